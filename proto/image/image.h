@@ -37,21 +37,21 @@
 
 enum image_error {
 	IMAGE_OK,
-	IMAGE_E_ALIGN,	   /* the buffer is not 8-byte aligned */
-	IMAGE_E_SHORT,	   /* fewer bytes than the header says, or trailing bytes */
-	IMAGE_E_MAGIC,	   /* not this kind of file */
+	IMAGE_E_ALIGN,     /* the buffer is not 8-byte aligned */
+	IMAGE_E_SHORT,     /* fewer bytes than the header says, or trailing bytes */
+	IMAGE_E_MAGIC,     /* not this kind of file */
 	IMAGE_E_VERSION,   /* a format version this code does not know */
-	IMAGE_E_NAME,	   /* a service name that is empty, unpadded or has other letters */
-	IMAGE_E_COUNT,	   /* too few or too many segments, symbols or entries */
-	IMAGE_E_TABLE,	   /* a table that is unaligned or outside the file */
-	IMAGE_E_WINDOW,	   /* a base or window length outside the allowed range */
+	IMAGE_E_NAME,      /* a service name that is empty, unpadded or has other letters */
+	IMAGE_E_COUNT,     /* too few or too many segments, symbols or entries */
+	IMAGE_E_TABLE,     /* a table that is unaligned or outside the file */
+	IMAGE_E_WINDOW,    /* a base or window length outside the allowed range */
 	IMAGE_E_SEGMENT,   /* a segment that is unaligned, empty or outside window or file */
-	IMAGE_E_ORDER,	   /* segments that overlap or do not rise in address */
-	IMAGE_E_PROT,	   /* unknown protection, unreadable, or writable and executable */
-	IMAGE_E_ENTRY,	   /* the entry point is not in an executable segment's file bytes */
-	IMAGE_E_SYMBOL,	   /* a symbol address outside every segment */
-	IMAGE_E_PART,	   /* a part of a boot entry that is unaligned, missing or outside */
-	IMAGE_E_KIND,	   /* an unknown entry kind or flag */
+	IMAGE_E_ORDER,     /* segments that overlap or do not rise in address */
+	IMAGE_E_PROT,      /* unknown protection, unreadable, or writable and executable */
+	IMAGE_E_ENTRY,     /* the entry point is not in an executable segment's file bytes */
+	IMAGE_E_SYMBOL,    /* a symbol address outside every segment */
+	IMAGE_E_PART,      /* a part of a boot entry that is unaligned, missing or outside */
+	IMAGE_E_KIND,      /* an unknown entry kind or flag */
 	IMAGE_E_DUPLICATE, /* two boot entries of one name */
 	IMAGE_E_CMDLINE,   /* a command line that is not NUL padded printable text */
 	IMAGE_E_RESERVED,  /* a reserved field that is not zero */
@@ -65,11 +65,11 @@ enum image_prot {
 };
 
 struct image_segment {
-	uint64_t vaddr;	    /* absolute, page aligned */
+	uint64_t vaddr;     /* absolute, page aligned */
 	uint64_t mem_size;  /* bytes in memory, page multiple; beyond file_size: zero */
 	uint64_t file_off;  /* from the start of the payload, page aligned */
 	uint64_t file_size; /* at most mem_size */
-	uint32_t prot;	    /* enum image_prot */
+	uint32_t prot;      /* enum image_prot */
 	uint32_t reserved;
 };
 
@@ -79,8 +79,8 @@ struct image_header {
 	uint32_t header_size; /* sizeof(struct image_header) */
 	uint64_t total_size;  /* of the whole payload */
 	char service[IMAGE_NAME_SIZE];
-	uint64_t base;	 /* first address of the window, 2 MiB aligned */
-	uint64_t entry;	 /* absolute address of _start */
+	uint64_t base;  /* first address of the window, 2 MiB aligned */
+	uint64_t entry; /* absolute address of _start */
 	uint32_t n_segments;
 	uint32_t n_symbols;
 	uint64_t segments_off; /* struct image_segment[n_segments], rising vaddr */
@@ -114,10 +114,10 @@ struct boot_part {
 
 struct boot_entry {
 	char name[IMAGE_NAME_SIZE]; /* service name; a blob may also have '#', '.', '-' */
-	uint32_t kind;		    /* enum boot_kind */
-	uint32_t flags;		    /* enum boot_flag */
+	uint32_t kind;              /* enum boot_kind */
+	uint32_t flags;             /* enum boot_flag */
 	struct boot_part manifest;  /* kit manifest (proto/envelope) */
-	struct boot_part state;	    /* state description (proto/state) */
+	struct boot_part state;     /* state description (proto/state) */
 	struct boot_part payload;   /* flat payload; a plain blob's bytes */
 	struct boot_part envelope;  /* signatures (proto/envelope) */
 	uint64_t generation;
@@ -133,10 +133,10 @@ struct boot_header {
 	uint32_t reserved;
 	uint64_t entries_off; /* struct boot_entry[n_entries]; SERVICEs first */
 	uint8_t machine_id[16];
-	uint8_t root_hash[64];	 /* BLAKE2b-512 of the root manifest; 0 when absent */
-	struct boot_part root;	 /* signed root (proto/envelope) */
-	uint8_t random_seed[32]; /* mixed into the machine's random source */
-	uint64_t boot_time_unix; /* seconds; lower bound of the machine's signed time */
+	uint8_t root_hash[64];           /* BLAKE2b-512 of the root manifest; 0 when absent */
+	struct boot_part root;           /* signed root (proto/envelope) */
+	uint8_t random_seed[32];         /* mixed into the machine's random source */
+	uint64_t boot_time_unix;         /* seconds; lower bound of the machine's signed time */
 	char cmdline[BOOT_CMDLINE_SIZE]; /* "key=value" words, NUL padded */
 };
 
@@ -155,11 +155,11 @@ struct boot_item {
 };
 
 _Static_assert(sizeof(struct image_segment) == 40, "layout");
-_Static_assert(sizeof(struct image_header) == 136, "layout");
-_Static_assert(offsetof(struct image_header, build_id) == 96, "layout");
+_Static_assert(sizeof(struct image_header) == 128, "layout");
+_Static_assert(offsetof(struct image_header, build_id) == 88, "layout");
 _Static_assert(sizeof(struct boot_entry) == 112, "layout");
-_Static_assert(sizeof(struct boot_header) == 440, "layout");
-_Static_assert(offsetof(struct boot_header, cmdline) == 184, "layout");
+_Static_assert(sizeof(struct boot_header) == 432, "layout");
+_Static_assert(offsetof(struct boot_header, cmdline) == 176, "layout");
 
 /* Check a payload completely. Fill *ret_view only when the answer is IMAGE_OK. */
 enum image_error image_check(const void *bytes, size_t len, struct image_view *ret_view);
@@ -180,8 +180,7 @@ void boot_entry_get(const struct boot_view *view, unsigned int i, struct boot_it
  * Find the value of a "key=value" word of the command line. Return its first
  * byte and its length (up to the next space), or NULL when there is no such word.
  */
-const char *boot_cmdline_get(const struct boot_header *header, const char *key,
-			     size_t *ret_len);
+const char *boot_cmdline_get(const struct boot_header *header, const char *key, size_t *ret_len);
 
 /* One short sentence for a person; never NULL. */
 const char *image_error_text(enum image_error error);
