@@ -1,0 +1,107 @@
+#pragma once
+/* Requests to RS: numbers, payloads, and the records that travel by grant. All records are fixed layout, zero padded. */
+#include "osd/abi/message.h"
+#include "osd/abi/sef.h"
+
+enum {
+#define REQUEST(name, number, idempotent, text) name = number,
+#include "osd/abi/rs.def"
+#undef REQUEST
+};
+
+#define RS_HASH_LEN 64
+#define RS_N_METRICS 6
+#define RS_METRIC_NAME_LEN 16
+#define RS_CHUNK_MAX 65536u
+#define RS_ENVELOPE_MAX 32768u
+#define RS_N_RESULTS 64
+#define RS_N_EVENTS 256
+
+/* Payload of all grant-carrying requests. */
+struct rs_request {
+	uint32_t grant; /* of the caller, readable or writable by RS */
+	uint32_t bytes; /* length of the granted record or space for the answer */
+	uint64_t argument; /* EVENTS: first sequence number; RESULT: transaction; STAGE_CHUNK: offset in the blob */
+	uint64_t total; /* STAGE_BEGIN: blob size */
+};
+/* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
+struct rs_reply {
+	err_t err;
+	uint64_t count, a, b;
+};
+
+struct rs_blob {
+	uint8_t hash[RS_HASH_LEN];
+	uint64_t total, held;
+	uint32_t is_used, pad;
+};
+
+#define RS_UPDATE_PREPARE_ONLY 1u
+struct rs_update {
+	uint64_t transaction; /* the orchestrator's id, never 0, rising */
+	uint32_t flags;
+	uint32_t state; /* QS_*; QS_DEFAULT: the service's own */
+	char service[SERVICE_NAME_LEN];
+	uint8_t payload[RS_HASH_LEN]; /* staged blob: the flat image with its symbol addresses */
+	uint8_t description[RS_HASH_LEN]; /* staged blob: the release's state description */
+	nsec_t prepare_timeout, transfer_timeout, total_timeout, hold; /* 0: RS's default */
+	uint32_t envelope_bytes, pad; /* the envelope follows */
+};
+
+enum rs_step {
+	RS_STEP_NONE, RS_STEP_VERIFY, RS_STEP_CREATE, RS_STEP_PAIR, RS_STEP_PREPARE, RS_STEP_SWITCH, RS_STEP_TRANSFER,
+	RS_STEP_COMMIT, RS_STEP_ROLLBACK, RS_STEP_DONE, RS_STEP_N
+};
+enum rs_outcome { RS_OUTCOME_RUNNING = 1, RS_OUTCOME_COMMITTED, RS_OUTCOME_PREPARED_ONLY, RS_OUTCOME_REFUSED, RS_OUTCOME_ROLLED_BACK };
+
+struct rs_result {
+	uint64_t transaction;
+	uint32_t outcome; /* enum rs_outcome */
+	uint32_t step; /* enum rs_step: where it ended or stands */
+	err_t err; /* cause when not committed */
+	char service[SERVICE_NAME_LEN];
+	uint64_t generation; /* that runs now */
+	uint64_t base;
+	uint8_t build_id[32]; /* that runs now */
+	nsec_t started, step_at[RS_STEP_N]; /* kernel clock at the entry of each step, 0: not entered */
+	nsec_t blackout; /* prepared answer to first receive after commit */
+	uint64_t image_bytes, arena_bytes, n_vm_faults;
+	uint32_t n_prepare_tries, n_arena_tries;
+	struct sef_transfer_result transfer;
+};
+
+enum rs_event_kind { RS_EVENT_STEP = 1, RS_EVENT_RESULT, RS_EVENT_CRASH, RS_EVENT_RESTARTED, RS_EVENT_GAVE_UP, RS_EVENT_BOOTED };
+struct rs_event {
+	uint64_t sequence;
+	nsec_t at;
+	uint32_t kind, step;
+	uint64_t transaction;
+	err_t err;
+	char service[SERVICE_NAME_LEN];
+	char text[104]; /* human readable: reason, address */
+};
+
+struct rs_service {
+	char name[SERVICE_NAME_LEN];
+	endpoint_t endpoint;
+	uint32_t release; /* release counter */
+	uint8_t release_id[RS_HASH_LEN];
+	uint8_t build_id[32];
+	uint64_t generation, base;
+	uint32_t n_restarts;
+	uint8_t is_up, is_updatable, in_transaction, pad;
+	nsec_t started; /* of this instance */
+	nsec_t last_blackout, longest_gap;
+	uint64_t resident_bytes;
+	char metric_names[RS_N_METRICS][RS_METRIC_NAME_LEN];
+	uint64_t metrics[RS_N_METRICS];
+};
+
+struct rs_resources {
+	uint64_t total_frames, free_frames, table_frames;
+	uint32_t n_slots_free, n_spaces_free, n_irq_hooks_free, n_blobs;
+	uint64_t staged_bytes, staging_budget;
+	uint64_t n_uncommitted_faults;
+	nsec_t uptime, boot_done; /* boot_done: when every boot service had started */
+	uint64_t kernel_bytes;
+};
