@@ -24,8 +24,8 @@ struct boot_space {
 };
 struct boot_info {
 	uint32_t n_free, n_spaces;
-	uint64_t total_bytes; /* all RAM */
+	uint64_t total_bytes;                    /* all RAM */
 	struct boot_range free[BOOT_RANGES_MAX]; /* belong to VM from now on */
-	struct boot_range image; /* boot image; stays mapped in RS */
+	struct boot_range image;                 /* boot image; stays mapped in RS */
 	struct boot_space spaces[BOOT_SPACES_MAX];
 };

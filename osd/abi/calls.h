@@ -15,8 +15,8 @@ enum kcall {
 struct slot_params {
 	char name[SERVICE_NAME_LEN];
 	space_t space;
-	uint32_t flags; /* SLOT_* */
-	uint32_t priority; /* 0 highest .. 7 lowest */
+	uint32_t flags;        /* SLOT_* */
+	uint32_t priority;     /* 0 highest .. 7 lowest */
 	uint32_t quantum_usec; /* 0: the kernel's default */
 };
 
@@ -24,9 +24,9 @@ struct slot_params {
 #define PRIV_MMIO_MAX 4
 #define PRIV_IRQ_MAX 8
 struct slot_privileges {
-	uint64_t calls[4]; /* bit n: call KCALL_BASE + n */
+	uint64_t calls[4];             /* bit n: call KCALL_BASE + n */
 	uint64_t ipc_to[N_SLOTS / 64]; /* bit n: may send to slot n */
-	uint32_t rank; /* higher is called by lower */
+	uint32_t rank;                 /* higher is called by lower */
 	uint8_t n_io, n_mmio, n_irq, pad;
 	struct {
 		uint16_t first, last;
@@ -45,8 +45,19 @@ struct slot_privileges {
 #define COPY_FORCE 1u
 
 /* slot_info.state: where the instance behind the slot is. */
-enum slot_state { SLOT_NEW, SLOT_RUNNABLE, SLOT_SENDING, SLOT_RECEIVING, SLOT_WAITING_REPLY, SLOT_FAULTED,
-	SLOT_REPORTED, SLOT_STOPPED, SLOT_EXITED, SLOT_PARKED, SLOT_STATE_N };
+enum slot_state {
+	SLOT_NEW,
+	SLOT_RUNNABLE,
+	SLOT_SENDING,
+	SLOT_RECEIVING,
+	SLOT_WAITING_REPLY,
+	SLOT_FAULTED,
+	SLOT_REPORTED,
+	SLOT_STOPPED,
+	SLOT_EXITED,
+	SLOT_PARKED,
+	SLOT_STATE_N
+};
 struct slot_info {
 	endpoint_t endpoint;
 	space_t space;
@@ -54,8 +65,9 @@ struct slot_info {
 	uint32_t state; /* enum slot_state */
 	uint8_t is_uncommitted, is_held, is_stopped, pad;
 	uint32_t n_senders, n_async; /* waiting on the slot now */
-	uint32_t n_vm_faults; /* faults of the instance between swap and commit that would have needed VM */
-	uint32_t n_ipc_masked; /* sends refused by the target mask */
+	uint32_t n_vm_faults;      /* faults of the instance between swap and commit that would have
+	                              needed VM */
+	uint32_t n_ipc_masked;     /* sends refused by the target mask */
 	nsec_t first_receive_nsec; /* first receive after slot_commit; 0: not yet */
 	nsec_t commit_nsec;
 	nsec_t cpu_nsec;
@@ -63,13 +75,23 @@ struct slot_info {
 
 /* event_next */
 enum slot_event_kind { SLOT_EVENT_FAULT = 1, SLOT_EVENT_EXIT, SLOT_EVENT_REPORT, SLOT_EVENT_ABUSE };
-enum fault_reason { FAULT_PAGE = 1, FAULT_PAGE_UNCOMMITTED, FAULT_ILLEGAL, FAULT_PROTECTION, FAULT_DIVIDE, FAULT_FPU, FAULT_DEBUG,
-	FAULT_FOREIGN_CALL, FAULT_OTHER };
+enum fault_reason {
+	FAULT_PAGE = 1,
+	FAULT_PAGE_UNCOMMITTED,
+	FAULT_ILLEGAL,
+	FAULT_PROTECTION,
+	FAULT_DIVIDE,
+	FAULT_FPU,
+	FAULT_DEBUG,
+	FAULT_FOREIGN_CALL,
+	FAULT_OTHER
+};
 struct slot_event {
 	endpoint_t endpoint;
 	uint32_t kind;
 	nsec_t at; /* when it happened */
-	/* FAULT: reason, address, instruction pointer, vector; EXIT: code; REPORT: code, a, b, c, d; ABUSE: call number, value */
+	/* FAULT: reason, address, instruction pointer, vector; EXIT: code; REPORT: code, a, b, c,
+	 * d; ABUSE: call number, value */
 	uint64_t w[5];
 };
 
@@ -78,13 +100,15 @@ enum space_op_kind {
 	SPACE_MAP = 1, /* arg: first frame's physical address, contiguous */
 	SPACE_UNMAP,
 	SPACE_PROTECT,
-	SPACE_MIRROR, /* arg: source space; va and n_pages in whole 2 MiB; last-level tables shared read-only, not executable */
+	SPACE_MIRROR, /* arg: source space; va and n_pages in whole 2 MiB; last-level tables shared
+	                 read-only, not executable */
 	SPACE_UNMIRROR,
 	SPACE_ZERO_ABSENT, /* absent pages of the range become the shared zero frame, read-only */
-	SPACE_GATE, /* map the gate page, read and execute, at va */
+	SPACE_GATE,        /* map the gate page, read and execute, at va */
 };
 #define SPACE_OP_ZERO 0x100u /* with MAP, in prot: clear the frames first */
-#define SPACE_OP_DEVICE 0x200u /* with MAP, in prot: uncached; a slot on this space needs the MMIO right */
+#define SPACE_OP_DEVICE                                                                            \
+	0x200u /* with MAP, in prot: uncached; a slot on this space needs the MMIO right */
 struct space_op {
 	uint32_t kind;
 	space_t space;
@@ -96,7 +120,7 @@ struct space_op {
 struct space_batch {
 	const struct space_op *ops;
 	uint32_t n_ops;
-	uint32_t n_done; /* written by the kernel */
+	uint32_t n_done;       /* written by the kernel */
 	const paddr_t *tables; /* frames that may become page tables; taken from the front */
 	uint32_t n_tables;
 	uint32_t n_tables_used; /* written by the kernel */

@@ -14,11 +14,12 @@ enum ds_type { DS_TYPE_U64 = 1, DS_TYPE_STRING, DS_TYPE_BYTES, DS_TYPE_LABEL };
 enum ds_change { DS_CHANGE_PUBLISHED = 1, DS_CHANGE_DELETED, DS_CHANGE_RESYNC };
 
 struct ds_request {
-	uint32_t grant; /* memory: key bytes, then value bytes (PUBLISH) or space for the value (RETRIEVE) */
+	uint32_t grant; /* memory: key bytes, then value bytes (PUBLISH) or space for the value
+	                   (RETRIEVE) */
 	uint32_t key_bytes;
 	uint32_t value_bytes; /* length, or space */
-	uint32_t type; /* enum ds_type */
-	uint64_t sequence; /* CHECK */
+	uint32_t type;        /* enum ds_type */
+	uint64_t sequence;    /* CHECK */
 };
 struct ds_reply {
 	err_t err;

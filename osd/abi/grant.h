@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Direct grants. The table lives in the granter's memory with typed pointers, so that state transfer relocates it;
- * messages carry grant ids, never addresses. id = index | sequence << 16.
+ * Direct grants. The table lives in the granter's memory with typed pointers, so that state
+ * transfer relocates it; messages carry grant ids, never addresses. id = index | sequence << 16.
  */
 #include "osd/abi/types.h"
 
@@ -13,7 +13,7 @@ struct grant {
 	void *address; /* NULL: free entry */
 	uint64_t bytes;
 	endpoint_t to;
-	uint16_t access; /* GRANT_* */
+	uint16_t access;   /* GRANT_* */
 	uint16_t sequence; /* rises at each reuse of the entry, so that a stale id is refused */
 };
 _Static_assert(sizeof(struct grant) == 24, "read by the kernel");

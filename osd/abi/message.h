@@ -30,8 +30,8 @@ _Static_assert(sizeof(struct message) == 64, "a message is eight registers");
 #define ASSIST_BASE 0x700u
 
 /* View of a message's payload words as a request or reply structure (at most 56 bytes). */
-#define MSG_AS(type, msg) \
-	({ \
-		_Static_assert(sizeof(type) <= sizeof((msg)->w), "fits a message"); \
-		(type *)(void *)(msg)->w; \
+#define MSG_AS(type, msg)                                                                          \
+	({                                                                                         \
+		_Static_assert(sizeof(type) <= sizeof((msg)->w), "fits a message");                \
+		(type *)(void *)(msg)->w;                                                          \
 	})

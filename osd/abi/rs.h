@@ -1,5 +1,6 @@
 #pragma once
-/* Requests to RS: numbers, payloads, and the records that travel by grant. All records are fixed layout, zero padded. */
+/* Requests to RS: numbers, payloads, and the records that travel by grant. All records are fixed
+ * layout, zero padded. */
 #include "osd/abi/message.h"
 #include "osd/abi/sef.h"
 
@@ -19,10 +20,11 @@ enum {
 
 /* Payload of all grant-carrying requests. */
 struct rs_request {
-	uint32_t grant; /* of the caller, readable or writable by RS */
-	uint32_t bytes; /* length of the granted record or space for the answer */
-	uint64_t argument; /* EVENTS: first sequence number; RESULT: transaction; STAGE_CHUNK: offset in the blob */
-	uint64_t total; /* STAGE_BEGIN: blob size */
+	uint32_t grant;    /* of the caller, readable or writable by RS */
+	uint32_t bytes;    /* length of the granted record or space for the answer */
+	uint64_t argument; /* EVENTS: first sequence number; RESULT: transaction; STAGE_CHUNK:
+	                      offset in the blob */
+	uint64_t total;    /* STAGE_BEGIN: blob size */
 };
 /* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
 struct rs_reply {
@@ -45,32 +47,55 @@ struct rs_update {
 	uint8_t payload[RS_HASH_LEN]; /* staged blob: the flat image with its symbol addresses */
 	uint8_t description[RS_HASH_LEN]; /* staged blob: the release's state description */
 	nsec_t prepare_timeout, transfer_timeout, total_timeout, hold; /* 0: RS's default */
-	uint32_t envelope_bytes, pad; /* the envelope follows */
+	uint32_t envelope_bytes, pad;                                  /* the envelope follows */
 };
 
 enum rs_step {
-	RS_STEP_NONE, RS_STEP_VERIFY, RS_STEP_CREATE, RS_STEP_PAIR, RS_STEP_PREPARE, RS_STEP_SWITCH, RS_STEP_TRANSFER,
-	RS_STEP_COMMIT, RS_STEP_ROLLBACK, RS_STEP_DONE, RS_STEP_N
+	RS_STEP_NONE,
+	RS_STEP_VERIFY,
+	RS_STEP_CREATE,
+	RS_STEP_PAIR,
+	RS_STEP_PREPARE,
+	RS_STEP_SWITCH,
+	RS_STEP_TRANSFER,
+	RS_STEP_COMMIT,
+	RS_STEP_ROLLBACK,
+	RS_STEP_DONE,
+	RS_STEP_N
 };
-enum rs_outcome { RS_OUTCOME_RUNNING = 1, RS_OUTCOME_COMMITTED, RS_OUTCOME_PREPARED_ONLY, RS_OUTCOME_REFUSED, RS_OUTCOME_ROLLED_BACK };
+enum rs_outcome {
+	RS_OUTCOME_RUNNING = 1,
+	RS_OUTCOME_COMMITTED,
+	RS_OUTCOME_PREPARED_ONLY,
+	RS_OUTCOME_REFUSED,
+	RS_OUTCOME_ROLLED_BACK
+};
 
 struct rs_result {
 	uint64_t transaction;
 	uint32_t outcome; /* enum rs_outcome */
-	uint32_t step; /* enum rs_step: where it ended or stands */
-	err_t err; /* cause when not committed */
+	uint32_t step;    /* enum rs_step: where it ended or stands */
+	err_t err;        /* cause when not committed */
 	char service[SERVICE_NAME_LEN];
 	uint64_t generation; /* that runs now */
 	uint64_t base;
 	uint8_t build_id[32]; /* that runs now */
-	nsec_t started, step_at[RS_STEP_N]; /* kernel clock at the entry of each step, 0: not entered */
-	nsec_t blackout; /* prepared answer to first receive after commit */
+	nsec_t started,
+	        step_at[RS_STEP_N]; /* kernel clock at the entry of each step, 0: not entered */
+	nsec_t blackout;            /* prepared answer to first receive after commit */
 	uint64_t image_bytes, arena_bytes, n_vm_faults;
 	uint32_t n_prepare_tries, n_arena_tries;
 	struct sef_transfer_result transfer;
 };
 
-enum rs_event_kind { RS_EVENT_STEP = 1, RS_EVENT_RESULT, RS_EVENT_CRASH, RS_EVENT_RESTARTED, RS_EVENT_GAVE_UP, RS_EVENT_BOOTED };
+enum rs_event_kind {
+	RS_EVENT_STEP = 1,
+	RS_EVENT_RESULT,
+	RS_EVENT_CRASH,
+	RS_EVENT_RESTARTED,
+	RS_EVENT_GAVE_UP,
+	RS_EVENT_BOOTED
+};
 struct rs_event {
 	uint64_t sequence;
 	nsec_t at;

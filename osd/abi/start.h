@@ -27,7 +27,7 @@ struct start_description {
 struct start_info {
 	uint64_t magic;
 	uint32_t version, size;
-	uint32_t kind; /* enum start_kind */
+	uint32_t kind;   /* enum start_kind */
 	endpoint_t self; /* the endpoint this instance serves, or will serve after the commit */
 	endpoint_t supervisor;
 	uint32_t asked_state; /* START_UPDATE: the state the predecessor was stopped in */
@@ -35,11 +35,13 @@ struct start_info {
 	vaddr_t gate; /* address of the gate page: `syscall; ret` at offset 0 */
 	vaddr_t stack_low, stack_high;
 	vaddr_t heap_base;
-	uint64_t heap_limit; /* bytes reserved */
-	uint64_t heap_populated; /* bytes usable without a page fault; whole heap is demand-zero after commit */
-	vaddr_t scratch; /* only until commit: memory for pairing tables */
+	uint64_t heap_limit;     /* bytes reserved */
+	uint64_t heap_populated; /* bytes usable without a page fault; whole heap is demand-zero
+	                            after commit */
+	vaddr_t scratch;         /* only until commit: memory for pairing tables */
 	uint64_t scratch_bytes;
-	struct start_description old_state, new_state; /* mapped from creation to commit or rollback */
+	struct start_description old_state,
+	        new_state; /* mapped from creation to commit or rollback */
 	uint8_t random[32];
 	uint64_t tsc_khz;
 	vaddr_t boot_image; /* for services that the kernel loads: the boot image, read-only */

@@ -20,12 +20,12 @@ typedef uint64_t nsec_t;
 /* Number of an address space; stays with an instance across slot swaps. */
 typedef uint32_t space_t;
 
-#define EP_ANY ((endpoint_t)-1)
-#define EP_NONE ((endpoint_t)-2)
-#define EP_KERNEL ((endpoint_t)-3)
-#define EP_CLOCK ((endpoint_t)-4)
-#define EP_HARDWARE ((endpoint_t)-5)
-#define EP_SELF ((endpoint_t)-6)
+#define EP_ANY ((endpoint_t) - 1)
+#define EP_NONE ((endpoint_t) - 2)
+#define EP_KERNEL ((endpoint_t) - 3)
+#define EP_CLOCK ((endpoint_t) - 4)
+#define EP_HARDWARE ((endpoint_t) - 5)
+#define EP_SELF ((endpoint_t) - 6)
 
 #define EP_MAKE(slot, incarnation) ((endpoint_t)((slot) | ((incarnation) << 8)))
 #define EP_SLOT(ep) ((uint32_t)(ep) & 0xff)

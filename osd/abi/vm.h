@@ -1,5 +1,6 @@
 #pragma once
-/* Requests to VM and their payloads (views of message words, MSG_AS). Replies: MSG_REPLY with err first. */
+/* Requests to VM and their payloads (views of message words, MSG_AS). Replies: MSG_REPLY with err
+ * first. */
 #include "osd/abi/message.h"
 
 enum {
@@ -13,8 +14,8 @@ enum {
 
 struct vm_request_map { /* VM_MAP, VM_UNMAP (prot, flags unused), VM_PROTECT */
 	space_t space;
-	uint32_t prot; /* PROT_* */
-	vaddr_t va; /* page aligned */
+	uint32_t prot;  /* PROT_* */
+	vaddr_t va;     /* page aligned */
 	uint64_t bytes; /* rounded up to pages */
 	uint32_t flags; /* VM_POPULATE */
 	uint32_t pad;
