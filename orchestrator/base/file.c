@@ -1,0 +1,160 @@
+#include "orchestrator/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "orchestrator/base/err.h"
+
+static int file_read_all(int fd, uint8_t *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, data + done, size - done);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n <= 0) {
+			return err_raise(n < 0 ? -errno : -EIO);
+		}
+		done += n;
+	}
+	return 0;
+}
+
+int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_(freep) uint8_t *data = NULL;
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		return err_raise(-errno);
+	}
+	if ((size_t)st.st_size > limit) {
+		return err_raise(-EFBIG);
+	}
+	data = mem_zero(st.st_size + 1);
+	r = file_read_all(fd, data, st.st_size);
+	if (r < 0) {
+		return err_up(r);
+	}
+	*ret_data = steal(&data);
+	*ret_size = st.st_size;
+	return 0;
+}
+
+static int file_write_all(int fd, const uint8_t *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0) {
+			return err_raise(-errno);
+		}
+		data += n;
+		size -= n;
+	}
+	return 0;
+}
+
+static int dir_sync_of(const char *path)
+{
+	_cleanup_(freep) char *copy = text_copy(path);
+	_cleanup_(fd_closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0) {
+		return err_raise(-errno);
+	}
+	return 0;
+}
+
+int file_write(const char *path, const void *data, size_t size)
+{
+	_cleanup_(freep) char *beside = text_format("%s.new", path);
+	_cleanup_(fd_closep) int fd =
+		open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0) {
+		return err_raise(-errno);
+	}
+	r = file_write_all(fd, data, size);
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (fsync(fd) < 0 || rename(beside, path) < 0) {
+		return err_raise(-errno);
+	}
+	return err_up(dir_sync_of(path));
+}
+
+int dir_make(const char *path)
+{
+	_cleanup_(freep) char *copy = text_copy(path);
+
+	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+			return err_raise(-errno);
+		}
+		*slash = '/';
+	}
+	if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+		return err_raise(-errno);
+	}
+	return 0;
+}
+
+static int dir_remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+int dir_remove(const char *path)
+{
+	if (nftw(path, dir_remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT) {
+		return err_raise(-errno);
+	}
+	return 0;
+}
+
+void *mem_zero(size_t size)
+{
+	void *memory = calloc(1, size);
+
+	if (!memory) {
+		abort();
+	}
+	return memory;
+}
+
+char *text_copy(const char *text)
+{
+	return text_format("%s", text);
+}
+
+char *text_format(const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0) {
+		abort();
+	}
+	return text;
+}

@@ -1,0 +1,220 @@
+#include "orchestrator/config/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/config/priv.h"
+
+#define USEC_PER_SEC UINT64_C(1000000)
+#define USEC_PER_HOUR (3600 * USEC_PER_SEC)
+#define MIB (UINT64_C(1) << 20)
+
+#define KEY_PATH(section, name, field) \
+	{ section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0 }
+#define KEY_CHOICE(section, name, field, choices) \
+	{ section, name, CONFIG_CHOICE, offsetof(struct config, field), choices, 0, 0 }
+#define KEY_NUMBER(section, name, field, type, min, max) \
+	{ section, name, type, offsetof(struct config, field), NULL, min, max }
+
+const struct config_key config_keys[] = {
+	KEY_PATH("", "state_dir", state_dir),
+	KEY_PATH("", "control_socket", control_socket),
+	KEY_PATH("", "keyring", keyring),
+	KEY_PATH("", "kits", kits),
+	KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
+	KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
+	KEY_PATH("programs", "luforge", luforge),
+	KEY_PATH("programs", "lusign", lusign),
+	KEY_PATH("programs", "qemu", qemu),
+	KEY_NUMBER("forge", "workers", forge_workers, CONFIG_COUNT, 1, 64),
+	KEY_NUMBER("forge", "variant_lifetime", variant_lifetime_usec, CONFIG_DURATION,
+		USEC_PER_SEC, 24 * 365 * USEC_PER_HOUR),
+	KEY_NUMBER("forge", "variants_kept", variants_kept, CONFIG_COUNT, 2, 65536),
+	KEY_NUMBER("update", "prepare_timeout", prepare_timeout_usec, CONFIG_DURATION, 1000,
+		USEC_PER_HOUR),
+	KEY_NUMBER("update", "transfer_timeout", transfer_timeout_usec, CONFIG_DURATION, 1000,
+		USEC_PER_HOUR),
+	KEY_NUMBER("update", "timeout", update_timeout_usec, CONFIG_DURATION, 1000,
+		USEC_PER_HOUR),
+	KEY_NUMBER("update", "hold", hold_usec, CONFIG_DURATION, 100, 10 * USEC_PER_SEC),
+	KEY_NUMBER("update", "stage_chunk", stage_chunk_bytes, CONFIG_SIZE, 512, MIB),
+	KEY_NUMBER("machine", "memory", machine_memory_bytes, CONFIG_SIZE, 32 * MIB, 65536 * MIB),
+	KEY_CHOICE("machine", "accel", machine_accel, "auto kvm tcg"),
+	KEY_NUMBER("machine", "boot_timeout", boot_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
+		USEC_PER_HOUR),
+};
+const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
+
+const struct config_key *config_key_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < config_keys_n; i++) {
+		if (!strcmp(config_keys[i].section, section) &&
+			!strcmp(config_keys[i].name, name)) {
+			return &config_keys[i];
+		}
+	}
+	return NULL;
+}
+
+enum quantity_kind config_key_quantity(const struct config_key *key)
+{
+	switch (key->type) {
+	case CONFIG_DURATION:
+		return QUANTITY_DURATION;
+	case CONFIG_SIZE:
+		return QUANTITY_SIZE;
+	case CONFIG_COUNT:
+	case CONFIG_PATH:
+	case CONFIG_CHOICE:
+		break;
+	}
+	return QUANTITY_COUNT;
+}
+
+/* A program from the build tree that lud itself lies in, else from PATH. */
+static char *config_program(const char *program_dir, const char *house, const char *name)
+{
+	_cleanup_(freep) char *path = text_format("%s/../%s/%s", program_dir, house, name);
+
+	if (access(path, X_OK) == 0) {
+		return steal(&path);
+	}
+	return text_copy(name);
+}
+
+/* build/run in a build tree; the places systemd and XDG name elsewhere. */
+static char *config_state_dir(const char *program_dir)
+{
+	_cleanup_(freep) char *tree = text_format("%s/../build.ninja", program_dir);
+	const char *xdg = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+
+	if (access(tree, F_OK) == 0) {
+		return text_format("%s/../run", program_dir);
+	}
+	if (getuid() == 0) {
+		return text_copy("/var/lib/samsara");
+	}
+	if (xdg) {
+		return text_format("%s/samsara", xdg);
+	}
+	return text_format("%s/.local/state/samsara", home ? home : "/tmp");
+}
+
+void config_init(struct config *config, const char *program_dir)
+{
+	*config = (struct config){
+		.state_dir = config_state_dir(program_dir),
+		.luforge = config_program(program_dir, "forge", "luforge"),
+		.lusign = config_program(program_dir, "keyring", "lusign"),
+		.qemu = text_copy("qemu-system-x86_64"),
+		.log_level = text_copy("info"),
+		.allow_uid = UINT64_MAX,
+		.forge_workers = 2,
+		.variant_lifetime_usec = 24 * USEC_PER_HOUR,
+		.variants_kept = 8,
+		.prepare_timeout_usec = USEC_PER_SEC,
+		.transfer_timeout_usec = 2 * USEC_PER_SEC,
+		.update_timeout_usec = 5 * USEC_PER_SEC,
+		.hold_usec = 20000,
+		.stage_chunk_bytes = 32768,
+		.machine_memory_bytes = 256 * MIB,
+		.machine_accel = text_copy("auto"),
+		.boot_timeout_usec = 30 * USEC_PER_SEC,
+	};
+}
+
+static char **config_text(const struct config *config, const struct config_key *key)
+{
+	return (char **)((char *)config + key->offset);
+}
+
+void config_fini(struct config *config)
+{
+	for (size_t i = 0; i < config_keys_n; i++) {
+		if (config_keys[i].type == CONFIG_PATH || config_keys[i].type == CONFIG_CHOICE) {
+			free(*config_text(config, &config_keys[i]));
+		}
+	}
+}
+
+static void config_derive(char **path, const char *state_dir, const char *name)
+{
+	if (!*path) {
+		*path = text_format("%s/%s", state_dir, name);
+	}
+}
+
+void config_complete(struct config *config)
+{
+	config_derive(&config->control_socket, config->state_dir, "lud.sock");
+	config_derive(&config->keyring, config->state_dir, "../keys");
+	config_derive(&config->kits, config->state_dir, "../release");
+}
+
+int config_check(const struct config *config, struct failure *ret_failure)
+{
+	struct sockaddr_un address;
+
+	if (strlen(config->control_socket) >= sizeof(address.sun_path)) {
+		failure_set(ret_failure, "config", "control_socket",
+			"choose a shorter state_dir or control_socket",
+			"the path %s is longer than a socket's path may be (%zu)",
+			config->control_socket, sizeof(address.sun_path) - 1);
+		return err_raise(-ENAMETOOLONG);
+	}
+	if (config->prepare_timeout_usec + config->transfer_timeout_usec >
+		config->update_timeout_usec) {
+		failure_set(ret_failure, "config", "update.timeout",
+			"raise update.timeout or lower the other two",
+			"prepare_timeout and transfer_timeout together exceed it");
+		return err_raise(-EINVAL);
+	}
+	return 0;
+}
+
+static void config_print_number(FILE *file, enum config_type type, uint64_t value)
+{
+	switch (type) {
+	case CONFIG_DURATION:
+		fprintf(file, "\"%" PRIu64 "us\"", value);
+		return;
+	case CONFIG_SIZE:
+		fprintf(file, "\"%" PRIu64 "B\"", value);
+		return;
+	case CONFIG_COUNT:
+	case CONFIG_PATH:
+	case CONFIG_CHOICE:
+		fprintf(file, "\"%" PRIu64 "\"", value);
+		return;
+	}
+}
+
+void config_print(const struct config *config, FILE *file)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < config_keys_n; i++) {
+		const struct config_key *key = &config_keys[i];
+		uint64_t number = *(uint64_t *)((char *)config + key->offset);
+
+		if (key->type == CONFIG_COUNT && number == UINT64_MAX) {
+			continue;
+		}
+		if (strcmp(section, key->section)) {
+			section = key->section;
+			fprintf(file, "%s:\n", section);
+		}
+		fprintf(file, "%s%s: ", *section ? "  " : "", key->name);
+		if (key->type == CONFIG_PATH || key->type == CONFIG_CHOICE) {
+			fputs(*config_text(config, key), file);
+		} else {
+			config_print_number(file, key->type, number);
+		}
+		fputc('\n', file);
+	}
+}

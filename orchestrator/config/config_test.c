@@ -1,0 +1,157 @@
+/* Configuration: every refusal names its place and its remedy. */
+#undef NDEBUG
+#include "orchestrator/config/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/config/quantity.h"
+
+static const struct {
+	enum quantity_kind kind;
+	const char *text;
+	int r;
+	uint64_t value;
+} quantity_cases[] = {
+	{ QUANTITY_DURATION, "250ms", 0, 250000 },
+	{ QUANTITY_DURATION, "2min", 0, 120000000 },
+	{ QUANTITY_DURATION, "0us", 0, 0 },
+	{ QUANTITY_DURATION, "250", -EINVAL, 0 },
+	{ QUANTITY_DURATION, "ms", -EINVAL, 0 },
+	{ QUANTITY_DURATION, "-1ms", -EINVAL, 0 },
+	{ QUANTITY_DURATION, "1 s", -EINVAL, 0 },
+	{ QUANTITY_DURATION, "999999999999d", -ERANGE, 0 },
+	{ QUANTITY_DURATION, "99999999999999999999s", -ERANGE, 0 },
+	{ QUANTITY_SIZE, "64KiB", 0, 65536 },
+	{ QUANTITY_SIZE, "64kb", -EINVAL, 0 },
+	{ QUANTITY_COUNT, "3", 0, 3 },
+	{ QUANTITY_COUNT, "3x", -EINVAL, 0 },
+};
+
+static void test_quantities(void)
+{
+	for (size_t i = 0; i < sizeof(quantity_cases) / sizeof(quantity_cases[0]); i++) {
+		uint64_t value = 77;
+
+		assert(quantity_parse(quantity_cases[i].kind, quantity_cases[i].text, &value) ==
+			quantity_cases[i].r);
+		assert(value == (quantity_cases[i].r ? 77 : quantity_cases[i].value));
+	}
+}
+
+static const struct {
+	const char *text;
+	const char *place; /* line that must be named; NULL: accepted */
+	const char *cause;
+	const char *remedy;
+} config_cases[] = {
+	{ "", NULL, NULL, NULL },
+	{ "log_level: debug\nupdate:\n  timeout: \"9s\"\n", NULL, NULL, NULL },
+	{ "log_level: loud\n", ":1", "log_level: unknown choice", "error warn info debug" },
+	{ "\ncolour: red\n", ":2", "unknown key colour", "lud(8)" },
+	{ "update:\n  timeout: 9\n", ":2", "timeout: the value is not quoted", "us, ms, s" },
+	{ "update:\n  timeout: \"9\"\n", ":2", "timeout: not a number", "us, ms, s" },
+	{ "forge:\n  workers: \"0\"\n", ":2", "workers: out of range", "from 1 to 64" },
+	{ "forge:\n  workers:\n    - 1\n", ":3", "workers: lists", "one plain value" },
+	{ "upgrade:\n  timeout: \"9s\"\n", ":2", "unknown section upgrade", "lud(8)" },
+	{ "update:\n  hold:\n    x: 1\n", ":3", "hold: a mapping", "one level" },
+	{ "state_dir: ''\n", ":1", "state_dir: empty", "give a path" },
+	{ "just words\n", ":1", "not a mapping", "key: value" },
+	{ "state_dir: \"x\n", ":", "", "correct the YAML" },
+};
+
+static void test_file(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/lud.yaml", dir);
+
+	for (size_t i = 0; i < sizeof(config_cases) / sizeof(config_cases[0]); i++) {
+		struct failure failure = { 0 };
+		struct config config;
+		int r;
+
+		assert(file_write(path, config_cases[i].text, strlen(config_cases[i].text)) == 0);
+		config_init(&config, dir);
+		r = config_read(&config, path, &failure);
+		if (!config_cases[i].place) {
+			assert(r == 0);
+		} else {
+			if (r >= 0 || !strstr(failure.remedy, config_cases[i].remedy)) {
+				fprintf(stderr, "case %zu: %s: %s (%s)\n", i, failure.place,
+					failure.cause, failure.remedy);
+			}
+			assert(r < 0);
+			assert(strstr(failure.place, "lud.yaml"));
+			assert(strstr(failure.place, config_cases[i].place));
+			assert(strstr(failure.cause, config_cases[i].cause));
+			assert(strstr(failure.remedy, config_cases[i].remedy));
+		}
+		config_fini(&config);
+	}
+}
+
+static void test_between_keys(const char *dir)
+{
+	struct failure failure = { 0 };
+	struct config config;
+
+	config_init(&config, dir);
+	config_complete(&config);
+	assert(config_check(&config, &failure) == 0);
+	config.update_timeout_usec = 1000;
+	assert(config_check(&config, &failure) == -EINVAL);
+	assert(!strcmp(failure.place, "update.timeout"));
+	config.update_timeout_usec = 5000000;
+	free(config.control_socket);
+	config.control_socket = text_format("%0200d", 1);
+	assert(config_check(&config, &failure) == -ENAMETOOLONG);
+	config_fini(&config);
+}
+
+/* What is printed can be read back to the same values. */
+static void test_round_trip(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/printed.yaml", dir);
+	struct failure failure = { 0 };
+	struct config first, second;
+	FILE *file;
+
+	config_init(&first, dir);
+	first.hold_usec = 12345;
+	config_complete(&first);
+	file = fopen(path, "we");
+	config_print(&first, file);
+	fclose(file);
+	config_init(&second, dir);
+	assert(config_read(&second, path, &failure) == 0);
+	assert(second.hold_usec == 12345);
+	assert(!strcmp(second.control_socket, first.control_socket));
+	config_fini(&first);
+	config_fini(&second);
+}
+
+static void test_missing(const char *dir)
+{
+	struct failure failure = { 0 };
+	struct config config;
+
+	config_init(&config, dir);
+	assert(config_read(&config, "/nonexistent/lud.yaml", &failure) == -ENOENT);
+	assert(strstr(failure.remedy, "--config"));
+	config_fini(&config);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/config_test.XXXXXX";
+
+	assert(mkdtemp(dir));
+	test_quantities();
+	test_file(dir);
+	test_between_keys(dir);
+	test_round_trip(dir);
+	test_missing(dir);
+	assert(dir_remove(dir) == 0);
+	return 0;
+}

@@ -1,0 +1,29 @@
+#pragma once
+/* Inside config: the table of keys, shared by reader and printer. */
+#include <stddef.h>
+
+#include "orchestrator/config/config.h"
+#include "orchestrator/config/quantity.h"
+
+enum config_type {
+	CONFIG_PATH,
+	CONFIG_CHOICE,
+	CONFIG_DURATION,
+	CONFIG_SIZE,
+	CONFIG_COUNT,
+};
+
+struct config_key {
+	const char *section; /* "" at top level */
+	const char *name;
+	enum config_type type;
+	size_t offset;	     /* of a char * or uint64_t in struct config */
+	const char *choices; /* separated by spaces, for CONFIG_CHOICE */
+	uint64_t min, max;   /* for quantities, in their base unit */
+};
+
+extern const struct config_key config_keys[];
+extern const size_t config_keys_n;
+
+const struct config_key *config_key_find(const char *section, const char *name);
+enum quantity_kind config_key_quantity(const struct config_key *key);

@@ -1,0 +1,71 @@
+#include "orchestrator/config/quantity.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+struct quantity_unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct quantity_unit quantity_durations[] = {
+	{ "us", 1 },
+	{ "ms", 1000 },
+	{ "s", 1000000 },
+	{ "min", 60000000 },
+	{ "h", 3600000000 },
+	{ "d", 86400000000 },
+	{ 0 },
+};
+
+static const struct quantity_unit quantity_sizes[] = {
+	{ "B", 1 },
+	{ "KiB", 1 << 10 },
+	{ "MiB", 1 << 20 },
+	{ "GiB", 1 << 30 },
+	{ 0 },
+};
+
+static const struct quantity_unit quantity_counts[] = { { "", 1 }, { 0 } };
+
+static const struct {
+	const struct quantity_unit *units;
+	const char *names;
+} quantity_kinds[_QUANTITY_N] = {
+	[QUANTITY_DURATION] = { quantity_durations, "us, ms, s, min, h, d" },
+	[QUANTITY_SIZE] = { quantity_sizes, "B, KiB, MiB, GiB" },
+	[QUANTITY_COUNT] = { quantity_counts, "none (a whole number)" },
+};
+
+int quantity_parse(enum quantity_kind kind, const char *text, uint64_t *ret_value)
+{
+	uint64_t number = 0;
+	const char *at = text;
+
+	if (!isdigit((unsigned char)*at)) {
+		return err_raise(-EINVAL);
+	}
+	for (; isdigit((unsigned char)*at); at++) {
+		if (__builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, *at - '0', &number)) {
+			return err_raise(-ERANGE);
+		}
+	}
+	for (const struct quantity_unit *u = quantity_kinds[kind].units; u->name; u++) {
+		if (strcmp(at, u->name)) {
+			continue;
+		}
+		if (__builtin_mul_overflow(number, u->factor, &number) || number > INT64_MAX) {
+			return err_raise(-ERANGE);
+		}
+		*ret_value = number;
+		return 0;
+	}
+	return err_raise(-EINVAL);
+}
+
+const char *quantity_units(enum quantity_kind kind)
+{
+	return quantity_kinds[kind].names;
+}

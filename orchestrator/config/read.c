@@ -1,0 +1,213 @@
+/*
+ * Reads the configuration file event by event: scalars at top level, and one level
+ * of sections below it. No aliases, no sequences: there is no key that wants them.
+ */
+#include "orchestrator/config/config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/config/priv.h"
+
+struct config_reader {
+	struct config *config;
+	const char *path;
+	struct failure *failure;
+	yaml_parser_t parser;
+	char section[64];
+	char key[64]; /* "" while a key is expected */
+	size_t line;
+	int depth;
+};
+
+static int config_refuse(
+	struct config_reader *reader, const char *remedy, const char *cause, const char *what)
+{
+	char place[160];
+
+	snprintf(place, sizeof(place), "%s:%zu", reader->path, reader->line);
+	failure_set(reader->failure, "config", place, remedy, cause, what);
+	return err_raise(-EINVAL);
+}
+
+static bool config_choice_ok(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (const char *at = choices; *at; at += strcspn(at, " "), at += *at == ' ') {
+		if (len == strcspn(at, " ") && !strncmp(at, value, len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int config_set_number(struct config_reader *reader, const struct config_key *key,
+	const char *value, bool quoted)
+{
+	enum quantity_kind kind = config_key_quantity(key);
+	char remedy[160];
+	uint64_t number;
+
+	snprintf(remedy, sizeof(remedy), "write a quoted number with one of the units: %s",
+		quantity_units(kind));
+	if (!quoted) {
+		return config_refuse(reader, remedy, "%s: the value is not quoted", key->name);
+	}
+	if (quantity_parse(kind, value, &number) < 0) {
+		return config_refuse(
+			reader, remedy, "%s: not a number with a known unit", key->name);
+	}
+	if (number < key->min || number > key->max) {
+		snprintf(remedy, sizeof(remedy), "choose a value from %llu to %llu %s",
+			(unsigned long long)key->min, (unsigned long long)key->max,
+			kind == QUANTITY_DURATION ? "us" : kind == QUANTITY_SIZE ? "bytes" : "");
+		return config_refuse(reader, remedy, "%s: out of range", key->name);
+	}
+	*(uint64_t *)((char *)reader->config + key->offset) = number;
+	return 0;
+}
+
+static int config_set_text(
+	struct config_reader *reader, const struct config_key *key, const char *value)
+{
+	char **field = (char **)((char *)reader->config + key->offset);
+	char remedy[160];
+
+	if (key->type == CONFIG_CHOICE && !config_choice_ok(key->choices, value)) {
+		snprintf(remedy, sizeof(remedy), "choose one of: %s", key->choices);
+		return config_refuse(reader, remedy, "%s: unknown choice", key->name);
+	}
+	if (!*value) {
+		return config_refuse(
+			reader, "give a path or leave the key out", "%s: empty", key->name);
+	}
+	free(*field);
+	*field = text_copy(value);
+	return 0;
+}
+
+static int config_scalar(struct config_reader *reader, const yaml_event_t *event)
+{
+	const char *value = (const char *)event->data.scalar.value;
+	bool quoted = event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+		event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+	const struct config_key *key;
+	int r;
+
+	if (!*reader->key) {
+		snprintf(reader->key, sizeof(reader->key), "%s", value);
+		return 0;
+	}
+	key = config_key_find(reader->section, reader->key);
+	if (!key) {
+		return config_refuse(reader, "see lud(8) for the keys, or remove the line",
+			"unknown key %s", reader->key);
+	}
+	if (key->type == CONFIG_PATH || key->type == CONFIG_CHOICE) {
+		r = config_set_text(reader, key, value);
+	} else {
+		r = config_set_number(reader, key, value, quoted);
+	}
+	reader->key[0] = '\0';
+	return err_up(r);
+}
+
+static int config_section(struct config_reader *reader)
+{
+	if (++reader->depth == 1) {
+		return 0;
+	}
+	if (reader->depth > 2 || !*reader->key) {
+		return config_refuse(reader, "sections are one level deep; see lud(8)",
+			"%s: a mapping is not allowed here", reader->key);
+	}
+	snprintf(reader->section, sizeof(reader->section), "%s", reader->key);
+	for (size_t i = 0; i < config_keys_n; i++) {
+		if (!strcmp(config_keys[i].section, reader->section)) {
+			reader->key[0] = '\0';
+			return 0;
+		}
+	}
+	return config_refuse(reader, "see lud(8) for the sections, or remove it",
+		"unknown section %s", reader->section);
+}
+
+static int config_event(struct config_reader *reader, const yaml_event_t *event)
+{
+	reader->line = event->start_mark.line + 1;
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		if (!reader->depth) {
+			return config_refuse(reader, "write keys and values: `key: value`",
+				"the file is not a mapping%s", "");
+		}
+		return err_up(config_scalar(reader, event));
+	case YAML_MAPPING_START_EVENT:
+		return err_up(config_section(reader));
+	case YAML_MAPPING_END_EVENT:
+		reader->depth--;
+		reader->section[0] = '\0';
+		return 0;
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_ALIAS_EVENT:
+		return config_refuse(reader, "write one plain value per key",
+			"%s: lists and aliases are not used here", reader->key);
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+	case YAML_DOCUMENT_START_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+		break;
+	}
+	return 0;
+}
+
+static int config_events(struct config_reader *reader)
+{
+	bool more = true;
+
+	while (more) {
+		yaml_event_t event;
+		int r;
+
+		if (!yaml_parser_parse(&reader->parser, &event)) {
+			reader->line = reader->parser.problem_mark.line + 1;
+			return config_refuse(reader, "correct the YAML there", "%s",
+				reader->parser.problem ? reader->parser.problem : "not YAML");
+		}
+		more = event.type != YAML_STREAM_END_EVENT;
+		r = config_event(reader, &event);
+		yaml_event_delete(&event);
+		if (r < 0) {
+			return err_up(r);
+		}
+	}
+	return 0;
+}
+
+int config_read(struct config *config, const char *path, struct failure *ret_failure)
+{
+	struct config_reader reader = { .config = config, .path = path, .failure = ret_failure };
+	_cleanup_(file_closep) FILE *file = fopen(path, "re");
+	int r;
+
+	if (!file) {
+		r = err_raise(-errno);
+		failure_set(ret_failure, "config", path,
+			"check the path given with --config and its permissions",
+			"cannot open the file: %s", strerror(-r));
+		return r;
+	}
+	if (!yaml_parser_initialize(&reader.parser)) {
+		return err_raise(-ENOMEM);
+	}
+	yaml_parser_set_input_file(&reader.parser, file);
+	r = config_events(&reader);
+	yaml_parser_delete(&reader.parser);
+	return err_up(r);
+}

@@ -1,0 +1,372 @@
+#include "orchestrator/db/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DB_APPLICATION_ID 0x53414d53 /* "SAMS": tells our files from others */
+#define DB_BUSY_MSEC 5000
+
+struct db {
+	sqlite3 *sqlite;
+	bool in_txn;
+};
+
+static int db_error(struct db *db)
+{
+	switch (sqlite3_errcode(db->sqlite)) {
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+static void db_finalize(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+static int db_exec(struct db *db, const char *sql)
+{
+	if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK) {
+		return err_raise(db_error(db));
+	}
+	return 0;
+}
+
+static int db_bind_one(sqlite3_stmt *statement, int index, char kind, va_list *args)
+{
+	const void *bytes;
+
+	switch (kind) {
+	case 'i':
+		return sqlite3_bind_int64(statement, index, va_arg(*args, int64_t));
+	case 't':
+		return sqlite3_bind_text(
+			statement, index, va_arg(*args, const char *), -1, SQLITE_TRANSIENT);
+	case 'b':
+		bytes = va_arg(*args, const void *);
+		return sqlite3_bind_blob64(
+			statement, index, bytes, va_arg(*args, size_t), SQLITE_TRANSIENT);
+	default:
+		assert(!"db: unknown parameter kind");
+		return SQLITE_MISUSE;
+	}
+}
+
+static int db_prepare(struct db *db, const char *sql, const char *format, va_list *args,
+	sqlite3_stmt **ret_statement)
+{
+	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK) {
+		return err_raise(db_error(db));
+	}
+	assert(sqlite3_bind_parameter_count(statement) == (int)strlen(format));
+	for (int i = 0; format[i]; i++) {
+		if (db_bind_one(statement, i + 1, format[i], args) != SQLITE_OK) {
+			return err_raise(db_error(db));
+		}
+	}
+	*ret_statement = steal(&statement);
+	return 0;
+}
+
+int db_run(struct db *db, const char *sql, const char *format, ...)
+{
+	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	va_list args;
+	int code;
+	int r;
+
+	assert(db->in_txn);
+	va_start(args, format);
+	r = db_prepare(db, sql, format, &args, &statement);
+	va_end(args);
+	if (r < 0) {
+		return err_up(r);
+	}
+	do {
+		code = sqlite3_step(statement);
+	} while (code == SQLITE_ROW);
+	if (code == SQLITE_DONE) {
+		return 0;
+	}
+	code = sqlite3_extended_errcode(db->sqlite);
+	if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY) {
+		return DB_E_EXISTS;
+	}
+	return err_raise(db_error(db));
+}
+
+static int db_query_rows(struct db *db, sqlite3_stmt *statement, db_row_fn fn, void *arg)
+{
+	bool any = false;
+	int code;
+
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		int r = fn ? fn(statement, arg) : 0;
+
+		any = true;
+		if (r) {
+			return r;
+		}
+	}
+	if (code != SQLITE_DONE) {
+		return err_raise(db_error(db));
+	}
+	return any ? 0 : DB_E_NONE;
+}
+
+int db_query(struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...)
+{
+	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = db_prepare(db, sql, format, &args, &statement);
+	va_end(args);
+	if (r < 0) {
+		return err_up(r);
+	}
+	return db_query_rows(db, statement, fn, arg);
+}
+
+static int db_row_int(sqlite3_stmt *row, void *arg)
+{
+	*(int64_t *)arg = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+int db_query_int(struct db *db, int64_t *ret_value, const char *sql, const char *format, ...)
+{
+	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = db_prepare(db, sql, format, &args, &statement);
+	va_end(args);
+	if (r < 0) {
+		return err_up(r);
+	}
+	return db_query_rows(db, statement, db_row_int, ret_value);
+}
+
+int db_txn(struct db *db, db_txn_fn fn, void *arg)
+{
+	int r;
+
+	assert(!db->in_txn);
+	r = db_exec(db, "BEGIN IMMEDIATE");
+	if (r < 0) {
+		return err_up(r);
+	}
+	db->in_txn = true;
+	r = fn(db, arg);
+	db->in_txn = false;
+	if (!r) {
+		r = db_exec(db, "COMMIT");
+	}
+	if (r && !sqlite3_get_autocommit(db->sqlite)) {
+		(void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	}
+	return err_up(r);
+}
+
+bool db_in_txn(struct db *db)
+{
+	return db->in_txn;
+}
+
+int64_t db_last_id(struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->sqlite);
+}
+
+int64_t db_changes(struct db *db)
+{
+	return sqlite3_changes64(db->sqlite);
+}
+
+void db_column_text(sqlite3_stmt *row, int column, char *ret_text, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	snprintf(ret_text, size, "%s", text ? text : "");
+}
+
+void db_column_blob(sqlite3_stmt *row, int column, void *ret_bytes, size_t size)
+{
+	const void *bytes = sqlite3_column_blob(row, column);
+	size_t have = sqlite3_column_bytes(row, column);
+
+	memset(ret_bytes, 0, size);
+	if (bytes) {
+		memcpy(ret_bytes, bytes, have < size ? have : size);
+	}
+}
+
+uint8_t *db_column_blob_new(sqlite3_stmt *row, int column, size_t *ret_size)
+{
+	const void *bytes = sqlite3_column_blob(row, column);
+	size_t size = sqlite3_column_bytes(row, column);
+	uint8_t *copy;
+
+	*ret_size = size;
+	if (!bytes || !size) {
+		return NULL;
+	}
+	copy = malloc(size);
+	if (!copy) {
+		abort();
+	}
+	memcpy(copy, bytes, size);
+	return copy;
+}
+
+struct db_migrate {
+	const struct db_migration *migrations;
+	size_t n_migrations;
+	int64_t version;
+};
+
+static int db_migrate_txn(struct db *db, void *arg)
+{
+	struct db_migrate *plan = arg;
+	char sql[96];
+	int r;
+
+	for (size_t i = plan->version; i < plan->n_migrations; i++) {
+		r = db_exec(db, plan->migrations[i].sql);
+		if (r < 0) {
+			return err_up(r);
+		}
+	}
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu; PRAGMA application_id = %d",
+		plan->n_migrations, DB_APPLICATION_ID);
+	return err_up(db_exec(db, sql));
+}
+
+/* Whether the file is ours or still empty; ret_version is its schema version. */
+static int db_identify(struct db *db, int64_t *ret_version)
+{
+	int64_t application, version, n_tables;
+	int r;
+
+	r = db_query_int(db, &application, "PRAGMA application_id", "");
+	if (!r) {
+		r = db_query_int(db, &version, "PRAGMA user_version", "");
+	}
+	if (!r) {
+		r = db_query_int(db, &n_tables, "SELECT count(*) FROM sqlite_schema", "");
+	}
+	if (r) {
+		return err_fold(r);
+	}
+	if (application != DB_APPLICATION_ID && n_tables) {
+		return err_raise(-EMEDIUMTYPE);
+	}
+	*ret_version = version;
+	return 0;
+}
+
+static int db_prepare_file(struct db *db, struct db_migrate *plan)
+{
+	int r;
+
+	sqlite3_busy_timeout(db->sqlite, DB_BUSY_MSEC);
+	r = db_identify(db, &plan->version);
+	if (!r) {
+		r = db_exec(db,
+			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+			"PRAGMA foreign_keys = ON");
+	}
+	if (r) {
+		return err_up(r);
+	}
+	if ((size_t)plan->version > plan->n_migrations) {
+		return err_raise(-EPROTONOSUPPORT);
+	}
+	if ((size_t)plan->version == plan->n_migrations) {
+		return 0;
+	}
+	return err_up(db_txn(db, db_migrate_txn, plan));
+}
+
+static void db_explain(struct db *db, const char *path, int r, const struct db_migrate *plan,
+	struct failure *ret_failure)
+{
+	switch (r) {
+	case -EMEDIUMTYPE:
+		failure_set(ret_failure, "database", path,
+			"point the state directory somewhere else",
+			"the file is a database of another program");
+		return;
+	case -EPROTONOSUPPORT:
+		failure_set(ret_failure, "database", path,
+			"run the newer lud, or restore the backup made before it",
+			"schema version %lld is newer than this lud knows (%zu)",
+			(long long)plan->version, plan->n_migrations);
+		return;
+	case -EBADMSG:
+		failure_set(ret_failure, "database", path,
+			"move the file away; lud then starts a fresh history",
+			"the file is not a database, or it is damaged: %s",
+			sqlite3_errmsg(db->sqlite));
+		return;
+	default:
+		failure_set(ret_failure, "database", path,
+			"check that the directory exists, is writable and has space", "%s",
+			db->sqlite ? sqlite3_errmsg(db->sqlite) : strerror(-r));
+	}
+}
+
+int db_open(const char *path, const struct db_migration *migrations, size_t n_migrations,
+	struct db **ret_db, struct failure *ret_failure)
+{
+	struct db_migrate plan = { .migrations = migrations, .n_migrations = n_migrations };
+	_cleanup_(db_closep) struct db *db = calloc(1, sizeof(*db));
+	int r;
+
+	if (!db) {
+		abort();
+	}
+	if (sqlite3_open(path, &db->sqlite) != SQLITE_OK) {
+		r = err_raise(db_error(db));
+	} else {
+		r = db_prepare_file(db, &plan);
+	}
+	if (r) {
+		db_explain(db, path, r, &plan, ret_failure);
+		return err_up(r);
+	}
+	*ret_db = steal(&db);
+	return 0;
+}
+
+struct db *db_close(struct db *db)
+{
+	if (db) {
+		sqlite3_close(db->sqlite);
+		free(db);
+	}
+	return NULL;
+}
+
+void db_closep(struct db **db)
+{
+	*db = db_close(*db);
+}

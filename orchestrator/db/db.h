@@ -1,0 +1,68 @@
+#pragma once
+/*
+ * One SQLite file: opening it safely (WAL, synchronous=FULL, foreign keys),
+ * bringing its schema up to date, and the only way to write to it, db_txn().
+ *
+ * Statements take their parameters by a format of one letter each:
+ *   i int64_t   t const char * (NULL allowed)   b const void *, size_t
+ * Rows are read in a callback with the column helpers below.
+ */
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orchestrator/base/err.h"
+#include "orchestrator/base/failure.h"
+
+struct db;
+
+/* Positive outcomes. */
+enum {
+	_DB_OK,
+	DB_E_NONE,   /* the query has no row */
+	DB_E_EXISTS, /* a unique constraint refused the row */
+};
+
+/* A migration moves the schema from version n (its index) to n + 1. */
+struct db_migration {
+	const char *sql;
+};
+
+/*
+ * Opens or creates the file and runs the missing migrations in one transaction.
+ * Errors fill ret_failure: not a database, another program's database, a schema
+ * newer than this program, I/O.
+ */
+int __must_check db_open(const char *path, const struct db_migration *migrations,
+	size_t n_migrations, struct db **ret_db, struct failure *ret_failure);
+struct db *db_close(struct db *db);
+void db_closep(struct db **db);
+
+/* Runs fn inside one IMMEDIATE transaction; anything but 0 from it rolls back. */
+typedef int (*db_txn_fn)(struct db *db, void *arg);
+int __must_check db_txn(struct db *db, db_txn_fn fn, void *arg);
+bool db_in_txn(struct db *db);
+
+/* One write. Must be called inside db_txn(). May return DB_E_EXISTS. */
+int __must_check db_run(struct db *db, const char *sql, const char *format, ...);
+/* Row id of the last insert, and rows changed by the last write. */
+int64_t db_last_id(struct db *db);
+int64_t db_changes(struct db *db);
+
+/*
+ * A query. Calls fn for each row until it returns non-zero, which is returned.
+ * fn may be NULL to learn only whether there is a row. DB_E_NONE without rows.
+ */
+typedef int (*db_row_fn)(sqlite3_stmt *row, void *arg);
+int __must_check db_query(
+	struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...);
+/* A query of one integer. */
+int __must_check db_query_int(
+	struct db *db, int64_t *ret_value, const char *sql, const char *format, ...);
+
+/* Copies a text or blob column; what is too long is cut, what is missing zeroed. */
+void db_column_text(sqlite3_stmt *row, int column, char *ret_text, size_t size);
+void db_column_blob(sqlite3_stmt *row, int column, void *ret_bytes, size_t size);
+/* A fresh copy of a blob; the caller frees it. NULL when the column is empty. */
+uint8_t *db_column_blob_new(sqlite3_stmt *row, int column, size_t *ret_size);
