@@ -41,7 +41,7 @@
 #define STATE_HEADER_STRICT UINT32_C(1)
 
 enum state_part_kind {
-	STATE_PART_BTF,     /* struct btf_header and all that follows it */
+	STATE_PART_BTF,     /* struct state_btf_header and all that follows it */
 	STATE_PART_TYPES,   /* u32[n]: offset of each type id in BTF's type section; [0] is 0 */
 	STATE_PART_ENTRIES, /* struct state_entry[n] */
 	STATE_PART_TAGS,    /* struct state_tag[n] */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/state/btf_layout.h"
+#include "proto/state/state_btf.h"
 #include "proto/state/state.h"
 
 /* Nesting of types that the reader follows; deeper ones are refused. */
@@ -55,30 +55,31 @@ struct state_member {
 	uint32_t bit_size; /* 0: not a bitfield */
 };
 
-/* Validates `size` bytes at `bytes`; fills *ret only when all is well. Fails with STATE_DESC_E_*. */
+/* Validates `size` bytes at `bytes`; fills *ret only when all is well. Fails with STATE_DESC_E_*.
+ */
 enum state_desc_error state_desc_check(const void *bytes, size_t size, struct state_desc *ret);
 const char *state_desc_error_text(enum state_desc_error error);
 
 const char *state_desc_string(const struct state_desc *desc, uint32_t off);
 /* The first entry of a kind, and how many follow in a row. */
 uint32_t state_desc_kind_first(
-	const struct state_desc *desc, enum state_entry_kind kind, uint32_t *ret_n);
+        const struct state_desc *desc, enum state_entry_kind kind, uint32_t *ret_n);
 /* Order of entries of one kind, also across two descriptions: as strcmp. */
 int state_entry_compare(const struct state_desc *a, const struct state_entry *x,
-	const struct state_desc *b, const struct state_entry *y);
+        const struct state_desc *b, const struct state_entry *y);
 /* Entry with this key, or UINT32_MAX. Not for string literals. */
 uint32_t state_desc_find(const struct state_desc *desc, enum state_entry_kind kind,
-	const char *unit, const char *scope, const char *name);
+        const char *unit, const char *scope, const char *name);
 
 /*
  * The text after "state:KEY" or "state:KEY=" of the n-th (from 0) such tag of an owner; NULL when
  * there are not so many.
  */
 const char *state_desc_tag(const struct state_desc *desc, enum state_tag_scope scope,
-	uint32_t owner, uint32_t member, const char *key, unsigned n);
+        uint32_t owner, uint32_t member, const char *key, unsigned n);
 
-const struct btf_type *state_type(const struct state_desc *desc, uint32_t id);
-enum btf_kind state_type_kind(const struct state_desc *desc, uint32_t id);
+const struct state_btf_type *state_type(const struct state_desc *desc, uint32_t id);
+enum state_btf_kind state_type_kind(const struct state_desc *desc, uint32_t id);
 const char *state_type_name(const struct state_desc *desc, uint32_t id);
 /* The type without typedefs, qualifiers and type tags. */
 uint32_t state_type_strip(const struct state_desc *desc, uint32_t id);
@@ -87,9 +88,9 @@ uint64_t state_type_size(const struct state_desc *desc, uint32_t id);
 /* Members of a struct or union, enumerators of an enum, parameters of a function. */
 uint32_t state_type_count(const struct state_desc *desc, uint32_t id);
 struct state_member state_type_member(const struct state_desc *desc, uint32_t id, uint32_t i);
-const struct btf_array *state_type_array(const struct state_desc *desc, uint32_t id);
+const struct state_btf_array *state_type_array(const struct state_desc *desc, uint32_t id);
 /* Enumerator i, sign- or zero-extended as the enum says. */
 const char *state_type_enumerator(
-	const struct state_desc *desc, uint32_t id, uint32_t i, int64_t *ret_value);
-/* BTF_INT_* bits of an integer type; for an enum, whether it is signed. */
+        const struct state_desc *desc, uint32_t id, uint32_t i, int64_t *ret_value);
+/* STATE_BTF_SIGNED etc. bits of an integer type; for an enum, whether it is signed. */
 uint32_t state_type_encoding(const struct state_desc *desc, uint32_t id);

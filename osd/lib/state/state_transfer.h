@@ -55,8 +55,8 @@ struct state_setup {
 	uint64_t old_heap_base;
 	uint64_t old_heap_size; /* bytes, all of them readable */
 	/*
-	 * Scratch memory, zeroed, aligned to 16, used until the transfer is done. About 64 bytes for
-	 * each entry of both descriptions, and 12 bytes for each live object, are enough.
+	 * Scratch memory, zeroed, aligned to 16, used until the transfer is done. About 64 bytes
+	 * for each entry of both descriptions, and 12 bytes for each live object, are enough.
 	 */
 	void *scratch;
 	size_t scratch_size;
@@ -84,8 +84,8 @@ struct state_transfer; /* lives in the scratch memory */
  * Pairs the two descriptions. The setup may go, what it points to must stay. On failure *result
  * says why; on success *ret is ready for state_transfer().
  */
-enum state_code state_pair(const struct state_setup *setup, struct state_result *result,
-	struct state_transfer **ret);
+enum state_code state_pair(
+        const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
 /* Carries the state over; once. The result given to state_pair() is filled to the end. */
 enum state_code state_transfer(struct state_transfer *transfer);
 const char *state_code_text(enum state_code code);
@@ -112,5 +112,4 @@ typedef int (*state_handler_t)(const struct state_view *view);
 /* What the engine would have done without the handler; STATE_E_TYPE if it does not know. */
 enum state_code state_view_default(const struct state_view *view);
 /* The new place of what an old pointer leads to: an object, variable, function ... */
-enum state_code state_view_pointer(
-	const struct state_view *view, const void *old, void **ret_new);
+enum state_code state_view_pointer(const struct state_view *view, const void *old, void **ret_new);
