@@ -1,0 +1,78 @@
+#pragma once
+/* x86-64: what arch.h embeds, and the inlines of the fast paths. */
+#include <stdint.h>
+#include "osd/abi/message.h"
+#include "osd/arch/x86_64/offsets.h"
+
+/* First address above user memory. The last page below the canonical hole is left out: sysret there is unsafe. */
+#define ARCH_USER_END 0x00007ffffffff000ull
+#define ARCH_MIRROR_PAGES 512u
+
+/*
+ * Traps save into this from its end (CTX_FRAME_END) downwards. What came in by a call is resumed without
+ * restoring rcx and r11 (vector is VECTOR_SYSCALL then).
+ */
+struct arch_context {
+	uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
+	uint64_t rax, rbx, rbp, r12, r13, r14, r15, rcx, r11;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+	uint64_t fsbase;
+	uint64_t pad;
+	uint8_t fpu[512] __attribute__((aligned(16)));
+};
+
+struct arch_space {
+	paddr_t root;
+};
+
+static inline uint64_t *arch_context_args(struct arch_context *ctx)
+{
+	return ctx->args;
+}
+
+static inline uint64_t arch_context_number(const struct arch_context *ctx)
+{
+	return ctx->rax;
+}
+
+static inline void arch_context_result_set(struct arch_context *ctx, err_t result)
+{
+	ctx->rax = (uint64_t)result;
+}
+
+static inline void arch_context_result2_set(struct arch_context *ctx, uint64_t value)
+{
+	ctx->args[2] = value;
+}
+
+static inline void arch_context_message_get(const struct arch_context *ctx, struct message *ret)
+{
+	ret->type = (uint32_t)ctx->args[1];
+	ret->source = (endpoint_t)(ctx->args[1] >> 32);
+	ret->w[0] = ctx->args[2];
+	ret->w[1] = ctx->args[4];
+	ret->w[2] = ctx->args[5];
+	ret->w[3] = ctx->args[3];
+	ret->w[4] = ctx->r12;
+	ret->w[5] = ctx->r13;
+	ret->w[6] = ctx->r14;
+}
+
+static inline void arch_context_message_set(struct arch_context *ctx, const struct message *message)
+{
+	ctx->args[1] = message->type | (uint64_t)(uint32_t)message->source << 32;
+	ctx->args[2] = message->w[0];
+	ctx->args[4] = message->w[1];
+	ctx->args[5] = message->w[2];
+	ctx->args[3] = message->w[3];
+	ctx->r12 = message->w[4];
+	ctx->r13 = message->w[5];
+	ctx->r14 = message->w[6];
+}
+
+/* The gate page enters by `syscall`, two bytes; rax still holds the number. */
+static inline void arch_context_restart(struct arch_context *ctx)
+{
+	ctx->rip -= 2;
+}

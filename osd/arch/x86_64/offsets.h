@@ -1,0 +1,34 @@
+#pragma once
+/* Offsets that assembly needs; offsets.c asserts each against its structure. */
+#define CTX_RDI 0
+#define CTX_RSI 8
+#define CTX_RDX 16
+#define CTX_R10 24
+#define CTX_R8 32
+#define CTX_R9 40
+#define CTX_RAX 48
+#define CTX_RBX 56
+#define CTX_RBP 64
+#define CTX_R12 72
+#define CTX_R13 80
+#define CTX_R14 88
+#define CTX_R15 96
+#define CTX_RCX 104
+#define CTX_R11 112
+#define CTX_VECTOR 120
+#define CTX_ERROR 128
+#define CTX_RIP 136
+#define CTX_CS 144
+#define CTX_RFLAGS 152
+#define CTX_RSP 160
+#define CTX_SS 168
+#define CTX_FRAME_END 176
+#define CTX_FSBASE 176
+
+#define VECTOR_SYSCALL 0x100
+
+#define SELECTOR_KERNEL_CODE 0x08
+#define SELECTOR_KERNEL_DATA 0x10
+#define SELECTOR_USER_DATA 0x23
+#define SELECTOR_USER_CODE 0x2b
+#define SELECTOR_TSS 0x30

@@ -1,0 +1,24 @@
+#pragma once
+/* Address spaces as kernel objects, numbered; their tables are arch's. */
+#include "osd/arch/arch.h"
+
+struct instance;
+
+struct space {
+	struct arch_space arch;
+	space_t id;
+	bool is_live;
+	bool is_closing; /* space_destroy has begun: nothing but space_destroy may use it */
+	struct instance *instance; /* who runs in it; NULL: nobody */
+};
+
+void spaces_init(void);
+/* The live, not closing space with this number, or NULL. */
+struct space *space_of(space_t id);
+/* As space_of, also while closing. */
+struct space *space_of_any(space_t id);
+/* New empty space on a root frame: E_FULL, or arch_space_init's errors. */
+err_t space_open(paddr_t root, struct space **ret_space);
+/* All tables given back by arch_space_fini: the number is free again. */
+void space_close(struct space *space);
+uint32_t spaces_free_count(void);
