@@ -25,7 +25,15 @@ struct rs_request {
 	uint64_t argument; /* EVENTS: first sequence number; RESULT: transaction; STAGE_CHUNK:
 	                      offset in the blob */
 	uint64_t total;    /* STAGE_BEGIN: blob size */
+	char service[SERVICE_NAME_LEN]; /* ENVELOPE */
 };
+/*
+ * UPDATE: err 0 means that the transaction is known: count = enum rs_outcome, a = its error (0
+ * while running). E_BUSY: a = the running transaction. E_NOTFOUND: an id below known ones, never
+ * run. EVENTS: count, a = oldest kept, b = next sequence number. STAGE_LIST: count, a = budget, b =
+ * used. STAGE_BEGIN, STAGE_CHUNK: count = bytes held. STATUS, RESULT, RESOURCES: count = records
+ * written.
+ */
 /* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
 struct rs_reply {
 	err_t err;
@@ -106,6 +114,16 @@ struct rs_event {
 	char text[104]; /* human readable: reason, address */
 };
 
+enum rs_service_state {
+	RS_SERVICE_NONE,
+	RS_SERVICE_UP,
+	RS_SERVICE_STARTING,
+	RS_SERVICE_UPDATING,
+	RS_SERVICE_RESTARTING,
+	RS_SERVICE_DOWN,
+	RS_SERVICE_STATE_N
+};
+
 struct rs_service {
 	char name[SERVICE_NAME_LEN];
 	endpoint_t endpoint;
@@ -118,6 +136,10 @@ struct rs_service {
 	nsec_t started; /* of this instance */
 	nsec_t last_blackout, longest_gap;
 	uint64_t resident_bytes;
+	uint64_t state_bytes, state_objects; /* what the last transfer moved */
+	uint8_t payload[RS_HASH_LEN];
+	uint32_t floor; /* lowest release counter that may run */
+	uint32_t state; /* enum rs_service_state */
 	char metric_names[RS_N_METRICS][RS_METRIC_NAME_LEN];
 	uint64_t metrics[RS_N_METRICS];
 };
@@ -129,4 +151,8 @@ struct rs_resources {
 	uint64_t n_uncommitted_faults;
 	nsec_t uptime, boot_done; /* boot_done: when every boot service had started */
 	uint64_t kernel_bytes;
+	uint8_t machine_id[16];
+	uint64_t boot_id;     /* random, another one at each boot */
+	uint64_t newest_time; /* unix s: newest signed time seen */
+	uint64_t busy;        /* the running transaction, 0: none */
 };
