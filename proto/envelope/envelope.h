@@ -10,7 +10,7 @@
  *   variant  signed by variant keys: this layout, for this machine, for this time
  *
  * A part stands alone too (a signed root or a signed kit is a file), and three
- * parts in this order behind a header are an envelope: see envelope_size().
+ * parts in this order behind a header are an envelope: see envelope_write().
  *
  * Everything is little endian and naturally aligned. Nothing here allocates or
  * calls anything but the seam in envelope_crypto.h. Views point into the caller's
