@@ -163,11 +163,14 @@ static enum envelope_reason envelope_verify_binding(
 	               : ENVELOPE_WRONG_MACHINE;
 }
 
-/* The newest signed time, with this envelope taken into account. */
+/* The newest signed time, with this envelope taken into account as far as plausible. */
 static uint64_t envelope_time(const struct envelope_view *view, const struct trust *trust)
 {
 	uint64_t issued = view->variant->issued;
 
+	if (issued > trust->latest_time) {
+		issued = trust->latest_time;
+	}
 	return issued > trust->newest_time ? issued : trust->newest_time;
 }
 

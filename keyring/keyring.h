@@ -1,0 +1,84 @@
+#pragma once
+/*
+ * Keys on the host: made, kept, listed and used here and nowhere else. A keyring
+ * is a directory (0700) of key files (0600, owned by the caller, else refused):
+ *
+ *   root.pem release.pem variant.pem   Ed25519, PKCS#8
+ *   seal.key                           32 random bytes in hex
+ *   root.signed                        the signed root manifest, public
+ *
+ * Private keys live in memory only inside an open struct keyring_key and are
+ * wiped when it is freed. A running system needs only lusign to read variant.pem
+ * and seal.key; root.pem and release.pem belong offline.
+ *
+ * Errors: 0, a negative errno, or a positive KEYRING_E_*.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/envelope/envelope.h"
+#include "proto/envelope/signer.h"
+
+#define KEYRING_FILE_ROOT_SIGNED "root.signed"
+
+enum keyring_error {
+	KEYRING_E_EXISTS = 1, /* there is a keyring already: nothing was changed */
+	KEYRING_E_MISSING,    /* no such key file */
+	KEYRING_E_UNSAFE,     /* others can read or replace it, or it is not ours */
+	KEYRING_E_FORMAT,     /* not a key of this kind */
+	KEYRING_E_REFUSED,    /* what is to be signed or unsealed is not good */
+};
+
+enum keyring_role { KEYRING_ROOT, KEYRING_RELEASE, KEYRING_VARIANT, KEYRING_SEAL, _KEYRING_N };
+
+/* An open key. */
+struct keyring_key;
+
+/* One line of `luctl keys list`. */
+struct keyring_info {
+	enum keyring_role role;
+	int error;           /* 0, or why the file cannot be used (KEYRING_E_*, -errno) */
+	uint8_t id[16];      /* all zero for the sealing key and unusable ones */
+	uint64_t not_before; /* as the signed root says; 0 when it does not name it */
+	uint64_t not_after;
+};
+
+/*
+ * Make a keyring in dir (created when missing) with all four keys and a signed
+ * root that names them. now and the lifetime of the delegated keys are unix
+ * seconds; the keys are valid from a day before now. All or nothing.
+ */
+int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec);
+
+/* Describe every role's key. Never opens what it must not. */
+int keyring_list(const char *dir, struct keyring_info ret_infos[_KEYRING_N]);
+
+/* Open one key for use. */
+int keyring_key_open(const char *dir, enum keyring_role role, struct keyring_key **ret_key);
+/* Wipe and free; takes NULL; returns NULL. */
+struct keyring_key *keyring_key_free(struct keyring_key *key);
+
+/* Public key and id of an Ed25519 key. */
+const uint8_t *keyring_key_pub(const struct keyring_key *key);
+const uint8_t *keyring_key_id(const struct keyring_key *key);
+
+/*
+ * Sign a manifest: check it, sign it with the key (whose role must fit the kind)
+ * and write the stored part. KEYRING_E_REFUSED: the manifest breaks its rules.
+ */
+int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, const void *manifest,
+        size_t manifest_len, uint8_t *ret_part, size_t cap, size_t *ret_len);
+
+/* Seal and unseal a 32-byte seed (ChaCha20-Poly1305) bound to a context. */
+int keyring_seal(const struct keyring_key *key, const uint8_t context[64],
+        const uint8_t seed[SIGNER_SEED_SIZE], uint8_t ret_sealed[SIGNER_SEALED_SIZE]);
+int keyring_unseal(const struct keyring_key *key, const uint8_t context[64],
+        const uint8_t sealed[SIGNER_SEALED_SIZE], uint8_t ret_seed[SIGNER_SEED_SIZE]);
+
+/* Read the signed root (a stored part) into ret_bytes and open it. */
+int keyring_root_read(
+        const char *dir, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part);
+
+/* "release", and one sentence for an error of this library. Never NULL. */
+const char *keyring_role_name(enum keyring_role role);
+const char *keyring_error_text(int error);
