@@ -15,11 +15,11 @@
 #endif
 
 /* Hands out what *pp owns and leaves NULL behind. */
-#define steal(pp) \
-	({ \
-		__typeof__(*(pp)) steal_value_ = *(pp); \
-		*(pp) = NULL; \
-		steal_value_; \
+#define steal(pp)                                                                                  \
+	({                                                                                         \
+		__typeof__(*(pp)) steal_value_ = *(pp);                                            \
+		*(pp) = NULL;                                                                      \
+		steal_value_;                                                                      \
 	})
 
 /* Hands out the descriptor at *fd and leaves -1 behind. */

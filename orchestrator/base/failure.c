@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 void failure_set(struct failure *ret_failure, const char *code, const char *place,
-	const char *remedy, const char *cause_format, ...)
+        const char *remedy, const char *cause_format, ...)
 {
 	va_list args;
 

@@ -82,8 +82,7 @@ static int dir_sync_of(const char *path)
 int file_write(const char *path, const void *data, size_t size)
 {
 	_cleanup_(freep) char *beside = text_format("%s.new", path);
-	_cleanup_(fd_closep) int fd =
-		open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_(fd_closep) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0) {

@@ -12,10 +12,10 @@ static const struct {
 	const char *name;
 	int journal_priority;
 } log_levels[_LOG_LEVEL_N] = {
-	[LOG_LEVEL_ERROR] = { "error", 3 },
-	[LOG_LEVEL_WARN] = { "warn", 4 },
-	[LOG_LEVEL_INFO] = { "info", 6 },
-	[LOG_LEVEL_DEBUG] = { "debug", 7 },
+        [LOG_LEVEL_ERROR] = {"error", 3},
+        [LOG_LEVEL_WARN] = {"warn", 4},
+        [LOG_LEVEL_INFO] = {"info", 6},
+        [LOG_LEVEL_DEBUG] = {"debug", 7},
 };
 
 static enum log_level log_limit = LOG_LEVEL_INFO;

@@ -18,8 +18,7 @@ void log_init(enum log_level level);
 /* Finds a level by name; 0, or -EINVAL when there is none of that name. */
 int __must_check log_level_parse(const char *name, enum log_level *ret_level);
 
-void log_line(enum log_level level, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_LEVEL_WARN, __VA_ARGS__)

@@ -13,39 +13,38 @@
 #define USEC_PER_HOUR (3600 * USEC_PER_SEC)
 #define MIB (UINT64_C(1) << 20)
 
-#define KEY_PATH(section, name, field) \
-	{ section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0 }
-#define KEY_CHOICE(section, name, field, choices) \
-	{ section, name, CONFIG_CHOICE, offsetof(struct config, field), choices, 0, 0 }
-#define KEY_NUMBER(section, name, field, type, min, max) \
-	{ section, name, type, offsetof(struct config, field), NULL, min, max }
+#define KEY_PATH(section, name, field)                                                             \
+	{section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0}
+#define KEY_CHOICE(section, name, field, choices)                                                  \
+	{section, name, CONFIG_CHOICE, offsetof(struct config, field), choices, 0, 0}
+#define KEY_NUMBER(section, name, field, type, min, max)                                           \
+	{section, name, type, offsetof(struct config, field), NULL, min, max}
 
 const struct config_key config_keys[] = {
-	KEY_PATH("", "state_dir", state_dir),
-	KEY_PATH("", "control_socket", control_socket),
-	KEY_PATH("", "keyring", keyring),
-	KEY_PATH("", "kits", kits),
-	KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
-	KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
-	KEY_PATH("programs", "luforge", luforge),
-	KEY_PATH("programs", "lusign", lusign),
-	KEY_PATH("programs", "qemu", qemu),
-	KEY_NUMBER("forge", "workers", forge_workers, CONFIG_COUNT, 1, 64),
-	KEY_NUMBER("forge", "variant_lifetime", variant_lifetime_usec, CONFIG_DURATION,
-		USEC_PER_SEC, 24 * 365 * USEC_PER_HOUR),
-	KEY_NUMBER("forge", "variants_kept", variants_kept, CONFIG_COUNT, 2, 65536),
-	KEY_NUMBER("update", "prepare_timeout", prepare_timeout_usec, CONFIG_DURATION, 1000,
-		USEC_PER_HOUR),
-	KEY_NUMBER("update", "transfer_timeout", transfer_timeout_usec, CONFIG_DURATION, 1000,
-		USEC_PER_HOUR),
-	KEY_NUMBER("update", "timeout", update_timeout_usec, CONFIG_DURATION, 1000,
-		USEC_PER_HOUR),
-	KEY_NUMBER("update", "hold", hold_usec, CONFIG_DURATION, 100, 10 * USEC_PER_SEC),
-	KEY_NUMBER("update", "stage_chunk", stage_chunk_bytes, CONFIG_SIZE, 512, MIB),
-	KEY_NUMBER("machine", "memory", machine_memory_bytes, CONFIG_SIZE, 32 * MIB, 65536 * MIB),
-	KEY_CHOICE("machine", "accel", machine_accel, "auto kvm tcg"),
-	KEY_NUMBER("machine", "boot_timeout", boot_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
-		USEC_PER_HOUR),
+        KEY_PATH("", "state_dir", state_dir),
+        KEY_PATH("", "control_socket", control_socket),
+        KEY_PATH("", "keyring", keyring),
+        KEY_PATH("", "kits", kits),
+        KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
+        KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
+        KEY_PATH("programs", "luforge", luforge),
+        KEY_PATH("programs", "lusign", lusign),
+        KEY_PATH("programs", "qemu", qemu),
+        KEY_NUMBER("forge", "workers", forge_workers, CONFIG_COUNT, 1, 64),
+        KEY_NUMBER("forge", "variant_lifetime", variant_lifetime_usec, CONFIG_DURATION,
+                USEC_PER_SEC, 24 * 365 * USEC_PER_HOUR),
+        KEY_NUMBER("forge", "variants_kept", variants_kept, CONFIG_COUNT, 2, 65536),
+        KEY_NUMBER("update", "prepare_timeout", prepare_timeout_usec, CONFIG_DURATION, 1000,
+                USEC_PER_HOUR),
+        KEY_NUMBER("update", "transfer_timeout", transfer_timeout_usec, CONFIG_DURATION, 1000,
+                USEC_PER_HOUR),
+        KEY_NUMBER("update", "timeout", update_timeout_usec, CONFIG_DURATION, 1000, USEC_PER_HOUR),
+        KEY_NUMBER("update", "hold", hold_usec, CONFIG_DURATION, 100, 10 * USEC_PER_SEC),
+        KEY_NUMBER("update", "stage_chunk", stage_chunk_bytes, CONFIG_SIZE, 512, MIB),
+        KEY_NUMBER("machine", "memory", machine_memory_bytes, CONFIG_SIZE, 32 * MIB, 65536 * MIB),
+        KEY_CHOICE("machine", "accel", machine_accel, "auto kvm tcg"),
+        KEY_NUMBER("machine", "boot_timeout", boot_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
+                USEC_PER_HOUR),
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
 
@@ -53,7 +52,7 @@ const struct config_key *config_key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < config_keys_n; i++) {
 		if (!strcmp(config_keys[i].section, section) &&
-			!strcmp(config_keys[i].name, name)) {
+		        !strcmp(config_keys[i].name, name)) {
 			return &config_keys[i];
 		}
 	}
@@ -108,23 +107,23 @@ static char *config_state_dir(const char *program_dir)
 void config_init(struct config *config, const char *program_dir)
 {
 	*config = (struct config){
-		.state_dir = config_state_dir(program_dir),
-		.luforge = config_program(program_dir, "forge", "luforge"),
-		.lusign = config_program(program_dir, "keyring", "lusign"),
-		.qemu = text_copy("qemu-system-x86_64"),
-		.log_level = text_copy("info"),
-		.allow_uid = UINT64_MAX,
-		.forge_workers = 2,
-		.variant_lifetime_usec = 24 * USEC_PER_HOUR,
-		.variants_kept = 8,
-		.prepare_timeout_usec = USEC_PER_SEC,
-		.transfer_timeout_usec = 2 * USEC_PER_SEC,
-		.update_timeout_usec = 5 * USEC_PER_SEC,
-		.hold_usec = 20000,
-		.stage_chunk_bytes = 32768,
-		.machine_memory_bytes = 256 * MIB,
-		.machine_accel = text_copy("auto"),
-		.boot_timeout_usec = 30 * USEC_PER_SEC,
+	        .state_dir = config_state_dir(program_dir),
+	        .luforge = config_program(program_dir, "forge", "luforge"),
+	        .lusign = config_program(program_dir, "keyring", "lusign"),
+	        .qemu = text_copy("qemu-system-x86_64"),
+	        .log_level = text_copy("info"),
+	        .allow_uid = UINT64_MAX,
+	        .forge_workers = 2,
+	        .variant_lifetime_usec = 24 * USEC_PER_HOUR,
+	        .variants_kept = 8,
+	        .prepare_timeout_usec = USEC_PER_SEC,
+	        .transfer_timeout_usec = 2 * USEC_PER_SEC,
+	        .update_timeout_usec = 5 * USEC_PER_SEC,
+	        .hold_usec = 20000,
+	        .stage_chunk_bytes = 32768,
+	        .machine_memory_bytes = 256 * MIB,
+	        .machine_accel = text_copy("auto"),
+	        .boot_timeout_usec = 30 * USEC_PER_SEC,
 	};
 }
 
@@ -162,16 +161,16 @@ int config_check(const struct config *config, struct failure *ret_failure)
 
 	if (strlen(config->control_socket) >= sizeof(address.sun_path)) {
 		failure_set(ret_failure, "config", "control_socket",
-			"choose a shorter state_dir or control_socket",
-			"the path %s is longer than a socket's path may be (%zu)",
-			config->control_socket, sizeof(address.sun_path) - 1);
+		        "choose a shorter state_dir or control_socket",
+		        "the path %s is longer than a socket's path may be (%zu)",
+		        config->control_socket, sizeof(address.sun_path) - 1);
 		return err_raise(-ENAMETOOLONG);
 	}
 	if (config->prepare_timeout_usec + config->transfer_timeout_usec >
-		config->update_timeout_usec) {
+	        config->update_timeout_usec) {
 		failure_set(ret_failure, "config", "update.timeout",
-			"raise update.timeout or lower the other two",
-			"prepare_timeout and transfer_timeout together exceed it");
+		        "raise update.timeout or lower the other two",
+		        "prepare_timeout and transfer_timeout together exceed it");
 		return err_raise(-EINVAL);
 	}
 	return 0;

@@ -10,19 +10,19 @@
 #include "orchestrator/base/log.h"
 
 struct config {
-	char *state_dir;       /* database, machines, variants */
-	char *control_socket;  /* where luctl connects */
-	char *luforge;	       /* programs */
+	char *state_dir;      /* database, machines, variants */
+	char *control_socket; /* where luctl connects */
+	char *luforge;        /* programs */
 	char *lusign;
 	char *qemu;
-	char *keyring;	       /* handed to the signer, never read by lud */
-	char *kits;	       /* release that machines are first started with */
+	char *keyring; /* handed to the signer, never read by lud */
+	char *kits;    /* release that machines are first started with */
 	char *log_level;
-	uint64_t allow_uid;    /* besides root and lud's own; UINT64_MAX is nobody */
+	uint64_t allow_uid; /* besides root and lud's own; UINT64_MAX is nobody */
 
 	uint64_t forge_workers;
 	uint64_t variant_lifetime_usec; /* expiry of a variant's signature */
-	uint64_t variants_kept;		/* forged files kept per service */
+	uint64_t variants_kept;         /* forged files kept per service */
 
 	uint64_t prepare_timeout_usec;
 	uint64_t transfer_timeout_usec;
@@ -40,8 +40,7 @@ void config_init(struct config *config, const char *program_dir);
 void config_fini(struct config *config);
 
 /* Reads a file over what is there. Errors fill ret_failure. */
-int __must_check config_read(
-	struct config *config, const char *path, struct failure *ret_failure);
+int __must_check config_read(struct config *config, const char *path, struct failure *ret_failure);
 /* What must hold between keys and outside (paths, socket length). */
 int __must_check config_check(const struct config *config, struct failure *ret_failure);
 /* Derives what follows from the state directory and was not set. */

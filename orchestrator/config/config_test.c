@@ -15,19 +15,19 @@ static const struct {
 	int r;
 	uint64_t value;
 } quantity_cases[] = {
-	{ QUANTITY_DURATION, "250ms", 0, 250000 },
-	{ QUANTITY_DURATION, "2min", 0, 120000000 },
-	{ QUANTITY_DURATION, "0us", 0, 0 },
-	{ QUANTITY_DURATION, "250", -EINVAL, 0 },
-	{ QUANTITY_DURATION, "ms", -EINVAL, 0 },
-	{ QUANTITY_DURATION, "-1ms", -EINVAL, 0 },
-	{ QUANTITY_DURATION, "1 s", -EINVAL, 0 },
-	{ QUANTITY_DURATION, "999999999999d", -ERANGE, 0 },
-	{ QUANTITY_DURATION, "99999999999999999999s", -ERANGE, 0 },
-	{ QUANTITY_SIZE, "64KiB", 0, 65536 },
-	{ QUANTITY_SIZE, "64kb", -EINVAL, 0 },
-	{ QUANTITY_COUNT, "3", 0, 3 },
-	{ QUANTITY_COUNT, "3x", -EINVAL, 0 },
+        {QUANTITY_DURATION, "250ms", 0, 250000},
+        {QUANTITY_DURATION, "2min", 0, 120000000},
+        {QUANTITY_DURATION, "0us", 0, 0},
+        {QUANTITY_DURATION, "250", -EINVAL, 0},
+        {QUANTITY_DURATION, "ms", -EINVAL, 0},
+        {QUANTITY_DURATION, "-1ms", -EINVAL, 0},
+        {QUANTITY_DURATION, "1 s", -EINVAL, 0},
+        {QUANTITY_DURATION, "999999999999d", -ERANGE, 0},
+        {QUANTITY_DURATION, "99999999999999999999s", -ERANGE, 0},
+        {QUANTITY_SIZE, "64KiB", 0, 65536},
+        {QUANTITY_SIZE, "64kb", -EINVAL, 0},
+        {QUANTITY_COUNT, "3", 0, 3},
+        {QUANTITY_COUNT, "3x", -EINVAL, 0},
 };
 
 static void test_quantities(void)
@@ -36,7 +36,7 @@ static void test_quantities(void)
 		uint64_t value = 77;
 
 		assert(quantity_parse(quantity_cases[i].kind, quantity_cases[i].text, &value) ==
-			quantity_cases[i].r);
+		        quantity_cases[i].r);
 		assert(value == (quantity_cases[i].r ? 77 : quantity_cases[i].value));
 	}
 }
@@ -47,19 +47,19 @@ static const struct {
 	const char *cause;
 	const char *remedy;
 } config_cases[] = {
-	{ "", NULL, NULL, NULL },
-	{ "log_level: debug\nupdate:\n  timeout: \"9s\"\n", NULL, NULL, NULL },
-	{ "log_level: loud\n", ":1", "log_level: unknown choice", "error warn info debug" },
-	{ "\ncolour: red\n", ":2", "unknown key colour", "lud(8)" },
-	{ "update:\n  timeout: 9\n", ":2", "timeout: the value is not quoted", "us, ms, s" },
-	{ "update:\n  timeout: \"9\"\n", ":2", "timeout: not a number", "us, ms, s" },
-	{ "forge:\n  workers: \"0\"\n", ":2", "workers: out of range", "from 1 to 64" },
-	{ "forge:\n  workers:\n    - 1\n", ":3", "workers: lists", "one plain value" },
-	{ "upgrade:\n  timeout: \"9s\"\n", ":2", "unknown section upgrade", "lud(8)" },
-	{ "update:\n  hold:\n    x: 1\n", ":3", "hold: a mapping", "one level" },
-	{ "state_dir: ''\n", ":1", "state_dir: empty", "give a path" },
-	{ "just words\n", ":1", "not a mapping", "key: value" },
-	{ "state_dir: \"x\n", ":", "", "correct the YAML" },
+        {"", NULL, NULL, NULL},
+        {"log_level: debug\nupdate:\n  timeout: \"9s\"\n", NULL, NULL, NULL},
+        {"log_level: loud\n", ":1", "log_level: unknown choice", "error warn info debug"},
+        {"\ncolour: red\n", ":2", "unknown key colour", "lud(8)"},
+        {"update:\n  timeout: 9\n", ":2", "timeout: the value is not quoted", "us, ms, s"},
+        {"update:\n  timeout: \"9\"\n", ":2", "timeout: not a number", "us, ms, s"},
+        {"forge:\n  workers: \"0\"\n", ":2", "workers: out of range", "from 1 to 64"},
+        {"forge:\n  workers:\n    - 1\n", ":3", "workers: lists", "one plain value"},
+        {"upgrade:\n  timeout: \"9s\"\n", ":2", "unknown section upgrade", "lud(8)"},
+        {"update:\n  hold:\n    x: 1\n", ":3", "hold: a mapping", "one level"},
+        {"state_dir: ''\n", ":1", "state_dir: empty", "give a path"},
+        {"just words\n", ":1", "not a mapping", "key: value"},
+        {"state_dir: \"x\n", ":", "", "correct the YAML"},
 };
 
 static void test_file(const char *dir)
@@ -67,7 +67,7 @@ static void test_file(const char *dir)
 	_cleanup_(freep) char *path = text_format("%s/lud.yaml", dir);
 
 	for (size_t i = 0; i < sizeof(config_cases) / sizeof(config_cases[0]); i++) {
-		struct failure failure = { 0 };
+		struct failure failure = {0};
 		struct config config;
 		int r;
 
@@ -79,7 +79,7 @@ static void test_file(const char *dir)
 		} else {
 			if (r >= 0 || !strstr(failure.remedy, config_cases[i].remedy)) {
 				fprintf(stderr, "case %zu: %s: %s (%s)\n", i, failure.place,
-					failure.cause, failure.remedy);
+				        failure.cause, failure.remedy);
 			}
 			assert(r < 0);
 			assert(strstr(failure.place, "lud.yaml"));
@@ -93,7 +93,7 @@ static void test_file(const char *dir)
 
 static void test_between_keys(const char *dir)
 {
-	struct failure failure = { 0 };
+	struct failure failure = {0};
 	struct config config;
 
 	config_init(&config, dir);
@@ -113,7 +113,7 @@ static void test_between_keys(const char *dir)
 static void test_round_trip(const char *dir)
 {
 	_cleanup_(freep) char *path = text_format("%s/printed.yaml", dir);
-	struct failure failure = { 0 };
+	struct failure failure = {0};
 	struct config first, second;
 	FILE *file;
 
@@ -133,7 +133,7 @@ static void test_round_trip(const char *dir)
 
 static void test_missing(const char *dir)
 {
-	struct failure failure = { 0 };
+	struct failure failure = {0};
 	struct config config;
 
 	config_init(&config, dir);

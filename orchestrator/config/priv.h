@@ -17,7 +17,7 @@ struct config_key {
 	const char *section; /* "" at top level */
 	const char *name;
 	enum config_type type;
-	size_t offset;	     /* of a char * or uint64_t in struct config */
+	size_t offset;       /* of a char * or uint64_t in struct config */
 	const char *choices; /* separated by spaces, for CONFIG_CHOICE */
 	uint64_t min, max;   /* for quantities, in their base unit */
 };

@@ -10,32 +10,32 @@ struct quantity_unit {
 };
 
 static const struct quantity_unit quantity_durations[] = {
-	{ "us", 1 },
-	{ "ms", 1000 },
-	{ "s", 1000000 },
-	{ "min", 60000000 },
-	{ "h", 3600000000 },
-	{ "d", 86400000000 },
-	{ 0 },
+        {"us", 1},
+        {"ms", 1000},
+        {"s", 1000000},
+        {"min", 60000000},
+        {"h", 3600000000},
+        {"d", 86400000000},
+        {0},
 };
 
 static const struct quantity_unit quantity_sizes[] = {
-	{ "B", 1 },
-	{ "KiB", 1 << 10 },
-	{ "MiB", 1 << 20 },
-	{ "GiB", 1 << 30 },
-	{ 0 },
+        {"B", 1},
+        {"KiB", 1 << 10},
+        {"MiB", 1 << 20},
+        {"GiB", 1 << 30},
+        {0},
 };
 
-static const struct quantity_unit quantity_counts[] = { { "", 1 }, { 0 } };
+static const struct quantity_unit quantity_counts[] = {{"", 1}, {0}};
 
 static const struct {
 	const struct quantity_unit *units;
 	const char *names;
 } quantity_kinds[_QUANTITY_N] = {
-	[QUANTITY_DURATION] = { quantity_durations, "us, ms, s, min, h, d" },
-	[QUANTITY_SIZE] = { quantity_sizes, "B, KiB, MiB, GiB" },
-	[QUANTITY_COUNT] = { quantity_counts, "none (a whole number)" },
+        [QUANTITY_DURATION] = {quantity_durations, "us, ms, s, min, h, d"},
+        [QUANTITY_SIZE] = {quantity_sizes, "B, KiB, MiB, GiB"},
+        [QUANTITY_COUNT] = {quantity_counts, "none (a whole number)"},
 };
 
 int quantity_parse(enum quantity_kind kind, const char *text, uint64_t *ret_value)
@@ -48,7 +48,7 @@ int quantity_parse(enum quantity_kind kind, const char *text, uint64_t *ret_valu
 	}
 	for (; isdigit((unsigned char)*at); at++) {
 		if (__builtin_mul_overflow(number, 10, &number) ||
-			__builtin_add_overflow(number, *at - '0', &number)) {
+		        __builtin_add_overflow(number, *at - '0', &number)) {
 			return err_raise(-ERANGE);
 		}
 	}

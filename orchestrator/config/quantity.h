@@ -9,8 +9,8 @@
 
 enum quantity_kind {
 	QUANTITY_DURATION, /* microseconds: us ms s min h d */
-	QUANTITY_SIZE,	   /* bytes: B KiB MiB GiB */
-	QUANTITY_COUNT,	   /* a plain whole number */
+	QUANTITY_SIZE,     /* bytes: B KiB MiB GiB */
+	QUANTITY_COUNT,    /* a plain whole number */
 	_QUANTITY_N,
 };
 

@@ -24,7 +24,7 @@ struct config_reader {
 };
 
 static int config_refuse(
-	struct config_reader *reader, const char *remedy, const char *cause, const char *what)
+        struct config_reader *reader, const char *remedy, const char *cause, const char *what)
 {
 	char place[160];
 
@@ -45,26 +45,28 @@ static bool config_choice_ok(const char *choices, const char *value)
 	return false;
 }
 
-static int config_set_number(struct config_reader *reader, const struct config_key *key,
-	const char *value, bool quoted)
+static int config_set_number(
+        struct config_reader *reader, const struct config_key *key, const char *value, bool quoted)
 {
 	enum quantity_kind kind = config_key_quantity(key);
 	char remedy[160];
 	uint64_t number;
 
 	snprintf(remedy, sizeof(remedy), "write a quoted number with one of the units: %s",
-		quantity_units(kind));
+	        quantity_units(kind));
 	if (!quoted) {
 		return config_refuse(reader, remedy, "%s: the value is not quoted", key->name);
 	}
 	if (quantity_parse(kind, value, &number) < 0) {
 		return config_refuse(
-			reader, remedy, "%s: not a number with a known unit", key->name);
+		        reader, remedy, "%s: not a number with a known unit", key->name);
 	}
 	if (number < key->min || number > key->max) {
 		snprintf(remedy, sizeof(remedy), "choose a value from %llu to %llu %s",
-			(unsigned long long)key->min, (unsigned long long)key->max,
-			kind == QUANTITY_DURATION ? "us" : kind == QUANTITY_SIZE ? "bytes" : "");
+		        (unsigned long long)key->min, (unsigned long long)key->max,
+		        kind == QUANTITY_DURATION ? "us"
+		        : kind == QUANTITY_SIZE   ? "bytes"
+		                                  : "");
 		return config_refuse(reader, remedy, "%s: out of range", key->name);
 	}
 	*(uint64_t *)((char *)reader->config + key->offset) = number;
@@ -72,7 +74,7 @@ static int config_set_number(struct config_reader *reader, const struct config_k
 }
 
 static int config_set_text(
-	struct config_reader *reader, const struct config_key *key, const char *value)
+        struct config_reader *reader, const struct config_key *key, const char *value)
 {
 	char **field = (char **)((char *)reader->config + key->offset);
 	char remedy[160];
@@ -83,7 +85,7 @@ static int config_set_text(
 	}
 	if (!*value) {
 		return config_refuse(
-			reader, "give a path or leave the key out", "%s: empty", key->name);
+		        reader, "give a path or leave the key out", "%s: empty", key->name);
 	}
 	free(*field);
 	*field = text_copy(value);
@@ -94,7 +96,7 @@ static int config_scalar(struct config_reader *reader, const yaml_event_t *event
 {
 	const char *value = (const char *)event->data.scalar.value;
 	bool quoted = event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
-		event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+	              event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 	const struct config_key *key;
 	int r;
 
@@ -105,7 +107,7 @@ static int config_scalar(struct config_reader *reader, const yaml_event_t *event
 	key = config_key_find(reader->section, reader->key);
 	if (!key) {
 		return config_refuse(reader, "see lud(8) for the keys, or remove the line",
-			"unknown key %s", reader->key);
+		        "unknown key %s", reader->key);
 	}
 	if (key->type == CONFIG_PATH || key->type == CONFIG_CHOICE) {
 		r = config_set_text(reader, key, value);
@@ -123,7 +125,7 @@ static int config_section(struct config_reader *reader)
 	}
 	if (reader->depth > 2 || !*reader->key) {
 		return config_refuse(reader, "sections are one level deep; see lud(8)",
-			"%s: a mapping is not allowed here", reader->key);
+		        "%s: a mapping is not allowed here", reader->key);
 	}
 	snprintf(reader->section, sizeof(reader->section), "%s", reader->key);
 	for (size_t i = 0; i < config_keys_n; i++) {
@@ -133,7 +135,7 @@ static int config_section(struct config_reader *reader)
 		}
 	}
 	return config_refuse(reader, "see lud(8) for the sections, or remove it",
-		"unknown section %s", reader->section);
+	        "unknown section %s", reader->section);
 }
 
 static int config_event(struct config_reader *reader, const yaml_event_t *event)
@@ -143,7 +145,7 @@ static int config_event(struct config_reader *reader, const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		if (!reader->depth) {
 			return config_refuse(reader, "write keys and values: `key: value`",
-				"the file is not a mapping%s", "");
+			        "the file is not a mapping%s", "");
 		}
 		return err_up(config_scalar(reader, event));
 	case YAML_MAPPING_START_EVENT:
@@ -156,7 +158,7 @@ static int config_event(struct config_reader *reader, const yaml_event_t *event)
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_ALIAS_EVENT:
 		return config_refuse(reader, "write one plain value per key",
-			"%s: lists and aliases are not used here", reader->key);
+		        "%s: lists and aliases are not used here", reader->key);
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:
 	case YAML_STREAM_END_EVENT:
@@ -178,7 +180,7 @@ static int config_events(struct config_reader *reader)
 		if (!yaml_parser_parse(&reader->parser, &event)) {
 			reader->line = reader->parser.problem_mark.line + 1;
 			return config_refuse(reader, "correct the YAML there", "%s",
-				reader->parser.problem ? reader->parser.problem : "not YAML");
+			        reader->parser.problem ? reader->parser.problem : "not YAML");
 		}
 		more = event.type != YAML_STREAM_END_EVENT;
 		r = config_event(reader, &event);
@@ -192,15 +194,15 @@ static int config_events(struct config_reader *reader)
 
 int config_read(struct config *config, const char *path, struct failure *ret_failure)
 {
-	struct config_reader reader = { .config = config, .path = path, .failure = ret_failure };
+	struct config_reader reader = {.config = config, .path = path, .failure = ret_failure};
 	_cleanup_(file_closep) FILE *file = fopen(path, "re");
 	int r;
 
 	if (!file) {
 		r = err_raise(-errno);
 		failure_set(ret_failure, "config", path,
-			"check the path given with --config and its permissions",
-			"cannot open the file: %s", strerror(-r));
+		        "check the path given with --config and its permissions",
+		        "cannot open the file: %s", strerror(-r));
 		return r;
 	}
 	if (!yaml_parser_initialize(&reader.parser)) {

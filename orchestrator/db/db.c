@@ -54,11 +54,11 @@ static int db_bind_one(sqlite3_stmt *statement, int index, char kind, va_list *a
 		return sqlite3_bind_int64(statement, index, va_arg(*args, int64_t));
 	case 't':
 		return sqlite3_bind_text(
-			statement, index, va_arg(*args, const char *), -1, SQLITE_TRANSIENT);
+		        statement, index, va_arg(*args, const char *), -1, SQLITE_TRANSIENT);
 	case 'b':
 		bytes = va_arg(*args, const void *);
 		return sqlite3_bind_blob64(
-			statement, index, bytes, va_arg(*args, size_t), SQLITE_TRANSIENT);
+		        statement, index, bytes, va_arg(*args, size_t), SQLITE_TRANSIENT);
 	default:
 		assert(!"db: unknown parameter kind");
 		return SQLITE_MISUSE;
@@ -66,7 +66,7 @@ static int db_bind_one(sqlite3_stmt *statement, int index, char kind, va_list *a
 }
 
 static int db_prepare(struct db *db, const char *sql, const char *format, va_list *args,
-	sqlite3_stmt **ret_statement)
+        sqlite3_stmt **ret_statement)
 {
 	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
 
@@ -256,7 +256,7 @@ static int db_migrate_txn(struct db *db, void *arg)
 		}
 	}
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu; PRAGMA application_id = %d",
-		plan->n_migrations, DB_APPLICATION_ID);
+	        plan->n_migrations, DB_APPLICATION_ID);
 	return err_up(db_exec(db, sql));
 }
 
@@ -290,9 +290,8 @@ static int db_prepare_file(struct db *db, struct db_migrate *plan)
 	sqlite3_busy_timeout(db->sqlite, DB_BUSY_MSEC);
 	r = db_identify(db, &plan->version);
 	if (!r) {
-		r = db_exec(db,
-			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-			"PRAGMA foreign_keys = ON");
+		r = db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		                "PRAGMA foreign_keys = ON");
 	}
 	if (r) {
 		return err_up(r);
@@ -307,37 +306,37 @@ static int db_prepare_file(struct db *db, struct db_migrate *plan)
 }
 
 static void db_explain(struct db *db, const char *path, int r, const struct db_migrate *plan,
-	struct failure *ret_failure)
+        struct failure *ret_failure)
 {
 	switch (r) {
 	case -EMEDIUMTYPE:
 		failure_set(ret_failure, "database", path,
-			"point the state directory somewhere else",
-			"the file is a database of another program");
+		        "point the state directory somewhere else",
+		        "the file is a database of another program");
 		return;
 	case -EPROTONOSUPPORT:
 		failure_set(ret_failure, "database", path,
-			"run the newer lud, or restore the backup made before it",
-			"schema version %lld is newer than this lud knows (%zu)",
-			(long long)plan->version, plan->n_migrations);
+		        "run the newer lud, or restore the backup made before it",
+		        "schema version %lld is newer than this lud knows (%zu)",
+		        (long long)plan->version, plan->n_migrations);
 		return;
 	case -EBADMSG:
 		failure_set(ret_failure, "database", path,
-			"move the file away; lud then starts a fresh history",
-			"the file is not a database, or it is damaged: %s",
-			sqlite3_errmsg(db->sqlite));
+		        "move the file away; lud then starts a fresh history",
+		        "the file is not a database, or it is damaged: %s",
+		        sqlite3_errmsg(db->sqlite));
 		return;
 	default:
 		failure_set(ret_failure, "database", path,
-			"check that the directory exists, is writable and has space", "%s",
-			db->sqlite ? sqlite3_errmsg(db->sqlite) : strerror(-r));
+		        "check that the directory exists, is writable and has space", "%s",
+		        db->sqlite ? sqlite3_errmsg(db->sqlite) : strerror(-r));
 	}
 }
 
 int db_open(const char *path, const struct db_migration *migrations, size_t n_migrations,
-	struct db **ret_db, struct failure *ret_failure)
+        struct db **ret_db, struct failure *ret_failure)
 {
-	struct db_migrate plan = { .migrations = migrations, .n_migrations = n_migrations };
+	struct db_migrate plan = {.migrations = migrations, .n_migrations = n_migrations};
 	_cleanup_(db_closep) struct db *db = calloc(1, sizeof(*db));
 	int r;
 

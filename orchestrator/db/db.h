@@ -35,7 +35,7 @@ struct db_migration {
  * newer than this program, I/O.
  */
 int __must_check db_open(const char *path, const struct db_migration *migrations,
-	size_t n_migrations, struct db **ret_db, struct failure *ret_failure);
+        size_t n_migrations, struct db **ret_db, struct failure *ret_failure);
 struct db *db_close(struct db *db);
 void db_closep(struct db **db);
 
@@ -56,10 +56,10 @@ int64_t db_changes(struct db *db);
  */
 typedef int (*db_row_fn)(sqlite3_stmt *row, void *arg);
 int __must_check db_query(
-	struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...);
+        struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...);
 /* A query of one integer. */
 int __must_check db_query_int(
-	struct db *db, int64_t *ret_value, const char *sql, const char *format, ...);
+        struct db *db, int64_t *ret_value, const char *sql, const char *format, ...);
 
 /* Copies a text or blob column; what is too long is cut, what is missing zeroed. */
 void db_column_text(sqlite3_stmt *row, int column, char *ret_text, size_t size);

@@ -9,9 +9,9 @@
 #include "orchestrator/base/file.h"
 
 static const struct db_migration steps[] = {
-	{ "CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;" },
-	{ "ALTER TABLE a ADD COLUMN size INTEGER NOT NULL DEFAULT 7;" },
-	{ "CREATE TABLE broken(;" },
+        {"CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"},
+        {"ALTER TABLE a ADD COLUMN size INTEGER NOT NULL DEFAULT 7;"},
+        {"CREATE TABLE broken(;"},
 };
 
 static int insert_two(struct db *db, void *arg)
@@ -24,7 +24,7 @@ static int insert_two(struct db *db, void *arg)
 
 static void test_migrate(const char *path)
 {
-	struct failure failure = { 0 };
+	struct failure failure = {0};
 	struct db *db = NULL;
 	int64_t value;
 
@@ -46,7 +46,7 @@ static void test_migrate(const char *path)
 
 static void test_txn(const char *path)
 {
-	struct failure failure = { 0 };
+	struct failure failure = {0};
 	_cleanup_(db_closep) struct db *db = NULL;
 	int64_t value;
 
@@ -62,7 +62,7 @@ static void test_txn(const char *path)
 
 static void test_foreign(const char *path)
 {
-	struct failure failure = { 0 };
+	struct failure failure = {0};
 	struct db *db = NULL;
 	sqlite3 *other;
 
