@@ -1,0 +1,125 @@
+#pragma once
+/*
+ * Rows of jobs, their steps, and events of machines. Writers are called inside
+ * db_txn(). Kinds and states have the numbers of the control protocol.
+ */
+#include "orchestrator/store/schema.h"
+
+enum job_kind {
+	JOB_UPDATE = 1,
+	JOB_ROLLBACK = 2,
+	JOB_RERANDOMIZE = 3,
+	JOB_PREPARE = 4,
+	JOB_START = 5,
+	_JOB_KIND_N,
+};
+
+enum job_state {
+	JOB_OPEN = 1,
+	JOB_COMMITTED = 2,
+	JOB_PREPARED = 3,
+	JOB_REFUSED = 4,
+	JOB_ROLLED_BACK = 5,
+	JOB_FAILED = 6,  /* before the machine was asked */
+	JOB_UNKNOWN = 7, /* the machine cannot say what became of it */
+	JOB_SKIPPED = 8, /* cannot be updated yet; never a row */
+	_JOB_STATE_N,
+};
+
+/* Steps in the order in which a job takes them; see orchestrator/job/job.c. */
+enum job_step {
+	JOB_STEP_PLAN,
+	JOB_STEP_SEED,
+	JOB_STEP_FORGE,
+	JOB_STEP_SIGN,
+	JOB_STEP_STAGE, /* updates only, and the two below */
+	JOB_STEP_RUN,
+	JOB_STEP_IMAGE, /* machine start only, and the one below */
+	JOB_STEP_LAUNCH,
+	JOB_STEP_CONFIRM,
+	_JOB_STEP_N,
+};
+
+enum job_step_state {
+	JOB_STEP_BEGUN,
+	JOB_STEP_DONE,
+	JOB_STEP_FAILED,
+	_JOB_STEP_STATE_N,
+};
+
+struct job_row {
+	int64_t id;
+	uint64_t txn; /* how the machine knows it; rises with every job */
+	int64_t machine;
+	char service[24]; /* "" for jobs on the machine itself */
+	enum job_kind kind;
+	enum job_state state;
+	enum job_step step;
+	char identity[64];
+	uint64_t from_generation;
+	uint64_t generation;
+	int64_t release; /* 0: none */
+	bool prepare_only;
+	char quiescent[24];
+	int64_t timeout_ms; /* 0: default */
+	int64_t hold_ms;
+	uint64_t boot_id; /* boot in which it was sent; 0: never sent */
+	bool accepted;    /* the machine said so */
+	char hint[240];
+	int64_t created_us;
+	int64_t ended_us; /* 0 while open */
+};
+
+struct job_step_row {
+	int64_t n;
+	enum job_step step;
+	enum job_step_state state;
+	int64_t started_us;
+	int64_t ended_us;
+	char detail[160];
+};
+
+/* Draws id and txn. */
+int __must_check store_job_insert(struct db *db, struct job_row *row);
+/* Writes what changes in the course of a job. */
+int __must_check store_job_update(struct db *db, const struct job_row *row);
+/* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */
+int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
+        const void *result, size_t result_size);
+int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
+typedef int (*store_job_fn)(const struct job_row *row, void *arg);
+/* Open jobs, oldest first; machine 0: of all. */
+int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg);
+/* Packed cause and result; the caller frees both; NULL where there is none. */
+struct job_outcome {
+	uint8_t *cause;
+	size_t cause_size;
+	uint8_t *result;
+	size_t result_size;
+};
+int __must_check store_job_outcome_get(struct db *db, int64_t id, struct job_outcome *ret);
+void job_outcome_fini(struct job_outcome *outcome);
+
+int __must_check store_job_step_begin(struct db *db, int64_t job, enum job_step step);
+/* Ends the step begun last. */
+int __must_check store_job_step_end(
+        struct db *db, int64_t job, enum job_step_state state, const char *detail);
+typedef int (*store_job_step_fn)(const struct job_step_row *row, void *arg);
+int __must_check store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *arg);
+
+struct event_row {
+	int64_t machine;
+	uint64_t boot_id;
+	uint64_t seq;
+	uint64_t clock_ns;
+	const void *body; /* packed machine.Event */
+	size_t body_size;
+};
+/* DB_E_EXISTS when it was recorded before. */
+int __must_check store_event_insert(struct db *db, const struct event_row *row);
+/* Forgets all but the newest `kept` events of a machine. */
+int __must_check store_event_trim(struct db *db, int64_t machine, int64_t kept);
+
+const char *job_kind_name(enum job_kind kind);
+const char *job_state_name(enum job_state state);
+const char *job_step_name(enum job_step step);

@@ -1,0 +1,51 @@
+#pragma once
+/* Rows of machines and their services. Writers are called inside db_txn(). */
+#include "orchestrator/store/schema.h"
+
+struct machine_row {
+	int64_t id;
+	char name[64];
+	uint8_t machine_id[16];
+	bool has_machine_id;
+	bool attached; /* runs by somebody else's hand; we only took its socket */
+	bool wanted;
+	char socket[128];
+	char image[256];
+	int64_t pid;
+	uint64_t boot_id;
+	uint64_t event_seq; /* newest event recorded of this boot */
+	int64_t created_us;
+};
+
+struct service_row {
+	int64_t id;
+	int64_t machine;
+	char name[24];
+	uint64_t last_number;
+};
+
+/* Fills row->id. May return DB_E_EXISTS (name or machine id taken). */
+int __must_check store_machine_insert(struct db *db, struct machine_row *row);
+/* Writes all but id and name. */
+int __must_check store_machine_update(struct db *db, const struct machine_row *row);
+/* DB_E_NONE when there is no such row. */
+int __must_check store_machine_by_name(struct db *db, const char *name, struct machine_row *ret);
+int __must_check store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret);
+/* Calls fn for every machine, in order of id. */
+typedef int (*store_machine_fn)(const struct machine_row *row, void *arg);
+int __must_check store_machine_each(struct db *db, store_machine_fn fn, void *arg);
+
+/* Finds or makes the row. */
+int __must_check store_service_ensure(
+        struct db *db, int64_t machine, const char *name, struct service_row *ret);
+int __must_check store_service_find(
+        struct db *db, int64_t machine, const char *name, struct service_row *ret);
+/* Keeps the packed machine.Service, and never draws a number up to `number` again. */
+int __must_check store_service_seen(
+        struct db *db, int64_t service, const void *status, size_t status_size, uint64_t number);
+/* Draws the next generation number. */
+int __must_check store_service_draw(struct db *db, int64_t service, uint64_t *ret_number);
+/* Calls fn with name and packed status of each service of the machine. */
+typedef int (*store_service_fn)(
+        const struct service_row *row, const uint8_t *status, size_t status_size, void *arg);
+int __must_check store_service_each(struct db *db, int64_t machine, store_service_fn fn, void *arg);

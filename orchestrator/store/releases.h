@@ -1,0 +1,54 @@
+#pragma once
+/* Rows of releases and variants. Writers are called inside db_txn(). */
+#include "orchestrator/store/schema.h"
+
+struct release_row {
+	int64_t id;
+	char service[24];
+	uint8_t release_id[64];
+	int64_t counter;
+	int64_t floor;
+	uint8_t source_id[64];
+	uint8_t state_hash[64];
+	uint8_t key_id[16];
+	int64_t issued;
+	int64_t added_us;
+	char path[256]; /* the signed kit directory */
+};
+
+struct variant_row {
+	int64_t id;
+	int64_t release;
+	uint8_t seed_sealed[256];
+	size_t seed_sealed_size;
+	uint8_t seed_commit[64];
+	int64_t recipe;
+	uint64_t base;
+	uint8_t build_id[32];
+	uint8_t payload_hash[64];
+	int64_t payload_len; /* 0 until forged */
+	char path[256];      /* of the payload file; may be gone, it can be forged again */
+};
+
+/* Positive outcomes, besides those of db.h. */
+enum { STORE_E_AMBIGUOUS = 16 /* several rows fit */ };
+
+/* Adds it, or gives an already known one its new path. Fills row->id. */
+int __must_check store_release_put(struct db *db, struct release_row *row);
+int __must_check store_release_by_id(struct db *db, int64_t id, struct release_row *ret);
+int __must_check store_release_by_hash(
+        struct db *db, const uint8_t release_id[64], struct release_row *ret);
+/* The newest release of a service: highest counter, then added last. */
+int __must_check store_release_newest(struct db *db, const char *service, struct release_row *ret);
+/* By hex prefix of its id. DB_E_NONE, STORE_E_AMBIGUOUS. */
+int __must_check store_release_by_prefix(
+        struct db *db, const char *service, const char *hex, struct release_row *ret);
+typedef int (*store_release_fn)(const struct release_row *row, void *arg);
+int __must_check store_release_each(
+        struct db *db, const char *service, store_release_fn fn, void *arg);
+
+/* Fills row->id. */
+int __must_check store_variant_insert(struct db *db, struct variant_row *row);
+/* Records what forging made of it. */
+int __must_check store_variant_forged(struct db *db, const struct variant_row *row);
+int __must_check store_variant_by_id(struct db *db, int64_t id, struct variant_row *ret);

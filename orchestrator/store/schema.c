@@ -1,0 +1,136 @@
+/*
+ * Every table says which machine or service a row belongs to; nothing here knows
+ * "the" machine. Ids that the machine draws (boot_id) are 64 bits and stored as
+ * SQLite's signed integers. Packed protobuf messages are stored where a person
+ * will only ever read them whole.
+ */
+#include "orchestrator/store/schema.h"
+
+#include <time.h>
+
+const struct db_migration store_migrations[] = {
+        {
+                /* Machines, their services, and what is known of each. */
+                "CREATE TABLE machines("
+                " id INTEGER PRIMARY KEY,"
+                " name TEXT NOT NULL UNIQUE,"
+                " machine_id BLOB UNIQUE," /* NULL until an attached machine says Hello */
+                " attached INTEGER NOT NULL,"
+                " wanted INTEGER NOT NULL," /* 1: should run */
+                " socket TEXT NOT NULL,"
+                " image TEXT NOT NULL,"
+                " pid INTEGER NOT NULL DEFAULT 0,"
+                " boot_id INTEGER NOT NULL DEFAULT 0,"
+                " event_seq INTEGER NOT NULL DEFAULT 0,"
+                " created_us INTEGER NOT NULL) STRICT;"
+
+                "CREATE TABLE releases("
+                " id INTEGER PRIMARY KEY,"
+                " service TEXT NOT NULL,"
+                " release_id BLOB NOT NULL UNIQUE,"
+                " counter INTEGER NOT NULL,"
+                " floor INTEGER NOT NULL,"
+                " source_id BLOB NOT NULL,"
+                " state_hash BLOB NOT NULL,"
+                " key_id BLOB NOT NULL,"
+                " issued INTEGER NOT NULL,"
+                " added_us INTEGER NOT NULL,"
+                " path TEXT NOT NULL) STRICT;"
+                "CREATE INDEX releases_service ON releases(service, counter);"
+
+                "CREATE TABLE services("
+                " id INTEGER PRIMARY KEY,"
+                " machine INTEGER NOT NULL REFERENCES machines(id),"
+                " name TEXT NOT NULL,"
+                " last_number INTEGER NOT NULL DEFAULT 0," /* highest generation ever drawn */
+                " status BLOB,"                            /* machine.Service as last seen */
+                " UNIQUE(machine, name)) STRICT;"
+
+                /* A layout, and its run (or planned run) as a numbered generation. */
+                "CREATE TABLE variants("
+                " id INTEGER PRIMARY KEY,"
+                " release INTEGER NOT NULL REFERENCES releases(id),"
+                " seed_sealed BLOB NOT NULL,"
+                " seed_commit BLOB NOT NULL,"
+                " recipe INTEGER NOT NULL DEFAULT 0,"
+                " base INTEGER NOT NULL DEFAULT 0,"
+                " build_id BLOB,"
+                " payload_hash BLOB,"
+                " payload_len INTEGER NOT NULL DEFAULT 0,"
+                " path TEXT NOT NULL DEFAULT '') STRICT;"
+
+                "CREATE TABLE generations("
+                " id INTEGER PRIMARY KEY,"
+                " service INTEGER NOT NULL REFERENCES services(id),"
+                " number INTEGER NOT NULL,"
+                " variant INTEGER NOT NULL REFERENCES variants(id),"
+                " job INTEGER NOT NULL REFERENCES jobs(id),"
+                " state INTEGER NOT NULL,"
+                " envelope BLOB,"
+                " issued INTEGER NOT NULL DEFAULT 0,"
+                " expires INTEGER NOT NULL DEFAULT 0,"
+                " committed_us INTEGER NOT NULL DEFAULT 0,"
+                " UNIQUE(service, number)) STRICT;"
+                "CREATE INDEX generations_job ON generations(job);"
+
+                "CREATE TABLE jobs("
+                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                " txn INTEGER NOT NULL UNIQUE,"
+                " machine INTEGER NOT NULL REFERENCES machines(id),"
+                " service TEXT NOT NULL," /* '' for jobs on the machine itself */
+                " kind INTEGER NOT NULL,"
+                " state INTEGER NOT NULL,"
+                " step INTEGER NOT NULL,"
+                " identity TEXT NOT NULL,"
+                " from_generation INTEGER NOT NULL DEFAULT 0,"
+                " generation INTEGER NOT NULL DEFAULT 0,"
+                " release INTEGER REFERENCES releases(id),"
+                " prepare_only INTEGER NOT NULL DEFAULT 0,"
+                " quiescent TEXT NOT NULL DEFAULT '',"
+                " timeout_ms INTEGER NOT NULL DEFAULT 0,"
+                " hold_ms INTEGER NOT NULL DEFAULT 0,"
+                " boot_id INTEGER NOT NULL DEFAULT 0,"  /* boot in which it was sent */
+                " accepted INTEGER NOT NULL DEFAULT 0," /* the machine said so */
+                " cause BLOB,"
+                " hint TEXT NOT NULL DEFAULT '',"
+                " result BLOB,"
+                " created_us INTEGER NOT NULL,"
+                " ended_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+                "CREATE INDEX jobs_open ON jobs(machine, id) WHERE ended_us = 0;"
+                "CREATE INDEX jobs_service ON jobs(machine, service, id);"
+
+                "CREATE TABLE job_steps("
+                " job INTEGER NOT NULL REFERENCES jobs(id),"
+                " n INTEGER NOT NULL,"
+                " step INTEGER NOT NULL,"
+                " state INTEGER NOT NULL,"
+                " started_us INTEGER NOT NULL,"
+                " ended_us INTEGER NOT NULL DEFAULT 0,"
+                " detail TEXT NOT NULL DEFAULT '',"
+                " PRIMARY KEY(job, n)) STRICT, WITHOUT ROWID;"
+
+                "CREATE TABLE events("
+                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                " machine INTEGER NOT NULL REFERENCES machines(id),"
+                " boot_id INTEGER NOT NULL,"
+                " seq INTEGER NOT NULL,"
+                " clock_ns INTEGER NOT NULL,"
+                " seen_us INTEGER NOT NULL,"
+                " body BLOB NOT NULL,"
+                " UNIQUE(machine, boot_id, seq)) STRICT;",
+        },
+};
+const size_t store_migrations_n = sizeof(store_migrations) / sizeof(store_migrations[0]);
+
+int store_open(const char *path, struct db **ret_db, struct failure *ret_failure)
+{
+	return err_up(db_open(path, store_migrations, store_migrations_n, ret_db, ret_failure));
+}
+
+int64_t store_now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}

@@ -1,0 +1,208 @@
+/* The record: rows survive a round trip, numbers only rise, filters filter. */
+#undef NDEBUG
+#include "orchestrator/store/generations.h"
+#include "orchestrator/store/jobs.h"
+#include "orchestrator/store/machines.h"
+#include "orchestrator/store/releases.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+
+struct world {
+	struct machine_row machine;
+	struct service_row service;
+	struct release_row release[2];
+	struct job_row job;
+};
+
+static int world_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+
+	w->machine = (struct machine_row){.name = "demo", .socket = "/s", .wanted = true};
+	assert(store_machine_insert(db, &w->machine) == 0);
+	assert(store_service_ensure(db, w->machine.id, "ds", &w->service) == 0);
+	for (int i = 0; i < 2; i++) {
+		w->release[i] = (struct release_row){.service = "ds", .counter = i + 1};
+		memset(w->release[i].release_id, 0xa0 + i, 64);
+		assert(store_release_put(db, &w->release[i]) == 0);
+	}
+	w->job = (struct job_row){
+	        .machine = w->machine.id,
+	        .service = "ds",
+	        .kind = JOB_UPDATE,
+	        .state = JOB_OPEN,
+	        .identity = "uid 0",
+	        .release = w->release[1].id,
+	};
+	assert(store_job_insert(db, &w->job) == 0);
+	return 0;
+}
+
+static int64_t generation_make(struct db *db, struct world *w, int release)
+{
+	struct variant_row variant = {.release = w->release[release].id, .seed_sealed_size = 9};
+	struct generation_row row = {.service = w->service.id, .job = w->job.id};
+
+	assert(store_variant_insert(db, &variant) == 0);
+	assert(store_service_draw(db, w->service.id, &row.number) == 0);
+	row.variant = variant.id;
+	assert(store_generation_insert(db, &row) == 0);
+	return row.number;
+}
+
+static int history_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct generation_row row;
+
+	assert(generation_make(db, w, 0) == 1);
+	assert(store_generation_runs(db, w->service.id, 1) == 0);
+	assert(generation_make(db, w, 1) == 2);
+	assert(store_generation_runs(db, w->service.id, 2) == 0);
+	assert(store_generation_find(db, w->machine.id, "ds", 1, &row) == 0);
+	assert(row.state == GENERATION_PAST && row.committed_us > 0);
+	assert(store_generation_earlier(db, w->service.id, 2, w->release[1].id, &row) == 0);
+	assert(row.number == 1);
+	assert(store_generation_earlier(db, w->service.id, 1, w->release[0].id, &row) == DB_E_NONE);
+	/* A machine that ran further than the record knows: numbers jump ahead. */
+	assert(store_service_seen(db, w->service.id, "st", 2, 40) == 0);
+	assert(generation_make(db, w, 1) == 41);
+	assert(store_service_seen(db, w->service.id, "st", 2, 7) == 0);
+	assert(generation_make(db, w, 1) == 42);
+	return 0;
+}
+
+static int count_row(const struct generation_row *row, void *arg)
+{
+	uint64_t *numbers = arg;
+
+	numbers[++numbers[0]] = row->number;
+	return 0;
+}
+
+static void test_filters(struct db *db, struct world *w)
+{
+	uint64_t seen[8] = {0};
+	struct generation_filter newest = {.machine = w->machine.id, .limit = 2};
+	struct generation_filter all = {.service = "ds"};
+	struct generation_filter other = {.service = "tty"};
+
+	assert(store_generation_each(db, &newest, count_row, seen) == 0);
+	assert(seen[0] == 2 && seen[1] == 42 && seen[2] == 41);
+	seen[0] = 0;
+	assert(store_generation_each(db, &all, count_row, seen) == 0);
+	assert(seen[0] == 4 && seen[1] == 1);
+	seen[0] = 0;
+	assert(store_generation_each(db, &other, count_row, seen) == 0);
+	assert(seen[0] == 0);
+}
+
+static void test_releases(struct db *db)
+{
+	struct release_row row;
+
+	assert(store_release_newest(db, "ds", &row) == 0 && row.counter == 2);
+	assert(store_release_by_prefix(db, "ds", "A0A0", &row) == 0 && row.counter == 1);
+	assert(store_release_by_prefix(db, "ds", "a", &row) == STORE_E_AMBIGUOUS);
+	assert(store_release_by_prefix(db, "ds", "ff", &row) == DB_E_NONE);
+	assert(store_release_newest(db, "tty", &row) == DB_E_NONE);
+}
+
+static int job_steps_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct job_row again;
+	struct job_row next = w->job;
+
+	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
+	assert(store_job_step_end(db, w->job.id, JOB_STEP_FAILED, "no") == 0);
+	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
+	assert(store_job_insert(db, &next) == 0);
+	assert(next.txn > w->job.txn);
+	next.state = JOB_FAILED;
+	next.ended_us = 1;
+	assert(store_job_update(db, &next) == 0);
+	assert(store_job_outcome(db, next.id, "cause", 5, NULL, 0) == 0);
+	assert(store_job_outcome(db, next.id, NULL, 0, "result", 6) == 0);
+	assert(store_job_find(db, w->job.id, &again) == 0);
+	assert(!strcmp(again.service, "ds") && again.txn == w->job.txn);
+	return 0;
+}
+
+static int step_check(const struct job_step_row *row, void *arg)
+{
+	int *n = arg;
+
+	assert(row->n == ++*n);
+	assert(row->state == (*n == 1 ? JOB_STEP_FAILED : JOB_STEP_BEGUN));
+	return 0;
+}
+
+static int open_count(const struct job_row *row, void *arg)
+{
+	++*(int *)arg;
+	assert(row->ended_us == 0);
+	return 0;
+}
+
+static void test_jobs(struct db *db, struct world *w)
+{
+	struct job_outcome outcome = {0};
+	int n = 0, open = 0;
+
+	assert(db_txn(db, job_steps_make, w) == 0);
+	assert(store_job_step_each(db, w->job.id, step_check, &n) == 0 && n == 2);
+	assert(store_job_each_open(db, 0, open_count, &open) == 0 && open == 1);
+	assert(store_job_outcome_get(db, w->job.id + 1, &outcome) == 0);
+	assert(outcome.cause_size == 5 && !memcmp(outcome.result, "result", 6));
+	job_outcome_fini(&outcome);
+}
+
+static int events_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct event_row event = {
+	        .machine = w->machine.id, .boot_id = UINT64_MAX, .body = "e", .body_size = 1};
+
+	for (event.seq = 1; event.seq <= 10; event.seq++) {
+		assert(store_event_insert(db, &event) == 0);
+	}
+	event.seq = 4;
+	assert(store_event_insert(db, &event) == DB_E_EXISTS);
+	assert(store_event_trim(db, w->machine.id, 3) == 0);
+	return 0;
+}
+
+static void test_events(struct db *db, struct world *w)
+{
+	int64_t n;
+
+	assert(db_txn(db, events_make, w) == 0);
+	assert(db_query_int(db, &n, "SELECT count(*) * 100 + min(seq) FROM events", "") == 0);
+	assert(n == 308);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/store_test.XXXXXX";
+	struct failure failure = {0};
+	struct world w = {0};
+	_cleanup_(freep) char *path = NULL;
+	struct db *db;
+
+	assert(mkdtemp(dir));
+	path = text_format("%s/record", dir);
+	assert(store_open(path, &db, &failure) == 0);
+	assert(db_txn(db, world_make, &w) == 0);
+	assert(db_txn(db, history_make, &w) == 0);
+	test_filters(db, &w);
+	test_releases(db);
+	test_jobs(db, &w);
+	test_events(db, &w);
+	db_close(db);
+	assert(dir_remove(dir) == 0);
+	return 0;
+}
