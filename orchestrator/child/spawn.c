@@ -1,0 +1,123 @@
+#include "orchestrator/child/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+struct child_pipes {
+	int fd[3][2];
+};
+
+static void child_pipes_close(struct child_pipes *pipes)
+{
+	for (int i = 0; i < 3; i++) {
+		fd_closep(&pipes->fd[i][0]);
+		fd_closep(&pipes->fd[i][1]);
+	}
+}
+
+static int child_pipes_open(struct child_pipes *pipes)
+{
+	for (int i = 0; i < 3; i++) {
+		if (pipe2(pipes->fd[i], O_CLOEXEC) < 0) {
+			return err_raise(-errno);
+		}
+	}
+	return 0;
+}
+
+static void child_exec(const char *const *argv, struct child_pipes *pipes, pid_t parent)
+{
+	sigset_t none;
+
+	/* Ours for stdin is the reading end, for stdout and stderr the writing one. */
+	if (dup2(pipes->fd[0][0], 0) < 0 || dup2(pipes->fd[1][1], 1) < 0 ||
+	        dup2(pipes->fd[2][1], 2) < 0) {
+		_exit(127);
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) {
+		_exit(127);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	execvp(argv[0], (char *const *)argv);
+	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int child_nonblocking(int fd)
+{
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		return err_raise(-errno);
+	}
+	return 0;
+}
+
+int child_spawn(const char *const *argv, struct child_process *ret_process)
+{
+	_cleanup_(child_pipes_close) struct child_pipes pipes = {{{-1, -1}, {-1, -1}, {-1, -1}}};
+	struct child_process process = {.pidfd = -1};
+	pid_t parent = getpid();
+	int r;
+
+	r = child_pipes_open(&pipes);
+	if (!r) {
+		r = child_nonblocking(pipes.fd[0][1]);
+	}
+	if (!r) {
+		r = child_nonblocking(pipes.fd[1][0]);
+	}
+	if (!r) {
+		r = child_nonblocking(pipes.fd[2][0]);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	process.pid = fork();
+	if (process.pid < 0) {
+		return err_raise(-errno);
+	}
+	if (!process.pid) {
+		child_exec(argv, &pipes, parent);
+	}
+	process.pidfd = syscall(SYS_pidfd_open, process.pid, 0);
+	if (process.pidfd < 0) {
+		r = err_raise(-errno);
+		child_process_fini(&process);
+		return r;
+	}
+	process.input = fd_steal(&pipes.fd[0][1]);
+	process.output = fd_steal(&pipes.fd[1][0]);
+	process.errors = fd_steal(&pipes.fd[2][0]);
+	*ret_process = process;
+	return 0;
+}
+
+void child_process_fini(struct child_process *process)
+{
+	fd_closep(&process->input);
+	fd_closep(&process->output);
+	fd_closep(&process->errors);
+	fd_closep(&process->pidfd);
+	if (process->pid > 0) {
+		kill(process->pid, SIGKILL);
+		waitpid(process->pid, NULL, 0);
+	}
+	*process = (struct child_process){0, -1, -1, -1, -1};
+}
+
+void child_status_text(int status, char *ret_text, size_t size)
+{
+	if (WIFSIGNALED(status)) {
+		snprintf(ret_text, size, "killed by signal %d (%s)", WTERMSIG(status),
+		        strsignal(WTERMSIG(status)));
+	} else {
+		snprintf(ret_text, size, "exit status %d", WEXITSTATUS(status));
+	}
+}
