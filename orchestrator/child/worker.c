@@ -58,6 +58,12 @@ static bool child_worker_drain(struct evbuffer *buffer, struct event *event, int
 	return true;
 }
 
+/* False when it has left already: its pid is nobody's, or somebody else's. */
+static bool child_worker_kill(struct child_worker *worker)
+{
+	return !worker->exited && kill(worker->process.pid, SIGKILL) == 0;
+}
+
 static void child_worker_on_output(evutil_socket_t fd, short what, void *arg)
 {
 	struct child_worker *worker = arg;
@@ -67,7 +73,7 @@ static void child_worker_on_output(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (evbuffer_get_length(worker->output) > CHILD_OUTPUT_MAX) {
-		kill(worker->process.pid, SIGKILL);
+		child_worker_kill(worker);
 	}
 }
 
@@ -118,8 +124,7 @@ static void child_worker_on_timeout(evutil_socket_t fd, short what, void *arg)
 	struct child_worker *worker = arg;
 
 	worker->timed_out = true;
-	if (worker->process.pid > 0) {
-		kill(worker->process.pid, SIGKILL);
+	if (child_worker_kill(worker)) {
 		return;
 	}
 	/* It has left, but some child of its own still holds the pipes. */
