@@ -27,3 +27,9 @@ struct ds_reply {
 	uint64_t sequence; /* of the key's last change */
 	uint64_t n_keys, n_bytes, n_subscriptions;
 };
+
+/* CHECK fills the grant behind the key with these, each followed by its key bytes. */
+struct ds_record {
+	uint64_t sequence;
+	uint32_t key_bytes, value_bytes;
+};

@@ -3,6 +3,7 @@
  * Messages: 64 bytes, moved in eight registers through the gate page.
  * `source` is written by the kernel; what a sender puts there is ignored.
  */
+#include "osd/abi/errors.h"
 #include "osd/abi/types.h"
 
 struct message {

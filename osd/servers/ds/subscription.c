@@ -1,0 +1,136 @@
+/*
+ * Who wants to hear of which keys. DS never waits for a subscriber: a change goes into its
+ * asynchronous queue, and when that is full the subscriber owes a resynchronization, which
+ * it is told of as soon as its queue takes a message again.
+ */
+#include "osd/servers/ds/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/heap/heap.h"
+#include "osd/lib/sys/sys.h"
+
+#define SUBSCRIPTIONS_MAX 64u
+
+struct subscription {
+	struct subscription *next;
+	endpoint_t who;
+	bool must_resync;
+	uint64_t resync_from; /* last sequence number that got through */
+	uint32_t prefix_bytes;
+	char prefix[DS_KEY_MAX];
+};
+
+static struct subscription *subscription_list;
+static uint32_t subscription_n;
+
+static struct subscription **subscription_place(
+        endpoint_t who, const char *prefix, uint32_t prefix_bytes)
+{
+	struct subscription **place = &subscription_list;
+
+	while (*place != NULL) {
+		const struct subscription *s = *place;
+
+		if (s->who == who && s->prefix_bytes == prefix_bytes &&
+		        memcmp(s->prefix, prefix, prefix_bytes) == 0) {
+			break;
+		}
+		place = &(*place)->next;
+	}
+	return place;
+}
+
+err_t subscription_add(endpoint_t who, const char *prefix, uint32_t prefix_bytes)
+{
+	struct subscription *s;
+
+	if (*subscription_place(who, prefix, prefix_bytes) != NULL) {
+		return E_OK;
+	}
+	if (subscription_n == SUBSCRIPTIONS_MAX) {
+		return E_FULL;
+	}
+	s = heap_new(struct subscription);
+	if (s == NULL) {
+		return E_NOMEM;
+	}
+	memset(s, 0, sizeof(*s));
+	s->who = who;
+	s->prefix_bytes = prefix_bytes;
+	memcpy(s->prefix, prefix, prefix_bytes);
+	s->next = subscription_list;
+	subscription_list = s;
+	subscription_n++;
+	return E_OK;
+}
+
+static void subscription_unlink(struct subscription **place)
+{
+	struct subscription *s = *place;
+
+	*place = s->next;
+	subscription_n--;
+	heap_free(s);
+}
+
+err_t subscription_remove(endpoint_t who, const char *prefix, uint32_t prefix_bytes)
+{
+	struct subscription **place = subscription_place(who, prefix, prefix_bytes);
+
+	if (*place == NULL) {
+		return E_NOTFOUND;
+	}
+	subscription_unlink(place);
+	return E_OK;
+}
+
+static bool subscription_matches(const struct subscription *s, const char *key, uint32_t key_bytes)
+{
+	return key_bytes >= s->prefix_bytes && memcmp(key, s->prefix, s->prefix_bytes) == 0;
+}
+
+/* Send one change; while a resynchronization is owed that is all that is sent. */
+static err_t subscription_tell(struct subscription *s, const struct message *change)
+{
+	struct message msg = *change;
+	err_t r;
+
+	if (s->must_resync) {
+		msg.w[0] = s->resync_from;
+		msg.w[1] = DS_CHANGE_RESYNC;
+	}
+	r = sys_asend(s->who, &msg);
+	if (r == E_FULL) {
+		s->must_resync = true;
+		return E_OK;
+	}
+	if (r == E_OK) {
+		s->must_resync = false;
+		s->resync_from = change->w[0];
+	}
+	return r;
+}
+
+void subscription_publish(
+        enum ds_change kind, const char *key, uint32_t key_bytes, uint64_t sequence)
+{
+	struct message msg = {.type = DS_CHANGED, .w = {sequence, kind}};
+	struct subscription **place = &subscription_list;
+
+	memcpy(&msg.w[2], key, key_bytes < 40 ? key_bytes : 40);
+	while (*place != NULL) {
+		struct subscription *s = *place;
+
+		if (subscription_matches(s, key, key_bytes) && subscription_tell(s, &msg) == E_DEAD) {
+			subscription_unlink(place);
+		} else {
+			place = &s->next;
+		}
+	}
+}
+
+uint64_t subscription_count(void)
+{
+	return subscription_n;
+}
