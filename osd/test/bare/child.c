@@ -36,13 +36,13 @@ static const struct boot_space *driver_space(void)
 static void shared_map(void)
 {
 	struct space_op op = {.kind = SPACE_MAP,
-		.space = driver_space()->space,
-		.va = SHARED_VA,
-		.arg = shared_frame,
-		.n_pages = 1,
-		.prot = PROT_R | PROT_W | SPACE_OP_ZERO};
+	        .space = driver_space()->space,
+	        .va = SHARED_VA,
+	        .arg = shared_frame,
+	        .n_pages = 1,
+	        .prot = PROT_R | PROT_W | SPACE_OP_ZERO};
 	struct space_batch batch = {
-		.ops = &op, .n_ops = 1, .tables = driver_tables, .n_tables = DRIVER_TABLES};
+	        .ops = &op, .n_ops = 1, .tables = driver_tables, .n_tables = DRIVER_TABLES};
 	uint64_t used;
 	err_t r = sys_space_batch(&batch, &used);
 
@@ -175,9 +175,9 @@ static void data_fill(struct child *child)
 {
 	uint64_t bytes = (uint64_t)(flat_data_end - flat_data_start);
 	struct space_op op = {.kind = SPACE_MAP,
-		.va = (vaddr_t)flat_data_start,
-		.n_pages = (uint32_t)(bytes / PAGE_SIZE),
-		.prot = PROT_R | PROT_W};
+	        .va = (vaddr_t)flat_data_start,
+	        .n_pages = (uint32_t)(bytes / PAGE_SIZE),
+	        .prot = PROT_R | PROT_W};
 	err_t r;
 
 	op.arg = child_frames(child, op.n_pages);
@@ -198,32 +198,29 @@ void child_fill(struct child *child)
 		const struct boot_region *region = &from->regions[i];
 
 		if (region->prot & PROT_W || region->va == bare_start->boot_image ||
-			region->va == bare_start->gate) {
+		        region->va == bare_start->gate) {
 			continue;
 		}
-		child_map_or_die(child,
-			(struct space_op){.kind = SPACE_MAP,
-				.va = region->va,
-				.arg = region->pa,
-				.n_pages = (uint32_t)(region->bytes / PAGE_SIZE),
-				.prot = region->prot});
+		child_map_or_die(child, (struct space_op){.kind = SPACE_MAP,
+		                                .va = region->va,
+		                                .arg = region->pa,
+		                                .n_pages = (uint32_t)(region->bytes / PAGE_SIZE),
+		                                .prot = region->prot});
 	}
 	data_fill(child);
 	child_map_or_die(child,
-		(struct space_op){
-			.kind = SPACE_GATE, .va = bare_start->gate, .n_pages = 1, .prot = 0});
-	child_map_or_die(child,
-		(struct space_op){.kind = SPACE_MAP,
-			.va = SHARED_VA,
-			.arg = shared_frame,
-			.n_pages = 1,
-			.prot = PROT_R | PROT_W});
-	child_map_or_die(child,
-		(struct space_op){.kind = SPACE_MAP,
-			.va = STACK_VA,
-			.arg = child_frames(child, CHILD_STACK_PAGES),
-			.n_pages = CHILD_STACK_PAGES,
-			.prot = PROT_R | PROT_W});
+	        (struct space_op){
+	                .kind = SPACE_GATE, .va = bare_start->gate, .n_pages = 1, .prot = 0});
+	child_map_or_die(child, (struct space_op){.kind = SPACE_MAP,
+	                                .va = SHARED_VA,
+	                                .arg = shared_frame,
+	                                .n_pages = 1,
+	                                .prot = PROT_R | PROT_W});
+	child_map_or_die(child, (struct space_op){.kind = SPACE_MAP,
+	                                .va = STACK_VA,
+	                                .arg = child_frames(child, CHILD_STACK_PAGES),
+	                                .n_pages = CHILD_STACK_PAGES,
+	                                .prot = PROT_R | PROT_W});
 }
 
 void child_new(struct child *child, const char *name)
@@ -242,10 +239,10 @@ void child_new(struct child *child, const char *name)
 __attribute__((naked)) static void child_enter(void)
 {
 	__asm__("xorl %ebp, %ebp\n\t"
-		"popq %rax\n\t"
-		"call *%rax\n\t"
-		"call child_return\n\t"
-		"ud2");
+	        "popq %rax\n\t"
+	        "call *%rax\n\t"
+	        "call child_return\n\t"
+	        "ud2");
 }
 
 __attribute__((used)) static _Noreturn void child_return(void)
@@ -284,7 +281,7 @@ void child_free(struct child *child)
 	r = sys_space_destroy(child->space, frames, CHILD_TABLES + 1, &n);
 	if (r != E_OK || n != child->n_tables + 1) {
 		bare_print("# space_destroy: %d, %u frames of %u", r, n,
-			(uint64_t)child->n_tables + 1);
+		        (uint64_t)child->n_tables + 1);
 		bare_die("a child's space does not give its frames back", r);
 	}
 	chunks_free |= 1ul << ((child->chunk - chunks_base) / (CHILD_CHUNK_PAGES * PAGE_SIZE));

@@ -15,9 +15,9 @@ const struct start_info *bare_start;
 __attribute__((naked, used, section(".text.start"))) void _start(void)
 {
 	__asm__("xorl %ebp, %ebp\n\t"
-		"andq $-16, %rsp\n\t"
-		"call bare_enter\n\t"
-		"ud2");
+	        "andq $-16, %rsp\n\t"
+	        "call bare_enter\n\t"
+	        "ud2");
 }
 
 __attribute__((used)) _Noreturn void bare_enter(const struct start_info *start)

@@ -37,10 +37,10 @@ static err_t pool_take(uint64_t n_frames, paddr_t *ret_pa)
 static err_t fault_fill(const struct page_fault *fault)
 {
 	struct space_op op = {.kind = SPACE_MAP,
-		.space = fault->space,
-		.va = fault->address & ~(PAGE_SIZE - 1),
-		.n_pages = 1,
-		.prot = PROT_R | PROT_W | SPACE_OP_ZERO};
+	        .space = fault->space,
+	        .va = fault->address & ~(PAGE_SIZE - 1),
+	        .n_pages = 1,
+	        .prot = PROT_R | PROT_W | SPACE_OP_ZERO};
 	paddr_t tables[3];
 	struct space_batch batch = {.ops = &op, .n_ops = 1, .tables = tables, .n_tables = 3};
 	uint64_t used;
@@ -61,7 +61,7 @@ static void faults_answer(void)
 
 	while (sys_fault_next(&fault) == E_OK) {
 		bool resolved = fault.address >= demand_low && fault.address < demand_high &&
-			!(fault.flags & PAGE_FAULT_PRESENT) && fault_fill(&fault) == E_OK;
+		                !(fault.flags & PAGE_FAULT_PRESENT) && fault_fill(&fault) == E_OK;
 
 		n_resolved += resolved;
 		n_refused += !resolved;

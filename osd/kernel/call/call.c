@@ -1,0 +1,75 @@
+/* What kernel calls share; see call.h. */
+#include "osd/kernel/call/call.h"
+
+#include "osd/kernel/fault.h"
+#include "osd/kernel/kernel.h"
+#include "osd/kernel/space.h"
+#include "osd/kernel/usercopy.h"
+
+static err_t page_check(struct instance *self, vaddr_t va)
+{
+	if (arch_space_ptr(&self->space->arch, va, ARCH_ACCESS_WRITE)) {
+		return E_OK;
+	}
+	return fault_copy(self, self->space, va, PAGE_FAULT_WRITE);
+}
+
+err_t call_output_check(struct instance *self, vaddr_t va, size_t n)
+{
+	err_t r;
+
+	KASSERT(n > 0 && n <= PAGE_SIZE);
+	if (!call_range_is_user(va, n)) {
+		return E_FAULT;
+	}
+	r = page_check(self, va);
+	if (r == E_OK && (va ^ (va + n - 1)) & ~(PAGE_SIZE - 1)) {
+		r = page_check(self, va + n - 1);
+	}
+	return r;
+}
+
+void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
+{
+	err_t r = user_write(self, va, bytes, n);
+
+	KASSERT(r == E_OK);
+}
+
+err_t call_slot(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+{
+	if (endpoint == EP_SELF || endpoint == self->slot->endpoint) {
+		*ret_slot = self->slot;
+		return E_OK;
+	}
+	return slot_supervised(self, endpoint, ret_slot);
+}
+
+bool call_instance_is_at_rest(const struct instance *instance)
+{
+	switch ((enum slot_state)instance->state) {
+	case SLOT_NEW:
+	case SLOT_REPORTED:
+	case SLOT_EXITED:
+		return true;
+	case SLOT_FAULTED:
+		return instance->is_stopped || instance->fault_wait == FAULT_WAIT_SUPERVISOR;
+	case SLOT_RUNNABLE:
+	case SLOT_SENDING:
+	case SLOT_RECEIVING:
+	case SLOT_WAITING_REPLY:
+	case SLOT_PARKED:
+	case SLOT_STOPPED:
+		return instance->is_stopped;
+	case SLOT_STATE_N:
+		break;
+	}
+	panic("instance of slot %d in state %d", EP_SLOT(instance->slot->endpoint),
+	        instance->state);
+}
+
+err_t call_yield(struct instance *self)
+{
+	arch_context_restart(&self->context);
+	return KCALL_PENDING;
+}

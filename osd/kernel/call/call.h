@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * What kernel calls share. Each call is a file do_<name>.c, except families that differ in one
+ * token. A call is split in two where it changes more than one thing: check_<name>() reads, and may
+ * fail; commit_<name>() changes, and cannot fail. Rights, E_UNCOMMITTED and E_NOSYS are the
+ * dispatcher's business (kcall.h).
+ */
+#include "osd/kernel/kcall.h"
+
+/* An endpoint argument; its upper half is ignored, as for every 32-bit argument. */
+static inline endpoint_t call_endpoint(uint64_t argument)
+{
+	return (endpoint_t)(uint32_t)argument;
+}
+
+/* Is [va, va + n) user memory, as far as addresses go? */
+static inline bool call_range_is_user(vaddr_t va, uint64_t n)
+{
+	return va < ARCH_USER_END && n <= ARCH_USER_END - va;
+}
+
+/*
+ * Make sure that n bytes (at most a page) can be written at va of the caller, so that a call may
+ * take something off a queue first and store it afterwards without failing. 0, E_FAULT or
+ * KCALL_PENDING.
+ */
+err_t call_output_check(struct instance *self, vaddr_t va, size_t n);
+/* Store where call_output_check answered 0 in this call. */
+void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n);
+
+/* The slot of EP_SELF or of a slot that self supervises: E_DEAD, E_PERM. */
+err_t call_slot(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+
+/* Does the instance wait for its supervisor (or has not begun), so that it cannot run by itself? */
+bool call_instance_is_at_rest(const struct instance *instance);
+
+/*
+ * Let others run and make this call again. The caller of this has put what it needs into
+ * self->call_progress. Returns KCALL_PENDING.
+ */
+err_t call_yield(struct instance *self);

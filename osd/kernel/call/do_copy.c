@@ -1,0 +1,39 @@
+/* Copy between the spaces of a supervisor and its slots: loading, start blocks, looking at what crashed. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/usercopy.h"
+
+static err_t check_copy(struct instance *self, const uint64_t *args, struct user_copy *ret_copy)
+{
+	struct slot *source, *target;
+	err_t r = call_slot(self, call_endpoint(args[0]), &source);
+
+	if (r == E_OK) {
+		r = call_slot(self, call_endpoint(args[2]), &target);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	if (args[5] & ~(uint64_t)COPY_FORCE || !call_range_is_user(args[1], args[4]) ||
+		!call_range_is_user(args[3], args[4])) {
+		return E_INVAL;
+	}
+	*ret_copy = (struct user_copy){.from = source->instance->space,
+		.to = target->instance->space,
+		.from_va = args[1],
+		.to_va = args[3],
+		.n = args[4],
+		.access = ARCH_ACCESS_WRITE | (args[5] & COPY_FORCE ? ARCH_ACCESS_FORCE : 0)};
+	return E_OK;
+}
+
+err_t do_copy(struct instance *self, const uint64_t *args)
+{
+	struct user_copy copy;
+	err_t r = check_copy(self, args, &copy);
+
+	if (r != E_OK) {
+		self->call_progress = 0;
+		return r;
+	}
+	return user_copy(self, &copy);
+}

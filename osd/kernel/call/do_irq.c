@@ -1,0 +1,33 @@
+/* Interrupt lines of the caller's slot, delivered as notifications. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/irq.h"
+
+static bool irq_is_allowed(const struct slot *slot, uint64_t line)
+{
+	for (unsigned int i = 0; i < slot->privileges.n_irq; i++) {
+		if (slot->privileges.irq[i] == line) {
+			return true;
+		}
+	}
+	return false;
+}
+
+err_t do_irq_hook(struct instance *self, const uint64_t *args)
+{
+	uint32_t hook;
+	err_t r;
+
+	if (args[0] >= arch_irq_lines() || args[1] >= 64) {
+		return E_INVAL;
+	}
+	if (!irq_is_allowed(self->slot, args[0])) {
+		return E_PERM;
+	}
+	r = irq_hook(self->slot, (uint32_t)args[0], (uint32_t)args[1], &hook);
+	return r == E_OK ? (err_t)hook : r;
+}
+
+err_t do_irq_enable(struct instance *self, const uint64_t *args)
+{
+	return args[0] > UINT32_MAX ? E_INVAL : irq_enable(self->slot, (uint32_t)args[0]);
+}

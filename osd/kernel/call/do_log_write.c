@@ -1,0 +1,40 @@
+/* A line of the caller to the kernel's log, marked with its name; control characters are made harmless. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/kernel.h"
+#include "osd/kernel/usercopy.h"
+
+#define LOG_LINE_MAX 256u
+
+/* Return the length without a trailing newline. */
+static size_t line_clean(char *line, size_t n)
+{
+	if (n > 0 && line[n - 1] == '\n') {
+		n--;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t') {
+			line[i] = '?';
+		}
+	}
+	return n;
+}
+
+err_t do_log_write(struct instance *self, const uint64_t *args)
+{
+	char line[LOG_LINE_MAX + 1];
+	uint64_t n = args[1];
+	err_t r;
+
+	if (n > LOG_LINE_MAX) {
+		return E_TOO_LONG;
+	}
+	r = n > 0 ? user_read(self, args[0], line, n) : E_OK;
+	if (r != E_OK) {
+		return r;
+	}
+	n = line_clean(line, n);
+	line[n++] = '\n';
+	log_printf("%s: ", self->slot->name);
+	log_bytes(line, n);
+	return E_OK;
+}

@@ -1,0 +1,53 @@
+/*
+ * From a name to an endpoint. Around an update two slots have one name: the service's own slot, and the spare one
+ * that holds the new instance before the swap and the old one after it. The identity is never in the spare: before
+ * the swap that one is uncommitted, during the transaction the other is held, afterwards the spare is at rest.
+ */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/usercopy.h"
+
+static bool name_is(const struct slot *slot, const char name[SERVICE_NAME_LEN])
+{
+	for (unsigned int i = 0; i < SERVICE_NAME_LEN; i++) {
+		if (slot->name[i] != name[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* 0: never the one that is meant. */
+static int candidate_rank(const struct slot *slot, const char name[SERVICE_NAME_LEN])
+{
+	if (!slot->is_live || !name_is(slot, name)) {
+		return 0;
+	}
+	if (slot->is_held) {
+		return 3;
+	}
+	if (slot->instance->is_uncommitted) {
+		return 0;
+	}
+	return call_instance_is_at_rest(slot->instance) ? 1 : 2;
+}
+
+err_t do_lookup(struct instance *self, const uint64_t *args)
+{
+	char name[SERVICE_NAME_LEN];
+	const struct slot *best = NULL;
+	int best_rank = 0;
+	err_t r = user_read(self, args[0], name, sizeof(name));
+
+	if (r != E_OK) {
+		return r;
+	}
+	for (unsigned int i = 0; i < N_SLOTS; i++) {
+		int rank = candidate_rank(&slots[i], name);
+
+		if (rank > best_rank) {
+			best_rank = rank;
+			best = &slots[i];
+		}
+	}
+	return best ? best->endpoint : E_NOTFOUND;
+}

@@ -1,0 +1,23 @@
+/* The machine as a whole: off switch and counters. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/irq.h"
+#include "osd/kernel/kernel.h"
+#include "osd/kernel/space.h"
+#include "osd/kernel/usercopy.h"
+
+err_t do_machine_off(struct instance *self, const uint64_t *args)
+{
+	arch_off((uint32_t)args[0]);
+}
+
+err_t do_kernel_stats(struct instance *self, const uint64_t *args)
+{
+	struct kernel_stats stats = kernel_stats;
+
+	stats.n_slots_free = slots_free_count();
+	stats.n_spaces_free = spaces_free_count();
+	stats.n_irq_hooks_free = irq_hooks_free_count();
+	stats.n_cpus = 1;
+	stats.kernel_bytes = arch_kernel_bytes();
+	return user_write(self, args[0], &stats, sizeof(stats));
+}

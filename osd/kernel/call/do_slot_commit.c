@@ -1,0 +1,53 @@
+/* The two ways out of a hold: the new instance becomes the service, or the old one, swapped back, goes on. */
+#include "osd/kernel/call/call.h"
+
+static bool instance_has_ended(const struct instance *instance)
+{
+	return instance->state == SLOT_EXITED ||
+		(instance->state == SLOT_FAULTED && instance->fault_wait == FAULT_WAIT_SUPERVISOR);
+}
+
+static err_t check_slot_commit(const struct slot *slot)
+{
+	if (!slot->is_held || !slot->instance->is_uncommitted || instance_has_ended(slot->instance)) {
+		return E_STATE;
+	}
+	return E_OK;
+}
+
+static void commit_slot_commit(struct slot *slot)
+{
+	slot->instance->is_uncommitted = false;
+	slot_calls_refresh(slot);
+	slot->commit_nsec = arch_clock();
+	slot->first_receive_nsec = 0;
+	slot_unhold(slot);
+}
+
+err_t do_slot_commit(struct instance *self, const uint64_t *args)
+{
+	struct slot *slot;
+	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+
+	if (r == E_OK) {
+		r = check_slot_commit(slot);
+	}
+	if (r == E_OK) {
+		commit_slot_commit(slot);
+	}
+	return r;
+}
+
+err_t do_slot_unhold(struct instance *self, const uint64_t *args)
+{
+	struct slot *slot;
+	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+
+	if (r == E_OK && (!slot->is_held || slot->instance->is_uncommitted)) {
+		r = E_STATE;
+	}
+	if (r == E_OK) {
+		slot_unhold(slot);
+	}
+	return r;
+}

@@ -1,0 +1,58 @@
+/* A stopped instance over an address space, in a slot of its own; the caller supervises it. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/space.h"
+#include "osd/kernel/usercopy.h"
+
+static bool name_is_valid(const char name[SERVICE_NAME_LEN])
+{
+	unsigned int n = 0;
+
+	while (n < SERVICE_NAME_LEN && ((name[n] >= 'a' && name[n] <= 'z') ||
+		(name[n] >= '0' && name[n] <= '9') || name[n] == '_')) {
+		n++;
+	}
+	if (n == 0 || n == SERVICE_NAME_LEN) {
+		return false;
+	}
+	while (n < SERVICE_NAME_LEN && name[n] == '\0') {
+		n++;
+	}
+	return n == SERVICE_NAME_LEN;
+}
+
+static err_t check_slot_create(struct instance *self, vaddr_t address,
+	struct slot_params *ret_params, struct space **ret_space, struct slot **ret_slot)
+{
+	err_t r = user_read(self, address, ret_params, sizeof(*ret_params));
+
+	if (r != E_OK) {
+		return r;
+	}
+	if (!name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_UNCOMMITTED ||
+		ret_params->priority >= N_PRIORITIES) {
+		return E_INVAL;
+	}
+	*ret_space = space_of(ret_params->space);
+	if (!*ret_space) {
+		return E_INVAL;
+	}
+	if ((*ret_space)->instance) {
+		return E_BUSY;
+	}
+	*ret_slot = slot_free_find();
+	return *ret_slot ? E_OK : E_FULL;
+}
+
+err_t do_slot_create(struct instance *self, const uint64_t *args)
+{
+	struct slot_params params;
+	struct space *space;
+	struct slot *slot;
+	err_t r = check_slot_create(self, args[0], &params, &space, &slot);
+
+	if (r != E_OK) {
+		return r;
+	}
+	slot_open(slot, &params, space, self->slot->endpoint);
+	return slot->endpoint;
+}

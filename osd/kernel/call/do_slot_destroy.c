@@ -1,0 +1,13 @@
+/* End of a slot. */
+#include "osd/kernel/call/call.h"
+
+err_t do_slot_destroy(struct instance *self, const uint64_t *args)
+{
+	struct slot *slot;
+	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+
+	if (r == E_OK) {
+		slot_close(slot);
+	}
+	return r;
+}

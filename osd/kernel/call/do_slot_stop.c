@@ -1,0 +1,13 @@
+/* Stand still, in whatever state. What the instance waits for still happens to it; it does not run. */
+#include "osd/kernel/call/call.h"
+
+err_t do_slot_stop(struct instance *self, const uint64_t *args)
+{
+	struct slot *slot;
+	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+
+	if (r == E_OK) {
+		instance_stop(slot->instance);
+	}
+	return r;
+}

@@ -1,0 +1,62 @@
+/*
+ * The heart of an update: exchange what runs behind two slots. Everything that others can name or wait on stays in
+ * its slot; registers, address space, grant table, events and faults move with the instances.
+ *
+ * Both instances are at rest. For an update that means reported or never started: an instance that was stopped
+ * inside an IPC would take the wait with it to another identity. Only with SWAP_FRESH, where the old one of `a` is
+ * going to be destroyed, its IPC is ended first.
+ */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/ipc.h"
+
+static bool instance_is_in_ipc(const struct instance *instance)
+{
+	return instance->state == SLOT_SENDING || instance->state == SLOT_RECEIVING ||
+		instance->state == SLOT_WAITING_REPLY || instance->state == SLOT_PARKED;
+}
+
+static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_t flags)
+{
+	if (flags & ~(uint64_t)(SWAP_HOLD | SWAP_FRESH) || a == b) {
+		return E_INVAL;
+	}
+	if (!call_instance_is_at_rest(a->instance) || !call_instance_is_at_rest(b->instance) ||
+		instance_is_in_ipc(b->instance)) {
+		return E_STATE;
+	}
+	return instance_is_in_ipc(a->instance) && !(flags & SWAP_FRESH) ? E_STATE : E_OK;
+}
+
+static void commit_slot_swap(struct slot *a, struct slot *b, uint64_t flags)
+{
+	if (flags & SWAP_FRESH) {
+		ipc_cancel(a->instance, E_RESTART);
+	}
+	slot_instances_exchange(a, b);
+	if (flags & SWAP_HOLD) {
+		slot_hold(a);
+	}
+	if (flags & SWAP_FRESH) {
+		slot_fresh(a);
+		a->instance->is_uncommitted = false;
+	}
+	slot_calls_refresh(a);
+	slot_calls_refresh(b);
+}
+
+err_t do_slot_swap(struct instance *self, const uint64_t *args)
+{
+	struct slot *a, *b;
+	err_t r = slot_supervised(self, call_endpoint(args[0]), &a);
+
+	if (r == E_OK) {
+		r = slot_supervised(self, call_endpoint(args[1]), &b);
+	}
+	if (r == E_OK) {
+		r = check_slot_swap(a, b, args[2]);
+	}
+	if (r == E_OK) {
+		commit_slot_swap(a, b, args[2]);
+	}
+	return r;
+}

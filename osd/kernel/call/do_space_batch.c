@@ -1,0 +1,221 @@
+/*
+ * Mapping operations on behalf of VM, run in order. Each one is checked completely by arch before it changes
+ * anything, so a failed batch has done `n_done` whole operations and nothing of the next.
+ *
+ * A batch that has worked long restarts, to let others run: progress is operations done and tables used, in
+ * self->call_progress. The operations and the frame list stay in the caller's memory and are read as they are
+ * needed; whatever the caller writes there meanwhile, arch checks each frame before it takes it.
+ */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/space.h"
+#include "osd/kernel/usercopy.h"
+
+/* An operation needs a table for each 2 MiB it touches and one for each higher level at either end. */
+#define OP_TABLES_MAX (SPACE_OP_PAGES_MAX / 512 + 8)
+/* Pages handled before the call gives way. */
+#define STEP_PAGES 2048u
+/* Operations fetched at once. */
+#define FETCH 16u
+
+struct batch_run {
+	struct instance *self;
+	vaddr_t address;
+	struct space_batch batch; /* copy; the counts written by the kernel are kept here */
+	struct space_op fetched[FETCH];
+	uint32_t n_fetched, first_fetched;
+	uint32_t needed; /* with E_TABLES */
+};
+
+/* Frame numbers for the operation at hand. One for all: the big lock is held. */
+static paddr_t batch_frames[OP_TABLES_MAX];
+
+static err_t op_fetch(struct batch_run *run, const struct space_op **ret_op)
+{
+	uint32_t at = run->batch.n_done;
+	err_t r;
+
+	if (at - run->first_fetched >= run->n_fetched) {
+		uint32_t n = run->batch.n_ops - at;
+
+		n = n < FETCH ? n : FETCH;
+		r = user_read(run->self, (vaddr_t)(run->batch.ops + at), run->fetched,
+			n * sizeof(run->fetched[0]));
+		if (r != E_OK) {
+			return r;
+		}
+		run->first_fetched = at;
+		run->n_fetched = n;
+	}
+	*ret_op = &run->fetched[at - run->first_fetched];
+	return E_OK;
+}
+
+/* The frames that the operation may use as tables: no more are read than it can need. */
+static err_t tables_fetch(
+	struct batch_run *run, const struct space_op *op, struct arch_tables *ret_tables)
+{
+	uint32_t n = run->batch.n_tables - run->batch.n_tables_used;
+	uint32_t most = op->n_pages / 512 + 6;
+
+	n = n < most ? n : most;
+	*ret_tables = (struct arch_tables){.frames = batch_frames, .n = n};
+	if (n == 0) {
+		return E_OK;
+	}
+	return user_read(run->self, (vaddr_t)(run->batch.tables + run->batch.n_tables_used),
+		batch_frames, n * sizeof(batch_frames[0]));
+}
+
+/* Registers of devices are mapped only for a slot that has the right to them. */
+static err_t check_device(const struct space *space, const struct space_op *op)
+{
+	uint64_t bytes = op->n_pages * PAGE_SIZE;
+	const struct slot_privileges *p;
+
+	if (!space->instance) {
+		return E_PERM;
+	}
+	p = &space->instance->slot->privileges;
+	for (unsigned int i = 0; i < p->n_mmio; i++) {
+		uint64_t offset = op->arg - p->mmio[i].base;
+
+		if (op->arg >= p->mmio[i].base && offset <= p->mmio[i].bytes &&
+			bytes <= p->mmio[i].bytes - offset) {
+			return E_OK;
+		}
+	}
+	return E_PERM;
+}
+
+static err_t op_map(struct space *space, const struct space_op *op, struct arch_tables *tables)
+{
+	const struct arch_map map = {
+		.va = op->va, .pa = op->arg, .n_pages = op->n_pages, .prot = op->prot};
+	err_t r = op->prot & SPACE_OP_DEVICE ? check_device(space, op) : E_OK;
+
+	return r == E_OK ? arch_space_map(&space->arch, &map, tables) : r;
+}
+
+static err_t op_mirror(struct space *space, const struct space_op *op, struct arch_tables *tables)
+{
+	struct space *source = op->arg < N_SPACES ? space_of((space_t)op->arg) : NULL;
+
+	if (!source || source == space) {
+		return E_INVAL;
+	}
+	return arch_space_mirror(&space->arch, &source->arch, op->va, op->n_pages, tables);
+}
+
+static err_t op_run(struct space *space, const struct space_op *op, struct arch_tables *tables)
+{
+	switch ((enum space_op_kind)op->kind) {
+	case SPACE_MAP:
+		return op_map(space, op, tables);
+	case SPACE_UNMAP:
+		return arch_space_unmap(&space->arch, op->va, op->n_pages);
+	case SPACE_PROTECT:
+		return arch_space_protect(&space->arch, op->va, op->n_pages, op->prot);
+	case SPACE_MIRROR:
+		return op_mirror(space, op, tables);
+	case SPACE_UNMIRROR:
+		return arch_space_unmirror(&space->arch, op->va, op->n_pages);
+	case SPACE_ZERO_ABSENT:
+		return arch_space_zero_absent(&space->arch, op->va, op->n_pages, tables);
+	case SPACE_GATE:
+		return op->n_pages == 1 ? arch_space_gate(&space->arch, op->va, tables) : E_INVAL;
+	}
+	return E_INVAL;
+}
+
+/* Run the next operation of the batch. Adds its pages to *pages. */
+static err_t batch_step(struct batch_run *run, uint32_t *pages)
+{
+	const struct space_op *op;
+	struct arch_tables tables;
+	struct space *space;
+	err_t r = op_fetch(run, &op);
+
+	if (r != E_OK) {
+		return r;
+	}
+	space = op->space < N_SPACES ? space_of(op->space) : NULL;
+	if (!space || op->n_pages == 0 || op->n_pages > SPACE_OP_PAGES_MAX) {
+		return E_INVAL;
+	}
+	r = tables_fetch(run, op, &tables);
+	if (r != E_OK) {
+		return r;
+	}
+	r = op_run(space, op, &tables);
+	if (r != E_OK) {
+		run->needed = tables.needed;
+		return r;
+	}
+	run->batch.n_tables_used += tables.used;
+	run->batch.n_done++;
+	*pages += op->n_pages;
+	return E_OK;
+}
+
+static err_t check_space_batch(struct batch_run *run)
+{
+	uint64_t progress = run->self->call_progress;
+	err_t r = user_read(run->self, run->address, &run->batch, sizeof(run->batch));
+
+	if (r == E_OK) {
+		r = call_output_check(run->self, run->address, sizeof(run->batch));
+	}
+	run->batch.n_done = (uint32_t)progress;
+	run->batch.n_tables_used = (uint32_t)(progress >> 32);
+	if (r == E_OK &&
+		(run->batch.n_done > run->batch.n_ops ||
+			run->batch.n_tables_used > run->batch.n_tables)) {
+		r = E_INVAL; /* the caller's memory changed between two steps */
+	}
+	return r;
+}
+
+static err_t batch_finish(struct batch_run *run, err_t result)
+{
+	call_output(run->self, run->address, &run->batch, sizeof(run->batch));
+	arch_context_result2_set(&run->self->context,
+		result == E_TABLES ? run->needed : run->batch.n_tables_used);
+	run->self->call_progress = 0;
+	return result;
+}
+
+static uint64_t batch_progress(const struct batch_run *run)
+{
+	return run->batch.n_done | (uint64_t)run->batch.n_tables_used << 32;
+}
+
+err_t do_space_batch(struct instance *self, const uint64_t *args)
+{
+	struct batch_run run;
+	uint32_t pages = 0;
+	err_t r;
+
+	run.self = self;
+	run.address = args[0];
+	run.n_fetched = 0;
+	run.first_fetched = 0;
+	r = check_space_batch(&run);
+	if (r != E_OK) {
+		if (r != KCALL_PENDING) {
+			self->call_progress = 0;
+		}
+		return r;
+	}
+	while (r == E_OK && run.batch.n_done < run.batch.n_ops) {
+		if (pages >= STEP_PAGES) {
+			self->call_progress = batch_progress(&run);
+			return call_yield(self);
+		}
+		r = batch_step(&run, &pages);
+	}
+	if (r == KCALL_PENDING) {
+		self->call_progress = batch_progress(&run);
+		return r;
+	}
+	return batch_finish(&run, r);
+}

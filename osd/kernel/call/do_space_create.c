@@ -1,0 +1,11 @@
+/* An empty address space on a frame of VM's. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/space.h"
+
+err_t do_space_create(struct instance *self, const uint64_t *args)
+{
+	struct space *space;
+	err_t r = space_open(args[0], &space);
+
+	return r == E_OK ? (err_t)space->id : r;
+}

@@ -1,0 +1,52 @@
+/*
+ * Give the table frames of a space back to VM, at most a page's worth of numbers a call. From the first call that
+ * took frames on the space is closing: nothing else can be done with it, and the last call frees its number.
+ */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/space.h"
+
+/* Frames given back by one call. */
+#define FRAMES_MAX 256u
+
+static err_t check_space_destroy(struct instance *self, const uint64_t *args,
+	struct space **ret_space, uint32_t *ret_max)
+{
+	uint64_t max = args[2] < FRAMES_MAX ? args[2] : FRAMES_MAX;
+	struct space *space = args[0] < N_SPACES ? space_of_any((space_t)args[0]) : NULL;
+	err_t r;
+
+	if (!space || max == 0) {
+		return E_INVAL;
+	}
+	if (space->instance) {
+		return E_BUSY;
+	}
+	r = call_output_check(self, args[1], max * sizeof(paddr_t));
+	if (r == E_OK) {
+		*ret_space = space;
+		*ret_max = (uint32_t)max;
+	}
+	return r;
+}
+
+err_t do_space_destroy(struct instance *self, const uint64_t *args)
+{
+	paddr_t frames[FRAMES_MAX];
+	struct space *space;
+	uint32_t max, n = 0;
+	err_t r = check_space_destroy(self, args, &space, &max);
+
+	if (r == E_OK) {
+		r = arch_space_fini(&space->arch, frames, max, &n);
+	}
+	if (r != E_OK && r != E_AGAIN) {
+		return r;
+	}
+	space->is_closing = true;
+	call_output(self, args[1], frames, n * sizeof(frames[0]));
+	arch_context_result2_set(&self->context, n);
+	if (r == E_OK) {
+		space_close(space);
+	}
+	return r;
+}
