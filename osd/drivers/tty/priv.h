@@ -1,5 +1,6 @@
 #pragma once
-/* The console's own interfaces: rings (ring.c), the serial port (uart.c), lines of the log (line.c), requests (table.c). */
+/* The console's own interfaces: rings (ring.c), the serial port (uart.c), lines of the log
+ * (line.c), requests (table.c). */
 #include "osd/abi/tty.h"
 #include "osd/lib/state/annotate.h"
 

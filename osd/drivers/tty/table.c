@@ -1,4 +1,5 @@
-/* The console's requests. None of them waits: what the output ring cannot take is the caller's to send again. */
+/* The console's requests. None of them waits: what the output ring cannot take is the caller's to
+ * send again. */
 #include "osd/drivers/tty/priv.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /*
- * Operations on DS, each checked to the last byte: the error, the value, the sequence numbers, which
- * must rise, and the change that a subscription must bring for everything that was published or deleted.
+ * Operations on DS, each checked to the last byte: the error, the value, the sequence numbers,
+ * which must rise, and the change that a subscription must bring for everything that was published
+ * or deleted.
  */
 #include "osd/programs/load/priv.h"
 
@@ -62,7 +63,7 @@ static bool operation_after_restart(void)
 static bool operation_change_is(const struct message *msg, enum ds_change kind, uint64_t sequence)
 {
 	return msg->w[0] == sequence && msg->w[1] == kind &&
-	        memcmp(&msg->w[2], operation_buffer.key, sizeof(operation_buffer.key)) == 0;
+	       memcmp(&msg->w[2], operation_buffer.key, sizeof(operation_buffer.key)) == 0;
 }
 
 /* Wait for the change that our own request must have caused. */
@@ -94,7 +95,8 @@ static bool operation_sequence_rises(uint64_t sequence)
 
 static struct ds_request operation_request(uint32_t n)
 {
-	struct ds_request req = {.key_bytes = sizeof(operation_buffer.key), .value_bytes = VALUE_MAX};
+	struct ds_request req = {
+	        .key_bytes = sizeof(operation_buffer.key), .value_bytes = VALUE_MAX};
 
 	shadow_key(n, operation_buffer.key);
 	return req;
@@ -127,7 +129,7 @@ static bool operation_value_is_right(uint32_t n, const struct ds_reply *reply)
 	uint32_t bytes = shadow_value(n, expected, &type);
 
 	return reply->err == E_OK && reply->bytes == bytes &&
-	        memcmp(expected, operation_buffer.value, bytes) == 0;
+	       memcmp(expected, operation_buffer.value, bytes) == 0;
 }
 
 bool operation_retrieve(uint32_t n)

@@ -1,5 +1,6 @@
 #pragma once
-/* The load program's parts: what every key should hold (shadow.c), operations on DS (operation.c), figures (figures.c). */
+/* The load program's parts: what every key should hold (shadow.c), operations on DS (operation.c),
+ * figures (figures.c). */
 #include "osd/abi/ds.h"
 
 #define KEYS_MAX 4096u
@@ -23,7 +24,8 @@ void shadow_next(uint32_t n); /* the value changes to the next version */
 void shadow_deleted(uint32_t n);
 void shadow_forget(void); /* DS started afresh: nothing is there */
 
-/* Operations. Each does one thing to DS, checks the whole answer, and returns whether it was right. */
+/* Operations. Each does one thing to DS, checks the whole answer, and returns whether it was right.
+ */
 bool operation_start(void);
 bool operation_publish(uint32_t n);
 bool operation_retrieve(uint32_t n);

@@ -122,7 +122,8 @@ void subscription_publish(
 	while (*place != NULL) {
 		struct subscription *s = *place;
 
-		if (subscription_matches(s, key, key_bytes) && subscription_tell(s, &msg) == E_DEAD) {
+		if (subscription_matches(s, key, key_bytes) &&
+		        subscription_tell(s, &msg) == E_DEAD) {
 			subscription_unlink(place);
 		} else {
 			place = &s->next;

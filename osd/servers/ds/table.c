@@ -1,4 +1,5 @@
-/* The data store's requests: who is served by which handler, and the copying in and out of grants. */
+/* The data store's requests: who is served by which handler, and the copying in and out of grants.
+ */
 #include "osd/servers/ds/priv.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ static struct {
 	uint8_t records[DS_VALUE_MAX];
 } table_buffer STATE_SKIP;
 
-typedef err_t (*table_handler_t)(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply);
+typedef err_t (*table_handler_t)(
+        endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply);
 
 static err_t table_fetch_key(endpoint_t who, const struct ds_request *req)
 {
@@ -51,8 +53,7 @@ static err_t table_publish(endpoint_t who, const struct ds_request *req, struct 
 	if (!table_type_fits(req->type, req->value_bytes)) {
 		return E_INVAL;
 	}
-	r = sys_copy_from(
-	        who, req->grant, req->key_bytes, table_buffer.value, req->value_bytes);
+	r = sys_copy_from(who, req->grant, req->key_bytes, table_buffer.value, req->value_bytes);
 	if (r == E_OK) {
 		r = store_publish(who, &item, &ret_reply->sequence);
 	}
@@ -63,7 +64,8 @@ static err_t table_publish(endpoint_t who, const struct ds_request *req, struct 
 	return r;
 }
 
-static err_t table_retrieve(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
+static err_t table_retrieve(
+        endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
 {
 	const struct ds_entry *entry;
 	err_t r = table_fetch_key(who, req);
@@ -80,8 +82,7 @@ static err_t table_retrieve(endpoint_t who, const struct ds_request *req, struct
 	if (entry->value_bytes > req->value_bytes) {
 		return E_TOO_LONG;
 	}
-	return sys_copy_to(
-	        who, req->grant, req->key_bytes, store_value(entry), entry->value_bytes);
+	return sys_copy_to(who, req->grant, req->key_bytes, store_value(entry), entry->value_bytes);
 }
 
 static err_t table_delete(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
@@ -92,13 +93,14 @@ static err_t table_delete(endpoint_t who, const struct ds_request *req, struct d
 		r = store_delete(who, table_buffer.key, req->key_bytes, &ret_reply->sequence);
 	}
 	if (r == E_OK) {
-		subscription_publish(DS_CHANGE_DELETED, table_buffer.key, req->key_bytes,
-		        ret_reply->sequence);
+		subscription_publish(
+		        DS_CHANGE_DELETED, table_buffer.key, req->key_bytes, ret_reply->sequence);
 	}
 	return r;
 }
 
-static err_t table_subscribe(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
+static err_t table_subscribe(
+        endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
 {
 	err_t r = table_fetch_key(who, req);
 
@@ -125,8 +127,7 @@ static err_t table_check(endpoint_t who, const struct ds_request *req, struct ds
 	store_count(ret_reply);
 	ret_reply->bytes = store_changes(
 	        table_buffer.key, req->key_bytes, req->sequence, table_buffer.records, space);
-	return sys_copy_to(
-	        who, req->grant, req->key_bytes, table_buffer.records, ret_reply->bytes);
+	return sys_copy_to(who, req->grant, req->key_bytes, table_buffer.records, ret_reply->bytes);
 }
 
 static err_t table_count(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)

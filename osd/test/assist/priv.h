@@ -1,5 +1,6 @@
 #pragma once
-/* Assist's own interfaces: state of every kind (zoo.c), misbehaviour (crash.c), requests (table.c). */
+/* Assist's own interfaces: state of every kind (zoo.c), misbehaviour (crash.c), requests (table.c).
+ */
 #include "osd/abi/assist.h"
 
 struct zoo_sum {
@@ -9,7 +10,8 @@ struct zoo_sum {
 
 /* Replace all state by one drawn from the seed. E_NOMEM. */
 err_t zoo_build(uint64_t seed, uint32_t n_nodes);
-/* Walk everything. E_CHECK: a pointer leads to the wrong place, or a sum differs from the one kept at building. */
+/* Walk everything. E_CHECK: a pointer leads to the wrong place, or a sum differs from the one kept
+ * at building. */
 err_t zoo_check(struct zoo_sum *ret_sum);
 /* Turn one pointer of the state into a wild one. */
 void zoo_damage(void);

@@ -173,7 +173,8 @@ static err_t zoo_add(void)
 	return zoo_fill(node);
 }
 
-/* A number for the object that a pointer leads to: its own number, so that addresses do not matter. */
+/* A number for the object that a pointer leads to: its own number, so that addresses do not matter.
+ */
 static uint64_t zoo_identity(const struct zoo_node *node)
 {
 	return node == NULL ? 1 : node->number;

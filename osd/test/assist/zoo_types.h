@@ -26,6 +26,6 @@ struct zoo_node {
 	} value STATE_TAG(kind);
 	zoo_mix_t mix;
 	const char *label; /* a string literal */
-	void *anything; /* a node, a pair, a global, a function of the table, or NULL */
+	void *anything;    /* a node, a pair, a global, a function of the table, or NULL */
 	uint8_t bytes[24];
 };

@@ -1,0 +1,119 @@
+/* The registers: VIRTIO 1.1, table 4.1 and section 3.1.1 (initialization). */
+#include "osd/lib/virtio/virtio.h"
+
+#include "osd/abi/vm.h"
+#include "osd/lib/sys/sys.h"
+#include "osd/lib/virtio/mmio.h"
+
+#define MMIO_MAGIC 0x74726976u
+#define MMIO_VERSION 2u
+#define STATUS_ACKNOWLEDGE 1u
+#define STATUS_DRIVER 2u
+#define STATUS_DRIVER_OK 4u
+#define STATUS_FEATURES_OK 8u
+#define FEATURE_VERSION_1 (1ull << 32)
+
+static uint32_t mmio_read(const struct virtio_device *device, enum mmio_register reg)
+{
+	return device->registers[reg / 4];
+}
+
+void mmio_write(const struct virtio_device *device, enum mmio_register reg, uint32_t value)
+{
+	device->registers[reg / 4] = value;
+}
+
+void mmio_write_pair(const struct virtio_device *device, enum mmio_register low, uint64_t value)
+{
+	mmio_write(device, low, (uint32_t)value);
+	mmio_write(device, low + 4, (uint32_t)(value >> 32));
+}
+
+uint32_t mmio_queue_max(const struct virtio_device *device)
+{
+	return mmio_read(device, MMIO_QUEUE_NUM_MAX);
+}
+
+static void mmio_status_add(const struct virtio_device *device, uint32_t bit)
+{
+	mmio_write(device, MMIO_STATUS, mmio_read(device, MMIO_STATUS) | bit);
+}
+
+static uint64_t mmio_features(const struct virtio_device *device)
+{
+	uint64_t low;
+
+	mmio_write(device, MMIO_DEVICE_FEATURES_SEL, 0);
+	low = mmio_read(device, MMIO_DEVICE_FEATURES);
+	mmio_write(device, MMIO_DEVICE_FEATURES_SEL, 1);
+	return low | (uint64_t)mmio_read(device, MMIO_DEVICE_FEATURES) << 32;
+}
+
+static err_t mmio_negotiate(const struct virtio_device *device, uint64_t features)
+{
+	mmio_write(device, MMIO_STATUS, 0);
+	mmio_status_add(device, STATUS_ACKNOWLEDGE);
+	mmio_status_add(device, STATUS_DRIVER);
+	if ((mmio_features(device) & features) != features) {
+		return E_UNSUPPORTED;
+	}
+	mmio_write(device, MMIO_DRIVER_FEATURES_SEL, 0);
+	mmio_write(device, MMIO_DRIVER_FEATURES, (uint32_t)features);
+	mmio_write(device, MMIO_DRIVER_FEATURES_SEL, 1);
+	mmio_write(device, MMIO_DRIVER_FEATURES, (uint32_t)(features >> 32));
+	mmio_status_add(device, STATUS_FEATURES_OK);
+	return (mmio_read(device, MMIO_STATUS) & STATUS_FEATURES_OK) != 0 ? E_OK : E_UNSUPPORTED;
+}
+
+static err_t mmio_map(paddr_t pa, uint64_t bytes, uint8_t **ret_registers)
+{
+	struct message msg = {.type = VM_MMIO};
+	const struct vm_reply *reply = MSG_AS(struct vm_reply, &msg);
+	err_t r;
+
+	*MSG_AS(struct vm_request_dma, &msg) = (struct vm_request_dma){pa, bytes};
+	r = sys_sendrec(EP_VM, &msg);
+	if (r == E_OK) {
+		r = reply->err;
+	}
+	if (r == E_OK) {
+		*ret_registers = (uint8_t *)reply->va;
+	}
+	return r;
+}
+
+err_t virtio_device_find(const struct virtio_place *place, uint32_t kind, uint64_t features,
+        struct virtio_device *ret_device)
+{
+	uint8_t *registers;
+	err_t r = mmio_map(place->base, place->slot_bytes * place->n_slots, &registers);
+
+	if (r != E_OK) {
+		return r;
+	}
+	for (uint32_t slot = 0; slot < place->n_slots; slot++) {
+		struct virtio_device device = {
+		        (volatile uint32_t *)(registers + slot * place->slot_bytes), slot};
+
+		if (mmio_read(&device, MMIO_MAGIC_VALUE) == MMIO_MAGIC &&
+		        mmio_read(&device, MMIO_VERSION_NUMBER) == MMIO_VERSION &&
+		        mmio_read(&device, MMIO_DEVICE_ID) == kind) {
+			*ret_device = device;
+			return mmio_negotiate(ret_device, features | FEATURE_VERSION_1);
+		}
+	}
+	return E_NOTFOUND;
+}
+
+void virtio_device_run(const struct virtio_device *device)
+{
+	mmio_status_add(device, STATUS_DRIVER_OK);
+}
+
+uint32_t virtio_device_interrupt(const struct virtio_device *device)
+{
+	uint32_t causes = mmio_read(device, MMIO_INTERRUPT_STATUS);
+
+	mmio_write(device, MMIO_INTERRUPT_ACK, causes);
+	return causes;
+}

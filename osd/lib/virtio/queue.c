@@ -1,0 +1,144 @@
+/* Split virtqueues: VIRTIO 1.1, section 2.6. The ring and the buffers lie in one piece of DMA
+ * memory. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "osd/abi/vm.h"
+#include "osd/lib/sys/sys.h"
+#include "osd/lib/virtio/mmio.h"
+
+#define DESCRIPTOR_WRITE 2u
+
+struct virtqueue_ring {
+	struct {
+		uint64_t address;
+		uint32_t bytes;
+		uint16_t flags, next;
+	} descriptors[VIRTQUEUE_SIZE];
+	struct {
+		uint16_t flags;
+		_Atomic uint16_t index;
+		uint16_t ring[VIRTQUEUE_SIZE];
+		uint16_t event;
+	} available;
+	struct {
+		uint16_t flags;
+		_Atomic uint16_t index;
+		struct {
+			uint32_t id, bytes;
+		} ring[VIRTQUEUE_SIZE];
+		uint16_t event;
+	} used __attribute__((aligned(16)));
+};
+
+/* Memory before the buffers. */
+#define RING_BYTES 1024u
+_Static_assert(sizeof(struct virtqueue_ring) <= RING_BYTES, "the ring fits before the buffers");
+
+static err_t queue_memory(uint64_t bytes, vaddr_t *ret_va, paddr_t *ret_pa)
+{
+	struct message msg = {.type = VM_DMA};
+	const struct vm_reply *reply = MSG_AS(struct vm_reply, &msg);
+	err_t r;
+
+	*MSG_AS(struct vm_request_dma, &msg) = (struct vm_request_dma){.bytes = bytes};
+	r = sys_sendrec(EP_VM, &msg);
+	if (r == E_OK) {
+		r = reply->err;
+	}
+	if (r == E_OK) {
+		*ret_va = reply->va;
+		*ret_pa = reply->pa;
+	}
+	return r;
+}
+
+static void queue_show(const struct virtqueue *queue, paddr_t ring_pa)
+{
+	const struct virtio_device *device = queue->device;
+
+	mmio_write(device, MMIO_QUEUE_NUM, VIRTQUEUE_SIZE);
+	mmio_write_pair(device, MMIO_QUEUE_DESC_LOW, ring_pa);
+	mmio_write_pair(device, MMIO_QUEUE_DRIVER_LOW,
+	        ring_pa + offsetof(struct virtqueue_ring, available));
+	mmio_write_pair(
+	        device, MMIO_QUEUE_DEVICE_LOW, ring_pa + offsetof(struct virtqueue_ring, used));
+	mmio_write(device, MMIO_QUEUE_READY, 1);
+}
+
+err_t virtqueue_start(struct virtqueue *queue, const struct virtio_device *device, uint32_t number,
+        uint32_t buffer_bytes)
+{
+	vaddr_t va;
+	paddr_t pa;
+	err_t r;
+
+	mmio_write(device, MMIO_QUEUE_SEL, number);
+	if (mmio_queue_max(device) < VIRTQUEUE_SIZE) {
+		return E_UNSUPPORTED;
+	}
+	r = queue_memory(RING_BYTES + VIRTQUEUE_SIZE * buffer_bytes, &va, &pa);
+	if (r != E_OK) {
+		return r;
+	}
+	*queue = (struct virtqueue){
+	        .device = device,
+	        .number = number,
+	        .buffer_bytes = buffer_bytes,
+	        .buffers = (uint8_t *)va + RING_BYTES,
+	        .buffers_pa = pa + RING_BYTES,
+	        .ring = (struct virtqueue_ring *)va,
+	};
+	memset(queue->ring, 0, sizeof(*queue->ring));
+	queue_show(queue, pa);
+	return E_OK;
+}
+
+uint8_t *virtqueue_buffer(const struct virtqueue *queue, uint32_t index)
+{
+	return queue->buffers + (size_t)index * queue->buffer_bytes;
+}
+
+static void queue_give(struct virtqueue *queue, uint32_t index, uint32_t bytes, uint16_t flags)
+{
+	struct virtqueue_ring *ring = queue->ring;
+	uint16_t next = atomic_load_explicit(&ring->available.index, memory_order_relaxed);
+
+	ring->descriptors[index].address =
+	        queue->buffers_pa + (uint64_t)index * queue->buffer_bytes;
+	ring->descriptors[index].bytes = bytes;
+	ring->descriptors[index].flags = flags;
+	ring->available.ring[next % VIRTQUEUE_SIZE] = (uint16_t)index;
+	/* The device, which reads the index first, sees the entry before it. */
+	atomic_store_explicit(&ring->available.index, (uint16_t)(next + 1), memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+	mmio_write(queue->device, MMIO_QUEUE_NOTIFY, queue->number);
+}
+
+void virtqueue_give_empty(struct virtqueue *queue, uint32_t index)
+{
+	queue_give(queue, index, queue->buffer_bytes, DESCRIPTOR_WRITE);
+}
+
+void virtqueue_give_full(struct virtqueue *queue, uint32_t index, uint32_t bytes)
+{
+	queue_give(queue, index, bytes, 0);
+}
+
+int virtqueue_take(struct virtqueue *queue, uint32_t *ret_bytes)
+{
+	struct virtqueue_ring *ring = queue->ring;
+	uint32_t at = queue->used_seen % VIRTQUEUE_SIZE;
+
+	/* Pairs with the device's release of its index: the entry is there. */
+	if (atomic_load_explicit(&ring->used.index, memory_order_acquire) == queue->used_seen) {
+		return -1;
+	}
+	queue->used_seen++;
+	if (ring->used.ring[at].id >= VIRTQUEUE_SIZE ||
+	        ring->used.ring[at].bytes > queue->buffer_bytes) {
+		return -1; /* a device that lies loses the buffer */
+	}
+	*ret_bytes = ring->used.ring[at].bytes;
+	return (int)ring->used.ring[at].id;
+}
