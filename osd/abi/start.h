@@ -40,8 +40,10 @@ struct start_info {
 	                            after commit */
 	vaddr_t scratch;         /* only until commit: memory for pairing tables */
 	uint64_t scratch_bytes;
-	struct start_description old_state,
-	        new_state; /* mapped from creation to commit or rollback */
+	/* Mapped from creation to commit or rollback. */
+	struct start_description old_state, new_state;
+	vaddr_t old_heap_base;   /* START_UPDATE: the predecessor's heap, mirrored */
+	uint64_t old_heap_bytes; /* of it, all readable */
 	uint8_t random[32];
 	uint64_t tsc_khz;
 	vaddr_t boot_image; /* for services that the kernel loads: the boot image, read-only */

@@ -87,6 +87,11 @@ static inline err_t sys_copy_to_grant(
 	return sys_call(KCALL_copy_to_grant, granter, grant, offset, (uint64_t)local, bytes);
 }
 
+static inline err_t sys_thread_pointer_set(vaddr_t base)
+{
+	return sys_call(KCALL_thread_pointer_set, base);
+}
+
 static inline err_t sys_log_write(const char *text, uint64_t bytes)
 {
 	return sys_call(KCALL_log_write, (uint64_t)text, bytes);

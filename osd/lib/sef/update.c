@@ -1,0 +1,123 @@
+/*
+ * The successor's part of an update. Uncommitted until the commit: it may report, read the clock
+ * and log, and use its arena; nothing here can do harm before RS has said yes.
+ */
+#include "osd/lib/sef/priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "osd/lib/heap/heap.h"
+#include "osd/lib/state/annotate.h"
+#include "osd/lib/state/state_transfer.h"
+
+static struct sef_transfer_result result STATE_SKIP;
+static struct state_result engine STATE_SKIP;
+
+err_t sef_check_failed(const char *element, const char *format, ...)
+{
+	va_list args;
+
+	(void)snprintf(result.element, sizeof(result.element), "%s", element);
+	va_start(args, format);
+	(void)vsnprintf(result.message, sizeof(result.message), format, args);
+	va_end(args);
+	return E_CHECK;
+}
+
+static _Noreturn void give_up(err_t err)
+{
+	result.err = err;
+	(void)sys_report(SEF_REPORT_FAILED, (uintptr_t)&result, 0, 0, 0);
+	sys_exit(1);
+}
+
+/* Bring the engine's own result into the form that RS reads. */
+static void take_engine_result(void)
+{
+	result.bytes = engine.n_bytes;
+	result.objects = engine.n_objects;
+	result.n_removed = (uint32_t)engine.n_removed;
+	result.n_strings_copied = (uint32_t)engine.n_strings;
+	(void)snprintf(result.removed, sizeof(result.removed), "%s", engine.notes);
+}
+
+static _Noreturn void give_up_engine(void)
+{
+	bool is_room = engine.code == STATE_E_ARENA || engine.code == STATE_E_SCRATCH;
+
+	take_engine_result();
+	(void)snprintf(result.element, sizeof(result.element), "%s", engine.error);
+	(void)snprintf(result.message, sizeof(result.message), "%s", state_code_text(engine.code));
+	give_up(is_room ? E_ARENA : E_TRANSFER);
+}
+
+static struct state_side side_of(const struct start_description *given)
+{
+	return (struct state_side){
+	        .desc = (const void *)given->description,
+	        .desc_size = given->bytes,
+	        .addr = (const uint64_t *)given->addresses,
+	        .n_addr = given->n_addresses,
+	};
+}
+
+static struct state_transfer *pair(const struct start_info *info)
+{
+	struct state_transfer *transfer;
+	struct state_setup setup = {
+	        .old = side_of(&info->old_state),
+	        .new = side_of(&info->new_state),
+	        .old_heap_base = info->old_heap_base,
+	        .old_heap_size = info->old_heap_bytes,
+	        .scratch = (void *)info->scratch,
+	        .scratch_size = info->scratch_bytes,
+	};
+	nsec_t begin = sys_clock_read();
+
+	memcpy(&setup.seed, info->random + 16, sizeof(setup.seed));
+	if (state_pair(&setup, &engine, &transfer) != STATE_OK) {
+		give_up_engine();
+	}
+	result.pair_nsec = sys_clock_read() - begin;
+	return transfer;
+}
+
+/* In the blackout: carry the state over, or let the service do it its own way. */
+static void take_over(struct state_transfer *transfer)
+{
+	nsec_t begin = sys_clock_read();
+	nsec_t middle;
+	err_t err = E_OK;
+
+	if (transfer && state_transfer(transfer) != STATE_OK) {
+		give_up_engine();
+	}
+	if (!transfer) {
+		err = sef_callbacks->init_update();
+	}
+	middle = sys_clock_read();
+	if (err == E_OK && sef_callbacks->state_check) {
+		err = sef_callbacks->state_check();
+	}
+	take_engine_result();
+	result.transfer_nsec = middle - begin;
+	result.check_nsec = sys_clock_read() - middle;
+	if (err != E_OK) {
+		give_up(err);
+	}
+}
+
+void sef_update_run(const struct start_info *info)
+{
+	struct state_transfer *transfer = sef_callbacks->init_update ? NULL : pair(info);
+
+	(void)sys_report(SEF_REPORT_READY, engine.n_bytes, engine.n_objects, 0, 0);
+	take_over(transfer);
+	(void)sys_report(SEF_REPORT_TRANSFERRED, (uintptr_t)&result, 0, 0, 0);
+	heap_set_usable(info->heap_limit);
+	if (sef_callbacks->after_commit) {
+		sef_callbacks->after_commit();
+	}
+}
