@@ -1,0 +1,125 @@
+/*
+ * Files that hold secrets. A file is judged by the descriptor it was opened with,
+ * never by its name, so that what was checked is what is read. Links are not
+ * followed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <openssl/crypto.h>
+
+#include "keyring/priv.h"
+
+void keyring_file_wipe(struct keyring_file *file)
+{
+	OPENSSL_cleanse(file, sizeof(*file));
+}
+
+static int keyring_open_error(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return KEYRING_E_MISSING;
+	case ELOOP:
+		return KEYRING_E_UNSAFE;
+	default:
+		return -error;
+	}
+}
+
+int keyring_dir_open(const char *dir, int *ret_fd)
+{
+	_cleanup_(fd_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0) {
+		return keyring_open_error(errno);
+	}
+	if (fstat(fd, &st) < 0) {
+		return -errno;
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
+		return KEYRING_E_UNSAFE;
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+static int keyring_file_check(int fd, int secret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		return -errno;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return KEYRING_E_FORMAT;
+	}
+	if (secret && (st.st_uid != geteuid() || (st.st_mode & 077) != 0)) {
+		return KEYRING_E_UNSAFE;
+	}
+	return st.st_size > 0 && st.st_size <= (off_t)KEYRING_FILE_MAX ? 0 : KEYRING_E_FORMAT;
+}
+
+int keyring_file_read(int dir_fd, const char *name, int secret, struct keyring_file *ret_file)
+{
+	_cleanup_(fd_closep) int fd =
+	        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int r;
+
+	if (fd < 0) {
+		return keyring_open_error(errno);
+	}
+	r = keyring_file_check(fd, secret);
+	if (r != 0) {
+		return r;
+	}
+	ret_file->len = 0;
+	while (ret_file->len < sizeof(ret_file->bytes)) {
+		ssize_t n = read(fd, ret_file->bytes + ret_file->len,
+		        sizeof(ret_file->bytes) - ret_file->len);
+
+		if (n < 0 && errno != EINTR) {
+			return -errno;
+		}
+		if (n == 0) {
+			return 0;
+		}
+		ret_file->len += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int fd_write_all(int fd, const uint8_t *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno != EINTR) {
+			return -errno;
+		}
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		}
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int keyring_file_write(int dir_fd, const char *name, int secret, const void *bytes, size_t len)
+{
+	mode_t mode = secret ? 0600 : 0644;
+	_cleanup_(fd_closep) int fd =
+	        openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0) {
+		return errno == EEXIST ? KEYRING_E_EXISTS : -errno;
+	}
+	if (fchmod(fd, mode) < 0) {
+		return -errno;
+	}
+	return fd_write_all(fd, bytes, len);
+}

@@ -1,0 +1,210 @@
+/* One key: drawn, saved, loaded, used, wiped. */
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+
+#include "keyring/priv.h"
+#include "proto/envelope/envelope_crypto.h"
+
+struct role_row {
+	const char *name;
+	const char *file;
+};
+
+static const struct role_row role_table[_KEYRING_N] = {
+        [KEYRING_ROOT] = {"root", "root.pem"},
+        [KEYRING_RELEASE] = {"release", "release.pem"},
+        [KEYRING_VARIANT] = {"variant", "variant.pem"},
+        [KEYRING_SEAL] = {"seal", "seal.key"},
+};
+
+const char *keyring_role_name(enum keyring_role role)
+{
+	return role_table[role].name;
+}
+
+const char *keyring_file_name(enum keyring_role role)
+{
+	return role_table[role].file;
+}
+
+const char *keyring_error_text(int error)
+{
+	switch (error) {
+	case 0:
+		return "fine";
+	case KEYRING_E_EXISTS:
+		return "there are keys already";
+	case KEYRING_E_MISSING:
+		return "there is no such key";
+	case KEYRING_E_UNSAFE:
+		return "others could read or replace it: it must be yours, with mode 0600";
+	case KEYRING_E_FORMAT:
+		return "it is not a key of this kind";
+	case KEYRING_E_REFUSED:
+		return "what was to be signed or unsealed is not good";
+	}
+	return error < 0 ? strerror(-error) : "an unknown error";
+}
+
+struct keyring_key *keyring_key_free(struct keyring_key *key)
+{
+	if (key != NULL) {
+		EVP_PKEY_free(key->pkey);
+		OPENSSL_cleanse(key, sizeof(*key));
+		free(key);
+	}
+	return NULL;
+}
+
+const uint8_t *keyring_key_pub(const struct keyring_key *key)
+{
+	return key->pub;
+}
+
+const uint8_t *keyring_key_id(const struct keyring_key *key)
+{
+	return key->id;
+}
+
+static int key_alloc(enum keyring_role role, struct keyring_key **ret_key)
+{
+	struct keyring_key *key = calloc(1, sizeof(*key));
+
+	if (key == NULL) {
+		return -ENOMEM;
+	}
+	key->role = role;
+	*ret_key = key;
+	return 0;
+}
+
+/* Fill in what follows from the private key. */
+static int key_derive(struct keyring_key *key)
+{
+	size_t len = sizeof(key->pub);
+	uint8_t hash[64];
+
+	if (EVP_PKEY_get_id(key->pkey) != EVP_PKEY_ED25519 ||
+	        EVP_PKEY_get_raw_public_key(key->pkey, key->pub, &len) != 1 ||
+	        len != sizeof(key->pub)) {
+		return KEYRING_E_FORMAT;
+	}
+	crypto_hash(key->pub, sizeof(key->pub), hash);
+	memcpy(key->id, hash, sizeof(key->id));
+	return 0;
+}
+
+int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key)
+{
+	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
+	int r = key_alloc(role, &key);
+
+	if (r < 0) {
+		return r;
+	}
+	if (role == KEYRING_SEAL) {
+		r = RAND_priv_bytes(key->secret, sizeof(key->secret)) == 1 ? 0 : -EIO;
+	} else {
+		key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+		r = key->pkey == NULL ? -EIO : key_derive(key);
+	}
+	if (r == 0) {
+		*ret_key = key;
+		key = NULL;
+	}
+	return r;
+}
+
+static int key_save_pem(const struct keyring_key *key, int dir_fd)
+{
+	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_secmem());
+	char *text;
+	long len;
+
+	if (bio == NULL ||
+	        PEM_write_bio_PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) != 1) {
+		return -EIO;
+	}
+	len = BIO_get_mem_data(bio, &text);
+	return keyring_file_write(dir_fd, keyring_file_name(key->role), 1, text, (size_t)len);
+}
+
+static int key_save_secret(const struct keyring_key *key, int dir_fd)
+{
+	char hex[2 * KEYRING_SECRET_SIZE + 1];
+	int r;
+
+	if (OPENSSL_buf2hexstr_ex(hex, sizeof(hex), NULL, key->secret, sizeof(key->secret), '\0') !=
+	        1) {
+		return -EIO;
+	}
+	hex[sizeof(hex) - 1] = '\n';
+	r = keyring_file_write(dir_fd, keyring_file_name(key->role), 1, hex, sizeof(hex));
+	OPENSSL_cleanse(hex, sizeof(hex));
+	return r;
+}
+
+int keyring_key_save(const struct keyring_key *key, int dir_fd)
+{
+	return key->role == KEYRING_SEAL ? key_save_secret(key, dir_fd) : key_save_pem(key, dir_fd);
+}
+
+static int key_parse_pem(struct keyring_key *key, const struct keyring_file *file)
+{
+	_cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->len);
+
+	if (bio == NULL) {
+		return -ENOMEM;
+	}
+	/* An empty passphrase: never ask on the terminal. */
+	key->pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"");
+	return key->pkey == NULL ? KEYRING_E_FORMAT : key_derive(key);
+}
+
+static int key_parse_secret(struct keyring_key *key, const struct keyring_file *file)
+{
+	char hex[2 * KEYRING_SECRET_SIZE + 1] = {0};
+	size_t len = 0;
+	int good;
+
+	if (file->len != sizeof(hex) || file->bytes[sizeof(hex) - 1] != '\n') {
+		return KEYRING_E_FORMAT;
+	}
+	memcpy(hex, file->bytes, sizeof(hex) - 1);
+	good = OPENSSL_hexstr2buf_ex(key->secret, sizeof(key->secret), &len, hex, '\0') == 1 &&
+	       len == sizeof(key->secret);
+	OPENSSL_cleanse(hex, sizeof(hex));
+	return good ? 0 : KEYRING_E_FORMAT;
+}
+
+int keyring_key_load(int dir_fd, enum keyring_role role, struct keyring_key **ret_key)
+{
+	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
+	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
+	int r = keyring_file_read(dir_fd, keyring_file_name(role), 1, &file);
+
+	if (r == 0) {
+		r = key_alloc(role, &key);
+	}
+	if (r != 0) {
+		return r;
+	}
+	r = role == KEYRING_SEAL ? key_parse_secret(key, &file) : key_parse_pem(key, &file);
+	if (r == 0) {
+		*ret_key = key;
+		key = NULL;
+	}
+	return r;
+}
+
+int keyring_key_open(const char *dir, enum keyring_role role, struct keyring_key **ret_key)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r = keyring_dir_open(dir, &fd);
+
+	return r != 0 ? r : keyring_key_load(fd, role, ret_key);
+}

@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * What lusign does with one request. Reading and writing is lusign.c's job, the
+ * time clock.h's, so that everything that decides is here and can be tested.
+ */
+#include <stdint.h>
+
+#include "keyring/keyring.h"
+
+struct signer {
+	struct keyring_key *variant;
+	struct keyring_key *seal;
+	struct envelope_part root; /* in root_bytes */
+	_Alignas(8) uint8_t root_bytes[SIGNER_PART_MAX];
+};
+
+/*
+ * Open the online keys of a keyring. On failure (see keyring.h) *ret_what names
+ * the file that is to blame.
+ */
+int signer_init(struct signer *s, const char *dir, const char **ret_what);
+void signer_fini(struct signer *s);
+
+/*
+ * Answer one request at a time (unix s). Returns 0, or -EPROTO for a request that
+ * no correct client sends; then there is no reply and the signer should end.
+ */
+int signer_handle(const struct signer *s, const struct signer_request *request, uint64_t now,
+        struct signer_reply *ret_reply);
