@@ -1,0 +1,243 @@
+/* Resolving undefined symbols from archives; see archive.h. */
+#include "forge/archive.h"
+
+#include <ar.h>
+#include <libelf.h>
+#include <string.h>
+
+#include "forge/names.h"
+#include "forge/report.h"
+
+struct archive {
+	const char *path;
+	const char *name; /* last part of path */
+	struct buf data;
+	Elf *elf;
+	struct names index; /* symbol -> member offset + 1, 0 when already taken */
+};
+
+void object_list_fini(struct object_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		elf_file_fini(&list->items[i].elf);
+		free(list->items[i].archive);
+		free(list->items[i].member);
+	}
+	free(list->items);
+	*list = (struct object_list){0};
+}
+
+void object_list_add(
+        struct object_list *list, struct elf_file *elf, const char *archive, const char *member)
+{
+	MEM_PUSH(list->items, list->n, list->capacity);
+	list->items[list->n++] = (struct object){
+	        .elf = *elf,
+	        .archive = archive ? mem_strdup(archive) : NULL,
+	        .member = member ? mem_strdup(member) : NULL,
+	};
+	*elf = (struct elf_file){0};
+}
+
+static void archive_close(struct archive *a)
+{
+	(void)elf_end(a->elf);
+	names_fini(&a->index);
+	buf_fini(&a->data);
+}
+
+static int archive_open(struct archive *a, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	Elf_Arsym *symbols;
+	size_t n, i;
+	int r;
+
+	a->path = path;
+	a->name = slash ? slash + 1 : path;
+	r = buf_read_file(&a->data, path);
+	if (r < 0) {
+		return r;
+	}
+	(void)elf_version(EV_CURRENT);
+	a->elf = elf_memory((char *)a->data.bytes, a->data.len);
+	if (!a->elf || elf_kind(a->elf) != ELF_K_AR) {
+		return report_refuse(path, "not an archive");
+	}
+	symbols = elf_getarsym(a->elf, &n);
+	if (!symbols) {
+		return report_refuse(path, "the archive has no symbol index; run ranlib");
+	}
+	for (i = 0; i < n && symbols[i].as_name; i++) {
+		(void)names_add(&a->index, symbols[i].as_name, symbols[i].as_off + 1);
+	}
+	return 0;
+}
+
+static size_t archive_decimal(const char *text, size_t len)
+{
+	size_t v = 0;
+
+	for (; len > 0 && *text >= '0' && *text <= '9'; text++, len--) {
+		v = v * 10 + (size_t)(*text - '0');
+	}
+	return v;
+}
+
+/* The header of the member at the offset, with the whole member inside the file. */
+static const struct ar_hdr *archive_header(const struct archive *a, uint64_t off, size_t *ret_len)
+{
+	const struct ar_hdr *h = (const void *)(a->data.bytes + off);
+	size_t len;
+
+	if (off > a->data.len || a->data.len - off < sizeof(*h) ||
+	        memcmp(h->ar_fmag, ARFMAG, sizeof(h->ar_fmag)) != 0) {
+		return NULL;
+	}
+	len = archive_decimal(h->ar_size, sizeof(h->ar_size));
+	if (len > a->data.len - off - sizeof(*h)) {
+		return NULL;
+	}
+	*ret_len = len;
+	return h;
+}
+
+/* The name of a member; long ones lie in the member called "//". Owned by the caller. */
+static char *archive_member_name(const struct archive *a, const struct ar_hdr *h)
+{
+	const char *name = h->ar_name;
+	const struct ar_hdr *names;
+	size_t max = sizeof(h->ar_name), len, at, n = 0;
+	uint64_t off = SARMAG;
+
+	if (name[0] == '/') {
+		at = archive_decimal(name + 1, max - 1);
+		names = archive_header(a, off, &len);
+		while (names && memcmp(names->ar_name, "// ", 3) != 0) {
+			off += sizeof(*names) + (len + 1) / 2 * 2;
+			names = archive_header(a, off, &len);
+		}
+		if (!names || at >= len) {
+			return mem_strdup("member.o");
+		}
+		name = (const char *)(names + 1) + at;
+		max = len - at;
+	}
+	while (n < max && name[n] != '/' && name[n] != ' ' && name[n] != '\n') {
+		n++;
+	}
+	return mem_printf("%.*s", (int)n, name);
+}
+
+/* Copy the member at the offset out of the archive and append it. */
+static int archive_take(struct archive *a, uint64_t off, struct object_list *list)
+{
+	BUF_CLEANUP struct buf data = {0};
+	const struct ar_hdr *h;
+	struct elf_file elf;
+	size_t len;
+	int r;
+
+	h = archive_header(a, off, &len);
+	if (!h) {
+		return report_refuse(a->path, "damaged archive");
+	}
+	MEM_FREE char *name = archive_member_name(a, h);
+	MEM_FREE char *label = mem_printf("%s(%s)", a->path, name);
+
+	buf_add(&data, h + 1, len);
+	r = elf_file_init(&elf, label, &data);
+	if (r == 0) {
+		object_list_add(list, &elf, a->name, name);
+	}
+	return r;
+}
+
+/* Forget all names of a member that was taken, so that it is not taken twice. */
+static void archive_forget(struct archive *a, uint64_t off)
+{
+	size_t i;
+
+	for (i = 0; i < a->index.n_slots; i++) {
+		if (a->index.slots[i].value == off + 1) {
+			a->index.slots[i].value = 0;
+		}
+	}
+}
+
+static int archive_satisfy(
+        struct archive *archives, size_t n, const char *name, struct object_list *list)
+{
+	uint64_t *found, off;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		found = names_find(&archives[i].index, name);
+		if (found && *found != 0) {
+			off = *found - 1;
+			archive_forget(&archives[i], off);
+			return archive_take(&archives[i], off, list);
+		}
+	}
+	return 0;
+}
+
+static void archive_note_exports(struct names *defined, const struct elf_file *elf)
+{
+	size_t i;
+
+	for (i = 0; i < elf->n_symbols; i++) {
+		if (elf_symbol_is_export(&elf->symbols[i])) {
+			(void)names_add(defined, elf->symbols[i].name, 0);
+		}
+	}
+}
+
+/* Walk the list while it grows; each object's needs are looked at once. */
+static int archive_walk(
+        struct object_list *list, struct archive *archives, size_t n, struct names *defined)
+{
+	size_t i, k, known = 0;
+	int r;
+
+	for (i = 0; i < list->n; i++) {
+		for (k = 0; k < list->items[i].elf.n_symbols; k++) {
+			const struct elf_symbol *s = &list->items[i].elf.symbols[k];
+
+			for (; known < list->n; known++) {
+				archive_note_exports(defined, &list->items[known].elf);
+			}
+			if (s->section != SHN_UNDEF || s->bind != STB_GLOBAL ||
+			        names_find(defined, s->name)) {
+				continue;
+			}
+			r = archive_satisfy(archives, n, s->name, list);
+			if (r < 0) {
+				return r;
+			}
+		}
+	}
+	return 0;
+}
+
+int archive_resolve(struct object_list *list, const char *const paths[], size_t n_paths)
+{
+	MEM_FREE struct archive *archives = mem_zalloc(n_paths, sizeof(*archives));
+	struct names defined = {0};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < n_paths && r == 0; i++) {
+		r = archive_open(&archives[i], paths[i]);
+	}
+	if (r == 0) {
+		r = archive_walk(list, archives, n_paths, &defined);
+	}
+	for (i = 0; i < n_paths; i++) {
+		archive_close(&archives[i]);
+	}
+	names_fini(&defined);
+	return r;
+}

@@ -1,0 +1,89 @@
+/* Parsing command lines; see args.h. */
+#include "forge/args.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "forge/mem.h"
+
+int args_wrong(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("luforge: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputs("; try luforge --help\n", stderr);
+	va_end(ap);
+	return FORGE_USAGE;
+}
+
+static void args_push(const char ***values, const char *value)
+{
+	size_t n = 0;
+
+	while (*values && (*values)[n]) {
+		n++;
+	}
+	*values = reallocarray(*values, n + 2, sizeof(**values));
+	if (!*values) {
+		abort();
+	}
+	(*values)[n] = value;
+	(*values)[n + 1] = NULL;
+}
+
+static const struct args_option *args_find(const struct args_option *options, const char *name)
+{
+	for (; options->name; options++) {
+		if (strcmp(options->name, name) == 0) {
+			return options;
+		}
+	}
+	return NULL;
+}
+
+int args_parse(int argc, char **argv, const struct args_option *options, int *ret_n_operands)
+{
+	const struct args_option *o;
+	int i, n = 0;
+
+	for (i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "--", 2) != 0) {
+			argv[++n] = argv[i];
+			continue;
+		}
+		o = args_find(options, argv[i] + 2);
+		if (!o) {
+			return args_wrong("%s has no option %s", argv[0], argv[i]);
+		}
+		if (i + 1 == argc) {
+			return args_wrong("%s needs a value: %s", argv[i], o->what);
+		}
+		i++;
+		if (o->ret_value) {
+			*o->ret_value = argv[i];
+		} else {
+			args_push(o->ret_values, argv[i]);
+		}
+	}
+	*ret_n_operands = n;
+	return 0;
+}
+
+int args_number(const char *name, const char *text, uint64_t max, uint64_t *ret_value)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 0);
+	if (errno != 0 || end == text || *end != '\0' || *text == '-' || v > max) {
+		return args_wrong("--%s: '%s' is not a number up to %llu", name, text,
+		        (unsigned long long)max);
+	}
+	*ret_value = v;
+	return 0;
+}

@@ -1,0 +1,306 @@
+/* Writing boot images; see boot_write.h. */
+#include "forge/boot_write.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "forge/draw.h"
+#include "forge/kit.h"
+#include "forge/report.h"
+#include "forge/tool.h"
+
+void boot_writer_fini(struct boot_writer *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->n_entries; i++) {
+		buf_fini(&w->entries[i].manifest);
+		buf_fini(&w->entries[i].state);
+		buf_fini(&w->entries[i].payload);
+		buf_fini(&w->entries[i].envelope);
+	}
+	free(w->entries);
+	buf_fini(&w->root);
+	*w = (struct boot_writer){0};
+}
+
+static int boot_number(const char *where, const char *text, uint64_t *ret_value)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 0);
+	if (errno != 0 || end == text || *end != '\0' || *text == '-') {
+		return report_refuse(where, "'%s' is not a number", text);
+	}
+	*ret_value = v;
+	return 0;
+}
+
+static int boot_hex(const char *where, const char *text, uint8_t *ret_bytes, size_t n)
+{
+	char padded[2 * DRAW_SEED_SIZE + 1] = {0};
+	uint8_t bytes[DRAW_SEED_SIZE];
+
+	memset(padded, '0', 2 * DRAW_SEED_SIZE);
+	if (strlen(text) == 2 * n) {
+		memcpy(padded, text, 2 * n);
+	}
+	if (strlen(text) != 2 * n || draw_seed_parse(padded, bytes) < 0) {
+		return report_refuse(where, "'%s' is not %zu hexadecimal digits", text, 2 * n);
+	}
+	memcpy(ret_bytes, bytes, n);
+	return 0;
+}
+
+static int boot_set_cmdline(struct boot_writer *w, const char *where, const char *value)
+{
+	if (strlen(value) >= BOOT_CMDLINE_SIZE) {
+		return report_refuse(
+		        where, "the command line is longer than %u letters", BOOT_CMDLINE_SIZE - 1);
+	}
+	memset(w->header.cmdline, 0, BOOT_CMDLINE_SIZE);
+	strcpy(w->header.cmdline, value);
+	return 0;
+}
+
+static int boot_set_root(struct boot_writer *w, const char *path)
+{
+	buf_fini(&w->root);
+	return buf_read_file(&w->root, path);
+}
+
+int boot_writer_set(struct boot_writer *w, const char *where, const char *key, const char *value)
+{
+	if (strcmp(key, "machine_id") == 0) {
+		return boot_hex(where, value, w->header.machine_id, 16);
+	}
+	if (strcmp(key, "random_seed") == 0) {
+		return boot_hex(where, value, w->header.random_seed, 32);
+	}
+	if (strcmp(key, "boot_time") == 0) {
+		return boot_number(where, value, &w->header.boot_time_unix);
+	}
+	if (strcmp(key, "cmdline") == 0) {
+		return boot_set_cmdline(w, where, value);
+	}
+	if (strcmp(key, "root") == 0) {
+		return boot_set_root(w, value);
+	}
+	return report_refuse(where, "unknown key '%s'; forge/README.md lists the keys", key);
+}
+
+static int boot_entry_kit(struct boot_source *e, const char *path)
+{
+	MEM_CLEANUP(kit_fini) struct kit kit = {0};
+	int r = kit_read_head(&kit, path);
+
+	if (r == 0) {
+		e->manifest = kit.manifest_bytes;
+		kit.manifest_bytes = (struct buf){0};
+		e->state = kit.state;
+		kit.state = (struct buf){0};
+	}
+	return r;
+}
+
+/* One "key value" pair of an entry's line. */
+static int boot_entry_set(
+        struct boot_source *e, const char *where, const char *key, const char *value)
+{
+	if (strcmp(key, "kit") == 0) {
+		return boot_entry_kit(e, value);
+	}
+	if (strcmp(key, "payload") == 0) {
+		return buf_read_file(&e->payload, value);
+	}
+	if (strcmp(key, "envelope") == 0) {
+		return buf_read_file(&e->envelope, value);
+	}
+	if (strcmp(key, "generation") == 0) {
+		return boot_number(where, value, &e->entry.generation);
+	}
+	if (strcmp(key, "floor") == 0) {
+		return boot_number(where, value, &e->entry.floor);
+	}
+	return report_refuse(where, "unknown word '%s'; forge/README.md lists them", key);
+}
+
+static int boot_entry_name(struct boot_source *e, const char *where, const char *name)
+{
+	if (!name || strlen(name) >= IMAGE_NAME_SIZE) {
+		return report_refuse(
+		        where, "an entry needs a name of at most %u letters", IMAGE_NAME_SIZE - 1);
+	}
+	strcpy(e->entry.name, name);
+	return 0;
+}
+
+static int boot_read_entry(
+        struct boot_writer *w, const char *where, enum boot_kind kind, char **save)
+{
+	struct boot_source *e;
+	const char *key, *value;
+	int r;
+
+	MEM_PUSH(w->entries, w->n_entries, w->capacity);
+	e = &w->entries[w->n_entries++];
+	*e = (struct boot_source){.entry = {.kind = kind}};
+	r = boot_entry_name(e, where, strtok_r(NULL, " \t", save));
+	while (r == 0 && (key = strtok_r(NULL, " \t", save))) {
+		if (strcmp(key, "kernel") == 0) {
+			e->entry.flags |= BOOT_KERNEL_LOADED;
+			continue;
+		}
+		value = strtok_r(NULL, " \t", save);
+		r = value ? boot_entry_set(e, where, key, value)
+		          : report_refuse(where, "%s needs a value", key);
+	}
+	return r;
+}
+
+static int boot_read_line(struct boot_writer *w, const char *where, char *line)
+{
+	char *save = NULL, *key, *value;
+
+	key = strtok_r(line, " \t", &save);
+	if (!key) {
+		return 0;
+	}
+	if (strcmp(key, "service") == 0) {
+		return boot_read_entry(w, where, BOOT_KIND_SERVICE, &save);
+	}
+	if (strcmp(key, "blob") == 0) {
+		return boot_read_entry(w, where, BOOT_KIND_BLOB, &save);
+	}
+	value = strtok_r(NULL, "", &save);
+	if (!value) {
+		return report_refuse(where, "%s needs a value", key);
+	}
+	return boot_writer_set(w, where, key, value + strspn(value, " \t"));
+}
+
+/* Blobs may have a '#' in their names: a comment starts a line or follows a blank. */
+static void boot_cut_comment(char *line)
+{
+	char *p;
+
+	for (p = line; (p = strchr(p, '#')); p++) {
+		if (p == line || p[-1] == ' ' || p[-1] == '\t') {
+			*p = '\0';
+			return;
+		}
+	}
+}
+
+int boot_writer_read_list(struct boot_writer *w, const char *path)
+{
+	BUF_CLEANUP struct buf text = {0};
+	unsigned int number = 0;
+	char *next, *line;
+	int r;
+
+	r = buf_read_file(&text, path);
+	next = (char *)text.bytes;
+	while (r == 0 && (line = strsep(&next, "\n"))) {
+		MEM_FREE char *where = mem_printf("%s:%u", path, ++number);
+
+		boot_cut_comment(line);
+		r = boot_read_line(w, where, line);
+	}
+	return r;
+}
+
+static struct boot_part boot_put(struct buf *out, const struct buf *part)
+{
+	struct boot_part p = {0};
+
+	if (part->len > 0) {
+		buf_align(out, IMAGE_PAGE);
+		p = (struct boot_part){out->len, part->len};
+		buf_add(out, part->bytes, part->len);
+	}
+	return p;
+}
+
+/* A service is in the image by the name its own payload and kit carry. */
+static int boot_check_payload(const struct boot_source *e)
+{
+	const struct kit_manifest *manifest = (const void *)e->manifest.bytes;
+	struct image_view view;
+	enum image_error error;
+
+	if (e->entry.kind != BOOT_KIND_SERVICE) {
+		return 0;
+	}
+	error = image_check(e->payload.bytes, e->payload.len, &view);
+	if (error != IMAGE_OK) {
+		return report_refuse(
+		        e->entry.name, "the payload is bad: %s", image_error_text(error));
+	}
+	if (strcmp(view.header->service, e->entry.name) != 0 || !manifest ||
+	        strcmp(manifest->service, e->entry.name) != 0) {
+		return report_refuse(e->entry.name, "kit or payload belong to another service (%s)",
+		        view.header->service);
+	}
+	return 0;
+}
+
+static int boot_put_entries(struct boot_writer *w, struct buf *out)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < w->n_entries; i++) {
+		struct boot_source *e = &w->entries[i];
+
+		r = boot_check_payload(e);
+		if (r < 0) {
+			return r;
+		}
+		e->entry.manifest = boot_put(out, &e->manifest);
+		e->entry.state = boot_put(out, &e->state);
+		e->entry.payload = boot_put(out, &e->payload);
+		e->entry.envelope = boot_put(out, &e->envelope);
+		memcpy(out->bytes + w->header.entries_off + i * sizeof(e->entry), &e->entry,
+		        sizeof(e->entry));
+	}
+	return 0;
+}
+
+int boot_writer_finish(struct boot_writer *w, struct buf *ret_image)
+{
+	BUF_CLEANUP struct buf out = {0};
+	struct boot_view view;
+	enum image_error error;
+	int r = 0;
+
+	memcpy(w->header.magic, BOOT_MAGIC, sizeof(w->header.magic));
+	w->header.version = BOOT_VERSION;
+	w->header.header_size = sizeof(w->header);
+	w->header.n_entries = (uint32_t)w->n_entries;
+	w->header.entries_off = sizeof(w->header);
+	buf_add_zero(&out, sizeof(w->header) + w->n_entries * sizeof(struct boot_entry));
+	w->header.root = boot_put(&out, &w->root);
+	if (w->root.len > 0) {
+		r = tool_hash(w->root.bytes, w->root.len, w->header.root_hash);
+	}
+	if (r == 0) {
+		r = boot_put_entries(w, &out);
+	}
+	if (r < 0) {
+		return r;
+	}
+	buf_align(&out, IMAGE_PAGE);
+	w->header.total_size = out.len;
+	memcpy(out.bytes, &w->header, sizeof(w->header));
+	error = boot_check(out.bytes, out.len, &view);
+	if (error != IMAGE_OK) {
+		return report_refuse("boot image", "%s", image_error_text(error));
+	}
+	*ret_image = out;
+	out = (struct buf){0};
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* luforge image: write a boot image from a list, options overriding its lines. */
+#include "forge/args.h"
+#include "forge/boot_write.h"
+#include "forge/cmd.h"
+
+int cmd_image(int argc, char **argv)
+{
+	static const char *const keys[] = {
+	        "machine_id", "random_seed", "boot_time", "cmdline", "root"};
+	const char *out = NULL, *values[5] = {0};
+	const struct args_option options[] = {
+	        {"out", "file", &out, NULL},
+	        {"machine-id", "32 hexadecimal digits", &values[0], NULL},
+	        {"random-seed", "64 hexadecimal digits", &values[1], NULL},
+	        {"boot-time", "unix seconds", &values[2], NULL},
+	        {"cmdline", "text", &values[3], NULL},
+	        {"root", "file", &values[4], NULL},
+	        {0},
+	};
+	MEM_CLEANUP(boot_writer_fini) struct boot_writer w = {0};
+	BUF_CLEANUP struct buf image = {0};
+	int n_operands, r;
+	size_t i;
+
+	r = args_parse(argc, argv, options, &n_operands);
+	if (r != 0) {
+		return r;
+	}
+	if (!out || n_operands != 1) {
+		return args_wrong("image needs --out and one list");
+	}
+	r = boot_writer_read_list(&w, argv[1]);
+	for (i = 0; i < 5 && r == 0; i++) {
+		if (values[i]) {
+			r = boot_writer_set(&w, keys[i], keys[i], values[i]);
+		}
+	}
+	if (r == 0) {
+		r = boot_writer_finish(&w, &image);
+	}
+	return r < 0 ? r : buf_write_file(&image, out);
+}

@@ -1,0 +1,108 @@
+/* luforge kit: parse the command line; kit_make.c does the work. */
+#include <stdio.h>
+#include <string.h>
+
+#include "forge/args.h"
+#include "forge/cmd.h"
+#include "forge/kit_make.h"
+#include "forge/mem.h"
+
+/* The command line as given; NULL where an option is absent. */
+struct kit_options {
+	const char *counter, *floor, *issued, *source_id;
+	const char **dirs, **maps;
+};
+
+static size_t kit_count(const char *const *values)
+{
+	size_t n = 0;
+
+	while (values && values[n]) {
+		n++;
+	}
+	return n;
+}
+
+static int kit_parse_source_id(const char *hex, uint8_t ret_id[TOOL_HASH_SIZE])
+{
+	size_t i;
+	int n;
+
+	if (strlen(hex) != 2 * TOOL_HASH_SIZE) {
+		return args_wrong("--source-id: not 128 hexadecimal digits");
+	}
+	for (i = 0; i < TOOL_HASH_SIZE; i++) {
+		if (sscanf(hex + 2 * i, "%2hhx%n", &ret_id[i], &n) != 1 || n != 2) {
+			return args_wrong("--source-id: not 128 hexadecimal digits");
+		}
+	}
+	return 0;
+}
+
+static int kit_parse_numbers(const struct kit_options *o, struct kit_request *q)
+{
+	uint64_t v = 0;
+	int r;
+
+	if (o->floor && !o->counter) {
+		return args_wrong("--floor needs --counter");
+	}
+	r = o->counter ? args_number("counter", o->counter, UINT32_MAX, &v) : 0;
+	q->counter = (uint32_t)v;
+	if (r == 0 && o->floor) {
+		r = args_number("floor", o->floor, UINT32_MAX, &v);
+		q->floor = (uint32_t)v;
+	}
+	if (r == 0 && o->issued) {
+		r = args_number("issued", o->issued, UINT64_MAX, &q->issued);
+	}
+	return r == 0 && o->source_id ? kit_parse_source_id(o->source_id, q->source_id) : r;
+}
+
+static int kit_parse(struct kit_options *o, struct kit_request *q, int argc, char **argv)
+{
+	const struct args_option options[] = {
+	        {"out", "directory", &q->out, NULL},
+	        {"service", "file", &q->service_path, NULL},
+	        {"calls", "file (calls.def)", &q->calls_path, NULL},
+	        {"reviewed", "file", &q->reviewed_path, NULL},
+	        {"counter", "release number", &o->counter, NULL},
+	        {"floor", "release number", &o->floor, NULL},
+	        {"issued", "unix seconds", &o->issued, NULL},
+	        {"source-id", "128 hexadecimal digits", &o->source_id, NULL},
+	        {"library-dir", "directory", NULL, &o->dirs},
+	        {"unit-map", "FROM=TO", NULL, &o->maps},
+	        {0},
+	};
+	int n_operands, r;
+
+	r = args_parse(argc, argv, options, &n_operands);
+	if (r != 0) {
+		return r;
+	}
+	if (!q->out || !q->service_path || !q->calls_path || n_operands == 0) {
+		return args_wrong("kit needs --out, --service, --calls and inputs");
+	}
+	q->inputs = (const char *const *)argv + 1;
+	q->n_inputs = (size_t)n_operands;
+	q->library_dirs = o->dirs;
+	q->n_library_dirs = kit_count(o->dirs);
+	q->unit_maps = o->maps;
+	q->n_unit_maps = kit_count(o->maps);
+	return kit_parse_numbers(o, q);
+}
+
+int cmd_kit(int argc, char **argv)
+{
+	struct kit_request q = {0};
+	struct kit_options o = {0};
+	int r;
+
+	r = kit_parse(&o, &q, argc, argv);
+	if (r == 0) {
+		r = kit_make(&q);
+	}
+	free(o.dirs);
+	free(o.maps);
+	return r;
+}

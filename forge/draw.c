@@ -1,0 +1,132 @@
+/* Seeded streams of choice; see draw.h. */
+#include "forge/draw.h"
+
+#include <errno.h>
+#include <string.h>
+#include <openssl/evp.h>
+
+#include "forge/mem.h"
+
+struct draw {
+	EVP_CIPHER_CTX *cipher;
+	uint8_t block[512];
+	size_t used; /* bytes of block already given away */
+};
+
+static int draw_cipher_start(
+        EVP_CIPHER_CTX *ctx, const uint8_t seed[DRAW_SEED_SIZE], const char *label)
+{
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	uint8_t iv[16] = {0};
+
+	if (EVP_Digest(label, strlen(label), hash, NULL, EVP_blake2b512(), NULL) != 1) {
+		return -EIO;
+	}
+	/* The first four bytes are the block counter. */
+	memcpy(iv + 4, hash, 12);
+	return EVP_EncryptInit_ex(ctx, EVP_chacha20(), NULL, seed, iv) == 1 ? 0 : -EIO;
+}
+
+struct draw *draw_new(const uint8_t seed[DRAW_SEED_SIZE], const char *label)
+{
+	struct draw *d = mem_zalloc(1, sizeof(*d));
+
+	d->used = sizeof(d->block);
+	d->cipher = EVP_CIPHER_CTX_new();
+	if (!d->cipher || draw_cipher_start(d->cipher, seed, label) < 0) {
+		return draw_free(d);
+	}
+	return d;
+}
+
+struct draw *draw_free(struct draw *draw)
+{
+	if (draw) {
+		EVP_CIPHER_CTX_free(draw->cipher);
+		free(draw);
+	}
+	return NULL;
+}
+
+static void draw_refill(struct draw *d)
+{
+	static const uint8_t zero[sizeof(d->block)];
+	int n;
+
+	/* Cannot fail: the context is set up and a stream cipher takes any length. */
+	(void)EVP_EncryptUpdate(d->cipher, d->block, &n, zero, sizeof(zero));
+	d->used = 0;
+}
+
+uint64_t draw_u64(struct draw *d)
+{
+	uint64_t v = 0;
+	int i;
+
+	if (d->used == sizeof(d->block)) {
+		draw_refill(d);
+	}
+	for (i = 7; i >= 0; i--) {
+		v = v << 8 | d->block[d->used + (size_t)i];
+	}
+	d->used += 8;
+	return v;
+}
+
+uint64_t draw_below(struct draw *draw, uint64_t limit)
+{
+	/* Numbers under 2^64 mod limit would make small results likelier. */
+	const uint64_t low = -limit % limit;
+	uint64_t v;
+
+	do {
+		v = draw_u64(draw);
+	} while (v < low);
+	return v % limit;
+}
+
+void draw_shuffle(struct draw *draw, void *items, size_t n, size_t size)
+{
+	MEM_FREE uint8_t *keep = mem_zalloc(1, size);
+	uint8_t *base = items;
+	size_t i, k;
+
+	for (i = n; i > 1; i--) {
+		k = draw_below(draw, i);
+		memcpy(keep, base + (i - 1) * size, size);
+		memmove(base + (i - 1) * size, base + k * size, size);
+		memcpy(base + k * size, keep, size);
+	}
+}
+
+static int draw_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	if (c >= 'a' && c <= 'f') {
+		return c - 'a' + 10;
+	}
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int draw_seed_parse(const char *hex, uint8_t ret_seed[DRAW_SEED_SIZE])
+{
+	uint8_t seed[DRAW_SEED_SIZE];
+	size_t i;
+	int hi, lo;
+
+	if (strlen(hex) != sizeof(seed) * 2) {
+		return -EINVAL;
+	}
+	for (i = 0; i < sizeof(seed); i++) {
+		hi = draw_hex_digit(hex[2 * i]);
+		lo = draw_hex_digit(hex[2 * i + 1]);
+		if (hi < 0 || lo < 0) {
+			return -EINVAL;
+		}
+		seed[i] = (uint8_t)(hi << 4 | lo);
+	}
+	memcpy(ret_seed, seed, sizeof(seed));
+	return 0;
+}

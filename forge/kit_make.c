@@ -1,0 +1,370 @@
+/*
+ * Making a release kit. The order of work:
+ *
+ *   inputs -> one nameable module -> machine code, with debug data
+ *   + members of the libraries    -> linked once, to be looked at
+ *   looked at: library review, what can be reordered, state description
+ *   written: objects without debug data, texts, at last the manifest
+ *
+ * All intermediate files lie in a temporary directory, whose name reaches no output.
+ */
+#include "forge/kit_make.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "forge/archive.h"
+#include "forge/kit.h"
+#include "forge/layout.h"
+#include "forge/link.h"
+#include "forge/module.h"
+#include "forge/report.h"
+#include "forge/review.h"
+#include "forge/service.h"
+#include "forge/state_write.h"
+#include "proto/envelope/envelope.h"
+
+struct kit_maker {
+	const struct kit_request *request;
+	struct service service;
+	char *work;           /* temporary directory */
+	const char **bitcode; /* inputs that are bitcode */
+	size_t n_bitcode;
+	struct object_list objects; /* [0] is the service's own code, with debug data */
+	char **names;               /* of the objects, relative to the kit */
+	size_t n_names;
+	struct elf_file linked;
+	struct buf state, symbols, order;
+};
+
+static void kit_maker_fini(struct kit_maker *m)
+{
+	size_t i;
+
+	service_fini(&m->service);
+	for (i = 0; i < m->n_names; i++) {
+		free(m->names[i]);
+	}
+	free(m->names);
+	free(m->bitcode);
+	object_list_fini(&m->objects);
+	elf_file_fini(&m->linked);
+	buf_fini(&m->state);
+	buf_fini(&m->symbols);
+	buf_fini(&m->order);
+	if (m->work) {
+		mem_remove_dir(m->work);
+		free(m->work);
+	}
+}
+
+/* Sort the inputs into bitcode and objects; objects join the list behind the code. */
+static int kit_sort_input(struct kit_maker *m, const char *path)
+{
+	static const char bitcode_magic[4] = {'B', 'C', (char)0xc0, (char)0xde};
+	BUF_CLEANUP struct buf data = {0};
+	struct elf_file elf;
+	int r = buf_read_file(&data, path);
+
+	if (r < 0) {
+		return r;
+	}
+	if (data.len >= 4 && memcmp(data.bytes, bitcode_magic, 4) == 0) {
+		m->bitcode[m->n_bitcode++] = path;
+		return 0;
+	}
+	r = elf_file_init(&elf, path, &data);
+	if (r == 0) {
+		object_list_add(&m->objects, &elf, NULL, NULL);
+	}
+	return r;
+}
+
+static int kit_generate(const char *bitcode, const char *object)
+{
+	const char *const argv[] = {tool_llc, "-O2", "-filetype=obj", "-relocation-model=pic",
+	        "-function-sections", "-data-sections", "-o", object, bitcode, NULL};
+
+	return tool_run(argv);
+}
+
+static int kit_strip(const char *from, const char *to)
+{
+	const char *const argv[] = {tool_objcopy, "--strip-debug", from, to, NULL};
+
+	return tool_run(argv);
+}
+
+/* Merge, generate, and leave bitcode and stripped object in the kit. */
+static int kit_compile(struct kit_maker *m)
+{
+	MEM_FREE char *merged = mem_printf("%s/merged.bc", m->work);
+	MEM_FREE char *debug = mem_printf("%s/debug.o", m->work);
+	MEM_FREE char *kept = mem_printf("%s/service.bc", m->request->out);
+	MEM_FREE char *object = mem_printf("%s/objects/service.o", m->request->out);
+	MEM_CLEANUP(module_freep) struct module *module = NULL;
+	int r;
+
+	r = module_merge(m->bitcode, m->n_bitcode, &module);
+	if (r == 0) {
+		r = module_write(module, merged);
+	}
+	if (r == 0) {
+		r = kit_generate(merged, debug);
+	}
+	if (r == 0) {
+		r = kit_strip(debug, object);
+	}
+	if (r == 0) {
+		module_strip(module);
+		r = module_write(module, kept);
+	}
+	if (r == 0) {
+		r = elf_file_read(&m->objects.items[0].elf, debug);
+	}
+	return r;
+}
+
+static int kit_inputs(struct kit_maker *m)
+{
+	const struct kit_request *q = m->request;
+	struct elf_file none = {0};
+	size_t i;
+	int r;
+
+	m->bitcode = mem_zalloc(q->n_inputs, sizeof(*m->bitcode));
+	object_list_add(&m->objects, &none, NULL, NULL);
+	for (i = 0; i < q->n_inputs; i++) {
+		r = kit_sort_input(m, q->inputs[i]);
+		if (r < 0) {
+			return r;
+		}
+	}
+	if (m->n_bitcode == 0) {
+		return report_refuse(q->out, "there is no bitcode among the inputs");
+	}
+	return kit_compile(m);
+}
+
+/* The first directory that holds the library. */
+static char *kit_find_library(const struct kit_request *q, const char *name)
+{
+	static const char *const debian[] = {
+	        "/usr/lib/x86_64-linux-musl", "/usr/lib/x86_64-linux-gnu"};
+	const char *const *dirs = q->n_library_dirs ? q->library_dirs : debian;
+	const size_t n = q->n_library_dirs ? q->n_library_dirs : 2;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		char *path = mem_printf("%s/%s", dirs[i], name);
+
+		if (access(path, R_OK) == 0) {
+			return path;
+		}
+		free(path);
+	}
+	return NULL;
+}
+
+static int kit_libraries(struct kit_maker *m)
+{
+	char *paths[SERVICE_LIBRARIES_MAX] = {0};
+	size_t i, n = m->service.n_libraries;
+	int r = 0;
+
+	for (i = 0; i < n && r == 0; i++) {
+		paths[i] = kit_find_library(m->request, m->service.libraries[i]);
+		if (!paths[i]) {
+			r = report_refuse(m->request->service_path,
+			        "library %s is in none of the --library-dir directories; run "
+			        "tools/deps",
+			        m->service.libraries[i]);
+		}
+	}
+	if (r == 0) {
+		r = archive_resolve(&m->objects, (const char *const *)paths, n);
+	}
+	for (i = 0; i < n; i++) {
+		free(paths[i]);
+	}
+	return r;
+}
+
+static char *kit_object_name(const struct object *o, size_t i)
+{
+	const char *slash = strrchr(o->elf.label, '/');
+
+	if (i == 0) {
+		return mem_strdup("objects/service.o");
+	}
+	if (o->member) {
+		return mem_printf("objects/%04zu-%s", i, o->member);
+	}
+	return mem_printf("objects/%04zu-%s", i, slash ? slash + 1 : o->elf.label);
+}
+
+/* Copy what is not compiled here into the kit, under numbered names. */
+static int kit_copy_objects(struct kit_maker *m)
+{
+	size_t i;
+	int r = 0;
+
+	m->names = mem_zalloc(m->objects.n, sizeof(*m->names));
+	for (i = 0; i < m->objects.n && r == 0; i++) {
+		const struct object *o = &m->objects.items[i];
+
+		m->names[m->n_names++] = kit_object_name(o, i);
+		if (i > 0) {
+			MEM_FREE char *path = mem_printf("%s/%s", m->request->out, m->names[i]);
+
+			r = mem_write_file(path, o->elf.data.bytes, o->elf.data.len);
+		}
+	}
+	return r;
+}
+
+static int kit_link(struct kit_maker *m)
+{
+	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
+	MEM_FREE char **paths = mem_zalloc(m->n_names, sizeof(*paths));
+	const struct link_job job = {.work_dir = m->work,
+	        .objects = (const char *const *)paths,
+	        .n_objects = m->n_names,
+	        .layout = &layout};
+	size_t i;
+	int r;
+
+	paths[0] = mem_printf("%s/debug.o", m->work);
+	for (i = 1; i < m->n_names; i++) {
+		paths[i] = mem_printf("%s/%s", m->request->out, m->names[i]);
+	}
+	r = link_run(&job, &m->linked);
+	for (i = 0; i < m->n_names; i++) {
+		free(paths[i]);
+	}
+	return r;
+}
+
+static int kit_describe(struct kit_maker *m)
+{
+	const struct kit_manifest *manifest = &m->service.manifest;
+	const struct state_request q = {
+	        .service = manifest->service,
+	        .strict = (manifest->flags & KIT_STRICT) != 0,
+	        .linked = &m->linked,
+	        .objects = &m->objects,
+	        .unit_maps = m->request->unit_maps,
+	        .n_unit_maps = m->request->n_unit_maps,
+	};
+	int r;
+
+	r = review_run(&m->objects, &m->linked, m->request->reviewed_path);
+	if (r == 0) {
+		order_describe(&m->objects, &m->linked, &m->order);
+		r = state_write(&q, &m->state, &m->symbols);
+	}
+	return r;
+}
+
+static int kit_put(const struct kit_maker *m, const char *name, const struct buf *b)
+{
+	MEM_FREE char *path = mem_printf("%s/%s", m->request->out, name);
+
+	return buf_write_file(b, path);
+}
+
+static int kit_write_texts(const struct kit_maker *m)
+{
+	BUF_CLEANUP struct buf recipe = {0};
+	size_t i;
+	int r;
+
+	buf_printf(&recipe, "luforge kit 1\nrecipe %u\ntoolchain LLVM %s\nservice %s\n",
+	        DRAW_RECIPE, LLVM_VERSION, m->service.manifest.service);
+	for (i = 0; i < m->n_names; i++) {
+		buf_printf(&recipe, "object %s\n", m->names[i]);
+	}
+	r = kit_put(m, "recipe", &recipe);
+	if (r == 0) {
+		r = kit_put(m, "order", &m->order);
+	}
+	if (r == 0) {
+		r = kit_put(m, "symbols", &m->symbols);
+	}
+	if (r == 0) {
+		r = kit_put(m, "state", &m->state);
+	}
+	return r < 0 ? r : kit_put(m, "service", &m->service.text);
+}
+
+static int kit_write_manifest(struct kit_maker *m)
+{
+	MEM_FREE char *path = mem_printf("%s/manifest", m->request->out);
+	struct kit_manifest *manifest = &m->service.manifest;
+	int r;
+
+	if (m->request->counter != 0) {
+		manifest->counter = m->request->counter;
+		manifest->floor = m->request->floor;
+	}
+	manifest->issued = m->request->issued;
+	memcpy(manifest->source_id, m->request->source_id, sizeof(manifest->source_id));
+	r = tool_hash(m->state.bytes, m->state.len, manifest->state_hash);
+	if (r == 0) {
+		r = kit_objects_hash(m->request->out, (const char *const *)m->names, m->n_names,
+		        manifest->objects_hash);
+	}
+	if (r < 0) {
+		return r;
+	}
+	if (kit_manifest_check(manifest) != ENVELOPE_OK) {
+		return report_refuse(m->request->service_path,
+		        "what it says breaks a rule of kit manifests: names are [a-z0-9_], a "
+		        "state is needed, counter >= floor, sizes are multiples of 4096");
+	}
+	return mem_write_file(path, manifest, sizeof(*manifest));
+}
+
+/* An empty kit directory, and no manifest in it until the end. */
+static int kit_start(struct kit_maker *m)
+{
+	MEM_FREE char *manifest = mem_printf("%s/manifest", m->request->out);
+	MEM_FREE char *objects = mem_printf("%s/objects", m->request->out);
+	int r;
+
+	if (unlink(manifest) < 0 && errno != ENOENT) {
+		return report_errno(manifest, errno, "cannot remove the old kit");
+	}
+	mem_remove_dir(objects);
+	r = mem_make_dir(m->request->out);
+	if (r == 0) {
+		r = mem_make_dir(objects);
+	}
+	return r < 0 ? r : mem_temp_dir(&m->work);
+}
+
+static int kit_maker_run(struct kit_maker *m)
+{
+	static int (*const steps[])(struct kit_maker *) = {
+	        kit_start, kit_inputs, kit_libraries, kit_copy_objects, kit_link, kit_describe};
+	size_t i;
+	int r;
+
+	r = service_read(&m->service, m->request->service_path, m->request->calls_path);
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]) && r == 0; i++) {
+		r = steps[i](m);
+	}
+	if (r == 0) {
+		r = kit_write_texts(m);
+	}
+	return r < 0 ? r : kit_write_manifest(m);
+}
+
+int kit_make(const struct kit_request *request)
+{
+	MEM_CLEANUP(kit_maker_fini) struct kit_maker m = {.request = request};
+
+	return kit_maker_run(&m);
+}

@@ -1,0 +1,24 @@
+#pragma once
+/* Making a release kit; the command line is parsed in cmd_kit.c. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "forge/tool.h"
+
+struct kit_request {
+	const char *out; /* directory to make or to replace */
+	const char *service_path;
+	const char *calls_path;
+	const char *reviewed_path; /* list of reviewed library objects, or NULL */
+	const char *const *inputs; /* bitcode, archives of it, and assembled objects */
+	size_t n_inputs;
+	const char *const *library_dirs; /* none: where Debian has them */
+	size_t n_library_dirs;
+	const char *const *unit_maps; /* "FROM=TO" */
+	size_t n_unit_maps;
+	uint32_t counter, floor; /* counter 0: as the service description says */
+	uint64_t issued;         /* unix s */
+	uint8_t source_id[TOOL_HASH_SIZE];
+};
+
+int kit_make(const struct kit_request *request);

@@ -1,0 +1,139 @@
+/* Drawing layouts and telling the linker; see layout.h. */
+#include "forge/layout.h"
+
+#include "forge/report.h"
+#include "proto/image/image.h"
+
+/* Largest gaps. Small enough that a service stays within a few page tables. */
+#define LAYOUT_GAP_PAGES 256u
+#define LAYOUT_TEXT_PAD 64u
+#define LAYOUT_DATA_PAD 32u
+
+void layout_fini(struct layout *layout)
+{
+	pad_list_fini(&layout->pads);
+	buf_fini(&layout->order_file);
+}
+
+struct layout layout_plain(void)
+{
+	return (struct layout){
+	        .base = IMAGE_BASE_MIN,
+	        .order = {LAYOUT_TEXT, LAYOUT_RODATA, LAYOUT_DATA},
+	};
+}
+
+static int layout_open(
+        struct draw **ret_draw, const uint8_t seed[DRAW_SEED_SIZE], const char *label)
+{
+	*ret_draw = draw_new(seed, label);
+	return *ret_draw ? 0 : report_failed("OpenSSL", "ChaCha20 is not available");
+}
+
+static int layout_draw_place(
+        struct layout *l, const uint8_t seed[DRAW_SEED_SIZE], uint64_t fixed_base)
+{
+	const uint64_t n_bases = (IMAGE_BASE_END - IMAGE_BASE_MIN) / IMAGE_WINDOW_ALIGN;
+	MEM_CLEANUP(draw_freep) struct draw *d = NULL;
+	int i, r;
+
+	r = layout_open(&d, seed, "place");
+	if (r < 0) {
+		return r;
+	}
+	l->base = IMAGE_BASE_MIN + draw_below(d, n_bases) * IMAGE_WINDOW_ALIGN;
+	if (fixed_base != 0) {
+		l->base = fixed_base;
+	}
+	draw_shuffle(d, l->order, _LAYOUT_SEGMENT_N, sizeof(l->order[0]));
+	for (i = 0; i < _LAYOUT_SEGMENT_N; i++) {
+		l->gap_pages[i] = (uint32_t)draw_below(d, LAYOUT_GAP_PAGES);
+	}
+	return 0;
+}
+
+static void layout_draw_pad(struct layout *l, struct draw *d, enum order_class class)
+{
+	const uint32_t limit = class == ORDER_TEXT ? LAYOUT_TEXT_PAD : LAYOUT_DATA_PAD;
+	/* At least one byte: one past the end of an object must not be the next. */
+	const uint32_t size = 1 + (uint32_t)draw_below(d, limit);
+
+	buf_printf(&l->order_file, "lupad.%zu\n", pad_list_add(&l->pads, class, size));
+}
+
+static int layout_draw_class(struct layout *l, const struct order *order, enum order_class class,
+        const uint8_t seed[DRAW_SEED_SIZE])
+{
+	MEM_FREE char *label = mem_printf("order.%d", (int)class);
+	MEM_CLEANUP(draw_freep) struct draw *d = NULL;
+	size_t i;
+	int r;
+
+	r = layout_open(&d, seed, label);
+	if (r < 0) {
+		return r;
+	}
+	draw_shuffle(d, order->names[class], order->n[class], sizeof(char *));
+	layout_draw_pad(l, d, class);
+	for (i = 0; i < order->n[class]; i++) {
+		buf_printf(&l->order_file, "%s\n", order->names[class][i]);
+		layout_draw_pad(l, d, class);
+	}
+	return 0;
+}
+
+int layout_draw(struct layout *ret_layout, const struct order *order,
+        const uint8_t seed[DRAW_SEED_SIZE], uint64_t fixed_base)
+{
+	MEM_CLEANUP(layout_fini) struct layout l = layout_plain();
+	int class, r;
+
+	r = layout_draw_place(&l, seed, fixed_base);
+	for (class = 0; class < _ORDER_CLASS_N && r == 0; class ++) {
+		r = layout_draw_class(&l, order, (enum order_class) class, seed);
+	}
+	if (r == 0) {
+		*ret_layout = l;
+		l = (struct layout){0};
+	}
+	return r;
+}
+
+static const char *const layout_segment_name[_LAYOUT_SEGMENT_N] = {
+        [LAYOUT_TEXT] = "text",
+        [LAYOUT_RODATA] = "rodata",
+        [LAYOUT_DATA] = "data",
+};
+
+static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
+        [LAYOUT_TEXT] = "  .text : { *(.text .text.*) *(.plt .iplt) } :text =0xcccccccc\n",
+        [LAYOUT_RODATA] =
+                "  .rodata : { *(.rodata .rodata.*) } :rodata\n"
+                "  .data.rel.ro : { *(.data.rel.ro .data.rel.ro.*) *(.got .got.plt) } :rodata\n"
+                "  .init_array : { __init_array_start = .;\n"
+                "    KEEP(*(SORT_BY_INIT_PRIORITY(.init_array.*) .init_array))\n"
+                "    __init_array_end = .; } :rodata\n"
+                "  .fini_array : { __fini_array_start = .;\n"
+                "    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) .fini_array))\n"
+                "    __fini_array_end = .; } :rodata\n",
+        [LAYOUT_DATA] = "  .data : { *(.data .data.*) } :data\n"
+                        "  lu_sites : { KEEP(*(lu_sites)) BYTE(0) } :data\n"
+                        "  .bss : { *(.bss .bss.* COMMON) } :data\n",
+};
+
+void layout_write_script(const struct layout *l, struct buf *ret_text)
+{
+	int i;
+
+	buf_printf(ret_text, "ENTRY(_start)\nPHDRS {\n"
+	                     "  text PT_LOAD FLAGS(5);\n  rodata PT_LOAD FLAGS(4);\n"
+	                     "  data PT_LOAD FLAGS(6);\n}\nSECTIONS {\n");
+	buf_printf(ret_text, "  . = 0x%llx;\n", (unsigned long long)l->base);
+	for (i = 0; i < _LAYOUT_SEGMENT_N; i++) {
+		buf_printf(ret_text, "  . = ALIGN(0x1000) + 0x%x;\n", l->gap_pages[i] * IMAGE_PAGE);
+		buf_printf(ret_text, "  __%s_start = .;\n", layout_segment_name[l->order[i]]);
+		buf_printf(ret_text, "%s", layout_segment_text[l->order[i]]);
+	}
+	buf_printf(ret_text, "  /DISCARD/ : { *(.eh_frame .eh_frame.* .eh_frame_hdr"
+	                     " .comment .note .note.*) }\n}\n");
+}

@@ -1,0 +1,108 @@
+/* Running lld; see link.h. The flags are explained in forge/README.md. */
+#include "forge/link.h"
+
+#include "forge/report.h"
+#include "forge/tool.h"
+
+struct link_args {
+	const char **items; /* owned array of borrowed strings */
+	size_t n, capacity;
+};
+
+static void link_arg(struct link_args *args, const char *arg)
+{
+	MEM_PUSH(args->items, args->n, args->capacity);
+	args->items[args->n++] = arg;
+}
+
+static const char *const link_flags[] = {
+        tool_lld,
+        "-static",
+        "-nostdlib",
+        /* Level 1 would merge one string into the tail of another. */
+        "-O0",
+        "--threads=1",
+        "--build-id=none",
+        "--gc-sections",
+        "--no-warn-symbol-ordering",
+        "-z",
+        "norelro",
+        "-z",
+        "max-page-size=4096",
+        "-z",
+        "dead-reloc-in-nonalloc=.debug_*=0xffffffffffffffff",
+};
+
+/* Paths of what one link writes and reads besides its objects. */
+struct link_files {
+	char *script, *order, *pads, *out; /* owned */
+};
+
+static void link_files_fini(struct link_files *f)
+{
+	free(f->script);
+	free(f->order);
+	free(f->pads);
+	free(f->out);
+}
+
+static int link_prepare(const struct layout *layout, const struct link_files *f)
+{
+	BUF_CLEANUP struct buf script = {0}, pads = {0};
+	int r;
+
+	layout_write_script(layout, &script);
+	pad_list_write(&layout->pads, &pads);
+	r = buf_write_file(&script, f->script);
+	if (r == 0) {
+		r = buf_write_file(&layout->order_file, f->order);
+	}
+	return r < 0 ? r : buf_write_file(&pads, f->pads);
+}
+
+static int link_spawn(const struct link_job *job, const struct link_files *f)
+{
+	struct link_args args = {0};
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(link_flags) / sizeof(link_flags[0]); i++) {
+		link_arg(&args, link_flags[i]);
+	}
+	link_arg(&args, "-T");
+	link_arg(&args, f->script);
+	link_arg(&args, "--symbol-ordering-file");
+	link_arg(&args, f->order);
+	link_arg(&args, "-o");
+	link_arg(&args, f->out);
+	for (i = 0; i < job->n_objects; i++) {
+		link_arg(&args, job->objects[i]);
+	}
+	link_arg(&args, f->pads);
+	link_arg(&args, NULL);
+	r = tool_run(args.items);
+	free(args.items);
+	return r;
+}
+
+int link_run(const struct link_job *job, struct elf_file *ret_linked)
+{
+	MEM_CLEANUP(link_files_fini)
+	struct link_files f = {
+	        .script = mem_printf("%s/script.ld", job->work_dir),
+	        .order = mem_printf("%s/order.txt", job->work_dir),
+	        .pads = mem_printf("%s/pads.o", job->work_dir),
+	        .out = mem_printf("%s/linked.elf", job->work_dir),
+	};
+	BUF_CLEANUP struct buf data = {0};
+	int r;
+
+	r = link_prepare(job->layout, &f);
+	if (r == 0) {
+		r = link_spawn(job, &f);
+	}
+	if (r == 0) {
+		r = buf_read_file(&data, f.out);
+	}
+	return r < 0 ? r : elf_file_init(ret_linked, "the linked program", &data);
+}

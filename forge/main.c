@@ -1,0 +1,64 @@
+/* luforge: finds the command and turns what it returns into an exit code. */
+#include <stdio.h>
+#include <string.h>
+
+#include "forge/args.h"
+#include "forge/cmd.h"
+#include "forge/report.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage;
+} commands[] = {
+        {"kit", cmd_kit,
+                "luforge kit --out DIR --service FILE --calls FILE [--counter N [--floor N]]\n"
+                "            [--issued SECONDS] [--source-id HEX128] [--library-dir DIR]...\n"
+                "            [--reviewed FILE] [--unit-map FROM=TO]... INPUT...\n"
+                "        make a release kit from bitcode and assembled objects"},
+        {"variant", cmd_variant,
+                "luforge variant --kit DIR --seed HEX64 --out FILE [--base ADDRESS]\n"
+                "        make the payload that kit and seed determine"},
+        {"state", cmd_state,
+                "luforge state FILE\n"
+                "        print a state description (a kit, or the file)"},
+        {"image", cmd_image,
+                "luforge image --out FILE LIST\n"
+                "        write a boot image from a list"},
+        {"inspect", cmd_inspect,
+                "luforge inspect FILE\n"
+                "        print what a payload, boot image or kit holds"},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void main_help(void)
+{
+	size_t i;
+
+	printf("luforge makes release kits, variants and boot images.\n\n");
+	for (i = 0; i < N_COMMANDS; i++) {
+		printf("%s\n\n", commands[i].usage);
+	}
+	printf("Exit codes: 0 done, 1 wrong usage, 2 an input was refused, 3 a tool or the\n"
+	       "system failed. forge/README.md tells the rest.\n");
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		return report_exit_code(args_wrong("no command"));
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		main_help();
+		return 0;
+	}
+	for (i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			return report_exit_code(commands[i].run(argc - 1, argv + 1));
+		}
+	}
+	return report_exit_code(args_wrong("there is no command '%s'", argv[1]));
+}

@@ -1,0 +1,222 @@
+/* Memory, byte buffers and files; see mem.h. */
+#include "forge/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "forge/report.h"
+
+static void *mem_check(void *p)
+{
+	if (!p) {
+		report_failed("memory", "out of memory");
+		exit(FORGE_EXIT_FAILED);
+	}
+	return p;
+}
+
+void *mem_zalloc(size_t n_items, size_t size)
+{
+	return mem_check(calloc(n_items ? n_items : 1, size));
+}
+
+char *mem_strdup(const char *s)
+{
+	return mem_check(strdup(s));
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0) {
+		s = NULL;
+	}
+	va_end(ap);
+	return mem_check(s);
+}
+
+void *mem_grow(void *items, size_t n_items, size_t *capacity, size_t size)
+{
+	size_t want = *capacity ? *capacity * 2 : 16;
+
+	if (n_items < *capacity) {
+		return items;
+	}
+	items = mem_check(reallocarray(items, want, size));
+	*capacity = want;
+	return items;
+}
+
+void buf_fini(struct buf *b)
+{
+	free(b->bytes);
+	*b = (struct buf){0};
+}
+
+static void buf_reserve(struct buf *b, size_t more)
+{
+	size_t want = b->len + more + 1;
+
+	if (want <= b->capacity) {
+		return;
+	}
+	if (want < b->capacity * 2) {
+		want = b->capacity * 2;
+	}
+	b->bytes = mem_check(realloc(b->bytes, want));
+	b->capacity = want;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	buf_reserve(b, len);
+	if (len > 0) {
+		memcpy(b->bytes + b->len, bytes, len);
+	}
+	b->len += len;
+	b->bytes[b->len] = 0;
+}
+
+void buf_add_zero(struct buf *b, size_t len)
+{
+	buf_reserve(b, len);
+	memset(b->bytes + b->len, 0, len + 1);
+	b->len += len;
+}
+
+void buf_align(struct buf *b, size_t align)
+{
+	buf_add_zero(b, (align - b->len % align) % align);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	MEM_FREE char *s = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	mem_check(n < 0 ? NULL : s);
+	buf_add(b, s, (size_t)n);
+}
+
+int buf_read_file(struct buf *ret_b, const char *path)
+{
+	BUF_CLEANUP struct buf b = {0};
+	char chunk[65536];
+	FILE *f;
+	size_t n;
+	int r = 0;
+
+	f = fopen(path, "re");
+	if (!f) {
+		return report_errno(path, errno, "cannot open");
+	}
+	buf_add(&b, "", 0);
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
+		buf_add(&b, chunk, n);
+	}
+	if (ferror(f)) {
+		r = report_errno(path, errno, "cannot read");
+	}
+	fclose(f);
+	if (r == 0) {
+		*ret_b = b;
+		b = (struct buf){0};
+	}
+	return r;
+}
+
+static int mem_write_stream(const char *path, const void *bytes, size_t len)
+{
+	FILE *f = fopen(path, "we");
+	bool good;
+
+	if (!f) {
+		return report_errno(path, errno, "cannot create");
+	}
+	good = len == 0 || fwrite(bytes, 1, len, f) == len;
+	if (fclose(f) != 0 || !good) {
+		return report_errno(path, errno, "cannot write");
+	}
+	return 0;
+}
+
+int mem_write_file(const char *path, const void *bytes, size_t len)
+{
+	MEM_FREE char *temp = mem_printf("%s.%ld.tmp", path, (long)getpid());
+	int r = mem_write_stream(temp, bytes, len);
+
+	if (r == 0 && rename(temp, path) < 0) {
+		r = report_errno(path, errno, "cannot rename into place");
+	}
+	if (r < 0) {
+		(void)unlink(temp);
+	}
+	return r;
+}
+
+int buf_write_file(const struct buf *b, const char *path)
+{
+	return mem_write_file(path, b->bytes, b->len);
+}
+
+int mem_make_dir(const char *path)
+{
+	if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+		return report_errno(path, errno, "cannot make the directory");
+	}
+	return 0;
+}
+
+int mem_temp_dir(char **ret_path)
+{
+	const char *root = getenv("TMPDIR");
+	MEM_FREE char *path = mem_printf("%s/luforge.XXXXXX", root ? root : "/tmp");
+
+	if (!mkdtemp(path)) {
+		return report_errno(path, errno, "cannot make a temporary directory");
+	}
+	*ret_path = path;
+	path = NULL;
+	return 0;
+}
+
+static void mem_remove_entries(const char *path, int depth)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		MEM_FREE char *name = mem_printf("%s/%s", path, e->d_name);
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
+			continue;
+		}
+		if (e->d_type == DT_DIR && depth > 0) {
+			mem_remove_entries(name, depth - 1);
+			(void)rmdir(name);
+		} else {
+			(void)unlink(name);
+		}
+	}
+	if (dir) {
+		closedir(dir);
+	}
+}
+
+void mem_remove_dir(const char *path)
+{
+	mem_remove_entries(path, 1);
+	(void)rmdir(path);
+}

@@ -1,0 +1,236 @@
+/* Judging libraries; see review.h. */
+#include "forge/review.h"
+
+#include <string.h>
+#include <llvm-c/Disassembler.h>
+#include <llvm-c/Target.h>
+
+#include "forge/names.h"
+#include "forge/report.h"
+
+struct review {
+	struct names live;              /* symbols of the linked program */
+	struct names writable, syscall; /* reviewed exceptions */
+	struct buf list;
+	const char *list_path;
+	LLVMDisasmContextRef disassembler;
+	unsigned int n_findings;
+};
+
+static const char *review_origin(const struct object *o)
+{
+	return o->elf.label;
+}
+
+static int review_add_exception(struct review *v, char *line, unsigned int number)
+{
+	MEM_FREE char *where = mem_printf("%s:%u", v->list_path, number);
+	char *save = NULL;
+	const char *kind = strtok_r(line, " \t", &save);
+	const char *symbol = kind ? strtok_r(NULL, " \t", &save) : NULL;
+	const char *why = symbol ? strtok_r(NULL, "", &save) : NULL;
+
+	if (!kind || *kind == '#') {
+		return 0;
+	}
+	if (!why) {
+		return report_refuse(where, "a line is KIND SYMBOL WHY");
+	}
+	if (strcmp(kind, "writable") == 0) {
+		(void)names_add(&v->writable, symbol, number);
+	} else if (strcmp(kind, "syscall") == 0) {
+		(void)names_add(&v->syscall, symbol, number);
+	} else {
+		return report_refuse(where, "the kind is writable or syscall, not %s", kind);
+	}
+	return 0;
+}
+
+static int review_read_list(struct review *v, const char *path)
+{
+	unsigned int number = 0;
+	char *next, *line;
+	int r;
+
+	if (!path) {
+		return 0;
+	}
+	v->list_path = path;
+	r = buf_read_file(&v->list, path);
+	next = (char *)v->list.bytes;
+	while (r == 0 && (line = strsep(&next, "\n"))) {
+		r = review_add_exception(v, line, ++number);
+	}
+	return r;
+}
+
+static bool review_is_writable(const struct elf_section *s)
+{
+	return (s->flags & SHF_ALLOC) && (s->flags & SHF_WRITE) &&
+	       strncmp(s->name, ".data.rel.ro", 12) != 0 && s->size > 0;
+}
+
+static void review_writable_symbol(
+        struct review *v, const struct object *o, const struct elf_symbol *s)
+{
+	if (!names_find(&v->live, s->name) || names_find(&v->writable, s->name)) {
+		return;
+	}
+	v->n_findings++;
+	(void)report_refuse(review_origin(o),
+	        "writable library object %s (%llu bytes) would lose its value in every update; "
+	        "do without it, or name it in the reviewed list and say why that is harmless",
+	        s->name, (unsigned long long)s->size);
+}
+
+static void review_writable(struct review *v, const struct object *o)
+{
+	const struct elf_section *section;
+	size_t i;
+
+	for (i = 0; i < o->elf.n_symbols; i++) {
+		const struct elf_symbol *s = &o->elf.symbols[i];
+
+		section = elf_symbol_section(&o->elf, s);
+		if (section && s->type != STT_SECTION && s->name[0] != '\0' &&
+		        review_is_writable(section)) {
+			review_writable_symbol(v, o, s);
+		} else if (s->section == SHN_COMMON) {
+			review_writable_symbol(v, o, s);
+		}
+	}
+}
+
+/* A cheap test first: most functions hold none of these byte pairs. */
+static bool review_may_enter_kernel(const uint8_t *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < len; i++) {
+		if ((p[i] == 0x0f && (p[i + 1] == 0x05 || p[i + 1] == 0x34)) ||
+		        (p[i] == 0xcd && p[i + 1] == 0x80)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool review_text_enters_kernel(const char *text)
+{
+	text += strspn(text, " \t");
+	return strncmp(text, "syscall", 7) == 0 || strncmp(text, "sysenter", 8) == 0 ||
+	       strncmp(text, "int\t", 4) == 0;
+}
+
+/* Decode in a straight line; bytes that do not decode count as one. */
+static bool review_enters_kernel(struct review *v, const uint8_t *p, size_t len)
+{
+	char text[128];
+	size_t n;
+
+	if (!review_may_enter_kernel(p, len)) {
+		return false;
+	}
+	while (len > 0) {
+		n = LLVMDisasmInstruction(
+		        v->disassembler, (uint8_t *)p, len, 0, text, sizeof(text));
+		if (n > 0 && review_text_enters_kernel(text)) {
+			return true;
+		}
+		n = n > 0 ? n : 1;
+		p += n;
+		len -= n;
+	}
+	return false;
+}
+
+static void review_function(struct review *v, const struct object *o, const struct elf_symbol *s,
+        const struct elf_section *section)
+{
+	const size_t len = s->size ? s->size : section->size - s->value;
+
+	if (s->value > section->size || len > section->size - s->value ||
+	        !names_find(&v->live, s->name) || names_find(&v->syscall, s->name) ||
+	        !review_enters_kernel(v, section->bytes + s->value, len)) {
+		return;
+	}
+	v->n_findings++;
+	if (o->archive) {
+		(void)report_refuse(review_origin(o),
+		        "library function %s enters the kernel by itself; provide a "
+		        "replacement, or name it in the reviewed list and say why it can never "
+		        "run",
+		        s->name);
+	} else {
+		(void)report_refuse(review_origin(o),
+		        "%s enters the kernel by itself; services go through the gate page",
+		        s->name);
+	}
+}
+
+static void review_functions(struct review *v, const struct object *o)
+{
+	const struct elf_section *section;
+	size_t i;
+
+	for (i = 0; i < o->elf.n_symbols; i++) {
+		const struct elf_symbol *s = &o->elf.symbols[i];
+
+		section = elf_symbol_section(&o->elf, s);
+		if (section && (section->flags & SHF_EXECINSTR) && section->bytes &&
+		        s->type != STT_SECTION && s->name[0] != '\0') {
+			review_function(v, o, s, section);
+		}
+	}
+}
+
+static int review_open(struct review *v, const struct elf_file *linked, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < linked->n_symbols; i++) {
+		if (linked->symbols[i].section != SHN_UNDEF) {
+			(void)names_add(&v->live, linked->symbols[i].name, 0);
+		}
+	}
+	LLVMInitializeX86TargetInfo();
+	LLVMInitializeX86TargetMC();
+	LLVMInitializeX86Disassembler();
+	v->disassembler = LLVMCreateDisasm("x86_64-linux-musl", NULL, 0, NULL, NULL);
+	if (!v->disassembler) {
+		return report_failed("LLVM", "there is no x86-64 disassembler");
+	}
+	return review_read_list(v, path);
+}
+
+static void review_close(struct review *v)
+{
+	if (v->disassembler) {
+		LLVMDisasmDispose(v->disassembler);
+	}
+	names_fini(&v->live);
+	names_fini(&v->writable);
+	names_fini(&v->syscall);
+	buf_fini(&v->list);
+}
+
+int review_run(
+        const struct object_list *objects, const struct elf_file *linked, const char *list_path)
+{
+	struct review v = {0};
+	size_t i;
+	int r;
+
+	r = review_open(&v, linked, list_path);
+	for (i = 0; i < objects->n && r == 0; i++) {
+		if (objects->items[i].archive) {
+			review_writable(&v, &objects->items[i]);
+		}
+		review_functions(&v, &objects->items[i]);
+	}
+	if (v.n_findings > 0) {
+		r = report_refuse("review", "%u findings", v.n_findings);
+	}
+	review_close(&v);
+	return r;
+}
