@@ -47,13 +47,15 @@ static void tables_consume(uint32_t n)
 	batch_space->n_tables += n;
 }
 
-/* Run what is collected. The kernel stops at E_TABLES with some operations done; the rest is run again. */
+/* Run what is collected. The kernel stops at E_TABLES with some operations done; the rest is run
+ * again. */
 static void batch_flush(void)
 {
 	uint32_t done = 0;
 
 	if (batch_err == E_OK) {
-		batch_err = tables_fill(n_tables < BATCH_TABLES_READY ? BATCH_TABLES_READY : n_tables);
+		batch_err =
+		        tables_fill(n_tables < BATCH_TABLES_READY ? BATCH_TABLES_READY : n_tables);
 	}
 	while (batch_err == E_OK && done < n_ops) {
 		struct space_batch batch = {.ops = ops + done,
@@ -67,7 +69,8 @@ static void batch_flush(void)
 		done += batch.n_done;
 		batch_err = err;
 		if (err == E_TABLES && needed > n_tables) {
-			batch_err = tables_fill(needed < UINT32_MAX ? (uint32_t)needed : UINT32_MAX);
+			batch_err =
+			        tables_fill(needed < UINT32_MAX ? (uint32_t)needed : UINT32_MAX);
 		}
 	}
 	n_ops = 0;

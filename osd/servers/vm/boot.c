@@ -1,6 +1,7 @@
 /*
- * Taking over from the kernel: the frame tables are put into the first free memory, which VM maps for itself; what the
- * kernel has mapped for VM and RS becomes regions. VM's own memory is all mapped from then on: it never faults.
+ * Taking over from the kernel: the frame tables are put into the first free memory, which VM maps
+ * for itself; what the kernel has mapped for VM and RS becomes regions. VM's own memory is all
+ * mapped from then on: it never faults.
  */
 #include "osd/servers/vm/priv.h"
 
@@ -59,7 +60,8 @@ static struct space *spaces_adopt(const struct boot_info *info)
 	return own;
 }
 
-/* Map n frames at pa for VM itself; the page tables come from the frames behind them. Returns frames used by both. */
+/* Map n frames at pa for VM itself; the page tables come from the frames behind them. Returns
+ * frames used by both. */
 static uint64_t self_map(struct space *own, vaddr_t va, paddr_t pa, uint64_t n)
 {
 	struct space_op op = {.kind = SPACE_MAP,
@@ -86,7 +88,8 @@ static vaddr_t self_place(const struct space *own, uint64_t bytes)
 	for (;;) {
 		vaddr_t va = (sys_random() & (REGION_END / 2 - 1)) & ~(VM_CHUNK_BYTES - 1);
 
-		if (va >= REGION_LOW && !region_hits(own->regions, va, va + bytes + VM_CHUNK_BYTES)) {
+		if (va >= REGION_LOW &&
+		        !region_hits(own->regions, va, va + bytes + VM_CHUNK_BYTES)) {
 			return va;
 		}
 	}

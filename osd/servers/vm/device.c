@@ -1,6 +1,6 @@
 /*
- * Memory of drivers. Frames that a device was told of are never used for anything else again: a driver that
- * died leaves its device writing.
+ * Memory of drivers. Frames that a device was told of are never used for anything else again: a
+ * driver that died leaves its device writing.
  */
 #include "osd/servers/vm/priv.h"
 
@@ -46,8 +46,8 @@ static err_t place_draw(const struct space *space, uint64_t n_pages, vaddr_t *re
 	for (int i = 0; i < PLACE_TRIES; i++) {
 		vaddr_t va = (2 + sys_random() % n_places) * VM_CHUNK_BYTES;
 
-		if (!region_hits(space->regions, va - VM_CHUNK_BYTES,
-		            va + bytes + 2 * VM_CHUNK_BYTES)) {
+		if (!region_hits(
+		            space->regions, va - VM_CHUNK_BYTES, va + bytes + 2 * VM_CHUNK_BYTES)) {
 			*ret_va = va;
 			return E_OK;
 		}

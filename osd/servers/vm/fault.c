@@ -1,4 +1,5 @@
-/* Page faults: a page of a demand-zero region gets a frame; anything else is the instance's mistake. */
+/* Page faults: a page of a demand-zero region gets a frame; anything else is the instance's
+ * mistake. */
 #include "osd/servers/vm/priv.h"
 
 static uint32_t prot_needed(uint32_t flags)
@@ -9,7 +10,8 @@ static uint32_t prot_needed(uint32_t flags)
 	return flags & PAGE_FAULT_WRITE ? PROT_W : PROT_R;
 }
 
-/* A page that is there may still fault: written, while it is the shared zero frame that a mirror asked for. */
+/* A page that is there may still fault: written, while it is the shared zero frame that a mirror
+ * asked for. */
 static bool fault_resolve(const struct page_fault *fault)
 {
 	struct space *space = space_of(fault->space);

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * Physical memory: which frames are free, and how the frames of a region hang together. Frames that were mapped
- * together are a run; a region's runs form a list through a table with one entry for each frame of the
- * machine, so that giving memory out and taking it back never allocates anything. Pure; builds on the host.
+ * Physical memory: which frames are free, and how the frames of a region hang together. Frames that
+ * were mapped together are a run; a region's runs form a list through a table with one entry for
+ * each frame of the machine, so that giving memory out and taking it back never allocates anything.
+ * Pure; builds on the host.
  */
 #include "osd/abi/types.h"
 
@@ -18,12 +19,14 @@ struct frame_run {
 
 /* Bytes of the tables for n frames. */
 uint64_t frame_storage_bytes(uint64_t n_frames);
-/* Manage [base, base + n_frames pages); nothing is free yet. storage: zeroed, frame_storage_bytes() long. */
+/* Manage [base, base + n_frames pages); nothing is free yet. storage: zeroed, frame_storage_bytes()
+ * long. */
 void frame_init(void *storage, paddr_t base, uint64_t n_frames);
 /* A range of frames (managed, not free) becomes free. */
 void frame_give(paddr_t pa, uint64_t n);
 
-/* Take 1 to n consecutive frames, as many as lie together where memory is found. FRAME_PA_NONE: none is free. */
+/* Take 1 to n consecutive frames, as many as lie together where memory is found. FRAME_PA_NONE:
+ * none is free. */
 paddr_t frame_take(uint32_t n, uint32_t *ret_n);
 /* Take exactly n consecutive frames, or FRAME_PA_NONE. */
 paddr_t frame_take_run(uint32_t n);

@@ -1,7 +1,7 @@
 /*
- * Mirrors: an old instance's memory in the new one's space, read-only and at the same addresses, by sharing
- * last-level page tables. What the old instance touches afterwards inside a shared table shows up by itself; tables it
- * gets later are brought in by asking again.
+ * Mirrors: an old instance's memory in the new one's space, read-only and at the same addresses, by
+ * sharing last-level page tables. What the old instance touches afterwards inside a shared table
+ * shows up by itself; tables it gets later are brought in by asking again.
  */
 #include "osd/servers/vm/priv.h"
 
@@ -116,7 +116,7 @@ err_t mirror_map(struct space *old, struct space *new)
 {
 	err_t err = E_OK;
 
-	if (old == new || (new->mirror_of && new->mirror_of != old)) {
+	if (old == new || (new->mirror_of &&new->mirror_of != old)) {
 		return E_INVAL;
 	}
 	if (new->mirror_of) {

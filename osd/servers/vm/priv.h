@@ -25,7 +25,8 @@ struct space *space_of(space_t id);
 /* Take note of a space made by the kernel. */
 struct space *space_adopt(space_t id);
 err_t space_new(struct space **ret_space);
-/* Free a space and all its memory: E_BUSY while somebody runs in it, mirrors it, or shares its pages. */
+/* Free a space and all its memory: E_BUSY while somebody runs in it, mirrors it, or shares its
+ * pages. */
 err_t space_free(struct space *space);
 uint64_t space_n_backed(const struct space *space);
 /* Page-table frames of all spaces, and those kept ready. */
@@ -34,8 +35,8 @@ uint64_t space_n_tables(void);
 err_t space_of_endpoint(endpoint_t endpoint, struct space **ret_space);
 
 /*
- * Mapping operations on one space, collected and then run by the kernel. Frames for page tables are found as
- * needed. The first error stops everything up to batch_end(), which returns it.
+ * Mapping operations on one space, collected and then run by the kernel. Frames for page tables are
+ * found as needed. The first error stops everything up to batch_end(), which returns it.
  */
 void batch_begin(struct space *space);
 void batch_add(enum space_op_kind kind, vaddr_t va, uint64_t arg, uint64_t n_pages, uint32_t prot);
@@ -52,11 +53,13 @@ struct map_request {
 	bool may_use_reserve;
 };
 err_t map_anonymous(struct space *space, const struct map_request *request);
-/* Back n pages of an ANONYMOUS region from `page` on, all absent. On error the caller unmaps the region. */
+/* Back n pages of an ANONYMOUS region from `page` on, all absent. On error the caller unmaps the
+ * region. */
 err_t map_back(struct space *space, struct region *region, uint64_t page, uint64_t n);
 /* Back one page: E_BUSY when it is backed already; nothing has changed then. */
 err_t map_back_page(struct space *space, struct region *region, uint64_t page);
-/* Remove a whole region: E_NOTFOUND, E_PERM (made by the kernel), E_BUSY (its pages are shown elsewhere). */
+/* Remove a whole region: E_NOTFOUND, E_PERM (made by the kernel), E_BUSY (its pages are shown
+ * elsewhere). */
 err_t map_remove(struct space *space, vaddr_t va, uint64_t n_pages);
 err_t map_protect(struct space *space, vaddr_t va, uint64_t n_pages, uint32_t prot);
 err_t map_gate(struct space *space, vaddr_t va);
@@ -64,7 +67,8 @@ err_t map_gate(struct space *space, vaddr_t va);
 void map_release(struct region *region);
 bool map_prot_is_valid(uint32_t prot);
 
-err_t share_map(struct space *from, vaddr_t from_va, struct space *to, vaddr_t to_va, uint64_t n_pages);
+err_t share_map(
+        struct space *from, vaddr_t from_va, struct space *to, vaddr_t to_va, uint64_t n_pages);
 /* Show all memory of a space in another one. Repeating it brings the view up to date. */
 err_t mirror_map(struct space *old, struct space *new);
 err_t mirror_unmap(struct space *old, struct space *new);

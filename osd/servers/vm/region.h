@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Regions: what the pages of an address space are. A space's regions are a list sorted by address, without
- * overlaps. Pure; builds on the host.
+ * Regions: what the pages of an address space are. A space's regions are a list sorted by address,
+ * without overlaps. Pure; builds on the host.
  */
 #include "osd/servers/vm/frame.h"
 

@@ -1,7 +1,8 @@
 /* Showing pages of one space in another, read-only: descriptions, address vectors, boot parts. */
 #include "osd/servers/vm/priv.h"
 
-/* Pages of a region that lie in [first, first + n) and are backed by one run, as batch operations on `to_va`. */
+/* Pages of a region that lie in [first, first + n) and are backed by one run, as batch operations
+ * on `to_va`. */
 static uint64_t run_show(
         const struct frame_run *run, paddr_t pa, uint64_t first, uint64_t n, vaddr_t to_va)
 {
@@ -36,8 +37,8 @@ static uint64_t pages_show(const struct region *source, uint64_t first, uint64_t
 	return shown;
 }
 
-static err_t check_share(
-        struct space *from, vaddr_t from_va, vaddr_t to_va, uint64_t n_pages, struct region **ret_source)
+static err_t check_share(struct space *from, vaddr_t from_va, vaddr_t to_va, uint64_t n_pages,
+        struct region **ret_source)
 {
 	struct region *source = region_find(from->regions, from_va);
 
@@ -71,7 +72,8 @@ static err_t share_commit(struct space *to, struct region *region, uint64_t firs
 	return err == E_OK ? E_FAULT : err;
 }
 
-err_t share_map(struct space *from, vaddr_t from_va, struct space *to, vaddr_t to_va, uint64_t n_pages)
+err_t share_map(
+        struct space *from, vaddr_t from_va, struct space *to, vaddr_t to_va, uint64_t n_pages)
 {
 	struct region *source, *region;
 	err_t err = check_share(from, from_va, to_va, n_pages, &source);

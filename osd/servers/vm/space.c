@@ -1,6 +1,6 @@
 /*
- * Address spaces, keyed by the kernel's number: a space stays with an instance when instances change
- * slots, so endpoints mean nothing here.
+ * Address spaces, keyed by the kernel's number: a space stays with an instance when instances
+ * change slots, so endpoints mean nothing here.
  */
 #include "osd/servers/vm/priv.h"
 

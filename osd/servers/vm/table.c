@@ -1,6 +1,6 @@
 /*
- * Requests. Everything in a message is checked here or where it is used; what only RS may do is refused to anybody
- * else. VM never waits: each handler makes the reply at once.
+ * Requests. Everything in a message is checked here or where it is used; what only RS may do is
+ * refused to anybody else. VM never waits: each handler makes the reply at once.
  */
 #include "osd/servers/vm/priv.h"
 
