@@ -146,7 +146,7 @@ err_t stage_advance(struct blob *blob, uint64_t bytes, nsec_t now)
 	if (!blob_is_complete(blob)) {
 		return E_OK;
 	}
-	crypto_hash(blob->bytes, blob->total, hash);
+	envelope_hash(blob->bytes, blob->total, hash);
 	if (memcmp(hash, blob->hash, RS_HASH_LEN) != 0) {
 		stage_blob_free(blob);
 		return E_V_HASH;

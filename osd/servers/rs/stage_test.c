@@ -29,7 +29,7 @@ static void make(uint8_t *bytes, size_t len, uint8_t seed, uint8_t ret_hash[RS_H
 	for (size_t i = 0; i < len; i++) {
 		bytes[i] = (uint8_t)(seed + i * 7);
 	}
-	crypto_hash(bytes, len, ret_hash);
+	envelope_hash(bytes, len, ret_hash);
 }
 
 /* Send bytes [from, to) of a blob. */
