@@ -1,11 +1,12 @@
 #pragma once
 /*
- * The only interface between the kernel and a machine. What a register, a port or a page-table bit is,
- * only the directory behind this header knows (`machine.h` there holds the structures that are embedded
- * here and the inlines that the fast paths need).
+ * The only interface between the kernel and a machine. What a register, a port or a page-table bit
+ * is, only the directory behind this header knows (`machine.h` there holds the structures that are
+ * embedded here and the inlines that the fast paths need).
  *
- * The kernel runs with interrupts off under the big kernel lock, from the entry into it until arch_resume().
- * User memory is reached only through a table walk (arch_space_ptr), never through user mappings.
+ * The kernel runs with interrupts off under the big kernel lock, from the entry into it until
+ * arch_resume(). User memory is reached only through a table walk (arch_space_ptr), never through
+ * user mappings.
  */
 #include "osd/abi/boot.h"
 #include "osd/abi/calls.h"
@@ -15,15 +16,39 @@
 struct instance;
 
 /*
- * Contexts: registers of an instance that is not running. `struct arch_context` is in machine.h, and so are:
+ * The kernel provides these to arch, which calls them under the lock. `self` is the running
+ * instance; its context is its first member. All but kcall_dispatch do not return into the
+ * interrupted code: they are followed by sched_run(), which leaves the kernel.
+ */
+_Noreturn void boot_main(void);
+/* Where the data of this CPU lives, before anything else works; `struct arch_cpu` is its first
+ * member. */
+struct arch_cpu *cpu_storage(uint32_t number);
+/* The instance made call `number` (any value). Returns when it is to go on at once. */
+void kcall_dispatch(struct instance *self, uint64_t number);
+/* It touched a page; flags: PAGE_FAULT_*. */
+void fault_page(struct instance *self, vaddr_t address, uint32_t flags);
+/* Any other exception; reason: enum fault_reason. */
+void fault_exception(struct instance *self, uint32_t reason, uint64_t address, uint64_t vector);
+void clock_interrupt(void);
+/* The line fired and is masked now. */
+void irq_interrupt(uint32_t line);
+_Noreturn void sched_run(void);
+void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Contexts: registers of an instance that is not running. `struct arch_context` is in machine.h,
+ * and so are:
  *
  * uint64_t *arch_context_args(ctx)                the six arguments of the call it made, in order
- * uint64_t arch_context_number(ctx)               the number of the call it made; valid until a result is set
- * void arch_context_result_set(ctx, err_t)        first result
- * void arch_context_result2_set(ctx, uint64_t)    second result ("rdx:" in calls.def)
- * void arch_context_message_get(ctx, message *)   message that it passed to an IPC call
- * void arch_context_message_set(ctx, message *)   message that its IPC call returns
- * void arch_context_restart(ctx)                  make it repeat its call when it runs again; no result may be set
+ * uint64_t arch_context_number(ctx)               the number of the call it made; valid until a
+ * result is set void arch_context_result_set(ctx, err_t)        first result void
+ * arch_context_result2_set(ctx, uint64_t)    second result ("rdx:" in calls.def) void
+ * arch_context_message_get(ctx, message *)   message that it passed to an IPC call void
+ * arch_context_message_set(ctx, message *)   message that its IPC call returns void
+ * arch_context_restart(ctx)                  make it repeat its call when it runs again; no result
+ * may be set
  */
 
 /* Make a fresh context: run at entry with this stack pointer and first argument. */
@@ -33,57 +58,73 @@ void arch_context_tls_set(struct arch_context *ctx, vaddr_t base);
 vaddr_t arch_context_pc(const struct arch_context *ctx);
 /* Print the registers to the kernel log. */
 void arch_context_dump(const struct arch_context *ctx);
-/* Forget floating-point registers that a CPU may still hold for a context that ends or starts anew. */
+/* Forget floating-point registers that a CPU may still hold for a context that ends or starts anew.
+ */
 void arch_context_fpu_drop(struct arch_context *ctx);
 
-/* Leave the kernel into an instance, releasing the big lock. Does not return. */
-_Noreturn void arch_resume(struct instance *instance);
-/* Release the lock and wait for an interrupt. Does not return: the interrupt ends in sched_run(). */
+/* Leave the kernel into a context (the start of an instance), releasing the big lock. Does not
+ * return. */
+_Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *space);
+/* Release the lock and wait for an interrupt. Does not return: the interrupt ends in sched_run().
+ */
 _Noreturn void arch_idle(void);
+/*
+ * machine.h also has struct arch_cpu, where `current` is the context that runs (NULL when idle),
+ * and struct arch_cpu *arch_cpu_this(void)    of this CPU uint64_t arch_cycles(void)              a
+ * free-running counter, for charging time
+ */
 
 /*
- * Address spaces. Every range is page aligned and below ARCH_USER_END; operations check everything first
- * and then either do all or change nothing.
- * Errors: E_INVAL (range or alignment), E_PERM (a frame that does not belong to user memory),
- * E_BUSY (something else is mapped there), E_TABLES (pool too small; needed is set).
+ * Address spaces. Every range is page aligned and below ARCH_USER_END; operations check everything
+ * first and then either do all or change nothing. Errors: E_INVAL (range or alignment), E_PERM (a
+ * frame that does not belong to user memory), E_BUSY (something else is mapped there), E_TABLES
+ * (pool too small; needed is set).
  */
 struct arch_tables {
 	const paddr_t *frames; /* kernel memory; clean-up of the frames is done here */
 	uint32_t n;
-	uint32_t used;	 /* taken from the front */
+	uint32_t used;   /* taken from the front */
 	uint32_t needed; /* set with E_TABLES: frames that the operation needs */
 };
 
 /* Start an empty space on a root frame (a user frame; it becomes a table frame). */
 err_t arch_space_init(struct arch_space *space, paddr_t root);
-/* Map n frames from pa. prot: PROT_* and SPACE_OP_* as in a space_op (SPACE_OP_ZERO clears the frames). */
+/* Map n frames from pa. prot: PROT_* and SPACE_OP_* as in a space_op (SPACE_OP_ZERO clears the
+ * frames). */
 struct arch_map {
 	vaddr_t va;
 	paddr_t pa;
 	uint32_t n_pages;
 	uint32_t prot;
 };
-err_t arch_space_map(struct arch_space *space, const struct arch_map *map, struct arch_tables *tables);
+err_t arch_space_map(
+        struct arch_space *space, const struct arch_map *map, struct arch_tables *tables);
 /* Unmap what is mapped in the range; absent pages are passed over. */
 err_t arch_space_unmap(struct arch_space *space, vaddr_t va, uint32_t n_pages);
 err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot);
-/* Show source's range (whole ARCH_MIRROR_PAGES) read-only in space by sharing its last-level tables. */
-err_t arch_space_mirror(struct arch_space *space, struct arch_space *source, vaddr_t va, uint32_t n_pages,
-	struct arch_tables *tables);
+/* Show source's range (whole ARCH_MIRROR_PAGES) read-only in space by sharing its last-level
+ * tables. */
+err_t arch_space_mirror(struct arch_space *space, struct arch_space *source, vaddr_t va,
+        uint32_t n_pages, struct arch_tables *tables);
 err_t arch_space_unmirror(struct arch_space *space, vaddr_t va, uint32_t n_pages);
-/* Absent pages become the shared zero frame, read-only; through a mirror this fills the source's tables. */
-err_t arch_space_zero_absent(struct arch_space *space, vaddr_t va, uint32_t n_pages, struct arch_tables *tables);
+/* Absent pages become the shared zero frame, read-only; through a mirror this fills the source's
+ * tables. */
+err_t arch_space_zero_absent(
+        struct arch_space *space, vaddr_t va, uint32_t n_pages, struct arch_tables *tables);
 err_t arch_space_gate(struct arch_space *space, vaddr_t va, struct arch_tables *tables);
 /*
- * Take the table frames of a space that nobody runs in, at most max of them; they are user frames again.
- * E_AGAIN: there are more. E_BUSY: a mirror still shares one. With 0 the space is gone.
+ * Take the table frames of a space that nobody runs in, at most max of them; they are user frames
+ * again. E_AGAIN: there are more. E_BUSY: a mirror still shares one. With 0 the space is gone.
  */
 err_t arch_space_fini(struct arch_space *space, paddr_t *frames, uint32_t max, uint32_t *ret_n);
 
-/* Direct-map address of the byte at va; NULL when absent or without this access. The rest of its page follows. */
+/* Direct-map address of the byte at va; NULL when absent or without this access. The rest of its
+ * page follows. */
 #define ARCH_ACCESS_READ 1u
 #define ARCH_ACCESS_WRITE 2u
-#define ARCH_ACCESS_FORCE 4u /* with WRITE: read-only pages too, but never the shared zero frame */
+#define ARCH_ACCESS_FORCE                                                                          \
+	4u /* with WRITE: read-only pages too, but never the shared zero frame                     \
+	    */
 void *arch_space_ptr(const struct arch_space *space, vaddr_t va, uint32_t access);
 /* Direct-map address of a frame of RAM. */
 void *arch_frame_ptr(paddr_t pa);
@@ -91,10 +132,14 @@ void *arch_frame_ptr(paddr_t pa);
 /* Clock and timer. Nanoseconds since boot, never backwards. */
 nsec_t arch_clock(void);
 uint64_t arch_clock_khz(void);
-/* Interrupt this CPU at a time (at once if past); clock_interrupt() is called. UINT64_MAX: never. */
+/* A difference of arch_cycles() values (machine.h) as time. */
+nsec_t arch_cycles_nsec(uint64_t cycles);
+/* Interrupt this CPU at a time (at once if past); clock_interrupt() is called. UINT64_MAX: never.
+ */
 void arch_timer_set(nsec_t at);
 
-/* Interrupt lines, 0 .. arch_irq_lines()-1, all masked at boot; irq_interrupt(line) is called with the line masked. */
+/* Interrupt lines, 0 .. arch_irq_lines()-1, all masked at boot; irq_interrupt(line) is called with
+ * the line masked. */
 uint32_t arch_irq_lines(void);
 void arch_irq_unmask(uint32_t line);
 void arch_irq_mask(uint32_t line);
@@ -111,9 +156,9 @@ size_t arch_entropy(uint64_t *words, size_t n);
 _Noreturn void arch_off(uint32_t code);
 
 /*
- * Boot. arch calls boot_main() on the boot stack with the memory map taken in. Frames handed out by
- * arch_boot_frame are the kernel's for ever (n contiguous, zeroed); arch_boot_finish closes that, makes the
- * rest of RAM user memory and fills in the ranges of the boot information.
+ * Boot. arch calls boot_main() with the memory map taken in. Frames handed out by arch_boot_frames
+ * are the kernel's for ever (n contiguous, zeroed); arch_boot_finish closes that, makes the rest of
+ * RAM and the boot image user memory, and fills in the ranges of the boot information.
  */
 paddr_t arch_boot_frames(uint64_t n);
 void arch_boot_image(paddr_t *ret_base, uint64_t *ret_bytes);

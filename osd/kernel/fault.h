@@ -4,18 +4,16 @@
  */
 #include "osd/kernel/slot.h"
 
-/* From arch: the running instance faulted on a page. */
-void fault_page(struct instance *self, vaddr_t address, uint32_t flags);
-/* From arch: any other exception. reason: enum fault_reason. */
-void fault_exception(struct instance *self, uint32_t reason, uint64_t address, uint64_t vector);
 /*
- * A kernel copy for self met a page of `space` that is absent or not accessible. Ask VM once for each page of
- * a call: KCALL_PENDING (the call restarts when VM answers), or E_FAULT. Callers have changed nothing yet.
+ * A kernel copy for self met a page of `space` that is absent or not accessible. Ask VM once for
+ * each page of a call: KCALL_PENDING (the call restarts when VM answers), or E_FAULT. Callers have
+ * changed nothing yet.
  */
 err_t fault_copy(struct instance *self, struct space *space, vaddr_t address, uint32_t flags);
 /* For VM. */
 bool fault_take(struct page_fault *ret_fault);
-/* Answer the fault of this slot's instance in this space. E_STATE: it has none that VM has taken. */
+/* Answer the fault of this slot's instance in this space. E_STATE: it has none that VM has taken.
+ */
 err_t fault_answer(struct slot *slot, space_t space, bool resolved);
 /* Forget the fault of an instance that ends. */
 void fault_drop(struct instance *instance);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Messages between slots. Each function is a whole call of `self`: it returns the result, or KCALL_PENDING
- * with self waiting. Messages are in the contexts' registers.
+ * Messages between slots. Each function is a whole call of `self`: it returns the result, or
+ * KCALL_PENDING with self waiting. Messages are in the contexts' registers.
  */
 #include "osd/kernel/slot.h"
 
@@ -15,7 +15,8 @@ err_t ipc_reply_receive(struct instance *self, endpoint_t to);
 
 /* Notify a slot from EP_KERNEL, EP_CLOCK (bit NOTIFIED_*) or, with bits, EP_HARDWARE. */
 void ipc_notify_kernel(struct slot *to, uint32_t notified, uint64_t irq_bits);
-/* Deliver to an instance in SLOT_RECEIVING what waits on its slot, unless it is stopped or its slot held. */
+/* Deliver to an instance in SLOT_RECEIVING what waits on its slot, unless it is stopped or its slot
+ * held. */
 void ipc_deliver_waiting(struct slot *slot);
 /* End the IPC that the instance is in (if any), with this result for it; it becomes runnable. */
 void ipc_cancel(struct instance *instance, err_t result);

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Slots and instances. A slot is an identity: endpoint, waiting senders, queues, alarm, interrupt hooks,
- * privileges. An instance is what runs behind it: registers, address space, blocked state, grant table.
- * slot_swap() exchanges the instances of two slots and nothing else.
+ * Slots and instances. A slot is an identity: endpoint, waiting senders, queues, alarm, interrupt
+ * hooks, privileges. An instance is what runs behind it: registers, address space, blocked state,
+ * grant table. slot_swap() exchanges the instances of two slots and nothing else.
  *
  * Both live in static arrays; every slot owns exactly one instance at any time, used or not.
  * All fields: big kernel lock.
@@ -23,7 +23,7 @@ struct slot;
 enum fault_wait {
 	FAULT_WAIT_NONE,
 	FAULT_WAIT_QUEUED, /* in VM's queue */
-	FAULT_WAIT_VM,	   /* VM has taken it, fault_done follows */
+	FAULT_WAIT_VM,     /* VM has taken it, fault_done follows */
 	FAULT_WAIT_SUPERVISOR,
 };
 
@@ -41,18 +41,20 @@ struct instance {
 	};
 	endpoint_t peer; /* SENDING, WAITING_REPLY, PARKED: the other side; RECEIVING: from whom */
 	struct slot *slot;
-	struct space *space; /* NULL before slot_create and after slot_destroy */
-	uint64_t calls_allowed; /* bit n: may make call KCALL_BASE + n now; kept by slot_calls_refresh */
+	struct space *space;    /* NULL before slot_create and after slot_destroy */
+	uint64_t calls_allowed; /* bit n: may make call KCALL_BASE + n now; kept by
+	                           slot_calls_refresh */
 	uint32_t priority;
 	uint32_t is_sendrec; /* SENDING: a reply is waited for afterwards */
 	nsec_t quantum_nsec, quantum_left_nsec;
-	nsec_t cpu_nsec;
-	struct list ready_link;	 /* run queue */
+	uint64_t cpu_cycles;     /* charged so far; arch_cycles_nsec() converts */
+	struct list ready_link;  /* run queue */
 	struct list sender_link; /* SENDING: target slot's senders */
 
 	vaddr_t grant_table;
 	uint32_t n_grants;
-	uint64_t call_progress; /* of a call that restarts; 0 at every fresh call: reset before a final result */
+	uint64_t call_progress; /* of a call that restarts; 0 at every fresh call: reset before a
+	                           final result */
 
 	/* Page fault, own or met by a kernel copy on its behalf. */
 	uint8_t fault_wait; /* enum fault_wait */
@@ -62,7 +64,7 @@ struct instance {
 	struct list fault_link;
 
 	/* Supervisor event not yet taken. */
-	struct list event_link; /* empty: none */
+	struct list event_link;  /* empty: none */
 	struct slot_event event; /* endpoint is filled in when it is taken */
 	uint32_t n_vm_faults;
 };
@@ -76,7 +78,8 @@ struct slot {
 	uint32_t pending;
 	uint32_t incarnation; /* last one used */
 	struct instance *instance;
-	uint64_t ipc_to[N_SLOTS / 64]; /* copy of privileges.ipc_to: near the endpoint for the fast path */
+	uint64_t ipc_to[N_SLOTS /
+	                64]; /* copy of privileges.ipc_to: near the endpoint for the fast path */
 	struct list senders; /* instances in SLOT_SENDING, oldest first */
 	uint64_t notified_by[N_SLOTS / 64];
 	uint32_t notified_by_kernel; /* NOTIFIED_* */
@@ -95,6 +98,9 @@ struct slot {
 #define PENDING_NOTIFY 1u
 #define PENDING_ASYNC 2u
 #define PENDING_SENDER 4u
+/* Not a message: the next receive is the first one after slot_commit (set there), its time is
+ * recorded. */
+#define PENDING_FIRST_RECEIVE 8u
 
 #define NOTIFIED_KERNEL 1u
 #define NOTIFIED_CLOCK 2u
@@ -111,26 +117,30 @@ err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **
 struct slot *slot_free_find(void);
 uint32_t slots_free_count(void);
 /*
- * Take a free slot: new incarnation, instance in SLOT_NEW over space (which has no instance yet), no privileges.
+ * Take a free slot: new incarnation, instance in SLOT_NEW over space (which has no instance yet),
+ * no privileges.
  */
-void slot_open(struct slot *slot, const struct slot_params *params, struct space *space, endpoint_t supervisor);
+void slot_open(struct slot *slot, const struct slot_params *params, struct space *space,
+        endpoint_t supervisor);
 /*
- * End a slot and the instance behind it: senders and callers get E_DEAD, parked calls restart, its notification
- * bits, alarm, IRQ hooks and events go. Never fails. The address space stays, without an instance.
+ * End a slot and the instance behind it: senders and callers get E_DEAD, parked calls restart, its
+ * notification bits, alarm, IRQ hooks and events go. Never fails. The address space stays, without
+ * an instance.
  */
 void slot_close(struct slot *slot);
 /* Set privileges of a slot (already checked) and what follows from them. */
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges);
-/* Recompute calls_allowed of the instance behind the slot: after a change of privileges, commit or swap. */
+/* Recompute calls_allowed of the instance behind the slot: after a change of privileges, commit or
+ * swap. */
 void slot_calls_refresh(struct slot *slot);
 /*
- * Exchange the instances of two live slots. Neither may be in a run queue, inside an IPC (ipc_cancel first) or
- * parked. Events and faults stay with the instances.
+ * Exchange the instances of two live slots. Neither may be in a run queue, inside an IPC
+ * (ipc_cancel first) or parked. Events and faults stay with the instances.
  */
 void slot_instances_exchange(struct slot *a, struct slot *b);
 /*
- * The instance behind the slot is a new beginning of the service: callers waiting for a reply get E_RESTART,
- * alarm and IRQ hooks go, notification bits stay.
+ * The instance behind the slot is a new beginning of the service: callers waiting for a reply get
+ * E_RESTART, alarm and IRQ hooks go, notification bits stay.
  */
 void slot_fresh(struct slot *slot);
 /* Hold: nothing is delivered to the instance any more. */

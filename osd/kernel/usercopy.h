@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Copies from and to user memory, page by page through the direct map. All of these return 0, E_FAULT, or
- * KCALL_PENDING (a page was asked from VM and the call of `self` restarts): anything but 0 is returned by the
- * handler at once. They fault before they write, except where stated.
+ * Copies from and to user memory, page by page through the direct map. All of these return 0,
+ * E_FAULT, or KCALL_PENDING (a page was asked from VM and the call of `self` restarts): anything
+ * but 0 is returned by the handler at once. They fault before they write, except where stated.
  */
 #include "osd/kernel/slot.h"
 
@@ -21,8 +21,8 @@ struct user_copy {
 	uint32_t access; /* of the target: ARCH_ACCESS_WRITE, also ARCH_ACCESS_FORCE */
 };
 /*
- * Copy between spaces. Works forward from self->call_progress and keeps it current, so that a restarted call
- * goes on; resets it with a final result. A target is partly written when the result is E_FAULT.
- * A long copy gives way to other processes between pages by restarting.
+ * Copy between spaces. Works forward from self->call_progress and keeps it current, so that a
+ * restarted call goes on; resets it with a final result. A target is partly written when the result
+ * is E_FAULT. A long copy gives way to other processes between pages by restarting.
  */
 err_t user_copy(struct instance *self, const struct user_copy *copy);

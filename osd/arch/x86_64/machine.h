@@ -4,13 +4,14 @@
 #include "osd/abi/message.h"
 #include "osd/arch/x86_64/offsets.h"
 
-/* First address above user memory. The last page below the canonical hole is left out: sysret there is unsafe. */
+/* First address above user memory. The last page below the canonical hole is left out: sysret there
+ * is unsafe. */
 #define ARCH_USER_END 0x00007ffffffff000ull
 #define ARCH_MIRROR_PAGES 512u
 
 /*
- * Traps save into this from its end (CTX_FRAME_END) downwards. What came in by a call is resumed without
- * restoring rcx and r11 (vector is VECTOR_SYSCALL then).
+ * Traps save into this from its end (CTX_FRAME_END) downwards. What came in by a call is resumed
+ * without restoring rcx and r11 (vector is VECTOR_SYSCALL then).
  */
 struct arch_context {
 	uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
@@ -25,6 +26,44 @@ struct arch_context {
 struct arch_space {
 	paddr_t root;
 };
+
+struct arch_tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3, io_map;
+} __attribute__((packed));
+
+/* Part of the kernel's per-CPU data, found through gs. */
+struct arch_cpu {
+	struct arch_cpu *self;
+	struct arch_context *current;
+	uint64_t user_rsp; /* scratch of the call entry */
+	uint64_t stack_top;
+	paddr_t root;    /* in cr3 */
+	uint64_t fsbase; /* in the MSR */
+	struct arch_context *fpu_owner;
+	uint32_t is_fpu_off; /* cr0.TS */
+	uint32_t id;
+	struct arch_tss tss __attribute__((aligned(16)));
+	uint64_t gdt[8];
+};
+
+static inline struct arch_cpu *arch_cpu_this(void)
+{
+	struct arch_cpu *cpu;
+
+	__asm__("movq %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* A free-running counter, for charging time. */
+static inline uint64_t arch_cycles(void)
+{
+	return __builtin_ia32_rdtsc();
+}
 
 static inline uint64_t *arch_context_args(struct arch_context *ctx)
 {

@@ -20,7 +20,7 @@ static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 		.n_ipc_masked = slot->n_ipc_masked,
 		.first_receive_nsec = slot->first_receive_nsec,
 		.commit_nsec = slot->commit_nsec,
-		.cpu_nsec = instance->cpu_nsec};
+		.cpu_nsec = arch_cycles_nsec(instance->cpu_cycles)};
 	for (unsigned int i = 0; i < SERVICE_NAME_LEN; i++) {
 		ret_info->name[i] = slot->name[i];
 	}
@@ -30,7 +30,7 @@ err_t do_slot_info(struct instance *self, const uint64_t *args)
 {
 	struct slot_info info;
 	struct slot *slot;
-	err_t r = call_slot_memory(self, call_endpoint(args[0]), &slot);
+	err_t r = call_slot(self, call_endpoint(args[0]), &slot);
 
 	if (r != E_OK) {
 		return r;

@@ -1,0 +1,130 @@
+/*
+ * Interrupt controllers: the local APIC with its one-shot timer, and up to two IOAPICs (microvm has
+ * a second one for its virtio slots). Lines are level-triggered: a line that is still high when it
+ * is unmasked fires again, so nothing is lost while a driver works. Everything legacy is masked.
+ */
+#include "x86.h"
+
+#define LAPIC_PA 0xfee00000ull
+#define LAPIC_EOI 0xb0
+#define LAPIC_SPURIOUS 0xf0
+#define LAPIC_TIMER 0x320
+#define LAPIC_LINT0 0x350
+#define LAPIC_LINT1 0x360
+#define LAPIC_TIMER_INITIAL 0x380
+#define LAPIC_TIMER_COUNT 0x390
+#define LAPIC_TIMER_DIVIDE 0x3e0
+#define LAPIC_MASKED (1u << 16)
+#define LAPIC_ENABLE (1u << 8)
+#define DIVIDE_BY_1 0xbu
+
+#define IOAPIC_PA 0xfec00000ull
+#define IOAPIC_STRIDE 0x10000ull
+#define N_IOAPICS_MAX 2u
+#define IOAPIC_VERSION 1u
+#define IOAPIC_LINE 0x10u
+#define LINE_LEVEL (1u << 15)
+#define LINE_MASKED (1u << 16)
+
+static uint32_t n_lines;
+static uint32_t ioapic_lines[N_IOAPICS_MAX];
+static uint64_t timer_khz;
+
+static volatile uint32_t *lapic(uint32_t offset)
+{
+	return (volatile uint32_t *)(KMAP_LAPIC + offset);
+}
+
+static void ioapic_select(uint32_t ioapic, uint32_t index)
+{
+	*(volatile uint32_t *)(KMAP_IOAPIC + ioapic * PAGE_SIZE) = index;
+}
+
+static volatile uint32_t *ioapic_window(uint32_t ioapic)
+{
+	return (volatile uint32_t *)(KMAP_IOAPIC + ioapic * PAGE_SIZE + 0x10);
+}
+
+static void ioapic_write(uint32_t ioapic, uint32_t index, uint32_t value)
+{
+	ioapic_select(ioapic, index);
+	*ioapic_window(ioapic) = value;
+}
+
+static void line_write(uint32_t line, uint32_t flags)
+{
+	uint32_t ioapic = line >= ioapic_lines[0];
+	uint32_t pin = ioapic ? line - ioapic_lines[0] : line;
+
+	ioapic_write(ioapic, IOAPIC_LINE + 2 * pin, flags | (VECTOR_IRQ_FIRST + line));
+}
+
+static void ioapics_init(void)
+{
+	for (uint32_t i = 0; i < N_IOAPICS_MAX; i++) {
+		kmap_device(KMAP_IOAPIC + i * PAGE_SIZE, IOAPIC_PA + i * IOAPIC_STRIDE);
+		ioapic_select(i, IOAPIC_VERSION);
+		uint32_t version = *ioapic_window(i);
+		if (version == UINT32_MAX || version == 0) {
+			break;
+		}
+		ioapic_lines[i] = (version >> 16 & 0xff) + 1;
+		n_lines += ioapic_lines[i];
+	}
+	for (uint32_t line = 0; line < n_lines; line++) {
+		line_write(line, LINE_LEVEL | LINE_MASKED);
+	}
+}
+
+void apic_init(void)
+{
+	port_out8(0x21, 0xff);
+	port_out8(0xa1, 0xff);
+	kmap_device(KMAP_LAPIC, LAPIC_PA);
+	*lapic(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
+	*lapic(LAPIC_LINT0) = LAPIC_MASKED;
+	*lapic(LAPIC_LINT1) = LAPIC_MASKED;
+	*lapic(LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
+	*lapic(LAPIC_TIMER) = VECTOR_TIMER;
+	ioapics_init();
+}
+
+void apic_timer_arm(uint64_t ticks)
+{
+	*lapic(LAPIC_TIMER_INITIAL) = ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
+}
+
+uint32_t apic_timer_count(void)
+{
+	return *lapic(LAPIC_TIMER_COUNT);
+}
+
+void apic_timer_calibrated(uint64_t khz)
+{
+	timer_khz = khz;
+}
+
+uint64_t apic_timer_khz(void)
+{
+	return timer_khz;
+}
+
+void apic_end_of_interrupt(void)
+{
+	*lapic(LAPIC_EOI) = 0;
+}
+
+uint32_t arch_irq_lines(void)
+{
+	return n_lines;
+}
+
+void arch_irq_unmask(uint32_t line)
+{
+	line_write(line, LINE_LEVEL);
+}
+
+void arch_irq_mask(uint32_t line)
+{
+	line_write(line, LINE_LEVEL | LINE_MASKED);
+}

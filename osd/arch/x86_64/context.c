@@ -1,0 +1,137 @@
+/* Contexts: starting, switching, floating-point state. */
+#include "x86.h"
+
+#define FPU_CONTROL 0x037f
+#define SSE_CONTROL 0x1f80
+
+_Noreturn void context_resume(struct arch_context *ctx);
+_Noreturn void idle_wait(void);
+
+void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
+{
+	arch_context_fpu_drop(ctx);
+	*ctx = (struct arch_context){
+	        .args = {argument},
+	        .vector = 0,
+	        .rip = entry,
+	        .cs = SELECTOR_USER_CODE,
+	        .rflags = RFLAGS_FIXED | RFLAGS_IF,
+	        .rsp = stack,
+	        .ss = SELECTOR_USER_DATA,
+	};
+	ctx->fpu[0] = FPU_CONTROL & 0xff;
+	ctx->fpu[1] = FPU_CONTROL >> 8;
+	ctx->fpu[24] = SSE_CONTROL & 0xff;
+	ctx->fpu[25] = SSE_CONTROL >> 8;
+}
+
+void arch_context_tls_set(struct arch_context *ctx, vaddr_t base)
+{
+	struct arch_cpu *cpu = arch_cpu_this();
+
+	ctx->fsbase = base;
+	if (cpu->current == ctx) {
+		cpu->fsbase = base;
+		msr_write(MSR_FS_BASE, base);
+	}
+}
+
+vaddr_t arch_context_pc(const struct arch_context *ctx)
+{
+	return ctx->rip;
+}
+
+void arch_context_dump(const struct arch_context *ctx)
+{
+	log_printf("  rip %016lx rsp %016lx rflags %lx vector %lx error %lx fs %lx\n", ctx->rip,
+	        ctx->rsp, ctx->rflags, ctx->vector, ctx->error, ctx->fsbase);
+	log_printf("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", ctx->rax, ctx->rbx, ctx->rcx,
+	        ctx->args[2]);
+	log_printf("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", ctx->args[1], ctx->args[0],
+	        ctx->rbp, ctx->args[4]);
+	log_printf("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", ctx->args[5], ctx->args[3],
+	        ctx->r11, ctx->r12);
+	log_printf("  r13 %016lx r14 %016lx r15 %016lx\n", ctx->r13, ctx->r14, ctx->r15);
+}
+
+void arch_context_fpu_drop(struct arch_context *ctx)
+{
+	struct arch_cpu *cpu = arch_cpu_this();
+
+	if (cpu->fpu_owner == ctx) {
+		cpu->fpu_owner = NULL;
+	}
+}
+
+/* The running context wants the unit that another one's state may still be in. */
+void context_fpu_take(struct arch_context *ctx)
+{
+	struct arch_cpu *cpu = arch_cpu_this();
+
+	__asm__ volatile("clts");
+	cpu->is_fpu_off = 0;
+	if (cpu->fpu_owner == ctx) {
+		return;
+	}
+	if (cpu->fpu_owner != NULL) {
+		__asm__ volatile("fxsave64 %0" : "=m"(cpu->fpu_owner->fpu));
+	}
+	__asm__ volatile("fxrstor64 %0" : : "m"(ctx->fpu));
+	cpu->fpu_owner = ctx;
+}
+
+/* Switch the unit off for everybody but its owner, touching the register only when that changes. */
+static inline void fpu_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
+{
+	uint32_t is_off = cpu->fpu_owner != ctx;
+
+	if (is_off == cpu->is_fpu_off) {
+		return;
+	}
+	cpu->is_fpu_off = is_off;
+	if (is_off) {
+		cr0_write(cr0_read() | CR0_TS);
+	} else {
+		__asm__ volatile("clts");
+	}
+}
+
+/* A user can load the fs selector, which clears the base behind our back. */
+static inline void fsbase_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
+{
+	uint32_t selector;
+
+	__asm__ volatile("movl %%fs, %0" : "=r"(selector));
+	if (selector != 0) {
+		__asm__ volatile("movl %0, %%fs" : : "r"(0));
+		cpu->fsbase = ctx->fsbase + 1;
+	}
+	if (cpu->fsbase != ctx->fsbase) {
+		cpu->fsbase = ctx->fsbase;
+		msr_write(MSR_FS_BASE, ctx->fsbase);
+	}
+}
+
+_Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *space)
+{
+	struct arch_cpu *cpu = arch_cpu_this();
+
+	cpu->current = ctx;
+	cpu->tss.rsp[0] = (uint64_t)ctx + CTX_FRAME_END;
+	if (cpu->root != space->root) {
+		cpu->root = space->root;
+		cr3_write(space->root);
+	}
+	fsbase_switch(cpu, ctx);
+	fpu_switch(cpu, ctx);
+	context_resume(ctx);
+}
+
+_Noreturn void arch_idle(void)
+{
+	struct arch_cpu *cpu = arch_cpu_this();
+
+	cpu->current = NULL;
+	cpu->tss.rsp[0] = cpu->stack_top;
+	idle_wait();
+}

@@ -1,0 +1,117 @@
+/*
+ * Setting up a CPU: descriptor tables, system-call registers, protection bits, stacks. One stack
+ * for all of the kernel, and one each for NMI, double fault and machine check, all between guard
+ * pages.
+ */
+#include "x86.h"
+
+struct gate {
+	uint16_t low, selector;
+	uint8_t ist, type;
+	uint16_t middle;
+	uint32_t high, reserved;
+};
+
+#define GATE_INTERRUPT 0x8e
+#define GATE_USER 0x60
+#define IST_NMI 1
+#define IST_DOUBLE 2
+#define IST_MACHINE 3
+#define STACKS_PER_CPU 4u
+
+extern const char trap_stubs[], entry_syscall[];
+
+static struct gate idt[256];
+
+struct pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+static void idt_init(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint64_t stub = (uint64_t)trap_stubs + 16 * i;
+		idt[i] = (struct gate){.low = (uint16_t)stub,
+		        .selector = SELECTOR_KERNEL_CODE,
+		        .type = GATE_INTERRUPT,
+		        .middle = (uint16_t)(stub >> 16),
+		        .high = (uint32_t)(stub >> 32)};
+	}
+	idt[2].ist = IST_NMI;
+	idt[8].ist = IST_DOUBLE;
+	idt[18].ist = IST_MACHINE;
+	idt[3].type |= GATE_USER;
+}
+
+static void tables_load(struct arch_cpu *arch)
+{
+	uint64_t tss = (uint64_t)&arch->tss;
+	struct pointer gdt_pointer = {sizeof(arch->gdt) - 1, (uint64_t)arch->gdt};
+	struct pointer idt_pointer = {sizeof(idt) - 1, (uint64_t)idt};
+
+	arch->gdt[1] = 0x00af9b000000ffff;
+	arch->gdt[2] = 0x00cf93000000ffff;
+	arch->gdt[4] = 0x00cff3000000ffff;
+	arch->gdt[5] = 0x00affb000000ffff;
+	arch->gdt[6] = (sizeof(arch->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
+	               (tss >> 24 & 0xff) << 56;
+	arch->gdt[7] = tss >> 32;
+	__asm__ volatile("lgdt %0" : : "m"(gdt_pointer));
+	__asm__ volatile("lidt %0" : : "m"(idt_pointer));
+	__asm__ volatile("movl %0, %%ss" : : "r"(SELECTOR_KERNEL_DATA));
+	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
+}
+
+static void stacks_init(struct arch_cpu *cpu)
+{
+	uint32_t first = cpu->id * STACKS_PER_CPU;
+
+	cpu->stack_top = kmap_stack(first);
+	cpu->tss.rsp[0] = cpu->stack_top;
+	cpu->tss.ist[IST_NMI - 1] = kmap_stack(first + 1);
+	cpu->tss.ist[IST_DOUBLE - 1] = kmap_stack(first + 2);
+	cpu->tss.ist[IST_MACHINE - 1] = kmap_stack(first + 3);
+	cpu->tss.io_map = sizeof(cpu->tss);
+}
+
+static void protection_enable(void)
+{
+	struct cpuid features = cpuid(7, 0);
+	uint64_t bits = 0;
+
+	if (cpuid(0, 0).a < 7) {
+		return;
+	}
+	bits |= features.b & 1u << 7 ? CR4_SMEP : 0;
+	bits |= features.b & 1u << 20 ? CR4_SMAP : 0;
+	bits |= features.c & 1u << 2 ? CR4_UMIP : 0;
+	cr4_set(bits);
+}
+
+static void syscall_init(void)
+{
+	msr_write(MSR_STAR,
+	        (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_CODE - 16) << 48);
+	msr_write(MSR_LSTAR, (uint64_t)entry_syscall);
+	msr_write(MSR_SFMASK,
+	        RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
+}
+
+void cpu_init(void)
+{
+	struct arch_cpu *cpu = cpu_storage(0);
+
+	cpu->self = cpu;
+	cpu->root = kmap_root;
+	cpu->is_fpu_off = 1;
+	msr_write(MSR_GS_BASE, (uint64_t)cpu);
+	msr_write(MSR_KERNEL_GS_BASE, 0);
+	msr_write(MSR_FS_BASE, 0);
+	stacks_init(cpu);
+	idt_init();
+	tables_load(cpu);
+	protection_enable();
+	syscall_init();
+	cr0_write(cr0_read() | CR0_TS);
+}

@@ -1,0 +1,102 @@
+/*
+ * The kernel's half of every address space: its image with one protection a section, all RAM at
+ * DIRECT_BASE, device pages and stacks. Nothing is writable and executable, and the direct map has
+ * no second, writable view of the kernel's code and constants. Every space shares the tables below
+ * the root, so the root entries never change.
+ */
+#include "pte.h"
+
+extern char kernel_start[], kernel_text_start[], kernel_text_end[], kernel_rodata_end[],
+        kernel_end[];
+
+#define BIG_PAGE (2ull << 20)
+
+paddr_t kmap_root;
+
+static uint64_t *entry_of(vaddr_t va, uint32_t level)
+{
+	uint64_t *table = arch_frame_ptr(kmap_root);
+
+	for (uint32_t at = 3; at > level; at--) {
+		uint64_t *entry = &table[pte_index(va, at)];
+		if (!(*entry & PTE_P)) {
+			*entry = arch_boot_frames(1) | PTE_P | PTE_W;
+		}
+		table = pte_table(*entry);
+	}
+	return &table[pte_index(va, level)];
+}
+
+static void map_pages(vaddr_t va, paddr_t pa, uint64_t bytes, uint64_t bits)
+{
+	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
+		*entry_of(va + at, 0) = (pa + at) | PTE_P | PTE_G | bits;
+	}
+}
+
+static void map_image(void)
+{
+	const struct {
+		char *from, *to;
+		uint64_t bits;
+	} parts[] = {
+	        {kernel_text_start, kernel_text_end, 0},
+	        {kernel_text_end, kernel_rodata_end, PTE_NX},
+	        {kernel_rodata_end, kernel_end, PTE_NX | PTE_W},
+	};
+
+	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		map_pages((vaddr_t)parts[i].from, (paddr_t)parts[i].from - KERNEL_BASE,
+		        (uint64_t)(parts[i].to - parts[i].from), parts[i].bits);
+	}
+}
+
+static bool is_constant(paddr_t pa, uint64_t bytes)
+{
+	return pa < (paddr_t)kernel_rodata_end - KERNEL_BASE &&
+	       pa + bytes > (paddr_t)kernel_start - KERNEL_BASE;
+}
+
+static void map_direct(const struct memory_range *range)
+{
+	paddr_t at = range->base, end = range->base + range->bytes;
+
+	while (at < end) {
+		if (at % BIG_PAGE == 0 && end - at >= BIG_PAGE && !is_constant(at, BIG_PAGE)) {
+			*entry_of(DIRECT_BASE + at, 1) =
+			        at | PTE_P | PTE_W | PTE_G | PTE_NX | PTE_BIG;
+			at += BIG_PAGE;
+			continue;
+		}
+		map_pages(DIRECT_BASE + at, at, PAGE_SIZE,
+		        PTE_NX | (is_constant(at, PAGE_SIZE) ? 0 : PTE_W));
+		at += PAGE_SIZE;
+	}
+}
+
+void kmap_init(void)
+{
+	const struct memory_range *ranges;
+	uint32_t n_ranges = memory_ranges(&ranges);
+
+	kmap_root = arch_boot_frames(1);
+	map_image();
+	for (uint32_t i = 0; i < n_ranges; i++) {
+		map_direct(&ranges[i]);
+	}
+	cr3_write(kmap_root);
+}
+
+void kmap_device(vaddr_t va, paddr_t pa)
+{
+	map_pages(va, pa, PAGE_SIZE, PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
+}
+
+vaddr_t kmap_stack(uint32_t index)
+{
+	vaddr_t low = KMAP_STACKS + (vaddr_t)index * (KMAP_STACK_PAGES + 1) * PAGE_SIZE + PAGE_SIZE;
+
+	map_pages(low, arch_boot_frames(KMAP_STACK_PAGES), KMAP_STACK_PAGES * PAGE_SIZE,
+	        PTE_W | PTE_NX);
+	return low + KMAP_STACK_PAGES * PAGE_SIZE;
+}

@@ -1,0 +1,237 @@
+/*
+ * Physical memory at boot: the PVH memory map, the boot image, and frames for the kernel.
+ *
+ * The kernel takes frames from the start of one RAM range, the largest below 1 GiB, which the boot
+ * tables map; what it has not taken when boot ends belongs to user memory. The first MiB is left
+ * alone: firmware tables and the start information lie there.
+ */
+#include "x86.h"
+#include "frame.h"
+
+#define PVH_MAGIC 0x336ec578u
+#define PVH_RAM 1u
+#define LOW_MEMORY 0x100000ull
+#define BOOT_MAPPED (1ull << 30)
+
+struct pvh_start {
+	uint32_t magic, version, flags, n_modules;
+	uint64_t modules, cmdline, rsdp, memory_map;
+	uint32_t n_memory_map, reserved;
+};
+struct pvh_module {
+	uint64_t base, bytes, cmdline, reserved;
+};
+struct pvh_range {
+	uint64_t base, bytes;
+	uint32_t type, reserved;
+};
+
+extern char kernel_start[], kernel_end[];
+
+uint16_t *frame_uses;
+uint64_t n_frame_uses;
+
+static struct memory_range ranges[BOOT_RANGES_MAX];
+static uint32_t n_ranges;
+static struct memory_range boot_image;
+static paddr_t boot_first, boot_next, boot_end; /* pool of arch_boot_frames */
+static struct boot_info *finish_info;
+
+static uint64_t page_down(uint64_t x)
+{
+	return x & ~(PAGE_SIZE - 1);
+}
+
+static uint64_t page_up(uint64_t x)
+{
+	return page_down(x + PAGE_SIZE - 1);
+}
+
+static paddr_t kernel_pa(const char *symbol)
+{
+	return (paddr_t)symbol - KERNEL_BASE;
+}
+
+static void range_add(paddr_t base, paddr_t end)
+{
+	base = page_up(base < LOW_MEMORY ? LOW_MEMORY : base);
+	end = page_down(end);
+	if (base >= end || n_ranges == BOOT_RANGES_MAX) {
+		return;
+	}
+	ranges[n_ranges++] = (struct memory_range){base, end - base};
+}
+
+uint32_t memory_ranges(const struct memory_range **ret_ranges)
+{
+	*ret_ranges = ranges;
+	return n_ranges;
+}
+
+/* Offer [base, end), which is free, as the kernel's own pool if it is larger than the pool so far.
+ */
+static void pool_offer(paddr_t base, paddr_t end)
+{
+	end = end > BOOT_MAPPED ? BOOT_MAPPED : end;
+	if (end > base && end - base > boot_end - boot_next) {
+		boot_first = boot_next = base;
+		boot_end = end;
+	}
+}
+
+/* What of a range lies outside `used`, which is sorted by address, goes to `take` piece by piece.
+ */
+static void range_gaps(struct memory_range range, const struct memory_range *used, uint32_t n_used,
+        void (*take)(paddr_t base, paddr_t end))
+{
+	paddr_t at = range.base, end = range.base + range.bytes;
+
+	for (uint32_t i = 0; i < n_used; i++) {
+		if (used[i].bytes == 0 || used[i].base + used[i].bytes <= at ||
+		        used[i].base >= end) {
+			continue;
+		}
+		take(at, used[i].base);
+		at = used[i].base + used[i].bytes;
+	}
+	take(at, end);
+}
+
+static void used_insert(struct memory_range *used, uint32_t *n_used, paddr_t base, paddr_t end)
+{
+	uint32_t i = (*n_used)++;
+
+	for (; i > 0 && used[i - 1].base > base; i--) {
+		used[i] = used[i - 1];
+	}
+	used[i] = (struct memory_range){base, end - base};
+}
+
+/* What holds the kernel, the boot image and the pool as far as it is taken. */
+static uint32_t used_collect(struct memory_range used[3])
+{
+	uint32_t n_used = 0;
+
+	used_insert(used, &n_used, kernel_pa(kernel_start), page_up(kernel_pa(kernel_end)));
+	used_insert(used, &n_used, boot_image.base, boot_image.base + boot_image.bytes);
+	used_insert(used, &n_used, boot_first, boot_next);
+	return n_used;
+}
+
+static void pool_init(void)
+{
+	struct memory_range used[3];
+	uint32_t n_used = used_collect(used);
+
+	for (uint32_t i = 0; i < n_ranges; i++) {
+		range_gaps(ranges[i], used, n_used, pool_offer);
+	}
+	if (boot_end == 0) {
+		panic("no memory below 1 GiB");
+	}
+}
+
+/* All RAM is the kernel's until arch_boot_finish. */
+static void frame_uses_init(void)
+{
+	paddr_t top = 0, pa;
+
+	for (uint32_t i = 0; i < n_ranges; i++) {
+		top = ranges[i].base + ranges[i].bytes > top ? ranges[i].base + ranges[i].bytes
+		                                             : top;
+	}
+	n_frame_uses = top / PAGE_SIZE;
+	pa = arch_boot_frames(page_up(n_frame_uses * sizeof(*frame_uses)) / PAGE_SIZE);
+	frame_uses = arch_frame_ptr(pa);
+	for (uint32_t i = 0; i < n_ranges; i++) {
+		for (uint64_t n = 0; n < ranges[i].bytes / PAGE_SIZE; n++) {
+			frame_uses[ranges[i].base / PAGE_SIZE + n] = FRAME_KERNEL;
+		}
+	}
+}
+
+void memory_init(paddr_t start_info)
+{
+	const struct pvh_start *start = arch_frame_ptr(start_info);
+	const struct pvh_range *map = arch_frame_ptr(start->memory_map);
+	const struct pvh_module *modules = arch_frame_ptr(start->modules);
+
+	if (start->magic != PVH_MAGIC || start->version < 1) {
+		panic("not started by the PVH protocol");
+	}
+	for (uint32_t i = 0; i < start->n_memory_map; i++) {
+		if (map[i].type == PVH_RAM) {
+			range_add(map[i].base, map[i].base + map[i].bytes);
+		}
+	}
+	if (start->n_modules > 0) {
+		boot_image.base = page_down(modules[0].base);
+		boot_image.bytes = page_up(modules[0].base + modules[0].bytes) - boot_image.base;
+	}
+	pool_init();
+	frame_uses_init();
+}
+
+void *arch_frame_ptr(paddr_t pa)
+{
+	return (void *)(DIRECT_BASE + pa);
+}
+
+paddr_t arch_boot_frames(uint64_t n)
+{
+	paddr_t pa = boot_next;
+
+	if (n > (boot_end - boot_next) / PAGE_SIZE) {
+		panic("out of memory at boot");
+	}
+	boot_next += n * PAGE_SIZE;
+	__builtin_memset(arch_frame_ptr(pa), 0, n * PAGE_SIZE);
+	return pa;
+}
+
+void arch_boot_image(paddr_t *ret_base, uint64_t *ret_bytes)
+{
+	*ret_base = boot_image.base;
+	*ret_bytes = boot_image.bytes;
+}
+
+void arch_boot_frames_to_user(paddr_t pa, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		frame_use_set(pa + i * PAGE_SIZE, FRAME_USER);
+	}
+}
+
+/* Hand [base, end) to user memory and report it. */
+static void user_release(paddr_t base, paddr_t end)
+{
+	struct boot_info *info = finish_info;
+
+	if (base >= end || info->n_free == BOOT_RANGES_MAX) {
+		return;
+	}
+	arch_boot_frames_to_user(base, (end - base) / PAGE_SIZE);
+	info->free[info->n_free++] = (struct boot_range){base, end - base};
+}
+
+void arch_boot_finish(struct boot_info *info)
+{
+	struct memory_range used[3];
+	uint32_t n_used = used_collect(used);
+
+	finish_info = info;
+	info->n_free = 0;
+	info->total_bytes = 0;
+	for (uint32_t i = 0; i < n_ranges; i++) {
+		info->total_bytes += ranges[i].bytes;
+		range_gaps(ranges[i], used, n_used, user_release);
+	}
+	arch_boot_frames_to_user(boot_image.base, boot_image.bytes / PAGE_SIZE);
+	info->image = (struct boot_range){boot_image.base, boot_image.bytes};
+	boot_end = boot_next;
+}
+
+uint64_t arch_kernel_bytes(void)
+{
+	return (uint64_t)(kernel_end - kernel_start) + (boot_next - boot_first);
+}

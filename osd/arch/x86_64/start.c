@@ -1,0 +1,15 @@
+/* From the boot entry to the kernel proper, on the boot stack. */
+#include "x86.h"
+
+/* Called by boot.S with the physical address of the PVH start information. */
+_Noreturn void boot_start(uint32_t start_info);
+
+_Noreturn void boot_start(uint32_t start_info)
+{
+	memory_init(start_info);
+	kmap_init();
+	cpu_init();
+	apic_init();
+	time_init();
+	boot_main();
+}

@@ -1,0 +1,104 @@
+/*
+ * The clock is the TSC, scaled by a multiplication; it and the local timer are measured once
+ * against the PIT, whose frequency is known.
+ */
+#include "x86.h"
+
+#define PIT_HZ 1193182ull
+#define PIT_COMMAND 0x43
+#define PIT_CHANNEL0 0x40
+#define CALIBRATE_TICKS 11932u /* 10 ms */
+#define SCALE_SHIFT 32
+
+static uint64_t tsc_khz, tsc_start, tsc_scale; /* nsec = cycles * scale >> SCALE_SHIFT */
+
+/* Channel 0 as a free-running 16-bit down-counter. */
+static void pit_start(void)
+{
+	port_out8(PIT_COMMAND, 0x34);
+	port_out8(PIT_CHANNEL0, 0);
+	port_out8(PIT_CHANNEL0, 0);
+}
+
+static uint16_t pit_count(void)
+{
+	uint8_t low;
+
+	port_out8(PIT_COMMAND, 0);
+	low = port_in8(PIT_CHANNEL0);
+	return (uint16_t)(low | port_in8(PIT_CHANNEL0) << 8);
+}
+
+static uint64_t khz_of(uint64_t cycles, uint32_t pit_ticks)
+{
+	return cycles * PIT_HZ / pit_ticks / 1000;
+}
+
+/* A measurement this near to a multiple of 10 MHz is that multiple: the error of reading the PIT is
+ * larger. */
+static uint64_t khz_rounded(uint64_t khz)
+{
+	uint64_t nearest = (khz + 5000) / 10000 * 10000;
+	uint64_t distance = khz > nearest ? khz - nearest : nearest - khz;
+
+	return nearest != 0 && distance * 5000 < khz ? nearest : khz;
+}
+
+static void calibrate(void)
+{
+	uint64_t tsc;
+	uint32_t timer, ticks;
+	uint16_t start;
+
+	apic_timer_arm(UINT32_MAX);
+	pit_start();
+	start = pit_count();
+	tsc = arch_cycles();
+	timer = apic_timer_count();
+	do {
+		ticks = (uint16_t)(start - pit_count());
+	} while (ticks < CALIBRATE_TICKS);
+	tsc_khz = khz_rounded(khz_of(arch_cycles() - tsc, ticks));
+	apic_timer_calibrated(khz_rounded(khz_of(timer - apic_timer_count(), ticks)));
+	apic_timer_arm(0);
+}
+
+void time_init(void)
+{
+	calibrate();
+	if (tsc_khz == 0 || apic_timer_khz() == 0) {
+		panic("no usable clock");
+	}
+	tsc_scale = (1000000ull << SCALE_SHIFT) / tsc_khz;
+	tsc_start = arch_cycles();
+}
+
+nsec_t arch_clock(void)
+{
+	return (nsec_t)((unsigned __int128)(arch_cycles() - tsc_start) * tsc_scale >> SCALE_SHIFT);
+}
+
+nsec_t arch_cycles_nsec(uint64_t cycles)
+{
+	return (nsec_t)((unsigned __int128)cycles * tsc_scale >> SCALE_SHIFT);
+}
+
+uint64_t arch_clock_khz(void)
+{
+	return tsc_khz;
+}
+
+void arch_timer_set(nsec_t at)
+{
+	nsec_t now = arch_clock();
+	uint64_t ticks;
+
+	if (at == UINT64_MAX) {
+		apic_timer_arm(0);
+		return;
+	}
+	/* Longer than a second fires early; clock_interrupt arms again. */
+	ticks = at <= now ? 0 : at - now > 1000000000ull ? 1000000000ull : at - now;
+	ticks = ticks * apic_timer_khz() / 1000000;
+	apic_timer_arm(ticks == 0 ? 1 : ticks);
+}

@@ -1,0 +1,132 @@
+/* Exceptions and interrupts, sorted to the kernel's functions. */
+#include "x86.h"
+
+#define PAGE_ERROR_PRESENT 1u
+#define PAGE_ERROR_WRITE 2u
+#define PAGE_ERROR_RESERVED 8u
+#define PAGE_ERROR_EXEC 16u
+
+enum {
+	VEC_DIVIDE = 0,
+	VEC_DEBUG = 1,
+	VEC_BREAKPOINT = 3,
+	VEC_OVERFLOW = 4,
+	VEC_BOUND = 5,
+	VEC_ILLEGAL = 6,
+	VEC_NO_FPU = 7,
+	VEC_SEGMENT_FIRST = 10,
+	VEC_PROTECTION = 13,
+	VEC_PAGE = 14,
+	VEC_FPU = 16,
+	VEC_ALIGN = 17,
+	VEC_SSE = 19
+};
+
+_Noreturn void trap_user(struct arch_context *ctx);
+_Noreturn void trap_kernel(struct arch_context *ctx);
+_Noreturn void trap_fatal(struct arch_context *ctx);
+void context_fpu_take(struct arch_context *ctx);
+extern volatile uint32_t kernel_lock;
+
+/* As entry.S does. */
+static void lock_take(void)
+{
+	while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE) != 0) {
+		__builtin_ia32_pause();
+	}
+}
+
+static const uint8_t fault_reasons[32] = {
+        [VEC_DIVIDE] = FAULT_DIVIDE,
+        [VEC_DEBUG] = FAULT_DEBUG,
+        [VEC_BREAKPOINT] = FAULT_DEBUG,
+        [VEC_OVERFLOW] = FAULT_OTHER,
+        [VEC_BOUND] = FAULT_OTHER,
+        [VEC_ILLEGAL] = FAULT_ILLEGAL,
+        [VEC_SEGMENT_FIRST] = FAULT_PROTECTION,
+        [VEC_SEGMENT_FIRST + 1] = FAULT_PROTECTION,
+        [VEC_SEGMENT_FIRST + 2] = FAULT_PROTECTION,
+        [VEC_PROTECTION] = FAULT_PROTECTION,
+        [VEC_FPU] = FAULT_FPU,
+        [VEC_ALIGN] = FAULT_PROTECTION,
+        [VEC_SSE] = FAULT_FPU,
+};
+
+static void page_fault(struct instance *self, uint64_t error)
+{
+	uint32_t flags = 0;
+
+	flags |= error & PAGE_ERROR_PRESENT ? PAGE_FAULT_PRESENT : 0;
+	flags |= error & PAGE_ERROR_WRITE ? PAGE_FAULT_WRITE : 0;
+	flags |= error & PAGE_ERROR_EXEC ? PAGE_FAULT_EXEC : 0;
+	if (error & PAGE_ERROR_RESERVED) {
+		panic("page table of the running process is damaged at %lx", cr2_read());
+	}
+	fault_page(self, cr2_read(), flags);
+}
+
+static void exception(struct arch_context *ctx)
+{
+	struct instance *self = (struct instance *)(void *)ctx;
+	uint32_t reason = fault_reasons[ctx->vector];
+
+	if (ctx->vector == VEC_PAGE) {
+		page_fault(self, ctx->error);
+	} else if (ctx->vector == VEC_NO_FPU) {
+		context_fpu_take(ctx);
+	} else {
+		fault_exception(self, reason != 0 ? reason : FAULT_OTHER, ctx->error, ctx->vector);
+	}
+}
+
+static void interrupt(uint64_t vector)
+{
+	if (vector == VECTOR_TIMER) {
+		apic_end_of_interrupt();
+		clock_interrupt();
+	} else if (vector != VECTOR_SPURIOUS && vector - VECTOR_IRQ_FIRST < arch_irq_lines()) {
+		arch_irq_mask((uint32_t)(vector - VECTOR_IRQ_FIRST));
+		apic_end_of_interrupt();
+		irq_interrupt((uint32_t)(vector - VECTOR_IRQ_FIRST));
+	}
+}
+
+/* From user mode, registers in the current context. */
+_Noreturn void trap_user(struct arch_context *ctx)
+{
+	if (ctx->vector < VECTOR_IRQ_FIRST) {
+		exception(ctx);
+	} else {
+		interrupt(ctx->vector);
+		/* Some CPUs take an interrupt after a jump to a non-canonical address, where iretq
+		 * would fault. */
+		if (ctx->rip >= ARCH_USER_END) {
+			fault_exception((struct instance *)(void *)ctx, FAULT_PROTECTION, ctx->rip,
+			        VEC_PROTECTION);
+		}
+	}
+	sched_run();
+}
+
+/* From the kernel: an interrupt ends the idle wait; anything else is a bug. */
+_Noreturn void trap_kernel(struct arch_context *ctx)
+{
+	if (ctx->vector < VECTOR_IRQ_FIRST || arch_cpu_this()->current != NULL) {
+		trap_fatal(ctx);
+	}
+	lock_take();
+	interrupt(ctx->vector);
+	sched_run();
+}
+
+/* gs may still be the user's. */
+_Noreturn void trap_fatal(struct arch_context *ctx)
+{
+	if ((int64_t)msr_read(MSR_GS_BASE) >= 0) {
+		__asm__ volatile("swapgs");
+	}
+	log_printf("exception in the kernel: vector %lu error %lx cr2 %lx\n", ctx->vector,
+	        ctx->error, cr2_read());
+	arch_context_dump(ctx);
+	panic("exception %lu in the kernel", ctx->vector);
+}

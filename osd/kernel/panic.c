@@ -1,0 +1,67 @@
+/* The end: a dump for whoever reads the debug console. Never returns, never recurses. */
+#include <stdarg.h>
+#include "osd/kernel/cpu.h"
+#include "osd/kernel/kernel.h"
+
+#define PANIC_EXIT 0x3f
+
+struct kernel_stats kernel_stats;
+
+static const char *const state_names[SLOT_STATE_N] = {
+        [SLOT_NEW] = "new",
+        [SLOT_RUNNABLE] = "runnable",
+        [SLOT_SENDING] = "sending",
+        [SLOT_RECEIVING] = "receiving",
+        [SLOT_WAITING_REPLY] = "waiting for a reply",
+        [SLOT_FAULTED] = "faulted",
+        [SLOT_REPORTED] = "reported",
+        [SLOT_STOPPED] = "closed",
+        [SLOT_EXITED] = "exited",
+        [SLOT_PARKED] = "parked",
+};
+
+static void slots_dump(void)
+{
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		const struct slot *slot = &slots[i];
+		const struct instance *instance = slot->instance;
+		if (!slot->is_live) {
+			continue;
+		}
+		log_printf("slot %u endpoint %x %.24s: %s peer %x%s%s%s pending %x ip %lx\n", i,
+		        (uint32_t)slot->endpoint, slot->name, state_names[instance->state],
+		        (uint32_t)instance->peer, instance->is_stopped ? " stopped" : "",
+		        instance->is_uncommitted ? " uncommitted" : "",
+		        slot->is_held ? " held" : "", slot->pending,
+		        arch_context_pc(&instance->context));
+	}
+}
+
+static void dump(void)
+{
+	const struct instance *current = cpu_current();
+
+	if (current != NULL) {
+		log_printf("running: %.24s\n", current->slot->name);
+		arch_context_dump(&current->context);
+	}
+	slots_dump();
+}
+
+void panic(const char *format, ...)
+{
+	static bool is_panicking;
+	va_list args;
+
+	if (is_panicking) {
+		arch_off(PANIC_EXIT);
+	}
+	is_panicking = true;
+	log_printf("\npanic: ");
+	va_start(args, format);
+	log_vprintf(format, &args);
+	va_end(args);
+	log_printf("\n");
+	dump();
+	arch_off(PANIC_EXIT);
+}
