@@ -93,7 +93,7 @@ static int key_derive(struct keyring_key *key)
 	        len != sizeof(key->pub)) {
 		return KEYRING_E_FORMAT;
 	}
-	crypto_hash(key->pub, sizeof(key->pub), hash);
+	envelope_hash(key->pub, sizeof(key->pub), hash);
 	memcpy(key->id, hash, sizeof(key->id));
 	return 0;
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* ret_hash = BLAKE2b-512 of the bytes, unkeyed. */
-void crypto_hash(const void *bytes, size_t len, uint8_t ret_hash[64]);
+void envelope_hash(const void *bytes, size_t len, uint8_t ret_hash[64]);
 
 /* Non-zero when sig is a valid Ed25519 signature by pub over the bytes. */
-int crypto_verify(const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64]);
+int envelope_signature_check(
+        const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64]);

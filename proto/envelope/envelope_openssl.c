@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-void crypto_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
+void envelope_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
 {
 	unsigned int n = 0;
 
@@ -14,7 +14,8 @@ void crypto_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
 	}
 }
 
-int crypto_verify(const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
+int envelope_signature_check(
+        const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
 {
 	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pub, 32);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();

@@ -5,12 +5,13 @@
 #include <sodium/crypto_sign_ed25519.h>
 
 /* Cannot fail: the output length is a legal one and there is no key. */
-void crypto_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
+void envelope_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
 {
 	(void)crypto_generichash_blake2b(ret_hash, 64, bytes, len, NULL, 0);
 }
 
-int crypto_verify(const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
+int envelope_signature_check(
+        const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
 {
 	return crypto_sign_ed25519_verify_detached(sig, bytes, len, pub) == 0;
 }

@@ -86,7 +86,7 @@ static int root_keys_are_valid(const struct root_key *keys, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t hash[64];
 
-		crypto_hash(keys[i].pub, sizeof(keys[i].pub), hash);
+		envelope_hash(keys[i].pub, sizeof(keys[i].pub), hash);
 		if (memcmp(hash, keys[i].id, sizeof(keys[i].id)) != 0 ||
 		        keys[i].not_before >= keys[i].not_after) {
 			return 0;

@@ -33,7 +33,7 @@ static void sample_root_key(struct root_key *entry, enum sample_key key)
 	uint8_t hash[64];
 
 	sample_key_pub(key, entry->pub);
-	crypto_hash(entry->pub, sizeof(entry->pub), hash);
+	envelope_hash(entry->pub, sizeof(entry->pub), hash);
 	memcpy(entry->id, hash, sizeof(entry->id));
 	entry->not_before = SAMPLE_NOW - 10 * SAMPLE_DAY;
 	entry->not_after = SAMPLE_NOW + 1000 * SAMPLE_DAY;
@@ -97,7 +97,7 @@ static void sample_init_kit(struct kit_manifest *kit)
 	};
 	memset(kit->source_id, 0x11, sizeof(kit->source_id));
 	memset(kit->objects_hash, 0x22, sizeof(kit->objects_hash));
-	crypto_hash(SAMPLE_DESCRIPTION, strlen(SAMPLE_DESCRIPTION), kit->state_hash);
+	envelope_hash(SAMPLE_DESCRIPTION, strlen(SAMPLE_DESCRIPTION), kit->state_hash);
 }
 
 static void sample_init_variant(struct variant_manifest *variant)
@@ -115,7 +115,7 @@ static void sample_init_variant(struct variant_manifest *variant)
 	        .payload_len = strlen(SAMPLE_PAYLOAD),
 	        .recipe = 1,
 	};
-	crypto_hash(SAMPLE_PAYLOAD, strlen(SAMPLE_PAYLOAD), variant->payload_hash);
+	envelope_hash(SAMPLE_PAYLOAD, strlen(SAMPLE_PAYLOAD), variant->payload_hash);
 	memset(variant->seed_commit, 0x33, sizeof(variant->seed_commit));
 }
 
@@ -164,7 +164,7 @@ static void sample_signature(
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(pkey);
 	sample_key_pub(key, pub);
-	crypto_hash(pub, sizeof(pub), hash);
+	envelope_hash(pub, sizeof(pub), hash);
 	memcpy(ret->key_id, hash, sizeof(ret->key_id));
 }
 

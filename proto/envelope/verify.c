@@ -33,7 +33,7 @@ static int root_names_key(const struct root_manifest *root, const uint8_t id[16]
 {
 	uint8_t root_id[64];
 
-	crypto_hash(root->root_pub, sizeof(root->root_pub), root_id);
+	envelope_hash(root->root_pub, sizeof(root->root_pub), root_id);
 	return memcmp(root_id, id, 16) == 0 ||
 	       key_list_find((struct key_list){root->release, root->n_release}, id) != NULL ||
 	       key_list_find((struct key_list){root->variant, root->n_variant}, id) != NULL ||
@@ -51,7 +51,7 @@ static enum envelope_reason signature_verify(const struct envelope_part *part,
 		return root_names_key(root, sig->key_id) ? ENVELOPE_WRONG_ROLE
 		                                         : ENVELOPE_UNKNOWN_KEY;
 	}
-	if (!crypto_verify(key->pub, part->manifest, part->manifest_len, sig->sig)) {
+	if (!envelope_signature_check(key->pub, part->manifest, part->manifest_len, sig->sig)) {
 		return ENVELOPE_BAD_SIGNATURE;
 	}
 	return time >= key->not_before && time < key->not_after ? ENVELOPE_OK
@@ -86,14 +86,15 @@ enum envelope_reason envelope_verify_root(
 	const struct envelope_signature *sig = part->signatures;
 	uint8_t id[64];
 
-	crypto_hash(trust->root_pub, sizeof(trust->root_pub), id);
+	envelope_hash(trust->root_pub, sizeof(trust->root_pub), id);
 	if (part->kind != ENVELOPE_ROOT || part->n_signatures != 1) {
 		return ENVELOPE_MALFORMED;
 	}
 	if (memcmp(sig->key_id, id, sizeof(sig->key_id)) != 0) {
 		return ENVELOPE_UNKNOWN_KEY;
 	}
-	if (!crypto_verify(trust->root_pub, part->manifest, part->manifest_len, sig->sig)) {
+	if (!envelope_signature_check(
+	            trust->root_pub, part->manifest, part->manifest_len, sig->sig)) {
 		return ENVELOPE_BAD_SIGNATURE;
 	}
 	if (memcmp(root->root_pub, trust->root_pub, sizeof(root->root_pub)) != 0) {
@@ -125,7 +126,7 @@ uint32_t envelope_signatures_needed(const struct root_manifest *root, const char
 
 void kit_manifest_release_id(const struct kit_manifest *kit, uint8_t ret_id[64])
 {
-	crypto_hash(kit, sizeof(*kit), ret_id);
+	envelope_hash(kit, sizeof(*kit), ret_id);
 }
 
 static enum envelope_reason envelope_verify_signatures(
@@ -202,7 +203,7 @@ static int hash_matches(const void *bytes, size_t len, const uint8_t expected[64
 {
 	uint8_t hash[64];
 
-	crypto_hash(bytes, len, hash);
+	envelope_hash(bytes, len, hash);
 	return memcmp(hash, expected, sizeof(hash)) == 0;
 }
 
