@@ -43,14 +43,15 @@ void rt_panic(const char *text)
  */
 __attribute__((force_align_arg_pointer, used)) _Noreturn void _start(const struct start_info *info)
 {
-	uint64_t usable = info->kind == START_UPDATE ? info->heap_populated : info->heap_limit;
+	bool is_pinned = info->kind == START_UPDATE || info->supervisor == EP_NONE;
 
 	sys_gate = info->gate;
 	start = info;
 	thread.self = &thread;
 	memcpy(&thread.canary, info->random + 24, sizeof(thread.canary));
 	(void)sys_thread_pointer_set((uintptr_t)&thread);
-	heap_init(info->heap_base, info->heap_limit, usable, info->random);
+	heap_init(info->heap_base, info->heap_limit,
+	        is_pinned ? info->heap_populated : info->heap_limit, info->random);
 	grant_table_register();
 	sys_exit(main());
 }

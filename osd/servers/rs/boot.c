@@ -1,0 +1,286 @@
+/*
+ * From the boot image to running services. The image is mapped read-only for as long as the machine
+ * runs: payloads and descriptions of boot services are used where they lie. It is trusted (DESIGN,
+ * D9), but checked for form.
+ *
+ * Services start as soon as everything they depend on is up, so independent ones start side by
+ * side.
+ */
+#include "osd/servers/rs/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/text.h"
+
+struct machine machine;
+
+/* Boot parts hold a manifest alone or with its signatures. */
+static const void *boot_manifest(
+        const uint8_t *bytes, size_t len, enum envelope_part_kind kind, size_t size)
+{
+	struct envelope_part part;
+
+	if (envelope_part_open(bytes, len, &part) == ENVELOPE_OK) {
+		return part.kind == kind && part.manifest_len == size ? part.manifest : NULL;
+	}
+	return len == size ? bytes : NULL;
+}
+
+static void boot_read_root(void)
+{
+	const struct boot_header *header = machine.boot.header;
+	const struct root_manifest *root = NULL;
+
+	if (header->root.len > 0) {
+		root = boot_manifest(machine.boot.bytes + header->root.off, header->root.len,
+		        ENVELOPE_ROOT, sizeof(*root));
+	}
+	if (root == NULL || root_manifest_check(root) != ENVELOPE_OK) {
+		rs_log("no root of trust in the boot image: no update will be accepted");
+		return;
+	}
+	machine.has_root = true;
+	memcpy(machine.root_pub, root->root_pub, sizeof(machine.root_pub));
+	machine.root_serial = root->serial;
+}
+
+static void boot_read_envelope(struct service *service, const struct boot_item *item)
+{
+	struct envelope_view view;
+
+	if (item->envelope == NULL ||
+	        envelope_open(item->envelope, item->envelope_len, &view) != ENVELOPE_OK) {
+		return;
+	}
+	service->boot_envelope = item->envelope;
+	service->boot_envelope_bytes = item->envelope_len;
+	memcpy(service->binary.payload_hash, view.variant->payload_hash, RS_HASH_LEN);
+}
+
+/* False: the entry cannot be run. */
+static bool boot_read_binary(struct binary *binary, const struct boot_item *item)
+{
+	const struct kit_manifest *kit;
+
+	if (item->manifest == NULL) {
+		return false;
+	}
+	kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
+	if (kit == NULL || kit_manifest_check(kit) != ENVELOPE_OK ||
+	        image_check(item->payload, item->payload_len, &binary->image) != IMAGE_OK) {
+		return false;
+	}
+	binary->kit = *kit;
+	binary->generation = item->entry->generation;
+	binary->payload_bytes = item->payload_len;
+	binary->description = item->state;
+	binary->description_bytes = item->state_len;
+	return true;
+}
+
+/* Does the command line let this entry start? `start=a,b`; without it, all. */
+static bool boot_is_wanted(const char name[SERVICE_NAME_LEN])
+{
+	size_t len, at = 0;
+	size_t name_len = strnlen(name, SERVICE_NAME_LEN);
+	const char *list = boot_cmdline_get(machine.boot.header, "start", &len);
+
+	if (list == NULL) {
+		return true;
+	}
+	while (at < len) {
+		const char *comma = memchr(list + at, ',', len - at);
+		size_t end = comma == NULL ? len : (size_t)(comma - list);
+
+		if (end - at == name_len && memcmp(list + at, name, name_len) == 0) {
+			return true;
+		}
+		at = end + 1;
+	}
+	return false;
+}
+
+/* n: the entry's number, which is the slot of a service that the kernel loaded. */
+static void boot_read_entry(const struct boot_item *item, uint32_t n)
+{
+	struct service *service;
+	bool is_loaded = (item->entry->flags & BOOT_KERNEL_LOADED) != 0;
+
+	if (item->entry->kind != BOOT_KIND_SERVICE ||
+	        (!is_loaded && !boot_is_wanted(item->entry->name))) {
+		return;
+	}
+	service = service_add(item->entry->name);
+	if (service == NULL) {
+		rs_panic("more services in the boot image than RS has places for");
+	}
+	service->is_kernel_loaded = is_loaded;
+	service->start_deadline = service->retry_at = service->ping_at = NSEC_NEVER;
+	service->floor = (uint32_t)item->entry->floor;
+	service->generation = service->boot_generation = item->entry->generation;
+	boot_read_envelope(service, item);
+	if (!boot_read_binary(&service->binary, item)) {
+		rs_log("a boot entry is malformed:");
+		rs_log(service->name);
+		service_set_state(service, is_loaded ? RS_SERVICE_UP : RS_SERVICE_DOWN);
+	} else if (is_loaded) {
+		service->endpoint = EP_MAKE((endpoint_t)n, 1);
+		service_set_state(service, RS_SERVICE_UP);
+	}
+}
+
+void boot_begin(const struct start_info *start)
+{
+	struct boot_item item;
+
+	machine.start = start;
+	machine.boot_id = sys_random();
+	if (boot_check((const void *)start->boot_image, start->boot_image_bytes, &machine.boot) !=
+	        IMAGE_OK) {
+		rs_panic("the boot image is malformed");
+	}
+	machine.newest_time = machine.boot.header->boot_time_unix;
+	boot_read_root();
+	for (uint32_t i = 0; i < machine.boot.header->n_entries; i++) {
+		boot_entry_get(&machine.boot, i, &item);
+		boot_read_entry(&item, i);
+	}
+	boot_step();
+}
+
+enum boot_readiness { BOOT_READY, BOOT_WAIT, BOOT_NEVER };
+
+static enum boot_readiness boot_readiness(const struct service *service)
+{
+	const struct kit_manifest *kit = &service->binary.kit;
+	enum boot_readiness readiness = BOOT_READY;
+
+	for (uint32_t i = 0; i < kit->n_depends; i++) {
+		const struct service *other = service_find(kit->depends[i]);
+
+		if (other == NULL || other->state == RS_SERVICE_DOWN) {
+			return BOOT_NEVER;
+		}
+		if (other->state == RS_SERVICE_NONE || other->state == RS_SERVICE_STARTING) {
+			readiness = BOOT_WAIT;
+		}
+	}
+	return readiness;
+}
+
+/* Give a new service its first instance, which gets the slot for good. */
+static err_t boot_create(struct service *service)
+{
+	struct instance_plan plan = {
+	        .binary = &service->binary, .kind = START_FRESH, .self = EP_NONE};
+	err_t r = instance_create(&plan, &service->instance);
+
+	if (r != E_OK) {
+		return r;
+	}
+	service->endpoint = service->instance.slot;
+	service_privileges_refresh();
+	return instance_start(&service->instance);
+}
+
+err_t boot_start(struct service *service)
+{
+	nsec_t now = sys_clock_read();
+	err_t r = boot_create(service);
+
+	service->started = now;
+	service->start_deadline = now + RS_START_TIMEOUT;
+	if (r == E_OK) {
+		return E_OK;
+	}
+	instance_destroy(&service->instance);
+	service->endpoint = EP_NONE;
+	service->start_deadline = NSEC_NEVER;
+	service_set_state(service, RS_SERVICE_DOWN);
+	journal_add(&(struct journal_entry){
+	        .kind = RS_EVENT_GAVE_UP,
+	        .err = r,
+	        .service = service->name,
+	        .text = "cannot be created",
+	});
+	return r;
+}
+
+static void boot_never(struct service *service)
+{
+	service_set_state(service, RS_SERVICE_DOWN);
+	journal_add(&(struct journal_entry){
+	        .kind = RS_EVENT_GAVE_UP,
+	        .err = E_NOTFOUND,
+	        .service = service->name,
+	        .text = "depends on what does not run",
+	});
+}
+
+/* One pass over the table. Returns whether anything changed; *ret_open counts what is not settled
+ * yet. */
+static bool boot_pass(uint32_t *ret_open)
+{
+	struct service *service;
+	bool is_changed = false;
+
+	*ret_open = 0;
+	for (uint32_t i = 0; (service = service_at(i)) != NULL; i++) {
+		*ret_open += service->state == RS_SERVICE_STARTING;
+		if (service->state != RS_SERVICE_NONE) {
+			continue;
+		}
+		switch (boot_readiness(service)) {
+		case BOOT_READY:
+			service_set_state(service, RS_SERVICE_STARTING);
+			(void)boot_start(service);
+			is_changed = true;
+			break;
+		case BOOT_NEVER:
+			boot_never(service);
+			is_changed = true;
+			break;
+		case BOOT_WAIT:
+			break;
+		}
+	}
+	return is_changed;
+}
+
+static void boot_finish(void)
+{
+	static const char nobody[SERVICE_NAME_LEN];
+	char line[64];
+	struct text text = text_init(line, sizeof(line));
+
+	machine.boot_done = sys_clock_read();
+	text_add(&text, "services up after ");
+	text_add_decimal(&text, (int64_t)(machine.boot_done / NSEC_USEC));
+	text_add(&text, " us");
+	rs_log(line);
+	journal_add(
+	        &(struct journal_entry){.kind = RS_EVENT_BOOTED, .service = nobody, .text = line});
+}
+
+void boot_step(void)
+{
+	struct service *service;
+	uint32_t n_open;
+
+	if (machine.boot_done != 0) {
+		return;
+	}
+	while (boot_pass(&n_open)) {
+	}
+	if (n_open > 0) {
+		return;
+	}
+	/* Nothing starts any more: who still waits, waits in a circle. */
+	for (uint32_t i = 0; (service = service_at(i)) != NULL; i++) {
+		if (service->state == RS_SERVICE_NONE) {
+			boot_never(service);
+		}
+	}
+	boot_finish();
+}

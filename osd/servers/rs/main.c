@@ -1,0 +1,80 @@
+/*
+ * RS, the reincarnation server: makes every service, watches over it, starts it afresh when it
+ * ends, and replaces it while it runs. It never waits for a service, only for messages; README.md
+ * tells how an update goes.
+ */
+#include "osd/lib/rt/rt.h"
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/text.h"
+#include "osd/servers/rs/txn.h"
+
+void rs_log(const char *words)
+{
+	char line[200];
+	struct text text = text_init(line, sizeof(line));
+
+	text_add(&text, "rs: ");
+	text_add(&text, words);
+	(void)sys_log_write(line, text.len);
+}
+
+_Noreturn void rs_panic(const char *words)
+{
+	rs_log(words);
+	__builtin_trap();
+}
+
+/* One alarm for whatever is due first. */
+static void main_alarm_set(void)
+{
+	nsec_t txn = txn_next_deadline(), recover = recover_next_deadline();
+	nsec_t next = txn < recover ? txn : recover;
+
+	(void)sys_alarm_set(next == NSEC_NEVER ? 0 : next);
+}
+
+static void main_notified(const struct message *msg)
+{
+	nsec_t now = sys_clock_read();
+
+	if (msg->source == EP_KERNEL) {
+		event_drain();
+	} else if (msg->source == EP_CLOCK) {
+		txn_tick(now);
+		recover_tick(now);
+	}
+}
+
+static void main_handle(const struct message *msg)
+{
+	switch (msg->type) {
+	case MSG_NOTIFY:
+		main_notified(msg);
+		break;
+	case SEF_PONG:
+		recover_pong(msg);
+		break;
+	case SEF_PREPARE_REFUSED:
+		txn_refused(msg);
+		break;
+	default:
+		table_dispatch(msg);
+		break;
+	}
+}
+
+int main(void)
+{
+	struct message msg;
+
+	stage_init(RS_STAGING_BUDGET);
+	boot_begin(rt_start_info());
+	for (;;) {
+		main_alarm_set();
+		if (sys_receive(EP_ANY, &msg) != E_OK) {
+			rs_panic("RS cannot receive");
+		}
+		main_handle(&msg);
+		txn_run();
+	}
+}

@@ -1,0 +1,300 @@
+/* What the steps of a transaction do to the machine; when they are taken is decided in txn.c. */
+#include "osd/servers/rs/txn.h"
+
+#include <string.h>
+
+#include "osd/lib/heap/heap_layout.h"
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/span.h"
+
+/* Room beyond the old heap's size: types may have grown, and objects are placed anew. */
+#define TXN_HEAP_SLACK_PAGES 64
+#define TXN_COMMIT_POLL (100 * NSEC_USEC)
+#define TXN_COMMIT_POLL_MAX (20 * NSEC_MSEC)
+#define TXN_COMMIT_WAIT (2 * NSEC_SEC)
+
+static struct vm_region txn_regions[RS_N_REGIONS];
+
+/*
+ * Look at the old instance's memory: devices or DMA refuse the update, and so does a window that
+ * the new image needs. *ret_heap_pages: pages of the old heap that are backed.
+ */
+static err_t txn_regions_check(
+        const struct update_txn *txn, uint32_t n_regions, uint64_t *ret_heap_pages)
+{
+	const struct image_header *image = txn->binary.image.header;
+	struct span_set window;
+	uint64_t pages = 0;
+	err_t r;
+
+	span_set_init(&window);
+	r = span_set_add(&window, image->base, image->window_len);
+	for (uint32_t i = 0; r == E_OK && i < n_regions; i++) {
+		const struct vm_region *region = &txn_regions[i];
+
+		if ((region->flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
+			r = E_NOT_UPDATABLE;
+		} else if (span_set_hits(&window, region->va, region->bytes)) {
+			r = E_V_OVERLAP;
+		} else if (region->va == txn->service->instance.heap) {
+			pages = region->resident_pages;
+		}
+	}
+	if (r == E_OK) {
+		*ret_heap_pages = pages;
+	}
+	return r;
+}
+
+/* Objects land on other pages than before, and pages of one site are not shared: twice the old
+ * pages, then more. */
+static uint64_t txn_heap_bytes(const struct update_txn *txn, uint64_t old_pages)
+{
+	uint64_t pages = (2 * old_pages + TXN_HEAP_SLACK_PAGES) << 2 * txn->result->n_arena_tries;
+
+	return heap_bytes_for_pages(pages, 1);
+}
+
+/* The new slot gets the new kit's privileges now: a kit that asks for too much is refused before
+ * anything stops. */
+static err_t txn_privileges_try(const struct update_txn *txn)
+{
+	struct slot_privileges privileges;
+
+	service_privileges(&txn->binary.kit, &privileges);
+	return sys_slot_privileges(txn->instance.slot, &privileges) == E_OK ? E_OK : E_V_PRIVILEGE;
+}
+
+static err_t txn_create(struct update_txn *txn)
+{
+	const struct instance *old = &txn->service->instance;
+	uint64_t heap_pages;
+	uint32_t n_regions;
+	err_t r = memory_regions(old->space, txn_regions, RS_N_REGIONS, &n_regions);
+
+	if (r == E_OK) {
+		r = txn_regions_check(txn, n_regions, &heap_pages);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	txn->heap_backed = txn_heap_bytes(txn, heap_pages);
+	txn->result->n_arena_tries++;
+	r = instance_create(
+	        &(struct instance_plan){
+	                .binary = &txn->binary,
+	                .kind = START_UPDATE,
+	                .self = txn->service->endpoint,
+	                .old = old,
+	                .old_binary = &txn->service->binary,
+	                .old_regions = txn_regions,
+	                .n_old_regions = n_regions,
+	                .asked_state = txn->state,
+	                .heap_backed = txn->heap_backed,
+	        },
+	        &txn->instance);
+	if (r != E_OK) {
+		return r;
+	}
+	txn->result->arena_bytes = txn->heap_backed + txn->instance.scratch.bytes;
+	return txn_privileges_try(txn);
+}
+
+void txn_step_create(struct update_txn *txn)
+{
+	err_t r = txn_create(txn);
+
+	if (r == E_OK) {
+		r = instance_start(&txn->instance);
+	}
+	if (r != E_OK) {
+		txn_fail(txn, r, "the new instance could not be made");
+		return;
+	}
+	txn_set_step(txn, RS_STEP_PAIR);
+}
+
+void txn_step_prepare(struct update_txn *txn)
+{
+	struct message msg = {.type = SEF_PREPARE};
+	err_t r;
+
+	*MSG_AS(struct sef_prepare, &msg) = (struct sef_prepare){
+	        .transaction = txn->request.transaction,
+	        .state = txn->state,
+	        .prepare_only = (txn->request.flags & RS_UPDATE_PREPARE_ONLY) != 0,
+	};
+	txn->result->n_prepare_tries++;
+	r = sys_asend(txn->service->endpoint, &msg);
+	/* A full queue drains; ask again. */
+	txn->poll_at = r == E_OK ? NSEC_NEVER : sys_clock_read() + txn->poll_pause;
+}
+
+void txn_step_switch(struct update_txn *txn)
+{
+	struct service *service = txn->service;
+	err_t r = memory_mirror(service->instance.space, txn->instance.space);
+
+	if (r != E_OK) {
+		txn_fail(txn, r, "the old memory could not be shown to the new instance");
+		return;
+	}
+	r = sys_slot_swap(service->endpoint, txn->instance.slot, SWAP_HOLD);
+	if (r != E_OK) {
+		memory_unmirror(service->instance.space, txn->instance.space);
+		txn_fail(txn, r, "the slots could not be swapped");
+		return;
+	}
+	txn->is_new_behind = true;
+	txn_set_step(txn, RS_STEP_TRANSFER);
+	if (sys_slot_resume(service->endpoint, SEF_RESUME_GO) != E_OK) {
+		txn_fail(txn, E_STATE, "the new instance does not stand in its report");
+	}
+}
+
+static void txn_terminate(char *field)
+{
+	field[SEF_TEXT_LEN - 1] = '\0';
+}
+
+void txn_read_transfer(struct update_txn *txn, vaddr_t address)
+{
+	struct sef_transfer_result *transfer = &txn->result->transfer;
+
+	if (sys_copy(txn_new_endpoint(txn), address, EP_SELF, (vaddr_t)transfer, sizeof(*transfer),
+	            0) != E_OK) {
+		memset(transfer, 0, sizeof(*transfer));
+		transfer->err = E_TRANSFER;
+	}
+	transfer->err = transfer->err < 0 ? transfer->err : E_TRANSFER;
+	txn_terminate(transfer->element);
+	txn_terminate(transfer->message);
+	txn_terminate(transfer->removed);
+}
+
+/* From here on the new instance is the service: exchange what RS keeps of the two. */
+static void txn_exchange(struct update_txn *txn)
+{
+	struct service *service = txn->service;
+	struct binary binary = service->binary;
+	struct instance instance = service->instance;
+	endpoint_t spare = txn->instance.slot;
+
+	service->binary = txn->binary;
+	service->instance = txn->instance;
+	service->instance.slot = service->endpoint;
+	txn->binary = binary;
+	txn->instance = instance;
+	txn->instance.slot = spare;
+}
+
+void txn_step_commit(struct update_txn *txn)
+{
+	struct service *service = txn->service;
+	struct slot_privileges privileges;
+	struct slot_info info;
+	nsec_t now;
+
+	txn->result->transfer.err = E_OK;
+	if (sys_slot_info(service->endpoint, &info) == E_OK) {
+		txn->result->n_vm_faults = info.n_vm_faults;
+	}
+	service_privileges(&txn->binary.kit, &privileges);
+	if (sys_slot_privileges(service->endpoint, &privileges) != E_OK ||
+	        sys_slot_commit(service->endpoint) != E_OK ||
+	        sys_slot_resume(service->endpoint, SEF_RESUME_COMMITTED) != E_OK) {
+		rs_panic("a commit failed");
+	}
+	txn_exchange(txn);
+	txn->is_old_prepared = false;
+	txn->result->outcome = RS_OUTCOME_COMMITTED;
+	service->generation = service->binary.generation;
+	if (service->binary.kit.floor > service->floor) {
+		service->floor = service->binary.kit.floor;
+	}
+	/* RS waits now, so that the service runs; what is left to do comes after its first receive.
+	 */
+	now = sys_clock_read();
+	service->started = now;
+	txn->deadline = now + TXN_COMMIT_WAIT;
+	txn->poll_pause = TXN_COMMIT_POLL;
+	txn->poll_at = now + txn->poll_pause;
+}
+
+static void txn_measure(struct update_txn *txn, nsec_t first_receive)
+{
+	struct service *service = txn->service;
+	nsec_t blackout = first_receive - txn->prepared_at;
+
+	txn->result->blackout = blackout;
+	service->last_blackout = blackout;
+	service->longest_gap = blackout > service->longest_gap ? blackout : service->longest_gap;
+	service->state_bytes = txn->result->transfer.bytes;
+	service->state_objects = txn->result->transfer.objects;
+}
+
+void txn_step_settle(struct update_txn *txn, bool is_late)
+{
+	struct service *service = txn->service;
+	nsec_t now = sys_clock_read();
+	struct slot_info info = {0};
+
+	(void)sys_slot_info(service->endpoint, &info);
+	if (info.first_receive_nsec == 0 && !is_late && now < txn->deadline) {
+		if (txn->poll_pause < TXN_COMMIT_POLL_MAX) {
+			txn->poll_pause *= 2;
+		}
+		txn->poll_at = now + txn->poll_pause;
+		return;
+	}
+	txn_measure(txn, info.first_receive_nsec != 0 ? info.first_receive_nsec : now);
+	memory_unmirror(txn->instance.space, service->instance.space);
+	instance_settle(&service->instance);
+	instance_destroy(&txn->instance);
+	txn->is_new_behind = false;
+	txn_set_step(txn, RS_STEP_DONE);
+}
+
+/* Put the old instance back behind the service's endpoint. */
+static void txn_swap_back(struct update_txn *txn)
+{
+	endpoint_t endpoint = txn->service->endpoint;
+
+	if (sys_slot_stop(endpoint) != E_OK ||
+	        sys_slot_swap(endpoint, txn->instance.slot, 0) != E_OK ||
+	        sys_slot_unhold(endpoint) != E_OK) {
+		rs_panic("a rollback failed");
+	}
+	txn->is_new_behind = false;
+}
+
+static uint64_t txn_resume_reason(const struct update_txn *txn)
+{
+	if (txn->result->outcome == RS_OUTCOME_PREPARED_ONLY) {
+		return SEF_RESUME_PREPARE_ONLY;
+	}
+	return txn_will_retry(txn) ? SEF_RESUME_RETRY : SEF_RESUME_ROLLED_BACK;
+}
+
+void txn_step_rollback(struct update_txn *txn)
+{
+	struct message cancel = {.type = SEF_CANCEL, .w = {txn->request.transaction}};
+	struct service *service = txn->service;
+	bool was_behind = txn->is_new_behind;
+
+	if (was_behind) {
+		txn_swap_back(txn);
+	}
+	if (txn->is_old_prepared) {
+		txn->is_old_prepared = false;
+		if (sys_slot_resume(service->endpoint, txn_resume_reason(txn)) != E_OK) {
+			rs_panic("a prepared service cannot be resumed");
+		}
+	} else if (!txn->is_old_ended && txn->result->n_prepare_tries > 0) {
+		(void)sys_asend(service->endpoint, &cancel);
+	}
+	if (was_behind) {
+		memory_unmirror(service->instance.space, txn->instance.space);
+	}
+	instance_destroy(&txn->instance);
+}

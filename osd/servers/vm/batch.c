@@ -1,0 +1,110 @@
+#include "osd/servers/vm/priv.h"
+
+#include <string.h>
+
+#define BATCH_OPS 64u
+/* One operation's page tables: 1 GiB of last-level tables and the few above them. */
+#define BATCH_TABLES_MAX 640u
+#define BATCH_TABLES_READY 16u
+/* Longer operations are split. */
+#define BATCH_OP_PAGES (UINT64_C(1) << 17)
+
+static struct space *batch_space;
+static struct space_op ops[BATCH_OPS];
+static uint32_t n_ops;
+static err_t batch_err;
+
+static paddr_t tables[BATCH_TABLES_MAX];
+static uint32_t n_tables;
+
+uint32_t batch_n_reserved(void)
+{
+	return n_tables;
+}
+
+/* Have at least n frames ready. */
+static err_t tables_fill(uint32_t n)
+{
+	if (n > BATCH_TABLES_MAX) {
+		return E_NOMEM;
+	}
+	while (n_tables < n) {
+		uint32_t got;
+		paddr_t pa = frame_take(1, &got);
+
+		if (pa == FRAME_PA_NONE) {
+			return E_NOMEM;
+		}
+		tables[n_tables++] = pa;
+	}
+	return E_OK;
+}
+
+static void tables_consume(uint32_t n)
+{
+	n_tables -= n;
+	memmove(tables, tables + n, n_tables * sizeof(tables[0]));
+	batch_space->n_tables += n;
+}
+
+/* Run what is collected. The kernel stops at E_TABLES with some operations done; the rest is run
+ * again. */
+static void batch_flush(void)
+{
+	uint32_t done = 0;
+
+	if (batch_err == E_OK) {
+		batch_err =
+		        tables_fill(n_tables < BATCH_TABLES_READY ? BATCH_TABLES_READY : n_tables);
+	}
+	while (batch_err == E_OK && done < n_ops) {
+		struct space_batch batch = {.ops = ops + done,
+		        .n_ops = n_ops - done,
+		        .tables = tables,
+		        .n_tables = n_tables};
+		uint64_t needed = 0;
+		err_t err = sys_space_batch(&batch, &needed);
+
+		tables_consume(batch.n_tables_used);
+		done += batch.n_done;
+		batch_err = err;
+		if (err == E_TABLES && needed > n_tables) {
+			batch_err =
+			        tables_fill(needed < UINT32_MAX ? (uint32_t)needed : UINT32_MAX);
+		}
+	}
+	n_ops = 0;
+}
+
+void batch_begin(struct space *space)
+{
+	batch_space = space;
+	batch_err = E_OK;
+	n_ops = 0;
+}
+
+void batch_add(enum space_op_kind kind, vaddr_t va, uint64_t arg, uint64_t n_pages, uint32_t prot)
+{
+	while (n_pages > 0 && batch_err == E_OK) {
+		uint64_t n = n_pages < BATCH_OP_PAGES ? n_pages : BATCH_OP_PAGES;
+
+		ops[n_ops++] = (struct space_op){.kind = kind,
+		        .space = batch_space->id,
+		        .va = va,
+		        .arg = arg,
+		        .n_pages = (uint32_t)n,
+		        .prot = prot};
+		if (n_ops == BATCH_OPS) {
+			batch_flush();
+		}
+		va += n * PAGE_SIZE;
+		arg += kind == SPACE_MAP ? n * PAGE_SIZE : 0;
+		n_pages -= n;
+	}
+}
+
+err_t batch_end(void)
+{
+	batch_flush();
+	return batch_err;
+}

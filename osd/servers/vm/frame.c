@@ -1,0 +1,150 @@
+/* A bitmap (set: free) searched from where the last search ended. */
+#include "osd/servers/vm/frame.h"
+
+#include <assert.h>
+
+static uint64_t *bitmap;
+static struct frame_run *runs;
+static paddr_t first_pa;
+static uint64_t n_frames, n_free, next_search;
+
+uint64_t frame_storage_bytes(uint64_t n)
+{
+	return (n + 63) / 64 * 8 + n * sizeof(struct frame_run);
+}
+
+void frame_init(void *storage, paddr_t base, uint64_t n)
+{
+	bitmap = storage;
+	runs = (void *)(bitmap + (n + 63) / 64);
+	first_pa = base;
+	n_frames = n;
+	n_free = 0;
+	next_search = 0;
+}
+
+static bool bit_is_free(uint64_t frame)
+{
+	return bitmap[frame / 64] >> (frame % 64) & 1;
+}
+
+static uint64_t frame_of(paddr_t pa)
+{
+	assert(pa >= first_pa && (pa - first_pa) / PAGE_SIZE < n_frames);
+	return (pa - first_pa) / PAGE_SIZE;
+}
+
+void frame_give(paddr_t pa, uint64_t n)
+{
+	uint64_t frame = frame_of(pa);
+
+	assert(n <= n_frames - frame);
+	for (uint64_t i = frame; i < frame + n; i++) {
+		assert(!bit_is_free(i) && "frame given back twice");
+		bitmap[i / 64] |= UINT64_C(1) << (i % 64);
+	}
+	n_free += n;
+}
+
+static paddr_t take(uint64_t frame, uint64_t n)
+{
+	for (uint64_t i = frame; i < frame + n; i++) {
+		bitmap[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+	n_free -= n;
+	next_search = frame + n;
+	return first_pa + frame * PAGE_SIZE;
+}
+
+/* First free frame in [from, end), or end. */
+static uint64_t find_free(uint64_t from, uint64_t end)
+{
+	for (uint64_t i = from; i < end; i = (i / 64 + 1) * 64) {
+		uint64_t word = bitmap[i / 64] >> (i % 64);
+
+		if (word) {
+			i += (uint64_t)__builtin_ctzl(word);
+			return i < end ? i : end;
+		}
+	}
+	return end;
+}
+
+/* Free frames from this one on, at most n. */
+static uint64_t run_length(uint64_t frame, uint64_t n)
+{
+	uint64_t length = 0;
+
+	while (length < n && frame + length < n_frames && bit_is_free(frame + length)) {
+		length++;
+	}
+	return length;
+}
+
+paddr_t frame_take(uint32_t n, uint32_t *ret_n)
+{
+	uint64_t frame = find_free(next_search, n_frames);
+
+	if (n_free == 0) {
+		return FRAME_PA_NONE;
+	}
+	if (frame == n_frames) {
+		frame = find_free(0, n_frames);
+	}
+	*ret_n = (uint32_t)run_length(frame, n);
+	return take(frame, *ret_n);
+}
+
+paddr_t frame_take_run(uint32_t n)
+{
+	uint64_t frame = find_free(0, n_frames);
+
+	while (frame < n_frames) {
+		uint64_t length = run_length(frame, n);
+
+		if (length == n) {
+			return take(frame, n);
+		}
+		frame = find_free(frame + length, n_frames);
+	}
+	return FRAME_PA_NONE;
+}
+
+uint64_t frame_n_free(void)
+{
+	return n_free;
+}
+
+bool frame_is_free(paddr_t pa)
+{
+	return bit_is_free(frame_of(pa));
+}
+
+void frame_run_link(uint32_t *head, paddr_t pa, uint32_t page, uint32_t n)
+{
+	uint32_t frame = (uint32_t)frame_of(pa);
+
+	runs[frame] = (struct frame_run){.next = *head, .page = page, .n = n};
+	*head = frame;
+}
+
+const struct frame_run *frame_run_of(uint32_t frame)
+{
+	assert(frame < n_frames);
+	return &runs[frame];
+}
+
+paddr_t frame_run_pa(uint32_t frame)
+{
+	return first_pa + frame * PAGE_SIZE;
+}
+
+void frame_run_give_all(uint32_t *head)
+{
+	while (*head != FRAME_NONE) {
+		uint32_t frame = *head;
+
+		*head = runs[frame].next;
+		frame_give(frame_run_pa(frame), runs[frame].n);
+	}
+}

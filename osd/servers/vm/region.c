@@ -1,0 +1,94 @@
+#include "osd/servers/vm/region.h"
+
+#include <assert.h>
+
+#include "osd/abi/errors.h"
+
+static struct region store[REGION_MAX];
+static struct region *free_list;
+static uint32_t n_free;
+
+void region_init(void)
+{
+	free_list = NULL;
+	for (uint32_t i = REGION_MAX; i > 0; i--) {
+		store[i - 1].next = free_list;
+		free_list = &store[i - 1];
+	}
+	n_free = REGION_MAX;
+}
+
+struct region *region_new(void)
+{
+	struct region *region = free_list;
+
+	if (region) {
+		free_list = region->next;
+		n_free--;
+		*region = (struct region){.runs = FRAME_NONE};
+	}
+	return region;
+}
+
+struct region *region_free(struct region *region)
+{
+	assert(region->runs == FRAME_NONE && region->n_shares == 0);
+	region->next = free_list;
+	free_list = region;
+	n_free++;
+	return NULL;
+}
+
+uint32_t region_n_free(void)
+{
+	return n_free;
+}
+
+bool region_range_is_valid(vaddr_t va, uint64_t n_pages)
+{
+	return va % PAGE_SIZE == 0 && va >= REGION_LOW && va < REGION_END && n_pages > 0 &&
+	       n_pages <= (REGION_END - va) / PAGE_SIZE;
+}
+
+err_t region_insert(struct region **list, struct region *region)
+{
+	struct region **link = list;
+
+	while (*link && region_end(*link) <= region->va) {
+		link = &(*link)->next;
+	}
+	if (*link && (*link)->va < region_end(region)) {
+		return E_EXISTS;
+	}
+	region->next = *link;
+	*link = region;
+	return E_OK;
+}
+
+void region_remove(struct region **list, struct region *region)
+{
+	struct region **link = list;
+
+	while (*link != region) {
+		assert(*link);
+		link = &(*link)->next;
+	}
+	*link = region->next;
+	region->next = NULL;
+}
+
+struct region *region_find(struct region *list, vaddr_t va)
+{
+	while (list && region_end(list) <= va) {
+		list = list->next;
+	}
+	return list && list->va <= va ? list : NULL;
+}
+
+bool region_hits(const struct region *list, vaddr_t va, vaddr_t end)
+{
+	while (list && region_end(list) <= va) {
+		list = list->next;
+	}
+	return list && list->va < end;
+}

@@ -1,0 +1,133 @@
+/*
+ * Address spaces, keyed by the kernel's number: a space stays with an instance when instances
+ * change slots, so endpoints mean nothing here.
+ */
+#include "osd/servers/vm/priv.h"
+
+static struct space spaces[N_SPACES];
+
+struct space *space_of(space_t id)
+{
+	return id < N_SPACES && spaces[id].is_live ? &spaces[id] : NULL;
+}
+
+struct space *space_adopt(space_t id)
+{
+	struct space *space = id < N_SPACES ? &spaces[id] : NULL;
+
+	if (space) {
+		*space = (struct space){.is_live = true, .is_boot = true, .id = id};
+	}
+	return space;
+}
+
+err_t space_new(struct space **ret_space)
+{
+	uint32_t n;
+	paddr_t root = frame_take(1, &n);
+	err_t id;
+
+	if (root == FRAME_PA_NONE) {
+		return E_NOMEM;
+	}
+	id = sys_space_create(root);
+	if (id < 0) {
+		frame_give(root, 1);
+		return id;
+	}
+	spaces[id] = (struct space){.is_live = true, .id = (space_t)id, .n_tables = 1};
+	*ret_space = &spaces[id];
+	return E_OK;
+}
+
+/* Take the space's page tables back from the kernel, which refuses while it is in use. */
+static err_t tables_take_back(struct space *space)
+{
+	paddr_t frames[64];
+	uint64_t n;
+	err_t err;
+
+	do {
+		n = 0;
+		err = sys_space_destroy(space->id, frames, 64, &n);
+		if (err != E_OK && err != E_AGAIN) {
+			return err;
+		}
+		for (uint64_t i = 0; i < n; i++) {
+			frame_give(frames[i], 1);
+		}
+		space->n_tables -= (uint32_t)n;
+	} while (err == E_AGAIN);
+	return E_OK;
+}
+
+static err_t check_space_free(const struct space *space)
+{
+	if (space->is_boot) {
+		return E_PERM;
+	}
+	if (space->n_mirrored_by > 0) {
+		return E_BUSY;
+	}
+	for (const struct region *region = space->regions; region; region = region->next) {
+		if (region->n_shares > 0) {
+			return E_BUSY;
+		}
+	}
+	return E_OK;
+}
+
+err_t space_free(struct space *space)
+{
+	err_t err = check_space_free(space);
+
+	if (err == E_OK && space->mirror_of) {
+		err = mirror_unmap(space->mirror_of, space);
+	}
+	if (err == E_OK) {
+		err = tables_take_back(space);
+	}
+	if (err != E_OK) {
+		return err;
+	}
+	while (space->regions) {
+		struct region *region = space->regions;
+
+		region_remove(&space->regions, region);
+		map_release(region);
+	}
+	space->is_live = false;
+	return E_OK;
+}
+
+uint64_t space_n_backed(const struct space *space)
+{
+	uint64_t n = 0;
+
+	for (const struct region *region = space->regions; region; region = region->next) {
+		n += region->n_backed;
+	}
+	return n;
+}
+
+uint64_t space_n_tables(void)
+{
+	uint64_t n = batch_n_reserved();
+
+	for (uint32_t i = 0; i < N_SPACES; i++) {
+		n += spaces[i].is_live ? spaces[i].n_tables : 0;
+	}
+	return n;
+}
+
+err_t space_of_endpoint(endpoint_t endpoint, struct space **ret_space)
+{
+	struct slot_info info;
+	err_t err = sys_slot_info(endpoint, &info);
+
+	if (err != E_OK) {
+		return err;
+	}
+	*ret_space = space_of(info.space);
+	return *ret_space ? E_OK : E_NOTFOUND;
+}
