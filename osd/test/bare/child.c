@@ -269,14 +269,57 @@ void child_run(struct child *child, const char *name, child_entry_t entry, uint6
 	child_start(child, entry, argument);
 }
 
+/* Events of other children than the one waited for, until somebody asks for them. */
+#define N_KEPT 32u
+static struct slot_event kept[N_KEPT];
+static uint32_t n_kept;
+
+static bool kept_take(endpoint_t ep, struct slot_event *ret_event)
+{
+	for (uint32_t i = 0; i < n_kept; i++) {
+		if (kept[i].endpoint == ep) {
+			*ret_event = kept[i];
+			kept[i] = kept[--n_kept];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void events_collect(void)
+{
+	struct slot_event event;
+
+	while (n_kept < N_KEPT && sys_event_next(&event) == E_OK) {
+		kept[n_kept++] = event;
+	}
+}
+
+err_t child_event(const struct child *child, struct slot_event *ret_event)
+{
+	nsec_t end = sys_clock_read() + 2000000000ul;
+
+	while (sys_clock_read() < end) {
+		events_collect();
+		if (kept_take(child->ep, ret_event)) {
+			return E_OK;
+		}
+		child_settle(200);
+	}
+	return E_TIMEOUT;
+}
+
 void child_free(struct child *child)
 {
 	paddr_t frames[CHILD_TABLES + 1];
+	struct slot_event event;
 	uint64_t n = 0;
 	err_t r;
 
 	if (child->ep != EP_NONE) {
 		(void)sys_slot_destroy(child->ep);
+		while (kept_take(child->ep, &event)) {
+		}
 	}
 	r = sys_space_destroy(child->space, frames, CHILD_TABLES + 1, &n);
 	if (r != E_OK || n != child->n_tables + 1) {
@@ -286,21 +329,6 @@ void child_free(struct child *child)
 	}
 	chunks_free |= 1ul << ((child->chunk - chunks_base) / (CHILD_CHUNK_PAGES * PAGE_SIZE));
 	child->ep = EP_NONE;
-}
-
-err_t child_event(const struct child *child, struct slot_event *ret_event)
-{
-	nsec_t end = sys_clock_read() + 2000000000ul;
-
-	while (sys_clock_read() < end) {
-		while (sys_event_next(ret_event) == E_OK) {
-			if (ret_event->endpoint == child->ep) {
-				return E_OK;
-			}
-		}
-		child_settle(200);
-	}
-	return E_TIMEOUT;
 }
 
 void child_settle(uint64_t usec)

@@ -57,7 +57,7 @@ void child_free(struct child *child);
 void child_privileges(struct slot_privileges *ret_privileges);
 uint32_t child_chunks_free(void);
 
-/* Wait until an event of this slot comes; events of others are dropped. 2 s at most. */
+/* Wait until an event of this slot comes; events of others are kept for later. 2 s at most. */
 err_t child_event(const struct child *child, struct slot_event *ret_event);
 /* Let lower priorities run for so long. */
 void child_settle(uint64_t usec);
