@@ -21,6 +21,7 @@ static void commit_slot_commit(struct slot *slot)
 	slot_calls_refresh(slot);
 	slot->commit_nsec = arch_clock();
 	slot->first_receive_nsec = 0;
+	slot->pending |= PENDING_FIRST_RECEIVE;
 	slot_unhold(slot);
 }
 

@@ -8,7 +8,7 @@
 
 extern char flat_data_start[], flat_data_end[];
 
-static struct boot_info info;
+static struct boot_space driver; /* the driver's own regions */
 static paddr_t chunks_base, shared_frame, driver_tables[DRIVER_TABLES];
 static uint64_t chunks_free;
 
@@ -23,20 +23,28 @@ static uint64_t vm_request(uint32_t type, uint64_t argument)
 	return msg.w[1];
 }
 
-static const struct boot_space *driver_space(void)
+static void driver_regions_read(void)
 {
-	for (uint32_t i = 0; i < info.n_spaces; i++) {
-		if (info.spaces[i].endpoint == EP_RS) {
-			return &info.spaces[i];
+	struct message msg;
+
+	for (uint32_t i = 0; i < BOOT_REGIONS_MAX; i++) {
+		msg = (struct message){.type = BARE_VM_REGION, .w = {i}};
+		if (sys_sendrec(EP_VM, &msg) != E_OK || msg.w[0] != E_OK) {
+			break;
 		}
+		driver.regions[driver.n_regions++] =
+		        (struct boot_region){msg.w[1], msg.w[2], msg.w[3], (uint32_t)msg.w[4], 0};
+		driver.space = (space_t)msg.w[5];
 	}
-	bare_die("the driver's space is not in boot_info", 0);
+	if (driver.n_regions == 0) {
+		bare_die("the bare VM knows no region of the driver", 0);
+	}
 }
 
 static void shared_map(void)
 {
 	struct space_op op = {.kind = SPACE_MAP,
-	        .space = driver_space()->space,
+	        .space = driver.space,
 	        .va = SHARED_VA,
 	        .arg = shared_frame,
 	        .n_pages = 1,
@@ -53,12 +61,7 @@ static void shared_map(void)
 
 void child_init(void)
 {
-	vaddr_t at = vm_request(BARE_VM_INFO, 0);
-	err_t r = sys_copy(EP_VM, at, EP_SELF, (vaddr_t)&info, sizeof(info), 0);
-
-	if (r != E_OK) {
-		bare_die("cannot read boot_info", r);
-	}
+	driver_regions_read();
 	for (uint32_t i = 0; i < DRIVER_TABLES; i++) {
 		driver_tables[i] = vm_request(BARE_VM_FRAMES, 1);
 	}
@@ -192,10 +195,8 @@ static void data_fill(struct child *child)
 
 void child_fill(struct child *child)
 {
-	const struct boot_space *from = driver_space();
-
-	for (uint32_t i = 0; i < from->n_regions; i++) {
-		const struct boot_region *region = &from->regions[i];
+	for (uint32_t i = 0; i < driver.n_regions; i++) {
+		const struct boot_region *region = &driver.regions[i];
 
 		if (region->prot & PROT_W || region->va == bare_start->boot_image ||
 		        region->va == bare_start->gate) {

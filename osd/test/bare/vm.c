@@ -69,6 +69,32 @@ static void faults_answer(void)
 	}
 }
 
+static const struct boot_space *driver_space(const struct boot_info *info)
+{
+	for (uint32_t i = 0; i < info->n_spaces; i++) {
+		if (info->spaces[i].endpoint == EP_RS) {
+			return &info->spaces[i];
+		}
+	}
+	bare_die("the driver's space is not in boot_info", 0);
+}
+
+static void region_answer(struct message *msg, uint32_t n)
+{
+	const struct boot_space *space =
+	        driver_space((const struct boot_info *)bare_start->boot_info);
+
+	if (n >= space->n_regions) {
+		msg->w[0] = (uint64_t)E_NOTFOUND;
+		return;
+	}
+	msg->w[1] = space->regions[n].va;
+	msg->w[2] = space->regions[n].pa;
+	msg->w[3] = space->regions[n].bytes;
+	msg->w[4] = space->regions[n].prot;
+	msg->w[5] = space->space;
+}
+
 static void request_answer(struct message *msg)
 {
 	uint64_t a = msg->w[0], b = msg->w[1];
@@ -78,8 +104,8 @@ static void request_answer(struct message *msg)
 	case BARE_VM_FRAMES:
 		msg->w[0] = (uint64_t)pool_take(a, &msg->w[1]);
 		break;
-	case BARE_VM_INFO:
-		msg->w[1] = bare_start->boot_info;
+	case BARE_VM_REGION:
+		region_answer(msg, (uint32_t)a);
 		break;
 	case BARE_VM_DEMAND:
 		demand_low = a;
