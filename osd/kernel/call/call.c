@@ -45,6 +45,15 @@ err_t call_slot(struct instance *self, endpoint_t endpoint, struct slot **ret_sl
 	return slot_supervised(self, endpoint, ret_slot);
 }
 
+err_t call_slot_memory(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+{
+	if (self->slot->endpoint == EP_VM && endpoint != EP_SELF) {
+		*ret_slot = slot_of(endpoint);
+		return *ret_slot ? E_OK : E_DEAD;
+	}
+	return call_slot(self, endpoint, ret_slot);
+}
+
 bool call_instance_is_at_rest(const struct instance *instance)
 {
 	switch ((enum slot_state)instance->state) {

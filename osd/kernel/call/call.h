@@ -31,6 +31,9 @@ void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
 /* The slot of EP_SELF or of a slot that self supervises: E_DEAD, E_PERM. */
 err_t call_slot(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
 
+/* As call_slot; VM, to whom all memory belongs anyway, may name any slot. */
+err_t call_slot_memory(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+
 /* Does the instance wait for its supervisor (or has not begun), so that it cannot run by itself? */
 bool call_instance_is_at_rest(const struct instance *instance);
 

@@ -5,10 +5,10 @@
 static err_t check_copy(struct instance *self, const uint64_t *args, struct user_copy *ret_copy)
 {
 	struct slot *source, *target;
-	err_t r = call_slot(self, call_endpoint(args[0]), &source);
+	err_t r = call_slot_memory(self, call_endpoint(args[0]), &source);
 
 	if (r == E_OK) {
-		r = call_slot(self, call_endpoint(args[2]), &target);
+		r = call_slot_memory(self, call_endpoint(args[2]), &target);
 	}
 	if (r != E_OK) {
 		return r;
