@@ -1,6 +1,190 @@
+/* luforge inspect: say what a payload, boot image or kit holds. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "forge/args.h"
 #include "forge/cmd.h"
+#include "forge/kit.h"
+#include "forge/report.h"
+#include "proto/image/image.h"
+
+static void inspect_hex(const char *what, const uint8_t *bytes, size_t n)
+{
+	printf("  %-12s ", what);
+	while (n-- > 0) {
+		printf("%02x", *bytes++);
+	}
+	printf("\n");
+}
+
+static void inspect_segment(const struct image_segment *s)
+{
+	printf("  segment      0x%" PRIx64 "  %8" PRIu64 " bytes, %8" PRIu64
+	       " from the file  %c%c%c\n",
+	        s->vaddr, s->mem_size, s->file_size, s->prot & IMAGE_PROT_READ ? 'r' : '-',
+	        s->prot & IMAGE_PROT_WRITE ? 'w' : '-', s->prot & IMAGE_PROT_EXEC ? 'x' : '-');
+}
+
+static int inspect_payload(const char *path, const struct buf *b)
+{
+	const struct image_header *h;
+	struct image_view view;
+	enum image_error error;
+	uint32_t i;
+
+	error = image_check(b->bytes, b->len, &view);
+	if (error != IMAGE_OK) {
+		return report_refuse(path, "bad payload: %s", image_error_text(error));
+	}
+	h = view.header;
+	printf("payload of %s, %" PRIu64 " bytes\n", h->service, h->total_size);
+	printf("  window       0x%" PRIx64 " + %" PRIu64 " bytes\n", h->base, h->window_len);
+	printf("  entry        0x%" PRIx64 "\n", h->entry);
+	inspect_hex("build id", h->build_id, sizeof(h->build_id));
+	for (i = 0; i < h->n_segments; i++) {
+		inspect_segment(&view.segments[i]);
+	}
+	printf("  symbols      %u\n", h->n_symbols);
+	return 0;
+}
+
+static void inspect_entry(const struct boot_item *item)
+{
+	const struct boot_entry *e = item->entry;
+
+	printf("  %-8s %-16s generation %" PRIu64 ", floor %" PRIu64 "%s\n",
+	        e->kind == BOOT_KIND_SERVICE ? "service" : "blob", e->name, e->generation, e->floor,
+	        e->flags & BOOT_KERNEL_LOADED ? ", loaded by the kernel" : "");
+	printf("           manifest %zu, state %zu, payload %zu, envelope %zu bytes\n",
+	        item->manifest_len, item->state_len, item->payload_len, item->envelope_len);
+}
+
+static int inspect_boot(const char *path, const struct buf *b)
+{
+	struct boot_view view;
+	struct boot_item item;
+	enum image_error error;
+	uint32_t i;
+
+	error = boot_check(b->bytes, b->len, &view);
+	if (error != IMAGE_OK) {
+		return report_refuse(path, "bad boot image: %s", image_error_text(error));
+	}
+	printf("boot image, %" PRIu64 " bytes, %u entries\n", view.header->total_size,
+	        view.header->n_entries);
+	inspect_hex("machine id", view.header->machine_id, sizeof(view.header->machine_id));
+	inspect_hex("root hash", view.header->root_hash, sizeof(view.header->root_hash));
+	printf("  boot time    %" PRIu64 "\n", view.header->boot_time_unix);
+	printf("  command line %s\n", view.header->cmdline);
+	for (i = 0; i < view.header->n_entries; i++) {
+		boot_entry_get(&view, i, &item);
+		inspect_entry(&item);
+	}
+	return 0;
+}
+
+static void inspect_names(const char *what, const char *names, size_t size, uint32_t n)
+{
+	uint32_t i;
+
+	printf("  %-12s", what);
+	for (i = 0; i < n; i++) {
+		printf(" %s", names + i * size);
+	}
+	printf("%s\n", n ? "" : " none");
+}
+
+static void inspect_manifest_ranges(const struct kit_manifest *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->n_io; i++) {
+		printf("  ports        0x%x-0x%x\n", m->io[i].first, m->io[i].last);
+	}
+	for (i = 0; i < m->n_mmio; i++) {
+		printf("  mmio         0x%" PRIx64 " + %" PRIu64 "\n", m->mmio[i].base,
+		        m->mmio[i].len);
+	}
+	for (i = 0; i < m->n_irqs; i++) {
+		printf("  irq          %u\n", m->irqs[i]);
+	}
+}
+
+static void inspect_manifest(const struct kit_manifest *m)
+{
+	static const char *const restart[_KIT_RESTART_N] = {"none", "same", "reset"};
+
+	printf("  release      %u (floor %u), issued %" PRIu64 "\n", m->counter, m->floor,
+	        m->issued);
+	inspect_hex("source", m->source_id, sizeof(m->source_id));
+	inspect_hex("state", m->state_hash, sizeof(m->state_hash));
+	inspect_hex("objects", m->objects_hash, sizeof(m->objects_hash));
+	inspect_hex("call mask", (const uint8_t *)m->call_mask, sizeof(m->call_mask));
+	inspect_names("targets", m->targets[0], SERVICE_NAME_SIZE, m->n_targets);
+	inspect_names("depends", m->depends[0], SERVICE_NAME_SIZE, m->n_depends);
+	inspect_names("metrics", m->metrics[0], KIT_METRIC_NAME_SIZE, m->n_metrics);
+	inspect_manifest_ranges(m);
+	printf("  rank         %u, priority %u, quantum %u us\n", m->rank, m->priority,
+	        m->quantum_usec);
+	printf("  restart      %s, at most %u in a row; heartbeat %u ms\n", restart[m->restart],
+	        m->restart_limit, m->heartbeat_ms);
+	printf("  state        %s%s\n", m->quiescent, m->flags & KIT_STRICT ? ", strict" : "");
+	printf("  memory       heap %" PRIu64 ", stack %" PRIu64 " bytes\n", m->heap_limit,
+	        m->stack_size);
+}
+
+static int inspect_kit(const char *path)
+{
+	MEM_CLEANUP(kit_fini) struct kit kit = {0};
+	uint8_t id[TOOL_HASH_SIZE];
+	size_t i;
+	int r;
+
+	r = kit_read(&kit, path);
+	if (r == 0) {
+		r = tool_hash(kit.manifest_bytes.bytes, kit.manifest_bytes.len, id);
+	}
+	if (r < 0) {
+		return r;
+	}
+	printf("kit of %s\n", kit.manifest->service);
+	inspect_hex("release id", id, sizeof(id));
+	inspect_manifest(kit.manifest);
+	printf("  description  %zu bytes, %zu entries\n", kit.state.len, kit.n_vector);
+	for (i = 0; i < kit.n_objects; i++) {
+		printf("  object       %s\n", kit.objects[i]);
+	}
+	return 0;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
-	return args_wrong("not here");
+	static const struct args_option options[] = {{0}};
+	BUF_CLEANUP struct buf b = {0};
+	struct stat st;
+	int n_operands, r;
+
+	r = args_parse(argc, argv, options, &n_operands);
+	if (r != 0) {
+		return r;
+	}
+	if (n_operands != 1) {
+		return args_wrong("inspect needs one file or kit");
+	}
+	if (stat(argv[1], &st) == 0 && S_ISDIR(st.st_mode)) {
+		return inspect_kit(argv[1]);
+	}
+	r = buf_read_file(&b, argv[1]);
+	if (r < 0) {
+		return r;
+	}
+	if (b.len >= 8 && memcmp(b.bytes, IMAGE_MAGIC, 8) == 0) {
+		return inspect_payload(argv[1], &b);
+	}
+	if (b.len >= 8 && memcmp(b.bytes, BOOT_MAGIC, 8) == 0) {
+		return inspect_boot(argv[1], &b);
+	}
+	return report_refuse(argv[1], "neither a payload nor a boot image nor a kit");
 }

@@ -1,6 +1,106 @@
+/* luforge state: print a state description, or write one from any program. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "forge/args.h"
 #include "forge/cmd.h"
+#include "forge/names.h"
+#include "forge/report.h"
+#include "forge/state_print.h"
+#include "forge/state_write.h"
+
+static int state_show(const char *path)
+{
+	BUF_CLEANUP struct buf bytes = {0}, text = {0};
+	MEM_FREE char *inside = mem_printf("%s/state", path);
+	struct state_desc desc;
+	enum state_desc_error error;
+	struct stat st;
+	int r;
+
+	r = buf_read_file(&bytes, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? inside : path);
+	if (r < 0) {
+		return r;
+	}
+	error = state_desc_check(bytes.bytes, bytes.len, &desc);
+	if (error != STATE_DESC_OK) {
+		return report_refuse(
+		        path, "not a state description: %s", state_desc_error_text(error));
+	}
+	state_print(&desc, &text);
+	(void)fwrite(text.bytes, 1, text.len, stdout);
+	return 0;
+}
+
+/* The address of each entry's symbol, as u64s. */
+static int state_addresses(
+        const struct elf_file *elf, const struct buf *symbols, struct buf *ret_addresses)
+{
+	MEM_FREE char *text = mem_strdup((char *)symbols->bytes);
+	struct names names = {0};
+	char *next = text, *line;
+	uint64_t *found;
+	size_t i;
+
+	for (i = 0; i < elf->n_symbols; i++) {
+		if (elf_symbol_section(elf, &elf->symbols[i])) {
+			(void)names_add(&names, elf->symbols[i].name, elf->symbols[i].value);
+		}
+	}
+	while ((line = strsep(&next, "\n"))) {
+		found = *line ? names_find(&names, line) : NULL;
+		if (found) {
+			buf_add(ret_addresses, found, sizeof(*found));
+		}
+	}
+	names_fini(&names);
+	return 0;
+}
+
+static int state_make(
+        const char *program, const char *service, const char *out, const char *addresses_path)
+{
+	MEM_CLEANUP(elf_file_fini) struct elf_file elf = {0};
+	BUF_CLEANUP struct buf state = {0}, symbols = {0}, addresses = {0};
+	const struct state_request q = {.service = service, .linked = &elf};
+	int r;
+
+	r = elf_file_read(&elf, program);
+	if (r == 0) {
+		r = state_write(&q, &state, &symbols);
+	}
+	if (r == 0) {
+		r = buf_write_file(&state, out);
+	}
+	if (r < 0 || !addresses_path) {
+		return r;
+	}
+	r = state_addresses(&elf, &symbols, &addresses);
+	return r < 0 ? r : buf_write_file(&addresses, addresses_path);
+}
+
 int cmd_state(int argc, char **argv)
 {
-	return args_wrong("not here");
+	const char *elf = NULL, *out = NULL, *service = "program", *addresses = NULL;
+	const struct args_option options[] = {
+	        {"elf", "program", &elf, NULL},
+	        {"out", "file", &out, NULL},
+	        {"service", "name", &service, NULL},
+	        {"addresses", "file", &addresses, NULL},
+	        {0},
+	};
+	int n_operands, r;
+
+	r = args_parse(argc, argv, options, &n_operands);
+	if (r != 0) {
+		return r;
+	}
+	if (elf && out && n_operands == 0 && strlen(service) < STATE_SERVICE_MAX) {
+		return state_make(elf, service, out, addresses);
+	}
+	if (elf || out || n_operands != 1) {
+		return args_wrong("state needs one file or kit, or --elf and --out");
+	}
+	return state_show(argv[1]);
 }
