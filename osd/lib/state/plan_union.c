@@ -1,0 +1,307 @@
+/*
+ * Plans of unions. With a tag: one case for each value that a member is alive at; the
+ * tag is read from the new record, where it is already in its place and in its new meaning.
+ * Without: the bytes are carried over, if no member holds a pointer and all have kept their layout.
+ */
+#include <string.h>
+
+#include "osd/lib/state/priv.h"
+
+/* The annotation that names a union's tag: on the member, or on the union type. */
+static const char *union_tag_name(const struct state_desc *desc, const struct state_field *field)
+{
+	const char *name = NULL;
+
+	if (field->owner != STATE_NONE) {
+		name = state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, "tag", 0);
+	}
+	if (name == NULL) {
+		name = state_desc_tag(desc, STATE_TAG_TYPE, state_type_strip(desc, field->type),
+		        STATE_TAG_SELF, "tag", 0);
+	}
+	return name;
+}
+
+static const struct state_field *union_tag(
+        const struct state_transfer *t, const struct state_fields *around, const char *name)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+
+	for (uint32_t i = 0; around != NULL && i < around->n; i++) {
+		const struct state_field *field = &around->field[i];
+		struct state_notes notes = state_notes_of_field(desc, field);
+
+		if (strcmp(field->name, name) == 0) {
+			return field->partner != STATE_NONE && !notes.skip &&
+			                       state_type_is_number(desc, field->type) &&
+			                       state_type_size(desc, field->type) <= 8
+			               ? field
+			               : NULL;
+		}
+	}
+	return NULL;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A C integer: sign, base, suffix, parentheses around it. */
+static bool when_number(const char *text, int64_t *ret)
+{
+	bool negative = false;
+	uint64_t value = 0;
+	int base = 10;
+	const char *start;
+
+	while (*text == '(' || *text == '-' || *text == '+') {
+		negative ^= *text++ == '-';
+	}
+	if (text[0] == '0' && (text[1] | 0x20) == 'x') {
+		text += 2;
+		base = 16;
+	} else if (text[0] == '0') {
+		base = 8;
+	}
+	for (start = text; digit_value(*text) >= 0 && digit_value(*text) < base; text++) {
+		value = value * (uint64_t)base + (uint64_t)digit_value(*text);
+	}
+	*ret = (int64_t)(negative ? -value : value);
+	if (text == start) {
+		return false;
+	}
+	while ((*text | 0x20) == 'u' || (*text | 0x20) == 'l' || *text == ')') {
+		text++;
+	}
+	return *text == 0;
+}
+
+static bool when_enumerator(
+        const struct state_desc *desc, uint32_t id, const char *text, int64_t *ret)
+{
+	for (uint32_t i = 0; i < state_type_count(desc, id); i++) {
+		if (strcmp(state_type_enumerator(desc, id, i, ret), text) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool type_is_enum(const struct state_desc *desc, uint32_t id)
+{
+	return state_type_kind(desc, id) == STATE_BTF_ENUM ||
+	       state_type_kind(desc, id) == STATE_BTF_ENUM64;
+}
+
+/* An enumerator of the tag's type, a number, or an enumerator of any enum. */
+static bool when_value(
+        const struct state_desc *desc, uint32_t tag_type, const char *text, int64_t *ret)
+{
+	uint32_t id = state_type_strip(desc, tag_type);
+
+	if ((type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) ||
+	        when_number(text, ret)) {
+		return true;
+	}
+	for (id = 1; id < desc->n_types; id++) {
+		if (type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The n-th value at which a member is alive: said on the member, or on its own type. */
+static const char *member_when(
+        const struct state_desc *desc, const struct state_field *field, unsigned n)
+{
+	const char *text =
+	        state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, "when", n);
+
+	return text != NULL
+	               ? text
+	               : state_desc_tag(desc, STATE_TAG_TYPE, state_type_strip(desc, field->type),
+	                         STATE_TAG_SELF, "when", n);
+}
+
+static uint32_t union_whens(const struct state_desc *desc, const struct state_fields *fields)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < fields->n; i++) {
+		unsigned n = 0;
+
+		while (member_when(desc, &fields->field[i], n) != NULL) {
+			n++;
+		}
+		if (n == 0) {
+			return STATE_NONE;
+		}
+		total += n;
+	}
+	return total;
+}
+
+/* The cases of one new member. */
+static enum state_code union_member_cases(struct state_transfer *t, struct state_union *ret,
+        const struct state_fields *old, const struct state_field *new, uint32_t tag_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_plan *plan;
+	const char *text;
+
+	if (new->partner == STATE_NONE) {
+		return STATE_OK;
+	}
+	plan = state_plan_of_field(t, &old->field[new->partner], new);
+	if (plan == NULL) {
+		return STATE_E_TYPE;
+	}
+	for (unsigned n = 0; (text = member_when(desc, new, n)) != NULL; n++) {
+		struct state_case *one = &ret->cases[ret->n_cases++];
+
+		if (!when_value(desc, tag_type, text, &one->value)) {
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "union member is alive at what is no value of its tag", 0);
+		}
+		one->plan = plan;
+		one->old_member = old->field[new->partner].index;
+	}
+	return STATE_OK;
+}
+
+static enum state_code union_removed(
+        struct state_transfer *t, uint32_t old_type, const struct state_fields *old)
+{
+	for (uint32_t i = 0; i < old->n; i++) {
+		struct state_notes notes =
+		        state_notes_of_field(&t->desc[STATE_OLD], &old->field[i]);
+		enum state_code code;
+
+		if (old->field[i].partner != STATE_NONE || notes.skip) {
+			continue;
+		}
+		code = state_removed(t, "removed ", old_type, old->field[i].name, 0);
+		if (code != STATE_OK) {
+			return code;
+		}
+	}
+	return STATE_OK;
+}
+
+static enum state_code union_tagged(struct state_transfer *t, const struct state_field *tag,
+        const struct state_field *place, uint32_t old_type, const struct state_fields *old,
+        const struct state_fields *new, const struct state_union **ret)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	uint32_t n = union_whens(desc, new);
+	struct state_union *made;
+
+	if (n == STATE_NONE) {
+		return state_fail(t, STATE_E_ANNOTATION,
+		        "member of a tagged union does not say when it is alive", 0);
+	}
+	made = state_keep(t, sizeof(*made) + n * sizeof(made->cases[0]));
+	if (made == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	made->old_type = old_type;
+	made->tag = state_bits_of(desc, tag->type, tag->bit_off, tag->bit_size, place->bit_off);
+	for (uint32_t i = 0; i < new->n; i++) {
+		enum state_code code = union_member_cases(t, made, old, &new->field[i], tag->type);
+
+		if (code != STATE_OK) {
+			return code;
+		}
+	}
+	*ret = made;
+	return union_removed(t, old_type, old);
+}
+
+/* All members that the old union had are there, hold no pointers and look the same. */
+static bool union_is_bits(
+        struct state_transfer *t, const struct state_fields *old, const struct state_fields *new)
+{
+	for (uint32_t i = 0; i < old->n; i++) {
+		const struct state_field *field = &old->field[i];
+		const struct state_plan *plan;
+
+		if (field->partner == STATE_NONE) {
+			return false;
+		}
+		if (field->bit_size != 0) {
+			if (field->bit_size != new->field[field->partner].bit_size) {
+				return false;
+			}
+			continue;
+		}
+		plan = state_plan_of_field(t, field, &new->field[field->partner]);
+		if (plan == NULL || !plan->is_bits) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum state_code union_untagged(struct state_transfer *t, uint32_t old_type,
+        uint32_t new_type, const struct state_fields *old, const struct state_fields *new,
+        uint64_t high)
+{
+	uint64_t size = state_type_size(&t->desc[STATE_OLD], old_type);
+	bool quiet = t->quiet;
+	bool is_bits;
+
+	t->quiet = true;
+	is_bits = union_is_bits(t, old, new);
+	t->quiet = quiet;
+	t->high = high;
+	if (!is_bits || size > state_type_size(&t->desc[STATE_NEW], new_type)) {
+		return state_fail(
+		        t, STATE_E_UNION, "union without a tag holds pointers or has changed", 0);
+	}
+	return state_op_copy(t, size);
+}
+
+enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around,
+        const struct state_field *old_place, const struct state_field *place)
+{
+	uint32_t old_type = state_type_strip(&t->desc[STATE_OLD], old_place->type);
+	uint32_t new_type = state_type_strip(&t->desc[STATE_NEW], place->type);
+	const char *name = union_tag_name(&t->desc[STATE_NEW], place);
+	const struct state_field *tag = NULL;
+	const struct state_union *made = NULL;
+	struct state_fields old;
+	struct state_fields new;
+	struct state_op *op;
+	uint64_t high = t->high;
+	enum state_code code;
+
+	if (!state_names_match(t, old_type, new_type)) {
+		return state_fail(t, STATE_E_TYPE, "union is another one", 0);
+	}
+	if (name != NULL && (tag = union_tag(t, around, name)) == NULL) {
+		return state_fail(t, STATE_E_ANNOTATION,
+		        "union's tag is no number beside it that is carried over", 0);
+	}
+	if (!state_fields_get(t, STATE_OLD, old_type, &old) ||
+	        !state_fields_get(t, STATE_NEW, new_type, &new)) {
+		return STATE_E_SCRATCH;
+	}
+	state_fields_pair(t, &old, &new);
+	if (tag == NULL) {
+		return union_untagged(t, old_type, new_type, &old, &new, high);
+	}
+	code = union_tagged(t, tag, place, old_type, &old, &new, &made);
+	t->high = high;
+	op = code == STATE_OK ? state_op_push(t, STATE_OP_UNION) : NULL;
+	if (op == NULL) {
+		return code != STATE_OK ? code : STATE_E_SCRATCH;
+	}
+	op->sub = made;
+	return STATE_OK;
+}

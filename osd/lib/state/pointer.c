@@ -1,0 +1,217 @@
+/*
+ * Where an old pointer leads now. Heap: page, slot and new place are one step each. All
+ * else is in the table of items. What is in neither leads nowhere, and that is an error.
+ */
+#include <string.h>
+
+#include "osd/lib/heap/heap.h"
+#include "osd/lib/state/priv.h"
+
+static enum state_code pointer_fail(
+        struct state_transfer *t, enum state_code code, uint64_t value, const void *at)
+{
+	return state_fail_at(t, code,
+	        code == STATE_E_AMBIGUOUS ? "pointer may mean several things"
+	                                  : "pointer leads to no value of its type",
+	        value, at);
+}
+
+static uint64_t bits_load(const uint8_t *base, const struct state_bits *bits)
+{
+	return state_bits_read(base + (bits->bit_off >> 3), (unsigned)(bits->bit_off & 7), bits);
+}
+
+/* STATE_LENGTH: so many elements must lie from the pointer to the end of the object. */
+static enum state_code pointer_check_length(struct state_transfer *t,
+        const struct state_pointer *pointer, uint64_t value, const uint8_t *at, uint64_t bytes)
+{
+	uint64_t size = state_type_size(&t->desc[STATE_OLD], pointer->type[STATE_OLD]);
+	uint64_t n = bits_load(at, &pointer->length);
+
+	if ((pointer->length.is_signed && (int64_t)n < 0) || n > bytes / (size > 0 ? size : 1)) {
+		return state_fail_at(t, STATE_E_POINTER,
+		        "pointer leads to fewer elements than are counted", value, at);
+	}
+	return STATE_OK;
+}
+
+/* Into a live heap object, `off` bytes behind its start. */
+static enum state_code pointer_into_object(struct state_transfer *t, struct state_pointer *pointer,
+        struct state_site *site, uint64_t count, uint64_t off, uint64_t *ret)
+{
+	uint64_t size = site->size[STATE_OLD];
+
+	if (off > count * size) {
+		return STATE_E_POINTER;
+	}
+	if (pointer->near == site || state_pointer_fits(t, pointer, site->type)) {
+		pointer->near = site;
+		if (off % size == 0) {
+			*ret = off / size * site->size[STATE_NEW];
+			return STATE_OK;
+		}
+	}
+	return state_offset_map(t, pointer, site->type, count, off, ret);
+}
+
+static enum state_code pointer_to_heap(struct state_transfer *t, struct state_pointer *pointer,
+        uint64_t value, const uint8_t *at, uint64_t *ret)
+{
+	uint64_t page = (value - t->heap.base) / HEAP_PAGE_BYTES;
+	uint32_t r = page < t->heap.n_pages ? t->heap.run_of_page[page] : 0;
+	const struct state_run *run;
+	uint64_t in_run;
+	uint64_t slot;
+	uint64_t off;
+	enum state_code code;
+
+	if (r == 0) {
+		return state_fail_at(t, STATE_E_POINTER, "pointer into free memory", value, at);
+	}
+	run = &t->heap.runs[r - 1];
+	in_run = value - run->start;
+	slot = in_run < run->stride ? 0 : in_run / run->stride;
+	if (slot >= run->n_slots || run->place[slot] == 0) {
+		return state_fail_at(t, STATE_E_POINTER,
+		        run->site->new_addr == 0 ? "pointer to an object of a removed type"
+		                                 : "pointer to no live object",
+		        value, at);
+	}
+	in_run -= slot * run->stride;
+	if (in_run == 0 && pointer->near == run->site && !pointer->has_length) {
+		*ret = run->place[slot];
+		return STATE_OK;
+	}
+	code = pointer_into_object(
+	        t, pointer, run->site, state_slot_count(run, (uint32_t)slot), in_run, &off);
+	if (code != STATE_OK) {
+		return pointer_fail(t, code, value, at);
+	}
+	*ret = run->place[slot] + off;
+	return !pointer->has_length ? STATE_OK
+	                            : pointer_check_length(t, pointer, value, at,
+	                                      state_slot_count(run, (uint32_t)slot) *
+	                                                      run->site->size[STATE_OLD] -
+	                                              in_run);
+}
+
+/* A literal that the new release does not have: becomes a heap object, once. */
+static enum state_code string_copy(struct state_transfer *t, struct state_item *item)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_entry *entry = &desc->entries[item->entry[STATE_OLD]];
+	char *copy = heap_new_n(char, entry->size);
+
+	if (copy == NULL) {
+		return state_fail(t, STATE_E_ARENA, "new heap is full", entry->size);
+	}
+	memcpy(copy, state_desc_string(desc, entry->name), entry->size);
+	item->new_addr = (uint64_t)(uintptr_t)copy;
+	state_copied(t, item->entry[STATE_OLD]);
+	return STATE_OK;
+}
+
+static enum state_code item_string(struct state_transfer *t, const struct state_pointer *pointer,
+        struct state_item *item, uint64_t off, uint64_t *ret)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+
+	if (pointer->target == STATE_TARGET_FUNCTION ||
+	        (pointer->target == STATE_TARGET_OBJECT &&
+	                !state_type_is_number(desc, pointer->type[STATE_OLD]))) {
+		return STATE_E_POINTER;
+	}
+	if (item->new_addr == 0) {
+		enum state_code code = string_copy(t, item);
+
+		if (code != STATE_OK) {
+			return code;
+		}
+	}
+	*ret = item->new_addr + off;
+	return STATE_OK;
+}
+
+static enum state_code item_variable(struct state_transfer *t, const struct state_pointer *pointer,
+        const struct state_item *item, uint64_t off, uint64_t *ret)
+{
+	uint32_t type[_STATE_AGE_N] = {
+	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type,
+	        t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type,
+	};
+	enum state_code code = state_offset_map(t, pointer, type, 1, off, ret);
+
+	if (code == STATE_OK) {
+		*ret += item->new_addr;
+	}
+	return code;
+}
+
+static enum state_code item_library(const struct state_transfer *t,
+        const struct state_pointer *pointer, const struct state_item *item, uint64_t off,
+        uint64_t *ret)
+{
+	if (off != 0 &&
+	        (pointer->target == STATE_TARGET_FUNCTION ||
+	                t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].size != item->size)) {
+		return STATE_E_POINTER;
+	}
+	*ret = item->new_addr + off;
+	return STATE_OK;
+}
+
+static enum state_code item_map(struct state_transfer *t, const struct state_pointer *pointer,
+        struct state_item *item, uint64_t off, uint64_t *ret)
+{
+	const struct state_entry *entry = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+
+	switch ((enum state_entry_kind)entry->kind) {
+	case STATE_VARIABLE:
+		return item_variable(t, pointer, item, off, ret);
+	case STATE_FUNCTION:
+		*ret = item->new_addr;
+		return off == 0 && (pointer->target == STATE_TARGET_FUNCTION ||
+		                           pointer->target == STATE_TARGET_ANY)
+		               ? STATE_OK
+		               : STATE_E_POINTER;
+	case STATE_STRING:
+		return item_string(t, pointer, item, off, ret);
+	case STATE_LIBRARY:
+		return item_library(t, pointer, item, off, ret);
+	case STATE_SITE:
+	case _STATE_KIND_N:
+		break;
+	}
+	return STATE_E_POINTER;
+}
+
+static enum state_code pointer_to_item(struct state_transfer *t, struct state_pointer *pointer,
+        uint64_t value, const uint8_t *at, uint64_t *ret)
+{
+	struct state_item *item = state_item_find(t, value);
+	uint64_t off;
+	enum state_code code;
+
+	if (item == NULL) {
+		return state_fail_at(t, STATE_E_POINTER, "pointer leads nowhere", value, at);
+	}
+	if (item->new_addr == 0 &&
+	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].kind != STATE_STRING) {
+		return state_fail_at(
+		        t, STATE_E_POINTER, "pointer to what the new release lacks", value, at);
+	}
+	off = value - item->start;
+	code = item_map(t, pointer, item, off, ret);
+	if (code != STATE_OK) {
+		return pointer_fail(t, code, value, at);
+	}
+	return !pointer->has_length ? STATE_OK
+	                            : pointer_check_length(t, pointer, value, at, item->size - off);
+}
+
+enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,
+        uint64_t value, const uint8_t *at, uint64_t *ret)
+{
+	return value - t->heap.base < t->heap.size ? pointer_to_heap(t, pointer, value, at, ret)
+	                                           : pointer_to_item(t, pointer, value, at, ret);
+}

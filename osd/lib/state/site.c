@@ -1,0 +1,166 @@
+/*
+ * Sites: where the old instance's objects were allocated, and with which new site and plan
+ * they are made again. A site moves with its function and number; if that is another
+ * type now, any site of the new release will do that allocates the same type, nearest first.
+ */
+#include <string.h>
+
+#include "osd/lib/state/priv.h"
+
+/* May objects of the old type become objects of the new type, by their names? */
+static bool types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, bool exact)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	enum state_btf_kind kind;
+
+	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
+		x = state_type_strip(a, x);
+		y = state_type_strip(b, y);
+		kind = state_type_kind(a, x);
+		if (kind != STATE_BTF_ARRAY || state_type_kind(b, y) != STATE_BTF_ARRAY) {
+			break;
+		}
+		x = state_type_array(a, x)->type;
+		y = state_type_array(b, y)->type;
+	}
+	if (state_type_is_number(a, x) && state_type_is_number(b, y)) {
+		return !exact || strcmp(state_type_name(a, x), state_type_name(b, y)) == 0;
+	}
+	if (kind != state_type_kind(b, y)) {
+		return false;
+	}
+	if (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) {
+		return state_names_match(t, x, y);
+	}
+	if (kind == STATE_BTF_PTR && exact) {
+		x = state_type_strip(a, state_type(a, x)->size_or_type);
+		y = state_type_strip(b, state_type(b, y)->size_or_type);
+		return strcmp(state_type_name(a, x), state_type_name(b, y)) == 0;
+	}
+	return true;
+}
+
+/* How near is a new site to an old one; 0: of another type. */
+static unsigned site_rank(const struct state_transfer *t, uint32_t i, uint32_t k)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_entry *x = &a->entries[i];
+	const struct state_entry *y = &b->entries[k];
+	bool is_key = t->partner[i] == k;
+	bool same_unit = strcmp(state_desc_string(a, x->unit), state_desc_string(b, y->unit)) == 0;
+
+	if (t->addr[STATE_NEW][k] == 0 || !types_alike(t, x->type, y->type, !is_key)) {
+		return 0;
+	}
+	if (is_key) {
+		return types_alike(t, x->type, y->type, true) ? 5 : 2;
+	}
+	if (!same_unit) {
+		return 1;
+	}
+	return strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) == 0 ? 4 : 3;
+}
+
+static uint32_t site_partner(const struct state_transfer *t, uint32_t i)
+{
+	uint32_t n;
+	uint32_t first = state_desc_kind_first(&t->desc[STATE_NEW], STATE_SITE, &n);
+	uint32_t best = STATE_NONE;
+	unsigned best_rank = 0;
+
+	for (uint32_t k = first; k < first + n; k++) {
+		unsigned rank = site_rank(t, i, k);
+
+		if (rank > best_rank) {
+			best = k;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+static enum state_code site_fill(struct state_transfer *t, struct state_site *site, uint32_t i)
+{
+	uint32_t k = site_partner(t, i);
+	uint32_t entry[_STATE_AGE_N] = {i, k};
+
+	site->old_addr = t->addr[STATE_OLD][i];
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		site->entry[age] = entry[age];
+		if (entry[age] != STATE_NONE) {
+			const struct state_entry *e = &t->desc[age].entries[entry[age]];
+
+			site->size[age] = (uint32_t)e->size;
+			site->type[age] = state_type_strip(&t->desc[age], e->type);
+		}
+	}
+	if (k == STATE_NONE) {
+		return STATE_OK;
+	}
+	t->root_age = STATE_OLD;
+	t->root_entry = i;
+	site->new_addr = t->addr[STATE_NEW][k];
+	site->align = t->desc[STATE_NEW].entries[k].align;
+	site->align = site->align != 0 ? site->align : 16;
+	site->plan = state_plan_get(
+	        t, t->desc[STATE_OLD].entries[i].type, t->desc[STATE_NEW].entries[k].type);
+	return site->plan == NULL ? t->result->code : STATE_OK;
+}
+
+/* Keep the table sorted by old address. */
+static void site_sink(struct state_site *sites, uint32_t i)
+{
+	for (; i > 0 && sites[i - 1].old_addr > sites[i].old_addr; i--) {
+		struct state_site swap = sites[i];
+
+		sites[i] = sites[i - 1];
+		sites[i - 1] = swap;
+	}
+}
+
+enum state_code state_sites_pair(struct state_transfer *t)
+{
+	uint32_t n;
+	uint32_t first = state_desc_kind_first(&t->desc[STATE_OLD], STATE_SITE, &n);
+
+	t->sites = state_keep(t, (uint64_t)n * sizeof(*t->sites));
+	if (t->sites == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	for (uint32_t i = first; i < first + n; i++) {
+		enum state_code code;
+
+		if (t->addr[STATE_OLD][i] == 0) {
+			continue;
+		}
+		code = site_fill(t, &t->sites[t->n_sites], i);
+		if (code != STATE_OK) {
+			return code;
+		}
+		site_sink(t->sites, t->n_sites++);
+	}
+	return STATE_OK;
+}
+
+struct state_site *state_site_find(const struct state_transfer *t, uint64_t old_addr)
+{
+	uint32_t first = 0;
+	uint32_t n = t->n_sites;
+
+	while (n > 0) {
+		uint32_t middle = first + n / 2;
+
+		if (t->sites[middle].old_addr == old_addr) {
+			return &t->sites[middle];
+		}
+		if (t->sites[middle].old_addr < old_addr) {
+			n -= n / 2 + 1;
+			first = middle + 1;
+		} else {
+			n /= 2;
+		}
+	}
+	return NULL;
+}
