@@ -39,7 +39,7 @@ static err_t table_write(endpoint_t who, const struct tty_request *req, struct t
 {
 	uint8_t chunk[CHUNK_BYTES];
 	uint32_t n = table_chunk(req, RING_BYTES - ring_used(&table_output));
-	err_t r = sys_copy_from(who, req->grant, 0, chunk, n);
+	err_t r = sys_copy_from_grant(who, req->grant, 0, chunk, n);
 
 	if (r == E_OK) {
 		ret_reply->bytes = ring_put(&table_output, chunk, n);
@@ -57,7 +57,7 @@ static err_t table_read(endpoint_t who, const struct tty_request *req, struct tt
 	err_t r;
 
 	n = ring_take(&table_input, chunk, n);
-	r = sys_copy_to(who, req->grant, 0, chunk, n);
+	r = sys_copy_to_grant(who, req->grant, 0, chunk, n);
 	if (r == E_OK) {
 		ret_reply->bytes = n;
 	} else {

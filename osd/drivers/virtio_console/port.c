@@ -112,7 +112,7 @@ err_t port_read(endpoint_t who, const struct chardev_request *req, struct charde
 		err_t r;
 
 		n = n < req->bytes - done ? n : (uint32_t)(req->bytes - done);
-		r = sys_copy_to(who, req->grant, done,
+		r = sys_copy_to_grant(who, req->grant, done,
 		        virtqueue_buffer(&port_in, port_filled[0].index) + port_read_offset, n);
 		if (r != E_OK) {
 			return r;
@@ -137,7 +137,7 @@ err_t port_write(endpoint_t who, const struct chardev_request *req, struct chard
 		uint64_t left = req->bytes - done;
 		uint32_t n = left < PORT_BUFFER_BYTES ? (uint32_t)left : PORT_BUFFER_BYTES;
 		err_t r =
-		        sys_copy_from(who, req->grant, done, virtqueue_buffer(&port_out, index), n);
+		        sys_copy_from_grant(who, req->grant, done, virtqueue_buffer(&port_out, index), n);
 
 		if (r != E_OK) {
 			return r;

@@ -26,7 +26,7 @@ static void figures_report(nsec_t now)
 
 void figures_done(bool right)
 {
-	nsec_t now = sys_clock();
+	nsec_t now = sys_clock_read();
 	nsec_t gap = figures_last_done == 0 ? 0 : now - figures_last_done;
 
 	figures_n_done++;

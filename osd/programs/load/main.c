@@ -1,6 +1,6 @@
 /*
- * load: keeps DS busy and checks every answer. Arguments: keys=N bytes=N, how many keys and how
- * long their values are; pause=N stops after N operations, so that a benchmark finds a quiet, known
+ * load: keeps DS busy and checks every answer. Arguments: load_keys=N load_bytes=N, how many keys and how
+ * long their values are; load_pause=N stops after N operations, so that a benchmark finds a quiet, known
  * state.
  */
 #include "osd/programs/load/priv.h"
@@ -51,8 +51,8 @@ int main(void)
 	uint64_t pause;
 
 	sef_startup(&callbacks);
-	pause = argument("pause", 0);
-	shadow_start((uint32_t)argument("keys", 400), (uint32_t)argument("bytes", 120));
+	pause = argument("load_pause", 0);
+	shadow_start((uint32_t)argument("load_keys", 400), (uint32_t)argument("load_bytes", 120));
 	figures_done(operation_start());
 	for (uint32_t n = 0; n < shadow_n_keys(); n++) {
 		figures_done(operation_publish(n));

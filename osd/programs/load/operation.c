@@ -71,7 +71,7 @@ static bool operation_await_change(enum ds_change kind, uint64_t sequence)
 {
 	struct message msg;
 
-	(void)sys_alarm_set(sys_clock() + CHANGE_TIMEOUT_NSEC);
+	(void)sys_alarm_set(sys_clock_read() + CHANGE_TIMEOUT_NSEC);
 	for (;;) {
 		sef_receive(&msg);
 		if (msg.type == DS_CHANGED && msg.source == operation_ds) {

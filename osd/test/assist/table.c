@@ -23,7 +23,7 @@ void table_alarm(void)
 {
 	if (table_period != 0) {
 		table_n_ticks++;
-		(void)sys_alarm_set(sys_clock() + table_period);
+		(void)sys_alarm_set(sys_clock_read() + table_period);
 	}
 }
 
@@ -54,7 +54,7 @@ static void table_tick(const struct message *msg, struct assist_reply *ret_reply
 {
 	if (msg->w[0] != 0) {
 		table_period = msg->w[0];
-		(void)sys_alarm_set(sys_clock() + table_period);
+		(void)sys_alarm_set(sys_clock_read() + table_period);
 	}
 	*ret_reply = (struct assist_reply){.a = table_n_ticks};
 }

@@ -1,0 +1,400 @@
+/* RS's records as messages of the machine protocol. Everything is made in the caller's arena; what does not fit is left out. */
+#include "osd/servers/gate/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/grant.h"
+
+static const char *const step_names[RS_STEP_N] = {
+        [RS_STEP_NONE] = "",
+        [RS_STEP_VERIFY] = "verify",
+        [RS_STEP_CREATE] = "create",
+        [RS_STEP_PAIR] = "pair",
+        [RS_STEP_PREPARE] = "prepare",
+        [RS_STEP_SWITCH] = "switch",
+        [RS_STEP_TRANSFER] = "transfer",
+        [RS_STEP_COMMIT] = "commit",
+        [RS_STEP_ROLLBACK] = "rollback",
+        [RS_STEP_DONE] = "done",
+};
+
+/* A zeroed message of the type, initialized; NULL when the arena is full. */
+#define ANSWER_NEW(arena, type, init) \
+	({ \
+		type *new_ = wire_arena_alloc((arena), sizeof(type)); \
+		if (new_ != NULL) { \
+			init(new_); \
+		} \
+		new_; \
+	})
+
+const char *answer_step_name(enum rs_step step)
+{
+	return step < RS_STEP_N ? step_names[step] : "";
+}
+
+char *answer_text(struct wire_arena *arena, const char *text, size_t max)
+{
+	size_t n = strnlen(text, max);
+	char *copy = wire_arena_alloc(arena, n + 1);
+
+	if (copy == NULL) {
+		return "";
+	}
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+ProtobufCBinaryData answer_bytes(struct wire_arena *arena, const void *bytes, size_t n)
+{
+	ProtobufCBinaryData data = {0, wire_arena_alloc(arena, n)};
+
+	if (data.data != NULL) {
+		memcpy(data.data, bytes, n);
+		data.len = n;
+	}
+	return data;
+}
+
+static Wire__Cause *answer_cause(struct wire_arena *arena, err_t err, const char *step)
+{
+	Wire__Cause *cause = ANSWER_NEW(arena, Wire__Cause, wire__cause__init);
+
+	if (cause != NULL) {
+		cause->component = "rs";
+		cause->step = (char *)step;
+		cause->code = (int32_t)err;
+		cause->name = (char *)sys_error_name(err);
+		cause->message = (char *)sys_error_text(err);
+	}
+	return cause;
+}
+
+static Wire__ErrorClass answer_class(err_t err)
+{
+	switch (err) {
+	case E_NOSYS:
+	case E_UNSUPPORTED:
+		return WIRE__ERROR_CLASS__ERROR_UNSUPPORTED;
+	case E_INVAL:
+	case E_TOO_LONG:
+		return WIRE__ERROR_CLASS__ERROR_INVALID;
+	case E_NOTFOUND:
+		return WIRE__ERROR_CLASS__ERROR_NOT_FOUND;
+	case E_BUSY:
+		return WIRE__ERROR_CLASS__ERROR_BUSY;
+	case E_PERM:
+		return WIRE__ERROR_CLASS__ERROR_DENIED;
+	case E_FULL:
+	case E_STORE_FULL:
+	case E_NOMEM:
+		return WIRE__ERROR_CLASS__ERROR_FULL;
+	case E_AGAIN:
+	case E_RESTART:
+	case E_DEAD:
+		return WIRE__ERROR_CLASS__ERROR_UNAVAILABLE;
+	}
+	return err <= E_V_FORMAT ? WIRE__ERROR_CLASS__ERROR_REFUSED
+				 : WIRE__ERROR_CLASS__ERROR_FAILED;
+}
+
+Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step, uint64_t busy)
+{
+	Wire__Error *error = ANSWER_NEW(arena, Wire__Error, wire__error__init);
+
+	if (error != NULL) {
+		error->class_ = answer_class(err);
+		error->cause = answer_cause(arena, err, step);
+		error->busy_id = busy;
+	}
+	return error;
+}
+
+static size_t answer_metrics(
+        struct wire_arena *arena, const struct rs_service *service, Machine__Metric ***ret_metrics)
+{
+	Machine__Metric **metrics = wire_arena_alloc(arena, RS_N_METRICS * sizeof(metrics[0]));
+	size_t n = 0;
+
+	for (size_t i = 0; metrics != NULL && i < RS_N_METRICS; i++) {
+		Machine__Metric *metric;
+
+		if (service->metric_names[i][0] == '\0') {
+			break;
+		}
+		metric = ANSWER_NEW(arena, Machine__Metric, machine__metric__init);
+		if (metric == NULL) {
+			break;
+		}
+		metric->name =
+		        answer_text(arena, service->metric_names[i], RS_METRIC_NAME_LEN);
+		metric->value = service->metrics[i];
+		metrics[n++] = metric;
+	}
+	*ret_metrics = metrics;
+	return n;
+}
+
+static Machine__ServiceState answer_state(uint32_t state)
+{
+	switch ((enum rs_service_state)state) {
+	case RS_SERVICE_UP:
+		return MACHINE__SERVICE_STATE__SERVICE_RUNNING;
+	case RS_SERVICE_STARTING:
+		return MACHINE__SERVICE_STATE__SERVICE_STARTING;
+	case RS_SERVICE_UPDATING:
+		return MACHINE__SERVICE_STATE__SERVICE_UPDATING;
+	case RS_SERVICE_RESTARTING:
+		return MACHINE__SERVICE_STATE__SERVICE_RESTARTING;
+	case RS_SERVICE_DOWN:
+		return MACHINE__SERVICE_STATE__SERVICE_DOWN;
+	case RS_SERVICE_NONE:
+	case RS_SERVICE_STATE_N:
+		break;
+	}
+	return MACHINE__SERVICE_STATE__SERVICE_NONE;
+}
+
+Machine__Service *answer_service(struct wire_arena *arena, const struct rs_service *service)
+{
+	Machine__Service *to = ANSWER_NEW(arena, Machine__Service, machine__service__init);
+
+	if (to == NULL) {
+		return NULL;
+	}
+	to->name = answer_text(arena, service->name, SERVICE_NAME_LEN);
+	to->endpoint = service->endpoint;
+	to->state = answer_state(service->state);
+	to->generation = service->generation;
+	to->release_id = answer_bytes(arena, service->release_id, RS_HASH_LEN);
+	to->counter = service->release;
+	to->floor = service->floor;
+	to->base_address = service->base;
+	to->build_id = answer_bytes(arena, service->build_id, sizeof(service->build_id));
+	to->restarts = service->n_restarts;
+	to->memory_bytes = service->resident_bytes;
+	to->state_bytes = service->state_bytes;
+	to->state_objects = service->state_objects;
+	to->n_metrics = answer_metrics(arena, service, &to->metrics);
+	to->can_update = service->is_updatable;
+	to->why_not = service->is_updatable ? "" : (char *)sys_error_text(E_NOT_UPDATABLE);
+	to->payload_hash = answer_bytes(arena, service->payload, RS_HASH_LEN);
+	to->uptime_ns = sys_clock_read() - service->started;
+	return to;
+}
+
+Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_resources *from)
+{
+	Machine__Resources *to = ANSWER_NEW(arena, Machine__Resources, machine__resources__init);
+
+	if (to != NULL) {
+		to->frames_total = from->total_frames;
+		to->frames_free = from->free_frames;
+		to->slots_free = from->n_slots_free;
+		to->spaces_free = from->n_spaces_free;
+		to->grants_used = grant_count();
+		to->stage_used = from->staged_bytes;
+		to->stage_limit = from->staging_budget;
+	}
+	return to;
+}
+
+static Machine__Outcome answer_outcome(uint32_t outcome)
+{
+	switch ((enum rs_outcome)outcome) {
+	case RS_OUTCOME_COMMITTED:
+		return MACHINE__OUTCOME__OUTCOME_COMMITTED;
+	case RS_OUTCOME_PREPARED_ONLY:
+		return MACHINE__OUTCOME__OUTCOME_PREPARED;
+	case RS_OUTCOME_REFUSED:
+		return MACHINE__OUTCOME__OUTCOME_REFUSED;
+	case RS_OUTCOME_ROLLED_BACK:
+		return MACHINE__OUTCOME__OUTCOME_ROLLED_BACK;
+	case RS_OUTCOME_RUNNING:
+		break;
+	}
+	return MACHINE__OUTCOME__OUTCOME_NONE;
+}
+
+/* How long each step took: from its entry to the entry of the next one that was entered. */
+static size_t answer_phases(
+        struct wire_arena *arena, const struct rs_result *result, Machine__Phase ***ret_phases)
+{
+	Machine__Phase **phases = wire_arena_alloc(arena, RS_STEP_N * sizeof(phases[0]));
+	size_t n = 0;
+
+	for (enum rs_step step = RS_STEP_VERIFY; phases != NULL && step < RS_STEP_DONE; step++) {
+		nsec_t from = result->step_at[step], to = 0;
+		Machine__Phase *phase;
+
+		for (enum rs_step next = step + 1; next < RS_STEP_N && to == 0; next++) {
+			to = result->step_at[next];
+		}
+		if (from == 0 || to < from) {
+			continue;
+		}
+		phase = ANSWER_NEW(arena, Machine__Phase, machine__phase__init);
+		if (phase == NULL) {
+			break;
+		}
+		phase->name = (char *)answer_step_name(step);
+		phase->ns = to - from;
+		phases[n++] = phase;
+	}
+	*ret_phases = phases;
+	return n;
+}
+
+/* Which part the cause lies in: before the switch and after, the instance at work is another one. */
+static const char *answer_component(const struct rs_result *result)
+{
+	switch ((enum rs_step)result->step) {
+	case RS_STEP_PREPARE:
+		return "old instance";
+	case RS_STEP_PAIR:
+	case RS_STEP_TRANSFER:
+		return "new instance";
+	default:
+		return "rs";
+	}
+}
+
+static Wire__Cause *answer_result_cause(struct wire_arena *arena, const struct rs_result *result)
+{
+	Wire__Cause *cause = answer_cause(
+	        arena, result->err, answer_step_name((enum rs_step)result->step));
+
+	if (cause != NULL) {
+		cause->component = (char *)answer_component(result);
+		if (result->transfer.message[0] != '\0') {
+			cause->message =
+			        answer_text(arena, result->transfer.message, SEF_TEXT_LEN);
+		}
+		cause->element = answer_text(arena, result->transfer.element, SEF_TEXT_LEN);
+	}
+	return cause;
+}
+
+static void answer_removed(
+        struct wire_arena *arena, const struct rs_result *result, Machine__Result *to)
+{
+	to->removed_total = result->transfer.n_removed;
+	if (result->transfer.removed[0] != '\0') {
+		to->removed = wire_arena_alloc(arena, sizeof(to->removed[0]));
+		if (to->removed != NULL) {
+			to->removed[0] = answer_text(arena, result->transfer.removed, SEF_TEXT_LEN);
+			to->n_removed = 1;
+		}
+	}
+}
+
+Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result *result)
+{
+	Machine__Result *to = ANSWER_NEW(arena, Machine__Result, machine__result__init);
+
+	if (to == NULL) {
+		return NULL;
+	}
+	to->txn = result->transaction;
+	to->service = answer_text(arena, result->service, SERVICE_NAME_LEN);
+	to->outcome = answer_outcome(result->outcome);
+	to->prepare_only = result->outcome == RS_OUTCOME_PREPARED_ONLY;
+	if (result->err != E_OK) {
+		to->cause = answer_result_cause(arena, result);
+	}
+	to->generation = result->generation;
+	to->build_id = answer_bytes(arena, result->build_id, sizeof(result->build_id));
+	to->base_address = result->base;
+	to->blackout_ns = result->blackout;
+	to->n_phases = answer_phases(arena, result, &to->phases);
+	to->bytes = result->transfer.bytes;
+	to->objects = result->transfer.objects;
+	to->arena_bytes = result->arena_bytes;
+	answer_removed(arena, result, to);
+	to->copied_strings = result->transfer.n_strings_copied;
+	to->tries = result->n_prepare_tries;
+	to->vm_faults = (uint32_t)result->n_vm_faults;
+	to->finished_ns = result->step_at[RS_STEP_DONE];
+	to->arena_retried = result->n_arena_tries > 1;
+	return to;
+}
+
+static Machine__ServiceChangeKind answer_change_kind(uint32_t kind)
+{
+	switch (kind) {
+	case RS_EVENT_BOOTED:
+		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_STARTED;
+	case RS_EVENT_CRASH:
+		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_CRASHED;
+	case RS_EVENT_RESTARTED:
+		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED;
+	case RS_EVENT_GAVE_UP:
+		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_GAVE_UP;
+	}
+	return MACHINE__SERVICE_CHANGE_KIND__CHANGE_NONE;
+}
+
+static void answer_event_change(
+        struct wire_arena *arena, const struct rs_event *event, Machine__Event *to)
+{
+	Machine__ServiceChange *change =
+	        ANSWER_NEW(arena, Machine__ServiceChange, machine__service_change__init);
+
+	if (change == NULL) {
+		return;
+	}
+	change->service = answer_text(arena, event->service, SERVICE_NAME_LEN);
+	change->kind = answer_change_kind(event->kind);
+	change->cause = answer_cause(arena, event->err, "run");
+	if (change->cause != NULL && event->text[0] != '\0') {
+		change->cause->message = answer_text(arena, event->text, sizeof(event->text));
+	}
+	to->body_case = MACHINE__EVENT__BODY_CHANGE;
+	to->change = change;
+}
+
+static void answer_event_step(
+        struct wire_arena *arena, const struct rs_event *event, Machine__Event *to)
+{
+	Machine__TxnStep *step = ANSWER_NEW(arena, Machine__TxnStep, machine__txn_step__init);
+
+	if (step == NULL) {
+		return;
+	}
+	step->txn = event->transaction;
+	step->step = (char *)answer_step_name((enum rs_step)event->step);
+	to->body_case = MACHINE__EVENT__BODY_STEP;
+	to->step = step;
+}
+
+Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *event)
+{
+	Machine__Event *to = ANSWER_NEW(arena, Machine__Event, machine__event__init);
+	const struct rs_result *result;
+	uint64_t txn = event->transaction;
+
+	if (to == NULL) {
+		return NULL;
+	}
+	to->seq = event->sequence;
+	to->clock_ns = event->at;
+	switch ((enum rs_event_kind)event->kind) {
+	case RS_EVENT_STEP:
+		answer_event_step(arena, event, to);
+		break;
+	case RS_EVENT_RESULT:
+		result = rs_result_of(txn); /* overwrites the event's buffer */
+		to->body_case = MACHINE__EVENT__BODY_RESULT;
+		to->result = result != NULL ? answer_result(arena, result)
+					    : ANSWER_NEW(arena, Machine__Result, machine__result__init);
+		break;
+	case RS_EVENT_CRASH:
+	case RS_EVENT_RESTARTED:
+	case RS_EVENT_GAVE_UP:
+	case RS_EVENT_BOOTED:
+		answer_event_change(arena, event, to);
+		break;
+	}
+	return to;
+}

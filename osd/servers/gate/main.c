@@ -1,0 +1,51 @@
+/*
+ * gate: the machine's one door to the host. All bytes from outside are parsed here and nowhere
+ * else; what RS gets are records of fixed layout.
+ */
+#include "osd/lib/sef/sef.h"
+#include "osd/servers/gate/priv.h"
+
+static err_t gate_start(void)
+{
+	err_t r = follow_start();
+
+	if (r == E_OK) {
+		r = channel_open();
+	}
+	if (r == E_OK) {
+		peer_start();
+	}
+	return r;
+}
+
+static const struct sef_callbacks callbacks = {.init_fresh = gate_start};
+
+/* Do all that can be done without waiting. */
+static void gate_pump(void)
+{
+	bool moved;
+
+	do {
+		moved = channel_flush();
+		moved = peer_step() || moved;
+		moved = follow_step() || moved;
+	} while (moved);
+}
+
+int main(void)
+{
+	struct message msg;
+
+	sef_startup(&callbacks);
+	for (;;) {
+		gate_pump();
+		sef_receive(&msg);
+		if (message_is_notify(&msg, EP_CLOCK)) {
+			peer_alarm();
+		} else if (message_is_notify(&msg, sef_start()->supervisor)) {
+			follow_news();
+		} else if (msg.type != MSG_NOTIFY) {
+			(void)sys_reply_error(msg.source, E_NOSYS);
+		}
+	}
+}

@@ -1,0 +1,166 @@
+/*
+ * The host at the other end: frames out of bytes, and the session they belong to. Memory for a
+ * request and its answer is one arena of fixed size, so a peer cannot make the gate grow.
+ */
+#include "osd/servers/gate/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/sef/sef.h"
+#include "osd/lib/state/annotate.h"
+#include "proto/wire/session.h"
+
+#define PEER_VERSION 1u
+#define PEER_ARENA_BYTES (2 * FRAME_SIZE_MAX)
+
+static uint8_t peer_input[FRAME_SIZE_MAX];
+static struct frame_decoder peer_decoder;
+static struct session peer_session;
+static uint8_t peer_frame[GATE_FRAME_MAX] STATE_SKIP;
+static uint8_t peer_memory[PEER_ARENA_BYTES] STATE_SKIP;
+static bool peer_waits_for_rest;
+
+void peer_start(void)
+{
+	struct session_identity self = {
+	        .min_version = PEER_VERSION,
+	        .max_version = PEER_VERSION,
+	        .features = WIRE__FEATURE__FEATURE_METRICS,
+	        .software = "osd gate",
+	        .boot_id = follow_boot_id(),
+	};
+	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
+	uint8_t greet[SESSION_OUT_MAX];
+
+	if (rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0).err == E_OK) {
+		memcpy(self.machine_id, resources->machine_id, sizeof(self.machine_id));
+	}
+	frame_decoder_init(&peer_decoder, peer_input, sizeof(peer_input));
+	session_init(&peer_session, SESSION_RESPONDER, &self);
+	channel_put(greet, (uint32_t)session_greet(&peer_session, greet));
+}
+
+bool peer_is_open(void)
+{
+	return peer_session.state == SESSION_OPEN;
+}
+
+static void peer_end(uint32_t reason)
+{
+	uint8_t out[SESSION_OUT_MAX];
+	size_t n = session_end(&peer_session, reason, out);
+
+	follow_stop();
+	channel_put(out, (uint32_t)n);
+}
+
+void peer_broken(void)
+{
+	frame_decoder_reset(&peer_decoder);
+	peer_end(WIRE__BYE_REASON__BYE_FRAME);
+}
+
+void peer_send(const Machine__FromMachine *msg)
+{
+	size_t n = machine__from_machine__get_packed_size(msg);
+
+	if (!peer_is_open()) {
+		return;
+	}
+	if (n > sizeof(peer_frame) - FRAME_HEADER_SIZE) {
+		sef_log("a message of %zu bytes is longer than the gate sends", n);
+		return;
+	}
+	machine__from_machine__pack(msg, peer_frame + FRAME_HEADER_SIZE);
+	channel_put(peer_frame, (uint32_t)session_seal(&peer_session, peer_frame, n));
+}
+
+static void peer_message(const struct frame *frame)
+{
+	struct wire_arena arena;
+	Machine__Request *req;
+
+	wire_arena_init(&arena, peer_memory, sizeof(peer_memory));
+	req = machine__request__unpack(&arena.allocator, frame->len, frame->payload);
+	if (req == NULL) {
+		peer_end(WIRE__BYE_REASON__BYE_FRAME);
+		return;
+	}
+	request_serve(req, &arena);
+}
+
+static void peer_take(const struct frame *frame)
+{
+	uint8_t out[SESSION_OUT_MAX];
+	size_t n = 0;
+	enum session_event event = session_receive(&peer_session, frame, out, &n);
+
+	channel_put(out, (uint32_t)n);
+	switch (event) {
+	case SESSION_MESSAGE:
+		peer_message(frame);
+		break;
+	case SESSION_OPENED:
+	case SESSION_ENDED:
+	case SESSION_REFUSED:
+	case SESSION_LOST:
+		follow_stop();
+		break;
+	case SESSION_NOTHING:
+		break;
+	}
+}
+
+static bool peer_feed(void)
+{
+	uint32_t n;
+	const uint8_t *bytes = channel_peek(&n);
+	size_t taken = frame_decoder_feed(&peer_decoder, bytes, n);
+
+	channel_consume((uint32_t)taken);
+	return taken > 0;
+}
+
+/* While a frame is incomplete an alarm runs, so that a cut frame does not hide what follows it. */
+static void peer_watch_rest(void)
+{
+	bool partial = frame_decoder_is_partial(&peer_decoder) != 0;
+
+	if (partial || peer_waits_for_rest) {
+		(void)sys_alarm_set(partial ? sys_clock_read() + FRAME_STALL_MSEC * 1000000ull : 0);
+	}
+	peer_waits_for_rest = partial;
+}
+
+void peer_alarm(void)
+{
+	if (peer_waits_for_rest && frame_decoder_is_partial(&peer_decoder)) {
+		frame_decoder_stalled(&peer_decoder);
+		peer_end(WIRE__BYE_REASON__BYE_FRAME);
+	}
+	peer_waits_for_rest = false;
+}
+
+bool peer_step(void)
+{
+	struct frame frame;
+
+	if (channel_space() < GATE_FRAME_MAX + SESSION_OUT_MAX) {
+		return false;
+	}
+	for (;;) {
+		switch (frame_decoder_next(&peer_decoder, &frame)) {
+		case FRAME_OK:
+			peer_take(&frame);
+			return true;
+		case FRAME_BAD:
+			peer_end(WIRE__BYE_REASON__BYE_FRAME);
+			return true;
+		case FRAME_NEED:
+			if (!peer_feed()) {
+				peer_watch_rest();
+				return false;
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * The gate's parts: bytes to and from the channel driver (channel.c), frames and the session with the
+ * host (peer.c), requests (request.c), what is asked of RS (rs.c), records as protocol
+ * messages (answer.c), events (follow.c).
+ */
+#include "osd/abi/rs.h"
+#include "proto/wire/arena.h"
+#include "proto/wire/machine.pb-c.h"
+
+/* The largest frame that the gate itself sends. */
+#define GATE_FRAME_MAX 16384u
+
+/* The byte channel. */
+err_t channel_open(void);
+/* Is this the name of the driver below us? */
+bool channel_is(const char *service);
+/* Move waiting output to the driver. True if anything moved. */
+bool channel_flush(void);
+uint32_t channel_space(void);
+/* Queue bytes; the caller has asked for the space. */
+void channel_put(const void *bytes, uint32_t n);
+/* Input that came and is not consumed yet; asks the driver for more when there is none. */
+const uint8_t *channel_peek(uint32_t *ret_n);
+void channel_consume(uint32_t n);
+
+/* Frames and the session. */
+void peer_start(void);
+/* Take one frame, and let its request be answered. False: no whole frame is there. */
+bool peer_step(void);
+/* Pack a message and send it as a frame of the session; dropped when there is none. */
+void peer_send(const Machine__FromMachine *msg);
+bool peer_is_open(void);
+/* Bytes were lost below us: the session cannot go on. */
+void peer_broken(void);
+/* The rest of a frame has not come for FRAME_STALL_MSEC. */
+void peer_alarm(void);
+
+/* Serve one request; everything unpacked and built lives in the arena until the next. */
+void request_serve(const Machine__Request *req, struct wire_arena *arena);
+
+/* RS, asked through one grant on a buffer that both requests and answers use. */
+#define RS_BUFFER_BYTES 40960u
+uint8_t *rs_buffer(void);
+struct rs_reply rs_ask(uint32_t type, uint32_t bytes, uint64_t argument, uint64_t total);
+struct rs_reply rs_ask_of(uint32_t type, uint32_t bytes, const char *service);
+/* Result of a transaction, or NULL: unknown. Lives in the buffer. */
+const struct rs_result *rs_result_of(uint64_t txn);
+
+/* Records as messages, in the arena. */
+Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step, uint64_t busy);
+Machine__Service *answer_service(struct wire_arena *arena, const struct rs_service *service);
+Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_resources *from);
+Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result *result);
+Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *event);
+char *answer_text(struct wire_arena *arena, const char *text, size_t max);
+ProtobufCBinaryData answer_bytes(struct wire_arena *arena, const void *bytes, size_t n);
+const char *answer_step_name(enum rs_step step);
+
+/* Events. */
+err_t follow_start(void);
+void follow_subscribe(uint64_t after, uint64_t boot_id);
+void follow_stop(void);
+/* RS has news: look for what concerns the channel. */
+void follow_news(void);
+/* Send the next event to the host, if there is room. False: nothing to send. */
+bool follow_step(void);
+void follow_window(Machine__EventWindow *ret_window);
+uint64_t follow_boot_id(void);

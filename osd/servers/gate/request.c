@@ -1,0 +1,392 @@
+/* The requests of the machine protocol: each becomes one or two requests to RS, and one reply. */
+#include "osd/servers/gate/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+
+#define REQUEST_CHUNK_MAX 32768u
+#define REQUEST_BLOBS_MAX 64u
+
+/* A request being answered. */
+struct request {
+	const Machine__Request *req;
+	struct wire_arena *arena;
+	Machine__Reply reply;
+};
+
+static void request_fail(struct request *r, err_t err, const char *step, uint64_t busy)
+{
+	r->reply.body_case = MACHINE__REPLY__BODY_ERROR;
+	r->reply.error = answer_error(r->arena, err, step, busy);
+}
+
+/* The record that every reply kind needs; false (and an error reply) when the arena is full. */
+#define REQUEST_BODY(r, field, kind, type, init) \
+	({ \
+		(r)->reply.field = wire_arena_alloc((r)->arena, sizeof(type)); \
+		if ((r)->reply.field == NULL) { \
+			request_fail((r), E_NOMEM, "reply", 0); \
+		} else { \
+			init((r)->reply.field); \
+			(r)->reply.body_case = (kind); \
+		} \
+		(r)->reply.field != NULL; \
+	})
+
+static void request_status_services(struct request *r, const char *only)
+{
+	const struct rs_service *services = (const struct rs_service *)rs_buffer();
+	struct rs_reply answer = rs_ask(RS_STATUS, RS_BUFFER_BYTES, 0, 0);
+	Machine__Status *status = r->reply.status;
+
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "status", 0);
+		return;
+	}
+	status->services =
+	        wire_arena_alloc(r->arena, answer.count * sizeof(status->services[0]));
+	for (uint64_t i = 0; status->services != NULL && i < answer.count; i++) {
+		Machine__Service *service;
+
+		if (only[0] != '\0' && strncmp(only, services[i].name, SERVICE_NAME_LEN) != 0) {
+			continue;
+		}
+		service = answer_service(r->arena, &services[i]);
+		if (service != NULL) {
+			status->services[status->n_services++] = service;
+		}
+	}
+}
+
+static void request_status(struct request *r)
+{
+	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
+	struct rs_reply answer = rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0);
+	Machine__Status *status;
+
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "status", 0);
+		return;
+	}
+	if (!REQUEST_BODY(r, status, MACHINE__REPLY__BODY_STATUS, Machine__Status,
+	            machine__status__init)) {
+		return;
+	}
+	status = r->reply.status;
+	status->machine_id = answer_bytes(
+	        r->arena, resources->machine_id, sizeof(resources->machine_id));
+	status->boot_id = resources->boot_id;
+	status->clock_ns = resources->uptime;
+	status->newest_time = resources->newest_time;
+	status->busy_txn = resources->busy;
+	status->boot_ns = resources->boot_done;
+	status->resources = answer_resources(r->arena, resources);
+	request_status_services(r, r->req->status->service);
+}
+
+static bool request_hash(struct request *r, const ProtobufCBinaryData *hash)
+{
+	if (hash->len != RS_HASH_LEN) {
+		request_fail(r, E_INVAL, "stage", 0);
+		return false;
+	}
+	memcpy(rs_buffer(), hash->data, RS_HASH_LEN);
+	return true;
+}
+
+static void request_stage_progress(struct request *r, struct rs_reply answer, uint64_t total)
+{
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "stage", 0);
+		return;
+	}
+	if (REQUEST_BODY(r, stage, MACHINE__REPLY__BODY_STAGE, Machine__StageProgress,
+	            machine__stage_progress__init)) {
+		r->reply.stage->offset = answer.count;
+		r->reply.stage->complete = answer.count == total;
+	}
+}
+
+static void request_stage_begin(struct request *r)
+{
+	const Machine__StageBegin *begin = r->req->stage_begin;
+
+	if (request_hash(r, &begin->hash)) {
+		request_stage_progress(
+		        r, rs_ask(RS_STAGE_BEGIN, RS_HASH_LEN, 0, begin->len), begin->len);
+	}
+}
+
+static void request_stage_chunk(struct request *r)
+{
+	const Machine__StageChunk *chunk = r->req->stage_chunk;
+	struct rs_reply answer;
+
+	if (chunk->data.len > REQUEST_CHUNK_MAX) {
+		request_fail(r, E_TOO_LONG, "stage", 0);
+		return;
+	}
+	if (!request_hash(r, &chunk->hash)) {
+		return;
+	}
+	memcpy(rs_buffer() + RS_HASH_LEN, chunk->data.data, chunk->data.len);
+	answer = rs_ask(
+	        RS_STAGE_CHUNK, RS_HASH_LEN + (uint32_t)chunk->data.len, chunk->offset, 0);
+	request_stage_progress(r, answer, answer.a);
+}
+
+static void request_stage_list(struct request *r)
+{
+	const struct rs_blob *blobs = (const struct rs_blob *)rs_buffer();
+	struct rs_reply answer =
+	        rs_ask(RS_STAGE_LIST, REQUEST_BLOBS_MAX * sizeof(struct rs_blob), 0, 0);
+	Machine__StageStore *store;
+
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "stage", 0);
+		return;
+	}
+	if (!REQUEST_BODY(r, stage_store, MACHINE__REPLY__BODY_STAGE_STORE, Machine__StageStore,
+	            machine__stage_store__init)) {
+		return;
+	}
+	store = r->reply.stage_store;
+	store->limit = answer.a;
+	store->used = answer.b;
+	store->entries = wire_arena_alloc(r->arena, answer.count * sizeof(store->entries[0]));
+	for (uint64_t i = 0; store->entries != NULL && i < answer.count; i++) {
+		Machine__StageEntry *entry = wire_arena_alloc(r->arena, sizeof(*entry));
+
+		if (entry == NULL) {
+			break;
+		}
+		machine__stage_entry__init(entry);
+		entry->hash = answer_bytes(r->arena, blobs[i].hash, RS_HASH_LEN);
+		entry->len = blobs[i].total;
+		entry->offset = blobs[i].held;
+		entry->complete = blobs[i].held == blobs[i].total;
+		entry->in_use = blobs[i].is_used;
+		store->entries[store->n_entries++] = entry;
+	}
+}
+
+static void request_stage_drop(struct request *r)
+{
+	const ProtobufCBinaryData *hash = &r->req->stage_drop->hash;
+	struct rs_reply answer;
+
+	if (hash->len != 0 && !request_hash(r, hash)) {
+		return;
+	}
+	answer = rs_ask(RS_STAGE_DROP, (uint32_t)hash->len, 0, 0);
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "stage", 0);
+		return;
+	}
+	request_stage_list(r);
+}
+
+/* Number of a quiescent state by name; -1: no such state. */
+static int request_state(const char *name)
+{
+	static const char *const names[] = {
+	        [QS_DEFAULT] = "",
+	        [QS_WORK_FREE] = "work-free",
+	        [QS_REQUEST_FREE] = "request-free",
+	        [QS_PROTOCOL_FREE] = "protocol-free",
+	        [QS_UNREACHABLE] = "unreachable",
+	        [QS_PREPARE_CRASH] = "prepare-crash",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i] != NULL && strcmp(names[i], name) == 0) {
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+static nsec_t request_nsec(uint32_t ms)
+{
+	return (nsec_t)ms * 1000000;
+}
+
+static bool request_update_fits(struct request *r, int state)
+{
+	const Machine__UpdateRun *run = r->req->update_run;
+
+	if (state < 0) {
+		request_fail(r, E_UNSUPPORTED, "prepare", 0);
+	} else if (run->envelope.len > RS_ENVELOPE_MAX || strlen(run->service) >= SERVICE_NAME_LEN) {
+		request_fail(r, E_TOO_LONG, "verify", 0);
+	} else if (run->payload_hash.len != RS_HASH_LEN || run->txn == 0) {
+		request_fail(r, E_INVAL, "verify", 0);
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static uint32_t request_update_fill(const Machine__UpdateRun *run, int state)
+{
+	struct rs_update *update = (struct rs_update *)rs_buffer();
+
+	*update = (struct rs_update){
+	        .transaction = run->txn,
+	        .flags = run->prepare_only ? RS_UPDATE_PREPARE_ONLY : 0,
+	        .state = (uint32_t)state,
+	        .prepare_timeout = request_nsec(run->prepare_ms),
+	        .transfer_timeout = request_nsec(run->transfer_ms),
+	        .total_timeout = request_nsec(run->timeout_ms),
+	        .hold = request_nsec(run->hold_ms),
+	        .envelope_bytes = (uint32_t)run->envelope.len,
+	};
+	memcpy(update->service, run->service, strlen(run->service));
+	memcpy(update->payload, run->payload_hash.data, RS_HASH_LEN);
+	memcpy(update + 1, run->envelope.data, run->envelope.len);
+	return (uint32_t)(sizeof(*update) + run->envelope.len);
+}
+
+static void request_update(struct request *r)
+{
+	const Machine__UpdateRun *run = r->req->update_run;
+	int state = request_state(run->state);
+	struct rs_reply answer;
+
+	if (!request_update_fits(r, state)) {
+		return;
+	}
+	answer = rs_ask(RS_UPDATE, request_update_fill(run, state), 0, 0);
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "verify", answer.err == E_BUSY ? answer.a : 0);
+		return;
+	}
+	if (REQUEST_BODY(r, accepted, MACHINE__REPLY__BODY_ACCEPTED, Machine__Accepted,
+	            machine__accepted__init)) {
+		r->reply.accepted->txn = run->txn;
+	}
+}
+
+static void request_result(struct request *r)
+{
+	const struct rs_result *result = rs_result_of(r->req->result_query->txn);
+	Machine__ResultAnswer *answer;
+
+	if (!REQUEST_BODY(r, result, MACHINE__REPLY__BODY_RESULT, Machine__ResultAnswer,
+	            machine__result_answer__init)) {
+		return;
+	}
+	answer = r->reply.result;
+	answer->boot_id = follow_boot_id();
+	answer->state = MACHINE__TXN_STATE__TXN_UNKNOWN;
+	if (result != NULL && result->outcome == RS_OUTCOME_RUNNING) {
+		answer->state = MACHINE__TXN_STATE__TXN_RUNNING;
+	} else if (result != NULL) {
+		answer->state = MACHINE__TXN_STATE__TXN_DONE;
+		answer->result = answer_result(r->arena, result);
+	}
+}
+
+static void request_window(struct request *r)
+{
+	if (REQUEST_BODY(r, events, MACHINE__REPLY__BODY_EVENTS, Machine__EventWindow,
+	            machine__event_window__init)) {
+		follow_window(r->reply.events);
+	}
+}
+
+static void request_subscribe(struct request *r)
+{
+	follow_subscribe(r->req->event_subscribe->after, r->req->event_subscribe->boot_id);
+	request_window(r);
+}
+
+static void request_acknowledge(struct request *r)
+{
+	(void)rs_ask(RS_ACKNOWLEDGE, 0, r->req->event_ack->seq + 1, 0);
+	request_window(r);
+}
+
+static void request_resources(struct request *r)
+{
+	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
+	struct rs_reply answer = rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0);
+
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "status", 0);
+		return;
+	}
+	r->reply.body_case = MACHINE__REPLY__BODY_RESOURCES;
+	r->reply.resources = answer_resources(r->arena, resources);
+}
+
+static void request_envelope(struct request *r)
+{
+	const char *service = r->req->boot_envelope->service;
+	struct rs_reply answer = rs_ask_of(RS_ENVELOPE, RS_ENVELOPE_MAX, service);
+
+	if (answer.err != E_OK) {
+		request_fail(r, answer.err, "status", 0);
+		return;
+	}
+	if (REQUEST_BODY(r, boot_envelope, MACHINE__REPLY__BODY_BOOT_ENVELOPE,
+	            Machine__BootEnvelope, machine__boot_envelope__init)) {
+		r->reply.boot_envelope->service = (char *)service;
+		r->reply.boot_envelope->envelope =
+		        answer_bytes(r->arena, rs_buffer(), answer.count);
+		r->reply.boot_envelope->generation = answer.a;
+	}
+}
+
+static void request_ping(struct request *r)
+{
+	r->reply.body_case = MACHINE__REPLY__BODY_PONG;
+	r->reply.pong = r->req->ping;
+}
+
+static void request_dispatch(struct request *r)
+{
+	switch (r->req->body_case) {
+	case MACHINE__REQUEST__BODY_STATUS:
+		return request_status(r);
+	case MACHINE__REQUEST__BODY_STAGE_BEGIN:
+		return request_stage_begin(r);
+	case MACHINE__REQUEST__BODY_STAGE_CHUNK:
+		return request_stage_chunk(r);
+	case MACHINE__REQUEST__BODY_STAGE_LIST:
+		return request_stage_list(r);
+	case MACHINE__REQUEST__BODY_STAGE_DROP:
+		return request_stage_drop(r);
+	case MACHINE__REQUEST__BODY_UPDATE_RUN:
+		return request_update(r);
+	case MACHINE__REQUEST__BODY_RESULT_QUERY:
+		return request_result(r);
+	case MACHINE__REQUEST__BODY_EVENT_SUBSCRIBE:
+		return request_subscribe(r);
+	case MACHINE__REQUEST__BODY_EVENT_ACK:
+		return request_acknowledge(r);
+	case MACHINE__REQUEST__BODY_RESOURCES:
+		return request_resources(r);
+	case MACHINE__REQUEST__BODY_PING:
+		return request_ping(r);
+	case MACHINE__REQUEST__BODY_BOOT_ENVELOPE:
+		return request_envelope(r);
+	case MACHINE__REQUEST__BODY_LOG_SUBSCRIBE:
+	case MACHINE__REQUEST__BODY__NOT_SET:
+	default:
+		return request_fail(r, E_UNSUPPORTED, "request", 0);
+	}
+}
+
+void request_serve(const Machine__Request *req, struct wire_arena *arena)
+{
+	Machine__FromMachine msg = MACHINE__FROM_MACHINE__INIT;
+	struct request r = {.req = req, .arena = arena, .reply = MACHINE__REPLY__INIT};
+
+	r.reply.id = req->id;
+	request_dispatch(&r);
+	msg.body_case = MACHINE__FROM_MACHINE__BODY_REPLY;
+	msg.reply = &r.reply;
+	peer_send(&msg);
+}
