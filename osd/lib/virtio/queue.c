@@ -1,6 +1,5 @@
 /* Split virtqueues: VIRTIO 1.1, section 2.6. The ring and the buffers lie in one piece of DMA
  * memory. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "osd/abi/vm.h"
@@ -17,13 +16,13 @@ struct virtqueue_ring {
 	} descriptors[VIRTQUEUE_SIZE];
 	struct {
 		uint16_t flags;
-		_Atomic uint16_t index;
+		uint16_t index;
 		uint16_t ring[VIRTQUEUE_SIZE];
 		uint16_t event;
 	} available;
 	struct {
 		uint16_t flags;
-		_Atomic uint16_t index;
+		uint16_t index;
 		struct {
 			uint32_t id, bytes;
 		} ring[VIRTQUEUE_SIZE];
@@ -102,7 +101,7 @@ uint8_t *virtqueue_buffer(const struct virtqueue *queue, uint32_t index)
 static void queue_give(struct virtqueue *queue, uint32_t index, uint32_t bytes, uint16_t flags)
 {
 	struct virtqueue_ring *ring = queue->ring;
-	uint16_t next = atomic_load_explicit(&ring->available.index, memory_order_relaxed);
+	uint16_t next = ring->available.index;
 
 	ring->descriptors[index].address =
 	        queue->buffers_pa + (uint64_t)index * queue->buffer_bytes;
@@ -110,8 +109,8 @@ static void queue_give(struct virtqueue *queue, uint32_t index, uint32_t bytes, 
 	ring->descriptors[index].flags = flags;
 	ring->available.ring[next % VIRTQUEUE_SIZE] = (uint16_t)index;
 	/* The device, which reads the index first, sees the entry before it. */
-	atomic_store_explicit(&ring->available.index, (uint16_t)(next + 1), memory_order_release);
-	atomic_thread_fence(memory_order_seq_cst);
+	__atomic_store_n(&ring->available.index, (uint16_t)(next + 1), __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	mmio_write(queue->device, MMIO_QUEUE_NOTIFY, queue->number);
 }
 
@@ -131,7 +130,7 @@ int virtqueue_take(struct virtqueue *queue, uint32_t *ret_bytes)
 	uint32_t at = queue->used_seen % VIRTQUEUE_SIZE;
 
 	/* Pairs with the device's release of its index: the entry is there. */
-	if (atomic_load_explicit(&ring->used.index, memory_order_acquire) == queue->used_seen) {
+	if (__atomic_load_n(&ring->used.index, __ATOMIC_ACQUIRE) == queue->used_seen) {
 		return -1;
 	}
 	queue->used_seen++;
