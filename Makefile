@@ -1,8 +1,7 @@
 # A thin front: every target installs and builds what it needs first.
 B := build
-CC_HOST := clang-19
 
-.PHONY: all deps build quick check test bench demo up down soak format lint clean
+.PHONY: all deps build quick check demo up down bench soak format lint clean
 
 all: build
 
@@ -10,19 +9,45 @@ deps:
 	@tools/deps
 
 $(B)/build.ninja: | deps
-	@CC=$(CC_HOST) AR=llvm-ar-19 meson setup $(B) >$(B).setup.log 2>&1 || \
+	@echo "setup: $(B)"
+	@CC=clang-19 AR=llvm-ar-19 meson setup $(B) >$(B).setup.log 2>&1 || \
 		{ tail -n 30 $(B).setup.log; exit 1; }
 	@mv $(B).setup.log $(B)/setup.log
 
+# Everything: host half, kernel, release kits.
 build: $(B)/build.ninja
 	@ninja -C $(B)
 
+# Build and run the unit tests; seconds.
 quick: $(B)/build.ninja
 	@ninja --quiet -C $(B)
-	@meson test -C $(B) --no-rebuild --suite unit --print-errorlogs
+	@meson test -C $(B) --no-rebuild --quiet --suite unit --print-errorlogs
 
-format:
+check: build
+	@tools/check
+
+# Watch a running system being updated; under three minutes.
+demo: build
+	@tools/demo
+
+# Leave a machine and lud running to play with, and stop them.
+up: build
+	@tools/up
+down:
+	@tools/down
+
+bench: build
+	@tools/bench
+
+# Long sweeps; their results are committed under tests/soak.
+soak: build
+	@tools/soak
+
+format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i
 
+lint: deps
+	@tools/lint/run --review
+
 clean:
-	@rm -rf $(B)
+	@rm -rf $(B) $(B)-gcc
