@@ -1,0 +1,290 @@
+#include "orchestrator/link/link.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "orchestrator/base/file.h"
+#include "proto/wire/arena.h"
+#include "proto/wire/hello.pb-c.h"
+
+#define LINK_BUFFER_SIZE (2 * FRAME_SIZE_MAX)
+#define LINK_ARENA_SIZE (1u << 20)
+#define LINK_BACKLOG_MAX (4u << 20)
+#define LINK_AGAIN_MSEC 50u
+
+struct link {
+	struct bufferevent *stream;
+	struct event *retry;
+	struct event *stall;
+	struct session session;
+	struct frame_decoder decoder;
+	struct wire_arena arena;
+	const struct link_ops *ops;
+	void *arg;
+	bool *freed; /* set while a callback may free us */
+	uint8_t buffer[LINK_BUFFER_SIZE];
+	uint8_t out[FRAME_SIZE_MAX];
+	uint8_t arena_bytes[LINK_ARENA_SIZE] __attribute__((aligned(16)));
+};
+
+static void link_write(struct link *link, const uint8_t *bytes, size_t len)
+{
+	if (len) {
+		bufferevent_write(link->stream, bytes, len);
+	}
+}
+
+static void link_retry_in(struct link *link, unsigned int msec)
+{
+	struct timeval delay = { msec / 1000, msec % 1000 * 1000 };
+
+	evtimer_add(link->retry, &delay);
+}
+
+static void link_hello(struct link *link, bool fresh)
+{
+	uint64_t nonce = link->session.nonce;
+	uint8_t out[SESSION_OUT_MAX];
+
+	while (fresh && getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce)) {
+	}
+	link_write(link, out, session_hello(&link->session, nonce ? nonce : 1, out));
+	link_retry_in(link, SESSION_RETRY_MSEC);
+}
+
+static void link_on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+
+	if (link->session.state != SESSION_OPEN) {
+		link_hello(link, link->session.state == SESSION_CLOSED);
+	}
+}
+
+static void link_close(struct link *link, const char *why)
+{
+	bufferevent_disable(link->stream, EV_READ);
+	evtimer_del(link->retry);
+	evtimer_del(link->stall);
+	link->ops->closed(link, why, link->arg);
+}
+
+/* The session is over while the connection lives; never two Hellos in a breath. */
+static void link_lose(struct link *link)
+{
+	if (link->session.role == SESSION_INITIATOR) {
+		link_retry_in(link, LINK_AGAIN_MSEC);
+	}
+	link->ops->lost(link, link->arg);
+}
+
+static void link_bad(struct link *link)
+{
+	uint8_t out[SESSION_OUT_MAX];
+
+	link_write(link, out, session_end(&link->session, WIRE__BYE_REASON__BYE_FRAME, out));
+	link_lose(link);
+}
+
+static void link_message(struct link *link, const struct frame *frame)
+{
+	ProtobufCMessage *message;
+
+	wire_arena_reset(&link->arena);
+	message = protobuf_c_message_unpack(
+	        link->ops->message_type, &link->arena.allocator, frame->len, frame->payload);
+	if (!message) {
+		link_bad(link);
+		return;
+	}
+	link->ops->message(link, message, link->arg);
+}
+
+static void link_frame(struct link *link, const struct frame *frame)
+{
+	uint8_t out[SESSION_OUT_MAX];
+	size_t out_len = 0;
+	enum session_event event = session_receive(&link->session, frame, out, &out_len);
+
+	link_write(link, out, out_len);
+	switch (event) {
+	case SESSION_NOTHING:
+		return;
+	case SESSION_OPENED:
+		evtimer_del(link->retry);
+		link->ops->opened(link, link->arg);
+		return;
+	case SESSION_MESSAGE:
+		link_message(link, frame);
+		return;
+	case SESSION_ENDED:
+	case SESSION_LOST:
+		link_lose(link);
+		return;
+	case SESSION_REFUSED:
+		link_close(link, "no common protocol version");
+		return;
+	}
+}
+
+/* Handles what the decoder holds. False when the link was freed meanwhile. */
+static bool link_frames(struct link *link)
+{
+	enum frame_result result;
+	struct frame frame;
+	bool freed = false;
+
+	link->freed = &freed;
+	while ((result = frame_decoder_next(&link->decoder, &frame)) != FRAME_NEED) {
+		if (result == FRAME_OK) {
+			link_frame(link, &frame);
+		} else {
+			link_bad(link);
+		}
+		if (freed) {
+			return false;
+		}
+	}
+	link->freed = NULL;
+	return true;
+}
+
+static void link_on_read(struct bufferevent *stream, void *arg)
+{
+	static const struct timeval limit = {0, FRAME_STALL_MSEC * 1000};
+	struct evbuffer *input = bufferevent_get_input(stream);
+	struct link *link = arg;
+
+	while (evbuffer_get_length(input)) {
+		size_t room;
+		uint8_t *space = frame_decoder_space(&link->decoder, &room);
+		int n = evbuffer_remove(input, space, room);
+
+		if (n <= 0) {
+			break;
+		}
+		frame_decoder_added(&link->decoder, n);
+		if (!link_frames(link)) {
+			return;
+		}
+	}
+	if (frame_decoder_is_partial(&link->decoder)) {
+		evtimer_add(link->stall, &limit);
+	} else {
+		evtimer_del(link->stall);
+	}
+}
+
+static void link_on_stall(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+	bool freed = false;
+
+	if (!frame_decoder_is_partial(&link->decoder)) {
+		return;
+	}
+	frame_decoder_stalled(&link->decoder);
+	link->freed = &freed;
+	link_bad(link);
+	if (!freed) {
+		(void)link_frames(link);
+	}
+}
+
+static void link_on_event(struct bufferevent *stream, short what, void *arg)
+{
+	if (what & BEV_EVENT_EOF) {
+		link_close(arg, "the peer closed the connection");
+	} else if (what & BEV_EVENT_ERROR) {
+		link_close(arg, strerror(EVUTIL_SOCKET_ERROR()));
+	}
+}
+
+int link_new(struct event_base *base, int fd, enum session_role role,
+        const struct session_identity *self, const struct link_ops *ops, void *arg,
+        struct link **ret_link)
+{
+	struct link *link = mem_zero(sizeof(*link));
+
+	evutil_make_socket_nonblocking(fd);
+	link->stream = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	link->retry = evtimer_new(base, link_on_retry, link);
+	link->stall = evtimer_new(base, link_on_stall, link);
+	if (!link->stream || !link->retry || !link->stall) {
+		abort();
+	}
+	link->ops = ops;
+	link->arg = arg;
+	session_init(&link->session, role, self);
+	frame_decoder_init(&link->decoder, link->buffer, sizeof(link->buffer));
+	wire_arena_init(&link->arena, link->arena_bytes, sizeof(link->arena_bytes));
+	bufferevent_setcb(link->stream, link_on_read, NULL, link_on_event, link);
+	if (bufferevent_enable(link->stream, EV_READ | EV_WRITE) < 0) {
+		link_free(link);
+		return err_raise(-EIO);
+	}
+	if (role == SESSION_INITIATOR) {
+		link_hello(link, true);
+	}
+	*ret_link = link;
+	return 0;
+}
+
+struct link *link_free(struct link *link)
+{
+	if (!link) {
+		return NULL;
+	}
+	if (link->freed) {
+		*link->freed = true;
+	}
+	event_free(link->retry);
+	event_free(link->stall);
+	bufferevent_free(link->stream);
+	free(link);
+	return NULL;
+}
+
+int link_send(struct link *link, const ProtobufCMessage *message)
+{
+	size_t len = protobuf_c_message_get_packed_size(message);
+
+	if (link->session.state != SESSION_OPEN) {
+		return err_raise(-ENOTCONN);
+	}
+	if (len > FRAME_PAYLOAD_MAX) {
+		return err_raise(-EMSGSIZE);
+	}
+	if (link_backlog(link) > LINK_BACKLOG_MAX) {
+		return err_raise(-EXFULL);
+	}
+	protobuf_c_message_pack(message, link->out + FRAME_HEADER_SIZE);
+	link_write(link, link->out, session_seal(&link->session, link->out, len));
+	return 0;
+}
+
+size_t link_backlog(struct link *link)
+{
+	return evbuffer_get_length(bufferevent_get_output(link->stream));
+}
+
+void link_end(struct link *link, uint32_t reason)
+{
+	uint8_t out[SESSION_OUT_MAX];
+
+	link_write(link, out, session_end(&link->session, reason, out));
+}
+
+const struct session *link_session(const struct link *link)
+{
+	return &link->session;
+}
+
+int link_fd(const struct link *link)
+{
+	return bufferevent_getfd(link->stream);
+}

@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * A session of the wire protocol over a connected stream socket, in lud's event
+ * loop: bytes in and out, frames, Hello and its repetition, cut frames. Messages
+ * come out unpacked; the memory a peer can make us use has a limit.
+ *
+ * A link has one owner, whose callbacks it calls; none is called from inside
+ * link_new(). link_free() may be called inside any callback.
+ */
+#include <event2/event.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "orchestrator/base/err.h"
+#include "proto/wire/session.h"
+
+struct link;
+
+struct link_ops {
+	const ProtobufCMessageDescriptor *message_type; /* of what the peer sends */
+	/* A session begins; requests of an earlier one will not be answered. */
+	void (*opened)(struct link *link, void *arg);
+	/* A message; it lives until the callback returns. */
+	void (*message)(struct link *link, const ProtobufCMessage *message, void *arg);
+	/* The peer dropped the session but the connection lives; initiators ask anew. */
+	void (*lost)(struct link *link, void *arg);
+	/* The connection is over, or the peer cannot be spoken with. Free the link. */
+	void (*closed)(struct link *link, const char *why, void *arg);
+};
+
+/* Takes fd. An initiator says Hello at once. */
+int __must_check link_new(struct event_base *base, int fd, enum session_role role,
+        const struct session_identity *self, const struct link_ops *ops, void *arg,
+        struct link **ret_link);
+struct link *link_free(struct link *link);
+
+/*
+ * Packs and queues a message. Errors: -ENOTCONN without a session; -EMSGSIZE;
+ * -EXFULL when the peer does not read what is queued for it.
+ */
+int __must_check link_send(struct link *link, const ProtobufCMessage *message);
+/* Bytes queued and not yet taken by the socket. */
+size_t link_backlog(struct link *link);
+/* Says Bye for a reason (enum Wire__ByeReason); what is queued is still sent. */
+void link_end(struct link *link, uint32_t reason);
+
+const struct session *link_session(const struct link *link);
+int link_fd(const struct link *link);
