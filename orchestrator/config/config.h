@@ -15,6 +15,7 @@ struct config {
 	char *luforge;        /* programs */
 	char *lusign;
 	char *qemu;
+	char *kernel;  /* that machines are started with */
 	char *keyring; /* handed to the signer, never read by lud */
 	char *kits;    /* release that machines are first started with */
 	char *log_level;

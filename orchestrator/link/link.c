@@ -40,7 +40,7 @@ static void link_write(struct link *link, const uint8_t *bytes, size_t len)
 
 static void link_retry_in(struct link *link, unsigned int msec)
 {
-	struct timeval delay = { msec / 1000, msec % 1000 * 1000 };
+	struct timeval delay = {msec / 1000, msec % 1000 * 1000};
 
 	evtimer_add(link->retry, &delay);
 }

@@ -1,0 +1,287 @@
+#include "orchestrator/machine/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/link/link.h"
+
+#define CHANNEL_VERSION 1u
+#define CHANNEL_PAUSE_MIN_MSEC 20u
+#define CHANNEL_PAUSE_MAX_MSEC 2000u
+
+struct channel_pending {
+	LIST_ENTRY(channel_pending) link;
+	struct channel *channel;
+	struct event *timeout;
+	uint64_t id;
+	channel_reply_fn fn;
+	void *arg;
+};
+
+struct channel {
+	struct event_base *base;
+	char *path;
+	const struct channel_ops *ops;
+	void *arg;
+	struct link *link;
+	struct event *again;
+	unsigned int pause_msec;
+	uint64_t last_id;
+	bool up;
+	bool *freed; /* set while callbacks run that may free us */
+	LIST_HEAD(, channel_pending) pending;
+};
+
+static void channel_pending_free(struct channel_pending *pending)
+{
+	LIST_REMOVE(pending, link);
+	event_free(pending->timeout);
+	free(pending);
+}
+
+static void channel_finish(struct channel_pending *pending, int r, const Machine__Reply *reply)
+{
+	channel_reply_fn fn = pending->fn;
+	void *arg = pending->arg;
+
+	channel_pending_free(pending);
+	fn(r, reply, arg);
+}
+
+static void channel_on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	channel_finish(arg, -ETIMEDOUT, NULL);
+}
+
+/* Ends the session: every pending request fails, then down() is told. */
+static void channel_drop(struct channel *channel, const char *why)
+{
+	bool freed = false;
+
+	if (!channel->up) {
+		return;
+	}
+	channel->up = false;
+	channel->freed = &freed;
+	while (!freed && !LIST_EMPTY(&channel->pending)) {
+		channel_finish(LIST_FIRST(&channel->pending), -ECONNRESET, NULL);
+	}
+	if (freed) {
+		return;
+	}
+	channel->freed = NULL;
+	channel->ops->down(why, channel->arg);
+}
+
+static void channel_again(struct channel *channel)
+{
+	struct timeval pause = {channel->pause_msec / 1000, channel->pause_msec % 1000 * 1000};
+
+	evtimer_add(channel->again, &pause);
+	channel->pause_msec *= 2;
+	if (channel->pause_msec > CHANNEL_PAUSE_MAX_MSEC) {
+		channel->pause_msec = CHANNEL_PAUSE_MAX_MSEC;
+	}
+}
+
+static void channel_on_opened(struct link *link, void *arg)
+{
+	struct channel *channel = arg;
+
+	channel_drop(channel, "the session was opened anew");
+	channel->up = true;
+	channel->pause_msec = CHANNEL_PAUSE_MIN_MSEC;
+	channel->ops->up(link_session(link), channel->arg);
+}
+
+static void channel_on_lost(struct link *link, void *arg)
+{
+	channel_drop(arg, "the machine dropped the session");
+}
+
+static void channel_on_closed(struct link *link, const char *why, void *arg)
+{
+	struct channel *channel = arg;
+
+	channel->link = link_free(channel->link);
+	channel_again(channel);
+	channel_drop(channel, why);
+}
+
+static void channel_on_reply(struct channel *channel, const Machine__Reply *reply)
+{
+	struct channel_pending *pending;
+
+	LIST_FOREACH(pending, &channel->pending, link)
+	{
+		if (pending->id == reply->id) {
+			channel_finish(pending, 0, reply);
+			return;
+		}
+	}
+}
+
+static void channel_on_message(struct link *link, const ProtobufCMessage *message, void *arg)
+{
+	const Machine__FromMachine *from = (const Machine__FromMachine *)message;
+	struct channel *channel = arg;
+
+	switch (from->body_case) {
+	case MACHINE__FROM_MACHINE__BODY_REPLY:
+		channel_on_reply(channel, from->reply);
+		return;
+	case MACHINE__FROM_MACHINE__BODY_EVENT:
+		channel->ops->event(from->event, channel->arg);
+		return;
+	case MACHINE__FROM_MACHINE__BODY_LOG:
+		channel->ops->log(from->log, channel->arg);
+		return;
+	case MACHINE__FROM_MACHINE__BODY__NOT_SET:
+	case _MACHINE__FROM_MACHINE__BODY__CASE_IS_INT_SIZE:
+		return;
+	}
+}
+
+static const struct link_ops channel_link_ops = {
+        .message_type = &machine__from_machine__descriptor,
+        .opened = channel_on_opened,
+        .message = channel_on_message,
+        .lost = channel_on_lost,
+        .closed = channel_on_closed,
+};
+
+static int channel_connect(struct channel *channel)
+{
+	static const struct session_identity self = {
+	        .min_version = CHANNEL_VERSION,
+	        .max_version = CHANNEL_VERSION,
+	        .features = WIRE__FEATURE__FEATURE_METRICS | WIRE__FEATURE__FEATURE_LOG,
+	        .software = "lud",
+	};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int fd =
+	        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		return err_raise(-errno);
+	}
+	strncpy(address.sun_path, channel->path, sizeof(address.sun_path) - 1);
+	/* A full backlog answers EAGAIN: somebody else is being served; try later. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		return err_raise(-errno);
+	}
+	return err_up(link_new(channel->base, fd_steal(&fd), SESSION_INITIATOR, &self,
+	        &channel_link_ops, channel, &channel->link));
+}
+
+static void channel_on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *channel = arg;
+
+	if (!channel->link && channel_connect(channel) < 0) {
+		err_forget();
+		channel_again(channel);
+	}
+}
+
+int channel_new(struct event_base *base, const char *path, const struct channel_ops *ops, void *arg,
+        struct channel **ret_channel)
+{
+	struct sockaddr_un address;
+	struct channel *channel;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		return err_raise(-ENAMETOOLONG);
+	}
+	channel = mem_zero(sizeof(*channel));
+	channel->base = base;
+	channel->path = text_copy(path);
+	channel->ops = ops;
+	channel->arg = arg;
+	channel->pause_msec = CHANNEL_PAUSE_MIN_MSEC;
+	LIST_INIT(&channel->pending);
+	channel->again = evtimer_new(base, channel_on_again, channel);
+	channel_hurry(channel);
+	*ret_channel = channel;
+	return 0;
+}
+
+struct channel *channel_free(struct channel *channel)
+{
+	if (!channel) {
+		return NULL;
+	}
+	if (channel->freed) {
+		*channel->freed = true;
+	}
+	if (channel->link && channel->up) {
+		link_end(channel->link, WIRE__BYE_REASON__BYE_CLOSING);
+	}
+	channel->up = false;
+	while (!LIST_EMPTY(&channel->pending)) {
+		channel_finish(LIST_FIRST(&channel->pending), -ECONNRESET, NULL);
+	}
+	link_free(channel->link);
+	event_free(channel->again);
+	free(channel->path);
+	free(channel);
+	return NULL;
+}
+
+int channel_request(struct channel *channel, Machine__Request *request, uint64_t timeout_usec,
+        channel_reply_fn fn, void *arg)
+{
+	struct timeval limit = {timeout_usec / 1000000, timeout_usec % 1000000};
+	struct channel_pending *pending;
+	int r;
+
+	if (!channel->up) {
+		return err_raise(-ENOTCONN);
+	}
+	request->id = ++channel->last_id;
+	r = link_send(channel->link, &request->base);
+	if (r < 0) {
+		return err_up(r);
+	}
+	pending = mem_zero(sizeof(*pending));
+	pending->channel = channel;
+	pending->id = request->id;
+	pending->fn = fn;
+	pending->arg = arg;
+	pending->timeout = evtimer_new(channel->base, channel_on_timeout, pending);
+	evtimer_add(pending->timeout, &limit);
+	LIST_INSERT_HEAD(&channel->pending, pending, link);
+	return 0;
+}
+
+void channel_forget(struct channel *channel, const void *arg)
+{
+	struct channel_pending *pending = LIST_FIRST(&channel->pending);
+
+	while (pending) {
+		struct channel_pending *next = LIST_NEXT(pending, link);
+
+		if (pending->arg == arg) {
+			channel_pending_free(pending);
+		}
+		pending = next;
+	}
+}
+
+bool channel_is_up(const struct channel *channel)
+{
+	return channel->up;
+}
+
+void channel_hurry(struct channel *channel)
+{
+	static const struct timeval now = {0, 0};
+
+	if (!channel->link) {
+		evtimer_add(channel->again, &now);
+	}
+}

@@ -1,0 +1,46 @@
+#pragma once
+/*
+ * lud's end of one machine's protocol: it connects to the machine's socket again
+ * and again, opens sessions, matches answers to requests and hands on events.
+ */
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "orchestrator/base/err.h"
+#include "proto/wire/machine.pb-c.h"
+#include "proto/wire/session.h"
+
+struct channel;
+
+struct channel_ops {
+	/* A session is open; ->peer names machine and boot. */
+	void (*up)(const struct session *session, void *arg);
+	/* No session any more; called once per up(). */
+	void (*down)(const char *why, void *arg);
+	void (*event)(const Machine__Event *event, void *arg);
+	void (*log)(const Machine__LogLines *lines, void *arg);
+};
+
+/*
+ * The answer to a request: r is 0 and reply is set (it may be of type error), or
+ * r is -ETIMEDOUT or -ECONNRESET and reply is NULL.
+ */
+typedef void (*channel_reply_fn)(int r, const Machine__Reply *reply, void *arg);
+
+/* Starts connecting. `path` is copied. */
+int __must_check channel_new(struct event_base *base, const char *path,
+        const struct channel_ops *ops, void *arg, struct channel **ret_channel);
+/* Pending requests end with -ECONNRESET; down() is not called. */
+struct channel *channel_free(struct channel *channel);
+
+/*
+ * Sends a request; its id is drawn here. fn is called exactly once later, unless
+ * an error is returned: -ENOTCONN, -EMSGSIZE, -EXFULL, or the channel is freed.
+ */
+int __must_check channel_request(struct channel *channel, Machine__Request *request,
+        uint64_t timeout_usec, channel_reply_fn fn, void *arg);
+/* The callbacks of requests with this arg will not be called. */
+void channel_forget(struct channel *channel, const void *arg);
+bool channel_is_up(const struct channel *channel);
+/* Tries to connect now instead of after the pause. */
+void channel_hurry(struct channel *channel);

@@ -1,0 +1,259 @@
+/*
+ * Machines and their states.
+ *
+ *   STOPPED ----machine_launch--> STARTING ---process runs--> CONNECTING
+ *   CONNECTING --session opened--> UP --session lost--> CONNECTING
+ *   STARTING, CONNECTING, UP --process ended, wrong machine--> DOWN
+ *   any --machine_stop--> STOPPED         DOWN --machine_launch--> STARTING
+ *
+ * An attached machine has no process of ours: it is CONNECTING or UP until it is
+ * stopped, which only lets go of it.
+ */
+#include "orchestrator/machine/machine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/machine/priv.h"
+
+static const char *const machine_state_names[_MACHINE_STATE_N] = {
+        [MACHINE_UP] = "up",
+        [MACHINE_STARTING] = "starting",
+        [MACHINE_CONNECTING] = "connecting",
+        [MACHINE_DOWN] = "down",
+        [MACHINE_STOPPED] = "stopped",
+};
+
+void machine_set_state(struct machine *machine, enum machine_state state, const char *why)
+{
+	bool was_up = machine->state == MACHINE_UP;
+
+	assert(state != MACHINE_UP || machine->state == MACHINE_CONNECTING);
+	assert(state != MACHINE_STARTING || machine->state == MACHINE_STOPPED ||
+	        machine->state == MACHINE_DOWN);
+	if (machine->state == state) {
+		return;
+	}
+	machine->state = state;
+	machine->since = store_now_usec() / 1000000;
+	snprintf(machine->why, sizeof(machine->why), "%s", why);
+	log_info("machine %s is %s%s%s", machine->row.name, machine_state_names[state],
+	        *why ? ": " : "", why);
+	if (state == MACHINE_UP) {
+		machine->machines->ops->up(machine, machine->machines->arg);
+	} else if (was_up) {
+		machine->machines->ops->down(machine, machine->machines->arg);
+	}
+}
+
+static int machine_save_txn(struct db *db, void *arg)
+{
+	return store_machine_update(db, arg);
+}
+
+int machine_save(struct machine *machine)
+{
+	return err_fold(db_txn(machine->machines->db, machine_save_txn, &machine->row));
+}
+
+int machines_new(struct event_base *base, struct db *db, const struct config *config,
+        const struct machines_ops *ops, void *arg, struct machines **ret_machines)
+{
+	struct machines *machines = mem_zero(sizeof(*machines));
+
+	machines->base = base;
+	machines->db = db;
+	machines->config = config;
+	machines->ops = ops;
+	machines->arg = arg;
+	LIST_INIT(&machines->list);
+	*ret_machines = machines;
+	return 0;
+}
+
+static void machine_free(struct machine *machine)
+{
+	LIST_REMOVE(machine, link);
+	machine->state = MACHINE_STOPPED; /* nobody is told any more */
+	machine_session_fini(machine);
+	machine_process_fini(machine);
+	machine_log_fini(machine);
+	if (machine->status) {
+		machine__status__free_unpacked(machine->status, NULL);
+	}
+	event_free(machine->flush);
+	evbuffer_free(machine->events);
+	free(machine->dir);
+	free(machine);
+}
+
+struct machines *machines_free(struct machines *machines)
+{
+	if (!machines) {
+		return NULL;
+	}
+	while (!LIST_EMPTY(&machines->list)) {
+		machine_free(LIST_FIRST(&machines->list));
+	}
+	free(machines);
+	return NULL;
+}
+
+static struct machine *machine_take(struct machines *machines, const struct machine_row *row)
+{
+	struct machine *machine = mem_zero(sizeof(*machine));
+
+	machine->machines = machines;
+	machine->row = *row;
+	machine->state = MACHINE_STOPPED;
+	machine->since = row->created_us / 1000000;
+	machine->pidfd = -1;
+	machine->dir = text_format("%s/machines/%s", machines->config->state_dir, row->name);
+	machine->flush = evtimer_new(machines->base, machine_on_flush, machine);
+	machine->events = evbuffer_new();
+	LIST_INIT(&machine->listeners);
+	LIST_INIT(&machine->refreshing);
+	LIST_INSERT_HEAD(&machines->list, machine, link);
+	return machine;
+}
+
+static int machines_load_row(const struct machine_row *row, void *arg)
+{
+	struct machine *machine = machine_take(arg, row);
+	int r;
+
+	if (!row->wanted) {
+		return 0;
+	}
+	if (!row->attached && machine_process_find(machine) < 0) {
+		err_forget();
+		machine_set_state(machine, MACHINE_DOWN, "its process ended while lud was away");
+		return 0;
+	}
+	r = machine_connect(machine);
+	if (r < 0) {
+		log_error("machine %s: cannot connect: %s", row->name, err_trace());
+		machine_set_state(machine, MACHINE_DOWN, strerror(-r));
+	}
+	return 0;
+}
+
+int machines_load(struct machines *machines)
+{
+	return err_up(store_machine_each(machines->db, machines_load_row, machines));
+}
+
+struct machine *machines_by_id(struct machines *machines, int64_t id)
+{
+	struct machine *machine;
+
+	LIST_FOREACH(machine, &machines->list, link)
+	{
+		if (machine->row.id == id) {
+			return machine;
+		}
+	}
+	return NULL;
+}
+
+struct machine *machines_by_name(struct machines *machines, const char *name)
+{
+	struct machine *machine;
+
+	LIST_FOREACH(machine, &machines->list, link)
+	{
+		if (!strcmp(machine->row.name, name)) {
+			return machine;
+		}
+	}
+	return NULL;
+}
+
+struct machine *machines_next(struct machines *machines, struct machine *after)
+{
+	return after ? LIST_NEXT(after, link) : LIST_FIRST(&machines->list);
+}
+
+static int machine_insert_txn(struct db *db, void *arg)
+{
+	return store_machine_insert(db, arg);
+}
+
+int machine_new(struct machines *machines, const char *name, const char *socket,
+        struct machine **ret_machine)
+{
+	struct machine_row row = {.attached = socket != NULL};
+	int r;
+
+	snprintf(row.name, sizeof(row.name), "%s", name);
+	if (socket) {
+		snprintf(row.socket, sizeof(row.socket), "%s", socket);
+	} else {
+		snprintf(row.socket, sizeof(row.socket), "%s/machines/%s/" QEMU_SOCKET,
+		        machines->config->state_dir, name);
+		row.has_machine_id = true;
+		if (getrandom(row.machine_id, sizeof(row.machine_id), 0) !=
+		        sizeof(row.machine_id)) {
+			return err_raise(-EIO);
+		}
+	}
+	r = db_txn(machines->db, machine_insert_txn, &row);
+	if (r) {
+		return err_up(r);
+	}
+	*ret_machine = machine_take(machines, &row);
+	return 0;
+}
+
+int machine_connect(struct machine *machine)
+{
+	int r;
+
+	machine->row.wanted = true;
+	r = machine_save(machine);
+	if (!r && !machine->channel) {
+		r = channel_new(machine->machines->base, machine->row.socket, &machine_channel_ops,
+		        machine, &machine->channel);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (machine->state != MACHINE_UP) {
+		machine_set_state(machine, MACHINE_CONNECTING, "");
+	}
+	return 0;
+}
+
+const struct machine_row *machine_row(const struct machine *machine)
+{
+	return &machine->row;
+}
+
+enum machine_state machine_state(const struct machine *machine)
+{
+	return machine->state;
+}
+
+const char *machine_why(const struct machine *machine)
+{
+	return machine->why;
+}
+
+const char *machine_dir(const struct machine *machine)
+{
+	return machine->dir;
+}
+
+int64_t machine_since(const struct machine *machine)
+{
+	return machine->since;
+}
+
+uint32_t machine_protocol(const struct machine *machine)
+{
+	return machine->state == MACHINE_UP ? machine->protocol : 0;
+}

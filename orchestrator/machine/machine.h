@@ -1,0 +1,89 @@
+#pragma once
+/*
+ * Machines as lud runs them: the process (when it is ours), the channel, what the
+ * machine last said, its log. What is true is in the machine; this is lud's view
+ * of it. Nothing here loops over machines: each wakes by its own events.
+ */
+#include "orchestrator/child/child.h"
+#include "orchestrator/config/config.h"
+#include "orchestrator/machine/channel.h"
+#include "orchestrator/store/machines.h"
+
+struct machine;
+struct machines;
+
+/* The numbers of the control protocol. */
+enum machine_state {
+	MACHINE_UP = 1,         /* a session is open and the machine is who it should be */
+	MACHINE_STARTING = 2,   /* its process is being started */
+	MACHINE_CONNECTING = 3, /* its process runs; no session yet */
+	MACHINE_DOWN = 4,       /* its process ended, or it is somebody else */
+	MACHINE_STOPPED = 5,    /* by request */
+	_MACHINE_STATE_N,
+};
+
+/* Told to the owner of all machines. */
+struct machines_ops {
+	void (*up)(struct machine *machine, void *arg);
+	void (*down)(struct machine *machine, void *arg);
+	void (*step)(struct machine *machine, const Machine__TxnStep *step, void *arg);
+	void (*result)(struct machine *machine, const Machine__Result *result, void *arg);
+};
+
+int __must_check machines_new(struct event_base *base, struct db *db, const struct config *config,
+        const struct machines_ops *ops, void *arg, struct machines **ret_machines);
+struct machines *machines_free(struct machines *machines);
+/* Takes up every machine of the record; running ones are connected to. */
+int __must_check machines_load(struct machines *machines);
+/* NULL when there is none. */
+struct machine *machines_by_id(struct machines *machines, int64_t id);
+struct machine *machines_by_name(struct machines *machines, const char *name);
+/* Visits all, for lists that a person asked for. */
+struct machine *machines_next(struct machines *machines, struct machine *after);
+
+/*
+ * Makes a machine of this name: one to be started by us (socket NULL), or one that
+ * runs and is reached by its socket. DB_E_EXISTS.
+ */
+int __must_check machine_new(struct machines *machines, const char *name, const char *socket,
+        struct machine **ret_machine);
+
+const struct machine_row *machine_row(const struct machine *machine);
+enum machine_state machine_state(const struct machine *machine);
+const char *machine_why(const struct machine *machine); /* of being down; "" else */
+const char *machine_dir(const struct machine *machine);
+int64_t machine_since(const struct machine *machine); /* unix s of the state */
+uint32_t machine_protocol(const struct machine *machine);
+
+/*
+ * Starts the process from the boot image in its directory. done gets NULL or what
+ * went wrong. A process that runs already is taken over.
+ */
+typedef void (*machine_launch_fn)(const struct failure *failure, void *arg);
+int __must_check machine_launch(struct machine *machine, machine_launch_fn done, void *arg);
+/* Takes up the channel of an attached machine, or of one that was launched. */
+int __must_check machine_connect(struct machine *machine);
+/* Ends the process (of ours) or lets go of the machine (attached); done follows. */
+typedef void (*machine_stop_fn)(void *arg);
+int __must_check machine_stop(struct machine *machine, machine_stop_fn done, void *arg);
+
+/* See channel_request(). */
+int __must_check machine_request(struct machine *machine, Machine__Request *request,
+        uint64_t timeout_usec, channel_reply_fn fn, void *arg);
+void machine_forget(struct machine *machine, const void *arg);
+
+/* What the machine said last; NULL before the first answer. */
+const Machine__Status *machine_status(const struct machine *machine);
+/* NULL when the machine has no such service. */
+const Machine__Service *machine_service(const struct machine *machine, const char *name);
+/* Asks the machine; fn gets 0 when machine_status() is fresh. */
+typedef void (*machine_refresh_fn)(int r, void *arg);
+int __must_check machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg);
+
+/* The log: lines kept, and who is told of new ones. */
+typedef void (*machine_log_fn)(const Machine__LogLines *lines, void *arg);
+struct machine_listener;
+/* Calls fn for up to `backlog` kept lines, then for new ones until freed. */
+struct machine_listener *machine_listen(
+        struct machine *machine, uint32_t backlog, machine_log_fn fn, void *arg);
+struct machine_listener *machine_listener_free(struct machine_listener *listener);

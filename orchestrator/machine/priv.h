@@ -1,0 +1,86 @@
+#pragma once
+/* Inside machine: the object, shared by its process, session and log halves. */
+#include <event2/buffer.h>
+#include <sys/queue.h>
+
+#include "orchestrator/machine/machine.h"
+#include "orchestrator/machine/qemu.h"
+
+#define MACHINE_LOG_KEPT 1000u
+
+struct machine_log_line {
+	uint8_t *packed;
+	size_t size;
+};
+
+struct machine_listener {
+	LIST_ENTRY(machine_listener) link;
+	machine_log_fn fn;
+	void *arg;
+};
+
+/* Somebody who waits for a fresh status. */
+struct machine_refreshing {
+	LIST_ENTRY(machine_refreshing) link;
+	struct machine *machine;
+	machine_refresh_fn fn;
+	void *arg;
+};
+
+struct machine {
+	LIST_ENTRY(machine) link;
+	struct machines *machines;
+	struct machine_row row;
+	enum machine_state state;
+	int64_t since;
+	char why[200];
+	char *dir;
+
+	/* The process, when it is ours. */
+	struct child_worker *launcher;
+	machine_launch_fn launch_done;
+	void *launch_arg;
+	machine_stop_fn stop_done; /* set while the process is asked to end */
+	void *stop_arg;
+	int pidfd;
+	struct event *exit_event;
+
+	/* The session. */
+	struct channel *channel;
+	uint32_t protocol;
+	Machine__Status *status;
+	LIST_HEAD(, machine_refreshing) refreshing;
+	struct event *flush;
+	struct evbuffer *events; /* length, packed event; not recorded yet */
+	uint64_t newest_seq;
+
+	struct machine_log_line log[MACHINE_LOG_KEPT];
+	size_t log_next;
+	LIST_HEAD(, machine_listener) listeners;
+};
+
+struct machines {
+	struct event_base *base;
+	struct db *db;
+	const struct config *config;
+	const struct machines_ops *ops;
+	void *arg;
+	LIST_HEAD(, machine) list;
+};
+
+/* The only writer of ->state. */
+void machine_set_state(struct machine *machine, enum machine_state state, const char *why);
+/* Writes ->row to the record. */
+int __must_check machine_save(struct machine *machine);
+
+/* session.c */
+extern const struct channel_ops machine_channel_ops;
+void machine_session_fini(struct machine *machine);
+void machine_on_flush(evutil_socket_t fd, short what, void *arg);
+/* log.c */
+void machine_log_lines(struct machine *machine, const Machine__LogLines *lines);
+void machine_log_fini(struct machine *machine);
+/* process.c */
+void machine_process_fini(struct machine *machine);
+/* Finds the process of a machine that was started earlier. -ESRCH: it is gone. */
+int __must_check machine_process_find(struct machine *machine);

@@ -1,0 +1,225 @@
+/* The process of a machine: started, found again, watched, ended. */
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/machine/priv.h"
+
+#define MACHINE_DEBUG_TAIL 8192
+
+/* The last line of the debug log that tells of a panic, else ret_line is empty. */
+static void machine_panic_line(const struct machine *machine, char *ret_line, size_t size)
+{
+	_cleanup_(freep) char *path = text_format("%s/" QEMU_DEBUG_LOG, machine->dir);
+	_cleanup_(file_closep) FILE *file = fopen(path, "re");
+	char line[256];
+
+	*ret_line = '\0';
+	if (!file) {
+		return;
+	}
+	if (fseek(file, -MACHINE_DEBUG_TAIL, SEEK_END) < 0) {
+		rewind(file);
+	}
+	while (fgets(line, sizeof(line), file)) {
+		if (strcasestr(line, "panic")) {
+			line[strcspn(line, "\r\n")] = '\0';
+			snprintf(ret_line, size, "%s", line);
+		}
+	}
+}
+
+/* The process is gone, or was never ours: the machine is stopped. */
+static void machine_stopped(struct machine *machine)
+{
+	machine_stop_fn done = machine->stop_done;
+
+	machine->stop_done = NULL;
+	machine_set_state(machine, MACHINE_STOPPED, "");
+	if (done) {
+		done(machine->stop_arg);
+	}
+}
+
+static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
+{
+	struct machine *machine = arg;
+	char line[120];
+	char why[200];
+
+	machine_process_fini(machine);
+	machine_session_fini(machine);
+	machine->row.pid = 0;
+	if (machine_save(machine) < 0) {
+		log_error("machine %s: %s", machine->row.name, err_trace());
+	}
+	if (machine->stop_done) {
+		machine_stopped(machine);
+		return;
+	}
+	machine_panic_line(machine, line, sizeof(line));
+	snprintf(why, sizeof(why), "its process ended%s%s", *line ? ": " : "", line);
+	machine_set_state(machine, MACHINE_DOWN, why);
+}
+
+int machine_process_find(struct machine *machine)
+{
+	pid_t pid;
+	int r;
+
+	r = qemu_find(machine->dir, &pid);
+	if (!r) {
+		r = qemu_watch(pid, &machine->pidfd);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	machine->row.pid = pid;
+	machine->exit_event = event_new(
+	        machine->machines->base, machine->pidfd, EV_READ, machine_on_exit, machine);
+	if (!machine->exit_event || event_add(machine->exit_event, NULL) < 0) {
+		abort();
+	}
+	return 0;
+}
+
+void machine_process_fini(struct machine *machine)
+{
+	machine->launcher = child_worker_free(machine->launcher);
+	if (machine->exit_event) {
+		event_free(machine->exit_event);
+		machine->exit_event = NULL;
+	}
+	fd_closep(&machine->pidfd);
+	machine->pidfd = -1;
+}
+
+static void machine_launch_end(struct machine *machine, const struct failure *failure)
+{
+	machine_launch_fn done = machine->launch_done;
+
+	machine->launch_done = NULL;
+	if (failure) {
+		machine_set_state(machine, MACHINE_DOWN, failure->cause);
+	}
+	if (done) {
+		done(failure, machine->launch_arg);
+	}
+}
+
+/* The process is there: watch it and take up the channel. */
+static void machine_launched(struct machine *machine)
+{
+	struct failure failure = {0};
+	int r = machine_connect(machine);
+
+	if (r < 0) {
+		failure_set(&failure, "machine", machine->row.name,
+		        "see the log of lud; the socket's path may be too long",
+		        "cannot take up its channel: %s", strerror(-r));
+	}
+	machine_launch_end(machine, r < 0 ? &failure : NULL);
+}
+
+static void machine_on_launched(const struct child_result *result, void *arg)
+{
+	struct machine *machine = arg;
+	struct failure failure = {0};
+	char status[64];
+	int r = -ECHILD;
+
+	if (!result->timed_out && WIFEXITED(result->status) && !WEXITSTATUS(result->status)) {
+		r = machine_process_find(machine);
+	}
+	if (r < 0) {
+		child_status_text(result->status, status, sizeof(status));
+		failure_set(&failure, "qemu", machine->row.name,
+		        "check programs.qemu and machine.accel (or SAMSARA_ACCEL) and the boot "
+		        "image",
+		        "QEMU did not start (%s): %.200s", status, result->errors);
+	}
+	machine->launcher = child_worker_free(machine->launcher);
+	if (r < 0) {
+		machine_launch_end(machine, &failure);
+		return;
+	}
+	machine_launched(machine);
+}
+
+static int machine_spawn(struct machine *machine)
+{
+	const struct config *config = machine->machines->config;
+	struct qemu_machine qemu = {
+	        .program = config->qemu,
+	        .kernel = config->kernel,
+	        .dir = machine->dir,
+	        .accel = config->machine_accel,
+	        .memory_bytes = config->machine_memory_bytes,
+	};
+	struct qemu_command command;
+	struct child_job job = {
+	        .timeout_usec = config->boot_timeout_usec,
+	        .done = machine_on_launched,
+	        .arg = machine,
+	};
+	int r;
+
+	qemu_command_init(&command, &qemu);
+	job.argv = (const char *const *)command.words;
+	r = child_worker_new(machine->machines->base, &job, &machine->launcher);
+	qemu_command_fini(&command);
+	return err_up(r);
+}
+
+int machine_launch(struct machine *machine, machine_launch_fn done, void *arg)
+{
+	int r;
+
+	if (machine->row.attached || machine->launcher) {
+		return err_raise(-EBUSY);
+	}
+	machine->launch_done = done;
+	machine->launch_arg = arg;
+	if (machine->pidfd >= 0 || machine_process_find(machine) == 0) {
+		machine_launched(machine);
+		return 0;
+	}
+	err_forget();
+	r = machine_spawn(machine);
+	if (r < 0) {
+		machine->launch_done = NULL;
+		return err_up(r);
+	}
+	machine_set_state(machine, MACHINE_STARTING, "");
+	return 0;
+}
+
+int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
+{
+	static const struct failure stopped = {
+	        "stopped", "machine", "the machine was stopped", "start it again"};
+	int r;
+
+	if (machine->stop_done) {
+		return err_raise(-EBUSY);
+	}
+	machine->row.wanted = false;
+	r = machine_save(machine);
+	if (r < 0) {
+		return err_up(r);
+	}
+	machine->stop_done = done;
+	machine->stop_arg = arg;
+	machine->launcher = child_worker_free(machine->launcher);
+	if (machine->launch_done) {
+		machine_launch_end(machine, &stopped);
+	}
+	machine_session_fini(machine);
+	if (machine->pidfd < 0 || qemu_end(machine->row.pid) < 0) {
+		machine_process_fini(machine);
+		machine_stopped(machine);
+	}
+	return 0;
+}

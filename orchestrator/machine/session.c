@@ -1,0 +1,426 @@
+/*
+ * What happens in a machine's session: is it the machine it should be, events
+ * recorded before they are acknowledged, and its status.
+ *
+ * Events come in bursts. Those of one turn of the loop are collected and written
+ * in one transaction; then the owner is told, and then the machine may forget.
+ */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/machine/priv.h"
+#include "orchestrator/store/generations.h"
+#include "orchestrator/store/jobs.h"
+
+#define MACHINE_ANSWER_USEC UINT64_C(10000000)
+#define MACHINE_EVENTS_KEPT 10000
+
+static void machine_on_done(int r, const Machine__Reply *reply, void *arg)
+{
+	struct machine *machine = arg;
+
+	if (r == -ETIMEDOUT) {
+		log_warn("machine %s does not answer", machine->row.name);
+	}
+}
+
+/* Sends what no answer matters to. */
+static void machine_tell(struct machine *machine, Machine__Request *request)
+{
+	int r = machine_request(machine, request, MACHINE_ANSWER_USEC, machine_on_done, machine);
+
+	if (r < 0) {
+		log_warn("machine %s: %s", machine->row.name, err_trace());
+	}
+}
+
+static void machine_subscribe(struct machine *machine)
+{
+	Machine__EventSubscribe events = MACHINE__EVENT_SUBSCRIBE__INIT;
+	Machine__LogSubscribe log = MACHINE__LOG_SUBSCRIBE__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	events.after = machine->row.event_seq;
+	events.boot_id = machine->row.boot_id;
+	request.body_case = MACHINE__REQUEST__BODY_EVENT_SUBSCRIBE;
+	request.event_subscribe = &events;
+	machine_tell(machine, &request);
+	log.on = true;
+	request.body_case = MACHINE__REQUEST__BODY_LOG_SUBSCRIBE;
+	request.log_subscribe = &log;
+	machine_tell(machine, &request);
+}
+
+static void machine_on_first_status(int r, void *arg)
+{
+	struct machine *machine = arg;
+
+	if (!r && machine->state == MACHINE_CONNECTING) {
+		machine_subscribe(machine);
+		machine_set_state(machine, MACHINE_UP, "");
+	}
+}
+
+/* Learns or checks who is at the other end. False when it is another machine. */
+static bool machine_identify(struct machine *machine, const struct session_identity *peer)
+{
+	struct machine_row *row = &machine->row;
+
+	if (!row->has_machine_id) {
+		memcpy(row->machine_id, peer->machine_id, sizeof(row->machine_id));
+		row->has_machine_id = true;
+	}
+	if (memcmp(row->machine_id, peer->machine_id, sizeof(row->machine_id))) {
+		return false;
+	}
+	if (row->boot_id != peer->boot_id) {
+		row->boot_id = peer->boot_id;
+		row->event_seq = 0;
+		machine->newest_seq = 0;
+	}
+	return machine_save(machine) == 0;
+}
+
+static void machine_on_up(const struct session *session, void *arg)
+{
+	struct machine *machine = arg;
+	int r;
+
+	if (!machine_identify(machine, &session->peer)) {
+		log_error("machine %s: another machine (or a second record of one) answers at %s",
+		        machine->row.name, machine->row.socket);
+		machine_set_state(machine, MACHINE_DOWN, "another machine answers at its socket");
+		return;
+	}
+	machine->protocol = session->version;
+	machine->newest_seq = machine->row.event_seq;
+	evbuffer_drain(machine->events, evbuffer_get_length(machine->events));
+	r = machine_refresh(machine, machine_on_first_status, machine);
+	if (r < 0) {
+		log_warn("machine %s: %s", machine->row.name, err_trace());
+	}
+}
+
+static void machine_on_down(const char *why, void *arg)
+{
+	struct machine *machine = arg;
+
+	if (machine->state == MACHINE_UP) {
+		machine_set_state(machine, MACHINE_CONNECTING, why);
+	}
+}
+
+static void machine_on_log(const Machine__LogLines *lines, void *arg)
+{
+	machine_log_lines(arg, lines);
+}
+
+/* The newest metrics replace the status's; they are no history. */
+static void machine_on_metrics(struct machine *machine, const Machine__ServiceMetrics *metrics)
+{
+	for (size_t i = 0; machine->status && i < machine->status->n_services; i++) {
+		Machine__Service *service = machine->status->services[i];
+
+		if (strcmp(service->name, metrics->service) ||
+		        service->n_metrics != metrics->n_metrics) {
+			continue;
+		}
+		for (size_t m = 0; m < metrics->n_metrics; m++) {
+			service->metrics[m]->value = metrics->metrics[m]->value;
+		}
+	}
+}
+
+static void machine_on_event(const Machine__Event *event, void *arg)
+{
+	static const struct timeval now = {0, 0};
+	struct machine *machine = arg;
+	uint32_t size = machine__event__get_packed_size(event);
+	_cleanup_(freep) uint8_t *packed = NULL;
+
+	if (event->seq <= machine->newest_seq) {
+		return;
+	}
+	machine->newest_seq = event->seq;
+	if (event->body_case == MACHINE__EVENT__BODY_METRICS) {
+		machine_on_metrics(machine, event->metrics);
+	}
+	packed = mem_zero(size + 1);
+	machine__event__pack(event, packed);
+	evbuffer_add(machine->events, &size, sizeof(size));
+	evbuffer_add(machine->events, packed, size);
+	evtimer_add(machine->flush, &now);
+}
+
+const struct channel_ops machine_channel_ops = {
+        .up = machine_on_up,
+        .down = machine_on_down,
+        .event = machine_on_event,
+        .log = machine_on_log,
+};
+
+/* Calls fn for each collected event until it returns non-zero. */
+typedef int (*machine_event_fn)(
+        struct machine *machine, const Machine__Event *event, const uint8_t *packed, size_t size);
+
+static int machine_events_each(struct machine *machine, machine_event_fn fn)
+{
+	size_t left = evbuffer_get_length(machine->events);
+	const uint8_t *at = evbuffer_pullup(machine->events, -1);
+	int r = 0;
+
+	while (!r && left > sizeof(uint32_t)) {
+		Machine__Event *event;
+		uint32_t size;
+
+		memcpy(&size, at, sizeof(size));
+		event = machine__event__unpack(NULL, size, at + sizeof(size));
+		if (event) {
+			r = fn(machine, event, at + sizeof(size), size);
+			machine__event__free_unpacked(event, NULL);
+		}
+		at += sizeof(size) + size;
+		left -= sizeof(size) + size;
+	}
+	return r;
+}
+
+static int machine_event_record(
+        struct machine *machine, const Machine__Event *event, const uint8_t *packed, size_t size)
+{
+	struct event_row row = {
+	        .machine = machine->row.id,
+	        .boot_id = machine->row.boot_id,
+	        .seq = event->seq,
+	        .clock_ns = event->clock_ns,
+	        .body = packed,
+	        .body_size = size,
+	};
+	int r;
+
+	machine->row.event_seq = event->seq;
+	if (event->body_case == MACHINE__EVENT__BODY_METRICS ||
+	        event->body_case == MACHINE__EVENT__BODY_STEP) {
+		return 0;
+	}
+	r = store_event_insert(machine->machines->db, &row);
+	return r == DB_E_EXISTS ? 0 : err_up(r);
+}
+
+static int machine_flush_txn(struct db *db, void *arg)
+{
+	struct machine *machine = arg;
+	int r = machine_events_each(machine, machine_event_record);
+
+	if (!r) {
+		r = store_machine_update(db, &machine->row);
+	}
+	if (!r) {
+		r = store_event_trim(db, machine->row.id, MACHINE_EVENTS_KEPT);
+	}
+	return err_fold(r);
+}
+
+static void machine_on_change(struct machine *machine, const Machine__ServiceChange *change)
+{
+	static const char *const kinds[] = {
+	        "changed", "started", "crashed", "restarted", "crashed too often and stays down"};
+	unsigned int kind = change->kind < 5 ? change->kind : 0;
+
+	log_info("machine %s: %s %s (generation %" PRIu64 ")%s%s", machine->row.name,
+	        change->service, kinds[kind], change->generation, change->cause ? ": " : "",
+	        change->cause ? change->cause->message : "");
+}
+
+static int machine_event_tell(
+        struct machine *machine, const Machine__Event *event, const uint8_t *packed, size_t size)
+{
+	const struct machines *machines = machine->machines;
+
+	switch (event->body_case) {
+	case MACHINE__EVENT__BODY_STEP:
+		machines->ops->step(machine, event->step, machines->arg);
+		break;
+	case MACHINE__EVENT__BODY_RESULT:
+		machines->ops->result(machine, event->result, machines->arg);
+		break;
+	case MACHINE__EVENT__BODY_CHANGE:
+		machine_on_change(machine, event->change);
+		break;
+	case MACHINE__EVENT__BODY_METRICS:
+	case MACHINE__EVENT__BODY__NOT_SET:
+	case _MACHINE__EVENT__BODY__CASE_IS_INT_SIZE:
+		break;
+	}
+	return 0;
+}
+
+void machine_on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	Machine__EventAck ack = MACHINE__EVENT_ACK__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+	struct machine *machine = arg;
+	uint64_t seq;
+	int r;
+
+	r = db_txn(machine->machines->db, machine_flush_txn, machine);
+	if (r < 0) {
+		log_error(
+		        "machine %s: events are not recorded: %s", machine->row.name, err_trace());
+		return;
+	}
+	seq = machine->row.event_seq;
+	(void)machine_events_each(machine, machine_event_tell);
+	evbuffer_drain(machine->events, evbuffer_get_length(machine->events));
+	if (!machine->channel || !channel_is_up(machine->channel)) {
+		return;
+	}
+	ack.seq = seq;
+	request.body_case = MACHINE__REQUEST__BODY_EVENT_ACK;
+	request.event_ack = &ack;
+	machine_tell(machine, &request);
+}
+
+void machine_session_fini(struct machine *machine)
+{
+	bool was_up = machine->state == MACHINE_UP;
+
+	machine->channel = channel_free(machine->channel);
+	evtimer_del(machine->flush);
+	if (was_up) {
+		machine_set_state(machine, MACHINE_CONNECTING, "");
+	}
+}
+
+int machine_request(struct machine *machine, Machine__Request *request, uint64_t timeout_usec,
+        channel_reply_fn fn, void *arg)
+{
+	if (!machine->channel) {
+		return err_raise(-ENOTCONN);
+	}
+	return err_up(channel_request(machine->channel, request, timeout_usec, fn, arg));
+}
+
+static int machine_status_txn(struct db *db, void *arg)
+{
+	struct machine *machine = arg;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < machine->status->n_services; i++) {
+		const Machine__Service *service = machine->status->services[i];
+		size_t size = machine__service__get_packed_size(service);
+		_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+		struct service_row row;
+
+		machine__service__pack(service, packed);
+		r = store_service_ensure(db, machine->row.id, service->name, &row);
+		if (!r) {
+			r = store_service_seen(db, row.id, packed, size, service->generation);
+		}
+		if (!r) {
+			r = store_generation_runs(db, row.id, service->generation);
+		}
+	}
+	return err_fold(r);
+}
+
+static void machine_status_take(struct machine *machine, const Machine__Status *status)
+{
+	size_t size = machine__status__get_packed_size(status);
+	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+
+	machine__status__pack(status, packed);
+	if (machine->status) {
+		machine__status__free_unpacked(machine->status, NULL);
+	}
+	machine->status = machine__status__unpack(NULL, size, packed);
+	if (!machine->status) {
+		abort();
+	}
+}
+
+static void machine_refreshing_free(struct machine_refreshing *refreshing)
+{
+	LIST_REMOVE(refreshing, link);
+	free(refreshing);
+}
+
+static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
+{
+	struct machine_refreshing *refreshing = arg;
+	struct machine *machine = refreshing->machine;
+	machine_refresh_fn fn = refreshing->fn;
+	void *fn_arg = refreshing->arg;
+
+	if (!r && reply->body_case != MACHINE__REPLY__BODY_STATUS) {
+		r = -EPROTO;
+	}
+	if (!r) {
+		machine_status_take(machine, reply->status);
+		r = db_txn(machine->machines->db, machine_status_txn, machine);
+	}
+	if (r < 0) {
+		log_warn("machine %s: no status: %s", machine->row.name, strerror(-r));
+	}
+	machine_refreshing_free(refreshing);
+	fn(r, fn_arg);
+}
+
+int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
+{
+	Machine__StatusRequest status = MACHINE__STATUS_REQUEST__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+	struct machine_refreshing *refreshing = mem_zero(sizeof(*refreshing));
+	int r;
+
+	refreshing->machine = machine;
+	refreshing->fn = fn;
+	refreshing->arg = arg;
+	LIST_INSERT_HEAD(&machine->refreshing, refreshing, link);
+	request.body_case = MACHINE__REQUEST__BODY_STATUS;
+	request.status = &status;
+	r = machine_request(machine, &request, MACHINE_ANSWER_USEC, machine_on_status, refreshing);
+	if (r < 0) {
+		machine_refreshing_free(refreshing);
+	}
+	return err_up(r);
+}
+
+void machine_forget(struct machine *machine, const void *arg)
+{
+	struct machine_refreshing *refreshing = LIST_FIRST(&machine->refreshing);
+
+	while (refreshing) {
+		struct machine_refreshing *next = LIST_NEXT(refreshing, link);
+
+		if (refreshing->arg == arg) {
+			if (machine->channel) {
+				channel_forget(machine->channel, refreshing);
+			}
+			machine_refreshing_free(refreshing);
+		}
+		refreshing = next;
+	}
+	if (machine->channel) {
+		channel_forget(machine->channel, arg);
+	}
+}
+
+const Machine__Status *machine_status(const struct machine *machine)
+{
+	return machine->status;
+}
+
+const Machine__Service *machine_service(const struct machine *machine, const char *name)
+{
+	for (size_t i = 0; machine->status && i < machine->status->n_services; i++) {
+		if (!strcmp(machine->status->services[i]->name, name)) {
+			return machine->status->services[i];
+		}
+	}
+	return NULL;
+}
