@@ -1,0 +1,250 @@
+#include "orchestrator/work/signer.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/wait.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/child/child.h"
+
+#define SIGNER_ANSWER_SEC 20
+
+struct signer_pending {
+	TAILQ_ENTRY(signer_pending) link;
+	struct signer_request request;
+	signer_fn fn; /* NULL: nobody waits any more */
+	void *arg;
+};
+
+/* Requests are sent one at a time: the next when the last is answered. */
+struct signer_client {
+	struct event_base *base;
+	char *program;
+	char *keys;
+	struct child_process process; /* pid 0: not running */
+	struct event *input_event;
+	struct event *output_event;
+	struct event *timeout;
+	struct event *kick;
+	size_t sent;
+	size_t received;
+	uint64_t last_id;
+	struct signer_reply reply;
+	TAILQ_HEAD(, signer_pending) pending;
+};
+
+static void signer_pending_free(struct signer_client *client, struct signer_pending *pending)
+{
+	TAILQ_REMOVE(&client->pending, pending, link);
+	explicit_bzero(pending, sizeof(*pending));
+	free(pending);
+}
+
+/* Answers the oldest request, takes it off, and sees to the next. */
+static void signer_answer(struct signer_client *client, const struct failure *failure)
+{
+	static const struct timeval now = {0, 0};
+	struct signer_pending *pending = TAILQ_FIRST(&client->pending);
+	signer_fn fn = pending->fn;
+	void *arg = pending->arg;
+
+	evtimer_del(client->timeout);
+	signer_pending_free(client, pending);
+	client->sent = client->received = 0;
+	if (!TAILQ_EMPTY(&client->pending)) {
+		evtimer_add(client->kick, &now);
+	}
+	if (fn) {
+		fn(failure, failure ? NULL : &client->reply, arg);
+	}
+}
+
+static void signer_stop(struct signer_client *client)
+{
+	if (client->input_event) {
+		event_free(client->input_event);
+		event_free(client->output_event);
+	}
+	client->input_event = client->output_event = NULL;
+	child_process_fini(&client->process);
+}
+
+/* What the signer wrote to stderr before it went away. */
+static void signer_last_words(struct signer_client *client, char *ret_text, size_t size)
+{
+	ssize_t n =
+	        client->process.errors < 0 ? 0 : read(client->process.errors, ret_text, size - 1);
+
+	ret_text[n > 0 ? n : 0] = '\0';
+	ret_text[strcspn(ret_text, "\n")] = '\0';
+}
+
+static void signer_fail(struct signer_client *client, const char *what)
+{
+	struct failure failure = {0};
+	char words[200];
+
+	signer_last_words(client, words, sizeof(words));
+	failure_set(&failure, "signer", client->program,
+	        "see whether `luctl keys list` shows usable keys; make some with `luctl keys init`",
+	        "%s%s%s", what, *words ? ": " : "", words);
+	signer_stop(client);
+	signer_answer(client, &failure);
+}
+
+static void signer_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct signer_client *client = arg;
+	struct signer_pending *pending = TAILQ_FIRST(&client->pending);
+	ssize_t n;
+
+	n = write(client->process.input, (const uint8_t *)&pending->request + client->sent,
+	        sizeof(pending->request) - client->sent);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		signer_fail(client, "the signer went away");
+		return;
+	}
+	client->sent += n > 0 ? n : 0;
+	if (client->sent == sizeof(pending->request)) {
+		event_del(client->input_event);
+	}
+}
+
+static void signer_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct signer_client *client = arg;
+	struct signer_pending *pending = TAILQ_FIRST(&client->pending);
+	ssize_t n;
+
+	n = read(client->process.output, (uint8_t *)&client->reply + client->received,
+	        sizeof(client->reply) - client->received);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		return;
+	}
+	if (!pending) {
+		signer_stop(client);
+		return;
+	}
+	if (n <= 0) {
+		signer_fail(client, "the signer went away");
+		return;
+	}
+	client->received += n;
+	if (client->received < sizeof(client->reply)) {
+		return;
+	}
+	if (memcmp(client->reply.magic, SIGNER_MAGIC, sizeof(client->reply.magic)) ||
+	        client->reply.id != pending->request.id) {
+		signer_fail(client, "the signer answered something else");
+		return;
+	}
+	signer_answer(client, NULL);
+	explicit_bzero(&client->reply, sizeof(client->reply));
+}
+
+static void signer_on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	signer_fail(arg, "the signer does not answer");
+}
+
+static int signer_start(struct signer_client *client)
+{
+	const char *argv[] = {client->program, "--keys", client->keys, NULL};
+	int r;
+
+	r = child_spawn(argv, &client->process);
+	if (r < 0) {
+		return err_up(r);
+	}
+	client->input_event = event_new(client->base, client->process.input, EV_WRITE | EV_PERSIST,
+	        signer_on_writable, client);
+	client->output_event = event_new(client->base, client->process.output, EV_READ | EV_PERSIST,
+	        signer_on_readable, client);
+	if (!client->input_event || !client->output_event ||
+	        event_add(client->output_event, NULL) < 0) {
+		abort();
+	}
+	return 0;
+}
+
+/* Begins to send the oldest request. */
+static void signer_on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval limit = {SIGNER_ANSWER_SEC, 0};
+	struct signer_client *client = arg;
+
+	if (TAILQ_EMPTY(&client->pending) || client->sent) {
+		return;
+	}
+	if (!client->input_event && signer_start(client) < 0) {
+		signer_fail(client, "the signer cannot be started");
+		return;
+	}
+	event_add(client->input_event, NULL);
+	evtimer_add(client->timeout, &limit);
+}
+
+int signer_client_new(struct event_base *base, const char *program, const char *keys,
+        struct signer_client **ret_client)
+{
+	struct signer_client *client = mem_zero(sizeof(*client));
+
+	client->base = base;
+	client->program = text_copy(program);
+	client->keys = text_copy(keys);
+	client->process = (struct child_process){0, -1, -1, -1, -1};
+	client->timeout = evtimer_new(base, signer_on_timeout, client);
+	client->kick = evtimer_new(base, signer_on_kick, client);
+	TAILQ_INIT(&client->pending);
+	*ret_client = client;
+	return 0;
+}
+
+struct signer_client *signer_client_free(struct signer_client *client)
+{
+	if (!client) {
+		return NULL;
+	}
+	while (!TAILQ_EMPTY(&client->pending)) {
+		signer_pending_free(client, TAILQ_FIRST(&client->pending));
+	}
+	signer_stop(client);
+	event_free(client->timeout);
+	event_free(client->kick);
+	free(client->program);
+	free(client->keys);
+	free(client);
+	return NULL;
+}
+
+void signer_client_ask(
+        struct signer_client *client, const struct signer_request *request, signer_fn fn, void *arg)
+{
+	static const struct timeval now = {0, 0};
+	struct signer_pending *pending = mem_zero(sizeof(*pending));
+
+	pending->request = *request;
+	memcpy(pending->request.magic, SIGNER_MAGIC, sizeof(pending->request.magic));
+	pending->request.id = ++client->last_id;
+	pending->fn = fn;
+	pending->arg = arg;
+	TAILQ_INSERT_TAIL(&client->pending, pending, link);
+	if (pending == TAILQ_FIRST(&client->pending)) {
+		evtimer_add(client->kick, &now);
+	}
+}
+
+void signer_client_forget(struct signer_client *client, const void *arg)
+{
+	struct signer_pending *pending;
+
+	TAILQ_FOREACH(pending, &client->pending, link)
+	{
+		if (pending->arg == arg) {
+			pending->fn = NULL;
+		}
+	}
+}

@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * lud's side of the signer process: started when it is first needed, asked by
+ * fixed-layout requests over its pipes, started anew after it died. lud never sees
+ * a private key.
+ */
+#include <event2/event.h>
+
+#include "orchestrator/base/err.h"
+#include "orchestrator/base/failure.h"
+#include "proto/envelope/signer.h"
+
+struct signer_client;
+
+/* failure is NULL and reply the answer, or reply is NULL. Both live until return. */
+typedef void (*signer_fn)(
+        const struct failure *failure, const struct signer_reply *reply, void *arg);
+
+int __must_check signer_client_new(struct event_base *base, const char *program, const char *keys,
+        struct signer_client **ret_client);
+struct signer_client *signer_client_free(struct signer_client *client);
+
+/*
+ * Queues a request (its magic and id are filled in) and calls fn exactly once,
+ * later. What was copied of the request is wiped when it is answered.
+ */
+void signer_client_ask(struct signer_client *client, const struct signer_request *request,
+        signer_fn fn, void *arg);
+/* The callbacks of requests with this arg will not be called. */
+void signer_client_forget(struct signer_client *client, const void *arg);
