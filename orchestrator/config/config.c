@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -25,6 +25,7 @@ const struct config_key config_keys[] = {
         KEY_PATH("", "control_socket", control_socket),
         KEY_PATH("", "keyring", keyring),
         KEY_PATH("", "kits", kits),
+        KEY_PATH("", "kernel", kernel),
         KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
         KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
         KEY_PATH("programs", "luforge", luforge),
@@ -43,6 +44,7 @@ const struct config_key config_keys[] = {
         KEY_NUMBER("update", "stage_chunk", stage_chunk_bytes, CONFIG_SIZE, 512, 32768),
         KEY_NUMBER("machine", "memory", machine_memory_bytes, CONFIG_SIZE, 32 * MIB, 65536 * MIB),
         KEY_CHOICE("machine", "accel", machine_accel, "auto kvm tcg"),
+        KEY_PATH("machine", "services", machine_services),
         KEY_NUMBER("machine", "boot_timeout", boot_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
                 USEC_PER_HOUR),
 };
@@ -85,18 +87,29 @@ static char *config_program(const char *program_dir, const char *house, const ch
 	return text_copy(name);
 }
 
-/* build/run in a build tree; the places systemd and XDG name elsewhere. */
+static bool config_in_tree(const char *program_dir)
+{
+	_cleanup_(freep) char *ninja = text_format("%s/../build.ninja", program_dir);
+
+	return access(ninja, F_OK) == 0;
+}
+
+/* A place in the build tree that lud lies in, else where a system keeps it. */
+static char *config_place(const char *program_dir, const char *in_tree, const char *in_system)
+{
+	if (config_in_tree(program_dir)) {
+		return text_format("%s/../%s", program_dir, in_tree);
+	}
+	return text_copy(in_system);
+}
+
 static char *config_state_dir(const char *program_dir)
 {
-	_cleanup_(freep) char *tree = text_format("%s/../build.ninja", program_dir);
 	const char *xdg = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
 
-	if (access(tree, F_OK) == 0) {
-		return text_format("%s/../run", program_dir);
-	}
-	if (getuid() == 0) {
-		return text_copy("/var/lib/samsara");
+	if (config_in_tree(program_dir) || getuid() == 0) {
+		return config_place(program_dir, "run", "/var/lib/samsara");
 	}
 	if (xdg) {
 		return text_format("%s/samsara", xdg);
@@ -110,6 +123,9 @@ void config_init(struct config *config, const char *program_dir)
 	        .state_dir = config_state_dir(program_dir),
 	        .luforge = config_program(program_dir, "forge", "luforge"),
 	        .lusign = config_program(program_dir, "keyring", "lusign"),
+	        .keyring = config_place(program_dir, "keys", "/etc/samsara/keys"),
+	        .kits = config_place(program_dir, "osd", "/usr/lib/samsara/kits"),
+	        .kernel = config_place(program_dir, "osd/kernel.elf", "/usr/lib/samsara/kernel"),
 	        .qemu = text_copy("qemu-system-x86_64"),
 	        .log_level = text_copy("info"),
 	        .allow_uid = UINT64_MAX,
@@ -123,6 +139,7 @@ void config_init(struct config *config, const char *program_dir)
 	        .stage_chunk_bytes = 32768,
 	        .machine_memory_bytes = 256 * MIB,
 	        .machine_accel = text_copy("auto"),
+	        .machine_services = text_copy("vm rs ds tty virtio_console gate load"),
 	        .boot_timeout_usec = 30 * USEC_PER_SEC,
 	};
 }
@@ -141,18 +158,11 @@ void config_fini(struct config *config)
 	}
 }
 
-static void config_derive(char **path, const char *state_dir, const char *name)
-{
-	if (!*path) {
-		*path = text_format("%s/%s", state_dir, name);
-	}
-}
-
 void config_complete(struct config *config)
 {
-	config_derive(&config->control_socket, config->state_dir, "lud.sock");
-	config_derive(&config->keyring, config->state_dir, "../keys");
-	config_derive(&config->kits, config->state_dir, "../release");
+	if (!config->control_socket) {
+		config->control_socket = text_format("%s/lud.sock", config->state_dir);
+	}
 }
 
 int config_check(const struct config *config, struct failure *ret_failure)

@@ -17,7 +17,7 @@ struct config {
 	char *qemu;
 	char *kernel;  /* that machines are started with */
 	char *keyring; /* handed to the signer, never read by lud */
-	char *kits;    /* release that machines are first started with */
+	char *kits;    /* signed kits that machines are started with: DIR/NAME.kit */
 	char *log_level;
 	uint64_t allow_uid; /* besides root and lud's own; UINT64_MAX is nobody */
 
@@ -32,7 +32,8 @@ struct config {
 	uint64_t stage_chunk_bytes;
 
 	uint64_t machine_memory_bytes;
-	char *machine_accel; /* auto, kvm, tcg */
+	char *machine_services; /* what a machine starts with, in slot order */
+	char *machine_accel;    /* auto, kvm, tcg */
 	uint64_t boot_timeout_usec;
 };
 

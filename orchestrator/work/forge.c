@@ -115,7 +115,7 @@ static int forge_start(struct forge_task *task)
 /* Starts waiting tasks while workers are idle. */
 static void forge_on_kick(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval now = { 0, 0 };
+	static const struct timeval now = {0, 0};
 	struct forge *forge = arg;
 	struct forge_task *task = TAILQ_FIRST(&forge->tasks);
 
@@ -124,7 +124,7 @@ static void forge_on_kick(evutil_socket_t fd, short what, void *arg)
 
 		if (!task->worker && forge_start(task) < 0) {
 			forge_fail(task, "cannot be started", err_trace());
-			evtimer_add(forge->kick, &(struct timeval){0, 0});
+			evtimer_add(forge->kick, &now);
 			return;
 		}
 		task = next;
