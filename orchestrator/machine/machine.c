@@ -45,7 +45,7 @@ void machine_set_state(struct machine *machine, enum machine_state state, const 
 	        *why ? ": " : "", why);
 	if (state == MACHINE_UP) {
 		machine->machines->ops->up(machine, machine->machines->arg);
-	} else if (was_up) {
+	} else if (was_up || state == MACHINE_DOWN) {
 		machine->machines->ops->down(machine, machine->machines->arg);
 	}
 }

@@ -25,6 +25,7 @@ enum machine_state {
 /* Told to the owner of all machines. */
 struct machines_ops {
 	void (*up)(struct machine *machine, void *arg);
+	/* It was up and is not any more, or it came to be DOWN from any state. */
 	void (*down)(struct machine *machine, void *arg);
 	void (*step)(struct machine *machine, const Machine__TxnStep *step, void *arg);
 	void (*result)(struct machine *machine, const Machine__Result *result, void *arg);

@@ -1,0 +1,242 @@
+#include "orchestrator/job/engine.h"
+
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/job/priv.h"
+
+static void engine_on_up(struct machine *machine, void *arg)
+{
+	engine_wake(arg, machine);
+}
+
+/*
+ * Requests under way end by themselves; only a job that waits for its result, which
+ * comes unasked, must be told. A machine that is down has forgotten everything.
+ */
+static void engine_on_down(struct machine *machine, void *arg)
+{
+	struct engine *engine = arg;
+	struct job *job = LIST_FIRST(&engine->jobs);
+
+	if (machine_state(machine) == MACHINE_DOWN) {
+		engine_abandon(engine, machine, machine_why(machine));
+		return;
+	}
+
+	while (job) {
+		struct job *next = LIST_NEXT(job, link);
+
+		if (job->machine == machine && job->busy && job->row.step == JOB_STEP_RUN) {
+			job_park(job, "the session with the machine is lost");
+		}
+		job = next;
+	}
+}
+
+static struct job *engine_job_by_txn(
+        const struct engine *engine, const struct machine *machine, uint64_t txn)
+{
+	struct job *job;
+
+	LIST_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine && job->row.txn == txn) {
+			return job;
+		}
+	}
+	return NULL;
+}
+
+static void engine_on_step(struct machine *machine, const Machine__TxnStep *step, void *arg)
+{
+	struct job *job = engine_job_by_txn(arg, machine, step->txn);
+
+	if (job) {
+		job_progress(job, 0, 0, step->step);
+	}
+}
+
+static void engine_on_result(struct machine *machine, const Machine__Result *result, void *arg)
+{
+	struct job *job = engine_job_by_txn(arg, machine, result->txn);
+
+	if (job && job->row.step == JOB_STEP_RUN && job->busy) {
+		job_on_result(job, result);
+	}
+}
+
+static const struct machines_ops engine_machines_ops = {
+        .up = engine_on_up,
+        .down = engine_on_down,
+        .step = engine_on_step,
+        .result = engine_on_result,
+};
+
+int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
+{
+	struct engine *engine = mem_zero(sizeof(*engine));
+	int r;
+
+	engine->parts = *parts;
+	LIST_INIT(&engine->jobs);
+	LIST_INIT(&engine->watches);
+	r = machines_new(parts->base, parts->db, parts->config, &engine_machines_ops, engine,
+	        &engine->machines);
+	if (r < 0) {
+		free(engine);
+		return err_up(r);
+	}
+	*ret_engine = engine;
+	return 0;
+}
+
+struct engine *engine_free(struct engine *engine)
+{
+	if (!engine) {
+		return NULL;
+	}
+	while (!LIST_EMPTY(&engine->jobs)) {
+		job_free(LIST_FIRST(&engine->jobs));
+	}
+	while (!LIST_EMPTY(&engine->watches)) {
+		engine_watch_free(LIST_FIRST(&engine->watches));
+	}
+	machines_free(engine->machines);
+	free(engine);
+	return NULL;
+}
+
+static int engine_load_job(const struct job_row *row, void *arg)
+{
+	struct job *job = engine_job_new(arg, row);
+
+	log_info("job %lld (%s %s on %s) is taken up again in step %s", (long long)row->id,
+	        job_kind_name(row->kind), row->service, machine_row(job->machine)->name,
+	        job_step_name(row->step));
+	return 0;
+}
+
+int engine_load(struct engine *engine)
+{
+	struct machine *machine = NULL;
+	int r = machines_load(engine->machines);
+
+	if (!r) {
+		r = store_job_each_open(engine->parts.db, 0, engine_load_job, engine);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	while ((machine = machines_next(engine->machines, machine))) {
+		if (machine_state(machine) == MACHINE_DOWN) {
+			engine_abandon(engine, machine, machine_why(machine));
+		}
+	}
+	return 0;
+}
+
+struct machines *engine_machines(struct engine *engine)
+{
+	return engine->machines;
+}
+
+struct db *engine_db(struct engine *engine)
+{
+	return engine->parts.db;
+}
+
+const struct config *engine_config(struct engine *engine)
+{
+	return engine->parts.config;
+}
+
+void engine_wake(struct engine *engine, const struct machine *machine)
+{
+	struct job *job;
+
+	LIST_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine) {
+			job_kick(job);
+		}
+	}
+}
+
+void engine_tell(struct engine *engine, const struct job_news *news)
+{
+	struct engine_watch *watch = LIST_FIRST(&engine->watches);
+
+	while (watch) {
+		struct engine_watch *next = LIST_NEXT(watch, link);
+
+		watch->fn(news, watch->arg);
+		watch = next;
+	}
+}
+
+struct engine_watch *engine_watch(struct engine *engine, engine_watch_fn fn, void *arg)
+{
+	struct engine_watch *watch = mem_zero(sizeof(*watch));
+
+	watch->fn = fn;
+	watch->arg = arg;
+	LIST_INSERT_HEAD(&engine->watches, watch, link);
+	return watch;
+}
+
+struct engine_watch *engine_watch_free(struct engine_watch *watch)
+{
+	if (watch) {
+		LIST_REMOVE(watch, link);
+		free(watch);
+	}
+	return NULL;
+}
+
+bool engine_is_busy(const struct engine *engine, const struct machine *machine)
+{
+	const struct job *job;
+
+	LIST_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int64_t engine_open_job(
+        const struct engine *engine, const struct machine *machine, const char *service)
+{
+	const struct job *job;
+
+	LIST_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine && !strcmp(job->row.service, service)) {
+			return job->row.id;
+		}
+	}
+	return 0;
+}
+
+void engine_abandon(struct engine *engine, struct machine *machine, const char *why)
+{
+	struct failure failure;
+	struct job *job = LIST_FIRST(&engine->jobs);
+
+	failure_set(&failure, "machine-down", machine_row(machine)->name,
+	        "start the machine with `luctl machine start` and ask again",
+	        "the machine went away: %s", why);
+	while (job) {
+		struct job *next = LIST_NEXT(job, link);
+
+		if (job->machine == machine &&
+		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {
+			job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, &failure);
+		}
+		job = next;
+	}
+}

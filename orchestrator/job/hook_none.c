@@ -1,0 +1,5 @@
+#include "orchestrator/job/hook.h"
+
+void hook_point(const char *step, const char *phase)
+{
+}

@@ -1,0 +1,382 @@
+/*
+ * A job takes the steps of its kind one after the other:
+ *
+ *   update, rollback, rerandomize, prepare:
+ *       plan -> seed -> forge -> sign -> stage -> run -> confirm
+ *   start:
+ *       plan -> seed -> forge -> sign -> image -> launch -> confirm
+ *
+ * and ends in one of the states below, from any step:
+ *
+ *   OPEN --job_end--> COMMITTED    the machine runs what was made
+ *                     PREPARED     prepare only, and it could run
+ *                     REFUSED      the machine said no before it began
+ *                     ROLLED_BACK  the machine began and undid it
+ *                     FAILED       something failed before the machine was asked
+ *                     UNKNOWN      the machine cannot say what became of it
+ *
+ * Each step is idempotent: begun again after a crash it comes to the same end. Two
+ * jobs of one service follow each other; from `stage` on a job has its machine for
+ * itself (its turn), so that the machine has one transaction at a time. The
+ * invariants: ->busy while a step is begun and not over; an ended job is in no list.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/job/hook.h"
+#include "orchestrator/job/priv.h"
+
+struct job_step_rule {
+	void (*begin)(struct job *job);
+	bool needs_turn;    /* the machine for itself */
+	bool needs_session; /* an open session with it */
+	enum job_step next; /* _JOB_STEP_N: the job is over */
+};
+
+static const struct job_step_rule job_update_rules[_JOB_STEP_N] = {
+        [JOB_STEP_SEED] = {job_step_seed, false, false, JOB_STEP_FORGE},
+        [JOB_STEP_FORGE] = {job_step_forge, false, false, JOB_STEP_SIGN},
+        [JOB_STEP_SIGN] = {job_step_sign, false, false, JOB_STEP_STAGE},
+        [JOB_STEP_STAGE] = {job_step_stage, true, true, JOB_STEP_RUN},
+        [JOB_STEP_RUN] = {job_step_run, true, true, JOB_STEP_CONFIRM},
+        [JOB_STEP_CONFIRM] = {job_step_confirm, true, true, _JOB_STEP_N},
+};
+
+static const struct job_step_rule job_start_rules[_JOB_STEP_N] = {
+        [JOB_STEP_SEED] = {job_step_seed, true, false, JOB_STEP_FORGE},
+        [JOB_STEP_FORGE] = {job_step_forge, true, false, JOB_STEP_SIGN},
+        [JOB_STEP_SIGN] = {job_step_sign, true, false, JOB_STEP_IMAGE},
+        [JOB_STEP_IMAGE] = {job_step_image, true, false, JOB_STEP_LAUNCH},
+        [JOB_STEP_LAUNCH] = {job_step_launch, true, false, JOB_STEP_CONFIRM},
+        [JOB_STEP_CONFIRM] = {job_step_confirm_start, true, false, _JOB_STEP_N},
+};
+
+static const struct job_step_rule *job_rule(const struct job *job)
+{
+	return job->row.kind == JOB_START ? &job_start_rules[job->row.step]
+	                                  : &job_update_rules[job->row.step];
+}
+
+/* The record is the ground we stand on: without it nothing more may be done. */
+static void job_record(struct job *job, db_txn_fn fn, void *arg)
+{
+	int r = db_txn(job->engine->parts.db, fn, arg);
+
+	if (r) {
+		log_error("job %" PRId64 ": the record cannot be written: %s", job->row.id,
+		        err_trace());
+		abort();
+	}
+}
+
+static int job_save_txn(struct db *db, void *arg)
+{
+	return store_job_update(db, arg);
+}
+
+int job_save(struct job *job)
+{
+	return err_fold(db_txn(job->engine->parts.db, job_save_txn, &job->row));
+}
+
+static int job_begin_txn(struct db *db, void *arg)
+{
+	struct job *job = arg;
+
+	return store_job_step_begin(db, job->row.id, job->row.step);
+}
+
+/* Whether another job must go first. */
+static bool job_must_wait(const struct job *job)
+{
+	const struct job *other;
+
+	LIST_FOREACH(other, &job->engine->jobs, link)
+	{
+		bool earlier = other->row.id < job->row.id;
+
+		if (other == job || other->machine != job->machine) {
+			continue;
+		}
+		if (earlier && (!strcmp(other->row.service, job->row.service) ||
+		                       other->row.kind == JOB_START)) {
+			return true;
+		}
+		if (job_rule(job)->needs_turn && !job->turn &&
+		        (other->turn || (other->row.boot_id && !job->row.boot_id))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void job_advance(struct job *job)
+{
+	const struct job_step_rule *rule = job_rule(job);
+	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
+
+	if (job->busy || job_must_wait(job)) {
+		return;
+	}
+	if (rule->needs_session && machine_state(job->machine) != MACHINE_UP) {
+		return;
+	}
+	job->turn = job->turn || rule->needs_turn;
+	job->busy = true;
+	job_record(job, job_begin_txn, job);
+	hook_point(job_step_name(job->row.step), "begin");
+	engine_tell(job->engine, &news);
+	rule->begin(job);
+}
+
+static void job_on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	job_advance(arg);
+}
+
+static void job_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct job *job = arg;
+
+	job->busy = false;
+	machine_forget(job->machine, job);
+	job_advance(job);
+}
+
+void job_kick(struct job *job)
+{
+	static const struct timeval now = {0, 0};
+
+	evtimer_add(job->kick, &now);
+}
+
+struct job *engine_job_new(struct engine *engine, const struct job_row *row)
+{
+	struct job *job = mem_zero(sizeof(*job));
+
+	job->engine = engine;
+	job->row = *row;
+	job->machine = machines_by_id(engine->machines, row->machine);
+	job->kick = evtimer_new(engine->parts.base, job_on_kick, job);
+	job->timer = evtimer_new(engine->parts.base, job_on_timer, job);
+	assert(job->machine);
+	LIST_INSERT_HEAD(&engine->jobs, job, link);
+	job_kick(job);
+	return job;
+}
+
+/* Nothing that was asked for answers to this job any more. */
+static void job_settle_calls(struct job *job)
+{
+	evtimer_del(job->timer);
+	machine_forget(job->machine, job);
+	for (size_t i = 0; i < job->n_parts; i++) {
+		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
+	}
+}
+
+struct job *job_free(struct job *job)
+{
+	job_settle_calls(job);
+	LIST_REMOVE(job, link);
+	job_parts_free(job);
+	for (size_t i = 0; i < 2; i++) {
+		free(job->stage[i].bytes);
+	}
+	event_free(job->kick);
+	event_free(job->timer);
+	free(job);
+	return NULL;
+}
+
+struct job_done_txn {
+	struct job *job;
+	const char *detail;
+	db_txn_fn also;
+	void *also_arg;
+};
+
+static int job_done_write(struct db *db, void *arg)
+{
+	struct job_done_txn *txn = arg;
+	struct job *job = txn->job;
+	int r = txn->also ? txn->also(db, txn->also_arg) : 0;
+
+	if (!r) {
+		r = store_job_step_end(db, job->row.id, JOB_STEP_DONE, txn->detail);
+	}
+	if (!r) {
+		job->row.step = job_rule(job)->next;
+		r = store_job_update(db, &job->row);
+	}
+	return err_fold(r);
+}
+
+void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg)
+{
+	struct job_done_txn txn = {job, detail, also, also_arg};
+	const char *step = job_step_name(job->row.step);
+
+	assert(job->busy && job_rule(job)->next != _JOB_STEP_N);
+	hook_point(step, "did");
+	job_record(job, job_done_write, &txn);
+	hook_point(step, "end");
+	job_settle_calls(job);
+	job->busy = false;
+	job_kick(job);
+}
+
+struct job_end_txn {
+	struct job *job;
+	const struct job_end *end;
+};
+
+static int job_end_generation(const struct generation_row *row, void *arg)
+{
+	struct job_end_txn *txn = arg;
+
+	if (row->state != GENERATION_PLANNED) {
+		return 0;
+	}
+	if (txn->end->state == JOB_COMMITTED) {
+		return err_up(store_generation_runs(
+		        txn->job->engine->parts.db, row->service, row->number));
+	}
+	return err_up(store_generation_set_state(
+	        txn->job->engine->parts.db, row->id, txn->end->generations));
+}
+
+static int job_end_outcome(struct db *db, const struct job_end_txn *txn)
+{
+	const struct job_end *end = txn->end;
+	size_t cause_size = end->cause ? wire__cause__get_packed_size(end->cause) : 0;
+	size_t result_size = end->result ? machine__result__get_packed_size(end->result) : 0;
+	_cleanup_(freep) uint8_t *cause = mem_zero(cause_size + 1);
+	_cleanup_(freep) uint8_t *result = mem_zero(result_size + 1);
+
+	if (end->cause) {
+		wire__cause__pack(end->cause, cause);
+	}
+	if (end->result) {
+		machine__result__pack(end->result, result);
+	}
+	return err_up(store_job_outcome(db, txn->job->row.id, end->cause ? cause : NULL, cause_size,
+	        end->result ? result : NULL, result_size));
+}
+
+static int job_end_write(struct db *db, void *arg)
+{
+	struct job_end_txn *txn = arg;
+	struct job_row *row = &txn->job->row;
+	struct generation_filter filter = {.job = row->id};
+	bool good = txn->end->state == JOB_COMMITTED || txn->end->state == JOB_PREPARED;
+	int r;
+
+	row->state = txn->end->state;
+	row->ended_us = store_now_usec();
+	snprintf(row->hint, sizeof(row->hint), "%s", txn->end->hint ? txn->end->hint : "");
+	r = !txn->job->busy
+	            ? 0
+	            : store_job_step_end(db, row->id, good ? JOB_STEP_DONE : JOB_STEP_FAILED,
+	                      txn->end->cause ? txn->end->cause->message : "");
+	if (!r) {
+		r = store_generation_each(db, &filter, job_end_generation, txn);
+	}
+	if (!r) {
+		r = job_end_outcome(db, txn);
+	}
+	if (!r) {
+		r = store_job_update(db, row);
+	}
+	return err_fold(r);
+}
+
+static void job_end_log(const struct job *job, const struct job_end *end)
+{
+	const struct job_row *row = &job->row;
+
+	log_info("job %" PRId64 " (%s %s on %s) is %s%s%s", row->id, job_kind_name(row->kind),
+	        row->service, machine_row(job->machine)->name, job_state_name(row->state),
+	        end->cause ? ": " : "", end->cause ? end->cause->message : "");
+}
+
+void job_end(struct job *job, const struct job_end *end)
+{
+	struct engine *engine = job->engine;
+	struct machine *machine = job->machine;
+	struct job_end_txn txn = {job, end};
+	const char *step = job_step_name(job->row.step);
+	struct job_row row;
+	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &row};
+
+	assert(job->row.state == JOB_OPEN && end->state != JOB_OPEN);
+	hook_point(step, "did");
+	job_record(job, job_end_write, &txn);
+	hook_point(step, "end");
+	job_end_log(job, end);
+	row = job->row;
+	job_free(job);
+	engine_tell(engine, &news);
+	engine_wake(engine, machine);
+}
+
+void job_fail(struct job *job, enum job_state state, const struct failure *failure)
+{
+	Wire__Cause cause;
+	struct job_end end = {
+	        .state = state,
+	        .generations = state == JOB_REFUSED ? GENERATION_REFUSED : GENERATION_ABANDONED,
+	        .cause = &cause,
+	        .hint = failure->remedy,
+	};
+
+	job_cause_of(failure, job->row.step, &cause);
+	job_end(job, &end);
+}
+
+void job_park(struct job *job, const char *why)
+{
+	log_info("job %" PRId64 " waits in step %s: %s", job->row.id, job_step_name(job->row.step),
+	        why);
+	job_settle_calls(job);
+	job->busy = false;
+	if (machine_state(job->machine) == MACHINE_UP) {
+		job_kick(job);
+	}
+}
+
+void job_again(struct job *job, uint64_t usec)
+{
+	struct timeval pause = {usec / 1000000, usec % 1000000};
+
+	evtimer_add(job->timer, &pause);
+}
+
+void job_back(struct job *job, enum job_step step, const char *why)
+{
+	log_info("job %" PRId64 " goes back to step %s: %s", job->row.id, job_step_name(step), why);
+	job_settle_calls(job);
+	job->row.step = step;
+	job->row.boot_id = 0;
+	job->row.accepted = false;
+	job_record(job, job_save_txn, &job->row);
+	job->busy = false;
+	job_kick(job);
+}
+
+void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text)
+{
+	struct job_news news = {
+	        .event = JOB_EVENT_PROGRESS,
+	        .row = &job->row,
+	        .done = done,
+	        .total = total,
+	        .text = text,
+	};
+
+	engine_tell(job->engine, &news);
+}

@@ -1,0 +1,165 @@
+/*
+ * The step that forges: each part's seed is unsealed, a worker makes the payload from
+ * the release's kit, and what came out is checked and hashed. Parts are forged side
+ * by side as far as there are workers. A payload that was forged before and is still
+ * there with the right hash is taken as it is.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/priv.h"
+#include "proto/envelope/envelope_crypto.h"
+#include "proto/image/image.h"
+
+#define JOB_PAYLOAD_MAX (64u << 20)
+
+static int job_forge_write(struct db *db, void *arg)
+{
+	struct job *job = arg;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < job->n_parts; i++) {
+		r = store_variant_forged(db, &job->parts[i].variant);
+	}
+	return err_up(r);
+}
+
+static void job_forge_part_done(struct job_part *part)
+{
+	struct job *job = part->job;
+	char detail[64];
+
+	part->done = true;
+	job->n_done++;
+	job_progress(job, job->n_done, job->n_parts, part->release.service);
+	if (job->n_done == job->n_parts) {
+		snprintf(detail, sizeof(detail), "%zu variants", job->n_parts);
+		job_done(job, job->n_parts == 1 ? "" : detail, job_forge_write, job);
+	}
+}
+
+/* Reads what a worker wrote (or an earlier job left) and describes it. */
+static int job_forge_read(struct job_part *part, struct failure *ret_failure)
+{
+	_cleanup_(freep) char *path = job_part_path(part);
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	struct variant_row made = part->variant;
+	struct image_view view;
+	enum image_error error;
+	size_t size;
+	int r;
+
+	r = file_read(path, JOB_PAYLOAD_MAX, &bytes, &size);
+	if (r < 0) {
+		failure_set(ret_failure, "forge", path, "check the state directory",
+		        "the payload cannot be read: %s", strerror(-r));
+		return err_up(r);
+	}
+	error = image_check(bytes, size, &view);
+	if (error != IMAGE_OK || strcmp(view.header->service, part->release.service)) {
+		failure_set(ret_failure, "forge", path, "check luforge and the kit",
+		        "the forge made no payload of %s: %s", part->release.service,
+		        image_error_text(error));
+		return err_raise(-EBADMSG);
+	}
+	made.base = view.header->base;
+	made.payload_len = size;
+	memcpy(made.build_id, view.header->build_id, sizeof(made.build_id));
+	envelope_hash(bytes, size, made.payload_hash);
+	snprintf(made.path, sizeof(made.path), "%s", path);
+	if (part->variant.payload_len &&
+	        memcmp(made.payload_hash, part->variant.payload_hash, sizeof(made.payload_hash))) {
+		failure_set(ret_failure, "forge", path,
+		        "the kit or the toolchain changed; make a new variant",
+		        "the same kit and seed gave another payload than before");
+		return err_raise(-ESTALE);
+	}
+	part->variant = made;
+	return 0;
+}
+
+static void job_forge_made(const struct failure *failure, void *arg)
+{
+	struct job_part *part = arg;
+	struct failure unread = {0};
+
+	part->task = NULL;
+	if (!failure && job_forge_read(part, &unread) < 0) {
+		failure = &unread;
+	}
+	if (failure) {
+		job_fail(part->job, JOB_FAILED, failure);
+		return;
+	}
+	job_forge_part_done(part);
+}
+
+static void job_forge_unsealed(
+        const struct failure *failure, const struct signer_reply *reply, void *arg)
+{
+	struct job_part *part = arg;
+	_cleanup_(freep) char *path = job_part_path(part);
+	struct failure refused;
+
+	if (!failure && reply->status != SIGNER_OK) {
+		failure_set(&refused, "signer", "unseal", "restore the sealing key of this record",
+		        "the signer does not unseal the seed: %s", reply->text);
+		failure = &refused;
+	}
+	if (failure) {
+		job_fail(part->job, JOB_FAILED, failure);
+		return;
+	}
+	part->task = forge_variant(part->job->engine->parts.forge, part->release.path, reply->seed,
+	        path, job_forge_made, part);
+}
+
+static void job_forge_part(struct job_part *part)
+{
+	struct signer_request request = {.op = SIGNER_UNSEAL};
+
+	memcpy(request.unseal.context, part->variant.seed_commit, sizeof(request.unseal.context));
+	memcpy(request.unseal.sealed, part->variant.seed_sealed, sizeof(request.unseal.sealed));
+	signer_client_ask(part->job->engine->parts.signer, &request, job_forge_unsealed, part);
+}
+
+static bool job_forge_is_there(struct job_part *part)
+{
+	struct failure unread;
+
+	if (!part->variant.payload_len || job_forge_read(part, &unread) < 0) {
+		err_forget();
+		return false;
+	}
+	return true;
+}
+
+void job_step_forge(struct job *job)
+{
+	_cleanup_(freep) char *dir =
+	        text_format("%s/variants", job->engine->parts.config->state_dir);
+	struct failure failure;
+	size_t n_parts;
+	int r = dir_make(dir);
+
+	if (!r) {
+		r = job_parts_load(job);
+	}
+	if (r < 0) {
+		failure_set(&failure, "record", "forge", "check the state directory",
+		        "the job's variants cannot be loaded: %s", strerror(-r));
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	/* The last part may end the step, and with it the parts. */
+	n_parts = job->n_parts;
+	for (size_t i = 0; i < n_parts; i++) {
+		if (!job_forge_is_there(&job->parts[i])) {
+			job_forge_part(&job->parts[i]);
+			continue;
+		}
+		job_forge_part_done(&job->parts[i]);
+	}
+}

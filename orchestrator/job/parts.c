@@ -1,0 +1,70 @@
+/* The generations a job makes, as its steps work on them. */
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/priv.h"
+
+static int job_parts_count(const struct generation_row *row, void *arg)
+{
+	++*(size_t *)arg;
+	return 0;
+}
+
+static int job_parts_row(const struct generation_row *row, void *arg)
+{
+	struct job *job = arg;
+	struct job_part *part = &job->parts[job->n_done++];
+	struct db *db = job->engine->parts.db;
+	int r;
+
+	part->job = job;
+	part->generation = *row;
+	r = store_variant_by_id(db, row->variant, &part->variant);
+	if (!r) {
+		r = store_release_by_id(db, row->release, &part->release);
+	}
+	return err_fold(r);
+}
+
+int job_parts_load(struct job *job)
+{
+	struct generation_filter filter = {.job = job->row.id};
+	struct db *db = job->engine->parts.db;
+	size_t n = 0;
+	int r;
+
+	job_parts_free(job);
+	r = store_generation_each(db, &filter, job_parts_count, &n);
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (!n || n > JOB_PARTS_MAX) {
+		return err_raise(-ENODATA);
+	}
+	job->parts = mem_zero(n * sizeof(*job->parts));
+	job->n_parts = n;
+	job->n_done = 0;
+	r = store_generation_each(db, &filter, job_parts_row, job);
+	job->n_done = 0;
+	return err_up(r);
+}
+
+void job_parts_free(struct job *job)
+{
+	for (size_t i = 0; i < job->n_parts; i++) {
+		forge_task_free(job->parts[i].task);
+		explicit_bzero(job->parts[i].seed, sizeof(job->parts[i].seed));
+		free(job->parts[i].envelope);
+	}
+	free(job->parts);
+	job->parts = NULL;
+	job->n_parts = 0;
+}
+
+char *job_part_path(const struct job_part *part)
+{
+	return text_format("%s/variants/%s-%lld.payload",
+	        part->job->engine->parts.config->state_dir, part->release.service,
+	        (long long)part->variant.id);
+}

@@ -1,0 +1,271 @@
+/* From what a person asks to a recorded job, or to why not. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/log.h"
+#include "orchestrator/job/priv.h"
+
+/* What planning finds out, before anything is recorded. */
+struct job_plan {
+	struct engine *engine;
+	const struct job_order *order;
+	const Machine__Service *service;
+	struct release_row running;
+	struct release_row target;
+	struct failure *failure;
+	struct job_row row;
+};
+
+static int job_plan_refuse(struct job_plan *plan, const char *code, const char *remedy,
+        const char *cause, const char *what)
+{
+	failure_set(plan->failure, code,
+	        *plan->order->service ? plan->order->service
+	                              : machine_row(plan->order->machine)->name,
+	        remedy, cause, what);
+	return ENGINE_E_REFUSED;
+}
+
+static int job_plan_service(struct job_plan *plan)
+{
+	const struct job_order *order = plan->order;
+
+	if (machine_state(order->machine) != MACHINE_UP) {
+		return job_plan_refuse(plan, "machine-down",
+		        "see `luctl machine list`; start it with `luctl machine start`",
+		        "machine %s is not up", machine_row(order->machine)->name);
+	}
+	plan->service = machine_service(order->machine, order->service);
+	if (!plan->service) {
+		return job_plan_refuse(plan, "no-service", "`luctl status` lists its services",
+		        "the machine has no service %s", order->service);
+	}
+	if (!plan->service->can_update) {
+		(void)job_plan_refuse(plan, "cannot-update", "", "%s",
+		        *plan->service->why_not ? plan->service->why_not
+		                                : "the machine cannot update it yet");
+		return ENGINE_E_SKIPPED;
+	}
+	return 0;
+}
+
+/* The release that runs, as far as it is registered. */
+static int job_plan_running(struct job_plan *plan)
+{
+	int r = DB_E_NONE;
+
+	if (plan->service->release_id.len == sizeof(plan->running.release_id)) {
+		r = store_release_by_hash(
+		        plan->engine->parts.db, plan->service->release_id.data, &plan->running);
+	}
+	return r;
+}
+
+static int job_plan_update(struct job_plan *plan)
+{
+	const struct job_order *order = plan->order;
+	int r;
+
+	if (!*order->release || !strcmp(order->release, "newest")) {
+		r = store_release_newest(plan->engine->parts.db, order->service, &plan->target);
+	} else {
+		r = store_release_by_prefix(
+		        plan->engine->parts.db, order->service, order->release, &plan->target);
+	}
+	if (r == DB_E_NONE) {
+		return job_plan_refuse(plan, "no-release",
+		        "`luctl release list` shows what is there; `luctl release add` adds one",
+		        "no release %s of this service is registered", order->release);
+	}
+	if (r == STORE_E_AMBIGUOUS) {
+		return job_plan_refuse(plan, "ambiguous", "give more digits of the release's id",
+		        "several releases begin with %s", order->release);
+	}
+	return err_up(r);
+}
+
+static int job_plan_rerandomize(struct job_plan *plan)
+{
+	int r = job_plan_running(plan);
+
+	if (r == DB_E_NONE) {
+		return job_plan_refuse(plan, "no-release",
+		        "add the release that runs with `luctl release add`",
+		        "the release that %s runs is not registered", plan->order->service);
+	}
+	plan->target = plan->running;
+	return err_up(r);
+}
+
+static int job_plan_rollback(struct job_plan *plan)
+{
+	const struct job_order *order = plan->order;
+	struct db *db = plan->engine->parts.db;
+	struct generation_row row;
+	struct service_row service;
+	char number[24];
+	int r;
+
+	if (order->to_generation) {
+		snprintf(number, sizeof(number), "%" PRIu64, order->to_generation);
+		r = store_generation_find(db, machine_row(order->machine)->id, order->service,
+		        order->to_generation, &row);
+		if (r == DB_E_NONE || (!r && !row.committed_us)) {
+			return job_plan_refuse(plan, "no-generation",
+			        "`luctl history` shows the generations that ran",
+			        "generation %s never ran here", number);
+		}
+	} else {
+		r = job_plan_running(plan);
+		if (!r) {
+			r = store_service_find(
+			        db, machine_row(order->machine)->id, order->service, &service);
+		}
+		if (!r) {
+			r = store_generation_earlier(
+			        db, service.id, plan->service->generation, plan->running.id, &row);
+		}
+		if (r == DB_E_NONE) {
+			return job_plan_refuse(plan, "no-generation",
+			        "name one with --to; `luctl history` shows them",
+			        "no earlier release of %s ran here", order->service);
+		}
+	}
+	if (!r) {
+		r = store_release_by_id(db, row.release, &plan->target);
+	}
+	return err_fold(r);
+}
+
+static int job_plan_floor(struct job_plan *plan)
+{
+	char counter[64];
+
+	if (plan->target.counter >= plan->service->floor) {
+		return 0;
+	}
+	snprintf(counter, sizeof(counter), "release %" PRId64 " is below the floor %u",
+	        plan->target.counter, plan->service->floor);
+	return job_plan_refuse(plan, "below-floor",
+	        "a newer release raised the floor; this one may not run any more", "%s", counter);
+}
+
+static int job_plan_target(struct job_plan *plan)
+{
+	switch (plan->order->kind) {
+	case JOB_UPDATE:
+	case JOB_PREPARE:
+		return job_plan_update(plan);
+	case JOB_ROLLBACK:
+		return job_plan_rollback(plan);
+	case JOB_RERANDOMIZE:
+		return job_plan_rerandomize(plan);
+	case JOB_START:
+	case _JOB_KIND_N:
+		break;
+	}
+	return err_raise(-EINVAL);
+}
+
+static int job_plan_start(struct job_plan *plan)
+{
+	const struct machine *machine = plan->order->machine;
+
+	if (machine_row(machine)->attached) {
+		return job_plan_refuse(plan, "attached", "start it where it is run from",
+		        "machine %s was not started by lud", machine_row(machine)->name);
+	}
+	switch (machine_state(machine)) {
+	case MACHINE_UP:
+	case MACHINE_STARTING:
+	case MACHINE_CONNECTING:
+		return job_plan_refuse(plan, "running", "stop it first with `luctl machine stop`",
+		        "machine %s runs already", machine_row(machine)->name);
+	case MACHINE_DOWN:
+	case MACHINE_STOPPED:
+	case _MACHINE_STATE_N:
+		break;
+	}
+	if (engine_is_busy(plan->engine, machine)) {
+		return job_plan_refuse(plan, "busy", "wait for it: `luctl machine list`",
+		        "machine %s is being started", machine_row(machine)->name);
+	}
+	return 0;
+}
+
+static int job_plan_write(struct db *db, void *arg)
+{
+	struct job_plan *plan = arg;
+	int r = store_job_insert(db, &plan->row);
+
+	if (!r) {
+		r = store_job_step_begin(db, plan->row.id, JOB_STEP_PLAN);
+	}
+	if (!r) {
+		r = store_job_step_end(db, plan->row.id, JOB_STEP_DONE, "");
+	}
+	return err_up(r);
+}
+
+static void job_plan_row(struct job_plan *plan)
+{
+	const struct job_order *order = plan->order;
+
+	plan->row = (struct job_row){
+	        .machine = machine_row(order->machine)->id,
+	        .kind = order->kind,
+	        .state = JOB_OPEN,
+	        .step = JOB_STEP_SEED,
+	        .from_generation = plan->service ? plan->service->generation : 0,
+	        .release = plan->target.id,
+	        .prepare_only = order->kind == JOB_PREPARE,
+	        .timeout_ms = order->timeout_ms,
+	        .hold_ms = order->hold_ms,
+	};
+	snprintf(plan->row.service, sizeof(plan->row.service), "%s", order->service);
+	snprintf(plan->row.quiescent, sizeof(plan->row.quiescent), "%s", order->quiescent);
+	snprintf(plan->row.identity, sizeof(plan->row.identity), "%s", order->identity);
+}
+
+static int job_plan_resolve(struct job_plan *plan)
+{
+	int r;
+
+	if (plan->order->kind == JOB_START) {
+		return job_plan_start(plan);
+	}
+	r = job_plan_service(plan);
+	if (!r) {
+		r = job_plan_target(plan);
+	}
+	if (!r) {
+		r = job_plan_floor(plan);
+	}
+	return r;
+}
+
+int engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
+        struct failure *ret_failure)
+{
+	struct job_plan plan = {.engine = engine, .order = order, .failure = ret_failure};
+	int r = job_plan_resolve(&plan);
+
+	if (!r) {
+		job_plan_row(&plan);
+		r = db_txn(engine->parts.db, job_plan_write, &plan);
+	}
+	if (r < 0) {
+		failure_set(ret_failure, "record", "lud", "check the state directory",
+		        "the job cannot be recorded: %s", strerror(-r));
+		return err_up(r);
+	}
+	if (r) {
+		return r;
+	}
+	log_info("job %" PRId64 ": %s %s on %s for %s", plan.row.id, job_kind_name(order->kind),
+	        order->service, machine_row(order->machine)->name, order->identity);
+	engine_job_new(engine, &plan.row);
+	*ret_job = plan.row.id;
+	return 0;
+}

@@ -1,0 +1,119 @@
+#pragma once
+/* Inside job: the engine, a job at work, and the steps. */
+#include <sys/queue.h>
+
+#include "orchestrator/job/engine.h"
+#include "orchestrator/store/releases.h"
+#include "proto/wire/machine.pb-c.h"
+
+#define JOB_PARTS_MAX 256u
+#define JOB_ANSWER_USEC UINT64_C(10000000)
+
+/* One generation that a job makes: its variant, its files, its signature. */
+struct job_part {
+	struct job *job;
+	struct generation_row generation;
+	struct variant_row variant;
+	struct release_row release;
+	struct forge_task *task;
+	uint8_t seed[FORGE_SEED_SIZE]; /* wiped as soon as the worker has it */
+	uint8_t *envelope;             /* fresh from signing, until it is recorded */
+	size_t envelope_size;
+	bool done; /* with the current step */
+};
+
+/* A file on its way into the machine's staging store. */
+struct job_stage {
+	uint8_t hash[64];
+	uint8_t *bytes;
+	size_t size;
+	uint64_t offset; /* the machine has everything before */
+	bool dropped;    /* room was made once already */
+};
+
+struct job {
+	LIST_ENTRY(job) link;
+	struct engine *engine;
+	struct machine *machine;
+	struct job_row row;
+	struct event *kick;
+	struct event *timer;
+	bool busy; /* its step is begun and waits for an answer */
+	bool turn; /* it has the machine for itself */
+	struct job_part *parts;
+	size_t n_parts;
+	size_t n_done;
+	struct job_stage stage[2]; /* state description, payload */
+	size_t n_stage;
+	size_t stage_at;
+};
+
+struct engine_watch {
+	LIST_ENTRY(engine_watch) link;
+	engine_watch_fn fn;
+	void *arg;
+};
+
+struct engine {
+	struct engine_parts parts;
+	struct machines *machines;
+	LIST_HEAD(, job) jobs;
+	LIST_HEAD(, engine_watch) watches;
+};
+
+/* How a job ends. */
+struct job_end {
+	enum job_state state;
+	enum generation_state generations; /* of those it made */
+	const Wire__Cause *cause;          /* NULL when all went well */
+	const char *hint;
+	const Machine__Result *result; /* NULL when the machine was not asked */
+};
+
+/* engine.c */
+struct job *engine_job_new(struct engine *engine, const struct job_row *row);
+void engine_tell(struct engine *engine, const struct job_news *news);
+/* Lets every job of the machine look again whether it can go on. */
+void engine_wake(struct engine *engine, const struct machine *machine);
+
+/* job.c: what steps call, exactly one of them, when they are over */
+void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg);
+void job_fail(struct job *job, enum job_state state, const struct failure *failure);
+void job_end(struct job *job, const struct job_end *end);
+/* The step cannot go on now; it is begun again when the machine is back. */
+void job_park(struct job *job, const char *why);
+/* The step is begun again after so long. */
+void job_again(struct job *job, uint64_t usec);
+/* Goes back to an earlier step. */
+void job_back(struct job *job, enum job_step step, const char *why);
+void job_kick(struct job *job);
+void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text);
+struct job *job_free(struct job *job);
+/* Writes ->row. */
+int __must_check job_save(struct job *job);
+
+/* parts.c */
+int __must_check job_parts_load(struct job *job);
+void job_parts_free(struct job *job);
+char *job_part_path(const struct job_part *part);
+
+/* The steps: each begins its work and ends it by a call of the above. */
+void job_step_seed(struct job *job);
+void job_step_forge(struct job *job);
+void job_step_sign(struct job *job);
+void job_step_stage(struct job *job);
+void job_step_run(struct job *job);
+void job_step_confirm(struct job *job);
+void job_step_image(struct job *job);
+void job_step_launch(struct job *job);
+void job_step_confirm_start(struct job *job);
+
+/* run.c: what the machine tells unasked */
+void job_on_result(struct job *job, const Machine__Result *result);
+
+/* cause.c */
+void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause);
+/* What to do about a cause that the machine named; "" when nothing is known. */
+const char *job_hint(const Wire__Cause *cause);
+/* Lets a failed request to the machine end the step: park, refuse or fail. */
+void job_answer_bad(struct job *job, int r, const Machine__Reply *reply);

@@ -1,0 +1,159 @@
+/*
+ * The step that draws: which services, which release of each, a fresh seed sealed by
+ * the signer, and the next generation number. Nothing is recorded before all seeds
+ * are sealed; then everything is, in one transaction with the end of the step.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/priv.h"
+#include "proto/envelope/envelope_crypto.h"
+
+static void job_seed_ask(struct job *job);
+
+/* The services that a machine starts with, by the configuration's words. */
+static int job_seed_start_parts(struct job *job, struct failure *ret_failure)
+{
+	_cleanup_(freep) char *words = text_copy(job->engine->parts.config->machine_services);
+	char *rest = words;
+	char *word;
+
+	job->parts = mem_zero(JOB_PARTS_MAX * sizeof(*job->parts));
+	while ((word = strsep(&rest, " ")) && job->n_parts < JOB_PARTS_MAX) {
+		struct job_part *part = &job->parts[job->n_parts];
+		int r;
+
+		if (!*word) {
+			continue;
+		}
+		r = store_release_newest(job->engine->parts.db, word, &part->release);
+		if (r) {
+			failure_set(ret_failure, "no-release", word,
+			        "build the kits, sign them with `luctl release sign` and add them "
+			        "with "
+			        "`luctl release add`, or change machine.services",
+			        "no release of %s is registered", word);
+			return err_fold(r);
+		}
+		part->job = job;
+		job->n_parts++;
+	}
+	return 0;
+}
+
+static int job_seed_parts(struct job *job, struct failure *ret_failure)
+{
+	int r;
+
+	job_parts_free(job);
+	job->n_done = 0;
+	if (job->row.kind == JOB_START) {
+		return err_up(job_seed_start_parts(job, ret_failure));
+	}
+	job->parts = mem_zero(sizeof(*job->parts));
+	job->parts->job = job;
+	job->n_parts = 1;
+	r = store_release_by_id(job->engine->parts.db, job->row.release, &job->parts->release);
+	if (r) {
+		failure_set(ret_failure, "no-release", job->row.service, "add the release again",
+		        "the release of the job is not in the record any more");
+	}
+	return err_fold(r);
+}
+
+static int job_seed_write_part(struct db *db, struct job_part *part)
+{
+	struct job *job = part->job;
+	struct service_row service;
+	int r;
+
+	part->variant.release = part->release.id;
+	r = store_service_ensure(db, job->row.machine, part->release.service, &service);
+	if (!r) {
+		r = store_service_draw(db, service.id, &part->generation.number);
+	}
+	if (!r) {
+		r = store_variant_insert(db, &part->variant);
+	}
+	if (!r) {
+		part->generation.service = service.id;
+		part->generation.variant = part->variant.id;
+		part->generation.job = job->row.id;
+		part->generation.state = GENERATION_PLANNED;
+		r = store_generation_insert(db, &part->generation);
+	}
+	return err_fold(r);
+}
+
+static int job_seed_write(struct db *db, void *arg)
+{
+	struct job *job = arg;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < job->n_parts; i++) {
+		r = job_seed_write_part(db, &job->parts[i]);
+	}
+	if (!r && job->row.kind != JOB_START) {
+		job->row.generation = job->parts->generation.number;
+	}
+	return err_up(r);
+}
+
+static void job_seed_sealed(
+        const struct failure *failure, const struct signer_reply *reply, void *arg)
+{
+	struct job_part *part = arg;
+	struct job *job = part->job;
+	struct failure refused;
+
+	if (!failure && reply->status != SIGNER_OK) {
+		failure_set(&refused, "signer", "seal", "see `luctl keys list`",
+		        "the signer does not seal a seed: %s", reply->text);
+		failure = &refused;
+	}
+	if (failure) {
+		job_fail(job, JOB_FAILED, failure);
+		return;
+	}
+	memcpy(part->variant.seed_sealed, reply->sealed, SIGNER_SEALED_SIZE);
+	part->variant.seed_sealed_size = SIGNER_SEALED_SIZE;
+	job->n_done++;
+	job_seed_ask(job);
+}
+
+/* Seals the next seed, or ends the step. */
+static void job_seed_ask(struct job *job)
+{
+	struct signer_request request = {.op = SIGNER_SEAL};
+	struct job_part *part = &job->parts[job->n_done];
+	struct failure failure;
+
+	if (job->n_done == job->n_parts) {
+		job_done(job, "", job_seed_write, job);
+		return;
+	}
+	if (getrandom(request.seal.seed, sizeof(request.seal.seed), 0) !=
+	        sizeof(request.seal.seed)) {
+		failure_set(&failure, "random", "lud", "", "the system gives no random bytes");
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	envelope_hash(request.seal.seed, sizeof(request.seal.seed), part->variant.seed_commit);
+	memcpy(request.seal.context, part->variant.seed_commit, sizeof(request.seal.context));
+	signer_client_ask(job->engine->parts.signer, &request, job_seed_sealed, part);
+	explicit_bzero(&request, sizeof(request));
+}
+
+void job_step_seed(struct job *job)
+{
+	struct failure failure = {0};
+	int r = job_seed_parts(job, &failure);
+
+	if (r < 0) {
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	job_seed_ask(job);
+}

@@ -1,0 +1,152 @@
+/*
+ * The step that signs: the signer is shown the variant's manifest and the signed kit
+ * and gives back a signed part; root, kit and variant part make the envelope.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/priv.h"
+#include "orchestrator/work/kit.h"
+#include "proto/envelope/envelope.h"
+
+static void job_sign_ask(struct job *job);
+
+static int job_sign_write(struct db *db, void *arg)
+{
+	struct job *job = arg;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < job->n_parts; i++) {
+		struct job_part *part = &job->parts[i];
+
+		r = store_generation_sign(
+		        db, &part->generation, part->envelope, part->envelope_size);
+	}
+	return err_up(r);
+}
+
+/* Puts root, kit and the fresh part together. */
+static int job_sign_assemble(struct job_part *part, const struct signer_part *signed_part)
+{
+	const struct config *config = part->job->engine->parts.config;
+	_cleanup_(freep) uint8_t *root = NULL;
+	_cleanup_(freep) uint8_t *kit = NULL;
+	_cleanup_(freep) uint8_t *envelope = mem_zero(ENVELOPE_SIZE_MAX);
+	struct envelope_view view;
+	size_t root_size, kit_size, size;
+	int r;
+
+	r = kit_root_read(config->keyring, &root, &root_size);
+	if (!r) {
+		r = kit_signed_read(part->release.path, &kit, &kit_size);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	size = envelope_write((const void *const[]){root, kit, signed_part->bytes},
+	        (const size_t[]){root_size, kit_size, signed_part->len}, envelope,
+	        ENVELOPE_SIZE_MAX);
+	if (!size || envelope_open(envelope, size, &view) != ENVELOPE_OK) {
+		return err_raise(-EBADMSG);
+	}
+	part->generation.issued = view.variant->issued;
+	part->generation.expires = view.variant->expires;
+	part->envelope = steal(&envelope);
+	part->envelope_size = size;
+	return 0;
+}
+
+static void job_sign_signed(
+        const struct failure *failure, const struct signer_reply *reply, void *arg)
+{
+	struct job_part *part = arg;
+	struct failure refused;
+	int r;
+
+	if (!failure && reply->status != SIGNER_OK) {
+		failure_set(&refused,
+		        reply->reason ? envelope_reason_name(reply->reason) : "signer", "signer",
+		        "check `luctl keys list`; sign the kit again with `luctl release sign`",
+		        "the signer refuses the variant of %s: %s", part->release.service,
+		        reply->text);
+		failure = &refused;
+	}
+	if (!failure && (r = job_sign_assemble(part, &reply->part)) < 0) {
+		failure_set(&refused, "envelope", part->release.path,
+		        "check the kit and the keyring's root.signed",
+		        "the envelope cannot be put together: %s", strerror(-r));
+		failure = &refused;
+	}
+	if (failure) {
+		job_fail(part->job, JOB_FAILED, failure);
+		return;
+	}
+	part->job->n_done++;
+	job_sign_ask(part->job);
+}
+
+static int job_sign_manifest(const struct job_part *part, struct variant_manifest *ret)
+{
+	const struct variant_row *variant = &part->variant;
+
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->magic, VARIANT_MAGIC, sizeof(ret->magic));
+	ret->version = MANIFEST_VERSION;
+	ret->size = sizeof(*ret);
+	memcpy(ret->machine_id, machine_row(part->job->machine)->machine_id,
+	        sizeof(ret->machine_id));
+	strncpy(ret->service, part->release.service, sizeof(ret->service) - 1);
+	memcpy(ret->release_id, part->release.release_id, sizeof(ret->release_id));
+	ret->generation = part->generation.number;
+	ret->base = variant->base;
+	memcpy(ret->payload_hash, variant->payload_hash, sizeof(ret->payload_hash));
+	ret->payload_len = variant->payload_len;
+	memcpy(ret->seed_commit, variant->seed_commit, sizeof(ret->seed_commit));
+	ret->recipe = variant->recipe;
+	return 0;
+}
+
+/* Asks for the next signature, or ends the step. */
+static void job_sign_ask(struct job *job)
+{
+	struct signer_request request = {.op = SIGNER_SIGN};
+	struct job_part *part = &job->parts[job->n_done];
+	_cleanup_(freep) uint8_t *kit = NULL;
+	struct failure failure;
+	size_t size;
+	int r;
+
+	if (job->n_done == job->n_parts) {
+		job_done(job, "", job_sign_write, job);
+		return;
+	}
+	r = kit_signed_read(part->release.path, &kit, &size);
+	if (r < 0 || size > sizeof(request.sign.kit)) {
+		failure_set(&failure, "kit", part->release.path,
+		        "sign the kit with `luctl release sign` and add it again",
+		        "the signed kit cannot be read: %s", r < 0 ? strerror(-r) : "too long");
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	job_sign_manifest(part, &request.sign.manifest);
+	request.sign.lifetime_sec = job->engine->parts.config->variant_lifetime_usec / 1000000;
+	request.sign.kit_len = size;
+	memcpy(request.sign.kit, kit, size);
+	signer_client_ask(job->engine->parts.signer, &request, job_sign_signed, part);
+}
+
+void job_step_sign(struct job *job)
+{
+	struct failure failure;
+	int r = job_parts_load(job);
+
+	if (r < 0) {
+		failure_set(&failure, "record", "sign", "check the state directory",
+		        "the job's variants cannot be loaded: %s", strerror(-r));
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	job_sign_ask(job);
+}

@@ -1,0 +1,180 @@
+/*
+ * The step that stages: state description, then payload, each under its hash, chunk
+ * by chunk. The machine says how far a former attempt came, so a lost session or a
+ * killed lud costs one chunk. A full store is asked once to drop what nobody uses.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/hook.h"
+#include "orchestrator/job/priv.h"
+#include "orchestrator/work/kit.h"
+
+#define JOB_STAGE_FILE_MAX (64u << 20)
+
+static void job_stage_begin(struct job *job);
+
+static struct job_stage *job_stage_current(struct job *job)
+{
+	return &job->stage[job->stage_at];
+}
+
+static void job_stage_ask(struct job *job, Machine__Request *request, channel_reply_fn fn)
+{
+	int r = machine_request(job->machine, request, JOB_ANSWER_USEC, fn, job);
+
+	if (r < 0) {
+		job_park(job, "the session with the machine is lost");
+		err_forget();
+	}
+}
+
+static void job_stage_chunk(struct job *job);
+
+static void job_stage_file_done(struct job *job)
+{
+	char detail[64];
+
+	job->stage_at++;
+	if (job->stage_at < job->n_stage) {
+		job_stage_begin(job);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "%zu bytes", job->stage[0].size + job->stage[1].size);
+	job_done(job, detail, NULL, NULL);
+}
+
+static void job_stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
+{
+	struct job *job = arg;
+
+	if (r || reply->body_case == MACHINE__REPLY__BODY_ERROR) {
+		job_answer_bad(job, r, reply);
+		return;
+	}
+	job_stage_begin(job);
+}
+
+/* Whether the refusal is a full store that may have something to drop. */
+static bool job_stage_make_room(struct job *job, const Machine__Reply *reply)
+{
+	Machine__StageDrop drop = MACHINE__STAGE_DROP__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	if (reply->body_case != MACHINE__REPLY__BODY_ERROR ||
+	        reply->error->class_ != WIRE__ERROR_CLASS__ERROR_FULL ||
+	        job_stage_current(job)->dropped) {
+		return false;
+	}
+	job_stage_current(job)->dropped = true;
+	/* What was staged before this file is unused yet and would go with the rest. */
+	job->stage_at = 0;
+	request.body_case = MACHINE__REQUEST__BODY_STAGE_DROP;
+	request.stage_drop = &drop;
+	job_stage_ask(job, &request, job_stage_on_dropped);
+	return true;
+}
+
+static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
+{
+	struct job *job = arg;
+	struct job_stage *stage = job_stage_current(job);
+	struct failure failure;
+
+	if (r || reply->body_case != MACHINE__REPLY__BODY_STAGE) {
+		if (r || !job_stage_make_room(job, reply)) {
+			job_answer_bad(job, r, reply);
+		}
+		return;
+	}
+	if (reply->stage->offset > stage->size) {
+		failure_set(&failure, "protocol", "gate", "update lud or the machine",
+		        "the machine claims to have %" PRIu64 " of %zu bytes", reply->stage->offset,
+		        stage->size);
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	stage->offset = reply->stage->offset;
+	job_progress(job, stage->offset, stage->size, NULL);
+	hook_point("stage", "chunk");
+	if (reply->stage->complete) {
+		job_stage_file_done(job);
+	} else {
+		job_stage_chunk(job);
+	}
+}
+
+static void job_stage_chunk(struct job *job)
+{
+	struct job_stage *stage = job_stage_current(job);
+	Machine__StageChunk chunk = MACHINE__STAGE_CHUNK__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+	size_t left = stage->size - stage->offset;
+	size_t limit = job->engine->parts.config->stage_chunk_bytes;
+	struct failure failure;
+
+	if (!left) {
+		failure_set(&failure, "payload-mismatch", "gate",
+		        "try again; if it stays, the channel damages data",
+		        "all bytes are staged and the machine does not accept their hash");
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	chunk.hash.data = stage->hash;
+	chunk.hash.len = sizeof(stage->hash);
+	chunk.offset = stage->offset;
+	chunk.data.data = stage->bytes + stage->offset;
+	chunk.data.len = left < limit ? left : limit;
+	request.body_case = MACHINE__REQUEST__BODY_STAGE_CHUNK;
+	request.stage_chunk = &chunk;
+	job_stage_ask(job, &request, job_stage_on_progress);
+}
+
+static void job_stage_begin(struct job *job)
+{
+	struct job_stage *stage = job_stage_current(job);
+	Machine__StageBegin begin = MACHINE__STAGE_BEGIN__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	begin.hash.data = stage->hash;
+	begin.hash.len = sizeof(stage->hash);
+	begin.len = stage->size;
+	request.body_case = MACHINE__REQUEST__BODY_STAGE_BEGIN;
+	request.stage_begin = &begin;
+	job_stage_ask(job, &request, job_stage_on_progress);
+}
+
+static int job_stage_load(struct job_stage *stage, const char *path, const uint8_t hash[64])
+{
+	free(stage->bytes);
+	*stage = (struct job_stage){0};
+	memcpy(stage->hash, hash, sizeof(stage->hash));
+	return err_up(file_read(path, JOB_STAGE_FILE_MAX, &stage->bytes, &stage->size));
+}
+
+void job_step_stage(struct job *job)
+{
+	_cleanup_(freep) char *state = NULL;
+	_cleanup_(freep) char *payload = NULL;
+	int r = job_parts_load(job);
+
+	if (!r) {
+		state = text_format("%s/" KIT_STATE, job->parts->release.path);
+		payload = job_part_path(job->parts);
+		r = job_stage_load(&job->stage[0], state, job->parts->release.state_hash);
+	}
+	if (!r) {
+		r = job_stage_load(&job->stage[1], payload, job->parts->variant.payload_hash);
+	}
+	if (r < 0) {
+		/* Somebody tidied up: the payload can be made again from its seed. */
+		err_forget();
+		job_back(job, JOB_STEP_FORGE, "its payload cannot be read");
+		return;
+	}
+	job->n_stage = 2;
+	job->stage_at = 0;
+	job_stage_begin(job);
+}

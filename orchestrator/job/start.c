@@ -1,0 +1,211 @@
+/*
+ * The steps that start a machine: its boot image from the forged and signed variants,
+ * its process, and the proof that it runs them.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/job/priv.h"
+#include "orchestrator/machine/qemu.h"
+#include "orchestrator/work/kit.h"
+
+/* The kernel loads these itself: the boot image's format fixes their slots. */
+#define JOB_KERNEL_LOADED 2
+
+static void job_start_fail(struct job *job, const char *what, int r)
+{
+	struct failure failure;
+
+	failure_set(&failure, "start", machine_row(job->machine)->name,
+	        "check the state directory and its free space", "%s: %s", what, strerror(-r));
+	job_fail(job, JOB_FAILED, &failure);
+}
+
+static void job_image_head(const struct job *job, FILE *file)
+{
+	const struct machine_row *machine = machine_row(job->machine);
+	uint8_t seed[32];
+
+	fputs("machine_id ", file);
+	for (size_t i = 0; i < sizeof(machine->machine_id); i++) {
+		fprintf(file, "%02x", machine->machine_id[i]);
+	}
+	while (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+	}
+	fputs("\nrandom_seed ", file);
+	for (size_t i = 0; i < sizeof(seed); i++) {
+		fprintf(file, "%02x", seed[i]);
+	}
+	fprintf(file, "\nboot_time %lld\nroot %s/" KIT_ROOT "\n", (long long)time(NULL),
+	        job->engine->parts.config->keyring);
+	explicit_bzero(seed, sizeof(seed));
+}
+
+static int job_image_part(struct job_part *part, size_t at, const char *dir, FILE *file)
+{
+	struct job *job = part->job;
+	const Machine__Service *last = machine_service(job->machine, part->release.service);
+	_cleanup_(freep) char *payload = job_part_path(part);
+	_cleanup_(freep) char *path = text_format("%s/%s.envelope", dir, part->release.service);
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	size_t size;
+	int r;
+
+	r = store_generation_envelope(job->engine->parts.db, part->generation.id, &envelope, &size);
+	if (!r) {
+		r = file_write(path, envelope, size);
+	}
+	if (r) {
+		return err_fold(r);
+	}
+	fprintf(file,
+	        "service %s%s kit %s payload %s envelope %s generation %" PRIu64 " floor %" PRId64
+	        "\n",
+	        part->release.service, at < JOB_KERNEL_LOADED ? " kernel" : "", part->release.path,
+	        payload, path, part->generation.number,
+	        last && last->floor > part->release.floor ? (int64_t)last->floor
+	                                                  : part->release.floor);
+	return 0;
+}
+
+static int job_image_list(struct job *job, const char *dir, const char *path)
+{
+	_cleanup_(file_closep) FILE *file = fopen(path, "we");
+	int r = 0;
+
+	if (!file) {
+		return err_raise(-errno);
+	}
+	job_image_head(job, file);
+	for (size_t i = 0; !r && i < job->n_parts; i++) {
+		r = job_image_part(&job->parts[i], i, dir, file);
+	}
+	if (!r && (fflush(file) || ferror(file))) {
+		r = err_raise(-EIO);
+	}
+	return err_up(r);
+}
+
+static void job_image_made(const struct failure *failure, void *arg)
+{
+	struct job *job = ((struct job_part *)arg)->job;
+	_cleanup_(freep) char *list = text_format("%s/boot.list", machine_dir(job->machine));
+
+	job->parts->task = NULL;
+	/* It holds the seed of the machine's random source. */
+	(void)unlink(list);
+	if (failure) {
+		job_fail(job, JOB_FAILED, failure);
+		return;
+	}
+	job_done(job, "", NULL, NULL);
+}
+
+void job_step_image(struct job *job)
+{
+	const char *dir = machine_dir(job->machine);
+	_cleanup_(freep) char *list = text_format("%s/boot.list", dir);
+	_cleanup_(freep) char *image = text_format("%s/" QEMU_IMAGE, dir);
+	int r = job_parts_load(job);
+
+	if (!r) {
+		r = dir_make(dir);
+	}
+	if (!r) {
+		r = job_image_list(job, dir, list);
+	}
+	if (r < 0) {
+		job_start_fail(job, "the boot image's list cannot be written", r);
+		return;
+	}
+	job->parts->task =
+	        forge_image(job->engine->parts.forge, list, image, job_image_made, job->parts);
+}
+
+static void job_launch_done(const struct failure *failure, void *arg)
+{
+	if (failure) {
+		job_fail(arg, JOB_FAILED, failure);
+		return;
+	}
+	job_done(arg, "", NULL, NULL);
+}
+
+void job_step_launch(struct job *job)
+{
+	int r = machine_launch(job->machine, job_launch_done, job);
+
+	if (r < 0) {
+		job_start_fail(job, "QEMU cannot be started", r);
+	}
+}
+
+/* Whether the machine runs what was made for it. */
+static bool job_start_runs(const struct job *job, const char **ret_missing)
+{
+	for (size_t i = 0; i < job->n_parts; i++) {
+		const struct job_part *part = &job->parts[i];
+		const Machine__Service *service =
+		        machine_service(job->machine, part->release.service);
+
+		if (!service || service->state != MACHINE__SERVICE_STATE__SERVICE_RUNNING ||
+		        service->generation != part->generation.number) {
+			*ret_missing = part->release.service;
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint64_t job_start_age_usec(const struct job *job)
+{
+	return store_now_usec() - machine_since(job->machine) * 1000000;
+}
+
+static void job_start_on_refreshed(int r, void *arg)
+{
+	struct job *job = arg;
+	struct job_end end = {.state = JOB_COMMITTED};
+	const char *missing = "its services";
+	struct failure failure;
+
+	if (!r && job_parts_load(job) == 0 && job_start_runs(job, &missing)) {
+		job_end(job, &end);
+		return;
+	}
+	err_forget();
+	if (job_start_age_usec(job) < job->engine->parts.config->boot_timeout_usec) {
+		job_again(job, 50000);
+		return;
+	}
+	failure_set(&failure, "boot", missing, "see the machine's debug.log and serial.log",
+	        "the machine answers, but %s does not run as it was made", missing);
+	job_fail(job, JOB_FAILED, &failure);
+}
+
+/* Waits for the session; the machine's own silence has a limit. */
+void job_step_confirm_start(struct job *job)
+{
+	struct failure failure;
+
+	if (machine_state(job->machine) == MACHINE_UP) {
+		if (machine_refresh(job->machine, job_start_on_refreshed, job) < 0) {
+			job_again(job, 50000);
+			err_forget();
+		}
+		return;
+	}
+	if (job_start_age_usec(job) < job->engine->parts.config->boot_timeout_usec) {
+		job_again(job, 100000);
+		return;
+	}
+	failure_set(&failure, "boot", machine_dir(job->machine),
+	        "see debug.log and serial.log there, or raise machine.boot_timeout",
+	        "the machine does not answer");
+	job_fail(job, JOB_FAILED, &failure);
+}
