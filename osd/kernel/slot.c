@@ -9,6 +9,7 @@
  *   those four -> RUNNABLE             ipc.c: completed, cancelled or restarted
  *   RUNNABLE -> FAULTED                fault.c, event.c
  *   FAULTED -> RUNNABLE                fault.c: VM resolved the fault
+ *   FAULTED -> FAULTED                 event.c: VM refused it, now it waits for the supervisor
  *   RUNNABLE -> REPORTED, EXITED       event.c
  *   REPORTED -> RUNNABLE               slot_resume
  *   any -> STOPPED                     slot_close: nobody runs behind a closed slot
@@ -46,7 +47,7 @@ static const uint32_t state_moves[SLOT_STATE_N] = {
         [SLOT_SENDING] = BIT(SLOT_RUNNABLE) | BIT(SLOT_WAITING_REPLY) | BIT(SLOT_STOPPED),
         [SLOT_RECEIVING] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
         [SLOT_WAITING_REPLY] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
-        [SLOT_FAULTED] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
+        [SLOT_FAULTED] = BIT(SLOT_RUNNABLE) | BIT(SLOT_FAULTED) | BIT(SLOT_STOPPED),
         [SLOT_REPORTED] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
         [SLOT_STOPPED] = BIT(SLOT_NEW),
         [SLOT_EXITED] = BIT(SLOT_STOPPED),

@@ -48,7 +48,7 @@ def payload(name, elf):
     symbols_off = IMAGE_HEADER.size + IMAGE_SEGMENT.size * len(segments)
     table, body = b"", b""
     for vaddr, mem_size, prot, data in segments:
-        at = offset + len(body) if data else 0
+        at = offset + len(body)
         table += IMAGE_SEGMENT.pack(vaddr, mem_size, at, len(data), prot, 0)
         body += data + bytes(page_up(len(data)) - len(data))
 
@@ -64,9 +64,12 @@ def payload(name, elf):
 def boot_image(entries, cmdline, seed=b""):
     """entries: [(name, payload)] in slot order, all loaded by the kernel."""
     offset = page_up(BOOT_HEADER.size + BOOT_ENTRY.size * len(entries))
-    table, body = b"", b""
+    # A service must have a manifest; the kernel does not read it.
+    manifest = b"none"
+    table, body = b"", manifest.ljust(PAGE, b"\0")
     for name, data in entries:
-        table += BOOT_ENTRY.pack(name.encode(), KIND_SERVICE, KERNEL_LOADED, 0, 0, 0, 0,
+        table += BOOT_ENTRY.pack(name.encode(), KIND_SERVICE, KERNEL_LOADED,
+                                 offset, len(manifest), 0, 0,
                                  offset + len(body), len(data), 0, 0, 1, 0)
         body += data + bytes(page_up(len(data)) - len(data))
     head = BOOT_HEADER.pack(b"SAMBOOT", 1, BOOT_HEADER.size, offset + len(body), len(entries), 0,

@@ -1,4 +1,4 @@
-/* A line of the caller to the kernel's log, marked with its name; control characters are made harmless. */
+/* A line of the caller to the kernel's log, marked with its name; only plain text gets through. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/kernel.h"
 #include "osd/kernel/usercopy.h"
@@ -12,7 +12,7 @@ static size_t line_clean(char *line, size_t n)
 		n--;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t') {
+		if ((line[i] < ' ' && line[i] != '\t') || line[i] > '~') {
 			line[i] = '?';
 		}
 	}

@@ -36,11 +36,11 @@ static err_t check_slot_create(struct instance *self, vaddr_t address,
 	if (!*ret_space) {
 		return E_INVAL;
 	}
-	if ((*ret_space)->instance) {
-		return E_BUSY;
-	}
 	*ret_slot = slot_free_find();
-	return *ret_slot ? E_OK : E_FULL;
+	if (!*ret_slot) {
+		return E_FULL;
+	}
+	return (*ret_space)->instance ? E_BUSY : E_OK;
 }
 
 err_t do_slot_create(struct instance *self, const uint64_t *args)

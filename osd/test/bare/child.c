@@ -310,23 +310,40 @@ err_t child_event(const struct child *child, struct slot_event *ret_event)
 	return E_TIMEOUT;
 }
 
+/* Table frames of its own that the space gives back; those that the bare VM added for faults are
+ * let go. */
+static uint64_t tables_return(const struct child *child)
+{
+	paddr_t frames[8], size = CHILD_CHUNK_PAGES * PAGE_SIZE;
+	uint64_t n = 0, got;
+	err_t r;
+
+	do {
+		r = sys_space_destroy(child->space, frames, 8, &got);
+		if (r != E_OK && r != E_AGAIN) {
+			bare_die("space_destroy", r);
+		}
+		for (uint64_t i = 0; i < got; i++) {
+			n += frames[i] - child->chunk < size;
+		}
+	} while (r == E_AGAIN);
+	return n;
+}
+
 void child_free(struct child *child)
 {
-	paddr_t frames[CHILD_TABLES + 1];
 	struct slot_event event;
-	uint64_t n = 0;
-	err_t r;
+	uint64_t n;
 
 	if (child->ep != EP_NONE) {
 		(void)sys_slot_destroy(child->ep);
 		while (kept_take(child->ep, &event)) {
 		}
 	}
-	r = sys_space_destroy(child->space, frames, CHILD_TABLES + 1, &n);
-	if (r != E_OK || n != child->n_tables + 1) {
-		bare_print("# space_destroy: %d, %u frames of %u", r, n,
-		        (uint64_t)child->n_tables + 1);
-		bare_die("a child's space does not give its frames back", r);
+	n = tables_return(child);
+	if (n != child->n_tables + 1) {
+		bare_print("# %u table frames came back of %u", n, (uint64_t)child->n_tables + 1);
+		bare_die("table frames are missing", 0);
 	}
 	chunks_free |= 1ul << ((child->chunk - chunks_base) / (CHILD_CHUNK_PAGES * PAGE_SIZE));
 	child->ep = EP_NONE;

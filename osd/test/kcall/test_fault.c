@@ -91,10 +91,9 @@ static err_t fault_step(uint64_t argument)
 
 static err_t fault_fpu(uint64_t argument)
 {
-	uint32_t control = 0x1f80 & ~0x200u; /* division by zero unmasked */
-	float one = 1, zero = 0;
+	uint16_t control = 0x37f & ~4; /* division by zero unmasked */
 
-	__asm__ volatile("ldmxcsr %0; divss %2, %1" : : "m"(control), "x"(one), "x"(zero));
+	__asm__ volatile("fninit; fldcw %0; fld1; fldz; fdivrp; fwait" : : "m"(control));
 	return E_OK;
 }
 
