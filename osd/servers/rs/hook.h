@@ -1,9 +1,13 @@
 #pragma once
 /*
- * The seam where a test build of RS does harm: called whenever a transaction enters a step.
- * hook_none.c is what ships; hook_test.c ends one of the instances at a step that the boot command
- * line or a test request names.
+ * The seam where a test build of RS does harm. hook_none.c is what ships; hook_test.c ends one of
+ * the instances at a step that a test names, and shows tests what else the boot image carries.
  */
+#include "osd/servers/rs/priv.h"
+
 struct update_txn;
 
-void hook_step(struct update_txn *txn);
+/* Called whenever a transaction has entered a step. */
+void hook_step(const struct update_txn *txn);
+/* Requests that are in no row of the table. */
+rs_handler hook_request;

@@ -1,6 +1,13 @@
 #include "osd/servers/rs/hook.h"
 
-void hook_step(struct update_txn *txn)
+void hook_step(const struct update_txn *txn)
 {
 	(void)txn;
+}
+
+err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
+{
+	(void)msg;
+	(void)ret_reply;
+	return E_NOSYS;
 }

@@ -3,6 +3,7 @@
 #include "osd/servers/rs/priv.h"
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/hook.h"
 
 static rs_handler *const table_handlers[] = {
         [RS_STATUS - RS_BASE] = status_services,
@@ -32,7 +33,7 @@ void table_dispatch(const struct message *msg)
 	if (row < TABLE_SIZE && table_handlers[row] != NULL) {
 		reply->err = table_handlers[row](msg, reply);
 	} else {
-		reply->err = E_NOSYS;
+		reply->err = hook_request(msg, reply);
 	}
 	/* Who does not wait for a reply does not get one. */
 	(void)sys_reply(msg->source, &answer);
