@@ -1,0 +1,62 @@
+/* Crashes outside an update: fresh restart behind the same endpoint. */
+#include "osd/test/update/priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "osd/lib/sef/sef.h"
+#include "osd/lib/sys/sys.h"
+
+static void case_crash(enum assist_crash how, const char *name)
+{
+	struct rs_service old = {0}, new = {0};
+	struct assist_reply reply;
+
+	tap_case(name);
+	CHECK(rs_service("assist", &old));
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, how, 0, &reply), E_RESTART);
+	assist_settle();
+	assist_forget();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
+	assist_count();
+}
+
+static void case_asked_restart(void)
+{
+	struct message msg = {.type = RS_RESTART};
+	struct rs_service old = {0}, new = {0};
+
+	tap_case("a restart on request");
+	CHECK(rs_service("assist", &old));
+	strcpy((char *)msg.w, "assist");
+	CHECK_EQUAL(sys_sendrec(EP_RS, &msg), E_OK);
+	CHECK_EQUAL(msg.w[0], E_OK);
+	assist_settle();
+	assist_forget();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
+	assist_count();
+}
+
+void cases_crashes(void)
+{
+	struct rs_resources before = rs_resources();
+
+	case_crash(ASSIST_CRASH_NULL, "write through NULL");
+	case_crash(ASSIST_CRASH_ILLEGAL, "illegal instruction");
+	case_crash(ASSIST_CRASH_JUMP, "execution of data");
+	case_crash(ASSIST_CRASH_TEXT, "write to code");
+	case_crash(ASSIST_CRASH_DIVIDE, "division by zero");
+	case_crash(ASSIST_CRASH_STACK, "end of the stack");
+	case_crash(ASSIST_CRASH_SYSCALL, "foreign system call");
+	case_crash(ASSIST_CRASH_PANIC, "panic");
+	case_crash(ASSIST_CRASH_EXIT, "exit");
+	case_asked_restart();
+	tap_case("restarts leave nothing behind");
+	CHECK_EQUAL(rs_resources().n_slots_free, before.n_slots_free);
+	CHECK_EQUAL(rs_resources().n_spaces_free, before.n_spaces_free);
+	CHECK(rs_resources().free_frames + 64 > before.free_frames);
+}

@@ -1,0 +1,92 @@
+/* Reaching a state, or not: time limits, refusals, only asking. */
+#include "osd/test/update/priv.h"
+
+#include "osd/lib/sef/sef.h"
+#include "osd/lib/sys/sys.h"
+
+static void check_rolled_back(const struct rs_result *result, err_t err)
+{
+	CHECK_EQUAL(result->outcome, RS_OUTCOME_ROLLED_BACK);
+	CHECK_EQUAL(result->err, err);
+	CHECK_EQUAL(result->step, RS_STEP_PREPARE);
+}
+
+static void case_limit(void)
+{
+	struct ask ask = {.state = QS_UNREACHABLE, .prepare = 50 * NSEC_MSEC};
+	uint64_t checksum = assist_checksum();
+	struct rs_result result = update_run("second", &ask);
+	nsec_t took = result.step_at[RS_STEP_ROLLBACK] - result.step_at[RS_STEP_PREPARE];
+
+	tap_case("a state that is never reached ends with the time limit");
+	check_rolled_back(&result, E_TIMEOUT);
+	CHECK(took >= ask.prepare && took < ask.prepare + 10 * NSEC_MSEC);
+	CHECK_EQUAL(assist_checksum(), checksum);
+	sef_log("# limit 50000 us, took %llu us", (unsigned long long)(took / 1000));
+}
+
+static void case_unknown_state(void)
+{
+	struct rs_result result;
+
+	tap_case("a state that a service does not have is refused");
+	result = update_run("second", &(struct ask){.state = QS_CUSTOM + 7});
+	check_rolled_back(&result, E_UNSUPPORTED);
+}
+
+static void case_only_asked(uint32_t envelope_bytes, const char *name)
+{
+	struct ask ask = {.flags = RS_UPDATE_PREPARE_ONLY};
+	struct rs_resources before, after;
+	struct rs_service old = {0}, new = {0};
+	struct rs_result result;
+	struct offer offer;
+
+	tap_case(name);
+	stage_offer(offer_find("second"));
+	offer = *offer_find("second");
+	offer.envelope_bytes = envelope_bytes == 0 ? 0 : offer.envelope_bytes;
+	before = rs_resources();
+	CHECK(rs_service("assist", &old));
+	CHECK_EQUAL(update_begin(&offer, &ask, NULL), E_OK);
+	result = update_wait(update_last_id());
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(result.err, E_OK);
+	after = rs_resources();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.base, old.base);
+	CHECK_EQUAL(new.generation, old.generation);
+	CHECK_EQUAL(after.free_frames, before.free_frames);
+	CHECK_EQUAL(after.table_frames, before.table_frames);
+	CHECK_EQUAL(after.n_slots_free, before.n_slots_free);
+	CHECK_EQUAL(after.n_spaces_free, before.n_spaces_free);
+}
+
+/* A request that assist keeps open: request-free is reached only when it is let go. */
+static void case_drain(void)
+{
+	struct message hold = {.type = ASSIST_HOLD};
+	struct ask ask = {.state = QS_REQUEST_FREE, .prepare = 30 * NSEC_MSEC};
+	struct assist_reply reply;
+	struct rs_result result;
+
+	tap_case("an open request keeps request-free from being reached");
+	CHECK_EQUAL(sys_asend(sef_lookup("assist"), &hold), E_OK);
+	result = update_run("second", &ask);
+	check_rolled_back(&result, E_TIMEOUT);
+
+	tap_case("when it is answered the state is reached");
+	CHECK_EQUAL(assist_ask(ASSIST_LET_GO, 0, 0, &reply), E_OK);
+	ask.flags = RS_UPDATE_PREPARE_ONLY;
+	result = update_run("second", &ask);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
+}
+
+void cases_prepare(void)
+{
+	case_limit();
+	case_unknown_state();
+	case_only_asked(0, "asking whether an update could be prepared leaves no trace");
+	case_only_asked(1, "preparing a staged update without running it leaves no trace");
+	case_drain();
+}

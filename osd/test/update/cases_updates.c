@@ -1,0 +1,155 @@
+/* Updates that succeed: other layouts, other types and back; what repeats and what is busy. */
+#include "osd/test/update/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/sef/sef.h"
+
+static void check_committed(const struct rs_result *result, uint64_t checksum)
+{
+	CHECK_EQUAL(result->err, E_OK);
+	if (result->err != E_OK) {
+		sef_log("# step %u: %s: %s", result->step, result->transfer.element,
+		        result->transfer.message);
+	}
+	CHECK_EQUAL(result->outcome, RS_OUTCOME_COMMITTED);
+	CHECK_EQUAL(result->n_vm_faults, 0);
+	CHECK(result->blackout > 0);
+	CHECK(result->transfer.bytes > 0);
+	CHECK_EQUAL(assist_checksum(), checksum);
+}
+
+static void case_layout(void)
+{
+	struct assist_reply before = {0}, after = {0};
+	struct rs_service old = {0}, new = {0};
+	uint64_t checksum = assist_checksum();
+	struct rs_result result;
+
+	tap_case("assist moves to another layout with all its state");
+	CHECK_EQUAL(assist_ask(ASSIST_LAYOUT, 0, 0, &before), E_OK);
+	CHECK(rs_service("assist", &old));
+	result = update_run("first", NULL);
+	check_committed(&result, checksum);
+	CHECK_EQUAL(assist_ask(ASSIST_LAYOUT, 0, 0, &after), E_OK);
+	CHECK(rs_service("assist", &new));
+	CHECK(before.a != after.a && before.b != after.b && before.c != after.c &&
+	        before.d != after.d);
+	CHECK(old.base != new.base);
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts);
+	CHECK_EQUAL(new.generation, result.generation);
+	CHECK(new.generation > old.generation);
+	sef_log("# blackout %llu us, %llu bytes, %llu objects",
+	        (unsigned long long)(result.blackout / 1000),
+	        (unsigned long long)result.transfer.bytes,
+	        (unsigned long long)result.transfer.objects);
+}
+
+static void case_repeat(void)
+{
+	struct rs_reply reply = {0};
+	struct ask ask = {0};
+	struct rs_service service = {0};
+	uint64_t id = update_last_id();
+
+	tap_case("a repeated transaction is answered, not run");
+	CHECK_EQUAL(update_begin_as(id, offer_find("first"), &ask, &reply), E_OK);
+	CHECK_EQUAL(reply.count, RS_OUTCOME_COMMITTED);
+	CHECK(rs_service("assist", &service));
+	CHECK(!service.in_transaction);
+
+	tap_case("an older unknown transaction is never run");
+	CHECK_EQUAL(update_begin_as(id + 50, offer_find("second"),
+	                    &(struct ask){.flags = RS_UPDATE_PREPARE_ONLY}, &reply),
+	        E_OK);
+	(void)update_wait(id + 50);
+	CHECK_EQUAL(update_begin_as(id + 40, offer_find("second"), &ask, &reply), E_NOTFOUND);
+
+	tap_case("a generation that ran is not run again");
+	CHECK_EQUAL(update_begin_as(id + 51, offer_find("first"), &ask, &reply), E_OK);
+	CHECK_EQUAL(update_wait(id + 51).err, E_V_REPLAY);
+	while (update_last_id() < id + 51) {
+		(void)update_begin(offer_find("first"), NULL, NULL);
+	}
+}
+
+static void case_busy(void)
+{
+	struct ask slow = {.state = QS_UNREACHABLE, .prepare = 30 * NSEC_MSEC};
+	struct rs_reply reply = {0};
+	uint64_t running;
+
+	tap_case("a second transaction is refused as busy");
+	stage_offer(offer_find("second"));
+	CHECK_EQUAL(update_begin(offer_find("second"), &slow, NULL), E_OK);
+	running = update_last_id();
+	CHECK_EQUAL(update_begin(offer_find("second"), NULL, &reply), E_BUSY);
+	CHECK_EQUAL(reply.a, running);
+	CHECK_EQUAL(rs_resources().busy, running);
+	CHECK_EQUAL(update_wait(running).err, E_TIMEOUT);
+}
+
+static void case_release(void)
+{
+	uint64_t checksum = assist_checksum();
+	struct assist_reply reply = {0};
+	struct rs_result result;
+
+	tap_case("assist takes its state to changed types");
+	result = update_run("release-2", NULL);
+	check_committed(&result, checksum);
+	CHECK_EQUAL(assist_ask(ASSIST_COUNT, 0, 0, &reply), E_OK);
+	CHECK_EQUAL(reply.c, 2);
+
+	tap_case("and back, as a new generation of the earlier release");
+	result = update_run("back", NULL);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_COMMITTED);
+	CHECK_EQUAL(assist_checksum(), checksum);
+	CHECK(result.transfer.n_removed > 0);
+	CHECK_EQUAL(assist_ask(ASSIST_COUNT, 0, 0, &reply), E_OK);
+	CHECK_EQUAL(reply.c, 1);
+}
+
+void cases_updates(void)
+{
+	case_layout();
+	case_repeat();
+	case_busy();
+	case_release();
+}
+
+/* Updates of other services, with assist asked meanwhile. */
+void cases_many(void)
+{
+	struct rs_resources before, after;
+	const struct offer *offer;
+	uint64_t checksum = assist_checksum();
+	uint32_t n_done = 0;
+
+	tap_case("many updates leave nothing behind");
+	stage_offer(offer_find("many-0"));
+	stage_offer(offer_find("many-1"));
+	before = rs_resources();
+	for (uint32_t n = 0; (offer = offer_at(n)) != NULL; n++) {
+		struct rs_result result;
+
+		if (strncmp(offer->name, "many-", 5) != 0) {
+			continue;
+		}
+		CHECK_EQUAL(update_begin(offer, NULL, NULL), E_OK);
+		result = update_wait(update_last_id());
+		CHECK_EQUAL(result.err, E_OK);
+		n_done += result.outcome == RS_OUTCOME_COMMITTED;
+	}
+	after = rs_resources();
+	CHECK_EQUAL(assist_checksum(), checksum);
+	CHECK_EQUAL(after.n_slots_free, before.n_slots_free);
+	CHECK_EQUAL(after.n_spaces_free, before.n_spaces_free);
+	CHECK_EQUAL(after.n_blobs, before.n_blobs);
+	/* The heap is drawn anew each time: a few pages more or less. */
+	CHECK(after.free_frames + 64 > before.free_frames);
+	CHECK_EQUAL(after.n_uncommitted_faults, before.n_uncommitted_faults);
+	sef_log("# %u updates, frames %llu before, %llu after", n_done,
+	        (unsigned long long)before.free_frames, (unsigned long long)after.free_frames);
+}

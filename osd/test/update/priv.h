@@ -1,0 +1,99 @@
+#pragma once
+/*
+ * The update suite: a service that drives RS through every way an update can go, in a machine whose RS is the test
+ * build. tests/update/run makes the boot image: its blob "offers" holds signed envelopes, other blobs the variants.
+ */
+#include "osd/abi/assist.h"
+#include "osd/abi/errors.h"
+#include "osd/abi/hook.h"
+#include "osd/abi/rs.h"
+
+#define NSEC_MSEC UINT64_C(1000000)
+
+/* One record of the blob "offers"; written by tests/update/run. */
+#define OFFER_ENVELOPE_MAX 3896
+struct offer {
+	char name[32];
+	char blob[SERVICE_NAME_LEN]; /* boot entry with payload and description */
+	char service[SERVICE_NAME_LEN];
+	uint32_t envelope_bytes;
+	int32_t expected; /* error that RS answers with */
+	uint8_t payload[RS_HASH_LEN], description[RS_HASH_LEN];
+	uint8_t envelope[OFFER_ENVELOPE_MAX - SERVICE_NAME_LEN];
+};
+_Static_assert(sizeof(struct offer) == 4096 + 16, "a record as the runner writes it");
+
+/* offer.c */
+/* The record with this name, until the next call; the suite ends when there is none. */
+const struct offer *offer_find(const char *name);
+/* The n-th record. NULL: there are not so many. */
+const struct offer *offer_at(uint32_t n);
+
+/* drive.c: talking to RS and assist. */
+err_t rs_ask(uint32_t type, struct rs_request request, struct rs_reply *ret_reply);
+/* The same, with memory granted for the time of the request. */
+err_t rs_ask_with(uint32_t type, void *memory, uint32_t bytes, uint32_t access,
+        struct rs_request request, struct rs_reply *ret_reply);
+/* Bytes of a boot entry's part; returns how many the part has in all, or an error. */
+err_t rs_blob(const char *name, enum hook_part part, uint64_t offset, void *ret_bytes, uint32_t n);
+void rs_arm(enum rs_step step, enum hook_who who, enum hook_how how);
+/* Was the last harm done? Disarms. */
+bool rs_harm_was_done(void);
+bool rs_service(const char *name, struct rs_service *ret_service);
+struct rs_resources rs_resources(void);
+
+err_t stage_append(
+        const uint8_t hash[RS_HASH_LEN], uint64_t offset, const void *bytes, uint32_t n, uint64_t *ret_held);
+err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret_held);
+err_t stage_drop(const uint8_t hash[RS_HASH_LEN]);
+/* Stage payload and description of an offer, unless they are staged. */
+void stage_offer(const struct offer *offer);
+void stage_drop_all(void);
+
+struct ask {
+	uint32_t flags, state;
+	nsec_t prepare, transfer, total;
+};
+/* Send the request with the next transaction id; *ret_reply may be NULL. */
+err_t update_begin(const struct offer *offer, const struct ask *ask, struct rs_reply *ret_reply);
+/* The same with an id of the caller's. */
+err_t update_begin_as(uint64_t transaction, const struct offer *offer, const struct ask *ask,
+        struct rs_reply *ret_reply);
+uint64_t update_last_id(void);
+/* Ask assist without a pause until the transaction is over. */
+struct rs_result update_wait(uint64_t transaction);
+/* Stage, begin, wait. */
+struct rs_result update_run(const char *offer, const struct ask *ask);
+
+err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret_reply);
+/* Add 1 to assist's counter; the answer must be the next number. */
+void assist_count(void);
+/* The counter starts again: assist was started afresh. */
+void assist_forget(void);
+uint64_t assist_checksum(void);
+/* Wait until a restarted assist answers, and until this time has passed. */
+void assist_settle(void);
+void pause_for(nsec_t nsec);
+nsec_t longest_gap(void);
+
+/* tap.c */
+void tap_case(const char *name); /* a new case: what is checked from here on belongs to it */
+void tap_end(void);              /* the plan; switch the machine off */
+void tap_check(bool is_good, const char *what, uint64_t value, const char *file, int line);
+#define CHECK(condition) tap_check(condition, #condition, 0, __FILE_NAME__, __LINE__)
+#define CHECK_EQUAL(value, wanted)                                                                 \
+	({                                                                                         \
+		uint64_t value_ = (uint64_t)(value);                                               \
+		tap_check(value_ == (uint64_t)(wanted), #value " == " #wanted, value_,             \
+		        __FILE_NAME__, __LINE__);                                                  \
+	})
+
+/* cases_*.c */
+void cases_staging(void);
+void cases_refusals(void);
+void cases_updates(void);
+void cases_prepare(void);
+void cases_rollback(void);
+void cases_kills(void);
+void cases_crashes(void);
+void cases_many(void);
