@@ -1,4 +1,5 @@
-/* New instances that fail, crash, hang or end while state arrives; instances killed at every step. */
+/* New instances that fail, crash, hang or end while state arrives; instances killed at every step.
+ */
 #include "osd/test/update/priv.h"
 
 #include <stdio.h>
@@ -46,8 +47,8 @@ struct kill {
 };
 
 /*
- * An old instance that is killed while it is prepared notices only when it is let go. A new one killed at
- * COMMIT is the service already.
+ * An old instance that is killed while it is prepared notices only when it is let go. A new one
+ * killed at COMMIT is the service already.
  */
 static const struct kill kills[] = {
         {RS_STEP_CREATE, HOOK_OLD, HOOK_CRASH, RS_OUTCOME_ROLLED_BACK, E_CRASHED, true},

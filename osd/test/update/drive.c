@@ -143,8 +143,8 @@ err_t stage_drop(const uint8_t hash[RS_HASH_LEN])
 	struct rs_reply reply;
 
 	memcpy(copy, hash, sizeof(copy));
-	return rs_ask_with(RS_STAGE_DROP, copy, sizeof(copy), GRANT_READ, (struct rs_request){0},
-	        &reply);
+	return rs_ask_with(
+	        RS_STAGE_DROP, copy, sizeof(copy), GRANT_READ, (struct rs_request){0}, &reply);
 }
 
 /* Carry a part of a boot entry through this program's memory into the store. */

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The update suite: a service that drives RS through every way an update can go, in a machine whose RS is the test
- * build. tests/update/run makes the boot image: its blob "offers" holds signed envelopes, other blobs the variants.
+ * The update suite: a service that drives RS through every way an update can go, in a machine whose
+ * RS is the test build. tests/update/run makes the boot image: its blob "offers" holds signed
+ * envelopes, other blobs the variants.
  */
 #include "osd/abi/assist.h"
 #include "osd/abi/errors.h"
@@ -11,7 +12,7 @@
 #define NSEC_MSEC UINT64_C(1000000)
 
 /* One record of the blob "offers"; written by tests/update/run. */
-#define OFFER_ENVELOPE_MAX 3896
+#define OFFER_ENVELOPE_MAX 3880
 struct offer {
 	char name[32];
 	char blob[SERVICE_NAME_LEN]; /* boot entry with payload and description */
@@ -19,9 +20,9 @@ struct offer {
 	uint32_t envelope_bytes;
 	int32_t expected; /* error that RS answers with */
 	uint8_t payload[RS_HASH_LEN], description[RS_HASH_LEN];
-	uint8_t envelope[OFFER_ENVELOPE_MAX - SERVICE_NAME_LEN];
+	uint8_t envelope[OFFER_ENVELOPE_MAX];
 };
-_Static_assert(sizeof(struct offer) == 4096 + 16, "a record as the runner writes it");
+_Static_assert(sizeof(struct offer) == 4096, "a record as the runner writes it");
 
 /* offer.c */
 /* The record with this name, until the next call; the suite ends when there is none. */
@@ -42,8 +43,8 @@ bool rs_harm_was_done(void);
 bool rs_service(const char *name, struct rs_service *ret_service);
 struct rs_resources rs_resources(void);
 
-err_t stage_append(
-        const uint8_t hash[RS_HASH_LEN], uint64_t offset, const void *bytes, uint32_t n, uint64_t *ret_held);
+err_t stage_append(const uint8_t hash[RS_HASH_LEN], uint64_t offset, const void *bytes, uint32_t n,
+        uint64_t *ret_held);
 err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret_held);
 err_t stage_drop(const uint8_t hash[RS_HASH_LEN]);
 /* Stage payload and description of an offer, unless they are staged. */

@@ -1,4 +1,5 @@
-/* Results as TAP lines in the kernel's log; a case fails with its first failed check, all of which are shown. */
+/* Results as TAP lines in the kernel's log; a case fails with its first failed check, all of which
+ * are shown. */
 #include "osd/test/update/priv.h"
 
 #include <stdio.h>

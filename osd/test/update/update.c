@@ -1,4 +1,5 @@
-/* Running a transaction, with assist asked all the while: every answer must be there, and be the right one. */
+/* Running a transaction, with assist asked all the while: every answer must be there, and be the
+ * right one. */
 #include "osd/test/update/priv.h"
 
 #include <string.h>
@@ -99,7 +100,8 @@ err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret
 }
 
 /*
- * E_RESTART is the honest answer of a service that was started afresh: whoever asked must know what it lost.
+ * E_RESTART is the honest answer of a service that was started afresh: whoever asked must know what
+ * it lost.
  */
 void assist_count(void)
 {
