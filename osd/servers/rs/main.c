@@ -3,19 +3,15 @@
  * ends, and replaces it while it runs. It never waits for a service, only for messages; README.md
  * tells how an update goes.
  */
+#include <string.h>
+
 #include "osd/lib/rt/rt.h"
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/text.h"
 #include "osd/servers/rs/txn.h"
 
 void rs_log(const char *words)
 {
-	char line[200];
-	struct text text = text_init(line, sizeof(line));
-
-	text_add(&text, "rs: ");
-	text_add(&text, words);
-	(void)sys_log_write(line, text.len);
+	(void)sys_log_write(words, strlen(words));
 }
 
 _Noreturn void rs_panic(const char *words)
