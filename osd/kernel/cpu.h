@@ -6,10 +6,10 @@ struct cpu {
 	struct arch_cpu arch; /* first: entry code finds it through gs */
 	uint32_t ready_mask;  /* bit p: ready[p] is not empty */
 	bool is_resched;      /* something else should perhaps run on the way out */
-	struct list ready[N_PRIORITIES];
-	nsec_t quantum_end;   /* of what runs now; a direct hand-off donates it */
-	nsec_t timer_at;      /* the timer fires no later than this; UINT64_MAX: not armed */
 	uint64_t cycles_last; /* when what runs now was last charged */
+	struct list ready[N_PRIORITIES];
+	nsec_t quantum_end; /* of what runs now; a direct hand-off donates it */
+	nsec_t timer_at;    /* the timer fires no later than this; UINT64_MAX: not armed */
 };
 
 static inline struct cpu *cpu_this(void)

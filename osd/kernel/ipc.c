@@ -7,9 +7,8 @@
  * held. `slot->pending` says whether a receive from EP_ANY would find something; whoever adds or
  * takes something keeps it.
  *
- * The two hand-offs at the top are the fast path of a request and its answer: both sides ready for
- * each other and nobody more urgent runnable. They are shortcuts only: the general code behind them
- * gives the same results.
+ * The plain cases of sendrec and reply_receive are done by arch's entry code already (offsets.c
+ * lists what it relies on); this code gives the same results for them.
  */
 #include "osd/kernel/ipc.h"
 #include "osd/kernel/cpu.h"
@@ -18,20 +17,11 @@
 #include "osd/kernel/sched.h"
 #include "osd/kernel/space.h"
 
-/* run_word of an instance that is in this state, not stopped, committed and in no run queue. */
-#define RUN_WORD(state) ((uint32_t)(state))
-
 static inline bool may_send(const struct slot *from, endpoint_t to)
 {
 	uint32_t number = EP_SLOT(to);
 
 	return from->ipc_to[number / 64] >> number % 64 & 1;
-}
-
-/* Is nobody runnable who should run before this instance? */
-static inline bool is_most_urgent(const struct cpu *cpu, const struct instance *instance)
-{
-	return (cpu->ready_mask & ((1u << instance->priority) - 1)) == 0;
 }
 
 static inline void message_pass(struct instance *from, struct instance *to)
@@ -41,50 +31,6 @@ static inline void message_pass(struct instance *from, struct instance *to)
 	arch_context_message_get(&from->context, &message);
 	message.source = from->slot->endpoint;
 	arch_context_message_set(&to->context, &message);
-}
-
-/* Charge what self has used and leave the kernel into next, which runs on self's quantum. */
-static inline _Noreturn void hand_off(struct cpu *cpu, struct instance *self, struct instance *next)
-{
-	uint64_t now = arch_cycles();
-
-	self->cpu_cycles += now - cpu->cycles_last;
-	cpu->cycles_last = now;
-	kernel_stats.n_ipc_fast++;
-	arch_context_result_set(&next->context, E_OK);
-	next->state = SLOT_RUNNABLE;
-	arch_resume(&next->context, &next->space->arch);
-}
-
-static inline void sendrec_fast(struct instance *self, struct slot *target, endpoint_t to)
-{
-	struct instance *receiver = target->instance;
-	struct cpu *cpu = cpu_this();
-
-	if (receiver->run_word != RUN_WORD(SLOT_RECEIVING) || receiver->peer != EP_ANY ||
-	        target->is_held || !is_most_urgent(cpu, receiver)) {
-		return;
-	}
-	message_pass(self, receiver);
-	self->state = SLOT_WAITING_REPLY;
-	self->peer = to;
-	hand_off(cpu, self, receiver);
-}
-
-static inline void reply_receive_fast(struct instance *self, struct slot *target)
-{
-	struct instance *caller = target->instance;
-	struct cpu *cpu = cpu_this();
-
-	if (caller->run_word != RUN_WORD(SLOT_WAITING_REPLY) ||
-	        caller->peer != self->slot->endpoint || self->slot->pending != 0 ||
-	        !is_most_urgent(cpu, caller)) {
-		return;
-	}
-	message_pass(self, caller);
-	self->state = SLOT_RECEIVING;
-	self->peer = EP_ANY;
-	hand_off(cpu, self, caller);
 }
 
 /* Who may be sent to by this call? */
@@ -178,13 +124,9 @@ err_t ipc_send(struct instance *self, endpoint_t to)
 
 err_t ipc_sendrec(struct instance *self, endpoint_t to)
 {
-	struct slot *target = &slots[EP_SLOT(to)];
-	err_t err;
+	struct slot *target;
+	err_t err = target_check(self, to, &target);
 
-	if (__builtin_expect(target->endpoint == to && may_send(self->slot, to), 1)) {
-		sendrec_fast(self, target, to);
-	}
-	err = target_check(self, to, &target);
 	return err != E_OK ? err : target->instance == self ? E_DEADLOCK : send(self, target, true);
 }
 
@@ -366,11 +308,6 @@ err_t ipc_reply(struct instance *self, endpoint_t to)
 
 err_t ipc_reply_receive(struct instance *self, endpoint_t to)
 {
-	struct slot *target = &slots[EP_SLOT(to)];
-
-	if (__builtin_expect(target->endpoint == to, 1)) {
-		reply_receive_fast(self, target);
-	}
 	if (to < 0) {
 		return E_INVAL;
 	}

@@ -15,16 +15,23 @@ static kcall_handler *const handlers[] = {
 #define N_CALLS (sizeof(handlers) / sizeof(handlers[0]))
 _Static_assert(N_CALLS <= 64, "instance->calls_allowed has a bit for each call");
 
-#define KCALL(number, name, arguments, rights, ...)                                                \
-	| (RIGHTS_##rights == RIGHTS_ALL ? 1ull << ((number) - KCALL_BASE) : 0)
+#define RIGHTS_BIT(wanted, number, rights)                                                         \
+	| (RIGHTS_##rights == (wanted) ? 1ull << ((number) - KCALL_BASE) : 0)
+
+#define KCALL(number, name, arguments, rights, ...) RIGHTS_BIT(RIGHTS_ALL, number, rights)
 const uint64_t kcall_mask_all = 0
 #include "osd/abi/calls.def"
         ;
 #undef KCALL
 
-#define KCALL(number, name, arguments, rights, ...)                                                \
-	| (RIGHTS_##rights == RIGHTS_UNCOMMITTED ? 1ull << ((number) - KCALL_BASE) : 0)
+#define KCALL(number, name, arguments, rights, ...) RIGHTS_BIT(RIGHTS_UNCOMMITTED, number, rights)
 const uint64_t kcall_mask_uncommitted = 0
+#include "osd/abi/calls.def"
+        ;
+#undef KCALL
+
+#define KCALL(number, name, arguments, rights, ...) RIGHTS_BIT(RIGHTS_MASK, number, rights)
+const uint64_t kcall_mask_given = 0
 #include "osd/abi/calls.def"
         ;
 #undef KCALL
@@ -58,7 +65,7 @@ void kcall_dispatch(struct instance *self, uint64_t number)
 	if (result != KCALL_PENDING) {
 		arch_context_result_set(&self->context, result);
 	}
-	if (__builtin_expect(self->state != SLOT_RUNNABLE || cpu_this()->is_resched, 0)) {
+	if (__builtin_expect(cpu_this()->is_resched, 0)) {
 		sched_run();
 	}
 }

@@ -24,4 +24,4 @@ typedef err_t kcall_handler(struct instance *self, const uint64_t *args);
 #undef KCALL
 
 /* Bits of the calls with these rights. */
-extern const uint64_t kcall_mask_all, kcall_mask_uncommitted;
+extern const uint64_t kcall_mask_all, kcall_mask_uncommitted, kcall_mask_given;

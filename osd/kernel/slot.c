@@ -134,6 +134,7 @@ static void instance_open(
 	instance->space = space;
 	space->instance = instance;
 	instance->priority = params->priority;
+	instance->above_mask = (1u << params->priority) - 1;
 	instance->quantum_nsec =
 	        params->quantum_usec != 0 ? params->quantum_usec * 1000ull : QUANTUM_DEFAULT_NSEC;
 	instance->quantum_left_nsec = instance->quantum_nsec;
@@ -208,7 +209,8 @@ void slot_calls_refresh(struct slot *slot)
 
 	instance->calls_allowed = kcall_mask_uncommitted;
 	if (!instance->is_uncommitted) {
-		instance->calls_allowed |= kcall_mask_all | slot->privileges.calls[0];
+		instance->calls_allowed |=
+		        kcall_mask_all | (slot->privileges.calls[0] & kcall_mask_given);
 	}
 }
 
@@ -252,7 +254,9 @@ void instance_state_set(struct instance *instance, enum slot_state state)
 		sched_unready(instance);
 	}
 	instance->state = (uint8_t)state;
-	if (state == SLOT_RUNNABLE && !instance->is_stopped) {
+	if (state != SLOT_RUNNABLE) {
+		cpu_this()->is_resched = true;
+	} else if (!instance->is_stopped) {
 		sched_ready(instance);
 	}
 }

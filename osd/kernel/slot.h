@@ -44,10 +44,11 @@ struct instance {
 	struct space *space;    /* NULL before slot_create and after slot_destroy */
 	uint64_t calls_allowed; /* bit n: may make call KCALL_BASE + n now; kept by
 	                           slot_calls_refresh */
+	uint64_t cpu_cycles;    /* charged so far; arch_cycles_nsec() converts */
+	uint32_t above_mask;    /* bit p: priority p is more urgent */
 	uint32_t priority;
 	uint32_t is_sendrec; /* SENDING: a reply is waited for afterwards */
 	nsec_t quantum_nsec, quantum_left_nsec;
-	uint64_t cpu_cycles;     /* charged so far; arch_cycles_nsec() converts */
 	struct list ready_link;  /* run queue */
 	struct list sender_link; /* SENDING: target slot's senders */
 

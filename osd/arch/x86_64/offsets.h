@@ -36,6 +36,42 @@
 #define CPU_CURRENT 8
 #define CPU_USER_RSP 16
 #define CPU_STACK_TOP 24
+#define CPU_ROOT 32
+#define CPU_FSBASE 40
+#define CPU_FPU_OWNER 48
+#define CPU_FPU_OFF 56
+#define CPU_TSS_RSP0 68
+
+#define CTX_SIZE 704
+
+/* Of the kernel's objects, for the IPC fast path; asserted in osd/kernel/offsets.c. */
+#define CPU_READY_MASK 240
+#define CPU_CYCLES_LAST 248
+#define SPACE_ROOT 0
+#define SLOT_SIZE 2432
+#define SLOT_ENDPOINT 0
+#define SLOT_HELD 5
+#define SLOT_PENDING 8
+#define SLOT_INSTANCE 16
+#define SLOT_IPC_TO 24
+#define INSTANCE_RUN CTX_SIZE
+#define INSTANCE_PEER (CTX_SIZE + 4)
+#define INSTANCE_SLOT (CTX_SIZE + 8)
+#define INSTANCE_SPACE (CTX_SIZE + 16)
+#define INSTANCE_CALLS (CTX_SIZE + 24)
+#define INSTANCE_CYCLES (CTX_SIZE + 32)
+#define INSTANCE_ABOVE (CTX_SIZE + 40)
+#define STATS_IPC_FAST 32
+#define STATE_RUNNABLE 1
+#define STATE_RECEIVING 3
+#define STATE_WAITING_REPLY 4
+#define RUN_RECEIVING_ANY 0xffffffff00000003
+#define CALL_FIRST 0x1000
+#define CALL_SENDREC 0x1003
+#define CALL_REPLY_RECEIVE 0x1007
+
+#define MSR_FS_BASE 0xc0000100
+#define CR0_TS 8
 
 #define VECTOR_IRQ_FIRST 0x20
 #define VECTOR_TIMER 0xe0
