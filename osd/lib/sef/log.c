@@ -20,10 +20,10 @@ void sef_log(const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
 	va_list args;
-	int n = snprintf(line, sizeof(line), "%.*s: ", SERVICE_NAME_LEN, sef_start()->name);
+	int n;
 
 	va_start(args, format);
-	n += vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
+	n = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	(void)sys_log_write(line, n < LINE_MAX_BYTES ? (size_t)n : LINE_MAX_BYTES - 1);
 }

@@ -73,7 +73,7 @@ const struct start_info *sef_start(void);
  * so they may be kept. */
 endpoint_t sef_lookup(const char *name);
 
-/* One line to the kernel's log, prefixed by the service's name; at most 256 bytes. */
+/* One line to the kernel's log, which marks it with the service's name; at most 256 bytes. */
 void sef_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Our own bug: report the text to RS and end. */
