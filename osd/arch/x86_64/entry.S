@@ -27,7 +27,7 @@ entry_syscall:
 	leaq -CALL_SENDREC(%rax), %rbx
 	testq $~(CALL_SENDREC ^ CALL_REPLY_RECEIVE), %rbx
 	jz entry_fast
-entry_slow:
+entry_plain:
 	movq %rdi, CTX_RDI(%rsp)
 	movq %rsi, CTX_RSI(%rsp)
 	movq %rdx, CTX_RDX(%rsp)
@@ -69,9 +69,13 @@ entry_slow:
  * before anything was changed; the result there is the same.
  *
  * rsp: self's instance. rbx: 0 for sendrec. rdi: endpoint. rax and the message registers are as the caller set
- * them; rcx, r11, rbp, r15, rbx are saved and free. Here rcx: the partner's instance, r11: self's slot,
+ * them; rcx, r11, rbp, r15, rbx are saved and free (the kernel's C code keeps rbp and r15). Here rcx: the partner's instance, r11: self's slot,
  * r15: the partner's slot.
  */
+entry_slow:
+	movq CTX_RBP(%rsp), %rbp
+	movq CTX_R15(%rsp), %r15
+	jmp entry_plain
 entry_fast:
 	movzbl %dil, %ebp
 	imulq $SLOT_SIZE, %rbp, %r15
