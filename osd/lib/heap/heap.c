@@ -5,7 +5,7 @@
  * objects while callers wait.
  */
 #include "osd/lib/heap/priv.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 
 #include <assert.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 
 #include "osd/abi/sef.h"
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
 

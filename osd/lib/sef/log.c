@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "osd/lib/rt/rt.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 
 #define LINE_MAX_BYTES 256
 

@@ -7,7 +7,7 @@
  *report returns (if it returns) says why the service goes on
  */
 #include "osd/lib/sef/priv.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 
 static struct {
 	uint64_t transaction; /* 0: idle */

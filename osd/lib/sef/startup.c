@@ -1,6 +1,6 @@
 /* How an instance becomes the service: fresh, as a successor, or after a crash. */
 #include "osd/lib/sef/priv.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 
 const struct sef_callbacks *sef_callbacks STATE_SKIP;
 

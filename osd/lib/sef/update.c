@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 #include "osd/lib/state/state_transfer.h"
 
 static struct sef_transfer_result result STATE_SKIP;

@@ -8,7 +8,7 @@
 #include "osd/abi/errors.h"
 #include "osd/abi/message.h"
 #include "osd/abi/types.h"
-#include "osd/lib/state/annotate.h"
+#include "osd/lib/annotate/annotate.h"
 
 /* Address of the gate page; written by the start code before the first call. */
 extern vaddr_t sys_gate STATE_SKIP;

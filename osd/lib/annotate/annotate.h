@@ -1,0 +1,72 @@
+/*
+ * Annotations of state for service authors. They say what the types cannot; the
+ * build copies them into the state description. Each goes after the declared
+ * name (variables, members) or after the closing brace (types):
+ *
+ *	static int cache_fd STATE_SKIP;
+ *	struct value {
+ *		enum value_kind kind;
+ *		union {
+ *			int64_t number STATE_WHEN(VALUE_NUMBER);
+ *			char *text STATE_WHEN(VALUE_TEXT);
+ *		} u STATE_TAG(kind);
+ *	};
+ *
+ * When old and new release disagree the new one's word counts, except that
+ * STATE_SKIP holds if either says it.
+ */
+#pragma once
+
+#if defined(__has_attribute)
+#if __has_attribute(btf_decl_tag)
+#define STATE_NOTE(text) __attribute__((btf_decl_tag("state:" text)))
+#endif
+#endif
+#ifndef STATE_NOTE
+#define STATE_NOTE(text)
+#endif
+
+#define STATE_TEXT_(x) #x
+#define STATE_TEXT(x) STATE_TEXT_(x)
+
+/* Variable, member or type: starts fresh in every instance. */
+#define STATE_SKIP STATE_NOTE("skip")
+
+/* Variable, member or type: copied as bytes, whatever its type; sizes must be equal. */
+#define STATE_RAW STATE_NOTE("raw")
+
+/*
+ * Member that is a union, or a union type: the named sibling of the union says which
+ * of the union's members is alive. The sibling is a member of the struct around the union.
+ */
+#define STATE_TAG(member) STATE_NOTE("tag=" STATE_TEXT(member))
+
+/*
+ * Member of a tagged union: alive when the tag has this value, an enumerator of
+ * the tag's type or an integer. May be given more than once. A tag value that no member
+ * claims means that the union holds nothing.
+ */
+#define STATE_WHEN(value) STATE_NOTE("when=" STATE_TEXT(value))
+
+/*
+ * Member that is a pointer: the named sibling counts the elements it leads to. The
+ * transfer refuses when the object pointed to holds fewer.
+ */
+#define STATE_LENGTH(member) STATE_NOTE("length=" STATE_TEXT(member))
+
+/*
+ * Variable, member or type: moved by a function of this name, a state_handler_t of
+ * the new release (state_transfer.h). The function must not be static, and be used somewhere
+ * (STATE_HANDLER_USED on its definition does).
+ */
+#define STATE_HANDLER(function) STATE_NOTE("handler=" STATE_TEXT(function))
+#define STATE_HANDLER_USED __attribute__((used))
+
+/*
+ * Variable, member or type: the meaning changed although the layout may not have. If the
+ * numbers of old and new differ (none is 0), a handler is needed, and is told both.
+ */
+#define STATE_VERSION(number) STATE_NOTE("version=" STATE_TEXT(number))
+
+/* Variable, member or struct, union, enum type: pairs with this name of the old release. */
+#define STATE_RENAMED_FROM(name) STATE_NOTE("renamed=" STATE_TEXT(name))
