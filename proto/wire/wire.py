@@ -7,6 +7,7 @@ written from docs/protocol and the .proto files, that shares no code with the C 
 Messages are dicts; a field that is absent has its default. Enums are names.
 """
 
+import hashlib
 import os
 import re
 import select
@@ -359,6 +360,17 @@ class Client:
             progress = self.call(stage_chunk={'hash': digest, 'offset': at,
                                               'data': content[at:at + chunk]})
         return progress
+
+    def update(self, txn, service, envelope, payload, description, timeout=30, **options):
+        """Stage, run an update and wait for its Result. Raises Refused when not accepted."""
+        digests = [hashlib.blake2b(content).digest() for content in (payload, description)]
+        for content, digest in zip((payload, description), digests):
+            self.stage(content, digest)
+        self.call(update_run={'txn': txn, 'service': service, 'envelope': envelope,
+                              'payload_hash': digests[0], 'description_hash': digests[1],
+                              **options})
+        event = self.wait_event(lambda e: e.get('result', {}).get('txn') == txn, timeout)
+        return event['result']
 
     def wait_event(self, accept, timeout=30):
         """The first event (old or new) that accept(event) is true for."""
