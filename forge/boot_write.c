@@ -182,16 +182,24 @@ static int boot_read_line(struct boot_writer *w, const char *where, char *line)
 	return boot_writer_set(w, where, key, value + strspn(value, " \t"));
 }
 
-/* Blobs may have a '#' in their names: a comment starts a line or follows a blank. */
-static void boot_cut_comment(char *line)
+/*
+ * Cut a comment and trailing blanks off. Blobs may have a '#' in their names: a
+ * comment starts a line or follows a blank.
+ */
+static void boot_trim(char *line)
 {
+	size_t n;
 	char *p;
 
-	for (p = line; (p = strchr(p, '#')); p++) {
+	for (p = strchr(line, '#'); p; p = strchr(p + 1, '#')) {
 		if (p == line || p[-1] == ' ' || p[-1] == '\t') {
 			*p = '\0';
-			return;
+			break;
 		}
+	}
+	n = strlen(line);
+	while (n > 0 && strchr(" \t\r", line[n - 1])) {
+		line[--n] = '\0';
 	}
 }
 
@@ -207,7 +215,7 @@ int boot_writer_read_list(struct boot_writer *w, const char *path)
 	while (r == 0 && (line = strsep(&next, "\n"))) {
 		MEM_FREE char *where = mem_printf("%s:%u", path, ++number);
 
-		boot_cut_comment(line);
+		boot_trim(line);
 		r = boot_read_line(w, where, line);
 	}
 	return r;

@@ -39,7 +39,7 @@ static int variant_link(
 }
 
 static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE], uint64_t base,
-        struct buf *ret_payload)
+        const char *elf_path, struct buf *ret_payload)
 {
 	MEM_CLEANUP(layout_fini) struct layout layout = {0};
 	MEM_CLEANUP(elf_file_fini) struct elf_file linked = {0};
@@ -52,8 +52,30 @@ static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE
 	if (r < 0) {
 		return r;
 	}
-	return flat_write(&linked, kit->manifest->service, layout.base, kit->vector, kit->n_vector,
+	r = flat_write(&linked, kit->manifest->service, layout.base, kit->vector, kit->n_vector,
 	        ret_payload);
+	if (r == 0 && elf_path) {
+		r = buf_write_file(&linked.data, elf_path);
+	}
+	return r;
+}
+
+/* "-" reads the seed from standard input, where other processes cannot see it. */
+static int variant_parse_seed(const char *text, uint8_t ret_seed[DRAW_SEED_SIZE])
+{
+	char line[2 * DRAW_SEED_SIZE + 2];
+
+	if (strcmp(text, "-") == 0) {
+		if (!fgets(line, sizeof(line), stdin)) {
+			return args_wrong("--seed -: nothing on standard input");
+		}
+		line[strcspn(line, "\n")] = '\0';
+		text = line;
+	}
+	if (draw_seed_parse(text, ret_seed) < 0) {
+		return args_wrong("--seed: not 64 hexadecimal digits");
+	}
+	return 0;
 }
 
 static int variant_parse_base(const char *text, uint64_t *ret_base)
@@ -71,11 +93,13 @@ static int variant_parse_base(const char *text, uint64_t *ret_base)
 int cmd_variant(int argc, char **argv)
 {
 	const char *kit_path = NULL, *seed_hex = NULL, *out = NULL, *base_text = NULL;
+	const char *elf = NULL;
 	const struct args_option options[] = {
 	        {"kit", "directory", &kit_path, NULL},
 	        {"seed", "64 hexadecimal digits", &seed_hex, NULL},
 	        {"out", "file", &out, NULL},
 	        {"base", "address", &base_text, NULL},
+	        {"elf", "file", &elf, NULL},
 	        {0},
 	};
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
@@ -91,15 +115,15 @@ int cmd_variant(int argc, char **argv)
 	if (!kit_path || !seed_hex || !out || n_operands > 0) {
 		return args_wrong("variant needs --kit, --seed and --out, nothing else");
 	}
-	if (draw_seed_parse(seed_hex, seed) < 0) {
-		return args_wrong("--seed: not 64 hexadecimal digits");
+	r = variant_parse_seed(seed_hex, seed);
+	if (r == 0 && base_text) {
+		r = variant_parse_base(base_text, &base);
 	}
-	r = base_text ? variant_parse_base(base_text, &base) : 0;
 	if (r == 0) {
 		r = kit_read(&kit, kit_path);
 	}
 	if (r == 0) {
-		r = variant_make(&kit, seed, base, &payload);
+		r = variant_make(&kit, seed, base, elf, &payload);
 	}
 	return r != 0 ? r : buf_write_file(&payload, out);
 }

@@ -92,6 +92,9 @@ int layout_draw(struct layout *ret_layout, const struct order *order,
 	for (class = 0; class < _ORDER_CLASS_N && r == 0; class ++) {
 		r = layout_draw_class(&l, order, (enum order_class) class, seed);
 	}
+	if (r == 0 && l.pads.n > PAD_MAX) {
+		r = report_refuse("layout", "more than %u pieces to be placed", PAD_MAX);
+	}
 	if (r == 0) {
 		*ret_layout = l;
 		l = (struct layout){0};

@@ -17,11 +17,13 @@ static const struct command {
                 "            [--reviewed FILE] [--unit-map FROM=TO]... INPUT...\n"
                 "        make a release kit from bitcode and assembled objects"},
         {"variant", cmd_variant,
-                "luforge variant --kit DIR --seed HEX64 --out FILE [--base ADDRESS]\n"
+                "luforge variant --kit DIR --seed HEX64|- --out FILE [--base ADDRESS]\n"
+                "                [--elf FILE]\n"
                 "        make the payload that kit and seed determine"},
         {"state", cmd_state,
                 "luforge state FILE\n"
-                "        print a state description (a kit, or the file)"},
+                "luforge state --elf PROGRAM --out FILE [--service NAME] [--addresses FILE]\n"
+                "        print a state description (of a kit, or the file); or write one"},
         {"image", cmd_image,
                 "luforge image --out FILE LIST\n"
                 "        write a boot image from a list"},

@@ -7,6 +7,8 @@
 #include <elf.h>
 #include <string.h>
 
+_Static_assert(PAD_MAX + 3 < SHN_LORESERVE, "section numbers are 16 bits");
+
 #ifndef SHF_GNU_RETAIN
 #define SHF_GNU_RETAIN (1 << 21)
 #endif

@@ -18,6 +18,9 @@ struct pad_list {
 	size_t n, capacity;
 };
 
+/* More sections would need the extended form of ELF's section numbers. */
+#define PAD_MAX 65000u
+
 void pad_list_fini(struct pad_list *list);
 
 /* Append a pad and return its number. */

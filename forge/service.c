@@ -269,6 +269,8 @@ static int service_read_library(struct service_reader *r, const struct service_k
 
 static const struct service_key service_keys[] = {
         {"service", service_read_names, FIELD(service), .n_max = 1, .name_size = SERVICE_NAME_SIZE},
+        {"release", service_read_u32, FIELD(counter), .max = UINT32_MAX},
+        {"floor", service_read_u32, FIELD(floor), .max = UINT32_MAX},
         {"rank", service_read_u32, FIELD(rank), .max = 255},
         {"priority", service_read_u32, FIELD(priority), .max = 255},
         {"quantum_usec", service_read_u32, FIELD(quantum_usec), .max = 1000000},

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""The whole path on the host: source -> kit -> variants, looked at with nm; then
+everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG NM SOURCE_DIR CALLS"""
+import filecmp
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+LUFORGE, CLANG, NM, SOURCE, CALLS = (os.path.abspath(a) if '/' in a else a for a in sys.argv[1:6])
+RESOURCE = subprocess.run([CLANG, '-print-resource-dir'], capture_output=True, text=True,
+                          check=True).stdout.strip()
+FLAGS = ['-target', 'x86_64-linux-musl', '-nostdinc', '-isystem', RESOURCE + '/include', '-isystem',
+         '/usr/include/x86_64-linux-musl',
+         '-fdebug-compilation-dir=.', '-fPIE', '-O2', '-g', '-fkeep-persistent-storage-variables',
+         '-fno-asynchronous-unwind-tables', '-fno-stack-protector', '-ffunction-sections',
+         '-fdata-sections', '-c']
+PAGE = 4096
+
+
+def luforge(*args, code=0, stdin=None, env=None):
+    r = subprocess.run([LUFORGE, *args], capture_output=True, text=True, input=stdin, env=env)
+    assert r.returncode == code, f'luforge {args}: exit {r.returncode}, not {code}\n{r.stderr}'
+    return r.stdout if code == 0 else r.stderr
+
+
+def compile_in(directory, *names, flags=('-flto',)):
+    """Compile with relative names, as the build does."""
+    for name in names:
+        subprocess.run([CLANG, *FLAGS, '-ffile-prefix-map=' + directory + '=.', *flags,
+                        name, '-o', name[:-2] + '.o'], cwd=directory, check=True)
+    return [os.path.join(directory, n[:-2] + '.o') for n in names]
+
+
+def kit_args(directory, out, *more):
+    return ['kit', '--service', os.path.join(directory, 'small.service'), '--calls', CALLS, '--out', out, *more]
+
+
+def make_kit(root, name):
+    directory = os.path.join(root, name)
+    shutil.copytree(os.path.join(SOURCE, 'test'), directory)
+    objects = compile_in(directory, 'main.c', 'other.c')
+    kit = os.path.join(directory, 'small.kit')
+    luforge(*kit_args(directory, kit, *objects))
+    return kit
+
+
+def tree(path):
+    return sorted(os.path.relpath(os.path.join(d, f), path) for d, _, fs in os.walk(path) for f in fs)
+
+
+def check_same_tree(a, b):
+    assert tree(a) == tree(b)
+    for f in tree(a):
+        assert filecmp.cmp(os.path.join(a, f), os.path.join(b, f), shallow=False), f
+
+
+class Payload:
+    def __init__(self, path):
+        self.bytes = open(path, 'rb').read()
+        (self.magic, _, _, self.size, self.service, self.base, self.entry, n_seg, n_sym, seg_off,
+         sym_off) = struct.unpack_from('<8sIIQ24sQQIIQQ', self.bytes)
+        self.segments = [struct.unpack_from('<QQQQII', self.bytes, seg_off + 40 * i) for i in range(n_seg)]
+        self.symbols = list(struct.unpack_from(f'<{n_sym}Q', self.bytes, sym_off))
+
+    def segment(self, addr):
+        return next(s for s in self.segments if s[0] <= addr < s[0] + s[1])
+
+    def read(self, addr, n):
+        va, _, off, size, _, _ = self.segment(addr)
+        assert addr - va + n <= size
+        return self.bytes[off + addr - va:off + addr - va + n]
+
+
+class Variant:
+    def __init__(self, kit, number, where):
+        self.path = os.path.join(where, f'v{number}.payload')
+        elf = self.path + '.elf'
+        luforge('variant', '--kit', kit, '--seed', f'{number:064x}', '--out', self.path, '--elf', elf)
+        self.payload = Payload(self.path)
+        out = subprocess.run([NM, '-n', '-S', elf], capture_output=True, text=True, check=True).stdout
+        self.nm = [(int(m[1], 16), int(m[2] or '0', 16), m[3], m[4]) for m in re.finditer(
+            r'^([0-9a-f]+)(?: ([0-9a-f]+))? (\w) (\S+)$', out, re.M)]
+        self.addr = {name: addr for addr, _, _, name in self.nm}
+
+    def order(self, kinds):
+        return [n for _, _, k, n in self.nm if k in kinds and not n.startswith(('lupad.', '__'))]
+
+
+def read_entries(kit):
+    """The description's entries: (kind, flags, unit, scope, name bytes, size)."""
+    b = open(os.path.join(kit, 'state'), 'rb').read()
+    parts = [struct.unpack_from('<QQ', b, 56 + 16 * i) for i in range(5)]
+    text = b[parts[4][0]:parts[4][0] + parts[4][1]]
+
+    def string(off):
+        return text[off:text.index(b'\0', off)].decode()
+    entries = []
+    for i in range(parts[2][1] // 40):
+        kind, flags, unit, scope, name, _, _, _, size = struct.unpack_from('<8IQ', b, parts[2][0] + 40 * i)
+        body = text[name:name + size] if kind == 3 else string(name)
+        entries.append((kind, flags, string(unit), string(scope), body, size))
+    return entries
+
+
+def check_layout(v):
+    p = v.payload
+    assert p.magic == b'SAMIMG1\0' and p.service.rstrip(b'\0') == b'small'
+    assert p.base % (2 << 20) == 0 and p.entry == v.addr['_start']
+    assert p.segment(p.entry)[4] == 5
+    assert sorted(s[4] for s in p.segments) == [1, 3, 5]
+    objects = [(a, s, n) for a, s, k, n in v.nm if s and '$' in n and k in 'dDrRbB' and '.lu_site_' not in n]
+    for (a, size, n), (b, _, m) in zip(objects, objects[1:]):
+        assert a + size < b, f'{n} ends where {m} begins'
+
+
+def check_description(kit, v):
+    entries = read_entries(kit)
+    names = open(os.path.join(kit, 'symbols')).read().split('\n')[:-1]
+    p = v.payload
+    assert len(entries) == len(names) == len(p.symbols)
+    for (kind, flags, _, _, body, size), name, addr in zip(entries, names, p.symbols):
+        assert addr == v.addr[name], name
+        prot = p.segment(addr)[4]
+        assert (prot == 5) == (kind == 1 or (kind == 4 and prot == 5)), name
+        assert bool(flags & 1) == (prot != 3) or kind == 2, name
+        if kind == 3:
+            assert p.read(addr, size) == body, name
+    keys = {(e[0], e[2], e[3], e[4]) for e in entries if e[0] != 3}
+    for key in [(0, 'main.c', '', 'head'), (0, 'main.c', '', 'calls'), (0, 'other.c', '', 'calls'),
+                (0, 'main.c', 'count', 'calls'), (0, 'other.c', 'count', 'calls'),
+                (0, 'main.c', 'count_more', 'calls'), (0, 'main.c', '', 'words'), (0, 'other.c', '', 'words'),
+                (0, 'main.c', '', 'limits'), (0, 'main.c', '', 'big'), (1, 'main.c', '', '_start'),
+                (1, 'other.c', '', 'shape_shrink'), (2, 'main.c', 'grow', '#0'), (2, 'main.c', 'grow', '#2'),
+                (2, 'other.c', 'shape_shrink', '#0'), (4, 'libc.a', 'strlen.lo', 'strlen')]:
+        assert key in keys, key
+    strings = [e[4] for e in entries if e[0] == 3]
+    for s in [b'world\0', b'hello world\0', b'three\0', b'first\0']:
+        assert s in strings, s
+    assert strings.count(b'one\0') == 2
+    # Everything of ours that nm knows and that is state is described.
+    described = set(names)
+    for _, size, k, n in v.nm:
+        assert size == 0 or k not in 'dDbB' or '$' not in n or n in described, n
+
+
+def check_types(kit):
+    text = luforge('state', kit)
+    for line in ['struct shape_record  48 bytes', '0  struct shape_record *next', '8  enum shape_kind kind',
+                 '[state:tag=kind]', 'const char *text  [state:when=SHAPE_TEXT]', 'SHAPE_TEXT = -2',
+                 'unsigned int low : 3', 'unsigned int high : 29  (from bit 3)',
+                 'volatile uint8_t bytes[4]', 'double weight', 'function (*hook)()', 'char tail[]',
+                 'int grid[3][5]  main.c  [state:raw]', 'shape_function *table[2]',
+                 'const struct shape_limits limits', 'grow#1 allocates char [16]',
+                 'grow#2 allocates shape_function *', 'const char *const words[4]']:
+        assert line in text, f'"{line}" is not in\n{text}'
+    # One type, although two units have it.
+    assert text.count('struct shape_record  48 bytes') == 1
+
+
+def test_path(root):
+    kit, again = make_kit(root, 'here'), make_kit(root, 'over/there')
+    check_same_tree(kit, again)
+    check_types(kit)
+    a, b = Variant(kit, 1, root), Variant(kit, 2, root)
+    for v in (a, b):
+        check_layout(v)
+        check_description(kit, v)
+    assert a.payload.base != b.payload.base
+    for kinds in ('tT', 'dD', 'rR', 'bB'):
+        assert a.order(kinds) != b.order(kinds), kinds
+        assert sorted(a.order(kinds)) == sorted(b.order(kinds)), kinds
+    seen = {Variant(kit, n, root).payload.base for n in range(3, 9)}
+    assert len(seen) == 6
+    test_reproducible(root, again, a)
+    test_options(root, kit, a)
+    test_images(root, kit, a)
+
+
+def test_reproducible(root, kit, a):
+    """The same bytes from another kit, another directory, another environment."""
+    temp = os.path.join(root, 'elsewhere')
+    os.mkdir(temp)
+    out = os.path.join(temp, 'x')
+    luforge('variant', '--kit', kit, '--seed', '-', '--out', out, stdin=f'{1:064x}\n',
+            env={'TMPDIR': temp, 'LANG': 'C.UTF-8'})
+    assert filecmp.cmp(out, a.path, shallow=False)
+    assert os.listdir(temp) == ['x'], 'luforge left something behind'
+
+
+def test_options(root, kit, a):
+    out = os.path.join(root, 'based')
+    luforge('variant', '--kit', kit, '--seed', f'{1:064x}', '--base', '0x200000000000', '--out', out)
+    p = Payload(out)
+    assert p.base == 0x200000000000
+    assert [s - p.base for s in p.symbols] == [s - a.payload.base for s in a.payload.symbols]
+    directory = os.path.dirname(kit)
+    other = os.path.join(root, 'mapped.kit')
+    luforge(*kit_args(directory, other, '--unit-map', 'other.c=src/second.c', '--counter', '9', '--floor', '4',
+                      os.path.join(directory, 'main.o'), os.path.join(directory, 'other.o')))
+    units = {e[2] for e in read_entries(other)}
+    assert 'src/second.c' in units and 'other.c' not in units
+    assert 'release      9 (floor 4)' in luforge('inspect', other)
+
+
+def test_images(root, kit, a):
+    listing, image = os.path.join(root, 'boot.list'), os.path.join(root, 'boot.img')
+    root_file = os.path.join(root, 'root')
+    open(root_file, 'wb').write(b'signed root')
+    lines = [f'machine_id {"ab" * 16}', 'boot_time 1000  # seconds', 'cmdline test=x level=2',
+             f'root {root_file}', f'service small kernel kit {kit} payload {a.path} generation 1 floor 2',
+             f'blob small#2 kit {kit} payload {a.path} generation 2', f'blob plain payload {root_file}']
+    open(listing, 'w').write('\n'.join(lines))
+    luforge('image', '--out', image, '--random-seed', 'cd' * 32, listing)
+    text = luforge('inspect', image)
+    for line in ['3 entries', 'ab' * 16, 'boot time    1000', 'test=x level=2', 'loaded by the kernel',
+                 'small#2', f'payload {a.payload.size}']:
+        assert line in text, text
+    assert 'payload of small' in luforge('inspect', a.path)
+    for bad in ['service big kit KIT payload P', 'service small kit KIT', 'service small kit KIT payload ROOT',
+                'blob a b', 'blob', 'machine_id 00', 'cmdline ' + 'x' * 256, 'colour red',
+                'blob a/b payload P', 'blob a payload P\nblob a payload P', 'blob a payload P kernel',
+                'blob a payload P\nservice small kit KIT payload P']:
+        bad = bad.replace('KIT', kit).replace('ROOT', root_file).replace('P', a.path)
+        open(listing, 'w').write(bad)
+        assert 'luforge: ' in luforge('image', '--out', image + '2', listing, code=2), bad
+    assert not os.path.exists(image + '2')
+
+
+REFUSED = {
+    'is there twice': 'int f(int x) { if (x) { static int n; return ++n; } else { static int n; return --n; } }\n'
+                      'void _start(void) { f(f(0)); }',
+    'thread-local': 'static __thread int n; int f(void) { return ++n; } void _start(void) { f(); }',
+    'rand.lo): writable library object seed': '#include <stdlib.h>\nint n; void _start(void) { n = rand(); }',
+    'library function getpid enters the kernel': '#include <unistd.h>\nint n; void _start(void) { n = getpid(); }',
+    'go through the gate page': 'void _start(void) { __asm__ volatile("syscall"); }',
+    'has no debug data': 'int *p = (int[]){1, 2}; void _start(void) { p++; }',
+    'undefined symbol: nothing': 'void nothing(void); void _start(void) { nothing(); }',
+    'beyond 2 MiB': 'struct { char c[3 << 20]; int b : 3; } s; void _start(void) { s.b++; }',
+    'without a size': '#include <stddef.h>\n#include <stdint.h>\n#include "shapes.h"\n'
+                      'void _start(void) { *(char *)shape_new(void) = 1; }'.replace('sizeof(T)', '1'),
+}
+
+
+def test_refusals(root):
+    directory = os.path.join(root, 'refused')
+    shutil.copytree(os.path.join(SOURCE, 'test'), directory)
+    kit = os.path.join(root, 'refused.kit')
+    for words, code in REFUSED.items():
+        open(os.path.join(directory, 'bad.c'), 'w').write(code)
+        objects = compile_in(directory, 'bad.c', flags=('-flto', '-w'))
+        expect = 3 if 'undefined' in words else 2
+        text = luforge(*kit_args(directory, kit, *objects), code=expect)
+        assert words in text, f'"{words}" is not in\n{text}'
+        assert not os.path.exists(os.path.join(kit, 'manifest')), words
+    test_reviewed(root, directory)
+    test_bad_inputs(root, directory)
+
+
+def test_reviewed(root, directory):
+    """A reviewed exception lets the same code pass."""
+    reviewed, kit = os.path.join(root, 'reviewed.list'), os.path.join(root, 'reviewed.kit')
+    open(os.path.join(directory, 'bad.c'), 'w').write(REFUSED['rand.lo): writable library object seed'])
+    objects = compile_in(directory, 'bad.c')
+    open(reviewed, 'w').write('# KIND SYMBOL WHY\nwritable seed a test\n')
+    luforge(*kit_args(directory, kit, '--reviewed', reviewed, *objects))
+    open(reviewed, 'w').write('writable seed\n')
+    assert 'KIND SYMBOL WHY' in luforge(*kit_args(directory, kit, '--reviewed', reviewed, *objects), code=2)
+
+
+def test_bad_inputs(root, directory):
+    kit = os.path.join(root, 'here', 'small.kit')
+    objects = compile_in(directory, 'main.c', 'other.c')
+    out = os.path.join(root, 'bad.kit')
+    service = os.path.join(directory, 'small.service')
+    assert 'not an ELF file' in luforge(*kit_args(directory, out, service), code=2)
+    assert 'no bitcode' in luforge(*kit_args(directory, out, *compile_in(
+        directory, 'main.c', flags=())), code=2)
+    assert 'already in' in luforge(*kit_args(directory, out, objects[1], objects[1]), code=2)
+    assert 'cannot open' in luforge(*kit_args(directory, out, 'absent.o'), code=3)
+    open(service, 'a').write('library absent.a\n')
+    compile_in(directory, 'main.c')
+    assert 'absent.a is in none' in luforge(*kit_args(directory, out, *objects), code=2)
+    for args in (['kit'], ['variant'], ['nothing'], ['image', 'x'], ['state'], ['inspect'],
+                 ['variant', '--kit', kit, '--seed', '12', '--out', 'x'],
+                 ['variant', '--kit', kit, '--seed', '0' * 64, '--out', 'x', '--base', '4096'],
+                 ['variant', '--kit']):
+        assert 'try luforge --help' in luforge(*args, code=1), args
+    test_damaged_kit(root, kit)
+
+
+def test_damaged_kit(root, kit):
+    copy = os.path.join(root, 'damaged.kit')
+    for name in ('manifest', 'state', 'order', 'symbols', 'recipe', 'objects/service.o'):
+        shutil.copytree(kit, copy)
+        path = os.path.join(copy, name)
+        b = bytearray(open(path, 'rb').read())
+        b[len(b) // 2] ^= 1
+        open(path, 'wb').write(b)
+        out = os.path.join(root, 'x.payload')
+        assert 'make the kit again' in luforge('variant', '--kit', copy, '--seed', '0' * 64, '--out', out,
+                                               code=2) or name == 'manifest', name
+        assert not os.path.exists(out), name
+        shutil.rmtree(copy)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as root:
+        test_path(root)
+        test_refusals(root)
+    print('ok')
+
+
+main()
