@@ -27,6 +27,7 @@ err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
 	}
 	if (r == E_OK) {
 		ret_reply->count = blob->held;
+		ret_reply->a = blob->total;
 	}
 	return r;
 }
@@ -48,6 +49,7 @@ err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 		return E_NOTFOUND;
 	}
 	ret_reply->count = blob->held;
+	ret_reply->a = blob->total;
 	if (request->argument < blob->held) {
 		return E_OK;
 	}
