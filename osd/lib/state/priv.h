@@ -218,6 +218,7 @@ struct state_transfer {
 	enum state_age root_age;
 	uint32_t root_entry;
 	uint64_t root_old; /* address of the old value; 0 while pairing */
+	unsigned fail_bit; /* of a bitfield, from the byte at fault */
 	const struct state_path *path;
 	uint64_t live_union[STATE_DEPTH];
 	uint32_t live_member[STATE_DEPTH];

@@ -107,12 +107,11 @@ static uint32_t record_member(const struct state_transfer *t, const struct state
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct state_member member = state_type_member(desc, id, i);
-		uint64_t start = member.bit_off / 8;
-		uint64_t size = member.bit_size != 0
-		                        ? (member.bit_off % 8 + member.bit_size + 7) / 8
-		                        : state_type_size(desc, member.type);
+		uint64_t size = member.bit_size != 0 ? member.bit_size
+		                                     : state_type_size(desc, member.type) * 8;
+		uint64_t bit = off * 8 + (member.bit_size != 0 ? t->fail_bit : 0);
 
-		if (off >= start && off - start < size) {
+		if (bit >= member.bit_off && bit - member.bit_off < size) {
 			return i;
 		}
 	}

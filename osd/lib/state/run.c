@@ -57,6 +57,7 @@ static enum state_code run_bits(
 	uint64_t value = state_bits_read(old, (unsigned)bits[STATE_OLD].bit_off, &bits[STATE_OLD]);
 
 	if (!number_fits((int64_t)value, bits[STATE_OLD].is_signed, to->n_bits, to->is_signed)) {
+		t->fail_bit = (unsigned)bits[STATE_OLD].bit_off;
 		return state_fail_at(t, STATE_E_RANGE, "value does not fit", value, old);
 	}
 	bits_write(new, (unsigned)to->bit_off, to->n_bits, value);

@@ -1,0 +1,172 @@
+/* What the engine refuses while pairing, and what it reports as removed: one row per case. */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "osd/lib/state/test/world.h"
+
+struct refusal {
+	const char *old;
+	const char *new;
+	enum state_code code;
+	const char *words; /* in the error, or with STATE_OK in the notes */
+};
+
+static const struct refusal refusals[] = {
+        /* types */
+        {"i32 a;", "f32 a;", STATE_E_TYPE, "kind at a.c:a"},
+        {"i32 a;", "char *a;", STATE_E_TYPE, "kind"},
+        {"i32 a;", "i32 a[2];", STATE_E_TYPE, "kind"},
+        {"f64 a;", "f32 a;", STATE_E_TYPE, "floating"},
+        {"i128 a;", "i64 a;", STATE_E_TYPE, "width"},
+        {"i64 a;", "i128 a;", STATE_E_TYPE, "width"},
+        {"struct s { i32 x; } a;", "struct t { i32 x; } a;", STATE_E_TYPE, "another"},
+        {"struct s { struct t { i32 x; } in[2]; } a;",
+                "struct s { struct t { char *x; } in[2]; } a;", STATE_E_TYPE, "a.c:a.in.x"},
+        {"struct s { i32 b : 3; } a;", "struct s { char *b; } a;", STATE_E_TYPE, "bitfield"},
+        {"struct s { i32 x; struct s self[0]; } a;", "struct s { i32 y; struct s self[0]; } a;",
+                STATE_E_TYPE, "nested"},
+        /* unions */
+        {"union u { char *p; i32 i; } a;", "union u { char *p; i32 i; } a;", STATE_E_UNION,
+                "a.c:a"},
+        {"union u { i64 j; i32 i; } a;", "union u { i64 j; } a;", STATE_E_UNION, "changed"},
+        {"union u { i64 j; i32 i; } a;", "union u { i64 i; i64 j; } a;", STATE_E_UNION, "changed"},
+        {"struct s { u8 k; union { char *p @when=0; } u; } a;",
+                "struct s { u8 k; union { char *p @when=0; } u @tag=kind; } a;", STATE_E_ANNOTATION,
+                "tag"},
+        {"struct s { union { char *p; } u; } a;",
+                "struct s { u8 k; union { char *p @when=0; } u @tag=k; } a;", STATE_E_ANNOTATION,
+                "tag"},
+        {"struct s { u8 k; union { char *p; } u; } a;",
+                "struct s { u8 k @skip; union { char *p @when=0; } u @tag=k; } a;",
+                STATE_E_ANNOTATION, "tag"},
+        {"struct s { u8 k; union { char *p; i32 i; } u; } a;",
+                "struct s { u8 k; union { char *p @when=0; i32 i; } u @tag=k; } a;",
+                STATE_E_ANNOTATION, "alive"},
+        {"struct s { u8 k; union { char *p; } u; } a;",
+                "struct s { u8 k; union { char *p @when=PINK; } u @tag=k; } a;", STATE_E_ANNOTATION,
+                "value"},
+        /* annotations */
+        {"i32 a;", "i64 a @raw;", STATE_E_TYPE, "raw"},
+        {"i32 a;", "i32 a @handler=gone;", STATE_E_ANNOTATION, "handler"},
+        {"i32 a @version=1;", "i32 a @version=2;", STATE_E_VERSION, "a.c:a"},
+        {"i32 a;", "i32 a @version=2;", STATE_E_VERSION, "version"},
+        {"struct s { i32 x; } @version=1; struct s a;",
+                "struct s { i32 x; } @version=2; struct s a;", STATE_E_VERSION, "version"},
+        {"struct s { i32 x @version=1; } a;", "struct s { i32 x @version=2; } a;", STATE_E_VERSION,
+                "a.c:a.x"},
+        {"struct s { char *p; f32 n; } a;", "struct s { char *p @length=n; f32 n; } a;",
+                STATE_E_ANNOTATION, "length"},
+        {"struct s { char *p; } a;", "struct s { char *p @length=n; u32 n; } a;",
+                STATE_E_ANNOTATION, "length"},
+        {"struct s { i32 p; u32 n; } a;", "struct s { i32 p @length=n; u32 n; } a;",
+                STATE_E_ANNOTATION, "length"},
+        {"struct s { i32 b : 3; } a;", "struct s { i32 b : 3 @raw; } a;", STATE_E_ANNOTATION,
+                "bitfield"},
+        /* sites */
+        {"site i32 f;", "site i32 f; i32 x;", STATE_OK, ""},
+        {"struct s { i32 x; }; site struct s f;", "struct s { char *x; }; site struct s f;",
+                STATE_E_TYPE, "heap struct s from a.c:f"},
+        /* removed state is reported, or refused */
+        {"i32 a; i32 b;", "i32 b;", STATE_OK, "removed a.c:a\n"},
+        {"i32 a in f;", "i32 b;", STATE_OK, "removed a.c:f:a\n"},
+        {"i32 a;", "i32 a readonly;", STATE_OK, "removed a.c:a\n"},
+        {"i32 a readonly;", "i32 b;", STATE_OK, ""},
+        {"i32 a @skip;", "i32 b;", STATE_OK, ""},
+        {"struct s { i32 x; i32 y; } a;", "struct s { i32 x; } a;", STATE_OK,
+                "removed struct s.y\n"},
+        {"struct s { i32 x; i32 y @skip; } a;", "struct s { i32 x; } a;", STATE_OK, ""},
+        {"struct s { u8 k; union { i64 j; i32 i; } u; } a;",
+                "struct s { u8 k; union { i64 j @when=1; } u @tag=k; } a;", STATE_OK,
+                "removed union (anonymous).i\n"},
+};
+
+static void refusal_run(const struct refusal *row)
+{
+	struct world *world = world_new(row->old, row->new, 7);
+	enum state_code code;
+	const char *text;
+
+	world_start(world);
+	world_switch(world);
+	code = world_pair(world);
+	text = code == STATE_OK ? world->result.notes : world->result.error;
+	if (code != row->code || world->result.code != code || strstr(text, row->words) == NULL ||
+	        (row->words[0] == 0 && text[0] != 0)) {
+		fprintf(stderr, "%s -> %s: %s \"%s\"\n", row->old, row->new, state_code_text(code),
+		        text);
+		assert(false);
+	}
+	world_free(world);
+}
+
+static void test_strict(void)
+{
+	struct world *world = world_new("i32 a; i32 b;", "i32 b;", 7);
+
+	world_start(world);
+	world_switch(world);
+	world->is_strict = true;
+	assert(world_pair(world) == STATE_E_REMOVED && world->result.n_removed == 1);
+	world_free(world);
+}
+
+/* Too little scratch memory, at every size: a clean refusal until it works. */
+static void test_scratch(void)
+{
+	struct world *world = world_new("struct s { i32 x; char *p; struct t { i64 k; } t[3]; } a; "
+	                                "i32 b; func f; site struct s f;",
+	        "struct s { i64 x; char *p; struct t { i64 k; } t[3]; } a; i32 b; func f; site "
+	        "struct s f;",
+	        7);
+	enum state_code code = STATE_E_SCRATCH;
+	unsigned n = 0;
+
+	world_start(world);
+	world_object(world, "f", 0, 2);
+	world_switch(world);
+	for (world->scratch_size = 0; code != STATE_OK; world->scratch_size += 16) {
+		code = world_pair(world);
+		if (code == STATE_OK) {
+			code = state_transfer(world->transfer);
+		}
+		assert(code == STATE_OK || code == STATE_E_SCRATCH);
+		n++;
+	}
+	assert(n > 100);
+	world->scratch_size = UINT64_C(4) << 20;
+	world_free(world);
+}
+
+static void test_setup(void)
+{
+	struct world *world = world_new("i32 a;", "i32 a;", 7);
+	struct state_setup setup = {0};
+	uint32_t n;
+
+	world_start(world);
+	setup.old = model_side(world->old);
+	setup.new = model_side(world->new);
+	setup.scratch = world->scratch;
+	setup.scratch_size = world->scratch_size;
+	setup.old.n_addr++;
+	assert(state_pair(&setup, &world->result, &world->transfer) == STATE_E_SETUP);
+	setup.old.n_addr--;
+	setup.new.desc_size--;
+	assert(state_pair(&setup, &world->result, &world->transfer) == STATE_E_DESCRIPTION);
+	assert(strstr(world->result.error, "header") != NULL);
+	assert(model_symbol_at(world->old, 0, &n) != NULL && n == 2);
+	world_free(world);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		refusal_run(&refusals[i]);
+	}
+	test_strict();
+	test_scratch();
+	test_setup();
+	return 0;
+}

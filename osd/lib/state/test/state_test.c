@@ -1,0 +1,708 @@
+/* What the engine carries over, each kind of state by itself, and what it refuses while walking. */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "osd/lib/heap/heap.h"
+#include "osd/lib/state/test/world.h"
+
+#define SEED 11
+
+static void put(const struct world *w, const char *path, int64_t value)
+{
+	model_put(model_var(w->old, path), value);
+}
+
+static int64_t got(const struct world *w, const char *path)
+{
+	return model_get(model_var(w->new, path));
+}
+
+static void point(const struct world *w, const char *path, const void *to)
+{
+	model_put_pointer(model_var(w->old, path), to);
+}
+
+static void *where(const struct world *w, const char *path)
+{
+	return model_get_pointer(model_var(w->new, path));
+}
+
+static void *old_at(const struct world *w, const char *path)
+{
+	return model_var(w->old, path).addr;
+}
+
+static void *new_at(const struct world *w, const char *path)
+{
+	return model_var(w->new, path).addr;
+}
+
+static struct world *begin(const char *old, const char *new)
+{
+	struct world *w = world_new(old, new, SEED);
+
+	world_start(w);
+	return w;
+}
+
+static void done(struct world *w)
+{
+	enum state_code code = world_transfer(w);
+
+	if (code != STATE_OK) {
+		fprintf(stderr, "%s: %s\n", state_code_text(code), w->result.error);
+	}
+	assert(code == STATE_OK && w->result.code == STATE_OK);
+}
+
+static void refused(struct world *w, enum state_code code, const char *words)
+{
+	enum state_code got_code = world_transfer(w);
+
+	if (got_code != code || strstr(w->result.error, words) == NULL) {
+		fprintf(stderr, "%s: %s, not %s\n", state_code_text(got_code), w->result.error,
+		        words);
+		assert(false);
+	}
+	world_free(w);
+}
+
+static void test_numbers(void)
+{
+	struct world *w =
+	        begin("i32 same; u8 wide; i16 sign; i64 narrow; bool flag; f32 real; bool was;"
+	              "u32 b[3]; i8 bytes[2];",
+	                "i32 same; u64 wide; i64 sign; u8 narrow; bool flag; f64 real; i32 was;"
+	                "u64 b[3]; u8 bytes[2];");
+	float real = 1.5f;
+	double wide;
+
+	put(w, "same", -7);
+	put(w, "wide", 200);
+	put(w, "sign", -300);
+	put(w, "narrow", 255);
+	put(w, "flag", 1);
+	put(w, "was", 1);
+	put(w, "b[2]", 0xffffffff);
+	put(w, "bytes[1]", -1);
+	memcpy(old_at(w, "real"), &real, sizeof(real));
+	done(w);
+	memcpy(&wide, new_at(w, "real"), sizeof(wide));
+	assert(got(w, "same") == -7 && got(w, "wide") == 200 && got(w, "sign") == -300);
+	assert(got(w, "narrow") == 255 && got(w, "flag") == 1 && got(w, "was") == 1 && wide == 1.5);
+	assert(got(w, "b[2]") == 0xffffffff && got(w, "bytes[1]") == 255);
+	assert(w->result.n_variables == 9 &&
+	        w->result.n_bytes == 4 + 1 + 2 + 8 + 1 + 4 + 1 + 12 + 2);
+	world_free(w);
+}
+
+static void test_ranges(void)
+{
+	static const struct {
+		const char *old;
+		const char *new;
+		int64_t value;
+		bool fits;
+	} row[] = {
+	        {"i64 a;", "i32 a;", INT64_C(1) << 31, false},
+	        {"i64 a;", "i32 a;", -(INT64_C(1) << 31), true},
+	        {"i64 a;", "i32 a;", -(INT64_C(1) << 31) - 1, false},
+	        {"i64 a;", "u32 a;", -1, false},
+	        {"i32 a;", "u32 a;", -1, false},
+	        {"u32 a;", "i32 a;", 0xffffffff, false},
+	        {"u32 a;", "i64 a;", 0xffffffff, true},
+	        {"i32 a;", "u64 a;", -1, false},
+	        {"u16 a;", "bool a;", 2, false},
+	        {"u16 a;", "bool a;", 1, true},
+	        {"bool a;", "bool a;", 1, true},
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct world *w = begin(row[i].old, row[i].new);
+
+		put(w, "a", row[i].value);
+		if (!row[i].fits) {
+			refused(w, STATE_E_RANGE, "does not fit");
+			continue;
+		}
+		done(w);
+		assert(got(w, "a") == row[i].value);
+		world_free(w);
+	}
+	struct world *w = begin("struct s { bool x[3]; } a[2];", "struct s { bool x[3]; } a[2];");
+	*(uint8_t *)old_at(w, "a[1].x[2]") = 2;
+	refused(w, STATE_E_RANGE, "0x2 at a.c:a[1].x[2]");
+}
+
+static void test_enums(void)
+{
+	const char *old = "enum e { A, B, C, D=-9 }; enum e x; enum e y[2];";
+	struct world *w = begin(old, "enum e { B, A=5, D=-1, N }; enum e x; enum e y[2];");
+
+	put(w, "x", 1);
+	put(w, "y[0]", 0);
+	put(w, "y[1]", -9);
+	done(w);
+	assert(got(w, "x") == 0 && got(w, "y[0]") == 5 && got(w, "y[1]") == -1);
+	world_free(w);
+	w = begin(old, "enum e { B, A=5, D=-1, N }; enum e x; enum e y[2];");
+	put(w, "y[1]", 2);
+	refused(w, STATE_E_RANGE, "enumerator now 0x2 at a.c:y[1]");
+	/* Additions change nothing: any value passes. */
+	w = begin("enum e { A, B }; enum e x;", "enum e { A, B, C }; enum e x;");
+	put(w, "x", 77);
+	done(w);
+	assert(got(w, "x") == 77);
+	world_free(w);
+}
+
+static void test_bitfields(void)
+{
+	struct world *w =
+	        begin("struct s { u32 a : 3; i32 b : 5; u32 c : 20; u64 d : 40; u8 e; } v;",
+	                "struct s { u8 e : 4; u64 d : 41; i32 b : 6; u32 a; u32 c : 19; } v;");
+
+	put(w, "v.a", 5);
+	put(w, "v.b", -16);
+	put(w, "v.c", 0x7ffff);
+	put(w, "v.d", INT64_C(0xabcdef0123));
+	put(w, "v.e", 9);
+	done(w);
+	assert(got(w, "v.a") == 5 && got(w, "v.b") == -16 && got(w, "v.c") == 0x7ffff);
+	assert(got(w, "v.d") == INT64_C(0xabcdef0123) && got(w, "v.e") == 9);
+	world_free(w);
+	w = begin(
+	        "struct s { u32 a : 3; u32 c : 20; } v;", "struct s { u32 a : 3; u32 c : 19; } v;");
+	put(w, "v.c", 0x80000);
+	refused(w, STATE_E_RANGE, "0x80000 at a.c:v.c");
+}
+
+static void test_members(void)
+{
+	const char *old =
+	        "struct in { i32 p; i32 q; }; struct s { i32 a; i32 gone; struct in in;"
+	        " struct { i32 x; union { i32 y; u32 z; }; }; i32 old_name; i64 b; } v[3];";
+	struct world *w = begin(old,
+	        "struct in { i64 q; i32 p; }; struct s { i64 b; i32 added;"
+	        " i32 new_name @renamed=old_name; struct { union { i32 y; u32 z; }; i32 x; };"
+	        " struct in in; i32 a; i32 old_name; } v[3];");
+
+	put(w, "v[2].a", 1);
+	put(w, "v[2].gone", 2);
+	put(w, "v[2].in.p", 3);
+	put(w, "v[2].in.q", 4);
+	put(w, "v[2].x", 5);
+	put(w, "v[2].y", 6);
+	put(w, "v[2].old_name", 7);
+	put(w, "v[2].b", 8);
+	model_put(model_var(w->new, "v[2].added"), 99); /* the new release's initial value */
+	done(w);
+	assert(got(w, "v[2].a") == 1 && got(w, "v[2].in.p") == 3 && got(w, "v[2].in.q") == 4);
+	assert(got(w, "v[2].x") == 5 && got(w, "v[2].z") == 6 && got(w, "v[2].new_name") == 7);
+	assert(got(w, "v[2].b") == 8 && got(w, "v[2].added") == 99 && got(w, "v[2].old_name") == 0);
+	assert(w->result.n_removed == 1 && strcmp(w->result.notes, "removed struct s.gone\n") == 0);
+	world_free(w);
+}
+
+static void test_arrays(void)
+{
+	struct world *w = begin("i32 grown[2]; i32 cut[4]; char name[8]; i16 m[2][3];",
+	        "i32 grown[5]; i32 cut[2]; char name[4]; i32 m[2][4];");
+
+	put(w, "grown[1]", 2);
+	put(w, "cut[1]", 3);
+	put(w, "m[1][2]", -4);
+	memcpy(old_at(w, "name"), "abc", 3);
+	model_put(model_var(w->new, "grown[4]"), 55);
+	done(w);
+	assert(got(w, "grown[1]") == 2 && got(w, "grown[4]") == 55 && got(w, "cut[1]") == 3);
+	assert(got(w, "m[1][2]") == -4 && memcmp(new_at(w, "name"), "abc", 4) == 0);
+	world_free(w);
+	w = begin("i32 cut[4];", "i32 cut[2];");
+	put(w, "cut[3]", 0x300);
+	refused(w, STATE_E_RANGE, "0x3 at a.c:cut[3]");
+}
+
+static void test_variables(void)
+{
+	struct world *w =
+	        begin("i32 a in f; i32 a in g; i32 was; i32 skipped; i32 swap; file b.c; i32 a;",
+	                "i32 a in g; i32 a in f; i32 is @renamed=was; i32 skipped @skip; i32 was "
+	                "@renamed=swap;"
+	                "file b.c; i32 a;");
+	uint32_t n = 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct model_symbol *symbol = model_symbol_at(w->old, i, &n);
+
+		if (strcmp(symbol->name, "a") == 0) {
+			*symbol->addr = (uint8_t)(symbol->scope[0] + symbol->unit[0]);
+		}
+	}
+	put(w, "was", 3);
+	put(w, "swap", 4);
+	put(w, "skipped", 5);
+	done(w);
+	for (uint32_t i = 0; i < n; i++) {
+		struct model_symbol *symbol = model_symbol_at(w->new, i, &n);
+
+		assert(strcmp(symbol->name, "a") != 0 ||
+		        *symbol->addr == (uint8_t)(symbol->scope[0] + symbol->unit[0]));
+	}
+	assert(got(w, "is") == 3 && got(w, "was") == 4 && got(w, "skipped") == 0);
+	assert(w->result.n_removed == 0);
+	world_free(w);
+}
+
+#define NODE_OLD                                                                                   \
+	"struct node { i32 id; struct node *next; char name[16]; u8 pad0; }; site struct node "    \
+	"add;"
+#define NODE_NEW                                                                                   \
+	"struct node { char name[24]; u8 pad0; struct node *next; i64 id; }; site struct node "    \
+	"add;"
+
+/* A ring of 1000 nodes, an interior and an end pointer into one of them, an array on the heap. */
+static void test_heap(void)
+{
+	struct world *w =
+	        begin(NODE_OLD "struct node *head; char *inside; i32 *numbers; i32 *numbers_end;"
+	                       "void *any; site i32 grow;",
+	                NODE_NEW "struct node *head; char *inside; i64 *numbers; i64 *numbers_end;"
+	                         "void *any; site i64 grow;");
+	struct model_type *type = model_type_find(w->old, "node");
+	uint8_t *node[1000];
+	int32_t *numbers = world_object(w, "grow", 0, 300);
+	uint8_t *at;
+	struct heap_object found;
+
+	for (int i = 0; i < 1000; i++) {
+		node[i] = world_object(w, "add", 0, 1);
+		model_put(model_walk(type, node[i], ".id"), i);
+	}
+	for (int i = 0; i < 1000; i++) {
+		model_put_pointer(model_walk(type, node[i], ".next"), node[(i + 1) % 1000]);
+	}
+	for (int i = 0; i < 300; i++) {
+		numbers[i] = -i;
+	}
+	point(w, "head", node[0]);
+	point(w, "inside", model_walk(type, node[7], ".name[3]").addr);
+	point(w, "numbers", numbers + 10);
+	point(w, "numbers_end", numbers + 300);
+	point(w, "any", node[9]);
+	done(w);
+	assert(w->result.n_objects == 1001 && w->result.n_removed == 0);
+	type = model_type_find(w->new, "node");
+	at = where(w, "head");
+	for (int i = 0; i < 1000; i++) {
+		assert(heap_find(at, &found) && found.start == (uint64_t)(uintptr_t)at);
+		assert(found.element_bytes == type->size && found.count == 1);
+		assert(model_get(model_walk(type, at, ".id")) == i);
+		assert(i != 7 || where(w, "inside") == at + 3);
+		assert(i != 9 || where(w, "any") == at);
+		at = model_get_pointer(model_walk(type, at, ".next"));
+	}
+	assert(at == (uint8_t *)where(w, "head"));
+	assert(((int64_t *)where(w, "numbers"))[-10] == 0);
+	assert(((int64_t *)where(w, "numbers_end"))[-1] == -299);
+	world_free(w);
+}
+
+static void test_heap_refusals(void)
+{
+	struct world *w = begin(NODE_OLD "struct node *head;", NODE_NEW "struct node *head;");
+	uint8_t *node = world_object(w, "add", 0, 1);
+
+	point(w, "head", node);
+	heap_free(node);
+	refused(w, STATE_E_POINTER, "free memory");
+
+	w = begin(NODE_OLD "struct node *head;", NODE_NEW "struct node *head;");
+	node = world_object(w, "add", 0, 1);
+	world_object(w, "add", 0, 1);
+	point(w, "head", node);
+	heap_free(node);
+	refused(w, STATE_E_POINTER, "no live object");
+
+	w = begin(NODE_OLD "i32 *p;", NODE_NEW "i32 *p;");
+	node = world_object(w, "add", 0, 1);
+	point(w, "p", model_walk(model_type_find(w->old, "node"), node, ".id").addr);
+	refused(w, STATE_E_POINTER, "a.c:p"); /* int is a long now */
+
+	w = begin(NODE_OLD "struct t { u32 x; } x; struct t *p;",
+	        NODE_NEW "struct t { u32 x; } x; struct t *p;");
+	point(w, "p", world_object(w, "add", 0, 1));
+	refused(w, STATE_E_POINTER, "no value of its type");
+
+	w = begin(NODE_OLD "struct node *a[3];", "struct node { i32 id; }; struct node *a[3];");
+	point(w, "a[1]", world_object(w, "add", 0, 1));
+	refused(w, STATE_E_POINTER, "removed type");
+
+	w = begin(NODE_OLD, "i32 x;");
+	world_object(w, "add", 0, 1);
+	done(w);
+	assert(strcmp(w->result.notes, "removed heap struct node, objects: 1\n") == 0);
+	world_free(w);
+
+	w = begin(NODE_OLD "struct node *head;", NODE_NEW "struct node *head;");
+	node = world_object(w, "add", 0, 4);
+	model_put_pointer(model_walk(model_type_find(w->old, "node"), node + 2 * 40, ".next"), &w);
+	assert(model_type_find(w->old, "node")->size == 40);
+	refused(w, STATE_E_POINTER, "at heap struct node from a.c:add[2].next");
+}
+
+static void test_arena(void)
+{
+	struct world *w = begin("site char f;", "site char f;");
+
+	world_object(w, "f", 0, 100000);
+	w->new_usable = 65536;
+	refused(w, STATE_E_ARENA, "full");
+}
+
+/* A site whose function now allocates something else first; a type that moved to another function.
+ */
+static void test_sites(void)
+{
+	struct world *w = begin("struct a { u64 x; }; struct b { u64 y; }; struct c { u64 z; };"
+	                        "site struct a f; site struct b f; site struct c g; struct a *a; "
+	                        "struct b *b; struct c *c;",
+	        "struct a { u64 x; }; struct b { u64 y; }; struct c { u64 z; };"
+	        "site u64 f; site struct a f; site struct b f; file z.c; site struct c h; file a.c;"
+	        "struct a *a; struct b *b; struct c *c;");
+	uint64_t *object[3] = {
+	        world_object(w, "f", 0, 1), world_object(w, "f", 1, 1), world_object(w, "g", 0, 1)};
+
+	for (uint64_t i = 0; i < 3; i++) {
+		*object[i] = i + 1;
+	}
+	point(w, "a", object[0]);
+	point(w, "b", object[1]);
+	point(w, "c", object[2]);
+	done(w);
+	assert(*(uint64_t *)where(w, "a") == 1 && *(uint64_t *)where(w, "b") == 2);
+	assert(*(uint64_t *)where(w, "c") == 3 && w->result.n_removed == 0);
+	world_free(w);
+}
+
+static void test_pointers(void)
+{
+	const char *old = "func f; func g; library malloc 64; string \"hello\"; string \"world\";"
+	                  "struct s { i32 pad0; i32 arr[4]; char c[8]; i32 x; i64 last; } v[3];"
+	                  "fn *call; fn *lib; char *s; char *lost; char *same; i32 *x; i32 *end; "
+	                  "char *c; struct s *e;"
+	                  "void *any; void **anyp; void *nil;";
+	struct world *w = begin(old,
+	        "func g; func f; library malloc 64; string \"hello\";"
+	        "struct s { i64 last; char c[8]; i32 pad0; i32 x; i32 other; i32 arr[4]; } v[3];"
+	        "fn *call; fn *lib; char *s; char *lost; char *same; i32 *x; i32 *end; char *c; "
+	        "struct s *e;"
+	        "void *any; void **anyp; void *nil;");
+
+	point(w, "call", model_symbol_find(w->old, "f")->addr);
+	point(w, "lib", model_symbol_find(w->old, "malloc")->addr);
+	point(w, "s", model_symbol_find(w->old, "hello")->addr + 1);
+	point(w, "lost", model_symbol_find(w->old, "world")->addr);
+	point(w, "same", model_symbol_find(w->old, "world")->addr + 2);
+	point(w, "x", old_at(w, "v[1].x"));
+	point(w, "end", old_at(w, "v[1].c")); /* one past arr */
+	point(w, "c", old_at(w, "v[2].c[3]"));
+	point(w, "e", (uint8_t *)old_at(w, "v[2]") + model_type_find(w->old, "s")->size);
+	point(w, "any", old_at(w, "v[1]"));
+	point(w, "anyp", old_at(w, "any"));
+	model_put_pointer(model_var(w->new, "nil"), &w);
+	done(w);
+	assert(where(w, "call") == model_symbol_find(w->new, "f")->addr);
+	assert(where(w, "lib") == model_symbol_find(w->new, "malloc")->addr);
+	assert(where(w, "s") == model_symbol_find(w->new, "hello")->addr + 1);
+	assert(strcmp(where(w, "lost"), "world") == 0 &&
+	        where(w, "same") == (char *)where(w, "lost") + 2);
+	assert(w->result.n_strings == 1 && strcmp(w->result.notes, "copied \"world\"\n") == 0);
+	assert(where(w, "x") == new_at(w, "v[1].x"));
+	assert(where(w, "end") == (char *)new_at(w, "v[1].arr[3]") + 4);
+	assert(where(w, "c") == new_at(w, "v[2].c[3]"));
+	assert(where(w, "e") == (uint8_t *)new_at(w, "v[2]") + model_type_find(w->new, "s")->size);
+	assert(where(w, "any") == new_at(w, "v[1]") && where(w, "anyp") == new_at(w, "any"));
+	assert(where(w, "nil") == NULL);
+	world_free(w);
+}
+
+static void test_pointer_refusals(void)
+{
+	struct world *w = begin("i32 *p;", "i32 *p;");
+
+	point(w, "p", &w);
+	refused(w, STATE_E_POINTER, "leads nowhere");
+	w = begin("func f; fn *p;", "fn *p;");
+	point(w, "p", model_symbol_find(w->old, "f")->addr);
+	refused(w, STATE_E_POINTER, "lacks");
+	w = begin("func f; fn *p;", "func f; fn *p;");
+	point(w, "p", model_symbol_find(w->old, "f")->addr + 1);
+	refused(w, STATE_E_POINTER, "no value of its type");
+	w = begin("func f; i32 *p;", "func f; i32 *p;");
+	point(w, "p", model_symbol_find(w->old, "f")->addr);
+	refused(w, STATE_E_POINTER, "no value of its type");
+	w = begin("i32 v; fn *p;", "i32 v; fn *p;");
+	point(w, "p", old_at(w, "v"));
+	refused(w, STATE_E_POINTER, "a.c:p");
+	w = begin("library l 64; char *p;", "library l 32; char *p;");
+	point(w, "p", model_symbol_find(w->old, "l")->addr + 1);
+	refused(w, STATE_E_POINTER, "a.c:p");
+	/* The end of x, or y? They part. */
+	w = begin("struct s { i32 x[2]; i32 y; } v; i32 *p;",
+	        "struct s { i32 y; i32 z; i32 x[2]; } v; i32 *p;");
+	point(w, "p", old_at(w, "v.y"));
+	refused(w, STATE_E_AMBIGUOUS, "several things");
+	/* They do not part: either way the same. */
+	w = begin("struct s { i32 x[2]; i32 y; } v; i32 *p;",
+	        "struct s { i64 z; i32 x[2]; i32 y; } v; i32 *p;");
+	point(w, "p", old_at(w, "v.y"));
+	done(w);
+	assert(where(w, "p") == new_at(w, "v.y"));
+	world_free(w);
+	/* The end of an array that grew. */
+	w = begin("i32 x[2]; i32 *p;", "i32 x[3]; i32 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "x") + 8);
+	refused(w, STATE_E_AMBIGUOUS, "several things");
+	w = begin("i32 x[3]; i32 *p;", "i32 x[2]; i32 *p;");
+	point(w, "p", old_at(w, "x[2]"));
+	refused(w, STATE_E_POINTER, "a.c:p");
+	/* The middle of a number, and padding. */
+	w = begin("struct s { u8 c; i64 x; } v; i64 *p;", "struct s { u8 c; i64 x; } v; i64 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "v.x") + 1);
+	refused(w, STATE_E_POINTER, "a.c:p");
+	w = begin("struct s { u8 c; i64 x; } v; char *p;", "struct s { u8 c; i64 x; } v; char *p;");
+	point(w, "p", (uint8_t *)old_at(w, "v.c") + 2);
+	refused(w, STATE_E_POINTER, "a.c:p");
+}
+
+/* Characters look into anything; void pointers mean the largest value that starts there. */
+static void test_loose_pointers(void)
+{
+	struct world *w = begin(
+	        "struct in { i32 a; i32 b; }; struct s { i64 first; struct in in; char c[4]; } v;"
+	        "char *byte; void *outer; void *inner; char *text; u8 *utext; site struct s f; "
+	        "void *obj;",
+	        "struct in { i32 z; i32 b; i32 a; }; struct s { char c[4]; struct in in; i64 "
+	        "first; } v;"
+	        "char *byte; void *outer; void *inner; char *text; u8 *utext; site struct s f; "
+	        "void *obj;");
+	void *object = world_object(w, "f", 0, 1);
+
+	point(w, "byte", (uint8_t *)old_at(w, "v.in.b") + 1);
+	point(w, "outer", old_at(w, "v"));
+	point(w, "inner", old_at(w, "v.in"));
+	point(w, "text", old_at(w, "v.c[1]"));
+	point(w, "utext", old_at(w, "v.c"));
+	point(w, "obj", object);
+	done(w);
+	assert(where(w, "byte") == (uint8_t *)new_at(w, "v.in.b") + 1);
+	assert(where(w, "outer") == new_at(w, "v") && where(w, "inner") == new_at(w, "v.in"));
+	assert(where(w, "text") == new_at(w, "v.c[1]") && where(w, "utext") == new_at(w, "v.c"));
+	assert(where(w, "obj") != NULL);
+	world_free(w);
+}
+
+static void test_unions(void)
+{
+	const char *old = "enum k { NUM, TEXT, LIST=7 }; struct v { enum k kind;"
+	                  "union { i32 num @when=NUM; char *text @when=TEXT; struct v *list "
+	                  "@when=7; } u @tag=kind; };"
+	                  "struct v a[4]; string \"hi\"; struct bits { u8 k : 2; union { i16 n "
+	                  "@when=1; char *p @when=2; }"
+	                  " @tag=k; } b;";
+	const char *new =
+	        "enum k { TEXT, LIST=3, NUM }; struct v { union { struct v *list @when=LIST;"
+	        "char *text @when=TEXT; i64 num @when=NUM; f64 real @when=9; } u @tag=kind; enum k "
+	        "kind; };"
+	        "struct v a[4]; string \"hi\"; struct bits { union { char *p @when=0x2; i32 n "
+	        "@when=(1); }"
+	        " @tag=k; u8 k : 3; } b;";
+	struct world *w = begin(old, new);
+
+	put(w, "a[0].kind", 0);
+	put(w, "a[0].u.num", -5);
+	put(w, "a[1].kind", 1);
+	point(w, "a[1].u.text", model_symbol_find(w->old, "hi")->addr);
+	put(w, "a[2].kind", 7);
+	point(w, "a[2].u.list", old_at(w, "a[1]"));
+	put(w, "b.k", 1);
+	put(w, "b.n", -3);
+	done(w);
+	assert(got(w, "a[0].kind") == 4 && got(w, "a[0].u.num") == -5);
+	assert(got(w, "a[1].kind") == 0 &&
+	        where(w, "a[1].u.text") == model_symbol_find(w->new, "hi")->addr);
+	assert(got(w, "a[2].kind") == 3 && where(w, "a[2].u.list") == new_at(w, "a[1]"));
+	assert(got(w, "b.k") == 1 && got(w, "b.n") == -3);
+	world_free(w);
+	w = begin(old, new);
+	put(w, "a[3].kind", 1);
+	point(w, "a[3].u.text", &w);
+	refused(w, STATE_E_POINTER, "a.c:a[3].u.text");
+	/* A tag nobody claims: the union holds nothing, whatever its bytes are. */
+	w = begin(old, old);
+	put(w, "a[3].kind", 6);
+	put(w, "a[3].u.num", 6);
+	done(w);
+	assert(got(w, "a[3].kind") == 6 && got(w, "a[3].u.num") == 0);
+	world_free(w);
+	/* Without a tag: bytes, if no pointer is in it. */
+	w = begin("union u { i64 j; f64 r; char c[8]; } u;",
+	        "union u { char c[8]; i64 j; f64 r; i128 k; } u;");
+	put(w, "u.j", 0x1234567890);
+	done(w);
+	assert(got(w, "u.j") == 0x1234567890);
+	world_free(w);
+}
+
+static void test_raw_and_length(void)
+{
+	struct world *w = begin("struct s { char *p; u32 n; } @raw; struct s a; u64 *raw @raw;",
+	        "struct s { u32 x; u32 y; u64 z; } @raw; struct s a; u64 *raw @raw;");
+	const char *old = "struct v { u16 n; i32 *p; } v; site i32 f;";
+	const char *new = "struct v { i64 *p @length=n; u32 n; } v; site i64 f;";
+
+	memset(old_at(w, "a"), 0xa5, 16);
+	point(w, "raw", &w);
+	done(w);
+	assert((uint32_t)got(w, "a.y") == 0xa5a5a5a5 && where(w, "raw") == &w);
+	world_free(w);
+	for (int n = 6; n <= 8; n++) {
+		w = begin(old, new);
+		put(w, "v.n", n);
+		point(w, "v.p", (int32_t *)world_object(w, "f", 0, 10) + 3);
+		if (n == 8) {
+			refused(w, STATE_E_POINTER, "fewer elements");
+			continue;
+		}
+		done(w);
+		assert(got(w, "v.n") == n && where(w, "v.p") != NULL);
+		world_free(w);
+	}
+}
+
+static uint32_t seen_old_version;
+
+/* Celsius becomes kelvin; -1 is refused. */
+static int kelvin(const struct state_view *view)
+{
+	int64_t value = *(const int32_t *)view->old;
+
+	assert(view->old_size == 4 && view->new_size == 8 && view->new_version == 2);
+	seen_old_version = view->old_version;
+	value += 273;
+	memcpy(view->new, &value, sizeof(value));
+	return value == 272 ? 42 : 0;
+}
+
+struct list {
+	uint64_t hash;
+	void *item;
+};
+
+/* A struct whose hash depends on the address of its item. */
+static int rehash(const struct state_view *view)
+{
+	struct list *list = view->new;
+	const struct list *old = view->old;
+	void *item;
+
+	if (state_view_default(view) != STATE_OK ||
+	        state_view_pointer(view, old->item, &item) != STATE_OK) {
+		return 1;
+	}
+	assert(item == list->item);
+	list->hash = (uint64_t)(uintptr_t)item * 3;
+	return 0;
+}
+
+static int refuse_default(const struct state_view *view)
+{
+	return (int)state_view_default(view);
+}
+
+static struct world *handled(
+        const char *old, const char *new, const char *name, state_handler_t handler)
+{
+	struct world *w = world_new(old, new, SEED);
+
+	model_bind(w->new, name, (void *)(uintptr_t)handler);
+	world_start(w);
+	return w;
+}
+
+static void test_handlers(void)
+{
+	struct world *w = handled("i32 t[3]; i32 temp @version=1;",
+	        "func kelvin; i32 t[3]; i64 temp @version=2 @handler=kelvin;", "kelvin", kelvin);
+
+	put(w, "temp", 20);
+	done(w);
+	assert(got(w, "temp") == 293 && seen_old_version == 1);
+	world_free(w);
+	w = handled("struct s { i8 a; i32 t; } v[3];",
+	        "func kelvin; struct s { i64 t @handler=kelvin @version=2; i8 a; } v[3];", "kelvin",
+	        kelvin);
+	put(w, "v[2].t", -1);
+	refused(w, STATE_E_HANDLER, "0x2a at a.c:v[2].t");
+	w = handled(
+	        "struct list { u64 hash; void *item; }; site struct list f; struct list *l; i32 x;",
+	        "func rehash; struct list { u64 hash; void *item; } @handler=rehash; site struct "
+	        "list f;"
+	        "struct list *l; i32 x;",
+	        "rehash", rehash);
+	struct list *list = world_object(w, "f", 0, 2);
+	list[1].item = old_at(w, "x");
+	list[1].hash = 1;
+	point(w, "l", list);
+	done(w);
+	assert(((struct list *)where(w, "l"))[1].hash == (uint64_t)(uintptr_t)new_at(w, "x") * 3);
+	world_free(w);
+	w = handled("i32 a;", "func rehash; char *a @handler=rehash;", "rehash", refuse_default);
+	refused(w, STATE_E_HANDLER, "a.c:a");
+}
+
+/* Types renamed; skipped members and types keep what the new release starts with. */
+static void test_renames_and_skips(void)
+{
+	struct world *w = begin(
+	        "struct was { i32 x; i32 y; i32 z; } a; struct lock { i32 l; }; struct lock l;",
+	        "struct is { i32 y @skip; i32 x; i32 z; } @renamed=was; struct is a; struct lock { "
+	        "i32 l; } @skip;"
+	        "struct lock l;");
+
+	put(w, "a.x", 1);
+	put(w, "a.y", 2);
+	put(w, "a.z", 3);
+	put(w, "l.l", 4);
+	model_put(model_var(w->new, "a.y"), 9);
+	done(w);
+	assert(got(w, "a.x") == 1 && got(w, "a.y") == 9 && got(w, "a.z") == 3 &&
+	        got(w, "l.l") == 0);
+	world_free(w);
+}
+
+int main(void)
+{
+	test_numbers();
+	test_ranges();
+	test_enums();
+	test_bitfields();
+	test_members();
+	test_arrays();
+	test_variables();
+	test_heap();
+	test_heap_refusals();
+	test_arena();
+	test_sites();
+	test_pointers();
+	test_pointer_refusals();
+	test_loose_pointers();
+	test_unions();
+	test_raw_and_length();
+	test_handlers();
+	test_renames_and_skips();
+	return 0;
+}

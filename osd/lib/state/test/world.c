@@ -1,0 +1,153 @@
+#include "osd/lib/state/test/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "osd/lib/heap/heap.h"
+
+#define WORLD_HEAP (UINT64_C(4) * HEAP_CHUNK_BYTES)
+#define WORLD_SCRATCH (UINT64_C(4) << 20)
+
+extern struct heap_root heap_root;
+
+static const char *const world_root =
+        "; file heap.c; struct heap_root { u64 magic; } heap_root @skip;";
+
+static struct model *world_model(const char *text, uint64_t seed)
+{
+	size_t size = strlen(text) + strlen(world_root) + 1;
+	char *whole = malloc(size);
+	struct model *model;
+
+	if (whole == NULL) {
+		abort();
+	}
+	snprintf(whole, size, "%s%s", text, world_root + 1);
+	model = model_new(whole, 0, seed);
+	free(whole);
+	return model;
+}
+
+struct world *world_new(const char *old_text, const char *new_text, uint64_t seed)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	if (world == NULL) {
+		abort();
+	}
+	world->seed = seed;
+	world->old = world_model(old_text, seed * 2);
+	world->new = world_model(new_text, seed * 2 + 1);
+	model_bind(world->old, "heap_root", &world->old_root);
+	model_bind(world->new, "heap_root", &heap_root);
+	world->heap_size = WORLD_HEAP;
+	world->new_usable = WORLD_HEAP;
+	world->scratch_size = WORLD_SCRATCH;
+	return world;
+}
+
+static uint8_t *world_map(uint64_t size)
+{
+	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED) {
+		abort();
+	}
+	return map;
+}
+
+static void world_heap_start(struct world *world, uint8_t *heap, uint64_t usable)
+{
+	uint8_t key[32] = {0};
+
+	memcpy(key, &world->seed, sizeof(world->seed));
+	heap_init((uint64_t)(uintptr_t)heap, world->heap_size, usable, key);
+}
+
+void world_start(struct world *world)
+{
+	model_finish(world->old);
+	model_finish(world->new);
+	world->old_heap = world_map(world->heap_size);
+	world->new_heap = world_map(world->heap_size);
+	world->scratch = world_map(world->scratch_size);
+	world_heap_start(world, world->old_heap, world->heap_size);
+}
+
+struct world *world_free(struct world *world)
+{
+	munmap(world->old_heap, world->heap_size);
+	munmap(world->new_heap, world->heap_size);
+	munmap(world->scratch, world->scratch_size);
+	model_free(world->old);
+	model_free(world->new);
+	free(world);
+	return NULL;
+}
+
+void *world_object(struct world *world, const char *function, unsigned n, uint64_t count)
+{
+	char name[16];
+	uint32_t n_symbols = 1;
+	void *object;
+
+	snprintf(name, sizeof(name), "#%u", n);
+	for (uint32_t i = 0; i < n_symbols; i++) {
+		struct model_symbol *symbol = model_symbol_at(world->old, i, &n_symbols);
+
+		if (symbol->kind == STATE_SITE && strcmp(symbol->scope, function) == 0 &&
+		        strcmp(symbol->name, name) == 0) {
+			object = heap_alloc_at_site(
+			        symbol->addr, symbol->size, count, symbol->type->align);
+			if (object == NULL) {
+				abort();
+			}
+			return object;
+		}
+	}
+	fprintf(stderr, "world: no site %s in %s\n", name, function);
+	abort();
+}
+
+void world_switch(struct world *world)
+{
+	size_t size;
+	uint8_t *image = model_image(world->old, &size);
+
+	world->old_root = heap_root;
+	if (mprotect(image, size, PROT_READ) != 0 ||
+	        mprotect(world->old_heap, world->heap_size, PROT_READ) != 0 ||
+	        (world->new_usable < world->heap_size &&
+	                mprotect(world->new_heap + world->new_usable,
+	                        world->heap_size - world->new_usable, PROT_NONE) != 0)) {
+		abort();
+	}
+	world_heap_start(world, world->new_heap, world->new_usable);
+}
+
+enum state_code world_pair(struct world *world)
+{
+	struct state_setup setup = {
+	        .old = model_side(world->old),
+	        .new = model_side(world->new),
+	        .old_heap_base = (uint64_t)(uintptr_t)world->old_heap,
+	        .old_heap_size = world->heap_size,
+	        .scratch = world->scratch,
+	        .scratch_size = world->scratch_size,
+	        .seed = world->seed,
+	        .strict = world->is_strict,
+	};
+
+	return state_pair(&setup, &world->result, &world->transfer);
+}
+
+enum state_code world_transfer(struct world *world)
+{
+	enum state_code code;
+
+	world_switch(world);
+	code = world_pair(world);
+	return code == STATE_OK ? state_transfer(world->transfer) : code;
+}
