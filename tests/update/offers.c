@@ -1,0 +1,267 @@
+/*
+ * Signs what the update suite offers to RS: good envelopes, and every kind of bad one.
+ *
+ *	offers KEYS NOW OUT < list
+ *
+ * Makes the keyrings KEYS and KEYS.foreign if they are not there; NOW is their time (unix s). Each
+ *line of the list is one record of OUT (struct offer, osd/test/update/priv.h), in this order:
+ *
+ *	NAME BLOB SERVICE KIT-MANIFEST STATE PAYLOAD GENERATION EXPECTED FLAW
+ *
+ * FLAW is `none` or what is to be wrong with the envelope. Good kits are signed with their release
+ *number raised by RELEASE_RAISE, so that a floor can lie below them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "keyring/priv.h"
+#include "proto/envelope/envelope.h"
+#include "proto/image/image.h"
+
+#define RECORD_SIZE 4096
+#define ENVELOPE_ROOM 3880
+#define RELEASE_RAISE 10
+#define FILE_MAX (4u << 20)
+#define DAY_SEC (24u * 3600)
+
+struct record {
+	char name[32];
+	char blob[24];
+	char service[24];
+	uint32_t envelope_bytes;
+	int32_t expected;
+	uint8_t payload[64], description[64];
+	uint8_t envelope[ENVELOPE_ROOM];
+};
+_Static_assert(sizeof(struct record) == RECORD_SIZE, "as the suite reads it");
+
+struct bytes {
+	size_t len;
+	uint8_t bytes[FILE_MAX];
+};
+
+struct keys {
+	struct keyring_key *release, *variant, *foreign;
+	struct envelope_part root;
+	uint8_t root_bytes[4096];
+};
+
+struct line {
+	char name[32], blob[24], service[24], kit[256], state[256], payload[256], flaw[32];
+	unsigned long long generation;
+	int expected;
+};
+
+static uint64_t now;
+static struct keys keys;
+static struct bytes kit_file, state_file, payload_file;
+
+static _Noreturn void die(const char *what, const char *which)
+{
+	fprintf(stderr, "offers: %s: %s\n", what, which);
+	exit(1);
+}
+
+static void read_file(const char *path, struct bytes *ret)
+{
+	FILE *f = fopen(path, "rb");
+
+	if (f == NULL) {
+		die(path, strerror(errno));
+	}
+	ret->len = fread(ret->bytes, 1, sizeof(ret->bytes), f);
+	fclose(f);
+}
+
+static struct keyring_key *open_key(const char *dir, enum keyring_role role)
+{
+	struct keyring_key *key;
+
+	if (keyring_key_open(dir, role, &key) != 0) {
+		die("cannot open a key", dir);
+	}
+	return key;
+}
+
+static void open_keys(const char *dir)
+{
+	char foreign[512];
+	int r = keyring_create(dir, now, 10 * 365 * (uint64_t)DAY_SEC);
+
+	snprintf(foreign, sizeof(foreign), "%s.foreign", dir);
+	if (r == 0) {
+		r = keyring_create(foreign, now, 10 * 365 * (uint64_t)DAY_SEC);
+	}
+	if (r != 0 && r != KEYRING_E_EXISTS) {
+		die("cannot make a keyring", keyring_error_text(r));
+	}
+	keys.release = open_key(dir, KEYRING_RELEASE);
+	keys.variant = open_key(dir, KEYRING_VARIANT);
+	keys.foreign = open_key(foreign, KEYRING_VARIANT);
+	if (keyring_root_read(dir, keys.root_bytes, sizeof(keys.root_bytes), &keys.root) != 0) {
+		die("cannot read the signed root", dir);
+	}
+}
+
+static int is_flaw(const struct line *line, const char *flaw)
+{
+	return strcmp(line->flaw, flaw) == 0;
+}
+
+static size_t sign_part(const struct keyring_key *key, enum envelope_part_kind kind,
+        const void *manifest, size_t len, uint8_t *ret_part)
+{
+	size_t size;
+	int r = keyring_sign(key, kind, manifest, len, ret_part, 4096, &size);
+
+	if (r != 0) {
+		die("cannot sign", keyring_error_text(r));
+	}
+	return size;
+}
+
+/* What keyring_sign will not do: sign with a key of another role. */
+static size_t sign_as(const struct keyring_key *key, enum envelope_part_kind kind,
+        const void *manifest, size_t len, uint8_t *ret_part)
+{
+	struct keyring_key disguised = *key;
+
+	disguised.role = KEYRING_VARIANT;
+	return sign_part(&disguised, kind, manifest, len, ret_part);
+}
+
+static void make_kit(const struct line *line, struct kit_manifest *kit)
+{
+	if (kit_file.len != sizeof(*kit)) {
+		die("not a kit manifest", line->kit);
+	}
+	memcpy(kit, kit_file.bytes, sizeof(*kit));
+	kit->issued = now;
+	if (!is_flaw(line, "floor")) {
+		kit->counter += RELEASE_RAISE;
+	}
+	envelope_hash(state_file.bytes, state_file.len, kit->state_hash);
+	if (is_flaw(line, "description")) {
+		kit->state_hash[5] ^= 1;
+	}
+	if (is_flaw(line, "privilege")) {
+		kit->n_irqs = 1;
+		kit->irqs[0] = 255;
+	}
+}
+
+static void make_variant(
+        const struct line *line, const struct kit_manifest *kit, struct variant_manifest *variant)
+{
+	const struct image_header *image = (const void *)payload_file.bytes;
+
+	memset(variant, 0, sizeof(*variant));
+	memcpy(variant->magic, VARIANT_MAGIC, sizeof(variant->magic));
+	variant->version = MANIFEST_VERSION;
+	variant->size = sizeof(*variant);
+	for (int i = 0; i < 16; i++) {
+		variant->machine_id[i] = (uint8_t)i;
+	}
+	memcpy(variant->service, kit->service, sizeof(variant->service));
+	kit_manifest_release_id(kit, variant->release_id);
+	variant->generation = line->generation;
+	variant->base = image->base;
+	variant->issued = now + 60;
+	variant->expires = now + 7 * DAY_SEC;
+	envelope_hash(payload_file.bytes, payload_file.len, variant->payload_hash);
+	variant->payload_len = payload_file.len;
+	variant->recipe = 1;
+}
+
+static void spoil_variant(const struct line *line, struct variant_manifest *variant)
+{
+	if (is_flaw(line, "machine")) {
+		variant->machine_id[3] ^= 0x80;
+	} else if (is_flaw(line, "expired")) {
+		variant->issued = now - 2 * DAY_SEC;
+		variant->expires = now - DAY_SEC;
+	} else if (is_flaw(line, "future")) {
+		variant->issued = now + 3 * 365 * (uint64_t)DAY_SEC;
+		variant->expires = variant->issued + DAY_SEC;
+	} else if (is_flaw(line, "release")) {
+		variant->release_id[0] ^= 1;
+	} else if (is_flaw(line, "payload")) {
+		variant->payload_hash[63] ^= 1;
+	} else if (is_flaw(line, "base")) {
+		variant->base += IMAGE_WINDOW_ALIGN;
+	}
+}
+
+static size_t make_envelope(const struct line *line, uint8_t *ret_envelope)
+{
+	static _Alignas(8) uint8_t kit_part[4096], variant_part[4096];
+	struct kit_manifest kit;
+	struct variant_manifest variant;
+	const void *parts[] = {keys.root_bytes, kit_part, variant_part};
+	size_t sizes[] = {keys.root.size, 0, 0};
+	size_t len;
+
+	make_kit(line, &kit);
+	make_variant(line, &kit, &variant);
+	spoil_variant(line, &variant);
+	sizes[1] = sign_part(keys.release, ENVELOPE_KIT, &kit, sizeof(kit), kit_part);
+	sizes[2] = sign_as(is_flaw(line, "key")    ? keys.foreign
+	                   : is_flaw(line, "role") ? keys.release
+	                                           : keys.variant,
+	        ENVELOPE_VARIANT, &variant, sizeof(variant), variant_part);
+	if (is_flaw(line, "signature")) {
+		variant_part[sizes[2] - 1] ^= 1;
+	} else if (is_flaw(line, "byte")) {
+		kit_part[sizeof(struct envelope_part_header) + 40] ^= 1; /* the release number */
+	}
+	len = envelope_write(parts, sizes, ret_envelope, ENVELOPE_ROOM);
+	if (len == 0) {
+		die("an envelope is too long", line->name);
+	}
+	if (is_flaw(line, "version")) {
+		((struct envelope_header *)(void *)ret_envelope)->version++;
+	}
+	return is_flaw(line, "short") ? len - 8 : len;
+}
+
+static void make_record(const struct line *line, struct record *record)
+{
+	memset(record, 0, sizeof(*record));
+	read_file(line->kit, &kit_file);
+	read_file(line->state, &state_file);
+	read_file(line->payload, &payload_file);
+	snprintf(record->name, sizeof(record->name), "%s", line->name);
+	snprintf(record->blob, sizeof(record->blob), "%s", line->blob);
+	snprintf(record->service, sizeof(record->service), "%s", line->service);
+	record->expected = line->expected;
+	envelope_hash(payload_file.bytes, payload_file.len, record->payload);
+	envelope_hash(state_file.bytes, state_file.len, record->description);
+	record->envelope_bytes = (uint32_t)make_envelope(line, record->envelope);
+}
+
+int main(int argc, char **argv)
+{
+	struct record record;
+	struct line line;
+	FILE *out;
+
+	if (argc != 4) {
+		die("usage", "offers KEYS NOW OUT < list");
+	}
+	now = strtoull(argv[2], NULL, 10);
+	open_keys(argv[1]);
+	out = fopen(argv[3], "wb");
+	if (out == NULL) {
+		die(argv[3], strerror(errno));
+	}
+	while (scanf("%31s %23s %23s %255s %255s %255s %llu %d %31s", line.name, line.blob,
+	               line.service, line.kit, line.state, line.payload, &line.generation,
+	               &line.expected, line.flaw) == 9) {
+		make_record(&line, &record);
+		if (fwrite(&record, sizeof(record), 1, out) != 1) {
+			die(argv[3], strerror(errno));
+		}
+	}
+	return fclose(out) == 0 ? 0 : 1;
+}
