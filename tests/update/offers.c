@@ -17,6 +17,7 @@
 
 #include "keyring/priv.h"
 #include "proto/envelope/envelope.h"
+#include "proto/envelope/envelope_crypto.h"
 #include "proto/image/image.h"
 
 #define RECORD_SIZE 4096

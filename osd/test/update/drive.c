@@ -105,6 +105,13 @@ struct rs_resources rs_resources(void)
 	return resources;
 }
 
+uint64_t rs_frames(void)
+{
+	struct rs_resources resources = rs_resources();
+
+	return resources.free_frames + resources.table_frames;
+}
+
 err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret_held)
 {
 	uint8_t copy[RS_HASH_LEN];

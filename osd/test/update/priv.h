@@ -42,6 +42,8 @@ void rs_arm(enum rs_step step, enum hook_who who, enum hook_how how);
 bool rs_harm_was_done(void);
 bool rs_service(const char *name, struct rs_service *ret_service);
 struct rs_resources rs_resources(void);
+/* Frames that are free or hold page tables: tables of a space stay until it ends. */
+uint64_t rs_frames(void);
 
 err_t stage_append(const uint8_t hash[RS_HASH_LEN], uint64_t offset, const void *bytes, uint32_t n,
         uint64_t *ret_held);
