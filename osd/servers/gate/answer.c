@@ -1,4 +1,5 @@
-/* RS's records as messages of the machine protocol. Everything is made in the caller's arena; what does not fit is left out. */
+/* RS's records as messages of the machine protocol. Everything is made in the caller's arena; what
+ * does not fit is left out. */
 #include "osd/servers/gate/priv.h"
 
 #include <string.h>
@@ -19,13 +20,13 @@ static const char *const step_names[RS_STEP_N] = {
 };
 
 /* A zeroed message of the type, initialized; NULL when the arena is full. */
-#define ANSWER_NEW(arena, type, init) \
-	({ \
-		type *new_ = wire_arena_alloc((arena), sizeof(type)); \
-		if (new_ != NULL) { \
-			init(new_); \
-		} \
-		new_; \
+#define ANSWER_NEW(arena, type, init)                                                              \
+	({                                                                                         \
+		type *new_ = wire_arena_alloc((arena), sizeof(type));                              \
+		if (new_ != NULL) {                                                                \
+			init(new_);                                                                \
+		}                                                                                  \
+		new_;                                                                              \
 	})
 
 const char *answer_step_name(enum rs_step step)
@@ -96,7 +97,7 @@ static Wire__ErrorClass answer_class(err_t err)
 		return WIRE__ERROR_CLASS__ERROR_UNAVAILABLE;
 	}
 	return err <= E_V_FORMAT ? WIRE__ERROR_CLASS__ERROR_REFUSED
-				 : WIRE__ERROR_CLASS__ERROR_FAILED;
+	                         : WIRE__ERROR_CLASS__ERROR_FAILED;
 }
 
 Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step, uint64_t busy)
@@ -127,8 +128,7 @@ static size_t answer_metrics(
 		if (metric == NULL) {
 			break;
 		}
-		metric->name =
-		        answer_text(arena, service->metric_names[i], RS_METRIC_NAME_LEN);
+		metric->name = answer_text(arena, service->metric_names[i], RS_METRIC_NAME_LEN);
 		metric->value = service->metrics[i];
 		metrics[n++] = metric;
 	}
@@ -246,7 +246,8 @@ static size_t answer_phases(
 	return n;
 }
 
-/* Which part the cause lies in: before the switch and after, the instance at work is another one. */
+/* Which part the cause lies in: before the switch and after, the instance at work is another one.
+ */
 static const char *answer_component(const struct rs_result *result)
 {
 	switch ((enum rs_step)result->step) {
@@ -262,14 +263,13 @@ static const char *answer_component(const struct rs_result *result)
 
 static Wire__Cause *answer_result_cause(struct wire_arena *arena, const struct rs_result *result)
 {
-	Wire__Cause *cause = answer_cause(
-	        arena, result->err, answer_step_name((enum rs_step)result->step));
+	Wire__Cause *cause =
+	        answer_cause(arena, result->err, answer_step_name((enum rs_step)result->step));
 
 	if (cause != NULL) {
 		cause->component = (char *)answer_component(result);
 		if (result->transfer.message[0] != '\0') {
-			cause->message =
-			        answer_text(arena, result->transfer.message, SEF_TEXT_LEN);
+			cause->message = answer_text(arena, result->transfer.message, SEF_TEXT_LEN);
 		}
 		cause->element = answer_text(arena, result->transfer.element, SEF_TEXT_LEN);
 	}
@@ -386,8 +386,9 @@ Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *ev
 	case RS_EVENT_RESULT:
 		result = rs_result_of(txn); /* overwrites the event's buffer */
 		to->body_case = MACHINE__EVENT__BODY_RESULT;
-		to->result = result != NULL ? answer_result(arena, result)
-					    : ANSWER_NEW(arena, Machine__Result, machine__result__init);
+		to->result = result != NULL
+		                     ? answer_result(arena, result)
+		                     : ANSWER_NEW(arena, Machine__Result, machine__result__init);
 		break;
 	case RS_EVENT_CRASH:
 	case RS_EVENT_RESTARTED:

@@ -22,16 +22,16 @@ static void request_fail(struct request *r, err_t err, const char *step, uint64_
 }
 
 /* The record that every reply kind needs; false (and an error reply) when the arena is full. */
-#define REQUEST_BODY(r, field, kind, type, init) \
-	({ \
-		(r)->reply.field = wire_arena_alloc((r)->arena, sizeof(type)); \
-		if ((r)->reply.field == NULL) { \
-			request_fail((r), E_NOMEM, "reply", 0); \
-		} else { \
-			init((r)->reply.field); \
-			(r)->reply.body_case = (kind); \
-		} \
-		(r)->reply.field != NULL; \
+#define REQUEST_BODY(r, field, kind, type, init)                                                   \
+	({                                                                                         \
+		(r)->reply.field = wire_arena_alloc((r)->arena, sizeof(type));                     \
+		if ((r)->reply.field == NULL) {                                                    \
+			request_fail((r), E_NOMEM, "reply", 0);                                    \
+		} else {                                                                           \
+			init((r)->reply.field);                                                    \
+			(r)->reply.body_case = (kind);                                             \
+		}                                                                                  \
+		(r)->reply.field != NULL;                                                          \
 	})
 
 static void request_status_services(struct request *r, const char *only)
@@ -44,8 +44,7 @@ static void request_status_services(struct request *r, const char *only)
 		request_fail(r, answer.err, "status", 0);
 		return;
 	}
-	status->services =
-	        wire_arena_alloc(r->arena, answer.count * sizeof(status->services[0]));
+	status->services = wire_arena_alloc(r->arena, answer.count * sizeof(status->services[0]));
 	for (uint64_t i = 0; status->services != NULL && i < answer.count; i++) {
 		Machine__Service *service;
 
@@ -74,8 +73,8 @@ static void request_status(struct request *r)
 		return;
 	}
 	status = r->reply.status;
-	status->machine_id = answer_bytes(
-	        r->arena, resources->machine_id, sizeof(resources->machine_id));
+	status->machine_id =
+	        answer_bytes(r->arena, resources->machine_id, sizeof(resources->machine_id));
 	status->boot_id = resources->boot_id;
 	status->clock_ns = resources->uptime;
 	status->newest_time = resources->newest_time;
@@ -131,8 +130,7 @@ static void request_stage_chunk(struct request *r)
 		return;
 	}
 	memcpy(rs_buffer() + RS_HASH_LEN, chunk->data.data, chunk->data.len);
-	answer = rs_ask(
-	        RS_STAGE_CHUNK, RS_HASH_LEN + (uint32_t)chunk->data.len, chunk->offset, 0);
+	answer = rs_ask(RS_STAGE_CHUNK, RS_HASH_LEN + (uint32_t)chunk->data.len, chunk->offset, 0);
 	request_stage_progress(r, answer, answer.a);
 }
 
@@ -171,17 +169,39 @@ static void request_stage_list(struct request *r)
 	}
 }
 
+/* Drop the first blob that no transaction uses. False: there is none. */
+static bool request_drop_unused(void)
+{
+	const struct rs_blob *blobs = (const struct rs_blob *)rs_buffer();
+	struct rs_reply answer =
+	        rs_ask(RS_STAGE_LIST, REQUEST_BLOBS_MAX * sizeof(struct rs_blob), 0, 0);
+	uint64_t i = 0;
+
+	while (answer.err == E_OK && i < answer.count && blobs[i].is_used) {
+		i++;
+	}
+	if (answer.err != E_OK || i == answer.count) {
+		return false;
+	}
+	memmove(rs_buffer(), blobs[i].hash, RS_HASH_LEN);
+	return rs_ask(RS_STAGE_DROP, RS_HASH_LEN, 0, 0).err == E_OK;
+}
+
 static void request_stage_drop(struct request *r)
 {
 	const ProtobufCBinaryData *hash = &r->req->stage_drop->hash;
-	struct rs_reply answer;
+	err_t err = E_OK;
 
-	if (hash->len != 0 && !request_hash(r, hash)) {
+	if (hash->len == 0) {
+		while (request_drop_unused()) {
+		}
+	} else if (!request_hash(r, hash)) {
 		return;
+	} else {
+		err = rs_ask(RS_STAGE_DROP, RS_HASH_LEN, 0, 0).err;
 	}
-	answer = rs_ask(RS_STAGE_DROP, (uint32_t)hash->len, 0, 0);
-	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "stage", 0);
+	if (err != E_OK) {
+		request_fail(r, err, "stage", 0);
 		return;
 	}
 	request_stage_list(r);
@@ -218,7 +238,8 @@ static bool request_update_fits(struct request *r, int state)
 
 	if (state < 0) {
 		request_fail(r, E_UNSUPPORTED, "prepare", 0);
-	} else if (run->envelope.len > RS_ENVELOPE_MAX || strlen(run->service) >= SERVICE_NAME_LEN) {
+	} else if (run->envelope.len > RS_ENVELOPE_MAX ||
+	           strlen(run->service) >= SERVICE_NAME_LEN) {
 		request_fail(r, E_TOO_LONG, "verify", 0);
 	} else if (run->payload_hash.len != RS_HASH_LEN || run->txn == 0) {
 		request_fail(r, E_INVAL, "verify", 0);
