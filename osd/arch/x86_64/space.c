@@ -69,7 +69,7 @@ static bool range_is_valid(vaddr_t va, uint32_t n_pages)
  * 1). */
 static uint64_t *directory_entry(const struct arch_space *space, vaddr_t va, uint32_t *ret_missing)
 {
-	uint64_t *table = arch_frame_ptr(space->root);
+	uint64_t *table = pte_table(space->root);
 
 	for (uint32_t level = 3; level > 1; level--) {
 		uint64_t entry = table[pte_index(va, level)];
@@ -200,21 +200,24 @@ static void tlb_flush(const struct arch_space *space, vaddr_t va, uint32_t n_pag
 	}
 }
 
-/* Entry bits for a protection; write-only and execute-only do not exist. */
+/* Entry bits for each protection, 0 where there is none: write-only and execute-only do not exist. */
+static const uint64_t prot_entries[8] = {
+        [PROT_R] = PTE_P | PTE_U | PTE_NX,
+        [PROT_R | PROT_W] = PTE_P | PTE_U | PTE_W | PTE_NX,
+        [PROT_R | PROT_X] = PTE_P | PTE_U,
+};
+
 static uint64_t prot_bits(uint32_t prot)
 {
-	uint64_t bits = PTE_P | PTE_U;
+	uint64_t bits = prot_entries[prot & (PROT_R | PROT_W | PROT_X)];
 
-	bits |= prot & PROT_W ? PTE_W : 0;
-	bits |= prot & PROT_X ? 0 : PTE_NX;
-	bits |= prot & SPACE_OP_DEVICE ? PTE_DEVICE | PTE_PCD | PTE_PWT : 0;
-	return bits;
+	return prot & SPACE_OP_DEVICE ? bits | PTE_DEVICE | PTE_PCD | PTE_PWT : bits;
 }
 
 static bool prot_is_valid(uint32_t prot)
 {
-	return prot & PROT_R && (prot & (PROT_W | PROT_X)) != (PROT_W | PROT_X) &&
-	       !(prot & ~(PROT_R | PROT_W | PROT_X | SPACE_OP_ZERO | SPACE_OP_DEVICE));
+	return !(prot & ~(PROT_R | PROT_W | PROT_X | SPACE_OP_ZERO | SPACE_OP_DEVICE)) &&
+	       prot_entries[prot & (PROT_R | PROT_W | PROT_X)] != 0;
 }
 
 err_t arch_space_init(struct arch_space *space, paddr_t root)
@@ -250,6 +253,23 @@ static err_t frames_check(const struct arch_map *map)
 }
 
 /* Nothing but zero frames may be in the way. */
+static bool entries_are_free(const uint64_t *entries, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (entries[i] != 0 && (entries[i] & ~0x60ull) != zero_entry()) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void entries_fill(uint64_t *entries, uint32_t n, uint64_t first)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		entries[i] = first + i * PAGE_SIZE;
+	}
+}
+
 static err_t chunk_check_free(const struct arch_space *space, const struct chunk *chunk)
 {
 	uint64_t entry = 0;
@@ -261,28 +281,17 @@ static err_t chunk_check_free(const struct arch_space *space, const struct chunk
 	if (entry & PTE_MIRROR) {
 		return E_BUSY;
 	}
-	table += chunk->first;
-	for (uint32_t i = 0; i < chunk->n; i++) {
-		if (table[i] != 0 && (table[i] & ~0x60ull) != zero_entry()) {
-			return E_BUSY;
-		}
-	}
-	return E_OK;
+	return entries_are_free(table + chunk->first, chunk->n) ? E_OK : E_BUSY;
 }
 
-static err_t map_check(
-        const struct arch_space *space, const struct arch_map *map, struct arch_tables *tables)
+/* Map checked frames, table by table, making the tables that are missing. */
+static err_t map_chunks(
+        struct arch_space *space, const struct arch_map *map, struct arch_tables *tables)
 {
+	uint64_t next = map->pa | prot_bits(map->prot);
 	struct need need = {0};
 	err_t err;
 
-	if (!range_is_valid(map->va, map->n_pages) || !prot_is_valid(map->prot)) {
-		return E_INVAL;
-	}
-	err = frames_check(map);
-	if (err != E_OK) {
-		return err;
-	}
 	CHUNKS_EACH(chunk, map->va, map->n_pages)
 	{
 		err = chunk_check_free(space, &chunk);
@@ -291,27 +300,65 @@ static err_t map_check(
 		}
 		need_tables(&need, space, chunk.va);
 	}
-	return tables_check(tables, need.n);
+	err = tables_check(tables, need.n);
+	if (err != E_OK) {
+		return err;
+	}
+	CHUNKS_EACH(chunk, map->va, map->n_pages)
+	{
+		entries_fill(table_make(space, chunk.va, tables) + chunk.first, chunk.n, next);
+		next += chunk.n * PAGE_SIZE;
+	}
+	return E_OK;
 }
 
+/* The place of the range when it lies in one last-level table that is there and the space's own. */
+static inline uint64_t *range_in_own_table(const struct arch_space *space, vaddr_t va, uint32_t n)
+{
+	const uint64_t *entry;
+	uint32_t missing;
+
+	if (pte_index(va, 0) + n > 512) {
+		return NULL;
+	}
+	entry = directory_entry(space, va, &missing);
+	if (entry == NULL || (*entry & (PTE_P | PTE_MIRROR | PTE_ZERO_TABLE)) != PTE_P) {
+		return NULL;
+	}
+	return pte_table(*entry) + pte_index(va, 0);
+}
+
+static err_t map_check(const struct arch_map *map)
+{
+	if (!range_is_valid(map->va, map->n_pages) || !prot_is_valid(map->prot)) {
+		return E_INVAL;
+	}
+	return frames_check(map);
+}
+
+/* Most maps go into a table that exists: those take one walk. */
 err_t arch_space_map(
         struct arch_space *space, const struct arch_map *map, struct arch_tables *tables)
 {
-	uint64_t next = map->pa | prot_bits(map->prot);
-	err_t err = map_check(space, map, tables);
+	uint64_t *entries;
+	err_t err = map_check(map);
 
+	if (err != E_OK) {
+		return err;
+	}
+	entries = range_in_own_table(space, map->va, map->n_pages);
+	if (entries == NULL) {
+		err = map_chunks(space, map, tables);
+	} else if (entries_are_free(entries, map->n_pages)) {
+		entries_fill(entries, map->n_pages, map->pa | prot_bits(map->prot));
+	} else {
+		err = E_BUSY;
+	}
 	if (err != E_OK) {
 		return err;
 	}
 	if (map->prot & SPACE_OP_ZERO && !(map->prot & SPACE_OP_DEVICE)) {
 		__builtin_memset(arch_frame_ptr(map->pa), 0, map->n_pages * PAGE_SIZE);
-	}
-	CHUNKS_EACH(chunk, map->va, map->n_pages)
-	{
-		uint64_t *table = table_make(space, chunk.va, tables) + chunk.first;
-		for (uint32_t i = 0; i < chunk.n; i++, next += PAGE_SIZE) {
-			table[i] = next;
-		}
 	}
 	/* A zero frame may have been there before. */
 	tlb_flush(space, map->va, map->n_pages);
