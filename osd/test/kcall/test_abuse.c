@@ -184,7 +184,8 @@ static struct space_op op_draw(
 	}
 	switch (r >> 20 & 31) {
 	case 0:
-		op.va = argument_draw(state);
+		/* Mirrors stay where they are looked for at the end. */
+		op.va = op.kind == SPACE_MIRROR ? op.va : argument_draw(state);
 		break;
 	case 1:
 		op.arg = argument_draw(state);
