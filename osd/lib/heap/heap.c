@@ -54,24 +54,37 @@ static size_t stride_of(size_t bytes, size_t count, size_t align)
 	return (need + step - 1) & ~(step - 1);
 }
 
-static uint32_t *bucket_of(uint64_t site, uint32_t stride)
+/* Pages of single objects are found by the site alone: their stride follows from it. */
+static inline uint32_t *bucket_of(uint64_t site, uint32_t stride, bool is_array)
 {
-	uint64_t key = (site >> 3) + ((uint64_t)stride << 32);
+	uint64_t key = (site >> 3) + (is_array ? (uint64_t)stride << 32 : 0);
 
 	return &heap_root.bucket[key * UINT64_C(0x9e3779b97f4a7c15) >> 56];
 }
 
-/* Find the bucket's page of this site and stride and put it first. HEAP_NO_PAGE: there is none. */
-static uint32_t bucket_find(
-        uint32_t *bucket, uint64_t site, uint32_t stride, uint32_t element_bytes)
+/* What the objects of a page have in common. */
+struct object_class {
+	uint64_t site;
+	uint32_t element_bytes;
+	uint32_t stride;
+	bool is_array; /* count is not 1 */
+};
+
+static inline bool class_is(const struct heap_page *entry, const struct object_class *class)
+{
+	return entry->site == class->site && entry->element_bytes == class->element_bytes &&
+	       entry->stride == class->stride && entry->is_array == class->is_array;
+}
+
+/* Find the bucket's page of this class, behind the first, and put it first. HEAP_NO_PAGE: none. */
+static uint32_t bucket_find(uint32_t *bucket, const struct object_class *class)
 {
 	uint32_t *link = bucket;
 
 	for (uint32_t page = *link; page != HEAP_NO_PAGE; page = *link) {
 		struct heap_page *entry = heap_page_entry(page);
 
-		if (entry->site == site && entry->stride == stride &&
-		        entry->element_bytes == element_bytes) {
+		if (class_is(entry, class)) {
 			*link = entry->next;
 			entry->next = *bucket;
 			*bucket = page;
@@ -94,37 +107,62 @@ static void bucket_remove(uint32_t *bucket, uint32_t page)
 	heap_page_entry(page)->next = HEAP_NO_PAGE;
 }
 
-/* First free slot at or, wrapping around, after a random one. The page has a free slot. */
-static uint32_t slot_draw(const struct heap_page *entry)
+/* First free slot in the words from `word` on, wrapping around. The page has a free slot. */
+static __attribute__((noinline)) uint32_t slot_search(const struct heap_page *entry, uint32_t word)
 {
-	uint32_t n_words = (entry->n_slots + 63) / 64;
-	uint32_t start = heap_random_below(entry->n_slots);
-	uint32_t word = start / 64;
-	uint64_t free = ~entry->live[word] & (UINT64_MAX << (start % 64));
+	uint32_t n_words = (entry->n_slots + 63u) / 64;
 
-	for (;;) {
-		if (word == n_words - 1 && entry->n_slots % 64) {
-			free &= (UINT64_C(1) << (entry->n_slots % 64)) - 1;
-		}
-		if (free) {
+	for (;; word++) {
+		uint64_t free;
+
+		word = word < n_words ? word : 0;
+		free = ~entry->live[word];
+		if (free && word * 64 + (uint32_t)__builtin_ctzl(free) < entry->n_slots) {
 			return word * 64 + (uint32_t)__builtin_ctzl(free);
 		}
-		word = word + 1 < n_words ? word + 1 : 0;
-		free = ~entry->live[word];
 	}
 }
 
-static uint16_t *slot_count(uint32_t page, uint32_t slot)
+/* First free slot at or, wrapping around, after a random one. The page has a free slot. */
+static inline uint32_t slot_draw(const struct heap_page *entry)
 {
-	return (uint16_t *)(void *)(heap_page_memory(page) + heap_count_offset(slot));
+	uint32_t start = heap_random_slot(entry->n_slots);
+	uint64_t free = ~entry->live[start / 64] >> (start % 64);
+	uint32_t slot = start + (uint32_t)__builtin_ctzl(free | UINT64_C(1) << 63);
+
+	if (__builtin_expect(free != 0 && slot < entry->n_slots, 1)) {
+		return slot;
+	}
+	return slot_search(entry, start / 64 + 1);
 }
 
-static void *alloc_small(uint64_t site, uint32_t stride, uint32_t element_bytes, uint16_t count)
+static inline uint16_t *slot_count(uint8_t *memory, uint32_t slot)
 {
-	uint32_t *bucket = bucket_of(site, stride);
-	uint32_t page = bucket_find(bucket, site, stride, element_bytes);
-	struct heap_page *entry;
-	uint32_t slot;
+	return (uint16_t *)(void *)(memory + heap_count_offset(slot));
+}
+
+/* Take a slot of the first page of a bucket. */
+static inline __attribute__((always_inline)) void *slot_take(
+        uint32_t *bucket, struct heap_page *entry, uint32_t count)
+{
+	uint8_t *memory = heap_page_memory(*bucket);
+	uint32_t slot = slot_draw(entry);
+
+	entry->live[slot / 64] |= UINT64_C(1) << (slot % 64);
+	*slot_count(memory, slot) = (uint16_t)count;
+	if (++entry->n_live == entry->n_slots) {
+		*bucket = entry->next;
+		entry->next = HEAP_NO_PAGE;
+	}
+	heap_root.n_objects++;
+	heap_root.object_bytes += (uint64_t)count * entry->element_bytes;
+	return memory + slot * entry->stride;
+}
+
+static void *alloc_small(const struct object_class *class, uint32_t count)
+{
+	uint32_t *bucket = bucket_of(class->site, class->stride, class->is_array);
+	uint32_t page = bucket_find(bucket, class);
 
 	if (page == HEAP_NO_PAGE) {
 		page = heap_page_take(1);
@@ -132,24 +170,17 @@ static void *alloc_small(uint64_t site, uint32_t stride, uint32_t element_bytes,
 			return NULL;
 		}
 		*heap_page_entry(page) = (struct heap_page){
-		        .site = site,
-		        .stride = stride,
-		        .element_bytes = element_bytes,
+		        .site = class->site,
+		        .stride = class->stride,
+		        .element_bytes = class->element_bytes,
 		        .kind = HEAP_PAGE_SMALL,
-		        .n_slots = (uint16_t)heap_slots_of_stride(stride),
+		        .n_slots = (uint16_t)heap_slots_of_stride(class->stride),
+		        .is_array = class->is_array,
 		        .next = *bucket,
 		};
 		*bucket = page;
 	}
-	entry = heap_page_entry(page);
-	slot = slot_draw(entry);
-	entry->live[slot / 64] |= UINT64_C(1) << (slot % 64);
-	*slot_count(page, slot) = count;
-	if (++entry->n_live == entry->n_slots) {
-		*bucket = entry->next;
-		entry->next = HEAP_NO_PAGE;
-	}
-	return heap_page_memory(page) + (size_t)slot * stride;
+	return slot_take(bucket, heap_page_entry(page), count);
 }
 
 static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, size_t count)
@@ -170,6 +201,8 @@ static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, si
 	        .next = HEAP_NO_PAGE,
 	        .count = count,
 	};
+	heap_root.n_objects++;
+	heap_root.object_bytes += bytes;
 	for (uint32_t i = 1; i < span; i++) {
 		*heap_page_entry(page + i) =
 		        (struct heap_page){.kind = HEAP_PAGE_TAIL, .span = (uint16_t)i};
@@ -177,27 +210,52 @@ static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, si
 	return heap_page_memory(page);
 }
 
-void *heap_alloc_at_site(const void *site, size_t element_bytes, size_t count, size_t align)
+/* The way that is nearly always taken: a single object, whose bucket begins with a page of its
+ * site. */
+static inline void *alloc_single(uint64_t site, size_t element_bytes, size_t align)
+{
+	uint32_t *bucket = bucket_of(site, 0, false);
+	struct heap_page *entry;
+
+	if (*bucket == HEAP_NO_PAGE) {
+		return NULL;
+	}
+	entry = heap_page_entry(*bucket);
+	if (entry->site != site || entry->element_bytes != element_bytes || entry->is_array ||
+	        entry->stride & (align - 1)) {
+		return NULL;
+	}
+	return slot_take(bucket, entry, 1);
+}
+
+static __attribute__((noinline)) void *alloc_any(
+        uint64_t site, size_t element_bytes, size_t count, size_t align)
 {
 	size_t bytes, stride;
-	void *object;
 
 	if (__builtin_mul_overflow(element_bytes, count, &bytes) || bytes > HEAP_OBJECT_MAX ||
 	        align > HEAP_PAGE_BYTES) {
 		return NULL;
 	}
 	stride = stride_of(bytes, count, align);
-	if (count <= UINT16_MAX && stride + 2 <= HEAP_PAGE_BYTES / 2) {
-		object = alloc_small((uintptr_t)site, (uint32_t)stride, (uint32_t)element_bytes,
-		        (uint16_t)count);
-	} else {
-		object = alloc_large((uintptr_t)site, bytes, (uint32_t)element_bytes, count);
+	if (count > UINT16_MAX || stride + 2 > HEAP_PAGE_BYTES / 2) {
+		return alloc_large(site, bytes, (uint32_t)element_bytes, count);
 	}
-	if (object) {
-		heap_root.n_objects++;
-		heap_root.object_bytes += bytes;
+	return alloc_small(
+	        &(struct object_class){site, (uint32_t)element_bytes, (uint32_t)stride, count != 1},
+	        (uint32_t)count);
+}
+
+void *heap_alloc_at_site(const void *site, size_t element_bytes, size_t count, size_t align)
+{
+	if (count == 1) {
+		void *object = alloc_single((uintptr_t)site, element_bytes, align);
+
+		if (object) {
+			return object;
+		}
 	}
-	return object;
+	return alloc_any((uintptr_t)site, element_bytes, count, align);
 }
 
 /* The page and slot of the live object that holds an address (slot 0 of the first page of a LARGE
@@ -235,13 +293,14 @@ static bool locate(const void *address, uint32_t *ret_page, uint32_t *ret_slot)
 	return true;
 }
 
-static void free_small(uint32_t page, uint32_t slot)
+static void free_small(struct heap_page *entry, uint32_t page, uint32_t slot)
 {
-	struct heap_page *entry = heap_page_entry(page);
-	uint32_t *bucket = bucket_of(entry->site, entry->stride);
+	uint32_t *bucket = bucket_of(entry->site, entry->stride, entry->is_array);
+	uint8_t *memory = heap_page_memory(page);
 
-	memset(heap_page_memory(page) + (size_t)slot * entry->stride, 0, entry->stride);
-	*slot_count(page, slot) = 0;
+	heap_root.object_bytes -= (uint64_t)*slot_count(memory, slot) * entry->element_bytes;
+	memset(memory + (size_t)slot * entry->stride, 0, entry->stride);
+	*slot_count(memory, slot) = 0;
 	entry->live[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 	if (entry->n_live-- == entry->n_slots) {
 		entry->next = *bucket;
@@ -255,24 +314,25 @@ static void free_small(uint32_t page, uint32_t slot)
 
 void heap_free(void *object)
 {
-	struct heap_object found;
 	struct heap_page *entry;
 	uint32_t page, slot;
+	bool is_live;
 
 	if (!object) {
 		return;
 	}
-	assert(heap_find(object, &found) && found.start == (uintptr_t)object &&
-	        "heap_free: not the start of a live object");
-	(void)locate(object, &page, &slot);
+	is_live = locate(object, &page, &slot);
+	assert(is_live && "heap_free: no live object");
 	entry = heap_page_entry(page);
+	assert((uint8_t *)object == heap_page_memory(page) + (size_t)slot * entry->stride &&
+	        "heap_free: not the start of an object");
 	heap_root.n_objects--;
-	heap_root.object_bytes -= found.count * found.element_bytes;
 	if (entry->kind == HEAP_PAGE_SMALL) {
-		free_small(page, slot);
+		free_small(entry, page, slot);
 		return;
 	}
-	memset(object, 0, found.count * found.element_bytes);
+	heap_root.object_bytes -= entry->count * entry->element_bytes;
+	memset(object, 0, entry->count * entry->element_bytes);
 	heap_page_give(page, entry->span);
 }
 
@@ -291,7 +351,7 @@ bool heap_find(const void *address, struct heap_object *ret_object)
 	        .start = (uintptr_t)heap_page_memory(page) + (uint64_t)slot * entry->stride,
 	        .site = entry->site,
 	        .element_bytes = entry->element_bytes,
-	        .count = is_small ? *slot_count(page, slot) : entry->count,
+	        .count = is_small ? *slot_count(heap_page_memory(page), slot) : entry->count,
 	};
 	return true;
 }

@@ -46,7 +46,7 @@ struct heap_page {
 	uint16_t n_live;        /* SMALL: bits set in live; LARGE: 1 */
 	uint16_t span;          /* LARGE: pages of the run; TAIL: pages back to its first page */
 	uint32_t next;          /* SMALL, not full: next page number of the bucket's list */
-	uint32_t zero;
+	uint32_t is_array;      /* SMALL: its objects were allocated with a count other than 1 */
 	union {
 		uint64_t live[HEAP_SLOTS_MAX / 64]; /* SMALL: bit per slot */
 		uint64_t count;                     /* LARGE: elements */

@@ -7,16 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-struct heap_page *heap_page_entry(uint32_t page)
-{
-	return (struct heap_page *)(uintptr_t)(heap_root.base + heap_entry_offset(page));
-}
-
-uint8_t *heap_page_memory(uint32_t page)
-{
-	return (uint8_t *)(uintptr_t)(heap_root.base + (uint64_t)page * HEAP_PAGE_BYTES);
-}
-
 uint32_t heap_page_of(const void *address)
 {
 	uint64_t offset = (uintptr_t)address - heap_root.base;

@@ -1,13 +1,23 @@
 #pragma once
 /* Inside the heap: the root, its pages, its random numbers. */
+#include <string.h>
+
 #include "osd/lib/heap/heap.h"
 
 extern struct heap_root heap_root;
 
 /* The directory entry of a page number. */
-struct heap_page *heap_page_entry(uint32_t page);
+static inline struct heap_page *heap_page_entry(uint32_t page)
+{
+	return (struct heap_page *)(uintptr_t)(heap_root.base + heap_entry_offset(page));
+}
+
 /* First byte of a page. */
-uint8_t *heap_page_memory(uint32_t page);
+static inline uint8_t *heap_page_memory(uint32_t page)
+{
+	return (uint8_t *)(uintptr_t)(heap_root.base + (uint64_t)page * HEAP_PAGE_BYTES);
+}
+
 /* Page number of an address, or HEAP_NO_PAGE: outside of every opened chunk. */
 uint32_t heap_page_of(const void *address);
 
@@ -18,5 +28,28 @@ void heap_page_give(uint32_t page, uint32_t span);
 
 /* Start the generator (ChaCha with 8 rounds) with a key. */
 void heap_random_init(const uint8_t key[32]);
+/* Make the next bytes of the pool. */
+void heap_random_refill(void);
+
 /* Draw from [0, below), below in 1 .. 65536. */
-uint32_t heap_random_below(uint32_t below);
+static inline uint32_t heap_random_below(uint32_t below)
+{
+	uint16_t draw;
+
+	if (heap_root.random_left < sizeof(draw)) {
+		heap_random_refill();
+	}
+	heap_root.random_left -= sizeof(draw);
+	memcpy(&draw, heap_root.random_pool + heap_root.random_left, sizeof(draw));
+	return draw * below >> 16;
+}
+
+/* As heap_random_below, for slots: below in 1 .. 256, not quite even, half the cost. */
+static inline uint32_t heap_random_slot(uint32_t below)
+{
+	if (heap_root.random_left == 0) {
+		heap_random_refill();
+	}
+	heap_root.random_left--;
+	return heap_root.random_pool[heap_root.random_left] * below >> 8;
+}

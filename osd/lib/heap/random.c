@@ -19,9 +19,9 @@ static inline void quarter(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 	*b = rotl(*b ^ *c, 7);
 }
 
-/* Make the next 64 bytes of the pool. */
-static void random_refill(struct heap_root *root)
+void heap_random_refill(void)
 {
+	struct heap_root *root = &heap_root;
 	uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
 	uint32_t x[16];
 
@@ -51,17 +51,4 @@ void heap_random_init(const uint8_t key[32])
 	memcpy(heap_root.random_key, key, 32);
 	heap_root.random_block = 0;
 	heap_root.random_left = 0;
-}
-
-uint32_t heap_random_below(uint32_t below)
-{
-	struct heap_root *root = &heap_root;
-	uint16_t draw;
-
-	if (root->random_left < sizeof(draw)) {
-		random_refill(root);
-	}
-	root->random_left -= sizeof(draw);
-	memcpy(&draw, root->random_pool + root->random_left, sizeof(draw));
-	return draw * below >> 16;
 }
