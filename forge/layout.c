@@ -108,6 +108,14 @@ static const char *const layout_segment_name[_LAYOUT_SEGMENT_N] = {
         [LAYOUT_DATA] = "data",
 };
 
+/*
+ * The first pattern that fits a section takes it, whatever the order of segments:
+ * so this one, for writable data, must not fit .data.rel.ro and .data.rel.ro.*.
+ */
+#define LAYOUT_DATA_PATTERN                                                                        \
+	".data .data.[!r]* .data.r .data.r[!e]* .data.re .data.re[!l]* .data.rel .data.rel[!.]* "  \
+	".data.rel.[!r]* .data.rel.r .data.rel.r[!o]*"
+
 static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
         [LAYOUT_TEXT] = "  .text : { *(.text .text.*) *(.plt .iplt) } :text =0xcccccccc\n",
         [LAYOUT_RODATA] =
@@ -119,7 +127,7 @@ static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
                 "  .fini_array : { __fini_array_start = .;\n"
                 "    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) .fini_array))\n"
                 "    __fini_array_end = .; } :rodata\n",
-        [LAYOUT_DATA] = "  .data : { *(.data .data.*) } :data\n"
+        [LAYOUT_DATA] = "  .data : { *(" LAYOUT_DATA_PATTERN ") } :data\n"
                         "  lu_sites : { KEEP(*(lu_sites)) BYTE(0) } :data\n"
                         "  .bss : { *(.bss .bss.* COMMON) } :data\n",
 };

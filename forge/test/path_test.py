@@ -133,7 +133,8 @@ def check_description(kit, v):
     for key in [(0, 'main.c', '', 'head'), (0, 'main.c', '', 'calls'), (0, 'other.c', '', 'calls'),
                 (0, 'main.c', 'count', 'calls'), (0, 'other.c', 'count', 'calls'),
                 (0, 'main.c', 'count_more', 'calls'), (0, 'main.c', '', 'words'), (0, 'other.c', '', 'words'),
-                (0, 'main.c', '', 'limits'), (0, 'main.c', '', 'big'), (1, 'main.c', '', '_start'),
+                (0, 'main.c', '', 'limits'), (0, 'main.c', '', 'big'), (0, 'main.c', '', 'r'),
+                (0, 'main.c', '', 're'), (0, 'main.c', '', 'rel'), (0, 'main.c', '', 'relief'), (0, 'main.c', '', 'rest'), (1, 'main.c', '', '_start'),
                 (1, 'other.c', '', 'shape_shrink'), (2, 'main.c', 'grow', '#0'), (2, 'main.c', 'grow', '#2'),
                 (2, 'other.c', 'shape_shrink', '#0'), (4, 'libc.a', 'strlen.lo', 'strlen')]:
         assert key in keys, key
@@ -173,8 +174,12 @@ def test_path(root):
     for kinds in ('tT', 'dD', 'rR', 'bB'):
         assert a.order(kinds) != b.order(kinds), kinds
         assert sorted(a.order(kinds)) == sorted(b.order(kinds)), kinds
-    seen = {Variant(kit, n, root).payload.base for n in range(3, 9)}
-    assert len(seen) == 6
+    seen = set()
+    for v in (Variant(kit, n, root) for n in range(3, 13)):
+        check_layout(v)
+        check_description(kit, v)
+        seen.add(v.payload.base)
+    assert len(seen) == 10
     test_reproducible(root, again, a)
     test_options(root, kit, a)
     test_images(root, kit, a)
