@@ -126,8 +126,7 @@ err_t arch_space_fini(struct arch_space *space, paddr_t *frames, uint32_t max, u
 	4u /* with WRITE: read-only pages too, but never the shared zero frame                     \
 	    */
 void *arch_space_ptr(const struct arch_space *space, vaddr_t va, uint32_t access);
-/* Direct-map address of a frame of RAM. */
-void *arch_frame_ptr(paddr_t pa);
+/* void *arch_frame_ptr(paddr_t pa): direct-map address of a frame of RAM (machine.h) */
 
 /* Clock and timer. Nanoseconds since boot, never backwards. */
 nsec_t arch_clock(void);

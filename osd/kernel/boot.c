@@ -280,7 +280,8 @@ _Noreturn void boot_main(void)
 	clock_init();
 	image_open();
 	random_init(image.header->random_seed);
-	log_printf("kernel: samsara, clock %lu kHz\n", arch_clock_khz());
+	log_printf("kernel: samsara, clock %lu kHz, %u interrupt lines\n", arch_clock_khz(),
+	        arch_irq_lines());
 	services_load();
 	sched_run();
 }

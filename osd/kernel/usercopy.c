@@ -33,34 +33,27 @@ static err_t page_at(
 	return E_OK;
 }
 
-/* Every page of the range can be reached? */
-static err_t pages_check(
-        struct instance *self, struct space *space, vaddr_t va, size_t n, uint32_t access)
+static uint64_t page_rest(vaddr_t va)
 {
-	void *at;
-
-	if (!range_is_valid(va, n)) {
-		return E_FAULT;
-	}
-	for (size_t done = 0; done < n; done += PAGE_SIZE - (va + done) % PAGE_SIZE) {
-		err_t err = page_at(self, space, va + done, access, &at);
-		if (err != E_OK) {
-			return err;
-		}
-	}
-	return E_OK;
+	return PAGE_SIZE - va % PAGE_SIZE;
 }
 
 err_t user_read_from(struct instance *self, struct space *space, vaddr_t va, void *dst, size_t n)
 {
-	err_t err = pages_check(self, space, va, n, ARCH_ACCESS_READ);
-
-	for (size_t done = 0, step; err == E_OK && done < n; done += step) {
-		step = smaller(n - done, PAGE_SIZE - (va + done) % PAGE_SIZE);
-		__builtin_memcpy((char *)dst + done,
-		        arch_space_ptr(&space->arch, va + done, ARCH_ACCESS_READ), step);
+	if (!range_is_valid(va, n)) {
+		return E_FAULT;
 	}
-	return err;
+	for (size_t done = 0, step; done < n; done += step) {
+		void *at;
+		err_t err = page_at(self, space, va + done, ARCH_ACCESS_READ, &at);
+
+		if (err != E_OK) {
+			return err;
+		}
+		step = smaller(n - done, page_rest(va + done));
+		__builtin_memcpy((char *)dst + done, at, step);
+	}
+	return E_OK;
 }
 
 err_t user_read(struct instance *self, vaddr_t va, void *dst, size_t n)
@@ -68,14 +61,33 @@ err_t user_read(struct instance *self, vaddr_t va, void *dst, size_t n)
 	return user_read_from(self, self->space, va, dst, n);
 }
 
+/* Every page of the range but the first can be written? */
+static err_t pages_check(struct instance *self, vaddr_t va, size_t n)
+{
+	void *at;
+
+	for (size_t done = page_rest(va); done < n; done += PAGE_SIZE) {
+		err_t err = page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
+		if (err != E_OK) {
+			return err;
+		}
+	}
+	return E_OK;
+}
+
 err_t user_write(struct instance *self, vaddr_t va, const void *src, size_t n)
 {
-	err_t err = pages_check(self, self->space, va, n, ARCH_ACCESS_WRITE);
+	err_t err = range_is_valid(va, n) ? pages_check(self, va, n) : E_FAULT;
 
 	for (size_t done = 0, step; err == E_OK && done < n; done += step) {
-		step = smaller(n - done, PAGE_SIZE - (va + done) % PAGE_SIZE);
-		__builtin_memcpy(arch_space_ptr(&self->space->arch, va + done, ARCH_ACCESS_WRITE),
-		        (const char *)src + done, step);
+		void *at;
+
+		err = page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
+		if (err != E_OK) {
+			break;
+		}
+		step = smaller(n - done, page_rest(va + done));
+		__builtin_memcpy(at, (const char *)src + done, step);
 	}
 	return err;
 }
@@ -95,8 +107,8 @@ static err_t copy_run(struct instance *self, const struct user_copy *copy)
 	if (err != E_OK) {
 		return err;
 	}
-	step = smaller(step, PAGE_SIZE - from_va % PAGE_SIZE);
-	step = smaller(step, PAGE_SIZE - to_va % PAGE_SIZE);
+	step = smaller(step, page_rest(from_va));
+	step = smaller(step, page_rest(to_va));
 	__builtin_memmove(to, from, step);
 	self->call_progress = done + step;
 	return E_OK;

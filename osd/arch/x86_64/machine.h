@@ -59,6 +59,11 @@ static inline struct arch_cpu *arch_cpu_this(void)
 	return cpu;
 }
 
+static inline void *arch_frame_ptr(paddr_t pa)
+{
+	return (void *)(DIRECT_BASE + pa);
+}
+
 /* A free-running counter, for charging time. */
 static inline uint64_t arch_cycles(void)
 {

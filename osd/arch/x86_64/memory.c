@@ -35,6 +35,7 @@ static struct memory_range ranges[BOOT_RANGES_MAX];
 static uint32_t n_ranges;
 static struct memory_range boot_image;
 static paddr_t boot_first, boot_next, boot_end; /* pool of arch_boot_frames */
+static uint64_t n_given;                        /* frames of it that became user memory */
 static struct boot_info *finish_info;
 
 static uint64_t page_down(uint64_t x)
@@ -172,11 +173,6 @@ void memory_init(paddr_t start_info)
 	frame_uses_init();
 }
 
-void *arch_frame_ptr(paddr_t pa)
-{
-	return (void *)(DIRECT_BASE + pa);
-}
-
 paddr_t arch_boot_frames(uint64_t n)
 {
 	paddr_t pa = boot_next;
@@ -199,6 +195,9 @@ void arch_boot_frames_to_user(paddr_t pa, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++) {
 		frame_use_set(pa + i * PAGE_SIZE, FRAME_USER);
+	}
+	if (pa >= boot_first && pa < boot_next) {
+		n_given += n;
 	}
 }
 
@@ -233,5 +232,6 @@ void arch_boot_finish(struct boot_info *info)
 
 uint64_t arch_kernel_bytes(void)
 {
-	return (uint64_t)(kernel_end - kernel_start) + (boot_next - boot_first);
+	return (uint64_t)(kernel_end - kernel_start) + (boot_next - boot_first) -
+	       n_given * PAGE_SIZE;
 }

@@ -8,6 +8,7 @@
 #define PIT_COMMAND 0x43
 #define PIT_CHANNEL0 0x40
 #define CALIBRATE_TICKS 11932u /* 10 ms */
+#define N_SAMPLES 8u
 #define SCALE_SHIFT 32
 
 static uint64_t tsc_khz, tsc_start, tsc_scale; /* nsec = cycles * scale >> SCALE_SHIFT */
@@ -44,22 +45,49 @@ static uint64_t khz_rounded(uint64_t khz)
 	return nearest != 0 && distance * 5000 < khz ? nearest : khz;
 }
 
+/* The three clocks at one moment. */
+struct sample {
+	uint64_t tsc;
+	uint64_t doubt; /* TSC cycles between which the others were read */
+	uint32_t timer;
+	uint16_t pit;
+};
+
+/*
+ * The surest of a few samples: a host that runs something else for a while, or an interrupt to the
+ * machine's management, shows as a long doubt.
+ */
+static struct sample sample_take(void)
+{
+	struct sample best = {.doubt = UINT64_MAX};
+
+	for (unsigned int i = 0; i < N_SAMPLES; i++) {
+		struct sample s = {.tsc = arch_cycles()};
+
+		s.pit = pit_count();
+		s.timer = apic_timer_count();
+		s.doubt = arch_cycles() - s.tsc;
+		if (s.doubt < best.doubt) {
+			best = s;
+		}
+	}
+	return best;
+}
+
 static void calibrate(void)
 {
-	uint64_t tsc;
-	uint32_t timer, ticks;
-	uint16_t start;
+	struct sample first, last;
+	uint32_t ticks;
 
 	apic_timer_arm(UINT32_MAX);
 	pit_start();
-	start = pit_count();
-	tsc = arch_cycles();
-	timer = apic_timer_count();
+	first = sample_take();
 	do {
-		ticks = (uint16_t)(start - pit_count());
+		last = sample_take();
+		ticks = (uint16_t)(first.pit - last.pit);
 	} while (ticks < CALIBRATE_TICKS);
-	tsc_khz = khz_rounded(khz_of(arch_cycles() - tsc, ticks));
-	apic_timer_calibrated(khz_rounded(khz_of(timer - apic_timer_count(), ticks)));
+	tsc_khz = khz_rounded(khz_of(last.tsc - first.tsc, ticks));
+	apic_timer_calibrated(khz_rounded(khz_of(first.timer - last.timer, ticks)));
 	apic_timer_arm(0);
 }
 
