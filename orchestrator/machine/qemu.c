@@ -53,13 +53,14 @@ static void qemu_option(struct qemu_command *command, const char *name, char *va
 	qemu_word(command, value);
 }
 
-/* The board: no firmware tables, no PCI, virtio-mmio in its modern form. */
+/* The board of tools/run: no PCI, virtio-mmio in its modern form, its eight slots on lines 16
+ * to 23. */
 static void qemu_board(struct qemu_command *command, const struct qemu_machine *machine)
 {
 	const char *accel = qemu_accel(machine->accel);
 
 	qemu_option(command, "-M",
-	        text_copy("microvm,acpi=off,rtc=off,pit=on,pic=on,isa-serial=on,"
+	        text_copy("microvm,ioapic2=off,rtc=off,pit=on,pic=on,isa-serial=on,"
 	                  "auto-kernel-cmdline=off"));
 	qemu_option(command, "-accel", text_copy(accel));
 	qemu_option(command, "-cpu", text_copy(!strcmp(accel, "kvm") ? "host" : "max"));
