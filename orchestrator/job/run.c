@@ -157,6 +157,8 @@ static void job_run_send(struct job *job)
 	run.envelope.len = size;
 	run.payload_hash.data = part->variant.payload_hash;
 	run.payload_hash.len = sizeof(part->variant.payload_hash);
+	run.description_hash.data = part->release.state_hash;
+	run.description_hash.len = sizeof(part->release.state_hash);
 	run.prepare_only = job->row.prepare_only;
 	run.state = job->row.quiescent;
 	run.timeout_ms = job_timeout_ms(job);
@@ -253,6 +255,13 @@ static void job_run_query(struct job *job)
 	}
 }
 
+static int job_run_send_txn(struct db *db, void *arg)
+{
+	struct job *job = arg;
+
+	return err_up(store_job_send(db, &job->row, machine_row(job->machine)->boot_id));
+}
+
 void job_step_run(struct job *job)
 {
 	struct failure failure;
@@ -264,8 +273,7 @@ void job_step_run(struct job *job)
 	}
 	r = job_parts_load(job);
 	if (!r) {
-		job->row.boot_id = machine_row(job->machine)->boot_id;
-		r = job_save(job);
+		r = db_txn(job->engine->parts.db, job_run_send_txn, job);
 	}
 	if (r < 0) {
 		failure_set(&failure, "record", "run", "check the state directory",

@@ -229,7 +229,7 @@ static void machine_on_change(struct machine *machine, const Machine__ServiceCha
 {
 	static const char *const kinds[] = {
 	        "changed", "started", "crashed", "restarted", "crashed too often and stays down"};
-	unsigned int kind = change->kind < 5 ? change->kind : 0;
+	unsigned int kind = change->kind < 6 ? change->kind : 0;
 
 	log_info("machine %s: %s %s (generation %" PRIu64 ")%s%s", machine->row.name,
 	        change->service, kinds[kind], change->generation, change->cause ? ": " : "",

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #define JOB_COLUMNS                                                                                \
-	"id, txn, machine, service, kind, state, step, identity, from_generation, generation,"     \
+	"id, coalesce(txn, 0), machine, service, kind, state, step, identity, from_generation, "   \
+	"generation,"                                                                              \
 	" coalesce(release, 0), prepare_only, quiescent, timeout_ms, hold_ms, boot_id,"            \
 	" accepted, hint, created_us, ended_us"
 
@@ -102,24 +103,36 @@ int store_job_insert(struct db *db, struct job_row *row)
 	int r;
 
 	row->created_us = store_now_usec();
-	r = store_job_draw_txn(db, row->created_us, &row->txn);
-	if (!r) {
-		r = db_run(db,
-		        "INSERT INTO jobs(txn, machine, service, kind, state, step, identity,"
-		        " from_generation, generation, release, prepare_only, quiescent,"
-		        " timeout_ms, hold_ms, created_us)"
-		        " VALUES(?,?,?,?,?,?,?,?,?,nullif(?,0),?,?,?,?,?)",
-		        "iitiiitiiiitiii", (int64_t)row->txn, row->machine, row->service,
-		        (int64_t)row->kind, (int64_t)row->state, (int64_t)row->step, row->identity,
-		        (int64_t)row->from_generation, (int64_t)row->generation, row->release,
-		        (int64_t)row->prepare_only, row->quiescent, row->timeout_ms, row->hold_ms,
-		        row->created_us);
-	}
+	row->txn = 0;
+	r = db_run(db,
+	        "INSERT INTO jobs(machine, service, kind, state, step, identity, from_generation,"
+	        " generation, release, prepare_only, quiescent, timeout_ms, hold_ms, created_us)"
+	        " VALUES(?,?,?,?,?,?,?,?,nullif(?,0),?,?,?,?,?)",
+	        "itiiitiiiitiii", row->machine, row->service, (int64_t)row->kind,
+	        (int64_t)row->state, (int64_t)row->step, row->identity,
+	        (int64_t)row->from_generation, (int64_t)row->generation, row->release,
+	        (int64_t)row->prepare_only, row->quiescent, row->timeout_ms, row->hold_ms,
+	        row->created_us);
 	if (r) {
 		return err_fold(r);
 	}
 	row->id = db_last_id(db);
 	return 0;
+}
+
+int store_job_send(struct db *db, struct job_row *row, uint64_t boot_id)
+{
+	int r = 0;
+
+	if (!row->txn) {
+		r = store_job_draw_txn(db, store_now_usec(), &row->txn);
+	}
+	if (!r) {
+		row->boot_id = boot_id;
+		r = db_run(db, "UPDATE jobs SET txn = ?, boot_id = ? WHERE id = ?", "iii",
+		        (int64_t)row->txn, (int64_t)boot_id, row->id);
+	}
+	return err_fold(r);
 }
 
 int store_job_update(struct db *db, const struct job_row *row)

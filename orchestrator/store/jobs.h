@@ -49,7 +49,7 @@ enum job_step_state {
 
 struct job_row {
 	int64_t id;
-	uint64_t txn; /* how the machine knows it; rises with every job */
+	uint64_t txn; /* how the machine knows it; 0 until it is sent first */
 	int64_t machine;
 	char service[24]; /* "" for jobs on the machine itself */
 	enum job_kind kind;
@@ -79,8 +79,13 @@ struct job_step_row {
 	char detail[160];
 };
 
-/* Draws id and txn. */
+/* Draws the id. */
 int __must_check store_job_insert(struct db *db, struct job_row *row);
+/*
+ * Records that the job is about to be sent to the machine in this boot. The first
+ * time it draws txn, above all that were ever sent: a machine takes rising ones only.
+ */
+int __must_check store_job_send(struct db *db, struct job_row *row, uint64_t boot_id);
 /* Writes what changes in the course of a job. */
 int __must_check store_job_update(struct db *db, const struct job_row *row);
 /* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */

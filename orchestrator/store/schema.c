@@ -75,7 +75,7 @@ const struct db_migration store_migrations[] = {
 
                 "CREATE TABLE jobs("
                 " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                " txn INTEGER NOT NULL UNIQUE,"
+                " txn INTEGER UNIQUE,"
                 " machine INTEGER NOT NULL REFERENCES machines(id),"
                 " service TEXT NOT NULL," /* '' for jobs on the machine itself */
                 " kind INTEGER NOT NULL,"

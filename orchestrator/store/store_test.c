@@ -116,19 +116,26 @@ static int job_steps_make(struct db *db, void *arg)
 	struct world *w = arg;
 	struct job_row again;
 	struct job_row next = w->job;
+	uint64_t txn;
 
 	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
 	assert(store_job_step_end(db, w->job.id, JOB_STEP_FAILED, "no") == 0);
 	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
 	assert(store_job_insert(db, &next) == 0);
-	assert(next.txn > w->job.txn);
+	/* Numbers for the machine rise in the order of sending, and stay. */
+	assert(store_job_send(db, &next, 5) == 0 && next.txn > 0);
+	assert(store_job_send(db, &w->job, 5) == 0 && w->job.txn > next.txn);
+	w->job.boot_id = 0;
+	txn = w->job.txn;
+	assert(store_job_send(db, &w->job, 6) == 0 && w->job.txn == txn);
 	next.state = JOB_FAILED;
 	next.ended_us = 1;
 	assert(store_job_update(db, &next) == 0);
 	assert(store_job_outcome(db, next.id, "cause", 5, NULL, 0) == 0);
 	assert(store_job_outcome(db, next.id, NULL, 0, "result", 6) == 0);
 	assert(store_job_find(db, w->job.id, &again) == 0);
-	assert(!strcmp(again.service, "ds") && again.txn == w->job.txn);
+	assert(!strcmp(again.service, "ds") && again.txn == txn);
+	assert(again.boot_id == 6);
 	return 0;
 }
 

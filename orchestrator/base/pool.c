@@ -1,0 +1,77 @@
+#include "orchestrator/base/pool.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+
+struct pool_chunk {
+	struct pool_chunk *next;
+	_Alignas(16) unsigned char bytes[];
+};
+
+static void *pool_protobuf_alloc(void *pool, size_t size)
+{
+	return pool_zero(pool, size);
+}
+
+static void pool_protobuf_free(void *pool, void *pointer)
+{
+}
+
+void pool_init(struct pool *pool)
+{
+	pool->chunks = NULL;
+	pool->allocator.alloc = pool_protobuf_alloc;
+	pool->allocator.free = pool_protobuf_free;
+	pool->allocator.allocator_data = pool;
+}
+
+void pool_fini(struct pool *pool)
+{
+	while (pool->chunks) {
+		struct pool_chunk *next = pool->chunks->next;
+
+		free(pool->chunks);
+		pool->chunks = next;
+	}
+}
+
+void *pool_zero(struct pool *pool, size_t size)
+{
+	struct pool_chunk *chunk = mem_zero(sizeof(*chunk) + size);
+
+	chunk->next = pool->chunks;
+	pool->chunks = chunk;
+	return chunk->bytes;
+}
+
+char *pool_text(struct pool *pool, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(pool_zero(pool, size), text, size);
+}
+
+char *pool_format(struct pool *pool, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return pool_text(pool, text);
+}
+
+ProtobufCBinaryData pool_bytes(struct pool *pool, const void *bytes, size_t size)
+{
+	ProtobufCBinaryData data = {.len = size, .data = pool_zero(pool, size)};
+
+	if (size) {
+		memcpy(data.data, bytes, size);
+	}
+	return data;
+}
