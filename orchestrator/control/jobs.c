@@ -1,0 +1,259 @@
+/* Requests that become jobs, and waiting for them. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+
+static bool control_waits_for(const struct control_wait *wait, int64_t job)
+{
+	for (size_t i = 0; i < wait->n_jobs; i++) {
+		if (wait->jobs[i] == job) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All are settled (or the client does not want to wait): answers and ends the wait. */
+static void control_jobs_answer(struct control_wait *wait)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	struct engine *engine = control_engine(wait->client);
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__JobList list = CONTROL__JOB_LIST__INIT;
+
+	pool_init(&pool);
+	if (!wait->many) {
+		reply.body_case = CONTROL__REPLY__BODY_JOB;
+		reply.job = view_job(&pool, engine, wait->jobs[0], true);
+	} else {
+		list.jobs = pool_zero(&pool, (wait->n_jobs + wait->n_skipped) * sizeof(*list.jobs));
+		for (size_t i = 0; i < wait->n_jobs; i++) {
+			list.jobs[list.n_jobs] = view_job(&pool, engine, wait->jobs[i], false);
+			list.n_jobs += list.jobs[list.n_jobs] != NULL;
+		}
+		for (size_t i = 0; i < wait->n_skipped; i++) {
+			list.jobs[list.n_jobs++] =
+			        view_skipped(&pool, wait->machine, &wait->skipped[i]);
+		}
+		reply.body_case = CONTROL__REPLY__BODY_JOBS;
+		reply.jobs = &list;
+	}
+	control_reply(wait->client, wait->id, &reply);
+	control_wait_free(wait);
+}
+
+static void control_jobs_news(struct control_wait *wait, const struct job_news *news)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Progress progress = CONTROL__PROGRESS__INIT;
+
+	pool_init(&pool);
+	progress.id = wait->id;
+	progress.job = news->row->id;
+	progress.service = (char *)news->row->service;
+	progress.step = (char *)job_step_name(news->row->step);
+	progress.done = news->done;
+	progress.total = news->total;
+	progress.text = (char *)(news->text ? news->text : "");
+	if (news->event == JOB_EVENT_ENDED) {
+		progress.finished =
+		        view_job(&pool, control_engine(wait->client), news->row->id, false);
+	}
+	control_progress(wait->client, &progress);
+}
+
+static void control_on_news(const struct job_news *news, void *arg)
+{
+	struct control_wait *wait = arg;
+
+	if (!control_waits_for(wait, news->row->id)) {
+		return;
+	}
+	control_jobs_news(wait, news);
+	if (news->event == JOB_EVENT_ENDED && --wait->n_open == 0) {
+		control_jobs_answer(wait);
+	}
+}
+
+/* Waits for what ->jobs holds; `detach` answers with what is known now. */
+static void control_jobs_wait(struct control_wait *wait, bool detach)
+{
+	wait->n_open = wait->n_jobs;
+	if (detach || !wait->n_jobs) {
+		control_jobs_answer(wait);
+		return;
+	}
+	wait->watch = engine_watch(control_engine(wait->client), control_on_news, wait);
+}
+
+/* Plans one order and answers when it is settled. */
+static void control_order(
+        struct control_client *client, uint64_t id, const struct job_order *order, bool detach)
+{
+	struct control_wait *wait;
+	struct failure failure = {0};
+	int64_t job;
+	int r = engine_plan(control_engine(client), order, &job, &failure);
+
+	if (r) {
+		control_refuse(client, id,
+		        r < 0 ? WIRE__ERROR_CLASS__ERROR_INTERNAL
+		              : WIRE__ERROR_CLASS__ERROR_REFUSED,
+		        &failure);
+		err_forget();
+		return;
+	}
+	wait = control_wait_new(client, id);
+	if (wait) {
+		wait->jobs[wait->n_jobs++] = job;
+		control_jobs_wait(wait, detach);
+	}
+}
+
+void control_on_update(struct control_client *client, const Control__Request *request)
+{
+	const Control__UpdateRequest *update = request->update;
+	struct job_order order = {
+	        .kind = update->prepare_only ? JOB_PREPARE : JOB_UPDATE,
+	        .machine = control_machine(client, request->id, update->machine),
+	        .service = update->service,
+	        .release = update->release,
+	        .quiescent = update->state,
+	        .timeout_ms = update->timeout_ms,
+	        .hold_ms = update->hold_ms,
+	        .identity = client->identity,
+	};
+
+	if (order.machine) {
+		control_order(client, request->id, &order, update->detach);
+	}
+}
+
+void control_on_rollback(struct control_client *client, const Control__Request *request)
+{
+	const Control__RollbackRequest *rollback = request->rollback;
+	struct job_order order = {
+	        .kind = JOB_ROLLBACK,
+	        .machine = control_machine(client, request->id, rollback->machine),
+	        .service = rollback->service,
+	        .release = "",
+	        .to_generation = rollback->to_generation,
+	        .quiescent = rollback->state,
+	        .timeout_ms = rollback->timeout_ms,
+	        .identity = client->identity,
+	};
+
+	if (order.machine) {
+		control_order(client, request->id, &order, rollback->detach);
+	}
+}
+
+/* Plans one service's rerandomization; what cannot be done is kept with its reason. */
+static void control_rerandomize_one(
+        struct control_wait *wait, const char *service, const Control__RerandomizeRequest *request)
+{
+	struct job_order order = {
+	        .kind = JOB_RERANDOMIZE,
+	        .machine = wait->machine,
+	        .service = service,
+	        .release = "",
+	        .quiescent = "",
+	        .timeout_ms = request->timeout_ms,
+	        .identity = wait->client->identity,
+	};
+	struct failure failure = {0};
+	struct job_skip *skip;
+	int64_t job;
+	int r;
+
+	if (wait->n_jobs + wait->n_skipped >= CONTROL_JOBS_MAX) {
+		return;
+	}
+	r = engine_plan(control_engine(wait->client), &order, &job, &failure);
+	err_forget();
+	if (!r) {
+		wait->jobs[wait->n_jobs++] = job;
+		return;
+	}
+	skip = &wait->skipped[wait->n_skipped++];
+	snprintf(skip->service, sizeof(skip->service), "%s", service);
+	skip->failure = failure;
+	skip->refused = r != ENGINE_E_SKIPPED;
+}
+
+static void control_rerandomize_all(
+        struct control_wait *wait, const Control__RerandomizeRequest *request)
+{
+	const Machine__Status *status = machine_status(wait->machine);
+
+	for (size_t i = 0; status && i < status->n_services; i++) {
+		control_rerandomize_one(wait, status->services[i]->name, request);
+	}
+}
+
+void control_on_rerandomize(struct control_client *client, const Control__Request *request)
+{
+	const Control__RerandomizeRequest *rerandomize = request->rerandomize;
+	struct machine *machine = control_machine(client, request->id, rerandomize->machine);
+	struct failure failure;
+	struct control_wait *wait;
+
+	if (!machine) {
+		return;
+	}
+	if (machine_state(machine) != MACHINE_UP) {
+		failure_set(&failure, "machine-down", machine_row(machine)->name,
+		        "see `luctl machine list`; start it with `luctl machine start`",
+		        "the machine is not up");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+		return;
+	}
+	wait = control_wait_new(client, request->id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	wait->many = true;
+	if (rerandomize->all) {
+		control_rerandomize_all(wait, rerandomize);
+	}
+	for (size_t i = 0; !rerandomize->all && i < rerandomize->n_services; i++) {
+		control_rerandomize_one(wait, rerandomize->services[i], rerandomize);
+	}
+	control_jobs_wait(wait, rerandomize->detach);
+}
+
+void control_wait_job(struct control_client *client, uint64_t id, int64_t job)
+{
+	struct control_wait *wait = control_wait_new(client, id);
+
+	if (wait) {
+		wait->jobs[wait->n_jobs++] = job;
+		control_jobs_wait(wait, false);
+	}
+}
+
+void control_on_job_show(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	struct failure failure;
+
+	pool_init(&pool);
+	reply.body_case = CONTROL__REPLY__BODY_JOB;
+	reply.job = view_job(&pool, control_engine(client), request->job_show->job, true);
+	if (!reply.job) {
+		failure_set(&failure, "no-job", "lud", "`luctl history` shows the jobs",
+		        "there is no job %" PRIu64, request->job_show->job);
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+		return;
+	}
+	if (request->job_show->wait && reply.job->state == CONTROL__JOB_STATE__JOB_STATE_OPEN) {
+		control_wait_job(client, request->id, request->job_show->job);
+		return;
+	}
+	control_reply(client, request->id, &reply);
+}

@@ -1,0 +1,346 @@
+/* Requests about machines: their list, start and stop, and what they say themselves. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+
+#define CONTROL_ANSWER_USEC UINT64_C(10000000)
+#define CONTROL_ATTACH_USEC INT64_C(10000000)
+#define CONTROL_FIRST_MACHINE "m1"
+
+static void control_status_answer(
+        struct control_client *client, uint64_t id, struct machine *machine, bool stale)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+
+	pool_init(&pool);
+	reply.body_case = CONTROL__REPLY__BODY_STATUS;
+	reply.status = view_status(&pool, control_engine(client), machine, "");
+	reply.status->stale = stale;
+	control_reply(client, id, &reply);
+}
+
+static void control_on_refreshed(int r, void *arg)
+{
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	struct machine *machine = wait->machine;
+	uint64_t id = wait->id;
+
+	control_wait_free(wait);
+	control_status_answer(client, id, machine, r < 0);
+}
+
+void control_on_status(struct control_client *client, const Control__Request *request)
+{
+	struct machine *machine = control_machine(client, request->id, request->status->machine);
+	struct control_wait *wait;
+
+	if (!machine) {
+		return;
+	}
+	wait = control_wait_new(client, request->id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	if (machine_state(machine) == MACHINE_UP &&
+	        machine_refresh(machine, control_on_refreshed, wait) == 0) {
+		return;
+	}
+	err_forget();
+	control_wait_free(wait);
+	control_status_answer(client, request->id, machine, true);
+}
+
+static void control_machines_answer(struct control_client *client, uint64_t id)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	struct machines *machines = engine_machines(control_engine(client));
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__MachineList list = CONTROL__MACHINE_LIST__INIT;
+	struct machine *machine = NULL;
+	size_t n = 0;
+
+	pool_init(&pool);
+	while ((machine = machines_next(machines, machine))) {
+		n++;
+	}
+	list.machines = pool_zero(&pool, n * sizeof(*list.machines));
+	while ((machine = machines_next(machines, machine))) {
+		list.machines[list.n_machines++] = view_machine(&pool, machine);
+	}
+	reply.body_case = CONTROL__REPLY__BODY_MACHINES;
+	reply.machines = &list;
+	control_reply(client, id, &reply);
+}
+
+void control_on_machine_list(struct control_client *client, const Control__Request *request)
+{
+	control_machines_answer(client, request->id);
+}
+
+static bool control_name_is_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_') {
+			return false;
+		}
+	}
+	return n > 0 && n < 32;
+}
+
+/* The machine to start: one there is, or a new one of this name. */
+static struct machine *control_machine_to_start(
+        struct control_client *client, uint64_t id, const char *name, const char *socket)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	struct machine *first = machines_next(machines, NULL);
+	struct machine *machine = *name ? machines_by_name(machines, name) : first;
+	struct failure failure;
+	int r;
+
+	if (machine && (*name || !machines_next(machines, first))) {
+		return machine;
+	}
+	if (machine) {
+		return control_machine(client, id, name);
+	}
+	name = *name ? name : CONTROL_FIRST_MACHINE;
+	if (!control_name_is_valid(name)) {
+		failure_set(&failure, "invalid", "name", "use letters, digits, - and _",
+		        "a machine cannot be named %s", name);
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+		return NULL;
+	}
+	r = machine_new(machines, name, socket, &machine);
+	if (r) {
+		failure_set(&failure, "record", name, "choose another name",
+		        "the machine cannot be recorded: %s", r < 0 ? strerror(-r) : "it exists");
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FAILED, &failure);
+		return NULL;
+	}
+	return machine;
+}
+
+/* Looks whether the attached machine has answered. */
+static void control_on_attach_look(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval pause = {0, 50000};
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	struct machine *machine = wait->machine;
+	struct failure failure;
+	uint64_t id = wait->id;
+
+	if (machine_state(machine) == MACHINE_CONNECTING && store_now_usec() < wait->deadline_us) {
+		evtimer_add(wait->timer, &pause);
+		return;
+	}
+	control_wait_free(wait);
+	if (machine_state(machine) == MACHINE_UP) {
+		control_machines_answer(client, id);
+		return;
+	}
+	failure_set(&failure, "no-answer", machine_row(machine)->socket,
+	        "check that the machine runs and nobody else is connected to its socket",
+	        "the machine does not answer%s%s", *machine_why(machine) ? ": " : "",
+	        machine_why(machine));
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+}
+
+static void control_attach(struct control_client *client, uint64_t id, struct machine *machine)
+{
+	static const struct timeval now = {0, 0};
+	struct control_wait *wait;
+	struct failure failure;
+	int r = machine_connect(machine);
+
+	if (r < 0) {
+		failure_set(&failure, "attach", machine_row(machine)->socket,
+		        "check the socket's path", "the machine cannot be attached: %s",
+		        strerror(-r));
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FAILED, &failure);
+		err_forget();
+		return;
+	}
+	wait = control_wait_new(client, id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	wait->deadline_us = store_now_usec() + CONTROL_ATTACH_USEC;
+	wait->timer = evtimer_new(client->control->base, control_on_attach_look, wait);
+	evtimer_add(wait->timer, &now);
+}
+
+void control_on_machine_start(struct control_client *client, const Control__Request *request)
+{
+	const Control__MachineStartRequest *start = request->machine_start;
+	struct machine *machine = control_machine_to_start(
+	        client, request->id, start->machine, start->attach ? start->socket : NULL);
+	struct job_order order = {
+	        .kind = JOB_START,
+	        .machine = machine,
+	        .service = "",
+	        .release = "",
+	        .quiescent = "",
+	        .identity = client->identity,
+	};
+	struct failure failure = {0};
+	int64_t job;
+	int r;
+
+	if (!machine) {
+		return;
+	}
+	if (machine_row(machine)->attached) {
+		control_attach(client, request->id, machine);
+		return;
+	}
+	r = engine_plan(control_engine(client), &order, &job, &failure);
+	if (r) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		err_forget();
+		return;
+	}
+	control_wait_job(client, request->id, job);
+}
+
+static void control_on_stopped(void *arg)
+{
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	uint64_t id = wait->id;
+
+	control_wait_free(wait);
+	control_machines_answer(client, id);
+}
+
+void control_on_machine_stop(struct control_client *client, const Control__Request *request)
+{
+	struct machine *machine =
+	        control_machine(client, request->id, request->machine_stop->machine);
+	struct engine *engine = control_engine(client);
+	struct control_wait *wait;
+	struct failure failure;
+	int r;
+
+	if (!machine) {
+		return;
+	}
+	if (engine_is_busy(engine, machine) && !request->machine_stop->force) {
+		failure_set(&failure, "busy", machine_row(machine)->name,
+		        "wait for it, or stop the machine with --force",
+		        "the machine has open jobs");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);
+		return;
+	}
+	engine_abandon(engine, machine, "stopped by request");
+	wait = control_wait_new(client, request->id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	r = machine_stop(machine, control_on_stopped, wait);
+	if (r < 0) {
+		control_wait_free(wait);
+		failure_set(&failure, "stop", machine_row(machine)->name, "try again",
+		        "the machine cannot be stopped: %s", strerror(-r));
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_FAILED, &failure);
+		err_forget();
+	}
+}
+
+/* Hands the machine's answer on as it is. */
+static void control_on_machine_reply(int r, const Machine__Reply *from, void *arg)
+{
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	struct failure failure;
+	uint64_t id = wait->id;
+
+	control_wait_free(wait);
+	if (!r && from->body_case == MACHINE__REPLY__BODY_STAGE_STORE) {
+		reply.body_case = CONTROL__REPLY__BODY_STAGE;
+		reply.stage = from->stage_store;
+	} else if (!r && from->body_case == MACHINE__REPLY__BODY_RESOURCES) {
+		reply.body_case = CONTROL__REPLY__BODY_RESOURCES;
+		reply.resources = from->resources;
+	} else if (!r && from->body_case == MACHINE__REPLY__BODY_ERROR) {
+		reply.body_case = CONTROL__REPLY__BODY_ERROR;
+		reply.error = from->error;
+	} else {
+		failure_set(&failure, "no-answer", "machine", "try again; see `luctl machine list`",
+		        "the machine did not answer: %s", r ? strerror(-r) : "unknown answer");
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+		return;
+	}
+	control_reply(client, id, &reply);
+}
+
+/* Asks the machine on the client's behalf. */
+static void control_forward(
+        struct control_client *client, uint64_t id, const char *name, Machine__Request *request)
+{
+	struct machine *machine = control_machine(client, id, name);
+	struct control_wait *wait;
+	struct failure failure;
+
+	if (!machine) {
+		return;
+	}
+	wait = control_wait_new(client, id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	request->identity = client->identity;
+	if (machine_request(machine, request, CONTROL_ANSWER_USEC, control_on_machine_reply, wait) <
+	        0) {
+		control_wait_free(wait);
+		failure_set(&failure, "machine-down", name, "see `luctl machine list`",
+		        "the machine is not up");
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+		err_forget();
+	}
+}
+
+void control_on_resources(struct control_client *client, const Control__Request *request)
+{
+	Machine__ResourcesRequest resources = MACHINE__RESOURCES_REQUEST__INIT;
+	Machine__Request ask = MACHINE__REQUEST__INIT;
+
+	ask.body_case = MACHINE__REQUEST__BODY_RESOURCES;
+	ask.resources = &resources;
+	control_forward(client, request->id, request->resources->machine, &ask);
+}
+
+void control_on_stage_list(struct control_client *client, const Control__Request *request)
+{
+	Machine__StageList list = MACHINE__STAGE_LIST__INIT;
+	Machine__Request ask = MACHINE__REQUEST__INIT;
+
+	ask.body_case = MACHINE__REQUEST__BODY_STAGE_LIST;
+	ask.stage_list = &list;
+	control_forward(client, request->id, request->stage_list->machine, &ask);
+}
+
+void control_on_stage_drop(struct control_client *client, const Control__Request *request)
+{
+	Machine__StageDrop drop = MACHINE__STAGE_DROP__INIT;
+	Machine__Request ask = MACHINE__REQUEST__INIT;
+
+	drop.hash = request->stage_drop->hash;
+	ask.body_case = MACHINE__REQUEST__BODY_STAGE_DROP;
+	ask.stage_drop = &drop;
+	control_forward(client, request->id, request->stage_drop->machine, &ask);
+}

@@ -1,0 +1,112 @@
+#pragma once
+/* Inside control: clients, requests that wait, and the builders of answers. */
+#include <sys/queue.h>
+
+#include "orchestrator/base/pool.h"
+#include "orchestrator/control/server.h"
+#include "orchestrator/link/link.h"
+#include "orchestrator/store/releases.h"
+#include "proto/wire/control.pb-c.h"
+
+#define CONTROL_CLIENTS_MAX 64u
+#define CONTROL_WAITING_MAX 32u /* of one client */
+#define CONTROL_JOBS_MAX 64u    /* of one request */
+#define CONTROL_PROTOCOL 1u
+
+struct control_client;
+
+/* A request that is answered later. */
+struct control_wait {
+	LIST_ENTRY(control_wait) link;
+	struct control_client *client;
+	uint64_t id;                  /* of the request */
+	struct machine *machine;      /* NULL: none in particular */
+	struct engine_watch *watch;   /* jobs */
+	struct machine_listener *log; /* log follow */
+	struct event *timer;
+	int64_t deadline_us;
+	size_t n_jobs;
+	size_t n_open;
+	int64_t jobs[CONTROL_JOBS_MAX];
+	struct job_skip {
+		char service[24];
+		struct failure failure;
+		bool refused; /* else it cannot be updated yet */
+	} skipped[CONTROL_JOBS_MAX];
+	size_t n_skipped;
+	bool many; /* answer with a list of jobs */
+};
+
+struct control_client {
+	LIST_ENTRY(control_client) link;
+	struct control *control;
+	struct link *stream;
+	char identity[64];
+	size_t n_waiting;
+	LIST_HEAD(, control_wait) waiting;
+};
+
+struct control {
+	struct event_base *base;
+	struct engine *engine;
+	struct event *accept_event;
+	int fd;
+	char *path;
+	size_t n_clients;
+	LIST_HEAD(, control_client) clients;
+};
+
+/* server.c: answers */
+void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply);
+void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
+        const struct failure *failure);
+void control_done(struct control_client *client, uint64_t id, const char *text);
+void control_progress(struct control_client *client, Control__Progress *progress);
+void control_log(struct control_client *client, Control__LogChunk *chunk);
+/* NULL when the client waits for too much already; it is told. */
+struct control_wait *control_wait_new(struct control_client *client, uint64_t id);
+struct control_wait *control_wait_free(struct control_wait *wait);
+struct db *control_db(const struct control_client *client);
+struct engine *control_engine(const struct control_client *client);
+
+/* request.c */
+void control_on_request(struct control_client *client, const Control__Request *request);
+/*
+ * The machine of this name; "" is the only one there is. NULL: the client was told
+ * that there is none, or which there are.
+ */
+struct machine *control_machine(struct control_client *client, uint64_t id, const char *name);
+
+/* The requests, by file. */
+void control_on_update(struct control_client *client, const Control__Request *request);
+void control_on_rollback(struct control_client *client, const Control__Request *request);
+void control_on_rerandomize(struct control_client *client, const Control__Request *request);
+void control_on_job_show(struct control_client *client, const Control__Request *request);
+void control_wait_job(struct control_client *client, uint64_t id, int64_t job);
+
+void control_on_status(struct control_client *client, const Control__Request *request);
+void control_on_machine_list(struct control_client *client, const Control__Request *request);
+void control_on_machine_start(struct control_client *client, const Control__Request *request);
+void control_on_machine_stop(struct control_client *client, const Control__Request *request);
+void control_on_resources(struct control_client *client, const Control__Request *request);
+void control_on_stage_list(struct control_client *client, const Control__Request *request);
+void control_on_stage_drop(struct control_client *client, const Control__Request *request);
+
+void control_on_version(struct control_client *client, const Control__Request *request);
+void control_on_history(struct control_client *client, const Control__Request *request);
+void control_on_show(struct control_client *client, const Control__Request *request);
+void control_on_release_add(struct control_client *client, const Control__Request *request);
+void control_on_release_list(struct control_client *client, const Control__Request *request);
+void control_on_log_follow(struct control_client *client, const Control__Request *request);
+
+/* view.c: rows as messages; all memory is the pool's */
+Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
+Control__Status *view_status(
+        struct pool *pool, struct engine *engine, struct machine *machine, const char *service);
+/* NULL when there is no such job. with_steps: the long form. */
+Control__Job *view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps);
+Control__Job *view_skipped(
+        struct pool *pool, const struct machine *machine, const struct job_skip *skip);
+Control__Generation *view_generation(struct pool *pool, struct engine *engine,
+        const struct generation_row *row, bool with_envelope);
+Control__Release *view_release(struct pool *pool, const struct release_row *row);

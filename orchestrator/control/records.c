@@ -1,0 +1,245 @@
+/* Requests about the record: versions, history, generations, releases; and the log. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+#include "orchestrator/work/kit.h"
+#include "version.h"
+
+#define CONTROL_HISTORY_DEFAULT 20
+#define CONTROL_HISTORY_MAX 40
+#define CONTROL_RELEASES_MAX 200
+
+void control_on_version(struct control_client *client, const Control__Request *request)
+{
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__Version version = CONTROL__VERSION__INIT;
+
+	version.software = "lud " SAMSARA_VERSION;
+	version.protocol = CONTROL_PROTOCOL;
+	version.machine_protocol = 1;
+	version.schema = store_migrations_n;
+	version.build = SAMSARA_BUILD;
+	reply.body_case = CONTROL__REPLY__BODY_VERSION;
+	reply.version = &version;
+	control_reply(client, request->id, &reply);
+}
+
+struct control_history {
+	struct pool *pool;
+	struct engine *engine;
+	Control__History *history;
+	size_t limit;
+};
+
+static int control_history_row(const struct generation_row *row, void *arg)
+{
+	struct control_history *visit = arg;
+	Control__History *history = visit->history;
+
+	if (history->n_generations == visit->limit) {
+		history->more = true;
+		return 0;
+	}
+	history->generations[history->n_generations++] =
+	        view_generation(visit->pool, visit->engine, row, false);
+	return 0;
+}
+
+void control_on_history(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	const Control__HistoryRequest *ask = request->history;
+	struct machine *machine = control_machine(client, request->id, ask->machine);
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__History history = CONTROL__HISTORY__INIT;
+	struct control_history visit = {&pool, control_engine(client), &history, ask->limit};
+	struct generation_filter filter = {.service = ask->service, .before = ask->before};
+	int r;
+
+	pool_init(&pool);
+	if (!machine) {
+		return;
+	}
+	visit.limit = visit.limit ? visit.limit : CONTROL_HISTORY_DEFAULT;
+	visit.limit = visit.limit < CONTROL_HISTORY_MAX ? visit.limit : CONTROL_HISTORY_MAX;
+	filter.machine = machine_row(machine)->id;
+	filter.limit = visit.limit + 1;
+	history.generations = pool_zero(&pool, visit.limit * sizeof(*history.generations));
+	r = store_generation_each(control_db(client), &filter, control_history_row, &visit);
+	if (r < 0) {
+		log_error("history: %s", err_trace());
+	}
+	reply.body_case = CONTROL__REPLY__BODY_HISTORY;
+	reply.history = &history;
+	control_reply(client, request->id, &reply);
+}
+
+void control_on_show(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	const Control__ShowRequest *ask = request->show;
+	struct machine *machine = control_machine(client, request->id, ask->machine);
+	const Machine__Service *service;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	uint64_t number = ask->generation;
+	struct generation_row row;
+	struct failure failure;
+	int r;
+
+	pool_init(&pool);
+	if (!machine) {
+		return;
+	}
+	service = machine_service(machine, ask->service);
+	if (!number && service) {
+		number = service->generation;
+	}
+	r = store_generation_find(
+	        control_db(client), machine_row(machine)->id, ask->service, number, &row);
+	if (r) {
+		failure_set(&failure, "no-generation", ask->service,
+		        "`luctl history` shows the generations",
+		        "there is no generation %" PRIu64 " of this service", number);
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+		err_forget();
+		return;
+	}
+	reply.body_case = CONTROL__REPLY__BODY_GENERATION;
+	reply.generation = view_generation(&pool, control_engine(client), &row, true);
+	control_reply(client, request->id, &reply);
+}
+
+static int control_release_txn(struct db *db, void *arg)
+{
+	return store_release_put(db, arg);
+}
+
+static void control_release_row(
+        struct release_row *row, const struct kit_facts *facts, const char *path)
+{
+	const struct kit_manifest *manifest = &facts->manifest;
+
+	*row = (struct release_row){
+	        .counter = manifest->counter,
+	        .floor = manifest->floor,
+	        .issued = manifest->issued,
+	};
+	memcpy(row->service, manifest->service, sizeof(row->service));
+	memcpy(row->release_id, facts->release_id, sizeof(row->release_id));
+	memcpy(row->source_id, manifest->source_id, sizeof(row->source_id));
+	memcpy(row->state_hash, manifest->state_hash, sizeof(row->state_hash));
+	memcpy(row->key_id, facts->key_id, sizeof(row->key_id));
+	snprintf(row->path, sizeof(row->path), "%s", path);
+}
+
+void control_on_release_add(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	const char *keyring = engine_config(control_engine(client))->keyring;
+	_cleanup_(freep) char *path = realpath(request->release_add->kit, NULL);
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
+	Control__Release *release;
+	struct failure failure = {0};
+	struct kit_facts facts;
+	struct release_row row;
+	int r = path ? 0 : -errno;
+
+	pool_init(&pool);
+	if (r < 0) {
+		failure_set(&failure, "kit", request->release_add->kit, "check the path",
+		        "there is no such kit: %s", strerror(-r));
+	} else {
+		r = kit_verify(path, keyring, &facts, &failure);
+	}
+	if (!r) {
+		control_release_row(&row, &facts, path);
+		r = db_txn(control_db(client), control_release_txn, &row);
+		failure_set(&failure, "record", path, "check the state directory",
+		        "the release cannot be recorded: %s", strerror(r < 0 ? -r : 0));
+	}
+	if (r) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		err_forget();
+		return;
+	}
+	release = view_release(&pool, &row);
+	list.n_releases = 1;
+	list.releases = &release;
+	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
+	reply.releases = &list;
+	control_reply(client, request->id, &reply);
+}
+
+struct control_releases {
+	struct pool *pool;
+	Control__ReleaseList *list;
+};
+
+static int control_releases_row(const struct release_row *row, void *arg)
+{
+	struct control_releases *visit = arg;
+
+	if (visit->list->n_releases < CONTROL_RELEASES_MAX) {
+		visit->list->releases[visit->list->n_releases++] = view_release(visit->pool, row);
+	}
+	return 0;
+}
+
+void control_on_release_list(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
+	struct control_releases visit = {&pool, &list};
+	int r;
+
+	pool_init(&pool);
+	list.releases = pool_zero(&pool, CONTROL_RELEASES_MAX * sizeof(*list.releases));
+	r = store_release_each(
+	        control_db(client), request->release_list->service, control_releases_row, &visit);
+	if (r < 0) {
+		log_error("releases: %s", err_trace());
+	}
+	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
+	reply.releases = &list;
+	control_reply(client, request->id, &reply);
+}
+
+static void control_on_lines(const Machine__LogLines *lines, void *arg)
+{
+	struct control_wait *wait = arg;
+	Control__LogChunk chunk = CONTROL__LOG_CHUNK__INIT;
+
+	chunk.id = wait->id;
+	chunk.machine = (char *)machine_row(wait->machine)->name;
+	chunk.n_lines = lines->n_lines;
+	chunk.lines = lines->lines;
+	chunk.dropped = lines->dropped;
+	control_log(wait->client, &chunk);
+}
+
+void control_on_log_follow(struct control_client *client, const Control__Request *request)
+{
+	const Control__LogFollowRequest *ask = request->log_follow;
+	struct machine *machine = control_machine(client, request->id, ask->machine);
+	struct control_wait *wait;
+
+	if (!machine) {
+		return;
+	}
+	wait = control_wait_new(client, request->id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	wait->log = machine_listen(machine, ask->backlog, control_on_lines, wait);
+	if (!ask->follow) {
+		control_wait_free(wait);
+		control_done(client, request->id, "");
+	}
+}

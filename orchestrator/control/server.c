@@ -1,0 +1,322 @@
+#include "orchestrator/control/server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+
+static struct control_client *control_client_free(struct control_client *client)
+{
+	while (!LIST_EMPTY(&client->waiting)) {
+		control_wait_free(LIST_FIRST(&client->waiting));
+	}
+	LIST_REMOVE(client, link);
+	client->control->n_clients--;
+	link_free(client->stream);
+	free(client);
+	return NULL;
+}
+
+static void control_send(struct control_client *client, Control__FromLud *from)
+{
+	int r = link_send(client->stream, &from->base);
+
+	if (r < 0 && r != -ENOTCONN) {
+		log_warn("%s: an answer cannot be sent: %s", client->identity, strerror(-r));
+	}
+	if (r == -EXFULL) {
+		shutdown(link_fd(client->stream), SHUT_RDWR);
+	}
+	err_forget();
+}
+
+void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+	static const struct failure large = {"too-large", "control",
+	        "the answer does not fit one message", "ask for less, with --limit or a service"};
+
+	reply->id = id;
+	from.body_case = CONTROL__FROM_LUD__BODY_REPLY;
+	from.reply = reply;
+	if (control__from_lud__get_packed_size(&from) > FRAME_PAYLOAD_MAX) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &large);
+		return;
+	}
+	control_send(client, &from);
+}
+
+void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
+        const struct failure *failure)
+{
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Wire__Error error = WIRE__ERROR__INIT;
+	Wire__Cause cause = WIRE__CAUSE__INIT;
+
+	cause.component = (char *)failure->place;
+	cause.name = (char *)failure->code;
+	cause.message = (char *)failure->cause;
+	error.class_ = class;
+	error.cause = &cause;
+	error.hint = (char *)failure->remedy;
+	reply.body_case = CONTROL__REPLY__BODY_ERROR;
+	reply.error = &error;
+	control_reply(client, id, &reply);
+}
+
+void control_done(struct control_client *client, uint64_t id, const char *text)
+{
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__Done done = CONTROL__DONE__INIT;
+
+	done.text = (char *)text;
+	reply.body_case = CONTROL__REPLY__BODY_DONE;
+	reply.done = &done;
+	control_reply(client, id, &reply);
+}
+
+void control_progress(struct control_client *client, Control__Progress *progress)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+
+	from.body_case = CONTROL__FROM_LUD__BODY_PROGRESS;
+	from.progress = progress;
+	control_send(client, &from);
+}
+
+void control_log(struct control_client *client, Control__LogChunk *chunk)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+
+	from.body_case = CONTROL__FROM_LUD__BODY_LOG;
+	from.log = chunk;
+	control_send(client, &from);
+}
+
+struct control_wait *control_wait_new(struct control_client *client, uint64_t id)
+{
+	static const struct failure full = {"too-many", "control",
+	        "this connection waits for too many answers", "wait for some of them"};
+	struct control_wait *wait;
+
+	if (client->n_waiting >= CONTROL_WAITING_MAX) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &full);
+		return NULL;
+	}
+	wait = mem_zero(sizeof(*wait));
+	wait->client = client;
+	wait->id = id;
+	client->n_waiting++;
+	LIST_INSERT_HEAD(&client->waiting, wait, link);
+	return wait;
+}
+
+struct control_wait *control_wait_free(struct control_wait *wait)
+{
+	if (wait->machine) {
+		machine_forget(wait->machine, wait);
+	}
+	engine_watch_free(wait->watch);
+	machine_listener_free(wait->log);
+	if (wait->timer) {
+		event_free(wait->timer);
+	}
+	wait->client->n_waiting--;
+	LIST_REMOVE(wait, link);
+	free(wait);
+	return NULL;
+}
+
+struct db *control_db(const struct control_client *client)
+{
+	return engine_db(client->control->engine);
+}
+
+struct engine *control_engine(const struct control_client *client)
+{
+	return client->control->engine;
+}
+
+/* A new session: what the old one waited for is nobody's any more. */
+static void control_on_opened(struct link *link, void *arg)
+{
+	struct control_client *client = arg;
+
+	while (!LIST_EMPTY(&client->waiting)) {
+		control_wait_free(LIST_FIRST(&client->waiting));
+	}
+}
+
+static void control_on_message(struct link *link, const ProtobufCMessage *message, void *arg)
+{
+	control_on_request(arg, (const Control__Request *)message);
+}
+
+static void control_on_lost(struct link *link, void *arg)
+{
+	control_on_opened(link, arg);
+}
+
+static void control_on_closed(struct link *link, const char *why, void *arg)
+{
+	control_client_free(arg);
+}
+
+static const struct link_ops control_link_ops = {
+        .message_type = &control__request__descriptor,
+        .opened = control_on_opened,
+        .message = control_on_message,
+        .lost = control_on_lost,
+        .closed = control_on_closed,
+};
+
+/* Whether the peer may ask, and who it is. */
+static bool control_admits(const struct control *control, int fd, char *ret_identity, size_t size)
+{
+	const struct config *config = engine_config(control->engine);
+	struct ucred peer;
+	socklen_t peer_size = sizeof(peer);
+	struct passwd *user;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0) {
+		return false;
+	}
+	user = getpwuid(peer.uid);
+	snprintf(ret_identity, size, "%s (uid %u, pid %d)", user ? user->pw_name : "?", peer.uid,
+	        peer.pid);
+	return peer.uid == 0 || peer.uid == geteuid() || peer.uid == config->allow_uid;
+}
+
+static void control_admit(struct control *control, int fd, const char *identity)
+{
+	static const struct session_identity self = {
+	        .min_version = CONTROL_PROTOCOL,
+	        .max_version = CONTROL_PROTOCOL,
+	        .software = "lud",
+	};
+	struct control_client *client = mem_zero(sizeof(*client));
+
+	client->control = control;
+	LIST_INIT(&client->waiting);
+	snprintf(client->identity, sizeof(client->identity), "%s", identity);
+	if (link_new(control->base, fd, SESSION_RESPONDER, &self, &control_link_ops, client,
+	            &client->stream) < 0) {
+		log_warn("%s: %s", identity, err_trace());
+		free(client);
+		return;
+	}
+	control->n_clients++;
+	LIST_INSERT_HEAD(&control->clients, client, link);
+}
+
+static void control_on_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct control *control = arg;
+	char identity[64];
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		return;
+	}
+	if (!control_admits(control, fd, identity, sizeof(identity))) {
+		log_warn("control: %s may not ask here", identity);
+		close(fd);
+		return;
+	}
+	if (control->n_clients >= CONTROL_CLIENTS_MAX) {
+		log_warn("control: %s: too many clients", identity);
+		close(fd);
+		return;
+	}
+	control_admit(control, fd, identity);
+}
+
+/* Whether somebody answers at the socket: then it is not ours to take. */
+static bool control_is_taken(const struct sockaddr_un *address)
+{
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+}
+
+static int control_listen(const char *path, int *ret_fd)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int fd =
+	        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		return err_raise(-errno);
+	}
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	if (control_is_taken(&address)) {
+		return err_raise(-EADDRINUSE);
+	}
+	if (unlink(path) < 0 && errno != ENOENT) {
+		return err_raise(-errno);
+	}
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0) {
+		return err_raise(-errno);
+	}
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+int control_new(struct event_base *base, struct engine *engine, struct control **ret_control,
+        struct failure *ret_failure)
+{
+	const struct config *config = engine_config(engine);
+	struct control *control;
+	int fd, r;
+
+	r = control_listen(config->control_socket, &fd);
+	if (r < 0) {
+		failure_set(ret_failure, "control", config->control_socket,
+		        "stop the other lud, or choose another state_dir or control_socket", "%s",
+		        r == -EADDRINUSE ? "another lud answers here" : strerror(-r));
+		return err_up(r);
+	}
+	/* Who may ask is checked at every connection; others need to reach us to be told. */
+	if (config->allow_uid != UINT64_MAX) {
+		(void)chmod(config->control_socket, 0666);
+	}
+	control = mem_zero(sizeof(*control));
+	control->base = base;
+	control->engine = engine;
+	control->fd = fd;
+	control->path = text_copy(config->control_socket);
+	LIST_INIT(&control->clients);
+	control->accept_event =
+	        event_new(base, fd, EV_READ | EV_PERSIST, control_on_accept, control);
+	if (!control->accept_event || event_add(control->accept_event, NULL) < 0) {
+		abort();
+	}
+	*ret_control = control;
+	return 0;
+}
+
+struct control *control_free(struct control *control)
+{
+	if (!control) {
+		return NULL;
+	}
+	while (!LIST_EMPTY(&control->clients)) {
+		struct control_client *client = LIST_FIRST(&control->clients);
+
+		link_end(client->stream, WIRE__BYE_REASON__BYE_CLOSING);
+		control_client_free(client);
+	}
+	event_free(control->accept_event);
+	close(control->fd);
+	(void)unlink(control->path);
+	free(control->path);
+	free(control);
+	return NULL;
+}

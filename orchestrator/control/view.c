@@ -1,0 +1,326 @@
+/* Rows of the record, and what machines said, as messages for clients. */
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+
+#define VIEW_SERVICES_MAX 256u
+#define VIEW_STEPS_MAX 200u
+#define VIEW_OPEN_JOBS_MAX 32u
+
+Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
+{
+	const struct machine_row *row = machine_row(machine);
+	Control__Machine *view = pool_zero(pool, sizeof(*view));
+
+	control__machine__init(view);
+	view->name = pool_text(pool, row->name);
+	if (row->has_machine_id) {
+		view->machine_id = pool_bytes(pool, row->machine_id, sizeof(row->machine_id));
+	}
+	view->state = (Control__MachineState)machine_state(machine);
+	view->socket = pool_text(pool, row->socket);
+	view->pid = row->pid;
+	view->image = pool_text(pool, row->image);
+	view->boot_id = row->boot_id;
+	view->protocol = machine_protocol(machine);
+	view->text = pool_text(pool, machine_why(machine));
+	view->since = machine_since(machine);
+	return view;
+}
+
+struct view_services {
+	struct pool *pool;
+	struct engine *engine;
+	struct machine *machine;
+	Control__Status *status;
+};
+
+/* What lud knows beside what the machine says of a service. */
+static void view_service(struct view_services *visit, Machine__Service *service)
+{
+	struct db *db = engine_db(visit->engine);
+	Control__ServiceStatus *view = pool_zero(visit->pool, sizeof(*view));
+	struct generation_row generation;
+	struct release_row release;
+
+	control__service_status__init(view);
+	view->service = service;
+	view->job = engine_open_job(visit->engine, visit->machine, service->name);
+	if (service->release_id.len == sizeof(release.release_id)) {
+		view->release = pool_zero(visit->pool, 16);
+		for (size_t i = 0; i < 6; i++) {
+			snprintf(view->release + 2 * i, 3, "%02x", service->release_id.data[i]);
+		}
+		if (store_release_by_hash(db, service->release_id.data, &release) == 0) {
+			view->release_name = pool_format(
+			        visit->pool, "release %lld", (long long)release.counter);
+		}
+	}
+	if (store_generation_find(db, machine_row(visit->machine)->id, service->name,
+	            service->generation, &generation) == 0) {
+		view->layout_since = generation.committed_us / 1000000;
+	}
+	err_forget();
+	visit->status->services[visit->status->n_services++] = view;
+}
+
+static int view_service_row(
+        const struct service_row *row, const uint8_t *packed, size_t size, void *arg)
+{
+	struct view_services *visit = arg;
+	Machine__Service *service;
+
+	if (!packed || visit->status->n_services == VIEW_SERVICES_MAX) {
+		return 0;
+	}
+	service = machine__service__unpack(&visit->pool->allocator, size, packed);
+	if (service) {
+		service->state = MACHINE__SERVICE_STATE__SERVICE_NONE;
+		view_service(visit, service);
+	}
+	return 0;
+}
+
+static void view_services(struct view_services *visit)
+{
+	const Machine__Status *said = machine_status(visit->machine);
+
+	if (said && said->n_services <= VIEW_SERVICES_MAX) {
+		visit->status->resources = said->resources;
+		visit->status->clock_ns = said->clock_ns;
+		visit->status->newest_time = said->newest_time;
+		for (size_t i = 0; i < said->n_services; i++) {
+			view_service(visit, said->services[i]);
+		}
+		return;
+	}
+	if (store_service_each(engine_db(visit->engine), machine_row(visit->machine)->id,
+	            view_service_row, visit) < 0) {
+		log_error("status: %s", err_trace());
+	}
+}
+
+struct view_jobs {
+	struct pool *pool;
+	struct engine *engine;
+	Control__Status *status;
+};
+
+static int view_open_job(const struct job_row *row, void *arg)
+{
+	struct view_jobs *visit = arg;
+	Control__Status *status = visit->status;
+
+	if (status->n_open_jobs < VIEW_OPEN_JOBS_MAX) {
+		status->open_jobs[status->n_open_jobs] =
+		        view_job(visit->pool, visit->engine, row->id, true);
+		status->n_open_jobs += status->open_jobs[status->n_open_jobs] != NULL;
+	}
+	return 0;
+}
+
+Control__Status *view_status(
+        struct pool *pool, struct engine *engine, struct machine *machine, const char *service)
+{
+	Control__Status *status = pool_zero(pool, sizeof(*status));
+	struct view_services services = {pool, engine, machine, status};
+	struct view_jobs jobs = {pool, engine, status};
+
+	control__status__init(status);
+	status->machine = view_machine(pool, machine);
+	status->services = pool_zero(pool, VIEW_SERVICES_MAX * sizeof(*status->services));
+	view_services(&services);
+	status->open_jobs = pool_zero(pool, VIEW_OPEN_JOBS_MAX * sizeof(*status->open_jobs));
+	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <
+	        0) {
+		log_error("status: %s", err_trace());
+	}
+	return status;
+}
+
+struct view_steps {
+	struct pool *pool;
+	Control__Job *job;
+};
+
+static int view_step(const struct job_step_row *row, void *arg)
+{
+	static const char *const states[_JOB_STEP_STATE_N] = {
+	        [JOB_STEP_BEGUN] = "open",
+	        [JOB_STEP_DONE] = "done",
+	        [JOB_STEP_FAILED] = "failed",
+	};
+	struct view_steps *visit = arg;
+	Control__JobStep *step;
+
+	if (visit->job->n_steps == VIEW_STEPS_MAX) {
+		return 0;
+	}
+	step = pool_zero(visit->pool, sizeof(*step));
+	control__job_step__init(step);
+	step->name = (char *)job_step_name(row->step);
+	step->state = (char *)states[row->state];
+	step->started_us = row->started_us;
+	step->ended_us = row->ended_us;
+	step->detail = pool_text(visit->pool, row->detail);
+	visit->job->steps[visit->job->n_steps++] = step;
+	return 0;
+}
+
+static void view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
+{
+	struct job_outcome outcome = {0};
+
+	if (store_job_outcome_get(db, id, &outcome) == 0) {
+		if (outcome.cause) {
+			view->cause = wire__cause__unpack(
+			        &pool->allocator, outcome.cause_size, outcome.cause);
+		}
+		if (outcome.result) {
+			view->result = machine__result__unpack(
+			        &pool->allocator, outcome.result_size, outcome.result);
+		}
+	}
+	job_outcome_fini(&outcome);
+}
+
+static void view_job_row(struct pool *pool, const struct job_row *row, Control__Job *view)
+{
+	view->id = row->id;
+	view->txn = row->txn;
+	view->service = pool_text(pool, row->service);
+	view->kind = (Control__JobKind)row->kind;
+	view->state = (Control__JobState)row->state;
+	view->identity = pool_text(pool, row->identity);
+	view->generation = row->generation;
+	view->from_generation = row->from_generation;
+	view->created_us = row->created_us;
+	view->ended_us = row->ended_us;
+	view->hint = pool_text(pool, row->hint);
+}
+
+Control__Job *view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps)
+{
+	struct db *db = engine_db(engine);
+	Control__Job *view = pool_zero(pool, sizeof(*view));
+	struct view_steps steps = {pool, view};
+	struct machine_row machine;
+	struct release_row release;
+	struct job_row row;
+
+	control__job__init(view);
+	if (store_job_find(db, id, &row) != 0) {
+		err_forget();
+		return NULL;
+	}
+	view_job_row(pool, &row, view);
+	if (store_machine_by_id(db, row.machine, &machine) == 0) {
+		view->machine = pool_text(pool, machine.name);
+	}
+	if (row.release && store_release_by_id(db, row.release, &release) == 0) {
+		view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
+	}
+	view_job_outcome(pool, db, id, view);
+	if (with_steps) {
+		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
+		(void)store_job_step_each(db, id, view_step, &steps);
+	}
+	err_forget();
+	return view;
+}
+
+Control__Job *view_skipped(
+        struct pool *pool, const struct machine *machine, const struct job_skip *skip)
+{
+	Control__Job *view = pool_zero(pool, sizeof(*view));
+	Wire__Cause *cause = pool_zero(pool, sizeof(*cause));
+
+	control__job__init(view);
+	wire__cause__init(cause);
+	cause->component = pool_text(pool, skip->failure.place);
+	cause->step = "plan";
+	cause->name = pool_text(pool, skip->failure.code);
+	cause->message = pool_text(pool, skip->failure.cause);
+	view->machine = pool_text(pool, machine_row(machine)->name);
+	view->service = pool_text(pool, skip->service);
+	view->kind = CONTROL__JOB_KIND__JOB_KIND_RERANDOMIZE;
+	view->state = skip->refused ? CONTROL__JOB_STATE__JOB_STATE_REFUSED
+	                            : CONTROL__JOB_STATE__JOB_STATE_SKIPPED;
+	view->cause = cause;
+	view->hint = pool_text(pool, skip->failure.remedy);
+	return view;
+}
+
+static void view_generation_variant(struct pool *pool, struct db *db,
+        const struct generation_row *row, Control__Generation *view)
+{
+	struct variant_row variant;
+	struct release_row release;
+
+	if (store_variant_by_id(db, row->variant, &variant) == 0) {
+		view->base_address = variant.base;
+		view->payload_len = variant.payload_len;
+		view->seed_commit =
+		        pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
+		if (variant.payload_len) {
+			view->build_id =
+			        pool_bytes(pool, variant.build_id, sizeof(variant.build_id));
+			view->payload_hash = pool_bytes(
+			        pool, variant.payload_hash, sizeof(variant.payload_hash));
+		}
+	}
+	if (store_release_by_id(db, row->release, &release) == 0) {
+		view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
+		view->counter = release.counter;
+	}
+}
+
+Control__Generation *view_generation(struct pool *pool, struct engine *engine,
+        const struct generation_row *row, bool with_envelope)
+{
+	struct db *db = engine_db(engine);
+	Control__Generation *view = pool_zero(pool, sizeof(*view));
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	struct machine_row machine;
+	size_t size;
+
+	control__generation__init(view);
+	view->row = row->id;
+	view->service = pool_text(pool, row->service_name);
+	view->generation = row->number;
+	view->state = (char *)generation_state_name(row->state);
+	view->issued = row->issued;
+	view->expires = row->expires;
+	view->committed_us = row->committed_us;
+	if (store_machine_by_id(db, row->machine, &machine) == 0) {
+		view->machine = pool_text(pool, machine.name);
+	}
+	view_generation_variant(pool, db, row, view);
+	view->job = view_job(pool, engine, row->job, with_envelope);
+	if (with_envelope && store_generation_envelope(db, row->id, &envelope, &size) == 0) {
+		view->envelope = pool_bytes(pool, envelope, size);
+	}
+	err_forget();
+	return view;
+}
+
+Control__Release *view_release(struct pool *pool, const struct release_row *row)
+{
+	Control__Release *view = pool_zero(pool, sizeof(*view));
+
+	control__release__init(view);
+	view->service = pool_text(pool, row->service);
+	view->release_id = pool_bytes(pool, row->release_id, sizeof(row->release_id));
+	view->counter = row->counter;
+	view->floor = row->floor;
+	view->source_id = pool_bytes(pool, row->source_id, sizeof(row->source_id));
+	view->issued = row->issued;
+	view->added = row->added_us / 1000000;
+	view->path = pool_text(pool, row->path);
+	view->key_id = pool_format(pool, "%02x%02x%02x%02x%02x%02x", row->key_id[0], row->key_id[1],
+	        row->key_id[2], row->key_id[3], row->key_id[4], row->key_id[5]);
+	return view;
+}
