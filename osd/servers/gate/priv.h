@@ -44,6 +44,9 @@ void request_serve(const Machine__Request *req, struct wire_arena *arena);
 uint8_t *rs_buffer(void);
 struct rs_reply rs_ask(uint32_t type, uint32_t bytes, uint64_t argument, uint64_t total);
 struct rs_reply rs_ask_of(uint32_t type, uint32_t bytes, const char *service);
+/* Requests that are one word, or a service's name, and need no grant. */
+struct rs_reply rs_tell(uint32_t type, uint64_t word);
+err_t rs_tell_of(uint32_t type, const char *service);
 /* Result of a transaction, or NULL: unknown. Lives in the buffer. */
 const struct rs_result *rs_result_of(uint64_t txn);
 

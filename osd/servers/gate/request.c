@@ -241,7 +241,8 @@ static bool request_update_fits(struct request *r, int state)
 	} else if (run->envelope.len > RS_ENVELOPE_MAX ||
 	           strlen(run->service) >= SERVICE_NAME_LEN) {
 		request_fail(r, E_TOO_LONG, "verify", 0);
-	} else if (run->payload_hash.len != RS_HASH_LEN || run->txn == 0) {
+	} else if (run->payload_hash.len != RS_HASH_LEN ||
+	           run->description_hash.len != RS_HASH_LEN || run->txn == 0) {
 		request_fail(r, E_INVAL, "verify", 0);
 	} else {
 		return true;
@@ -265,6 +266,7 @@ static uint32_t request_update_fill(const Machine__UpdateRun *run, int state)
 	};
 	memcpy(update->service, run->service, strlen(run->service));
 	memcpy(update->payload, run->payload_hash.data, RS_HASH_LEN);
+	memcpy(update->description, run->description_hash.data, RS_HASH_LEN);
 	memcpy(update + 1, run->envelope.data, run->envelope.len);
 	return (uint32_t)(sizeof(*update) + run->envelope.len);
 }
@@ -325,7 +327,7 @@ static void request_subscribe(struct request *r)
 
 static void request_acknowledge(struct request *r)
 {
-	(void)rs_ask(RS_ACKNOWLEDGE, 0, r->req->event_ack->seq + 1, 0);
+	(void)rs_tell(RS_ACKNOWLEDGE, r->req->event_ack->seq + 1);
 	request_window(r);
 }
 
@@ -358,6 +360,27 @@ static void request_envelope(struct request *r)
 		        answer_bytes(r->arena, rs_buffer(), answer.count);
 		r->reply.boot_envelope->generation = answer.a;
 	}
+}
+
+static void request_done(struct request *r, err_t err, const char *step)
+{
+	if (err != E_OK) {
+		request_fail(r, err, step, 0);
+	} else {
+		(void)REQUEST_BODY(r, done, MACHINE__REPLY__BODY_DONE, Machine__Done,
+		        machine__done__init);
+	}
+}
+
+static void request_restart(struct request *r)
+{
+	request_done(r, rs_tell_of(RS_RESTART, r->req->service_restart->service), "restart");
+}
+
+/* Comes back only when the machine does not stop. */
+static void request_shutdown(struct request *r)
+{
+	request_done(r, rs_tell(RS_SHUTDOWN, r->req->shutdown->exit_code).err, "shutdown");
 }
 
 static void request_ping(struct request *r)
@@ -393,6 +416,10 @@ static void request_dispatch(struct request *r)
 		return request_ping(r);
 	case MACHINE__REQUEST__BODY_BOOT_ENVELOPE:
 		return request_envelope(r);
+	case MACHINE__REQUEST__BODY_SERVICE_RESTART:
+		return request_restart(r);
+	case MACHINE__REQUEST__BODY_SHUTDOWN:
+		return request_shutdown(r);
 	case MACHINE__REQUEST__BODY_LOG_SUBSCRIBE:
 	case MACHINE__REQUEST__BODY__NOT_SET:
 	default:

@@ -15,22 +15,45 @@ uint8_t *rs_buffer(void)
 	return rs_memory;
 }
 
-static struct rs_reply rs_request(uint32_t type, struct rs_request req)
+static struct rs_reply rs_sendrec(struct message *msg)
 {
-	endpoint_t rs = sef_start()->supervisor;
-	struct message msg = {.type = type};
-	err_t r;
+	err_t r = sys_sendrec(sef_start()->supervisor, msg);
 
-	if (rs_grant == 0) {
-		rs_grant = grant_make(rs, rs_memory, sizeof(rs_memory), GRANT_READ | GRANT_WRITE);
-	}
-	req.grant = rs_grant;
-	*MSG_AS(struct rs_request, &msg) = req;
-	r = sys_sendrec(rs, &msg);
 	if (r != E_OK) {
 		return (struct rs_reply){.err = r};
 	}
-	return *MSG_AS(struct rs_reply, &msg);
+	return *MSG_AS(struct rs_reply, msg);
+}
+
+static struct rs_reply rs_request(uint32_t type, struct rs_request req)
+{
+	struct message msg = {.type = type};
+
+	if (rs_grant == 0) {
+		rs_grant = grant_make(sef_start()->supervisor, rs_memory, sizeof(rs_memory),
+		        GRANT_READ | GRANT_WRITE);
+	}
+	req.grant = rs_grant;
+	*MSG_AS(struct rs_request, &msg) = req;
+	return rs_sendrec(&msg);
+}
+
+struct rs_reply rs_tell(uint32_t type, uint64_t word)
+{
+	struct message msg = {.type = type, .w = {word}};
+
+	return rs_sendrec(&msg);
+}
+
+err_t rs_tell_of(uint32_t type, const char *service)
+{
+	struct message msg = {.type = type};
+
+	if (strlen(service) >= SERVICE_NAME_LEN) {
+		return E_TOO_LONG;
+	}
+	memcpy(msg.w, service, strlen(service));
+	return rs_sendrec(&msg).err;
 }
 
 struct rs_reply rs_ask(uint32_t type, uint32_t bytes, uint64_t argument, uint64_t total)
