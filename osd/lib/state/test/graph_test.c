@@ -1,0 +1,190 @@
+/*
+ * Random graphs, each transferred twice from the same old memory: as it is, and compared; then with
+ * some of it spoiled, when any answer will do but a crash.
+ *
+ *	graph_test [--seed N] [--count N]     the seed of a failure is printed; --count 1 repeats it
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "osd/lib/state/test/graph.h"
+
+extern struct heap_root heap_root;
+
+static uint64_t test_seed;
+
+/* A sanitizer's report, too, must say which graph it was. */
+void __asan_on_error(void);
+void __asan_on_error(void)
+{
+	fprintf(stderr, "graph_test: seed %llu\n", (unsigned long long)test_seed);
+}
+
+static void graph_print(const struct graph_text *text)
+{
+	fprintf(stderr, "graph_test: --seed %llu --count 1\n--- old\n%s\n--- new\n%s\n",
+	        (unsigned long long)test_seed, text->old, text->new);
+}
+
+static struct graph *graph_new(const struct graph_text *text, struct random *random)
+{
+	struct graph *graph = calloc(1, sizeof(*graph));
+
+	assert(graph != NULL);
+	graph->random = random;
+	graph->n_structs = text->n_structs;
+	graph->world = world_new(text->old, text->new, test_seed);
+	world_start(graph->world);
+	graph_fill(graph);
+	return graph;
+}
+
+static void graph_free(struct graph *graph)
+{
+	world_free(graph->world);
+	free(graph);
+}
+
+static void graph_run(const struct graph_text *text, struct random random)
+{
+	struct graph *graph = graph_new(text, &random);
+	enum state_code code = world_transfer(graph->world);
+
+	if (code != STATE_OK) {
+		graph_print(text);
+		fprintf(stderr, "%s: %s\n", state_code_text(code), graph->world->result.error);
+		abort();
+	}
+	graph_compare(graph);
+	graph_free(graph);
+}
+
+/* A number that is likely to hurt. */
+static uint64_t nasty(struct graph *graph)
+{
+	struct random *random = graph->random;
+	const struct graph_object *object = &graph->objects[random_below(random, graph->n_objects)];
+
+	switch (random_below(random, 6)) {
+	case 0:
+		return (uint64_t)(uintptr_t)object->old + random_below(random, 4096);
+	case 1:
+		return (uint64_t)(uintptr_t)graph->world->old_heap +
+		       random_below(random, graph->world->heap_size + 8192);
+	case 2:
+		return UINT64_MAX >> random_below(random, 64);
+	case 3:
+		return random_below(random, 300);
+	case 4:
+		return (uint64_t)(uintptr_t)graph->world->new_heap;
+	default:
+		return random_below(random, UINT64_MAX);
+	}
+}
+
+/* A place in old memory: objects, variables, the heap's directory and root. */
+static uint8_t *spoil_place(struct graph *graph)
+{
+	struct random *random = graph->random;
+	const struct graph_object *object = &graph->objects[random_below(random, graph->n_objects)];
+	uint64_t page = ((uint64_t)(object->old - graph->world->old_heap)) / HEAP_PAGE_BYTES;
+	size_t size;
+
+	switch (random_below(random, 6)) {
+	case 0:
+		return (uint8_t *)&heap_root + random_below(random, 56);
+	case 1:
+		return graph->world->old_heap + random_below(random, 4096);
+	case 2:
+	case 3:
+		if (object->is_heap) {
+			return graph->world->old_heap + heap_entry_offset(page) +
+			       random_below(random, sizeof(struct heap_page));
+		}
+		return model_image(graph->world->old, &size) + random_below(random, 32768);
+	case 4:
+		if (object->is_heap) {
+			return graph->world->old_heap + page * HEAP_PAGE_BYTES + 4096 -
+			       random_below(random, 64) - 8;
+		}
+		return object->old;
+	default:
+		return object->old + random_below(random, 256);
+	}
+}
+
+static void spoil(struct graph *graph)
+{
+	uint64_t n = random_below(graph->random, 8) + 1;
+
+	for (uint64_t i = 0; i < n; i++) {
+		uint8_t *at = spoil_place(graph);
+		uint64_t value = nasty(graph);
+
+		if (random_one_in(graph->random, 2)) {
+			at = (uint8_t *)((uintptr_t)at & ~UINT64_C(7));
+			memcpy(at, &value, sizeof(value));
+		} else {
+			*at = (uint8_t)value;
+		}
+	}
+}
+
+static bool graph_spoil(const struct graph_text *text, struct random random)
+{
+	struct graph *graph = graph_new(text, &random);
+	enum state_code code;
+
+	spoil(graph);
+	code = world_transfer(graph->world);
+	assert(code == graph->world->result.code);
+	assert((code == STATE_OK) == (graph->world->result.error[0] == 0));
+	graph_free(graph);
+	return code != STATE_OK;
+}
+
+static void on_abort(int sig)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "graph_test: seed %llu, signal %d\n",
+	        (unsigned long long)test_seed, sig);
+
+	(void)!write(2, line, (size_t)n);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t count = 300;
+	uint64_t n_refused = 0;
+
+	test_seed = (uint64_t)time(NULL) * 1000000;
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--seed") == 0) {
+			test_seed = strtoull(argv[i + 1], NULL, 0);
+		} else if (strcmp(argv[i], "--count") == 0) {
+			count = strtoull(argv[i + 1], NULL, 0);
+		}
+	}
+	signal(SIGABRT, on_abort);
+	for (uint64_t i = 0; i < count; i++, test_seed++) {
+		struct random random = {.state = test_seed};
+		struct graph_text *text = calloc(1, sizeof(*text));
+
+		assert(text != NULL);
+		graph_text_make(text, &random);
+		graph_run(text, random);
+		n_refused += graph_spoil(text, random);
+		free(text);
+	}
+	printf("graph_test: %llu graphs equal; of as many spoiled ones %llu refused; next seed "
+	       "%llu\n",
+	        (unsigned long long)count, (unsigned long long)n_refused,
+	        (unsigned long long)test_seed);
+	return 0;
+}
