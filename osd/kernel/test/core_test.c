@@ -1,0 +1,311 @@
+/*
+ * Random calls and supervisor's actions on the kernel's objects, and after each of them what must
+ * always hold. Messages carry numbers: each one sent is received at most once, and exactly once
+ * when its sender was told so and the receiver lived.
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/kernel/clock.h"
+#include "osd/kernel/cpu.h"
+#include "osd/kernel/event.h"
+#include "osd/kernel/fault.h"
+#include "osd/kernel/ipc.h"
+#include "osd/kernel/irq.h"
+#include "osd/kernel/kcall.h"
+#include "osd/kernel/sched.h"
+#include "osd/kernel/space.h"
+#include "osd/kernel/test/fake.h"
+
+#define N_TEST 8u
+#define N_STEPS 40000u
+#define SUPERVISOR 1u
+
+static uint64_t next_message = 1;
+static uint8_t n_received[N_STEPS + 2];
+static uint64_t random_state;
+
+static uint32_t draw(uint32_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 32) % below;
+}
+
+static void open_slot(uint32_t number)
+{
+	struct slot_params params = {.name = "test", .priority = draw(N_PRIORITIES)};
+	struct slot_privileges all = {0};
+	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : slots[SUPERVISOR].endpoint;
+	struct space *space;
+	err_t err = space_open(PAGE_SIZE, &space);
+
+	assert(err == E_OK);
+	slot_open(&slots[number], &params, space, supervisor);
+	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
+	slot_privileges_set(&slots[number], &all);
+	instance_state_set(slots[number].instance, SLOT_RUNNABLE);
+}
+
+static void close_slot(uint32_t number)
+{
+	struct space *space = slots[number].instance->space;
+
+	slot_close(&slots[number]);
+	space_close(space);
+}
+
+void fake_delivered(const struct message *message)
+{
+	if (message->type == MSG_NOTIFY) {
+		return;
+	}
+	assert(message->w[0] != 0 && message->w[0] < next_message);
+	assert(n_received[message->w[0]]++ == 0);
+}
+
+static endpoint_t draw_endpoint(void)
+{
+	static const endpoint_t special[] = {EP_ANY, EP_KERNEL, EP_CLOCK, EP_NONE, -77, 0};
+
+	return draw(8) == 0 ? special[draw(6)] : slots[draw(N_TEST)].endpoint;
+}
+
+static err_t call(struct instance *self, uint32_t kind)
+{
+	endpoint_t to = draw_endpoint();
+
+	switch (kind) {
+	case 0:
+		return ipc_send(self, to);
+	case 1:
+	case 2:
+		return ipc_sendrec(self, to);
+	case 3:
+		return ipc_asend(self, to);
+	case 4:
+		return ipc_notify(self, to);
+	case 5:
+		return ipc_reply(self, to);
+	case 6:
+	case 7:
+		return ipc_reply_receive(self, to);
+	case 8:
+		alarm_set(self->slot, fake_now + draw(100));
+		return E_OK;
+	default:
+		return ipc_receive(self, draw(3) ? EP_ANY : to);
+	}
+}
+
+/* The instance runs, makes one call, and leaves the CPU. */
+static void run(struct instance *self)
+{
+	struct cpu *cpu = cpu_this();
+	uint32_t kind = draw(12);
+	err_t result;
+
+	sched_unready(self);
+	cpu->arch.current = &self->context;
+	self->context.message = (struct message){.type = 0x700, .w = {next_message++}};
+	result = call(self, kind);
+	cpu->arch.current = NULL;
+	if (result == KCALL_PENDING) {
+		assert(self->state != SLOT_RUNNABLE);
+		return;
+	}
+	if (result == E_OK && (kind == 0 || kind == 5)) {
+		assert(n_received[self->context.message.w[0]] == 1);
+	}
+	sched_ready(self);
+}
+
+/* What the supervisor, VM or time may do to a slot at any moment. */
+static void act(uint32_t number)
+{
+	struct slot *slot = &slots[number];
+
+	switch (draw(8)) {
+	case 0:
+		instance_stop(slot->instance);
+		break;
+	case 1:
+	case 2:
+		instance_unstop(slot->instance);
+		break;
+	case 3:
+		slot_hold(slot);
+		break;
+	case 4:
+	case 5:
+		slot_unhold(slot);
+		break;
+	case 6:
+		if (number != SUPERVISOR && draw(4) == 0) {
+			close_slot(number);
+			open_slot(number);
+		}
+		break;
+	default:
+		fake_now += draw(50);
+		clock_interrupt();
+	}
+}
+
+static bool is_in(const struct list *head, const struct list *node)
+{
+	for (const struct list *at = head->next; at != head; at = at->next) {
+		if (at == node) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_instance(const struct slot *slot)
+{
+	const struct instance *i = slot->instance;
+	const struct cpu *cpu = cpu_this();
+
+	assert(i->slot == slot);
+	assert(i->is_ready == (i->state == SLOT_RUNNABLE && !i->is_stopped));
+	assert(i->is_ready == is_in(&cpu->ready[i->priority], &i->ready_link));
+	if (i->state == SLOT_SENDING) {
+		const struct slot *target = slot_of(i->peer);
+		assert(target && is_in(&target->senders, &i->sender_link));
+	} else {
+		assert(list_is_empty(&i->sender_link));
+	}
+	if (i->state == SLOT_WAITING_REPLY) {
+		assert(slot_of(i->peer));
+	}
+	if (i->state == SLOT_RECEIVING && i->peer == EP_ANY && !i->is_stopped && !slot->is_held) {
+		assert(slot->pending == 0);
+	}
+}
+
+static void check_slot(const struct slot *slot)
+{
+	uint64_t notified = slot->notified_by_kernel;
+
+	for (unsigned int i = 0; i < N_SLOTS / 64; i++) {
+		notified |= slot->notified_by[i];
+	}
+	assert(!(slot->pending & PENDING_NOTIFY) == (notified == 0));
+	assert(!(slot->pending & PENDING_ASYNC) == (slot->n_async == 0));
+	assert(!(slot->pending & PENDING_SENDER) == list_is_empty(&slot->senders));
+	assert(slot->n_async <= N_ASYNC);
+}
+
+static void check_all(void)
+{
+	uint32_t mask = 0;
+
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		check_slot(&slots[i]);
+		check_instance(&slots[i]);
+		mask |= slots[i].instance->is_ready ? 1u << slots[i].instance->priority : 0;
+	}
+	assert(mask == cpu_this()->ready_mask);
+}
+
+static void step(void)
+{
+	bool was_sending[N_TEST];
+	uint32_t number = draw(N_TEST);
+
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		was_sending[i] = slots[i].instance->state == SLOT_SENDING;
+	}
+	if (slots[number].instance->is_ready && draw(4)) {
+		run(slots[number].instance);
+	} else {
+		act(number);
+	}
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		const struct instance *instance = slots[i].instance;
+		if (was_sending[i] && instance->state == SLOT_WAITING_REPLY) {
+			assert(n_received[instance->context.message.w[0]] == 1);
+		}
+	}
+	check_all();
+}
+
+static void init(void)
+{
+	fake_cpu = cpu_storage(0);
+	slots_init();
+	spaces_init();
+	irq_init();
+	clock_init();
+	sched_init();
+	open_slot(SUPERVISOR);
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		if (i != SUPERVISOR) {
+			open_slot(i);
+		}
+	}
+}
+
+static void test_events(void)
+{
+	const uint64_t w[5] = {1, 2, 3, 4, 5};
+	struct slot_event event;
+	struct slot *slot = &slots[3];
+
+	close_slot(3);
+	open_slot(3);
+	sched_unready(slot->instance);
+	event_raise(slot->instance, SLOT_REPORTED, SLOT_EVENT_REPORT, w);
+	assert(!event_take(slots[2].endpoint, &event));
+	assert(event_take(slots[SUPERVISOR].endpoint, &event));
+	assert(event.endpoint == slot->endpoint && event.w[4] == 5);
+	assert(!event_take(slots[SUPERVISOR].endpoint, &event));
+	instance_state_set(slot->instance, SLOT_RUNNABLE);
+	check_all();
+}
+
+static void test_faults(void)
+{
+	struct instance *instance = slots[4].instance;
+	struct page_fault fault;
+
+	close_slot(4);
+	open_slot(4);
+	assert(fault_answer(&slots[4], instance->space->id, true) == E_STATE);
+	fault_page(instance, 0x1000, PAGE_FAULT_WRITE);
+	assert(instance->state == SLOT_FAULTED);
+	assert(fault_answer(&slots[4], instance->space->id, true) == E_STATE);
+	assert(fault_take(&fault) && fault.address == 0x1000 &&
+	        fault.endpoint == slots[4].endpoint);
+	assert(!fault_take(&fault));
+	assert(fault_answer(&slots[4], instance->space->id + 1, true) == E_STATE);
+	assert(fault_answer(&slots[4], instance->space->id, true) == E_OK);
+	assert(instance->state == SLOT_RUNNABLE);
+	assert(fault_copy(instance, slots[5].instance->space, 0x2000, 0) == KCALL_PENDING);
+	assert(fault_take(&fault) && fault.space == slots[5].instance->space->id);
+	assert(fault_answer(&slots[4], fault.space, true) == E_OK &&
+	        instance->context.n_restarts == 1);
+	assert(fault_copy(instance, slots[5].instance->space, 0x2000, 0) == E_FAULT);
+	check_all();
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)(uintptr_t)&argc;
+
+	printf("seed %llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	random_state = seed | 1;
+	init();
+	for (uint32_t i = 0; i < N_STEPS; i++) {
+		step();
+	}
+	test_events();
+	test_faults();
+	return 0;
+}

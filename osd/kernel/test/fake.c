@@ -1,0 +1,105 @@
+/* The machine behind machine.h, and what else the kernel's objects call. */
+#include "osd/kernel/test/fake.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/kernel/kcall.h"
+#include "osd/kernel/kernel.h"
+
+struct arch_cpu *fake_cpu;
+uint64_t fake_cycles;
+nsec_t fake_now, fake_timer_at;
+char fake_log[4096];
+size_t n_fake_log;
+
+struct kernel_stats kernel_stats;
+const uint64_t kcall_mask_all = 1, kcall_mask_uncommitted = 2, kcall_mask_given = 4;
+
+void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
+{
+	*ctx = (struct arch_context){.args = {argument}};
+	(void)entry;
+	(void)stack;
+}
+
+void arch_context_fpu_drop(struct arch_context *ctx)
+{
+	(void)ctx;
+}
+
+vaddr_t arch_context_pc(const struct arch_context *ctx)
+{
+	return ctx->number;
+}
+
+nsec_t arch_clock(void)
+{
+	return fake_now;
+}
+
+void arch_timer_set(nsec_t at)
+{
+	fake_timer_at = at;
+}
+
+uint32_t arch_irq_lines(void)
+{
+	return 8;
+}
+
+void arch_irq_mask(uint32_t line)
+{
+	(void)line;
+}
+
+void arch_irq_unmask(uint32_t line)
+{
+	(void)line;
+}
+
+err_t arch_space_init(struct arch_space *space, paddr_t root)
+{
+	space->root = root;
+	return E_OK;
+}
+
+size_t arch_entropy(uint64_t *words, size_t n)
+{
+	memset(words, 0, n * sizeof(*words));
+	return n;
+}
+
+void arch_log_write(const char *text, size_t n)
+{
+	if (n > sizeof(fake_log) - n_fake_log) {
+		n = sizeof(fake_log) - n_fake_log;
+	}
+	memcpy(fake_log + n_fake_log, text, n);
+	n_fake_log += n;
+}
+
+void arch_resume(struct arch_context *ctx, const struct arch_space *space)
+{
+	(void)ctx;
+	(void)space;
+	abort();
+}
+
+void arch_idle(void)
+{
+	abort();
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}

@@ -1,0 +1,81 @@
+#pragma once
+/* A machine made of nothing, for tests of the kernel's objects on the host: see osd/arch/arch.h. */
+#include <stdint.h>
+#include "osd/abi/message.h"
+
+#define ARCH_USER_END 0x00007ffffffff000ull
+#define ARCH_MIRROR_PAGES 512u
+
+struct arch_context {
+	uint64_t args[6];
+	uint64_t number;
+	err_t result;
+	uint64_t result2;
+	struct message message;
+	uint64_t n_restarts;
+};
+
+struct arch_space {
+	paddr_t root;
+};
+
+struct arch_cpu {
+	struct arch_context *current;
+};
+
+extern struct arch_cpu *fake_cpu;
+extern uint64_t fake_cycles;
+
+static inline struct arch_cpu *arch_cpu_this(void)
+{
+	return fake_cpu;
+}
+
+static inline uint64_t arch_cycles(void)
+{
+	return fake_cycles++;
+}
+
+static inline void *arch_frame_ptr(paddr_t pa)
+{
+	return (void *)pa;
+}
+
+static inline uint64_t *arch_context_args(struct arch_context *ctx)
+{
+	return ctx->args;
+}
+
+static inline uint64_t arch_context_number(const struct arch_context *ctx)
+{
+	return ctx->number;
+}
+
+static inline void arch_context_result_set(struct arch_context *ctx, err_t result)
+{
+	ctx->result = result;
+}
+
+static inline void arch_context_result2_set(struct arch_context *ctx, uint64_t value)
+{
+	ctx->result2 = value;
+}
+
+static inline void arch_context_message_get(const struct arch_context *ctx, struct message *ret)
+{
+	*ret = ctx->message;
+}
+
+/* A message has reached its receiver: a test counts them. */
+void fake_delivered(const struct message *message);
+
+static inline void arch_context_message_set(struct arch_context *ctx, const struct message *message)
+{
+	fake_delivered(message);
+	ctx->message = *message;
+}
+
+static inline void arch_context_restart(struct arch_context *ctx)
+{
+	ctx->n_restarts++;
+}
