@@ -24,6 +24,8 @@ void object_list_fini(struct object_list *list)
 		elf_file_fini(&list->items[i].elf);
 		free(list->items[i].archive);
 		free(list->items[i].member);
+		free(list->items[i].debug);
+		free(list->items[i].plain);
 	}
 	free(list->items);
 	*list = (struct object_list){0};

@@ -11,7 +11,9 @@
 struct object {
 	struct elf_file elf;
 	char *archive; /* "libc.a", or NULL for the service's own code; owned */
-	char *member;  /* "memcpy.lo"; NULL with archive; owned */
+	char *member;  /* "memcpy.lo"; of generated code the module's name; owned */
+	char *debug;   /* of generated code: path of the object with debug data; owned */
+	char *plain;   /* of generated code: path of the one without; owned */
 };
 
 struct object_list {

@@ -66,6 +66,7 @@ static int kit_parse(struct kit_options *o, struct kit_request *q, int argc, cha
 	        {"service", "file", &q->service_path, NULL},
 	        {"calls", "file (calls.def)", &q->calls_path, NULL},
 	        {"reviewed", "file", &q->reviewed_path, NULL},
+	        {"cache", "directory", &q->cache, NULL},
 	        {"counter", "release number", &o->counter, NULL},
 	        {"floor", "release number", &o->floor, NULL},
 	        {"issued", "unix seconds", &o->issued, NULL},

@@ -8,7 +8,7 @@
  *   order        what variants may reorder (order.h)
  *   recipe       text: format, recipe number, tools, objects in link order
  *   objects/     machine code without debug data
- *   service.bc   the merged bitcode without debug data
+ *   bitcode/     the modules without debug data
  *   service      the service description as it was read
  *
  * The manifest is written last: a directory without one is no kit.

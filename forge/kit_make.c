@@ -1,8 +1,8 @@
 /*
  * Making a release kit. The order of work:
  *
- *   inputs -> one nameable module -> machine code, with debug data
- *   + members of the libraries    -> linked once, to be looked at
+ *   inputs -> nameable modules -> machine code, with debug data
+ *   + members of the libraries -> linked once, to be looked at
  *   looked at: library review, what can be reordered, state description
  *   written: objects without debug data, texts, at last the manifest
  *
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "forge/archive.h"
+#include "forge/generate.h"
 #include "forge/kit.h"
 #include "forge/layout.h"
 #include "forge/link.h"
@@ -32,7 +33,9 @@ struct kit_maker {
 	char *work;           /* temporary directory */
 	const char **bitcode; /* inputs that are bitcode */
 	size_t n_bitcode;
-	struct object_list objects; /* [0] is the service's own code, with debug data */
+	const char **assembled; /* inputs that are objects */
+	size_t n_assembled;
+	struct object_list objects; /* generated code first */
 	char **names;               /* of the objects, relative to the kit */
 	size_t n_names;
 	struct elf_file linked;
@@ -49,6 +52,7 @@ static void kit_maker_fini(struct kit_maker *m)
 	}
 	free(m->names);
 	free(m->bitcode);
+	free(m->assembled);
 	object_list_fini(&m->objects);
 	elf_file_fini(&m->linked);
 	buf_fini(&m->state);
@@ -60,12 +64,11 @@ static void kit_maker_fini(struct kit_maker *m)
 	}
 }
 
-/* Sort the inputs into bitcode and objects; objects join the list behind the code. */
+/* Sort the inputs into bitcode and objects. */
 static int kit_sort_input(struct kit_maker *m, const char *path)
 {
 	static const char bitcode_magic[4] = {'B', 'C', (char)0xc0, (char)0xde};
 	BUF_CLEANUP struct buf data = {0};
-	struct elf_file elf;
 	int r = buf_read_file(&data, path);
 
 	if (r < 0) {
@@ -73,79 +76,100 @@ static int kit_sort_input(struct kit_maker *m, const char *path)
 	}
 	if (data.len >= 4 && memcmp(data.bytes, bitcode_magic, 4) == 0) {
 		m->bitcode[m->n_bitcode++] = path;
-		return 0;
+	} else {
+		m->assembled[m->n_assembled++] = path;
 	}
-	r = elf_file_init(&elf, path, &data);
-	if (r == 0) {
-		object_list_add(&m->objects, &elf, NULL, NULL);
-	}
-	return r;
-}
-
-static int kit_generate(const char *bitcode, const char *object)
-{
-	const char *const argv[] = {tool_llc, "-O2", "-filetype=obj", "-relocation-model=pic",
-	        "-function-sections", "-data-sections", "-o", object, bitcode, NULL};
-
-	return tool_run(argv);
-}
-
-static int kit_strip(const char *from, const char *to)
-{
-	const char *const argv[] = {tool_objcopy, "--strip-debug", from, to, NULL};
-
-	return tool_run(argv);
-}
-
-/* Merge, generate, and leave bitcode and stripped object in the kit. */
-static int kit_compile(struct kit_maker *m)
-{
-	MEM_FREE char *merged = mem_printf("%s/merged.bc", m->work);
-	MEM_FREE char *debug = mem_printf("%s/debug.o", m->work);
-	MEM_FREE char *kept = mem_printf("%s/service.bc", m->request->out);
-	MEM_FREE char *object = mem_printf("%s/objects/service.o", m->request->out);
-	MEM_CLEANUP(module_freep) struct module *module = NULL;
-	int r;
-
-	r = module_merge(m->bitcode, m->n_bitcode, &module);
-	if (r == 0) {
-		r = module_write(module, merged);
-	}
-	if (r == 0) {
-		r = kit_generate(merged, debug);
-	}
-	if (r == 0) {
-		r = kit_strip(debug, object);
-	}
-	if (r == 0) {
-		module_strip(module);
-		r = module_write(module, kept);
-	}
-	if (r == 0) {
-		r = elf_file_read(&m->objects.items[0].elf, debug);
-	}
-	return r;
+	return 0;
 }
 
 static int kit_inputs(struct kit_maker *m)
 {
 	const struct kit_request *q = m->request;
-	struct elf_file none = {0};
+	size_t i;
+	int r = 0;
+
+	m->bitcode = mem_zalloc(q->n_inputs, sizeof(*m->bitcode));
+	m->assembled = mem_zalloc(q->n_inputs, sizeof(*m->assembled));
+	for (i = 0; i < q->n_inputs && r == 0; i++) {
+		r = kit_sort_input(m, q->inputs[i]);
+	}
+	if (r == 0 && m->n_bitcode == 0) {
+		return report_refuse(q->out, "there is no bitcode among the inputs");
+	}
+	return r;
+}
+
+/* Generate the code of one module and append it to the objects. */
+static int kit_generate(struct kit_maker *m, const struct module_set *set, size_t i)
+{
+	const char *cache = m->request->cache ? m->request->cache : m->work;
+	BUF_CLEANUP struct buf bitcode = {0};
+	MEM_FREE char *debug = NULL;
+	MEM_FREE char *plain = NULL;
+	struct object *object;
+	struct elf_file elf;
+	int r;
+
+	module_write(set, i, &bitcode);
+	r = generate_objects(&bitcode, cache, &debug, &plain);
+	if (r == 0) {
+		r = elf_file_read(&elf, debug);
+	}
+	if (r < 0) {
+		return r;
+	}
+	free(elf.label);
+	elf.label = mem_strdup(module_name(set, i));
+	object_list_add(&m->objects, &elf, NULL, module_name(set, i));
+	object = &m->objects.items[m->objects.n - 1];
+	object->debug = debug;
+	object->plain = plain;
+	debug = plain = NULL;
+	return 0;
+}
+
+static int kit_keep_bitcode(const struct kit_maker *m, const struct module_set *set, size_t i)
+{
+	MEM_FREE char *path = mem_printf("%s/bitcode/%s.bc", m->request->out, module_name(set, i));
+	BUF_CLEANUP struct buf bitcode = {0};
+
+	module_write(set, i, &bitcode);
+	return buf_write_file(&bitcode, path);
+}
+
+static int kit_compile(struct kit_maker *m)
+{
+	MEM_CLEANUP(module_set_freep) struct module_set *set = NULL;
 	size_t i;
 	int r;
 
-	m->bitcode = mem_zalloc(q->n_inputs, sizeof(*m->bitcode));
-	object_list_add(&m->objects, &none, NULL, NULL);
-	for (i = 0; i < q->n_inputs; i++) {
-		r = kit_sort_input(m, q->inputs[i]);
-		if (r < 0) {
-			return r;
+	r = module_set_read(m->bitcode, m->n_bitcode, &set);
+	for (i = 0; r == 0 && i < module_set_count(set); i++) {
+		r = kit_generate(m, set, i);
+	}
+	if (r < 0) {
+		return r;
+	}
+	module_set_strip(set);
+	for (i = 0; r == 0 && i < module_set_count(set); i++) {
+		r = kit_keep_bitcode(m, set, i);
+	}
+	return r;
+}
+
+static int kit_assembled(struct kit_maker *m)
+{
+	struct elf_file elf;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < m->n_assembled && r == 0; i++) {
+		r = elf_file_read(&elf, m->assembled[i]);
+		if (r == 0) {
+			object_list_add(&m->objects, &elf, NULL, NULL);
 		}
 	}
-	if (m->n_bitcode == 0) {
-		return report_refuse(q->out, "there is no bitcode among the inputs");
-	}
-	return kit_compile(m);
+	return r;
 }
 
 /* The first directory that holds the library. */
@@ -196,16 +220,26 @@ static char *kit_object_name(const struct object *o, size_t i)
 {
 	const char *slash = strrchr(o->elf.label, '/');
 
-	if (i == 0) {
-		return mem_strdup("objects/service.o");
-	}
 	if (o->member) {
-		return mem_printf("objects/%04zu-%s", i, o->member);
+		return mem_printf("objects/%04zu-%s%s", i, o->member, o->debug ? ".o" : "");
 	}
 	return mem_printf("objects/%04zu-%s", i, slash ? slash + 1 : o->elf.label);
 }
 
-/* Copy what is not compiled here into the kit, under numbered names. */
+static int kit_copy_object(const struct kit_maker *m, const struct object *o, const char *name)
+{
+	MEM_FREE char *path = mem_printf("%s/%s", m->request->out, name);
+	BUF_CLEANUP struct buf data = {0};
+	int r;
+
+	if (!o->plain) {
+		return mem_write_file(path, o->elf.data.bytes, o->elf.data.len);
+	}
+	r = buf_read_file(&data, o->plain);
+	return r < 0 ? r : buf_write_file(&data, path);
+}
+
+/* Put all objects into the kit, without debug data, under numbered names. */
 static int kit_copy_objects(struct kit_maker *m)
 {
 	size_t i;
@@ -216,11 +250,7 @@ static int kit_copy_objects(struct kit_maker *m)
 		const struct object *o = &m->objects.items[i];
 
 		m->names[m->n_names++] = kit_object_name(o, i);
-		if (i > 0) {
-			MEM_FREE char *path = mem_printf("%s/%s", m->request->out, m->names[i]);
-
-			r = mem_write_file(path, o->elf.data.bytes, o->elf.data.len);
-		}
+		r = kit_copy_object(m, o, m->names[i]);
 	}
 	return r;
 }
@@ -236,9 +266,11 @@ static int kit_link(struct kit_maker *m)
 	size_t i;
 	int r;
 
-	paths[0] = mem_printf("%s/debug.o", m->work);
-	for (i = 1; i < m->n_names; i++) {
-		paths[i] = mem_printf("%s/%s", m->request->out, m->names[i]);
+	for (i = 0; i < m->n_names; i++) {
+		const char *debug = m->objects.items[i].debug;
+
+		paths[i] = debug ? mem_strdup(debug)
+		                 : mem_printf("%s/%s", m->request->out, m->names[i]);
 	}
 	r = link_run(&job, &m->linked);
 	for (i = 0; i < m->n_names; i++) {
@@ -327,28 +359,40 @@ static int kit_write_manifest(struct kit_maker *m)
 	return mem_write_file(path, manifest, sizeof(*manifest));
 }
 
+static int kit_empty_dir(const char *kit, const char *name)
+{
+	MEM_FREE char *path = mem_printf("%s/%s", kit, name);
+
+	mem_remove_dir(path);
+	return mem_make_dir(path);
+}
+
 /* An empty kit directory, and no manifest in it until the end. */
 static int kit_start(struct kit_maker *m)
 {
 	MEM_FREE char *manifest = mem_printf("%s/manifest", m->request->out);
-	MEM_FREE char *objects = mem_printf("%s/objects", m->request->out);
 	int r;
 
 	if (unlink(manifest) < 0 && errno != ENOENT) {
 		return report_errno(manifest, errno, "cannot remove the old kit");
 	}
-	mem_remove_dir(objects);
 	r = mem_make_dir(m->request->out);
 	if (r == 0) {
-		r = mem_make_dir(objects);
+		r = kit_empty_dir(m->request->out, "objects");
+	}
+	if (r == 0) {
+		r = kit_empty_dir(m->request->out, "bitcode");
+	}
+	if (r == 0 && m->request->cache) {
+		r = mem_make_dir(m->request->cache);
 	}
 	return r < 0 ? r : mem_temp_dir(&m->work);
 }
 
 static int kit_maker_run(struct kit_maker *m)
 {
-	static int (*const steps[])(struct kit_maker *) = {
-	        kit_start, kit_inputs, kit_libraries, kit_copy_objects, kit_link, kit_describe};
+	static int (*const steps[])(struct kit_maker *) = {kit_start, kit_inputs, kit_compile,
+	        kit_assembled, kit_libraries, kit_copy_objects, kit_link, kit_describe};
 	size_t i;
 	int r;
 

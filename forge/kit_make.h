@@ -10,7 +10,8 @@ struct kit_request {
 	const char *service_path;
 	const char *calls_path;
 	const char *reviewed_path; /* list of reviewed library objects, or NULL */
-	const char *const *inputs; /* bitcode, archives of it, and assembled objects */
+	const char *cache;         /* directory for generated code, or NULL */
+	const char *const *inputs; /* bitcode and assembled objects */
 	size_t n_inputs;
 	const char *const *library_dirs; /* none: where Debian has them */
 	size_t n_library_dirs;

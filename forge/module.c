@@ -1,66 +1,104 @@
-/* Making bitcode nameable and merging it, through llvm-c; see module.h. */
+/* Making bitcode nameable, through llvm-c; see module.h. */
 #include "forge/module.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <llvm-c/BitReader.h>
 #include <llvm-c/BitWriter.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
-#include <llvm-c/Linker.h>
 
-#include "forge/mem.h"
 #include "forge/report.h"
+#include "forge/tool.h"
 
 struct module {
-	LLVMContextRef context;
-	LLVMModuleRef merged; /* NULL until the first module was merged */
-};
-
-struct module_part {
 	const char *path;
-	char *source;      /* source file name; the sorting key; owned */
-	LLVMModuleRef ref; /* NULL once merged */
+	char *source; /* source file name, relative to the source root; owned */
+	char *name;   /* owned */
+	char tag[9];  /* eight hexadecimal digits */
+	LLVMModuleRef ref;
 };
 
-struct module *module_free(struct module *m)
+struct module_set {
+	LLVMContextRef context;
+	struct module *items; /* owned; by source */
+	size_t n;
+};
+
+struct module_set *module_set_free(struct module_set *set)
 {
-	if (m) {
-		if (m->merged) {
-			LLVMDisposeModule(m->merged);
-		}
-		LLVMContextDispose(m->context);
-		free(m);
+	size_t i;
+
+	if (!set) {
+		return NULL;
 	}
+	for (i = 0; i < set->n; i++) {
+		if (set->items[i].ref) {
+			LLVMDisposeModule(set->items[i].ref);
+		}
+		free(set->items[i].source);
+		free(set->items[i].name);
+	}
+	free(set->items);
+	LLVMContextDispose(set->context);
+	free(set);
 	return NULL;
 }
 
-static int module_read(LLVMContextRef context, const char *path, struct module_part *part)
+/* Where the build directory lies is nobody's business. */
+static char *module_source(LLVMModuleRef ref)
+{
+	size_t len;
+	const char *s = LLVMGetSourceFileName(ref, &len);
+
+	while (strncmp(s, "./", 2) == 0 || strncmp(s, "../", 3) == 0) {
+		s = strchr(s, '/') + 1;
+	}
+	return mem_strdup(s);
+}
+
+static int module_set_names(struct module *m)
+{
+	const char *slash = strrchr(m->source, '/');
+	const char *last = slash ? slash + 1 : m->source;
+	uint8_t hash[TOOL_HASH_SIZE];
+	int i, r;
+
+	r = tool_hash(m->source, strlen(m->source), hash);
+	if (r < 0) {
+		return r;
+	}
+	for (i = 0; i < 8; i++) {
+		m->tag[i] = "0123456789abcdef"[hash[i / 2] >> (i % 2 ? 0 : 4) & 15];
+	}
+	m->name = mem_printf("%.*s-%s", (int)strcspn(last, "."), last, m->tag);
+	return 0;
+}
+
+static int module_read(LLVMContextRef context, const char *path, struct module *m)
 {
 	LLVMMemoryBufferRef bytes;
 	char *message = NULL;
-	const char *source;
-	size_t len;
 	int r;
 
+	m->path = path;
 	if (LLVMCreateMemoryBufferWithContentsOfFile(path, &bytes, &message)) {
 		r = report_failed(path, "cannot read: %s", message);
 		LLVMDisposeMessage(message);
 		return r;
 	}
-	r = LLVMParseBitcodeInContext2(context, bytes, &part->ref);
+	r = LLVMParseBitcodeInContext2(context, bytes, &m->ref);
 	LLVMDisposeMemoryBuffer(bytes);
 	if (r) {
-		part->ref = NULL;
-		return report_refuse(path, "not LLVM 19 bitcode; compile with clang-19 -emit-llvm");
+		m->ref = NULL;
+		return report_refuse(path, "not LLVM 19 bitcode; compile with clang-19 -flto");
 	}
-	source = LLVMGetSourceFileName(part->ref, &len);
-	part->path = path;
-	part->source = mem_strdup(source);
-	return 0;
+	m->source = module_source(m->ref);
+	return module_set_names(m);
 }
 
-static bool module_is_ours(LLVMValueRef value)
+static bool module_is_internal(LLVMValueRef value)
 {
 	const LLVMLinkage linkage = LLVMGetLinkage(value);
 
@@ -68,11 +106,11 @@ static bool module_is_ours(LLVMValueRef value)
 	       (linkage == LLVMInternalLinkage || linkage == LLVMPrivateLinkage);
 }
 
-static void module_rename(LLVMValueRef value, size_t number)
+static void module_rename(const struct module *m, LLVMValueRef value)
 {
 	size_t len;
 	const char *old = LLVMGetValueName2(value, &len);
-	MEM_FREE char *name = mem_printf("%s%c%zu", len ? old : "anon", MODULE_NAME_MARK, number);
+	MEM_FREE char *name = mem_printf("%s%c%s", len ? old : "anon", MODULE_NAME_MARK, m->tag);
 
 	LLVMSetLinkage(value, LLVMInternalLinkage);
 	/* Identity matters: equal constants must not be merged. */
@@ -80,85 +118,65 @@ static void module_rename(LLVMValueRef value, size_t number)
 	LLVMSetValueName2(value, name, strlen(name));
 }
 
-static int module_check_variable(const struct module_part *part, LLVMValueRef value)
+static int module_check_variable(const struct module *m, LLVMValueRef value)
 {
 	size_t len;
 
 	if (!LLVMIsThreadLocal(value)) {
 		return 0;
 	}
-	return report_refuse(part->source,
+	return report_refuse(m->source,
 	        "%s: thread-local variables cannot be carried over an update; services have "
 	        "one thread: remove __thread",
 	        LLVMGetValueName2(value, &len));
 }
 
-static int module_prepare(const struct module_part *part, size_t number)
+static int module_prepare(const struct module *m)
 {
 	LLVMValueRef v;
 	int r;
 
-	for (v = LLVMGetFirstGlobal(part->ref); v; v = LLVMGetNextGlobal(v)) {
-		r = module_check_variable(part, v);
+	for (v = LLVMGetFirstGlobal(m->ref); v; v = LLVMGetNextGlobal(v)) {
+		r = module_check_variable(m, v);
 		if (r < 0) {
 			return r;
 		}
-		if (module_is_ours(v)) {
-			module_rename(v, number);
+		if (module_is_internal(v)) {
+			module_rename(m, v);
 		}
 	}
-	for (v = LLVMGetFirstFunction(part->ref); v; v = LLVMGetNextFunction(v)) {
-		if (module_is_ours(v)) {
-			module_rename(v, number);
+	for (v = LLVMGetFirstFunction(m->ref); v; v = LLVMGetNextFunction(v)) {
+		if (module_is_internal(v)) {
+			module_rename(m, v);
 		}
 	}
-	for (v = LLVMGetFirstGlobalAlias(part->ref); v; v = LLVMGetNextGlobalAlias(v)) {
-		if (module_is_ours(v)) {
-			module_rename(v, number);
+	for (v = LLVMGetFirstGlobalAlias(m->ref); v; v = LLVMGetNextGlobalAlias(v)) {
+		if (module_is_internal(v)) {
+			module_rename(m, v);
 		}
 	}
 	return 0;
 }
 
-static int module_part_compare(const void *a, const void *b)
+static int module_compare(const void *a, const void *b)
 {
-	const struct module_part *x = a, *y = b;
+	const struct module *x = a, *y = b;
 
 	return strcmp(x->source, y->source);
 }
 
-static int module_absorb(struct module *m, struct module_part *part)
+/* Tags make names unique only as long as they differ. */
+static int module_check_tags(const struct module_set *set)
 {
-	LLVMModuleRef ref = part->ref;
+	size_t i, k;
 
-	part->ref = NULL;
-	if (!m->merged) {
-		m->merged = ref;
-		return 0;
-	}
-	if (LLVMLinkModules2(m->merged, ref)) {
-		return report_refuse(part->source,
-		        "cannot be merged with the other modules; is something defined twice?");
-	}
-	return 0;
-}
-
-static int module_merge_sorted(struct module *m, struct module_part *parts, size_t n)
-{
-	size_t i;
-	int r;
-
-	for (i = 0; i < n; i++) {
-		if (i > 0 && strcmp(parts[i].source, parts[i - 1].source) == 0) {
-			return report_refuse(parts[i].path, "source file %s is already in %s",
-			        parts[i].source, parts[i - 1].path);
-		}
-		r = module_prepare(&parts[i], i);
-		if (r == 0) {
-			r = module_absorb(m, &parts[i]);
-		}
-		if (r < 0) {
-			return r;
+	for (i = 0; i < set->n; i++) {
+		for (k = 0; k < i; k++) {
+			if (strcmp(set->items[i].tag, set->items[k].tag) == 0) {
+				return report_refuse(set->items[i].path,
+				        "source file %s is already in %s", set->items[i].source,
+				        set->items[k].path);
+			}
 		}
 	}
 	return 0;
@@ -174,44 +192,55 @@ static void module_complain(LLVMDiagnosticInfoRef info, void *unused)
 	LLVMDisposeMessage(text);
 }
 
-int module_merge(const char *const paths[], size_t n_paths, struct module **ret_module)
+int module_set_read(const char *const paths[], size_t n_paths, struct module_set **ret_set)
 {
-	MEM_FREE struct module_part *parts = mem_zalloc(n_paths, sizeof(*parts));
-	MEM_CLEANUP(module_freep) struct module *m = mem_zalloc(1, sizeof(*m));
+	MEM_CLEANUP(module_set_freep) struct module_set *set = mem_zalloc(1, sizeof(*set));
 	size_t i;
 	int r = 0;
 
-	m->context = LLVMContextCreate();
-	LLVMContextSetDiagnosticHandler(m->context, module_complain, NULL);
+	set->context = LLVMContextCreate();
+	LLVMContextSetDiagnosticHandler(set->context, module_complain, NULL);
+	set->items = mem_zalloc(n_paths, sizeof(*set->items));
 	for (i = 0; i < n_paths && r == 0; i++) {
-		r = module_read(m->context, paths[i], &parts[i]);
+		r = module_read(set->context, paths[i], &set->items[set->n++]);
 	}
 	if (r == 0) {
-		qsort(parts, n_paths, sizeof(*parts), module_part_compare);
-		r = module_merge_sorted(m, parts, n_paths);
+		qsort(set->items, set->n, sizeof(*set->items), module_compare);
+		r = module_check_tags(set);
 	}
-	for (i = 0; i < n_paths; i++) {
-		if (parts[i].ref) {
-			LLVMDisposeModule(parts[i].ref);
-		}
-		free(parts[i].source);
+	for (i = 0; i < n_paths && r == 0; i++) {
+		r = module_prepare(&set->items[i]);
 	}
 	if (r == 0) {
-		*ret_module = m;
-		m = NULL;
+		*ret_set = set;
+		set = NULL;
 	}
 	return r;
 }
 
-int module_write(struct module *m, const char *path)
+size_t module_set_count(const struct module_set *set)
 {
-	if (LLVMWriteBitcodeToFile(m->merged, path)) {
-		return report_failed(path, "cannot write the bitcode");
-	}
-	return 0;
+	return set->n;
 }
 
-void module_strip(struct module *m)
+const char *module_name(const struct module_set *set, size_t i)
 {
-	(void)LLVMStripModuleDebugInfo(m->merged);
+	return set->items[i].name;
+}
+
+void module_write(const struct module_set *set, size_t i, struct buf *ret_bitcode)
+{
+	LLVMMemoryBufferRef bytes = LLVMWriteBitcodeToMemoryBuffer(set->items[i].ref);
+
+	buf_add(ret_bitcode, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
+	LLVMDisposeMemoryBuffer(bytes);
+}
+
+void module_set_strip(struct module_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		(void)LLVMStripModuleDebugInfo(set->items[i].ref);
+	}
 }

@@ -1,30 +1,38 @@
 #pragma once
 /*
- * The bitcode of a service: read, made nameable, merged into one module.
+ * The bitcode of a service, made nameable.
  *
  * Layout choices are made by symbol name, so everything that occupies memory gets
- * a name that is unique in the service: internals are renamed to NAME$K, K being
- * the module's place in the order of source file names; string literals and other
- * private constants become ordinary internals. Debug data is not affected.
+ * a name that is unique in the service: internals are renamed to NAME$TAG, TAG
+ * being made from the name of the module's source file, and string literals and
+ * other private constants become ordinary internals. Debug data is not affected.
  */
-#include <stdbool.h>
 #include <stddef.h>
 
-/* Separates a name from the module number in the symbols made here. */
+#include "forge/mem.h"
+
+/* Separates a name from the tag in the symbols made here. */
 #define MODULE_NAME_MARK '$'
 
-struct module;
+struct module_set;
 
-/* Read, check and merge bitcode files. Reports what it refuses. */
-int module_merge(const char *const paths[], size_t n_paths, struct module **ret_module);
-struct module *module_free(struct module *module);
+/* Read, check and rename bitcode files. Reports what it refuses. */
+int module_set_read(const char *const paths[], size_t n_paths, struct module_set **ret_set);
+struct module_set *module_set_free(struct module_set *set);
 
-int module_write(struct module *module, const char *path);
+/* Modules are in the order of their source file names. i < module_set_count(). */
+size_t module_set_count(const struct module_set *set);
 
-/* Remove debug data. */
-void module_strip(struct module *module);
+/* "main-1b5e0f77": last part of the source file's name, and the tag. */
+const char *module_name(const struct module_set *set, size_t i);
 
-static inline void module_freep(struct module **module)
+/* The bitcode as it is now. */
+void module_write(const struct module_set *set, size_t i, struct buf *ret_bitcode);
+
+/* Remove debug data from all modules. */
+void module_set_strip(struct module_set *set);
+
+static inline void module_set_freep(struct module_set **set)
 {
-	(void)module_free(*module);
+	(void)module_set_free(*set);
 }

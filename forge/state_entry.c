@@ -145,7 +145,7 @@ static bool entry_is_prebuilt(const struct entry_reader *r, const struct elf_sym
 {
 	const uint64_t *origin = names_find(&r->origin, s->name);
 
-	return origin && *origin != 0;
+	return origin && !r->request->objects->items[*origin].debug;
 }
 
 static void entry_add_function(

@@ -44,7 +44,9 @@ def make_kit(root, name):
     shutil.copytree(os.path.join(SOURCE, 'test'), directory)
     objects = compile_in(directory, 'main.c', 'other.c')
     kit = os.path.join(directory, 'small.kit')
-    luforge(*kit_args(directory, kit, *objects))
+    cache = os.path.join(root, 'cache')
+    luforge(*kit_args(directory, kit, '--cache', cache, *objects))
+    assert not [f for f in os.listdir(cache) if not re.fullmatch(r'[0-9a-f]{32}(\.debug)?\.o', f)]
     return kit
 
 
@@ -299,7 +301,8 @@ def test_bad_inputs(root, directory):
 
 def test_damaged_kit(root, kit):
     copy = os.path.join(root, 'damaged.kit')
-    for name in ('manifest', 'state', 'order', 'symbols', 'recipe', 'objects/service.o'):
+    code = 'objects/' + sorted(os.listdir(os.path.join(kit, 'objects')))[0]
+    for name in ('manifest', 'state', 'order', 'symbols', 'recipe', code):
         shutil.copytree(kit, copy)
         path = os.path.join(copy, name)
         b = bytearray(open(path, 'rb').read())

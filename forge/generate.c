@@ -1,0 +1,103 @@
+/* Code generation through llc; see generate.h. */
+#include "forge/generate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "forge/report.h"
+#include "forge/tool.h"
+
+/* The flags of llc; a change makes new names in the cache. */
+#define GENERATE_FLAGS                                                                             \
+	"-O2", "-filetype=obj", "-relocation-model=pic", "-function-sections", "-data-sections"
+
+static int generate_key(const struct buf *bitcode, char ret_key[33])
+{
+	static const char *const flags[] = {GENERATE_FLAGS, LLVM_VERSION};
+	BUF_CLEANUP struct buf all = {0};
+	uint8_t hash[TOOL_HASH_SIZE];
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		buf_printf(&all, "%s\n", flags[i]);
+	}
+	buf_add(&all, bitcode->bytes, bitcode->len);
+	r = tool_hash(all.bytes, all.len, hash);
+	for (i = 0; i < 16 && r == 0; i++) {
+		(void)snprintf(ret_key + 2 * i, 3, "%02x", hash[i]);
+	}
+	return r;
+}
+
+static int generate_debug(const char *bitcode, const char *object)
+{
+	const char *const argv[] = {tool_llc, GENERATE_FLAGS, "-o", object, bitcode, NULL};
+
+	return tool_run(argv);
+}
+
+static int generate_plain(const char *from, const char *to)
+{
+	const char *const argv[] = {tool_objcopy, "--strip-debug", from, to, NULL};
+
+	return tool_run(argv);
+}
+
+static int generate_rename(const char *from, const char *to)
+{
+	return rename(from, to) < 0 ? report_errno(to, errno, "cannot rename into place") : 0;
+}
+
+/* Under names of our own first: another luforge may be making the same objects. */
+static int generate_new(const struct buf *bitcode, const char *debug, const char *plain)
+{
+	MEM_FREE char *input = mem_printf("%s.%ld.bc", debug, (long)getpid());
+	MEM_FREE char *new_debug = mem_printf("%s.%ld.tmp", debug, (long)getpid());
+	MEM_FREE char *new_plain = mem_printf("%s.%ld.tmp", plain, (long)getpid());
+	int r;
+
+	r = buf_write_file(bitcode, input);
+	if (r == 0) {
+		r = generate_debug(input, new_debug);
+	}
+	if (r == 0) {
+		r = generate_plain(new_debug, new_plain);
+	}
+	if (r == 0) {
+		r = generate_rename(new_debug, debug);
+	}
+	/* The one without debug data comes last: where it is, both are. */
+	if (r == 0) {
+		r = generate_rename(new_plain, plain);
+	}
+	(void)unlink(input);
+	(void)unlink(new_debug);
+	(void)unlink(new_plain);
+	return r;
+}
+
+int generate_objects(
+        const struct buf *bitcode, const char *cache, char **ret_debug, char **ret_plain)
+{
+	char key[33];
+	int r;
+
+	r = generate_key(bitcode, key);
+	if (r < 0) {
+		return r;
+	}
+	MEM_FREE char *debug = mem_printf("%s/%s.debug.o", cache, key);
+	MEM_FREE char *plain = mem_printf("%s/%s.o", cache, key);
+
+	if (access(plain, R_OK) < 0) {
+		r = generate_new(bitcode, debug, plain);
+	}
+	if (r == 0) {
+		*ret_debug = debug;
+		*ret_plain = plain;
+		debug = plain = NULL;
+	}
+	return r;
+}
