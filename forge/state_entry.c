@@ -281,12 +281,13 @@ static int entry_add_object(
 		entry_add_library(r, s, section);
 		return 0;
 	}
-	if (entry_is_readonly(section)) {
+	/* What else is read-only was made by the compiler, and nothing keeps pointers to it. */
+	if (entry_is_readonly(section) && !entry_starts(base, ".compoundliteral")) {
 		return 0;
 	}
 	return report_refuse(s->name,
-	        "this writable object has no debug data, so its value could not be carried over; "
-	        "if it is a compound literal, give it a name, else compile with -g");
+	        "this object has no debug data, so an update could not find it again; if it is a "
+	        "compound literal, give it a name, else compile with -g");
 }
 
 static int entry_add_symbol(struct entry_reader *r, const struct elf_symbol *s)

@@ -114,9 +114,20 @@ def check_layout(v):
     assert p.base % (2 << 20) == 0 and p.entry == v.addr['_start']
     assert p.segment(p.entry)[4] == 5
     assert sorted(s[4] for s in p.segments) == [1, 3, 5]
+    check_fill(v)
     objects = [(a, s, n) for a, s, k, n in v.nm if s and '$' in n and k in 'dDrRbB' and '.lu_site_' not in n]
     for (a, size, n), (b, _, m) in zip(objects, objects[1:]):
         assert a + size < b, f'{n} ends where {m} begins'
+
+
+def check_fill(v):
+    """Nothing but int3 where no function is."""
+    va, _, off, size, _, _ = next(s for s in v.payload.segments if s[4] == 5)
+    text = bytearray(v.payload.bytes[off:off + size])
+    for a, s, k, n in v.nm:
+        if k in 'tT' and va <= a < va + size and not n.startswith('lupad.'):
+            text[a - va:a - va + s] = b'\xcc' * s
+    assert text == b'\xcc' * size
 
 
 def check_description(kit, v):
@@ -245,6 +256,7 @@ REFUSED = {
     'library function getpid enters the kernel': '#include <unistd.h>\nint n; void _start(void) { n = getpid(); }',
     'go through the gate page': 'void _start(void) { __asm__ volatile("syscall"); }',
     'has no debug data': 'int *p = (int[]){1, 2}; void _start(void) { p++; }',
+    '.compoundliteral': 'const int *p = (const int[]){1, 2}; int _start(void) { return *p++; }',
     'undefined symbol: nothing': 'void nothing(void); void _start(void) { nothing(); }',
     'beyond 2 MiB': 'struct { char c[3 << 20]; int b : 3; } s; void _start(void) { s.b++; }',
     'without a size': '#include <stddef.h>\n#include <stdint.h>\n#include "shapes.h"\n'
@@ -283,7 +295,7 @@ def test_bad_inputs(root, directory):
     objects = compile_in(directory, 'main.c', 'other.c')
     out = os.path.join(root, 'bad.kit')
     service = os.path.join(directory, 'small.service')
-    assert 'not an ELF file' in luforge(*kit_args(directory, out, service), code=2)
+    assert 'not an ELF file' in luforge(*kit_args(directory, out, objects[0], service), code=2)
     assert 'no bitcode' in luforge(*kit_args(directory, out, *compile_in(
         directory, 'main.c', flags=())), code=2)
     assert 'already in' in luforge(*kit_args(directory, out, objects[1], objects[1]), code=2)
@@ -306,7 +318,7 @@ def test_damaged_kit(root, kit):
         shutil.copytree(kit, copy)
         path = os.path.join(copy, name)
         b = bytearray(open(path, 'rb').read())
-        b[len(b) // 2] ^= 1
+        b[35 if name == 'recipe' else len(b) // 2] ^= 1
         open(path, 'wb').write(b)
         out = os.path.join(root, 'x.payload')
         assert 'make the kit again' in luforge('variant', '--kit', copy, '--seed', '0' * 64, '--out', out,
