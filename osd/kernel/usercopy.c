@@ -75,6 +75,14 @@ static err_t pages_check(struct instance *self, vaddr_t va, size_t n)
 	return E_OK;
 }
 
+err_t user_write_check(struct instance *self, vaddr_t va, size_t n)
+{
+	void *at;
+	err_t err = range_is_valid(va, n) ? pages_check(self, va, n) : E_FAULT;
+
+	return err == E_OK ? page_at(self, self->space, va, ARCH_ACCESS_WRITE, &at) : err;
+}
+
 err_t user_write(struct instance *self, vaddr_t va, const void *src, size_t n)
 {
 	err_t err = range_is_valid(va, n) ? pages_check(self, va, n) : E_FAULT;

@@ -11,6 +11,8 @@ struct space;
 /* Of the caller's own memory. At most a few pages. */
 err_t user_read(struct instance *self, vaddr_t va, void *dst, size_t n);
 err_t user_write(struct instance *self, vaddr_t va, const void *src, size_t n);
+/* Would user_write succeed? */
+err_t user_write_check(struct instance *self, vaddr_t va, size_t n);
 /* Of another space, on behalf of self. */
 err_t user_read_from(struct instance *self, struct space *space, vaddr_t va, void *dst, size_t n);
 

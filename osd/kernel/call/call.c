@@ -1,33 +1,8 @@
 /* What kernel calls share; see call.h. */
 #include "osd/kernel/call/call.h"
 
-#include "osd/kernel/fault.h"
 #include "osd/kernel/kernel.h"
-#include "osd/kernel/space.h"
 #include "osd/kernel/usercopy.h"
-
-static err_t page_check(struct instance *self, vaddr_t va)
-{
-	if (arch_space_ptr(&self->space->arch, va, ARCH_ACCESS_WRITE)) {
-		return E_OK;
-	}
-	return fault_copy(self, self->space, va, PAGE_FAULT_WRITE);
-}
-
-err_t call_output_check(struct instance *self, vaddr_t va, size_t n)
-{
-	err_t r;
-
-	KASSERT(n > 0 && n <= PAGE_SIZE);
-	if (!call_range_is_user(va, n)) {
-		return E_FAULT;
-	}
-	r = page_check(self, va);
-	if (r == E_OK && (va ^ (va + n - 1)) & ~(PAGE_SIZE - 1)) {
-		r = page_check(self, va + n - 1);
-	}
-	return r;
-}
 
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
 {

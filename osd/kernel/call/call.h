@@ -20,12 +20,9 @@ static inline bool call_range_is_user(vaddr_t va, uint64_t n)
 }
 
 /*
- * Make sure that n bytes (at most a page) can be written at va of the caller, so that a call may
- * take something off a queue first and store it afterwards without failing. 0, E_FAULT or
- * KCALL_PENDING.
+ * Store where user_write_check answered E_OK in this call: so a call may take something off a queue
+ * first and store it afterwards without failing.
  */
-err_t call_output_check(struct instance *self, vaddr_t va, size_t n);
-/* Store where call_output_check answered 0 in this call. */
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n);
 
 /* The slot of EP_SELF or of a slot that self supervises: E_DEAD, E_PERM. */

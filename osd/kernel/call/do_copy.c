@@ -1,4 +1,5 @@
-/* Copy between the spaces of a supervisor and its slots: loading, start blocks, looking at what crashed. */
+/* Copy between the spaces of a supervisor and its slots: loading, start blocks, looking at what
+ * crashed. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/usercopy.h"
 
@@ -14,15 +15,15 @@ static err_t check_copy(struct instance *self, const uint64_t *args, struct user
 		return r;
 	}
 	if (args[5] & ~(uint64_t)COPY_FORCE || !call_range_is_user(args[1], args[4]) ||
-		!call_range_is_user(args[3], args[4])) {
+	        !call_range_is_user(args[3], args[4])) {
 		return E_INVAL;
 	}
 	*ret_copy = (struct user_copy){.from = source->instance->space,
-		.to = target->instance->space,
-		.from_va = args[1],
-		.to_va = args[3],
-		.n = args[4],
-		.access = ARCH_ACCESS_WRITE | (args[5] & COPY_FORCE ? ARCH_ACCESS_FORCE : 0)};
+	        .to = target->instance->space,
+	        .from_va = args[1],
+	        .to_va = args[3],
+	        .n = args[4],
+	        .access = ARCH_ACCESS_WRITE | (args[5] & COPY_FORCE ? ARCH_ACCESS_FORCE : 0)};
 	return E_OK;
 }
 

@@ -1,7 +1,8 @@
 /*
- * Safe copies through direct grants. The call restarts from self->call_progress, and looks the grant up again each
- * time: between two steps the granter may have revoked it, ended, or be somebody else behind the same endpoint.
- * While the granter's slot is held nobody may touch its memory: the caller waits on the slot.
+ * Safe copies through direct grants. The call restarts from self->call_progress, and looks the
+ * grant up again each time: between two steps the granter may have revoked it, ended, or be
+ * somebody else behind the same endpoint. While the granter's slot is held nobody may touch its
+ * memory: the caller waits on the slot.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/ipc.h"
@@ -16,9 +17,10 @@ struct grant_use {
 	uint16_t access; /* GRANT_READ or GRANT_WRITE */
 };
 
-/* The granter's table is in its memory and says whatever the granter wants: read it once, then check. */
+/* The granter's table is in its memory and says whatever the granter wants: read it once, then
+ * check. */
 static err_t grant_read(
-	struct instance *self, struct slot *granter, uint32_t id, struct grant *ret_grant)
+        struct instance *self, struct slot *granter, uint32_t id, struct grant *ret_grant)
 {
 	uint32_t index = id & 0xffff;
 	const struct instance *owner = granter->instance;
@@ -28,22 +30,21 @@ static err_t grant_read(
 		return E_GRANT;
 	}
 	r = user_read_from(self, owner->space, owner->grant_table + index * sizeof(*ret_grant),
-		ret_grant, sizeof(*ret_grant));
+	        ret_grant, sizeof(*ret_grant));
 	return r == E_FAULT ? E_GRANT : r;
 }
 
-static bool grant_allows(
-	const struct grant *grant, const struct grant_use *use, endpoint_t caller)
+static bool grant_allows(const struct grant *grant, const struct grant_use *use, endpoint_t caller)
 {
 	vaddr_t start = (vaddr_t)grant->address;
 
 	return start && grant->sequence == use->id >> 16 && grant->to == caller &&
-		(grant->access & use->access) && use->offset <= grant->bytes &&
-		use->bytes <= grant->bytes - use->offset && call_range_is_user(start, grant->bytes);
+	       (grant->access & use->access) && use->offset <= grant->bytes &&
+	       use->bytes <= grant->bytes - use->offset && call_range_is_user(start, grant->bytes);
 }
 
 static err_t check_copy_grant(struct instance *self, const struct grant_use *use,
-	struct slot **ret_granter, vaddr_t *ret_remote)
+        struct slot **ret_granter, vaddr_t *ret_remote)
 {
 	struct slot *granter = slot_of(use->granter);
 	struct grant grant;
@@ -100,11 +101,11 @@ static err_t copy_grant(struct instance *self, const struct grant_use *use)
 static struct grant_use grant_use_of(const uint64_t *args, uint16_t access)
 {
 	return (struct grant_use){.granter = call_endpoint(args[0]),
-		.id = (uint32_t)args[1],
-		.offset = args[2],
-		.local = args[3],
-		.bytes = args[4],
-		.access = access};
+	        .id = (uint32_t)args[1],
+	        .offset = args[2],
+	        .local = args[3],
+	        .bytes = args[4],
+	        .access = access};
 }
 
 err_t do_copy_from_grant(struct instance *self, const uint64_t *args)

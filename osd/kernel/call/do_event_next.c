@@ -1,11 +1,12 @@
 /* The next event of the slots that the caller supervises. */
 #include "osd/kernel/call/call.h"
+#include "osd/kernel/usercopy.h"
 #include "osd/kernel/event.h"
 
 err_t do_event_next(struct instance *self, const uint64_t *args)
 {
 	struct slot_event event;
-	err_t r = call_output_check(self, args[0], sizeof(event));
+	err_t r = user_write_check(self, args[0], sizeof(event));
 
 	if (r != E_OK) {
 		return r;

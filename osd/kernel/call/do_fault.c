@@ -1,11 +1,12 @@
 /* Page faults, for VM to take and answer. */
 #include "osd/kernel/call/call.h"
+#include "osd/kernel/usercopy.h"
 #include "osd/kernel/fault.h"
 
 err_t do_fault_next(struct instance *self, const uint64_t *args)
 {
 	struct page_fault fault;
-	err_t r = call_output_check(self, args[0], sizeof(fault));
+	err_t r = user_write_check(self, args[0], sizeof(fault));
 
 	if (r != E_OK) {
 		return r;

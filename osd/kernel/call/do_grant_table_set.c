@@ -1,6 +1,6 @@
 /*
- * The caller's grant table: only its place is kept. Entries are read anew at each copy, so the table may change at
- * any time, and state transfer moves it like other data.
+ * The caller's grant table: only its place is kept. Entries are read anew at each copy, so the
+ * table may change at any time, and state transfer moves it like other data.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/usercopy.h"

@@ -1,7 +1,8 @@
 /*
- * From a name to an endpoint. Around an update two slots have one name: the service's own slot, and the spare one
- * that holds the new instance before the swap and the old one after it. The identity is never in the spare: before
- * the swap that one is uncommitted, during the transaction the other is held, afterwards the spare is at rest.
+ * From a name to an endpoint. Around an update two slots have one name: the service's own slot, and
+ * the spare one that holds the new instance before the swap and the old one after it. The identity
+ * is never in the spare: before the swap that one is uncommitted, during the transaction the other
+ * is held, afterwards the spare is at rest.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/usercopy.h"

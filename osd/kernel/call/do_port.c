@@ -22,7 +22,7 @@ err_t do_port_in(struct instance *self, const uint64_t *args)
 
 	if (r == E_OK) {
 		arch_context_result2_set(
-			&self->context, arch_port_in((uint16_t)args[0], (uint32_t)args[1]));
+		        &self->context, arch_port_in((uint16_t)args[0], (uint32_t)args[1]));
 	}
 	return r;
 }

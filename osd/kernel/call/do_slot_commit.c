@@ -1,15 +1,17 @@
-/* The two ways out of a hold: the new instance becomes the service, or the old one, swapped back, goes on. */
+/* The two ways out of a hold: the new instance becomes the service, or the old one, swapped back,
+ * goes on. */
 #include "osd/kernel/call/call.h"
 
 static bool instance_has_ended(const struct instance *instance)
 {
 	return instance->state == SLOT_EXITED ||
-		(instance->state == SLOT_FAULTED && instance->fault_wait == FAULT_WAIT_SUPERVISOR);
+	       (instance->state == SLOT_FAULTED && instance->fault_wait == FAULT_WAIT_SUPERVISOR);
 }
 
 static err_t check_slot_commit(const struct slot *slot)
 {
-	if (!slot->is_held || !slot->instance->is_uncommitted || instance_has_ended(slot->instance)) {
+	if (!slot->is_held || !slot->instance->is_uncommitted ||
+	        instance_has_ended(slot->instance)) {
 		return E_STATE;
 	}
 	return E_OK;

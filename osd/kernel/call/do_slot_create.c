@@ -7,8 +7,9 @@ static bool name_is_valid(const char name[SERVICE_NAME_LEN])
 {
 	unsigned int n = 0;
 
-	while (n < SERVICE_NAME_LEN && ((name[n] >= 'a' && name[n] <= 'z') ||
-		(name[n] >= '0' && name[n] <= '9') || name[n] == '_')) {
+	while (n < SERVICE_NAME_LEN &&
+	        ((name[n] >= 'a' && name[n] <= 'z') || (name[n] >= '0' && name[n] <= '9') ||
+	                name[n] == '_')) {
 		n++;
 	}
 	if (n == 0 || n == SERVICE_NAME_LEN) {
@@ -21,7 +22,7 @@ static bool name_is_valid(const char name[SERVICE_NAME_LEN])
 }
 
 static err_t check_slot_create(struct instance *self, vaddr_t address,
-	struct slot_params *ret_params, struct space **ret_space, struct slot **ret_slot)
+        struct slot_params *ret_params, struct space **ret_space, struct slot **ret_slot)
 {
 	err_t r = user_read(self, address, ret_params, sizeof(*ret_params));
 
@@ -29,7 +30,7 @@ static err_t check_slot_create(struct instance *self, vaddr_t address,
 		return r;
 	}
 	if (!name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_UNCOMMITTED ||
-		ret_params->priority >= N_PRIORITIES) {
+	        ret_params->priority >= N_PRIORITIES) {
 		return E_INVAL;
 	}
 	*ret_space = space_of(ret_params->space);

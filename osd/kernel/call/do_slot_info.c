@@ -9,18 +9,18 @@ static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 	const struct instance *instance = slot->instance;
 
 	*ret_info = (struct slot_info){.endpoint = slot->endpoint,
-		.space = instance->space->id,
-		.state = instance->is_stopped ? SLOT_STOPPED : instance->state,
-		.is_uncommitted = instance->is_uncommitted,
-		.is_held = slot->is_held,
-		.is_stopped = instance->is_stopped,
-		.n_senders = ipc_senders_count(slot),
-		.n_async = slot->n_async,
-		.n_vm_faults = instance->n_vm_faults,
-		.n_ipc_masked = slot->n_ipc_masked,
-		.first_receive_nsec = slot->first_receive_nsec,
-		.commit_nsec = slot->commit_nsec,
-		.cpu_nsec = arch_cycles_nsec(instance->cpu_cycles)};
+	        .space = instance->space->id,
+	        .state = instance->is_stopped ? SLOT_STOPPED : instance->state,
+	        .is_uncommitted = instance->is_uncommitted,
+	        .is_held = slot->is_held,
+	        .is_stopped = instance->is_stopped,
+	        .n_senders = ipc_senders_count(slot),
+	        .n_async = slot->n_async,
+	        .n_vm_faults = instance->n_vm_faults,
+	        .n_ipc_masked = slot->n_ipc_masked,
+	        .first_receive_nsec = slot->first_receive_nsec,
+	        .commit_nsec = slot->commit_nsec,
+	        .cpu_nsec = arch_cycles_nsec(instance->cpu_cycles)};
 	for (unsigned int i = 0; i < SERVICE_NAME_LEN; i++) {
 		ret_info->name[i] = slot->name[i];
 	}

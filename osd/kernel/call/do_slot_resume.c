@@ -1,6 +1,6 @@
 /*
- * Let an instance go on that stands still because it reported, or because it was stopped, or both. An event that
- * nobody took goes with it: who resumes has dealt with the report.
+ * Let an instance go on that stands still because it reported, or because it was stopped, or both.
+ * An event that nobody took goes with it: who resumes has dealt with the report.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/event.h"

@@ -1,4 +1,5 @@
-/* Stand still, in whatever state. What the instance waits for still happens to it; it does not run. */
+/* Stand still, in whatever state. What the instance waits for still happens to it; it does not run.
+ */
 #include "osd/kernel/call/call.h"
 
 err_t do_slot_stop(struct instance *self, const uint64_t *args)

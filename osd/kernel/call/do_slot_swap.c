@@ -1,10 +1,11 @@
 /*
- * The heart of an update: exchange what runs behind two slots. Everything that others can name or wait on stays in
- * its slot; registers, address space, grant table, events and faults move with the instances.
+ * The heart of an update: exchange what runs behind two slots. Everything that others can name or
+ * wait on stays in its slot; registers, address space, grant table, events and faults move with the
+ * instances.
  *
- * Both instances are at rest. For an update that means reported or never started: an instance that was stopped
- * inside an IPC would take the wait with it to another identity. Only with SWAP_FRESH, where the old one of `a` is
- * going to be destroyed, its IPC is ended first.
+ * Both instances are at rest. For an update that means reported or never started: an instance that
+ * was stopped inside an IPC would take the wait with it to another identity. Only with SWAP_FRESH,
+ * where the old one of `a` is going to be destroyed, its IPC is ended first.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/ipc.h"
@@ -12,7 +13,7 @@
 static bool instance_is_in_ipc(const struct instance *instance)
 {
 	return instance->state == SLOT_SENDING || instance->state == SLOT_RECEIVING ||
-		instance->state == SLOT_WAITING_REPLY || instance->state == SLOT_PARKED;
+	       instance->state == SLOT_WAITING_REPLY || instance->state == SLOT_PARKED;
 }
 
 static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_t flags)
@@ -21,7 +22,7 @@ static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_
 		return E_INVAL;
 	}
 	if (!call_instance_is_at_rest(a->instance) || !call_instance_is_at_rest(b->instance) ||
-		instance_is_in_ipc(b->instance)) {
+	        instance_is_in_ipc(b->instance)) {
 		return E_STATE;
 	}
 	return instance_is_in_ipc(a->instance) && !(flags & SWAP_FRESH) ? E_STATE : E_OK;

@@ -1,16 +1,19 @@
 /*
- * Mapping operations on behalf of VM, run in order. Each one is checked completely by arch before it changes
- * anything, so a failed batch has done `n_done` whole operations and nothing of the next.
+ * Mapping operations on behalf of VM, run in order. Each one is checked completely by arch before
+ * it changes anything, so a failed batch has done `n_done` whole operations and nothing of the
+ * next.
  *
- * A batch that has worked long restarts, to let others run: progress is operations done and tables used, in
- * self->call_progress. The operations and the frame list stay in the caller's memory and are read as they are
- * needed; whatever the caller writes there meanwhile, arch checks each frame before it takes it.
+ * A batch that has worked long restarts, to let others run: progress is operations done and tables
+ * used, in self->call_progress. The operations and the frame list stay in the caller's memory and
+ * are read as they are needed; whatever the caller writes there meanwhile, arch checks each frame
+ * before it takes it.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/space.h"
 #include "osd/kernel/usercopy.h"
 
-/* An operation needs a table for each 2 MiB it touches and one for each higher level at either end. */
+/* An operation needs a table for each 2 MiB it touches and one for each higher level at either end.
+ */
 #define OP_TABLES_MAX (SPACE_OP_PAGES_MAX / 512 + 8)
 /* Pages handled before the call gives way. */
 #define STEP_PAGES 2048u
@@ -39,7 +42,7 @@ static err_t op_fetch(struct batch_run *run, const struct space_op **ret_op)
 
 		n = n < FETCH ? n : FETCH;
 		r = user_read(run->self, (vaddr_t)(run->batch.ops + at), run->fetched,
-			n * sizeof(run->fetched[0]));
+		        n * sizeof(run->fetched[0]));
 		if (r != E_OK) {
 			return r;
 		}
@@ -52,7 +55,7 @@ static err_t op_fetch(struct batch_run *run, const struct space_op **ret_op)
 
 /* The frames that the operation may use as tables: no more are read than it can need. */
 static err_t tables_fetch(
-	struct batch_run *run, const struct space_op *op, struct arch_tables *ret_tables)
+        struct batch_run *run, const struct space_op *op, struct arch_tables *ret_tables)
 {
 	uint32_t n = run->batch.n_tables - run->batch.n_tables_used;
 	uint32_t most = op->n_pages / 512 + 6;
@@ -63,7 +66,7 @@ static err_t tables_fetch(
 		return E_OK;
 	}
 	return user_read(run->self, (vaddr_t)(run->batch.tables + run->batch.n_tables_used),
-		batch_frames, n * sizeof(batch_frames[0]));
+	        batch_frames, n * sizeof(batch_frames[0]));
 }
 
 /* Registers of devices are mapped only for a slot that has the right to them. */
@@ -80,7 +83,7 @@ static err_t check_device(const struct space *space, const struct space_op *op)
 		uint64_t offset = op->arg - p->mmio[i].base;
 
 		if (op->arg >= p->mmio[i].base && offset <= p->mmio[i].bytes &&
-			bytes <= p->mmio[i].bytes - offset) {
+		        bytes <= p->mmio[i].bytes - offset) {
 			return E_OK;
 		}
 	}
@@ -90,7 +93,7 @@ static err_t check_device(const struct space *space, const struct space_op *op)
 static err_t op_map(struct space *space, const struct space_op *op, struct arch_tables *tables)
 {
 	const struct arch_map map = {
-		.va = op->va, .pa = op->arg, .n_pages = op->n_pages, .prot = op->prot};
+	        .va = op->va, .pa = op->arg, .n_pages = op->n_pages, .prot = op->prot};
 	err_t r = op->prot & SPACE_OP_DEVICE ? check_device(space, op) : E_OK;
 
 	return r == E_OK ? arch_space_map(&space->arch, &map, tables) : r;
@@ -163,30 +166,37 @@ static err_t check_space_batch(struct batch_run *run)
 	err_t r = user_read(run->self, run->address, &run->batch, sizeof(run->batch));
 
 	if (r == E_OK) {
-		r = call_output_check(run->self, run->address, sizeof(run->batch));
+		r = user_write_check(run->self, run->address, sizeof(run->batch));
 	}
 	run->batch.n_done = (uint32_t)progress;
 	run->batch.n_tables_used = (uint32_t)(progress >> 32);
-	if (r == E_OK &&
-		(run->batch.n_done > run->batch.n_ops ||
-			run->batch.n_tables_used > run->batch.n_tables)) {
+	if (r == E_OK && (run->batch.n_done > run->batch.n_ops ||
+	                         run->batch.n_tables_used > run->batch.n_tables)) {
 		r = E_INVAL; /* the caller's memory changed between two steps */
 	}
 	return r;
 }
 
-static err_t batch_finish(struct batch_run *run, err_t result)
-{
-	call_output(run->self, run->address, &run->batch, sizeof(run->batch));
-	arch_context_result2_set(&run->self->context,
-		result == E_TABLES ? run->needed : run->batch.n_tables_used);
-	run->self->call_progress = 0;
-	return result;
-}
-
 static uint64_t batch_progress(const struct batch_run *run)
 {
 	return run->batch.n_done | (uint64_t)run->batch.n_tables_used << 32;
+}
+
+/* The batch may have taken away the very page that its counts go to. */
+static err_t batch_finish(struct batch_run *run, err_t result)
+{
+	struct instance *self = run->self;
+	err_t r;
+
+	self->call_progress = batch_progress(run);
+	r = user_write(self, run->address, &run->batch, sizeof(run->batch));
+	if (r == KCALL_PENDING) {
+		return r;
+	}
+	self->call_progress = 0;
+	arch_context_result2_set(
+	        &self->context, result == E_TABLES ? run->needed : run->batch.n_tables_used);
+	return r == E_OK ? result : r;
 }
 
 err_t do_space_batch(struct instance *self, const uint64_t *args)

@@ -1,15 +1,17 @@
 /*
- * Give the table frames of a space back to VM, at most a page's worth of numbers a call. From the first call that
- * took frames on the space is closing: nothing else can be done with it, and the last call frees its number.
+ * Give the table frames of a space back to VM, at most a page's worth of numbers a call. From the
+ * first call that took frames on the space is closing: nothing else can be done with it, and the
+ * last call frees its number.
  */
 #include "osd/kernel/call/call.h"
+#include "osd/kernel/usercopy.h"
 #include "osd/kernel/space.h"
 
 /* Frames given back by one call. */
 #define FRAMES_MAX 256u
 
-static err_t check_space_destroy(struct instance *self, const uint64_t *args,
-	struct space **ret_space, uint32_t *ret_max)
+static err_t check_space_destroy(
+        struct instance *self, const uint64_t *args, struct space **ret_space, uint32_t *ret_max)
 {
 	uint64_t max = args[2] < FRAMES_MAX ? args[2] : FRAMES_MAX;
 	struct space *space = args[0] < N_SPACES ? space_of_any((space_t)args[0]) : NULL;
@@ -21,7 +23,7 @@ static err_t check_space_destroy(struct instance *self, const uint64_t *args,
 	if (space->instance) {
 		return E_BUSY;
 	}
-	r = call_output_check(self, args[1], max * sizeof(paddr_t));
+	r = user_write_check(self, args[1], max * sizeof(paddr_t));
 	if (r == E_OK) {
 		*ret_space = space;
 		*ret_max = (uint32_t)max;

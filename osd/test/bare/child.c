@@ -41,6 +41,11 @@ static void driver_regions_read(void)
 	}
 }
 
+space_t child_driver_space(void)
+{
+	return driver.space;
+}
+
 static void shared_map(void)
 {
 	struct space_op op = {.kind = SPACE_MAP,

@@ -34,6 +34,9 @@ struct child {
 /* Once, before the first child. */
 void child_init(void);
 
+/* The driver's own space. */
+space_t child_driver_space(void);
+
 /* Take one contiguous run of zeroed frames of the child's chunk. */
 paddr_t child_frames(struct child *child, uint32_t n);
 /* Run one mapping operation on the child's space with its own table frames. */

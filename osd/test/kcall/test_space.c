@@ -172,6 +172,28 @@ static void test_batch_errors(void)
 	child_free(&child);
 }
 
+/* A batch that takes away the page it is written in: it is done, but cannot say so. */
+static void test_batch_unmaps_itself(void)
+{
+	struct space_batch *batch = (struct space_batch *)(SHARED_VA + 32 * PAGE_SIZE);
+	struct space_op op = {.kind = SPACE_MAP,
+	        .space = child_driver_space(),
+	        .va = (vaddr_t)batch,
+	        .n_pages = 1,
+	        .prot = PROT_R | PROT_W};
+	struct space_batch first = {.ops = &op, .n_ops = 1};
+	uint64_t used;
+
+	child_space_new(&child);
+	op.arg = child_frames(&child, 1);
+	IS(E_OK, sys_space_batch(&first, &used));
+	op.kind = SPACE_UNMAP;
+	*batch = (struct space_batch){.ops = &op, .n_ops = 1};
+	IS(E_FAULT, sys_space_batch(batch, &used));
+	IS(E_FAULT, sys_log_write((const char *)batch, 1));
+	child_free(&child);
+}
+
 static void test_device_right(void)
 {
 	struct slot_privileges privileges;
@@ -359,6 +381,7 @@ const struct test tests_space[] = {
         {"errors of mapping", test_map_errors},
         {"frames that cannot be tables", test_bad_tables},
         {"errors of space_batch", test_batch_errors},
+        {"a batch that unmaps itself", test_batch_unmaps_itself},
         {"mapping of devices", test_device_right},
         {"map, protect", test_map_protect_unmap},
         {"unmap", test_unmap},
