@@ -197,6 +197,71 @@ static void test_device(void)
 	CHECK(sys_sendrec(EP_VM, &msg) == E_OK && reply->err == E_PERM);
 }
 
+/* What a service may ask: its own memory, nothing that is another's or RS's alone. */
+static void test_rights(void)
+{
+	static const uint32_t for_rs[] = {
+	        VM_SPACE_NEW, VM_SPACE_FREE, VM_SHARE, VM_MIRROR, VM_UNMIRROR, VM_REGIONS, VM_GATE};
+	struct message msg = {.type = VM_MAP};
+	struct vm_request_map *map = MSG_AS(struct vm_request_map, &msg);
+	struct child child, other;
+	uint64_t ignored;
+
+	child_new(&child, 0);
+	child_new(&other, 0);
+	*map = (struct vm_request_map){
+	        .space = VM_SPACE_SELF, .prot = RW, .va = DATA, .bytes = DATA_BYTES};
+	CHECK(child_ask(&child, &msg, &ignored) == E_OK);
+	CHECK(child_touch(&child, CHILD_WRITE, DATA, 9, 1) == 9);
+	map->va = FAR;
+	map->space = child.space;
+	CHECK(child_ask(&child, &msg, &ignored) == E_OK);
+	map->space = other.space;
+	CHECK(child_ask(&child, &msg, &ignored) == E_PERM);
+	msg.type = VM_UNMAP;
+	CHECK(child_ask(&child, &msg, &ignored) == E_PERM);
+	for (size_t i = 0; i < sizeof(for_rs) / sizeof(for_rs[0]); i++) {
+		msg = (struct message){.type = for_rs[i], .w = {child.space, 16, DATA}};
+		CHECK(child_ask(&child, &msg, &ignored) == E_PERM);
+	}
+	msg = (struct message){.type = VM_MMIO};
+	*MSG_AS(struct vm_request_dma, &msg) =
+	        (struct vm_request_dma){.pa = 0xfeb00000, .bytes = PAGE_SIZE};
+	CHECK(child_ask(&child, &msg, &ignored) == E_PERM);
+	MSG_AS(struct vm_request_dma, &msg)->pa = UINT64_MAX;
+	CHECK(child_ask(&child, &msg, &ignored) == E_INVAL);
+	child_free(&child);
+	child_free(&other);
+}
+
+/* A service that wants everything gets E_NOMEM while RS still gets what it needs. */
+static void test_exhaustion(void)
+{
+	struct message msg = {.type = VM_MAP};
+	struct vm_request_map *map = MSG_AS(struct vm_request_map, &msg);
+	struct child child, other;
+	uint64_t ignored, n = 0;
+
+	child_new(&child, 0);
+	*map = (struct vm_request_map){.space = VM_SPACE_SELF,
+	        .prot = RW,
+	        .va = DATA,
+	        .bytes = DATA_BYTES,
+	        .flags = VM_POPULATE};
+	while (child_ask(&child, &msg, &ignored) == E_OK) {
+		map->va += DATA_BYTES;
+		n++;
+	}
+	CHECK(n > 4);
+	map->flags = 0;
+	CHECK(child_ask(&child, &msg, &ignored) == E_OK);
+	CHECK(child_touch(&child, CHILD_WRITE, map->va, DATA_PAGES, 1) == -1);
+	child_new(&other, 0);
+	CHECK(child_touch(&other, CHILD_READ, CHILD_STACK, 1, 0) >= 0);
+	child_free(&other);
+	child_free(&child);
+}
+
 static void test_all(void)
 {
 	test_arguments();
@@ -206,6 +271,7 @@ static void test_all(void)
 	test_mirror_overlap();
 	test_share();
 	test_regions();
+	test_rights();
 }
 
 int main(void)
@@ -219,6 +285,7 @@ int main(void)
 	for (int i = 0; i < 6; i++) {
 		test_all();
 	}
+	test_exhaustion();
 	CHECK(frames_left() == before);
 	(void)snprintf(text, sizeof(text), "ok - vm, %lu frames left\n", before);
 	say(text);

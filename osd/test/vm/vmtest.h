@@ -41,3 +41,5 @@ void child_free(struct child *child);
  */
 int64_t child_touch(
         struct child *child, enum child_order order, vaddr_t va, uint64_t n, uint8_t value);
+/* Let it ask VM. The reply's error; *ret_second is the word behind it. */
+err_t child_ask(struct child *child, const struct message *msg, uint64_t *ret_second);
