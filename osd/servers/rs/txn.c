@@ -153,7 +153,7 @@ static void txn_cause(struct update_txn *txn, err_t err, const char *message)
 void txn_fail(struct update_txn *txn, err_t err, const char *message)
 {
 	txn_cause(txn, err, message);
-	txn->result->outcome = RS_OUTCOME_ROLLED_BACK;
+	txn->outcome = RS_OUTCOME_ROLLED_BACK;
 	txn_set_step(txn, RS_STEP_ROLLBACK);
 }
 
@@ -170,6 +170,7 @@ static void txn_open(struct update_txn *txn, const struct rs_update *request)
 	txn->heap_backed = 0;
 	txn->crash_text[0] = '\0';
 	txn->total_deadline = now + txn_limit(request->total_timeout, TXN_TOTAL_TIMEOUT);
+	txn->outcome = RS_OUTCOME_RUNNING;
 	txn->result->outcome = RS_OUTCOME_RUNNING;
 	txn->result->started = now;
 	memcpy(txn->result->service, request->service, SERVICE_NAME_LEN);
@@ -270,7 +271,7 @@ static void txn_step_verify(struct update_txn *txn)
 
 	if (r != E_OK) {
 		txn_cause(txn, r, "");
-		txn->result->outcome = RS_OUTCOME_REFUSED;
+		txn->outcome = RS_OUTCOME_REFUSED;
 		txn_set_step(txn, RS_STEP_DONE);
 		return;
 	}
@@ -315,7 +316,7 @@ static void txn_step_rolled_back(struct update_txn *txn)
 	txn_step_rollback(txn);
 	if (will_retry) {
 		result->err = E_OK;
-		result->outcome = RS_OUTCOME_RUNNING;
+		txn->outcome = RS_OUTCOME_RUNNING;
 		memset(&result->transfer, 0, sizeof(result->transfer));
 		txn_set_step(txn, RS_STEP_CREATE);
 		return;
@@ -328,6 +329,7 @@ static void txn_finish_result(struct update_txn *txn)
 	const struct service *service = txn->service;
 	struct rs_result *result = txn->result;
 
+	result->outcome = txn->outcome;
 	if (service != NULL && service->binary.image.header != NULL) {
 		result->generation = service->binary.generation;
 		result->base = service->binary.image.header->base;
@@ -463,7 +465,7 @@ static void txn_old_prepared(struct update_txn *txn, const struct slot_event *ev
 	txn->is_old_prepared = true;
 	txn->prepared_at = event->at;
 	if ((txn->request.flags & RS_UPDATE_PREPARE_ONLY) != 0) {
-		txn->result->outcome = RS_OUTCOME_PREPARED_ONLY;
+		txn->outcome = RS_OUTCOME_PREPARED_ONLY;
 		txn_set_step(txn, RS_STEP_ROLLBACK);
 		return;
 	}

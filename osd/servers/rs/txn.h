@@ -11,6 +11,7 @@ struct update_txn {
 	enum rs_step step; /* RS_STEP_NONE: free; set by txn_set_step only */
 	struct rs_update request;
 	struct rs_result *result; /* kept after the end, in result.c */
+	enum rs_outcome outcome;  /* told in the result when all is done */
 	struct service *service;  /* VERIFY finds it */
 
 	struct binary binary; /* of the new instance; after the switch of binaries in COMMIT: of the

@@ -5,7 +5,6 @@
 
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/span.h"
 
 /* Room beyond the old heap's size: types may have grown, and objects are placed anew. */
 #define TXN_HEAP_SLACK_PAGES 64
@@ -15,35 +14,15 @@
 
 static struct vm_region txn_regions[RS_N_REGIONS];
 
-/*
- * Look at the old instance's memory: devices or DMA refuse the update, and so does a window that
- * the new image needs. *ret_heap_pages: pages of the old heap that are backed.
- */
-static err_t txn_regions_check(
-        const struct update_txn *txn, uint32_t n_regions, uint64_t *ret_heap_pages)
+/* Pages of the old heap that are backed. */
+static uint64_t txn_old_heap_pages(const struct update_txn *txn, uint32_t n_regions)
 {
-	const struct image_header *image = txn->binary.image.header;
-	struct span_set window;
-	uint64_t pages = 0;
-	err_t r;
-
-	span_set_init(&window);
-	r = span_set_add(&window, image->base, image->window_len);
-	for (uint32_t i = 0; r == E_OK && i < n_regions; i++) {
-		const struct vm_region *region = &txn_regions[i];
-
-		if ((region->flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
-			r = E_NOT_UPDATABLE;
-		} else if (span_set_hits(&window, region->va, region->bytes)) {
-			r = E_V_OVERLAP;
-		} else if (region->va == txn->service->instance.heap) {
-			pages = region->resident_pages;
+	for (uint32_t i = 0; i < n_regions; i++) {
+		if (txn_regions[i].va == txn->service->instance.heap) {
+			return txn_regions[i].resident_pages;
 		}
 	}
-	if (r == E_OK) {
-		*ret_heap_pages = pages;
-	}
-	return r;
+	return 0;
 }
 
 /* Objects land on other pages than before, and pages of one site are not shared: twice the old
@@ -68,17 +47,13 @@ static err_t txn_privileges_try(const struct update_txn *txn)
 static err_t txn_create(struct update_txn *txn)
 {
 	const struct instance *old = &txn->service->instance;
-	uint64_t heap_pages;
 	uint32_t n_regions;
 	err_t r = memory_regions(old->space, txn_regions, RS_N_REGIONS, &n_regions);
 
-	if (r == E_OK) {
-		r = txn_regions_check(txn, n_regions, &heap_pages);
-	}
 	if (r != E_OK) {
 		return r;
 	}
-	txn->heap_backed = txn_heap_bytes(txn, heap_pages);
+	txn->heap_backed = txn_heap_bytes(txn, txn_old_heap_pages(txn, n_regions));
 	txn->result->n_arena_tries++;
 	r = instance_create(
 	        &(struct instance_plan){
@@ -207,7 +182,7 @@ void txn_step_commit(struct update_txn *txn)
 	}
 	txn_exchange(txn);
 	txn->is_old_prepared = false;
-	txn->result->outcome = RS_OUTCOME_COMMITTED;
+	txn->outcome = RS_OUTCOME_COMMITTED;
 	service->generation = service->binary.generation;
 	if (service->binary.kit.floor > service->floor) {
 		service->floor = service->binary.kit.floor;
@@ -270,7 +245,7 @@ static void txn_swap_back(struct update_txn *txn)
 
 static uint64_t txn_resume_reason(const struct update_txn *txn)
 {
-	if (txn->result->outcome == RS_OUTCOME_PREPARED_ONLY) {
+	if (txn->outcome == RS_OUTCOME_PREPARED_ONLY) {
 		return SEF_RESUME_PREPARE_ONLY;
 	}
 	return txn_will_retry(txn) ? SEF_RESUME_RETRY : SEF_RESUME_ROLLED_BACK;

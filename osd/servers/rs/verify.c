@@ -14,6 +14,8 @@
 #include "osd/servers/rs/span.h"
 #include "proto/state/state.h"
 
+static struct vm_region verify_regions[RS_N_REGIONS];
+
 static err_t verify_reason(enum envelope_reason reason)
 {
 	switch (reason) {
@@ -195,9 +197,37 @@ static err_t verify_staged(struct update_txn *txn)
 	return E_OK;
 }
 
+/*
+ * The old instance's memory must stay where it is while the new one looks at it: device and DMA
+ * memory cannot, and the new image's window must be free.
+ */
+static err_t verify_room(const struct update_txn *txn)
+{
+	const struct image_header *image = txn->binary.image.header;
+	struct span_set window;
+	uint32_t n;
+	err_t r = memory_regions(txn->service->instance.space, verify_regions, RS_N_REGIONS, &n);
+
+	span_set_init(&window);
+	if (r == E_OK) {
+		r = span_set_add(&window, image->base, image->window_len);
+	}
+	for (uint32_t i = 0; r == E_OK && i < n; i++) {
+		const struct vm_region *region = &verify_regions[i];
+
+		if ((region->flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
+			r = E_NOT_UPDATABLE;
+		} else if (span_set_hits(&window, region->va, region->bytes)) {
+			r = E_V_OVERLAP;
+		}
+	}
+	return r;
+}
+
 err_t verify_update(struct update_txn *txn)
 {
 	struct service *service = service_find(txn->request.service);
+	err_t r;
 
 	if (service == NULL) {
 		return E_NOTFOUND;
@@ -209,5 +239,9 @@ err_t verify_update(struct update_txn *txn)
 	if (service->state != RS_SERVICE_UP) {
 		return E_STATE;
 	}
-	return txn->request.envelope_bytes == 0 ? E_OK : verify_staged(txn);
+	if (txn->request.envelope_bytes == 0) {
+		return E_OK;
+	}
+	r = verify_staged(txn);
+	return r == E_OK ? verify_room(txn) : r;
 }

@@ -74,6 +74,16 @@ static void case_repeat(void)
 	}
 }
 
+static void case_overlap(void)
+{
+	struct rs_result result;
+
+	tap_case("a variant whose addresses are taken is refused");
+	result = update_run("overlap", NULL);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_REFUSED);
+	CHECK_EQUAL(result.err, E_V_OVERLAP);
+}
+
 static void case_busy(void)
 {
 	struct ask slow = {.state = QS_UNREACHABLE, .prepare = 30 * NSEC_MSEC};
@@ -81,10 +91,10 @@ static void case_busy(void)
 	uint64_t running;
 
 	tap_case("a second transaction is refused as busy");
-	stage_offer(offer_find("second"));
-	CHECK_EQUAL(update_begin(offer_find("second"), &slow, NULL), E_OK);
+	stage_offer(offer_find("busy"));
+	CHECK_EQUAL(update_begin(offer_find("busy"), &slow, NULL), E_OK);
 	running = update_last_id();
-	CHECK_EQUAL(update_begin(offer_find("second"), NULL, &reply), E_BUSY);
+	CHECK_EQUAL(update_begin(offer_find("busy"), NULL, &reply), E_BUSY);
 	CHECK_EQUAL(reply.a, running);
 	CHECK_EQUAL(rs_resources().busy, running);
 	CHECK_EQUAL(update_wait(running).err, E_TIMEOUT);
@@ -115,6 +125,7 @@ void cases_updates(void)
 {
 	case_layout();
 	case_repeat();
+	case_overlap();
 	case_busy();
 	case_release();
 }
