@@ -76,6 +76,9 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 	binary->payload_bytes = item->payload_len;
 	binary->description = item->state;
 	binary->description_bytes = item->state_len;
+	if (binary->description != NULL && !binary_describe(binary)) {
+		binary->description = NULL;
+	}
 	return true;
 }
 

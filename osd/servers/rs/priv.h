@@ -35,6 +35,7 @@ struct binary {
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */
 	uint64_t description_bytes;
+	vaddr_t heap_root; /* of its typed heap; 0: it has none */
 	struct blob *payload_blob, *description_blob;
 	uint8_t payload_hash[RS_HASH_LEN];
 };
@@ -101,6 +102,11 @@ void service_set_state(struct service *service, enum rs_service_state state);
 void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges);
 /* A service has a new endpoint: whoever may send to it gets the right. */
 void service_privileges_refresh(void);
+
+/* binary.c */
+/* Read from a checked payload and its description what RS wants to know. False: they do not belong
+ * together. */
+bool binary_describe(struct binary *binary);
 
 /* boot.c */
 /* Read the boot image; start what depends on nothing. Panics on a boot image that is not

@@ -6,30 +6,38 @@
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
 
-/* Room beyond the old heap's size: types may have grown, and objects are placed anew. */
-#define TXN_HEAP_SLACK_PAGES 64
+#define TXN_HEAP_SLACK_PAGES 48
 #define TXN_COMMIT_POLL (100 * NSEC_USEC)
 #define TXN_COMMIT_POLL_MAX (20 * NSEC_MSEC)
 #define TXN_COMMIT_WAIT (2 * NSEC_SEC)
 
 static struct vm_region txn_regions[RS_N_REGIONS];
 
-/* Pages of the old heap that are backed. */
+/* Pages that the old heap uses; its word counts only as far as memory is there. */
 static uint64_t txn_old_heap_pages(const struct update_txn *txn, uint32_t n_regions)
 {
+	const struct service *service = txn->service;
+	struct heap_root root;
+	uint64_t n_backed = 0;
+
 	for (uint32_t i = 0; i < n_regions; i++) {
-		if (txn_regions[i].va == txn->service->instance.heap) {
-			return txn_regions[i].resident_pages;
+		if (txn_regions[i].va == service->instance.heap) {
+			n_backed = txn_regions[i].resident_pages;
 		}
 	}
-	return 0;
+	if (service->binary.heap_root == 0 ||
+	        sys_copy(service->endpoint, service->binary.heap_root, EP_SELF, (vaddr_t)&root,
+	                sizeof(root), 0) != E_OK) {
+		return n_backed;
+	}
+	return root.n_pages < n_backed ? root.n_pages : n_backed;
 }
 
-/* Objects land on other pages than before, and pages of one site are not shared: twice the old
- * pages, then more. */
+/* Types may have grown: half as much again, and something; four times that at the second try. */
 static uint64_t txn_heap_bytes(const struct update_txn *txn, uint64_t old_pages)
 {
-	uint64_t pages = (2 * old_pages + TXN_HEAP_SLACK_PAGES) << 2 * txn->result->n_arena_tries;
+	uint64_t pages = (old_pages + old_pages / 2 + TXN_HEAP_SLACK_PAGES)
+	                 << 2 * txn->result->n_arena_tries;
 
 	return heap_bytes_for_pages(pages, 1);
 }

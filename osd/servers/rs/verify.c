@@ -12,7 +12,6 @@
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/span.h"
-#include "proto/state/state.h"
 
 static struct vm_region verify_regions[RS_N_REGIONS];
 
@@ -135,17 +134,6 @@ static err_t verify_hashes(const struct envelope_view *view, const struct binary
 	return E_OK;
 }
 
-/* The new instance reads the description through and through; here, only that it belongs to the
- * image. */
-static bool verify_description(const struct binary *binary)
-{
-	const struct state_header *header = (const void *)binary->description;
-
-	return binary->description_bytes >= sizeof(*header) &&
-	       memcmp(header->magic, STATE_MAGIC, sizeof(header->magic)) == 0 &&
-	       header->n_entries == binary->image.header->n_symbols;
-}
-
 static err_t verify_image(const struct envelope_view *view, struct binary *binary)
 {
 	const struct image_header *header;
@@ -167,7 +155,7 @@ static err_t verify_image(const struct envelope_view *view, struct binary *binar
 	binary->description = binary->description_blob->bytes;
 	binary->description_bytes = binary->description_blob->total;
 	memcpy(binary->payload_hash, binary->payload_blob->hash, RS_HASH_LEN);
-	return verify_description(binary) ? E_OK : E_V_DESCRIPTION;
+	return binary_describe(binary) ? E_OK : E_V_DESCRIPTION;
 }
 
 static err_t verify_staged(struct update_txn *txn)

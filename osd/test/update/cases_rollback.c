@@ -8,7 +8,7 @@
 
 static void case_bad_release(const char *name, err_t err)
 {
-	struct ask ask = {.transfer = 200 * NSEC_MSEC};
+	struct ask ask = {.transfer = 50 * NSEC_MSEC};
 	uint64_t checksum = assist_checksum();
 	struct rs_service old = {0}, new = {0};
 	struct rs_result result;
@@ -90,7 +90,7 @@ void cases_kills(void)
 {
 	static const char *const who[] = {"", "old", "new"}, *const how[] = {"", "crash", "hang"};
 	static char name[64];
-	struct ask ask = {.transfer = 200 * NSEC_MSEC, .total = 400 * NSEC_MSEC};
+	struct ask ask = {.transfer = 50 * NSEC_MSEC, .total = 100 * NSEC_MSEC};
 
 	for (uint32_t i = 0; i < sizeof(kills) / sizeof(kills[0]); i++) {
 		struct rs_service old = {0};

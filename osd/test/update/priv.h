@@ -63,7 +63,7 @@ err_t update_begin(const struct offer *offer, const struct ask *ask, struct rs_r
 err_t update_begin_as(uint64_t transaction, const struct offer *offer, const struct ask *ask,
         struct rs_reply *ret_reply);
 uint64_t update_last_id(void);
-/* Ask assist without a pause until the transaction is over. */
+/* Ask assist again and again until the transaction is over. */
 struct rs_result update_wait(uint64_t transaction);
 /* Stage, begin, wait. */
 struct rs_result update_run(const char *offer, const struct ask *ask);
