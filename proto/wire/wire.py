@@ -254,6 +254,7 @@ class Client:
         self.peer = {}
         self.events, self.logs, self.progress = [], [], []
         self.nonce = self.sent = self.received = self.last_id = 0
+        self.subscribed = False
 
     @classmethod
     def connect(cls, path, kind, timeout=10, **options):
@@ -284,6 +285,7 @@ class Client:
         """Begin a new session, whatever was before."""
         self.nonce = int.from_bytes(os.urandom(8), 'little') | 1
         self.sent = self.received = 0
+        self.subscribed = False
         low, high = self.versions
         hello = self.schema.encode('wire.Hello', {
             'min_version': low, 'max_version': high, 'features': 3, 'software': 'wire.py'})
@@ -304,6 +306,7 @@ class Client:
     def send(self, **body):
         """Send a request; returns its id."""
         self.last_id += 1
+        self.subscribed |= 'event_subscribe' in body
         message = {'id': self.last_id, 'identity': 'wire.py', **body}
         self.sent += 1
         self.sock.sendall(seal(DATA, self.nonce, self.sent,
@@ -363,6 +366,8 @@ class Client:
 
     def update(self, txn, service, envelope, payload, description, timeout=30, **options):
         """Stage, run an update and wait for its Result. Raises Refused when not accepted."""
+        if not self.subscribed:
+            self.call(event_subscribe={})
         digests = [hashlib.blake2b(content).digest() for content in (payload, description)]
         for content, digest in zip((payload, description), digests):
             self.stage(content, digest)
