@@ -1,7 +1,7 @@
 /*
  * Alarms in one list sorted by time, and the timer of this CPU. The timer is armed for the next
- * alarm, and for the end of the running quantum only while somebody else waits for the CPU; one
- * that is armed too early is left to fire.
+ * alarm, and by the scheduler for the end of the running quantum while somebody else waits for the
+ * CPU; one that is armed too early is left to fire.
  */
 #include "osd/kernel/clock.h"
 #include "osd/kernel/cpu.h"
@@ -21,14 +21,10 @@ static nsec_t alarm_next(void)
 	                              : list_entry(alarms.next, struct slot, alarm_link)->alarm_at;
 }
 
-void clock_rearm(void)
+void clock_arm(nsec_t at)
 {
 	struct cpu *cpu = cpu_this();
-	nsec_t at = alarm_next();
 
-	if (cpu->ready_mask != 0 && cpu->quantum_end < at) {
-		at = cpu->quantum_end;
-	}
 	if (at < cpu->timer_at) {
 		cpu->timer_at = at;
 		arch_timer_set(at);
@@ -48,7 +44,7 @@ void alarm_set(struct slot *slot, nsec_t at)
 		after = after->prev;
 	}
 	list_push(after->next, &slot->alarm_link);
-	clock_rearm();
+	clock_arm(alarm_next());
 }
 
 void clock_interrupt(void)
@@ -64,5 +60,5 @@ void clock_interrupt(void)
 		ipc_notify_kernel(slot, NOTIFIED_CLOCK, 0);
 	}
 	sched_quantum_check(now);
-	clock_rearm();
+	clock_arm(alarm_next());
 }

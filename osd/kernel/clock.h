@@ -5,5 +5,5 @@
 void clock_init(void);
 /* Notify the slot from EP_CLOCK at a time (at once if past); 0 cancels. */
 void alarm_set(struct slot *slot, nsec_t at);
-/* Program the timer for the next alarm or end of quantum. */
-void clock_rearm(void);
+/* The timer fires at this time at the latest. */
+void clock_arm(nsec_t at);

@@ -1,7 +1,8 @@
 /*
- * Run queues of a CPU: one list a priority. What runs is in no queue. A quantum belongs to the
- * instance that the scheduler picked; on a direct hand-off (ipc.c) the next one runs on with it, so
- * that no clock is read there.
+ * Run queues of a CPU: one list a priority. What runs is in no queue. While something is in a queue
+ * the timer is armed for the end of the running quantum. A quantum belongs to the instance that the
+ * scheduler picked; on a direct hand-off (ipc.c) the next one runs on with it, so that no clock is
+ * read there.
  */
 #include "osd/kernel/sched.h"
 #include "osd/kernel/clock.h"
@@ -44,8 +45,8 @@ void sched_ready(struct instance *instance)
 	enqueue(cpu, instance, false);
 	if (current == NULL || instance->priority < current->priority) {
 		cpu->is_resched = true;
-	} else if (instance->priority == current->priority && cpu->quantum_end < cpu->timer_at) {
-		clock_rearm();
+	} else {
+		clock_arm(cpu->quantum_end);
 	}
 }
 
@@ -105,6 +106,15 @@ static bool goes_on(const struct cpu *cpu, const struct instance *current, nsec_
 	return (cpu->ready_mask & not_below) == 0;
 }
 
+/* Leave into this instance, which is in no queue. */
+static _Noreturn void resume(struct cpu *cpu, struct instance *instance)
+{
+	if (cpu->ready_mask != 0) {
+		clock_arm(cpu->quantum_end);
+	}
+	arch_resume(&instance->context, &instance->space->arch);
+}
+
 _Noreturn void sched_run(void)
 {
 	struct cpu *cpu = cpu_this();
@@ -113,13 +123,13 @@ _Noreturn void sched_run(void)
 
 	cpu->is_resched = false;
 	charge(cpu, current);
-	if (current != NULL) {
-		if (goes_on(cpu, current, now)) {
-			if (now >= cpu->quantum_end) {
-				cpu->quantum_end = now + current->quantum_nsec;
-			}
-			arch_resume(&current->context, &current->space->arch);
+	if (current != NULL && goes_on(cpu, current, now)) {
+		if (now >= cpu->quantum_end) {
+			cpu->quantum_end = now + current->quantum_nsec;
 		}
+		resume(cpu, current);
+	}
+	if (current != NULL) {
 		current_leave(cpu, current, now);
 	}
 	if (cpu->ready_mask == 0) {
@@ -130,8 +140,5 @@ _Noreturn void sched_run(void)
 	sched_unready(next);
 	kernel_stats.n_context_switches++;
 	cpu->quantum_end = now + next->quantum_left_nsec;
-	if (!list_is_empty(&cpu->ready[next->priority]) && cpu->quantum_end < cpu->timer_at) {
-		clock_rearm();
-	}
-	arch_resume(&next->context, &next->space->arch);
+	resume(cpu, next);
 }

@@ -14,7 +14,7 @@ EXIT_TIMEOUT = 124
 class Machine:
     """One run. Lines of the debug console come from lines(); exit_code is set when they end."""
 
-    def __init__(self, kernel, programs, cmdline, timeout, icount=False):
+    def __init__(self, kernel, programs, cmdline, timeout, icount=False, options=()):
         self.exit_code = None
         self._image = tempfile.NamedTemporaryFile(prefix="boot-", suffix=".img")
         entries = []
@@ -23,7 +23,7 @@ class Machine:
                 entries.append((name, bootimage.payload(name, f.read())))
         self._image.write(bootimage.boot_image(entries, cmdline, os.urandom(32)))
         self._image.flush()
-        command = [str(RUN), self._image.name, "--kernel", kernel, "--timeout", str(timeout)]
+        command = [str(RUN), self._image.name, "--kernel", kernel, "--timeout", str(timeout), *options]
         self._process = subprocess.Popen(command + (["--icount"] if icount else []),
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT)
