@@ -70,14 +70,21 @@ static bool entry_is_end(const char *s)
 	return *s == '\0';
 }
 
+/* Is this the name, or the name with a number that LLVM put behind it? */
+static bool entry_is_called(const char *base, const char *name)
+{
+	const size_t len = strlen(name);
+
+	return strncmp(base, name, len) == 0 && entry_is_end(base + len);
+}
+
 /* The function that a variable called `name` is in, from its symbol; "" for none. */
 static char *entry_scope(const char *base, const char *name)
 {
-	const size_t len = strlen(name);
 	const char *dot;
 
 	for (dot = strchr(base, '.'); dot; dot = strchr(dot + 1, '.')) {
-		if (strncmp(dot + 1, name, len) == 0 && entry_is_end(dot + 1 + len)) {
+		if (entry_is_called(dot + 1, name)) {
 			return mem_printf("%.*s", (int)(dot - base), base);
 		}
 	}
@@ -208,10 +215,14 @@ static int entry_add_variable(struct entry_reader *r, const struct elf_symbol *s
         const struct elf_section *section, const struct debug_place *p)
 {
 	MEM_FREE char *base = entry_base(s->name);
+	MEM_FREE char *scope = entry_scope(base, p->name);
 	struct entry e = entry_new(s, STATE_VARIABLE);
 	uint64_t asked;
 	int err;
 
+	if (!*scope && !entry_is_called(base, p->name)) {
+		return 0; /* an alias; the variable comes under its own name */
+	}
 	err = type_graph_add_of(r->graph, (Dwarf_Die *)&p->die, &e.type);
 	if (err < 0 || type_graph_size(r->graph, e.type) == 0) {
 		return err;
@@ -223,7 +234,8 @@ static int entry_add_variable(struct entry_reader *r, const struct elf_symbol *s
 	e.align = asked > e.align ? asked : e.align;
 	e.tags = type_graph_add_tags(r->graph, (Dwarf_Die *)&p->die);
 	e.unit = entry_unit(r->request, p->unit);
-	e.scope = entry_scope(base, p->name);
+	e.scope = scope;
+	scope = NULL;
 	e.name = mem_strdup(p->name);
 	e.readonly = entry_is_readonly(section);
 	(void)entry_push(r, &e);

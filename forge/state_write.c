@@ -107,6 +107,38 @@ static void state_put_type_tags(struct state_tables *t)
 	}
 }
 
+static bool state_has_function(const struct state_tables *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->entries.n; i++) {
+		if (t->entries.items[i].kind == STATE_FUNCTION &&
+		        strcmp(t->entries.items[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A handler that is missing would only be noticed in the middle of an update. */
+static int state_check_handlers(const struct state_tables *t)
+{
+	static const char key[] = STATE_TAG_PREFIX "handler=";
+	const size_t len = sizeof(key) - 1;
+	size_t i;
+
+	for (i = 0; i < t->graph.n_tags; i++) {
+		const char *tag = t->graph.tags[i];
+
+		if (strncmp(tag, key, len) == 0 && !state_has_function(t, tag + len)) {
+			return report_refuse(tag + len,
+			        "named as a handler of state, but not in the program; mark its "
+			        "definition STATE_HANDLER_USED");
+		}
+	}
+	return 0;
+}
+
 static int state_fill(struct state_tables *t)
 {
 	size_t i;
@@ -168,6 +200,9 @@ int state_write(const struct state_request *request, struct buf *ret_state, stru
 	r = debug_info_init(&debug, request->linked);
 	if (r == 0) {
 		r = entry_list_init(&t.entries, request, &debug, &t.graph);
+	}
+	if (r == 0) {
+		r = state_check_handlers(&t);
 	}
 	if (r < 0) {
 		return r;

@@ -257,6 +257,8 @@ REFUSED = {
     'go through the gate page': 'void _start(void) { __asm__ volatile("syscall"); }',
     'has no debug data': 'int *p = (int[]){1, 2}; void _start(void) { p++; }',
     '.compoundliteral': 'const int *p = (const int[]){1, 2}; int _start(void) { return *p++; }',
+    'named as a handler of state': 'int n __attribute__((btf_decl_tag("state:handler=f")));'
+                                   '__attribute__((used)) void f(void) { n++; } void _start(void) { n++; }',
     'undefined symbol: nothing': 'void nothing(void); void _start(void) { nothing(); }',
     'beyond 2 MiB': 'struct { char c[3 << 20]; int b : 3; } s; void _start(void) { s.b++; }',
     'without a size': '#include <stddef.h>\n#include <stdint.h>\n#include "shapes.h"\n'
@@ -280,12 +282,20 @@ def test_refusals(root):
 
 
 def test_reviewed(root, directory):
-    """A reviewed exception lets the same code pass."""
+    """A reviewed exception lets the same code pass; so do a kept handler and an alias."""
     reviewed, kit = os.path.join(root, 'reviewed.list'), os.path.join(root, 'reviewed.kit')
     open(os.path.join(directory, 'bad.c'), 'w').write(REFUSED['rand.lo): writable library object seed'])
     objects = compile_in(directory, 'bad.c')
     open(reviewed, 'w').write('# KIND SYMBOL WHY\nwritable seed a test\n')
     luforge(*kit_args(directory, kit, '--reviewed', reviewed, *objects))
+    open(os.path.join(directory, 'bad.c'), 'w').write(
+        'int n __attribute__((btf_decl_tag("state:handler=f"))); extern int m __attribute__((alias("n")));'
+        '__attribute__((used, retain)) void f(void) { n++; } void _start(void) { m++; }')
+    handled = os.path.join(root, 'handled.kit')
+    luforge(*kit_args(directory, handled, *compile_in(directory, 'bad.c')))
+    assert [e[4] for e in read_entries(handled) if e[0] == 0] == ['n']
+    open(os.path.join(directory, 'bad.c'), 'w').write(REFUSED['rand.lo): writable library object seed'])
+    compile_in(directory, 'bad.c')
     open(reviewed, 'w').write('writable seed\n')
     assert 'KIND SYMBOL WHY' in luforge(*kit_args(directory, kit, '--reviewed', reviewed, *objects), code=2)
 

@@ -60,7 +60,7 @@
  * (STATE_HANDLER_USED on its definition does).
  */
 #define STATE_HANDLER(function) STATE_NOTE("handler=" STATE_TEXT(function))
-#define STATE_HANDLER_USED __attribute__((used))
+#define STATE_HANDLER_USED __attribute__((used, retain))
 
 /*
  * Variable, member or type: the meaning changed although the layout may not have. If the
