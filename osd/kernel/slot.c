@@ -175,8 +175,26 @@ static void instance_close(struct instance *instance)
 	instance->calls_allowed = 0;
 }
 
+/* Slots that this one supervised go to its own supervisor, who may find events of theirs. */
+static void slot_orphans_pass_on(const struct slot *slot)
+{
+	struct slot *heir = slot_of(slot->supervisor);
+	bool has_orphans = false;
+
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		if (slots[i].is_live && slots[i].supervisor == slot->endpoint) {
+			slots[i].supervisor = slot->supervisor;
+			has_orphans = true;
+		}
+	}
+	if (heir != NULL && has_orphans) {
+		ipc_notify_kernel(heir, NOTIFIED_KERNEL, 0);
+	}
+}
+
 void slot_close(struct slot *slot)
 {
+	slot_orphans_pass_on(slot);
 	ipc_cancel(slot->instance, E_DEAD);
 	slot_unhold(slot);
 	ipc_callers_end(slot, E_DEAD, true);

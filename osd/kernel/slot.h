@@ -124,9 +124,9 @@ uint32_t slots_free_count(void);
 void slot_open(struct slot *slot, const struct slot_params *params, struct space *space,
         endpoint_t supervisor);
 /*
- * End a slot and the instance behind it: senders and callers get E_DEAD, parked calls restart, its
- * notification bits, alarm, IRQ hooks and events go. Never fails. The address space stays, without
- * an instance.
+ * End a slot and the instance behind it: its supervisor takes over what it supervised, senders and
+ * callers get E_DEAD, parked calls restart, its notification bits, alarm, IRQ hooks and events go.
+ * Never fails. The address space stays, without an instance.
  */
 void slot_close(struct slot *slot);
 /* Set privileges of a slot (already checked) and what follows from them. */

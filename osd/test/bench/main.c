@@ -45,6 +45,7 @@ static void server_main(uint64_t argument)
 {
 	struct message msg = {0};
 
+	(void)sys_thread_pointer_set(SHARED_VA + 64); /* services have one each */
 	(void)sys_receive(EP_ANY, &msg);
 	for (;;) {
 		msg.type = MSG_REPLY;
@@ -58,6 +59,7 @@ static void client_main(uint64_t argument)
 	struct message msg = {.type = 1, .w = {1, 2, 3, 4, 5, 6, 7}};
 	uint64_t best = ~0ul;
 
+	(void)sys_thread_pointer_set(SHARED_VA);
 	for (unsigned int round = 0; round < N_ROUNDS; round++) {
 		uint64_t start = ticks(), taken;
 

@@ -6,6 +6,22 @@
  * Most tests drive *puppets*: children that make, one at a time, the calls they are told to, and
  * report the result. A puppet at rest stands in SLOT_REPORTED, which it also may before its commit.
  */
+#include "osd/lib/sys/gate.h"
+
+/*
+ * Every call of the suite, by the driver or a puppet, is recorded with its result: at the end the
+ * errors that were seen are compared with those that calls.def names. Files that define
+ * KCALL_UNRECORDED call directly.
+ */
+err_t recorded_call_second(enum kcall number, const uint64_t a[6], uint64_t *ret_second);
+err_t recorded_call_first(enum kcall number, const uint64_t a[6]);
+err_t recorded_ipc(enum kcall number, endpoint_t to, struct message *msg);
+#ifndef KCALL_UNRECORDED
+#define sys_call_second recorded_call_second
+#define sys_call_first recorded_call_first
+#define sys_ipc recorded_ipc
+#endif
+
 #include "osd/test/bare/child.h"
 
 struct test {
@@ -15,7 +31,7 @@ struct test {
 
 /* One table a file, ended by an entry without a name. */
 extern const struct test tests_any[], tests_ipc[], tests_grant[], tests_device[], tests_slot[],
-        tests_swap[], tests_space[], tests_mirror[], tests_fault[], tests_abuse[];
+        tests_swap[], tests_space[], tests_mirror[], tests_fault[], tests_record[], tests_abuse[];
 
 /* The value must be as wanted. */
 #define IS(want, expr) kcall_check((int64_t)(want), (int64_t)(expr), #expr, __FILE_NAME__, __LINE__)
@@ -43,6 +59,9 @@ struct puppet_order {
 	uint64_t counter; /* of puppet_spin */
 };
 #define puppet_orders ((struct puppet_order *)(SHARED_VA + 1024))
+/* In the shared page, one word for each call: bit -e is set when error e was seen. */
+#define record_errors ((volatile uint64_t *)(SHARED_VA + 3072))
+
 /* Bytes of the shared page that tests may use: calls' structures must be where a puppet sees them.
  */
 #define SHARED_SCRATCH SHARED_VA

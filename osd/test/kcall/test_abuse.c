@@ -4,6 +4,7 @@
  * panic, a hang of the machine, or a resource that does not come back. The seed is printed; seed=N
  * on the command line repeats a run.
  */
+#define KCALL_UNRECORDED
 #include "osd/test/kcall/kcall.h"
 #include "osd/abi/grant.h"
 

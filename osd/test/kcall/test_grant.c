@@ -130,6 +130,7 @@ static void test_copy_errors(void)
 	grants_new();
 	IS(E_INVAL, copy_from(GRANT_ID(2, 0), 0, KERNEL_VA, 8));
 	IS(E_INVAL, copy_from(GRANT_ID(2, 0), 0, ~7ul, 100));
+	IS(E_INVAL, copy_to(GRANT_ID(3, 0), 0, KERNEL_VA, 8));
 	IS(E_FAULT, copy_from(GRANT_ID(2, 0), 0, NOWHERE, 8));
 	IS(E_FAULT, copy_to(GRANT_ID(3, 0), 0, NOWHERE, 8));
 	IS(E_FAULT, copy_from(GRANT_ID(2, 0), 0, (uint64_t)bytes_check, 8)); /* read-only target */

@@ -216,6 +216,34 @@ static void test_destroy(void)
 	puppet_free(&p);
 }
 
+/* Who supervised others and ends leaves them to its supervisor, with the events they have. */
+static void test_orphans(void)
+{
+	struct slot_params *params = (struct slot_params *)SHARED_SCRATCH;
+	struct slot_privileges privileges = {0};
+	struct slot_event event;
+	struct child grandchild;
+
+	puppet_new(&p, 0, "p", 0);
+	privileges_call(&privileges, KCALL_slot_create);
+	privileges_call(&privileges, KCALL_slot_start);
+	puppet_allow(&p, &privileges);
+	child_space_new(&grandchild);
+	*params = (struct slot_params){
+	        .name = "grandchild", .space = grandchild.space, .priority = 6};
+	grandchild.ep = (endpoint_t)puppet_call(&p, KCALL_slot_create, (uint64_t)params);
+	OK(grandchild.ep > 0);
+	IS(E_PERM, sys_slot_stop(grandchild.ep));
+	/* Nothing is mapped where it starts. */
+	IS(E_OK, puppet_call(&p, KCALL_slot_start, grandchild.ep, NOWHERE, NOWHERE, 0));
+	child_settle(2000);
+	IS(E_AGAIN, sys_event_next(&event));
+	puppet_free(&p);
+	IS(E_OK, child_event(&grandchild, &event));
+	IS(SLOT_EVENT_FAULT, event.kind);
+	child_free(&grandchild);
+}
+
 static void test_privileges_errors(void)
 {
 	struct slot_privileges bad;
@@ -346,6 +374,7 @@ const struct test tests_slot[] = {
         {"a stopped receiver", test_stop_receiving},
         {"stopped while waiting for a reply", test_stop_waiting_reply},
         {"slot_destroy", test_destroy},
+        {"the slots of a supervisor that ends", test_orphans},
         {"slot_privileges", test_privileges},
         {"errors of slot_privileges", test_privileges_errors},
         {"slot_info", test_info},
