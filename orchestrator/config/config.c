@@ -125,7 +125,8 @@ void config_init(struct config *config, const char *program_dir)
 	        .lusign = config_program(program_dir, "keyring", "lusign"),
 	        .keyring = config_place(program_dir, "keys", "/etc/samsara/keys"),
 	        .kits = config_place(program_dir, "osd", "/usr/lib/samsara/kits"),
-	        .kernel = config_place(program_dir, "osd/kernel.elf", "/usr/lib/samsara/kernel"),
+	        .kernel = config_place(
+	                program_dir, "osd/kernel/samsara-kernel", "/usr/lib/samsara/kernel"),
 	        .qemu = text_copy("qemu-system-x86_64"),
 	        .log_level = text_copy("info"),
 	        .allow_uid = UINT64_MAX,

@@ -60,7 +60,7 @@ static void qemu_board(struct qemu_command *command, const struct qemu_machine *
 	const char *accel = qemu_accel(machine->accel);
 
 	qemu_option(command, "-M",
-	        text_copy("microvm,ioapic2=off,rtc=off,pit=on,pic=on,isa-serial=on,"
+	        text_copy("microvm,acpi=on,ioapic2=off,rtc=off,pit=on,pic=on,isa-serial=on,"
 	                  "auto-kernel-cmdline=off"));
 	qemu_option(command, "-accel", text_copy(accel));
 	qemu_option(command, "-cpu", text_copy(!strcmp(accel, "kvm") ? "host" : "max"));

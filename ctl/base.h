@@ -1,0 +1,31 @@
+#pragma once
+/* What every file of luctl shares: scoped ownership, exit codes, the words of failure. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+
+/* Documented in luctl(1). */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,      /* it was tried and failed before the machine was asked */
+	CTL_USAGE = 2,       /* the command line makes no sense */
+	CTL_UNREACHABLE = 3, /* lud cannot be reached or spoken with */
+	CTL_REJECTED = 4,    /* lud says no: not found, busy, not now */
+	CTL_REFUSED = 5,     /* the machine refused; nothing was begun */
+	CTL_ROLLED_BACK = 6, /* the machine began and undid it; the old one goes on */
+	CTL_UNKNOWN = 7,     /* what became of it cannot be told */
+	CTL_KEYS = 8,        /* keys or kits on this host are missing or unfit */
+};
+
+/* Prints "luctl: WHERE: WHAT" and a second line with the remedy; returns code. */
+int ctl_fail(enum ctl_exit code, const char *where, const char *remedy, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+void ctl_freep(void *pp);
+/* printf into a fresh string; ends the process without memory. */
+char *ctl_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Zeroed; ends the process without memory. */
+void *ctl_zero(size_t size);

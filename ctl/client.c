@@ -1,0 +1,288 @@
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/place.h"
+#include "proto/wire/arena.h"
+#include "proto/wire/session.h"
+
+#define CLIENT_PROTOCOL 1u
+#define CLIENT_HELLO_MSEC 5000
+#define CLIENT_ARENA_SIZE (4u << 20)
+
+struct client {
+	int fd;
+	char *path;
+	struct session session;
+	struct frame_decoder decoder;
+	struct wire_arena arena;
+	uint64_t last_id;
+	uint8_t buffer[2 * FRAME_SIZE_MAX];
+	uint8_t out[FRAME_SIZE_MAX];
+	uint8_t arena_bytes[CLIENT_ARENA_SIZE] __attribute__((aligned(16)));
+};
+
+void client_closep(struct client **client)
+{
+	if (*client) {
+		close((*client)->fd);
+		free((*client)->path);
+		free(*client);
+	}
+}
+
+static int client_lost(const struct client *client, const char *what)
+{
+	return ctl_fail(CTL_UNREACHABLE, client->path,
+	        "open jobs go on in lud; `luctl history` will show what became of them", "%s",
+	        what);
+}
+
+static int client_write(struct client *client, const uint8_t *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = send(client->fd, bytes, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0) {
+			return client_lost(client, "lud went away");
+		}
+		bytes += n;
+		len -= n;
+	}
+	return CTL_OK;
+}
+
+/* Reads once. msec < 0: for ever. */
+static int client_read(struct client *client, int msec)
+{
+	struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+	size_t room;
+	uint8_t *space = frame_decoder_space(&client->decoder, &room);
+	ssize_t n;
+
+	n = poll(&poll_fd, 1, msec);
+	if (n == 0) {
+		return client_lost(client, "lud does not answer");
+	}
+	n = read(client->fd, space, room);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+		return CTL_OK;
+	}
+	if (n <= 0) {
+		return client_lost(client, "lud closed the connection");
+	}
+	frame_decoder_added(&client->decoder, n);
+	return CTL_OK;
+}
+
+static int client_refused(const struct client *client)
+{
+	return ctl_fail(CTL_UNREACHABLE, client->path, "use the luctl that came with this lud",
+	        "lud speaks protocol %u to %u, this luctl speaks %u",
+	        client->session.peer.min_version, client->session.peer.max_version,
+	        CLIENT_PROTOCOL);
+}
+
+/* Waits for the next message of the session; others are dealt with here. */
+static int client_next(
+        struct client *client, int msec, enum session_event wanted, struct frame *ret_frame)
+{
+	uint8_t out[SESSION_OUT_MAX];
+	int code = CTL_OK;
+
+	while (code == CTL_OK) {
+		enum frame_result result = frame_decoder_next(&client->decoder, ret_frame);
+		size_t out_len = 0;
+		enum session_event event;
+
+		if (result == FRAME_NEED) {
+			code = client_read(client, msec);
+			continue;
+		}
+		if (result == FRAME_BAD) {
+			return client_lost(client, "what lud sends cannot be understood");
+		}
+		event = session_receive(&client->session, ret_frame, out, &out_len);
+		code = client_write(client, out, out_len);
+		if (event == wanted) {
+			return code;
+		}
+		if (event == SESSION_REFUSED) {
+			return client_refused(client);
+		}
+		if (event == SESSION_ENDED || event == SESSION_LOST) {
+			return client_lost(client, "lud ended the session");
+		}
+	}
+	return code;
+}
+
+static int client_hello(struct client *client)
+{
+	static const struct session_identity self = {
+	        .min_version = CLIENT_PROTOCOL,
+	        .max_version = CLIENT_PROTOCOL,
+	        .software = "luctl",
+	};
+	uint8_t out[SESSION_OUT_MAX];
+	struct frame frame;
+	uint64_t nonce = 0;
+	int code;
+
+	while (!nonce && getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce)) {
+	}
+	session_init(&client->session, SESSION_INITIATOR, &self);
+	code = client_write(client, out, session_hello(&client->session, nonce, out));
+	if (code == CTL_OK) {
+		code = client_next(client, CLIENT_HELLO_MSEC, SESSION_OPENED, &frame);
+	}
+	return code;
+}
+
+static int client_connect(struct client *client)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (strlen(client->path) >= sizeof(address.sun_path)) {
+		return ctl_fail(CTL_USAGE, client->path, "give a shorter path with --socket",
+		        "the path is too long for a socket");
+	}
+	strcpy(address.sun_path, client->path);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (client->fd < 0 ||
+	        connect(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		return ctl_fail(CTL_UNREACHABLE, client->path,
+		        errno == EACCES ? "ask as root or as the user that lud runs as"
+		                        : "start lud (`make up`, or the lud service), or name its "
+		                          "socket with --socket",
+		        "cannot reach lud: %s", strerror(errno));
+	}
+	return CTL_OK;
+}
+
+int client_open(const char *path, struct client **ret_client)
+{
+	_cleanup_(client_closep) struct client *client = ctl_zero(sizeof(*client));
+	int code;
+
+	client->fd = -1;
+	client->path = path ? ctl_format("%s", path) : place_socket();
+	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
+	wire_arena_init(&client->arena, client->arena_bytes, sizeof(client->arena_bytes));
+	code = client_connect(client);
+	if (code == CTL_OK) {
+		code = client_hello(client);
+	}
+	if (code == CTL_OK) {
+		*ret_client = client;
+		client = NULL;
+	}
+	return code;
+}
+
+static enum ctl_exit client_error_exit(Wire__ErrorClass class)
+{
+	switch (class) {
+	case WIRE__ERROR_CLASS__ERROR_FAILED:
+	case WIRE__ERROR_CLASS__ERROR_INTERNAL:
+		return CTL_FAILED;
+	case WIRE__ERROR_CLASS__ERROR_NONE:
+	case WIRE__ERROR_CLASS__ERROR_UNSUPPORTED:
+	case WIRE__ERROR_CLASS__ERROR_INVALID:
+	case WIRE__ERROR_CLASS__ERROR_NOT_FOUND:
+	case WIRE__ERROR_CLASS__ERROR_BUSY:
+	case WIRE__ERROR_CLASS__ERROR_DENIED:
+	case WIRE__ERROR_CLASS__ERROR_FULL:
+	case WIRE__ERROR_CLASS__ERROR_REFUSED:
+	case WIRE__ERROR_CLASS__ERROR_UNAVAILABLE:
+	case _WIRE__ERROR_CLASS_IS_INT_SIZE:
+		break;
+	}
+	return CTL_REJECTED;
+}
+
+static int client_tell_error(const Wire__Error *error)
+{
+	const Wire__Cause *cause = error->cause;
+
+	if (!cause) {
+		return ctl_fail(client_error_exit(error->class_), "", error->hint,
+		        "lud refuses (class %d)", error->class_);
+	}
+	return ctl_fail(client_error_exit(error->class_), cause->component, error->hint, "%s (%s)",
+	        cause->message, cause->name);
+}
+
+static int client_receive(struct client *client, const Control__FromLud **ret_from)
+{
+	struct frame frame;
+	ProtobufCMessage *message;
+	int code;
+
+	code = client_next(client, -1, SESSION_MESSAGE, &frame);
+	if (code != CTL_OK) {
+		return code;
+	}
+	wire_arena_reset(&client->arena);
+	message = protobuf_c_message_unpack(
+	        &control__from_lud__descriptor, &client->arena.allocator, frame.len, frame.payload);
+	if (!message) {
+		return client_lost(client, "what lud sends cannot be understood");
+	}
+	*ret_from = (const Control__FromLud *)message;
+	return CTL_OK;
+}
+
+static int client_send(struct client *client, Control__Request *request)
+{
+	size_t len;
+
+	request->id = ++client->last_id;
+	len = control__request__get_packed_size(request);
+	if (len > FRAME_PAYLOAD_MAX) {
+		return ctl_fail(CTL_USAGE, "", "say less", "the request is too long");
+	}
+	control__request__pack(request, client->out + FRAME_HEADER_SIZE);
+	return client_write(client, client->out, session_seal(&client->session, client->out, len));
+}
+
+int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
+        const Control__Reply **ret_reply)
+{
+	const Control__FromLud *from;
+	int code = client_send(client, request);
+
+	while (code == CTL_OK) {
+		code = client_receive(client, &from);
+		if (code != CTL_OK) {
+			break;
+		}
+		if (from->body_case != CONTROL__FROM_LUD__BODY_REPLY) {
+			if (news) {
+				news(from, arg);
+			}
+			continue;
+		}
+		if (from->reply->id != request->id) {
+			continue;
+		}
+		if (from->reply->body_case == CONTROL__REPLY__BODY_ERROR) {
+			return client_tell_error(from->reply->error);
+		}
+		*ret_reply = from->reply;
+		return CTL_OK;
+	}
+	return code;
+}

@@ -1,0 +1,191 @@
+/* history and show: generations and how they came to be. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "ctl/table.h"
+#include "ctl/text.h"
+
+static void history_row(struct table *table, const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+	const Machine__Result *result = job ? job->result : NULL;
+	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
+	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE];
+
+	snprintf(number, TEXT_SIZE, "%" PRIu64, generation->generation);
+	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
+	        text_id(&generation->release_id, id));
+	snprintf(base, TEXT_SIZE, "0x%" PRIx64, generation->base_address);
+	snprintf(job_id, TEXT_SIZE, "%" PRIu64, job ? job->id : 0);
+	table_row(table, (const char *const[]){generation->service, number, release, base,
+	                         generation->state, text_time(generation->committed_us, when),
+	                         job_id, job ? job_kind_text(job->kind) : "?",
+	                         text_nsec(result ? result->blackout_ns : 0, blackout),
+	                         job && job->cause ? job->cause->message : ""});
+}
+
+static void history_print(const Control__History *history)
+{
+	static const struct table_column columns[] = {
+	        {"SERVICE", false},
+	        {"GEN", true},
+	        {"RELEASE", false},
+	        {"BASE", true},
+	        {"STATE", false},
+	        {"COMMITTED", false},
+	        {"JOB", true},
+	        {"BY", false},
+	        {"BLACKOUT", true},
+	        {"CAUSE", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < history->n_generations; i++) {
+		history_row(table, history->generations[i]);
+	}
+	table_print(table);
+	if (history->more) {
+		puts("there is more: use --limit");
+	}
+}
+
+int cmd_history(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__HistoryRequest history = CONTROL__HISTORY_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	history.machine = (char *)options->machine;
+	history.service = options->n_args ? options->args[0] : "";
+	history.limit = options->limit;
+	request.body_case = CONTROL__REQUEST__BODY_HISTORY;
+	request.history = &history;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		history_print(reply->history);
+	}
+	return code;
+}
+
+static void show_bytes(const char *name, const ProtobufCBinaryData *bytes)
+{
+	printf("%-14s", name);
+	for (size_t i = 0; i < bytes->len; i++) {
+		printf("%02x", bytes->data[i]);
+	}
+	putchar('\n');
+}
+
+static void show_steps(const Control__Job *job)
+{
+	static const struct table_column columns[] = {
+	        {"STEP", false},
+	        {"STATE", false},
+	        {"TOOK", true},
+	        {"DETAIL", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < job->n_steps; i++) {
+		const Control__JobStep *step = job->steps[i];
+		int64_t usec = step->ended_us ? step->ended_us - step->started_us : 0;
+		char took[TEXT_SIZE];
+
+		table_row(
+		        table, (const char *const[]){step->name, step->state,
+		                       text_nsec(usec > 0 ? usec * 1000 : 0, took), step->detail});
+	}
+	table_print(table);
+}
+
+static void show_result(const Machine__Result *result)
+{
+	char text[TEXT_SIZE];
+
+	printf("%-14s%s\n", "blackout", text_nsec(result->blackout_ns, text));
+	printf("%-14s%s\n", "longest gap", text_nsec(result->longest_gap_ns, text));
+	printf("%-14s%" PRIu64 " bytes in %" PRIu64 " objects, %" PRIu64 " pages, arena %s\n",
+	        "transferred", result->bytes, result->objects, result->pages,
+	        text_bytes(result->arena_bytes, text));
+	for (size_t i = 0; i < result->n_phases; i++) {
+		printf("%-14s%-10s %s\n", i ? "" : "phases", result->phases[i]->name,
+		        text_nsec(result->phases[i]->ns, text));
+	}
+	for (size_t i = 0; i < result->n_removed; i++) {
+		printf("%-14s%s\n", i ? "" : "removed", result->removed[i]);
+	}
+}
+
+static void show_print(const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+	char text[TEXT_SIZE];
+
+	printf("%-14s%s on %s, generation %" PRIu64 "\n", "service", generation->service,
+	        generation->machine, generation->generation);
+	printf("%-14s%s\n", "state", generation->state);
+	printf("%-14s%u %s\n", "release", generation->counter,
+	        text_id(&generation->release_id, text));
+	printf("%-14s0x%" PRIx64 ", payload %" PRIu64 " bytes\n", "base", generation->base_address,
+	        generation->payload_len);
+	show_bytes("build id", &generation->build_id);
+	show_bytes("payload", &generation->payload_hash);
+	show_bytes("seed commit", &generation->seed_commit);
+	printf("%-14s%s", "signed", text_time(generation->issued * 1000000, text));
+	printf(", expires %s\n", text_time(generation->expires * 1000000, text));
+	printf("%-14s%s\n", "committed", text_time(generation->committed_us, text));
+	if (!job) {
+		return;
+	}
+	printf("%-14s%" PRIu64 " %s, %s, for %s\n", "job", job->id, job_kind_text(job->kind),
+	        job_state_text(job->state), job->identity);
+	if (job->cause) {
+		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,
+		        job->cause->step, job->cause->message, job->cause->name);
+	}
+	if (job->result) {
+		show_result(job->result);
+	}
+	show_steps(job);
+}
+
+/* `show ds 5`, or `show ds:5`. */
+static int show_which(const struct options *options, Control__ShowRequest *ret)
+{
+	char *colon = strchr(options->args[0], ':');
+	const char *number = options->n_args == 2 ? options->args[1] : colon ? colon + 1 : NULL;
+
+	if (!number || text_number(number, &ret->generation) < 0) {
+		return ctl_fail(CTL_USAGE, "show", "`luctl history` shows what there is",
+		        "name a service and a generation: `luctl show ds 5`");
+	}
+	if (options->n_args == 1) {
+		*colon = '\0';
+	}
+	ret->service = options->args[0];
+	return CTL_OK;
+}
+
+int cmd_show(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ShowRequest show = CONTROL__SHOW_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = show_which(options, &show);
+
+	if (code != CTL_OK) {
+		return code;
+	}
+	show.machine = (char *)options->machine;
+	request.body_case = CONTROL__REQUEST__BODY_SHOW;
+	request.show = &show;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		show_print(reply->generation);
+	}
+	return code;
+}

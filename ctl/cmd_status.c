@@ -1,0 +1,268 @@
+/* status and version. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/command.h"
+#include "ctl/table.h"
+#include "ctl/text.h"
+#include "version.h"
+
+static const char *status_service_state(const Machine__Service *service)
+{
+	switch (service->state) {
+	case MACHINE__SERVICE_STATE__SERVICE_RUNNING:
+		return "running";
+	case MACHINE__SERVICE_STATE__SERVICE_STARTING:
+		return "starting";
+	case MACHINE__SERVICE_STATE__SERVICE_UPDATING:
+		return "updating";
+	case MACHINE__SERVICE_STATE__SERVICE_RESTARTING:
+		return "restarting";
+	case MACHINE__SERVICE_STATE__SERVICE_DOWN:
+		return "down";
+	case MACHINE__SERVICE_STATE__SERVICE_NONE:
+	case _MACHINE__SERVICE_STATE_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+static void status_services(const Control__Status *status)
+{
+	static const struct table_column columns[] = {
+	        {"SERVICE", false},
+	        {"STATE", false},
+	        {"GEN", true},
+	        {"RELEASE", false},
+	        {"BASE", true},
+	        {"RESTARTS", true},
+	        {"MEMORY", true},
+	        {"BLACKOUT", true},
+	        {"UPDATE", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < status->n_services; i++) {
+		const Control__ServiceStatus *at = status->services[i];
+		const Machine__Service *service = at->service;
+		char generation[TEXT_SIZE], release[TEXT_SIZE], base[TEXT_SIZE];
+		char restarts[TEXT_SIZE], memory[TEXT_SIZE], blackout[TEXT_SIZE];
+
+		snprintf(generation, TEXT_SIZE, "%" PRIu64, service->generation);
+		snprintf(release, TEXT_SIZE, "%u %s", service->counter, at->release);
+		snprintf(base, TEXT_SIZE, "0x%" PRIx64, service->base_address);
+		snprintf(restarts, TEXT_SIZE, "%u", service->restarts);
+		table_row(table, (const char *const[]){service->name, status_service_state(service),
+		                         generation, release, base, restarts,
+		                         text_bytes(service->memory_bytes, memory),
+		                         text_nsec(service->last_blackout_ns, blackout),
+		                         at->job               ? "running now"
+		                         : service->can_update ? "yes"
+		                                               : "not yet"});
+	}
+	table_print(table);
+}
+
+/* Services report figures of their own, such as the load's operations and errors. */
+static void status_metrics(const Control__Status *status)
+{
+	for (size_t i = 0; i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i]->service;
+
+		if (!service->n_metrics) {
+			continue;
+		}
+		printf("%s:", service->name);
+		for (size_t m = 0; m < service->n_metrics; m++) {
+			printf(" %s %" PRIu64, service->metrics[m]->name,
+			        service->metrics[m]->value);
+		}
+		putchar('\n');
+	}
+}
+
+static const char *status_machine_state(Control__MachineState state)
+{
+	switch (state) {
+	case CONTROL__MACHINE_STATE__MACHINE_UP:
+		return "up";
+	case CONTROL__MACHINE_STATE__MACHINE_STARTING:
+		return "starting";
+	case CONTROL__MACHINE_STATE__MACHINE_CONNECTING:
+		return "connecting";
+	case CONTROL__MACHINE_STATE__MACHINE_DOWN:
+		return "down";
+	case CONTROL__MACHINE_STATE__MACHINE_STOPPED:
+		return "stopped";
+	case CONTROL__MACHINE_STATE__MACHINE_NONE:
+	case _CONTROL__MACHINE_STATE_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+static void status_print(const Control__Status *status)
+{
+	const Control__Machine *machine = status->machine;
+	const Machine__Resources *resources = status->resources;
+	char uptime[TEXT_SIZE], used[TEXT_SIZE], total[TEXT_SIZE];
+
+	printf("machine %s is %s%s%s", machine->name, status_machine_state(machine->state),
+	        *machine->text ? ": " : "", machine->text);
+	if (status->stale) {
+		puts("; below is what was known last");
+	} else {
+		printf(", since %s\n", text_nsec(status->clock_ns, uptime));
+	}
+	if (resources && resources->frames_total) {
+		printf("memory %s of %s used, %u slots free, staging %" PRIu64 " of %" PRIu64
+		       " bytes\n",
+		        text_bytes((resources->frames_total - resources->frames_free) * 4096, used),
+		        text_bytes(resources->frames_total * 4096, total), resources->slots_free,
+		        resources->stage_used, resources->stage_limit);
+	}
+	status_services(status);
+	status_metrics(status);
+	for (size_t i = 0; i < status->n_open_jobs; i++) {
+		const Control__Job *job = status->open_jobs[i];
+
+		printf("job %" PRIu64 ": %s %s, in step %s\n", job->id, job_kind_text(job->kind),
+		        job->service, job->n_steps ? job->steps[job->n_steps - 1]->name : "?");
+	}
+}
+
+int cmd_status(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__StatusRequest status = CONTROL__STATUS_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	status.machine = (char *)options->machine;
+	request.body_case = CONTROL__REQUEST__BODY_STATUS;
+	request.status = &status;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		status_print(reply->status);
+	}
+	return code;
+}
+
+static void machines_print(const Control__MachineList *list)
+{
+	static const struct table_column columns[] = {
+	        {"MACHINE", false},
+	        {"STATE", false},
+	        {"PID", true},
+	        {"SINCE", false},
+	        {"SOCKET", false},
+	        {"WHY", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < list->n_machines; i++) {
+		const Control__Machine *machine = list->machines[i];
+		char pid[TEXT_SIZE], since[TEXT_SIZE];
+
+		snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
+		table_row(table,
+		        (const char *const[]){machine->name, status_machine_state(machine->state),
+		                machine->pid ? pid : "-",
+		                text_time(machine->since * 1000000, since), machine->socket,
+		                machine->text});
+	}
+	table_print(table);
+}
+
+int cmd_machine_list(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__MachineListRequest list = CONTROL__MACHINE_LIST_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_LIST;
+	request.machine_list = &list;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		machines_print(reply->machines);
+	}
+	return code;
+}
+
+int cmd_machine_start(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__MachineStartRequest start = CONTROL__MACHINE_START_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	start.machine = options->n_args ? options->args[0] : "";
+	start.attach = options->attach != NULL;
+	start.socket = (char *)(options->attach ? options->attach : "");
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_START;
+	request.machine_start = &start;
+	job_progress_init(&progress, options, false);
+	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (reply->body_case == CONTROL__REPLY__BODY_JOB) {
+		if (!options->json) {
+			job_print(reply->job);
+		}
+		return job_exit(reply->job);
+	}
+	if (!options->json) {
+		machines_print(reply->machines);
+	}
+	return CTL_OK;
+}
+
+int cmd_machine_stop(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__MachineStopRequest stop = CONTROL__MACHINE_STOP_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	stop.machine = options->n_args ? options->args[0] : "";
+	stop.force = options->force;
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;
+	request.machine_stop = &stop;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		machines_print(reply->machines);
+	}
+	return code;
+}
+
+int cmd_version(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__VersionRequest version = CONTROL__VERSION_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	if (!options->json) {
+		puts("luctl " SAMSARA_VERSION " (" SAMSARA_BUILD ")");
+		fflush(stdout);
+	}
+	request.body_case = CONTROL__REQUEST__BODY_VERSION;
+	request.version = &version;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		printf("%s (%s), control protocol %u, machine protocol %u, schema %u\n",
+		        reply->version->software, reply->version->build, reply->version->protocol,
+		        reply->version->machine_protocol, reply->version->schema);
+	}
+	return code;
+}

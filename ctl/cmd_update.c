@@ -1,0 +1,105 @@
+/* update, rollback, rerandomize: jobs that change what services run. */
+#include "ctl/command.h"
+
+/* Asks for one job and tells what became of it. */
+static int update_one(const struct options *options, Control__Request *request)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	job_progress_init(&progress, options, false);
+	code = command_call(options, request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOB) {
+		return code;
+	}
+	if (!options->json) {
+		job_print(reply->job);
+	}
+	return job_exit(reply->job);
+}
+
+int cmd_update(const struct options *options)
+{
+	Control__UpdateRequest update = CONTROL__UPDATE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	update.machine = (char *)options->machine;
+	update.service = options->args[0];
+	update.release = (char *)options->release;
+	update.prepare_only = options->prepare_only;
+	update.state = (char *)options->state;
+	update.timeout_ms = options->timeout_ms;
+	update.hold_ms = options->hold_ms;
+	update.detach = options->detach;
+	request.body_case = CONTROL__REQUEST__BODY_UPDATE;
+	request.update = &update;
+	return update_one(options, &request);
+}
+
+int cmd_rollback(const struct options *options)
+{
+	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	rollback.machine = (char *)options->machine;
+	rollback.service = options->args[0];
+	rollback.to_generation = options->to;
+	rollback.state = (char *)options->state;
+	rollback.timeout_ms = options->timeout_ms;
+	rollback.detach = options->detach;
+	request.body_case = CONTROL__REQUEST__BODY_ROLLBACK;
+	request.rollback = &rollback;
+	return update_one(options, &request);
+}
+
+/* The worst of all outcomes; what was skipped is none. */
+static int rerandomize_tell(const struct options *options, const struct job_progress *progress,
+        const Control__JobList *list)
+{
+	int worst = CTL_OK;
+
+	for (size_t i = 0; i < list->n_jobs; i++) {
+		const Control__Job *job = list->jobs[i];
+		int code = job_exit(job);
+		bool told = progress->shown && job->id && !options->detach;
+
+		if (!options->json && !told) {
+			job_print(job);
+		}
+		worst = code > worst ? code : worst;
+	}
+	return worst;
+}
+
+int cmd_rerandomize(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__RerandomizeRequest rerandomize = CONTROL__RERANDOMIZE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	if (options->all == (options->n_args > 0)) {
+		return ctl_fail(CTL_USAGE, "rerandomize", NULL,
+		        "name services, or give --all, and not both");
+	}
+	rerandomize.machine = (char *)options->machine;
+	rerandomize.services = options->args;
+	rerandomize.n_services = options->n_args;
+	rerandomize.all = options->all;
+	rerandomize.timeout_ms = options->timeout_ms;
+	rerandomize.detach = options->detach;
+	request.body_case = CONTROL__REQUEST__BODY_RERANDOMIZE;
+	request.rerandomize = &rerandomize;
+	job_progress_init(&progress, options, true);
+	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOBS) {
+		return code;
+	}
+	return rerandomize_tell(options, &progress, reply->jobs);
+}

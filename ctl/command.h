@@ -1,0 +1,65 @@
+#pragma once
+/* The commands of luctl and what was said on the command line. */
+#include "ctl/client.h"
+
+struct options {
+	bool json;
+	bool follow;
+	bool all;
+	bool prepare_only;
+	bool force;
+	bool detach;
+	const char *socket;
+	const char *machine; /* "" when not given */
+	const char *release;
+	const char *state;
+	const char *attach; /* socket of a running machine */
+	const char *keys;   /* directory of the keyring */
+	uint32_t timeout_ms;
+	uint32_t hold_ms;
+	uint64_t to;
+	uint64_t limit;
+	uint64_t job;
+	char **args; /* what is no option, behind the command's name */
+	int n_args;
+};
+
+/* Each returns an exit code and has told whatever went wrong. */
+int cmd_status(const struct options *options);
+int cmd_update(const struct options *options);
+int cmd_rollback(const struct options *options);
+int cmd_rerandomize(const struct options *options);
+int cmd_history(const struct options *options);
+int cmd_show(const struct options *options);
+int cmd_machine_list(const struct options *options);
+int cmd_machine_start(const struct options *options);
+int cmd_machine_stop(const struct options *options);
+int cmd_release_sign(const struct options *options);
+int cmd_release_add(const struct options *options);
+int cmd_release_list(const struct options *options);
+int cmd_keys_init(const struct options *options);
+int cmd_keys_list(const struct options *options);
+int cmd_log(const struct options *options);
+int cmd_version(const struct options *options);
+
+/* job.c: jobs as exit codes and words; progress while they run */
+int job_exit(const Control__Job *job);
+/* Prints what became of it: a line or a few on stdout, errors on stderr. */
+void job_print(const Control__Job *job);
+const char *job_state_text(Control__JobState state);
+const char *job_kind_text(Control__JobKind kind);
+struct job_progress {
+	bool shown; /* stderr is a terminal and nobody asked for JSON */
+	bool many;
+	size_t n_done;
+};
+void job_progress_init(struct job_progress *progress, const struct options *options, bool many);
+void job_on_news(const Control__FromLud *from, void *progress);
+void job_progress_end(struct job_progress *progress);
+
+/*
+ * Opens lud, asks, prints JSON when that is wanted. CTL_OK: *ret_reply is set, and
+ * *ret_client must stay open while it is used; print it unless options->json.
+ */
+int command_call(const struct options *options, Control__Request *request, client_news_fn news,
+        void *arg, struct client **ret_client, const Control__Reply **ret_reply);

@@ -1,0 +1,167 @@
+/* Jobs as a person meets them: progress, outcome, exit code. */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/text.h"
+
+const char *job_state_text(Control__JobState state)
+{
+	switch (state) {
+	case CONTROL__JOB_STATE__JOB_STATE_OPEN:
+		return "open";
+	case CONTROL__JOB_STATE__JOB_STATE_COMMITTED:
+		return "committed";
+	case CONTROL__JOB_STATE__JOB_STATE_PREPARED:
+		return "could be updated";
+	case CONTROL__JOB_STATE__JOB_STATE_REFUSED:
+		return "refused";
+	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
+		return "rolled back";
+	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
+		return "failed";
+	case CONTROL__JOB_STATE__JOB_STATE_UNKNOWN:
+		return "unknown";
+	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
+		return "skipped";
+	case CONTROL__JOB_STATE__JOB_STATE_NONE:
+	case _CONTROL__JOB_STATE_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+const char *job_kind_text(Control__JobKind kind)
+{
+	switch (kind) {
+	case CONTROL__JOB_KIND__JOB_KIND_UPDATE:
+		return "update";
+	case CONTROL__JOB_KIND__JOB_KIND_ROLLBACK:
+		return "rollback";
+	case CONTROL__JOB_KIND__JOB_KIND_RERANDOMIZE:
+		return "rerandomize";
+	case CONTROL__JOB_KIND__JOB_KIND_PREPARE:
+		return "prepare";
+	case CONTROL__JOB_KIND__JOB_KIND_START:
+		return "start";
+	case CONTROL__JOB_KIND__JOB_KIND_NONE:
+	case _CONTROL__JOB_KIND_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+int job_exit(const Control__Job *job)
+{
+	switch (job->state) {
+	case CONTROL__JOB_STATE__JOB_STATE_OPEN:
+	case CONTROL__JOB_STATE__JOB_STATE_COMMITTED:
+	case CONTROL__JOB_STATE__JOB_STATE_PREPARED:
+	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
+		return CTL_OK;
+	case CONTROL__JOB_STATE__JOB_STATE_REFUSED:
+		return CTL_REFUSED;
+	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
+		return CTL_ROLLED_BACK;
+	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
+		return CTL_FAILED;
+	case CONTROL__JOB_STATE__JOB_STATE_UNKNOWN:
+	case CONTROL__JOB_STATE__JOB_STATE_NONE:
+	case _CONTROL__JOB_STATE_IS_INT_SIZE:
+		break;
+	}
+	return CTL_UNKNOWN;
+}
+
+static void job_print_cause(const Control__Job *job)
+{
+	const Wire__Cause *cause = job->cause;
+
+	if (!cause) {
+		return;
+	}
+	fprintf(stderr, "luctl: %s: %s in step %s: %s (%s)\n",
+	        *job->service ? job->service : job->machine, cause->component, cause->step,
+	        cause->message, cause->name);
+	if (*cause->element) {
+		fprintf(stderr, "       state element %s, value 0x%" PRIx64 "\n", cause->element,
+		        cause->value);
+	}
+	if (*job->hint) {
+		fprintf(stderr, "       %s\n", job->hint);
+	}
+}
+
+static void job_print_result(const Machine__Result *result)
+{
+	char blackout[TEXT_SIZE], bytes[TEXT_SIZE];
+
+	printf("  base 0x%" PRIx64 ", blackout %s, %s of state in %" PRIu64 " objects, %" PRIu64
+	       " pages\n",
+	        result->base_address, text_nsec(result->blackout_ns, blackout),
+	        text_bytes(result->bytes, bytes), result->objects, result->pages);
+	for (size_t i = 0; i < result->n_removed; i++) {
+		printf("  removed state: %s\n", result->removed[i]);
+	}
+}
+
+void job_print(const Control__Job *job)
+{
+	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
+	        job_kind_text(job->kind), job_state_text(job->state), job->id);
+	if (job->generation) {
+		printf(", generation %" PRIu64 " -> %" PRIu64, job->from_generation,
+		        job->generation);
+	}
+	puts(")");
+	if (job->result && job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+		job_print_result(job->result);
+	}
+	fflush(stdout);
+	job_print_cause(job);
+}
+
+void job_progress_init(struct job_progress *progress, const struct options *options, bool many)
+{
+	progress->shown = isatty(STDERR_FILENO) && !options->json;
+	progress->many = many;
+	progress->n_done = 0;
+}
+
+static void job_progress_finished(struct job_progress *progress, const Control__Job *job)
+{
+	progress->n_done++;
+	if (progress->many) {
+		fputs("\r\033[K", stderr);
+		job_print(job);
+	}
+}
+
+void job_on_news(const Control__FromLud *from, void *arg)
+{
+	struct job_progress *progress = arg;
+	const Control__Progress *news = from->progress;
+
+	if (from->body_case != CONTROL__FROM_LUD__BODY_PROGRESS || !progress->shown) {
+		return;
+	}
+	if (news->finished) {
+		job_progress_finished(progress, news->finished);
+		return;
+	}
+	fprintf(stderr, "\r\033[K%s: %s", *news->service ? news->service : "machine", news->step);
+	if (news->total) {
+		fprintf(stderr, " %" PRIu64 "%%", news->done * 100 / news->total);
+	}
+	if (*news->text) {
+		fprintf(stderr, " (%s)", news->text);
+	}
+}
+
+void job_progress_end(struct job_progress *progress)
+{
+	if (progress->shown) {
+		fputs("\r\033[K", stderr);
+	}
+}

@@ -1,0 +1,8 @@
+#pragma once
+/* Where things are when nobody says so: in the build tree that luctl lies in, else where
+ * a system keeps them. The caller frees. */
+
+/* lud's socket: $SAMSARA_SOCKET, build/run/lud.sock, /var/lib/samsara/lud.sock, XDG. */
+char *place_socket(void);
+/* The keyring: $SAMSARA_KEYS, build/keys, /etc/samsara/keys. */
+char *place_keys(void);

@@ -1,0 +1,102 @@
+#include "ctl/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+char *text_nsec(uint64_t nsec, char ret_text[TEXT_SIZE])
+{
+	if (!nsec) {
+		snprintf(ret_text, TEXT_SIZE, "-");
+	} else if (nsec < 1000000) {
+		snprintf(ret_text, TEXT_SIZE, "%.1f us", nsec / 1e3);
+	} else if (nsec < 1000000000) {
+		snprintf(ret_text, TEXT_SIZE, "%.2f ms", nsec / 1e6);
+	} else {
+		snprintf(ret_text, TEXT_SIZE, "%.1f s", nsec / 1e9);
+	}
+	return ret_text;
+}
+
+char *text_bytes(uint64_t bytes, char ret_text[TEXT_SIZE])
+{
+	if (bytes < 1024) {
+		snprintf(ret_text, TEXT_SIZE, "%" PRIu64 " B", bytes);
+	} else if (bytes < 1024 * 1024) {
+		snprintf(ret_text, TEXT_SIZE, "%.1f KiB", bytes / 1024.0);
+	} else {
+		snprintf(ret_text, TEXT_SIZE, "%.1f MiB", bytes / 1048576.0);
+	}
+	return ret_text;
+}
+
+char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE])
+{
+	time_t sec = unix_usec / 1000000;
+	struct tm tm;
+
+	if (!unix_usec) {
+		snprintf(ret_text, TEXT_SIZE, "-");
+		return ret_text;
+	}
+	localtime_r(&sec, &tm);
+	strftime(ret_text, TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
+	return ret_text;
+}
+
+char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE])
+{
+	if (bytes->len < 6) {
+		snprintf(ret_text, TEXT_SIZE, "-");
+		return ret_text;
+	}
+	for (int i = 0; i < 6; i++) {
+		snprintf(ret_text + 2 * i, 3, "%02x", bytes->data[i]);
+	}
+	return ret_text;
+}
+
+int text_number(const char *text, uint64_t *ret_number)
+{
+	char *end;
+	uint64_t number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || !number) {
+		return -EINVAL;
+	}
+	*ret_number = number;
+	return 0;
+}
+
+int text_duration_msec(const char *text, uint32_t *ret_msec)
+{
+	static const struct {
+		const char *unit;
+		uint64_t msec;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}};
+	char *end;
+	uint64_t number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno) {
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].unit)) {
+			continue;
+		}
+		if (!number || number > UINT32_MAX / units[i].msec) {
+			return -ERANGE;
+		}
+		*ret_msec = number * units[i].msec;
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,21 @@
+#pragma once
+/* Values as a person reads them. Each writes into ret_text and returns it. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#define TEXT_SIZE 64u
+
+/* "1.25 ms"; "-" for 0. */
+char *text_nsec(uint64_t nsec, char ret_text[TEXT_SIZE]);
+/* "64.0 KiB" */
+char *text_bytes(uint64_t bytes, char ret_text[TEXT_SIZE]);
+/* Local time of unix microseconds; "-" for 0. */
+char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE]);
+/* The first 12 hex digits; "-" when there are no bytes. */
+char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE]);
+/* "50ms", "5s", "2min" to milliseconds. -EINVAL, -ERANGE. */
+int text_duration_msec(const char *text, uint32_t *ret_msec);
+/* A whole number > 0. -EINVAL. */
+int text_number(const char *text, uint64_t *ret_number);
