@@ -218,6 +218,22 @@ static int main_parse(const struct command *command, int argc, char **argv, stru
 	return CTL_OK;
 }
 
+/* The body of an answer, without its envelope. */
+static void main_print_json(const Control__Reply *reply)
+{
+	json_t *json = json_of_message(&reply->base);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json, name, value)
+	{
+		if (strcmp(name, "id") != 0) {
+			json_print(json_incref(value));
+		}
+	}
+	json_decref(json);
+}
+
 int command_call(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply)
 {
@@ -227,7 +243,7 @@ int command_call(const struct options *options, Control__Request *request, clien
 		code = client_call(*ret_client, request, news, arg, ret_reply);
 	}
 	if (code == CTL_OK && options->json) {
-		json_print(json_of_message(&(*ret_reply)->base));
+		main_print_json(*ret_reply);
 	}
 	return code;
 }

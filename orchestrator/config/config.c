@@ -76,20 +76,17 @@ enum quantity_kind config_key_quantity(const struct config_key *key)
 	return QUANTITY_COUNT;
 }
 
-/* A program from the build tree that lud itself lies in, else from PATH. */
-static char *config_program(const char *program_dir, const char *house, const char *name)
+/* The build tree is the directory above the program's; the caller frees. */
+static char *config_in_tree(const char *program_dir, const char *name)
 {
-	_cleanup_(freep) char *path = text_format("%s/../%s/%s", program_dir, house, name);
+	const char *slash = strrchr(program_dir, '/');
 
-	if (access(path, X_OK) == 0) {
-		return steal(&path);
-	}
-	return text_copy(name);
+	return text_format("%.*s/%s", slash ? (int)(slash - program_dir) : 0, program_dir, name);
 }
 
-static bool config_in_tree(const char *program_dir)
+static bool config_is_tree(const char *program_dir)
 {
-	_cleanup_(freep) char *ninja = text_format("%s/../build.ninja", program_dir);
+	_cleanup_(freep) char *ninja = config_in_tree(program_dir, "build.ninja");
 
 	return access(ninja, F_OK) == 0;
 }
@@ -97,10 +94,8 @@ static bool config_in_tree(const char *program_dir)
 /* A place in the build tree that lud lies in, else where a system keeps it. */
 static char *config_place(const char *program_dir, const char *in_tree, const char *in_system)
 {
-	if (config_in_tree(program_dir)) {
-		return text_format("%s/../%s", program_dir, in_tree);
-	}
-	return text_copy(in_system);
+	return config_is_tree(program_dir) ? config_in_tree(program_dir, in_tree)
+	                                   : text_copy(in_system);
 }
 
 static char *config_state_dir(const char *program_dir)
@@ -108,7 +103,7 @@ static char *config_state_dir(const char *program_dir)
 	const char *xdg = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
 
-	if (config_in_tree(program_dir) || getuid() == 0) {
+	if (config_is_tree(program_dir) || getuid() == 0) {
 		return config_place(program_dir, "run", "/var/lib/samsara");
 	}
 	if (xdg) {
@@ -121,8 +116,8 @@ void config_init(struct config *config, const char *program_dir)
 {
 	*config = (struct config){
 	        .state_dir = config_state_dir(program_dir),
-	        .luforge = config_program(program_dir, "forge", "luforge"),
-	        .lusign = config_program(program_dir, "keyring", "lusign"),
+	        .luforge = config_place(program_dir, "forge/luforge", "luforge"),
+	        .lusign = config_place(program_dir, "keyring/lusign", "lusign"),
 	        .keyring = config_place(program_dir, "keys", "/etc/samsara/keys"),
 	        .kits = config_place(program_dir, "osd", "/usr/lib/samsara/kits"),
 	        .kernel = config_place(
