@@ -18,7 +18,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 static void engine_on_down(struct machine *machine, void *arg)
 {
 	struct engine *engine = arg;
-	struct job *job = LIST_FIRST(&engine->jobs);
+	struct job *job = TAILQ_FIRST(&engine->jobs);
 
 	if (machine_state(machine) == MACHINE_DOWN) {
 		engine_abandon(engine, machine, machine_why(machine));
@@ -26,7 +26,7 @@ static void engine_on_down(struct machine *machine, void *arg)
 	}
 
 	while (job) {
-		struct job *next = LIST_NEXT(job, link);
+		struct job *next = TAILQ_NEXT(job, link);
 
 		if (job->machine == machine && job->busy && job->row.step == JOB_STEP_RUN) {
 			job_park(job, "the session with the machine is lost");
@@ -40,7 +40,7 @@ static struct job *engine_job_by_txn(
 {
 	struct job *job;
 
-	LIST_FOREACH(job, &engine->jobs, link)
+	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
 		if (job->machine == machine && job->row.txn == txn) {
 			return job;
@@ -80,7 +80,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	int r;
 
 	engine->parts = *parts;
-	LIST_INIT(&engine->jobs);
+	TAILQ_INIT(&engine->jobs);
 	LIST_INIT(&engine->watches);
 	r = machines_new(parts->base, parts->db, parts->config, &engine_machines_ops, engine,
 	        &engine->machines);
@@ -97,8 +97,8 @@ struct engine *engine_free(struct engine *engine)
 	if (!engine) {
 		return NULL;
 	}
-	while (!LIST_EMPTY(&engine->jobs)) {
-		job_free(LIST_FIRST(&engine->jobs));
+	while (!TAILQ_EMPTY(&engine->jobs)) {
+		job_free(TAILQ_FIRST(&engine->jobs));
 	}
 	while (!LIST_EMPTY(&engine->watches)) {
 		engine_watch_free(LIST_FIRST(&engine->watches));
@@ -156,7 +156,7 @@ void engine_wake(struct engine *engine, const struct machine *machine)
 {
 	struct job *job;
 
-	LIST_FOREACH(job, &engine->jobs, link)
+	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
 		if (job->machine == machine) {
 			job_kick(job);
@@ -199,7 +199,7 @@ bool engine_is_busy(const struct engine *engine, const struct machine *machine)
 {
 	const struct job *job;
 
-	LIST_FOREACH(job, &engine->jobs, link)
+	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
 		if (job->machine == machine) {
 			return true;
@@ -213,7 +213,7 @@ int64_t engine_open_job(
 {
 	const struct job *job;
 
-	LIST_FOREACH(job, &engine->jobs, link)
+	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
 		if (job->machine == machine && !strcmp(job->row.service, service)) {
 			return job->row.id;
@@ -225,13 +225,13 @@ int64_t engine_open_job(
 void engine_abandon(struct engine *engine, struct machine *machine, const char *why)
 {
 	struct failure failure;
-	struct job *job = LIST_FIRST(&engine->jobs);
+	struct job *job = TAILQ_FIRST(&engine->jobs);
 
 	failure_set(&failure, "machine-down", machine_row(machine)->name,
 	        "start the machine with `luctl machine start` and ask again",
 	        "the machine went away: %s", why);
 	while (job) {
-		struct job *next = LIST_NEXT(job, link);
+		struct job *next = TAILQ_NEXT(job, link);
 
 		if (job->machine == machine &&
 		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {

@@ -95,7 +95,7 @@ static bool job_must_wait(const struct job *job)
 {
 	const struct job *other;
 
-	LIST_FOREACH(other, &job->engine->jobs, link)
+	TAILQ_FOREACH(other, &job->engine->jobs, link)
 	{
 		bool earlier = other->row.id < job->row.id;
 
@@ -164,7 +164,7 @@ struct job *engine_job_new(struct engine *engine, const struct job_row *row)
 	job->kick = evtimer_new(engine->parts.base, job_on_kick, job);
 	job->timer = evtimer_new(engine->parts.base, job_on_timer, job);
 	assert(job->machine);
-	LIST_INSERT_HEAD(&engine->jobs, job, link);
+	TAILQ_INSERT_TAIL(&engine->jobs, job, link);
 	job_kick(job);
 	return job;
 }
@@ -182,7 +182,7 @@ static void job_settle_calls(struct job *job)
 struct job *job_free(struct job *job)
 {
 	job_settle_calls(job);
-	LIST_REMOVE(job, link);
+	TAILQ_REMOVE(&job->engine->jobs, job, link);
 	job_parts_free(job);
 	for (size_t i = 0; i < 2; i++) {
 		free(job->stage[i].bytes);

@@ -5,19 +5,31 @@
 #include "orchestrator/base/file.h"
 #include "orchestrator/job/priv.h"
 
+/* An update has one generation; earlier ones of the job hit the running layout. */
+static bool job_parts_wanted(const struct job *job, const struct generation_row *row)
+{
+	return job->row.kind == JOB_START || row->number == job->row.generation;
+}
+
 static int job_parts_count(const struct generation_row *row, void *arg)
 {
-	++*(size_t *)arg;
+	struct job *job = arg;
+
+	job->n_parts += job_parts_wanted(job, row);
 	return 0;
 }
 
 static int job_parts_row(const struct generation_row *row, void *arg)
 {
 	struct job *job = arg;
-	struct job_part *part = &job->parts[job->n_done++];
+	struct job_part *part = &job->parts[job->n_done];
 	struct db *db = job->engine->parts.db;
 	int r;
 
+	if (!job_parts_wanted(job, row)) {
+		return 0;
+	}
+	job->n_done++;
 	part->job = job;
 	part->generation = *row;
 	r = store_variant_by_id(db, row->variant, &part->variant);
@@ -31,19 +43,18 @@ int job_parts_load(struct job *job)
 {
 	struct generation_filter filter = {.job = job->row.id};
 	struct db *db = job->engine->parts.db;
-	size_t n = 0;
 	int r;
 
 	job_parts_free(job);
-	r = store_generation_each(db, &filter, job_parts_count, &n);
+	r = store_generation_each(db, &filter, job_parts_count, job);
 	if (r < 0) {
 		return err_up(r);
 	}
-	if (!n || n > JOB_PARTS_MAX) {
+	if (!job->n_parts || job->n_parts > JOB_PARTS_MAX) {
+		job->n_parts = 0;
 		return err_raise(-ENODATA);
 	}
-	job->parts = mem_zero(n * sizeof(*job->parts));
-	job->n_parts = n;
+	job->parts = mem_zero(job->n_parts * sizeof(*job->parts));
 	job->n_done = 0;
 	r = store_generation_each(db, &filter, job_parts_row, job);
 	job->n_done = 0;

@@ -32,7 +32,7 @@ struct job_stage {
 };
 
 struct job {
-	LIST_ENTRY(job) link;
+	TAILQ_ENTRY(job) link;
 	struct engine *engine;
 	struct machine *machine;
 	struct job_row row;
@@ -46,6 +46,7 @@ struct job {
 	struct job_stage stage[2]; /* state description, payload */
 	size_t n_stage;
 	size_t stage_at;
+	unsigned int n_drawn_again; /* layouts that hit the running one */
 };
 
 struct engine_watch {
@@ -57,7 +58,7 @@ struct engine_watch {
 struct engine {
 	struct engine_parts parts;
 	struct machines *machines;
-	LIST_HEAD(, job) jobs;
+	TAILQ_HEAD(job_list, job) jobs; /* oldest first */
 	LIST_HEAD(, engine_watch) watches;
 };
 

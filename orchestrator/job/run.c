@@ -20,6 +20,8 @@
 
 /* How long after the update's own limit its result is asked for. */
 #define JOB_RESULT_GRACE_USEC 1000000
+/* How many layouts are drawn for one update. */
+#define JOB_DRAW_TRIES 8
 
 static void job_run_query(struct job *job);
 
@@ -73,6 +75,32 @@ static int job_run_keep_result(struct db *db, void *arg)
 	return err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
 }
 
+/* The fresh layout hits the running one: bad luck, not a failure. */
+static bool job_run_overlaps(const struct job *job, const Machine__Result *result)
+{
+	return result->cause && !strcmp(result->cause->name, "E_V_OVERLAP") &&
+	       job->n_drawn_again < JOB_DRAW_TRIES;
+}
+
+static int job_refuse_generation(struct db *db, void *arg)
+{
+	const struct job *job = arg;
+
+	return err_up(
+	        store_generation_set_state(db, job->parts->generation.id, GENERATION_REFUSED));
+}
+
+static void job_draw_again(struct job *job)
+{
+	if (job_parts_load(job) < 0 || db_txn(job->engine->parts.db, job_refuse_generation, job)) {
+		log_error("job %" PRId64 ": %s", job->row.id, err_trace());
+		abort();
+	}
+	job->n_drawn_again++;
+	job->row.txn = 0;
+	job_back(job, JOB_STEP_SEED, "its layout hits the running one; another is drawn");
+}
+
 void job_on_result(struct job *job, const Machine__Result *result)
 {
 	struct job_end end = {
@@ -84,6 +112,10 @@ void job_on_result(struct job *job, const Machine__Result *result)
 
 	if (end.state == JOB_COMMITTED) {
 		job_done(job, "", job_run_keep_result, (void *[]){(void *)result, job});
+		return;
+	}
+	if (job_run_overlaps(job, result)) {
+		job_draw_again(job);
 		return;
 	}
 	end.generations = job_generation_state(end.state);
