@@ -108,6 +108,10 @@ static void job_print_result(const Machine__Result *result)
 
 void job_print(const Control__Job *job)
 {
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_SKIPPED) {
+		printf("%s: skipped: %s\n", job->service, job->cause ? job->cause->message : "?");
+		return;
+	}
 	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
 	        job_kind_text(job->kind), job_state_text(job->state), job->id);
 	if (job->generation) {
