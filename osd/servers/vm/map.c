@@ -72,6 +72,7 @@ static err_t region_drop(struct space *space, struct region *region)
 	if (err == E_OK) {
 		region_remove(&space->regions, region);
 		map_release(region);
+		space->n_changes++;
 	}
 	return err;
 }
@@ -109,6 +110,7 @@ err_t map_anonymous(struct space *space, const struct map_request *request)
 		(void)region_free(region);
 		return err;
 	}
+	space->n_changes++;
 	if (request->n_populate > 0) {
 		err = map_back(space, region, 0, request->n_populate);
 	}

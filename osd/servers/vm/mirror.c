@@ -5,6 +5,15 @@
  */
 #include "osd/servers/vm/priv.h"
 
+/*
+ * Changes when a view of the space may have to change: its regions did, or it has got further page
+ * tables. Pages inside a shared table show up by themselves.
+ */
+static uint64_t mirror_state_of(const struct space *old)
+{
+	return (uint64_t)old->n_changes << 32 | old->n_tables;
+}
+
 static bool kind_is_mirrored(enum region_kind kind)
 {
 	return kind == REGION_ANONYMOUS || kind == REGION_FIXED;
@@ -120,6 +129,9 @@ err_t mirror_map(struct space *old, struct space *new)
 		return E_INVAL;
 	}
 	if (new->mirror_of) {
+		if (new->mirror_state == mirror_state_of(old)) {
+			return E_OK;
+		}
 		err = mirror_clear(new);
 	} else {
 		new->mirror_of = old;
@@ -127,6 +139,7 @@ err_t mirror_map(struct space *old, struct space *new)
 	}
 	if (err == E_OK) {
 		err = mirror_build(old, new);
+		new->mirror_state = mirror_state_of(old);
 	}
 	if (err != E_OK && mirror_clear(new) == E_OK) {
 		mirror_forget(old, new);

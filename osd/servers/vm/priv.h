@@ -17,7 +17,9 @@ struct space {
 	struct region *regions;
 	uint32_t n_tables;      /* frames that the kernel uses as its page tables */
 	uint32_t n_mirrored_by; /* spaces that show this one */
+	uint32_t n_changes;     /* of its memory regions, since it was made */
 	struct space *mirror_of;
+	uint64_t mirror_state; /* mirror_state_of(mirror_of) when the view was made */
 };
 
 /* The live space with this number, or NULL. */
