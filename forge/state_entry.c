@@ -309,7 +309,7 @@ static int entry_add_symbol(struct entry_reader *r, const struct elf_symbol *s)
 	if (!section || (section->flags & SHF_ALLOC) == 0 || s->name[0] == '\0') {
 		return 0;
 	}
-	if (s->type == STT_TLS) {
+	if (s->type == STT_TLS && r->request->objects) {
 		return report_refuse(s->name, "thread-local variables are not supported");
 	}
 	if (s->type == STT_OBJECT) {

@@ -196,6 +196,7 @@ def test_path(root):
     test_reproducible(root, again, a)
     test_options(root, kit, a)
     test_images(root, kit, a)
+    test_any_program(root)
 
 
 def test_reproducible(root, kit, a):
@@ -222,6 +223,19 @@ def test_options(root, kit, a):
     units = {e[2] for e in read_entries(other)}
     assert 'src/second.c' in units and 'other.c' not in units
     assert 'release      9 (floor 4)' in luforge('inspect', other)
+
+
+def test_any_program(root):
+    """Any static program with debug data can be described, with addresses."""
+    source, program = os.path.join(root, 'any.c'), os.path.join(root, 'any')
+    open(source, 'w').write('static int counter; int top; int main(void) { static int k; return ++counter + ++k + top; }')
+    subprocess.run([CLANG, '-g', '-O0', '-static', source, '-o', program], check=True)
+    luforge('state', '--elf', program, '--out', program + '.state', '--addresses', program + '.addresses')
+    text = luforge('state', program + '.state')
+    entries = int(re.search(r'(\d+) entries', text)[1])
+    assert os.path.getsize(program + '.addresses') == 8 * entries
+    for line in ['int counter', 'int top', 'int main.k']:
+        assert line in text, line
 
 
 def test_images(root, kit, a):
