@@ -200,7 +200,8 @@ static void tlb_flush(const struct arch_space *space, vaddr_t va, uint32_t n_pag
 	}
 }
 
-/* Entry bits for each protection, 0 where there is none: write-only and execute-only do not exist. */
+/* Entry bits for each protection, 0 where there is none: write-only and execute-only do not exist.
+ */
 static const uint64_t prot_entries[8] = {
         [PROT_R] = PTE_P | PTE_U | PTE_NX,
         [PROT_R | PROT_W] = PTE_P | PTE_U | PTE_W | PTE_NX,
