@@ -183,6 +183,28 @@ static void test_fresh(void)
 	/* `other` got E_DEAD, and its puppet is gone as well. */
 }
 
+/* Interrupt hooks belong to the slot: they survive an update, and go with a fresh start. */
+static void test_hooks(void)
+{
+	struct slot_privileges privileges = {.n_irq = 1, .irq = {11}};
+	err_t hook;
+
+	service_new();
+	privileges_call(&privileges, KCALL_irq_hook);
+	privileges_call(&privileges, KCALL_irq_enable);
+	puppet_allow(&old, &privileges);
+	hook = puppet_call(&old, KCALL_irq_hook, 11, 3);
+	OK(hook >= 0);
+	swap_held();
+	IS(E_OK, sys_slot_commit(new.child.ep));
+	IS(hook, puppet_call(&new, KCALL_irq_hook, 11, 3));
+	IS(E_OK, puppet_call(&new, KCALL_irq_enable, (uint64_t)hook));
+	IS(E_OK, sys_slot_swap(new.child.ep, old.child.ep, SWAP_FRESH));
+	puppets_exchange();
+	IS(E_INVAL, puppet_call(&old, KCALL_irq_enable, (uint64_t)hook));
+	service_free();
+}
+
 /* The old one may be anywhere: faulted, stopped in an IPC, ended. */
 static void test_fresh_from_anywhere(void)
 {
@@ -294,6 +316,7 @@ const struct test tests_swap[] = {
         {"a safe copy parked on a held slot", test_parked_copy},
         {"a safe copy parked on a slot that ends", test_parked_then_dead},
         {"SWAP_FRESH", test_fresh},
+        {"interrupt hooks of a swapped slot", test_hooks},
         {"SWAP_FRESH from any state", test_fresh_from_anywhere},
         {"errors of slot_swap, slot_commit, slot_unhold", test_swap_errors},
         {"an ended instance is not committed", test_commit_ended},
