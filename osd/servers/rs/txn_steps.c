@@ -80,7 +80,9 @@ static err_t txn_create(struct update_txn *txn)
 		return r;
 	}
 	txn->result->arena_bytes = txn->heap_backed + txn->instance.scratch.bytes;
-	return txn_privileges_try(txn);
+	/* The costly part of the view is made now; at the switch it is brought up to date. */
+	r = memory_mirror(old->space, txn->instance.space);
+	return r == E_OK ? txn_privileges_try(txn) : r;
 }
 
 void txn_step_create(struct update_txn *txn)
