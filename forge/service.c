@@ -239,14 +239,15 @@ static int service_read_restart(struct service_reader *r, const struct service_k
 	return service_refuse(r, "restart is none, same or reset");
 }
 
-static int service_read_strict(struct service_reader *r, const struct service_key *key)
+/* key->max: the flag that `yes` sets. */
+static int service_read_flag(struct service_reader *r, const struct service_key *key)
 {
 	const char *word = service_only_word(r);
 
 	if (strcmp(word, "yes") != 0 && strcmp(word, "no") != 0) {
-		return service_refuse(r, "strict is yes or no");
+		return service_refuse(r, "%s is yes or no", key->key);
 	}
-	*(uint32_t *)service_field(r, key->offset) |= *word == 'y' ? KIT_STRICT : 0;
+	*(uint32_t *)service_field(r, key->offset) |= *word == 'y' ? (uint32_t)key->max : 0;
 	return 0;
 }
 
@@ -288,7 +289,8 @@ static const struct service_key service_keys[] = {
         {"restart", service_read_restart, FIELD(restart)},
         {"restart_limit", service_read_u32, FIELD(restart_limit), .max = 1000},
         {"heartbeat_ms", service_read_u32, FIELD(heartbeat_ms), .max = 3600000},
-        {"strict", service_read_strict, FIELD(flags)},
+        {"strict", service_read_flag, FIELD(flags), .max = KIT_STRICT},
+        {"control", service_read_flag, FIELD(flags), .max = KIT_CONTROL},
         {"heap_limit", service_read_u64, FIELD(heap_limit), .max = UINT64_C(1) << 40},
         {"stack_size", service_read_u64, FIELD(stack_size), .max = UINT64_C(1) << 30},
         {"library", service_read_library, .max = 0},

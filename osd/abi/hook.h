@@ -9,6 +9,9 @@
  * bytes of the part. */
 #define HOOK_BLOB (RS_BASE + 0x81)
 
+/* Overwrite the code of a service (name in w[0..2]) and wake it. */
+#define HOOK_KILL (RS_BASE + 0x82)
+
 enum hook_who { HOOK_OLD = 1, HOOK_NEW };
 enum hook_how {
 	HOOK_CRASH = 1, /* its code is overwritten: it faults as soon as it runs */

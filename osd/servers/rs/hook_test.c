@@ -113,6 +113,19 @@ static err_t hook_blob(const struct message *msg, struct rs_reply *ret_reply)
 	return E_NOTFOUND;
 }
 
+/* The ping wakes one that waits for a message. */
+static err_t hook_kill(const struct message *msg)
+{
+	struct message ping = {.type = SEF_PING};
+	const struct service *service = service_find((const char *)msg->w);
+
+	if (service == NULL || service->is_kernel_loaded) {
+		return E_NOTFOUND;
+	}
+	hook_crash(service->endpoint, &service->binary.image);
+	return sys_asend(service->endpoint, &ping);
+}
+
 err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
 {
 	switch (msg->type) {
@@ -120,6 +133,8 @@ err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
 		return hook_arm(msg, ret_reply);
 	case HOOK_BLOB:
 		return hook_blob(msg, ret_reply);
+	case HOOK_KILL:
+		return hook_kill(msg);
 	default:
 		return E_NOSYS;
 	}

@@ -97,6 +97,8 @@ struct service *service_find(const char name[SERVICE_NAME_LEN]);
 struct service *service_of(endpoint_t endpoint);
 /* A new entry; NULL: the table is full. */
 struct service *service_add(const char name[SERVICE_NAME_LEN]);
+/* Can it be updated live, as far as its kit says? */
+bool service_is_updatable(const struct service *service);
 void service_set_state(struct service *service, enum rs_service_state state);
 /* Privileges of a kit, with the targets that exist now. */
 void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges);

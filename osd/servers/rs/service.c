@@ -51,6 +51,12 @@ struct service *service_add(const char name[SERVICE_NAME_LEN])
 	return service;
 }
 
+bool service_is_updatable(const struct service *service)
+{
+	return !service->is_kernel_loaded && service->binary.description != NULL &&
+	       strncmp(service->binary.kit.quiescent, "none", SERVICE_NAME_LEN) != 0;
+}
+
 /*
  *   NONE ──> STARTING ──> UP <──> UPDATING
  *     │         │  ^      │          │

@@ -15,8 +15,7 @@ static void status_memory(const struct service *service, struct rs_service *reco
 {
 	uint32_t n;
 
-	record->is_updatable = !service->is_kernel_loaded && service->binary.description != NULL &&
-	                       service->endpoint != EP_NONE;
+	record->is_updatable = service_is_updatable(service) && service->endpoint != EP_NONE;
 	if (service->is_kernel_loaded || !service->instance.has_space ||
 	        memory_regions(service->instance.space, status_regions, RS_N_REGIONS, &n) != E_OK) {
 		return;

@@ -5,36 +5,58 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/hook.h"
 
-static rs_handler *const table_handlers[] = {
-        [RS_STATUS - RS_BASE] = status_services,
-        [RS_STAGE_BEGIN - RS_BASE] = request_stage_begin,
-        [RS_STAGE_CHUNK - RS_BASE] = request_stage_chunk,
-        [RS_STAGE_LIST - RS_BASE] = request_stage_list,
-        [RS_STAGE_DROP - RS_BASE] = request_stage_drop,
-        [RS_UPDATE - RS_BASE] = request_update,
-        [RS_RESULT - RS_BASE] = status_result,
-        [RS_EVENTS - RS_BASE] = status_events,
-        [RS_SUBSCRIBE - RS_BASE] = request_subscribe,
-        [RS_REPORT_METRICS - RS_BASE] = request_metrics,
-        [RS_RESOURCES - RS_BASE] = status_resources,
-        [RS_SHUTDOWN - RS_BASE] = request_shutdown,
-        [RS_ACKNOWLEDGE - RS_BASE] = request_acknowledge,
-        [RS_RESTART - RS_BASE] = request_restart,
-        [RS_ENVELOPE - RS_BASE] = status_envelope,
+struct table_row {
+	rs_handler *handler;
+	bool is_control; /* only for services whose kit has KIT_CONTROL */
 };
-#define TABLE_SIZE (sizeof(table_handlers) / sizeof(table_handlers[0]))
+
+#define TABLE_ASK(request, function) [request - RS_BASE] = {.handler = function}
+#define TABLE_CONTROL(request, function)                                                           \
+	[request - RS_BASE] = {.handler = function, .is_control = true}
+static const struct table_row table_rows[] = {
+        TABLE_ASK(RS_STATUS, status_services),
+        TABLE_CONTROL(RS_STAGE_BEGIN, request_stage_begin),
+        TABLE_CONTROL(RS_STAGE_CHUNK, request_stage_chunk),
+        TABLE_ASK(RS_STAGE_LIST, request_stage_list),
+        TABLE_CONTROL(RS_STAGE_DROP, request_stage_drop),
+        TABLE_CONTROL(RS_UPDATE, request_update),
+        TABLE_ASK(RS_RESULT, status_result),
+        TABLE_ASK(RS_EVENTS, status_events),
+        TABLE_ASK(RS_SUBSCRIBE, request_subscribe),
+        TABLE_ASK(RS_REPORT_METRICS, request_metrics),
+        TABLE_ASK(RS_RESOURCES, status_resources),
+        TABLE_CONTROL(RS_SHUTDOWN, request_shutdown),
+        TABLE_CONTROL(RS_ACKNOWLEDGE, request_acknowledge),
+        TABLE_CONTROL(RS_RESTART, request_restart),
+        TABLE_ASK(RS_ENVELOPE, status_envelope),
+};
+#define TABLE_SIZE (sizeof(table_rows) / sizeof(table_rows[0]))
+
+static bool table_is_allowed(const struct table_row *row, endpoint_t caller)
+{
+	const struct service *service = service_of(caller);
+
+	return !row->is_control ||
+	       (service != NULL && (service->binary.kit.flags & KIT_CONTROL) != 0);
+}
+
+static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
+{
+	uint32_t n = msg->type - RS_BASE;
+
+	if (n >= TABLE_SIZE || table_rows[n].handler == NULL) {
+		return hook_request(msg, ret_reply);
+	}
+	return table_is_allowed(&table_rows[n], msg->source) ? table_rows[n].handler(msg, ret_reply)
+	                                                     : E_PERM;
+}
 
 void table_dispatch(const struct message *msg)
 {
 	struct message answer = {.type = MSG_REPLY};
 	struct rs_reply *reply = MSG_AS(struct rs_reply, &answer);
-	uint32_t row = msg->type - RS_BASE;
 
-	if (row < TABLE_SIZE && table_handlers[row] != NULL) {
-		reply->err = table_handlers[row](msg, reply);
-	} else {
-		reply->err = hook_request(msg, reply);
-	}
+	reply->err = table_handle(msg, reply);
 	/* Who does not wait for a reply does not get one. */
 	(void)sys_reply(msg->source, &answer);
 }

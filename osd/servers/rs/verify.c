@@ -221,7 +221,7 @@ err_t verify_update(struct update_txn *txn)
 		return E_NOTFOUND;
 	}
 	txn->service = service;
-	if (service->is_kernel_loaded || service->binary.description == NULL) {
+	if (!service_is_updatable(service)) {
 		return E_NOT_UPDATABLE;
 	}
 	if (service->state != RS_SERVICE_UP) {

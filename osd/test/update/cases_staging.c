@@ -6,6 +6,8 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 
+#define N_BYTES 96 /* places at which an envelope is changed */
+
 static void case_chunks(void)
 {
 	uint8_t hash[RS_HASH_LEN] = {1, 2, 3}, bytes[100] = {0};
@@ -95,6 +97,28 @@ static void refuse_one(const struct offer *given)
 	CHECK_EQUAL(after.base, before.base);
 }
 
+/* One byte of a good envelope changed, in many places: each time refused, whatever the reason. */
+static void case_bytes(void)
+{
+	static struct offer offer;
+	uint32_t n_accepted = 0;
+
+	tap_case("an envelope with any one byte changed is refused");
+	stage_offer(offer_find("first"));
+	offer = *offer_find("first");
+	for (uint32_t i = 0; i < N_BYTES; i++) {
+		uint32_t at = i * (offer.envelope_bytes / N_BYTES) + i % 7;
+		struct rs_result result;
+
+		offer.envelope[at] ^= (uint8_t)(1u << i % 8);
+		CHECK_EQUAL(update_begin(&offer, NULL, NULL), E_OK);
+		result = update_wait(update_last_id());
+		offer.envelope[at] ^= (uint8_t)(1u << i % 8);
+		n_accepted += result.outcome != RS_OUTCOME_REFUSED || result.err > E_V_FORMAT;
+	}
+	CHECK_EQUAL(n_accepted, 0);
+}
+
 /* Every offer whose name begins with "refused" is refused for the reason that the runner expects.
  */
 void cases_refusals(void)
@@ -106,5 +130,6 @@ void cases_refusals(void)
 			refuse_one(offer);
 		}
 	}
+	case_bytes();
 	stage_drop_all();
 }

@@ -76,6 +76,15 @@ bool rs_harm_was_done(void)
 	return rs_hook((struct hook_harm){.step = RS_STEP_NONE}) != 0;
 }
 
+void rs_kill(const char *name)
+{
+	struct message msg = {.type = HOOK_KILL};
+	struct rs_reply reply;
+
+	strncpy((char *)msg.w, name, SERVICE_NAME_LEN - 1);
+	CHECK_EQUAL(rs_send(&msg, &reply), E_OK);
+}
+
 bool rs_service(const char *name, struct rs_service *ret_service)
 {
 	static struct rs_service services[16];

@@ -40,6 +40,8 @@ err_t rs_blob(const char *name, enum hook_part part, uint64_t offset, void *ret_
 void rs_arm(enum rs_step step, enum hook_who who, enum hook_how how);
 /* Was the last harm done? Disarms. */
 bool rs_harm_was_done(void);
+/* Crash a service. */
+void rs_kill(const char *name);
 bool rs_service(const char *name, struct rs_service *ret_service);
 struct rs_resources rs_resources(void);
 /* Frames that are free or hold page tables: tables of a space stay until it ends. */
@@ -76,12 +78,14 @@ void assist_forget(void);
 uint64_t assist_checksum(void);
 /* Wait until a restarted assist answers, and until this time has passed. */
 void assist_settle(void);
+/* The same for any service. */
+void service_settle(const char *name);
 void pause_for(nsec_t nsec);
 nsec_t longest_gap(void);
 
 /* tap.c */
 void tap_case(const char *name); /* a new case: what is checked from here on belongs to it */
-void tap_end(void);              /* the plan; switch the machine off */
+_Noreturn void tap_end(void);    /* the plan; switch the machine off */
 void tap_check(bool is_good, const char *what, uint64_t value, const char *file, int line);
 #define CHECK(condition) tap_check(condition, #condition, 0, __FILE_NAME__, __LINE__)
 #define CHECK_EQUAL(value, wanted)                                                                 \
@@ -100,3 +104,4 @@ void cases_rollback(void);
 void cases_kills(void);
 void cases_crashes(void);
 void cases_many(void);
+void cases_services(void);

@@ -48,7 +48,7 @@ void tap_check(bool is_good, const char *what, uint64_t value, const char *file,
 	                       tap_name == NULL ? "" : tap_name, what, (long long)value));
 }
 
-void tap_end(void)
+_Noreturn void tap_end(void)
 {
 	struct rs_reply reply;
 	char line[64];

@@ -136,16 +136,21 @@ uint64_t assist_checksum(void)
 	return reply.a;
 }
 
-void assist_settle(void)
+void service_settle(const char *name)
 {
 	struct rs_service service;
 	uint32_t n = 0;
 
 	do {
 		pause_for(NSEC_MSEC);
-		CHECK(rs_service("assist", &service));
+		CHECK(rs_service(name, &service));
 	} while (service.state != RS_SERVICE_UP && ++n < 5000);
 	CHECK_EQUAL(service.state, RS_SERVICE_UP);
+}
+
+void assist_settle(void)
+{
+	service_settle("assist");
 }
 
 void pause_for(nsec_t nsec)

@@ -1,0 +1,96 @@
+/* Updates and crashes of the services that a machine ships, while the load keeps DS busy. */
+#include "osd/test/update/priv.h"
+
+#include <string.h>
+
+#include "osd/lib/sef/sef.h"
+
+/* Order of the load's metrics. */
+enum { LOAD_OPERATIONS, LOAD_ERRORS, LOAD_GAP_USEC };
+#define LOAD_REPORT (30 * NSEC_MSEC) /* a little longer than the load waits between reports */
+
+static struct rs_service load_now(void)
+{
+	struct rs_service load = {0};
+
+	pause_for(LOAD_REPORT);
+	CHECK(rs_service("load", &load));
+	return load;
+}
+
+static void case_update(const char *offer, const char *name)
+{
+	struct rs_service before = {0}, after = {0};
+	struct rs_service load = load_now();
+	struct rs_result result;
+
+	tap_case(offer);
+	CHECK(rs_service(name, &before));
+	result = update_run(offer, NULL);
+	CHECK_EQUAL(result.err, E_OK);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_COMMITTED);
+	CHECK_EQUAL(result.n_vm_faults, 0);
+	CHECK(rs_service(name, &after));
+	CHECK_EQUAL(after.endpoint, before.endpoint);
+	CHECK_EQUAL(after.n_restarts, before.n_restarts);
+	CHECK(after.base != before.base);
+	CHECK(load_now().metrics[LOAD_OPERATIONS] > load.metrics[LOAD_OPERATIONS]);
+	CHECK_EQUAL(load_now().metrics[LOAD_ERRORS], 0);
+	sef_log("# %s: blackout %llu us, %llu bytes, %llu objects; %s %s", offer,
+	        (unsigned long long)(result.blackout / 1000),
+	        (unsigned long long)result.transfer.bytes,
+	        (unsigned long long)result.transfer.objects, result.transfer.element,
+	        result.transfer.message);
+}
+
+static void case_not_updatable(const char *name)
+{
+	struct rs_service service = {0};
+	struct rs_result result;
+	struct offer offer = *offer_find("ds-layout");
+
+	strncpy(offer.service, name, sizeof(offer.service));
+	CHECK_EQUAL(update_begin(&offer, NULL, NULL), E_OK);
+	result = update_wait(update_last_id());
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_REFUSED);
+	CHECK_EQUAL(result.err, E_NOT_UPDATABLE);
+	CHECK(rs_service(name, &service));
+	CHECK_EQUAL(service.is_updatable, 0);
+}
+
+static void case_kill(const char *name)
+{
+	struct rs_service before = {0}, after = {0};
+	uint32_t n = 0;
+
+	tap_case(name);
+	CHECK(rs_service(name, &before));
+	rs_kill(name);
+	do {
+		pause_for(NSEC_MSEC);
+		CHECK(rs_service(name, &after));
+	} while (after.n_restarts == before.n_restarts && ++n < 100);
+	service_settle(name);
+	CHECK(rs_service(name, &after));
+	CHECK_EQUAL(after.n_restarts, before.n_restarts + 1);
+	CHECK_EQUAL(after.endpoint, before.endpoint);
+}
+
+void cases_services(void)
+{
+	static const char *const fixed[] = {"vm", "rs", "load", "virtio_console"};
+	static const char *const killed[] = {"tty", "virtio_console", "gate", "load", "ds"};
+
+	case_update("ds-layout", "ds");
+	case_update("ds-release-2", "ds");
+	case_update("ds-back", "ds");
+	case_update("tty-layout", "tty");
+	case_update("gate-layout", "gate");
+	tap_case("what cannot be updated live is refused");
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		case_not_updatable(fixed[i]);
+	}
+	for (size_t i = 0; i < sizeof(killed) / sizeof(killed[0]); i++) {
+		case_kill(killed[i]);
+	}
+}
