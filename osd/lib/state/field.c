@@ -315,6 +315,7 @@ struct state_bits state_bits_of(const struct state_desc *desc, uint32_t type, ui
 
 	bits.bit_off = (int64_t)(bit_off - from_bit);
 	bits.n_bits = (uint8_t)(bit_size != 0 ? bit_size : state_type_size(desc, id) * 8);
+	bits.width = bit_size == 0 ? (uint8_t)state_type_size(desc, id) : 0;
 	bits.is_signed = (state_type_encoding(desc, id) & STATE_BTF_SIGNED) != 0;
 	return bits;
 }

@@ -37,6 +37,7 @@ enum state_code state_plan_pointer(struct state_transfer *t, uint32_t old_type, 
 		pointer->type[age] = state_type_strip(desc, state_type(desc, id)->size_or_type);
 	}
 	pointer->target = pointer_target(&t->desc[STATE_OLD], pointer->type[STATE_OLD]);
+	pointer->old_size = state_type_size(&t->desc[STATE_OLD], pointer->type[STATE_OLD]);
 	if (length != NULL) {
 		pointer->has_length = true;
 		pointer->length = *length;

@@ -16,19 +16,14 @@ static enum state_code pointer_fail(
 	        value, at);
 }
 
-static uint64_t bits_load(const uint8_t *base, const struct state_bits *bits)
-{
-	return state_bits_read(base + (bits->bit_off >> 3), (unsigned)(bits->bit_off & 7), bits);
-}
-
 /* STATE_LENGTH: so many elements must lie from the pointer to the end of the object. */
 static enum state_code pointer_check_length(struct state_transfer *t,
         const struct state_pointer *pointer, uint64_t value, const uint8_t *at, uint64_t bytes)
 {
-	uint64_t size = state_type_size(&t->desc[STATE_OLD], pointer->type[STATE_OLD]);
-	uint64_t n = bits_load(at, &pointer->length);
+	uint64_t size = pointer->old_size > 0 ? pointer->old_size : 1;
+	int64_t n = state_bits_get(at, &pointer->length);
 
-	if ((pointer->length.is_signed && (int64_t)n < 0) || n > bytes / (size > 0 ? size : 1)) {
+	if ((pointer->length.is_signed && n < 0) || (uint64_t)n > bytes / size) {
 		return state_fail_at(t, STATE_E_POINTER,
 		        "pointer leads to fewer elements than are counted", value, at);
 	}
@@ -68,7 +63,7 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 	if (r == 0) {
 		return state_fail_at(t, STATE_E_POINTER, "pointer into free memory", value, at);
 	}
-	run = &t->heap.runs[r - 1];
+	run = &t->heap.runs[r];
 	in_run = value - run->start;
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
 	if (slot >= run->n_slots || run->place[slot] == 0) {

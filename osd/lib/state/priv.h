@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/state/state_transfer.h"
 #include "proto/state/state_desc.h"
 
@@ -45,6 +46,7 @@ enum state_op_code {
 struct state_bits {
 	int64_t bit_off;
 	uint8_t n_bits; /* up to 64 */
+	uint8_t width;  /* bytes, if it is a whole number of its own; 0: a bitfield */
 	bool is_signed;
 };
 
@@ -90,6 +92,7 @@ struct state_pointer {
 	uint32_t type[_STATE_AGE_N]; /* pointed to, stripped */
 	bool has_length;
 	struct state_bits length;      /* in the old record, from the pointer's place */
+	uint64_t old_size;             /* of what is pointed to */
 	const struct state_site *near; /* objects it was found to fit */
 };
 
@@ -165,9 +168,10 @@ struct state_ref {
 struct state_heap {
 	uint64_t base;
 	uint64_t size;
+	uint64_t n_bytes; /* of the pages that run_of_page covers */
 	uint32_t n_pages;
-	uint32_t n_runs;
-	uint32_t *run_of_page; /* number of the run + 1; 0: no objects */
+	uint32_t n_runs;       /* run 0 has no slots */
+	uint32_t *run_of_page; /* 0: no objects */
 	struct state_run *runs;
 	struct state_ref *order; /* all live objects, shuffled */
 	uint64_t n_objects;
@@ -322,7 +326,6 @@ struct state_item *state_item_find(const struct state_transfer *t, uint64_t valu
 
 /* walk.c */
 enum state_code state_walk(struct state_transfer *t);
-uint64_t state_slot_count(const struct state_run *run, uint32_t slot);
 
 /* run.c */
 enum state_code state_plan_run(
@@ -357,10 +360,42 @@ static inline enum state_btf_kind state_kind(const struct state_desc *desc, uint
 	return state_type_kind(desc, state_type_strip(desc, id));
 }
 
-static inline uint64_t state_load(const void *at, unsigned width)
+/* A whole number of 1, 2, 4 or 8 bytes, extended to 64 bits as its sign says. */
+static inline int64_t state_number_load(const uint8_t *at, unsigned width, bool is_signed)
 {
-	uint64_t value = 0;
+	int8_t n1 = (int8_t)at[0];
+	int16_t n2;
+	int32_t n4;
+	int64_t n8;
 
-	__builtin_memcpy(&value, at, width);
-	return value;
+	switch (width) {
+	case 1:
+		return is_signed ? n1 : (uint8_t)n1;
+	case 2:
+		__builtin_memcpy(&n2, at, sizeof(n2));
+		return is_signed ? n2 : (uint16_t)n2;
+	case 4:
+		__builtin_memcpy(&n4, at, sizeof(n4));
+		return is_signed ? n4 : (uint32_t)n4;
+	default:
+		__builtin_memcpy(&n8, at, sizeof(n8));
+		return n8;
+	}
+}
+
+/* The number that `bits` means for what lies at `at`. */
+static inline int64_t state_bits_get(const uint8_t *at, const struct state_bits *bits)
+{
+	at += bits->bit_off >> 3;
+	return bits->width != 0 ? state_number_load(at, bits->width, bits->is_signed)
+	                        : (int64_t)state_bits_read(at, (unsigned)(bits->bit_off & 7), bits);
+}
+
+/* Elements of the object in a slot, checked against the slot's size when the heap was walked. */
+static inline uint64_t state_slot_count(const struct state_run *run, uint32_t slot)
+{
+	if (run->count != STATE_COUNT_IN_PAGE) {
+		return run->count;
+	}
+	return *(const uint16_t *)(uintptr_t)(run->start + heap_count_offset(slot));
 }

@@ -27,8 +27,10 @@ static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is
 uint64_t state_bits_read(const uint8_t *at, unsigned shift, const struct state_bits *bits)
 {
 	unsigned n_bytes = (shift + bits->n_bits + 7) / 8;
-	uint64_t value = state_load(at, n_bytes < 8 ? n_bytes : 8) >> shift;
+	uint64_t value = 0;
 
+	memcpy(&value, at, n_bytes < 8 ? n_bytes : 8);
+	value >>= shift;
 	if (n_bytes > 8) {
 		value |= (uint64_t)at[8] << (64 - shift);
 	}
@@ -71,7 +73,7 @@ static enum state_code run_int(
 	bool was_signed = op->number[STATE_OLD].is_signed;
 
 	for (uint32_t i = 0; i < op->count; i++) {
-		int64_t value = number_extend(state_load(old, width), width * 8, was_signed);
+		int64_t value = state_number_load(old, width, was_signed);
 
 		if (!number_fits(value, was_signed, op->number[STATE_NEW].n_bits,
 		            op->number[STATE_NEW].is_signed)) {
@@ -114,8 +116,7 @@ static enum state_code run_enum(
 	unsigned width = op->number[STATE_OLD].width;
 
 	for (uint32_t i = 0; i < op->count; i++) {
-		int64_t value = number_extend(
-		        state_load(old, width), width * 8, op->number[STATE_OLD].is_signed);
+		int64_t value = state_number_load(old, width, op->number[STATE_OLD].is_signed);
 		const int64_t *now = enum_row(op->sub, value);
 
 		if (now == NULL || !number_fits(*now, true, op->number[STATE_NEW].n_bits,
@@ -155,21 +156,60 @@ static enum state_code run_zero(
 	return STATE_OK;
 }
 
-static enum state_code run_pointer(
+/* The common case in a few steps: to the start of a live object that such pointers are known to
+ * fit. */
+static inline uint64_t pointer_near(const struct state_transfer *t,
+        const struct state_pointer *pointer, uint64_t value, const uint8_t *at)
+{
+	uint64_t off = value - t->heap.base;
+	const struct state_run *run;
+	uint32_t in_run;
+	uint32_t slot;
+
+	if (off >= t->heap.n_bytes) {
+		return 0;
+	}
+	run = &t->heap.runs[t->heap.run_of_page[off / HEAP_PAGE_BYTES]];
+	in_run = (uint32_t)(value - run->start);
+	if (run->site != pointer->near || run->n_slots == 0) {
+		return 0;
+	}
+	slot = in_run / run->stride;
+	if (slot * run->stride != in_run || slot >= run->n_slots) {
+		return 0;
+	}
+	if (pointer->has_length) {
+		int64_t n = state_bits_get(at, &pointer->length);
+
+		if (n < 0 || (uint64_t)n > state_slot_count(run, slot) ||
+		        pointer->old_size != run->site->size[STATE_OLD]) {
+			return 0;
+		}
+	}
+	return run->place[slot];
+}
+
+static inline enum state_code run_pointer(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	/* The only part of a plan that learns: which objects the pointer was found to fit. */
 	struct state_pointer *pointer = (struct state_pointer *)op->sub;
 
 	for (uint32_t i = 0; i < op->count; i++) {
-		uint64_t value = state_load(old, sizeof(value));
-		enum state_code code;
+		uint64_t value = (uint64_t)state_number_load(old, sizeof(value), false);
 
 		if (value != 0) {
-			code = state_pointer_map(t, pointer, value, old, &value);
-			if (code != STATE_OK) {
-				return code;
+			uint64_t now = pointer_near(t, pointer, value, old);
+
+			if (now == 0) {
+				enum state_code code =
+				        state_pointer_map(t, pointer, value, old, &now);
+
+				if (code != STATE_OK) {
+					return code;
+				}
 			}
+			value = now;
 		}
 		memcpy(new, &value, sizeof(value));
 		old += op->old_stride;
@@ -197,8 +237,7 @@ static enum state_code run_union(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	const struct state_union *u = op->sub;
-	int64_t tag = (int64_t)state_bits_read(
-	        new + (u->tag.bit_off >> 3), (unsigned)(u->tag.bit_off & 7), &u->tag);
+	int64_t tag = state_bits_get(new, &u->tag);
 
 	for (uint32_t i = 0; i < u->n_cases; i++) {
 		enum state_code code;
@@ -236,12 +275,35 @@ static enum state_code run_handler(
 	                           (uint64_t)(int64_t)code, old);
 }
 
-static enum state_code run_op(
+/* Copies of members are short: two words that may overlap do for most of them. */
+static inline void run_copy(const uint8_t *old, uint8_t *new, uint32_t size)
+{
+	uint64_t head[2];
+	uint64_t tail[2];
+
+	if (size >= 8 && size <= 16) {
+		memcpy(head, old, 8);
+		memcpy(tail, old + size - 8, 8);
+		memcpy(new, head, 8);
+		memcpy(new + size - 8, tail, 8);
+	} else if (size > 16 && size <= 32) {
+		memcpy(head, old, 16);
+		memcpy(tail, old + size - 16, 16);
+		memcpy(new, head, 16);
+		memcpy(new + size - 16, tail, 16);
+	} else if (size == 4) {
+		memcpy(new, old, 4);
+	} else {
+		memcpy(new, old, size);
+	}
+}
+
+static inline enum state_code run_op(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	switch ((enum state_op_code)op->code) {
 	case STATE_OP_COPY:
-		memcpy(new, old, op->size);
+		run_copy(old, new, op->size);
 		return STATE_OK;
 	case STATE_OP_POINTER:
 		return run_pointer(t, op, old, new);
@@ -315,7 +377,7 @@ static enum state_code run_object(
 
 static enum state_code run_objects(struct state_transfer *t)
 {
-	for (uint32_t r = 0; r < t->heap.n_runs; r++) {
+	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
 		const struct state_run *run = &t->heap.runs[r];
 
 		t->root_entry = run->site->entry[STATE_OLD];

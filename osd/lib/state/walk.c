@@ -53,14 +53,6 @@ static uint64_t walk_mask(uint32_t n_slots, unsigned w)
 	return n_slots >= w * 64 + 64 ? UINT64_MAX : (UINT64_C(1) << (n_slots - w * 64)) - 1;
 }
 
-uint64_t state_slot_count(const struct state_run *run, uint32_t slot)
-{
-	if (run->count != STATE_COUNT_IN_PAGE) {
-		return run->count;
-	}
-	return *(const uint16_t *)(uintptr_t)(run->start + heap_count_offset(slot));
-}
-
 static enum state_code walk_small_counts(struct state_transfer *t, const struct state_run *run)
 {
 	uint64_t size = run->site->size[STATE_OLD];
@@ -124,7 +116,7 @@ static enum state_code walk_claim(struct state_transfer *t, uint64_t page, uint6
 		if (t->heap.run_of_page[i] != 0) {
 			return walk_fail(t, "old heap objects overlap in page", i);
 		}
-		t->heap.run_of_page[i] = t->heap.n_runs;
+		t->heap.run_of_page[i] = t->heap.n_runs - 1;
 	}
 	return STATE_OK;
 }
@@ -199,8 +191,10 @@ static enum state_code walk_tables(struct state_transfer *t, uint64_t n_chunks)
 		}
 	}
 	t->heap.n_pages = (uint32_t)n_pages;
+	t->heap.n_bytes = n_pages * HEAP_PAGE_BYTES;
+	t->heap.n_runs = 1;
 	t->heap.run_of_page = state_keep(t, n_pages * sizeof(*t->heap.run_of_page));
-	t->heap.runs = state_keep(t, n_runs * sizeof(*t->heap.runs));
+	t->heap.runs = state_keep(t, (n_runs + 1) * sizeof(*t->heap.runs));
 	return t->heap.run_of_page != NULL && t->heap.runs != NULL ? STATE_OK : STATE_E_SCRATCH;
 }
 
@@ -245,7 +239,7 @@ static enum state_code walk_list(struct state_transfer *t)
 	if (t->heap.order == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	for (uint32_t r = 0; r < t->heap.n_runs; r++) {
+	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
 		n = walk_list_run(t, r, n);
 	}
 	t->heap.n_objects = n;
