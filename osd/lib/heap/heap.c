@@ -37,31 +37,6 @@ void heap_set_usable(uint64_t bytes)
 	heap_root.usable = bytes;
 }
 
-/*
- * Slot size: at least one byte more than the object. Arrays go into classes, four to a doubling, so
- * that strings of many lengths share pages.
- */
-static size_t stride_of(size_t bytes, size_t count, size_t align)
-{
-	size_t need = bytes + 1 > HEAP_STRIDE_MIN ? bytes + 1 : HEAP_STRIDE_MIN;
-	size_t step = align > 8 ? align : 8;
-
-	if (count > 1 && need > 64) {
-		size_t class_step = (size_t)1 << (61 - __builtin_clzl(need - 1));
-
-		step = step > class_step ? step : class_step;
-	}
-	return (need + step - 1) & ~(step - 1);
-}
-
-/* Pages of single objects are found by the site alone: their stride follows from it. */
-static inline uint32_t *bucket_of(uint64_t site, uint32_t stride, bool is_array)
-{
-	uint64_t key = (site >> 3) + (is_array ? (uint64_t)stride << 32 : 0);
-
-	return &heap_root.bucket[key * UINT64_C(0x9e3779b97f4a7c15) >> 56];
-}
-
 /* What the objects of a page have in common. */
 struct object_class {
 	uint64_t site;
@@ -162,7 +137,7 @@ static inline __attribute__((always_inline)) void *slot_take(
 /* Have a page of this class with a free slot stand first in its bucket. False: the heap is full. */
 static bool class_page(const struct object_class *class, uint32_t **ret_bucket)
 {
-	uint32_t *bucket = bucket_of(class->site, class->stride, class->is_array);
+	uint32_t *bucket = heap_bucket_of(class->site, class->stride, class->is_array);
 	uint32_t page = bucket_find(bucket, class);
 
 	*ret_bucket = bucket;
@@ -252,7 +227,7 @@ static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, si
  * site. */
 static inline void *alloc_single(uint64_t site, size_t element_bytes, size_t align)
 {
-	uint32_t *bucket = bucket_of(site, 0, false);
+	uint32_t *bucket = heap_bucket_of(site, 0, false);
 	struct heap_page *entry;
 
 	if (*bucket == HEAP_NO_PAGE) {
@@ -275,7 +250,7 @@ static __attribute__((noinline)) void *alloc_any(
 	        align > HEAP_PAGE_BYTES) {
 		return NULL;
 	}
-	stride = stride_of(bytes, count, align);
+	stride = heap_stride_of(bytes, count, align);
 	if (count > UINT16_MAX || stride + 2 > HEAP_PAGE_BYTES / 2) {
 		return alloc_large(site, bytes, (uint32_t)element_bytes, count);
 	}
@@ -356,7 +331,7 @@ static bool locate(const void *address, uint32_t *ret_page, uint32_t *ret_slot)
 
 static void free_small(struct heap_page *entry, uint32_t page, uint32_t slot)
 {
-	uint32_t *bucket = bucket_of(entry->site, entry->stride, entry->is_array);
+	uint32_t *bucket = heap_bucket_of(entry->site, entry->stride, entry->is_array);
 	uint8_t *memory = heap_page_memory(page);
 
 	heap_root.object_bytes -= (uint64_t)*slot_count(memory, slot) * entry->element_bytes;

@@ -112,6 +112,23 @@ static inline uint32_t heap_slots_of_stride(uint32_t stride)
 	                                                       : HEAP_SLOTS_MAX;
 }
 
+/*
+ * Slot size: at least one byte more than the object. Arrays go into classes, four to a doubling, so
+ * that strings of many lengths share pages.
+ */
+static inline size_t heap_stride_of(size_t bytes, size_t count, size_t align)
+{
+	size_t need = bytes + 1 > HEAP_STRIDE_MIN ? bytes + 1 : HEAP_STRIDE_MIN;
+	size_t step = align > 8 ? align : 8;
+
+	if (count > 1 && need > 64) {
+		size_t class_step = (size_t)1 << (61 - __builtin_clzl(need - 1));
+
+		step = step > class_step ? step : class_step;
+	}
+	return (need + step - 1) & ~(step - 1);
+}
+
 /* Bytes from base that must be usable so that n object pages (small ones, runs of up to `run` >= 1
  * pages) fit. */
 static inline uint64_t heap_bytes_for_pages(uint64_t n, uint64_t run)

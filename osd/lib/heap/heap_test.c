@@ -1,6 +1,7 @@
 /* The heap on the host: layout invariants under random use, exhaustion, the uncommitted prefix,
  * misuse. */
 #undef NDEBUG
+#include "osd/lib/heap/heap_batch.h"
 #include "osd/lib/heap/priv.h"
 
 #include <assert.h>
@@ -270,6 +271,41 @@ static void test_misuse(void)
 	expect_panic(free_foreign, NULL);
 }
 
+/* Batches of two classes side by side: all found afterwards, room left is used, all freed. */
+static void test_batches(void)
+{
+	enum { N = 1500 };
+	static uint8_t *objects[N];
+	struct heap_batch single, array;
+	struct heap_object found;
+	struct heap_stats stats;
+
+	heap_test_start(LIMIT);
+	heap_batch_open(&single, (uintptr_t)&sites[1], 40, 48, false);
+	heap_batch_open(&array, (uintptr_t)&sites[2], 2, 64, true);
+	for (uint32_t i = 0; i < N; i++) {
+		objects[i] = i % 3 ? heap_batch_take(&single, 1) : heap_batch_take(&array, i % 32);
+		assert(objects[i] && objects[i][0] == 0);
+	}
+	heap_batch_close(&single);
+	heap_batch_close(&array);
+	for (uint32_t i = 0; i < N; i++) {
+		assert(heap_find(objects[i], &found) && found.start == (uintptr_t)objects[i]);
+		assert(found.count == (i % 3 ? 1 : i % 32));
+		assert(found.site == (uintptr_t)&sites[i % 3 ? 1 : 2]);
+	}
+	heap_stats_get(&stats);
+	assert(stats.n_objects == N);
+	for (uint32_t i = 0; i < 64; i++) {
+		heap_free(heap_alloc_at_site(&sites[1], 40, 1, 8));
+	}
+	for (uint32_t i = 0; i < N; i++) {
+		heap_free(objects[i]);
+	}
+	heap_stats_get(&stats);
+	assert(stats.n_objects == 0 && stats.object_bytes == 0);
+}
+
 int main(void)
 {
 	test_random_use();
@@ -278,6 +314,7 @@ int main(void)
 	test_sites_and_types();
 	test_many();
 	test_layouts_differ();
+	test_batches();
 	test_misuse();
 	return 0;
 }

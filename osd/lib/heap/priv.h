@@ -53,3 +53,11 @@ static inline uint32_t heap_random_slot(uint32_t below)
 	heap_root.random_left--;
 	return heap_root.random_pool[heap_root.random_left] * below >> 8;
 }
+
+/* Pages of single objects are found by the site alone: their stride follows from it. */
+static inline uint32_t *heap_bucket_of(uint64_t site, uint32_t stride, bool is_array)
+{
+	uint64_t key = (site >> 3) + (is_array ? (uint64_t)stride << 32 : 0);
+
+	return &heap_root.bucket[key * UINT64_C(0x9e3779b97f4a7c15) >> 56];
+}

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "osd/lib/heap/heap_layout.h"
+#include "osd/lib/heap/heap_batch.h"
 #include "osd/lib/state/state_transfer.h"
 #include "proto/state/state_desc.h"
 
@@ -125,6 +125,12 @@ struct state_handler {
 	const struct state_plan *plan; /* the default; NULL: there is none */
 };
 
+/* New objects of one site and stride. */
+struct state_batch {
+	struct state_batch *next;
+	struct heap_batch heap;
+};
+
 struct state_site {
 	uint64_t old_addr;
 	uint64_t new_addr; /* 0: no partner */
@@ -134,6 +140,7 @@ struct state_site {
 	uint32_t size[_STATE_AGE_N];
 	uint32_t type[_STATE_AGE_N];
 	const struct state_plan *plan;
+	struct state_batch *batches;
 };
 
 struct state_item {
@@ -155,9 +162,10 @@ struct state_run {
 	uint64_t *place;      /* new address of each slot's object, 0: none */
 	const uint64_t *live; /* checked bitmap, one bit per slot */
 	struct state_site *site;
+	struct heap_batch *batch;
 	uint32_t stride;
 	uint32_t n_slots;
-	uint64_t count; /* elements of a LARGE object, or STATE_COUNT_IN_PAGE */
+	uint64_t count; /* elements of every object, or STATE_COUNT_IN_PAGE */
 };
 
 struct state_ref {
@@ -376,7 +384,7 @@ static inline int64_t state_number_load(const uint8_t *at, unsigned width, bool 
 		return is_signed ? n2 : (uint16_t)n2;
 	case 4:
 		__builtin_memcpy(&n4, at, sizeof(n4));
-		return is_signed ? n4 : (uint32_t)n4;
+		return is_signed ? (int64_t)n4 : (int64_t)(uint32_t)n4;
 	default:
 		__builtin_memcpy(&n8, at, sizeof(n8));
 		return n8;

@@ -4,6 +4,7 @@
  * in that order, before any is filled: from then on every pointer can be mapped.
  */
 #include "osd/lib/heap/heap.h"
+#include "osd/lib/heap/heap_batch.h"
 #include "osd/lib/state/priv.h"
 
 static const uint64_t walk_one_slot = 1;
@@ -53,41 +54,60 @@ static uint64_t walk_mask(uint32_t n_slots, unsigned w)
 	return n_slots >= w * 64 + 64 ? UINT64_MAX : (UINT64_C(1) << (n_slots - w * 64)) - 1;
 }
 
-static enum state_code walk_small_counts(struct state_transfer *t, const struct state_run *run)
+/* The batch of new objects that objects of this run belong to; NULL: they are allocated one by one.
+ */
+static enum state_code walk_batch(struct state_transfer *t, struct state_run *run, bool is_array)
 {
-	uint64_t size = run->site->size[STATE_OLD];
+	struct state_site *site = run->site;
+	size_t stride =
+	        is_array ? run->stride : heap_stride_of(site->size[STATE_NEW], 1, site->align);
+	struct state_batch *batch = site->batches;
 
-	for (unsigned w = 0; w < HEAP_SLOTS_MAX / 64; w++) {
-		uint64_t word = run->live[w];
-
-		if ((word & ~walk_mask(run->n_slots, w)) != 0) {
-			return walk_fail(t, "old heap page has too many objects", run->start);
-		}
-		for (; word != 0; word &= word - 1) {
-			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
-
-			if (state_slot_count(run, slot) * size >= run->stride) {
-				return walk_fail(t, "old heap object is larger than its slot",
-				        run->start + (uint64_t)slot * run->stride);
-			}
-			t->heap.n_objects++;
-		}
+	/* A new stride for arrays of all lengths of the page is known only if nothing changed. */
+	if (site->new_addr == 0 || !heap_stride_is_small(stride) || stride % 8 != 0 ||
+	        stride % site->align != 0 ||
+	        (is_array && site->size[STATE_OLD] != site->size[STATE_NEW])) {
+		return STATE_OK;
 	}
+	while (batch != NULL &&
+	        (batch->heap.stride != stride || batch->heap.is_array != is_array)) {
+		batch = batch->next;
+	}
+	if (batch == NULL) {
+		batch = state_keep(t, sizeof(*batch));
+		if (batch == NULL) {
+			return STATE_E_SCRATCH;
+		}
+		heap_batch_open(&batch->heap, site->new_addr, site->size[STATE_NEW],
+		        (uint32_t)stride, is_array);
+		batch->next = site->batches;
+		site->batches = batch;
+	}
+	run->batch = &batch->heap;
 	return STATE_OK;
 }
 
 static enum state_code walk_small(
         struct state_transfer *t, struct state_run *run, const struct heap_page *entry)
 {
+	bool is_array = entry->is_array != 0;
+
 	run->stride = entry->stride;
 	run->n_slots = entry->n_slots;
 	run->live = entry->live;
-	run->count = STATE_COUNT_IN_PAGE;
+	run->count = is_array ? STATE_COUNT_IN_PAGE : 1;
 	if (run->stride < HEAP_STRIDE_MIN || run->stride > HEAP_PAGE_BYTES || run->n_slots == 0 ||
-	        run->n_slots > heap_slots_of_stride(run->stride)) {
+	        run->n_slots > heap_slots_of_stride(run->stride) ||
+	        (!is_array && run->site->size[STATE_OLD] >= run->stride)) {
 		return walk_fail(t, "old heap page has a bad stride", run->start);
 	}
-	return walk_small_counts(t, run);
+	for (unsigned w = 0; w < HEAP_SLOTS_MAX / 64; w++) {
+		if ((run->live[w] & ~walk_mask(run->n_slots, w)) != 0) {
+			return walk_fail(t, "old heap page has too many objects", run->start);
+		}
+		t->heap.n_objects += (uint64_t)__builtin_popcountll(run->live[w]);
+	}
+	return walk_batch(t, run, is_array);
 }
 
 static enum state_code walk_large(struct state_transfer *t, struct state_run *run,
@@ -209,6 +229,24 @@ static uint64_t walk_random(struct state_transfer *t, uint64_t below)
 	return (uint64_t)((__extension__(unsigned __int128) z * below) >> 64);
 }
 
+/* Counts that are in the page are checked here, before anything uses them. */
+static enum state_code walk_counts(struct state_transfer *t, const struct state_run *run)
+{
+	uint32_t size = run->site->size[STATE_OLD];
+
+	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
+		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+
+			if (state_slot_count(run, slot) * size >= run->stride) {
+				return walk_fail(t, "old heap object is larger than its slot",
+				        run->start + (uint64_t)slot * run->stride);
+			}
+		}
+	}
+	return STATE_OK;
+}
+
 static uint64_t walk_list_run(struct state_transfer *t, uint32_t r, uint64_t n)
 {
 	const struct state_run *run = &t->heap.runs[r];
@@ -216,19 +254,21 @@ static uint64_t walk_list_run(struct state_transfer *t, uint32_t r, uint64_t n)
 
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
-			uint64_t k;
+			uint64_t k = walk_random(t, n + 1);
 
-			if (run->site->new_addr == 0) {
-				run->site->n_dropped++;
-				continue;
-			}
-			k = walk_random(t, n + 1);
 			order[n++] = order[k];
 			order[k].run = r;
 			order[k].slot = w * 64 + (uint32_t)__builtin_ctzll(word);
 		}
 	}
 	return n;
+}
+
+static void walk_drop(struct state_run *run)
+{
+	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
+		run->site->n_dropped += (uint32_t)__builtin_popcountll(run->live[w]);
+	}
 }
 
 static enum state_code walk_list(struct state_transfer *t)
@@ -240,7 +280,16 @@ static enum state_code walk_list(struct state_transfer *t)
 		return STATE_E_SCRATCH;
 	}
 	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
-		n = walk_list_run(t, r, n);
+		struct state_run *run = &t->heap.runs[r];
+
+		if (run->count == STATE_COUNT_IN_PAGE && walk_counts(t, run) != STATE_OK) {
+			return STATE_E_HEAP;
+		}
+		if (run->site->new_addr == 0) {
+			walk_drop(run);
+		} else {
+			n = walk_list_run(t, r, n);
+		}
 	}
 	t->heap.n_objects = n;
 	return STATE_OK;
@@ -265,19 +314,35 @@ static enum state_code walk_dropped(struct state_transfer *t)
 	return STATE_OK;
 }
 
+static void *walk_object(const struct state_run *run, uint32_t slot)
+{
+	const struct state_site *site = run->site;
+	uint64_t count = state_slot_count(run, slot);
+
+	return run->batch != NULL ? heap_batch_take(run->batch, (uint32_t)count)
+	                          : heap_alloc_at_site((const void *)(uintptr_t)site->new_addr,
+	                                    site->size[STATE_NEW], count, site->align);
+}
+
 static enum state_code walk_allocate(struct state_transfer *t)
 {
-	for (uint64_t i = 0; i < t->heap.n_objects; i++) {
-		const struct state_ref *ref = &t->heap.order[i];
+	const struct state_ref *ref = t->heap.order;
+	const struct state_ref *end = ref + t->heap.n_objects;
+
+	for (; ref < end; ref++) {
 		const struct state_run *run = &t->heap.runs[ref->run];
-		const struct state_site *site = run->site;
-		void *object = heap_alloc_at_site((const void *)(uintptr_t)site->new_addr,
-		        site->size[STATE_NEW], state_slot_count(run, ref->slot), site->align);
+		void *object = walk_object(run, ref->slot);
 
 		if (object == NULL) {
-			return state_fail(t, STATE_E_ARENA, "new heap is full, objects so far", i);
+			return state_fail(t, STATE_E_ARENA, "new heap is full, objects left",
+			        (uint64_t)(end - ref));
 		}
 		run->place[ref->slot] = (uint64_t)(uintptr_t)object;
+	}
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			heap_batch_close(&b->heap);
+		}
 	}
 	return STATE_OK;
 }
