@@ -171,31 +171,6 @@ static void *alloc_small(const struct object_class *class, uint32_t count)
 	return slot_take(bucket, heap_page_entry(*bucket), count);
 }
 
-/* Take up to n slots, for single objects, of the first page of a bucket. Returns how many. */
-static uint32_t slots_take(uint32_t *bucket, uint32_t n, void **ret_objects)
-{
-	struct heap_page *entry = heap_page_entry(*bucket);
-	uint8_t *memory = heap_page_memory(*bucket);
-	uint32_t n_free = (uint32_t)entry->n_slots - entry->n_live;
-
-	n = n < n_free ? n : n_free;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t slot = slot_draw(entry);
-
-		entry->live[slot / 64] |= UINT64_C(1) << (slot % 64);
-		*slot_count(memory, slot) = 1;
-		ret_objects[i] = memory + slot * entry->stride;
-	}
-	entry->n_live += n;
-	if (n == n_free) {
-		*bucket = entry->next;
-		entry->next = HEAP_NO_PAGE;
-	}
-	heap_root.n_objects += n;
-	heap_root.object_bytes += (uint64_t)n * entry->element_bytes;
-	return n;
-}
-
 static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, size_t count)
 {
 	uint32_t span = (uint32_t)(bytes / HEAP_PAGE_BYTES) + 1;
@@ -269,29 +244,6 @@ void *heap_alloc_at_site(const void *site, size_t element_bytes, size_t count, s
 		}
 	}
 	return alloc_any((uintptr_t)site, element_bytes, count, align);
-}
-
-uint32_t heap_alloc_many(
-        const void *site, size_t element_bytes, size_t align, uint32_t n, void *ret_objects[])
-{
-	struct object_class class = {(uintptr_t)site, (uint32_t)element_bytes, 0, false};
-	uint32_t *bucket, done = 0;
-	size_t stride;
-
-	if (element_bytes < HEAP_PAGE_BYTES && align <= HEAP_PAGE_BYTES) {
-		stride = stride_of(element_bytes, 1, align);
-		class.stride = stride + 2 <= HEAP_PAGE_BYTES / 2 ? (uint32_t)stride : 0;
-	}
-	while (class.stride && done < n && class_page(&class, &bucket)) {
-		done += slots_take(bucket, n - done, ret_objects + done);
-	}
-	for (; !class.stride && done < n; done++) {
-		ret_objects[done] = heap_alloc_at_site(site, element_bytes, 1, align);
-		if (!ret_objects[done]) {
-			break;
-		}
-	}
-	return done;
 }
 
 /* The page and slot of the live object that holds an address (slot 0 of the first page of a LARGE

@@ -44,13 +44,6 @@ void heap_set_usable(uint64_t bytes);
  */
 void *heap_alloc_at_site(const void *site, size_t element_bytes, size_t count, size_t align);
 
-/*
- * As n calls of heap_alloc_at_site with count 1, at a third of the cost each. Returns how many were
- * made; fewer than n: the heap is full.
- */
-uint32_t heap_alloc_many(
-        const void *site, size_t element_bytes, size_t align, uint32_t n, void *ret_objects[]);
-
 /* Free an object (NULL: nothing). What is not the start of a live object is a panic. */
 void heap_free(void *object);
 

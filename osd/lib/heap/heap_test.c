@@ -186,34 +186,6 @@ static void test_sites_and_types(void)
 	assert(!heap_find(sites, &a) && !heap_find(region, &a));
 }
 
-static void test_many(void)
-{
-	static void *objects[3000];
-	static const size_t sizes[] = {1, 24, 500, 2037, 2100, 5000};
-	struct heap_stats stats;
-	struct heap_object found;
-
-	heap_test_start(LIMIT);
-	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-		uint32_t n = sizes[s] > 1000 ? 300 : 3000;
-
-		assert(heap_alloc_many(&sites[s], sizes[s], 8, n, objects) == n);
-		for (uint32_t i = 0; i < n; i++) {
-			assert(heap_find(objects[i], &found) && found.count == 1);
-			assert(found.start == (uintptr_t)objects[i]);
-			memset(objects[i], 1 + (int)i % 250, sizes[s]);
-		}
-		for (uint32_t i = 0; i < n; i++) {
-			assert(*(uint8_t *)objects[i] == 1 + i % 250);
-			heap_free(objects[i]);
-		}
-	}
-	heap_stats_get(&stats);
-	assert(stats.n_objects == 0 && stats.object_bytes == 0);
-	heap_test_start(heap_bytes_for_pages(3, 1));
-	assert(heap_alloc_many(sites, 100, 8, 3000, objects) == 3 * heap_slots_of_stride(104));
-}
-
 static void test_layouts_differ(void)
 {
 	static const uint8_t other[32] = {9};
@@ -304,6 +276,12 @@ static void test_batches(void)
 	}
 	heap_stats_get(&stats);
 	assert(stats.n_objects == 0 && stats.object_bytes == 0);
+	heap_test_start(heap_bytes_for_pages(3, 1));
+	heap_batch_open(&single, (uintptr_t)&sites[1], 100, 104, false);
+	for (uint32_t i = 0; i < 3 * heap_slots_of_stride(104); i++) {
+		assert(heap_batch_take(&single, 1));
+	}
+	assert(!heap_batch_take(&single, 1));
 }
 
 int main(void)
@@ -312,7 +290,6 @@ int main(void)
 	test_populated_prefix();
 	test_sizes();
 	test_sites_and_types();
-	test_many();
 	test_layouts_differ();
 	test_batches();
 	test_misuse();
