@@ -61,7 +61,8 @@ int job_exit(const Control__Job *job)
 	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
 		return CTL_OK;
 	case CONTROL__JOB_STATE__JOB_STATE_REFUSED:
-		return CTL_REFUSED;
+		/* Without a job it was lud that refused. */
+		return job->id ? CTL_REFUSED : CTL_REJECTED;
 	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
 		return CTL_ROLLED_BACK;
 	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
@@ -102,7 +103,8 @@ static void job_print_result(const Machine__Result *result)
 	        result->base_address, text_nsec(result->blackout_ns, blackout),
 	        text_bytes(result->bytes, bytes), result->objects, result->pages);
 	for (size_t i = 0; i < result->n_removed; i++) {
-		printf("  removed state: %s\n", result->removed[i]);
+		printf("  state lost: %.*s\n", (int)strcspn(result->removed[i], "\n"),
+		        result->removed[i]);
 	}
 }
 

@@ -44,7 +44,7 @@ static const struct command commands[] = {
         {"update", cmd_update, "SmrpstHd", 1, 1,
                 "SERVICE [--release R] [--prepare-only] [--state S] [--timeout D] [--hold D]",
                 "replace a running service by a fresh variant of a release"},
-        {"rollback", cmd_rollback, "Smstd", 1, 1, "SERVICE [--to GEN] [--state S] [--timeout D]",
+        {"rollback", cmd_rollback, "SmsTtd", 1, 1, "SERVICE [--to GEN] [--state S] [--timeout D]",
                 "live update to the release before, state kept"},
         {"rerandomize", cmd_rerandomize, "Smatd", 0, 64, "SERVICE... | --all [--timeout D]",
                 "move running services to fresh layouts"},

@@ -24,6 +24,7 @@ struct control_wait {
 	struct engine_watch *watch;   /* jobs */
 	struct machine_listener *log; /* log follow */
 	struct event *timer;
+	Control__Request *request; /* deferred; owned */
 	int64_t deadline_us;
 	size_t n_jobs;
 	size_t n_open;

@@ -12,6 +12,8 @@
 #define CONTROL_HISTORY_DEFAULT 20
 #define CONTROL_HISTORY_MAX 40
 #define CONTROL_RELEASES_MAX 200
+#define CONTROL_RELEASE_ID 8 /* bytes of a release id that name a directory */
+#define CONTROL_KIT_FILE_MAX (256u << 20)
 
 void control_on_version(struct control_client *client, const Control__Request *request)
 {
@@ -118,6 +120,37 @@ static int control_release_txn(struct db *db, void *arg)
 	return store_release_put(db, arg);
 }
 
+/*
+ * Keeps a copy of the kit under its release id: what was signed must be there for
+ * every later variant, whatever happens to the directory it came from.
+ */
+static int control_release_keep(const struct config *config, const struct kit_facts *facts,
+        const char *from, char **ret_path, struct failure *ret_failure)
+{
+	_cleanup_(freep) char *dir = text_format("%s/releases", config->state_dir);
+	_cleanup_(freep) char *path = NULL;
+	char id[2 * CONTROL_RELEASE_ID + 1];
+	int r = dir_make(dir);
+
+	for (size_t i = 0; i < CONTROL_RELEASE_ID; i++) {
+		snprintf(id + 2 * i, 3, "%02x", facts->release_id[i]);
+	}
+	path = text_format("%s/%s-%s.kit", dir, facts->manifest.service, id);
+	if (!r && access(path, F_OK) == 0) {
+		r = dir_remove(path);
+	}
+	if (!r) {
+		r = dir_copy(from, path, CONTROL_KIT_FILE_MAX);
+	}
+	if (r < 0) {
+		failure_set(ret_failure, "kit", path, "check the state directory and its space",
+		        "the kit cannot be copied: %s", strerror(-r));
+		return err_up(r);
+	}
+	*ret_path = steal(&path);
+	return 0;
+}
+
 static void control_release_row(
         struct release_row *row, const struct kit_facts *facts, const char *path)
 {
@@ -139,22 +172,26 @@ static void control_release_row(
 void control_on_release_add(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
-	const char *keyring = engine_config(control_engine(client))->keyring;
-	_cleanup_(freep) char *path = realpath(request->release_add->kit, NULL);
+	const struct config *config = engine_config(control_engine(client));
+	_cleanup_(freep) char *from = realpath(request->release_add->kit, NULL);
+	_cleanup_(freep) char *path = NULL;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
 	Control__Release *release;
 	struct failure failure = {0};
 	struct kit_facts facts;
 	struct release_row row;
-	int r = path ? 0 : -errno;
+	int r = from ? 0 : -errno;
 
 	pool_init(&pool);
 	if (r < 0) {
 		failure_set(&failure, "kit", request->release_add->kit, "check the path",
 		        "there is no such kit: %s", strerror(-r));
 	} else {
-		r = kit_verify(path, keyring, &facts, &failure);
+		r = kit_verify(from, config->keyring, &facts, &failure);
+	}
+	if (!r) {
+		r = control_release_keep(config, &facts, from, &path, &failure);
 	}
 	if (!r) {
 		control_release_row(&row, &facts, path);

@@ -1,41 +1,122 @@
 /* From a request to its handler, by one table. */
+#include "orchestrator/base/file.h"
 #include "orchestrator/base/log.h"
 #include "orchestrator/control/priv.h"
 
-typedef void (*control_handler)(struct control_client *client, const Control__Request *request);
+#define CONTROL_CONNECT_USEC INT64_C(5000000)
+
+struct control_rule {
+	void (*handle)(struct control_client *client, const Control__Request *request);
+	/* The machine that must be spoken with; NULL: none. One that is connecting is waited for.
+	 */
+	const char *(*machine)(const Control__Request *request);
+};
+
+static const char *control_status_machine(const Control__Request *request)
+{
+	return request->status->machine;
+}
+
+static const char *control_update_machine(const Control__Request *request)
+{
+	return request->update->machine;
+}
+
+static const char *control_rollback_machine(const Control__Request *request)
+{
+	return request->rollback->machine;
+}
+
+static const char *control_rerandomize_machine(const Control__Request *request)
+{
+	return request->rerandomize->machine;
+}
 
 /* Indexed by the request's body; what is missing is answered `unsupported`. */
-static const control_handler control_handlers[] = {
-        [CONTROL__REQUEST__BODY_VERSION] = control_on_version,
-        [CONTROL__REQUEST__BODY_STATUS] = control_on_status,
-        [CONTROL__REQUEST__BODY_UPDATE] = control_on_update,
-        [CONTROL__REQUEST__BODY_ROLLBACK] = control_on_rollback,
-        [CONTROL__REQUEST__BODY_RERANDOMIZE] = control_on_rerandomize,
-        [CONTROL__REQUEST__BODY_HISTORY] = control_on_history,
-        [CONTROL__REQUEST__BODY_SHOW] = control_on_show,
-        [CONTROL__REQUEST__BODY_MACHINE_LIST] = control_on_machine_list,
-        [CONTROL__REQUEST__BODY_MACHINE_START] = control_on_machine_start,
-        [CONTROL__REQUEST__BODY_MACHINE_STOP] = control_on_machine_stop,
-        [CONTROL__REQUEST__BODY_RELEASE_ADD] = control_on_release_add,
-        [CONTROL__REQUEST__BODY_RELEASE_LIST] = control_on_release_list,
-        [CONTROL__REQUEST__BODY_LOG_FOLLOW] = control_on_log_follow,
-        [CONTROL__REQUEST__BODY_JOB_SHOW] = control_on_job_show,
-        [CONTROL__REQUEST__BODY_STAGE_LIST] = control_on_stage_list,
-        [CONTROL__REQUEST__BODY_STAGE_DROP] = control_on_stage_drop,
-        [CONTROL__REQUEST__BODY_RESOURCES] = control_on_resources,
+static const struct control_rule control_rules[] = {
+        [CONTROL__REQUEST__BODY_VERSION] = {control_on_version, NULL},
+        [CONTROL__REQUEST__BODY_STATUS] = {control_on_status, control_status_machine},
+        [CONTROL__REQUEST__BODY_UPDATE] = {control_on_update, control_update_machine},
+        [CONTROL__REQUEST__BODY_ROLLBACK] = {control_on_rollback, control_rollback_machine},
+        [CONTROL__REQUEST__BODY_RERANDOMIZE] = {control_on_rerandomize,
+                control_rerandomize_machine},
+        [CONTROL__REQUEST__BODY_HISTORY] = {control_on_history, NULL},
+        [CONTROL__REQUEST__BODY_SHOW] = {control_on_show, NULL},
+        [CONTROL__REQUEST__BODY_MACHINE_LIST] = {control_on_machine_list, NULL},
+        [CONTROL__REQUEST__BODY_MACHINE_START] = {control_on_machine_start, NULL},
+        [CONTROL__REQUEST__BODY_MACHINE_STOP] = {control_on_machine_stop, NULL},
+        [CONTROL__REQUEST__BODY_RELEASE_ADD] = {control_on_release_add, NULL},
+        [CONTROL__REQUEST__BODY_RELEASE_LIST] = {control_on_release_list, NULL},
+        [CONTROL__REQUEST__BODY_LOG_FOLLOW] = {control_on_log_follow, NULL},
+        [CONTROL__REQUEST__BODY_JOB_SHOW] = {control_on_job_show, NULL},
+        [CONTROL__REQUEST__BODY_STAGE_LIST] = {control_on_stage_list, NULL},
+        [CONTROL__REQUEST__BODY_STAGE_DROP] = {control_on_stage_drop, NULL},
+        [CONTROL__REQUEST__BODY_RESOURCES] = {control_on_resources, NULL},
 };
+
+static bool control_is_connecting(const struct control_client *client, const char *name)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	const struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_next(machines, NULL);
+
+	return machine && machine_state(machine) == MACHINE_CONNECTING;
+}
+
+static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval pause = {0, 20000};
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	Control__Request *request = wait->request;
+	const struct control_rule *rule = &control_rules[request->body_case];
+
+	if (control_is_connecting(client, rule->machine(request)) &&
+	        store_now_usec() < wait->deadline_us) {
+		evtimer_add(wait->timer, &pause);
+		return;
+	}
+	wait->request = NULL;
+	control_wait_free(wait);
+	rule->handle(client, request);
+	control__request__free_unpacked(request, NULL);
+}
+
+/* Handles the request again when the machine has answered, or not in time. */
+static void control_defer(struct control_client *client, const Control__Request *request)
+{
+	static const struct timeval now = {0, 0};
+	size_t size = control__request__get_packed_size(request);
+	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+	struct control_wait *wait = control_wait_new(client, request->id);
+
+	if (!wait) {
+		return;
+	}
+	control__request__pack(request, packed);
+	wait->request = control__request__unpack(NULL, size, packed);
+	if (!wait->request) {
+		abort();
+	}
+	wait->deadline_us = store_now_usec() + CONTROL_CONNECT_USEC;
+	wait->timer = evtimer_new(client->control->base, control_on_connect_look, wait);
+	evtimer_add(wait->timer, &now);
+}
 
 void control_on_request(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure unknown = {"unsupported", "lud",
 	        "this lud does not know the request", "use the luctl of the same version"};
-	size_t n = sizeof(control_handlers) / sizeof(control_handlers[0]);
+	size_t n = sizeof(control_rules) / sizeof(control_rules[0]);
+	const struct control_rule *rule = &control_rules[request->body_case];
 
-	if ((size_t)request->body_case >= n || !control_handlers[request->body_case]) {
+	if ((size_t)request->body_case >= n || !rule->handle) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
-		return;
+	} else if (rule->machine && control_is_connecting(client, rule->machine(request))) {
+		control_defer(client, request);
+	} else {
+		rule->handle(client, request);
 	}
-	control_handlers[request->body_case](client, request);
 }
 
 /* Names of all machines, for a message. */

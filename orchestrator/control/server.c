@@ -128,6 +128,9 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 	if (wait->timer) {
 		event_free(wait->timer);
 	}
+	if (wait->request) {
+		control__request__free_unpacked(wait->request, NULL);
+	}
 	wait->client->n_waiting--;
 	LIST_REMOVE(wait, link);
 	free(wait);

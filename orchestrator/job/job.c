@@ -239,8 +239,11 @@ static int job_end_generation(const struct generation_row *row, void *arg)
 {
 	struct job_end_txn *txn = arg;
 
-	if (row->state != GENERATION_PLANNED) {
-		return 0;
+	int r = job_parts_tidy(txn->job->engine->parts.db, row->service,
+	        txn->job->engine->parts.config->variants_kept);
+
+	if (r < 0 || row->state != GENERATION_PLANNED) {
+		return err_up(r);
 	}
 	if (txn->end->state == JOB_COMMITTED) {
 		return err_up(store_generation_runs(

@@ -5,6 +5,8 @@
 #include "orchestrator/base/file.h"
 #include "orchestrator/job/priv.h"
 
+#define JOB_TIDY_MAX 64u
+
 /* An update has one generation; earlier ones of the job hit the running layout. */
 static bool job_parts_wanted(const struct job *job, const struct generation_row *row)
 {
@@ -71,6 +73,31 @@ void job_parts_free(struct job *job)
 	free(job->parts);
 	job->parts = NULL;
 	job->n_parts = 0;
+}
+
+struct job_tidy {
+	int64_t ids[JOB_TIDY_MAX];
+	size_t n;
+};
+
+static void job_tidy_row(int64_t id, const char *path, void *arg)
+{
+	struct job_tidy *tidy = arg;
+
+	if (tidy->n < JOB_TIDY_MAX && (unlink(path) == 0 || errno == ENOENT)) {
+		tidy->ids[tidy->n++] = id;
+	}
+}
+
+int job_parts_tidy(struct db *db, int64_t service, int64_t kept)
+{
+	struct job_tidy tidy = {.n = 0};
+	int r = store_variant_each_stale(db, service, kept, job_tidy_row, &tidy);
+
+	for (size_t i = 0; !r && i < tidy.n; i++) {
+		r = store_variant_forget_file(db, tidy.ids[i]);
+	}
+	return err_up(r);
 }
 
 char *job_part_path(const struct job_part *part)

@@ -96,6 +96,8 @@ int __must_check job_save(struct job *job);
 /* parts.c */
 int __must_check job_parts_load(struct job *job);
 void job_parts_free(struct job *job);
+/* Deletes old payload files of a service (store id); inside db_txn(). */
+int __must_check job_parts_tidy(struct db *db, int64_t service, int64_t kept);
 char *job_part_path(const struct job_part *part);
 
 /* The steps: each begins its work and ends it by a call of the above. */

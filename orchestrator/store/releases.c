@@ -38,7 +38,7 @@ int store_release_put(struct db *db, struct release_row *row)
 	        "INSERT INTO releases(service, release_id, counter, floor, source_id, state_hash,"
 	        " key_id, issued, added_us, path) VALUES(?,?,?,?,?,?,?,?,?,?)"
 	        " ON CONFLICT(release_id) DO UPDATE SET path = excluded.path,"
-	        " key_id = excluded.key_id",
+	        " key_id = excluded.key_id, added_us = excluded.added_us",
 	        "tbiibbbiit", row->service, row->release_id, sizeof(row->release_id), row->counter,
 	        row->floor, row->source_id, sizeof(row->source_id), row->state_hash,
 	        sizeof(row->state_hash), row->key_id, sizeof(row->key_id), row->issued,
@@ -67,7 +67,7 @@ int store_release_newest(struct db *db, const char *service, struct release_row 
 {
 	return err_up(db_query(db, store_release_row, ret,
 	        "SELECT " RELEASE_COLUMNS " FROM releases WHERE service = ?"
-	        " ORDER BY counter DESC, id DESC LIMIT 1",
+	        " ORDER BY counter DESC, added_us DESC, id DESC LIMIT 1",
 	        "t", service));
 }
 
@@ -171,4 +171,38 @@ int store_variant_by_id(struct db *db, int64_t id, struct variant_row *ret)
 	        "SELECT id, release, seed_sealed, seed_commit, recipe, base, build_id,"
 	        " payload_hash, payload_len, path FROM variants WHERE id = ?",
 	        "i", id));
+}
+
+struct store_variant_visit {
+	store_variant_fn fn;
+	void *arg;
+};
+
+static int store_variant_visit_row(sqlite3_stmt *row, void *arg)
+{
+	struct store_variant_visit *visit = arg;
+	char path[256];
+
+	db_column_text(row, 1, path, sizeof(path));
+	visit->fn(sqlite3_column_int64(row, 0), path, visit->arg);
+	return 0;
+}
+
+int store_variant_each_stale(
+        struct db *db, int64_t service, int64_t kept, store_variant_fn fn, void *arg)
+{
+	struct store_variant_visit visit = {fn, arg};
+	int r = db_query(db, store_variant_visit_row, &visit,
+	        "SELECT v.id, v.path FROM variants v JOIN generations g ON g.variant = v.id"
+	        " JOIN jobs j ON j.id = g.job"
+	        " WHERE g.service = ? AND v.path != '' AND j.ended_us > 0"
+	        " ORDER BY g.number DESC LIMIT -1 OFFSET ?",
+	        "ii", service, kept);
+
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
+int store_variant_forget_file(struct db *db, int64_t id)
+{
+	return err_fold(db_run(db, "UPDATE variants SET path = '' WHERE id = ?", "i", id));
 }

@@ -52,3 +52,9 @@ int __must_check store_variant_insert(struct db *db, struct variant_row *row);
 /* Records what forging made of it. */
 int __must_check store_variant_forged(struct db *db, const struct variant_row *row);
 int __must_check store_variant_by_id(struct db *db, int64_t id, struct variant_row *ret);
+
+/* Variants of a service whose payload file may go: all but the newest `kept` files. */
+typedef void (*store_variant_fn)(int64_t id, const char *path, void *arg);
+int __must_check store_variant_each_stale(
+        struct db *db, int64_t service, int64_t kept, store_variant_fn fn, void *arg);
+int __must_check store_variant_forget_file(struct db *db, int64_t id);
