@@ -5,12 +5,9 @@
  * on the command line repeats a run.
  */
 #define KCALL_UNRECORDED
-#include "osd/test/kcall/kcall.h"
-#include "osd/abi/grant.h"
+#include "osd/test/kcall/abuse.h"
 
-static uint64_t seed;
-
-static uint64_t random_next(uint64_t *state)
+uint64_t random_next(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15ul;
 
@@ -19,13 +16,15 @@ static uint64_t random_next(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-static void seed_choose(void)
+uint64_t seed_choose(void)
 {
-	seed = bare_option("seed", 0);
+	uint64_t seed = bare_option("seed", 0);
+
 	if (seed == 0) {
 		seed = sys_random() >> 40;
 	}
 	bare_print("# seed=%u", seed);
+	return seed;
 }
 
 /* Values near where checks go wrong, and now and then any. */
@@ -68,8 +67,7 @@ static bool number_ends_or_stops(uint64_t number)
 	return number == KCALL_exit || number == KCALL_report || number == KCALL_receive;
 }
 
-/* Runs until it is destroyed; shared->w[127] counts its calls. */
-static void abuse_main(uint64_t state)
+void abuse_main(uint64_t state)
 {
 	for (;;) {
 		uint64_t r = random_next(&state), a[6], second;
@@ -98,7 +96,7 @@ static void abuse_main(uint64_t state)
 	}
 }
 
-static void abuser_start(struct child *child, uint64_t state, bool privileged)
+void abuser_privileges(const struct child *child, bool is_root)
 {
 	static const enum kcall given[] = {KCALL_port_in, KCALL_port_out, KCALL_irq_hook,
 	        KCALL_irq_enable, KCALL_slot_start, KCALL_slot_stop, KCALL_slot_resume,
@@ -107,10 +105,9 @@ static void abuser_start(struct child *child, uint64_t state, bool privileged)
 	        KCALL_kernel_stats};
 	struct slot_privileges privileges;
 
-	child_new(child, privileged ? "abuser_root" : "abuser");
 	child_privileges(&privileges);
 	privileges.ipc_to[0] &= ~3ul; /* not us, not the bare VM */
-	if (privileged) {
+	if (is_root) {
 		for (unsigned int i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
 			privileges_call(&privileges, given[i]);
 		}
@@ -118,22 +115,28 @@ static void abuser_start(struct child *child, uint64_t state, bool privileged)
 		privileges.irq[0] = 11;
 	}
 	IS(E_OK, sys_slot_privileges(child->ep, &privileges));
+}
+
+static void abuser_start(struct child *child, uint64_t state, bool is_root)
+{
+	child_new(child, is_root ? "abuser_root" : "abuser");
+	abuser_privileges(child, is_root);
 	child_start(child, abuse_main, state);
 }
 
 /* Two at a time, so that they find each other; one that is stuck or ended makes room for another.
  */
-static void abuse_for(uint64_t msec, bool privileged)
+static void abuse_for(uint64_t msec, bool is_root)
 {
 	nsec_t end = sys_clock_read() + msec * 1000000;
-	uint64_t state = seed, calls = shared->w[127] = 0, n_processes = 0;
+	uint64_t state = seed_choose(), calls = shared->w[127] = 0, n_processes = 0;
 
 	while (sys_clock_read() < end) {
 		struct child pair[2];
 		uint64_t before;
 
 		for (int i = 0; i < 2; i++) {
-			abuser_start(&pair[i], random_next(&state), privileged);
+			abuser_start(&pair[i], random_next(&state), is_root);
 			n_processes++;
 		}
 		do {
@@ -155,13 +158,11 @@ static void abuse_for(uint64_t msec, bool privileged)
 
 static void test_unprivileged(void)
 {
-	seed_choose();
 	abuse_for(bare_option("fuzz_ms", 2000), false);
 }
 
 static void test_privileged(void)
 {
-	seed_choose();
 	abuse_for(bare_option("fuzz_ms", 2000) / 2, true);
 }
 
@@ -201,10 +202,8 @@ static struct space_op op_draw(
 /* Random mapping operations on two spaces that nobody runs in; all table frames come back. */
 static void test_batches(void)
 {
-	uint64_t state, n_done = 0;
+	uint64_t state = seed_choose(), n_done = 0;
 
-	seed_choose();
-	state = seed;
 	for (int round = 0; round < 20; round++) {
 		struct child pair[2];
 
