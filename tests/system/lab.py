@@ -1,0 +1,176 @@
+"""A lab for whole-system tests: a keyring, signed kits, lud, a real machine under QEMU and luctl, all in one
+private directory. Python 3, standard library only.
+
+    with Lab('build') as lab:
+        lab.start()
+        lab.luctl('update', 'ds')
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+SERVICES = 'vm rs tty ds virtio_console gate assist load'
+DEADLINE = 60
+
+
+class Failed(Exception):
+    pass
+
+
+def until(what, seconds, probe):
+    """Poll a probe until it gives something true; the deadline names what was waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failed(f'waited {seconds} s for {what}')
+        time.sleep(0.02)
+
+
+class Answer:
+    """What a run of luctl gave."""
+
+    def __init__(self, run):
+        self.code, self.out, self.err = run.returncode, run.stdout, run.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Lab:
+    def __init__(self, build, services=SERVICES, lud='lud', cmdline=None, keep=None):
+        self.build = os.path.abspath(build)
+        self.services = services
+        self.lud_program = lud
+        self.dir = keep or tempfile.mkdtemp(prefix='samsara-')
+        os.makedirs(self.dir, exist_ok=True)
+        self.keep = keep is not None
+        self.keys = os.path.join(self.dir, 'keys')
+        self.kits = os.path.join(self.dir, 'kits')
+        self.socket = os.path.join(self.dir, 'state', 'lud.sock')
+        self.config = os.path.join(self.dir, 'lud.yaml')
+        self.lud = None
+        self.lud_log = open(os.path.join(self.dir, 'lud.log'), 'ab')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        try:
+            self.end()
+        finally:
+            self.lud_log.close()
+            if kind is None and not self.keep:
+                shutil.rmtree(self.dir, ignore_errors=True)
+            elif kind is not None:
+                print(f'lab: left in {self.dir}')
+
+    def program(self, *parts):
+        return os.path.join(self.build, *parts)
+
+    def prepare(self):
+        """Keys, signed kits, configuration."""
+        self.luctl('keys', 'init', '--keys', self.keys, offline=True, check=True)
+        os.makedirs(self.kits, exist_ok=True)
+        for name in self.services.split():
+            self.kit_copy(name)
+        self.sign(*self.services.split())
+        with open(self.config, 'w') as f:
+            f.write(f'state_dir: "{self.dir}/state"\ncontrol_socket: "{self.socket}"\n'
+                    f'keyring: "{self.keys}"\nkits: "{self.kits}"\n'
+                    f'machine:\n  services: "{self.services}"\n')
+
+    def kit_copy(self, name):
+        shutil.copytree(self.program('osd', name + '.kit'), os.path.join(self.kits, name + '.kit'),
+                        dirs_exist_ok=True)
+
+    def kit(self, name):
+        return os.path.join(self.kits, name + '.kit')
+
+    def sign(self, *names):
+        self.luctl('release', 'sign', *[self.kit(n) for n in names], '--keys', self.keys, offline=True, check=True)
+
+    def add_release(self, name):
+        """Copy, sign and register another kit, such as ds-2."""
+        self.kit_copy(name)
+        self.sign(name)
+        return self.luctl('release', 'add', self.kit(name), check=True)
+
+    def luctl(self, *args, offline=False, check=False, as_json=False, timeout=120):
+        argv = [self.program('ctl', 'luctl'), *args]
+        if not offline:
+            argv += ['--socket', self.socket]
+        if as_json:
+            argv.append('--json')
+        run = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        answer = Answer(run)
+        if check and run.returncode != 0:
+            raise Failed(f'luctl {" ".join(args)}: exit {run.returncode}: {run.stderr.strip()}')
+        return answer
+
+    def lud_start(self, env=None):
+        self.lud = subprocess.Popen([self.program('orchestrator', self.lud_program), '--config', self.config],
+                                    stdin=subprocess.DEVNULL, stdout=self.lud_log, stderr=self.lud_log,
+                                    env=dict(os.environ, **(env or {})))
+        until('lud to answer', DEADLINE, lambda: self.luctl('version').code == 0)
+
+    def lud_kill(self):
+        self.lud.send_signal(signal.SIGKILL)
+        self.lud.wait()
+
+    def start(self, env=None):
+        """Everything from nothing to a machine whose services are up."""
+        self.prepare()
+        self.lud_start(env)
+        self.luctl('release', 'add', *[self.kit(n) for n in self.services.split()], check=True)
+        self.luctl('machine', 'start', check=True)
+        self.wait_up()
+
+    def wait_up(self):
+        until('the services to be up', DEADLINE, self.is_up)
+
+    def is_up(self):
+        answer = self.luctl('status', as_json=True)
+        if answer.code != 0:
+            return False
+        services = answer.json.get('services', [])
+        return len(services) == len(self.services.split()) and all(
+            s['service'].get('state') == 'running' for s in services)
+
+    def status(self):
+        return self.luctl('status', check=True, as_json=True).json
+
+    def service(self, name):
+        for s in self.status()['services']:
+            if s['service']['name'] == name:
+                return s['service']
+        raise Failed(f'status has no service {name}')
+
+    def metrics(self, name='load'):
+        return {m['name']: m.get('value', 0) for m in self.service(name).get('metrics', [])}
+
+    def wait_load(self, more=500):
+        """Wait until the load has done so many more operations; its figures then."""
+        start = self.metrics()['operations']
+        until('the load to go on', DEADLINE, lambda: self.metrics()['operations'] >= start + more)
+        return self.metrics()
+
+    def end(self):
+        if self.lud is None:
+            return
+        if self.lud.poll() is None:
+            self.luctl('machine', 'stop', '--force')
+            self.lud.terminate()
+            try:
+                self.lud.wait(20)
+            except subprocess.TimeoutExpired:
+                self.lud.kill()
+                self.lud.wait()
+        self.lud = None
