@@ -33,13 +33,14 @@ void clock_arm(nsec_t at)
 
 void alarm_set(struct slot *slot, nsec_t at)
 {
-	struct list *after = alarms.prev;
+	struct list *after;
 
 	list_remove(&slot->alarm_link);
 	slot->alarm_at = at;
 	if (at == 0) {
 		return;
 	}
+	after = alarms.prev;
 	while (after != &alarms && list_entry(after, struct slot, alarm_link)->alarm_at > at) {
 		after = after->prev;
 	}
