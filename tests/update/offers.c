@@ -146,10 +146,6 @@ static void make_kit(const struct line *line, struct kit_manifest *kit)
 	if (is_flaw(line, "description")) {
 		kit->state_hash[5] ^= 1;
 	}
-	if (is_flaw(line, "privilege")) {
-		kit->n_irqs = 1;
-		kit->irqs[0] = 255;
-	}
 }
 
 static void make_variant(

@@ -14,9 +14,15 @@ static struct rs_event journal_events[RS_N_EVENTS];
 static uint64_t journal_first = 1, journal_end = 1;
 static endpoint_t journal_subscribers[RS_N_SUBSCRIBERS];
 static uint32_t journal_n_subscribers;
+static bool journal_is_quiet,
+        journal_is_untold; /* untold: there are events that nobody was notified of */
 
 static void journal_tell(void)
 {
+	journal_is_untold = journal_is_quiet;
+	if (journal_is_quiet) {
+		return;
+	}
 	for (uint32_t i = 0; i < journal_n_subscribers;) {
 		if (sys_notify(journal_subscribers[i]) == E_DEAD) {
 			journal_subscribers[i] = journal_subscribers[--journal_n_subscribers];
@@ -45,6 +51,14 @@ void journal_add(const struct journal_entry *entry)
 		journal_first = journal_end - RS_N_EVENTS;
 	}
 	journal_tell();
+}
+
+void journal_quiet(bool is_quiet)
+{
+	journal_is_quiet = is_quiet;
+	if (journal_is_untold) {
+		journal_tell();
+	}
 }
 
 err_t journal_subscribe(endpoint_t who)

@@ -188,6 +188,9 @@ struct journal_entry {
 	const char *text;
 };
 void journal_add(const struct journal_entry *entry);
+/* While it is quiet, events are kept and nobody is notified: a subscriber's work would lengthen a
+ * blackout. */
+void journal_quiet(bool is_quiet);
 err_t journal_subscribe(endpoint_t who) __must_check;
 void journal_acknowledge(uint64_t below);
 uint64_t journal_oldest(void);

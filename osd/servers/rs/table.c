@@ -4,6 +4,7 @@
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/txn.h"
 
 struct table_row {
 	rs_handler *handler;
@@ -44,6 +45,9 @@ static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
 {
 	uint32_t n = msg->type - RS_BASE;
 
+	if (txn_is_holding(msg->source)) {
+		return E_AGAIN; /* sent without waiting, before it was prepared */
+	}
 	if (n >= TABLE_SIZE || table_rows[n].handler == NULL) {
 		return hook_request(msg, ret_reply);
 	}

@@ -120,6 +120,8 @@ void txn_set_step(struct update_txn *txn, enum rs_step step)
 	if (step != RS_STEP_DONE && step != RS_STEP_ROLLBACK) {
 		txn->result->step = step;
 	}
+	journal_quiet(step == RS_STEP_SWITCH || step == RS_STEP_TRANSFER ||
+	              step == RS_STEP_COMMIT || step == RS_STEP_ROLLBACK);
 	journal_add(&(struct journal_entry){
 	        .kind = RS_EVENT_STEP,
 	        .step = step,
@@ -541,6 +543,14 @@ void txn_refused(const struct message *msg)
 	}
 	txn_fail(txn, why < 0 ? why : E_REFUSED, "the service refused to be prepared");
 	txn_run();
+}
+
+bool txn_is_holding(endpoint_t endpoint)
+{
+	const struct update_txn *txn = txn_running();
+
+	return txn != NULL && txn->step != RS_STEP_COMMIT && txn->is_new_behind &&
+	       txn->service->endpoint == endpoint;
 }
 
 void txn_tick(nsec_t now)

@@ -48,6 +48,9 @@ bool txn_will_retry(const struct update_txn *txn);
 void txn_run(void);
 /* Was this event one of a transaction's instances, and dealt with? */
 bool txn_event(const struct slot_event *event);
+/* Is the slot behind this endpoint held? A copy through its grants would make RS wait for itself.
+ */
+bool txn_is_holding(endpoint_t endpoint);
 /* SEF_PREPARE_REFUSED */
 void txn_refused(const struct message *msg);
 void txn_tick(nsec_t now);
