@@ -1,7 +1,7 @@
 /* The heap on the host: layout invariants under random use, exhaustion, the uncommitted prefix,
  * misuse. */
 #undef NDEBUG
-#include "osd/lib/heap/heap_batch.h"
+#include "osd/lib/heap/heap_fill.h"
 #include "osd/lib/heap/priv.h"
 
 #include <assert.h>
@@ -243,45 +243,41 @@ static void test_misuse(void)
 	expect_panic(free_foreign, NULL);
 }
 
-/* Batches of two classes side by side: all found afterwards, room left is used, all freed. */
-static void test_batches(void)
+/* Places of two classes: all are found afterwards, the room left is used, all are freed. */
+static void test_fill(void)
 {
 	enum { N = 1500 };
-	static uint8_t *objects[N];
-	struct heap_batch single, array;
+	static uint64_t objects[2 * N];
+	struct heap_class single = {(uintptr_t)&sites[1], 40, 48, false};
+	struct heap_class array = {(uintptr_t)&sites[2], 2, 64, true};
 	struct heap_object found;
 	struct heap_stats stats;
+	uint64_t bytes = 0;
 
 	heap_test_start(LIMIT);
-	heap_batch_open(&single, (uintptr_t)&sites[1], 40, 48, false);
-	heap_batch_open(&array, (uintptr_t)&sites[2], 2, 64, true);
+	assert(heap_fill(&single, N, objects) && heap_fill(&array, N, objects + N));
 	for (uint32_t i = 0; i < N; i++) {
-		objects[i] = i % 3 ? heap_batch_take(&single, 1) : heap_batch_take(&array, i % 32);
-		assert(objects[i] && objects[i][0] == 0);
+		heap_fill_count(&array, objects[N + i], i % 32);
+		bytes += 40 + i % 32 * 2;
 	}
-	heap_batch_close(&single);
-	heap_batch_close(&array);
-	for (uint32_t i = 0; i < N; i++) {
-		assert(heap_find(objects[i], &found) && found.start == (uintptr_t)objects[i]);
-		assert(found.count == (i % 3 ? 1 : i % 32));
-		assert(found.site == (uintptr_t)&sites[i % 3 ? 1 : 2]);
+	heap_fill_done(bytes);
+	for (uint32_t i = 0; i < 2 * N; i++) {
+		assert(heap_find((void *)objects[i], &found) && found.start == objects[i]);
+		assert(found.count == (i < N ? 1 : (i - N) % 32) && *(uint8_t *)objects[i] == 0);
+		assert(found.site == (uintptr_t)&sites[i < N ? 1 : 2]);
 	}
 	heap_stats_get(&stats);
-	assert(stats.n_objects == N);
+	assert(stats.n_objects == 2 * N && stats.object_bytes == bytes);
 	for (uint32_t i = 0; i < 64; i++) {
 		heap_free(heap_alloc_at_site(&sites[1], 40, 1, 8));
 	}
-	for (uint32_t i = 0; i < N; i++) {
-		heap_free(objects[i]);
+	for (uint32_t i = 0; i < 2 * N; i++) {
+		heap_free((void *)objects[i]);
 	}
 	heap_stats_get(&stats);
 	assert(stats.n_objects == 0 && stats.object_bytes == 0);
 	heap_test_start(heap_bytes_for_pages(3, 1));
-	heap_batch_open(&single, (uintptr_t)&sites[1], 100, 104, false);
-	for (uint32_t i = 0; i < 3 * heap_slots_of_stride(104); i++) {
-		assert(heap_batch_take(&single, 1));
-	}
-	assert(!heap_batch_take(&single, 1));
+	assert(!heap_fill(&single, 3 * heap_slots_of_stride(48) + 1, objects));
 }
 
 int main(void)
@@ -291,7 +287,7 @@ int main(void)
 	test_sizes();
 	test_sites_and_types();
 	test_layouts_differ();
-	test_batches();
+	test_fill();
 	test_misuse();
 	return 0;
 }

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "osd/lib/heap/heap_batch.h"
+#include "osd/lib/heap/heap_fill.h"
 #include "osd/lib/state/state_transfer.h"
 #include "proto/state/state_desc.h"
 
@@ -125,10 +125,12 @@ struct state_handler {
 	const struct state_plan *plan; /* the default; NULL: there is none */
 };
 
-/* New objects of one site and stride. */
+/* New objects of one class, and the places that are left for them. */
 struct state_batch {
-	struct state_batch *next;
-	struct heap_batch heap;
+	struct state_batch *next; /* of the site */
+	struct heap_class class;
+	uint64_t n;
+	uint64_t *places;
 };
 
 struct state_site {
@@ -162,15 +164,11 @@ struct state_run {
 	uint64_t *place;      /* new address of each slot's object, 0: none */
 	const uint64_t *live; /* checked bitmap, one bit per slot */
 	struct state_site *site;
-	struct heap_batch *batch;
+	struct state_batch *batch; /* NULL: its objects are allocated one by one */
 	uint32_t stride;
 	uint32_t n_slots;
+	uint32_t n_live;
 	uint64_t count; /* elements of every object, or STATE_COUNT_IN_PAGE */
-};
-
-struct state_ref {
-	uint32_t run;
-	uint32_t slot;
 };
 
 struct state_heap {
@@ -181,7 +179,7 @@ struct state_heap {
 	uint32_t n_runs;       /* run 0 has no slots */
 	uint32_t *run_of_page; /* 0: no objects */
 	struct state_run *runs;
-	struct state_ref *order; /* all live objects, shuffled */
+	uint64_t n_bytes_placed;
 	uint64_t n_objects;
 };
 

@@ -276,7 +276,7 @@ static enum state_code run_handler(
 }
 
 /* Copies of members are short: two words that may overlap do for most of them. */
-static inline void run_copy(const uint8_t *old, uint8_t *new, uint32_t size)
+static inline void run_copy(const uint8_t *old, uint8_t *new, uint64_t size)
 {
 	uint64_t head[2];
 	uint64_t tail[2];
@@ -348,23 +348,12 @@ enum state_code state_plan_run(
 	return STATE_OK;
 }
 
-static enum state_code run_object(
-        struct state_transfer *t, const struct state_run *run, uint32_t slot)
+/* The elements of one object, by plan. */
+static inline enum state_code run_elements(struct state_transfer *t, const struct state_site *site,
+        const uint8_t *old, uint8_t *new, uint64_t count)
 {
-	const struct state_site *site = run->site;
-	const struct state_plan *plan = site->plan;
-	const uint8_t *old = (const void *)(uintptr_t)(run->start + (uint64_t)slot * run->stride);
-	uint8_t *new = (void *)(uintptr_t)run->place[slot];
-	uint64_t count = state_slot_count(run, slot);
-
-	t->root_old = (uint64_t)(uintptr_t)old;
-	t->result->n_bytes += count * site->size[STATE_OLD];
-	if (plan->is_flat) {
-		memcpy(new, old, count * site->size[STATE_OLD]);
-		return STATE_OK;
-	}
 	for (uint64_t i = 0; i < count; i++) {
-		enum state_code code = state_plan_run(t, plan, old, new);
+		enum state_code code = state_plan_run(t, site->plan, old, new);
 
 		if (code != STATE_OK) {
 			return code;
@@ -375,21 +364,48 @@ static enum state_code run_object(
 	return STATE_OK;
 }
 
+static enum state_code run_objects_of(struct state_transfer *t, const struct state_run *run)
+{
+	const struct state_site *site = run->site;
+	bool is_flat = site->plan->is_flat;
+	uint64_t n_elements = 0;
+	enum state_code code;
+
+	t->root_entry = site->entry[STATE_OLD];
+	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
+		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+			const uint8_t *old =
+			        (const void *)(uintptr_t)(run->start + slot * run->stride);
+			uint8_t *new = (void *)(uintptr_t)run->place[slot];
+			uint64_t count = state_slot_count(run, slot);
+
+			n_elements += count;
+			if (is_flat) {
+				run_copy(old, new, count * site->size[STATE_OLD]);
+				continue;
+			}
+			t->root_old = (uint64_t)(uintptr_t)old;
+			code = run_elements(t, site, old, new, count);
+			if (code != STATE_OK) {
+				return code;
+			}
+		}
+	}
+	t->result->n_bytes += n_elements * site->size[STATE_OLD];
+	return STATE_OK;
+}
+
 static enum state_code run_objects(struct state_transfer *t)
 {
 	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
-		const struct state_run *run = &t->heap.runs[r];
+		enum state_code code = STATE_OK;
 
-		t->root_entry = run->site->entry[STATE_OLD];
-		for (unsigned w = 0; w * 64 < run->n_slots && run->site->new_addr != 0; w++) {
-			for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
-				enum state_code code = run_object(
-				        t, run, w * 64 + (uint32_t)__builtin_ctzll(word));
-
-				if (code != STATE_OK) {
-					return code;
-				}
-			}
+		if (t->heap.runs[r].site->new_addr != 0) {
+			code = run_objects_of(t, &t->heap.runs[r]);
+		}
+		if (code != STATE_OK) {
+			return code;
 		}
 	}
 	t->result->n_objects = t->heap.n_objects;
@@ -427,7 +443,8 @@ enum state_code state_transfer(struct state_transfer *t)
 		code = run_objects(t);
 	}
 	t->root_entry = STATE_NONE;
-	return t->result->code != STATE_OK ? t->result->code : code;
+	/* Whoever fails says why; if he could not, the code alone must do. */
+	return code == STATE_OK ? code : state_fail(t, code, "transfer failed", 0);
 }
 
 enum state_code state_view_default(const struct state_view *view)

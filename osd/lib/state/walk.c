@@ -1,10 +1,9 @@
 /*
  * The old heap: every directory entry is checked against the description before anything is
- * taken from it. Live objects are listed in a random order and given their new places
- * in that order, before any is filled: from then on every pointer can be mapped.
+ * taken from it. Then every live object is dealt a random one of the new places that were
+ * made for its class, before any is filled: from then on every pointer can be mapped.
  */
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/heap/heap_batch.h"
 #include "osd/lib/state/priv.h"
 
 static const uint64_t walk_one_slot = 1;
@@ -54,14 +53,24 @@ static uint64_t walk_mask(uint32_t n_slots, unsigned w)
 	return n_slots >= w * 64 + 64 ? UINT64_MAX : (UINT64_C(1) << (n_slots - w * 64)) - 1;
 }
 
-/* The batch of new objects that objects of this run belong to; NULL: they are allocated one by one.
- */
-static enum state_code walk_batch(struct state_transfer *t, struct state_run *run, bool is_array)
+static struct state_batch *batch_find(const struct state_site *site, size_t stride, bool is_array)
+{
+	struct state_batch *batch = site->batches;
+
+	while (batch != NULL &&
+	        (batch->class.stride != stride || batch->class.is_array != is_array)) {
+		batch = batch->next;
+	}
+	return batch;
+}
+
+/* Have the objects of this run counted with those of their class, if that is known. */
+static enum state_code walk_batch(
+        struct state_transfer *t, struct state_run *run, bool is_array, uint64_t n)
 {
 	struct state_site *site = run->site;
 	size_t stride =
 	        is_array ? run->stride : heap_stride_of(site->size[STATE_NEW], 1, site->align);
-	struct state_batch *batch = site->batches;
 
 	/* A new stride for arrays of all lengths of the page is known only if nothing changed. */
 	if (site->new_addr == 0 || !heap_stride_is_small(stride) || stride % 8 != 0 ||
@@ -69,21 +78,22 @@ static enum state_code walk_batch(struct state_transfer *t, struct state_run *ru
 	        (is_array && site->size[STATE_OLD] != site->size[STATE_NEW])) {
 		return STATE_OK;
 	}
-	while (batch != NULL &&
-	        (batch->heap.stride != stride || batch->heap.is_array != is_array)) {
-		batch = batch->next;
-	}
-	if (batch == NULL) {
-		batch = state_keep(t, sizeof(*batch));
-		if (batch == NULL) {
+	run->batch = batch_find(site, stride, is_array);
+	if (run->batch == NULL) {
+		run->batch = state_keep(t, sizeof(*run->batch));
+		if (run->batch == NULL) {
 			return STATE_E_SCRATCH;
 		}
-		heap_batch_open(&batch->heap, site->new_addr, site->size[STATE_NEW],
-		        (uint32_t)stride, is_array);
-		batch->next = site->batches;
-		site->batches = batch;
+		run->batch->class = (struct heap_class){
+		        .site = site->new_addr,
+		        .element_bytes = site->size[STATE_NEW],
+		        .stride = (uint32_t)stride,
+		        .is_array = is_array,
+		};
+		run->batch->next = site->batches;
+		site->batches = run->batch;
 	}
-	run->batch = &batch->heap;
+	run->batch->n += n;
 	return STATE_OK;
 }
 
@@ -91,6 +101,7 @@ static enum state_code walk_small(
         struct state_transfer *t, struct state_run *run, const struct heap_page *entry)
 {
 	bool is_array = entry->is_array != 0;
+	uint64_t n = 0;
 
 	run->stride = entry->stride;
 	run->n_slots = entry->n_slots;
@@ -105,9 +116,10 @@ static enum state_code walk_small(
 		if ((run->live[w] & ~walk_mask(run->n_slots, w)) != 0) {
 			return walk_fail(t, "old heap page has too many objects", run->start);
 		}
-		t->heap.n_objects += (uint64_t)__builtin_popcountll(run->live[w]);
+		n += (uint64_t)__builtin_popcountll(run->live[w]);
 	}
-	return walk_batch(t, run, is_array);
+	run->n_live = (uint32_t)n;
+	return walk_batch(t, run, is_array, n);
 }
 
 static enum state_code walk_large(struct state_transfer *t, struct state_run *run,
@@ -125,7 +137,7 @@ static enum state_code walk_large(struct state_transfer *t, struct state_run *ru
 	run->n_slots = 1;
 	run->live = &walk_one_slot;
 	run->count = entry->count;
-	t->heap.n_objects++;
+	run->n_live = 1;
 	return STATE_OK;
 }
 
@@ -218,81 +230,111 @@ static enum state_code walk_tables(struct state_transfer *t, uint64_t n_chunks)
 	return t->heap.run_of_page != NULL && t->heap.runs != NULL ? STATE_OK : STATE_E_SCRATCH;
 }
 
-/* SplitMix64. The heap draws the places; this only unties them from the old order. */
-static uint64_t walk_random(struct state_transfer *t, uint64_t below)
+/* Deals places out. The heap has drawn where they are; this unties them from the old order. */
+static inline uint64_t walk_random(struct state_transfer *t, uint64_t below)
 {
-	uint64_t z = t->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	z ^= z >> 31;
-	return (uint64_t)((__extension__(unsigned __int128) z * below) >> 64);
+	t->random = t->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (t->random >> 32) * below >> 32;
 }
 
-/* Counts that are in the page are checked here, before anything uses them. */
-static enum state_code walk_counts(struct state_transfer *t, const struct state_run *run)
+static enum state_code walk_full(struct state_transfer *t)
 {
-	uint32_t size = run->site->size[STATE_OLD];
+	return state_fail(t, STATE_E_ARENA, "new heap is full", 0);
+}
+
+/* A run whose objects get a random one each of their class's places. */
+static enum state_code walk_deal(struct state_transfer *t, struct state_run *run)
+{
+	struct state_batch *batch = run->batch;
+	uint64_t size = run->site->size[STATE_OLD];
 
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+			uint64_t k = walk_random(t, batch->n);
+			uint64_t place = batch->places[k];
 
-			if (state_slot_count(run, slot) * size >= run->stride) {
-				return walk_fail(t, "old heap object is larger than its slot",
-				        run->start + (uint64_t)slot * run->stride);
+			batch->places[k] = batch->places[--batch->n];
+			run->place[slot] = place;
+			if (batch->class.is_array) {
+				uint64_t count = state_slot_count(run, slot);
+
+				if (count * size >= run->stride) {
+					return walk_fail(t,
+					        "old heap object is larger than its slot", place);
+				}
+				heap_fill_count(&batch->class, place, (uint32_t)count);
+				t->heap.n_bytes_placed += count * size;
 			}
 		}
 	}
 	return STATE_OK;
 }
 
-static uint64_t walk_list_run(struct state_transfer *t, uint32_t r, uint64_t n)
+/* A run whose objects differ in their new size: one by one. */
+static enum state_code walk_single(struct state_transfer *t, struct state_run *run)
 {
-	const struct state_run *run = &t->heap.runs[r];
-	struct state_ref *order = t->heap.order;
+	const struct state_site *site = run->site;
 
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
-			uint64_t k = walk_random(t, n + 1);
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+			uint64_t count = state_slot_count(run, slot);
+			void *object;
 
-			order[n++] = order[k];
-			order[k].run = r;
-			order[k].slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+			if (count * site->size[STATE_OLD] >= run->stride) {
+				return walk_fail(
+				        t, "old heap object is larger than its slot", slot);
+			}
+			object = heap_alloc_at_site((const void *)(uintptr_t)site->new_addr,
+			        site->size[STATE_NEW], count, site->align);
+			if (object == NULL) {
+				return walk_full(t);
+			}
+			run->place[slot] = (uint64_t)(uintptr_t)object;
 		}
 	}
-	return n;
+	return STATE_OK;
 }
 
-static void walk_drop(struct state_run *run)
+/* Places for all objects whose class is known, on the stack of scratch memory. */
+static enum state_code walk_fill(struct state_transfer *t)
 {
-	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
-		run->site->n_dropped += (uint32_t)__builtin_popcountll(run->live[w]);
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			b->places = state_stack(t, b->n * sizeof(*b->places));
+			if (b->places == NULL) {
+				return STATE_E_SCRATCH;
+			}
+			if (!heap_fill(&b->class, b->n, b->places)) {
+				return walk_full(t);
+			}
+			if (!b->class.is_array) {
+				t->heap.n_bytes_placed += b->n * b->class.element_bytes;
+			}
+		}
 	}
+	return STATE_OK;
 }
 
-static enum state_code walk_list(struct state_transfer *t)
+static enum state_code walk_place(struct state_transfer *t)
 {
-	uint64_t n = 0;
+	uint64_t high = t->high;
+	enum state_code code = walk_fill(t);
 
-	t->heap.order = state_keep(t, t->heap.n_objects * sizeof(*t->heap.order));
-	if (t->heap.order == NULL) {
-		return STATE_E_SCRATCH;
-	}
-	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
+	for (uint32_t r = 1; code == STATE_OK && r < t->heap.n_runs; r++) {
 		struct state_run *run = &t->heap.runs[r];
 
-		if (run->count == STATE_COUNT_IN_PAGE && walk_counts(t, run) != STATE_OK) {
-			return STATE_E_HEAP;
-		}
 		if (run->site->new_addr == 0) {
-			walk_drop(run);
-		} else {
-			n = walk_list_run(t, r, n);
+			run->site->n_dropped += run->n_live;
+			continue;
 		}
+		t->heap.n_objects += run->n_live;
+		code = run->batch != NULL ? walk_deal(t, run) : walk_single(t, run);
 	}
-	t->heap.n_objects = n;
-	return STATE_OK;
+	t->high = high;
+	heap_fill_done(t->heap.n_bytes_placed);
+	return code;
 }
 
 /* Objects without a place in the new release. */
@@ -309,39 +351,6 @@ static enum state_code walk_dropped(struct state_transfer *t)
 		        t, "removed heap ", site->type[STATE_OLD], "", site->n_dropped);
 		if (code != STATE_OK) {
 			return code;
-		}
-	}
-	return STATE_OK;
-}
-
-static void *walk_object(const struct state_run *run, uint32_t slot)
-{
-	const struct state_site *site = run->site;
-	uint64_t count = state_slot_count(run, slot);
-
-	return run->batch != NULL ? heap_batch_take(run->batch, (uint32_t)count)
-	                          : heap_alloc_at_site((const void *)(uintptr_t)site->new_addr,
-	                                    site->size[STATE_NEW], count, site->align);
-}
-
-static enum state_code walk_allocate(struct state_transfer *t)
-{
-	const struct state_ref *ref = t->heap.order;
-	const struct state_ref *end = ref + t->heap.n_objects;
-
-	for (; ref < end; ref++) {
-		const struct state_run *run = &t->heap.runs[ref->run];
-		void *object = walk_object(run, ref->slot);
-
-		if (object == NULL) {
-			return state_fail(t, STATE_E_ARENA, "new heap is full, objects left",
-			        (uint64_t)(end - ref));
-		}
-		run->place[ref->slot] = (uint64_t)(uintptr_t)object;
-	}
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
-			heap_batch_close(&b->heap);
 		}
 	}
 	return STATE_OK;
@@ -364,10 +373,7 @@ enum state_code state_walk(struct state_transfer *t)
 		code = walk_chunk(t, chunk);
 	}
 	if (code == STATE_OK) {
-		code = walk_list(t);
+		code = walk_place(t);
 	}
-	if (code == STATE_OK) {
-		code = walk_dropped(t);
-	}
-	return code == STATE_OK ? walk_allocate(t) : code;
+	return code == STATE_OK ? walk_dropped(t) : code;
 }
