@@ -303,7 +303,7 @@ static void events_collect(void)
 
 err_t child_event(const struct child *child, struct slot_event *ret_event)
 {
-	nsec_t end = sys_clock_read() + 2000000000ul;
+	nsec_t end = sys_clock_read() + CHILD_PATIENCE;
 
 	while (sys_clock_read() < end) {
 		events_collect();

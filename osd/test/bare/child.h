@@ -60,7 +60,10 @@ void child_free(struct child *child);
 void child_privileges(struct slot_privileges *ret_privileges);
 uint32_t child_chunks_free(void);
 
-/* Wait until an event of this slot comes; events of others are kept for later. 2 s at most. */
+/* How long to wait for a child on a host that is busy with other things. */
+#define CHILD_PATIENCE 20000000000ul /* nsec */
+
+/* Wait until an event of this slot comes; events of others are kept for later. E_TIMEOUT. */
 err_t child_event(const struct child *child, struct slot_event *ret_event);
 /* Let lower priorities run for so long. */
 void child_settle(uint64_t usec);

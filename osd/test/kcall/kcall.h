@@ -97,7 +97,7 @@ void puppet_begin(struct puppet *p, uint64_t number, const uint64_t a[6]);
 void puppet_ipc_begin(
         struct puppet *p, enum kcall number, endpoint_t ep, uint32_t type, uint64_t w0);
 err_t puppet_end(struct puppet *p);
-/* Is it still inside the call it was told to make? Gives it time first. */
+/* Is it waiting inside the call it was told to make? Gives it time to get there or to return. */
 bool puppet_waits(struct puppet *p);
 
 static inline struct puppet_order *puppet_order(const struct puppet *p)
@@ -110,6 +110,9 @@ static inline struct puppet_order *puppet_order(const struct puppet *p)
 /* To call a function of the program: a[0] its address, a[1] its argument; the value is the result.
  */
 #define PUPPET_CALL 2ul
+
+/* Does a puppet count on? Gives it time. */
+bool counter_moves(const volatile uint64_t *counter);
 
 uint32_t info_state(endpoint_t ep);
 struct slot_info info_of(endpoint_t ep);

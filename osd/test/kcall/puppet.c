@@ -129,8 +129,14 @@ err_t puppet_ipc(struct puppet *p, enum kcall number, endpoint_t ep, uint32_t ty
 
 bool puppet_waits(struct puppet *p)
 {
-	child_settle(1000);
-	return info_state(p->child.ep) != SLOT_REPORTED;
+	nsec_t end = sys_clock_read() + CHILD_PATIENCE;
+	uint32_t state;
+
+	do {
+		child_settle(200);
+		state = info_state(p->child.ep);
+	} while ((state == SLOT_RUNNABLE || state == SLOT_FAULTED) && sys_clock_read() < end);
+	return state != SLOT_REPORTED;
 }
 
 struct slot_info info_of(endpoint_t ep)
@@ -139,6 +145,17 @@ struct slot_info info_of(endpoint_t ep)
 
 	IS(E_OK, sys_slot_info(ep, &info));
 	return info;
+}
+
+bool counter_moves(const volatile uint64_t *counter)
+{
+	nsec_t end = sys_clock_read() + CHILD_PATIENCE;
+	uint64_t before = *counter;
+
+	while (*counter == before && sys_clock_read() < end) {
+		child_settle(500);
+	}
+	return *counter != before;
 }
 
 uint32_t info_state(endpoint_t ep)

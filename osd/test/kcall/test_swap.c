@@ -166,7 +166,7 @@ static void test_fresh(void)
 	IS(E_OK, puppet_ipc(&old, KCALL_receive, EP_ANY, 0, 0));
 	puppet_ipc_begin(&other, KCALL_sendrec, old.child.ep, 7, 8);
 	OK(puppet_waits(&other));
-	IS(E_OK, puppet_call(&old, KCALL_alarm_set, sys_clock_read() + 100000000));
+	IS(E_OK, puppet_call(&old, KCALL_alarm_set, sys_clock_read() + 300000000));
 	puppet_ipc_begin(&old, KCALL_receive, EP_NONE - 10, 0, 0);
 	IS(E_INVAL, puppet_end(&old));
 	IS(E_OK, sys_slot_swap(old.child.ep, new.child.ep, SWAP_FRESH));
@@ -177,7 +177,7 @@ static void test_fresh(void)
 	IS(E_OK, puppet_ipc(&new, KCALL_receive, EP_ANY, 0, 0));
 	IS(8, puppet_order(&new)->msg.w[0]);
 	puppet_ipc_begin(&new, KCALL_receive, EP_CLOCK, 0, 0);
-	child_settle(120000);
+	child_settle(350000);
 	OK(puppet_waits(&new)); /* no alarm */
 	service_free();
 	/* `other` got E_DEAD, and its puppet is gone as well. */
