@@ -2,6 +2,7 @@
 #undef NDEBUG
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "osd/lib/state/test/world.h"
@@ -160,6 +161,48 @@ static void test_setup(void)
 	world_free(world);
 }
 
+static const char rich[] = "enum e { A, B=4 }; struct in { i32 x; struct s *up; char c[3]; }; "
+                           "struct s { u8 k; struct in in[2];"
+                           " union { i32 n @when=A; struct s *p @when=1; } u @tag=k; i32 b : 3; "
+                           "u32 n; char *t @length=n; i32 o;"
+                           " struct { i16 q; union { u8 y; i8 z; }; }; } v; struct s *head; site "
+                           "struct s f; func g; enum e e;"
+                           "char name[9] @version=1; i64 raw @raw; i32 skip @skip; string "
+                           "\"text\"; library l 64; fn *call;";
+
+/* Descriptions are signed, but a bad one must not be worse than a refusal either. */
+static void test_changed_descriptions(void)
+{
+	static const uint8_t flip[] = {0x01, 0x02, 0x40, 0xff};
+	struct world *world = world_new(rich, rich, 7);
+	struct state_setup setup = {0};
+	struct state_side side;
+	struct state_desc desc;
+	unsigned n_paired = 0;
+	uint8_t *copy;
+
+	world_start(world);
+	side = model_side(world->new);
+	setup.scratch = world->scratch;
+	setup.scratch_size = 200000;
+	copy = malloc(side.desc_size);
+	assert(copy != NULL);
+	for (size_t i = sizeof(struct state_header); i < side.desc_size; i++) {
+		for (size_t k = 0; k < sizeof(flip) * 2; k++) {
+			setup.old = model_side(world->old);
+			setup.new = side;
+			memcpy(copy, k % 2 ? side.desc : setup.old.desc, side.desc_size);
+			copy[i] ^= flip[k / 2];
+			*(k % 2 ? &setup.new.desc : &setup.old.desc) = copy;
+			n_paired += state_desc_check(copy, side.desc_size, &desc) == STATE_DESC_OK;
+			(void)state_pair(&setup, &world->result, &world->transfer);
+		}
+	}
+	assert(n_paired > 1000);
+	free(copy);
+	world_free(world);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
@@ -168,5 +211,6 @@ int main(void)
 	test_strict();
 	test_scratch();
 	test_setup();
+	test_changed_descriptions();
 	return 0;
 }
