@@ -16,6 +16,7 @@ enum hook_who { HOOK_OLD = 1, HOOK_NEW };
 enum hook_how {
 	HOOK_CRASH = 1, /* its code is overwritten: it faults as soon as it runs */
 	HOOK_HANG,      /* it is stopped and never goes on */
+	HOOK_STARVE,    /* at CREATE: the new one's heap is next to nothing */
 };
 
 struct hook_harm {

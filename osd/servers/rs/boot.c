@@ -127,7 +127,12 @@ static void boot_read_entry(const struct boot_item *item, uint32_t n)
 		rs_log("a boot entry is malformed:");
 		rs_log(service->name);
 		service_set_state(service, is_loaded ? RS_SERVICE_UP : RS_SERVICE_DOWN);
-	} else if (is_loaded) {
+		return;
+	}
+	if (service->binary.kit.floor > service->floor) {
+		service->floor = service->binary.kit.floor;
+	}
+	if (is_loaded) {
 		service->endpoint = EP_MAKE((endpoint_t)n, 1);
 		service_set_state(service, RS_SERVICE_UP);
 	}

@@ -9,5 +9,7 @@ struct update_txn;
 
 /* Called whenever a transaction has entered a step. */
 void hook_step(const struct update_txn *txn);
+/* Bytes of heap to back for a new instance, of which RS thinks that it needs so many. */
+uint64_t hook_heap_bytes(uint64_t bytes);
 /* Requests that are in no row of the table. */
 rs_handler hook_request;

@@ -5,6 +5,11 @@ void hook_step(const struct update_txn *txn)
 	(void)txn;
 }
 
+uint64_t hook_heap_bytes(uint64_t bytes)
+{
+	return bytes;
+}
+
 err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
 {
 	(void)msg;

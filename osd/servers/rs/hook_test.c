@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "osd/abi/hook.h"
+#include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/txn.h"
 
@@ -41,7 +42,7 @@ void hook_step(const struct update_txn *txn)
 	bool is_new = hook_armed.who == HOOK_NEW;
 	endpoint_t endpoint;
 
-	if (txn->step != hook_armed.step || txn->service == NULL) {
+	if (txn->step != hook_armed.step || hook_armed.how == HOOK_STARVE || txn->service == NULL) {
 		return;
 	}
 	hook_armed.step = RS_STEP_NONE;
@@ -55,6 +56,15 @@ void hook_step(const struct update_txn *txn)
 	} else {
 		hook_crash(endpoint, is_new ? &txn->binary.image : &txn->service->binary.image);
 	}
+}
+
+uint64_t hook_heap_bytes(uint64_t bytes)
+{
+	if (hook_armed.how != HOOK_STARVE || hook_armed.is_done) {
+		return bytes;
+	}
+	hook_armed.is_done = 1;
+	return HEAP_DIRECTORY_PAGES * PAGE_SIZE;
 }
 
 static err_t hook_arm(const struct message *msg, struct rs_reply *ret_reply)

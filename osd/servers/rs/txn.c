@@ -38,6 +38,7 @@
 #define TXN_PAIR_TIMEOUT (5 * NSEC_SEC)
 #define TXN_TOTAL_TIMEOUT (15 * NSEC_SEC)
 #define TXN_HOLD (20 * NSEC_MSEC)
+#define TXN_LIMIT_MAX (3600 * NSEC_SEC)
 #define TXN_ARENA_TRIES 2
 
 static struct update_txn txn_table[TXN_TABLE_SIZE];
@@ -135,7 +136,10 @@ void txn_set_step(struct update_txn *txn, enum rs_step step)
 
 static nsec_t txn_limit(nsec_t asked, nsec_t usual)
 {
-	return asked != 0 ? asked : usual;
+	if (asked == 0) {
+		return usual;
+	}
+	return asked < TXN_LIMIT_MAX ? asked : TXN_LIMIT_MAX;
 }
 
 static void txn_cause(struct update_txn *txn, err_t err, const char *message)

@@ -5,6 +5,7 @@
 
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/hook.h"
 
 #define TXN_HEAP_SLACK_PAGES 48
 #define TXN_COMMIT_POLL (100 * NSEC_USEC)
@@ -61,7 +62,7 @@ static err_t txn_create(struct update_txn *txn)
 	if (r != E_OK) {
 		return r;
 	}
-	txn->heap_backed = txn_heap_bytes(txn, txn_old_heap_pages(txn, n_regions));
+	txn->heap_backed = hook_heap_bytes(txn_heap_bytes(txn, txn_old_heap_pages(txn, n_regions)));
 	txn->result->n_arena_tries++;
 	r = instance_create(
 	        &(struct instance_plan){

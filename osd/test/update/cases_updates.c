@@ -135,6 +135,25 @@ static void case_release(void)
 	CHECK_EQUAL(reply.c, 1);
 }
 
+/* The first try gets next to no memory for its heap, the second what it needs. */
+static void case_arena(void)
+{
+	struct rs_result result;
+	uint64_t checksum = assist_checksum();
+
+	tap_case("an arena that was too small is tried once more");
+	stage_offer(offer_find("grown"));
+	rs_arm(RS_STEP_CREATE, HOOK_NEW, HOOK_STARVE);
+	result = update_run("grown", NULL);
+	check_committed(&result, checksum);
+	CHECK_EQUAL(result.n_arena_tries, 2);
+	CHECK(rs_harm_was_done());
+	result = update_run("shrunk", NULL);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_COMMITTED);
+	CHECK_EQUAL(assist_checksum(), checksum);
+	CHECK_EQUAL(result.n_arena_tries, 1);
+}
+
 void cases_updates(void)
 {
 	case_layout();
@@ -142,6 +161,7 @@ void cases_updates(void)
 	case_overlap();
 	case_busy();
 	case_release();
+	case_arena();
 }
 
 /* Run the offers "many-N" from `first` on, up to `max` of them; returns how many committed. */
