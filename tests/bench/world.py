@@ -1,0 +1,142 @@
+"""A world for benchmarks: variants, keys, signed envelopes and a boot image in one directory, and the machine
+booted from it. DS is what gets updated; the load gives it a known state and then stays quiet."""
+import os
+import secrets
+import struct
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'proto', 'wire'))
+import wire  # noqa: E402
+
+SERVICES = ('vm', 'rs', 'ds', 'tty', 'virtio_console', 'gate', 'load')
+# 364 keys are 1000 objects (a quarter of the values are numbers inside their entries), and 64 KiB with the table.
+LOAD_KEYS, LOAD_BYTES = 364, 144
+CONNECT_SECONDS = 20
+
+
+def slurp(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+class World:
+    """Everything made before the machine starts. `n` updates of DS can be run, between two layouts."""
+
+    def __init__(self, build, work, n, seed=0):
+        self.build, self.work, self.now, self.seed = build, work, int(time.time()), seed
+        self.payloads = [self.variant('ds', 'ds-%d' % i) for i in range(2)]
+        self.envelopes = self.sign(n)
+        self.image = self.boot()
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def kit(self, name):
+        return os.path.join(self.build, 'osd', name + '.kit')
+
+    def luforge(self, *args):
+        subprocess.run([os.path.join(self.build, 'forge', 'luforge'), *args], check=True)
+
+    def variant(self, service, label):
+        """The same world has the same layouts, so that figures can be compared."""
+        out = self.path(label + '.payload')
+        self.seed += 1
+        self.luforge('variant', '--kit', self.kit(service), '--seed', '%064x' % self.seed, '--out', out)
+        return out
+
+    def sign(self, n):
+        kit, lines = self.kit('ds'), []
+        for i in range(n):
+            lines.append('x%d x ds %s/manifest %s/state %s %d 0 none' % (
+                i, kit, kit, self.payloads[i % 2], 2 + i))
+        subprocess.run([os.path.join(self.build, 'tests', 'update', 'update_offers'), self.path('keys'),
+                        str(self.now), self.path('offers')], input='\n'.join(lines), text=True, check=True)
+        records, envelopes = slurp(self.path('offers')), []
+        for i in range(n):
+            record = records[4096 * i:4096 * i + 4096]
+            size = struct.unpack_from('<I', record, 80)[0]
+            envelopes.append(record[88 + 128:88 + 128 + size])
+        return envelopes
+
+    def boot(self):
+        lines = ['machine_id ' + bytes(range(16)).hex(), 'random_seed ' + '%064x' % self.seed,
+                 'boot_time %d' % self.now, 'root ' + self.path('keys/root.signed'),
+                 'cmdline load_keys=%d load_bytes=%d load_pause=%d' % (LOAD_KEYS, LOAD_BYTES, LOAD_KEYS + 1)]
+        for name in SERVICES:
+            lines.append('service %s %skit %s payload %s generation 1 floor 2' % (
+                name, 'kernel ' if name in ('vm', 'rs') else '', self.kit(name), self.variant(name, 'boot-' + name)))
+        with open(self.path('boot.list'), 'w') as f:
+            f.write('\n'.join(lines) + '\n')
+        self.luforge('image', '--out', self.path('boot.img'), self.path('boot.list'))
+        return self.path('boot.img')
+
+
+class Machine:
+    """QEMU, and a client on its channel. `boot_seconds`: from the start of QEMU to every service up."""
+
+    def __init__(self, world, icount, timeout):
+        self.world = world
+        self.socket = world.path('port-' + secrets.token_hex(4))
+        started = time.monotonic()
+        self.qemu = subprocess.Popen(
+            [os.path.join(ROOT, 'tools', 'run'), world.image, '--timeout', str(timeout),
+             '--kernel', os.path.join(world.build, 'osd', 'kernel', 'samsara-kernel'),
+             '--log', world.path('log'), '--port', self.socket] + (['--icount', '--real-idle'] if icount else []),
+            stdin=subprocess.DEVNULL)
+        self.client = self.connect(started + CONNECT_SECONDS)
+        while not self.is_up():
+            time.sleep(0.005)
+        self.boot_seconds = time.monotonic() - started
+        self.payloads = [slurp(p) for p in world.payloads]
+        self.state = slurp(os.path.join(world.kit('ds'), 'state'))
+        self.n_updates = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.end()
+
+    def end(self):
+        self.qemu.terminate()
+        self.qemu.wait()
+
+    def connect(self, deadline):
+        while True:
+            try:
+                return wire.Client.connect(self.socket, wire.MACHINE, timeout=CONNECT_SECONDS)
+            except OSError:
+                if time.monotonic() > deadline or self.qemu.poll() is not None:
+                    self.end()
+                    raise
+            time.sleep(0.005)
+
+    def services(self):
+        return {s['name']: s for s in self.client.call(status={})['services']}
+
+    def is_up(self):
+        services = self.services()
+        return all(services.get(n, {}).get('state') == 'SERVICE_RUNNING' for n in SERVICES)
+
+    def wait_quiet(self):
+        """Until the load has made its state: its operations are counted, and reported from time to time."""
+        deadline, before = time.monotonic() + CONNECT_SECONDS, None
+        while time.monotonic() < deadline:
+            entries = {m['name']: m.get('value', 0) for m in self.services()['load'].get('metrics', [])}
+            if entries and entries == before:
+                return
+            before = entries
+            time.sleep(0.3)
+        raise TimeoutError('the load does not come to rest')
+
+    def update(self):
+        """The next update of DS; its result."""
+        i = self.n_updates
+        self.n_updates += 1
+        result = self.client.update(1 + i, 'ds', self.world.envelopes[i], self.payloads[i % 2], self.state)
+        if result['outcome'] != 'OUTCOME_COMMITTED':
+            raise RuntimeError('update %d: %r' % (i, result))
+        return result
