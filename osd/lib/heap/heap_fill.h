@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Places for many objects of one class at once, a page at a time, for the transfer engine: an eighth
- * of the cost of single allocations. Which page is random, the order inside a page is not: whoever
- * needs it random deals the places out at random.
+ * Places for many objects of one class at once, a page at a time, for the transfer engine: an
+ * eighth of the cost of single allocations. Which page is random, the order inside a page is not:
+ * whoever needs it random deals the places out at random.
  */
 #include "osd/lib/heap/heap_layout.h"
 

@@ -1,73 +1,6 @@
 /* What the engine carries over, each kind of state by itself, and what it refuses while walking. */
-#undef NDEBUG
-#include <assert.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/test/world.h"
-
-#define SEED 11
-
-static void put(const struct world *w, const char *path, int64_t value)
-{
-	model_put(model_var(w->old, path), value);
-}
-
-static int64_t got(const struct world *w, const char *path)
-{
-	return model_get(model_var(w->new, path));
-}
-
-static void point(const struct world *w, const char *path, const void *to)
-{
-	model_put_pointer(model_var(w->old, path), to);
-}
-
-static void *where(const struct world *w, const char *path)
-{
-	return model_get_pointer(model_var(w->new, path));
-}
-
-static void *old_at(const struct world *w, const char *path)
-{
-	return model_var(w->old, path).addr;
-}
-
-static void *new_at(const struct world *w, const char *path)
-{
-	return model_var(w->new, path).addr;
-}
-
-static struct world *begin(const char *old, const char *new)
-{
-	struct world *w = world_new(old, new, SEED);
-
-	world_start(w);
-	return w;
-}
-
-static void done(struct world *w)
-{
-	enum state_code code = world_transfer(w);
-
-	if (code != STATE_OK) {
-		fprintf(stderr, "%s: %s\n", state_code_text(code), w->result.error);
-	}
-	assert(code == STATE_OK && w->result.code == STATE_OK);
-}
-
-static void refused(struct world *w, enum state_code code, const char *words)
-{
-	enum state_code got_code = world_transfer(w);
-
-	if (got_code != code || strstr(w->result.error, words) == NULL) {
-		fprintf(stderr, "%s: %s, not %s\n", state_code_text(got_code), w->result.error,
-		        words);
-		assert(false);
-	}
-	world_free(w);
-}
+#include "osd/lib/state/test/try.h"
 
 static void test_numbers(void)
 {
@@ -387,124 +320,6 @@ static void test_sites(void)
 	world_free(w);
 }
 
-static void test_pointers(void)
-{
-	const char *old = "func f; func g; library malloc 64; string \"hello\"; string \"world\";"
-	                  "struct s { i32 pad0; i32 arr[4]; char c[8]; i32 x; i64 last; } v[3];"
-	                  "fn *call; fn *lib; char *s; char *lost; char *same; i32 *x; i32 *end; "
-	                  "char *c; struct s *e;"
-	                  "void *any; void **anyp; void *nil;";
-	struct world *w = begin(old,
-	        "func g; func f; library malloc 64; string \"hello\";"
-	        "struct s { i64 last; char c[8]; i32 pad0; i32 x; i32 other; i32 arr[4]; } v[3];"
-	        "fn *call; fn *lib; char *s; char *lost; char *same; i32 *x; i32 *end; char *c; "
-	        "struct s *e;"
-	        "void *any; void **anyp; void *nil;");
-
-	point(w, "call", model_symbol_find(w->old, "f")->addr);
-	point(w, "lib", model_symbol_find(w->old, "malloc")->addr);
-	point(w, "s", model_symbol_find(w->old, "hello")->addr + 1);
-	point(w, "lost", model_symbol_find(w->old, "world")->addr);
-	point(w, "same", model_symbol_find(w->old, "world")->addr + 2);
-	point(w, "x", old_at(w, "v[1].x"));
-	point(w, "end", old_at(w, "v[1].c")); /* one past arr */
-	point(w, "c", old_at(w, "v[2].c[3]"));
-	point(w, "e", (uint8_t *)old_at(w, "v[2]") + model_type_find(w->old, "s")->size);
-	point(w, "any", old_at(w, "v[1]"));
-	point(w, "anyp", old_at(w, "any"));
-	model_put_pointer(model_var(w->new, "nil"), &w);
-	done(w);
-	assert(where(w, "call") == model_symbol_find(w->new, "f")->addr);
-	assert(where(w, "lib") == model_symbol_find(w->new, "malloc")->addr);
-	assert(where(w, "s") == model_symbol_find(w->new, "hello")->addr + 1);
-	assert(strcmp(where(w, "lost"), "world") == 0 &&
-	        where(w, "same") == (char *)where(w, "lost") + 2);
-	assert(w->result.n_strings == 1 && strcmp(w->result.notes, "copied \"world\"\n") == 0);
-	assert(where(w, "x") == new_at(w, "v[1].x"));
-	assert(where(w, "end") == (char *)new_at(w, "v[1].arr[3]") + 4);
-	assert(where(w, "c") == new_at(w, "v[2].c[3]"));
-	assert(where(w, "e") == (uint8_t *)new_at(w, "v[2]") + model_type_find(w->new, "s")->size);
-	assert(where(w, "any") == new_at(w, "v[1]") && where(w, "anyp") == new_at(w, "any"));
-	assert(where(w, "nil") == NULL);
-	world_free(w);
-}
-
-static void test_pointer_refusals(void)
-{
-	struct world *w = begin("i32 *p;", "i32 *p;");
-
-	point(w, "p", &w);
-	refused(w, STATE_E_POINTER, "leads nowhere");
-	w = begin("func f; fn *p;", "fn *p;");
-	point(w, "p", model_symbol_find(w->old, "f")->addr);
-	refused(w, STATE_E_POINTER, "lacks");
-	w = begin("func f; fn *p;", "func f; fn *p;");
-	point(w, "p", model_symbol_find(w->old, "f")->addr + 1);
-	refused(w, STATE_E_POINTER, "no value of its type");
-	w = begin("func f; i32 *p;", "func f; i32 *p;");
-	point(w, "p", model_symbol_find(w->old, "f")->addr);
-	refused(w, STATE_E_POINTER, "no value of its type");
-	w = begin("i32 v; fn *p;", "i32 v; fn *p;");
-	point(w, "p", old_at(w, "v"));
-	refused(w, STATE_E_POINTER, "a.c:p");
-	w = begin("library l 64; char *p;", "library l 32; char *p;");
-	point(w, "p", model_symbol_find(w->old, "l")->addr + 1);
-	refused(w, STATE_E_POINTER, "a.c:p");
-	/* The end of x, or y? They part. */
-	w = begin("struct s { i32 x[2]; i32 y; } v; i32 *p;",
-	        "struct s { i32 y; i32 z; i32 x[2]; } v; i32 *p;");
-	point(w, "p", old_at(w, "v.y"));
-	refused(w, STATE_E_AMBIGUOUS, "several things");
-	/* They do not part: either way the same. */
-	w = begin("struct s { i32 x[2]; i32 y; } v; i32 *p;",
-	        "struct s { i64 z; i32 x[2]; i32 y; } v; i32 *p;");
-	point(w, "p", old_at(w, "v.y"));
-	done(w);
-	assert(where(w, "p") == new_at(w, "v.y"));
-	world_free(w);
-	/* The end of an array that grew. */
-	w = begin("i32 x[2]; i32 *p;", "i32 x[3]; i32 *p;");
-	point(w, "p", (uint8_t *)old_at(w, "x") + 8);
-	refused(w, STATE_E_AMBIGUOUS, "several things");
-	w = begin("i32 x[3]; i32 *p;", "i32 x[2]; i32 *p;");
-	point(w, "p", old_at(w, "x[2]"));
-	refused(w, STATE_E_POINTER, "a.c:p");
-	/* The middle of a number, and padding. */
-	w = begin("struct s { u8 c; i64 x; } v; i64 *p;", "struct s { u8 c; i64 x; } v; i64 *p;");
-	point(w, "p", (uint8_t *)old_at(w, "v.x") + 1);
-	refused(w, STATE_E_POINTER, "a.c:p");
-	w = begin("struct s { u8 c; i64 x; } v; char *p;", "struct s { u8 c; i64 x; } v; char *p;");
-	point(w, "p", (uint8_t *)old_at(w, "v.c") + 2);
-	refused(w, STATE_E_POINTER, "a.c:p");
-}
-
-/* Characters look into anything; void pointers mean the largest value that starts there. */
-static void test_loose_pointers(void)
-{
-	struct world *w = begin(
-	        "struct in { i32 a; i32 b; }; struct s { i64 first; struct in in; char c[4]; } v;"
-	        "char *byte; void *outer; void *inner; char *text; u8 *utext; site struct s f; "
-	        "void *obj;",
-	        "struct in { i32 z; i32 b; i32 a; }; struct s { char c[4]; struct in in; i64 "
-	        "first; } v;"
-	        "char *byte; void *outer; void *inner; char *text; u8 *utext; site struct s f; "
-	        "void *obj;");
-	void *object = world_object(w, "f", 0, 1);
-
-	point(w, "byte", (uint8_t *)old_at(w, "v.in.b") + 1);
-	point(w, "outer", old_at(w, "v"));
-	point(w, "inner", old_at(w, "v.in"));
-	point(w, "text", old_at(w, "v.c[1]"));
-	point(w, "utext", old_at(w, "v.c"));
-	point(w, "obj", object);
-	done(w);
-	assert(where(w, "byte") == (uint8_t *)new_at(w, "v.in.b") + 1);
-	assert(where(w, "outer") == new_at(w, "v") && where(w, "inner") == new_at(w, "v.in"));
-	assert(where(w, "text") == new_at(w, "v.c[1]") && where(w, "utext") == new_at(w, "v.c"));
-	assert(where(w, "obj") != NULL);
-	world_free(w);
-}
-
 static void test_unions(void)
 {
 	const char *old = "enum k { NUM, TEXT, LIST=7 }; struct v { enum k kind;"
@@ -697,9 +512,6 @@ int main(void)
 	test_heap_refusals();
 	test_arena();
 	test_sites();
-	test_pointers();
-	test_pointer_refusals();
-	test_loose_pointers();
 	test_unions();
 	test_raw_and_length();
 	test_handlers();

@@ -1,0 +1,47 @@
+/*
+ * Members of records, their annotations, and what types have to do with each other.
+ */
+#pragma once
+
+#include "osd/lib/state/base.h"
+
+/* A member of a record, with those of its anonymous structs in their place. */
+struct state_field {
+	const char *name;
+	uint32_t type;
+	uint32_t owner; /* record and number, for its tags */
+	uint32_t index;
+	uint64_t bit_off;
+	uint32_t bit_size;
+	uint32_t partner; /* number of the other side's field, or STATE_NONE */
+};
+
+struct state_fields {
+	struct state_field *field;
+	uint32_t n;
+};
+
+/* What annotations say of a member, a variable or a type. */
+struct state_notes {
+	bool skip;
+	bool raw;
+	const char *handler;
+	uint32_t version;
+};
+
+bool state_fields_get(
+        struct state_transfer *t, enum state_age age, uint32_t type, struct state_fields *ret);
+void state_fields_pair(
+        const struct state_transfer *t, struct state_fields *old, struct state_fields *new);
+bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+struct state_notes state_notes_of_type(const struct state_desc *desc, uint32_t type);
+struct state_notes state_notes_of_field(
+        const struct state_desc *desc, const struct state_field *field);
+struct state_notes state_notes_of_entry(const struct state_desc *desc, uint32_t entry);
+/* The type without aliases that carry no annotation. */
+uint32_t state_type_noted(const struct state_desc *desc, uint32_t id);
+bool state_type_is_number(const struct state_desc *desc, uint32_t id);
+/* Do pointers to x and to y mean the same? */
+bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth);
+struct state_bits state_bits_of(const struct state_desc *desc, uint32_t type, uint64_t bit_off,
+        uint32_t bit_size, uint64_t from_bit);

@@ -1,0 +1,101 @@
+/*
+ * Where things were and where they are now. An *item* is something with a fixed address that old
+ * pointers may lead to: variable, function, string, library symbol. A *site* joins an old
+ * allocation site with the new site and the plan of its objects. A *run* is a stretch of old heap
+ * pages with objects of one site.
+ */
+#pragma once
+
+#include "osd/lib/heap/heap_fill.h"
+#include "osd/lib/state/plan.h"
+
+#define STATE_COUNT_IN_PAGE UINT64_MAX
+
+/* New objects of one class, and the places that are left for them. */
+struct state_batch {
+	struct state_batch *next; /* of the site */
+	struct heap_class class;
+	uint64_t n;
+	uint64_t *places;
+};
+
+struct state_site {
+	uint64_t old_addr;
+	uint64_t new_addr; /* 0: no partner */
+	uint32_t entry[_STATE_AGE_N];
+	uint32_t align;
+	uint32_t n_dropped;
+	uint32_t size[_STATE_AGE_N];
+	uint32_t type[_STATE_AGE_N];
+	const struct state_plan *plan;
+	struct state_batch *batches;
+};
+
+struct state_item {
+	uint64_t start;
+	uint64_t size;
+	uint64_t new_addr; /* 0: no partner */
+	uint32_t entry[_STATE_AGE_N];
+};
+
+struct state_job {
+	const struct state_plan *plan;
+	uint64_t addr[_STATE_AGE_N];
+	uint32_t entry[_STATE_AGE_N];
+};
+
+struct state_run {
+	uint64_t start;
+	uint64_t *place;      /* new address of each slot's object, 0: none */
+	const uint64_t *live; /* checked bitmap, one bit per slot */
+	struct state_site *site;
+	struct state_batch *batch; /* NULL: its objects are allocated one by one */
+	uint32_t stride;
+	uint32_t n_slots;
+	uint32_t n_live;
+	uint64_t count; /* elements of every object, or STATE_COUNT_IN_PAGE */
+};
+
+struct state_heap {
+	uint64_t base;
+	uint64_t size;
+	uint64_t n_bytes; /* of the pages that run_of_page covers */
+	uint32_t n_pages;
+	uint32_t n_runs;       /* run 0 has no slots */
+	uint32_t *run_of_page; /* 0: no objects */
+	struct state_run *runs;
+	uint64_t n_bytes_placed;
+	uint64_t n_objects;
+};
+
+/* site.c */
+enum state_code state_sites_pair(struct state_transfer *t);
+struct state_site *state_site_find(const struct state_transfer *t, uint64_t old_addr);
+
+/* item.c */
+enum state_code state_items_make(struct state_transfer *t);
+/* The item that holds, or ends at, an old address; NULL: none. */
+struct state_item *state_item_find(const struct state_transfer *t, uint64_t value);
+
+/* walk.c */
+enum state_code state_walk(struct state_transfer *t);
+
+/* pointer.c: where an old pointer, not NULL, leads; `at` is its own old place. */
+enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,
+        uint64_t value, const uint8_t *at, uint64_t *ret);
+
+/* offset.c: does a value of these types satisfy the pointer, before and after? */
+bool state_pointer_fits(const struct state_transfer *t, const struct state_pointer *pointer,
+        const uint32_t type[2]);
+/* The new byte offset of an old one inside `count` values side by side. */
+enum state_code state_offset_map(struct state_transfer *t, const struct state_pointer *pointer,
+        const uint32_t type[2], uint64_t count, uint64_t off, uint64_t *ret);
+
+/* Elements of the object in a slot, checked against the slot's size when the heap was walked. */
+static inline uint64_t state_slot_count(const struct state_run *run, uint32_t slot)
+{
+	if (run->count != STATE_COUNT_IN_PAGE) {
+		return run->count;
+	}
+	return *(const uint16_t *)(uintptr_t)(run->start + heap_count_offset(slot));
+}
