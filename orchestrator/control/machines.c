@@ -9,7 +9,7 @@
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_ANSWER_USEC UINT64_C(10000000)
-#define CONTROL_ATTACH_USEC INT64_C(10000000)
+#define CONTROL_ATTACH_USEC INT64_C(4000000)
 #define CONTROL_FIRST_MACHINE "m1"
 
 static void control_status_answer(

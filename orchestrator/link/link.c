@@ -104,6 +104,17 @@ static void link_message(struct link *link, const struct frame *frame)
 	link->ops->message(link, message, link->arg);
 }
 
+static void link_refused(struct link *link)
+{
+	const struct session *session = &link->session;
+	char why[96];
+
+	snprintf(why, sizeof(why), "it speaks protocol versions %u to %u, we speak %u to %u",
+	        session->peer.min_version, session->peer.max_version, session->self.min_version,
+	        session->self.max_version);
+	link_close(link, why);
+}
+
 static void link_frame(struct link *link, const struct frame *frame)
 {
 	uint8_t out[SESSION_OUT_MAX];
@@ -126,7 +137,7 @@ static void link_frame(struct link *link, const struct frame *frame)
 		link_lose(link);
 		return;
 	case SESSION_REFUSED:
-		link_close(link, "no common protocol version");
+		link_refused(link);
 		return;
 	}
 }

@@ -107,9 +107,17 @@ static void channel_on_closed(struct link *link, const char *why, void *arg)
 {
 	struct channel *channel = arg;
 
+	char text[128];
+
+	/* The words are the link's, and it goes now. */
+	snprintf(text, sizeof(text), "%s", why);
 	channel->link = link_free(channel->link);
 	channel_again(channel);
-	channel_drop(channel, why);
+	if (channel->up) {
+		channel_drop(channel, text);
+	} else {
+		channel->ops->down(text, channel->arg);
+	}
 }
 
 static void channel_on_reply(struct channel *channel, const Machine__Reply *reply)

@@ -15,7 +15,7 @@ struct channel;
 struct channel_ops {
 	/* A session is open; ->peer names machine and boot. */
 	void (*up)(const struct session *session, void *arg);
-	/* No session any more; called once per up(). */
+	/* No session any more, or an attempt at one failed. */
 	void (*down)(const char *why, void *arg);
 	void (*event)(const Machine__Event *event, void *arg);
 	void (*log)(const Machine__LogLines *lines, void *arg);

@@ -111,6 +111,8 @@ static void machine_on_down(const char *why, void *arg)
 
 	if (machine->state == MACHINE_UP) {
 		machine_set_state(machine, MACHINE_CONNECTING, why);
+	} else if (machine->state == MACHINE_CONNECTING) {
+		snprintf(machine->why, sizeof(machine->why), "%s", why);
 	}
 }
 

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Stands in for luforge where the machine half is not built: `variant` writes a flat
+payload that is well formed and depends on kit and seed, and holds no program."""
+
+import hashlib
+import os
+import struct
+import sys
+
+PAGE = 4096
+
+
+def payload(service, seed):
+    base = 1 << 40 | (int.from_bytes(seed[:2], 'little') << 21)
+    total = 2 * PAGE
+
+    def build(build_id):
+        header = struct.pack('<8sIIQ24sQQIIQQ32sQ', b'SAMIMG1', 1, 128, total, service, base, base,
+                             1, 0, 128, 168, build_id, PAGE)
+        segment = struct.pack('<QQQQII', base, PAGE, PAGE, PAGE, 1 | 4, 0)
+        code = hashlib.shake_256(seed).digest(PAGE)
+        return (header + segment).ljust(PAGE, b'\0') + code
+
+    return build(hashlib.blake2b(build(bytes(32))).digest()[:32])
+
+
+def main():
+    command, options = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2]))
+    if command != 'variant' or options.get('--seed') != '-':
+        sys.exit('fake luforge: %s is not known here' % command)
+    seed = bytes.fromhex(sys.stdin.readline())
+    with open(os.path.join(options['--kit'], 'manifest'), 'rb') as f:
+        service = f.read()[16:40]
+    with open(options['--out'], 'wb') as f:
+        f.write(payload(service, seed))
+
+
+main()

@@ -1,0 +1,145 @@
+"""What the tests of lud share: a state directory, keys, kits, a peer, lud and luctl."""
+
+import hashlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import peer
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '../../proto/wire'))
+import wire  # noqa: E402
+
+
+def kit_manifest(service, counter, state):
+    """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
+    manifest = bytearray(1208)
+    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT1', 1, 1208, service.encode(), counter, 0,
+                     int(time.time()))
+    manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
+    manifest[120:184] = hashlib.blake2b(state).digest()
+    struct.pack_into('<24s', manifest, 952, b'work-free')
+    struct.pack_into('<QQ', manifest, 1208 - 16, 1 << 20, 65536)
+    return bytes(manifest)
+
+
+class World:
+    """Everything that one test needs, in a directory that goes with it."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.tmp = tempfile.TemporaryDirectory(prefix='lud_test.')
+        self.dir = self.tmp.name
+        self.state = os.path.join(self.dir, 'run')
+        self.socket = os.path.join(self.state, 'lud.sock')
+        self.config = os.path.join(self.dir, 'lud.yaml')
+        self.lud = None
+        with open(self.config, 'w', encoding='ascii') as f:
+            f.write('state_dir: %s\nkeyring: %s/keys\nprograms:\n  luforge: %s/fake_luforge.py\n'
+                    'update:\n  timeout: "400ms"\n  prepare_timeout: "100ms"\n'
+                    '  transfer_timeout: "100ms"\n  stage_chunk: "2KiB"\n'
+                    % (self.state, self.dir, HERE))
+        self.peer = peer.Peer(os.path.join(self.dir, 'port.sock'))
+        self.luctl('keys', 'init', '--keys', self.dir + '/keys')
+
+    def __enter__(self):
+        self.peer.__enter__()
+        return self
+
+    def __exit__(self, *exc):
+        self.kill()
+        self.peer.__exit__()
+        if exc[0] is not None:
+            with open(os.path.join(self.dir, 'lud.log'), encoding='utf-8') as f:
+                sys.stderr.write(f.read()[-6000:])
+        self.tmp.cleanup()
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def luctl(self, *args, code=0):
+        """Runs luctl; its standard output, or its errors when it is to fail."""
+        environment = {**os.environ, 'SAMSARA_SOCKET': self.socket}
+        done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
+        return done.stderr if code else done.stdout
+
+    def json(self, *args):
+        return json.loads(self.luctl(*args, '--json'))
+
+    def kit(self, service, counter):
+        """Makes and signs a kit; its path."""
+        path = os.path.join(self.dir, '%s-%d.kit' % (service, counter))
+        os.makedirs(os.path.join(path, 'objects'))
+        state = b'state description %d' % counter
+        for name, content in (('state', state), ('manifest', kit_manifest(service, counter, state)),
+                              ('objects/one.o', b'object')):
+            with open(os.path.join(path, name), 'wb') as f:
+                f.write(content)
+        self.luctl('release', 'sign', path, '--keys', self.dir + '/keys')
+        return path
+
+    def release_id(self, kit):
+        with open(os.path.join(kit, 'manifest'), 'rb') as f:
+            return hashlib.blake2b(f.read()).digest()
+
+    def start(self, die_at=''):
+        """Starts lud (the test build) and waits until it answers."""
+        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at}
+        with open(os.path.join(self.dir, 'lud.log'), 'ab') as log:
+            self.lud = subprocess.Popen(
+                [self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,
+                env=environment)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.lud.poll() is None:
+            try:
+                with self.control():
+                    return
+            except (OSError, TimeoutError, wire.Ended):
+                time.sleep(0.01)
+        assert die_at, 'lud does not come up'
+
+    def control(self):
+        return wire.Client.connect(self.socket, wire.CONTROL, timeout=5)
+
+    def kill(self, how=signal.SIGKILL):
+        if self.lud:
+            self.lud.send_signal(how)
+            code = self.lud.wait(20)
+            self.lud = None
+            return code
+        return None
+
+    def wait_dead(self):
+        self.lud.wait(20)
+        self.lud = None
+
+    def settle(self, job=None):
+        """The job (or the newest) once it is settled; waits, does not poll."""
+        job = job or self.newest_job()
+        with self.control() as control:
+            return control.call(timeout=40, job_show={'job': job, 'wait': True})
+
+    def newest_job(self):
+        with self.control() as control:
+            history = control.call(history={'limit': 1})
+        return history['generations'][0]['job']['id'] if history.get('generations') else 1
+
+    def prepare(self, n_releases=1):
+        """lud up, kits registered, the peer attached and running release 1 of ds."""
+        self.kits = [self.kit('ds', n + 1) for n in range(n_releases)]
+        self.peer.add_service('ds', self.release_id(self.kits[0]))
+        self.peer.add_service('rs', bytes(64), can_update=False)
+        self.start()
+        self.luctl('release', 'add', *self.kits)
+        self.luctl('machine', 'start', 'm', '--attach', self.peer.path)
+
+    def running(self):
+        return self.peer.services['ds']['generation']

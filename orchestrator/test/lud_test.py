@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""lud against a peer that misbehaves: whatever is lost, cut, repeated or killed, a job
+comes to the end that the machine says, and nothing is run twice.
+
+Usage: lud_test.py BUILD [NAME...]
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import harness
+
+# Every place where lud_test can be made to end itself in an update.
+DEATHS = ['%s.%s' % (step, phase)
+          for step in ('seed', 'forge', 'sign', 'stage', 'run', 'confirm')
+          for phase in ('begin', 'did', 'end')] + ['stage.chunk', 'run.sent', 'run.accepted']
+
+
+def test_update_and_back(world):
+    """Update, prepare-only, rollback, rerandomize; each is told and kept."""
+    world.prepare(2)
+    world.luctl('update', 'ds', '--prepare-only')
+    assert world.running() == 1 and len(world.peer.runs) == 1
+    job = world.json('update', 'ds')
+    assert job['state'] == 'committed' and world.running() == job['generation']
+    assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
+    world.luctl('rollback', 'ds', code=4)  # release 1 never ran by our record
+    world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10])
+    job = world.json('rollback', 'ds')
+    assert job['kind'] == 'rollback' and world.running() == job['generation']
+    assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
+    jobs = world.json('rerandomize', '--all')['jobs']
+    assert sorted((j['service'], j['state']) for j in jobs) == [('ds', 'committed'),
+                                                               ('rs', 'skipped')]
+    states = [g['state'] for g in world.json('history', 'ds')['generations']]
+    assert states == ['running', 'past', 'past', 'past', 'rehearsed'], states
+    assert 'hello from the peer' in world.luctl('log')
+    shown = world.json('show', 'ds', str(world.running()))
+    assert [s['state'] for s in shown['job']['steps']] == ['done'] * 7
+    assert len(world.peer.runs) == len(set(world.peer.runs))
+
+
+def test_outcomes(world):
+    """What the machine refuses or undoes comes back with its cause and its exit code."""
+    world.prepare()
+    world.peer.faults['refuse'] = 1
+    told = world.luctl('rerandomize', 'ds', code=5)
+    assert 'E_V_EXPIRED' in told and 'fresh variant' in told, told
+    world.peer.faults['roll_back'] = 1
+    assert 'E_TIMEOUT' in world.luctl('update', 'ds', code=6)
+    assert world.running() == 1
+    world.peer.faults['overlap'] = 2
+    job = world.json('update', 'ds')
+    assert job['state'] == 'committed' and len(world.peer.runs) == 5
+    states = [g['state'] for g in world.json('history')['generations']]
+    assert states == ['running', 'refused', 'refused', 'rolled back', 'refused'], states
+
+
+def test_killed_everywhere(world):
+    """kill -9 at every step of a job: taken up again, run once, and true to the machine."""
+    world.prepare()
+    for death in DEATHS:
+        world.kill()
+        world.start(die_at=death)
+        runs = len(world.peer.runs)
+        with world.control() as control:
+            try:
+                control.call(rerandomize={'services': ['ds']})
+            except (harness.wire.Ended, OSError):
+                pass
+        world.wait_dead()
+        world.start()
+        job = world.settle()
+        assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
+        assert job['generation'] == world.running(), death
+        assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
+
+
+def test_killed_before_the_machine(world):
+    """A job that the machine has not seen when lud dies is sent, once, by the next lud."""
+    world.prepare()
+    world.peer.faults['drop_run'] = 1
+    assert world.json('update', 'ds')['state'] == 'committed'
+    assert len(world.peer.runs) == 1
+
+
+def test_channel_cut(world):
+    """The connection is cut after any number of frames: the job ends as if it was not."""
+    world.prepare()
+    for n in range(1, 36, 2):
+        world.peer.faults['cut_after'] = n
+        runs = len(world.peer.runs)
+        job = world.json('rerandomize', 'ds')['jobs'][0]
+        assert job['state'] == 'committed' and job['generation'] == world.running(), n
+        assert len(world.peer.runs) == runs + 1, n
+
+
+def test_channel_damage(world):
+    """Garbage between frames, answers out of order, a lost event, a lost answer."""
+    world.prepare()
+    for fault, n in (('garbage', 3), ('reorder', 2), ('lose_event', 2), ('die_in_run', 1)):
+        world.peer.faults[fault] = n
+        job = world.json('rerandomize', 'ds')['jobs'][0]
+        assert job['state'] == 'committed' and job['generation'] == world.running(), fault
+
+
+def test_forgotten(world):
+    """A result the machine has forgotten is told from what runs; a reboot is no success."""
+    world.prepare()
+    world.peer.faults.update(forget=1, lose_event=2)
+    job = world.json('update', 'ds')
+    assert job['state'] == 'committed' and job['generation'] == world.running()
+    world.peer.faults['reboot'] = 1
+    assert 'restarted' in world.luctl('update', 'ds', code=7)
+
+
+def test_full_store(world):
+    world.prepare()
+    world.peer.faults['full'] = 1
+    assert world.json('update', 'ds')['state'] == 'committed'
+    world.peer.faults['full'] = 5
+    assert 'E_STORE_FULL' in world.luctl('update', 'ds', code=5)
+
+
+def test_old_machine(world):
+    """A machine that speaks none of our versions is told apart from one that is silent."""
+    world.peer.versions = (2, 3)
+    world.start()
+    assert 'version' in world.luctl('machine', 'start', 'm', '--attach', world.peer.path, code=4)
+
+
+def test_bad_kits(world):
+    """A kit that is not signed, or changed after signing, is not registered."""
+    world.start()
+    kit = world.kit('ds', 1)
+    with open(os.path.join(kit, 'state'), 'ab') as f:
+        f.write(b'!')
+    assert 'description-mismatch' in world.luctl('release', 'add', kit, code=4)
+    os.unlink(os.path.join(kit, 'manifest.signed'))
+    assert 'luctl release sign' in world.luctl('release', 'add', kit, code=4)
+    assert world.json('release', 'list')['releases'] == []
+
+
+def test_one_lud(world):
+    """One lud per state directory; SIGTERM ends it in good order."""
+    world.start()
+    second = subprocess.run([world.program('orchestrator/lud'), '--config', world.config],
+                            capture_output=True, text=True, check=False, timeout=20)
+    assert second.returncode == 5 and 'another lud' in second.stderr, second
+    assert world.kill(signal.SIGTERM) == 0
+    assert not os.path.exists(world.socket)
+    world.luctl('status', code=3)
+
+
+def test_foreign_user(world):
+    """The socket's permissions and the peer check keep other users out."""
+    if os.getuid() != 0:
+        return
+    world.start()
+    os.chmod(world.dir, 0o777)
+    os.chmod(world.state, 0o777)
+    os.chmod(world.socket, 0o777)
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(65534)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(world.socket)
+            os._exit(len(sock.recv(100)))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+USAGE = [
+    ([], 'usage'),
+    (['explode'], 'no command `explode`'),
+    (['update'], 'usage: luctl update'),
+    (['update', 'a', 'b'], 'usage: luctl update'),
+    (['update', 'ds', '--force'], 'not an option'),
+    (['update', 'ds', '--timeout', '5'], '50ms, 5s'),
+    (['update', 'ds', '--timeout', '0s'], '50ms, 5s'),
+    (['rollback', 'ds', '--to', 'x'], 'whole number'),
+    (['rollback', 'ds', '--to'], 'usage: luctl rollback'),
+    (['rerandomize'], 'give --all'),
+    (['rerandomize', 'ds', '--all'], 'not both'),
+    (['show', 'ds'], 'luctl show ds 5'),
+    (['show', 'ds', '-3'], 'not an option'),
+    (['machine'], 'no command'),
+    (['machine', 'jump'], 'no command'),
+    (['history', '--limit', '0'], 'whole number'),
+]
+
+
+def test_luctl(world):
+    """Every wrong command line is refused with what is right; no lud is a clear answer."""
+    for args, said in USAGE:
+        told = world.luctl(*args, code=2)
+        assert said in told, (args, told)
+    assert 'start lud' in world.luctl('status', code=3)
+    assert 'keys already' in world.luctl('keys', 'init', '--keys', world.dir + '/keys', code=8)
+    assert 'keys init' in world.luctl('keys', 'list', '--keys', world.dir + '/none', code=8)
+    roles = world.json('keys', 'list', '--keys', world.dir + '/keys')
+    assert [r['role'] for r in roles] == ['root', 'release', 'variant', 'seal']
+    assert all(r['usable'] for r in roles)
+
+
+def test_rejections(world):
+    """What lud itself says no to names the thing and the way out."""
+    world.start()
+    assert 'luctl machine start' in world.luctl('update', 'ds', code=4)
+    world.kill()
+    world.prepare()
+    for args, said in ((['update', 'nix'], 'no service nix'),
+                       (['update', 'rs'], 'cannot be updated'),
+                       (['update', 'ds', '--release', 'ffff'], 'luctl release list'),
+                       (['update', 'ds', '--machine', 'x'], 'there are: m'),
+                       (['rollback', 'ds'], 'no-generation'),
+                       (['show', 'ds', '9'], 'luctl history'),
+                       (['machine', 'start', 'a b'], 'letters'),
+                       (['machine', 'start', 'new'], 'luctl release add')):
+        code = 1 if said == 'luctl release add' else 4
+        told = world.luctl(*args, code=code)
+        assert said in told, (args, told)
+
+
+def main():
+    tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
+    chosen = sys.argv[2:] or list(tests)
+    for number, name in enumerate(chosen, 1):
+        with harness.World(sys.argv[1]) as world:
+            tests[name](world)
+        print('ok %d %s' % (number, name), flush=True)
+
+
+main()
