@@ -261,7 +261,7 @@ static int client_send(struct client *client, Control__Request *request)
 int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
         const Control__Reply **ret_reply)
 {
-	const Control__FromLud *from;
+	const Control__FromLud *from = NULL;
 	int code = client_send(client, request);
 
 	while (code == CTL_OK) {

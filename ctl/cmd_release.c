@@ -63,7 +63,7 @@ static int release_sign_one(const struct keyring_key *key, const char *kit, json
 	ProtobufCBinaryData id;
 	uint8_t release_id[64];
 	char text[TEXT_SIZE];
-	size_t len, part_len;
+	size_t len = 0, part_len = 0;
 	int r;
 
 	r = release_read(from, manifest, sizeof(manifest), &len);

@@ -68,7 +68,7 @@ int main(void)
 	assert(strstr(text, "signal 9"));
 
 	/* One that leaves a child behind which holds its pipes. */
-	seen = run("sleep 1 & exit 4", "", 50000);
+	seen = run("sleep 3 & exit 4", "", 1000000);
 	assert(seen.timed_out && WEXITSTATUS(seen.status) == 4);
 
 	/* A worker that does not read its input, and one that floods its output. */

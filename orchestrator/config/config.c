@@ -24,7 +24,6 @@ const struct config_key config_keys[] = {
         KEY_PATH("", "state_dir", state_dir),
         KEY_PATH("", "control_socket", control_socket),
         KEY_PATH("", "keyring", keyring),
-        KEY_PATH("", "kits", kits),
         KEY_PATH("", "kernel", kernel),
         KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
         KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
@@ -119,7 +118,6 @@ void config_init(struct config *config, const char *program_dir)
 	        .luforge = config_place(program_dir, "forge/luforge", "luforge"),
 	        .lusign = config_place(program_dir, "keyring/lusign", "lusign"),
 	        .keyring = config_place(program_dir, "keys", "/etc/samsara/keys"),
-	        .kits = config_place(program_dir, "osd", "/usr/lib/samsara/kits"),
 	        .kernel = config_place(
 	                program_dir, "osd/kernel/samsara-kernel", "/usr/lib/samsara/kernel"),
 	        .qemu = text_copy("qemu-system-x86_64"),

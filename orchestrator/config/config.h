@@ -17,7 +17,6 @@ struct config {
 	char *qemu;
 	char *kernel;  /* that machines are started with */
 	char *keyring; /* handed to the signer, never read by lud */
-	char *kits;    /* signed kits that machines are started with: DIR/NAME.kit */
 	char *log_level;
 	uint64_t allow_uid; /* besides root and lud's own; UINT64_MAX is nobody */
 

@@ -277,7 +277,8 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 {
 	const struct config *config = engine_config(engine);
 	struct control *control;
-	int fd, r;
+	int fd = -1;
+	int r;
 
 	r = control_listen(config->control_socket, &fd);
 	if (r < 0) {

@@ -226,7 +226,9 @@ Control__Job *view_job(struct pool *pool, struct engine *engine, int64_t id, boo
 	view_job_outcome(pool, db, id, view);
 	if (with_steps) {
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
-		(void)store_job_step_each(db, id, view_step, &steps);
+		if (store_job_step_each(db, id, view_step, &steps) < 0) {
+			log_error("job: %s", err_trace());
+		}
 	}
 	err_forget();
 	return view;

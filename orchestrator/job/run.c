@@ -126,7 +126,8 @@ static uint32_t job_timeout_ms(const struct job *job)
 {
 	const struct config *config = job->engine->parts.config;
 
-	return job->row.timeout_ms ? job->row.timeout_ms : config->update_timeout_usec / 1000;
+	return job->row.timeout_ms ? (uint32_t)job->row.timeout_ms
+	                           : (uint32_t)(config->update_timeout_usec / 1000);
 }
 
 /* The result comes as an event; should it be lost, it is asked for. */
@@ -194,7 +195,8 @@ static void job_run_send(struct job *job)
 	run.prepare_only = job->row.prepare_only;
 	run.state = job->row.quiescent;
 	run.timeout_ms = job_timeout_ms(job);
-	run.hold_ms = job->row.hold_ms ? job->row.hold_ms : config->hold_usec / 1000;
+	run.hold_ms = job->row.hold_ms ? (uint32_t)job->row.hold_ms
+	                               : (uint32_t)(config->hold_usec / 1000);
 	run.prepare_ms = config->prepare_timeout_usec / 1000;
 	run.transfer_ms = config->transfer_timeout_usec / 1000;
 	if (job->row.timeout_ms) {

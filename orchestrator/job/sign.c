@@ -97,7 +97,7 @@ static int job_sign_manifest(const struct job_part *part, struct variant_manifes
 	ret->size = sizeof(*ret);
 	memcpy(ret->machine_id, machine_row(part->job->machine)->machine_id,
 	        sizeof(ret->machine_id));
-	strncpy(ret->service, part->release.service, sizeof(ret->service) - 1);
+	memcpy(ret->service, part->release.service, sizeof(ret->service));
 	memcpy(ret->release_id, part->release.release_id, sizeof(ret->release_id));
 	ret->generation = part->generation.number;
 	ret->base = variant->base;

@@ -187,7 +187,6 @@ static int lud_claim(struct lud *lud, struct failure *ret_failure)
 	}
 	lud_absolute(&config->state_dir);
 	lud_absolute(&config->keyring);
-	lud_absolute(&config->kits);
 	lud_absolute(&config->kernel);
 	path = text_format("%s/lock", config->state_dir);
 	lud->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

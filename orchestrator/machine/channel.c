@@ -32,7 +32,8 @@ struct channel {
 	unsigned int pause_msec;
 	uint64_t last_id;
 	bool up;
-	bool *freed; /* set while callbacks run that may free us */
+	bool freed;   /* by a callback: whoever called it frees the memory */
+	bool calling; /* callbacks run that may free us */
 	LIST_HEAD(, channel_pending) pending;
 };
 
@@ -57,24 +58,27 @@ static void channel_on_timeout(evutil_socket_t fd, short what, void *arg)
 	channel_finish(arg, -ETIMEDOUT, NULL);
 }
 
-/* Ends the session: every pending request fails, then down() is told. */
-static void channel_drop(struct channel *channel, const char *why)
+/*
+ * Ends the session: every pending request fails, then down() is told. False when the
+ * channel was freed by that.
+ */
+static bool channel_drop(struct channel *channel, const char *why)
 {
-	bool freed = false;
-
 	if (!channel->up) {
-		return;
+		return true;
 	}
 	channel->up = false;
-	channel->freed = &freed;
-	while (!freed && !LIST_EMPTY(&channel->pending)) {
+	channel->calling = true;
+	while (!channel->freed && !LIST_EMPTY(&channel->pending)) {
 		channel_finish(LIST_FIRST(&channel->pending), -ECONNRESET, NULL);
 	}
-	if (freed) {
-		return;
+	channel->calling = false;
+	if (channel->freed) {
+		free(channel);
+		return false;
 	}
-	channel->freed = NULL;
 	channel->ops->down(why, channel->arg);
+	return true;
 }
 
 static void channel_again(struct channel *channel)
@@ -92,7 +96,9 @@ static void channel_on_opened(struct link *link, void *arg)
 {
 	struct channel *channel = arg;
 
-	channel_drop(channel, "the session was opened anew");
+	if (!channel_drop(channel, "the session was opened anew")) {
+		return;
+	}
 	channel->up = true;
 	channel->pause_msec = CHANNEL_PAUSE_MIN_MSEC;
 	channel->ops->up(link_session(link), channel->arg);
@@ -100,7 +106,7 @@ static void channel_on_opened(struct link *link, void *arg)
 
 static void channel_on_lost(struct link *link, void *arg)
 {
-	channel_drop(arg, "the machine dropped the session");
+	(void)channel_drop(arg, "the machine dropped the session");
 }
 
 static void channel_on_closed(struct link *link, const char *why, void *arg)
@@ -114,7 +120,7 @@ static void channel_on_closed(struct link *link, const char *why, void *arg)
 	channel->link = link_free(channel->link);
 	channel_again(channel);
 	if (channel->up) {
-		channel_drop(channel, text);
+		(void)channel_drop(channel, text);
 	} else {
 		channel->ops->down(text, channel->arg);
 	}
@@ -223,9 +229,6 @@ struct channel *channel_free(struct channel *channel)
 	if (!channel) {
 		return NULL;
 	}
-	if (channel->freed) {
-		*channel->freed = true;
-	}
 	if (channel->link && channel->up) {
 		link_end(channel->link, WIRE__BYE_REASON__BYE_CLOSING);
 	}
@@ -236,7 +239,10 @@ struct channel *channel_free(struct channel *channel)
 	link_free(channel->link);
 	event_free(channel->again);
 	free(channel->path);
-	free(channel);
+	channel->freed = true;
+	if (!channel->calling) {
+		free(channel);
+	}
 	return NULL;
 }
 

@@ -195,6 +195,8 @@ int machine_new(struct machines *machines, const char *name, const char *socket,
 	} else {
 		snprintf(row.socket, sizeof(row.socket), "%s/machines/%s/" QEMU_SOCKET,
 		        machines->config->state_dir, name);
+		snprintf(row.image, sizeof(row.image), "%s/machines/%s/" QEMU_IMAGE,
+		        machines->config->state_dir, name);
 		row.has_machine_id = true;
 		if (getrandom(row.machine_id, sizeof(row.machine_id), 0) !=
 		        sizeof(row.machine_id)) {

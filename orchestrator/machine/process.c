@@ -14,7 +14,7 @@ static void machine_panic_line(const struct machine *machine, char *ret_line, si
 {
 	_cleanup_(freep) char *path = text_format("%s/" QEMU_DEBUG_LOG, machine->dir);
 	_cleanup_(file_closep) FILE *file = fopen(path, "re");
-	char line[256];
+	char line[120];
 
 	*ret_line = '\0';
 	if (!file) {
@@ -47,7 +47,7 @@ static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 {
 	struct machine *machine = arg;
 	char line[120];
-	char why[200];
+	char why[160];
 
 	machine_process_fini(machine);
 	machine_session_fini(machine);

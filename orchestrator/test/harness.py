@@ -129,8 +129,9 @@ class World:
 
     def newest_job(self):
         with self.control() as control:
+            jobs = [j['id'] for j in control.call(status={}).get('open_jobs', [])]
             history = control.call(history={'limit': 1})
-        return history['generations'][0]['job']['id'] if history.get('generations') else 1
+        return max(jobs + [g['job']['id'] for g in history.get('generations', [])])
 
     def prepare(self, n_releases=1):
         """lud up, kits registered, the peer attached and running release 1 of ds."""
