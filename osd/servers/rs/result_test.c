@@ -8,7 +8,17 @@
 #include "osd/abi/errors.h"
 #include "osd/servers/rs/text.h"
 
-/* Known ids are found, ids that do not rise are unknown for good, the last 64 are kept. */
+static struct rs_result *accept(uint64_t id)
+{
+	struct rs_result *result = NULL;
+
+	assert(result_open(id, &result) == E_OK);
+	assert(result->transaction == id && result->outcome == 0);
+	result->outcome = RS_OUTCOME_COMMITTED;
+	return result_accept(result);
+}
+
+/* Accepted ids are found, ids that do not rise are unknown for good, the last 64 are kept. */
 static void test_results(void)
 {
 	struct rs_result *result = NULL;
@@ -16,18 +26,33 @@ static void test_results(void)
 	assert(result_find(0) == NULL);
 	assert(result_open(0, &result) == E_NOTFOUND && result == NULL);
 	for (uint64_t id = 10; id < 10 + 2 * RS_N_RESULTS; id++) {
-		assert(result_open(id, &result) == E_OK);
-		assert(result->transaction == id && result->outcome == 0);
-		result->outcome = RS_OUTCOME_COMMITTED;
-		assert(result_find(id) == result);
+		result = accept(id);
+		assert(result_find(id) == result && result_find_accepted(id) == result);
 		assert(result_open(id, &result) == E_NOTFOUND);
 		assert(result_open(id - 1, &result) == E_NOTFOUND);
 	}
 	assert(result_find(10 + RS_N_RESULTS - 1) == NULL);
 	assert(result_find(10 + RS_N_RESULTS)->outcome == RS_OUTCOME_COMMITTED);
-	assert(result_open(1000, &result) == E_OK);
+	(void)accept(1000);
 	assert(result_find(10 + RS_N_RESULTS) == NULL);
 	assert(result_open(999, &result) == E_NOTFOUND && result_find(999) == NULL);
+}
+
+/* Refused ones use no ids up, drive no accepted result out, and may be tried again. */
+static void test_refused(void)
+{
+	struct rs_result *accepted = accept(2000);
+	struct rs_result *result = NULL;
+
+	for (uint64_t id = UINT64_MAX; id > UINT64_MAX - 4 * RS_N_RESULTS; id--) {
+		assert(result_open(id, &result) == E_OK);
+		result->outcome = RS_OUTCOME_REFUSED;
+		assert(result_find(id) == result && result_find_accepted(id) == NULL);
+	}
+	assert(result_find(2000) == accepted);
+	assert(result_find(UINT64_MAX) == NULL);
+	assert(result_open(result->transaction, &result) == E_OK && result->outcome == 0);
+	(void)accept(2001);
 }
 
 static void test_text(void)
@@ -51,6 +76,7 @@ static void test_text(void)
 int main(void)
 {
 	test_results();
+	test_refused();
 	test_text();
 	return EXIT_SUCCESS;
 }

@@ -215,7 +215,11 @@ err_t request_update(const struct message *msg, struct rs_reply *ret_reply)
 	if (!txn_request_is_sane(request, &update)) {
 		return E_INVAL;
 	}
-	known = result_find(update.transaction);
+	known = result_find_accepted(update.transaction);
+	if (known == NULL && txn->step != RS_STEP_NONE &&
+	        txn->request.transaction == update.transaction) {
+		known = txn->result;
+	}
 	if (known != NULL) {
 		txn_answer(known, ret_reply);
 		return E_OK;
@@ -280,6 +284,9 @@ static void txn_step_verify(struct update_txn *txn)
 		txn->outcome = RS_OUTCOME_REFUSED;
 		txn_set_step(txn, RS_STEP_DONE);
 		return;
+	}
+	if (txn->request.envelope_bytes > 0) {
+		txn->result = result_accept(txn->result);
 	}
 	txn->state = txn_state(txn);
 	txn->result->image_bytes = txn->binary.payload_bytes;

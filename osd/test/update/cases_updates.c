@@ -74,18 +74,11 @@ static void case_repeat(void)
 	CHECK(!service.in_transaction);
 
 	tap_case("an older unknown transaction is never run");
-	CHECK_EQUAL(update_begin_as(id + 50, offer_find("second"),
-	                    &(struct ask){.flags = RS_UPDATE_PREPARE_ONLY}, &reply),
-	        E_OK);
-	(void)update_wait(id + 50);
-	CHECK_EQUAL(update_begin_as(id + 40, offer_find("second"), &ask, &reply), E_NOTFOUND);
+	CHECK_EQUAL(update_begin_as(id - 1, offer_find("second"), &ask, &reply), E_NOTFOUND);
 
-	tap_case("a generation that ran is not run again");
-	CHECK_EQUAL(update_begin_as(id + 51, offer_find("first"), &ask, &reply), E_OK);
-	CHECK_EQUAL(update_wait(id + 51).err, E_V_REPLAY);
-	while (update_last_id() < id + 51) {
-		(void)update_begin(offer_find("first"), NULL, NULL);
-	}
+	tap_case("a generation that ran is not run again, and its refusal uses no ids up");
+	CHECK_EQUAL(update_begin_as(UINT64_MAX, offer_find("first"), &ask, &reply), E_OK);
+	CHECK_EQUAL(update_wait(UINT64_MAX).err, E_V_REPLAY);
 }
 
 static void case_overlap(void)
