@@ -9,9 +9,15 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'proto', 'wire'))
+import wire  # noqa: E402
 
 SERVICES = 'vm rs tty ds virtio_console gate assist load'
 DEADLINE = 60
@@ -45,10 +51,11 @@ class Answer:
 
 
 class Lab:
-    def __init__(self, build, services=SERVICES, lud='lud', cmdline=None, keep=None):
+    def __init__(self, build, services=SERVICES, lud='lud', more_config='', keep=None):
         self.build = os.path.abspath(build)
         self.services = services
         self.lud_program = lud
+        self.more_config = more_config
         self.dir = keep or tempfile.mkdtemp(prefix='samsara-')
         os.makedirs(self.dir, exist_ok=True)
         self.keep = keep is not None
@@ -85,7 +92,7 @@ class Lab:
         with open(self.config, 'w') as f:
             f.write(f'state_dir: "{self.dir}/state"\ncontrol_socket: "{self.socket}"\n'
                     f'keyring: "{self.keys}"\nkits: "{self.kits}"\n'
-                    f'machine:\n  services: "{self.services}"\n')
+                    f'{self.more_config}machine:\n  services: "{self.services}"\n')
 
     def kit_copy(self, name):
         shutil.copytree(self.program('osd', name + '.kit'), os.path.join(self.kits, name + '.kit'),
@@ -115,15 +122,28 @@ class Lab:
             raise Failed(f'luctl {" ".join(args)}: exit {run.returncode}: {run.stderr.strip()}')
         return answer
 
-    def lud_start(self, env=None):
-        self.lud = subprocess.Popen([self.program('orchestrator', self.lud_program), '--config', self.config],
-                                    stdin=subprocess.DEVNULL, stdout=self.lud_log, stderr=self.lud_log,
-                                    env=dict(os.environ, **(env or {})))
+    def lud_launch(self, program=None, env=None):
+        """Start lud and do not wait for it."""
+        self.lud = subprocess.Popen(
+            [self.program('orchestrator', program or self.lud_program), '--config', self.config],
+            stdin=subprocess.DEVNULL, stdout=self.lud_log, stderr=self.lud_log, env=dict(os.environ, **(env or {})))
+
+    def lud_start(self, program=None, env=None):
+        self.lud_launch(program, env)
         until('lud to answer', DEADLINE, lambda: self.luctl('version').code == 0)
 
     def lud_kill(self):
         self.lud.send_signal(signal.SIGKILL)
         self.lud.wait()
+
+    def lud_stop(self):
+        """End lud as an operator would; the machine runs on. Its exit status."""
+        self.lud.terminate()
+        return self.lud.wait(20)
+
+    def lud_has_died(self):
+        """Wait for a lud that ends itself; true if it was by SIGKILL."""
+        return self.lud.wait(DEADLINE) == -signal.SIGKILL
 
     def start(self, env=None):
         """Everything from nothing to a machine whose services are up."""
@@ -162,15 +182,89 @@ class Lab:
         until('the load to go on', DEADLINE, lambda: self.metrics()['operations'] >= start + more)
         return self.metrics()
 
+    def history(self, *args):
+        return self.luctl('history', *args, '--limit', '2000', check=True, as_json=True).json['generations']
+
+    def show(self, name, generation):
+        return self.luctl('show', name, str(generation), check=True, as_json=True).json
+
+    def settled(self, name='ds'):
+        """Wait until lud is attached and no job is open; the service as the machine has it."""
+        until('open jobs to be settled', DEADLINE, lambda: self.is_up() and not self.status().get('open_jobs'))
+        return self.service(name)
+
+    def check_truth(self, name='ds'):
+        """The record says of a service what the machine says."""
+        now = self.settled(name)
+        runs = [g for g in self.history(name) if g['state'] == 'running']
+        assert len(runs) == 1, runs
+        for key in ('generation', 'build_id', 'base_address', 'release_id'):
+            assert runs[0][key] == now[key], (key, runs[0], now)
+        return now
+
+    def record(self, query, *values):
+        """Rows of lud's database."""
+        db = sqlite3.connect(f'file:{self.dir}/state/lud.db?mode=ro', uri=True)
+        try:
+            return db.execute(query, values).fetchall()
+        finally:
+            db.close()
+
+    def events(self):
+        """The machine's events that lud has recorded."""
+        schema = wire.Schema()
+        return [schema.decode('machine.Event', body) for body, in self.record('SELECT body FROM events ORDER BY id')]
+
+    @property
+    def machine_dir(self):
+        return os.path.join(self.dir, 'state', 'machines', 'm1')
+
+    def machine(self):
+        """A client of the machine itself; lud must have let go of it."""
+        return wire.Client.connect(os.path.join(self.machine_dir, 'port.sock'), wire.MACHINE, timeout=20)
+
+    def craft(self, envelope, *changes):
+        """Another envelope out of this one (keyring/test/craft.c)."""
+        with tempfile.TemporaryDirectory(dir=self.dir) as work:
+            was, made = os.path.join(work, 'was'), os.path.join(work, 'made')
+            with open(was, 'wb') as f:
+                f.write(envelope)
+            subprocess.run([self.program('keyring', 'envelope_craft'), was, made, *changes], check=True)
+            with open(made, 'rb') as f:
+                return f.read()
+
+    def resources(self):
+        """What is free in the machine, staged files left out of account."""
+        with wire.Client.connect(self.socket, wire.CONTROL) as lud:
+            lud.call(stage_drop={})
+            return lud.call(resources={})
+
+    def qemu_pid(self):
+        """The machine's process, 0: there is none."""
+        try:
+            with open(os.path.join(self.machine_dir, 'qemu.pid')) as f:
+                pid = int(f.read())
+            with open(f'/proc/{pid}/cmdline') as f:
+                return pid if self.dir in f.read() else 0
+        except (OSError, ValueError):
+            return 0
+
+    def tails(self):
+        """What the logs end with, for whoever looks at a failure."""
+        for path in (self.lud_log.name, os.path.join(self.machine_dir, 'debug.log')):
+            if os.path.exists(path):
+                with open(path, errors='replace') as f:
+                    yield from [path + ':\n'] + f.readlines()[-12:]
+
     def end(self):
-        if self.lud is None:
-            return
-        if self.lud.poll() is None:
-            self.luctl('machine', 'stop', '--force')
+        if self.lud is not None and self.lud.poll() is None:
             self.lud.terminate()
             try:
                 self.lud.wait(20)
             except subprocess.TimeoutExpired:
                 self.lud.kill()
                 self.lud.wait()
-        self.lud = None
+        pid = self.qemu_pid()
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            until('the machine to end', DEADLINE, lambda: not self.qemu_pid())

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Updates leave nothing behind: two staged payloads, signed again each time, taken in turns; then as many frames,
+slots, spaces and grants are free as before. Speaks the machine protocol itself; lud is out of the way.
+"""
+import os
+import subprocess
+import time
+
+import cases
+
+WATCHED = ('slots_free', 'spaces_free', 'grants_used', 'stage_used', 'irq_hooks_free')
+SETTLE = 30
+# Frames by which the machine breathes while the load goes on; fewer than there are updates.
+SLACK = 12
+
+
+class Turns:
+    """Two variants of a service, offered again and again under rising generations."""
+
+    def __init__(self, world, machine, service):
+        self.world, self.machine, self.service = world, machine, service
+        self.pairs = []
+        for _ in range(2):
+            world.luctl('update', service, check=True)
+            self.pairs.append(self.running())
+        self.txn = int(time.time() * 1e6)  # above all that lud has used
+
+    def running(self):
+        """Payload, description and envelope of what runs now."""
+        shown = next(g for g in self.world.history(self.service) if g['state'] == 'running')
+        path, = self.world.record('SELECT path FROM variants WHERE lower(hex(payload_hash)) = ?',
+                                  shown['payload_hash'])[0]
+        envelope = bytes.fromhex(self.world.show(self.service, shown['generation'])['envelope'])
+        self.generation = shown['generation']
+        with open(path, 'rb') as payload, open(os.path.join(self.world.kit(self.service), 'state'), 'rb') as state:
+            return payload.read(), state.read(), envelope
+
+    def take(self, number):
+        payload, state, envelope = self.pairs[number % 2]
+        self.generation += 1
+        self.txn += 1
+        good = self.world.craft(envelope, f'generation={self.generation}', 'sign=' + self.world.keys)
+        return self.machine.update(self.txn, self.service, good, payload, state)
+
+
+def figures(machine):
+    return machine.call(resources={})
+
+
+def settled(machine):
+    """The figures once frames have stayed nearly the same for a while."""
+    last, since, deadline = figures(machine), time.monotonic(), time.monotonic() + SETTLE
+    while time.monotonic() < deadline and time.monotonic() - since < 1.5:
+        time.sleep(0.1)
+        now = figures(machine)
+        if abs(now['frames_free'] - last['frames_free']) > 4:
+            last, since = now, time.monotonic()
+    return last
+
+
+def case_service(service, times):
+    def case(world, rng):
+        turns = Turns(world, None, service)
+        world.lud_stop()
+        with world.machine() as machine:
+            turns.machine = machine
+            for n in range(4):
+                assert turns.take(n)['outcome'] == 'OUTCOME_COMMITTED'
+            before = settled(machine)
+            started, worst = time.monotonic(), 0
+            for n in range(times):
+                result = turns.take(n)
+                assert result['outcome'] == 'OUTCOME_COMMITTED', (n, result)
+                worst = max(worst, result['blackout_ns'])
+            spent = time.monotonic() - started
+            after = settled(machine)
+        world.lud_start()
+        world.settled(service)
+        for key in WATCHED:
+            assert after.get(key, 0) == before.get(key, 0), (key, before, after)
+        assert after['frames_free'] >= before['frames_free'] - SLACK, (before, after)
+        load = world.metrics()
+        assert load['errors'] == 0, load
+        print(f'# {times} updates of {service} in {spent:.1f} s, longest blackout {worst / 1e6:.2f} ms; free frames '
+              f'{before["frames_free"]} before, {after["frames_free"]} after; slots {after["slots_free"]}, '
+              f'spaces {after["spaces_free"]}, grants used {after["grants_used"]}; load errors {load["errors"]}, '
+              f'operations {load["operations"]}, longest gap {load["gap_us"]} us')
+    return case
+
+
+def case_record(world, rng):
+    """lud did not see these updates, and does not claim that it did: the next one is above them all."""
+    answer = world.luctl('rerandomize', 'ds', as_json=True)
+    assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'committed', answer.out + answer.err
+    world.check_truth('ds')
+
+
+def all_cases(args):
+    return [(f'{args.updates} updates of {s}', case_service(s, args.updates)) for s in args.services.split()] + [
+        ('lud goes on', case_record)]
+
+
+if __name__ == '__main__':
+    cases.run(__doc__, all_cases, extra=(('updates', 30, 'of each service'), ('services', 'ds assist', 'in this order')))

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""lud killed at every step of a job, at any moment, and together with its machine: the record is settled by what
+the machine says, nothing is done twice, and the next update works.
+
+lud_test is lud with places where SAMSARA_DIE_AT=STEP.PHASE ends it by SIGKILL (orchestrator/job/hook.h).
+"""
+import os
+import random
+import signal
+import subprocess
+import time
+
+import cases
+import lab
+
+PHASES = ('begin', 'did', 'end')
+UPDATE_POINTS = [f'{step}.{phase}' for step in ('seed', 'forge', 'sign', 'stage', 'run', 'confirm')
+                 for phase in PHASES] + ['stage.chunk', 'run.sent', 'run.accepted']
+START_POINTS = [f'{step}.{phase}' for step in ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')
+                for phase in PHASES]
+
+
+def check_once(world, before, jobs):
+    """The jobs made at most one committed generation each, and the machine runs the newest of them."""
+    after = world.check_truth('ds')
+    new = [g for g in world.history('ds') if g['generation'] > before['generation']]
+    committed = [g for g in new if g['state'] in ('running', 'past')]
+    by_job = [g['job']['id'] for g in committed]
+    assert len(by_job) == len(set(by_job)), f'a job committed twice: {new}'
+    for g in new:
+        assert (g['job']['state'] == 'committed') == (g in committed), g
+    assert len({g['job']['id'] for g in new}) == jobs, f'{jobs} jobs expected: {new}'
+    assert after['generation'] == max([g['generation'] for g in committed] + [before['generation']])
+    results = [e['result']['txn'] for e in world.events() if 'result' in e]
+    assert len(results) == len(set(results)), 'a transaction ended twice'
+    return after, committed
+
+
+def next_update_works(world):
+    answer = world.luctl('rerandomize', 'ds', as_json=True)
+    assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'committed', answer.out + answer.err
+    figures = world.metrics()
+    assert figures['errors'] == 0, figures
+
+
+def case_update(point):
+    def case(world, rng):
+        world.lud_stop()
+        world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
+        before = world.settled()
+        lost = world.luctl('update', 'ds')
+        assert lost.code == 3, (lost.code, lost.err)
+        assert world.lud_has_died()
+        world.lud_start()
+        _, committed = check_once(world, before, 1)
+        assert len(committed) == 1, 'nothing stood against this update'
+    return case
+
+
+def case_next(world, rng):
+    next_update_works(world)
+
+
+def case_random_kills(times):
+    """kill -9 at any moment of an update."""
+    def case(world, rng):
+        for n in range(times):
+            before = world.settled()
+            asker = subprocess.Popen([world.program('ctl', 'luctl'), 'update', 'ds', '--socket', world.socket],
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            moment = rng.uniform(0.005, 0.6)
+            time.sleep(moment)  # not a wait for anything: the moment of the blow
+            world.lud_kill()
+            asker.wait(lab.DEADLINE)
+            world.lud_start()
+            world.settled()
+            made = {g['job']['id'] for g in world.history('ds') if g['generation'] > before['generation']}
+            try:
+                check_once(world, before, len(made))
+            except AssertionError as e:
+                raise AssertionError(f'kill {n}, {moment:.3f} s after the request: {e}') from e
+        next_update_works(world)
+    return case
+
+
+def case_terminate(world, rng):
+    """SIGTERM ends lud and not the machine; the next lud attaches to it."""
+    before = world.settled()
+    machine = world.qemu_pid()
+    boot = world.status()['machine']['boot_id']
+    assert world.lud_stop() == 0
+    assert world.luctl('status').code == 3
+    assert machine and world.qemu_pid() == machine
+    world.lud_start()
+    after = world.check_truth('ds')
+    assert world.status()['machine']['boot_id'] == boot and after['build_id'] == before['build_id']
+    assert after['uptime_ns'] > before['uptime_ns']
+    next_update_works(world)
+
+
+def machine_state(world):
+    machines = world.luctl('machine', 'list', check=True, as_json=True).json['machines']
+    return machines[0]['state']
+
+
+def case_machine_killed(world, rng):
+    """A machine that ends is shown as down; started again, it runs and can be updated."""
+    before = world.settled()
+    os.kill(world.qemu_pid(), signal.SIGKILL)
+    lab.until('the machine to be shown as down', lab.DEADLINE, lambda: machine_state(world) == 'down')
+    assert world.luctl('update', 'ds').code == 4
+    assert world.status()['stale']
+    world.luctl('machine', 'start', check=True)
+    after = world.check_truth('ds')
+    assert after['generation'] > before['generation'] and after['release_id'] == before['release_id']
+    next_update_works(world)
+
+
+def case_killed_together(world, rng):
+    """lud and machine end in the middle of an update: what became of it is not guessed."""
+    world.lud_stop()
+    world.lud_start('lud_test', {'SAMSARA_DIE_AT': 'run.accepted'})
+    world.settled()
+    assert world.luctl('update', 'ds').code == 3 and world.lud_has_died()
+    os.kill(world.qemu_pid(), signal.SIGKILL)
+    world.lud_start()
+    lab.until('the machine to be shown as down', lab.DEADLINE, lambda: machine_state(world) == 'down')
+    world.luctl('machine', 'start', check=True)
+    world.check_truth('ds')
+    newest = [g for g in world.history('ds') if g['job']['kind'] == 'update'][0]
+    assert newest['job']['state'] in ('unknown', 'failed'), newest
+    next_update_works(world)
+
+
+def case_start(point):
+    def case(world, rng):
+        world.luctl('machine', 'stop', '--force', check=True)
+        world.lud_stop()
+        world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
+        lost = world.luctl('machine', 'start')
+        assert lost.code == 3, (lost.code, lost.err)
+        assert world.lud_has_died()
+        world.lud_start()
+        world.check_truth('ds')
+        jobs = world.record("SELECT kind, state, COUNT(*) FROM jobs WHERE state = 1 GROUP BY kind, state")
+        assert not jobs, jobs
+    return case
+
+
+def all_cases(args):
+    rng = random.Random(args.seed)
+    starts = START_POINTS if args.all_starts else [
+        f'{step}.{rng.choice(PHASES)}' for step in ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')]
+    return ([('update, killed at ' + p, case_update(p)) for p in UPDATE_POINTS] + [('next update', case_next)]
+            + [('killed at random moments', case_random_kills(args.kills)), ('SIGTERM', case_terminate),
+               ('machine killed', case_machine_killed), ('machine and lud killed', case_killed_together)]
+            + [('start, killed at ' + p, case_start(p)) for p in starts] + [('next update after starts', case_next)])
+
+
+if __name__ == '__main__':
+    cases.run(__doc__, all_cases, extra=(('kills', 6, 'kills at random moments'),
+                                         ('all-starts', 0, '1: every place of a machine start, not one a step')))

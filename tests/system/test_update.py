@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Updates as a person makes them: luctl, lud and a machine under load."""
+import json
+
+import cases
+import lab
+
+# Frames by which the machine breathes while the load goes on.
+SLACK = 64
+UPDATABLE = {'ds', 'tty', 'gate', 'assist'}
+
+
+def no_errors(world):
+    figures = world.wait_load()
+    assert figures['errors'] == 0, figures
+    return figures
+
+
+def case_status(world, rng):
+    """All services run, and those that cannot be updated say why."""
+    status = world.status()
+    assert status['machine']['state'] == 'up' and not status['stale'], status['machine']
+    for s in status['services']:
+        service = s['service']
+        assert service['can_update'] == (service['name'] in UPDATABLE), service
+        assert service['can_update'] or service['why_not'], service
+    text = world.luctl('status', check=True).out
+    for name in world.services.split():
+        assert name in text
+    figures = no_errors(world)
+    assert figures['keys'] > 0, figures
+
+
+def case_update(world, rng):
+    """DS moves to a release whose record type differs; every record is there and right."""
+    keys = world.metrics()['keys']
+    before = world.service('ds')
+    added = world.add_release('ds-2')
+    assert added.code == 0
+    answer = world.luctl('update', 'ds', check=True, as_json=True).json
+    assert answer['state'] == 'committed' and answer['result']['objects'] > 0, answer
+    after = world.check_truth()
+    assert after['endpoint'] == before['endpoint']
+    for key in ('release_id', 'build_id', 'base_address'):
+        assert after[key] != before[key], key
+    assert after['release_id'] == answer['release_id']
+    figures = no_errors(world)
+    assert figures['keys'] == keys, figures
+
+
+def case_rollback(world, rng):
+    """Back to the release before: live, to a new generation, state kept."""
+    before = world.service('ds')
+    first = world.show('ds', 1)
+    answer = world.luctl('rollback', 'ds', check=True, as_json=True).json
+    assert answer['kind'] == 'rollback' and answer['generation'] > before['generation'], answer
+    after = world.check_truth()
+    assert after['release_id'] == first['release_id']
+    assert after['restarts'] == before['restarts'] and after['endpoint'] == before['endpoint']
+    no_errors(world)
+    again = world.luctl('rollback', 'ds', '--to', str(before['generation']), check=True, as_json=True).json
+    assert again['release_id'] == before['release_id'], again
+    no_errors(world)
+
+
+def case_rerandomize(world, rng):
+    """Everything that can move moves; the rest is listed as skipped."""
+    before = {s['service']['name']: s['service'] for s in world.status()['services']}
+    jobs = world.luctl('rerandomize', '--all', check=True, as_json=True).json['jobs']
+    states = {j['service']: j['state'] for j in jobs}
+    assert set(states) == set(before), states
+    for name, state in states.items():
+        assert state == ('committed' if name in UPDATABLE else 'skipped'), (name, state)
+        after = world.check_truth(name)
+        assert (after['base_address'] != before[name]['base_address']) == (name in UPDATABLE), name
+        assert after['release_id'] == before[name]['release_id'], name
+    text = world.luctl('rerandomize', 'tty', 'vm', check=True)
+    assert 'tty: rerandomize committed' in text.out and 'vm: skipped: ' in text.out, text.out
+    no_errors(world)
+
+
+def case_prepare_only(world, rng):
+    """A rehearsal says that it could be done and leaves no trace in the machine."""
+    before = world.settled()
+    free = world.resources()
+    answer = world.luctl('update', 'ds', '--prepare-only', check=True, as_json=True).json
+    assert answer['kind'] == 'prepare' and answer['state'] == 'prepared', answer
+    after = world.check_truth()
+    for key in ('generation', 'build_id', 'base_address', 'endpoint', 'last_blackout_ns', 'restarts'):
+        assert after[key] == before[key], key
+    assert world.show('ds', answer['generation'])['state'] == 'rehearsed'
+
+    def is_as_before():
+        now = world.resources()
+        return all(now[key] == free[key] for key in ('slots_free', 'spaces_free', 'grants_used')) and \
+            now['frames_free'] + now['stage_used'] // 4096 + SLACK >= free['frames_free'] + free['stage_used'] // 4096
+    lab.until('what the rehearsal took to be free again', lab.DEADLINE, is_as_before)
+    no_errors(world)
+
+
+def case_states(world, rng):
+    """A quiescent state is asked for by its name."""
+    before = world.service('ds')
+    for state in ('work-free', 'request-free'):
+        assert world.luctl('update', 'ds', '--state', state, as_json=True).json['state'] == 'committed'
+    refused = world.luctl('update', 'ds', '--state', 'no-such-state')
+    assert refused.code == 5 and 'no-such-state' in refused.err, refused.err
+    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '400ms', as_json=True)
+    assert late.code == 6 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
+    assert late.json['cause']['step'] == 'prepare' and late.json['hint'], late.out
+    after = world.check_truth()
+    assert after['generation'] > before['generation'] and after['restarts'] == before['restarts']
+    no_errors(world)
+
+
+def case_history(world, rng):
+    """Every generation is in the history and can be shown."""
+    rows = world.history('ds')
+    numbers = [g['generation'] for g in rows]
+    assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == len(numbers), numbers
+    assert {g['service'] for g in world.history()} == set(world.services.split())
+    shown = world.show('ds', numbers[0])
+    steps = [s['name'] for s in shown['job']['steps']]
+    assert steps[:2] == ['plan', 'seed'] and shown['envelope'] and shown['seed_commit'], shown
+    committed = next(g for g in rows if g['state'] == 'running')
+    text = world.luctl('show', f'ds:{committed["generation"]}', check=True).out
+    for word in ('blackout', 'transferred', 'build id', 'seed commit', 'transfer'):
+        assert word in text, text
+    undone = next(g for g in rows if g['state'] == 'rolled back')
+    assert 'E_TIMEOUT' in world.luctl('show', 'ds', str(undone['generation']), check=True).out
+
+
+def case_json(world, rng):
+    """--json gives JSON and nothing else, for every command."""
+    commands = [('status',), ('history',), ('history', 'ds', '--limit', '2'), ('show', 'ds', '1'),
+                ('machine', 'list'), ('release', 'list'), ('release', 'list', 'ds'), ('version',),
+                ('update', 'tty'), ('rerandomize', 'tty'), ('rollback', 'tty', '--to', '1'),
+                ('release', 'add', world.kit('ds'))]
+    for command in commands:
+        answer = world.luctl(*command, as_json=True)
+        assert answer.code == 0 and answer.json is not None, (command, answer.code, answer.err)
+    for line in world.luctl('log', check=True, as_json=True).out.splitlines():
+        json.loads(line)
+    keys = world.luctl('keys', 'list', '--keys', world.keys, offline=True, check=True, as_json=True).json
+    assert {k['role'] for k in keys} == {'root', 'release', 'variant', 'seal'}
+
+
+def case_exit_codes(world, rng):
+    """Each way to fail has its exit code, and says what failed and what to do."""
+    for code, command in ((2, ('update',)), (2, ('nonsense',)), (2, ('update', 'ds', '--timeout', 'soon')),
+                          (2, ('rerandomize', 'ds', '--all')), (4, ('update', 'nobody')),
+                          (4, ('update', 'ds', '--release', 'ffff0000')), (4, ('show', 'ds', '99999')),
+                          (4, ('rollback', 'ds', '--to', '99999')), (4, ('machine', 'start')),
+                          (4, ('update', 'vm'))):
+        answer = world.luctl(*command)
+        assert answer.code == code and answer.err.startswith(('luctl: ', 'usage: ')), (command, answer.code, answer.err)
+    lost = world.luctl('status', '--socket', world.socket + '.not', offline=True)
+    assert lost.code == 3 and 'start lud' in lost.err, lost.err
+    keyless = world.luctl('keys', 'list', '--keys', world.dir + '/no-keys', offline=True)
+    assert keyless.code == 8, (keyless.code, keyless.err)
+
+
+CASES = [('status', case_status), ('update under load', case_update), ('rollback', case_rollback),
+         ('rerandomize all', case_rerandomize), ('prepare only', case_prepare_only), ('states by name', case_states),
+         ('history and show', case_history), ('json', case_json), ('exit codes', case_exit_codes)]
+
+if __name__ == '__main__':
+    cases.run(__doc__, CASES)
