@@ -232,12 +232,24 @@ static nsec_t request_nsec(uint32_t ms)
 	return (nsec_t)ms * 1000000;
 }
 
+/* Refuses by the name of what was asked for. */
+static void request_state_unknown(struct request *r, const char *name)
+{
+	char text[96] = "there is no quiescent state ";
+
+	request_fail(r, E_UNSUPPORTED, "prepare", 0);
+	strncat(text, name, sizeof(text) - strlen(text) - 1);
+	if (r->reply.error != NULL && r->reply.error->cause != NULL) {
+		r->reply.error->cause->message = answer_text(r->arena, text, sizeof(text));
+	}
+}
+
 static bool request_update_fits(struct request *r, int state)
 {
 	const Machine__UpdateRun *run = r->req->update_run;
 
 	if (state < 0) {
-		request_fail(r, E_UNSUPPORTED, "prepare", 0);
+		request_state_unknown(r, run->state);
 	} else if (run->envelope.len > RS_ENVELOPE_MAX ||
 	           strlen(run->service) >= SERVICE_NAME_LEN) {
 		request_fail(r, E_TOO_LONG, "verify", 0);
