@@ -44,7 +44,7 @@ static void crash_syscall(void)
 static void crash_hang(void)
 {
 	for (;;) {
-		__asm__ volatile("pause");
+		__asm__ volatile("" : : : "memory");
 	}
 }
 

@@ -7,6 +7,9 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 
+/* Three heartbeats of assist (100 ms), and one before the first. */
+#define HANG_NOTICED (500 * NSEC_MSEC)
+
 static void case_crash(enum assist_crash how, const char *name)
 {
 	struct rs_service old = {0}, new = {0};
@@ -21,6 +24,24 @@ static void case_crash(enum assist_crash how, const char *name)
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
 	assist_count();
+}
+
+/* It never answers, nor does it crash: RS misses its heartbeat. */
+static void case_hang(void)
+{
+	struct rs_service old = {0}, new = {0};
+	struct assist_reply reply;
+	nsec_t begin = sys_clock_read();
+
+	tap_case("a service that hangs is noticed by its heartbeat");
+	CHECK(rs_service("assist", &old));
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_HANG, 0, &reply), E_RESTART);
+	CHECK(sys_clock_read() - begin < HANG_NOTICED);
+	assist_settle();
+	assist_forget();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
 }
 
 static void case_asked_restart(void)
@@ -55,6 +76,7 @@ void cases_crashes(void)
 	case_crash(ASSIST_CRASH_PANIC, "panic");
 	case_crash(ASSIST_CRASH_EXIT, "exit");
 	case_asked_restart();
+	case_hang();
 	tap_case("restarts leave nothing behind");
 	CHECK_EQUAL(rs_resources().n_slots_free, before.n_slots_free);
 	CHECK_EQUAL(rs_resources().n_spaces_free, before.n_spaces_free);

@@ -76,6 +76,34 @@ static void case_kill(const char *name)
 	CHECK_EQUAL(after.endpoint, before.endpoint);
 }
 
+/* A service that crashes again and again is given up; on request it starts afresh, in another slot.
+ */
+static void case_crash_loop(const char *name)
+{
+	struct message msg = {.type = RS_RESTART};
+	struct rs_service service = {0};
+	uint32_t n = 0;
+
+	tap_case("a service that crashes again and again is given up");
+	CHECK(rs_service(name, &service));
+	while (service.state != RS_SERVICE_DOWN && n++ < 20) {
+		rs_kill(name);
+		do {
+			pause_for(NSEC_MSEC);
+			CHECK(rs_service(name, &service));
+		} while (service.state == RS_SERVICE_RESTARTING);
+	}
+	CHECK_EQUAL(service.state, RS_SERVICE_DOWN);
+	CHECK_EQUAL(service.endpoint, EP_NONE);
+	CHECK(n <= 11);
+
+	tap_case("and starts again on request");
+	strcpy((char *)msg.w, name);
+	CHECK_EQUAL(sys_sendrec(EP_RS, &msg), E_OK);
+	CHECK_EQUAL(msg.w[0], E_OK);
+	service_settle(name);
+}
+
 void cases_services(void)
 {
 	static const char *const fixed[] = {"vm", "rs", "load", "virtio_console"};
@@ -93,4 +121,5 @@ void cases_services(void)
 	for (size_t i = 0; i < sizeof(killed) / sizeof(killed[0]); i++) {
 		case_kill(killed[i]);
 	}
+	case_crash_loop("tty");
 }

@@ -31,6 +31,7 @@ int main(void)
 	cases_refusals();
 	cases_updates();
 	cases_prepare();
+	cases_events();
 	cases_rollback();
 	cases_kills();
 	cases_many();

@@ -105,3 +105,4 @@ void cases_kills(void);
 void cases_crashes(void);
 void cases_many(void);
 void cases_services(void);
+void cases_events(void);
