@@ -411,9 +411,21 @@ const struct state_plan *state_plan_of_field(
 	uint32_t type[_STATE_AGE_N] = {old->type, new->type};
 	uint64_t mark[2];
 	struct state_plan *plan = plan_begin(t, type, mark);
+	enum state_code code;
 
-	return plan == NULL ? NULL
-	                    : plan_finish(t, plan, state_plan_field(t, NULL, NULL, old, new), mark);
+	if (plan == NULL) {
+		return NULL;
+	}
+	/* Unions in unions are not remembered, only this ends them; nor may more be live at a time.
+	 */
+	if (t->depth == STATE_DEPTH) {
+		code = state_fail(t, STATE_E_TYPE, "types are nested too deeply", 0);
+	} else {
+		t->depth++;
+		code = state_plan_field(t, NULL, NULL, old, new);
+		t->depth--;
+	}
+	return plan_finish(t, plan, code, mark);
 }
 
 const struct state_plan *state_plan_of_notes(struct state_transfer *t, uint32_t old_type,

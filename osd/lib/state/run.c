@@ -242,8 +242,12 @@ static enum state_code run_union(
 	for (uint32_t i = 0; i < u->n_cases; i++) {
 		enum state_code code;
 
-		if (u->cases[i].value != tag || t->n_live == STATE_DEPTH) {
+		if (u->cases[i].value != tag) {
 			continue;
+		}
+		if (t->n_live == STATE_DEPTH) {
+			return state_fail_at(
+			        t, STATE_E_UNION, "unions are nested too deeply", 0, old);
 		}
 		t->live_union[t->n_live] = (uint64_t)(uintptr_t)old;
 		t->live_member[t->n_live++] = u->cases[i].old_member;
@@ -329,7 +333,7 @@ static inline enum state_code run_op(
 	case _STATE_OP_N:
 		break;
 	}
-	return STATE_E_TYPE;
+	__builtin_unreachable();
 }
 
 enum state_code state_plan_run(
