@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Do the documents still say what is there? Rows name tests that exist, links lead somewhere, and the manual pages
+name every command, option and configuration key of the programs.
+
+usage: docs_test.py LUCTL LUD LUFORGE
+"""
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROWS = {'M': 34, 'S': 9, 'X': 11, 'U': 8, 'C': 8, 'B': 8}
+STATES = ('works', 'partly', 'not yet')
+PROGRAMS = dict(zip(('luctl', 'lud', 'luforge'), sys.argv[1:]))
+
+
+def slurp(path):
+    with open(os.path.join(TOP, path), encoding='utf-8') as f:
+        return f.read()
+
+
+def output(program, *args):
+    return subprocess.run([PROGRAMS[program], *args], capture_output=True, text=True, check=True).stdout
+
+
+def page(name):
+    """A manual page's source as plain text: scdoc escapes some characters."""
+    return slurp('docs/man/' + name).replace('\\', '')
+
+
+def check_test_exists(row, reference):
+    path, _, case = reference.partition(':')
+    assert os.path.exists(os.path.join(TOP, path)), f'{row}: there is no {path}'
+    assert not case or case in slurp(path), f'{row}: {path} has no `{case}`'
+
+
+def test_rows():
+    """Every row is there once; what works, or partly, names a test."""
+    seen = []
+    for line in slurp('docs/rows.md').split('\n'):
+        m = re.match(r'\| ([A-Z]\d+) \|', line)
+        if not m:
+            continue
+        cells = [c.strip() for c in line.strip('|').split('|')]
+        row, state, proof = cells[0], cells[2], cells[3]
+        references = re.findall(r'`([\w./-]+/[\w.-]+(?::[^`]+)?)`', proof)
+        seen.append(row)
+        assert len(cells) == 4 and state in STATES, f'{row}: {line}'
+        assert references or state == 'not yet', f'{row} names no test'
+        for reference in references:
+            check_test_exists(row, reference)
+    assert seen == [f'{letter}{n}' for letter, count in ROWS.items() for n in range(1, count + 1)], seen
+
+
+def documents():
+    for directory, _, names in os.walk(os.path.join(TOP, 'docs')):
+        yield from (os.path.relpath(os.path.join(directory, n), TOP) for n in names if n.endswith('.md'))
+    yield from ('README.md', 'CHANGELOG.md')
+
+
+def test_links():
+    for path in documents():
+        for target in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', slurp(path)):
+            there = os.path.normpath(os.path.join(TOP, os.path.dirname(path), target))
+            assert os.path.exists(there), f'{path}: {target} leads nowhere'
+
+
+def test_luctl():
+    text = page('luctl.1.scd')
+    usage = output('luctl', '--help')
+    commands = re.findall(r'^  ([a-z]+(?: [a-z]+)?)  ', usage, re.M)
+    assert len(commands) > 10
+    for name in commands:
+        assert re.search(rf'^\*{name}\*', text, re.M), f'luctl(1) has no command {name}'
+    for option in re.findall(r'\{"([a-z-]+)", (?:no|required)_argument', slurp('ctl/main.c')):
+        assert f'--{option}' in text, f'luctl(1) has no option --{option}'
+    for option in set(re.findall(r'--[a-z-]+', text)):
+        assert f'"{option[2:]}"' in slurp('ctl/main.c'), f'luctl has no option {option}'
+    for code in re.findall(r'CTL_\w+ = (\d+)', slurp('ctl/base.h')):
+        assert re.search(rf'^\*{code}\*', text, re.M), f'luctl(1) has no exit code {code}'
+
+
+def test_lud():
+    text = page('lud.8.scd')
+    for option in re.findall(r'--[a-z-]+', output('lud', '--help')):
+        assert option in text, f'lud(8) has no option {option}'
+    section = ''
+    for indent, key, value in re.findall(r'^( *)(\w+): ?(.*)$', output('lud', '--print-config'), re.M):
+        section = section if indent else key + '.' if not value else ''
+        assert not value or f'*{section}{key}*' in text, f'lud(8) has no key {section}{key}'
+    for code in re.findall(r'LUD_EXIT_\w+ = (\d+)', slurp('orchestrator/lud/main.c')):
+        assert re.search(rf'^\*{code}\*', text, re.M), f'lud(8) has no exit code {code}'
+
+
+def test_luforge():
+    text = page('luforge.1.scd')
+    usage = output('luforge', '--help')
+    for word in set(re.findall(r'--[a-z-]+|luforge [a-z]+ ', usage)) - {'luforge makes '}:
+        assert word.strip() in text, f'luforge(1) has no {word}'
+
+
+def main():
+    failed = 0
+    for name, test in sorted(globals().items()):
+        if not name.startswith('test_'):
+            continue
+        try:
+            test()
+            print('ok', name)
+        except (AssertionError, OSError) as e:
+            failed += 1
+            print('not ok', name, e)
+    return 1 if failed else 0
+
+
+sys.exit(main())
