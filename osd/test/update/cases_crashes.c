@@ -19,7 +19,6 @@ static void case_crash(enum assist_crash how, const char *name)
 	CHECK(rs_service("assist", &old));
 	CHECK_EQUAL(assist_ask(ASSIST_CRASH, how, 0, &reply), E_RESTART);
 	assist_settle();
-	assist_forget();
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
@@ -38,7 +37,6 @@ static void case_hang(void)
 	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_HANG, 0, &reply), E_RESTART);
 	CHECK(sys_clock_read() - begin < HANG_NOTICED);
 	assist_settle();
-	assist_forget();
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
@@ -55,7 +53,6 @@ static void case_asked_restart(void)
 	CHECK_EQUAL(sys_sendrec(EP_RS, &msg), E_OK);
 	CHECK_EQUAL(msg.w[0], E_OK);
 	assist_settle();
-	assist_forget();
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);

@@ -79,7 +79,6 @@ static void kill_check(const struct kill *kill, const struct rs_result *result,
 	if (kill->is_restarted) {
 		struct assist_reply reply;
 
-		assist_forget();
 		CHECK_EQUAL(assist_ask(ASSIST_BUILD, 7, 100, &reply), E_OK);
 	} else {
 		CHECK_EQUAL(assist_checksum(), checksum);

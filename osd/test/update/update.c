@@ -1,4 +1,4 @@
-/* Running a transaction, with assist asked every now and then: every answer must be there, and be
+/* Running a transaction, with assist asked without a pause: every answer must be there, and be
  * the right one. */
 #include "osd/test/update/priv.h"
 
@@ -7,8 +7,6 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
-
-#define UPDATE_PAUSE (50 * NSEC_MSEC / 1000)
 
 static uint64_t update_id;
 static uint64_t assist_counter;
@@ -71,7 +69,6 @@ struct rs_result update_wait(uint64_t transaction)
 	memset(&result, 0, sizeof(result));
 	while (!update_is_over(transaction, &result)) {
 		assist_count();
-		pause_for(UPDATE_PAUSE);
 	}
 	return result;
 }
@@ -121,11 +118,6 @@ void assist_count(void)
 	}
 	CHECK_EQUAL(reply.a, assist_counter + 1);
 	assist_counter = reply.a;
-}
-
-void assist_forget(void)
-{
-	assist_counter = 0;
 }
 
 uint64_t assist_checksum(void)
