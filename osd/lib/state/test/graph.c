@@ -395,6 +395,41 @@ static void compare_union(
 	}
 }
 
+static bool member_is_new(struct model_type *old_type, const struct model_member *member)
+{
+	const char *name = member->name;
+
+	if (member->n_notes > 0 && strncmp(member->notes[0].text, "renamed=", 8) == 0) {
+		name = member->notes[0].text + 8;
+	}
+	for (uint32_t i = 0; i < old_type->n; i++) {
+		if (strcmp(old_type->members[i].name, name) == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What only the new release has must be as it was: zero. */
+static void compare_new_members(struct model_place a, struct model_place b)
+{
+	for (uint32_t i = 0; i < b.type->n; i++) {
+		struct model_place y = member_place(b, &b.type->members[i]);
+
+		if (!member_is_new(a.type, &b.type->members[i])) {
+			continue;
+		}
+		for (uint64_t k = 0; y.n_bits == 0 && k < y.type->size; k++) {
+			if (y.addr[k] != 0) {
+				graph_fail("new member", a.addr, y.addr);
+			}
+		}
+		if (y.n_bits != 0 && model_get(y) != 0) {
+			graph_fail("new bitfield", a.addr, y.addr);
+		}
+	}
+}
+
 static void compare_record(struct graph *g, struct model_place a, struct model_place b)
 {
 	for (uint32_t i = 0; i < a.type->n; i++) {
@@ -411,6 +446,7 @@ static void compare_record(struct graph *g, struct model_place a, struct model_p
 			compare_value(g, member_place(a, member), member_place(b, partner));
 		}
 	}
+	compare_new_members(a, b);
 }
 
 static void compare_number(struct graph *g, struct model_place a, struct model_place b)
