@@ -107,7 +107,7 @@ enum space_op_kind {
 	SPACE_GATE,        /* map the gate page, read and execute, at va */
 };
 #define SPACE_OP_PAGES_MAX (1u << 18) /* of one operation: 1 GiB */
-#define SPACE_OP_ZERO 0x100u /* with MAP, in prot: clear the frames first */
+#define SPACE_OP_ZERO 0x100u          /* with MAP, in prot: clear the frames first */
 #define SPACE_OP_DEVICE                                                                            \
 	0x200u /* with MAP, in prot: uncached; a slot on this space needs the MMIO right */
 struct space_op {

@@ -31,8 +31,8 @@ struct rs_request {
  * UPDATE: err 0 means that the transaction is known: count = enum rs_outcome, a = its error (0
  * while running). E_BUSY: a = the running transaction. E_NOTFOUND: an id below known ones, never
  * run. EVENTS: count, a = oldest kept, b = next sequence number. STAGE_LIST: count, a = budget, b =
- * used. STAGE_BEGIN, STAGE_CHUNK: count = bytes held, a = total. STATUS, RESULT, RESOURCES: count = records
- * written.
+ * used. STAGE_BEGIN, STAGE_CHUNK: count = bytes held, a = total. STATUS, RESULT, RESOURCES: count =
+ * records written.
  */
 /* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
 struct rs_reply {

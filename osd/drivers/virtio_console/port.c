@@ -136,8 +136,8 @@ err_t port_write(endpoint_t who, const struct chardev_request *req, struct chard
 		uint32_t index = port_free[port_n_free - 1];
 		uint64_t left = req->bytes - done;
 		uint32_t n = left < PORT_BUFFER_BYTES ? (uint32_t)left : PORT_BUFFER_BYTES;
-		err_t r =
-		        sys_copy_from_grant(who, req->grant, done, virtqueue_buffer(&port_out, index), n);
+		err_t r = sys_copy_from_grant(
+		        who, req->grant, done, virtqueue_buffer(&port_out, index), n);
 
 		if (r != E_OK) {
 			return r;

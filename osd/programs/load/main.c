@@ -1,7 +1,7 @@
 /*
- * load: keeps DS busy and checks every answer. Arguments: load_keys=N load_bytes=N, how many keys and how
- * long their values are; load_pause=N stops after N operations, so that a benchmark finds a quiet, known
- * state.
+ * load: keeps DS busy and checks every answer. Arguments: load_keys=N load_bytes=N, how many keys
+ * and how long their values are; load_pause=N stops after N operations, so that a benchmark finds a
+ * quiet, known state.
  */
 #include "osd/programs/load/priv.h"
 

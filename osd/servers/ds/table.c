@@ -53,7 +53,8 @@ static err_t table_publish(endpoint_t who, const struct ds_request *req, struct 
 	if (!table_type_fits(req->type, req->value_bytes)) {
 		return E_INVAL;
 	}
-	r = sys_copy_from_grant(who, req->grant, req->key_bytes, table_buffer.value, req->value_bytes);
+	r = sys_copy_from_grant(
+	        who, req->grant, req->key_bytes, table_buffer.value, req->value_bytes);
 	if (r == E_OK) {
 		r = store_publish(who, &item, &ret_reply->sequence);
 	}
@@ -82,7 +83,8 @@ static err_t table_retrieve(
 	if (entry->value_bytes > req->value_bytes) {
 		return E_TOO_LONG;
 	}
-	return sys_copy_to_grant(who, req->grant, req->key_bytes, store_value(entry), entry->value_bytes);
+	return sys_copy_to_grant(
+	        who, req->grant, req->key_bytes, store_value(entry), entry->value_bytes);
 }
 
 static err_t table_delete(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
@@ -127,7 +129,8 @@ static err_t table_check(endpoint_t who, const struct ds_request *req, struct ds
 	store_count(ret_reply);
 	ret_reply->bytes = store_changes(
 	        table_buffer.key, req->key_bytes, req->sequence, table_buffer.records, space);
-	return sys_copy_to_grant(who, req->grant, req->key_bytes, table_buffer.records, ret_reply->bytes);
+	return sys_copy_to_grant(
+	        who, req->grant, req->key_bytes, table_buffer.records, ret_reply->bytes);
 }
 
 static err_t table_count(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * The gate's parts: bytes to and from the channel driver (channel.c), frames and the session with the
- * host (peer.c), requests (request.c), what is asked of RS (rs.c), records as protocol
- * messages (answer.c), events (follow.c).
+ * The gate's parts: bytes to and from the channel driver (channel.c), frames and the session with
+ * the host (peer.c), requests (request.c), what is asked of RS (rs.c), records as protocol messages
+ * (answer.c), events (follow.c).
  */
 #include "osd/abi/rs.h"
 #include "proto/wire/arena.h"

@@ -379,8 +379,8 @@ static void request_done(struct request *r, err_t err, const char *step)
 	if (err != E_OK) {
 		request_fail(r, err, step, 0);
 	} else {
-		(void)REQUEST_BODY(r, done, MACHINE__REPLY__BODY_DONE, Machine__Done,
-		        machine__done__init);
+		(void)REQUEST_BODY(
+		        r, done, MACHINE__REPLY__BODY_DONE, Machine__Done, machine__done__init);
 	}
 }
 

@@ -27,7 +27,7 @@ struct zoo_node {
 	struct zoo_pair *pairs STATE_LENGTH(n_pairs);
 	struct zoo_pair *inner;
 	uint64_t n_pairs; /* widened */
-	uint64_t number; /* widened */
+	uint64_t number;  /* widened */
 	struct zoo_node *other;
 	struct zoo_node *next;
 };
