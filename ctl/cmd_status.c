@@ -8,8 +8,12 @@
 #include "ctl/text.h"
 #include "version.h"
 
-static const char *status_service_state(const Machine__Service *service)
+static const char *status_service_state(
+        const Control__Status *status, const Machine__Service *service)
 {
+	if (status->stale) {
+		return "-";
+	}
 	switch (service->state) {
 	case MACHINE__SERVICE_STATE__SERVICE_RUNNING:
 		return "running";
@@ -53,9 +57,9 @@ static void status_services(const Control__Status *status)
 		snprintf(release, TEXT_SIZE, "%u %s", service->counter, at->release);
 		snprintf(base, TEXT_SIZE, "0x%" PRIx64, service->base_address);
 		snprintf(restarts, TEXT_SIZE, "%u", service->restarts);
-		table_row(table, (const char *const[]){service->name, status_service_state(service),
-		                         generation, release, base, restarts,
-		                         text_bytes(service->memory_bytes, memory),
+		table_row(table, (const char *const[]){service->name,
+		                         status_service_state(status, service), generation, release,
+		                         base, restarts, text_bytes(service->memory_bytes, memory),
 		                         text_nsec(service->last_blackout_ns, blackout),
 		                         at->job               ? "running now"
 		                         : service->can_update ? "yes"

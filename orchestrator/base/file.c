@@ -132,14 +132,30 @@ int dir_remove(const char *path)
 static int dir_copy_file(const char *from, const char *to, size_t file_limit)
 {
 	_cleanup_(freep) uint8_t *data = NULL;
+	_cleanup_(fd_closep) int fd = -1;
 	size_t size;
 	int r;
 
 	r = file_read(from, file_limit, &data, &size);
-	if (!r) {
-		r = file_write(to, data, size);
+	if (r < 0) {
+		return err_up(r);
 	}
-	return err_up(r);
+	fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return err_raise(-errno);
+	}
+	return err_up(file_write_all(fd, data, size));
+}
+
+/* Everything written before is on disk: once for all files of a copy. */
+static int dir_sync_all(const char *path)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0) {
+		return err_raise(-errno);
+	}
+	return 0;
 }
 
 /* One entry of the walk; directories come before what is in them. */
@@ -197,6 +213,9 @@ int dir_copy(const char *from, const char *to, size_t file_limit)
 	r = dir_remove(beside);
 	if (!r) {
 		r = dir_copy_all(from, beside, file_limit);
+	}
+	if (!r) {
+		r = dir_sync_all(beside);
 	}
 	if (!r && rename(beside, to) < 0) {
 		r = err_raise(-errno);

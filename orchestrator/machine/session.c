@@ -234,8 +234,8 @@ static void machine_on_change(struct machine *machine, const Machine__ServiceCha
 	unsigned int kind = change->kind < 6 ? change->kind : 0;
 
 	log_info("machine %s: %s %s (generation %" PRIu64 ")%s%s", machine->row.name,
-	        change->service, kinds[kind], change->generation, change->cause ? ": " : "",
-	        change->cause ? change->cause->message : "");
+	        *change->service ? change->service : "it", kinds[kind], change->generation,
+	        change->cause ? ": " : "", change->cause ? change->cause->message : "");
 }
 
 static int machine_event_tell(

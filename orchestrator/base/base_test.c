@@ -1,0 +1,102 @@
+/* Files, directories, traces and failures. */
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "orchestrator/base/err.h"
+#include "orchestrator/base/failure.h"
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/pool.h"
+
+static void check_file(const char *path, const char *want)
+{
+	_cleanup_(freep) uint8_t *data = NULL;
+	size_t size;
+
+	assert(file_read(path, 100, &data, &size) == 0);
+	assert(size == strlen(want) && !strcmp((char *)data, want));
+}
+
+static void test_files(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/file", dir);
+	_cleanup_(freep) char *beside = text_format("%s/file.new", dir);
+	uint8_t *data = NULL;
+	size_t size = 9;
+
+	assert(file_write(path, "one", 3) == 0);
+	assert(file_write(path, "three", 5) == 0);
+	assert(access(beside, F_OK) < 0);
+	check_file(path, "three");
+	assert(file_read(path, 4, &data, &size) == -EFBIG && !data && size == 9);
+	assert(file_read(beside, 4, &data, &size) == -ENOENT);
+	assert(strstr(err_trace(), "file_read"));
+}
+
+static void test_directories(const char *dir)
+{
+	_cleanup_(freep) char *deep = text_format("%s/a/b/c", dir);
+	_cleanup_(freep) char *file = text_format("%s/a/b/c/file", dir);
+	_cleanup_(freep) char *from = text_format("%s/a", dir);
+	_cleanup_(freep) char *to = text_format("%s/copy", dir);
+	_cleanup_(freep) char *copied = text_format("%s/copy/b/c/file", dir);
+
+	assert(dir_make(deep) == 0 && dir_make(deep) == 0);
+	assert(file_write(file, "x", 1) == 0);
+	assert(dir_copy(from, to, 0) == -EFBIG);
+	assert(access(to, F_OK) < 0);
+	assert(dir_copy(from, to, 100) == 0);
+	check_file(copied, "x");
+	assert(dir_copy(from, to, 100) == -EEXIST);
+	assert(dir_remove(to) == 0 && dir_remove(to) == 0);
+	assert(access(copied, F_OK) < 0);
+}
+
+static int fails(void)
+{
+	return err_raise(-EIO);
+}
+
+static void test_errors(void)
+{
+	struct failure failure;
+	char code[64];
+
+	assert(err_up(fails()) == -EIO);
+	assert(strstr(err_trace(), "fails()") && strstr(err_trace(), "test_errors()"));
+	assert(err_fold(7) == -ENOTRECOVERABLE && err_fold(0) == 0 && err_up(3) == 3);
+	err_forget();
+	assert(!*err_trace());
+	memset(code, 'c', sizeof(code));
+	code[63] = '\0';
+	failure_set(&failure, code, "here", "do this", "%d is wrong", 5);
+	assert(strlen(failure.code) == sizeof(failure.code) - 1);
+	assert(!strcmp(failure.cause, "5 is wrong"));
+}
+
+static void test_pool(void)
+{
+	struct pool pool;
+	ProtobufCBinaryData bytes;
+
+	pool_init(&pool);
+	bytes = pool_bytes(&pool, "abc", 3);
+	assert(bytes.len == 3 && !memcmp(bytes.data, "abc", 3));
+	assert(!strcmp(pool_format(&pool, "%d", 7), "7"));
+	pool_fini(&pool);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/base_test.XXXXXX";
+
+	assert(mkdtemp(dir));
+	test_files(dir);
+	test_directories(dir);
+	test_errors();
+	test_pool();
+	assert(dir_remove(dir) == 0);
+	return 0;
+}
