@@ -53,12 +53,13 @@ class World:
         return self
 
     def __exit__(self, *exc):
-        self.kill()
+        code = self.kill(signal.SIGTERM)
         self.peer.__exit__()
-        if exc[0] is not None:
+        if exc[0] is not None or code:
             with open(os.path.join(self.dir, 'lud.log'), encoding='utf-8') as f:
                 sys.stderr.write(f.read()[-6000:])
         self.tmp.cleanup()
+        assert exc[0] is not None or not code, 'lud did not end well: %d' % code
 
     def program(self, name):
         return os.path.join(self.build, name)
