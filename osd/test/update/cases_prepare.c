@@ -83,6 +83,34 @@ static void case_drain(void)
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
 }
 
+/* A service that crashes while it prepares: the transaction ends, then the service starts afresh.
+ */
+static void case_prepare_crash(uint32_t state, const char *name)
+{
+	struct rs_service old = {0}, new = {0};
+	struct assist_reply reply;
+	struct rs_result result;
+
+	tap_case(name);
+	CHECK(rs_service("assist", &old));
+	result = update_run("second", &(struct ask){.state = state});
+	check_rolled_back(&result, E_CRASHED);
+	assist_settle();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
+	CHECK_EQUAL(new.base, old.base);
+	CHECK_EQUAL(assist_ask(ASSIST_BUILD, 43, 300, &reply), E_OK);
+}
+
+static void case_crash_later(void)
+{
+	struct assist_reply reply;
+
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_LATER, 0, &reply), E_OK);
+	case_prepare_crash(QS_DEFAULT, "a crash in a service's own preparation ends the update");
+}
+
 void cases_prepare(void)
 {
 	case_limit();
@@ -90,4 +118,7 @@ void cases_prepare(void)
 	case_only_asked(0, "asking whether an update could be prepared leaves no trace");
 	case_only_asked(1, "preparing a staged update without running it leaves no trace");
 	case_drain();
+	case_prepare_crash(
+	        QS_PREPARE_CRASH, "the state prepare-crash crashes, and the service is back");
+	case_crash_later();
 }

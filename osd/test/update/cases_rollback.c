@@ -29,12 +29,38 @@ static void case_bad_release(const char *name, err_t err)
 	stage_drop_all();
 }
 
+/* A wild pointer in the old state: the update is rolled back and names it; the service goes on as
+ * it was. */
+static void case_damage(void)
+{
+	struct assist_reply reply;
+	struct rs_service old = {0}, new = {0};
+	struct rs_result result;
+
+	tap_case("a wild pointer in the state ends the update by name");
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_DAMAGE, 0, &reply), E_OK);
+	CHECK(rs_service("assist", &old));
+	result = update_run("second", NULL);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_ROLLED_BACK);
+	CHECK_EQUAL(result.err, E_TRANSFER);
+	CHECK_EQUAL(result.step, RS_STEP_TRANSFER);
+	CHECK(result.transfer.element[0] != '\0');
+	sef_log("# cause: %s: %s", result.transfer.element, result.transfer.message);
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.base, old.base);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts);
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_NULL, 0, &reply), E_RESTART);
+	assist_settle();
+	CHECK_EQUAL(assist_ask(ASSIST_BUILD, 44, 300, &reply), E_OK);
+}
+
 void cases_rollback(void)
 {
 	case_bad_release("fails", E_CHECK);
 	case_bad_release("crashes", E_CRASHED);
 	case_bad_release("hangs", E_TIMEOUT);
 	case_bad_release("exits", E_EXITED);
+	case_damage();
 }
 
 struct kill {
