@@ -80,6 +80,7 @@ static struct state_transfer *pair(const struct start_info *info)
 	if (state_pair(&setup, &engine, &transfer) != STATE_OK) {
 		give_up_engine();
 	}
+	state_foresee(transfer);
 	result.pair_nsec = sys_clock_read() - begin;
 	return transfer;
 }

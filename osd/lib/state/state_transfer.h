@@ -56,7 +56,7 @@ struct state_setup {
 	uint64_t old_heap_size; /* bytes, all of them readable */
 	/*
 	 * Scratch memory, zeroed, aligned to 16, used until the transfer is done. About 64 bytes
-	 * for each entry of both descriptions, and 12 bytes for each live object, are enough.
+	 * for each entry of both descriptions, and 32 bytes for each live object, are enough.
 	 */
 	void *scratch;
 	size_t scratch_size;
@@ -86,6 +86,11 @@ struct state_transfer; /* lives in the scratch memory */
  */
 enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
+/*
+ * May be called once between the two, while the old instance still runs: looks at its heap and makes
+ * new objects for what is there, so that less is left to do. Nothing depends on what it saw.
+ */
+void state_foresee(struct state_transfer *transfer);
 /* Carries the state over; once. The result given to state_pair() is filled to the end. */
 enum state_code state_transfer(struct state_transfer *transfer);
 const char *state_code_text(enum state_code code);

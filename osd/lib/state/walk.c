@@ -44,61 +44,26 @@ static uint64_t walk_used(const struct state_transfer *t, uint64_t chunk, unsign
 	return w == 0 ? word & ~((UINT64_C(1) << HEAP_DIRECTORY_PAGES) - 1) : word;
 }
 
-/* How many slots of a word of a live bitmap exist. */
-static uint64_t walk_mask(uint32_t n_slots, unsigned w)
-{
-	if (n_slots <= w * 64) {
-		return 0;
-	}
-	return n_slots >= w * 64 + 64 ? UINT64_MAX : (UINT64_C(1) << (n_slots - w * 64)) - 1;
-}
-
-static struct state_batch *batch_find(const struct state_site *site, size_t stride, bool is_array)
-{
-	struct state_batch *batch = site->batches;
-
-	while (batch != NULL &&
-	        (batch->class.stride != stride || batch->class.is_array != is_array)) {
-		batch = batch->next;
-	}
-	return batch;
-}
-
-/* Have the objects of this run counted with those of their class, if that is known. */
+/* Have the objects of this run counted with those of their class, if that is known and they were not
+ * foreseen. */
 static enum state_code walk_batch(
-        struct state_transfer *t, struct state_run *run, bool is_array, uint64_t n)
+        struct state_transfer *t, struct state_run *run, uint64_t page, bool is_array)
 {
-	struct state_site *site = run->site;
-	size_t stride =
-	        is_array ? run->stride : heap_stride_of(site->size[STATE_NEW], 1, site->align);
-
-	/* A new stride for arrays of all lengths of the page is known only if nothing changed. */
-	if (site->new_addr == 0 || !heap_stride_is_small(stride) || stride % 8 != 0 ||
-	        stride % site->align != 0 ||
-	        (is_array && site->size[STATE_OLD] != site->size[STATE_NEW])) {
-		return STATE_OK;
+	if (!state_batch_get(t, run->site, run->stride, is_array, &run->batch)) {
+		return STATE_E_SCRATCH;
 	}
-	run->batch = batch_find(site, stride, is_array);
-	if (run->batch == NULL) {
-		run->batch = state_keep(t, sizeof(*run->batch));
-		if (run->batch == NULL) {
-			return STATE_E_SCRATCH;
-		}
-		run->batch->class = (struct heap_class){
-		        .site = site->new_addr,
-		        .element_bytes = site->size[STATE_NEW],
-		        .stride = (uint32_t)stride,
-		        .is_array = is_array,
-		};
-		run->batch->next = site->batches;
-		site->batches = run->batch;
+	if (run->batch != NULL && !state_forecast_meet(t, page, run)) {
+		run->batch->n += run->n_live;
 	}
-	run->batch->n += n;
+	if (run->batch != NULL && !is_array) {
+		t->heap.n_bytes_placed += (uint64_t)run->n_live * run->site->size[STATE_NEW];
+	}
 	return STATE_OK;
 }
 
 static enum state_code walk_small(
-        struct state_transfer *t, struct state_run *run, const struct heap_page *entry)
+        struct state_transfer *t, struct state_run *run, const struct heap_page *entry,
+        uint64_t page)
 {
 	bool is_array = entry->is_array != 0;
 	uint64_t n = 0;
@@ -113,13 +78,13 @@ static enum state_code walk_small(
 		return walk_fail(t, "old heap page has a bad stride", run->start);
 	}
 	for (unsigned w = 0; w < HEAP_SLOTS_MAX / 64; w++) {
-		if ((run->live[w] & ~walk_mask(run->n_slots, w)) != 0) {
+		if ((run->live[w] & ~state_slots_mask(run->n_slots, w)) != 0) {
 			return walk_fail(t, "old heap page has too many objects", run->start);
 		}
 		n += (uint64_t)__builtin_popcountll(run->live[w]);
 	}
 	run->n_live = (uint32_t)n;
-	return walk_batch(t, run, is_array, n);
+	return walk_batch(t, run, page, is_array);
 }
 
 static enum state_code walk_large(struct state_transfer *t, struct state_run *run,
@@ -170,12 +135,14 @@ static enum state_code walk_page(struct state_transfer *t, uint64_t page)
 	if (entry->kind != HEAP_PAGE_SMALL && entry->kind != HEAP_PAGE_LARGE) {
 		return walk_fail(t, "old heap page is of no known kind", entry->kind);
 	}
-	code = entry->kind == HEAP_PAGE_SMALL ? walk_small(t, run, entry)
+	code = entry->kind == HEAP_PAGE_SMALL ? walk_small(t, run, entry, page)
 	                                      : walk_large(t, run, entry, page);
 	if (code != STATE_OK) {
 		return code;
 	}
-	run->place = state_keep(t, run->n_slots * sizeof(*run->place));
+	if (run->place == NULL) {
+		run->place = state_keep(t, run->n_slots * sizeof(*run->place));
+	}
 	if (run->place == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -230,41 +197,53 @@ static enum state_code walk_tables(struct state_transfer *t, uint64_t n_chunks)
 	return t->heap.run_of_page != NULL && t->heap.runs != NULL ? STATE_OK : STATE_E_SCRATCH;
 }
 
-/* Deals places out. The heap has drawn where they are; this unties them from the old order. */
-static inline uint64_t walk_random(struct state_transfer *t, uint64_t below)
-{
-	t->random = t->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (t->random >> 32) * below >> 32;
-}
-
 static enum state_code walk_full(struct state_transfer *t)
 {
 	return state_fail(t, STATE_E_ARENA, "new heap is full", 0);
 }
 
-/* A run whose objects get a random one each of their class's places. */
+/* An array keeps its length. `known`: what the heap was told of it already. */
+static inline enum state_code walk_count(
+        struct state_transfer *t, const struct state_run *run, uint32_t slot, uint64_t known)
+{
+	uint64_t count = state_slot_count(run, slot);
+	uint64_t bytes = count * run->site->size[STATE_OLD];
+
+	if (bytes >= run->stride) {
+		return walk_fail(t, "old heap object is larger than its slot", run->place[slot]);
+	}
+	if (count != known) {
+		heap_fill_count(&run->batch->class, run->place[slot], (uint32_t)count);
+	}
+	t->heap.n_bytes_placed += bytes;
+	return STATE_OK;
+}
+
+/* A run whose objects get a random one each of their class's places, unless they have one. */
 static enum state_code walk_deal(struct state_transfer *t, struct state_run *run)
 {
-	struct state_batch *batch = run->batch;
-	uint64_t size = run->site->size[STATE_OLD];
+	const struct state_forecast *forecast = run->forecast;
+	bool is_array = run->batch->class.is_array;
 
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
-		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
+		uint64_t have = forecast != NULL ? forecast->live[w] : 0;
+		uint64_t word = is_array ? run->live[w] : run->live[w] & ~have;
+
+		for (; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
-			uint64_t k = walk_random(t, batch->n);
-			uint64_t place = batch->places[k];
+			uint64_t known = 1;
 
-			batch->places[k] = batch->places[--batch->n];
-			run->place[slot] = place;
-			if (batch->class.is_array) {
-				uint64_t count = state_slot_count(run, slot);
+			if ((have & word & -word) != 0) {
+				known = forecast->count[slot];
+			} else {
+				run->place[slot] = state_batch_deal(t, run->batch);
+			}
+			if (is_array) {
+				enum state_code code = walk_count(t, run, slot, known);
 
-				if (count * size >= run->stride) {
-					return walk_fail(t,
-					        "old heap object is larger than its slot", place);
+				if (code != STATE_OK) {
+					return code;
 				}
-				heap_fill_count(&batch->class, place, (uint32_t)count);
-				t->heap.n_bytes_placed += count * size;
 			}
 		}
 	}
@@ -297,31 +276,49 @@ static enum state_code walk_single(struct state_transfer *t, struct state_run *r
 	return STATE_OK;
 }
 
-/* Places for all objects whose class is known, on the stack of scratch memory. */
+/* Places for all objects whose class is known and that have none, on the stack of scratch memory;
+ * spare ones go first. */
 static enum state_code walk_fill(struct state_transfer *t)
 {
 	for (uint32_t i = 0; i < t->n_sites; i++) {
 		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
-			b->places = state_stack(t, b->n * sizeof(*b->places));
-			if (b->places == NULL) {
-				return STATE_E_SCRATCH;
+			enum state_code code;
+
+			b->n = b->n > b->n_spare ? b->n - b->n_spare : 0;
+			if (b->n == 0) {
+				continue;
 			}
-			if (!heap_fill(&b->class, b->n, b->places)) {
-				return walk_full(t);
-			}
-			if (!b->class.is_array) {
-				t->heap.n_bytes_placed += b->n * b->class.element_bytes;
+			code = state_batch_fill(t, b, state_stack(t, b->n * sizeof(*b->places)));
+			if (code != STATE_OK) {
+				return code;
 			}
 		}
 	}
 	return STATE_OK;
 }
 
+/* Places that were taken for objects that are gone. */
+static void walk_give_back(struct state_transfer *t)
+{
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			while (b->n_spare > 0) {
+				uint64_t place = b->spare[--b->n_spare];
+
+				t->heap.n_bytes_placed += b->class.element_bytes;
+				heap_free((void *)(uintptr_t)place);
+			}
+		}
+	}
+}
+
 static enum state_code walk_place(struct state_transfer *t)
 {
 	uint64_t high = t->high;
-	enum state_code code = walk_fill(t);
+	enum state_code code;
 
+	state_forecast_end(t);
+	code = walk_fill(t);
 	for (uint32_t r = 1; code == STATE_OK && r < t->heap.n_runs; r++) {
 		struct state_run *run = &t->heap.runs[r];
 
@@ -333,6 +330,7 @@ static enum state_code walk_place(struct state_transfer *t)
 		code = run->batch != NULL ? walk_deal(t, run) : walk_single(t, run);
 	}
 	t->high = high;
+	walk_give_back(t);
 	heap_fill_done(t->heap.n_bytes_placed);
 	return code;
 }

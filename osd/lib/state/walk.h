@@ -15,8 +15,23 @@
 struct state_batch {
 	struct state_batch *next; /* of the site */
 	struct heap_class class;
-	uint64_t n;
+	uint64_t n; /* objects that need a place; once they are taken: places */
 	uint64_t *places;
+	uint64_t n_spare; /* places of objects that were foreseen and did not come */
+	uint64_t *spare;
+};
+
+/* What a page held before the switch, and the places dealt out for it. */
+struct state_forecast {
+	struct state_forecast *next;
+	struct state_batch *batch;
+	uint64_t live[HEAP_SLOTS_MAX / 64];
+	uint64_t *place; /* by slot */
+	uint16_t *count; /* by slot: elements that the new heap knows of */
+	uint32_t page;
+	uint32_t stride;
+	uint32_t n_slots;
+	bool is_met; /* the page holds such objects still */
 };
 
 struct state_site {
@@ -50,6 +65,7 @@ struct state_run {
 	const uint64_t *live; /* checked bitmap, one bit per slot */
 	struct state_site *site;
 	struct state_batch *batch; /* NULL: its objects are allocated one by one */
+	const struct state_forecast *forecast; /* NULL: nothing was foreseen */
 	uint32_t stride;
 	uint32_t n_slots;
 	uint32_t n_live;
@@ -66,6 +82,9 @@ struct state_heap {
 	struct state_run *runs;
 	uint64_t n_bytes_placed;
 	uint64_t n_objects;
+	struct state_forecast *forecasts;
+	struct state_forecast **forecast_of_page;
+	uint32_t n_foreseen; /* pages */
 };
 
 /* site.c */
@@ -76,6 +95,24 @@ struct state_site *state_site_find(const struct state_transfer *t, uint64_t old_
 enum state_code state_items_make(struct state_transfer *t);
 /* The item that holds, or ends at, an old address; NULL: none. */
 struct state_item *state_item_find(const struct state_transfer *t, uint64_t value);
+
+/* batch.c */
+/* The class of a site's objects in old slots of this stride; *ret is NULL if it is not known
+ * before each object is. False: STATE_E_SCRATCH. */
+bool state_batch_get(struct state_transfer *t, struct state_site *site, uint32_t old_stride,
+        bool is_array, struct state_batch **ret);
+/* Take batch->n places into an array of as many; NULL: there is no memory for it. */
+enum state_code state_batch_fill(
+        struct state_transfer *t, struct state_batch *batch, uint64_t places[]);
+/* One of the places. There is one. */
+uint64_t state_batch_deal(struct state_transfer *t, struct state_batch *batch);
+
+/* forecast.c */
+/* Take over what was foreseen of a page whose run is checked; its batch counts what was not. False:
+ * nothing was. */
+bool state_forecast_meet(const struct state_transfer *t, uint64_t page, struct state_run *run);
+/* All pages have been met: what is left was in vain. */
+void state_forecast_end(struct state_transfer *t);
 
 /* walk.c */
 enum state_code state_walk(struct state_transfer *t);
@@ -98,4 +135,13 @@ static inline uint64_t state_slot_count(const struct state_run *run, uint32_t sl
 		return run->count;
 	}
 	return *(const uint16_t *)(uintptr_t)(run->start + heap_count_offset(slot));
+}
+
+/* How many slots of a word of a live bitmap exist, as a mask. */
+static inline uint64_t state_slots_mask(uint32_t n_slots, unsigned w)
+{
+	if (n_slots <= w * 64) {
+		return 0;
+	}
+	return n_slots >= w * 64 + 64 ? UINT64_MAX : (UINT64_C(1) << (n_slots - w * 64)) - 1;
 }

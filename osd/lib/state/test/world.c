@@ -143,11 +143,60 @@ enum state_code world_pair(struct world *world)
 	return state_pair(&setup, &world->result, &world->transfer);
 }
 
+static uint64_t world_draw(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *state >> 33;
+}
+
+/* A word of the old heap that a running owner might have left otherwise: of its directory, or at the end
+ * of a page, where counts are. */
+static uint64_t *world_word(struct world *world, uint64_t *random)
+{
+	uint64_t page = world_draw(random) % (world->old_root.n_chunks * HEAP_CHUNK_PAGES);
+	uint64_t at = heap_entry_offset(page) + world_draw(random) % 8 * 8;
+
+	if (world_draw(random) % 4 == 0) {
+		at = (page + 1) * HEAP_PAGE_BYTES - (world_draw(random) % 16 + 1) * 8;
+	}
+	return (uint64_t *)(void *)(world->old_heap + at % world->heap_size);
+}
+
+/* Let the engine look at the old heap as it may have been before the switch: other than it is. */
+static void world_foresee(struct world *world)
+{
+	enum { WORDS = 400 };
+	static uint64_t *at[WORDS];
+	static uint64_t was[WORDS];
+	uint64_t random = world->seed;
+	unsigned n = world->old_root.n_chunks > 0 ? world_draw(&random) % WORDS : 0;
+
+	if (mprotect(world->old_heap, world->heap_size, PROT_READ | PROT_WRITE) != 0) {
+		abort();
+	}
+	for (unsigned i = 0; i < n; i++) {
+		at[i] = world_word(world, &random);
+		was[i] = *at[i];
+		*at[i] = world_draw(&random) % 2 == 0 ? *world_word(world, &random)
+		                                      : was[i] ^ world_draw(&random);
+	}
+	state_foresee(world->transfer);
+	while (n-- > 0) {
+		*at[n] = was[n];
+	}
+	if (mprotect(world->old_heap, world->heap_size, PROT_READ) != 0) {
+		abort();
+	}
+}
+
 enum state_code world_transfer(struct world *world)
 {
 	enum state_code code;
 
 	world_switch(world);
 	code = world_pair(world);
+	if (code == STATE_OK && world->seed % 4 != 0) {
+		world_foresee(world);
+	}
 	return code == STATE_OK ? state_transfer(world->transfer) : code;
 }

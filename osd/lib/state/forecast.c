@@ -1,0 +1,261 @@
+/*
+ * Before the switch, the old heap can be seen already, though its owner still runs and changes it. What
+ * is found there says what will be needed: places are taken and dealt out for it, so that in the
+ * blackout only the differences are left to do.
+ *
+ * A forecast is never believed: the walk in the blackout checks the heap as if there were none, and then
+ * asks for each page whether what is there now was foreseen. Places that were dealt to objects that
+ * are gone are spare; they serve objects that came, or are given back. Errors made here are no errors.
+ */
+#include <string.h>
+
+#include "osd/lib/heap/heap.h"
+#include "osd/lib/state/priv.h"
+
+/* Room that is left in the new heap for what was not foreseen. */
+#define FORECAST_SLACK_PAGES 16
+
+/* A copy of what its owner may be changing. */
+static void forecast_read(void *to, uint64_t from, size_t n)
+{
+	memcpy(to, (const void *)(uintptr_t)from, n);
+	__asm__ volatile("" ::: "memory");
+}
+
+static bool forecast_entry_is_sane(const struct heap_page *entry, const struct state_site *site)
+{
+	return entry->kind == HEAP_PAGE_SMALL && site != NULL && site->new_addr != 0 &&
+	       entry->element_bytes == site->size[STATE_OLD] && entry->stride >= HEAP_STRIDE_MIN &&
+	       entry->stride <= HEAP_PAGE_BYTES && entry->n_slots > 0 &&
+	       entry->n_slots <= heap_slots_of_stride(entry->stride);
+}
+
+/* Note the live slots of a page; slots that do not exist are left out. */
+static void forecast_note(struct state_forecast *forecast, const struct heap_page *entry)
+{
+	for (unsigned w = 0; w < HEAP_SLOTS_MAX / 64; w++) {
+		forecast->live[w] = entry->live[w] & state_slots_mask(entry->n_slots, w);
+		forecast->batch->n += (uint64_t)__builtin_popcountll(forecast->live[w]);
+	}
+	forecast->n_slots = entry->n_slots;
+	forecast->stride = entry->stride;
+}
+
+static bool forecast_page(struct state_transfer *t, uint32_t page)
+{
+	struct state_forecast *forecast;
+	struct state_site *site;
+	struct heap_page entry;
+	struct state_batch *batch;
+
+	forecast_read(&entry, t->heap.base + heap_entry_offset(page), sizeof(entry));
+	site = entry.kind == HEAP_PAGE_SMALL ? state_site_find(t, entry.site) : NULL;
+	if (!forecast_entry_is_sane(&entry, site)) {
+		return true;
+	}
+	if (!state_batch_get(t, site, entry.stride, entry.is_array != 0, &batch)) {
+		return false;
+	}
+	if (batch == NULL) {
+		return true;
+	}
+	forecast = state_keep(t, sizeof(*forecast));
+	if (forecast == NULL) {
+		return false;
+	}
+	forecast->place = state_keep(t, entry.n_slots * sizeof(*forecast->place));
+	forecast->count = state_keep(t, entry.n_slots * sizeof(*forecast->count));
+	if (forecast->place == NULL || forecast->count == NULL) {
+		return false;
+	}
+	forecast->page = page;
+	forecast->batch = batch;
+	forecast_note(forecast, &entry);
+	forecast->next = t->heap.forecasts;
+	t->heap.forecasts = forecast;
+	t->heap.forecast_of_page[page] = forecast;
+	return true;
+}
+
+static bool forecast_chunk(struct state_transfer *t, uint32_t chunk)
+{
+	struct heap_chunk head;
+
+	forecast_read(&head, t->heap.base + chunk * HEAP_CHUNK_BYTES, sizeof(head));
+	for (uint32_t i = HEAP_DIRECTORY_PAGES; i < HEAP_CHUNK_PAGES; i++) {
+		uint32_t page = chunk * HEAP_CHUNK_PAGES + i;
+
+		if (head.used[i / 64] == 0) {
+			i |= 63;
+			continue;
+		}
+		if ((head.used[i / 64] >> (i % 64) & 1) != 0 && page < t->heap.n_foreseen &&
+		        !forecast_page(t, page)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool forecast_read_heap(struct state_transfer *t)
+{
+	uint64_t n_pages = t->heap.size / HEAP_PAGE_BYTES;
+	struct heap_root root;
+
+	forecast_read(&root, t->heap_root, sizeof(root));
+	if (root.magic != HEAP_MAGIC || root.version != HEAP_VERSION ||
+	        root.base != t->heap.base ||
+	        root.n_chunks > t->heap.size / HEAP_CHUNK_BYTES) {
+		return false;
+	}
+	n_pages = n_pages < (uint64_t)root.n_chunks * HEAP_CHUNK_PAGES
+	                  ? n_pages
+	                  : (uint64_t)root.n_chunks * HEAP_CHUNK_PAGES;
+	t->heap.forecast_of_page = state_keep(t, n_pages * sizeof(*t->heap.forecast_of_page));
+	if (t->heap.forecast_of_page == NULL) {
+		return false;
+	}
+	t->heap.n_foreseen = (uint32_t)n_pages;
+	for (uint32_t chunk = 0; chunk < root.n_chunks; chunk++) {
+		if (!forecast_chunk(t, chunk)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Would the places fit, with something left for what comes? */
+static bool forecast_fits(const struct state_transfer *t)
+{
+	uint64_t n_pages = FORECAST_SLACK_PAGES + HEAP_DIRECTORY_PAGES;
+	struct heap_stats stats;
+
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (const struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			n_pages += b->n / heap_slots_of_stride(b->class.stride) + 1;
+		}
+	}
+	n_pages += n_pages / 8;
+	heap_stats_get(&stats);
+	return (stats.n_pages + n_pages) * HEAP_PAGE_BYTES <= stats.usable;
+}
+
+/* The places stay where they are: the array is the batch's store of spare ones later. */
+static bool forecast_fill(struct state_transfer *t)
+{
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			uint64_t *places = state_keep(t, b->n * sizeof(*places));
+
+			if (state_batch_fill(t, b, places) != STATE_OK) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+static void forecast_deal(struct state_transfer *t, struct state_forecast *forecast)
+{
+	struct state_batch *batch = forecast->batch;
+	uint64_t start = t->heap.base + (uint64_t)forecast->page * HEAP_PAGE_BYTES;
+	uint64_t most = (batch->class.stride - 1) / batch->class.element_bytes;
+
+	for (uint32_t slot = 0; slot < forecast->n_slots; slot++) {
+		uint64_t place;
+		uint16_t count = 1;
+
+		if ((forecast->live[slot / 64] >> (slot % 64) & 1) == 0) {
+			continue;
+		}
+		place = state_batch_deal(t, batch);
+		if (batch->class.is_array) {
+			forecast_read(&count, start + heap_count_offset(slot), sizeof(count));
+			count = count <= most ? count : 1;
+			heap_fill_count(&batch->class, place, count);
+		}
+		forecast->place[slot] = place;
+		forecast->count[slot] = count;
+	}
+}
+
+/* Give up; what was taken is spare. */
+static void forecast_forget(struct state_transfer *t)
+{
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			b->n_spare = b->places != NULL ? b->n : 0;
+			b->n = 0;
+		}
+	}
+	t->heap.forecasts = NULL;
+	t->heap.n_foreseen = 0;
+}
+
+void state_foresee(struct state_transfer *t)
+{
+	if (t->heap_root == 0 || t->heap.size == 0) {
+		return;
+	}
+	t->quiet = true;
+	if (!forecast_read_heap(t) || !forecast_fits(t) || !forecast_fill(t)) {
+		forecast_forget(t);
+	}
+	t->quiet = false;
+	for (struct state_forecast *f = t->heap.forecasts; f != NULL; f = f->next) {
+		forecast_deal(t, f);
+	}
+	for (uint32_t i = 0; i < t->n_sites; i++) {
+		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+			b->spare = b->places;
+		}
+	}
+}
+
+static void forecast_drop(struct state_forecast *forecast, unsigned w, uint64_t gone)
+{
+	struct state_batch *batch = forecast->batch;
+
+	for (; gone != 0; gone &= gone - 1) {
+		uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(gone);
+
+		if (batch->class.is_array) {
+			heap_fill_count(&batch->class, forecast->place[slot], 1);
+		}
+		batch->spare[batch->n_spare++] = forecast->place[slot];
+		forecast->place[slot] = 0;
+	}
+}
+
+bool state_forecast_meet(const struct state_transfer *t, uint64_t page, struct state_run *run)
+{
+	struct state_forecast *f =
+	        page < t->heap.n_foreseen ? t->heap.forecast_of_page[page] : NULL;
+
+	if (f == NULL || f->batch != run->batch || f->n_slots != run->n_slots ||
+	        f->stride != run->stride) {
+		return false;
+	}
+	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
+		uint64_t gone = f->live[w] & ~run->live[w];
+
+		if (gone != 0) {
+			forecast_drop(f, w, gone);
+			f->live[w] &= run->live[w];
+		}
+		run->batch->n += (uint64_t)__builtin_popcountll(run->live[w] & ~f->live[w]);
+	}
+	f->is_met = true;
+	run->forecast = f;
+	run->place = f->place;
+	return true;
+}
+
+void state_forecast_end(struct state_transfer *t)
+{
+	for (struct state_forecast *f = t->heap.forecasts; f != NULL; f = f->next) {
+		for (unsigned w = 0; !f->is_met && w * 64 < f->n_slots; w++) {
+			forecast_drop(f, w, f->live[w]);
+		}
+	}
+}
