@@ -38,7 +38,7 @@ def one(number, name, case, world, rng):
         return 1
 
 
-def run(doc, cases, extra=(), **lab_options):
+def run(doc, cases, extra=(), world_type=lab.Lab):
     """cases: (name, function) pairs, or a function of the arguments that gives them. Does not return."""
     args = arguments(doc, extra)
     cases = [c for c in (cases(args) if callable(cases) else cases) if args.only in c[0]]
@@ -46,7 +46,7 @@ def run(doc, cases, extra=(), **lab_options):
     print(f'# seed {args.seed}')
     print(f'1..{len(cases)}', flush=True)
     failed = 0
-    with lab.Lab(args.build, keep=args.keep, **lab_options) as world:
+    with world_type(args.build, keep=args.keep) as world:
         world.start()
         for number, (name, case) in enumerate(cases, 1):
             failed += one(number, name, case, world, rng)

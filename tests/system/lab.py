@@ -91,7 +91,7 @@ class Lab:
         self.sign(*self.services.split())
         with open(self.config, 'w') as f:
             f.write(f'state_dir: "{self.dir}/state"\ncontrol_socket: "{self.socket}"\n'
-                    f'keyring: "{self.keys}"\nkits: "{self.kits}"\n'
+                    f'keyring: "{self.keys}"\n'
                     f'{self.more_config}machine:\n  services: "{self.services}"\n')
 
     def kit_copy(self, name):
@@ -222,6 +222,15 @@ class Lab:
     def machine(self):
         """A client of the machine itself; lud must have let go of it."""
         return wire.Client.connect(os.path.join(self.machine_dir, 'port.sock'), wire.MACHINE, timeout=20)
+
+    def offer(self, name):
+        """What a service runs: payload, state description, envelope, generation."""
+        row = next(g for g in self.history(name) if g['state'] == 'running')
+        path, = self.record('SELECT path FROM variants WHERE lower(hex(payload_hash)) = ?', row['payload_hash'])[0]
+        kit, = self.record('SELECT path FROM releases WHERE lower(hex(release_id)) = ?', row['release_id'])[0]
+        envelope = bytes.fromhex(self.show(name, row['generation'])['envelope'])
+        with open(path, 'rb') as payload, open(os.path.join(kit, 'state'), 'rb') as state:
+            return payload.read(), state.read(), envelope, row['generation']
 
     def craft(self, envelope, *changes):
         """Another envelope out of this one (keyring/test/craft.c)."""

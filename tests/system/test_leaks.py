@@ -2,8 +2,6 @@
 """Updates leave nothing behind: two staged payloads, signed again each time, taken in turns; then as many frames,
 slots, spaces and grants are free as before. Speaks the machine protocol itself; lud is out of the way.
 """
-import os
-import subprocess
 import time
 
 import cases
@@ -22,21 +20,12 @@ class Turns:
         self.pairs = []
         for _ in range(2):
             world.luctl('update', service, check=True)
-            self.pairs.append(self.running())
+            self.pairs.append(world.offer(service))
+        self.generation = self.pairs[-1][-1]
         self.txn = int(time.time() * 1e6)  # above all that lud has used
 
-    def running(self):
-        """Payload, description and envelope of what runs now."""
-        shown = next(g for g in self.world.history(self.service) if g['state'] == 'running')
-        path, = self.world.record('SELECT path FROM variants WHERE lower(hex(payload_hash)) = ?',
-                                  shown['payload_hash'])[0]
-        envelope = bytes.fromhex(self.world.show(self.service, shown['generation'])['envelope'])
-        self.generation = shown['generation']
-        with open(path, 'rb') as payload, open(os.path.join(self.world.kit(self.service), 'state'), 'rb') as state:
-            return payload.read(), state.read(), envelope
-
     def take(self, number):
-        payload, state, envelope = self.pairs[number % 2]
+        payload, state, envelope, _ = self.pairs[number % 2]
         self.generation += 1
         self.txn += 1
         good = self.world.craft(envelope, f'generation={self.generation}', 'sign=' + self.world.keys)
