@@ -35,6 +35,7 @@ def one(number, name, case, world, rng):
         print(f'not ok {number} - {name}')
         print('# ' + traceback.format_exc().replace('\n', '\n# '))
         print(''.join('# ' + line.rstrip('\n') + '\n' for line in world.tails()), flush=True)
+        world.recover()
         return 1
 
 

@@ -223,9 +223,9 @@ class Lab:
         """A client of the machine itself; lud must have let go of it."""
         return wire.Client.connect(os.path.join(self.machine_dir, 'port.sock'), wire.MACHINE, timeout=20)
 
-    def offer(self, name):
-        """What a service runs: payload, state description, envelope, generation."""
-        row = next(g for g in self.history(name) if g['state'] == 'running')
+    def offer(self, name, state='running'):
+        """What a service runs, or ran last: payload, state description, envelope, generation."""
+        row = next(g for g in self.history(name) if g['state'] == state)
         path, = self.record('SELECT path FROM variants WHERE lower(hex(payload_hash)) = ?', row['payload_hash'])[0]
         kit, = self.record('SELECT path FROM releases WHERE lower(hex(release_id)) = ?', row['release_id'])[0]
         envelope = bytes.fromhex(self.show(name, row['generation'])['envelope'])
@@ -257,6 +257,12 @@ class Lab:
                 return pid if self.dir in f.read() else 0
         except (OSError, ValueError):
             return 0
+
+    def recover(self):
+        """After a failed case: lud runs, whatever happened."""
+        if self.lud.poll() is None:
+            self.lud_stop()
+        self.lud_start()
 
     def tails(self):
         """What the logs end with, for whoever looks at a failure."""
