@@ -102,8 +102,7 @@ void control_on_log_follow(struct control_client *client, const Control__Request
 
 /* view.c: rows as messages; all memory is the pool's */
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
-Control__Status *view_status(
-        struct pool *pool, struct engine *engine, struct machine *machine, const char *service);
+Control__Status *view_status(struct pool *pool, struct engine *engine, struct machine *machine);
 /* NULL when there is no such job. with_steps: the long form. */
 Control__Job *view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps);
 Control__Job *view_skipped(

@@ -122,8 +122,7 @@ static int view_open_job(const struct job_row *row, void *arg)
 	return 0;
 }
 
-Control__Status *view_status(
-        struct pool *pool, struct engine *engine, struct machine *machine, const char *service)
+Control__Status *view_status(struct pool *pool, struct engine *engine, struct machine *machine)
 {
 	Control__Status *status = pool_zero(pool, sizeof(*status));
 	struct view_services services = {pool, engine, machine, status};

@@ -186,19 +186,9 @@ int db_txn(struct db *db, db_txn_fn fn, void *arg)
 	return err_up(r);
 }
 
-bool db_in_txn(struct db *db)
-{
-	return db->in_txn;
-}
-
 int64_t db_last_id(struct db *db)
 {
 	return sqlite3_last_insert_rowid(db->sqlite);
-}
-
-int64_t db_changes(struct db *db)
-{
-	return sqlite3_changes64(db->sqlite);
 }
 
 void db_column_text(sqlite3_stmt *row, int column, char *ret_text, size_t size)

@@ -42,13 +42,11 @@ void db_closep(struct db **db);
 /* Runs fn inside one IMMEDIATE transaction; anything but 0 from it rolls back. */
 typedef int (*db_txn_fn)(struct db *db, void *arg);
 int __must_check db_txn(struct db *db, db_txn_fn fn, void *arg);
-bool db_in_txn(struct db *db);
 
 /* One write. Must be called inside db_txn(). May return DB_E_EXISTS. */
 int __must_check db_run(struct db *db, const char *sql, const char *format, ...);
-/* Row id of the last insert, and rows changed by the last write. */
+/* Row id of the last insert. */
 int64_t db_last_id(struct db *db);
-int64_t db_changes(struct db *db);
 
 /*
  * A query. Calls fn for each row until it returns non-zero, which is returned.

@@ -31,7 +31,6 @@ static void job_forge_part_done(struct job_part *part)
 	struct job *job = part->job;
 	char detail[64];
 
-	part->done = true;
 	job->n_done++;
 	job_progress(job, job->n_done, job->n_parts, part->release.service);
 	if (job->n_done == job->n_parts) {

@@ -19,7 +19,6 @@ struct job_part {
 	uint8_t seed[FORGE_SEED_SIZE]; /* wiped as soon as the worker has it */
 	uint8_t *envelope;             /* fresh from signing, until it is recorded */
 	size_t envelope_size;
-	bool done; /* with the current step */
 };
 
 /* A file on its way into the machine's staging store. */

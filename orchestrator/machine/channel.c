@@ -205,6 +205,7 @@ static void channel_on_again(evutil_socket_t fd, short what, void *arg)
 int channel_new(struct event_base *base, const char *path, const struct channel_ops *ops, void *arg,
         struct channel **ret_channel)
 {
+	static const struct timeval now = {0, 0};
 	struct sockaddr_un address;
 	struct channel *channel;
 
@@ -219,7 +220,7 @@ int channel_new(struct event_base *base, const char *path, const struct channel_
 	channel->pause_msec = CHANNEL_PAUSE_MIN_MSEC;
 	LIST_INIT(&channel->pending);
 	channel->again = evtimer_new(base, channel_on_again, channel);
-	channel_hurry(channel);
+	evtimer_add(channel->again, &now);
 	*ret_channel = channel;
 	return 0;
 }
@@ -289,13 +290,4 @@ void channel_forget(struct channel *channel, const void *arg)
 bool channel_is_up(const struct channel *channel)
 {
 	return channel->up;
-}
-
-void channel_hurry(struct channel *channel)
-{
-	static const struct timeval now = {0, 0};
-
-	if (!channel->link) {
-		evtimer_add(channel->again, &now);
-	}
 }

@@ -42,5 +42,3 @@ int __must_check channel_request(struct channel *channel, Machine__Request *requ
 /* The callbacks of requests with this arg will not be called. */
 void channel_forget(struct channel *channel, const void *arg);
 bool channel_is_up(const struct channel *channel);
-/* Tries to connect now instead of after the pause. */
-void channel_hurry(struct channel *channel);

@@ -100,12 +100,6 @@ int store_generation_find(struct db *db, int64_t machine, const char *service, u
 	        machine, service, (int64_t)number));
 }
 
-int store_generation_by_id(struct db *db, int64_t id, struct generation_row *ret)
-{
-	return err_up(db_query(
-	        db, store_generation_row, ret, GENERATION_SELECT "WHERE g.id = ?", "i", id));
-}
-
 int store_generation_earlier(struct db *db, int64_t service, uint64_t number, int64_t release,
         struct generation_row *ret)
 {

@@ -50,7 +50,6 @@ int __must_check store_generation_runs(struct db *db, int64_t service, uint64_t 
 
 int __must_check store_generation_find(struct db *db, int64_t machine, const char *service,
         uint64_t number, struct generation_row *ret);
-int __must_check store_generation_by_id(struct db *db, int64_t id, struct generation_row *ret);
 /* The newest generation of another release that ran before `number`. */
 int __must_check store_generation_earlier(struct db *db, int64_t service, uint64_t number,
         int64_t release, struct generation_row *ret);

@@ -58,12 +58,6 @@ int store_machine_update(struct db *db, const struct machine_row *row)
 	        (int64_t)row->boot_id, (int64_t)row->event_seq, row->id));
 }
 
-int store_machine_by_name(struct db *db, const char *name, struct machine_row *ret)
-{
-	return err_up(db_query(db, store_machine_row, ret,
-	        "SELECT " MACHINE_COLUMNS " FROM machines WHERE name = ?", "t", name));
-}
-
 int store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret)
 {
 	return err_up(db_query(db, store_machine_row, ret,

@@ -29,7 +29,6 @@ int __must_check store_machine_insert(struct db *db, struct machine_row *row);
 /* Writes all but id and name. */
 int __must_check store_machine_update(struct db *db, const struct machine_row *row);
 /* DB_E_NONE when there is no such row. */
-int __must_check store_machine_by_name(struct db *db, const char *name, struct machine_row *ret);
 int __must_check store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret);
 /* Calls fn for every machine, in order of id. */
 typedef int (*store_machine_fn)(const struct machine_row *row, void *arg);
