@@ -37,8 +37,11 @@ static void log_on_news(const Control__FromLud *from, void *arg)
 			json_decref(json);
 			continue;
 		}
-		printf("%s %10.6f %-5s %s: %s\n", chunk->machine, line->clock_ns / 1e9,
-		        log_level(line->level), line->service, line->text);
+		printf("%s ", chunk->machine);
+		if (line->clock_ns) {
+			printf("%10.6f ", line->clock_ns / 1e9);
+		}
+		printf("%-5s %s: %s\n", log_level(line->level), line->service, line->text);
 	}
 	if (chunk->dropped) {
 		fprintf(stderr, "luctl: %" PRIu64 " lines could not be sent\n", chunk->dropped);

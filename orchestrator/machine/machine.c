@@ -112,6 +112,7 @@ static struct machine *machine_take(struct machines *machines, const struct mach
 	machine->state = MACHINE_STOPPED;
 	machine->since = row->created_us / 1000000;
 	machine->pidfd = -1;
+	machine->log_file = machine->log_watch = -1;
 	machine->dir = text_format("%s/machines/%s", machines->config->state_dir, row->name);
 	machine->flush = evtimer_new(machines->base, machine_on_flush, machine);
 	machine->events = evbuffer_new();

@@ -54,6 +54,11 @@ struct machine {
 	struct evbuffer *events; /* length, packed event; not recorded yet */
 	uint64_t newest_seq;
 
+	/* The debug console's file; -1 and NULL while it is not followed. */
+	int log_file;
+	int log_watch;
+	struct event *log_event;
+	struct evbuffer *log_rest; /* a line that has not ended */
 	struct machine_log_line log[MACHINE_LOG_KEPT];
 	size_t log_next;
 	LIST_HEAD(, machine_listener) listeners;
@@ -80,6 +85,9 @@ void machine_on_flush(evutil_socket_t fd, short what, void *arg);
 /* log.c */
 void machine_log_lines(struct machine *machine, const Machine__LogLines *lines);
 void machine_log_fini(struct machine *machine);
+/* follow.c: reads the debug console of a process of ours into the log. */
+void machine_follow(struct machine *machine);
+void machine_follow_fini(struct machine *machine);
 /* process.c */
 void machine_process_fini(struct machine *machine);
 /* Finds the process of a machine that was started earlier. -ESRCH: it is gone. */

@@ -82,11 +82,13 @@ int machine_process_find(struct machine *machine)
 	if (!machine->exit_event || event_add(machine->exit_event, NULL) < 0) {
 		abort();
 	}
+	machine_follow(machine);
 	return 0;
 }
 
 void machine_process_fini(struct machine *machine)
 {
+	machine_follow_fini(machine);
 	machine->launcher = child_worker_free(machine->launcher);
 	if (machine->exit_event) {
 		event_free(machine->exit_event);

@@ -139,8 +139,8 @@ def case_json(world, rng):
     for command in commands:
         answer = world.luctl(*command, as_json=True)
         assert answer.code == 0 and answer.json is not None, (command, answer.code, answer.err)
-    for line in world.luctl('log', check=True, as_json=True).out.splitlines():
-        json.loads(line)
+    lines = [json.loads(line) for line in world.luctl('log', check=True, as_json=True).out.splitlines()]
+    assert any(line['service'] == 'rs' and 'services up' in line['text'] for line in lines), lines
     keys = world.luctl('keys', 'list', '--keys', world.keys, offline=True, check=True, as_json=True).json
     assert {k['role'] for k in keys} == {'root', 'release', 'variant', 'seal'}
 
