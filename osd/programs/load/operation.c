@@ -34,6 +34,15 @@ static struct ds_reply operation_ask(uint32_t type, struct ds_request req)
 	return *MSG_AS(struct ds_reply, &msg);
 }
 
+static struct ds_request operation_request(uint32_t n)
+{
+	struct ds_request req = {
+	        .key_bytes = sizeof(operation_buffer.key), .value_bytes = VALUE_MAX};
+
+	shadow_key(n, operation_buffer.key);
+	return req;
+}
+
 static bool operation_subscribe(uint32_t type)
 {
 	struct ds_request req = {.key_bytes = sizeof(operation_prefix) - 1};
@@ -53,9 +62,14 @@ bool operation_start(void)
 	return operation_subscribe(DS_SUBSCRIBE);
 }
 
-/* DS was restarted afresh: what it held is gone, and so is our subscription. */
-static bool operation_after_restart(void)
+/* The request that found the fresh DS may have left a key there. */
+bool operation_after_restart(void)
 {
+	(void)restart_was_seen();
+	(void)operation_subscribe(DS_UNSUBSCRIBE);
+	for (uint32_t n = 0; n < shadow_n_keys(); n++) {
+		(void)operation_ask(DS_DELETE, operation_request(n));
+	}
 	shadow_forget();
 	return operation_start();
 }
@@ -79,7 +93,6 @@ static bool operation_await_change(enum ds_change kind, uint64_t sequence)
 			return operation_change_is(&msg, kind, sequence);
 		}
 		if (message_is_notify(&msg, EP_CLOCK)) {
-			(void)operation_after_restart();
 			return false;
 		}
 	}
@@ -91,15 +104,6 @@ static bool operation_sequence_rises(uint64_t sequence)
 
 	operation_sequence = sequence;
 	return rises;
-}
-
-static struct ds_request operation_request(uint32_t n)
-{
-	struct ds_request req = {
-	        .key_bytes = sizeof(operation_buffer.key), .value_bytes = VALUE_MAX};
-
-	shadow_key(n, operation_buffer.key);
-	return req;
 }
 
 bool operation_publish(uint32_t n)

@@ -27,11 +27,16 @@ void shadow_forget(void); /* DS started afresh: nothing is there */
 /* Operations. Each does one thing to DS, checks the whole answer, and returns whether it was right.
  */
 bool operation_start(void);
+/* DS was restarted afresh: what it held is gone, and so is our subscription. */
+bool operation_after_restart(void);
 bool operation_publish(uint32_t n);
 bool operation_retrieve(uint32_t n);
 bool operation_delete(uint32_t n);
 bool operation_resubscribe(void);
 bool operation_count(void);
+
+/* Was DS started afresh since this was asked last? */
+bool restart_was_seen(void);
 
 /* Figures, reported to RS a few times a second without waiting. */
 void figures_done(bool right);
