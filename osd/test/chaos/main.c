@@ -1,0 +1,85 @@
+/*
+ * chaos: what can befall a machine's services outside an update, each once and in order: assist
+ * crashes in every way it knows, and every other service that is not the supervisor is ended in
+ * the middle of its work. Then it is quiet. Its metric counts what is done.
+ */
+#include <string.h>
+
+#include "osd/abi/assist.h"
+#include "osd/abi/rs.h"
+#include "osd/lib/sef/sef.h"
+#include "osd/lib/sys/sys.h"
+
+#define CHAOS_START_NSEC 2000000000ull
+#define CHAOS_PAUSE_NSEC 300000000ull
+
+/* crash 0: RS is asked to end the service. */
+static const struct misfortune {
+	char service[SERVICE_NAME_LEN];
+	enum assist_crash crash;
+} chaos_script[] = {
+        {"assist", ASSIST_CRASH_NULL},
+        {"tty", 0},
+        {"assist", ASSIST_CRASH_ILLEGAL},
+        {"virtio_console", 0},
+        {"assist", ASSIST_CRASH_STACK},
+        {"gate", 0},
+        {"assist", ASSIST_CRASH_PANIC},
+        {"ds", 0},
+        {"assist", ASSIST_CRASH_EXIT},
+        {"virtio_console", 0},
+        {"assist", ASSIST_CRASH_HANG},
+        {"gate", 0},
+};
+#define N_MISFORTUNES (sizeof(chaos_script) / sizeof(chaos_script[0]))
+
+static uint64_t chaos_n_done;
+
+static bool chaos_crash(enum assist_crash how)
+{
+	struct message msg = {.type = ASSIST_CRASH, .w = {how}};
+	err_t r = sys_sendrec(sef_lookup("assist"), &msg);
+
+	return (r == E_OK ? MSG_AS(struct assist_reply, &msg)->err : r) == E_RESTART;
+}
+
+static bool chaos_end(const char service[SERVICE_NAME_LEN])
+{
+	struct message msg = {.type = RS_RESTART};
+
+	memcpy(msg.w, service, SERVICE_NAME_LEN);
+	return sys_sendrec(sef_start()->supervisor, &msg) == E_OK &&
+	       MSG_AS(struct rs_reply, &msg)->err == E_OK;
+}
+
+/* A misfortune that cannot befall now, such as in the middle of an update, is tried again. */
+static void chaos_next(void)
+{
+	const struct misfortune *next = &chaos_script[chaos_n_done];
+	struct message msg = {.type = RS_REPORT_METRICS};
+
+	if (next->crash != 0 ? chaos_crash(next->crash) : chaos_end(next->service)) {
+		chaos_n_done++;
+	}
+	msg.w[0] = chaos_n_done;
+	(void)sys_asend(sef_start()->supervisor, &msg);
+}
+
+int main(void)
+{
+	static const struct sef_callbacks callbacks = {0};
+	struct message msg;
+
+	sef_startup(&callbacks);
+	(void)sys_alarm_set(sys_clock_read() + CHAOS_START_NSEC);
+	while (chaos_n_done < N_MISFORTUNES) {
+		sef_receive(&msg);
+		if (message_is_notify(&msg, EP_CLOCK)) {
+			chaos_next();
+			(void)sys_alarm_set(sys_clock_read() + CHAOS_PAUSE_NSEC);
+		}
+	}
+	for (;;) {
+		sef_receive(&msg);
+	}
+}
