@@ -87,8 +87,8 @@ struct state_transfer; /* lives in the scratch memory */
 enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
 /*
- * May be called once between the two, while the old instance still runs: looks at its heap and makes
- * new objects for what is there, so that less is left to do. Nothing depends on what it saw.
+ * May be called once between the two, while the old instance still runs: looks at its heap and
+ * makes new objects for what is there, so that less is left to do. Nothing depends on what it saw.
  */
 void state_foresee(struct state_transfer *transfer);
 /* Carries the state over; once. The result given to state_pair() is filled to the end. */

@@ -149,8 +149,8 @@ static uint64_t world_draw(uint64_t *state)
 	return *state >> 33;
 }
 
-/* A word of the old heap that a running owner might have left otherwise: of its directory, or at the end
- * of a page, where counts are. */
+/* A word of the old heap that a running owner might have left otherwise: of its directory, or at
+ * the end of a page, where counts are. */
 static uint64_t *world_word(struct world *world, uint64_t *random)
 {
 	uint64_t page = world_draw(random) % (world->old_root.n_chunks * HEAP_CHUNK_PAGES);
