@@ -7,6 +7,9 @@
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/priv.h"
 
+/* For what is done for every member of every object. */
+#define RUN_INLINE inline __attribute__((always_inline))
+
 static int64_t number_extend(uint64_t value, unsigned n_bits, bool is_signed)
 {
 	unsigned shift = 64 - n_bits;
@@ -156,10 +159,11 @@ static enum state_code run_zero(
 	return STATE_OK;
 }
 
-/* The common case in a few steps: to the start of a live object that such pointers are known to
- * fit. */
-static inline uint64_t pointer_near(const struct state_transfer *t,
-        const struct state_pointer *pointer, uint64_t value, const uint8_t *at)
+/* The run and slot of a live object that starts at an old address, and its new place; 0: none that such
+ * pointers are known to fit. */
+static RUN_INLINE uint64_t pointer_near(const struct state_transfer *t,
+        const struct state_pointer *pointer, uint64_t value, const struct state_run **ret_run,
+        uint32_t *ret_slot)
 {
 	uint64_t off = value - t->heap.base;
 	const struct state_run *run;
@@ -170,48 +174,84 @@ static inline uint64_t pointer_near(const struct state_transfer *t,
 		return 0;
 	}
 	run = &t->heap.runs[t->heap.run_of_page[off / HEAP_PAGE_BYTES]];
-	in_run = (uint32_t)(value - run->start);
-	if (run->site != pointer->near || run->n_slots == 0) {
+	if (run->site != pointer->near) {
 		return 0;
 	}
+	in_run = (uint32_t)(value - run->start);
 	slot = in_run / run->stride;
 	if (slot * run->stride != in_run || slot >= run->n_slots) {
 		return 0;
 	}
-	if (pointer->has_length) {
-		int64_t n = state_bits_get(at, &pointer->length);
-
-		if (n < 0 || (uint64_t)n > state_slot_count(run, slot) ||
-		        pointer->old_size != run->site->size[STATE_OLD]) {
-			return 0;
-		}
-	}
+	*ret_run = run;
+	*ret_slot = slot;
 	return run->place[slot];
 }
 
-static inline enum state_code run_pointer(
+/* The same for a pointer to so many elements, if a whole number says how many. */
+static RUN_INLINE uint64_t pointer_near_counted(const struct state_transfer *t,
+        const struct state_pointer *pointer, uint64_t value, const uint8_t *at)
+{
+	const struct state_run *run;
+	uint32_t slot;
+	uint64_t place = pointer_near(t, pointer, value, &run, &slot);
+	int64_t n;
+
+	if (place == 0 || pointer->length.width == 0) {
+		return 0;
+	}
+	n = state_number_load(at + (pointer->length.bit_off >> 3), pointer->length.width,
+	        pointer->length.is_signed);
+	return n < 0 || (uint64_t)n > state_slot_count(run, slot) ||
+	                       pointer->old_size != run->site->size[STATE_OLD]
+	               ? 0
+	               : place;
+}
+
+static __attribute__((noinline)) enum state_code pointer_far(struct state_transfer *t,
+        struct state_pointer *pointer, uint64_t value, const uint8_t *old, uint8_t *new)
+{
+	uint64_t now;
+	enum state_code code = state_pointer_map(t, pointer, value, old, &now);
+
+	if (code == STATE_OK) {
+		memcpy(new, &now, sizeof(now));
+	}
+	return code;
+}
+
+static RUN_INLINE enum state_code run_pointer(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	/* The only part of a plan that learns: which objects the pointer was found to fit. */
 	struct state_pointer *pointer = (struct state_pointer *)op->sub;
+	const struct state_run *run;
+	uint32_t slot;
+	uint64_t value;
 
-	for (uint32_t i = 0; i < op->count; i++) {
-		uint64_t value = (uint64_t)state_number_load(old, sizeof(value), false);
+	memcpy(&value, old, sizeof(value));
+	if (value != 0) {
+		uint64_t now = pointer->has_length
+		                       ? pointer_near_counted(t, pointer, value, old)
+		                       : pointer_near(t, pointer, value, &run, &slot);
 
-		if (value != 0) {
-			uint64_t now = pointer_near(t, pointer, value, old);
-
-			if (now == 0) {
-				enum state_code code =
-				        state_pointer_map(t, pointer, value, old, &now);
-
-				if (code != STATE_OK) {
-					return code;
-				}
-			}
-			value = now;
+		if (now == 0) {
+			return pointer_far(t, pointer, value, old, new);
 		}
-		memcpy(new, &value, sizeof(value));
+		value = now;
+	}
+	memcpy(new, &value, sizeof(value));
+	return STATE_OK;
+}
+
+static enum state_code run_pointers(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+{
+	for (uint32_t i = 0; i < op->count; i++) {
+		enum state_code code = run_pointer(t, op, old, new);
+
+		if (code != STATE_OK) {
+			return code;
+		}
 		old += op->old_stride;
 		new += op->new_stride;
 	}
@@ -229,31 +269,6 @@ static enum state_code run_repeat(
 		}
 		old += op->old_stride;
 		new += op->new_stride;
-	}
-	return STATE_OK;
-}
-
-static enum state_code run_union(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	const struct state_union *u = op->sub;
-	int64_t tag = state_bits_get(new, &u->tag);
-
-	for (uint32_t i = 0; i < u->n_cases; i++) {
-		enum state_code code;
-
-		if (u->cases[i].value != tag) {
-			continue;
-		}
-		if (t->n_live == STATE_DEPTH) {
-			return state_fail_at(
-			        t, STATE_E_UNION, "unions are nested too deeply", 0, old);
-		}
-		t->live_union[t->n_live] = (uint64_t)(uintptr_t)old;
-		t->live_member[t->n_live++] = u->cases[i].old_member;
-		code = state_plan_run(t, u->cases[i].plan, old, new);
-		t->n_live--;
-		return code;
 	}
 	return STATE_OK;
 }
@@ -280,7 +295,7 @@ static enum state_code run_handler(
 }
 
 /* Copies of members are short: two words that may overlap do for most of them. */
-static inline void run_copy(const uint8_t *old, uint8_t *new, uint64_t size)
+static RUN_INLINE void run_copy(const uint8_t *old, uint8_t *new, uint64_t size)
 {
 	uint64_t head[2];
 	uint64_t tail[2];
@@ -302,15 +317,16 @@ static inline void run_copy(const uint8_t *old, uint8_t *new, uint64_t size)
 	}
 }
 
-static inline enum state_code run_op(
+/* The operations that are not worth room in the loop. */
+static __attribute__((noinline)) enum state_code run_other(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	switch ((enum state_op_code)op->code) {
 	case STATE_OP_COPY:
-		run_copy(old, new, op->size);
-		return STATE_OK;
+	case STATE_OP_UNION:
+		break; /* of state_plan_run() */
 	case STATE_OP_POINTER:
-		return run_pointer(t, op, old, new);
+		return run_pointers(t, op, old, new);
 	case STATE_OP_INT:
 		return run_int(t, op, old, new);
 	case STATE_OP_BOOL:
@@ -326,8 +342,6 @@ static inline enum state_code run_op(
 		return run_zero(t, op, old);
 	case STATE_OP_REPEAT:
 		return run_repeat(t, op, old, new);
-	case STATE_OP_UNION:
-		return run_union(t, op, old, new);
 	case STATE_OP_HANDLER:
 		return run_handler(t, op, old, new);
 	case _STATE_OP_N:
@@ -336,15 +350,74 @@ static inline enum state_code run_op(
 	__builtin_unreachable();
 }
 
+/* The case of a union that is alive, or NULL. The tag is in the new record by now. */
+static RUN_INLINE const struct state_case *union_case(
+        const struct state_union *u, const uint8_t *new)
+{
+	const struct state_case *end = u->cases + u->n_cases;
+	int64_t tag = u->tag.width != 0 ? state_number_load(new + (u->tag.bit_off >> 3),
+	                                          u->tag.width, u->tag.is_signed)
+	                                : state_bits_get(new, &u->tag);
+
+	for (const struct state_case *alive = u->cases; alive < end; alive++) {
+		if (alive->value == tag) {
+			return alive;
+		}
+	}
+	return NULL;
+}
+
+/* Most operations are one pointer or a copy. */
+static RUN_INLINE enum state_code run_op(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+{
+	if (op->code == STATE_OP_POINTER && op->count == 1) {
+		return run_pointer(t, op, old, new);
+	}
+	if (op->code == STATE_OP_COPY) {
+		run_copy(old, new, op->size);
+		return STATE_OK;
+	}
+	return run_other(t, op, old, new);
+}
+
+/* A union's live case is most often one operation, which is done in the union's place. */
 enum state_code state_plan_run(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
 {
-	const struct state_op *op = plan->ops;
-	const struct state_op *end = op + plan->n_ops;
+	const struct state_op *next = plan->ops;
+	const struct state_op *end = next + plan->n_ops;
+	const uint32_t n_live = t->n_live;
 
-	for (; op < end; op++) {
-		enum state_code code = run_op(t, op, old + op->old_off, new + op->new_off);
+	while (next < end) {
+		const struct state_op *op = next++;
+		const uint8_t *from = old + op->old_off;
+		uint8_t *to = new + op->new_off;
+		enum state_code code;
 
+		if (op->code == STATE_OP_UNION) {
+			const struct state_case *alive = union_case(op->sub, to);
+
+			if (alive == NULL) {
+				continue;
+			}
+			if (n_live == STATE_DEPTH) {
+				return state_fail_at(t, STATE_E_UNION,
+				        "unions are nested too deeply", 0, from);
+			}
+			t->live_union[n_live] = (uint64_t)(uintptr_t)from;
+			t->live_member[n_live] = alive->old_member;
+			t->n_live = n_live + 1;
+			op = alive->plan->ops;
+			if (alive->plan->n_ops == 1 && op->code != STATE_OP_UNION) {
+				code = run_op(t, op, from + op->old_off, to + op->new_off);
+			} else {
+				code = state_plan_run(t, alive->plan, from, to);
+			}
+			t->n_live = n_live;
+		} else {
+			code = run_op(t, op, from, to);
+		}
 		if (code != STATE_OK) {
 			return code;
 		}
@@ -368,29 +441,47 @@ static inline enum state_code run_elements(struct state_transfer *t, const struc
 	return STATE_OK;
 }
 
+/* Objects whose bytes stay as they are; returns their number of elements. */
+static uint64_t run_objects_flat(const struct state_run *run)
+{
+	uint64_t size = run->site->size[STATE_OLD];
+	uint64_t n_elements = 0;
+
+	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
+		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+			uint64_t count = state_slot_count(run, slot);
+
+			n_elements += count;
+			run_copy((const void *)(uintptr_t)(run->start + slot * run->stride),
+			        (void *)(uintptr_t)run->place[slot], count * size);
+		}
+	}
+	return n_elements;
+}
+
 static enum state_code run_objects_of(struct state_transfer *t, const struct state_run *run)
 {
 	const struct state_site *site = run->site;
-	bool is_flat = site->plan->is_flat;
 	uint64_t n_elements = 0;
-	enum state_code code;
 
 	t->root_entry = site->entry[STATE_OLD];
+	if (site->plan->is_flat) {
+		t->result->n_bytes += run_objects_flat(run) * site->size[STATE_OLD];
+		return STATE_OK;
+	}
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
 			const uint8_t *old =
 			        (const void *)(uintptr_t)(run->start + slot * run->stride);
-			uint8_t *new = (void *)(uintptr_t)run->place[slot];
 			uint64_t count = state_slot_count(run, slot);
+			enum state_code code;
 
 			n_elements += count;
-			if (is_flat) {
-				run_copy(old, new, count * site->size[STATE_OLD]);
-				continue;
-			}
 			t->root_old = (uint64_t)(uintptr_t)old;
-			code = run_elements(t, site, old, new, count);
+			code = run_elements(
+			        t, site, old, (void *)(uintptr_t)run->place[slot], count);
 			if (code != STATE_OK) {
 				return code;
 			}

@@ -194,7 +194,11 @@ static enum state_code walk_tables(struct state_transfer *t, uint64_t n_chunks)
 	t->heap.n_runs = 1;
 	t->heap.run_of_page = state_keep(t, n_pages * sizeof(*t->heap.run_of_page));
 	t->heap.runs = state_keep(t, (n_runs + 1) * sizeof(*t->heap.runs));
-	return t->heap.run_of_page != NULL && t->heap.runs != NULL ? STATE_OK : STATE_E_SCRATCH;
+	if (t->heap.run_of_page == NULL || t->heap.runs == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	t->heap.runs[0].stride = 1;
+	return STATE_OK;
 }
 
 static enum state_code walk_full(struct state_transfer *t)
@@ -219,35 +223,47 @@ static inline enum state_code walk_count(
 	return STATE_OK;
 }
 
-/* A run whose objects get a random one each of their class's places, unless they have one. */
-static enum state_code walk_deal(struct state_transfer *t, struct state_run *run)
+/* Objects that were foreseen have their places; arrays may have changed their lengths. */
+static enum state_code walk_foreseen(struct state_transfer *t, const struct state_run *run)
 {
 	const struct state_forecast *forecast = run->forecast;
-	bool is_array = run->batch->class.is_array;
 
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
-		uint64_t have = forecast != NULL ? forecast->live[w] : 0;
-		uint64_t word = is_array ? run->live[w] : run->live[w] & ~have;
-
-		for (; word != 0; word &= word - 1) {
+		for (uint64_t word = forecast->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
-			uint64_t known = 1;
+			enum state_code code = walk_count(t, run, slot, forecast->count[slot]);
 
-			if ((have & word & -word) != 0) {
-				known = forecast->count[slot];
-			} else {
-				run->place[slot] = state_batch_deal(t, run->batch);
-			}
-			if (is_array) {
-				enum state_code code = walk_count(t, run, slot, known);
-
-				if (code != STATE_OK) {
-					return code;
-				}
+			if (code != STATE_OK) {
+				return code;
 			}
 		}
 	}
 	return STATE_OK;
+}
+
+/* A run whose objects get a random one each of their class's places, unless they have one. */
+static enum state_code walk_deal(struct state_transfer *t, struct state_run *run)
+{
+	bool is_array = run->batch->class.is_array;
+
+	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
+		uint64_t word = run->live[w];
+
+		word &= run->forecast != NULL ? ~run->forecast->live[w] : UINT64_MAX;
+		for (; word != 0; word &= word - 1) {
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
+			enum state_code code = STATE_OK;
+
+			run->place[slot] = state_batch_deal(t, run->batch);
+			if (is_array) {
+				code = walk_count(t, run, slot, 1);
+			}
+			if (code != STATE_OK) {
+				return code;
+			}
+		}
+	}
+	return is_array && run->forecast != NULL ? walk_foreseen(t, run) : STATE_OK;
 }
 
 /* A run whose objects differ in their new size: one by one. */

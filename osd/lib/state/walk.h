@@ -77,7 +77,7 @@ struct state_heap {
 	uint64_t size;
 	uint64_t n_bytes; /* of the pages that run_of_page covers */
 	uint32_t n_pages;
-	uint32_t n_runs;       /* run 0 has no slots */
+	uint32_t n_runs;       /* run 0 has no slots, and stride 1 */
 	uint32_t *run_of_page; /* 0: no objects */
 	struct state_run *runs;
 	uint64_t n_bytes_placed;
