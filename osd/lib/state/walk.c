@@ -44,8 +44,8 @@ static uint64_t walk_used(const struct state_transfer *t, uint64_t chunk, unsign
 	return w == 0 ? word & ~((UINT64_C(1) << HEAP_DIRECTORY_PAGES) - 1) : word;
 }
 
-/* Have the objects of this run counted with those of their class, if that is known and they were not
- * foreseen. */
+/* Have the objects of this run counted with those of their class, if that is known and they were
+ * not foreseen. */
 static enum state_code walk_batch(
         struct state_transfer *t, struct state_run *run, uint64_t page, bool is_array)
 {
@@ -61,9 +61,8 @@ static enum state_code walk_batch(
 	return STATE_OK;
 }
 
-static enum state_code walk_small(
-        struct state_transfer *t, struct state_run *run, const struct heap_page *entry,
-        uint64_t page)
+static enum state_code walk_small(struct state_transfer *t, struct state_run *run,
+        const struct heap_page *entry, uint64_t page)
 {
 	bool is_array = entry->is_array != 0;
 	uint64_t n = 0;

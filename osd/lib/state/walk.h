@@ -64,7 +64,7 @@ struct state_run {
 	uint64_t *place;      /* new address of each slot's object, 0: none */
 	const uint64_t *live; /* checked bitmap, one bit per slot */
 	struct state_site *site;
-	struct state_batch *batch; /* NULL: its objects are allocated one by one */
+	struct state_batch *batch;             /* NULL: its objects are allocated one by one */
 	const struct state_forecast *forecast; /* NULL: nothing was foreseen */
 	uint32_t stride;
 	uint32_t n_slots;
