@@ -159,23 +159,27 @@ static void forecast_deal(struct state_transfer *t, struct state_forecast *forec
 {
 	struct state_batch *batch = forecast->batch;
 	uint64_t start = t->heap.base + (uint64_t)forecast->page * HEAP_PAGE_BYTES;
+	uint32_t last = forecast->n_slots - 1;
 	uint64_t most = (batch->class.stride - 1) / batch->class.element_bytes;
 
-	for (uint32_t slot = 0; slot < forecast->n_slots; slot++) {
+	if (batch->class.is_array) {
+		forecast_read(forecast->count, start + heap_count_offset(last),
+		        forecast->n_slots * sizeof(*forecast->count));
+	}
+	for (uint32_t slot = 0; slot <= last; slot++) {
+		uint16_t *count = &forecast->count[last - slot];
 		uint64_t place;
-		uint16_t count = 1;
 
 		if ((forecast->live[slot / 64] >> (slot % 64) & 1) == 0) {
 			continue;
 		}
 		place = state_batch_deal(t, batch);
 		if (batch->class.is_array) {
-			forecast_read(&count, start + heap_count_offset(slot), sizeof(count));
-			count = count <= most ? count : 1;
-			heap_fill_count(&batch->class, place, count);
+			*count = *count <= most ? *count : 1;
+			heap_fill_count(&batch->class, place, *count);
+			forecast->n_elements += *count;
 		}
 		forecast->place[slot] = place;
-		forecast->count[slot] = count;
 	}
 }
 
@@ -242,6 +246,7 @@ bool state_forecast_meet(const struct state_transfer *t, uint64_t page, struct s
 		if (gone != 0) {
 			forecast_drop(f, w, gone);
 			f->live[w] &= run->live[w];
+			f->is_less = true;
 		}
 		run->batch->n += (uint64_t)__builtin_popcountll(run->live[w] & ~f->live[w]);
 	}

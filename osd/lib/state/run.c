@@ -382,7 +382,7 @@ static RUN_INLINE enum state_code run_op(
 }
 
 /* A union's live case is most often one operation, which is done in the union's place. */
-enum state_code state_plan_run(
+static RUN_INLINE enum state_code plan_run(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
 {
 	const struct state_op *next = plan->ops;
@@ -425,12 +425,18 @@ enum state_code state_plan_run(
 	return STATE_OK;
 }
 
+enum state_code state_plan_run(
+        struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
+{
+	return plan_run(t, plan, old, new);
+}
+
 /* The elements of one object, by plan. */
-static inline enum state_code run_elements(struct state_transfer *t, const struct state_site *site,
-        const uint8_t *old, uint8_t *new, uint64_t count)
+static RUN_INLINE enum state_code run_elements(struct state_transfer *t,
+        const struct state_site *site, const uint8_t *old, uint8_t *new, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
-		enum state_code code = state_plan_run(t, site->plan, old, new);
+		enum state_code code = plan_run(t, site->plan, old, new);
 
 		if (code != STATE_OK) {
 			return code;

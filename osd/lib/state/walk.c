@@ -3,6 +3,8 @@
  * taken from it. Then every live object is dealt a random one of the new places that were
  * made for its class, before any is filled: from then on every pointer can be mapped.
  */
+#include <string.h>
+
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/priv.h"
 
@@ -222,15 +224,43 @@ static inline enum state_code walk_count(
 	return STATE_OK;
 }
 
-/* Objects that were foreseen have their places; arrays may have changed their lengths. */
+/* Do all slots of the page have the counts that were foreseen? */
+static bool walk_counts_are(const struct state_run *run, const uint16_t *foreseen)
+{
+	const uint16_t *count =
+	        (const void *)(uintptr_t)(run->start + heap_count_offset(run->n_slots - 1));
+	uint32_t i = 0;
+	uint64_t differ = 0;
+
+	for (; i + 4 <= run->n_slots; i += 4) {
+		uint64_t is;
+		uint64_t was;
+
+		memcpy(&is, count + i, sizeof(is));
+		memcpy(&was, foreseen + i, sizeof(was));
+		differ |= is ^ was;
+	}
+	for (; i < run->n_slots; i++) {
+		differ |= count[i] ^ foreseen[i];
+	}
+	return differ == 0;
+}
+
+/* Objects that were foreseen have their places; arrays may have changed their lengths. Lengths that are
+ * as foreseen were checked then. */
 static enum state_code walk_foreseen(struct state_transfer *t, const struct state_run *run)
 {
 	const struct state_forecast *forecast = run->forecast;
 
+	if (!forecast->is_less && walk_counts_are(run, forecast->count)) {
+		t->heap.n_bytes_placed += forecast->n_elements * run->site->size[STATE_OLD];
+		return STATE_OK;
+	}
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = forecast->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
-			enum state_code code = walk_count(t, run, slot, forecast->count[slot]);
+			uint16_t known = forecast->count[run->n_slots - 1 - slot];
+			enum state_code code = walk_count(t, run, slot, known);
 
 			if (code != STATE_OK) {
 				return code;
