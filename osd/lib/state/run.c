@@ -159,8 +159,8 @@ static enum state_code run_zero(
 	return STATE_OK;
 }
 
-/* The run and slot of a live object that starts at an old address, and its new place; 0: none that such
- * pointers are known to fit. */
+/* The run and slot of a live object that starts at an old address, and its new place; 0: none that
+ * such pointers are known to fit. */
 static RUN_INLINE uint64_t pointer_near(const struct state_transfer *t,
         const struct state_pointer *pointer, uint64_t value, const struct state_run **ret_run,
         uint32_t *ret_slot)
@@ -230,9 +230,8 @@ static RUN_INLINE enum state_code run_pointer(
 
 	memcpy(&value, old, sizeof(value));
 	if (value != 0) {
-		uint64_t now = pointer->has_length
-		                       ? pointer_near_counted(t, pointer, value, old)
-		                       : pointer_near(t, pointer, value, &run, &slot);
+		uint64_t now = pointer->has_length ? pointer_near_counted(t, pointer, value, old)
+		                                   : pointer_near(t, pointer, value, &run, &slot);
 
 		if (now == 0) {
 			return pointer_far(t, pointer, value, old, new);
@@ -402,8 +401,8 @@ static RUN_INLINE enum state_code plan_run(
 				continue;
 			}
 			if (n_live == STATE_DEPTH) {
-				return state_fail_at(t, STATE_E_UNION,
-				        "unions are nested too deeply", 0, from);
+				return state_fail_at(
+				        t, STATE_E_UNION, "unions are nested too deeply", 0, from);
 			}
 			t->live_union[n_live] = (uint64_t)(uintptr_t)from;
 			t->live_member[n_live] = alive->old_member;
