@@ -246,8 +246,8 @@ static bool walk_counts_are(const struct state_run *run, const uint16_t *foresee
 	return differ == 0;
 }
 
-/* Objects that were foreseen have their places; arrays may have changed their lengths. Lengths that are
- * as foreseen were checked then. */
+/* Objects that were foreseen have their places; arrays may have changed their lengths. Lengths that
+ * are as foreseen were checked then. */
 static enum state_code walk_foreseen(struct state_transfer *t, const struct state_run *run)
 {
 	const struct state_forecast *forecast = run->forecast;

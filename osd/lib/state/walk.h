@@ -27,7 +27,8 @@ struct state_forecast {
 	struct state_batch *batch;
 	uint64_t live[HEAP_SLOTS_MAX / 64];
 	uint64_t *place; /* by slot */
-	uint16_t *count; /* as at the end of the page, last slot first: elements; the new heap knows */
+	uint16_t *count; /* as at the end of the page, last slot first: elements; the new heap knows
+	                  */
 	uint64_t n_elements;
 	uint32_t page;
 	uint32_t stride;
