@@ -209,6 +209,21 @@ static void lud_on_signal(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(lud->base);
 }
 
+/* Workers get a place of their own for what they leave behind when lud dies; a new start clears it. */
+static int lud_clear_workshop(const struct config *config)
+{
+	_cleanup_(freep) char *path = text_format("%s/tmp", config->state_dir);
+	int r = dir_remove(path);
+
+	if (r == 0) {
+		r = dir_make(path);
+	}
+	if (r == 0 && setenv("TMPDIR", path, 1) < 0) {
+		return err_raise(-errno);
+	}
+	return err_up(r);
+}
+
 static int lud_open(struct lud *lud, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *path = text_format("%s/lud.db", lud->config.state_dir);
@@ -219,7 +234,10 @@ static int lud_open(struct lud *lud, struct failure *ret_failure)
 	if (!lud->base) {
 		return err_raise(-ENOMEM);
 	}
-	r = store_open(path, &lud->db, ret_failure);
+	r = lud_clear_workshop(&lud->config);
+	if (!r) {
+		r = store_open(path, &lud->db, ret_failure);
+	}
 	if (!r) {
 		r = forge_new(
 		        lud->base, lud->config.luforge, lud->config.forge_workers, &lud->forge);

@@ -143,7 +143,7 @@ void boot_begin(const struct start_info *start)
 	struct boot_item item;
 
 	machine.start = start;
-	machine.boot_id = sys_random();
+	machine.boot_id = sys_random() >> 1; /* a number that JSON and SQLite can hold */
 	if (boot_check((const void *)start->boot_image, start->boot_image_bytes, &machine.boot) !=
 	        IMAGE_OK) {
 		rs_panic("the boot image is malformed");
