@@ -209,7 +209,8 @@ static void lud_on_signal(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(lud->base);
 }
 
-/* Workers get a place of their own for what they leave behind when lud dies; a new start clears it. */
+/* Workers get a place of their own for what they leave behind when lud dies; a new start clears it.
+ */
 static int lud_clear_workshop(const struct config *config)
 {
 	_cleanup_(freep) char *path = text_format("%s/tmp", config->state_dir);
