@@ -94,9 +94,11 @@ static void need_directories(struct need *need, const struct arch_space *space, 
 	uint32_t missing = 0;
 
 	if (directory_entry(space, va, &missing) == NULL) {
+		bool is_first = need->n == 0;
+
 		for (uint32_t level = missing; level > 0; level--) {
 			uint32_t shift = 12 + 9 * (level + 1);
-			need->n += need->n == 0 || need->last >> shift != va >> shift;
+			need->n += is_first || need->last >> shift != va >> shift;
 		}
 	}
 	need->last = va;
@@ -136,8 +138,12 @@ static err_t tables_check(struct arch_tables *tables, uint32_t n_needed)
 
 static uint64_t table_take(struct arch_tables *tables)
 {
-	paddr_t pa = tables->frames[tables->used++];
+	paddr_t pa;
 
+	if (tables->used == tables->n) {
+		panic("page tables were counted wrong");
+	}
+	pa = tables->frames[tables->used++];
 	frame_use_set(pa, FRAME_TABLE);
 	__builtin_memset(arch_frame_ptr(pa), 0, PAGE_SIZE);
 	return pa | TABLE_BITS;

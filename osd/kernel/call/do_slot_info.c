@@ -14,6 +14,7 @@ static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 	        .is_uncommitted = instance->is_uncommitted,
 	        .is_held = slot->is_held,
 	        .is_stopped = instance->is_stopped,
+	        .has_devices = slot->privileges.n_mmio != 0,
 	        .n_senders = ipc_senders_count(slot),
 	        .n_async = slot->n_async,
 	        .n_vm_faults = instance->n_vm_faults,

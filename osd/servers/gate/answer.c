@@ -373,6 +373,7 @@ Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *ev
 	Machine__Event *to = ANSWER_NEW(arena, Machine__Event, machine__event__init);
 	const struct rs_result *result;
 	uint64_t txn = event->transaction;
+	err_t err = event->err;
 
 	if (to == NULL) {
 		return NULL;
@@ -389,6 +390,10 @@ Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *ev
 		to->result = result != NULL
 		                     ? answer_result(arena, result)
 		                     : ANSWER_NEW(arena, Machine__Result, machine__result__init);
+		if (result == NULL && to->result != NULL) {
+			to->result->txn = txn;
+			to->result->cause = err == E_OK ? NULL : answer_cause(arena, err, "");
+		}
 		break;
 	case RS_EVENT_CRASH:
 	case RS_EVENT_RESTARTED:

@@ -59,7 +59,7 @@ bool channel_flush(void)
 		return false;
 	}
 	reply = channel_ask(CHARDEV_WRITE, channel_out_grant, channel_out_n);
-	if (reply.err != E_OK || reply.bytes == 0) {
+	if (reply.err != E_OK || reply.bytes == 0 || reply.bytes > channel_out_n) {
 		return false;
 	}
 	channel_out_n -= (uint32_t)reply.bytes;
@@ -88,7 +88,9 @@ const uint8_t *channel_peek(uint32_t *ret_n)
 		        channel_ask(CHARDEV_READ, channel_in_grant, CHANNEL_IN_BYTES);
 
 		channel_in_start = 0;
-		channel_in_n = reply.err == E_OK ? (uint32_t)reply.bytes : 0;
+		channel_in_n = reply.err == E_OK && reply.bytes <= CHANNEL_IN_BYTES
+		                       ? (uint32_t)reply.bytes
+		                       : 0;
 	}
 	*ret_n = channel_in_n;
 	return channel_in + channel_in_start;

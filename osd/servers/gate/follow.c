@@ -79,7 +79,7 @@ bool follow_step(void)
 	wire_arena_init(&arena, follow_memory, sizeof(follow_memory));
 	msg.body_case = MACHINE__FROM_MACHINE__BODY_EVENT;
 	msg.event = answer_event(&arena, event);
-	peer_send(&msg);
+	(void)peer_send(&msg);
 	return true;
 }
 

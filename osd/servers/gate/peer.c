@@ -10,6 +10,7 @@
 #include "osd/lib/state/annotate.h"
 #include "proto/wire/session.h"
 
+#define PEER_STALL_NSEC (FRAME_STALL_MSEC * 1000000ull)
 #define PEER_VERSION 1u
 #define PEER_ARENA_BYTES (2 * FRAME_SIZE_MAX)
 
@@ -19,6 +20,7 @@ static struct session peer_session;
 static uint8_t peer_frame[GATE_FRAME_MAX] STATE_SKIP;
 static uint8_t peer_memory[PEER_ARENA_BYTES] STATE_SKIP;
 static bool peer_waits_for_rest;
+static nsec_t peer_fed_at; /* when bytes came last, or could be looked at again */
 
 void peer_start(void)
 {
@@ -60,19 +62,19 @@ void peer_broken(void)
 	peer_end(WIRE__BYE_REASON__BYE_FRAME);
 }
 
-void peer_send(const Machine__FromMachine *msg)
+bool peer_send(const Machine__FromMachine *msg)
 {
 	size_t n = machine__from_machine__get_packed_size(msg);
 
 	if (!peer_is_open()) {
-		return;
+		return true;
 	}
 	if (n > sizeof(peer_frame) - FRAME_HEADER_SIZE) {
-		sef_log("a message of %zu bytes is longer than the gate sends", n);
-		return;
+		return false;
 	}
 	machine__from_machine__pack(msg, peer_frame + FRAME_HEADER_SIZE);
 	channel_put(peer_frame, (uint32_t)session_seal(&peer_session, peer_frame, n));
+	return true;
 }
 
 static void peer_message(const struct frame *frame)
@@ -118,6 +120,9 @@ static bool peer_feed(void)
 	size_t taken = frame_decoder_feed(&peer_decoder, bytes, n);
 
 	channel_consume((uint32_t)taken);
+	if (taken > 0) {
+		peer_fed_at = sys_clock_read();
+	}
 	return taken > 0;
 }
 
@@ -127,13 +132,16 @@ static void peer_watch_rest(void)
 	bool partial = frame_decoder_is_partial(&peer_decoder) != 0;
 
 	if (partial || peer_waits_for_rest) {
-		(void)sys_alarm_set(partial ? sys_clock_read() + FRAME_STALL_MSEC * 1000000ull : 0);
+		(void)sys_alarm_set(partial ? peer_fed_at + PEER_STALL_NSEC : 0);
 	}
 	peer_waits_for_rest = partial;
 }
 
 void peer_alarm(void)
 {
+	if (sys_clock_read() < peer_fed_at + PEER_STALL_NSEC) {
+		return; /* bytes came meanwhile: the pump looks again */
+	}
 	if (peer_waits_for_rest && frame_decoder_is_partial(&peer_decoder)) {
 		frame_decoder_stalled(&peer_decoder);
 		peer_end(WIRE__BYE_REASON__BYE_FRAME);
@@ -146,6 +154,7 @@ bool peer_step(void)
 	struct frame frame;
 
 	if (channel_space() < GATE_FRAME_MAX + SESSION_OUT_MAX) {
+		peer_fed_at = sys_clock_read(); /* what is there is not looked at */
 		return false;
 	}
 	for (;;) {

@@ -28,8 +28,9 @@ void channel_consume(uint32_t n);
 void peer_start(void);
 /* Take one frame, and let its request be answered. False: no whole frame is there. */
 bool peer_step(void);
-/* Pack a message and send it as a frame of the session; dropped when there is none. */
-void peer_send(const Machine__FromMachine *msg);
+/* Pack a message and send it as a frame of the session; dropped when there is none.
+ * False: it is longer than GATE_FRAME_MAX. */
+bool peer_send(const Machine__FromMachine *msg);
 bool peer_is_open(void);
 /* Bytes were lost below us: the session cannot go on. */
 void peer_broken(void);

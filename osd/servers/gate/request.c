@@ -448,5 +448,10 @@ void request_serve(const Machine__Request *req, struct wire_arena *arena)
 	request_dispatch(&r);
 	msg.body_case = MACHINE__FROM_MACHINE__BODY_REPLY;
 	msg.reply = &r.reply;
-	peer_send(&msg);
+	if (!peer_send(&msg)) {
+		machine__reply__init(&r.reply);
+		r.reply.id = req->id;
+		request_fail(&r, E_TOO_LONG, "reply", 0);
+		(void)peer_send(&msg);
+	}
 }

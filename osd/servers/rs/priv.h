@@ -86,7 +86,7 @@ struct machine {
 	bool has_root;
 	uint8_t root_pub[32];
 	uint64_t root_serial;
-	uint64_t newest_time, newest_time_at; /* unix s; uptime in s when it was seen */
+	uint64_t newest_time; /* unix s: newest signed time seen */
 	uint64_t boot_id;
 	nsec_t boot_done;
 };

@@ -110,6 +110,9 @@ err_t recover_restart(struct service *service)
 	if (service->is_kernel_loaded) {
 		return E_PERM;
 	}
+	if (service->binary.image.header == NULL) {
+		return E_NOTFOUND; /* its boot entry was malformed */
+	}
 	switch (service->state) {
 	case RS_SERVICE_UP:
 	case RS_SERVICE_RESTARTING:

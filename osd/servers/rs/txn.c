@@ -572,7 +572,7 @@ void txn_tick(nsec_t now)
 		return;
 	}
 	if (txn->step == RS_STEP_COMMIT) {
-		if (now >= txn->poll_at) {
+		if (now >= txn->poll_at || now >= txn->deadline) {
 			txn_step_settle(txn, false);
 		}
 	} else if (now >= txn->deadline) {

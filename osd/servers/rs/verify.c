@@ -62,7 +62,7 @@ static err_t verify_reason(enum envelope_reason reason)
 
 static void verify_trust(const struct service *service, struct trust *ret_trust)
 {
-	uint64_t passed = sys_clock_read() / NSEC_SEC - machine.newest_time_at;
+	uint64_t uptime = sys_clock_read() / NSEC_SEC;
 
 	memset(ret_trust, 0, sizeof(*ret_trust));
 	memcpy(ret_trust->root_pub, machine.root_pub, sizeof(ret_trust->root_pub));
@@ -71,7 +71,9 @@ static void verify_trust(const struct service *service, struct trust *ret_trust)
 	        sizeof(ret_trust->machine_id));
 	memcpy(ret_trust->service, service->name, SERVICE_NAME_LEN);
 	ret_trust->newest_time = machine.newest_time;
-	ret_trust->latest_time = machine.newest_time + passed + ENVELOPE_JUMP_SEC;
+	/* From the boot on, not from the newest time seen: else a row of envelopes walks it away. */
+	ret_trust->latest_time =
+	        machine.boot.header->boot_time_unix + uptime + ENVELOPE_JUMP_SEC;
 	ret_trust->generation = service->generation;
 	ret_trust->floor = service->floor;
 }
@@ -83,7 +85,6 @@ void verify_learn(const struct envelope_view *view)
 	}
 	if (view->variant->issued > machine.newest_time) {
 		machine.newest_time = view->variant->issued;
-		machine.newest_time_at = sys_clock_read() / NSEC_SEC;
 	}
 }
 

@@ -86,7 +86,10 @@ static err_t check_map(const struct map_request *request)
 	        request->n_pages > UINT32_MAX) {
 		return E_INVAL;
 	}
-	return request->n_populate + spare <= frame_n_free() ? E_OK : E_NOMEM;
+	/* Page tables: one for 512 pages, and a few above them. */
+	return request->n_populate + request->n_populate / 512 + 8 + spare <= frame_n_free()
+	               ? E_OK
+	               : E_NOMEM;
 }
 
 err_t map_anonymous(struct space *space, const struct map_request *request)
@@ -96,6 +99,9 @@ err_t map_anonymous(struct space *space, const struct map_request *request)
 
 	if (err != E_OK) {
 		return err;
+	}
+	if (!request->may_use_reserve && region_n_free() <= VM_RESERVE_REGIONS) {
+		return E_FULL;
 	}
 	region = region_new();
 	if (!region) {

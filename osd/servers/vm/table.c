@@ -191,13 +191,21 @@ static err_t answer_regions(const struct message *msg, struct vm_reply *reply)
 	return E_OK;
 }
 
+/* Memory that a device sees is for those who have one: its frames never become anything else. */
 static err_t answer_dma(const struct message *msg, struct vm_reply *reply)
 {
+	struct slot_info info;
 	struct space *space;
 	err_t err = space_named(msg, VM_SPACE_SELF, &space);
 
+	if (err == E_OK) {
+		err = sys_slot_info(msg->source, &info);
+	}
 	if (err != E_OK) {
 		return err;
+	}
+	if (!info.has_devices && msg->source != EP_RS) {
+		return E_PERM;
 	}
 	return device_map_dma(
 	        space, MSG_AS(const struct vm_request_dma, msg)->bytes, &reply->va, &reply->pa);
