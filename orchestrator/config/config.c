@@ -163,6 +163,12 @@ int config_check(const struct config *config, struct failure *ret_failure)
 {
 	struct sockaddr_un address;
 
+	if (strpbrk(config->state_dir, " \t\n,")) {
+		failure_set(ret_failure, "config", "state_dir",
+		        "choose another one: QEMU and the boot list take no such paths",
+		        "the path %s has a space or a comma", config->state_dir);
+		return err_raise(-EINVAL);
+	}
 	if (strlen(config->control_socket) >= sizeof(address.sun_path)) {
 		failure_set(ret_failure, "config", "control_socket",
 		        "choose a shorter state_dir or control_socket",

@@ -1,7 +1,10 @@
 /* Requests about the record: versions, history, generations, releases; and the log. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/base/log.h"
@@ -120,6 +123,18 @@ static int control_release_txn(struct db *db, void *arg)
 	return store_release_put(db, arg);
 }
 
+/* Puts a directory in the place of another one, which is there whole until then. */
+static int control_dir_replace(const char *from, const char *to)
+{
+	if (access(to, F_OK) == 0) {
+		if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) < 0) {
+			return err_raise(-errno);
+		}
+		return err_up(dir_remove(from));
+	}
+	return rename(from, to) < 0 ? err_raise(-errno) : 0;
+}
+
 /*
  * Keeps a copy of the kit under its release id: what was signed must be there for
  * every later variant, whatever happens to the directory it came from.
@@ -129,6 +144,7 @@ static int control_release_keep(const struct config *config, const struct kit_fa
 {
 	_cleanup_(freep) char *dir = text_format("%s/releases", config->state_dir);
 	_cleanup_(freep) char *path = NULL;
+	_cleanup_(freep) char *next = NULL;
 	char id[2 * CONTROL_RELEASE_ID + 1];
 	int r = dir_make(dir);
 
@@ -136,11 +152,15 @@ static int control_release_keep(const struct config *config, const struct kit_fa
 		snprintf(id + 2 * i, 3, "%02x", facts->release_id[i]);
 	}
 	path = text_format("%s/%s-%s.kit", dir, facts->manifest.service, id);
-	if (!r && access(path, F_OK) == 0) {
-		r = dir_remove(path);
+	next = text_format("%s.next", path);
+	if (!r) {
+		r = dir_remove(next);
 	}
 	if (!r) {
-		r = dir_copy(from, path, CONTROL_KIT_FILE_MAX);
+		r = dir_copy(from, next, CONTROL_KIT_FILE_MAX);
+	}
+	if (!r) {
+		r = control_dir_replace(next, path);
 	}
 	if (r < 0) {
 		failure_set(ret_failure, "kit", path, "check the state directory and its space",

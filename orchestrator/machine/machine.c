@@ -86,6 +86,8 @@ static void machine_free(struct machine *machine)
 		machine__status__free_unpacked(machine->status, NULL);
 	}
 	event_free(machine->flush);
+	event_free(machine->first_status);
+	event_free(machine->stop_limit);
 	evbuffer_free(machine->events);
 	free(machine->dir);
 	free(machine);
@@ -115,6 +117,8 @@ static struct machine *machine_take(struct machines *machines, const struct mach
 	machine->log_file = machine->log_watch = -1;
 	machine->dir = text_format("%s/machines/%s", machines->config->state_dir, row->name);
 	machine->flush = evtimer_new(machines->base, machine_on_flush, machine);
+	machine->first_status = evtimer_new(machines->base, machine_on_first_status_due, machine);
+	machine->stop_limit = evtimer_new(machines->base, machine_on_stop_limit, machine);
 	machine->events = evbuffer_new();
 	LIST_INIT(&machine->listeners);
 	LIST_INIT(&machine->refreshing);

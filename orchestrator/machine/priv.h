@@ -44,6 +44,7 @@ struct machine {
 	void *stop_arg;
 	int pidfd;
 	struct event *exit_event;
+	struct event *stop_limit; /* when asking it to end was not enough */
 
 	/* The session. */
 	struct channel *channel;
@@ -51,7 +52,8 @@ struct machine {
 	Machine__Status *status;
 	LIST_HEAD(, machine_refreshing) refreshing;
 	struct event *flush;
-	struct evbuffer *events; /* length, packed event; not recorded yet */
+	struct event *first_status; /* asks again while the first one failed */
+	struct evbuffer *events;    /* length, packed event; not recorded yet */
 	uint64_t newest_seq;
 
 	/* The debug console's file; -1 and NULL while it is not followed. */
@@ -82,6 +84,7 @@ int __must_check machine_save(struct machine *machine);
 extern const struct channel_ops machine_channel_ops;
 void machine_session_fini(struct machine *machine);
 void machine_on_flush(evutil_socket_t fd, short what, void *arg);
+void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg);
 /* log.c */
 void machine_log_lines(struct machine *machine, const Machine__LogLines *lines);
 void machine_log_fini(struct machine *machine);
@@ -90,5 +93,6 @@ void machine_follow(struct machine *machine);
 void machine_follow_fini(struct machine *machine);
 /* process.c */
 void machine_process_fini(struct machine *machine);
+void machine_on_stop_limit(evutil_socket_t fd, short what, void *arg);
 /* Finds the process of a machine that was started earlier. -ESRCH: it is gone. */
 int __must_check machine_process_find(struct machine *machine);

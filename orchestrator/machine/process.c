@@ -1,13 +1,18 @@
 /* The process of a machine: started, found again, watched, ended. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/base/log.h"
 #include "orchestrator/machine/priv.h"
 
 #define MACHINE_DEBUG_TAIL 8192
+/* How long a process may take to end when it is asked to. */
+#define MACHINE_STOP_SEC 5
 
 /* The last line of the debug log that tells of a panic, else ret_line is empty. */
 static void machine_panic_line(const struct machine *machine, char *ret_line, size_t size)
@@ -94,8 +99,19 @@ void machine_process_fini(struct machine *machine)
 		event_free(machine->exit_event);
 		machine->exit_event = NULL;
 	}
+	evtimer_del(machine->stop_limit);
 	fd_closep(&machine->pidfd);
 	machine->pidfd = -1;
+}
+
+void machine_on_stop_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct machine *machine = arg;
+
+	log_warn("machine %s: does not end, so it is killed", machine->row.name);
+	if (syscall(SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0) < 0) {
+		log_warn("machine %s: %s", machine->row.name, strerror(errno));
+	}
 }
 
 static void machine_launch_end(struct machine *machine, const struct failure *failure)
@@ -202,6 +218,7 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 {
 	static const struct failure stopped = {
 	        "stopped", "machine", "the machine was stopped", "start it again"};
+	static const struct timeval limit = {.tv_sec = MACHINE_STOP_SEC};
 	int r;
 
 	if (machine->stop_done) {
@@ -222,6 +239,8 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 	if (machine->pidfd < 0 || qemu_end(machine->row.pid) < 0) {
 		machine_process_fini(machine);
 		machine_stopped(machine);
+	} else {
+		evtimer_add(machine->stop_limit, &limit);
 	}
 	return 0;
 }

@@ -57,11 +57,35 @@ static void machine_subscribe(struct machine *machine)
 
 static void machine_on_first_status(int r, void *arg)
 {
+	static const struct timeval pause = {.tv_usec = 500000};
 	struct machine *machine = arg;
 
-	if (!r && machine->state == MACHINE_CONNECTING) {
-		machine_subscribe(machine);
-		machine_set_state(machine, MACHINE_UP, "");
+	if (machine->state != MACHINE_CONNECTING) {
+		return;
+	}
+	if (r) {
+		evtimer_add(machine->first_status, &pause);
+		return;
+	}
+	machine_subscribe(machine);
+	machine_set_state(machine, MACHINE_UP, "");
+}
+
+static void machine_ask_first_status(struct machine *machine)
+{
+	int r = machine_refresh(machine, machine_on_first_status, machine);
+
+	if (r < 0) {
+		log_warn("machine %s: %s", machine->row.name, err_trace());
+	}
+}
+
+void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct machine *machine = arg;
+
+	if (machine->channel && machine->state == MACHINE_CONNECTING) {
+		machine_ask_first_status(machine);
 	}
 }
 
@@ -88,7 +112,6 @@ static bool machine_identify(struct machine *machine, const struct session_ident
 static void machine_on_up(const struct session *session, void *arg)
 {
 	struct machine *machine = arg;
-	int r;
 
 	if (!machine_identify(machine, &session->peer)) {
 		log_error("machine %s: another machine (or a second record of one) answers at %s",
@@ -99,10 +122,7 @@ static void machine_on_up(const struct session *session, void *arg)
 	machine->protocol = session->version;
 	machine->newest_seq = machine->row.event_seq;
 	evbuffer_drain(machine->events, evbuffer_get_length(machine->events));
-	r = machine_refresh(machine, machine_on_first_status, machine);
-	if (r < 0) {
-		log_warn("machine %s: %s", machine->row.name, err_trace());
-	}
+	machine_ask_first_status(machine);
 }
 
 static void machine_on_down(const char *why, void *arg)
@@ -293,6 +313,7 @@ void machine_session_fini(struct machine *machine)
 
 	machine->channel = channel_free(machine->channel);
 	evtimer_del(machine->flush);
+	evtimer_del(machine->first_status);
 	if (was_up) {
 		machine_set_state(machine, MACHINE_CONNECTING, "");
 	}
@@ -392,10 +413,20 @@ int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
 	return err_up(r);
 }
 
+/* Who waited for the end has left; the end itself still counts. */
+static void machine_stop_unheard(void *arg)
+{
+	(void)arg;
+}
+
 void machine_forget(struct machine *machine, const void *arg)
 {
 	struct machine_refreshing *refreshing = LIST_FIRST(&machine->refreshing);
 
+	if (machine->stop_done && machine->stop_arg == arg) {
+		machine->stop_done = machine_stop_unheard;
+		machine->stop_arg = NULL;
+	}
 	while (refreshing) {
 		struct machine_refreshing *next = LIST_NEXT(refreshing, link);
 

@@ -64,7 +64,7 @@ struct slot_info {
 	char name[SERVICE_NAME_LEN];
 	uint32_t state; /* enum slot_state */
 	uint8_t is_uncommitted, is_held, is_stopped;
-	uint8_t has_devices; /* the slot may map device registers */
+	uint8_t has_devices;         /* the slot may map device registers */
 	uint32_t n_senders, n_async; /* waiting on the slot now */
 	uint32_t n_vm_faults;      /* faults of the instance between swap and commit that would have
 	                              needed VM */

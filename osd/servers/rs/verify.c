@@ -71,9 +71,9 @@ static void verify_trust(const struct service *service, struct trust *ret_trust)
 	        sizeof(ret_trust->machine_id));
 	memcpy(ret_trust->service, service->name, SERVICE_NAME_LEN);
 	ret_trust->newest_time = machine.newest_time;
-	/* From the boot on, not from the newest time seen: else a row of envelopes walks it away. */
-	ret_trust->latest_time =
-	        machine.boot.header->boot_time_unix + uptime + ENVELOPE_JUMP_SEC;
+	/* From the boot on, not from the newest time seen: else a row of envelopes walks it away.
+	 */
+	ret_trust->latest_time = machine.boot.header->boot_time_unix + uptime + ENVELOPE_JUMP_SEC;
 	ret_trust->generation = service->generation;
 	ret_trust->floor = service->floor;
 }

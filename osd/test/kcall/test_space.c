@@ -61,7 +61,12 @@ static void test_tables(void)
 	paddr_t pa;
 
 	child_space_new(&child);
-	pa = child_frames(&child, 4);
+	pa = child_frames(&child, 5);
+	/* The first range of an empty space, low addresses too: all three levels are counted. */
+	IS(E_TABLES, run_one(op_map(0x200000, pa + 4 * PAGE_SIZE, 1), 0, &tables));
+	IS(3, tables);
+	IS(E_OK, run_one(op_map(0x200000, pa + 4 * PAGE_SIZE, 1), 3, &tables));
+	IS(3, tables);
 	IS(E_TABLES, run_one(op_map(CHILD_FREE_VA, pa, 1), 0, &tables));
 	IS(3, tables);
 	IS(E_TABLES, run_one(op_map(CHILD_FREE_VA, pa, 1), 2, &tables));
