@@ -94,11 +94,12 @@ static enum state_code run_bool(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	for (uint32_t i = 0; i < op->count; i++) {
-		if (old[i] > 1) {
-			return state_fail_at(
-			        t, STATE_E_RANGE, "neither true nor false", old[i], old + i);
+		if (*old > 1) {
+			return state_fail_at(t, STATE_E_RANGE, "neither true nor false", *old, old);
 		}
-		new[i] = old[i];
+		*new = *old;
+		old += op->old_stride;
+		new += op->new_stride;
 	}
 	return STATE_OK;
 }
@@ -140,9 +141,11 @@ static void run_float(const struct state_op *op, const uint8_t *old, uint8_t *ne
 		float value;
 		double wide;
 
-		memcpy(&value, old + i * sizeof(value), sizeof(value));
+		memcpy(&value, old, sizeof(value));
 		wide = (double)value;
-		memcpy(new + i * sizeof(wide), &wide, sizeof(wide));
+		memcpy(new, &wide, sizeof(wide));
+		old += op->old_stride;
+		new += op->new_stride;
 	}
 }
 

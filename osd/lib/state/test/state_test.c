@@ -499,8 +499,52 @@ static void test_renames_and_skips(void)
 	world_free(w);
 }
 
+/* Records that come down to one number: their elements stay as far apart as they were. */
+static void test_lone_members(void)
+{
+	struct world *w = begin(
+	        "struct s { i64 gone; bool b; i32 also; } v[5];"
+	        "struct t { i32 skip; bool b; u8 k; } u[5]; struct r { i64 gone; f32 "
+	        "f; } x[5]; struct q { bool b; } y[5];",
+	        "struct s { bool b; } v[5]; struct t { i32 skip @skip; bool b; u8 k @skip; } u[5];"
+	        "struct r { f64 f; } x[5]; struct q { i64 added; bool b; } y[5];");
+
+	for (int i = 0; i < 5; i++) {
+		char path[16];
+		float real = (float)i + 0.5f;
+
+		snprintf(path, sizeof(path), "v[%d].b", i);
+		put(w, path, i % 2);
+		path[0] = 'u';
+		put(w, path, i % 3 == 0);
+		path[0] = 'y';
+		put(w, path, i > 2);
+		snprintf(path, sizeof(path), "x[%d].f", i);
+		memcpy(old_at(w, path), &real, sizeof(real));
+	}
+	memset(old_at(w, "v[1].gone"), 0xee, 8);
+	memset(old_at(w, "u[2].skip"), 0xee, 4);
+	done(w);
+	for (int i = 0; i < 5; i++) {
+		char path[16];
+		double wide;
+
+		snprintf(path, sizeof(path), "v[%d].b", i);
+		assert(got(w, path) == i % 2);
+		path[0] = 'u';
+		assert(got(w, path) == (i % 3 == 0));
+		path[0] = 'y';
+		assert(got(w, path) == (i > 2));
+		snprintf(path, sizeof(path), "x[%d].f", i);
+		memcpy(&wide, new_at(w, path), sizeof(wide));
+		assert(wide == i + 0.5);
+	}
+	world_free(w);
+}
+
 int main(void)
 {
+	test_lone_members();
 	test_numbers();
 	test_ranges();
 	test_enums();
