@@ -28,6 +28,9 @@ enum state_code state_fail(
         struct state_transfer *t, enum state_code code, const char *what, uint64_t value);
 enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const void *old);
+/* For what is no member of an entry. */
+enum state_code state_fail_named(
+        struct state_transfer *t, enum state_code code, const char *what, const char *name);
 enum state_code state_removed(
         struct state_transfer *t, const char *what, uint32_t type, const char *member, uint64_t n);
 enum state_code state_removed_entry(struct state_transfer *t, uint32_t entry);

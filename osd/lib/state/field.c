@@ -138,12 +138,36 @@ bool state_fields_get(
 	return true;
 }
 
-static const char *field_old_name(const struct state_desc *desc, const struct state_field *field)
+static const char *field_renamed(const struct state_desc *desc, const struct state_field *field)
 {
-	const char *renamed =
-	        state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, "renamed", 0);
+	return state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, "renamed", 0);
+}
 
-	return renamed != NULL ? renamed : field->name;
+static const struct state_field *field_named(const struct state_fields *fields, const char *name)
+{
+	for (uint32_t i = 0; i < fields->n; i++) {
+		if (strcmp(fields->field[i].name, name) == 0) {
+			return &fields->field[i];
+		}
+	}
+	return NULL;
+}
+
+/* The old name of a new member that claims it, or NULL: it was not renamed, or the old release had
+ * done so already. */
+static const char *field_former(const struct state_transfer *t, const struct state_fields *old,
+        const struct state_field *new)
+{
+	const char *renamed = field_renamed(&t->desc[STATE_NEW], new);
+	const struct state_field *same;
+	const char *was;
+
+	if (renamed == NULL || field_named(old, renamed) == NULL) {
+		return NULL;
+	}
+	same = field_named(old, new->name);
+	was = same != NULL ? field_renamed(&t->desc[STATE_OLD], same) : NULL;
+	return was != NULL && strcmp(was, renamed) == 0 ? NULL : renamed;
 }
 
 /* Two records without names are the same one if they share the name of a member. */
@@ -197,36 +221,138 @@ static void field_pair(const struct state_transfer *t, struct state_fields *old,
 }
 
 /* Renamed members choose first: an old name may be in use again for something else. */
-void state_fields_pair(
+const struct state_field *state_fields_pair(
         const struct state_transfer *t, struct state_fields *old, struct state_fields *new)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_field *clash = NULL;
 
 	for (uint32_t i = 0; i < new->n; i++) {
-		const char *name = field_old_name(desc, &new->field[i]);
+		const char *name = field_former(t, old, &new->field[i]);
 
-		if (name != new->field[i].name) {
+		if (name != NULL) {
 			field_pair(t, old, new, i, name);
+			clash = new->field[i].partner == STATE_NONE ? &new->field[i] : clash;
 		}
 	}
 	for (uint32_t i = 0; i < new->n; i++) {
-		if (field_old_name(desc, &new->field[i]) == new->field[i].name) {
+		if (new->field[i].partner == STATE_NONE &&
+		        field_former(t, old, &new->field[i]) == NULL) {
 			field_pair(t, old, new, i, new->field[i].name);
 		}
 	}
+	return clash;
 }
 
-/* May a record of the old type become one of the new type? */
-bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+enum state_code state_fields_partner(
+        struct state_transfer *t, struct state_fields *old, struct state_fields *new)
+{
+	const struct state_field *clash = state_fields_pair(t, old, new);
+	struct state_path path = {.up = t->path};
+	enum state_code code = STATE_OK;
+
+	if (clash != NULL) {
+		path.name = clash->name;
+		t->path = &path;
+		code = state_fail(
+		        t, STATE_E_ANNOTATION, "renamed from what another one was renamed from", 0);
+		t->path = path.up;
+	}
+	return code;
+}
+
+static bool type_is_named(const struct state_desc *desc, uint32_t id, const char *name)
+{
+	enum state_btf_kind kind = state_type_kind(desc, id);
+
+	return (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) &&
+	       strcmp(state_type_name(desc, id), name) == 0;
+}
+
+static const char *type_renamed(const struct state_desc *desc, uint32_t id)
+{
+	return state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "renamed", 0);
+}
+
+/* The old name of a new type that claims it, as of members. */
+static const char *type_former(const struct state_transfer *t, uint32_t new_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const char *name = state_type_name(&t->desc[STATE_NEW], new_type);
+	const char *renamed = type_renamed(&t->desc[STATE_NEW], new_type);
+	bool found = false;
+
+	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
+		const char *was = type_is_named(desc, id, name) ? type_renamed(desc, id) : NULL;
+
+		if (was != NULL && strcmp(was, renamed) == 0) {
+			return NULL;
+		}
+		found |= type_is_named(desc, id, renamed);
+	}
+	return found ? renamed : NULL;
+}
+
+/* A new type of another name that claims the old name, or STATE_NONE. */
+static uint32_t name_claimant(
+        const struct state_transfer *t, const char *old_name, const char *new_name)
 {
 	const struct state_desc *desc = &t->desc[STATE_NEW];
-	const char *old = state_type_name(&t->desc[STATE_OLD], old_type);
-	const char *new = state_type_name(desc, new_type);
-	const char *renamed =
-	        state_desc_tag(desc, STATE_TAG_TYPE, new_type, STATE_TAG_SELF, "renamed", 0);
 
-	return old[0] == 0 || new[0] == 0 || strcmp(old, new) == 0 ||
-	       (renamed != NULL && strcmp(old, renamed) == 0);
+	for (uint32_t i = 0; i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+		const char *former;
+
+		if (tag->scope != STATE_TAG_TYPE || tag->member != STATE_TAG_SELF ||
+		        strcmp(state_type_name(desc, tag->owner), new_name) == 0) {
+			continue;
+		}
+		former = type_former(t, tag->owner);
+		if (former != NULL && strcmp(former, old_name) == 0) {
+			return tag->owner;
+		}
+	}
+	return STATE_NONE;
+}
+
+enum state_code state_names_prepare(struct state_transfer *t)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+
+	for (uint32_t i = 0; i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+		const char *former;
+
+		if (tag->scope != STATE_TAG_TYPE || tag->member != STATE_TAG_SELF) {
+			continue;
+		}
+		former = type_former(t, tag->owner);
+		if (former == NULL) {
+			continue;
+		}
+		t->has_renamed_types = true;
+		if (name_claimant(t, former, state_type_name(desc, tag->owner)) != STATE_NONE) {
+			return state_fail_named(
+			        t, STATE_E_ANNOTATION, "two types were renamed from", former);
+		}
+	}
+	return STATE_OK;
+}
+
+bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+{
+	const char *old = state_type_name(&t->desc[STATE_OLD], old_type);
+	const char *new = state_type_name(&t->desc[STATE_NEW], new_type);
+	const char *former;
+
+	if (old[0] == 0 || new[0] == 0) {
+		return true;
+	}
+	if (!t->has_renamed_types) {
+		return strcmp(old, new) == 0;
+	}
+	former = type_former(t, new_type);
+	return former != NULL ? strcmp(old, former) == 0
+	                      : strcmp(old, new) == 0 && name_claimant(t, old, new) == STATE_NONE;
 }
 
 static bool records_same(const struct state_desc *desc, uint32_t x, uint32_t y)

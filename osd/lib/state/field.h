@@ -31,8 +31,16 @@ struct state_notes {
 
 bool state_fields_get(
         struct state_transfer *t, enum state_age age, uint32_t type, struct state_fields *ret);
-void state_fields_pair(
+/* Find partners. Returns a new member that was renamed from what another one was renamed from, or
+ * NULL. */
+const struct state_field *state_fields_pair(
         const struct state_transfer *t, struct state_fields *old, struct state_fields *new);
+/* The same for plans: two members that were renamed from one are an error. */
+enum state_code state_fields_partner(
+        struct state_transfer *t, struct state_fields *old, struct state_fields *new);
+/* Looks at the renamed types, once, before names are matched; refuses two from one. */
+enum state_code state_names_prepare(struct state_transfer *t);
+/* May a record of the old type become one of the new type? */
 bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type);
 struct state_notes state_notes_of_type(const struct state_desc *desc, uint32_t type);
 struct state_notes state_notes_of_field(

@@ -104,7 +104,7 @@ static void search_record(
 		t->high = high;
 		return;
 	}
-	state_fields_pair(t, &old, &new);
+	(void)state_fields_pair(t, &old, &new);
 	for (uint32_t i = 0; i < old.n; i++) {
 		const struct state_field *field = &old.field[i];
 		uint64_t start = field->bit_off / 8;

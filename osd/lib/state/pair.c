@@ -53,7 +53,56 @@ static struct state_transfer *transfer_new(
 	return t;
 }
 
-static void partners_merge(struct state_transfer *t)
+/*
+ * The old entry that a new one names as its former self. A renaming that the old release made
+ * already, by the same words, is history: its name may be another one's by now.
+ */
+static uint32_t partner_former(const struct state_transfer *t, uint32_t k)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_entry *entry = &b->entries[k];
+	enum state_entry_kind kind = (enum state_entry_kind)entry->kind;
+	const char *unit = state_desc_string(b, entry->unit);
+	const char *scope = state_desc_string(b, entry->scope);
+	const char *name = state_desc_tag(b, STATE_TAG_ENTRY, k, STATE_TAG_SELF, "renamed", 0);
+	const char *was = NULL;
+	uint32_t same;
+
+	if (name == NULL || kind == STATE_STRING) {
+		return STATE_NONE;
+	}
+	same = state_desc_find(a, kind, unit, scope, state_desc_string(b, entry->name));
+	if (same != STATE_NONE) {
+		was = state_desc_tag(a, STATE_TAG_ENTRY, same, STATE_TAG_SELF, "renamed", 0);
+	}
+	return was != NULL && strcmp(was, name) == 0 ? STATE_NONE
+	                                             : state_desc_find(a, kind, unit, scope, name);
+}
+
+/* Who was renamed claims his partner; taken[k] says that new entry k has one. */
+static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[])
+{
+	for (uint32_t k = 0; k < t->desc[STATE_NEW].n_entries; k++) {
+		uint32_t i = partner_former(t, k);
+
+		if (i == STATE_NONE) {
+			continue;
+		}
+		if (t->partner[i] != STATE_NONE) {
+			t->root_age = STATE_NEW;
+			t->root_entry = k;
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "renamed from what another one was renamed from", 0);
+		}
+		t->partner[i] = k;
+		taken[k] = 1;
+	}
+	return STATE_OK;
+}
+
+/* All others pair by their keys, unless one of the two has a partner. */
+static void partners_merge(struct state_transfer *t, const uint8_t taken[])
 {
 	const struct state_desc *a = &t->desc[STATE_OLD];
 	const struct state_desc *b = &t->desc[STATE_NEW];
@@ -66,7 +115,7 @@ static void partners_merge(struct state_transfer *t)
 		int order = x->kind != y->kind ? (x->kind < y->kind ? -1 : 1)
 		                               : state_entry_compare(a, x, b, y);
 
-		if (order == 0) {
+		if (order == 0 && t->partner[i] == STATE_NONE && !taken[k]) {
 			t->partner[i] = k;
 		}
 		i += order <= 0;
@@ -75,43 +124,27 @@ static void partners_merge(struct state_transfer *t)
 	}
 }
 
-static void partners_rename(struct state_transfer *t)
-{
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
-
-	for (uint32_t k = 0; k < b->n_entries; k++) {
-		const struct state_entry *entry = &b->entries[k];
-		const char *name =
-		        state_desc_tag(b, STATE_TAG_ENTRY, k, STATE_TAG_SELF, "renamed", 0);
-		uint32_t i;
-
-		if (name == NULL || entry->kind == STATE_STRING) {
-			continue;
-		}
-		i = state_desc_find(a, (enum state_entry_kind)entry->kind,
-		        state_desc_string(b, entry->unit), state_desc_string(b, entry->scope),
-		        name);
-		if (i != STATE_NONE) {
-			t->partner[i] = k;
-		}
-	}
-}
-
-static bool partners_make(struct state_transfer *t)
+static enum state_code partners_make(struct state_transfer *t)
 {
 	uint32_t n = t->desc[STATE_OLD].n_entries;
+	uint64_t high = t->high;
+	uint8_t *taken = state_stack(t, t->desc[STATE_NEW].n_entries);
+	enum state_code code;
 
 	t->partner = state_keep(t, (uint64_t)n * sizeof(*t->partner));
-	if (t->partner == NULL) {
-		return false;
+	if (taken == NULL || t->partner == NULL) {
+		return STATE_E_SCRATCH;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		t->partner[i] = STATE_NONE;
 	}
-	partners_merge(t);
-	partners_rename(t);
-	return true;
+	code = partners_rename(t, taken);
+	if (code == STATE_OK) {
+		partners_merge(t, taken);
+		code = state_names_prepare(t);
+	}
+	t->high = high;
+	return code;
 }
 
 /* An old entry's new entry, or STATE_NONE when it has none that this variant contains. */
@@ -213,12 +246,14 @@ enum state_code state_pair(
 	if (t == NULL) {
 		return result->code;
 	}
-	if (!side_check(t, STATE_OLD, &setup->old) || !side_check(t, STATE_NEW, &setup->new) ||
-	        !partners_make(t)) {
+	if (!side_check(t, STATE_OLD, &setup->old) || !side_check(t, STATE_NEW, &setup->new)) {
 		return pair_code(t, STATE_E_SCRATCH);
 	}
 	t->strict = setup->strict || (t->desc[STATE_NEW].header->flags & STATE_HEADER_STRICT) != 0;
-	code = variables_pair(t);
+	code = partners_make(t);
+	if (code == STATE_OK) {
+		code = variables_pair(t);
+	}
 	if (code == STATE_OK) {
 		code = state_sites_pair(t);
 	}

@@ -273,7 +273,10 @@ enum state_code state_plan_record(struct state_transfer *t, uint32_t old_type, u
 	        !state_fields_get(t, STATE_NEW, new_type, &new)) {
 		return STATE_E_SCRATCH;
 	}
-	state_fields_pair(t, &old, &new);
+	code = state_fields_partner(t, &old, &new);
+	if (code != STATE_OK) {
+		return code;
+	}
 	t->ops_top = t->high;
 	code = record_pass(t, &old, &new, false);
 	if (code == STATE_OK) {

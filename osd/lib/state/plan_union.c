@@ -292,7 +292,10 @@ enum state_code state_plan_union(struct state_transfer *t, const struct state_fi
 	        !state_fields_get(t, STATE_NEW, new_type, &new)) {
 		return STATE_E_SCRATCH;
 	}
-	state_fields_pair(t, &old, &new);
+	code = state_fields_partner(t, &old, &new);
+	if (code != STATE_OK) {
+		return code;
+	}
 	if (tag == NULL) {
 		return union_untagged(t, old_type, new_type, &old, &new, high);
 	}

@@ -35,6 +35,7 @@ struct state_transfer {
 	struct state_plan *plans[STATE_PLAN_BUCKETS];
 	struct state_handler *handlers; /* without default so far */
 	bool strict;
+	bool has_renamed_types;
 	uint64_t ops_top;
 	unsigned depth;  /* of plans in the making */
 	bool quiet;      /* errors are not reported: the caller tries */

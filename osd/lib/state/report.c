@@ -219,6 +219,22 @@ enum state_code state_fail(
 	return state_fail_at(t, code, what, value, NULL);
 }
 
+enum state_code state_fail_named(
+        struct state_transfer *t, enum state_code code, const char *what, const char *name)
+{
+	struct state_result *result = t->result;
+	struct text text = {.buffer = result->error, .size = sizeof(result->error)};
+
+	if (t->quiet || result->code != STATE_OK) {
+		return code;
+	}
+	result->code = code;
+	text_add(&text, what);
+	text_add(&text, " ");
+	text_add(&text, name);
+	return code;
+}
+
 /* A line at the end of the notes. */
 static struct text notes_begin(struct state_transfer *t)
 {

@@ -65,6 +65,24 @@ static const struct refusal refusals[] = {
                 STATE_E_ANNOTATION, "length"},
         {"struct s { i32 b : 3; } a;", "struct s { i32 b : 3 @raw; } a;", STATE_E_ANNOTATION,
                 "bitfield"},
+        /* renamings: who was renamed claims the old one, and two cannot */
+        {"i32 a;", "i32 b @renamed=a; i32 c @renamed=a;", STATE_E_ANNOTATION, "a.c:c"},
+        {"i32 a; i32 b;", "i32 b @renamed=a;", STATE_OK, "removed a.c:b\n"},
+        {"struct s { i32 a; } v;", "struct s { i32 b @renamed=a; i32 c @renamed=a; } v;",
+                STATE_E_ANNOTATION, "a.c:v.c"},
+        {"struct s { i32 a; i32 b; } v;", "struct s { i32 b @renamed=a; } v;", STATE_OK,
+                "removed struct s.b\n"},
+        {"struct x { i32 a; } v;",
+                "struct y { i32 a; } @renamed=x; struct z { i32 a; } @renamed=x; struct y v; "
+                "struct "
+                "z w;",
+                STATE_E_ANNOTATION, "two types were renamed from x"},
+        {"struct x { i32 a; } v; struct y { i32 a; } w;",
+                "struct y { i32 a; } @renamed=x; struct y v; struct y w;", STATE_E_TYPE,
+                "another one at a.c:w"},
+        {"struct x { i32 a; } v; struct y { i32 a; } w;",
+                "struct y { i32 a; } @renamed=x; struct y v; struct x { i32 a; } w;", STATE_E_TYPE,
+                "another one at a.c:w"},
         /* sites */
         {"site i32 f;", "site i32 f; i32 x;", STATE_OK, ""},
         {"struct s { i32 x; }; site struct s f;", "struct s { char *x; }; site struct s f;",

@@ -499,6 +499,43 @@ static void test_renames_and_skips(void)
 	world_free(w);
 }
 
+/* A renaming onto a name that something else had: one value each. The next release, which still
+ * says so, takes everything by the names that it has now. */
+static void test_rename_collisions(void)
+{
+	const char *was =
+	        "i32 a; i32 b; struct s { i32 x; i32 y; } v; struct p { i32 n; } *p; struct "
+	        "q { i64 n; } *q; site struct p f; site struct q f;";
+	const char *is = "i32 c @renamed=b; i32 b @renamed=a; struct s { i32 y @renamed=x; i32 z "
+	                 "@renamed=y; } v; struct q { i32 n; } @renamed=p; struct r { i64 n; } "
+	                 "@renamed=q; struct q *p; struct r *q; site struct r f; site struct q f;";
+	const char *then =
+	        "i32 a; i32 b @renamed=a; struct s { i32 x; i32 y @renamed=x; } v; struct q "
+	        "{ i32 n; } @renamed=p *p; struct p { i64 n; } *q;";
+	struct world *w = begin(was, is);
+
+	put(w, "a", 1);
+	put(w, "b", 2);
+	put(w, "v.x", 3);
+	put(w, "v.y", 4);
+	point(w, "p", memcpy(world_object(w, "f", 0, 1), &(int32_t){5}, 4));
+	point(w, "q", memcpy(world_object(w, "f", 1, 1), &(int64_t){6}, 8));
+	done(w);
+	assert(got(w, "b") == 1 && got(w, "c") == 2 && got(w, "v.y") == 3 && got(w, "v.z") == 4);
+	assert(*(int32_t *)where(w, "p") == 5 && *(int64_t *)where(w, "q") == 6);
+	assert(w->result.n_removed == 0 && w->result.n_variables == 5);
+	world_free(w);
+	w = begin(then, then);
+	put(w, "a", 1);
+	put(w, "b", 2);
+	put(w, "v.x", 3);
+	put(w, "v.y", 4);
+	done(w);
+	assert(got(w, "a") == 1 && got(w, "b") == 2 && got(w, "v.x") == 3 && got(w, "v.y") == 4);
+	assert(w->result.n_removed == 0 && w->result.n_variables == 5);
+	world_free(w);
+}
+
 /* Records that come down to one number: their elements stay as far apart as they were. */
 static void test_lone_members(void)
 {
@@ -545,6 +582,7 @@ static void test_lone_members(void)
 int main(void)
 {
 	test_lone_members();
+	test_rename_collisions();
 	test_numbers();
 	test_ranges();
 	test_enums();
