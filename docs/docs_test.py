@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROWS = {'M': 34, 'S': 9, 'X': 11, 'U': 8, 'C': 8, 'B': 8}
+ROWS = {'M': 34, 'S': 9, 'X': 11, 'U': 8, 'C': 8, 'B': 15}
 STATES = ('works', 'partly', 'not yet')
 PROGRAMS = dict(zip(('luctl', 'lud', 'luforge'), sys.argv[1:]))
 
