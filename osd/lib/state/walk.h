@@ -1,13 +1,11 @@
 /*
- * Where things were and where they are now. An *item* is something with a fixed address that old
- * pointers may lead to: variable, function, string, library symbol. A *site* joins an old
- * allocation site with the new site and the plan of its objects. A *run* is a stretch of old heap
- * pages with objects of one site.
+ * The old heap and the new one. A *run* is a stretch of old heap pages with objects of one site, a
+ * *batch* the new places of objects of one class, a *forecast* what a page held before the switch.
  */
 #pragma once
 
 #include "osd/lib/heap/heap_fill.h"
-#include "osd/lib/state/plan.h"
+#include "proto/state/plan/transfer.h"
 
 #define STATE_COUNT_IN_PAGE UINT64_MAX
 
@@ -37,31 +35,6 @@ struct state_forecast {
 	bool is_less; /* but some are gone */
 };
 
-struct state_site {
-	uint64_t old_addr;
-	uint64_t new_addr; /* 0: no partner */
-	uint32_t entry[_STATE_AGE_N];
-	uint32_t align;
-	uint32_t n_dropped;
-	uint32_t size[_STATE_AGE_N];
-	uint32_t type[_STATE_AGE_N];
-	const struct state_plan *plan;
-	struct state_batch *batches;
-};
-
-struct state_item {
-	uint64_t start;
-	uint64_t size;
-	uint64_t new_addr; /* 0: no partner */
-	uint32_t entry[_STATE_AGE_N];
-};
-
-struct state_job {
-	const struct state_plan *plan;
-	uint64_t addr[_STATE_AGE_N];
-	uint32_t entry[_STATE_AGE_N];
-};
-
 struct state_run {
 	uint64_t start;
 	uint64_t *place;      /* new address of each slot's object, 0: none */
@@ -74,30 +47,6 @@ struct state_run {
 	uint32_t n_live;
 	uint64_t count; /* elements of every object, or STATE_COUNT_IN_PAGE */
 };
-
-struct state_heap {
-	uint64_t base;
-	uint64_t size;
-	uint64_t n_bytes; /* of the pages that run_of_page covers */
-	uint32_t n_pages;
-	uint32_t n_runs;       /* run 0 has no slots, and stride 1 */
-	uint32_t *run_of_page; /* 0: no objects */
-	struct state_run *runs;
-	uint64_t n_bytes_placed;
-	uint64_t n_objects;
-	struct state_forecast *forecasts;
-	struct state_forecast **forecast_of_page;
-	uint32_t n_foreseen; /* pages */
-};
-
-/* site.c */
-enum state_code state_sites_pair(struct state_transfer *t);
-struct state_site *state_site_find(const struct state_transfer *t, uint64_t old_addr);
-
-/* item.c */
-enum state_code state_items_make(struct state_transfer *t);
-/* The item that holds, or ends at, an old address; NULL: none. */
-struct state_item *state_item_find(const struct state_transfer *t, uint64_t value);
 
 /* batch.c */
 /* The class of a site's objects in old slots of this stride; *ret is NULL if it is not known
@@ -119,6 +68,10 @@ void state_forecast_end(struct state_transfer *t);
 
 /* walk.c */
 enum state_code state_walk(struct state_transfer *t);
+
+/* run.c */
+enum state_code state_plan_run(
+        struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new);
 
 /* pointer.c: where an old pointer, not NULL, leads; `at` is its own old place. */
 enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,

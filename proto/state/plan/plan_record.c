@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 static enum state_target pointer_target(const struct state_desc *desc, uint32_t id)
 {

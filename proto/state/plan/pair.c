@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 static enum state_code pair_code(const struct state_transfer *t, enum state_code code)
 {

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 static bool type_has_tags(const struct state_desc *desc, uint32_t id)
 {

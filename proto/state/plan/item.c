@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 static bool item_before(const struct state_item *a, const struct state_item *b)
 {

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "osd/lib/state/field.h"
+#include "proto/state/plan/field.h"
 
 #define STATE_PLAN_BUCKETS 256 /* a power of two */
 #define STATE_INLINE_OPS 8     /* longer plans of members are called, not copied */
@@ -139,7 +139,3 @@ enum state_code state_plan_pointer(struct state_transfer *t, uint32_t old_type, 
 /* plan_union.c */
 enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around,
         const struct state_field *old, const struct state_field *new);
-
-/* run.c */
-enum state_code state_plan_run(
-        struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new);

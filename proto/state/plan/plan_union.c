@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 /* The annotation that names a union's tag: on the member, or on the union type. */
 static const char *union_tag_name(const struct state_desc *desc, const struct state_field *field)

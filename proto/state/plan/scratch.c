@@ -1,7 +1,7 @@
 /* Scratch memory: what is kept grows from the low end, what is stacked from the high end. */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 static bool scratch_has(struct state_transfer *t, uint64_t size)
 {

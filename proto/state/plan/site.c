@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 /* May objects of the old type become objects of the new type, by their names? */
 static bool types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, bool exact)

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "osd/lib/state/base.h"
+#include "proto/state/plan/base.h"
 
 /* A member of a record, with those of its anonymous structs in their place. */
 struct state_field {

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 struct state_op *state_op_push(struct state_transfer *t, enum state_op_code code)
 {

@@ -1,7 +1,7 @@
 /* Plans of integers, booleans, enums and bitfields. */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "proto/state/plan/transfer.h"
 
 static bool number_is_enum(const struct state_desc *desc, uint32_t id)
 {
