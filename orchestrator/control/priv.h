@@ -9,6 +9,7 @@
 #include "proto/wire/control.pb-c.h"
 
 #define CONTROL_CLIENTS_MAX 64u
+#define CONTROL_GUESTS_MAX 16u  /* of any one user but root and lud's own */
 #define CONTROL_WAITING_MAX 32u /* of one client */
 #define CONTROL_JOBS_MAX 64u    /* of one request */
 #define CONTROL_PROTOCOL 1u
@@ -42,6 +43,10 @@ struct control_client {
 	LIST_ENTRY(control_client) link;
 	struct control *control;
 	struct link *stream;
+	struct event *limit; /* of saying Hello, then of asking nothing */
+	uint64_t uid;
+	bool open;           /* said Hello */
+	int64_t quiet_since; /* monotonic us; of the last request or answer */
 	char identity[64];
 	size_t n_waiting;
 	LIST_HEAD(, control_wait) waiting;
@@ -51,11 +56,20 @@ struct control {
 	struct event_base *base;
 	struct engine *engine;
 	struct event *accept_event;
+	struct event *accept_again; /* when descriptors ran out */
 	int fd;
 	char *path;
 	size_t n_clients;
 	LIST_HEAD(, control_client) clients;
 };
+
+/* clients.c: who is connected, for how long, and who goes when there is no room */
+void control_admit(struct control *control, int fd);
+struct control_client *control_client_free(struct control_client *client);
+/* The client asked or was answered: its time to ask nothing begins anew. */
+void control_client_busy(struct control_client *client);
+/* Ends the connection that can be missed most; false: every one waits for an answer. */
+bool control_make_room(struct control *control);
 
 /* server.c: answers */
 void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,22 +11,13 @@
 #include "orchestrator/base/log.h"
 #include "orchestrator/control/priv.h"
 
-static struct control_client *control_client_free(struct control_client *client)
-{
-	while (!LIST_EMPTY(&client->waiting)) {
-		control_wait_free(LIST_FIRST(&client->waiting));
-	}
-	LIST_REMOVE(client, link);
-	client->control->n_clients--;
-	link_free(client->stream);
-	free(client);
-	return NULL;
-}
+#define CONTROL_BACKLOG 128
 
 static void control_send(struct control_client *client, Control__FromLud *from)
 {
 	int r = link_send(client->stream, &from->base);
 
+	control_client_busy(client);
 	if (r < 0 && r != -ENOTCONN) {
 		log_warn("%s: an answer cannot be sent: %s", client->identity, strerror(-r));
 	}
@@ -147,98 +137,31 @@ struct engine *control_engine(const struct control_client *client)
 	return client->control->engine;
 }
 
-/* A new session: what the old one waited for is nobody's any more. */
-static void control_on_opened(struct link *link, void *arg)
-{
-	struct control_client *client = arg;
-
-	while (!LIST_EMPTY(&client->waiting)) {
-		control_wait_free(LIST_FIRST(&client->waiting));
-	}
-}
-
-static void control_on_message(struct link *link, const ProtobufCMessage *message, void *arg)
-{
-	control_on_request(arg, (const Control__Request *)message);
-}
-
-static void control_on_lost(struct link *link, void *arg)
-{
-	control_on_opened(link, arg);
-}
-
-static void control_on_closed(struct link *link, const char *why, void *arg)
-{
-	control_client_free(arg);
-}
-
-static const struct link_ops control_link_ops = {
-        .message_type = &control__request__descriptor,
-        .opened = control_on_opened,
-        .message = control_on_message,
-        .lost = control_on_lost,
-        .closed = control_on_closed,
-};
-
-/* Whether the peer may ask, and who it is. */
-static bool control_admits(const struct control *control, int fd, char *ret_identity, size_t size)
-{
-	const struct config *config = engine_config(control->engine);
-	struct ucred peer;
-	socklen_t peer_size = sizeof(peer);
-	struct passwd *user;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0) {
-		return false;
-	}
-	user = getpwuid(peer.uid);
-	snprintf(ret_identity, size, "%s (uid %u, pid %d)", user ? user->pw_name : "?", peer.uid,
-	        peer.pid);
-	return peer.uid == 0 || peer.uid == geteuid() || peer.uid == config->allow_uid;
-}
-
-static void control_admit(struct control *control, int fd, const char *identity)
-{
-	static const struct session_identity self = {
-	        .min_version = CONTROL_PROTOCOL,
-	        .max_version = CONTROL_PROTOCOL,
-	        .software = "lud",
-	};
-	struct control_client *client = mem_zero(sizeof(*client));
-
-	client->control = control;
-	LIST_INIT(&client->waiting);
-	snprintf(client->identity, sizeof(client->identity), "%s", identity);
-	if (link_new(control->base, fd, SESSION_RESPONDER, &self, &control_link_ops, client,
-	            &client->stream) < 0) {
-		log_warn("%s: %s", identity, err_trace());
-		free(client);
-		return;
-	}
-	control->n_clients++;
-	LIST_INSERT_HEAD(&control->clients, client, link);
-}
-
 static void control_on_accept(evutil_socket_t listener, short what, void *arg)
 {
+	static const struct timeval pause = {0, 200000};
 	struct control *control = arg;
-	char identity[64];
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0) {
+	if (fd >= 0) {
+		control_admit(control, fd);
 		return;
 	}
-	if (!control_admits(control, fd, identity, sizeof(identity))) {
-		log_warn("control: %s may not ask here", identity);
-		close(fd);
+	if (errno != EMFILE && errno != ENFILE) {
 		return;
 	}
-	if (control->n_clients >= CONTROL_CLIENTS_MAX) {
-		log_warn("control: %s: too many clients", identity);
-		close(fd);
-		return;
-	}
-	control_admit(control, fd, identity);
+	/* The listener stays readable: without a pause lud would only spin here. */
+	log_warn("control: no descriptors left for another client");
+	(void)control_make_room(control);
+	event_del(control->accept_event);
+	evtimer_add(control->accept_again, &pause);
+}
+
+static void control_on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *control = arg;
+
+	event_add(control->accept_event, NULL);
 }
 
 /* Whether somebody answers at the socket: then it is not ours to take. */
@@ -265,7 +188,8 @@ static int control_listen(const char *path, int *ret_fd)
 	if (unlink(path) < 0 && errno != ENOENT) {
 		return err_raise(-errno);
 	}
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0) {
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	        listen(fd, CONTROL_BACKLOG) < 0) {
 		return err_raise(-errno);
 	}
 	*ret_fd = fd_steal(&fd);
@@ -299,7 +223,9 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 	LIST_INIT(&control->clients);
 	control->accept_event =
 	        event_new(base, fd, EV_READ | EV_PERSIST, control_on_accept, control);
-	if (!control->accept_event || event_add(control->accept_event, NULL) < 0) {
+	control->accept_again = evtimer_new(base, control_on_accept_again, control);
+	if (!control->accept_event || !control->accept_again ||
+	        event_add(control->accept_event, NULL) < 0) {
 		abort();
 	}
 	*ret_control = control;
@@ -318,6 +244,7 @@ struct control *control_free(struct control *control)
 		control_client_free(client);
 	}
 	event_free(control->accept_event);
+	event_free(control->accept_again);
 	close(control->fd);
 	(void)unlink(control->path);
 	free(control->path);

@@ -155,6 +155,42 @@ def test_one_lud(world):
     world.luctl('status', code=3)
 
 
+def half_open(world, n):
+    """Connections that never say Hello."""
+    peers = []
+    for _ in range(n):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(world.socket)
+        peers.append(sock)
+    return peers
+
+
+def test_crowded_socket(world):
+    """Half-open, stalled and idle connections in any number lock nobody out, and end by themselves."""
+    world.prepare()
+    peers = half_open(world, 150)
+    peers[-1].sendall(b'SAM1')  # a frame that never ends
+    for _ in range(3):
+        assert world.json('status')['machine']['state'] == 'up'
+    assert world.json('update', 'ds')['state'] == 'committed'
+    for sock in peers:
+        sock.settimeout(15)
+        while sock.recv(4096):
+            pass
+        sock.close()
+    idle = [world.control() for _ in range(80)]
+    assert world.json('status')['machine']['state'] == 'up'
+    # One that waits for an answer keeps its place whatever comes.
+    world.peer.faults['hold_result'] = 1
+    with world.control() as waits:
+        asked = waits.send(update={'service': 'ds'})
+        idle += [world.control() for _ in range(80)]
+        world.peer.release()
+        assert waits.wait_reply(asked, 30)['state'] == 'JOB_STATE_COMMITTED'
+    for client in idle:
+        client.sock.close()
+
+
 def test_foreign_user(world):
     """The socket's permissions and the peer check keep other users out."""
     if os.getuid() != 0:

@@ -51,6 +51,9 @@ class Peer:
         self.faults = {}
         self.newest_txn = 0
         self.lock = threading.RLock()
+        self.withheld = []       # results that `hold_result` keeps back
+        self.awake = threading.Event()  # cleared: neither reads nor answers
+        self.awake.set()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(path)
         self.listener.listen(4)
@@ -69,6 +72,7 @@ class Peer:
         return self
 
     def __exit__(self, *exc):
+        self.awake.set()
         os.write(self.stop_write, b'x')
         self.thread.join()
         self.listener.close()
@@ -103,6 +107,7 @@ class Peer:
             data = connection.recv(65536)
             if not data:
                 return
+            self.awake.wait()
             for frame in decoder.feed(data):
                 with self.lock:
                     self._frame(frame)
@@ -178,11 +183,21 @@ class Peer:
 
     def _request(self, request):
         for name in ('status', 'stage_begin', 'stage_chunk', 'stage_drop', 'update_run',
-                     'result_query', 'event_subscribe', 'event_ack', 'log_subscribe'):
+                     'result_query', 'event_subscribe', 'event_ack', 'log_subscribe', 'ping'):
             if name in request:
                 getattr(self, '_on_' + name)(request, request[name])
                 return
         self._refuse(request, 'ERROR_UNSUPPORTED', 'E_UNSUPPORTED', 'unknown request')
+
+    def release(self):
+        """Sends the results that were held back."""
+        with self.lock:
+            for result in self.withheld:
+                self._finish(result)
+            self.withheld = []
+
+    def _on_ping(self, request, body):
+        self._reply(request, pong=body)
 
     def _on_status(self, request, body):
         self._reply(request, status={
@@ -232,6 +247,9 @@ class Peer:
 
     def _on_result_query(self, request, body):
         result = self.results.get(body['txn'])
+        if any(r['txn'] == body['txn'] for r in self.withheld):
+            self._reply(request, result={'state': 'TXN_RUNNING', 'boot_id': self.boot_id})
+            return
         self._reply(request, result={
             'state': 'TXN_DONE' if result else 'TXN_UNKNOWN', 'boot_id': self.boot_id,
             **({'result': result} if result else {})})
@@ -261,6 +279,13 @@ class Peer:
             self.services[body['service']]['generation'] = 1
             raise ConnectionError('rebooted')
         self._event(step={'txn': txn, 'step': 'transfer', 'ns': 1})
+        if self._fault('hold_result'):
+            self.withheld.append(result)
+        else:
+            self._finish(result)
+
+    def _finish(self, result):
+        self.results[result['txn']] = result
         self._event(result=result)
 
     def _run(self, txn, body):

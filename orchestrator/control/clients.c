@@ -1,0 +1,279 @@
+/*
+ * Connections of the control socket. A connection costs memory, so there are limits,
+ * and the limits must not become a way to lock the owner out:
+ *
+ *   a peer that does not say Hello within CONTROL_HELLO_SEC is disconnected;
+ *   one that asks nothing for CONTROL_IDLE_SEC, and waits for nothing, too;
+ *   a user other than root and lud's own has at most CONTROL_GUESTS_MAX;
+ *   when all places are taken, a newcomer takes the place of the oldest connection
+ *   without a session, else of the one that has been idle longest, else of one that
+ *   only follows the log.
+ *
+ * Only connections that wait for an answer keep their places against everybody.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+
+#define CONTROL_HELLO_SEC 5
+#define CONTROL_IDLE_SEC 60
+
+static int64_t control_now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static void control_client_limit(struct control_client *client, int64_t usec)
+{
+	struct timeval limit = {usec / 1000000, usec % 1000000};
+
+	evtimer_add(client->limit, &limit);
+}
+
+struct control_client *control_client_free(struct control_client *client)
+{
+	while (!LIST_EMPTY(&client->waiting)) {
+		control_wait_free(LIST_FIRST(&client->waiting));
+	}
+	LIST_REMOVE(client, link);
+	client->control->n_clients--;
+	link_free(client->stream);
+	event_free(client->limit);
+	free(client);
+	return NULL;
+}
+
+/* A new session: what the old one waited for is nobody's any more. */
+static void control_on_opened(struct link *link, void *arg)
+{
+	struct control_client *client = arg;
+
+	while (!LIST_EMPTY(&client->waiting)) {
+		control_wait_free(LIST_FIRST(&client->waiting));
+	}
+	if (!client->open) {
+		client->open = true;
+		control_client_busy(client);
+	}
+}
+
+static void control_on_message(struct link *link, const ProtobufCMessage *message, void *arg)
+{
+	control_client_busy(arg);
+	control_on_request(arg, (const Control__Request *)message);
+}
+
+static void control_on_lost(struct link *link, void *arg)
+{
+	struct control_client *client = arg;
+
+	control_on_opened(link, client);
+	client->open = false;
+	control_client_limit(client, CONTROL_HELLO_SEC * INT64_C(1000000));
+}
+
+static void control_on_closed(struct link *link, const char *why, void *arg)
+{
+	control_client_free(arg);
+}
+
+static const struct link_ops control_link_ops = {
+        .message_type = &control__request__descriptor,
+        .opened = control_on_opened,
+        .message = control_on_message,
+        .lost = control_on_lost,
+        .closed = control_on_closed,
+};
+
+void control_client_busy(struct control_client *client)
+{
+	client->quiet_since = control_now_usec();
+	if (client->open) {
+		control_client_limit(client, CONTROL_IDLE_SEC * INT64_C(1000000));
+	}
+}
+
+static void control_on_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct control_client *client = arg;
+
+	if (client->open && client->n_waiting) {
+		control_client_busy(client);
+		return;
+	}
+	log_info("control: %s is disconnected: %s", client->identity,
+	        client->open ? "it asks nothing" : "it does not say Hello");
+	link_end(client->stream, WIRE__BYE_REASON__BYE_CLOSING);
+	control_client_free(client);
+}
+
+/* How much a connection is missed, least first. */
+enum control_worth {
+	CONTROL_NO_SESSION,
+	CONTROL_IDLE,
+	CONTROL_FOLLOWS, /* only reads the log */
+	CONTROL_WAITS,
+};
+
+static enum control_worth control_worth(const struct control_client *client)
+{
+	const struct control_wait *wait;
+
+	LIST_FOREACH(wait, &client->waiting, link)
+	{
+		if (!wait->log) {
+			return CONTROL_WAITS;
+		}
+	}
+	if (client->n_waiting) {
+		return CONTROL_FOLLOWS;
+	}
+	return client->open ? CONTROL_IDLE : CONTROL_NO_SESSION;
+}
+
+/* Among those of equal worth the one that has been quiet longest goes first. */
+static bool control_goes_before(const struct control_client *a, const struct control_client *b)
+{
+	enum control_worth worth = control_worth(a);
+
+	return worth != control_worth(b) ? worth < control_worth(b)
+	                                 : a->quiet_since < b->quiet_since;
+}
+
+bool control_make_room(struct control *control)
+{
+	struct control_client *client;
+	struct control_client *first = NULL;
+
+	LIST_FOREACH(client, &control->clients, link)
+	{
+		if (!first || control_goes_before(client, first)) {
+			first = client;
+		}
+	}
+	if (!first || control_worth(first) == CONTROL_WAITS) {
+		return false;
+	}
+	log_warn("control: %s loses its place: all %zu are taken", first->identity,
+	        control->n_clients);
+	control_client_free(first);
+	return true;
+}
+
+static bool control_is_owner(uint64_t uid)
+{
+	return uid == 0 || uid == geteuid();
+}
+
+static size_t control_n_of(const struct control *control, uint64_t uid)
+{
+	const struct control_client *client;
+	size_t n = 0;
+
+	LIST_FOREACH(client, &control->clients, link)
+	{
+		n += client->uid == uid;
+	}
+	return n;
+}
+
+/* NULL when the peer may come in, else why not. */
+static const char *control_objection(struct control *control, uint64_t uid)
+{
+	if (!control_is_owner(uid) && uid != engine_config(control->engine)->allow_uid) {
+		return "may not ask here";
+	}
+	if (!control_is_owner(uid) && control_n_of(control, uid) >= CONTROL_GUESTS_MAX) {
+		return "has too many connections";
+	}
+	if (control->n_clients >= CONTROL_CLIENTS_MAX && !control_make_room(control)) {
+		return "finds no place: every connection waits for an answer";
+	}
+	return NULL;
+}
+
+/* Who the peer is, as the kernel tells it. */
+static int control_identify(int fd, uint64_t *ret_uid, char *ret_identity, size_t size)
+{
+	struct ucred peer;
+	socklen_t peer_size = sizeof(peer);
+	struct passwd *user;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0) {
+		return err_raise(-errno);
+	}
+	user = getpwuid(peer.uid);
+	snprintf(ret_identity, size, "%s (uid %u, pid %d)", user ? user->pw_name : "?", peer.uid,
+	        peer.pid);
+	*ret_uid = peer.uid;
+	return 0;
+}
+
+static int control_client_new(
+        struct control *control, int fd, uint64_t uid, struct control_client **ret_client)
+{
+	static const struct session_identity self = {
+	        .min_version = CONTROL_PROTOCOL,
+	        .max_version = CONTROL_PROTOCOL,
+	        .software = "lud",
+	};
+	struct control_client *client = mem_zero(sizeof(*client));
+	int r;
+
+	client->control = control;
+	client->uid = uid;
+	client->quiet_since = control_now_usec();
+	LIST_INIT(&client->waiting);
+	r = link_new(control->base, fd, SESSION_RESPONDER, &self, &control_link_ops, client,
+	        &client->stream);
+	if (r < 0) {
+		free(client);
+		return err_up(r);
+	}
+	client->limit = evtimer_new(control->base, control_on_limit, client);
+	if (!client->limit) {
+		abort();
+	}
+	control->n_clients++;
+	LIST_INSERT_HEAD(&control->clients, client, link);
+	*ret_client = client;
+	return 0;
+}
+
+void control_admit(struct control *control, int fd)
+{
+	struct control_client *client;
+	char identity[64] = "?";
+	const char *objection;
+	uint64_t uid;
+
+	if (control_identify(fd, &uid, identity, sizeof(identity)) < 0) {
+		err_forget();
+		close(fd);
+		return;
+	}
+	objection = control_objection(control, uid);
+	if (objection) {
+		log_warn("control: %s %s", identity, objection);
+		close(fd);
+		return;
+	}
+	if (control_client_new(control, fd, uid, &client) < 0) {
+		log_warn("control: %s: %s", identity, err_trace());
+		err_forget();
+		return;
+	}
+	snprintf(client->identity, sizeof(client->identity), "%s", identity);
+	control_client_limit(client, CONTROL_HELLO_SEC * INT64_C(1000000));
+}
