@@ -137,7 +137,11 @@ static void print_values(const struct state_desc *desc, uint32_t id, struct buf 
 
 	for (i = 0; i < state_type_count(desc, id); i++) {
 		name = state_type_enumerator(desc, id, i, &value);
-		buf_printf(out, "            %s = %" PRId64 "\n", name, value);
+		if (state_type_encoding(desc, id) & STATE_BTF_SIGNED) {
+			buf_printf(out, "            %s = %" PRId64 "\n", name, value);
+		} else {
+			buf_printf(out, "            %s = %" PRIu64 "\n", name, (uint64_t)value);
+		}
 	}
 }
 

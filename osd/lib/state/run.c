@@ -54,21 +54,6 @@ static void bits_write(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t va
 	}
 }
 
-static enum state_code run_bits(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	const struct state_bits *bits = op->sub;
-	const struct state_bits *to = &bits[STATE_NEW];
-	uint64_t value = state_bits_read(old, (unsigned)bits[STATE_OLD].bit_off, &bits[STATE_OLD]);
-
-	if (!number_fits((int64_t)value, bits[STATE_OLD].is_signed, to->n_bits, to->is_signed)) {
-		t->fail_bit = (unsigned)bits[STATE_OLD].bit_off;
-		return state_fail_at(t, STATE_E_RANGE, "value does not fit", value, old);
-	}
-	bits_write(new, (unsigned)to->bit_off, to->n_bits, value);
-	return STATE_OK;
-}
-
 static enum state_code run_int(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -104,31 +89,68 @@ static enum state_code run_bool(
 	return STATE_OK;
 }
 
-static const int64_t *enum_row(const struct state_enum *map, int64_t value)
+/* The new value of an enumerator, which must fit. */
+static enum state_code enum_value(struct state_transfer *t, const struct state_enum *map,
+        int64_t value, const uint8_t *old, int64_t *ret)
 {
 	for (uint32_t i = 0; i < map->n; i++) {
-		if (map->row[i].value[STATE_OLD] == value) {
-			return &map->row[i].value[STATE_NEW];
+		if (map->row[i].value[STATE_OLD] != value) {
+			continue;
 		}
+		*ret = map->row[i].value[STATE_NEW];
+		return !map->row[i].parts
+		               ? STATE_OK
+		               : state_fail_at(t, STATE_E_AMBIGUOUS,
+		                         "value had several enumerators, which differ now",
+		                         (uint64_t)value, old);
 	}
-	return NULL;
+	return state_fail_at(t, STATE_E_RANGE, "value has no enumerator now", (uint64_t)value, old);
+}
+
+static enum state_code run_bits(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+{
+	const struct state_bits_move *move = op->sub;
+	const struct state_bits *from = &move->bits[STATE_OLD];
+	const struct state_bits *to = &move->bits[STATE_NEW];
+	int64_t value = (int64_t)state_bits_read(old, (unsigned)from->bit_off, from);
+	int64_t now = value;
+	enum state_code code = STATE_OK;
+
+	t->fail_bit = (unsigned)from->bit_off;
+	if (move->map != NULL) {
+		code = enum_value(t, move->map, value, old, &now);
+	}
+	if (code == STATE_OK &&
+	        !number_fits(now, move->map != NULL ? to->is_signed : from->is_signed, move->n_bits,
+	                to->is_signed)) {
+		code = state_fail_at(t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
+	}
+	if (code == STATE_OK) {
+		bits_write(new, (unsigned)to->bit_off, to->n_bits, (uint64_t)now);
+	}
+	return code;
 }
 
 static enum state_code run_enum(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	unsigned width = op->number[STATE_OLD].width;
+	bool to_signed = op->number[STATE_NEW].is_signed;
 
 	for (uint32_t i = 0; i < op->count; i++) {
 		int64_t value = state_number_load(old, width, op->number[STATE_OLD].is_signed);
-		const int64_t *now = enum_row(op->sub, value);
+		int64_t now;
+		enum state_code code = enum_value(t, op->sub, value, old, &now);
 
-		if (now == NULL || !number_fits(*now, true, op->number[STATE_NEW].n_bits,
-		                           op->number[STATE_NEW].is_signed)) {
-			return state_fail_at(t, STATE_E_RANGE, "value has no enumerator now",
-			        (uint64_t)value, old);
+		if (code != STATE_OK) {
+			return code;
 		}
-		memcpy(new, now, op->number[STATE_NEW].width);
+		if (!number_fits(now, to_signed, op->number[STATE_NEW].n_bits, to_signed)) {
+			return state_fail_at(
+			        t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
+		}
+		memcpy(new, &now, op->number[STATE_NEW].width);
 		old += op->old_stride;
 		new += op->new_stride;
 	}

@@ -18,7 +18,7 @@ enum state_op_code {
 	STATE_OP_BOOL,    /* count bytes that must be 0 or 1 */
 	STATE_OP_ENUM,    /* count enumerators that change their value; sub: struct state_enum */
 	STATE_OP_FLOAT,   /* count floats that become doubles */
-	STATE_OP_BITS,    /* one bitfield; sub: struct state_bits[_STATE_AGE_N] */
+	STATE_OP_BITS,    /* one bitfield; sub: struct state_bits_move */
 	STATE_OP_ZERO,    /* size old bytes that have no new place: must be zero */
 	STATE_OP_REPEAT,  /* count values; sub: struct state_plan */
 	STATE_OP_UNION,   /* sub: struct state_union */
@@ -72,12 +72,19 @@ struct state_pointer {
 	const struct state_site *near; /* objects it was found to fit */
 };
 
+/* The new values of an old enum's values, extended to 64 bits as each enum's sign says. */
 struct state_enum {
-	uint32_t type[_STATE_AGE_N];
 	uint32_t n;
 	struct {
 		int64_t value[_STATE_AGE_N];
+		bool parts; /* it had several enumerators, which differ now */
 	} row[];
+};
+
+struct state_bits_move {
+	struct state_bits bits[_STATE_AGE_N];
+	uint8_t n_bits;               /* of the new value: 1 for a bool */
+	const struct state_enum *map; /* NULL: the number stays */
 };
 
 struct state_case {

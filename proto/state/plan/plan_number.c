@@ -70,28 +70,48 @@ static struct state_op *number_push(
 	return op;
 }
 
-/* Values follow the names of their enumerators. */
-static enum state_code plan_enum(struct state_transfer *t, uint32_t old, uint32_t new)
+/* One more enumerator of the map, by its name on both sides. */
+static void enum_map_add(struct state_enum *map, int64_t old, int64_t new)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
-	uint32_t n = state_type_count(desc, old);
-	struct state_op *op = number_push(t, STATE_OP_ENUM, old, new);
-	struct state_enum *map = state_keep(t, sizeof(*map) + n * sizeof(map->row[0]));
-
-	if (op == NULL || map == NULL) {
-		return STATE_E_SCRATCH;
-	}
-	map->type[STATE_OLD] = old;
-	map->type[STATE_NEW] = new;
-	for (uint32_t i = 0; i < n; i++) {
-		int64_t *row = map->row[map->n].value;
-		const char *name = state_type_enumerator(desc, old, i, &row[STATE_OLD]);
-
-		if (enumerator_find(&t->desc[STATE_NEW], new, name, &row[STATE_NEW])) {
-			map->n++;
+	for (uint32_t i = 0; i < map->n; i++) {
+		if (map->row[i].value[STATE_OLD] == old) {
+			map->row[i].parts |= map->row[i].value[STATE_NEW] != new;
+			return;
 		}
 	}
-	op->sub = map;
+	map->row[map->n].value[STATE_OLD] = old;
+	map->row[map->n++].value[STATE_NEW] = new;
+}
+
+/* Values follow the names of their enumerators. *ret is NULL if these are two enums and all values
+ * stay, or if one of the two is none. */
+static enum state_code enum_map(
+        struct state_transfer *t, uint32_t old, uint32_t new, const struct state_enum **ret)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+	struct state_enum *map;
+
+	old = state_type_strip(desc, old);
+	new = state_type_strip(&t->desc[STATE_NEW], new);
+	*ret = NULL;
+	if (!number_is_enum(desc, old) || !number_is_enum(&t->desc[STATE_NEW], new) ||
+	        enum_is_kept(t, old, new)) {
+		return STATE_OK;
+	}
+	map = state_keep(t, sizeof(*map) + state_type_count(desc, old) * sizeof(map->row[0]));
+	if (map == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	for (uint32_t i = 0; i < state_type_count(desc, old); i++) {
+		int64_t value;
+		int64_t now;
+		const char *name = state_type_enumerator(desc, old, i, &value);
+
+		if (enumerator_find(&t->desc[STATE_NEW], new, name, &now)) {
+			enum_map_add(map, value, now);
+		}
+	}
+	*ret = map;
 	return STATE_OK;
 }
 
@@ -108,14 +128,20 @@ enum state_code state_plan_number(struct state_transfer *t, uint32_t old, uint32
 {
 	const struct state_desc *a = &t->desc[STATE_OLD];
 	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_enum *map;
+	enum state_code code = enum_map(t, old, new, &map);
 	struct state_op *op;
 
-	if (number_is_enum(a, old) && number_is_enum(b, new) && !enum_is_kept(t, old, new)) {
-		return plan_enum(t, old, new);
+	if (code != STATE_OK) {
+		return code;
 	}
-	op = number_push(t, STATE_OP_INT, old, new);
+	op = number_push(t, map != NULL ? STATE_OP_ENUM : STATE_OP_INT, old, new);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
+	}
+	op->sub = map;
+	if (map != NULL) {
+		return STATE_OK;
 	}
 	if (number_is_bool(a, old) && number_is_bool(b, new)) {
 		op->code = STATE_OP_BOOL;
@@ -135,22 +161,30 @@ enum state_code state_plan_bits(
 {
 	const struct state_desc *a = &t->desc[STATE_OLD];
 	const struct state_desc *b = &t->desc[STATE_NEW];
-	struct state_bits *bits;
+	struct state_bits_move *move;
 	struct state_op *op;
+	enum state_code code;
 
 	if (!state_type_is_number(a, old->type) || !state_type_is_number(b, new->type) ||
 	        state_type_size(a, old->type) > 8 || state_type_size(b, new->type) > 8) {
 		return state_fail(t, STATE_E_TYPE, "bitfield changed its kind", 0);
 	}
-	bits = state_keep(t, _STATE_AGE_N * sizeof(*bits));
+	move = state_keep(t, sizeof(*move));
 	op = state_op_push(t, STATE_OP_BITS);
-	if (bits == NULL || op == NULL) {
+	if (move == NULL || op == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	bits[STATE_OLD] = state_bits_of(
+	code = enum_map(t, old->type, new->type, &move->map);
+	if (code != STATE_OK) {
+		return code;
+	}
+	move->bits[STATE_OLD] = state_bits_of(
 	        a, old->type, old->bit_off, old->bit_size, old->bit_off & ~UINT64_C(7));
-	bits[STATE_NEW] = state_bits_of(
+	move->bits[STATE_NEW] = state_bits_of(
 	        b, new->type, new->bit_off, new->bit_size, new->bit_off & ~UINT64_C(7));
-	op->sub = bits;
+	move->n_bits = number_is_bool(b, state_type_strip(b, new->type))
+	                       ? 1
+	                       : move->bits[STATE_NEW].n_bits;
+	op->sub = move;
 	return STATE_OK;
 }

@@ -170,10 +170,7 @@ uint32_t desc_build_member(struct desc_build *build, const char *name, uint32_t 
 
 uint32_t desc_build_enum(struct desc_build *build, const char *name, uint32_t size)
 {
-	uint32_t id = type_add(build, STATE_BTF_ENUM, name, size);
-
-	type_get(build, id)->info |= UINT32_C(1) << 31;
-	return id;
+	return type_add(build, STATE_BTF_ENUM, name, size);
 }
 
 void desc_build_enumerator(struct desc_build *build, const char *name, int32_t value)
@@ -181,6 +178,29 @@ void desc_build_enumerator(struct desc_build *build, const char *name, int32_t v
 	struct state_btf_enum enumerator = {
 	        .name_off = text_add(&build->btf_strings, name),
 	        .val = value,
+	};
+
+	bytes_add(&build->types, &enumerator, sizeof(enumerator));
+	type_get(build, build->n_types - 1)->info++;
+	if (value < 0) {
+		type_get(build, build->n_types - 1)->info |= UINT32_C(1) << 31;
+	}
+}
+
+uint32_t desc_build_enum64(struct desc_build *build, const char *name, bool is_signed)
+{
+	uint32_t id = type_add(build, STATE_BTF_ENUM64, name, 8);
+
+	type_get(build, id)->info |= is_signed ? UINT32_C(1) << 31 : 0;
+	return id;
+}
+
+void desc_build_enumerator64(struct desc_build *build, const char *name, uint64_t value)
+{
+	struct state_btf_enum64 enumerator = {
+	        .name_off = text_add(&build->btf_strings, name),
+	        .val_lo32 = (uint32_t)value,
+	        .val_hi32 = (uint32_t)(value >> 32),
 	};
 
 	bytes_add(&build->types, &enumerator, sizeof(enumerator));

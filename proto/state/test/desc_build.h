@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ uint32_t desc_build_member(struct desc_build *build, const char *name, uint32_t 
         uint32_t bit_off, uint32_t bit_size);
 uint32_t desc_build_enum(struct desc_build *build, const char *name, uint32_t size);
 void desc_build_enumerator(struct desc_build *build, const char *name, int32_t value);
+/* Of 8 bytes; its enumerators follow in the same way. */
+uint32_t desc_build_enum64(struct desc_build *build, const char *name, bool is_signed);
+void desc_build_enumerator64(struct desc_build *build, const char *name, uint64_t value);
 
 /* For string literals `name` is the content and `size` counts its final NUL. */
 uint32_t desc_build_entry(struct desc_build *build, enum state_entry_kind kind, const char *unit,

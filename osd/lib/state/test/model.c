@@ -193,14 +193,18 @@ static struct model_type *parse_record(struct model *model, enum state_btf_kind 
 
 static struct model_type *parse_enum(struct model *model)
 {
+	bool is_wide = accept(model, ":");
+	bool is_signed = is_wide && next(model)[0] == 'i';
 	struct model_type *type;
-	int32_t value = 0;
+	int64_t value = 0;
 	char name[MODEL_NAME];
 
 	copy_name(name, next(model));
 	type = model_type_find(model, name);
 	if (type == NULL) {
-		type = type_new(model, STATE_BTF_ENUM, 4, 4);
+		type = type_new(model, is_wide ? STATE_BTF_ENUM64 : STATE_BTF_ENUM, is_wide ? 8 : 4,
+		        is_wide ? 8 : 4);
+		type->encoding = is_signed ? STATE_BTF_SIGNED : 0;
 		copy_name(type->name, name);
 		type->names = zalloc(64, sizeof(*type->names));
 		type->values = zalloc(64, sizeof(*type->values));
@@ -214,10 +218,11 @@ static struct model_type *parse_enum(struct model *model)
 		copy_name(type->names[type->n], next(model));
 		equals = strchr(type->names[type->n], '=');
 		if (equals != NULL) {
-			value = atoi(equals + 1);
+			value = equals[1] == '-' ? strtoll(equals + 1, NULL, 0)
+			                         : (int64_t)strtoull(equals + 1, NULL, 0);
 			*equals = 0;
 		}
-		type->encoding |= value < 0 ? STATE_BTF_SIGNED : 0;
+		type->encoding |= !is_wide && value < 0 ? STATE_BTF_SIGNED : 0;
 		type->values[type->n++] = value++;
 		(void)accept(model, ",");
 	}

@@ -5,7 +5,7 @@
  *test.
  *
  *	file store.c;                      unit of what follows ("a.c" at first)
- *	enum color { RED, BLUE = 5 };
+ *	enum color { RED, BLUE=5 }; enum : i64 or u64 NAME { ... }; of 8 bytes
  *	struct node { struct node *next; u8 kind; union { i32 n @when=0; char *s @when=1; } u
  *@tag=kind; i32 bits : 3; char name[16]; pad 8; } @version=2; struct node table[4] @skip;
  *variables; `readonly` and `in FUNCTION` may follow the name site struct node add; allocation site
@@ -46,7 +46,7 @@ struct model_type {
 	uint32_t n;            /* elements, members, enumerators */
 	struct model_member *members;
 	char (*names)[MODEL_NAME];
-	int32_t *values;
+	int64_t *values;
 	struct model_note notes[MODEL_NOTES];
 	unsigned n_notes;
 };

@@ -49,7 +49,15 @@ static uint32_t emit_type(struct model *model, const struct model_type *type)
 	case STATE_BTF_ENUM:
 		id = desc_build_enum(model->build, type->name, 4);
 		for (uint32_t i = 0; i < type->n; i++) {
-			desc_build_enumerator(model->build, type->names[i], type->values[i]);
+			desc_build_enumerator(
+			        model->build, type->names[i], (int32_t)type->values[i]);
+		}
+		return id;
+	case STATE_BTF_ENUM64:
+		id = desc_build_enum64(model->build, type->name, type->encoding != 0);
+		for (uint32_t i = 0; i < type->n; i++) {
+			desc_build_enumerator64(
+			        model->build, type->names[i], (uint64_t)type->values[i]);
 		}
 		return id;
 	default:

@@ -91,6 +91,55 @@ static void test_enums(void)
 	world_free(w);
 }
 
+/* Numbers of several bits follow their names too, and so do those of 64. */
+static void test_wide_and_narrow_enums(void)
+{
+	const char *old =
+	        "enum e { A, B, C, D }; enum : u64 w { LOW=1, HIGH=0xffffffffffffffff, "
+	        "MID=0x8000000000000000 }; struct s { enum e a : 3; enum e b : 2; bool c : 1; "
+	        "enum e d; u8 e; } v; enum w w[3]; enum : i64 n { N=-5 }; enum n n;";
+	const char *new =
+	        "enum e { N0, A, D, C=-4, B=7 }; enum : u64 w { HIGH=3, "
+	        "MID=0x8000000000000001, LOW=0xfffffffffffffffe }; struct s { bool c; u8 pad : 3;"
+	        " enum e d : 4; enum e b : 4; enum e a : 4; bool e : 1; } v; enum w w[3]; enum : "
+	        "i64 n { N=-6 }; enum n n;";
+	struct world *w = begin(old, new);
+
+	put(w, "v.a", 2);
+	put(w, "v.b", 3);
+	put(w, "v.c", 1);
+	put(w, "v.d", 1);
+	put(w, "v.e", 1);
+	put(w, "w[0]", 1);
+	put(w, "w[1]", -1);
+	put(w, "w[2]", INT64_MIN);
+	put(w, "n", -5);
+	done(w);
+	assert(got(w, "v.a") == -4 && got(w, "v.b") == 2 && got(w, "v.c") == 1);
+	assert(got(w, "v.d") == 7 && got(w, "v.e") == 1 && got(w, "n") == -6);
+	assert(got(w, "w[0]") == -2 && got(w, "w[1]") == 3 && got(w, "w[2]") == INT64_MIN + 1);
+	world_free(w);
+	w = begin("struct s { u8 e : 4; } v;", "struct s { bool e; } v;");
+	put(w, "v.e", 2);
+	refused(w, STATE_E_RANGE, "does not fit 0x2 at a.c:v.e");
+	w = begin("enum e { A, B }; struct s { u8 x; enum e a : 3; } v;",
+	        "enum e { B, A }; struct s { u8 x; enum e a : 3; } v;");
+	put(w, "v.a", 5);
+	refused(w, STATE_E_RANGE, "enumerator now 0x5 at a.c:v.a");
+	w = begin("enum e { A, B=9 }; struct s { enum e a : 4; } v;",
+	        "enum e { B=9, A=2 }; struct s { enum e a : 3; } v;");
+	put(w, "v.a", 9);
+	refused(w, STATE_E_RANGE, "does not fit 0x9 at a.c:v.a");
+	/* Two names of one value, which part. */
+	w = begin("enum e { A, LAST=0 }; enum e a;", "enum e { A, N, LAST=1 }; enum e a;");
+	refused(w, STATE_E_AMBIGUOUS, "several enumerators, which differ now 0x0 at a.c:a");
+	w = begin("enum e { A, B, LAST=1 }; enum e a;", "enum e { A, N, B, LAST=2 }; enum e a;");
+	put(w, "a", 1);
+	done(w);
+	assert(got(w, "a") == 2);
+	world_free(w);
+}
+
 static void test_bitfields(void)
 {
 	struct world *w =
@@ -587,6 +636,7 @@ int main(void)
 	test_ranges();
 	test_enums();
 	test_bitfields();
+	test_wide_and_narrow_enums();
 	test_members();
 	test_arrays();
 	test_variables();
