@@ -17,7 +17,10 @@ enum hook_how {
 	HOOK_CRASH = 1, /* its code is overwritten: it faults as soon as it runs */
 	HOOK_HANG,      /* it is stopped and never goes on */
 	HOOK_STARVE,    /* at CREATE: the new one's heap is next to nothing */
+	HOOK_FAIL,      /* at COMMIT: a kernel call fails; `who` is an enum hook_operation */
 };
+/* The kernel calls of a commit. */
+enum hook_operation { HOOK_PRIVILEGES = 1, HOOK_COMMIT, HOOK_RESUME };
 
 struct hook_harm {
 	uint32_t step; /* enum rs_step; RS_STEP_NONE: disarm */

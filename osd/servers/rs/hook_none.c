@@ -5,6 +5,12 @@ void hook_step(const struct update_txn *txn)
 	(void)txn;
 }
 
+err_t hook_commit(enum hook_operation operation)
+{
+	(void)operation;
+	return E_OK;
+}
+
 uint64_t hook_heap_bytes(uint64_t bytes)
 {
 	return bytes;

@@ -42,7 +42,8 @@ void hook_step(const struct update_txn *txn)
 	bool is_new = hook_armed.who == HOOK_NEW;
 	endpoint_t endpoint;
 
-	if (txn->step != hook_armed.step || hook_armed.how == HOOK_STARVE || txn->service == NULL) {
+	if (txn->step != hook_armed.step || hook_armed.how == HOOK_STARVE ||
+	        hook_armed.how == HOOK_FAIL || txn->service == NULL) {
 		return;
 	}
 	hook_armed.step = RS_STEP_NONE;
@@ -56,6 +57,15 @@ void hook_step(const struct update_txn *txn)
 	} else {
 		hook_crash(endpoint, is_new ? &txn->binary.image : &txn->service->binary.image);
 	}
+}
+
+err_t hook_commit(enum hook_operation operation)
+{
+	if (hook_armed.how != HOOK_FAIL || hook_armed.who != operation || hook_armed.is_done) {
+		return E_OK;
+	}
+	hook_armed.is_done = 1;
+	return E_STATE;
 }
 
 uint64_t hook_heap_bytes(uint64_t bytes)

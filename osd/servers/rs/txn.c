@@ -82,7 +82,7 @@ static bool txn_may_move(enum rs_step from, enum rs_step to)
 	        [RS_STEP_PREPARE] = 1u << RS_STEP_SWITCH | 1u << RS_STEP_ROLLBACK,
 	        [RS_STEP_SWITCH] = 1u << RS_STEP_TRANSFER | 1u << RS_STEP_ROLLBACK,
 	        [RS_STEP_TRANSFER] = 1u << RS_STEP_COMMIT | 1u << RS_STEP_ROLLBACK,
-	        [RS_STEP_COMMIT] = 1u << RS_STEP_DONE,
+	        [RS_STEP_COMMIT] = 1u << RS_STEP_DONE | 1u << RS_STEP_ROLLBACK,
 	        [RS_STEP_ROLLBACK] = 1u << RS_STEP_CREATE | 1u << RS_STEP_DONE,
 	        [RS_STEP_DONE] = 1u << RS_STEP_NONE,
 	};

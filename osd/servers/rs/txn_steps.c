@@ -6,6 +6,7 @@
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/text.h"
 
 #define TXN_HEAP_SLACK_PAGES 48
 #define TXN_COMMIT_POLL (100 * NSEC_USEC)
@@ -174,23 +175,74 @@ static void txn_exchange(struct update_txn *txn)
 	txn->instance.slot = spare;
 }
 
+static err_t txn_privileges_give(const struct update_txn *txn, const struct binary *binary)
+{
+	struct slot_privileges privileges;
+
+	service_privileges(&binary->kit, &privileges);
+	return sys_slot_privileges(txn->service->endpoint, &privileges);
+}
+
+/*
+ * Make the new instance the service. On an error nothing has happened: slot_commit is the last that
+ * may fail, and the slot has the privileges again that it had before.
+ */
+static err_t txn_commit_slot(struct update_txn *txn)
+{
+	const struct service *service = txn->service;
+	struct slot_info info;
+	err_t r = sys_slot_info(service->endpoint, &info);
+
+	if (r != E_OK) {
+		return r;
+	}
+	if (info.state != SLOT_REPORTED) {
+		return E_STATE;
+	}
+	txn->result->n_vm_faults = info.n_vm_faults;
+	r = hook_commit(HOOK_PRIVILEGES);
+	if (r == E_OK) {
+		r = txn_privileges_give(txn, &txn->binary);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	r = hook_commit(HOOK_COMMIT);
+	if (r == E_OK) {
+		r = sys_slot_commit(service->endpoint);
+	}
+	if (r != E_OK && txn_privileges_give(txn, &service->binary) != E_OK) {
+		rs_panic("privileges that were accepted once are refused");
+	}
+	return r;
+}
+
+/* Committed, but it cannot go on: there is no way back, so this is a crash of the service. */
+static void txn_stuck(struct update_txn *txn, err_t err)
+{
+	struct text text = text_init(txn->crash_text, sizeof(txn->crash_text));
+
+	text_add(&text, "cannot be resumed after its commit");
+	txn->crash_err = err;
+	txn->is_old_ended = true;
+	txn_step_settle(txn, true);
+}
+
 void txn_step_commit(struct update_txn *txn)
 {
 	struct service *service = txn->service;
-	struct slot_privileges privileges;
-	struct slot_info info;
+	err_t r = txn_commit_slot(txn);
 	nsec_t now;
 
+	if (r != E_OK) {
+		txn_fail(txn, r, "the new instance could not be committed");
+		return;
+	}
+	r = hook_commit(HOOK_RESUME);
+	if (r == E_OK) {
+		r = sys_slot_resume(service->endpoint, SEF_RESUME_COMMITTED);
+	}
 	txn->result->transfer.err = E_OK;
-	if (sys_slot_info(service->endpoint, &info) == E_OK) {
-		txn->result->n_vm_faults = info.n_vm_faults;
-	}
-	service_privileges(&txn->binary.kit, &privileges);
-	if (sys_slot_privileges(service->endpoint, &privileges) != E_OK ||
-	        sys_slot_commit(service->endpoint) != E_OK ||
-	        sys_slot_resume(service->endpoint, SEF_RESUME_COMMITTED) != E_OK) {
-		rs_panic("a commit failed");
-	}
 	txn_exchange(txn);
 	txn->is_old_prepared = false;
 	txn->outcome = RS_OUTCOME_COMMITTED;
@@ -205,6 +257,9 @@ void txn_step_commit(struct update_txn *txn)
 	txn->deadline = now + TXN_COMMIT_WAIT;
 	txn->poll_pause = TXN_COMMIT_POLL;
 	txn->poll_at = now + txn->poll_pause;
+	if (r != E_OK) {
+		txn_stuck(txn, r);
+	}
 }
 
 static void txn_measure(struct update_txn *txn, nsec_t first_receive)

@@ -111,6 +111,46 @@ static void kill_check(const struct kill *kill, const struct rs_result *result,
 	}
 }
 
+/*
+ * Kernel calls that fail in the commit. As long as it can be undone it is; what cannot go on after
+ * it is a crash.
+ */
+static void case_commit_fails(enum hook_operation operation, const char *name)
+{
+	bool is_back = operation != HOOK_RESUME;
+	uint64_t checksum = assist_checksum();
+	struct rs_service old = {0}, new = {0};
+	struct assist_reply reply;
+	struct rs_result result;
+
+	tap_case(name);
+	CHECK(rs_service("assist", &old));
+	rs_arm(RS_STEP_COMMIT, (enum hook_who)operation, HOOK_FAIL);
+	result = update_run(is_back ? "second" : "commit-fails", NULL);
+	CHECK(rs_harm_was_done());
+	CHECK_EQUAL(result.outcome, is_back ? RS_OUTCOME_ROLLED_BACK : RS_OUTCOME_COMMITTED);
+	CHECK_EQUAL(result.err, is_back ? E_STATE : E_OK);
+	CHECK_EQUAL(result.step, RS_STEP_COMMIT);
+	assist_settle();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts + !is_back);
+	CHECK_EQUAL(new.base == old.base, is_back);
+	if (is_back) {
+		CHECK_EQUAL(assist_checksum(), checksum);
+	} else {
+		CHECK_EQUAL(assist_ask(ASSIST_BUILD, 45, 300, &reply), E_OK);
+	}
+	assist_count();
+}
+
+void cases_commit_fails(void)
+{
+	case_commit_fails(HOOK_PRIVILEGES, "a commit that cannot give privileges is rolled back");
+	case_commit_fails(HOOK_COMMIT, "a commit that the kernel refuses is rolled back");
+	case_commit_fails(HOOK_RESUME, "a new instance that cannot be resumed starts afresh");
+}
+
 void cases_kills(void)
 {
 	static const char *const who[] = {"", "old", "new"}, *const how[] = {"", "crash", "hang"};

@@ -34,6 +34,7 @@ int main(void)
 	cases_events();
 	cases_rollback();
 	cases_kills();
+	cases_commit_fails();
 	cases_many();
 	cases_crashes();
 	tap_end();

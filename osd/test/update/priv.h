@@ -102,5 +102,6 @@ void cases_rollback(void);
 void cases_kills(void);
 void cases_crashes(void);
 void cases_many(void);
+void cases_commit_fails(void);
 void cases_services(void);
 void cases_events(void);
