@@ -18,9 +18,10 @@ enum assist_crash {
 	ASSIST_CRASH_SYSCALL, /* a Linux system call */
 	ASSIST_CRASH_PANIC,
 	ASSIST_CRASH_EXIT,
-	ASSIST_CRASH_HANG,   /* never answer, never receive again */
-	ASSIST_CRASH_DAMAGE, /* damage a pointer of its own state and go on */
-	ASSIST_CRASH_LATER,  /* damage: crash at the next preparation */
+	ASSIST_CRASH_HANG,       /* never answer, never receive again */
+	ASSIST_CRASH_DAMAGE,     /* damage a pointer of its own state and go on */
+	ASSIST_CRASH_LATER,      /* damage: crash at the next preparation */
+	ASSIST_CRASH_HANG_LATER, /* damage: hang at the next preparation */
 	ASSIST_CRASH_N
 };
 

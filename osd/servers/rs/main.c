@@ -7,6 +7,7 @@
 
 #include "osd/lib/rt/rt.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/limit.h"
 #include "osd/servers/rs/txn.h"
 
 void rs_log(const char *words)
@@ -20,13 +21,28 @@ _Noreturn void rs_panic(const char *words)
 	__builtin_trap();
 }
 
+static nsec_t main_seen, main_alarm = NSEC_NEVER;
+
 /* One alarm for whatever is due first. */
 static void main_alarm_set(void)
 {
 	nsec_t txn = txn_next_deadline(), recover = recover_next_deadline();
-	nsec_t next = txn < recover ? txn : recover;
 
-	(void)sys_alarm_set(next == NSEC_NEVER ? 0 : next);
+	main_seen = sys_clock_read();
+	main_alarm = limit_alarm(main_seen, txn < recover ? txn : recover);
+	(void)sys_alarm_set(main_alarm == NSEC_NEVER ? 0 : main_alarm);
+}
+
+/* Did the machine stand still while RS waited? Then nobody is late. */
+static void main_limits_extend(void)
+{
+	nsec_t by = limit_stopped(main_seen, main_alarm, sys_clock_read());
+
+	if (by != 0) {
+		txn_extend(by);
+		recover_extend(by);
+		rs_log("the machine stood still: all limits are extended");
+	}
 }
 
 static void main_notified(const struct message *msg)
@@ -70,6 +86,7 @@ int main(void)
 		if (sys_receive(EP_ANY, &msg) != E_OK) {
 			rs_panic("RS cannot receive");
 		}
+		main_limits_extend();
 		main_handle(&msg);
 		txn_run();
 	}

@@ -160,6 +160,7 @@ err_t memory_usage(space_t space, struct vm_reply *ret_usage) __must_check;
 /* recover.c */
 /* The instance behind a service ended or must end: start afresh behind the same endpoint, or give
  * up. */
+#define RECOVER_SILENT "no sign of life"
 void recover_crash(struct service *service, err_t err, const char *text);
 /* Start afresh on request; the crash count does not move. */
 err_t recover_restart(struct service *service) __must_check;
@@ -173,6 +174,8 @@ void recover_pong(const struct message *msg);
 nsec_t recover_next_deadline(void);
 
 /* event.c */
+/* All limits of services run on by so much. */
+void recover_extend(nsec_t by);
 /* Take all supervisor events of the kernel. */
 void event_drain(void);
 /* In words: why an instance ended. */

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/limit.h"
+#include "osd/servers/rs/txn.h"
 
 #define RECOVER_CALM (10 * NSEC_SEC)
 #define RECOVER_RETRY (100 * NSEC_MSEC)
@@ -158,13 +160,23 @@ void recover_heartbeat_arm(struct service *service, nsec_t now)
 	service->ping_at = period == 0 ? NSEC_NEVER : now + period * NSEC_MSEC;
 }
 
+/* Within a transaction that leaves the service at work, the transaction ends first. */
+static void recover_silent(struct service *service)
+{
+	if (service->state == RS_SERVICE_UPDATING) {
+		txn_silent();
+	} else {
+		recover_crash(service, E_TIMEOUT, RECOVER_SILENT);
+	}
+}
+
 /* Ask for a sign of life; too many unanswered ones are a crash. */
 static void recover_ping(struct service *service, nsec_t now)
 {
 	struct message ping = {.type = SEF_PING, .w = {now}};
 
 	if (service->n_pings_missed >= RECOVER_PINGS_MAX) {
-		recover_crash(service, E_TIMEOUT, "no sign of life");
+		recover_silent(service);
 		return;
 	}
 	service->n_pings_missed++;
@@ -197,8 +209,12 @@ static void recover_service_tick(struct service *service, nsec_t now)
 			recover_ping(service, now);
 		}
 		break;
-	case RS_SERVICE_NONE:
 	case RS_SERVICE_UPDATING:
+		if (txn_is_watched(service) && now >= service->ping_at) {
+			recover_ping(service, now);
+		}
+		break;
+	case RS_SERVICE_NONE:
 	case RS_SERVICE_DOWN:
 	case RS_SERVICE_STATE_N:
 		break;
@@ -223,8 +239,9 @@ static nsec_t recover_service_deadline(const struct service *service)
 		                                                   : service->start_deadline;
 	case RS_SERVICE_UP:
 		return service->ping_at;
-	case RS_SERVICE_NONE:
 	case RS_SERVICE_UPDATING:
+		return txn_is_watched(service) ? service->ping_at : NSEC_NEVER;
+	case RS_SERVICE_NONE:
 	case RS_SERVICE_DOWN:
 	case RS_SERVICE_STATE_N:
 		break;
@@ -243,4 +260,15 @@ nsec_t recover_next_deadline(void)
 		next = at < next ? at : next;
 	}
 	return next;
+}
+
+void recover_extend(nsec_t by)
+{
+	struct service *service;
+
+	for (uint32_t i = 0; (service = service_at(i)) != NULL; i++) {
+		service->start_deadline = limit_extend(service->start_deadline, by);
+		service->retry_at = limit_extend(service->retry_at, by);
+		service->ping_at = limit_extend(service->ping_at, by);
+	}
 }

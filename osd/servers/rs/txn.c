@@ -30,6 +30,7 @@
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/limit.h"
 #include "osd/servers/rs/result.h"
 #include "osd/servers/rs/text.h"
 
@@ -485,21 +486,30 @@ static void txn_old_prepared(struct update_txn *txn, const struct slot_event *ev
 	txn_set_step(txn, RS_STEP_SWITCH);
 }
 
+/* The running instance is lost before it was replaced: recovery follows the rollback. */
+static void txn_old_ended(struct update_txn *txn, err_t err, const char *why)
+{
+	struct text text = text_init(txn->crash_text, sizeof(txn->crash_text));
+
+	text_add(&text, why);
+	txn->crash_err = err;
+	txn->is_old_ended = true;
+	text = text_init(txn->result->transfer.message, SEF_TEXT_LEN);
+	text_add(&text, "the running instance ended: ");
+	text_add(&text, why);
+	txn_fail(txn, err, "");
+}
+
 static void txn_old_event(struct update_txn *txn, const struct slot_event *event)
 {
-	struct text text;
+	char why[sizeof(txn->crash_text)];
 
 	if (event->kind == SLOT_EVENT_REPORT && event->w[0] == SEF_REPORT_PREPARED) {
 		txn_old_prepared(txn, event);
 		return;
 	}
-	event_describe(event, txn->crash_text, sizeof(txn->crash_text));
-	txn->crash_err = event_error(event);
-	txn->is_old_ended = true;
-	text = text_init(txn->result->transfer.message, SEF_TEXT_LEN);
-	text_add(&text, "the running instance ended: ");
-	text_add(&text, txn->crash_text);
-	txn_fail(txn, txn->crash_err, "");
+	event_describe(event, why, sizeof(why));
+	txn_old_ended(txn, event_error(event), why);
 }
 
 /* Events that come when the transaction is past caring: the slots are dealt with already. */
@@ -556,6 +566,22 @@ void txn_refused(const struct message *msg)
 	txn_run();
 }
 
+bool txn_is_watched(const struct service *service)
+{
+	const struct update_txn *txn = txn_running();
+
+	return txn != NULL && txn->service == service && !txn->is_old_prepared &&
+	       (txn->step == RS_STEP_PAIR || txn->step == RS_STEP_PREPARE);
+}
+
+void txn_silent(void)
+{
+	struct update_txn *txn = txn_running();
+
+	txn_old_ended(txn, E_TIMEOUT, RECOVER_SILENT);
+	txn_run();
+}
+
 bool txn_is_holding(endpoint_t endpoint)
 {
 	const struct update_txn *txn = txn_running();
@@ -599,4 +625,16 @@ nsec_t txn_next_deadline(void)
 		next = txn->total_deadline < next ? txn->total_deadline : next;
 	}
 	return next;
+}
+
+void txn_extend(nsec_t by)
+{
+	struct update_txn *txn = txn_running();
+
+	if (txn == NULL) {
+		return;
+	}
+	txn->deadline = limit_extend(txn->deadline, by);
+	txn->total_deadline = limit_extend(txn->total_deadline, by);
+	txn->poll_at = limit_extend(txn->poll_at, by);
 }

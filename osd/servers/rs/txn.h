@@ -48,6 +48,10 @@ bool txn_will_retry(const struct update_txn *txn);
 void txn_run(void);
 /* Was this event one of a transaction's instances, and dealt with? */
 bool txn_event(const struct slot_event *event);
+/* Does the running transaction leave this service at work, so that its heartbeat counts? */
+bool txn_is_watched(const struct service *service);
+/* The service that txn_is_watched gave no sign of life. */
+void txn_silent(void);
 /* Is the slot behind this endpoint held? A copy through its grants would make RS wait for itself.
  */
 bool txn_is_holding(endpoint_t endpoint);
@@ -55,6 +59,8 @@ bool txn_is_holding(endpoint_t endpoint);
 void txn_refused(const struct message *msg);
 void txn_tick(nsec_t now);
 nsec_t txn_next_deadline(void);
+/* All limits of the running transaction run on by so much. */
+void txn_extend(nsec_t by);
 
 /* txn_steps.c: each does one step, and sets the next or fails the transaction. */
 void txn_step_create(struct update_txn *txn);

@@ -5,7 +5,7 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/test/assist/behaviour.h"
 
-static bool crash_at_prepare;
+static enum assist_crash crash_at_prepare; /* 0: none */
 
 static void crash_stack(volatile uint8_t *above)
 {
@@ -85,7 +85,10 @@ void crash_now(enum assist_crash how)
 		zoo_damage();
 		break;
 	case ASSIST_CRASH_LATER:
-		crash_at_prepare = true;
+		crash_at_prepare = ASSIST_CRASH_NULL;
+		break;
+	case ASSIST_CRASH_HANG_LATER:
+		crash_at_prepare = ASSIST_CRASH_HANG;
 		break;
 	case ASSIST_CRASH_N:
 		break;
@@ -94,8 +97,8 @@ void crash_now(enum assist_crash how)
 
 err_t crash_prepare(uint32_t state)
 {
-	if (crash_at_prepare) {
-		crash_now(ASSIST_CRASH_NULL);
+	if (crash_at_prepare != 0) {
+		crash_now(crash_at_prepare);
 	}
 	return E_OK;
 }

@@ -7,9 +7,6 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 
-/* Three heartbeats of assist (100 ms), and one before the first. */
-#define HANG_NOTICED (500 * NSEC_MSEC)
-
 static void case_crash(enum assist_crash how, const char *name)
 {
 	struct rs_service old = {0}, new = {0};

@@ -1,6 +1,8 @@
 /* Reaching a state, or not: time limits, refusals, only asking. */
 #include "osd/test/update/priv.h"
 
+#include <string.h>
+
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 
@@ -111,6 +113,27 @@ static void case_crash_later(void)
 	case_prepare_crash(QS_DEFAULT, "a crash in a service's own preparation ends the update");
 }
 
+/* It neither answers nor crashes: its heartbeat ends the wait long before the time limit would. */
+static void case_prepare_hang(void)
+{
+	struct rs_service old = {0}, new = {0};
+	struct assist_reply reply;
+	struct rs_result result;
+
+	tap_case("a service that hangs while it prepares is noticed by its heartbeat");
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_HANG_LATER, 0, &reply), E_OK);
+	CHECK(rs_service("assist", &old));
+	result = update_run("second", NULL);
+	check_rolled_back(&result, E_TIMEOUT);
+	CHECK(result.step_at[RS_STEP_ROLLBACK] - result.step_at[RS_STEP_PREPARE] < HANG_NOTICED);
+	CHECK(strstr(result.transfer.message, "no sign of life") != NULL);
+	assist_settle();
+	CHECK(rs_service("assist", &new));
+	CHECK_EQUAL(new.endpoint, old.endpoint);
+	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
+	CHECK_EQUAL(assist_ask(ASSIST_BUILD, 46, 300, &reply), E_OK);
+}
+
 void cases_prepare(void)
 {
 	case_limit();
@@ -121,4 +144,5 @@ void cases_prepare(void)
 	case_prepare_crash(
 	        QS_PREPARE_CRASH, "the state prepare-crash crashes, and the service is back");
 	case_crash_later();
+	case_prepare_hang();
 }

@@ -10,6 +10,8 @@
 #include "osd/abi/rs.h"
 
 #define NSEC_MSEC UINT64_C(1000000)
+/* Three heartbeats of assist (100 ms), and one before the first. */
+#define HANG_NOTICED (500 * NSEC_MSEC)
 
 /* One record of the blob "offers"; written by tests/update/run. */
 #define OFFER_ENVELOPE_MAX 3880
