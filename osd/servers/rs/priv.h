@@ -99,6 +99,8 @@ struct service *service_of(endpoint_t endpoint);
 struct service *service_add(const char name[SERVICE_NAME_LEN]);
 /* Can it be updated live, as far as its kit says? */
 bool service_is_updatable(const struct service *service);
+/* Does the caller's kit let it control RS, and see the layouts of others? */
+bool service_may_control(endpoint_t caller);
 void service_set_state(struct service *service, enum rs_service_state state);
 /* Privileges of a kit, with the targets that exist now. */
 void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges);
@@ -158,9 +160,9 @@ err_t memory_regions(
 err_t memory_usage(space_t space, struct vm_reply *ret_usage) __must_check;
 
 /* recover.c */
+#define RECOVER_SILENT "no sign of life"
 /* The instance behind a service ended or must end: start afresh behind the same endpoint, or give
  * up. */
-#define RECOVER_SILENT "no sign of life"
 void recover_crash(struct service *service, err_t err, const char *text);
 /* Start afresh on request; the crash count does not move. */
 err_t recover_restart(struct service *service) __must_check;
@@ -172,10 +174,10 @@ void recover_heartbeat_arm(struct service *service, nsec_t now);
 void recover_tick(nsec_t now);
 void recover_pong(const struct message *msg);
 nsec_t recover_next_deadline(void);
-
-/* event.c */
 /* All limits of services run on by so much. */
 void recover_extend(nsec_t by);
+
+/* event.c */
 /* Take all supervisor events of the kernel. */
 void event_drain(void);
 /* In words: why an instance ended. */

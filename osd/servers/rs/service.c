@@ -57,6 +57,13 @@ bool service_is_updatable(const struct service *service)
 	       strncmp(service->binary.kit.quiescent, "none", SERVICE_NAME_LEN) != 0;
 }
 
+bool service_may_control(endpoint_t caller)
+{
+	const struct service *service = service_of(caller);
+
+	return service != NULL && (service->binary.kit.flags & KIT_CONTROL) != 0;
+}
+
 /*
  *   NONE ──> STARTING ──> UP <──> UPDATING
  *     │         │  ^      │          │

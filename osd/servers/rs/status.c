@@ -1,4 +1,10 @@
-/* What RS tells: services, results, events, resources. Records go straight into the asker's grant.
+/*
+ * What RS tells: services, results, events, resources. Records go straight into the asker's grant.
+ *
+ * Where a service lies in memory is nobody's business but that of the service which carries its
+ * payloads, and so has the right to control RS. Others get the same records without what gives a
+ * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
+ * addresses or quote the words of the service that failed.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -61,10 +67,32 @@ static void status_service(const struct service *service, struct rs_service *rec
 	status_memory(service, record);
 }
 
+static void status_service_hide(struct rs_service *record)
+{
+	record->base = 0;
+	memset(record->payload, 0, sizeof(record->payload));
+}
+
+static void status_result_hide(struct rs_result *result)
+{
+	struct sef_transfer_result *transfer = &result->transfer;
+
+	result->base = 0;
+	memset(transfer->element, 0, sizeof(transfer->element));
+	memset(transfer->message, 0, sizeof(transfer->message));
+	memset(transfer->removed, 0, sizeof(transfer->removed));
+}
+
+static void status_event_hide(struct rs_event *event)
+{
+	memset(event->text, 0, sizeof(event->text));
+}
+
 err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct service *service;
+	bool may_see = service_may_control(msg->source);
 	struct rs_service record;
 	uint32_t n = 0;
 
@@ -73,6 +101,9 @@ err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
 		err_t r;
 
 		status_service(service, &record);
+		if (!may_see) {
+			status_service_hide(&record);
+		}
 		r = sys_copy_to_grant(
 		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
 		if (r != E_OK) {
@@ -130,16 +161,21 @@ err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
-	const struct rs_result *result = result_find(request->argument);
+	const struct rs_result *found = result_find(request->argument);
+	struct rs_result result;
 
-	if (result == NULL) {
+	if (found == NULL) {
 		return E_NOTFOUND;
 	}
-	if (request->bytes < sizeof(*result)) {
+	if (request->bytes < sizeof(result)) {
 		return E_INVAL;
 	}
+	result = *found;
+	if (!service_may_control(msg->source)) {
+		status_result_hide(&result);
+	}
 	ret_reply->count = 1;
-	return sys_copy_to_grant(msg->source, request->grant, 0, result, sizeof(*result));
+	return sys_copy_to_grant(msg->source, request->grant, 0, &result, sizeof(result));
 }
 
 err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
@@ -147,16 +183,22 @@ err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint64_t sequence =
 	        request->argument < journal_oldest() ? journal_oldest() : request->argument;
+	bool may_see = service_may_control(msg->source);
+	struct rs_event event;
 	uint64_t n = 0;
 
 	ret_reply->a = journal_oldest();
 	ret_reply->b = journal_next();
-	for (; sequence < journal_next() && (n + 1) * sizeof(struct rs_event) <= request->bytes;
+	for (; sequence < journal_next() && (n + 1) * sizeof(event) <= request->bytes;
 	        sequence++, n++) {
-		err_t r =
-		        sys_copy_to_grant(msg->source, request->grant, n * sizeof(struct rs_event),
-		                journal_get(sequence), sizeof(struct rs_event));
+		err_t r;
 
+		event = *journal_get(sequence);
+		if (!may_see) {
+			status_event_hide(&event);
+		}
+		r = sys_copy_to_grant(
+		        msg->source, request->grant, n * sizeof(event), &event, sizeof(event));
 		if (r != E_OK) {
 			return r;
 		}

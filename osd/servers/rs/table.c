@@ -18,7 +18,7 @@ static const struct table_row table_rows[] = {
         TABLE_ASK(RS_STATUS, status_services),
         TABLE_CONTROL(RS_STAGE_BEGIN, request_stage_begin),
         TABLE_CONTROL(RS_STAGE_CHUNK, request_stage_chunk),
-        TABLE_ASK(RS_STAGE_LIST, request_stage_list),
+        TABLE_CONTROL(RS_STAGE_LIST, request_stage_list),
         TABLE_CONTROL(RS_STAGE_DROP, request_stage_drop),
         TABLE_CONTROL(RS_UPDATE, request_update),
         TABLE_ASK(RS_RESULT, status_result),
@@ -29,16 +29,13 @@ static const struct table_row table_rows[] = {
         TABLE_CONTROL(RS_SHUTDOWN, request_shutdown),
         TABLE_CONTROL(RS_ACKNOWLEDGE, request_acknowledge),
         TABLE_CONTROL(RS_RESTART, request_restart),
-        TABLE_ASK(RS_ENVELOPE, status_envelope),
+        TABLE_CONTROL(RS_ENVELOPE, status_envelope),
 };
 #define TABLE_SIZE (sizeof(table_rows) / sizeof(table_rows[0]))
 
 static bool table_is_allowed(const struct table_row *row, endpoint_t caller)
 {
-	const struct service *service = service_of(caller);
-
-	return !row->is_control ||
-	       (service != NULL && (service->binary.kit.flags & KIT_CONTROL) != 0);
+	return !row->is_control || service_may_control(caller);
 }
 
 static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)

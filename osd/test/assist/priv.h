@@ -23,6 +23,9 @@ void crash_now(enum assist_crash how);
 /* Called when an update asks for a state: crashes if ASSIST_CRASH_LATER was asked for. */
 err_t crash_prepare(uint32_t state);
 
+/* Ask RS for what a service without rights gets to see (peek.c). */
+void peek(const struct message *msg, struct assist_reply *ret_reply);
+
 /* Number of requests that are kept open. */
 uint32_t table_n_held(void);
 void table_alarm(void);

@@ -111,6 +111,9 @@ bool table_dispatch(struct message *msg)
 	case ASSIST_LAYOUT:
 		table_layout(&reply);
 		break;
+	case ASSIST_PEEK:
+		peek(msg, &reply);
+		break;
 	default:
 		reply.err = E_NOSYS;
 	}

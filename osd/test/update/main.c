@@ -32,6 +32,7 @@ int main(void)
 	cases_updates();
 	cases_prepare();
 	cases_events();
+	cases_trust();
 	cases_rollback();
 	cases_kills();
 	cases_commit_fails();

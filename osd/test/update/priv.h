@@ -100,6 +100,7 @@ void cases_staging(void);
 void cases_refusals(void);
 void cases_updates(void);
 void cases_prepare(void);
+void cases_trust(void);
 void cases_rollback(void);
 void cases_kills(void);
 void cases_crashes(void);
