@@ -139,6 +139,32 @@ static int service_read_names(struct service_reader *r, const struct service_key
 	return 0;
 }
 
+static int service_read_state(struct service_reader *r, const struct service_key *key)
+{
+	static const char words[][SERVICE_NAME_SIZE] = {
+	        "none",
+#define STATE_SERVICE(word) word,
+#define STATE_ASKED(word)
+#define QUIESCENT(name, number, word, use) STATE_##use(word)
+#include "proto/words/quiescent.def"
+#undef QUIESCENT
+#undef STATE_ASKED
+#undef STATE_SERVICE
+	};
+	char valid[sizeof(words) + 2 * sizeof(words) / sizeof(words[0])] = "";
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(service_only_word(r), words[i]) == 0) {
+			strcpy(service_field(r, key->offset), words[i]);
+			return 0;
+		}
+		strcat(strcat(valid, i == 0 ? "" : ", "), words[i]);
+	}
+	return service_refuse(r, "there is no quiescent state '%s'; write one of: %s",
+	        service_only_word(r), valid);
+}
+
 static int service_read_calls(struct service_reader *r, const struct service_key *key)
 {
 	uint64_t *mask = service_field(r, key->offset);
@@ -282,7 +308,7 @@ static const struct service_key service_keys[] = {
                 .name_size = SERVICE_NAME_SIZE},
         {"metrics", service_read_names, FIELD(metrics), COUNT(n_metrics), .n_max = KIT_METRICS_MAX,
                 .name_size = KIT_METRIC_NAME_SIZE},
-        {"state", service_read_names, FIELD(quiescent), .n_max = 1, .name_size = SERVICE_NAME_SIZE},
+        {"state", service_read_state, FIELD(quiescent)},
         {"io", service_read_io, .max = 0xffff},
         {"mmio", service_read_mmio, .max = UINT64_C(1) << 52},
         {"irq", service_read_irqs, .max = 255},
@@ -378,6 +404,9 @@ static int service_check(const struct service *s, const char *path)
 	}
 	if (s->manifest.stack_size == 0 || s->manifest.heap_limit == 0) {
 		return report_refuse(path, "stack_size and heap_limit must be given");
+	}
+	if (s->manifest.quiescent[0] == '\0') {
+		return report_refuse(path, "no 'state NAME' line");
 	}
 	return 0;
 }

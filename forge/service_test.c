@@ -96,6 +96,37 @@ static void test_mistakes(void)
 	}
 	assert(service_try("state work-free\nheap_limit 4K\nstack_size 4K\n", &s) < 0);
 	assert(service_try("service ds\nstate work-free\nheap_limit 4K\n", &s) < 0);
+	assert(service_try("service ds\nheap_limit 4K\nstack_size 4K\n", &s) < 0);
+}
+
+/* A misspelt state would make the service impossible to update, and nobody would see why. */
+static void test_states(void)
+{
+	static const struct {
+		const char *word;
+		bool is_good;
+	} cases[] = {
+	        {"work-free", true},
+	        {"request-free", true},
+	        {"none", true},
+	        {"", false},
+	        {"workfree", false},
+	        {"work-fre", false},
+	        {"work-free request-free", false},
+	        {"protocol-free", false},
+	        {"unreachable", false},
+	        {"prepare-crash", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		MEM_FREE char *text = mem_printf(
+		        "service ds\nheap_limit 4K\nstack_size 4K\nstate %s\n", cases[i].word);
+		struct service s = {0};
+
+		assert((service_try(text, &s) == 0) == cases[i].is_good);
+		assert(!cases[i].is_good || strcmp(s.manifest.quiescent, cases[i].word) == 0);
+		service_fini(&s);
+	}
 }
 
 int main(void)
@@ -103,6 +134,7 @@ int main(void)
 	assert(mem_temp_dir(&dir) == 0);
 	test_everything();
 	test_mistakes();
+	test_states();
 	mem_remove_dir(dir);
 	free(dir);
 	return 0;

@@ -16,13 +16,10 @@
 
 /* Quiescent states. */
 enum {
-	QS_DEFAULT = 0, /* the one that the service's description names */
-	QS_WORK_FREE = 1,
-	QS_REQUEST_FREE = 2,
-	QS_PROTOCOL_FREE = 3,
-	QS_EVAL = 4,
-	QS_UNREACHABLE = 5,   /* test: never reached */
-	QS_PREPARE_CRASH = 6, /* test: crashes while preparing */
+#define QUIESCENT(name, number, ...) QS_##name = number,
+#include "proto/words/quiescent.def"
+#undef QUIESCENT
+	QS_PREPARE_CRASH = 6, /* test builds of a service only: crashes while preparing */
 	QS_CUSTOM = 16,
 };
 struct sef_prepare {

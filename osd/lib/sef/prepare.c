@@ -6,6 +6,7 @@
  *	draining -> idle   SEF_CANCEL; or the state is reached: PREPARED is reported, and what the
  *report returns (if it returns) says why the service goes on
  */
+#include "osd/lib/sef/hook.h"
 #include "osd/lib/sef/priv.h"
 #include "osd/lib/annotate/annotate.h"
 
@@ -28,11 +29,13 @@ static bool state_is_known(uint32_t state)
 	case QS_WORK_FREE:
 	case QS_REQUEST_FREE:
 	case QS_UNREACHABLE:
-	case QS_PREPARE_CRASH:
 		return true;
 	default:
-		return state >= QS_CUSTOM && sef_callbacks->state_is_valid &&
-		       sef_callbacks->state_is_reached && sef_callbacks->state_is_valid(state);
+		if (state < QS_CUSTOM) {
+			return sef_hook_state(state);
+		}
+		return sef_callbacks->state_is_valid && sef_callbacks->state_is_reached &&
+		       sef_callbacks->state_is_valid(state);
 	}
 }
 
@@ -45,8 +48,6 @@ static bool state_is_reached(uint32_t state)
 		return !sef_callbacks->n_requests_open || sef_callbacks->n_requests_open() == 0;
 	case QS_UNREACHABLE:
 		return false;
-	case QS_PREPARE_CRASH:
-		__builtin_trap();
 	default:
 		return sef_callbacks->state_is_reached(state);
 	}

@@ -211,12 +211,9 @@ static void request_stage_drop(struct request *r)
 static int request_state(const char *name)
 {
 	static const char *const names[] = {
-	        [QS_DEFAULT] = "",
-	        [QS_WORK_FREE] = "work-free",
-	        [QS_REQUEST_FREE] = "request-free",
-	        [QS_PROTOCOL_FREE] = "protocol-free",
-	        [QS_UNREACHABLE] = "unreachable",
-	        [QS_PREPARE_CRASH] = "prepare-crash",
+#define QUIESCENT(name, number, word, use) [number] = word,
+#include "proto/words/quiescent.def"
+#undef QUIESCENT
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -249,9 +249,9 @@ static uint32_t txn_state(const struct update_txn *txn)
 		const char *name;
 		uint32_t state;
 	} names[] = {
-	        {"work-free", QS_WORK_FREE},
-	        {"request-free", QS_REQUEST_FREE},
-	        {"protocol-free", QS_PROTOCOL_FREE},
+#define QUIESCENT(name, number, word, use) {word, number},
+#include "proto/words/quiescent.def"
+#undef QUIESCENT
 	};
 	const char *wanted = txn->service->binary.kit.quiescent;
 

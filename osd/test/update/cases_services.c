@@ -104,6 +104,41 @@ static void case_crash_loop(const char *name)
 	service_settle(name);
 }
 
+/* DS stays in its preparation; another service hangs meanwhile. */
+static void case_watched(void)
+{
+	struct ask ask = {.state = QS_UNREACHABLE, .prepare = 1500 * NSEC_MSEC};
+	struct rs_service before = {0}, after = {0};
+	struct assist_reply reply;
+	nsec_t begin;
+
+	tap_case("a service that hangs is noticed while another one's update waits");
+	stage_offer(offer_find("ds-last"));
+	CHECK(rs_service("assist", &before));
+	begin = sys_clock_read();
+	CHECK_EQUAL(update_begin(offer_find("ds-last"), &ask, NULL), E_OK);
+	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_HANG, 0, &reply), E_RESTART);
+	CHECK(sys_clock_read() - begin < 2 * HANG_NOTICED);
+	assist_settle();
+	CHECK_EQUAL(rs_resources().busy, update_last_id());
+	CHECK_EQUAL(update_wait(update_last_id()).err, E_TIMEOUT);
+	CHECK(rs_service("assist", &after));
+	CHECK_EQUAL(after.n_restarts, before.n_restarts + 1);
+}
+
+static void case_no_test_states(void)
+{
+	struct rs_service before = {0}, after = {0};
+	struct rs_result result;
+
+	tap_case("what ships does not know the states that tests crash with");
+	CHECK(rs_service("ds", &before));
+	result = update_run("ds-last", &(struct ask){.state = QS_PREPARE_CRASH});
+	CHECK_EQUAL(result.err, E_UNSUPPORTED);
+	CHECK(rs_service("ds", &after));
+	CHECK_EQUAL(after.n_restarts, before.n_restarts);
+}
+
 void cases_services(void)
 {
 	static const char *const fixed[] = {"vm", "rs", "load", "virtio_console"};
@@ -114,6 +149,8 @@ void cases_services(void)
 	case_update("ds-back", "ds");
 	case_update("tty-layout", "tty");
 	case_update("gate-layout", "gate");
+	case_watched();
+	case_no_test_states();
 	tap_case("what cannot be updated live is refused");
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		case_not_updatable(fixed[i]);

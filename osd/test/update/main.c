@@ -34,8 +34,8 @@ int main(void)
 	cases_events();
 	cases_trust();
 	cases_rollback();
-	cases_kills();
 	cases_commit_fails();
+	cases_kills();
 	cases_many();
 	cases_crashes();
 	tap_end();

@@ -1,0 +1,7 @@
+#include "osd/lib/sef/hook.h"
+
+bool sef_hook_state(uint32_t state)
+{
+	(void)state;
+	return false;
+}
