@@ -276,6 +276,28 @@ uint32_t state_desc_find(const struct state_desc *desc, enum state_entry_kind ki
 	return UINT32_MAX;
 }
 
+bool state_desc_find_global(const struct state_desc *desc, const char *name, uint32_t *ret)
+{
+	uint32_t n;
+	uint32_t first = state_desc_kind_first(desc, STATE_VARIABLE, &n);
+	uint32_t found = UINT32_MAX;
+
+	for (uint32_t i = first; i < first + n; i++) {
+		const struct state_entry *entry = &desc->entries[i];
+
+		if (desc->strings[entry->scope] != 0 ||
+		        strcmp(desc->strings + entry->name, name) != 0) {
+			continue;
+		}
+		if (found != UINT32_MAX) {
+			return false;
+		}
+		found = i;
+	}
+	*ret = found;
+	return true;
+}
+
 /* First tag that is not before the owner's. */
 static uint32_t desc_tag_first(
         const struct state_desc *desc, uint32_t scope, uint32_t owner, uint32_t member)

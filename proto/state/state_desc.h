@@ -16,6 +16,9 @@
 #include "proto/state/state_btf.h"
 #include "proto/state/state.h"
 
+/* The variable that holds the root of a service's typed heap; no other may have this name. */
+#define STATE_HEAP_ROOT "heap_root"
+
 /* Nesting of types that the reader follows; deeper ones are refused. */
 #define STATE_TYPE_DEPTH 64
 
@@ -70,6 +73,9 @@ int state_entry_compare(const struct state_desc *a, const struct state_entry *x,
 /* Entry with this key, or UINT32_MAX. Not for string literals. */
 uint32_t state_desc_find(const struct state_desc *desc, enum state_entry_kind kind,
         const char *unit, const char *scope, const char *name);
+
+/* The variable outside functions of this name, in any unit; UINT32_MAX: none. False: several. */
+bool state_desc_find_global(const struct state_desc *desc, const char *name, uint32_t *ret);
 
 /*
  * The text after "state:KEY" or "state:KEY=" of the n-th (from 0) such tag of an owner; NULL when

@@ -51,6 +51,8 @@ static void sample_make(struct sample *s)
 	sample_types(s);
 	late = desc_build_entry(b, STATE_VARIABLE, "b.c", "", "late", s->type_matrix, 144);
 	desc_build_entry(b, STATE_VARIABLE, "a.c", "f", "early", s->type_int, 4);
+	desc_build_entry(b, STATE_VARIABLE, "a.c", "", "twice", s->type_int, 4);
+	desc_build_entry(b, STATE_VARIABLE, "b.c", "", "twice", s->type_int, 4);
 	desc_build_entry(b, STATE_FUNCTION, "a.c", "", "f", 0, 99);
 	desc_build_entry(b, STATE_SITE, "a.c", "f", "#0", s->type_node, 24);
 	desc_build_entry(b, STATE_STRING, "", "", "zz", 0, 3);
@@ -74,6 +76,10 @@ static void test_find(const struct sample *s, const struct state_desc *desc)
 	               "3") == 0);
 	assert(state_desc_find(desc, STATE_VARIABLE, "b.c", "", "lat") == UINT32_MAX);
 	assert(state_desc_find(desc, STATE_LIBRARY, "libc.a", "", "malloc") != UINT32_MAX);
+	assert(state_desc_find_global(desc, "late", &n) && n == i);
+	assert(state_desc_find_global(desc, "early", &n) && n == UINT32_MAX); /* a function's */
+	assert(state_desc_find_global(desc, "f", &n) && n == UINT32_MAX);
+	assert(!state_desc_find_global(desc, "twice", &n));
 	i = state_desc_kind_first(desc, STATE_STRING, &n);
 	assert(n == 3 && desc->entries[i].size == 3 && desc->entries[i + 2].size == 4);
 }

@@ -2,23 +2,7 @@
  * heap's root is. */
 #include "osd/servers/rs/priv.h"
 
-#include <string.h>
-
 #include "proto/state/state_desc.h"
-
-/* The variable of this name in any unit; UINT32_MAX: none. */
-static uint32_t binary_variable_find(const struct state_desc *desc, const char *name)
-{
-	uint32_t n;
-	uint32_t first = state_desc_kind_first(desc, STATE_VARIABLE, &n);
-
-	for (uint32_t i = first; i < first + n; i++) {
-		if (strcmp(state_desc_string(desc, desc->entries[i].name), name) == 0) {
-			return i;
-		}
-	}
-	return UINT32_MAX;
-}
 
 bool binary_describe(struct binary *binary)
 {
@@ -30,7 +14,9 @@ bool binary_describe(struct binary *binary)
 	        desc.n_entries != binary->image.header->n_symbols) {
 		return false;
 	}
-	root = binary_variable_find(&desc, "heap_root");
+	if (!state_desc_find_global(&desc, STATE_HEAP_ROOT, &root)) {
+		return false;
+	}
 	binary->heap_root = root == UINT32_MAX ? 0 : binary->image.symbols[root];
 	return true;
 }

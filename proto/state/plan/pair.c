@@ -222,12 +222,22 @@ static enum state_code variables_pair(struct state_transfer *t)
 		if (code != STATE_OK) {
 			return code;
 		}
-		if (strcmp(state_desc_string(
-		                   &t->desc[STATE_OLD], t->desc[STATE_OLD].entries[i].name),
-		            "heap_root") == 0) {
-			t->heap_root = t->addr[STATE_OLD][i];
+	}
+	return STATE_OK;
+}
+
+/* The old heap's root, by the rule that is RS's too. */
+static enum state_code heap_root_find(struct state_transfer *t)
+{
+	uint32_t root[_STATE_AGE_N];
+
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		if (!state_desc_find_global(&t->desc[age], STATE_HEAP_ROOT, &root[age])) {
+			return state_fail_named(t, STATE_E_DESCRIPTION,
+			        "several variables of a release are named", STATE_HEAP_ROOT);
 		}
 	}
+	t->heap_root = root[STATE_OLD] != STATE_NONE ? t->addr[STATE_OLD][root[STATE_OLD]] : 0;
 	return STATE_OK;
 }
 
@@ -251,6 +261,9 @@ enum state_code state_pair(
 	}
 	t->strict = setup->strict || (t->desc[STATE_NEW].header->flags & STATE_HEADER_STRICT) != 0;
 	code = partners_make(t);
+	if (code == STATE_OK) {
+		code = heap_root_find(t);
+	}
 	if (code == STATE_OK) {
 		code = variables_pair(t);
 	}

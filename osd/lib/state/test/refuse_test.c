@@ -83,6 +83,10 @@ static const struct refusal refusals[] = {
         {"struct x { i32 a; } v; struct y { i32 a; } w;",
                 "struct y { i32 a; } @renamed=x; struct y v; struct x { i32 a; } w;", STATE_E_TYPE,
                 "another one at a.c:w"},
+        /* the heap's root */
+        {"i32 heap_root;", "i32 a;", STATE_E_DESCRIPTION, "named heap_root"},
+        {"i32 a;", "i32 heap_root;", STATE_E_DESCRIPTION, "named heap_root"},
+        {"i32 heap_root in f;", "i32 heap_root in f;", STATE_OK, ""},
         /* sites */
         {"site i32 f;", "site i32 f; i32 x;", STATE_OK, ""},
         {"struct s { i32 x; }; site struct s f;", "struct s { char *x; }; site struct s f;",

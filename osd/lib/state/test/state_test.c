@@ -248,11 +248,13 @@ static void test_variables(void)
 /* A ring of 1000 nodes, an interior and an end pointer into one of them, an array on the heap. */
 static void test_heap(void)
 {
-	struct world *w =
-	        begin(NODE_OLD "struct node *head; char *inside; i32 *numbers; i32 *numbers_end;"
-	                       "void *any; site i32 grow;",
-	                NODE_NEW "struct node *head; char *inside; i64 *numbers; i64 *numbers_end;"
-	                         "void *any; site i64 grow;");
+	/* A function's own variable is not the heap's root, whatever its name and file. */
+	struct world *w = begin(NODE_OLD
+	        "struct node *head; char *inside; i32 *numbers; i32 *numbers_end;"
+	        "void *any; site i32 grow; u64 heap_root in a; file z.c; u64 heap_root in z;",
+	        NODE_NEW
+	        "struct node *head; char *inside; i64 *numbers; i64 *numbers_end;"
+	        "void *any; site i64 grow; u64 heap_root in a; file z.c; u64 heap_root in z;");
 	struct model_type *type = model_type_find(w->old, "node");
 	uint8_t *node[1000];
 	int32_t *numbers = world_object(w, "grow", 0, 300);

@@ -13,7 +13,7 @@
 extern struct heap_root heap_root;
 
 static const char *const world_root =
-        "; file heap.c; struct heap_root { u64 magic; } heap_root @skip;";
+        "file heap.c; struct heap_root { u64 magic; } heap_root @skip; file a.c; ";
 
 static struct model *world_model(const char *text, uint64_t seed)
 {
@@ -24,7 +24,7 @@ static struct model *world_model(const char *text, uint64_t seed)
 	if (whole == NULL) {
 		abort();
 	}
-	snprintf(whole, size, "%s%s", text, world_root + 1);
+	snprintf(whole, size, "%s%s", world_root, text);
 	model = model_new(whole, 0, seed);
 	free(whole);
 	return model;
