@@ -43,10 +43,18 @@
 
 /*
  * Member of a tagged union: alive when the tag has this value, an enumerator of
- * the tag's type or an integer. May be given more than once. A tag value that no member
- * claims means that the union holds nothing.
+ * the tag's type or an integer. May be given more than once, but a value is one member's only.
  */
 #define STATE_WHEN(value) STATE_NOTE("when=" STATE_TEXT(value))
+
+/*
+ * Beside STATE_TAG(): at this value of the tag the union holds nothing, whatever its bytes are. May
+ * be given more than once. At a value that is nobody's the transfer refuses, unless the bytes are
+ * zeros.
+ */
+#define STATE_EMPTY(value) STATE_NOTE("empty=" STATE_TEXT(value))
+/* The same for every value that no member claims. */
+#define STATE_EMPTY_ELSE STATE_NOTE("empty")
 
 /*
  * Member that is a pointer: the named sibling counts the elements it leads to. The

@@ -374,14 +374,20 @@ static __attribute__((noinline)) enum state_code run_other(
 	__builtin_unreachable();
 }
 
-/* The case of a union that is alive, or NULL. The tag is in the new record by now. */
+/* The tag's value; it is in the new record by now. */
+static RUN_INLINE int64_t union_tag(const struct state_union *u, const uint8_t *new)
+{
+	return u->tag.width != 0 ? state_number_load(new + (u->tag.bit_off >> 3), u->tag.width,
+	                                   u->tag.is_signed)
+	                         : state_bits_get(new, &u->tag);
+}
+
+/* The case of a union that is alive, or NULL. */
 static RUN_INLINE const struct state_case *union_case(
         const struct state_union *u, const uint8_t *new)
 {
 	const struct state_case *end = u->cases + u->n_cases;
-	int64_t tag = u->tag.width != 0 ? state_number_load(new + (u->tag.bit_off >> 3),
-	                                          u->tag.width, u->tag.is_signed)
-	                                : state_bits_get(new, &u->tag);
+	int64_t tag = union_tag(u, new);
 
 	for (const struct state_case *alive = u->cases; alive < end; alive++) {
 		if (alive->value == tag) {
@@ -389,6 +395,20 @@ static RUN_INLINE const struct state_case *union_case(
 		}
 	}
 	return NULL;
+}
+
+/* No member claims the tag's value: nothing must be lost by that. */
+static __attribute__((noinline)) enum state_code union_unclaimed(struct state_transfer *t,
+        const struct state_union *u, const uint8_t *old, const uint8_t *new)
+{
+	for (uint32_t i = 0; i < u->old_size && !u->is_empty_else; i++) {
+		if (old[i] != 0) {
+			return state_fail_at(t, STATE_E_UNION,
+			        "no member of the union claims its tag's value",
+			        (uint64_t)union_tag(u, new), old);
+		}
+	}
+	return STATE_OK;
 }
 
 /* Most operations are one pointer or a copy. */
@@ -423,6 +443,13 @@ static RUN_INLINE enum state_code plan_run(
 			const struct state_case *alive = union_case(op->sub, to);
 
 			if (alive == NULL) {
+				code = union_unclaimed(t, op->sub, from, to);
+				if (code != STATE_OK) {
+					return code;
+				}
+				continue;
+			}
+			if (alive->plan == NULL) {
 				continue;
 			}
 			if (n_live == STATE_DEPTH) {

@@ -28,6 +28,9 @@ enum state_code state_fail(
         struct state_transfer *t, enum state_code code, const char *what, uint64_t value);
 enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const void *old);
+/* At a member of the value at hand. */
+enum state_code state_fail_member(struct state_transfer *t, enum state_code code, const char *what,
+        uint64_t value, const char *member);
 /* For what is no member of an entry. */
 enum state_code state_fail_named(
         struct state_transfer *t, enum state_code code, const char *what, const char *name);

@@ -247,17 +247,11 @@ enum state_code state_fields_partner(
         struct state_transfer *t, struct state_fields *old, struct state_fields *new)
 {
 	const struct state_field *clash = state_fields_pair(t, old, new);
-	struct state_path path = {.up = t->path};
-	enum state_code code = STATE_OK;
 
-	if (clash != NULL) {
-		path.name = clash->name;
-		t->path = &path;
-		code = state_fail(
-		        t, STATE_E_ANNOTATION, "renamed from what another one was renamed from", 0);
-		t->path = path.up;
-	}
-	return code;
+	return clash == NULL
+	               ? STATE_OK
+	               : state_fail_member(t, STATE_E_ANNOTATION,
+	                         "renamed from what another one was renamed from", 0, clash->name);
 }
 
 static bool type_is_named(const struct state_desc *desc, uint32_t id, const char *name)

@@ -236,7 +236,7 @@ static enum state_code plan_by_kind(struct state_transfer *t, uint32_t old, uint
 		struct state_field x = {.type = old, .owner = STATE_NONE};
 		struct state_field y = {.type = new, .owner = STATE_NONE};
 
-		return state_plan_union(t, NULL, &x, &y);
+		return state_plan_union(t, NULL, NULL, &x, &y);
 	}
 	if (kind == STATE_BTF_ARRAY) {
 		return plan_array(t, old, new);
@@ -271,13 +271,47 @@ static bool plan_is_flat(const struct state_plan *plan)
 	       op->size == plan->size[STATE_NEW];
 }
 
+static bool bits_same(const struct state_bits *x, const struct state_bits *y)
+{
+	return x->bit_off == y->bit_off && x->n_bits == y->n_bits && x->width == y->width &&
+	       x->is_signed == y->is_signed;
+}
+
+/* Do the old bytes of one operation mean the same where they lie? */
+static bool op_is_bits(const struct state_op *op)
+{
+	const struct state_bits_move *move = op->sub;
+	const struct state_plan *plan = op->sub;
+
+	switch ((enum state_op_code)op->code) {
+	case STATE_OP_COPY:
+		return true;
+	case STATE_OP_BOOL:
+		return op->count == 1 || op->old_stride == op->new_stride;
+	case STATE_OP_BITS:
+		return move->map == NULL &&
+		       bits_same(&move->bits[STATE_OLD], &move->bits[STATE_NEW]);
+	case STATE_OP_REPEAT:
+		return plan->is_bits && (op->count == 1 || op->old_stride == op->new_stride);
+	case STATE_OP_POINTER:
+	case STATE_OP_INT:
+	case STATE_OP_ENUM:
+	case STATE_OP_FLOAT:
+	case STATE_OP_ZERO:
+	case STATE_OP_UNION:
+	case STATE_OP_HANDLER:
+	case _STATE_OP_N:
+		break;
+	}
+	return false;
+}
+
 static bool plan_is_bits(const struct state_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->n_ops; i++) {
 		const struct state_op *op = &plan->ops[i];
 
-		if ((op->code != STATE_OP_COPY && op->code != STATE_OP_BOOL) ||
-		        op->old_off != op->new_off) {
+		if (op->old_off != op->new_off || !op_is_bits(op)) {
 			return false;
 		}
 	}

@@ -90,13 +90,14 @@ struct state_bits_move {
 struct state_case {
 	int64_t value;
 	uint32_t old_member;
-	const struct state_plan *plan;
+	const struct state_plan *plan; /* NULL: nothing is carried over */
 };
 
 struct state_union {
 	struct state_bits tag; /* in the new record, from the union's place */
-	uint32_t old_type;
+	uint32_t old_size;
 	uint32_t n_cases;
+	bool is_empty_else; /* at a value that no member claims; else it must hold zeros then */
 	struct state_case cases[];
 };
 
@@ -144,5 +145,6 @@ enum state_code state_plan_pointer(struct state_transfer *t, uint32_t old_type, 
         const struct state_bits *length);
 
 /* plan_union.c */
-enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around,
-        const struct state_field *old, const struct state_field *new);
+enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around_old,
+        const struct state_fields *around, const struct state_field *old,
+        const struct state_field *new);

@@ -106,7 +106,7 @@ static enum state_code field_by_type(struct state_transfer *t,
 	        !type_is_noted(t, STATE_OLD, old->type) &&
 	        !type_is_noted(t, STATE_NEW, new->type)) {
 		if (kind == STATE_BTF_UNION) {
-			return state_plan_union(t, around, old, new);
+			return state_plan_union(t, around_old, around, old, new);
 		}
 		length = state_desc_tag(
 		        &t->desc[STATE_NEW], STATE_TAG_TYPE, new->owner, new->index, "length", 0);

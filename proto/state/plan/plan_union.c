@@ -7,19 +7,21 @@
 
 #include "proto/state/plan/transfer.h"
 
-/* The annotation that names a union's tag: on the member, or on the union type. */
+/* The n-th annotation of a union by this key: on the member, or if there is none on the type. */
+static const char *union_note(
+        const struct state_desc *desc, const struct state_field *field, const char *key, unsigned n)
+{
+	if (field->owner != STATE_NONE &&
+	        state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, key, 0) != NULL) {
+		return state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, key, n);
+	}
+	return state_desc_tag(
+	        desc, STATE_TAG_TYPE, state_type_strip(desc, field->type), STATE_TAG_SELF, key, n);
+}
+
 static const char *union_tag_name(const struct state_desc *desc, const struct state_field *field)
 {
-	const char *name = NULL;
-
-	if (field->owner != STATE_NONE) {
-		name = state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, "tag", 0);
-	}
-	if (name == NULL) {
-		name = state_desc_tag(desc, STATE_TAG_TYPE, state_type_strip(desc, field->type),
-		        STATE_TAG_SELF, "tag", 0);
-	}
-	return name;
+	return union_note(desc, field, "tag", 0);
 }
 
 static const struct state_field *union_tag(
@@ -98,22 +100,30 @@ static bool type_is_enum(const struct state_desc *desc, uint32_t id)
 	       state_type_kind(desc, id) == STATE_BTF_ENUM64;
 }
 
-/* An enumerator of the tag's type, a number, or an enumerator of any enum. */
+/* An enumerator of the tag's type, a number, or an enumerator of any enum that all others of this
+ * name agree with. */
 static bool when_value(
         const struct state_desc *desc, uint32_t tag_type, const char *text, int64_t *ret)
 {
 	uint32_t id = state_type_strip(desc, tag_type);
+	bool found = false;
+	int64_t value;
 
 	if ((type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) ||
 	        when_number(text, ret)) {
 		return true;
 	}
 	for (id = 1; id < desc->n_types; id++) {
-		if (type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) {
-			return true;
+		if (!type_is_enum(desc, id) || !when_enumerator(desc, id, text, &value)) {
+			continue;
 		}
+		if (found && value != *ret) {
+			return false;
+		}
+		found = true;
+		*ret = value;
 	}
-	return false;
+	return found;
 }
 
 /* The n-th value at which a member is alive: said on the member, or on its own type. */
@@ -129,7 +139,9 @@ static const char *member_when(
 	                         STATE_TAG_SELF, "when", n);
 }
 
-static uint32_t union_whens(const struct state_desc *desc, const struct state_fields *fields)
+/* All values of all members; STATE_NONE: one has none, and each must. */
+static uint32_t union_whens(
+        const struct state_desc *desc, const struct state_fields *fields, bool each)
 {
 	uint32_t total = 0;
 
@@ -139,12 +151,37 @@ static uint32_t union_whens(const struct state_desc *desc, const struct state_fi
 		while (member_when(desc, &fields->field[i], n) != NULL) {
 			n++;
 		}
-		if (n == 0) {
+		if (n == 0 && each) {
 			return STATE_NONE;
 		}
 		total += n;
 	}
 	return total;
+}
+
+static uint32_t union_empties(const struct state_desc *desc, const struct state_field *place)
+{
+	unsigned n = 0;
+
+	while (union_note(desc, place, "empty", n) != NULL) {
+		n++;
+	}
+	return n;
+}
+
+static const struct state_case *union_case(const struct state_union *u, int64_t value)
+{
+	for (uint32_t i = 0; i < u->n_cases; i++) {
+		if (u->cases[i].value == value) {
+			return &u->cases[i];
+		}
+	}
+	return NULL;
+}
+
+static enum state_code when_fail(struct state_transfer *t, const char *what, const char *member)
+{
+	return state_fail_member(t, STATE_E_ANNOTATION, what, 0, member);
 }
 
 /* The cases of one new member. */
@@ -163,14 +200,100 @@ static enum state_code union_member_cases(struct state_transfer *t, struct state
 		return STATE_E_TYPE;
 	}
 	for (unsigned n = 0; (text = member_when(desc, new, n)) != NULL; n++) {
-		struct state_case *one = &ret->cases[ret->n_cases++];
+		struct state_case *one = &ret->cases[ret->n_cases];
 
 		if (!when_value(desc, tag_type, text, &one->value)) {
-			return state_fail(t, STATE_E_ANNOTATION,
-			        "union member is alive at what is no value of its tag", 0);
+			return when_fail(t, "union member is alive at what is no value of its tag",
+			        new->name);
+		}
+		if (union_case(ret, one->value) != NULL) {
+			return when_fail(
+			        t, "union has two members that are alive at one value", new->name);
 		}
 		one->plan = plan;
 		one->old_member = old->field[new->partner].index;
+		ret->n_cases++;
+	}
+	return STATE_OK;
+}
+
+/* Values of the new tag at which the union holds nothing, as its annotations say. */
+static enum state_code union_empty_cases(struct state_transfer *t, struct state_union *ret,
+        const struct state_field *place, uint32_t tag_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const char *text;
+
+	for (unsigned n = 0; (text = union_note(desc, place, "empty", n)) != NULL; n++) {
+		struct state_case *one = &ret->cases[ret->n_cases];
+
+		if (text[0] == 0) {
+			ret->is_empty_else = true;
+			continue;
+		}
+		if (!when_value(desc, tag_type, text, &one->value)) {
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "union is empty at what is no value of its tag", 0);
+		}
+		if (union_case(ret, one->value) != NULL) {
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "union is empty at a value at which a member is alive", 0);
+		}
+		one->old_member = STATE_NONE;
+		ret->n_cases++;
+	}
+	return STATE_OK;
+}
+
+/* What an old tag's value is in the new release. False: it has no enumerator there. */
+static bool tag_value_now(
+        const struct state_transfer *t, uint32_t old_type, uint32_t new_type, int64_t *value)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	uint32_t old = state_type_strip(a, old_type);
+	uint32_t new = state_type_strip(b, new_type);
+
+	if (!type_is_enum(a, old) || !type_is_enum(b, new)) {
+		return true;
+	}
+	for (uint32_t i = 0; i < state_type_count(a, old); i++) {
+		int64_t was;
+		const char *name = state_type_enumerator(a, old, i, &was);
+
+		if (was == *value) {
+			return when_enumerator(b, new, name, value);
+		}
+	}
+	return false;
+}
+
+/* The values of an old member: of one that was removed, reported as such, nothing is carried over;
+ * none may have come to mean another member. */
+static enum state_code union_old_cases(struct state_transfer *t, struct state_union *ret,
+        const struct state_field *member, const struct state_field *old_tag, uint32_t tag_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const char *text;
+
+	for (unsigned n = 0; (text = member_when(desc, member, n)) != NULL; n++) {
+		const struct state_case *one;
+		int64_t value;
+
+		if (!when_value(desc, old_tag->type, text, &value) ||
+		        !tag_value_now(t, old_tag->type, tag_type, &value)) {
+			continue;
+		}
+		one = union_case(ret, value);
+		if (one != NULL && one->old_member != member->index) {
+			return state_fail_member(t, STATE_E_UNION,
+			        "tag of a union says something else now at value", (uint64_t)value,
+			        member->name);
+		}
+		if (one == NULL && member->partner == STATE_NONE) {
+			ret->cases[ret->n_cases++] =
+			        (struct state_case){.value = value, .old_member = member->index};
+		}
 	}
 	return STATE_OK;
 }
@@ -194,33 +317,63 @@ static enum state_code union_removed(
 	return STATE_OK;
 }
 
-static enum state_code union_tagged(struct state_transfer *t, const struct state_field *tag,
-        const struct state_field *place, uint32_t old_type, const struct state_fields *old,
-        const struct state_fields *new, const struct state_union **ret)
+/* A union on its way: both sides' places, members and tags. */
+struct union_pair {
+	const struct state_field *place[_STATE_AGE_N];
+	const struct state_field *tag[_STATE_AGE_N]; /* old: NULL if it was another, or none */
+	struct state_fields fields[_STATE_AGE_N];
+};
+
+static enum state_code union_fill(
+        struct state_transfer *t, const struct union_pair *u, struct state_union *made)
 {
+	const struct state_fields *old = &u->fields[STATE_OLD];
+	const struct state_fields *new = &u->fields[STATE_NEW];
+	uint32_t tag_type = u->tag[STATE_NEW]->type;
+	enum state_code code = STATE_OK;
+
+	for (uint32_t i = 0; code == STATE_OK && i < new->n; i++) {
+		code = union_member_cases(t, made, old, &new->field[i], tag_type);
+	}
+	if (code == STATE_OK) {
+		code = union_empty_cases(t, made, u->place[STATE_NEW], tag_type);
+	}
+	for (uint32_t i = 0; code == STATE_OK && u->tag[STATE_OLD] != NULL && i < old->n; i++) {
+		code = union_old_cases(t, made, &old->field[i], u->tag[STATE_OLD], tag_type);
+	}
+	return code;
+}
+
+static enum state_code union_tagged(
+        struct state_transfer *t, const struct union_pair *u, const struct state_union **ret)
+{
+	const struct state_field *place = u->place[STATE_NEW];
+	const struct state_field *tag = u->tag[STATE_NEW];
 	const struct state_desc *desc = &t->desc[STATE_NEW];
-	uint32_t n = union_whens(desc, new);
+	uint32_t n = union_whens(desc, &u->fields[STATE_NEW], true);
+	uint32_t old_type = state_type_strip(&t->desc[STATE_OLD], u->place[STATE_OLD]->type);
 	struct state_union *made;
+	enum state_code code;
 
 	if (n == STATE_NONE) {
 		return state_fail(t, STATE_E_ANNOTATION,
 		        "member of a tagged union does not say when it is alive", 0);
 	}
-	made = state_keep(t, sizeof(*made) + n * sizeof(made->cases[0]));
+	n += union_empties(desc, place) +
+	     union_whens(&t->desc[STATE_OLD], &u->fields[STATE_OLD], false);
+	/* One more than there can be: a case is tried where it would stand. */
+	made = state_keep(t, sizeof(*made) + (n + 1) * sizeof(made->cases[0]));
 	if (made == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	made->old_type = old_type;
+	made->old_size = (uint32_t)state_type_size(&t->desc[STATE_OLD], old_type);
 	made->tag = state_bits_of(desc, tag->type, tag->bit_off, tag->bit_size, place->bit_off);
-	for (uint32_t i = 0; i < new->n; i++) {
-		enum state_code code = union_member_cases(t, made, old, &new->field[i], tag->type);
-
-		if (code != STATE_OK) {
-			return code;
-		}
+	code = union_fill(t, u, made);
+	if (code != STATE_OK) {
+		return code;
 	}
 	*ret = made;
-	return union_removed(t, old_type, old);
+	return union_removed(t, old_type, &u->fields[STATE_OLD]);
 }
 
 /* All members that the old union had are there, hold no pointers and look the same. */
@@ -233,12 +386,6 @@ static bool union_is_bits(
 
 		if (field->partner == STATE_NONE) {
 			return false;
-		}
-		if (field->bit_size != 0) {
-			if (field->bit_size != new->field[field->partner].bit_size) {
-				return false;
-			}
-			continue;
 		}
 		plan = state_plan_of_field(t, field, &new->field[field->partner]);
 		if (plan == NULL || !plan->is_bits) {
@@ -267,16 +414,26 @@ static enum state_code union_untagged(struct state_transfer *t, uint32_t old_typ
 	return state_op_copy(t, size);
 }
 
-enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around,
-        const struct state_field *old_place, const struct state_field *place)
+/* The old sibling that is the union's tag in both releases, or NULL. */
+static const struct state_field *union_tag_old(const struct state_transfer *t,
+        const struct state_fields *around_old, const struct state_field *old_place,
+        const struct state_field *tag)
+{
+	const struct state_field *old_tag = &around_old->field[tag->partner];
+	const char *name = union_tag_name(&t->desc[STATE_OLD], old_place);
+
+	return name != NULL && strcmp(name, old_tag->name) == 0 ? old_tag : NULL;
+}
+
+enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around_old,
+        const struct state_fields *around, const struct state_field *old_place,
+        const struct state_field *place)
 {
 	uint32_t old_type = state_type_strip(&t->desc[STATE_OLD], old_place->type);
 	uint32_t new_type = state_type_strip(&t->desc[STATE_NEW], place->type);
 	const char *name = union_tag_name(&t->desc[STATE_NEW], place);
-	const struct state_field *tag = NULL;
+	struct union_pair u = {.place = {old_place, place}};
 	const struct state_union *made = NULL;
-	struct state_fields old;
-	struct state_fields new;
 	struct state_op *op;
 	uint64_t high = t->high;
 	enum state_code code;
@@ -284,22 +441,24 @@ enum state_code state_plan_union(struct state_transfer *t, const struct state_fi
 	if (!state_names_match(t, old_type, new_type)) {
 		return state_fail(t, STATE_E_TYPE, "union is another one", 0);
 	}
-	if (name != NULL && (tag = union_tag(t, around, name)) == NULL) {
+	if (name != NULL && (u.tag[STATE_NEW] = union_tag(t, around, name)) == NULL) {
 		return state_fail(t, STATE_E_ANNOTATION,
 		        "union's tag is no number beside it that is carried over", 0);
 	}
-	if (!state_fields_get(t, STATE_OLD, old_type, &old) ||
-	        !state_fields_get(t, STATE_NEW, new_type, &new)) {
+	if (!state_fields_get(t, STATE_OLD, old_type, &u.fields[STATE_OLD]) ||
+	        !state_fields_get(t, STATE_NEW, new_type, &u.fields[STATE_NEW])) {
 		return STATE_E_SCRATCH;
 	}
-	code = state_fields_partner(t, &old, &new);
+	code = state_fields_partner(t, &u.fields[STATE_OLD], &u.fields[STATE_NEW]);
 	if (code != STATE_OK) {
 		return code;
 	}
-	if (tag == NULL) {
-		return union_untagged(t, old_type, new_type, &old, &new, high);
+	if (u.tag[STATE_NEW] == NULL) {
+		return union_untagged(
+		        t, old_type, new_type, &u.fields[STATE_OLD], &u.fields[STATE_NEW], high);
 	}
-	code = union_tagged(t, tag, place, old_type, &old, &new, &made);
+	u.tag[STATE_OLD] = union_tag_old(t, around_old, old_place, u.tag[STATE_NEW]);
+	code = union_tagged(t, &u, &made);
 	t->high = high;
 	op = code == STATE_OK ? state_op_push(t, STATE_OP_UNION) : NULL;
 	if (op == NULL) {

@@ -83,7 +83,7 @@ static void text_add_entry(struct text *text, const struct state_desc *desc, uin
 	}
 }
 
-/* The member of a union that was being copied when the error came; its first one else. */
+/* The member of a union that was being copied when the error came, or STATE_NONE. */
 static uint32_t union_member(const struct state_transfer *t, uint64_t at)
 {
 	for (uint32_t i = t->n_live; i > 0; i--) {
@@ -91,7 +91,7 @@ static uint32_t union_member(const struct state_transfer *t, uint64_t at)
 			return t->live_member[i - 1];
 		}
 	}
-	return 0;
+	return STATE_NONE;
 }
 
 /* The member that covers a byte offset, or STATE_NONE. */
@@ -101,9 +101,7 @@ static uint32_t record_member(const struct state_transfer *t, const struct state
 	uint32_t n = state_type_count(desc, id);
 
 	if (state_type_kind(desc, id) == STATE_BTF_UNION) {
-		uint32_t i = union_member(t, at);
-
-		return i < n ? i : STATE_NONE;
+		return union_member(t, at);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct state_member member = state_type_member(desc, id, i);
@@ -217,6 +215,17 @@ enum state_code state_fail(
         struct state_transfer *t, enum state_code code, const char *what, uint64_t value)
 {
 	return state_fail_at(t, code, what, value, NULL);
+}
+
+enum state_code state_fail_member(struct state_transfer *t, enum state_code code, const char *what,
+        uint64_t value, const char *member)
+{
+	struct state_path path = {.up = t->path, .name = member};
+
+	t->path = &path;
+	(void)state_fail(t, code, what, value);
+	t->path = path.up;
+	return code;
 }
 
 enum state_code state_fail_named(

@@ -260,14 +260,16 @@ static void fill_number(struct graph *g, struct model_place a, struct model_plac
 
 static void fill_value(struct graph *g, struct model_place a, struct model_place b);
 
-static void fill_union(
-        struct graph *g, struct model_place tag, struct model_place a, struct model_place b)
+/* Members 1 to 4 are alive on both sides, 6 is gone, 0 holds nothing, 5 only if `new` says so. */
+static void fill_union(struct graph *g, struct model_place tag, struct model_place a,
+        struct model_place b, const struct model_member *new)
 {
 	static const char *const names[] = {".a", ".p", ".c", ".z"};
-	uint64_t alive = random_below(g->random, 6);
+	uint64_t alive = random_below(g->random, 7);
+	bool is_zero = alive == 5 && strcmp(new->notes[1].text, "empty") != 0;
 
 	model_put(tag, (int64_t)alive);
-	memset(a.addr, (int)random_below(g->random, 256), a.type->size);
+	memset(a.addr, is_zero ? 0 : (int)random_below(g->random, 256), a.type->size);
 	if (alive >= 1 && alive <= 4) {
 		struct model_place x = model_walk(a.type, a.addr, names[alive - 1]);
 		struct model_place y = model_walk(b.type, b.addr, names[alive - 1]);
@@ -300,7 +302,8 @@ static void fill_record(struct graph *g, struct model_place a, struct model_plac
 			                  x.addr, x.bit, x.n_bits},
 			        -1);
 		} else if (member->type->kind == STATE_BTF_UNION) {
-			fill_union(g, member_place(a, member - 1), x, member_place(b, partner));
+			fill_union(g, member_place(a, member - 1), x, member_place(b, partner),
+			        partner);
 		} else if (member->name[0] != 't') {
 			fill_value(g, x, member_place(b, partner));
 		}

@@ -98,13 +98,13 @@ static void twin_union(struct draft *d, struct twin *twin, unsigned m, unsigned 
 
 	snprintf(twin->old, sizeof(twin->old),
 	        "%s t%u; union { i64 a @when=1; struct S%u *p @when=2; char c[8] @when=3; u16 z "
-	        "@when=4; }"
+	        "@when=4; i32 x @when=6; }"
 	        " m%u @tag=t%u; u16 g%u;",
 	        old_tag, m, pointee, m, m, m);
 	snprintf(twin->new, sizeof(twin->new),
 	        "union { u16 z @when=4; struct S%u *p @when=2; u32 more @when=9; i64 a @when=1;"
-	        " char c[12] @when=3; } m%u @tag=t%u; u16 t%u;",
-	        pointee, m, m, m);
+	        " char c[12] @when=3; } m%u @tag=t%u %s; u16 t%u;",
+	        pointee, m, m, random_one_in(d->random, 2) ? "@empty" : "@empty=7 @empty=0", m);
 }
 
 static void twin_pointer(struct draft *d, struct twin *twin, unsigned m, unsigned n_structs)

@@ -407,19 +407,64 @@ static void test_unions(void)
 	put(w, "a[3].kind", 1);
 	point(w, "a[3].u.text", &w);
 	refused(w, STATE_E_POINTER, "a.c:a[3].u.text");
-	/* A tag nobody claims: the union holds nothing, whatever its bytes are. */
-	w = begin(old, old);
-	put(w, "a[3].kind", 6);
-	put(w, "a[3].u.num", 6);
-	done(w);
-	assert(got(w, "a[3].kind") == 6 && got(w, "a[3].u.num") == 0);
-	world_free(w);
-	/* Without a tag: bytes, if no pointer is in it. */
+	/* Without a tag: bytes, if no pointer is in it and no bit of it means something else. */
 	w = begin("union u { i64 j; f64 r; char c[8]; } u;",
 	        "union u { char c[8]; i64 j; f64 r; i128 k; } u;");
 	put(w, "u.j", 0x1234567890);
 	done(w);
 	assert(got(w, "u.j") == 0x1234567890);
+	world_free(w);
+}
+
+/* A tag at which no member is alive: nothing may be lost by it, unless somebody said so. */
+static void test_unclaimed_unions(void)
+{
+	const char *old =
+	        "enum k { NUM, TEXT=6, NOT, GONE }; struct v { enum k kind; union { i64 num "
+	        "@when=NUM; char *text @when=TEXT; i32 gone @when=GONE; } u @tag=kind; } a[3];";
+	const char *plain =
+	        "enum k { NOT, NUM, TEXT, GONE }; struct v { union { i64 num @when=NUM; char "
+	        "*text @when=TEXT; } u @tag=kind; enum k kind; } a[3];";
+	const char *empty =
+	        "enum k { NOT, NUM, TEXT, GONE }; struct v { union { i64 num @when=NUM; char "
+	        "*text @when=TEXT; } u @tag=kind @empty=NOT; enum k kind; } a[3];";
+	const char *other =
+	        "enum k { NOT, NUM, TEXT, GONE }; struct v { union { i64 num @when=NUM; char "
+	        "*text @when=TEXT; } u @tag=kind @empty; enum k kind; } a[3];";
+	struct world *w = begin(old, plain);
+
+	put(w, "a[1].kind", 7);
+	done(w);
+	assert(got(w, "a[1].kind") == 0 && got(w, "a[1].u.num") == 0);
+	world_free(w);
+	w = begin(old, plain);
+	put(w, "a[2].kind", 7);
+	put(w, "a[2].u.num", INT64_MIN);
+	refused(w, STATE_E_UNION,
+	        "no member of the union claims its tag's value 0x0 at a.c:a[2].u");
+	for (unsigned i = 0; i < 2; i++) {
+		w = begin(old, i == 0 ? empty : other);
+		put(w, "a[1].kind", 7);
+		put(w, "a[1].u.num", -1);
+		put(w, "a[0].u.num", 77);
+		done(w);
+		assert(got(w, "a[1].u.num") == 0 && got(w, "a[0].u.num") == 77);
+		world_free(w);
+	}
+	/* The value of a member that was removed, which pairing reports, is nobody's on purpose. */
+	w = begin(old, plain);
+	put(w, "a[1].kind", 8);
+	put(w, "a[1].u.gone", -1);
+	done(w);
+	assert(got(w, "a[1].kind") == 3 && got(w, "a[1].u.num") == 0 && w->result.n_removed == 1);
+	world_free(w);
+	/* Bits of a union without a tag, none of which moved. */
+	old = "enum k { A, B }; union u { struct { u8 a : 3; u8 b : 4; enum k k : 1; } s[2]; u16 "
+	      "all; } v;";
+	w = begin(old, old);
+	put(w, "v.all", 0xa5c3);
+	done(w);
+	assert(got(w, "v.all") == 0xa5c3);
 	world_free(w);
 }
 
@@ -647,6 +692,7 @@ int main(void)
 	test_arena();
 	test_sites();
 	test_unions();
+	test_unclaimed_unions();
 	test_raw_and_length();
 	test_handlers();
 	test_renames_and_skips();
