@@ -1,7 +1,7 @@
 # A thin front: every target installs and builds what it needs first.
 B := build
 
-.PHONY: all deps build quick check check-all demo up down bench soak format lint clean
+.PHONY: all deps build quick check check-all demo up down bench soak mutants format lint clean
 
 all: build
 
@@ -46,6 +46,10 @@ bench: build
 # Long sweeps; their results are committed under tests/soak.
 soak: build
 	@tools/soak
+
+# Take guards out, one at a time, and see a test fail; hours. An interrupted run goes on.
+mutants: build
+	@tests/mutants/run
 
 format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i
