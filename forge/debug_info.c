@@ -115,7 +115,9 @@ int debug_info_init(struct debug_info *ret_info, const struct elf_file *linked)
 			debug_walk(&info, &die, name ? name : "");
 		}
 	}
-	qsort(info.places, info.n_places, sizeof(*info.places), debug_place_compare);
+	if (info.n_places > 0) {
+		qsort(info.places, info.n_places, sizeof(*info.places), debug_place_compare);
+	}
 	*ret_info = info;
 	return 0;
 }

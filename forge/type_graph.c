@@ -14,7 +14,7 @@
 
 void type_graph_init(struct type_graph *g)
 {
-	*g = (struct type_graph){0};
+	*g = (struct type_graph){.level = 1};
 	MEM_PUSH(g->nodes, g->n_nodes, g->node_capacity);
 	g->nodes[g->n_nodes++] = (struct type_node){.name = ""};
 }
@@ -343,14 +343,24 @@ static int type_read_alias(
 	return type_graph_add_of(g, die, &node->ref);
 }
 
+static int type_read_pointer(struct type_graph *g, Dwarf_Die *die, struct type_node *node)
+{
+	int r;
+
+	node->size = 8;
+	g->level++;
+	r = type_read_alias(g, die, TYPE_POINTER, node);
+	g->level--;
+	return r;
+}
+
 static int type_read(struct type_graph *g, Dwarf_Die *die, struct type_node *node)
 {
 	switch (dwarf_tag(die)) {
 	case DW_TAG_base_type:
 		return type_read_base(die, node);
 	case DW_TAG_pointer_type:
-		node->size = 8;
-		return type_read_alias(g, die, TYPE_POINTER, node);
+		return type_read_pointer(g, die, node);
 	case DW_TAG_typedef:
 		return type_read_alias(g, die, TYPE_TYPEDEF, node);
 	case DW_TAG_const_type:
@@ -387,17 +397,20 @@ int type_graph_add(struct type_graph *g, Dwarf_Die *type, uint32_t *ret_node)
 	slot = type_known(g, type);
 	if (slot->node != 0) {
 		*ret_node = slot->node;
-		return 0;
+		/* Read at this moment, with no pointer in between. */
+		return slot->level == g->level ? type_refuse(type, "it contains itself") : 0;
 	}
 	/* Known before it is read, so that a type may lead back to itself. */
 	number = (uint32_t)g->n_nodes;
 	slot->node = number;
+	slot->level = g->level;
 	MEM_PUSH(g->nodes, g->n_nodes, g->node_capacity);
 	g->nodes[g->n_nodes++] = (struct type_node){.name = ""};
 	node = (struct type_node){.name = type_name_of(type),
 	        .align = (uint32_t)type_number(type, DW_AT_alignment, 0),
 	        .tags = type_graph_add_tags(g, type)};
 	r = type_read(g, type, &node);
+	type_known(g, type)->level = 0;
 	g->nodes[number] = node;
 	*ret_node = number;
 	return r;

@@ -77,7 +77,9 @@ struct type_graph {
 	struct type_slot {
 		uint64_t key; /* debug data offset of the type + 1; 0: free */
 		uint32_t node;
-	} *known; /* hash table by key */
+		uint32_t level; /* while it is read: pointers on the way to it + 1; else 0 */
+	} *known;               /* hash table by key */
+	uint32_t level;         /* pointers on the way to what is read now + 1 */
 	size_t n_known, known_slots;
 	uint32_t *class; /* [n_nodes], after type_graph_merge(): 0 is void's */
 	uint32_t n_classes;
