@@ -213,6 +213,7 @@ void slot_close(struct slot *slot)
 	slot->n_ipc_masked = 0;
 	slot->commit_nsec = slot->first_receive_nsec = 0;
 }
+	slot->log_rate = (struct log_rate){0};
 
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges)
 {

@@ -11,6 +11,7 @@
 #include "osd/abi/message.h"
 #include "osd/arch/arch.h"
 #include "osd/kernel/list.h"
+#include "osd/kernel/log_rate.h"
 
 struct space;
 struct slot;
@@ -93,6 +94,7 @@ struct slot {
 	struct list alarm_link;
 	nsec_t commit_nsec, first_receive_nsec;
 	uint32_t n_ipc_masked;
+	struct log_rate log_rate;
 	struct message async[N_ASYNC];
 };
 

@@ -48,7 +48,7 @@
 #define CPU_READY_MASK 240
 #define CPU_CYCLES_LAST 248
 #define SPACE_ROOT 0
-#define SLOT_SIZE 2432
+#define SLOT_SIZE 2448
 #define SLOT_ENDPOINT 0
 #define SLOT_HELD 5
 #define SLOT_PENDING 8

@@ -1,4 +1,8 @@
-/* A line of the caller to the kernel's log, marked with its name; only plain text gets through. */
+/*
+ * A line of the caller to the kernel's log, marked with its name; only plain text gets through. VM
+ * and RS, whom nobody supervises, are not limited: what they say is what is left when all else
+ * fails.
+ */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/kernel.h"
 #include "osd/kernel/usercopy.h"
@@ -19,6 +23,20 @@ static size_t line_clean(char *line, size_t n)
 	return n;
 }
 
+static bool rate_check(struct slot *slot, uint32_t n)
+{
+	uint32_t n_dropped;
+
+	if (!log_rate_take(&slot->log_rate, arch_clock(), n)) {
+		return false;
+	}
+	n_dropped = log_rate_dropped(&slot->log_rate);
+	if (n_dropped > 0) {
+		log_printf("kernel: %s: %u bytes of log dropped\n", slot->name, n_dropped);
+	}
+	return true;
+}
+
 err_t do_log_write(struct instance *self, const uint64_t *args)
 {
 	char line[LOG_LINE_MAX + 1];
@@ -31,6 +49,9 @@ err_t do_log_write(struct instance *self, const uint64_t *args)
 	r = n > 0 ? user_read(self, args[0], line, n) : E_OK;
 	if (r != E_OK) {
 		return r;
+	}
+	if (self->slot->supervisor != EP_NONE && !rate_check(self->slot, (uint32_t)n + 1)) {
+		return E_FULL;
 	}
 	n = line_clean(line, n);
 	line[n++] = '\n';

@@ -186,6 +186,39 @@ static void test_lookup(void)
 	IS(E_NOTFOUND, sys_lookup(name));
 	puppet_free(&p);
 }
+/* Lines without a pause: some get through at once, then as many as the rate allows. */
+static err_t log_flood(uint64_t n_bytes)
+{
+	static const char line[] = "# a line of a service that talks too much ..............\n";
+	uint64_t n = 0, n_refused = 0;
+
+	while (n < n_bytes) {
+		err_t r = sys_log_write(line, sizeof(line) - 1);
+
+		n += sizeof(line) - 1;
+		n_refused += r == E_FULL;
+		if (r != E_OK && r != E_FULL) {
+			return r;
+		}
+	}
+	return (err_t)n_refused;
+}
+
+static void test_log_rate(void)
+{
+	struct puppet p;
+
+	puppet_new(&p, 0, "p0", 0);
+	IS(0, puppet_call(&p, PUPPET_CALL, (uint64_t)log_flood, 32768));
+	OK(puppet_call(&p, PUPPET_CALL, (uint64_t)log_flood, 65536) > 100);
+	child_settle(300000);
+	IS(0, puppet_call(&p, PUPPET_CALL, (uint64_t)log_flood, 1024));
+	puppet_free(&p);
+	puppet_new(&p, 0, "p0", 0); /* another service in the slot */
+	IS(0, puppet_call(&p, PUPPET_CALL, (uint64_t)log_flood, 32768));
+	puppet_free(&p);
+}
+
 
 static err_t thread_pointer_read(uint64_t address)
 {
@@ -228,3 +261,4 @@ const struct test tests_any[] = {
         {"thread_pointer_set", test_thread_pointer},
         {0},
 };
+        {"log_write by the rate", test_log_rate},

@@ -290,7 +290,7 @@ static void test_uncommitted_kernel_fault(void)
 {
 	service_new();
 	swap_held();
-	IS(E_FAULT, puppet_call(&new, KCALL_log_write, DEMAND_VA, 8));
+	IS(E_FAULT, puppet_call(&new, KCALL_grant_table_set, DEMAND_VA, 1));
 	IS(E_OK, puppet_call(&new, KCALL_null, 0));
 	service_free();
 }

@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * How much a service may write to the log: LOG_RATE bytes a second, and up to LOG_BURST at once
+ * after a pause. What is refused is counted until it can be told.
+ */
+#include "osd/abi/types.h"
+
+#define LOG_RATE 8192u
+#define LOG_BURST 65536u
+
+struct log_rate {
+	uint32_t n_used;    /* of the burst, at `at` */
+	uint32_t n_dropped; /* bytes refused since that was told last */
+	nsec_t at;
+};
+
+/* May so many bytes be written now? Takes them, or counts them as dropped. */
+bool log_rate_take(struct log_rate *rate, nsec_t now, uint32_t n);
+/* What was dropped and not told yet; it counts as told. */
+uint32_t log_rate_dropped(struct log_rate *rate);
