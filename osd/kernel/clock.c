@@ -36,6 +36,7 @@ void alarm_set(struct slot *slot, nsec_t at)
 	struct list *after;
 
 	list_remove(&slot->alarm_link);
+	ipc_alarm_forget(slot);
 	slot->alarm_at = at;
 	if (at == 0) {
 		return;

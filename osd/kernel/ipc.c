@@ -414,6 +414,12 @@ void ipc_notifications_forget(struct slot *source)
 	}
 }
 
+void ipc_alarm_forget(struct slot *slot)
+{
+	slot->notified_by_kernel &= ~NOTIFIED_CLOCK;
+	notify_pending_update(slot);
+}
+
 err_t ipc_park(struct instance *self, struct slot *on)
 {
 	self->peer = on->endpoint;

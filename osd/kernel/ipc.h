@@ -24,6 +24,8 @@ void ipc_cancel(struct instance *instance, err_t result);
 void ipc_callers_end(struct slot *slot, err_t result, bool all);
 /* Forget notifications that a closing slot has left in others. */
 void ipc_notifications_forget(struct slot *source);
+/* Forget a notification from EP_CLOCK that waits. */
+void ipc_alarm_forget(struct slot *slot);
 /* Wait until the slot is no longer held, then restart the call. Returns KCALL_PENDING. */
 err_t ipc_park(struct instance *self, struct slot *on);
 void ipc_unpark(struct slot *on);

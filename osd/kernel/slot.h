@@ -143,7 +143,7 @@ void slot_calls_refresh(struct slot *slot);
 void slot_instances_exchange(struct slot *a, struct slot *b);
 /*
  * The instance behind the slot is a new beginning of the service: callers waiting for a reply get
- * E_RESTART, alarm and IRQ hooks go, notification bits stay.
+ * E_RESTART, alarm and IRQ hooks go, other notification bits stay.
  */
 void slot_fresh(struct slot *slot);
 /* Hold: nothing is delivered to the instance any more. */

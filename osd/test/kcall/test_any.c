@@ -111,6 +111,32 @@ static void test_alarm_past_and_cancel(void)
 	OK(sys_clock_read() >= later);
 }
 
+/* An alarm that has fired and was not received is cancelled with its notification. */
+static void test_alarm_cancel_fired(void)
+{
+	nsec_t later;
+	struct message msg;
+
+	IS(E_OK, sys_alarm_set(1));
+	for (int i = 0; i < 100; i++) {
+		(void)sys_clock_read(); /* the timer's interrupt comes meanwhile */
+	}
+	IS(E_OK, sys_alarm_set(0));
+	later = sys_clock_read() + 2000000;
+	IS(E_OK, sys_alarm_set(later));
+	IS(E_OK, sys_receive(EP_CLOCK, &msg));
+	OK(msg.w[1] >= later);
+	/* A later alarm in the place of one that has fired, too. */
+	IS(E_OK, sys_alarm_set(1));
+	for (int i = 0; i < 100; i++) {
+		(void)sys_clock_read();
+	}
+	later = sys_clock_read() + 2000000;
+	IS(E_OK, sys_alarm_set(later));
+	IS(E_OK, sys_receive(EP_CLOCK, &msg));
+	OK(msg.w[1] >= later);
+}
+
 static void test_exit(void)
 {
 	struct puppet p;
@@ -160,32 +186,6 @@ static void test_log(void)
 	IS(E_FAULT, sys_log_write((const char *)-4l, 8));
 }
 
-static void test_random(void)
-{
-	uint64_t a = sys_random(), b = sys_random(), c = sys_random();
-
-	OK(a != b && b != c && a != c);
-}
-
-static void test_lookup(void)
-{
-	static const char missing[SERVICE_NAME_LEN] = "no_such_service";
-	static const char empty[SERVICE_NAME_LEN];
-	static const char name[SERVICE_NAME_LEN] = "p0";
-	struct puppet p;
-
-	IS(E_NOTFOUND, sys_lookup(missing));
-	IS(E_NOTFOUND, sys_lookup(empty));
-	IS(E_NOTFOUND, sys_lookup(name));
-	IS(E_FAULT, sys_lookup((const char *)NOWHERE));
-	puppet_new(&p, 0, "p0", 0);
-	IS(p.child.ep, sys_lookup(name));
-	puppet_free(&p);
-	IS(E_NOTFOUND, sys_lookup(name));
-	puppet_new(&p, 0, "p0", SLOT_UNCOMMITTED);
-	IS(E_NOTFOUND, sys_lookup(name));
-	puppet_free(&p);
-}
 /* Lines without a pause: some get through at once, then as many as the rate allows. */
 static err_t log_flood(uint64_t n_bytes)
 {
@@ -219,6 +219,32 @@ static void test_log_rate(void)
 	puppet_free(&p);
 }
 
+static void test_random(void)
+{
+	uint64_t a = sys_random(), b = sys_random(), c = sys_random();
+
+	OK(a != b && b != c && a != c);
+}
+
+static void test_lookup(void)
+{
+	static const char missing[SERVICE_NAME_LEN] = "no_such_service";
+	static const char empty[SERVICE_NAME_LEN];
+	static const char name[SERVICE_NAME_LEN] = "p0";
+	struct puppet p;
+
+	IS(E_NOTFOUND, sys_lookup(missing));
+	IS(E_NOTFOUND, sys_lookup(empty));
+	IS(E_NOTFOUND, sys_lookup(name));
+	IS(E_FAULT, sys_lookup((const char *)NOWHERE));
+	puppet_new(&p, 0, "p0", 0);
+	IS(p.child.ep, sys_lookup(name));
+	puppet_free(&p);
+	IS(E_NOTFOUND, sys_lookup(name));
+	puppet_new(&p, 0, "p0", SLOT_UNCOMMITTED);
+	IS(E_NOTFOUND, sys_lookup(name));
+	puppet_free(&p);
+}
 
 static err_t thread_pointer_read(uint64_t address)
 {
@@ -253,12 +279,13 @@ const struct test tests_any[] = {
         {"clock_read", test_clock},
         {"alarm_set", test_alarm},
         {"alarm_set in the past, replaced, cancelled", test_alarm_past_and_cancel},
+        {"alarm_set cancels what has fired", test_alarm_cancel_fired},
         {"exit", test_exit},
         {"report", test_report},
         {"log_write", test_log},
+        {"log_write by the rate", test_log_rate},
         {"random", test_random},
         {"lookup", test_lookup},
         {"thread_pointer_set", test_thread_pointer},
         {0},
 };
-        {"log_write by the rate", test_log_rate},
