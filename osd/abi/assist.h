@@ -16,6 +16,7 @@ enum assist_crash {
 	ASSIST_CRASH_DIVIDE,
 	ASSIST_CRASH_STACK,   /* run out of stack */
 	ASSIST_CRASH_SYSCALL, /* a Linux system call */
+	ASSIST_CRASH_STRAY,   /* our own system call, but not through the gate page */
 	ASSIST_CRASH_PANIC,
 	ASSIST_CRASH_EXIT,
 	ASSIST_CRASH_HANG,       /* never answer, never receive again */

@@ -84,7 +84,8 @@ enum fault_reason {
 	FAULT_DIVIDE,
 	FAULT_FPU,
 	FAULT_DEBUG,
-	FAULT_FOREIGN_CALL,
+	FAULT_FOREIGN_CALL, /* a number that is not native */
+	FAULT_STRAY_CALL,   /* a system call from elsewhere than the gate page */
 	FAULT_OTHER
 };
 struct slot_event {

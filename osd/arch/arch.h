@@ -26,6 +26,8 @@ _Noreturn void boot_main(void);
 struct arch_cpu *cpu_storage(uint32_t number);
 /* The instance made call `number` (any value). Returns when it is to go on at once. */
 void kcall_dispatch(struct instance *self, uint64_t number);
+/* The instance entered by an instruction that is not its gate page's. */
+_Noreturn void kcall_stray(struct instance *self);
 /* It touched a page; flags: PAGE_FAULT_*. */
 void fault_page(struct instance *self, vaddr_t address, uint32_t flags);
 /* Any other exception; reason: enum fault_reason. */
@@ -49,6 +51,8 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
  * arch_context_message_set(ctx, message *)   message that its IPC call returns void
  * arch_context_restart(ctx)                  make it repeat its call when it runs again; no result
  * may be set
+ *
+ * void arch_context_gate_set(ctx, vaddr_t gate)   the page through which alone it may call; 0: none
  */
 
 /* Make a fresh context: run at entry with this stack pointer and first argument. */
@@ -101,6 +105,7 @@ err_t arch_space_map(
         struct arch_space *space, const struct arch_map *map, struct arch_tables *tables);
 /* Unmap what is mapped in the range; absent pages are passed over. */
 err_t arch_space_unmap(struct arch_space *space, vaddr_t va, uint32_t n_pages);
+/* Only of user frames, else E_PERM and nothing changes; zero frames stay read-only. */
 err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot);
 /* Show source's range (whole ARCH_MIRROR_PAGES) read-only in space by sharing its last-level
  * tables. */

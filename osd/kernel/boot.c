@@ -154,6 +154,7 @@ static void stack_heap_gate_map(struct load *load, struct start_info *start)
 	(void)region_new(load, start->stack_low, STACK_PAGES, PROT_R | PROT_W);
 	start->gate = region_place(load, 1);
 	map(load, &(struct arch_map){.va = start->gate, .n_pages = 1});
+	space_gate_set(load->space, start->gate);
 	start->heap_base = region_place(load, HEAP_LIMIT / PAGE_SIZE);
 	(void)region_new(load, start->heap_base, HEAP_PAGES, PROT_R | PROT_W);
 }

@@ -52,6 +52,14 @@ static void refuse(struct instance *self, uint64_t number)
 	arch_context_result_set(&self->context, err);
 }
 
+/* No service holds such an instruction: somebody else's code runs in it. */
+_Noreturn void kcall_stray(struct instance *self)
+{
+	arch_context_restart(&self->context); /* to the instruction itself, as at any fault */
+	fault_exception(self, FAULT_STRAY_CALL, arch_context_pc(&self->context), 0);
+	sched_run();
+}
+
 void kcall_dispatch(struct instance *self, uint64_t number)
 {
 	uint64_t call = number - KCALL_BASE;

@@ -127,6 +127,7 @@ static void instance_open(
 {
 	KASSERT(space->instance == NULL);
 	arch_context_start(&instance->context, 0, 0, 0);
+	arch_context_gate_set(&instance->context, space->gate);
 	instance_state_set(instance, SLOT_NEW);
 	instance->is_stopped = 0;
 	instance->is_uncommitted = (params->flags & SLOT_UNCOMMITTED) != 0;
@@ -212,8 +213,8 @@ void slot_close(struct slot *slot)
 	slot->n_async = 0;
 	slot->n_ipc_masked = 0;
 	slot->commit_nsec = slot->first_receive_nsec = 0;
-}
 	slot->log_rate = (struct log_rate){0};
+}
 
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges)
 {

@@ -1,5 +1,6 @@
 /* The table of address spaces. */
 #include "osd/kernel/space.h"
+#include "osd/kernel/slot.h"
 
 static struct space spaces[N_SPACES];
 
@@ -36,10 +37,19 @@ err_t space_open(paddr_t root, struct space **ret_space)
 		spaces[i].is_live = true;
 		spaces[i].is_closing = false;
 		spaces[i].instance = NULL;
+		spaces[i].gate = 0;
 		*ret_space = &spaces[i];
 		return E_OK;
 	}
 	return E_FULL;
+}
+
+void space_gate_set(struct space *space, vaddr_t gate)
+{
+	space->gate = gate;
+	if (space->instance != NULL) {
+		arch_context_gate_set(&space->instance->context, gate);
+	}
 }
 
 void space_close(struct space *space)

@@ -10,6 +10,7 @@ struct space {
 	bool is_live;
 	bool is_closing; /* space_destroy has begun: nothing but space_destroy may use it */
 	struct instance *instance; /* who runs in it; NULL: nobody */
+	vaddr_t gate;              /* its gate page, one at most; 0: none */
 };
 
 void spaces_init(void);
@@ -17,6 +18,8 @@ void spaces_init(void);
 struct space *space_of(space_t id);
 /* As space_of, also while closing. */
 struct space *space_of_any(space_t id);
+/* The space's gate page is here now (0: nowhere), and who runs in it may call through it alone. */
+void space_gate_set(struct space *space, vaddr_t gate);
 /* New empty space on a root frame: E_FULL, or arch_space_init's errors. */
 err_t space_open(paddr_t root, struct space **ret_space);
 /* All tables given back by arch_space_fini: the number is free again. */

@@ -18,6 +18,7 @@ void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, 
 	        .rflags = RFLAGS_FIXED | RFLAGS_IF,
 	        .rsp = stack,
 	        .ss = SELECTOR_USER_DATA,
+	        .gate = ctx->gate,
 	};
 	ctx->fpu[0] = FPU_CONTROL & 0xff;
 	ctx->fpu[1] = FPU_CONTROL >> 8;
@@ -96,7 +97,12 @@ static inline void fpu_switch(struct arch_cpu *cpu, const struct arch_context *c
 	}
 }
 
-/* A user can load the fs selector, which clears the base behind our back. */
+/*
+ * The thread pointer. A user can load the fs selector behind our back, null included: every
+ * selector that it may load has base 0, so the base is then 0 or what it was. Therefore what was
+ * written last proves nothing unless it was 0, and any other base is written anew. entry.S does the
+ * same.
+ */
 static inline void fsbase_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
 {
 	uint32_t selector;
@@ -104,9 +110,8 @@ static inline void fsbase_switch(struct arch_cpu *cpu, const struct arch_context
 	__asm__ volatile("movl %%fs, %0" : "=r"(selector));
 	if (selector != 0) {
 		__asm__ volatile("movl %0, %%fs" : : "r"(0));
-		cpu->fsbase = ctx->fsbase + 1;
 	}
-	if (cpu->fsbase != ctx->fsbase) {
+	if (selector != 0 || ctx->fsbase != 0 || cpu->fsbase != 0) {
 		cpu->fsbase = ctx->fsbase;
 		msr_write(MSR_FS_BASE, ctx->fsbase);
 	}

@@ -7,6 +7,19 @@
  */
 #include "osd/arch/x86_64/offsets.h"
 
+	.macro save_call_registers
+	movq %rdi, CTX_RDI(%rsp)
+	movq %rsi, CTX_RSI(%rsp)
+	movq %rdx, CTX_RDX(%rsp)
+	movq %r10, CTX_R10(%rsp)
+	movq %r8, CTX_R8(%rsp)
+	movq %r9, CTX_R9(%rsp)
+	movq %rax, CTX_RAX(%rsp)
+	movq %r12, CTX_R12(%rsp)
+	movq %r13, CTX_R13(%rsp)
+	movq %r14, CTX_R14(%rsp)
+	.endm
+
 	.text
 	.globl entry_syscall
 	.type entry_syscall, @function
@@ -20,6 +33,8 @@ entry_syscall:
 	movq %rcx, CTX_RIP(%rsp)
 	movq %r11, CTX_RFLAGS(%rsp)
 	movq $VECTOR_SYSCALL, CTX_VECTOR(%rsp)
+	cmpq %rcx, CTX_GATE(%rsp)
+	jne entry_stray
 	movq %gs:CPU_USER_RSP, %rcx
 	movq %rcx, CTX_RSP(%rsp)
 1:	lock btsl $0, kernel_lock(%rip)
@@ -28,16 +43,7 @@ entry_syscall:
 	testq $~(CALL_SENDREC ^ CALL_REPLY_RECEIVE), %rbx
 	jz entry_fast
 entry_plain:
-	movq %rdi, CTX_RDI(%rsp)
-	movq %rsi, CTX_RSI(%rsp)
-	movq %rdx, CTX_RDX(%rsp)
-	movq %r10, CTX_R10(%rsp)
-	movq %r8, CTX_R8(%rsp)
-	movq %r9, CTX_R9(%rsp)
-	movq %rax, CTX_RAX(%rsp)
-	movq %r12, CTX_R12(%rsp)
-	movq %r13, CTX_R13(%rsp)
-	movq %r14, CTX_R14(%rsp)
+	save_call_registers
 	movq %rsp, %rbx
 	movq %gs:CPU_STACK_TOP, %rsp
 	movq %rbx, %rdi
@@ -63,14 +69,29 @@ entry_plain:
 2:	pause
 	jmp 1b
 
+/* A `syscall` that is not the gate page's. rsp: self's instance; rcx and r11 are saved. */
+entry_stray:
+	movq %gs:CPU_USER_RSP, %rcx
+	movq %rcx, CTX_RSP(%rsp)
+	save_call_registers
+1:	lock btsl $0, kernel_lock(%rip)
+	jc 2f
+	movq %rsp, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call kcall_stray
+	ud2
+2:	pause
+	jmp 1b
+
 /*
  * A request to a receiver that waits, and the answer to its caller: both sides ready for each other, nothing else
  * to receive, nobody more urgent. The message stays in its registers. Whatever is not plain goes to entry_slow,
  * before anything was changed; the result there is the same.
  *
  * rsp: self's instance. rbx: 0 for sendrec. rdi: endpoint. rax and the message registers are as the caller set
- * them; rcx, r11, rbp, r15, rbx are saved and free (the kernel's C code keeps rbp and r15). Here rcx: the partner's instance, r11: self's slot,
- * r15: the partner's slot.
+ * them; rcx, r11, rbp, r15, rbx are saved and free (the kernel's C code keeps rbp and r15). Here rbx: the partner's
+ * instance, r11: self's slot, r15: the partner's slot, rcx: scratch.
  */
 entry_slow:
 	movq CTX_RBP(%rsp), %rbp
@@ -82,22 +103,22 @@ entry_fast:
 	addq $slots, %r15
 	cmpl %edi, SLOT_ENDPOINT(%r15)
 	jne entry_slow
-	movq SLOT_INSTANCE(%r15), %rcx
 	movq INSTANCE_SLOT(%rsp), %r11
 	testl %ebx, %ebx
+	movq SLOT_INSTANCE(%r15), %rbx
 	jnz 1f
 
 	btq $(CALL_SENDREC - CALL_FIRST), INSTANCE_CALLS(%rsp)
 	jnc entry_slow
 	btq %rbp, SLOT_IPC_TO(%r11)
 	jnc entry_slow
-	movabsq $RUN_RECEIVING_ANY, %rbx
-	cmpq %rbx, INSTANCE_RUN(%rcx)
+	movabsq $RUN_RECEIVING_ANY, %rcx
+	cmpq %rcx, INSTANCE_RUN(%rbx)
 	jne entry_slow
 	cmpb $0, SLOT_HELD(%r15)
 	jne entry_slow
-	movl INSTANCE_ABOVE(%rcx), %ebx
-	testl %ebx, %gs:CPU_READY_MASK
+	movl INSTANCE_ABOVE(%rbx), %ecx
+	testl %ecx, %gs:CPU_READY_MASK
 	jnz entry_slow
 	movb $STATE_WAITING_REPLY, INSTANCE_RUN(%rsp)
 	movl %edi, INSTANCE_PEER(%rsp)
@@ -105,42 +126,41 @@ entry_fast:
 
 1:	btq $(CALL_REPLY_RECEIVE - CALL_FIRST), INSTANCE_CALLS(%rsp)
 	jnc entry_slow
-	cmpl $STATE_WAITING_REPLY, INSTANCE_RUN(%rcx)
+	cmpl $STATE_WAITING_REPLY, INSTANCE_RUN(%rbx)
 	jne entry_slow
 	movl SLOT_ENDPOINT(%r11), %ebp
-	cmpl %ebp, INSTANCE_PEER(%rcx)
+	cmpl %ebp, INSTANCE_PEER(%rbx)
 	jne entry_slow
 	cmpl $0, SLOT_PENDING(%r11)
 	jne entry_slow
-	movl INSTANCE_ABOVE(%rcx), %ebx
-	testl %ebx, %gs:CPU_READY_MASK
+	movl INSTANCE_ABOVE(%rbx), %ecx
+	testl %ecx, %gs:CPU_READY_MASK
 	jnz entry_slow
-	movabsq $RUN_RECEIVING_ANY, %rbx
-	movq %rbx, INSTANCE_RUN(%rsp)
+	movabsq $RUN_RECEIVING_ANY, %rcx
+	movq %rcx, INSTANCE_RUN(%rsp)
 
-2:	movb $STATE_RUNNABLE, INSTANCE_RUN(%rcx)
+2:	movb $STATE_RUNNABLE, INSTANCE_RUN(%rbx)
 	movq %rdi, CTX_RDI(%rsp)
 	/* the source above the type */
 	movl SLOT_ENDPOINT(%r11), %r11d
 	shlq $32, %r11
 	movl %esi, %esi
 	orq %r11, %rsi
-	/* charge self until now; the partner runs on with the same quantum */
-	movq %rdx, %r11
+	/* charge self until now; the partner runs on with the same quantum; rdtsc and wrmsr take rdx */
+	movq %rdx, %r15
 	rdtsc
 	shlq $32, %rdx
 	orq %rdx, %rax
-	movq %r11, %rdx
 	movq %rax, %r11
 	subq %gs:CPU_CYCLES_LAST, %rax
 	movq %r11, %gs:CPU_CYCLES_LAST
 	addq %rax, INSTANCE_CYCLES(%rsp)
 	incq kernel_stats + STATS_IPC_FAST(%rip)
 	/* as arch_resume does */
-	movq %rcx, %gs:CPU_CURRENT
-	leaq CTX_FRAME_END(%rcx), %rax
+	movq %rbx, %gs:CPU_CURRENT
+	leaq CTX_FRAME_END(%rbx), %rax
 	movq %rax, %gs:CPU_TSS_RSP0
-	movq INSTANCE_SPACE(%rcx), %rax
+	movq INSTANCE_SPACE(%rbx), %rax
 	movq SPACE_ROOT(%rax), %rax
 	cmpq %gs:CPU_ROOT, %rax
 	je 3f
@@ -148,50 +168,50 @@ entry_fast:
 	movq %rax, %cr3
 3:	movl %fs, %eax
 	testl %eax, %eax
-	jnz 6f
-	movq CTX_FSBASE(%rcx), %rax
-	cmpq %gs:CPU_FSBASE, %rax
-	jne 7f
-4:	xorl %eax, %eax
-	cmpq %rcx, %gs:CPU_FPU_OWNER
-	setne %al
-	cmpl %eax, %gs:CPU_FPU_OFF
-	jne 8f
-5:	movl $0, kernel_lock(%rip)
-	movq CTX_RBX(%rcx), %rbx
-	movq CTX_RBP(%rcx), %rbp
-	movq CTX_R15(%rcx), %r15
-	movq CTX_RDI(%rcx), %rdi
-	movq CTX_RFLAGS(%rcx), %r11
-	movq CTX_RSP(%rcx), %rsp
-	movq CTX_RIP(%rcx), %rcx
-	xorl %eax, %eax
-	swapgs
-	sysretq
-
-	/* The user loaded the fs selector, which changed the base. */
-6:	xorl %eax, %eax
-	movl %eax, %fs
-	movq CTX_FSBASE(%rcx), %rax
-7:	movq %rax, %gs:CPU_FSBASE
-	movq %rdx, %r11
-	movq %rcx, %rbx
+	jnz 7f
+	movq CTX_FSBASE(%rbx), %rax
+	testq %rax, %rax
+	jz 8f
+4:	movq %rax, %gs:CPU_FSBASE
 	movq %rax, %rdx
 	shrq $32, %rdx
 	movl $MSR_FS_BASE, %ecx
 	wrmsr
-	movq %rbx, %rcx
-	movq %r11, %rdx
+5:	xorl %eax, %eax
+	cmpq %rbx, %gs:CPU_FPU_OWNER
+	setne %al
+	cmpl %eax, %gs:CPU_FPU_OFF
+	jne 9f
+6:	movl $0, kernel_lock(%rip)
+	movq %r15, %rdx
+	movq CTX_RBP(%rbx), %rbp
+	movq CTX_R15(%rbx), %r15
+	movq CTX_RDI(%rbx), %rdi
+	movq CTX_RFLAGS(%rbx), %r11
+	movq CTX_RSP(%rbx), %rsp
+	movq CTX_RIP(%rbx), %rcx
+	movq CTX_RBX(%rbx), %rbx
+	xorl %eax, %eax
+	swapgs
+	sysretq
+
+	/* fsbase_switch() in context.c says why. */
+7:	xorl %eax, %eax
+	movl %eax, %fs
+	movq CTX_FSBASE(%rbx), %rax
 	jmp 4b
-8:	movl %eax, %gs:CPU_FPU_OFF
+8:	cmpq %rax, %gs:CPU_FSBASE
+	je 5b
+	jmp 4b
+9:	movl %eax, %gs:CPU_FPU_OFF
 	testl %eax, %eax
-	jz 9f
+	jz 10f
 	movq %cr0, %rax
 	orq $CR0_TS, %rax
 	movq %rax, %cr0
-	jmp 5b
-9:	clts
-	jmp 5b
+	jmp 6b
+10:	clts
+	jmp 6b
 	.size entry_syscall, . - entry_syscall
 
 /* Load the context in rdi and go there; the lock is released here. */

@@ -19,7 +19,7 @@ struct arch_context {
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 	uint64_t fsbase;
-	uint64_t pad;
+	uint64_t gate; /* where the gate page's `syscall` returns to; 0: it has no gate page */
 	uint8_t fpu[512] __attribute__((aligned(16)));
 };
 
@@ -43,7 +43,7 @@ struct arch_cpu {
 	uint64_t user_rsp; /* scratch of the call entry */
 	uint64_t stack_top;
 	paddr_t root;    /* in cr3 */
-	uint64_t fsbase; /* in the MSR */
+	uint64_t fsbase; /* last written to the MSR */
 	struct arch_context *fpu_owner;
 	uint32_t is_fpu_off; /* cr0.TS */
 	uint32_t id;
@@ -115,8 +115,15 @@ static inline void arch_context_message_set(struct arch_context *ctx, const stru
 	ctx->r14 = message->w[6];
 }
 
-/* The gate page enters by `syscall`, two bytes; rax still holds the number. */
+#define ARCH_SYSCALL_BYTES 2u
+
+/* The gate page enters by `syscall`; rax still holds the number. */
 static inline void arch_context_restart(struct arch_context *ctx)
 {
-	ctx->rip -= 2;
+	ctx->rip -= ARCH_SYSCALL_BYTES;
+}
+
+static inline void arch_context_gate_set(struct arch_context *ctx, vaddr_t gate)
+{
+	ctx->gate = gate != 0 ? gate + ARCH_SYSCALL_BYTES : 0;
 }

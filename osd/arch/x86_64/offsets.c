@@ -14,6 +14,7 @@ CHECK(struct arch_context, rip, CTX_RIP);
 CHECK(struct arch_context, rsp, CTX_RSP);
 CHECK(struct arch_context, fsbase, CTX_FRAME_END);
 CHECK(struct arch_context, fsbase, CTX_FSBASE);
+CHECK(struct arch_context, gate, CTX_GATE);
 CHECK(struct arch_cpu, self, 0);
 CHECK(struct arch_cpu, current, CPU_CURRENT);
 CHECK(struct arch_cpu, user_rsp, CPU_USER_RSP);

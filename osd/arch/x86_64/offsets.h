@@ -24,6 +24,7 @@
 #define CTX_SS 168
 #define CTX_FRAME_END 176
 #define CTX_FSBASE 176
+#define CTX_GATE 184
 
 #define VECTOR_SYSCALL 0x100
 

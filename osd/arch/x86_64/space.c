@@ -415,9 +415,26 @@ err_t arch_space_unmap(struct arch_space *space, vaddr_t va, uint32_t n_pages)
 	return E_OK;
 }
 
-err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot)
+/*
+ * May the protection of these entries change? Of user frames only: the gate page, writable, would
+ * let one process rewrite everybody's way into the kernel. Zero frames stay what they are.
+ */
+static bool entries_may_change(const uint64_t *entries, uint32_t n)
 {
-	const uint64_t bits = prot_bits(prot), mask = PTE_W | PTE_NX;
+	for (uint32_t i = 0; i < n; i++) {
+		paddr_t pa = entries[i] & PTE_FRAME;
+
+		if (entries[i] & PTE_P && pa != image_pa(zero_page) &&
+		        (entries[i] & PTE_DEVICE || frame_use(pa) != FRAME_USER)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static err_t protect_check(
+        const struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot)
+{
 	err_t err = own_check(space, va, n_pages);
 	uint64_t entry = 0;
 
@@ -426,6 +443,26 @@ err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages,
 	}
 	if (!prot_is_valid(prot) || prot & (SPACE_OP_ZERO | SPACE_OP_DEVICE)) {
 		return E_INVAL;
+	}
+	CHUNKS_EACH(chunk, va, n_pages)
+	{
+		const uint64_t *table = table_find(space, chunk.va, &entry);
+
+		if (table != NULL && !entries_may_change(table + chunk.first, chunk.n)) {
+			return E_PERM;
+		}
+	}
+	return E_OK;
+}
+
+err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot)
+{
+	const uint64_t bits = prot_bits(prot), mask = PTE_W | PTE_NX;
+	err_t err = protect_check(space, va, n_pages, prot);
+	uint64_t entry = 0;
+
+	if (err != E_OK) {
+		return err;
 	}
 	CHUNKS_EACH(chunk, va, n_pages)
 	{

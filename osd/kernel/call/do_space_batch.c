@@ -99,6 +99,33 @@ static err_t op_map(struct space *space, const struct space_op *op, struct arch_
 	return r == E_OK ? arch_space_map(&space->arch, &map, tables) : r;
 }
 
+static err_t op_unmap(struct space *space, const struct space_op *op)
+{
+	err_t r = arch_space_unmap(&space->arch, op->va, op->n_pages);
+
+	if (r == E_OK && space->gate - op->va < op->n_pages * PAGE_SIZE) {
+		space_gate_set(space, 0);
+	}
+	return r;
+}
+
+static err_t op_gate(struct space *space, const struct space_op *op, struct arch_tables *tables)
+{
+	err_t r;
+
+	if (op->n_pages != 1) {
+		return E_INVAL;
+	}
+	if (space->gate != 0) {
+		return E_BUSY;
+	}
+	r = arch_space_gate(&space->arch, op->va, tables);
+	if (r == E_OK) {
+		space_gate_set(space, op->va);
+	}
+	return r;
+}
+
 static err_t op_mirror(struct space *space, const struct space_op *op, struct arch_tables *tables)
 {
 	struct space *source = op->arg < N_SPACES ? space_of((space_t)op->arg) : NULL;
@@ -115,7 +142,7 @@ static err_t op_run(struct space *space, const struct space_op *op, struct arch_
 	case SPACE_MAP:
 		return op_map(space, op, tables);
 	case SPACE_UNMAP:
-		return arch_space_unmap(&space->arch, op->va, op->n_pages);
+		return op_unmap(space, op);
 	case SPACE_PROTECT:
 		return arch_space_protect(&space->arch, op->va, op->n_pages, op->prot);
 	case SPACE_MIRROR:
@@ -125,7 +152,7 @@ static err_t op_run(struct space *space, const struct space_op *op, struct arch_
 	case SPACE_ZERO_ABSENT:
 		return arch_space_zero_absent(&space->arch, op->va, op->n_pages, tables);
 	case SPACE_GATE:
-		return op->n_pages == 1 ? arch_space_gate(&space->arch, op->va, tables) : E_INVAL;
+		return op_gate(space, op, tables);
 	}
 	return E_INVAL;
 }

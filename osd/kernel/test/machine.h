@@ -13,6 +13,7 @@ struct arch_context {
 	uint64_t result2;
 	struct message message;
 	uint64_t n_restarts;
+	vaddr_t gate;
 };
 
 struct arch_space {
@@ -78,4 +79,9 @@ static inline void arch_context_message_set(struct arch_context *ctx, const stru
 static inline void arch_context_restart(struct arch_context *ctx)
 {
 	ctx->n_restarts++;
+}
+
+static inline void arch_context_gate_set(struct arch_context *ctx, vaddr_t gate)
+{
+	ctx->gate = gate;
 }

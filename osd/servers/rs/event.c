@@ -28,6 +28,8 @@ static const char *event_reason_text(uint64_t reason)
 		return "breakpoint";
 	case FAULT_FOREIGN_CALL:
 		return "foreign system call";
+	case FAULT_STRAY_CALL:
+		return "system call outside the gate page";
 	case FAULT_OTHER:
 		break;
 	}

@@ -135,7 +135,8 @@ static err_t region_named(
 	if (!region || region->va != va || region->n_pages != n_pages) {
 		return E_NOTFOUND;
 	}
-	if (region->kind == REGION_FIXED || region->kind == REGION_MIRROR) {
+	if (region->kind == REGION_FIXED || region->kind == REGION_MIRROR ||
+	        region->kind == REGION_GATE) {
 		return E_PERM;
 	}
 	*ret_region = region;

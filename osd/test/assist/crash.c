@@ -41,6 +41,21 @@ static void crash_syscall(void)
 	(void)sys_call(39, 0);
 }
 
+/*
+ * The simplest call there is, from an instruction of our own. luforge makes no kit with such an
+ * instruction, so this jumps, as an attacker would, into the middle of one that holds the bytes of
+ * `syscall; ret`.
+ */
+static void crash_stray(void)
+{
+	uint64_t number = KCALL_null;
+
+	__asm__ volatile("call 1f + 1; jmp 2f; 1: movl $0x90c3050f, %%ecx; 2:"
+	        : "+a"(number)
+	        :
+	        : "rcx", "r11", "memory");
+}
+
 static void crash_hang(void)
 {
 	for (;;) {
@@ -73,6 +88,9 @@ void crash_now(enum assist_crash how)
 		break;
 	case ASSIST_CRASH_SYSCALL:
 		crash_syscall();
+		break;
+	case ASSIST_CRASH_STRAY:
+		crash_stray();
 		break;
 	case ASSIST_CRASH_PANIC:
 		sef_panic("asked to panic");

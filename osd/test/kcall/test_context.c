@@ -125,6 +125,113 @@ static void test_exchanges(void)
 	puppet_free(&q);
 }
 
+/*
+ * Both have the same thread pointer; one loads the fs selector before every exchange. argument:
+ * how, and the partner above.
+ */
+#define FS_NULL 0u
+#define FS_DATA 1u
+#define FS_BOTH 2u
+#define SELECTOR_DATA 0x23u
+
+static uint64_t *const thread_word = (uint64_t *)SHARED_VA;
+
+static void fs_load(uint32_t how)
+{
+	if (how != FS_NULL) {
+		__asm__ volatile("movl %0, %%fs" : : "r"(SELECTOR_DATA));
+	}
+	if (how != FS_DATA) {
+		__asm__ volatile("movl %0, %%fs" : : "r"(0));
+	}
+}
+
+static uint64_t thread_is_wrong(void)
+{
+	uint64_t value;
+	uint32_t selector;
+
+	__asm__ volatile("movl %%fs, %0" : "=r"(selector));
+	if (selector != 0) {
+		return 1;
+	}
+	__asm__ volatile("movq %%fs:0, %0" : "=r"(value));
+	return value != *thread_word;
+}
+
+static err_t thread_serve(uint64_t how)
+{
+	struct message msg = {0};
+	uint64_t n_wrong = 0;
+
+	(void)sys_thread_pointer_set((vaddr_t)thread_word);
+	(void)sys_receive(EP_ANY, &msg);
+	for (unsigned int i = 0; i < N_EXCHANGES - 1; i++) {
+		n_wrong += thread_is_wrong();
+		if (how & 4) {
+			fs_load(how & 3);
+		}
+		(void)sys_reply_receive(msg.source, &msg);
+	}
+	(void)sys_reply(msg.source, &msg);
+	return (err_t)n_wrong;
+}
+
+static err_t thread_request(uint64_t argument)
+{
+	struct message msg = {.type = 1};
+	uint32_t how = (uint32_t)(argument >> 32);
+	uint64_t n_wrong = 0;
+
+	(void)sys_thread_pointer_set((vaddr_t)thread_word);
+	for (unsigned int i = 0; i < N_EXCHANGES; i++) {
+		if (!(how & 4)) {
+			fs_load(how);
+		}
+		if (i % 16 == 0) {
+			/* By the long way: somebody more urgent runs in between. */
+			(void)sys_report(PUPPET_REPORT, 0, 0, 0, 0);
+			n_wrong += thread_is_wrong();
+		}
+		n_wrong += sys_sendrec((endpoint_t)(uint32_t)argument, &msg) != E_OK;
+		n_wrong += thread_is_wrong();
+	}
+	return (err_t)n_wrong;
+}
+
+static err_t thread_end(struct puppet *requester)
+{
+	err_t r = puppet_end(requester);
+
+	while (r == E_OK && requester->event.kind == SLOT_EVENT_REPORT &&
+	        requester->event.w[0] == PUPPET_REPORT && requester->event.w[1] == 0) {
+		IS(E_OK, sys_slot_resume(requester->child.ep, 0));
+		r = puppet_end(requester);
+	}
+	return r;
+}
+
+static void test_thread_pointers(void)
+{
+	*thread_word = 0x7e57ed;
+	for (uint64_t how = 0; how < 8; how++) {
+		if ((how & 3) > FS_BOTH) {
+			continue;
+		}
+		puppet_new(&p, 2, "p", 0);
+		puppet_new(&q, 1, "q", 0);
+		puppet_begin(&p, PUPPET_CALL, (const uint64_t[6]){(uint64_t)thread_serve, how});
+		OK(puppet_waits(&p));
+		puppet_begin(&q, PUPPET_CALL,
+		        (const uint64_t[6]){
+		                (uint64_t)thread_request, how << 32 | (uint32_t)p.child.ep});
+		IS(0, thread_end(&q));
+		IS(0, puppet_end(&p));
+		puppet_free(&p);
+		puppet_free(&q);
+	}
+}
+
 /* Another process's values are not seen in registers that this one never used. */
 static err_t fpu_read(uint64_t argument)
 {
@@ -197,6 +304,7 @@ static void test_preemption(void)
 const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
+        {"thread pointers of those who load the fs selector", test_thread_pointers},
         {"floating-point registers start clean", test_fpu_is_clean},
         {"registers through preemption", test_preemption},
         {0},

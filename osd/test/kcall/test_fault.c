@@ -155,6 +155,42 @@ static void test_exceptions(void)
 	}
 }
 
+/* A system call where none may be, in registers that tell whether it was carried out. */
+static err_t stray_call(uint64_t number)
+{
+	register uint64_t rdi __asm__("rdi") = (uint64_t)p.child.ep;
+
+	__asm__ volatile(".globl stray_instruction\n\tstray_instruction: syscall"
+	        : "+a"(number), "+r"(rdi)
+	        :
+	        : "rcx", "r11", "rsi", "rdx", "r8", "r9", "r10", "r12", "r13", "r14", "memory");
+	return (err_t)number;
+}
+
+extern const char stray_instruction[];
+
+/* Plain calls, both ways of IPC through the kernel, and a number that is none. */
+static void test_stray_calls(void)
+{
+	static const uint64_t numbers[] = {
+	        KCALL_null, KCALL_exit, KCALL_sendrec, KCALL_reply_receive, 39};
+
+	for (unsigned int i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		puppet_new(&p, 0, "p", 0);
+		IS(PUPPET_ENDED, puppet_call(&p, PUPPET_CALL, (uint64_t)stray_call, numbers[i]));
+		IS(SLOT_EVENT_FAULT, p.event.kind);
+		IS(FAULT_STRAY_CALL, p.event.w[0]);
+		IS((uint64_t)stray_instruction, p.event.w[1]);
+		IS((uint64_t)stray_instruction, p.event.w[2]);
+		IS(SLOT_FAULTED, info_state(p.child.ep));
+		puppet_free(&p);
+	}
+	puppet_new(&p, 0, "p", SLOT_UNCOMMITTED);
+	IS(PUPPET_ENDED, puppet_call(&p, PUPPET_CALL, (uint64_t)stray_call, KCALL_null));
+	IS(FAULT_STRAY_CALL, p.event.w[0]);
+	puppet_free(&p);
+}
+
 static void test_fault_calls(void)
 {
 	struct page_fault fault;
@@ -227,6 +263,7 @@ const struct test tests_fault[] = {
         {"pages filled when touched", test_demand_zero},
         {"pages filled for a kernel call", test_demand_zero_in_call},
         {"exceptions become events", test_exceptions},
+        {"a system call outside the gate page", test_stray_calls},
         {"fault_next and fault_done", test_fault_calls},
         {"processor time is shared", test_time_sharing},
         {"floating-point registers", test_fpu},

@@ -365,6 +365,110 @@ static void test_protect_errors(void)
 	child_free(&child);
 }
 
+static struct space_op op_at(struct puppet *p, uint32_t kind, vaddr_t va, uint32_t prot)
+{
+	struct space_op op = op_on(p, kind, prot);
+
+	op.va = va;
+	return op;
+}
+
+/* Nobody makes the gate page writable: it is one frame for all. */
+static void test_gate_is_protected(void)
+{
+	struct puppet p;
+	struct space_op op;
+	vaddr_t gate = bare_start->gate;
+
+	puppet_new(&p, 0, "p", 0);
+	IS(E_PERM, child_map(&p.child, op_at(&p, SPACE_PROTECT, gate, PROT_R | PROT_W)));
+	IS(E_PERM, child_map(&p.child, op_at(&p, SPACE_PROTECT, gate, PROT_R)));
+	IS(E_BUSY, child_map(&p.child, op_at(&p, SPACE_GATE, gate + PAGE_SIZE, 0)));
+	/* A user frame before it: the whole operation is refused. */
+	op = op_at(&p, SPACE_MAP, gate - PAGE_SIZE, PROT_R);
+	op.arg = child_frames(&p.child, 1);
+	IS(E_OK, child_map(&p.child, op));
+	op = op_at(&p, SPACE_PROTECT, gate - PAGE_SIZE, PROT_R | PROT_W);
+	op.n_pages = 2;
+	IS(E_PERM, child_map(&p.child, op));
+	IS(PUPPET_ENDED, call_function(&p, store, gate - PAGE_SIZE));
+	IS(gate - PAGE_SIZE, p.event.w[1]);
+	puppet_free(&p);
+	puppet_new(&p, 0, "p", 0);
+	IS(PUPPET_ENDED, call_function(&p, store, gate));
+	IS(FAULT_PAGE, p.event.w[0]);
+	IS(gate, p.event.w[1]);
+	puppet_free(&p);
+}
+
+/* Seen through a mirror it is plain data. */
+static void test_gate_in_a_mirror(void)
+{
+	struct puppet p;
+	struct space_op op;
+
+	child_space_new(&child);
+	op = (struct space_op){
+	        .kind = SPACE_GATE, .space = child.space, .va = CHILD_FREE_VA, .n_pages = 1};
+	IS(E_OK, run(op));
+	puppet_new(&p, 0, "p", 0);
+	op = op_on(&p, SPACE_MIRROR, 0);
+	op.arg = child.space;
+	op.n_pages = 512;
+	IS(E_OK, child_map(&p.child, op));
+	OK(call_function(&p, load, CHILD_FREE_VA) != 0);
+	IS(E_BUSY, child_map(&p.child, op_on(&p, SPACE_PROTECT, PROT_R | PROT_X)));
+	IS(E_BUSY, child_map(&p.child, op_on(&p, SPACE_UNMAP, 0)));
+	expect_fault(&p, jump);
+	puppet_free(&p);
+	child_free(&child);
+}
+
+/* A page of the process's own in the place of the gate page is no gate. */
+static void test_gate_replaced(void)
+{
+	static const uint8_t code[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
+	struct puppet p;
+	struct space_op op;
+	vaddr_t gate = bare_start->gate;
+
+	puppet_new(&p, 0, "p", 0);
+	IS(E_OK, child_map(&p.child, op_at(&p, SPACE_UNMAP, gate, 0)));
+	op = op_at(&p, SPACE_MAP, gate, PROT_R | PROT_X | SPACE_OP_ZERO);
+	op.arg = child_frames(&p.child, 1);
+	IS(E_OK, child_map(&p.child, op));
+	IS(E_OK, sys_copy(EP_SELF, (vaddr_t)code, p.child.ep, gate, sizeof(code), COPY_FORCE));
+	IS(PUPPET_ENDED, puppet_call(&p, KCALL_null, 0));
+	IS(SLOT_EVENT_FAULT, p.event.kind);
+	IS(FAULT_STRAY_CALL, p.event.w[0]);
+	IS(gate, p.event.w[2]);
+	puppet_free(&p);
+}
+
+static void test_protect_device(void)
+{
+	struct slot_privileges privileges;
+	struct space_op op = {.kind = SPACE_MAP,
+	        .va = CHILD_FREE_VA,
+	        .arg = 0xfeb00000,
+	        .n_pages = 1,
+	        .prot = PROT_R | SPACE_OP_DEVICE};
+
+	child_space_new(&child);
+	op.space = child.space;
+	IS(E_OK, child_slot_new(&child, "device", 0));
+	child_privileges(&privileges);
+	privileges.n_mmio = 1;
+	privileges.mmio[0].base = 0xfeb00000;
+	privileges.mmio[0].bytes = PAGE_SIZE;
+	IS(E_OK, sys_slot_privileges(child.ep, &privileges));
+	IS(E_OK, run(op));
+	op.kind = SPACE_PROTECT;
+	op.prot = PROT_R | PROT_W;
+	IS(E_PERM, run(op));
+	child_free(&child);
+}
+
 static void test_destroy_errors(void)
 {
 	paddr_t frames[8];
@@ -404,6 +508,10 @@ const struct test tests_space[] = {
         {"data is not executed", test_no_execute},
         {"zero_absent", test_zero_absent},
         {"errors of other operations", test_protect_errors},
+        {"the gate page stays as it is", test_gate_is_protected},
+        {"the gate page in a mirror", test_gate_in_a_mirror},
+        {"another page in the gate page's place", test_gate_replaced},
+        {"device registers keep their protection", test_protect_device},
         {"errors of space_destroy", test_destroy_errors},
         {0},
 };

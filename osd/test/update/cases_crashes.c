@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "osd/lib/sef/sef.h"
+#include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
 
 static void case_crash(enum assist_crash how, const char *name)
@@ -20,6 +21,22 @@ static void case_crash(enum assist_crash how, const char *name)
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
 	assist_count();
+}
+
+/* The event of the last crash begins with these words. */
+static void check_text(const char *words)
+{
+	static struct rs_event events[RS_N_EVENTS];
+	struct rs_reply reply = {0};
+	const char *text = "";
+
+	CHECK_EQUAL(rs_ask_with(RS_EVENTS, events, sizeof(events), GRANT_WRITE,
+	                    (struct rs_request){0}, &reply),
+	        E_OK);
+	for (uint64_t i = 0; i < reply.count; i++) {
+		text = events[i].kind == RS_EVENT_CRASH ? events[i].text : text;
+	}
+	CHECK(strncmp(text, words, strlen(words)) == 0);
 }
 
 /* It never answers, nor does it crash: RS misses its heartbeat. */
@@ -67,7 +84,10 @@ void cases_crashes(void)
 	case_crash(ASSIST_CRASH_DIVIDE, "division by zero");
 	case_crash(ASSIST_CRASH_STACK, "end of the stack");
 	case_crash(ASSIST_CRASH_SYSCALL, "foreign system call");
+	case_crash(ASSIST_CRASH_STRAY, "system call outside the gate page");
+	check_text("system call outside the gate page");
 	case_crash(ASSIST_CRASH_PANIC, "panic");
+	check_text("panic: asked to panic");
 	case_crash(ASSIST_CRASH_EXIT, "exit");
 	case_asked_restart();
 	case_hang();
