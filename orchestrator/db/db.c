@@ -5,17 +5,75 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include "orchestrator/base/file.h"
 
 #define DB_APPLICATION_ID 0x53414d53 /* "SAMS": tells our files from others */
 #define DB_BUSY_MSEC 5000
+#define DB_PROBE_SEC 2
+#define DB_CHECK_LINES 3 /* so many findings of the check are told */
 
 struct db {
 	sqlite3 *sqlite;
+	char *path;
 	bool in_txn;
+	enum db_health health;
+	int64_t ill_since;
+	char trouble[160];
+	time_t tried;       /* when a write was tried last, and done */
+	db_health_fn watch; /* NULL: nobody */
+	void *watch_arg;
 };
+
+static void db_set_health(struct db *db, enum db_health health, const char *trouble)
+{
+	struct timespec now;
+
+	/* What was damaged does not heal, and its first words say most. */
+	if (db->health == health || db->health == DB_DAMAGED) {
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	db->health = health;
+	db->ill_since = health == DB_WELL ? 0 : now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+	snprintf(db->trouble, sizeof(db->trouble), "%s", trouble);
+	/* While it cannot be written nobody is kept waiting to learn so again. */
+	sqlite3_busy_timeout(db->sqlite, health == DB_WELL ? DB_BUSY_MSEC : 0);
+	if (db->watch) {
+		db->watch(health, db->watch_arg);
+	}
+}
+
+/* Learns from an error what it says of the database. A caller's mistake says nothing. */
+static void db_learn(struct db *db)
+{
+	switch (sqlite3_errcode(db->sqlite)) {
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		db_set_health(db, DB_DAMAGED, sqlite3_errmsg(db->sqlite));
+		return;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_NOMEM:
+	case SQLITE_NOLFS:
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		db_set_health(db, DB_UNWRITABLE, sqlite3_errmsg(db->sqlite));
+		return;
+	default:
+		return;
+	}
+}
 
 static int db_error(struct db *db)
 {
+	db_learn(db);
 	switch (sqlite3_errcode(db->sqlite)) {
 	case SQLITE_NOMEM:
 		return -ENOMEM;
@@ -165,11 +223,56 @@ int db_query_int(struct db *db, int64_t *ret_value, const char *sql, const char 
 	return db_query_rows(db, statement, db_row_int, ret_value);
 }
 
+enum db_health db_health(const struct db *db)
+{
+	return db->health;
+}
+
+int64_t db_ill_since(const struct db *db)
+{
+	return db->ill_since;
+}
+
+void db_watch(struct db *db, db_health_fn fn, void *arg)
+{
+	db->watch = fn;
+	db->watch_arg = arg;
+}
+
+void db_failure(const struct db *db, struct failure *ret_failure)
+{
+	char remedy[240];
+
+	switch (db->health) {
+	case DB_UNWRITABLE:
+		snprintf(remedy, sizeof(remedy),
+		        "make %.160s writable (space, permissions, locks); lud goes on by itself",
+		        db->path);
+		failure_set(ret_failure, "record-unwritable", db->path, remedy,
+		        "the record cannot be written: %s", db->trouble);
+		return;
+	case DB_DAMAGED:
+		failure_set(ret_failure, "record-damaged", db->path,
+		        "end lud, then restore a backup of the file, or save what can be read "
+		        "with `lud --recover`",
+		        "the record is damaged: %s", db->trouble);
+		return;
+	case DB_WELL:
+	case _DB_HEALTH_N:
+		break;
+	}
+	failure_set(ret_failure, "record", db->path, "see the log of lud",
+	        "the record did not do what was asked");
+}
+
 int db_txn(struct db *db, db_txn_fn fn, void *arg)
 {
 	int r;
 
 	assert(!db->in_txn);
+	if (db->health == DB_DAMAGED) {
+		return err_raise(-EBADMSG);
+	}
 	r = db_exec(db, "BEGIN IMMEDIATE");
 	if (r < 0) {
 		return err_up(r);
@@ -184,6 +287,46 @@ int db_txn(struct db *db, db_txn_fn fn, void *arg)
 		(void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
 	}
 	return err_up(r);
+}
+
+/* Writes the first page as it is. */
+static int db_write_page(struct db *db, void *arg)
+{
+	char sql[64];
+	int64_t version;
+	int r = db_query_int(db, &version, "PRAGMA user_version", "");
+
+	if (r) {
+		return err_fold(r);
+	}
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)version);
+	return err_up(db_exec(db, sql));
+}
+
+/*
+ * Only this makes a database well again: a transaction that changes no byte, such as
+ * an update to what is there already, succeeds on a full disk too.
+ */
+int db_try_write(struct db *db)
+{
+	int r = db_txn(db, db_write_page, NULL);
+
+	if (r) {
+		return err_up(r);
+	}
+	db->tried = time(NULL);
+	db_set_health(db, DB_WELL, "");
+	return 0;
+}
+
+void db_probe(struct db *db)
+{
+	time_t now = time(NULL);
+
+	if (db->health == DB_WELL && (now < db->tried || now - db->tried >= DB_PROBE_SEC) &&
+	        db_try_write(db) < 0) {
+		err_forget();
+	}
 }
 
 int64_t db_last_id(struct db *db)
@@ -273,12 +416,50 @@ static int db_identify(struct db *db, int64_t *ret_version)
 	return 0;
 }
 
+static int db_check_row(sqlite3_stmt *row, void *arg)
+{
+	struct db *db = arg;
+	const char *text = (const char *)sqlite3_column_text(row, 0);
+	size_t used = strlen(db->trouble);
+
+	if (text && strcmp(text, "ok")) {
+		snprintf(db->trouble + used, sizeof(db->trouble) - used, "%s%.100s",
+		        used ? "; " : "", text);
+	}
+	return 0;
+}
+
+/* Reads every page, row and index entry of the file. Findings go to ->trouble. */
+static int db_check(struct db *db)
+{
+	char sql[48];
+	int r;
+
+	snprintf(sql, sizeof(sql), "PRAGMA integrity_check(%d)", DB_CHECK_LINES);
+	r = db_query(db, db_check_row, db, sql, "");
+	if (r) {
+		return err_fold(r);
+	}
+	/* What it read would hide from this process what becomes of the file. */
+	sqlite3_db_release_memory(db->sqlite);
+	if (*db->trouble) {
+		for (char *at = db->trouble; *at; at++) {
+			*at = *at == '\n' ? ' ' : *at;
+		}
+		return err_raise(-EBADMSG);
+	}
+	return 0;
+}
+
 static int db_prepare_file(struct db *db, struct db_migrate *plan)
 {
 	int r;
 
 	sqlite3_busy_timeout(db->sqlite, DB_BUSY_MSEC);
 	r = db_identify(db, &plan->version);
+	if (!r) {
+		r = db_check(db);
+	}
 	if (!r) {
 		r = db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		                "PRAGMA foreign_keys = ON");
@@ -311,10 +492,11 @@ static void db_explain(struct db *db, const char *path, int r, const struct db_m
 		        (long long)plan->version, plan->n_migrations);
 		return;
 	case -EBADMSG:
-		failure_set(ret_failure, "database", path,
-		        "move the file away; lud then starts a fresh history",
-		        "the file is not a database, or it is damaged: %s",
-		        sqlite3_errmsg(db->sqlite));
+		failure_set(ret_failure, "record-damaged", path,
+		        "restore a backup of the file, or save what can be read with "
+		        "`lud --recover`; machines run on meanwhile",
+		        "the record is damaged, or no database: %s",
+		        *db->trouble ? db->trouble : sqlite3_errmsg(db->sqlite));
 		return;
 	default:
 		failure_set(ret_failure, "database", path,
@@ -333,15 +515,19 @@ int db_open(const char *path, const struct db_migration *migrations, size_t n_mi
 	if (!db) {
 		abort();
 	}
+	db->path = text_copy(path);
 	if (sqlite3_open(path, &db->sqlite) != SQLITE_OK) {
 		r = err_raise(db_error(db));
 	} else {
+		/* A file that is refused stays as it was, its log included. */
+		sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		r = db_prepare_file(db, &plan);
 	}
 	if (r) {
 		db_explain(db, path, r, &plan, ret_failure);
 		return err_up(r);
 	}
+	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	*ret_db = steal(&db);
 	return 0;
 }
@@ -350,6 +536,7 @@ struct db *db_close(struct db *db)
 {
 	if (db) {
 		sqlite3_close(db->sqlite);
+		free(db->path);
 		free(db);
 	}
 	return NULL;

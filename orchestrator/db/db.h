@@ -1,7 +1,10 @@
 #pragma once
 /*
- * One SQLite file: opening it safely (WAL, synchronous=FULL, foreign keys),
+ * One SQLite file: opening it safely (checked, WAL, synchronous=FULL, foreign keys),
  * bringing its schema up to date, and the only way to write to it, db_txn().
+ *
+ * Whoever reads or writes learns of an error by the return value; besides, the
+ * database remembers how it is: writable or not, and whether damage was met.
  *
  * Statements take their parameters by a format of one letter each:
  *   i int64_t   t const char * (NULL allowed)   b const void *, size_t
@@ -29,17 +32,40 @@ struct db_migration {
 	const char *sql;
 };
 
+enum db_health {
+	DB_WELL,
+	DB_UNWRITABLE, /* it can be read; writes fail, and may work again */
+	DB_DAMAGED,    /* a read or a write met damage; stays so until it is opened again */
+	_DB_HEALTH_N,
+};
+
 /*
- * Opens or creates the file and runs the missing migrations in one transaction.
- * Errors fill ret_failure: not a database, another program's database, a schema
- * newer than this program, I/O.
+ * Opens or creates the file, checks all of it, and runs the missing migrations in
+ * one transaction. Errors fill ret_failure: not a database, damaged (-EBADMSG), another
+ * program's database, a schema newer than this program, I/O.
  */
 int __must_check db_open(const char *path, const struct db_migration *migrations,
         size_t n_migrations, struct db **ret_db, struct failure *ret_failure);
 struct db *db_close(struct db *db);
 void db_closep(struct db **db);
 
-/* Runs fn inside one IMMEDIATE transaction; anything but 0 from it rolls back. */
+enum db_health db_health(const struct db *db);
+/* Since when it is not well, in microseconds of unix time; 0 while it is. */
+int64_t db_ill_since(const struct db *db);
+/* What is wrong, where, and what to do. Only while it is not well. */
+void db_failure(const struct db *db, struct failure *ret_failure);
+/* Calls fn whenever the health changes, perhaps in the middle of a transaction. */
+typedef void (*db_health_fn)(enum db_health health, void *arg);
+void db_watch(struct db *db, db_health_fn fn, void *arg);
+/* Writes a little to find out whether it is writable now. Errors: as db_txn(). */
+int __must_check db_try_write(struct db *db);
+/* Makes db_health() a fact of the last seconds. */
+void db_probe(struct db *db);
+
+/*
+ * Runs fn inside one IMMEDIATE transaction; anything but 0 from it rolls back.
+ * A damaged database is not written to: -EBADMSG.
+ */
 typedef int (*db_txn_fn)(struct db *db, void *arg);
 int __must_check db_txn(struct db *db, db_txn_fn fn, void *arg);
 

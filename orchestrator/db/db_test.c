@@ -4,9 +4,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "orchestrator/base/file.h"
+#include "orchestrator/db/recover.h"
 
 static const struct db_migration steps[] = {
         {"CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"},
@@ -77,18 +83,147 @@ static void test_foreign(const char *path)
 	assert(*failure.remedy && *failure.place);
 }
 
+#define ROWS 600
+
+static int insert_many(struct db *db, void *arg)
+{
+	char name[200];
+	int r = 0;
+
+	for (int i = 0; !r && i < ROWS; i++) {
+		memset(name, 'a' + i % 26, sizeof(name));
+		snprintf(name, sizeof(name), "row %d", i);
+		name[strlen(name)] = ' ';
+		name[sizeof(name) - 1] = '\0';
+		r = db_run(db, "INSERT INTO a(name) VALUES(?)", "t", name);
+	}
+	return r;
+}
+
+static void health_seen(enum db_health health, void *arg)
+{
+	((int *)arg)[health]++;
+}
+
+/* A database that cannot be written says so, is read on, and is well when it can be. */
+static void test_unwritable(const char *path)
+{
+	struct rlimit limit = {4096, RLIM_INFINITY};
+	struct failure failure = {0};
+	_cleanup_(db_closep) struct db *db = NULL;
+	int seen[_DB_HEALTH_N] = {0};
+	int64_t value;
+
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	db_watch(db, health_seen, seen);
+	assert(db_txn(db, insert_two, "two") == 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	assert(db_txn(db, insert_many, NULL) < 0);
+	assert(db_health(db) == DB_UNWRITABLE && db_ill_since(db) > 0);
+	db_failure(db, &failure);
+	assert(!strcmp(failure.code, "record-unwritable") && strstr(failure.place, path));
+	assert(db_try_write(db) < 0 && seen[DB_UNWRITABLE] == 1);
+	assert(db_query_int(db, &value, "SELECT count(*) FROM a", "") == 0 && value == 2);
+	limit.rlim_cur = RLIM_INFINITY;
+	assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	assert(db_try_write(db) == 0 && db_health(db) == DB_WELL && seen[DB_WELL] == 1);
+	assert(db_txn(db, insert_many, NULL) == 0);
+}
+
+static void damage(const char *path, off_t page, unsigned int seed)
+{
+	int fd = open(path, O_RDWR);
+	uint8_t bytes[4096];
+
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = rand_r(&seed);
+	}
+	assert(pwrite(fd, bytes, sizeof(bytes), page * 4096) == sizeof(bytes));
+	close(fd);
+}
+
+static void saved(const char *table, int64_t n_rows, bool whole, void *arg)
+{
+	*(int64_t *)arg = n_rows;
+}
+
+/* Any page that is overwritten is found at start, and costs only what was on it. */
+static void test_damage(const char *path, const char *copy)
+{
+	struct failure failure = {0};
+	struct db *db = NULL;
+	uint8_t *bytes;
+	size_t size;
+	int n_refused = 0;
+
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	assert(db_txn(db, insert_many, NULL) == 0);
+	db = db_close(db);
+	assert(file_read(path, 1 << 24, &bytes, &size) == 0 && size > 8 * 4096);
+	for (off_t page = 0; page < (off_t)(size / 4096); page++) {
+		_cleanup_(freep) char *kept = NULL;
+		int64_t n_saved = -1, value;
+
+		assert(file_write(copy, bytes, size) == 0);
+		damage(copy, page, page);
+		assert(db_open(copy, steps, 2, &db, &failure) == -EBADMSG);
+		assert(strstr(failure.place, copy) && strstr(failure.remedy, "lud --recover"));
+		n_refused++;
+		assert(db_recover(copy, steps, 2, saved, &n_saved, &kept, &failure) == 0);
+		assert(kept && access(kept, F_OK) == 0 && n_saved >= 0);
+		/* Pages of the index and of the list of tables hold no rows of their own. */
+		assert(page < 4 || n_saved > ROWS - 100);
+		assert(db_open(copy, steps, 2, &db, &failure) == 0);
+		assert(db_query_int(db, &value, "SELECT count(*) FROM a", "") == 0);
+		assert(value == n_saved);
+		db = db_close(db);
+		assert(unlink(kept) == 0);
+	}
+	assert(n_refused > 8);
+	free(bytes);
+}
+
+/* Damage that comes while the file is open is an error, never an empty answer. */
+static void test_damage_met(const char *path)
+{
+	struct failure failure = {0};
+	_cleanup_(db_closep) struct db *db = NULL;
+	struct stat stat_;
+
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	assert(db_txn(db, insert_many, NULL) == 0);
+	db = db_close(db);
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	assert(stat(path, &stat_) == 0);
+	for (off_t page = 1; page < stat_.st_size / 4096; page++) {
+		damage(path, page, page);
+	}
+	assert(db_query(db, NULL, NULL, "SELECT * FROM a ORDER BY name DESC", "") == -EBADMSG);
+	assert(db_health(db) == DB_DAMAGED);
+	assert(db_txn(db, insert_two, "x") == -EBADMSG && db_try_write(db) == -EBADMSG);
+	db_failure(db, &failure);
+	assert(!strcmp(failure.code, "record-damaged") && strstr(failure.remedy, "--recover"));
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	_cleanup_(freep) char *one = NULL, *two = NULL, *three = NULL;
+	char *path[7];
 
 	assert(mkdtemp(dir));
-	one = text_format("%s/one", dir);
-	two = text_format("%s/two", dir);
-	three = text_format("%s/three", dir);
-	test_migrate(one);
-	test_txn(two);
-	test_foreign(three);
+	for (size_t i = 0; i < 7; i++) {
+		path[i] = text_format("%s/%zu", dir, i);
+	}
+	test_migrate(path[0]);
+	test_txn(path[1]);
+	test_foreign(path[2]);
+	test_unwritable(path[3]);
+	test_damage(path[4], path[5]);
+	test_damage_met(path[6]);
+	for (size_t i = 0; i < 7; i++) {
+		free(path[i]);
+	}
 	assert(dir_remove(dir) == 0);
 	return 0;
 }

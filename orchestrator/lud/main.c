@@ -47,12 +47,13 @@ struct lud_options {
 	const char *log_level;
 	bool check;
 	bool print;
+	bool recover;
 };
 
 static void lud_usage(FILE *file)
 {
 	fputs("usage: lud [--config FILE] [--state-dir DIR] [--log-level LEVEL]\n"
-	      "           [--check-config] [--print-config] [--version] [--help]\n"
+	      "           [--check-config] [--print-config] [--recover] [--version] [--help]\n"
 	      "The orchestrator of Samsara machines; see lud(8).\n",
 	        file);
 }
@@ -66,6 +67,7 @@ static int lud_options_parse(int argc, char **argv, struct lud_options *ret)
 	        {"log-level", required_argument, NULL, 'l'},
 	        {"check-config", no_argument, NULL, 'k'},
 	        {"print-config", no_argument, NULL, 'p'},
+	        {"recover", no_argument, NULL, 'r'},
 	        {"version", no_argument, NULL, 'v'},
 	        {"help", no_argument, NULL, 'h'},
 	        {0},
@@ -88,6 +90,9 @@ static int lud_options_parse(int argc, char **argv, struct lud_options *ret)
 			break;
 		case 'p':
 			ret->print = true;
+			break;
+		case 'r':
+			ret->recover = true;
 			break;
 		case 'v':
 			puts("lud " SAMSARA_VERSION " (" SAMSARA_BUILD ")");
@@ -297,12 +302,50 @@ static void lud_loop(struct lud *lud)
 	(void)sd_notify(0, "STOPPING=1");
 }
 
+static void lud_saved(const char *table, int64_t n_rows, bool whole, void *arg)
+{
+	printf("%-12s %6lld rows saved%s\n", table, (long long)n_rows,
+	        whole ? "" : "; others could not be read");
+}
+
+/* Makes a new record of what can be read of a damaged one. */
+static int lud_recover(struct lud *lud)
+{
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(freep) char *kept = NULL;
+	const char *dir;
+	struct failure failure = {0};
+
+	if (lud_claim(lud, &failure) < 0) {
+		lud_say(&failure);
+		return LUD_EXIT_BUSY;
+	}
+	path = text_format("%s/lud.db", lud->config.state_dir);
+	if (store_recover(path, lud_saved, NULL, &kept, &failure) < 0) {
+		lud_say(&failure);
+		return LUD_EXIT_RECORD;
+	}
+	if (!kept) {
+		printf("%s is not damaged; nothing was done\n", path);
+		return LUD_EXIT_OK;
+	}
+	dir = lud->config.state_dir;
+	printf("The damaged file is kept as %s.\n"
+	       "Start lud, and see `luctl machine list` and `luctl release list`. What is missing "
+	       "there\ncomes back with `luctl machine start NAME --attach "
+	       "%s/machines/NAME/port.sock`\nand `luctl release add %s/releases/*.kit`.\n",
+	        kept, dir, dir);
+	return LUD_EXIT_OK;
+}
+
 static int lud_run(struct lud *lud)
 {
 	struct failure failure = {0};
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on file sizes is an error of write(), not the end of lud. */
+	signal(SIGXFSZ, SIG_IGN);
 	umask(0077);
 	r = lud_claim(lud, &failure);
 	if (r < 0) {
@@ -339,7 +382,7 @@ int main(int argc, char **argv)
 		}
 		code = LUD_EXIT_OK;
 	} else {
-		code = lud_run(&lud);
+		code = options.recover ? lud_recover(&lud) : lud_run(&lud);
 	}
 	lud_close(&lud);
 	return code;

@@ -127,6 +127,13 @@ int store_open(const char *path, struct db **ret_db, struct failure *ret_failure
 	return err_up(db_open(path, store_migrations, store_migrations_n, ret_db, ret_failure));
 }
 
+int store_recover(
+        const char *path, db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
+{
+	return err_up(db_recover(
+	        path, store_migrations, store_migrations_n, fn, arg, ret_kept, ret_failure));
+}
+
 int64_t store_now_usec(void)
 {
 	struct timespec now;

@@ -1,0 +1,288 @@
+/*
+ * Row by row, table by table: each table is read from its start until damage is met,
+ * then from its end backwards, so that one damaged page costs the rows of that page.
+ * Rows that refer to lost ones are dropped, until all that is left fits together.
+ * Columns are copied by name, so that a record of an older schema can be saved too.
+ */
+#include "orchestrator/db/recover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "orchestrator/base/file.h"
+
+#define DB_TABLES_MAX 64
+#define DB_SQL_MAX 4096
+
+struct db_rescue {
+	sqlite3 *from;
+	sqlite3 *to;
+	char tables[DB_TABLES_MAX][64];
+	size_t n_tables;
+	db_saved_fn fn;
+	void *arg;
+};
+
+static void rescue_close(sqlite3 **sqlite)
+{
+	sqlite3_close(*sqlite);
+}
+
+static void rescue_finalize(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+static int rescue_exec(sqlite3 *sqlite, const char *sql)
+{
+	return sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : err_raise(-EIO);
+}
+
+static int64_t rescue_int(sqlite3 *sqlite, const char *sql)
+{
+	_cleanup_(rescue_finalize) sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL) != SQLITE_OK ||
+	        sqlite3_step(statement) != SQLITE_ROW) {
+		return 0;
+	}
+	return sqlite3_column_int64(statement, 0);
+}
+
+/* Tables that the fresh database has, in the order in which they were made. */
+static int rescue_tables(struct db_rescue *rescue)
+{
+	_cleanup_(rescue_finalize) sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(rescue->to,
+	            "SELECT name FROM sqlite_schema WHERE type = 'table'"
+	            " AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+	            -1, &statement, NULL) != SQLITE_OK) {
+		return err_raise(-EIO);
+	}
+	while (rescue->n_tables < DB_TABLES_MAX && sqlite3_step(statement) == SQLITE_ROW) {
+		db_column_text(statement, 0, rescue->tables[rescue->n_tables++],
+		        sizeof(rescue->tables[0]));
+	}
+	return 0;
+}
+
+/* "INSERT OR IGNORE INTO t(a, b) VALUES(?, ?)" for the columns that `rows` gives. */
+static int rescue_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sqlite3_stmt **ret)
+{
+	char sql[DB_SQL_MAX], marks[512] = "";
+	int n = sqlite3_column_count(rows);
+	size_t used = snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO %s(", table);
+
+	for (int i = 0; i < n && used < sizeof(sql) - 128 && i < 128; i++) {
+		used += snprintf(sql + used, sizeof(sql) - used, "%s%s", i ? ", " : "",
+		        sqlite3_column_name(rows, i));
+		strcat(marks, i ? ",?" : "?");
+	}
+	snprintf(sql + used, sizeof(sql) - used, ") VALUES(%s)", marks);
+	if (sqlite3_prepare_v2(to, sql, -1, ret, NULL) != SQLITE_OK) {
+		return err_raise(-EIO);
+	}
+	return 0;
+}
+
+/* Copies rows in one order until their end or damage. ret_whole: it was the end. */
+static int rescue_rows(
+        struct db_rescue *rescue, const char *table, const char *order, bool *ret_whole)
+{
+	_cleanup_(rescue_finalize) sqlite3_stmt *rows = NULL;
+	_cleanup_(rescue_finalize) sqlite3_stmt *insert = NULL;
+	char sql[160];
+	int code, r;
+
+	*ret_whole = false;
+	snprintf(sql, sizeof(sql), "SELECT * FROM %s NOT INDEXED %s", table, order);
+	if (sqlite3_prepare_v2(rescue->from, sql, -1, &rows, NULL) != SQLITE_OK) {
+		return 0;
+	}
+	r = rescue_insert(rescue->to, table, rows, &insert);
+	if (r < 0) {
+		return err_up(r);
+	}
+	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+		for (int i = 0; i < sqlite3_column_count(rows); i++) {
+			sqlite3_bind_value(insert, i + 1, sqlite3_column_value(rows, i));
+		}
+		code = sqlite3_step(insert);
+		/* What damage made of a row may break the table's rules: it is left out. */
+		if (code != SQLITE_DONE && code != SQLITE_CONSTRAINT) {
+			return err_raise(code == SQLITE_FULL ? -ENOSPC : -EIO);
+		}
+		sqlite3_reset(insert);
+	}
+	*ret_whole = code == SQLITE_DONE;
+	return 0;
+}
+
+static int rescue_table(struct db_rescue *rescue, const char *table, bool *ret_whole)
+{
+	char sql[160];
+	int r;
+
+	r = rescue_rows(rescue, table, "", ret_whole);
+	if (!r && !*ret_whole) {
+		bool tail;
+
+		snprintf(sql, sizeof(sql), "ORDER BY %s",
+		        strcmp(table, "job_steps") ? "rowid DESC" : "job DESC, n DESC");
+		r = rescue_rows(rescue, table, sql, &tail);
+	}
+	return err_up(r);
+}
+
+/* Drops rows of a table that refer to rows which are not there. */
+static int rescue_orphans(struct db_rescue *rescue, const char *table, int *n_dropped)
+{
+	_cleanup_(rescue_finalize) sqlite3_stmt *keys = NULL;
+	char sql[512];
+	int r = 0;
+
+	snprintf(sql, sizeof(sql), "PRAGMA foreign_key_list(%s)", table);
+	if (sqlite3_prepare_v2(rescue->to, sql, -1, &keys, NULL) != SQLITE_OK) {
+		return err_raise(-EIO);
+	}
+	while (!r && sqlite3_step(keys) == SQLITE_ROW) {
+		const char *column = (const char *)sqlite3_column_text(keys, 3);
+
+		snprintf(sql, sizeof(sql),
+		        "DELETE FROM %s WHERE %s IS NOT NULL AND %s NOT IN (SELECT %s FROM %s)",
+		        table, column, column, (const char *)sqlite3_column_text(keys, 4),
+		        (const char *)sqlite3_column_text(keys, 2));
+		r = rescue_exec(rescue->to, sql);
+		*n_dropped += r ? 0 : sqlite3_changes(rescue->to);
+	}
+	return err_up(r);
+}
+
+static int rescue_all(struct db_rescue *rescue)
+{
+	bool whole[DB_TABLES_MAX] = {false};
+	int n_dropped = 1;
+	int r = rescue_tables(rescue);
+
+	if (!r) {
+		r = rescue_exec(rescue->to, "PRAGMA foreign_keys = OFF; BEGIN");
+	}
+	for (size_t i = 0; !r && i < rescue->n_tables; i++) {
+		r = rescue_table(rescue, rescue->tables[i], &whole[i]);
+	}
+	while (!r && n_dropped) {
+		n_dropped = 0;
+		for (size_t i = 0; !r && i < rescue->n_tables; i++) {
+			r = rescue_orphans(rescue, rescue->tables[i], &n_dropped);
+		}
+	}
+	if (!r) {
+		r = rescue_exec(rescue->to, "COMMIT");
+	}
+	for (size_t i = 0; !r && i < rescue->n_tables; i++) {
+		char sql[128];
+
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", rescue->tables[i]);
+		rescue->fn(rescue->tables[i], rescue_int(rescue->to, sql), whole[i], rescue->arg);
+	}
+	return err_up(r);
+}
+
+/* Opens both sides; what is closed without a checkpoint stays as it was. */
+static int rescue_copy(const char *path, const char *fresh, db_saved_fn fn, void *arg)
+{
+	_cleanup_(rescue_close) sqlite3 *from = NULL;
+	_cleanup_(rescue_close) sqlite3 *to = NULL;
+	struct db_rescue rescue = {.fn = fn, .arg = arg};
+
+	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+	        sqlite3_open_v2(fresh, &to, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+		return err_raise(-EIO);
+	}
+	sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	rescue.from = from;
+	rescue.to = to;
+	return err_up(rescue_all(&rescue));
+}
+
+/*
+ * The damaged file gets a second name, its log goes there too, and the fresh file
+ * takes the first: at every moment there is a file that lud either refuses or may use.
+ */
+static int rescue_replace(const char *path, const char *fresh, const char *kept)
+{
+	_cleanup_(freep) char *log = text_format("%s-wal", path);
+	_cleanup_(freep) char *index = text_format("%s-shm", path);
+	_cleanup_(freep) char *kept_log = text_format("%s-wal", kept);
+
+	if (link(path, kept) < 0 || (rename(log, kept_log) < 0 && errno != ENOENT) ||
+	        (unlink(index) < 0 && errno != ENOENT) || rename(fresh, path) < 0) {
+		return err_raise(-errno);
+	}
+	return 0;
+}
+
+static char *rescue_kept_name(const char *path)
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
+	return text_format("%s.damaged-%s", path, when);
+}
+
+static int rescue_fresh(const char *fresh, const struct db_migration *migrations,
+        size_t n_migrations, struct failure *ret_failure)
+{
+	struct db *db;
+	int r;
+
+	if (unlink(fresh) < 0 && errno != ENOENT) {
+		return err_raise(-errno);
+	}
+	r = db_open(fresh, migrations, n_migrations, &db, ret_failure);
+	if (!r) {
+		db_close(db);
+	}
+	return err_up(r);
+}
+
+int db_recover(const char *path, const struct db_migration *migrations, size_t n_migrations,
+        db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
+{
+	_cleanup_(freep) char *fresh = text_format("%s.recovered", path);
+	_cleanup_(freep) char *kept = rescue_kept_name(path);
+	struct db *db = NULL;
+	int r = db_open(path, migrations, n_migrations, &db, ret_failure);
+
+	if (r != -EBADMSG) {
+		db_close(db);
+		*ret_kept = NULL;
+		return err_up(r);
+	}
+	err_forget();
+	failure_set(ret_failure, "database", path, "check the directory's space and permissions",
+	        "a new record cannot be made beside it");
+	r = rescue_fresh(fresh, migrations, n_migrations, ret_failure);
+	if (!r) {
+		r = rescue_copy(path, fresh, fn, arg);
+	}
+	if (!r) {
+		/* Checks the copy whole. */
+		r = db_open(fresh, migrations, n_migrations, &db, ret_failure);
+	}
+	if (!r) {
+		db_close(db);
+		r = rescue_replace(path, fresh, kept);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	*ret_kept = steal(&kept);
+	return 0;
+}
