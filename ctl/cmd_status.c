@@ -106,6 +106,17 @@ static const char *status_machine_state(Control__MachineState state)
 	return "?";
 }
 
+/* CTL_OK, or that lud's record is damaged; what is wrong with it is told. */
+static int status_record(const Control__Record *record)
+{
+	if (!record || record->state == CONTROL__RECORD_STATE__RECORD_WELL) {
+		return CTL_OK;
+	}
+	return ctl_fail(
+	        record->state == CONTROL__RECORD_STATE__RECORD_DAMAGED ? CTL_FAILED : CTL_OK,
+	        record->place, record->remedy, "%s", record->text);
+}
+
 static void status_print(const Control__Status *status)
 {
 	const Control__Machine *machine = status->machine;
@@ -148,10 +159,13 @@ int cmd_status(const struct options *options)
 	request.body_case = CONTROL__REQUEST__BODY_STATUS;
 	request.status = &status;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (!options->json) {
 		status_print(reply->status);
 	}
-	return code;
+	return status_record(reply->status->record);
 }
 
 static void machines_print(const Control__MachineList *list)
@@ -191,10 +205,13 @@ int cmd_machine_list(const struct options *options)
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_LIST;
 	request.machine_list = &list;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (!options->json) {
 		machines_print(reply->machines);
 	}
-	return code;
+	return status_record(reply->machines->record);
 }
 
 int cmd_machine_start(const struct options *options)

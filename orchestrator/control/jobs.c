@@ -16,8 +16,52 @@ static bool control_waits_for(const struct control_wait *wait, int64_t job)
 	return false;
 }
 
+static int control_jobs_list(
+        struct control_wait *wait, struct pool *pool, Control__JobList *ret_list)
+{
+	struct engine *engine = control_engine(wait->client);
+	int r = 0;
+
+	ret_list->jobs =
+	        pool_zero(pool, (wait->n_jobs + wait->n_skipped) * sizeof(*ret_list->jobs));
+	for (size_t i = 0; !r && i < wait->n_jobs; i++) {
+		r = view_job(pool, engine, wait->jobs[i], false, &ret_list->jobs[ret_list->n_jobs]);
+		ret_list->n_jobs += !r;
+	}
+	for (size_t i = 0; i < wait->n_skipped; i++) {
+		ret_list->jobs[ret_list->n_jobs++] =
+		        view_skipped(pool, wait->machine, &wait->skipped[i]);
+	}
+	return err_fold(r);
+}
+
 /* All are settled (or the client does not want to wait): answers and ends the wait. */
 static void control_jobs_answer(struct control_wait *wait)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__JobList list = CONTROL__JOB_LIST__INIT;
+	int r;
+
+	pool_init(&pool);
+	if (!wait->many) {
+		reply.body_case = CONTROL__REPLY__BODY_JOB;
+		r = view_job(&pool, control_engine(wait->client), wait->jobs[0], true, &reply.job);
+	} else {
+		reply.body_case = CONTROL__REPLY__BODY_JOBS;
+		reply.jobs = &list;
+		r = control_jobs_list(wait, &pool, &list);
+	}
+	if (r) {
+		control_refuse_record(wait->client, wait->id);
+	} else {
+		control_reply(wait->client, wait->id, &reply);
+	}
+	control_wait_free(wait);
+}
+
+/* The record cannot be written: nobody is kept waiting until it can. */
+static void control_jobs_stalled(struct control_wait *wait)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	struct engine *engine = control_engine(wait->client);
@@ -25,21 +69,16 @@ static void control_jobs_answer(struct control_wait *wait)
 	Control__JobList list = CONTROL__JOB_LIST__INIT;
 
 	pool_init(&pool);
-	if (!wait->many) {
-		reply.body_case = CONTROL__REPLY__BODY_JOB;
-		reply.job = view_job(&pool, engine, wait->jobs[0], true);
-	} else {
-		list.jobs = pool_zero(&pool, (wait->n_jobs + wait->n_skipped) * sizeof(*list.jobs));
-		for (size_t i = 0; i < wait->n_jobs; i++) {
-			list.jobs[list.n_jobs] = view_job(&pool, engine, wait->jobs[i], false);
-			list.n_jobs += list.jobs[list.n_jobs] != NULL;
-		}
-		for (size_t i = 0; i < wait->n_skipped; i++) {
-			list.jobs[list.n_jobs++] =
-			        view_skipped(&pool, wait->machine, &wait->skipped[i]);
-		}
+	list.jobs = pool_zero(&pool, wait->n_jobs * sizeof(*list.jobs));
+	for (size_t i = 0; i < wait->n_jobs; i++) {
+		list.jobs[list.n_jobs++] = view_stalled(&pool, engine, wait->jobs[i]);
+	}
+	if (wait->many) {
 		reply.body_case = CONTROL__REPLY__BODY_JOBS;
 		reply.jobs = &list;
+	} else {
+		reply.body_case = CONTROL__REPLY__BODY_JOB;
+		reply.job = list.jobs[0];
 	}
 	control_reply(wait->client, wait->id, &reply);
 	control_wait_free(wait);
@@ -58,9 +97,11 @@ static void control_jobs_news(struct control_wait *wait, const struct job_news *
 	progress.done = news->done;
 	progress.total = news->total;
 	progress.text = (char *)(news->text ? news->text : "");
-	if (news->event == JOB_EVENT_ENDED) {
-		progress.finished =
-		        view_job(&pool, control_engine(wait->client), news->row->id, false);
+	if (news->event == JOB_EVENT_ENDED &&
+	        view_job(&pool, control_engine(wait->client), news->row->id, false,
+	                &progress.finished) != 0) {
+		/* The answer itself will say that the record cannot be read. */
+		err_forget();
 	}
 	control_progress(wait->client, &progress);
 }
@@ -70,6 +111,10 @@ static void control_on_news(const struct job_news *news, void *arg)
 	struct control_wait *wait = arg;
 
 	if (!control_waits_for(wait, news->row->id)) {
+		return;
+	}
+	if (news->event == JOB_EVENT_STALLED) {
+		control_jobs_stalled(wait);
 		return;
 	}
 	control_jobs_news(wait, news);
@@ -86,6 +131,10 @@ static void control_jobs_wait(struct control_wait *wait, bool detach)
 		control_jobs_answer(wait);
 		return;
 	}
+	if (db_health(control_db(wait->client)) != DB_WELL) {
+		control_jobs_stalled(wait);
+		return;
+	}
 	wait->watch = engine_watch(control_engine(wait->client), control_on_news, wait);
 }
 
@@ -98,6 +147,10 @@ static void control_order(
 	int64_t job;
 	int r = engine_plan(control_engine(client), order, &job, &failure);
 
+	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, id);
+		return;
+	}
 	if (r) {
 		control_refuse(client, id,
 		        r < 0 ? WIRE__ERROR_CLASS__ERROR_INTERNAL
@@ -241,11 +294,16 @@ void control_on_job_show(struct control_client *client, const Control__Request *
 	_cleanup_(pool_fini) struct pool pool;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	struct failure failure;
+	int r;
 
 	pool_init(&pool);
 	reply.body_case = CONTROL__REPLY__BODY_JOB;
-	reply.job = view_job(&pool, control_engine(client), request->job_show->job, true);
-	if (!reply.job) {
+	r = view_job(&pool, control_engine(client), request->job_show->job, true, &reply.job);
+	if (r < 0) {
+		control_refuse_record(client, request->id);
+		return;
+	}
+	if (r) {
 		failure_set(&failure, "no-job", "lud", "`luctl history` shows the jobs",
 		        "there is no job %" PRIu64, request->job_show->job);
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);

@@ -75,6 +75,7 @@ static void control_machines_answer(struct control_client *client, uint64_t id)
 	while ((machine = machines_next(machines, machine))) {
 		list.machines[list.n_machines++] = view_machine(&pool, machine);
 	}
+	list.record = view_record(&pool, control_db(client));
 	reply.body_case = CONTROL__REPLY__BODY_MACHINES;
 	reply.machines = &list;
 	control_reply(client, id, &reply);
@@ -121,6 +122,10 @@ static struct machine *control_machine_to_start(
 		return NULL;
 	}
 	r = machine_new(machines, name, socket, &machine);
+	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, id);
+		return NULL;
+	}
 	if (r) {
 		failure_set(&failure, "record", name, "choose another name",
 		        "the machine cannot be recorded: %s", r < 0 ? strerror(-r) : "it exists");
@@ -206,6 +211,10 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 		return;
 	}
 	r = engine_plan(control_engine(client), &order, &job, &failure);
+	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, request->id);
+		return;
+	}
 	if (r) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 		err_forget();

@@ -75,6 +75,10 @@ bool control_make_room(struct control *control);
 void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply);
 void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
         const struct failure *failure);
+/* The record did not do what was asked: says what is wrong with it. */
+void control_refuse_record(struct control_client *client, uint64_t id);
+/* What was asked would change something that cannot be recorded now. */
+void control_refuse_change(struct control_client *client, uint64_t id);
 void control_done(struct control_client *client, uint64_t id, const char *text);
 void control_progress(struct control_client *client, Control__Progress *progress);
 void control_log(struct control_client *client, Control__LogChunk *chunk);
@@ -114,13 +118,21 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 void control_on_release_list(struct control_client *client, const Control__Request *request);
 void control_on_log_follow(struct control_client *client, const Control__Request *request);
 
-/* view.c: rows as messages; all memory is the pool's */
+/*
+ * view.c: rows as messages; all memory is the pool's. Negative: the record could not be
+ * read, and there is nothing to show.
+ */
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
+Control__Record *view_record(struct pool *pool, struct db *db);
+/* What the machine says is shown whatever became of the record, which ->record tells. */
 Control__Status *view_status(struct pool *pool, struct engine *engine, struct machine *machine);
-/* NULL when there is no such job. with_steps: the long form. */
-Control__Job *view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps);
+/* DB_E_NONE when there is no such job. with_steps: the long form. */
+int __must_check view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
+        Control__Job **ret_view);
+/* A job that cannot go on because the record cannot be written. */
+Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id);
 Control__Job *view_skipped(
         struct pool *pool, const struct machine *machine, const struct job_skip *skip);
-Control__Generation *view_generation(struct pool *pool, struct engine *engine,
-        const struct generation_row *row, bool with_envelope);
+int __must_check view_generation(struct pool *pool, struct engine *engine,
+        const struct generation_row *row, bool with_envelope, Control__Generation **ret_view);
 Control__Release *view_release(struct pool *pool, const struct release_row *row);

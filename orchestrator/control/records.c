@@ -44,14 +44,16 @@ static int control_history_row(const struct generation_row *row, void *arg)
 {
 	struct control_history *visit = arg;
 	Control__History *history = visit->history;
+	int r;
 
 	if (history->n_generations == visit->limit) {
 		history->more = true;
 		return 0;
 	}
-	history->generations[history->n_generations++] =
-	        view_generation(visit->pool, visit->engine, row, false);
-	return 0;
+	r = view_generation(visit->pool, visit->engine, row, false,
+	        &history->generations[history->n_generations]);
+	history->n_generations += !r;
+	return err_up(r);
 }
 
 void control_on_history(struct control_client *client, const Control__Request *request)
@@ -75,8 +77,9 @@ void control_on_history(struct control_client *client, const Control__Request *r
 	filter.limit = visit.limit + 1;
 	history.generations = pool_zero(&pool, visit.limit * sizeof(*history.generations));
 	r = store_generation_each(control_db(client), &filter, control_history_row, &visit);
-	if (r < 0) {
-		log_error("history: %s", err_trace());
+	if (r) {
+		control_refuse_record(client, request->id);
+		return;
 	}
 	reply.body_case = CONTROL__REPLY__BODY_HISTORY;
 	reply.history = &history;
@@ -105,16 +108,21 @@ void control_on_show(struct control_client *client, const Control__Request *requ
 	}
 	r = store_generation_find(
 	        control_db(client), machine_row(machine)->id, ask->service, number, &row);
+	if (!r) {
+		r = view_generation(&pool, control_engine(client), &row, true, &reply.generation);
+	}
+	if (r < 0) {
+		control_refuse_record(client, request->id);
+		return;
+	}
 	if (r) {
 		failure_set(&failure, "no-generation", ask->service,
 		        "`luctl history` shows the generations",
 		        "there is no generation %" PRIu64 " of this service", number);
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
-		err_forget();
 		return;
 	}
 	reply.body_case = CONTROL__REPLY__BODY_GENERATION;
-	reply.generation = view_generation(&pool, control_engine(client), &row, true);
 	control_reply(client, request->id, &reply);
 }
 
@@ -219,6 +227,10 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 		failure_set(&failure, "record", path, "check the state directory",
 		        "the release cannot be recorded: %s", strerror(r < 0 ? -r : 0));
 	}
+	if (r && db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, request->id);
+		return;
+	}
 	if (r) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 		err_forget();
@@ -259,8 +271,9 @@ void control_on_release_list(struct control_client *client, const Control__Reque
 	list.releases = pool_zero(&pool, CONTROL_RELEASES_MAX * sizeof(*list.releases));
 	r = store_release_each(
 	        control_db(client), request->release_list->service, control_releases_row, &visit);
-	if (r < 0) {
-		log_error("releases: %s", err_trace());
+	if (r) {
+		control_refuse_record(client, request->id);
+		return;
 	}
 	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
 	reply.releases = &list;

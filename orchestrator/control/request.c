@@ -1,4 +1,6 @@
 /* From a request to its handler, by one table. */
+#include <string.h>
+
 #include "orchestrator/base/file.h"
 #include "orchestrator/base/log.h"
 #include "orchestrator/control/priv.h"
@@ -10,6 +12,8 @@ struct control_rule {
 	/* The machine that must be spoken with; NULL: none. One that is connecting is waited for.
 	 */
 	const char *(*machine)(const Control__Request *request);
+	/* It changes something that must be recorded: refused while nothing can be. */
+	bool records;
 };
 
 static const char *control_status_machine(const Control__Request *request)
@@ -34,24 +38,32 @@ static const char *control_rerandomize_machine(const Control__Request *request)
 
 /* Indexed by the request's body; what is missing is answered `unsupported`. */
 static const struct control_rule control_rules[] = {
-        [CONTROL__REQUEST__BODY_VERSION] = {control_on_version, NULL},
-        [CONTROL__REQUEST__BODY_STATUS] = {control_on_status, control_status_machine},
-        [CONTROL__REQUEST__BODY_UPDATE] = {control_on_update, control_update_machine},
-        [CONTROL__REQUEST__BODY_ROLLBACK] = {control_on_rollback, control_rollback_machine},
-        [CONTROL__REQUEST__BODY_RERANDOMIZE] = {control_on_rerandomize,
-                control_rerandomize_machine},
-        [CONTROL__REQUEST__BODY_HISTORY] = {control_on_history, NULL},
-        [CONTROL__REQUEST__BODY_SHOW] = {control_on_show, NULL},
-        [CONTROL__REQUEST__BODY_MACHINE_LIST] = {control_on_machine_list, NULL},
-        [CONTROL__REQUEST__BODY_MACHINE_START] = {control_on_machine_start, NULL},
-        [CONTROL__REQUEST__BODY_MACHINE_STOP] = {control_on_machine_stop, NULL},
-        [CONTROL__REQUEST__BODY_RELEASE_ADD] = {control_on_release_add, NULL},
-        [CONTROL__REQUEST__BODY_RELEASE_LIST] = {control_on_release_list, NULL},
-        [CONTROL__REQUEST__BODY_LOG_FOLLOW] = {control_on_log_follow, NULL},
-        [CONTROL__REQUEST__BODY_JOB_SHOW] = {control_on_job_show, NULL},
-        [CONTROL__REQUEST__BODY_STAGE_LIST] = {control_on_stage_list, NULL},
-        [CONTROL__REQUEST__BODY_STAGE_DROP] = {control_on_stage_drop, NULL},
-        [CONTROL__REQUEST__BODY_RESOURCES] = {control_on_resources, NULL},
+        [CONTROL__REQUEST__BODY_VERSION] = {.handle = control_on_version},
+        [CONTROL__REQUEST__BODY_STATUS] = {.handle = control_on_status,
+                .machine = control_status_machine},
+        [CONTROL__REQUEST__BODY_UPDATE] = {.handle = control_on_update,
+                .machine = control_update_machine,
+                .records = true},
+        [CONTROL__REQUEST__BODY_ROLLBACK] = {.handle = control_on_rollback,
+                .machine = control_rollback_machine,
+                .records = true},
+        [CONTROL__REQUEST__BODY_RERANDOMIZE] = {.handle = control_on_rerandomize,
+                .machine = control_rerandomize_machine,
+                .records = true},
+        [CONTROL__REQUEST__BODY_HISTORY] = {.handle = control_on_history},
+        [CONTROL__REQUEST__BODY_SHOW] = {.handle = control_on_show},
+        [CONTROL__REQUEST__BODY_MACHINE_LIST] = {.handle = control_on_machine_list},
+        [CONTROL__REQUEST__BODY_MACHINE_START] = {.handle = control_on_machine_start,
+                .records = true},
+        [CONTROL__REQUEST__BODY_MACHINE_STOP] = {.handle = control_on_machine_stop,
+                .records = true},
+        [CONTROL__REQUEST__BODY_RELEASE_ADD] = {.handle = control_on_release_add, .records = true},
+        [CONTROL__REQUEST__BODY_RELEASE_LIST] = {.handle = control_on_release_list},
+        [CONTROL__REQUEST__BODY_LOG_FOLLOW] = {.handle = control_on_log_follow},
+        [CONTROL__REQUEST__BODY_JOB_SHOW] = {.handle = control_on_job_show},
+        [CONTROL__REQUEST__BODY_STAGE_LIST] = {.handle = control_on_stage_list},
+        [CONTROL__REQUEST__BODY_STAGE_DROP] = {.handle = control_on_stage_drop},
+        [CONTROL__REQUEST__BODY_RESOURCES] = {.handle = control_on_resources},
 };
 
 static bool control_is_connecting(const struct control_client *client, const char *name)
@@ -103,6 +115,32 @@ static void control_defer(struct control_client *client, const Control__Request 
 	evtimer_add(wait->timer, &now);
 }
 
+/*
+ * Whether what is asked can be recorded. A record that could not be written is tried
+ * first: what is possible again is not refused.
+ */
+static bool control_can_record(const struct control_client *client)
+{
+	struct db *db = control_db(client);
+
+	if (db_health(db) != DB_WELL && db_try_write(db) < 0) {
+		err_forget();
+	}
+	return db_health(db) == DB_WELL;
+}
+
+void control_refuse_change(struct control_client *client, uint64_t id)
+{
+	struct failure failure;
+	char cause[sizeof(failure.cause)];
+
+	db_failure(control_db(client), &failure);
+	snprintf(cause, sizeof(cause), "nothing can be changed now: %.280s", failure.cause);
+	memcpy(failure.cause, cause, sizeof(cause));
+	err_forget();
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+}
+
 void control_on_request(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure unknown = {"unsupported", "lud",
@@ -112,6 +150,8 @@ void control_on_request(struct control_client *client, const Control__Request *r
 
 	if ((size_t)request->body_case >= n || !rule->handle) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
+	} else if (rule->records && !control_can_record(client)) {
+		control_refuse_change(client, request->id);
 	} else if (rule->machine && control_is_connecting(client, rule->machine(request))) {
 		control_defer(client, request);
 	} else {

@@ -61,6 +61,16 @@ void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass
 	control_reply(client, id, &reply);
 }
 
+void control_refuse_record(struct control_client *client, uint64_t id)
+{
+	struct failure failure;
+
+	db_failure(control_db(client), &failure);
+	log_error("%s: %s (%s)", failure.place, failure.cause, err_trace());
+	err_forget();
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INTERNAL, &failure);
+}
+
 void control_done(struct control_client *client, uint64_t id, const char *text)
 {
 	Control__Reply reply = CONTROL__REPLY__INIT;

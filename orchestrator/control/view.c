@@ -31,6 +31,29 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	return view;
 }
 
+Control__Record *view_record(struct pool *pool, struct db *db)
+{
+	static const Control__RecordState states[_DB_HEALTH_N] = {
+	        [DB_WELL] = CONTROL__RECORD_STATE__RECORD_WELL,
+	        [DB_UNWRITABLE] = CONTROL__RECORD_STATE__RECORD_UNWRITABLE,
+	        [DB_DAMAGED] = CONTROL__RECORD_STATE__RECORD_DAMAGED,
+	};
+	Control__Record *view = pool_zero(pool, sizeof(*view));
+	struct failure failure;
+
+	control__record__init(view);
+	db_probe(db);
+	view->state = states[db_health(db)];
+	view->since = db_ill_since(db) / 1000000;
+	if (db_health(db) != DB_WELL) {
+		db_failure(db, &failure);
+		view->place = pool_text(pool, failure.place);
+		view->text = pool_text(pool, failure.cause);
+		view->remedy = pool_text(pool, failure.remedy);
+	}
+	return view;
+}
+
 struct view_services {
 	struct pool *pool;
 	struct engine *engine;
@@ -114,12 +137,15 @@ static int view_open_job(const struct job_row *row, void *arg)
 	struct view_jobs *visit = arg;
 	Control__Status *status = visit->status;
 
-	if (status->n_open_jobs < VIEW_OPEN_JOBS_MAX) {
-		status->open_jobs[status->n_open_jobs] =
-		        view_job(visit->pool, visit->engine, row->id, true);
-		status->n_open_jobs += status->open_jobs[status->n_open_jobs] != NULL;
+	int r;
+
+	if (status->n_open_jobs == VIEW_OPEN_JOBS_MAX) {
+		return 0;
 	}
-	return 0;
+	r = view_job(
+	        visit->pool, visit->engine, row->id, true, &status->open_jobs[status->n_open_jobs]);
+	status->n_open_jobs += !r;
+	return err_up(r);
 }
 
 Control__Status *view_status(struct pool *pool, struct engine *engine, struct machine *machine)
@@ -136,7 +162,10 @@ Control__Status *view_status(struct pool *pool, struct engine *engine, struct ma
 	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <
 	        0) {
 		log_error("status: %s", err_trace());
+		err_forget();
 	}
+	/* Last: what was read above may have met what it tells. */
+	status->record = view_record(pool, engine_db(engine));
 	return status;
 }
 
@@ -169,21 +198,21 @@ static int view_step(const struct job_step_row *row, void *arg)
 	return 0;
 }
 
-static void view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
+static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
 {
 	struct job_outcome outcome = {0};
+	int r = store_job_outcome_get(db, id, &outcome);
 
-	if (store_job_outcome_get(db, id, &outcome) == 0) {
-		if (outcome.cause) {
-			view->cause = wire__cause__unpack(
-			        &pool->allocator, outcome.cause_size, outcome.cause);
-		}
-		if (outcome.result) {
-			view->result = machine__result__unpack(
-			        &pool->allocator, outcome.result_size, outcome.result);
-		}
+	if (!r && outcome.cause) {
+		view->cause =
+		        wire__cause__unpack(&pool->allocator, outcome.cause_size, outcome.cause);
+	}
+	if (!r && outcome.result) {
+		view->result = machine__result__unpack(
+		        &pool->allocator, outcome.result_size, outcome.result);
 	}
 	job_outcome_fini(&outcome);
+	return err_fold(r);
 }
 
 static void view_job_row(struct pool *pool, const struct job_row *row, Control__Job *view)
@@ -201,35 +230,77 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->hint = pool_text(pool, row->hint);
 }
 
-Control__Job *view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps)
+/* Names of what the job refers to, and what became of it. */
+static int view_job_more(
+        struct pool *pool, struct db *db, const struct job_row *row, Control__Job *view)
+{
+	struct machine_row machine;
+	struct release_row release;
+	int r = store_machine_by_id(db, row->machine, &machine);
+
+	if (!r) {
+		view->machine = pool_text(pool, machine.name);
+	}
+	if (!r && row->release) {
+		r = store_release_by_id(db, row->release, &release);
+	}
+	if (!r && row->release) {
+		view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
+	}
+	if (!r) {
+		r = view_job_outcome(pool, db, row->id, view);
+	}
+	return err_fold(r);
+}
+
+int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
+        Control__Job **ret_view)
 {
 	struct db *db = engine_db(engine);
 	Control__Job *view = pool_zero(pool, sizeof(*view));
 	struct view_steps steps = {pool, view};
-	struct machine_row machine;
-	struct release_row release;
 	struct job_row row;
+	int r = store_job_find(db, id, &row);
 
+	if (r) {
+		return err_up(r);
+	}
 	control__job__init(view);
-	if (store_job_find(db, id, &row) != 0) {
-		err_forget();
-		return NULL;
-	}
 	view_job_row(pool, &row, view);
-	if (store_machine_by_id(db, row.machine, &machine) == 0) {
-		view->machine = pool_text(pool, machine.name);
-	}
-	if (row.release && store_release_by_id(db, row.release, &release) == 0) {
-		view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
-	}
-	view_job_outcome(pool, db, id, view);
-	if (with_steps) {
+	r = view_job_more(pool, db, &row, view);
+	if (!r && with_steps) {
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
-		if (store_job_step_each(db, id, view_step, &steps) < 0) {
-			log_error("job: %s", err_trace());
-		}
+		r = store_job_step_each(db, id, view_step, &steps);
 	}
-	err_forget();
+	if (r < 0) {
+		return err_up(r);
+	}
+	*ret_view = view;
+	return 0;
+}
+
+Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id)
+{
+	Control__Job *view;
+	Wire__Cause *cause = pool_zero(pool, sizeof(*cause));
+	struct failure failure;
+
+	if (view_job(pool, engine, id, false, &view) != 0) {
+		err_forget();
+		view = pool_zero(pool, sizeof(*view));
+		control__job__init(view);
+		view->id = id;
+	}
+	db_failure(engine_db(engine), &failure);
+	wire__cause__init(cause);
+	cause->component = pool_text(pool, failure.place);
+	cause->step = "record";
+	cause->name = pool_text(pool, failure.code);
+	cause->message = pool_text(pool, failure.cause);
+	view->state = CONTROL__JOB_STATE__JOB_STATE_UNKNOWN;
+	view->cause = cause;
+	view->hint =
+	        pool_format(pool, "the job stays open and is settled later; %s", failure.remedy);
 	return view;
 }
 
@@ -255,40 +326,35 @@ Control__Job *view_skipped(
 	return view;
 }
 
-static void view_generation_variant(struct pool *pool, struct db *db,
+static int view_generation_variant(struct pool *pool, struct db *db,
         const struct generation_row *row, Control__Generation *view)
 {
 	struct variant_row variant;
 	struct release_row release;
+	int r = store_variant_by_id(db, row->variant, &variant);
 
-	if (store_variant_by_id(db, row->variant, &variant) == 0) {
-		view->base_address = variant.base;
-		view->payload_len = variant.payload_len;
-		view->seed_commit =
-		        pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
-		if (variant.payload_len) {
-			view->build_id =
-			        pool_bytes(pool, variant.build_id, sizeof(variant.build_id));
-			view->payload_hash = pool_bytes(
-			        pool, variant.payload_hash, sizeof(variant.payload_hash));
-		}
+	if (!r) {
+		r = store_release_by_id(db, row->release, &release);
 	}
-	if (store_release_by_id(db, row->release, &release) == 0) {
-		view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
-		view->counter = release.counter;
+	if (r) {
+		return err_fold(r);
 	}
+	view->base_address = variant.base;
+	view->payload_len = variant.payload_len;
+	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
+	if (variant.payload_len) {
+		view->build_id = pool_bytes(pool, variant.build_id, sizeof(variant.build_id));
+		view->payload_hash =
+		        pool_bytes(pool, variant.payload_hash, sizeof(variant.payload_hash));
+	}
+	view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
+	view->counter = release.counter;
+	return 0;
 }
 
-Control__Generation *view_generation(struct pool *pool, struct engine *engine,
-        const struct generation_row *row, bool with_envelope)
+static void view_generation_row(
+        struct pool *pool, const struct generation_row *row, Control__Generation *view)
 {
-	struct db *db = engine_db(engine);
-	Control__Generation *view = pool_zero(pool, sizeof(*view));
-	_cleanup_(freep) uint8_t *envelope = NULL;
-	struct machine_row machine;
-	size_t size;
-
-	control__generation__init(view);
 	view->row = row->id;
 	view->service = pool_text(pool, row->service_name);
 	view->generation = row->number;
@@ -296,16 +362,39 @@ Control__Generation *view_generation(struct pool *pool, struct engine *engine,
 	view->issued = row->issued;
 	view->expires = row->expires;
 	view->committed_us = row->committed_us;
-	if (store_machine_by_id(db, row->machine, &machine) == 0) {
+}
+
+int view_generation(struct pool *pool, struct engine *engine, const struct generation_row *row,
+        bool with_envelope, Control__Generation **ret_view)
+{
+	struct db *db = engine_db(engine);
+	Control__Generation *view = pool_zero(pool, sizeof(*view));
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	struct machine_row machine;
+	size_t size = 0;
+	int r;
+
+	control__generation__init(view);
+	view_generation_row(pool, row, view);
+	r = store_machine_by_id(db, row->machine, &machine);
+	if (!r) {
 		view->machine = pool_text(pool, machine.name);
+		r = view_generation_variant(pool, db, row, view);
 	}
-	view_generation_variant(pool, db, row, view);
-	view->job = view_job(pool, engine, row->job, with_envelope);
-	if (with_envelope && store_generation_envelope(db, row->id, &envelope, &size) == 0) {
+	if (!r) {
+		r = view_job(pool, engine, row->job, with_envelope, &view->job);
+	}
+	if (!r && with_envelope && row->has_envelope) {
+		r = store_generation_envelope(db, row->id, &envelope, &size);
+	}
+	if (r) {
+		return err_fold(r);
+	}
+	if (envelope) {
 		view->envelope = pool_bytes(pool, envelope, size);
 	}
-	err_forget();
-	return view;
+	*ret_view = view;
+	return 0;
 }
 
 Control__Release *view_release(struct pool *pool, const struct release_row *row)

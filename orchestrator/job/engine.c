@@ -6,6 +6,9 @@
 #include "orchestrator/base/log.h"
 #include "orchestrator/job/priv.h"
 
+/* How often it is looked whether the record can be written again. */
+#define ENGINE_RESUME_MSEC 1000
+
 static void engine_on_up(struct machine *machine, void *arg)
 {
 	engine_wake(arg, machine);
@@ -74,6 +77,65 @@ static const struct machines_ops engine_machines_ops = {
         .result = engine_on_result,
 };
 
+static void engine_resume_in(struct engine *engine, unsigned int msec)
+{
+	struct timeval pause = {msec / 1000, msec % 1000 * 1000};
+
+	evtimer_add(engine->resume, &pause);
+}
+
+/* Jobs of machines that are gone have nobody to wait for. */
+static void engine_abandon_down(struct engine *engine)
+{
+	struct machine *machine = NULL;
+
+	while ((machine = machines_next(engine->machines, machine))) {
+		if (machine_state(machine) == MACHINE_DOWN) {
+			engine_abandon(engine, machine, machine_why(machine));
+		}
+	}
+}
+
+/* Told in the middle of whatever met the change: what follows from it comes later. */
+static void engine_on_health(enum db_health health, void *arg)
+{
+	struct engine *engine = arg;
+	struct failure failure;
+
+	if (health == DB_WELL) {
+		log_info("the record can be written again");
+		engine_resume_in(engine, 0);
+		return;
+	}
+	db_failure(engine->parts.db, &failure);
+	log_error("%s: %s; %s", failure.place, failure.cause, failure.remedy);
+	if (health == DB_UNWRITABLE) {
+		engine_resume_in(engine, ENGINE_RESUME_MSEC);
+	}
+}
+
+/* Takes up what stands still as soon as the record can be written. */
+static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *engine = arg;
+	struct job *job = TAILQ_FIRST(&engine->jobs);
+	bool good = db_try_write(engine->parts.db) == 0;
+
+	err_forget();
+	while (good && job) {
+		struct job *next = TAILQ_NEXT(job, link);
+
+		good = !job->stalled || job_resume(job);
+		job = next;
+	}
+	if (good) {
+		machines_recorded(engine->machines);
+		engine_abandon_down(engine);
+	} else if (db_health(engine->parts.db) != DB_DAMAGED) {
+		engine_resume_in(engine, ENGINE_RESUME_MSEC);
+	}
+}
+
 int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 {
 	struct engine *engine = mem_zero(sizeof(*engine));
@@ -88,6 +150,11 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 		free(engine);
 		return err_up(r);
 	}
+	engine->resume = evtimer_new(parts->base, engine_on_resume, engine);
+	if (!engine->resume) {
+		abort();
+	}
+	db_watch(parts->db, engine_on_health, engine);
 	*ret_engine = engine;
 	return 0;
 }
@@ -97,6 +164,8 @@ struct engine *engine_free(struct engine *engine)
 	if (!engine) {
 		return NULL;
 	}
+	db_watch(engine->parts.db, NULL, NULL);
+	event_free(engine->resume);
 	while (!TAILQ_EMPTY(&engine->jobs)) {
 		job_free(TAILQ_FIRST(&engine->jobs));
 	}
@@ -110,8 +179,15 @@ struct engine *engine_free(struct engine *engine)
 
 static int engine_load_job(const struct job_row *row, void *arg)
 {
-	struct job *job = engine_job_new(arg, row);
+	struct engine *engine = arg;
+	struct job *job;
 
+	if (!machines_by_id(engine->machines, row->machine)) {
+		log_error("job %lld stays open: its machine is not in the record",
+		        (long long)row->id);
+		return 0;
+	}
+	job = engine_job_new(engine, row);
 	log_info("job %lld (%s %s on %s) is taken up again in step %s", (long long)row->id,
 	        job_kind_name(row->kind), row->service, machine_row(job->machine)->name,
 	        job_step_name(row->step));
@@ -120,7 +196,6 @@ static int engine_load_job(const struct job_row *row, void *arg)
 
 int engine_load(struct engine *engine)
 {
-	struct machine *machine = NULL;
 	int r = machines_load(engine->machines);
 
 	if (!r) {
@@ -129,11 +204,7 @@ int engine_load(struct engine *engine)
 	if (r < 0) {
 		return err_up(r);
 	}
-	while ((machine = machines_next(engine->machines, machine))) {
-		if (machine_state(machine) == MACHINE_DOWN) {
-			engine_abandon(engine, machine, machine_why(machine));
-		}
-	}
+	engine_abandon_down(engine);
 	return 0;
 }
 
@@ -233,7 +304,7 @@ void engine_abandon(struct engine *engine, struct machine *machine, const char *
 	while (job) {
 		struct job *next = TAILQ_NEXT(job, link);
 
-		if (job->machine == machine &&
+		if (job->machine == machine && !job->stalled &&
 		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {
 			job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, &failure);
 		}

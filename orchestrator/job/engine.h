@@ -57,6 +57,7 @@ enum job_event {
 	JOB_EVENT_STEP,     /* a step begins */
 	JOB_EVENT_PROGRESS, /* done of total, or a text from the machine */
 	JOB_EVENT_ENDED,    /* settled; the record has it all */
+	JOB_EVENT_STALLED,  /* the record cannot be written: it goes on when it can */
 };
 
 struct job_news {

@@ -2,7 +2,8 @@
 /*
  * Places where a test may end lud, one before and one after every write of a job's
  * step. hook_none.c makes them nothing; hook_test.c, linked into lud_test only, ends
- * the process by SIGKILL at the place that SAMSARA_DIE_AT names: STEP.PHASE.
+ * the process by SIGKILL at the place that SAMSARA_DIE_AT names: STEP.PHASE, or halts
+ * it, once, by SIGSTOP at the place that SAMSARA_STOP_AT names.
  */
 
 /* phase: "begin" recorded, not done; "did" done, not recorded; "end" recorded. */

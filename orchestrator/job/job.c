@@ -61,26 +61,80 @@ static const struct job_step_rule *job_rule(const struct job *job)
 	                                  : &job_update_rules[job->row.step];
 }
 
-/* The record is the ground we stand on: without it nothing more may be done. */
-static void job_record(struct job *job, db_txn_fn fn, void *arg)
-{
-	int r = db_txn(job->engine->parts.db, fn, arg);
-
-	if (r) {
-		log_error("job %" PRId64 ": the record cannot be written: %s", job->row.id,
-		        err_trace());
-		abort();
-	}
-}
-
 static int job_save_txn(struct db *db, void *arg)
 {
 	return store_job_update(db, arg);
 }
 
-int job_save(struct job *job)
+/* Nothing that was asked for answers to this job any more. */
+static void job_settle_calls(struct job *job)
 {
-	return err_fold(db_txn(job->engine->parts.db, job_save_txn, &job->row));
+	evtimer_del(job->timer);
+	machine_forget(job->machine, job);
+	for (size_t i = 0; i < job->n_parts; i++) {
+		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
+		job->parts[i].task = forge_task_free(job->parts[i].task);
+	}
+}
+
+/*
+ * The record is the ground we stand on: without it nothing more may be done. The job
+ * is let go as if lud had ended here, and taken up from the record when it can be
+ * written again.
+ */
+static void job_stall(struct job *job)
+{
+	struct job_news news = {.event = JOB_EVENT_STALLED, .row = &job->row};
+
+	if (job->stalled) {
+		return;
+	}
+	log_error("job %" PRId64 " stands still: the record cannot be written: %s", job->row.id,
+	        err_trace());
+	err_forget();
+	job_settle_calls(job);
+	job->busy = job->turn = false;
+	job->stalled = true;
+	engine_tell(job->engine, &news);
+}
+
+bool job_record(struct job *job, db_txn_fn fn, void *arg)
+{
+	int r = db_txn(job->engine->parts.db, fn, arg);
+
+	if (r) {
+		job_stall(job);
+	}
+	return !r;
+}
+
+bool job_save(struct job *job)
+{
+	return job_record(job, job_save_txn, &job->row);
+}
+
+bool job_resume(struct job *job)
+{
+	struct job_row row;
+	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &row};
+	struct engine *engine = job->engine;
+
+	if (store_job_find(engine->parts.db, job->row.id, &row) != 0) {
+		log_error("job %" PRId64 ": it cannot be read: %s", job->row.id, err_trace());
+		err_forget();
+		return false;
+	}
+	log_info("job %" PRId64 " is taken up again in step %s", row.id, job_step_name(row.step));
+	if (row.ended_us) {
+		job_free(job);
+		engine_tell(engine, &news);
+		return true;
+	}
+	job_parts_free(job);
+	job->row = row;
+	job->stalled = false;
+	job_kick(job);
+	return true;
 }
 
 static int job_begin_txn(struct db *db, void *arg)
@@ -119,15 +173,17 @@ static void job_advance(struct job *job)
 	const struct job_step_rule *rule = job_rule(job);
 	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
 
-	if (job->busy || job_must_wait(job)) {
+	if (job->busy || job->stalled || job_must_wait(job)) {
 		return;
 	}
 	if (rule->needs_session && machine_state(job->machine) != MACHINE_UP) {
 		return;
 	}
+	if (!job_record(job, job_begin_txn, job)) {
+		return;
+	}
 	job->turn = job->turn || rule->needs_turn;
 	job->busy = true;
-	job_record(job, job_begin_txn, job);
 	hook_point(job_step_name(job->row.step), "begin");
 	engine_tell(job->engine, &news);
 	rule->begin(job);
@@ -167,16 +223,6 @@ struct job *engine_job_new(struct engine *engine, const struct job_row *row)
 	TAILQ_INSERT_TAIL(&engine->jobs, job, link);
 	job_kick(job);
 	return job;
-}
-
-/* Nothing that was asked for answers to this job any more. */
-static void job_settle_calls(struct job *job)
-{
-	evtimer_del(job->timer);
-	machine_forget(job->machine, job);
-	for (size_t i = 0; i < job->n_parts; i++) {
-		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
-	}
 }
 
 struct job *job_free(struct job *job)
@@ -223,7 +269,9 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 
 	assert(job->busy && job_rule(job)->next != _JOB_STEP_N);
 	hook_point(step, "did");
-	job_record(job, job_done_write, &txn);
+	if (!job_record(job, job_done_write, &txn)) {
+		return;
+	}
 	hook_point(step, "end");
 	job_settle_calls(job);
 	job->busy = false;
@@ -318,7 +366,9 @@ void job_end(struct job *job, const struct job_end *end)
 
 	assert(job->row.state == JOB_OPEN && end->state != JOB_OPEN);
 	hook_point(step, "did");
-	job_record(job, job_end_write, &txn);
+	if (!job_record(job, job_end_write, &txn)) {
+		return;
+	}
 	hook_point(step, "end");
 	job_end_log(job, end);
 	row = job->row;
@@ -366,7 +416,9 @@ void job_back(struct job *job, enum job_step step, const char *why)
 	job->row.step = step;
 	job->row.boot_id = 0;
 	job->row.accepted = false;
-	job_record(job, job_save_txn, &job->row);
+	if (!job_save(job)) {
+		return;
+	}
 	job->busy = false;
 	job_kick(job);
 }

@@ -37,8 +37,9 @@ struct job {
 	struct job_row row;
 	struct event *kick;
 	struct event *timer;
-	bool busy; /* its step is begun and waits for an answer */
-	bool turn; /* it has the machine for itself */
+	bool busy;    /* its step is begun and waits for an answer */
+	bool turn;    /* it has the machine for itself */
+	bool stalled; /* the record could not be written: taken up again from there */
 	struct job_part *parts;
 	size_t n_parts;
 	size_t n_done;
@@ -59,6 +60,7 @@ struct engine {
 	struct machines *machines;
 	TAILQ_HEAD(job_list, job) jobs; /* oldest first */
 	LIST_HEAD(, engine_watch) watches;
+	struct event *resume; /* looks whether the record can be written again */
 };
 
 /* How a job ends. */
@@ -89,8 +91,15 @@ void job_back(struct job *job, enum job_step step, const char *why);
 void job_kick(struct job *job);
 void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text);
 struct job *job_free(struct job *job);
-/* Writes ->row. */
-int __must_check job_save(struct job *job);
+/*
+ * Runs fn in a transaction. False: the record cannot be written, and the job is stalled:
+ * the caller leaves it alone.
+ */
+bool __must_check job_record(struct job *job, db_txn_fn fn, void *arg);
+/* Writes ->row, as job_record(). */
+bool __must_check job_save(struct job *job);
+/* Takes a stalled job up again as the record has it; false: it cannot be read. */
+bool __must_check job_resume(struct job *job);
 
 /* parts.c */
 int __must_check job_parts_load(struct job *job);

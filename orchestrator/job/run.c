@@ -84,17 +84,19 @@ static bool job_run_overlaps(const struct job *job, const Machine__Result *resul
 
 static int job_refuse_generation(struct db *db, void *arg)
 {
-	const struct job *job = arg;
+	struct job *job = arg;
+	int r = job_parts_load(job);
 
-	return err_up(
-	        store_generation_set_state(db, job->parts->generation.id, GENERATION_REFUSED));
+	if (!r) {
+		r = store_generation_set_state(db, job->parts->generation.id, GENERATION_REFUSED);
+	}
+	return err_up(r);
 }
 
 static void job_draw_again(struct job *job)
 {
-	if (job_parts_load(job) < 0 || db_txn(job->engine->parts.db, job_refuse_generation, job)) {
-		log_error("job %" PRId64 ": %s", job->row.id, err_trace());
-		abort();
+	if (!job_record(job, job_refuse_generation, job)) {
+		return;
 	}
 	job->n_drawn_again++;
 	job->row.txn = 0;
@@ -139,9 +141,8 @@ static void job_run_wait(struct job *job)
 static void job_run_accepted(struct job *job)
 {
 	job->row.accepted = true;
-	if (job_save(job) < 0) {
-		log_error("job %" PRId64 ": %s", job->row.id, err_trace());
-		abort();
+	if (!job_save(job)) {
+		return;
 	}
 	hook_point("run", "accepted");
 	job_run_wait(job);
@@ -306,13 +307,13 @@ void job_step_run(struct job *job)
 		return;
 	}
 	r = job_parts_load(job);
-	if (!r) {
-		r = db_txn(job->engine->parts.db, job_run_send_txn, job);
-	}
 	if (r < 0) {
 		failure_set(&failure, "record", "run", "check the state directory",
-		        "the job cannot be loaded or written: %s", strerror(-r));
+		        "the job's variant cannot be loaded: %s", strerror(-r));
 		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	if (!job_record(job, job_run_send_txn, job)) {
 		return;
 	}
 	hook_point("run", "sent");

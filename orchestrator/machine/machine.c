@@ -57,7 +57,7 @@ static int machine_save_txn(struct db *db, void *arg)
 
 int machine_save(struct machine *machine)
 {
-	return err_fold(db_txn(machine->machines->db, machine_save_txn, &machine->row));
+	return err_up(db_txn(machine->machines->db, machine_save_txn, &machine->row));
 }
 
 int machines_new(struct event_base *base, struct db *db, const struct config *config,
@@ -152,6 +152,21 @@ int machines_load(struct machines *machines)
 	return err_up(store_machine_each(machines->db, machines_load_row, machines));
 }
 
+void machines_recorded(struct machines *machines)
+{
+	struct machine *machine;
+
+	LIST_FOREACH(machine, &machines->list, link)
+	{
+		if (machine_save(machine)) {
+			log_error("machine %s: %s", machine->row.name, err_trace());
+			err_forget();
+			return;
+		}
+		machine_session_recorded(machine);
+	}
+}
+
 struct machine *machines_by_id(struct machines *machines, int64_t id)
 {
 	struct machine *machine;
@@ -218,10 +233,12 @@ int machine_new(struct machines *machines, const char *name, const char *socket,
 
 int machine_connect(struct machine *machine)
 {
-	int r;
+	int r = 0;
 
-	machine->row.wanted = true;
-	r = machine_save(machine);
+	if (!machine->row.wanted) {
+		machine->row.wanted = true;
+		r = err_fold(machine_save(machine));
+	}
 	if (!r && !machine->channel) {
 		r = channel_new(machine->machines->base, machine->row.socket, &machine_channel_ops,
 		        machine, &machine->channel);

@@ -36,6 +36,8 @@ int __must_check machines_new(struct event_base *base, struct db *db, const stru
 struct machines *machines_free(struct machines *machines);
 /* Takes up every machine of the record; running ones are connected to. */
 int __must_check machines_load(struct machines *machines);
+/* The record can be written again: what was only remembered is written. */
+void machines_recorded(struct machines *machines);
 /* NULL when there is none. */
 struct machine *machines_by_id(struct machines *machines, int64_t id);
 struct machine *machines_by_name(struct machines *machines, const char *name);

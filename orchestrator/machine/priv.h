@@ -77,12 +77,14 @@ struct machines {
 
 /* The only writer of ->state. */
 void machine_set_state(struct machine *machine, enum machine_state state, const char *why);
-/* Writes ->row to the record. */
+/* Writes ->row to the record. DB_E_EXISTS: another record has its machine id. */
 int __must_check machine_save(struct machine *machine);
 
 /* session.c */
 extern const struct channel_ops machine_channel_ops;
 void machine_session_fini(struct machine *machine);
+/* The record can be written again: events that waited are written and fetched. */
+void machine_session_recorded(struct machine *machine);
 void machine_on_flush(evutil_socket_t fd, short what, void *arg);
 void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg);
 /* log.c */

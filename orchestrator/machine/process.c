@@ -225,7 +225,7 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 		return err_raise(-EBUSY);
 	}
 	machine->row.wanted = false;
-	r = machine_save(machine);
+	r = err_fold(machine_save(machine));
 	if (r < 0) {
 		return err_up(r);
 	}

@@ -18,6 +18,8 @@
 
 #define MACHINE_ANSWER_USEC UINT64_C(10000000)
 #define MACHINE_EVENTS_KEPT 10000
+/* Events that wait for a record that cannot be written. */
+#define MACHINE_EVENTS_WAITING (1u << 20)
 
 static void machine_on_done(int r, const Machine__Reply *reply, void *arg)
 {
@@ -38,10 +40,10 @@ static void machine_tell(struct machine *machine, Machine__Request *request)
 	}
 }
 
-static void machine_subscribe(struct machine *machine)
+/* Asks for all events that are not recorded yet. */
+static void machine_subscribe_events(struct machine *machine)
 {
 	Machine__EventSubscribe events = MACHINE__EVENT_SUBSCRIBE__INIT;
-	Machine__LogSubscribe log = MACHINE__LOG_SUBSCRIBE__INIT;
 	Machine__Request request = MACHINE__REQUEST__INIT;
 
 	events.after = machine->row.event_seq;
@@ -49,6 +51,14 @@ static void machine_subscribe(struct machine *machine)
 	request.body_case = MACHINE__REQUEST__BODY_EVENT_SUBSCRIBE;
 	request.event_subscribe = &events;
 	machine_tell(machine, &request);
+}
+
+static void machine_subscribe(struct machine *machine)
+{
+	Machine__LogSubscribe log = MACHINE__LOG_SUBSCRIBE__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	machine_subscribe_events(machine);
 	log.on = true;
 	request.body_case = MACHINE__REQUEST__BODY_LOG_SUBSCRIBE;
 	request.log_subscribe = &log;
@@ -89,6 +99,22 @@ void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * Records who answers. False when another record has this machine. A record that
+ * cannot be written now makes no stranger of a machine: it is saved later.
+ */
+static bool machine_note_peer(struct machine *machine)
+{
+	int r = machine_save(machine);
+
+	if (r < 0) {
+		log_warn("machine %s: who answers is not recorded yet: %s", machine->row.name,
+		        err_trace());
+		err_forget();
+	}
+	return r != DB_E_EXISTS;
+}
+
 /* Learns or checks who is at the other end. False when it is another machine. */
 static bool machine_identify(struct machine *machine, const struct session_identity *peer)
 {
@@ -106,7 +132,7 @@ static bool machine_identify(struct machine *machine, const struct session_ident
 		row->event_seq = 0;
 		machine->newest_seq = 0;
 	}
-	return machine_save(machine) == 0;
+	return machine_note_peer(machine);
 }
 
 static void machine_on_up(const struct session *session, void *arg)
@@ -281,18 +307,43 @@ static int machine_event_tell(
 	return 0;
 }
 
+/*
+ * The record cannot be written: events wait, here as far as there is room, and in the
+ * machine, which keeps what is not acknowledged.
+ */
+static void machine_events_wait(struct machine *machine)
+{
+	log_warn("machine %s: events are not recorded yet: %s", machine->row.name, err_trace());
+	err_forget();
+	if (evbuffer_get_length(machine->events) > MACHINE_EVENTS_WAITING) {
+		evbuffer_drain(machine->events, evbuffer_get_length(machine->events));
+		machine->newest_seq = machine->row.event_seq;
+	}
+}
+
+void machine_session_recorded(struct machine *machine)
+{
+	static const struct timeval now = {0, 0};
+
+	evtimer_add(machine->flush, &now);
+	if (machine->channel && channel_is_up(machine->channel)) {
+		machine_subscribe_events(machine);
+	}
+}
+
 void machine_on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	Machine__EventAck ack = MACHINE__EVENT_ACK__INIT;
 	Machine__Request request = MACHINE__REQUEST__INIT;
 	struct machine *machine = arg;
+	uint64_t recorded = machine->row.event_seq;
 	uint64_t seq;
 	int r;
 
 	r = db_txn(machine->machines->db, machine_flush_txn, machine);
 	if (r < 0) {
-		log_error(
-		        "machine %s: events are not recorded: %s", machine->row.name, err_trace());
+		machine->row.event_seq = recorded;
+		machine_events_wait(machine);
 		return;
 	}
 	seq = machine->row.event_seq;
@@ -384,7 +435,12 @@ static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
 	}
 	if (!r) {
 		machine_status_take(machine, reply->status);
-		r = db_txn(machine->machines->db, machine_status_txn, machine);
+		/* What the machine says is true, recorded or not. */
+		if (db_txn(machine->machines->db, machine_status_txn, machine) < 0) {
+			log_warn("machine %s: its status is not recorded: %s", machine->row.name,
+			        err_trace());
+			err_forget();
+		}
 	}
 	if (r < 0) {
 		log_warn("machine %s: no status: %s", machine->row.name, strerror(-r));

@@ -40,6 +40,8 @@ class World:
         self.socket = os.path.join(self.state, 'lud.sock')
         self.config = os.path.join(self.dir, 'lud.yaml')
         self.lud = None
+        self.disk = False
+        self.ballast = ''
         with open(self.config, 'w', encoding='ascii') as f:
             f.write('state_dir: %s\nkeyring: %s/keys\nprograms:\n  luforge: %s/fake_luforge.py\n'
                     'update:\n  timeout: "400ms"\n  prepare_timeout: "100ms"\n'
@@ -58,6 +60,8 @@ class World:
         if exc[0] is not None or code:
             with open(os.path.join(self.dir, 'lud.log'), encoding='utf-8') as f:
                 sys.stderr.write(f.read()[-6000:])
+        if self.disk:
+            subprocess.run(['umount', self.state], check=True)
         self.tmp.cleanup()
         assert exc[0] is not None or not code, 'lud did not end well: %d' % code
 
@@ -91,9 +95,22 @@ class World:
         with open(os.path.join(kit, 'manifest'), 'rb') as f:
             return hashlib.blake2b(f.read()).digest()
 
-    def start(self, die_at=''):
+    def small_disk(self):
+        """Puts the state directory on a disk of its own that can be filled, where the user may mount one."""
+        os.makedirs(self.state)
+        self.disk = os.getuid() == 0 and subprocess.run(
+            ['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', self.state], check=False,
+            capture_output=True).returncode == 0
+
+    def until(self, probe, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not probe():
+            assert time.monotonic() < deadline, 'waited in vain'
+            time.sleep(0.02)
+
+    def start(self, die_at='', stop_at=''):
         """Starts lud (the test build) and waits until it answers."""
-        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at}
+        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at, 'SAMSARA_STOP_AT': stop_at}
         with open(os.path.join(self.dir, 'lud.log'), 'ab') as log:
             self.lud = subprocess.Popen(
                 [self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,
@@ -117,6 +134,13 @@ class World:
             self.lud = None
             return code
         return None
+
+    def wait_stopped(self):
+        """Until lud halts itself where `stop_at` said; lud.send_signal(SIGCONT) lets it go on."""
+        def stopped():
+            with open('/proc/%d/stat' % self.lud.pid, encoding='ascii') as f:
+                return f.read().rsplit(') ', 1)[1][0] == 'T'
+        self.until(stopped)
 
     def wait_dead(self):
         self.lud.wait(20)

@@ -5,11 +5,15 @@ comes to the end that the machine says, and nothing is run twice.
 Usage: lud_test.py BUILD [NAME...]
 """
 
+import contextlib
 import os
+import random
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 import harness
 
@@ -153,6 +157,138 @@ def test_one_lud(world):
     assert world.kill(signal.SIGTERM) == 0
     assert not os.path.exists(world.socket)
     world.luctl('status', code=3)
+
+
+def fill(directory):
+    """Leaves no byte free on the file system of a directory; the file that does it."""
+    path = os.path.join(directory, 'ballast')
+    with open(path, 'wb', buffering=0) as f, contextlib.suppress(OSError):
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    f.write(bytes(size))
+    return path
+
+
+@contextlib.contextmanager
+def disk_full(world):
+    """No write of lud gets through: ENOSPC where a small disk could be mounted, else EFBIG."""
+    if world.disk:
+        ballast = fill(world.state)
+        yield
+        os.unlink(ballast)
+    else:
+        soft, hard = resource.prlimit(world.lud.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(world.lud.pid, resource.RLIMIT_FSIZE, (1, hard))
+        yield
+        resource.prlimit(world.lud.pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+CHANGES = [['update', 'ds'], ['rollback', 'ds'], ['machine', 'start', 'x'], ['machine', 'stop', 'm', '--force'],
+           ['rerandomize', 'ds']]
+
+
+def check_read_only(world):
+    """What is true is shown, what is asked of the record is read, what would change it is refused."""
+    world.until(lambda: world.json('status')['record']['state'] == 'unwritable', 5)
+    status = world.json('status')
+    assert status['machine']['state'] == 'up' and not status['stale']
+    assert status['services'][0]['service']['generation'] == world.running()
+    assert world.json('history')['generations']
+    for command in CHANGES + [['release', 'add', world.kits[0]]]:
+        told = world.luctl(*command, code=4)
+        assert 'record-unwritable' in told and 'lud.db' in told and 'goes on by itself' in told, told
+
+
+def test_disk_full(world):
+    """Between jobs: lud reads on, refuses changes by name, and is well again when there is room."""
+    world.small_disk()
+    world.prepare()
+    assert world.json('update', 'ds')['state'] == 'committed'
+    with disk_full(world):
+        check_read_only(world)
+        lud = world.lud.pid
+    world.until(lambda: world.json('status')['record']['state'] == 'well')
+    assert world.json('update', 'ds')['state'] == 'committed' and world.lud.pid == lud
+
+
+def test_disk_full_in_jobs(world):
+    """At every step of a job: no abort; settled from the machine's answers when there is room; run once."""
+    world.small_disk()
+    world.prepare()
+    world.json('update', 'ds')
+    for step in ('seed', 'forge', 'sign', 'stage', 'run', 'confirm'):
+        assert world.kill(signal.SIGTERM) == 0
+        world.start(stop_at=step + '.did')
+        runs = len(world.peer.runs)
+        with world.control() as control:
+            asked = control.send(rerandomize={'services': ['ds']})
+            world.wait_stopped()
+            full = disk_full(world)
+            full.__enter__()
+            world.lud.send_signal(signal.SIGCONT)
+            job = control.wait_reply(asked, 30)['jobs'][0]
+        assert world.lud.poll() is None, step
+        assert job['state'] == 'JOB_STATE_UNKNOWN' and job['cause']['name'] == 'record-unwritable', (step, job)
+        assert 'settled later' in job['hint']
+        assert world.json('status')['machine']['state'] == 'up'
+        full.__exit__(None, None, None)
+        world.until(lambda: world.json('status')['record']['state'] == 'well')
+        job = world.settle(job['id'])
+        assert job['state'] == 'JOB_STATE_COMMITTED', (step, job)
+        assert job['generation'] == world.running() and len(world.peer.runs) == runs + 1, step
+
+
+def overwrite(path, rng, part):
+    """A part of the pages of a file overwritten at random, the first one left alone."""
+    with open(path, 'r+b') as f:
+        pages = os.path.getsize(path) // 4096
+        for page in rng.sample(range(1, pages), int((pages - 1) * part)):
+            f.seek(page * 4096)
+            f.write(rng.randbytes(4096))
+
+
+def test_damaged_record(world):
+    """A damaged database is an error on every way to read it, is refused at start, and is saved as far as it goes."""
+    seed = random.randrange(1 << 32)
+    rng = random.Random(seed)
+    print('# seed %d' % seed)
+    world.prepare()
+    for _ in range(4):
+        world.luctl('update', 'ds')
+    db = os.path.join(world.state, 'lud.db')
+    assert world.kill(signal.SIGTERM) == 0
+    with open(db, 'rb') as f:
+        good = f.read()
+    world.start()
+    overwrite(db, rng, 1)
+    for command in (['release', 'list'], ['history'], ['show', 'ds', '2']):
+        told = world.luctl(*command, code=1)
+        assert 'damaged' in told and 'lud --recover' in told and db in told, told
+    # What the machine says is shown all the same.
+    told = world.luctl('status', code=1)
+    assert 'damaged' in told, told
+    told = world.luctl('update', 'ds', code=4)
+    assert 'record-damaged' in told, told
+    world.kill()
+    for left in (name for name in os.listdir(world.state) if name.startswith('lud.db-')):
+        os.unlink(os.path.join(world.state, left))
+    with open(db, 'wb') as f:
+        f.write(good)
+    overwrite(db, rng, 0.3)
+    start = subprocess.run([world.program('orchestrator/lud'), '--config', world.config],
+                           capture_output=True, text=True, check=False, timeout=60)
+    assert start.returncode == 4 and db in start.stderr and '--recover' in start.stderr, start
+    saved = subprocess.run([world.program('orchestrator/lud'), '--config', world.config, '--recover'],
+                           capture_output=True, text=True, check=False, timeout=60)
+    assert saved.returncode == 0 and 'rows saved' in saved.stdout, saved
+    assert any(name.startswith('lud.db.damaged-') for name in os.listdir(world.state))
+    world.start()
+    machines = [m['name'] for m in world.json('machine', 'list')['machines']]
+    if not machines:
+        world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
+    world.luctl('release', 'add', *world.kits)
+    assert world.json('update', 'ds')['state'] == 'committed'
 
 
 def half_open(world, n):

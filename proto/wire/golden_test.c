@@ -44,6 +44,13 @@ static uint8_t made[1 << 18];
 static uint8_t stored[1 << 18];
 static uint8_t decoder_buf[FRAME_SIZE_MAX];
 
+/* What lud and luctl of 0.1.0 said; it is read for good. Newer ones have more fields. */
+static const struct golden released[] = {
+        {"../0.1.0/control_request.bin", FRAME_DATA, &control__request__descriptor},
+        {"../0.1.0/control_reply.bin", FRAME_DATA, &control__reply__descriptor},
+        {"../0.1.0/control_answer.bin", FRAME_DATA, &control__from_lud__descriptor},
+};
+
 static size_t golden_make(const struct golden *g)
 {
 	struct wire_arena arena;
@@ -92,7 +99,8 @@ static void golden_reread(const struct golden *g, const struct frame *frame)
 	assert(memcmp(again, frame->payload, frame->len) == 0);
 }
 
-static void golden_decode(const struct golden *g, const uint8_t *bytes, size_t len)
+/* The number of messages, each of which was read without loss. */
+static unsigned int golden_decode(const struct golden *g, const uint8_t *bytes, size_t len)
 {
 	struct frame_decoder d;
 	struct frame frame;
@@ -108,7 +116,8 @@ static void golden_decode(const struct golden *g, const uint8_t *bytes, size_t l
 			n++;
 		}
 	}
-	assert(n == sample_n_cases(g->desc) && d.n_bad == 0);
+	assert(d.n_bad == 0);
+	return n;
 }
 
 static void golden_compare(const struct golden *g, const char *dir)
@@ -122,7 +131,16 @@ static void golden_compare(const struct golden *g, const char *dir)
 		(void)fprintf(stderr, "%s: what is written now has other bytes\n", g->file);
 		exit(1);
 	}
-	golden_decode(g, stored, len);
+	assert(golden_decode(g, stored, len) == sample_n_cases(g->desc));
+}
+
+static void golden_read_released(const struct golden *g, const char *dir)
+{
+	FILE *f = golden_open(dir, g->file, "rb");
+	size_t len = fread(stored, 1, sizeof(stored), f);
+
+	(void)fclose(f);
+	assert(golden_decode(g, stored, len) > 0);
 }
 
 static void golden_write(const struct golden *g, const char *dir)
@@ -144,6 +162,9 @@ int main(int argc, char **argv)
 		} else {
 			golden_compare(&goldens[i], argv[1]);
 		}
+	}
+	for (unsigned int i = 0; i < sizeof(released) / sizeof(released[0]); i++) {
+		golden_read_released(&released[i], argv[1]);
 	}
 	return 0;
 }
