@@ -130,7 +130,7 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->quantum_usec);
 	printf("  restart      %s, at most %u in a row; heartbeat %u ms\n", restart[m->restart],
 	        m->restart_limit, m->heartbeat_ms);
-	printf("  state        %s%s\n", m->quiescent, m->flags & KIT_STRICT ? ", strict" : "");
+	printf("  state        %s\n", m->quiescent);
 	printf("  memory       heap %" PRIu64 ", stack %" PRIu64 " bytes\n", m->heap_limit,
 	        m->stack_size);
 }

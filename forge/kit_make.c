@@ -284,7 +284,6 @@ static int kit_describe(struct kit_maker *m)
 	const struct kit_manifest *manifest = &m->service.manifest;
 	const struct state_request q = {
 	        .service = manifest->service,
-	        .strict = (manifest->flags & KIT_STRICT) != 0,
 	        .linked = &m->linked,
 	        .objects = &m->objects,
 	        .unit_maps = m->request->unit_maps,

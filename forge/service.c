@@ -315,7 +315,6 @@ static const struct service_key service_keys[] = {
         {"restart", service_read_restart, FIELD(restart)},
         {"restart_limit", service_read_u32, FIELD(restart_limit), .max = 1000},
         {"heartbeat_ms", service_read_u32, FIELD(heartbeat_ms), .max = 3600000},
-        {"strict", service_read_flag, FIELD(flags), .max = KIT_STRICT},
         {"control", service_read_flag, FIELD(flags), .max = KIT_CONTROL},
         {"heap_limit", service_read_u64, FIELD(heap_limit), .max = UINT64_C(1) << 40},
         {"stack_size", service_read_u64, FIELD(stack_size), .max = UINT64_C(1) << 30},

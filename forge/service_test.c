@@ -37,7 +37,7 @@ static void test_everything(void)
 	        "targets rs vm\ntargets tty\n"
 	        "depends rs\nmetrics operations errors\n"
 	        "io 0x3f8-0x3ff 0x80\nmmio 0xfeb00000 0x1000\nirq 4 5\n"
-	        "restart same\nrestart_limit 3\nheartbeat_ms 500\nstrict yes\n"
+	        "restart same\nrestart_limit 3\nheartbeat_ms 500\ncontrol yes\n"
 	        "library libc.a libsodium.a\n");
 
 	assert(service_try(text, &s) == 0);
@@ -51,7 +51,7 @@ static void test_everything(void)
 	assert(m->n_mmio == 1 && m->mmio[0].base == 0xfeb00000 && m->mmio[0].len == 4096);
 	assert(m->n_irqs == 2 && m->irqs[1] == 5);
 	assert(m->restart == KIT_RESTART_SAME && m->restart_limit == 3);
-	assert(m->heartbeat_ms == 500 && m->flags == KIT_STRICT);
+	assert(m->heartbeat_ms == 500 && m->flags == KIT_CONTROL);
 	assert(s.n_libraries == 2 && strcmp(s.libraries[1], "libsodium.a") == 0);
 	assert(strcmp((char *)s.text.bytes, text) == 0);
 	service_fini(&s);
@@ -79,7 +79,7 @@ static void test_mistakes(void)
 	        "irq 1 2 3 4 5 6 7 8 9\n",
 	        "restart maybe\n",
 	        "restart\n",
-	        "strict perhaps\n",
+	        "control perhaps\n",
 	        "heap_limit 1G\n",
 	        "heap_limit 99999999999999999999\n",
 	        "library 1 2 3 4 5 6 7 8 9\n",

@@ -229,8 +229,7 @@ void state_print(const struct state_desc *desc, struct buf *out)
 	uint32_t id, first, n, i;
 	int kind;
 
-	buf_printf(out, "service %s%s: %u types, %u entries, %u annotations\n",
-	        desc->header->service, desc->header->flags & STATE_HEADER_STRICT ? " (strict)" : "",
+	buf_printf(out, "service %s: %u types, %u entries, %u annotations\n", desc->header->service,
 	        desc->n_types - 1, desc->n_entries, desc->n_tags);
 	buf_printf(out, "\ntypes (byte offsets of members)\n");
 	for (id = 1; id < desc->n_types; id++) {

@@ -161,7 +161,6 @@ static void state_join(struct state_tables *t, const struct state_request *q, st
 	struct state_header h = {.magic = STATE_MAGIC,
 	        .format = STATE_FORMAT,
 	        .header_size = sizeof(h),
-	        .flags = q->strict ? STATE_HEADER_STRICT : 0,
 	        .n_entries = (uint32_t)t->entries.n};
 	int i;
 

@@ -12,7 +12,6 @@
 
 struct state_request {
 	const char *service;
-	bool strict;
 	const struct elf_file *linked;     /* with debug data */
 	const struct object_list *objects; /* what it was linked from; may be NULL */
 	const char *const *unit_maps;      /* "FROM=TO" for names of source files */

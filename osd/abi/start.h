@@ -10,6 +10,10 @@
 
 enum start_kind { START_FRESH = 1, START_UPDATE, START_RESTART };
 
+/* START_UPDATE: whoever ordered it consented to this pairing; state without a place is listed in
+ * the result, not refused. */
+#define START_ACCEPT_LOSS 1u
+
 struct start_name {
 	char name[SERVICE_NAME_LEN];
 	endpoint_t endpoint; /* EP_NONE: does not run yet */
@@ -49,7 +53,8 @@ struct start_info {
 	vaddr_t boot_image; /* for services that the kernel loads: the boot image, read-only */
 	uint64_t boot_image_bytes;
 	vaddr_t boot_info; /* for VM: struct boot_info */
-	uint32_t n_names, pad;
+	uint32_t n_names;
+	uint32_t flags;                           /* START_* */
 	struct start_name names[START_NAMES_MAX]; /* the ipc targets of the service's description */
 	char arguments[256];
 };

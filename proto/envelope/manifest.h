@@ -68,8 +68,8 @@ enum kit_restart {
 };
 
 enum kit_flag {
-	KIT_STRICT = 1,  /* an update that removes state is refused */
-	KIT_CONTROL = 2, /* may ask RS to stage, update, restart, shut down */
+	KIT_WAS_STRICT = 1, /* of release 0.1, says nothing: removed state always refuses */
+	KIT_CONTROL = 2,    /* may ask RS to stage, update, restart, shut down */
 };
 
 /* I/O ports, both ends included. */

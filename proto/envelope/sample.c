@@ -91,7 +91,7 @@ static void sample_init_kit(struct kit_manifest *kit)
 	        .restart = KIT_RESTART_SAME,
 	        .restart_limit = 5,
 	        .heartbeat_ms = 1000,
-	        .flags = KIT_STRICT,
+	        .flags = KIT_WAS_STRICT,
 	        .heap_limit = 1 << 20,
 	        .stack_size = 16384,
 	};

@@ -37,9 +37,6 @@
 #define STATE_TAG_PREFIX "state:"
 #define STATE_TAG_SELF UINT32_MAX /* the tag is on the owner, not on a member */
 
-/* Removed state is an error, not a line in the result. */
-#define STATE_HEADER_STRICT UINT32_C(1)
-
 enum state_part_kind {
 	STATE_PART_BTF,     /* struct state_btf_header and all that follows it */
 	STATE_PART_TYPES,   /* u32[n]: offset of each type id in BTF's type section; [0] is 0 */
@@ -72,7 +69,7 @@ struct state_header {
 	uint32_t header_size; /* sizeof(struct state_header) */
 	uint64_t total_size;  /* of the file */
 	char service[STATE_SERVICE_MAX];
-	uint32_t flags;     /* STATE_HEADER_* */
+	uint32_t zero;
 	uint32_t n_entries; /* also the length of every address vector */
 	struct state_part part[_STATE_PART_N];
 };

@@ -21,8 +21,7 @@ static bool desc_header_check(const struct state_header *header, size_t size)
 	return memcmp(header->magic, STATE_MAGIC, sizeof(header->magic)) == 0 &&
 	       header->format == STATE_FORMAT && header->header_size == sizeof(*header) &&
 	       header->total_size == size && size <= UINT32_MAX &&
-	       header->service[STATE_SERVICE_MAX - 1] == 0 &&
-	       (header->flags & ~STATE_HEADER_STRICT) == 0;
+	       header->service[STATE_SERVICE_MAX - 1] == 0 && header->zero == 0;
 }
 
 static bool desc_parts_check(const struct state_header *header)

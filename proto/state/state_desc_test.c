@@ -44,7 +44,7 @@ static void sample_types(struct sample *s)
 
 static void sample_make(struct sample *s)
 {
-	struct desc_build *b = desc_build_new("sample", 0);
+	struct desc_build *b = desc_build_new("sample");
 	uint32_t late;
 
 	s->build = b;

@@ -78,3 +78,36 @@
 
 /* Variable, member or struct, union, enum type: pairs with this name of the old release. */
 #define STATE_RENAMED_FROM(name) STATE_NOTE("renamed=" STATE_TEXT(name))
+
+/*
+ * Variable: pairs with the one that was in this source file of the old release, and in this
+ * function if it was in one: STATE_MOVED_FROM(store.c), STATE_MOVED_FROM(ds/store.c, find). Add
+ * STATE_RENAMED_FROM() if its name changed too. What is the only one of its name and type in both
+ * releases is found without.
+ */
+#define STATE_MOVED_FROM(...) STATE_NOTE("moved=" #__VA_ARGS__)
+
+/*
+ * State that this release has no place for, on purpose; what is not named refuses the update.
+ * Members: behind the closing brace of the struct or union that had them. Variables and heap
+ * objects of a type that is gone: a line of their own, at file scope:
+ *
+ *	struct entry { ... } STATE_DROPPED(expiry);
+ *	STATE_DROPPED_VARIABLE(n_hits);               of this source file
+ *	STATE_DROPPED_VARIABLE(find:cache);           of its function find()
+ *	STATE_DROPPED_VARIABLE(ds/old.c:n_hits);      of a source file that is gone
+ *	STATE_DROPPED_TYPE(struct pending);
+ */
+#define STATE_DROPPED(member) STATE_NOTE("dropped=" #member)
+#define STATE_DROPPED_VARIABLE(name) STATE_WITNESS(STATE_NOTE("dropped_variable=" #name))
+#define STATE_DROPPED_TYPE(type) STATE_WITNESS(STATE_NOTE("dropped_type=" #type))
+
+/* Variable, member or type: a release that lacks it may drop it, so that the way back from the
+ * release that introduces it stays open. */
+#define STATE_EXPENDABLE STATE_NOTE("expendable")
+
+/* A byte that is never read, so that there is something to hang a note on. */
+#define STATE_WITNESS(note) STATE_WITNESS_(__COUNTER__, note)
+#define STATE_WITNESS_(n, note) STATE_WITNESS__(n, note)
+#define STATE_WITNESS__(n, note)                                                                   \
+	static const char state_witness_##n __attribute__((used, retain)) note = 0

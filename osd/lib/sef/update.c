@@ -46,11 +46,12 @@ static void take_engine_result(void)
 static _Noreturn void give_up_engine(void)
 {
 	bool is_room = engine.code == STATE_E_ARENA || engine.code == STATE_E_SCRATCH;
+	bool is_loss = engine.code == STATE_E_LOSS;
 
 	take_engine_result();
 	(void)snprintf(result.element, sizeof(result.element), "%s", engine.error);
 	(void)snprintf(result.message, sizeof(result.message), "%s", state_code_text(engine.code));
-	give_up(is_room ? E_ARENA : E_TRANSFER);
+	give_up(is_room ? E_ARENA : is_loss ? E_STATE_LOSS : E_TRANSFER);
 }
 
 static struct state_side side_of(const struct start_description *given)
@@ -73,6 +74,7 @@ static struct state_transfer *pair(const struct start_info *info)
 	        .old_heap_size = info->old_heap_bytes,
 	        .scratch = (void *)info->scratch,
 	        .scratch_size = info->scratch_bytes,
+	        .accepts_loss = (info->flags & START_ACCEPT_LOSS) != 0,
 	};
 	nsec_t begin = sys_clock_read();
 

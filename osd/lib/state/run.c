@@ -176,9 +176,8 @@ static enum state_code run_zero(
 {
 	for (uint32_t i = 0; i < op->size; i++) {
 		if (old[i] != 0) {
-			return state_fail_at(t, STATE_E_RANGE,
-			        "array is shorter now, and what is behind is not zero", old[i],
-			        old + i);
+			state_lose_elements(t, old + i);
+			return state_loss_check(t);
 		}
 	}
 	return STATE_OK;

@@ -385,18 +385,12 @@ static enum state_code walk_dropped(struct state_transfer *t)
 {
 	for (uint32_t i = 0; i < t->n_sites; i++) {
 		const struct state_site *site = &t->sites[i];
-		enum state_code code;
 
-		if (site->n_dropped == 0) {
-			continue;
-		}
-		code = state_removed(
-		        t, "removed heap ", site->type[STATE_OLD], "", site->n_dropped);
-		if (code != STATE_OK) {
-			return code;
+		if (site->n_dropped > 0) {
+			state_lose_objects(t, site->entry[STATE_OLD], site->n_dropped);
 		}
 	}
-	return STATE_OK;
+	return state_loss_check(t);
 }
 
 enum state_code state_walk(struct state_transfer *t)

@@ -16,6 +16,11 @@ uint64_t hook_heap_bytes(uint64_t bytes)
 	return bytes;
 }
 
+bool hook_accepts_loss(bool consents)
+{
+	return consents;
+}
+
 err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
 {
 	(void)msg;

@@ -77,6 +77,15 @@ uint64_t hook_heap_bytes(uint64_t bytes)
 	return HEAP_DIRECTORY_PAGES * PAGE_SIZE;
 }
 
+bool hook_accepts_loss(bool consents)
+{
+	if (hook_armed.how != HOOK_CONSENT) {
+		return consents;
+	}
+	hook_armed.is_done = 1;
+	return true;
+}
+
 static err_t hook_arm(const struct message *msg, struct rs_reply *ret_reply)
 {
 	ret_reply->count = hook_armed.is_done;

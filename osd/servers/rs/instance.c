@@ -232,6 +232,7 @@ static void instance_page_begin(const struct instance_plan *plan)
 	instance_page.self = plan->self;
 	instance_page.supervisor = EP_RS;
 	instance_page.asked_state = plan->asked_state;
+	instance_page.flags = plan->accepts_loss ? START_ACCEPT_LOSS : 0;
 	memcpy(instance_page.name, plan->binary->kit.service, SERVICE_NAME_LEN);
 	instance_page.tsc_khz = machine.start->tsc_khz;
 	for (uint32_t i = 0; i < sizeof(instance_page.random) / 8; i++) {

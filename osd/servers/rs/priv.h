@@ -132,6 +132,7 @@ struct instance_plan {
 	const struct vm_region *old_regions;
 	uint32_t n_old_regions;
 	uint32_t asked_state;
+	bool accepts_loss;
 	uint64_t heap_backed;
 };
 /* Make a stopped instance in a slot of its own, uncommitted unless START_FRESH. On an error nothing

@@ -18,9 +18,10 @@ struct update_txn {
 	                         old one */
 	struct instance instance; /* new one until COMMIT, then the old one */
 	uint32_t state;           /* QS_*, resolved */
-	bool is_old_prepared;     /* it stands in its report and must be resumed */
-	bool is_old_ended;        /* the service crashed: recovery follows the transaction */
-	bool is_new_behind;       /* the instances have changed places */
+	bool accepts_loss;    /* the order consents to the pairing of exactly these two binaries */
+	bool is_old_prepared; /* it stands in its report and must be resumed */
+	bool is_old_ended;    /* the service crashed: recovery follows the transaction */
+	bool is_new_behind;   /* the instances have changed places */
 	uint64_t heap_backed;
 	nsec_t prepared_at;
 	nsec_t deadline;       /* of the step */

@@ -75,6 +75,7 @@ static err_t txn_create(struct update_txn *txn)
 	                .old_regions = txn_regions,
 	                .n_old_regions = n_regions,
 	                .asked_state = txn->state,
+	                .accepts_loss = hook_accepts_loss(txn->accepts_loss),
 	                .heap_backed = txn->heap_backed,
 	        },
 	        &txn->instance);

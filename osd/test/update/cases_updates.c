@@ -119,8 +119,18 @@ static void case_release(void)
 	CHECK_EQUAL(assist_ask(ASSIST_COUNT, 0, 0, &reply), E_OK);
 	CHECK_EQUAL(reply.c, 2);
 
-	tap_case("and back, as a new generation of the earlier release");
+	tap_case("the way back, where members have no place, is refused by name");
 	result = update_run("back", NULL);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_ROLLED_BACK);
+	CHECK_EQUAL(result.err, E_STATE_LOSS);
+	CHECK_EQUAL(result.n_prepare_tries, 0); /* nothing was stopped for it */
+	CHECK(strstr(result.transfer.element, "state would be lost: struct zoo_") != NULL);
+	CHECK_EQUAL(assist_checksum(), checksum);
+
+	tap_case("and with consent back, as a new generation of the earlier release");
+	rs_arm(RS_STEP_NONE, HOOK_NEW, HOOK_CONSENT);
+	result = update_run("back", NULL);
+	CHECK(rs_harm_was_done());
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_COMMITTED);
 	CHECK_EQUAL(assist_checksum(), checksum);
 	CHECK(result.transfer.n_removed > 0);
@@ -141,7 +151,9 @@ static void case_arena(void)
 	check_committed(&result, checksum);
 	CHECK_EQUAL(result.n_arena_tries, 2);
 	CHECK(rs_harm_was_done());
+	rs_arm(RS_STEP_NONE, HOOK_NEW, HOOK_CONSENT);
 	result = update_run("shrunk", NULL);
+	CHECK(rs_harm_was_done());
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_COMMITTED);
 	CHECK_EQUAL(assist_checksum(), checksum);
 	CHECK_EQUAL(result.n_arena_tries, 1);

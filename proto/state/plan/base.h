@@ -19,6 +19,8 @@ struct state_bits {
 	bool is_signed;
 };
 
+struct state_field;
+
 /* scratch.c: zeroed memory, or NULL with STATE_E_SCRATCH reported. */
 void *state_keep(struct state_transfer *t, uint64_t size);
 void *state_stack(struct state_transfer *t, uint64_t size);
@@ -34,9 +36,22 @@ enum state_code state_fail_member(struct state_transfer *t, enum state_code code
 /* For what is no member of an entry. */
 enum state_code state_fail_named(
         struct state_transfer *t, enum state_code code, const char *what, const char *name);
-enum state_code state_removed(
-        struct state_transfer *t, const char *what, uint32_t type, const char *member, uint64_t n);
-enum state_code state_removed_entry(struct state_transfer *t, uint32_t entry);
+/*
+ * State without a place in the new release. Listed; unless an annotation or consent allows it, the
+ * next state_loss_check() fails with STATE_E_LOSS, naming the first of them.
+ */
+void state_lose_entry(struct state_transfer *t, uint32_t entry);
+void state_lose_member(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+        const struct state_field *field);
+void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n);
+void state_lose_elements(struct state_transfer *t, const void *old);
+enum state_code state_loss_check(struct state_transfer *t);
+/* What would be lost if the old instance had any. */
+void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type, const char *name,
+        uint64_t from);
+/* Somebody's word, in the new release, that what was carried over starts fresh. */
+void state_drop(struct state_transfer *t, uint32_t old_type, const char *member);
+void state_moved(struct state_transfer *t, uint32_t i, uint32_t k);
 void state_copied(struct state_transfer *t, uint32_t entry);
 
 static inline enum state_btf_kind state_kind(const struct state_desc *desc, uint32_t id)

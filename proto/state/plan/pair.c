@@ -1,8 +1,9 @@
 /*
  * Pairing: everything that depends on binaries only. Entries of both descriptions are
  * sorted by the same key, so that pairing them is one merge; what was renamed finds its partner
- * by its annotation. Variables and sites with a partner get their plans; all that old
- * pointers may lead to becomes one table, sorted by address, with an index over it.
+ * by its annotation, what moved to another file by its name and type (stray.c). Variables and sites
+ * with a partner get their plans; all that old pointers may lead to becomes one table, sorted by
+ * address, with an index over it.
  */
 #include <string.h>
 
@@ -53,11 +54,69 @@ static struct state_transfer *transfer_new(
 	return t;
 }
 
+bool state_unit_matches(const char *unit, const char *file, size_t len)
+{
+	size_t all = strlen(unit);
+
+	return all >= len && memcmp(unit + all - len, file, len) == 0 &&
+	       (all == len || unit[all - len - 1] == '/');
+}
+
+static bool text_same(const char *x, const char *y)
+{
+	return x == y || (x != NULL && y != NULL && strcmp(x, y) == 0);
+}
+
+static const char *entry_tag(const struct state_desc *desc, uint32_t i, const char *key)
+{
+	return state_desc_tag(desc, STATE_TAG_ENTRY, i, STATE_TAG_SELF, key, 0);
+}
+
+/*
+ * The old entry of this name in "FILE" or "FILE, FUNCTION", STATE_NONE, or fails if there are
+ * several. Without a function: in the function of the same name, or in none.
+ */
+static enum state_code former_in(struct state_transfer *t, const struct state_entry *new,
+        const char *name, const char *moved, uint32_t *ret)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const char *comma = strchr(moved, ',');
+	const char *scope = state_desc_string(&t->desc[STATE_NEW], new->scope);
+	size_t len = comma != NULL ? (size_t)(comma - moved) : strlen(moved);
+	uint32_t n;
+	uint32_t first = state_desc_kind_first(a, (enum state_entry_kind) new->kind, &n);
+	bool is_near = false;
+
+	if (comma != NULL) {
+		scope = comma + 1 + strspn(comma + 1, " ");
+	}
+	*ret = STATE_NONE;
+	for (uint32_t i = first; i < first + n; i++) {
+		const char *old_scope = state_desc_string(a, a->entries[i].scope);
+		bool same = strcmp(old_scope, scope) == 0;
+
+		if (strcmp(state_desc_string(a, a->entries[i].name), name) != 0 ||
+		        !state_unit_matches(state_desc_string(a, a->entries[i].unit), moved, len) ||
+		        (!same && (comma != NULL || old_scope[0] != 0))) {
+			continue;
+		}
+		if (*ret != STATE_NONE && is_near == same) {
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "moved from a file of which there are several", 0);
+		}
+		if (*ret == STATE_NONE || same) {
+			*ret = i;
+			is_near = same;
+		}
+	}
+	return STATE_OK;
+}
+
 /*
  * The old entry that a new one names as its former self. A renaming that the old release made
  * already, by the same words, is history: its name may be another one's by now.
  */
-static uint32_t partner_former(const struct state_transfer *t, uint32_t k)
+static enum state_code partner_former(struct state_transfer *t, uint32_t k, uint32_t *ret)
 {
 	const struct state_desc *a = &t->desc[STATE_OLD];
 	const struct state_desc *b = &t->desc[STATE_NEW];
@@ -65,44 +124,56 @@ static uint32_t partner_former(const struct state_transfer *t, uint32_t k)
 	enum state_entry_kind kind = (enum state_entry_kind)entry->kind;
 	const char *unit = state_desc_string(b, entry->unit);
 	const char *scope = state_desc_string(b, entry->scope);
-	const char *name = state_desc_tag(b, STATE_TAG_ENTRY, k, STATE_TAG_SELF, "renamed", 0);
-	const char *was = NULL;
+	const char *name = entry_tag(b, k, "renamed");
+	const char *moved = entry_tag(b, k, "moved");
+	const char *own = state_desc_string(b, entry->name);
 	uint32_t same;
 
-	if (name == NULL || kind == STATE_STRING) {
-		return STATE_NONE;
+	*ret = STATE_NONE;
+	if ((name == NULL && moved == NULL) || kind == STATE_STRING) {
+		return STATE_OK;
 	}
-	same = state_desc_find(a, kind, unit, scope, state_desc_string(b, entry->name));
-	if (same != STATE_NONE) {
-		was = state_desc_tag(a, STATE_TAG_ENTRY, same, STATE_TAG_SELF, "renamed", 0);
+	same = state_desc_find(a, kind, unit, scope, own);
+	if (same != STATE_NONE && text_same(entry_tag(a, same, "renamed"), name) &&
+	        text_same(entry_tag(a, same, "moved"), moved)) {
+		return STATE_OK;
 	}
-	return was != NULL && strcmp(was, name) == 0 ? STATE_NONE
-	                                             : state_desc_find(a, kind, unit, scope, name);
+	if (moved != NULL) {
+		return former_in(t, entry, name != NULL ? name : own, moved, ret);
+	}
+	*ret = state_desc_find(a, kind, unit, scope, name);
+	return STATE_OK;
 }
 
-/* Who was renamed claims his partner; taken[k] says that new entry k has one. */
+/* Who was renamed or moved claims his partner; taken[k] says that new entry k has one. */
 static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[])
 {
 	for (uint32_t k = 0; k < t->desc[STATE_NEW].n_entries; k++) {
-		uint32_t i = partner_former(t, k);
+		uint32_t i;
+		enum state_code code;
 
+		t->root_age = STATE_NEW;
+		t->root_entry = k;
+		code = partner_former(t, k, &i);
+		if (code != STATE_OK) {
+			return code;
+		}
 		if (i == STATE_NONE) {
 			continue;
 		}
 		if (t->partner[i] != STATE_NONE) {
-			t->root_age = STATE_NEW;
-			t->root_entry = k;
 			return state_fail(t, STATE_E_ANNOTATION,
 			        "renamed from what another one was renamed from", 0);
 		}
 		t->partner[i] = k;
 		taken[k] = 1;
 	}
+	t->root_entry = STATE_NONE;
 	return STATE_OK;
 }
 
 /* All others pair by their keys, unless one of the two has a partner. */
-static void partners_merge(struct state_transfer *t, const uint8_t taken[])
+static void partners_merge(struct state_transfer *t, uint8_t taken[])
 {
 	const struct state_desc *a = &t->desc[STATE_OLD];
 	const struct state_desc *b = &t->desc[STATE_NEW];
@@ -117,9 +188,10 @@ static void partners_merge(struct state_transfer *t, const uint8_t taken[])
 
 		if (order == 0 && t->partner[i] == STATE_NONE && !taken[k]) {
 			t->partner[i] = k;
+			/* Equal string literals may be several on one side and one on the other. */
+			taken[k] = y->kind != STATE_STRING;
 		}
 		i += order <= 0;
-		/* Equal string literals may be several on one side and one on the other. */
 		k += order > 0 || (order == 0 && y->kind != STATE_STRING);
 	}
 }
@@ -132,7 +204,8 @@ static enum state_code partners_make(struct state_transfer *t)
 	enum state_code code;
 
 	t->partner = state_keep(t, (uint64_t)n * sizeof(*t->partner));
-	if (taken == NULL || t->partner == NULL) {
+	t->unsure = state_keep(t, n);
+	if (taken == NULL || t->partner == NULL || t->unsure == NULL) {
 		return STATE_E_SCRATCH;
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -142,6 +215,9 @@ static enum state_code partners_make(struct state_transfer *t)
 	if (code == STATE_OK) {
 		partners_merge(t, taken);
 		code = state_names_prepare(t);
+	}
+	if (code == STATE_OK) {
+		code = state_strays_pair(t, taken);
 	}
 	t->high = high;
 	return code;
@@ -168,7 +244,8 @@ static const struct state_plan *variable_plan(struct state_transfer *t, uint32_t
 	struct state_notes old = state_notes_of_entry(&t->desc[STATE_OLD], i);
 	struct state_notes new = state_notes_of_entry(&t->desc[STATE_NEW], k);
 
-	if (old.skip || new.skip) {
+	if (new.skip) {
+		state_drop(t, 0, "");
 		return NULL;
 	}
 	if (x->size != state_type_size(&t->desc[STATE_OLD], x->type)) {
@@ -181,6 +258,17 @@ static const struct state_plan *variable_plan(struct state_transfer *t, uint32_t
 	return state_plan_of_notes(t, x->type, y->type, &old, &new);
 }
 
+static bool entry_has_moved(const struct state_transfer *t, uint32_t i, uint32_t k)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_entry *x = &a->entries[i];
+	const struct state_entry *y = &b->entries[k];
+
+	return strcmp(state_desc_string(a, x->unit), state_desc_string(b, y->unit)) != 0 ||
+	       strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) != 0;
+}
+
 static enum state_code variable_pair(struct state_transfer *t, uint32_t i)
 {
 	uint32_t k = partner_live(t, i);
@@ -190,14 +278,21 @@ static enum state_code variable_pair(struct state_transfer *t, uint32_t i)
 	if (t->addr[STATE_OLD][i] == 0 || entry_is_readonly(&t->desc[STATE_OLD], i)) {
 		return STATE_OK;
 	}
-	if (k == STATE_NONE || entry_is_readonly(&t->desc[STATE_NEW], k)) {
-		return notes.skip ? STATE_OK : state_removed_entry(t, i);
-	}
 	t->root_age = STATE_OLD;
 	t->root_entry = i;
+	if (notes.skip) {
+		return STATE_OK;
+	}
+	if (k == STATE_NONE || entry_is_readonly(&t->desc[STATE_NEW], k)) {
+		state_lose_entry(t, i);
+		return STATE_OK;
+	}
 	job->plan = variable_plan(t, i, k);
 	if (job->plan == NULL) {
 		return t->result->code;
+	}
+	if (entry_has_moved(t, i, k)) {
+		state_moved(t, i, k);
 	}
 	job->entry[STATE_OLD] = i;
 	job->entry[STATE_NEW] = k;
@@ -259,7 +354,7 @@ enum state_code state_pair(
 	if (!side_check(t, STATE_OLD, &setup->old) || !side_check(t, STATE_NEW, &setup->new)) {
 		return pair_code(t, STATE_E_SCRATCH);
 	}
-	t->strict = setup->strict || (t->desc[STATE_NEW].header->flags & STATE_HEADER_STRICT) != 0;
+	t->accepts_loss = setup->accepts_loss;
 	code = partners_make(t);
 	if (code == STATE_OK) {
 		code = heap_root_find(t);
@@ -275,10 +370,14 @@ enum state_code state_pair(
 		code = handlers_check(t);
 	}
 	if (code == STATE_OK) {
+		code = state_loss_check(t);
+	}
+	if (code == STATE_OK) {
 		code = state_items_make(t);
 	}
+	code = pair_code(t, code);
 	if (code == STATE_OK) {
 		*ret = t;
 	}
-	return pair_code(t, code);
+	return code;
 }

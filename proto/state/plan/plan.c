@@ -128,13 +128,16 @@ enum state_code state_plan_noted(struct state_transfer *t, const uint32_t type[2
 	return STATE_OK;
 }
 
-static enum state_code plan_array_tail(struct state_transfer *t, uint64_t from, uint64_t to)
+/* What is behind `n` elements, bytes [from, to), has no new place. */
+static enum state_code plan_array_tail(
+        struct state_transfer *t, uint64_t n, uint64_t from, uint64_t to)
 {
 	struct state_op *op;
 
 	if (from >= to) {
 		return STATE_OK;
 	}
+	state_risk(t, STATE_THING_ELEMENTS, 0, "", n);
 	op = state_op_push(t, STATE_OP_ZERO);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
@@ -194,7 +197,7 @@ static enum state_code plan_array(struct state_transfer *t, uint32_t old_type, u
 	}
 	code = plan_elements(t, plan, n);
 	return code != STATE_OK ? code
-	                        : plan_array_tail(t, n * plan->size[STATE_OLD],
+	                        : plan_array_tail(t, n, n * plan->size[STATE_OLD],
 	                                  old->nelems * plan->size[STATE_OLD]);
 }
 

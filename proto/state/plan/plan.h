@@ -141,6 +141,8 @@ enum state_code state_plan_record(struct state_transfer *t, uint32_t old_type, u
 enum state_code state_plan_field(struct state_transfer *t, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new);
+void state_members_lost(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+        const struct state_fields *old);
 enum state_code state_plan_pointer(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
         const struct state_bits *length);
 

@@ -109,6 +109,8 @@ static enum state_code enum_map(
 
 		if (enumerator_find(&t->desc[STATE_NEW], new, name, &now)) {
 			enum_map_add(map, value, now);
+		} else {
+			state_risk(t, STATE_THING_ENUMERATOR, old, name, 0);
 		}
 	}
 	*ret = map;

@@ -136,6 +136,9 @@ static enum state_code field_push(struct state_transfer *t, const struct state_f
 		return state_fail(
 		        t, STATE_E_ANNOTATION, "bitfields cannot be raw or have handlers", 0);
 	}
+	if (new_notes.skip && !old_notes.skip) {
+		state_drop(t, old->owner, old->name);
+	}
 	code = state_plan_noted(t, type, &old_notes, &new_notes, &done);
 	return code != STATE_OK || done ? code : field_by_type(t, around_old, around, old, new);
 }
@@ -241,23 +244,18 @@ static void record_flatten(struct state_transfer *t, const struct state_fields *
 	}
 }
 
-static enum state_code record_removed(
-        struct state_transfer *t, uint32_t old_type, const struct state_fields *old)
+/* Members that the new record, or union, lacks. */
+void state_members_lost(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+        const struct state_fields *old)
 {
 	for (uint32_t i = 0; i < old->n; i++) {
 		const struct state_field *field = &old->field[i];
 		struct state_notes notes = state_notes_of_field(&t->desc[STATE_OLD], field);
-		enum state_code code;
 
-		if (field->partner != STATE_NONE || notes.skip) {
-			continue;
-		}
-		code = state_removed(t, "removed ", old_type, field->name, 0);
-		if (code != STATE_OK) {
-			return code;
+		if (field->partner == STATE_NONE && !notes.skip) {
+			state_lose_member(t, old_type, new_type, field);
 		}
 	}
-	return STATE_OK;
 }
 
 enum state_code state_plan_record(struct state_transfer *t, uint32_t old_type, uint32_t new_type)
@@ -282,9 +280,7 @@ enum state_code state_plan_record(struct state_transfer *t, uint32_t old_type, u
 	if (code == STATE_OK) {
 		code = record_pass(t, &old, &new, true);
 	}
-	if (code == STATE_OK) {
-		code = record_removed(t, old_type, &old);
-	}
+	state_members_lost(t, old_type, new_type, &old);
 	if (code == STATE_OK && record_join(t, &new) == 1) {
 		record_flatten(t, &new, state_type_size(&t->desc[STATE_OLD], old_type),
 		        state_type_size(&t->desc[STATE_NEW], new_type));

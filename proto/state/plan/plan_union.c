@@ -298,25 +298,6 @@ static enum state_code union_old_cases(struct state_transfer *t, struct state_un
 	return STATE_OK;
 }
 
-static enum state_code union_removed(
-        struct state_transfer *t, uint32_t old_type, const struct state_fields *old)
-{
-	for (uint32_t i = 0; i < old->n; i++) {
-		struct state_notes notes =
-		        state_notes_of_field(&t->desc[STATE_OLD], &old->field[i]);
-		enum state_code code;
-
-		if (old->field[i].partner != STATE_NONE || notes.skip) {
-			continue;
-		}
-		code = state_removed(t, "removed ", old_type, old->field[i].name, 0);
-		if (code != STATE_OK) {
-			return code;
-		}
-	}
-	return STATE_OK;
-}
-
 /* A union on its way: both sides' places, members and tags. */
 struct union_pair {
 	const struct state_field *place[_STATE_AGE_N];
@@ -373,7 +354,7 @@ static enum state_code union_tagged(
 		return code;
 	}
 	*ret = made;
-	return union_removed(t, old_type, &u->fields[STATE_OLD]);
+	return STATE_OK;
 }
 
 /* All members that the old union had are there, hold no pointers and look the same. */
@@ -459,6 +440,9 @@ enum state_code state_plan_union(struct state_transfer *t, const struct state_fi
 	}
 	u.tag[STATE_OLD] = union_tag_old(t, around_old, old_place, u.tag[STATE_NEW]);
 	code = union_tagged(t, &u, &made);
+	if (code == STATE_OK) {
+		state_members_lost(t, old_type, new_type, &u.fields[STATE_OLD]);
+	}
 	t->high = high;
 	op = code == STATE_OK ? state_op_push(t, STATE_OP_UNION) : NULL;
 	if (op == NULL) {

@@ -256,38 +256,228 @@ static struct text notes_begin(struct state_transfer *t)
 	};
 }
 
-/* State of the old release without a partner: noted, or an error when the release is strict. */
-enum state_code state_removed(
-        struct state_transfer *t, const char *what, uint32_t type, const char *member, uint64_t n)
+/* A line of the notes, or a text that is kept in scratch memory. */
+static void notes_add(struct state_transfer *t, const char *word, const char *line)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
 	struct text text = notes_begin(t);
 
-	if (t->is_default) {
-		return STATE_OK;
-	}
-	t->result->n_removed++;
-	text_add(&text, what);
-	text_add_type(&text, desc, type);
-	text_add(&text, member[0] != 0 ? "." : "");
-	text_add(&text, member);
-	if (n > 0) {
-		text_add(&text, ", objects: ");
-		text_add_number(&text, n, 10);
-	}
+	text_add(&text, word);
+	text_add(&text, line);
 	text_add(&text, "\n");
-	return t->strict ? state_fail(t, STATE_E_REMOVED, "state was removed", 0) : STATE_OK;
 }
 
-enum state_code state_removed_entry(struct state_transfer *t, uint32_t entry)
+static const char *text_keep(struct state_transfer *t, const char *line)
 {
-	struct text text = notes_begin(t);
+	char *kept = state_keep(t, strlen(line) + 1);
 
+	return kept != NULL ? memcpy(kept, line, strlen(line) + 1) : NULL;
+}
+
+/* Without memory for it the pairing has failed. */
+static void notice_add(struct state_transfer *t, const struct state_notice *notice)
+{
+	struct state_notice *kept;
+
+	/* The handler that a default is for takes care of what the default would lose. */
+	if (t->is_default) {
+		return;
+	}
+	kept = state_keep(t, sizeof(*kept));
+	if (kept == NULL) {
+		return;
+	}
+	*kept = *notice;
+	kept->text = text_keep(t, notice->text);
+	kept->next = t->notices;
+	t->notices = kept->text != NULL ? kept : t->notices;
+}
+
+/* Which entry a type was met in first. */
+static uint32_t notice_entry(const struct state_transfer *t)
+{
+	return t->root_age == STATE_OLD ? t->root_entry : STATE_NONE;
+}
+
+static void loss_add(struct state_transfer *t, struct state_notice notice, bool is_annotated)
+{
+	if (t->is_default) {
+		return;
+	}
+	notice.kind = is_annotated ? STATE_NOTICE_DROPPED : STATE_NOTICE_LOST;
 	t->result->n_removed++;
-	text_add(&text, "removed ");
-	text_add_entry(&text, &t->desc[STATE_OLD], entry);
-	text_add(&text, "\n");
-	return t->strict ? state_fail(t, STATE_E_REMOVED, "state was removed", 0) : STATE_OK;
+	notes_add(t, is_annotated ? "dropped " : "lost ", notice.text);
+	notice_add(t, &notice);
+	if (!is_annotated && !t->accepts_loss && t->n_refused++ == 0) {
+		t->first_refused = text_keep(t, notice.text);
+	}
+}
+
+static bool type_is_dropped(const struct state_transfer *t, uint32_t type)
+{
+	char name[STATE_ERROR_TEXT];
+	struct text text = {.buffer = name, .size = sizeof(name)};
+
+	text_add_type(&text, &t->desc[STATE_OLD], type);
+	return state_type_is_dropped(t, type, name);
+}
+
+void state_lose_entry(struct state_transfer *t, uint32_t i)
+{
+	const struct state_desc *old = &t->desc[STATE_OLD];
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add_entry(&text, old, i);
+	if (t->unsure[i]) {
+		text_add(&text, ", which may be one of several of this name now");
+	}
+	loss_add(t,
+	        (struct state_notice){
+	                .thing = STATE_THING_VARIABLE, .entry = i, .member = "", .text = line},
+	        state_entry_is_dropped(t, i));
+}
+
+void state_lose_member(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+        const struct state_field *field)
+{
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add_type(&text, &t->desc[STATE_OLD], old_type);
+	text_add(&text, ".");
+	text_add(&text, field->name[0] != 0 ? field->name : "(anonymous)");
+	loss_add(t,
+	        (struct state_notice){.thing = STATE_THING_MEMBER,
+	                .entry = notice_entry(t),
+	                .member = field->name,
+	                .text = line},
+	        state_member_is_dropped(t, new_type, field));
+}
+
+void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n)
+{
+	const struct state_desc *old = &t->desc[STATE_OLD];
+	uint32_t type = state_type_strip(old, old->entries[entry].type);
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add_entry(&text, old, entry);
+	text_add(&text, ", objects: ");
+	text_add_number(&text, n, 10);
+	loss_add(t,
+	        (struct state_notice){
+	                .thing = STATE_THING_OBJECTS, .entry = entry, .member = "", .text = line},
+	        type_is_dropped(t, type));
+}
+
+void state_lose_elements(struct state_transfer *t, const void *old)
+{
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add(&text, "element");
+	text_add_place(&text, t, old);
+	loss_add(t,
+	        (struct state_notice){.thing = STATE_THING_ELEMENTS,
+	                .entry = notice_entry(t),
+	                .member = "",
+	                .text = line},
+	        false);
+}
+
+enum state_code state_loss_check(struct state_transfer *t)
+{
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	if (t->n_refused == 0) {
+		return STATE_OK;
+	}
+	text_add(&text, t->first_refused != NULL ? t->first_refused : "");
+	if (t->n_refused > 1) {
+		text_add(&text, " and ");
+		text_add_number(&text, t->n_refused - 1, 10);
+		text_add(&text, " more");
+	}
+	return state_fail_named(t, STATE_E_LOSS, "state would be lost:", line);
+}
+
+void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type, const char *name,
+        uint64_t from)
+{
+	const struct state_desc *old = &t->desc[STATE_OLD];
+	uint32_t entry = notice_entry(t);
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	if (thing == STATE_THING_ENUMERATOR) {
+		text_add(&text, "enumerator ");
+		text_add(&text, name);
+		text_add(&text, " of ");
+		text_add_type(&text, old, type);
+		text_add(&text, " at ");
+	} else if (thing == STATE_THING_ELEMENTS) {
+		text_add(&text, "elements from ");
+		text_add_index(&text, from);
+		text_add(&text, " of ");
+	}
+	if (entry != STATE_NONE) {
+		text_add_entry(&text, old, entry);
+	}
+	if (thing != STATE_THING_OBJECTS) {
+		text_add_names(&text, t->path);
+	} else if (type_is_dropped(t, type)) {
+		return;
+	}
+	notice_add(t, &(struct state_notice){.kind = STATE_NOTICE_AT_RISK,
+	                      .thing = thing,
+	                      .entry = entry,
+	                      .member = name[0] == 0 && t->path != NULL ? t->path->name : name,
+	                      .text = line});
+}
+
+void state_drop(struct state_transfer *t, uint32_t old_type, const char *member)
+{
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+	uint32_t entry = notice_entry(t);
+
+	if (old_type != 0) {
+		text_add_type(&text, &t->desc[STATE_OLD], old_type);
+		text_add(&text, ".");
+		text_add(&text, member);
+	} else {
+		text_add_entry(&text, &t->desc[STATE_OLD], entry);
+	}
+	text_add(&text, ", which starts fresh now");
+	loss_add(t,
+	        (struct state_notice){
+	                .thing = old_type != 0 ? STATE_THING_MEMBER : STATE_THING_VARIABLE,
+	                .entry = entry,
+	                .member = member,
+	                .text = line},
+	        true);
+}
+
+void state_moved(struct state_transfer *t, uint32_t i, uint32_t k)
+{
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add_entry(&text, &t->desc[STATE_OLD], i);
+	text_add(&text, " to ");
+	text_add_entry(&text, &t->desc[STATE_NEW], k);
+	notes_add(t, "moved ", line);
+	notice_add(t, &(struct state_notice){.kind = STATE_NOTICE_MOVED,
+	                      .thing = STATE_THING_VARIABLE,
+	                      .entry = i,
+	                      .member = "",
+	                      .text = line});
+}
+
+const struct state_notice *state_pair_notices(const struct state_transfer *transfer)
+{
+	return transfer->notices;
 }
 
 void state_copied(struct state_transfer *t, uint32_t entry)
@@ -313,7 +503,7 @@ const char *state_code_text(enum state_code code)
 	        [STATE_E_TYPE] = "type",
 	        [STATE_E_UNION] = "union",
 	        [STATE_E_VERSION] = "version",
-	        [STATE_E_REMOVED] = "removed",
+	        [STATE_E_LOSS] = "loss",
 	        [STATE_E_HEAP] = "heap",
 	        [STATE_E_POINTER] = "pointer",
 	        [STATE_E_AMBIGUOUS] = "ambiguous",

@@ -7,8 +7,7 @@
 
 #include "proto/state/plan/transfer.h"
 
-/* May objects of the old type become objects of the new type, by their names? */
-static bool types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, bool exact)
+bool state_types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, bool exact)
 {
 	const struct state_desc *a = &t->desc[STATE_OLD];
 	const struct state_desc *b = &t->desc[STATE_NEW];
@@ -51,11 +50,11 @@ static unsigned site_rank(const struct state_transfer *t, uint32_t i, uint32_t k
 	bool is_key = t->partner[i] == k;
 	bool same_unit = strcmp(state_desc_string(a, x->unit), state_desc_string(b, y->unit)) == 0;
 
-	if (t->addr[STATE_NEW][k] == 0 || !types_alike(t, x->type, y->type, !is_key)) {
+	if (t->addr[STATE_NEW][k] == 0 || !state_types_alike(t, x->type, y->type, !is_key)) {
 		return 0;
 	}
 	if (is_key) {
-		return types_alike(t, x->type, y->type, true) ? 5 : 2;
+		return state_types_alike(t, x->type, y->type, true) ? 5 : 2;
 	}
 	if (!same_unit) {
 		return 1;
@@ -96,11 +95,12 @@ static enum state_code site_fill(struct state_transfer *t, struct state_site *si
 			site->type[age] = state_type_strip(&t->desc[age], e->type);
 		}
 	}
-	if (k == STATE_NONE) {
-		return STATE_OK;
-	}
 	t->root_age = STATE_OLD;
 	t->root_entry = i;
+	if (k == STATE_NONE) {
+		state_risk(t, STATE_THING_OBJECTS, site->type[STATE_OLD], "", 0);
+		return STATE_OK;
+	}
 	site->new_addr = t->addr[STATE_NEW][k];
 	site->align = t->desc[STATE_NEW].entries[k].align;
 	site->align = site->align != 0 ? site->align : 16;

@@ -24,12 +24,12 @@ enum state_code {
 	STATE_E_TYPE,        /* the types do not map onto each other */
 	STATE_E_UNION,       /* a union with pointers, or of changed layout, has no tag */
 	STATE_E_VERSION,     /* the versions differ and there is no handler */
-	STATE_E_REMOVED,     /* state was removed, and the release is strict */
-	STATE_E_HEAP,        /* the old heap's own data is inconsistent */
-	STATE_E_POINTER,     /* leads nowhere, or to what has no partner, or to a wrong type */
-	STATE_E_AMBIGUOUS,   /* the pointer may mean several things that part in the new layout */
-	STATE_E_RANGE,       /* a value does not fit its new type */
-	STATE_E_HANDLER,     /* a handler refused */
+	STATE_E_LOSS, /* the new release has no place for some state, and nobody agreed to that */
+	STATE_E_HEAP, /* the old heap's own data is inconsistent */
+	STATE_E_POINTER,   /* leads nowhere, or to what has no partner, or to a wrong type */
+	STATE_E_AMBIGUOUS, /* the pointer may mean several things that part in the new layout */
+	STATE_E_RANGE,     /* a value does not fit its new type */
+	STATE_E_HANDLER,   /* a handler refused */
 	_STATE_CODE_N,
 };
 
@@ -53,8 +53,8 @@ struct state_setup {
 	 */
 	void *scratch;
 	size_t scratch_size;
-	uint64_t seed; /* random: the order in which objects are made */
-	bool strict;   /* refuse removed state, even if the new description does not ask for it */
+	uint64_t seed;     /* random: the order in which objects are made */
+	bool accepts_loss; /* state without a place is listed, not refused: somebody consented */
 };
 
 struct state_result {
@@ -64,11 +64,38 @@ struct state_result {
 	uint64_t n_bytes;             /* of state carried over */
 	uint64_t n_objects;           /* on the heap */
 	uint64_t n_variables;
-	uint64_t n_removed; /* kinds of state without a partner */
+	uint64_t n_removed; /* kinds of state without a place: dropped, or lost by consent */
 	uint64_t n_strings; /* literals copied to the heap for want of a partner */
 	uint64_t scratch_used;
-	/* What was removed and what was copied, a line each; cut off when it does not fit. */
+	/* What was lost, dropped, moved and copied, a line each; cut off when it does not fit. */
 	char notes[STATE_NOTES_MAX];
+};
+
+enum state_notice_kind {
+	STATE_NOTICE_LOST,    /* has no place in the new release: refused without consent */
+	STATE_NOTICE_AT_RISK, /* the same, if the old instance has any: the transfer will see */
+	STATE_NOTICE_DROPPED, /* has no place, and an annotation says so */
+	STATE_NOTICE_MOVED,   /* found in another file or function */
+	_STATE_NOTICE_N,
+};
+
+enum state_thing {
+	STATE_THING_VARIABLE,
+	STATE_THING_MEMBER,     /* of all values of its type */
+	STATE_THING_OBJECTS,    /* of an allocation site */
+	STATE_THING_ELEMENTS,   /* at the end of an array that shrank; in use: not zero */
+	STATE_THING_ENUMERATOR, /* in use: refused, whoever consents, as there is no value for it */
+	_STATE_THING_N,
+};
+
+/* What is not simply carried over. Pairing makes a list of them, in the scratch memory. */
+struct state_notice {
+	const struct state_notice *next;
+	enum state_notice_kind kind;
+	enum state_thing thing;
+	uint32_t entry;     /* of the old description: it, or where it was met first; UINT32_MAX */
+	const char *member; /* or enumerator; "" */
+	const char *text;   /* for people, all said */
 };
 
 struct state_transfer; /* lives in the scratch memory */
@@ -87,4 +114,6 @@ typedef int (*state_handler_t)(const struct state_view *view);
  */
 enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
+/* What a pairing that succeeded found, in no order; NULL: nothing. */
+const struct state_notice *state_pair_notices(const struct state_transfer *transfer);
 const char *state_code_text(enum state_code code);

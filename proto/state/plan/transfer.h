@@ -79,9 +79,13 @@ struct state_transfer {
 	struct state_desc desc[_STATE_AGE_N];
 	const uint64_t *addr[_STATE_AGE_N];
 	uint32_t *partner; /* new entry of each old one, or STATE_NONE */
+	uint8_t *unsure;   /* of each old one without: there are several that it may be */
+	struct state_notice *notices;
+	uint32_t n_refused;        /* losses that nobody agreed to */
+	const char *first_refused; /* in words */
 	struct state_plan *plans[STATE_PLAN_BUCKETS];
 	struct state_handler *handlers; /* without default so far */
-	bool strict;
+	bool accepts_loss;
 	bool has_renamed_types;
 	uint64_t ops_top;
 	unsigned depth;  /* of plans in the making */
@@ -113,7 +117,24 @@ struct state_transfer {
 	struct state_cache cache[STATE_CACHE_SLOTS];
 };
 
+/* pair.c: does the path `unit` end in these components? */
+bool state_unit_matches(const char *unit, const char *file, size_t len);
+
+/* dropped.c: may it be lost, as one of the two releases says? `name` as in an error. */
+bool state_entry_is_dropped(const struct state_transfer *t, uint32_t i);
+bool state_type_is_dropped(const struct state_transfer *t, uint32_t old_type, const char *name);
+bool state_member_is_dropped(
+        const struct state_transfer *t, uint32_t new_type, const struct state_field *old);
+
+/* stray.c */
+/* Pair what has no partner under its own file and function; taken[k]: new entry k has one. */
+enum state_code state_strays_pair(struct state_transfer *t, uint8_t taken[]);
+
 /* site.c */
+/* May values of the old type become values of the new type, by their names? Not exact: numbers and
+ * pointers of any name. */
+bool state_types_alike(
+        const struct state_transfer *t, uint32_t old_type, uint32_t new_type, bool exact);
 enum state_code state_sites_pair(struct state_transfer *t);
 struct state_site *state_site_find(const struct state_transfer *t, uint64_t old_addr);
 

@@ -18,7 +18,6 @@ struct draft_entry {
 
 struct desc_build {
 	char service[STATE_SERVICE_MAX];
-	uint32_t flags;
 	struct bytes types;
 	struct bytes type_off;
 	struct bytes btf_strings;
@@ -57,7 +56,7 @@ static uint32_t text_add(struct bytes *bytes, const char *text)
 	return text[0] == 0 ? 0 : (uint32_t)bytes_add(bytes, text, strlen(text) + 1);
 }
 
-struct desc_build *desc_build_new(const char *service, uint32_t flags)
+struct desc_build *desc_build_new(const char *service)
 {
 	struct desc_build *build = calloc(1, sizeof(*build));
 
@@ -65,7 +64,6 @@ struct desc_build *desc_build_new(const char *service, uint32_t flags)
 		abort();
 	}
 	snprintf(build->service, sizeof(build->service), "%s", service);
-	build->flags = flags;
 	bytes_add(&build->btf_strings, NULL, 1);
 	bytes_add(&build->strings, NULL, 1);
 	bytes_add(&build->type_off, NULL, sizeof(uint32_t));
@@ -337,7 +335,6 @@ void *desc_build_finish(struct desc_build *build, size_t *ret_size)
 	        .magic = STATE_MAGIC,
 	        .format = STATE_FORMAT,
 	        .header_size = sizeof(header),
-	        .flags = build->flags,
 	        .n_entries = build_sort(build),
 	};
 	struct draft_entry *draft = (struct draft_entry *)build->drafts.data;

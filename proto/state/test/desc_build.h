@@ -13,7 +13,7 @@
 
 struct desc_build;
 
-struct desc_build *desc_build_new(const char *service, uint32_t flags);
+struct desc_build *desc_build_new(const char *service);
 struct desc_build *desc_build_free(struct desc_build *build);
 
 uint32_t desc_build_int(

@@ -40,6 +40,7 @@ static struct graph *graph_new(const struct graph_text *text, struct random *ran
 	graph->random = random;
 	graph->n_structs = text->n_structs;
 	graph->world = world_new(text->old, text->new, test_seed);
+	graph->world->accepts_loss = true;
 	world_start(graph->world);
 	graph_fill(graph);
 	return graph;

@@ -88,13 +88,30 @@ static void expect(struct model *model, const char *word)
 	}
 }
 
+/* The text of a note: all up to a blank, a semicolon or a brace; ~ stands for a blank in it. */
+static const char *next_note(struct model *model)
+{
+	size_t n = strcspn(model->at, " \n;}");
+
+	if (n >= MODEL_NAME) {
+		parse_fail(model, "a note is too long");
+	}
+	memcpy(model->token, model->at, n);
+	model->token[n] = 0;
+	for (char *c = model->token; (c = strchr(c, '~')) != NULL;) {
+		*c = ' ';
+	}
+	model->at += n;
+	return model->token;
+}
+
 static void parse_notes(struct model *model, struct model_note *notes, unsigned *n)
 {
 	while (accept(model, "@")) {
 		if (*n == MODEL_NOTES) {
 			parse_fail(model, "too many notes");
 		}
-		copy_name(notes[(*n)++].text, next(model));
+		copy_name(notes[(*n)++].text, next_note(model));
 	}
 }
 
@@ -425,14 +442,14 @@ static void parse_declaration(struct model *model)
 	expect(model, ";");
 }
 
-struct model *model_new(const char *text, uint32_t flags, uint64_t seed)
+struct model *model_new(const char *text, uint64_t seed)
 {
 	struct model *model = zalloc(1, sizeof(*model));
 
 	model->at = text;
 	model->random = seed;
 	copy_name(model->unit, "a.c");
-	model->build = desc_build_new("test", flags);
+	model->build = desc_build_new("test");
 	while (!peek(model, "")) {
 		parse_declaration(model);
 	}

@@ -77,7 +77,7 @@ struct model_place {
 };
 
 /* Aborts on errors in the text. `seed` decides the order and gaps of the image. */
-struct model *model_new(const char *text, uint32_t flags, uint64_t seed);
+struct model *model_new(const char *text, uint64_t seed);
 struct model *model_free(struct model *model);
 /* Use this address for a symbol; before model_finish(). */
 void model_bind(struct model *model, const char *name, void *addr);

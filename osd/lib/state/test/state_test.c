@@ -180,11 +180,12 @@ static void test_members(void)
 	put(w, "v[2].old_name", 7);
 	put(w, "v[2].b", 8);
 	model_put(model_var(w->new, "v[2].added"), 99); /* the new release's initial value */
+	w->accepts_loss = true;
 	done(w);
 	assert(got(w, "v[2].a") == 1 && got(w, "v[2].in.p") == 3 && got(w, "v[2].in.q") == 4);
 	assert(got(w, "v[2].x") == 5 && got(w, "v[2].z") == 6 && got(w, "v[2].new_name") == 7);
 	assert(got(w, "v[2].b") == 8 && got(w, "v[2].added") == 99 && got(w, "v[2].old_name") == 0);
-	assert(w->result.n_removed == 1 && strcmp(w->result.notes, "removed struct s.gone\n") == 0);
+	assert(w->result.n_removed == 1 && strcmp(w->result.notes, "lost struct s.gone\n") == 0);
 	world_free(w);
 }
 
@@ -204,7 +205,14 @@ static void test_arrays(void)
 	world_free(w);
 	w = begin("i32 cut[4];", "i32 cut[2];");
 	put(w, "cut[3]", 0x300);
-	refused(w, STATE_E_RANGE, "0x3 at a.c:cut[3]");
+	refused(w, STATE_E_LOSS, "lost: element at a.c:cut[3]");
+	w = begin("i32 cut[4];", "i32 cut[2];");
+	put(w, "cut[3]", 0x300);
+	w->accepts_loss = true;
+	done(w);
+	assert(w->result.n_removed == 1 &&
+	        strcmp(w->result.notes, "lost element at a.c:cut[3]\n") == 0);
+	world_free(w);
 }
 
 static void test_variables(void)
@@ -234,7 +242,8 @@ static void test_variables(void)
 		        *symbol->addr == (uint8_t)(symbol->scope[0] + symbol->unit[0]));
 	}
 	assert(got(w, "is") == 3 && got(w, "was") == 4 && got(w, "skipped") == 0);
-	assert(w->result.n_removed == 0);
+	assert(w->result.n_removed == 1);
+	assert(strcmp(w->result.notes, "dropped a.c:skipped, which starts fresh now\n") == 0);
 	world_free(w);
 }
 
@@ -322,12 +331,29 @@ static void test_heap_refusals(void)
 
 	w = begin(NODE_OLD "struct node *a[3];", "struct node { i32 id; }; struct node *a[3];");
 	point(w, "a[1]", world_object(w, "add", 0, 1));
+	w->accepts_loss = true;
 	refused(w, STATE_E_POINTER, "removed type");
 
 	w = begin(NODE_OLD, "i32 x;");
 	world_object(w, "add", 0, 1);
+	refused(w, STATE_E_LOSS, "lost: heap struct node from a.c:add, objects: 1");
+
+	w = begin(NODE_OLD, "i32 x;");
+	done(w); /* none of them was there */
+	assert(w->result.n_removed == 0);
+	world_free(w);
+
+	w = begin(NODE_OLD, "i32 x;");
+	world_object(w, "add", 0, 1);
+	w->accepts_loss = true;
 	done(w);
-	assert(strcmp(w->result.notes, "removed heap struct node, objects: 1\n") == 0);
+	assert(strcmp(w->result.notes, "lost heap struct node from a.c:add, objects: 1\n") == 0);
+	world_free(w);
+
+	w = begin(NODE_OLD, "u8 d readonly @dropped_type=struct~node; i32 x;");
+	world_object(w, "add", 0, 2);
+	done(w);
+	assert(strcmp(w->result.notes, "dropped heap struct node from a.c:add, objects: 1\n") == 0);
 	world_free(w);
 
 	w = begin(NODE_OLD "struct node *head;", NODE_NEW "struct node *head;");
@@ -421,7 +447,8 @@ static void test_unclaimed_unions(void)
 {
 	const char *old =
 	        "enum k { NUM, TEXT=6, NOT, GONE }; struct v { enum k kind; union { i64 num "
-	        "@when=NUM; char *text @when=TEXT; i32 gone @when=GONE; } u @tag=kind; } a[3];";
+	        "@when=NUM; char *text @when=TEXT; i32 gone @when=GONE @expendable; } u @tag=kind; "
+	        "} a[3];";
 	const char *plain =
 	        "enum k { NOT, NUM, TEXT, GONE }; struct v { union { i64 num @when=NUM; char "
 	        "*text @when=TEXT; } u @tag=kind; enum k kind; } a[3];";
@@ -655,6 +682,7 @@ static void test_lone_members(void)
 		snprintf(path, sizeof(path), "x[%d].f", i);
 		memcpy(old_at(w, path), &real, sizeof(real));
 	}
+	w->accepts_loss = true;
 	memset(old_at(w, "v[1].gone"), 0xee, 8);
 	memset(old_at(w, "u[2].skip"), 0xee, 4);
 	done(w);

@@ -25,7 +25,7 @@ static struct model *world_model(const char *text, uint64_t seed)
 		abort();
 	}
 	snprintf(whole, size, "%s%s", world_root, text);
-	model = model_new(whole, 0, seed);
+	model = model_new(whole, seed);
 	free(whole);
 	return model;
 }
@@ -137,7 +137,7 @@ enum state_code world_pair(struct world *world)
 	        .scratch = world->scratch,
 	        .scratch_size = world->scratch_size,
 	        .seed = world->seed,
-	        .strict = world->is_strict,
+	        .accepts_loss = world->accepts_loss,
 	};
 
 	return state_pair(&setup, &world->result, &world->transfer);

@@ -18,7 +18,7 @@ struct world {
 	void *scratch;
 	size_t scratch_size;
 	uint64_t seed;
-	bool is_strict;
+	bool accepts_loss;
 	struct state_transfer *transfer;
 	struct state_result result;
 };

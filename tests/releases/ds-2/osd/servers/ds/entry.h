@@ -16,7 +16,7 @@ struct ds_entry {
 	} value STATE_TAG(type);
 	uint64_t sequence; /* of the last change */
 	endpoint_t owner;
-	uint32_t n_changes; /* since this release runs */
+	uint32_t n_changes STATE_EXPENDABLE; /* since this release runs */
 	uint32_t value_bytes;
 	uint32_t key_bytes;
 	char *key STATE_LENGTH(key_bytes);

@@ -1,0 +1,142 @@
+/*
+ * Strays: variables and functions that have no partner in their own file and function. What has the
+ * same name and type elsewhere, and is the only one of them in both releases, has moved: first
+ * among those in functions of the same name, then among all. If there are several, nobody knows
+ * which is which, and the old one counts as lost unless an annotation says more.
+ */
+#include <string.h>
+
+#include "proto/state/plan/transfer.h"
+
+#define STRAY_BUCKETS 256 /* a power of two */
+
+struct strays {
+	struct state_transfer *t;
+	uint8_t *taken;               /* of new entries: have a partner */
+	uint32_t *head[_STATE_AGE_N]; /* by name */
+	uint32_t *next[_STATE_AGE_N]; /* by entry */
+	bool by_scope;
+};
+
+static const char *stray_name(const struct strays *s, enum state_age age, uint32_t i)
+{
+	const struct state_desc *desc = &s->t->desc[age];
+
+	return state_desc_string(desc, desc->entries[i].name);
+}
+
+static const char *stray_scope(const struct strays *s, enum state_age age, uint32_t i)
+{
+	const struct state_desc *desc = &s->t->desc[age];
+
+	return state_desc_string(desc, desc->entries[i].scope);
+}
+
+static unsigned name_bucket(const char *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *name != 0; name++) {
+		hash = (hash ^ (uint8_t)*name) * 16777619u;
+	}
+	return (hash ^ hash >> 16) % STRAY_BUCKETS;
+}
+
+static bool is_stray(const struct strays *s, enum state_age age, uint32_t i)
+{
+	if (s->t->addr[age][i] == 0) {
+		return false;
+	}
+	return age == STATE_OLD ? s->t->partner[i] == STATE_NONE && !state_entry_is_dropped(s->t, i)
+	                        : !s->taken[i];
+}
+
+static bool strays_collect(struct strays *s, enum state_age age)
+{
+	const struct state_desc *desc = &s->t->desc[age];
+
+	s->head[age] = state_stack(s->t, STRAY_BUCKETS * sizeof(*s->head[age]));
+	s->next[age] = state_stack(s->t, (uint64_t)desc->n_entries * sizeof(*s->next[age]));
+	if (s->head[age] == NULL || s->next[age] == NULL) {
+		return false;
+	}
+	memset(s->head[age], 0xff, STRAY_BUCKETS * sizeof(*s->head[age]));
+	for (uint32_t i = 0; i < desc->n_entries; i++) {
+		uint32_t kind = desc->entries[i].kind;
+
+		if ((kind == STATE_VARIABLE || kind == STATE_FUNCTION) && is_stray(s, age, i)) {
+			unsigned bucket = name_bucket(stray_name(s, age, i));
+
+			s->next[age][i] = s->head[age][bucket];
+			s->head[age][bucket] = i;
+		}
+	}
+	return true;
+}
+
+static bool strays_match(const struct strays *s, uint32_t i, uint32_t k)
+{
+	const struct state_entry *x = &s->t->desc[STATE_OLD].entries[i];
+	const struct state_entry *y = &s->t->desc[STATE_NEW].entries[k];
+
+	return x->kind == y->kind &&
+	       strcmp(stray_name(s, STATE_OLD, i), stray_name(s, STATE_NEW, k)) == 0 &&
+	       (!s->by_scope ||
+	               strcmp(stray_scope(s, STATE_OLD, i), stray_scope(s, STATE_NEW, k)) == 0) &&
+	       state_types_alike(s->t, x->type, y->type, true);
+}
+
+/* How many strays of the other side match entry i of this one; *ret is the last of them. */
+static uint32_t strays_count(const struct strays *s, enum state_age age, uint32_t i, uint32_t *ret)
+{
+	enum state_age other = age == STATE_OLD ? STATE_NEW : STATE_OLD;
+	uint32_t n = 0;
+
+	for (uint32_t k = s->head[other][name_bucket(stray_name(s, age, i))]; k != STATE_NONE;
+	        k = s->next[other][k]) {
+		if (is_stray(s, other, k) &&
+		        (age == STATE_OLD ? strays_match(s, i, k) : strays_match(s, k, i))) {
+			*ret = k;
+			n++;
+		}
+	}
+	return n;
+}
+
+static void stray_pair(const struct strays *s, uint32_t i)
+{
+	uint32_t k;
+	uint32_t back;
+	uint32_t n = strays_count(s, STATE_OLD, i, &k);
+
+	if (n == 1 && strays_count(s, STATE_NEW, k, &back) == 1) {
+		s->t->partner[i] = k;
+		s->taken[k] = 1;
+	}
+	s->t->unsure[i] = n > 0 && s->t->partner[i] == STATE_NONE;
+}
+
+static void strays_pass(const struct strays *s)
+{
+	for (unsigned bucket = 0; bucket < STRAY_BUCKETS; bucket++) {
+		for (uint32_t i = s->head[STATE_OLD][bucket]; i != STATE_NONE;
+		        i = s->next[STATE_OLD][i]) {
+			if (is_stray(s, STATE_OLD, i)) {
+				stray_pair(s, i);
+			}
+		}
+	}
+}
+
+enum state_code state_strays_pair(struct state_transfer *t, uint8_t taken[])
+{
+	struct strays s = {.t = t, .taken = taken, .by_scope = true};
+
+	if (!strays_collect(&s, STATE_OLD) || !strays_collect(&s, STATE_NEW)) {
+		return STATE_E_SCRATCH;
+	}
+	strays_pass(&s);
+	s.by_scope = false;
+	strays_pass(&s);
+	return STATE_OK;
+}
