@@ -129,7 +129,9 @@ static void request_stage_chunk(struct request *r)
 	if (!request_hash(r, &chunk->hash)) {
 		return;
 	}
-	memcpy(rs_buffer() + RS_HASH_LEN, chunk->data.data, chunk->data.len);
+	if (chunk->data.len > 0) {
+		memcpy(rs_buffer() + RS_HASH_LEN, chunk->data.data, chunk->data.len);
+	}
 	answer = rs_ask(RS_STAGE_CHUNK, RS_HASH_LEN + (uint32_t)chunk->data.len, chunk->offset, 0);
 	request_stage_progress(r, answer, answer.a);
 }
