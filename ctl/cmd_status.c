@@ -99,6 +99,8 @@ static const char *status_machine_state(Control__MachineState state)
 		return "down";
 	case CONTROL__MACHINE_STATE__MACHINE_STOPPED:
 		return "stopped";
+	case CONTROL__MACHINE_STATE__MACHINE_SILENT:
+		return "silent";
 	case CONTROL__MACHINE_STATE__MACHINE_NONE:
 	case _CONTROL__MACHINE_STATE_IS_INT_SIZE:
 		break;
@@ -121,12 +123,16 @@ static void status_print(const Control__Status *status)
 {
 	const Control__Machine *machine = status->machine;
 	const Machine__Resources *resources = status->resources;
-	char uptime[TEXT_SIZE], used[TEXT_SIZE], total[TEXT_SIZE];
+	char uptime[TEXT_SIZE], used[TEXT_SIZE], total[TEXT_SIZE], heard[TEXT_SIZE], age[TEXT_SIZE];
 
 	printf("machine %s is %s%s%s", machine->name, status_machine_state(machine->state),
 	        *machine->text ? ": " : "", machine->text);
-	if (status->stale) {
-		puts("; below is what was known last");
+	if (!status->as_of_us) {
+		puts("; it has said nothing yet");
+	} else if (status->stale) {
+		printf("; heard last at %s; below is what it said %s ago\n",
+		        machine->heard_us ? text_time(machine->heard_us, heard) : "an unknown time",
+		        text_nsec(status->age_ms * 1000000, age));
 	} else {
 		printf(", since %s\n", text_nsec(status->clock_ns, uptime));
 	}
@@ -175,6 +181,7 @@ static void machines_print(const Control__MachineList *list)
 	        {"STATE", false},
 	        {"PID", true},
 	        {"SINCE", false},
+	        {"HEARD", false},
 	        {"SOCKET", false},
 	        {"WHY", false},
 	};
@@ -182,13 +189,14 @@ static void machines_print(const Control__MachineList *list)
 
 	for (size_t i = 0; i < list->n_machines; i++) {
 		const Control__Machine *machine = list->machines[i];
-		char pid[TEXT_SIZE], since[TEXT_SIZE];
+		char pid[TEXT_SIZE], since[TEXT_SIZE], heard[TEXT_SIZE];
 
 		snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
 		table_row(table,
 		        (const char *const[]){machine->name, status_machine_state(machine->state),
 		                machine->pid ? pid : "-",
-		                text_time(machine->since * 1000000, since), machine->socket,
+		                text_time(machine->since * 1000000, since),
+		                text_time(machine->heard_us, heard), machine->socket,
 		                machine->text});
 	}
 	table_print(table);

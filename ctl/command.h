@@ -52,6 +52,7 @@ struct job_progress {
 	bool shown; /* stderr is a terminal and nobody asked for JSON */
 	bool many;
 	size_t n_done;
+	uint64_t job; /* of the newest news; 0: none yet */
 };
 void job_progress_init(struct job_progress *progress, const struct options *options, bool many);
 void job_on_news(const Control__FromLud *from, void *progress);

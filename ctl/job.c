@@ -133,6 +133,7 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 	progress->shown = isatty(STDERR_FILENO) && !options->json;
 	progress->many = many;
 	progress->n_done = 0;
+	progress->job = 0;
 }
 
 static void job_progress_finished(struct job_progress *progress, const Control__Job *job)
@@ -149,7 +150,16 @@ void job_on_news(const Control__FromLud *from, void *arg)
 	struct job_progress *progress = arg;
 	const Control__Progress *news = from->progress;
 
-	if (from->body_case != CONTROL__FROM_LUD__BODY_PROGRESS || !progress->shown) {
+	if (from->body_case != CONTROL__FROM_LUD__BODY_PROGRESS) {
+		return;
+	}
+	progress->job = news->job;
+	if (*news->notice) {
+		fprintf(stderr, "%sluctl: job %" PRIu64 ": %s\n", progress->shown ? "\r\033[K" : "",
+		        news->job, news->notice);
+		return;
+	}
+	if (!progress->shown) {
 		return;
 	}
 	if (news->finished) {

@@ -46,6 +46,8 @@ const struct config_key config_keys[] = {
         KEY_PATH("machine", "services", machine_services),
         KEY_NUMBER("machine", "boot_timeout", boot_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
                 USEC_PER_HOUR),
+        KEY_NUMBER("machine", "answer_timeout", answer_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
+                USEC_PER_HOUR),
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
 
@@ -135,6 +137,7 @@ void config_init(struct config *config, const char *program_dir)
 	        .machine_accel = text_copy("auto"),
 	        .machine_services = text_copy("vm rs ds tty virtio_console gate load"),
 	        .boot_timeout_usec = 30 * USEC_PER_SEC,
+	        .answer_timeout_usec = 60 * USEC_PER_SEC,
 	};
 }
 

@@ -34,6 +34,7 @@ struct config {
 	char *machine_services; /* what a machine starts with, in slot order */
 	char *machine_accel;    /* auto, kvm, tcg */
 	uint64_t boot_timeout_usec;
+	uint64_t answer_timeout_usec; /* how long a step waits for a machine */
 };
 
 /* Fills in the defaults; program_dir is where lud's executable lies. */

@@ -97,6 +97,9 @@ static void control_jobs_news(struct control_wait *wait, const struct job_news *
 	progress.done = news->done;
 	progress.total = news->total;
 	progress.text = (char *)(news->text ? news->text : "");
+	if (news->event == JOB_EVENT_NOTICE) {
+		progress.notice = progress.text;
+	}
 	if (news->event == JOB_EVENT_ENDED &&
 	        view_job(&pool, control_engine(wait->client), news->row->id, false,
 	                &progress.finished) != 0) {
@@ -259,8 +262,9 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 	}
 	if (machine_state(machine) != MACHINE_UP) {
 		failure_set(&failure, "machine-down", machine_row(machine)->name,
-		        "see `luctl machine list`; start it with `luctl machine start`",
-		        "the machine is not up");
+		        "see `luctl machine list`; one that is stopped or down is started with "
+		        "`luctl machine start`",
+		        "the machine is %s", machine_state_name(machine_state(machine)));
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 		return;
 	}

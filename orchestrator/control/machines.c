@@ -20,8 +20,7 @@ static void control_status_answer(
 
 	pool_init(&pool);
 	reply.body_case = CONTROL__REPLY__BODY_STATUS;
-	reply.status = view_status(&pool, control_engine(client), machine);
-	reply.status->stale = stale;
+	reply.status = view_status(&pool, control_engine(client), machine, stale);
 	control_reply(client, id, &reply);
 }
 

@@ -124,8 +124,12 @@ void control_on_log_follow(struct control_client *client, const Control__Request
  */
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
 Control__Record *view_record(struct pool *pool, struct db *db);
-/* What the machine says is shown whatever became of the record, which ->record tells. */
-Control__Status *view_status(struct pool *pool, struct engine *engine, struct machine *machine);
+/*
+ * What the machine says is shown whatever became of the record, which ->record tells.
+ * stale: it did not say so now.
+ */
+Control__Status *view_status(
+        struct pool *pool, struct engine *engine, struct machine *machine, bool stale);
 /* DB_E_NONE when there is no such job. with_steps: the long form. */
 int __must_check view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
         Control__Job **ret_view);

@@ -28,6 +28,7 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	view->protocol = machine_protocol(machine);
 	view->text = pool_text(pool, machine_why(machine));
 	view->since = machine_since(machine);
+	view->heard_us = machine_heard_usec(machine);
 	return view;
 }
 
@@ -59,18 +60,29 @@ struct view_services {
 	struct engine *engine;
 	struct machine *machine;
 	Control__Status *status;
+	bool stale;
 };
 
-/* What lud knows beside what the machine says of a service. */
-static void view_service(struct view_services *visit, Machine__Service *service)
+/*
+ * What lud knows beside what the machine says of a service. What a service does is only
+ * known of a machine that answers.
+ */
+static void view_service(
+        struct view_services *visit, const Machine__Service *said, int64_t as_of_usec)
 {
 	struct db *db = engine_db(visit->engine);
 	Control__ServiceStatus *view = pool_zero(visit->pool, sizeof(*view));
+	Machine__Service *service = pool_zero(visit->pool, sizeof(*service));
 	struct generation_row generation;
 	struct release_row release;
 
+	*service = *said;
+	if (visit->stale) {
+		service->state = MACHINE__SERVICE_STATE__SERVICE_NONE;
+	}
 	control__service_status__init(view);
 	view->service = service;
+	view->as_of_us = as_of_usec;
 	view->job = engine_open_job(visit->engine, visit->machine, service->name);
 	if (service->release_id.len == sizeof(release.release_id)) {
 		view->release = pool_zero(visit->pool, 16);
@@ -101,8 +113,10 @@ static int view_service_row(
 	}
 	service = machine__service__unpack(&visit->pool->allocator, size, packed);
 	if (service) {
-		service->state = MACHINE__SERVICE_STATE__SERVICE_NONE;
-		view_service(visit, service);
+		view_service(visit, service, row->seen_us);
+		if (row->seen_us > visit->status->as_of_us) {
+			visit->status->as_of_us = row->seen_us;
+		}
 	}
 	return 0;
 }
@@ -115,11 +129,15 @@ static void view_services(struct view_services *visit)
 		visit->status->resources = said->resources;
 		visit->status->clock_ns = said->clock_ns;
 		visit->status->newest_time = said->newest_time;
+		visit->status->as_of_us = machine_status_usec(visit->machine);
+		visit->status->source = visit->stale ? CONTROL__SOURCE__SOURCE_MEMORY
+		                                     : CONTROL__SOURCE__SOURCE_MACHINE;
 		for (size_t i = 0; i < said->n_services; i++) {
-			view_service(visit, said->services[i]);
+			view_service(visit, said->services[i], visit->status->as_of_us);
 		}
 		return;
 	}
+	visit->status->source = CONTROL__SOURCE__SOURCE_RECORD;
 	if (store_service_each(engine_db(visit->engine), machine_row(visit->machine)->id,
 	            view_service_row, visit) < 0) {
 		log_error("status: %s", err_trace());
@@ -148,16 +166,30 @@ static int view_open_job(const struct job_row *row, void *arg)
 	return err_up(r);
 }
 
-Control__Status *view_status(struct pool *pool, struct engine *engine, struct machine *machine)
+/* How old the machine's words are, and whether they count. */
+static void view_validity(Control__Status *status)
+{
+	int64_t age = status->as_of_us ? store_now_usec() - status->as_of_us : 0;
+
+	status->age_ms = age > 0 ? age / 1000 : 0;
+	status->validity = !status->stale     ? CONTROL__VALIDITY__VALIDITY_FRESH
+	                   : status->as_of_us ? CONTROL__VALIDITY__VALIDITY_STALE
+	                                      : CONTROL__VALIDITY__VALIDITY_UNKNOWN;
+}
+
+Control__Status *view_status(
+        struct pool *pool, struct engine *engine, struct machine *machine, bool stale)
 {
 	Control__Status *status = pool_zero(pool, sizeof(*status));
-	struct view_services services = {pool, engine, machine, status};
+	struct view_services services = {pool, engine, machine, status, stale};
 	struct view_jobs jobs = {pool, engine, status};
 
 	control__status__init(status);
 	status->machine = view_machine(pool, machine);
 	status->services = pool_zero(pool, VIEW_SERVICES_MAX * sizeof(*status->services));
+	status->stale = stale;
 	view_services(&services);
+	view_validity(status);
 	status->open_jobs = pool_zero(pool, VIEW_OPEN_JOBS_MAX * sizeof(*status->open_jobs));
 	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <
 	        0) {

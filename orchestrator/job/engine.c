@@ -9,9 +9,36 @@
 /* How often it is looked whether the record can be written again. */
 #define ENGINE_RESUME_MSEC 1000
 
+/* Tells who waits for the machine's jobs what became of it. */
+static void engine_notice(struct engine *engine, const struct machine *machine, const char *text)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine) {
+			job_notice(job, text);
+		}
+	}
+}
+
 static void engine_on_up(struct machine *machine, void *arg)
 {
+	char text[120];
+
+	snprintf(text, sizeof(text), "machine %s answers", machine_row(machine)->name);
+	engine_notice(arg, machine, text);
 	engine_wake(arg, machine);
+}
+
+/* Requests under way end by themselves, and every step has its limit. */
+static void engine_on_silent(struct machine *machine, void *arg)
+{
+	char text[240];
+
+	snprintf(text, sizeof(text), "machine %s is silent (%.120s); the job waits for it",
+	        machine_row(machine)->name, machine_why(machine));
+	engine_notice(arg, machine, text);
 }
 
 /*
@@ -67,12 +94,15 @@ static void engine_on_result(struct machine *machine, const Machine__Result *res
 
 	if (job && job->row.step == JOB_STEP_RUN && job->busy) {
 		job_on_result(job, result);
+	} else if (!job) {
+		job_late_result(arg, machine, result);
 	}
 }
 
 static const struct machines_ops engine_machines_ops = {
         .up = engine_on_up,
         .down = engine_on_down,
+        .silent = engine_on_silent,
         .step = engine_on_step,
         .result = engine_on_result,
 };

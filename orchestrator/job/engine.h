@@ -56,6 +56,7 @@ int __must_check engine_plan(struct engine *engine, const struct job_order *orde
 enum job_event {
 	JOB_EVENT_STEP,     /* a step begins */
 	JOB_EVENT_PROGRESS, /* done of total, or a text from the machine */
+	JOB_EVENT_NOTICE,   /* a text: what keeps it waiting, or does so no more */
 	JOB_EVENT_ENDED,    /* settled; the record has it all */
 	JOB_EVENT_STALLED,  /* the record cannot be written: it goes on when it can */
 };

@@ -17,8 +17,10 @@
  *
  * Each step is idempotent: begun again after a crash it comes to the same end. Two
  * jobs of one service follow each other; from `stage` on a job has its machine for
- * itself (its turn), so that the machine has one transaction at a time. The
- * invariants: ->busy while a step is begun and not over; an ended job is in no list.
+ * itself (its turn), so that the machine has one transaction at a time. Every step
+ * has a time limit of lud's own, which runs from the moment when no other job stands
+ * in its way, whether the machine is heard or not; it begins anew when the step comes
+ * forward. The invariants: ->busy while a step is begun and not over; an ended job is in no list.
  */
 #include <assert.h>
 #include <errno.h>
@@ -30,29 +32,41 @@
 #include "orchestrator/job/hook.h"
 #include "orchestrator/job/priv.h"
 
+/* What limits the time of a step. */
+enum job_limit {
+	JOB_LIMIT_WORK,    /* the signer or a forge worker, which have limits of their own */
+	JOB_LIMIT_MACHINE, /* the machine's answers: machine.answer_timeout */
+	JOB_LIMIT_BOOT,    /* the machine's start, which machine.boot_timeout limits first */
+};
+
+/* Backstops: what is limited by others ends before. */
+#define JOB_WORK_USEC UINT64_C(900000000)
+#define JOB_BOOT_GRACE_USEC UINT64_C(10000000)
+
 struct job_step_rule {
 	void (*begin)(struct job *job);
 	bool needs_turn;    /* the machine for itself */
 	bool needs_session; /* an open session with it */
 	enum job_step next; /* _JOB_STEP_N: the job is over */
+	enum job_limit limit;
 };
 
 static const struct job_step_rule job_update_rules[_JOB_STEP_N] = {
-        [JOB_STEP_SEED] = {job_step_seed, false, false, JOB_STEP_FORGE},
-        [JOB_STEP_FORGE] = {job_step_forge, false, false, JOB_STEP_SIGN},
-        [JOB_STEP_SIGN] = {job_step_sign, false, false, JOB_STEP_STAGE},
-        [JOB_STEP_STAGE] = {job_step_stage, true, true, JOB_STEP_RUN},
-        [JOB_STEP_RUN] = {job_step_run, true, true, JOB_STEP_CONFIRM},
-        [JOB_STEP_CONFIRM] = {job_step_confirm, true, true, _JOB_STEP_N},
+        [JOB_STEP_SEED] = {job_step_seed, false, false, JOB_STEP_FORGE, JOB_LIMIT_WORK},
+        [JOB_STEP_FORGE] = {job_step_forge, false, false, JOB_STEP_SIGN, JOB_LIMIT_WORK},
+        [JOB_STEP_SIGN] = {job_step_sign, false, false, JOB_STEP_STAGE, JOB_LIMIT_WORK},
+        [JOB_STEP_STAGE] = {job_step_stage, true, true, JOB_STEP_RUN, JOB_LIMIT_MACHINE},
+        [JOB_STEP_RUN] = {job_step_run, true, true, JOB_STEP_CONFIRM, JOB_LIMIT_MACHINE},
+        [JOB_STEP_CONFIRM] = {job_step_confirm, true, true, _JOB_STEP_N, JOB_LIMIT_MACHINE},
 };
 
 static const struct job_step_rule job_start_rules[_JOB_STEP_N] = {
-        [JOB_STEP_SEED] = {job_step_seed, true, false, JOB_STEP_FORGE},
-        [JOB_STEP_FORGE] = {job_step_forge, true, false, JOB_STEP_SIGN},
-        [JOB_STEP_SIGN] = {job_step_sign, true, false, JOB_STEP_IMAGE},
-        [JOB_STEP_IMAGE] = {job_step_image, true, false, JOB_STEP_LAUNCH},
-        [JOB_STEP_LAUNCH] = {job_step_launch, true, false, JOB_STEP_CONFIRM},
-        [JOB_STEP_CONFIRM] = {job_step_confirm_start, true, false, _JOB_STEP_N},
+        [JOB_STEP_SEED] = {job_step_seed, true, false, JOB_STEP_FORGE, JOB_LIMIT_WORK},
+        [JOB_STEP_FORGE] = {job_step_forge, true, false, JOB_STEP_SIGN, JOB_LIMIT_WORK},
+        [JOB_STEP_SIGN] = {job_step_sign, true, false, JOB_STEP_IMAGE, JOB_LIMIT_WORK},
+        [JOB_STEP_IMAGE] = {job_step_image, true, false, JOB_STEP_LAUNCH, JOB_LIMIT_WORK},
+        [JOB_STEP_LAUNCH] = {job_step_launch, true, false, JOB_STEP_CONFIRM, JOB_LIMIT_BOOT},
+        [JOB_STEP_CONFIRM] = {job_step_confirm_start, true, false, _JOB_STEP_N, JOB_LIMIT_BOOT},
 };
 
 static const struct job_step_rule *job_rule(const struct job *job)
@@ -77,6 +91,12 @@ static void job_settle_calls(struct job *job)
 	}
 }
 
+static void job_limit_end(struct job *job)
+{
+	job->limited = _JOB_STEP_N;
+	evtimer_del(job->limit);
+}
+
 /*
  * The record is the ground we stand on: without it nothing more may be done. The job
  * is let go as if lud had ended here, and taken up from the record when it can be
@@ -93,6 +113,7 @@ static void job_stall(struct job *job)
 	        err_trace());
 	err_forget();
 	job_settle_calls(job);
+	job_limit_end(job);
 	job->busy = job->turn = false;
 	job->stalled = true;
 	engine_tell(job->engine, &news);
@@ -168,6 +189,73 @@ static bool job_must_wait(const struct job *job)
 	return false;
 }
 
+static uint64_t job_limit_usec(const struct job *job)
+{
+	const struct config *config = job->engine->parts.config;
+
+	switch (job_rule(job)->limit) {
+	case JOB_LIMIT_WORK:
+		return JOB_WORK_USEC;
+	case JOB_LIMIT_MACHINE:
+		return config->answer_timeout_usec;
+	case JOB_LIMIT_BOOT:
+		return config->boot_timeout_usec + JOB_BOOT_GRACE_USEC;
+	}
+	return JOB_WORK_USEC;
+}
+
+void job_limit_again(struct job *job, uint64_t more_usec)
+{
+	uint64_t usec = job_limit_usec(job) + more_usec;
+	struct timeval limit = {usec / 1000000, usec % 1000000};
+
+	evtimer_add(job->limit, &limit);
+}
+
+/* Sets the step's time limit when it is its turn for the first time. */
+static void job_limit(struct job *job)
+{
+	if (job->limited != job->row.step) {
+		job->limited = job->row.step;
+		job->limited_usec = store_now_usec();
+		job_limit_again(job, 0);
+	}
+}
+
+/* What the step waited for, in words that name the machine's state. */
+static void job_limit_failure(const struct job *job, struct failure *ret_failure)
+{
+	const struct machine_row *machine = machine_row(job->machine);
+	const char *step = job_step_name(job->row.step);
+	uint64_t sec = job_limit_usec(job) / 1000000;
+
+	if (job_rule(job)->limit == JOB_LIMIT_WORK) {
+		failure_set(ret_failure, "step-timeout", step, "see the log of lud, and try again",
+		        "step %s did not come forward for %" PRIu64 " s", step, sec);
+		return;
+	}
+	failure_set(ret_failure,
+	        machine_state(job->machine) == MACHINE_SILENT ? "machine-silent" : "step-timeout",
+	        machine->name,
+	        job->row.boot_id
+	                ? "what became of it shows in `luctl history` when the machine answers "
+	                  "again; `luctl machine stop --force` ends a machine that does not"
+	                : "nothing was begun: see `luctl machine list`, and ask again when the "
+	                  "machine answers",
+	        "step %s waited %" PRIu64 " s for machine %s, which is %s%s%s", step, sec,
+	        machine->name, machine_state_name(machine_state(job->machine)),
+	        *machine_why(job->machine) ? ": " : "", machine_why(job->machine));
+}
+
+static void job_on_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct job *job = arg;
+	struct failure failure;
+
+	job_limit_failure(job, &failure);
+	job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, &failure);
+}
+
 static void job_advance(struct job *job)
 {
 	const struct job_step_rule *rule = job_rule(job);
@@ -176,6 +264,7 @@ static void job_advance(struct job *job)
 	if (job->busy || job->stalled || job_must_wait(job)) {
 		return;
 	}
+	job_limit(job);
 	if (rule->needs_session && machine_state(job->machine) != MACHINE_UP) {
 		return;
 	}
@@ -219,6 +308,8 @@ struct job *engine_job_new(struct engine *engine, const struct job_row *row)
 	job->machine = machines_by_id(engine->machines, row->machine);
 	job->kick = evtimer_new(engine->parts.base, job_on_kick, job);
 	job->timer = evtimer_new(engine->parts.base, job_on_timer, job);
+	job->limit = evtimer_new(engine->parts.base, job_on_limit, job);
+	job->limited = _JOB_STEP_N;
 	assert(job->machine);
 	TAILQ_INSERT_TAIL(&engine->jobs, job, link);
 	job_kick(job);
@@ -235,6 +326,7 @@ struct job *job_free(struct job *job)
 	}
 	event_free(job->kick);
 	event_free(job->timer);
+	event_free(job->limit);
 	free(job);
 	return NULL;
 }
@@ -274,6 +366,7 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 	}
 	hook_point(step, "end");
 	job_settle_calls(job);
+	job_limit_end(job);
 	job->busy = false;
 	job_kick(job);
 }
@@ -382,7 +475,9 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	Wire__Cause cause;
 	struct job_end end = {
 	        .state = state,
-	        .generations = state == JOB_REFUSED ? GENERATION_REFUSED : GENERATION_ABANDONED,
+	        .generations = state == JOB_REFUSED   ? GENERATION_REFUSED
+	                       : state == JOB_UNKNOWN ? GENERATION_UNKNOWN
+	                                              : GENERATION_ABANDONED,
 	        .cause = &cause,
 	        .hint = failure->remedy,
 	};
@@ -419,8 +514,16 @@ void job_back(struct job *job, enum job_step step, const char *why)
 	if (!job_save(job)) {
 		return;
 	}
+	job_limit_end(job);
 	job->busy = false;
 	job_kick(job);
+}
+
+void job_notice(struct job *job, const char *text)
+{
+	struct job_news news = {.event = JOB_EVENT_NOTICE, .row = &job->row, .text = text};
+
+	engine_tell(job->engine, &news);
 }
 
 void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text)
@@ -433,5 +536,6 @@ void job_progress(struct job *job, uint64_t done, uint64_t total, const char *te
 	        .text = text,
 	};
 
+	job_limit_again(job, 0);
 	engine_tell(job->engine, &news);
 }

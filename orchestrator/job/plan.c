@@ -33,8 +33,11 @@ static int job_plan_service(struct job_plan *plan)
 
 	if (machine_state(order->machine) != MACHINE_UP) {
 		return job_plan_refuse(plan, "machine-down",
-		        "see `luctl machine list`; start it with `luctl machine start`",
-		        "machine %s is not up", machine_row(order->machine)->name);
+		        machine_state(order->machine) == MACHINE_SILENT
+		                ? "wait until it answers, or end it with `luctl machine stop "
+		                  "--force`"
+		                : "see `luctl machine list`; start it with `luctl machine start`",
+		        "the machine is %s", machine_state_name(machine_state(order->machine)));
 	}
 	plan->service = machine_service(order->machine, order->service);
 	if (!plan->service) {
@@ -180,6 +183,7 @@ static int job_plan_start(struct job_plan *plan)
 	case MACHINE_UP:
 	case MACHINE_STARTING:
 	case MACHINE_CONNECTING:
+	case MACHINE_SILENT:
 		return job_plan_refuse(plan, "running", "stop it first with `luctl machine stop`",
 		        "machine %s runs already", machine_row(machine)->name);
 	case MACHINE_DOWN:

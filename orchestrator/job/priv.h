@@ -37,9 +37,12 @@ struct job {
 	struct job_row row;
 	struct event *kick;
 	struct event *timer;
-	bool busy;    /* its step is begun and waits for an answer */
-	bool turn;    /* it has the machine for itself */
-	bool stalled; /* the record could not be written: taken up again from there */
+	struct event *limit;   /* of the step; see job_limit() */
+	enum job_step limited; /* the step it was set for; _JOB_STEP_N: none */
+	int64_t limited_usec;  /* when that was, unix */
+	bool busy;             /* its step is begun and waits for an answer */
+	bool turn;             /* it has the machine for itself */
+	bool stalled;          /* the record could not be written: taken up again from there */
 	struct job_part *parts;
 	size_t n_parts;
 	size_t n_done;
@@ -89,6 +92,10 @@ void job_again(struct job *job, uint64_t usec);
 /* Goes back to an earlier step. */
 void job_back(struct job *job, enum job_step step, const char *why);
 void job_kick(struct job *job);
+/* The step came forward: its time limit begins anew, with so much more. */
+void job_limit_again(struct job *job, uint64_t more_usec);
+/* Tells who waits for the job something that keeps it. */
+void job_notice(struct job *job, const char *text);
 void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text);
 struct job *job_free(struct job *job);
 /*
@@ -121,6 +128,8 @@ void job_step_confirm_start(struct job *job);
 
 /* run.c: what the machine tells unasked */
 void job_on_result(struct job *job, const Machine__Result *result);
+/* The result of no open job: one that was given up as unknown is known now. */
+void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result);
 
 /* cause.c */
 void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause);

@@ -53,8 +53,9 @@ static enum generation_state job_generation_state(enum job_state state)
 	case JOB_REFUSED:
 		return GENERATION_REFUSED;
 	case JOB_ROLLED_BACK:
-	case JOB_UNKNOWN:
 		return GENERATION_UNDONE;
+	case JOB_UNKNOWN:
+		return GENERATION_UNKNOWN;
 	case JOB_OPEN:
 	case JOB_FAILED:
 	case JOB_SKIPPED:
@@ -124,6 +125,66 @@ void job_on_result(struct job *job, const Machine__Result *result)
 	job_end(job, &end);
 }
 
+struct job_late {
+	struct machine *machine;
+	const Machine__Result *result;
+	struct job_row row;
+};
+
+static int job_late_generation(struct db *db, const struct job_late *late)
+{
+	struct generation_row row;
+	int r = store_generation_find(
+	        db, late->row.machine, late->row.service, late->row.generation, &row);
+
+	if (r || row.state != GENERATION_UNKNOWN) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	if (late->row.state == JOB_COMMITTED) {
+		return err_up(store_generation_runs(db, row.service, row.number));
+	}
+	return err_up(
+	        store_generation_set_state(db, row.id, job_generation_state(late->row.state)));
+}
+
+static int job_late_write(struct db *db, void *arg)
+{
+	struct job_late *late = arg;
+	size_t size = machine__result__get_packed_size(late->result);
+	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+	int r;
+
+	r = store_job_by_txn(db, machine_row(late->machine)->id, late->result->txn, &late->row);
+	if (r || late->row.state != JOB_UNKNOWN) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	late->row.state = job_outcome_state(late->result->outcome);
+	snprintf(late->row.hint, sizeof(late->row.hint),
+	        "the machine's result came after the job was given up");
+	machine__result__pack(late->result, packed);
+	r = store_job_update(db, &late->row);
+	if (!r) {
+		r = store_job_outcome(db, late->row.id, NULL, 0, packed, size);
+	}
+	if (!r) {
+		r = job_late_generation(db, late);
+	}
+	return err_fold(r);
+}
+
+void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result)
+{
+	struct job_late late = {.machine = machine, .result = result};
+
+	if (db_txn(engine->parts.db, job_late_write, &late)) {
+		log_warn("a late result is not recorded: %s", err_trace());
+		err_forget();
+	} else if (late.row.id) {
+		log_info("job %" PRId64 ", given up as unknown, is %s", late.row.id,
+		        job_state_name(late.row.state));
+	}
+}
+
 static uint32_t job_timeout_ms(const struct job *job)
 {
 	const struct config *config = job->engine->parts.config;
@@ -135,6 +196,7 @@ static uint32_t job_timeout_ms(const struct job *job)
 /* The result comes as an event; should it be lost, it is asked for. */
 static void job_run_wait(struct job *job)
 {
+	job_limit_again(job, job_timeout_ms(job) * UINT64_C(1000));
 	job_again(job, job_timeout_ms(job) * UINT64_C(1000) + JOB_RESULT_GRACE_USEC);
 }
 

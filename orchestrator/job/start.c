@@ -164,7 +164,7 @@ static bool job_start_runs(const struct job *job, const char **ret_missing)
 
 static uint64_t job_start_age_usec(const struct job *job)
 {
-	return store_now_usec() - machine_since(job->machine) * 1000000;
+	return store_now_usec() - job->limited_usec;
 }
 
 static void job_start_on_refreshed(int r, void *arg)

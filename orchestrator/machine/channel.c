@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/link/link.h"
@@ -12,6 +13,8 @@
 #define CHANNEL_VERSION 1u
 #define CHANNEL_PAUSE_MIN_MSEC 20u
 #define CHANNEL_PAUSE_MAX_MSEC 2000u
+/* How often it is looked; a machine that is quiet for two of these is asked. */
+#define CHANNEL_PULSE_USEC 500000
 
 struct channel_pending {
 	LIST_ENTRY(channel_pending) link;
@@ -29,6 +32,11 @@ struct channel {
 	void *arg;
 	struct link *link;
 	struct event *again;
+	struct event *pulse;
+	int64_t pulsed_usec; /* monotonic, as the one below */
+	int64_t heard_usec;
+	bool asked;  /* a ping is under way */
+	bool silent; /* the owner was told */
 	unsigned int pause_msec;
 	uint64_t last_id;
 	bool up;
@@ -36,6 +44,63 @@ struct channel {
 	bool calling; /* callbacks run that may free us */
 	LIST_HEAD(, channel_pending) pending;
 };
+
+static int64_t channel_now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* The machine said something, whatever it was. */
+static void channel_hear(struct channel *channel)
+{
+	channel->heard_usec = channel_now_usec();
+	channel->asked = false;
+	if (channel->silent) {
+		channel->silent = false;
+		channel->ops->heard(channel->arg);
+	}
+}
+
+static void channel_ask(struct channel *channel)
+{
+	Machine__Ping ping = MACHINE__PING__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	request.id = ++channel->last_id;
+	request.body_case = MACHINE__REQUEST__BODY_PING;
+	request.ping = &ping;
+	channel->asked = link_send(channel->link, &request.base) == 0;
+	err_forget();
+}
+
+/*
+ * Asks a quiet machine, and finds a silent one. Time in which lud itself stood still
+ * is not the machine's silence: what it said meanwhile may still be in the socket.
+ */
+static void channel_on_pulse(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval pause = {0, CHANNEL_PULSE_USEC};
+	struct channel *channel = arg;
+	int64_t now = channel_now_usec();
+	int64_t late = now - channel->pulsed_usec - CHANNEL_PULSE_USEC;
+
+	if (late > 2 * CHANNEL_PULSE_USEC) {
+		channel->heard_usec += late;
+	}
+	channel->pulsed_usec = now;
+	evtimer_add(channel->pulse, &pause);
+	if (channel->up && !channel->asked && now - channel->heard_usec >= 2 * CHANNEL_PULSE_USEC) {
+		channel_ask(channel);
+	}
+	if (!channel->silent &&
+	        now - channel->heard_usec >= CHANNEL_SILENT_SEC * INT64_C(1000000)) {
+		channel->silent = true;
+		channel->ops->silent(channel->arg);
+	}
+}
 
 static void channel_pending_free(struct channel_pending *pending)
 {
@@ -67,7 +132,7 @@ static bool channel_drop(struct channel *channel, const char *why)
 	if (!channel->up) {
 		return true;
 	}
-	channel->up = false;
+	channel->up = channel->asked = false;
 	channel->calling = true;
 	while (!channel->freed && !LIST_EMPTY(&channel->pending)) {
 		channel_finish(LIST_FIRST(&channel->pending), -ECONNRESET, NULL);
@@ -99,6 +164,7 @@ static void channel_on_opened(struct link *link, void *arg)
 	if (!channel_drop(channel, "the session was opened anew")) {
 		return;
 	}
+	channel_hear(channel);
 	channel->up = true;
 	channel->pause_msec = CHANNEL_PAUSE_MIN_MSEC;
 	channel->ops->up(link_session(link), channel->arg);
@@ -144,6 +210,7 @@ static void channel_on_message(struct link *link, const ProtobufCMessage *messag
 	const Machine__FromMachine *from = (const Machine__FromMachine *)message;
 	struct channel *channel = arg;
 
+	channel_hear(channel);
 	switch (from->body_case) {
 	case MACHINE__FROM_MACHINE__BODY_REPLY:
 		channel_on_reply(channel, from->reply);
@@ -196,9 +263,14 @@ static void channel_on_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct channel *channel = arg;
 
-	if (!channel->link && channel_connect(channel) < 0) {
+	int r = channel->link ? 0 : channel_connect(channel);
+	char text[128];
+
+	if (r < 0) {
 		err_forget();
 		channel_again(channel);
+		snprintf(text, sizeof(text), "nobody listens at its socket: %s", strerror(-r));
+		channel->ops->down(text, channel->arg);
 	}
 }
 
@@ -220,6 +292,9 @@ int channel_new(struct event_base *base, const char *path, const struct channel_
 	channel->pause_msec = CHANNEL_PAUSE_MIN_MSEC;
 	LIST_INIT(&channel->pending);
 	channel->again = evtimer_new(base, channel_on_again, channel);
+	channel->pulse = evtimer_new(base, channel_on_pulse, channel);
+	channel->heard_usec = channel->pulsed_usec = channel_now_usec() - CHANNEL_PULSE_USEC;
+	evtimer_add(channel->pulse, &now);
 	evtimer_add(channel->again, &now);
 	*ret_channel = channel;
 	return 0;
@@ -239,6 +314,7 @@ struct channel *channel_free(struct channel *channel)
 	}
 	link_free(channel->link);
 	event_free(channel->again);
+	event_free(channel->pulse);
 	free(channel->path);
 	channel->freed = true;
 	if (!channel->calling) {
@@ -290,4 +366,9 @@ void channel_forget(struct channel *channel, const void *arg)
 bool channel_is_up(const struct channel *channel)
 {
 	return channel->up;
+}
+
+uint64_t channel_quiet_usec(const struct channel *channel)
+{
+	return channel_now_usec() - channel->heard_usec;
 }

@@ -10,6 +10,9 @@
 #include "proto/wire/machine.pb-c.h"
 #include "proto/wire/session.h"
 
+/* A machine that is not heard for so long is silent; it is asked before. */
+#define CHANNEL_SILENT_SEC 5
+
 struct channel;
 
 struct channel_ops {
@@ -17,6 +20,10 @@ struct channel_ops {
 	void (*up)(const struct session *session, void *arg);
 	/* No session any more, or an attempt at one failed. */
 	void (*down)(const char *why, void *arg);
+	/* Nothing was heard of the machine for CHANNEL_SILENT_SEC, session or not. */
+	void (*silent)(void *arg);
+	/* It was silent and is heard again. */
+	void (*heard)(void *arg);
 	void (*event)(const Machine__Event *event, void *arg);
 	void (*log)(const Machine__LogLines *lines, void *arg);
 };
@@ -42,3 +49,5 @@ int __must_check channel_request(struct channel *channel, Machine__Request *requ
 /* The callbacks of requests with this arg will not be called. */
 void channel_forget(struct channel *channel, const void *arg);
 bool channel_is_up(const struct channel *channel);
+/* For how long nothing was heard; since the channel was made, when nothing ever was. */
+uint64_t channel_quiet_usec(const struct channel *channel);

@@ -3,10 +3,11 @@
  *
  *   STOPPED ----machine_launch--> STARTING ---process runs--> CONNECTING
  *   CONNECTING --session opened--> UP --session lost--> CONNECTING
- *   STARTING, CONNECTING, UP --process ended, wrong machine--> DOWN
+ *   CONNECTING, UP --not heard for 5 s--> SILENT --heard again--> the one it was
+ *   STARTING, CONNECTING, UP, SILENT --process ended, wrong machine--> DOWN
  *   any --machine_stop--> STOPPED         DOWN --machine_launch--> STARTING
  *
- * An attached machine has no process of ours: it is CONNECTING or UP until it is
+ * An attached machine has no process of ours: it is CONNECTING, UP or SILENT until it is
  * stopped, which only lets go of it.
  */
 #include "orchestrator/machine/machine.h"
@@ -26,13 +27,15 @@ static const char *const machine_state_names[_MACHINE_STATE_N] = {
         [MACHINE_CONNECTING] = "connecting",
         [MACHINE_DOWN] = "down",
         [MACHINE_STOPPED] = "stopped",
+        [MACHINE_SILENT] = "silent",
 };
 
 void machine_set_state(struct machine *machine, enum machine_state state, const char *why)
 {
-	bool was_up = machine->state == MACHINE_UP;
+	bool was_ready = machine->ready;
 
-	assert(state != MACHINE_UP || machine->state == MACHINE_CONNECTING);
+	assert(state != MACHINE_UP || machine->state == MACHINE_CONNECTING ||
+	        machine->state == MACHINE_SILENT);
 	assert(state != MACHINE_STARTING || machine->state == MACHINE_STOPPED ||
 	        machine->state == MACHINE_DOWN);
 	if (machine->state == state) {
@@ -40,12 +43,15 @@ void machine_set_state(struct machine *machine, enum machine_state state, const 
 	}
 	machine->state = state;
 	machine->since = store_now_usec() / 1000000;
+	machine->ready = state == MACHINE_UP || (state == MACHINE_SILENT && was_ready);
 	snprintf(machine->why, sizeof(machine->why), "%s", why);
 	log_info("machine %s is %s%s%s", machine->row.name, machine_state_names[state],
 	        *why ? ": " : "", why);
 	if (state == MACHINE_UP) {
 		machine->machines->ops->up(machine, machine->machines->arg);
-	} else if (was_up || state == MACHINE_DOWN) {
+	} else if (state == MACHINE_SILENT) {
+		machine->machines->ops->silent(machine, machine->machines->arg);
+	} else if (was_ready || state == MACHINE_DOWN) {
 		machine->machines->ops->down(machine, machine->machines->arg);
 	}
 }
@@ -246,7 +252,7 @@ int machine_connect(struct machine *machine)
 	if (r < 0) {
 		return err_up(r);
 	}
-	if (machine->state != MACHINE_UP) {
+	if (machine->state != MACHINE_UP && machine->state != MACHINE_SILENT) {
 		machine_set_state(machine, MACHINE_CONNECTING, "");
 	}
 	return 0;
@@ -262,6 +268,11 @@ enum machine_state machine_state(const struct machine *machine)
 	return machine->state;
 }
 
+const char *machine_state_name(enum machine_state state)
+{
+	return machine_state_names[state];
+}
+
 const char *machine_why(const struct machine *machine)
 {
 	return machine->why;
@@ -275,6 +286,18 @@ const char *machine_dir(const struct machine *machine)
 int64_t machine_since(const struct machine *machine)
 {
 	return machine->since;
+}
+
+int64_t machine_heard_usec(const struct machine *machine)
+{
+	return machine->channel && channel_is_up(machine->channel)
+	               ? store_now_usec() - (int64_t)channel_quiet_usec(machine->channel)
+	               : machine->heard_usec;
+}
+
+int64_t machine_status_usec(const struct machine *machine)
+{
+	return machine->status_usec;
 }
 
 uint32_t machine_protocol(const struct machine *machine)

@@ -19,14 +19,17 @@ enum machine_state {
 	MACHINE_CONNECTING = 3, /* its process runs; no session yet */
 	MACHINE_DOWN = 4,       /* its process ended, or it is somebody else */
 	MACHINE_STOPPED = 5,    /* by request */
+	MACHINE_SILENT = 6,     /* its process may run, and it is not heard */
 	_MACHINE_STATE_N,
 };
 
 /* Told to the owner of all machines. */
 struct machines_ops {
 	void (*up)(struct machine *machine, void *arg);
-	/* It was up and is not any more, or it came to be DOWN from any state. */
+	/* Its session is over, or it came to be DOWN from any state. */
 	void (*down)(struct machine *machine, void *arg);
+	/* It is not heard any more; a session may still be open. up() or down() follows. */
+	void (*silent)(struct machine *machine, void *arg);
 	void (*step)(struct machine *machine, const Machine__TxnStep *step, void *arg);
 	void (*result)(struct machine *machine, const Machine__Result *result, void *arg);
 };
@@ -53,9 +56,13 @@ int __must_check machine_new(struct machines *machines, const char *name, const 
 
 const struct machine_row *machine_row(const struct machine *machine);
 enum machine_state machine_state(const struct machine *machine);
+const char *machine_state_name(enum machine_state state);
 const char *machine_why(const struct machine *machine); /* of being down; "" else */
 const char *machine_dir(const struct machine *machine);
 int64_t machine_since(const struct machine *machine); /* unix s of the state */
+/* When it was heard last, and when machine_status() was given: unix us; 0: never. */
+int64_t machine_heard_usec(const struct machine *machine);
+int64_t machine_status_usec(const struct machine *machine);
 uint32_t machine_protocol(const struct machine *machine);
 
 /*

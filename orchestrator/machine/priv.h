@@ -48,8 +48,11 @@ struct machine {
 
 	/* The session. */
 	struct channel *channel;
+	bool ready;         /* a session is open and its first status is there */
+	int64_t heard_usec; /* unix; of sessions that are over */
 	uint32_t protocol;
 	Machine__Status *status;
+	int64_t status_usec; /* unix; when it was given */
 	LIST_HEAD(, machine_refreshing) refreshing;
 	struct event *flush;
 	struct event *first_status; /* asks again while the first one failed */

@@ -17,6 +17,8 @@
 #include "orchestrator/store/jobs.h"
 
 #define MACHINE_ANSWER_USEC UINT64_C(10000000)
+/* As long as a machine may be quiet before it counts as silent. */
+#define MACHINE_STATUS_USEC (CHANNEL_SILENT_SEC * UINT64_C(1000000))
 #define MACHINE_EVENTS_KEPT 10000
 /* Events that wait for a record that cannot be written. */
 #define MACHINE_EVENTS_WAITING (1u << 20)
@@ -70,7 +72,7 @@ static void machine_on_first_status(int r, void *arg)
 	static const struct timeval pause = {.tv_usec = 500000};
 	struct machine *machine = arg;
 
-	if (machine->state != MACHINE_CONNECTING) {
+	if (machine->state != MACHINE_CONNECTING && machine->state != MACHINE_SILENT) {
 		return;
 	}
 	if (r) {
@@ -94,7 +96,7 @@ void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct machine *machine = arg;
 
-	if (machine->channel && machine->state == MACHINE_CONNECTING) {
+	if (machine->channel && channel_is_up(machine->channel) && !machine->ready) {
 		machine_ask_first_status(machine);
 	}
 }
@@ -139,6 +141,7 @@ static void machine_on_up(const struct session *session, void *arg)
 {
 	struct machine *machine = arg;
 
+	machine->heard_usec = store_now_usec();
 	if (!machine_identify(machine, &session->peer)) {
 		log_error("machine %s: another machine (or a second record of one) answers at %s",
 		        machine->row.name, machine->row.socket);
@@ -155,10 +158,19 @@ static void machine_on_down(const char *why, void *arg)
 {
 	struct machine *machine = arg;
 
-	if (machine->state == MACHINE_UP) {
+	if (machine->ready) {
 		machine_set_state(machine, MACHINE_CONNECTING, why);
-	} else if (machine->state == MACHINE_CONNECTING) {
+	} else if (machine->state == MACHINE_CONNECTING || machine->state == MACHINE_SILENT) {
 		snprintf(machine->why, sizeof(machine->why), "%s", why);
+	}
+}
+
+static void machine_on_heard(void *arg)
+{
+	struct machine *machine = arg;
+
+	if (machine->state == MACHINE_SILENT) {
+		machine_set_state(machine, machine->ready ? MACHINE_UP : MACHINE_CONNECTING, "");
 	}
 }
 
@@ -204,9 +216,13 @@ static void machine_on_event(const Machine__Event *event, void *arg)
 	evtimer_add(machine->flush, &now);
 }
 
+static void machine_on_silent(void *arg);
+
 const struct channel_ops machine_channel_ops = {
         .up = machine_on_up,
         .down = machine_on_down,
+        .silent = machine_on_silent,
+        .heard = machine_on_heard,
         .event = machine_on_event,
         .log = machine_on_log,
 };
@@ -360,12 +376,13 @@ void machine_on_flush(evutil_socket_t fd, short what, void *arg)
 
 void machine_session_fini(struct machine *machine)
 {
-	bool was_up = machine->state == MACHINE_UP;
+	bool was_open = machine->state == MACHINE_UP || machine->state == MACHINE_SILENT;
 
+	machine->heard_usec = machine_heard_usec(machine);
 	machine->channel = channel_free(machine->channel);
 	evtimer_del(machine->flush);
 	evtimer_del(machine->first_status);
-	if (was_up) {
+	if (was_open) {
 		machine_set_state(machine, MACHINE_CONNECTING, "");
 	}
 }
@@ -412,6 +429,7 @@ static void machine_status_take(struct machine *machine, const Machine__Status *
 		machine__status__free_unpacked(machine->status, NULL);
 	}
 	machine->status = machine__status__unpack(NULL, size, packed);
+	machine->status_usec = store_now_usec();
 	if (!machine->status) {
 		abort();
 	}
@@ -421,6 +439,38 @@ static void machine_refreshing_free(struct machine_refreshing *refreshing)
 {
 	LIST_REMOVE(refreshing, link);
 	free(refreshing);
+}
+
+/* Whoever waits for a status learns at once that there is none. */
+static void machine_refreshing_end(struct machine *machine)
+{
+	struct machine_refreshing *refreshing;
+
+	while ((refreshing = LIST_FIRST(&machine->refreshing))) {
+		machine_refresh_fn fn = refreshing->fn;
+		void *arg = refreshing->arg;
+
+		channel_forget(machine->channel, refreshing);
+		machine_refreshing_free(refreshing);
+		fn(-ETIMEDOUT, arg);
+	}
+}
+
+static void machine_on_silent(void *arg)
+{
+	struct machine *machine = arg;
+	char why[sizeof(machine->why)];
+
+	if (machine->state != MACHINE_UP && machine->state != MACHINE_CONNECTING) {
+		return;
+	}
+	snprintf(why, sizeof(why), "%s",
+	        machine->ready  ? "it does not answer"
+	        : *machine->why ? machine->why
+	                        : "it has not answered yet");
+	machine_set_state(machine, MACHINE_SILENT, why);
+	machine->since -= CHANNEL_SILENT_SEC;
+	machine_refreshing_end(machine);
 }
 
 static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
@@ -462,7 +512,7 @@ int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
 	LIST_INSERT_HEAD(&machine->refreshing, refreshing, link);
 	request.body_case = MACHINE__REQUEST__BODY_STATUS;
 	request.status = &status;
-	r = machine_request(machine, &request, MACHINE_ANSWER_USEC, machine_on_status, refreshing);
+	r = machine_request(machine, &request, MACHINE_STATUS_USEC, machine_on_status, refreshing);
 	if (r < 0) {
 		machine_refreshing_free(refreshing);
 	}
@@ -482,6 +532,9 @@ void machine_forget(struct machine *machine, const void *arg)
 	if (machine->stop_done && machine->stop_arg == arg) {
 		machine->stop_done = machine_stop_unheard;
 		machine->stop_arg = NULL;
+	}
+	if (machine->launch_done && machine->launch_arg == arg) {
+		machine->launch_done = NULL;
 	}
 	while (refreshing) {
 		struct machine_refreshing *next = LIST_NEXT(refreshing, link);

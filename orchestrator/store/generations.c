@@ -17,6 +17,7 @@ static const char *const generation_state_names[_GENERATION_N] = {
         [GENERATION_REFUSED] = "refused",
         [GENERATION_UNDONE] = "rolled back",
         [GENERATION_ABANDONED] = "never ran",
+        [GENERATION_UNKNOWN] = "unknown",
 };
 
 const char *generation_state_name(enum generation_state state)

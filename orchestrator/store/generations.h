@@ -10,6 +10,7 @@ enum generation_state {
 	GENERATION_REFUSED,   /* the machine refused it */
 	GENERATION_UNDONE,    /* begun and rolled back */
 	GENERATION_ABANDONED, /* its job ended before the machine was asked */
+	GENERATION_UNKNOWN,   /* nobody can say what became of it */
 	_GENERATION_N,
 };
 

@@ -159,6 +159,13 @@ int store_job_find(struct db *db, int64_t id, struct job_row *ret)
 	        db, store_job_row, ret, "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?", "i", id));
 }
 
+int store_job_by_txn(struct db *db, int64_t machine, uint64_t txn, struct job_row *ret)
+{
+	return err_up(db_query(db, store_job_row, ret,
+	        "SELECT " JOB_COLUMNS " FROM jobs WHERE machine = ? AND txn = ?", "ii", machine,
+	        (int64_t)txn));
+}
+
 struct store_job_visit {
 	store_job_fn fn;
 	void *arg;

@@ -92,6 +92,8 @@ int __must_check store_job_update(struct db *db, const struct job_row *row);
 int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
+int __must_check store_job_by_txn(
+        struct db *db, int64_t machine, uint64_t txn, struct job_row *ret);
 typedef int (*store_job_fn)(const struct job_row *row, void *arg);
 /* Open jobs, oldest first; machine 0: of all. */
 int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg);

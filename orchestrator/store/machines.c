@@ -94,6 +94,7 @@ static void store_service_read(sqlite3_stmt *row, struct service_row *ret)
 	ret->machine = sqlite3_column_int64(row, 1);
 	db_column_text(row, 2, ret->name, sizeof(ret->name));
 	ret->last_number = sqlite3_column_int64(row, 3);
+	ret->seen_us = sqlite3_column_int64(row, 4);
 }
 
 static int store_service_row(sqlite3_stmt *row, void *arg)
@@ -105,7 +106,7 @@ static int store_service_row(sqlite3_stmt *row, void *arg)
 int store_service_find(struct db *db, int64_t machine, const char *name, struct service_row *ret)
 {
 	return err_up(db_query(db, store_service_row, ret,
-	        "SELECT id, machine, name, last_number FROM services"
+	        "SELECT id, machine, name, last_number, seen_us FROM services"
 	        " WHERE machine = ? AND name = ?",
 	        "it", machine, name));
 }
@@ -125,8 +126,9 @@ int store_service_seen(
         struct db *db, int64_t service, const void *status, size_t status_size, uint64_t number)
 {
 	return err_up(db_run(db,
-	        "UPDATE services SET status = ?, last_number = max(last_number, ?) WHERE id = ?",
-	        "bii", status, status_size, (int64_t)number, service));
+	        "UPDATE services SET status = ?, last_number = max(last_number, ?), seen_us = ?"
+	        " WHERE id = ?",
+	        "biii", status, status_size, (int64_t)number, store_now_usec(), service));
 }
 
 int store_service_draw(struct db *db, int64_t service, uint64_t *ret_number)
@@ -159,14 +161,14 @@ static int store_service_visit_row(sqlite3_stmt *row, void *arg)
 
 	store_service_read(row, &service);
 	return visit->fn(
-	        &service, sqlite3_column_blob(row, 4), sqlite3_column_bytes(row, 4), visit->arg);
+	        &service, sqlite3_column_blob(row, 5), sqlite3_column_bytes(row, 5), visit->arg);
 }
 
 int store_service_each(struct db *db, int64_t machine, store_service_fn fn, void *arg)
 {
 	struct store_service_visit visit = {fn, arg};
 	int r = db_query(db, store_service_visit_row, &visit,
-	        "SELECT id, machine, name, last_number, status FROM services"
+	        "SELECT id, machine, name, last_number, seen_us, status FROM services"
 	        " WHERE machine = ? ORDER BY id",
 	        "i", machine);
 

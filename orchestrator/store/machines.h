@@ -22,6 +22,7 @@ struct service_row {
 	int64_t machine;
 	char name[24];
 	uint64_t last_number;
+	int64_t seen_us; /* when its status was given; 0: never */
 };
 
 /* Fills row->id. May return DB_E_EXISTS (name or machine id taken). */

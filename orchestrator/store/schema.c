@@ -119,6 +119,17 @@ const struct db_migration store_migrations[] = {
                 " body BLOB NOT NULL,"
                 " UNIQUE(machine, boot_id, seq)) STRICT;",
         },
+        {
+                /* When each status was given; machines that go, and which one is meant; releases
+                   that plain updates pass by. */
+                "ALTER TABLE services ADD COLUMN seen_us INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE machines ADD COLUMN removed_us INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE machines ADD COLUMN is_default INTEGER NOT NULL DEFAULT 0;"
+                "UPDATE machines SET is_default = 1 WHERE id = (SELECT min(id) FROM machines);"
+                "ALTER TABLE releases ADD COLUMN blocked_us INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE releases ADD COLUMN blocked_job INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE releases ADD COLUMN blocked_why TEXT NOT NULL DEFAULT '';",
+        },
 };
 const size_t store_migrations_n = sizeof(store_migrations) / sizeof(store_migrations[0]);
 

@@ -2,7 +2,7 @@
 """lud against a peer that misbehaves: whatever is lost, cut, repeated or killed, a job
 comes to the end that the machine says, and nothing is run twice.
 
-Usage: lud_test.py BUILD [NAME...]
+Usage: lud_test.py BUILD [main | faults | NAME...]
 """
 
 import contextlib
@@ -291,6 +291,86 @@ def test_damaged_record(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def test_silent_machine(world):
+    """A machine that is not heard for 5 s is shown so, with the age of what is known of it, and back when it answers."""
+    world.prepare()
+    world.luctl('status')
+    world.peer.awake.clear()
+    began = time.monotonic()
+    world.until(lambda: world.json('status')['machine']['state'] == 'silent', 12)
+    assert time.monotonic() - began > 4
+    status = world.json('status')
+    assert status['stale'] and status['validity'] == 'stale' and status['source'] == 'memory'
+    assert status['age_ms'] >= 4000 and status['as_of_us'] and status['machine']['heard_us']
+    assert status['services'][0]['service']['state'] == 'none' and status['services'][0]['as_of_us']
+    assert world.json('machine', 'list')['machines'][0]['state'] == 'silent'
+    text = world.luctl('status')
+    assert 'is silent' in text and 'ago' in text and 'running' not in text, text
+    for command in (['update', 'ds'], ['rerandomize', '--all']):
+        assert 'silent' in world.luctl(*command, code=4)
+    # The next lud finds a machine that has never spoken to it.
+    world.kill()
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'silent', 12)
+    status = world.json('status')
+    assert status['source'] == 'record' and status['validity'] == 'stale' and status['age_ms'] > 5000, status
+    world.peer.awake.set()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    assert world.json('status')['validity'] == 'fresh'
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+SILENCES = ['stage.begin', 'stage.chunk', 'run.begin', 'run.sent', 'run.accepted', 'confirm.begin']
+
+
+def test_silent_in_jobs(world):
+    """Silent in each step that needs the machine: who waits is told; the job goes on when it answers, once."""
+    world.prepare()
+    for place in SILENCES:
+        assert world.kill(signal.SIGTERM) == 0
+        world.start(stop_at=place)
+        runs = len(world.peer.runs)
+        with world.control() as control:
+            asked = control.send(rerandomize={'services': ['ds']})
+            world.wait_stopped()
+            world.peer.awake.clear()
+            world.lud.send_signal(signal.SIGCONT)
+            world.until(lambda: world.json('status')['machine']['state'] == 'silent', 12)
+            world.peer.awake.set()
+            job = control.wait_reply(asked, 40)['jobs'][0]
+            notices = [p['notice'] for p in control.progress if 'notice' in p]
+        assert job['state'] == 'JOB_STATE_COMMITTED', (place, job)
+        assert job['generation'] == world.running() and len(world.peer.runs) == runs + 1, place
+        assert 'is silent' in notices[0] and 'answers' in notices[1], (place, notices)
+
+
+def test_silent_for_good(world):
+    """A job does not wait for ever: it ends with what it waited for; what was sent is settled when it is known."""
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('machine:\n  answer_timeout: "7s"\n')
+    world.prepare()
+    for place, code in (('stage.begin', 1), ('run.sent', 7), ('confirm.begin', 7)):
+        assert world.kill(signal.SIGTERM) == 0
+        world.start(stop_at=place)
+        runs = len(world.peer.runs)
+        luctl = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--socket', world.socket],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        world.wait_stopped()
+        world.peer.awake.clear()
+        world.lud.send_signal(signal.SIGCONT)
+        _, told = luctl.communicate(timeout=40)
+        assert luctl.returncode == code, (place, luctl.returncode, told)
+        assert 'machine-silent' in told and 'machine m' in told and place.split('.', 1)[0] in told, told
+        world.peer.awake.set()
+        world.until(lambda: world.json('status')['machine']['state'] == 'up')
+        if place == 'run.sent':
+            world.until(lambda: world.json('history', 'ds')['generations'][0]['state'] == 'running')
+            job = world.json('history', 'ds')['generations'][0]['job']
+            assert job['state'] == 'committed' and job['generation'] == world.running(), job
+        assert len(world.peer.runs) == runs + (code == 7)
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
 def half_open(world, n):
     """Connections that never say Hello."""
     peers = []
@@ -343,6 +423,10 @@ def test_foreign_user(world):
             os._exit(len(sock.recv(100)))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
+
+# Tests that wait for limits to pass: a test of their own.
+FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
+          'crowded_socket')
 
 USAGE = [
     ([], 'usage'),
@@ -399,6 +483,10 @@ def test_rejections(world):
 def main():
     tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
     chosen = sys.argv[2:] or list(tests)
+    if chosen == ['faults']:
+        chosen = [n for n in tests if n in FAULTS]
+    elif chosen == ['main']:
+        chosen = [n for n in tests if n not in FAULTS]
     for number, name in enumerate(chosen, 1):
         with harness.World(sys.argv[1]) as world:
             tests[name](world)

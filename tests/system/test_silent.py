@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""QEMU halted by SIGSTOP in every phase of a job: the machine is shown as silent within seconds, the job waits, and goes
+on when the machine does, without running anything twice.
+
+lud_test is lud with places where SAMSARA_STOP_AT=STEP.PHASE halts it once (orchestrator/job/hook.h).
+"""
+import os
+import signal
+import subprocess
+
+import cases
+import lab
+from test_lud_kill import check_once, next_update_works
+
+POINTS = ['forge.did', 'stage.begin', 'stage.chunk', 'run.sent', 'run.accepted', 'confirm.begin']
+
+
+def lud_is_halted(world):
+    with open(f'/proc/{world.lud.pid}/stat') as f:
+        return f.read().rsplit(') ', 1)[1][0] == 'T'
+
+
+def halt_at(world, point, *command):
+    """Halt the machine when a job comes to this point, until it is shown as silent; what luctl told of the job."""
+    world.lud_stop()
+    world.lud_start('lud_test', {'SAMSARA_STOP_AT': point})
+    if command[0] != 'machine':
+        world.settled()
+    asker = subprocess.Popen([world.program('ctl', 'luctl'), *command, '--socket', world.socket], text=True,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lab.until('lud to halt', lab.DEADLINE, lambda: lud_is_halted(world))
+    os.kill(world.qemu_pid(), signal.SIGSTOP)
+    try:
+        world.lud.send_signal(signal.SIGCONT)
+        lab.until('the machine to be silent', 15, lambda: world.status()['machine']['state'] == 'silent')
+        status = world.status()
+        assert status['stale'] and all(s['service']['state'] == 'none' for s in status['services'])
+        assert point != 'run.sent' or status['open_jobs'], 'the job is shown while it waits'
+    finally:
+        os.kill(world.qemu_pid(), signal.SIGCONT)
+    out, err = asker.communicate(timeout=lab.DEADLINE)
+    assert asker.returncode == 0, (asker.returncode, out, err)
+    return err
+
+
+def case_update(point):
+    def case(world, rng):
+        before = world.settled()
+        told = halt_at(world, point, 'update', 'ds')
+        assert 'is silent' in told and 'answers' in told, told
+        _, committed = check_once(world, before, 1)
+        assert len(committed) == 1, 'nothing stood against this update'
+        next_update_works(world)
+    return case
+
+
+def case_start(world, rng):
+    """While it boots: the start goes on where it was."""
+    world.luctl('machine', 'stop', '--force', check=True)
+    halt_at(world, 'launch.did', 'machine', 'start')
+    world.wait_up()
+    next_update_works(world)
+
+
+CASES = [(f'halted at {point}', case_update(point)) for point in POINTS] + [('halted while it boots', case_start)]
+
+if __name__ == '__main__':
+    cases.run(__doc__, CASES)
