@@ -23,7 +23,7 @@ struct zoo_node {
 		uint64_t number STATE_WHEN(ZOO_NUMBER);
 		char *text STATE_WHEN(ZOO_TEXT);
 		struct zoo_node *node STATE_WHEN(ZOO_NODE);
-	} value STATE_TAG(kind);
+	} value STATE_TAG(kind) STATE_EMPTY(ZOO_NOTHING);
 	zoo_mix_t mix;
 	const char *label; /* a string literal */
 	void *anything;    /* a node, a pair, a global, a function of the table, or NULL */

@@ -11,20 +11,65 @@ static void graph_fail(const char *what, const void *old, const void *new)
 	abort();
 }
 
-struct model_member *graph_partner(struct model_type *new_type, const char *name)
+static const char *note_find(const struct model_note *notes, unsigned n, const char *key)
 {
-	for (uint32_t i = 0; i < new_type->n; i++) {
-		struct model_member *member = &new_type->members[i];
+	size_t len = strlen(key);
 
-		if (member->n_notes > 0 && strncmp(member->notes[0].text, "renamed=", 8) == 0) {
-			if (strcmp(member->notes[0].text + 8, name) == 0) {
-				return member;
-			}
-		} else if (strcmp(member->name, name) == 0) {
-			return member;
+	for (unsigned i = 0; i < n; i++) {
+		if (strncmp(notes[i].text, key, len) == 0) {
+			return notes[i].text + len;
 		}
 	}
 	return NULL;
+}
+
+static const char *member_note(const struct model_member *member, const char *key)
+{
+	return note_find(member->notes, member->n_notes, key);
+}
+
+/* Who says that it was called so, else who is still. */
+struct model_member *graph_partner(struct model_type *new_type, const char *name)
+{
+	struct model_member *same = NULL;
+
+	for (uint32_t i = 0; i < new_type->n; i++) {
+		struct model_member *member = &new_type->members[i];
+		const char *renamed = member_note(member, "renamed=");
+
+		if (renamed != NULL && strcmp(renamed, name) == 0) {
+			return member;
+		}
+		if (renamed == NULL && strcmp(member->name, name) == 0) {
+			same = member;
+		}
+	}
+	return same;
+}
+
+/* The same for variables. */
+static struct model_symbol *variable_partner(struct model *new, const char *name)
+{
+	struct model_symbol *same = NULL;
+	uint32_t n = 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct model_symbol *symbol = model_symbol_at(new, i, &n);
+		const char *renamed = note_find(symbol->notes, symbol->n_notes, "renamed=");
+
+		if (renamed != NULL && strcmp(renamed, name) == 0) {
+			return symbol;
+		}
+		if (renamed == NULL && strcmp(symbol->name, name) == 0) {
+			same = symbol;
+		}
+	}
+	return same;
+}
+
+static bool member_is_skipped(const struct model_member *old, const struct model_member *new)
+{
+	return member_note(old, "skip") != NULL || member_note(new, "skip") != NULL;
 }
 
 static void spot_add(struct graph *g, unsigned want, uint32_t object, uint64_t old, uint64_t new)
@@ -50,7 +95,7 @@ static void spots_of_array(struct graph *g, uint32_t object, struct model_type *
 
 		if (is_char || strcmp(a->to->name, "i32") == 0) {
 			spot_add(g, is_char ? GRAPH_CHARS : GRAPH_INTS, object, x, y);
-		} else if (a->to->kind == STATE_BTF_STRUCT && i == n) {
+		} else if (a->to->name[0] == 'S' && i == n) {
 			spot_add(g, (unsigned)(a->to->name[1] - '0'), object, x, y);
 		}
 		if (i < n) {
@@ -69,12 +114,15 @@ static void spots_find(struct graph *g, uint32_t object, struct model_type *a, s
 	if (a->kind != STATE_BTF_STRUCT) {
 		return;
 	}
-	spot_add(g, (unsigned)(a->name[1] - '0'), object, old, new);
+	if (a->name[0] == 'S') {
+		spot_add(g, (unsigned)(a->name[1] - '0'), object, old, new);
+	}
 	for (uint32_t i = 0; i < a->n; i++) {
 		struct model_member *member = &a->members[i];
 		struct model_member *partner = graph_partner(b, member->name);
 
-		if (partner != NULL && member->n_bits == 0 && partner->n_bits == 0) {
+		if (partner != NULL && member->n_bits == 0 && partner->n_bits == 0 &&
+		        !member_is_skipped(member, partner)) {
 			spots_find(g, object, member->type, partner->type, old + member->off,
 			        new + partner->off);
 		}
@@ -236,17 +284,30 @@ static unsigned place_bits(struct model_place place)
 	return place.n_bits != 0 ? place.n_bits : (unsigned)place.type->size * 8;
 }
 
+static bool type_is_enum(const struct model_type *type)
+{
+	return type->kind == STATE_BTF_ENUM || type->kind == STATE_BTF_ENUM64;
+}
+
+static void fill_float(struct graph *g, struct model_place place)
+{
+	float value = (float)random_below(g->random, 1000) / 4;
+	double wide = (double)value;
+
+	memcpy(place.addr, place.type->size == 4 ? (void *)&value : &wide, place.type->size);
+}
+
 /* A value that both sides can hold. While filling only the type of b counts. */
 static void fill_number(struct graph *g, struct model_place a, struct model_place b)
 {
-	static const int32_t kept[] = {0, 1, 9, -4};
 	bool both_signed = (a.type->encoding & b.type->encoding & STATE_BTF_SIGNED) != 0;
 	bool any_signed = ((a.type->encoding | b.type->encoding) & STATE_BTF_SIGNED) != 0;
 	unsigned bits = place_bits(a) < place_bits(b) ? place_bits(a) : place_bits(b);
 	uint64_t value = random_below(g->random, UINT64_MAX);
 
-	if (a.type->kind == STATE_BTF_ENUM) {
-		model_put(a, kept[random_below(g->random, 4)]);
+	graph_harm_number(g, a, b);
+	if (type_is_enum(a.type)) {
+		model_put(a, a.type->values[random_below(g->random, a.type->n)]);
 		return;
 	}
 	if ((a.type->encoding & STATE_BTF_BOOL) != 0) {
@@ -266,8 +327,10 @@ static void fill_union(struct graph *g, struct model_place tag, struct model_pla
 {
 	static const char *const names[] = {".a", ".p", ".c", ".z"};
 	uint64_t alive = random_below(g->random, 7);
-	bool is_zero = alive == 5 && strcmp(new->notes[1].text, "empty") != 0;
+	bool is_empty_else = strcmp(new->notes[1].text, "empty") == 0;
+	bool is_zero = alive == 5 && !is_empty_else;
 
+	graph_harm_union(g, tag, a, is_empty_else);
 	model_put(tag, (int64_t)alive);
 	memset(a.addr, is_zero ? 0 : (int)random_below(g->random, 256), a.type->size);
 	if (alive >= 1 && alive <= 4) {
@@ -296,11 +359,13 @@ static void fill_record(struct graph *g, struct model_place a, struct model_plac
 		struct model_member *partner = graph_partner(b.type, member->name);
 		struct model_place x = member_place(a, member);
 
-		if (partner == NULL) {
-			/* Removed: whatever it holds must not matter. */
-			model_put((struct model_place){model_type_find(g->world->old, "char"),
-			                  x.addr, x.bit, x.n_bits},
-			        -1);
+		if (partner == NULL || member_is_skipped(member, partner)) {
+			/* Whatever it holds must not matter. */
+			if (x.n_bits != 0) {
+				model_put(x, -1);
+			} else {
+				memset(x.addr, -1, x.type->size);
+			}
 		} else if (member->type->kind == STATE_BTF_UNION) {
 			fill_union(g, member_place(a, member - 1), x, member_place(b, partner),
 			        partner);
@@ -324,8 +389,29 @@ static void fill_value(struct graph *g, struct model_place a, struct model_place
 
 			fill_value(g, x, y);
 		}
+		graph_harm_tail(g, a, b.type->n * a.type->to->size);
+	} else if (a.type->kind == STATE_BTF_FLOAT) {
+		fill_float(g, a);
 	} else {
 		fill_number(g, a, b);
+	}
+}
+
+/* Variables that no pointer leads to, with their partners. */
+static void graph_each_plain(
+        struct graph *g, void (*call)(struct graph *g, struct model_place a, struct model_place b))
+{
+	static const char *const names[] = {
+	        "name", "number", "call", "l0", "l1", "l2", "w0", "w1", "w2", "w3", "y0", "y1"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct model_symbol *a = model_symbol_find(g->world->old, names[i]);
+		struct model_symbol *b = variable_partner(g->world->new, names[i]);
+		struct model_place x = {.type = a->type, .addr = a->addr};
+
+		if (b != NULL) {
+			call(g, x, (struct model_place){.type = b->type, .addr = b->addr});
+		}
 	}
 }
 
@@ -354,9 +440,8 @@ void graph_fill(struct graph *g)
 			fill_value(g, a, b);
 		}
 	}
-	fill_value(g, model_var(g->world->old, "name"), model_var(g->world->new, "name"));
-	fill_value(g, model_var(g->world->old, "number"), model_var(g->world->new, "number"));
-	fill_value(g, model_var(g->world->old, "call"), model_var(g->world->new, "call"));
+	graph_each_plain(g, fill_value);
+	model_put_pointer(model_var(g->world->old, "y2"), model_var(g->world->old, "y0").addr);
 }
 
 static void compare_pointer(struct graph *g, struct model_place a, struct model_place b)
@@ -398,28 +483,26 @@ static void compare_union(
 	}
 }
 
-static bool member_is_new(struct model_type *old_type, const struct model_member *member)
+static bool member_is_new(const struct model_type *old_type, struct model_type *new_type,
+        const struct model_member *member)
 {
-	const char *name = member->name;
-
-	if (member->n_notes > 0 && strncmp(member->notes[0].text, "renamed=", 8) == 0) {
-		name = member->notes[0].text + 8;
-	}
 	for (uint32_t i = 0; i < old_type->n; i++) {
-		if (strcmp(old_type->members[i].name, name) == 0) {
-			return false;
+		const struct model_member *old = &old_type->members[i];
+
+		if (graph_partner(new_type, old->name) == member) {
+			return member_is_skipped(old, member);
 		}
 	}
 	return true;
 }
 
-/* What only the new release has must be as it was: zero. */
+/* What is new or skipped must be as it was: zero. */
 static void compare_new_members(struct model_place a, struct model_place b)
 {
 	for (uint32_t i = 0; i < b.type->n; i++) {
 		struct model_place y = member_place(b, &b.type->members[i]);
 
-		if (!member_is_new(a.type, &b.type->members[i])) {
+		if (!member_is_new(a.type, b.type, &b.type->members[i])) {
 			continue;
 		}
 		for (uint64_t k = 0; y.n_bits == 0 && k < y.type->size; k++) {
@@ -439,7 +522,7 @@ static void compare_record(struct graph *g, struct model_place a, struct model_p
 		struct model_member *member = &a.type->members[i];
 		struct model_member *partner = graph_partner(b.type, member->name);
 
-		if (partner == NULL) {
+		if (partner == NULL || member_is_skipped(member, partner)) {
 			continue;
 		}
 		if (member->type->kind == STATE_BTF_UNION) {
@@ -452,24 +535,44 @@ static void compare_record(struct graph *g, struct model_place a, struct model_p
 	compare_new_members(a, b);
 }
 
-static void compare_number(struct graph *g, struct model_place a, struct model_place b)
+static double float_get(struct model_place place)
+{
+	float narrow;
+	double wide;
+
+	memcpy(&narrow, place.addr, sizeof(narrow));
+	memcpy(&wide, place.addr, place.type->size == 8 ? sizeof(wide) : 0);
+	return place.type->size == 8 ? wide : (double)narrow;
+}
+
+/* Names of the old value that are names of the new one. */
+static void compare_enum(struct model_place a, struct model_place b)
 {
 	const struct model_type *x = a.type;
 	const struct model_type *y = b.type;
 
-	if (x->kind != STATE_BTF_ENUM) {
-		if (model_get(a) != model_get(b)) {
-			graph_fail("number", a.addr, b.addr);
-		}
-		return;
-	}
 	for (uint32_t i = 0; i < x->n; i++) {
 		for (uint32_t k = 0; k < y->n; k++) {
 			if (x->values[i] == model_get(a) && strcmp(x->names[i], y->names[k]) == 0 &&
-			        y->values[k] != model_get(b)) {
-				graph_fail("enumerator", a.addr, b.addr);
+			        y->values[k] == model_get(b)) {
+				return;
 			}
 		}
+	}
+	graph_fail("enumerator", a.addr, b.addr);
+}
+
+static void compare_number(struct graph *g, struct model_place a, struct model_place b)
+{
+	(void)g;
+	if (type_is_enum(a.type)) {
+		compare_enum(a, b);
+	} else if (a.type->kind == STATE_BTF_FLOAT) {
+		if (float_get(a) != float_get(b)) {
+			graph_fail("float", a.addr, b.addr);
+		}
+	} else if (model_get(a) != model_get(b)) {
+		graph_fail("number", a.addr, b.addr);
 	}
 }
 
@@ -501,6 +604,27 @@ static void compare_value(struct graph *g, struct model_place a, struct model_pl
 	}
 }
 
+/* Names that were taken away and given to something new. */
+static void compare_new_variables(struct graph *g)
+{
+	for (unsigned k = 0; k < 4; k++) {
+		char name[8];
+		struct model_symbol *b;
+		uint32_t n = 1;
+
+		snprintf(name, sizeof(name), "w%u", k);
+		for (uint32_t i = 0; i < n; i++) {
+			b = model_symbol_at(g->world->new, i, &n);
+			if (strcmp(b->name, name) == 0 && b->n_notes == 0 &&
+			        variable_partner(g->world->new, name) != b &&
+			        model_get((struct model_place){.type = b->type, .addr = b->addr}) !=
+			                0) {
+				graph_fail("new variable", NULL, b->addr);
+			}
+		}
+	}
+}
+
 void graph_compare(struct graph *g)
 {
 	for (uint32_t k = 0; k < g->n_heap; k++) {
@@ -524,9 +648,12 @@ void graph_compare(struct graph *g)
 			compare_value(g, a, b);
 		}
 	}
-	compare_value(g, model_var(g->world->old, "name"), model_var(g->world->new, "name"));
-	compare_value(g, model_var(g->world->old, "number"), model_var(g->world->new, "number"));
-	compare_value(g, model_var(g->world->old, "call"), model_var(g->world->new, "call"));
+	graph_each_plain(g, compare_value);
+	compare_new_variables(g);
+	if (model_get_pointer(model_var(g->world->new, "y2")) !=
+	        model_var(g->world->new, "y0").addr) {
+		graph_fail("pointer to a renamed type", NULL, NULL);
+	}
 	if (g->world->result.n_objects != g->n_heap) {
 		graph_fail("number of objects", NULL, NULL);
 	}

@@ -12,9 +12,11 @@
 
 #define GRAPH_TEXT 16384
 #define GRAPH_STRUCTS 6
+#define GRAPH_LEAN 3
 #define GRAPH_OBJECTS 60
 #define GRAPH_SPOTS 6000
 #define GRAPH_LINKS 16384 /* a power of two */
+#define GRAPH_HARMS 4096
 
 /* Kinds of pointers: to struct n, then these. */
 enum graph_want {
@@ -58,6 +60,14 @@ struct graph_link {
 	struct graph_spot to;
 };
 
+/* A value that the new release has no place for, and where the old one may hold it. */
+struct graph_harm {
+	struct model_place at;
+	int64_t value;
+	bool is_loss;      /* that somebody consented to: it must be counted */
+	uint8_t *union_at; /* its tag is `at`; it must hold something then */
+};
+
 struct graph {
 	struct world *world;
 	struct random *random;
@@ -69,6 +79,8 @@ struct graph {
 	uint32_t n_spots[_GRAPH_WANT_N];
 	struct graph_link links[GRAPH_LINKS];
 	uint32_t n_links;
+	struct graph_harm harms[GRAPH_HARMS];
+	uint32_t n_harms;
 };
 
 uint64_t random_below(struct random *random, uint64_t below);
@@ -76,6 +88,12 @@ bool random_one_in(struct random *random, uint64_t n);
 
 void graph_text_make(struct graph_text *text, struct random *random);
 void graph_fill(struct graph *graph);
+/* graph_harm.c: remember what would be refused, and do one of it. NULL: nothing would. */
+void graph_harm_number(struct graph *graph, struct model_place a, struct model_place b);
+void graph_harm_union(
+        struct graph *graph, struct model_place tag, struct model_place a, bool is_empty_else);
+void graph_harm_tail(struct graph *graph, struct model_place a, uint64_t from);
+const struct graph_harm *graph_harm(struct graph *graph);
 /* Aborts with words on the first difference. */
 void graph_compare(struct graph *graph);
 /* The member of the new record that continues an old member, or NULL. */

@@ -1,6 +1,7 @@
 /*
- * Random graphs, each transferred twice from the same old memory: as it is, and compared; then with
- * some of it spoiled, when any answer will do but a crash.
+ * Random graphs, each transferred three times from the same old memory: as it is, and compared;
+ *with one value that the new release has no place for, which must be refused; then with some of it
+ *spoiled, when any answer will do but a crash.
  *
  *	graph_test [--seed N] [--count N]     the seed of a failure is printed; --count 1 repeats it
  */
@@ -52,10 +53,12 @@ static void graph_free(struct graph *graph)
 	free(graph);
 }
 
-static void graph_run(const struct graph_text *text, struct random random)
+/* Returns how many kinds of state were removed. */
+static uint64_t graph_run(const struct graph_text *text, struct random random)
 {
 	struct graph *graph = graph_new(text, &random);
 	enum state_code code = world_transfer(graph->world);
+	uint64_t n_removed;
 
 	if (code != STATE_OK) {
 		graph_print(text);
@@ -63,7 +66,78 @@ static void graph_run(const struct graph_text *text, struct random random)
 		abort();
 	}
 	graph_compare(graph);
+	n_removed = graph->world->result.n_removed;
 	graph_free(graph);
+	return n_removed;
+}
+
+/* Numbers that changed names: each by itself. */
+static void names_each(const struct world *w, bool put)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		static const char *const format[] = {"w%u", "[0].n%u"};
+		const char *var = i < 5 ? "w" : "v0";
+		struct model_type *type = model_symbol_find(w->new, "v0")->type;
+		char path[16];
+		struct model_place old;
+		struct model_place new;
+
+		snprintf(path, sizeof(path), format[i / 5], i % 5);
+		if (var[0] == 'v') {
+			old = model_walk(type, model_symbol_find(w->old, var)->addr, path);
+			new = model_walk(type, model_symbol_find(w->new, var)->addr, path);
+			old.type = new.type;
+		} else if (model_has(w->new, path)) {
+			old = model_var(w->old, path);
+			new = model_var(w->new, path);
+		} else {
+			continue;
+		}
+		if (new.type != NULL && put) {
+			model_put(old, (int)i + 1);
+		}
+		assert(new.type == NULL || put || model_get(new) == (int)i + 1);
+	}
+}
+
+/* Every release follows itself, with all that it says about its predecessor. */
+static void graph_run_self(const struct graph_text *text)
+{
+	struct world *world = world_new(text->new, text->new, test_seed);
+	enum state_code code;
+
+	world_start(world);
+	names_each(world, true);
+	code = world_transfer(world);
+	if (code != STATE_OK || world->result.n_removed != 0) {
+		graph_print(text);
+		fprintf(stderr, "self: %s: %s%s\n", state_code_text(code), world->result.error,
+		        world->result.notes);
+		abort();
+	}
+	names_each(world, false);
+	world_free(world);
+}
+
+/* n_removed: without the harm. */
+static bool graph_run_harm(const struct graph_text *text, struct random random, uint64_t n_removed)
+{
+	struct graph *graph = graph_new(text, &random);
+	const struct graph_harm *harm = graph_harm(graph);
+	const struct state_result *result = &graph->world->result;
+	enum state_code code = world_transfer(graph->world);
+	bool is_told =
+	        harm == NULL || (harm->is_loss ? code == STATE_OK && result->n_removed > n_removed
+	                                       : (code == STATE_E_RANGE || code == STATE_E_UNION) &&
+	                                                 strstr(result->error, ".c:") != NULL);
+
+	if (!is_told) {
+		graph_print(text);
+		fprintf(stderr, "harm: %s: %s\n", state_code_text(code), result->error);
+		abort();
+	}
+	graph_free(graph);
+	return harm != NULL;
 }
 
 /* A number that is likely to hurt. */
@@ -122,7 +196,7 @@ static uint8_t *spoil_place(struct graph *graph)
 
 static void spoil(struct graph *graph)
 {
-	uint64_t n = random_below(graph->random, 8) + 1;
+	uint64_t n = random_below(graph->random, random_one_in(graph->random, 8) ? 400 : 8) + 1;
 
 	for (uint64_t i = 0; i < n; i++) {
 		uint8_t *at = spoil_place(graph);
@@ -162,6 +236,7 @@ static void on_abort(int sig)
 int main(int argc, char **argv)
 {
 	uint64_t count = 300;
+	uint64_t n_harmed = 0;
 	uint64_t n_refused = 0;
 
 	test_seed = (uint64_t)time(NULL) * 1000000;
@@ -175,17 +250,20 @@ int main(int argc, char **argv)
 	signal(SIGABRT, on_abort);
 	for (uint64_t i = 0; i < count; i++, test_seed++) {
 		struct random random = {.state = test_seed};
+		uint64_t n_removed;
 		struct graph_text *text = calloc(1, sizeof(*text));
 
 		assert(text != NULL);
 		graph_text_make(text, &random);
-		graph_run(text, random);
+		n_removed = graph_run(text, random);
+		graph_run_self(text);
+		n_harmed += graph_run_harm(text, random, n_removed);
 		n_refused += graph_spoil(text, random);
 		free(text);
 	}
-	printf("graph_test: %llu graphs equal; of as many spoiled ones %llu refused; next seed "
-	       "%llu\n",
-	        (unsigned long long)count, (unsigned long long)n_refused,
-	        (unsigned long long)test_seed);
+	printf("graph_test: %llu graphs equal; all of %llu with a bad value and %llu spoiled ones "
+	       "refused; next seed %llu\n",
+	        (unsigned long long)count, (unsigned long long)n_harmed,
+	        (unsigned long long)n_refused, (unsigned long long)test_seed);
 	return 0;
 }

@@ -8,6 +8,8 @@
 
 #define GRAPH_MEMBERS 10
 
+#define GRAPH_NAMES 4
+
 /* A member's declaration on both sides; "" where it does not exist. */
 struct twin {
 	char old[256];
@@ -76,6 +78,96 @@ static void twin_number(struct draft *d, struct twin *twin, unsigned m)
 	snprintf(twin->new, sizeof(twin->new), "%s m%u;", new_type, m);
 }
 
+/* Enumerators and booleans, which may become or cease to be bitfields. */
+static void twin_word(struct draft *d, struct twin *twin, unsigned m)
+{
+	static const struct {
+		const char *type;
+		unsigned bits; /* that hold all its values, on both sides */
+		unsigned more;
+	} row[] = {{"enum E", 5, 8}, {"bool", 1, 1}, {"enum W", 64, 1}};
+	unsigned k = (unsigned)random_below(d->random, 3);
+	char old[16] = "";
+	char new[16] = "";
+
+	if (k < 2 && random_one_in(d->random, 2)) {
+		snprintf(old, sizeof(old), " : %u",
+		        row[k].bits + (unsigned)random_below(d->random, row[k].more));
+	}
+	if (k < 2 && random_one_in(d->random, 2)) {
+		snprintf(new, sizeof(new), " : %u",
+		        row[k].bits + (unsigned)random_below(d->random, row[k].more));
+	}
+	snprintf(twin->old, sizeof(twin->old), "%s m%u%s;", row[k].type, m, old);
+	snprintf(twin->new, sizeof(twin->new), "%s m%u%s;", row[k].type, m, new);
+}
+
+static void twin_float(struct draft *d, struct twin *twin, unsigned m)
+{
+	bool wide = random_one_in(d->random, 2);
+
+	snprintf(twin->old, sizeof(twin->old), "%s m%u;",
+	        wide && random_one_in(d->random, 2) ? "f64" : "f32", m);
+	snprintf(twin->new, sizeof(twin->new), "%s m%u;", wide ? "f64" : "f32", m);
+}
+
+/* What one release or both start afresh. */
+static void twin_skip(struct draft *d, struct twin *twin, unsigned m)
+{
+	static const char *const types[] = {"u8", "bool", "i64", "void *", "enum W", "f32"};
+	const char *type = types[random_below(d->random, 6)];
+	uint64_t who = random_below(d->random, 3);
+
+	snprintf(twin->old, sizeof(twin->old), "%s m%u%s;", type, m, who != 0 ? " @skip" : "");
+	snprintf(twin->new, sizeof(twin->new), "%s m%u%s;", type, m, who != 1 ? " @skip" : "");
+}
+
+static void shuffle(struct random *random, unsigned *order, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = (unsigned)random_below(random, i + 1);
+
+		order[i] = order[k];
+		order[k] = i;
+	}
+}
+
+/* Names that change owners: what was NAMEk is another NAME now, or gone, and whose name was
+ * taken away may be there afresh. */
+static void twin_names(struct draft *d, struct twin *twin, char name)
+{
+	unsigned order[GRAPH_NAMES + 1];
+	bool taken[GRAPH_NAMES + 1] = {false};
+	bool moved[GRAPH_NAMES + 1] = {false};
+	size_t old = 0;
+	size_t new = 0;
+
+	twin->new[0] = 0;
+	shuffle(d->random, order, GRAPH_NAMES + 1);
+	for (unsigned k = 0; k < GRAPH_NAMES; k++) {
+		char renamed[16] = "";
+
+		old += (size_t)snprintf(
+		        twin->old + old, sizeof(twin->old) - old, "i64 %c%u; ", name, k);
+		if (random_one_in(d->random, 6)) {
+			continue;
+		}
+		if (order[k] != k) {
+			snprintf(renamed, sizeof(renamed), " @renamed=%c%u", name, k);
+		}
+		taken[order[k]] = true;
+		moved[k] = order[k] != k;
+		new += (size_t)snprintf(twin->new + new, sizeof(twin->new) - new, "i32 %c%u%s; ",
+		        name, order[k], renamed);
+	}
+	for (unsigned k = 0; k < GRAPH_NAMES; k++) {
+		if (moved[k] && !taken[k]) {
+			new += (size_t)snprintf(
+			        twin->new + new, sizeof(twin->new) - new, "i32 %c%u; ", name, k);
+		}
+	}
+}
+
 /* An array and, so that its end is nothing else's start, a member behind it. */
 static void twin_array(struct draft *d, struct twin *twin, unsigned m, const char *type)
 {
@@ -124,11 +216,13 @@ static void twin_pointer(struct draft *d, struct twin *twin, unsigned m, unsigne
 /* Member m of struct s; structs inside are earlier ones. */
 static void twin_make(struct draft *d, struct twin *twin, unsigned s, unsigned m)
 {
+	char lean[32];
 	char type[32];
 
+	snprintf(lean, sizeof(lean), "struct L%u", (unsigned)random_below(d->random, GRAPH_LEAN));
 	snprintf(
 	        type, sizeof(type), "struct S%u", s > 0 ? (unsigned)random_below(d->random, s) : 0);
-	switch (random_below(d->random, s > 0 ? 10 : 8)) {
+	switch (random_below(d->random, s > 0 ? 14 : 12)) {
 	case 0:
 	case 1:
 		twin_number(d, twin, m);
@@ -140,15 +234,25 @@ static void twin_make(struct draft *d, struct twin *twin, unsigned s, unsigned m
 		twin_array(d, twin, m, "i32");
 		break;
 	case 4:
-		twin_same(twin, m, random_one_in(d->random, 2) ? "enum E" : "bool");
+	case 6:
+		twin_word(d, twin, m);
 		break;
 	case 5:
 		twin_union(d, twin, m, (unsigned)random_below(d->random, d->text->n_structs));
 		break;
+	case 7:
+		twin_skip(d, twin, m);
+		break;
 	case 8:
-		twin_same(twin, m, type);
+		twin_float(d, twin, m);
 		break;
 	case 9:
+		twin_array(d, twin, m, lean);
+		break;
+	case 12:
+		twin_same(twin, m, type);
+		break;
+	case 13:
 		twin_array(d, twin, m, type);
 		break;
 	default:
@@ -169,14 +273,36 @@ static void twin_change(struct draft *d, struct twin *twin, unsigned m)
 	}
 }
 
-static void shuffle(struct random *random, unsigned *order, unsigned n)
+/* A record of which little is left: one value, and members that go, come or are skipped. */
+static void draft_lean(struct draft *d, unsigned s)
 {
-	for (unsigned i = 0; i < n; i++) {
-		unsigned k = (unsigned)random_below(random, i + 1);
+	struct twin twins[4] = {0};
+	unsigned order[4];
+	unsigned n = (unsigned)random_below(d->random, 4) + 1;
 
-		order[i] = order[k];
-		order[k] = i;
+	add(d->text->old, &d->old_len, "struct L%u {", s);
+	add(d->text->new, &d->new_len, "struct L%u {", s);
+	for (unsigned m = 0; m < n; m++) {
+		if (m > 0 && random_one_in(d->random, 2)) {
+			twin_skip(d, &twins[m], m);
+		} else if (random_one_in(d->random, 3)) {
+			twin_number(d, &twins[m], m);
+		} else if (random_one_in(d->random, 3)) {
+			twin_float(d, &twins[m], m);
+		} else {
+			twin_word(d, &twins[m], m);
+		}
+		if (m > 0 && random_one_in(d->random, 2)) {
+			*(random_one_in(d->random, 2) ? twins[m].old : twins[m].new) = 0;
+		}
 	}
+	shuffle(d->random, order, n);
+	for (unsigned m = 0; m < n; m++) {
+		add(d->text->old, &d->old_len, "%s", twins[n - 1 - m].old);
+		add(d->text->new, &d->new_len, "%s", twins[order[m]].new);
+	}
+	add(d->text->old, &d->old_len, "};\n");
+	add(d->text->new, &d->new_len, "};\n");
 }
 
 static void draft_struct(struct draft *d, unsigned s)
@@ -184,12 +310,17 @@ static void draft_struct(struct draft *d, unsigned s)
 	struct twin twins[GRAPH_MEMBERS];
 	unsigned order[GRAPH_MEMBERS];
 	unsigned n = (unsigned)random_below(d->random, GRAPH_MEMBERS - 1) + 1;
+	bool names = random_one_in(d->random, 4);
 
 	add(d->text->old, &d->old_len, "struct S%u {", s);
 	add(d->text->new, &d->new_len, "struct S%u {", s);
 	for (unsigned m = 0; m < n; m++) {
-		twin_make(d, &twins[m], s, m);
-		twin_change(d, &twins[m], m);
+		if (names && m == 0) {
+			twin_names(d, &twins[m], 'n');
+		} else {
+			twin_make(d, &twins[m], s, m);
+			twin_change(d, &twins[m], m);
+		}
 		add(d->text->old, &d->old_len, "%s", twins[m].old);
 	}
 	shuffle(d->random, order, n);
@@ -209,6 +340,7 @@ static void draft_both(struct draft *d, const char *text)
 
 static void draft_variables(struct draft *d)
 {
+	struct twin names;
 	char line[128];
 
 	for (unsigned v = 0; v < 8; v++) {
@@ -219,6 +351,15 @@ static void draft_variables(struct draft *d)
 		add(d->text->old, &d->old_len, "struct S%u v%u[%u];", s, v, n);
 		add(d->text->new, &d->new_len, "struct S%u v%u[%u];", s, v, new_n);
 	}
+	for (unsigned v = 0; v < GRAPH_LEAN; v++) {
+		unsigned n = (unsigned)random_below(d->random, 6) + 1;
+
+		snprintf(line, sizeof(line), "struct L%u l%u[%u];\n", v, v, n);
+		draft_both(d, line);
+	}
+	twin_names(d, &names, 'w');
+	add(d->text->old, &d->old_len, "%s", names.old);
+	add(d->text->new, &d->new_len, "%s", names.new);
 	snprintf(line, sizeof(line), "void *all[%u]; char *name; i32 *number; fn *call;\n",
 	        GRAPH_OBJECTS);
 	draft_both(d, line);
@@ -239,6 +380,22 @@ static void draft_sites(struct draft *d)
 	add(d->text->new, &d->new_len, "string \"new\"; func c4;");
 }
 
+/* Types that take each other's names, and a variable that has the name of the heap's root. */
+static void draft_others(struct draft *d)
+{
+	bool named = random_one_in(d->random, 2);
+
+	add(d->text->old, &d->old_len,
+	        "struct T0 { i64 a; u8 b; } y0; struct T1 { u8 b; f32 a; } y1; struct T0 *y2;\n");
+	add(d->text->new, &d->new_len, "%s",
+	        named ? "struct T1 { u8 b; i64 a; } @renamed=T0 y0; struct T2 { f64 a; u8 b; } "
+	                "@renamed=T1 y1; struct T1 *y2;\n"
+	              : "struct T0 { u8 b; i64 a; } y0; struct T1 { f64 a; u8 b; } y1; struct T0 "
+	                "*y2;\n");
+	draft_both(d, random_one_in(d->random, 2) ? "file z.c; u64 heap_root in f; file a.c;\n"
+	                                          : "u64 heap_root in f;\n");
+}
+
 void graph_text_make(struct graph_text *text, struct random *random)
 {
 	struct draft d = {.random = random, .text = text};
@@ -248,9 +405,20 @@ void graph_text_make(struct graph_text *text, struct random *random)
 	add(text->new, &d.new_len, "%s",
 	        random_one_in(random, 2) ? "enum E { EB, EA, EX, ED, EC=9 };\n"
 	                                 : "enum E { EA, EB, EC=9, ED=-4, EN };\n");
+	add(text->old, &d.old_len,
+	        "enum : u64 W { WA=1, WB=0xffffffffffffffff, WC=0x8000000000000000 };\n");
+	add(text->new, &d.new_len, "%s",
+	        random_one_in(random, 2)
+	                ? "enum : u64 W { WB=2, WC=0xfffffffffffffffe, WA=0x8000000000000000 };\n"
+	                : "enum : u64 W { WA=1, WB=0xffffffffffffffff, WC=0x8000000000000000, WD=3 "
+	                  "};\n");
+	for (unsigned s = 0; s < GRAPH_LEAN; s++) {
+		draft_lean(&d, s);
+	}
 	for (unsigned s = 0; s < text->n_structs; s++) {
 		draft_struct(&d, s);
 	}
 	draft_variables(&d);
+	draft_others(&d);
 	draft_sites(&d);
 }

@@ -474,6 +474,16 @@ struct model *model_free(struct model *model)
 	return NULL;
 }
 
+bool model_has(const struct model *model, const char *name)
+{
+	for (uint32_t i = 0; i < model->n_symbols; i++) {
+		if (strcmp(model->symbols[i]->name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 struct model_symbol *model_symbol_find(const struct model *model, const char *name)
 {
 	for (uint32_t i = 0; i < model->n_symbols; i++) {

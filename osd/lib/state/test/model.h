@@ -85,6 +85,7 @@ void model_finish(struct model *model);
 struct state_side model_side(const struct model *model);
 /* Every byte of the image, for corruption. */
 uint8_t *model_image(const struct model *model, size_t *ret_size);
+bool model_has(const struct model *model, const char *name);
 struct model_symbol *model_symbol_find(const struct model *model, const char *name);
 struct model_symbol *model_symbol_at(struct model *model, uint32_t i, uint32_t *ret_n);
 struct model_type *model_type_find(const struct model *model, const char *name);

@@ -153,7 +153,9 @@ static uint64_t world_draw(uint64_t *state)
  * the end of a page, where counts are. */
 static uint64_t *world_word(struct world *world, uint64_t *random)
 {
-	uint64_t page = world_draw(random) % (world->old_root.n_chunks * HEAP_CHUNK_PAGES);
+	/* The root may be spoiled. */
+	uint64_t n = world->old_root.n_chunks % (world->heap_size / HEAP_CHUNK_BYTES) + 1;
+	uint64_t page = world_draw(random) % (n * HEAP_CHUNK_PAGES);
 	uint64_t at = heap_entry_offset(page) + world_draw(random) % 8 * 8;
 
 	if (world_draw(random) % 4 == 0) {

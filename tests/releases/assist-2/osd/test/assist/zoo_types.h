@@ -23,7 +23,7 @@ struct zoo_node {
 		struct zoo_node *node STATE_WHEN(ZOO_NODE);
 		uint64_t number STATE_WHEN(ZOO_NUMBER);
 		char *text STATE_WHEN(ZOO_TEXT);
-	} value STATE_TAG(kind);
+	} value STATE_TAG(kind) STATE_EMPTY(ZOO_NOTHING);
 	struct zoo_pair *pairs STATE_LENGTH(n_pairs);
 	struct zoo_pair *inner;
 	uint64_t n_pairs; /* widened */
