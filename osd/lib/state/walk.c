@@ -15,6 +15,12 @@ static enum state_code walk_fail(struct state_transfer *t, const char *what, uin
 	return state_fail(t, STATE_E_HEAP, what, value);
 }
 
+/* For words: the page, never its address. */
+static uint64_t walk_page_number(const struct state_transfer *t, uint64_t addr)
+{
+	return (addr - t->heap.base) / HEAP_PAGE_BYTES;
+}
+
 static const struct heap_root *walk_root(struct state_transfer *t)
 {
 	const struct heap_root *root = (const void *)(uintptr_t)t->heap_root;
@@ -25,7 +31,7 @@ static const struct heap_root *walk_root(struct state_transfer *t)
 	}
 	if (root->base != t->heap.base || root->base % HEAP_PAGE_BYTES != 0 ||
 	        root->n_chunks > t->heap.size / HEAP_CHUNK_BYTES + 1) {
-		(void)walk_fail(t, "old heap is not where it belongs", root->base);
+		(void)walk_fail(t, "old heap is not where it belongs", 0);
 		return NULL;
 	}
 	return root;
@@ -76,11 +82,13 @@ static enum state_code walk_small(struct state_transfer *t, struct state_run *ru
 	if (run->stride < HEAP_STRIDE_MIN || run->stride > HEAP_PAGE_BYTES || run->n_slots == 0 ||
 	        run->n_slots > heap_slots_of_stride(run->stride) ||
 	        (!is_array && run->site->size[STATE_OLD] >= run->stride)) {
-		return walk_fail(t, "old heap page has a bad stride", run->start);
+		return walk_fail(
+		        t, "old heap page has a bad stride", walk_page_number(t, run->start));
 	}
 	for (unsigned w = 0; w < HEAP_SLOTS_MAX / 64; w++) {
 		if ((run->live[w] & ~state_slots_mask(run->n_slots, w)) != 0) {
-			return walk_fail(t, "old heap page has too many objects", run->start);
+			return walk_fail(t, "old heap page has too many objects",
+			        walk_page_number(t, run->start));
 		}
 		n += (uint64_t)__builtin_popcountll(run->live[w]);
 	}
@@ -97,7 +105,8 @@ static enum state_code walk_large(struct state_transfer *t, struct state_run *ru
 	if (entry->span == 0 || entry->span > in_chunk ||
 	        (page + entry->span) * HEAP_PAGE_BYTES > t->heap.size ||
 	        entry->count > (bytes - 1) / run->site->size[STATE_OLD]) {
-		return walk_fail(t, "old heap object is larger than its pages", run->start);
+		return walk_fail(t, "old heap object is larger than its pages",
+		        walk_page_number(t, run->start));
 	}
 	run->stride = (uint32_t)bytes;
 	run->n_slots = 1;
@@ -131,7 +140,7 @@ static enum state_code walk_page(struct state_transfer *t, uint64_t page)
 	run->start = t->heap.base + page * HEAP_PAGE_BYTES;
 	run->site = state_site_find(t, entry->site);
 	if (run->site == NULL || entry->element_bytes != run->site->size[STATE_OLD]) {
-		return walk_fail(t, "old heap page is of no known site", entry->site);
+		return walk_fail(t, "old heap page is of no known site", page);
 	}
 	if (entry->kind != HEAP_PAGE_SMALL && entry->kind != HEAP_PAGE_LARGE) {
 		return walk_fail(t, "old heap page is of no known kind", entry->kind);
@@ -215,7 +224,8 @@ static inline enum state_code walk_count(
 	uint64_t bytes = count * run->site->size[STATE_OLD];
 
 	if (bytes >= run->stride) {
-		return walk_fail(t, "old heap object is larger than its slot", run->place[slot]);
+		return walk_fail(t, "old heap object is larger than its slot in page",
+		        walk_page_number(t, run->start));
 	}
 	if (count != known) {
 		heap_fill_count(&run->batch->class, run->place[slot], (uint32_t)count);

@@ -25,11 +25,23 @@ struct state_field;
 void *state_keep(struct state_transfer *t, uint64_t size);
 void *state_stack(struct state_transfer *t, uint64_t size);
 
+/* A place inside what an old entry describes. */
+struct state_spot {
+	uint32_t entry;
+	uint64_t off; /* bytes, from the variable's, function's or object's start */
+};
+
 /* report.c: all return `code`. */
 enum state_code state_fail(
         struct state_transfer *t, enum state_code code, const char *what, uint64_t value);
 enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const void *old);
+/* Without a number. */
+enum state_code state_fail_place(
+        struct state_transfer *t, enum state_code code, const char *what, const void *old);
+/* For a pointer at `old` that leads to the spot: addresses are nobody's business. */
+enum state_code state_fail_pointer(struct state_transfer *t, enum state_code code, const char *what,
+        const struct state_spot *spot, const void *old);
 /* At a member of the value at hand. */
 enum state_code state_fail_member(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const char *member);

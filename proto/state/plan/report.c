@@ -69,6 +69,10 @@ static void text_add_entry(struct text *text, const struct state_desc *desc, uin
 	const char *scope = state_desc_string(desc, entry->scope);
 	const char *slash = strrchr(unit, '/');
 
+	if (entry->kind == STATE_STRING) {
+		text_add(text, "a string");
+		return;
+	}
 	if (entry->kind == STATE_SITE) {
 		text_add(text, "heap ");
 		text_add_type(text, desc, entry->type);
@@ -191,23 +195,61 @@ static void text_add_place(struct text *text, const struct state_transfer *t, co
 	}
 }
 
+/* Begin the words of an error; false: it is not to be reported, or not the first. */
+static bool fail_begin(
+        struct state_transfer *t, enum state_code code, const char *what, struct text *ret)
+{
+	struct state_result *result = t->result;
+
+	if (t->quiet || result->code != STATE_OK) {
+		return false;
+	}
+	*ret = (struct text){.buffer = result->error, .size = sizeof(result->error)};
+	result->code = code;
+	text_add(ret, what);
+	return true;
+}
+
 enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const void *old)
 {
-	struct state_result *result = t->result;
-	struct text text = {.buffer = result->error, .size = sizeof(result->error)};
+	struct text text;
 
-	if (t->quiet || result->code != STATE_OK) {
-		return code;
+	if (fail_begin(t, code, what, &text)) {
+		t->result->value = value;
+		if (value != 0 || old != NULL) {
+			text_add(&text, " ");
+			text_add_number(&text, value, 16);
+		}
+		text_add_place(&text, t, old);
 	}
-	result->code = code;
-	result->value = value;
-	text_add(&text, what);
-	if (value != 0 || old != NULL) {
-		text_add(&text, " ");
-		text_add_number(&text, value, 16);
+	return code;
+}
+
+enum state_code state_fail_place(
+        struct state_transfer *t, enum state_code code, const char *what, const void *old)
+{
+	struct text text;
+
+	if (fail_begin(t, code, what, &text)) {
+		text_add_place(&text, t, old);
 	}
-	text_add_place(&text, t, old);
+	return code;
+}
+
+enum state_code state_fail_pointer(struct state_transfer *t, enum state_code code, const char *what,
+        const struct state_spot *spot, const void *old)
+{
+	struct text text;
+
+	if (fail_begin(t, code, what, &text)) {
+		text_add(&text, " (");
+		text_add_entry(&text, &t->desc[STATE_OLD], spot->entry);
+		text_add(&text, "+");
+		text_add_number(&text, spot->off, 10);
+		text_add(&text, ")");
+		text_add_place(&text, t, old);
+	}
 	return code;
 }
 
@@ -231,16 +273,12 @@ enum state_code state_fail_member(struct state_transfer *t, enum state_code code
 enum state_code state_fail_named(
         struct state_transfer *t, enum state_code code, const char *what, const char *name)
 {
-	struct state_result *result = t->result;
-	struct text text = {.buffer = result->error, .size = sizeof(result->error)};
+	struct text text;
 
-	if (t->quiet || result->code != STATE_OK) {
-		return code;
+	if (fail_begin(t, code, what, &text)) {
+		text_add(&text, " ");
+		text_add(&text, name);
 	}
-	result->code = code;
-	text_add(&text, what);
-	text_add(&text, " ");
-	text_add(&text, name);
 	return code;
 }
 
