@@ -7,25 +7,26 @@
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/priv.h"
 
-static enum state_code pointer_fail(
-        struct state_transfer *t, enum state_code code, uint64_t value, const void *at)
+static enum state_code pointer_fail(struct state_transfer *t, enum state_code code,
+        const struct state_spot *spot, const void *at)
 {
-	return state_fail_at(t, code,
+	return state_fail_pointer(t, code,
 	        code == STATE_E_AMBIGUOUS ? "pointer may mean several things"
 	                                  : "pointer leads to no value of its type",
-	        value, at);
+	        spot, at);
 }
 
 /* STATE_LENGTH: so many elements must lie from the pointer to the end of the object. */
 static enum state_code pointer_check_length(struct state_transfer *t,
-        const struct state_pointer *pointer, uint64_t value, const uint8_t *at, uint64_t bytes)
+        const struct state_pointer *pointer, const struct state_spot *spot, const uint8_t *at,
+        uint64_t bytes)
 {
 	uint64_t size = pointer->old_size > 0 ? pointer->old_size : 1;
 	int64_t n = state_bits_get(at, &pointer->length);
 
 	if ((pointer->length.is_signed && n < 0) || (uint64_t)n > bytes / size) {
-		return state_fail_at(t, STATE_E_POINTER,
-		        "pointer leads to fewer elements than are counted", value, at);
+		return state_fail_pointer(t, STATE_E_POINTER,
+		        "pointer leads to fewer elements than are counted", spot, at);
 	}
 	return STATE_OK;
 }
@@ -40,7 +41,7 @@ static enum state_code pointer_into_object(struct state_transfer *t, struct stat
 		return STATE_E_POINTER;
 	}
 	if (pointer->near == site || state_pointer_fits(t, pointer, site->type)) {
-		pointer->near = site;
+		pointer->near = site->plan->has_handler ? NULL : site;
 		if (off % size == 0) {
 			*ret = off / size * site->size[STATE_NEW];
 			return STATE_OK;
@@ -49,30 +50,111 @@ static enum state_code pointer_into_object(struct state_transfer *t, struct stat
 	return state_offset_map(t, pointer, site->type, count, off, ret);
 }
 
+uint64_t state_unsettled(const struct state_transfer *t)
+{
+	return (uint64_t)(uintptr_t)&t->n_unsettled;
+}
+
+/* An old value that a pointer leads into, and how far. */
+struct old_value {
+	uint64_t addr; /* of the pointer */
+	struct state_spot spot;
+	uint32_t type;
+	uint64_t off; /* from a value of the type */
+};
+
+/* Does something that the pointer may lead to begin there? */
+static bool value_begins(
+        const struct state_transfer *t, const struct state_pointer *pointer, struct old_value value)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+	bool inside = value.off < state_type_size(desc, value.type);
+
+	while (inside) {
+		uint32_t id = state_type_strip(desc, value.type);
+
+		if (value.off == 0 &&
+		        (pointer->target != STATE_TARGET_OBJECT ||
+		                state_type_same(desc, id, pointer->type[STATE_OLD], 4))) {
+			return true;
+		}
+		inside = state_type_step(desc, &value.type, &value.off);
+	}
+	return false;
+}
+
+/*
+ * Into what a handler has moved or may yet move. *ret_done: *ret or the code is the answer. One
+ * past the end of a place is in it, unless the rest of the old value goes on there.
+ */
+static enum state_code pointer_to_place(struct state_transfer *t,
+        const struct state_pointer *pointer, const struct old_value *inside, const uint8_t *at,
+        bool *ret_done, uint64_t *ret)
+{
+	const struct state_place *place;
+	uint64_t off;
+	enum state_code code;
+
+	*ret_done = !t->is_settled;
+	if (!t->is_settled) {
+		t->n_unsettled++;
+		*ret = state_unsettled(t);
+		return STATE_OK;
+	}
+	place = state_place_find(t, inside->addr);
+	off = place != NULL ? inside->addr - place->start : 0;
+	if (place == NULL || (off == place->size && value_begins(t, pointer, *inside))) {
+		return STATE_OK;
+	}
+	*ret_done = true;
+	code = state_offset_map(t, pointer, place->type, place->count, off, ret);
+	if (code != STATE_OK) {
+		return pointer_fail(t, code, &inside->spot, at);
+	}
+	*ret += place->new_addr;
+	return !pointer->has_length
+	               ? STATE_OK
+	               : pointer_check_length(t, pointer, &inside->spot, at, place->size - off);
+}
+
 static enum state_code pointer_to_heap(struct state_transfer *t, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
 	uint64_t page = (value - t->heap.base) / HEAP_PAGE_BYTES;
 	uint32_t r = page < t->heap.n_pages ? t->heap.run_of_page[page] : 0;
+	struct old_value inside = {.addr = value};
 	const struct state_run *run;
 	uint64_t in_run;
 	uint64_t slot;
+	uint64_t bytes;
 	uint64_t off;
 	enum state_code code;
 
 	if (r == 0) {
-		return state_fail_at(t, STATE_E_POINTER, "pointer into free memory", value, at);
+		return state_fail_place(t, STATE_E_POINTER, "pointer into free memory", at);
 	}
 	run = &t->heap.runs[r];
 	in_run = value - run->start;
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
+	in_run -= slot * run->stride;
+	inside.spot = (struct state_spot){run->site->entry[STATE_OLD], in_run};
 	if (slot >= run->n_slots || run->place[slot] == 0) {
-		return state_fail_at(t, STATE_E_POINTER,
+		return state_fail_pointer(t, STATE_E_POINTER,
 		        run->site->new_addr == 0 ? "pointer to an object of a removed type"
 		                                 : "pointer to no live object",
-		        value, at);
+		        &inside.spot, at);
 	}
-	in_run -= slot * run->stride;
+	bytes = state_slot_count(run, (uint32_t)slot) * run->site->size[STATE_OLD];
+	if (run->site->plan->has_handler) {
+		bool is_done;
+
+		inside.type = run->site->type[STATE_OLD];
+		inside.off = in_run < bytes ? in_run % run->site->size[STATE_OLD] : in_run;
+		code = pointer_to_place(t, pointer, &inside, at, &is_done, ret);
+		if (is_done) {
+			return code;
+		}
+	}
 	if (in_run == 0 && pointer->near == run->site && !pointer->has_length) {
 		*ret = run->place[slot];
 		return STATE_OK;
@@ -80,14 +162,12 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 	code = pointer_into_object(
 	        t, pointer, run->site, state_slot_count(run, (uint32_t)slot), in_run, &off);
 	if (code != STATE_OK) {
-		return pointer_fail(t, code, value, at);
+		return pointer_fail(t, code, &inside.spot, at);
 	}
 	*ret = run->place[slot] + off;
-	return !pointer->has_length ? STATE_OK
-	                            : pointer_check_length(t, pointer, value, at,
-	                                      state_slot_count(run, (uint32_t)slot) *
-	                                                      run->site->size[STATE_OLD] -
-	                                              in_run);
+	return !pointer->has_length
+	               ? STATE_OK
+	               : pointer_check_length(t, pointer, &inside.spot, at, bytes - in_run);
 }
 
 /* A literal that the new release does not have: becomes a heap object, once. */
@@ -184,24 +264,36 @@ static enum state_code pointer_to_item(struct state_transfer *t, struct state_po
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
 	struct state_item *item = state_item_find(t, value);
-	uint64_t off;
+	struct old_value inside = {.addr = value};
+	const struct state_entry *entry;
 	enum state_code code;
 
 	if (item == NULL) {
-		return state_fail_at(t, STATE_E_POINTER, "pointer leads nowhere", value, at);
+		return state_fail_place(t, STATE_E_POINTER, "pointer leads nowhere", at);
 	}
-	if (item->new_addr == 0 &&
-	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].kind != STATE_STRING) {
-		return state_fail_at(
-		        t, STATE_E_POINTER, "pointer to what the new release lacks", value, at);
+	entry = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+	inside.type = entry->type;
+	inside.off = value - item->start;
+	inside.spot = (struct state_spot){item->entry[STATE_OLD], inside.off};
+	if (item->is_handled) {
+		bool is_done;
+
+		code = pointer_to_place(t, pointer, &inside, at, &is_done, ret);
+		if (is_done) {
+			return code;
+		}
 	}
-	off = value - item->start;
-	code = item_map(t, pointer, item, off, ret);
+	if (item->new_addr == 0 && entry->kind != STATE_STRING) {
+		return state_fail_pointer(t, STATE_E_POINTER,
+		        "pointer to what the new release lacks", &inside.spot, at);
+	}
+	code = item_map(t, pointer, item, inside.off, ret);
 	if (code != STATE_OK) {
-		return pointer_fail(t, code, value, at);
+		return pointer_fail(t, code, &inside.spot, at);
 	}
 	return !pointer->has_length ? STATE_OK
-	                            : pointer_check_length(t, pointer, value, at, item->size - off);
+	                            : pointer_check_length(t, pointer, &inside.spot, at,
+	                                      item->size - inside.off);
 }
 
 enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,

@@ -310,11 +310,23 @@ static enum state_code run_handler(
 	        .new_version = handler->version[STATE_NEW],
 	        .step = handler,
 	};
-	int code = handler->call(&view);
+	bool was_settled = t->is_settled;
+	int code;
 
-	return code == 0 ? STATE_OK
-	                 : state_fail_at(t, STATE_E_HANDLER, "handler refused with",
-	                           (uint64_t)(int64_t)code, old);
+	/* What a handler asks for, it wants now. What it tried in vain and does not mind is no
+	 * error. */
+	t->is_settled = true;
+	code = handler->call(&view);
+	t->is_settled = was_settled;
+	if (code == 0) {
+		t->result->code = STATE_OK;
+		t->result->value = 0;
+		t->result->error[0] = 0;
+		return STATE_OK;
+	}
+	(void)state_fail_at(
+	        t, STATE_E_HANDLER, "handler refused with", (uint64_t)(int64_t)code, old);
+	return t->result->code;
 }
 
 /* Copies of members are short: two words that may overlap do for most of them. */
@@ -394,6 +406,11 @@ static RUN_INLINE const struct state_case *union_case(
 		}
 	}
 	return NULL;
+}
+
+const struct state_case *state_union_case(const struct state_union *u, const uint8_t *new)
+{
+	return union_case(u, new);
 }
 
 /* No member claims the tag's value: nothing must be lost by that. */
@@ -563,12 +580,16 @@ static enum state_code run_objects(struct state_transfer *t)
 	return STATE_OK;
 }
 
-static enum state_code run_variables(struct state_transfer *t)
+/* Variables with handlers come first: more of what they place is known to handlers of objects. */
+static enum state_code run_variables(struct state_transfer *t, bool handled)
 {
 	for (uint32_t i = 0; i < t->n_jobs; i++) {
 		const struct state_job *job = &t->jobs[i];
 		enum state_code code;
 
+		if (job->plan->has_handler != handled) {
+			continue;
+		}
 		t->root_entry = job->entry[STATE_OLD];
 		t->root_old = job->addr[STATE_OLD];
 		code = state_plan_run(t, job->plan, (const void *)(uintptr_t)job->addr[STATE_OLD],
@@ -588,38 +609,19 @@ enum state_code state_transfer(struct state_transfer *t)
 
 	t->root_age = STATE_OLD;
 	if (code == STATE_OK) {
-		code = run_variables(t);
+		code = run_variables(t, true);
+	}
+	if (code == STATE_OK) {
+		code = run_variables(t, false);
 	}
 	if (code == STATE_OK) {
 		code = run_objects(t);
 	}
+	t->is_settled = true;
+	if (code == STATE_OK && t->n_unsettled > 0) {
+		code = state_settle(t);
+	}
 	t->root_entry = STATE_NONE;
 	/* Whoever fails says why; if he could not, the code alone must do. */
 	return code == STATE_OK ? code : state_fail(t, code, "transfer failed", 0);
-}
-
-enum state_code state_view_default(const struct state_view *view)
-{
-	const struct state_handler *handler = view->step;
-
-	return handler->plan == NULL
-	               ? STATE_E_TYPE
-	               : state_plan_run(view->transfer, handler->plan, view->old, view->new);
-}
-
-enum state_code state_view_pointer(const struct state_view *view, const void *old, void **ret_new)
-{
-	struct state_pointer pointer = {.target = STATE_TARGET_ANY};
-	uint64_t value = (uint64_t)(uintptr_t)old;
-	enum state_code code;
-
-	if (old == NULL) {
-		*ret_new = NULL;
-		return STATE_OK;
-	}
-	code = state_pointer_map(view->transfer, &pointer, value, view->old, &value);
-	if (code == STATE_OK) {
-		*ret_new = (void *)(uintptr_t)value;
-	}
-	return code;
 }

@@ -40,3 +40,17 @@ struct state_view {
 enum state_code state_view_default(const struct state_view *view);
 /* The new place of what an old pointer leads to: an object, variable, function ... */
 enum state_code state_view_pointer(const struct state_view *view, const void *old, void **ret_new);
+/*
+ * A variable of the old release, by source file (from the root of the sources), function ("": none)
+ * and name; NULL: it had none.
+ */
+const void *state_view_find(
+        const struct state_view *view, const char *file, const char *function, const char *name);
+/*
+ * From now on these bytes of the old value live at `new`, in an object or a variable that holds as
+ * many values of that type: pointers to them and into them, wherever they are, lead there. They
+ * must be one value, or several in an array, of view->old or of an old variable without a partner;
+ * no part may be placed twice. Fails with STATE_E_HANDLER.
+ */
+enum state_code state_view_place(
+        const struct state_view *view, const void *old, uint64_t old_bytes, void *new);

@@ -77,6 +77,22 @@ enum state_code state_plan_run(
 enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret);
 
+/* pointer.c: what a pointer holds while it waits for state_settle(); leads nowhere. */
+uint64_t state_unsettled(const struct state_transfer *t);
+
+/* run.c: the case of a union that is alive, by the tag in the new record, or NULL. */
+const struct state_case *state_union_case(const struct state_union *u, const uint8_t *new);
+
+/* settle.c: the pointers that waited, when all handlers have run. */
+enum state_code state_settle(struct state_transfer *t);
+
+/* view.c: the place that a handler gave to what lies at an old address; NULL: none. */
+const struct state_place *state_place_find(const struct state_transfer *t, uint64_t old);
+
+/* view.c: what one level further down lies at an offset of a value. False: nothing that can be
+ * told, as in unions. */
+bool state_type_step(const struct state_desc *desc, uint32_t *type, uint64_t *off);
+
 /* offset.c: does a value of these types satisfy the pointer, before and after? */
 bool state_pointer_fits(const struct state_transfer *t, const struct state_pointer *pointer,
         const uint32_t type[2]);

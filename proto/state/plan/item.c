@@ -68,10 +68,21 @@ static uint32_t items_unique(struct state_item *item, uint32_t n)
 static void items_fill(struct state_transfer *t)
 {
 	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_job *job = t->jobs;
+	const struct state_job *end = t->jobs + t->n_jobs;
 
 	for (uint32_t i = 0; i < desc->n_entries; i++) {
 		uint32_t k = t->partner[i];
+		bool is_handled = t->has_handlers && k == STATE_NONE &&
+		                  desc->entries[i].kind == STATE_VARIABLE;
 
+		/* Jobs are in the order of entries. */
+		while (job < end && job->entry[STATE_OLD] < i) {
+			job++;
+		}
+		if (job < end && job->entry[STATE_OLD] == i) {
+			is_handled = job->plan->has_handler;
+		}
 		if (t->addr[STATE_OLD][i] == 0 || desc->entries[i].kind == STATE_SITE) {
 			continue;
 		}
@@ -80,6 +91,7 @@ static void items_fill(struct state_transfer *t)
 		        .size = desc->entries[i].size,
 		        .new_addr = k != STATE_NONE ? t->addr[STATE_NEW][k] : 0,
 		        .entry = {i, k},
+		        .is_handled = is_handled,
 		};
 	}
 }

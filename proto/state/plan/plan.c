@@ -92,6 +92,7 @@ static enum state_code plan_handler(struct state_transfer *t, const uint32_t typ
 	handler->version[STATE_NEW] = new->version;
 	handler->next = t->handlers;
 	t->handlers = handler;
+	t->has_handlers = true;
 	op->sub = handler;
 	return STATE_OK;
 }
@@ -321,6 +322,22 @@ static bool plan_is_bits(const struct state_plan *plan)
 	return plan->n_ops > 0;
 }
 
+static bool op_has_handler(const struct state_op *op)
+{
+	const struct state_plan *plan = op->sub;
+	const struct state_union *u = op->sub;
+
+	if (op->code == STATE_OP_REPEAT) {
+		return plan->has_handler;
+	}
+	for (uint32_t i = 0; op->code == STATE_OP_UNION && i < u->n_cases; i++) {
+		if (u->cases[i].plan != NULL && u->cases[i].plan->has_handler) {
+			return true;
+		}
+	}
+	return op->code == STATE_OP_HANDLER;
+}
+
 /* Move the operations from the stack into the plan; the newest lies lowest. */
 static enum state_code plan_close(struct state_transfer *t, struct state_plan *plan)
 {
@@ -333,6 +350,7 @@ static enum state_code plan_close(struct state_transfer *t, struct state_plan *p
 	}
 	for (uint64_t i = 0; i < n; i++) {
 		plan->ops[i] = *(top - 1 - i);
+		plan->has_handler |= op_has_handler(&plan->ops[i]);
 	}
 	plan->n_ops = (uint32_t)n;
 	plan->is_flat = plan_is_flat(plan);

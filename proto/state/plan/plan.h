@@ -51,6 +51,7 @@ struct state_plan {
 	bool is_done;         /* false while in the making */
 	bool is_flat;         /* one copy of all bytes */
 	bool is_bits;         /* old bytes can stand as new bytes */
+	bool has_handler;     /* somewhere: what is in such a value may live elsewhere */
 	enum state_code code; /* why there is no plan */
 	struct state_op *ops;
 };

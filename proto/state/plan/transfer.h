@@ -35,6 +35,16 @@ struct state_item {
 	uint64_t size;
 	uint64_t new_addr; /* 0: no partner */
 	uint32_t entry[_STATE_AGE_N];
+	bool is_handled; /* a handler may say where parts of it live now */
+};
+
+/* A part of an old value that lives elsewhere now, as a handler said. */
+struct state_place {
+	uint64_t start;
+	uint64_t size;
+	uint64_t new_addr;
+	uint64_t count; /* values of these types side by side */
+	uint32_t type[_STATE_AGE_N];
 };
 
 struct state_job {
@@ -87,6 +97,7 @@ struct state_transfer {
 	struct state_handler *handlers; /* without default so far */
 	bool accepts_loss;
 	bool has_renamed_types;
+	bool has_handlers;
 	uint64_t ops_top;
 	unsigned depth;  /* of plans in the making */
 	bool quiet;      /* errors are not reported: the caller tries */
@@ -104,6 +115,12 @@ struct state_transfer {
 	unsigned bucket_shift;
 	struct state_heap heap;
 	uint64_t heap_root; /* old address, 0: the old release has no heap */
+
+	struct state_place *places; /* sorted by start, disjoint */
+	uint32_t n_places;
+	uint32_t places_capacity;
+	uint32_t n_unsettled; /* pointers that wait for places */
+	bool is_settled;      /* no handler will run any more, or one runs: nothing can wait */
 
 	/* Where we are, for the words of an error. */
 	enum state_age root_age;

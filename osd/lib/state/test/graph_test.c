@@ -211,6 +211,18 @@ static void spoil(struct graph *graph)
 	}
 }
 
+/* Where something lies is nobody's business: a pointer's or the heap's trouble is told without it.
+ */
+static void check_no_address(const struct state_result *result)
+{
+	const char *at = strstr(result->error, "0x");
+
+	if (at != NULL && (result->code == STATE_E_POINTER || result->code == STATE_E_AMBIGUOUS ||
+	                          result->code == STATE_E_HEAP)) {
+		assert(strspn(at + 2, "0123456789abcdef") <= 8);
+	}
+}
+
 static bool graph_spoil(const struct graph_text *text, struct random random)
 {
 	struct graph *graph = graph_new(text, &random);
@@ -220,6 +232,7 @@ static bool graph_spoil(const struct graph_text *text, struct random random)
 	code = world_transfer(graph->world);
 	assert(code == graph->world->result.code);
 	assert((code == STATE_OK) == (graph->world->result.error[0] == 0));
+	check_no_address(&graph->world->result);
 	graph_free(graph);
 	return code != STATE_OK;
 }

@@ -327,7 +327,8 @@ static void test_heap_refusals(void)
 	w = begin(NODE_OLD "struct t { u32 x; } x; struct t *p;",
 	        NODE_NEW "struct t { u32 x; } x; struct t *p;");
 	point(w, "p", world_object(w, "add", 0, 1));
-	refused(w, STATE_E_POINTER, "no value of its type");
+	refused(w, STATE_E_POINTER,
+	        "no value of its type (heap struct node from a.c:add+0) at a.c:p");
 
 	w = begin(NODE_OLD "struct node *a[3];", "struct node { i32 id; }; struct node *a[3];");
 	point(w, "a[1]", world_object(w, "add", 0, 1));

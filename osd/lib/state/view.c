@@ -1,0 +1,310 @@
+/*
+ * What handlers can ask of the engine, and tell it. A *place* is a part of the old value that lives
+ * elsewhere now; pointers into it, from wherever, follow. Places are found by address, so that an
+ * array of any length may become a list.
+ */
+#include <string.h>
+
+#include "osd/lib/heap/heap.h"
+#include "osd/lib/state/priv.h"
+
+#define PLACES_MIN 64
+
+enum state_code state_view_default(const struct state_view *view)
+{
+	const struct state_handler *handler = view->step;
+
+	return handler->plan == NULL
+	               ? STATE_E_TYPE
+	               : state_plan_run(view->transfer, handler->plan, view->old, view->new);
+}
+
+enum state_code state_view_pointer(const struct state_view *view, const void *old, void **ret_new)
+{
+	struct state_pointer pointer = {.target = STATE_TARGET_ANY};
+	uint64_t value = (uint64_t)(uintptr_t)old;
+	enum state_code code;
+
+	if (old == NULL) {
+		*ret_new = NULL;
+		return STATE_OK;
+	}
+	code = state_pointer_map(view->transfer, &pointer, value, view->old, &value);
+	if (code == STATE_OK) {
+		*ret_new = (void *)(uintptr_t)value;
+	}
+	return code;
+}
+
+const void *state_view_find(
+        const struct state_view *view, const char *file, const char *function, const char *name)
+{
+	const struct state_transfer *t = view->transfer;
+	uint32_t i = state_desc_find(&t->desc[STATE_OLD], STATE_VARIABLE, file, function, name);
+
+	return i == UINT32_MAX ? NULL : (const void *)(uintptr_t)t->addr[STATE_OLD][i];
+}
+
+/* The first place that does not end before an old address. */
+static uint32_t place_first(const struct state_transfer *t, uint64_t old)
+{
+	uint32_t first = 0;
+	uint32_t n = t->n_places;
+
+	while (n > 0) {
+		uint32_t middle = first + n / 2;
+
+		if (t->places[middle].start + t->places[middle].size <= old) {
+			n -= n / 2 + 1;
+			first = middle + 1;
+		} else {
+			n /= 2;
+		}
+	}
+	return first;
+}
+
+const struct state_place *state_place_find(const struct state_transfer *t, uint64_t old)
+{
+	uint32_t i = place_first(t, old);
+
+	if (i < t->n_places && t->places[i].start <= old) {
+		return &t->places[i];
+	}
+	/* One past the end, where nothing else begins. */
+	return i > 0 && t->places[i - 1].start + t->places[i - 1].size == old ? &t->places[i - 1]
+	                                                                      : NULL;
+}
+
+/* Values of one type side by side, somewhere in a larger one. */
+struct extent {
+	uint32_t type;
+	uint64_t count;
+};
+
+bool state_type_step(const struct state_desc *desc, uint32_t *type, uint64_t *off)
+{
+	uint32_t id = state_type_strip(desc, *type);
+	uint32_t n = state_type_count(desc, id);
+
+	if (state_type_kind(desc, id) == STATE_BTF_ARRAY) {
+		uint64_t size = state_type_size(desc, state_type_array(desc, id)->type);
+
+		*type = state_type_array(desc, id)->type;
+		*off = size > 0 ? *off % size : 0;
+		return size > 0;
+	}
+	for (uint32_t i = 0; state_type_kind(desc, id) == STATE_BTF_STRUCT && i < n; i++) {
+		struct state_member member = state_type_member(desc, id, i);
+		uint64_t start = member.bit_off / 8;
+
+		if (member.bit_size == 0 && *off >= start &&
+		        *off - start < state_type_size(desc, member.type)) {
+			*type = member.type;
+			*off -= start;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The values that fill `size` bytes at `off` of an old value. */
+static bool extent_find(const struct state_desc *desc, uint32_t type, uint64_t off, uint64_t size,
+        struct extent *ret)
+{
+	do {
+		uint32_t id = state_type_strip(desc, type);
+		uint64_t element;
+
+		if (state_type_kind(desc, id) == STATE_BTF_ARRAY) {
+			ret->type = state_type_strip(desc, state_type_array(desc, id)->type);
+			element = state_type_size(desc, ret->type);
+			if (element > 0 && off % element == 0 && size % element == 0 &&
+			        off + size <= state_type_size(desc, id)) {
+				ret->count = size / element;
+				return true;
+			}
+		} else if (off == 0 && state_type_size(desc, id) == size) {
+			ret->type = id;
+			ret->count = 1;
+			return true;
+		}
+	} while (state_type_step(desc, &type, &off));
+	return false;
+}
+
+/* May a pointer to the old type lead to the new one? */
+static bool types_meet(const struct state_transfer *t, uint32_t old, uint32_t new)
+{
+	enum state_btf_kind kind = state_type_kind(&t->desc[STATE_OLD], old);
+
+	if (kind != state_type_kind(&t->desc[STATE_NEW], new)) {
+		return state_type_is_number(&t->desc[STATE_OLD], old) &&
+		       state_type_is_number(&t->desc[STATE_NEW], new);
+	}
+	return (kind != STATE_BTF_STRUCT && kind != STATE_BTF_UNION) ||
+	       state_names_match(t, old, new);
+}
+
+/* A new value: where it lies in an object or a variable. */
+struct home {
+	uint32_t type;
+	uint64_t off;
+	uint64_t bytes; /* from there to the object's end */
+};
+
+static bool home_in_heap(const struct state_transfer *t, uint64_t new, struct home *ret)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	struct heap_object object;
+	uint32_t n;
+	uint32_t first = state_desc_kind_first(desc, STATE_SITE, &n);
+
+	if (!heap_find((const void *)(uintptr_t)new, &object)) {
+		return false;
+	}
+	for (uint32_t k = first; k < first + n; k++) {
+		if (t->addr[STATE_NEW][k] == object.site) {
+			ret->type = desc->entries[k].type;
+			ret->off = (new - object.start) % object.element_bytes;
+			ret->bytes = object.start + object.count * object.element_bytes - new;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool home_find(const struct state_transfer *t, uint64_t new, struct home *ret)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	uint32_t n;
+	uint32_t first = state_desc_kind_first(desc, STATE_VARIABLE, &n);
+
+	if (home_in_heap(t, new, ret)) {
+		return true;
+	}
+	for (uint32_t k = first; k < first + n; k++) {
+		uint64_t off = new - t->addr[STATE_NEW][k];
+
+		if (t->addr[STATE_NEW][k] != 0 && off < desc->entries[k].size) {
+			ret->type = desc->entries[k].type;
+			ret->off = off;
+			ret->bytes = desc->entries[k].size - off;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The new type for `count` old ones at a new address. */
+static bool home_type(
+        const struct state_transfer *t, uint64_t new, const struct extent *old, uint32_t *ret)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	struct home home;
+
+	if (!home_find(t, new, &home)) {
+		return false;
+	}
+	do {
+		uint32_t id = state_type_strip(desc, home.type);
+
+		if (home.off == 0 && types_meet(t, old->type, id) &&
+		        state_type_size(desc, id) > 0 &&
+		        old->count <= home.bytes / state_type_size(desc, id)) {
+			*ret = id;
+			return true;
+		}
+	} while (state_type_step(desc, &home.type, &home.off));
+	return false;
+}
+
+/* The old value that the range is in: the handler's own, or a variable without a partner. */
+static bool range_root(const struct state_view *view, uint64_t start, uint64_t size,
+        uint32_t *ret_type, uint64_t *ret_off)
+{
+	const struct state_transfer *t = view->transfer;
+	const struct state_handler *handler = view->step;
+	const struct state_item *item;
+	uint64_t off = start - (uint64_t)(uintptr_t)view->old;
+
+	if (size == 0) {
+		return false;
+	}
+	if (off < view->old_size && size <= view->old_size - off) {
+		*ret_type = handler->type[STATE_OLD];
+		*ret_off = off;
+		return true;
+	}
+	item = state_item_find(t, start);
+	if (item == NULL || item->entry[STATE_NEW] != STATE_NONE ||
+	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].kind != STATE_VARIABLE ||
+	        start - item->start >= item->size || size > item->size - (start - item->start)) {
+		return false;
+	}
+	*ret_type = t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type;
+	*ret_off = start - item->start;
+	return true;
+}
+
+/* Room for one more place before place `at`. */
+static bool places_open(struct state_transfer *t, uint32_t at)
+{
+	if (t->n_places == t->places_capacity) {
+		uint32_t capacity = t->n_places > 0 ? t->n_places * 2 : PLACES_MIN;
+		struct state_place *places = state_keep(t, (uint64_t)capacity * sizeof(*places));
+
+		if (places == NULL) {
+			return false;
+		}
+		if (t->n_places > 0) {
+			memcpy(places, t->places, t->n_places * sizeof(*places));
+		}
+		t->places = places;
+		t->places_capacity = capacity;
+	}
+	memmove(t->places + at + 1, t->places + at, (t->n_places - at) * sizeof(*t->places));
+	t->n_places++;
+	return true;
+}
+
+static enum state_code place_fail(const struct state_view *view, const char *what, const void *old)
+{
+	return state_fail_place(view->transfer, STATE_E_HANDLER, what, old);
+}
+
+enum state_code state_view_place(
+        const struct state_view *view, const void *old, uint64_t old_bytes, void *new)
+{
+	struct state_transfer *t = view->transfer;
+	struct state_place place = {
+	        .start = (uint64_t)(uintptr_t)old,
+	        .size = old_bytes,
+	        .new_addr = (uint64_t)(uintptr_t)new,
+	};
+	uint32_t at = place_first(t, place.start);
+	struct extent extent;
+	uint32_t type;
+	uint64_t off;
+
+	if (!range_root(view, place.start, old_bytes, &type, &off)) {
+		return place_fail(view, "handler places what is not its old value", view->old);
+	}
+	if (at < t->n_places && t->places[at].start < place.start + old_bytes) {
+		return place_fail(view, "handler places a part of the old value twice", old);
+	}
+	if (!extent_find(&t->desc[STATE_OLD], type, off, old_bytes, &extent)) {
+		return place_fail(view, "handler places what is no whole value", old);
+	}
+	place.count = extent.count;
+	place.type[STATE_OLD] = extent.type;
+	if (!home_type(t, place.new_addr, &extent, &place.type[STATE_NEW])) {
+		return place_fail(
+		        view, "handler places a value where there is none of its type", old);
+	}
+	if (!places_open(t, at)) {
+		return STATE_E_SCRATCH;
+	}
+	t->places[at] = place;
+	return STATE_OK;
+}
