@@ -119,8 +119,63 @@ static void test_loose_pointers(void)
 	world_free(w);
 }
 
+/* Out of the state: a stack, a function that is gone, from a table. */
+static void test_pointers_out(void)
+{
+	int32_t local = 0;
+	struct world *w = begin("i32 *p;", "i32 *p;");
+
+	point(w, "p", &local);
+	refused(w, STATE_E_POINTER, "pointer leads nowhere at a.c:p");
+	w = begin("func f; func g; struct t { fn *call; u32 n; } t[3];",
+	        "func f; struct t { u32 n; fn *call; } t[3];");
+	point(w, "t[0].call", model_symbol_find(w->old, "f")->addr);
+	point(w, "t[2].call", model_symbol_find(w->old, "g")->addr);
+	refused(w, STATE_E_POINTER, "what the new release lacks (a.c:g+0) at a.c:t[2].call");
+	w = begin("func f; struct t { fn *call; u32 n; } t[3];",
+	        "func f; struct t { u32 n; fn *call; } t[3];");
+	point(w, "t[2].call", (uint8_t *)model_symbol_find(w->old, "f")->addr + 1);
+	refused(w, STATE_E_POINTER, "no value of its type (a.c:f+1) at a.c:t[2].call");
+}
+
+/* Neither stack nor time may depend on how things hang together. */
+static void test_long_list(void)
+{
+	enum { N = 100000 };
+	struct world *w = world_new(
+	        "struct n { struct n *next; i32 id; }; site struct n f; struct n *head;",
+	        "struct n { i64 id; struct n *next; }; site struct n f; struct n *head;", SEED);
+	struct model_type *type;
+	uint8_t *last = NULL;
+	uint8_t *at;
+
+	w->scratch_size = UINT64_C(16) << 20;
+	world_start(w);
+	type = model_type_find(w->old, "n");
+	for (int i = 0; i < N; i++) {
+		uint8_t *node = world_object(w, "f", 0, 1);
+
+		model_put_pointer(model_walk(type, node, ".next"), last);
+		model_put(model_walk(type, node, ".id"), i);
+		last = node;
+	}
+	point(w, "head", last);
+	done(w);
+	assert(w->result.n_objects == N);
+	type = model_type_find(w->new, "n");
+	at = where(w, "head");
+	for (int i = N - 1; i >= 0; i--) {
+		assert(model_get(model_walk(type, at, ".id")) == i);
+		at = model_get_pointer(model_walk(type, at, ".next"));
+	}
+	assert(at == NULL);
+	world_free(w);
+}
+
 int main(void)
 {
+	test_pointers_out();
+	test_long_list();
 	test_pointers();
 	test_pointer_refusals();
 	test_loose_pointers();
