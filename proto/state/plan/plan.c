@@ -185,6 +185,11 @@ static enum state_code plan_elements(
 	return STATE_OK;
 }
 
+static bool type_is_char(const struct state_desc *desc, uint32_t id)
+{
+	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
+}
+
 static enum state_code plan_array(struct state_transfer *t, uint32_t old_type, uint32_t new_type)
 {
 	const struct state_btf_array *old = state_type_array(&t->desc[STATE_OLD], old_type);
@@ -197,6 +202,8 @@ static enum state_code plan_array(struct state_transfer *t, uint32_t old_type, u
 		return STATE_E_TYPE;
 	}
 	code = plan_elements(t, plan, n);
+	/* Text must end where it has room. */
+	n -= n > 0 && n < old->nelems && type_is_char(&t->desc[STATE_OLD], old->type);
 	return code != STATE_OK ? code
 	                        : plan_array_tail(t, n, n * plan->size[STATE_OLD],
 	                                  old->nelems * plan->size[STATE_OLD]);

@@ -117,13 +117,18 @@ static enum state_code enum_map(
 	return STATE_OK;
 }
 
-/* Same width: a sign alone is not looked at for bytes, which programs use either way. */
-static bool number_is_copy(const struct state_op *op)
+/* Plain characters are bytes, which programs use either way. */
+static bool number_is_char(const struct state_desc *desc, uint32_t id)
+{
+	return strcmp(state_type_name(desc, id), "char") == 0;
+}
+
+/* Same width, and the same sign unless it is one of text. */
+static bool number_is_copy(const struct state_op *op, bool is_text)
 {
 	return op->number[STATE_OLD].width == op->number[STATE_NEW].width &&
 	       op->number[STATE_NEW].n_bits != 1 &&
-	       (op->number[STATE_OLD].is_signed == op->number[STATE_NEW].is_signed ||
-	               op->number[STATE_OLD].width == 1);
+	       (op->number[STATE_OLD].is_signed == op->number[STATE_NEW].is_signed || is_text);
 }
 
 enum state_code state_plan_number(struct state_transfer *t, uint32_t old, uint32_t new)
@@ -147,7 +152,8 @@ enum state_code state_plan_number(struct state_transfer *t, uint32_t old, uint32
 	}
 	if (number_is_bool(a, old) && number_is_bool(b, new)) {
 		op->code = STATE_OP_BOOL;
-	} else if (number_is_copy(op)) {
+	} else if (number_is_copy(op, (number_is_char(a, old) || number_is_char(b, new)) &&
+	                                      op->number[STATE_NEW].width == 1)) {
 		op->code = STATE_OP_COPY;
 		op->size = op->number[STATE_OLD].width;
 	} else if (op->number[STATE_OLD].width > 8 || op->number[STATE_NEW].width > 8) {

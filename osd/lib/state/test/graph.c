@@ -389,6 +389,9 @@ static void fill_value(struct graph *g, struct model_place a, struct model_place
 
 			fill_value(g, x, y);
 		}
+		if (b.type->n < a.type->n && strcmp(a.type->to->name, "char") == 0) {
+			a.addr[b.type->n - 1] = 0;
+		}
 		graph_harm_tail(g, a, b.type->n * a.type->to->size);
 	} else if (a.type->kind == STATE_BTF_FLOAT) {
 		fill_float(g, a);

@@ -6,7 +6,7 @@ static void test_numbers(void)
 {
 	struct world *w =
 	        begin("i32 same; u8 wide; i16 sign; i64 narrow; bool flag; f32 real; bool was;"
-	              "u32 b[3]; i8 bytes[2];",
+	              "u32 b[3]; char bytes[2];",
 	                "i32 same; u64 wide; i64 sign; u8 narrow; bool flag; f64 real; i32 was;"
 	                "u64 b[3]; u8 bytes[2];");
 	float real = 1.5f;
@@ -47,6 +47,9 @@ static void test_ranges(void)
 	        {"u32 a;", "i32 a;", 0xffffffff, false},
 	        {"u32 a;", "i64 a;", 0xffffffff, true},
 	        {"i32 a;", "u64 a;", -1, false},
+	        {"i8 a;", "u8 a;", -1, false},
+	        {"u8 a;", "i8 a;", 128, false},
+	        {"i8 a;", "u8 a;", 127, true},
 	        {"u16 a;", "bool a;", 2, false},
 	        {"u16 a;", "bool a;", 1, true},
 	        {"bool a;", "bool a;", 1, true},
@@ -203,9 +206,17 @@ static void test_arrays(void)
 	assert(got(w, "grown[1]") == 2 && got(w, "grown[4]") == 55 && got(w, "cut[1]") == 3);
 	assert(got(w, "m[1][2]") == -4 && memcmp(new_at(w, "name"), "abc", 4) == 0);
 	world_free(w);
+	/* A name that fills its room has no end there. */
+	w = begin("char name[8];", "char name[4];");
+	memcpy(old_at(w, "name"), "abcd", 4);
+	refused(w, STATE_E_LOSS, "a.c:name[3]");
 	w = begin("i32 cut[4];", "i32 cut[2];");
 	put(w, "cut[3]", 0x300);
 	refused(w, STATE_E_LOSS, "lost: element at a.c:cut[3]");
+	/* A name that fills its room has no end there. */
+	w = begin("char name[8];", "char name[4];");
+	memcpy(old_at(w, "name"), "abcd", 4);
+	refused(w, STATE_E_LOSS, "a.c:name[3]");
 	w = begin("i32 cut[4];", "i32 cut[2];");
 	put(w, "cut[3]", 0x300);
 	w->accepts_loss = true;
@@ -704,8 +715,39 @@ static void test_lone_members(void)
 	world_free(w);
 }
 
+static unsigned n_skipped_calls;
+
+/* From any older release, not only from the last. */
+static int count_skipped(const struct state_view *view)
+{
+	n_skipped_calls++;
+	return view->old_version == 1 && view->new_version == 3 ? (int)state_view_default(view) : 1;
+}
+
+/* Releases that were left out: renamings and versions of those between do not count. */
+static void test_skipped_releases(void)
+{
+	struct world *w = handled("i32 a @version=1; i32 b; i32 was;",
+	        "func count_skipped; i64 a @version=3 @handler=count_skipped; i32 b "
+	        "@renamed=between; "
+	        "i32 is @renamed=between; i32 was;",
+	        "count_skipped", count_skipped);
+
+	put(w, "a", 5);
+	put(w, "b", 6);
+	put(w, "was", 7);
+	done(w);
+	assert(got(w, "a") == 5 && got(w, "b") == 6 && got(w, "was") == 7 && got(w, "is") == 0);
+	assert(n_skipped_calls == 1);
+	world_free(w);
+	/* Named otherwise twice: nobody can tell, and it is not lost in silence. */
+	w = begin("i32 first;", "i32 third @renamed=second;");
+	refused(w, STATE_E_LOSS, "a.c:first");
+}
+
 int main(void)
 {
+	test_skipped_releases();
 	test_lone_members();
 	test_rename_collisions();
 	test_numbers();
