@@ -47,6 +47,21 @@ struct model_member *graph_partner(struct model_type *new_type, const char *name
 	return same;
 }
 
+/* The old variable of the first file. */
+static struct model_symbol *variable_old(struct model *old, const char *name)
+{
+	uint32_t n = 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct model_symbol *symbol = model_symbol_at(old, i, &n);
+
+		if (strcmp(symbol->name, name) == 0 && strcmp(symbol->unit, "a.c") == 0) {
+			return symbol;
+		}
+	}
+	return NULL;
+}
+
 /* The same for variables. */
 static struct model_symbol *variable_partner(struct model *new, const char *name)
 {
@@ -408,7 +423,7 @@ static void graph_each_plain(
 	        "name", "number", "call", "l0", "l1", "l2", "w0", "w1", "w2", "w3", "y0", "y1"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct model_symbol *a = model_symbol_find(g->world->old, names[i]);
+		struct model_symbol *a = variable_old(g->world->old, names[i]);
 		struct model_symbol *b = variable_partner(g->world->new, names[i]);
 		struct model_place x = {.type = a->type, .addr = a->addr};
 

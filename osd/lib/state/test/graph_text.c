@@ -354,8 +354,19 @@ static void draft_variables(struct draft *d)
 	for (unsigned v = 0; v < GRAPH_LEAN; v++) {
 		unsigned n = (unsigned)random_below(d->random, 6) + 1;
 
-		snprintf(line, sizeof(line), "struct L%u l%u[%u];\n", v, v, n);
-		draft_both(d, line);
+		/* Some live in another file now. Where another file had one of the name, they say
+		 * which. */
+		snprintf(line, sizeof(line), "struct L%u l%u[%u]", v, v, n);
+		add(d->text->old, &d->old_len, "%s;\n", line);
+		if (random_one_in(d->random, 2)) {
+			add(d->text->new, &d->new_len, "%s;\n", line);
+		} else if (random_one_in(d->random, 2)) {
+			add(d->text->new, &d->new_len, "file m.c; %s; file a.c;\n", line);
+		} else {
+			add(d->text->old, &d->old_len, "file q.c; %s; file a.c;\n", line);
+			add(d->text->new, &d->new_len, "file m.c; %s @moved=a.c; file a.c;\n",
+			        line);
+		}
 	}
 	twin_names(d, &names, 'w');
 	add(d->text->old, &d->old_len, "%s", names.old);
@@ -374,8 +385,10 @@ static void draft_sites(struct draft *d)
 		add(d->text->new, &d->new_len, "site struct S%u %s%u;", s, moved ? "g" : "f", s);
 	}
 	draft_both(d, "site char fc; site i32 fi; site char * fp;\n");
-	draft_both(
-	        d, "func c0; func c1; func c2; string \"one\"; string \"two\"; string \"three\";");
+	add(d->text->old, &d->old_len, "func c0;");
+	add(d->text->new, &d->new_len,
+	        random_one_in(d->random, 2) ? "file m.c; func c0; file a.c;" : "func c0;");
+	draft_both(d, "func c1; func c2; string \"one\"; string \"two\"; string \"three\";");
 	add(d->text->old, &d->old_len, "string \"gone\"; string \"lost\"; func c3;");
 	add(d->text->new, &d->new_len, "string \"new\"; func c4;");
 }
