@@ -117,6 +117,41 @@ static enum state_code pointer_to_place(struct state_transfer *t,
 	               : pointer_check_length(t, pointer, &inside->spot, at, place->size - off);
 }
 
+/* Is it live, and of a type that the new release does not allocate? */
+static bool slot_is_orphan(
+        const struct state_transfer *t, const struct state_run *run, uint64_t slot)
+{
+	return slot < run->n_slots && run->site->new_addr == 0 && t->has_handlers &&
+	       (run->live[slot / 64] >> slot % 64 & 1) != 0;
+}
+
+bool state_orphan_find(const struct state_transfer *t, uint64_t value, struct state_orphan *ret)
+{
+	uint64_t page = (value - t->heap.base) / HEAP_PAGE_BYTES;
+	const struct state_run *run;
+	uint64_t in_run;
+	uint64_t slot;
+
+	if (page >= t->heap.n_pages || t->heap.run_of_page[page] == 0) {
+		return false;
+	}
+	run = &t->heap.runs[t->heap.run_of_page[page]];
+	in_run = value - run->start;
+	slot = in_run < run->stride ? 0 : in_run / run->stride;
+	if (!slot_is_orphan(t, run, slot)) {
+		return false;
+	}
+	in_run -= slot * run->stride;
+	ret->type = run->site->type[STATE_OLD];
+	ret->bytes = state_slot_count(run, (uint32_t)slot) * run->site->size[STATE_OLD];
+	if (in_run >= ret->bytes) {
+		return false;
+	}
+	ret->bytes = run->site->size[STATE_OLD];
+	ret->off = in_run % ret->bytes;
+	return true;
+}
+
 static enum state_code pointer_to_heap(struct state_transfer *t, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
@@ -128,6 +163,7 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 	uint64_t slot;
 	uint64_t bytes;
 	uint64_t off;
+	bool is_orphan;
 	enum state_code code;
 
 	if (r == 0) {
@@ -138,14 +174,15 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
 	in_run -= slot * run->stride;
 	inside.spot = (struct state_spot){run->site->entry[STATE_OLD], in_run};
-	if (slot >= run->n_slots || run->place[slot] == 0) {
+	is_orphan = slot_is_orphan(t, run, slot);
+	if (slot >= run->n_slots || (run->place[slot] == 0 && !is_orphan)) {
 		return state_fail_pointer(t, STATE_E_POINTER,
 		        run->site->new_addr == 0 ? "pointer to an object of a removed type"
 		                                 : "pointer to no live object",
 		        &inside.spot, at);
 	}
 	bytes = state_slot_count(run, (uint32_t)slot) * run->site->size[STATE_OLD];
-	if (run->site->plan->has_handler) {
+	if (is_orphan || run->site->plan->has_handler) {
 		bool is_done;
 
 		inside.type = run->site->type[STATE_OLD];
@@ -154,6 +191,10 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 		if (is_done) {
 			return code;
 		}
+	}
+	if (is_orphan) {
+		return state_fail_pointer(t, STATE_E_POINTER,
+		        "pointer to an object of a removed type", &inside.spot, at);
 	}
 	if (in_run == 0 && pointer->near == run->site && !pointer->has_length) {
 		*ret = run->place[slot];

@@ -49,8 +49,9 @@ const void *state_view_find(
 /*
  * From now on these bytes of the old value live at `new`, in an object or a variable that holds as
  * many values of that type: pointers to them and into them, wherever they are, lead there. They
- * must be one value, or several in an array, of view->old or of an old variable without a partner;
- * no part may be placed twice. Fails with STATE_E_HANDLER.
+ * must be one value, or several in an array, of view->old, of an old variable without a partner or
+ * of an object whose type the new release does not allocate; no part may be placed twice. Fails
+ * with STATE_E_HANDLER.
  */
 enum state_code state_view_place(
         const struct state_view *view, const void *old, uint64_t old_bytes, void *new);

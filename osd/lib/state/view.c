@@ -219,13 +219,15 @@ static bool home_type(
 	return false;
 }
 
-/* The old value that the range is in: the handler's own, or a variable without a partner. */
+/* The old value that the range is in: the handler's own, or what has no new place otherwise, be it
+ * a variable or an object. */
 static bool range_root(const struct state_view *view, uint64_t start, uint64_t size,
         uint32_t *ret_type, uint64_t *ret_off)
 {
 	const struct state_transfer *t = view->transfer;
 	const struct state_handler *handler = view->step;
 	const struct state_item *item;
+	struct state_orphan orphan;
 	uint64_t off = start - (uint64_t)(uintptr_t)view->old;
 
 	if (size == 0) {
@@ -235,6 +237,11 @@ static bool range_root(const struct state_view *view, uint64_t start, uint64_t s
 		*ret_type = handler->type[STATE_OLD];
 		*ret_off = off;
 		return true;
+	}
+	if (state_orphan_find(t, start, &orphan)) {
+		*ret_type = orphan.type;
+		*ret_off = orphan.off;
+		return size <= orphan.bytes - orphan.off;
 	}
 	item = state_item_find(t, start);
 	if (item == NULL || item->entry[STATE_NEW] != STATE_NONE ||

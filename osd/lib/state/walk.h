@@ -80,6 +80,15 @@ enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer
 /* pointer.c: what a pointer holds while it waits for state_settle(); leads nowhere. */
 uint64_t state_unsettled(const struct state_transfer *t);
 
+/* pointer.c: the live old object at an address, if the new release has no site for it and only a
+ * handler can place it: one element, and how far behind its start. */
+struct state_orphan {
+	uint32_t type;
+	uint64_t off;
+	uint64_t bytes; /* of an element */
+};
+bool state_orphan_find(const struct state_transfer *t, uint64_t value, struct state_orphan *ret);
+
 /* run.c: the case of a union that is alive, by the tag in the new record, or NULL. */
 const struct state_case *state_union_case(const struct state_union *u, const uint8_t *new);
 

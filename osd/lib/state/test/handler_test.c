@@ -279,8 +279,67 @@ static void test_tried_in_vain(void)
 	world_free(w);
 }
 
+/* The way back: nodes of the old list, which the new release does not allocate, become elements. */
+static int to_table(const struct state_view *view)
+{
+	struct old_item *table = view->new;
+	const struct new_item *node = *(struct new_item *const *)view->old;
+
+	for (int i = 0; node != NULL && i < N_ITEMS; i++, node = node->next) {
+		table[i].id = node->id;
+		table[i].age = (int32_t)node->age;
+		if (state_view_place(view, node, sizeof(*node), &table[i]) != STATE_OK) {
+			return 1;
+		}
+	}
+	return node != NULL;
+}
+
+static void test_list_to_array(void)
+{
+	struct world *w = world_new("struct item { struct item *next; i64 age; i32 id; }; struct "
+	                            "item *a_first; struct item "
+	                            "*list; i64 *z_age; struct item *all[5]; site struct item g;",
+	        "func to_table; struct item { i32 id; i32 age; }; struct item *a_first; struct "
+	        "item "
+	        "table[5] @renamed=list @handler=to_table; i32 *z_age; struct item *all[5];",
+	        SEED);
+	struct new_item *node = NULL;
+
+	model_bind(w->new, "to_table", (void *)(uintptr_t)to_table);
+	w->accepts_loss = true;
+	world_start(w);
+	for (int i = N_ITEMS - 1; i >= 0; i--) {
+		struct new_item *next = node;
+		char path[16];
+
+		node = world_object(w, "g", 0, 1);
+		*node = (struct new_item){.next = next, .age = 20 + i, .id = 10 + i};
+		snprintf(path, sizeof(path), "all[%d]", i);
+		point(w, path, node);
+		if (i == 3) {
+			point(w, "z_age", &node->age);
+		}
+	}
+	point(w, "list", node);
+	point(w, "a_first", node);
+	done(w);
+	for (int i = 0; i < N_ITEMS; i++) {
+		char path[16];
+
+		snprintf(path, sizeof(path), "table[%d].id", i);
+		assert(got(w, path) == 10 + i);
+		snprintf(path, sizeof(path), "all[%d]", i);
+		assert(where(w, path) == (struct old_item *)new_at(w, "table") + i);
+	}
+	assert(where(w, "a_first") == new_at(w, "table") && w->result.n_removed == 1);
+	assert(where(w, "z_age") == new_at(w, "table[3].age"));
+	world_free(w);
+}
+
 int main(void)
 {
+	test_list_to_array();
 	test_array_to_list();
 	test_left_behind();
 	test_bad_places();
