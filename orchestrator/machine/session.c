@@ -12,6 +12,7 @@
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/base/log.h"
+#include "orchestrator/machine/change.h"
 #include "orchestrator/machine/priv.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
@@ -291,13 +292,10 @@ static int machine_flush_txn(struct db *db, void *arg)
 
 static void machine_on_change(struct machine *machine, const Machine__ServiceChange *change)
 {
-	static const char *const kinds[] = {
-	        "changed", "started", "crashed", "restarted", "crashed too often and stays down"};
-	unsigned int kind = change->kind < 6 ? change->kind : 0;
-
 	log_info("machine %s: %s %s (generation %" PRIu64 ")%s%s", machine->row.name,
-	        *change->service ? change->service : "it", kinds[kind], change->generation,
-	        change->cause ? ": " : "", change->cause ? change->cause->message : "");
+	        *change->service ? change->service : "it", change_text(change->kind),
+	        change->generation, change->cause ? ": " : "",
+	        change->cause ? change->cause->message : "");
 }
 
 static int machine_event_tell(
