@@ -2,17 +2,39 @@
 
 #include <stdarg.h>
 
+#include "host/text/escape.h"
+
+static char *ctl_vformat(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0) {
+		abort();
+	}
+	return text;
+}
+
+/* Words of lud and of machines come along in any of these. */
+static void ctl_tell(const char *before, const char *text)
+{
+	_cleanup_(ctl_freep) char *escaped = text_escape_new(text);
+
+	fprintf(stderr, "%s%s\n", before, escaped);
+}
+
 int ctl_fail(enum ctl_exit code, const char *where, const char *remedy, const char *format, ...)
 {
+	_cleanup_(ctl_freep) char *cause = NULL;
+	_cleanup_(ctl_freep) char *text = NULL;
 	va_list args;
 
-	fprintf(stderr, "luctl: %s%s", where, *where ? ": " : "");
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	cause = ctl_vformat(format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	text = ctl_format("%s%s%s", where, *where ? ": " : "", cause);
+	ctl_tell("luctl: ", text);
 	if (remedy && *remedy) {
-		fprintf(stderr, "       %s\n", remedy);
+		ctl_tell("       ", remedy);
 	}
 	return code;
 }
@@ -26,14 +48,10 @@ char *ctl_format(const char *format, ...)
 {
 	char *text;
 	va_list args;
-	int n;
 
 	va_start(args, format);
-	n = vasprintf(&text, format, args);
+	text = ctl_vformat(format, args);
 	va_end(args);
-	if (n < 0) {
-		abort();
-	}
 	return text;
 }
 

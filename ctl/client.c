@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/clean.h"
 #include "ctl/place.h"
 #include "proto/wire/arena.h"
 #include "proto/wire/session.h"
@@ -225,6 +226,13 @@ static int client_tell_error(const Wire__Error *error)
 	        cause->message, cause->name);
 }
 
+static bool client_is_raw;
+
+void client_keep_raw(void)
+{
+	client_is_raw = true;
+}
+
 static int client_receive(struct client *client, const Control__FromLud **ret_from)
 {
 	struct frame frame;
@@ -240,6 +248,9 @@ static int client_receive(struct client *client, const Control__FromLud **ret_fr
 	        &control__from_lud__descriptor, &client->arena.allocator, frame.len, frame.payload);
 	if (!message) {
 		return client_lost(client, "what lud sends cannot be understood");
+	}
+	if (!client_is_raw) {
+		clean_message(message, &client->arena.allocator);
 	}
 	*ret_from = (const Control__FromLud *)message;
 	return CTL_OK;

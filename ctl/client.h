@@ -12,6 +12,9 @@ struct client;
 int client_open(const char *path, struct client **ret_client);
 void client_closep(struct client **client);
 
+/* Strings come as lud sends them, for JSON; without this they come fit for a terminal. */
+void client_keep_raw(void);
+
 /* What lud sends before its answer; messages live until the return. */
 typedef void (*client_news_fn)(const Control__FromLud *from, void *arg);
 

@@ -94,6 +94,14 @@ static void job_print_cause(const Control__Job *job)
 	}
 }
 
+/* Notes of several lines show the first; newlines are escaped like all else (ctl/clean.h). */
+static int job_line_length(const char *notes)
+{
+	const char *end = strstr(notes, "\\x0a");
+
+	return end ? (int)(end - notes) : (int)strlen(notes);
+}
+
 static void job_print_result(const Machine__Result *result)
 {
 	char blackout[TEXT_SIZE], bytes[TEXT_SIZE];
@@ -103,7 +111,7 @@ static void job_print_result(const Machine__Result *result)
 	        result->base_address, text_nsec(result->blackout_ns, blackout),
 	        text_bytes(result->bytes, bytes), result->objects, result->pages);
 	for (size_t i = 0; i < result->n_removed; i++) {
-		printf("  state lost: %.*s\n", (int)strcspn(result->removed[i], "\n"),
+		printf("  state lost: %.*s\n", job_line_length(result->removed[i]),
 		        result->removed[i]);
 	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/base.h"
+#include "host/text/escape.h"
 
 static json_t *json_of_bytes(const ProtobufCBinaryData *bytes)
 {
@@ -13,6 +14,14 @@ static json_t *json_of_bytes(const ProtobufCBinaryData *bytes)
 		sprintf(hex + 2 * i, "%02x", bytes->data[i]);
 	}
 	return json_string(hex);
+}
+
+/* jansson escapes control characters itself, and takes nothing that is not UTF-8. */
+static json_t *json_of_text(const char *text)
+{
+	_cleanup_(ctl_freep) char *utf8 = text_utf8_new(text ? text : "");
+
+	return json_string(utf8);
 }
 
 /* "JOB_STATE_ROLLED_BACK" of JobState becomes "rolled_back". */
@@ -60,7 +69,7 @@ static json_t *json_of_value(const ProtobufCFieldDescriptor *field, const void *
 	case PROTOBUF_C_TYPE_ENUM:
 		return json_of_enum(field->descriptor, *(const int *)at);
 	case PROTOBUF_C_TYPE_STRING:
-		return json_string(*(char *const *)at ? *(char *const *)at : "");
+		return json_of_text(*(char *const *)at);
 	case PROTOBUF_C_TYPE_BYTES:
 		return json_of_bytes(at);
 	case PROTOBUF_C_TYPE_MESSAGE:

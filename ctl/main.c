@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/place.h"
@@ -270,6 +271,9 @@ int main(int argc, char **argv)
 	code = main_parse(command, argc - words, argv + words, &options);
 	if (code != CTL_OK) {
 		return code < 0 ? CTL_OK : code;
+	}
+	if (options.json) {
+		client_keep_raw();
 	}
 	return command->run(&options);
 }

@@ -8,6 +8,7 @@
 #include "orchestrator/base/err.h"
 #include "orchestrator/base/failure.h"
 #include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
 #include "orchestrator/base/pool.h"
 
 static void check_file(const char *path, const char *want)
@@ -54,6 +55,26 @@ static void test_directories(const char *dir)
 	assert(access(copied, F_OK) < 0);
 }
 
+/* What a machine says cannot look like another line of the log, nor speak to a terminal. */
+static void test_log(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/log", dir);
+	_cleanup_(freep) uint8_t *data = NULL;
+	_cleanup_(fd_closep) int was = dup(STDERR_FILENO);
+	size_t size;
+
+	assert(unsetenv("JOURNAL_STREAM") == 0);
+	log_init(LOG_LEVEL_INFO);
+	assert(was >= 0 && freopen(path, "we", stderr));
+	log_info("machine m1: ds crashed: %s", "\x1b[2J\nlud error: all is lost \xff");
+	fflush(stderr);
+	assert(dup2(was, STDERR_FILENO) >= 0);
+	assert(file_read(path, 1000, &data, &size) == 0);
+	assert(strstr(
+	        (char *)data, "ds crashed: \\x1b[2J\\x0alud error: all is lost \xef\xbf\xbd\n"));
+	assert(strchr((char *)data, '\n') == (char *)data + size - 1);
+}
+
 static int fails(void)
 {
 	return err_raise(-EIO);
@@ -95,6 +116,7 @@ int main(void)
 	assert(mkdtemp(dir));
 	test_files(dir);
 	test_directories(dir);
+	test_log(dir);
 	test_errors();
 	test_pool();
 	assert(dir_remove(dir) == 0);

@@ -8,6 +8,8 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
+#include "host/text/escape.h"
+
 static const struct {
 	const char *name;
 	int journal_priority;
@@ -52,7 +54,8 @@ static void log_stamp(char *ret_text, size_t size)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	char line[1024];
+	char text[1024];
+	char line[1200];
 	char stamp[40];
 	va_list args;
 
@@ -60,8 +63,10 @@ void log_line(enum log_level level, const char *format, ...)
 		return;
 	}
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	/* Words of machines come along: one call is one line, and moves no cursor. */
+	text_escape(line, sizeof(line), text);
 	if (log_to_journal) {
 		sd_journal_print(log_levels[level].journal_priority, "%s", line);
 		return;

@@ -1,0 +1,67 @@
+#include "ctl/clean.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/text/escape.h"
+
+static char *clean_text(char *text, ProtobufCAllocator *allocator)
+{
+	char *escaped = text_escape_new(text);
+	size_t size = strlen(escaped) + 1;
+	char *copy = text;
+
+	if (strcmp(escaped, text)) {
+		copy = allocator->alloc(allocator->allocator_data, size);
+		if (copy) {
+			memcpy(copy, escaped, size);
+		}
+	}
+	free(escaped);
+	return copy ? copy : "";
+}
+
+/* at: a place that holds a pointer to a string or to a message. */
+static void clean_value(
+        const ProtobufCFieldDescriptor *field, void *at, ProtobufCAllocator *allocator)
+{
+	void **pointer = at;
+
+	if (!*pointer) {
+		return;
+	}
+	if (field->type == PROTOBUF_C_TYPE_STRING) {
+		*pointer = clean_text(*pointer, allocator);
+	} else {
+		clean_message(*pointer, allocator);
+	}
+}
+
+static void clean_field(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+        ProtobufCAllocator *allocator)
+{
+	char *at = (char *)message + field->offset;
+	const char *quantifier = (char *)message + field->quantifier_offset;
+
+	if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE) {
+		return;
+	}
+	if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+		for (size_t i = 0; i < *(const size_t *)quantifier; i++) {
+			clean_value(field, *(void ***)at + i, allocator);
+		}
+	} else if (!(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
+	           *(const uint32_t *)quantifier == field->id) {
+		clean_value(field, at, allocator);
+	}
+}
+
+void clean_message(ProtobufCMessage *message, ProtobufCAllocator *allocator)
+{
+	const ProtobufCMessageDescriptor *type = message->descriptor;
+
+	for (unsigned int i = 0; i < type->n_fields; i++) {
+		clean_field(message, &type->fields[i], allocator);
+	}
+}

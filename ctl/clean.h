@@ -1,0 +1,13 @@
+#pragma once
+/*
+ * Messages of lud, before a person sees them: what a machine or one of its services said may be in
+ * any string of them.
+ */
+#include <protobuf-c/protobuf-c.h>
+
+/*
+ * Escape every string of the message for a terminal (host/text/escape.h), in memory of the
+ * allocator that the message was unpacked with. A string for which there is no memory becomes
+ * empty.
+ */
+void clean_message(ProtobufCMessage *message, ProtobufCAllocator *allocator);
