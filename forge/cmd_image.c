@@ -1,7 +1,19 @@
 /* luforge image: write a boot image from a list, options overriding its lines. */
+#include <sys/stat.h>
+
 #include "forge/args.h"
 #include "forge/boot_write.h"
 #include "forge/cmd.h"
+
+/* It holds the seed of the machine's random source: nobody but the owner reads it. */
+static int image_write(const struct buf *image, const char *path)
+{
+	mode_t was = umask(0077);
+	int r = buf_write_file(image, path);
+
+	umask(was);
+	return r;
+}
 
 int cmd_image(int argc, char **argv)
 {
@@ -38,5 +50,5 @@ int cmd_image(int argc, char **argv)
 	if (r == 0) {
 		r = boot_writer_finish(&w, &image);
 	}
-	return r < 0 ? r : buf_write_file(&image, out);
+	return r < 0 ? r : image_write(&image, out);
 }

@@ -247,6 +247,7 @@ def test_images(root, kit, a):
              f'blob small#2 kit {kit} payload {a.path} generation 2', f'blob plain payload {root_file}']
     open(listing, 'w').write('\n'.join(lines))
     luforge('image', '--out', image, '--random-seed', 'cd' * 32, listing)
+    assert os.stat(image).st_mode & 0o777 == 0o600  # the seed is in it
     text = luforge('inspect', image)
     for line in ['3 entries', 'ab' * 16, 'boot time    1000', 'test=x level=2', 'loaded by the kernel',
                  'small#2', f'payload {a.payload.size}']:

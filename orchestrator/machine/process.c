@@ -69,6 +69,20 @@ static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 	machine_set_state(machine, MACHINE_DOWN, why);
 }
 
+/*
+ * The image is in the process's memory from its start. It holds the seed of the machine's random
+ * source and all layouts it boots with, and a new one is made at every start: it is not kept.
+ */
+static void machine_image_forget(const struct machine *machine)
+{
+	_cleanup_(freep) char *image = text_format("%s/" QEMU_IMAGE, machine->dir);
+
+	if (unlink(image) < 0 && errno != ENOENT) {
+		log_warn("machine %s: %s stays, with the seed of its random source: %s",
+		        machine->row.name, image, strerror(errno));
+	}
+}
+
 int machine_process_find(struct machine *machine)
 {
 	pid_t pid;
@@ -82,6 +96,7 @@ int machine_process_find(struct machine *machine)
 		return err_up(r);
 	}
 	machine->row.pid = pid;
+	machine_image_forget(machine);
 	machine->exit_event = event_new(
 	        machine->machines->base, machine->pidfd, EV_READ, machine_on_exit, machine);
 	if (!machine->exit_event || event_add(machine->exit_event, NULL) < 0) {
@@ -166,6 +181,20 @@ static void machine_on_launched(const struct child_result *result, void *arg)
 	machine_launched(machine);
 }
 
+/* QEMU, as a daemon, has a umask of its own, but keeps the mode of files that are there. */
+static int machine_logs_make(const struct machine *machine)
+{
+	static const char *const names[] = {QEMU_SERIAL_LOG, QEMU_DEBUG_LOG};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(names) / sizeof(names[0]); i++) {
+		_cleanup_(freep) char *path = text_format("%s/%s", machine->dir, names[i]);
+
+		r = file_write(path, "", 0);
+	}
+	return err_up(r);
+}
+
 static int machine_spawn(struct machine *machine)
 {
 	const struct config *config = machine->machines->config;
@@ -182,8 +211,11 @@ static int machine_spawn(struct machine *machine)
 	        .done = machine_on_launched,
 	        .arg = machine,
 	};
-	int r;
+	int r = machine_logs_make(machine);
 
+	if (r < 0) {
+		return err_up(r);
+	}
 	qemu_command_init(&command, &qemu);
 	job.argv = (const char *const *)command.words;
 	r = child_worker_new(machine->machines->base, &job, &machine->launcher);
