@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""A machine that stands still for a while: QEMU is stopped as a whole, under load, at rest and in an update. Nobody in
+the machine had time meanwhile, so nothing may be late: no service is restarted, no update ends by a time limit.
+"""
+import os
+import signal
+import subprocess
+import time
+
+import cases
+import lab
+
+# Longer than the limits that run here: heartbeats, prepare and transfer (2 s each).
+STOP = 5
+
+
+def stop(world, seconds=STOP):
+    pid = world.qemu_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def restarts(world):
+    return {s['service']['name']: s['service'].get('restarts', 0) for s in world.status()['services']}
+
+
+def noticed(world):
+    with open(os.path.join(world.machine_dir, 'debug.log'), errors='replace') as f:
+        return f.read().count('the machine stood still')
+
+
+def case_under_load(world, rng):
+    """The load goes on where it was, and no heartbeat is missed."""
+    before, seen = restarts(world), noticed(world)
+    stop(world)
+    world.settled()
+    assert noticed(world) > seen
+    assert world.wait_load()['errors'] == 0
+    assert restarts(world) == before
+
+
+def case_in_a_prepare(world, rng):
+    """A service that cannot reach its state is given its two seconds, whatever was lost between them."""
+    before, seen = restarts(world), noticed(world)
+    update = subprocess.Popen(
+        [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '2s', '--json',
+         '--socket', world.socket], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    lab.until('the update to prepare', lab.DEADLINE, lambda: world.service('ds')['state'] == 'updating')
+    stop(world)
+    out, _ = update.communicate(timeout=lab.DEADLINE)
+    assert '"rolled_back"' in out, out
+    assert noticed(world) > seen
+    assert restarts(world) == before
+    world.check_truth()
+
+
+def case_next_update(world, rng):
+    """The machine takes the next update as ever."""
+    assert world.luctl('rerandomize', 'ds').code == 0
+    world.check_truth()
+    assert world.wait_load()['errors'] == 0
+
+
+CASES = [('a stop under load', case_under_load), ('a stop in an update', case_in_a_prepare),
+         ('the next update', case_next_update)]
+
+if __name__ == '__main__':
+    cases.run(__doc__, CASES)
