@@ -43,6 +43,26 @@ static void case_update(const char *offer, const char *name)
 	        result.transfer.message);
 }
 
+/* The table of keys has another name, in another file: nobody may think that it is empty now. */
+static void case_loss(const char *offer)
+{
+	struct rs_service before = {0}, after = {0};
+	struct rs_result result;
+
+	tap_case("state without a place refuses the update before anything stops");
+	CHECK(rs_service("ds", &before));
+	result = update_run(offer, NULL);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_ROLLED_BACK);
+	CHECK_EQUAL(result.err, E_STATE_LOSS);
+	CHECK_EQUAL(result.n_prepare_tries, 0);
+	CHECK(strstr(result.transfer.element, "lost: store.c:store_buckets") != NULL);
+	sef_log("# %s: %s", offer, result.transfer.element);
+	CHECK(rs_service("ds", &after));
+	CHECK_EQUAL(after.base, before.base);
+	CHECK_EQUAL(after.n_restarts, before.n_restarts);
+	CHECK_EQUAL(load_now().metrics[LOAD_ERRORS], 0);
+}
+
 static void case_not_updatable(const char *name)
 {
 	struct rs_service service = {0};
@@ -147,6 +167,8 @@ void cases_services(void)
 	case_update("ds-layout", "ds");
 	case_update("ds-release-2", "ds");
 	case_update("ds-back", "ds");
+	case_loss("ds-renamed");
+	case_update("ds-moved", "ds");
 	case_update("tty-layout", "tty");
 	case_update("gate-layout", "gate");
 	case_watched();
