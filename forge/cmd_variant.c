@@ -7,36 +7,8 @@
 #include "forge/flat.h"
 #include "forge/kit.h"
 #include "forge/layout.h"
-#include "forge/link.h"
 #include "forge/report.h"
 #include "proto/image/image.h"
-
-static int variant_link(
-        const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked)
-{
-	MEM_FREE char *work = NULL;
-	MEM_FREE char **paths = mem_zalloc(kit->n_objects, sizeof(*paths));
-	struct link_job job = {.objects = (const char *const *)paths,
-	        .n_objects = kit->n_objects,
-	        .layout = layout};
-	size_t i;
-	int r;
-
-	r = mem_temp_dir(&work);
-	if (r < 0) {
-		return r;
-	}
-	for (i = 0; i < kit->n_objects; i++) {
-		paths[i] = mem_printf("%s/%s", kit->path, kit->objects[i]);
-	}
-	job.work_dir = work;
-	r = link_run(&job, ret_linked);
-	for (i = 0; i < kit->n_objects; i++) {
-		free(paths[i]);
-	}
-	mem_remove_dir(work);
-	return r;
-}
 
 static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE], uint64_t base,
         const char *elf_path, struct buf *ret_payload)
@@ -47,7 +19,7 @@ static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE
 
 	r = layout_draw(&layout, &kit->order, seed, base);
 	if (r == 0) {
-		r = variant_link(kit, &layout, &linked);
+		r = kit_link(kit, &layout, &linked);
 	}
 	if (r < 0) {
 		return r;

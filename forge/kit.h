@@ -21,6 +21,9 @@
 #include "forge/tool.h"
 #include "proto/envelope/manifest.h"
 
+struct elf_file;
+struct layout;
+
 struct kit {
 	char *path;
 	struct buf manifest_bytes;
@@ -45,6 +48,9 @@ int kit_read(struct kit *ret_kit, const char *path);
  */
 int kit_objects_hash(const char *path, const char *const objects[], size_t n_objects,
         uint8_t ret_hash[TOOL_HASH_SIZE]);
+
+/* kit_link.c: link a kit that was read whole. */
+int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked);
 
 /* Load only manifest and state description: all that a boot image needs. */
 int kit_read_head(struct kit *ret_kit, const char *path);

@@ -21,6 +21,7 @@
 #include "forge/layout.h"
 #include "forge/link.h"
 #include "forge/module.h"
+#include "forge/pair.h"
 #include "forge/report.h"
 #include "forge/review.h"
 #include "forge/service.h"
@@ -255,7 +256,7 @@ static int kit_copy_objects(struct kit_maker *m)
 	return r;
 }
 
-static int kit_link(struct kit_maker *m)
+static int kit_link_debug(struct kit_maker *m)
 {
 	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
 	MEM_FREE char **paths = mem_zalloc(m->n_names, sizeof(*paths));
@@ -296,7 +297,8 @@ static int kit_describe(struct kit_maker *m)
 		order_describe(&m->objects, &m->linked, &m->order);
 		r = state_write(&q, &m->state, &m->symbols);
 	}
-	return r;
+	/* A release that could not follow itself would be the last one of its service. */
+	return r < 0 ? r : pair_check_self(m->request->out, &m->state);
 }
 
 static int kit_put(const struct kit_maker *m, const char *name, const struct buf *b)
@@ -391,7 +393,7 @@ static int kit_start(struct kit_maker *m)
 static int kit_maker_run(struct kit_maker *m)
 {
 	static int (*const steps[])(struct kit_maker *) = {kit_start, kit_inputs, kit_compile,
-	        kit_assembled, kit_libraries, kit_copy_objects, kit_link, kit_describe};
+	        kit_assembled, kit_libraries, kit_copy_objects, kit_link_debug, kit_describe};
 	size_t i;
 	int r;
 

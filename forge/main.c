@@ -20,6 +20,9 @@ static const struct command {
                 "luforge variant --kit DIR --seed HEX64|- --out FILE [--base ADDRESS]\n"
                 "                [--elf FILE]\n"
                 "        make the payload that kit and seed determine"},
+        {"pair", cmd_pair,
+                "luforge pair OLD NEW [--json]\n"
+                "        show what an update between two kits carries over and loses, both ways"},
         {"state", cmd_state,
                 "luforge state FILE\n"
                 "luforge state --elf PROGRAM --out FILE [--service NAME] [--addresses FILE]\n"
@@ -43,7 +46,8 @@ static void main_help(void)
 		printf("%s\n\n", commands[i].usage);
 	}
 	printf("Exit codes: 0 done, 1 wrong usage, 2 an input was refused, 3 a tool or the\n"
-	       "system failed. forge/README.md tells the rest.\n");
+	       "system failed; pair: 4 state would be lost, 5 there is no such update.\n"
+	       "forge/README.md tells the rest.\n");
 }
 
 int main(int argc, char **argv)

@@ -61,7 +61,7 @@ enum forge_exit report_exit_code(int r)
 		return FORGE_EXIT_OK;
 	}
 	if (r > 0) {
-		return FORGE_EXIT_USAGE;
+		return (enum forge_exit)r;
 	}
 	return r == -EINVAL ? FORGE_EXIT_REFUSED : FORGE_EXIT_FAILED;
 }

@@ -381,3 +381,14 @@ enum state_code state_pair(
 	}
 	return code;
 }
+
+bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint32_t ret_entry[2])
+{
+	if (n >= transfer->n_jobs) {
+		return false;
+	}
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		ret_entry[age] = transfer->jobs[n].entry[age];
+	}
+	return true;
+}

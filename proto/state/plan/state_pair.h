@@ -116,4 +116,7 @@ enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
 /* What a pairing that succeeded found, in no order; NULL: nothing. */
 const struct state_notice *state_pair_notices(const struct state_transfer *transfer);
+/* The n-th variable that is carried over: its old and its new entry. False: there are not so many.
+ */
+bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint32_t ret_entry[2]);
 const char *state_code_text(enum state_code code);

@@ -1,0 +1,136 @@
+#include "forge/pair.h"
+
+#include <string.h>
+
+#include "forge/layout.h"
+#include "forge/link.h"
+#include "forge/names.h"
+#include "forge/report.h"
+#include "proto/envelope/pairing.h"
+
+#define PAIR_SCRATCH (UINT64_C(64) << 20)
+
+void pair_side_fini(struct pair_side *side)
+{
+	kit_fini(&side->kit);
+	elf_file_fini(&side->linked);
+	free(side->addr);
+}
+
+void pair_fini(struct pair *pair)
+{
+	for (size_t i = 0; i < pair->n_initial; i++) {
+		free(pair->initial[i].member);
+	}
+	free(pair->initial);
+	free(pair->scratch);
+}
+
+static void pair_side_address(struct pair_side *side)
+{
+	const struct elf_file *elf = &side->linked;
+	struct names names = {0};
+
+	side->addr = mem_zalloc(side->desc.n_entries + 1, sizeof(*side->addr));
+	for (size_t i = 0; i < elf->n_symbols; i++) {
+		if (elf_symbol_section(elf, &elf->symbols[i]) != NULL) {
+			(void)names_add(&names, elf->symbols[i].name, elf->symbols[i].value);
+		}
+	}
+	for (size_t i = 0; i < side->kit.n_vector && i < side->desc.n_entries; i++) {
+		const uint64_t *found = names_find(&names, side->kit.vector[i]);
+
+		side->addr[i] = found != NULL ? *found : 0;
+	}
+	names_fini(&names);
+}
+
+static int pair_side_link(struct pair_side *side)
+{
+	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
+
+	return kit_link(&side->kit, &layout, &side->linked);
+}
+
+int pair_side_read(struct pair_side *ret_side, const char *path)
+{
+	enum state_desc_error error;
+	int r = kit_read(&ret_side->kit, path);
+
+	if (r < 0) {
+		return r;
+	}
+	error = state_desc_check(
+	        ret_side->kit.state.bytes, ret_side->kit.state.len, &ret_side->desc);
+	if (error != STATE_DESC_OK || ret_side->kit.n_vector != ret_side->desc.n_entries) {
+		return report_refuse(path,
+		        "the state description is damaged: %s; make the kit again",
+		        state_desc_error_text(error));
+	}
+	r = pair_side_link(ret_side);
+	if (r == 0) {
+		pair_side_address(ret_side);
+	}
+	return r;
+}
+
+static struct state_side pair_setup_side(const struct buf *state, const uint64_t *addr, size_t n)
+{
+	return (struct state_side){
+	        .desc = state->bytes, .desc_size = state->len, .addr = addr, .n_addr = n};
+}
+
+int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct pair_side *new)
+{
+	struct state_setup setup = {
+	        .old = pair_setup_side(&old->kit.state, old->addr, old->desc.n_entries),
+	        .new = pair_setup_side(&new->kit.state, new->addr, new->desc.n_entries),
+	        .scratch_size = PAIR_SCRATCH,
+	        .accepts_loss = true, /* all of it is to be seen */
+	};
+
+	if (strcmp(old->kit.manifest->service, new->kit.manifest->service) != 0) {
+		return report_refuse(new->kit.path, "is a kit of %s, not of %s",
+		        new->kit.manifest->service, old->kit.manifest->service);
+	}
+	ret_pair->side[0] = old;
+	ret_pair->side[1] = new;
+	ret_pair->scratch = mem_zalloc(1, PAIR_SCRATCH);
+	setup.scratch = ret_pair->scratch;
+	envelope_pairing_id(
+	        old->kit.manifest->state_hash, new->kit.manifest->state_hash, ret_pair->id);
+	if (state_pair(&setup, &ret_pair->result, &ret_pair->transfer) == STATE_OK) {
+		pair_compare_initial(ret_pair);
+	}
+	return 0;
+}
+
+int pair_check_self(const char *where, const struct buf *state)
+{
+	MEM_FREE void *scratch = mem_zalloc(1, PAIR_SCRATCH);
+	MEM_FREE uint64_t *addr = NULL;
+	struct state_result result;
+	struct state_transfer *transfer;
+	struct state_desc desc;
+	struct state_setup setup = {.scratch = scratch, .scratch_size = PAIR_SCRATCH};
+	enum state_desc_error error = state_desc_check(state->bytes, state->len, &desc);
+
+	if (error != STATE_DESC_OK) {
+		return report_failed(where, "its own state description is damaged: %s",
+		        state_desc_error_text(error));
+	}
+	/* Any addresses do, so long as they differ. */
+	addr = mem_zalloc(desc.n_entries + 1, sizeof(*addr));
+	for (uint32_t i = 0; i < desc.n_entries; i++) {
+		addr[i] = (i + UINT64_C(1)) << 24;
+	}
+	setup.old = setup.new = pair_setup_side(state, addr, desc.n_entries);
+	if (state_pair(&setup, &result, &transfer) != STATE_OK) {
+		return report_refuse(where,
+		        "no update could follow this release: %s (%s); change the type, or say "
+		        "what "
+		        "it means with an annotation (docs/guide/state.md)",
+		        result.error, state_code_text(result.code));
+	}
+	return 0;
+}

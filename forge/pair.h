@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * What an update from one release to another would carry over, lose and leave as it is: pairing
+ * (proto/state/plan) of two kits on the host. Both are linked once, without a layout, so that
+ * symbols are as alive as they are in any variant, and their initial values can be compared.
+ */
+#include "forge/elf_file.h"
+#include "forge/kit.h"
+#include "proto/state/plan/state_pair.h"
+#include "proto/state/state_desc.h"
+
+struct pair_side {
+	struct kit kit;
+	struct elf_file linked;
+	struct state_desc desc; /* of kit.state */
+	uint64_t *addr;         /* of each entry's symbol, 0: it is not there */
+};
+
+/* A variable that keeps its running value although the new release starts with another one. */
+struct pair_initial {
+	uint32_t entry[2]; /* old, new */
+	char *member;      /* path to the first difference, "" for the variable itself; owned */
+	bool is_number;
+	int64_t value[2];
+};
+
+struct pair {
+	const struct pair_side *side[2];
+	uint8_t id[64];
+	struct state_result result; /* code STATE_OK: it is possible */
+	struct state_transfer *transfer;
+	void *scratch;
+	struct pair_initial *initial;
+	size_t n_initial, initial_capacity;
+};
+
+void pair_side_fini(struct pair_side *side);
+void pair_fini(struct pair *pair);
+
+/* Load and link a kit. */
+int pair_side_read(struct pair_side *ret_side, const char *path);
+/* Pair two of them; what is impossible is a result, not a failure. */
+int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct pair_side *new);
+/* May a release be followed by itself? Refuses, naming what could not be carried over. */
+int pair_check_self(const char *where, const struct buf *state);
+
+/* pair_initial.c: fill the list of changed initial values. */
+void pair_compare_initial(struct pair *pair);

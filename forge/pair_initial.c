@@ -1,0 +1,288 @@
+/*
+ * Initial values of two linked programs, compared by the types of both releases: members by name,
+ * numbers by value whatever their width, pointers by what they lead to. What is not comparable
+ * (unions of different sizes, kinds that changed) is not a difference: pairing has its own word on
+ * it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "forge/pair.h"
+
+#define INITIAL_DEPTH 32
+
+struct compare {
+	const struct pair *pair;
+	struct pair_initial *found;
+	struct buf path;
+};
+
+/* A place in one of the two programs; NULL bytes: zeros. */
+struct place {
+	const uint8_t *bytes;
+	uint32_t type;
+	uint64_t bit_off;
+	uint32_t bit_size; /* 0: no bitfield */
+};
+
+static const struct state_desc *desc_of(const struct compare *c, int age)
+{
+	return &c->pair->side[age]->desc;
+}
+
+/* The bytes at an address of a linked program; false: none. */
+static bool image_bytes(
+        const struct elf_file *elf, uint64_t addr, uint64_t size, const uint8_t **ret)
+{
+	for (size_t i = 1; i < elf->n_sections; i++) {
+		const struct elf_section *s = &elf->sections[i];
+
+		if ((s->flags & SHF_ALLOC) == 0 || addr < s->addr || size > s->size ||
+		        addr - s->addr > s->size - size) {
+			continue;
+		}
+		*ret = s->bytes != NULL ? s->bytes + (addr - s->addr) : NULL;
+		return true;
+	}
+	return false;
+}
+
+static uint64_t bits_at(const struct place *p, uint32_t n_bits)
+{
+	uint64_t value = 0;
+
+	for (uint32_t i = 0; p->bytes != NULL && i < n_bits; i++) {
+		uint64_t bit = p->bit_off + i;
+
+		value |= (uint64_t)(p->bytes[bit / 8] >> bit % 8 & 1) << i;
+	}
+	return value;
+}
+
+static int64_t number_at(const struct state_desc *desc, const struct place *p)
+{
+	uint32_t n = p->bit_size != 0 ? p->bit_size : (uint32_t)state_type_size(desc, p->type) * 8;
+	uint64_t value = bits_at(p, n);
+
+	if (n < 64 && (state_type_encoding(desc, p->type) & STATE_BTF_SIGNED) != 0 &&
+	        (value >> (n - 1) & 1) != 0) {
+		value |= UINT64_MAX << n;
+	}
+	return (int64_t)value;
+}
+
+/* The entry that an address is in or ends, or UINT32_MAX. */
+static uint32_t entry_at(const struct pair_side *side, uint64_t addr)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (uint32_t i = 0; i < side->desc.n_entries; i++) {
+		uint64_t start = side->addr[i];
+
+		if (start != 0 && addr >= start && addr - start <= side->desc.entries[i].size &&
+		        (best == UINT32_MAX || start > side->addr[best])) {
+			best = i;
+		}
+	}
+	return best;
+}
+
+static bool pointers_differ(const struct compare *c, const struct place p[2])
+{
+	const struct state_entry *entry[2];
+	uint64_t addr[2];
+
+	for (int age = 0; age < 2; age++) {
+		const struct pair_side *side = c->pair->side[age];
+		uint32_t i;
+
+		addr[age] = bits_at(&p[age], 64);
+		i = addr[age] != 0 ? entry_at(side, addr[age]) : UINT32_MAX;
+		entry[age] = i != UINT32_MAX ? &side->desc.entries[i] : NULL;
+	}
+	if (addr[0] == 0 || addr[1] == 0) {
+		return addr[0] != addr[1];
+	}
+	/* Where it leads inside may be another offset now; the same thing will do. */
+	return entry[0] != NULL && entry[1] != NULL &&
+	       (entry[0]->kind != entry[1]->kind ||
+	               strcmp(state_desc_string(desc_of(c, 0), entry[0]->name),
+	                       state_desc_string(desc_of(c, 1), entry[1]->name)) != 0);
+}
+
+static bool found(struct compare *c, bool is_number, const struct place p[2])
+{
+	c->found->is_number = is_number;
+	for (int age = 0; is_number && age < 2; age++) {
+		c->found->value[age] = number_at(desc_of(c, age), &p[age]);
+	}
+	c->found->member = mem_strdup(c->path.len != 0 ? (const char *)c->path.bytes : "");
+	return true;
+}
+
+static bool values_differ(struct compare *c, const struct place any[2], unsigned depth);
+
+/* The same with a word behind the path. */
+static bool part_differs(struct compare *c, const char *dot, const char *word,
+        const struct place p[2], unsigned depth)
+{
+	size_t len = c->path.len;
+	bool r;
+
+	buf_printf(&c->path, "%s%s", dot, word);
+	r = values_differ(c, p, depth + 1);
+	c->path.len = len;
+	if (c->path.bytes != NULL) {
+		c->path.bytes[len] = 0;
+	}
+	return r;
+}
+
+static bool arrays_differ(struct compare *c, const struct place p[2], unsigned depth)
+{
+	const struct state_btf_array *a = state_type_array(desc_of(c, 0), p[0].type);
+	const struct state_btf_array *b = state_type_array(desc_of(c, 1), p[1].type);
+	uint32_t n = a->nelems < b->nelems ? a->nelems : b->nelems;
+	uint64_t size[2] = {state_type_size(desc_of(c, 0), a->type) * 8,
+	        state_type_size(desc_of(c, 1), b->type) * 8};
+
+	if (p[0].bytes == NULL && p[1].bytes == NULL) {
+		return false;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct place element[2] = {p[0], p[1]};
+		char index[16];
+
+		element[0].type = a->type;
+		element[1].type = b->type;
+		element[0].bit_off += i * size[0];
+		element[1].bit_off += i * size[1];
+		(void)snprintf(index, sizeof(index), "[%u]", i);
+		if (part_differs(c, "", index, element, depth)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The old member of this name, or of the former one. */
+static bool member_find(const struct compare *c, const struct place p[2],
+        const struct state_member *new, uint32_t index, struct state_member *ret)
+{
+	const struct state_desc *a = desc_of(c, 0);
+	const char *renamed =
+	        state_desc_tag(desc_of(c, 1), STATE_TAG_TYPE, p[1].type, index, "renamed", 0);
+
+	for (unsigned pass = 0; pass < 2; pass++) {
+		const char *name = pass == 0 ? renamed : new->name;
+
+		for (uint32_t i = 0; name != NULL && i < state_type_count(a, p[0].type); i++) {
+			*ret = state_type_member(a, p[0].type, i);
+			if (strcmp(ret->name, name) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool records_differ(struct compare *c, const struct place p[2], unsigned depth)
+{
+	for (uint32_t i = 0; i < state_type_count(desc_of(c, 1), p[1].type); i++) {
+		struct state_member new = state_type_member(desc_of(c, 1), p[1].type, i);
+		struct place part[2] = {p[0], p[1]};
+		struct state_member old;
+
+		if (!member_find(c, p, &new, i, &old)) {
+			continue;
+		}
+		part[0] = (struct place){
+		        p[0].bytes, old.type, p[0].bit_off + old.bit_off, old.bit_size};
+		part[1] = (struct place){
+		        p[1].bytes, new.type, p[1].bit_off + new.bit_off, new.bit_size};
+		if (part_differs(c, new.name[0] != 0 ? "." : "", new.name, part, depth)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool bytes_differ(const struct compare *c, const struct place p[2])
+{
+	uint64_t size = state_type_size(desc_of(c, 0), p[0].type);
+
+	for (uint64_t i = 0; size == state_type_size(desc_of(c, 1), p[1].type) && i < size; i++) {
+		uint8_t x = p[0].bytes != NULL ? p[0].bytes[p[0].bit_off / 8 + i] : 0;
+		uint8_t y = p[1].bytes != NULL ? p[1].bytes[p[1].bit_off / 8 + i] : 0;
+
+		if (x != y) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_number(enum state_btf_kind kind)
+{
+	return kind == STATE_BTF_INT || kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64;
+}
+
+static bool values_differ(struct compare *c, const struct place any[2], unsigned depth)
+{
+	struct place p[2] = {any[0], any[1]};
+	enum state_btf_kind kind[2];
+
+	for (int age = 0; age < 2; age++) {
+		p[age].type = state_type_strip(desc_of(c, age), p[age].type);
+		kind[age] = state_type_kind(desc_of(c, age), p[age].type);
+	}
+	if (depth > INITIAL_DEPTH || (p[0].bytes == NULL && p[1].bytes == NULL)) {
+		return false;
+	}
+	if (is_number(kind[0]) && is_number(kind[1])) {
+		if (state_type_size(desc_of(c, 0), p[0].type) > 8) {
+			return bytes_differ(c, p) && found(c, false, p);
+		}
+		return number_at(desc_of(c, 0), &p[0]) != number_at(desc_of(c, 1), &p[1]) &&
+		       found(c, true, p);
+	}
+	if (kind[0] != kind[1]) {
+		return false;
+	}
+	if (kind[0] == STATE_BTF_STRUCT) {
+		return records_differ(c, p, depth);
+	}
+	if (kind[0] == STATE_BTF_ARRAY) {
+		return arrays_differ(c, p, depth);
+	}
+	if (kind[0] == STATE_BTF_PTR) {
+		return pointers_differ(c, p) && found(c, false, p);
+	}
+	return bytes_differ(c, p) && found(c, false, p);
+}
+
+void pair_compare_initial(struct pair *pair)
+{
+	uint32_t entry[2];
+
+	for (uint32_t n = 0; state_pair_variable(pair->transfer, n, entry); n++) {
+		struct pair_initial one = {.entry = {entry[0], entry[1]}};
+		struct compare c = {.pair = pair, .found = &one};
+		struct place p[2] = {0};
+		bool is_there = true;
+
+		for (int age = 0; age < 2; age++) {
+			const struct pair_side *side = pair->side[age];
+			const struct state_entry *e = &side->desc.entries[entry[age]];
+
+			p[age].type = e->type;
+			is_there &= image_bytes(
+			        &side->linked, side->addr[entry[age]], e->size, &p[age].bytes);
+		}
+		if (is_there && values_differ(&c, p, 0)) {
+			MEM_PUSH(pair->initial, pair->n_initial, pair->initial_capacity);
+			pair->initial[pair->n_initial++] = one;
+		}
+		buf_fini(&c.path);
+	}
+}
