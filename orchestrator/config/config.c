@@ -14,23 +14,26 @@
 #define MIB (UINT64_C(1) << 20)
 
 #define KEY_PATH(section, name, field)                                                             \
-	{section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0}
+	{section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0, false}
+#define KEY_FIXED(section, name, field)                                                            \
+	{section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0, true}
 #define KEY_CHOICE(section, name, field, choices)                                                  \
-	{section, name, CONFIG_CHOICE, offsetof(struct config, field), choices, 0, 0}
+	{section, name, CONFIG_CHOICE, offsetof(struct config, field), choices, 0, 0, false}
 #define KEY_NUMBER(section, name, field, type, min, max)                                           \
-	{section, name, type, offsetof(struct config, field), NULL, min, max}
+	{section, name, type, offsetof(struct config, field), NULL, min, max, false}
 
 const struct config_key config_keys[] = {
-        KEY_PATH("", "state_dir", state_dir),
-        KEY_PATH("", "control_socket", control_socket),
-        KEY_PATH("", "keyring", keyring),
+        KEY_FIXED("", "state_dir", state_dir),
+        KEY_FIXED("", "control_socket", control_socket),
+        KEY_FIXED("", "keyring", keyring),
         KEY_PATH("", "kernel", kernel),
         KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
         KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
-        KEY_PATH("programs", "luforge", luforge),
-        KEY_PATH("programs", "lusign", lusign),
+        KEY_FIXED("programs", "luforge", luforge),
+        KEY_FIXED("programs", "lusign", lusign),
         KEY_PATH("programs", "qemu", qemu),
-        KEY_NUMBER("forge", "workers", forge_workers, CONFIG_COUNT, 1, 64),
+        {"forge", "workers", CONFIG_COUNT, offsetof(struct config, forge_workers), NULL, 1, 64,
+                true},
         KEY_NUMBER("forge", "variant_lifetime", variant_lifetime_usec, CONFIG_DURATION,
                 USEC_PER_SEC, 7 * 24 * USEC_PER_HOUR),
         KEY_NUMBER("forge", "variants_kept", variants_kept, CONFIG_COUNT, 2, 65536),
@@ -187,6 +190,52 @@ int config_check(const struct config *config, struct failure *ret_failure)
 		return err_raise(-EINVAL);
 	}
 	return 0;
+}
+
+static bool config_key_is_text(const struct config_key *key)
+{
+	return key->type == CONFIG_PATH || key->type == CONFIG_CHOICE;
+}
+
+static bool config_key_differs(
+        const struct config_key *key, const struct config *a, const struct config *b)
+{
+	if (config_key_is_text(key)) {
+		return strcmp(*config_text(a, key), *config_text(b, key)) != 0;
+	}
+	return *(const uint64_t *)((const char *)a + key->offset) !=
+	       *(const uint64_t *)((const char *)b + key->offset);
+}
+
+static void config_key_take(
+        const struct config_key *key, struct config *config, const struct config *fresh)
+{
+	if (config_key_is_text(key)) {
+		free(*config_text(config, key));
+		*config_text(config, key) = text_copy(*config_text(fresh, key));
+		return;
+	}
+	*(uint64_t *)((char *)config + key->offset) =
+	        *(const uint64_t *)((const char *)fresh + key->offset);
+}
+
+void config_reload(
+        struct config *config, const struct config *fresh, config_change_fn fn, void *arg)
+{
+	for (size_t i = 0; i < config_keys_n; i++) {
+		const struct config_key *key = &config_keys[i];
+		char name[64];
+
+		if (!config_key_differs(key, config, fresh)) {
+			continue;
+		}
+		if (!key->fixed) {
+			config_key_take(key, config, fresh);
+		}
+		snprintf(name, sizeof(name), "%s%s%s", key->section, *key->section ? "." : "",
+		        key->name);
+		fn(name, !key->fixed, arg);
+	}
 }
 
 static void config_print_number(FILE *file, enum config_type type, uint64_t value)

@@ -4,6 +4,7 @@
  * with defaults for all of them, so that no file is needed. Unknown keys, wrong
  * units and values out of range are errors that name line, key and remedy.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "orchestrator/base/failure.h"
@@ -47,5 +48,13 @@ int __must_check config_read(struct config *config, const char *path, struct fai
 int __must_check config_check(const struct config *config, struct failure *ret_failure);
 /* Derives what follows from the state directory and was not set. */
 void config_complete(struct config *config);
+/*
+ * Takes over what a fresh configuration says otherwise, and what may change while lud
+ * runs. Calls fn for each key that differs: taken, or left because it counts from start
+ * to end. Both are complete and checked.
+ */
+typedef void (*config_change_fn)(const char *key, bool taken, void *arg);
+void config_reload(
+        struct config *config, const struct config *fresh, config_change_fn fn, void *arg);
 /* Prints every key with its value, as a file that could be read again. */
 void config_print(const struct config *config, FILE *file);

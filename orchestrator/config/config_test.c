@@ -142,6 +142,39 @@ static void test_missing(const char *dir)
 	config_fini(&config);
 }
 
+static void changed(const char *key, bool taken, void *arg)
+{
+	char *text = arg;
+
+	strcat(strcat(text, key), taken ? " taken," : " left,");
+}
+
+/* What can change while lud runs does; what cannot is named and stays. */
+static void test_reload(void)
+{
+	struct config config, fresh;
+	char said[200] = "";
+
+	config_init(&config, "/nonexistent/bin");
+	config_init(&fresh, "/nonexistent/bin");
+	config_complete(&config);
+	config_complete(&fresh);
+	config_reload(&config, &fresh, changed, said);
+	assert(!*said);
+	free(fresh.keyring);
+	fresh.keyring = text_copy("/elsewhere");
+	free(fresh.log_level);
+	fresh.log_level = text_copy("debug");
+	fresh.hold_usec = 7000;
+	fresh.forge_workers = 9;
+	config_reload(&config, &fresh, changed, said);
+	assert(!strcmp(said, "keyring left,log_level taken,forge.workers left,update.hold taken,"));
+	assert(!strcmp(config.log_level, "debug") && config.hold_usec == 7000);
+	assert(strcmp(config.keyring, "/elsewhere") && config.forge_workers == 2);
+	config_fini(&config);
+	config_fini(&fresh);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/config_test.XXXXXX";
@@ -152,6 +185,7 @@ int main(void)
 	test_between_keys(dir);
 	test_round_trip(dir);
 	test_missing(dir);
+	test_reload();
 	assert(dir_remove(dir) == 0);
 	return 0;
 }

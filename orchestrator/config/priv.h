@@ -1,5 +1,6 @@
 #pragma once
 /* Inside config: the table of keys, shared by reader and printer. */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "orchestrator/config/config.h"
@@ -20,6 +21,7 @@ struct config_key {
 	size_t offset;       /* of a char * or uint64_t in struct config */
 	const char *choices; /* separated by spaces, for CONFIG_CHOICE */
 	uint64_t min, max;   /* for quantities, in their base unit */
+	bool fixed;          /* counts from start to end: a reload cannot change it */
 };
 
 extern const struct config_key config_keys[];

@@ -221,10 +221,6 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 		        r == -EADDRINUSE ? "another lud answers here" : strerror(-r));
 		return err_up(r);
 	}
-	/* Who may ask is checked at every connection; others need to reach us to be told. */
-	if (config->allow_uid != UINT64_MAX) {
-		(void)chmod(config->control_socket, 0666);
-	}
 	control = mem_zero(sizeof(*control));
 	control->base = base;
 	control->engine = engine;
@@ -238,8 +234,17 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 	        event_add(control->accept_event, NULL) < 0) {
 		abort();
 	}
+	control_reloaded(control);
 	*ret_control = control;
 	return 0;
+}
+
+/* Who may ask is checked at every connection; others need to reach us to be told. */
+void control_reloaded(struct control *control)
+{
+	bool guests = engine_config(control->engine)->allow_uid != UINT64_MAX;
+
+	(void)chmod(control->path, guests ? 0666 : 0700);
 }
 
 struct control *control_free(struct control *control)

@@ -29,6 +29,15 @@ enum lud_exit {
 	LUD_EXIT_INTERNAL = 6,
 };
 
+struct lud_options {
+	const char *config;
+	const char *state_dir;
+	const char *log_level;
+	bool check;
+	bool print;
+	bool recover;
+};
+
 struct lud {
 	struct config config;
 	struct event_base *base;
@@ -37,17 +46,9 @@ struct lud {
 	struct signer_client *signer;
 	struct engine *engine;
 	struct control *control;
-	struct event *signals[2];
+	struct event *signals[3];
+	const struct lud_options *options;
 	int lock;
-};
-
-struct lud_options {
-	const char *config;
-	const char *state_dir;
-	const char *log_level;
-	bool check;
-	bool print;
-	bool recover;
 };
 
 static void lud_usage(FILE *file)
@@ -134,6 +135,13 @@ static void lud_absolute(char **path)
 	}
 }
 
+static void lud_absolute_all(struct config *config)
+{
+	lud_absolute(&config->state_dir);
+	lud_absolute(&config->keyring);
+	lud_absolute(&config->kernel);
+}
+
 static void lud_program_dir(char *ret_dir, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", ret_dir, size - 1);
@@ -147,7 +155,6 @@ static int lud_configure(
         struct config *config, const struct lud_options *options, struct failure *ret_failure)
 {
 	char program_dir[PATH_MAX];
-	enum log_level level;
 	int r = 0;
 
 	lud_program_dir(program_dir, sizeof(program_dir));
@@ -166,7 +173,15 @@ static int lud_configure(
 		free(config->log_level);
 		config->log_level = text_copy(options->log_level);
 	}
-	r = log_level_parse(config->log_level, &level);
+	config_complete(config);
+	return err_up(config_check(config, ret_failure));
+}
+
+static int lud_set_log_level(const struct config *config, struct failure *ret_failure)
+{
+	enum log_level level;
+	int r = log_level_parse(config->log_level, &level);
+
 	if (r < 0) {
 		failure_set(ret_failure, "config", "--log-level",
 		        "choose one of error, warn, info, debug", "unknown level %s",
@@ -174,8 +189,7 @@ static int lud_configure(
 		return err_up(r);
 	}
 	log_init(level);
-	config_complete(config);
-	return err_up(config_check(config, ret_failure));
+	return 0;
 }
 
 /* The state directory, made and locked: one lud at a time. */
@@ -190,9 +204,7 @@ static int lud_claim(struct lud *lud, struct failure *ret_failure)
 		        "choose another with --state-dir", "it cannot be made: %s", strerror(-r));
 		return err_up(r);
 	}
-	lud_absolute(&config->state_dir);
-	lud_absolute(&config->keyring);
-	lud_absolute(&config->kernel);
+	lud_absolute_all(config);
 	path = text_format("%s/lock", config->state_dir);
 	lud->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lud->lock < 0 || flock(lud->lock, LOCK_EX | LOCK_NB) < 0) {
@@ -212,6 +224,36 @@ static void lud_on_signal(evutil_socket_t signal, short what, void *arg)
 
 	log_info("ending by signal %d (%s); machines go on", (int)signal, strsignal(signal));
 	event_base_loopbreak(lud->base);
+}
+
+static void lud_reloaded(const char *key, bool taken, void *arg)
+{
+	if (taken) {
+		log_info("configuration: %s is changed", key);
+	} else {
+		log_warn("configuration: %s cannot change while lud runs; start lud anew", key);
+	}
+}
+
+/* Reads the configuration again. One that is wrong changes nothing. */
+static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
+{
+	struct lud *lud = arg;
+	struct failure failure = {0};
+	struct config fresh = {0};
+
+	if (lud_configure(&fresh, lud->options, &failure) < 0) {
+		log_error("the configuration stays as it was: %s: %s; %s", failure.place,
+		        failure.cause, failure.remedy);
+		err_forget();
+	} else {
+		lud_absolute_all(&fresh);
+		log_info("the configuration is read again");
+		config_reload(&lud->config, &fresh, lud_reloaded, NULL);
+		(void)lud_set_log_level(&lud->config, &failure);
+		control_reloaded(lud->control);
+	}
+	config_fini(&fresh);
 }
 
 /* Workers get a place of their own for what they leave behind when lud dies; a new start clears it.
@@ -273,7 +315,7 @@ static void lud_close(struct lud *lud)
 	signer_client_free(lud->signer);
 	forge_free(lud->forge);
 	db_close(lud->db);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		if (lud->signals[i]) {
 			event_free(lud->signals[i]);
 		}
@@ -288,10 +330,11 @@ static void lud_close(struct lud *lud)
 
 static void lud_loop(struct lud *lud)
 {
-	static const int signals[2] = {SIGTERM, SIGINT};
+	static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
 
-	for (size_t i = 0; i < 2; i++) {
-		lud->signals[i] = evsignal_new(lud->base, signals[i], lud_on_signal, lud);
+	for (size_t i = 0; i < 3; i++) {
+		lud->signals[i] = evsignal_new(lud->base, signals[i],
+		        signals[i] == SIGHUP ? lud_on_hangup : lud_on_signal, lud);
 		if (!lud->signals[i] || evsignal_add(lud->signals[i], NULL) < 0) {
 			abort();
 		}
@@ -373,7 +416,9 @@ int main(int argc, char **argv)
 		return code;
 	}
 	log_init(LOG_LEVEL_INFO);
-	if (lud_configure(&lud.config, &options, &failure) < 0) {
+	lud.options = &options;
+	if (lud_configure(&lud.config, &options, &failure) < 0 ||
+	        lud_set_log_level(&lud.config, &failure) < 0) {
 		lud_say(&failure);
 		code = LUD_EXIT_CONFIG;
 	} else if (options.print || options.check) {
