@@ -10,14 +10,15 @@
 /* Documented in luctl(1). */
 enum ctl_exit {
 	CTL_OK = 0,
-	CTL_FAILED = 1,      /* it was tried and failed before the machine was asked */
-	CTL_USAGE = 2,       /* the command line makes no sense */
-	CTL_UNREACHABLE = 3, /* lud cannot be reached or spoken with */
-	CTL_REJECTED = 4,    /* lud says no: not found, busy, not now */
-	CTL_REFUSED = 5,     /* the machine refused; nothing was begun */
-	CTL_ROLLED_BACK = 6, /* the machine began and undid it; the old one goes on */
-	CTL_UNKNOWN = 7,     /* what became of it cannot be told */
-	CTL_KEYS = 8,        /* keys or kits on this host are missing or unfit */
+	CTL_FAILED = 1,        /* it was tried and failed before the machine was asked */
+	CTL_USAGE = 2,         /* the command line makes no sense */
+	CTL_UNREACHABLE = 3,   /* lud cannot be reached or spoken with */
+	CTL_REJECTED = 4,      /* lud says no: not found, busy, not now */
+	CTL_REFUSED = 5,       /* the machine refused; nothing was begun */
+	CTL_ROLLED_BACK = 6,   /* the machine began and undid it; the old one goes on */
+	CTL_UNKNOWN = 7,       /* what became of it cannot be told */
+	CTL_KEYS = 8,          /* keys or kits on this host are missing or unfit */
+	CTL_INTERRUPTED = 130, /* by Ctrl-C; what lud was asked for goes on */
 };
 
 /* Prints "luctl: WHERE: WHAT" and a second line with the remedy; returns code. */

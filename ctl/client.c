@@ -1,9 +1,11 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -18,6 +20,9 @@
 
 #define CLIENT_PROTOCOL 1u
 #define CLIENT_HELLO_MSEC 5000
+/* A lud that says nothing is asked for a sign of life, and given up in the end. */
+#define CLIENT_PULSE_MSEC 5000
+#define CLIENT_SILENT_MSEC 30000
 #define CLIENT_ARENA_SIZE (4u << 20)
 
 struct client {
@@ -27,10 +32,19 @@ struct client {
 	struct frame_decoder decoder;
 	struct wire_arena arena;
 	uint64_t last_id;
+	uint64_t job; /* that the newest news was about; 0: none */
+	unsigned int quiet_msec;
 	uint8_t buffer[2 * FRAME_SIZE_MAX];
 	uint8_t out[FRAME_SIZE_MAX];
 	uint8_t arena_bytes[CLIENT_ARENA_SIZE] __attribute__((aligned(16)));
 };
+
+static volatile sig_atomic_t client_interrupted;
+
+static void client_on_interrupt(int signal)
+{
+	client_interrupted = 1;
+}
 
 void client_closep(struct client **client)
 {
@@ -65,7 +79,35 @@ static int client_write(struct client *client, const uint8_t *bytes, size_t len)
 	return CTL_OK;
 }
 
-/* Reads once. msec < 0: for ever. */
+static int client_send(struct client *client, Control__Request *request);
+
+/* Ctrl-C: ends luctl, and nothing else. */
+static int client_leave(const struct client *client)
+{
+	if (!client->job) {
+		return ctl_fail(CTL_INTERRUPTED, "", NULL, "interrupted");
+	}
+	return ctl_fail(CTL_INTERRUPTED, "",
+	        "`luctl status` shows it while it runs, `luctl history` what became of it",
+	        "interrupted; job %" PRIu64 " goes on in lud", client->job);
+}
+
+/* Nothing came for a while: asks whether lud is there at all. */
+static int client_pulse(struct client *client)
+{
+	Control__VersionRequest version = CONTROL__VERSION_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	client->quiet_msec += CLIENT_PULSE_MSEC;
+	if (client->quiet_msec >= CLIENT_SILENT_MSEC) {
+		return client_lost(client, "lud has not answered for 30 s");
+	}
+	request.body_case = CONTROL__REQUEST__BODY_VERSION;
+	request.version = &version;
+	return client_send(client, &request);
+}
+
+/* Reads once. msec < 0: as long as lud gives signs of life. */
 static int client_read(struct client *client, int msec)
 {
 	struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
@@ -73,10 +115,14 @@ static int client_read(struct client *client, int msec)
 	uint8_t *space = frame_decoder_space(&client->decoder, &room);
 	ssize_t n;
 
-	n = poll(&poll_fd, 1, msec);
-	if (n == 0) {
-		return client_lost(client, "lud does not answer");
+	n = client_interrupted ? -1 : poll(&poll_fd, 1, msec < 0 ? CLIENT_PULSE_MSEC : msec);
+	if (client_interrupted) {
+		return client_leave(client);
 	}
+	if (n == 0) {
+		return msec < 0 ? client_pulse(client) : client_lost(client, "lud does not answer");
+	}
+	client->quiet_msec = 0;
 	n = read(client->fd, space, room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
 		return CTL_OK;
@@ -175,9 +221,12 @@ static int client_connect(struct client *client)
 
 int client_open(const char *path, struct client **ret_client)
 {
+	/* Without SA_RESTART: a wait ends. */
+	static const struct sigaction interrupt = {.sa_handler = client_on_interrupt};
 	_cleanup_(client_closep) struct client *client = ctl_zero(sizeof(*client));
 	int code;
 
+	sigaction(SIGINT, &interrupt, NULL);
 	client->fd = -1;
 	client->path = path ? ctl_format("%s", path) : place_socket();
 	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
@@ -279,6 +328,9 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 		code = client_receive(client, &from);
 		if (code != CTL_OK) {
 			break;
+		}
+		if (from->body_case == CONTROL__FROM_LUD__BODY_PROGRESS) {
+			client->job = from->progress->job;
 		}
 		if (from->body_case != CONTROL__FROM_LUD__BODY_REPLY) {
 			if (news) {

@@ -34,9 +34,12 @@ int cmd_show(const struct options *options);
 int cmd_machine_list(const struct options *options);
 int cmd_machine_start(const struct options *options);
 int cmd_machine_stop(const struct options *options);
+int cmd_machine_default(const struct options *options);
+int cmd_machine_remove(const struct options *options);
 int cmd_release_sign(const struct options *options);
 int cmd_release_add(const struct options *options);
 int cmd_release_list(const struct options *options);
+int cmd_release_unblock(const struct options *options);
 int cmd_keys_init(const struct options *options);
 int cmd_keys_list(const struct options *options);
 int cmd_log(const struct options *options);
@@ -52,7 +55,6 @@ struct job_progress {
 	bool shown; /* stderr is a terminal and nobody asked for JSON */
 	bool many;
 	size_t n_done;
-	uint64_t job; /* of the newest news; 0: none yet */
 };
 void job_progress_init(struct job_progress *progress, const struct options *options, bool many);
 void job_on_news(const Control__FromLud *from, void *progress);

@@ -141,7 +141,6 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 	progress->shown = isatty(STDERR_FILENO) && !options->json;
 	progress->many = many;
 	progress->n_done = 0;
-	progress->job = 0;
 }
 
 static void job_progress_finished(struct job_progress *progress, const Control__Job *job)
@@ -161,7 +160,6 @@ void job_on_news(const Control__FromLud *from, void *arg)
 	if (from->body_case != CONTROL__FROM_LUD__BODY_PROGRESS) {
 		return;
 	}
-	progress->job = news->job;
 	if (*news->notice) {
 		fprintf(stderr, "%sluctl: job %" PRIu64 ": %s\n", progress->shown ? "\r\033[K" : "",
 		        news->job, news->notice);
