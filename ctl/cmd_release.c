@@ -131,6 +131,7 @@ static void releases_print(const Control__ReleaseList *list)
 	        {"FLOOR", true},
 	        {"KEY", false},
 	        {"ADDED", false},
+	        {"BLOCKED", false},
 	        {"KIT", false},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -141,10 +142,11 @@ static void releases_print(const Control__ReleaseList *list)
 
 		snprintf(counter, TEXT_SIZE, "%u", release->counter);
 		snprintf(floor, TEXT_SIZE, "%u", release->floor);
-		table_row(
-		        table, (const char *const[]){release->service, counter,
-		                       text_id(&release->release_id, id), floor, release->key_id,
-		                       text_time(release->added * 1000000, added), release->path});
+		table_row(table,
+		        (const char *const[]){release->service, counter,
+		                text_id(&release->release_id, id), floor, release->key_id,
+		                text_time(release->added * 1000000, added),
+		                release->blocked ? release->blocked_why : "-", release->path});
 	}
 	table_print(table);
 }
@@ -202,4 +204,18 @@ int cmd_release_list(const struct options *options)
 		releases_print(reply->releases);
 	}
 	return code;
+}
+
+int cmd_release_unblock(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ReleaseUnblockRequest unblock = CONTROL__RELEASE_UNBLOCK_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+
+	unblock.service = options->args[0];
+	unblock.release = options->args[1];
+	request.body_case = CONTROL__REQUEST__BODY_RELEASE_UNBLOCK;
+	request.release_unblock = &unblock;
+	return command_call(options, &request, NULL, NULL, &client, &reply);
 }

@@ -189,15 +189,15 @@ static void machines_print(const Control__MachineList *list)
 
 	for (size_t i = 0; i < list->n_machines; i++) {
 		const Control__Machine *machine = list->machines[i];
-		char pid[TEXT_SIZE], since[TEXT_SIZE], heard[TEXT_SIZE];
+		char name[TEXT_SIZE], pid[TEXT_SIZE], since[TEXT_SIZE], heard[TEXT_SIZE];
 
 		snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
-		table_row(table,
-		        (const char *const[]){machine->name, status_machine_state(machine->state),
-		                machine->pid ? pid : "-",
-		                text_time(machine->since * 1000000, since),
-		                text_time(machine->heard_us, heard), machine->socket,
-		                machine->text});
+		snprintf(name, TEXT_SIZE, "%s%s", machine->name, machine->is_default ? " *" : "");
+		table_row(table, (const char *const[]){name, status_machine_state(machine->state),
+		                         machine->pid ? pid : "-",
+		                         text_time(machine->since * 1000000, since),
+		                         text_time(machine->heard_us, heard), machine->socket,
+		                         machine->text});
 	}
 	table_print(table);
 }
@@ -254,23 +254,51 @@ int cmd_machine_start(const struct options *options)
 	return CTL_OK;
 }
 
-int cmd_machine_stop(const struct options *options)
+/* Requests that are answered with the list of machines. */
+static int machines_call(const struct options *options, Control__Request *request)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
+	const Control__Reply *reply;
+	int code = command_call(options, request, NULL, NULL, &client, &reply);
+
+	if (code == CTL_OK && !options->json) {
+		machines_print(reply->machines);
+	}
+	return code;
+}
+
+int cmd_machine_stop(const struct options *options)
+{
 	Control__MachineStopRequest stop = CONTROL__MACHINE_STOP_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code;
 
 	stop.machine = options->n_args ? options->args[0] : "";
 	stop.force = options->force;
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;
 	request.machine_stop = &stop;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		machines_print(reply->machines);
-	}
-	return code;
+	return machines_call(options, &request);
+}
+
+int cmd_machine_default(const struct options *options)
+{
+	Control__MachineDefaultRequest choose = CONTROL__MACHINE_DEFAULT_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	choose.machine = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_DEFAULT;
+	request.machine_default = &choose;
+	return machines_call(options, &request);
+}
+
+int cmd_machine_remove(const struct options *options)
+{
+	Control__MachineRemoveRequest removal = CONTROL__MACHINE_REMOVE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	removal.machine = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_REMOVE;
+	request.machine_remove = &removal;
+	return machines_call(options, &request);
 }
 
 int cmd_version(const struct options *options)

@@ -57,10 +57,16 @@ static const struct command commands[] = {
                 "start a machine, or attach to a running one"},
         {"machine stop", cmd_machine_stop, "SF", 0, 1, "[NAME] [--force]",
                 "end a machine (or let go of an attached one)"},
+        {"machine default", cmd_machine_default, "S", 1, 1, "NAME",
+                "the machine that is meant when none is named"},
+        {"machine remove", cmd_machine_remove, "S", 1, 1, "NAME",
+                "forget a machine that does not run; its history stays"},
         {"release sign", cmd_release_sign, "k", 1, 64, "KIT... [--keys DIR]",
                 "sign release kits (offline)"},
         {"release add", cmd_release_add, "S", 1, 64, "KIT...", "register signed kits with lud"},
         {"release list", cmd_release_list, "S", 0, 1, "[SERVICE]", "registered releases"},
+        {"release unblock", cmd_release_unblock, "S", 2, 2, "SERVICE R",
+                "let plain updates take a release that was rolled back"},
         {"keys init", cmd_keys_init, "k", 0, 0, "[--keys DIR]",
                 "make root, release, variant and sealing keys (offline)"},
         {"keys list", cmd_keys_list, "k", 0, 0, "[--keys DIR]", "keys on this host (offline)"},
@@ -75,11 +81,12 @@ static void main_help(FILE *file)
 	fputs("usage: luctl COMMAND [ARGUMENTS] [--json] [--socket PATH] [--machine NAME]\n\n",
 	        file);
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		fprintf(file, "  %-14s %s\n%17s%s\n", commands[i].name, commands[i].usage, "",
+		fprintf(file, "  %-15s %s\n%18s%s\n", commands[i].name, commands[i].usage, "",
 		        commands[i].summary);
 	}
 	fputs("\nExit codes: 0 done, 1 failed, 2 usage, 3 lud unreachable, 4 lud says no,\n"
-	      "5 machine refused, 6 rolled back, 7 outcome unknown, 8 keys or kits unfit.\n"
+	      "5 machine refused, 6 rolled back, 7 outcome unknown, 8 keys or kits unfit, 130 "
+	      "interrupted.\n"
 	      "luctl(1) tells the rest.\n",
 	        file);
 }

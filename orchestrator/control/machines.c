@@ -102,15 +102,15 @@ static struct machine *control_machine_to_start(
         struct control_client *client, uint64_t id, const char *name, const char *socket)
 {
 	struct machines *machines = engine_machines(control_engine(client));
-	struct machine *first = machines_next(machines, NULL);
-	struct machine *machine = *name ? machines_by_name(machines, name) : first;
+	struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
 	struct failure failure;
 	int r;
 
-	if (machine && (*name || !machines_next(machines, first))) {
+	if (machine) {
 		return machine;
 	}
-	if (machine) {
+	if (!*name && machines_next(machines, NULL)) {
 		return control_machine(client, id, name);
 	}
 	name = *name ? name : CONTROL_FIRST_MACHINE;
@@ -265,6 +265,75 @@ void control_on_machine_stop(struct control_client *client, const Control__Reque
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_FAILED, &failure);
 		err_forget();
 	}
+}
+
+void control_on_machine_default(struct control_client *client, const Control__Request *request)
+{
+	struct machine *machine =
+	        control_machine(client, request->id, request->machine_default->machine);
+
+	if (!machine) {
+		return;
+	}
+	if (machine_set_default(machine) < 0) {
+		control_refuse_change(client, request->id);
+		return;
+	}
+	control_machines_answer(client, request->id);
+}
+
+/* Whoever listens to a machine that goes is answered. */
+static void control_end_waits(struct control *control, const struct machine *machine)
+{
+	struct control_client *client;
+
+	LIST_FOREACH(client, &control->clients, link)
+	{
+		struct control_wait *wait = LIST_FIRST(&client->waiting);
+
+		while (wait) {
+			struct control_wait *next = LIST_NEXT(wait, link);
+
+			if (wait->machine == machine) {
+				control_done(client, wait->id, "the machine was removed");
+				control_wait_free(wait);
+			}
+			wait = next;
+		}
+	}
+}
+
+void control_on_machine_remove(struct control_client *client, const Control__Request *request)
+{
+	const char *name = request->machine_remove->machine;
+	struct machine *machine;
+	struct failure failure;
+
+	if (!*name) {
+		failure_set(&failure, "which-machine", "machine remove", "name the machine",
+		        "a machine is removed by its name only");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+		return;
+	}
+	machine = control_machine(client, request->id, name);
+	if (!machine) {
+		return;
+	}
+	if ((machine_state(machine) != MACHINE_STOPPED && machine_state(machine) != MACHINE_DOWN) ||
+	        engine_is_busy(control_engine(client), machine)) {
+		failure_set(&failure, "busy", name, "stop it first with `luctl machine stop`",
+		        "the machine is %s%s", machine_state_name(machine_state(machine)),
+		        engine_is_busy(control_engine(client), machine) ? " and has open jobs"
+		                                                        : "");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);
+		return;
+	}
+	control_end_waits(client->control, machine);
+	if (machine_remove(machine) < 0) {
+		control_refuse_change(client, request->id);
+		return;
+	}
+	control_machines_answer(client, request->id);
 }
 
 /* Hands the machine's answer on as it is. */

@@ -91,10 +91,12 @@ struct engine *control_engine(const struct control_client *client);
 /* request.c */
 void control_on_request(struct control_client *client, const Control__Request *request);
 /*
- * The machine of this name; "" is the only one there is. NULL: the client was told
+ * The machine of this name; "" is the default, or the only one there is. NULL: the client was told
  * that there is none, or which there are.
  */
 struct machine *control_machine(struct control_client *client, uint64_t id, const char *name);
+/* As control_machine(), for what the record knows: its id, of removed machines too. 0: told. */
+int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name);
 
 /* The requests, by file. */
 void control_on_update(struct control_client *client, const Control__Request *request);
@@ -107,6 +109,8 @@ void control_on_status(struct control_client *client, const Control__Request *re
 void control_on_machine_list(struct control_client *client, const Control__Request *request);
 void control_on_machine_start(struct control_client *client, const Control__Request *request);
 void control_on_machine_stop(struct control_client *client, const Control__Request *request);
+void control_on_machine_default(struct control_client *client, const Control__Request *request);
+void control_on_machine_remove(struct control_client *client, const Control__Request *request);
 void control_on_resources(struct control_client *client, const Control__Request *request);
 void control_on_stage_list(struct control_client *client, const Control__Request *request);
 void control_on_stage_drop(struct control_client *client, const Control__Request *request);
@@ -115,6 +119,7 @@ void control_on_version(struct control_client *client, const Control__Request *r
 void control_on_history(struct control_client *client, const Control__Request *request);
 void control_on_show(struct control_client *client, const Control__Request *request);
 void control_on_release_add(struct control_client *client, const Control__Request *request);
+void control_on_release_unblock(struct control_client *client, const Control__Request *request);
 void control_on_release_list(struct control_client *client, const Control__Request *request);
 void control_on_log_follow(struct control_client *client, const Control__Request *request);
 

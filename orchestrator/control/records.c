@@ -60,7 +60,7 @@ void control_on_history(struct control_client *client, const Control__Request *r
 {
 	_cleanup_(pool_fini) struct pool pool;
 	const Control__HistoryRequest *ask = request->history;
-	struct machine *machine = control_machine(client, request->id, ask->machine);
+	int64_t machine = control_machine_of_record(client, request->id, ask->machine);
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__History history = CONTROL__HISTORY__INIT;
 	struct control_history visit = {&pool, control_engine(client), &history, ask->limit};
@@ -73,7 +73,7 @@ void control_on_history(struct control_client *client, const Control__Request *r
 	}
 	visit.limit = visit.limit ? visit.limit : CONTROL_HISTORY_DEFAULT;
 	visit.limit = visit.limit < CONTROL_HISTORY_MAX ? visit.limit : CONTROL_HISTORY_MAX;
-	filter.machine = machine_row(machine)->id;
+	filter.machine = machine;
 	filter.limit = visit.limit + 1;
 	history.generations = pool_zero(&pool, visit.limit * sizeof(*history.generations));
 	r = store_generation_each(control_db(client), &filter, control_history_row, &visit);
@@ -90,7 +90,8 @@ void control_on_show(struct control_client *client, const Control__Request *requ
 {
 	_cleanup_(pool_fini) struct pool pool;
 	const Control__ShowRequest *ask = request->show;
-	struct machine *machine = control_machine(client, request->id, ask->machine);
+	int64_t row_id = control_machine_of_record(client, request->id, ask->machine);
+	struct machine *machine = machines_by_id(engine_machines(control_engine(client)), row_id);
 	const Machine__Service *service;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	uint64_t number = ask->generation;
@@ -99,15 +100,14 @@ void control_on_show(struct control_client *client, const Control__Request *requ
 	int r;
 
 	pool_init(&pool);
-	if (!machine) {
+	if (!row_id) {
 		return;
 	}
-	service = machine_service(machine, ask->service);
+	service = machine ? machine_service(machine, ask->service) : NULL;
 	if (!number && service) {
 		number = service->generation;
 	}
-	r = store_generation_find(
-	        control_db(client), machine_row(machine)->id, ask->service, number, &row);
+	r = store_generation_find(control_db(client), row_id, ask->service, number, &row);
 	if (!r) {
 		r = view_generation(&pool, control_engine(client), &row, true, &reply.generation);
 	}
@@ -242,6 +242,43 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
 	reply.releases = &list;
 	control_reply(client, request->id, &reply);
+}
+
+static int control_unblock_txn(struct db *db, void *arg)
+{
+	const struct release_row *row = arg;
+
+	return store_release_block(db, row->id, 0, NULL);
+}
+
+void control_on_release_unblock(struct control_client *client, const Control__Request *request)
+{
+	const Control__ReleaseUnblockRequest *ask = request->release_unblock;
+	struct release_row row;
+	struct failure failure;
+	int r = store_release_by_prefix(control_db(client), ask->service, ask->release, &row);
+
+	if (r < 0) {
+		control_refuse_record(client, request->id);
+		return;
+	}
+	if (r || !row.blocked_us) {
+		failure_set(&failure, "no-release", ask->service,
+		        "`luctl release list` shows releases and which are blocked",
+		        r == DB_E_NONE           ? "no release %s of this service is registered"
+		        : r == STORE_E_AMBIGUOUS ? "several releases begin with %s"
+		                                 : "release %s is not blocked",
+		        ask->release);
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+		return;
+	}
+	if (db_txn(control_db(client), control_unblock_txn, &row)) {
+		control_refuse_change(client, request->id);
+		return;
+	}
+	log_info("release %" PRId64 " of %s is unblocked for %s", row.counter, row.service,
+	        client->identity);
+	control_done(client, request->id, "");
 }
 
 struct control_releases {

@@ -57,6 +57,12 @@ static const struct control_rule control_rules[] = {
                 .records = true},
         [CONTROL__REQUEST__BODY_MACHINE_STOP] = {.handle = control_on_machine_stop,
                 .records = true},
+        [CONTROL__REQUEST__BODY_MACHINE_DEFAULT] = {.handle = control_on_machine_default,
+                .records = true},
+        [CONTROL__REQUEST__BODY_MACHINE_REMOVE] = {.handle = control_on_machine_remove,
+                .records = true},
+        [CONTROL__REQUEST__BODY_RELEASE_UNBLOCK] = {.handle = control_on_release_unblock,
+                .records = true},
         [CONTROL__REQUEST__BODY_RELEASE_ADD] = {.handle = control_on_release_add, .records = true},
         [CONTROL__REQUEST__BODY_RELEASE_LIST] = {.handle = control_on_release_list},
         [CONTROL__REQUEST__BODY_LOG_FOLLOW] = {.handle = control_on_log_follow},
@@ -70,7 +76,7 @@ static bool control_is_connecting(const struct control_client *client, const cha
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	const struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_next(machines, NULL);
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
 
 	return machine && machine_state(machine) == MACHINE_CONNECTING;
 }
@@ -173,30 +179,49 @@ static void control_machine_names(const struct control_client *client, char *ret
 	}
 }
 
+int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name)
+{
+	struct machine *machine = NULL;
+	struct machine_row row;
+	int r = DB_E_NONE;
+
+	if (*name && !machines_by_name(engine_machines(control_engine(client)), name)) {
+		r = store_machine_by_name(control_db(client), name, &row);
+	}
+	if (r < 0) {
+		control_refuse_record(client, id);
+		return 0;
+	}
+	if (!r) {
+		return row.id;
+	}
+	machine = control_machine(client, id, name);
+	return machine ? machine_row(machine)->id : 0;
+}
+
 struct machine *control_machine(struct control_client *client, uint64_t id, const char *name)
 {
 	struct machines *machines = engine_machines(control_engine(client));
-	struct machine *first = machines_next(machines, NULL);
-	struct machine *machine = machines_by_name(machines, name);
+	struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
 	struct failure failure;
 	char names[160];
 
-	if (!*name && first && !machines_next(machines, first)) {
-		return first;
-	}
 	if (machine) {
 		return machine;
 	}
 	control_machine_names(client, names, sizeof(names));
-	if (!first) {
+	if (!machines_next(machines, NULL)) {
 		failure_set(&failure, "no-machine", "lud", "start one with `luctl machine start`",
 		        "there is no machine yet");
 	} else if (*name) {
 		failure_set(&failure, "no-machine", name, "`luctl machine list` shows them",
 		        "there is no machine of this name; there are: %s", names);
 	} else {
-		failure_set(&failure, "which-machine", "lud", "name one with --machine",
-		        "there are several machines: %s", names);
+		failure_set(&failure, "which-machine", "lud",
+		        "name one with --machine, or choose one for good with "
+		        "`luctl machine default NAME`",
+		        "there are several machines, and none is the default: %s", names);
 	}
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
 	return NULL;

@@ -29,6 +29,7 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	view->text = pool_text(pool, machine_why(machine));
 	view->since = machine_since(machine);
 	view->heard_us = machine_heard_usec(machine);
+	view->is_default = row->is_default;
 	return view;
 }
 
@@ -442,6 +443,9 @@ Control__Release *view_release(struct pool *pool, const struct release_row *row)
 	view->issued = row->issued;
 	view->added = row->added_us / 1000000;
 	view->path = pool_text(pool, row->path);
+	view->blocked = row->blocked_us / 1000000;
+	view->blocked_job = row->blocked_job;
+	view->blocked_why = pool_text(pool, row->blocked_why);
 	view->key_id = pool_format(pool, "%02x%02x%02x%02x%02x%02x", row->key_id[0], row->key_id[1],
 	        row->key_id[2], row->key_id[3], row->key_id[4], row->key_id[5]);
 	return view;

@@ -434,6 +434,9 @@ static int job_end_write(struct db *db, void *arg)
 		r = job_end_outcome(db, txn);
 	}
 	if (!r) {
+		r = job_block(db, txn->job, txn->end);
+	}
+	if (!r) {
 		r = store_job_update(db, row);
 	}
 	return err_fold(r);

@@ -65,6 +65,25 @@ static int job_plan_running(struct job_plan *plan)
 	return r;
 }
 
+/* What was rolled back once is not taken again by accident. */
+static int job_plan_refuse_blocked(struct job_plan *plan)
+{
+	const struct release_row *target = &plan->target;
+	char remedy[240];
+
+	snprintf(remedy, sizeof(remedy),
+	        "add a newer release; or take this one all the same with --release "
+	        "%02x%02x%02x%02x, "
+	        "or `luctl release unblock %s %02x%02x%02x%02x`",
+	        target->release_id[0], target->release_id[1], target->release_id[2],
+	        target->release_id[3], target->service, target->release_id[0],
+	        target->release_id[1], target->release_id[2], target->release_id[3]);
+	failure_set(plan->failure, "blocked", target->service, remedy,
+	        "release %" PRId64 ", the newest, is blocked: %s (job %" PRId64 ")",
+	        target->counter, target->blocked_why, target->blocked_job);
+	return ENGINE_E_REFUSED;
+}
+
 static int job_plan_update(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
@@ -72,6 +91,9 @@ static int job_plan_update(struct job_plan *plan)
 
 	if (!*order->release || !strcmp(order->release, "newest")) {
 		r = store_release_newest(plan->engine->parts.db, order->service, &plan->target);
+		if (!r && plan->target.blocked_us) {
+			return job_plan_refuse_blocked(plan);
+		}
 	} else {
 		r = store_release_by_prefix(
 		        plan->engine->parts.db, order->service, order->release, &plan->target);

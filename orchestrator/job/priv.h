@@ -108,6 +108,9 @@ bool __must_check job_save(struct job *job);
 /* Takes a stalled job up again as the record has it; false: it cannot be read. */
 bool __must_check job_resume(struct job *job);
 
+/* block.c: blocks or unblocks the job's release by how it ends; inside db_txn() */
+int __must_check job_block(struct db *db, const struct job *job, const struct job_end *end);
+
 /* parts.c */
 int __must_check job_parts_load(struct job *job);
 void job_parts_free(struct job *job);

@@ -28,13 +28,13 @@ static int job_seed_start_parts(struct job *job, struct failure *ret_failure)
 		if (!*word) {
 			continue;
 		}
-		r = store_release_newest(job->engine->parts.db, word, &part->release);
+		r = store_release_newest_free(job->engine->parts.db, word, &part->release);
 		if (r) {
 			failure_set(ret_failure, "no-release", word,
 			        "build the kits, sign them with `luctl release sign` and add them "
 			        "with "
 			        "`luctl release add`, or change machine.services",
-			        "no release of %s is registered", word);
+			        "no release of %s is registered that is not blocked", word);
 			return err_fold(r);
 		}
 		part->job = job;

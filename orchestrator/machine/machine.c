@@ -204,36 +204,124 @@ struct machine *machines_next(struct machines *machines, struct machine *after)
 	return after ? LIST_NEXT(after, link) : LIST_FIRST(&machines->list);
 }
 
+/* Inserts the row, or takes up that of a removed machine of the same name. */
 static int machine_insert_txn(struct db *db, void *arg)
 {
-	return store_machine_insert(db, arg);
+	struct machine_row *row = arg;
+	struct machine_row removed;
+	int r = store_machine_by_name(db, row->name, &removed);
+
+	if (r == DB_E_NONE) {
+		return store_machine_insert(db, row);
+	}
+	if (r || !removed.removed_us) {
+		return r ? err_up(r) : DB_E_EXISTS;
+	}
+	row->id = removed.id;
+	row->created_us = removed.created_us;
+	/* The same name keeps its identity: an attached machine tells its own. */
+	if (!row->attached && !removed.attached) {
+		memcpy(row->machine_id, removed.machine_id, sizeof(row->machine_id));
+	}
+	r = store_machine_update(db, row);
+	return r || !row->is_default ? err_up(r) : err_up(store_machine_set_default(db, row->id));
+}
+
+static int machine_new_row(
+        struct machines *machines, const char *name, const char *socket, struct machine_row *ret)
+{
+	*ret = (struct machine_row){
+	        .attached = socket != NULL, .is_default = LIST_EMPTY(&machines->list)};
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	if (socket) {
+		snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
+		return 0;
+	}
+	snprintf(ret->socket, sizeof(ret->socket), "%s/machines/%s/" QEMU_SOCKET,
+	        machines->config->state_dir, name);
+	snprintf(ret->image, sizeof(ret->image), "%s/machines/%s/" QEMU_IMAGE,
+	        machines->config->state_dir, name);
+	ret->has_machine_id = true;
+	if (getrandom(ret->machine_id, sizeof(ret->machine_id), 0) != sizeof(ret->machine_id)) {
+		return err_raise(-EIO);
+	}
+	return 0;
 }
 
 int machine_new(struct machines *machines, const char *name, const char *socket,
         struct machine **ret_machine)
 {
-	struct machine_row row = {.attached = socket != NULL};
-	int r;
+	struct machine_row row;
+	int r = machine_new_row(machines, name, socket, &row);
 
-	snprintf(row.name, sizeof(row.name), "%s", name);
-	if (socket) {
-		snprintf(row.socket, sizeof(row.socket), "%s", socket);
-	} else {
-		snprintf(row.socket, sizeof(row.socket), "%s/machines/%s/" QEMU_SOCKET,
-		        machines->config->state_dir, name);
-		snprintf(row.image, sizeof(row.image), "%s/machines/%s/" QEMU_IMAGE,
-		        machines->config->state_dir, name);
-		row.has_machine_id = true;
-		if (getrandom(row.machine_id, sizeof(row.machine_id), 0) !=
-		        sizeof(row.machine_id)) {
-			return err_raise(-EIO);
-		}
+	if (!r) {
+		r = db_txn(machines->db, machine_insert_txn, &row);
 	}
-	r = db_txn(machines->db, machine_insert_txn, &row);
 	if (r) {
 		return err_up(r);
 	}
 	*ret_machine = machine_take(machines, &row);
+	return 0;
+}
+
+struct machine *machines_default(struct machines *machines)
+{
+	struct machine *first = LIST_FIRST(&machines->list);
+	struct machine *machine;
+
+	LIST_FOREACH(machine, &machines->list, link)
+	{
+		if (machine->row.is_default) {
+			return machine;
+		}
+	}
+	return first && !LIST_NEXT(first, link) ? first : NULL;
+}
+
+static int machine_default_txn(struct db *db, void *arg)
+{
+	const struct machine *machine = arg;
+
+	return store_machine_set_default(db, machine->row.id);
+}
+
+int machine_set_default(struct machine *machine)
+{
+	struct machine *other;
+	int r = db_txn(machine->machines->db, machine_default_txn, machine);
+
+	if (r) {
+		return err_fold(r);
+	}
+	LIST_FOREACH(other, &machine->machines->list, link)
+	{
+		other->row.is_default = other == machine;
+	}
+	return 0;
+}
+
+static int machine_remove_txn(struct db *db, void *arg)
+{
+	const struct machine_row *row = arg;
+
+	return store_machine_remove(db, row->id);
+}
+
+int machine_remove(struct machine *machine)
+{
+	int r;
+
+	assert(machine->state == MACHINE_STOPPED || machine->state == MACHINE_DOWN);
+	r = db_txn(machine->machines->db, machine_remove_txn, &machine->row);
+	if (r) {
+		return err_fold(r);
+	}
+	if (dir_remove(machine->dir) < 0) {
+		log_warn("machine %s: its files stay: %s", machine->row.name, err_trace());
+		err_forget();
+	}
+	log_info("machine %s is removed", machine->row.name);
+	machine_free(machine);
 	return 0;
 }
 

@@ -44,15 +44,26 @@ void machines_recorded(struct machines *machines);
 /* NULL when there is none. */
 struct machine *machines_by_id(struct machines *machines, int64_t id);
 struct machine *machines_by_name(struct machines *machines, const char *name);
+/* The default one, else the only one; NULL: there is none, or nobody can say which. */
+struct machine *machines_default(struct machines *machines);
 /* Visits all, for lists that a person asked for. */
 struct machine *machines_next(struct machines *machines, struct machine *after);
 
 /*
  * Makes a machine of this name: one to be started by us (socket NULL), or one that
- * runs and is reached by its socket. DB_E_EXISTS.
+ * runs and is reached by its socket. One of this name that was removed is taken up
+ * again. The first machine becomes the default. DB_E_EXISTS.
  */
 int __must_check machine_new(struct machines *machines, const char *name, const char *socket,
         struct machine **ret_machine);
+
+/* It is meant from now on when no machine is named. */
+int __must_check machine_set_default(struct machine *machine);
+/*
+ * Forgets a machine that is stopped or down and has no open jobs, and removes its files.
+ * Its rows stay in the record; machine_new() takes them up again.
+ */
+int __must_check machine_remove(struct machine *machine);
 
 const struct machine_row *machine_row(const struct machine *machine);
 enum machine_state machine_state(const struct machine *machine);

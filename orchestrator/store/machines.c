@@ -4,7 +4,7 @@
 
 #define MACHINE_COLUMNS                                                                            \
 	"id, name, machine_id, attached, wanted, socket, image, pid, boot_id, event_seq, "         \
-	"created_us"
+	"created_us, removed_us, is_default"
 
 static void store_machine_read(sqlite3_stmt *row, struct machine_row *ret)
 {
@@ -21,6 +21,8 @@ static void store_machine_read(sqlite3_stmt *row, struct machine_row *ret)
 	ret->boot_id = sqlite3_column_int64(row, 8);
 	ret->event_seq = sqlite3_column_int64(row, 9);
 	ret->created_us = sqlite3_column_int64(row, 10);
+	ret->removed_us = sqlite3_column_int64(row, 11);
+	ret->is_default = sqlite3_column_int64(row, 12);
 }
 
 static int store_machine_row(sqlite3_stmt *row, void *arg)
@@ -36,11 +38,11 @@ int store_machine_insert(struct db *db, struct machine_row *row)
 	row->created_us = store_now_usec();
 	r = db_run(db,
 	        "INSERT INTO machines(name, machine_id, attached, wanted, socket, image, pid,"
-	        " boot_id, event_seq, created_us) VALUES(?,?,?,?,?,?,?,?,?,?)",
-	        "tbiittiiii", row->name, row->has_machine_id ? row->machine_id : NULL,
+	        " boot_id, event_seq, created_us, is_default) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+	        "tbiittiiiii", row->name, row->has_machine_id ? row->machine_id : NULL,
 	        sizeof(row->machine_id), (int64_t)row->attached, (int64_t)row->wanted, row->socket,
 	        row->image, row->pid, (int64_t)row->boot_id, (int64_t)row->event_seq,
-	        row->created_us);
+	        row->created_us, (int64_t)row->is_default);
 	if (r) {
 		return err_up(r);
 	}
@@ -52,10 +54,28 @@ int store_machine_update(struct db *db, const struct machine_row *row)
 {
 	return err_up(db_run(db,
 	        "UPDATE machines SET machine_id = ?, attached = ?, wanted = ?, socket = ?,"
-	        " image = ?, pid = ?, boot_id = ?, event_seq = ? WHERE id = ?",
-	        "biittiiii", row->has_machine_id ? row->machine_id : NULL, sizeof(row->machine_id),
+	        " image = ?, pid = ?, boot_id = ?, event_seq = ?, removed_us = ? WHERE id = ?",
+	        "biittiiiii", row->has_machine_id ? row->machine_id : NULL, sizeof(row->machine_id),
 	        (int64_t)row->attached, (int64_t)row->wanted, row->socket, row->image, row->pid,
-	        (int64_t)row->boot_id, (int64_t)row->event_seq, row->id));
+	        (int64_t)row->boot_id, (int64_t)row->event_seq, row->removed_us, row->id));
+}
+
+int store_machine_by_name(struct db *db, const char *name, struct machine_row *ret)
+{
+	return err_up(db_query(db, store_machine_row, ret,
+	        "SELECT " MACHINE_COLUMNS " FROM machines WHERE name = ?", "t", name));
+}
+
+int store_machine_remove(struct db *db, int64_t id)
+{
+	return err_fold(db_run(db,
+	        "UPDATE machines SET removed_us = ?, is_default = 0, wanted = 0 WHERE id = ?", "ii",
+	        store_now_usec(), id));
+}
+
+int store_machine_set_default(struct db *db, int64_t id)
+{
+	return err_fold(db_run(db, "UPDATE machines SET is_default = (id = ?)", "i", id));
 }
 
 int store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret)
@@ -82,7 +102,7 @@ int store_machine_each(struct db *db, store_machine_fn fn, void *arg)
 {
 	struct store_machine_visit visit = {fn, arg};
 	int r = db_query(db, store_machine_visit_row, &visit,
-	        "SELECT " MACHINE_COLUMNS " FROM machines ORDER BY id", "");
+	        "SELECT " MACHINE_COLUMNS " FROM machines WHERE removed_us = 0 ORDER BY id", "");
 
 	return r == DB_E_NONE ? 0 : err_up(r);
 }

@@ -15,6 +15,8 @@ struct machine_row {
 	uint64_t boot_id;
 	uint64_t event_seq; /* newest event recorded of this boot */
 	int64_t created_us;
+	int64_t removed_us; /* 0: it is there */
+	bool is_default;    /* is meant when no machine is named */
 };
 
 struct service_row {
@@ -31,7 +33,12 @@ int __must_check store_machine_insert(struct db *db, struct machine_row *row);
 int __must_check store_machine_update(struct db *db, const struct machine_row *row);
 /* DB_E_NONE when there is no such row. */
 int __must_check store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret);
-/* Calls fn for every machine, in order of id. */
+/* By name, removed ones included. */
+int __must_check store_machine_by_name(struct db *db, const char *name, struct machine_row *ret);
+int __must_check store_machine_remove(struct db *db, int64_t id);
+/* Makes it the only default. */
+int __must_check store_machine_set_default(struct db *db, int64_t id);
+/* Calls fn for every machine that is not removed, in order of id. */
 typedef int (*store_machine_fn)(const struct machine_row *row, void *arg);
 int __must_check store_machine_each(struct db *db, store_machine_fn fn, void *arg);
 

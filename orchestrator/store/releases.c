@@ -5,7 +5,7 @@
 
 #define RELEASE_COLUMNS                                                                            \
 	"id, service, release_id, counter, floor, source_id, state_hash, key_id, issued, "         \
-	"added_us, path"
+	"added_us, path, blocked_us, blocked_job, blocked_why"
 
 static void store_release_read(sqlite3_stmt *row, struct release_row *ret)
 {
@@ -21,6 +21,9 @@ static void store_release_read(sqlite3_stmt *row, struct release_row *ret)
 	ret->issued = sqlite3_column_int64(row, 8);
 	ret->added_us = sqlite3_column_int64(row, 9);
 	db_column_text(row, 10, ret->path, sizeof(ret->path));
+	ret->blocked_us = sqlite3_column_int64(row, 11);
+	ret->blocked_job = sqlite3_column_int64(row, 12);
+	db_column_text(row, 13, ret->blocked_why, sizeof(ret->blocked_why));
 }
 
 static int store_release_row(sqlite3_stmt *row, void *arg)
@@ -69,6 +72,22 @@ int store_release_newest(struct db *db, const char *service, struct release_row 
 	        "SELECT " RELEASE_COLUMNS " FROM releases WHERE service = ?"
 	        " ORDER BY counter DESC, added_us DESC, id DESC LIMIT 1",
 	        "t", service));
+}
+
+int store_release_newest_free(struct db *db, const char *service, struct release_row *ret)
+{
+	return err_up(db_query(db, store_release_row, ret,
+	        "SELECT " RELEASE_COLUMNS " FROM releases WHERE service = ? AND blocked_us = 0"
+	        " ORDER BY counter DESC, added_us DESC, id DESC LIMIT 1",
+	        "t", service));
+}
+
+int store_release_block(struct db *db, int64_t id, int64_t job, const char *why)
+{
+	return err_fold(db_run(db,
+	        "UPDATE releases SET blocked_us = ?, blocked_job = ?, blocked_why = ?"
+	        " WHERE id = ?",
+	        "iiti", why ? store_now_usec() : 0, why ? job : 0, why ? why : "", id));
 }
 
 int store_release_by_prefix(

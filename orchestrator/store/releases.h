@@ -13,7 +13,10 @@ struct release_row {
 	uint8_t key_id[16];
 	int64_t issued;
 	int64_t added_us;
-	char path[256]; /* the signed kit directory */
+	char path[256];     /* the signed kit directory */
+	int64_t blocked_us; /* since when plain updates pass it by; 0: they do not */
+	int64_t blocked_job;
+	char blocked_why[160];
 };
 
 struct variant_row {
@@ -40,6 +43,11 @@ int __must_check store_release_by_hash(
         struct db *db, const uint8_t release_id[64], struct release_row *ret);
 /* The newest release of a service: highest counter, then added last. */
 int __must_check store_release_newest(struct db *db, const char *service, struct release_row *ret);
+/* The newest one that is not blocked. */
+int __must_check store_release_newest_free(
+        struct db *db, const char *service, struct release_row *ret);
+/* Blocks a release for plain updates; why NULL: lets them take it again. */
+int __must_check store_release_block(struct db *db, int64_t id, int64_t job, const char *why);
 /* By hex prefix of its id. DB_E_NONE, STORE_E_AMBIGUOUS. */
 int __must_check store_release_by_prefix(
         struct db *db, const char *service, const char *hex, struct release_row *ret);

@@ -111,6 +111,46 @@ static void test_releases(struct db *db)
 	assert(store_release_newest(db, "tty", &row) == DB_E_NONE);
 }
 
+static int blocks_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct release_row row;
+
+	assert(store_release_block(db, w->release[1].id, w->job.id, "no good") == 0);
+	assert(store_release_newest(db, "ds", &row) == 0 && row.blocked_us > 0);
+	assert(row.blocked_job == w->job.id && !strcmp(row.blocked_why, "no good"));
+	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 1);
+	/* To be registered again is no pardon. */
+	assert(store_release_put(db, &w->release[1]) == 0);
+	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 1);
+	assert(store_release_block(db, w->release[1].id, 0, NULL) == 0);
+	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 2);
+	return 0;
+}
+
+static int machine_count(const struct machine_row *row, void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+static int removal_make(struct db *db, void *arg)
+{
+	struct machine_row second = {.name = "second", .socket = "/t"};
+	struct machine_row row;
+	int n = 0;
+
+	assert(store_machine_insert(db, &second) == 0);
+	assert(store_machine_set_default(db, second.id) == 0);
+	assert(store_machine_by_name(db, "second", &row) == 0 && row.is_default);
+	assert(store_machine_remove(db, second.id) == 0);
+	assert(store_machine_by_name(db, "second", &row) == 0);
+	assert(row.removed_us > 0 && !row.is_default);
+	assert(store_machine_each(db, machine_count, &n) == 0 && n == 1);
+	assert(store_machine_by_name(db, "third", &row) == DB_E_NONE);
+	return 0;
+}
+
 static int job_steps_make(struct db *db, void *arg)
 {
 	struct world *w = arg;
@@ -207,6 +247,8 @@ int main(void)
 	assert(db_txn(db, history_make, &w) == 0);
 	test_filters(db, &w);
 	test_releases(db);
+	assert(db_txn(db, blocks_make, &w) == 0);
+	assert(db_txn(db, removal_make, &w) == 0);
 	test_jobs(db, &w);
 	test_events(db, &w);
 	db_close(db);

@@ -102,6 +102,10 @@ class World:
             ['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', self.state], check=False,
             capture_output=True).returncode == 0
 
+    def log(self):
+        with open(os.path.join(self.dir, 'lud.log'), encoding='utf-8') as f:
+            return f.read()
+
     def until(self, probe, seconds=20):
         deadline = time.monotonic() + seconds
         while not probe():

@@ -371,6 +371,129 @@ def test_silent_for_good(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def test_second_machine(world):
+    """A second machine changes nothing for bare commands; a machine that is removed keeps its history."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    other = harness.peer.Peer(os.path.join(world.dir, 'other.sock'))
+    other.add_service('ds', world.release_id(world.kits[0]))
+    with other:
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        assert world.json('status')['machine']['name'] == 'm'
+        assert world.json('update', 'ds')['machine'] == 'm' and not other.runs
+        assert world.json('update', 'ds', '-m', 'b')['state'] == 'committed' and len(other.runs) == 1
+        marked = {m['name']: m['is_default'] for m in world.json('machine', 'list')['machines']}
+        assert marked == {'m': True, 'b': False}
+        world.luctl('machine', 'default', 'b')
+        world.kill()
+        world.start()
+        assert world.json('status')['machine']['name'] == 'b'
+        assert 'stop it first' in world.luctl('machine', 'remove', 'b', code=4)
+        assert 'usage' in world.luctl('machine', 'remove', code=2)
+        world.luctl('machine', 'stop', 'b')
+        world.luctl('machine', 'remove', 'b')
+        # The only one that is left is meant.
+        assert world.json('status')['machine']['name'] == 'm'
+        assert [m['name'] for m in world.json('machine', 'list')['machines']] == ['m']
+        history = world.json('history', '-m', 'b')['generations']
+        assert history and all(g['machine'] == 'b' for g in history)
+        shown = world.json('show', 'ds', str(history[0]['generation']), '-m', 'b')
+        assert shown['machine'] == 'b'
+        # Two machines and no default: the error names both, and what to do.
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        assert len(world.json('history', '-m', 'b')['generations']) == len(history)
+        told = world.luctl('status', code=4)
+        assert 'm' in told and 'b' in told and '--machine' in told and 'machine default' in told, told
+        world.luctl('machine', 'stop', 'b')
+
+
+def test_blocked_release(world):
+    """What was rolled back, by an operator or the machine, is not taken again unless somebody names it."""
+    world.prepare(3)
+    ids = [world.release_id(kit).hex()[:10] for kit in world.kits]
+    world.json('update', 'ds', '--release', ids[0])
+    world.json('update', 'ds', '--release', ids[2])
+    assert world.json('rollback', 'ds')['state'] == 'committed'
+    told = world.luctl('update', 'ds', code=4)
+    assert 'blocked' in told and 'release 3' in told and 'release unblock' in told and '--release' in told, told
+    assert 'rolled back for' in world.luctl('release', 'list')
+    blocked = [r['counter'] for r in world.json('release', 'list')['releases'] if r['blocked']]
+    assert blocked == [3]
+    # Kits that are added again do not unblock; a rerandomization is no update.
+    world.luctl('release', 'add', world.kits[2])
+    world.luctl('update', 'ds', code=4)
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    # Named, it is taken; once it runs it is free.
+    assert world.json('update', 'ds', '--release', ids[2])['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'committed'
+    # The machine rolls it back: in the transfer it is the release's fault, in the preparation not.
+    world.json('update', 'ds', '--release', ids[1])
+    for step, code in (('prepare', 0), ('transfer', 4)):
+        world.peer.rollback_step = step
+        world.peer.faults['roll_back'] = 1
+        world.luctl('update', 'ds', '--release', ids[2], code=6)
+        world.luctl('update', 'ds', code=code)
+        if not code:
+            world.json('update', 'ds', '--release', ids[1])
+    assert 'is not blocked' in world.luctl('release', 'unblock', 'ds', ids[0], code=4)
+    world.luctl('release', 'unblock', 'ds', ids[2])
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def test_reload(world):
+    """SIGHUP takes what can change, names what cannot, and keeps everything when the file is wrong."""
+    world.prepare()
+    with open(world.config, encoding='ascii') as f:
+        good = f.read()
+
+    def reload(text, said):
+        with open(world.config, 'w', encoding='ascii') as f:
+            f.write(text)
+        world.lud.send_signal(signal.SIGHUP)
+        world.until(lambda: said in world.log())
+
+    reload(good.replace('"400ms"', '"900ms"') + 'forge:\n  workers: "5"\n', 'forge.workers cannot change')
+    assert 'update.timeout is changed' in world.log()
+    reload(good + 'nonsense: 5\n', 'the configuration stays as it was')
+    assert 'nonsense' in world.log()
+    reload('allow_uid: "65534"\n' + good, 'allow_uid is changed')
+    assert os.stat(world.socket).st_mode & 0o777 == 0o666
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def test_interrupted(world):
+    """Ctrl-C ends luctl, says that the job goes on, and it does."""
+    world.prepare()
+    world.peer.faults['hold_result'] = 1
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--socket', world.socket],
+                             stderr=subprocess.PIPE, text=True)
+    world.until(lambda: world.peer.withheld)
+    luctl.send_signal(signal.SIGINT)
+    _, told = luctl.communicate(timeout=10)
+    assert luctl.returncode == 130 and 'goes on in lud' in told, (luctl.returncode, told)
+    world.peer.release()
+    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+
+
+def test_halted_lud(world):
+    """A lud that stands still keeps nobody waiting for ever."""
+    world.prepare()
+    world.peer.faults['hold_result'] = 1
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--socket', world.socket],
+                             stderr=subprocess.PIPE, text=True)
+    world.until(lambda: world.peer.withheld)
+    world.lud.send_signal(signal.SIGSTOP)
+    try:
+        _, told = luctl.communicate(timeout=50)
+    finally:
+        world.lud.send_signal(signal.SIGCONT)
+    assert luctl.returncode == 3 and 'has not answered' in told, (luctl.returncode, told)
+    # Its own pause is not the machine's silence.
+    assert world.json('status')['machine']['state'] == 'up'
+    world.peer.release()
+    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+
+
 def half_open(world, n):
     """Connections that never say Hello."""
     peers = []
@@ -426,7 +549,7 @@ def test_foreign_user(world):
 
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
-          'crowded_socket')
+          'crowded_socket', 'halted_lud')
 
 USAGE = [
     ([], 'usage'),

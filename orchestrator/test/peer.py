@@ -51,6 +51,7 @@ class Peer:
         self.faults = {}
         self.newest_txn = 0
         self.lock = threading.RLock()
+        self.rollback_step = 'transfer'
         self.withheld = []       # results that `hold_result` keeps back
         self.awake = threading.Event()  # cleared: neither reads nor answers
         self.awake.set()
@@ -194,7 +195,8 @@ class Peer:
         with self.lock:
             for result in self.withheld:
                 self._finish(result)
-            self.withheld = []
+            self.rollback_step = 'transfer'
+        self.withheld = []
 
     def _on_ping(self, request, body):
         self._reply(request, pong=body)
@@ -311,4 +313,5 @@ class Peer:
             return {**result, 'outcome': 'OUTCOME_COMMITTED', 'generation': variant.generation,
                     'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7}
         return {**result, 'outcome': cause[0], 'cause': {
-            'component': 'rs', 'step': 'verify', 'name': cause[1], 'message': cause[2]}}
+            'component': 'rs', 'name': cause[1], 'message': cause[2],
+            'step': self.rollback_step if cause[0] == 'OUTCOME_ROLLED_BACK' else 'verify'}}

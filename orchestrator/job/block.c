@@ -1,0 +1,84 @@
+/*
+ * Releases that plain updates pass by. A release that was rolled back, by an operator or
+ * by the machine, would be the newest one again at the next `luctl update`; so the end of
+ * such a job blocks it. An update to it that commits lifts the block: somebody named it.
+ *
+ * An update that ended before the new release was given the state (verify, create,
+ * prepare) tells nothing against the release: the service was busy, or memory short.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/job/priv.h"
+
+static bool job_block_is_its_fault(const Wire__Cause *cause)
+{
+	static const char *const before[] = {"verify", "create", "prepare"};
+
+	for (size_t i = 0; cause && i < sizeof(before) / sizeof(before[0]); i++) {
+		if (!strcmp(cause->step, before[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The machine undid the update: it runs another release than the one that was to come. */
+static int job_block_undone(struct db *db, const struct job *job, const struct job_end *end)
+{
+	const Machine__Service *service = machine_service(job->machine, job->row.service);
+	struct release_row release;
+	char why[sizeof(release.blocked_why)];
+	int r = store_release_by_id(db, job->row.release, &release);
+
+	if (r) {
+		return err_fold(r);
+	}
+	if (!service || service->release_id.len != sizeof(release.release_id) ||
+	        !memcmp(service->release_id.data, release.release_id, sizeof(release.release_id)) ||
+	        !job_block_is_its_fault(end->cause)) {
+		return 0;
+	}
+	snprintf(why, sizeof(why), "the machine rolled it back: %.120s",
+	        end->cause ? end->cause->message : "it did not say why");
+	return err_up(store_release_block(db, release.id, job->row.id, why));
+}
+
+/* An operator went back from a release to an earlier one. */
+static int job_block_left(struct db *db, const struct job *job)
+{
+	struct generation_row from;
+	struct release_row left, target;
+	char why[sizeof(left.blocked_why)];
+	int r = store_generation_find(
+	        db, job->row.machine, job->row.service, job->row.from_generation, &from);
+
+	if (r == DB_E_NONE) {
+		return 0;
+	}
+	if (!r) {
+		r = store_release_by_id(db, from.release, &left);
+	}
+	if (!r) {
+		r = store_release_by_id(db, job->row.release, &target);
+	}
+	if (r || left.counter <= target.counter) {
+		return err_fold(r);
+	}
+	snprintf(why, sizeof(why), "rolled back for %.100s", job->row.identity);
+	return err_up(store_release_block(db, left.id, job->row.id, why));
+}
+
+int job_block(struct db *db, const struct job *job, const struct job_end *end)
+{
+	if (job->row.kind == JOB_ROLLBACK && end->state == JOB_COMMITTED) {
+		return err_up(job_block_left(db, job));
+	}
+	if (job->row.kind == JOB_UPDATE && end->state == JOB_ROLLED_BACK) {
+		return err_up(job_block_undone(db, job, end));
+	}
+	if (job->row.kind == JOB_UPDATE && end->state == JOB_COMMITTED) {
+		return err_up(store_release_block(db, job->row.release, 0, NULL));
+	}
+	return 0;
+}
