@@ -11,6 +11,7 @@ import random
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -239,6 +240,20 @@ def test_disk_full_in_jobs(world):
         assert job['generation'] == world.running() and len(world.peer.runs) == runs + 1, step
 
 
+def test_locked_record(world):
+    """Another program that holds the database's lock makes lud read-only for that time, and not longer."""
+    world.prepare()
+    other = sqlite3.connect(os.path.join(world.state, 'lud.db'), isolation_level=None)
+    other.execute('BEGIN IMMEDIATE')
+    world.until(lambda: world.json('status')['record']['state'] == 'unwritable')
+    assert 'locked' in world.luctl('update', 'ds', code=4)
+    assert world.json('status')['services'][0]['service']['state'] == 'running'
+    other.execute('ROLLBACK')
+    other.close()
+    world.until(lambda: world.json('status')['record']['state'] == 'well')
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
 def overwrite(path, rng, part):
     """A part of the pages of a file overwritten at random, the first one left alone."""
     with open(path, 'r+b') as f:
@@ -295,6 +310,9 @@ def test_silent_machine(world):
     """A machine that is not heard for 5 s is shown so, with the age of what is known of it, and back when it answers."""
     world.prepare()
     world.luctl('status')
+    # One that has nothing to say is asked, and is not silent.
+    world.until(lambda: world.peer.pings >= 8)
+    assert 'silent' not in world.log()
     world.peer.awake.clear()
     began = time.monotonic()
     world.until(lambda: world.json('status')['machine']['state'] == 'silent', 12)
@@ -549,7 +567,7 @@ def test_foreign_user(world):
 
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
-          'crowded_socket', 'halted_lud')
+          'crowded_socket', 'halted_lud', 'locked_record')
 
 USAGE = [
     ([], 'usage'),

@@ -49,7 +49,7 @@ class Peer:
         self.runs = []           # txns that were really run, in order
         self.events, self.seq = [], 0
         self.faults = {}
-        self.newest_txn = 0
+        self.newest_txn = self.pings = 0
         self.lock = threading.RLock()
         self.rollback_step = 'transfer'
         self.withheld = []       # results that `hold_result` keeps back
@@ -199,6 +199,7 @@ class Peer:
         self.withheld = []
 
     def _on_ping(self, request, body):
+        self.pings += 1
         self._reply(request, pong=body)
 
     def _on_status(self, request, body):
