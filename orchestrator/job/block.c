@@ -1,7 +1,7 @@
 /*
  * Releases that plain updates pass by. A release that was rolled back, by an operator or
  * by the machine, would be the newest one again at the next `luctl update`; so the end of
- * such a job blocks it. An update to it that commits lifts the block: somebody named it.
+ * such a job blocks it. A job that goes to it and commits lifts the block: somebody named it.
  *
  * An update that ended before the new release was given the state (verify, create,
  * prepare) tells nothing against the release: the service was busy, or memory short.
@@ -71,14 +71,20 @@ static int job_block_left(struct db *db, const struct job *job)
 
 int job_block(struct db *db, const struct job *job, const struct job_end *end)
 {
-	if (job->row.kind == JOB_ROLLBACK && end->state == JOB_COMMITTED) {
-		return err_up(job_block_left(db, job));
+	int r;
+
+	if (job->row.kind != JOB_UPDATE && job->row.kind != JOB_ROLLBACK) {
+		return 0;
 	}
 	if (job->row.kind == JOB_UPDATE && end->state == JOB_ROLLED_BACK) {
 		return err_up(job_block_undone(db, job, end));
 	}
-	if (job->row.kind == JOB_UPDATE && end->state == JOB_COMMITTED) {
-		return err_up(store_release_block(db, job->row.release, 0, NULL));
+	if (end->state != JOB_COMMITTED) {
+		return 0;
 	}
-	return 0;
+	r = store_release_block(db, job->row.release, 0, NULL);
+	if (!r && job->row.kind == JOB_ROLLBACK) {
+		r = job_block_left(db, job);
+	}
+	return err_up(r);
 }

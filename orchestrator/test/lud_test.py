@@ -444,6 +444,11 @@ def test_blocked_release(world):
     # Named, it is taken; once it runs it is free.
     assert world.json('update', 'ds', '--release', ids[2])['state'] == 'committed'
     assert world.json('update', 'ds')['state'] == 'committed'
+    # So it is with a rollback that goes forward again.
+    world.json('rollback', 'ds', '--to', '2')
+    world.luctl('update', 'ds', code=4)
+    world.json('rollback', 'ds', '--to', '3')
+    assert world.json('update', 'ds')['state'] == 'committed'
     # The machine rolls it back: in the transfer it is the release's fault, in the preparation not.
     world.json('update', 'ds', '--release', ids[1])
     for step, code in (('prepare', 0), ('transfer', 4)):
