@@ -174,6 +174,7 @@ static void txn_open(struct update_txn *txn, const struct rs_update *request)
 	memset(&txn->binary, 0, sizeof(txn->binary));
 	txn->instance = (struct instance){.slot = EP_NONE};
 	txn->is_old_prepared = txn->is_old_ended = txn->is_new_behind = false;
+	txn->accepts_loss = false;
 	txn->heap_backed = 0;
 	txn->crash_text[0] = '\0';
 	txn->total_deadline = now + txn_limit(request->total_timeout, TXN_TOTAL_TIMEOUT);
