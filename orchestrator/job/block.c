@@ -4,7 +4,8 @@
  * such a job blocks it. A job that goes to it and commits lifts the block: somebody named it.
  *
  * An update that ended before the new release was given the state (verify, create,
- * prepare) tells nothing against the release: the service was busy, or memory short.
+ * prepare, or out of time in pair) tells nothing against the release: the machine was
+ * busy, or memory short.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +21,7 @@ static bool job_block_is_its_fault(const Wire__Cause *cause)
 			return false;
 		}
 	}
-	return true;
+	return !cause || strcmp(cause->step, "pair") || strcmp(cause->name, "E_TIMEOUT");
 }
 
 /* The machine undid the update: it runs another release than the one that was to come. */

@@ -451,7 +451,7 @@ def test_blocked_release(world):
     assert world.json('update', 'ds')['state'] == 'committed'
     # The machine rolls it back: in the transfer it is the release's fault, in the preparation not.
     world.json('update', 'ds', '--release', ids[1])
-    for step, code in (('prepare', 0), ('transfer', 4)):
+    for step, code in (('prepare', 0), ('pair', 0), ('transfer', 4)):
         world.peer.rollback_step = step
         world.peer.faults['roll_back'] = 1
         world.luctl('update', 'ds', '--release', ids[2], code=6)
