@@ -15,6 +15,7 @@
 
 #include "ctl/clean.h"
 #include "ctl/place.h"
+#include "ctl/reply.h"
 #include "proto/wire/arena.h"
 #include "proto/wire/session.h"
 
@@ -285,7 +286,7 @@ void client_keep_raw(void)
 static int client_receive(struct client *client, const Control__FromLud **ret_from)
 {
 	struct frame frame;
-	ProtobufCMessage *message;
+	Control__FromLud *from;
 	int code;
 
 	code = client_next(client, -1, SESSION_MESSAGE, &frame);
@@ -293,15 +294,14 @@ static int client_receive(struct client *client, const Control__FromLud **ret_fr
 		return code;
 	}
 	wire_arena_reset(&client->arena);
-	message = protobuf_c_message_unpack(
-	        &control__from_lud__descriptor, &client->arena.allocator, frame.len, frame.payload);
-	if (!message) {
+	from = reply_unpack(&client->arena.allocator, frame.payload, frame.len);
+	if (!from) {
 		return client_lost(client, "what lud sends cannot be understood");
 	}
 	if (!client_is_raw) {
-		clean_message(message, &client->arena.allocator);
+		clean_message(&from->base, &client->arena.allocator);
 	}
-	*ret_from = (const Control__FromLud *)message;
+	*ret_from = from;
 	return CTL_OK;
 }
 
@@ -340,6 +340,9 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 		}
 		if (from->reply->id != request->id) {
 			continue;
+		}
+		if (!reply_answers(request, from->reply)) {
+			return client_lost(client, "lud answers something else");
 		}
 		if (from->reply->body_case == CONTROL__REPLY__BODY_ERROR) {
 			return client_tell_error(from->reply->error);

@@ -91,12 +91,13 @@ static void show_steps(const Control__Job *job)
 
 	for (size_t i = 0; i < job->n_steps; i++) {
 		const Control__JobStep *step = job->steps[i];
-		int64_t usec = step->ended_us ? step->ended_us - step->started_us : 0;
+		uint64_t usec = step->ended_us > step->started_us
+		                        ? (uint64_t)step->ended_us - (uint64_t)step->started_us
+		                        : 0;
 		char took[TEXT_SIZE];
 
-		table_row(
-		        table, (const char *const[]){step->name, step->state,
-		                       text_nsec(usec > 0 ? usec * 1000 : 0, took), step->detail});
+		table_row(table, (const char *const[]){step->name, step->state,
+		                         text_nsec(usec * 1000, took), step->detail});
 	}
 	table_print(table);
 }
@@ -134,8 +135,8 @@ static void show_print(const Control__Generation *generation)
 	show_bytes("build id", &generation->build_id);
 	show_bytes("payload", &generation->payload_hash);
 	show_bytes("seed commit", &generation->seed_commit);
-	printf("%-14s%s", "signed", text_time(generation->issued * 1000000, text));
-	printf(", expires %s\n", text_time(generation->expires * 1000000, text));
+	printf("%-14s%s", "signed", text_seconds(generation->issued, text));
+	printf(", expires %s\n", text_seconds(generation->expires, text));
 	printf("%-14s%s\n", "committed", text_time(generation->committed_us, text));
 	if (!job) {
 		return;

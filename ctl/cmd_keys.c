@@ -85,7 +85,7 @@ static void keys_print(const struct keyring_info infos[_KEYRING_N])
 		keys_id(&infos[i], id);
 		table_row(table,
 		        (const char *const[]){keyring_role_name(infos[i].role), id,
-		                text_time((int64_t)infos[i].not_after * 1000000, until),
+		                text_seconds((int64_t)infos[i].not_after, until),
 		                infos[i].error ? keyring_error_text(infos[i].error) : "usable"});
 	}
 	table_print(table);

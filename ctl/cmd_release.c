@@ -145,7 +145,7 @@ static void releases_print(const Control__ReleaseList *list)
 		table_row(table,
 		        (const char *const[]){release->service, counter,
 		                text_id(&release->release_id, id), floor, release->key_id,
-		                text_time(release->added * 1000000, added),
+		                text_seconds(release->added, added),
 		                release->blocked ? release->blocked_why : "-", release->path});
 	}
 	table_print(table);

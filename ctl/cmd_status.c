@@ -193,11 +193,11 @@ static void machines_print(const Control__MachineList *list)
 
 		snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
 		snprintf(name, TEXT_SIZE, "%s%s", machine->name, machine->is_default ? " *" : "");
-		table_row(table, (const char *const[]){name, status_machine_state(machine->state),
-		                         machine->pid ? pid : "-",
-		                         text_time(machine->since * 1000000, since),
-		                         text_time(machine->heard_us, heard), machine->socket,
-		                         machine->text});
+		table_row(table,
+		        (const char *const[]){name, status_machine_state(machine->state),
+		                machine->pid ? pid : "-", text_seconds(machine->since, since),
+		                text_time(machine->heard_us, heard), machine->socket,
+		                machine->text});
 	}
 	table_print(table);
 }

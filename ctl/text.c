@@ -34,18 +34,23 @@ char *text_bytes(uint64_t bytes, char ret_text[TEXT_SIZE])
 	return ret_text;
 }
 
-char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE])
+char *text_seconds(int64_t unix_sec, char ret_text[TEXT_SIZE])
 {
-	time_t sec = unix_usec / 1000000;
+	time_t sec = unix_sec;
 	struct tm tm;
 
-	if (!unix_usec) {
+	/* Too far away for a calendar: lud said something else. */
+	if (!unix_sec || !localtime_r(&sec, &tm)) {
 		snprintf(ret_text, TEXT_SIZE, "-");
 		return ret_text;
 	}
-	localtime_r(&sec, &tm);
 	strftime(ret_text, TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
 	return ret_text;
+}
+
+char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE])
+{
+	return text_seconds(unix_usec / 1000000, ret_text);
 }
 
 char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE])

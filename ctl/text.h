@@ -13,6 +13,8 @@ char *text_nsec(uint64_t nsec, char ret_text[TEXT_SIZE]);
 char *text_bytes(uint64_t bytes, char ret_text[TEXT_SIZE]);
 /* Local time of unix microseconds; "-" for 0. */
 char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE]);
+/* The same from seconds; "-" also for what no calendar has. */
+char *text_seconds(int64_t unix_sec, char ret_text[TEXT_SIZE]);
 /* The first 12 hex digits; "-" when there are no bytes. */
 char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE]);
 /* "50ms", "5s", "2min" to milliseconds. -EINVAL, -ERANGE. */
