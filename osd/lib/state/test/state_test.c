@@ -677,9 +677,11 @@ static void test_lone_members(void)
 	struct world *w = begin(
 	        "struct s { i64 gone; bool b; i32 also; } v[5];"
 	        "struct t { i32 skip; bool b; u8 k; } u[5]; struct r { i64 gone; f32 "
-	        "f; } x[5]; struct q { bool b; } y[5];",
+	        "f; } x[5]; struct q { bool b; } y[5]; struct o { bool b; i64 gone; } z[5]; struct "
+	        "p { f32 f; u64 gone; } p[5];",
 	        "struct s { bool b; } v[5]; struct t { i32 skip @skip; bool b; u8 k @skip; } u[5];"
-	        "struct r { f64 f; } x[5]; struct q { i64 added; bool b; } y[5];");
+	        "struct r { f64 f; } x[5]; struct q { i64 added; bool b; } y[5]; struct o { bool "
+	        "b; } z[5]; struct p { f64 f; } p[5];");
 
 	for (int i = 0; i < 5; i++) {
 		char path[16];
@@ -691,7 +693,11 @@ static void test_lone_members(void)
 		put(w, path, i % 3 == 0);
 		path[0] = 'y';
 		put(w, path, i > 2);
+		path[0] = 'z';
+		put(w, path, i % 2 == 0);
 		snprintf(path, sizeof(path), "x[%d].f", i);
+		memcpy(old_at(w, path), &real, sizeof(real));
+		path[0] = 'p';
 		memcpy(old_at(w, path), &real, sizeof(real));
 	}
 	w->accepts_loss = true;
@@ -708,7 +714,12 @@ static void test_lone_members(void)
 		assert(got(w, path) == (i % 3 == 0));
 		path[0] = 'y';
 		assert(got(w, path) == (i > 2));
+		path[0] = 'z';
+		assert(got(w, path) == (i % 2 == 0));
 		snprintf(path, sizeof(path), "x[%d].f", i);
+		memcpy(&wide, new_at(w, path), sizeof(wide));
+		assert(wide == i + 0.5);
+		path[0] = 'p';
 		memcpy(&wide, new_at(w, path), sizeof(wide));
 		assert(wide == i + 0.5);
 	}
