@@ -2,7 +2,7 @@
 #include "forge/archive.h"
 
 #include <ar.h>
-#include <libelf.h>
+#include <elf.h>
 #include <string.h>
 
 #include "forge/names.h"
@@ -12,7 +12,6 @@ struct archive {
 	const char *path;
 	const char *name; /* last part of path */
 	struct buf data;
-	Elf *elf;
 	struct names index; /* symbol -> member offset + 1, 0 when already taken */
 };
 
@@ -45,37 +44,8 @@ void object_list_add(
 
 static void archive_close(struct archive *a)
 {
-	(void)elf_end(a->elf);
 	names_fini(&a->index);
 	buf_fini(&a->data);
-}
-
-static int archive_open(struct archive *a, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	Elf_Arsym *symbols;
-	size_t n, i;
-	int r;
-
-	a->path = path;
-	a->name = slash ? slash + 1 : path;
-	r = buf_read_file(&a->data, path);
-	if (r < 0) {
-		return r;
-	}
-	(void)elf_version(EV_CURRENT);
-	a->elf = elf_memory((char *)a->data.bytes, a->data.len);
-	if (!a->elf || elf_kind(a->elf) != ELF_K_AR) {
-		return report_refuse(path, "not an archive");
-	}
-	symbols = elf_getarsym(a->elf, &n);
-	if (!symbols) {
-		return report_refuse(path, "the archive has no symbol index; run ranlib");
-	}
-	for (i = 0; i < n && symbols[i].as_name; i++) {
-		(void)names_add(&a->index, symbols[i].as_name, symbols[i].as_off + 1);
-	}
-	return 0;
 }
 
 static size_t archive_decimal(const char *text, size_t len)
@@ -91,11 +61,14 @@ static size_t archive_decimal(const char *text, size_t len)
 /* The header of the member at the offset, with the whole member inside the file. */
 static const struct ar_hdr *archive_header(const struct archive *a, uint64_t off, size_t *ret_len)
 {
-	const struct ar_hdr *h = (const void *)(a->data.bytes + off);
+	const struct ar_hdr *h;
 	size_t len;
 
-	if (off > a->data.len || a->data.len - off < sizeof(*h) ||
-	        memcmp(h->ar_fmag, ARFMAG, sizeof(h->ar_fmag)) != 0) {
+	if (off > a->data.len || a->data.len - off < sizeof(*h)) {
+		return NULL;
+	}
+	h = (const void *)(a->data.bytes + off);
+	if (memcmp(h->ar_fmag, ARFMAG, sizeof(h->ar_fmag)) != 0) {
 		return NULL;
 	}
 	len = archive_decimal(h->ar_size, sizeof(h->ar_size));
@@ -104,6 +77,75 @@ static const struct ar_hdr *archive_header(const struct archive *a, uint64_t off
 	}
 	*ret_len = len;
 	return h;
+}
+
+/* One big-endian number of the symbol index. */
+static uint64_t archive_be(const uint8_t *p, size_t width)
+{
+	uint64_t v = 0;
+
+	while (width-- > 0) {
+		v = v << 8 | *p++;
+	}
+	return v;
+}
+
+/*
+ * The symbol index: a count, so many offsets of members, so many names that each end
+ * with a NUL. Nothing in it is believed: counts and names are looked for inside it.
+ */
+static int archive_read_index(struct archive *a, const uint8_t *index, size_t len, size_t width)
+{
+	const uint8_t *offsets, *name, *end = index + len;
+	uint64_t n, i;
+
+	if (len < width) {
+		return report_refuse(a->path, "damaged archive: the symbol index is cut");
+	}
+	n = archive_be(index, width);
+	if (n > (len - width) / width) {
+		return report_refuse(a->path, "damaged archive: the symbol index is cut");
+	}
+	offsets = index + width;
+	name = offsets + n * width;
+	for (i = 0; i < n; i++) {
+		const uint8_t *nul = memchr(name, 0, (size_t)(end - name));
+
+		if (!nul) {
+			return report_refuse(
+			        a->path, "damaged archive: a symbol's name has no end");
+		}
+		(void)names_add(
+		        &a->index, (const char *)name, archive_be(offsets + i * width, width) + 1);
+		name = nul + 1;
+	}
+	return 0;
+}
+
+static int archive_open(struct archive *a, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const struct ar_hdr *h;
+	size_t len;
+	int r;
+
+	a->path = path;
+	a->name = slash ? slash + 1 : path;
+	r = buf_read_file(&a->data, path);
+	if (r < 0) {
+		return r;
+	}
+	if (a->data.len < SARMAG || memcmp(a->data.bytes, ARMAG, SARMAG) != 0) {
+		return report_refuse(path, "not an archive");
+	}
+	h = archive_header(a, SARMAG, &len);
+	if (h && memcmp(h->ar_name, "/               ", sizeof(h->ar_name)) == 0) {
+		return archive_read_index(a, (const uint8_t *)(h + 1), len, 4);
+	}
+	if (h && memcmp(h->ar_name, "/SYM64/         ", sizeof(h->ar_name)) == 0) {
+		return archive_read_index(a, (const uint8_t *)(h + 1), len, 8);
+	}
+	return report_refuse(path, "the archive has no symbol index; run ranlib");
 }
 
 /* The name of a member; long ones lie in the member called "//". Owned by the caller. */

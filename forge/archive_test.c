@@ -1,0 +1,80 @@
+/*
+ * Archives whose symbol index lies about itself, each a row. Files are exactly as long
+ * as their bytes and the test runs with sanitizers: whoever reads on is caught.
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "forge/archive.h"
+#include "forge/report.h"
+
+#define MAGIC "!<arch>\n"
+#define HEADER(name, size) name "0           0     0     100644  " size "`\n"
+#define INDEX(size) HEADER("/               ", size)
+#define INDEX64(size) HEADER("/SYM64/         ", size)
+
+#define ROW(bytes, r) {bytes, sizeof(bytes) - 1, r}
+
+static const struct {
+	const char *bytes;
+	size_t len;
+	int r;
+} rows[] = {
+        ROW(MAGIC INDEX("4         ") "\0\0\0\0", 0),
+        ROW(MAGIC INDEX("10        ") "\0\0\0\1\0\0\0\x50g\0", 0),
+        ROW(MAGIC INDEX64("18        ") "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\x50g\0", 0),
+        ROW("", -EINVAL),
+        ROW("!<arch>", -EINVAL),
+        ROW("!<thin>\n" INDEX("4         ") "\0\0\0\0", -EINVAL),
+        ROW(MAGIC, -EINVAL),
+        ROW(MAGIC INDEX("4         "), -EINVAL),
+        ROW(MAGIC INDEX("3         ") "\0\0\0", -EINVAL),
+        ROW(MAGIC INDEX("9999999999") "\0\0\0\0", -EINVAL),
+        ROW(MAGIC HEADER("f.o/            ", "4         ") "\0\0\0\0", -EINVAL),
+        /* A count for which there are no offsets. */
+        ROW(MAGIC INDEX("4         ") "\0\0\0\1", -EINVAL),
+        ROW(MAGIC INDEX("10        ") "\xff\xff\xff\xff\0\0\0\x50g\0", -EINVAL),
+        ROW(MAGIC INDEX64("18        ") "\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\x50g\0",
+                -EINVAL),
+        ROW(MAGIC INDEX64("8         ") "\x20\0\0\0\0\0\0\0", -EINVAL),
+        /* Names without an end, fewer names than offsets. */
+        ROW(MAGIC INDEX("9         ") "\0\0\0\1\0\0\0\x50g", -EINVAL),
+        ROW(MAGIC INDEX("14        ") "\0\0\0\2\0\0\0\x50\0\0\0\x50g\0", -EINVAL),
+        ROW(MAGIC INDEX("8         ") "\0\0\0\1\0\0\0\x50", -EINVAL),
+};
+
+static int resolve(const void *bytes, size_t len)
+{
+	const char path[] = "archive_test.a";
+	const char *const paths[] = {path};
+	struct object_list list = {0};
+	int r;
+
+	assert(mem_write_file(path, bytes, len) == 0);
+	r = archive_resolve(&list, paths, 1);
+	object_list_fini(&list);
+	(void)unlink(path);
+	return r;
+}
+
+int main(void)
+{
+	char work[] = "/tmp/archive_test.XXXXXX";
+	size_t i;
+
+	assert(mkdtemp(work) && chdir(work) == 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int r = resolve(rows[i].bytes, rows[i].len);
+
+		if (r != rows[i].r) {
+			fprintf(stderr, "archive %zu: %d, not %d\n", i, r, rows[i].r);
+			abort();
+		}
+	}
+	assert(chdir("/") == 0 && rmdir(work) == 0);
+	return 0;
+}
