@@ -19,6 +19,8 @@ void boot_writer_fini(struct boot_writer *w)
 		buf_fini(&w->entries[i].state);
 		buf_fini(&w->entries[i].payload);
 		buf_fini(&w->entries[i].envelope);
+		free(w->entries[i].kit);
+		free(w->entries[i].release);
 	}
 	free(w->entries);
 	buf_fini(&w->root);
@@ -68,8 +70,7 @@ static int boot_set_cmdline(struct boot_writer *w, const char *where, const char
 
 static int boot_set_root(struct boot_writer *w, const char *path)
 {
-	buf_fini(&w->root);
-	return buf_read_file(&w->root, path);
+	return kit_read_root(&w->root, path);
 }
 
 int boot_writer_set(struct boot_writer *w, const char *where, const char *key, const char *value)
@@ -92,14 +93,31 @@ int boot_writer_set(struct boot_writer *w, const char *where, const char *key, c
 	return report_refuse(where, "unknown key '%s'; forge/README.md lists the keys", key);
 }
 
-static int boot_entry_kit(struct boot_source *e, const char *path)
+static int boot_entry_text(const char *where, const char *key, const char *value, char **ret_text)
+{
+	if (*ret_text) {
+		return report_refuse(where, "%s is there twice", key);
+	}
+	*ret_text = mem_strdup(value);
+	return 0;
+}
+
+/* Read the entry's kit, now that the root is known whatever the order of the lines. */
+static int boot_read_kit(const struct boot_writer *w, struct boot_source *e)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
-	int r = kit_read_head(&kit, path);
+	const struct kit_signed_by by = {.root = &w->root, .release = e->release};
+	int r;
 
+	if (e->release && (w->root.len == 0 || !e->kit)) {
+		return report_refuse(e->entry.name, "a release needs a root and a kit");
+	}
+	if (!e->kit) {
+		return 0;
+	}
+	r = kit_read(&kit, e->kit, e->release ? &by : NULL);
 	if (r == 0) {
-		e->manifest = kit.manifest_bytes;
-		kit.manifest_bytes = (struct buf){0};
+		buf_add(&e->manifest, kit.manifest, sizeof(*kit.manifest));
 		e->state = kit.state;
 		kit.state = (struct buf){0};
 	}
@@ -111,7 +129,10 @@ static int boot_entry_set(
         struct boot_source *e, const char *where, const char *key, const char *value)
 {
 	if (strcmp(key, "kit") == 0) {
-		return boot_entry_kit(e, value);
+		return boot_entry_text(where, key, value, &e->kit);
+	}
+	if (strcmp(key, "release") == 0) {
+		return boot_entry_text(where, key, value, &e->release);
 	}
 	if (strcmp(key, "payload") == 0) {
 		return buf_read_file(&e->payload, value);
@@ -264,7 +285,10 @@ static int boot_put_entries(struct boot_writer *w, struct buf *out)
 	for (i = 0; i < w->n_entries; i++) {
 		struct boot_source *e = &w->entries[i];
 
-		r = boot_check_payload(e);
+		r = boot_read_kit(w, e);
+		if (r == 0) {
+			r = boot_check_payload(e);
+		}
 		if (r < 0) {
 			return r;
 		}

@@ -8,7 +8,8 @@ struct boot_writer {
 	struct boot_source {
 		struct boot_entry entry;
 		struct buf manifest, state, payload, envelope;
-	} *entries; /* owned */
+		char *kit, *release; /* from the list; owned, NULL when not given */
+	} *entries;                  /* owned */
 	size_t n_entries, capacity;
 	struct buf root;
 };

@@ -7,5 +7,6 @@ int cmd_kit(int argc, char **argv);
 int cmd_variant(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_pair(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_state(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

@@ -120,7 +120,7 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->issued);
 	inspect_hex("source", m->source_id, sizeof(m->source_id));
 	inspect_hex("state", m->state_hash, sizeof(m->state_hash));
-	inspect_hex("objects", m->objects_hash, sizeof(m->objects_hash));
+	inspect_hex("files", m->files_hash, sizeof(m->files_hash));
 	inspect_hex("call mask", (const uint8_t *)m->call_mask, sizeof(m->call_mask));
 	inspect_names("targets", m->targets[0], SERVICE_NAME_SIZE, m->n_targets);
 	inspect_names("depends", m->depends[0], SERVICE_NAME_SIZE, m->n_depends);
@@ -135,16 +135,16 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->stack_size);
 }
 
-static int inspect_kit(const char *path)
+static int inspect_kit(const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
 	uint8_t id[TOOL_HASH_SIZE];
 	size_t i;
 	int r;
 
-	r = kit_read(&kit, path);
+	r = kit_read(&kit, path, by);
 	if (r == 0) {
-		r = tool_hash(kit.manifest_bytes.bytes, kit.manifest_bytes.len, id);
+		r = tool_hash(kit.manifest, sizeof(*kit.manifest), id);
 	}
 	if (r < 0) {
 		return r;
@@ -161,8 +161,14 @@ static int inspect_kit(const char *path)
 
 int cmd_inspect(int argc, char **argv)
 {
-	static const struct args_option options[] = {{0}};
-	BUF_CLEANUP struct buf b = {0};
+	const char *root_path = NULL;
+	BUF_CLEANUP struct buf b = {0}, root = {0};
+	struct kit_signed_by by = {.root = &root};
+	const struct args_option options[] = {
+	        {"root", "file (root.signed)", &root_path, NULL},
+	        {"release", "128 hexadecimal digits", &by.release, NULL},
+	        {0},
+	};
 	struct stat st;
 	int n_operands, r;
 
@@ -173,8 +179,15 @@ int cmd_inspect(int argc, char **argv)
 	if (n_operands != 1) {
 		return args_wrong("inspect needs one file or kit");
 	}
+	if (by.release && !root_path) {
+		return args_wrong("--release needs --root");
+	}
+	if (root_path) {
+		r = kit_read_root(&root, root_path);
+		return r < 0 ? r : inspect_kit(argv[1], &by);
+	}
 	if (stat(argv[1], &st) == 0 && S_ISDIR(st.st_mode)) {
-		return inspect_kit(argv[1]);
+		return inspect_kit(argv[1], NULL);
 	}
 	r = buf_read_file(&b, argv[1]);
 	if (r < 0) {

@@ -4,6 +4,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
+#include "forge/kit.h"
 #include "forge/kit_make.h"
 #include "forge/mem.h"
 
@@ -23,22 +24,6 @@ static size_t kit_count(const char *const *values)
 	return n;
 }
 
-static int kit_parse_source_id(const char *hex, uint8_t ret_id[TOOL_HASH_SIZE])
-{
-	size_t i;
-	int n;
-
-	if (strlen(hex) != 2 * TOOL_HASH_SIZE) {
-		return args_wrong("--source-id: not 128 hexadecimal digits");
-	}
-	for (i = 0; i < TOOL_HASH_SIZE; i++) {
-		if (sscanf(hex + 2 * i, "%2hhx%n", &ret_id[i], &n) != 1 || n != 2) {
-			return args_wrong("--source-id: not 128 hexadecimal digits");
-		}
-	}
-	return 0;
-}
-
 static int kit_parse_numbers(const struct kit_options *o, struct kit_request *q)
 {
 	uint64_t v = 0;
@@ -56,7 +41,7 @@ static int kit_parse_numbers(const struct kit_options *o, struct kit_request *q)
 	if (r == 0 && o->issued) {
 		r = args_number("issued", o->issued, UINT64_MAX, &q->issued);
 	}
-	return r == 0 && o->source_id ? kit_parse_source_id(o->source_id, q->source_id) : r;
+	return r == 0 && o->source_id ? kit_parse_id("--source-id", o->source_id, q->source_id) : r;
 }
 
 static int kit_parse(struct kit_options *o, struct kit_request *q, int argc, char **argv)

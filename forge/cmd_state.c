@@ -5,6 +5,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
+#include "forge/kit.h"
 #include "forge/names.h"
 #include "forge/report.h"
 #include "forge/state_print.h"
@@ -13,13 +14,18 @@
 static int state_show(const char *path)
 {
 	BUF_CLEANUP struct buf bytes = {0}, text = {0};
-	MEM_FREE char *inside = mem_printf("%s/state", path);
+	MEM_CLEANUP(kit_fini) struct kit kit = {0};
 	struct state_desc desc;
 	enum state_desc_error error;
 	struct stat st;
 	int r;
 
-	r = buf_read_file(&bytes, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? inside : path);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		r = kit_read(&kit, path, NULL);
+		buf_add(&bytes, kit.state.bytes, kit.state.len);
+	} else {
+		r = buf_read_file(&bytes, path);
+	}
 	if (r < 0) {
 		return r;
 	}

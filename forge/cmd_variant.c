@@ -66,12 +66,17 @@ int cmd_variant(int argc, char **argv)
 {
 	const char *kit_path = NULL, *seed_hex = NULL, *out = NULL, *base_text = NULL;
 	const char *elf = NULL;
+	const char *root_path = NULL;
+	BUF_CLEANUP struct buf root = {0};
+	struct kit_signed_by by = {.root = &root};
 	const struct args_option options[] = {
 	        {"kit", "directory", &kit_path, NULL},
 	        {"seed", "64 hexadecimal digits", &seed_hex, NULL},
 	        {"out", "file", &out, NULL},
 	        {"base", "address", &base_text, NULL},
 	        {"elf", "file", &elf, NULL},
+	        {"root", "file (root.signed)", &root_path, NULL},
+	        {"release", "128 hexadecimal digits", &by.release, NULL},
 	        {0},
 	};
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
@@ -87,12 +92,18 @@ int cmd_variant(int argc, char **argv)
 	if (!kit_path || !seed_hex || !out || n_operands > 0) {
 		return args_wrong("variant needs --kit, --seed and --out, nothing else");
 	}
+	if (by.release && !root_path) {
+		return args_wrong("--release needs --root");
+	}
 	r = variant_parse_seed(seed_hex, seed);
 	if (r == 0 && base_text) {
 		r = variant_parse_base(base_text, &base);
 	}
+	if (r == 0 && root_path) {
+		r = kit_read_root(&root, root_path);
+	}
 	if (r == 0) {
-		r = kit_read(&kit, kit_path);
+		r = kit_read(&kit, kit_path, root_path ? &by : NULL);
 	}
 	if (r == 0) {
 		r = variant_make(&kit, seed, base, elf, &payload);

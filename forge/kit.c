@@ -1,207 +1,169 @@
-/* Loading release kits; see kit.h. */
+/* Release kits in memory; see kit.h. */
 #include "forge/kit.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "forge/draw.h"
 #include "forge/report.h"
-#include "proto/envelope/envelope.h"
 
-#define KIT_HEADER "luforge kit 1"
+#define KIT_ROOT_MAX 8192u
 
 void kit_fini(struct kit *kit)
 {
-	size_t i;
-
-	for (i = 0; i < kit->n_objects; i++) {
-		free(kit->objects[i]);
-	}
+	kit_dir_fini(&kit->dir);
 	free(kit->path);
 	free(kit->objects);
 	free(kit->vector);
-	buf_fini(&kit->manifest_bytes);
 	buf_fini(&kit->state);
 	buf_fini(&kit->symbols_text);
+	buf_fini(&kit->recipe_text);
 	order_fini(&kit->order);
 	*kit = (struct kit){0};
 }
 
-static int kit_hash_file(struct buf *all, const char *dir, const char *name)
+int kit_report(int r, const struct kit_fault *fault)
 {
-	MEM_FREE char *path = mem_printf("%s/%s", dir, name);
-	BUF_CLEANUP struct buf b = {0};
-	uint64_t len;
-	int r = buf_read_file(&b, path);
-
-	if (r == 0) {
-		len = b.len;
-		buf_add(all, &len, sizeof(len));
-		buf_add(all, b.bytes, b.len);
-	}
-	return r;
-}
-
-int kit_objects_hash(const char *path, const char *const objects[], size_t n_objects,
-        uint8_t ret_hash[TOOL_HASH_SIZE])
-{
-	static const char *const texts[] = {"recipe", "order", "symbols"};
-	BUF_CLEANUP struct buf all = {0};
-	size_t i;
-	int r = 0;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]) && r == 0; i++) {
-		r = kit_hash_file(&all, path, texts[i]);
-	}
-	for (i = 0; i < n_objects && r == 0; i++) {
-		r = kit_hash_file(&all, path, objects[i]);
-	}
-	return r < 0 ? r : tool_hash(all.bytes, all.len, ret_hash);
-}
-
-static int kit_read_file(const struct kit *kit, const char *name, struct buf *ret_b)
-{
-	MEM_FREE char *path = mem_printf("%s/%s", kit->path, name);
-
-	return buf_read_file(ret_b, path);
-}
-
-static int kit_refuse(const struct kit *kit, const char *what)
-{
-	return report_refuse(kit->path, "%s; make the kit again", what);
-}
-
-static int kit_read_manifest(struct kit *kit)
-{
-	int r = kit_read_file(kit, "manifest", &kit->manifest_bytes);
-
-	if (r < 0) {
+	(void)report_refuse(fault->place, "%s", fault->text);
+	switch (-r) {
+	case EBADMSG:
+	case EKEYREJECTED:
+	case EFBIG:
+	case ELOOP:
+	case EINVAL:
+	case ENOENT:
+		return -EINVAL;
+	default:
 		return r;
 	}
-	kit->manifest = (const void *)kit->manifest_bytes.bytes;
-	if (kit->manifest_bytes.len != sizeof(*kit->manifest) ||
-	        kit_manifest_check(kit->manifest) != ENVELOPE_OK) {
-		return kit_refuse(kit, "the manifest is damaged");
+}
+
+int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE])
+{
+	size_t i;
+
+	if (strlen(hex) != 2 * TOOL_HASH_SIZE ||
+	        strspn(hex, "0123456789abcdefABCDEF") != 2 * TOOL_HASH_SIZE) {
+		return report_refuse(where, "'%.140s' is not 128 hexadecimal digits", hex);
+	}
+	for (i = 0; i < TOOL_HASH_SIZE; i++) {
+		(void)sscanf(hex + 2 * i, "%2hhx", &ret_id[i]);
 	}
 	return 0;
 }
 
-static int kit_read_state(struct kit *kit)
+int kit_read_root(struct buf *ret_root, const char *path)
 {
-	uint8_t hash[TOOL_HASH_SIZE];
-	int r = kit_read_file(kit, "state", &kit->state);
+	struct kit_fault fault;
+	uint8_t *bytes = NULL;
+	size_t len;
+	int r = kit_file_read(path, KIT_ROOT_MAX, &bytes, &len, &fault);
 
-	if (r == 0) {
-		r = tool_hash(kit->state.bytes, kit->state.len, hash);
+	if (r < 0) {
+		return kit_report(r, &fault);
 	}
-	if (r == 0 && memcmp(hash, kit->manifest->state_hash, sizeof(hash)) != 0) {
-		return kit_refuse(kit, "the state description is not the manifest's");
-	}
-	return r;
+	buf_fini(ret_root);
+	buf_add(ret_root, bytes, len);
+	free(bytes);
+	return 0;
 }
 
-static int kit_read_recipe_line(struct kit *kit, const char *line, unsigned int number)
+static int kit_read_dir(struct kit *kit, const struct kit_signed_by *by)
 {
-	unsigned long recipe;
+	struct kit_demand demand = {.time = (uint64_t)time(NULL)};
+	uint8_t release_id[TOOL_HASH_SIZE];
+	struct kit_fault fault;
+	int r = 0;
 
-	if (number == 1) {
-		return strcmp(line, KIT_HEADER) == 0
-		               ? 0
-		               : kit_refuse(kit, "the recipe has an unknown format");
+	if (by && by->release) {
+		r = kit_parse_id(kit->path, by->release, release_id);
+		demand.release_id = release_id;
 	}
-	if (strncmp(line, "object ", 7) == 0) {
-		MEM_PUSH(kit->objects, kit->n_objects, kit->objects_capacity);
-		kit->objects[kit->n_objects++] = mem_strdup(line + 7);
-	} else if (strncmp(line, "recipe ", 7) == 0) {
-		recipe = strtoul(line + 7, NULL, 10);
-		if (recipe != DRAW_RECIPE) {
-			return kit_refuse(kit, "the kit asks for another recipe");
+	if (r < 0) {
+		return r;
+	}
+	if (by) {
+		demand.root = by->root->bytes;
+		demand.root_len = by->root->len;
+	}
+	r = kit_dir_read(&kit->dir, kit->path, by ? &demand : NULL, &fault);
+	kit->manifest = &kit->dir.manifest;
+	return r < 0 ? kit_report(r, &fault) : 0;
+}
+
+/* A file of the kit; kit_dir_read() has seen to it that these are there. */
+static void kit_take(const struct kit *kit, const char *name, struct buf *ret_b)
+{
+	size_t len;
+	const uint8_t *bytes = kit_dir_file(&kit->dir, name, &len);
+
+	buf_add(ret_b, bytes, len);
+}
+
+static int kit_read_recipe(struct kit *kit)
+{
+	char *next, *line;
+
+	kit_take(kit, "recipe", &kit->recipe_text);
+	next = (char *)kit->recipe_text.bytes;
+	while ((line = strsep(&next, "\n"))) {
+		if (strncmp(line, "object ", 7) == 0) {
+			MEM_PUSH(kit->objects, kit->n_objects, kit->objects_capacity);
+			kit->objects[kit->n_objects++] = line + 7;
+		} else if (strncmp(line, "recipe ", 7) == 0 &&
+		           strtoul(line + 7, NULL, 10) != DRAW_RECIPE) {
+			return report_refuse(
+			        kit->path, "the kit asks for another recipe; make the kit again");
 		}
 	}
 	return 0;
 }
 
-static int kit_read_recipe(struct kit *kit)
-{
-	BUF_CLEANUP struct buf text = {0};
-	unsigned int number = 0;
-	char *next, *line;
-	int r;
-
-	r = kit_read_file(kit, "recipe", &text);
-	next = (char *)text.bytes;
-	while (r == 0 && (line = strsep(&next, "\n"))) {
-		r = kit_read_recipe_line(kit, line, ++number);
-	}
-	return r;
-}
-
-static int kit_read_symbols(struct kit *kit)
+static void kit_read_symbols(struct kit *kit)
 {
 	char *next, *line;
-	int r = kit_read_file(kit, "symbols", &kit->symbols_text);
 
+	kit_take(kit, "symbols", &kit->symbols_text);
 	next = (char *)kit->symbols_text.bytes;
-	while (r == 0 && (line = strsep(&next, "\n"))) {
+	while ((line = strsep(&next, "\n"))) {
 		if (*line) {
 			MEM_PUSH(kit->vector, kit->n_vector, kit->vector_capacity);
 			kit->vector[kit->n_vector++] = line;
 		}
 	}
-	return r;
 }
 
-static int kit_check_objects(const struct kit *kit)
-{
-	uint8_t hash[TOOL_HASH_SIZE];
-	int r = kit_objects_hash(
-	        kit->path, (const char *const *)kit->objects, kit->n_objects, hash);
-
-	if (r == 0 && memcmp(hash, kit->manifest->objects_hash, sizeof(hash)) != 0) {
-		return kit_refuse(kit, "objects or recipe are not the manifest's");
-	}
-	return r;
-}
-
-int kit_read_head(struct kit *ret_kit, const char *path)
+int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {.path = mem_strdup(path)};
-	int r = kit_read_manifest(&kit);
+	MEM_FREE char *order = mem_printf("%s/order", path);
+	size_t len;
+	int r = kit_read_dir(&kit, by);
 
 	if (r == 0) {
-		r = kit_read_state(&kit);
+		r = kit_read_recipe(&kit);
+	}
+	if (r == 0) {
+		kit_take(&kit, "state", &kit.state);
+		kit_read_symbols(&kit);
+		r = order_parse(
+		        &kit.order, order, (const char *)kit_dir_file(&kit.dir, "order", &len));
 	}
 	if (r == 0) {
 		*ret_kit = kit;
+		ret_kit->manifest = &ret_kit->dir.manifest;
 		kit = (struct kit){0};
 	}
 	return r;
 }
 
-static int kit_read_rest(struct kit *kit)
+int kit_write_object(const struct kit *kit, size_t i, const char *work, char **ret_path)
 {
-	MEM_FREE char *order = mem_printf("%s/order", kit->path);
-	int r = kit_read_recipe(kit);
+	size_t len;
+	const uint8_t *bytes = kit_dir_file(&kit->dir, kit->objects[i], &len);
 
-	if (r == 0) {
-		r = kit_check_objects(kit);
-	}
-	if (r == 0) {
-		r = kit_read_symbols(kit);
-	}
-	return r < 0 ? r : order_parse(&kit->order, order);
-}
-
-int kit_read(struct kit *ret_kit, const char *path)
-{
-	MEM_CLEANUP(kit_fini) struct kit kit = {0};
-	int r = kit_read_head(&kit, path);
-
-	if (r == 0) {
-		r = kit_read_rest(&kit);
-	}
-	if (r == 0) {
-		*ret_kit = kit;
-		kit = (struct kit){0};
-	}
-	return r;
+	*ret_path = mem_printf("%s/%zu.%s", work, i, strrchr(kit->objects[i], '/') + 1);
+	return mem_write_file(*ret_path, bytes, len);
 }

@@ -1,8 +1,10 @@
 #pragma once
 /*
- * A release kit on disk: NAME.kit/
+ * A release kit in memory. The files of NAME.kit/ are read once and judged by
+ * host/kit/dir.h; everything here is made from what was judged.
  *
  *   manifest     kit manifest, fixed layout (proto/envelope/manifest.h)
+ *   files        path, length and hash of each of the following; its hash is in the manifest
  *   state        state description (proto/state/state.h)
  *   symbols      symbol of each entry of the state description, one a line
  *   order        what variants may reorder (order.h)
@@ -10,8 +12,6 @@
  *   objects/     machine code without debug data
  *   bitcode/     the modules without debug data
  *   service      the service description as it was read
- *
- * The manifest is written last: a directory without one is no kit.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -19,19 +19,19 @@
 #include "forge/mem.h"
 #include "forge/order.h"
 #include "forge/tool.h"
-#include "proto/envelope/manifest.h"
+#include "host/kit/dir.h"
 
 struct elf_file;
 struct layout;
 
 struct kit {
 	char *path;
-	struct buf manifest_bytes;
-	const struct kit_manifest *manifest; /* in manifest_bytes */
+	struct kit_dir dir;
+	const struct kit_manifest *manifest; /* in dir */
 	struct buf state;
-	char **objects; /* paths; owned */
+	const char **objects; /* paths in dir, in link order; array owned */
 	size_t n_objects, objects_capacity;
-	struct buf symbols_text;
+	struct buf symbols_text, recipe_text;
 	const char **vector; /* names in symbols_text; array owned */
 	size_t n_vector, vector_capacity;
 	struct order order;
@@ -39,18 +39,29 @@ struct kit {
 
 void kit_fini(struct kit *kit);
 
-/* Load a kit and compare its files with the hashes in its manifest. */
-int kit_read(struct kit *ret_kit, const char *path);
+/* Whom a kit must be signed by, and which release it must be. */
+struct kit_signed_by {
+	const struct buf *root; /* signed root */
+	const char *release;    /* 128 hexadecimal digits, or NULL: any release */
+};
 
 /*
- * What manifest.objects_hash covers: BLAKE2b-512 of recipe, order, symbols and the
- * objects, each as its length (u64) and its bytes.
+ * Load a kit: its signature, all its files, and what they say. Without `by` it must
+ * be whole by its own manifest only, whoever made it.
  */
-int kit_objects_hash(const char *path, const char *const objects[], size_t n_objects,
-        uint8_t ret_hash[TOOL_HASH_SIZE]);
+int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by);
 
 /* kit_link.c: link a kit that was read whole. */
 int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked);
 
-/* Load only manifest and state description: all that a boot image needs. */
-int kit_read_head(struct kit *ret_kit, const char *path);
+/* Read a signed root from its file. */
+int kit_read_root(struct buf *ret_root, const char *path);
+
+/* Report what host/kit found wrong. */
+int kit_report(int r, const struct kit_fault *fault);
+
+/* Parse 128 hexadecimal digits; `where` is for the message when they are none. */
+int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE]);
+
+/* Write object i into a directory that is ours, for the linker; its path is the caller's. */
+int kit_write_object(const struct kit *kit, size_t i, const char *work, char **ret_path);

@@ -15,11 +15,14 @@ int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file
 	if (r < 0) {
 		return r;
 	}
-	for (i = 0; i < kit->n_objects; i++) {
-		paths[i] = mem_printf("%s/%s", kit->path, kit->objects[i]);
+	/* The linker gets what was judged, not what lies in the kit by now. */
+	for (i = 0; i < kit->n_objects && r == 0; i++) {
+		r = kit_write_object(kit, i, work, &paths[i]);
 	}
 	job.work_dir = work;
-	r = link_run(&job, ret_linked);
+	if (r == 0) {
+		r = link_run(&job, ret_linked);
+	}
 	for (i = 0; i < kit->n_objects; i++) {
 		free(paths[i]);
 	}

@@ -11,6 +11,8 @@
 #include "forge/kit_make.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +34,7 @@ struct kit_maker {
 	const struct kit_request *request;
 	struct service service;
 	char *work;           /* temporary directory */
+	char *dir;            /* the kit while it is made, beside where it goes */
 	const char **bitcode; /* inputs that are bitcode */
 	size_t n_bitcode;
 	const char **assembled; /* inputs that are objects */
@@ -62,6 +65,10 @@ static void kit_maker_fini(struct kit_maker *m)
 	if (m->work) {
 		mem_remove_dir(m->work);
 		free(m->work);
+	}
+	if (m->dir) {
+		mem_remove_dir(m->dir);
+		free(m->dir);
 	}
 }
 
@@ -131,7 +138,7 @@ static int kit_generate(struct kit_maker *m, const struct module_set *set, size_
 
 static int kit_keep_bitcode(const struct kit_maker *m, const struct module_set *set, size_t i)
 {
-	MEM_FREE char *path = mem_printf("%s/bitcode/%s.bc", m->request->out, module_name(set, i));
+	MEM_FREE char *path = mem_printf("%s/bitcode/%s.bc", m->dir, module_name(set, i));
 	BUF_CLEANUP struct buf bitcode = {0};
 
 	module_write(set, i, &bitcode);
@@ -229,7 +236,7 @@ static char *kit_object_name(const struct object *o, size_t i)
 
 static int kit_copy_object(const struct kit_maker *m, const struct object *o, const char *name)
 {
-	MEM_FREE char *path = mem_printf("%s/%s", m->request->out, name);
+	MEM_FREE char *path = mem_printf("%s/%s", m->dir, name);
 	BUF_CLEANUP struct buf data = {0};
 	int r;
 
@@ -270,8 +277,7 @@ static int kit_link_debug(struct kit_maker *m)
 	for (i = 0; i < m->n_names; i++) {
 		const char *debug = m->objects.items[i].debug;
 
-		paths[i] = debug ? mem_strdup(debug)
-		                 : mem_printf("%s/%s", m->request->out, m->names[i]);
+		paths[i] = debug ? mem_strdup(debug) : mem_printf("%s/%s", m->dir, m->names[i]);
 	}
 	r = link_run(&job, &m->linked);
 	for (i = 0; i < m->n_names; i++) {
@@ -303,7 +309,7 @@ static int kit_describe(struct kit_maker *m)
 
 static int kit_put(const struct kit_maker *m, const char *name, const struct buf *b)
 {
-	MEM_FREE char *path = mem_printf("%s/%s", m->request->out, name);
+	MEM_FREE char *path = mem_printf("%s/%s", m->dir, name);
 
 	return buf_write_file(b, path);
 }
@@ -314,7 +320,7 @@ static int kit_write_texts(const struct kit_maker *m)
 	size_t i;
 	int r;
 
-	buf_printf(&recipe, "luforge kit 1\nrecipe %u\ntoolchain LLVM %s\nservice %s\n",
+	buf_printf(&recipe, KIT_RECIPE_HEAD "recipe %u\ntoolchain LLVM %s\nservice %s\n",
 	        DRAW_RECIPE, LLVM_VERSION, m->service.manifest.service);
 	for (i = 0; i < m->n_names; i++) {
 		buf_printf(&recipe, "object %s\n", m->names[i]);
@@ -332,9 +338,31 @@ static int kit_write_texts(const struct kit_maker *m)
 	return r < 0 ? r : kit_put(m, "service", &m->service.text);
 }
 
+/* List all that lies in the kit by now, and write the list. */
+static int kit_write_list(const struct kit_maker *m, uint8_t ret_hash[TOOL_HASH_SIZE])
+{
+	MEM_FREE char *path = mem_printf("%s/" KIT_LIST, m->dir);
+	MEM_FREE char *text = NULL;
+	struct kit_list list = {0};
+	struct kit_fault fault;
+	size_t len;
+	int r = kit_dir_list(m->dir, &list, &fault);
+
+	if (r < 0) {
+		return kit_report(r, &fault);
+	}
+	r = kit_list_write(&list, &text, &len);
+	kit_list_fini(&list);
+	if (r < 0) {
+		return report_errno(path, -r, "cannot write");
+	}
+	r = tool_hash(text, len, ret_hash);
+	return r < 0 ? r : mem_write_file(path, text, len);
+}
+
 static int kit_write_manifest(struct kit_maker *m)
 {
-	MEM_FREE char *path = mem_printf("%s/manifest", m->request->out);
+	MEM_FREE char *path = mem_printf("%s/" KIT_MANIFEST, m->dir);
 	struct kit_manifest *manifest = &m->service.manifest;
 	int r;
 
@@ -346,8 +374,7 @@ static int kit_write_manifest(struct kit_maker *m)
 	memcpy(manifest->source_id, m->request->source_id, sizeof(manifest->source_id));
 	r = tool_hash(m->state.bytes, m->state.len, manifest->state_hash);
 	if (r == 0) {
-		r = kit_objects_hash(m->request->out, (const char *const *)m->names, m->n_names,
-		        manifest->objects_hash);
+		r = kit_write_list(m, manifest->files_hash);
 	}
 	if (r < 0) {
 		return r;
@@ -360,34 +387,76 @@ static int kit_write_manifest(struct kit_maker *m)
 	return mem_write_file(path, manifest, sizeof(*manifest));
 }
 
-static int kit_empty_dir(const char *kit, const char *name)
+/* What is at --out may be replaced if it is a kit, or nothing yet. */
+static int kit_check_out(const char *out)
 {
-	MEM_FREE char *path = mem_printf("%s/%s", kit, name);
+	static const char *const marks[] = {KIT_MANIFEST, "recipe"};
+	struct stat st;
+	size_t i;
 
-	mem_remove_dir(path);
+	if (lstat(out, &st) < 0) {
+		return errno == ENOENT ? 0 : report_errno(out, errno, "cannot be looked at");
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		return report_refuse(out, "not a directory; a kit would replace it, name another");
+	}
+	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		MEM_FREE char *path = mem_printf("%s/%s", out, marks[i]);
+
+		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+			return 0;
+		}
+	}
+	/* An empty directory goes; one with anything in it stays. */
+	return rmdir(out) == 0 ? 0
+	                       : report_refuse(out, "a directory that is no kit; a kit would "
+	                                            "replace it, name another");
+}
+
+static int kit_make_sub(const struct kit_maker *m, const char *name)
+{
+	MEM_FREE char *path = mem_printf("%s/%s", m->dir, name);
+
 	return mem_make_dir(path);
 }
 
-/* An empty kit directory, and no manifest in it until the end. */
+/* The kit is made beside its place: what is there stays whole until the end. */
 static int kit_start(struct kit_maker *m)
 {
-	MEM_FREE char *manifest = mem_printf("%s/manifest", m->request->out);
-	int r;
+	int r = kit_check_out(m->request->out);
 
-	if (unlink(manifest) < 0 && errno != ENOENT) {
-		return report_errno(manifest, errno, "cannot remove the old kit");
+	if (r < 0) {
+		return r;
 	}
-	r = mem_make_dir(m->request->out);
+	m->dir = mem_printf("%s.%ld.tmp", m->request->out, (long)getpid());
+	mem_remove_dir(m->dir);
+	r = mem_make_dir(m->dir);
 	if (r == 0) {
-		r = kit_empty_dir(m->request->out, "objects");
+		r = kit_make_sub(m, "objects");
 	}
 	if (r == 0) {
-		r = kit_empty_dir(m->request->out, "bitcode");
+		r = kit_make_sub(m, "bitcode");
 	}
 	if (r == 0 && m->request->cache) {
 		r = mem_make_dir(m->request->cache);
 	}
 	return r < 0 ? r : mem_temp_dir(&m->work);
+}
+
+/* Into its place; an older kit there goes where this one was made, and from there. */
+static int kit_finish(struct kit_maker *m)
+{
+	const char *out = m->request->out;
+
+	if (renameat2(AT_FDCWD, m->dir, AT_FDCWD, out, RENAME_NOREPLACE) == 0) {
+		free(m->dir);
+		m->dir = NULL;
+		return 0;
+	}
+	if (errno != EEXIST || renameat2(AT_FDCWD, m->dir, AT_FDCWD, out, RENAME_EXCHANGE) < 0) {
+		return report_errno(out, errno, "cannot rename into place");
+	}
+	return 0;
 }
 
 static int kit_maker_run(struct kit_maker *m)
@@ -404,7 +473,10 @@ static int kit_maker_run(struct kit_maker *m)
 	if (r == 0) {
 		r = kit_write_texts(m);
 	}
-	return r < 0 ? r : kit_write_manifest(m);
+	if (r == 0) {
+		r = kit_write_manifest(m);
+	}
+	return r < 0 ? r : kit_finish(m);
 }
 
 int kit_make(const struct kit_request *request)

@@ -18,11 +18,14 @@ static const struct command {
                 "        make a release kit from bitcode and assembled objects"},
         {"variant", cmd_variant,
                 "luforge variant --kit DIR --seed HEX64|- --out FILE [--base ADDRESS]\n"
-                "                [--elf FILE]\n"
+                "                [--elf FILE] [--root FILE [--release HEX128]]\n"
                 "        make the payload that kit and seed determine"},
         {"pair", cmd_pair,
                 "luforge pair OLD NEW [--json]\n"
                 "        show what an update between two kits carries over and loses, both ways"},
+        {"import", cmd_import,
+                "luforge import --root FILE --store DIR KIT\n"
+                "        copy a signed kit into a store of releases; print its path"},
         {"state", cmd_state,
                 "luforge state FILE\n"
                 "luforge state --elf PROGRAM --out FILE [--service NAME] [--addresses FILE]\n"
@@ -32,7 +35,8 @@ static const struct command {
                 "        write a boot image from a list"},
         {"inspect", cmd_inspect,
                 "luforge inspect FILE\n"
-                "        print what a payload, boot image or kit holds"},
+                "luforge inspect --root FILE [--release HEX128] KIT\n"
+                "        print what a payload, boot image or kit holds; verify a kit's signature"},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

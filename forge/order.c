@@ -93,7 +93,7 @@ void order_describe(
 	names_fini(&live);
 }
 
-static int order_add(struct order *o, char *line, const char *path)
+static int order_add(struct order *o, char *line, const char *where)
 {
 	int c;
 
@@ -104,25 +104,17 @@ static int order_add(struct order *o, char *line, const char *path)
 			return 0;
 		}
 	}
-	return report_refuse(path, "damaged order file: '%s'; make the kit again", line);
+	return report_refuse(where, "damaged order file: '%s'; make the kit again", line);
 }
 
-int order_parse(struct order *ret_order, const char *path)
+int order_parse(struct order *ret_order, const char *where, const char *text)
 {
-	MEM_CLEANUP(order_fini) struct order o = {0};
-	BUF_CLEANUP struct buf text = {0};
-	char *next, *line;
+	MEM_CLEANUP(order_fini) struct order o = {.text = mem_strdup(text)};
+	char *next = o.text, *line;
 	int r;
 
-	r = buf_read_file(&text, path);
-	if (r < 0) {
-		return r;
-	}
-	o.text = (char *)text.bytes;
-	text = (struct buf){0};
-	next = o.text;
 	while ((line = strsep(&next, "\n"))) {
-		r = *line ? order_add(&o, line, path) : 0;
+		r = *line ? order_add(&o, line, where) : 0;
 		if (r < 0) {
 			return r;
 		}

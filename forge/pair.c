@@ -55,7 +55,7 @@ static int pair_side_link(struct pair_side *side)
 int pair_side_read(struct pair_side *ret_side, const char *path)
 {
 	enum state_desc_error error;
-	int r = kit_read(&ret_side->kit, path);
+	int r = kit_read(&ret_side->kit, path, NULL);
 
 	if (r < 0) {
 		return r;

@@ -37,6 +37,7 @@ static void manifest_check(const struct kit_manifest *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *path = fuzz_file(data, size);
+	MEM_FREE char *text = mem_printf("%.*s", (int)size, (const char *)data);
 	struct service service;
 	struct order order;
 
@@ -47,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		service_fini(&service);
 	}
-	if (order_parse(&order, path) == 0) {
+	if (order_parse(&order, path, text) == 0) {
 		for (int c = 0; c < _ORDER_CLASS_N; c++) {
 			for (size_t i = 0; i < order.n[c]; i++) {
 				fuzz_touch_text(order.names[c][i]);

@@ -90,12 +90,12 @@ struct kit_manifest {
 	uint32_t version;
 	uint32_t size; /* sizeof(struct kit_manifest) */
 	char service[SERVICE_NAME_SIZE];
-	uint32_t counter;         /* rises with every release; compared with floors */
-	uint32_t floor;           /* once this release runs, nothing below may; <= counter */
-	uint64_t issued;          /* unix s */
-	uint8_t source_id[64];    /* names the source state */
-	uint8_t state_hash[64];   /* BLAKE2b-512 of the state description */
-	uint8_t objects_hash[64]; /* BLAKE2b-512 of the kit's objects and recipe */
+	uint32_t counter;       /* rises with every release; compared with floors */
+	uint32_t floor;         /* once this release runs, nothing below may; <= counter */
+	uint64_t issued;        /* unix s */
+	uint8_t source_id[64];  /* names the source state */
+	uint8_t state_hash[64]; /* BLAKE2b-512 of the state description */
+	uint8_t files_hash[64]; /* BLAKE2b-512 of the list of the kit's files */
 	uint64_t call_mask[KIT_CALLS_MAX / 64];           /* bit n: kernel call base + n allowed */
 	char targets[KIT_TARGETS_MAX][SERVICE_NAME_SIZE]; /* IPC targets; "*" alone: all */
 	char depends[KIT_DEPENDS_MAX][SERVICE_NAME_SIZE];

@@ -96,7 +96,7 @@ static void sample_init_kit(struct kit_manifest *kit)
 	        .stack_size = 16384,
 	};
 	memset(kit->source_id, 0x11, sizeof(kit->source_id));
-	memset(kit->objects_hash, 0x22, sizeof(kit->objects_hash));
+	memset(kit->files_hash, 0x22, sizeof(kit->files_hash));
 	envelope_hash(SAMPLE_DESCRIPTION, strlen(SAMPLE_DESCRIPTION), kit->state_hash);
 }
 

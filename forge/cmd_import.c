@@ -1,0 +1,139 @@
+/*
+ * luforge import: a signed kit into a store of releases, as `NAME-ID.kit`. The bytes that
+ * were judged are written, then judged again where they lie, then given their name; a
+ * kit that is there already and whole stays as it is.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "forge/args.h"
+#include "forge/cmd.h"
+#include "forge/kit.h"
+#include "forge/report.h"
+
+#define IMPORT_ID_BYTES 16u /* of the release id, in a name */
+
+/* What is imported, and where to. */
+struct import {
+	struct buf root;
+	struct kit kit;
+	char release[2 * TOOL_HASH_SIZE + 1];
+	char *path; /* where it goes; owned */
+	char *work; /* temporary directory; owned */
+};
+
+static void import_fini(struct import *im)
+{
+	buf_fini(&im->root);
+	kit_fini(&im->kit);
+	free(im->path);
+	if (im->work) {
+		mem_remove_dir(im->work);
+		free(im->work);
+	}
+}
+
+static void import_name(struct import *im, const char *store)
+{
+	uint8_t id[TOOL_HASH_SIZE];
+	size_t i;
+
+	kit_manifest_release_id(im->kit.manifest, id);
+	for (i = 0; i < sizeof(id); i++) {
+		(void)snprintf(im->release + 2 * i, 3, "%02x", id[i]);
+	}
+	im->path = mem_printf("%s/%s-%.*s.kit", store, im->kit.manifest->service,
+	        (int)(2 * IMPORT_ID_BYTES), im->release);
+}
+
+/* Is this release, whole and signed, at the path? */
+static int import_check(const struct import *im, const char *path)
+{
+	const struct kit_signed_by by = {.root = &im->root, .release = im->release};
+	MEM_CLEANUP(kit_fini) struct kit copy = {0};
+
+	return kit_read(&copy, path, &by);
+}
+
+/* What is there is kept when it is whole, else replaced by the same release, whole. */
+static int import_again(struct import *im, const char *copy)
+{
+	if (import_check(im, im->path) == 0) {
+		mem_remove_dir(copy);
+		return 0;
+	}
+	report_warn(im->path, "the copy in the store is damaged; it is replaced by a whole one");
+	if (renameat2(AT_FDCWD, copy, AT_FDCWD, im->path, RENAME_EXCHANGE) < 0) {
+		return report_errno(im->path, errno, "cannot replace the damaged copy");
+	}
+	mem_remove_dir(copy);
+	return 0;
+}
+
+static int import_place(struct import *im, const char *copy)
+{
+	if (renameat2(AT_FDCWD, copy, AT_FDCWD, im->path, RENAME_NOREPLACE) == 0) {
+		return 0;
+	}
+	return errno == EEXIST ? import_again(im, copy)
+	                       : report_errno(im->path, errno,
+	                                 "cannot rename into place (TMPDIR must be on the same "
+	                                 "file system)");
+}
+
+static int import_run(struct import *im, const char *root, const char *store, const char *kit)
+{
+	const struct kit_signed_by by = {.root = &im->root};
+	MEM_FREE char *copy = NULL;
+	struct kit_fault fault;
+	int r = kit_read_root(&im->root, root);
+
+	if (r == 0) {
+		r = kit_read(&im->kit, kit, &by);
+	}
+	if (r == 0) {
+		r = mem_temp_dir(&im->work);
+	}
+	if (r < 0) {
+		return r;
+	}
+	import_name(im, store);
+	copy = mem_printf("%s/kit", im->work);
+	r = kit_dir_write(&im->kit.dir, copy, &fault);
+	if (r < 0) {
+		return kit_report(r, &fault);
+	}
+	r = import_check(im, copy);
+	if (r == 0) {
+		r = import_place(im, copy);
+	}
+	if (r == 0) {
+		printf("%s\n", im->path);
+	}
+	return r;
+}
+
+int cmd_import(int argc, char **argv)
+{
+	const char *root = NULL, *store = NULL;
+	const struct args_option options[] = {
+	        {"root", "file (root.signed)", &root, NULL},
+	        {"store", "directory", &store, NULL},
+	        {0},
+	};
+	MEM_CLEANUP(import_fini) struct import im = {0};
+	int n_operands, r;
+
+	r = args_parse(argc, argv, options, &n_operands);
+	if (r != 0) {
+		return r;
+	}
+	if (!root || !store || n_operands != 1) {
+		return args_wrong("import needs --root, --store and one kit");
+	}
+	return import_run(&im, root, store, argv[1]);
+}

@@ -1,0 +1,361 @@
+/*
+ * Reading a kit. The order is that of trust: the signature over the manifest, the hash
+ * of the list in the manifest, the list, then each file against its line. A name that
+ * the list does not have ends the reading, whatever it is.
+ */
+#include "host/kit/dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/kit/priv.h"
+#include "proto/envelope/envelope_crypto.h"
+
+#define KIT_PART_MAX 8192u
+
+static const char *const kit_needed[] = {"order", "recipe", "service", "state", "symbols"};
+
+void kit_dir_fini(struct kit_dir *dir)
+{
+	size_t i;
+
+	for (i = 0; dir->bytes && i < dir->list.n; i++) {
+		free(dir->bytes[i]);
+	}
+	free(dir->bytes);
+	free(dir->list_bytes);
+	free(dir->signed_part);
+	kit_list_fini(&dir->list);
+	*dir = (struct kit_dir){0};
+}
+
+static int kit_fault_reason(
+        struct kit_fault *ret_fault, enum envelope_reason reason, const char *dir, const char *name)
+{
+	(void)kit_fault_file(ret_fault, -EKEYREJECTED, dir, name);
+	(void)kit_fault_set(ret_fault, -EKEYREJECTED, ret_fault->place,
+	        "%s (%s); sign the kit with a release key of this keyring "
+	        "(`luctl release sign`)",
+	        envelope_reason_text(reason), envelope_reason_name(reason));
+	ret_fault->reason = reason;
+	return -EKEYREJECTED;
+}
+
+/* The root must be one that signed itself; whose it is, its caller knows. */
+static enum envelope_reason kit_root_open(
+        const struct kit_demand *demand, struct envelope_part *ret_root)
+{
+	enum envelope_reason reason = envelope_part_open(demand->root, demand->root_len, ret_root);
+	struct trust trust = {0};
+
+	if (reason == ENVELOPE_OK &&
+	        (ret_root->kind != ENVELOPE_ROOT || ret_root->size != demand->root_len)) {
+		return ENVELOPE_MALFORMED;
+	}
+	if (reason == ENVELOPE_OK) {
+		memcpy(trust.root_pub, ((const struct root_manifest *)ret_root->manifest)->root_pub,
+		        sizeof(trust.root_pub));
+		reason = envelope_verify_root(ret_root, &trust);
+	}
+	return reason;
+}
+
+static enum envelope_reason kit_part_verify(
+        const struct kit_dir *dir, const struct kit_demand *demand, struct envelope_part *ret_part)
+{
+	struct envelope_part root;
+	enum envelope_reason reason = kit_root_open(demand, &root);
+
+	if (reason == ENVELOPE_OK) {
+		reason = envelope_part_open(dir->signed_part, dir->signed_len, ret_part);
+	}
+	if (reason == ENVELOPE_OK &&
+	        (ret_part->kind != ENVELOPE_KIT || ret_part->size != dir->signed_len)) {
+		reason = ENVELOPE_MALFORMED;
+	}
+	return reason == ENVELOPE_OK
+	               ? envelope_verify_kit(ret_part, (const void *)root.manifest, demand->time)
+	               : reason;
+}
+
+static int kit_signed_verify(struct kit_dir *dir, const char *path, const struct kit_demand *demand,
+        struct kit_fault *ret_fault)
+{
+	struct envelope_part part;
+	uint8_t release_id[64];
+	enum envelope_reason reason = kit_part_verify(dir, demand, &part);
+
+	if (reason != ENVELOPE_OK) {
+		return kit_fault_reason(ret_fault, reason, path, KIT_SIGNED);
+	}
+	memcpy(&dir->manifest, part.manifest, sizeof(dir->manifest));
+	memcpy(dir->key_id, part.signatures[0].key_id, sizeof(dir->key_id));
+	kit_manifest_release_id(&dir->manifest, release_id);
+	if (demand->release_id && memcmp(release_id, demand->release_id, 64) != 0) {
+		return kit_fault_set(ret_fault, -EBADMSG, path,
+		        "another release than the one asked for; add the release again");
+	}
+	return 0;
+}
+
+static int kit_read_signed(struct kit_dir *dir, int fd, const char *path,
+        const struct kit_demand *demand, struct kit_fault *ret_fault)
+{
+	int r = kit_file_load(
+	        fd, KIT_SIGNED, KIT_PART_MAX, KIT_LENGTH_ANY, &dir->signed_part, &dir->signed_len);
+
+	if (r < 0) {
+		(void)kit_fault_file(ret_fault, r, path, KIT_SIGNED);
+		return r != -ENOENT ? r
+		                    : kit_fault_set(ret_fault, r, ret_fault->place,
+		                              "the kit is not signed; sign it with `luctl "
+		                              "release sign`");
+	}
+	return kit_signed_verify(dir, path, demand, ret_fault);
+}
+
+/* The unsigned manifest: all there is without a demand, and never another one with it. */
+static int kit_read_manifest(
+        struct kit_dir *dir, int fd, const char *path, struct kit_fault *ret_fault)
+{
+	_cleanup_(kit_bytes_freep) uint8_t *bytes = NULL;
+	size_t len;
+	int r = kit_file_load(
+	        fd, KIT_MANIFEST, sizeof(dir->manifest), KIT_LENGTH_ANY, &bytes, &len);
+
+	if (r == -ENOENT && dir->signed_part) {
+		return 0;
+	}
+	if (r < 0) {
+		return kit_fault_file(ret_fault, r, path, KIT_MANIFEST);
+	}
+	if (dir->signed_part) {
+		return len == sizeof(dir->manifest) && memcmp(bytes, &dir->manifest, len) == 0
+		               ? 0
+		               : kit_fault_set(ret_fault, -EBADMSG, path,
+		                         "its manifest is not the one that was signed; make the "
+		                         "kit again");
+	}
+	if (len == sizeof(dir->manifest)) {
+		memcpy(&dir->manifest, bytes, len);
+	}
+	if (len != sizeof(dir->manifest) || kit_manifest_check(&dir->manifest) != ENVELOPE_OK) {
+		return kit_fault_set(
+		        ret_fault, -EBADMSG, path, "the manifest is damaged; make the kit again");
+	}
+	return 0;
+}
+
+static int kit_read_list(struct kit_dir *dir, int fd, const char *path, struct kit_fault *ret_fault)
+{
+	uint8_t hash[64];
+	int r = kit_file_load(
+	        fd, KIT_LIST, KIT_LIST_BYTES_MAX, KIT_LENGTH_ANY, &dir->list_bytes, &dir->list_len);
+
+	if (r < 0) {
+		return kit_fault_file(ret_fault, r, path, KIT_LIST);
+	}
+	envelope_hash(dir->list_bytes, dir->list_len, hash);
+	if (memcmp(hash, dir->manifest.files_hash, sizeof(hash)) != 0) {
+		return kit_fault_set(ret_fault, -EBADMSG, path,
+		        "its list of files is not the manifest's; make the kit again");
+	}
+	return kit_list_parse(&dir->list, dir->list_bytes, dir->list_len, path, ret_fault);
+}
+
+static bool kit_known_dir(const struct kit_walk *walk, int dir_fd, const char *name)
+{
+	return kit_list_has_dir(walk->list, name);
+}
+
+static int kit_known_file(struct kit_walk *walk, int dir_fd, const char *path)
+{
+	if (strcmp(path, KIT_LIST) == 0 || strcmp(path, KIT_MANIFEST) == 0 ||
+	        strcmp(path, KIT_SIGNED) == 0 || kit_list_find(walk->list, path)) {
+		return 0;
+	}
+	(void)kit_fault_file(walk->fault, -EBADMSG, walk->place, path);
+	return kit_fault_set(walk->fault, -EBADMSG, walk->fault->place,
+	        "not in the kit's list of files; remove it, or make the kit again");
+}
+
+/* One file of the list, with the directory it lies in opened first. */
+static int kit_read_file(
+        int fd, const struct kit_list_entry *entry, uint8_t **ret_bytes, size_t *ret_len)
+{
+	_cleanup_(kit_fd_closep) int sub = -1;
+	const char *slash = strchr(entry->path, '/');
+	char dir[KIT_PATH_MAX + 1];
+	int r = 0;
+
+	if (slash) {
+		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - entry->path), entry->path);
+		r = kit_subdir_open(fd, dir, &sub);
+	}
+	return r < 0 ? r
+	             : kit_file_load(slash ? sub : fd, slash ? slash + 1 : entry->path,
+	                       KIT_FILE_BYTES_MAX, entry->len, ret_bytes, ret_len);
+}
+
+static int kit_read_files(
+        struct kit_dir *dir, int fd, const char *path, struct kit_fault *ret_fault)
+{
+	uint8_t hash[64];
+	size_t i, len;
+	int r;
+
+	dir->bytes = calloc(dir->list.n + 1, sizeof(*dir->bytes));
+	if (!dir->bytes) {
+		return kit_fault_set(ret_fault, -ENOMEM, path, "out of memory");
+	}
+	for (i = 0; i < dir->list.n; i++) {
+		const struct kit_list_entry *entry = &dir->list.entries[i];
+
+		r = kit_read_file(fd, entry, &dir->bytes[i], &len);
+		if (r == 0) {
+			envelope_hash(dir->bytes[i], len, hash);
+			r = memcmp(hash, entry->hash, sizeof(hash)) == 0 ? 0 : -EBADMSG;
+		}
+		if (r < 0) {
+			return kit_fault_file(ret_fault, r, path, entry->path);
+		}
+	}
+	return 0;
+}
+
+const uint8_t *kit_dir_file(const struct kit_dir *dir, const char *path, size_t *ret_len)
+{
+	const struct kit_list_entry *entry = kit_list_find(&dir->list, path);
+
+	if (!entry) {
+		return NULL;
+	}
+	*ret_len = entry->len;
+	return dir->bytes[entry - dir->list.entries];
+}
+
+/* The recipe links files of the list and nothing else. */
+static int kit_check_recipe(
+        const struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
+{
+	size_t len, n;
+	const char *line = (const char *)kit_dir_file(dir, "recipe", &len);
+	char object[KIT_PATH_MAX + 1];
+
+	if (strlen(line) != len || strncmp(line, KIT_RECIPE_HEAD, strlen(KIT_RECIPE_HEAD)) != 0) {
+		return kit_fault_set(ret_fault, -EBADMSG, path,
+		        "the recipe has an unknown format; make the kit again");
+	}
+	for (; *line != '\0'; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		if (strncmp(line, "object ", 7) != 0) {
+			continue;
+		}
+		(void)snprintf(object, sizeof(object), "%.*s", (int)(n - 7), line + 7);
+		if (strncmp(object, "objects/", 8) != 0 || strlen(object) != n - 7 ||
+		        !kit_list_find(&dir->list, object)) {
+			return kit_fault_set(ret_fault, -EBADMSG, path,
+			        "the recipe names the object '%s', which is no file of the kit; "
+			        "make the kit again",
+			        object);
+		}
+	}
+	return 0;
+}
+
+static int kit_check_form(const struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kit_needed) / sizeof(kit_needed[0]); i++) {
+		if (!kit_list_find(&dir->list, kit_needed[i])) {
+			return kit_fault_set(ret_fault, -EBADMSG, path,
+			        "the file '%s' is not in its list; make the kit again",
+			        kit_needed[i]);
+		}
+	}
+	if (memcmp(kit_list_find(&dir->list, "state")->hash, dir->manifest.state_hash, 64) != 0) {
+		(void)kit_fault_set(ret_fault, -EBADMSG, path,
+		        "the state description is not the manifest's; make the kit again");
+		ret_fault->reason = ENVELOPE_DESCRIPTION_MISMATCH;
+		return -EBADMSG;
+	}
+	return kit_check_recipe(dir, path, ret_fault);
+}
+
+static int kit_open(const char *path, int *ret_fd, struct kit_fault *ret_fault)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		return kit_fault_set(ret_fault, -errno, path,
+		        "not a kit's directory: %s; `luforge kit` makes kits", strerror(errno));
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int kit_read_all(struct kit_dir *dir, const char *path, const struct kit_demand *demand,
+        struct kit_fault *ret_fault)
+{
+	_cleanup_(kit_fd_closep) int fd = -1;
+	struct kit_walk walk = {.place = path,
+	        .is_dir = kit_known_dir,
+	        .file = kit_known_file,
+	        .list = &dir->list,
+	        .fault = ret_fault};
+	int r = kit_open(path, &fd, ret_fault);
+
+	if (r == 0 && demand) {
+		r = kit_read_signed(dir, fd, path, demand, ret_fault);
+	}
+	if (r == 0) {
+		r = kit_read_manifest(dir, fd, path, ret_fault);
+	}
+	if (r == 0) {
+		r = kit_read_list(dir, fd, path, ret_fault);
+	}
+	if (r == 0) {
+		r = kit_walk_run(&walk, fd);
+	}
+	if (r == 0) {
+		r = kit_read_files(dir, fd, path, ret_fault);
+	}
+	return r < 0 ? r : kit_check_form(dir, path, ret_fault);
+}
+
+int kit_dir_read(struct kit_dir *ret_dir, const char *path, const struct kit_demand *demand,
+        struct kit_fault *ret_fault)
+{
+	struct kit_dir dir = {0};
+	int r = kit_read_all(&dir, path, demand, ret_fault);
+
+	if (r < 0) {
+		kit_dir_fini(&dir);
+		return r;
+	}
+	*ret_dir = dir;
+	return 0;
+}
+
+int kit_dir_read_signed(struct kit_dir *ret_dir, const char *path, const struct kit_demand *demand,
+        struct kit_fault *ret_fault)
+{
+	_cleanup_(kit_fd_closep) int fd = -1;
+	struct kit_dir dir = {0};
+	int r = kit_open(path, &fd, ret_fault);
+
+	if (r == 0) {
+		r = kit_read_signed(&dir, fd, path, demand, ret_fault);
+	}
+	if (r < 0) {
+		kit_dir_fini(&dir);
+		return r;
+	}
+	*ret_dir = dir;
+	return 0;
+}

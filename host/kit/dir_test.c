@@ -1,0 +1,388 @@
+/*
+ * Every way to spoil a signed kit on disk, each a row: what is done to it, and what is
+ * said. The keys and signatures are real (proto/envelope/sample.c).
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "host/kit/dir.h"
+#include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/sample.h"
+
+#define OBJECT "objects/0000-a.o"
+#define RECIPE KIT_RECIPE_HEAD "recipe 1\nobject " OBJECT "\n"
+
+/* The kit of a test, in the working directory; root and time it is judged by. */
+struct spoilt {
+	struct sample sample;
+	_Alignas(8) uint8_t root[ENVELOPE_SIZE_MAX];
+	struct kit_demand demand;
+	uint8_t release_id[64];
+};
+
+static void put(const char *path, const void *bytes, size_t len)
+{
+	FILE *file = fopen(path, "w");
+
+	assert(file && fwrite(bytes, 1, len, file) == len && fclose(file) == 0);
+}
+
+static void put_text(const char *path, const char *text)
+{
+	put(path, text, strlen(text));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void remove_all(const char *path)
+{
+	(void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The manifest for this list, and `manifest` with it. */
+static void put_manifest(struct spoilt *s, const char *list, size_t len)
+{
+	put("kit/files", list, len);
+	envelope_hash(list, len, s->sample.kit.files_hash);
+	put("kit/manifest", &s->sample.kit, sizeof(s->sample.kit));
+}
+
+/* What luforge writes when the files are there: the list, the manifest. */
+static void finish(struct spoilt *s)
+{
+	struct kit_list list;
+	struct kit_fault fault;
+	char *text;
+	size_t len;
+
+	(void)unlink("kit/files");
+	(void)unlink("kit/manifest");
+	(void)rename("kit/manifest.signed", "signed");
+	assert(kit_dir_list("kit", &list, &fault) == 0);
+	assert(kit_list_write(&list, &text, &len) == 0);
+	(void)rename("signed", "kit/manifest.signed");
+	put_manifest(s, text, len);
+	free(text);
+	kit_list_fini(&list);
+}
+
+/* What `luctl release sign` does; root and kit part are taken out of an envelope. */
+static void sign(struct spoilt *s)
+{
+	struct envelope_view view;
+	const struct envelope_part *part;
+
+	sample_bind(&s->sample);
+	sample_sign(&s->sample);
+	assert(envelope_open(s->sample.bytes, s->sample.len, &view) == ENVELOPE_OK);
+	part = &view.part[ENVELOPE_ROOT];
+	memcpy(s->root, part->manifest - sizeof(struct envelope_part_header), part->size);
+	s->demand.root = s->root;
+	s->demand.root_len = part->size;
+	part = &view.part[ENVELOPE_KIT];
+	put("kit/manifest.signed", part->manifest - sizeof(struct envelope_part_header),
+	        part->size);
+	kit_manifest_release_id(&s->sample.kit, s->release_id);
+}
+
+static void make(struct spoilt *s)
+{
+	memset(s, 0, sizeof(*s));
+	sample_init(&s->sample);
+	s->demand.time = SAMPLE_NOW;
+	s->demand.release_id = s->release_id;
+	remove_all("kit");
+	assert(mkdir("kit", 0755) == 0 && mkdir("kit/objects", 0755) == 0);
+	put_text("kit/" OBJECT, "machine code");
+	put_text("kit/state", SAMPLE_DESCRIPTION);
+	put_text("kit/order", "t main\n");
+	put_text("kit/symbols", "main\n");
+	put_text("kit/service", "service tty\n");
+	put_text("kit/recipe", RECIPE);
+	finish(s);
+	sign(s);
+}
+
+#define SPOIL(name, ...)                                                                           \
+	static void spoil_##name(struct spoilt *s)                                                 \
+	{                                                                                          \
+		(void)s;                                                                           \
+		__VA_ARGS__;                                                                       \
+	}
+
+#define PATCH put_text("kit/" OBJECT, "evil machine")
+#define INSTEAD(path, make_it)                                                                     \
+	do {                                                                                       \
+		remove_all(path);                                                                  \
+		assert((make_it) == 0);                                                            \
+	} while (0)
+
+SPOIL(nothing, )
+SPOIL(no_unsigned, assert(unlink("kit/manifest") == 0))
+SPOIL(any_release, s->demand.release_id = NULL)
+/* Objects that nobody signed, more and more of the rest adapted. */
+SPOIL(patched, PATCH)
+SPOIL(patched_list, PATCH; finish(s); assert(unlink("kit/manifest") == 0))
+SPOIL(patched_manifest, PATCH; finish(s))
+SPOIL(longer, put_text("kit/" OBJECT, "machine code and more"))
+SPOIL(shorter, put_text("kit/" OBJECT, "machine"))
+SPOIL(resigned_by_stranger, PATCH; finish(s); s->sample.kit_key = SAMPLE_STRANGER; sign(s))
+SPOIL(resigned_by_variant_key, PATCH; finish(s); s->sample.kit_key = SAMPLE_VARIANT; sign(s))
+SPOIL(another_release, s->release_id[0] ^= 1)
+SPOIL(after_the_key, s->demand.time = SAMPLE_NOW + 10000 * SAMPLE_DAY)
+SPOIL(root_changed, s->root[48] ^= 1)
+SPOIL(root_cut, s->demand.root_len -= 8)
+SPOIL(extra, put_text("kit/more", "x"))
+SPOIL(extra_object, put_text("kit/objects/more.o", "x"))
+SPOIL(extra_dir, assert(mkdir("kit/more", 0755) == 0))
+SPOIL(extra_deep, assert(mkdir("kit/objects/more", 0755) == 0))
+SPOIL(extra_fifo, assert(mkfifo("kit/more", 0644) == 0))
+SPOIL(gone, assert(unlink("kit/" OBJECT) == 0))
+SPOIL(no_list, assert(unlink("kit/files") == 0))
+SPOIL(not_signed, assert(unlink("kit/manifest.signed") == 0))
+SPOIL(no_kit, remove_all("kit"))
+/* Things that are no regular files. */
+SPOIL(link_signed, assert(rename("kit/manifest.signed", "aside") == 0);
+        assert(symlink("../aside", "kit/manifest.signed") == 0))
+SPOIL(link_object, assert(rename("kit/" OBJECT, "aside") == 0);
+        assert(symlink("../../aside", "kit/" OBJECT) == 0))
+SPOIL(link_dir, remove_all("aside"); assert(rename("kit/objects", "aside") == 0);
+        assert(symlink("../aside", "kit/objects") == 0))
+SPOIL(link_list, remove_all("aside"); assert(rename("kit/files", "aside") == 0);
+        assert(symlink("../aside", "kit/files") == 0))
+SPOIL(fifo_signed, INSTEAD("kit/manifest.signed", mkfifo("kit/manifest.signed", 0644)))
+SPOIL(fifo_manifest, INSTEAD("kit/manifest", mkfifo("kit/manifest", 0644)))
+SPOIL(fifo_list, INSTEAD("kit/files", mkfifo("kit/files", 0644)))
+SPOIL(fifo_object, INSTEAD("kit/" OBJECT, mkfifo("kit/" OBJECT, 0644)))
+SPOIL(dir_object, INSTEAD("kit/" OBJECT, mkdir("kit/" OBJECT, 0755)))
+SPOIL(dir_signed, INSTEAD("kit/manifest.signed", mkdir("kit/manifest.signed", 0755)))
+SPOIL(file_dir, remove_all("kit/objects"); put_text("kit/objects", "x"))
+SPOIL(device_object, INSTEAD("kit/" OBJECT, mknod("kit/" OBJECT, S_IFCHR | 0644, makedev(1, 5))))
+/* More than there may be. */
+SPOIL(huge_signed, assert(truncate("kit/manifest.signed", 100000) == 0))
+SPOIL(huge_list, assert(truncate("kit/files", (off_t)1 << 40) == 0))
+SPOIL(huge_object, assert(truncate("kit/" OBJECT, (off_t)1 << 40) == 0))
+/* Kits that somebody signed and that are none. */
+SPOIL(signed_parent, put_manifest(s, "samsara kit files 1\n", 20); sign(s))
+SPOIL(recipe_zero, put_text("kit/recipe", KIT_RECIPE_HEAD "object ../../dev/zero\n"); finish(s);
+        sign(s))
+SPOIL(recipe_absent, put_text("kit/recipe", KIT_RECIPE_HEAD "object objects/none.o\n"); finish(s);
+        sign(s))
+SPOIL(recipe_elsewhere, put_text("kit/recipe", KIT_RECIPE_HEAD "object state\n"); finish(s);
+        sign(s))
+SPOIL(recipe_old, put_text("kit/recipe", "luforge kit 1\n"); finish(s); sign(s))
+SPOIL(recipe_nul, put("kit/recipe", RECIPE "\0x", sizeof(RECIPE) + 1); finish(s); sign(s))
+SPOIL(other_state, put_text("kit/state", "another description"); finish(s); sign(s))
+
+#define ROW(name, r, said, place) {#name, spoil_##name, r, said, place}
+
+static const struct row {
+	const char *name;
+	void (*apply)(struct spoilt *s);
+	int r;
+	const char *said, *place;
+} rows[] = {
+        ROW(nothing, 0, "", ""),
+        ROW(no_unsigned, 0, "", ""),
+        ROW(any_release, 0, "", ""),
+        ROW(patched, -EBADMSG, "not the file that the kit's list names", "kit/" OBJECT),
+        ROW(patched_list, -EBADMSG, "list of files is not the manifest's", "kit"),
+        ROW(patched_manifest, -EBADMSG, "manifest is not the one that was signed", "kit"),
+        ROW(longer, -EBADMSG, "not the file that", "kit/" OBJECT),
+        ROW(shorter, -EBADMSG, "not the file that", "kit/" OBJECT),
+        ROW(resigned_by_stranger, -EKEYREJECTED, "unknown-key", "kit/manifest.signed"),
+        ROW(resigned_by_variant_key, -EKEYREJECTED, "wrong-role", "kit/manifest.signed"),
+        ROW(another_release, -EBADMSG, "another release", "kit"),
+        ROW(after_the_key, -EKEYREJECTED, "key-expired", "kit/manifest.signed"),
+        ROW(root_changed, -EKEYREJECTED, "bad-signature", "kit/manifest.signed"),
+        ROW(root_cut, -EKEYREJECTED, "malformed", "kit/manifest.signed"),
+        ROW(extra, -EBADMSG, "not in the kit's list", "kit/more"),
+        ROW(extra_object, -EBADMSG, "not in the kit's list", "kit/objects/more.o"),
+        ROW(extra_dir, -EBADMSG, "not in the kit's list", "kit/more"),
+        ROW(extra_deep, -EBADMSG, "not in the kit's list", "kit/objects/more"),
+        ROW(extra_fifo, -EBADMSG, "not in the kit's list", "kit/more"),
+        ROW(gone, -ENOENT, "make the kit again", "kit/" OBJECT),
+        ROW(no_list, -ENOENT, "make the kit again", "kit/files"),
+        ROW(not_signed, -ENOENT, "luctl release sign", "kit/manifest.signed"),
+        ROW(no_kit, -ENOENT, "not a kit's directory", "kit"),
+        ROW(link_signed, -ELOOP, "a link", "kit/manifest.signed"),
+        ROW(link_object, -ELOOP, "a link", "kit/" OBJECT),
+        ROW(link_dir, -ELOOP, "a link", "kit/objects"),
+        ROW(link_list, -ELOOP, "a link", "kit/files"),
+        ROW(fifo_signed, -EINVAL, "not a regular file", "kit/manifest.signed"),
+        ROW(fifo_manifest, -EINVAL, "not a regular file", "kit/manifest"),
+        ROW(fifo_list, -EINVAL, "not a regular file", "kit/files"),
+        ROW(fifo_object, -EINVAL, "not a regular file", "kit/" OBJECT),
+        ROW(dir_object, -EINVAL, "not a regular file", "kit/" OBJECT),
+        ROW(dir_signed, -EINVAL, "not a regular file", "kit/manifest.signed"),
+        ROW(file_dir, -EINVAL, "not a regular file", "kit/objects"),
+        ROW(device_object, -EINVAL, "not a regular file", "kit/" OBJECT),
+        ROW(huge_signed, -EFBIG, "longer than it may be", "kit/manifest.signed"),
+        ROW(huge_list, -EFBIG, "longer than it may be", "kit/files"),
+        ROW(huge_object, -EBADMSG, "not the file that", "kit/" OBJECT),
+        ROW(signed_parent, -EBADMSG, "not in the kit's list", ""),
+        ROW(recipe_zero, -EBADMSG, "'../../dev/zero'", "kit"),
+        ROW(recipe_absent, -EBADMSG, "'objects/none.o'", "kit"),
+        ROW(recipe_elsewhere, -EBADMSG, "'state'", "kit"),
+        ROW(recipe_old, -EBADMSG, "unknown format", "kit"),
+        ROW(recipe_nul, -EBADMSG, "unknown format", "kit"),
+        ROW(other_state, -EBADMSG, "state description is not the manifest's", "kit"),
+};
+
+static void test_row(const struct row *row)
+{
+	static struct spoilt s;
+	struct kit_dir dir = {0};
+	struct kit_fault fault = {0};
+	int r;
+
+	make(&s);
+	row->apply(&s);
+	r = kit_dir_read(&dir, "kit", &s.demand, &fault);
+	if (r != row->r || (r < 0 && (!strstr(fault.text, row->said) ||
+	                                     (*row->place && strcmp(fault.place, row->place))))) {
+		fprintf(stderr, "%s: %d: %s: %s\n", row->name, r, fault.place, fault.text);
+		abort();
+	}
+	kit_dir_fini(&dir);
+}
+
+static bool cannot_make_devices(void)
+{
+	bool none = mknod("device", S_IFCHR | 0644, makedev(1, 5)) < 0;
+
+	(void)unlink("device");
+	return none;
+}
+
+/* Without a demand the kit is only whole; the same damage is seen. */
+static void test_unsigned(void)
+{
+	static struct spoilt s;
+	struct kit_dir dir;
+	struct kit_fault fault;
+	size_t len;
+
+	make(&s);
+	assert(kit_dir_read(&dir, "kit", NULL, &fault) == 0);
+	assert(!dir.signed_part && !kit_dir_file(&dir, "none", &len));
+	assert(!strcmp((const char *)kit_dir_file(&dir, OBJECT, &len), "machine code"));
+	assert(len == 12);
+	kit_dir_fini(&dir);
+	PATCH;
+	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
+	finish(&s);
+	assert(kit_dir_read(&dir, "kit", NULL, &fault) == 0);
+	kit_dir_fini(&dir);
+	assert(truncate("kit/manifest", 8) == 0);
+	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
+}
+
+static void check_mode(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	assert(lstat(path, &st) == 0 && st.st_mode == mode);
+}
+
+/* What is written is what was read, even when the files have changed meanwhile. */
+static void test_copy(void)
+{
+	static struct spoilt s;
+	struct kit_dir dir, copy;
+	struct kit_fault fault;
+	size_t len;
+
+	make(&s);
+	assert(kit_dir_read(&dir, "kit", &s.demand, &fault) == 0);
+	PATCH;
+	assert(unlink("kit/manifest.signed") == 0);
+	assert(kit_dir_write(&dir, "copy", &fault) == 0);
+	assert(kit_dir_write(&dir, "copy", &fault) == -EEXIST);
+	assert(kit_dir_read(&copy, "copy", &s.demand, &fault) == 0);
+	assert(!memcmp(kit_dir_file(&copy, OBJECT, &len), "machine code", 12));
+	check_mode("copy", S_IFDIR | 0700);
+	check_mode("copy/objects", S_IFDIR | 0700);
+	check_mode("copy/manifest.signed", S_IFREG | 0600);
+	check_mode("copy/" OBJECT, S_IFREG | 0600);
+	kit_dir_fini(&copy);
+	kit_dir_fini(&dir);
+	assert(kit_dir_read_signed(&copy, "copy", &s.demand, &fault) == 0);
+	assert(copy.list.n == 0 && copy.manifest.counter == 7);
+	kit_dir_fini(&copy);
+}
+
+/* A signature goes into its place, and over nothing but a regular file. */
+static void test_put_signed(void)
+{
+	static struct spoilt s;
+	struct kit_fault fault;
+	struct stat st;
+
+	make(&s);
+	assert(kit_dir_put_signed("kit", "x", 1, &fault) == 0);
+	assert(stat("kit/manifest.signed", &st) == 0 && st.st_size == 1);
+	spoil_link_signed(&s);
+	assert(kit_dir_put_signed("kit", "xy", 2, &fault) == -ELOOP);
+	assert(stat("aside", &st) == 0 && st.st_size == 1);
+	spoil_fifo_signed(&s);
+	assert(kit_dir_put_signed("kit", "xy", 2, &fault) == -EINVAL);
+	assert(access("kit/manifest.signed.new", F_OK) < 0);
+	assert(kit_dir_put_signed("none", "xy", 2, &fault) == -ENOENT);
+}
+
+/* What cannot be in a kit is not listed. */
+static void test_list(void)
+{
+	static struct spoilt s;
+	struct kit_list list;
+	struct kit_fault fault;
+
+	make(&s);
+	assert(kit_dir_list("kit", &list, &fault) == -EBADMSG && strstr(fault.text, "no path"));
+	remove_all("kit");
+	assert(mkdir("kit", 0755) == 0 && mkfifo("kit/x", 0644) == 0);
+	assert(kit_dir_list("kit", &list, &fault) == -EINVAL);
+	INSTEAD("kit/x", symlink("/dev/null", "kit/x"));
+	assert(kit_dir_list("kit", &list, &fault) == -ELOOP);
+	remove_all("kit/x");
+	put_text("kit/x", "");
+	assert(truncate("kit/x", KIT_FILE_BYTES_MAX + 1) == 0);
+	assert(kit_dir_list("kit", &list, &fault) == -EFBIG);
+	INSTEAD("kit/x", mkdir("kit/x", 0755));
+	assert(mkdir("kit/x/y", 0755) == 0);
+	assert(kit_dir_list("kit", &list, &fault) == -EINVAL);
+}
+
+int main(void)
+{
+	char work[] = "/tmp/kit_dir_test.XXXXXX";
+	size_t i;
+
+	(void)alarm(60); /* whoever waits for a FIFO waits no longer */
+	assert(mkdtemp(work) && chdir(work) == 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].apply != spoil_device_object || !cannot_make_devices()) {
+			test_row(&rows[i]);
+		}
+	}
+	test_unsigned();
+	test_copy();
+	test_put_signed();
+	test_list();
+	assert(chdir("/") == 0);
+	remove_all(work);
+	return 0;
+}
