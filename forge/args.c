@@ -48,6 +48,7 @@ static const struct args_option *args_find(const struct args_option *options, co
 int args_parse(int argc, char **argv, const struct args_option *options, int *ret_n_operands)
 {
 	const struct args_option *o;
+	unsigned int given = 0; /* a bit for each option of the table */
 	int i, n = 0;
 
 	for (i = 1; i < argc; i++) {
@@ -63,6 +64,10 @@ int args_parse(int argc, char **argv, const struct args_option *options, int *re
 			return args_wrong("%s needs a value: %s", argv[i], o->what);
 		}
 		i++;
+		if (o->ret_value && (given & 1u << (o - options))) {
+			return args_wrong("%s is there twice", argv[i - 1]);
+		}
+		given |= 1u << (o - options);
 		if (o->ret_value) {
 			*o->ret_value = argv[i];
 		} else {

@@ -11,7 +11,7 @@
 struct args_option {
 	const char *name;         /* without dashes */
 	const char *what;         /* of the value, for the usage text */
-	const char **ret_value;   /* the last one wins; or */
+	const char **ret_value;   /* NULL before; given twice is an error; or */
 	const char ***ret_values; /* all of them, NULL-terminated, owned */
 };
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,26 +111,43 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	buf_add(b, s, (size_t)n);
 }
 
+static int buf_read_fd(struct buf *b, int fd, const char *path)
+{
+	char chunk[65536];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0) {
+		return report_errno(path, errno, "cannot be looked at");
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return report_refuse(path, "not a regular file; name a file");
+	}
+	buf_add(b, "", 0);
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno != EINTR) {
+			return report_errno(path, errno, "cannot read");
+		}
+		buf_add(b, chunk, n > 0 ? (size_t)n : 0);
+		if (b->len > BUF_FILE_MAX) {
+			return report_refuse(path, "longer than any input may be (%llu bytes)",
+			        (unsigned long long)BUF_FILE_MAX);
+		}
+	}
+	return 0;
+}
+
 int buf_read_file(struct buf *ret_b, const char *path)
 {
 	BUF_CLEANUP struct buf b = {0};
-	char chunk[65536];
-	FILE *f;
-	size_t n;
-	int r = 0;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int r;
 
-	f = fopen(path, "re");
-	if (!f) {
+	if (fd < 0) {
 		return report_errno(path, errno, "cannot open");
 	}
-	buf_add(&b, "", 0);
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
-		buf_add(&b, chunk, n);
-	}
-	if (ferror(f)) {
-		r = report_errno(path, errno, "cannot read");
-	}
-	fclose(f);
+	r = buf_read_fd(&b, fd, path);
+	close(fd);
 	if (r == 0) {
 		*ret_b = b;
 		b = (struct buf){0};
@@ -137,9 +155,10 @@ int buf_read_file(struct buf *ret_b, const char *path)
 	return r;
 }
 
+/* "x": made here, never a file or link that somebody put there. */
 static int mem_write_stream(const char *path, const void *bytes, size_t len)
 {
-	FILE *f = fopen(path, "we");
+	FILE *f = fopen(path, "wxe");
 	bool good;
 
 	if (!f) {
@@ -155,8 +174,14 @@ static int mem_write_stream(const char *path, const void *bytes, size_t len)
 int mem_write_file(const char *path, const void *bytes, size_t len)
 {
 	MEM_FREE char *temp = mem_printf("%s.%ld.tmp", path, (long)getpid());
-	int r = mem_write_stream(temp, bytes, len);
+	struct stat st;
+	int r;
 
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		return report_refuse(path, "there, and not a regular file; it is not replaced");
+	}
+	(void)unlink(temp);
+	r = mem_write_stream(temp, bytes, len);
 	if (r == 0 && rename(temp, path) < 0) {
 		r = report_errno(path, errno, "cannot rename into place");
 	}
@@ -217,6 +242,6 @@ static void mem_remove_entries(const char *path, int depth)
 
 void mem_remove_dir(const char *path)
 {
-	mem_remove_entries(path, 1);
+	mem_remove_entries(path, 2);
 	(void)rmdir(path);
 }

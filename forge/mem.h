@@ -39,10 +39,19 @@ void buf_add_zero(struct buf *b, size_t len);
 void buf_align(struct buf *b, size_t align);
 [[gnu::format(printf, 2, 3)]] void buf_printf(struct buf *b, const char *fmt, ...);
 
-/* Read a whole file; report and return negative on failure. */
+/* No input of luforge is larger. */
+#define BUF_FILE_MAX (UINT64_C(1) << 30)
+
+/*
+ * Read a whole regular file (a link to one is followed) without ever waiting; report
+ * and return negative on failure.
+ */
 int buf_read_file(struct buf *ret_b, const char *path);
 
-/* Write a file by a temporary neighbour and rename; nothing half-written stays. */
+/*
+ * Write a file by a temporary neighbour and rename; nothing half-written stays. What is
+ * there and no regular file (a device, a FIFO, a directory, a link) is not replaced.
+ */
 int mem_write_file(const char *path, const void *bytes, size_t len);
 int buf_write_file(const struct buf *b, const char *path);
 
@@ -52,5 +61,5 @@ int mem_make_dir(const char *path);
 /* Make a private temporary directory; *ret_path is owned by the caller. */
 int mem_temp_dir(char **ret_path);
 
-/* Remove a directory and the files in it (one level of subdirectories). */
+/* Remove a directory and the files in it (two levels of subdirectories). */
 void mem_remove_dir(const char *path);

@@ -334,6 +334,9 @@ def test_bad_inputs(root, directory):
                  ['variant', '--kit']):
         assert 'try luforge --help' in luforge(*args, code=1), args
     test_damaged_kit(root, kit)
+    test_tampered_kit(root, kit)
+    test_outputs(root, kit, objects)
+    test_inputs(root, kit)
 
 
 def test_damaged_kit(root, kit):
@@ -350,6 +353,87 @@ def test_damaged_kit(root, kit):
                                                code=2) or name == 'manifest', name
         assert not os.path.exists(out), name
         shutil.rmtree(copy)
+
+
+def test_tampered_kit(root, kit):
+    """An object that was changed, its list and the manifest with it: whole again, and another release."""
+    copy = os.path.join(root, 'tampered.kit')
+    shutil.copytree(kit, copy)
+    out = os.path.join(root, 'y.payload')
+    args = ('variant', '--kit', copy, '--seed', '0' * 64, '--out', out)
+    for extra in ('more', 'objects/more.o', 'bitcode/..more'):
+        open(os.path.join(copy, extra), 'w').close()
+        assert extra + ": not in the kit's list" in luforge(*args, code=2)
+        os.unlink(os.path.join(copy, extra))
+    state = os.path.join(copy, 'state')
+    os.rename(state, os.path.join(root, 'aside'))
+    os.symlink(os.path.join(root, 'aside'), state)
+    assert 'state: a link' in luforge(*args, code=2)
+    os.unlink(state)
+    os.mkfifo(state)
+    assert 'state: not a regular file' in luforge(*args, code=2)
+    assert 'state: not a regular file' in luforge('state', copy, code=2)
+    os.unlink(state)
+    os.rename(os.path.join(root, 'aside'), state)
+    luforge(*args)
+    for wrong in (['--release', 'ab' * 64], ['--root', kit + '/recipe', '--release', 'ab'], ['--root', kit + '/none'],
+                  ['--root', '/dev/zero'], ['--root', kit + '/recipe']):
+        luforge(*args, *wrong, code=1 if wrong[0] == '--release' else 2)
+
+
+def things(root):
+    """Paths where something is that is no regular file."""
+    place = os.path.join(root, 'things')
+    os.mkdir(place)
+    target = os.path.join(place, 'target')
+    open(target, 'w').write('precious')
+    os.mkdir(os.path.join(place, 'dir'))
+    open(os.path.join(place, 'dir', 'mine'), 'w').write('precious')
+    os.mkdir(os.path.join(place, 'dir', 'objects'))
+    open(os.path.join(place, 'dir', 'objects', 'mine'), 'w').write('precious')
+    os.mkfifo(os.path.join(place, 'fifo'))
+    os.symlink(target, os.path.join(place, 'link'))
+    os.symlink(os.path.join(place, 'none'), os.path.join(place, 'dangling'))
+    yield from (os.path.join(place, name) for name in ('dir', 'fifo', 'link', 'dangling'))
+    yield '/dev/null'
+
+
+def test_outputs(root, kit, objects):
+    """What is no regular file is not replaced, nor is a directory that is no kit."""
+    listing, program = os.path.join(root, 'empty.list'), os.path.join(root, 'any')
+    open(listing, 'w').close()
+    for path in things(root):
+        was = os.lstat(path)
+        for args in (['variant', '--kit', kit, '--seed', '0' * 64, '--out', path],
+                     ['image', '--out', path, listing], ['state', '--elf', program, '--out', path],
+                     kit_args(os.path.dirname(kit), path, *objects)):
+            told = luforge(*args, code=2)
+            assert 'replace' in told, (path, told)
+        now = os.lstat(path)
+        assert (was.st_ino, was.st_mode, was.st_rdev) == (now.st_ino, now.st_mode, now.st_rdev), path
+    place = os.path.join(root, 'things')
+    for name in ('target', 'dir/mine', 'dir/objects/mine'):
+        assert open(os.path.join(place, name)).read() == 'precious'
+    left = [f for f in os.listdir(place) + os.listdir(root) if f.endswith('.tmp')]
+    assert not left, left
+    # A kit, an empty directory and nothing are replaced; nothing of an older kit stays.
+    again = os.path.join(place, 'again.kit')
+    os.mkdir(again)
+    for _ in range(3):
+        luforge(*kit_args(os.path.dirname(kit), again, *objects))
+        assert not os.path.exists(again + '/manifest.signed')
+        open(again + '/manifest.signed', 'w').close()
+
+
+def test_inputs(root, kit):
+    """Inputs that never end, and options that are there twice."""
+    for args in (['inspect', '/dev/zero'], ['state', '/dev/zero'], ['image', '--out', root + '/i', '/dev/zero'],
+                 kit_args(os.path.dirname(kit), root + '/zero.kit', '/dev/zero')):
+        assert 'not a regular file' in luforge(*args, code=2), args
+    for args in (['variant', '--kit', kit, '--seed', '0' * 64, '--out', 'x', '--seed', '1' * 64],
+                 ['image', '--out', 'x', '--cmdline', 'a', '--cmdline', 'a', 'y'],
+                 kit_args(root, 'x.kit', '--out', 'y.kit', 'a.o')):
+        assert 'is there twice' in luforge(*args, code=1), args
 
 
 def main():
