@@ -13,8 +13,9 @@ struct options {
 	const char *machine; /* "" when not given */
 	const char *release;
 	const char *state;
-	const char *attach; /* socket of a running machine */
-	const char *keys;   /* directory of the keyring */
+	const char *attach;   /* socket of a running machine */
+	const char *keys;     /* directory of the keyring */
+	const char *previous; /* kit, or directory of kits, to compare with */
 	uint32_t timeout_ms;
 	uint32_t hold_ms;
 	uint64_t to;

@@ -1,5 +1,6 @@
 /* luctl: finds the command in one table, reads its options, runs it. */
 #include <getopt.h>
+#include <limits.h>
 #include <string.h>
 
 #include "ctl/client.h"
@@ -25,6 +26,7 @@ static const struct option main_options[] = {
         {"attach", required_argument, NULL, 'A'},
         {"force", no_argument, NULL, 'F'},
         {"keys", required_argument, NULL, 'k'},
+        {"previous", required_argument, NULL, 'P'},
         {"follow", no_argument, NULL, 'f'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -61,8 +63,8 @@ static const struct command commands[] = {
                 "the machine that is meant when none is named"},
         {"machine remove", cmd_machine_remove, "S", 1, 1, "NAME",
                 "forget a machine that does not run; its history stays"},
-        {"release sign", cmd_release_sign, "k", 1, 64, "KIT... [--keys DIR]",
-                "sign release kits (offline)"},
+        {"release sign", cmd_release_sign, "kP", 1, 64, "KIT... [--keys DIR] [--previous KIT|DIR]",
+                "sign release kits and show what they may do (offline)"},
         {"release add", cmd_release_add, "S", 1, 64, "KIT...", "register signed kits with lud"},
         {"release list", cmd_release_list, "S", 0, 1, "[SERVICE]", "registered releases"},
         {"release unblock", cmd_release_unblock, "S", 2, 2, "SERVICE R",
@@ -183,6 +185,9 @@ static int main_option(struct options *ret, int letter, const char *value)
 	case 'k':
 		ret->keys = value;
 		return CTL_OK;
+	case 'P':
+		ret->previous = value;
+		return CTL_OK;
 	case 'f':
 		ret->follow = true;
 		return CTL_OK;
@@ -197,9 +202,20 @@ static int main_usage(const struct command *command)
 	        "usage: luctl %s %s", command->name, command->usage);
 }
 
+static const char *main_option_name(int letter)
+{
+	const struct option *option = main_options;
+
+	while (option->name && option->val != letter) {
+		option++;
+	}
+	return option->name ? option->name : "";
+}
+
 /* CTL_OK, CTL_USAGE, or -1 when help was asked for and given. */
 static int main_parse(const struct command *command, int argc, char **argv, struct options *ret)
 {
+	bool given[UCHAR_MAX + 1] = {false};
 	int letter, code;
 
 	opterr = 0;
@@ -214,6 +230,11 @@ static int main_parse(const struct command *command, int argc, char **argv, stru
 			        command->name);
 			return main_usage(command);
 		}
+		if (given[letter]) {
+			return ctl_fail(CTL_USAGE, main_option_name(letter),
+			        "give every option once", "is there twice");
+		}
+		given[letter] = true;
 		code = main_option(ret, letter, optarg);
 		if (code != CTL_OK) {
 			return code;
