@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <ftw.h>
 #include <libgen.h>
 #include <stdarg.h>
@@ -31,13 +30,17 @@ static int file_read_all(int fd, uint8_t *data, size_t size)
 
 int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size)
 {
-	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_(fd_closep) int fd =
+	        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	_cleanup_(freep) uint8_t *data = NULL;
 	struct stat st;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		return err_raise(-errno);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return err_raise(-EINVAL);
 	}
 	if ((size_t)st.st_size > limit) {
 		return err_raise(-EFBIG);
@@ -127,100 +130,6 @@ int dir_remove(const char *path)
 		return err_raise(-errno);
 	}
 	return 0;
-}
-
-static int dir_copy_file(const char *from, const char *to, size_t file_limit)
-{
-	_cleanup_(freep) uint8_t *data = NULL;
-	_cleanup_(fd_closep) int fd = -1;
-	size_t size;
-	int r;
-
-	r = file_read(from, file_limit, &data, &size);
-	if (r < 0) {
-		return err_up(r);
-	}
-	fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		return err_raise(-errno);
-	}
-	return err_up(file_write_all(fd, data, size));
-}
-
-/* Everything written before is on disk: once for all files of a copy. */
-static int dir_sync_all(const char *path)
-{
-	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || syncfs(fd) < 0) {
-		return err_raise(-errno);
-	}
-	return 0;
-}
-
-/* One entry of the walk; directories come before what is in them. */
-static int dir_copy_entry(const FTSENT *entry, size_t skip, const char *to, size_t file_limit)
-{
-	_cleanup_(freep) char *target = text_format("%s%s", to, entry->fts_path + skip);
-
-	switch (entry->fts_info) {
-	case FTS_D:
-		return mkdir(target, 0700) < 0 ? err_raise(-errno) : 0;
-	case FTS_F:
-		return err_up(dir_copy_file(entry->fts_accpath, target, file_limit));
-	case FTS_DP:
-		return 0;
-	case FTS_DNR:
-	case FTS_ERR:
-	case FTS_NS:
-		return err_raise(-entry->fts_errno);
-	default:
-		return err_raise(-EINVAL);
-	}
-}
-
-static void fts_closep(FTS **walk)
-{
-	if (*walk) {
-		fts_close(*walk);
-	}
-}
-
-static int dir_copy_all(const char *from, const char *to, size_t file_limit)
-{
-	char *const paths[] = {(char *)from, NULL};
-	_cleanup_(fts_closep) FTS *walk = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
-	FTSENT *entry;
-	int r = 0;
-
-	if (!walk) {
-		return err_raise(-errno);
-	}
-	while (!r && (entry = fts_read(walk))) {
-		r = dir_copy_entry(entry, strlen(from), to, file_limit);
-	}
-	return err_up(r);
-}
-
-int dir_copy(const char *from, const char *to, size_t file_limit)
-{
-	_cleanup_(freep) char *beside = text_format("%s.new", to);
-	int r;
-
-	if (access(to, F_OK) == 0) {
-		return err_raise(-EEXIST);
-	}
-	r = dir_remove(beside);
-	if (!r) {
-		r = dir_copy_all(from, beside, file_limit);
-	}
-	if (!r) {
-		r = dir_sync_all(beside);
-	}
-	if (!r && rename(beside, to) < 0) {
-		r = err_raise(-errno);
-	}
-	return err_up(r);
 }
 
 void *mem_zero(size_t size)

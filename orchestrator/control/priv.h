@@ -24,6 +24,8 @@ struct control_wait {
 	struct machine *machine;      /* NULL: none in particular */
 	struct engine_watch *watch;   /* jobs */
 	struct machine_listener *log; /* log follow */
+	struct forge_task *task;      /* release add */
+	char path[FORGE_PATH_SIZE];   /* what the task made */
 	struct event *timer;
 	Control__Request *request; /* deferred; owned */
 	int64_t deadline_us;

@@ -125,6 +125,7 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 	}
 	engine_watch_free(wait->watch);
 	machine_listener_free(wait->log);
+	forge_task_free(wait->task);
 	if (wait->timer) {
 		event_free(wait->timer);
 	}

@@ -253,6 +253,11 @@ const struct config *engine_config(struct engine *engine)
 	return engine->parts.config;
 }
 
+struct forge *engine_forge(struct engine *engine)
+{
+	return engine->parts.forge;
+}
+
 void engine_wake(struct engine *engine, const struct machine *machine)
 {
 	struct job *job;

@@ -28,6 +28,7 @@ int __must_check engine_load(struct engine *engine);
 struct machines *engine_machines(struct engine *engine);
 struct db *engine_db(struct engine *engine);
 const struct config *engine_config(struct engine *engine);
+struct forge *engine_forge(struct engine *engine);
 
 /* What a person asks for, resolved by engine_plan(). */
 struct job_order {

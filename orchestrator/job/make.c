@@ -111,8 +111,9 @@ static void job_forge_unsealed(
 		job_fail(part->job, JOB_FAILED, failure);
 		return;
 	}
-	part->task = forge_variant(part->job->engine->parts.forge, part->release.path, reply->seed,
-	        path, job_forge_made, part);
+	part->task = forge_variant(part->job->engine->parts.forge,
+	        &(const struct forge_kit){part->release.path, part->release.release_id},
+	        reply->seed, path, job_forge_made, part);
 }
 
 static void job_forge_part(struct job_part *part)

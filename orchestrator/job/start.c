@@ -53,9 +53,11 @@ static int job_image_part(struct job_part *part, size_t at, const char *dir, FIL
 	_cleanup_(freep) char *payload = job_part_path(part);
 	_cleanup_(freep) char *path = text_format("%s/%s.envelope", dir, part->release.service);
 	_cleanup_(freep) uint8_t *envelope = NULL;
+	char release[2 * FORGE_RELEASE_SIZE + 1];
 	size_t size;
 	int r;
 
+	forge_release_text(part->release.release_id, release);
 	r = store_generation_envelope(job->engine->parts.db, part->generation.id, &envelope, &size);
 	if (!r) {
 		r = file_write(path, envelope, size);
@@ -64,10 +66,10 @@ static int job_image_part(struct job_part *part, size_t at, const char *dir, FIL
 		return err_fold(r);
 	}
 	fprintf(file,
-	        "service %s%s kit %s payload %s envelope %s generation %" PRIu64 " floor %" PRId64
-	        "\n",
+	        "service %s%s kit %s release %s payload %s envelope %s generation %" PRIu64
+	        " floor %" PRId64 "\n",
 	        part->release.service, at < JOB_KERNEL_LOADED ? " kernel" : "", part->release.path,
-	        payload, path, part->generation.number,
+	        release, payload, path, part->generation.number,
 	        last && last->floor > part->release.floor ? (int64_t)last->floor
 	                                                  : part->release.floor);
 	return 0;

@@ -73,9 +73,15 @@ static int lud_options_parse(int argc, char **argv, struct lud_options *ret)
 	        {"help", no_argument, NULL, 'h'},
 	        {0},
 	};
-	int option;
+	bool given[UCHAR_MAX + 1] = {false};
+	int option, which = 0;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "", options, &which)) >= 0) {
+		if (option != '?' && given[option]) {
+			fprintf(stderr, "lud: --%s is there twice\n", options[which].name);
+			return LUD_EXIT_USAGE;
+		}
+		given[option] = true;
 		switch (option) {
 		case 'c':
 			ret->config = optarg;
@@ -287,8 +293,9 @@ static int lud_open(struct lud *lud, struct failure *ret_failure)
 		r = store_open(path, &lud->db, ret_failure);
 	}
 	if (!r) {
-		r = forge_new(
-		        lud->base, lud->config.luforge, lud->config.forge_workers, &lud->forge);
+		r = forge_new(&(const struct forge_config){lud->config.luforge,
+		                      lud->config.forge_workers, lud->config.keyring},
+		        lud->base, &lud->forge);
 	}
 	if (!r) {
 		r = signer_client_new(

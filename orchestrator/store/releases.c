@@ -34,21 +34,23 @@ static int store_release_row(sqlite3_stmt *row, void *arg)
 
 int store_release_put(struct db *db, struct release_row *row)
 {
+	struct release_row known = {0};
 	int r;
 
 	row->added_us = store_now_usec();
 	r = db_run(db,
 	        "INSERT INTO releases(service, release_id, counter, floor, source_id, state_hash,"
 	        " key_id, issued, added_us, path) VALUES(?,?,?,?,?,?,?,?,?,?)"
-	        " ON CONFLICT(release_id) DO UPDATE SET path = excluded.path,"
-	        " key_id = excluded.key_id, added_us = excluded.added_us",
+	        " ON CONFLICT(release_id) DO UPDATE SET path = excluded.path",
 	        "tbiibbbiit", row->service, row->release_id, sizeof(row->release_id), row->counter,
 	        row->floor, row->source_id, sizeof(row->source_id), row->state_hash,
 	        sizeof(row->state_hash), row->key_id, sizeof(row->key_id), row->issued,
 	        row->added_us, row->path);
 	if (!r) {
-		r = db_query_int(db, &row->id, "SELECT id FROM releases WHERE release_id = ?", "b",
-		        row->release_id, sizeof(row->release_id));
+		r = store_release_by_hash(db, row->release_id, &known);
+	}
+	if (!r) {
+		*row = known;
 	}
 	return err_fold(r);
 }

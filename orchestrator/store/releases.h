@@ -36,7 +36,10 @@ struct variant_row {
 /* Positive outcomes, besides those of db.h. */
 enum { STORE_E_AMBIGUOUS = 16 /* several rows fit */ };
 
-/* Adds it, or gives an already known one its new path. Fills row->id. */
+/*
+ * Adds it. A known one stays as it is, but for the path (the store may have moved). Fills
+ * *row with what the record has.
+ */
 int __must_check store_release_put(struct db *db, struct release_row *row);
 int __must_check store_release_by_id(struct db *db, int64_t id, struct release_row *ret);
 int __must_check store_release_by_hash(

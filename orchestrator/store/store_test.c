@@ -17,6 +17,22 @@ struct world {
 	struct job_row job;
 };
 
+/* A release that is put again is the one that was there. */
+static void test_release_again(struct db *db, const struct release_row *first)
+{
+	struct release_row again = *first;
+
+	memset(again.key_id, 7, sizeof(again.key_id));
+	again.counter = 99;
+	strcpy(again.path, "/elsewhere");
+	assert(store_release_put(db, &again) == 0);
+	assert(again.id == first->id && again.counter == first->counter);
+	assert(again.added_us == first->added_us && again.key_id[0] == 0);
+	assert(!strcmp(again.path, "/elsewhere"));
+	strcpy(again.path, first->path);
+	assert(store_release_put(db, &again) == 0);
+}
+
 static int world_make(struct db *db, void *arg)
 {
 	struct world *w = arg;
@@ -29,6 +45,7 @@ static int world_make(struct db *db, void *arg)
 		memset(w->release[i].release_id, 0xa0 + i, 64);
 		assert(store_release_put(db, &w->release[i]) == 0);
 	}
+	test_release_again(db, &w->release[0]);
 	w->job = (struct job_row){
 	        .machine = w->machine.id,
 	        .service = "ds",

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Stands in for luforge where the machine half is not built: `variant` writes a flat
-payload that is well formed and depends on kit and seed, and holds no program."""
+payload that is well formed and depends on kit and seed, and holds no program. Kits are
+judged by the real one, which $SAMSARA_LUFORGE names."""
 
 import hashlib
 import os
 import struct
+import subprocess
 import sys
 
 PAGE = 4096
@@ -26,8 +28,15 @@ def payload(service, seed):
 
 def main():
     command, options = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2]))
+    luforge = os.environ['SAMSARA_LUFORGE']
+    if command == 'import':
+        os.execv(luforge, ['luforge', *sys.argv[1:]])
     if command != 'variant' or options.get('--seed') != '-':
         sys.exit('fake luforge: %s is not known here' % command)
+    judged = subprocess.run([luforge, 'inspect', '--root', options['--root'], '--release', options['--release'],
+                             options['--kit']], stdout=subprocess.DEVNULL, check=False)
+    if judged.returncode:
+        sys.exit(judged.returncode)
     seed = bytes.fromhex(sys.stdin.readline())
     with open(os.path.join(options['--kit'], 'manifest'), 'rb') as f:
         service = f.read()[16:40]

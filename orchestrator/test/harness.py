@@ -17,6 +17,28 @@ sys.path.insert(0, os.path.join(HERE, '../../proto/wire'))
 import wire  # noqa: E402
 
 
+def kit_list(kit):
+    """The list of a kit's files (docs/protocol/kit.md)."""
+    names = sorted(os.path.relpath(os.path.join(d, f), kit) for d, _, fs in os.walk(kit) for f in fs)
+    text = 'samsara kit files 1\n'
+    for name in names:
+        if name not in ('manifest', 'manifest.signed', 'files'):
+            with open(os.path.join(kit, name), 'rb') as f:
+                content = f.read()
+            text += '%s %d %s\n' % (hashlib.blake2b(content).hexdigest(), len(content), name)
+    return text.encode()
+
+
+def kit_finish(kit, manifest):
+    """Writes list and manifest of a kit whose files have changed; the signature stays what it was."""
+    listed = kit_list(kit)
+    manifest = bytearray(manifest)
+    manifest[184:248] = hashlib.blake2b(listed).digest()
+    for name, content in (('files', listed), ('manifest', manifest)):
+        with open(os.path.join(kit, name), 'wb') as f:
+            f.write(content)
+
+
 def kit_manifest(service, counter, state):
     """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
     manifest = bytearray(1208)
@@ -84,10 +106,12 @@ class World:
         path = os.path.join(self.dir, '%s-%d.kit' % (service, counter))
         os.makedirs(os.path.join(path, 'objects'))
         state = b'state description %d' % counter
-        for name, content in (('state', state), ('manifest', kit_manifest(service, counter, state)),
+        for name, content in (('state', state), ('order', b''), ('symbols', b''), ('service', b''),
+                              ('recipe', b'luforge kit 2\nrecipe 1\nobject objects/one.o\n'),
                               ('objects/one.o', b'object')):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)
+        kit_finish(path, kit_manifest(service, counter, state))
         self.luctl('release', 'sign', path, '--keys', self.dir + '/keys')
         return path
 
@@ -114,7 +138,8 @@ class World:
 
     def start(self, die_at='', stop_at=''):
         """Starts lud (the test build) and waits until it answers."""
-        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at, 'SAMSARA_STOP_AT': stop_at}
+        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at, 'SAMSARA_STOP_AT': stop_at,
+                       'SAMSARA_LUFORGE': self.program('forge/luforge')}
         with open(os.path.join(self.dir, 'lud.log'), 'ab') as log:
             self.lud = subprocess.Popen(
                 [self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,

@@ -9,9 +9,11 @@ import contextlib
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -143,10 +145,150 @@ def test_bad_kits(world):
     kit = world.kit('ds', 1)
     with open(os.path.join(kit, 'state'), 'ab') as f:
         f.write(b'!')
-    assert 'description-mismatch' in world.luctl('release', 'add', kit, code=4)
+    assert 'state: not the file' in world.luctl('release', 'add', kit, code=4)
     os.unlink(os.path.join(kit, 'manifest.signed'))
     assert 'luctl release sign' in world.luctl('release', 'add', kit, code=4)
     assert world.json('release', 'list')['releases'] == []
+
+
+def patch(kit, *finish):
+    """Changes an object; with 'list', what names it is made to fit."""
+    with open(os.path.join(kit, 'objects/one.o'), 'wb') as f:
+        f.write(b'wicked')
+    if 'list' in finish:
+        with open(os.path.join(kit, 'manifest'), 'rb') as f:
+            harness.kit_finish(kit, f.read())
+    if 'unsigned' in finish:
+        os.unlink(os.path.join(kit, 'manifest'))
+
+
+def instead(kit, name, make):
+    os.unlink(os.path.join(kit, name))
+    make(os.path.join(kit, name))
+
+
+# What is done to a signed kit, and what must be said of it.
+SPOILT = [
+    ('an object', patch, 'objects/one.o: not the file'),
+    ('an object and the list', lambda kit: patch(kit, 'list'), 'not the one that was signed'),
+    ('no unsigned manifest either', lambda kit: patch(kit, 'list', 'unsigned'), "not the manifest's"),
+    ('a file more', lambda kit: open(kit + '/more', 'w').close(), "more: not in the kit's list"),
+    ('a file less', lambda kit: os.unlink(kit + '/order'), 'order: cannot be read'),
+    ('FIFO for the signature', lambda kit: instead(kit, 'manifest.signed', os.mkfifo), 'not a regular file'),
+    ('FIFO for an object', lambda kit: instead(kit, 'objects/one.o', os.mkfifo), 'not a regular file'),
+    ('device', lambda kit: instead(kit, 'state', lambda p: os.symlink('/dev/zero', p)), 'a link'),
+    ('private key', lambda kit: os.symlink('../keys', kit + '/keys'), "keys: not in the kit's list"),
+    ('private key for an object', lambda kit: instead(kit, 'objects/one.o', lambda p: os.symlink(
+        '../../keys/release.pem', p)), 'a link'),
+    ('length', lambda kit: os.truncate(kit + '/objects/one.o', 1 << 40), 'objects/one.o: not the file'),
+    ('long signature', lambda kit: os.truncate(kit + '/manifest.signed', 1 << 20), 'longer than it may be'),
+    ('long list', lambda kit: os.truncate(kit + '/files', 1 << 40), 'longer than it may be'),
+]
+
+
+def test_spoilt_kits(world):
+    """Whatever a kit directory holds, lud answers, registers nothing and keeps nothing."""
+    world.start()
+    for number, (what, spoil, said) in enumerate(SPOILT):
+        kit = world.kit('ds', number + 1)
+        spoil(kit)
+        told = world.luctl('release', 'add', kit, code=4)
+        assert said in told, (what, told)
+    for path, said in (('/dev', 'kit'), ('/dev/zero', 'directory'), (world.dir + '/none', 'no')):
+        assert said in world.luctl('release', 'add', path, code=8 if path.endswith('none') else 4).lower()
+    assert world.json('release', 'list')['releases'] == []
+    assert os.listdir(world.state + '/releases') == [] and os.listdir(world.state + '/tmp') == []
+
+
+def stored(world):
+    """The stored kits; everything in the store is lud's alone."""
+    store = world.state + '/releases'
+    for place, _, names in os.walk(store):
+        assert os.lstat(place).st_mode & 0o777 == 0o700, place
+        for name in names:
+            assert os.lstat(os.path.join(place, name)).st_mode == 0o100600, name
+    return sorted(os.path.join(store, name) for name in os.listdir(store))
+
+
+def test_added_again(world):
+    """Adding the same bytes again changes nothing; a damaged copy is made whole; nothing else replaces it."""
+    world.start()
+    kit = world.kit('ds', 1)
+    world.luctl('release', 'add', kit)
+    first, = world.json('release', 'list')['releases']
+    path, = stored(world)
+    inode = os.stat(path).st_ino
+    world.luctl('release', 'add', kit)
+    assert world.json('release', 'list')['releases'] == [first]
+    assert stored(world) == [path] and os.stat(path).st_ino == inode
+    patch(kit, 'list')
+    world.luctl('release', 'add', kit, code=4)
+    assert stored(world) == [path] and os.stat(path).st_ino == inode
+    world.luctl('release', 'sign', kit, '--keys', world.dir + '/keys')
+    world.luctl('release', 'add', kit)
+    assert len(stored(world)) == 2 and len(world.json('release', 'list')['releases']) == 2
+    patch(path, 'list')
+    again = world.kit('tty', 1)
+    world.luctl('release', 'add', again, path, code=4)
+    assert len(stored(world)) == 3
+
+
+def test_tampered_store(world):
+    """A stored kit that was changed, or another release in its place, is not made a variant of."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    runs, now = len(world.peer.runs), world.running()
+    old, new = sorted(stored(world), key=lambda p: world.release_id(p) == world.release_id(world.kits[1]))
+    aside = world.dir + '/aside'
+    os.rename(new, aside)
+    shutil.copytree(old, new)
+    assert 'another release' in world.luctl('update', 'ds', code=1)
+    shutil.rmtree(new)
+    for finish in ((), ('list',), ('list', 'unsigned')):
+        shutil.copytree(aside, new)
+        patch(new, *finish)
+        told = world.luctl('update', 'ds', code=1)
+        assert 'luforge variant' in told and os.path.basename(new) in told, told
+        shutil.rmtree(new)
+    assert world.running() == now and len(world.peer.runs) == runs
+    shutil.copytree(aside, new)
+    patch(new)
+    world.luctl('release', 'add', world.kits[1])
+    world.luctl('update', 'ds')
+    assert world.running() > now
+
+
+def test_sign(world):
+    """Signing judges the kit first, and shows what it may do and what changes."""
+    keys = ('--keys', world.dir + '/keys')
+    world.start()
+    for number, (what, spoil, said) in enumerate(SPOILT):
+        if 'signature' not in what and 'manifest' not in what and 'and the list' not in what:
+            kit = world.kit('ds', number + 1)
+            spoil(kit)
+            told = world.luctl('release', 'sign', kit, *keys, code=8)
+            assert said in told, (what, told)
+    old, new = world.kit('ds', 31), world.kit('ds', 32)
+    with open(new + '/manifest', 'rb') as f:
+        manifest = bytearray(f.read())
+    manifest[248] = 1 << 3 | 1 << 4  # calls
+    struct.pack_into('<4I', manifest, 1104, 4, 0, 0, 0)
+    struct.pack_into('<I', manifest, 1136 + 5 * 4, 1)  # n_irqs
+    harness.kit_finish(new, manifest)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', old)
+    for line in ('+ call sendrec', '+ call notify', '+ irq 4', 'since release 31'):
+        assert line in told, told
+    told = world.json('release', 'sign', old, *keys, '--previous', new)[0]
+    assert 'irq 4' in told['removed'] and told['added'] == [] and told['previous'] == 32, told
+    assert 'stack 65536' in told['privileges']
+    world.luctl('release', 'add', old)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', world.state + '/releases')
+    assert 'since release 31' in told
+    assert 'no earlier release' in world.luctl('release', 'sign', world.kit('tty', 1), *keys, '--previous',
+                                               world.state + '/releases')
+    assert 'not of tty' in world.luctl('release', 'sign', world.kit('tty', 2), *keys, '--previous', old, code=8)
+    os.unlink(old + '/manifest.signed')
+    assert 'not signed' in world.luctl('release', 'sign', new, *keys, '--previous', old, code=8)
 
 
 def test_one_lud(world):
@@ -588,6 +730,8 @@ USAGE = [
     (['rerandomize', 'ds', '--all'], 'not both'),
     (['show', 'ds'], 'luctl show ds 5'),
     (['show', 'ds', '-3'], 'not an option'),
+    (['update', 'ds', '--machine', 'm', '--machine', 'm'], 'is there twice'),
+    (['release', 'list', '--json', '--json'], 'is there twice'),
     (['machine'], 'no command'),
     (['machine', 'jump'], 'no command'),
     (['history', '--limit', '0'], 'whole number'),

@@ -7,8 +7,9 @@
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/child/child.h"
+#include "orchestrator/work/kit.h"
 
-#define FORGE_WORDS_MAX 12
+#define FORGE_WORDS_MAX 16
 #define FORGE_TIMEOUT_USEC UINT64_C(300000000)
 
 struct forge_task {
@@ -17,8 +18,9 @@ struct forge_task {
 	struct child_worker *worker; /* NULL while it waits */
 	char *words[FORGE_WORDS_MAX];
 	size_t n_words;
-	char *beside; /* written first, then renamed to out */
+	char *beside; /* written first, then renamed to out; NULL: it places its output itself */
 	char *out;
+	char *ret_path; /* where a worker's line goes, the caller's; or NULL */
 	char input[2 * FORGE_SEED_SIZE + 2];
 	forge_fn fn;
 	void *arg;
@@ -27,6 +29,7 @@ struct forge_task {
 struct forge {
 	struct event_base *base;
 	char *program;
+	char *root; /* file of the signed root */
 	uint64_t n_idle;
 	struct event *kick;
 	TAILQ_HEAD(, forge_task) tasks; /* running ones first */
@@ -48,7 +51,9 @@ struct forge_task *forge_task_free(struct forge_task *task)
 	for (size_t i = 0; i < task->n_words; i++) {
 		free(task->words[i]);
 	}
-	(void)unlink(task->beside);
+	if (task->beside) {
+		(void)unlink(task->beside);
+	}
 	explicit_bzero(task->input, sizeof(task->input));
 	free(task->beside);
 	free(task->out);
@@ -71,8 +76,22 @@ static void forge_fail(struct forge_task *task, const char *what, const char *er
 
 	failure_set(&failure, "forge", task->words[1],
 	        "run the same luforge command by hand; check the kit with `luforge inspect`",
-	        "luforge %s: %s%s%.200s", task->words[1], what, *errors ? ": " : "", errors);
+	        "luforge %s: %s%s%.280s", task->words[1], what, *errors ? ": " : "", errors);
 	forge_end(task, &failure);
+}
+
+/* The one line that a worker wrote: a path. */
+static bool forge_take_path(struct forge_task *task, const struct child_result *result)
+{
+	size_t n = result->output_size;
+
+	if (n < 2 || n > FORGE_PATH_SIZE || result->output[n - 1] != '\n' ||
+	        memchr(result->output, '\0', n)) {
+		return false;
+	}
+	memcpy(task->ret_path, result->output, n - 1);
+	task->ret_path[n - 1] = '\0';
+	return true;
 }
 
 static void forge_on_done(const struct child_result *result, void *arg)
@@ -85,7 +104,9 @@ static void forge_on_done(const struct child_result *result, void *arg)
 		forge_fail(task, "took too long", "");
 	} else if (!WIFEXITED(result->status) || WEXITSTATUS(result->status)) {
 		forge_fail(task, status, result->errors);
-	} else if (rename(task->beside, task->out) < 0) {
+	} else if (task->ret_path && !forge_take_path(task, result)) {
+		forge_fail(task, "its answer makes no sense", "");
+	} else if (task->beside && rename(task->beside, task->out) < 0) {
 		forge_fail(task, "its output cannot be put in place", strerror(errno));
 	} else {
 		forge_end(task, NULL);
@@ -131,14 +152,14 @@ static void forge_on_kick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-int forge_new(
-        struct event_base *base, const char *program, uint64_t n_workers, struct forge **ret_forge)
+int forge_new(const struct forge_config *config, struct event_base *base, struct forge **ret_forge)
 {
 	struct forge *forge = mem_zero(sizeof(*forge));
 
 	forge->base = base;
-	forge->program = text_copy(program);
-	forge->n_idle = n_workers;
+	forge->program = text_copy(config->program);
+	forge->root = text_format("%s/" KIT_ROOT, config->keyring);
+	forge->n_idle = config->n_workers;
 	forge->kick = evtimer_new(base, forge_on_kick, forge);
 	TAILQ_INIT(&forge->tasks);
 	*ret_forge = forge;
@@ -155,6 +176,7 @@ struct forge *forge_free(struct forge *forge)
 	}
 	event_free(forge->kick);
 	free(forge->program);
+	free(forge->root);
 	free(forge);
 	return NULL;
 }
@@ -164,33 +186,55 @@ static void forge_word(struct forge_task *task, const char *word)
 	task->words[task->n_words++] = text_copy(word);
 }
 
-static struct forge_task *forge_task_new(
-        struct forge *forge, const char *command, const char *out, forge_fn fn, void *arg)
+static struct forge_task *forge_task_bare(
+        struct forge *forge, const char *command, forge_fn fn, void *arg)
 {
 	static const struct timeval now = {0, 0};
 	struct forge_task *task = mem_zero(sizeof(*task));
 
 	task->forge = forge;
-	task->out = text_copy(out);
-	task->beside = text_format("%s.new", out);
 	task->fn = fn;
 	task->arg = arg;
 	forge_word(task, forge->program);
 	forge_word(task, command);
-	forge_word(task, "--out");
-	forge_word(task, task->beside);
 	TAILQ_INSERT_TAIL(&forge->tasks, task, link);
 	evtimer_add(forge->kick, &now);
 	return task;
 }
 
-struct forge_task *forge_variant(struct forge *forge, const char *kit,
+static struct forge_task *forge_task_new(
+        struct forge *forge, const char *command, const char *out, forge_fn fn, void *arg)
+{
+	struct forge_task *task = forge_task_bare(forge, command, fn, arg);
+
+	task->out = text_copy(out);
+	task->beside = text_format("%s.new", out);
+	forge_word(task, "--out");
+	forge_word(task, task->beside);
+	return task;
+}
+
+void forge_release_text(
+        const uint8_t release_id[FORGE_RELEASE_SIZE], char ret_text[2 * FORGE_RELEASE_SIZE + 1])
+{
+	for (size_t i = 0; i < FORGE_RELEASE_SIZE; i++) {
+		snprintf(ret_text + 2 * i, 3, "%02x", release_id[i]);
+	}
+}
+
+struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *kit,
         const uint8_t seed[FORGE_SEED_SIZE], const char *out, forge_fn fn, void *arg)
 {
 	struct forge_task *task = forge_task_new(forge, "variant", out, fn, arg);
+	char release[2 * FORGE_RELEASE_SIZE + 1];
 
+	forge_release_text(kit->release_id, release);
+	forge_word(task, "--root");
+	forge_word(task, forge->root);
+	forge_word(task, "--release");
+	forge_word(task, release);
 	forge_word(task, "--kit");
-	forge_word(task, kit);
+	forge_word(task, kit->path);
 	forge_word(task, "--seed");
 	forge_word(task, "-");
 	for (size_t i = 0; i < FORGE_SEED_SIZE; i++) {
@@ -206,5 +250,19 @@ struct forge_task *forge_image(
 	struct forge_task *task = forge_task_new(forge, "image", out, fn, arg);
 
 	forge_word(task, list);
+	return task;
+}
+
+struct forge_task *forge_import(struct forge *forge, const char *kit, const char *store,
+        char *ret_path, forge_fn fn, void *arg)
+{
+	struct forge_task *task = forge_task_bare(forge, "import", fn, arg);
+
+	task->ret_path = ret_path;
+	forge_word(task, "--root");
+	forge_word(task, forge->root);
+	forge_word(task, "--store");
+	forge_word(task, store);
+	forge_word(task, kit);
 	return task;
 }

@@ -3,6 +3,9 @@
  * The forge's workers: one luforge process per task, a limited number at a time,
  * the others in a queue. Seeds reach a worker by its standard input, never by its
  * command line. Files are written beside and renamed, so that what is there is whole.
+ *
+ * A worker reads a kit only as the release that the caller names, signed under the
+ * keyring's root: the kit's files may have changed since they were stored.
  */
 #include <event2/event.h>
 
@@ -10,22 +13,46 @@
 #include "orchestrator/base/failure.h"
 
 #define FORGE_SEED_SIZE 32
+#define FORGE_RELEASE_SIZE 64
+#define FORGE_PATH_SIZE 256
 
 struct forge;
 struct forge_task;
 
+struct forge_config {
+	const char *program;
+	uint64_t n_workers;
+	const char *keyring; /* directory of the signed root */
+};
+
 int __must_check forge_new(
-        struct event_base *base, const char *program, uint64_t n_workers, struct forge **ret_forge);
+        const struct forge_config *config, struct event_base *base, struct forge **ret_forge);
 struct forge *forge_free(struct forge *forge);
 
 /* Called once, later: NULL when the file is there. */
 typedef void (*forge_fn)(const struct failure *failure, void *arg);
 
+/* A kit, and the release that it must be. */
+struct forge_kit {
+	const char *path;
+	const uint8_t *release_id; /* [FORGE_RELEASE_SIZE] */
+};
+
+/* 128 hexadecimal digits. */
+void forge_release_text(
+        const uint8_t release_id[FORGE_RELEASE_SIZE], char ret_text[2 * FORGE_RELEASE_SIZE + 1]);
+
 /* Makes a payload of a kit; the same seed gives the same bytes. */
-struct forge_task *forge_variant(struct forge *forge, const char *kit,
+struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *kit,
         const uint8_t seed[FORGE_SEED_SIZE], const char *out, forge_fn fn, void *arg);
 /* Makes a boot image from a list file (see luforge(1)). */
 struct forge_task *forge_image(
         struct forge *forge, const char *list, const char *out, forge_fn fn, void *arg);
+/*
+ * Copies a signed kit, wherever it comes from, into a store of releases, judged before
+ * and after. ret_path (FORGE_PATH_SIZE) gets its place there before fn is called.
+ */
+struct forge_task *forge_import(struct forge *forge, const char *kit, const char *store,
+        char *ret_path, forge_fn fn, void *arg);
 /* Ends a task early; its callback is not called. Not needed after the callback. */
 struct forge_task *forge_task_free(struct forge_task *task);

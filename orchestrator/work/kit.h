@@ -1,14 +1,16 @@
 #pragma once
-/* Release kits as lud sees them: the signed manifest, and the files beside it. */
+/*
+ * Release kits as lud sees them: only what release keys signed, never the files beside
+ * it. Those are read by workers (forge.h), which judge each by the signed list.
+ */
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/kit/list.h"
 #include "orchestrator/base/err.h"
 #include "orchestrator/base/failure.h"
 #include "proto/envelope/envelope.h"
 
-/* A kit directory's file with the manifest signed by a release key. */
-#define KIT_SIGNED "manifest.signed"
 #define KIT_STATE "state"
 /* The keyring's public file: the signed root. */
 #define KIT_ROOT "root.signed"
@@ -23,9 +25,6 @@ struct kit_facts {
 	uint8_t key_id[16];
 };
 
-/*
- * Reads a signed kit and verifies it against the keyring's signed root, and that its
- * state description is the one that was signed. Errors fill ret_failure.
- */
-int __must_check kit_verify(const char *kit, const char *keyring, struct kit_facts *ret_facts,
+/* Reads the signed manifest of a kit and verifies it against the keyring's signed root. */
+int __must_check kit_facts_read(const char *kit, const char *keyring, struct kit_facts *ret_facts,
         struct failure *ret_failure);

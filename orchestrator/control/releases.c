@@ -1,0 +1,214 @@
+/*
+ * Requests about releases. A kit comes from anywhere and may be anything: a worker
+ * reads it, judges it and copies it into the store; lud itself opens only what the worker
+ * has put there, and registers it when the signature on it is good.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/control/priv.h"
+#include "orchestrator/work/kit.h"
+
+#define CONTROL_RELEASES_MAX 200
+#define CONTROL_KIT_PATH_MAX 4096u
+
+static char *control_store(struct control_client *client)
+{
+	return text_format("%s/releases", engine_config(control_engine(client))->state_dir);
+}
+
+static int control_release_txn(struct db *db, void *arg)
+{
+	return store_release_put(db, arg);
+}
+
+static void control_release_row(
+        struct release_row *row, const struct kit_facts *facts, const char *path)
+{
+	const struct kit_manifest *manifest = &facts->manifest;
+
+	*row = (struct release_row){
+	        .counter = manifest->counter,
+	        .floor = manifest->floor,
+	        .issued = manifest->issued,
+	};
+	memcpy(row->service, manifest->service, sizeof(row->service));
+	memcpy(row->release_id, facts->release_id, sizeof(row->release_id));
+	memcpy(row->source_id, manifest->source_id, sizeof(row->source_id));
+	memcpy(row->state_hash, manifest->state_hash, sizeof(row->state_hash));
+	memcpy(row->key_id, facts->key_id, sizeof(row->key_id));
+	snprintf(row->path, sizeof(row->path), "%s", path);
+}
+
+/* Registers what the worker put into the store, if it is signed. */
+static int control_release_register(struct control_client *client, const char *path,
+        struct release_row *ret_row, struct failure *ret_failure)
+{
+	const struct config *config = engine_config(control_engine(client));
+	_cleanup_(freep) char *store = control_store(client);
+	struct kit_facts facts;
+	int r;
+
+	if (strncmp(path, store, strlen(store)) || path[strlen(store)] != '/') {
+		failure_set(ret_failure, "kit", path, "check programs.luforge in the configuration",
+		        "the kit was not put into the store %s", store);
+		return err_raise(-EBADMSG);
+	}
+	r = kit_facts_read(path, config->keyring, &facts, ret_failure);
+	if (r < 0) {
+		return err_up(r);
+	}
+	control_release_row(ret_row, &facts, path);
+	r = db_txn(control_db(client), control_release_txn, ret_row);
+	if (r) {
+		failure_set(ret_failure, "record", path, "check the state directory",
+		        "the release cannot be recorded: %s", strerror(r < 0 ? -r : 0));
+	}
+	return err_fold(r);
+}
+
+static void control_release_answer(
+        struct control_client *client, uint64_t id, const struct release_row *row)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
+	Control__Release *release;
+
+	pool_init(&pool);
+	release = view_release(&pool, row);
+	list.n_releases = 1;
+	list.releases = &release;
+	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
+	reply.releases = &list;
+	control_reply(client, id, &reply);
+}
+
+static void control_on_imported(const struct failure *failure, void *arg)
+{
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	struct release_row row;
+	struct failure unfit;
+	uint64_t id = wait->id;
+
+	wait->task = NULL;
+	if (!failure && control_release_register(client, wait->path, &row, &unfit) < 0) {
+		failure = &unfit;
+	}
+	if (failure && db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, id);
+	} else if (failure) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, failure);
+		err_forget();
+	} else {
+		control_release_answer(client, id, &row);
+	}
+	control_wait_free(wait);
+}
+
+void control_on_release_add(struct control_client *client, const Control__Request *request)
+{
+	const char *kit = request->release_add->kit;
+	_cleanup_(freep) char *store = control_store(client);
+	struct control_wait *wait;
+	struct failure failure;
+	int r = 0;
+
+	if (kit[0] != '/' || strlen(kit) > CONTROL_KIT_PATH_MAX) {
+		failure_set(&failure, "kit", "release add", "give the whole path, from /",
+		        "a kit is named by its absolute path");
+		r = err_raise(-EINVAL);
+	}
+	if (!r && (r = dir_make(store)) < 0) {
+		failure_set(&failure, "kit", store, "check the state directory and its space",
+		        "the store cannot be made: %s", strerror(-r));
+	}
+	if (r < 0) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		err_forget();
+		return;
+	}
+	wait = control_wait_new(client, request->id);
+	if (wait) {
+		wait->task = forge_import(engine_forge(control_engine(client)), kit, store,
+		        wait->path, control_on_imported, wait);
+	}
+}
+
+static int control_unblock_txn(struct db *db, void *arg)
+{
+	const struct release_row *row = arg;
+
+	return store_release_block(db, row->id, 0, NULL);
+}
+
+void control_on_release_unblock(struct control_client *client, const Control__Request *request)
+{
+	const Control__ReleaseUnblockRequest *ask = request->release_unblock;
+	struct release_row row;
+	struct failure failure;
+	int r = store_release_by_prefix(control_db(client), ask->service, ask->release, &row);
+
+	if (r < 0) {
+		control_refuse_record(client, request->id);
+		return;
+	}
+	if (r || !row.blocked_us) {
+		failure_set(&failure, "no-release", ask->service,
+		        "`luctl release list` shows releases and which are blocked",
+		        r == DB_E_NONE           ? "no release %s of this service is registered"
+		        : r == STORE_E_AMBIGUOUS ? "several releases begin with %s"
+		                                 : "release %s is not blocked",
+		        ask->release);
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+		return;
+	}
+	if (db_txn(control_db(client), control_unblock_txn, &row)) {
+		control_refuse_change(client, request->id);
+		return;
+	}
+	log_info("release %" PRId64 " of %s is unblocked for %s", row.counter, row.service,
+	        client->identity);
+	control_done(client, request->id, "");
+}
+
+struct control_releases {
+	struct pool *pool;
+	Control__ReleaseList *list;
+};
+
+static int control_releases_row(const struct release_row *row, void *arg)
+{
+	struct control_releases *visit = arg;
+
+	if (visit->list->n_releases < CONTROL_RELEASES_MAX) {
+		visit->list->releases[visit->list->n_releases++] = view_release(visit->pool, row);
+	}
+	return 0;
+}
+
+void control_on_release_list(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
+	struct control_releases visit = {&pool, &list};
+	int r;
+
+	pool_init(&pool);
+	list.releases = pool_zero(&pool, CONTROL_RELEASES_MAX * sizeof(*list.releases));
+	r = store_release_each(
+	        control_db(client), request->release_list->service, control_releases_row, &visit);
+	if (r) {
+		control_refuse_record(client, request->id);
+		return;
+	}
+	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
+	reply.releases = &list;
+	control_reply(client, request->id, &reply);
+}
