@@ -19,7 +19,8 @@
 #include "proto/wire/arena.h"
 #include "proto/wire/session.h"
 
-#define CLIENT_PROTOCOL 1u
+#define CLIENT_PROTOCOL 2u
+#define CLIENT_PROTOCOL_MIN 1u
 #define CLIENT_HELLO_MSEC 5000
 /* A lud that says nothing is asked for a sign of life, and given up in the end. */
 #define CLIENT_PULSE_MSEC 5000
@@ -180,7 +181,7 @@ static int client_next(
 static int client_hello(struct client *client)
 {
 	static const struct session_identity self = {
-	        .min_version = CLIENT_PROTOCOL,
+	        .min_version = CLIENT_PROTOCOL_MIN,
 	        .max_version = CLIENT_PROTOCOL,
 	        .software = "luctl",
 	};

@@ -1,4 +1,5 @@
 /* keys init, keys list: offline, on this host's keyring. */
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -7,6 +8,7 @@
 #include "ctl/place.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
+#include "ctl/time_set.h"
 #include "keyring/keyring.h"
 
 #define KEYS_LIFETIME_SEC (UINT64_C(365) * 24 * 3600)
@@ -33,8 +35,10 @@ int cmd_keys_init(const struct options *options)
 	if (options->json) {
 		json_print(json_pack("{s:s}", "keys", dir));
 	} else {
-		printf("%s: made root, release, variant and sealing keys\n", dir);
-		puts("Keep root.pem and release.pem offline where it matters.");
+		printf("%s: made root, release, variant, order, control and audit keys\n", dir);
+		puts("Where it matters, keep root.pem, release.pem and audit.pem offline and "
+		     "control.pem\nwith the person; lud's host needs variant.pem, order.pem, "
+		     "root.signed and signer.rules.");
 	}
 	return CTL_OK;
 }
@@ -76,6 +80,7 @@ static void keys_print(const struct keyring_info infos[_KEYRING_N])
 	        {"ID", false},
 	        {"VALID UNTIL", false},
 	        {"", false},
+	        {"USE", false},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 
@@ -86,7 +91,8 @@ static void keys_print(const struct keyring_info infos[_KEYRING_N])
 		table_row(table,
 		        (const char *const[]){keyring_role_name(infos[i].role), id,
 		                text_seconds((int64_t)infos[i].not_after, until),
-		                infos[i].error ? keyring_error_text(infos[i].error) : "usable"});
+		                infos[i].error ? keyring_error_text(infos[i].error) : "usable",
+		                keyring_role_use(infos[i].role)});
 	}
 	table_print(table);
 }
@@ -108,4 +114,145 @@ int cmd_keys_list(const struct options *options)
 		keys_print(infos);
 	}
 	return CTL_OK;
+}
+
+/* Roles with commas between them, as bits. False: no such role was told. */
+static bool keys_roles(const char *text, unsigned int *ret_roles)
+{
+	_cleanup_(ctl_freep) char *words = ctl_format("%s", text ? text : "");
+	char *rest = words;
+	char *word;
+
+	*ret_roles = 0;
+	while ((word = strsep(&rest, ","))) {
+		enum keyring_role role = keyring_role_find(word);
+
+		if (!*word) {
+			continue;
+		}
+		if (role == _KEYRING_N || role == KEYRING_ROOT) {
+			ctl_fail(CTL_USAGE, "--replace",
+			        "roles are release, variant, order, control and audit",
+			        "`%s` makes no sense here", word);
+			return false;
+		}
+		*ret_roles |= 1u << role;
+	}
+	return true;
+}
+
+int cmd_keys_renew(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_Alignas(8) uint8_t root[SIGNER_ROOT_MAX];
+	struct envelope_part part;
+	unsigned int replace;
+	uint64_t serial;
+	int r;
+
+	if (!keys_roles(options->replace, &replace)) {
+		return CTL_USAGE;
+	}
+	r = keyring_renew(dir, time(NULL), KEYS_LIFETIME_SEC, replace);
+	if (r == 0) {
+		r = keyring_root_read(dir, root, sizeof(root), &part);
+	}
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "it needs root.pem and root.signed; see `luctl keys list`",
+		        "the next root cannot be signed: %s", keyring_error_text(r));
+	}
+	serial = ((const struct root_manifest *)part.manifest)->serial;
+	if (options->json) {
+		json_print(json_pack("{s:s, s:I}", "keys", dir, "serial", (json_int_t)serial));
+	} else {
+		printf("%s: signed root %" PRIu64 "; machines that see it refuse older ones\n", dir,
+		        serial);
+	}
+	return CTL_OK;
+}
+
+static bool keys_hex(const char *text, uint8_t *ret_bytes, size_t n)
+{
+	if (strlen(text) != 2 * n) {
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		unsigned int byte;
+
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1) {
+			return false;
+		}
+		ret_bytes[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+static void keys_key_freep(struct keyring_key **key)
+{
+	*key = keyring_key_free(*key);
+}
+
+int cmd_keys_unseal(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_cleanup_(keys_key_freep) struct keyring_key *audit = NULL;
+	uint8_t context[64], sealed[SIGNER_SEALED_SIZE], seed[SIGNER_SEED_SIZE];
+	char hex[2 * SIGNER_SEED_SIZE + 1];
+	int r;
+
+	if (!keys_hex(options->args[0], context, sizeof(context)) ||
+	        !keys_hex(options->args[1], sealed, sizeof(sealed))) {
+		return ctl_fail(CTL_USAGE, "keys unseal",
+		        "`luctl show SERVICE GEN --json` has seed_commit and seed_sealed",
+		        "give a commitment of 128 hex digits and a sealed seed of 160");
+	}
+	r = keyring_key_open(dir, KEYRING_AUDIT, &audit);
+	if (r == 0) {
+		r = keyring_unseal(audit, context, sealed, seed);
+	}
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "use the audit key that was named when it was sealed",
+		        "the seed cannot be opened: %s", keyring_error_text(r));
+	}
+	for (size_t i = 0; i < sizeof(seed); i++) {
+		snprintf(hex + 2 * i, 3, "%02x", seed[i]);
+	}
+	if (options->json) {
+		json_print(json_pack("{s:s}", "seed", hex));
+	} else {
+		puts(hex);
+	}
+	explicit_bzero(seed, sizeof(seed));
+	explicit_bzero(hex, sizeof(hex));
+	return CTL_OK;
+}
+
+int cmd_keys_time(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	struct time_manifest time_set = {.time = (uint64_t)time(NULL)};
+	uint8_t envelope[ENVELOPE_SIZE_MAX];
+	size_t size;
+	char *end_boot, *end_nonce, *end_at = "";
+	int code;
+
+	time_set.boot_id = strtoull(options->args[1], &end_boot, 10);
+	time_set.nonce = strtoull(options->args[2], &end_nonce, 10);
+	if (options->at) {
+		time_set.time = strtoull(options->at, &end_at, 10);
+	}
+	if (!keys_hex(options->args[0], time_set.machine_id, sizeof(time_set.machine_id)) ||
+	        *end_boot || *end_nonce || *end_at) {
+		return ctl_fail(CTL_USAGE, "keys time",
+		        "`luctl status --json` shows machine_id, boot_id and time_nonce",
+		        "give a machine id of 32 hex digits, a boot id, a nonce, and with --at "
+		        "seconds of unix time");
+	}
+	code = time_statement_make(dir, &time_set, envelope, &size);
+	for (size_t i = 0; code == CTL_OK && i < size; i++) {
+		printf("%02x%s", envelope[i], i + 1 == size ? "\n" : "");
+	}
+	return code;
 }

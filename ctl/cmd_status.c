@@ -8,6 +8,8 @@
 #include "ctl/text.h"
 #include "version.h"
 
+#define STATUS_TIME_SEC 60
+
 static const char *status_service_state(
         const Control__Status *status, const Machine__Service *service)
 {
@@ -119,6 +121,19 @@ static int status_record(const Control__Record *record)
 	        record->place, record->remedy, "%s", record->text);
 }
 
+/* A machine whose clock differs refuses what is signed, or takes what has expired. */
+static void status_time(const Control__Status *status)
+{
+	int64_t ahead = status->time_ahead;
+
+	if (status->stale || (ahead >= -STATUS_TIME_SEC && ahead <= STATUS_TIME_SEC)) {
+		return;
+	}
+	printf("its time is %" PRId64 " s %s this host's; `luctl machine time %s` sets it\n",
+	        ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of",
+	        status->machine->name);
+}
+
 static void status_print(const Control__Status *status)
 {
 	const Control__Machine *machine = status->machine;
@@ -143,6 +158,7 @@ static void status_print(const Control__Status *status)
 		        text_bytes(resources->frames_total * 4096, total), resources->slots_free,
 		        resources->stage_used, resources->stage_limit);
 	}
+	status_time(status);
 	status_services(status);
 	status_metrics(status);
 	for (size_t i = 0; i < status->n_open_jobs; i++) {
@@ -269,14 +285,35 @@ static int machines_call(const struct options *options, Control__Request *reques
 
 int cmd_machine_stop(const struct options *options)
 {
+	_cleanup_(client_closep) struct client *client = NULL;
 	Control__MachineStopRequest stop = CONTROL__MACHINE_STOP_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
 
 	stop.machine = options->n_args ? options->args[0] : "";
 	stop.force = options->force;
+	stop.clean = !options->force && control_is_at_hand(options);
+	if (!options->force && !stop.clean) {
+		fputs("luctl: no control key is at hand, so the machine is ended from outside\n",
+		        stderr);
+	}
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;
 	request.machine_stop = &stop;
-	return machines_call(options, &request);
+	job_progress_init(&progress, options, false);
+	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code == CTL_OK && reply->body_case == CONTROL__REPLY__BODY_JOB) {
+		if (!options->json) {
+			job_print(reply->job);
+		}
+		return job_exit(reply->job);
+	}
+	if (code == CTL_OK && !options->json) {
+		machines_print(reply->machines);
+	}
+	return code;
 }
 
 int cmd_machine_default(const struct options *options)

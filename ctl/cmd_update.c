@@ -9,6 +9,11 @@ static int update_one(const struct options *options, Control__Request *request)
 	struct job_progress progress;
 	int code;
 
+	if (options->accept_loss && (options->detach || !control_is_at_hand(options))) {
+		return ctl_fail(CTL_KEYS, "--accept-loss",
+		        "name the keyring with the control key by --keys, and leave --detach out",
+		        "consent to loss is signed here with a control key when the order is made");
+	}
 	job_progress_init(&progress, options, false);
 	code = command_call(options, request, job_on_news, &progress, &client, &reply);
 	job_progress_end(&progress);
@@ -34,6 +39,7 @@ int cmd_update(const struct options *options)
 	update.timeout_ms = options->timeout_ms;
 	update.hold_ms = options->hold_ms;
 	update.detach = options->detach;
+	update.accept_loss = options->accept_loss;
 	request.body_case = CONTROL__REQUEST__BODY_UPDATE;
 	request.update = &update;
 	return update_one(options, &request);
@@ -50,8 +56,26 @@ int cmd_rollback(const struct options *options)
 	rollback.state = (char *)options->state;
 	rollback.timeout_ms = options->timeout_ms;
 	rollback.detach = options->detach;
+	rollback.accept_loss = options->accept_loss;
 	request.body_case = CONTROL__REQUEST__BODY_ROLLBACK;
 	request.rollback = &rollback;
+	return update_one(options, &request);
+}
+
+int cmd_restart(const struct options *options)
+{
+	Control__RestartRequest restart = CONTROL__RESTART_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	if (!control_is_at_hand(options)) {
+		return ctl_fail(CTL_KEYS, "control key",
+		        "name its keyring with --keys; `luctl keys list` shows what is there",
+		        "a restart loses state, so it needs a control key, and none is here");
+	}
+	restart.machine = (char *)options->machine;
+	restart.service = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_RESTART;
+	request.restart = &restart;
 	return update_one(options, &request);
 }
 

@@ -9,12 +9,16 @@ struct options {
 	bool prepare_only;
 	bool force;
 	bool detach;
+	bool accept_loss;
 	const char *socket;
 	const char *machine; /* "" when not given */
 	const char *release;
 	const char *state;
 	const char *attach;   /* socket of a running machine */
 	const char *keys;     /* directory of the keyring */
+	const char *file;     /* an envelope made elsewhere */
+	const char *at;       /* a time */
+	const char *replace;  /* roles, with commas */
 	const char *previous; /* kit, or directory of kits, to compare with */
 	uint32_t timeout_ms;
 	uint32_t hold_ms;
@@ -43,8 +47,19 @@ int cmd_release_list(const struct options *options);
 int cmd_release_unblock(const struct options *options);
 int cmd_keys_init(const struct options *options);
 int cmd_keys_list(const struct options *options);
+int cmd_keys_renew(const struct options *options);
+int cmd_keys_unseal(const struct options *options);
+int cmd_keys_time(const struct options *options);
+int cmd_machine_time(const struct options *options);
+int cmd_restart(const struct options *options);
 int cmd_log(const struct options *options);
 int cmd_version(const struct options *options);
+
+/* control.c: the person's control key */
+/* Whether it can be used on this host. */
+bool control_is_at_hand(const struct options *options);
+/* Shows what an order would do, signs it and tells lud; what goes wrong is told. */
+void control_sign(const struct options *options, const Control__Progress *news);
 
 /* job.c: jobs as exit codes and words; progress while they run */
 int job_exit(const Control__Job *job);
@@ -56,6 +71,8 @@ struct job_progress {
 	bool shown; /* stderr is a terminal and nobody asked for JSON */
 	bool many;
 	size_t n_done;
+	uint64_t job; /* of the newest news; 0: none yet */
+	const struct options *options;
 };
 void job_progress_init(struct job_progress *progress, const struct options *options, bool many);
 void job_on_news(const Control__FromLud *from, void *progress);

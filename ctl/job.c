@@ -45,6 +45,10 @@ const char *job_kind_text(Control__JobKind kind)
 		return "prepare";
 	case CONTROL__JOB_KIND__JOB_KIND_START:
 		return "start";
+	case CONTROL__JOB_KIND__JOB_KIND_RESTART:
+		return "restart";
+	case CONTROL__JOB_KIND__JOB_KIND_SHUTDOWN:
+		return "shutdown";
 	case CONTROL__JOB_KIND__JOB_KIND_NONE:
 	case _CONTROL__JOB_KIND_IS_INT_SIZE:
 		break;
@@ -140,6 +144,7 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 {
 	progress->shown = isatty(STDERR_FILENO) && !options->json;
 	progress->many = many;
+	progress->options = options;
 	progress->n_done = 0;
 }
 
@@ -164,6 +169,9 @@ void job_on_news(const Control__FromLud *from, void *arg)
 		fprintf(stderr, "%sluctl: job %" PRIu64 ": %s\n", progress->shown ? "\r\033[K" : "",
 		        news->job, news->notice);
 		return;
+	}
+	if (news->proposal) {
+		control_sign(progress->options, news);
 	}
 	if (!progress->shown) {
 		return;

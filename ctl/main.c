@@ -28,6 +28,10 @@ static const struct option main_options[] = {
         {"keys", required_argument, NULL, 'k'},
         {"previous", required_argument, NULL, 'P'},
         {"follow", no_argument, NULL, 'f'},
+        {"accept-loss", no_argument, NULL, 'L'},
+        {"file", required_argument, NULL, 'i'},
+        {"at", required_argument, NULL, 'w'},
+        {"replace", required_argument, NULL, 'R'},
         {"help", no_argument, NULL, 'h'},
         {0},
 };
@@ -44,10 +48,12 @@ struct command {
 
 static const struct command commands[] = {
         {"status", cmd_status, "Sm", 0, 0, "", "what the machine runs"},
-        {"update", cmd_update, "SmrpstHd", 1, 1,
-                "SERVICE [--release R] [--prepare-only] [--state S] [--timeout D] [--hold D]",
+        {"update", cmd_update, "SmrpstHdLk", 1, 1,
+                "SERVICE [--release R] [--prepare-only] [--state S] [--timeout D] [--hold D]\n"
+                "                 [--accept-loss]",
                 "replace a running service by a fresh variant of a release"},
-        {"rollback", cmd_rollback, "SmsTtd", 1, 1, "SERVICE [--to GEN] [--state S] [--timeout D]",
+        {"rollback", cmd_rollback, "SmsTtdLk", 1, 1,
+                "SERVICE [--to GEN] [--state S] [--timeout D] [--accept-loss]",
                 "live update to the release before, state kept"},
         {"rerandomize", cmd_rerandomize, "Smatd", 0, 64, "SERVICE... | --all [--timeout D]",
                 "move running services to fresh layouts"},
@@ -57,12 +63,16 @@ static const struct command commands[] = {
         {"machine list", cmd_machine_list, "S", 0, 0, "", "machines that lud knows"},
         {"machine start", cmd_machine_start, "SA", 0, 1, "[NAME] [--attach SOCKET]",
                 "start a machine, or attach to a running one"},
-        {"machine stop", cmd_machine_stop, "SF", 0, 1, "[NAME] [--force]",
+        {"restart", cmd_restart, "Smk", 1, 1, "SERVICE [--keys DIR]",
+                "start a service afresh; its state is lost (control key)"},
+        {"machine stop", cmd_machine_stop, "SFk", 0, 1, "[NAME] [--force] [--keys DIR]",
                 "end a machine (or let go of an attached one)"},
         {"machine default", cmd_machine_default, "S", 1, 1, "NAME",
                 "the machine that is meant when none is named"},
         {"machine remove", cmd_machine_remove, "S", 1, 1, "NAME",
                 "forget a machine that does not run; its history stays"},
+        {"machine time", cmd_machine_time, "Ski", 0, 1, "[NAME] [--keys DIR | --file STATEMENT]",
+                "set a machine's time by a signed statement (release key)"},
         {"release sign", cmd_release_sign, "kP", 1, 64, "KIT... [--keys DIR] [--previous KIT|DIR]",
                 "sign release kits and show what they may do (offline)"},
         {"release add", cmd_release_add, "S", 1, 64, "KIT...", "register signed kits with lud"},
@@ -70,7 +80,13 @@ static const struct command commands[] = {
         {"release unblock", cmd_release_unblock, "S", 2, 2, "SERVICE R",
                 "let plain updates take a release that was rolled back"},
         {"keys init", cmd_keys_init, "k", 0, 0, "[--keys DIR]",
-                "make root, release, variant and sealing keys (offline)"},
+                "make all keys and the first signed root (offline)"},
+        {"keys renew", cmd_keys_renew, "kR", 0, 0, "[--keys DIR] [--replace ROLE,...]",
+                "sign the next root, with the keys that are here (offline)"},
+        {"keys unseal", cmd_keys_unseal, "k", 2, 2, "COMMITMENT SEALED [--keys DIR]",
+                "open a layout seed of `luctl show` with the audit key (offline)"},
+        {"keys time", cmd_keys_time, "kw", 3, 3, "MACHINE BOOT NONCE [--at UNIX] [--keys DIR]",
+                "sign a time statement for `luctl machine time --file` (offline)"},
         {"keys list", cmd_keys_list, "k", 0, 0, "[--keys DIR]", "keys on this host (offline)"},
         {"log", cmd_log, "Smfn", 0, 0, "[-f] [--limit N]", "log lines of the machine"},
         {"version", cmd_version, "S", 0, 0, "", "versions of luctl, lud and the protocol"},
@@ -190,6 +206,18 @@ static int main_option(struct options *ret, int letter, const char *value)
 		return CTL_OK;
 	case 'f':
 		ret->follow = true;
+		return CTL_OK;
+	case 'L':
+		ret->accept_loss = true;
+		return CTL_OK;
+	case 'i':
+		ret->file = value;
+		return CTL_OK;
+	case 'w':
+		ret->at = value;
+		return CTL_OK;
+	case 'R':
+		ret->replace = value;
 		return CTL_OK;
 	default:
 		return main_quantity(ret, letter, value);

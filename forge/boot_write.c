@@ -24,6 +24,7 @@ void boot_writer_fini(struct boot_writer *w)
 	}
 	free(w->entries);
 	buf_fini(&w->root);
+	buf_fini(&w->statement);
 	*w = (struct boot_writer){0};
 }
 
@@ -68,9 +69,10 @@ static int boot_set_cmdline(struct boot_writer *w, const char *where, const char
 	return 0;
 }
 
-static int boot_set_root(struct boot_writer *w, const char *path)
+static int boot_set_part(struct buf *part, const char *path)
 {
-	return kit_read_root(&w->root, path);
+	buf_fini(part);
+	return buf_read_file(part, path);
 }
 
 int boot_writer_set(struct boot_writer *w, const char *where, const char *key, const char *value)
@@ -88,7 +90,10 @@ int boot_writer_set(struct boot_writer *w, const char *where, const char *key, c
 		return boot_set_cmdline(w, where, value);
 	}
 	if (strcmp(key, "root") == 0) {
-		return boot_set_root(w, value);
+		return kit_read_root(&w->root, value);
+	}
+	if (strcmp(key, "statement") == 0) {
+		return boot_set_part(&w->statement, value);
 	}
 	return report_refuse(where, "unknown key '%s'; forge/README.md lists the keys", key);
 }
@@ -316,6 +321,7 @@ int boot_writer_finish(struct boot_writer *w, struct buf *ret_image)
 	w->header.entries_off = sizeof(w->header);
 	buf_add_zero(&out, sizeof(w->header) + w->n_entries * sizeof(struct boot_entry));
 	w->header.root = boot_put(&out, &w->root);
+	w->header.statement = boot_put(&out, &w->statement);
 	if (w->root.len > 0) {
 		r = tool_hash(w->root.bytes, w->root.len, w->header.root_hash);
 	}

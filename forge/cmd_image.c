@@ -18,8 +18,8 @@ static int image_write(const struct buf *image, const char *path)
 int cmd_image(int argc, char **argv)
 {
 	static const char *const keys[] = {
-	        "machine_id", "random_seed", "boot_time", "cmdline", "root"};
-	const char *out = NULL, *values[5] = {0};
+	        "machine_id", "random_seed", "boot_time", "cmdline", "root", "statement"};
+	const char *out = NULL, *values[6] = {0};
 	const struct args_option options[] = {
 	        {"out", "file", &out, NULL},
 	        {"machine-id", "32 hexadecimal digits", &values[0], NULL},
@@ -27,6 +27,7 @@ int cmd_image(int argc, char **argv)
 	        {"boot-time", "unix seconds", &values[2], NULL},
 	        {"cmdline", "text", &values[3], NULL},
 	        {"root", "file", &values[4], NULL},
+	        {"statement", "file", &values[5], NULL},
 	        {0},
 	};
 	MEM_CLEANUP(boot_writer_fini) struct boot_writer w = {0};
@@ -42,7 +43,7 @@ int cmd_image(int argc, char **argv)
 		return args_wrong("image needs --out and one list");
 	}
 	r = boot_writer_read_list(&w, argv[1]);
-	for (i = 0; i < 5 && r == 0; i++) {
+	for (i = 0; i < 6 && r == 0; i++) {
 		if (values[i]) {
 			r = boot_writer_set(&w, keys[i], keys[i], values[i]);
 		}

@@ -372,6 +372,7 @@ static int kit_write_manifest(struct kit_maker *m)
 	}
 	manifest->issued = m->request->issued;
 	memcpy(manifest->source_id, m->request->source_id, sizeof(manifest->source_id));
+	manifest->state_len = m->state.len;
 	r = tool_hash(m->state.bytes, m->state.len, manifest->state_hash);
 	if (r == 0) {
 		r = kit_write_list(m, manifest->files_hash);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include <openssl/crypto.h>
@@ -122,4 +123,20 @@ int keyring_file_write(int dir_fd, const char *name, int secret, const void *byt
 		return -errno;
 	}
 	return fd_write_all(fd, bytes, len);
+}
+
+int keyring_file_replace(int dir_fd, const char *name, int secret, const void *bytes, size_t len)
+{
+	char beside[64];
+	int r;
+
+	(void)snprintf(beside, sizeof(beside), "%s.new", name);
+	if (unlinkat(dir_fd, beside, 0) < 0 && errno != ENOENT) {
+		return -errno;
+	}
+	r = keyring_file_write(dir_fd, beside, secret, bytes, len);
+	if (r == 0 && renameat(dir_fd, beside, dir_fd, name) < 0) {
+		r = -errno;
+	}
+	return r == 0 && fsync(dir_fd) < 0 ? -errno : r;
 }

@@ -4,7 +4,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 
 #include "keyring/priv.h"
 #include "proto/envelope/envelope_crypto.h"
@@ -12,18 +11,44 @@
 struct role_row {
 	const char *name;
 	const char *file;
+	const char *use;
+	const char *algorithm;
+	int type;
 };
 
 static const struct role_row role_table[_KEYRING_N] = {
-        [KEYRING_ROOT] = {"root", "root.pem"},
-        [KEYRING_RELEASE] = {"release", "release.pem"},
-        [KEYRING_VARIANT] = {"variant", "variant.pem"},
-        [KEYRING_SEAL] = {"seal", "seal.key"},
+        [KEYRING_ROOT] = {"root", "root.pem", "offline: says which keys may do what", "ED25519",
+                EVP_PKEY_ED25519},
+        [KEYRING_RELEASE] = {"release", "release.pem", "offline: signs kits and times", "ED25519",
+                EVP_PKEY_ED25519},
+        [KEYRING_VARIANT] = {"variant", "variant.pem", "online: signs variants", "ED25519",
+                EVP_PKEY_ED25519},
+        [KEYRING_ORDER] = {"order", "order.pem", "online: signs orders and statements", "ED25519",
+                EVP_PKEY_ED25519},
+        [KEYRING_CONTROL] = {"control", "control.pem", "a person's: for what destroys", "ED25519",
+                EVP_PKEY_ED25519},
+        [KEYRING_AUDIT] = {"audit", "audit.pem", "offline: opens layout seeds", "X25519",
+                EVP_PKEY_X25519},
 };
 
 const char *keyring_role_name(enum keyring_role role)
 {
 	return role_table[role].name;
+}
+
+const char *keyring_role_use(enum keyring_role role)
+{
+	return role_table[role].use;
+}
+
+enum keyring_role keyring_role_find(const char *name)
+{
+	unsigned int i = 0;
+
+	while (i < _KEYRING_N && strcmp(role_table[i].name, name) != 0) {
+		i++;
+	}
+	return (enum keyring_role)i;
 }
 
 const char *keyring_file_name(enum keyring_role role)
@@ -88,7 +113,7 @@ static int key_derive(struct keyring_key *key)
 	size_t len = sizeof(key->pub);
 	uint8_t hash[64];
 
-	if (EVP_PKEY_get_id(key->pkey) != EVP_PKEY_ED25519 ||
+	if (EVP_PKEY_get_id(key->pkey) != role_table[key->role].type ||
 	        EVP_PKEY_get_raw_public_key(key->pkey, key->pub, &len) != 1 ||
 	        len != sizeof(key->pub)) {
 		return KEYRING_E_FORMAT;
@@ -106,12 +131,8 @@ int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key)
 	if (r < 0) {
 		return r;
 	}
-	if (role == KEYRING_SEAL) {
-		r = RAND_priv_bytes(key->secret, sizeof(key->secret)) == 1 ? 0 : -EIO;
-	} else {
-		key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-		r = key->pkey == NULL ? -EIO : key_derive(key);
-	}
+	key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, role_table[role].algorithm);
+	r = key->pkey == NULL ? -EIO : key_derive(key);
 	if (r == 0) {
 		*ret_key = key;
 		key = NULL;
@@ -119,7 +140,7 @@ int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key)
 	return r;
 }
 
-static int key_save_pem(const struct keyring_key *key, int dir_fd)
+int keyring_key_save(const struct keyring_key *key, int dir_fd)
 {
 	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_secmem());
 	char *text;
@@ -130,27 +151,7 @@ static int key_save_pem(const struct keyring_key *key, int dir_fd)
 		return -EIO;
 	}
 	len = BIO_get_mem_data(bio, &text);
-	return keyring_file_write(dir_fd, keyring_file_name(key->role), 1, text, (size_t)len);
-}
-
-static int key_save_secret(const struct keyring_key *key, int dir_fd)
-{
-	char hex[2 * KEYRING_SECRET_SIZE + 1];
-	int r;
-
-	if (OPENSSL_buf2hexstr_ex(hex, sizeof(hex), NULL, key->secret, sizeof(key->secret), '\0') !=
-	        1) {
-		return -EIO;
-	}
-	hex[sizeof(hex) - 1] = '\n';
-	r = keyring_file_write(dir_fd, keyring_file_name(key->role), 1, hex, sizeof(hex));
-	OPENSSL_cleanse(hex, sizeof(hex));
-	return r;
-}
-
-int keyring_key_save(const struct keyring_key *key, int dir_fd)
-{
-	return key->role == KEYRING_SEAL ? key_save_secret(key, dir_fd) : key_save_pem(key, dir_fd);
+	return keyring_file_replace(dir_fd, keyring_file_name(key->role), 1, text, (size_t)len);
 }
 
 static int key_parse_pem(struct keyring_key *key, const struct keyring_file *file)
@@ -165,22 +166,6 @@ static int key_parse_pem(struct keyring_key *key, const struct keyring_file *fil
 	return key->pkey == NULL ? KEYRING_E_FORMAT : key_derive(key);
 }
 
-static int key_parse_secret(struct keyring_key *key, const struct keyring_file *file)
-{
-	char hex[2 * KEYRING_SECRET_SIZE + 1] = {0};
-	size_t len = 0;
-	int good;
-
-	if (file->len != sizeof(hex) || file->bytes[sizeof(hex) - 1] != '\n') {
-		return KEYRING_E_FORMAT;
-	}
-	memcpy(hex, file->bytes, sizeof(hex) - 1);
-	good = OPENSSL_hexstr2buf_ex(key->secret, sizeof(key->secret), &len, hex, '\0') == 1 &&
-	       len == sizeof(key->secret);
-	OPENSSL_cleanse(hex, sizeof(hex));
-	return good ? 0 : KEYRING_E_FORMAT;
-}
-
 int keyring_key_load(int dir_fd, enum keyring_role role, struct keyring_key **ret_key)
 {
 	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
@@ -193,7 +178,7 @@ int keyring_key_load(int dir_fd, enum keyring_role role, struct keyring_key **re
 	if (r != 0) {
 		return r;
 	}
-	r = role == KEYRING_SEAL ? key_parse_secret(key, &file) : key_parse_pem(key, &file);
+	r = key_parse_pem(key, &file);
 	if (r == 0) {
 		*ret_key = key;
 		key = NULL;

@@ -3,13 +3,16 @@
  * Keys on the host: made, kept, listed and used here and nowhere else. A keyring
  * is a directory (0700) of key files (0600, owned by the caller, else refused):
  *
- *   root.pem release.pem variant.pem   Ed25519, PKCS#8
- *   seal.key                           32 random bytes in hex
+ *   root.pem release.pem audit.pem     offline: delegation, kits, opening of seeds
+ *   control.pem                        a person's: what destroys needs it
+ *   variant.pem order.pem              online: only lusign reads them
  *   root.signed                        the signed root manifest, public
+ *   signer.rules                       what lusign may sign (rules.h)
  *
- * Private keys live in memory only inside an open struct keyring_key and are
- * wiped when it is freed. A running system needs only lusign to read variant.pem
- * and seal.key; root.pem and release.pem belong offline.
+ * Keys are PKCS#8: Ed25519, but for the audit key, which is X25519. Private keys
+ * live in memory only inside an open struct keyring_key and are wiped when it is
+ * freed. A keyring need not be complete: a host that runs lud keeps the online
+ * files, a person control.pem and root.signed.
  *
  * Errors: 0, a negative errno, or a positive KEYRING_E_*.
  */
@@ -20,6 +23,14 @@
 #include "proto/envelope/signer.h"
 
 #define KEYRING_FILE_ROOT_SIGNED "root.signed"
+#define KEYRING_FILE_RULES "signer.rules"
+
+/*
+ * Longest lives that a new root allows. An order must outlive the minutes by which a
+ * signed date can move a machine ahead (TIME_SKEW_SEC_MAX), else one would end all.
+ */
+#define KEYRING_VARIANT_LIFE_SEC (7u * 24 * 3600)
+#define KEYRING_ORDER_LIFE_SEC 1800u
 
 enum keyring_error {
 	KEYRING_E_EXISTS = 1, /* there is a keyring already: nothing was changed */
@@ -29,7 +40,15 @@ enum keyring_error {
 	KEYRING_E_REFUSED,    /* what is to be signed or unsealed is not good */
 };
 
-enum keyring_role { KEYRING_ROOT, KEYRING_RELEASE, KEYRING_VARIANT, KEYRING_SEAL, _KEYRING_N };
+enum keyring_role {
+	KEYRING_ROOT,
+	KEYRING_RELEASE,
+	KEYRING_VARIANT,
+	KEYRING_ORDER,
+	KEYRING_CONTROL,
+	KEYRING_AUDIT,
+	_KEYRING_N
+};
 
 /* An open key. */
 struct keyring_key;
@@ -38,17 +57,27 @@ struct keyring_key;
 struct keyring_info {
 	enum keyring_role role;
 	int error;           /* 0, or why the file cannot be used (KEYRING_E_*, -errno) */
-	uint8_t id[16];      /* all zero for the sealing key and unusable ones */
+	uint8_t id[16];      /* all zero for unusable ones */
 	uint64_t not_before; /* as the signed root says; 0 when it does not name it */
 	uint64_t not_after;
 };
 
 /*
- * Make a keyring in dir (created when missing) with all four keys and a signed
- * root that names them. now and the lifetime of the delegated keys are unix
- * seconds; the keys are valid from a day before now. All or nothing.
+ * Make a keyring in dir (created when missing) with all keys, a signed root of
+ * serial 1 that names them, and the signer's default rules. now and the lifetime of
+ * the root and its keys are unix seconds; the keys are valid from a day before now.
+ * All or nothing.
  */
 int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec);
+
+/*
+ * Sign the next root: serial one higher, another lifetime, and for every role the key
+ * that the directory holds now; a role whose file is not here keeps what the last root
+ * said. Bit n of replace draws a new key for role n first (not for the root itself:
+ * KEYRING_E_REFUSED). What is superseded ends with the first machine that sees the new
+ * root. All or nothing, but for keys drawn and not named if the disk fails.
+ */
+int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace);
 
 /* Describe every role's key. Never opens what it must not. */
 int keyring_list(const char *dir, struct keyring_info ret_infos[_KEYRING_N]);
@@ -58,7 +87,7 @@ int keyring_key_open(const char *dir, enum keyring_role role, struct keyring_key
 /* Wipe and free; takes NULL; returns NULL. */
 struct keyring_key *keyring_key_free(struct keyring_key *key);
 
-/* Public key and id of an Ed25519 key. */
+/* Public key and id. */
 const uint8_t *keyring_key_pub(const struct keyring_key *key);
 const uint8_t *keyring_key_id(const struct keyring_key *key);
 
@@ -69,10 +98,17 @@ const uint8_t *keyring_key_id(const struct keyring_key *key);
 int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, const void *manifest,
         size_t manifest_len, uint8_t *ret_part, size_t cap, size_t *ret_len);
 
-/* Seal and unseal a 32-byte seed (ChaCha20-Poly1305) bound to a context. */
-int keyring_seal(const struct keyring_key *key, const uint8_t context[64],
+/* The control key's signature over an order that is a good manifest. Errors as above. */
+int keyring_control_sign(const struct keyring_key *key, const void *manifest, size_t manifest_len,
+        struct envelope_signature *ret_signature);
+
+/*
+ * Seal a 32-byte seed to a public audit key, bound to a context, so that only the
+ * audit key opens it (X25519, HKDF-SHA256, ChaCha20-Poly1305).
+ */
+int keyring_seal(const uint8_t audit_pub[32], const uint8_t context[64],
         const uint8_t seed[SIGNER_SEED_SIZE], uint8_t ret_sealed[SIGNER_SEALED_SIZE]);
-int keyring_unseal(const struct keyring_key *key, const uint8_t context[64],
+int keyring_unseal(const struct keyring_key *audit, const uint8_t context[64],
         const uint8_t sealed[SIGNER_SEALED_SIZE], uint8_t ret_seed[SIGNER_SEED_SIZE]);
 
 /* Read the signed root (a stored part) into ret_bytes and open it. */
@@ -82,3 +118,7 @@ int keyring_root_read(
 /* "release", and one sentence for an error of this library. Never NULL. */
 const char *keyring_role_name(enum keyring_role role);
 const char *keyring_error_text(int error);
+/* What a role does, and whether it belongs offline. */
+const char *keyring_role_use(enum keyring_role role);
+/* By name; _KEYRING_N when there is none. */
+enum keyring_role keyring_role_find(const char *name);

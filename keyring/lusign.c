@@ -1,13 +1,18 @@
 /*
- * lusign --keys DIR: the signer process. It opens the online keys, then does
- * nothing but answer requests (proto/envelope/signer.h) until its input ends. It
- * leaves no core file and cannot be traced by others, and everything it has read or
- * written is wiped before the next request.
+ * lusign --keys DIR [--log FILE]: the signer process. It opens the online keys, the
+ * rules and its log, then does nothing but answer requests (proto/envelope/signer.h)
+ * until its input ends. What it signed or refused is a line in the log, on disk before
+ * the answer leaves: a log that cannot be written ends the signer. It leaves no core
+ * file and cannot be traced by others, and everything it has read or written is wiped
+ * before the next request.
  *
  * Exit codes: 0 end of input, 1 usage, 2 keys, 3 a malformed request, 4 I/O.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -63,25 +68,56 @@ static int write_all(int fd, const void *from, size_t len)
 	return 0;
 }
 
-/* Answer one request. Returns -1 to go on, else the exit code. */
-static int serve_one(const struct signer *s)
+/* One line, on disk. */
+static int log_note(int log, uint64_t now, const char *note)
 {
-	struct signer_request request;
-	struct signer_reply reply;
+	char line[SIGNER_NOTE_SIZE + 32];
+	int n;
+
+	if (*note == '\0') {
+		return 0;
+	}
+	n = snprintf(line, sizeof(line), "%" PRIu64 " %s\n", now, note);
+	return write_all(log, line, (size_t)n) < 0 || fdatasync(log) < 0 ? -1 : 0;
+}
+
+/* Answer one request. Returns -1 to go on, else the exit code. */
+static int serve_one(const struct signer *s, int log)
+{
+	static struct signer_request request;
+	static struct signer_reply reply;
+	char note[SIGNER_NOTE_SIZE];
+	uint64_t now;
 	int code = -1;
 	int r = read_all(STDIN_FILENO, &request, sizeof(request));
 
 	if (r <= 0) {
 		return r == 0 ? 0 : EXIT_IO;
 	}
-	if (signer_handle(s, &request, signer_clock_now(), &reply) < 0) {
+	now = signer_clock_now();
+	if (signer_handle(s, &request, now, &reply, note) < 0) {
 		code = EXIT_REQUEST;
-	} else if (write_all(STDOUT_FILENO, &reply, sizeof(reply)) < 0) {
+	} else if (log_note(log, now, note) < 0 ||
+	           write_all(STDOUT_FILENO, &reply, sizeof(reply)) < 0) {
 		code = EXIT_IO;
 	}
 	OPENSSL_cleanse(&request, sizeof(request));
 	OPENSSL_cleanse(&reply, sizeof(reply));
 	return code;
+}
+
+/* The log is ours and nobody else's; a line is never written over another. */
+static int log_open(const char *keys, const char *path)
+{
+	char beside[4096];
+	int n = path != NULL ? snprintf(beside, sizeof(beside), "%s", path)
+	                     : snprintf(beside, sizeof(beside), "%s/signer.log", keys);
+
+	if (n < 0 || (size_t)n >= sizeof(beside)) {
+		return -1;
+	}
+	return open(
+	        beside, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 }
 
 static void process_harden(void)
@@ -94,30 +130,50 @@ static void process_harden(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* What the command line says; returns false when it makes no sense. */
+static bool options_parse(int argc, char **argv, const char **ret_keys, const char **ret_log)
+{
+	*ret_keys = NULL;
+	*ret_log = NULL;
+	for (int i = 1; i < argc; i += 2) {
+		const char **to = strcmp(argv[i], "--keys") == 0  ? ret_keys
+		                  : strcmp(argv[i], "--log") == 0 ? ret_log
+		                                                  : NULL;
+
+		if (to == NULL || *to != NULL || i + 1 == argc) {
+			return false;
+		}
+		*to = argv[i + 1];
+	}
+	return *ret_keys != NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct signer signer;
-	const char *what;
+	const char *keys, *log_path, *what;
 	int code = -1;
-	int r;
+	int log, r;
 
-	if (argc != 3 || strcmp(argv[1], "--keys") != 0) {
-		(void)fprintf(stderr, "usage: lusign --keys DIR\n");
+	if (!options_parse(argc, argv, &keys, &log_path)) {
+		(void)fprintf(stderr, "usage: lusign --keys DIR [--log FILE]\n");
 		return EXIT_USAGE;
 	}
 	process_harden();
-	r = signer_init(&signer, argv[2], &what);
+	r = signer_init(&signer, keys, &what);
 	if (r != 0) {
-		(void)fprintf(stderr, "lusign: %s/%s: %s\n", argv[2], what, keyring_error_text(r));
+		(void)fprintf(stderr, "lusign: %s/%s: %s\n", keys, what, keyring_error_text(r));
 		return EXIT_KEYS;
 	}
-	if (sandbox_enter() < 0) {
-		(void)fprintf(stderr, "lusign: cannot enter the sandbox\n");
+	log = log_open(keys, log_path);
+	if (log < 0 || sandbox_enter() < 0) {
+		(void)fprintf(stderr, "lusign: %s\n",
+		        log < 0 ? "cannot open its log: see --log" : "cannot enter the sandbox");
 		signer_fini(&signer);
 		return EXIT_IO;
 	}
 	while (code < 0) {
-		code = serve_one(&signer);
+		code = serve_one(&signer, log);
 	}
 	signer_fini(&signer);
 	return code;

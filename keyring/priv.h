@@ -10,7 +10,6 @@
 
 #include "keyring/keyring.h"
 
-#define KEYRING_SECRET_SIZE 32u
 #define KEYRING_FILE_MAX 4096u
 #define KEYRING_SKEW_SEC (24u * 3600)
 
@@ -18,10 +17,9 @@
 
 struct keyring_key {
 	enum keyring_role role;
-	EVP_PKEY *pkey; /* Ed25519 roles */
+	EVP_PKEY *pkey; /* Ed25519; X25519 of the audit role */
 	uint8_t pub[32];
 	uint8_t id[16];
-	uint8_t secret[KEYRING_SECRET_SIZE]; /* KEYRING_SEAL */
 };
 
 /* A whole small file; wiped when it goes out of scope. */
@@ -64,13 +62,16 @@ int keyring_file_read(int dir_fd, const char *name, int secret, struct keyring_f
 /* Create a file of mode 0600 (secret) or 0644 with these bytes, on disk. */
 int keyring_file_write(int dir_fd, const char *name, int secret, const void *bytes, size_t len);
 
+/* The same in place of a file that may be there: written beside and renamed. */
+int keyring_file_replace(int dir_fd, const char *name, int secret, const void *bytes, size_t len);
+
 /* The role's file name. */
 const char *keyring_file_name(enum keyring_role role);
 
 /* Draw a new key of a role. */
 int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key);
 
-/* Write a key into its file. */
+/* Write a key into its file, in the place of the one before if there is one. */
 int keyring_key_save(const struct keyring_key *key, int dir_fd);
 
 /* Open from a directory that is open already. */

@@ -95,24 +95,45 @@ static void make_sign(struct signer_request *request)
 	        .service = "ds",
 	        .counter = 1,
 	        .quiescent = "work-free",
+	        .state_len = 8,
 	        .stack_size = 4096};
 	struct keyring_key *release = NULL;
 	size_t len;
 
-	*request = (struct signer_request){.magic = SIGNER_MAGIC, .op = SIGNER_SIGN};
+	*request = (struct signer_request){.magic = SIGNER_MAGIC, .op = SIGNER_SIGN_VARIANT};
 	assert(keyring_key_open(test_ring, KEYRING_RELEASE, &release) == 0);
-	assert(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), request->sign.kit,
-	               sizeof(request->sign.kit), &len) == 0);
+	assert(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), request->variant.kit,
+	               sizeof(request->variant.kit), &len) == 0);
 	keyring_key_free(release);
-	request->sign.kit_len = (uint32_t)len;
-	request->sign.lifetime_sec = HOUR;
-	request->sign.manifest = (struct variant_manifest){.magic = VARIANT_MAGIC,
+	request->variant.kit_len = (uint32_t)len;
+	request->variant.lifetime_sec = HOUR;
+	request->variant.manifest = (struct variant_manifest){.magic = VARIANT_MAGIC,
 	        .version = MANIFEST_VERSION,
 	        .size = sizeof(struct variant_manifest),
 	        .service = "ds",
-	        .generation = 1,
 	        .payload_len = 1};
-	kit_manifest_release_id(&kit, request->sign.manifest.release_id);
+	kit_manifest_release_id(&kit, request->variant.manifest.release_id);
+}
+
+/* Lines of the log that begin, after their time, with this word. */
+static unsigned int log_lines(const char *word)
+{
+	char path[128], line[1024];
+	unsigned int n = 0;
+	struct stat st;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/signer.log", test_ring);
+	f = fopen(path, "r");
+	assert(f != NULL && fstat(fileno(f), &st) == 0 && (st.st_mode & 07777) == 0600);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		char *space = strchr(line, ' ');
+
+		assert(space != NULL && line[strlen(line) - 1] == '\n');
+		n += strncmp(space + 1, word, strlen(word)) == 0;
+	}
+	(void)fclose(f);
+	return n;
 }
 
 /* All operations, many times, within the sandbox, and a clean end. */
@@ -121,7 +142,7 @@ static void test_serves(const char *lusign)
 	struct process p = process_start(lusign, test_ring);
 	struct signer_request sign, seal = {.magic = SIGNER_MAGIC, .op = SIGNER_SEAL};
 	struct signer_request info = {.magic = SIGNER_MAGIC, .op = SIGNER_INFO};
-	struct signer_reply reply;
+	static struct signer_reply reply;
 
 	make_sign(&sign);
 	for (uint64_t i = 0; i < 20; i++) {
@@ -131,9 +152,10 @@ static void test_serves(const char *lusign)
 		assert(ask(&p, &seal, &reply) == 0 && reply.status == SIGNER_OK);
 		assert(ask(&p, &info, &reply) == 0 && reply.status == SIGNER_OK);
 	}
-	sign.sign.manifest.release_id[0] ^= 1;
+	sign.variant.manifest.release_id[0] ^= 1;
 	assert(ask(&p, &sign, &reply) == 0 && reply.status == SIGNER_REFUSED);
 	assert(process_end(&p) == 0);
+	assert(log_lines("variant") == 20 && log_lines("refused") == 1 && log_lines("") == 21);
 }
 
 /* The shipped signer has given up its system calls. */
@@ -141,7 +163,7 @@ static void test_sandboxed(const char *lusign)
 {
 	struct process p = process_start(lusign, test_ring);
 	struct signer_request info = {.magic = SIGNER_MAGIC, .op = SIGNER_INFO};
-	struct signer_reply reply;
+	static struct signer_reply reply;
 	char text[4096];
 	FILE *f;
 	size_t n;
@@ -162,7 +184,7 @@ static void test_clock_is_real(const char *lusign)
 {
 	struct process p = process_start(lusign, test_ring);
 	struct signer_request info = {.magic = SIGNER_MAGIC, .op = SIGNER_INFO};
-	struct signer_reply reply;
+	static struct signer_reply reply;
 
 	assert(ask(&p, &info, &reply) == 0);
 	assert(reply.info.now + HOUR > (uint64_t)time(NULL));
@@ -173,7 +195,7 @@ static void test_clock_is_settable(const char *lusign_test)
 {
 	struct process p = process_start(lusign_test, test_ring);
 	struct signer_request sign;
-	struct signer_reply reply;
+	static struct signer_reply reply;
 	const struct variant_manifest *variant;
 	uint64_t now = (uint64_t)time(NULL);
 
@@ -188,7 +210,7 @@ static void test_bad_request(const char *lusign)
 {
 	struct process p = process_start(lusign, test_ring);
 	struct signer_request request = {.magic = "nothing", .op = SIGNER_INFO};
-	struct signer_reply reply;
+	static struct signer_reply reply;
 	int status;
 
 	assert(ask(&p, &request, &reply) == -1);
@@ -205,7 +227,7 @@ static void test_killed(const char *lusign)
 {
 	struct process p = process_start(lusign, test_ring);
 	struct signer_request sign;
-	struct signer_reply reply;
+	static struct signer_reply reply;
 
 	make_sign(&sign);
 	assert(ask(&p, &sign, &reply) == 0 && reply.status == SIGNER_OK);
@@ -251,10 +273,11 @@ static void setup(void)
 static void teardown(void)
 {
 	static const char *const names[] = {"ring/root.pem", "ring/release.pem", "ring/variant.pem",
-	        "ring/seal.key", "ring/root.signed", "clock"};
+	        "ring/order.pem", "ring/control.pem", "ring/audit.pem", "ring/root.signed",
+	        "ring/signer.rules", "ring/signer.log", "clock"};
 	char path[128];
 
-	for (unsigned int i = 0; i < 6; i++) {
+	for (unsigned int i = 0; i < 10; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", test_dir, names[i]);
 		assert(unlink(path) == 0);
 	}

@@ -5,6 +5,20 @@
 #include <sys/stat.h>
 
 #include "keyring/priv.h"
+#include "keyring/rules.h"
+
+/* The rows of the root manifest: which file's key has which role there. */
+static const struct ring_row {
+	enum keyring_role key;
+	enum root_role role;
+} ring_rows[] = {
+        {KEYRING_RELEASE, ROOT_ROLE_RELEASE},
+        {KEYRING_VARIANT, ROOT_ROLE_VARIANT},
+        {KEYRING_ORDER, ROOT_ROLE_ORDER},
+        {KEYRING_CONTROL, ROOT_ROLE_CONTROL},
+};
+
+#define RING_ROWS (sizeof(ring_rows) / sizeof(ring_rows[0]))
 
 static void ring_root_key(const struct keyring_key *key, uint64_t not_before, uint64_t not_after,
         struct root_key *ret_entry)
@@ -16,8 +30,42 @@ static void ring_root_key(const struct keyring_key *key, uint64_t not_before, ui
 	ret_entry->not_after = not_after;
 }
 
-/* The first root: one release key, one variant key, one signature per variant. */
-static int ring_sign_root(
+/* Name the keys that are here; roles without one stay as they are in the manifest. */
+static void ring_root_name(struct root_manifest *root, struct keyring_key *const keys[_KEYRING_N],
+        uint64_t now, uint64_t lifetime_sec)
+{
+	uint64_t from = now > KEYRING_SKEW_SEC ? now - KEYRING_SKEW_SEC : 0;
+
+	root->issued = now;
+	root->expires = now + lifetime_sec;
+	memcpy(root->root_pub, keys[KEYRING_ROOT]->pub, sizeof(root->root_pub));
+	for (unsigned int i = 0; i < RING_ROWS; i++) {
+		const struct keyring_key *key = keys[ring_rows[i].key];
+		enum root_role role = ring_rows[i].role;
+
+		if (key != NULL) {
+			memset(root->keys[role], 0, sizeof(root->keys[role]));
+			ring_root_key(key, from, now + lifetime_sec, &root->keys[role][0]);
+			root->n_keys[role] = 1;
+		}
+	}
+	if (keys[KEYRING_AUDIT] != NULL) {
+		memcpy(root->audit_pub, keys[KEYRING_AUDIT]->pub, sizeof(root->audit_pub));
+	}
+}
+
+static int ring_root_sign(
+        const struct root_manifest *root, const struct keyring_key *key, int dir_fd)
+{
+	_Alignas(8) uint8_t part[SIGNER_ROOT_MAX];
+	size_t len;
+	int r = keyring_sign(key, ENVELOPE_ROOT, root, sizeof(*root), part, sizeof(part), &len);
+
+	return r != 0 ? r : keyring_file_replace(dir_fd, KEYRING_FILE_ROOT_SIGNED, 0, part, len);
+}
+
+/* The first root: one key a role, one signature per variant. */
+static int ring_root_first(
         struct keyring_key *const keys[_KEYRING_N], uint64_t now, uint64_t lifetime_sec, int dir_fd)
 {
 	struct root_manifest root = {
@@ -25,45 +73,49 @@ static int ring_sign_root(
 	        .version = MANIFEST_VERSION,
 	        .size = sizeof(root),
 	        .serial = 1,
-	        .issued = now,
-	        .n_release = 1,
-	        .n_variant = 1,
+	        .variant_life_sec_max = KEYRING_VARIANT_LIFE_SEC,
+	        .order_life_sec_max = KEYRING_ORDER_LIFE_SEC,
 	        .default_need = 1,
 	};
-	_Alignas(8) uint8_t part[SIGNER_PART_MAX];
-	uint64_t from = now > KEYRING_SKEW_SEC ? now - KEYRING_SKEW_SEC : 0;
-	size_t len;
-	int r;
 
-	memcpy(root.root_pub, keys[KEYRING_ROOT]->pub, sizeof(root.root_pub));
-	ring_root_key(keys[KEYRING_RELEASE], from, now + lifetime_sec, &root.release[0]);
-	ring_root_key(keys[KEYRING_VARIANT], from, now + lifetime_sec, &root.variant[0]);
-	r = keyring_sign(
-	        keys[KEYRING_ROOT], ENVELOPE_ROOT, &root, sizeof(root), part, sizeof(part), &len);
-	return r != 0 ? r : keyring_file_write(dir_fd, KEYRING_FILE_ROOT_SIGNED, 0, part, len);
+	ring_root_name(&root, keys, now, lifetime_sec);
+	return ring_root_sign(&root, keys[KEYRING_ROOT], dir_fd);
 }
 
-/* Draw and save all keys and the root into an empty directory. */
+static void ring_keys_free(struct keyring_key *keys[_KEYRING_N])
+{
+	for (unsigned int i = 0; i < _KEYRING_N; i++) {
+		keys[i] = keyring_key_free(keys[i]);
+	}
+}
+
+static int ring_key_draw(enum keyring_role role, int dir_fd, struct keyring_key **ret_key)
+{
+	int r = keyring_key_new(role, ret_key);
+
+	return r == 0 ? keyring_key_save(*ret_key, dir_fd) : r;
+}
+
+/* Draw and save all keys, the root and the rules into an empty directory. */
 static int ring_fill(int dir_fd, uint64_t now, uint64_t lifetime_sec)
 {
 	struct keyring_key *keys[_KEYRING_N] = {NULL};
 	int r = 0;
 
 	for (unsigned int i = 0; r == 0 && i < _KEYRING_N; i++) {
-		r = keyring_key_new((enum keyring_role)i, &keys[i]);
-		if (r == 0) {
-			r = keyring_key_save(keys[i], dir_fd);
-		}
+		r = ring_key_draw((enum keyring_role)i, dir_fd, &keys[i]);
 	}
 	if (r == 0) {
-		r = ring_sign_root(keys, now, lifetime_sec, dir_fd);
+		r = ring_root_first(keys, now, lifetime_sec, dir_fd);
+	}
+	if (r == 0) {
+		r = keyring_file_write(dir_fd, KEYRING_FILE_RULES, 1, rules_default_text,
+		        strlen(rules_default_text));
 	}
 	if (r == 0 && fsync(dir_fd) < 0) {
 		r = -errno;
 	}
-	for (unsigned int i = 0; i < _KEYRING_N; i++) {
-		(void)keyring_key_free(keys[i]);
-	}
+	ring_keys_free(keys);
 	return r;
 }
 
@@ -73,6 +125,7 @@ static void ring_remove(const char *dir, int dir_fd)
 		(void)unlinkat(dir_fd, keyring_file_name((enum keyring_role)i), 0);
 	}
 	(void)unlinkat(dir_fd, KEYRING_FILE_ROOT_SIGNED, 0);
+	(void)unlinkat(dir_fd, KEYRING_FILE_RULES, 0);
 	(void)rmdir(dir);
 }
 
@@ -145,20 +198,83 @@ int keyring_root_read(
 	return r != 0 ? r : ring_root_read(fd, ret_bytes, cap, ret_part);
 }
 
-static void ring_find_validity(const struct root_key *keys, uint32_t n, struct keyring_info *info)
+/* The keys of a renewed root: those that are here, some drawn anew. */
+static int ring_renew_keys(int dir_fd, unsigned int replace, struct keyring_key *keys[_KEYRING_N])
 {
-	for (uint32_t i = 0; i < n; i++) {
-		if (memcmp(keys[i].id, info->id, sizeof(info->id)) == 0) {
-			info->not_before = keys[i].not_before;
-			info->not_after = keys[i].not_after;
+	int r = keyring_key_load(dir_fd, KEYRING_ROOT, &keys[KEYRING_ROOT]);
+
+	for (unsigned int i = KEYRING_ROOT + 1; r == 0 && i < _KEYRING_N; i++) {
+		if ((replace & (1u << i)) != 0) {
+			r = ring_key_draw((enum keyring_role)i, dir_fd, &keys[i]);
+			continue;
 		}
+		r = keyring_key_load(dir_fd, (enum keyring_role)i, &keys[i]);
+		r = r == KEYRING_E_MISSING ? 0 : r;
+	}
+	return r;
+}
+
+int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace)
+{
+	struct keyring_key *keys[_KEYRING_N] = {NULL};
+	_cleanup_(fd_closep) int fd = -1;
+	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
+	struct envelope_part part;
+	struct root_manifest root;
+	int r = keyring_dir_open(dir, &fd);
+
+	if (r == 0) {
+		r = ring_root_read(fd, bytes, sizeof(bytes), &part);
+	}
+	if (r == 0 && (replace & (1u << KEYRING_ROOT)) != 0) {
+		r = KEYRING_E_REFUSED;
+	}
+	if (r == 0) {
+		r = ring_renew_keys(fd, replace, keys);
+	}
+	if (r == 0) {
+		memcpy(&root, part.manifest, sizeof(root));
+		r = memcmp(root.root_pub, keys[KEYRING_ROOT]->pub, sizeof(root.root_pub)) == 0
+		            ? 0
+		            : KEYRING_E_REFUSED;
+	}
+	if (r == 0) {
+		root.serial++;
+		ring_root_name(&root, keys, now, lifetime_sec);
+		r = ring_root_sign(&root, keys[KEYRING_ROOT], fd);
+	}
+	ring_keys_free(keys);
+	return r;
+}
+
+static void ring_find_validity(const struct root_manifest *root, struct keyring_info *info)
+{
+	for (unsigned int role = 0; role < _ROOT_ROLE_N; role++) {
+		for (uint32_t i = 0; i < root->n_keys[role]; i++) {
+			const struct root_key *key = &root->keys[role][i];
+
+			if (memcmp(key->id, info->id, sizeof(info->id)) == 0) {
+				info->not_before = key->not_before;
+				info->not_after = key->not_after;
+			}
+		}
+	}
+}
+
+/* The root and the audit key are in no role: they last as long as the root does. */
+static void ring_find_own(
+        const struct root_manifest *root, const uint8_t pub[32], struct keyring_info *info)
+{
+	if (memcmp(root->root_pub, pub, 32) == 0 || memcmp(root->audit_pub, pub, 32) == 0) {
+		info->not_before = root->issued;
+		info->not_after = root->expires;
 	}
 }
 
 int keyring_list(const char *dir, struct keyring_info ret_infos[_KEYRING_N])
 {
 	_cleanup_(fd_closep) int fd = -1;
-	_Alignas(8) uint8_t bytes[SIGNER_PART_MAX];
+	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
 	struct envelope_part part;
 	const struct root_manifest *root = NULL;
 	int r = keyring_dir_open(dir, &fd);
@@ -180,8 +296,8 @@ int keyring_list(const char *dir, struct keyring_info ret_infos[_KEYRING_N])
 			memcpy(info->id, key->id, sizeof(info->id));
 		}
 		if (root != NULL && key != NULL) {
-			ring_find_validity(root->release, root->n_release, info);
-			ring_find_validity(root->variant, root->n_variant, info);
+			ring_find_validity(root, info);
+			ring_find_own(root, key->pub, info);
 		}
 	}
 	return 0;

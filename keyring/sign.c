@@ -1,5 +1,6 @@
 /* Signing manifests. A key signs its own kind of manifest and only a good one. */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "keyring/priv.h"
@@ -9,11 +10,25 @@ static void md_ctx_freep(EVP_MD_CTX **ctx)
 	EVP_MD_CTX_free(*ctx);
 }
 
-static const enum keyring_role role_of_kind[_ENVELOPE_PART_N] = {
-        [ENVELOPE_ROOT] = KEYRING_ROOT,
-        [ENVELOPE_KIT] = KEYRING_RELEASE,
-        [ENVELOPE_VARIANT] = KEYRING_VARIANT,
-};
+static bool role_fits(enum keyring_role role, enum envelope_part_kind kind)
+{
+	switch (kind) {
+	case ENVELOPE_ROOT:
+		return role == KEYRING_ROOT;
+	case ENVELOPE_KIT:
+		return role == KEYRING_RELEASE;
+	case ENVELOPE_VARIANT:
+		return role == KEYRING_VARIANT;
+	case ENVELOPE_ORDER:
+	case ENVELOPE_STATEMENT:
+		return role == KEYRING_ORDER;
+	case ENVELOPE_TIME:
+		return role == KEYRING_ROOT || role == KEYRING_RELEASE;
+	case _ENVELOPE_PART_N:
+		break;
+	}
+	return false;
+}
 
 static int key_sign(const struct keyring_key *key, const void *bytes, size_t len,
         struct envelope_signature *ret_signature)
@@ -38,7 +53,7 @@ int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, co
 	size_t len;
 	int r;
 
-	if (key->role != role_of_kind[kind]) {
+	if (!role_fits(key->role, kind)) {
 		return KEYRING_E_REFUSED;
 	}
 	r = key_sign(key, manifest, manifest_len, &signature);
@@ -54,5 +69,30 @@ int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, co
 		return KEYRING_E_REFUSED;
 	}
 	*ret_len = len;
+	return 0;
+}
+
+int keyring_control_sign(const struct keyring_key *key, const void *manifest, size_t manifest_len,
+        struct envelope_signature *ret_signature)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_PART_MAX];
+	struct envelope_signature signature;
+	struct envelope_part part;
+	size_t len;
+	int r;
+
+	if (key->role != KEYRING_CONTROL) {
+		return KEYRING_E_REFUSED;
+	}
+	r = key_sign(key, manifest, manifest_len, &signature);
+	if (r < 0) {
+		return r;
+	}
+	len = envelope_part_write(
+	        ENVELOPE_ORDER, manifest, manifest_len, &signature, 1, bytes, sizeof(bytes));
+	if (len == 0 || envelope_part_open(bytes, len, &part) != ENVELOPE_OK) {
+		return KEYRING_E_REFUSED;
+	}
+	*ret_signature = signature;
 	return 0;
 }

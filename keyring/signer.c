@@ -1,19 +1,37 @@
 /*
- * The rules of signing. A variant is signed only for a release whose kit, signed
- * by a release key of the root that this signer was set up with, came along; the
- * times are the signer's own, so whoever drives it can neither date a variant back
- * nor make it live long. What the payload really is cannot be known here: that a
- * variant was made from its kit is the co-signer's to prove.
+ * The rules of signing. The signer trusts nobody who drives it: the times are its
+ * own, the kit of a variant must carry a release signature of the root it was set up
+ * with and be the one that the variant names, and machine, service, action, numbers
+ * and lives must be within its rule file. What it cannot know, that a payload was made
+ * from its kit, a second signer can prove by making it again. An order of the kind
+ * that destroys gets this signature too, and is worth nothing without a control key's.
  */
 #include "keyring/signer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "keyring/priv.h"
+
+/* Read the rule file; who could write it could have anything signed. */
+static int signer_rules_read(const char *dir, struct rules *ret_rules)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
+	int r = keyring_dir_open(dir, &fd);
+
+	if (r == 0) {
+		r = keyring_file_read(fd, KEYRING_FILE_RULES, 1, &file);
+	}
+	if (r == 0 && rules_parse((const char *)file.bytes, file.len, ret_rules) != 0) {
+		r = KEYRING_E_FORMAT;
+	}
+	return r;
+}
 
 int signer_init(struct signer *s, const char *dir, const char **ret_what)
 {
@@ -23,12 +41,16 @@ int signer_init(struct signer *s, const char *dir, const char **ret_what)
 	*ret_what = KEYRING_FILE_ROOT_SIGNED;
 	r = keyring_root_read(dir, s->root_bytes, sizeof(s->root_bytes), &s->root);
 	if (r == 0) {
+		*ret_what = KEYRING_FILE_RULES;
+		r = signer_rules_read(dir, &s->rules);
+	}
+	if (r == 0) {
 		*ret_what = keyring_file_name(KEYRING_VARIANT);
 		r = keyring_key_open(dir, KEYRING_VARIANT, &s->variant);
 	}
 	if (r == 0) {
-		*ret_what = keyring_file_name(KEYRING_SEAL);
-		r = keyring_key_open(dir, KEYRING_SEAL, &s->seal);
+		*ret_what = keyring_file_name(KEYRING_ORDER);
+		r = keyring_key_open(dir, KEYRING_ORDER, &s->order);
 	}
 	if (r != 0) {
 		signer_fini(s);
@@ -39,7 +61,7 @@ int signer_init(struct signer *s, const char *dir, const char **ret_what)
 void signer_fini(struct signer *s)
 {
 	s->variant = keyring_key_free(s->variant);
-	s->seal = keyring_key_free(s->seal);
+	s->order = keyring_key_free(s->order);
 }
 
 static const struct root_manifest *signer_root(const struct signer *s)
@@ -47,14 +69,15 @@ static const struct root_manifest *signer_root(const struct signer *s)
 	return (const void *)s->root.manifest;
 }
 
-/* What the root says about this signer's key, or NULL. */
-static const struct root_key *signer_own_key(const struct signer *s)
+/* What the root says about a key of this signer, or NULL. */
+static const struct root_key *signer_own_key(
+        const struct signer *s, enum root_role role, const struct keyring_key *key)
 {
 	const struct root_manifest *root = signer_root(s);
 
-	for (uint32_t i = 0; i < root->n_variant; i++) {
-		if (memcmp(root->variant[i].pub, keyring_key_pub(s->variant), 32) == 0) {
-			return &root->variant[i];
+	for (uint32_t i = 0; i < root->n_keys[role]; i++) {
+		if (memcmp(root->keys[role][i].pub, keyring_key_pub(key), 32) == 0) {
+			return &root->keys[role][i];
 		}
 	}
 	return NULL;
@@ -75,54 +98,62 @@ static void reply_refuse(struct signer_reply *reply, enum envelope_reason reason
 	        reply->text, sizeof(reply->text), "%s: %s", what, envelope_reason_text(reason));
 }
 
+/* Refuse by the rule file. True when there was something to refuse. */
+static bool reply_rules(struct signer_reply *reply, const char *refusal)
+{
+	if (refusal != NULL) {
+		reply_text(reply, SIGNER_REFUSED, refusal);
+	}
+	return refusal != NULL;
+}
+
+/* May this key sign now? */
+static enum envelope_reason signer_key_reason(
+        const struct signer *s, enum root_role role, const struct keyring_key *key, uint64_t now)
+{
+	const struct root_key *own = signer_own_key(s, role, key);
+
+	if (own == NULL) {
+		return ENVELOPE_UNKNOWN_KEY;
+	}
+	if (now >= signer_root(s)->expires) {
+		return ENVELOPE_ROOT_EXPIRED;
+	}
+	return now < own->not_before || now >= own->not_after ? ENVELOPE_KEY_EXPIRED : ENVELOPE_OK;
+}
+
 static void signer_info(const struct signer *s, uint64_t now, struct signer_reply *reply)
 {
-	const struct root_key *own = signer_own_key(s);
+	const struct root_key *variant = signer_own_key(s, ROOT_ROLE_VARIANT, s->variant);
+	const struct root_key *order = signer_own_key(s, ROOT_ROLE_ORDER, s->order);
 	struct signer_info *info = &reply->info;
 
-	memcpy(info->key_id, keyring_key_id(s->variant), sizeof(info->key_id));
-	info->not_after = own != NULL ? own->not_after : 0;
+	memcpy(info->variant_key, keyring_key_id(s->variant), sizeof(info->variant_key));
+	memcpy(info->order_key, keyring_key_id(s->order), sizeof(info->order_key));
+	if (variant != NULL && order != NULL) {
+		info->not_after = variant->not_after < order->not_after ? variant->not_after
+		                                                        : order->not_after;
+	}
 	info->now = now;
 	info->root_serial = signer_root(s)->serial;
 	info->root_len = (uint32_t)s->root.size;
 	memcpy(info->root, s->root_bytes, s->root.size);
 }
 
-/* May this signer sign now? Fills in the times. */
-static enum envelope_reason sign_stamp(const struct signer *s, const struct signer_sign *sign,
-        uint64_t now, struct variant_manifest *manifest)
-{
-	const struct root_key *own = signer_own_key(s);
-
-	if (own == NULL) {
-		return ENVELOPE_UNKNOWN_KEY;
-	}
-	if (now < own->not_before || now >= own->not_after) {
-		return ENVELOPE_KEY_EXPIRED;
-	}
-	if (manifest->issued != 0 || manifest->expires != 0 || sign->lifetime_sec < 1 ||
-	        sign->lifetime_sec > SIGNER_LIFETIME_MAX_SEC) {
-		return ENVELOPE_MALFORMED;
-	}
-	manifest->issued = now;
-	manifest->expires = now + sign->lifetime_sec;
-	return variant_manifest_check(manifest);
-}
-
 /* Does the kit that came along allow this manifest? */
-static enum envelope_reason sign_check_kit(const struct signer *s, const struct signer_sign *sign,
-        const struct variant_manifest *manifest, uint64_t now)
+static enum envelope_reason variant_check_kit(const struct signer *s,
+        const struct signer_variant *ask, const struct variant_manifest *manifest, uint64_t now)
 {
 	const struct kit_manifest *kit;
 	struct envelope_part part;
 	enum envelope_reason r;
 	uint8_t release_id[64];
 
-	if (sign->kit_len > sizeof(sign->kit)) {
+	if (ask->kit_len > sizeof(ask->kit)) {
 		return ENVELOPE_MALFORMED;
 	}
-	r = envelope_part_open(sign->kit, sign->kit_len, &part);
-	if (r == ENVELOPE_OK && part.size != sign->kit_len) {
+	r = envelope_part_open(ask->kit, ask->kit_len, &part);
+	if (r == ENVELOPE_OK && part.size != ask->kit_len) {
 		r = ENVELOPE_MALFORMED;
 	}
 	if (r == ENVELOPE_OK) {
@@ -141,52 +172,210 @@ static enum envelope_reason sign_check_kit(const struct signer *s, const struct 
 	               : ENVELOPE_RELEASE_MISMATCH;
 }
 
-static void signer_sign(const struct signer *s, const struct signer_sign *sign, uint64_t now,
-        struct signer_reply *reply)
+static void reply_sign(struct signer_reply *reply, const struct keyring_key *key,
+        enum envelope_part_kind kind, const void *manifest, size_t manifest_len)
 {
-	struct variant_manifest manifest = sign->manifest;
-	enum envelope_reason reason = sign_stamp(s, sign, now, &manifest);
 	size_t len = 0;
+	int r = keyring_sign(key, kind, manifest, manifest_len, reply->part.bytes,
+	        sizeof(reply->part.bytes), &len);
 
+	if (r == KEYRING_E_REFUSED) {
+		reply_refuse(reply, ENVELOPE_MALFORMED, "the manifest");
+	} else if (r != 0) {
+		reply_text(reply, SIGNER_FAILED, "signing failed");
+	} else {
+		reply->part.len = (uint32_t)len;
+	}
+}
+
+static void signer_sign_variant(const struct signer *s, const struct signer_variant *ask,
+        uint64_t now, struct signer_reply *reply)
+{
+	struct variant_manifest manifest = ask->manifest;
+	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_VARIANT, s->variant, now);
+
+	if (reason == ENVELOPE_OK && (manifest.issued != 0 || manifest.expires != 0)) {
+		reason = ENVELOPE_MALFORMED;
+	}
+	manifest.issued = now;
+	manifest.expires = now + ask->lifetime_sec;
+	if (reason == ENVELOPE_OK && ask->lifetime_sec > signer_root(s)->variant_life_sec_max) {
+		reason = ENVELOPE_LONG_LIFE;
+	}
+	if (reason == ENVELOPE_OK) {
+		reason = variant_manifest_check(&manifest);
+	}
 	if (reason != ENVELOPE_OK) {
 		reply_refuse(reply, reason, "the variant");
 		return;
 	}
-	reason = sign_check_kit(s, sign, &manifest, now);
+	reason = variant_check_kit(s, ask, &manifest, now);
 	if (reason != ENVELOPE_OK) {
 		reply_refuse(reply, reason, "the kit");
 		return;
 	}
-	if (keyring_sign(s->variant, ENVELOPE_VARIANT, &manifest, sizeof(manifest),
-	            reply->part.bytes, sizeof(reply->part.bytes), &len) != 0) {
-		reply_text(reply, SIGNER_FAILED, "signing failed");
+	if (!reply_rules(reply, rules_refuse_variant(&s->rules, &manifest, ask->lifetime_sec))) {
+		reply_sign(reply, s->variant, ENVELOPE_VARIANT, &manifest, sizeof(manifest));
+	}
+}
+
+/* Stamp an order. Numbers of another epoch than this root's are somebody else's. */
+static enum envelope_reason order_stamp(const struct signer *s, const struct signer_order *ask,
+        uint64_t now, struct order_manifest *order)
+{
+	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_ORDER, s->order, now);
+
+	if (reason != ENVELOPE_OK) {
+		return reason;
+	}
+	if (order->issued != 0 || order->expires != 0) {
+		return ENVELOPE_MALFORMED;
+	}
+	order->issued = now;
+	order->expires = now + ask->lifetime_sec;
+	reason = order_manifest_check(order, ask->len);
+	if (reason != ENVELOPE_OK) {
+		return reason;
+	}
+	if (ask->lifetime_sec > signer_root(s)->order_life_sec_max) {
+		return ENVELOPE_LONG_LIFE;
+	}
+	return order->epoch == signer_root(s)->serial ? ENVELOPE_OK : ENVELOPE_WRONG_EPOCH;
+}
+
+static void signer_sign_order(const struct signer *s, const struct signer_order *ask, uint64_t now,
+        struct signer_reply *reply)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_ORDER_MAX];
+	struct order_manifest *order = (void *)bytes;
+	enum envelope_reason reason;
+
+	if (ask->len < sizeof(*order) || ask->len > sizeof(bytes)) {
+		reply_refuse(reply, ENVELOPE_MALFORMED, "the order");
 		return;
 	}
-	reply->part.len = (uint32_t)len;
+	memcpy(bytes, ask->manifest, ask->len);
+	reason = order_stamp(s, ask, now, order);
+	if (reason != ENVELOPE_OK) {
+		reply_refuse(reply, reason, "the order");
+		return;
+	}
+	if (!reply_rules(reply, rules_refuse_order(&s->rules, order, ask->lifetime_sec))) {
+		reply_sign(reply, s->order, ENVELOPE_ORDER, order, ask->len);
+	}
+}
+
+static void signer_sign_statement(const struct signer *s, const struct signer_statement *ask,
+        uint64_t now, struct signer_reply *reply)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_STATEMENT_MAX];
+	struct statement_manifest *statement = (void *)bytes;
+	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_ORDER, s->order, now);
+
+	if (ask->len < sizeof(*statement) || ask->len > sizeof(bytes)) {
+		reply_refuse(reply, ENVELOPE_MALFORMED, "the statement");
+		return;
+	}
+	memcpy(bytes, ask->manifest, ask->len);
+	if (reason == ENVELOPE_OK && statement->issued != 0) {
+		reason = ENVELOPE_MALFORMED;
+	}
+	statement->issued = now;
+	if (reason == ENVELOPE_OK) {
+		reason = statement_manifest_check(statement, ask->len);
+	}
+	if (reason == ENVELOPE_OK && statement->root_serial != signer_root(s)->serial) {
+		reason = ENVELOPE_WRONG_EPOCH;
+	}
+	if (reason != ENVELOPE_OK) {
+		reply_refuse(reply, reason, "the statement");
+		return;
+	}
+	if (!reply_rules(reply, rules_refuse_statement(&s->rules, statement))) {
+		reply_sign(reply, s->order, ENVELOPE_STATEMENT, statement, ask->len);
+	}
 }
 
 static void signer_seal(
         const struct signer *s, const struct signer_seal *seal, struct signer_reply *reply)
 {
-	if (keyring_seal(s->seal, seal->context, seal->seed, reply->sealed) != 0) {
+	static const uint8_t none[32];
+	const struct root_manifest *root = signer_root(s);
+
+	if (memcmp(root->audit_pub, none, sizeof(none)) == 0) {
+		reply_text(reply, SIGNER_REFUSED, "the signed root names no audit key");
+	} else if (keyring_seal(root->audit_pub, seal->context, seal->seed, reply->sealed) != 0) {
 		reply_text(reply, SIGNER_FAILED, "sealing failed");
 	}
 }
 
-static void signer_unseal(
-        const struct signer *s, const struct signer_unseal *unseal, struct signer_reply *reply)
+static void note_hex(const uint8_t *bytes, size_t n, char *ret_text)
 {
-	int r = keyring_unseal(s->seal, unseal->context, unseal->sealed, reply->seed);
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
+	}
+}
 
-	if (r > 0) {
-		reply_text(reply, SIGNER_REFUSED, "not sealed by this key for this context");
-	} else if (r < 0) {
-		reply_text(reply, SIGNER_FAILED, "unsealing failed");
+static void note_order(const struct order_manifest *order, char *ret_note, size_t size)
+{
+	char machine[33];
+	size_t at;
+
+	note_hex(order->machine_id, 16, machine);
+	at = (size_t)snprintf(ret_note, size,
+	        "order machine %s boot %" PRIx64 " epoch %" PRIu64 " transaction %" PRIu64
+	        " action %" PRIu32,
+	        machine, order->boot_id, order->epoch, order->transaction, order->action);
+	for (uint32_t i = 0; i < order->n_components && at < size; i++) {
+		at += (size_t)snprintf(ret_note + at, size - at, " %.24s:%" PRIu64,
+		        order_components(order)[i].service, order_components(order)[i].generation);
+	}
+}
+
+/* One line of the log about what was signed, or was not. */
+static void signer_note(const struct signer_request *request, const struct signer_reply *reply,
+        char ret_note[SIGNER_NOTE_SIZE])
+{
+	const void *manifest = reply->part.bytes + sizeof(struct envelope_part_header);
+	const struct variant_manifest *variant = manifest;
+	const struct statement_manifest *statement = manifest;
+	char machine[33], release[17];
+
+	ret_note[0] = '\0';
+	if (request->op == SIGNER_INFO || request->op == SIGNER_SEAL) {
+		return;
+	}
+	if (reply->status != SIGNER_OK) {
+		(void)snprintf(ret_note, SIGNER_NOTE_SIZE, "refused op %" PRIu32 ": %s",
+		        request->op, reply->text);
+		return;
+	}
+	switch ((enum signer_op)request->op) {
+	case SIGNER_SIGN_VARIANT:
+		note_hex(variant->machine_id, 16, machine);
+		note_hex(variant->release_id, 8, release);
+		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
+		        "variant machine %s service %.24s release %s expires %" PRIu64, machine,
+		        variant->service, release, variant->expires);
+		break;
+	case SIGNER_SIGN_ORDER:
+		note_order(manifest, ret_note, SIGNER_NOTE_SIZE);
+		break;
+	case SIGNER_SIGN_STATEMENT:
+		note_hex(statement->machine_id, 16, machine);
+		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
+		        "statement machine %s root %" PRIu64 " services %" PRIu32, machine,
+		        statement->root_serial, statement->n_services);
+		break;
+	case SIGNER_INFO:
+	case SIGNER_SEAL:
+	case _SIGNER_OP_N:
+		break;
 	}
 }
 
 int signer_handle(const struct signer *s, const struct signer_request *request, uint64_t now,
-        struct signer_reply *ret_reply)
+        struct signer_reply *ret_reply, char ret_note[SIGNER_NOTE_SIZE])
 {
 	if (memcmp(request->magic, SIGNER_MAGIC, sizeof(request->magic)) != 0 ||
 	        request->op < SIGNER_INFO || request->op >= _SIGNER_OP_N ||
@@ -201,17 +390,21 @@ int signer_handle(const struct signer *s, const struct signer_request *request, 
 	case SIGNER_INFO:
 		signer_info(s, now, ret_reply);
 		break;
-	case SIGNER_SIGN:
-		signer_sign(s, &request->sign, now, ret_reply);
+	case SIGNER_SIGN_VARIANT:
+		signer_sign_variant(s, &request->variant, now, ret_reply);
+		break;
+	case SIGNER_SIGN_ORDER:
+		signer_sign_order(s, &request->order, now, ret_reply);
+		break;
+	case SIGNER_SIGN_STATEMENT:
+		signer_sign_statement(s, &request->statement, now, ret_reply);
 		break;
 	case SIGNER_SEAL:
 		signer_seal(s, &request->seal, ret_reply);
 		break;
-	case SIGNER_UNSEAL:
-		signer_unseal(s, &request->unseal, ret_reply);
-		break;
 	case _SIGNER_OP_N:
 		break;
 	}
+	signer_note(request, ret_reply, ret_note);
 	return 0;
 }

@@ -1,22 +1,26 @@
 #pragma once
 /*
- * What lusign does with one request. Reading and writing is lusign.c's job, the
- * time clock.h's, so that everything that decides is here and can be tested.
+ * What lusign does with one request. Reading, writing and the log are lusign.c's job,
+ * the time clock.h's, so that everything that decides is here and can be tested.
  */
 #include <stdint.h>
 
 #include "keyring/keyring.h"
+#include "keyring/rules.h"
+
+#define SIGNER_NOTE_SIZE 512u
 
 struct signer {
 	struct keyring_key *variant;
-	struct keyring_key *seal;
+	struct keyring_key *order;
+	struct rules rules;
 	struct envelope_part root; /* in root_bytes */
-	_Alignas(8) uint8_t root_bytes[SIGNER_PART_MAX];
+	_Alignas(8) uint8_t root_bytes[SIGNER_ROOT_MAX];
 };
 
 /*
- * Open the online keys of a keyring. On failure (see keyring.h) *ret_what names
- * the file that is to blame.
+ * Open the online keys, the root and the rules of a keyring. On failure (see
+ * keyring.h) *ret_what names the file that is to blame.
  */
 int signer_init(struct signer *s, const char *dir, const char **ret_what);
 void signer_fini(struct signer *s);
@@ -24,6 +28,7 @@ void signer_fini(struct signer *s);
 /*
  * Answer one request at a time (unix s). Returns 0, or -EPROTO for a request that
  * no correct client sends; then there is no reply and the signer should end.
+ * ret_note is what the signer's log is to say about it: "" for what needs no line.
  */
 int signer_handle(const struct signer *s, const struct signer_request *request, uint64_t now,
-        struct signer_reply *ret_reply);
+        struct signer_reply *ret_reply, char ret_note[SIGNER_NOTE_SIZE]);

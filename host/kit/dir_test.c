@@ -100,7 +100,7 @@ static void sign(struct spoilt *s)
 static void make(struct spoilt *s)
 {
 	memset(s, 0, sizeof(*s));
-	sample_init(&s->sample);
+	sample_init(&s->sample, ENVELOPE_OF_VARIANT);
 	s->demand.time = SAMPLE_NOW;
 	s->demand.release_id = s->release_id;
 	remove_all("kit");
@@ -138,8 +138,10 @@ SPOIL(patched_list, PATCH; finish(s); assert(unlink("kit/manifest") == 0))
 SPOIL(patched_manifest, PATCH; finish(s))
 SPOIL(longer, put_text("kit/" OBJECT, "machine code and more"))
 SPOIL(shorter, put_text("kit/" OBJECT, "machine"))
-SPOIL(resigned_by_stranger, PATCH; finish(s); s->sample.kit_key = SAMPLE_STRANGER; sign(s))
-SPOIL(resigned_by_variant_key, PATCH; finish(s); s->sample.kit_key = SAMPLE_VARIANT; sign(s))
+SPOIL(resigned_by_stranger, PATCH; finish(s); s->sample.by[ENVELOPE_KIT].key[0] = SAMPLE_STRANGER;
+        sign(s))
+SPOIL(resigned_by_variant_key, PATCH; finish(s); s->sample.by[ENVELOPE_KIT].key[0] = SAMPLE_VARIANT;
+        sign(s))
 SPOIL(another_release, s->release_id[0] ^= 1)
 SPOIL(after_the_key, s->demand.time = SAMPLE_NOW + 10000 * SAMPLE_DAY)
 SPOIL(root_changed, s->root[48] ^= 1)

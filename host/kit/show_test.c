@@ -77,7 +77,7 @@ static void test_every_byte(void)
 	struct sample s;
 	size_t at;
 
-	sample_init(&s);
+	sample_init(&s, ENVELOPE_OF_VARIANT);
 	good = s.kit;
 	fill(&good);
 	for (at = offsetof(struct kit_manifest, call_mask); at < sizeof(good); at++) {
@@ -101,7 +101,7 @@ static void test_words(void)
 	struct kit_manifest more;
 	struct sample s;
 
-	sample_init(&s);
+	sample_init(&s, ENVELOPE_OF_VARIANT);
 	more = s.kit;
 	more.call_mask[0] |= 1u << 6;
 	more.flags = KIT_CONTROL;

@@ -28,6 +28,7 @@ struct config {
 	uint64_t prepare_timeout_usec;
 	uint64_t transfer_timeout_usec;
 	uint64_t update_timeout_usec;
+	uint64_t order_lifetime_usec; /* expiry of an order's signature */
 	uint64_t hold_usec;
 	uint64_t stage_chunk_bytes;
 

@@ -224,7 +224,7 @@ static int control_client_new(
         struct control *control, int fd, uint64_t uid, struct control_client **ret_client)
 {
 	static const struct session_identity self = {
-	        .min_version = CONTROL_PROTOCOL,
+	        .min_version = CONTROL_PROTOCOL_MIN,
 	        .max_version = CONTROL_PROTOCOL,
 	        .software = "lud",
 	};

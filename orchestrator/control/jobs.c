@@ -100,6 +100,12 @@ static void control_jobs_news(struct control_wait *wait, const struct job_news *
 	if (news->event == JOB_EVENT_NOTICE) {
 		progress.notice = progress.text;
 	}
+	if (news->event == JOB_EVENT_PROPOSED) {
+		progress.proposal = pool_zero(&pool, sizeof(*progress.proposal));
+		control__proposal__init(progress.proposal);
+		progress.proposal->order.data = (uint8_t *)news->order;
+		progress.proposal->order.len = news->order_size;
+	}
 	if (news->event == JOB_EVENT_ENDED &&
 	        view_job(&pool, control_engine(wait->client), news->row->id, false,
 	                &progress.finished) != 0) {
@@ -180,6 +186,7 @@ void control_on_update(struct control_client *client, const Control__Request *re
 	        .quiescent = update->state,
 	        .timeout_ms = update->timeout_ms,
 	        .hold_ms = update->hold_ms,
+	        .accept_loss = update->accept_loss,
 	        .identity = client->identity,
 	};
 
@@ -199,12 +206,52 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 	        .to_generation = rollback->to_generation,
 	        .quiescent = rollback->state,
 	        .timeout_ms = rollback->timeout_ms,
+	        .accept_loss = rollback->accept_loss,
 	        .identity = client->identity,
 	};
 
 	if (order.machine) {
 		control_order(client, request->id, &order, rollback->detach);
 	}
+}
+
+void control_on_restart(struct control_client *client, const Control__Request *request)
+{
+	const Control__RestartRequest *restart = request->restart;
+	struct job_order order = {
+	        .kind = JOB_RESTART,
+	        .machine = control_machine(client, request->id, restart->machine),
+	        .service = restart->service,
+	        .release = "",
+	        .quiescent = "",
+	        .identity = client->identity,
+	};
+
+	if (order.machine) {
+		control_order(client, request->id, &order, false);
+	}
+}
+
+void control_on_job_sign(struct control_client *client, const Control__Request *request)
+{
+	static const struct failure format = {"invalid", "signature",
+	        "a key id has 16 bytes and a signature 64", "use the luctl of the same version"};
+	const Control__JobSignRequest *sign = request->job_sign;
+	struct envelope_signature signature;
+	struct failure failure = {0};
+
+	if (sign->key_id.len != sizeof(signature.key_id) ||
+	        sign->signature.len != sizeof(signature.sig)) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &format);
+		return;
+	}
+	memcpy(signature.key_id, sign->key_id.data, sizeof(signature.key_id));
+	memcpy(signature.sig, sign->signature.data, sizeof(signature.sig));
+	if (engine_countersign(control_engine(client), (int64_t)sign->job, &signature, &failure)) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		return;
+	}
+	control_done(client, request->id, "signed");
 }
 
 /* Plans one service's rerandomization; what cannot be done is kept with its reason. */

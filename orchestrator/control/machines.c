@@ -232,6 +232,29 @@ static void control_on_stopped(void *arg)
 	control_machines_answer(client, id);
 }
 
+/* Plans that the machine ends itself; whoever asks signs with a control key. */
+static void control_shutdown(struct control_client *client, uint64_t id, struct machine *machine)
+{
+	struct job_order order = {
+	        .kind = JOB_SHUTDOWN,
+	        .machine = machine,
+	        .service = "",
+	        .release = "",
+	        .quiescent = "",
+	        .identity = client->identity,
+	};
+	struct failure failure = {0};
+	int64_t job;
+	int r = engine_plan(control_engine(client), &order, &job, &failure);
+
+	if (r) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		err_forget();
+		return;
+	}
+	control_wait_job(client, id, job);
+}
+
 void control_on_machine_stop(struct control_client *client, const Control__Request *request)
 {
 	struct machine *machine =
@@ -249,6 +272,11 @@ void control_on_machine_stop(struct control_client *client, const Control__Reque
 		        "wait for it, or stop the machine with --force",
 		        "the machine has open jobs");
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);
+		return;
+	}
+	if (request->machine_stop->clean && !request->machine_stop->force &&
+	        !machine_row(machine)->attached && machine_state(machine) == MACHINE_UP) {
+		control_shutdown(client, request->id, machine);
 		return;
 	}
 	engine_abandon(engine, machine, "stopped by request");
@@ -352,6 +380,9 @@ static void control_on_machine_reply(int r, const Machine__Reply *from, void *ar
 	} else if (!r && from->body_case == MACHINE__REPLY__BODY_RESOURCES) {
 		reply.body_case = CONTROL__REPLY__BODY_RESOURCES;
 		reply.resources = from->resources;
+	} else if (!r && from->body_case == MACHINE__REPLY__BODY_DONE) {
+		control_done(client, id, "");
+		return;
 	} else if (!r && from->body_case == MACHINE__REPLY__BODY_ERROR) {
 		reply.body_case = CONTROL__REPLY__BODY_ERROR;
 		reply.error = from->error;
@@ -420,4 +451,15 @@ void control_on_stage_drop(struct control_client *client, const Control__Request
 	ask.body_case = MACHINE__REQUEST__BODY_STAGE_DROP;
 	ask.stage_drop = &drop;
 	control_forward(client, request->id, request->stage_drop->machine, &ask);
+}
+
+void control_on_machine_time(struct control_client *client, const Control__Request *request)
+{
+	Machine__TimeSet set = MACHINE__TIME_SET__INIT;
+	Machine__Request ask = MACHINE__REQUEST__INIT;
+
+	set.envelope = request->machine_time->envelope;
+	ask.body_case = MACHINE__REQUEST__BODY_TIME_SET;
+	ask.time_set = &set;
+	control_forward(client, request->id, request->machine_time->machine, &ask);
 }

@@ -12,7 +12,9 @@
 #define CONTROL_GUESTS_MAX 16u  /* of any one user but root and lud's own */
 #define CONTROL_WAITING_MAX 32u /* of one client */
 #define CONTROL_JOBS_MAX 64u    /* of one request */
-#define CONTROL_PROTOCOL 1u
+/* Version 2 has orders to sign and a machine's time; what is in both means the same. */
+#define CONTROL_PROTOCOL 2u
+#define CONTROL_PROTOCOL_MIN 1u
 
 struct control_client;
 
@@ -104,6 +106,9 @@ int64_t control_machine_of_record(struct control_client *client, uint64_t id, co
 void control_on_update(struct control_client *client, const Control__Request *request);
 void control_on_rollback(struct control_client *client, const Control__Request *request);
 void control_on_rerandomize(struct control_client *client, const Control__Request *request);
+void control_on_restart(struct control_client *client, const Control__Request *request);
+void control_on_job_sign(struct control_client *client, const Control__Request *request);
+void control_on_machine_time(struct control_client *client, const Control__Request *request);
 void control_on_job_show(struct control_client *client, const Control__Request *request);
 void control_wait_job(struct control_client *client, uint64_t id, int64_t job);
 

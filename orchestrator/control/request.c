@@ -36,6 +36,16 @@ static const char *control_rerandomize_machine(const Control__Request *request)
 	return request->rerandomize->machine;
 }
 
+static const char *control_restart_machine(const Control__Request *request)
+{
+	return request->restart->machine;
+}
+
+static const char *control_time_machine(const Control__Request *request)
+{
+	return request->machine_time->machine;
+}
+
 /* Indexed by the request's body; what is missing is answered `unsupported`. */
 static const struct control_rule control_rules[] = {
         [CONTROL__REQUEST__BODY_VERSION] = {.handle = control_on_version},
@@ -70,6 +80,12 @@ static const struct control_rule control_rules[] = {
         [CONTROL__REQUEST__BODY_STAGE_LIST] = {.handle = control_on_stage_list},
         [CONTROL__REQUEST__BODY_STAGE_DROP] = {.handle = control_on_stage_drop},
         [CONTROL__REQUEST__BODY_RESOURCES] = {.handle = control_on_resources},
+        [CONTROL__REQUEST__BODY_RESTART] = {.handle = control_on_restart,
+                .machine = control_restart_machine,
+                .records = true},
+        [CONTROL__REQUEST__BODY_JOB_SIGN] = {.handle = control_on_job_sign, .records = true},
+        [CONTROL__REQUEST__BODY_MACHINE_TIME] = {.handle = control_on_machine_time,
+                .machine = control_time_machine},
 };
 
 static bool control_is_connecting(const struct control_client *client, const char *name)

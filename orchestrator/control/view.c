@@ -129,10 +129,15 @@ static void view_services(struct view_services *visit)
 	if (said && said->n_services <= VIEW_SERVICES_MAX) {
 		visit->status->resources = said->resources;
 		visit->status->clock_ns = said->clock_ns;
-		visit->status->newest_time = said->newest_time;
 		visit->status->as_of_us = machine_status_usec(visit->machine);
 		visit->status->source = visit->stale ? CONTROL__SOURCE__SOURCE_MEMORY
 		                                     : CONTROL__SOURCE__SOURCE_MACHINE;
+		visit->status->time = said->time;
+		visit->status->time_nonce = said->time_nonce;
+		visit->status->time_ahead =
+		        (int64_t)said->time - store_now_usec() / INT64_C(1000000);
+		visit->status->root_serial = said->root_serial;
+		visit->status->has_statement = said->has_statement;
 		for (size_t i = 0; i < said->n_services; i++) {
 			view_service(visit, said->services[i], visit->status->as_of_us);
 		}
@@ -231,6 +236,22 @@ static int view_step(const struct job_step_row *row, void *arg)
 	return 0;
 }
 
+/* How the machine knows the job: by the order that was made for what it does. */
+static int view_job_order(struct db *db, int64_t id, Control__Job *view)
+{
+	struct order_row order;
+	int r = store_order_newest(db, id, ORDER_UPDATE, &order);
+
+	if (r == DB_E_NONE) {
+		r = store_order_newest(db, id, 0, &order);
+	}
+	if (!r) {
+		view->epoch = order.epoch;
+		view->txn = order.txn;
+	}
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
 static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
 {
 	struct job_outcome outcome = {0};
@@ -251,7 +272,6 @@ static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Contro
 static void view_job_row(struct pool *pool, const struct job_row *row, Control__Job *view)
 {
 	view->id = row->id;
-	view->txn = row->txn;
 	view->service = pool_text(pool, row->service);
 	view->kind = (Control__JobKind)row->kind;
 	view->state = (Control__JobState)row->state;
@@ -301,6 +321,9 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 	control__job__init(view);
 	view_job_row(pool, &row, view);
 	r = view_job_more(pool, db, &row, view);
+	if (!r) {
+		r = view_job_order(db, id, view);
+	}
 	if (!r && with_steps) {
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
 		r = store_job_step_each(db, id, view_step, &steps);
@@ -360,7 +383,7 @@ Control__Job *view_skipped(
 }
 
 static int view_generation_variant(struct pool *pool, struct db *db,
-        const struct generation_row *row, Control__Generation *view)
+        const struct generation_row *row, bool with_seed, Control__Generation *view)
 {
 	struct variant_row variant;
 	struct release_row release;
@@ -375,6 +398,9 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	view->base_address = variant.base;
 	view->payload_len = variant.payload_len;
 	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
+	if (with_seed) {
+		view->seed_sealed = pool_bytes(pool, variant.seed_sealed, variant.seed_sealed_size);
+	}
 	if (variant.payload_len) {
 		view->build_id = pool_bytes(pool, variant.build_id, sizeof(variant.build_id));
 		view->payload_hash =
@@ -391,6 +417,7 @@ static void view_generation_row(
 	view->row = row->id;
 	view->service = pool_text(pool, row->service_name);
 	view->generation = row->number;
+	view->epoch = row->epoch;
 	view->state = (char *)generation_state_name(row->state);
 	view->issued = row->issued;
 	view->expires = row->expires;
@@ -412,7 +439,7 @@ int view_generation(struct pool *pool, struct engine *engine, const struct gener
 	r = store_machine_by_id(db, row->machine, &machine);
 	if (!r) {
 		view->machine = pool_text(pool, machine.name);
-		r = view_generation_variant(pool, db, row, view);
+		r = view_generation_variant(pool, db, row, with_envelope, view);
 	}
 	if (!r) {
 		r = view_job(pool, engine, row->job, with_envelope, &view->job);

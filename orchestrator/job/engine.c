@@ -28,6 +28,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 
 	snprintf(text, sizeof(text), "machine %s answers", machine_row(machine)->name);
 	engine_notice(arg, machine, text);
+	engine_state_machine(arg, machine);
 	engine_wake(arg, machine);
 }
 
@@ -50,7 +51,7 @@ static void engine_on_down(struct machine *machine, void *arg)
 	struct engine *engine = arg;
 	struct job *job = TAILQ_FIRST(&engine->jobs);
 
-	if (machine_state(machine) == MACHINE_DOWN) {
+	if (machine_state(machine) == MACHINE_DOWN || machine_state(machine) == MACHINE_STOPPED) {
 		engine_abandon(engine, machine, machine_why(machine));
 		return;
 	}
@@ -58,21 +59,22 @@ static void engine_on_down(struct machine *machine, void *arg)
 	while (job) {
 		struct job *next = TAILQ_NEXT(job, link);
 
-		if (job->machine == machine && job->busy && job->row.step == JOB_STEP_RUN) {
+		if (job->machine == machine && job->busy &&
+		        (job->row.step == JOB_STEP_RUN || job->row.step == JOB_STEP_CONFIRM)) {
 			job_park(job, "the session with the machine is lost");
 		}
 		job = next;
 	}
 }
 
-static struct job *engine_job_by_txn(
-        const struct engine *engine, const struct machine *machine, uint64_t txn)
+static struct job *engine_job_by_order(
+        const struct engine *engine, const struct machine *machine, uint64_t epoch, uint64_t txn)
 {
 	struct job *job;
 
 	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
-		if (job->machine == machine && job->row.txn == txn) {
+		if (job->machine == machine && job->order.epoch == epoch && job->order.txn == txn) {
 			return job;
 		}
 	}
@@ -81,7 +83,7 @@ static struct job *engine_job_by_txn(
 
 static void engine_on_step(struct machine *machine, const Machine__TxnStep *step, void *arg)
 {
-	struct job *job = engine_job_by_txn(arg, machine, step->txn);
+	struct job *job = engine_job_by_order(arg, machine, step->epoch, step->txn);
 
 	if (job) {
 		job_progress(job, 0, 0, step->step);
@@ -90,10 +92,12 @@ static void engine_on_step(struct machine *machine, const Machine__TxnStep *step
 
 static void engine_on_result(struct machine *machine, const Machine__Result *result, void *arg)
 {
-	struct job *job = engine_job_by_txn(arg, machine, result->txn);
+	struct job *job = engine_job_by_order(arg, machine, result->epoch, result->txn);
 
 	if (job && job->row.step == JOB_STEP_RUN && job->busy) {
 		job_on_result(job, result);
+	} else if (job && job->row.step == JOB_STEP_CONFIRM && job->busy) {
+		job_on_confirmed(job, result);
 	} else if (!job) {
 		job_late_result(arg, machine, result);
 	}
@@ -174,6 +178,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	engine->parts = *parts;
 	TAILQ_INIT(&engine->jobs);
 	LIST_INIT(&engine->watches);
+	LIST_INIT(&engine->statements);
 	r = machines_new(parts->base, parts->db, parts->config, &engine_machines_ops, engine,
 	        &engine->machines);
 	if (r < 0) {
@@ -202,6 +207,7 @@ struct engine *engine_free(struct engine *engine)
 	while (!LIST_EMPTY(&engine->watches)) {
 		engine_watch_free(LIST_FIRST(&engine->watches));
 	}
+	engine_state_forget(engine, NULL);
 	machines_free(engine->machines);
 	free(engine);
 	return NULL;
@@ -328,6 +334,49 @@ int64_t engine_open_job(
 	return 0;
 }
 
+/* A machine that was ordered to end, and did, is no failure. */
+static void engine_abandon_job(struct job *job, const struct failure *failure)
+{
+	struct job_end end = {.state = JOB_COMMITTED};
+
+	if (job->row.kind == JOB_SHUTDOWN && job->row.boot_id) {
+		job_end(job, &end);
+	} else {
+		job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, failure);
+	}
+}
+
+static struct job *engine_job_by_id(const struct engine *engine, int64_t id)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->row.id == id) {
+			return job;
+		}
+	}
+	return NULL;
+}
+
+int engine_countersign(struct engine *engine, int64_t id,
+        const struct envelope_signature *signature, struct failure *ret_failure)
+{
+	struct job *job = engine_job_by_id(engine, id);
+
+	if (!job || job->row.step != JOB_STEP_ORDER || !job->busy) {
+		failure_set(ret_failure, "no-proposal", "job", "give the command again",
+		        "job %lld waits for no signature", (long long)id);
+		return ENGINE_E_REFUSED;
+	}
+	if (job_order_countersign(job, signature, ret_failure) < 0) {
+		err_forget();
+		job_fail(job, JOB_FAILED, ret_failure);
+		return ENGINE_E_REFUSED;
+	}
+	return 0;
+}
+
 void engine_abandon(struct engine *engine, struct machine *machine, const char *why)
 {
 	struct failure failure;
@@ -341,7 +390,7 @@ void engine_abandon(struct engine *engine, struct machine *machine, const char *
 
 		if (job->machine == machine && !job->stalled &&
 		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {
-			job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, &failure);
+			engine_abandon_job(job, &failure);
 		}
 		job = next;
 	}

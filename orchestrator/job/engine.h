@@ -10,6 +10,7 @@
 #include "orchestrator/store/jobs.h"
 #include "orchestrator/work/forge.h"
 #include "orchestrator/work/signer.h"
+#include "proto/envelope/envelope.h"
 
 struct engine;
 
@@ -40,6 +41,7 @@ struct job_order {
 	const char *quiescent;  /* "" is the service's default */
 	uint32_t timeout_ms;    /* 0 is the configured one */
 	uint32_t hold_ms;
+	bool accept_loss;     /* consent to what the pairing says is lost */
 	const char *identity; /* who asks, as verified */
 };
 
@@ -58,6 +60,7 @@ enum job_event {
 	JOB_EVENT_STEP,     /* a step begins */
 	JOB_EVENT_PROGRESS, /* done of total, or a text from the machine */
 	JOB_EVENT_NOTICE,   /* a text: what keeps it waiting, or does so no more */
+	JOB_EVENT_PROPOSED, /* an order that needs a control key's signature */
 	JOB_EVENT_ENDED,    /* settled; the record has it all */
 	JOB_EVENT_STALLED,  /* the record cannot be written: it goes on when it can */
 };
@@ -68,6 +71,8 @@ struct job_news {
 	uint64_t done;
 	uint64_t total;
 	const char *text;
+	const uint8_t *order; /* proposed: the manifest to sign */
+	size_t order_size;
 };
 
 typedef void (*engine_watch_fn)(const struct job_news *news, void *arg);
@@ -75,6 +80,9 @@ struct engine_watch;
 /* Calls fn for every job's news until freed. */
 struct engine_watch *engine_watch(struct engine *engine, engine_watch_fn fn, void *arg);
 struct engine_watch *engine_watch_free(struct engine_watch *watch);
+/* A control key's signature over what a job proposed. ENGINE_E_REFUSED fills ret_failure. */
+int __must_check engine_countersign(struct engine *engine, int64_t job,
+        const struct envelope_signature *signature, struct failure *ret_failure);
 /* Whether a machine has open jobs. */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine);
 /* Ends the open jobs of a machine that went away; not one that is about to start it. */

@@ -2,9 +2,11 @@
  * A job takes the steps of its kind one after the other:
  *
  *   update, rollback, rerandomize, prepare:
- *       plan -> seed -> forge -> sign -> stage -> run -> confirm
+ *       plan -> seed -> forge -> sign -> stage -> order -> run -> check -> confirm
  *   start:
  *       plan -> seed -> forge -> sign -> image -> launch -> confirm
+ *   restart, shutdown:
+ *       plan -> order -> run
  *
  * and ends in one of the states below, from any step:
  *
@@ -54,9 +56,11 @@ struct job_step_rule {
 static const struct job_step_rule job_update_rules[_JOB_STEP_N] = {
         [JOB_STEP_SEED] = {job_step_seed, false, false, JOB_STEP_FORGE, JOB_LIMIT_WORK},
         [JOB_STEP_FORGE] = {job_step_forge, false, false, JOB_STEP_SIGN, JOB_LIMIT_WORK},
-        [JOB_STEP_SIGN] = {job_step_sign, false, false, JOB_STEP_STAGE, JOB_LIMIT_WORK},
-        [JOB_STEP_STAGE] = {job_step_stage, true, true, JOB_STEP_RUN, JOB_LIMIT_MACHINE},
-        [JOB_STEP_RUN] = {job_step_run, true, true, JOB_STEP_CONFIRM, JOB_LIMIT_MACHINE},
+        [JOB_STEP_SIGN] = {job_step_sign, false, true, JOB_STEP_STAGE, JOB_LIMIT_WORK},
+        [JOB_STEP_STAGE] = {job_step_stage, true, true, JOB_STEP_ORDER, JOB_LIMIT_MACHINE},
+        [JOB_STEP_ORDER] = {job_step_order, true, true, JOB_STEP_RUN, JOB_LIMIT_MACHINE},
+        [JOB_STEP_RUN] = {job_step_run, true, true, JOB_STEP_CHECK, JOB_LIMIT_MACHINE},
+        [JOB_STEP_CHECK] = {job_step_check, true, true, JOB_STEP_CONFIRM, JOB_LIMIT_MACHINE},
         [JOB_STEP_CONFIRM] = {job_step_confirm, true, true, _JOB_STEP_N, JOB_LIMIT_MACHINE},
 };
 
@@ -69,10 +73,27 @@ static const struct job_step_rule job_start_rules[_JOB_STEP_N] = {
         [JOB_STEP_CONFIRM] = {job_step_confirm_start, true, false, _JOB_STEP_N, JOB_LIMIT_BOOT},
 };
 
+static const struct job_step_rule job_order_rules[_JOB_STEP_N] = {
+        [JOB_STEP_ORDER] = {job_step_order, true, true, JOB_STEP_RUN, JOB_LIMIT_MACHINE},
+        [JOB_STEP_RUN] = {job_step_run, true, true, _JOB_STEP_N, JOB_LIMIT_MACHINE},
+};
+
 static const struct job_step_rule *job_rule(const struct job *job)
 {
-	return job->row.kind == JOB_START ? &job_start_rules[job->row.step]
-	                                  : &job_update_rules[job->row.step];
+	switch (job->row.kind) {
+	case JOB_START:
+		return &job_start_rules[job->row.step];
+	case JOB_RESTART:
+	case JOB_SHUTDOWN:
+		return &job_order_rules[job->row.step];
+	case JOB_UPDATE:
+	case JOB_ROLLBACK:
+	case JOB_RERANDOMIZE:
+	case JOB_PREPARE:
+	case _JOB_KIND_N:
+		break;
+	}
+	return &job_update_rules[job->row.step];
 }
 
 static int job_save_txn(struct db *db, void *arg)
@@ -85,6 +106,9 @@ static void job_settle_calls(struct job *job)
 {
 	evtimer_del(job->timer);
 	machine_forget(job->machine, job);
+	signer_client_forget(job->engine->parts.signer, job);
+	engine_state_forget(job->engine, job);
+	job_order_drop_proposal(job);
 	for (size_t i = 0; i < job->n_parts; i++) {
 		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
 		job->parts[i].task = forge_task_free(job->parts[i].task);
@@ -287,8 +311,8 @@ static void job_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct job *job = arg;
 
+	job_settle_calls(job);
 	job->busy = false;
-	machine_forget(job->machine, job);
 	job_advance(job);
 }
 
@@ -324,6 +348,7 @@ struct job *job_free(struct job *job)
 	for (size_t i = 0; i < 2; i++) {
 		free(job->stage[i].bytes);
 	}
+	free(job->order_envelope);
 	event_free(job->kick);
 	event_free(job->timer);
 	event_free(job->limit);
@@ -513,7 +538,6 @@ void job_back(struct job *job, enum job_step step, const char *why)
 	job_settle_calls(job);
 	job->row.step = step;
 	job->row.boot_id = 0;
-	job->row.accepted = false;
 	if (!job_save(job)) {
 		return;
 	}

@@ -1,8 +1,9 @@
 /*
- * The step that forges: each part's seed is unsealed, a worker makes the payload from
- * the release's kit, and what came out is checked and hashed. Parts are forged side
- * by side as far as there are workers. A payload that was forged before and is still
- * there with the right hash is taken as it is.
+ * The step that forges: a worker gets each part's seed and makes the payload from the
+ * release's kit, and what came out is checked and hashed. Parts are forged side by side
+ * as far as there are workers. A payload that was forged before and is still there with
+ * the right hash is taken as it is. A seed that is in no memory any more cannot be had
+ * back here (only the audit key opens what was sealed), so another is drawn.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -95,34 +96,15 @@ static void job_forge_made(const struct failure *failure, void *arg)
 	job_forge_part_done(part);
 }
 
-static void job_forge_unsealed(
-        const struct failure *failure, const struct signer_reply *reply, void *arg)
-{
-	struct job_part *part = arg;
-	_cleanup_(freep) char *path = job_part_path(part);
-	struct failure refused;
-
-	if (!failure && reply->status != SIGNER_OK) {
-		failure_set(&refused, "signer", "unseal", "restore the sealing key of this record",
-		        "the signer does not unseal the seed: %s", reply->text);
-		failure = &refused;
-	}
-	if (failure) {
-		job_fail(part->job, JOB_FAILED, failure);
-		return;
-	}
-	part->task = forge_variant(part->job->engine->parts.forge,
-	        &(const struct forge_kit){part->release.path, part->release.release_id},
-	        reply->seed, path, job_forge_made, part);
-}
-
 static void job_forge_part(struct job_part *part)
 {
-	struct signer_request request = {.op = SIGNER_UNSEAL};
+	_cleanup_(freep) char *path = job_part_path(part);
 
-	memcpy(request.unseal.context, part->variant.seed_commit, sizeof(request.unseal.context));
-	memcpy(request.unseal.sealed, part->variant.seed_sealed, sizeof(request.unseal.sealed));
-	signer_client_ask(part->job->engine->parts.signer, &request, job_forge_unsealed, part);
+	part->task = forge_variant(part->job->engine->parts.forge,
+	        &(const struct forge_kit){part->release.path, part->release.release_id}, part->seed,
+	        path, job_forge_made, part);
+	explicit_bzero(part->seed, sizeof(part->seed));
+	part->has_seed = false;
 }
 
 static bool job_forge_is_there(struct job_part *part)
@@ -153,13 +135,20 @@ void job_step_forge(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
+	for (size_t i = 0; i < job->n_parts; i++) {
+		job->parts[i].forged = job_forge_is_there(&job->parts[i]);
+		if (!job->parts[i].forged && !job->parts[i].has_seed) {
+			job_back(job, JOB_STEP_SEED, "its seed is lost; another is drawn");
+			return;
+		}
+	}
 	/* The last part may end the step, and with it the parts. */
 	n_parts = job->n_parts;
 	for (size_t i = 0; i < n_parts; i++) {
-		if (!job_forge_is_there(&job->parts[i])) {
+		if (job->parts[i].forged) {
+			job_forge_part_done(&job->parts[i]);
+		} else {
 			job_forge_part(&job->parts[i]);
-			continue;
 		}
-		job_forge_part_done(&job->parts[i]);
 	}
 }

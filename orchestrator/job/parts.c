@@ -7,10 +7,13 @@
 
 #define JOB_TIDY_MAX 64u
 
-/* An update has one generation; earlier ones of the job hit the running layout. */
+/* What a job drew and drew again is not wanted: its layout hit, or its seed was lost. */
 static bool job_parts_wanted(const struct job *job, const struct generation_row *row)
 {
-	return job->row.kind == JOB_START || row->number == job->row.generation;
+	if (job->row.kind == JOB_START) {
+		return row->state != GENERATION_ABANDONED && row->state != GENERATION_REFUSED;
+	}
+	return row->number == job->row.generation;
 }
 
 static int job_parts_count(const struct generation_row *row, void *arg)
@@ -41,13 +44,25 @@ static int job_parts_row(const struct generation_row *row, void *arg)
 	return err_fold(r);
 }
 
-int job_parts_load(struct job *job)
+/* Seeds are nowhere but in memory: they pass from the parts to the same parts, loaded again. */
+static void job_parts_keep_seeds(struct job *job, struct job_part *was, size_t n_was)
+{
+	for (size_t i = 0; i < job->n_parts; i++) {
+		for (size_t j = 0; j < n_was; j++) {
+			if (was[j].has_seed && was[j].variant.id == job->parts[i].variant.id) {
+				memcpy(job->parts[i].seed, was[j].seed, FORGE_SEED_SIZE);
+				job->parts[i].has_seed = true;
+			}
+		}
+	}
+}
+
+static int job_parts_read(struct job *job)
 {
 	struct generation_filter filter = {.job = job->row.id};
 	struct db *db = job->engine->parts.db;
 	int r;
 
-	job_parts_free(job);
 	r = store_generation_each(db, &filter, job_parts_count, job);
 	if (r < 0) {
 		return err_up(r);
@@ -63,14 +78,33 @@ int job_parts_load(struct job *job)
 	return err_up(r);
 }
 
+static void job_parts_release(struct job_part *parts, size_t n_parts)
+{
+	for (size_t i = 0; i < n_parts; i++) {
+		forge_task_free(parts[i].task);
+		explicit_bzero(parts[i].seed, sizeof(parts[i].seed));
+		free(parts[i].envelope);
+	}
+	free(parts);
+}
+
+int job_parts_load(struct job *job)
+{
+	struct job_part *was = job->parts;
+	size_t n_was = job->n_parts;
+	int r;
+
+	job->parts = NULL;
+	job->n_parts = 0;
+	r = job_parts_read(job);
+	job_parts_keep_seeds(job, was, n_was);
+	job_parts_release(was, n_was);
+	return err_up(r);
+}
+
 void job_parts_free(struct job *job)
 {
-	for (size_t i = 0; i < job->n_parts; i++) {
-		forge_task_free(job->parts[i].task);
-		explicit_bzero(job->parts[i].seed, sizeof(job->parts[i].seed));
-		free(job->parts[i].envelope);
-	}
-	free(job->parts);
+	job_parts_release(job->parts, job->n_parts);
 	job->parts = NULL;
 	job->n_parts = 0;
 }

@@ -176,6 +176,27 @@ static int job_plan_floor(struct job_plan *plan)
 	        "a newer release raised the floor; this one may not run any more", "%s", counter);
 }
 
+/* A misspelt state is told before anything is made; the machine would only say no. */
+static int job_plan_state(struct job_plan *plan)
+{
+	static const char *const names[] = {
+#define QUIESCENT(name, number, word, use) word,
+#include "proto/words/quiescent.def"
+#undef QUIESCENT
+	};
+	const char *wanted = plan->order->quiescent;
+
+	for (size_t i = 0; *wanted && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(names[i], wanted)) {
+			return 0;
+		}
+	}
+	return *wanted ? job_plan_refuse(plan, "no-state",
+	                         "leave --state out for the service's own; `luctl(1)` lists them",
+	                         "there is no quiescent state %s", wanted)
+	               : 0;
+}
+
 static int job_plan_target(struct job_plan *plan)
 {
 	switch (plan->order->kind) {
@@ -187,6 +208,8 @@ static int job_plan_target(struct job_plan *plan)
 	case JOB_RERANDOMIZE:
 		return job_plan_rerandomize(plan);
 	case JOB_START:
+	case JOB_RESTART:
+	case JOB_SHUTDOWN:
 	case _JOB_KIND_N:
 		break;
 	}
@@ -234,6 +257,11 @@ static int job_plan_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
+static enum job_step job_plan_first_step(enum job_kind kind)
+{
+	return kind == JOB_RESTART || kind == JOB_SHUTDOWN ? JOB_STEP_ORDER : JOB_STEP_SEED;
+}
+
 static void job_plan_row(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
@@ -242,7 +270,8 @@ static void job_plan_row(struct job_plan *plan)
 	        .machine = machine_row(order->machine)->id,
 	        .kind = order->kind,
 	        .state = JOB_OPEN,
-	        .step = JOB_STEP_SEED,
+	        .step = job_plan_first_step(order->kind),
+	        .accept_loss = order->accept_loss,
 	        .from_generation = plan->service ? plan->service->generation : 0,
 	        .release = plan->target.id,
 	        .prepare_only = order->kind == JOB_PREPARE,
@@ -254,6 +283,27 @@ static void job_plan_row(struct job_plan *plan)
 	snprintf(plan->row.identity, sizeof(plan->row.identity), "%s", order->identity);
 }
 
+/* What only needs the machine: to end it, or to start a service of it afresh. */
+static int job_plan_order(struct job_plan *plan)
+{
+	const struct job_order *order = plan->order;
+	const char *name = machine_row(order->machine)->name;
+
+	if (machine_state(order->machine) != MACHINE_UP) {
+		return job_plan_refuse(plan, "machine-down",
+		        "see `luctl machine list`; start it with `luctl machine start`",
+		        "machine %s is not up", name);
+	}
+	if (order->kind == JOB_SHUTDOWN) {
+		return 0;
+	}
+	plan->service = machine_service(order->machine, order->service);
+	return plan->service
+	               ? 0
+	               : job_plan_refuse(plan, "no-service", "`luctl status` lists its services",
+	                         "the machine has no service %s", order->service);
+}
+
 static int job_plan_resolve(struct job_plan *plan)
 {
 	int r;
@@ -261,12 +311,18 @@ static int job_plan_resolve(struct job_plan *plan)
 	if (plan->order->kind == JOB_START) {
 		return job_plan_start(plan);
 	}
+	if (plan->order->kind == JOB_RESTART || plan->order->kind == JOB_SHUTDOWN) {
+		return job_plan_order(plan);
+	}
 	r = job_plan_service(plan);
 	if (!r) {
 		r = job_plan_target(plan);
 	}
 	if (!r) {
 		r = job_plan_floor(plan);
+	}
+	if (!r) {
+		r = job_plan_state(plan);
 	}
 	return r;
 }

@@ -17,7 +17,9 @@ struct job_part {
 	struct release_row release;
 	struct forge_task *task;
 	uint8_t seed[FORGE_SEED_SIZE]; /* wiped as soon as the worker has it */
-	uint8_t *envelope;             /* fresh from signing, until it is recorded */
+	bool has_seed;
+	bool forged;       /* its payload is there */
+	uint8_t *envelope; /* fresh from signing, until it is recorded */
 	size_t envelope_size;
 };
 
@@ -50,6 +52,15 @@ struct job {
 	size_t n_stage;
 	size_t stage_at;
 	unsigned int n_drawn_again; /* layouts that hit the running one */
+
+	/* The order under way: of the steps order, run and confirm. */
+	struct order_row order;
+	uint8_t *order_envelope; /* fresh from signing, until it is recorded */
+	size_t order_size;
+	struct signer_part *proposal; /* waits for a control key's signature */
+	unsigned int n_proposed;
+	unsigned int n_unstated;          /* times that the machine had no statement */
+	void (*ordered)(struct job *job); /* told when it is signed */
 };
 
 struct engine_watch {
@@ -64,6 +75,7 @@ struct engine {
 	TAILQ_HEAD(job_list, job) jobs; /* oldest first */
 	LIST_HEAD(, engine_watch) watches;
 	struct event *resume; /* looks whether the record can be written again */
+	LIST_HEAD(, engine_statement) statements; /* being signed */
 };
 
 /* How a job ends. */
@@ -123,16 +135,57 @@ void job_step_seed(struct job *job);
 void job_step_forge(struct job *job);
 void job_step_sign(struct job *job);
 void job_step_stage(struct job *job);
+void job_step_order(struct job *job);
 void job_step_run(struct job *job);
+void job_step_check(struct job *job);
 void job_step_confirm(struct job *job);
 void job_step_image(struct job *job);
 void job_step_launch(struct job *job);
 void job_step_confirm_start(struct job *job);
 
-/* run.c: what the machine tells unasked */
+/* order.c: one signed order for a job, from its making to the machine's word on it */
+/*
+ * Whether the machine's time, from a fresh status, is not so far ahead that it would
+ * take all that is signed now for expired; else the job failed.
+ */
+bool __must_check job_time_fits(struct job *job);
+typedef void (*job_ordered_fn)(struct job *job);
+/*
+ * Makes ->order and ->order_envelope with a fresh number, signed by the order key; done
+ * is called, or the job failed. The machine's status must be fresh.
+ */
+void job_order_make(struct job *job, uint32_t action, uint64_t argument, job_ordered_fn done);
+/* Whether ->order is for this boot, and nothing came after it. */
+bool job_order_is_current(const struct job *job);
+/* Inside db_txn(): a new order, or that ->order is about to be sent now. */
+int __must_check job_order_insert(struct db *db, void *arg);
+int __must_check job_order_mark_sent(struct db *db, void *arg);
+/* Sends the recorded ->order; asks what became of it. */
+void job_order_send(struct job *job, channel_reply_fn fn);
+void job_order_query(struct job *job, channel_reply_fn fn);
+/* The machine took it: recorded, and waited for. */
+void job_order_accepted(struct job *job);
+/* Adds a control key's signature to what was proposed. On an error the job cannot go on. */
+int __must_check job_order_countersign(
+        struct job *job, const struct envelope_signature *signature, struct failure *ret_failure);
+void job_order_drop_proposal(struct job *job);
+
+/* run.c, confirm.c: what the machine tells unasked */
 void job_on_result(struct job *job, const Machine__Result *result);
 /* The result of no open job: one that was given up as unknown is known now. */
 void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result);
+void job_on_confirmed(struct job *job, const Machine__Result *result);
+
+/* statement.c */
+struct engine_statement;
+typedef void (*engine_stated_fn)(
+        const struct failure *failure, const uint8_t *envelope, size_t size, void *arg);
+/* Has a starting statement signed from the record; fn is called once, later. */
+void engine_state(struct engine *engine, struct machine *machine, engine_stated_fn fn, void *arg);
+/* Whoever waits with this arg is not called any more. */
+void engine_state_forget(struct engine *engine, const void *arg);
+/* Sends one to a machine that opened a session. */
+void engine_state_machine(struct engine *engine, struct machine *machine);
 
 /* cause.c */
 void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause);

@@ -1,13 +1,14 @@
 /*
- * The steps that run an update and confirm it. The machine knows the transaction by
- * the job's txn and answers a repetition with the first result, so nothing is done
- * twice. That the update was sent is recorded before it is; a job that finds it so
+ * The step that runs what was ordered. The machine knows the transaction by the order's
+ * epoch and number and answers a repetition with the first result, so nothing is done
+ * twice. That the order was sent is recorded before it is; a job that finds it so
  * recorded asks for the result first:
  *
  *   done     take it
  *   running  wait: the result comes as an event (and is asked for now and then)
- *   unknown  another boot, or too long ago: what runs now decides;
- *            never accepted in this boot: stage and send again, under the same txn
+ *   unknown  another boot (or a snapshot of this one), or too long ago: what runs now
+ *            decides; never accepted in this boot: stage again, and send the same order
+ *            again while it lives and none came after it, else a new one
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,12 +19,8 @@
 #include "orchestrator/job/hook.h"
 #include "orchestrator/job/priv.h"
 
-/* How long after the update's own limit its result is asked for. */
-#define JOB_RESULT_GRACE_USEC 1000000
 /* How many layouts are drawn for one update. */
 #define JOB_DRAW_TRIES 8
-
-static void job_run_query(struct job *job);
 
 static enum job_state job_outcome_state(Machine__Outcome outcome)
 {
@@ -100,8 +97,13 @@ static void job_draw_again(struct job *job)
 		return;
 	}
 	job->n_drawn_again++;
-	job->row.txn = 0;
 	job_back(job, JOB_STEP_SEED, "its layout hits the running one; another is drawn");
+}
+
+/* A service that was started afresh, or a machine that ends, has nothing to confirm. */
+static bool job_is_confirmed_later(const struct job *job)
+{
+	return job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
 }
 
 void job_on_result(struct job *job, const Machine__Result *result)
@@ -113,7 +115,7 @@ void job_on_result(struct job *job, const Machine__Result *result)
 	        .result = result,
 	};
 
-	if (end.state == JOB_COMMITTED) {
+	if (end.state == JOB_COMMITTED && job_is_confirmed_later(job)) {
 		job_done(job, "", job_run_keep_result, (void *[]){(void *)result, job});
 		return;
 	}
@@ -154,7 +156,8 @@ static int job_late_write(struct db *db, void *arg)
 	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
 	int r;
 
-	r = store_job_by_txn(db, machine_row(late->machine)->id, late->result->txn, &late->row);
+	r = store_job_by_order(db, machine_row(late->machine)->id, late->result->epoch,
+	        late->result->txn, &late->row);
 	if (r || late->row.state != JOB_UNKNOWN) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
@@ -185,29 +188,12 @@ void job_late_result(struct engine *engine, struct machine *machine, const Machi
 	}
 }
 
-static uint32_t job_timeout_ms(const struct job *job)
-{
-	const struct config *config = job->engine->parts.config;
-
-	return job->row.timeout_ms ? (uint32_t)job->row.timeout_ms
-	                           : (uint32_t)(config->update_timeout_usec / 1000);
-}
-
-/* The result comes as an event; should it be lost, it is asked for. */
-static void job_run_wait(struct job *job)
-{
-	job_limit_again(job, job_timeout_ms(job) * UINT64_C(1000));
-	job_again(job, job_timeout_ms(job) * UINT64_C(1000) + JOB_RESULT_GRACE_USEC);
-}
-
 static void job_run_accepted(struct job *job)
 {
-	job->row.accepted = true;
-	if (!job_save(job)) {
-		return;
+	if (job->row.kind == JOB_SHUTDOWN) {
+		machine_expect_end(job->machine);
 	}
-	hook_point("run", "accepted");
-	job_run_wait(job);
+	job_order_accepted(job);
 }
 
 static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
@@ -224,77 +210,42 @@ static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 	}
 	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR &&
 	        reply->error->class_ == WIRE__ERROR_CLASS__ERROR_BUSY &&
-	        reply->error->busy_id == job->row.txn) {
+	        reply->error->busy_id == job->order.txn) {
 		job_run_accepted(job);
 		return;
 	}
 	job_answer_bad(job, r, reply);
 }
 
-static void job_run_send(struct job *job)
+/* Where a job begins again that the machine has not seen. */
+static enum job_step job_first_step_at_machine(const struct job *job)
 {
-	const struct config *config = job->engine->parts.config;
-	struct job_part *part = job->parts;
-	_cleanup_(freep) uint8_t *envelope = NULL;
-	Machine__UpdateRun run = MACHINE__UPDATE_RUN__INIT;
-	Machine__Request request = MACHINE__REQUEST__INIT;
-	size_t size;
-	int r;
-
-	r = store_generation_envelope(job->engine->parts.db, part->generation.id, &envelope, &size);
-	if (r) {
-		err_forget();
-		job_back(job, JOB_STEP_SIGN, "its envelope is not in the record");
-		return;
-	}
-	run.txn = job->row.txn;
-	run.service = job->row.service;
-	run.envelope.data = envelope;
-	run.envelope.len = size;
-	run.payload_hash.data = part->variant.payload_hash;
-	run.payload_hash.len = sizeof(part->variant.payload_hash);
-	run.description_hash.data = part->release.state_hash;
-	run.description_hash.len = sizeof(part->release.state_hash);
-	run.prepare_only = job->row.prepare_only;
-	run.state = job->row.quiescent;
-	run.timeout_ms = job_timeout_ms(job);
-	run.hold_ms = job->row.hold_ms ? (uint32_t)job->row.hold_ms
-	                               : (uint32_t)(config->hold_usec / 1000);
-	run.prepare_ms = config->prepare_timeout_usec / 1000;
-	run.transfer_ms = config->transfer_timeout_usec / 1000;
-	if (job->row.timeout_ms) {
-		/* A limit that a person gave counts for each phase too. */
-		run.prepare_ms = run.transfer_ms = run.timeout_ms;
-	}
-	request.body_case = MACHINE__REQUEST__BODY_UPDATE_RUN;
-	request.update_run = &run;
-	request.identity = job->row.identity;
-	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, job_run_on_sent, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
-	}
+	return job_is_confirmed_later(job) ? JOB_STEP_STAGE : JOB_STEP_ORDER;
 }
 
 /* The machine has forgotten the transaction: what runs now tells. */
 static void job_run_unknown(struct job *job)
 {
+	const struct machine_row *row = machine_row(job->machine);
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
-	bool same_boot = machine_row(job->machine)->boot_id == job->row.boot_id;
+	bool same_boot = row->boot_id == job->order.boot_id && row->line == job->order.line;
 	struct failure failure;
 
-	if (same_boot && !job->row.accepted) {
-		job_back(job, JOB_STEP_STAGE, "the machine has not seen it");
+	if (same_boot && !job->order.accepted) {
+		job_back(job, job_first_step_at_machine(job), "the machine has not seen it");
 		return;
 	}
-	if (same_boot && service && service->generation == job->row.generation) {
+	if (same_boot && job_is_confirmed_later(job) && service &&
+	        service->generation == job->row.generation) {
 		job_done(job, "the result is forgotten; the generation runs", NULL, NULL);
 		return;
 	}
-	failure_set(&failure, "result-unknown", job->row.service,
-	        "`luctl status` shows what runs; ask for the update again if it is still wanted",
+	failure_set(&failure, "result-unknown", *job->row.service ? job->row.service : row->name,
+	        "`luctl status` shows what runs; ask for it again if it is still wanted",
 	        "%s; generation %" PRIu64 " does not run",
-	        same_boot ? "the machine has forgotten the transaction"
-	                  : "the machine was restarted in the meantime",
+	        same_boot                            ? "the machine has forgotten the transaction"
+	        : row->boot_id == job->order.boot_id ? "the machine was put back to a snapshot"
+	                                             : "the machine was restarted in the meantime",
 	        job->row.generation);
 	job_fail(job, JOB_UNKNOWN, &failure);
 }
@@ -338,81 +289,32 @@ static void job_run_on_answer(int r, const Machine__Reply *reply, void *arg)
 	}
 }
 
-static void job_run_query(struct job *job)
+/* The last look before it is sent: made for this boot, and nothing came after it. */
+static void job_run_begin(struct job *job)
 {
-	Machine__ResultQuery query = MACHINE__RESULT_QUERY__INIT;
-	Machine__Request request = MACHINE__REQUEST__INIT;
-
-	query.txn = job->row.txn;
-	request.body_case = MACHINE__REQUEST__BODY_RESULT_QUERY;
-	request.result_query = &query;
-	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, job_run_on_answer, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
+	if (!job_order_is_current(job)) {
+		job_back(job, JOB_STEP_ORDER, "its order is not of this boot, or too old");
+		return;
 	}
-}
-
-static int job_run_send_txn(struct db *db, void *arg)
-{
-	struct job *job = arg;
-
-	return err_up(store_job_send(db, &job->row, machine_row(job->machine)->boot_id));
+	if (!job_record(job, job_order_mark_sent, job)) {
+		return;
+	}
+	hook_point("run", "sent");
+	job_order_send(job, job_run_on_sent);
 }
 
 void job_step_run(struct job *job)
 {
-	struct failure failure;
-	int r;
+	int r = store_order_newest(job->engine->parts.db, job->row.id, 0, &job->order);
 
+	if (r) {
+		err_forget();
+		job_back(job, JOB_STEP_ORDER, "its order is not in the record");
+		return;
+	}
 	if (job->row.boot_id) {
-		job_run_query(job);
-		return;
-	}
-	r = job_parts_load(job);
-	if (r < 0) {
-		failure_set(&failure, "record", "run", "check the state directory",
-		        "the job's variant cannot be loaded: %s", strerror(-r));
-		job_fail(job, JOB_FAILED, &failure);
-		return;
-	}
-	if (!job_record(job, job_run_send_txn, job)) {
-		return;
-	}
-	hook_point("run", "sent");
-	job_run_send(job);
-}
-
-static void job_confirm_on_refreshed(int r, void *arg)
-{
-	struct job *job = arg;
-	const Machine__Service *service = machine_service(job->machine, job->row.service);
-	struct job_end end = {.state = JOB_COMMITTED};
-	struct failure failure;
-	const struct variant_row *variant;
-
-	if (r < 0 || job_parts_load(job) < 0) {
-		err_forget();
-		job_park(job, "the machine gave no status");
-		return;
-	}
-	variant = &job->parts->variant;
-	if (service && service->generation == job->row.generation &&
-	        service->build_id.len == sizeof(variant->build_id) &&
-	        !memcmp(service->build_id.data, variant->build_id, sizeof(variant->build_id))) {
-		job_end(job, &end);
-		return;
-	}
-	failure_set(&failure, "not-confirmed", job->row.service,
-	        "`luctl status` shows what runs; `luctl log` may show why",
-	        "the machine committed generation %" PRIu64 " and now runs generation %" PRIu64,
-	        job->row.generation, service ? service->generation : 0);
-	job_fail(job, JOB_UNKNOWN, &failure);
-}
-
-void job_step_confirm(struct job *job)
-{
-	if (machine_refresh(job->machine, job_confirm_on_refreshed, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
+		job_order_query(job, job_run_on_answer);
+	} else {
+		job_run_begin(job);
 	}
 }

@@ -1,7 +1,9 @@
 /*
- * The step that draws: which services, which release of each, a fresh seed sealed by
- * the signer, and the next generation number. Nothing is recorded before all seeds
- * are sealed; then everything is, in one transaction with the end of the step.
+ * The step that draws: which services, which release of each, a fresh seed sealed to
+ * the audit key, and the next generation number. Nothing is recorded before all seeds
+ * are sealed; then everything is, in one transaction with the end of the step. The
+ * seeds themselves stay in memory until they are forged: a lud that dies before draws
+ * others, and what it drew is abandoned.
  */
 #include <errno.h>
 #include <string.h>
@@ -87,10 +89,18 @@ static int job_seed_write_part(struct db *db, struct job_part *part)
 	return err_fold(r);
 }
 
+static int job_seed_abandon(const struct generation_row *row, void *arg)
+{
+	return row->state != GENERATION_PLANNED
+	               ? 0
+	               : err_up(store_generation_set_state(arg, row->id, GENERATION_ABANDONED));
+}
+
 static int job_seed_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
-	int r = 0;
+	struct generation_filter filter = {.job = job->row.id};
+	int r = store_generation_each(db, &filter, job_seed_abandon, db);
 
 	for (size_t i = 0; !r && i < job->n_parts; i++) {
 		r = job_seed_write_part(db, &job->parts[i]);
@@ -142,6 +152,8 @@ static void job_seed_ask(struct job *job)
 	}
 	envelope_hash(request.seal.seed, sizeof(request.seal.seed), part->variant.seed_commit);
 	memcpy(request.seal.context, part->variant.seed_commit, sizeof(request.seal.context));
+	memcpy(part->seed, request.seal.seed, sizeof(part->seed));
+	part->has_seed = true;
 	signer_client_ask(job->engine->parts.signer, &request, job_seed_sealed, part);
 	explicit_bzero(&request, sizeof(request));
 }

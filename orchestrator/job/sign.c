@@ -45,7 +45,8 @@ static int job_sign_assemble(struct job_part *part, const struct signer_part *si
 	if (r < 0) {
 		return err_up(r);
 	}
-	size = envelope_write((const void *const[]){root, kit, signed_part->bytes},
+	size = envelope_write(ENVELOPE_OF_VARIANT,
+	        (const void *const[]){root, kit, signed_part->bytes},
 	        (const size_t[]){root_size, kit_size, signed_part->len}, envelope,
 	        ENVELOPE_SIZE_MAX);
 	if (!size || envelope_open(envelope, size, &view) != ENVELOPE_OK) {
@@ -53,6 +54,7 @@ static int job_sign_assemble(struct job_part *part, const struct signer_part *si
 	}
 	part->generation.issued = view.variant->issued;
 	part->generation.expires = view.variant->expires;
+	part->generation.epoch = view.root->serial;
 	part->envelope = steal(&envelope);
 	part->envelope_size = size;
 	return 0;
@@ -99,8 +101,6 @@ static int job_sign_manifest(const struct job_part *part, struct variant_manifes
 	        sizeof(ret->machine_id));
 	memcpy(ret->service, part->release.service, sizeof(ret->service));
 	memcpy(ret->release_id, part->release.release_id, sizeof(ret->release_id));
-	ret->generation = part->generation.number;
-	ret->base = variant->base;
 	memcpy(ret->payload_hash, variant->payload_hash, sizeof(ret->payload_hash));
 	ret->payload_len = variant->payload_len;
 	memcpy(ret->seed_commit, variant->seed_commit, sizeof(ret->seed_commit));
@@ -111,7 +111,7 @@ static int job_sign_manifest(const struct job_part *part, struct variant_manifes
 /* Asks for the next signature, or ends the step. */
 static void job_sign_ask(struct job *job)
 {
-	struct signer_request request = {.op = SIGNER_SIGN};
+	struct signer_request request = {.op = SIGNER_SIGN_VARIANT};
 	struct job_part *part = &job->parts[job->n_done];
 	_cleanup_(freep) uint8_t *kit = NULL;
 	struct failure failure;
@@ -123,21 +123,21 @@ static void job_sign_ask(struct job *job)
 		return;
 	}
 	r = kit_signed_read(part->release.path, &kit, &size);
-	if (r < 0 || size > sizeof(request.sign.kit)) {
+	if (r < 0 || size > sizeof(request.variant.kit)) {
 		failure_set(&failure, "kit", part->release.path,
 		        "sign the kit with `luctl release sign` and add it again",
 		        "the signed kit cannot be read: %s", r < 0 ? strerror(-r) : "too long");
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
-	job_sign_manifest(part, &request.sign.manifest);
-	request.sign.lifetime_sec = job->engine->parts.config->variant_lifetime_usec / 1000000;
-	request.sign.kit_len = size;
-	memcpy(request.sign.kit, kit, size);
+	job_sign_manifest(part, &request.variant.manifest);
+	request.variant.lifetime_sec = job->engine->parts.config->variant_lifetime_usec / 1000000;
+	request.variant.kit_len = size;
+	memcpy(request.variant.kit, kit, size);
 	signer_client_ask(job->engine->parts.signer, &request, job_sign_signed, part);
 }
 
-void job_step_sign(struct job *job)
+static void job_sign_begin(struct job *job)
 {
 	struct failure failure;
 	int r = job_parts_load(job);
@@ -149,4 +149,26 @@ void job_step_sign(struct job *job)
 		return;
 	}
 	job_sign_ask(job);
+}
+
+static void job_sign_on_refreshed(int r, void *arg)
+{
+	struct job *job = arg;
+
+	if (r < 0) {
+		job_park(job, "the machine gave no status");
+	} else if (job_time_fits(job)) {
+		job_sign_begin(job);
+	}
+}
+
+/* A machine that runs is asked for its time first: nothing is signed that it would not take. */
+void job_step_sign(struct job *job)
+{
+	if (job->row.kind == JOB_START) {
+		job_sign_begin(job);
+	} else if (machine_refresh(job->machine, job_sign_on_refreshed, job) < 0) {
+		err_forget();
+		job_park(job, "the session with the machine is lost");
+	}
 }

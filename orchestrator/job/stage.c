@@ -1,5 +1,6 @@
 /*
- * The step that stages: state description, then payload, each under its hash, chunk
+ * The step that stages: the signed variant first, because the machine takes no bytes
+ * that no variant names; then state description and payload, each under its hash, chunk
  * by chunk. The machine says how far a former attempt came, so a lost session or a
  * killed lud costs one chunk. A full store is asked once to drop what nobody uses.
  */
@@ -46,6 +47,38 @@ static void job_stage_file_done(struct job *job)
 	job_done(job, detail, NULL, NULL);
 }
 
+static void job_stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
+{
+	struct job *job = arg;
+
+	if (r || reply->body_case != MACHINE__REPLY__BODY_ADMITTED) {
+		job_answer_bad(job, r, reply);
+		return;
+	}
+	job_stage_begin(job);
+}
+
+/* Shows the machine what may be staged. It may have seen it before. */
+static void job_stage_admit(struct job *job)
+{
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	Machine__Admit admit = MACHINE__ADMIT__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+	size_t size;
+
+	if (store_generation_envelope(
+	            job->engine->parts.db, job->parts->generation.id, &envelope, &size)) {
+		err_forget();
+		job_back(job, JOB_STEP_SIGN, "its envelope is not in the record");
+		return;
+	}
+	admit.envelope.data = envelope;
+	admit.envelope.len = size;
+	request.body_case = MACHINE__REQUEST__BODY_ADMIT;
+	request.admit = &admit;
+	job_stage_ask(job, &request, job_stage_on_admitted);
+}
+
 static void job_stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -54,7 +87,7 @@ static void job_stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
 		job_answer_bad(job, r, reply);
 		return;
 	}
-	job_stage_begin(job);
+	job_stage_admit(job);
 }
 
 /* Whether the refusal is a full store that may have something to drop. */
@@ -176,5 +209,5 @@ void job_step_stage(struct job *job)
 	}
 	job->n_stage = 2;
 	job->stage_at = 0;
-	job_stage_begin(job);
+	job_stage_admit(job);
 }

@@ -16,6 +16,8 @@
 
 /* The kernel loads these itself: the boot image's format fixes their slots. */
 #define JOB_KERNEL_LOADED 2
+/* The starting statement, in the machine's directory. */
+#define JOB_STATEMENT "statement.envelope"
 
 static void job_start_fail(struct job *job, const char *what, int r)
 {
@@ -41,8 +43,9 @@ static void job_image_head(const struct job *job, FILE *file)
 	for (size_t i = 0; i < sizeof(seed); i++) {
 		fprintf(file, "%02x", seed[i]);
 	}
-	fprintf(file, "\nboot_time %lld\nroot %s/" KIT_ROOT "\n", (long long)time(NULL),
-	        job->engine->parts.config->keyring);
+	fprintf(file, "\nboot_time %lld\nroot %s/" KIT_ROOT "\nstatement %s/" JOB_STATEMENT "\n",
+	        (long long)time(NULL), job->engine->parts.config->keyring,
+	        machine_dir(job->machine));
 	explicit_bzero(seed, sizeof(seed));
 }
 
@@ -108,16 +111,22 @@ static void job_image_made(const struct failure *failure, void *arg)
 	job_done(job, "", NULL, NULL);
 }
 
-void job_step_image(struct job *job)
+/* With the statement signed, the list of the image can be written. */
+static void job_image_stated(
+        const struct failure *failure, const uint8_t *envelope, size_t size, void *arg)
 {
+	struct job *job = arg;
 	const char *dir = machine_dir(job->machine);
 	_cleanup_(freep) char *list = text_format("%s/boot.list", dir);
 	_cleanup_(freep) char *image = text_format("%s/" QEMU_IMAGE, dir);
-	int r = job_parts_load(job);
+	_cleanup_(freep) char *statement = text_format("%s/" JOB_STATEMENT, dir);
+	int r;
 
-	if (!r) {
-		r = dir_make(dir);
+	if (failure) {
+		job_fail(job, JOB_FAILED, failure);
+		return;
 	}
+	r = file_write(statement, envelope, size);
 	if (!r) {
 		r = job_image_list(job, dir, list);
 	}
@@ -127,6 +136,20 @@ void job_step_image(struct job *job)
 	}
 	job->parts->task =
 	        forge_image(job->engine->parts.forge, list, image, job_image_made, job->parts);
+}
+
+void job_step_image(struct job *job)
+{
+	int r = job_parts_load(job);
+
+	if (!r) {
+		r = dir_make(machine_dir(job->machine));
+	}
+	if (r < 0) {
+		job_start_fail(job, "the boot image cannot be begun", r);
+		return;
+	}
+	engine_state(job->engine, job->machine, job_image_stated, job);
 }
 
 static void job_launch_done(const struct failure *failure, void *arg)

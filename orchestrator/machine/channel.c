@@ -10,7 +10,6 @@
 #include "orchestrator/base/file.h"
 #include "orchestrator/link/link.h"
 
-#define CHANNEL_VERSION 1u
 #define CHANNEL_PAUSE_MIN_MSEC 20u
 #define CHANNEL_PAUSE_MAX_MSEC 2000u
 /* How often it is looked; a machine that is quiet for two of these is asked. */
@@ -238,8 +237,8 @@ static const struct link_ops channel_link_ops = {
 static int channel_connect(struct channel *channel)
 {
 	static const struct session_identity self = {
-	        .min_version = CHANNEL_VERSION,
-	        .max_version = CHANNEL_VERSION,
+	        .min_version = MACHINE_PROTOCOL,
+	        .max_version = MACHINE_PROTOCOL,
 	        .features = WIRE__FEATURE__FEATURE_METRICS | WIRE__FEATURE__FEATURE_LOG,
 	        .software = "lud",
 	};

@@ -12,6 +12,8 @@
 
 /* A machine that is not heard for so long is silent; it is asked before. */
 #define CHANNEL_SILENT_SEC 5
+/* The version of the machine protocol that we speak, and no other. */
+#define MACHINE_PROTOCOL 2u
 
 struct channel;
 

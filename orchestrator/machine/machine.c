@@ -51,7 +51,7 @@ void machine_set_state(struct machine *machine, enum machine_state state, const 
 		machine->machines->ops->up(machine, machine->machines->arg);
 	} else if (state == MACHINE_SILENT) {
 		machine->machines->ops->silent(machine, machine->machines->arg);
-	} else if (was_ready || state == MACHINE_DOWN) {
+	} else if (was_ready || state == MACHINE_DOWN || state == MACHINE_STOPPED) {
 		machine->machines->ops->down(machine, machine->machines->arg);
 	}
 }

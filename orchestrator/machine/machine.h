@@ -88,6 +88,9 @@ int __must_check machine_connect(struct machine *machine);
 typedef void (*machine_stop_fn)(void *arg);
 int __must_check machine_stop(struct machine *machine, machine_stop_fn done, void *arg);
 
+/* It was ordered to end: when it does, it is stopped and not down. */
+void machine_expect_end(struct machine *machine);
+
 /* See channel_request(). */
 int __must_check machine_request(struct machine *machine, Machine__Request *request,
         uint64_t timeout_usec, channel_reply_fn fn, void *arg);

@@ -60,7 +60,7 @@ static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 	if (machine_save(machine) < 0) {
 		log_error("machine %s: %s", machine->row.name, err_trace());
 	}
-	if (machine->stop_done) {
+	if (machine->stop_done || !machine->row.wanted) {
 		machine_stopped(machine);
 		return;
 	}
@@ -244,6 +244,14 @@ int machine_launch(struct machine *machine, machine_launch_fn done, void *arg)
 	}
 	machine_set_state(machine, MACHINE_STARTING, "");
 	return 0;
+}
+
+void machine_expect_end(struct machine *machine)
+{
+	machine->row.wanted = false;
+	if (machine_save(machine) < 0) {
+		log_error("machine %s: %s", machine->row.name, err_trace());
+	}
 }
 
 int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)

@@ -260,6 +260,7 @@ static int machine_event_record(
 	struct event_row row = {
 	        .machine = machine->row.id,
 	        .boot_id = machine->row.boot_id,
+	        .line = machine->row.line,
 	        .seq = event->seq,
 	        .clock_ns = event->clock_ns,
 	        .body = packed,
@@ -407,14 +408,52 @@ static int machine_status_txn(struct db *db, void *arg)
 
 		machine__service__pack(service, packed);
 		r = store_service_ensure(db, machine->row.id, service->name, &row);
+		row.floor = service->floor;
+		row.run_epoch = service->generation_epoch;
+		row.run_number = service->generation;
 		if (!r) {
-			r = store_service_seen(db, row.id, packed, size, service->generation);
+			r = store_service_seen(db, &row, packed, size);
 		}
 		if (!r) {
 			r = store_generation_runs(db, row.id, service->generation);
 		}
 	}
 	return err_fold(r);
+}
+
+/* Whether the machine knows less of this boot than it once did. */
+static bool machine_went_back(const struct machine *machine, const Machine__Status *status)
+{
+	struct order_row order;
+
+	if (machine->status && machine->status->boot_id == status->boot_id &&
+	        status->clock_ns < machine->status->clock_ns) {
+		return true;
+	}
+	if (store_order_accepted(machine->machines->db, machine->row.id, status->boot_id,
+	            machine->row.line, &order)) {
+		err_forget();
+		return false;
+	}
+	return status->newest_epoch < order.epoch ||
+	       (status->newest_epoch == order.epoch && status->newest_txn < order.txn);
+}
+
+/* A restored snapshot is another boot in all but its id: numbers begin a line of their own. */
+static void machine_look_back(struct machine *machine, const Machine__Status *status)
+{
+	if (status->boot_id != machine->row.boot_id || !machine_went_back(machine, status)) {
+		return;
+	}
+	log_warn("machine %s was put back to an earlier state of this boot (a snapshot); it is "
+	         "treated as a new boot",
+	        machine->row.name);
+	machine->row.line++;
+	machine->row.event_seq = 0;
+	machine->newest_seq = 0;
+	if (machine_save(machine) < 0) {
+		log_error("machine %s: %s", machine->row.name, err_trace());
+	}
 }
 
 static void machine_status_take(struct machine *machine, const Machine__Status *status)
@@ -482,6 +521,7 @@ static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
 		r = -EPROTO;
 	}
 	if (!r) {
+		machine_look_back(machine, reply->status);
 		machine_status_take(machine, reply->status);
 		/* What the machine says is true, recorded or not. */
 		if (db_txn(machine->machines->db, machine_status_txn, machine) < 0) {

@@ -5,7 +5,7 @@
 #define GENERATION_SELECT                                                                          \
 	"SELECT g.id, g.service, g.number, g.variant, g.job, g.state, g.issued, g.expires,"        \
 	" g.committed_us, s.machine, v.release, s.name, g.envelope IS NOT NULL,"                   \
-	" v.payload_len > 0"                                                                       \
+	" v.payload_len > 0, g.epoch"                                                              \
 	" FROM generations g JOIN services s ON s.id = g.service"                                  \
 	" JOIN variants v ON v.id = g.variant "
 
@@ -44,6 +44,7 @@ static int store_generation_row(sqlite3_stmt *row, void *arg)
 	db_column_text(row, 11, ret->service_name, sizeof(ret->service_name));
 	ret->has_envelope = sqlite3_column_int64(row, 12);
 	ret->has_payload = sqlite3_column_int64(row, 13);
+	ret->epoch = sqlite3_column_int64(row, 14);
 	return 0;
 }
 
@@ -65,8 +66,16 @@ int store_generation_sign(
         struct db *db, const struct generation_row *row, const void *envelope, size_t envelope_size)
 {
 	return err_fold(db_run(db,
-	        "UPDATE generations SET envelope = ?, issued = ?, expires = ? WHERE id = ?", "biii",
-	        envelope, envelope_size, row->issued, row->expires, row->id));
+	        "UPDATE generations SET envelope = ?, issued = ?, expires = ?, epoch = ?"
+	        " WHERE id = ?",
+	        "biiii", envelope, envelope_size, row->issued, row->expires, (int64_t)row->epoch,
+	        row->id));
+}
+
+int store_generation_set_epoch(struct db *db, int64_t id, uint64_t epoch)
+{
+	return err_fold(db_run(
+	        db, "UPDATE generations SET epoch = ? WHERE id = ?", "ii", (int64_t)epoch, id));
 }
 
 int store_generation_set_state(struct db *db, int64_t id, enum generation_state state)

@@ -18,6 +18,7 @@ struct generation_row {
 	int64_t id;
 	int64_t service;
 	uint64_t number;
+	uint64_t epoch; /* serial of the root that it was signed under; 0: not yet */
 	int64_t variant;
 	int64_t job;
 	enum generation_state state;
@@ -45,6 +46,8 @@ struct generation_filter {
 int __must_check store_generation_insert(struct db *db, struct generation_row *row);
 int __must_check store_generation_sign(struct db *db, const struct generation_row *row,
         const void *envelope, size_t envelope_size);
+/* The epoch of an order that names it. */
+int __must_check store_generation_set_epoch(struct db *db, int64_t id, uint64_t epoch);
 int __must_check store_generation_set_state(struct db *db, int64_t id, enum generation_state state);
 /* The machine runs this number: it becomes RUNNING and the one before PAST. */
 int __must_check store_generation_runs(struct db *db, int64_t service, uint64_t number);

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #define JOB_COLUMNS                                                                                \
-	"id, coalesce(txn, 0), machine, service, kind, state, step, identity, from_generation, "   \
+	"id, accept_loss, machine, service, kind, state, step, identity, from_generation, "        \
 	"generation,"                                                                              \
 	" coalesce(release, 0), prepare_only, quiescent, timeout_ms, hold_ms, boot_id,"            \
-	" accepted, hint, created_us, ended_us"
+	" consent, hint, created_us, ended_us"
 
 static const char *const job_kind_names[_JOB_KIND_N] = {
         [JOB_UPDATE] = "update",
@@ -14,6 +14,8 @@ static const char *const job_kind_names[_JOB_KIND_N] = {
         [JOB_RERANDOMIZE] = "rerandomize",
         [JOB_PREPARE] = "prepare",
         [JOB_START] = "start",
+        [JOB_RESTART] = "restart",
+        [JOB_SHUTDOWN] = "shutdown",
 };
 
 static const char *const job_state_names[_JOB_STATE_N] = {
@@ -37,6 +39,9 @@ static const char *const job_step_names[_JOB_STEP_N] = {
         [JOB_STEP_IMAGE] = "image",
         [JOB_STEP_LAUNCH] = "launch",
         [JOB_STEP_CONFIRM] = "confirm",
+        [JOB_STEP_ORDER] = "order",
+        [JOB_STEP_CHECK] = "check",
+        [JOB_STEP_PAIR] = "pair",
 };
 
 const char *job_kind_name(enum job_kind kind)
@@ -58,7 +63,7 @@ static void store_job_read(sqlite3_stmt *row, struct job_row *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->id = sqlite3_column_int64(row, 0);
-	ret->txn = sqlite3_column_int64(row, 1);
+	ret->accept_loss = sqlite3_column_int64(row, 1);
 	ret->machine = sqlite3_column_int64(row, 2);
 	db_column_text(row, 3, ret->service, sizeof(ret->service));
 	ret->kind = sqlite3_column_int64(row, 4);
@@ -73,7 +78,7 @@ static void store_job_read(sqlite3_stmt *row, struct job_row *ret)
 	ret->timeout_ms = sqlite3_column_int64(row, 13);
 	ret->hold_ms = sqlite3_column_int64(row, 14);
 	ret->boot_id = sqlite3_column_int64(row, 15);
-	ret->accepted = sqlite3_column_int64(row, 16);
+	db_column_blob(row, 16, ret->consent, sizeof(ret->consent));
 	db_column_text(row, 17, ret->hint, sizeof(ret->hint));
 	ret->created_us = sqlite3_column_int64(row, 18);
 	ret->ended_us = sqlite3_column_int64(row, 19);
@@ -85,34 +90,20 @@ static int store_job_row(sqlite3_stmt *row, void *arg)
 	return 0;
 }
 
-/* A number above all before it, and above those of a record that was lost. */
-static int store_job_draw_txn(struct db *db, int64_t now_usec, uint64_t *ret_txn)
-{
-	int64_t newest;
-	int r = db_query_int(db, &newest, "SELECT coalesce(max(txn), 0) FROM jobs", "");
-
-	if (r) {
-		return err_fold(r);
-	}
-	*ret_txn = newest >= now_usec ? newest + 1 : now_usec;
-	return 0;
-}
-
 int store_job_insert(struct db *db, struct job_row *row)
 {
 	int r;
 
 	row->created_us = store_now_usec();
-	row->txn = 0;
 	r = db_run(db,
 	        "INSERT INTO jobs(machine, service, kind, state, step, identity, from_generation,"
-	        " generation, release, prepare_only, quiescent, timeout_ms, hold_ms, created_us)"
-	        " VALUES(?,?,?,?,?,?,?,?,nullif(?,0),?,?,?,?,?)",
-	        "itiiitiiiitiii", row->machine, row->service, (int64_t)row->kind,
+	        " generation, release, prepare_only, quiescent, timeout_ms, hold_ms, created_us,"
+	        " accept_loss) VALUES(?,?,?,?,?,?,?,?,nullif(?,0),?,?,?,?,?,?)",
+	        "itiiitiiiitiiii", row->machine, row->service, (int64_t)row->kind,
 	        (int64_t)row->state, (int64_t)row->step, row->identity,
 	        (int64_t)row->from_generation, (int64_t)row->generation, row->release,
 	        (int64_t)row->prepare_only, row->quiescent, row->timeout_ms, row->hold_ms,
-	        row->created_us);
+	        row->created_us, (int64_t)row->accept_loss);
 	if (r) {
 		return err_fold(r);
 	}
@@ -120,28 +111,14 @@ int store_job_insert(struct db *db, struct job_row *row)
 	return 0;
 }
 
-int store_job_send(struct db *db, struct job_row *row, uint64_t boot_id)
-{
-	int r = 0;
-
-	if (!row->txn) {
-		r = store_job_draw_txn(db, store_now_usec(), &row->txn);
-	}
-	if (!r) {
-		row->boot_id = boot_id;
-		r = db_run(db, "UPDATE jobs SET txn = ?, boot_id = ? WHERE id = ?", "iii",
-		        (int64_t)row->txn, (int64_t)boot_id, row->id);
-	}
-	return err_fold(r);
-}
-
 int store_job_update(struct db *db, const struct job_row *row)
 {
 	return err_fold(db_run(db,
-	        "UPDATE jobs SET state = ?, step = ?, generation = ?, boot_id = ?, accepted = ?,"
+	        "UPDATE jobs SET state = ?, step = ?, generation = ?, boot_id = ?, consent = ?,"
 	        " hint = ?, ended_us = ? WHERE id = ?",
-	        "iiiiitii", (int64_t)row->state, (int64_t)row->step, (int64_t)row->generation,
-	        (int64_t)row->boot_id, (int64_t)row->accepted, row->hint, row->ended_us, row->id));
+	        "iiiibtii", (int64_t)row->state, (int64_t)row->step, (int64_t)row->generation,
+	        (int64_t)row->boot_id, row->consent, sizeof(row->consent), row->hint, row->ended_us,
+	        row->id));
 }
 
 int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
@@ -159,11 +136,13 @@ int store_job_find(struct db *db, int64_t id, struct job_row *ret)
 	        db, store_job_row, ret, "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?", "i", id));
 }
 
-int store_job_by_txn(struct db *db, int64_t machine, uint64_t txn, struct job_row *ret)
+int store_job_by_order(
+        struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret)
 {
 	return err_up(db_query(db, store_job_row, ret,
-	        "SELECT " JOB_COLUMNS " FROM jobs WHERE machine = ? AND txn = ?", "ii", machine,
-	        (int64_t)txn));
+	        "SELECT " JOB_COLUMNS " FROM jobs WHERE id = (SELECT job FROM orders"
+	        " WHERE machine = ? AND epoch = ? AND txn = ?)",
+	        "iii", machine, (int64_t)epoch, (int64_t)txn));
 }
 
 struct store_job_visit {
@@ -259,13 +238,105 @@ int store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
+#define ORDER_COLUMNS "id, job, machine, boot_id, line, epoch, txn, action, expires, sent, accepted"
+
+static int store_order_row(sqlite3_stmt *row, void *arg)
+{
+	struct order_row *ret = arg;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->id = sqlite3_column_int64(row, 0);
+	ret->job = sqlite3_column_int64(row, 1);
+	ret->machine = sqlite3_column_int64(row, 2);
+	ret->boot_id = sqlite3_column_int64(row, 3);
+	ret->line = sqlite3_column_int64(row, 4);
+	ret->epoch = sqlite3_column_int64(row, 5);
+	ret->txn = sqlite3_column_int64(row, 6);
+	ret->action = (uint32_t)sqlite3_column_int64(row, 7);
+	ret->expires = sqlite3_column_int64(row, 8);
+	ret->sent = sqlite3_column_int64(row, 9);
+	ret->accepted = sqlite3_column_int64(row, 10);
+	return 0;
+}
+
+int store_order_insert(
+        struct db *db, struct order_row *row, const void *envelope, size_t envelope_size)
+{
+	int r = db_run(db,
+	        "INSERT INTO orders(job, machine, boot_id, line, epoch, txn, action, expires, sent,"
+	        " accepted, envelope, created_us) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+	        "iiiiiiiiiibi", row->job, row->machine, (int64_t)row->boot_id, (int64_t)row->line,
+	        (int64_t)row->epoch, (int64_t)row->txn, (int64_t)row->action, row->expires,
+	        (int64_t)row->sent, (int64_t)row->accepted, envelope, envelope_size,
+	        store_now_usec());
+
+	if (r) {
+		return err_up(r);
+	}
+	row->id = db_last_id(db);
+	return 0;
+}
+
+int store_order_update(struct db *db, const struct order_row *row)
+{
+	return err_fold(db_run(db, "UPDATE orders SET sent = ?, accepted = ? WHERE id = ?", "iii",
+	        (int64_t)row->sent, (int64_t)row->accepted, row->id));
+}
+
+int store_order_newest(struct db *db, int64_t job, uint32_t action, struct order_row *ret)
+{
+	return err_up(db_query(db, store_order_row, ret,
+	        "SELECT " ORDER_COLUMNS " FROM orders WHERE job = ?1 AND (?2 = 0 OR action = ?2)"
+	        " ORDER BY id DESC LIMIT 1",
+	        "ii", job, (int64_t)action));
+}
+
+static int store_order_blob(sqlite3_stmt *row, void *arg)
+{
+	void **out = arg;
+
+	*(uint8_t **)out[0] = db_column_blob_new(row, 0, out[1]);
+	return 0;
+}
+
+int store_order_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
+{
+	void *out[] = {ret_envelope, ret_size};
+
+	return err_up(db_query(
+	        db, store_order_blob, out, "SELECT envelope FROM orders WHERE id = ?", "i", id));
+}
+
+int store_order_highest(struct db *db, int64_t machine, uint64_t epoch, uint64_t *ret_txn)
+{
+	int64_t highest;
+	int r = db_query_int(db, &highest,
+	        "SELECT coalesce(max(txn), 0) FROM orders WHERE machine = ? AND epoch = ?", "ii",
+	        machine, (int64_t)epoch);
+
+	if (!r) {
+		*ret_txn = (uint64_t)highest;
+	}
+	return err_fold(r);
+}
+
+int store_order_accepted(
+        struct db *db, int64_t machine, uint64_t boot_id, uint64_t line, struct order_row *ret)
+{
+	return err_up(db_query(db, store_order_row, ret,
+	        "SELECT " ORDER_COLUMNS " FROM orders WHERE machine = ? AND boot_id = ?"
+	        " AND line = ? AND accepted = 1 ORDER BY epoch DESC, txn DESC LIMIT 1",
+	        "iii", machine, (int64_t)boot_id, (int64_t)line));
+}
+
 int store_event_insert(struct db *db, const struct event_row *row)
 {
 	return err_up(db_run(db,
-	        "INSERT INTO events(machine, boot_id, seq, clock_ns, seen_us, body)"
-	        " VALUES(?,?,?,?,?,?)",
-	        "iiiiib", row->machine, (int64_t)row->boot_id, (int64_t)row->seq,
-	        (int64_t)row->clock_ns, store_now_usec(), row->body, row->body_size));
+	        "INSERT INTO events(machine, boot_id, line, seq, clock_ns, seen_us, body)"
+	        " VALUES(?,?,?,?,?,?,?)",
+	        "iiiiiib", row->machine, (int64_t)row->boot_id, (int64_t)row->line,
+	        (int64_t)row->seq, (int64_t)row->clock_ns, store_now_usec(), row->body,
+	        row->body_size));
 }
 
 int store_event_trim(struct db *db, int64_t machine, int64_t kept)

@@ -11,6 +11,8 @@ enum job_kind {
 	JOB_RERANDOMIZE = 3,
 	JOB_PREPARE = 4,
 	JOB_START = 5,
+	JOB_RESTART = 6,  /* of a service, afresh: its state is lost */
+	JOB_SHUTDOWN = 7, /* of the machine */
 	_JOB_KIND_N,
 };
 
@@ -26,7 +28,7 @@ enum job_state {
 	_JOB_STATE_N,
 };
 
-/* Steps in the order in which a job takes them; see orchestrator/job/job.c. */
+/* The numbers are those of the record; their order of steps is in orchestrator/job/job.c. */
 enum job_step {
 	JOB_STEP_PLAN,
 	JOB_STEP_SEED,
@@ -37,6 +39,9 @@ enum job_step {
 	JOB_STEP_IMAGE, /* machine start only, and the one below */
 	JOB_STEP_LAUNCH,
 	JOB_STEP_CONFIRM,
+	JOB_STEP_ORDER, /* a signed order is made */
+	JOB_STEP_CHECK, /* the machine runs what it committed */
+	JOB_STEP_PAIR,  /* what the update would lose */
 	_JOB_STEP_N,
 };
 
@@ -49,7 +54,6 @@ enum job_step_state {
 
 struct job_row {
 	int64_t id;
-	uint64_t txn; /* how the machine knows it; 0 until it is sent first */
 	int64_t machine;
 	char service[24]; /* "" for jobs on the machine itself */
 	enum job_kind kind;
@@ -60,11 +64,12 @@ struct job_row {
 	uint64_t generation;
 	int64_t release; /* 0: none */
 	bool prepare_only;
+	bool accept_loss;
+	uint8_t consent[64]; /* the pairing whose loss is consented to; zero: none */
 	char quiescent[24];
 	int64_t timeout_ms; /* 0: default */
 	int64_t hold_ms;
-	uint64_t boot_id; /* boot in which it was sent; 0: never sent */
-	bool accepted;    /* the machine said so */
+	uint64_t boot_id; /* boot in which its order was sent; 0: never sent */
 	char hint[240];
 	int64_t created_us;
 	int64_t ended_us; /* 0 while open */
@@ -81,19 +86,14 @@ struct job_step_row {
 
 /* Draws the id. */
 int __must_check store_job_insert(struct db *db, struct job_row *row);
-/*
- * Records that the job is about to be sent to the machine in this boot. The first
- * time it draws txn, above all that were ever sent: a machine takes rising ones only.
- */
-int __must_check store_job_send(struct db *db, struct job_row *row, uint64_t boot_id);
 /* Writes what changes in the course of a job. */
 int __must_check store_job_update(struct db *db, const struct job_row *row);
 /* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */
 int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
-int __must_check store_job_by_txn(
-        struct db *db, int64_t machine, uint64_t txn, struct job_row *ret);
+int __must_check store_job_by_order(
+        struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret);
 typedef int (*store_job_fn)(const struct job_row *row, void *arg);
 /* Open jobs, oldest first; machine 0: of all. */
 int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg);
@@ -114,9 +114,42 @@ int __must_check store_job_step_end(
 typedef int (*store_job_step_fn)(const struct job_step_row *row, void *arg);
 int __must_check store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *arg);
 
+/* An order that was signed for a job: kept for good. */
+struct order_row {
+	int64_t id;
+	int64_t job;
+	int64_t machine;
+	uint64_t boot_id;
+	uint64_t line; /* of the machine, see struct machine_row */
+	uint64_t epoch;
+	uint64_t txn;
+	uint32_t action;
+	int64_t expires; /* unix s */
+	bool sent;       /* it is about to be sent, or was */
+	bool accepted;   /* the machine said so */
+};
+
+/* Fills row->id. DB_E_EXISTS: the number is taken. */
+int __must_check store_order_insert(
+        struct db *db, struct order_row *row, const void *envelope, size_t envelope_size);
+int __must_check store_order_update(struct db *db, const struct order_row *row);
+/* The job's newest order of any action (0) or of one. DB_E_NONE. */
+int __must_check store_order_newest(
+        struct db *db, int64_t job, uint32_t action, struct order_row *ret);
+/* The caller frees *ret_envelope. */
+int __must_check store_order_envelope(
+        struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size);
+/* Highest transaction number signed for a machine in an epoch; 0: none. */
+int __must_check store_order_highest(
+        struct db *db, int64_t machine, uint64_t epoch, uint64_t *ret_txn);
+/* Newest order of a boot and line that the machine is known to have accepted. DB_E_NONE. */
+int __must_check store_order_accepted(
+        struct db *db, int64_t machine, uint64_t boot_id, uint64_t line, struct order_row *ret);
+
 struct event_row {
 	int64_t machine;
 	uint64_t boot_id;
+	uint64_t line;
 	uint64_t seq;
 	uint64_t clock_ns;
 	const void *body; /* packed machine.Event */

@@ -4,7 +4,7 @@
 
 #define MACHINE_COLUMNS                                                                            \
 	"id, name, machine_id, attached, wanted, socket, image, pid, boot_id, event_seq, "         \
-	"created_us, removed_us, is_default"
+	"created_us, removed_us, is_default, line"
 
 static void store_machine_read(sqlite3_stmt *row, struct machine_row *ret)
 {
@@ -23,6 +23,7 @@ static void store_machine_read(sqlite3_stmt *row, struct machine_row *ret)
 	ret->created_us = sqlite3_column_int64(row, 10);
 	ret->removed_us = sqlite3_column_int64(row, 11);
 	ret->is_default = sqlite3_column_int64(row, 12);
+	ret->line = sqlite3_column_int64(row, 13);
 }
 
 static int store_machine_row(sqlite3_stmt *row, void *arg)
@@ -54,10 +55,12 @@ int store_machine_update(struct db *db, const struct machine_row *row)
 {
 	return err_up(db_run(db,
 	        "UPDATE machines SET machine_id = ?, attached = ?, wanted = ?, socket = ?,"
-	        " image = ?, pid = ?, boot_id = ?, event_seq = ?, removed_us = ? WHERE id = ?",
-	        "biittiiiii", row->has_machine_id ? row->machine_id : NULL, sizeof(row->machine_id),
-	        (int64_t)row->attached, (int64_t)row->wanted, row->socket, row->image, row->pid,
-	        (int64_t)row->boot_id, (int64_t)row->event_seq, row->removed_us, row->id));
+	        " image = ?, pid = ?, boot_id = ?, event_seq = ?, removed_us = ?, line = ? WHERE "
+	        "id = ?",
+	        "biittiiiiii", row->has_machine_id ? row->machine_id : NULL,
+	        sizeof(row->machine_id), (int64_t)row->attached, (int64_t)row->wanted, row->socket,
+	        row->image, row->pid, (int64_t)row->boot_id, (int64_t)row->event_seq,
+	        row->removed_us, (int64_t)row->line, row->id));
 }
 
 int store_machine_by_name(struct db *db, const char *name, struct machine_row *ret)
@@ -107,6 +110,8 @@ int store_machine_each(struct db *db, store_machine_fn fn, void *arg)
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
+#define SERVICE_COLUMNS "id, machine, name, last_number, seen_us, floor, run_epoch, run_number"
+
 static void store_service_read(sqlite3_stmt *row, struct service_row *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -115,6 +120,9 @@ static void store_service_read(sqlite3_stmt *row, struct service_row *ret)
 	db_column_text(row, 2, ret->name, sizeof(ret->name));
 	ret->last_number = sqlite3_column_int64(row, 3);
 	ret->seen_us = sqlite3_column_int64(row, 4);
+	ret->floor = (uint32_t)sqlite3_column_int64(row, 5);
+	ret->run_epoch = sqlite3_column_int64(row, 6);
+	ret->run_number = sqlite3_column_int64(row, 7);
 }
 
 static int store_service_row(sqlite3_stmt *row, void *arg)
@@ -126,7 +134,7 @@ static int store_service_row(sqlite3_stmt *row, void *arg)
 int store_service_find(struct db *db, int64_t machine, const char *name, struct service_row *ret)
 {
 	return err_up(db_query(db, store_service_row, ret,
-	        "SELECT id, machine, name, last_number, seen_us FROM services"
+	        "SELECT " SERVICE_COLUMNS " FROM services"
 	        " WHERE machine = ? AND name = ?",
 	        "it", machine, name));
 }
@@ -142,13 +150,30 @@ int store_service_ensure(struct db *db, int64_t machine, const char *name, struc
 	return err_up(store_service_find(db, machine, name, ret));
 }
 
-int store_service_seen(
-        struct db *db, int64_t service, const void *status, size_t status_size, uint64_t number)
+int store_service_floor(struct db *db, int64_t service, uint32_t floor)
 {
-	return err_up(db_run(db,
+	return err_fold(db_run(db, "UPDATE services SET floor = max(floor, ?) WHERE id = ?", "ii",
+	        (int64_t)floor, service));
+}
+
+int store_service_seen(
+        struct db *db, const struct service_row *row, const void *status, size_t status_size)
+{
+	int r = db_run(db,
 	        "UPDATE services SET status = ?, last_number = max(last_number, ?), seen_us = ?"
 	        " WHERE id = ?",
-	        "biii", status, status_size, (int64_t)number, store_now_usec(), service));
+	        "biii", status, status_size, (int64_t)row->run_number, store_now_usec(), row->id);
+
+	if (!r) {
+		r = db_run(db,
+		        "UPDATE services SET run_epoch = ?1, run_number = ?2 WHERE id = ?3"
+		        " AND (run_epoch, run_number) < (?1, ?2)",
+		        "iii", (int64_t)row->run_epoch, (int64_t)row->run_number, row->id);
+	}
+	if (!r) {
+		r = store_service_floor(db, row->id, row->floor);
+	}
+	return err_fold(r);
 }
 
 int store_service_draw(struct db *db, int64_t service, uint64_t *ret_number)
@@ -181,14 +206,14 @@ static int store_service_visit_row(sqlite3_stmt *row, void *arg)
 
 	store_service_read(row, &service);
 	return visit->fn(
-	        &service, sqlite3_column_blob(row, 5), sqlite3_column_bytes(row, 5), visit->arg);
+	        &service, sqlite3_column_blob(row, 8), sqlite3_column_bytes(row, 8), visit->arg);
 }
 
 int store_service_each(struct db *db, int64_t machine, store_service_fn fn, void *arg)
 {
 	struct store_service_visit visit = {fn, arg};
 	int r = db_query(db, store_service_visit_row, &visit,
-	        "SELECT id, machine, name, last_number, seen_us, status FROM services"
+	        "SELECT " SERVICE_COLUMNS ", status FROM services"
 	        " WHERE machine = ? ORDER BY id",
 	        "i", machine);
 

@@ -13,7 +13,8 @@ struct machine_row {
 	char image[256];
 	int64_t pid;
 	uint64_t boot_id;
-	uint64_t event_seq; /* newest event recorded of this boot */
+	uint64_t event_seq; /* newest event recorded of this boot and line */
+	uint64_t line;      /* times that it was put back to a snapshot, of all boots */
 	int64_t created_us;
 	int64_t removed_us; /* 0: it is there */
 	bool is_default;    /* is meant when no machine is named */
@@ -24,7 +25,10 @@ struct service_row {
 	int64_t machine;
 	char name[24];
 	uint64_t last_number;
-	int64_t seen_us; /* when its status was given; 0: never */
+	int64_t seen_us;    /* when its status was given; 0: never */
+	uint32_t floor;     /* lowest release that may run, as confirmed or seen */
+	uint64_t run_epoch; /* newest generation that is known to have run */
+	uint64_t run_number;
 };
 
 /* Fills row->id. May return DB_E_EXISTS (name or machine id taken). */
@@ -47,9 +51,14 @@ int __must_check store_service_ensure(
         struct db *db, int64_t machine, const char *name, struct service_row *ret);
 int __must_check store_service_find(
         struct db *db, int64_t machine, const char *name, struct service_row *ret);
-/* Keeps the packed machine.Service, and never draws a number up to `number` again. */
+/*
+ * Keeps the packed machine.Service, never draws a number up to the row's run_number
+ * again, and raises what is known of floor and newest generation.
+ */
 int __must_check store_service_seen(
-        struct db *db, int64_t service, const void *status, size_t status_size, uint64_t number);
+        struct db *db, const struct service_row *row, const void *status, size_t status_size);
+/* Raises the floor. */
+int __must_check store_service_floor(struct db *db, int64_t service, uint32_t floor);
 /* Draws the next generation number. */
 int __must_check store_service_draw(struct db *db, int64_t service, uint64_t *ret_number);
 /* Calls fn with name and packed status of each service of the machine. */

@@ -5,7 +5,7 @@
 
 #define RELEASE_COLUMNS                                                                            \
 	"id, service, release_id, counter, floor, source_id, state_hash, key_id, issued, "         \
-	"added_us, path, blocked_us, blocked_job, blocked_why"
+	"added_us, path, blocked_us, blocked_job, blocked_why, state_len"
 
 static void store_release_read(sqlite3_stmt *row, struct release_row *ret)
 {
@@ -24,6 +24,7 @@ static void store_release_read(sqlite3_stmt *row, struct release_row *ret)
 	ret->blocked_us = sqlite3_column_int64(row, 11);
 	ret->blocked_job = sqlite3_column_int64(row, 12);
 	db_column_text(row, 13, ret->blocked_why, sizeof(ret->blocked_why));
+	ret->state_len = sqlite3_column_int64(row, 14);
 }
 
 static int store_release_row(sqlite3_stmt *row, void *arg)
@@ -40,12 +41,12 @@ int store_release_put(struct db *db, struct release_row *row)
 	row->added_us = store_now_usec();
 	r = db_run(db,
 	        "INSERT INTO releases(service, release_id, counter, floor, source_id, state_hash,"
-	        " key_id, issued, added_us, path) VALUES(?,?,?,?,?,?,?,?,?,?)"
+	        " key_id, issued, added_us, path, state_len) VALUES(?,?,?,?,?,?,?,?,?,?,?)"
 	        " ON CONFLICT(release_id) DO UPDATE SET path = excluded.path",
-	        "tbiibbbiit", row->service, row->release_id, sizeof(row->release_id), row->counter,
+	        "tbiibbbiiti", row->service, row->release_id, sizeof(row->release_id), row->counter,
 	        row->floor, row->source_id, sizeof(row->source_id), row->state_hash,
 	        sizeof(row->state_hash), row->key_id, sizeof(row->key_id), row->issued,
-	        row->added_us, row->path);
+	        row->added_us, row->path, row->state_len);
 	if (!r) {
 		r = store_release_by_hash(db, row->release_id, &known);
 	}

@@ -10,6 +10,7 @@ struct release_row {
 	int64_t floor;
 	uint8_t source_id[64];
 	uint8_t state_hash[64];
+	int64_t state_len;
 	uint8_t key_id[16];
 	int64_t issued;
 	int64_t added_us;

@@ -130,6 +130,52 @@ const struct db_migration store_migrations[] = {
                 "ALTER TABLE releases ADD COLUMN blocked_job INTEGER NOT NULL DEFAULT 0;"
                 "ALTER TABLE releases ADD COLUMN blocked_why TEXT NOT NULL DEFAULT '';",
         },
+        {
+                /*
+                 * Orders, and what a statement says: epochs, floors. `line` counts the
+                 * snapshots of one boot that a machine was put back to.
+                 */
+                "CREATE TABLE orders("
+                " id INTEGER PRIMARY KEY,"
+                " job INTEGER NOT NULL REFERENCES jobs(id),"
+                " machine INTEGER NOT NULL REFERENCES machines(id),"
+                " boot_id INTEGER NOT NULL,"
+                " line INTEGER NOT NULL,"
+                " epoch INTEGER NOT NULL,"
+                " txn INTEGER NOT NULL,"
+                " action INTEGER NOT NULL,"
+                " expires INTEGER NOT NULL,"
+                " sent INTEGER NOT NULL DEFAULT 0,"     /* 1: about to be, or was */
+                " accepted INTEGER NOT NULL DEFAULT 0," /* the machine said so */
+                " envelope BLOB NOT NULL,"
+                " created_us INTEGER NOT NULL,"
+                " UNIQUE(machine, epoch, txn)) STRICT;"
+                "CREATE INDEX orders_job ON orders(job, id);"
+
+                "ALTER TABLE machines ADD COLUMN line INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE services ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE services ADD COLUMN run_epoch INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE services ADD COLUMN run_number INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE generations ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE releases ADD COLUMN state_len INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE jobs ADD COLUMN consent BLOB;"
+                "ALTER TABLE jobs ADD COLUMN accept_loss INTEGER NOT NULL DEFAULT 0;"
+
+                "CREATE TABLE events_of_lines("
+                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                " machine INTEGER NOT NULL REFERENCES machines(id),"
+                " boot_id INTEGER NOT NULL,"
+                " line INTEGER NOT NULL DEFAULT 0,"
+                " seq INTEGER NOT NULL,"
+                " clock_ns INTEGER NOT NULL,"
+                " seen_us INTEGER NOT NULL,"
+                " body BLOB NOT NULL,"
+                " UNIQUE(machine, boot_id, line, seq)) STRICT;"
+                "INSERT INTO events_of_lines(id, machine, boot_id, seq, clock_ns, seen_us, body)"
+                " SELECT id, machine, boot_id, seq, clock_ns, seen_us, body FROM events;"
+                "DROP TABLE events;"
+                "ALTER TABLE events_of_lines RENAME TO events;",
+        },
 };
 const size_t store_migrations_n = sizeof(store_migrations) / sizeof(store_migrations[0]);
 

@@ -70,9 +70,16 @@ static int64_t generation_make(struct db *db, struct world *w, int release)
 	return row.number;
 }
 
+static int service_see(struct db *db, const struct world *w, struct service_row row)
+{
+	row.id = w->service.id;
+	return store_service_seen(db, &row, "st", 2) == 0;
+}
+
 static int history_make(struct db *db, void *arg)
 {
 	struct world *w = arg;
+	struct service_row service;
 	struct generation_row row;
 
 	assert(generation_make(db, w, 0) == 1);
@@ -85,10 +92,18 @@ static int history_make(struct db *db, void *arg)
 	assert(row.number == 1);
 	assert(store_generation_earlier(db, w->service.id, 1, w->release[0].id, &row) == DB_E_NONE);
 	/* A machine that ran further than the record knows: numbers jump ahead. */
-	assert(store_service_seen(db, w->service.id, "st", 2, 40) == 0);
+	assert(service_see(
+	        db, w, (struct service_row){.run_epoch = 2, .run_number = 40, .floor = 3}));
 	assert(generation_make(db, w, 1) == 41);
-	assert(store_service_seen(db, w->service.id, "st", 2, 7) == 0);
+	/* Older news changes nothing; a newer epoch counts whatever its number. */
+	assert(service_see(
+	        db, w, (struct service_row){.run_epoch = 1, .run_number = 41, .floor = 1}));
 	assert(generation_make(db, w, 1) == 42);
+	assert(store_service_ensure(db, w->machine.id, "ds", &service) == 0);
+	assert(service.run_epoch == 2 && service.run_number == 40 && service.floor == 3);
+	assert(service_see(db, w, (struct service_row){.run_epoch = 3, .run_number = 7}));
+	assert(store_service_find(db, w->machine.id, "ds", &service) == 0);
+	assert(service.run_epoch == 3 && service.run_number == 7 && service.floor == 3);
 	return 0;
 }
 
@@ -173,26 +188,65 @@ static int job_steps_make(struct db *db, void *arg)
 	struct world *w = arg;
 	struct job_row again;
 	struct job_row next = w->job;
-	uint64_t txn;
 
 	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
 	assert(store_job_step_end(db, w->job.id, JOB_STEP_FAILED, "no") == 0);
 	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
 	assert(store_job_insert(db, &next) == 0);
-	/* Numbers for the machine rise in the order of sending, and stay. */
-	assert(store_job_send(db, &next, 5) == 0 && next.txn > 0);
-	assert(store_job_send(db, &w->job, 5) == 0 && w->job.txn > next.txn);
-	w->job.boot_id = 0;
-	txn = w->job.txn;
-	assert(store_job_send(db, &w->job, 6) == 0 && w->job.txn == txn);
+	w->job.boot_id = 6;
+	memset(w->job.consent, 9, sizeof(w->job.consent));
+	assert(store_job_update(db, &w->job) == 0);
 	next.state = JOB_FAILED;
 	next.ended_us = 1;
 	assert(store_job_update(db, &next) == 0);
 	assert(store_job_outcome(db, next.id, "cause", 5, NULL, 0) == 0);
 	assert(store_job_outcome(db, next.id, NULL, 0, "result", 6) == 0);
 	assert(store_job_find(db, w->job.id, &again) == 0);
-	assert(!strcmp(again.service, "ds") && again.txn == txn);
-	assert(again.boot_id == 6);
+	assert(!strcmp(again.service, "ds") && again.boot_id == 6);
+	assert(again.consent[0] == 9 && again.consent[63] == 9);
+	return 0;
+}
+
+static int order_put(struct db *db, const struct world *w, struct order_row row)
+{
+	row.machine = w->machine.id;
+	row.job = w->job.id;
+	return store_order_insert(db, &row, "order", 5);
+}
+
+/* A number is signed once for a machine in an epoch; what was accepted is found by boot and line.
+ */
+static int orders_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct order_row row;
+	uint8_t *envelope;
+	uint64_t highest;
+	size_t size;
+
+	assert(store_order_newest(db, w->job.id, 0, &row) == DB_E_NONE);
+	assert(store_order_highest(db, w->machine.id, 1, &highest) == 0 && highest == 0);
+	assert(order_put(db, w,
+	               (struct order_row){.epoch = 1, .txn = 1, .action = 1, .boot_id = 5}) == 0);
+	assert(order_put(db, w, (struct order_row){.epoch = 1, .txn = 1, .action = 1}) ==
+	        DB_E_EXISTS);
+	assert(order_put(db, w,
+	               (struct order_row){.epoch = 1, .txn = 2, .action = 3, .boot_id = 5}) == 0);
+	assert(order_put(db, w,
+	               (struct order_row){
+	                       .epoch = 2, .txn = 1, .action = 1, .boot_id = 5, .line = 1}) == 0);
+	assert(store_order_highest(db, w->machine.id, 1, &highest) == 0 && highest == 2);
+	assert(store_order_highest(db, w->machine.id, 2, &highest) == 0 && highest == 1);
+	assert(store_order_newest(db, w->job.id, 3, &row) == 0 && row.txn == 2 && row.epoch == 1);
+	assert(store_order_accepted(db, w->machine.id, 5, 0, &row) == DB_E_NONE);
+	assert(store_order_newest(db, w->job.id, 3, &row) == 0);
+	row.sent = row.accepted = true;
+	assert(store_order_update(db, &row) == 0);
+	assert(store_order_accepted(db, w->machine.id, 5, 0, &row) == 0 && row.txn == 2);
+	assert(store_order_accepted(db, w->machine.id, 5, 1, &row) == DB_E_NONE);
+	assert(store_order_newest(db, w->job.id, 0, &row) == 0 && row.epoch == 2 && row.line == 1);
+	assert(store_order_envelope(db, row.id, &envelope, &size) == 0 && size == 5);
+	free(envelope);
 	return 0;
 }
 
@@ -218,6 +272,7 @@ static void test_jobs(struct db *db, struct world *w)
 	int n = 0, open = 0;
 
 	assert(db_txn(db, job_steps_make, w) == 0);
+	assert(db_txn(db, orders_make, w) == 0);
 	assert(store_job_step_each(db, w->job.id, step_check, &n) == 0 && n == 2);
 	assert(store_job_each_open(db, 0, open_count, &open) == 0 && open == 1);
 	assert(store_job_outcome_get(db, w->job.id + 1, &outcome) == 0);
@@ -236,6 +291,8 @@ static int events_make(struct db *db, void *arg)
 	}
 	event.seq = 4;
 	assert(store_event_insert(db, &event) == DB_E_EXISTS);
+	event.line = 1;
+	assert(store_event_insert(db, &event) == 0);
 	assert(store_event_trim(db, w->machine.id, 3) == 0);
 	return 0;
 }
@@ -246,7 +303,7 @@ static void test_events(struct db *db, struct world *w)
 
 	assert(db_txn(db, events_make, w) == 0);
 	assert(db_query_int(db, &n, "SELECT count(*) * 100 + min(seq) FROM events", "") == 0);
-	assert(n == 308);
+	assert(n == 304);
 }
 
 int main(void)

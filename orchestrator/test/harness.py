@@ -41,13 +41,14 @@ def kit_finish(kit, manifest):
 
 def kit_manifest(service, counter, state):
     """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
-    manifest = bytearray(1208)
-    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT1', 1, 1208, service.encode(), counter, 0,
+    manifest = bytearray(1216)
+    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT2', 2, 1216, service.encode(), counter, 0,
                      int(time.time()))
     manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
-    manifest[120:184] = hashlib.blake2b(state).digest()
-    struct.pack_into('<24s', manifest, 952, b'work-free')
-    struct.pack_into('<QQ', manifest, 1208 - 16, 1 << 20, 65536)
+    struct.pack_into('<Q', manifest, 120, len(state))
+    manifest[128:192] = hashlib.blake2b(state).digest()
+    struct.pack_into('<24s', manifest, 960, b'work-free')
+    struct.pack_into('<QQ', manifest, 1216 - 16, 1 << 20, 65536)
     return bytes(manifest)
 
 

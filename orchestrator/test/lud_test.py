@@ -6,6 +6,7 @@ Usage: lud_test.py BUILD [main | faults | NAME...]
 """
 
 import contextlib
+import hashlib
 import os
 import random
 import resource
@@ -22,8 +23,9 @@ import harness
 
 # Every place where lud_test can be made to end itself in an update.
 DEATHS = ['%s.%s' % (step, phase)
-          for step in ('seed', 'forge', 'sign', 'stage', 'run', 'confirm')
-          for phase in ('begin', 'did', 'end')] + ['stage.chunk', 'run.sent', 'run.accepted']
+          for step in ('seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
+          for phase in ('begin', 'did', 'end')] + [
+              'stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
 
 
 def test_update_and_back(world):
@@ -46,7 +48,7 @@ def test_update_and_back(world):
     assert states == ['running', 'past', 'past', 'past', 'rehearsed'], states
     assert 'hello from the peer' in world.luctl('log')
     shown = world.json('show', 'ds', str(world.running()))
-    assert [s['state'] for s in shown['job']['steps']] == ['done'] * 7
+    assert [s['state'] for s in shown['job']['steps']] == ['done'] * 9
     assert len(world.peer.runs) == len(set(world.peer.runs))
 
 
@@ -55,7 +57,7 @@ def test_outcomes(world):
     world.prepare()
     world.peer.faults['refuse'] = 1
     told = world.luctl('rerandomize', 'ds', code=5)
-    assert 'E_V_EXPIRED' in told and 'fresh variant' in told, told
+    assert 'E_V_EXPIRED' in told and 'clock' in told, told
     world.peer.faults['roll_back'] = 1
     assert 'E_TIMEOUT' in world.luctl('update', 'ds', code=6)
     assert world.running() == 1
@@ -124,6 +126,117 @@ def test_forgotten(world):
     assert 'restarted' in world.luctl('update', 'ds', code=7)
 
 
+def test_confirm(world):
+    """A commit is confirmed by an order of its own; a confirm that is refused undoes nothing."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    assert [o.action for o in world.peer.orders] == [harness.peer.UPDATE, harness.peer.CONFIRM]
+    assert world.peer.orders[1].argument == world.peer.orders[0].txn
+    assert world.peer.orders[1].txn > world.peer.orders[0].txn
+    world.peer.faults['refuse_confirm'] = 1
+    job = world.json('update', 'ds')
+    assert job['state'] == 'committed' and 'did not confirm' in job['hint'], job
+    # Numbers of lud go on where they were, whatever became of lud.
+    world.kill()
+    world.start()
+    world.luctl('rerandomize', 'ds')
+    numbers = [o.txn for o in world.peer.orders]
+    assert numbers == sorted(set(numbers)) and {o.epoch for o in world.peer.orders} == {1}
+
+
+def test_time(world):
+    """A machine ahead of us is refused before anything is signed for it; one behind is not."""
+    world.prepare()
+    world.peer.time_ahead = -86400
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert ' s behind this host' in world.luctl('status')
+    world.peer.time_ahead = 86400
+    orders = len(world.peer.orders)
+    told = world.luctl('update', 'ds', code=1)
+    assert 'ahead' in told and 'luctl machine time m' in told, told
+    assert len(world.peer.orders) == orders
+    keys = ['--keys', world.dir + '/keys']
+    os.rename(world.dir + '/keys/release.pem', world.dir + '/release.pem')
+    assert 'luctl keys time' in world.luctl('machine', 'time', 'm', *keys, code=8)
+    os.rename(world.dir + '/release.pem', world.dir + '/keys/release.pem')
+    world.luctl('machine', 'time', 'm', *keys)
+    assert len(world.peer.times) == 1 and world.peer.time_ahead == 0
+    assert world.json('update', 'ds')['state'] == 'committed'
+    # The same without the key where lud is: the statement is made elsewhere.
+    status = world.json('status')
+    made = world.luctl('keys', 'time', status['machine']['machine_id'],
+                       str(status['machine']['boot_id']), str(status['time_nonce']), '--at', '5', *keys)
+    with open(world.dir + '/statement', 'w', encoding='ascii') as f:
+        f.write(made)
+    world.luctl('machine', 'time', '--file', world.dir + '/statement')
+    assert world.peer.times[1] == 5
+
+
+def test_control(world):
+    """What destroys needs the person's key, over the very order; lud does not have it."""
+    world.prepare()
+    keys = ['--keys', world.dir + '/keys']
+    world.luctl('keys', 'init', '--keys', world.dir + '/foreign')
+    assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir, code=8)
+    assert world.peer.orders == []
+    job = world.json('restart', 'ds', *keys)
+    assert job['state'] == 'committed' and job['kind'] == 'restart', job
+    assert world.peer.orders[-1].action == harness.peer.RESTART
+    assert world.peer.orders[-1].n_signatures == 2
+    with world.control() as control:
+        control.send(restart={'service': 'ds'})
+        while not any('proposal' in p for p in control.progress):
+            assert control.receive() is not None
+        job = control.progress[-1]['job']
+        for signature in ({'key_id': bytes(3), 'signature': bytes(64)},
+                          {'key_id': bytes(16), 'signature': bytes(64)}):
+            try:
+                world.control().call(job_sign={'job': job, **signature})
+                raise AssertionError('a signature that is none was taken')
+            except harness.wire.Refused as e:
+                assert 'control key' in str(e) or 'signature' in str(e), e
+    assert world.settle(job)['state'] == 'JOB_STATE_FAILED'
+    assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir + '/foreign', code=1)
+    assert len(world.peer.orders) == 1
+
+
+def test_snapshot(world):
+    """A machine that was put back under one boot id is a new boot: nothing is taken for done."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    world.luctl('rerandomize', 'ds')
+    world.kill()
+    world.peer.put_back()
+    world.peer.services['ds']['generation'] = 1
+    world.start()
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.running() == 4 and len(world.peer.statements) == 1
+    with open(os.path.join(world.dir, 'lud.log'), encoding='utf-8') as f:
+        assert 'snapshot' in f.read()
+
+
+def test_next_root(world):
+    """A renewed root: the signer takes it up, and numbers begin in a new epoch."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    world.luctl('keys', 'renew', '--keys', world.dir + '/keys', '--replace', 'order')
+    assert world.json('update', 'ds')['state'] == 'committed'
+    assert [o.epoch for o in world.peer.orders] == [1, 1, 2, 2]
+    assert world.peer.orders[2].txn == 1
+
+
+def test_unseal(world):
+    """The audit key opens what the signer sealed, and makes the variant again."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    shown = world.json('show', 'ds', str(world.running()))
+    keys = ['--keys', world.dir + '/keys']
+    seed = world.luctl('keys', 'unseal', shown['seed_commit'], shown['seed_sealed'], *keys).strip()
+    assert hashlib.blake2b(bytes.fromhex(seed)).hexdigest() == shown['seed_commit']
+    other = hashlib.blake2b(b'other').hexdigest()
+    world.luctl('keys', 'unseal', other, shown['seed_sealed'], *keys, code=8)
+
+
 def test_full_store(world):
     world.prepare()
     world.peer.faults['full'] = 1
@@ -134,7 +247,7 @@ def test_full_store(world):
 
 def test_old_machine(world):
     """A machine that speaks none of our versions is told apart from one that is silent."""
-    world.peer.versions = (2, 3)
+    world.peer.versions = (3, 4)
     world.start()
     assert 'version' in world.luctl('machine', 'start', 'm', '--attach', world.peer.path, code=4)
 
@@ -747,7 +860,8 @@ def test_luctl(world):
     assert 'keys already' in world.luctl('keys', 'init', '--keys', world.dir + '/keys', code=8)
     assert 'keys init' in world.luctl('keys', 'list', '--keys', world.dir + '/none', code=8)
     roles = world.json('keys', 'list', '--keys', world.dir + '/keys')
-    assert [r['role'] for r in roles] == ['root', 'release', 'variant', 'seal']
+    assert [r['role'] for r in roles] == ['root', 'release', 'variant', 'order', 'control',
+                                          'audit']
     assert all(r['usable'] for r in roles)
 
 

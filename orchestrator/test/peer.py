@@ -14,42 +14,75 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/wire'))
 import wire  # noqa: E402
 
 RESULTS_KEPT = 64
+BASE_AT = 48  # of struct image_header
+
+
+VARIANT, ORDER, STATEMENT, TIME = 1, 2, 3, 4
+UPDATE, PREPARE, CONFIRM, RESTART, SHUTDOWN = 1, 2, 3, 4, 5
 
 
 def envelope_parts(data):
-    """Manifests of root, kit and variant in an envelope."""
-    at, parts = 16, []
+    """(kind, [(manifest, number of signatures)]) of an envelope."""
+    kind, = struct.unpack_from('<I', data, 16)
+    at, parts = 24, []
     while at < len(data):
         _, _, length, n_signatures, _ = struct.unpack_from('<8sIIII', data, at)
-        parts.append(data[at + 24:at + 24 + length])
+        parts.append((data[at + 24:at + 24 + length], n_signatures))
         at += 24 + length + 80 * n_signatures
-    return parts
+    return kind, parts
+
+
+def text(data):
+    return bytes(data).rstrip(b'\0').decode()
 
 
 class Variant:
     def __init__(self, manifest):
-        self.release_id = manifest[56:120]
-        self.generation, self.base = struct.unpack_from('<QQ', manifest, 120)
-        self.payload_hash = manifest[152:216]
+        self.hash = hashlib.blake2b(manifest).digest()
+        self.service = text(manifest[32:56])
+        self.release_id = bytes(manifest[56:120])
+        self.payload_hash = bytes(manifest[136:200])
+
+
+class Order:
+    def __init__(self, manifest, n_signatures):
+        self.n_signatures = n_signatures
+        (self.boot_id, self.epoch, self.txn, self.issued, self.expires, self.argument, self.action,
+         n_components) = struct.unpack_from('<QQQQQQII', manifest, 32)
+        self.service = self.variant_hash = self.consent = None
+        self.generation = 0
+        if n_components:
+            self.service = text(manifest[104:128])
+            self.variant_hash = bytes(manifest[216:280])
+            self.consent = bytes(manifest[280:344])
+            self.generation, = struct.unpack_from('<Q', manifest, 344)
 
 
 class Peer:
     def __init__(self, path):
         self.path, self.schema = path, wire.Schema()
         self.machine_id, self.boot_id = os.urandom(16), random.getrandbits(60) | 1
-        self.versions = (1, 1)
+        self.versions = (2, 2)
         self.services = {}       # name -> dict as machine.Service
         self.staged = {}         # hash -> (length, bytearray)
-        self.results = {}        # txn -> result
-        self.runs = []           # txns that were really run, in order
+        self.admitted = {}       # hash of a variant -> it, and the hash of its state description
+        self.results = {}        # (epoch, txn) -> result
+        self.runs = []           # numbers of updates that were really run, in order
+        self.orders = []         # everything accepted
+        self.statements = []     # manifests
+        self.times = []
+        self.time_ahead = 0
+        self.floors = {}
         self.events, self.seq = [], 0
         self.faults = {}
-        self.newest_txn = self.pings = 0
+        self.pings = 0
+        self.newest = (0, 0)
         self.lock = threading.RLock()
         self.rollback_step = 'transfer'
         self.withheld = []       # results that `hold_result` keeps back
@@ -63,7 +96,7 @@ class Peer:
 
     def add_service(self, name, release_id, can_update=True):
         self.services[name] = {
-            'name': name, 'state': 'SERVICE_RUNNING', 'generation': 1, 'release_id': release_id,
+            'name': name, 'state': 'SERVICE_RUNNING', 'generation': 1, 'generation_epoch': 1, 'release_id': release_id,
             'counter': 1, 'build_id': bytes(32), 'base_address': 1 << 40,
             'can_update': can_update,
             'why_not': '' if can_update else 'this service cannot be updated live'}
@@ -82,8 +115,14 @@ class Peer:
         """Forgets everything but what the boot image would hold."""
         with self.lock:
             self.boot_id += 1
-            self.staged, self.results, self.events = {}, {}, []
-            self.seq = self.newest_txn = 0
+            self.staged, self.results, self.events, self.admitted = {}, {}, [], {}
+            self.seq, self.newest, self.statements = 0, (0, 0), []
+
+    def put_back(self):
+        """To a snapshot of this boot: what came after it is forgotten, and the boot id stays."""
+        boot = self.boot_id
+        self.reboot()
+        self.boot_id = boot
 
     # ---- the byte channel
 
@@ -137,14 +176,14 @@ class Peer:
     def _hello(self, frame):
         self.nonce, self.sent, self.subscribed = frame.nonce, 0, False
         low, high = self.versions
-        if low > 1:
+        if low > 2:
             self.connection.sendall(wire.seal(wire.BYE, frame.nonce, 0, self.schema.encode(
                 'wire.Bye', {'reason': 'BYE_VERSION', 'min_version': low, 'max_version': high})))
             return
         self.connection.sendall(wire.seal(wire.WELCOME, frame.nonce, 0, self.schema.encode(
             'wire.Hello', {'min_version': low, 'max_version': high, 'features': 3,
                            'software': 'peer.py', 'machine_id': self.machine_id,
-                           'boot_id': self.boot_id, 'version': 1})))
+                           'boot_id': self.boot_id, 'version': 2})))
 
     def _send(self, message):
         if self._fault('garbage'):
@@ -183,8 +222,9 @@ class Peer:
     # ---- requests
 
     def _request(self, request):
-        for name in ('status', 'stage_begin', 'stage_chunk', 'stage_drop', 'update_run',
-                     'result_query', 'event_subscribe', 'event_ack', 'log_subscribe', 'ping'):
+        for name in ('status', 'admit', 'stage_begin', 'stage_chunk', 'stage_drop', 'order_run',
+                     'result_query', 'event_subscribe', 'event_ack', 'log_subscribe', 'statement',
+                     'time_set', 'ping'):
             if name in request:
                 getattr(self, '_on_' + name)(request, request[name])
                 return
@@ -205,7 +245,34 @@ class Peer:
     def _on_status(self, request, body):
         self._reply(request, status={
             'machine_id': self.machine_id, 'boot_id': self.boot_id, 'clock_ns': 5,
-            'services': list(self.services.values())})
+            'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': 1,
+            'has_statement': bool(self.statements), 'newest_epoch': self.newest[0],
+            'newest_txn': self.newest[1], 'services': list(self.services.values())})
+
+    def _on_statement(self, request, body):
+        kind, parts = envelope_parts(body['envelope'])
+        assert kind == STATEMENT
+        self.statements.append(bytes(parts[1][0]))
+        self._reply(request, done={})
+
+    def _on_time_set(self, request, body):
+        kind, parts = envelope_parts(body['envelope'])
+        assert kind == TIME
+        boot, nonce, self_time = struct.unpack_from('<QQQ', parts[1][0], 32)
+        if (boot, nonce) != (self.boot_id, 77):
+            self._refuse(request, 'ERROR_REFUSED', 'E_V_NONCE', 'another nonce')
+            return
+        self.times.append(self_time)
+        self.time_ahead = 0
+        self._reply(request, done={})
+
+    def _on_admit(self, request, body):
+        kind, parts = envelope_parts(body['envelope'])
+        assert kind == VARIANT
+        variant = Variant(parts[2][0])
+        state_hash = bytes(parts[1][0][128:192])
+        self.admitted[variant.hash] = variant, state_hash
+        self._reply(request, admitted={'variant_hash': variant.hash, 'blobs': []})
 
     def _on_event_subscribe(self, request, body):
         self.subscribed = True
@@ -234,6 +301,8 @@ class Peer:
         if self._fault('full'):
             self._refuse(request, 'ERROR_FULL', 'E_STORE_FULL', 'the store is full')
             return
+        named = {h for v, state in self.admitted.values() for h in (v.payload_hash, state)}
+        assert bytes(body['hash']) in named, 'a blob that no variant names'
         self.staged.setdefault(bytes(body['hash']), (body['len'], bytearray()))
         self._progress(request, bytes(body['hash']))
 
@@ -249,55 +318,82 @@ class Peer:
         self._reply(request, stage_store={})
 
     def _on_result_query(self, request, body):
-        result = self.results.get(body['txn'])
-        if any(r['txn'] == body['txn'] for r in self.withheld):
+        number = body['epoch'], body['txn']
+        if any((r['epoch'], r['txn']) == number for r in self.withheld):
             self._reply(request, result={'state': 'TXN_RUNNING', 'boot_id': self.boot_id})
             return
+        result = self.results.get(number)
         self._reply(request, result={
             'state': 'TXN_DONE' if result else 'TXN_UNKNOWN', 'boot_id': self.boot_id,
             **({'result': result} if result else {})})
 
-    def _on_update_run(self, request, body):
-        txn = body['txn']
-        if txn in self.results:
-            self._reply(request, result={'state': 'TXN_DONE', 'result': self.results[txn]})
+    def _on_order_run(self, request, body):
+        kind, parts = envelope_parts(body['envelope'])
+        assert kind == ORDER
+        order = Order(*parts[1])
+        number = order.epoch, order.txn
+        if number in self.results:
+            self._reply(request, result={'state': 'TXN_DONE', 'result': self.results[number]})
             return
-        if txn <= self.newest_txn:
-            self._refuse(request, 'ERROR_NOT_FOUND', 'E_NOTFOUND', 'an old id')
+        if number <= self.newest:
+            self._refuse(request, 'ERROR_NOT_FOUND', 'E_NOTFOUND', 'an old number')
+            return
+        if not self._is_good(request, order):
             return
         if self._fault('drop_run'):
             raise ConnectionError('the request is lost')
-        self.newest_txn = txn
-        result = self._run(txn, body)
-        self.results[txn] = result
+        self.newest = number
+        self.orders.append(order)
+        result = self._run(order)
+        self.results[number] = result
         for old in sorted(self.results)[:-RESULTS_KEPT]:
             del self.results[old]
-        if self._fault('forget'):
-            del self.results[txn]
-        if self._fault('die_in_run'):
+        if order.action == UPDATE and self._fault('forget'):
+            del self.results[number]
+        if order.action == UPDATE and self._fault('die_in_run'):
             raise ConnectionError('cut before the answer')
-        self._reply(request, accepted={'txn': txn})
-        if self._fault('reboot'):
+        self._reply(request, accepted={'txn': order.txn, 'epoch': order.epoch})
+        if order.action == UPDATE and self._fault('reboot'):
             self.reboot()
-            self.services[body['service']]['generation'] = 1
+            self.services[order.service]['generation'] = 1
             raise ConnectionError('rebooted')
-        self._event(step={'txn': txn, 'step': 'transfer', 'ns': 1})
-        if self._fault('hold_result'):
+        self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': 'transfer', 'ns': 1})
+        if order.action == UPDATE and self._fault('hold_result'):
             self.withheld.append(result)
         else:
-            self._finish(result)
+            self._event(result=result)
 
     def _finish(self, result):
-        self.results[result['txn']] = result
+        self.results[result['epoch'], result['txn']] = result
         self._event(result=result)
 
-    def _run(self, txn, body):
-        self.runs.append(txn)
-        service = self.services[body['service']]
-        variant = Variant(envelope_parts(body['envelope'])[2])
-        result = {'txn': txn, 'service': body['service'], 'generation': service['generation']}
-        wanted = {bytes(body['payload_hash']), bytes(body['description_hash'])}
-        if not wanted <= set(self.staged):
+    def _is_good(self, request, order):
+        """What RS would refuse at once."""
+        needs = 2 if order.action in (RESTART, SHUTDOWN) or any(order.consent or b'') else 1
+        for good, name in ((order.boot_id == self.boot_id, 'E_V_BOOT'),
+                           (self.statements, 'E_V_STATEMENT'),
+                           (order.expires > time.time() + self.time_ahead, 'E_V_EXPIRED'),
+                           (order.n_signatures >= needs, 'E_V_CONTROL')):
+            if not good:
+                self._refuse(request, 'ERROR_REFUSED', name, 'refused by the peer')
+                return False
+        return True
+
+    def _run(self, order):
+        result = {'txn': order.txn, 'epoch': order.epoch, 'service': order.service or '',
+                  'action': order.action, 'outcome': 'OUTCOME_COMMITTED'}
+        if order.action == CONFIRM:
+            if self._fault('refuse_confirm'):
+                return {**result, 'outcome': 'OUTCOME_REFUSED', 'cause': {
+                    'component': 'rs', 'step': 'verify', 'name': 'E_INVAL', 'message': 'no'}}
+            return result
+        if order.action in (RESTART, SHUTDOWN):
+            return result
+        self.runs.append(order.txn)
+        service = self.services[order.service]
+        result['generation'] = service['generation']
+        variant, state_hash = self.admitted.get(order.variant_hash, (None, None))
+        if variant is None or not {variant.payload_hash, state_hash} <= set(self.staged):
             cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'not staged')
         elif self._fault('overlap'):
             cause = ('OUTCOME_REFUSED', 'E_V_OVERLAP', 'draw again')
@@ -305,14 +401,16 @@ class Peer:
             cause = ('OUTCOME_REFUSED', 'E_V_EXPIRED', 'expired')
         elif self._fault('roll_back'):
             cause = ('OUTCOME_ROLLED_BACK', 'E_TIMEOUT', 'a time limit passed')
-        elif body.get('prepare_only'):
+        elif order.action == PREPARE:
             return {**result, 'outcome': 'OUTCOME_PREPARED', 'prepare_only': True}
         else:
-            payload = self.staged[bytes(body['payload_hash'])][1]
-            service.update(generation=variant.generation, release_id=variant.release_id,
-                           base_address=variant.base, build_id=bytes(payload[88:120]))
-            return {**result, 'outcome': 'OUTCOME_COMMITTED', 'generation': variant.generation,
-                    'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7}
+            payload = self.staged[variant.payload_hash][1]
+            base, = struct.unpack_from('<Q', payload, BASE_AT)
+            service.update(generation=order.generation, generation_epoch=order.epoch,
+                           release_id=variant.release_id, base_address=base,
+                           build_id=bytes(payload[88:120]))
+            return {**result, 'generation': order.generation, 'blackout_ns': 1234567,
+                    'bytes': 4096, 'objects': 7}
         return {**result, 'outcome': cause[0], 'cause': {
             'component': 'rs', 'name': cause[1], 'message': cause[2],
             'step': self.rollback_step if cause[0] == 'OUTCOME_ROLLED_BACK' else 'verify'}}

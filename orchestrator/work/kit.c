@@ -1,5 +1,6 @@
 #include "orchestrator/work/kit.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,6 +24,23 @@ int kit_signed_read(const char *kit, uint8_t **ret_part, size_t *ret_size)
 int kit_root_read(const char *keyring, uint8_t **ret_part, size_t *ret_size)
 {
 	return err_up(kit_part_read(keyring, KIT_ROOT, ret_part, ret_size));
+}
+
+int kit_root_serial(const char *keyring, uint64_t *ret_serial)
+{
+	_cleanup_(freep) uint8_t *root = NULL;
+	struct envelope_part part;
+	size_t size;
+	int r = kit_root_read(keyring, &root, &size);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (envelope_part_open(root, size, &part) != ENVELOPE_OK || part.kind != ENVELOPE_ROOT) {
+		return err_raise(-EBADMSG);
+	}
+	*ret_serial = ((const struct root_manifest *)part.manifest)->serial;
+	return 0;
 }
 
 int kit_facts_read(const char *kit, const char *keyring, struct kit_facts *ret_facts,

@@ -18,6 +18,8 @@
 /* The stored part; the caller frees it. Errors: those of file_read(). */
 int __must_check kit_signed_read(const char *kit, uint8_t **ret_part, size_t *ret_size);
 int __must_check kit_root_read(const char *keyring, uint8_t **ret_part, size_t *ret_size);
+/* Serial of the keyring's signed root. */
+int __must_check kit_root_serial(const char *keyring, uint64_t *ret_serial);
 
 struct kit_facts {
 	struct kit_manifest manifest;

@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "orchestrator/base/file.h"
@@ -29,6 +30,7 @@ struct signer_client {
 	struct event *output_event;
 	struct event *timeout;
 	struct event *kick;
+	struct stat root; /* of the signed root that it was started with */
 	size_t sent;
 	size_t received;
 	uint64_t last_id;
@@ -170,6 +172,31 @@ static int signer_start(struct signer_client *client)
 	return 0;
 }
 
+static void signer_root_stat(const struct signer_client *client, struct stat *ret_root)
+{
+	_cleanup_(freep) char *path = text_format("%s/root.signed", client->keys);
+
+	if (stat(path, ret_root) < 0) {
+		memset(ret_root, 0, sizeof(*ret_root));
+	}
+}
+
+/* A renewed root, and the keys that come with it, are taken up between two requests. */
+static void signer_renew(struct signer_client *client)
+{
+	struct stat root;
+
+	signer_root_stat(client, &root);
+	if (client->input_event &&
+	        (root.st_ino != client->root.st_ino || root.st_size != client->root.st_size ||
+	                root.st_mtim.tv_sec != client->root.st_mtim.tv_sec ||
+	                root.st_mtim.tv_nsec != client->root.st_mtim.tv_nsec)) {
+		log_info("the signed root has changed: the signer is started anew");
+		signer_stop(client);
+	}
+	client->root = root;
+}
+
 /* Begins to send the oldest request. */
 static void signer_on_kick(evutil_socket_t fd, short what, void *arg)
 {
@@ -179,6 +206,7 @@ static void signer_on_kick(evutil_socket_t fd, short what, void *arg)
 	if (TAILQ_EMPTY(&client->pending) || client->sent) {
 		return;
 	}
+	signer_renew(client);
 	if (!client->input_event && signer_start(client) < 0) {
 		signer_fail(client, "the signer cannot be started");
 		return;

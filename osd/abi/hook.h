@@ -17,7 +17,6 @@ enum hook_how {
 	HOOK_CRASH = 1, /* its code is overwritten: it faults as soon as it runs */
 	HOOK_HANG,      /* it is stopped and never goes on */
 	HOOK_STARVE,    /* at CREATE: the new one's heap is next to nothing */
-	HOOK_CONSENT,   /* no harm: until disarmed every order consents to loss */
 	HOOK_FAIL,      /* at COMMIT: a kernel call fails; `who` is an enum hook_operation */
 };
 /* The kernel calls of a commit. */

@@ -14,7 +14,7 @@ enum {
 #define RS_N_METRICS 6
 #define RS_METRIC_NAME_LEN 16
 #define RS_CHUNK_MAX 65536u
-#define RS_ENVELOPE_MAX 32768u
+#define RS_ENVELOPE_MAX 16384u /* ENVELOPE_SIZE_MAX */
 #define RS_N_RESULTS 64
 #define RS_N_EVENTS 256
 
@@ -22,17 +22,17 @@ enum {
 struct rs_request {
 	uint32_t grant;    /* of the caller, readable or writable by RS */
 	uint32_t bytes;    /* length of the granted record or space for the answer */
-	uint64_t argument; /* EVENTS: first sequence number; RESULT: transaction; STAGE_CHUNK:
-	                      offset in the blob */
-	uint64_t total;    /* STAGE_BEGIN: blob size */
+	uint64_t argument; /* EVENTS: first sequence number; RESULT, CANCEL: transaction;
+	                      STAGE_CHUNK: offset in the blob */
+	uint64_t total;    /* STAGE_BEGIN: blob size; RESULT, CANCEL: epoch of the transaction */
 	char service[SERVICE_NAME_LEN]; /* ENVELOPE */
 };
 /*
- * UPDATE: err 0 means that the transaction is known: count = enum rs_outcome, a = its error (0
- * while running). E_BUSY: a = the running transaction. E_NOTFOUND: an id below known ones, never
- * run. EVENTS: count, a = oldest kept, b = next sequence number. STAGE_LIST: count, a = budget, b =
- * used. STAGE_BEGIN, STAGE_CHUNK: count = bytes held, a = total. STATUS, RESULT, RESOURCES: count =
- * records written.
+ * ORDER: err 0 means that the order was accepted, now or before: count = enum rs_outcome, a, b =
+ * number and epoch. E_BUSY: a, b = those of the running transaction. E_NOTFOUND: a number below
+ * accepted ones, never run. Other errors: refused, and the number is still free. EVENTS: count, a =
+ * oldest kept, b = next sequence number. STAGE_LIST: count, a = budget, b = used. STAGE_BEGIN,
+ * STAGE_CHUNK: count = bytes held, a = total. STATUS, RESULT, RESOURCES: count = records written.
  */
 /* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
 struct rs_reply {
@@ -46,16 +46,16 @@ struct rs_blob {
 	uint32_t is_used, pad;
 };
 
-#define RS_UPDATE_PREPARE_ONLY 1u
-struct rs_update {
-	uint64_t transaction; /* the orchestrator's id, never 0, rising */
-	uint32_t flags;
-	uint32_t state; /* QS_*; QS_DEFAULT: the service's own */
+/* What an admitted variant is called in orders, and how much of what it names is there: payload,
+ * description. */
+struct rs_admitted {
+	uint8_t variant[RS_HASH_LEN];
+	struct rs_blob blobs[2];
+};
+
+struct rs_check {
 	char service[SERVICE_NAME_LEN];
-	uint8_t payload[RS_HASH_LEN]; /* staged blob: the flat image with its symbol addresses */
-	uint8_t description[RS_HASH_LEN]; /* staged blob: the release's state description */
-	nsec_t prepare_timeout, transfer_timeout, total_timeout, hold; /* 0: RS's default */
-	uint32_t envelope_bytes, pad;                                  /* the envelope follows */
+	char state[SERVICE_NAME_LEN]; /* quiescent state by name; empty: the service's own */
 };
 
 enum rs_step {
@@ -80,12 +80,15 @@ enum rs_outcome {
 };
 
 struct rs_result {
-	uint64_t transaction;
-	uint32_t outcome; /* enum rs_outcome */
-	uint32_t step;    /* enum rs_step: where it ended or stands */
-	err_t err;        /* cause when not committed */
+	uint64_t transaction; /* number inside the epoch */
+	uint64_t epoch;       /* 0: RS's own, a prepare check */
+	uint32_t outcome;     /* enum rs_outcome */
+	uint32_t step;        /* enum rs_step: where it ended or stands */
+	err_t err;            /* cause when not committed */
 	char service[SERVICE_NAME_LEN];
+	uint32_t action;     /* enum order_action */
 	uint64_t generation; /* that runs now */
+	uint64_t generation_epoch;
 	uint64_t base;
 	uint8_t build_id[32]; /* that runs now */
 	nsec_t started,
@@ -108,7 +111,7 @@ struct rs_event {
 	uint64_t sequence;
 	nsec_t at;
 	uint32_t kind, step;
-	uint64_t transaction;
+	uint64_t transaction, epoch;
 	err_t err;
 	char service[SERVICE_NAME_LEN];
 	char text[104]; /* human readable: reason, address */
@@ -130,7 +133,7 @@ struct rs_service {
 	uint32_t release; /* release counter */
 	uint8_t release_id[RS_HASH_LEN];
 	uint8_t build_id[32];
-	uint64_t generation, base;
+	uint64_t generation, generation_epoch, base;
 	uint32_t n_restarts;
 	uint8_t is_up, is_updatable, in_transaction, pad;
 	nsec_t started; /* of this instance */
@@ -152,7 +155,11 @@ struct rs_resources {
 	nsec_t uptime, boot_done; /* boot_done: when every boot service had started */
 	uint64_t kernel_bytes;
 	uint8_t machine_id[16];
-	uint64_t boot_id;     /* random, another one at each boot */
-	uint64_t newest_time; /* unix s: newest signed time seen */
-	uint64_t busy;        /* the running transaction, 0: none */
+	uint64_t boot_id;              /* random, another one at each boot */
+	uint64_t time;                 /* unix s: the machine's time */
+	uint64_t time_nonce;           /* for the next time statement */
+	uint64_t root_serial;          /* newest signed root seen */
+	uint64_t busy, busy_epoch;     /* the running transaction; busy 0: none */
+	uint64_t newest, newest_epoch; /* newest order accepted; newest 0: none */
+	uint32_t has_statement, pad;   /* else no order is carried out */
 };

@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-static const size_t manifest_size[_ENVELOPE_PART_N] = {
-        [ENVELOPE_ROOT] = sizeof(struct root_manifest),
-        [ENVELOPE_KIT] = sizeof(struct kit_manifest),
-        [ENVELOPE_VARIANT] = sizeof(struct variant_manifest),
-};
-
 static enum envelope_reason part_manifest_check(const struct envelope_part *part)
 {
 	const void *manifest = part->manifest;
@@ -24,10 +18,39 @@ static enum envelope_reason part_manifest_check(const struct envelope_part *part
 		return kit_manifest_check(manifest);
 	case ENVELOPE_VARIANT:
 		return variant_manifest_check(manifest);
+	case ENVELOPE_ORDER:
+		return order_manifest_check(manifest, part->manifest_len);
+	case ENVELOPE_STATEMENT:
+		return statement_manifest_check(manifest, part->manifest_len);
+	case ENVELOPE_TIME:
+		return time_manifest_check(manifest);
 	case _ENVELOPE_PART_N:
 		break;
 	}
 	return ENVELOPE_MALFORMED;
+}
+
+/* Smallest and largest manifest of a kind. */
+static void part_sizes(enum envelope_part_kind kind, size_t *ret_min, size_t *ret_max)
+{
+	static const struct {
+		size_t min, max;
+	} sizes[_ENVELOPE_PART_N] = {
+	        [ENVELOPE_ROOT] = {sizeof(struct root_manifest), sizeof(struct root_manifest)},
+	        [ENVELOPE_KIT] = {sizeof(struct kit_manifest), sizeof(struct kit_manifest)},
+	        [ENVELOPE_VARIANT] = {sizeof(struct variant_manifest),
+	                sizeof(struct variant_manifest)},
+	        [ENVELOPE_ORDER] = {sizeof(struct order_manifest),
+	                sizeof(struct order_manifest) +
+	                        ORDER_COMPONENTS_MAX * sizeof(struct order_component)},
+	        [ENVELOPE_STATEMENT] = {sizeof(struct statement_manifest),
+	                sizeof(struct statement_manifest) +
+	                        STATEMENT_SERVICES_MAX * sizeof(struct statement_service)},
+	        [ENVELOPE_TIME] = {sizeof(struct time_manifest), sizeof(struct time_manifest)},
+	};
+
+	*ret_min = sizes[kind].min;
+	*ret_max = sizes[kind].max;
 }
 
 /* A manifest of another version may have another size: say so, not "malformed". */
@@ -41,22 +64,30 @@ static enum envelope_reason part_size_reason(const struct envelope_part_header *
 	return ENVELOPE_MALFORMED;
 }
 
+static int part_header_is_good(const void *bytes, size_t len)
+{
+	const struct envelope_part_header *h = bytes;
+
+	return (uintptr_t)bytes % 8 == 0 && len >= sizeof(*h) &&
+	       memcmp(h->magic, ENVELOPE_PART_MAGIC, sizeof(h->magic)) == 0 &&
+	       h->kind < _ENVELOPE_PART_N && h->reserved == 0 && h->n_signatures >= 1 &&
+	       h->n_signatures <= ENVELOPE_SIGNATURES_MAX;
+}
+
 enum envelope_reason envelope_part_open(
         const void *bytes, size_t len, struct envelope_part *ret_part)
 {
 	const struct envelope_part_header *h = bytes;
 	struct envelope_part part;
 	enum envelope_reason r;
-	size_t rest;
+	size_t rest, min, max;
 
-	if ((uintptr_t)bytes % 8 != 0 || len < sizeof(*h) ||
-	        memcmp(h->magic, ENVELOPE_PART_MAGIC, sizeof(h->magic)) != 0 ||
-	        h->kind >= _ENVELOPE_PART_N || h->reserved != 0 || h->n_signatures < 1 ||
-	        h->n_signatures > ENVELOPE_SIGNATURES_MAX) {
+	if (!part_header_is_good(bytes, len)) {
 		return ENVELOPE_MALFORMED;
 	}
 	rest = len - sizeof(*h);
-	if (h->manifest_len != manifest_size[h->kind]) {
+	part_sizes((enum envelope_part_kind)h->kind, &min, &max);
+	if (h->manifest_len < min || h->manifest_len > max || h->manifest_len % 8 != 0) {
 		return part_size_reason(h, rest);
 	}
 	part.kind = (enum envelope_part_kind)h->kind;
@@ -76,43 +107,98 @@ enum envelope_reason envelope_part_open(
 	return r;
 }
 
+enum envelope_part_kind envelope_kind_part(enum envelope_kind kind, unsigned int n)
+{
+	if (n == 0) {
+		return ENVELOPE_ROOT;
+	}
+	switch (kind) {
+	case ENVELOPE_OF_VARIANT:
+		return n == 1 ? ENVELOPE_KIT : n == 2 ? ENVELOPE_VARIANT : _ENVELOPE_PART_N;
+	case ENVELOPE_OF_ORDER:
+		return n == 1 ? ENVELOPE_ORDER : _ENVELOPE_PART_N;
+	case ENVELOPE_OF_STATEMENT:
+		return n == 1 ? ENVELOPE_STATEMENT : _ENVELOPE_PART_N;
+	case ENVELOPE_OF_TIME:
+		return n == 1 ? ENVELOPE_TIME : _ENVELOPE_PART_N;
+	case _ENVELOPE_KIND_N:
+		break;
+	}
+	return _ENVELOPE_PART_N;
+}
+
 static enum envelope_reason envelope_header_check(const void *bytes, size_t len)
 {
 	const struct envelope_header *h = bytes;
 
-	if ((uintptr_t)bytes % 8 != 0 || len < sizeof(*h) || len > ENVELOPE_SIZE_MAX ||
+	/* Magic and version stand in the first 16 bytes of every version. */
+	if ((uintptr_t)bytes % 8 != 0 || len < 16 || len > ENVELOPE_SIZE_MAX ||
 	        memcmp(h->magic, ENVELOPE_MAGIC, sizeof(h->magic)) != 0) {
 		return ENVELOPE_MALFORMED;
 	}
 	if (h->version != ENVELOPE_VERSION) {
 		return ENVELOPE_UNKNOWN_VERSION;
 	}
-	return h->size == len ? ENVELOPE_OK : ENVELOPE_MALFORMED;
+	return len >= sizeof(*h) && h->size == len && h->kind >= ENVELOPE_OF_VARIANT &&
+	                       h->kind < _ENVELOPE_KIND_N && h->reserved == 0
+	               ? ENVELOPE_OK
+	               : ENVELOPE_MALFORMED;
+}
+
+static void view_add(struct envelope_view *view, const struct envelope_part *part)
+{
+	const void *manifest = part->manifest;
+
+	view->part[view->n_parts++] = *part;
+	switch (part->kind) {
+	case ENVELOPE_ROOT:
+		view->root = manifest;
+		break;
+	case ENVELOPE_KIT:
+		view->kit = manifest;
+		break;
+	case ENVELOPE_VARIANT:
+		view->variant = manifest;
+		break;
+	case ENVELOPE_ORDER:
+		view->order = manifest;
+		break;
+	case ENVELOPE_STATEMENT:
+		view->statement = manifest;
+		break;
+	case ENVELOPE_TIME:
+		view->time = manifest;
+		break;
+	case _ENVELOPE_PART_N:
+		break;
+	}
 }
 
 enum envelope_reason envelope_open(const void *bytes, size_t len, struct envelope_view *ret_view)
 {
-	struct envelope_view view;
-	size_t at = sizeof(struct envelope_header);
+	const struct envelope_header *h = bytes;
+	struct envelope_view view = {0};
+	enum envelope_part_kind kind;
+	size_t at = sizeof(*h);
 	enum envelope_reason r = envelope_header_check(bytes, len);
 
-	for (unsigned int kind = 0; r == ENVELOPE_OK && kind < _ENVELOPE_PART_N; kind++) {
-		struct envelope_part *part = &view.part[kind];
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	view.kind = (enum envelope_kind)h->kind;
+	while ((kind = envelope_kind_part(view.kind, view.n_parts)) != _ENVELOPE_PART_N) {
+		struct envelope_part part;
 
-		r = envelope_part_open((const uint8_t *)bytes + at, len - at, part);
-		if (r == ENVELOPE_OK && part->kind != kind) {
-			r = ENVELOPE_MALFORMED;
+		r = envelope_part_open((const uint8_t *)bytes + at, len - at, &part);
+		if (r != ENVELOPE_OK || part.kind != kind) {
+			return r != ENVELOPE_OK ? r : ENVELOPE_MALFORMED;
 		}
-		at += r == ENVELOPE_OK ? part->size : 0;
+		at += part.size;
+		view_add(&view, &part);
 	}
-	if (r == ENVELOPE_OK && at != len) {
-		r = ENVELOPE_MALFORMED;
+	if (at != len) {
+		return ENVELOPE_MALFORMED;
 	}
-	if (r == ENVELOPE_OK) {
-		view.root = (const void *)view.part[ENVELOPE_ROOT].manifest;
-		view.kit = (const void *)view.part[ENVELOPE_KIT].manifest;
-		view.variant = (const void *)view.part[ENVELOPE_VARIANT].manifest;
-		*ret_view = view;
-	}
-	return r;
+	*ret_view = view;
+	return ENVELOPE_OK;
 }

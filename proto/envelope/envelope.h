@@ -1,16 +1,21 @@
 #pragma once
 /*
- * Signed envelopes: what a machine must be shown before it runs a payload.
+ * Signed envelopes: what a machine must be shown before it runs a payload, or does
+ * anything else that needs a signature.
  *
- * An envelope is a header and three parts, each a fixed-layout manifest followed
- * by Ed25519 signatures over exactly the manifest's bytes:
+ * An envelope is a header with a kind, and the parts of that kind in a fixed order.
+ * Each part is a fixed-layout manifest followed by Ed25519 signatures over exactly
+ * the manifest's bytes:
  *
- *   root     signed by the root key: which keys may do what, and until when
- *   kit      signed by a release key: what a service's release is and may do
- *   variant  signed by variant keys: this layout, for this machine, for this time
+ *   root       signed by the root key: which keys may do what, and until when
+ *   kit        signed by a release key: what a service's release is and may do
+ *   variant    signed by variant keys: this layout, for this machine, for this time
+ *   order      signed by an order key, and a control key where state may be lost
+ *   statement  signed by an order key: what a reboot would forget
+ *   time       signed by the root key or a release key: what time it is
  *
- * A part stands alone too (a signed root or a signed kit is a file), and three
- * parts in this order behind a header are an envelope: see envelope_write().
+ * The first part is always the root. A part stands alone too: a signed root or a
+ * signed kit is a file. See envelope_write().
  *
  * Everything is little endian and naturally aligned. Nothing here allocates or
  * calls anything but the seam in envelope_crypto.h. Views point into the caller's
@@ -24,12 +29,11 @@
 
 #define ENVELOPE_MAGIC "SAMENV1" /* with its NUL: 8 bytes, as all magics here */
 #define ENVELOPE_PART_MAGIC "SAMPART"
-#define ENVELOPE_VERSION 1u
+#define ENVELOPE_VERSION 2u
 #define ENVELOPE_SIGNATURES_MAX 4u
 /* No valid envelope is longer. */
-#define ENVELOPE_SIZE_MAX 8192u
-/* How far signed time may run ahead of what a machine can know: see struct trust. */
-#define ENVELOPE_JUMP_SEC (UINT64_C(400) * 24 * 3600)
+#define ENVELOPE_SIZE_MAX 16384u
+#define ENVELOPE_PARTS_MAX 3u
 
 /* One reason per way to be refused; ENVELOPE_OK is 0. X(constant, name, sentence) */
 #define ENVELOPE_REASONS(X)                                                                        \
@@ -37,18 +41,23 @@
 	X(MALFORMED, "malformed", "the bytes are not a well-formed envelope")                      \
 	X(UNKNOWN_VERSION, "unknown-version", "a format version that this side does not know")     \
 	X(UNKNOWN_KEY, "unknown-key", "signed by a key that the signed root does not name")        \
+	X(UNSAFE_KEY, "unsafe-key", "a key that not every verifier treats alike")                  \
 	X(WRONG_ROLE, "wrong-role", "signed by a key whose role does not allow it")                \
 	X(BAD_SIGNATURE, "bad-signature", "a signature does not match the bytes it covers")        \
 	X(TOO_FEW_SIGNATURES, "too-few-signatures", "fewer signatures than this service needs")    \
-	X(KEY_EXPIRED, "key-expired", "signed by a key outside its time of validity")              \
+	X(NO_CONTROL, "no-control", "what destroys needs the signature of a control key")          \
+	X(KEY_EXPIRED, "key-expired", "signed by a key whose time of validity is over")            \
 	X(OLD_ROOT, "old-root", "the signed root is older than one already seen")                  \
+	X(OTHER_ROOT, "other-root", "another signed root of the same serial was seen before")      \
+	X(ROOT_EXPIRED, "root-expired", "the time of the signed root is over")                     \
 	X(WRONG_SERVICE, "wrong-service", "made for another service")                              \
 	X(RELEASE_MISMATCH, "release-mismatch", "the variant was made from another release")       \
 	X(WRONG_MACHINE, "wrong-machine", "made for another machine")                              \
-	X(IMPLAUSIBLE_TIME, "implausible-time", "issued too far in the future to be believed")     \
+	X(WRONG_BOOT, "wrong-boot", "made for another boot of this machine")                       \
+	X(WRONG_EPOCH, "wrong-epoch", "numbered in another epoch than that of its signed root")    \
+	X(WRONG_NONCE, "wrong-nonce", "not made for the nonce that the machine shows")             \
+	X(LONG_LIFE, "long-life", "made for a longer time than the signed root allows")            \
 	X(EXPIRED, "expired", "the time in which it could be used is over")                        \
-	X(BELOW_FLOOR, "below-floor", "the release is older than the floor of this service")       \
-	X(REPLAYED_GENERATION, "replayed-generation", "not newer than a generation already run")   \
 	X(PAYLOAD_MISMATCH, "payload-mismatch", "the payload is not the one that was signed")      \
 	X(DESCRIPTION_MISMATCH, "description-mismatch",                                            \
 	        "the state description is not the one that was signed")
@@ -60,7 +69,24 @@ enum envelope_reason {
 	        _ENVELOPE_N
 };
 
-enum envelope_part_kind { ENVELOPE_ROOT, ENVELOPE_KIT, ENVELOPE_VARIANT, _ENVELOPE_PART_N };
+enum envelope_part_kind {
+	ENVELOPE_ROOT,
+	ENVELOPE_KIT,
+	ENVELOPE_VARIANT,
+	ENVELOPE_ORDER,
+	ENVELOPE_STATEMENT,
+	ENVELOPE_TIME,
+	_ENVELOPE_PART_N
+};
+
+/* What an envelope is, and so which parts it has. */
+enum envelope_kind {
+	ENVELOPE_OF_VARIANT = 1, /* root, kit, variant */
+	ENVELOPE_OF_ORDER,       /* root, order */
+	ENVELOPE_OF_STATEMENT,   /* root, statement */
+	ENVELOPE_OF_TIME,        /* root, time */
+	_ENVELOPE_KIND_N
+};
 
 struct envelope_signature {
 	uint8_t key_id[16];
@@ -76,9 +102,11 @@ struct envelope_part_header {
 };
 
 struct envelope_header {
-	uint8_t magic[8]; /* ENVELOPE_MAGIC */
-	uint32_t version; /* ENVELOPE_VERSION */
-	uint32_t size;    /* of the whole envelope, this header included */
+	uint8_t magic[8];  /* ENVELOPE_MAGIC */
+	uint32_t version;  /* ENVELOPE_VERSION */
+	uint32_t size;     /* of the whole envelope, this header included */
+	uint32_t kind;     /* enum envelope_kind */
+	uint32_t reserved; /* 0 */
 };
 
 /* A checked part; points into the caller's bytes. */
@@ -91,31 +119,37 @@ struct envelope_part {
 	size_t size; /* of the part as stored */
 };
 
-/* A well-formed envelope; nothing of it is true before envelope_verify(). */
+/*
+ * A well-formed envelope; nothing of it is true before envelope_verify(). What the
+ * kind does not have is NULL.
+ */
 struct envelope_view {
-	struct envelope_part part[_ENVELOPE_PART_N];
+	enum envelope_kind kind;
+	unsigned int n_parts;
+	struct envelope_part part[ENVELOPE_PARTS_MAX]; /* in the order of the kind */
 	const struct root_manifest *root;
 	const struct kit_manifest *kit;
 	const struct variant_manifest *variant;
+	const struct order_manifest *order;
+	const struct statement_manifest *statement;
+	const struct time_manifest *time;
 };
 
 /* What the verifying side knows and believes by itself. */
 struct trust {
-	uint8_t root_pub[32]; /* Ed25519 public key of the root */
-	uint64_t root_serial; /* newest signed root seen */
+	uint8_t root_pub[32];  /* Ed25519 public key of the root */
+	uint64_t root_serial;  /* newest signed root seen; 0: none */
+	uint8_t root_hash[64]; /* BLAKE2b-512 of its manifest; zero: not known */
 	uint8_t machine_id[16];
-	char service[SERVICE_NAME_SIZE]; /* the service this envelope is to update */
-	uint64_t newest_time;            /* unix s: newest signed time seen (at least boot time) */
-	uint64_t latest_time;            /* unix s: what is issued later is not believed;
-	                                    newest_time + seconds passed since + ENVELOPE_JUMP_SEC */
-	uint64_t generation;             /* newest generation of this service seen */
-	uint32_t floor;                  /* lowest release counter this service may run */
-	uint32_t reserved;
+	uint64_t boot_id;
+	uint64_t time_nonce;
+	uint64_t time;        /* unix s: what time it is, as far as is known */
+	uint64_t latest_time; /* unix s: no signed date moves time beyond this */
 };
 
 _Static_assert(sizeof(struct envelope_signature) == 80, "layout");
 _Static_assert(sizeof(struct envelope_part_header) == 24, "layout");
-_Static_assert(sizeof(struct envelope_header) == 16, "layout");
+_Static_assert(sizeof(struct envelope_header) == 24, "layout");
 
 /*
  * Check one part standing alone: bounds, magic, the manifest's own rules. Bytes
@@ -129,10 +163,9 @@ enum envelope_reason envelope_open(const void *bytes, size_t len, struct envelop
 
 /*
  * Decide whether an opened envelope is to be believed: signatures from the root
- * down, then service, release, machine, time, floor and generation, in this
- * order; the first that fails is the answer. Changes nothing. After ENVELOPE_OK
- * the caller raises what it keeps in struct trust when the update is committed
- * (newest_time and root_serial already when it is staged).
+ * down, then service, release, machine, boot, life and expiry, in this order; the
+ * first that fails is the answer. Changes nothing. A date in the future is no reason
+ * to refuse. What is asked of numbers, floors and generations is the caller's to ask.
  */
 enum envelope_reason envelope_verify(const struct envelope_view *view, const struct trust *trust);
 
@@ -143,6 +176,18 @@ enum envelope_reason envelope_verify_root(
 /* Verify a signed kit against an already verified root manifest, at a time (unix s). */
 enum envelope_reason envelope_verify_kit(
         const struct envelope_part *part, const struct root_manifest *root, uint64_t time);
+
+/*
+ * The time to judge an opened envelope by: the trust's, moved by the envelope's own
+ * date as far as that may move it. After ENVELOPE_OK it may be kept.
+ */
+uint64_t envelope_time(const struct envelope_view *view, const struct trust *trust);
+
+/* First time (unix s) at which a key that signed a part or the root itself is over. */
+uint64_t envelope_keys_end(const struct envelope_view *view);
+
+/* Does the order need a control key beside the order key? */
+int order_needs_control(const struct order_manifest *order);
 
 /* Compare the staged payload, or the state description, with what was signed. */
 enum envelope_reason envelope_verify_payload(
@@ -162,12 +207,23 @@ const char *envelope_reason_text(enum envelope_reason reason);
 enum envelope_reason root_manifest_check(const struct root_manifest *root);
 enum envelope_reason kit_manifest_check(const struct kit_manifest *kit);
 enum envelope_reason variant_manifest_check(const struct variant_manifest *variant);
+/* len: bytes there are for it; the components must be all of them. */
+enum envelope_reason order_manifest_check(const struct order_manifest *order, size_t len);
+enum envelope_reason statement_manifest_check(
+        const struct statement_manifest *statement, size_t len);
+enum envelope_reason time_manifest_check(const struct time_manifest *time);
+
+/* Bytes of an order with n components, of a statement with n services. */
+size_t order_manifest_size(uint32_t n_components);
+size_t statement_manifest_size(uint32_t n_services);
 
 /* A service name: 1..23 of [a-z0-9_], NUL padded to SERVICE_NAME_SIZE. */
 int service_name_is_valid(const char *name);
 
 /* The release id of a kit: BLAKE2b-512 of its manifest's bytes. */
 void kit_manifest_release_id(const struct kit_manifest *kit, uint8_t ret_id[64]);
+/* A variant's name in orders: BLAKE2b-512 of its manifest's bytes. */
+void variant_manifest_hash(const struct variant_manifest *variant, uint8_t ret_hash[64]);
 
 /*
  * Writing. Both return the bytes written, or 0 when cap is too small or a count
@@ -176,6 +232,9 @@ void kit_manifest_release_id(const struct kit_manifest *kit, uint8_t ret_id[64])
 size_t envelope_part_write(enum envelope_part_kind kind, const void *manifest, size_t manifest_len,
         const struct envelope_signature *signatures, unsigned int n_signatures, void *ret_bytes,
         size_t cap);
-/* parts[]: stored bytes of the root, kit and variant part, in this order. */
-size_t envelope_write(const void *const parts[_ENVELOPE_PART_N],
-        const size_t sizes[_ENVELOPE_PART_N], void *ret_bytes, size_t cap);
+/* parts[]: stored bytes of the kind's parts, in their order. */
+size_t envelope_write(enum envelope_kind kind, const void *const parts[], const size_t sizes[],
+        void *ret_bytes, size_t cap);
+
+/* The n-th part (from 0) of an envelope of this kind; _ENVELOPE_PART_N: it has fewer. */
+enum envelope_part_kind envelope_kind_part(enum envelope_kind kind, unsigned int n);

@@ -10,7 +10,7 @@ void envelope_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
 	(void)crypto_generichash_blake2b(ret_hash, 64, bytes, len, NULL, 0);
 }
 
-int envelope_signature_check(
+int envelope_signature_library_check(
         const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
 {
 	return crypto_sign_ed25519_verify_detached(sig, bytes, len, pub) == 0;

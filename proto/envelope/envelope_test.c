@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
 
 static enum envelope_reason judge(const struct sample *s, const struct trust *trust)
@@ -21,9 +22,70 @@ static enum envelope_reason judge(const struct sample *s, const struct trust *tr
 /* One way to spoil the sample or the trust, and what must be said. */
 struct spoil {
 	const char *what;
+	enum envelope_kind kind;
 	void (*apply)(struct sample *s, struct trust *t);
 	enum envelope_reason reason;
 };
+
+static struct order_component *component(struct sample *s)
+{
+	return &s->order.component[0];
+}
+
+/* Make the order another one that obeys the rules of its action. */
+static void make_order(struct sample *s, enum order_action action, uint64_t argument)
+{
+	int has_services = action == ORDER_RESTART || action == ORDER_DROP;
+	struct order_component c = *component(s);
+
+	s->order.head.action = action;
+	s->order.head.argument = argument;
+	s->order.head.total_ms = s->order.head.hold_ms = 0;
+	s->order.head.n_components = has_services ? 1 : 0;
+	s->order.head.size = (uint32_t)order_manifest_size(s->order.head.n_components);
+	*component(s) = (struct order_component){0};
+	memcpy(component(s)->service, c.service, sizeof(c.service));
+	if (action == ORDER_DROP) {
+		memcpy(component(s)->release_id, c.release_id, sizeof(c.release_id));
+		memcpy(component(s)->variant_hash, c.variant_hash, sizeof(c.variant_hash));
+	}
+}
+
+/* The same, signed by a control key too. */
+static void make_controlled(struct sample *s, enum order_action action, uint64_t argument)
+{
+	make_order(s, action, argument);
+	sample_also_by(s, ENVELOPE_ORDER, SAMPLE_CONTROL);
+}
+
+static void two_components(struct sample *s)
+{
+	s->order.head.n_components = 2;
+	s->order.head.size = (uint32_t)order_manifest_size(2);
+	s->order.component[1] = s->order.component[0];
+	memcpy(s->order.component[1].service, "ds\0", 3);
+}
+
+/* The key that is the neutral point: OpenSSL takes one signature for every message. */
+static void small_order(struct root_key *key)
+{
+	uint8_t hash[64];
+
+	memset(key->pub, 0, sizeof(key->pub));
+	key->pub[0] = 1;
+	envelope_hash(key->pub, sizeof(key->pub), hash);
+	memcpy(key->id, hash, sizeof(key->id));
+}
+
+static void role_of_root(struct root_manifest *root)
+{
+	struct root_key *key = &root->keys[ROOT_ROLE_POLICY][0];
+	uint8_t hash[64];
+
+	memcpy(key->pub, root->root_pub, sizeof(key->pub));
+	envelope_hash(key->pub, sizeof(key->pub), hash);
+	memcpy(key->id, hash, sizeof(key->id));
+}
 
 #define SPOIL(name, statement)                                                                     \
 	static void spoil_##name(struct sample *s, struct trust *t)                                \
@@ -36,36 +98,56 @@ struct spoil {
 /* Good ones. */
 SPOIL(nothing, )
 SPOIL(other_root_serial, s->root.serial = 6)
-SPOIL(two_signatures, (s->n_variant_keys = 2, s->variant_keys[1] = SAMPLE_VARIANT2))
-SPOIL(time_at_edge, t->newest_time = s->variant.expires - 1)
-SPOIL(issued_at_edge, t->latest_time = s->variant.issued)
+SPOIL(two_signatures, sample_also_by(s, ENVELOPE_VARIANT, SAMPLE_VARIANT2))
+SPOIL(time_at_edge, t->time = s->variant.expires - 1)
+SPOIL(future, (s->variant.issued = t->latest_time + 5000 * SAMPLE_DAY,
+                      s->variant.expires = s->variant.issued + SAMPLE_DAY))
+SPOIL(life_at_edge, s->variant.expires = s->variant.issued + 7 * SAMPLE_DAY)
+SPOIL(keys_early, t->time = t->latest_time = SAMPLE_NOW - 400 * SAMPLE_DAY)
 SPOIL(all_targets, (memset(s->kit.targets, 0, sizeof(s->kit.targets)), s->kit.targets[0][0] = '*',
                            s->kit.n_targets = 1, sample_bind(s)))
 /* Root. */
-SPOIL(root_key, s->root_key = SAMPLE_STRANGER)
-SPOIL(root_by_release, s->root_key = SAMPLE_RELEASE)
+SPOIL(root_key, sample_by(s, ENVELOPE_ROOT, SAMPLE_STRANGER))
+SPOIL(root_by_release, sample_by(s, ENVELOPE_ROOT, SAMPLE_RELEASE))
+SPOIL(root_by_two, sample_also_by(s, ENVELOPE_ROOT, SAMPLE_RELEASE))
 SPOIL(root_names_other, sample_key_pub(SAMPLE_STRANGER, s->root.root_pub))
 SPOIL(root_old, t->root_serial = 6)
 SPOIL(root_pinned_other, sample_key_pub(SAMPLE_STRANGER, t->root_pub))
-SPOIL(root_version, s->root.version = 2)
+SPOIL(root_version, s->root.version = 1)
 SPOIL(root_serial_zero, s->root.serial = 0)
-SPOIL(root_no_variant, (s->root.n_variant = 0))
-SPOIL(root_many_keys, s->root.n_release = ROOT_KEYS_MAX + 1)
-SPOIL(root_hidden_key, s->root.n_policy = 0)
-SPOIL(root_key_id, s->root.release[0].id[0] ^= 1)
-SPOIL(root_key_times, s->root.release[0].not_after = s->root.release[0].not_before)
-SPOIL(root_two_roles, s->root.policy[0] = s->root.release[0])
-SPOIL(root_key_twice, s->root.variant[1] = s->root.variant[0])
+SPOIL(root_no_variant, s->root.n_keys[ROOT_ROLE_VARIANT] = 0)
+SPOIL(root_no_order, s->root.n_keys[ROOT_ROLE_ORDER] = 0;
+        memset(s->root.keys[ROOT_ROLE_ORDER], 0, sizeof(s->root.keys[0])))
+SPOIL(root_no_life, s->root.variant_life_sec_max = 0)
+SPOIL(root_no_order_life, s->root.order_life_sec_max = 0)
+SPOIL(root_times, s->root.expires = s->root.issued)
+SPOIL(root_small_order, small_order(&s->root.keys[ROOT_ROLE_POLICY][0]))
+SPOIL(root_other, memset(t->root_hash, 1, sizeof(t->root_hash)))
+SPOIL(root_expired, t->time = s->root.expires; s->variant.expires = t->time + 1)
+SPOIL(root_many_keys, s->root.n_keys[ROOT_ROLE_RELEASE] = ROOT_KEYS_MAX + 1)
+SPOIL(root_hidden_key, s->root.n_keys[ROOT_ROLE_POLICY] = 0)
+SPOIL(root_key_id, s->root.keys[ROOT_ROLE_RELEASE][0].id[0] ^= 1)
+SPOIL(root_key_times, s->root.keys[ROOT_ROLE_RELEASE][0].not_after =
+                              s->root.keys[ROOT_ROLE_RELEASE][0].not_before)
+SPOIL(root_two_roles, s->root.keys[ROOT_ROLE_POLICY][0] = s->root.keys[ROOT_ROLE_RELEASE][0])
+SPOIL(root_key_in_role, role_of_root(&s->root))
+SPOIL(root_key_twice, s->root.keys[ROOT_ROLE_VARIANT][1] = s->root.keys[ROOT_ROLE_VARIANT][0])
 SPOIL(root_need_zero, s->root.default_need = 0)
-SPOIL(root_need_many, s->root.needs[0].n_signatures = ENVELOPE_SIGNATURES_MAX + 1)
+SPOIL(root_need_many, s->root.needs[0].n_signatures = 3)
+SPOIL(root_default_many, s->root.default_need = 3)
+SPOIL(root_need_twice, s->root.n_needs = 2; s->root.needs[1] = s->root.needs[0])
 SPOIL(root_need_name, s->root.needs[0].service[0] = '/')
 SPOIL(root_need_hidden, s->root.n_needs = 0)
 SPOIL(root_reserved, s->root.reserved = 1)
 /* Kit. */
-SPOIL(kit_stranger, s->kit_key = SAMPLE_STRANGER)
-SPOIL(kit_by_variant, s->kit_key = SAMPLE_VARIANT)
-SPOIL(kit_by_root, s->kit_key = SAMPLE_ROOT)
-SPOIL(kit_by_policy, s->kit_key = SAMPLE_POLICY)
+SPOIL(kit_stranger, sample_by(s, ENVELOPE_KIT, SAMPLE_STRANGER))
+SPOIL(kit_by_variant, sample_by(s, ENVELOPE_KIT, SAMPLE_VARIANT))
+SPOIL(kit_by_root, sample_by(s, ENVELOPE_KIT, SAMPLE_ROOT))
+SPOIL(kit_by_order, sample_by(s, ENVELOPE_KIT, SAMPLE_ORDER))
+SPOIL(kit_by_control, sample_by(s, ENVELOPE_KIT, SAMPLE_CONTROL))
+SPOIL(kit_by_policy, sample_by(s, ENVELOPE_KIT, SAMPLE_POLICY))
+SPOIL(kit_version_1, s->kit.version = 1)
+SPOIL(kit_no_state, s->kit.state_len = 0)
 SPOIL(kit_version, s->kit.version = 9)
 SPOIL(kit_floor_above, s->kit.floor = 8)
 SPOIL(kit_counter_zero, s->kit.counter = s->kit.floor = 0)
@@ -98,47 +180,140 @@ SPOIL(kit_no_stack, s->kit.stack_size = 0)
 SPOIL(kit_heap, s->kit.heap_limit = 1)
 SPOIL(kit_changed, s->kit.rank++)
 /* Variant. */
-SPOIL(variant_stranger, s->variant_keys[0] = SAMPLE_STRANGER)
-SPOIL(variant_by_release, s->variant_keys[0] = SAMPLE_RELEASE)
-SPOIL(variant_twice, (s->n_variant_keys = 2, s->variant_keys[1] = SAMPLE_VARIANT))
-SPOIL(variant_second_bad, (s->n_variant_keys = 2, s->variant_keys[1] = SAMPLE_STRANGER))
+SPOIL(variant_stranger, sample_by(s, ENVELOPE_VARIANT, SAMPLE_STRANGER))
+SPOIL(variant_by_release, sample_by(s, ENVELOPE_VARIANT, SAMPLE_RELEASE))
+SPOIL(variant_by_order, sample_by(s, ENVELOPE_VARIANT, SAMPLE_ORDER))
+SPOIL(variant_twice, sample_also_by(s, ENVELOPE_VARIANT, SAMPLE_VARIANT))
+SPOIL(variant_second_bad, sample_also_by(s, ENVELOPE_VARIANT, SAMPLE_STRANGER))
 SPOIL(variant_version, s->variant.version = 0)
 SPOIL(variant_needs_two, s->root.default_need = 2)
 SPOIL(variant_release, s->variant.release_id[5] ^= 8)
 SPOIL(variant_service, memcpy(s->variant.service, "ds\0", 3))
 SPOIL(variant_machine, s->variant.machine_id[15] ^= 1)
-SPOIL(variant_generation_zero, s->variant.generation = 0)
+SPOIL(variant_long_life, s->variant.expires = s->variant.issued + 7 * SAMPLE_DAY + 1)
 SPOIL(variant_times, s->variant.expires = s->variant.issued)
 SPOIL(variant_no_payload, s->variant.payload_len = 0)
 SPOIL(variant_reserved, s->variant.reserved = 1)
-SPOIL(trust_service, memcpy(t->service, "ds\0", 3))
-SPOIL(trust_future, t->latest_time = s->variant.issued - 1)
-SPOIL(trust_far_future, (s->variant.issued = SAMPLE_NOW + 5000 * SAMPLE_DAY,
-                                s->variant.expires = s->variant.issued + 1))
-SPOIL(trust_expired, t->newest_time = s->variant.expires)
-SPOIL(trust_keys_expired,
-        (t->newest_time = SAMPLE_NOW + 1000 * SAMPLE_DAY, s->variant.expires = t->newest_time + 1))
-SPOIL(trust_keys_early, (s->variant.issued = t->newest_time = SAMPLE_NOW - 11 * SAMPLE_DAY))
-SPOIL(trust_floor, t->floor = 8)
-SPOIL(trust_replay, t->generation = 9)
-SPOIL(trust_older, t->generation = 100)
+SPOIL(trust_expired, t->time = s->variant.expires)
+SPOIL(trust_keys_expired, (t->time = SAMPLE_NOW + 999 * SAMPLE_DAY, s->variant.issued = t->time,
+                                  s->root.keys[ROOT_ROLE_VARIANT][0].not_after = t->time,
+                                  s->variant.expires = t->time + 1))
+SPOIL(trust_kit_key_expired, s->root.keys[ROOT_ROLE_RELEASE][0].not_after = SAMPLE_NOW)
+/* Order. */
+SPOIL(order_prepare, s->order.head.action = ORDER_PREPARE)
+SPOIL(order_two, two_components(s))
+SPOIL(order_confirm, make_order(s, ORDER_CONFIRM, 11))
+SPOIL(order_shutdown, make_controlled(s, ORDER_SHUTDOWN, 3))
+SPOIL(order_restart, make_controlled(s, ORDER_RESTART, 0))
+SPOIL(order_drop, make_controlled(s, ORDER_DROP, 0))
+SPOIL(order_extra_control, sample_also_by(s, ENVELOPE_ORDER, SAMPLE_CONTROL))
+SPOIL(order_consent,
+        (component(s)->consent[0] = 1, sample_also_by(s, ENVELOPE_ORDER, SAMPLE_CONTROL)))
+SPOIL(order_machine_made, memset(component(s)->variant_hash, 0, 64))
+SPOIL(order_newest_number, s->order.head.transaction = UINT64_MAX)
+SPOIL(order_future,
+        (s->order.head.issued += 5000 * SAMPLE_DAY, s->order.head.expires += 5000 * SAMPLE_DAY))
+SPOIL(order_at_edge, t->time = s->order.head.expires - 1)
+SPOIL(order_shutdown_alone, make_order(s, ORDER_SHUTDOWN, 3))
+SPOIL(order_restart_alone, make_order(s, ORDER_RESTART, 0))
+SPOIL(order_drop_alone, make_order(s, ORDER_DROP, 0))
+SPOIL(order_consent_alone, component(s)->consent[63] = 1)
+SPOIL(order_by_control, sample_by(s, ENVELOPE_ORDER, SAMPLE_CONTROL))
+SPOIL(order_by_variant, sample_by(s, ENVELOPE_ORDER, SAMPLE_VARIANT))
+SPOIL(order_by_release, sample_by(s, ENVELOPE_ORDER, SAMPLE_RELEASE))
+SPOIL(order_by_root, sample_by(s, ENVELOPE_ORDER, SAMPLE_ROOT))
+SPOIL(order_by_stranger, sample_by(s, ENVELOPE_ORDER, SAMPLE_STRANGER))
+SPOIL(order_twice, sample_also_by(s, ENVELOPE_ORDER, SAMPLE_ORDER))
+SPOIL(order_machine, s->order.head.machine_id[0] ^= 1)
+SPOIL(order_boot, s->order.head.boot_id ^= 1)
+SPOIL(order_epoch, s->order.head.epoch = 6)
+SPOIL(order_long_life, s->order.head.expires++)
+SPOIL(order_expired, t->time = s->order.head.expires)
+SPOIL(order_key_expired, s->root.keys[ROOT_ROLE_ORDER][0].not_after = s->order.head.issued)
+SPOIL(order_version, s->order.head.version = 3)
+SPOIL(order_action_zero, s->order.head.action = 0)
+SPOIL(order_action_high, s->order.head.action = _ORDER_ACTION_N)
+SPOIL(order_number_zero, s->order.head.transaction = 0)
+SPOIL(order_epoch_zero, s->order.head.epoch = 0)
+SPOIL(order_times, s->order.head.expires = s->order.head.issued)
+SPOIL(order_argument, s->order.head.argument = 1)
+SPOIL(order_confirm_nothing, make_order(s, ORDER_CONFIRM, 0))
+SPOIL(order_exit_code, make_controlled(s, ORDER_SHUTDOWN, 256))
+SPOIL(order_empty, s->order.head.n_components = 0;
+        s->order.head.size = (uint32_t)order_manifest_size(0))
+SPOIL(order_service_twice, two_components(s); s->order.component[1] = s->order.component[0])
+SPOIL(order_service_name, component(s)->service[0] = '-')
+SPOIL(order_state_name, component(s)->state[23] = 'x')
+SPOIL(order_no_release, memset(component(s)->release_id, 0, 64))
+SPOIL(order_no_generation, component(s)->generation = 0)
+SPOIL(order_reserved, component(s)->reserved = 1)
+SPOIL(order_count, s->order.head.n_components = 2)
+SPOIL(order_restart_more, make_controlled(s, ORDER_RESTART, 0); component(s)->recipe = 1)
+SPOIL(order_restart_limits, make_controlled(s, ORDER_RESTART, 0); s->order.head.hold_ms = 1)
+SPOIL(order_confirm_services, make_order(s, ORDER_CONFIRM, 1); two_components(s))
+SPOIL(order_drop_nothing, make_controlled(s, ORDER_DROP, 0);
+        memset(component(s)->variant_hash, 0, 64))
+/* Statement. */
+SPOIL(statement_long_ago, (s->statement.head.issued = 1, t->time = SAMPLE_NOW + 2000 * SAMPLE_DAY))
+SPOIL(statement_empty, s->statement.head.n_services = 0;
+        s->statement.head.size = (uint32_t)statement_manifest_size(0))
+SPOIL(statement_other_root, s->statement.head.root_serial = 6)
+SPOIL(statement_by_variant, sample_by(s, ENVELOPE_STATEMENT, SAMPLE_VARIANT))
+SPOIL(statement_by_control, sample_by(s, ENVELOPE_STATEMENT, SAMPLE_CONTROL))
+SPOIL(statement_machine, s->statement.head.machine_id[3] ^= 1)
+SPOIL(statement_unsorted, s->statement.service[0].service[0] = 'z')
+SPOIL(statement_twice, s->statement.service[0] = s->statement.service[1])
+SPOIL(statement_epoch, s->statement.service[0].epoch = 6)
+SPOIL(statement_half, s->statement.service[0].epoch = 0)
+SPOIL(statement_reserved, s->statement.service[1].reserved = 1)
+SPOIL(statement_count, s->statement.head.n_services = 1)
+SPOIL(statement_version, s->statement.head.version = 1)
+/* Time. */
+SPOIL(time_by_root, sample_by(s, ENVELOPE_TIME, SAMPLE_ROOT))
+SPOIL(time_back, t->time = SAMPLE_NOW + 2000 * SAMPLE_DAY)
+SPOIL(time_by_order, sample_by(s, ENVELOPE_TIME, SAMPLE_ORDER))
+SPOIL(time_by_variant, sample_by(s, ENVELOPE_TIME, SAMPLE_VARIANT))
+SPOIL(time_by_control, sample_by(s, ENVELOPE_TIME, SAMPLE_CONTROL))
+SPOIL(time_by_stranger, sample_by(s, ENVELOPE_TIME, SAMPLE_STRANGER))
+SPOIL(time_of_dead_key, s->time.time = s->root.keys[ROOT_ROLE_RELEASE][0].not_after - 1;
+        s->root.keys[ROOT_ROLE_RELEASE][0].not_after--)
+SPOIL(time_of_dead_root, s->time.time = s->root.expires)
+SPOIL(time_machine, s->time.machine_id[3] ^= 1)
+SPOIL(time_boot, s->time.boot_id++)
+SPOIL(time_nonce, s->time.nonce++)
+SPOIL(time_zero, s->time.time = 0)
+SPOIL(time_version, s->time.version = 7)
 
-#define ROW(name, reason) {#name, spoil_##name, ENVELOPE_##reason}
+#define ROW_OF(kind, name, reason) {#name, ENVELOPE_OF_##kind, spoil_##name, ENVELOPE_##reason}
+#define ROW(name, reason) ROW_OF(VARIANT, name, reason)
 static const struct spoil spoils[] = {
         ROW(nothing, OK),
         ROW(other_root_serial, OK),
         ROW(two_signatures, OK),
         ROW(time_at_edge, OK),
-        ROW(issued_at_edge, OK),
+        ROW(future, OK),
+        ROW(life_at_edge, OK),
+        ROW(keys_early, OK),
         ROW(all_targets, OK),
         ROW(root_key, UNKNOWN_KEY),
         ROW(root_by_release, UNKNOWN_KEY),
+        ROW(root_by_two, MALFORMED),
         ROW(root_names_other, UNKNOWN_KEY),
         ROW(root_old, OLD_ROOT),
         ROW(root_pinned_other, UNKNOWN_KEY),
         ROW(root_version, UNKNOWN_VERSION),
         ROW(root_serial_zero, MALFORMED),
         ROW(root_no_variant, MALFORMED),
+        ROW(root_no_order, MALFORMED),
+        ROW(root_no_life, MALFORMED),
+        ROW(root_no_order_life, MALFORMED),
+        ROW(root_times, MALFORMED),
+        ROW(root_small_order, UNSAFE_KEY),
+        ROW(root_other, OTHER_ROOT),
+        ROW(root_expired, ROOT_EXPIRED),
+        ROW(root_key_in_role, MALFORMED),
+        ROW(root_default_many, MALFORMED),
+        ROW(root_need_twice, MALFORMED),
         ROW(root_many_keys, MALFORMED),
         ROW(root_hidden_key, MALFORMED),
         ROW(root_key_id, MALFORMED),
@@ -154,6 +329,10 @@ static const struct spoil spoils[] = {
         ROW(kit_by_variant, WRONG_ROLE),
         ROW(kit_by_root, WRONG_ROLE),
         ROW(kit_by_policy, WRONG_ROLE),
+        ROW(kit_by_order, WRONG_ROLE),
+        ROW(kit_by_control, WRONG_ROLE),
+        ROW(kit_version_1, UNKNOWN_VERSION),
+        ROW(kit_no_state, MALFORMED),
         ROW(kit_version, UNKNOWN_VERSION),
         ROW(kit_floor_above, MALFORMED),
         ROW(kit_counter_zero, MALFORMED),
@@ -187,6 +366,7 @@ static const struct spoil spoils[] = {
         ROW(kit_changed, RELEASE_MISMATCH),
         ROW(variant_stranger, UNKNOWN_KEY),
         ROW(variant_by_release, WRONG_ROLE),
+        ROW(variant_by_order, WRONG_ROLE),
         ROW(variant_twice, MALFORMED),
         ROW(variant_second_bad, UNKNOWN_KEY),
         ROW(variant_version, UNKNOWN_VERSION),
@@ -194,19 +374,95 @@ static const struct spoil spoils[] = {
         ROW(variant_release, RELEASE_MISMATCH),
         ROW(variant_service, WRONG_SERVICE),
         ROW(variant_machine, WRONG_MACHINE),
-        ROW(variant_generation_zero, MALFORMED),
+        ROW(variant_long_life, LONG_LIFE),
         ROW(variant_times, MALFORMED),
         ROW(variant_no_payload, MALFORMED),
         ROW(variant_reserved, MALFORMED),
-        ROW(trust_service, WRONG_SERVICE),
-        ROW(trust_future, IMPLAUSIBLE_TIME),
-        ROW(trust_far_future, IMPLAUSIBLE_TIME),
         ROW(trust_expired, EXPIRED),
         ROW(trust_keys_expired, KEY_EXPIRED),
-        ROW(trust_keys_early, KEY_EXPIRED),
-        ROW(trust_floor, BELOW_FLOOR),
-        ROW(trust_replay, REPLAYED_GENERATION),
-        ROW(trust_older, REPLAYED_GENERATION),
+        ROW(trust_kit_key_expired, KEY_EXPIRED),
+        ROW_OF(ORDER, order_prepare, OK),
+        ROW_OF(ORDER, order_two, OK),
+        ROW_OF(ORDER, order_confirm, OK),
+        ROW_OF(ORDER, order_shutdown, OK),
+        ROW_OF(ORDER, order_restart, OK),
+        ROW_OF(ORDER, order_drop, OK),
+        ROW_OF(ORDER, order_extra_control, OK),
+        ROW_OF(ORDER, order_consent, OK),
+        ROW_OF(ORDER, order_machine_made, OK),
+        ROW_OF(ORDER, order_newest_number, OK),
+        ROW_OF(ORDER, order_future, OK),
+        ROW_OF(ORDER, order_at_edge, OK),
+        ROW_OF(ORDER, nothing, OK),
+        ROW_OF(STATEMENT, statement_long_ago, OK),
+        ROW_OF(STATEMENT, statement_empty, OK),
+        ROW_OF(STATEMENT, nothing, OK),
+        ROW_OF(TIME, time_by_root, OK),
+        ROW_OF(TIME, time_back, OK),
+        ROW_OF(TIME, nothing, OK),
+        ROW_OF(ORDER, order_shutdown_alone, NO_CONTROL),
+        ROW_OF(ORDER, order_restart_alone, NO_CONTROL),
+        ROW_OF(ORDER, order_drop_alone, NO_CONTROL),
+        ROW_OF(ORDER, order_consent_alone, NO_CONTROL),
+        ROW_OF(ORDER, order_by_control, TOO_FEW_SIGNATURES),
+        ROW_OF(ORDER, order_by_variant, WRONG_ROLE),
+        ROW_OF(ORDER, order_by_release, WRONG_ROLE),
+        ROW_OF(ORDER, order_by_root, WRONG_ROLE),
+        ROW_OF(ORDER, order_by_stranger, UNKNOWN_KEY),
+        ROW_OF(ORDER, order_machine, WRONG_MACHINE),
+        ROW_OF(ORDER, order_boot, WRONG_BOOT),
+        ROW_OF(ORDER, order_epoch, WRONG_EPOCH),
+        ROW_OF(ORDER, order_long_life, LONG_LIFE),
+        ROW_OF(ORDER, order_expired, EXPIRED),
+        ROW_OF(ORDER, order_key_expired, KEY_EXPIRED),
+        ROW_OF(ORDER, order_version, UNKNOWN_VERSION),
+        ROW_OF(ORDER, order_twice, MALFORMED),
+        ROW_OF(ORDER, order_action_zero, MALFORMED),
+        ROW_OF(ORDER, order_action_high, MALFORMED),
+        ROW_OF(ORDER, order_number_zero, MALFORMED),
+        ROW_OF(ORDER, order_epoch_zero, MALFORMED),
+        ROW_OF(ORDER, order_times, MALFORMED),
+        ROW_OF(ORDER, order_argument, MALFORMED),
+        ROW_OF(ORDER, order_confirm_nothing, MALFORMED),
+        ROW_OF(ORDER, order_exit_code, MALFORMED),
+        ROW_OF(ORDER, order_empty, MALFORMED),
+        ROW_OF(ORDER, order_service_twice, MALFORMED),
+        ROW_OF(ORDER, order_service_name, MALFORMED),
+        ROW_OF(ORDER, order_state_name, MALFORMED),
+        ROW_OF(ORDER, order_no_release, MALFORMED),
+        ROW_OF(ORDER, order_no_generation, MALFORMED),
+        ROW_OF(ORDER, order_reserved, MALFORMED),
+        ROW_OF(ORDER, order_count, MALFORMED),
+        ROW_OF(ORDER, order_restart_more, MALFORMED),
+        ROW_OF(ORDER, order_restart_limits, MALFORMED),
+        ROW_OF(ORDER, order_confirm_services, MALFORMED),
+        ROW_OF(ORDER, order_drop_nothing, MALFORMED),
+        ROW_OF(STATEMENT, statement_other_root, WRONG_EPOCH),
+        ROW_OF(STATEMENT, statement_by_variant, WRONG_ROLE),
+        ROW_OF(STATEMENT, statement_by_control, WRONG_ROLE),
+        ROW_OF(STATEMENT, statement_machine, WRONG_MACHINE),
+        ROW_OF(STATEMENT, statement_unsorted, MALFORMED),
+        ROW_OF(STATEMENT, statement_twice, MALFORMED),
+        ROW_OF(STATEMENT, statement_epoch, MALFORMED),
+        ROW_OF(STATEMENT, statement_half, MALFORMED),
+        ROW_OF(STATEMENT, statement_reserved, MALFORMED),
+        ROW_OF(STATEMENT, statement_count, MALFORMED),
+        ROW_OF(STATEMENT, statement_version, UNKNOWN_VERSION),
+        ROW_OF(STATEMENT, root_old, OLD_ROOT),
+        ROW_OF(TIME, root_old, OLD_ROOT),
+        ROW_OF(ORDER, root_old, OLD_ROOT),
+        ROW_OF(ORDER, root_other, OTHER_ROOT),
+        ROW_OF(TIME, time_by_order, WRONG_ROLE),
+        ROW_OF(TIME, time_by_variant, WRONG_ROLE),
+        ROW_OF(TIME, time_by_control, WRONG_ROLE),
+        ROW_OF(TIME, time_by_stranger, UNKNOWN_KEY),
+        ROW_OF(TIME, time_of_dead_key, KEY_EXPIRED),
+        ROW_OF(TIME, time_of_dead_root, ROOT_EXPIRED),
+        ROW_OF(TIME, time_machine, WRONG_MACHINE),
+        ROW_OF(TIME, time_boot, WRONG_BOOT),
+        ROW_OF(TIME, time_nonce, WRONG_NONCE),
+        ROW_OF(TIME, time_zero, MALFORMED),
+        ROW_OF(TIME, time_version, UNKNOWN_VERSION),
 };
 
 static void test_reasons(void)
@@ -216,7 +472,7 @@ static void test_reasons(void)
 		struct trust trust;
 		enum envelope_reason r;
 
-		sample_init(&s);
+		sample_init(&s, spoils[i].kind);
 		sample_trust(&trust);
 		spoils[i].apply(&s, &trust);
 		sample_sign(&s);
@@ -230,16 +486,17 @@ static void test_reasons(void)
 }
 
 /* No byte can be changed, and no end cut off or put on. */
-static void test_bytes(void)
+static void test_bytes(enum envelope_kind kind)
 {
 	struct sample s;
 	struct trust trust;
 	struct envelope_view view;
 	size_t len;
 
-	sample_init(&s);
+	sample_init(&s, kind);
 	sample_trust(&trust);
 	sample_sign(&s);
+	assert(judge(&s, &trust) == ENVELOPE_OK);
 	for (size_t i = 0; i < s.len; i++) {
 		uint8_t bit = (uint8_t)(1 << i % 8);
 
@@ -261,51 +518,81 @@ static void test_bytes(void)
 }
 
 /* Bytes of a signature: bad-signature, in whatever part. */
-static void test_signatures(void)
+static void test_signatures(enum envelope_kind kind)
 {
-	for (unsigned int part = 0; part < _ENVELOPE_PART_N; part++) {
-		struct sample s;
-		struct trust trust;
-		struct envelope_view view;
-		uint8_t *sig;
+	struct sample s;
+	struct trust trust;
+	struct envelope_view view;
 
-		sample_init(&s);
-		sample_trust(&trust);
-		sample_sign(&s);
-		assert(envelope_open(s.bytes, s.len, &view) == ENVELOPE_OK);
-		sig = (uint8_t *)(uintptr_t)view.part[part].signatures[0].sig;
+	sample_init(&s, kind);
+	sample_trust(&trust);
+	sample_sign(&s);
+	assert(envelope_open(s.bytes, s.len, &view) == ENVELOPE_OK);
+	for (unsigned int part = 0; part < view.n_parts; part++) {
+		uint8_t *sig = (uint8_t *)(uintptr_t)view.part[part].signatures[0].sig;
+
 		sig[40] ^= 1;
 		assert(judge(&s, &trust) == ENVELOPE_BAD_SIGNATURE);
+		sig[40] ^= 1;
 	}
 }
 
-/* Parts swapped or repeated, and kinds in places where they do not belong. */
+/* A part of one kind of envelope in the place of another's, and a part standing alone. */
 static void test_parts(void)
 {
-	struct sample s;
+	static struct sample s, other;
+	static _Alignas(8) uint8_t bytes[ENVELOPE_SIZE_MAX];
 	struct envelope_view view;
+	struct envelope_part part;
 	struct trust trust;
-	_Alignas(8) uint8_t bytes[ENVELOPE_SIZE_MAX];
 	const void *parts[3];
 	size_t sizes[3], len;
 
-	sample_init(&s);
+	sample_init(&s, ENVELOPE_OF_VARIANT);
+	sample_init(&other, ENVELOPE_OF_ORDER);
 	sample_trust(&trust);
 	sample_sign(&s);
+	sample_sign(&other);
 	assert(envelope_open(s.bytes, s.len, &view) == ENVELOPE_OK);
 	for (int i = 0; i < 3; i++) {
 		parts[i] = view.part[2 - i].manifest - sizeof(struct envelope_part_header);
 		sizes[i] = view.part[2 - i].size;
 	}
-	len = envelope_write(parts, sizes, bytes, sizeof(bytes));
+	len = envelope_write(ENVELOPE_OF_VARIANT, parts, sizes, bytes, sizeof(bytes));
 	assert(envelope_open(bytes, len, &view) == ENVELOPE_MALFORMED);
-	assert(envelope_write(parts, sizes, bytes, len - 1) == 0);
-	assert(envelope_part_open(parts[0], sizes[0], &view.part[0]) == ENVELOPE_OK);
-	assert(view.part[0].kind == ENVELOPE_VARIANT && view.part[0].size == sizes[0]);
-	assert(envelope_verify_root(&view.part[0], &trust) == ENVELOPE_MALFORMED);
-	assert(envelope_verify_kit(&view.part[0], view.root, SAMPLE_NOW) == ENVELOPE_MALFORMED);
+	assert(envelope_write(ENVELOPE_OF_VARIANT, parts, sizes, bytes, len - 1) == 0);
+	((struct envelope_header *)other.bytes)->kind = ENVELOPE_OF_STATEMENT;
+	assert(envelope_open(other.bytes, other.len, &view) == ENVELOPE_MALFORMED);
+	((struct envelope_header *)other.bytes)->kind = _ENVELOPE_KIND_N;
+	assert(envelope_open(other.bytes, other.len, &view) == ENVELOPE_MALFORMED);
+	((struct envelope_header *)other.bytes)->version = 1;
+	assert(envelope_open(other.bytes, other.len, &view) == ENVELOPE_UNKNOWN_VERSION);
+	assert(envelope_part_open(parts[0], sizes[0], &part) == ENVELOPE_OK);
+	assert(part.kind == ENVELOPE_VARIANT && part.size == sizes[0]);
+	assert(envelope_verify_root(&part, &trust) == ENVELOPE_MALFORMED);
+	assert(envelope_verify_kit(&part, &s.root, SAMPLE_NOW) == ENVELOPE_MALFORMED);
 	assert(envelope_part_write(
 	               ENVELOPE_KIT, &s.kit, sizeof(s.kit), NULL, 0, bytes, sizeof(bytes)) == 0);
+}
+
+/* What a date moves, and when the keys end. */
+static void test_times(void)
+{
+	static struct sample s;
+	struct envelope_view view;
+	struct trust trust;
+
+	sample_init(&s, ENVELOPE_OF_ORDER);
+	sample_trust(&trust);
+	s.root.keys[ROOT_ROLE_ORDER][0].not_after = SAMPLE_NOW + 5000;
+	sample_sign(&s);
+	assert(envelope_open(s.bytes, s.len, &view) == ENVELOPE_OK);
+	assert(envelope_time(&view, &trust) == SAMPLE_NOW + 60);
+	trust.latest_time = SAMPLE_NOW;
+	assert(envelope_time(&view, &trust) == SAMPLE_NOW);
+	trust.time = SAMPLE_NOW + 100;
+	assert(envelope_time(&view, &trust) == SAMPLE_NOW + 100);
+	assert(envelope_keys_end(&view) == SAMPLE_NOW + 5000);
 }
 
 static void test_contents(void)
@@ -313,7 +600,7 @@ static void test_contents(void)
 	struct sample s;
 	struct envelope_view view;
 
-	sample_init(&s);
+	sample_init(&s, ENVELOPE_OF_VARIANT);
 	sample_sign(&s);
 	assert(envelope_open(s.bytes, s.len, &view) == ENVELOPE_OK);
 	assert(envelope_verify_payload(&view, SAMPLE_PAYLOAD, 11) == ENVELOPE_OK);
@@ -339,8 +626,11 @@ static void test_names(void)
 int main(void)
 {
 	test_reasons();
-	test_bytes();
-	test_signatures();
+	for (int kind = ENVELOPE_OF_VARIANT; kind < _ENVELOPE_KIND_N; kind++) {
+		test_bytes((enum envelope_kind)kind);
+		test_signatures((enum envelope_kind)kind);
+	}
+	test_times();
 	test_parts();
 	test_contents();
 	test_names();

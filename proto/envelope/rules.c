@@ -13,7 +13,8 @@ enum {
 	RULE_PORT_MAX = 0xffff,
 	RULE_IRQ_MAX = 255,
 	RULE_PRIORITY_MAX = 15,
-	RULE_KEYS_MAX = 3 * ROOT_KEYS_MAX,
+	RULE_KEYS_MAX = _ROOT_ROLE_N * ROOT_KEYS_MAX,
+	RULE_EXIT_CODE_MAX = 255,
 };
 
 static int bytes_are_zero(const void *bytes, size_t len)
@@ -78,10 +79,10 @@ static enum envelope_reason manifest_head_check(
 	return head->size == size ? ENVELOPE_OK : ENVELOPE_MALFORMED;
 }
 
-static int root_keys_are_valid(const struct root_key *keys, uint32_t n)
+static enum envelope_reason root_keys_check(const struct root_key *keys, uint32_t n)
 {
 	if (n > ROOT_KEYS_MAX) {
-		return 0;
+		return ENVELOPE_MALFORMED;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t hash[64];
@@ -89,10 +90,14 @@ static int root_keys_are_valid(const struct root_key *keys, uint32_t n)
 		envelope_hash(keys[i].pub, sizeof(keys[i].pub), hash);
 		if (memcmp(hash, keys[i].id, sizeof(keys[i].id)) != 0 ||
 		        keys[i].not_before >= keys[i].not_after) {
-			return 0;
+			return ENVELOPE_MALFORMED;
+		}
+		if (!envelope_key_is_safe(keys[i].pub)) {
+			return ENVELOPE_UNSAFE_KEY;
 		}
 	}
-	return bytes_are_zero(keys + n, (ROOT_KEYS_MAX - n) * sizeof(*keys));
+	return bytes_are_zero(keys + n, (ROOT_KEYS_MAX - n) * sizeof(*keys)) ? ENVELOPE_OK
+	                                                                     : ENVELOPE_MALFORMED;
 }
 
 /* No key has two roles, the root's own included. */
@@ -101,18 +106,16 @@ static int root_keys_are_distinct(const struct root_manifest *root)
 	const struct root_key *keys[RULE_KEYS_MAX];
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < ROOT_KEYS_MAX; i++) {
-		keys[n++] = &root->release[i];
-		keys[n++] = &root->variant[i];
-		keys[n++] = &root->policy[i];
+	for (unsigned int role = 0; role < _ROOT_ROLE_N; role++) {
+		for (unsigned int i = 0; i < root->n_keys[role]; i++) {
+			keys[n++] = &root->keys[role][i];
+		}
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		int used = keys[i]->not_after != 0;
-
-		if (used && memcmp(keys[i]->pub, root->root_pub, sizeof(root->root_pub)) == 0) {
+		if (memcmp(keys[i]->pub, root->root_pub, sizeof(root->root_pub)) == 0) {
 			return 0;
 		}
-		for (unsigned int j = 0; used && j < i; j++) {
+		for (unsigned int j = 0; j < i; j++) {
 			if (memcmp(keys[i]->pub, keys[j]->pub, sizeof(keys[i]->pub)) == 0) {
 				return 0;
 			}
@@ -121,39 +124,58 @@ static int root_keys_are_distinct(const struct root_manifest *root)
 	return 1;
 }
 
+static int root_need_is_good(const struct root_manifest *root, uint32_t n_signatures)
+{
+	return n_signatures >= 1 && n_signatures <= ENVELOPE_SIGNATURES_MAX &&
+	       n_signatures <= root->n_keys[ROOT_ROLE_VARIANT];
+}
+
+/* Every need can be met, and no service has two. */
 static int root_needs_are_valid(const struct root_manifest *root)
 {
-	if (root->n_needs > ROOT_NEEDS_MAX || root->default_need < 1 ||
-	        root->default_need > ENVELOPE_SIGNATURES_MAX) {
+	if (root->n_needs > ROOT_NEEDS_MAX || !root_need_is_good(root, root->default_need)) {
 		return 0;
 	}
 	for (uint32_t i = 0; i < root->n_needs; i++) {
 		const struct root_need *need = &root->needs[i];
 
-		if (!service_name_is_valid(need->service) || need->n_signatures < 1 ||
-		        need->n_signatures > ENVELOPE_SIGNATURES_MAX || need->reserved != 0) {
+		if (!service_name_is_valid(need->service) ||
+		        !root_need_is_good(root, need->n_signatures) || need->reserved != 0) {
 			return 0;
+		}
+		for (uint32_t j = 0; j < i; j++) {
+			if (memcmp(need->service, root->needs[j].service, SERVICE_NAME_SIZE) == 0) {
+				return 0;
+			}
 		}
 	}
 	return bytes_are_zero(root->needs + root->n_needs,
 	        (ROOT_NEEDS_MAX - root->n_needs) * sizeof(root->needs[0]));
 }
 
+static int root_numbers_are_valid(const struct root_manifest *root)
+{
+	return root->serial >= 1 && root->issued < root->expires && root->reserved == 0 &&
+	       root->variant_life_sec_max >= 1 && root->order_life_sec_max >= 1 &&
+	       root->n_keys[ROOT_ROLE_RELEASE] >= 1 && root->n_keys[ROOT_ROLE_VARIANT] >= 1 &&
+	       root->n_keys[ROOT_ROLE_ORDER] >= 1;
+}
+
 enum envelope_reason root_manifest_check(const struct root_manifest *root)
 {
 	enum envelope_reason r = manifest_head_check(root, ROOT_MAGIC, sizeof(*root));
 
+	for (unsigned int role = 0; r == ENVELOPE_OK && role < _ROOT_ROLE_N; role++) {
+		r = root_keys_check(root->keys[role], root->n_keys[role]);
+	}
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	if (root->serial < 1 || root->reserved != 0 || root->n_release < 1 || root->n_variant < 1 ||
-	        !root_keys_are_valid(root->release, root->n_release) ||
-	        !root_keys_are_valid(root->variant, root->n_variant) ||
-	        !root_keys_are_valid(root->policy, root->n_policy) ||
-	        !root_keys_are_distinct(root) || !root_needs_are_valid(root)) {
+	if (!root_numbers_are_valid(root) || !root_keys_are_distinct(root) ||
+	        !root_needs_are_valid(root)) {
 		return ENVELOPE_MALFORMED;
 	}
-	return ENVELOPE_OK;
+	return envelope_key_is_safe(root->root_pub) ? ENVELOPE_OK : ENVELOPE_UNSAFE_KEY;
 }
 
 /* Targets are service names, or "*" as the only one. */
@@ -228,7 +250,8 @@ static int kit_numbers_are_valid(const struct kit_manifest *kit)
 	       kit->priority <= RULE_PRIORITY_MAX && kit->restart < _KIT_RESTART_N &&
 	       (kit->flags & ~(uint32_t)(KIT_WAS_STRICT | KIT_CONTROL)) == 0 &&
 	       kit->reserved == 0 && kit->stack_size >= RULE_PAGE &&
-	       kit->stack_size % RULE_PAGE == 0 && kit->heap_limit % RULE_PAGE == 0;
+	       kit->stack_size % RULE_PAGE == 0 && kit->heap_limit % RULE_PAGE == 0 &&
+	       kit->state_len > 0;
 }
 
 enum envelope_reason kit_manifest_check(const struct kit_manifest *kit)
@@ -251,9 +274,161 @@ enum envelope_reason variant_manifest_check(const struct variant_manifest *varia
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	return service_name_is_valid(variant->service) && variant->generation >= 1 &&
-	                       variant->issued < variant->expires && variant->payload_len > 0 &&
-	                       variant->reserved == 0
+	return service_name_is_valid(variant->service) && variant->issued < variant->expires &&
+	                       variant->payload_len > 0 && variant->reserved == 0
 	               ? ENVELOPE_OK
 	               : ENVELOPE_MALFORMED;
+}
+
+size_t order_manifest_size(uint32_t n_components)
+{
+	return sizeof(struct order_manifest) +
+	       (size_t)n_components * sizeof(struct order_component);
+}
+
+static int order_action_lists_services(uint32_t action)
+{
+	return action != ORDER_CONFIRM && action != ORDER_SHUTDOWN;
+}
+
+/* Does the action run (or try) variants? */
+static int order_action_runs(uint32_t action)
+{
+	return action == ORDER_UPDATE || action == ORDER_PREPARE;
+}
+
+static int order_argument_is_valid(const struct order_manifest *order)
+{
+	switch (order->action) {
+	case ORDER_CONFIRM:
+		return order->argument >= 1;
+	case ORDER_SHUTDOWN:
+		return order->argument <= RULE_EXIT_CODE_MAX;
+	default:
+		return order->argument == 0;
+	}
+}
+
+/* A component holds what its action uses, and nothing else. */
+static int order_component_is_valid(const struct order_component *c, uint32_t action)
+{
+	int names_release = !bytes_are_zero(c->release_id, sizeof(c->release_id));
+	int names_variant = !bytes_are_zero(c->variant_hash, sizeof(c->variant_hash));
+	int has_state = !bytes_are_zero(c->state, sizeof(c->state));
+	int consents = !bytes_are_zero(c->consent, sizeof(c->consent));
+
+	if (!service_name_is_valid(c->service) || c->reserved != 0) {
+		return 0;
+	}
+	if (order_action_runs(action)) {
+		return names_release && c->generation >= 1 &&
+		       (!has_state || name_is_valid(c->state, sizeof(c->state), "_-"));
+	}
+	if (has_state || consents || c->generation != 0) {
+		return 0;
+	}
+	return action == ORDER_DROP ? names_release && names_variant
+	                            : !names_release && !names_variant && c->recipe == 0;
+}
+
+/* Each is good; a service stands once, except where variants are dropped. */
+static int order_components_are_valid(const struct order_manifest *order)
+{
+	const struct order_component *c = order_components(order);
+
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		if (!order_component_is_valid(&c[i], order->action)) {
+			return 0;
+		}
+		for (uint32_t j = 0; j < i; j++) {
+			if (order->action != ORDER_DROP &&
+			        memcmp(c[i].service, c[j].service, SERVICE_NAME_SIZE) == 0) {
+				return 0;
+			}
+		}
+	}
+	return 1;
+}
+
+static int order_limits_are_valid(const struct order_manifest *order)
+{
+	return order_action_runs(order->action) ||
+	       (order->total_ms == 0 && order->prepare_ms == 0 && order->transfer_ms == 0 &&
+	               order->hold_ms == 0);
+}
+
+enum envelope_reason order_manifest_check(const struct order_manifest *order, size_t len)
+{
+	enum envelope_reason r = manifest_head_check(order, ORDER_MAGIC, len);
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (order->n_components > ORDER_COMPONENTS_MAX ||
+	        len != order_manifest_size(order->n_components) || order->action < ORDER_UPDATE ||
+	        order->action >= _ORDER_ACTION_N ||
+	        (order->n_components > 0) != order_action_lists_services(order->action)) {
+		return ENVELOPE_MALFORMED;
+	}
+	return order->epoch >= 1 && order->transaction >= 1 && order->issued < order->expires &&
+	                       order_argument_is_valid(order) && order_limits_are_valid(order) &&
+	                       order_components_are_valid(order)
+	               ? ENVELOPE_OK
+	               : ENVELOPE_MALFORMED;
+}
+
+int order_needs_control(const struct order_manifest *order)
+{
+	if (!order_action_runs(order->action)) {
+		return order->action != ORDER_CONFIRM;
+	}
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		const struct order_component *c = &order_components(order)[i];
+
+		if (!bytes_are_zero(c->consent, sizeof(c->consent))) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+size_t statement_manifest_size(uint32_t n_services)
+{
+	return sizeof(struct statement_manifest) +
+	       (size_t)n_services * sizeof(struct statement_service);
+}
+
+enum envelope_reason statement_manifest_check(
+        const struct statement_manifest *statement, size_t len)
+{
+	enum envelope_reason r = manifest_head_check(statement, STATEMENT_MAGIC, len);
+	const struct statement_service *s = statement_services(statement);
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (statement->n_services > STATEMENT_SERVICES_MAX ||
+	        len != statement_manifest_size(statement->n_services) ||
+	        statement->root_serial < 1 || statement->reserved != 0) {
+		return ENVELOPE_MALFORMED;
+	}
+	for (uint32_t i = 0; i < statement->n_services; i++) {
+		if (!service_name_is_valid(s[i].service) || s[i].reserved != 0 ||
+		        (s[i].epoch == 0) != (s[i].generation == 0) ||
+		        s[i].epoch > statement->root_serial ||
+		        (i > 0 && memcmp(s[i - 1].service, s[i].service, SERVICE_NAME_SIZE) >= 0)) {
+			return ENVELOPE_MALFORMED;
+		}
+	}
+	return ENVELOPE_OK;
+}
+
+enum envelope_reason time_manifest_check(const struct time_manifest *time)
+{
+	enum envelope_reason r = manifest_head_check(time, TIME_MAGIC, sizeof(*time));
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	return time->time >= 1 ? ENVELOPE_OK : ENVELOPE_MALFORMED;
 }

@@ -2,6 +2,7 @@
 #include "proto/envelope/sample.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -47,18 +48,26 @@ static void sample_init_root(struct root_manifest *root)
 	        .size = sizeof(*root),
 	        .serial = 5,
 	        .issued = SAMPLE_NOW - 10 * SAMPLE_DAY,
-	        .n_release = 1,
-	        .n_variant = 2,
-	        .n_policy = 1,
+	        .expires = SAMPLE_NOW + 1000 * SAMPLE_DAY,
+	        .variant_life_sec_max = 7 * SAMPLE_DAY,
+	        .order_life_sec_max = 600,
+	        .n_keys = {[ROOT_ROLE_RELEASE] = 1,
+	                [ROOT_ROLE_VARIANT] = 2,
+	                [ROOT_ROLE_ORDER] = 1,
+	                [ROOT_ROLE_CONTROL] = 1,
+	                [ROOT_ROLE_POLICY] = 1},
 	        .n_needs = 1,
 	        .default_need = 1,
 	        .needs = {{.service = "rs", .n_signatures = 2}},
 	};
 	sample_key_pub(SAMPLE_ROOT, root->root_pub);
-	sample_root_key(&root->release[0], SAMPLE_RELEASE);
-	sample_root_key(&root->variant[0], SAMPLE_VARIANT);
-	sample_root_key(&root->variant[1], SAMPLE_VARIANT2);
-	sample_root_key(&root->policy[0], SAMPLE_POLICY);
+	memset(root->audit_pub, 0x44, sizeof(root->audit_pub));
+	sample_root_key(&root->keys[ROOT_ROLE_RELEASE][0], SAMPLE_RELEASE);
+	sample_root_key(&root->keys[ROOT_ROLE_VARIANT][0], SAMPLE_VARIANT);
+	sample_root_key(&root->keys[ROOT_ROLE_VARIANT][1], SAMPLE_VARIANT2);
+	sample_root_key(&root->keys[ROOT_ROLE_ORDER][0], SAMPLE_ORDER);
+	sample_root_key(&root->keys[ROOT_ROLE_CONTROL][0], SAMPLE_CONTROL);
+	sample_root_key(&root->keys[ROOT_ROLE_POLICY][0], SAMPLE_POLICY);
 }
 
 static void sample_init_kit(struct kit_manifest *kit)
@@ -97,7 +106,8 @@ static void sample_init_kit(struct kit_manifest *kit)
 	};
 	memset(kit->source_id, 0x11, sizeof(kit->source_id));
 	memset(kit->files_hash, 0x22, sizeof(kit->files_hash));
-	envelope_hash(SAMPLE_DESCRIPTION, strlen(SAMPLE_DESCRIPTION), kit->state_hash);
+	kit->state_len = strlen(SAMPLE_DESCRIPTION);
+	envelope_hash(SAMPLE_DESCRIPTION, kit->state_len, kit->state_hash);
 }
 
 static void sample_init_variant(struct variant_manifest *variant)
@@ -108,8 +118,6 @@ static void sample_init_variant(struct variant_manifest *variant)
 	        .size = sizeof(*variant),
 	        .machine_id = "machine number 1",
 	        .service = "tty",
-	        .generation = 9,
-	        .base = 0x123456600000,
 	        .issued = SAMPLE_NOW,
 	        .expires = SAMPLE_NOW + SAMPLE_DAY,
 	        .payload_len = strlen(SAMPLE_PAYLOAD),
@@ -119,17 +127,83 @@ static void sample_init_variant(struct variant_manifest *variant)
 	memset(variant->seed_commit, 0x33, sizeof(variant->seed_commit));
 }
 
-void sample_init(struct sample *s)
+static void sample_init_order(struct sample_order *order)
+{
+	*order = (struct sample_order){
+	        .head = {.magic = ORDER_MAGIC,
+	                .version = MANIFEST_VERSION,
+	                .size = (uint32_t)order_manifest_size(1),
+	                .machine_id = "machine number 1",
+	                .boot_id = SAMPLE_BOOT,
+	                .epoch = 5,
+	                .transaction = 12,
+	                .issued = SAMPLE_NOW + 60,
+	                .expires = SAMPLE_NOW + 660,
+	                .action = ORDER_UPDATE,
+	                .n_components = 1,
+	                .total_ms = 15000,
+	                .hold_ms = 20},
+	        .component =
+	                {{.service = "tty", .state = "request-free", .generation = 9, .recipe = 1}},
+	};
+}
+
+static void sample_init_statement(struct sample_statement *statement)
+{
+	*statement = (struct sample_statement){
+	        .head = {.magic = STATEMENT_MAGIC,
+	                .version = MANIFEST_VERSION,
+	                .size = (uint32_t)statement_manifest_size(2),
+	                .machine_id = "machine number 1",
+	                .root_serial = 5,
+	                .issued = SAMPLE_NOW,
+	                .n_services = 2},
+	        .service = {{.service = "ds", .floor = 3, .epoch = 4, .generation = 100},
+	                {.service = "tty", .floor = 6, .epoch = 5, .generation = 8}},
+	};
+}
+
+static void sample_init_time(struct time_manifest *time)
+{
+	*time = (struct time_manifest){
+	        .magic = TIME_MAGIC,
+	        .version = MANIFEST_VERSION,
+	        .size = sizeof(*time),
+	        .machine_id = "machine number 1",
+	        .boot_id = SAMPLE_BOOT,
+	        .nonce = SAMPLE_NONCE,
+	        .time = SAMPLE_NOW,
+	};
+}
+
+void sample_by(struct sample *s, enum envelope_part_kind part, enum sample_key key)
+{
+	s->by[part].n = 0;
+	sample_also_by(s, part, key);
+}
+
+void sample_also_by(struct sample *s, enum envelope_part_kind part, enum sample_key key)
+{
+	s->by[part].key[s->by[part].n++] = key;
+}
+
+void sample_init(struct sample *s, enum envelope_kind kind)
 {
 	memset(s, 0, sizeof(*s));
+	s->kind = kind;
 	sample_init_root(&s->root);
 	sample_init_kit(&s->kit);
 	sample_init_variant(&s->variant);
+	sample_init_order(&s->order);
+	sample_init_statement(&s->statement);
+	sample_init_time(&s->time);
 	sample_bind(s);
-	s->root_key = SAMPLE_ROOT;
-	s->kit_key = SAMPLE_RELEASE;
-	s->variant_keys[0] = SAMPLE_VARIANT;
-	s->n_variant_keys = 1;
+	sample_by(s, ENVELOPE_ROOT, SAMPLE_ROOT);
+	sample_by(s, ENVELOPE_KIT, SAMPLE_RELEASE);
+	sample_by(s, ENVELOPE_VARIANT, SAMPLE_VARIANT);
+	sample_by(s, ENVELOPE_ORDER, SAMPLE_ORDER);
+	sample_by(s, ENVELOPE_STATEMENT, SAMPLE_ORDER);
+	sample_by(s, ENVELOPE_TIME, SAMPLE_RELEASE);
 }
 
 void sample_trust(struct trust *ret_trust)
@@ -137,18 +211,21 @@ void sample_trust(struct trust *ret_trust)
 	*ret_trust = (struct trust){
 	        .root_serial = 5,
 	        .machine_id = "machine number 1",
-	        .service = "tty",
-	        .newest_time = SAMPLE_NOW - SAMPLE_DAY,
+	        .boot_id = SAMPLE_BOOT,
+	        .time_nonce = SAMPLE_NONCE,
+	        .time = SAMPLE_NOW - SAMPLE_DAY,
 	        .latest_time = SAMPLE_NOW + 100 * SAMPLE_DAY,
-	        .generation = 8,
-	        .floor = 7,
 	};
 	sample_key_pub(SAMPLE_ROOT, ret_trust->root_pub);
 }
 
 void sample_bind(struct sample *s)
 {
+	struct order_component *c = &s->order.component[0];
+
 	kit_manifest_release_id(&s->kit, s->variant.release_id);
+	memcpy(c->release_id, s->variant.release_id, sizeof(c->release_id));
+	variant_manifest_hash(&s->variant, c->variant_hash);
 }
 
 static void sample_signature(
@@ -168,28 +245,59 @@ static void sample_signature(
 	memcpy(ret->key_id, hash, sizeof(ret->key_id));
 }
 
-static size_t sample_part(enum envelope_part_kind kind, const void *manifest, size_t len,
-        const enum sample_key *keys, unsigned int n_keys, uint8_t *out)
+/* The manifest of a part, and its size. */
+static const void *sample_manifest(
+        const struct sample *s, enum envelope_part_kind kind, size_t *ret_len)
+{
+	switch (kind) {
+	case ENVELOPE_ROOT:
+		*ret_len = sizeof(s->root);
+		return &s->root;
+	case ENVELOPE_KIT:
+		*ret_len = sizeof(s->kit);
+		return &s->kit;
+	case ENVELOPE_VARIANT:
+		*ret_len = sizeof(s->variant);
+		return &s->variant;
+	case ENVELOPE_ORDER:
+		*ret_len = s->order.head.size;
+		return &s->order;
+	case ENVELOPE_STATEMENT:
+		*ret_len = s->statement.head.size;
+		return &s->statement;
+	case ENVELOPE_TIME:
+		*ret_len = sizeof(s->time);
+		return &s->time;
+	case _ENVELOPE_PART_N:
+		break;
+	}
+	abort();
+}
+
+static size_t sample_part(const struct sample *s, enum envelope_part_kind kind, uint8_t *out)
 {
 	struct envelope_signature sigs[ENVELOPE_SIGNATURES_MAX];
+	const struct sample_signers *by = &s->by[kind];
+	size_t len;
+	const void *manifest = sample_manifest(s, kind, &len);
 
-	for (unsigned int i = 0; i < n_keys; i++) {
-		sample_signature(keys[i], manifest, len, &sigs[i]);
+	for (unsigned int i = 0; i < by->n; i++) {
+		sample_signature(by->key[i], manifest, len, &sigs[i]);
 	}
-	return envelope_part_write(kind, manifest, len, sigs, n_keys, out, ENVELOPE_SIZE_MAX);
+	return envelope_part_write(kind, manifest, len, sigs, by->n, out, ENVELOPE_SIZE_MAX);
 }
 
 void sample_sign(struct sample *s)
 {
-	uint8_t root[ENVELOPE_SIZE_MAX], kit[ENVELOPE_SIZE_MAX], variant[ENVELOPE_SIZE_MAX];
-	const void *parts[_ENVELOPE_PART_N] = {root, kit, variant};
-	size_t sizes[_ENVELOPE_PART_N] = {
-	        sample_part(ENVELOPE_ROOT, &s->root, sizeof(s->root), &s->root_key, 1, root),
-	        sample_part(ENVELOPE_KIT, &s->kit, sizeof(s->kit), &s->kit_key, 1, kit),
-	        sample_part(ENVELOPE_VARIANT, &s->variant, sizeof(s->variant), s->variant_keys,
-	                s->n_variant_keys, variant),
-	};
+	static _Alignas(8) uint8_t part[ENVELOPE_PARTS_MAX][ENVELOPE_SIZE_MAX];
+	const void *parts[ENVELOPE_PARTS_MAX];
+	size_t sizes[ENVELOPE_PARTS_MAX];
+	enum envelope_part_kind kind;
 
-	s->len = envelope_write(parts, sizes, s->bytes, sizeof(s->bytes));
+	for (unsigned int n = 0; (kind = envelope_kind_part(s->kind, n)) != _ENVELOPE_PART_N; n++) {
+		parts[n] = part[n];
+		sizes[n] = sample_part(s, kind, part[n]);
+	}
+	s->len = envelope_write(s->kind, parts, sizes, s->bytes, sizeof(s->bytes));
 	assert(s->len > 0);
 }

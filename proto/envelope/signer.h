@@ -5,29 +5,31 @@
  * signer_request, each answer one struct signer_reply, in order. A request that is
  * not well formed ends the signer. Little endian, both ends on one host.
  *
- * The signer signs nothing but variant manifests, for releases whose signed kit
- * it is shown, and stamps the times itself. It also seals layout seeds, so that a
- * copied database does not give layouts away.
+ * The signer signs variants of releases whose signed kit it is shown, orders and
+ * starting statements, all within the limits of its rule file, and stamps the times
+ * itself. It also seals layout seeds to the audit key, which it does not have.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/envelope/envelope.h"
 
-#define SIGNER_MAGIC "SAMSGN1"
-#define SIGNER_KIT_MAX 1552u
-#define SIGNER_PART_MAX 1552u
+#define SIGNER_MAGIC "SAMSGN2"
+#define SIGNER_KIT_MAX 1560u
+#define SIGNER_ROOT_MAX 2032u
+#define SIGNER_ORDER_MAX 8296u
+#define SIGNER_STATEMENT_MAX 3128u
+#define SIGNER_PART_MAX 8640u
 #define SIGNER_SEED_SIZE 32u
-#define SIGNER_SEALED_SIZE 60u /* nonce 12, seed 32, tag 16 */
-#define SIGNER_TEXT_SIZE 128u
-/* Longest time a variant can be made valid for. */
-#define SIGNER_LIFETIME_MAX_SEC (7u * 24 * 3600)
+#define SIGNER_SEALED_SIZE 80u /* ephemeral key 32, seed 32, tag 16 */
+#define SIGNER_TEXT_SIZE 160u
 
 enum signer_op {
-	SIGNER_INFO = 1, /* -> info */
-	SIGNER_SIGN,     /* sign -> part */
-	SIGNER_SEAL,     /* seal -> sealed */
-	SIGNER_UNSEAL,   /* unseal -> seed */
+	SIGNER_INFO = 1,       /* -> info */
+	SIGNER_SIGN_VARIANT,   /* variant -> part */
+	SIGNER_SIGN_ORDER,     /* order -> part */
+	SIGNER_SIGN_STATEMENT, /* statement -> part */
+	SIGNER_SEAL,           /* seal -> sealed */
 	_SIGNER_OP_N
 };
 
@@ -38,11 +40,25 @@ enum signer_status {
 };
 
 /* The manifest's issued and expires are 0: the signer fills them in. */
-struct signer_sign {
+struct signer_variant {
 	struct variant_manifest manifest;
-	uint32_t lifetime_sec; /* 1..SIGNER_LIFETIME_MAX_SEC */
+	uint32_t lifetime_sec; /* at least 1, within rules and root */
 	uint32_t kit_len;
 	uint8_t kit[SIGNER_KIT_MAX]; /* the signed kit: a stored part */
+};
+
+/* Of a struct order_manifest with its components; issued and expires are 0. */
+struct signer_order {
+	uint32_t lifetime_sec;
+	uint32_t len;
+	uint8_t manifest[SIGNER_ORDER_MAX];
+};
+
+/* Of a struct statement_manifest with its services; issued is 0. */
+struct signer_statement {
+	uint32_t len;
+	uint32_t reserved;
+	uint8_t manifest[SIGNER_STATEMENT_MAX];
 };
 
 /* context is authenticated with the seed: unsealing needs the same (seed_commit). */
@@ -51,32 +67,28 @@ struct signer_seal {
 	uint8_t seed[SIGNER_SEED_SIZE];
 };
 
-struct signer_unseal {
-	uint8_t context[64];
-	uint8_t sealed[SIGNER_SEALED_SIZE];
-	uint32_t reserved;
-};
-
 struct signer_request {
 	uint8_t magic[8]; /* SIGNER_MAGIC */
 	uint32_t op;      /* enum signer_op */
 	uint32_t reserved;
 	uint64_t id; /* repeated in the answer */
 	union {
-		struct signer_sign sign;
+		struct signer_variant variant;
+		struct signer_order order;
+		struct signer_statement statement;
 		struct signer_seal seal;
-		struct signer_unseal unseal;
 	};
 };
 
 struct signer_info {
-	uint8_t key_id[16]; /* of the variant key */
-	uint64_t not_after; /* of that key, unix s */
+	uint8_t variant_key[16]; /* key ids */
+	uint8_t order_key[16];
+	uint64_t not_after; /* of the key that ends first, unix s; 0: the root lacks one */
 	uint64_t now;       /* the signer's clock, unix s */
 	uint64_t root_serial;
 	uint32_t root_len;
 	uint32_t reserved;
-	uint8_t root[SIGNER_PART_MAX]; /* the signed root: a stored part */
+	uint8_t root[SIGNER_ROOT_MAX]; /* the signed root: a stored part */
 };
 
 /* A stored part, ready for envelope_write(). */
@@ -91,21 +103,35 @@ struct signer_reply {
 	uint32_t op;
 	uint32_t status; /* enum signer_status */
 	uint64_t id;
-	uint32_t reason; /* enum envelope_reason, when a kit or manifest was refused */
+	uint32_t reason; /* enum envelope_reason, when a document was refused for one */
 	uint32_t reserved;
 	char text[SIGNER_TEXT_SIZE]; /* one sentence; empty when OK */
 	union {
 		struct signer_info info;
 		struct signer_part part;
 		uint8_t sealed[SIGNER_SEALED_SIZE];
-		uint8_t seed[SIGNER_SEED_SIZE];
 	};
 };
 
-_Static_assert(sizeof(struct signer_sign) == 296 + 8 + 1552, "layout");
-_Static_assert(sizeof(struct signer_request) == 24 + 1856, "layout");
-_Static_assert(sizeof(struct signer_reply) == 160 + 48 + 1552, "layout");
+_Static_assert(sizeof(struct signer_variant) == 280 + 8 + 1560, "layout");
+_Static_assert(sizeof(struct signer_request) == 24 + 8 + 8296, "layout");
+_Static_assert(sizeof(struct signer_reply) == 32 + 160 + 8 + 8640, "layout");
 _Static_assert(
         SIGNER_KIT_MAX == sizeof(struct envelope_part_header) + sizeof(struct kit_manifest) +
                                   ENVELOPE_SIGNATURES_MAX * sizeof(struct envelope_signature),
         "a kit with all its signatures fits");
+_Static_assert(
+        SIGNER_ROOT_MAX == sizeof(struct envelope_part_header) + sizeof(struct root_manifest) +
+                                   ENVELOPE_SIGNATURES_MAX * sizeof(struct envelope_signature),
+        "a root with all its signatures fits");
+_Static_assert(SIGNER_ORDER_MAX == sizeof(struct order_manifest) +
+                                           ORDER_COMPONENTS_MAX * sizeof(struct order_component),
+        "every order fits");
+_Static_assert(
+        SIGNER_STATEMENT_MAX == sizeof(struct statement_manifest) +
+                                        STATEMENT_SERVICES_MAX * sizeof(struct statement_service),
+        "every statement fits");
+_Static_assert(
+        SIGNER_PART_MAX == sizeof(struct envelope_part_header) + SIGNER_ORDER_MAX +
+                                   ENVELOPE_SIGNATURES_MAX * sizeof(struct envelope_signature),
+        "every signed part fits");

@@ -2,11 +2,11 @@
  * Believing: from the pinned root key down. A signature is looked at before any
  * field of the bytes it covers is used, except the key ids that say whom to ask.
  *
- * All times are compared with the newest signed time known, this envelope's own
- * included: a machine has no clock that anybody vouches for, so signed time is
- * the only time, and it only rises. An envelope issued further ahead than the
- * machine can explain is refused, or one stolen key could run time forward until
- * everything else has expired.
+ * Dates serve expiry only. A date in the future is no reason to refuse: it moves the
+ * verifier's time forward, but not beyond what its own clock explains (trust's
+ * latest_time), or one stolen key could run time forward until everything else has
+ * expired. A time statement is judged by the time it states, a starting statement by
+ * none: it comes from before, and only raises.
  */
 #include <string.h>
 
@@ -29,38 +29,63 @@ static const struct root_key *key_list_find(struct key_list list, const uint8_t 
 	return NULL;
 }
 
-static int root_names_key(const struct root_manifest *root, const uint8_t id[16])
+static struct key_list key_list_of(const struct root_manifest *root, enum root_role role)
 {
-	uint8_t root_id[64];
-
-	envelope_hash(root->root_pub, sizeof(root->root_pub), root_id);
-	return memcmp(root_id, id, 16) == 0 ||
-	       key_list_find((struct key_list){root->release, root->n_release}, id) != NULL ||
-	       key_list_find((struct key_list){root->variant, root->n_variant}, id) != NULL ||
-	       key_list_find((struct key_list){root->policy, root->n_policy}, id) != NULL;
+	return (struct key_list){root->keys[role], root->n_keys[role]};
 }
 
-/* One signature by one of the listed keys, valid at the time. */
+static void key_id_of(const uint8_t pub[32], uint8_t ret_id[16])
+{
+	uint8_t hash[64];
+
+	envelope_hash(pub, 32, hash);
+	memcpy(ret_id, hash, 16);
+}
+
+/* The key that made the signature, and its role; NULL: the root does not name it. */
+static const struct root_key *root_find_key(
+        const struct root_manifest *root, const uint8_t id[16], enum root_role *ret_role)
+{
+	for (unsigned int role = 0; role < _ROOT_ROLE_N; role++) {
+		const struct root_key *key =
+		        key_list_find(key_list_of(root, (enum root_role)role), id);
+
+		if (key != NULL) {
+			*ret_role = (enum root_role)role;
+			return key;
+		}
+	}
+	return NULL;
+}
+
+#define ROLE_BIT(role) (1u << (role))
+
+/* One signature by a key of one of the allowed roles, not over at the time. */
 static enum envelope_reason signature_verify(const struct envelope_part *part,
         const struct envelope_signature *sig, const struct root_manifest *root,
-        struct key_list allowed, uint64_t time)
+        unsigned int allowed, uint64_t time)
 {
-	const struct root_key *key = key_list_find(allowed, sig->key_id);
+	enum root_role role;
+	const struct root_key *key = root_find_key(root, sig->key_id, &role);
+	uint8_t root_id[16];
 
 	if (key == NULL) {
-		return root_names_key(root, sig->key_id) ? ENVELOPE_WRONG_ROLE
-		                                         : ENVELOPE_UNKNOWN_KEY;
+		key_id_of(root->root_pub, root_id);
+		return memcmp(root_id, sig->key_id, sizeof(root_id)) == 0 ? ENVELOPE_WRONG_ROLE
+		                                                          : ENVELOPE_UNKNOWN_KEY;
+	}
+	if ((ROLE_BIT(role) & allowed) == 0) {
+		return ENVELOPE_WRONG_ROLE;
 	}
 	if (!envelope_signature_check(key->pub, part->manifest, part->manifest_len, sig->sig)) {
 		return ENVELOPE_BAD_SIGNATURE;
 	}
-	return time >= key->not_before && time < key->not_after ? ENVELOPE_OK
-	                                                        : ENVELOPE_KEY_EXPIRED;
+	return time < key->not_after ? ENVELOPE_OK : ENVELOPE_KEY_EXPIRED;
 }
 
-/* Every signature must be good, and enough of them by different keys. */
+/* Every signature must be good, and by a key of its own. */
 static enum envelope_reason part_verify(const struct envelope_part *part,
-        const struct root_manifest *root, struct key_list allowed, uint32_t need, uint64_t time)
+        const struct root_manifest *root, unsigned int allowed, uint64_t time)
 {
 	for (unsigned int i = 0; i < part->n_signatures; i++) {
 		enum envelope_reason r =
@@ -76,42 +101,93 @@ static enum envelope_reason part_verify(const struct envelope_part *part,
 			}
 		}
 	}
-	return part->n_signatures >= need ? ENVELOPE_OK : ENVELOPE_TOO_FEW_SIGNATURES;
+	return ENVELOPE_OK;
+}
+
+/* Signatures of a verified part that keys of this role made. */
+static unsigned int part_signatures_by(
+        const struct envelope_part *part, const struct root_manifest *root, enum root_role role)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < part->n_signatures; i++) {
+		n += key_list_find(key_list_of(root, role), part->signatures[i].key_id) != NULL;
+	}
+	return n;
+}
+
+/* Signed by the pinned root key, and by nobody else. */
+static enum envelope_reason root_key_verify(
+        const struct envelope_part *part, const uint8_t root_pub[32])
+{
+	const struct envelope_signature *sig = part->signatures;
+	uint8_t id[16];
+
+	key_id_of(root_pub, id);
+	if (part->n_signatures != 1) {
+		return ENVELOPE_MALFORMED;
+	}
+	if (memcmp(sig->key_id, id, sizeof(id)) != 0) {
+		return ENVELOPE_UNKNOWN_KEY;
+	}
+	return envelope_signature_check(root_pub, part->manifest, part->manifest_len, sig->sig)
+	               ? ENVELOPE_OK
+	               : ENVELOPE_BAD_SIGNATURE;
+}
+
+/* Not older than what was seen, and nothing else under the serial that was. */
+static enum envelope_reason root_serial_verify(
+        const struct root_manifest *root, const struct trust *trust)
+{
+	static const uint8_t unknown[64];
+	uint8_t hash[64];
+
+	if (root->serial != trust->root_serial) {
+		return root->serial > trust->root_serial ? ENVELOPE_OK : ENVELOPE_OLD_ROOT;
+	}
+	envelope_hash(root, sizeof(*root), hash);
+	return memcmp(trust->root_hash, unknown, sizeof(unknown)) == 0 ||
+	                       memcmp(trust->root_hash, hash, sizeof(hash)) == 0
+	               ? ENVELOPE_OK
+	               : ENVELOPE_OTHER_ROOT;
+}
+
+static enum envelope_reason root_verify(
+        const struct envelope_part *part, const struct trust *trust, uint64_t time)
+{
+	const struct root_manifest *root = (const void *)part->manifest;
+	enum envelope_reason r;
+
+	if (part->kind != ENVELOPE_ROOT) {
+		return ENVELOPE_MALFORMED;
+	}
+	r = root_key_verify(part, trust->root_pub);
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (memcmp(root->root_pub, trust->root_pub, sizeof(root->root_pub)) != 0) {
+		return ENVELOPE_UNKNOWN_KEY;
+	}
+	r = root_serial_verify(root, trust);
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	return time < root->expires ? ENVELOPE_OK : ENVELOPE_ROOT_EXPIRED;
 }
 
 enum envelope_reason envelope_verify_root(
         const struct envelope_part *part, const struct trust *trust)
 {
-	const struct root_manifest *root = (const void *)part->manifest;
-	const struct envelope_signature *sig = part->signatures;
-	uint8_t id[64];
-
-	envelope_hash(trust->root_pub, sizeof(trust->root_pub), id);
-	if (part->kind != ENVELOPE_ROOT || part->n_signatures != 1) {
-		return ENVELOPE_MALFORMED;
-	}
-	if (memcmp(sig->key_id, id, sizeof(sig->key_id)) != 0) {
-		return ENVELOPE_UNKNOWN_KEY;
-	}
-	if (!envelope_signature_check(
-	            trust->root_pub, part->manifest, part->manifest_len, sig->sig)) {
-		return ENVELOPE_BAD_SIGNATURE;
-	}
-	if (memcmp(root->root_pub, trust->root_pub, sizeof(root->root_pub)) != 0) {
-		return ENVELOPE_UNKNOWN_KEY;
-	}
-	return root->serial >= trust->root_serial ? ENVELOPE_OK : ENVELOPE_OLD_ROOT;
+	return root_verify(part, trust, trust->time);
 }
 
 enum envelope_reason envelope_verify_kit(
         const struct envelope_part *part, const struct root_manifest *root, uint64_t time)
 {
-	struct key_list release = {root->release, root->n_release};
-
 	if (part->kind != ENVELOPE_KIT) {
 		return ENVELOPE_MALFORMED;
 	}
-	return part_verify(part, root, release, 1, time);
+	return part_verify(part, root, ROLE_BIT(ROOT_ROLE_RELEASE), time);
 }
 
 uint32_t envelope_signatures_needed(const struct root_manifest *root, const char *service)
@@ -129,74 +205,217 @@ void kit_manifest_release_id(const struct kit_manifest *kit, uint8_t ret_id[64])
 	envelope_hash(kit, sizeof(*kit), ret_id);
 }
 
-static enum envelope_reason envelope_verify_signatures(
-        const struct envelope_view *view, const struct trust *trust, uint64_t time)
+void variant_manifest_hash(const struct variant_manifest *variant, uint8_t ret_hash[64])
 {
-	const struct root_manifest *root = view->root;
-	struct key_list variant = {root->variant, root->n_variant};
-	uint32_t need = envelope_signatures_needed(root, trust->service);
-	enum envelope_reason r = envelope_verify_root(&view->part[ENVELOPE_ROOT], trust);
-
-	if (r == ENVELOPE_OK) {
-		r = envelope_verify_kit(&view->part[ENVELOPE_KIT], root, time);
-	}
-	if (r == ENVELOPE_OK) {
-		r = part_verify(&view->part[ENVELOPE_VARIANT], root, variant, need, time);
-	}
-	return r;
+	envelope_hash(variant, sizeof(*variant), ret_hash);
 }
 
-static enum envelope_reason envelope_verify_binding(
-        const struct envelope_view *view, const struct trust *trust)
+uint64_t envelope_time(const struct envelope_view *view, const struct trust *trust)
 {
-	uint8_t release_id[64];
+	uint64_t date = view->variant != NULL     ? view->variant->issued
+	                : view->order != NULL     ? view->order->issued
+	                : view->statement != NULL ? view->statement->issued
+	                                          : 0;
 
-	if (strncmp(view->kit->service, trust->service, SERVICE_NAME_SIZE) != 0 ||
-	        strncmp(view->variant->service, trust->service, SERVICE_NAME_SIZE) != 0) {
-		return ENVELOPE_WRONG_SERVICE;
+	if (date > trust->latest_time) {
+		date = trust->latest_time;
 	}
-	kit_manifest_release_id(view->kit, release_id);
-	if (memcmp(view->variant->release_id, release_id, sizeof(release_id)) != 0) {
-		return ENVELOPE_RELEASE_MISMATCH;
+	return date > trust->time ? date : trust->time;
+}
+
+/* Of root_key_verify() and signature_verify(): the root key, or one with the role. */
+static uint64_t signature_end(const struct envelope_view *view, const uint8_t id[16])
+{
+	enum root_role role;
+	const struct root_key *key = root_find_key(view->root, id, &role);
+
+	return key != NULL ? key->not_after : view->root->expires;
+}
+
+uint64_t envelope_keys_end(const struct envelope_view *view)
+{
+	uint64_t end = UINT64_MAX;
+
+	for (unsigned int i = 1; i < view->n_parts; i++) {
+		for (unsigned int j = 0; j < view->part[i].n_signatures; j++) {
+			uint64_t t = signature_end(view, view->part[i].signatures[j].key_id);
+
+			end = t < end ? t : end;
+		}
 	}
-	return memcmp(view->variant->machine_id, trust->machine_id, 16) == 0
+	return end;
+}
+
+static int life_is_within(uint64_t issued, uint64_t expires, uint64_t max)
+{
+	return expires - issued <= max;
+}
+
+static enum envelope_reason machine_verify(const uint8_t machine_id[16], const struct trust *trust)
+{
+	return memcmp(machine_id, trust->machine_id, sizeof(trust->machine_id)) == 0
 	               ? ENVELOPE_OK
 	               : ENVELOPE_WRONG_MACHINE;
 }
 
-/* The newest signed time, with this envelope taken into account as far as plausible. */
-static uint64_t envelope_time(const struct envelope_view *view, const struct trust *trust)
+/* The variant is of the kit's service and of the kit's release. */
+static enum envelope_reason variant_binding_verify(const struct envelope_view *view)
 {
-	uint64_t issued = view->variant->issued;
+	uint8_t release_id[64];
 
-	if (issued > trust->latest_time) {
-		issued = trust->latest_time;
+	if (memcmp(view->kit->service, view->variant->service, SERVICE_NAME_SIZE) != 0) {
+		return ENVELOPE_WRONG_SERVICE;
 	}
-	return issued > trust->newest_time ? issued : trust->newest_time;
+	kit_manifest_release_id(view->kit, release_id);
+	return memcmp(view->variant->release_id, release_id, sizeof(release_id)) == 0
+	               ? ENVELOPE_OK
+	               : ENVELOPE_RELEASE_MISMATCH;
 }
 
-enum envelope_reason envelope_verify(const struct envelope_view *view, const struct trust *trust)
+static enum envelope_reason variant_verify(
+        const struct envelope_view *view, const struct trust *trust, uint64_t time)
 {
 	const struct variant_manifest *variant = view->variant;
-	uint64_t time = envelope_time(view, trust);
-	enum envelope_reason r = envelope_verify_signatures(view, trust, time);
+	const struct root_manifest *root = view->root;
+	enum envelope_reason r = envelope_verify_kit(&view->part[1], root, time);
 
 	if (r == ENVELOPE_OK) {
-		r = envelope_verify_binding(view, trust);
+		r = part_verify(&view->part[2], root, ROLE_BIT(ROOT_ROLE_VARIANT), time);
 	}
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	if (variant->issued > trust->latest_time) {
-		return ENVELOPE_IMPLAUSIBLE_TIME;
+	if (view->part[2].n_signatures < envelope_signatures_needed(root, variant->service)) {
+		return ENVELOPE_TOO_FEW_SIGNATURES;
 	}
-	if (variant->expires <= time) {
-		return ENVELOPE_EXPIRED;
+	r = variant_binding_verify(view);
+	if (r == ENVELOPE_OK) {
+		r = machine_verify(variant->machine_id, trust);
 	}
-	if (view->kit->counter < trust->floor) {
-		return ENVELOPE_BELOW_FLOOR;
+	if (r != ENVELOPE_OK) {
+		return r;
 	}
-	return variant->generation > trust->generation ? ENVELOPE_OK : ENVELOPE_REPLAYED_GENERATION;
+	if (!life_is_within(variant->issued, variant->expires, root->variant_life_sec_max)) {
+		return ENVELOPE_LONG_LIFE;
+	}
+	return time < variant->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
+}
+
+static enum envelope_reason order_signatures_verify(const struct envelope_view *view, uint64_t time)
+{
+	const struct envelope_part *part = &view->part[1];
+	enum envelope_reason r = part_verify(
+	        part, view->root, ROLE_BIT(ROOT_ROLE_ORDER) | ROLE_BIT(ROOT_ROLE_CONTROL), time);
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (part_signatures_by(part, view->root, ROOT_ROLE_ORDER) < 1) {
+		return ENVELOPE_TOO_FEW_SIGNATURES;
+	}
+	return order_needs_control(view->order) &&
+	                       part_signatures_by(part, view->root, ROOT_ROLE_CONTROL) < 1
+	               ? ENVELOPE_NO_CONTROL
+	               : ENVELOPE_OK;
+}
+
+static enum envelope_reason order_verify(
+        const struct envelope_view *view, const struct trust *trust, uint64_t time)
+{
+	const struct order_manifest *order = view->order;
+	enum envelope_reason r = order_signatures_verify(view, time);
+
+	if (r == ENVELOPE_OK) {
+		r = machine_verify(order->machine_id, trust);
+	}
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (order->boot_id != trust->boot_id) {
+		return ENVELOPE_WRONG_BOOT;
+	}
+	if (order->epoch != view->root->serial) {
+		return ENVELOPE_WRONG_EPOCH;
+	}
+	if (!life_is_within(order->issued, order->expires, view->root->order_life_sec_max)) {
+		return ENVELOPE_LONG_LIFE;
+	}
+	return time < order->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
+}
+
+/* It may name no root but its own: else whoever has an order key could bar all roots. */
+static enum envelope_reason statement_verify(
+        const struct envelope_view *view, const struct trust *trust)
+{
+	enum envelope_reason r =
+	        part_verify(&view->part[1], view->root, ROLE_BIT(ROOT_ROLE_ORDER), 0);
+
+	if (r == ENVELOPE_OK) {
+		r = machine_verify(view->statement->machine_id, trust);
+	}
+	return r == ENVELOPE_OK && view->statement->root_serial != view->root->serial
+	               ? ENVELOPE_WRONG_EPOCH
+	               : r;
+}
+
+static enum envelope_reason time_verify(const struct envelope_view *view, const struct trust *trust)
+{
+	const struct time_manifest *time = view->time;
+	enum envelope_reason r = root_key_verify(&view->part[1], trust->root_pub);
+
+	if (r == ENVELOPE_UNKNOWN_KEY) {
+		r = part_verify(
+		        &view->part[1], view->root, ROLE_BIT(ROOT_ROLE_RELEASE), time->time);
+	}
+	if (r == ENVELOPE_OK) {
+		r = machine_verify(time->machine_id, trust);
+	}
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (time->boot_id != trust->boot_id) {
+		return ENVELOPE_WRONG_BOOT;
+	}
+	return time->nonce == trust->time_nonce ? ENVELOPE_OK : ENVELOPE_WRONG_NONCE;
+}
+
+/* The time at which keys and root must not be over. */
+static uint64_t envelope_judged_at(const struct envelope_view *view, const struct trust *trust)
+{
+	switch (view->kind) {
+	case ENVELOPE_OF_VARIANT:
+	case ENVELOPE_OF_ORDER:
+		return envelope_time(view, trust);
+	case ENVELOPE_OF_TIME:
+		return view->time->time;
+	case ENVELOPE_OF_STATEMENT:
+	case _ENVELOPE_KIND_N:
+		break;
+	}
+	return 0;
+}
+
+enum envelope_reason envelope_verify(const struct envelope_view *view, const struct trust *trust)
+{
+	uint64_t time = envelope_judged_at(view, trust);
+	enum envelope_reason r = root_verify(&view->part[0], trust, time);
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	switch (view->kind) {
+	case ENVELOPE_OF_VARIANT:
+		return variant_verify(view, trust, time);
+	case ENVELOPE_OF_ORDER:
+		return order_verify(view, trust, time);
+	case ENVELOPE_OF_STATEMENT:
+		return statement_verify(view, trust);
+	case ENVELOPE_OF_TIME:
+		return time_verify(view, trust);
+	case _ENVELOPE_KIND_N:
+		break;
+	}
+	return ENVELOPE_MALFORMED;
 }
 
 static int hash_matches(const void *bytes, size_t len, const uint8_t expected[64])
@@ -219,6 +438,7 @@ enum envelope_reason envelope_verify_payload(
 enum envelope_reason envelope_verify_description(
         const struct envelope_view *view, const void *bytes, size_t len)
 {
-	return hash_matches(bytes, len, view->kit->state_hash) ? ENVELOPE_OK
-	                                                       : ENVELOPE_DESCRIPTION_MISMATCH;
+	return len == view->kit->state_len && hash_matches(bytes, len, view->kit->state_hash)
+	               ? ENVELOPE_OK
+	               : ENVELOPE_DESCRIPTION_MISMATCH;
 }

@@ -26,17 +26,18 @@ size_t envelope_part_write(enum envelope_part_kind kind, const void *manifest, s
 	return size;
 }
 
-size_t envelope_write(const void *const parts[_ENVELOPE_PART_N],
-        const size_t sizes[_ENVELOPE_PART_N], void *ret_bytes, size_t cap)
+size_t envelope_write(enum envelope_kind kind, const void *const parts[], const size_t sizes[],
+        void *ret_bytes, size_t cap)
 {
-	struct envelope_header h = {.magic = ENVELOPE_MAGIC, .version = ENVELOPE_VERSION};
+	struct envelope_header h = {
+	        .magic = ENVELOPE_MAGIC, .version = ENVELOPE_VERSION, .kind = kind};
 	size_t at = sizeof(h);
 	uint8_t *to = ret_bytes;
 
 	if (cap > ENVELOPE_SIZE_MAX) {
 		cap = ENVELOPE_SIZE_MAX;
 	}
-	for (unsigned int i = 0; i < _ENVELOPE_PART_N; i++) {
+	for (unsigned int i = 0; envelope_kind_part(kind, i) != _ENVELOPE_PART_N; i++) {
 		if (at > cap || sizes[i] > cap - at) {
 			return 0;
 		}

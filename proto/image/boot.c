@@ -47,7 +47,8 @@ static enum image_error boot_check_header(const struct boot_header *h, size_t le
 	                sizeof(*h), len)) {
 		return IMAGE_E_TABLE;
 	}
-	if (!boot_part_is_good(&h->root, sizeof(*h), len)) {
+	if (!boot_part_is_good(&h->root, sizeof(*h), len) ||
+	        !boot_part_is_good(&h->statement, sizeof(*h), len)) {
 		return IMAGE_E_PART;
 	}
 	return boot_cmdline_is_good(h->cmdline) ? IMAGE_OK : IMAGE_E_CMDLINE;

@@ -31,7 +31,7 @@
 #define IMAGE_SYMBOLS_MAX (1u << 20)
 
 #define BOOT_MAGIC "SAMBOOT"
-#define BOOT_VERSION 1u
+#define BOOT_VERSION 2u
 #define BOOT_ENTRIES_MAX 256u
 #define BOOT_CMDLINE_SIZE 256u
 
@@ -135,8 +135,9 @@ struct boot_header {
 	uint8_t machine_id[16];
 	uint8_t root_hash[64];           /* BLAKE2b-512 of the root manifest; 0 when absent */
 	struct boot_part root;           /* signed root (proto/envelope) */
+	struct boot_part statement;      /* starting statement (proto/envelope) */
 	uint8_t random_seed[32];         /* mixed into the machine's random source */
-	uint64_t boot_time_unix;         /* seconds; lower bound of the machine's signed time */
+	uint64_t boot_time_unix;         /* seconds: the starter's clock */
 	char cmdline[BOOT_CMDLINE_SIZE]; /* "key=value" words, NUL padded */
 };
 
@@ -158,8 +159,8 @@ _Static_assert(sizeof(struct image_segment) == 40, "layout");
 _Static_assert(sizeof(struct image_header) == 128, "layout");
 _Static_assert(offsetof(struct image_header, build_id) == 88, "layout");
 _Static_assert(sizeof(struct boot_entry) == 112, "layout");
-_Static_assert(sizeof(struct boot_header) == 432, "layout");
-_Static_assert(offsetof(struct boot_header, cmdline) == 176, "layout");
+_Static_assert(sizeof(struct boot_header) == 448, "layout");
+_Static_assert(offsetof(struct boot_header, cmdline) == 192, "layout");
 
 /* Check a payload completely. Fill *ret_view only when the answer is IMAGE_OK. */
 enum image_error image_check(const void *bytes, size_t len, struct image_view *ret_view);

@@ -22,7 +22,7 @@
 
 enum {
 	AT_MAGIC = 0,
-	AT_TYPE = 4,
+	AT_TYPE = FRAME_TYPE_AT,
 	AT_VERSION = 5,
 	AT_RESERVED = 6,
 	AT_LEN = 8,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define FRAME_HEADER_SIZE 36u
+#define FRAME_TYPE_AT 4u /* byte of a sealed frame that holds its type */
 #define FRAME_SIZE_MAX 65536u
 #define FRAME_PAYLOAD_MAX (FRAME_SIZE_MAX - FRAME_HEADER_SIZE)
 /* A frame that has not grown for so long is given up: see frame_decoder_stalled(). */

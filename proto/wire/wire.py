@@ -225,8 +225,9 @@ def read_varint(data, at):
             raise ValueError('long number')
 
 
-MACHINE = ('machine.Request', 'machine.FromMachine')
-CONTROL = ('control.Request', 'control.FromLud')
+# What is asked, what answers, and the version of the protocol.
+MACHINE = ('machine.Request', 'machine.FromMachine', 2)
+CONTROL = ('control.Request', 'control.FromLud', 2)
 
 
 class Refused(Exception):
@@ -246,8 +247,8 @@ class Ended(Exception):
 class Client:
     """The initiator of a session. Events, log lines and progress are collected."""
 
-    def __init__(self, sock, kind, versions=(1, 1)):
-        self.sock, self.kind, self.versions = sock, kind, versions
+    def __init__(self, sock, kind, versions=None):
+        self.sock, self.kind, self.versions = sock, kind, versions or (kind[2], kind[2])
         self.schema = Schema()
         self.decoder = Decoder()
         self.frames = []
@@ -364,17 +365,23 @@ class Client:
                                               'data': content[at:at + chunk]})
         return progress
 
-    def update(self, txn, service, envelope, payload, description, timeout=30, **options):
-        """Stage, run an update and wait for its Result. Raises Refused when not accepted."""
+    def admit(self, envelope, *contents):
+        """Show a variant and stage what it waits for out of the contents; returns its hash."""
+        by_digest = {hashlib.blake2b(content).digest(): content for content in contents}
+        admitted = self.call(admit={'envelope': envelope})
+        for blob in admitted.get('blobs', []):
+            if not blob.get('complete') and blob['hash'] in by_digest:
+                self.stage(by_digest[blob['hash']], blob['hash'])
+        return admitted['variant_hash']
+
+    def order(self, envelope, timeout=30):
+        """Run an order and wait for its Result. Raises Refused when it is not accepted."""
         if not self.subscribed:
             self.call(event_subscribe={})
-        digests = [hashlib.blake2b(content).digest() for content in (payload, description)]
-        for content, digest in zip((payload, description), digests):
-            self.stage(content, digest)
-        self.call(update_run={'txn': txn, 'service': service, 'envelope': envelope,
-                              'payload_hash': digests[0], 'description_hash': digests[1],
-                              **options})
-        event = self.wait_event(lambda e: e.get('result', {}).get('txn') == txn, timeout)
+        accepted = self.call(order_run={'envelope': envelope})
+        number = accepted.get('epoch', 0), accepted.get('txn', 0)
+        event = self.wait_event(lambda e: 'result' in e and number == (
+            e['result'].get('epoch', 0), e['result'].get('txn', 0)), timeout)
         return event['result']
 
     def wait_event(self, accept, timeout=30):

@@ -94,8 +94,11 @@ class Lab:
                     f'keyring: "{self.keys}"\n'
                     f'{self.more_config}machine:\n  services: "{self.services}"\n')
 
+    def kit_source(self, name):
+        return self.program('osd', name + '.kit')
+
     def kit_copy(self, name):
-        shutil.copytree(self.program('osd', name + '.kit'), os.path.join(self.kits, name + '.kit'),
+        shutil.copytree(self.kit_source(name), os.path.join(self.kits, name + '.kit'),
                         dirs_exist_ok=True)
 
     def kit(self, name):
@@ -231,6 +234,22 @@ class Lab:
         envelope = bytes.fromhex(self.show(name, row['generation'])['envelope'])
         with open(path, 'rb') as payload, open(os.path.join(kit, 'state'), 'rb') as state:
             return payload.read(), state.read(), envelope, row['generation']
+
+    def order(self, name, generation):
+        """The envelope of the order that made this generation run."""
+        envelope, = self.record(
+            'SELECT o.envelope FROM orders o JOIN generations g ON g.job = o.job JOIN services s ON s.id = g.service'
+            ' WHERE s.name = ? AND g.number = ? AND o.action = 1 ORDER BY o.id DESC LIMIT 1', name, generation)[0]
+        return envelope
+
+    def newest_txn(self):
+        """The highest transaction number that lud has had signed."""
+        return self.record('SELECT coalesce(max(txn), 0) FROM orders')[0][0]
+
+    def statement(self):
+        """The starting statement that the machine was started with."""
+        with open(os.path.join(self.machine_dir, 'statement.envelope'), 'rb') as f:
+            return f.read()
 
     def craft(self, envelope, *changes):
         """Another envelope out of this one (keyring/test/craft.c)."""

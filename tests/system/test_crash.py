@@ -68,8 +68,13 @@ def case_next_update(world, rng):
 
 
 class ChaosLab(lab.Lab):
+    """RS is the test build: the one that ships ends a service only when it is ordered to."""
+
     def __init__(self, build, **options):
         super().__init__(build, services=lab.SERVICES + ' chaos', **options)
+
+    def kit_source(self, name):
+        return super().kit_source('rs_test' if name == 'rs' else name)
 
 
 CASES = [('every service crashes', case_storm), ('record', case_record), ('load', case_load),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Updates leave nothing behind: two staged payloads, signed again each time, taken in turns; then as many frames,
+"""Updates leave nothing behind: two staged payloads, ordered again each time, taken in turns; then as many frames,
 slots, spaces and grants are free as before. Speaks the machine protocol itself; lud is out of the way.
 """
 import time
@@ -13,23 +13,26 @@ SLACK = 12
 
 
 class Turns:
-    """Two variants of a service, offered again and again under rising generations."""
+    """Two variants of a service, ordered again and again under rising generations."""
 
     def __init__(self, world, machine, service):
         self.world, self.machine, self.service = world, machine, service
         self.pairs = []
         for _ in range(2):
             world.luctl('update', service, check=True)
-            self.pairs.append(world.offer(service))
-        self.generation = self.pairs[-1][-1]
-        self.txn = int(time.time() * 1e6)  # above all that lud has used
+            payload, state, envelope, self.generation = world.offer(service)
+            self.pairs.append((payload, state, envelope, world.order(service, self.generation)))
+        self.txn = world.newest_txn()
 
     def take(self, number):
-        payload, state, envelope, _ = self.pairs[number % 2]
+        payload, state, envelope, order = self.pairs[number % 2]
         self.generation += 1
         self.txn += 1
-        good = self.world.craft(envelope, f'generation={self.generation}', 'sign=' + self.world.keys)
-        return self.machine.update(self.txn, self.service, good, payload, state)
+        now = int(time.time())
+        good = self.world.craft(order, f'generation={self.generation}', f'txn={self.txn}', f'issued={now}',
+                                f'expires={now + 300}', 'sign=' + self.world.keys)
+        self.machine.admit(envelope, payload, state)
+        return self.machine.order(good)
 
 
 def figures(machine):

@@ -104,7 +104,7 @@ def case_states(world, rng):
     for state in ('work-free', 'request-free'):
         assert world.luctl('update', 'ds', '--state', state, as_json=True).json['state'] == 'committed'
     refused = world.luctl('update', 'ds', '--state', 'no-such-state')
-    assert refused.code == 5 and 'no-such-state' in refused.err, refused.err
+    assert refused.code == 4 and 'no-such-state' in refused.err, refused.err
     late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '400ms', as_json=True)
     assert late.code == 6 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
     assert late.json['cause']['step'] == 'prepare' and late.json['hint'], late.out
@@ -142,7 +142,7 @@ def case_json(world, rng):
     lines = [json.loads(line) for line in world.luctl('log', check=True, as_json=True).out.splitlines()]
     assert any(line['service'] == 'rs' and 'services up' in line['text'] for line in lines), lines
     keys = world.luctl('keys', 'list', '--keys', world.keys, offline=True, check=True, as_json=True).json
-    assert {k['role'] for k in keys} == {'root', 'release', 'variant', 'seal'}
+    assert {k['role'] for k in keys} == {'root', 'release', 'variant', 'order', 'control', 'audit'}
 
 
 def case_exit_codes(world, rng):

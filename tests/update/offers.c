@@ -1,10 +1,13 @@
 /*
- * Signs what the update suite offers to RS: good envelopes, and every kind of bad one.
+ * Signs what the update suite offers to RS: the envelopes of good variants, and of every kind of
+ *bad one; and writes what the suite signs orders with in the machine.
  *
  *	offers KEYS NOW OUT < list
  *
- * Makes the keyrings KEYS and KEYS.foreign if they are not there; NOW is their time (unix s). Each
- *line of the list is one record of OUT (struct offer, osd/test/update/priv.h), in this order:
+ * Makes the keyrings KEYS and KEYS.foreign if they are not there; NOW is their time (unix s).
+ * Writes OUT.signing (struct signing, osd/test/update/order.c), and OUT.statement, a starting
+ * statement. Each line of the list is one record of OUT (struct offer, osd/test/update/priv.h), in
+ * this order:
  *
  *	NAME BLOB SERVICE KIT-MANIFEST STATE PAYLOAD GENERATION EXPECTED FLAW
  *
@@ -21,10 +24,13 @@
 #include "proto/image/image.h"
 
 #define RECORD_SIZE 4096
-#define ENVELOPE_ROOM 3880
+#define ENVELOPE_ROOM 3872
+#define STATEMENT_FLOOR 6 /* of assist: above that of the boot image, below its kits' */
+#define KIT_FLOOR 7
 #define RELEASE_RAISE 10
 #define FILE_MAX (4u << 20)
 #define DAY_SEC (24u * 3600)
+#define HUGE_LEN ((UINT64_C(24) << 20) + 4096) /* more than RS's staging budget */
 
 struct record {
 	char name[32];
@@ -33,9 +39,17 @@ struct record {
 	uint32_t envelope_bytes;
 	int32_t expected;
 	uint8_t payload[64], description[64];
+	uint64_t generation;
 	uint8_t envelope[ENVELOPE_ROOM];
 };
 _Static_assert(sizeof(struct record) == RECORD_SIZE, "as the suite reads it");
+
+/* As the suite reads it. */
+struct signing {
+	uint8_t seed[3][32]; /* order, control, release */
+	uint32_t root_bytes, statement_bytes;
+	_Alignas(8) uint8_t root[2048], statement[4096];
+};
 
 struct bytes {
 	size_t len;
@@ -43,7 +57,7 @@ struct bytes {
 };
 
 struct keys {
-	struct keyring_key *release, *variant, *foreign;
+	struct keyring_key *release, *variant, *order, *control, *foreign;
 	struct envelope_part root;
 	uint8_t root_bytes[4096];
 };
@@ -99,6 +113,8 @@ static void open_keys(const char *dir)
 	}
 	keys.release = open_key(dir, KEYRING_RELEASE);
 	keys.variant = open_key(dir, KEYRING_VARIANT);
+	keys.order = open_key(dir, KEYRING_ORDER);
+	keys.control = open_key(dir, KEYRING_CONTROL);
 	keys.foreign = open_key(foreign, KEYRING_VARIANT);
 	if (keyring_root_read(dir, keys.root_bytes, sizeof(keys.root_bytes), &keys.root) != 0) {
 		die("cannot read the signed root", dir);
@@ -141,7 +157,9 @@ static void make_kit(const struct line *line, struct kit_manifest *kit)
 	kit->issued = now;
 	if (!is_flaw(line, "floor")) {
 		kit->counter += RELEASE_RAISE;
+		kit->floor = KIT_FLOOR;
 	}
+	kit->state_len = state_file.len;
 	envelope_hash(state_file.bytes, state_file.len, kit->state_hash);
 	if (is_flaw(line, "description")) {
 		kit->state_hash[5] ^= 1;
@@ -151,8 +169,6 @@ static void make_kit(const struct line *line, struct kit_manifest *kit)
 static void make_variant(
         const struct line *line, const struct kit_manifest *kit, struct variant_manifest *variant)
 {
-	const struct image_header *image = (const void *)payload_file.bytes;
-
 	memset(variant, 0, sizeof(*variant));
 	memcpy(variant->magic, VARIANT_MAGIC, sizeof(variant->magic));
 	variant->version = MANIFEST_VERSION;
@@ -162,8 +178,6 @@ static void make_variant(
 	}
 	memcpy(variant->service, kit->service, sizeof(variant->service));
 	kit_manifest_release_id(kit, variant->release_id);
-	variant->generation = line->generation;
-	variant->base = image->base;
 	variant->issued = now + 60;
 	variant->expires = now + 7 * DAY_SEC;
 	envelope_hash(payload_file.bytes, payload_file.len, variant->payload_hash);
@@ -185,8 +199,11 @@ static void spoil_variant(const struct line *line, struct variant_manifest *vari
 		variant->release_id[0] ^= 1;
 	} else if (is_flaw(line, "payload")) {
 		variant->payload_hash[63] ^= 1;
-	} else if (is_flaw(line, "base")) {
-		variant->base += IMAGE_WINDOW_ALIGN;
+	} else if (is_flaw(line, "life")) {
+		variant->expires = variant->issued + KEYRING_VARIANT_LIFE_SEC + 1;
+	} else if (is_flaw(line, "huge")) {
+		variant->payload_hash[0] ^= 1;
+		variant->payload_len = HUGE_LEN;
 	}
 }
 
@@ -212,7 +229,7 @@ static size_t make_envelope(const struct line *line, uint8_t *ret_envelope)
 	} else if (is_flaw(line, "byte")) {
 		kit_part[sizeof(struct envelope_part_header) + 40] ^= 1; /* the release number */
 	}
-	len = envelope_write(parts, sizes, ret_envelope, ENVELOPE_ROOM);
+	len = envelope_write(ENVELOPE_OF_VARIANT, parts, sizes, ret_envelope, ENVELOPE_ROOM);
 	if (len == 0) {
 		die("an envelope is too long", line->name);
 	}
@@ -232,9 +249,73 @@ static void make_record(const struct line *line, struct record *record)
 	snprintf(record->blob, sizeof(record->blob), "%s", line->blob);
 	snprintf(record->service, sizeof(record->service), "%s", line->service);
 	record->expected = line->expected;
+	record->generation = line->generation;
 	envelope_hash(payload_file.bytes, payload_file.len, record->payload);
 	envelope_hash(state_file.bytes, state_file.len, record->description);
 	record->envelope_bytes = (uint32_t)make_envelope(line, record->envelope);
+}
+
+static size_t make_statement(uint8_t *ret_envelope, size_t cap)
+{
+	static _Alignas(8) uint8_t part[4096];
+	struct {
+		struct statement_manifest head;
+		struct statement_service assist;
+	} s = {.head = {.magic = STATEMENT_MAGIC,
+	               .version = MANIFEST_VERSION,
+	               .size = sizeof(s),
+	               .root_serial = ((const struct root_manifest *)keys.root.manifest)->serial,
+	               .issued = now,
+	               .n_services = 1},
+	        .assist = {.service = "assist", .floor = STATEMENT_FLOOR}};
+	const void *parts[] = {keys.root_bytes, part};
+	size_t sizes[] = {keys.root.size, 0}, len;
+
+	for (int i = 0; i < 16; i++) {
+		s.head.machine_id[i] = (uint8_t)i;
+	}
+	sizes[1] = sign_part(keys.order, ENVELOPE_STATEMENT, &s, sizeof(s), part);
+	len = envelope_write(ENVELOPE_OF_STATEMENT, parts, sizes, ret_envelope, cap);
+	if (len == 0) {
+		die("too long", "statement");
+	}
+	return len;
+}
+
+static void take_seed(const struct keyring_key *key, uint8_t ret_seed[32])
+{
+	size_t len = 32;
+
+	if (EVP_PKEY_get_raw_private_key(key->pkey, ret_seed, &len) != 1 || len != 32) {
+		die("cannot take a private key", "out");
+	}
+}
+
+static void write_beside(const char *out, const char *suffix, const void *bytes, size_t len)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.%s", out, suffix);
+	f = fopen(path, "wb");
+	if (f == NULL || fwrite(bytes, 1, len, f) != len || fclose(f) != 0) {
+		die(path, strerror(errno));
+	}
+}
+
+static void write_signing(const char *out)
+{
+	static struct signing signing;
+
+	take_seed(keys.order, signing.seed[0]);
+	take_seed(keys.control, signing.seed[1]);
+	take_seed(keys.release, signing.seed[2]);
+	signing.root_bytes = (uint32_t)keys.root.size;
+	memcpy(signing.root, keys.root_bytes, keys.root.size);
+	signing.statement_bytes =
+	        (uint32_t)make_statement(signing.statement, sizeof(signing.statement));
+	write_beside(out, "signing", &signing, sizeof(signing));
+	write_beside(out, "statement", signing.statement, signing.statement_bytes);
 }
 
 int main(int argc, char **argv)
@@ -248,6 +329,7 @@ int main(int argc, char **argv)
 	}
 	now = strtoull(argv[2], NULL, 10);
 	open_keys(argv[1]);
+	write_signing(argv[3]);
 	out = fopen(argv[3], "wb");
 	if (out == NULL) {
 		die(argv[3], strerror(errno));

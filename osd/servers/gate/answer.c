@@ -100,14 +100,13 @@ static Wire__ErrorClass answer_class(err_t err)
 	                         : WIRE__ERROR_CLASS__ERROR_FAILED;
 }
 
-Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step, uint64_t busy)
+Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step)
 {
 	Wire__Error *error = ANSWER_NEW(arena, Wire__Error, wire__error__init);
 
 	if (error != NULL) {
 		error->class_ = answer_class(err);
 		error->cause = answer_cause(arena, err, step);
-		error->busy_id = busy;
 	}
 	return error;
 }
@@ -167,6 +166,7 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->endpoint = service->endpoint;
 	to->state = answer_state(service->state);
 	to->generation = service->generation;
+	to->generation_epoch = service->generation_epoch;
 	to->release_id = answer_bytes(arena, service->release_id, RS_HASH_LEN);
 	to->counter = service->release;
 	to->floor = service->floor;
@@ -297,6 +297,8 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 		return NULL;
 	}
 	to->txn = result->transaction;
+	to->epoch = result->epoch;
+	to->action = result->action;
 	to->service = answer_text(arena, result->service, SERVICE_NAME_LEN);
 	to->outcome = answer_outcome(result->outcome);
 	to->prepare_only = result->outcome == RS_OUTCOME_PREPARED_ONLY;
@@ -304,6 +306,7 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 		to->cause = answer_result_cause(arena, result);
 	}
 	to->generation = result->generation;
+	to->generation_epoch = result->generation_epoch;
 	to->build_id = answer_bytes(arena, result->build_id, sizeof(result->build_id));
 	to->base_address = result->base;
 	to->blackout_ns = result->blackout;
@@ -363,6 +366,7 @@ static void answer_event_step(
 		return;
 	}
 	step->txn = event->transaction;
+	step->epoch = event->epoch;
 	step->step = (char *)answer_step_name((enum rs_step)event->step);
 	to->body_case = MACHINE__EVENT__BODY_STEP;
 	to->step = step;
@@ -372,7 +376,7 @@ Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *ev
 {
 	Machine__Event *to = ANSWER_NEW(arena, Machine__Event, machine__event__init);
 	const struct rs_result *result;
-	uint64_t txn = event->transaction;
+	uint64_t txn = event->transaction, epoch = event->epoch;
 	err_t err = event->err;
 
 	if (to == NULL) {
@@ -385,13 +389,14 @@ Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *ev
 		answer_event_step(arena, event, to);
 		break;
 	case RS_EVENT_RESULT:
-		result = rs_result_of(txn); /* overwrites the event's buffer */
+		result = rs_result_of(epoch, txn); /* overwrites the event's buffer */
 		to->body_case = MACHINE__EVENT__BODY_RESULT;
 		to->result = result != NULL
 		                     ? answer_result(arena, result)
 		                     : ANSWER_NEW(arena, Machine__Result, machine__result__init);
 		if (result == NULL && to->result != NULL) {
 			to->result->txn = txn;
+			to->result->epoch = epoch;
 			to->result->cause = err == E_OK ? NULL : answer_cause(arena, err, "");
 		}
 		break;

@@ -11,7 +11,7 @@
 #include "proto/wire/session.h"
 
 #define PEER_STALL_NSEC (FRAME_STALL_MSEC * 1000000ull)
-#define PEER_VERSION 1u
+#define PEER_VERSION 2u
 #define PEER_ARENA_BYTES (2 * FRAME_SIZE_MAX)
 
 static uint8_t peer_input[FRAME_SIZE_MAX];
@@ -91,11 +91,24 @@ static void peer_message(const struct frame *frame)
 	request_serve(req, &arena);
 }
 
+/* A peer that speaks no version of ours is told so by BYE, and the log of the machine says it too.
+ */
+static void peer_turned_away(void)
+{
+	sef_log("a peer was turned away: it does not speak version %u of the machine protocol, "
+	        "and this machine speaks no other",
+	        PEER_VERSION);
+}
+
 static void peer_take(const struct frame *frame)
 {
 	uint8_t out[SESSION_OUT_MAX];
 	size_t n = 0;
 	enum session_event event = session_receive(&peer_session, frame, out, &n);
+
+	if (frame->type == FRAME_HELLO && n > 0 && out[FRAME_TYPE_AT] == FRAME_BYE) {
+		peer_turned_away();
+	}
 
 	channel_put(out, (uint32_t)n);
 	switch (event) {

@@ -45,14 +45,13 @@ void request_serve(const Machine__Request *req, struct wire_arena *arena);
 uint8_t *rs_buffer(void);
 struct rs_reply rs_ask(uint32_t type, uint32_t bytes, uint64_t argument, uint64_t total);
 struct rs_reply rs_ask_of(uint32_t type, uint32_t bytes, const char *service);
-/* Requests that are one word, or a service's name, and need no grant. */
+/* A request that is one word and needs no grant. */
 struct rs_reply rs_tell(uint32_t type, uint64_t word);
-err_t rs_tell_of(uint32_t type, const char *service);
 /* Result of a transaction, or NULL: unknown. Lives in the buffer. */
-const struct rs_result *rs_result_of(uint64_t txn);
+const struct rs_result *rs_result_of(uint64_t epoch, uint64_t txn);
 
 /* Records as messages, in the arena. */
-Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step, uint64_t busy);
+Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step);
 Machine__Service *answer_service(struct wire_arena *arena, const struct rs_service *service);
 Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_resources *from);
 Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result *result);

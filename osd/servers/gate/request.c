@@ -15,10 +15,20 @@ struct request {
 	Machine__Reply reply;
 };
 
-static void request_fail(struct request *r, err_t err, const char *step, uint64_t busy)
+static void request_fail(struct request *r, err_t err, const char *step)
 {
 	r->reply.body_case = MACHINE__REPLY__BODY_ERROR;
-	r->reply.error = answer_error(r->arena, err, step, busy);
+	r->reply.error = answer_error(r->arena, err, step);
+}
+
+/* RS's refusal, which may name the transaction in the way. */
+static void request_refused(struct request *r, struct rs_reply answer, const char *step)
+{
+	request_fail(r, answer.err, step);
+	if (answer.err == E_BUSY && r->reply.error != NULL) {
+		r->reply.error->busy_id = answer.a;
+		r->reply.error->busy_epoch = answer.b;
+	}
 }
 
 /* The record that every reply kind needs; false (and an error reply) when the arena is full. */
@@ -26,7 +36,7 @@ static void request_fail(struct request *r, err_t err, const char *step, uint64_
 	({                                                                                         \
 		(r)->reply.field = wire_arena_alloc((r)->arena, sizeof(type));                     \
 		if ((r)->reply.field == NULL) {                                                    \
-			request_fail((r), E_NOMEM, "reply", 0);                                    \
+			request_fail((r), E_NOMEM, "reply");                                       \
 		} else {                                                                           \
 			init((r)->reply.field);                                                    \
 			(r)->reply.body_case = (kind);                                             \
@@ -41,7 +51,7 @@ static void request_status_services(struct request *r, const char *only)
 	Machine__Status *status = r->reply.status;
 
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "status", 0);
+		request_fail(r, answer.err, "status");
 		return;
 	}
 	status->services = wire_arena_alloc(r->arena, answer.count * sizeof(status->services[0]));
@@ -65,7 +75,7 @@ static void request_status(struct request *r)
 	Machine__Status *status;
 
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "status", 0);
+		request_fail(r, answer.err, "status");
 		return;
 	}
 	if (!REQUEST_BODY(r, status, MACHINE__REPLY__BODY_STATUS, Machine__Status,
@@ -77,8 +87,14 @@ static void request_status(struct request *r)
 	        answer_bytes(r->arena, resources->machine_id, sizeof(resources->machine_id));
 	status->boot_id = resources->boot_id;
 	status->clock_ns = resources->uptime;
-	status->newest_time = resources->newest_time;
+	status->time = resources->time;
+	status->time_nonce = resources->time_nonce;
+	status->root_serial = resources->root_serial;
+	status->has_statement = resources->has_statement;
 	status->busy_txn = resources->busy;
+	status->busy_epoch = resources->busy_epoch;
+	status->newest_txn = resources->newest;
+	status->newest_epoch = resources->newest_epoch;
 	status->boot_ns = resources->boot_done;
 	status->resources = answer_resources(r->arena, resources);
 	request_status_services(r, r->req->status->service);
@@ -87,7 +103,7 @@ static void request_status(struct request *r)
 static bool request_hash(struct request *r, const ProtobufCBinaryData *hash)
 {
 	if (hash->len != RS_HASH_LEN) {
-		request_fail(r, E_INVAL, "stage", 0);
+		request_fail(r, E_INVAL, "stage");
 		return false;
 	}
 	memcpy(rs_buffer(), hash->data, RS_HASH_LEN);
@@ -97,7 +113,7 @@ static bool request_hash(struct request *r, const ProtobufCBinaryData *hash)
 static void request_stage_progress(struct request *r, struct rs_reply answer, uint64_t total)
 {
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "stage", 0);
+		request_fail(r, answer.err, "stage");
 		return;
 	}
 	if (REQUEST_BODY(r, stage, MACHINE__REPLY__BODY_STAGE, Machine__StageProgress,
@@ -123,7 +139,7 @@ static void request_stage_chunk(struct request *r)
 	struct rs_reply answer;
 
 	if (chunk->data.len > REQUEST_CHUNK_MAX) {
-		request_fail(r, E_TOO_LONG, "stage", 0);
+		request_fail(r, E_TOO_LONG, "stage");
 		return;
 	}
 	if (!request_hash(r, &chunk->hash)) {
@@ -136,6 +152,21 @@ static void request_stage_chunk(struct request *r)
 	request_stage_progress(r, answer, answer.a);
 }
 
+static Machine__StageEntry *request_entry(struct request *r, const struct rs_blob *blob)
+{
+	Machine__StageEntry *entry = wire_arena_alloc(r->arena, sizeof(*entry));
+
+	if (entry != NULL) {
+		machine__stage_entry__init(entry);
+		entry->hash = answer_bytes(r->arena, blob->hash, RS_HASH_LEN);
+		entry->len = blob->total;
+		entry->offset = blob->held;
+		entry->complete = blob->held == blob->total;
+		entry->in_use = blob->is_used;
+	}
+	return entry;
+}
+
 static void request_stage_list(struct request *r)
 {
 	const struct rs_blob *blobs = (const struct rs_blob *)rs_buffer();
@@ -144,7 +175,7 @@ static void request_stage_list(struct request *r)
 	Machine__StageStore *store;
 
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "stage", 0);
+		request_fail(r, answer.err, "stage");
 		return;
 	}
 	if (!REQUEST_BODY(r, stage_store, MACHINE__REPLY__BODY_STAGE_STORE, Machine__StageStore,
@@ -156,17 +187,11 @@ static void request_stage_list(struct request *r)
 	store->used = answer.b;
 	store->entries = wire_arena_alloc(r->arena, answer.count * sizeof(store->entries[0]));
 	for (uint64_t i = 0; store->entries != NULL && i < answer.count; i++) {
-		Machine__StageEntry *entry = wire_arena_alloc(r->arena, sizeof(*entry));
+		Machine__StageEntry *entry = request_entry(r, &blobs[i]);
 
 		if (entry == NULL) {
 			break;
 		}
-		machine__stage_entry__init(entry);
-		entry->hash = answer_bytes(r->arena, blobs[i].hash, RS_HASH_LEN);
-		entry->len = blobs[i].total;
-		entry->offset = blobs[i].held;
-		entry->complete = blobs[i].held == blobs[i].total;
-		entry->in_use = blobs[i].is_used;
 		store->entries[store->n_entries++] = entry;
 	}
 }
@@ -203,108 +228,119 @@ static void request_stage_drop(struct request *r)
 		err = rs_ask(RS_STAGE_DROP, RS_HASH_LEN, 0, 0).err;
 	}
 	if (err != E_OK) {
-		request_fail(r, err, "stage", 0);
+		request_fail(r, err, "stage");
 		return;
 	}
 	request_stage_list(r);
 }
 
-/* Number of a quiescent state by name; -1: no such state. */
-static int request_state(const char *name)
+/* Put an envelope where RS reads it. */
+static bool request_envelope_put(struct request *r, const ProtobufCBinaryData *envelope)
 {
-	static const char *const names[] = {
-#define QUIESCENT(name, number, word, use) [number] = word,
-#include "proto/words/quiescent.def"
-#undef QUIESCENT
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i] != NULL && strcmp(names[i], name) == 0) {
-			return (int)i;
-		}
+	if (envelope->len > RS_ENVELOPE_MAX) {
+		request_fail(r, E_TOO_LONG, "verify");
+		return false;
 	}
-	return -1;
+	memcpy(rs_buffer(), envelope->data, envelope->len);
+	return true;
 }
 
-static nsec_t request_nsec(uint32_t ms)
+static void request_admit(struct request *r)
 {
-	return (nsec_t)ms * 1000000;
-}
-
-/* Refuses by the name of what was asked for. */
-static void request_state_unknown(struct request *r, const char *name)
-{
-	char text[96] = "there is no quiescent state ";
-
-	request_fail(r, E_UNSUPPORTED, "prepare", 0);
-	strncat(text, name, sizeof(text) - strlen(text) - 1);
-	if (r->reply.error != NULL && r->reply.error->cause != NULL) {
-		r->reply.error->cause->message = answer_text(r->arena, text, sizeof(text));
-	}
-}
-
-static bool request_update_fits(struct request *r, int state)
-{
-	const Machine__UpdateRun *run = r->req->update_run;
-
-	if (state < 0) {
-		request_state_unknown(r, run->state);
-	} else if (run->envelope.len > RS_ENVELOPE_MAX ||
-	           strlen(run->service) >= SERVICE_NAME_LEN) {
-		request_fail(r, E_TOO_LONG, "verify", 0);
-	} else if (run->payload_hash.len != RS_HASH_LEN ||
-	           run->description_hash.len != RS_HASH_LEN || run->txn == 0) {
-		request_fail(r, E_INVAL, "verify", 0);
-	} else {
-		return true;
-	}
-	return false;
-}
-
-static uint32_t request_update_fill(const Machine__UpdateRun *run, int state)
-{
-	struct rs_update *update = (struct rs_update *)rs_buffer();
-
-	*update = (struct rs_update){
-	        .transaction = run->txn,
-	        .flags = run->prepare_only ? RS_UPDATE_PREPARE_ONLY : 0,
-	        .state = (uint32_t)state,
-	        .prepare_timeout = request_nsec(run->prepare_ms),
-	        .transfer_timeout = request_nsec(run->transfer_ms),
-	        .total_timeout = request_nsec(run->timeout_ms),
-	        .hold = request_nsec(run->hold_ms),
-	        .envelope_bytes = (uint32_t)run->envelope.len,
-	};
-	memcpy(update->service, run->service, strlen(run->service));
-	memcpy(update->payload, run->payload_hash.data, RS_HASH_LEN);
-	memcpy(update->description, run->description_hash.data, RS_HASH_LEN);
-	memcpy(update + 1, run->envelope.data, run->envelope.len);
-	return (uint32_t)(sizeof(*update) + run->envelope.len);
-}
-
-static void request_update(struct request *r)
-{
-	const Machine__UpdateRun *run = r->req->update_run;
-	int state = request_state(run->state);
+	const ProtobufCBinaryData *envelope = &r->req->admit->envelope;
+	const struct rs_admitted *admitted = (const struct rs_admitted *)rs_buffer();
+	const uint32_t n_blobs = sizeof(admitted->blobs) / sizeof(admitted->blobs[0]);
+	Machine__Admitted *to;
 	struct rs_reply answer;
 
-	if (!request_update_fits(r, state)) {
+	if (!request_envelope_put(r, envelope)) {
 		return;
 	}
-	answer = rs_ask(RS_UPDATE, request_update_fill(run, state), 0, 0);
+	answer = rs_ask(RS_ADMIT, (uint32_t)envelope->len, 0, 0);
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "verify", answer.err == E_BUSY ? answer.a : 0);
+		request_refused(r, answer, "verify");
+		return;
+	}
+	if (!REQUEST_BODY(r, admitted, MACHINE__REPLY__BODY_ADMITTED, Machine__Admitted,
+	            machine__admitted__init)) {
+		return;
+	}
+	to = r->reply.admitted;
+	to->variant_hash = answer_bytes(r->arena, admitted->variant, RS_HASH_LEN);
+	to->blobs = wire_arena_alloc(r->arena, n_blobs * sizeof(to->blobs[0]));
+	for (uint32_t i = 0; to->blobs != NULL && i < n_blobs; i++) {
+		to->blobs[to->n_blobs] = request_entry(r, &admitted->blobs[i]);
+		to->n_blobs += to->blobs[to->n_blobs] != NULL;
+	}
+}
+
+static void request_accepted(struct request *r, struct rs_reply answer, const char *step)
+{
+	if (answer.err != E_OK) {
+		request_refused(r, answer, step);
 		return;
 	}
 	if (REQUEST_BODY(r, accepted, MACHINE__REPLY__BODY_ACCEPTED, Machine__Accepted,
 	            machine__accepted__init)) {
-		r->reply.accepted->txn = run->txn;
+		r->reply.accepted->txn = answer.a;
+		r->reply.accepted->epoch = answer.b;
+	}
+}
+
+static void request_order(struct request *r)
+{
+	const ProtobufCBinaryData *envelope = &r->req->order_run->envelope;
+
+	if (request_envelope_put(r, envelope)) {
+		request_accepted(r, rs_ask(RS_ORDER, (uint32_t)envelope->len, 0, 0), "verify");
+	}
+}
+
+static void request_prepare_check(struct request *r)
+{
+	const Machine__PrepareCheck *check = r->req->prepare_check;
+	struct rs_check *to = (struct rs_check *)rs_buffer();
+
+	if (strlen(check->service) >= sizeof(to->service) ||
+	        strlen(check->state) >= sizeof(to->state)) {
+		request_fail(r, E_TOO_LONG, "verify");
+		return;
+	}
+	memset(to, 0, sizeof(*to));
+	memcpy(to->service, check->service, strlen(check->service));
+	memcpy(to->state, check->state, strlen(check->state));
+	request_accepted(r, rs_ask(RS_PREPARE_CHECK, sizeof(*to), 0, 0), "prepare");
+}
+
+static void request_done(struct request *r, struct rs_reply answer, const char *step)
+{
+	if (answer.err != E_OK) {
+		request_refused(r, answer, step);
+	} else {
+		(void)REQUEST_BODY(
+		        r, done, MACHINE__REPLY__BODY_DONE, Machine__Done, machine__done__init);
+	}
+}
+
+static void request_cancel(struct request *r)
+{
+	const Machine__Cancel *cancel = r->req->cancel;
+
+	request_done(r, rs_ask(RS_CANCEL, 0, cancel->txn, cancel->epoch), "cancel");
+}
+
+/* A statement or a time statement. */
+static void request_told(struct request *r, uint32_t type, const ProtobufCBinaryData *envelope)
+{
+	if (request_envelope_put(r, envelope)) {
+		request_done(r, rs_ask(type, (uint32_t)envelope->len, 0, 0), "verify");
 	}
 }
 
 static void request_result(struct request *r)
 {
-	const struct rs_result *result = rs_result_of(r->req->result_query->txn);
+	const struct rs_result *result =
+	        rs_result_of(r->req->result_query->epoch, r->req->result_query->txn);
 	Machine__ResultAnswer *answer;
 
 	if (!REQUEST_BODY(r, result, MACHINE__REPLY__BODY_RESULT, Machine__ResultAnswer,
@@ -348,7 +384,7 @@ static void request_resources(struct request *r)
 	struct rs_reply answer = rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0);
 
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "status", 0);
+		request_fail(r, answer.err, "status");
 		return;
 	}
 	r->reply.body_case = MACHINE__REPLY__BODY_RESOURCES;
@@ -361,7 +397,7 @@ static void request_envelope(struct request *r)
 	struct rs_reply answer = rs_ask_of(RS_ENVELOPE, RS_ENVELOPE_MAX, service);
 
 	if (answer.err != E_OK) {
-		request_fail(r, answer.err, "status", 0);
+		request_fail(r, answer.err, "status");
 		return;
 	}
 	if (REQUEST_BODY(r, boot_envelope, MACHINE__REPLY__BODY_BOOT_ENVELOPE,
@@ -371,27 +407,6 @@ static void request_envelope(struct request *r)
 		        answer_bytes(r->arena, rs_buffer(), answer.count);
 		r->reply.boot_envelope->generation = answer.a;
 	}
-}
-
-static void request_done(struct request *r, err_t err, const char *step)
-{
-	if (err != E_OK) {
-		request_fail(r, err, step, 0);
-	} else {
-		(void)REQUEST_BODY(
-		        r, done, MACHINE__REPLY__BODY_DONE, Machine__Done, machine__done__init);
-	}
-}
-
-static void request_restart(struct request *r)
-{
-	request_done(r, rs_tell_of(RS_RESTART, r->req->service_restart->service), "restart");
-}
-
-/* Comes back only when the machine does not stop. */
-static void request_shutdown(struct request *r)
-{
-	request_done(r, rs_tell(RS_SHUTDOWN, r->req->shutdown->exit_code).err, "shutdown");
 }
 
 static void request_ping(struct request *r)
@@ -413,8 +428,18 @@ static void request_dispatch(struct request *r)
 		return request_stage_list(r);
 	case MACHINE__REQUEST__BODY_STAGE_DROP:
 		return request_stage_drop(r);
-	case MACHINE__REQUEST__BODY_UPDATE_RUN:
-		return request_update(r);
+	case MACHINE__REQUEST__BODY_ADMIT:
+		return request_admit(r);
+	case MACHINE__REQUEST__BODY_ORDER_RUN:
+		return request_order(r);
+	case MACHINE__REQUEST__BODY_PREPARE_CHECK:
+		return request_prepare_check(r);
+	case MACHINE__REQUEST__BODY_CANCEL:
+		return request_cancel(r);
+	case MACHINE__REQUEST__BODY_STATEMENT:
+		return request_told(r, RS_STATEMENT, &r->req->statement->envelope);
+	case MACHINE__REQUEST__BODY_TIME_SET:
+		return request_told(r, RS_TIME, &r->req->time_set->envelope);
 	case MACHINE__REQUEST__BODY_RESULT_QUERY:
 		return request_result(r);
 	case MACHINE__REQUEST__BODY_EVENT_SUBSCRIBE:
@@ -427,14 +452,10 @@ static void request_dispatch(struct request *r)
 		return request_ping(r);
 	case MACHINE__REQUEST__BODY_BOOT_ENVELOPE:
 		return request_envelope(r);
-	case MACHINE__REQUEST__BODY_SERVICE_RESTART:
-		return request_restart(r);
-	case MACHINE__REQUEST__BODY_SHUTDOWN:
-		return request_shutdown(r);
 	case MACHINE__REQUEST__BODY_LOG_SUBSCRIBE:
 	case MACHINE__REQUEST__BODY__NOT_SET:
 	default:
-		return request_fail(r, E_UNSUPPORTED, "request", 0);
+		return request_fail(r, E_UNSUPPORTED, "request");
 	}
 }
 
@@ -450,7 +471,7 @@ void request_serve(const Machine__Request *req, struct wire_arena *arena)
 	if (!peer_send(&msg)) {
 		machine__reply__init(&r.reply);
 		r.reply.id = req->id;
-		request_fail(&r, E_TOO_LONG, "reply", 0);
+		request_fail(&r, E_TOO_LONG, "reply");
 		(void)peer_send(&msg);
 	}
 }

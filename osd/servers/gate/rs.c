@@ -45,17 +45,6 @@ struct rs_reply rs_tell(uint32_t type, uint64_t word)
 	return rs_sendrec(&msg);
 }
 
-err_t rs_tell_of(uint32_t type, const char *service)
-{
-	struct message msg = {.type = type};
-
-	if (strlen(service) >= SERVICE_NAME_LEN) {
-		return E_TOO_LONG;
-	}
-	memcpy(msg.w, service, strlen(service));
-	return rs_sendrec(&msg).err;
-}
-
 struct rs_reply rs_ask(uint32_t type, uint32_t bytes, uint64_t argument, uint64_t total)
 {
 	struct rs_request req = {.bytes = bytes, .argument = argument, .total = total};
@@ -71,9 +60,9 @@ struct rs_reply rs_ask_of(uint32_t type, uint32_t bytes, const char *service)
 	return rs_request(type, req);
 }
 
-const struct rs_result *rs_result_of(uint64_t txn)
+const struct rs_result *rs_result_of(uint64_t epoch, uint64_t txn)
 {
 	const struct rs_result *result = (const struct rs_result *)rs_memory;
 
-	return rs_ask(RS_RESULT, sizeof(*result), txn, 0).err == E_OK ? result : NULL;
+	return rs_ask(RS_RESULT, sizeof(*result), txn, epoch).err == E_OK ? result : NULL;
 }

@@ -20,3 +20,14 @@ bool binary_describe(struct binary *binary)
 	binary->heap_root = root == UINT32_MAX ? 0 : binary->image.symbols[root];
 	return true;
 }
+
+void binary_release(struct binary *binary)
+{
+	blob_unref(binary->payload_blob);
+	blob_unref(binary->description_blob);
+	if (binary->variant != NULL) {
+		binary->variant->n_users--;
+	}
+	binary->payload_blob = binary->description_blob = NULL;
+	binary->variant = NULL;
+}

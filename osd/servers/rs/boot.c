@@ -36,13 +36,40 @@ static void boot_read_root(void)
 		root = boot_manifest(machine.boot.bytes + header->root.off, header->root.len,
 		        ENVELOPE_ROOT, sizeof(*root));
 	}
-	if (root == NULL || root_manifest_check(root) != ENVELOPE_OK) {
-		rs_log("no root of trust in the boot image: no update will be accepted");
+	if (root != NULL && root_manifest_check(root) != ENVELOPE_OK) {
+		root = NULL;
+	}
+	if (root == NULL) {
+		rs_log("no root of trust in the boot image: no order will be accepted");
+	}
+	trust_init(&machine.trust, &(struct trust_start){
+	                                   .root = root,
+	                                   .machine_id = header->machine_id,
+	                                   /* a number that JSON and SQLite can hold */
+	                                   .boot_id = sys_random() >> 1,
+	                                   .time_nonce = sys_random() >> 1,
+	                                   .time = header->boot_time_unix,
+	                           });
+}
+
+/* What the last boot knew: without it no order is carried out until one comes over the channel. */
+static void boot_read_statement(void)
+{
+	const struct boot_part *part = &machine.boot.header->statement;
+	struct text text;
+	char line[96];
+	err_t r;
+
+	if (part->len == 0) {
 		return;
 	}
-	machine.has_root = true;
-	memcpy(machine.root_pub, root->root_pub, sizeof(machine.root_pub));
-	machine.root_serial = root->serial;
+	r = trust_statement(&machine.trust, machine.boot.bytes + part->off, part->len, rs_uptime());
+	if (r != E_OK) {
+		text = text_init(line, sizeof(line));
+		text_add(&text, "the starting statement of the boot image is refused: error ");
+		text_add_decimal(&text, r);
+		rs_log(line);
+	}
 }
 
 static void boot_read_envelope(struct service *service, const struct boot_item *item)
@@ -50,7 +77,8 @@ static void boot_read_envelope(struct service *service, const struct boot_item *
 	struct envelope_view view;
 
 	if (item->envelope == NULL ||
-	        envelope_open(item->envelope, item->envelope_len, &view) != ENVELOPE_OK) {
+	        envelope_open(item->envelope, item->envelope_len, &view) != ENVELOPE_OK ||
+	        view.kind != ENVELOPE_OF_VARIANT) {
 		return;
 	}
 	service->boot_envelope = item->envelope;
@@ -72,7 +100,8 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 		return false;
 	}
 	binary->kit = *kit;
-	binary->generation = item->entry->generation;
+	binary->generation =
+	        (struct trust_number){machine.trust.root_serial, item->entry->generation};
 	binary->payload_bytes = item->payload_len;
 	binary->description = item->state;
 	binary->description_bytes = item->state_len;
@@ -104,6 +133,24 @@ static bool boot_is_wanted(const char name[SERVICE_NAME_LEN])
 	return false;
 }
 
+/* The floor of what the image starts counts: somebody chose to start it. */
+static void boot_read_trust(const struct boot_item *item)
+{
+	const struct kit_manifest *kit = NULL;
+	uint32_t floor = (uint32_t)item->entry->floor;
+
+	if (item->manifest != NULL) {
+		kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
+	}
+	if (kit != NULL && kit_manifest_check(kit) == ENVELOPE_OK && kit->floor > floor) {
+		floor = kit->floor;
+	}
+	if (trust_add_service(&machine.trust, item->entry->name, item->entry->generation, floor) !=
+	        E_OK) {
+		rs_panic("more services in the boot image than RS can keep numbers for");
+	}
+}
+
 /* n: the entry's number, which is the slot of a service that the kernel loaded. */
 static void boot_read_entry(const struct boot_item *item, uint32_t n)
 {
@@ -118,19 +165,16 @@ static void boot_read_entry(const struct boot_item *item, uint32_t n)
 	if (service == NULL) {
 		rs_panic("more services in the boot image than RS has places for");
 	}
+	boot_read_trust(item);
 	service->is_kernel_loaded = is_loaded;
 	service->start_deadline = service->retry_at = service->ping_at = NSEC_NEVER;
-	service->floor = (uint32_t)item->entry->floor;
-	service->generation = service->boot_generation = item->entry->generation;
+	service->boot_generation = item->entry->generation;
 	boot_read_envelope(service, item);
 	if (!boot_read_binary(&service->binary, item)) {
 		rs_log("a boot entry is malformed:");
 		rs_log(service->name);
 		service_set_state(service, is_loaded ? RS_SERVICE_UP : RS_SERVICE_DOWN);
 		return;
-	}
-	if (service->binary.kit.floor > service->floor) {
-		service->floor = service->binary.kit.floor;
 	}
 	if (is_loaded) {
 		service->endpoint = EP_MAKE((endpoint_t)n, 1);
@@ -143,17 +187,16 @@ void boot_begin(const struct start_info *start)
 	struct boot_item item;
 
 	machine.start = start;
-	machine.boot_id = sys_random() >> 1; /* a number that JSON and SQLite can hold */
 	if (boot_check((const void *)start->boot_image, start->boot_image_bytes, &machine.boot) !=
 	        IMAGE_OK) {
 		rs_panic("the boot image is malformed");
 	}
-	machine.newest_time = machine.boot.header->boot_time_unix;
 	boot_read_root();
 	for (uint32_t i = 0; i < machine.boot.header->n_entries; i++) {
 		boot_entry_get(&machine.boot, i, &item);
 		boot_read_entry(&item, i);
 	}
+	boot_read_statement();
 	boot_step();
 }
 

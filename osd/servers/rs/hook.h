@@ -14,7 +14,7 @@ void hook_step(const struct update_txn *txn);
 err_t hook_commit(enum hook_operation operation);
 /* Bytes of heap to back for a new instance, of which RS thinks that it needs so many. */
 uint64_t hook_heap_bytes(uint64_t bytes);
-/* May state be lost, of which the order says this? */
-bool hook_accepts_loss(bool consents);
+/* A quiescent state that only a test may name. E_UNSUPPORTED: there is none. */
+err_t hook_state(const char *name, uint32_t *ret_state);
 /* Requests that are in no row of the table. */
 rs_handler hook_request;

@@ -16,14 +16,16 @@ uint64_t hook_heap_bytes(uint64_t bytes)
 	return bytes;
 }
 
-bool hook_accepts_loss(bool consents)
-{
-	return consents;
-}
-
 err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
 {
 	(void)msg;
 	(void)ret_reply;
 	return E_NOSYS;
+}
+
+err_t hook_state(const char *name, uint32_t *ret_state)
+{
+	(void)name;
+	(void)ret_state;
+	return E_UNSUPPORTED;
 }

@@ -77,15 +77,6 @@ uint64_t hook_heap_bytes(uint64_t bytes)
 	return HEAP_DIRECTORY_PAGES * PAGE_SIZE;
 }
 
-bool hook_accepts_loss(bool consents)
-{
-	if (hook_armed.how != HOOK_CONSENT) {
-		return consents;
-	}
-	hook_armed.is_done = 1;
-	return true;
-}
-
 static err_t hook_arm(const struct message *msg, struct rs_reply *ret_reply)
 {
 	ret_reply->count = hook_armed.is_done;
@@ -167,4 +158,21 @@ err_t hook_request(const struct message *msg, struct rs_reply *ret_reply)
 	default:
 		return E_NOSYS;
 	}
+}
+
+/* The state that crashes services made to be crashed, and one of a service's own. */
+err_t hook_state(const char *name, uint32_t *ret_state)
+{
+	static const struct {
+		const char *name;
+		uint32_t state;
+	} states[] = {{"prepare-crash", QS_PREPARE_CRASH}, {"custom-7", QS_CUSTOM + 7}};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i].name, name) == 0) {
+			*ret_state = states[i].state;
+			return E_OK;
+		}
+	}
+	return E_UNSUPPORTED;
 }

@@ -42,7 +42,8 @@ void journal_add(const struct journal_entry *entry)
 	event->at = sys_clock_read();
 	event->kind = entry->kind;
 	event->step = entry->step;
-	event->transaction = entry->transaction;
+	event->transaction = entry->transaction.number;
+	event->epoch = entry->transaction.epoch;
 	event->err = entry->err;
 	memcpy(event->service, entry->service, SERVICE_NAME_LEN);
 	text = text_init(event->text, sizeof(event->text));

@@ -10,6 +10,11 @@
 #include "osd/servers/rs/limit.h"
 #include "osd/servers/rs/txn.h"
 
+uint64_t rs_uptime(void)
+{
+	return sys_clock_read() / NSEC_SEC;
+}
+
 void rs_log(const char *words)
 {
 	(void)sys_log_write(words, strlen(words));

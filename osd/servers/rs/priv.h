@@ -8,6 +8,7 @@
 #include "osd/abi/vm.h"
 #include "osd/servers/rs/log.h"
 #include "osd/servers/rs/stage.h"
+#include "osd/servers/rs/trust.h"
 #include "proto/envelope/envelope.h"
 #include "proto/image/image.h"
 
@@ -30,13 +31,14 @@
  */
 struct binary {
 	struct kit_manifest kit;
-	uint64_t generation;
+	struct trust_number generation;
 	struct image_view image; /* header NULL: no payload (a service that the kernel loaded) */
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */
 	uint64_t description_bytes;
 	vaddr_t heap_root; /* of its typed heap; 0: it has none */
 	struct blob *payload_blob, *description_blob;
+	struct trust_variant *variant; /* NULL: it came with the boot image */
 	uint8_t payload_hash[RS_HASH_LEN];
 };
 
@@ -64,8 +66,6 @@ struct service {
 	struct instance instance;
 	const uint8_t *boot_envelope;
 	uint64_t boot_envelope_bytes, boot_generation;
-	uint64_t generation; /* newest accepted */
-	uint32_t floor;
 
 	uint32_t n_restarts, n_crashes_in_row;
 	nsec_t started, crashed; /* crashed: 0, or when the outage began */
@@ -83,11 +83,7 @@ struct service {
 struct machine {
 	const struct start_info *start;
 	struct boot_view boot;
-	bool has_root;
-	uint8_t root_pub[32];
-	uint64_t root_serial;
-	uint64_t newest_time; /* unix s: newest signed time seen */
-	uint64_t boot_id;
+	struct trust_state trust;
 	nsec_t boot_done;
 };
 extern struct machine machine;
@@ -108,6 +104,8 @@ void service_privileges(const struct kit_manifest *kit, struct slot_privileges *
 void service_privileges_refresh(void);
 
 /* binary.c */
+/* Give back what a binary refers to. Takes an empty one. */
+void binary_release(struct binary *binary);
 /* Read from a checked payload and its description what RS wants to know. False: they do not belong
  * together. */
 bool binary_describe(struct binary *binary);
@@ -188,7 +186,7 @@ void event_describe(const struct slot_event *event, char *ret_text, size_t size)
 struct journal_entry {
 	enum rs_event_kind kind;
 	enum rs_step step;
-	uint64_t transaction;
+	struct trust_number transaction;
 	err_t err;
 	const char *service; /* SERVICE_NAME_LEN bytes */
 	const char *text;
@@ -208,10 +206,16 @@ const struct rs_event *journal_get(uint64_t sequence);
 /* Handle a request and answer it. */
 void table_dispatch(const struct message *msg);
 
-/* status.c, request.c, txn.c: handlers of requests. They fill *ret_reply but for err, which they
- * return. */
+/* Seconds that the machine has been up. */
+uint64_t rs_uptime(void);
+
+/* status.c, request.c, stage_request.c, order.c: handlers of requests. They fill *ret_reply but for
+ * err, which they return. */
 typedef err_t rs_handler(const struct message *msg, struct rs_reply *ret_reply);
 rs_handler status_services, status_resources, status_result, status_events, status_envelope;
-rs_handler request_stage_begin, request_stage_chunk, request_stage_list, request_stage_drop;
-rs_handler request_subscribe, request_acknowledge, request_metrics, request_shutdown;
-rs_handler request_restart, request_update;
+rs_handler request_admit, request_stage_begin, request_stage_chunk, request_stage_list;
+rs_handler request_stage_drop, request_subscribe, request_acknowledge, request_metrics;
+rs_handler request_statement, request_time;
+rs_handler order_request, order_prepare_check, order_cancel;
+/* Copy an envelope out of the caller's grant to where RS verifies it; good until the next call. */
+err_t request_envelope(const struct message *msg, const void **ret_bytes) __must_check;

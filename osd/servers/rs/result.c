@@ -1,62 +1,50 @@
-/* Two rings of results: accepted ones in the order of their ids, and those that were refused. */
+/* Two rings of results; see result.h. */
 #include "osd/servers/rs/result.h"
 
 #include <string.h>
 
-#include "osd/abi/errors.h"
+struct result_ring {
+	struct rs_result *results;
+	uint32_t n, next; /* next: used next: free, or the oldest */
+};
 
-static struct rs_result results[RS_N_RESULTS];
-static struct rs_result results_refused[RESULT_N_REFUSED];
-static uint64_t results_highest; /* accepted id; 0: none yet */
-/* Entries that are used next: free, or the oldest. */
-static uint32_t results_next, results_refused_next;
+static struct rs_result result_ordered[RS_N_RESULTS], result_own[RESULT_N_OWN];
+static struct result_ring result_rings[] = {
+        {.results = result_own, .n = RESULT_N_OWN},
+        {.results = result_ordered, .n = RS_N_RESULTS},
+};
 
-static struct rs_result *result_in(struct rs_result *ring, uint32_t n, uint64_t transaction)
+static struct result_ring *result_ring_of(struct trust_number number)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		if (transaction != 0 && ring[i].transaction == transaction) {
-			return &ring[i];
+	return &result_rings[number.epoch != 0];
+}
+
+struct rs_result *result_find(struct trust_number number)
+{
+	struct result_ring *ring = result_ring_of(number);
+
+	for (uint32_t i = 0; i < ring->n; i++) {
+		struct rs_result *result = &ring->results[i];
+
+		if (number.number != 0 && result->transaction == number.number &&
+		        result->epoch == number.epoch) {
+			return result;
 		}
 	}
 	return NULL;
 }
 
-struct rs_result *result_find_accepted(uint64_t transaction)
+struct rs_result *result_open(struct trust_number number)
 {
-	return result_in(results, RS_N_RESULTS, transaction);
-}
+	struct result_ring *ring = result_ring_of(number);
+	struct rs_result *result;
 
-struct rs_result *result_find(uint64_t transaction)
-{
-	struct rs_result *result = result_find_accepted(transaction);
-
-	return result != NULL ? result : result_in(results_refused, RESULT_N_REFUSED, transaction);
-}
-
-err_t result_open(uint64_t transaction, struct rs_result **ret_result)
-{
-	struct rs_result *result = result_in(results_refused, RESULT_N_REFUSED, transaction);
-
-	if (transaction <= results_highest) {
-		return E_NOTFOUND;
-	}
-	if (result == NULL) {
-		result = &results_refused[results_refused_next];
-		results_refused_next = (results_refused_next + 1) % RESULT_N_REFUSED;
-	}
+	do {
+		result = &ring->results[ring->next];
+		ring->next = (ring->next + 1) % ring->n;
+	} while (result->outcome == RS_OUTCOME_RUNNING);
 	memset(result, 0, sizeof(*result));
-	result->transaction = transaction;
-	*ret_result = result;
-	return E_OK;
-}
-
-struct rs_result *result_accept(struct rs_result *opened)
-{
-	struct rs_result *result = &results[results_next];
-
-	results_next = (results_next + 1) % RS_N_RESULTS;
-	results_highest = opened->transaction;
-	*result = *opened;
-	memset(opened, 0, sizeof(*opened));
+	result->transaction = number.number;
+	result->epoch = number.epoch;
 	return result;
 }

@@ -1,23 +1,15 @@
 #pragma once
 /*
- * Results of transactions, by the orchestrator's id. An id counts once its transaction was
- * accepted, that is, its envelope was genuine: from then on ids must rise above it, and a
- * repetition is answered from here. What was refused is kept in a ring of its own: nothing was
- * begun, so it may be tried again under the same id, and no stranger's request uses ids up or
- * drives results out.
+ * Results of transactions, by epoch and number: a ring of those that orders made, and a smaller one
+ * of RS's own (epoch 0, prepare checks), which needs no order and so drives no order's result out.
+ * Which numbers may still be used is decided in trust.c.
  */
-#include "osd/abi/rs.h"
+#include "osd/servers/rs/trust.h"
 
-#define RESULT_N_REFUSED 16
+#define RESULT_N_OWN 16
 
-/* The kept result of a transaction, accepted or refused; NULL: not kept. */
-struct rs_result *result_find(uint64_t transaction);
-/* The same for accepted ones only. */
-struct rs_result *result_find_accepted(uint64_t transaction);
-/*
- * Open the result of a transaction that is not accepted yet, zeroed but for its id. E_NOTFOUND: the
- * id is not above all accepted ones.
+/* The kept result of a transaction; NULL: not kept. */
+struct rs_result *result_find(struct trust_number number);
+/* Open a result, zeroed but for its number; the oldest that is not of a running transaction goes.
  */
-err_t result_open(uint64_t transaction, struct rs_result **ret_result);
-/* The transaction is accepted: move its result to those that count; the oldest goes. */
-struct rs_result *result_accept(struct rs_result *opened);
+struct rs_result *result_open(struct trust_number number);

@@ -8,51 +8,48 @@
 #include "osd/abi/errors.h"
 #include "osd/servers/rs/text.h"
 
-static struct rs_result *accept(uint64_t id)
+static struct rs_result *make(uint64_t epoch, uint64_t number, enum rs_outcome outcome)
 {
-	struct rs_result *result = NULL;
+	struct trust_number n = {epoch, number};
+	struct rs_result *result = result_open(n);
 
-	assert(result_open(id, &result) == E_OK);
-	assert(result->transaction == id && result->outcome == 0);
-	result->outcome = RS_OUTCOME_COMMITTED;
-	return result_accept(result);
+	assert(result->transaction == number && result->epoch == epoch && result->outcome == 0);
+	result->outcome = outcome;
+	assert(result_find(n) == result);
+	return result;
 }
 
-/* Accepted ids are found, ids that do not rise are unknown for good, the last 64 are kept. */
+static bool is_kept(uint64_t epoch, uint64_t number)
+{
+	return result_find((struct trust_number){epoch, number}) != NULL;
+}
+
+/* The last 64 are kept, whatever their numbers; a running one is never driven out. */
 static void test_results(void)
 {
-	struct rs_result *result = NULL;
+	struct rs_result *running;
 
-	assert(result_find(0) == NULL);
-	assert(result_open(0, &result) == E_NOTFOUND && result == NULL);
-	for (uint64_t id = 10; id < 10 + 2 * RS_N_RESULTS; id++) {
-		result = accept(id);
-		assert(result_find(id) == result && result_find_accepted(id) == result);
-		assert(result_open(id, &result) == E_NOTFOUND);
-		assert(result_open(id - 1, &result) == E_NOTFOUND);
+	assert(!is_kept(0, 0) && !is_kept(3, 0));
+	running = make(3, 9, RS_OUTCOME_RUNNING);
+	for (uint64_t n = 10; n < 10 + 2 * RS_N_RESULTS; n++) {
+		(void)make(3, n, RS_OUTCOME_COMMITTED);
 	}
-	assert(result_find(10 + RS_N_RESULTS - 1) == NULL);
-	assert(result_find(10 + RS_N_RESULTS)->outcome == RS_OUTCOME_COMMITTED);
-	(void)accept(1000);
-	assert(result_find(10 + RS_N_RESULTS) == NULL);
-	assert(result_open(999, &result) == E_NOTFOUND && result_find(999) == NULL);
+	assert(result_find((struct trust_number){3, 9}) == running);
+	assert(!is_kept(3, 10 + RS_N_RESULTS) && is_kept(3, 10 + RS_N_RESULTS + 1));
+	running->outcome = RS_OUTCOME_COMMITTED;
+	(void)make(4, 9, RS_OUTCOME_COMMITTED);
+	assert(is_kept(4, 9));
 }
 
-/* Refused ones use no ids up, drive no accepted result out, and may be tried again. */
-static void test_refused(void)
+/* RS's own drive no order's result out, and are not taken for one. */
+static void test_own(void)
 {
-	struct rs_result *accepted = accept(2000);
-	struct rs_result *result = NULL;
-
-	for (uint64_t id = UINT64_MAX; id > UINT64_MAX - 4 * RS_N_RESULTS; id--) {
-		assert(result_open(id, &result) == E_OK);
-		result->outcome = RS_OUTCOME_REFUSED;
-		assert(result_find(id) == result && result_find_accepted(id) == NULL);
+	(void)make(5, 1, RS_OUTCOME_COMMITTED);
+	for (uint64_t n = 1; n <= 4 * RS_N_RESULTS; n++) {
+		(void)make(0, n, RS_OUTCOME_PREPARED_ONLY);
 	}
-	assert(result_find(2000) == accepted);
-	assert(result_find(UINT64_MAX) == NULL);
-	assert(result_open(result->transaction, &result) == E_OK && result->outcome == 0);
-	(void)accept(2001);
+	assert(result_find((struct trust_number){5, 1})->outcome == RS_OUTCOME_COMMITTED);
+	assert(is_kept(0, 4 * RS_N_RESULTS) && !is_kept(0, 4 * RS_N_RESULTS - RESULT_N_OWN));
 }
 
 static void test_text(void)
@@ -76,7 +73,7 @@ static void test_text(void)
 int main(void)
 {
 	test_results();
-	test_refused();
+	test_own();
 	test_text();
 	return EXIT_SUCCESS;
 }

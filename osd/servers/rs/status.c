@@ -37,7 +37,8 @@ static void status_memory(const struct service *service, struct rs_service *reco
 static void status_binary(const struct binary *binary, struct rs_service *record)
 {
 	record->release = binary->kit.counter;
-	record->generation = binary->generation;
+	record->generation = binary->generation.number;
+	record->generation_epoch = binary->generation.epoch;
 	kit_manifest_release_id(&binary->kit, record->release_id);
 	if (binary->image.header != NULL) {
 		record->base = binary->image.header->base;
@@ -60,7 +61,7 @@ static void status_service(const struct service *service, struct rs_service *rec
 	record->longest_gap = service->longest_gap;
 	record->state_bytes = service->state_bytes;
 	record->state_objects = service->state_objects;
-	record->floor = service->floor;
+	record->floor = trust_floor(&machine.trust, service->name);
 	record->state = service->state;
 	memcpy(record->metrics, service->metrics, sizeof(record->metrics));
 	status_binary(&service->binary, record);
@@ -138,9 +139,15 @@ err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 	        .staging_budget = stage_budget(),
 	        .uptime = sys_clock_read(),
 	        .boot_done = machine.boot_done,
-	        .boot_id = machine.boot_id,
-	        .newest_time = machine.newest_time,
-	        .busy = txn == NULL ? 0 : txn->request.transaction,
+	        .boot_id = machine.trust.boot_id,
+	        .time = trust_time(&machine.trust, rs_uptime()),
+	        .time_nonce = machine.trust.time_nonce,
+	        .root_serial = machine.trust.root_serial,
+	        .busy = txn == NULL ? 0 : txn->plan.number.number,
+	        .busy_epoch = txn == NULL ? 0 : txn->plan.number.epoch,
+	        .newest = machine.trust.newest_order.number,
+	        .newest_epoch = machine.trust.newest_order.epoch,
+	        .has_statement = machine.trust.has_statement,
 	};
 	struct vm_reply usage;
 
@@ -161,7 +168,8 @@ err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
-	const struct rs_result *found = result_find(request->argument);
+	const struct rs_result *found =
+	        result_find((struct trust_number){request->total, request->argument});
 	struct rs_result result;
 
 	if (found == NULL) {

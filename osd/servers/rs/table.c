@@ -20,16 +20,19 @@ static const struct table_row table_rows[] = {
         TABLE_CONTROL(RS_STAGE_CHUNK, request_stage_chunk),
         TABLE_CONTROL(RS_STAGE_LIST, request_stage_list),
         TABLE_CONTROL(RS_STAGE_DROP, request_stage_drop),
-        TABLE_CONTROL(RS_UPDATE, request_update),
+        TABLE_CONTROL(RS_ORDER, order_request),
         TABLE_ASK(RS_RESULT, status_result),
         TABLE_ASK(RS_EVENTS, status_events),
         TABLE_ASK(RS_SUBSCRIBE, request_subscribe),
         TABLE_ASK(RS_REPORT_METRICS, request_metrics),
         TABLE_ASK(RS_RESOURCES, status_resources),
-        TABLE_CONTROL(RS_SHUTDOWN, request_shutdown),
+        TABLE_CONTROL(RS_ADMIT, request_admit),
         TABLE_CONTROL(RS_ACKNOWLEDGE, request_acknowledge),
-        TABLE_CONTROL(RS_RESTART, request_restart),
+        TABLE_CONTROL(RS_PREPARE_CHECK, order_prepare_check),
         TABLE_CONTROL(RS_ENVELOPE, status_envelope),
+        TABLE_CONTROL(RS_CANCEL, order_cancel),
+        TABLE_CONTROL(RS_STATEMENT, request_statement),
+        TABLE_CONTROL(RS_TIME, request_time),
 };
 #define TABLE_SIZE (sizeof(table_rows) / sizeof(table_rows[0]))
 

@@ -1,9 +1,9 @@
 /*
  * The state machine of an update transaction.
  *
- *          txn_open             (nothing staged: only asked whether it could be prepared)
+ *          txn_begin            (nothing new: only asked whether it could be prepared)
  *   NONE ──────────> VERIFY ───────────────────────────┐
- *    ^                 │ txn_step_verify               │
+ *    ^                 │ txn_step_verified               │
  *    │                 v                               v
  *    │     ┌──────> CREATE ────────> PAIR ────────> PREPARE ────────> SWITCH ────> TRANSFER ────>
  * COMMIT │     │           │  txn_step_    │ txn_event     │ txn_event      │  txn_step_    │
@@ -12,8 +12,8 @@
  * └─────── ROLLBACK <─────────┴───────────────┴────────────────┴───────────────┘               │ │
  * arena too      │ txn_fail: refusal, time limit, crash, exit, failed transfer                    │
  *    │  small, once    v │ └────────────── DONE
- * <─────────────────────────────────────────────────────────────────────────────┘ ^ also from
- * VERIFY (refused)                             txn_step_settle
+ * <─────────────────────────────────────────────────────────────────────────────┘
+ *                                              txn_step_settle
  *
  * In every state:
  *  - the service is UPDATING from the end of VERIFY to DONE, and UP before and after;
@@ -76,8 +76,7 @@ static bool txn_may_move(enum rs_step from, enum rs_step to)
 {
 	static const uint16_t moves[RS_STEP_N] = {
 	        [RS_STEP_NONE] = 1u << RS_STEP_VERIFY,
-	        [RS_STEP_VERIFY] =
-	                1u << RS_STEP_CREATE | 1u << RS_STEP_PREPARE | 1u << RS_STEP_DONE,
+	        [RS_STEP_VERIFY] = 1u << RS_STEP_CREATE | 1u << RS_STEP_PREPARE,
 	        [RS_STEP_CREATE] = 1u << RS_STEP_PAIR | 1u << RS_STEP_ROLLBACK,
 	        [RS_STEP_PAIR] = 1u << RS_STEP_PREPARE | 1u << RS_STEP_ROLLBACK,
 	        [RS_STEP_PREPARE] = 1u << RS_STEP_SWITCH | 1u << RS_STEP_ROLLBACK,
@@ -127,9 +126,9 @@ void txn_set_step(struct update_txn *txn, enum rs_step step)
 	journal_add(&(struct journal_entry){
 	        .kind = RS_EVENT_STEP,
 	        .step = step,
-	        .transaction = txn->request.transaction,
+	        .transaction = txn->plan.number,
 	        .err = txn->result->err,
-	        .service = txn->request.service,
+	        .service = txn->plan.service,
 	        .text = txn_step_names[step],
 	});
 	hook_step(txn);
@@ -164,87 +163,54 @@ void txn_fail(struct update_txn *txn, err_t err, const char *message)
 	txn_set_step(txn, RS_STEP_ROLLBACK);
 }
 
-/* Open a transaction for a request whose envelope is already in txn->envelope. */
-static void txn_open(struct update_txn *txn, const struct rs_update *request)
+struct rs_result *txn_begin(const struct update_plan *plan, uint32_t state, struct service *service,
+        const struct binary *binary)
 {
+	static uint64_t n_begun;
+	struct update_txn *txn = &txn_table[0];
 	nsec_t now = sys_clock_read();
 
-	txn->request = *request;
-	txn->service = NULL;
-	memset(&txn->binary, 0, sizeof(txn->binary));
+	memset(txn, 0, sizeof(*txn));
+	txn->plan = *plan;
+	txn->ticket = ++n_begun;
+	txn->state = state;
+	txn->service = service;
+	if (binary != NULL) {
+		txn->binary = *binary;
+	}
 	txn->instance = (struct instance){.slot = EP_NONE};
-	txn->is_old_prepared = txn->is_old_ended = txn->is_new_behind = false;
-	txn->accepts_loss = false;
-	txn->heap_backed = 0;
-	txn->crash_text[0] = '\0';
-	txn->total_deadline = now + txn_limit(request->total_timeout, TXN_TOTAL_TIMEOUT);
+	txn->total_deadline = now + txn_limit(plan->total_timeout, TXN_TOTAL_TIMEOUT);
 	txn->outcome = RS_OUTCOME_RUNNING;
+	txn->result = result_open(plan->number);
 	txn->result->outcome = RS_OUTCOME_RUNNING;
+	txn->result->action = plan->action;
 	txn->result->started = now;
-	memcpy(txn->result->service, request->service, SERVICE_NAME_LEN);
+	txn->result->image_bytes = txn->binary.payload_bytes;
+	memcpy(txn->result->service, plan->service, SERVICE_NAME_LEN);
 	txn_set_step(txn, RS_STEP_VERIFY);
+	return txn->result;
 }
 
-static void txn_answer(const struct rs_result *result, struct rs_reply *ret_reply)
+err_t txn_cancel(const char *why)
 {
-	ret_reply->count = result->outcome;
-	ret_reply->a = (uint64_t)result->err;
-}
+	struct update_txn *txn = txn_running();
 
-static bool txn_request_is_sane(const struct rs_request *grant, const struct rs_update *request)
-{
-	return request->transaction != 0 && request->envelope_bytes <= RS_ENVELOPE_MAX &&
-	       grant->bytes == sizeof(*request) + request->envelope_bytes &&
-	       request->service[SERVICE_NAME_LEN - 1] == '\0' &&
-	       (request->envelope_bytes > 0 || (request->flags & RS_UPDATE_PREPARE_ONLY) != 0);
-}
-
-err_t request_update(const struct message *msg, struct rs_reply *ret_reply)
-{
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
-	struct update_txn *txn = &txn_table[0];
-	struct rs_update update;
-	struct rs_result *known;
-	err_t r;
-
-	if (request->bytes < sizeof(update)) {
-		return E_INVAL;
+	if (txn == NULL) {
+		return E_NOTFOUND;
 	}
-	r = sys_copy_from_grant(msg->source, request->grant, 0, &update, sizeof(update));
-	if (r != E_OK) {
-		return r;
+	if (txn->step != RS_STEP_VERIFY && txn->step != RS_STEP_PAIR &&
+	        txn->step != RS_STEP_PREPARE) {
+		return E_STATE;
 	}
-	if (!txn_request_is_sane(request, &update)) {
-		return E_INVAL;
+	if (txn->step == RS_STEP_VERIFY) {
+		txn_run(); /* nothing is there to undo before it has begun */
 	}
-	known = result_find_accepted(update.transaction);
-	if (known == NULL && txn->step != RS_STEP_NONE &&
-	        txn->request.transaction == update.transaction) {
-		known = txn->result;
-	}
-	if (known != NULL) {
-		txn_answer(known, ret_reply);
-		return E_OK;
-	}
-	if (txn->step != RS_STEP_NONE) {
-		ret_reply->a = txn->request.transaction;
-		return E_BUSY;
-	}
-	r = sys_copy_from_grant(
-	        msg->source, request->grant, sizeof(update), txn->envelope, update.envelope_bytes);
-	if (r == E_OK) {
-		r = result_open(update.transaction, &txn->result);
-	}
-	if (r != E_OK) {
-		return r;
-	}
-	txn_open(txn, &update);
-	txn_answer(txn->result, ret_reply);
+	txn_fail(txn, E_CANCELLED, why);
+	txn_run();
 	return E_OK;
 }
 
-/* The state's number; a kit names its default in words. */
-static uint32_t txn_state(const struct update_txn *txn)
+err_t txn_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_state)
 {
 	static const struct {
 		const char *name;
@@ -254,17 +220,14 @@ static uint32_t txn_state(const struct update_txn *txn)
 #include "proto/words/quiescent.def"
 #undef QUIESCENT
 	};
-	const char *wanted = txn->service->binary.kit.quiescent;
 
-	if (txn->request.state != QS_DEFAULT) {
-		return txn->request.state;
-	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strncmp(names[i].name, wanted, SERVICE_NAME_LEN) == 0) {
-			return names[i].state;
+		if (strncmp(names[i].name, name, SERVICE_NAME_LEN) == 0) {
+			*ret_state = names[i].state;
+			return E_OK;
 		}
 	}
-	return QS_WORK_FREE;
+	return hook_state(name, ret_state);
 }
 
 /* Enter PREPARE and ask for the first time. */
@@ -272,28 +235,16 @@ static void txn_begin_prepare(struct update_txn *txn)
 {
 	txn_set_step(txn, RS_STEP_PREPARE);
 	txn->deadline =
-	        sys_clock_read() + txn_limit(txn->request.prepare_timeout, TXN_PREPARE_TIMEOUT);
+	        sys_clock_read() + txn_limit(txn->plan.prepare_timeout, TXN_PREPARE_TIMEOUT);
 	txn->poll_pause = NSEC_MSEC;
 	txn_step_prepare(txn);
 }
 
-static void txn_step_verify(struct update_txn *txn)
+/* Everything was verified before the transaction began. */
+static void txn_step_verified(struct update_txn *txn)
 {
-	err_t r = verify_update(txn);
-
-	if (r != E_OK) {
-		txn_cause(txn, r, "");
-		txn->outcome = RS_OUTCOME_REFUSED;
-		txn_set_step(txn, RS_STEP_DONE);
-		return;
-	}
-	if (txn->request.envelope_bytes > 0) {
-		txn->result = result_accept(txn->result);
-	}
-	txn->state = txn_state(txn);
-	txn->result->image_bytes = txn->binary.payload_bytes;
 	service_set_state(txn->service, RS_SERVICE_UPDATING);
-	if (txn->request.envelope_bytes > 0) {
+	if (txn->binary.image.header != NULL) {
 		txn_set_step(txn, RS_STEP_CREATE);
 	} else {
 		txn_begin_prepare(txn);
@@ -313,7 +264,7 @@ static void txn_step_switched(struct update_txn *txn)
 	txn_step_switch(txn);
 	if (txn->step == RS_STEP_TRANSFER) {
 		txn->deadline = sys_clock_read() +
-		                txn_limit(txn->request.transfer_timeout, TXN_TRANSFER_TIMEOUT);
+		                txn_limit(txn->plan.transfer_timeout, TXN_TRANSFER_TIMEOUT);
 	}
 }
 
@@ -346,7 +297,8 @@ static void txn_finish_result(struct update_txn *txn)
 
 	result->outcome = txn->outcome;
 	if (service != NULL && service->binary.image.header != NULL) {
-		result->generation = service->binary.generation;
+		result->generation = service->binary.generation.number;
+		result->generation_epoch = service->binary.generation.epoch;
 		result->base = service->binary.image.header->base;
 		memcpy(result->build_id, service->binary.image.header->build_id,
 		        sizeof(result->build_id));
@@ -354,7 +306,7 @@ static void txn_finish_result(struct update_txn *txn)
 	journal_add(&(struct journal_entry){
 	        .kind = RS_EVENT_RESULT,
 	        .step = result->step,
-	        .transaction = result->transaction,
+	        .transaction = txn->plan.number,
 	        .err = result->err,
 	        .service = result->service,
 	        .text = result->transfer.message,
@@ -367,9 +319,7 @@ static void txn_step_done(struct update_txn *txn)
 	struct service *service = txn->service;
 	bool is_old_ended = txn->is_old_ended;
 
-	blob_unref(txn->binary.payload_blob);
-	blob_unref(txn->binary.description_blob);
-	txn->binary.payload_blob = txn->binary.description_blob = NULL;
+	binary_release(&txn->binary);
 	if (service != NULL && service->state == RS_SERVICE_UPDATING) {
 		service_set_state(service, RS_SERVICE_UP);
 		recover_heartbeat_arm(service, sys_clock_read());
@@ -389,7 +339,7 @@ static void txn_run_one(struct update_txn *txn)
 		before = txn->step;
 		switch (txn->step) {
 		case RS_STEP_VERIFY:
-			txn_step_verify(txn);
+			txn_step_verified(txn);
 			break;
 		case RS_STEP_CREATE:
 			txn_step_created(txn);
@@ -464,8 +414,8 @@ static void txn_new_report(struct update_txn *txn, const struct slot_event *even
 
 static void txn_old_prepared(struct update_txn *txn, const struct slot_event *event)
 {
-	nsec_t hold = txn_limit(txn->request.hold, TXN_HOLD);
-	bool is_wanted = txn->step == RS_STEP_PREPARE && event->w[1] == txn->request.transaction;
+	nsec_t hold = txn_limit(txn->plan.hold, TXN_HOLD);
+	bool is_wanted = txn->step == RS_STEP_PREPARE && event->w[1] == txn->ticket;
 
 	if (!is_wanted) {
 		(void)sys_slot_resume(event->endpoint, SEF_RESUME_ROLLED_BACK);
@@ -479,7 +429,7 @@ static void txn_old_prepared(struct update_txn *txn, const struct slot_event *ev
 	}
 	txn->is_old_prepared = true;
 	txn->prepared_at = event->at;
-	if ((txn->request.flags & RS_UPDATE_PREPARE_ONLY) != 0) {
+	if (txn->plan.action == ORDER_PREPARE) {
 		txn->outcome = RS_OUTCOME_PREPARED_ONLY;
 		txn_set_step(txn, RS_STEP_ROLLBACK);
 		return;
@@ -556,7 +506,7 @@ void txn_refused(const struct message *msg)
 	err_t why = (err_t)msg->w[1];
 
 	if (txn == NULL || txn->step != RS_STEP_PREPARE || msg->source != txn->service->endpoint ||
-	        msg->w[0] != txn->request.transaction) {
+	        msg->w[0] != txn->ticket) {
 		return;
 	}
 	if (why == E_BUSY || why == E_AGAIN) {

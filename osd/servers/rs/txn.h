@@ -1,27 +1,40 @@
 #pragma once
 /*
- * Update transactions: one record each, in a table that holds one today. The state machine is in
- * txn.c, what each step does in txn_steps.c, what makes an update believable in verify.c.
+ * Update transactions: one record each, in a table that holds one today. What may begin one is in
+ * order.c, the state machine in txn.c, what each step does in txn_steps.c, what can be run at all
+ * in verify.c.
  */
 #include "osd/servers/rs/priv.h"
 
 #define TXN_TABLE_SIZE 1
 
+/* What a transaction is to do. */
+struct update_plan {
+	struct trust_number number; /* of the order; epoch 0: RS's own */
+	uint32_t action;            /* ORDER_UPDATE or ORDER_PREPARE */
+	char service[SERVICE_NAME_LEN];
+	char state[SERVICE_NAME_LEN];  /* quiescent state by name; empty: the service's own */
+	struct trust_variant *variant; /* NULL: nothing new, only asked */
+	uint64_t generation;           /* inside the order's epoch */
+	bool accepts_loss;             /* the order consents to the pairing of exactly these two */
+	nsec_t prepare_timeout, transfer_timeout, total_timeout, hold; /* 0: the default */
+};
+
 struct update_txn {
 	enum rs_step step; /* RS_STEP_NONE: free; set by txn_set_step only */
-	struct rs_update request;
+	struct update_plan plan;
+	uint64_t ticket;          /* another one each time: what instances and RS say names it */
 	struct rs_result *result; /* kept after the end, in result.c */
 	enum rs_outcome outcome;  /* told in the result when all is done */
-	struct service *service;  /* VERIFY finds it */
+	struct service *service;
 
 	struct binary binary; /* of the new instance; after the switch of binaries in COMMIT: of the
 	                         old one */
 	struct instance instance; /* new one until COMMIT, then the old one */
 	uint32_t state;           /* QS_*, resolved */
-	bool accepts_loss;    /* the order consents to the pairing of exactly these two binaries */
-	bool is_old_prepared; /* it stands in its report and must be resumed */
-	bool is_old_ended;    /* the service crashed: recovery follows the transaction */
-	bool is_new_behind;   /* the instances have changed places */
+	bool is_old_prepared;     /* it stands in its report and must be resumed */
+	bool is_old_ended;        /* the service crashed: recovery follows the transaction */
+	bool is_new_behind;       /* the instances have changed places */
 	uint64_t heap_backed;
 	nsec_t prepared_at;
 	nsec_t deadline;       /* of the step */
@@ -30,8 +43,6 @@ struct update_txn {
 	nsec_t poll_pause;
 	char crash_text[96]; /* of an old instance that ended */
 	err_t crash_err;
-
-	uint64_t envelope[RS_ENVELOPE_MAX / 8]; /* private copy: verified, then read */
 };
 
 /* Whatever RS does to an instance is done to this one: the slot it is behind at the moment. */
@@ -39,6 +50,19 @@ endpoint_t txn_new_endpoint(const struct update_txn *txn);
 
 /* txn.c */
 struct update_txn *txn_running(void); /* NULL: none */
+/*
+ * The number of a quiescent state by name. E_UNSUPPORTED: there is none; services have numbers of
+ * their own, which only a test can name.
+ */
+err_t txn_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_state) __must_check;
+/*
+ * Begin what was verified, while none runs. binary: of the new instance, taken over with what it
+ * refers to; NULL: only ask. txn_run() goes on.
+ */
+struct rs_result *txn_begin(const struct update_plan *plan, uint32_t state, struct service *service,
+        const struct binary *binary);
+/* End the running transaction on somebody's word. E_STATE: it has come to the switch. */
+err_t txn_cancel(const char *why) __must_check;
 /* The only writer of txn->step. */
 void txn_set_step(struct update_txn *txn, enum rs_step step);
 /* End the transaction from any step before COMMIT: the first cause counts. */
@@ -75,10 +99,11 @@ void txn_step_rollback(struct update_txn *txn);
 void txn_read_transfer(struct update_txn *txn, vaddr_t address);
 
 /* verify.c */
-/* Check everything that was staged and signed; fill txn->binary. An E_V_* or another reason. */
-err_t verify_update(struct update_txn *txn) __must_check;
-/* The signed time and root that a verified envelope proves. */
-void verify_learn(const struct envelope_view *view);
+/* The service, if it can be updated now. E_NOTFOUND, E_NOT_UPDATABLE, E_STATE. */
+err_t verify_service(const struct update_plan *plan, struct service **ret_service) __must_check;
+/* Check what is staged for the plan's variant; *ret_binary holds references to it. */
+err_t verify_update(const struct update_plan *plan, const struct service *service,
+        struct binary *ret_binary) __must_check;
 
 /* event.c */
 err_t event_error(const struct slot_event *event);

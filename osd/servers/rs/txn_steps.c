@@ -75,7 +75,7 @@ static err_t txn_create(struct update_txn *txn)
 	                .old_regions = txn_regions,
 	                .n_old_regions = n_regions,
 	                .asked_state = txn->state,
-	                .accepts_loss = hook_accepts_loss(txn->accepts_loss),
+	                .accepts_loss = txn->plan.accepts_loss,
 	                .heap_backed = txn->heap_backed,
 	        },
 	        &txn->instance);
@@ -108,9 +108,9 @@ void txn_step_prepare(struct update_txn *txn)
 	err_t r;
 
 	*MSG_AS(struct sef_prepare, &msg) = (struct sef_prepare){
-	        .transaction = txn->request.transaction,
+	        .transaction = txn->ticket,
 	        .state = txn->state,
-	        .prepare_only = (txn->request.flags & RS_UPDATE_PREPARE_ONLY) != 0,
+	        .prepare_only = txn->plan.action == ORDER_PREPARE,
 	};
 	txn->result->n_prepare_tries++;
 	r = sys_asend(txn->service->endpoint, &msg);
@@ -247,10 +247,8 @@ void txn_step_commit(struct update_txn *txn)
 	txn_exchange(txn);
 	txn->is_old_prepared = false;
 	txn->outcome = RS_OUTCOME_COMMITTED;
-	service->generation = service->binary.generation;
-	if (service->binary.kit.floor > service->floor) {
-		service->floor = service->binary.kit.floor;
-	}
+	trust_commit(&machine.trust, service->name, service->binary.generation, txn->plan.number,
+	        service->binary.kit.floor);
 	/* RS waits now, so that the service runs; what is left to do comes after its first receive.
 	 */
 	now = sys_clock_read();
@@ -320,7 +318,7 @@ static uint64_t txn_resume_reason(const struct update_txn *txn)
 
 void txn_step_rollback(struct update_txn *txn)
 {
-	struct message cancel = {.type = SEF_CANCEL, .w = {txn->request.transaction}};
+	struct message cancel = {.type = SEF_CANCEL, .w = {txn->ticket}};
 	struct service *service = txn->service;
 	bool was_behind = txn->is_new_behind;
 

@@ -1,10 +1,7 @@
 /*
- * Is what was staged to be believed? The envelope's bytes are verified first, in RS's private copy,
- * and every field is read from those bytes. Then payload and description, which the store keeps
- * under the hash of their bytes, are compared with what was signed, and checked for form; last
- * comes what only this machine knows.
- *
- * Nothing is changed before everything holds, but for the newest signed time and root.
+ * Can what an order names be run here? That the variant is to be believed, and that the order may
+ * name it, was decided in trust.c. Now payload and description, which the store keeps under the
+ * hash of their bytes, must be there and well formed; last comes what only this machine knows.
  */
 #include "osd/servers/rs/txn.h"
 
@@ -14,99 +11,6 @@
 #include "osd/servers/rs/span.h"
 
 static struct vm_region verify_regions[RS_N_REGIONS];
-
-static err_t verify_reason(enum envelope_reason reason)
-{
-	switch (reason) {
-	case ENVELOPE_OK:
-		return E_OK;
-	case ENVELOPE_MALFORMED:
-		return E_V_FORMAT;
-	case ENVELOPE_UNKNOWN_VERSION:
-		return E_V_VERSION;
-	case ENVELOPE_UNKNOWN_KEY:
-		return E_V_KEY;
-	case ENVELOPE_WRONG_ROLE:
-		return E_V_ROLE;
-	case ENVELOPE_BAD_SIGNATURE:
-		return E_V_SIGNATURE;
-	case ENVELOPE_TOO_FEW_SIGNATURES:
-		return E_V_THRESHOLD;
-	case ENVELOPE_KEY_EXPIRED:
-		return E_V_KEY_EXPIRED;
-	case ENVELOPE_OLD_ROOT:
-		return E_V_ROOT;
-	case ENVELOPE_WRONG_SERVICE:
-		return E_V_SERVICE;
-	case ENVELOPE_RELEASE_MISMATCH:
-		return E_V_RELEASE;
-	case ENVELOPE_WRONG_MACHINE:
-		return E_V_MACHINE;
-	case ENVELOPE_IMPLAUSIBLE_TIME:
-		return E_V_TIME;
-	case ENVELOPE_EXPIRED:
-		return E_V_EXPIRED;
-	case ENVELOPE_BELOW_FLOOR:
-		return E_V_FLOOR;
-	case ENVELOPE_REPLAYED_GENERATION:
-		return E_V_REPLAY;
-	case ENVELOPE_PAYLOAD_MISMATCH:
-		return E_V_HASH;
-	case ENVELOPE_DESCRIPTION_MISMATCH:
-		return E_V_DESCRIPTION;
-	case _ENVELOPE_N:
-		break;
-	}
-	return E_V_FORMAT;
-}
-
-static void verify_trust(const struct service *service, struct trust *ret_trust)
-{
-	uint64_t uptime = sys_clock_read() / NSEC_SEC;
-
-	memset(ret_trust, 0, sizeof(*ret_trust));
-	memcpy(ret_trust->root_pub, machine.root_pub, sizeof(ret_trust->root_pub));
-	ret_trust->root_serial = machine.root_serial;
-	memcpy(ret_trust->machine_id, machine.boot.header->machine_id,
-	        sizeof(ret_trust->machine_id));
-	memcpy(ret_trust->service, service->name, SERVICE_NAME_LEN);
-	ret_trust->newest_time = machine.newest_time;
-	/* From the boot on, not from the newest time seen: else a row of envelopes walks it away.
-	 */
-	ret_trust->latest_time = machine.boot.header->boot_time_unix + uptime + ENVELOPE_JUMP_SEC;
-	ret_trust->generation = service->generation;
-	ret_trust->floor = service->floor;
-}
-
-void verify_learn(const struct envelope_view *view)
-{
-	if (view->root->serial > machine.root_serial) {
-		machine.root_serial = view->root->serial;
-	}
-	if (view->variant->issued > machine.newest_time) {
-		machine.newest_time = view->variant->issued;
-	}
-}
-
-static err_t verify_envelope(const struct update_txn *txn, struct envelope_view *ret_view)
-{
-	struct trust trust;
-	err_t r;
-
-	if (!machine.has_root) {
-		return E_V_KEY;
-	}
-	r = verify_reason(envelope_open(txn->envelope, txn->request.envelope_bytes, ret_view));
-	if (r != E_OK) {
-		return r;
-	}
-	verify_trust(txn->service, &trust);
-	r = verify_reason(envelope_verify(ret_view, &trust));
-	if (r == E_OK) {
-		verify_learn(ret_view);
-	}
-	return r;
-}
 
 /* A complete blob by the hash that the request names. */
 static err_t verify_blob(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob)
@@ -123,79 +27,55 @@ static err_t verify_blob(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob
 	return E_OK;
 }
 
-static err_t verify_hashes(const struct envelope_view *view, const struct binary *binary)
+static err_t verify_image(struct binary *binary)
 {
-	if (memcmp(view->variant->payload_hash, binary->payload_blob->hash, RS_HASH_LEN) != 0 ||
-	        view->variant->payload_len != binary->payload_blob->total) {
-		return E_V_HASH;
-	}
-	if (memcmp(view->kit->state_hash, binary->description_blob->hash, RS_HASH_LEN) != 0) {
-		return E_V_DESCRIPTION;
-	}
-	return E_OK;
-}
-
-static err_t verify_image(const struct envelope_view *view, struct binary *binary)
-{
-	const struct image_header *header;
-
 	if (image_check(binary->payload_blob->bytes, binary->payload_blob->total, &binary->image) !=
 	        IMAGE_OK) {
 		return E_V_IMAGE;
 	}
-	header = binary->image.header;
-	if (memcmp(header->service, view->variant->service, SERVICE_NAME_LEN) != 0) {
+	if (memcmp(binary->image.header->service, binary->kit.service, SERVICE_NAME_LEN) != 0) {
 		return E_V_SERVICE;
 	}
-	if (header->base != view->variant->base) {
-		return E_V_IMAGE;
-	}
-	binary->kit = *view->kit;
-	binary->generation = view->variant->generation;
-	binary->payload_bytes = binary->payload_blob->total;
-	binary->description = binary->description_blob->bytes;
-	binary->description_bytes = binary->description_blob->total;
-	memcpy(binary->payload_hash, binary->payload_blob->hash, RS_HASH_LEN);
 	return binary_describe(binary) ? E_OK : E_V_DESCRIPTION;
 }
 
-static err_t verify_staged(struct update_txn *txn)
+static err_t verify_staged(const struct update_plan *plan, struct binary *ret_binary)
 {
-	struct binary binary = {0};
-	struct envelope_view view;
-	err_t r = verify_envelope(txn, &view);
+	struct trust_variant *v = plan->variant;
+	struct binary binary = {
+	        .kit = v->kit,
+	        .generation = {plan->number.epoch, plan->generation},
+	        .variant = v,
+	};
+	err_t r = verify_blob(v->variant.payload_hash, &binary.payload_blob);
 
 	if (r == E_OK) {
-		r = verify_blob(txn->request.payload, &binary.payload_blob);
-	}
-	if (r == E_OK) {
-		r = verify_blob(txn->request.description, &binary.description_blob);
-	}
-	if (r == E_OK) {
-		r = verify_hashes(&view, &binary);
-	}
-	if (r == E_OK) {
-		r = verify_image(&view, &binary);
+		r = verify_blob(v->kit.state_hash, &binary.description_blob);
 	}
 	if (r != E_OK) {
 		return r;
 	}
-	blob_ref(binary.payload_blob);
-	blob_ref(binary.description_blob);
-	txn->binary = binary;
-	return E_OK;
+	binary.payload_bytes = binary.payload_blob->total;
+	binary.description = binary.description_blob->bytes;
+	binary.description_bytes = binary.description_blob->total;
+	memcpy(binary.payload_hash, binary.payload_blob->hash, RS_HASH_LEN);
+	r = verify_image(&binary);
+	if (r == E_OK) {
+		*ret_binary = binary;
+	}
+	return r;
 }
 
 /*
  * The old instance's memory must stay where it is while the new one looks at it: device and DMA
  * memory cannot, and the new image's window must be free.
  */
-static err_t verify_room(const struct update_txn *txn)
+static err_t verify_room(const struct service *service, const struct binary *binary)
 {
-	const struct image_header *image = txn->binary.image.header;
+	const struct image_header *image = binary->image.header;
 	struct span_set window;
 	uint32_t n;
-	err_t r = memory_regions(txn->service->instance.space, verify_regions, RS_N_REGIONS, &n);
+	err_t r = memory_regions(service->instance.space, verify_regions, RS_N_REGIONS, &n);
 
 	span_set_init(&window);
 	if (r == E_OK) {
@@ -213,24 +93,38 @@ static err_t verify_room(const struct update_txn *txn)
 	return r;
 }
 
-err_t verify_update(struct update_txn *txn)
+err_t verify_service(const struct update_plan *plan, struct service **ret_service)
 {
-	struct service *service = service_find(txn->request.service);
-	err_t r;
+	struct service *service = service_find(plan->service);
 
 	if (service == NULL) {
 		return E_NOTFOUND;
 	}
-	txn->service = service;
 	if (!service_is_updatable(service)) {
 		return E_NOT_UPDATABLE;
 	}
 	if (service->state != RS_SERVICE_UP) {
 		return E_STATE;
 	}
-	if (txn->request.envelope_bytes == 0) {
-		return E_OK;
+	*ret_service = service;
+	return E_OK;
+}
+
+err_t verify_update(
+        const struct update_plan *plan, const struct service *service, struct binary *ret_binary)
+{
+	struct binary binary;
+	err_t r = verify_staged(plan, &binary);
+
+	if (r == E_OK) {
+		r = verify_room(service, &binary);
 	}
-	r = verify_staged(txn);
-	return r == E_OK ? verify_room(txn) : r;
+	if (r != E_OK) {
+		return r;
+	}
+	blob_ref(binary.payload_blob);
+	blob_ref(binary.description_blob);
+	binary.variant->n_users++;
+	*ret_binary = binary;
+	return E_OK;
 }

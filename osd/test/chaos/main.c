@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "osd/abi/assist.h"
+#include "osd/abi/hook.h"
 #include "osd/abi/rs.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
@@ -43,9 +44,10 @@ static bool chaos_crash(enum assist_crash how)
 	return (r == E_OK ? MSG_AS(struct assist_reply, &msg)->err : r) == E_RESTART;
 }
 
+/* Only a test build of RS does this. */
 static bool chaos_end(const char service[SERVICE_NAME_LEN])
 {
-	struct message msg = {.type = RS_RESTART};
+	struct message msg = {.type = HOOK_KILL};
 
 	memcpy(msg.w, service, SERVICE_NAME_LEN);
 	return sys_sendrec(sef_start()->supervisor, &msg) == E_OK &&

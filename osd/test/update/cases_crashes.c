@@ -1,4 +1,5 @@
 /* Crashes outside an update: fresh restart behind the same endpoint. */
+#include "osd/test/update/order.h"
 #include "osd/test/update/priv.h"
 
 #include <stdio.h>
@@ -58,14 +59,11 @@ static void case_hang(void)
 
 static void case_asked_restart(void)
 {
-	struct message msg = {.type = RS_RESTART};
 	struct rs_service old = {0}, new = {0};
 
-	tap_case("a restart on request");
+	tap_case("a restart by an order");
 	CHECK(rs_service("assist", &old));
-	strcpy((char *)msg.w, "assist");
-	CHECK_EQUAL(sys_sendrec(EP_RS, &msg), E_OK);
-	CHECK_EQUAL(msg.w[0], E_OK);
+	CHECK_EQUAL(order_simple(ORDER_RESTART, "assist", 0), E_OK);
 	assist_settle();
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.endpoint, old.endpoint);

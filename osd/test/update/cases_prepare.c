@@ -15,7 +15,7 @@ static void check_rolled_back(const struct rs_result *result, err_t err)
 
 static void case_limit(void)
 {
-	struct ask ask = {.state = QS_UNREACHABLE, .prepare = 50 * NSEC_MSEC};
+	struct ask ask = {.state = "unreachable", .prepare = 50 * NSEC_MSEC};
 	uint64_t checksum = assist_checksum();
 	struct rs_result result = update_run("second", &ask);
 	nsec_t took = result.step_at[RS_STEP_ROLLBACK] - result.step_at[RS_STEP_PREPARE];
@@ -32,13 +32,13 @@ static void case_unknown_state(void)
 	struct rs_result result;
 
 	tap_case("a state that a service does not have is refused");
-	result = update_run("second", &(struct ask){.state = QS_CUSTOM + 7});
+	result = update_run("second", &(struct ask){.state = "custom-7"});
 	check_rolled_back(&result, E_UNSUPPORTED);
 }
 
-static void case_only_asked(uint32_t envelope_bytes, const char *name)
+static void case_only_asked(bool is_check, const char *name)
 {
-	struct ask ask = {.flags = RS_UPDATE_PREPARE_ONLY};
+	struct ask ask = {.is_prepare_only = true};
 	struct rs_resources before, after;
 	struct rs_service old = {0}, new = {0};
 	struct rs_result result;
@@ -46,14 +46,18 @@ static void case_only_asked(uint32_t envelope_bytes, const char *name)
 	uint64_t frames;
 
 	tap_case(name);
-	stage_offer(offer_find("second"));
 	offer = *offer_find("second");
-	offer.envelope_bytes = envelope_bytes == 0 ? 0 : offer.envelope_bytes;
+	CHECK_EQUAL(offer_admit(&offer), E_OK);
+	stage_offer(&offer);
 	before = rs_resources();
 	frames = rs_frames();
 	CHECK(rs_service("assist", &old));
-	CHECK_EQUAL(update_begin(&offer, &ask, NULL), E_OK);
-	result = update_wait(update_last_id());
+	if (is_check) {
+		result = check_run("");
+	} else {
+		CHECK_EQUAL(update_begin(&offer, &ask, NULL), E_OK);
+		result = update_wait(update_last_id());
+	}
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
 	CHECK_EQUAL(result.err, E_OK);
 	after = rs_resources();
@@ -69,7 +73,7 @@ static void case_only_asked(uint32_t envelope_bytes, const char *name)
 static void case_drain(void)
 {
 	struct message hold = {.type = ASSIST_HOLD};
-	struct ask ask = {.state = QS_REQUEST_FREE, .prepare = 30 * NSEC_MSEC};
+	struct ask ask = {.state = "request-free", .prepare = 30 * NSEC_MSEC};
 	struct assist_reply reply;
 	struct rs_result result;
 
@@ -80,14 +84,14 @@ static void case_drain(void)
 
 	tap_case("when it is answered the state is reached");
 	CHECK_EQUAL(assist_ask(ASSIST_LET_GO, 0, 0, &reply), E_OK);
-	ask.flags = RS_UPDATE_PREPARE_ONLY;
+	ask.is_prepare_only = true;
 	result = update_run("second", &ask);
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
 }
 
 /* A service that crashes while it prepares: the transaction ends, then the service starts afresh.
  */
-static void case_prepare_crash(uint32_t state, const char *name)
+static void case_prepare_crash(const char *state, const char *name)
 {
 	struct rs_service old = {0}, new = {0};
 	struct assist_reply reply;
@@ -110,7 +114,7 @@ static void case_crash_later(void)
 	struct assist_reply reply;
 
 	CHECK_EQUAL(assist_ask(ASSIST_CRASH, ASSIST_CRASH_LATER, 0, &reply), E_OK);
-	case_prepare_crash(QS_DEFAULT, "a crash in a service's own preparation ends the update");
+	case_prepare_crash(NULL, "a crash in a service's own preparation ends the update");
 }
 
 /* It neither answers nor crashes: its heartbeat ends the wait long before the time limit would. */
@@ -138,11 +142,11 @@ void cases_prepare(void)
 {
 	case_limit();
 	case_unknown_state();
-	case_only_asked(0, "asking whether an update could be prepared leaves no trace");
-	case_only_asked(1, "preparing a staged update without running it leaves no trace");
+	case_only_asked(true, "asking whether an update could be prepared leaves no trace");
+	case_only_asked(false, "preparing a staged update without running it leaves no trace");
 	case_drain();
 	case_prepare_crash(
-	        QS_PREPARE_CRASH, "the state prepare-crash crashes, and the service is back");
+	        "prepare-crash", "the state prepare-crash crashes, and the service is back");
 	case_crash_later();
 	case_prepare_hang();
 }

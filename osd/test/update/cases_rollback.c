@@ -14,7 +14,6 @@ static void case_bad_release(const char *name, err_t err)
 	struct rs_result result;
 
 	tap_case(name);
-	stage_offer(offer_find(name));
 	CHECK(rs_service("assist", &old));
 	result = update_run(name, &ask);
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_ROLLED_BACK);
@@ -167,7 +166,6 @@ void cases_kills(void)
 		        how[kills[i].how], kills[i].step);
 		tap_case(name);
 		(void)snprintf(offer, sizeof(offer), "kill-%u", i);
-		stage_offer(offer_find(offer));
 		checksum = assist_checksum();
 		CHECK(rs_service("assist", &old));
 		rs_arm(kills[i].step, kills[i].who, kills[i].how);

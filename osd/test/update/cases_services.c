@@ -1,4 +1,6 @@
 /* Updates and crashes of the services that a machine ships, while the load keeps DS busy. */
+#include "osd/lib/sys/grant.h"
+#include "osd/test/update/order.h"
 #include "osd/test/update/priv.h"
 
 #include <string.h>
@@ -63,17 +65,21 @@ static void case_loss(const char *offer)
 	CHECK_EQUAL(load_now().metrics[LOAD_ERRORS], 0);
 }
 
+static err_t check_of(const char *name)
+{
+	struct rs_check check = {0};
+	struct rs_reply reply;
+
+	strncpy(check.service, name, sizeof(check.service) - 1);
+	return rs_ask_with(RS_PREPARE_CHECK, &check, sizeof(check), GRANT_READ,
+	        (struct rs_request){0}, &reply);
+}
+
 static void case_not_updatable(const char *name)
 {
 	struct rs_service service = {0};
-	struct rs_result result;
-	struct offer offer = *offer_find("ds-layout");
 
-	strncpy(offer.service, name, sizeof(offer.service));
-	CHECK_EQUAL(update_begin(&offer, NULL, NULL), E_OK);
-	result = update_wait(update_last_id());
-	CHECK_EQUAL(result.outcome, RS_OUTCOME_REFUSED);
-	CHECK_EQUAL(result.err, E_NOT_UPDATABLE);
+	CHECK_EQUAL(check_of(name), E_NOT_UPDATABLE);
 	CHECK(rs_service(name, &service));
 	CHECK_EQUAL(service.is_updatable, 0);
 }
@@ -100,7 +106,6 @@ static void case_kill(const char *name)
  */
 static void case_crash_loop(const char *name)
 {
-	struct message msg = {.type = RS_RESTART};
 	struct rs_service service = {0};
 	uint32_t n = 0;
 
@@ -117,22 +122,21 @@ static void case_crash_loop(const char *name)
 	CHECK_EQUAL(service.endpoint, EP_NONE);
 	CHECK(n <= 11);
 
-	tap_case("and starts again on request");
-	strcpy((char *)msg.w, name);
-	CHECK_EQUAL(sys_sendrec(EP_RS, &msg), E_OK);
-	CHECK_EQUAL(msg.w[0], E_OK);
+	tap_case("and starts again by an order");
+	CHECK_EQUAL(order_simple(ORDER_RESTART, name, 0), E_OK);
 	service_settle(name);
 }
 
 /* DS stays in its preparation; another service hangs meanwhile. */
 static void case_watched(void)
 {
-	struct ask ask = {.state = QS_UNREACHABLE, .prepare = 1500 * NSEC_MSEC};
+	struct ask ask = {.state = "unreachable", .prepare = 1500 * NSEC_MSEC};
 	struct rs_service before = {0}, after = {0};
 	struct assist_reply reply;
 	nsec_t begin;
 
 	tap_case("a service that hangs is noticed while another one's update waits");
+	CHECK_EQUAL(offer_admit(offer_find("ds-last")), E_OK);
 	stage_offer(offer_find("ds-last"));
 	CHECK(rs_service("assist", &before));
 	begin = sys_clock_read();
@@ -153,7 +157,7 @@ static void case_no_test_states(void)
 
 	tap_case("what ships does not know the states that tests crash with");
 	CHECK(rs_service("ds", &before));
-	result = update_run("ds-last", &(struct ask){.state = QS_PREPARE_CRASH});
+	result = update_run("ds-last", &(struct ask){.state = "prepare-crash"});
 	CHECK_EQUAL(result.err, E_UNSUPPORTED);
 	CHECK(rs_service("ds", &after));
 	CHECK_EQUAL(after.n_restarts, before.n_restarts);

@@ -39,11 +39,12 @@ static void case_forged(void)
 /* Words that a participant says to RS, and RS to a participant, said by a third party. */
 static void case_forged_in_update(void)
 {
-	struct ask ask = {.state = QS_UNREACHABLE, .prepare = 50 * NSEC_MSEC};
+	struct ask ask = {.state = "unreachable", .prepare = 50 * NSEC_MSEC};
 	struct message msg;
 	struct rs_result result;
 
 	tap_case("a third party neither ends nor refuses an update");
+	CHECK_EQUAL(offer_admit(offer_find("second")), E_OK);
 	stage_offer(offer_find("second"));
 	CHECK_EQUAL(update_begin(offer_find("second"), &ask, NULL), E_OK);
 	msg = (struct message){
@@ -68,10 +69,13 @@ static const struct look looks[] = {
         {RS_STAGE_LIST, E_PERM},
         {RS_ENVELOPE, E_PERM},
         {RS_STAGE_DROP, E_PERM},
-        {RS_UPDATE, E_PERM},
+        {RS_ORDER, E_PERM},
+        {RS_ADMIT, E_PERM},
+        {RS_PREPARE_CHECK, E_PERM},
+        {RS_CANCEL, E_PERM},
+        {RS_STATEMENT, E_PERM},
+        {RS_TIME, E_PERM},
         {RS_ACKNOWLEDGE, E_PERM},
-        {RS_RESTART, E_PERM},
-        {RS_SHUTDOWN, E_PERM},
 };
 
 /* With the right there is something to see, so that a blind test would not pass. */
@@ -94,11 +98,11 @@ static void case_layouts(void)
 	struct rs_result result;
 
 	tap_case("layouts of others are not shown to a service without rights");
-	result = update_run("second", &(struct ask){.state = QS_CUSTOM + 7});
+	result = check_run("custom-7");
 	CHECK(result.base != 0 && result.transfer.message[0] != '\0');
 	check_visible();
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
-		uint64_t argument = looks[i].request == RS_RESULT ? update_last_id() : 0;
+		uint64_t argument = looks[i].request == RS_RESULT ? result.transaction : 0;
 		struct assist_reply reply = {0};
 
 		CHECK_EQUAL(

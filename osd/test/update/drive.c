@@ -121,6 +121,17 @@ uint64_t rs_frames(void)
 	return resources.free_frames + resources.table_frames;
 }
 
+uint64_t rs_events_next(void)
+{
+	static struct rs_event event;
+	struct rs_reply reply = {0};
+
+	CHECK_EQUAL(rs_ask_with(RS_EVENTS, &event, sizeof(event), GRANT_WRITE,
+	                    (struct rs_request){.argument = UINT64_MAX}, &reply),
+	        E_OK);
+	return reply.b;
+}
+
 err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret_held)
 {
 	uint8_t copy[RS_HASH_LEN];

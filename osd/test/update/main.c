@@ -27,6 +27,10 @@ int main(void)
 		tap_end();
 	}
 	build_state();
+	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "orders") == 0) {
+		cases_orders();
+		tap_end();
+	}
 	cases_staging();
 	cases_refusals();
 	cases_updates();

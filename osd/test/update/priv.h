@@ -14,7 +14,7 @@
 #define HANG_NOTICED (500 * NSEC_MSEC)
 
 /* One record of the blob "offers"; written by tests/update/run. */
-#define OFFER_ENVELOPE_MAX 3880
+#define OFFER_ENVELOPE_MAX 3872
 struct offer {
 	char name[32];
 	char blob[SERVICE_NAME_LEN]; /* boot entry with payload and description */
@@ -22,6 +22,7 @@ struct offer {
 	uint32_t envelope_bytes;
 	int32_t expected; /* error that RS answers with */
 	uint8_t payload[RS_HASH_LEN], description[RS_HASH_LEN];
+	uint64_t generation; /* to be ordered */
 	uint8_t envelope[OFFER_ENVELOPE_MAX];
 };
 _Static_assert(sizeof(struct offer) == 4096, "a record as the runner writes it");
@@ -48,6 +49,8 @@ bool rs_service(const char *name, struct rs_service *ret_service);
 struct rs_resources rs_resources(void);
 /* Frames that are free or hold page tables: tables of a space stay until it ends. */
 uint64_t rs_frames(void);
+/* The number that the next event gets. */
+uint64_t rs_events_next(void);
 
 err_t stage_append(const uint8_t hash[RS_HASH_LEN], uint64_t offset, const void *bytes, uint32_t n,
         uint64_t *ret_held);
@@ -58,18 +61,29 @@ void stage_offer(const struct offer *offer);
 void stage_drop_all(void);
 
 struct ask {
-	uint32_t flags, state;
+	bool is_prepare_only;
+	const char *state; /* NULL: the service's own */
+	/* NULL, or the offer that runs: consent to what is lost on the way from there. */
+	const char *from;
 	nsec_t prepare, transfer, total;
 };
-/* Send the request with the next transaction id; *ret_reply may be NULL. */
+/* Have the offer's variant admitted. */
+err_t offer_admit(const struct offer *offer);
+/* Have it admitted, and order it under the next number; *ret_reply may be NULL. */
 err_t update_begin(const struct offer *offer, const struct ask *ask, struct rs_reply *ret_reply);
-/* The same with an id of the caller's. */
+/* The same with a number of the caller's. */
 err_t update_begin_as(uint64_t transaction, const struct offer *offer, const struct ask *ask,
         struct rs_reply *ret_reply);
 uint64_t update_last_id(void);
+uint64_t update_next_id(void);
+/* Ask whether assist could be prepared now; the number of the answer. */
+err_t check_begin(const char *state, uint64_t *ret_number);
+struct rs_result check_wait(uint64_t number);
+/* Check as soon as that is allowed again, and wait. */
+struct rs_result check_run(const char *state);
 /* Ask assist again and again until the transaction is over. */
 struct rs_result update_wait(uint64_t transaction);
-/* Stage, begin, wait. */
+/* Stage, begin, wait. What is refused at once has no result: the answer is made up. */
 struct rs_result update_run(const char *offer, const struct ask *ask);
 
 err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret_reply);
@@ -96,6 +110,7 @@ void tap_check(bool is_good, const char *what, uint64_t value, const char *file,
 	})
 
 /* cases_*.c */
+void cases_orders(void);
 void cases_staging(void);
 void cases_refusals(void);
 void cases_updates(void);

@@ -1,5 +1,6 @@
 /* Results as TAP lines in the kernel's log; a case fails with its first failed check, all of which
  * are shown. */
+#include "osd/test/update/order.h"
 #include "osd/test/update/priv.h"
 
 #include <stdio.h>
@@ -50,13 +51,12 @@ void tap_check(bool is_good, const char *what, uint64_t value, const char *file,
 
 _Noreturn void tap_end(void)
 {
-	struct rs_reply reply;
 	char line[64];
 
 	tap_finish_case();
 	tap_line(line, snprintf(line, sizeof(line), "1..%u", tap_n));
 	tap_line(line, snprintf(line, sizeof(line), "# longest gap %llu us",
 	                       (unsigned long long)(longest_gap() / 1000)));
-	(void)rs_ask(RS_SHUTDOWN, (struct rs_request){.grant = tap_n_failed > 0}, &reply);
+	(void)order_simple(ORDER_SHUTDOWN, NULL, tap_n_failed > 0);
 	sef_panic("RS did not switch the machine off");
 }

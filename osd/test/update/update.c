@@ -1,6 +1,9 @@
 /* Running a transaction, with assist asked without a pause: every answer must be there, and be
  * the right one. */
+#include "osd/servers/rs/trust.h"
+#include "osd/test/update/order.h"
 #include "osd/test/update/priv.h"
+#include "proto/envelope/pairing.h"
 
 #include <string.h>
 
@@ -18,29 +21,84 @@ uint64_t update_last_id(void)
 	return update_id;
 }
 
+uint64_t update_next_id(void)
+{
+	return ++update_id;
+}
+
+static uint32_t update_msec(nsec_t nsec)
+{
+	return (uint32_t)(nsec / NSEC_MSEC);
+}
+
+static err_t offer_admit_as(const struct offer *offer, struct rs_admitted *ret_admitted)
+{
+	static _Alignas(8) uint8_t envelope[OFFER_ENVELOPE_MAX];
+	struct rs_reply reply;
+	err_t r;
+
+	memcpy(envelope, offer->envelope, offer->envelope_bytes);
+	r = rs_ask_with(RS_ADMIT, envelope, offer->envelope_bytes, GRANT_READ | GRANT_WRITE,
+	        (struct rs_request){0}, &reply);
+	memcpy(ret_admitted, envelope, sizeof(*ret_admitted));
+	return r;
+}
+
+err_t offer_admit(const struct offer *offer)
+{
+	struct rs_admitted admitted;
+
+	return offer_admit_as(offer, &admitted);
+}
+
+/* The hash of the state description that an offer comes with. */
+static const uint8_t *offer_state_hash(const char *name)
+{
+	static struct offer offer;
+
+	offer = *offer_find(name);
+	return offer.description;
+}
+
+/* An order for what the offer's envelope says, whoever may believe it. */
+static void update_order(
+        struct order *order, uint64_t number, const struct offer *offer, const struct ask *ask)
+{
+	struct order_component *c;
+	struct envelope_view view;
+
+	if (envelope_open(offer->envelope, offer->envelope_bytes, &view) != ENVELOPE_OK) {
+		sef_panic("the offer %s is not an envelope", offer->name);
+	}
+	order_init(order, ask->is_prepare_only ? ORDER_PREPARE : ORDER_UPDATE, number);
+	c = order_add(order, offer->service);
+	memcpy(c->release_id, view.variant->release_id, sizeof(c->release_id));
+	variant_manifest_hash(view.variant, c->variant_hash);
+	c->generation = offer->generation;
+	c->recipe = view.variant->recipe;
+	if (ask->from != NULL) {
+		envelope_pairing_id(offer_state_hash(ask->from), view.kit->state_hash, c->consent);
+		order->by[order->n_by++] = ORDER_KEY_CONTROL;
+	}
+	if (ask->state != NULL) {
+		strncpy(c->state, ask->state, sizeof(c->state) - 1);
+	}
+	order->head.prepare_ms = update_msec(ask->prepare);
+	order->head.transfer_ms = update_msec(ask->transfer);
+	order->head.total_ms = update_msec(ask->total);
+}
+
 err_t update_begin_as(uint64_t transaction, const struct offer *offer, const struct ask *ask,
         struct rs_reply *ret_reply)
 {
-	static struct {
-		struct rs_update update;
-		uint8_t envelope[OFFER_ENVELOPE_MAX];
-	} request;
+	struct order order;
+	err_t r = offer_admit(offer);
 
-	memset(&request, 0, sizeof(request));
-	request.update.transaction = transaction;
-	request.update.flags = ask->flags;
-	request.update.state = ask->state;
-	memcpy(request.update.service, offer->service, SERVICE_NAME_LEN);
-	memcpy(request.update.payload, offer->payload, RS_HASH_LEN);
-	memcpy(request.update.description, offer->description, RS_HASH_LEN);
-	request.update.prepare_timeout = ask->prepare;
-	request.update.transfer_timeout = ask->transfer;
-	request.update.total_timeout = ask->total;
-	request.update.envelope_bytes = offer->envelope_bytes;
-	memcpy(request.envelope, offer->envelope, offer->envelope_bytes);
-	return rs_ask_with(RS_UPDATE, &request,
-	        (uint32_t)(sizeof(request.update) + offer->envelope_bytes), GRANT_READ,
-	        (struct rs_request){0}, ret_reply);
+	if (r != E_OK) {
+		return r;
+	}
+	update_order(&order, transaction, offer, ask);
+	return order_send(&order, ret_reply);
 }
 
 err_t update_begin(const struct offer *offer, const struct ask *ask, struct rs_reply *ret_reply)
@@ -52,32 +110,73 @@ err_t update_begin(const struct offer *offer, const struct ask *ask, struct rs_r
 	        ret_reply != NULL ? ret_reply : &reply);
 }
 
-static bool update_is_over(uint64_t transaction, struct rs_result *result)
+static bool update_is_over(struct trust_number number, struct rs_result *result)
 {
 	struct rs_reply reply;
 	err_t r = rs_ask_with(RS_RESULT, result, sizeof(*result), GRANT_WRITE,
-	        (struct rs_request){.argument = transaction}, &reply);
+	        (struct rs_request){.argument = number.number, .total = number.epoch}, &reply);
 
 	CHECK_EQUAL(r, E_OK);
 	return r != E_OK || result->outcome != RS_OUTCOME_RUNNING;
 }
 
-struct rs_result update_wait(uint64_t transaction)
+static struct rs_result number_wait(struct trust_number number)
 {
 	static struct rs_result result;
 
 	memset(&result, 0, sizeof(result));
-	while (!update_is_over(transaction, &result)) {
+	while (!update_is_over(number, &result)) {
 		assist_count();
 	}
 	return result;
 }
 
+struct rs_result update_wait(uint64_t transaction)
+{
+	return number_wait((struct trust_number){order_epoch(), transaction});
+}
+
 struct rs_result update_run(const char *name, const struct ask *ask)
 {
-	stage_offer(offer_find(name));
-	CHECK_EQUAL(update_begin(offer_find(name), ask, NULL), E_OK);
-	return update_wait(update_id);
+	static struct offer offer;
+	err_t r;
+
+	offer = *offer_find(name);
+	CHECK_EQUAL(offer_admit(&offer), E_OK);
+	stage_offer(&offer);
+	r = update_begin(&offer, ask, NULL);
+	return r == E_OK ? update_wait(update_id)
+	                 : (struct rs_result){.outcome = RS_OUTCOME_REFUSED, .err = r};
+}
+
+err_t check_begin(const char *state, uint64_t *ret_number)
+{
+	struct rs_check check = {.service = "assist"};
+	struct rs_reply reply = {0};
+	err_t r;
+
+	strncpy(check.state, state, sizeof(check.state) - 1);
+	r = rs_ask_with(RS_PREPARE_CHECK, &check, sizeof(check), GRANT_READ, (struct rs_request){0},
+	        &reply);
+	*ret_number = reply.a;
+	return r;
+}
+
+struct rs_result check_wait(uint64_t number)
+{
+	return number_wait((struct trust_number){0, number});
+}
+
+struct rs_result check_run(const char *state)
+{
+	uint64_t number;
+	err_t r;
+
+	while ((r = check_begin(state, &number)) == E_AGAIN) {
+		pause_for(50 * NSEC_MSEC);
+	}
+	CHECK_EQUAL(r, E_OK);
+	return check_wait(number);
 }
 
 err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret_reply)

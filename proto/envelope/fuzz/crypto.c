@@ -18,7 +18,7 @@ void envelope_hash(const void *bytes, size_t len, uint8_t ret_hash[64])
 	}
 }
 
-int envelope_signature_check(
+int envelope_signature_library_check(
         const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
 {
 	return sig[0] % 2 == 0;

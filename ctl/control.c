@@ -1,0 +1,108 @@
+/*
+ * The person's half of an order that destroys. lud sends the order it has had signed;
+ * what is shown is read from those very bytes, and only the signature goes back, on a
+ * connection of its own because the first one waits for the job's end.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "ctl/place.h"
+#include "keyring/keyring.h"
+
+static void key_freep(struct keyring_key **key)
+{
+	*key = keyring_key_free(*key);
+}
+
+static int control_open(const struct options *options, struct keyring_key **ret_key)
+{
+	_cleanup_(ctl_freep) char *dir =
+	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	int r = keyring_key_open(dir, KEYRING_CONTROL, ret_key);
+
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "name the keyring that has control.pem with --keys; see `luctl keys list`",
+		        "the control key cannot be used: %s", keyring_error_text(r));
+	}
+	return CTL_OK;
+}
+
+bool control_is_at_hand(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir =
+	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	_cleanup_(key_freep) struct keyring_key *key = NULL;
+
+	return keyring_key_open(dir, KEYRING_CONTROL, &key) == 0;
+}
+
+static const char *control_action(uint32_t action)
+{
+	switch ((enum order_action)action) {
+	case ORDER_UPDATE:
+		return "update, and lose state of,";
+	case ORDER_PREPARE:
+		return "prepare";
+	case ORDER_RESTART:
+		return "start afresh, losing its state,";
+	case ORDER_SHUTDOWN:
+		return "shut down";
+	case ORDER_DROP:
+		return "forget variants of";
+	case ORDER_CONFIRM:
+	case _ORDER_ACTION_N:
+		break;
+	}
+	return "confirm";
+}
+
+/* What is about to be signed, from the bytes that will be. */
+static void control_show(const struct order_manifest *order)
+{
+	fprintf(stderr, "luctl: signing with the control key: %s", control_action(order->action));
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		fprintf(stderr, " %.*s", (int)SERVICE_NAME_SIZE,
+		        order_components(order)[i].service);
+	}
+	fprintf(stderr, "%s of machine %02x%02x%02x%02x (order %" PRIu64 ".%" PRIu64 ")\n",
+	        order->n_components ? "" : " all", order->machine_id[0], order->machine_id[1],
+	        order->machine_id[2], order->machine_id[3], order->epoch, order->transaction);
+}
+
+void control_sign(const struct options *options, const Control__Progress *news)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	_cleanup_(key_freep) struct keyring_key *key = NULL;
+	Control__JobSignRequest sign = CONTROL__JOB_SIGN_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	_Alignas(8) uint8_t order[SIGNER_ORDER_MAX];
+	struct envelope_signature signature;
+	struct options quiet = *options;
+	const Control__Reply *reply;
+	size_t len = news->proposal->order.len;
+
+	if (len > sizeof(order) || control_open(options, &key) != CTL_OK) {
+		return;
+	}
+	memcpy(order, news->proposal->order.data, len);
+	if (keyring_control_sign(key, order, len, &signature) != 0) {
+		ctl_fail(CTL_KEYS, "order", "use the luctl of lud's version",
+		        "what lud proposes is no order");
+		return;
+	}
+	for (size_t i = 0; i < news->proposal->n_loss; i++) {
+		fprintf(stderr, "luctl: lost: %s\n", news->proposal->loss[i]);
+	}
+	control_show((const struct order_manifest *)order);
+	quiet.json = false;
+	sign.job = news->job;
+	sign.key_id.data = signature.key_id;
+	sign.key_id.len = sizeof(signature.key_id);
+	sign.signature.data = signature.sig;
+	sign.signature.len = sizeof(signature.sig);
+	request.body_case = CONTROL__REQUEST__BODY_JOB_SIGN;
+	request.job_sign = &sign;
+	(void)command_call(&quiet, &request, NULL, NULL, &client, &reply);
+}

@@ -1,0 +1,305 @@
+/* The signer's rule file: read once at its start, asked before every signature. */
+#include "keyring/rules.h"
+
+#include <string.h>
+
+#define RULES_WORD_MAX 64u
+#define RULES_NUMBER_DIGITS 18u /* no overflow */
+
+const char rules_default_text[] =
+        "# What lusign signs; see lusign(1). It reads this file when it starts.\n"
+        "machine *\n"
+        "service *\n"
+        "action update prepare confirm restart shutdown drop\n"
+        "variant_life 604800\n"
+        "order_life 1800\n"
+        "generation_max 1000000000\n"
+        "transaction_max 1000000000\n"
+        "floor_max 1000000\n";
+
+static const char *const action_names[_ORDER_ACTION_N] = {
+        [ORDER_UPDATE] = "update",
+        [ORDER_PREPARE] = "prepare",
+        [ORDER_CONFIRM] = "confirm",
+        [ORDER_RESTART] = "restart",
+        [ORDER_SHUTDOWN] = "shutdown",
+        [ORDER_DROP] = "drop",
+};
+
+/* The text that is left of one line. */
+struct rules_line {
+	const char *at;
+	const char *end;
+};
+
+/* The next word, or "" at the end. False: it is too long. */
+static bool line_word(struct rules_line *line, char ret_word[RULES_WORD_MAX])
+{
+	size_t n = 0;
+
+	while (line->at < line->end && (*line->at == ' ' || *line->at == '\t')) {
+		line->at++;
+	}
+	while (line->at < line->end && *line->at != ' ' && *line->at != '\t') {
+		if (n + 1 == RULES_WORD_MAX) {
+			return false;
+		}
+		ret_word[n++] = *line->at++;
+	}
+	ret_word[n] = '\0';
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool rule_machine(struct rules *rules, const char *word)
+{
+	uint8_t *to = rules->machines[rules->n_machines];
+
+	if (strcmp(word, "*") == 0) {
+		rules->all_machines = true;
+		return true;
+	}
+	if (strlen(word) != 32 || rules->n_machines == RULES_MACHINES_MAX - 1) {
+		return false;
+	}
+	for (unsigned int i = 0; i < 16; i++) {
+		int high = hex_digit(word[2 * i]), low = hex_digit(word[2 * i + 1]);
+
+		if (high < 0 || low < 0) {
+			return false;
+		}
+		to[i] = (uint8_t)(high << 4 | low);
+	}
+	rules->n_machines++;
+	return true;
+}
+
+static bool rule_service(struct rules *rules, const char *word)
+{
+	char *to = rules->services[rules->n_services];
+	size_t len = strlen(word);
+
+	if (strcmp(word, "*") == 0) {
+		rules->all_services = true;
+		return true;
+	}
+	if (len >= SERVICE_NAME_SIZE || rules->n_services == RULES_SERVICES_MAX - 1) {
+		return false;
+	}
+	memset(to, 0, SERVICE_NAME_SIZE);
+	memcpy(to, word, len);
+	rules->n_services++;
+	return service_name_is_valid(to);
+}
+
+static bool rule_action(struct rules *rules, const char *word)
+{
+	for (unsigned int i = ORDER_UPDATE; i < _ORDER_ACTION_N; i++) {
+		if (strcmp(word, action_names[i]) == 0) {
+			rules->actions |= 1u << i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool word_number(const char *word, uint64_t *ret)
+{
+	uint64_t value = 0;
+	size_t n = strlen(word);
+
+	if (n < 1 || n > RULES_NUMBER_DIGITS) {
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (word[i] < '0' || word[i] > '9') {
+			return false;
+		}
+		value = 10 * value + (uint64_t)(word[i] - '0');
+	}
+	*ret = value;
+	return true;
+}
+
+/* The words behind a list's name; there must be one. */
+static bool rules_list(struct rules *rules, struct rules_line *line,
+        bool (*take)(struct rules *rules, const char *word))
+{
+	char word[RULES_WORD_MAX];
+	bool good = line_word(line, word) && *word != '\0';
+
+	while (good && *word != '\0') {
+		good = take(rules, word) && line_word(line, word);
+	}
+	return good;
+}
+
+static uint64_t *rules_limit(struct rules *rules, const char *name)
+{
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} limits[] = {
+	        {"variant_life", &rules->variant_life_sec},
+	        {"order_life", &rules->order_life_sec},
+	        {"generation_max", &rules->generation_max},
+	        {"transaction_max", &rules->transaction_max},
+	        {"floor_max", &rules->floor_max},
+	};
+
+	for (unsigned int i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (strcmp(limits[i].name, name) == 0) {
+			return limits[i].value;
+		}
+	}
+	return NULL;
+}
+
+static bool rules_line(struct rules *rules, struct rules_line *line)
+{
+	char name[RULES_WORD_MAX], word[RULES_WORD_MAX];
+	uint64_t *limit;
+
+	if (!line_word(line, name)) {
+		return false;
+	}
+	if (*name == '\0') {
+		return true;
+	}
+	if (strcmp(name, "machine") == 0) {
+		return rules_list(rules, line, rule_machine);
+	}
+	if (strcmp(name, "service") == 0) {
+		return rules_list(rules, line, rule_service);
+	}
+	if (strcmp(name, "action") == 0) {
+		return rules_list(rules, line, rule_action);
+	}
+	limit = rules_limit(rules, name);
+	return limit != NULL && line_word(line, word) && word_number(word, limit) &&
+	       line_word(line, word) && *word == '\0';
+}
+
+unsigned int rules_parse(const char *text, size_t len, struct rules *ret_rules)
+{
+	const char *end = text + len;
+	unsigned int number = 0;
+
+	*ret_rules = (struct rules){
+	        .variant_life_sec = UINT64_C(7) * 24 * 3600,
+	        .order_life_sec = 1800,
+	        .generation_max = 1000000000,
+	        .transaction_max = 1000000000,
+	        .floor_max = 1000000,
+	};
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		struct rules_line line = {.at = text, .end = stop != NULL ? stop : end};
+		const char *comment = memchr(line.at, '#', (size_t)(line.end - line.at));
+
+		number++;
+		text = line.end + 1;
+		line.end = comment != NULL ? comment : line.end;
+		if (memchr(line.at, '\0', (size_t)(line.end - line.at)) != NULL ||
+		        !rules_line(ret_rules, &line)) {
+			return number;
+		}
+	}
+	return 0;
+}
+
+static bool rules_allow_machine(const struct rules *rules, const uint8_t id[16])
+{
+	for (uint32_t i = 0; i < rules->n_machines; i++) {
+		if (memcmp(rules->machines[i], id, 16) == 0) {
+			return true;
+		}
+	}
+	return rules->all_machines;
+}
+
+static bool rules_allow_service(const struct rules *rules, const char *name)
+{
+	for (uint32_t i = 0; i < rules->n_services; i++) {
+		if (strncmp(rules->services[i], name, SERVICE_NAME_SIZE) == 0) {
+			return true;
+		}
+	}
+	return rules->all_services;
+}
+
+const char *rules_refuse_variant(
+        const struct rules *rules, const struct variant_manifest *variant, uint64_t life_sec)
+{
+	if (!rules_allow_machine(rules, variant->machine_id)) {
+		return "the rule file does not name this machine";
+	}
+	if (!rules_allow_service(rules, variant->service)) {
+		return "the rule file does not name this service";
+	}
+	return life_sec < 1 || life_sec > rules->variant_life_sec
+	               ? "the rule file does not allow this variant_life"
+	               : NULL;
+}
+
+static const char *refuse_components(const struct rules *rules, const struct order_manifest *order)
+{
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		const struct order_component *component = &order_components(order)[i];
+
+		if (!rules_allow_service(rules, component->service)) {
+			return "the rule file does not name this service";
+		}
+		if (component->generation > rules->generation_max) {
+			return "the generation is above the rule file's generation_max";
+		}
+	}
+	return NULL;
+}
+
+const char *rules_refuse_order(
+        const struct rules *rules, const struct order_manifest *order, uint64_t life_sec)
+{
+	if (!rules_allow_machine(rules, order->machine_id)) {
+		return "the rule file does not name this machine";
+	}
+	if (order->action >= _ORDER_ACTION_N || (rules->actions & (1u << order->action)) == 0) {
+		return "the rule file does not allow this action";
+	}
+	if (life_sec < 1 || life_sec > rules->order_life_sec) {
+		return "the rule file does not allow this order_life";
+	}
+	if (order->transaction > rules->transaction_max) {
+		return "the transaction is above the rule file's transaction_max";
+	}
+	return refuse_components(rules, order);
+}
+
+const char *rules_refuse_statement(
+        const struct rules *rules, const struct statement_manifest *statement)
+{
+	if (!rules_allow_machine(rules, statement->machine_id)) {
+		return "the rule file does not name this machine";
+	}
+	for (uint32_t i = 0; i < statement->n_services; i++) {
+		const struct statement_service *service = &statement_services(statement)[i];
+
+		if (!rules_allow_service(rules, service->service)) {
+			return "the rule file does not name this service";
+		}
+		if (service->generation > rules->generation_max) {
+			return "a generation is above the rule file's generation_max";
+		}
+		if (service->floor > rules->floor_max) {
+			return "a floor is above the rule file's floor_max";
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,194 @@
+/*
+ * The steps after a commit: check that the machine runs what was made, and confirm it.
+ * The floors that the release brings are in the record before the machine hears of
+ * them, so that the next statement has them whatever happens to this order.
+ *
+ * A confirm that the machine refuses, or forgets, changes nothing about the update: the
+ * job is committed and says what is missing. Its floor comes with the next statement.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/hook.h"
+#include "orchestrator/job/priv.h"
+
+static int check_floor_txn(struct db *db, void *arg)
+{
+	const struct job *job = arg;
+	const struct job_part *part = job->parts;
+
+	return err_up(
+	        store_service_floor(db, part->generation.service, (uint32_t)part->release.floor));
+}
+
+static void check_on_refreshed(int r, void *arg)
+{
+	struct job *job = arg;
+	const Machine__Service *service = machine_service(job->machine, job->row.service);
+	struct failure failure;
+	const struct variant_row *variant;
+
+	if (r < 0 || job_parts_load(job) < 0) {
+		err_forget();
+		job_park(job, "the machine gave no status");
+		return;
+	}
+	variant = &job->parts->variant;
+	if (service && service->generation == job->row.generation &&
+	        service->build_id.len == sizeof(variant->build_id) &&
+	        !memcmp(service->build_id.data, variant->build_id, sizeof(variant->build_id))) {
+		job_done(job, "", check_floor_txn, job);
+		return;
+	}
+	failure_set(&failure, "not-confirmed", job->row.service,
+	        "`luctl status` shows what runs; `luctl log` may show why",
+	        "the machine committed generation %" PRIu64 " and now runs generation %" PRIu64,
+	        job->row.generation, service ? service->generation : 0);
+	job_fail(job, JOB_UNKNOWN, &failure);
+}
+
+void job_step_check(struct job *job)
+{
+	if (machine_refresh(job->machine, check_on_refreshed, job) < 0) {
+		err_forget();
+		job_park(job, "the session with the machine is lost");
+	}
+}
+
+static void confirm_end(struct job *job, const char *hint)
+{
+	struct job_end end = {.state = JOB_COMMITTED, .hint = hint};
+
+	job_end(job, &end);
+}
+
+void job_on_confirmed(struct job *job, const Machine__Result *result)
+{
+	char hint[200];
+
+	if (result->outcome == MACHINE__OUTCOME__OUTCOME_COMMITTED) {
+		confirm_end(job, "");
+		return;
+	}
+	snprintf(hint, sizeof(hint), "it runs, but the machine did not confirm it: %.120s",
+	        result->cause ? result->cause->message : "no reason given");
+	confirm_end(job, hint);
+}
+
+static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
+{
+	struct job *job = arg;
+	char hint[200];
+
+	if (!r && reply->body_case == MACHINE__REPLY__BODY_ACCEPTED) {
+		job_order_accepted(job);
+		return;
+	}
+	if (!r && reply->body_case == MACHINE__REPLY__BODY_RESULT && reply->result->result) {
+		job_on_confirmed(job, reply->result->result);
+		return;
+	}
+	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause) {
+		snprintf(hint, sizeof(hint), "it runs, but the machine did not confirm it: %.120s",
+		        reply->error->cause->message);
+		confirm_end(job, hint);
+		return;
+	}
+	job_answer_bad(job, r, reply);
+}
+
+static int confirm_insert_txn(struct db *db, void *arg)
+{
+	struct job *job = arg;
+
+	job->order.sent = true;
+	return err_up(job_order_insert(db, job));
+}
+
+static void confirm_signed(struct job *job)
+{
+	job_order_drop_proposal(job);
+	if (!job_record(job, confirm_insert_txn, job)) {
+		return;
+	}
+	hook_point("confirm", "sent");
+	job_order_send(job, confirm_on_sent);
+}
+
+static void confirm_make(struct job *job)
+{
+	const struct machine_row *row = machine_row(job->machine);
+	struct order_row ran;
+
+	if (store_order_newest(job->engine->parts.db, job->row.id, ORDER_UPDATE, &ran)) {
+		err_forget();
+		confirm_end(job, "it runs; its order is not in the record, so it is not confirmed");
+		return;
+	}
+	if (ran.boot_id != row->boot_id || ran.line != row->line) {
+		confirm_end(job, "the machine was restarted before the confirm: its floor came "
+		                 "with the starting statement");
+		return;
+	}
+	job_order_make(job, ORDER_CONFIRM, ran.txn, confirm_signed);
+}
+
+static void confirm_on_refreshed(int r, void *arg)
+{
+	struct job *job = arg;
+
+	if (r < 0) {
+		job_park(job, "the machine gave no status");
+		return;
+	}
+	confirm_make(job);
+}
+
+static void confirm_refresh(struct job *job)
+{
+	if (machine_refresh(job->machine, confirm_on_refreshed, job) < 0) {
+		err_forget();
+		job_park(job, "the session with the machine is lost");
+	}
+}
+
+/* What became of a confirm that was sent before. It may be given again. */
+static void confirm_on_answer(int r, const Machine__Reply *reply, void *arg)
+{
+	struct job *job = arg;
+
+	if (r || reply->body_case != MACHINE__REPLY__BODY_RESULT) {
+		job_answer_bad(job, r, reply);
+		return;
+	}
+	switch (reply->result->state) {
+	case MACHINE__TXN_STATE__TXN_DONE:
+		if (reply->result->result) {
+			job_on_confirmed(job, reply->result->result);
+			return;
+		}
+		break;
+	case MACHINE__TXN_STATE__TXN_RUNNING:
+		job_order_accepted(job);
+		return;
+	case MACHINE__TXN_STATE__TXN_UNKNOWN:
+	case _MACHINE__TXN_STATE_IS_INT_SIZE:
+		break;
+	}
+	confirm_refresh(job);
+}
+
+void job_step_confirm(struct job *job)
+{
+	const struct machine_row *row = machine_row(job->machine);
+	int r = store_order_newest(job->engine->parts.db, job->row.id, ORDER_CONFIRM, &job->order);
+
+	err_forget();
+	if (!r && job->order.boot_id == row->boot_id && job->order.line == row->line) {
+		job_order_query(job, confirm_on_answer);
+	} else {
+		confirm_refresh(job);
+	}
+}

@@ -1,0 +1,135 @@
+#pragma once
+/*
+ * What RS believes, and by which rules: the newest root, what time it is, floors and generations of
+ * services, numbers of orders, and the variants that may be run or staged. No I/O, no globals, no
+ * clock of its own: the caller says how long the machine has been up. Bytes are verified as they
+ * come, and fields are read from those bytes only.
+ *
+ * What holds all the time:
+ *  - root serial, floors that a confirm raised, and numbers inside an epoch only rise;
+ *  - what an epoch drove up (generations, order numbers, floors that a statement told) counts for
+ *    nothing in a newer one;
+ *  - time is at most TIME_SKEW_SEC_MAX ahead of the machine's own clock, counted from what the
+ *    starter or a time statement said last;
+ *  - a call that answers with an error has changed nothing but root serial and time.
+ */
+#include <stdbool.h>
+
+#include "osd/abi/rs.h"
+#include "proto/envelope/envelope.h"
+
+#define TRUST_N_SERVICES 64
+#define TRUST_N_VARIANTS 48
+
+/* A number inside an epoch, the serial of a root. */
+struct trust_number {
+	uint64_t epoch, number;
+};
+
+/* A variant that was verified: what it says is true, whether it shall run is another question. */
+struct trust_variant {
+	uint8_t hash[RS_HASH_LEN]; /* its name in orders */
+	struct kit_manifest kit;
+	struct variant_manifest variant;
+	uint64_t root_serial; /* it was verified under */
+	uint64_t keys_end;    /* unix s: first end of a key that signed it */
+	uint64_t order;       /* of admission; 0: the entry is free */
+	uint32_t n_users;     /* binaries made from it; such an entry stays */
+};
+
+struct trust_service {
+	char name[SERVICE_NAME_LEN]; /* empty: the entry is free */
+	uint32_t floor_own;          /* booted with, or confirmed */
+	uint32_t floor_told;         /* by a statement of the epoch floor_epoch */
+	uint64_t floor_epoch;
+	struct trust_number newest; /* generation that ran, or is known to have run */
+	/* What ran last and is not confirmed yet raises the floor to this when it is. */
+	struct trust_number unconfirmed;
+	uint32_t floor_unconfirmed;
+};
+
+struct trust_state {
+	bool has_root, has_statement;
+	uint8_t root_pub[32];
+	uint8_t root_hash[RS_HASH_LEN];
+	uint64_t root_serial;
+	uint8_t machine_id[16];
+	uint64_t boot_id, time_nonce;
+	uint64_t time_base; /* unix s when the machine had been up for 0 s, as last stated */
+	uint64_t time_skew; /* s that signed dates moved time ahead of that */
+	struct trust_number newest_order; /* accepted in this boot */
+	uint64_t n_admitted;
+	struct trust_service services[TRUST_N_SERVICES];
+	struct trust_variant variants[TRUST_N_VARIANTS];
+};
+
+struct trust_start {
+	const struct root_manifest *root; /* NULL: none; nothing will be believed */
+	const uint8_t *machine_id;        /* 16 bytes */
+	uint64_t boot_id, time_nonce;
+	uint64_t time; /* unix s: as the starter says */
+};
+
+/* Start with nothing but what the starter says. uptime, here and everywhere: seconds. */
+void trust_init(struct trust_state *t, const struct trust_start *start);
+/* A service that the machine starts with. E_FULL. */
+err_t trust_add_service(
+        struct trust_state *t, const char *name, uint64_t generation, uint32_t floor);
+
+/* Unix seconds, as far as the machine knows. */
+uint64_t trust_time(const struct trust_state *t, uint64_t uptime);
+/* The lowest release counter that this service may run. */
+uint32_t trust_floor(const struct trust_state *t, const char *name);
+struct trust_number trust_generation(const struct trust_state *t, const char *name);
+/* Is a later than b? */
+bool trust_number_is_later(struct trust_number a, struct trust_number b);
+
+/*
+ * Verify a variant and keep it. E_V_*; E_FULL: every entry is in use. One that is known already is
+ * verified and kept anew, which carries it over to a newer root.
+ */
+err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+        struct trust_variant **ret_variant);
+struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN]);
+/* Does a kept variant name a payload or a state description of this hash and length? */
+bool trust_names(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN], uint64_t len);
+/* Does any but this one name the hash? */
+bool trust_names_elsewhere(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN],
+        const struct trust_variant *but);
+/* The variant that nobody uses for the longest time and that does not name the hash; NULL: none. */
+struct trust_variant *trust_oldest(struct trust_state *t, const uint8_t hash[RS_HASH_LEN]);
+/* Forget a variant. E_BUSY: a binary was made from it. */
+err_t trust_forget(struct trust_variant *variant);
+
+/*
+ * Verify an order, whose manifest stays where it is in the bytes. It may have been accepted before;
+ * the caller looks first whether its number is known, then asks trust_order_is_new(). E_V_*.
+ * E_V_EXPIRED says that all but its time is right: a known one may still be answered.
+ */
+err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+        const struct order_manifest **ret_order);
+/* E_NOTFOUND: its number is not above those accepted. E_V_STATEMENT: none was seen yet. */
+err_t trust_order_is_new(const struct trust_state *t, const struct order_manifest *order);
+/*
+ * May this component be run now? Its variant, verified under the newest root, with everything that
+ * the component says of it; not expired, not below the floor, a later generation than all before.
+ */
+err_t trust_component(struct trust_state *t, const struct order_manifest *order,
+        const struct order_component *component, uint64_t uptime,
+        struct trust_variant **ret_variant);
+/* From here on the order's number counts. */
+void trust_accept(struct trust_state *t, const struct order_manifest *order);
+
+/* A generation runs, made by this order. Its kit's floor waits for the confirm. */
+void trust_commit(struct trust_state *t, const char *name, struct trust_number generation,
+        struct trust_number order, uint32_t floor);
+/* What this order committed stays. E_NOTFOUND: it is nobody's last commit in this boot. */
+err_t trust_confirm(struct trust_state *t, struct trust_number order);
+
+/* Take over a starting statement, or a time statement; nonce is the next one. E_V_*. */
+err_t trust_statement(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime);
+err_t trust_set_time(
+        struct trust_state *t, const void *bytes, size_t len, uint64_t uptime, uint64_t next_nonce);
+
+/* The error that stands for a reason. */
+err_t trust_reason(enum envelope_reason reason);

@@ -1,0 +1,126 @@
+/*
+ * Keys and signatures on which OpenSSL and libsodium differ, asked of both behind
+ * point.c: both must say the same, and say no where a forgery would be possible.
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/point_seams.h"
+
+/* The neutral point, with S = 0: fits every message, under a key of small order. */
+static const uint8_t neutral[64] = {1};
+
+/* y of the points of small order, and of the same written as y + p where that fits. */
+static const uint8_t small[][32] = {
+        {0},
+        {1},
+        {0xec, [1 ... 30] = 0xff, 0x7f},
+        {0xed, [1 ... 30] = 0xff, 0x7f},
+        {0xee, [1 ... 30] = 0xff, 0x7f},
+        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+                0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d,
+                0x53, 0xfc, 0x05},
+        {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+                0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92,
+                0xac, 0x03, 0x7a},
+};
+
+static uint8_t pub[32], sig[64];
+static const char message[] = "a message";
+
+static void make_signature(void)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, neutral, 32);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t n = sizeof(pub);
+
+	assert(key != NULL && EVP_PKEY_get_raw_public_key(key, pub, &n) == 1);
+	n = sizeof(sig);
+	assert(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1);
+	assert(EVP_DigestSign(ctx, sig, &n, (const void *)message, sizeof(message)) == 1);
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+}
+
+static int agreed(const uint8_t key[32], const uint8_t signature[64])
+{
+	int openssl = seam_check(check_openssl, key, message, sizeof(message), signature);
+	int sodium = seam_check(check_sodium, key, message, sizeof(message), signature);
+
+	assert(openssl == sodium);
+	return openssl;
+}
+
+static void test_small_order(void)
+{
+	int n_forged = 0;
+
+	for (unsigned int i = 0; i < sizeof(small) / sizeof(small[0]); i++) {
+		for (unsigned int sign = 0; sign < 2; sign++) {
+			uint8_t key[32], r[64];
+
+			memcpy(key, small[i], sizeof(key));
+			key[31] |= (uint8_t)(sign << 7);
+			assert(!envelope_key_is_safe(key));
+			assert(!agreed(key, neutral));
+			n_forged += check_openssl(key, message, sizeof(message), neutral);
+			memcpy(r, sig, sizeof(r));
+			memcpy(r, key, sizeof(key));
+			assert(!agreed(pub, r));
+		}
+	}
+	assert(n_forged > 0); /* the library alone would have taken it */
+}
+
+static void test_canonical(void)
+{
+	static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6,
+	        0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
+	uint8_t more[64], high[32];
+	unsigned int carry = 0;
+
+	assert(agreed(pub, sig));
+	memcpy(more, sig, sizeof(more));
+	for (unsigned int i = 0; i < 32; i++) {
+		carry += more[32 + i] + order[i];
+		more[32 + i] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	assert(!agreed(pub, more)); /* S + L */
+	for (unsigned int y = 0; y < 19; y++) {
+		memset(high, 0xff, sizeof(high));
+		high[0] = (uint8_t)(0xed + y);
+		for (unsigned int sign = 0; sign < 2; sign++) {
+			high[31] = sign != 0 ? 0xff : 0x7f;
+			assert(!envelope_key_is_safe(high) && !agreed(high, sig));
+		}
+	}
+}
+
+/* Every bit of key and signature, and of the message. */
+static void test_bits(void)
+{
+	for (unsigned int i = 0; i < 8 * sizeof(sig); i++) {
+		uint8_t key[32], bad[64];
+
+		memcpy(bad, sig, sizeof(bad));
+		bad[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert(!agreed(pub, bad));
+		memcpy(key, pub, sizeof(key));
+		key[i / 8 % 32] ^= (uint8_t)(1 << i % 8);
+		assert(!agreed(key, sig));
+	}
+}
+
+int main(void)
+{
+	make_signature();
+	test_small_order();
+	test_canonical();
+	test_bits();
+	return 0;
+}
