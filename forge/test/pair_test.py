@@ -132,7 +132,7 @@ def test_self(root):
 def test_wrong(root):
     out, _ = kit(root, 'good', 'int a;')
     assert run('pair', out).returncode == 1 and run('pair', out, out, '--colour').returncode == 1
-    assert run('pair', out, os.path.join(root, 'absent')).returncode == 3
+    assert run('pair', out, os.path.join(root, 'absent')).returncode == 2
     assert run('pair', out, out).returncode == 0
 
 

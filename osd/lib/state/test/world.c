@@ -171,7 +171,8 @@ static void world_foresee(struct world *world)
 	static uint64_t *at[WORDS];
 	static uint64_t was[WORDS];
 	uint64_t random = world->seed;
-	unsigned n = world->old_root.n_chunks > 0 ? world_draw(&random) % WORDS : 0;
+	bool has_heap = world->old_root.n_chunks > 0 && world->heap_size >= HEAP_CHUNK_BYTES;
+	unsigned n = has_heap ? world_draw(&random) % WORDS : 0;
 
 	if (mprotect(world->old_heap, world->heap_size, PROT_READ | PROT_WRITE) != 0) {
 		abort();
