@@ -413,17 +413,21 @@ const struct state_case *state_union_case(const struct state_union *u, const uin
 	return union_case(u, new);
 }
 
-/* No member claims the tag's value: nothing must be lost by that. */
-static __attribute__((noinline)) enum state_code union_unclaimed(struct state_transfer *t,
-        const struct state_union *u, const uint8_t *old, const uint8_t *new)
+/*
+ * No member is alive: nothing must be lost by that, and no part of an initial value may stay behind
+ * the tag, which the next update could not explain.
+ */
+static __attribute__((noinline)) enum state_code union_clear(struct state_transfer *t,
+        const struct state_union *u, bool is_claimed, const uint8_t *old, uint8_t *new)
 {
-	for (uint32_t i = 0; i < u->old_size && !u->is_empty_else; i++) {
+	for (uint32_t i = 0; i < u->size[STATE_OLD] && !is_claimed && !u->is_empty_else; i++) {
 		if (old[i] != 0) {
 			return state_fail_at(t, STATE_E_UNION,
 			        "no member of the union claims its tag's value",
 			        (uint64_t)union_tag(u, new), old);
 		}
 	}
+	memset(new, 0, u->size[STATE_NEW]);
 	return STATE_OK;
 }
 
@@ -458,14 +462,11 @@ static RUN_INLINE enum state_code plan_run(
 		if (op->code == STATE_OP_UNION) {
 			const struct state_case *alive = union_case(op->sub, to);
 
-			if (alive == NULL) {
-				code = union_unclaimed(t, op->sub, from, to);
+			if (alive == NULL || alive->plan == NULL) {
+				code = union_clear(t, op->sub, alive != NULL, from, to);
 				if (code != STATE_OK) {
 					return code;
 				}
-				continue;
-			}
-			if (alive->plan == NULL) {
 				continue;
 			}
 			if (n_live == STATE_DEPTH) {

@@ -96,7 +96,7 @@ struct state_case {
 
 struct state_union {
 	struct state_bits tag; /* in the new record, from the union's place */
-	uint32_t old_size;
+	uint32_t size[_STATE_AGE_N];
 	uint32_t n_cases;
 	bool is_empty_else; /* at a value that no member claims; else it must hold zeros then */
 	struct state_case cases[];

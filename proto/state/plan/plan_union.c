@@ -347,7 +347,8 @@ static enum state_code union_tagged(
 	if (made == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	made->old_size = (uint32_t)state_type_size(&t->desc[STATE_OLD], old_type);
+	made->size[STATE_OLD] = (uint32_t)state_type_size(&t->desc[STATE_OLD], old_type);
+	made->size[STATE_NEW] = (uint32_t)state_type_size(desc, place->type);
 	made->tag = state_bits_of(desc, tag->type, tag->bit_off, tag->bit_size, place->bit_off);
 	code = union_fill(t, u, made);
 	if (code != STATE_OK) {
