@@ -57,12 +57,41 @@ bool state_pointer_fits(
 	                &t->desc[STATE_OLD], type[STATE_OLD], pointer->type[STATE_OLD], 4)) {
 		return false;
 	}
-	return type_is_loose(desc, pointer->type[STATE_NEW]) ||
-	       state_type_same(desc, type[STATE_NEW], pointer->type[STATE_NEW], 4);
+	/* What were characters must still be some, or a step of the pointer means something else.
+	 */
+	if (pointer->type[STATE_NEW] == 0 ||
+	        (pointer->target != STATE_TARGET_BYTES &&
+	                type_is_loose(desc, pointer->type[STATE_NEW]))) {
+		return true;
+	}
+	return state_type_same(desc, type[STATE_NEW], pointer->type[STATE_NEW], 4);
 }
 
 static void search_value(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t new_base, unsigned depth);
+
+/* What an array of arrays is made of; another type is itself. */
+static uint32_t type_element(const struct state_desc *desc, uint32_t id)
+{
+	id = state_type_strip(desc, id);
+	for (unsigned i = 0; i < STATE_DEPTH && state_type_kind(desc, id) == STATE_BTF_ARRAY; i++) {
+		id = state_type_strip(desc, state_type_array(desc, id)->type);
+	}
+	return id;
+}
+
+/* Does the pointer lead to characters that are wider numbers now? */
+static bool value_parts_bytes(const struct search *s, const uint32_t any_type[2])
+{
+	const struct state_desc *a = &s->t->desc[STATE_OLD];
+	const struct state_desc *b = &s->t->desc[STATE_NEW];
+	uint32_t old = type_element(a, any_type[STATE_OLD]);
+	uint32_t new = type_element(b, any_type[STATE_NEW]);
+
+	return s->pointer->target == STATE_TARGET_BYTES && state_type_is_number(a, old) &&
+	       state_type_is_number(b, new) && state_type_size(a, old) == 1 &&
+	       state_type_size(b, new) != 1;
+}
 
 static void search_array(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
@@ -144,7 +173,7 @@ static void search_value(
 		return;
 	}
 	if (off == 0 && state_type_size(a, type[STATE_OLD]) > 0) {
-		if (!s->outer.found) {
+		if (!s->outer.found && !value_parts_bytes(s, type)) {
 			candidate_add(&s->outer, base);
 		}
 		if (state_pointer_fits(s->t, s->pointer, type)) {

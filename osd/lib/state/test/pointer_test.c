@@ -43,6 +43,29 @@ static void test_pointers(void)
 	world_free(w);
 }
 
+/* Characters that are wider numbers now: a pointer that steps by one is right at the first only. */
+static void test_widened_characters(void)
+{
+	struct world *w = begin("u8 *p; site u8 f;", "u8 *p; site u32 f; file b.c; site u8 g;");
+
+	point(w, "p", world_object(w, "f", 0, 16));
+	refused(w, STATE_E_POINTER, "no value of its type (heap u8 from a.c:f+0) at a.c:p");
+	w = begin("char *p; struct s { i32 n; char c[2][4]; } v;",
+	        "char *p; struct s { i32 n; u16 c[2][4]; } v;");
+	point(w, "p", old_at(w, "v.c[1]"));
+	refused(w, STATE_E_POINTER, "no value of its type (a.c:v+8) at a.c:p");
+	/* Other names for them, and bytes of what never were some. */
+	w = begin("char *p; char c[4]; char *q; struct s { u32 n; char *p; } s;",
+	        "u8 *p; u8 c[4]; void *q; struct s { char *p; u64 n; } s;");
+	point(w, "p", old_at(w, "c[2]"));
+	point(w, "q", old_at(w, "c[1]"));
+	point(w, "s.p", old_at(w, "s"));
+	done(w);
+	assert(where(w, "p") == new_at(w, "c[2]") && where(w, "q") == new_at(w, "c[1]") &&
+	        where(w, "s.p") == new_at(w, "s"));
+	world_free(w);
+}
+
 static void test_pointer_refusals(void)
 {
 	struct world *w = begin("i32 *p;", "i32 *p;");
@@ -178,6 +201,7 @@ int main(void)
 	test_long_list();
 	test_pointers();
 	test_pointer_refusals();
+	test_widened_characters();
 	test_loose_pointers();
 	return 0;
 }
