@@ -55,21 +55,32 @@ enum state_code state_plan_append(struct state_transfer *t, const struct state_p
 	return STATE_OK;
 }
 
-static state_handler_t handler_find(const struct state_transfer *t, const char *name)
+/* The new function of this name; a static one of the same name elsewhere makes it unclear. */
+static enum state_code handler_find(
+        struct state_transfer *t, const char *name, state_handler_t *ret)
 {
 	const struct state_desc *desc = &t->desc[STATE_NEW];
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(desc, STATE_FUNCTION, &n);
+	uint64_t found = 0;
 
 	for (uint32_t i = first; i < first + n; i++) {
 		uint64_t addr = t->addr[STATE_NEW][i];
 
-		if (addr != 0 &&
-		        strcmp(state_desc_string(desc, desc->entries[i].name), name) == 0) {
-			return (state_handler_t)(uintptr_t)addr;
+		if (addr == 0 ||
+		        strcmp(state_desc_string(desc, desc->entries[i].name), name) != 0) {
+			continue;
 		}
+		if (found != 0) {
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "several functions of the release have the handler's name", 0);
+		}
+		found = addr;
 	}
-	return NULL;
+	*ret = (state_handler_t)(uintptr_t)found;
+	return found != 0 ? STATE_OK
+	                  : state_fail(t, STATE_E_ANNOTATION,
+	                            "handler is no function of the release", 0);
 }
 
 static enum state_code plan_handler(struct state_transfer *t, const uint32_t type[2],
@@ -77,14 +88,14 @@ static enum state_code plan_handler(struct state_transfer *t, const uint32_t typ
 {
 	struct state_handler *handler = state_keep(t, sizeof(*handler));
 	struct state_op *op = state_op_push(t, STATE_OP_HANDLER);
+	enum state_code code;
 
 	if (handler == NULL || op == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	handler->call = handler_find(t, new->handler);
-	if (handler->call == NULL) {
-		return state_fail(
-		        t, STATE_E_ANNOTATION, "handler is no function of the release", 0);
+	code = handler_find(t, new->handler, &handler->call);
+	if (code != STATE_OK) {
+		return code;
 	}
 	handler->type[STATE_OLD] = type[STATE_OLD];
 	handler->type[STATE_NEW] = type[STATE_NEW];

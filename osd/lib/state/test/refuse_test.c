@@ -66,6 +66,8 @@ static const struct refusal refusals[] = {
         /* annotations */
         {"i32 a;", "i64 a @raw;", STATE_E_TYPE, "raw"},
         {"i32 a;", "i32 a @handler=gone;", STATE_E_ANNOTATION, "handler"},
+        {"i32 a;", "func h; i32 a @handler=h; file b.c; func h;", STATE_E_ANNOTATION,
+                "several functions of the release have the handler's name at a.c:a"},
         {"i32 a @version=1;", "i32 a @version=2;", STATE_E_VERSION, "a.c:a"},
         {"i32 a;", "i32 a @version=2;", STATE_E_VERSION, "version"},
         {"struct s { i32 x; } @version=1; struct s a;",
