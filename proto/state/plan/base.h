@@ -63,6 +63,7 @@ void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type,
         uint64_t from);
 /* Somebody's word, in the new release, that what was carried over starts fresh. */
 void state_drop(struct state_transfer *t, uint32_t old_type, const char *member);
+void state_drop_type(struct state_transfer *t, uint32_t old_type);
 void state_moved(struct state_transfer *t, uint32_t i, uint32_t k);
 void state_copied(struct state_transfer *t, uint32_t entry);
 

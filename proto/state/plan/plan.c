@@ -274,8 +274,12 @@ static enum state_code plan_compile(struct state_transfer *t, const uint32_t typ
 	struct state_notes old = state_notes_of_type(&t->desc[STATE_OLD], type[STATE_OLD]);
 	struct state_notes new = state_notes_of_type(&t->desc[STATE_NEW], type[STATE_NEW]);
 	bool done;
-	enum state_code code = state_plan_noted(t, type, &old, &new, &done);
+	enum state_code code;
 
+	if (new.skip && !old.skip) {
+		state_drop_type(t, type[STATE_OLD]);
+	}
+	code = state_plan_noted(t, type, &old, &new, &done);
 	if (code != STATE_OK || done) {
 		return code;
 	}

@@ -497,6 +497,35 @@ void state_drop(struct state_transfer *t, uint32_t old_type, const char *member)
 	        true);
 }
 
+/* What the entry at hand is, or where in it the member at hand. */
+static enum state_thing thing_at_hand(const struct state_transfer *t)
+{
+	uint32_t entry = notice_entry(t);
+
+	if (t->path != NULL) {
+		return STATE_THING_MEMBER;
+	}
+	return entry != STATE_NONE && t->desc[STATE_OLD].entries[entry].kind == STATE_SITE
+	               ? STATE_THING_OBJECTS
+	               : STATE_THING_VARIABLE;
+}
+
+void state_drop_type(struct state_transfer *t, uint32_t old_type)
+{
+	char line[STATE_ERROR_TEXT];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add_type(&text, &t->desc[STATE_OLD], old_type);
+	text_add_place(&text, t, NULL);
+	text_add(&text, ", which starts fresh now");
+	loss_add(t,
+	        (struct state_notice){.thing = thing_at_hand(t),
+	                .entry = notice_entry(t),
+	                .member = t->path != NULL ? t->path->name : "",
+	                .text = line},
+	        true);
+}
+
 void state_moved(struct state_transfer *t, uint32_t i, uint32_t k)
 {
 	char line[STATE_ERROR_TEXT];

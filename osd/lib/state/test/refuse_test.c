@@ -82,6 +82,12 @@ static const struct refusal refusals[] = {
                 STATE_E_ANNOTATION, "length"},
         {"struct s { i32 b : 3; } a;", "struct s { i32 b : 3 @raw; } a;", STATE_E_ANNOTATION,
                 "bitfield"},
+        /* a type that starts fresh from now on, wherever it is */
+        {"struct l { i32 x; } l;", "struct l { i32 x; } @skip l;", STATE_OK,
+                "dropped struct l at a.c:l, which starts fresh now\n"},
+        {"struct s { struct l { i32 x; } in[2]; } v; site struct s f;",
+                "struct s { struct l { i32 x; } @skip in[2]; } v; site struct s f;", STATE_OK,
+                "dropped struct l at a.c:v.in, which starts fresh now\n"},
         /* renamings: who was renamed claims the old one, and two cannot */
         {"i32 a;", "i32 b @renamed=a; i32 c @renamed=a;", STATE_E_ANNOTATION, "a.c:c"},
         {"i32 a; i32 b;", "i32 b @renamed=a;", STATE_OK, "lost a.c:b\n"},
