@@ -243,15 +243,40 @@ const struct state_field *state_fields_pair(
 	return clash;
 }
 
+/* The same doubt as of variables (partners_check_back): did names pair that part in meaning? */
+static bool field_is_doubtful(const struct state_transfer *t, const struct state_fields *old,
+        const struct state_fields *new, const struct state_field *field)
+{
+	const char *renamed = field_renamed(&t->desc[STATE_OLD], field);
+	const struct state_field *former = renamed != NULL ? field_named(new, renamed) : NULL;
+	const struct state_field *same = field_named(new, field->name);
+	const char *now = same != NULL ? field_renamed(&t->desc[STATE_NEW], same) : NULL;
+
+	if (former == NULL || (now != NULL && strcmp(now, renamed) == 0) ||
+	        field_former(t, old, former) != NULL) {
+		return false;
+	}
+	return same != NULL ? field_former(t, old, same) == NULL
+	                    : field->partner == STATE_NONE && former->partner != STATE_NONE &&
+	                              !state_member_is_dropped(t, former->owner, field);
+}
+
 enum state_code state_fields_partner(
         struct state_transfer *t, struct state_fields *old, struct state_fields *new)
 {
 	const struct state_field *clash = state_fields_pair(t, old, new);
 
-	return clash == NULL
-	               ? STATE_OK
-	               : state_fail_member(t, STATE_E_ANNOTATION,
-	                         "renamed from what another one was renamed from", 0, clash->name);
+	if (clash != NULL) {
+		return state_fail_member(t, STATE_E_ANNOTATION,
+		        "renamed from what another one was renamed from", 0, clash->name);
+	}
+	for (uint32_t i = 0; i < old->n; i++) {
+		if (field_is_doubtful(t, old, new, &old->field[i])) {
+			return state_fail_member(
+			        t, STATE_E_ANNOTATION, RENAMED_BACK, 0, old->field[i].name);
+		}
+	}
+	return STATE_OK;
 }
 
 static bool type_is_named(const struct state_desc *desc, uint32_t id, const char *name)
@@ -308,6 +333,45 @@ static uint32_t name_claimant(
 	return STATE_NONE;
 }
 
+/* The same doubt as of variables: an old type was renamed, and the new release uses both names. */
+static bool type_is_doubtful(const struct state_transfer *t, uint32_t old_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const char *name = state_type_name(&t->desc[STATE_OLD], old_type);
+	const char *renamed = type_renamed(&t->desc[STATE_OLD], old_type);
+	bool has_same = false;
+	bool has_former = false;
+
+	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
+		const char *now = type_renamed(desc, id);
+
+		if (type_is_named(desc, id, name)) {
+			if (now != NULL && strcmp(now, renamed) == 0) {
+				return false;
+			}
+			has_same |= type_former(t, id) == NULL;
+		}
+		has_former |= type_is_named(desc, id, renamed) && type_former(t, id) == NULL;
+	}
+	return has_same && has_former;
+}
+
+static enum state_code names_check_back(struct state_transfer *t)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+
+	for (uint32_t i = 0; i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+
+		if (tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF &&
+		        type_is_doubtful(t, tag->owner)) {
+			return state_fail_named(t, STATE_E_ANNOTATION, RENAMED_BACK ": type",
+			        state_type_name(desc, tag->owner));
+		}
+	}
+	return STATE_OK;
+}
+
 enum state_code state_names_prepare(struct state_transfer *t)
 {
 	const struct state_desc *desc = &t->desc[STATE_NEW];
@@ -329,7 +393,7 @@ enum state_code state_names_prepare(struct state_transfer *t)
 			        t, STATE_E_ANNOTATION, "two types were renamed from", former);
 		}
 	}
-	return STATE_OK;
+	return names_check_back(t);
 }
 
 bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type)

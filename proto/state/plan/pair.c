@@ -73,18 +73,20 @@ static const char *entry_tag(const struct state_desc *desc, uint32_t i, const ch
 }
 
 /*
- * The old entry of this name in "FILE" or "FILE, FUNCTION", STATE_NONE, or fails if there are
- * several. Without a function: in the function of the same name, or in none.
+ * The other side's entry of this name in "FILE" or "FILE, FUNCTION", STATE_NONE, or fails if there
+ * are several. Without a function: in the function of the same name, or in none.
  */
-static enum state_code former_in(struct state_transfer *t, const struct state_entry *new,
-        const char *name, const char *moved, uint32_t *ret)
+static enum state_code former_in(
+        struct state_transfer *t, enum state_age age, uint32_t k, const char *name, uint32_t *ret)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *a = &t->desc[!age];
+	const struct state_entry *entry = &t->desc[age].entries[k];
+	const char *moved = entry_tag(&t->desc[age], k, "moved");
 	const char *comma = strchr(moved, ',');
-	const char *scope = state_desc_string(&t->desc[STATE_NEW], new->scope);
+	const char *scope = state_desc_string(&t->desc[age], entry->scope);
 	size_t len = comma != NULL ? (size_t)(comma - moved) : strlen(moved);
 	uint32_t n;
-	uint32_t first = state_desc_kind_first(a, (enum state_entry_kind) new->kind, &n);
+	uint32_t first = state_desc_kind_first(a, (enum state_entry_kind)entry->kind, &n);
 	bool is_near = false;
 
 	if (comma != NULL) {
@@ -113,13 +115,15 @@ static enum state_code former_in(struct state_transfer *t, const struct state_en
 }
 
 /*
- * The old entry that a new one names as its former self. A renaming that the old release made
- * already, by the same words, is history: its name may be another one's by now.
+ * The other side's entry that one names as its former self: STATE_NONE, too, if its namesake there
+ * says so by the same words. A renaming that both releases know is history: the former name may be
+ * another one's by now. *ret_same is the namesake, or STATE_NONE.
  */
-static enum state_code partner_former(struct state_transfer *t, uint32_t k, uint32_t *ret)
+static enum state_code partner_former(
+        struct state_transfer *t, enum state_age age, uint32_t k, uint32_t *ret, uint32_t *ret_same)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &t->desc[!age];
+	const struct state_desc *b = &t->desc[age];
 	const struct state_entry *entry = &b->entries[k];
 	enum state_entry_kind kind = (enum state_entry_kind)entry->kind;
 	const char *unit = state_desc_string(b, entry->unit);
@@ -127,22 +131,33 @@ static enum state_code partner_former(struct state_transfer *t, uint32_t k, uint
 	const char *name = entry_tag(b, k, "renamed");
 	const char *moved = entry_tag(b, k, "moved");
 	const char *own = state_desc_string(b, entry->name);
-	uint32_t same;
 
 	*ret = STATE_NONE;
+	*ret_same = STATE_NONE;
 	if ((name == NULL && moved == NULL) || kind == STATE_STRING) {
 		return STATE_OK;
 	}
-	same = state_desc_find(a, kind, unit, scope, own);
-	if (same != STATE_NONE && text_same(entry_tag(a, same, "renamed"), name) &&
-	        text_same(entry_tag(a, same, "moved"), moved)) {
+	*ret_same = state_desc_find(a, kind, unit, scope, own);
+	if (*ret_same != STATE_NONE && text_same(entry_tag(a, *ret_same, "renamed"), name) &&
+	        text_same(entry_tag(a, *ret_same, "moved"), moved)) {
 		return STATE_OK;
 	}
 	if (moved != NULL) {
-		return former_in(t, entry, name != NULL ? name : own, moved, ret);
+		return former_in(t, age, k, name != NULL ? name : own, ret);
 	}
 	*ret = state_desc_find(a, kind, unit, scope, name);
 	return STATE_OK;
+}
+
+/* The old entry of a new one's own file, function and name. */
+static uint32_t entry_namesake(const struct state_transfer *t, uint32_t k)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_entry *entry = &desc->entries[k];
+
+	return state_desc_find(&t->desc[STATE_OLD], (enum state_entry_kind)entry->kind,
+	        state_desc_string(desc, entry->unit), state_desc_string(desc, entry->scope),
+	        state_desc_string(desc, entry->name));
 }
 
 /* Who was renamed or moved claims his partner; taken[k] says that new entry k has one. */
@@ -150,11 +165,12 @@ static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[]
 {
 	for (uint32_t k = 0; k < t->desc[STATE_NEW].n_entries; k++) {
 		uint32_t i;
+		uint32_t same;
 		enum state_code code;
 
 		t->root_age = STATE_NEW;
 		t->root_entry = k;
-		code = partner_former(t, k, &i);
+		code = partner_former(t, STATE_NEW, k, &i, &same);
 		if (code != STATE_OK) {
 			return code;
 		}
@@ -167,6 +183,37 @@ static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[]
 		}
 		t->partner[i] = k;
 		taken[k] = 1;
+	}
+	t->root_entry = STATE_NONE;
+	return STATE_OK;
+}
+
+/*
+ * What the old release renamed, and the new one does not say so although the former name is there
+ * again: a release from before the renaming, or one that has dropped the note and uses the name for
+ * something else. By their names they would pair in both cases, in one of them wrongly.
+ */
+static enum state_code partners_check_back(struct state_transfer *t, const uint8_t taken[])
+{
+	for (uint32_t i = 0; i < t->desc[STATE_OLD].n_entries; i++) {
+		uint32_t former;
+		uint32_t same;
+		enum state_code code;
+
+		t->root_age = STATE_OLD;
+		t->root_entry = i;
+		code = partner_former(t, STATE_OLD, i, &former, &same);
+		if (code != STATE_OK) {
+			return code;
+		}
+		if (former == STATE_NONE || taken[former] || t->partner[i] != STATE_NONE ||
+		        (same != STATE_NONE && taken[same])) {
+			continue;
+		}
+		if (same != STATE_NONE || (entry_namesake(t, former) != STATE_NONE &&
+		                                  !state_entry_is_dropped(t, i))) {
+			return state_fail(t, STATE_E_ANNOTATION, RENAMED_BACK, 0);
+		}
 	}
 	t->root_entry = STATE_NONE;
 	return STATE_OK;
@@ -212,6 +259,9 @@ static enum state_code partners_make(struct state_transfer *t)
 		t->partner[i] = STATE_NONE;
 	}
 	code = partners_rename(t, taken);
+	if (code == STATE_OK) {
+		code = partners_check_back(t, taken);
+	}
 	if (code == STATE_OK) {
 		partners_merge(t, taken);
 		code = state_names_prepare(t);
