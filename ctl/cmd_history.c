@@ -9,14 +9,16 @@
 static void history_row(struct table *table, const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
-	const Machine__Result *result = job ? job->result : NULL;
+	/* A layout that was given up before it was made: the job's result is another one's. */
+	bool was_made = generation->base_address != 0;
+	const Machine__Result *result = job && was_made ? job->result : NULL;
 	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
 	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE];
 
 	snprintf(number, TEXT_SIZE, "%" PRIu64, generation->generation);
 	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
 	        text_id(&generation->release_id, id));
-	snprintf(base, TEXT_SIZE, "0x%" PRIx64, generation->base_address);
+	snprintf(base, TEXT_SIZE, was_made ? "0x%" PRIx64 : "-", generation->base_address);
 	snprintf(job_id, TEXT_SIZE, "%" PRIu64, job ? job->id : 0);
 	table_row(table, (const char *const[]){generation->service, number, release, base,
 	                         generation->state, text_time(generation->committed_us, when),
