@@ -241,7 +241,9 @@ static bool request_envelope_put(struct request *r, const ProtobufCBinaryData *e
 		request_fail(r, E_TOO_LONG, "verify");
 		return false;
 	}
-	memcpy(rs_buffer(), envelope->data, envelope->len);
+	if (envelope->len > 0) { /* else data is NULL; RS says what is wrong with it */
+		memcpy(rs_buffer(), envelope->data, envelope->len);
+	}
 	return true;
 }
 
