@@ -60,8 +60,8 @@ struct puppet_order {
 	uint64_t counter; /* of puppet_spin */
 };
 #define puppet_orders ((struct puppet_order *)(SHARED_VA + 1024))
-/* In the shared page, one word for each call: bit -e is set when error e was seen. */
-#define record_errors ((volatile uint64_t *)(SHARED_VA + 3072))
+/* In the shared page, one record for each call: bit -e is set when error e was seen. */
+#define record_errors ((volatile unsigned __int128 *)(SHARED_VA + 3072))
 
 /* Bytes of the shared page that tests may use: calls' structures must be where a puppet sees them.
  */

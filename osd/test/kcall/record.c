@@ -30,14 +30,21 @@ static const struct {
 };
 #define N_ERRORS (sizeof(errors) / sizeof(errors[0]))
 
+/* A bit for each error in the record of a call. */
+#define RECORD_BITS (8 * sizeof(record_errors[0]))
+#define ERR(name, value, text) _Static_assert(-(value) < (int)RECORD_BITS, #name " has a bit");
+#include "osd/abi/errors.def"
+#undef ERR
+
 /* Values behind errors are results: only small negative numbers count. */
 static err_t record(uint64_t number, err_t result)
 {
 	uint64_t call = number - KCALL_BASE;
 
-	_Static_assert(3072 + N_CALLS * 8 <= PAGE_SIZE, "fits behind the puppets");
-	if (call < N_CALLS && result < 0 && result > -64) {
-		record_errors[call] |= 1ul << -result;
+	_Static_assert(
+	        3072 + N_CALLS * sizeof(record_errors[0]) <= PAGE_SIZE, "fits behind the puppets");
+	if (call < N_CALLS && result < 0 && result > -(int)RECORD_BITS) {
+		record_errors[call] |= (unsigned __int128)1 << -result;
 	}
 	return result;
 }
