@@ -8,13 +8,17 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 'proto', 'wire'))
+for part in ('proto/wire', 'tests'):
+    sys.path.insert(0, os.path.join(ROOT, part))
+import orders  # noqa: E402
 import wire  # noqa: E402
 
 SERVICES = ('vm', 'rs', 'ds', 'tty', 'virtio_console', 'gate', 'load')
 # 364 keys are 1000 objects (a quarter of the values are numbers inside their entries), and 64 KiB with the table.
 LOAD_KEYS, LOAD_BYTES = 364, 144
 CONNECT_SECONDS = 20
+# osd/test/update/priv.h, struct offer.
+OFFER, OFFER_BYTES, OFFER_ENVELOPE = 4096, 80, 224
 
 
 def slurp(path):
@@ -23,12 +27,12 @@ def slurp(path):
 
 
 class World:
-    """Everything made before the machine starts. `n` updates of DS can be run, between two layouts."""
+    """Everything made before the machine starts. DS can be updated between two layouts."""
 
-    def __init__(self, build, work, n, seed=0):
+    def __init__(self, build, work, seed=0):
         self.build, self.work, self.now, self.seed = build, work, int(time.time()), seed
         self.payloads = [self.variant('ds', 'ds-%d' % i) for i in range(2)]
-        self.envelopes = self.sign(n)
+        self.envelopes = self.sign()
         self.image = self.boot()
 
     def path(self, name):
@@ -47,23 +51,22 @@ class World:
         self.luforge('variant', '--kit', self.kit(service), '--seed', '%064x' % self.seed, '--out', out)
         return out
 
-    def sign(self, n):
-        kit, lines = self.kit('ds'), []
-        for i in range(n):
-            lines.append('x%d x ds %s/manifest %s/state %s %d 0 none' % (
-                i, kit, kit, self.payloads[i % 2], 2 + i))
+    def sign(self):
+        """The envelopes of both variants; keys and a starting statement are made on the way."""
+        kit = self.kit('ds')
+        lines = ['x%d x ds %s/manifest %s/state %s 1 0 none' % (i, kit, kit, payload)
+                 for i, payload in enumerate(self.payloads)]
         subprocess.run([os.path.join(self.build, 'tests', 'update', 'update_offers'), self.path('keys'),
                         str(self.now), self.path('offers')], input='\n'.join(lines), text=True, check=True)
-        records, envelopes = slurp(self.path('offers')), []
-        for i in range(n):
-            record = records[4096 * i:4096 * i + 4096]
-            size = struct.unpack_from('<I', record, 80)[0]
-            envelopes.append(record[88 + 128:88 + 128 + size])
-        return envelopes
+        records = slurp(self.path('offers'))
+        offers = [records[OFFER * i:OFFER * (i + 1)] for i in range(len(lines))]
+        return [offer[OFFER_ENVELOPE:OFFER_ENVELOPE + struct.unpack_from('<I', offer, OFFER_BYTES)[0]]
+                for offer in offers]
 
     def boot(self):
         lines = ['machine_id ' + bytes(range(16)).hex(), 'random_seed ' + '%064x' % self.seed,
                  'boot_time %d' % self.now, 'root ' + self.path('keys/root.signed'),
+                 'statement ' + self.path('offers.statement'),
                  'cmdline load_keys=%d load_bytes=%d load_pause=%d' % (LOAD_KEYS, LOAD_BYTES, LOAD_KEYS + 1)]
         for name in SERVICES:
             lines.append('service %s %skit %s payload %s generation 1 floor 2' % (
@@ -133,10 +136,15 @@ class Machine:
         raise TimeoutError('the load does not come to rest')
 
     def update(self):
-        """The next update of DS; its result."""
-        i = self.n_updates
+        """The next update of DS; its result. Staged before, as lud does it."""
+        i = self.n_updates % len(self.payloads)
         self.n_updates += 1
-        result = self.client.update(1 + i, 'ds', self.world.envelopes[i], self.payloads[i % 2], self.state)
+        envelope = self.world.envelopes[i]
+        self.client.admit(envelope, self.payloads[i], self.state)
+        order = orders.manifest(self.client.call(status={'service': 'rs'}), self.n_updates, orders.UPDATE,
+                                [orders.component('ds', envelope, 1 + self.n_updates)])
+        root = orders.parts(envelope)[0][0]
+        result = self.client.order(orders.sign(self.world.build, self.world.work, root, order))
         if result['outcome'] != 'OUTCOME_COMMITTED':
-            raise RuntimeError('update %d: %r' % (i, result))
+            raise RuntimeError('update %d: %r' % (self.n_updates, result))
         return result

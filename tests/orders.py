@@ -1,0 +1,58 @@
+"""Orders for a machine, made by tests without lud: laid out as in proto/envelope/manifest.h, signed by
+envelope_craft with the keys of tests/update/offers.c."""
+import hashlib
+import os
+import struct
+import subprocess
+
+UPDATE, PREPARE, CONFIRM, RESTART, SHUTDOWN, DROP = range(1, 7)
+# proto/envelope/manifest.h.
+ORDER = '<8sII16sQQQQQQIIIIII'
+COMPONENT = '<24s24s64s64s64sQII'
+LIFE_SEC = 600
+
+
+def parts(envelope):
+    """(stored part, manifest) of each part of an envelope."""
+    found, at = [], 24
+    while at < len(envelope):
+        length, signatures = struct.unpack_from('<II', envelope, at + 12)
+        end = at + 24 + length + 80 * signatures
+        found.append((envelope[at:end], envelope[at + 24:at + 24 + length]))
+        at = end
+    return found
+
+
+def component(service, variant=None, generation=0, state='', recipe=1):
+    """One component of an order; variant: its envelope."""
+    release = commitment = bytes(64)
+    if variant is not None:
+        kit, manifest = (part[1] for part in parts(variant)[1:])
+        release, commitment = hashlib.blake2b(kit).digest(), hashlib.blake2b(manifest).digest()
+    return struct.pack(COMPONENT, service.encode(), state.encode(), release, commitment, bytes(64),
+                       generation, recipe if variant is not None else 0, 0)
+
+
+def manifest(status, txn, action, components=(), argument=0, **fields):
+    """An order's manifest for the machine and the boot of this status, good from now on."""
+    body = b''.join(components)
+    values = {'machine': status['machine_id'], 'boot': status['boot_id'], 'epoch': 1, 'txn': txn,
+              'issued': status['time'], 'expires': status['time'] + LIFE_SEC, **fields}
+    return struct.pack(
+        ORDER, b'SAMORD1', 2, struct.calcsize(ORDER) + len(body), values['machine'], values['boot'],
+        values['epoch'], values['txn'], values['issued'], values['expires'], argument, action, len(components),
+        0, 0, 0, 0) + body
+
+
+def sign(build, directory, root, order, *, control=False, changes=()):
+    """The envelope of an order, under the stored part of a root, signed with the order key of directory/keys, and
+    with the control key if asked."""
+    part = struct.pack('<8sIIII', b'SAMPART', 3, len(order), 1, 0) + order + bytes(80)
+    envelope = struct.pack('<8sIIII', b'SAMENV1', 2, 24 + len(root) + len(part), 2, 0) + root + part
+    raw, out, keys = (os.path.join(directory, name) for name in ('order.raw', 'order', 'keys'))
+    with open(raw, 'wb') as f:
+        f.write(envelope)
+    subprocess.run([os.path.join(build, 'keyring', 'envelope_craft'), raw, out, 'sign=' + keys,
+                    *(['also=%s:control' % keys] if control else []), *changes], check=True)
+    with open(out, 'rb') as f:
+        return f.read()
