@@ -248,6 +248,28 @@ static enum state_code item_string(struct state_transfer *t, const struct state_
 	return STATE_OK;
 }
 
+/*
+ * A table of constant records that lost some: which of them are gone nobody knows, so that only its
+ * start still means the same. Tables of numbers are text, as a rule, or are read by index.
+ */
+static bool table_lost_rows(
+        const struct state_transfer *t, const struct state_item *item, const uint32_t any_type[2])
+{
+	uint32_t n[_STATE_AGE_N];
+	bool is_table = true;
+
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		const struct state_desc *desc = &t->desc[age];
+		uint32_t id = state_type_strip(desc, any_type[age]);
+
+		is_table = is_table && state_type_kind(desc, id) == STATE_BTF_ARRAY &&
+		           (desc->entries[item->entry[age]].flags & STATE_ENTRY_READONLY) != 0 &&
+		           !state_type_is_number(desc, state_type_array(desc, id)->type);
+		n[age] = is_table ? state_type_array(desc, id)->nelems : 0;
+	}
+	return is_table && n[STATE_NEW] < n[STATE_OLD];
+}
+
 static enum state_code item_variable(struct state_transfer *t, const struct state_pointer *pointer,
         const struct state_item *item, uint64_t off, uint64_t *ret)
 {
@@ -255,8 +277,12 @@ static enum state_code item_variable(struct state_transfer *t, const struct stat
 	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type,
 	        t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type,
 	};
-	enum state_code code = state_offset_map(t, pointer, type, 1, off, ret);
+	enum state_code code;
 
+	if (off != 0 && table_lost_rows(t, item, type)) {
+		return STATE_E_AMBIGUOUS;
+	}
+	code = state_offset_map(t, pointer, type, 1, off, ret);
 	if (code == STATE_OK) {
 		*ret += item->new_addr;
 	}
@@ -276,6 +302,21 @@ static enum state_code item_library(const struct state_transfer *t,
 	return STATE_OK;
 }
 
+/* Functions pair by name across files, whatever they are called with: let it be seen, once each. */
+static void function_note_moved(struct state_transfer *t, struct state_item *item)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	uint32_t i = item->entry[STATE_OLD];
+	uint32_t k = item->entry[STATE_NEW];
+
+	if (!item->is_noted && strcmp(state_desc_string(a, a->entries[i].unit),
+	                               state_desc_string(b, b->entries[k].unit)) != 0) {
+		item->is_noted = true;
+		state_moved(t, i, k);
+	}
+}
+
 static enum state_code item_map(struct state_transfer *t, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, uint64_t *ret)
 {
@@ -286,6 +327,7 @@ static enum state_code item_map(struct state_transfer *t, const struct state_poi
 		return item_variable(t, pointer, item, off, ret);
 	case STATE_FUNCTION:
 		*ret = item->new_addr;
+		function_note_moved(t, item);
 		return off == 0 && (pointer->target == STATE_TARGET_FUNCTION ||
 		                           pointer->target == STATE_TARGET_ANY)
 		               ? STATE_OK

@@ -66,6 +66,35 @@ static void test_widened_characters(void)
 	world_free(w);
 }
 
+/* Constant records that are fewer now, and functions that are elsewhere. */
+static void test_tables(void)
+{
+	const char *old = "struct op { i32 id; } op[3] readonly; struct op *p; char s[8] readonly; "
+	                  "char *c; fn *f; fn *g; fn *h; func go; file b.c; func init;";
+	const char *new = "struct op { i32 id; } op[2] readonly; struct op *p; char s[6] readonly; "
+	                  "char *c; fn *f; fn *g; fn *h; func go; file c.c; func init;";
+	struct world *w = begin(old, new);
+
+	point(w, "p", old_at(w, "op"));
+	point(w, "c", old_at(w, "s[2]"));
+	point(w, "f", model_symbol_find(w->old, "init")->addr);
+	point(w, "g", model_symbol_find(w->old, "init")->addr);
+	point(w, "h", model_symbol_find(w->old, "go")->addr);
+	done(w);
+	assert(where(w, "p") == new_at(w, "op") && where(w, "c") == new_at(w, "s[2]"));
+	assert(where(w, "f") == model_symbol_find(w->new, "init")->addr);
+	assert(strcmp(w->result.notes, "moved b.c:init to c.c:init\n") == 0);
+	world_free(w);
+	w = begin(old, new);
+	point(w, "p", old_at(w, "op[1]"));
+	refused(w, STATE_E_AMBIGUOUS, "several things (a.c:op+4) at a.c:p");
+	w = begin(new, old);
+	point(w, "p", old_at(w, "op[1]"));
+	done(w);
+	assert(where(w, "p") == new_at(w, "op[1]"));
+	world_free(w);
+}
+
 static void test_pointer_refusals(void)
 {
 	struct world *w = begin("i32 *p;", "i32 *p;");
@@ -202,6 +231,7 @@ int main(void)
 	test_pointers();
 	test_pointer_refusals();
 	test_widened_characters();
+	test_tables();
 	test_loose_pointers();
 	return 0;
 }
