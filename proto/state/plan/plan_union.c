@@ -301,7 +301,7 @@ static enum state_code union_old_cases(struct state_transfer *t, struct state_un
 /* A union on its way: both sides' places, members and tags. */
 struct union_pair {
 	const struct state_field *place[_STATE_AGE_N];
-	const struct state_field *tag[_STATE_AGE_N]; /* old: NULL if it was another, or none */
+	const struct state_field *tag[_STATE_AGE_N]; /* old: NULL if there was none */
 	struct state_fields fields[_STATE_AGE_N];
 };
 
@@ -396,15 +396,19 @@ static enum state_code union_untagged(struct state_transfer *t, uint32_t old_typ
 	return state_op_copy(t, size);
 }
 
-/* The old sibling that is the union's tag in both releases, or NULL. */
-static const struct state_field *union_tag_old(const struct state_transfer *t,
+/* *ret is the old sibling that is the union's tag in both releases, or NULL if the old union had
+ * none. What another one said of the old union, the new tag does not know. */
+static enum state_code union_tag_old(struct state_transfer *t,
         const struct state_fields *around_old, const struct state_field *old_place,
-        const struct state_field *tag)
+        const struct state_field *tag, const struct state_field **ret)
 {
 	const struct state_field *old_tag = &around_old->field[tag->partner];
 	const char *name = union_tag_name(&t->desc[STATE_OLD], old_place);
 
-	return name != NULL && strcmp(name, old_tag->name) == 0 ? old_tag : NULL;
+	*ret = name != NULL ? old_tag : NULL;
+	return name == NULL || strcmp(name, old_tag->name) == 0
+	               ? STATE_OK
+	               : state_fail(t, STATE_E_UNION, "union's tag is another member now", 0);
 }
 
 enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around_old,
@@ -439,8 +443,10 @@ enum state_code state_plan_union(struct state_transfer *t, const struct state_fi
 		return union_untagged(
 		        t, old_type, new_type, &u.fields[STATE_OLD], &u.fields[STATE_NEW], high);
 	}
-	u.tag[STATE_OLD] = union_tag_old(t, around_old, old_place, u.tag[STATE_NEW]);
-	code = union_tagged(t, &u, &made);
+	code = union_tag_old(t, around_old, old_place, u.tag[STATE_NEW], &u.tag[STATE_OLD]);
+	if (code == STATE_OK) {
+		code = union_tagged(t, &u, &made);
+	}
 	if (code == STATE_OK) {
 		state_members_lost(t, old_type, new_type, &u.fields[STATE_OLD]);
 	}
