@@ -31,7 +31,7 @@ static bool dropped_names(const struct state_desc *desc, const struct state_entr
 	                 : strcmp(old_unit, unit) == 0);
 }
 
-bool state_entry_is_dropped(const struct state_transfer *t, uint32_t i)
+bool state_entry_is_named_dropped(const struct state_transfer *t, uint32_t i)
 {
 	const struct state_desc *new = &t->desc[STATE_NEW];
 	const struct state_desc *old = &t->desc[STATE_OLD];
@@ -45,7 +45,13 @@ bool state_entry_is_dropped(const struct state_transfer *t, uint32_t i)
 			return true;
 		}
 	}
-	return tag_has(old, STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
+	return false;
+}
+
+bool state_entry_is_dropped(const struct state_transfer *t, uint32_t i)
+{
+	return state_entry_is_named_dropped(t, i) ||
+	       tag_has(&t->desc[STATE_OLD], STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
 }
 
 bool state_type_is_dropped(const struct state_transfer *t, uint32_t type, const char *name)

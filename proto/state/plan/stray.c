@@ -47,8 +47,9 @@ static bool is_stray(const struct strays *s, enum state_age age, uint32_t i)
 	if (s->t->addr[age][i] == 0) {
 		return false;
 	}
-	return age == STATE_OLD ? s->t->partner[i] == STATE_NONE && !state_entry_is_dropped(s->t, i)
-	                        : !s->taken[i];
+	return age == STATE_OLD
+	               ? s->t->partner[i] == STATE_NONE && !state_entry_is_named_dropped(s->t, i)
+	               : !s->taken[i];
 }
 
 static bool strays_collect(struct strays *s, enum state_age age)

@@ -140,6 +140,8 @@ bool state_unit_matches(const char *unit, const char *file, size_t len);
 
 /* dropped.c: may it be lost, as one of the two releases says? `name` as in an error. */
 bool state_entry_is_dropped(const struct state_transfer *t, uint32_t i);
+/* The same, by the new release's words only: what is merely expendable may have a place there. */
+bool state_entry_is_named_dropped(const struct state_transfer *t, uint32_t i);
 bool state_type_is_dropped(const struct state_transfer *t, uint32_t old_type, const char *name);
 bool state_member_is_dropped(
         const struct state_transfer *t, uint32_t new_type, const struct state_field *old);
