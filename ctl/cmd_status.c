@@ -252,7 +252,7 @@ int cmd_machine_start(const struct options *options)
 	start.socket = (char *)(options->attach ? options->attach : "");
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_START;
 	request.machine_start = &start;
-	job_progress_init(&progress, options, false);
+	job_progress_init(&progress, options, &request, false);
 	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
 	job_progress_end(&progress);
 	if (code != CTL_OK) {
@@ -301,7 +301,7 @@ int cmd_machine_stop(const struct options *options)
 	}
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;
 	request.machine_stop = &stop;
-	job_progress_init(&progress, options, false);
+	job_progress_init(&progress, options, &request, false);
 	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
 	job_progress_end(&progress);
 	if (code == CTL_OK && reply->body_case == CONTROL__REPLY__BODY_JOB) {

@@ -14,7 +14,7 @@ static int update_one(const struct options *options, Control__Request *request)
 		        "name the keyring with the control key by --keys, and leave --detach out",
 		        "consent to loss is signed here with a control key when the order is made");
 	}
-	job_progress_init(&progress, options, false);
+	job_progress_init(&progress, options, request, false);
 	code = command_call(options, request, job_on_news, &progress, &client, &reply);
 	job_progress_end(&progress);
 	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOB) {
@@ -119,7 +119,7 @@ int cmd_rerandomize(const struct options *options)
 	rerandomize.detach = options->detach;
 	request.body_case = CONTROL__REQUEST__BODY_RERANDOMIZE;
 	request.rerandomize = &rerandomize;
-	job_progress_init(&progress, options, true);
+	job_progress_init(&progress, options, &request, true);
 	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
 	job_progress_end(&progress);
 	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOBS) {

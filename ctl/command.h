@@ -58,8 +58,12 @@ int cmd_version(const struct options *options);
 /* control.c: the person's control key */
 /* Whether it can be used on this host. */
 bool control_is_at_hand(const struct options *options);
-/* Shows what an order would do, signs it and tells lud; what goes wrong is told. */
-void control_sign(const struct options *options, const Control__Progress *news);
+/*
+ * Shows what an order would do, signs it and tells lud; what goes wrong is told. What was not asked
+ * for is refused.
+ */
+void control_sign(const struct options *options, const Control__Request *asked,
+        const Control__Progress *news);
 
 /* job.c: jobs as exit codes and words; progress while they run */
 int job_exit(const Control__Job *job);
@@ -73,8 +77,10 @@ struct job_progress {
 	size_t n_done;
 	uint64_t job; /* of the newest news; 0: none yet */
 	const struct options *options;
+	const Control__Request *asked; /* what the news is about */
 };
-void job_progress_init(struct job_progress *progress, const struct options *options, bool many);
+void job_progress_init(struct job_progress *progress, const struct options *options,
+        const Control__Request *asked, bool many);
 void job_on_news(const Control__FromLud *from, void *progress);
 void job_progress_end(struct job_progress *progress);
 

@@ -5,8 +5,10 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl/command.h"
+#include "ctl/intent.h"
 #include "ctl/place.h"
 #include "keyring/keyring.h"
 
@@ -66,12 +68,28 @@ static void control_show(const struct order_manifest *order)
 		fprintf(stderr, " %.*s", (int)SERVICE_NAME_SIZE,
 		        order_components(order)[i].service);
 	}
-	fprintf(stderr, "%s of machine %02x%02x%02x%02x (order %" PRIu64 ".%" PRIu64 ")\n",
-	        order->n_components ? "" : " all", order->machine_id[0], order->machine_id[1],
-	        order->machine_id[2], order->machine_id[3], order->epoch, order->transaction);
+	fprintf(stderr, "%s of machine ", order->n_components ? "" : " all");
+	for (uint32_t i = 0; i < sizeof(order->machine_id); i++) {
+		fprintf(stderr, "%02x", order->machine_id[i]);
+	}
+	fprintf(stderr, " (order %" PRIu64 ".%" PRIu64 ")\n", order->epoch, order->transaction);
 }
 
-void control_sign(const struct options *options, const Control__Progress *news)
+/* Told and false: it is not what was asked for. */
+static bool control_is_asked(const Control__Request *asked, const struct order_manifest *order)
+{
+	const char *refusal = intent_refusal(asked, order, (uint64_t)time(NULL));
+
+	if (refusal) {
+		ctl_fail(CTL_KEYS, "order",
+		        "do not give this lud a control key before it is known why",
+		        "lud proposes an order that is not signed: %s", refusal);
+	}
+	return !refusal;
+}
+
+void control_sign(
+        const struct options *options, const Control__Request *asked, const Control__Progress *news)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
 	_cleanup_(key_freep) struct keyring_key *key = NULL;
@@ -90,6 +108,9 @@ void control_sign(const struct options *options, const Control__Progress *news)
 	if (keyring_control_sign(key, order, len, &signature) != 0) {
 		ctl_fail(CTL_KEYS, "order", "use the luctl of lud's version",
 		        "what lud proposes is no order");
+		return;
+	}
+	if (!control_is_asked(asked, (const struct order_manifest *)order)) {
 		return;
 	}
 	for (size_t i = 0; i < news->proposal->n_loss; i++) {

@@ -140,11 +140,13 @@ void job_print(const Control__Job *job)
 	job_print_cause(job);
 }
 
-void job_progress_init(struct job_progress *progress, const struct options *options, bool many)
+void job_progress_init(struct job_progress *progress, const struct options *options,
+        const Control__Request *asked, bool many)
 {
 	progress->shown = isatty(STDERR_FILENO) && !options->json;
 	progress->many = many;
 	progress->options = options;
+	progress->asked = asked;
 	progress->n_done = 0;
 }
 
@@ -171,7 +173,7 @@ void job_on_news(const Control__FromLud *from, void *arg)
 		return;
 	}
 	if (news->proposal) {
-		control_sign(progress->options, news);
+		control_sign(progress->options, progress->asked, news);
 	}
 	if (!progress->shown) {
 		return;

@@ -1,0 +1,15 @@
+#pragma once
+/*
+ * What a person asked for, held against the order that lud proposes for it. A control key signs
+ * what was asked and nothing else: lud is not trusted with what destroys.
+ */
+#include "proto/envelope/envelope.h"
+#include "proto/wire/control.pb-c.h"
+
+/*
+ * Why this order is not to be signed for this request; NULL: it is what was asked for. order has
+ * passed order_manifest_check(). now: unix seconds. Which machine a name stands for only lud knows,
+ * so the order's machine is shown and not judged.
+ */
+const char *intent_refusal(
+        const Control__Request *asked, const struct order_manifest *order, uint64_t now);
