@@ -336,6 +336,17 @@ static void fill_number(struct graph *g, struct model_place a, struct model_plac
 
 static void fill_value(struct graph *g, struct model_place a, struct model_place b);
 
+/* Something that the new release starts with, in a variable, and that must not stay. */
+static void fill_initial(struct graph *g, struct model_place b)
+{
+	size_t size;
+	const uint8_t *image = model_image(g->world->new, &size);
+
+	if (b.addr >= image && b.addr < image + size) {
+		memset(b.addr, (int)random_below(g->random, 256), b.type->size);
+	}
+}
+
 /* Members 1 to 4 are alive on both sides, 6 is gone, 0 holds nothing, 5 only if `new` says so. */
 static void fill_union(struct graph *g, struct model_place tag, struct model_place a,
         struct model_place b, const struct model_member *new)
@@ -354,6 +365,8 @@ static void fill_union(struct graph *g, struct model_place tag, struct model_pla
 
 		memset(x.addr, 0, x.type->size);
 		fill_value(g, x, y);
+	} else {
+		fill_initial(g, b);
 	}
 }
 
@@ -400,7 +413,8 @@ static void fill_value(struct graph *g, struct model_place a, struct model_place
 		for (uint32_t i = 0; i < a.type->n && i < b.type->n; i++) {
 			struct model_place x = {
 			        .type = a.type->to, .addr = a.addr + i * a.type->to->size};
-			struct model_place y = {.type = b.type->to, .addr = x.addr};
+			struct model_place y = {
+			        .type = b.type->to, .addr = b.addr + i * b.type->to->size};
 
 			fill_value(g, x, y);
 		}
@@ -455,6 +469,9 @@ void graph_fill(struct graph *g)
 			        .addr = object->old + i * object->old_type->size};
 			struct model_place b = {.type = object->new_type, .addr = a.addr};
 
+			if (object->new != NULL) {
+				b.addr = object->new + i * object->new_type->size;
+			}
 			fill_value(g, a, b);
 		}
 	}
