@@ -22,13 +22,15 @@ static void log_rate_leak(struct log_rate *rate, nsec_t now)
 
 bool log_rate_take(struct log_rate *rate, nsec_t now, uint32_t n)
 {
+	uint32_t note = rate->n_dropped > 0 ? LOG_NOTE : 0;
+
 	log_rate_leak(rate, now);
-	if (rate->n_used + n > LOG_BURST) {
+	if (rate->n_used + n + note > LOG_BURST) {
 		rate->n_dropped =
 		        rate->n_dropped > UINT32_MAX - n ? UINT32_MAX : rate->n_dropped + n;
 		return false;
 	}
-	rate->n_used += n;
+	rate->n_used += n + note;
 	return true;
 }
 

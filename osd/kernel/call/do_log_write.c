@@ -8,6 +8,7 @@
 #include "osd/kernel/usercopy.h"
 
 #define LOG_LINE_MAX 256u
+#define LOG_MARK_BYTES 3u /* ": " behind the name, and the newline */
 
 /* Return the length without a trailing newline. */
 static size_t line_clean(char *line, size_t n)
@@ -23,11 +24,16 @@ static size_t line_clean(char *line, size_t n)
 	return n;
 }
 
+/* A line of n bytes; the mark in front of it counts, or empty lines would cost next to nothing. */
 static bool rate_check(struct slot *slot, uint32_t n)
 {
+	uint32_t mark = LOG_MARK_BYTES;
 	uint32_t n_dropped;
 
-	if (!log_rate_take(&slot->log_rate, arch_clock(), n)) {
+	for (const char *c = slot->name; *c != '\0'; c++) {
+		mark++;
+	}
+	if (!log_rate_take(&slot->log_rate, arch_clock(), n + mark)) {
 		return false;
 	}
 	n_dropped = log_rate_dropped(&slot->log_rate);
@@ -50,7 +56,7 @@ err_t do_log_write(struct instance *self, const uint64_t *args)
 	if (r != E_OK) {
 		return r;
 	}
-	if (self->slot->supervisor != EP_NONE && !rate_check(self->slot, (uint32_t)n + 1)) {
+	if (self->slot->supervisor != EP_NONE && !rate_check(self->slot, (uint32_t)n)) {
 		return E_FULL;
 	}
 	n = line_clean(line, n);

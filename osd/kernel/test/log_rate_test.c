@@ -17,31 +17,54 @@ static void test_burst(void)
 	assert(log_rate_dropped(&rate) == 0);
 }
 
-static void test_rate(void)
+/* A line, and the note about those before it that were dropped; the bytes that are written. */
+static uint64_t line(struct log_rate *rate, nsec_t now, uint32_t n, uint64_t *dropped)
+{
+	uint32_t told;
+
+	if (!log_rate_take(rate, now, n)) {
+		return 0;
+	}
+	told = log_rate_dropped(rate);
+	*dropped += told;
+	return n + (told > 0 ? LOG_NOTE : 0);
+}
+
+/* Lines of n bytes, ten thousand a second, for twenty seconds. */
+static void flood(uint32_t n)
 {
 	struct log_rate rate = {0};
-	uint64_t n = 0;
+	uint64_t written = 0, dropped = 0, said = 0;
 
-	/* Lines of 100 bytes, ten thousand a second, for twenty seconds. */
 	for (nsec_t now = SEC; now < 21 * SEC; now += SEC / 10000) {
-		n += log_rate_take(&rate, now, 100) ? 100 : 0;
+		uint64_t was = written;
+
+		written += line(&rate, now, n, &dropped);
+		said += written > was ? n : 0;
 	}
-	assert(n <= LOG_BURST + 20 * LOG_RATE);
-	assert(n > LOG_BURST + 20 * LOG_RATE - 200);
-	assert(n + log_rate_dropped(&rate) == 20ull * 10000 * 100);
+	dropped += log_rate_dropped(&rate);
+	assert(written <= LOG_BURST + 20 * LOG_RATE);
+	assert(written > LOG_BURST + 20 * LOG_RATE - 400);
+	assert(said + dropped == UINT64_C(200000) * n);
+}
+
+static void test_rate(void)
+{
+	flood(100);
+	flood(5);
 }
 
 /* Looking often loses nothing of the rate to rounding. */
 static void test_fractions(void)
 {
 	struct log_rate rate = {0};
-	uint64_t n = 0;
+	uint64_t n = 0, dropped = 0;
 
 	assert(log_rate_take(&rate, SEC, LOG_BURST));
 	for (nsec_t now = SEC; now < 3 * SEC; now += 10007) {
-		n += log_rate_take(&rate, now, 1);
+		n += line(&rate, now, 1, &dropped);
 	}
-	assert(n > 2 * LOG_RATE - 3 && n <= 2 * LOG_RATE);
+	assert(n > 2 * LOG_RATE - LOG_NOTE - 3 && n <= 2 * LOG_RATE);
 }
 
 static void test_pause(void)
@@ -57,7 +80,7 @@ static void test_many_dropped(void)
 {
 	struct log_rate rate = {.n_dropped = UINT32_MAX - 1};
 
-	assert(log_rate_take(&rate, SEC, LOG_BURST));
+	assert(log_rate_take(&rate, SEC, LOG_BURST - LOG_NOTE));
 	assert(!log_rate_take(&rate, SEC, 100));
 	assert(log_rate_dropped(&rate) == UINT32_MAX);
 }

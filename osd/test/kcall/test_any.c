@@ -204,6 +204,26 @@ static err_t log_flood(uint64_t n_bytes)
 	return (err_t)n_refused;
 }
 
+/* Lines of nothing but the service's name. */
+static err_t log_empty(uint64_t n)
+{
+	uint64_t n_refused = 0;
+
+	while (n-- > 0) {
+		n_refused += sys_log_write("", 0) == E_FULL;
+	}
+	return (err_t)n_refused;
+}
+
+static void test_log_empty(void)
+{
+	struct puppet p;
+
+	puppet_new(&p, 0, "p0", 0);
+	OK(puppet_call(&p, PUPPET_CALL, (uint64_t)log_empty, 20000) > 100);
+	puppet_free(&p);
+}
+
 static void test_log_rate(void)
 {
 	struct puppet p;
@@ -283,6 +303,7 @@ const struct test tests_any[] = {
         {"exit", test_exit},
         {"report", test_report},
         {"log_write", test_log},
+        {"log_write of empty lines", test_log_empty},
         {"log_write by the rate", test_log_rate},
         {"random", test_random},
         {"lookup", test_lookup},
