@@ -10,6 +10,7 @@
  *	service=NAME   payload=FILE   of a variant: hash and length of another payload
  *	boot=N epoch=N txn=N action=N argument=N generation=N consent=HEX   of an order
  *	bare           an order without components
+ *	fresh          an order whose components name services only
  *	time=N nonce=N boot=N   of a time statement
  *	floor=N        of every service of a statement
  * and of the envelope:
@@ -265,6 +266,20 @@ static void craft_bare(struct craft *c)
 	c->part[c->n_parts - 1].len = sizeof(*head) + sizeof(*o) + sigs;
 }
 
+/* As for a fresh start: nothing is said but which service. */
+static void craft_fresh(struct craft *c)
+{
+	struct order_manifest *o = craft_manifest(c);
+	struct order_component *component = (void *)(o + 1);
+
+	o->total_ms = o->prepare_ms = o->transfer_ms = o->hold_ms = 0;
+	for (uint32_t i = 0; i < o->n_components; i++) {
+		const size_t named = sizeof(component[i].service);
+
+		memset((uint8_t *)&component[i] + named, 0, sizeof(component[i]) - named);
+	}
+}
+
 static int craft_order(struct craft *c, const char *change)
 {
 	struct order_manifest *o = craft_manifest(c);
@@ -273,6 +288,8 @@ static int craft_order(struct craft *c, const char *change)
 
 	if (change_is(change, "bare", &value)) {
 		craft_bare(c);
+	} else if (change_is(change, "fresh", &value)) {
+		craft_fresh(c);
 	} else if (change_is(change, "generation", &value)) {
 		component->generation = strtoull(value, NULL, 0);
 	} else if (change_is(change, "consent", &value)) {

@@ -14,7 +14,7 @@ import lab
 STOP = 5
 
 
-def stop(world, seconds=STOP):
+def stop(world, seconds):
     pid = world.qemu_pid()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -32,29 +32,33 @@ def noticed(world):
         return f.read().count('the machine stood still')
 
 
-def case_under_load(world, rng):
+def case_under_load(seconds):
     """The load goes on where it was, and no heartbeat is missed."""
-    before, seen = restarts(world), noticed(world)
-    stop(world)
-    world.settled()
-    assert noticed(world) > seen
-    assert world.wait_load()['errors'] == 0
-    assert restarts(world) == before
+    def case(world, rng):
+        before, seen = restarts(world), noticed(world)
+        stop(world, seconds)
+        world.settled()
+        assert noticed(world) > seen
+        assert world.wait_load()['errors'] == 0
+        assert restarts(world) == before
+    return case
 
 
-def case_in_a_prepare(world, rng):
+def case_in_a_prepare(seconds):
     """A service that cannot reach its state is given its two seconds, whatever was lost between them."""
-    before, seen = restarts(world), noticed(world)
-    update = subprocess.Popen(
-        [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '2s', '--json',
-         '--socket', world.socket], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    lab.until('the update to prepare', lab.DEADLINE, lambda: world.service('ds')['state'] == 'updating')
-    stop(world)
-    out, _ = update.communicate(timeout=lab.DEADLINE)
-    assert '"rolled_back"' in out, out
-    assert noticed(world) > seen
-    assert restarts(world) == before
-    world.check_truth()
+    def case(world, rng):
+        before, seen = restarts(world), noticed(world)
+        update = subprocess.Popen(
+            [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '2s', '--json',
+             '--socket', world.socket], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        lab.until('the update to prepare', lab.DEADLINE, lambda: world.service('ds')['state'] == 'updating')
+        stop(world, seconds)
+        out, _ = update.communicate(timeout=lab.DEADLINE)
+        assert '"rolled_back"' in out, out
+        assert noticed(world) > seen
+        assert restarts(world) == before
+        world.check_truth()
+    return case
 
 
 def case_next_update(world, rng):
@@ -64,8 +68,10 @@ def case_next_update(world, rng):
     assert world.wait_load()['errors'] == 0
 
 
-CASES = [('a stop under load', case_under_load), ('a stop in an update', case_in_a_prepare),
-         ('the next update', case_next_update)]
+def all_cases(args):
+    return [('a stop under load', case_under_load(args.seconds)),
+            ('a stop in an update', case_in_a_prepare(args.seconds)), ('the next update', case_next_update)]
+
 
 if __name__ == '__main__':
-    cases.run(__doc__, CASES)
+    cases.run(__doc__, all_cases, [('seconds', STOP, 'how long QEMU is stopped each time')])
