@@ -13,6 +13,7 @@
 #include "orchestrator/base/file.h"
 #include "orchestrator/job/hook.h"
 #include "orchestrator/job/priv.h"
+#include "orchestrator/work/kit.h"
 
 static int check_floor_txn(struct db *db, void *arg)
 {
@@ -121,6 +122,7 @@ static void confirm_make(struct job *job)
 {
 	const struct machine_row *row = machine_row(job->machine);
 	struct order_row ran;
+	uint64_t epoch;
 
 	if (store_order_newest(job->engine->parts.db, job->row.id, ORDER_UPDATE, &ran)) {
 		err_forget();
@@ -132,6 +134,14 @@ static void confirm_make(struct job *job)
 		                 "with the starting statement");
 		return;
 	}
+	if (!kit_root_serial(job->engine->parts.config->keyring, &epoch) && epoch != ran.epoch) {
+		/* The same number is another order's in the new epoch, so it cannot be named. */
+		engine_state_machine(job->engine, job->machine);
+		confirm_end(job, "the root was renewed before the confirm: its floor goes to the "
+		                 "machine with a statement");
+		return;
+	}
+	err_forget();
 	job_order_make(job, ORDER_CONFIRM, ran.txn, confirm_signed);
 }
 

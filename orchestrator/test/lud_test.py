@@ -7,6 +7,7 @@ Usage: lud_test.py BUILD [main | faults | NAME...]
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import resource
@@ -223,6 +224,22 @@ def test_next_root(world):
     assert world.json('update', 'ds')['state'] == 'committed'
     assert [o.epoch for o in world.peer.orders] == [1, 1, 2, 2]
     assert world.peer.orders[2].txn == 1
+
+
+def test_root_before_confirm(world):
+    """Numbers of an old epoch mean other orders in the new one: no confirm, and a statement instead."""
+    world.prepare()
+    world.peer.faults['hold_result'] = 1
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--socket', world.socket, '--json'],
+                             stdout=subprocess.PIPE, text=True)
+    world.until(lambda: world.peer.withheld)
+    n_statements = len(world.peer.statements)
+    world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
+    world.peer.release()
+    job = json.loads(luctl.communicate(timeout=30)[0])
+    assert job['state'] == 'committed' and 'renewed' in job['hint'], job
+    assert [o.epoch for o in world.peer.orders] == [1]
+    world.until(lambda: len(world.peer.statements) > n_statements)
 
 
 def test_unseal(world):
