@@ -1,15 +1,17 @@
 /*
- * lusign --keys DIR [--log FILE]: the signer process. It opens the online keys, the
- * rules and its log, then does nothing but answer requests (proto/envelope/signer.h)
- * until its input ends. What it signed or refused is a line in the log, on disk before
- * the answer leaves: a log that cannot be written ends the signer. It leaves no core
- * file and cannot be traced by others, and everything it has read or written is wiped
- * before the next request.
+ * lusign --keys DIR [--log FILE] [--user UID:GID]: the signer process. It opens the online keys,
+ * the rules and its log, then does nothing but answer requests (proto/envelope/signer.h) until its
+ * input ends. What it signed or refused is a line in the log, on disk before the answer leaves: a
+ * log that cannot be written ends the signer. It leaves no core file and cannot be traced by
+ * others, and everything it has read or written is wiped before the next request. Started as root
+ * with --user, it opens its files and then becomes that user for good, before it reads a request:
+ * keys and log stay root's.
  *
  * Exit codes: 0 end of input, 1 usage, 2 keys, 3 a malformed request, 4 I/O.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -130,45 +133,85 @@ static void process_harden(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* What the command line says; returns false when it makes no sense. */
-static bool options_parse(int argc, char **argv, const char **ret_keys, const char **ret_log)
+struct options {
+	const char *keys;
+	const char *log;
+	const char *user;
+	unsigned int uid, gid; /* of --user */
+};
+
+/* Another user, never root, for good; no file it could open is needed any more. */
+static int user_become(const struct options *options)
 {
-	*ret_keys = NULL;
-	*ret_log = NULL;
+	const struct rlimit memory = {UINT64_C(256) << 20, UINT64_C(256) << 20};
+	const struct rlimit none = {0, 0};
+
+	if (options->user != NULL &&
+	        (setgroups(0, NULL) < 0 ||
+	                setresgid(options->gid, options->gid, options->gid) < 0 ||
+	                setresuid(options->uid, options->uid, options->uid) < 0)) {
+		return -1;
+	}
+	return chdir("/") < 0 || setrlimit(RLIMIT_AS, &memory) < 0 ||
+	                       setrlimit(RLIMIT_NPROC, &none) < 0 ||
+	                       prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0
+	               ? -1
+	               : 0;
+}
+
+static bool user_parse(struct options *options)
+{
+	char rest;
+
+	return options->user == NULL ||
+	       (sscanf(options->user, "%u:%u%c", &options->uid, &options->gid, &rest) == 2 &&
+	               options->uid != 0 && options->gid != 0);
+}
+
+/* What the command line says; returns false when it makes no sense. */
+static bool options_parse(int argc, char **argv, struct options *ret)
+{
+	*ret = (struct options){.keys = NULL};
 	for (int i = 1; i < argc; i += 2) {
-		const char **to = strcmp(argv[i], "--keys") == 0  ? ret_keys
-		                  : strcmp(argv[i], "--log") == 0 ? ret_log
-		                                                  : NULL;
+		const char **to = strcmp(argv[i], "--keys") == 0   ? &ret->keys
+		                  : strcmp(argv[i], "--log") == 0  ? &ret->log
+		                  : strcmp(argv[i], "--user") == 0 ? &ret->user
+		                                                   : NULL;
 
 		if (to == NULL || *to != NULL || i + 1 == argc) {
 			return false;
 		}
 		*to = argv[i + 1];
 	}
-	return *ret_keys != NULL;
+	return ret->keys != NULL && user_parse(ret);
 }
 
 int main(int argc, char **argv)
 {
 	struct signer signer;
-	const char *keys, *log_path, *what;
+	struct options options;
+	const char *what;
 	int code = -1;
 	int log, r;
 
-	if (!options_parse(argc, argv, &keys, &log_path)) {
-		(void)fprintf(stderr, "usage: lusign --keys DIR [--log FILE]\n");
+	if (!options_parse(argc, argv, &options)) {
+		(void)fprintf(stderr, "usage: lusign --keys DIR [--log FILE] [--user UID:GID]\n");
 		return EXIT_USAGE;
 	}
 	process_harden();
-	r = signer_init(&signer, keys, &what);
+	r = signer_init(&signer, options.keys, &what);
 	if (r != 0) {
-		(void)fprintf(stderr, "lusign: %s/%s: %s\n", keys, what, keyring_error_text(r));
+		(void)fprintf(
+		        stderr, "lusign: %s/%s: %s\n", options.keys, what, keyring_error_text(r));
 		return EXIT_KEYS;
 	}
-	log = log_open(keys, log_path);
-	if (log < 0 || sandbox_enter() < 0) {
-		(void)fprintf(stderr, "lusign: %s\n",
-		        log < 0 ? "cannot open its log: see --log" : "cannot enter the sandbox");
+	log = log_open(options.keys, options.log);
+	what = log < 0                     ? "cannot open its log: see --log"
+	       : user_become(&options) < 0 ? "cannot become the user of --user"
+	       : sandbox_enter() < 0       ? "cannot enter the sandbox"
+	                                   : NULL;
+	if (what != NULL) {
+		(void)fprintf(stderr, "lusign: %s\n", what);
 		signer_fini(&signer);
 		return EXIT_IO;
 	}
