@@ -89,6 +89,17 @@ int kit_dir_write(const struct kit_dir *dir, const char *path, struct kit_fault 
 	                        ret_fault, r, path, "the kit cannot be written: %s", strerror(-r));
 }
 
+/* Who may read a kit may read its signature. */
+static int kit_mode_as_list(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, KIT_LIST, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	                       fchmodat(dir_fd, name, st.st_mode & 0644, 0) < 0
+	               ? -errno
+	               : 0;
+}
+
 static int kit_replace_signed(int dir_fd, const void *part, size_t len)
 {
 	struct stat st;
@@ -99,6 +110,9 @@ static int kit_replace_signed(int dir_fd, const void *part, size_t len)
 	}
 	(void)unlinkat(dir_fd, KIT_SIGNED ".new", 0);
 	r = kit_put(dir_fd, KIT_SIGNED ".new", part, len);
+	if (r == 0) {
+		r = kit_mode_as_list(dir_fd, KIT_SIGNED ".new");
+	}
 	if (r == 0 && syncfs(dir_fd) < 0) {
 		r = -errno;
 	}
