@@ -1,7 +1,8 @@
 /*
  * luforge import: a signed kit into a store of releases, as `NAME-ID.kit`. The bytes that
  * were judged are written, then judged again where they lie, then given their name; a
- * kit that is there already and whole stays as it is.
+ * kit that is there already and whole stays as it is. With --into the new copy goes to
+ * another directory, for one who may not write to the store and leaves that to another.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,10 @@ struct import {
 	struct buf root;
 	struct kit kit;
 	char release[2 * TOOL_HASH_SIZE + 1];
-	char *path; /* where it goes; owned */
-	char *work; /* temporary directory; owned */
+	const char *into; /* or NULL: the store */
+	char *path;       /* in the store; owned */
+	char *placed;     /* where it was put, when not there; owned */
+	char *work;       /* temporary directory; owned */
 };
 
 static void import_fini(struct import *im)
@@ -31,6 +34,7 @@ static void import_fini(struct import *im)
 	buf_fini(&im->root);
 	kit_fini(&im->kit);
 	free(im->path);
+	free(im->placed);
 	if (im->work) {
 		mem_remove_dir(im->work);
 		free(im->work);
@@ -74,8 +78,29 @@ static int import_again(struct import *im, const char *copy)
 	return 0;
 }
 
+/* Beside the store, unless what is there is whole. */
+static int import_place_into(struct import *im, const char *copy)
+{
+	struct stat st;
+
+	if (lstat(im->path, &st) == 0) {
+		if (import_check(im, im->path) == 0) {
+			mem_remove_dir(copy);
+			return 0;
+		}
+		report_warn(im->path, "the copy in the store is damaged; here is a whole one");
+	}
+	im->placed = mem_printf("%s/%s", im->into, strrchr(im->path, '/') + 1);
+	return renameat2(AT_FDCWD, copy, AT_FDCWD, im->placed, RENAME_NOREPLACE) == 0
+	               ? 0
+	               : report_errno(im->placed, errno, "cannot rename into place");
+}
+
 static int import_place(struct import *im, const char *copy)
 {
+	if (im->into) {
+		return import_place_into(im, copy);
+	}
 	if (renameat2(AT_FDCWD, copy, AT_FDCWD, im->path, RENAME_NOREPLACE) == 0) {
 		return 0;
 	}
@@ -112,17 +137,18 @@ static int import_run(struct import *im, const char *root, const char *store, co
 		r = import_place(im, copy);
 	}
 	if (r == 0) {
-		printf("%s\n", im->path);
+		printf("%s\n", im->placed ? im->placed : im->path);
 	}
 	return r;
 }
 
 int cmd_import(int argc, char **argv)
 {
-	const char *root = NULL, *store = NULL;
+	const char *root = NULL, *store = NULL, *into = NULL;
 	const struct args_option options[] = {
 	        {"root", "file (root.signed)", &root, NULL},
 	        {"store", "directory", &store, NULL},
+	        {"into", "directory", &into, NULL},
 	        {0},
 	};
 	MEM_CLEANUP(import_fini) struct import im = {0};
@@ -135,5 +161,6 @@ int cmd_import(int argc, char **argv)
 	if (!root || !store || n_operands != 1) {
 		return args_wrong("import needs --root, --store and one kit");
 	}
+	im.into = into;
 	return import_run(&im, root, store, argv[1]);
 }

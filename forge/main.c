@@ -24,7 +24,7 @@ static const struct command {
                 "luforge pair OLD NEW [--json]\n"
                 "        show what an update between two kits carries over and loses, both ways"},
         {"import", cmd_import,
-                "luforge import --root FILE --store DIR KIT\n"
+                "luforge import --root FILE --store DIR [--into DIR] KIT\n"
                 "        copy a signed kit into a store of releases; print its path"},
         {"state", cmd_state,
                 "luforge state FILE\n"
