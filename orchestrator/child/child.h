@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "orchestrator/base/err.h"
+#include "orchestrator/child/user.h"
 
 /* A process and its three pipes, seen from our side; -1 where there is none. */
 struct child_process {
@@ -22,8 +23,26 @@ struct child_process {
 	int errors;
 };
 
-/* Starts argv[0] (found by PATH). Errors: pipe, fork; exec errors show as exit 127. */
-int __must_check child_spawn(const char *const *argv, struct child_process *ret_process);
+#define CHILD_FD_FIRST 3
+#define CHILD_FDS 2
+
+/*
+ * What a child may keep of what lud has: these directories and its three pipes, a small
+ * environment, and the system calls that are left. Directories are handed over open, so
+ * that nothing above them needs to be readable for its user.
+ */
+struct child_guard {
+	struct child_user user;
+	int dir;            /* it works here */
+	int fds[CHILD_FDS]; /* as CHILD_FD_FIRST and on in the child; -1: none */
+};
+
+/*
+ * Starts argv[0] (found by PATH), guarded unless guard is NULL. Errors: pipe, fork; those
+ * of the child itself show as exit 127.
+ */
+int __must_check child_spawn(const char *const *argv, const struct child_guard *guard,
+        struct child_process *ret_process);
 /* Closes what is open, kills and reaps what still runs. */
 void child_process_fini(struct child_process *process);
 
@@ -41,7 +60,8 @@ typedef void (*child_done_fn)(const struct child_result *result, void *arg);
 
 struct child_job {
 	const char *const *argv;
-	const void *input; /* written to its stdin, then closed; copied */
+	const struct child_guard *guard; /* or NULL */
+	const void *input;               /* written to its stdin, then closed; copied */
 	size_t input_size;
 	uint64_t timeout_usec;
 	child_done_fn done; /* called once, unless the worker is freed before */

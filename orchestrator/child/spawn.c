@@ -8,6 +8,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "orchestrator/child/guard.h"
+
+/* The program's own descriptor, behind those that are handed over. */
+#define CHILD_FD_PROGRAM (CHILD_FD_FIRST + CHILD_FDS)
+
 struct child_pipes {
 	int fd[3][2];
 };
@@ -30,7 +35,58 @@ static int child_pipes_open(struct child_pipes *pipes)
 	return 0;
 }
 
-static void child_exec(const char *const *argv, struct child_pipes *pipes, pid_t parent)
+/* Moves descriptors into their places; the copies first go where no place is. */
+static int child_hand_over(const struct child_guard *guard, int program)
+{
+	int from[CHILD_FDS + 1];
+
+	memcpy(from, guard->fds, sizeof(guard->fds));
+	from[CHILD_FDS] = program;
+	for (int i = 0; i < CHILD_FDS + 1; i++) {
+		from[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD, CHILD_FD_PROGRAM + 1);
+	}
+	if (fchdir(guard->dir) < 0) {
+		return -1;
+	}
+	for (int i = 0; i < CHILD_FDS + 1; i++) {
+		if (from[i] < 0) {
+			close(CHILD_FD_FIRST + i);
+		} else if (dup2(from[i], CHILD_FD_FIRST + i) < 0) {
+			return -1;
+		}
+	}
+	return close_range(CHILD_FD_PROGRAM + 1, ~0u, 0);
+}
+
+/*
+ * Opens the program while lud's user still may: where it lies, others need not have
+ * access. It stays open over exec, since the interpreter of a script reads it by that.
+ */
+static void child_exec_guarded(const char *const *argv, const struct child_guard *guard)
+{
+	bool by_path = !strchr(argv[0], '/');
+	int program = by_path ? -1 : open(argv[0], O_RDONLY | O_CLOEXEC);
+	const char *what = "open its program";
+
+	if (!by_path && program < 0) {
+		return;
+	}
+	if (child_hand_over(guard, program) < 0) {
+		what = "take its directories";
+	} else if (child_guard_enter(guard, &what) == 0) {
+		if (by_path) {
+			execvpe(argv[0], (char *const *)argv, child_guard_environment);
+		} else {
+			fexecve(CHILD_FD_PROGRAM, (char *const *)argv, child_guard_environment);
+		}
+		return;
+	}
+	dprintf(2, "%s cannot %s: %s\n", argv[0], what, strerror(errno));
+	_exit(127);
+}
+
+static void child_exec(const char *const *argv, const struct child_guard *guard,
+        struct child_pipes *pipes, pid_t parent)
 {
 	sigset_t none;
 
@@ -46,7 +102,11 @@ static void child_exec(const char *const *argv, struct child_pipes *pipes, pid_t
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	execvp(argv[0], (char *const *)argv);
+	if (guard) {
+		child_exec_guarded(argv, guard);
+	} else {
+		execvp(argv[0], (char *const *)argv);
+	}
 	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
@@ -59,7 +119,8 @@ static int child_nonblocking(int fd)
 	return 0;
 }
 
-int child_spawn(const char *const *argv, struct child_process *ret_process)
+int child_spawn(
+        const char *const *argv, const struct child_guard *guard, struct child_process *ret_process)
 {
 	_cleanup_(child_pipes_close) struct child_pipes pipes = {{{-1, -1}, {-1, -1}, {-1, -1}}};
 	struct child_process process = {.pidfd = -1};
@@ -84,7 +145,7 @@ int child_spawn(const char *const *argv, struct child_process *ret_process)
 		return err_raise(-errno);
 	}
 	if (!process.pid) {
-		child_exec(argv, &pipes, parent);
+		child_exec(argv, guard, &pipes, parent);
 	}
 	process.pidfd = syscall(SYS_pidfd_open, process.pid, 0);
 	if (process.pidfd < 0) {

@@ -170,7 +170,7 @@ int child_worker_new(
 	struct child_worker *worker = mem_zero(sizeof(*worker));
 	int r;
 
-	r = child_spawn(job->argv, &worker->process);
+	r = child_spawn(job->argv, job->guard, &worker->process);
 	if (r < 0) {
 		free(worker);
 		return err_up(r);

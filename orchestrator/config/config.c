@@ -32,6 +32,8 @@ const struct config_key config_keys[] = {
         KEY_FIXED("programs", "luforge", luforge),
         KEY_FIXED("programs", "lusign", lusign),
         KEY_PATH("programs", "qemu", qemu),
+        KEY_FIXED("signer", "user", signer_user),
+        KEY_FIXED("forge", "user", forge_user),
         {"forge", "workers", CONFIG_COUNT, offsetof(struct config, forge_workers), NULL, 1, 64,
                 true},
         KEY_NUMBER("forge", "variant_lifetime", variant_lifetime_usec, CONFIG_DURATION,
@@ -128,6 +130,8 @@ void config_init(struct config *config, const char *program_dir)
 	        .kernel = config_place(
 	                program_dir, "osd/kernel/samsara-kernel", "/usr/lib/samsara/kernel"),
 	        .qemu = text_copy("qemu-system-x86_64"),
+	        .signer_user = text_copy("auto"),
+	        .forge_user = text_copy("auto"),
 	        .log_level = text_copy("info"),
 	        .allow_uid = UINT64_MAX,
 	        .forge_workers = 2,

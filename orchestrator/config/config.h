@@ -21,6 +21,8 @@ struct config {
 	char *log_level;
 	uint64_t allow_uid; /* besides root and lud's own; UINT64_MAX is nobody */
 
+	char *signer_user; /* auto, none, a name or a number */
+	char *forge_user;
 	uint64_t forge_workers;
 	uint64_t variant_lifetime_usec; /* expiry of a variant's signature */
 	uint64_t variants_kept;         /* forged files kept per service */

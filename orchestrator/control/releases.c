@@ -114,7 +114,6 @@ static void control_on_imported(const struct failure *failure, void *arg)
 void control_on_release_add(struct control_client *client, const Control__Request *request)
 {
 	const char *kit = request->release_add->kit;
-	_cleanup_(freep) char *store = control_store(client);
 	struct control_wait *wait;
 	struct failure failure;
 	int r = 0;
@@ -124,10 +123,6 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 		        "a kit is named by its absolute path");
 		r = err_raise(-EINVAL);
 	}
-	if (!r && (r = dir_make(store)) < 0) {
-		failure_set(&failure, "kit", store, "check the state directory and its space",
-		        "the store cannot be made: %s", strerror(-r));
-	}
 	if (r < 0) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 		err_forget();
@@ -135,8 +130,8 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 	}
 	wait = control_wait_new(client, request->id);
 	if (wait) {
-		wait->task = forge_import(engine_forge(control_engine(client)), kit, store,
-		        wait->path, control_on_imported, wait);
+		wait->task = forge_import(engine_forge(control_engine(client)), kit, wait->path,
+		        control_on_imported, wait);
 	}
 }
 

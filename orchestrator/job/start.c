@@ -43,9 +43,8 @@ static void job_image_head(const struct job *job, FILE *file)
 	for (size_t i = 0; i < sizeof(seed); i++) {
 		fprintf(file, "%02x", seed[i]);
 	}
-	fprintf(file, "\nboot_time %lld\nroot %s/" KIT_ROOT "\nstatement %s/" JOB_STATEMENT "\n",
-	        (long long)time(NULL), job->engine->parts.config->keyring,
-	        machine_dir(job->machine));
+	fprintf(file, "\nboot_time %lld\nroot " FORGE_ROOT "\nstatement " JOB_STATEMENT "\n",
+	        (long long)time(NULL));
 	explicit_bzero(seed, sizeof(seed));
 }
 
@@ -53,7 +52,7 @@ static int job_image_part(struct job_part *part, size_t at, const char *dir, FIL
 {
 	struct job *job = part->job;
 	const Machine__Service *last = machine_service(job->machine, part->release.service);
-	_cleanup_(freep) char *payload = job_part_path(part);
+	_cleanup_(freep) char *kit = forge_kit_name(part->release.path);
 	_cleanup_(freep) char *path = text_format("%s/%s.envelope", dir, part->release.service);
 	_cleanup_(freep) uint8_t *envelope = NULL;
 	char release[2 * FORGE_RELEASE_SIZE + 1];
@@ -69,10 +68,10 @@ static int job_image_part(struct job_part *part, size_t at, const char *dir, FIL
 		return err_fold(r);
 	}
 	fprintf(file,
-	        "service %s%s kit %s release %s payload %s envelope %s generation %" PRIu64
-	        " floor %" PRId64 "\n",
-	        part->release.service, at < JOB_KERNEL_LOADED ? " kernel" : "", part->release.path,
-	        release, payload, path, part->generation.number,
+	        "service %s%s kit %s release %s payload %s.payload envelope %s.envelope generation "
+	        "%" PRIu64 " floor %" PRId64 "\n",
+	        part->release.service, at < JOB_KERNEL_LOADED ? " kernel" : "", kit, release,
+	        part->release.service, part->release.service, part->generation.number,
 	        last && last->floor > part->release.floor ? (int64_t)last->floor
 	                                                  : part->release.floor);
 	return 0;
@@ -111,6 +110,24 @@ static void job_image_made(const struct failure *failure, void *arg)
 	job_done(job, "", NULL, NULL);
 }
 
+/* What the list names, to the worker's bench. */
+static void job_image_put(const struct job *job, const char *dir)
+{
+	_cleanup_(freep) char *statement = text_format("%s/" JOB_STATEMENT, dir);
+
+	forge_task_put(job->parts->task, statement, JOB_STATEMENT);
+	for (size_t i = 0; i < job->n_parts; i++) {
+		const char *service = job->parts[i].release.service;
+		_cleanup_(freep) char *payload = job_part_path(&job->parts[i]);
+		_cleanup_(freep) char *payload_name = text_format("%s.payload", service);
+		_cleanup_(freep) char *envelope = text_format("%s/%s.envelope", dir, service);
+		_cleanup_(freep) char *envelope_name = text_format("%s.envelope", service);
+
+		forge_task_put(job->parts->task, payload, payload_name);
+		forge_task_put(job->parts->task, envelope, envelope_name);
+	}
+}
+
 /* With the statement signed, the list of the image can be written. */
 static void job_image_stated(
         const struct failure *failure, const uint8_t *envelope, size_t size, void *arg)
@@ -136,6 +153,7 @@ static void job_image_stated(
 	}
 	job->parts->task =
 	        forge_image(job->engine->parts.forge, list, image, job_image_made, job->parts);
+	job_image_put(job, dir);
 }
 
 void job_step_image(struct job *job)

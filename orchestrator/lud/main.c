@@ -44,6 +44,8 @@ struct lud {
 	struct db *db;
 	struct forge *forge;
 	struct signer_client *signer;
+	struct child_user signer_user;
+	struct child_user forge_user;
 	struct engine *engine;
 	struct control *control;
 	struct event *signals[3];
@@ -278,6 +280,47 @@ static int lud_clear_workshop(const struct config *config)
 	return err_up(r);
 }
 
+/* The numbers are documented: lud(8). */
+static const struct child_role lud_signer = {"the signer", "signer.user", "samsara-signer", 60801};
+static const struct child_role lud_forge = {
+        "each forge worker", "forge.user", "samsara-forge", 60802};
+
+/* Who the children will be: what that comes to is in the log. */
+static int lud_find_users(struct lud *lud, struct failure *ret_failure)
+{
+	int r = child_user_find(
+	        &lud_signer, lud->config.signer_user, &lud->signer_user, ret_failure);
+
+	if (!r) {
+		r = child_user_find(
+		        &lud_forge, lud->config.forge_user, &lud->forge_user, ret_failure);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (lud->signer_user.separate && lud->forge_user.separate &&
+	        lud->signer_user.uid == lud->forge_user.uid) {
+		failure_set(ret_failure, "config", "forge.user", "name another user",
+		        "signer.user is the same");
+		return err_raise(-EINVAL);
+	}
+	return 0;
+}
+
+static int lud_open_workers(struct lud *lud)
+{
+	const struct config *config = &lud->config;
+	struct forge_config forge = {config->luforge, config->forge_workers, config->keyring,
+	        config->state_dir, lud->forge_user};
+	int r = forge_new(&forge, lud->base, &lud->forge);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	return err_up(signer_client_new(
+	        lud->base, config->lusign, config->keyring, &lud->signer_user, &lud->signer));
+}
+
 static int lud_open(struct lud *lud, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *path = text_format("%s/lud.db", lud->config.state_dir);
@@ -293,13 +336,7 @@ static int lud_open(struct lud *lud, struct failure *ret_failure)
 		r = store_open(path, &lud->db, ret_failure);
 	}
 	if (!r) {
-		r = forge_new(&(const struct forge_config){lud->config.luforge,
-		                      lud->config.forge_workers, lud->config.keyring},
-		        lud->base, &lud->forge);
-	}
-	if (!r) {
-		r = signer_client_new(
-		        lud->base, lud->config.lusign, lud->config.keyring, &lud->signer);
+		r = lud_open_workers(lud);
 	}
 	if (r < 0) {
 		return err_up(r);
@@ -401,6 +438,10 @@ static int lud_run(struct lud *lud)
 	if (r < 0) {
 		lud_say(&failure);
 		return r == -EWOULDBLOCK ? LUD_EXIT_BUSY : LUD_EXIT_CONFIG;
+	}
+	if (lud_find_users(lud, &failure) < 0) {
+		lud_say(&failure);
+		return LUD_EXIT_CONFIG;
 	}
 	failure_set(&failure, "lud", "start", "see the log", "it cannot start");
 	r = lud_open(lud, &failure);

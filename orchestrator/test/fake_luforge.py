@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands in for luforge where the machine half is not built: `variant` writes a flat
 payload that is well formed and depends on kit and seed, and holds no program. Kits are
-judged by the real one, which $SAMSARA_LUFORGE names."""
+judged by the real one, whose path the harness writes in the place of @LUFORGE@."""
 
 import hashlib
 import os
@@ -28,13 +28,14 @@ def payload(service, seed):
 
 def main():
     command, options = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2]))
-    luforge = os.environ['SAMSARA_LUFORGE']
+    luforge = '@LUFORGE@'
     if command == 'import':
         os.execv(luforge, ['luforge', *sys.argv[1:]])
     if command != 'variant' or options.get('--seed') != '-':
         sys.exit('fake luforge: %s is not known here' % command)
     judged = subprocess.run([luforge, 'inspect', '--root', options['--root'], '--release', options['--release'],
-                             options['--kit']], stdout=subprocess.DEVNULL, check=False)
+                             options['--kit']], stdout=subprocess.DEVNULL, check=False,
+                            close_fds=False)
     if judged.returncode:
         sys.exit(judged.returncode)
     seed = bytes.fromhex(sys.stdin.readline())

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -33,7 +34,7 @@ def kit_finish(kit, manifest):
     """Writes list and manifest of a kit whose files have changed; the signature stays what it was."""
     listed = kit_list(kit)
     manifest = bytearray(manifest)
-    manifest[184:248] = hashlib.blake2b(listed).digest()
+    manifest[192:256] = hashlib.blake2b(listed).digest()
     for name, content in (('files', listed), ('manifest', manifest)):
         with open(os.path.join(kit, name), 'wb') as f:
             f.write(content)
@@ -66,10 +67,11 @@ class World:
         self.disk = False
         self.ballast = ''
         with open(self.config, 'w', encoding='ascii') as f:
-            f.write('state_dir: %s\nkeyring: %s/keys\nprograms:\n  luforge: %s/fake_luforge.py\n'
+            f.write('state_dir: %s\nkeyring: %s/keys\nprograms:\n  luforge: %s/fake_luforge\n'
                     'update:\n  timeout: "400ms"\n  prepare_timeout: "100ms"\n'
                     '  transfer_timeout: "100ms"\n  stage_chunk: "2KiB"\n'
-                    % (self.state, self.dir, HERE))
+                    % (self.state, self.dir, self.dir))
+        self.workshop()
         self.peer = peer.Peer(os.path.join(self.dir, 'port.sock'))
         self.luctl('keys', 'init', '--keys', self.dir + '/keys')
 
@@ -90,6 +92,21 @@ class World:
 
     def program(self, name):
         return os.path.join(self.build, name)
+
+    def workshop(self):
+        """The fake luforge, and the real one that it runs where every user may."""
+        os.chmod(self.dir, 0o711)
+        real = os.path.join(self.dir, 'luforge')
+        shutil.copy(self.program('forge/luforge'), real)
+        with open(os.path.join(HERE, 'fake_luforge.py'), encoding='ascii') as f:
+            fake = f.read().replace('@LUFORGE@', real)
+        self.install('fake_luforge', fake)
+
+    def install(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, 'w', encoding='ascii') as f:
+            f.write(text)
+        os.chmod(path, 0o755)
 
     def luctl(self, *args, code=0):
         """Runs luctl; its standard output, or its errors when it is to fail."""
@@ -137,14 +154,13 @@ class World:
             assert time.monotonic() < deadline, 'waited in vain'
             time.sleep(0.02)
 
-    def start(self, die_at='', stop_at=''):
-        """Starts lud (the test build) and waits until it answers."""
-        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at, 'SAMSARA_STOP_AT': stop_at,
-                       'SAMSARA_LUFORGE': self.program('forge/luforge')}
+    def start(self, die_at='', stop_at='', inside=()):
+        """Starts lud (the test build), perhaps inside another program, and waits until it answers."""
+        environment = {**os.environ, 'SAMSARA_DIE_AT': die_at, 'SAMSARA_STOP_AT': stop_at}
         with open(os.path.join(self.dir, 'lud.log'), 'ab') as log:
             self.lud = subprocess.Popen(
-                [self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,
-                env=environment)
+                [*inside, self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,
+                env=environment, extra_groups=[4] if os.getuid() == 0 and not inside else None)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self.lud.poll() is None:
             try:

@@ -22,6 +22,9 @@ import time
 
 import harness
 
+# What lud's children run as where lud is root and no such users have names (lud(8)).
+SIGNER_UID, FORGE_UID = 60801, 60802
+
 # Every place where lud_test can be made to end itself in an update.
 DEATHS = ['%s.%s' % (step, phase)
           for step in ('seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
@@ -331,13 +334,20 @@ def test_spoilt_kits(world):
 
 
 def stored(world):
-    """The stored kits; everything in the store is lud's alone."""
+    """The stored kits; everything in the store is lud's, and forge workers with a user of their own read it."""
     store = world.state + '/releases'
+    shared = 0o050 if os.getuid() == 0 else 0
     for place, _, names in os.walk(store):
-        assert os.lstat(place).st_mode & 0o777 == 0o700, place
-        for name in names:
-            assert os.lstat(os.path.join(place, name)).st_mode == 0o100600, name
+        for name in ('.', *names):
+            found = os.lstat(os.path.join(place, name))
+            assert found.st_mode & 0o777 == (0o700 | shared if name == '.' else 0o600 | shared & 0o040), name
+            assert found.st_uid == os.getuid() and found.st_gid == (FORGE_UID if shared else os.getgid()), name
     return sorted(os.path.join(store, name) for name in os.listdir(store))
+
+
+def copy_stored(path, to):
+    """As it is, with owners and modes."""
+    subprocess.run(['cp', '-a', path, to], check=True)
 
 
 def test_added_again(world):
@@ -371,17 +381,17 @@ def test_tampered_store(world):
     old, new = sorted(stored(world), key=lambda p: world.release_id(p) == world.release_id(world.kits[1]))
     aside = world.dir + '/aside'
     os.rename(new, aside)
-    shutil.copytree(old, new)
+    copy_stored(old, new)
     assert 'another release' in world.luctl('update', 'ds', code=1)
     shutil.rmtree(new)
     for finish in ((), ('list',), ('list', 'unsigned')):
-        shutil.copytree(aside, new)
+        copy_stored(aside, new)
         patch(new, *finish)
         told = world.luctl('update', 'ds', code=1)
         assert 'luforge variant' in told and os.path.basename(new) in told, told
         shutil.rmtree(new)
     assert world.running() == now and len(world.peer.runs) == runs
-    shutil.copytree(aside, new)
+    copy_stored(aside, new)
     patch(new)
     world.luctl('release', 'add', world.kits[1])
     world.luctl('update', 'ds')
@@ -401,9 +411,9 @@ def test_sign(world):
     old, new = world.kit('ds', 31), world.kit('ds', 32)
     with open(new + '/manifest', 'rb') as f:
         manifest = bytearray(f.read())
-    manifest[248] = 1 << 3 | 1 << 4  # calls
-    struct.pack_into('<4I', manifest, 1104, 4, 0, 0, 0)
-    struct.pack_into('<I', manifest, 1136 + 5 * 4, 1)  # n_irqs
+    manifest[256] = 1 << 3 | 1 << 4  # calls
+    struct.pack_into('<4I', manifest, 1112, 4, 0, 0, 0)
+    struct.pack_into('<I', manifest, 1144 + 5 * 4, 1)  # n_irqs
     harness.kit_finish(new, manifest)
     told = world.luctl('release', 'sign', new, *keys, '--previous', old)
     for line in ('+ call sendrec', '+ call notify', '+ irq 4', 'since release 31'):
@@ -840,6 +850,186 @@ def test_foreign_user(world):
             sock.connect(world.socket)
             os._exit(len(sock.recv(100)))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def children(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid), encoding='ascii') as f:
+        return [int(child) for child in f.read().split()]
+
+
+def status_of(pid):
+    """What the kernel says of a process."""
+    with open('/proc/%d/status' % pid, encoding='utf-8') as f:
+        return dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+
+
+def child_named(world, name):
+    found = [status_of(child) for child in children(world.lud.pid)]
+    return next((status for status in found if status['Name'].startswith(name)), None)
+
+
+def assert_confined(status, uid):
+    assert status['Uid'].split() == status['Gid'].split() == [str(uid)] * 4, status
+    assert not status['Groups'].split() or uid == os.getuid(), status
+    assert status['NoNewPrivs'] == '1' and status['Seccomp'] == '2', status
+    assert uid == 0 or int(status['CapEff'], 16) == 0, status
+
+
+def as_user(uid, what):
+    """Runs something as another user; its result, a small number."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os._exit(what())
+        finally:
+            os._exit(255)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_signer_user(world):
+    """The signer is another user than lud, in a sandbox, and cannot write where lud does."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    uid = SIGNER_UID if os.getuid() == 0 else os.getuid()
+    signer = child_named(world, 'lusign')
+    assert_confined(signer, uid)
+    if os.getuid() != 0:
+        assert 'the signer runs as lud' in world.log()
+        return
+    assert 'the signer runs as uid %d' % uid in world.log()
+
+    def spoil():
+        done = 0
+        for path in ('/releases/x', '/variants/x', '/lud.db', '/x', '/tmp/x'):
+            try:
+                with open(world.state + path, 'ab'):
+                    done += 1
+            except OSError:
+                pass
+        for name in ('variant.pem', 'order.pem', 'signer.log', 'rules'):
+            try:
+                with open(os.path.join(world.dir, 'keys', name), 'ab'):
+                    done += 1
+            except OSError:
+                pass
+        return done
+
+    os.chmod(world.dir, 0o755)
+    assert as_user(uid, spoil) == 0
+    # It still signs, and its log is on.
+    with open(world.dir + '/keys/signer.log', encoding='ascii') as f:
+        lines = len(f.readlines())
+    world.luctl('rerandomize', 'ds')
+    with open(world.dir + '/keys/signer.log', encoding='ascii') as f:
+        assert len(f.readlines()) > lines
+
+
+def hostile_report(world, ask, code):
+    """What a hostile worker could do, what the kernel says of it, and what luctl tells."""
+    for name, mode in (('hold', 0o644), ('report', 0o666)):
+        with open(os.path.join(world.dir, name), 'w', encoding='ascii'):
+            pass
+        os.chmod(os.path.join(world.dir, name), mode)
+    luctl = subprocess.Popen([world.program('ctl/luctl'), *ask, '--socket', world.socket],
+                             stderr=subprocess.PIPE, text=True)
+    world.until(lambda: os.path.getsize(world.dir + '/report'))
+    status = next(s for s in map(status_of, children(world.lud.pid)) if s['Name'] != 'lusign')
+    os.unlink(world.dir + '/hold')
+    _, told = luctl.communicate(timeout=40)
+    assert luctl.returncode == code, (luctl.returncode, told)
+    with open(world.dir + '/report', encoding='ascii') as f:
+        return json.load(f), status, told
+
+
+def test_hostile_forge(world):
+    """A forge worker that somebody has taken over gets at nothing but its own bench."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    before = stored(world)
+    with open(world.dir + '/hostile.json', 'w', encoding='ascii') as f:
+        json.dump({'lud': world.lud.pid, 'state': world.state, 'keys': sorted(os.listdir(world.dir + '/keys'))}, f)
+    with open(os.path.join(harness.HERE, 'hostile_luforge.py'), encoding='ascii') as f:
+        world.install('fake_luforge', f.read().replace('@WORLD@', world.dir))
+    root = os.getuid() == 0
+    for ask, code in ((('update', 'ds'), 1), (('release', 'add', world.kits[0]), 4)):
+        report, status, told = hostile_report(world, ask, code)
+        assert_confined(status, FORGE_UID if root else os.getuid())
+        tried = report['tried']
+        for name in ('control socket', 'network', 'trace', 'name space'):
+            assert tried[name] == 'EPERM', (name, tried)
+        assert tried.pop('own bench') == 'done'
+        if root:
+            assert set(tried.values()) == {'EPERM', 'EACCES'} and 'key root.pem' in tried, tried
+        assert report['environment'] == ['LC_ALL', 'PATH', 'TMPDIR'], report
+        assert max(report['open']) <= 6, report
+        # The bait is not taken: what a worker makes is a file, or a directory of files.
+        assert 'cannot be put in place' in told, told
+    assert not root or stored(world) == before
+    assert os.listdir(world.state + '/tmp') == []
+    assert world.peer.services['ds']['generation'] == world.running()
+    assert ('each forge worker runs as uid %d' % FORGE_UID if root else 'each forge worker runs as lud') in world.log()
+
+
+def test_users(world):
+    """The configuration's users are taken as they are, or lud does not start; none is told."""
+    with open(world.config, encoding='ascii') as f:
+        good = f.read()
+
+    def start(text):
+        with open(world.config, 'w', encoding='ascii') as f:
+            f.write(good + text)
+        return subprocess.run([world.program('orchestrator/lud'), '--config', world.config], check=False,
+                              capture_output=True, text=True, timeout=20)
+
+    if os.getuid() != 0:
+        return
+    for text, said in (('signer:\n  user: no-such-user\n', 'there is no such user'),
+                       ('forge:\n  user: root\n', 'it is root'), ('forge:\n  user: "0"\n', 'it is root'),
+                       ('signer:\n  user: "60900"\nforge:\n  user: "60900"\n', 'the same')):
+        done = start(text)
+        assert done.returncode == 3 and said in done.stderr and 'user' in done.stderr, (text, done)
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(good + 'signer:\n  user: none\nforge:\n  user: "60900"\n')
+    world.prepare()
+    world.luctl('update', 'ds')
+    assert 'the signer runs as root, like lud' in world.log()
+    assert 'each forge worker runs as uid 60900' in world.log()
+    assert_confined(child_named(world, 'lusign'), 0)
+    store = os.stat(world.state + '/releases')
+    assert store.st_gid == 60900
+    # Another user takes the store over.
+    world.kill(signal.SIGTERM)
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(good)
+    world.start()
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    stored(world)
+
+
+def test_one_user(world):
+    """Where root can become nobody else, everything works as root, and the log says so; a named user must be had."""
+    inside = ('unshare', '--map-root-user')
+    if subprocess.run([*inside, 'true'], check=False, capture_output=True).returncode:
+        return
+    os.chmod(world.dir, 0o711)
+    world.kits = [world.kit('ds', 1)]
+    world.peer.add_service('ds', world.release_id(world.kits[0]))
+    world.start(inside=inside)
+    world.luctl('release', 'add', *world.kits)
+    world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
+    assert world.json('update', 'ds')['state'] == 'committed'
+    for what in ('the signer', 'each forge worker'):
+        assert what + ' runs as root, like lud' in world.log()
+    assert child_named(world, 'lusign')['Seccomp'] == '2'
+    world.kill(signal.SIGTERM)
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('signer:\n  user: "60900"\n')
+    done = subprocess.run([*inside, world.program('orchestrator/lud'), '--config', world.config], check=False,
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 3 and 'signer.user' in done.stderr and 'cannot run as 60900' in done.stderr, done
 
 
 # Tests that wait for limits to pass: a test of their own.

@@ -1,15 +1,30 @@
 #include "orchestrator/work/forge.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/child/child.h"
+#include "orchestrator/work/bench.h"
 #include "orchestrator/work/kit.h"
 
 #define FORGE_WORDS_MAX 16
+#define FORGE_OUT "out"
+#define FORGE_LIST "boot.list"
+/* What is handed over: the store of kits, and the kit that an import takes in. */
+#define FORGE_STORE "/proc/self/fd/3"
+#define FORGE_SOURCE "/proc/self/fd/4"
+_Static_assert(CHILD_FD_FIRST == 3 && CHILD_FDS == 2, "descriptors in names");
+
+/* A file for the bench. */
+struct forge_input {
+	char *path;
+	char *name;
+};
 #define FORGE_TIMEOUT_USEC UINT64_C(300000000)
 
 struct forge_task {
@@ -18,9 +33,12 @@ struct forge_task {
 	struct child_worker *worker; /* NULL while it waits */
 	char *words[FORGE_WORDS_MAX];
 	size_t n_words;
-	char *beside; /* written first, then renamed to out; NULL: it places its output itself */
-	char *out;
-	char *ret_path; /* where a worker's line goes, the caller's; or NULL */
+	char *bench; /* NULL while it waits */
+	struct forge_input *inputs;
+	size_t n_inputs;
+	char *source;   /* a kit from outside, or NULL */
+	char *out;      /* where what it makes goes, or NULL */
+	char *ret_path; /* where a stored kit's path goes, the caller's; or NULL */
 	char input[2 * FORGE_SEED_SIZE + 2];
 	forge_fn fn;
 	void *arg;
@@ -30,6 +48,9 @@ struct forge {
 	struct event_base *base;
 	char *program;
 	char *root; /* file of the signed root */
+	char *benches;
+	char *store;
+	struct child_user user;
 	uint64_t n_idle;
 	struct event *kick;
 	TAILQ_HEAD(, forge_task) tasks; /* running ones first */
@@ -51,11 +72,14 @@ struct forge_task *forge_task_free(struct forge_task *task)
 	for (size_t i = 0; i < task->n_words; i++) {
 		free(task->words[i]);
 	}
-	if (task->beside) {
-		(void)unlink(task->beside);
+	for (size_t i = 0; i < task->n_inputs; i++) {
+		free(task->inputs[i].path);
+		free(task->inputs[i].name);
 	}
 	explicit_bzero(task->input, sizeof(task->input));
-	free(task->beside);
+	bench_free(task->bench);
+	free(task->inputs);
+	free(task->source);
 	free(task->out);
 	free(task);
 	return NULL;
@@ -70,61 +94,138 @@ static void forge_end(struct forge_task *task, const struct failure *failure)
 	fn(failure, arg);
 }
 
+/* Writes what is found as itself; the names of descriptors mean nothing to people. */
+static void forge_names(char *text, size_t size, const char *name, const char *path)
+{
+	char *at = strstr(text, name);
+
+	while (path && at) {
+		_cleanup_(freep) char *rest = text_copy(at + strlen(name));
+
+		snprintf(at, size - (at - text), "%s%s", path, rest);
+		at = strstr(at + strlen(path) < text + size ? at + strlen(path) : at + strlen(at),
+		        name);
+	}
+}
+
 static void forge_fail(struct forge_task *task, const char *what, const char *errors)
 {
 	struct failure failure = {0};
+	char said[1024];
 
+	snprintf(said, sizeof(said), "%s", errors);
+	forge_names(said, sizeof(said), FORGE_STORE, task->forge->store);
+	forge_names(said, sizeof(said), FORGE_SOURCE, task->source);
 	failure_set(&failure, "forge", task->words[1],
-	        "run the same luforge command by hand; check the kit with `luforge inspect`",
-	        "luforge %s: %s%s%.280s", task->words[1], what, *errors ? ": " : "", errors);
+	        task->source && task->forge->user.separate && strstr(said, strerror(EACCES))
+	                ? "forge workers have a user of their own: let others read the kit "
+	                  "(`chmod -R a+rX KIT`)"
+	                : "run the same luforge command by hand; check the kit with `luforge "
+	                  "inspect`",
+	        "luforge %s: %s%s%.280s", task->words[1], what, *said ? ": " : "", said);
 	forge_end(task, &failure);
 }
 
-/* The one line that a worker wrote: a path. */
-static bool forge_take_path(struct forge_task *task, const struct child_result *result)
+/* A kit's name in the store, as luforge makes it. */
+static bool forge_is_kit_name(const char *name)
 {
-	size_t n = result->output_size;
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
-	if (n < 2 || n > FORGE_PATH_SIZE || result->output[n - 1] != '\n' ||
+	return n > 0 && !strcmp(name + n, ".kit");
+}
+
+/* The one line that a worker wrote: where the kit is, in the store or on its bench. */
+static int forge_take_kit(struct forge_task *task, const struct child_result *result)
+{
+	const char *store = task->forge->store;
+	char line[FORGE_PATH_SIZE];
+	const char *name;
+	size_t n = result->output_size;
+	bool is_new;
+	int r = 0;
+
+	if (n < 2 || n > sizeof(line) || result->output[n - 1] != '\n' ||
 	        memchr(result->output, '\0', n)) {
-		return false;
+		return err_raise(-EBADMSG);
 	}
-	memcpy(task->ret_path, result->output, n - 1);
-	task->ret_path[n - 1] = '\0';
-	return true;
+	memcpy(line, result->output, n - 1);
+	line[n - 1] = '\0';
+	is_new = !strncmp(line, "./", 2);
+	name = is_new ? line + 2 : line + strlen(FORGE_STORE "/");
+	if ((!is_new && strncmp(line, FORGE_STORE "/", strlen(FORGE_STORE "/"))) ||
+	        !forge_is_kit_name(name) || strlen(store) + strlen(name) + 2 > FORGE_PATH_SIZE) {
+		return err_raise(-EBADMSG);
+	}
+	if (is_new) {
+		r = bench_take_dir(task->bench, name, store, &task->forge->user);
+	}
+	snprintf(task->ret_path, FORGE_PATH_SIZE, "%s/%s", store, name);
+	return err_up(r);
+}
+
+/* What the worker made becomes lud's. */
+static int forge_take(struct forge_task *task, const struct child_result *result)
+{
+	return err_up(task->ret_path ? forge_take_kit(task, result)
+	                             : bench_take_file(task->bench, FORGE_OUT, task->out));
 }
 
 static void forge_on_done(const struct child_result *result, void *arg)
 {
 	struct forge_task *task = arg;
 	char status[64];
+	int r;
 
 	child_status_text(result->status, status, sizeof(status));
 	if (result->timed_out) {
 		forge_fail(task, "took too long", "");
 	} else if (!WIFEXITED(result->status) || WEXITSTATUS(result->status)) {
 		forge_fail(task, status, result->errors);
-	} else if (task->ret_path && !forge_take_path(task, result)) {
-		forge_fail(task, "its answer makes no sense", "");
-	} else if (task->beside && rename(task->beside, task->out) < 0) {
-		forge_fail(task, "its output cannot be put in place", strerror(errno));
+	} else if ((r = forge_take(task, result)) < 0) {
+		forge_fail(task, "what it made cannot be put in place", strerror(-r));
+		err_forget();
 	} else {
 		forge_end(task, NULL);
 	}
 }
 
+/* The bench with all that the worker needs, given to its user; opened. */
+static int forge_lay_out(struct forge_task *task, int *ret_fd)
+{
+	struct forge *forge = task->forge;
+	int r = bench_new(forge->benches, &task->bench);
+
+	if (!r) {
+		r = bench_put(task->bench, forge->root, FORGE_ROOT);
+	}
+	for (size_t i = 0; !r && i < task->n_inputs; i++) {
+		r = bench_put(task->bench, task->inputs[i].path, task->inputs[i].name);
+	}
+	return r < 0 ? err_up(r) : err_up(bench_give(task->bench, &forge->user, ret_fd));
+}
+
 static int forge_start(struct forge_task *task)
 {
+	_cleanup_(fd_closep) int bench = -1;
+	_cleanup_(fd_closep) int store = open(task->forge->store, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(fd_closep) int source =
+	        task->source ? open(task->source, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct child_guard guard = {.user = task->forge->user, .fds = {store, source}};
 	struct child_job job = {
 	        .argv = (const char *const *)task->words,
+	        .guard = &guard,
 	        .input = task->input,
 	        .input_size = strlen(task->input),
 	        .timeout_usec = FORGE_TIMEOUT_USEC,
 	        .done = forge_on_done,
 	        .arg = task,
 	};
-	int r = child_worker_new(task->forge->base, &job, &task->worker);
+	int r = store < 0 ? err_raise(-errno) : forge_lay_out(task, &bench);
 
+	if (!r) {
+		guard.dir = bench;
+		r = child_worker_new(task->forge->base, &job, &task->worker);
+	}
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -155,13 +256,22 @@ static void forge_on_kick(evutil_socket_t fd, short what, void *arg)
 int forge_new(const struct forge_config *config, struct event_base *base, struct forge **ret_forge)
 {
 	struct forge *forge = mem_zero(sizeof(*forge));
+	int r;
 
 	forge->base = base;
+	forge->user = config->user;
+	forge->benches = text_format("%s/tmp", config->state_dir);
+	forge->store = text_format("%s/releases", config->state_dir);
 	forge->program = text_copy(config->program);
 	forge->root = text_format("%s/" KIT_ROOT, config->keyring);
 	forge->n_idle = config->n_workers;
 	forge->kick = evtimer_new(base, forge_on_kick, forge);
 	TAILQ_INIT(&forge->tasks);
+	r = bench_store_make(forge->store, &forge->user);
+	if (r < 0) {
+		forge_free(forge);
+		return err_up(r);
+	}
 	*ret_forge = forge;
 	return 0;
 }
@@ -177,6 +287,8 @@ struct forge *forge_free(struct forge *forge)
 	event_free(forge->kick);
 	free(forge->program);
 	free(forge->root);
+	free(forge->benches);
+	free(forge->store);
 	free(forge);
 	return NULL;
 }
@@ -208,9 +320,8 @@ static struct forge_task *forge_task_new(
 	struct forge_task *task = forge_task_bare(forge, command, fn, arg);
 
 	task->out = text_copy(out);
-	task->beside = text_format("%s.new", out);
 	forge_word(task, "--out");
-	forge_word(task, task->beside);
+	forge_word(task, FORGE_OUT);
 	return task;
 }
 
@@ -230,11 +341,11 @@ struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *ki
 
 	forge_release_text(kit->release_id, release);
 	forge_word(task, "--root");
-	forge_word(task, forge->root);
+	forge_word(task, FORGE_ROOT);
 	forge_word(task, "--release");
 	forge_word(task, release);
 	forge_word(task, "--kit");
-	forge_word(task, kit->path);
+	task->words[task->n_words++] = forge_kit_name(kit->path);
 	forge_word(task, "--seed");
 	forge_word(task, "-");
 	for (size_t i = 0; i < FORGE_SEED_SIZE; i++) {
@@ -244,25 +355,51 @@ struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *ki
 	return task;
 }
 
+void forge_task_put(struct forge_task *task, const char *path, const char *name)
+{
+	size_t n = task->n_inputs + 1;
+	struct forge_input *inputs = realloc(task->inputs, n * sizeof(*inputs));
+
+	if (!inputs) {
+		abort();
+	}
+	inputs[n - 1] = (struct forge_input){text_copy(path), text_copy(name)};
+	task->inputs = inputs;
+	task->n_inputs = n;
+}
+
+char *forge_kit_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return text_format(FORGE_STORE "/%s", slash ? slash + 1 : path);
+}
+
 struct forge_task *forge_image(
         struct forge *forge, const char *list, const char *out, forge_fn fn, void *arg)
 {
 	struct forge_task *task = forge_task_new(forge, "image", out, fn, arg);
 
-	forge_word(task, list);
+	forge_task_put(task, list, FORGE_LIST);
+	forge_word(task, FORGE_LIST);
 	return task;
 }
 
-struct forge_task *forge_import(struct forge *forge, const char *kit, const char *store,
-        char *ret_path, forge_fn fn, void *arg)
+struct forge_task *forge_import(
+        struct forge *forge, const char *kit, char *ret_path, forge_fn fn, void *arg)
 {
 	struct forge_task *task = forge_task_bare(forge, "import", fn, arg);
+	struct stat st;
 
 	task->ret_path = ret_path;
+	task->source = text_copy(kit);
 	forge_word(task, "--root");
-	forge_word(task, forge->root);
+	forge_word(task, FORGE_ROOT);
 	forge_word(task, "--store");
-	forge_word(task, store);
-	forge_word(task, kit);
+	forge_word(task, FORGE_STORE);
+	forge_word(task, "--into");
+	forge_word(task, ".");
+	/* What is no directory cannot be handed over: the worker then says what it is. */
+	forge_word(task, stat(kit, &st) == 0 && S_ISDIR(st.st_mode) ? FORGE_SOURCE : kit);
 	return task;
 }

@@ -2,7 +2,9 @@
 /*
  * The forge's workers: one luforge process per task, a limited number at a time,
  * the others in a queue. Seeds reach a worker by its standard input, never by its
- * command line. Files are written beside and renamed, so that what is there is whole.
+ * command line. Each works at a bench of its own (bench.h), under the guard of child.h: it
+ * reads the store of kits and what lies on its bench, and writes there alone. What it
+ * made is written beside its place and renamed, so that what is there is whole.
  *
  * A worker reads a kit only as the release that the caller names, signed under the
  * keyring's root: the kit's files may have changed since they were stored.
@@ -11,10 +13,13 @@
 
 #include "orchestrator/base/err.h"
 #include "orchestrator/base/failure.h"
+#include "orchestrator/child/user.h"
 
 #define FORGE_SEED_SIZE 32
 #define FORGE_RELEASE_SIZE 64
 #define FORGE_PATH_SIZE 256
+/* The signed root, on every bench. */
+#define FORGE_ROOT "root.signed"
 
 struct forge;
 struct forge_task;
@@ -23,6 +28,8 @@ struct forge_config {
 	const char *program;
 	uint64_t n_workers;
 	const char *keyring; /* directory of the signed root */
+	const char *state_dir;
+	struct child_user user; /* of the workers */
 };
 
 int __must_check forge_new(
@@ -45,14 +52,23 @@ void forge_release_text(
 /* Makes a payload of a kit; the same seed gives the same bytes. */
 struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *kit,
         const uint8_t seed[FORGE_SEED_SIZE], const char *out, forge_fn fn, void *arg);
-/* Makes a boot image from a list file (see luforge(1)). */
+/*
+ * Makes a boot image from a list file (see luforge(1)). The list names files as they lie
+ * on the bench: FORGE_ROOT, what forge_task_put() puts there before the task starts, and
+ * kits as forge_kit_name() does.
+ */
 struct forge_task *forge_image(
         struct forge *forge, const char *list, const char *out, forge_fn fn, void *arg);
+/* Copies a file to the task's bench when it starts. */
+void forge_task_put(struct forge_task *task, const char *path, const char *name);
+/* How a worker finds a stored kit; the caller frees it. */
+char *forge_kit_name(const char *path);
 /*
- * Copies a signed kit, wherever it comes from, into a store of releases, judged before
- * and after. ret_path (FORGE_PATH_SIZE) gets its place there before fn is called.
+ * Copies a signed kit, wherever it comes from, into the store of releases, judged before
+ * and after. ret_path (FORGE_PATH_SIZE) gets its place there before fn is called. The
+ * workers' user must be able to read the kit's files.
  */
-struct forge_task *forge_import(struct forge *forge, const char *kit, const char *store,
-        char *ret_path, forge_fn fn, void *arg);
+struct forge_task *forge_import(
+        struct forge *forge, const char *kit, char *ret_path, forge_fn fn, void *arg);
 /* Ends a task early; its callback is not called. Not needed after the callback. */
 struct forge_task *forge_task_free(struct forge_task *task);

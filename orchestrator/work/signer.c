@@ -25,6 +25,7 @@ struct signer_client {
 	struct event_base *base;
 	char *program;
 	char *keys;
+	char *user;                   /* UID:GID for it to become, or NULL */
 	struct child_process process; /* pid 0: not running */
 	struct event *input_event;
 	struct event *output_event;
@@ -154,10 +155,11 @@ static void signer_on_timeout(evutil_socket_t fd, short what, void *arg)
 
 static int signer_start(struct signer_client *client)
 {
-	const char *argv[] = {client->program, "--keys", client->keys, NULL};
+	const char *argv[] = {client->program, "--keys", client->keys,
+	        client->user ? "--user" : NULL, client->user, NULL};
 	int r;
 
-	r = child_spawn(argv, &client->process);
+	r = child_spawn(argv, NULL, &client->process);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -216,13 +218,14 @@ static void signer_on_kick(evutil_socket_t fd, short what, void *arg)
 }
 
 int signer_client_new(struct event_base *base, const char *program, const char *keys,
-        struct signer_client **ret_client)
+        const struct child_user *user, struct signer_client **ret_client)
 {
 	struct signer_client *client = mem_zero(sizeof(*client));
 
 	client->base = base;
 	client->program = text_copy(program);
 	client->keys = text_copy(keys);
+	client->user = user->separate ? text_format("%u:%u", user->uid, user->gid) : NULL;
 	client->process = (struct child_process){0, -1, -1, -1, -1};
 	client->timeout = evtimer_new(base, signer_on_timeout, client);
 	client->kick = evtimer_new(base, signer_on_kick, client);
@@ -244,6 +247,7 @@ struct signer_client *signer_client_free(struct signer_client *client)
 	event_free(client->kick);
 	free(client->program);
 	free(client->keys);
+	free(client->user);
 	free(client);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "orchestrator/base/err.h"
 #include "orchestrator/base/failure.h"
+#include "orchestrator/child/user.h"
 #include "proto/envelope/signer.h"
 
 struct signer_client;
@@ -17,7 +18,7 @@ typedef void (*signer_fn)(
         const struct failure *failure, const struct signer_reply *reply, void *arg);
 
 int __must_check signer_client_new(struct event_base *base, const char *program, const char *keys,
-        struct signer_client **ret_client);
+        const struct child_user *user, struct signer_client **ret_client);
 struct signer_client *signer_client_free(struct signer_client *client);
 
 /*

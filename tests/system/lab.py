@@ -58,6 +58,7 @@ class Lab:
         self.more_config = more_config
         self.dir = keep or tempfile.mkdtemp(prefix='samsara-')
         os.makedirs(self.dir, exist_ok=True)
+        os.chmod(self.dir, 0o711)  # lusign_test's clock is in it, and is read by the signer's user
         self.keep = keep is not None
         self.keys = os.path.join(self.dir, 'keys')
         self.kits = os.path.join(self.dir, 'kits')

@@ -1,0 +1,140 @@
+/*
+ * A guarded child has no way back: groups go first, then the user, and no later exec
+ * gives privileges again. The filter takes away the network, other processes, mounts,
+ * name spaces and keys of the kernel. What it may do with files, owners and modes say,
+ * for which it needs a user of its own. A call that is not allowed fails with EPERM, so
+ * that tools which merely try go on.
+ */
+#include "orchestrator/child/guard.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <seccomp.h>
+
+#define GUARD_GIB (UINT64_C(1) << 30)
+
+char *const child_guard_environment[] = {
+        (char[]){"PATH=/usr/local/bin:/usr/bin:/bin"},
+        (char[]){"LC_ALL=C"},
+        (char[]){"TMPDIR=."},
+        NULL,
+};
+
+static const int guard_denied[] = {
+        SCMP_SYS(socket),
+        SCMP_SYS(io_uring_setup),
+        SCMP_SYS(ptrace),
+        SCMP_SYS(process_vm_readv),
+        SCMP_SYS(process_vm_writev),
+        SCMP_SYS(pidfd_getfd),
+        SCMP_SYS(kcmp),
+        SCMP_SYS(perf_event_open),
+        SCMP_SYS(bpf),
+        SCMP_SYS(userfaultfd),
+        SCMP_SYS(mount),
+        SCMP_SYS(umount2),
+        SCMP_SYS(move_mount),
+        SCMP_SYS(open_tree),
+        SCMP_SYS(fsopen),
+        SCMP_SYS(fspick),
+        SCMP_SYS(pivot_root),
+        SCMP_SYS(chroot),
+        SCMP_SYS(unshare),
+        SCMP_SYS(setns),
+        SCMP_SYS(add_key),
+        SCMP_SYS(request_key),
+        SCMP_SYS(keyctl),
+        SCMP_SYS(open_by_handle_at),
+        SCMP_SYS(init_module),
+        SCMP_SYS(finit_module),
+        SCMP_SYS(delete_module),
+        SCMP_SYS(kexec_load),
+        SCMP_SYS(kexec_file_load),
+        SCMP_SYS(reboot),
+        SCMP_SYS(swapon),
+        SCMP_SYS(swapoff),
+        SCMP_SYS(settimeofday),
+        SCMP_SYS(clock_settime),
+        SCMP_SYS(iopl),
+        SCMP_SYS(ioperm),
+};
+
+static const int guard_spaces[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID,
+        CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
+
+static const struct {
+	int resource;
+	rlim_t limit;
+} guard_limits[] = {
+        {RLIMIT_CORE, 0},
+        {RLIMIT_NOFILE, 256},
+        {RLIMIT_AS, 8 * GUARD_GIB},
+        {RLIMIT_FSIZE, GUARD_GIB},
+        {RLIMIT_CPU, 600},
+};
+
+static int guard_filter(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int r = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < sizeof(guard_denied) / sizeof(guard_denied[0]); i++) {
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), guard_denied[i], 0);
+	}
+	for (size_t i = 0; !r && i < sizeof(guard_spaces) / sizeof(guard_spaces[0]); i++) {
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+		        SCMP_A0(SCMP_CMP_MASKED_EQ, guard_spaces[i], guard_spaces[i]));
+	}
+	/* Its flags are in memory, where a filter sees nothing: the C library takes clone(). */
+	if (!r) {
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	}
+	if (!r) {
+		r = seccomp_load(filter);
+	}
+	seccomp_release(filter);
+	errno = -r;
+	return r ? -1 : 0;
+}
+
+static int guard_limit(void)
+{
+	for (size_t i = 0; i < sizeof(guard_limits) / sizeof(guard_limits[0]); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(guard_limits[i].resource, &limit) < 0) {
+			return -1;
+		}
+		if (limit.rlim_max > guard_limits[i].limit) {
+			limit.rlim_max = guard_limits[i].limit;
+		}
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(guard_limits[i].resource, &limit) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int child_guard_enter(const struct child_guard *guard, const char **ret_what)
+{
+	*ret_what = "change its user";
+	if (guard->user.separate && child_user_become(&guard->user) < 0) {
+		return -1;
+	}
+	/* A change of user has taken back that it dies with lud. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+		return -1;
+	}
+	*ret_what = "limit itself";
+	if (guard_limit() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		return -1;
+	}
+	*ret_what = "enter its sandbox (seccomp)";
+	return guard_filter();
+}

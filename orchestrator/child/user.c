@@ -1,0 +1,131 @@
+#include "orchestrator/child/user.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "orchestrator/base/log.h"
+
+int child_user_become(const struct child_user *user)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0) {
+		return -1;
+	}
+	return setresuid(user->uid, user->uid, user->uid);
+}
+
+/* In a container, root may not be able to become everybody. 0, or the child's errno. */
+static int user_try(const struct child_user *user)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0) {
+		return errno;
+	}
+	if (!pid) {
+		_exit(child_user_become(user) < 0 ? errno : 0);
+	}
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+}
+
+/* By name, or by number with the group of that user or of the same number. */
+static bool user_look_up(const char *wanted, struct child_user *ret_user)
+{
+	const struct passwd *entry = getpwnam(wanted);
+	char *end;
+	unsigned long number = strtoul(wanted, &end, 10);
+	bool is_number = *wanted >= '0' && *wanted <= '9' && *end == '\0' && number < UINT32_MAX;
+
+	if (!entry && is_number) {
+		entry = getpwuid(number);
+	}
+	if (!entry && !is_number) {
+		return false;
+	}
+	*ret_user = (struct child_user){
+	        .separate = true,
+	        .uid = entry ? entry->pw_uid : number,
+	        .gid = entry ? entry->pw_gid : number,
+	};
+	return true;
+}
+
+static int user_refuse(const struct child_role *role, const char *wanted, const char *why,
+        struct failure *ret_failure)
+{
+	failure_set(ret_failure, "config", role->key,
+	        "name a user that is there for this alone, or say auto or none",
+	        "%s cannot run as %s: %s", role->what, wanted, why);
+	return err_raise(-EINVAL);
+}
+
+static int user_find_auto(const struct child_role *role, struct child_user *ret_user)
+{
+	struct child_user user;
+	int error;
+
+	if (!user_look_up(role->name, &user) || user.uid == 0) {
+		user = (struct child_user){.separate = true, .uid = role->uid, .gid = role->uid};
+	}
+	error = user_try(&user);
+	if (error) {
+		log_warn("%s runs as root, like lud: it cannot become uid %u here (%s)", role->what,
+		        user.uid, strerror(error));
+		user.separate = false;
+	}
+	*ret_user = user;
+	return 0;
+}
+
+static int user_find_named(const struct child_role *role, const char *wanted,
+        struct child_user *ret_user, struct failure *ret_failure)
+{
+	struct child_user user;
+	int error;
+
+	if (!user_look_up(wanted, &user)) {
+		return user_refuse(role, wanted, "there is no such user", ret_failure);
+	}
+	if (user.uid == 0) {
+		return user_refuse(role, wanted, "it is root", ret_failure);
+	}
+	error = user_try(&user);
+	if (error) {
+		return user_refuse(role, wanted, strerror(error), ret_failure);
+	}
+	*ret_user = user;
+	return 0;
+}
+
+int child_user_find(const struct child_role *role, const char *wanted, struct child_user *ret_user,
+        struct failure *ret_failure)
+{
+	int r = 0;
+
+	*ret_user = (struct child_user){.separate = false};
+	if (geteuid() != 0) {
+		log_info("%s runs as lud's own user (uid %u): lud is not root", role->what,
+		        geteuid());
+		return 0;
+	}
+	if (!strcmp(wanted, "none")) {
+		log_warn("%s runs as root, like lud: %s is none", role->what, role->key);
+		return 0;
+	}
+	r = !strcmp(wanted, "auto") ? user_find_auto(role, ret_user)
+	                            : user_find_named(role, wanted, ret_user, ret_failure);
+	if (!r && ret_user->separate) {
+		log_info("%s runs as uid %u, gid %u", role->what, ret_user->uid, ret_user->gid);
+	}
+	return err_up(r);
+}
