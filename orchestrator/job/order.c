@@ -481,6 +481,21 @@ static void order_wait_statement(struct job *job)
 	job_fail(job, JOB_FAILED, &failure);
 }
 
+/*
+ * Floors that statements told end with the statements' root. Under a newer one they are told anew:
+ * the signer answers in turn, so the machine has them before it has the order.
+ */
+static void order_state_again(struct job *job)
+{
+	uint64_t epoch;
+
+	if (!kit_root_serial(job->engine->parts.config->keyring, &epoch) &&
+	        machine_status(job->machine)->root_serial < epoch) {
+		engine_state_machine(job->engine, job->machine);
+	}
+	err_forget();
+}
+
 static void order_on_refreshed(int r, void *arg)
 {
 	struct job *job = arg;
@@ -501,6 +516,7 @@ static void order_on_refreshed(int r, void *arg)
 	}
 	err_forget();
 	if (job_time_fits(job)) {
+		order_state_again(job);
 		job_order_make(job, action, 0, order_step_signed);
 	}
 }

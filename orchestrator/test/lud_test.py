@@ -220,13 +220,15 @@ def test_snapshot(world):
 
 
 def test_next_root(world):
-    """A renewed root: the signer takes it up, and numbers begin in a new epoch."""
+    """A renewed root: the signer takes it up, numbers begin in a new epoch, and floors are stated again under it."""
     world.prepare()
     world.luctl('update', 'ds')
+    assert len(world.peer.statements) == 1
     world.luctl('keys', 'renew', '--keys', world.dir + '/keys', '--replace', 'order')
     assert world.json('update', 'ds')['state'] == 'committed'
     assert [o.epoch for o in world.peer.orders] == [1, 1, 2, 2]
     assert world.peer.orders[2].txn == 1
+    assert len(world.peer.statements) == 2
 
 
 def test_root_before_confirm(world):
