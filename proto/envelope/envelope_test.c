@@ -135,6 +135,9 @@ SPOIL(root_key_twice, s->root.keys[ROOT_ROLE_VARIANT][1] = s->root.keys[ROOT_ROL
 SPOIL(root_need_zero, s->root.default_need = 0)
 SPOIL(root_need_many, s->root.needs[0].n_signatures = 3)
 SPOIL(root_default_many, s->root.default_need = 3)
+SPOIL(root_need_unmet, s->root.n_keys[ROOT_ROLE_VARIANT] = 1;
+        memset(&s->root.keys[ROOT_ROLE_VARIANT][1], 0, sizeof(struct root_key)))
+SPOIL(root_small_root, memset(s->root.root_pub, 0, sizeof(s->root.root_pub)))
 SPOIL(root_need_twice, s->root.n_needs = 2; s->root.needs[1] = s->root.needs[0])
 SPOIL(root_need_name, s->root.needs[0].service[0] = '/')
 SPOIL(root_need_hidden, s->root.n_needs = 0)
@@ -249,6 +252,8 @@ SPOIL(order_no_generation, component(s)->generation = 0)
 SPOIL(order_reserved, component(s)->reserved = 1)
 SPOIL(order_count, s->order.head.n_components = 2)
 SPOIL(order_restart_more, make_controlled(s, ORDER_RESTART, 0); component(s)->recipe = 1)
+SPOIL(order_restart_consent, make_controlled(s, ORDER_RESTART, 0); component(s)->consent[0] = 1)
+SPOIL(order_hidden, two_components(s); s->order.head.n_components = 1)
 SPOIL(order_restart_limits, make_controlled(s, ORDER_RESTART, 0); s->order.head.hold_ms = 1)
 SPOIL(order_confirm_services, make_order(s, ORDER_CONFIRM, 1); two_components(s))
 SPOIL(order_drop_nothing, make_controlled(s, ORDER_DROP, 0);
@@ -313,6 +318,8 @@ static const struct spoil spoils[] = {
         ROW(root_expired, ROOT_EXPIRED),
         ROW(root_key_in_role, MALFORMED),
         ROW(root_default_many, MALFORMED),
+        ROW(root_need_unmet, MALFORMED),
+        ROW(root_small_root, UNSAFE_KEY),
         ROW(root_need_twice, MALFORMED),
         ROW(root_many_keys, MALFORMED),
         ROW(root_hidden_key, MALFORMED),
@@ -434,6 +441,8 @@ static const struct spoil spoils[] = {
         ROW_OF(ORDER, order_reserved, MALFORMED),
         ROW_OF(ORDER, order_count, MALFORMED),
         ROW_OF(ORDER, order_restart_more, MALFORMED),
+        ROW_OF(ORDER, order_restart_consent, MALFORMED),
+        ROW_OF(ORDER, order_hidden, MALFORMED),
         ROW_OF(ORDER, order_restart_limits, MALFORMED),
         ROW_OF(ORDER, order_confirm_services, MALFORMED),
         ROW_OF(ORDER, order_drop_nothing, MALFORMED),
@@ -537,6 +546,33 @@ static void test_signatures(enum envelope_kind kind)
 	}
 }
 
+/* What a part's header may say, with enough bytes behind it for anything. */
+static void test_part_header(void)
+{
+	static struct sample s;
+	struct envelope_part_header *h = (void *)(s.bytes + sizeof(struct envelope_header));
+	struct envelope_view view;
+	struct envelope_part part;
+
+	sample_init(&s, ENVELOPE_OF_VARIANT);
+	sample_sign(&s);
+	assert(envelope_part_open(h, ENVELOPE_SIZE_MAX / 2, &part) == ENVELOPE_OK);
+	assert(envelope_part_open(h, part.size - 1, &part) == ENVELOPE_MALFORMED);
+	h->n_signatures = ENVELOPE_SIGNATURES_MAX;
+	assert(envelope_part_open(h, ENVELOPE_SIZE_MAX / 2, &part) == ENVELOPE_OK);
+	h->n_signatures++;
+	assert(envelope_part_open(h, ENVELOPE_SIZE_MAX / 2, &part) == ENVELOPE_MALFORMED);
+	h->n_signatures = 0;
+	assert(envelope_part_open(h, ENVELOPE_SIZE_MAX / 2, &part) == ENVELOPE_MALFORMED);
+	h->n_signatures = 1;
+	h->manifest_len += 8; /* would be signed, and read by nobody */
+	assert(envelope_part_open(h, ENVELOPE_SIZE_MAX / 2, &part) == ENVELOPE_MALFORMED);
+	h->manifest_len -= 8;
+	assert(envelope_open(s.bytes, s.len, &view) == ENVELOPE_OK);
+	((struct envelope_header *)s.bytes)->size += 8; /* nobody signed what stands behind */
+	assert(envelope_open(s.bytes, s.len + 8, &view) == ENVELOPE_MALFORMED);
+}
+
 /* A part of one kind of envelope in the place of another's, and a part standing alone. */
 static void test_parts(void)
 {
@@ -598,6 +634,7 @@ static void test_times(void)
 static void test_contents(void)
 {
 	struct sample s;
+	char other[15];
 	struct envelope_view view;
 
 	sample_init(&s, ENVELOPE_OF_VARIANT);
@@ -609,6 +646,10 @@ static void test_contents(void)
 	assert(envelope_verify_description(&view, SAMPLE_DESCRIPTION, 15) == ENVELOPE_OK);
 	assert(envelope_verify_description(&view, SAMPLE_DESCRIPTION, 14) ==
 	        ENVELOPE_DESCRIPTION_MISMATCH);
+	memset(other, 'x', sizeof(other));
+	assert(envelope_verify_description(&view, other, 15) == ENVELOPE_DESCRIPTION_MISMATCH);
+	((struct variant_manifest *)(uintptr_t)view.variant)->payload_len++;
+	assert(envelope_verify_payload(&view, SAMPLE_PAYLOAD, 11) == ENVELOPE_PAYLOAD_MISMATCH);
 	assert(envelope_signatures_needed(view.root, "rs") == 2);
 	assert(envelope_signatures_needed(view.root, "r") == 1);
 }
@@ -631,6 +672,7 @@ int main(void)
 		test_signatures((enum envelope_kind)kind);
 	}
 	test_times();
+	test_part_header();
 	test_parts();
 	test_contents();
 	test_names();

@@ -55,6 +55,18 @@ static int agreed(const uint8_t key[32], const uint8_t signature[64])
 	return openssl;
 }
 
+/* A library that takes everything: what is refused before it is asked. */
+static int check_nothing(
+        const uint8_t key[32], const void *bytes, size_t len, const uint8_t signature[64])
+{
+	return 1;
+}
+
+static int passed(const uint8_t key[32], const uint8_t signature[64])
+{
+	return seam_check(check_nothing, key, message, sizeof(message), signature);
+}
+
 static void test_small_order(void)
 {
 	int n_forged = 0;
@@ -70,7 +82,7 @@ static void test_small_order(void)
 			n_forged += check_openssl(key, message, sizeof(message), neutral);
 			memcpy(r, sig, sizeof(r));
 			memcpy(r, key, sizeof(key));
-			assert(!agreed(pub, r));
+			assert(!agreed(pub, r) && !passed(pub, r) && !passed(key, sig));
 		}
 	}
 	assert(n_forged > 0); /* the library alone would have taken it */
@@ -90,13 +102,15 @@ static void test_canonical(void)
 		more[32 + i] = (uint8_t)carry;
 		carry >>= 8;
 	}
-	assert(!agreed(pub, more)); /* S + L */
+	assert(!agreed(pub, more) && !passed(pub, more)); /* S + L */
+	assert(passed(pub, sig));
 	for (unsigned int y = 0; y < 19; y++) {
 		memset(high, 0xff, sizeof(high));
 		high[0] = (uint8_t)(0xed + y);
 		for (unsigned int sign = 0; sign < 2; sign++) {
 			high[31] = sign != 0 ? 0xff : 0x7f;
 			assert(!envelope_key_is_safe(high) && !agreed(high, sig));
+			assert(!passed(high, sig));
 		}
 	}
 }

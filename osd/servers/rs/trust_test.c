@@ -164,6 +164,7 @@ static void test_epochs(void)
 	assert(admit(6, SAMPLE_NOW) == E_OK);
 	assert(order(6, 1, 1, SAMPLE_NOW) == E_OK);
 	assert(order(5, 2, 2, SAMPLE_NOW) == E_V_ROOT);
+	assert(tell_statement(6) == E_OK && trust_floor(&t, "tty") == 6);
 	assert(tell_statement(5) == E_V_ROOT);
 }
 
@@ -210,6 +211,10 @@ static void test_confirm(void)
 	assert(trust_floor(&t, "tty") == 7);
 	assert(trust_confirm(&t, (struct trust_number){5, 12}) == E_OK);
 	assert(trust_confirm(&t, (struct trust_number){0, 0}) == E_NOTFOUND);
+	s.kit.floor = 2; /* what an older release brings lowers nothing */
+	commit(5, 13, 10);
+	assert(trust_confirm(&t, (struct trust_number){5, 13}) == E_OK);
+	assert(trust_floor(&t, "tty") == 7);
 }
 
 /* One jump of the host's clock by 300 days, one order, and back: the next ones are believed. */
@@ -280,6 +285,17 @@ static void test_old_image(void)
 	assert(trust_time(&t, 0) == SAMPLE_NOW - 7 * SAMPLE_DAY + TIME_SKEW_SEC_MAX);
 }
 
+/* What dates of orders added is part of the time that is stated. */
+static void test_time_is_whole(void)
+{
+	boot(SAMPLE_NOW, 5);
+	sample_of(ENVELOPE_OF_STATEMENT, 5);
+	s.statement.head.issued = SAMPLE_NOW + 300;
+	assert(show_statement() == E_OK && trust_time(&t, 0) == SAMPLE_NOW + 300);
+	assert(set_time(SAMPLE_NOW, SAMPLE_NONCE, 77) == E_OK);
+	assert(trust_time(&t, 0) == SAMPLE_NOW);
+}
+
 /* A time statement revives no superseded root, and lowers neither floors nor numbers. */
 static void test_time_moves_time_only(void)
 {
@@ -297,6 +313,7 @@ static void test_time_moves_time_only(void)
 	assert(trust_set_time(&t, s.bytes, s.len, uptime, 5) == E_OK);
 	assert(trust_time(&t, uptime) == SAMPLE_NOW - 9 * SAMPLE_DAY);
 	assert(trust_time(&t, uptime + 50) == SAMPLE_NOW - 9 * SAMPLE_DAY + 50);
+	assert(trust_time(&t, UINT64_MAX) == UINT64_MAX); /* stands still at the end */
 	assert(t.root_serial == 6 && trust_floor(&t, "tty") == 6);
 	assert(trust_generation(&t, "tty").number == generation.number);
 }
@@ -386,6 +403,25 @@ static void test_table(void)
 	assert(trust_oldest(&t, t.variants[3].variant.payload_hash) == NULL);
 }
 
+/* Another variant with the same description: it stays named when one of the two goes. */
+static void test_named_elsewhere(void)
+{
+	static const uint8_t none[RS_HASH_LEN];
+	struct trust_variant *first, *second;
+
+	boot(SAMPLE_NOW, 5);
+	assert(show_variant(&first) == E_OK);
+	assert(!trust_names_elsewhere(&t, s.kit.state_hash, first));
+	assert(trust_names_elsewhere(&t, s.kit.state_hash, NULL));
+	assert(!trust_names_elsewhere(&t, none, NULL)); /* a free entry names nothing */
+	s.variant.payload_hash[0] ^= 1;
+	assert(show_variant(&second) == E_OK && second != first);
+	assert(trust_names_elsewhere(&t, s.kit.state_hash, first));
+	assert(!trust_names_elsewhere(&t, s.variant.payload_hash, second));
+	assert(!trust_names(&t, s.variant.payload_hash, s.kit.state_len));
+	assert(!trust_names(&t, s.kit.state_hash, s.variant.payload_len));
+}
+
 static void test_nothing_without_root(void)
 {
 	static const uint8_t machine_id[16] = "machine number 1";
@@ -415,10 +451,12 @@ int main(void)
 	test_stolen_key();
 	test_clocks_apart();
 	test_old_image();
+	test_time_is_whole();
 	test_time_moves_time_only();
 	test_components();
 	test_key_ends();
 	test_table();
+	test_named_elsewhere();
 	test_nothing_without_root();
 	return EXIT_SUCCESS;
 }
