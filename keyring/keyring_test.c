@@ -476,7 +476,7 @@ static void spoil_lifetime_rule(struct signer_request *r)
 }
 static void spoil_machine(struct signer_request *r)
 {
-	r->variant.manifest.machine_id[3] = 1;
+	r->variant.manifest.machine_id[15] = 1;
 }
 static void spoil_version(struct signer_request *r)
 {
@@ -497,6 +497,10 @@ static void spoil_release(struct signer_request *r)
 static void spoil_kit_len(struct signer_request *r)
 {
 	r->variant.kit_len--;
+}
+static void spoil_kit_rest(struct signer_request *r)
+{
+	r->variant.kit_len += 8;
 }
 static void spoil_kit_long(struct signer_request *r)
 {
@@ -529,6 +533,17 @@ static void spoil_order_long(struct signer_request *r)
 static void spoil_order_life_root(struct signer_request *r)
 {
 	r->order.lifetime_sec = KEYRING_ORDER_LIFE_SEC + 1;
+}
+static void spoil_order_life_rule(struct signer_request *r)
+{
+	r->order.lifetime_sec = 1201;
+}
+static void spoil_order_second(struct signer_request *r)
+{
+	order_of(r)->n_components = 2;
+	order_of(r)->size = r->order.len = (uint32_t)order_manifest_size(2);
+	component_of(r)[1] = component_of(r)[0];
+	memcpy(component_of(r)[1].service, "vm", 3);
 }
 static void spoil_order_life_zero(struct signer_request *r)
 {
@@ -600,6 +615,7 @@ static const struct refusal refusals[] = {
         {"other service", make_variant, spoil_service, NOW, ENVELOPE_WRONG_SERVICE},
         {"other release", make_variant, spoil_release, NOW, ENVELOPE_RELEASE_MISMATCH},
         {"cut kit", make_variant, spoil_kit_len, NOW, ENVELOPE_MALFORMED},
+        {"more than a kit", make_variant, spoil_kit_rest, NOW, ENVELOPE_MALFORMED},
         {"long kit", make_variant, spoil_kit_long, NOW, ENVELOPE_MALFORMED},
         {"kit byte", make_variant, spoil_kit_byte, NOW, ENVELOPE_BAD_SIGNATURE},
         {"kit key", make_variant, spoil_kit_key, NOW, ENVELOPE_UNKNOWN_KEY},
@@ -610,6 +626,8 @@ static const struct refusal refusals[] = {
         {"order cut", make_order, spoil_order_len, NOW, ENVELOPE_MALFORMED},
         {"order too long", make_order, spoil_order_long, NOW, ENVELOPE_MALFORMED},
         {"order beyond the root", make_order, spoil_order_life_root, NOW, ENVELOPE_LONG_LIFE},
+        {"order beyond the rule", make_order, spoil_order_life_rule, NOW, ENVELOPE_OK},
+        {"order of a second service", make_order, spoil_order_second, NOW, ENVELOPE_OK},
         {"order without life", make_order, spoil_order_life_zero, NOW, ENVELOPE_MALFORMED},
         {"order too late", make_order, spoil_nothing, NOW + 365 * DAY, ENVELOPE_ROOT_EXPIRED},
         {"order machine", make_order, spoil_order_machine, NOW, ENVELOPE_OK},
@@ -633,6 +651,7 @@ static const char test_rules[] = "# a comment\n"
                                  "service ds tty # both\n"
                                  "action update confirm\n"
                                  "variant_life 7200\n"
+                                 "order_life 1200\n"
                                  "generation_max 50\n"
                                  "transaction_max 100\n"
                                  "floor_max 10";
@@ -643,7 +662,7 @@ static void test_signer_refuses(const struct signer *as_made)
 
 	s = *as_made;
 	assert(rules_parse(test_rules, sizeof(test_rules) - 1, &s.rules) == 0);
-	assert(s.rules.order_life_sec == 1800 && s.rules.n_services == 2);
+	assert(s.rules.order_life_sec == 1200 && s.rules.n_services == 2);
 	for (unsigned int i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		static struct signer_request request;
 		static struct signer_reply reply;
@@ -663,6 +682,22 @@ static void test_signer_refuses(const struct signer *as_made)
 	}
 }
 
+/* So many lines, and not one more. */
+static void check_rule_max(const char *line, unsigned int n)
+{
+	size_t len = strlen(line);
+	char *text = malloc((n + 1) * len);
+	struct rules rules;
+
+	assert(text != NULL);
+	for (unsigned int i = 0; i <= n; i++) {
+		memcpy(text + i * len, line, len);
+	}
+	assert(rules_parse(text, n * len, &rules) == 0);
+	assert(rules_parse(text, (n + 1) * len, &rules) == n + 1);
+	free(text);
+}
+
 /* Every line that makes no sense is named; nothing is allowed that is not written. */
 static void test_rules_file(void)
 {
@@ -679,10 +714,40 @@ static void test_rules_file(void)
 		assert(rules_parse(text, strlen(text), &rules) == 3);
 	}
 	assert(rules_parse("service \0ds\n", 12, &rules) == 1);
+	assert(rules_parse("service ds\0x\n", 13, &rules) == 1);
+	check_rule_max("machine 00000000000000000000000000000000\n", RULES_MACHINES_MAX - 1);
+	check_rule_max("service ds\n", RULES_SERVICES_MAX - 1);
 	assert(rules_parse("", 0, &rules) == 0);
 	assert(!rules.all_machines && !rules.all_services && rules.actions == 0);
 	assert(rules_parse(rules_default_text, strlen(rules_default_text), &rules) == 0);
 	assert(rules.all_machines && rules.all_services && rules.actions == 0x7e);
+}
+
+/* A key that a renewed root keeps to its old end signs nothing after it. */
+static void test_signer_key_ends(void)
+{
+	static struct signer s;
+	static struct signer_request request;
+	static struct signer_reply reply;
+	char other[160], path[256], aside[256];
+	const char *what;
+
+	(void)snprintf(other, sizeof(other), "%s/ends", test_dir);
+	(void)snprintf(path, sizeof(path), "%s/order.pem", other);
+	(void)snprintf(aside, sizeof(aside), "%s/aside.pem", test_dir);
+	assert(keyring_create(other, NOW, DAY) == 0);
+	assert(rename(path, aside) == 0);
+	assert(keyring_renew(other, NOW, 7 * DAY, 0) == 0);
+	assert(rename(aside, path) == 0);
+	assert(signer_init(&s, other, &what) == 0);
+	make_order(&request);
+	order_of(&request)->epoch = 2;
+	assert(signer_handle(&s, &request, NOW + DAY - 1, &reply, note) == 0);
+	assert(reply.status == SIGNER_OK);
+	assert(signer_handle(&s, &request, NOW + DAY, &reply, note) == 0);
+	assert(reply.status == SIGNER_REFUSED && reply.reason == ENVELOPE_KEY_EXPIRED);
+	signer_fini(&s);
+	ring_unlink(other);
 }
 
 /* A signer whose key the root does not name must not sign. */
@@ -743,6 +808,9 @@ static void test_signer_protocol(const struct signer *s)
 	request.op = 0;
 	assert(signer_handle(s, &request, NOW, &reply, note) == -EPROTO);
 	request.op = SIGNER_INFO;
+	request.reserved = 1;
+	assert(signer_handle(s, &request, NOW, &reply, note) == -EPROTO);
+	request.reserved = 0;
 	request.magic[0] ^= 1;
 	assert(signer_handle(s, &request, NOW, &reply, note) == -EPROTO);
 }
@@ -751,7 +819,9 @@ static void test_signer_seals(const struct signer *s)
 {
 	static struct signer_request request = {.magic = SIGNER_MAGIC, .op = SIGNER_SEAL};
 	static struct signer_reply reply;
+	static struct signer deaf;
 	struct keyring_key *audit = NULL;
+	struct root_manifest *root;
 	uint8_t seed[32];
 
 	request.seal.context[0] = 1;
@@ -761,6 +831,12 @@ static void test_signer_seals(const struct signer *s)
 	assert(keyring_unseal(audit, request.seal.context, reply.sealed, seed) == 0);
 	assert(memcmp(seed, request.seal.seed, sizeof(seed)) == 0);
 	keyring_key_free(audit);
+	deaf = *s;
+	deaf.root.manifest = deaf.root_bytes + (s->root.manifest - s->root_bytes);
+	root = (void *)(uintptr_t)deaf.root.manifest;
+	memset(root->audit_pub, 0, sizeof(root->audit_pub));
+	assert(signer_handle(&deaf, &request, NOW, &reply, note) == 0);
+	assert(reply.status == SIGNER_REFUSED && strstr(reply.text, "no audit key"));
 }
 
 int main(void)
@@ -785,6 +861,7 @@ int main(void)
 	test_signer_seals(&s);
 	signer_fini(&s);
 	test_signer_stranger();
+	test_signer_key_ends();
 	test_signer_rules_file();
 	assert(signer_init(&s, "/nonexistent", &what) == KEYRING_E_MISSING);
 	assert(strcmp(what, "root.signed") == 0);
