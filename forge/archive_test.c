@@ -45,6 +45,12 @@ static const struct {
         ROW(MAGIC INDEX("9         ") "\0\0\0\1\0\0\0\x50g", -EINVAL),
         ROW(MAGIC INDEX("14        ") "\0\0\0\2\0\0\0\x50\0\0\0\x50g\0", -EINVAL),
         ROW(MAGIC INDEX("8         ") "\0\0\0\1\0\0\0\x50", -EINVAL),
+        /* Members outside the file, for a symbol that is wanted. */
+        ROW(MAGIC INDEX("15        ") "\0\0\0\1\0\0\0\x54wanted\0", -EINVAL),
+        ROW(MAGIC INDEX("15        ") "\0\0\0\1\0\0\0\x53wanted\0", -EINVAL),
+        ROW(MAGIC INDEX64("23        ") "\0\0\0\0\0\0\0\1\xff\xff\xff\xff\xff\xff\xff\xf0"
+                                        "wanted\0",
+                -EINVAL),
 };
 
 static int resolve(const void *bytes, size_t len)
@@ -52,9 +58,16 @@ static int resolve(const void *bytes, size_t len)
 	const char path[] = "archive_test.a";
 	const char *const paths[] = {path};
 	struct object_list list = {0};
+	struct elf_file wants = {0};
 	int r;
 
 	assert(mem_write_file(path, bytes, len) == 0);
+	/* An object that wants a symbol of the last rows. */
+	wants.symbols = mem_zalloc(1, sizeof(*wants.symbols));
+	wants.n_symbols = 1;
+	wants.symbols[0] =
+	        (struct elf_symbol){.name = "wanted", .section = SHN_UNDEF, .bind = STB_GLOBAL};
+	object_list_add(&list, &wants, NULL, NULL);
 	r = archive_resolve(&list, paths, 1);
 	object_list_fini(&list);
 	(void)unlink(path);

@@ -145,6 +145,9 @@ SPOIL(resigned_by_variant_key, PATCH; finish(s); s->sample.by[ENVELOPE_KIT].key[
 SPOIL(another_release, s->release_id[0] ^= 1)
 SPOIL(after_the_key, s->demand.time = SAMPLE_NOW + 10000 * SAMPLE_DAY)
 SPOIL(root_changed, s->root[48] ^= 1)
+SPOIL(root_longer, s->demand.root_len += 8)
+SPOIL(signed_longer, struct stat st; assert(stat("kit/manifest.signed", &st) == 0);
+        assert(truncate("kit/manifest.signed", st.st_size + 8) == 0))
 SPOIL(root_cut, s->demand.root_len -= 8)
 SPOIL(extra, put_text("kit/more", "x"))
 SPOIL(extra_object, put_text("kit/objects/more.o", "x"))
@@ -186,6 +189,7 @@ SPOIL(recipe_elsewhere, put_text("kit/recipe", KIT_RECIPE_HEAD "object state\n")
         sign(s))
 SPOIL(recipe_old, put_text("kit/recipe", "luforge kit 1\n"); finish(s); sign(s))
 SPOIL(recipe_nul, put("kit/recipe", RECIPE "\0x", sizeof(RECIPE) + 1); finish(s); sign(s))
+SPOIL(no_service, remove_all("kit/service"); finish(s); sign(s))
 SPOIL(other_state, put_text("kit/state", "another description"); finish(s); sign(s))
 
 #define ROW(name, r, said, place) {#name, spoil_##name, r, said, place}
@@ -209,6 +213,8 @@ static const struct row {
         ROW(another_release, -EBADMSG, "another release", "kit"),
         ROW(after_the_key, -EKEYREJECTED, "key-expired", "kit/manifest.signed"),
         ROW(root_changed, -EKEYREJECTED, "bad-signature", "kit/manifest.signed"),
+        ROW(root_longer, -EKEYREJECTED, "malformed", "kit/manifest.signed"),
+        ROW(signed_longer, -EKEYREJECTED, "malformed", "kit/manifest.signed"),
         ROW(root_cut, -EKEYREJECTED, "malformed", "kit/manifest.signed"),
         ROW(extra, -EBADMSG, "not in the kit's list", "kit/more"),
         ROW(extra_object, -EBADMSG, "not in the kit's list", "kit/objects/more.o"),
@@ -240,6 +246,7 @@ static const struct row {
         ROW(recipe_elsewhere, -EBADMSG, "'state'", "kit"),
         ROW(recipe_old, -EBADMSG, "unknown format", "kit"),
         ROW(recipe_nul, -EBADMSG, "unknown format", "kit"),
+        ROW(no_service, -EBADMSG, "'service' is not in its list", "kit"),
         ROW(other_state, -EBADMSG, "state description is not the manifest's", "kit"),
 };
 
@@ -288,6 +295,9 @@ static void test_unsigned(void)
 	finish(&s);
 	assert(kit_dir_read(&dir, "kit", NULL, &fault) == 0);
 	kit_dir_fini(&dir);
+	s.sample.kit.counter = 0;
+	finish(&s);
+	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
 	assert(truncate("kit/manifest", 8) == 0);
 	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
 }

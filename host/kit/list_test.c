@@ -59,6 +59,7 @@ static const struct {
 
 static void test_lists(void)
 {
+	char text[sizeof(HEAD HASH) + KIT_PATH_MAX + 8];
 	struct kit_fault fault;
 	size_t i;
 
@@ -71,6 +72,8 @@ static void test_lists(void)
 		}
 	}
 	assert(parse(HEAD "\0", strlen(HEAD) + 1, &fault) == -EBADMSG);
+	(void)snprintf(text, sizeof(text), HEAD HASH " 5 %0*d\n", (int)KIT_PATH_MAX + 1, 0);
+	assert(parse(text, strlen(text), &fault) == -EBADMSG && strstr(fault.text, "damaged"));
 }
 
 static void test_paths(void)
