@@ -70,6 +70,9 @@ static void test_draw_refused(void)
 	assert(span_set_draw(&set, SPAN_END, random, &base) == E_INVAL);
 	assert(span_set_add(&set, SPAN_LOW, UINT64_C(1) << 46) == E_OK);
 	assert(span_set_draw(&set, PAGE_SIZE, random, &base) == E_AGAIN);
+	span_set_init(&set);
+	assert(span_set_add(&set, SPAN_LOW + 2 * SPAN_ALIGN, PAGE_SIZE) == E_OK);
+	assert(span_set_draw(&set, PAGE_SIZE, random, &base) == E_AGAIN); /* too near */
 	assert(base == 77);
 }
 

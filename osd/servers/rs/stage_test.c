@@ -55,6 +55,9 @@ static void test_resume(void)
 	assert(stage_begin(hash, sizeof(bytes) + 1, 2, &again) == E_INVAL);
 	assert(stage_begin(hash, sizeof(bytes), 2, &again) == E_OK);
 	assert(again == blob && again->held == 100);
+	hash[RS_HASH_LEN - 1] ^= 1;
+	assert(stage_find(hash) == NULL);
+	hash[RS_HASH_LEN - 1] ^= 1;
 	assert(append(blob, bytes, sizeof(bytes), 3) == E_OK);
 	assert(blob_is_complete(blob) && stage_used() == 4 * PAGE_SIZE && stage_count() == 1);
 	blob_ref(blob);
@@ -75,6 +78,10 @@ static void test_wrong_hash(void)
 	assert(stage_begin(hash, sizeof(bytes), 0, &blob) == E_OK);
 	assert(append(blob, bytes, sizeof(bytes), 0) == E_V_HASH);
 	assert(stage_find(hash) == NULL && stage_used() == 0);
+	make(bytes, sizeof(bytes), 2, hash);
+	hash[RS_HASH_LEN - 1] ^= 1;
+	assert(stage_begin(hash, sizeof(bytes), 0, &blob) == E_OK);
+	assert(append(blob, bytes, sizeof(bytes), 0) == E_V_HASH);
 }
 
 /* A full store refuses; a half blob that nobody goes on with makes room, a complete one does not.
