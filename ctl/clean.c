@@ -65,3 +65,10 @@ void clean_message(ProtobufCMessage *message, ProtobufCAllocator *allocator)
 		clean_field(message, &type->fields[i], allocator);
 	}
 }
+
+void clean_from_lud(Control__FromLud *from, bool for_json, ProtobufCAllocator *allocator)
+{
+	if (!for_json || from->body_case == CONTROL__FROM_LUD__BODY_PROGRESS) {
+		clean_message(&from->base, allocator);
+	}
+}

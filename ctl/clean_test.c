@@ -71,6 +71,34 @@ static void test_result(void)
 	assert(!strcmp(read->progress->finished->cause->message, EVIL_ESCAPED));
 }
 
+/* --json keeps replies and logs as they are, but a notice goes to the terminal. */
+static void test_beside_json(void)
+{
+	Control__Progress progress = CONTROL__PROGRESS__INIT;
+	Control__Job job = CONTROL__JOB__INIT;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__FromLud from = CONTROL__FROM_LUD__INIT, *read;
+	struct wire_arena arena;
+
+	progress.notice = EVIL;
+	from.body_case = CONTROL__FROM_LUD__BODY_PROGRESS;
+	from.progress = &progress;
+	read = from_lud(&arena, &from);
+	clean_from_lud(read, true, &arena.allocator);
+	assert(!strcmp(read->progress->notice, EVIL_ESCAPED));
+	job.hint = EVIL;
+	reply.body_case = CONTROL__REPLY__BODY_JOB;
+	reply.job = &job;
+	from.body_case = CONTROL__FROM_LUD__BODY_REPLY;
+	from.reply = &reply;
+	read = from_lud(&arena, &from);
+	clean_from_lud(read, true, &arena.allocator);
+	assert(!strcmp(read->reply->job->hint, EVIL));
+	read = from_lud(&arena, &from);
+	clean_from_lud(read, false, &arena.allocator);
+	assert(!strcmp(read->reply->job->hint, EVIL_ESCAPED));
+}
+
 static void test_json(void)
 {
 	Machine__LogLine line = MACHINE__LOG_LINE__INIT;
@@ -90,6 +118,7 @@ int main(void)
 {
 	test_log();
 	test_result();
+	test_beside_json();
 	test_json();
 	return 0;
 }

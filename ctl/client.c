@@ -299,9 +299,7 @@ static int client_receive(struct client *client, const Control__FromLud **ret_fr
 	if (!from) {
 		return client_lost(client, "what lud sends cannot be understood");
 	}
-	if (!client_is_raw) {
-		clean_message(&from->base, &client->arena.allocator);
-	}
+	clean_from_lud(from, client_is_raw, &client->arena.allocator);
 	*ret_from = from;
 	return CTL_OK;
 }
