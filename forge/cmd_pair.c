@@ -139,12 +139,15 @@ static json_t *pair_json_handlers(const struct pair *pair)
 
 static json_t *pair_json_side(const struct pair_side *side)
 {
-	char hash[129];
+	uint8_t id[64];
+	char hash[129], release[129];
 
+	kit_manifest_release_id(side->kit.manifest, id);
+	pair_hex(id, release);
 	pair_hex(side->kit.manifest->state_hash, hash);
-	return json_pack("{ss ss si ss}", "kit", side->kit.path, "service",
+	return json_pack("{ss ss si ss ss}", "kit", side->kit.path, "service",
 	        side->kit.manifest->service, "release", (int)side->kit.manifest->counter,
-	        "state_hash", hash);
+	        "release_id", release, "state_hash", hash);
 }
 
 static json_t *pair_json(const struct pair *pair)
