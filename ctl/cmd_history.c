@@ -6,6 +6,19 @@
 #include "ctl/table.h"
 #include "ctl/text.h"
 
+/* Why it did not run, or what it cost. */
+static const char *history_cause(const Control__Job *job, char text[128])
+{
+	if (job && job->cause) {
+		return job->cause->message;
+	}
+	if (!job || !job->consent.len) {
+		return "";
+	}
+	consent_text(job, text);
+	return text;
+}
+
 static void history_row(struct table *table, const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
@@ -13,7 +26,7 @@ static void history_row(struct table *table, const Control__Generation *generati
 	bool was_made = generation->base_address != 0;
 	const Machine__Result *result = job && was_made ? job->result : NULL;
 	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
-	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE];
+	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE], consent[128];
 
 	snprintf(number, TEXT_SIZE, "%" PRIu64, generation->generation);
 	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
@@ -24,7 +37,7 @@ static void history_row(struct table *table, const Control__Generation *generati
 	                         generation->state, text_time(generation->committed_us, when),
 	                         job_id, job ? job_kind_text(job->kind) : "?",
 	                         text_nsec(result ? result->blackout_ns : 0, blackout),
-	                         job && job->cause ? job->cause->message : ""});
+	                         history_cause(job, consent)});
 }
 
 static void history_print(const Control__History *history)
@@ -117,8 +130,21 @@ static void show_result(const Machine__Result *result)
 		printf("%-14s%-10s %s\n", i ? "" : "phases", result->phases[i]->name,
 		        text_nsec(result->phases[i]->ns, text));
 	}
-	for (size_t i = 0; i < result->n_removed; i++) {
-		printf("%-14s%s\n", i ? "" : "removed", result->removed[i]);
+	removed_print("              ", result);
+}
+
+static void show_pairing(const Control__Job *job)
+{
+	char id[TEXT_SIZE], consent[128];
+
+	if (job->pairing) {
+		printf("%-14s%s, release %u -> %u\n", "pairing", text_id(&job->pairing->id, id),
+		        job->pairing->from_counter, job->pairing->to_counter);
+		pairing_print(stdout, "              ", job->pairing, PAIRING_ALL);
+	}
+	if (job->consent.len) {
+		consent_text(job, consent);
+		printf("%-14s%s, for %s\n", "consent", consent, job->identity);
 	}
 }
 
@@ -149,6 +175,7 @@ static void show_print(const Control__Generation *generation)
 		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,
 		        job->cause->step, job->cause->message, job->cause->name);
 	}
+	show_pairing(job);
 	if (job->result) {
 		show_result(job->result);
 	}

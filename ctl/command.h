@@ -84,6 +84,19 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 void job_on_news(const Control__FromLud *from, void *progress);
 void job_progress_end(struct job_progress *progress);
 
+/* pairing.c: what an update takes over and loses */
+#define PAIRING_LOSS                                                                               \
+	(1u << CONTROL__FINDING_KIND__FINDING_LOST | 1u << CONTROL__FINDING_KIND__FINDING_AT_RISK)
+#define PAIRING_INITIAL (1u << CONTROL__FINDING_KIND__FINDING_INITIAL)
+#define PAIRING_ALL (~0u)
+/* The findings of these kinds (bits), one a line. */
+void pairing_print(
+        FILE *to, const char *indent, const Control__Pairing *pairing, unsigned int kinds);
+/* What the machine itself says of state that was lost, dropped, moved or copied. */
+void removed_print(const char *indent, const Machine__Result *result);
+/* "to loss, pairing ..., control key ..." */
+void consent_text(const Control__Job *job, char ret_text[128]);
+
 /*
  * Opens lud, asks, prints JSON when that is wanted. CTL_OK: *ret_reply is set, and
  * *ret_client must stay open while it is used; print it unless options->json.

@@ -10,6 +10,7 @@
 #include "ctl/command.h"
 #include "ctl/intent.h"
 #include "ctl/place.h"
+#include "ctl/text.h"
 #include "keyring/keyring.h"
 
 static void key_freep(struct keyring_key **key)
@@ -88,6 +89,40 @@ static bool control_is_asked(const Control__Request *asked, const struct order_m
 	return !refusal;
 }
 
+/*
+ * Whether the order consents to no other pairing than the one that is shown. What lud says is
+ * lost is lud's word; the id is that of the two state descriptions (`luforge pair` prints it).
+ */
+static bool control_consent_is_shown(
+        const struct order_manifest *order, const Control__Proposal *said)
+{
+	static const uint8_t none[64];
+
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		const uint8_t *consent = order_components(order)[i].consent;
+
+		if (!memcmp(consent, none, sizeof(none))) {
+			continue;
+		}
+		if (!said->pairing || said->pairing->id.len != sizeof(none) ||
+		        memcmp(said->pairing->id.data, consent, sizeof(none))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void control_show_loss(const Control__Proposal *proposal)
+{
+	char id[TEXT_SIZE];
+
+	if (proposal->pairing) {
+		pairing_print(stderr, "luctl: ", proposal->pairing, PAIRING_LOSS);
+		fprintf(stderr, "luctl: consenting to pairing %s\n",
+		        text_id(&proposal->pairing->id, id));
+	}
+}
+
 void control_sign(
         const struct options *options, const Control__Request *asked, const Control__Progress *news)
 {
@@ -113,9 +148,12 @@ void control_sign(
 	if (!control_is_asked(asked, (const struct order_manifest *)order)) {
 		return;
 	}
-	for (size_t i = 0; i < news->proposal->n_loss; i++) {
-		fprintf(stderr, "luctl: lost: %s\n", news->proposal->loss[i]);
+	if (!control_consent_is_shown((const struct order_manifest *)order, news->proposal)) {
+		ctl_fail(CTL_KEYS, "order", "look into lud's log, and at `luforge pair`",
+		        "what lud proposes consents to another pairing than the one it shows");
+		return;
 	}
+	control_show_loss(news->proposal);
 	control_show((const struct order_manifest *)order);
 	quiet.json = false;
 	sign.job = news->job;

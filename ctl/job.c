@@ -98,14 +98,6 @@ static void job_print_cause(const Control__Job *job)
 	}
 }
 
-/* Notes of several lines show the first; newlines are escaped like all else (ctl/clean.h). */
-static int job_line_length(const char *notes)
-{
-	const char *end = strstr(notes, "\\x0a");
-
-	return end ? (int)(end - notes) : (int)strlen(notes);
-}
-
 static void job_print_result(const Machine__Result *result)
 {
 	char blackout[TEXT_SIZE], bytes[TEXT_SIZE];
@@ -114,9 +106,27 @@ static void job_print_result(const Machine__Result *result)
 	       " pages\n",
 	        result->base_address, text_nsec(result->blackout_ns, blackout),
 	        text_bytes(result->bytes, bytes), result->objects, result->pages);
-	for (size_t i = 0; i < result->n_removed; i++) {
-		printf("  state lost: %.*s\n", job_line_length(result->removed[i]),
-		        result->removed[i]);
+	removed_print("  ", result);
+}
+
+/* What was found out before: of what is over, only what the machine did not say itself. */
+static void job_print_pairing(const Control__Job *job)
+{
+	char consent[128];
+
+	if (job->consent.len) {
+		consent_text(job, consent);
+		printf("  consent %s\n", consent);
+	}
+	if (!job->pairing) {
+		return;
+	}
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+		pairing_print(stdout, "  ", job->pairing, PAIRING_INITIAL);
+	} else if (job->state == CONTROL__JOB_STATE__JOB_STATE_PREPARED) {
+		pairing_print(stdout, "  ", job->pairing, PAIRING_ALL);
+	} else if (job->state == CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
+		pairing_print(stderr, "       ", job->pairing, PAIRING_LOSS);
 	}
 }
 
@@ -136,8 +146,14 @@ void job_print(const Control__Job *job)
 	if (job->result && job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
 		job_print_result(job->result);
 	}
+	if (job->state != CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
+		job_print_pairing(job);
+	}
 	fflush(stdout);
 	job_print_cause(job);
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
+		job_print_pairing(job);
+	}
 }
 
 void job_progress_init(struct job_progress *progress, const struct options *options,

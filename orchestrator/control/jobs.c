@@ -101,10 +101,7 @@ static void control_jobs_news(struct control_wait *wait, const struct job_news *
 		progress.notice = progress.text;
 	}
 	if (news->event == JOB_EVENT_PROPOSED) {
-		progress.proposal = pool_zero(&pool, sizeof(*progress.proposal));
-		control__proposal__init(progress.proposal);
-		progress.proposal->order.data = (uint8_t *)news->order;
-		progress.proposal->order.len = news->order_size;
+		progress.proposal = view_proposal(&pool, news);
 	}
 	if (news->event == JOB_EVENT_ENDED &&
 	        view_job(&pool, control_engine(wait->client), news->row->id, false,

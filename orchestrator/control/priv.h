@@ -151,4 +151,9 @@ Control__Job *view_skipped(
         struct pool *pool, const struct machine *machine, const struct job_skip *skip);
 int __must_check view_generation(struct pool *pool, struct engine *engine,
         const struct generation_row *row, bool with_envelope, Control__Generation **ret_view);
+/* view_pairing.c: without findings there are only their numbers */
+int __must_check view_job_pairing(struct pool *pool, struct db *db, const struct job_row *row,
+        bool with_findings, Control__Job *view);
+/* What a control key is to sign, and what it destroys. */
+Control__Proposal *view_proposal(struct pool *pool, const struct job_news *news);
 Control__Release *view_release(struct pool *pool, const struct release_row *row);

@@ -324,6 +324,9 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 	if (!r) {
 		r = view_job_order(db, id, view);
 	}
+	if (!r) {
+		r = view_job_pairing(pool, db, &row, with_steps, view);
+	}
 	if (!r && with_steps) {
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
 		r = store_job_step_each(db, id, view_step, &steps);

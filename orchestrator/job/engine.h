@@ -73,6 +73,7 @@ struct job_news {
 	const char *text;
 	const uint8_t *order; /* proposed: the manifest to sign */
 	size_t order_size;
+	const struct Control__Pairing *pairing; /* proposed: what it consents to; NULL: nothing */
 };
 
 typedef void (*engine_watch_fn)(const struct job_news *news, void *arg);

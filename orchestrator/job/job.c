@@ -1,8 +1,8 @@
 /*
  * A job takes the steps of its kind one after the other:
  *
- *   update, rollback, rerandomize, prepare:
- *       plan -> seed -> forge -> sign -> stage -> order -> run -> check -> confirm
+ *   update, rollback, prepare; rerandomize without pair, for the release stays the same:
+ *       plan -> pair -> seed -> forge -> sign -> stage -> order -> run -> check -> confirm
  *   start:
  *       plan -> seed -> forge -> sign -> image -> launch -> confirm
  *   restart, shutdown:
@@ -54,6 +54,7 @@ struct job_step_rule {
 };
 
 static const struct job_step_rule job_update_rules[_JOB_STEP_N] = {
+        [JOB_STEP_PAIR] = {job_step_pair, false, true, JOB_STEP_SEED, JOB_LIMIT_WORK},
         [JOB_STEP_SEED] = {job_step_seed, false, false, JOB_STEP_FORGE, JOB_LIMIT_WORK},
         [JOB_STEP_FORGE] = {job_step_forge, false, false, JOB_STEP_SIGN, JOB_LIMIT_WORK},
         [JOB_STEP_SIGN] = {job_step_sign, false, true, JOB_STEP_STAGE, JOB_LIMIT_WORK},
@@ -109,6 +110,7 @@ static void job_settle_calls(struct job *job)
 	signer_client_forget(job->engine->parts.signer, job);
 	engine_state_forget(job->engine, job);
 	job_order_drop_proposal(job);
+	job->task = forge_task_free(job->task);
 	for (size_t i = 0; i < job->n_parts; i++) {
 		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
 		job->parts[i].task = forge_task_free(job->parts[i].task);

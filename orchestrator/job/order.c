@@ -389,10 +389,12 @@ static void order_step_done(struct job *job)
 /* Signed by the order key: enough, or shown to whoever has a control key. */
 static void order_step_signed(struct job *job)
 {
+	_cleanup_(pool_fini) struct pool pool;
 	struct job_news news = {.event = JOB_EVENT_PROPOSED, .row = &job->row};
 	struct envelope_part part;
 	struct failure failure;
 
+	pool_init(&pool);
 	if (envelope_part_open(job->proposal->bytes, job->proposal->len, &part) != ENVELOPE_OK) {
 		order_fail(job, "the signer gave no order", -EBADMSG);
 		return;
@@ -410,6 +412,7 @@ static void order_step_signed(struct job *job)
 	}
 	news.order = part.manifest;
 	news.order_size = part.manifest_len;
+	news.pairing = job_pair_recorded(job, &pool);
 	job_limit_again(job, ORDER_CONTROL_USEC);
 	job_again(job, ORDER_CONTROL_USEC);
 	engine_tell(job->engine, &news);
@@ -507,6 +510,11 @@ static void order_on_refreshed(int r, void *arg)
 	}
 	if (!machine_status(job->machine)->has_statement) {
 		order_wait_statement(job);
+		return;
+	}
+	if (job_pair_is_over(job)) {
+		job_back(
+		        job, JOB_STEP_PAIR, "another release runs than the one it was paired with");
 		return;
 	}
 	r = store_order_newest(job->engine->parts.db, job->row.id, action, &job->order);

@@ -259,7 +259,20 @@ static int job_plan_write(struct db *db, void *arg)
 
 static enum job_step job_plan_first_step(enum job_kind kind)
 {
-	return kind == JOB_RESTART || kind == JOB_SHUTDOWN ? JOB_STEP_ORDER : JOB_STEP_SEED;
+	switch (kind) {
+	case JOB_RESTART:
+	case JOB_SHUTDOWN:
+		return JOB_STEP_ORDER;
+	case JOB_UPDATE:
+	case JOB_ROLLBACK:
+	case JOB_PREPARE:
+		return JOB_STEP_PAIR;
+	case JOB_START:
+	case JOB_RERANDOMIZE:
+	case _JOB_KIND_N:
+		break;
+	}
+	return JOB_STEP_SEED;
 }
 
 static void job_plan_row(struct job_plan *plan)

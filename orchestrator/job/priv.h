@@ -2,8 +2,10 @@
 /* Inside job: the engine, a job at work, and the steps. */
 #include <sys/queue.h>
 
+#include "orchestrator/base/pool.h"
 #include "orchestrator/job/engine.h"
 #include "orchestrator/store/releases.h"
+#include "proto/wire/control.pb-c.h"
 #include "proto/wire/machine.pb-c.h"
 
 #define JOB_PARTS_MAX 256u
@@ -52,6 +54,11 @@ struct job {
 	size_t n_stage;
 	size_t stage_at;
 	unsigned int n_drawn_again; /* layouts that hit the running one */
+
+	/* Of the step pair. */
+	struct forge_task *task;
+	char *pair_json;
+	struct release_row pair_from, pair_to;
 
 	/* The order under way: of the steps order, run and confirm. */
 	struct order_row order;
@@ -131,6 +138,7 @@ int __must_check job_parts_tidy(struct db *db, int64_t service, int64_t kept);
 char *job_part_path(const struct job_part *part);
 
 /* The steps: each begins its work and ends it by a call of the above. */
+void job_step_pair(struct job *job);
 void job_step_seed(struct job *job);
 void job_step_forge(struct job *job);
 void job_step_sign(struct job *job);
@@ -142,6 +150,12 @@ void job_step_confirm(struct job *job);
 void job_step_image(struct job *job);
 void job_step_launch(struct job *job);
 void job_step_confirm_start(struct job *job);
+
+/* pair.c */
+/* Whether another release runs now than the one that was paired with the job's. */
+bool job_pair_is_over(const struct job *job);
+/* The pairing that the record has, in the pool; NULL: none. */
+Control__Pairing *job_pair_recorded(const struct job *job, struct pool *pool);
 
 /* order.c: one signed order for a job, from its making to the machine's word on it */
 /*

@@ -6,7 +6,7 @@
 	"id, accept_loss, machine, service, kind, state, step, identity, from_generation, "        \
 	"generation,"                                                                              \
 	" coalesce(release, 0), prepare_only, quiescent, timeout_ms, hold_ms, boot_id,"            \
-	" consent, hint, created_us, ended_us"
+	" consent, hint, created_us, ended_us, from_release"
 
 static const char *const job_kind_names[_JOB_KIND_N] = {
         [JOB_UPDATE] = "update",
@@ -82,6 +82,7 @@ static void store_job_read(sqlite3_stmt *row, struct job_row *ret)
 	db_column_text(row, 17, ret->hint, sizeof(ret->hint));
 	ret->created_us = sqlite3_column_int64(row, 18);
 	ret->ended_us = sqlite3_column_int64(row, 19);
+	ret->from_release = sqlite3_column_int64(row, 20);
 }
 
 static int store_job_row(sqlite3_stmt *row, void *arg)
@@ -115,10 +116,10 @@ int store_job_update(struct db *db, const struct job_row *row)
 {
 	return err_fold(db_run(db,
 	        "UPDATE jobs SET state = ?, step = ?, generation = ?, boot_id = ?, consent = ?,"
-	        " hint = ?, ended_us = ? WHERE id = ?",
-	        "iiiibtii", (int64_t)row->state, (int64_t)row->step, (int64_t)row->generation,
+	        " hint = ?, ended_us = ?, from_release = ? WHERE id = ?",
+	        "iiiibtiii", (int64_t)row->state, (int64_t)row->step, (int64_t)row->generation,
 	        (int64_t)row->boot_id, row->consent, sizeof(row->consent), row->hint, row->ended_us,
-	        row->id));
+	        row->from_release, row->id));
 }
 
 int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
@@ -128,6 +129,39 @@ int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause
 	        "UPDATE jobs SET cause = coalesce(?, cause), result = coalesce(?, result)"
 	        " WHERE id = ?",
 	        "bbi", cause, cause_size, result, result_size, id));
+}
+
+int store_job_pairing_put(struct db *db, int64_t id, const void *pairing, size_t pairing_size)
+{
+	return err_fold(db_run(
+	        db, "UPDATE jobs SET pairing = ? WHERE id = ?", "bi", pairing, pairing_size, id));
+}
+
+struct store_bytes {
+	uint8_t *bytes;
+	size_t size;
+};
+
+static int store_bytes_row(sqlite3_stmt *row, void *arg)
+{
+	struct store_bytes *ret = arg;
+
+	ret->bytes = db_column_blob_new(row, 0, &ret->size);
+	return 0;
+}
+
+int store_job_pairing_get(struct db *db, int64_t id, uint8_t **ret_pairing, size_t *ret_size)
+{
+	struct store_bytes got = {0};
+	int r = db_query(
+	        db, store_bytes_row, &got, "SELECT pairing FROM jobs WHERE id = ?", "i", id);
+
+	if (r) {
+		return err_up(r);
+	}
+	*ret_pairing = got.bytes;
+	*ret_size = got.size;
+	return 0;
 }
 
 int store_job_find(struct db *db, int64_t id, struct job_row *ret)

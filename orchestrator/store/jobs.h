@@ -41,7 +41,7 @@ enum job_step {
 	JOB_STEP_CONFIRM,
 	JOB_STEP_ORDER, /* a signed order is made */
 	JOB_STEP_CHECK, /* the machine runs what it committed */
-	JOB_STEP_PAIR,  /* what the update would lose */
+	JOB_STEP_PAIR,  /* it is found out what the update would lose */
 	_JOB_STEP_N,
 };
 
@@ -65,7 +65,8 @@ struct job_row {
 	int64_t release; /* 0: none */
 	bool prepare_only;
 	bool accept_loss;
-	uint8_t consent[64]; /* the pairing whose loss is consented to; zero: none */
+	int64_t from_release; /* that was paired with ->release; 0: none yet */
+	uint8_t consent[64];  /* the pairing whose loss is consented to; zero: none */
 	char quiescent[24];
 	int64_t timeout_ms; /* 0: default */
 	int64_t hold_ms;
@@ -91,6 +92,11 @@ int __must_check store_job_update(struct db *db, const struct job_row *row);
 /* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */
 int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size);
+/* Keeps a packed control.Pairing, and reads it: the caller frees, NULL when there is none. */
+int __must_check store_job_pairing_put(
+        struct db *db, int64_t id, const void *pairing, size_t pairing_size);
+int __must_check store_job_pairing_get(
+        struct db *db, int64_t id, uint8_t **ret_pairing, size_t *ret_size);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
 int __must_check store_job_by_order(
         struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret);

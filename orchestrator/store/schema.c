@@ -176,6 +176,11 @@ const struct db_migration store_migrations[] = {
                 "DROP TABLE events;"
                 "ALTER TABLE events_of_lines RENAME TO events;",
         },
+        {
+                /* What an update loses: the release that was paired with the job's, and how. */
+                "ALTER TABLE jobs ADD COLUMN from_release INTEGER NOT NULL DEFAULT 0;"
+                "ALTER TABLE jobs ADD COLUMN pairing BLOB;",
+        },
 };
 const size_t store_migrations_n = sizeof(store_migrations) / sizeof(store_migrations[0]);
 

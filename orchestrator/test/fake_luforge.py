@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Stands in for luforge where the machine half is not built: `variant` writes a flat
-payload that is well formed and depends on kit and seed, and holds no program. Kits are
-judged by the real one, whose path the harness writes in the place of @LUFORGE@."""
+payload that is well formed and depends on kit and seed, and holds no program; `pair` says
+of two kits what the harness writes in the place of @PAIRING@ (luforge(1), a direction's
+members). Kits are judged by the real one, whose path it writes in the place of @LUFORGE@."""
 
 import hashlib
+import json
 import os
 import struct
 import subprocess
@@ -26,9 +28,26 @@ def payload(service, seed):
     return build(hashlib.blake2b(build(bytes(32))).digest()[:32])
 
 
+def side(kit):
+    with open(os.path.join(kit, 'manifest'), 'rb') as f:
+        return {'release_id': hashlib.blake2b(f.read()).hexdigest()}
+
+
+def pair(old, new):
+    """The answer of `pair --json`, and its exit code."""
+    forward = {'old': side(old), 'new': side(new), 'possible': True, 'loss': [], 'at_risk': [],
+               'dropped': [], 'moved': [], 'initial': []}
+    said = json.loads('''@PAIRING@''')
+    forward.update(said)
+    json.dump({'format': 1, 'forward': forward}, sys.stdout)
+    sys.exit(said.get('exit', 4 if forward['loss'] else 0 if forward['possible'] else 5))
+
+
 def main():
     command, options = sys.argv[1], dict(zip(sys.argv[2::2], sys.argv[3::2]))
     luforge = '@LUFORGE@'
+    if command == 'pair':
+        pair(*[word for word in sys.argv[2:] if word != '--json'])
     if command == 'import':
         os.execv(luforge, ['luforge', *sys.argv[1:]])
     if command != 'variant' or options.get('--seed') != '-':

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -71,7 +72,7 @@ class World:
                     'update:\n  timeout: "400ms"\n  prepare_timeout: "100ms"\n'
                     '  transfer_timeout: "100ms"\n  stage_chunk: "2KiB"\n'
                     % (self.state, self.dir, self.dir))
-        self.workshop()
+        self.pairing()
         self.peer = peer.Peer(os.path.join(self.dir, 'port.sock'))
         self.luctl('keys', 'init', '--keys', self.dir + '/keys')
 
@@ -93,13 +94,13 @@ class World:
     def program(self, name):
         return os.path.join(self.build, name)
 
-    def workshop(self):
+    def workshop(self, pairing):
         """The fake luforge, and the real one that it runs where every user may."""
         os.chmod(self.dir, 0o711)
         real = os.path.join(self.dir, 'luforge')
         shutil.copy(self.program('forge/luforge'), real)
         with open(os.path.join(HERE, 'fake_luforge.py'), encoding='ascii') as f:
-            fake = f.read().replace('@LUFORGE@', real)
+            fake = f.read().replace('@LUFORGE@', real).replace('@PAIRING@', pairing)
         self.install('fake_luforge', fake)
 
     def install(self, name, text):
@@ -118,6 +119,17 @@ class World:
 
     def json(self, *args):
         return json.loads(self.luctl(*args, '--json'))
+
+    def pairing(self, **forward):
+        """What luforge will say of any two kits; nothing is lost unless told."""
+        self.workshop(json.dumps(forward))
+
+    def n_paired(self):
+        """How many jobs had two releases paired."""
+        db = sqlite3.connect('file:%s/lud.db?mode=ro' % self.state, uri=True)
+        n, = db.execute('SELECT count(*) FROM jobs WHERE pairing IS NOT NULL').fetchone()
+        db.close()
+        return n
 
     def kit(self, service, counter):
         """Makes and signs a kit; its path."""

@@ -52,7 +52,7 @@ def test_update_and_back(world):
     assert states == ['running', 'past', 'past', 'past', 'rehearsed'], states
     assert 'hello from the peer' in world.luctl('log')
     shown = world.json('show', 'ds', str(world.running()))
-    assert [s['state'] for s in shown['job']['steps']] == ['done'] * 9
+    assert [s['state'] for s in shown['job']['steps']] == ['done'] * 9  # a rerandomization pairs nothing
     assert len(world.peer.runs) == len(set(world.peer.runs))
 
 
@@ -90,6 +90,118 @@ def test_killed_everywhere(world):
         assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
         assert job['generation'] == world.running(), death
         assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
+
+
+def test_killed_while_pairing(world):
+    """An update to another release pairs first; killed there, it is paired again and run once."""
+    world.prepare(2)
+    for n, death in enumerate('pair.' + phase for phase in ('begin', 'did', 'end')):
+        world.kill()
+        world.start(die_at=death)
+        runs = len(world.peer.runs)
+        release = world.release_id(world.kits[1 - n % 2])
+        with world.control() as control:
+            try:
+                control.call(update={'service': 'ds', 'release': release.hex()})
+            except (harness.wire.Ended, OSError):
+                pass
+        world.wait_dead()
+        world.start()
+        job = world.settle()
+        assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
+        assert world.peer.services['ds']['release_id'] == release, death
+        assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
+        assert [s['name'] for s in job['steps']][:2] == ['plan', 'pair'], job
+
+
+LOST = {'what': 'variable', 'entry': 'store.c:keys', 'member': '', 'text': 'store.c:keys'}
+RISK = {'what': 'elements', 'entry': 'store.c:v', 'member': '', 'text': 'elements from [4] of store.c:v'}
+INITIAL = {'entry': 'store.c:limit', 'member': '', 'old': 3, 'new': 4}
+
+
+def pairing_id(old, new):
+    """BLAKE2b-512 of the label and the hashes of the two state descriptions (docs/guide/state.md)."""
+    hashes = []
+    for kit in old, new:
+        with open(os.path.join(kit, 'state'), 'rb') as f:
+            hashes.append(hashlib.blake2b(f.read()).digest())
+    return hashlib.blake2b(b'samsara pairing 1'.ljust(24, b'\0') + b''.join(hashes)).digest()
+
+
+def test_loss(world):
+    """Loss refuses before anything is drawn or staged; with consent it is signed for this pairing only."""
+    world.prepare(2)
+    world.pairing(loss=[LOST], at_risk=[RISK], initial=[INITIAL])
+    told = world.luctl('update', 'ds', code=5)
+    for text in ('lost: variable store.c:keys', 'lost if in use: elements from [4] of store.c:v',
+                 '`luctl update ds --accept-loss`', 'STATE_DROPPED', 'in step pair', 'state-loss'):
+        assert text in told, (text, told)
+    world.luctl('update', 'ds', '--prepare-only', code=5)
+    assert world.running() == 1 and not world.peer.staged and not world.peer.orders
+    assert not world.json('history').get('generations'), 'something was drawn'
+
+    keys = ('--keys', world.dir + '/keys')
+    assert 'control key' in world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir, code=8)
+    environment = {**os.environ, 'SAMSARA_SOCKET': world.socket}
+    done = subprocess.run([world.program('ctl/luctl'), 'update', 'ds', '--accept-loss', *keys], env=environment,
+                          check=False, capture_output=True, text=True, timeout=60)
+    consent = pairing_id(*world.kits)
+    assert done.returncode == 0 and 'lost: variable store.c:keys' in done.stderr, (done.stdout, done.stderr)
+    assert 'consenting to pairing ' + consent.hex()[:12] in done.stderr, done.stderr
+    assert 'initial value changed, the running value stays: store.c:limit (3 -> 4)' in done.stdout, done.stdout
+    assert 'consent to loss, pairing ' + consent.hex()[:12] in done.stdout, done.stdout
+    ordered = [o for o in world.peer.orders if any(o.consent or b'')]
+    assert [(o.consent, o.n_signatures) for o in ordered] == [(consent, 2)]
+    assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
+    generation, = world.json('history', 'ds')['generations']
+    assert generation['job']['consent'] == consent.hex() and len(generation['job']['consent_key']) == 32, generation
+    assert not generation['job']['pairing']['findings'] and generation['job']['pairing']['n_lost'] == 1
+    assert consent.hex()[:12] in world.luctl('history', 'ds')
+    shown = world.luctl('show', 'ds', str(world.running()))
+    assert 'lost: variable store.c:keys' in shown and ', for ' in shown.split('consent')[-1], shown
+
+    told = world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], code=5)
+    assert 'of release 2 has no place in release 1' in told, told
+    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], '--accept-loss', *keys)
+    assert 'luctl rollback ds --accept-loss' in world.luctl('rollback', 'ds', code=5)
+    world.luctl('rollback', 'ds', '--accept-loss', *keys)
+    assert world.peer.orders[-2].consent == consent, 'the consent is not for this way'
+
+
+def test_loss_that_may_be(world):
+    """State that is lost only if in use needs consent only where it was offered; the same release needs no pairing."""
+    world.prepare(2)
+    world.pairing(at_risk=[RISK], dropped=[LOST])
+    assert world.json('update', 'ds')['state'] == 'committed'
+    assert not any(any(o.consent or b'') for o in world.peer.orders)
+    asked = world.n_paired()
+    world.luctl('update', 'ds')
+    world.luctl('rerandomize', 'ds')
+    assert world.n_paired() == asked, 'a release was paired with itself'
+    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], '--accept-loss',
+                '--keys', world.dir + '/keys')
+    assert world.peer.orders[-2].consent == pairing_id(*reversed(world.kits))
+
+
+def test_no_pairing(world):
+    """What is impossible, not known or not believable ends before anything is made, and says why."""
+    world.prepare(2)
+    world.pairing(possible=False, error='type changed its kind at store.c:v', rule='type')
+    told = world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir + '/keys', code=5)
+    assert 'pair-impossible' in told and 'type changed its kind at store.c:v (type)' in told, told
+    world.pairing(new={'release_id': '00' * 64})
+    assert 'of other releases' in world.luctl('update', 'ds', code=1)
+    world.pairing(loss='all of it')
+    assert 'makes no sense' in world.luctl('update', 'ds', code=1)
+    world.pairing(exit=3)
+    assert 'luforge pair: exit status 3' in world.luctl('update', 'ds', code=1)
+    assert not world.peer.staged and not world.json('history').get('generations')
+    world.pairing()
+    world.peer.services['ds']['release_id'] = bytes(64)
+    for _ in range(2):  # it is noticed when the order is made; then lud knows it at once
+        told = world.luctl('update', 'ds', code=5)
+        assert 'is not registered' in told and 'release add' in told, told
+    assert not world.peer.orders and len(world.json('history')['generations']) == 1
 
 
 def test_killed_before_the_machine(world):

@@ -26,6 +26,9 @@ struct forge_input {
 	char *name;
 };
 #define FORGE_TIMEOUT_USEC UINT64_C(300000000)
+/* Exit codes of luforge(1) by which `pair` says what it found. */
+#define FORGE_PAIR_LOSS 4
+#define FORGE_PAIR_NONE 5
 
 struct forge_task {
 	TAILQ_ENTRY(forge_task) link;
@@ -36,9 +39,10 @@ struct forge_task {
 	char *bench; /* NULL while it waits */
 	struct forge_input *inputs;
 	size_t n_inputs;
-	char *source;   /* a kit from outside, or NULL */
-	char *out;      /* where what it makes goes, or NULL */
-	char *ret_path; /* where a stored kit's path goes, the caller's; or NULL */
+	char *source;    /* a kit from outside, or NULL */
+	char *out;       /* where what it makes goes, or NULL */
+	char *ret_path;  /* where a stored kit's path goes, the caller's; or NULL */
+	char **ret_json; /* where all that it wrote goes, the caller's; or NULL */
 	char input[2 * FORGE_SEED_SIZE + 2];
 	forge_fn fn;
 	void *arg;
@@ -166,8 +170,23 @@ static int forge_take_kit(struct forge_task *task, const struct child_result *re
 /* What the worker made becomes lud's. */
 static int forge_take(struct forge_task *task, const struct child_result *result)
 {
+	if (task->ret_json) {
+		*task->ret_json = mem_zero(result->output_size + 1);
+		memcpy(*task->ret_json, result->output, result->output_size);
+		return 0;
+	}
 	return err_up(task->ret_path ? forge_take_kit(task, result)
 	                             : bench_take_file(task->bench, FORGE_OUT, task->out));
+}
+
+static bool forge_has_done(const struct forge_task *task, int status)
+{
+	if (!WIFEXITED(status)) {
+		return false;
+	}
+	return !WEXITSTATUS(status) ||
+	       (task->ret_json && (WEXITSTATUS(status) == FORGE_PAIR_LOSS ||
+	                                  WEXITSTATUS(status) == FORGE_PAIR_NONE));
 }
 
 static void forge_on_done(const struct child_result *result, void *arg)
@@ -179,7 +198,7 @@ static void forge_on_done(const struct child_result *result, void *arg)
 	child_status_text(result->status, status, sizeof(status));
 	if (result->timed_out) {
 		forge_fail(task, "took too long", "");
-	} else if (!WIFEXITED(result->status) || WEXITSTATUS(result->status)) {
+	} else if (!forge_has_done(task, result->status)) {
 		forge_fail(task, status, result->errors);
 	} else if ((r = forge_take(task, result)) < 0) {
 		forge_fail(task, "what it made cannot be put in place", strerror(-r));
@@ -401,5 +420,19 @@ struct forge_task *forge_import(
 	forge_word(task, ".");
 	/* What is no directory cannot be handed over: the worker then says what it is. */
 	forge_word(task, stat(kit, &st) == 0 && S_ISDIR(st.st_mode) ? FORGE_SOURCE : kit);
+	return task;
+}
+
+struct forge_task *forge_pair(struct forge *forge, const char *old_kit, const char *new_kit,
+        char **ret_json, forge_fn fn, void *arg)
+{
+	struct forge_task *task = forge_task_bare(forge, "pair", fn, arg);
+	_cleanup_(freep) char *old_name = forge_kit_name(old_kit);
+	_cleanup_(freep) char *new_name = forge_kit_name(new_kit);
+
+	task->ret_json = ret_json;
+	forge_word(task, "--json");
+	forge_word(task, old_name);
+	forge_word(task, new_name);
 	return task;
 }

@@ -70,5 +70,11 @@ char *forge_kit_name(const char *path);
  */
 struct forge_task *forge_import(
         struct forge *forge, const char *kit, char *ret_path, forge_fn fn, void *arg);
+/*
+ * Finds out what an update from one kit to the other would lose. *ret_json is the
+ * caller's, text as luforge(1) describes it; it names the releases that were read.
+ */
+struct forge_task *forge_pair(struct forge *forge, const char *old_kit, const char *new_kit,
+        char **ret_json, forge_fn fn, void *arg);
 /* Ends a task early; its callback is not called. Not needed after the callback. */
 struct forge_task *forge_task_free(struct forge_task *task);

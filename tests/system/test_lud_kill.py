@@ -15,7 +15,7 @@ import lab
 
 PHASES = ('begin', 'did', 'end')
 UPDATE_POINTS = [f'{step}.{phase}' for step in
-                 ('seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
+                 ('pair', 'seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
                  for phase in PHASES] + ['stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
 START_POINTS = [f'{step}.{phase}' for step in ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')
                 for phase in PHASES]

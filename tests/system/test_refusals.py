@@ -79,6 +79,8 @@ def orders(world, rng, now, good):
     yield 'longer than the root allows', 'E_V_LIFE', world.craft(good, *fresh, f'expires={now + 86400}', sign)
     yield 'a generation that ran', 'E_V_REPLAY', world.craft(good, f'txn={txn}', *live, sign)
     yield 'consent without a control key', 'E_V_CONTROL', world.craft(good, *fresh, 'consent=' + '5a' * 64, sign)
+    yield 'consent to another pairing', 'E_V_CONSENT', world.craft(
+        good, *fresh, 'consent=' + '5a' * 64, sign, f'also={world.keys}:control')
     for action in (4, 5):
         bare = ('bare',) if action == 5 else ()
         yield f'action {action} without a control key', 'E_V_', world.craft(

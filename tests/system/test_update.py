@@ -121,7 +121,7 @@ def case_history(world, rng):
     assert {g['service'] for g in world.history()} == set(world.services.split())
     shown = world.show('ds', numbers[0])
     steps = [s['name'] for s in shown['job']['steps']]
-    assert steps[:2] == ['plan', 'seed'] and shown['envelope'] and shown['seed_commit'], shown
+    assert steps[:3] == ['plan', 'pair', 'seed'] and shown['envelope'] and shown['seed_commit'], shown
     committed = next(g for g in rows if g['state'] == 'running')
     text = world.luctl('show', f'ds:{committed["generation"]}', check=True).out
     for word in ('blackout', 'transferred', 'build id', 'seed commit', 'transfer'):

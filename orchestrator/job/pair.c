@@ -1,0 +1,198 @@
+/*
+ * The step that pairs: before anything is drawn or forged, a worker works out from the two
+ * kits what the update would take over and lose on its way from the release that runs. An
+ * update that is impossible ends here, and one that would lose state does unless whoever
+ * asked for it accepts loss: then the job consents to this pairing and no other, and its
+ * order needs a control key's signature (order.c). The pairing is recorded with the job
+ * either way.
+ *
+ * Nothing is guessed: a release that runs and is not registered has no kit to pair with.
+ * What is known here may be over when the order is made (another job ran in between, or
+ * the machine was restarted), so the order step looks again; RS has the last word.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/base/file.h"
+#include "orchestrator/job/pairing.h"
+#include "orchestrator/job/priv.h"
+
+/* What the step records. */
+struct job_pair_txn {
+	struct job *job;
+	uint8_t *packed;
+	size_t size;
+};
+
+static int job_pair_write(struct db *db, void *arg)
+{
+	const struct job_pair_txn *txn = arg;
+	int r = store_job_pairing_put(db, txn->job->row.id, txn->packed, txn->size);
+
+	if (!r) {
+		r = store_job_update(db, &txn->job->row);
+	}
+	return err_up(r);
+}
+
+static void job_pair_impossible(struct job *job, const Control__Pairing *pairing)
+{
+	struct failure failure;
+
+	failure_set(&failure, "pair-impossible", job->row.service,
+	        "change the type, or say what becomes of it with an annotation or a handler, in "
+	        "the "
+	        "release that comes",
+	        "release %u cannot take over the state of release %u: %s (%s)", pairing->to_counter,
+	        pairing->from_counter, pairing->error, pairing->rule);
+	job_fail(job, JOB_REFUSED, &failure);
+}
+
+static void job_pair_lossy(struct job *job, const Control__Pairing *pairing)
+{
+	struct failure failure;
+	char remedy[sizeof(failure.remedy)];
+
+	snprintf(remedy, sizeof(remedy),
+	        "annotate what may go in the release that comes (STATE_DROPPED, "
+	        "STATE_RENAMED_FROM), "
+	        "or consent to the loss with `luctl %s %s --accept-loss`",
+	        job_kind_name(job->row.kind == JOB_PREPARE ? JOB_UPDATE : job->row.kind),
+	        job->row.service);
+	failure_set(&failure, "state-loss", job->row.service, remedy,
+	        "%u part%s of the state of release %u %s no place in release %u and would be lost",
+	        pairing->n_lost, pairing->n_lost == 1 ? "" : "s", pairing->from_counter,
+	        pairing->n_lost == 1 ? "has" : "have", pairing->to_counter);
+	job_fail(job, JOB_REFUSED, &failure);
+}
+
+static void job_pair_judge(struct job *job, const Control__Pairing *pairing)
+{
+	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
+	_cleanup_(freep) uint8_t *packed = mem_zero(txn.size + 1);
+	bool refused = !pairing->possible || (pairing->n_lost && !job->row.accept_loss);
+	char detail[160];
+
+	txn.packed = packed;
+	control__pairing__pack(pairing, packed);
+	job->row.from_release = job->pair_from.id;
+	memset(job->row.consent, 0, sizeof(job->row.consent));
+	if (!refused) {
+		if (job->row.accept_loss && pairing_is_lossy(pairing)) {
+			memcpy(job->row.consent, pairing->id.data, sizeof(job->row.consent));
+		}
+		pairing_summary(pairing, detail, sizeof(detail));
+		job_done(job, detail, job_pair_write, &txn);
+		return;
+	}
+	if (!job_record(job, job_pair_write, &txn)) {
+		return;
+	}
+	if (!pairing->possible) {
+		job_pair_impossible(job, pairing);
+	} else {
+		job_pair_lossy(job, pairing);
+	}
+}
+
+static void job_pair_done(const struct failure *failure, void *arg)
+{
+	struct job *job = arg;
+	_cleanup_(pool_fini) struct pool pool;
+	_cleanup_(freep) char *json = steal(&job->pair_json);
+	struct failure unread = {0};
+	Control__Pairing *pairing;
+
+	pool_init(&pool);
+	job->task = NULL;
+	if (!failure &&
+	        pairing_read(&pool, json, &job->pair_from, &job->pair_to, &pairing, &unread) < 0) {
+		failure = &unread;
+	}
+	if (failure) {
+		job_fail(job, JOB_FAILED, failure);
+		return;
+	}
+	job_pair_judge(job, pairing);
+}
+
+/* The two releases, as the record has them. Positive: the one that runs is not known. */
+static int job_pair_releases(struct job *job, const Machine__Service *service)
+{
+	struct db *db = job->engine->parts.db;
+	int r = store_release_by_id(db, job->row.release, &job->pair_to);
+
+	if (r) {
+		return err_fold(r);
+	}
+	if (service->release_id.len != sizeof(job->pair_from.release_id)) {
+		return DB_E_NONE;
+	}
+	return err_up(store_release_by_hash(db, service->release_id.data, &job->pair_from));
+}
+
+static int job_pair_same_write(struct db *db, void *arg)
+{
+	struct job *job = arg;
+
+	return err_up(store_job_update(db, &job->row));
+}
+
+void job_step_pair(struct job *job)
+{
+	const Machine__Service *service = machine_service(job->machine, job->row.service);
+	struct failure failure;
+	int r = service ? job_pair_releases(job, service) : DB_E_NONE;
+
+	if (r < 0) {
+		failure_set(&failure, "record", "lud", "check the state directory",
+		        "the releases cannot be read: %s", strerror(-r));
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	if (r) {
+		failure_set(&failure, "unregistered", job->row.service,
+		        "add the kit that it was made of with `luctl release add`",
+		        "the release that %s runs is not registered, so what would be lost is not "
+		        "known",
+		        job->row.service);
+		job_fail(job, JOB_REFUSED, &failure);
+		return;
+	}
+	if (job->pair_from.id == job->pair_to.id) {
+		job->row.from_release = job->pair_from.id;
+		memset(job->row.consent, 0, sizeof(job->row.consent));
+		job_done(job, "the same release", job_pair_same_write, job);
+		return;
+	}
+	job->task = forge_pair(job->engine->parts.forge, job->pair_from.path, job->pair_to.path,
+	        &job->pair_json, job_pair_done, job);
+}
+
+bool job_pair_is_over(const struct job *job)
+{
+	const Machine__Service *service = machine_service(job->machine, job->row.service);
+	struct release_row release;
+
+	if (!job->row.from_release || !service ||
+	        service->release_id.len != sizeof(release.release_id)) {
+		return false;
+	}
+	if (store_release_by_hash(job->engine->parts.db, service->release_id.data, &release) != 0) {
+		err_forget();
+		return true;
+	}
+	return release.id != job->row.from_release;
+}
+
+Control__Pairing *job_pair_recorded(const struct job *job, struct pool *pool)
+{
+	_cleanup_(freep) uint8_t *packed = NULL;
+	size_t size = 0;
+
+	if (store_job_pairing_get(job->engine->parts.db, job->row.id, &packed, &size) != 0) {
+		err_forget();
+		return NULL;
+	}
+	return packed ? control__pairing__unpack(&pool->allocator, size, packed) : NULL;
+}

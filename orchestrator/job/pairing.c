@@ -1,0 +1,172 @@
+#include "orchestrator/job/pairing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "orchestrator/work/forge.h"
+#include "proto/envelope/pairing.h"
+
+/* The lists of the answer, those first of which the fewest should be left off. */
+static const struct {
+	const char *key;
+	Control__FindingKind kind;
+	size_t count; /* offset of its number in the message */
+	const char *words;
+} pairing_lists[] = {
+        {"loss", CONTROL__FINDING_KIND__FINDING_LOST, offsetof(Control__Pairing, n_lost), "lost"},
+        {"at_risk", CONTROL__FINDING_KIND__FINDING_AT_RISK, offsetof(Control__Pairing, n_at_risk),
+                "lost if in use"},
+        {"dropped", CONTROL__FINDING_KIND__FINDING_DROPPED, offsetof(Control__Pairing, n_dropped),
+                "dropped on purpose"},
+        {"initial", CONTROL__FINDING_KIND__FINDING_INITIAL, offsetof(Control__Pairing, n_initial),
+                "with another initial value"},
+        {"moved", CONTROL__FINDING_KIND__FINDING_MOVED, offsetof(Control__Pairing, n_moved),
+                "moved"},
+};
+
+#define PAIRING_N_LISTS (sizeof(pairing_lists) / sizeof(pairing_lists[0]))
+
+static uint32_t *pairing_count(const Control__Pairing *pairing, size_t list)
+{
+	return (uint32_t *)((char *)pairing + pairing_lists[list].count);
+}
+
+static char *pairing_text(struct pool *pool, const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return pool_text(pool, text ? text : "");
+}
+
+/* Of a changed initial value there is no sentence yet. */
+static char *pairing_initial_text(struct pool *pool, const json_t *row, const Control__Finding *f)
+{
+	const json_t *old = json_object_get(row, "old");
+	const json_t *new = json_object_get(row, "new");
+
+	if (!json_is_integer(old) || !json_is_integer(new)) {
+		return pool_format(pool, "%s%s", f->entry, f->member);
+	}
+	return pool_format(pool, "%s%s (%" JSON_INTEGER_FORMAT " -> %" JSON_INTEGER_FORMAT ")",
+	        f->entry, f->member, json_integer_value(old), json_integer_value(new));
+}
+
+static Control__Finding *pairing_finding(
+        struct pool *pool, const json_t *row, Control__FindingKind kind)
+{
+	Control__Finding *finding = pool_zero(pool, sizeof(*finding));
+
+	control__finding__init(finding);
+	finding->kind = kind;
+	finding->what = pairing_text(pool, row, "what");
+	finding->entry = pairing_text(pool, row, "entry");
+	finding->member = pairing_text(pool, row, "member");
+	finding->text = kind == CONTROL__FINDING_KIND__FINDING_INITIAL
+	                        ? pairing_initial_text(pool, row, finding)
+	                        : pairing_text(pool, row, "text");
+	return finding;
+}
+
+static bool pairing_take_list(
+        struct pool *pool, const json_t *forward, size_t list, Control__Pairing *pairing)
+{
+	const json_t *rows = json_object_get(forward, pairing_lists[list].key);
+
+	if (!json_is_array(rows)) {
+		return false;
+	}
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+
+		if (!json_is_object(row)) {
+			return false;
+		}
+		++*pairing_count(pairing, list);
+		if (pairing->n_findings == PAIRING_FINDINGS_MAX) {
+			pairing->n_left_off++;
+			continue;
+		}
+		pairing->findings[pairing->n_findings++] =
+		        pairing_finding(pool, row, pairing_lists[list].kind);
+	}
+	return true;
+}
+
+/* Whether the side of the answer is this release. */
+static bool pairing_is_of(
+        const json_t *forward, const char *side, const struct release_row *release)
+{
+	const json_t *id = json_object_get(json_object_get(forward, side), "release_id");
+	char text[2 * FORGE_RELEASE_SIZE + 1];
+
+	forge_release_text(release->release_id, text);
+	return json_is_string(id) && !strcmp(json_string_value(id), text);
+}
+
+static bool pairing_take(struct pool *pool, const json_t *forward, Control__Pairing *pairing)
+{
+	const json_t *possible = json_object_get(forward, "possible");
+	bool good = json_is_boolean(possible);
+
+	pairing->possible = json_is_true(possible);
+	pairing->error = pairing_text(pool, forward, "error");
+	pairing->rule = pairing_text(pool, forward, "rule");
+	pairing->findings = pool_zero(pool, PAIRING_FINDINGS_MAX * sizeof(*pairing->findings));
+	for (size_t i = 0; good && pairing->possible && i < PAIRING_N_LISTS; i++) {
+		good = pairing_take_list(pool, forward, i, pairing);
+	}
+	return good;
+}
+
+int pairing_read(struct pool *pool, const char *json, const struct release_row *from,
+        const struct release_row *to, Control__Pairing **ret_pairing, struct failure *ret_failure)
+{
+	json_t *answer = json_loads(json, 0, NULL);
+	const json_t *forward = json_object_get(answer, "forward");
+	Control__Pairing *pairing = pool_zero(pool, sizeof(*pairing));
+	uint8_t id[64];
+	bool good;
+
+	control__pairing__init(pairing);
+	envelope_pairing_id(from->state_hash, to->state_hash, id);
+	pairing->id = pool_bytes(pool, id, sizeof(id));
+	pairing->from_counter = (uint32_t)from->counter;
+	pairing->to_counter = (uint32_t)to->counter;
+	good = json_integer_value(json_object_get(answer, "format")) == 1 &&
+	       pairing_is_of(forward, "old", from) && pairing_is_of(forward, "new", to) &&
+	       pairing_take(pool, forward, pairing);
+	json_decref(answer);
+	if (!good) {
+		failure_set(ret_failure, "pair", to->path,
+		        "use the luforge of lud's version; `luctl release list` shows where the "
+		        "kits are",
+		        "luforge pair gave an answer that makes no sense, or of other releases");
+		return err_raise(-EBADMSG);
+	}
+	*ret_pairing = pairing;
+	return 0;
+}
+
+bool pairing_is_lossy(const Control__Pairing *pairing)
+{
+	return pairing->n_lost || pairing->n_at_risk;
+}
+
+void pairing_summary(const Control__Pairing *pairing, char *ret_text, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(ret_text, size, "%s", pairing->n_lost ? "" : "nothing is lost");
+	len = strlen(ret_text);
+	for (size_t i = 0; i < PAIRING_N_LISTS && len < size; i++) {
+		uint32_t n = *pairing_count(pairing, i);
+
+		if (n) {
+			snprintf(ret_text + len, size - len, "%s%u %s", len ? ", " : "", n,
+			        pairing_lists[i].words);
+			len += strlen(ret_text + len);
+		}
+	}
+}
