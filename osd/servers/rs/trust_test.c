@@ -349,6 +349,20 @@ static void test_components(void)
 	assert(trust_admit(&t, s.bytes, s.len, 0, &v) == E_V_KIND);
 }
 
+/* A life counts from the date that a document bears, and a date ahead is no reason to refuse. */
+static void test_dated_ahead(void)
+{
+	boot(SAMPLE_NOW, 5);
+	assert(tell_statement(5) == E_OK);
+	assert(admit(5, SAMPLE_NOW) == E_OK);
+	uptime = 3 * SAMPLE_DAY;
+	assert(order(5, 1, 9, SAMPLE_NOW + uptime) == E_V_EXPIRED);
+	uptime = 0;
+	assert(admit(5, SAMPLE_NOW + 3 * SAMPLE_DAY) == E_OK);
+	uptime = 3 * SAMPLE_DAY;
+	assert(order(5, 1, 9, SAMPLE_NOW + uptime + SAMPLE_DAY / 2) == E_OK);
+}
+
 /* The key of an admitted variant ends before the variant does. */
 static void test_key_ends(void)
 {
@@ -454,6 +468,7 @@ int main(void)
 	test_time_is_whole();
 	test_time_moves_time_only();
 	test_components();
+	test_dated_ahead();
 	test_key_ends();
 	test_table();
 	test_named_elsewhere();
