@@ -98,10 +98,14 @@ static void job_print_cause(const Control__Job *job)
 	}
 }
 
+/* A restart moves no state and has no layout of its own: nothing to tell. */
 static void job_print_result(const Machine__Result *result)
 {
 	char blackout[TEXT_SIZE], bytes[TEXT_SIZE];
 
+	if (!result->base_address) {
+		return;
+	}
 	printf("  base 0x%" PRIx64 ", blackout %s, %s of state in %" PRIu64 " objects, %" PRIu64
 	       " pages\n",
 	        result->base_address, text_nsec(result->blackout_ns, blackout),
