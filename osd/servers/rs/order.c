@@ -215,10 +215,11 @@ static const struct update_txn *order_clear_way(void)
 	return txn_running();
 }
 
+/* A confirm too: it raises a floor that the running transaction was measured against. */
 static bool order_needs_slot(const struct order_manifest *order)
 {
 	return order->action == ORDER_UPDATE || order->action == ORDER_PREPARE ||
-	       order->action == ORDER_RESTART;
+	       order->action == ORDER_RESTART || order->action == ORDER_CONFIRM;
 }
 
 err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
