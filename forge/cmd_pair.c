@@ -174,61 +174,77 @@ static json_t *pair_json(const struct pair *pair)
 	return object;
 }
 
-static void pair_print_initial(const struct pair *pair)
+static void pair_print_initial(const struct pair *pair, FILE *to)
 {
 	for (size_t i = 0; i < pair->n_initial; i++) {
 		const struct pair_initial *one = &pair->initial[i];
 		MEM_FREE char *entry = pair_entry_name(&pair->side[1]->desc, one->entry[1]);
 
-		printf("  initial value changed, the running value stays: %s%s", entry,
+		fprintf(to, "  initial value changed, the running value stays: %s%s", entry,
 		        one->member);
 		if (one->is_number) {
-			printf(" (%" PRId64 " -> %" PRId64 ")", one->value[0], one->value[1]);
+			fprintf(to, " (%" PRId64 " -> %" PRId64 ")", one->value[0], one->value[1]);
 		}
-		printf("\n");
+		fprintf(to, "\n");
 	}
 }
 
-static void pair_print_handlers(const struct pair *pair)
+static void pair_print_handlers(const struct pair *pair, FILE *to)
 {
 	const char *function;
 	char *of = NULL;
 
 	for (uint32_t n = 0; (function = pair_handler(&pair->side[1]->desc, n, &of)) != NULL; n++) {
-		printf("  handler: %s for %s\n", function, of);
+		fprintf(to, "  handler: %s for %s\n", function, of);
 		free(of);
 	}
 }
 
-static void pair_print(const struct pair *pair)
+static void pair_write(const struct pair *pair, FILE *to)
 {
 	uint32_t n_variables = 0;
 	uint32_t entry[2];
 	char id[129];
 
 	pair_hex(pair->id, id);
-	printf("%s -> %s\n  pairing %s\n", pair->side[0]->kit.path, pair->side[1]->kit.path, id);
+	fprintf(to, "%s -> %s\n  pairing %s\n", pair->side[0]->kit.path, pair->side[1]->kit.path,
+	        id);
 	if (pair->result.code != STATE_OK) {
-		printf("  impossible (%s): %s\n", state_code_text(pair->result.code),
+		fprintf(to, "  impossible (%s): %s\n", state_code_text(pair->result.code),
 		        pair->result.error);
 		return;
 	}
 	while (state_pair_variable(pair->transfer, n_variables, entry)) {
 		n_variables++;
 	}
-	printf("  %u variables are carried over%s\n", n_variables,
+	fprintf(to, "  %u variables are carried over%s\n", n_variables,
 	        pair_is_lossy(pair) ? "; state would be lost" : "");
 	for (int kind = 0; kind < _STATE_NOTICE_N; kind++) {
 		for (const struct state_notice *n = state_pair_notices(pair->transfer); n != NULL;
 		        n = n->next) {
 			if (n->kind == (enum state_notice_kind)kind) {
-				printf("  %s: %s %s\n", pair_kinds[kind].words,
+				fprintf(to, "  %s: %s %s\n", pair_kinds[kind].words,
 				        pair_things[n->thing], n->text);
 			}
 		}
 	}
-	pair_print_initial(pair);
-	pair_print_handlers(pair);
+	pair_print_initial(pair, to);
+	pair_print_handlers(pair, to);
+}
+
+/* Names of both releases are their authors' words. */
+static void pair_print(const struct pair *pair)
+{
+	MEM_FREE char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (to == NULL) {
+		return;
+	}
+	pair_write(pair, to);
+	(void)fclose(to);
+	report_text(stdout, text);
 }
 
 static int pair_exit(const struct pair *forward)

@@ -35,7 +35,8 @@ static int state_show(const char *path)
 		        path, "not a state description: %s", state_desc_error_text(error));
 	}
 	state_print(&desc, &text);
-	(void)fwrite(text.bytes, 1, text.len, stdout);
+	buf_add(&text, "", 1);
+	report_text(stdout, (const char *)text.bytes);
 	return 0;
 }
 

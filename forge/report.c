@@ -1,15 +1,39 @@
-/* Printing failures; see report.h. */
+/* Printing; see report.h. */
 #include "forge/report.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "forge/mem.h"
+#include "host/text/escape.h"
+
+void report_text(FILE *to, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		MEM_FREE char *line = mem_printf("%.*s", (int)n, text);
+		MEM_FREE char *clean = text_escape_new(line);
+
+		fputs(clean, to);
+		text += n;
+		if (*text) {
+			fputc(*text++, to);
+		}
+	}
+}
 
 static void report_vprint(const char *where, const char *fmt, va_list ap)
 {
-	fprintf(stderr, "luforge: %s: ", where);
-	vfprintf(stderr, fmt, ap);
+	MEM_FREE char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0) {
+		text = NULL;
+	}
+	fprintf(stderr, "luforge: ");
+	report_text(stderr, where);
+	fprintf(stderr, ": ");
+	report_text(stderr, text ? text : "no memory to say more");
 }
 
 int report_refuse(const char *where, const char *fmt, ...)

@@ -2,7 +2,11 @@
 /*
  * How luforge speaks about failure. An error is printed once, where it is found:
  * what failed, where, and what to do; callers pass the negative value up.
+ *
+ * Names out of kits and programs are other people's: what reaches a terminal is
+ * escaped (host/text), newlines excepted.
  */
+#include <stdio.h>
 
 /* Exit codes of luforge (forge/README.md). */
 enum forge_exit {
@@ -25,6 +29,9 @@ enum forge_exit {
 
 /* Say something that is not an error. */
 [[gnu::format(printf, 2, 3)]] void report_warn(const char *where, const char *fmt, ...);
+
+/* Print lines that may hold names of others, each one escaped. */
+void report_text(FILE *to, const char *text);
 
 /* The exit code for what a command returned. */
 enum forge_exit report_exit_code(int r);
