@@ -256,7 +256,7 @@ void control_admit(struct control *control, int fd)
 	struct control_client *client;
 	char identity[64] = "?";
 	const char *objection;
-	uint64_t uid;
+	uint64_t uid = 0;
 
 	if (control_identify(fd, &uid, identity, sizeof(identity)) < 0) {
 		err_forget();
