@@ -11,7 +11,9 @@
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
 
+#define CHANGE_SLICES 10u
 #define CHANGE_TIMEOUT_NSEC 2000000000ull
+#define CHANGE_SLICE_NSEC (CHANGE_TIMEOUT_NSEC / CHANGE_SLICES)
 
 static struct load_buffer operation_buffer;
 static uint32_t operation_grant;
@@ -80,21 +82,27 @@ static bool operation_change_is(const struct message *msg, enum ds_change kind, 
 	       memcmp(&msg->w[2], operation_buffer.key, sizeof(operation_buffer.key)) == 0;
 }
 
-/* Wait for the change that our own request must have caused. */
+/* Wait for the change that our own request must have caused. In slices: a machine that stands still
+ * meanwhile takes one of them, not the whole time from DS. */
 static bool operation_await_change(enum ds_change kind, uint64_t sequence)
 {
+	uint32_t n_slices = 0;
 	struct message msg;
 
-	(void)sys_alarm_set(sys_clock_read() + CHANGE_TIMEOUT_NSEC);
+	(void)sys_alarm_set(sys_clock_read() + CHANGE_SLICE_NSEC);
 	for (;;) {
 		sef_receive(&msg);
 		if (msg.type == DS_CHANGED && msg.source == operation_ds) {
 			(void)sys_alarm_set(0);
 			return operation_change_is(&msg, kind, sequence);
 		}
-		if (message_is_notify(&msg, EP_CLOCK)) {
+		if (!message_is_notify(&msg, EP_CLOCK)) {
+			continue;
+		}
+		if (++n_slices == CHANGE_SLICES) {
 			return false;
 		}
+		(void)sys_alarm_set(sys_clock_read() + CHANGE_SLICE_NSEC);
 	}
 }
 
