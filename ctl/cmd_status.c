@@ -296,7 +296,8 @@ int cmd_machine_stop(const struct options *options)
 	stop.force = options->force;
 	stop.clean = !options->force && control_is_at_hand(options);
 	if (!options->force && !stop.clean) {
-		fputs("luctl: no control key is at hand, so the machine is ended from outside\n",
+		fputs("luctl: no control key is at hand, so a machine that lud started is ended "
+		      "from outside; an attached one runs on, and lud lets go of it\n",
 		        stderr);
 	}
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;
