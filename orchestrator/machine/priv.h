@@ -90,6 +90,11 @@ void machine_session_fini(struct machine *machine);
 void machine_session_recorded(struct machine *machine);
 void machine_on_flush(evutil_socket_t fd, short what, void *arg);
 void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg);
+/* status.c */
+/* Whoever waits for a status learns at once that there is none. */
+void machine_refreshing_end(struct machine *machine);
+/* Those with this arg are not called any more. */
+void machine_refreshing_forget(struct machine *machine, const void *arg);
 /* log.c */
 void machine_log_lines(struct machine *machine, const Machine__LogLines *lines);
 void machine_log_fini(struct machine *machine);

@@ -1,6 +1,6 @@
 /*
- * What happens in a machine's session: is it the machine it should be, events
- * recorded before they are acknowledged, and its status.
+ * What happens in a machine's session: is it the machine it should be, and events
+ * recorded before they are acknowledged.
  *
  * Events come in bursts. Those of one turn of the loop are collected and written
  * in one transaction; then the owner is told, and then the machine may forget.
@@ -14,12 +14,9 @@
 #include "orchestrator/base/log.h"
 #include "orchestrator/machine/change.h"
 #include "orchestrator/machine/priv.h"
-#include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
 
 #define MACHINE_ANSWER_USEC UINT64_C(10000000)
-/* As long as a machine may be quiet before it counts as silent. */
-#define MACHINE_STATUS_USEC (CHANNEL_SILENT_SEC * UINT64_C(1000000))
 #define MACHINE_EVENTS_KEPT 10000
 /* Events that wait for a record that cannot be written. */
 #define MACHINE_EVENTS_WAITING (1u << 20)
@@ -395,104 +392,6 @@ int machine_request(struct machine *machine, Machine__Request *request, uint64_t
 	return err_up(channel_request(machine->channel, request, timeout_usec, fn, arg));
 }
 
-static int machine_status_txn(struct db *db, void *arg)
-{
-	struct machine *machine = arg;
-	int r = 0;
-
-	for (size_t i = 0; !r && i < machine->status->n_services; i++) {
-		const Machine__Service *service = machine->status->services[i];
-		size_t size = machine__service__get_packed_size(service);
-		_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
-		struct service_row row;
-
-		machine__service__pack(service, packed);
-		r = store_service_ensure(db, machine->row.id, service->name, &row);
-		row.floor = service->floor;
-		row.run_epoch = service->generation_epoch;
-		row.run_number = service->generation;
-		if (!r) {
-			r = store_service_seen(db, &row, packed, size);
-		}
-		if (!r) {
-			r = store_generation_runs(db, row.id, service->generation);
-		}
-	}
-	return err_fold(r);
-}
-
-/* Whether the machine knows less of this boot than it once did. */
-static bool machine_went_back(const struct machine *machine, const Machine__Status *status)
-{
-	struct order_row order;
-
-	if (machine->status && machine->status->boot_id == status->boot_id &&
-	        status->clock_ns < machine->status->clock_ns) {
-		return true;
-	}
-	if (store_order_accepted(machine->machines->db, machine->row.id, status->boot_id,
-	            machine->row.line, &order)) {
-		err_forget();
-		return false;
-	}
-	return status->newest_epoch < order.epoch ||
-	       (status->newest_epoch == order.epoch && status->newest_txn < order.txn);
-}
-
-/* A restored snapshot is another boot in all but its id: numbers begin a line of their own. */
-static void machine_look_back(struct machine *machine, const Machine__Status *status)
-{
-	if (status->boot_id != machine->row.boot_id || !machine_went_back(machine, status)) {
-		return;
-	}
-	log_warn("machine %s was put back to an earlier state of this boot (a snapshot); it is "
-	         "treated as a new boot",
-	        machine->row.name);
-	machine->row.line++;
-	machine->row.event_seq = 0;
-	machine->newest_seq = 0;
-	if (machine_save(machine) < 0) {
-		log_error("machine %s: %s", machine->row.name, err_trace());
-	}
-}
-
-static void machine_status_take(struct machine *machine, const Machine__Status *status)
-{
-	size_t size = machine__status__get_packed_size(status);
-	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
-
-	machine__status__pack(status, packed);
-	if (machine->status) {
-		machine__status__free_unpacked(machine->status, NULL);
-	}
-	machine->status = machine__status__unpack(NULL, size, packed);
-	machine->status_usec = store_now_usec();
-	if (!machine->status) {
-		abort();
-	}
-}
-
-static void machine_refreshing_free(struct machine_refreshing *refreshing)
-{
-	LIST_REMOVE(refreshing, link);
-	free(refreshing);
-}
-
-/* Whoever waits for a status learns at once that there is none. */
-static void machine_refreshing_end(struct machine *machine)
-{
-	struct machine_refreshing *refreshing;
-
-	while ((refreshing = LIST_FIRST(&machine->refreshing))) {
-		machine_refresh_fn fn = refreshing->fn;
-		void *arg = refreshing->arg;
-
-		channel_forget(machine->channel, refreshing);
-		machine_refreshing_free(refreshing);
-		fn(-ETIMEDOUT, arg);
-	}
-}
-
 static void machine_on_silent(void *arg)
 {
 	struct machine *machine = arg;
@@ -510,53 +409,6 @@ static void machine_on_silent(void *arg)
 	machine_refreshing_end(machine);
 }
 
-static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
-{
-	struct machine_refreshing *refreshing = arg;
-	struct machine *machine = refreshing->machine;
-	machine_refresh_fn fn = refreshing->fn;
-	void *fn_arg = refreshing->arg;
-
-	if (!r && reply->body_case != MACHINE__REPLY__BODY_STATUS) {
-		r = -EPROTO;
-	}
-	if (!r) {
-		machine_look_back(machine, reply->status);
-		machine_status_take(machine, reply->status);
-		/* What the machine says is true, recorded or not. */
-		if (db_txn(machine->machines->db, machine_status_txn, machine) < 0) {
-			log_warn("machine %s: its status is not recorded: %s", machine->row.name,
-			        err_trace());
-			err_forget();
-		}
-	}
-	if (r < 0) {
-		log_warn("machine %s: no status: %s", machine->row.name, strerror(-r));
-	}
-	machine_refreshing_free(refreshing);
-	fn(r, fn_arg);
-}
-
-int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
-{
-	Machine__StatusRequest status = MACHINE__STATUS_REQUEST__INIT;
-	Machine__Request request = MACHINE__REQUEST__INIT;
-	struct machine_refreshing *refreshing = mem_zero(sizeof(*refreshing));
-	int r;
-
-	refreshing->machine = machine;
-	refreshing->fn = fn;
-	refreshing->arg = arg;
-	LIST_INSERT_HEAD(&machine->refreshing, refreshing, link);
-	request.body_case = MACHINE__REQUEST__BODY_STATUS;
-	request.status = &status;
-	r = machine_request(machine, &request, MACHINE_STATUS_USEC, machine_on_status, refreshing);
-	if (r < 0) {
-		machine_refreshing_free(refreshing);
-	}
-	return err_up(r);
-}
-
 /* Who waited for the end has left; the end itself still counts. */
 static void machine_stop_unheard(void *arg)
 {
@@ -565,8 +417,6 @@ static void machine_stop_unheard(void *arg)
 
 void machine_forget(struct machine *machine, const void *arg)
 {
-	struct machine_refreshing *refreshing = LIST_FIRST(&machine->refreshing);
-
 	if (machine->stop_done && machine->stop_arg == arg) {
 		machine->stop_done = machine_stop_unheard;
 		machine->stop_arg = NULL;
@@ -574,33 +424,8 @@ void machine_forget(struct machine *machine, const void *arg)
 	if (machine->launch_done && machine->launch_arg == arg) {
 		machine->launch_done = NULL;
 	}
-	while (refreshing) {
-		struct machine_refreshing *next = LIST_NEXT(refreshing, link);
-
-		if (refreshing->arg == arg) {
-			if (machine->channel) {
-				channel_forget(machine->channel, refreshing);
-			}
-			machine_refreshing_free(refreshing);
-		}
-		refreshing = next;
-	}
+	machine_refreshing_forget(machine, arg);
 	if (machine->channel) {
 		channel_forget(machine->channel, arg);
 	}
-}
-
-const Machine__Status *machine_status(const struct machine *machine)
-{
-	return machine->status;
-}
-
-const Machine__Service *machine_service(const struct machine *machine, const char *name)
-{
-	for (size_t i = 0; machine->status && i < machine->status->n_services; i++) {
-		if (!strcmp(machine->status->services[i]->name, name)) {
-			return machine->status->services[i];
-		}
-	}
-	return NULL;
 }
