@@ -22,12 +22,6 @@ enum {
 	VEC_SSE = 19
 };
 
-_Noreturn void trap_user(struct arch_context *ctx);
-_Noreturn void trap_kernel(struct arch_context *ctx);
-_Noreturn void trap_fatal(struct arch_context *ctx);
-void context_fpu_take(struct arch_context *ctx);
-extern volatile uint32_t kernel_lock;
-
 /* As entry.S does. */
 static void lock_take(void)
 {

@@ -126,6 +126,14 @@ vaddr_t kmap_stack(uint32_t index);
 
 /* cpu.c */
 void cpu_init(void);
+/* entry.S: the lock of the kernel, a bit that who enters from user mode sets. */
+extern volatile uint32_t kernel_lock;
+/* trap.c: entry.S comes here, from user mode, from the kernel, and when neither can be. */
+_Noreturn void trap_user(struct arch_context *ctx);
+_Noreturn void trap_kernel(struct arch_context *ctx);
+_Noreturn void trap_fatal(struct arch_context *ctx);
+/* context.c: give the FPU, which it touched first, to the running context. */
+void context_fpu_take(struct arch_context *ctx);
 /* apic.c */
 void apic_init(void);
 void apic_timer_arm(uint64_t ticks);

@@ -16,8 +16,6 @@
 
 #include "osd/lib/state/test/graph.h"
 
-extern struct heap_root heap_root;
-
 static uint64_t test_seed;
 
 /* A sanitizer's report, too, must say which graph it was. */

@@ -9,8 +9,6 @@
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/priv.h"
 
-extern struct heap_root heap_root;
-
 /* Sites of numbers, of a record, and somebody who points to them. */
 #define SIDE                                                                                       \
 	"struct rec { i64 a; i64 b; i64 c; i64 d; };"                                              \

@@ -10,8 +10,6 @@
 #define WORLD_HEAP (UINT64_C(4) * HEAP_CHUNK_BYTES)
 #define WORLD_SCRATCH (UINT64_C(4) << 20)
 
-extern struct heap_root heap_root;
-
 static const char *const world_root =
         "file heap.c; struct heap_root { u64 magic; } heap_root @skip; file a.c; ";
 

@@ -7,6 +7,9 @@
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/state/test/model.h"
 
+/* Of the heap of the process, which the engine finds by this name. */
+extern struct heap_root heap_root;
+
 struct world {
 	struct model *old;
 	struct model *new;
