@@ -1,5 +1,5 @@
 """Orders for a machine, made by tests without lud: laid out as in proto/envelope/manifest.h, signed by
-envelope_craft with the keys of tests/update/offers.c."""
+envelope_craft with the keys of keyring/test/offers.c."""
 import hashlib
 import os
 import struct

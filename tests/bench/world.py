@@ -56,7 +56,7 @@ class World:
         kit = self.kit('ds')
         lines = ['x%d x ds %s/manifest %s/state %s 1 0 none' % (i, kit, kit, payload)
                  for i, payload in enumerate(self.payloads)]
-        subprocess.run([os.path.join(self.build, 'tests', 'update', 'update_offers'), self.path('keys'),
+        subprocess.run([os.path.join(self.build, 'keyring', 'update_offers'), self.path('keys'),
                         str(self.now), self.path('offers')], input='\n'.join(lines), text=True, check=True)
         records = slurp(self.path('offers'))
         offers = [records[OFFER * i:OFFER * (i + 1)] for i in range(len(lines))]

@@ -16,7 +16,7 @@
 
 #define ORDER_LIFE_SEC 600
 
-/* As tests/update/offers.c writes it. */
+/* As keyring/test/offers.c writes it. */
 static struct signing {
 	uint8_t seed[ORDER_N_KEYS][32];
 	uint32_t root_bytes, statement_bytes;
