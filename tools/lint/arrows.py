@@ -18,9 +18,10 @@ import collections
 import os
 import re
 
-CODE = ('.c', '.h', '.S', '.def')
+CODE = ('.c', '.h', '.S', '.def', '.proto')
 INSIDE = {'test', 'fuzz'}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(\S+)', re.M)
+SCHEMA_IMPORT = re.compile(r'^\s*import\s+(?:public\s+)?(\S+?);', re.M)
 IMPORT = re.compile(r'^\s*(?:import|from)\s+(\w+)', re.M)
 # A linker's symbol has no header; everything else that is declared extern has one.
 EXTERN = re.compile(r'^extern\s+(?!const char \w+\[\]|char \w+\[\])(.*)', re.M)
@@ -153,12 +154,11 @@ class Tree:
                     self.find('arrow', 'tools/lint/deps', f'nothing needs {source} -> {target} any more')
 
 
-def check(texts, table):
-    """Findings of a tree; texts: {path: text} of its files, table: of read_table."""
-    tree = Tree(texts, table)
-    for path, text in sorted(texts.items()):
+def collect(tree):
+    """What each file of the tree includes."""
+    for path, text in sorted(tree.texts.items()):
         if path.endswith(CODE):
-            for word in INCLUDE.findall(text):
+            for word in (SCHEMA_IMPORT if path.endswith('.proto') else INCLUDE).findall(text):
                 tree.include(path, word)
         if path.endswith('.c'):
             for rest in EXTERN.findall(text):
@@ -166,6 +166,12 @@ def check(texts, table):
         if is_python(path, text):
             for module in IMPORT.findall(text):
                 tree.import_module(path, module)
+
+
+def check(texts, table):
+    """Findings of a tree; texts: {path: text} of its files, table: of read_table."""
+    tree = Tree(texts, table)
+    collect(tree)
     tree.check_rows()
     tree.check_cycles()
     tree.check_unused()

@@ -23,7 +23,7 @@ def rules(more, table=TABLE):
 
 class Arrows(unittest.TestCase):
     def expect(self, rule, path, text, table=TABLE):
-        self.assertIn((rule, path), rules({path: text}, table))
+        self.assertIn((rule, path), rules({path: text, 'low/e.proto': ''}, table))
 
     def test_clean_tree(self):
         self.assertEqual(rules({}), [])
@@ -53,6 +53,9 @@ class Arrows(unittest.TestCase):
     def test_definition_files_and_assembly_count(self):
         for path in ('base/d.def', 'base/d.S', 'base/d.h'):
             self.expect('arrow', path, '#include "low/c.h"\n')
+
+    def test_schema(self):
+        self.expect('arrow', 'base/d.proto', 'package d;\nimport "low/e.proto";\n')
 
     def test_declared_by_hand(self):
         self.expect('extern', 'high/d.c', 'extern int low_state;\n')
