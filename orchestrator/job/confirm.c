@@ -24,16 +24,15 @@ static int check_floor_txn(struct db *db, void *arg)
 	        store_service_floor(db, part->generation.service, (uint32_t)part->release.floor));
 }
 
-static void check_on_refreshed(int r, void *arg)
+static void check_begin(struct job *job)
 {
-	struct job *job = arg;
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
 	struct failure failure;
 	const struct variant_row *variant;
 
-	if (r < 0 || job_parts_load(job) < 0) {
+	if (job_parts_load(job) < 0) {
 		err_forget();
-		job_park(job, "the machine gave no status");
+		job_park(job, "the record gave no variant");
 		return;
 	}
 	variant = &job->parts->variant;
@@ -52,10 +51,7 @@ static void check_on_refreshed(int r, void *arg)
 
 void job_step_check(struct job *job)
 {
-	if (machine_refresh(job->machine, check_on_refreshed, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
-	}
+	job_refresh(job, check_begin);
 }
 
 static void confirm_end(struct job *job, const char *hint)
@@ -83,12 +79,7 @@ static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
 	struct job *job = arg;
 	char hint[200];
 
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_ACCEPTED) {
-		job_order_accepted(job);
-		return;
-	}
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_RESULT && reply->result->result) {
-		job_on_confirmed(job, reply->result->result);
+	if (job_order_taken(job, r, reply)) {
 		return;
 	}
 	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause) {
@@ -145,51 +136,6 @@ static void confirm_make(struct job *job)
 	job_order_make(job, ORDER_CONFIRM, ran.txn, confirm_signed);
 }
 
-static void confirm_on_refreshed(int r, void *arg)
-{
-	struct job *job = arg;
-
-	if (r < 0) {
-		job_park(job, "the machine gave no status");
-		return;
-	}
-	confirm_make(job);
-}
-
-static void confirm_refresh(struct job *job)
-{
-	if (machine_refresh(job->machine, confirm_on_refreshed, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
-	}
-}
-
-/* What became of a confirm that was sent before. It may be given again. */
-static void confirm_on_answer(int r, const Machine__Reply *reply, void *arg)
-{
-	struct job *job = arg;
-
-	if (r || reply->body_case != MACHINE__REPLY__BODY_RESULT) {
-		job_answer_bad(job, r, reply);
-		return;
-	}
-	switch (reply->result->state) {
-	case MACHINE__TXN_STATE__TXN_DONE:
-		if (reply->result->result) {
-			job_on_confirmed(job, reply->result->result);
-			return;
-		}
-		break;
-	case MACHINE__TXN_STATE__TXN_RUNNING:
-		job_order_accepted(job);
-		return;
-	case MACHINE__TXN_STATE__TXN_UNKNOWN:
-	case _MACHINE__TXN_STATE_IS_INT_SIZE:
-		break;
-	}
-	confirm_refresh(job);
-}
-
 void job_step_confirm(struct job *job)
 {
 	const struct machine_row *row = machine_row(job->machine);
@@ -197,8 +143,9 @@ void job_step_confirm(struct job *job)
 
 	err_forget();
 	if (!r && job->order.boot_id == row->boot_id && job->order.line == row->line) {
-		job_order_query(job, confirm_on_answer);
+		/* What became of one that was sent before; one that is forgotten is given again. */
+		job_order_ask(job, confirm_make);
 	} else {
-		confirm_refresh(job);
+		job_refresh(job, confirm_make);
 	}
 }

@@ -94,10 +94,10 @@ static void engine_on_result(struct machine *machine, const Machine__Result *res
 {
 	struct job *job = engine_job_by_order(arg, machine, result->epoch, result->txn);
 
-	if (job && job->row.step == JOB_STEP_RUN && job->busy) {
-		job_on_result(job, result);
-	} else if (job && job->row.step == JOB_STEP_CONFIRM && job->busy) {
-		job_on_confirmed(job, result);
+	bool waits = job && (job->row.step == JOB_STEP_RUN || job->row.step == JOB_STEP_CONFIRM);
+
+	if (waits && job->busy) {
+		job_order_result(job, result);
 	} else if (!job) {
 		job_late_result(arg, machine, result);
 	}

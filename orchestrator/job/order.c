@@ -322,21 +322,6 @@ void job_order_send(struct job *job, channel_reply_fn fn)
 	}
 }
 
-void job_order_query(struct job *job, channel_reply_fn fn)
-{
-	Machine__ResultQuery query = MACHINE__RESULT_QUERY__INIT;
-	Machine__Request request = MACHINE__REQUEST__INIT;
-
-	query.epoch = job->order.epoch;
-	query.txn = job->order.txn;
-	request.body_case = MACHINE__REQUEST__BODY_RESULT_QUERY;
-	request.result_query = &query;
-	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, fn, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
-	}
-}
-
 static int order_accepted_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
@@ -346,6 +331,9 @@ static int order_accepted_txn(struct db *db, void *arg)
 
 void job_order_accepted(struct job *job)
 {
+	if (job->row.kind == JOB_SHUTDOWN) {
+		machine_expect_end(job->machine);
+	}
 	job->order.accepted = true;
 	if (!job_record(job, order_accepted_txn, job)) {
 		return;
@@ -499,15 +487,11 @@ static void order_state_again(struct job *job)
 	err_forget();
 }
 
-static void order_on_refreshed(int r, void *arg)
+static void order_begin(struct job *job)
 {
-	struct job *job = arg;
 	uint32_t action = order_job_action(job);
+	int r;
 
-	if (r < 0) {
-		job_park(job, "the machine gave no status");
-		return;
-	}
 	if (!machine_status(job->machine)->has_statement) {
 		order_wait_statement(job);
 		return;
@@ -531,8 +515,5 @@ static void order_on_refreshed(int r, void *arg)
 
 void job_step_order(struct job *job)
 {
-	if (machine_refresh(job->machine, order_on_refreshed, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
-	}
+	job_refresh(job, order_begin);
 }

@@ -68,6 +68,9 @@ struct job {
 	unsigned int n_proposed;
 	unsigned int n_unstated;          /* times that the machine had no statement */
 	void (*ordered)(struct job *job); /* told when it is signed */
+	/* See job_refresh() and job_order_ask(). */
+	void (*refreshed)(struct job *job);
+	void (*forgotten)(struct job *job);
 };
 
 struct engine_watch {
@@ -174,9 +177,8 @@ bool job_order_is_current(const struct job *job);
 /* Inside db_txn(): a new order, or that ->order is about to be sent now. */
 int __must_check job_order_insert(struct db *db, void *arg);
 int __must_check job_order_mark_sent(struct db *db, void *arg);
-/* Sends the recorded ->order; asks what became of it. */
+/* Sends the recorded ->order. */
 void job_order_send(struct job *job, channel_reply_fn fn);
-void job_order_query(struct job *job, channel_reply_fn fn);
 /* The machine took it: recorded, and waited for. */
 void job_order_accepted(struct job *job);
 /* Adds a control key's signature to what was proposed. On an error the job cannot go on. */
@@ -184,7 +186,21 @@ int __must_check job_order_countersign(
         struct job *job, const struct envelope_signature *signature, struct failure *ret_failure);
 void job_order_drop_proposal(struct job *job);
 
-/* run.c, confirm.c: what the machine tells unasked */
+/* answer.c: what the machine says when it is asked, and of an order */
+typedef void (*job_refreshed_fn)(struct job *job);
+/* Calls fn when the machine's status is fresh; else the job is parked. */
+void job_refresh(struct job *job, job_refreshed_fn fn);
+/*
+ * Asks what became of ->order, and goes on with its result, or waits for it. Of an order
+ * that the machine has forgotten, forgotten is called, with a fresh status.
+ */
+void job_order_ask(struct job *job, job_refreshed_fn forgotten);
+/* Whether the answer to ->order itself was its acceptance or result; then it is dealt with. */
+bool __must_check job_order_taken(struct job *job, int r, const Machine__Reply *reply);
+/* The end of ->order, which the step waits for. */
+void job_order_result(struct job *job, const Machine__Result *result);
+
+/* run.c, confirm.c: what follows from an order's result */
 void job_on_result(struct job *job, const Machine__Result *result);
 /* The result of no open job: one that was given up as unknown is known now. */
 void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result);

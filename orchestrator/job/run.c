@@ -188,30 +188,17 @@ void job_late_result(struct engine *engine, struct machine *machine, const Machi
 	}
 }
 
-static void job_run_accepted(struct job *job)
-{
-	if (job->row.kind == JOB_SHUTDOWN) {
-		machine_expect_end(job->machine);
-	}
-	job_order_accepted(job);
-}
-
 static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
 
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_ACCEPTED) {
-		job_run_accepted(job);
-		return;
-	}
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_RESULT && reply->result->result) {
-		job_on_result(job, reply->result->result);
+	if (job_order_taken(job, r, reply)) {
 		return;
 	}
 	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR &&
 	        reply->error->class_ == WIRE__ERROR_CLASS__ERROR_BUSY &&
 	        reply->error->busy_id == job->order.txn) {
-		job_run_accepted(job);
+		job_order_accepted(job);
 		return;
 	}
 	job_answer_bad(job, r, reply);
@@ -250,45 +237,6 @@ static void job_run_unknown(struct job *job)
 	job_fail(job, JOB_UNKNOWN, &failure);
 }
 
-static void job_run_on_refreshed(int r, void *arg)
-{
-	struct job *job = arg;
-
-	if (r < 0) {
-		job_park(job, "the machine gave no status");
-		return;
-	}
-	job_run_unknown(job);
-}
-
-static void job_run_on_answer(int r, const Machine__Reply *reply, void *arg)
-{
-	struct job *job = arg;
-
-	if (r || reply->body_case != MACHINE__REPLY__BODY_RESULT) {
-		job_answer_bad(job, r, reply);
-		return;
-	}
-	switch (reply->result->state) {
-	case MACHINE__TXN_STATE__TXN_DONE:
-		if (reply->result->result) {
-			job_on_result(job, reply->result->result);
-			return;
-		}
-		break;
-	case MACHINE__TXN_STATE__TXN_RUNNING:
-		job_run_accepted(job);
-		return;
-	case MACHINE__TXN_STATE__TXN_UNKNOWN:
-	case _MACHINE__TXN_STATE_IS_INT_SIZE:
-		break;
-	}
-	if (machine_refresh(job->machine, job_run_on_refreshed, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
-	}
-}
-
 /* The last look before it is sent: made for this boot, and nothing came after it. */
 static void job_run_begin(struct job *job)
 {
@@ -313,7 +261,7 @@ void job_step_run(struct job *job)
 		return;
 	}
 	if (job->row.boot_id) {
-		job_order_query(job, job_run_on_answer);
+		job_order_ask(job, job_run_unknown);
 	} else {
 		job_run_begin(job);
 	}

@@ -151,13 +151,9 @@ static void job_sign_begin(struct job *job)
 	job_sign_ask(job);
 }
 
-static void job_sign_on_refreshed(int r, void *arg)
+static void job_sign_in_time(struct job *job)
 {
-	struct job *job = arg;
-
-	if (r < 0) {
-		job_park(job, "the machine gave no status");
-	} else if (job_time_fits(job)) {
+	if (job_time_fits(job)) {
 		job_sign_begin(job);
 	}
 }
@@ -167,8 +163,7 @@ void job_step_sign(struct job *job)
 {
 	if (job->row.kind == JOB_START) {
 		job_sign_begin(job);
-	} else if (machine_refresh(job->machine, job_sign_on_refreshed, job) < 0) {
-		err_forget();
-		job_park(job, "the session with the machine is lost");
+	} else {
+		job_refresh(job, job_sign_in_time);
 	}
 }

@@ -1,0 +1,92 @@
+/*
+ * What the machine says, in whatever step it is asked: a fresh status before a step acts on
+ * it, and its word on an order that was sent. The steps run and confirm each send one order
+ * and learn of its end in three ways: by the answer to the order itself, by an event, or by
+ * asking for it. They differ only in what follows.
+ */
+#include <string.h>
+
+#include "orchestrator/job/priv.h"
+
+static void answer_on_refreshed(int r, void *arg)
+{
+	struct job *job = arg;
+
+	if (r < 0) {
+		job_park(job, "the machine gave no status");
+		return;
+	}
+	job->refreshed(job);
+}
+
+void job_refresh(struct job *job, job_refreshed_fn fn)
+{
+	job->refreshed = fn;
+	if (machine_refresh(job->machine, answer_on_refreshed, job) < 0) {
+		err_forget();
+		job_park(job, "the session with the machine is lost");
+	}
+}
+
+void job_order_result(struct job *job, const Machine__Result *result)
+{
+	if (job->row.step == JOB_STEP_CONFIRM) {
+		job_on_confirmed(job, result);
+	} else {
+		job_on_result(job, result);
+	}
+}
+
+bool job_order_taken(struct job *job, int r, const Machine__Reply *reply)
+{
+	if (!r && reply->body_case == MACHINE__REPLY__BODY_ACCEPTED) {
+		job_order_accepted(job);
+		return true;
+	}
+	if (!r && reply->body_case == MACHINE__REPLY__BODY_RESULT && reply->result->result) {
+		job_order_result(job, reply->result->result);
+		return true;
+	}
+	return false;
+}
+
+static void answer_on_asked(int r, const Machine__Reply *reply, void *arg)
+{
+	struct job *job = arg;
+
+	if (r || reply->body_case != MACHINE__REPLY__BODY_RESULT) {
+		job_answer_bad(job, r, reply);
+		return;
+	}
+	switch (reply->result->state) {
+	case MACHINE__TXN_STATE__TXN_DONE:
+		if (reply->result->result) {
+			job_order_result(job, reply->result->result);
+			return;
+		}
+		break;
+	case MACHINE__TXN_STATE__TXN_RUNNING:
+		job_order_accepted(job);
+		return;
+	case MACHINE__TXN_STATE__TXN_UNKNOWN:
+	case _MACHINE__TXN_STATE_IS_INT_SIZE:
+		break;
+	}
+	job_refresh(job, job->forgotten);
+}
+
+void job_order_ask(struct job *job, job_refreshed_fn forgotten)
+{
+	Machine__ResultQuery query = MACHINE__RESULT_QUERY__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	job->forgotten = forgotten;
+	query.epoch = job->order.epoch;
+	query.txn = job->order.txn;
+	request.body_case = MACHINE__REQUEST__BODY_RESULT_QUERY;
+	request.result_query = &query;
+	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, answer_on_asked, job) < 0) {
+		err_forget();
+		job_park(job, "the session with the machine is lost");
+	}
+}
