@@ -22,7 +22,9 @@
  * itself (its turn), so that the machine has one transaction at a time. Every step
  * has a time limit of lud's own, which runs from the moment when no other job stands
  * in its way, whether the machine is heard or not; it begins anew when the step comes
- * forward. The invariants: ->busy while a step is begun and not over; an ended job is in no list.
+ * forward. Time that was given for the job as a whole bounds every step until the order
+ * is sent, and is the order's own limit then, as far as it is left. The invariants: ->busy while a
+ * step is begun and not over; an ended job is in no list.
  */
 #include <assert.h>
 #include <errno.h>
@@ -230,11 +232,52 @@ static uint64_t job_limit_usec(const struct job *job)
 	return JOB_WORK_USEC;
 }
 
+static uint64_t job_clock_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The job's own time runs from the first step that it began, in this lud or one before. */
+static void job_deadline_begin(struct job *job)
+{
+	int64_t wall = store_now_usec();
+	int64_t began = wall;
+
+	if (!job->row.timeout_ms || job->deadline_usec) {
+		return;
+	}
+	if (store_job_began(job->engine->parts.db, job->row.id, &began) || began > wall) {
+		err_forget();
+		began = wall;
+	}
+	job->deadline_usec = job_clock_usec() + (uint64_t)job->row.timeout_ms * 1000;
+	job->deadline_usec -= (uint64_t)(wall - began) < job->deadline_usec
+	                              ? (uint64_t)(wall - began)
+	                              : job->deadline_usec - 1;
+}
+
+uint64_t job_left_usec(const struct job *job)
+{
+	uint64_t now = job_clock_usec();
+
+	if (!job->deadline_usec || job->row.boot_id) {
+		return UINT64_MAX;
+	}
+	return now < job->deadline_usec ? job->deadline_usec - now : 0;
+}
+
 void job_limit_again(struct job *job, uint64_t more_usec)
 {
 	uint64_t usec = job_limit_usec(job) + more_usec;
-	struct timeval limit = {usec / 1000000, usec % 1000000};
+	uint64_t left = job_left_usec(job);
+	struct timeval limit;
 
+	job->limited_by_deadline = left < usec;
+	usec = job->limited_by_deadline ? left : usec;
+	limit = (struct timeval){usec / 1000000, usec % 1000000};
 	evtimer_add(job->limit, &limit);
 }
 
@@ -244,6 +287,7 @@ static void job_limit(struct job *job)
 	if (job->limited != job->row.step) {
 		job->limited = job->row.step;
 		job->limited_usec = store_now_usec();
+		job_deadline_begin(job);
 		job_limit_again(job, 0);
 	}
 }
@@ -255,6 +299,13 @@ static void job_limit_failure(const struct job *job, struct failure *ret_failure
 	const char *step = job_step_name(job->row.step);
 	uint64_t sec = job_limit_usec(job) / 1000000;
 
+	if (job->limited_by_deadline) {
+		failure_set(ret_failure, "job-timeout", step,
+		        "nothing was begun on the machine; give it more time with --timeout",
+		        "the %.3g s given for the whole job passed in step %s",
+		        (double)job->row.timeout_ms / 1000, step);
+		return;
+	}
 	if (job_rule(job)->limit == JOB_LIMIT_WORK) {
 		failure_set(ret_failure, "step-timeout", step, "see the log of lud, and try again",
 		        "step %s did not come forward for %" PRIu64 " s", step, sec);

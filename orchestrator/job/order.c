@@ -108,8 +108,13 @@ static uint32_t order_timeout_ms(const struct job *job)
 static void order_limits(const struct job *job, struct order_manifest *order)
 {
 	const struct config *config = job->engine->parts.config;
+	uint64_t left_ms = job_left_usec(job) / 1000;
 
 	order->total_ms = order_timeout_ms(job);
+	if (left_ms < order->total_ms) {
+		/* 0 would be the machine's own limits. */
+		order->total_ms = left_ms ? (uint32_t)left_ms : 1;
+	}
 	order->hold_ms = job->row.hold_ms ? (uint32_t)job->row.hold_ms
 	                                  : (uint32_t)(config->hold_usec / 1000);
 	order->prepare_ms = (uint32_t)(config->prepare_timeout_usec / 1000);

@@ -41,12 +41,14 @@ struct job {
 	struct job_row row;
 	struct event *kick;
 	struct event *timer;
-	struct event *limit;   /* of the step; see job_limit() */
-	enum job_step limited; /* the step it was set for; _JOB_STEP_N: none */
-	int64_t limited_usec;  /* when that was, unix */
-	bool busy;             /* its step is begun and waits for an answer */
-	bool turn;             /* it has the machine for itself */
-	bool stalled;          /* the record could not be written: taken up again from there */
+	struct event *limit;      /* of the step; see job_limit() */
+	enum job_step limited;    /* the step it was set for; _JOB_STEP_N: none */
+	int64_t limited_usec;     /* when that was, unix */
+	bool limited_by_deadline; /* the limit is what was left of the job's own time */
+	uint64_t deadline_usec;   /* monotonic; 0: not begun, or no time was given */
+	bool busy;                /* its step is begun and waits for an answer */
+	bool turn;                /* it has the machine for itself */
+	bool stalled;             /* the record could not be written: taken up again from there */
 	struct job_part *parts;
 	size_t n_parts;
 	size_t n_done;
@@ -116,6 +118,8 @@ void job_back(struct job *job, enum job_step step, const char *why);
 void job_kick(struct job *job);
 /* The step came forward: its time limit begins anew, with so much more. */
 void job_limit_again(struct job *job, uint64_t more_usec);
+/* What is left of the time given for the job; UINT64_MAX: no limit, or its order was sent. */
+uint64_t job_left_usec(const struct job *job);
 /* Tells who waits for the job something that keeps it. */
 void job_notice(struct job *job, const char *text);
 void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text);

@@ -247,6 +247,8 @@ static void job_run_begin(struct job *job)
 	if (!job_record(job, job_order_mark_sent, job)) {
 		return;
 	}
+	/* From here on the machine ends it in time. */
+	job_limit_again(job, 0);
 	hook_point("run", "sent");
 	job_order_send(job, job_run_on_sent);
 }

@@ -241,6 +241,13 @@ int store_job_step_end(struct db *db, int64_t job, enum job_step_state state, co
 	        "iiit", job, (int64_t)state, store_now_usec(), detail));
 }
 
+int store_job_began(struct db *db, int64_t job, int64_t *ret_usec)
+{
+	return err_up(db_query_int(db, ret_usec,
+	        "SELECT started_us FROM job_steps WHERE job = ? AND step <> ? ORDER BY n LIMIT 1",
+	        "ii", job, (int64_t)JOB_STEP_PLAN));
+}
+
 struct store_job_step_visit {
 	store_job_step_fn fn;
 	void *arg;

@@ -114,6 +114,8 @@ int __must_check store_job_outcome_get(struct db *db, int64_t id, struct job_out
 void job_outcome_fini(struct job_outcome *outcome);
 
 int __must_check store_job_step_begin(struct db *db, int64_t job, enum job_step step);
+/* When the first step after planning was begun, unix us. DB_E_NONE. */
+int __must_check store_job_began(struct db *db, int64_t job, int64_t *ret_usec);
 /* Ends the step begun last. */
 int __must_check store_job_step_end(
         struct db *db, int64_t job, enum job_step_state state, const char *detail);

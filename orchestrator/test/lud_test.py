@@ -785,6 +785,47 @@ def test_silent_for_good(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def test_timeout(world):
+    """The time given for a job bounds the steps of lud itself: it ends by then, says in which step, and leaves no
+    worker; the next one works."""
+    world.prepare(2)
+    with open(world.dir + '/fake_luforge', encoding='ascii') as f:
+        good = f.read()
+    hangs = good.replace('def main():\n', 'def main():\n    __import__("time").sleep(60)\n')
+    assert hangs != good
+    runs = len(world.peer.runs)
+
+    def late(step, *command):
+        began = time.monotonic()
+        told = world.luctl(*command, '--timeout', '2s', code=1)
+        took = time.monotonic() - began
+        assert 1.9 < took < 6, (step, took)
+        assert 'job-timeout' in told and 'the 2 s' in told and 'step %s' % step in told and '--timeout' in told, told
+        assert not world.json('status').get('open_jobs') and len(world.peer.runs) == runs
+        world.until(lambda: child_named(world, 'python3') is None)
+
+    world.install('fake_luforge', hangs)
+    late('pair', 'update', 'ds')
+    late('forge', 'update', 'ds', '--release', world.release_id(world.kits[0]).hex())
+    # A lud that takes the job up again gives it no more time.
+    world.luctl('update', 'ds', '--timeout', '3s', '--detach')
+    world.until(lambda: child_named(world, 'python3'))
+    world.kill()
+    time.sleep(3)
+    began = time.monotonic()
+    world.start()
+    assert world.settle()['cause']['name'] == 'job-timeout' and time.monotonic() - began < 2.5
+    world.install('fake_luforge', good)
+    assert world.json('update', 'ds', '--timeout', '30s')['state'] == 'committed'
+    runs += 1
+    assert 20000 < world.peer.orders[-2].total_ms < 30000
+    signer = int(child_named(world, 'lusign')['Pid'])
+    os.kill(signer, signal.SIGSTOP)
+    late('seed', 'rerandomize', 'ds')
+    os.kill(signer, signal.SIGCONT)
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
 def test_second_machine(world):
     """A second machine changes nothing for bare commands; a machine that is removed keeps its history."""
     world.prepare()
@@ -1008,7 +1049,7 @@ def test_signer_user(world):
     world.prepare()
     world.luctl('update', 'ds')
     uid = SIGNER_UID if os.getuid() == 0 else os.getuid()
-    signer = child_named(world, 'lusign')
+    signer = int(child_named(world, 'lusign')['Pid'])
     assert_confined(signer, uid)
     if os.getuid() != 0:
         assert 'the signer runs as lud' in world.log()
@@ -1148,7 +1189,7 @@ def test_one_user(world):
 
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
-          'crowded_socket', 'halted_lud', 'locked_record')
+          'crowded_socket', 'halted_lud', 'locked_record', 'timeout')
 
 USAGE = [
     ([], 'usage'),

@@ -54,7 +54,7 @@ class Order:
     def __init__(self, manifest, n_signatures):
         self.n_signatures = n_signatures
         (self.boot_id, self.epoch, self.txn, self.issued, self.expires, self.argument, self.action,
-         n_components) = struct.unpack_from('<QQQQQQII', manifest, 32)
+         n_components, self.total_ms) = struct.unpack_from('<QQQQQQIII', manifest, 32)
         self.service = self.variant_hash = self.consent = None
         self.generation = 0
         if n_components:

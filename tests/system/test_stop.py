@@ -45,11 +45,11 @@ def case_under_load(seconds):
 
 
 def case_in_a_prepare(seconds):
-    """A service that cannot reach its state is given its two seconds, whatever was lost between them."""
+    """A service that cannot reach its state is given its time, whatever was lost between them."""
     def case(world, rng):
         before, seen = restarts(world), noticed(world)
         update = subprocess.Popen(
-            [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '2s', '--json',
+            [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '4s', '--json',
              '--socket', world.socket], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         lab.until('the update to prepare', lab.DEADLINE, lambda: world.service('ds')['state'] == 'updating')
         stop(world, seconds)

@@ -105,7 +105,7 @@ def case_states(world, rng):
         assert world.luctl('update', 'ds', '--state', state, as_json=True).json['state'] == 'committed'
     refused = world.luctl('update', 'ds', '--state', 'no-such-state')
     assert refused.code == 4 and 'no-such-state' in refused.err, refused.err
-    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '400ms', as_json=True)
+    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '3s', as_json=True)
     assert late.code == 6 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
     assert late.json['cause']['step'] == 'prepare' and late.json['hint'], late.out
     after = world.check_truth()
