@@ -18,6 +18,7 @@ enum ctl_exit {
 	CTL_ROLLED_BACK = 6,   /* the machine began and undid it; the old one goes on */
 	CTL_UNKNOWN = 7,       /* what became of it cannot be told */
 	CTL_KEYS = 8,          /* keys or kits on this host are missing or unfit */
+	CTL_OUTPUT = 9,        /* it was done, but what it had to say could not be written */
 	CTL_INTERRUPTED = 130, /* by Ctrl-C; what lud was asked for goes on */
 };
 

@@ -1,4 +1,5 @@
 /* luctl: finds the command in one table, reads its options, runs it. */
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static const struct command commands[] = {
         {"restart", cmd_restart, "Smk", 1, 1, "SERVICE [--keys DIR]",
                 "start a service afresh; its state is lost (control key)"},
         {"machine stop", cmd_machine_stop, "SFk", 0, 1, "[NAME] [--force] [--keys DIR]",
-                "end a machine (or let go of an attached one)"},
+                "end a machine, or detach an attached one, which runs on"},
         {"machine default", cmd_machine_default, "S", 1, 1, "NAME",
                 "the machine that is meant when none is named"},
         {"machine remove", cmd_machine_remove, "S", 1, 1, "NAME",
@@ -103,8 +104,8 @@ static void main_help(FILE *file)
 		        commands[i].summary);
 	}
 	fputs("\nExit codes: 0 done, 1 failed, 2 usage, 3 lud unreachable, 4 lud says no,\n"
-	      "5 machine refused, 6 rolled back, 7 outcome unknown, 8 keys or kits unfit, 130 "
-	      "interrupted.\n"
+	      "5 machine refused, 6 rolled back, 7 outcome unknown, 8 keys or kits unfit, "
+	      "9 answer\nnot written, 130 interrupted.\n"
 	      "luctl(1) tells the rest.\n",
 	        file);
 }
@@ -306,7 +307,23 @@ int command_call(const struct options *options, Control__Request *request, clien
 	return code;
 }
 
-int main(int argc, char **argv)
+/* What a command said counts only once it is written: a full disk must not look like success. */
+static int main_end(int code)
+{
+	bool lost = ferror(stdout) != 0;
+	const char *why = fflush(stdout) != 0 ? strerror(errno) : "its end does not take it";
+
+	if (ferror(stdout) || lost) {
+		ctl_fail(CTL_OUTPUT, "standard output",
+		        "make room where it goes, or read the answer again; what was asked for is "
+		        "not undone",
+		        "the answer could not be written: %s", why);
+		return code == CTL_OK ? CTL_OUTPUT : code;
+	}
+	return code;
+}
+
+static int main_run(int argc, char **argv)
 {
 	struct options options = {.machine = "", .release = "", .state = ""};
 	const struct command *command;
@@ -332,4 +349,9 @@ int main(int argc, char **argv)
 		client_keep_raw();
 	}
 	return command->run(&options);
+}
+
+int main(int argc, char **argv)
+{
+	return main_end(main_run(argc, argv));
 }
