@@ -90,6 +90,8 @@ int __must_check machine_stop(struct machine *machine, machine_stop_fn done, voi
 
 /* It was ordered to end: when it does, it is stopped and not down. */
 void machine_expect_end(struct machine *machine);
+/* It is being ordered to end, or it refused: its end may come before its answer. */
+void machine_may_end(struct machine *machine, bool may);
 
 /* See channel_request(). */
 int __must_check machine_request(struct machine *machine, Machine__Request *request,

@@ -42,6 +42,7 @@ struct machine {
 	void *launch_arg;
 	machine_stop_fn stop_done; /* set while the process is asked to end */
 	void *stop_arg;
+	bool may_end; /* it was ordered to end, and has not answered */
 	int pidfd;
 	struct event *exit_event;
 	struct event *stop_limit; /* when asking it to end was not enough */

@@ -57,6 +57,8 @@ static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 	machine_process_fini(machine);
 	machine_session_fini(machine);
 	machine->row.pid = 0;
+	machine->row.wanted = machine->row.wanted && !machine->may_end;
+	machine->may_end = false;
 	if (machine_save(machine) < 0) {
 		log_error("machine %s: %s", machine->row.name, err_trace());
 	}
@@ -252,6 +254,11 @@ void machine_expect_end(struct machine *machine)
 	if (machine_save(machine) < 0) {
 		log_error("machine %s: %s", machine->row.name, err_trace());
 	}
+}
+
+void machine_may_end(struct machine *machine, bool may)
+{
+	machine->may_end = may;
 }
 
 int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
