@@ -9,6 +9,7 @@
 
 #include "orchestrator/base/file.h"
 #include "orchestrator/link/link.h"
+#include "orchestrator/store/schema.h"
 
 #define CHANNEL_PAUSE_MIN_MSEC 20u
 #define CHANNEL_PAUSE_MAX_MSEC 2000u
@@ -34,8 +35,9 @@ struct channel {
 	struct event *pulse;
 	int64_t pulsed_usec; /* monotonic, as the one below */
 	int64_t heard_usec;
-	bool asked;  /* a ping is under way */
-	bool silent; /* the owner was told */
+	int64_t heard_at_usec; /* unix; 0: never */
+	bool asked;            /* a ping is under way */
+	bool silent;           /* the owner was told */
 	unsigned int pause_msec;
 	uint64_t last_id;
 	bool up;
@@ -56,6 +58,7 @@ static int64_t channel_now_usec(void)
 static void channel_hear(struct channel *channel)
 {
 	channel->heard_usec = channel_now_usec();
+	channel->heard_at_usec = store_now_usec();
 	channel->asked = false;
 	if (channel->silent) {
 		channel->silent = false;
@@ -367,7 +370,7 @@ bool channel_is_up(const struct channel *channel)
 	return channel->up;
 }
 
-uint64_t channel_quiet_usec(const struct channel *channel)
+int64_t channel_heard_usec(const struct channel *channel)
 {
-	return channel_now_usec() - channel->heard_usec;
+	return channel->heard_at_usec;
 }

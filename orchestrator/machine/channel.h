@@ -51,5 +51,5 @@ int __must_check channel_request(struct channel *channel, Machine__Request *requ
 /* The callbacks of requests with this arg will not be called. */
 void channel_forget(struct channel *channel, const void *arg);
 bool channel_is_up(const struct channel *channel);
-/* For how long nothing was heard; since the channel was made, when nothing ever was. */
-uint64_t channel_quiet_usec(const struct channel *channel);
+/* When the machine said something last, over this session or one before: unix us; 0: never. */
+int64_t channel_heard_usec(const struct channel *channel);

@@ -378,9 +378,9 @@ int64_t machine_since(const struct machine *machine)
 
 int64_t machine_heard_usec(const struct machine *machine)
 {
-	return machine->channel && channel_is_up(machine->channel)
-	               ? store_now_usec() - (int64_t)channel_quiet_usec(machine->channel)
-	               : machine->heard_usec;
+	int64_t heard = machine->channel ? channel_heard_usec(machine->channel) : 0;
+
+	return heard ? heard : machine->heard_usec;
 }
 
 int64_t machine_status_usec(const struct machine *machine)

@@ -50,7 +50,7 @@ struct machine {
 	/* The session. */
 	struct channel *channel;
 	bool ready;         /* a session is open and its first status is there */
-	int64_t heard_usec; /* unix; of sessions that are over */
+	int64_t heard_usec; /* unix; of channels that are closed */
 	uint32_t protocol;
 	Machine__Status *status;
 	int64_t status_usec; /* unix; when it was given */

@@ -139,7 +139,6 @@ static void machine_on_up(const struct session *session, void *arg)
 {
 	struct machine *machine = arg;
 
-	machine->heard_usec = store_now_usec();
 	if (!machine_identify(machine, &session->peer)) {
 		log_error("machine %s: another machine (or a second record of one) answers at %s",
 		        machine->row.name, machine->row.socket);
