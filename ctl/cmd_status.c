@@ -103,6 +103,8 @@ static const char *status_machine_state(Control__MachineState state)
 		return "stopped";
 	case CONTROL__MACHINE_STATE__MACHINE_SILENT:
 		return "silent";
+	case CONTROL__MACHINE_STATE__MACHINE_DETACHED:
+		return "detached";
 	case CONTROL__MACHINE_STATE__MACHINE_NONE:
 	case _CONTROL__MACHINE_STATE_IS_INT_SIZE:
 		break;
@@ -150,6 +152,9 @@ static void status_print(const Control__Status *status)
 		        text_nsec(status->age_ms * 1000000, age));
 	} else {
 		printf(", since %s\n", text_nsec(status->clock_ns, uptime));
+	}
+	if (*machine->remedy) {
+		printf("  %s\n", machine->remedy);
 	}
 	if (resources && resources->frames_total) {
 		printf("memory %s of %s used, %u slots free, staging %" PRIu64 " of %" PRIu64
@@ -297,7 +302,7 @@ int cmd_machine_stop(const struct options *options)
 	stop.clean = !options->force && control_is_at_hand(options);
 	if (!options->force && !stop.clean) {
 		fputs("luctl: no control key is at hand, so a machine that lud started is ended "
-		      "from outside; an attached one runs on, and lud lets go of it\n",
+		      "from outside; an attached one is detached and runs on\n",
 		        stderr);
 	}
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;

@@ -85,7 +85,7 @@ void control_on_machine_list(struct control_client *client, const Control__Reque
 	control_machines_answer(client, request->id);
 }
 
-static bool control_name_is_valid(const char *name)
+bool control_name_is_valid(const char *name)
 {
 	size_t n = strlen(name);
 
@@ -97,30 +97,42 @@ static bool control_name_is_valid(const char *name)
 	return n > 0 && n < 32;
 }
 
-/* The machine to start: one there is, or a new one of this name. */
-static struct machine *control_machine_to_start(
-        struct control_client *client, uint64_t id, const char *name, const char *socket)
+void control_refuse_lost(
+        struct control_client *client, uint64_t id, Wire__ErrorClass class, const char *name)
+{
+	_cleanup_(freep) char *path =
+	        machine_own_socket(engine_machines(control_engine(client)), name);
+	struct failure failure;
+	char remedy[sizeof(failure.remedy)];
+
+	snprintf(remedy, sizeof(remedy),
+	        "take it back with `luctl machine start %s --attach %s`; then `luctl release add` "
+	        "what it runs",
+	        name, path);
+	failure_set(&failure, "lost-machine", path, remedy,
+	        "machine %s runs, and lud's record does not have it so; another one in its place "
+	        "would lock it out",
+	        name);
+	control_refuse(client, id, class, &failure);
+}
+
+/* Makes the record of a machine: one to be started, one that is attached, one that was lost. */
+static struct machine *control_machine_new(struct control_client *client, uint64_t id,
+        const char *name, const char *socket, bool found)
 {
 	struct machines *machines = engine_machines(control_engine(client));
-	struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	struct machine *machine;
 	struct failure failure;
 	int r;
 
-	if (machine) {
-		return machine;
-	}
-	if (!*name && machines_next(machines, NULL)) {
-		return control_machine(client, id, name);
-	}
-	name = *name ? name : CONTROL_FIRST_MACHINE;
 	if (!control_name_is_valid(name)) {
 		failure_set(&failure, "invalid", "name", "use letters, digits, - and _",
 		        "a machine cannot be named %s", name);
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
 		return NULL;
 	}
-	r = machine_new(machines, name, socket, &machine);
+	r = found ? machine_new_found(machines, name, &machine)
+	          : machine_new(machines, name, socket, &machine);
 	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
 		control_refuse_change(client, id);
 		return NULL;
@@ -132,6 +144,62 @@ static struct machine *control_machine_to_start(
 		return NULL;
 	}
 	return machine;
+}
+
+/* Whether the record knows the machine as one that may run. */
+static bool control_machine_runs(const struct machine *machine)
+{
+	return machine_row(machine)->attached || (machine_state(machine) != MACHINE_STOPPED &&
+	                                                 machine_state(machine) != MACHINE_DOWN);
+}
+
+/* The machine to start: one there is, or a new one of this name. */
+static struct machine *control_machine_to_start(
+        struct control_client *client, uint64_t id, const char *name)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
+
+	if (!machine && !*name && machines_next(machines, NULL)) {
+		return control_machine(client, id, name);
+	}
+	name = machine ? machine_row(machine)->name : *name ? name : CONTROL_FIRST_MACHINE;
+	if (!(machine && control_machine_runs(machine)) && machine_is_served(machines, name)) {
+		control_refuse_lost(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, name);
+		return NULL;
+	}
+	return machine ? machine : control_machine_new(client, id, name, NULL, false);
+}
+
+/* The machine to take up by a socket: an attached one, or one of ours that was lost. */
+static struct machine *control_machine_to_attach(
+        struct control_client *client, uint64_t id, const char *name, const char *socket)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	const struct machine_row *row = machine ? machine_row(machine) : NULL;
+	struct failure failure;
+	bool own;
+
+	if (!machine && !*name && machines_next(machines, NULL)) {
+		return control_machine(client, id, name);
+	}
+	name = row ? row->name : *name ? name : CONTROL_FIRST_MACHINE;
+	own = machine_owns_socket(machines, name, socket);
+	if (!machine) {
+		return control_machine_new(client, id, name, socket, own);
+	}
+	if (row->attached ? !strcmp(row->socket, socket) : own) {
+		return machine;
+	}
+	failure_set(&failure, "other-socket", socket,
+	        "give the machine at this socket a name of its own: `luctl machine start NAME "
+	        "--attach SOCKET`",
+	        "machine %s is reached by another socket: %s", name, row->socket);
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+	return NULL;
 }
 
 /* Looks whether the attached machine has answered. */
@@ -165,7 +233,8 @@ static void control_attach(struct control_client *client, uint64_t id, struct ma
 	static const struct timeval now = {0, 0};
 	struct control_wait *wait;
 	struct failure failure;
-	int r = machine_connect(machine);
+	int r = machine_row(machine)->attached ? machine_connect(machine)
+	                                       : machine_take_back(machine);
 
 	if (r < 0) {
 		failure_set(&failure, "attach", machine_row(machine)->socket,
@@ -188,8 +257,10 @@ static void control_attach(struct control_client *client, uint64_t id, struct ma
 void control_on_machine_start(struct control_client *client, const Control__Request *request)
 {
 	const Control__MachineStartRequest *start = request->machine_start;
-	struct machine *machine = control_machine_to_start(
-	        client, request->id, start->machine, start->attach ? start->socket : NULL);
+	struct machine *machine =
+	        start->attach ? control_machine_to_attach(
+	                                client, request->id, start->machine, start->socket)
+	                      : control_machine_to_start(client, request->id, start->machine);
 	struct job_order order = {
 	        .kind = JOB_START,
 	        .machine = machine,
@@ -205,11 +276,12 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 	if (!machine) {
 		return;
 	}
-	if (machine_row(machine)->attached) {
+	if (start->attach || machine_row(machine)->attached) {
 		control_attach(client, request->id, machine);
 		return;
 	}
-	r = engine_plan(control_engine(client), &order, &job, &failure);
+	r = machine_ensure_id(machine);
+	r = r < 0 ? r : engine_plan(control_engine(client), &order, &job, &failure);
 	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
 		control_refuse_change(client, request->id);
 		return;
@@ -354,6 +426,10 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 		        engine_is_busy(control_engine(client), machine) ? " and has open jobs"
 		                                                        : "");
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);
+		return;
+	}
+	if (machine_is_served(engine_machines(control_engine(client)), name)) {
+		control_refuse_lost(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, name);
 		return;
 	}
 	control_end_waits(client->control, machine);

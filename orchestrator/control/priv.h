@@ -99,6 +99,11 @@ void control_on_request(struct control_client *client, const Control__Request *r
  * that there is none, or which there are.
  */
 struct machine *control_machine(struct control_client *client, uint64_t id, const char *name);
+/* machines.c */
+bool control_name_is_valid(const char *name);
+/* The machine of this name runs, and the record does not have it so. */
+void control_refuse_lost(
+        struct control_client *client, uint64_t id, Wire__ErrorClass class, const char *name);
 /* As control_machine(), for what the record knows: its id, of removed machines too. 0: told. */
 int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name);
 

@@ -221,10 +221,17 @@ struct machine *control_machine(struct control_client *client, uint64_t id, cons
 	struct machine *machine =
 	        *name ? machines_by_name(machines, name) : machines_default(machines);
 	struct failure failure;
-	char names[160];
+	char names[160], lost[32];
 
 	if (machine) {
 		return machine;
+	}
+	if (*name ? control_name_is_valid(name) && machine_is_served(machines, name)
+	          : !machines_next(machines, NULL) &&
+	                        machines_find_lost(machines, lost, sizeof(lost))) {
+		control_refuse_lost(
+		        client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, *name ? name : lost);
+		return NULL;
 	}
 	control_machine_names(client, names, sizeof(names));
 	if (!machines_next(machines, NULL)) {

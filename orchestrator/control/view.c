@@ -14,19 +14,26 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 {
 	const struct machine_row *row = machine_row(machine);
 	Control__Machine *view = pool_zero(pool, sizeof(*view));
+	char remedy[240];
 
 	control__machine__init(view);
 	view->name = pool_text(pool, row->name);
 	if (row->has_machine_id) {
 		view->machine_id = pool_bytes(pool, row->machine_id, sizeof(row->machine_id));
 	}
-	view->state = (Control__MachineState)machine_state(machine);
+	view->state = row->attached && machine_state(machine) == MACHINE_STOPPED
+	                      ? CONTROL__MACHINE_STATE__MACHINE_DETACHED
+	                      : (Control__MachineState)machine_state(machine);
 	view->socket = pool_text(pool, row->socket);
 	view->pid = row->pid;
 	view->image = pool_text(pool, row->image);
 	view->boot_id = row->boot_id;
 	view->protocol = machine_protocol(machine);
-	view->text = pool_text(pool, machine_why(machine));
+	view->text = view->state == CONTROL__MACHINE_STATE__MACHINE_DETACHED
+	                     ? "it may still run"
+	                     : pool_text(pool, machine_why(machine));
+	machine_remedy(machine, remedy, sizeof(remedy));
+	view->remedy = pool_text(pool, remedy);
 	view->since = machine_since(machine);
 	view->heard_us = machine_heard_usec(machine);
 	view->is_default = row->is_default;
@@ -414,14 +421,25 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	return 0;
 }
 
-static void view_generation_row(
-        struct pool *pool, const struct generation_row *row, Control__Generation *view)
+/* What the record has as running only runs while its machine is known to. */
+static const char *view_generation_state(struct engine *engine, const struct generation_row *row)
+{
+	const struct machine *machine = machines_by_id(engine_machines(engine), row->machine);
+
+	return row->state == GENERATION_RUNNING &&
+	                       !(machine && machine_state(machine) == MACHINE_UP)
+	               ? "ran last"
+	               : generation_state_name(row->state);
+}
+
+static void view_generation_row(struct pool *pool, struct engine *engine,
+        const struct generation_row *row, Control__Generation *view)
 {
 	view->row = row->id;
 	view->service = pool_text(pool, row->service_name);
 	view->generation = row->number;
 	view->epoch = row->epoch;
-	view->state = (char *)generation_state_name(row->state);
+	view->state = (char *)view_generation_state(engine, row);
 	view->issued = row->issued;
 	view->expires = row->expires;
 	view->committed_us = row->committed_us;
@@ -438,7 +456,7 @@ int view_generation(struct pool *pool, struct engine *engine, const struct gener
 	int r;
 
 	control__generation__init(view);
-	view_generation_row(pool, row, view);
+	view_generation_row(pool, engine, row, view);
 	r = store_machine_by_id(db, row->machine, &machine);
 	if (!r) {
 		view->machine = pool_text(pool, machine.name);

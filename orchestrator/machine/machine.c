@@ -8,7 +8,7 @@
  *   any --machine_stop--> STOPPED         DOWN --machine_launch--> STARTING
  *
  * An attached machine has no process of ours: it is CONNECTING, UP or SILENT until it is
- * stopped, which only lets go of it.
+ * stopped, which only detaches it: clients see that as a state of its own.
  */
 #include "orchestrator/machine/machine.h"
 
@@ -42,6 +42,7 @@ void machine_set_state(struct machine *machine, enum machine_state state, const 
 		return;
 	}
 	machine->state = state;
+	machine->stranger = machine->stranger && state == MACHINE_DOWN;
 	machine->since = store_now_usec() / 1000000;
 	machine->ready = state == MACHINE_UP || (state == MACHINE_SILENT && was_ready);
 	snprintf(machine->why, sizeof(machine->why), "%s", why);
@@ -219,15 +220,35 @@ static int machine_insert_txn(struct db *db, void *arg)
 	}
 	row->id = removed.id;
 	row->created_us = removed.created_us;
-	/* The same name keeps its identity: an attached machine tells its own. */
-	if (!row->attached && !removed.attached) {
+	/* The same name keeps its identity; a machine that runs already says its own. */
+	if (row->has_machine_id && removed.has_machine_id && !row->attached && !removed.attached) {
 		memcpy(row->machine_id, removed.machine_id, sizeof(row->machine_id));
 	}
 	r = store_machine_update(db, row);
 	return r || !row->is_default ? err_up(r) : err_up(store_machine_set_default(db, row->id));
 }
 
-static int machine_new_row(
+static int machine_draw_id(struct machine_row *row)
+{
+	if (getrandom(row->machine_id, sizeof(row->machine_id), 0) != sizeof(row->machine_id)) {
+		return err_raise(-EIO);
+	}
+	row->has_machine_id = true;
+	return 0;
+}
+
+int machine_ensure_id(struct machine *machine)
+{
+	int r;
+
+	if (machine->row.has_machine_id) {
+		return 0;
+	}
+	r = machine_draw_id(&machine->row);
+	return r < 0 ? err_up(r) : err_fold(machine_save(machine));
+}
+
+static void machine_new_row(
         struct machines *machines, const char *name, const char *socket, struct machine_row *ret)
 {
 	*ret = (struct machine_row){
@@ -235,16 +256,23 @@ static int machine_new_row(
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	if (socket) {
 		snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
-		return 0;
+		return;
 	}
 	snprintf(ret->socket, sizeof(ret->socket), "%s/machines/%s/" QEMU_SOCKET,
 	        machines->config->state_dir, name);
 	snprintf(ret->image, sizeof(ret->image), "%s/machines/%s/" QEMU_IMAGE,
 	        machines->config->state_dir, name);
-	ret->has_machine_id = true;
-	if (getrandom(ret->machine_id, sizeof(ret->machine_id), 0) != sizeof(ret->machine_id)) {
-		return err_raise(-EIO);
+}
+
+static int machine_insert(
+        struct machines *machines, struct machine_row *row, struct machine **ret_machine)
+{
+	int r = db_txn(machines->db, machine_insert_txn, row);
+
+	if (r) {
+		return err_up(r);
 	}
+	*ret_machine = machine_take(machines, row);
 	return 0;
 }
 
@@ -252,16 +280,19 @@ int machine_new(struct machines *machines, const char *name, const char *socket,
         struct machine **ret_machine)
 {
 	struct machine_row row;
-	int r = machine_new_row(machines, name, socket, &row);
+	int r;
 
-	if (!r) {
-		r = db_txn(machines->db, machine_insert_txn, &row);
-	}
-	if (r) {
-		return err_up(r);
-	}
-	*ret_machine = machine_take(machines, &row);
-	return 0;
+	machine_new_row(machines, name, socket, &row);
+	r = socket ? 0 : machine_draw_id(&row);
+	return r < 0 ? err_up(r) : err_up(machine_insert(machines, &row, ret_machine));
+}
+
+int machine_new_found(struct machines *machines, const char *name, struct machine **ret_machine)
+{
+	struct machine_row row;
+
+	machine_new_row(machines, name, NULL, &row);
+	return err_up(machine_insert(machines, &row, ret_machine));
 }
 
 struct machine *machines_default(struct machines *machines)

@@ -57,6 +57,27 @@ struct machine *machines_next(struct machines *machines, struct machine *after);
 int __must_check machine_new(struct machines *machines, const char *name, const char *socket,
         struct machine **ret_machine);
 
+/*
+ * Machines that run and that the record does not know as running. Whether something
+ * serves the socket that a machine of this name would have; where that socket is (the
+ * caller frees); whether a path leads to it and a process of ours serves it.
+ */
+bool machine_is_served(const struct machines *machines, const char *name);
+char *machine_own_socket(const struct machines *machines, const char *name);
+bool machine_owns_socket(const struct machines *machines, const char *name, const char *socket);
+/* Finds one that the record does not have at all. */
+bool machines_find_lost(struct machines *machines, char *ret_name, size_t size);
+/*
+ * As machine_new() for a machine that was started by us and runs, whose record was lost:
+ * it keeps its identity, which it says itself.
+ */
+int __must_check machine_new_found(
+        struct machines *machines, const char *name, struct machine **ret_machine);
+/* Takes up the process of a machine of ours that runs. -ESRCH: there is none. */
+int __must_check machine_take_back(struct machine *machine);
+/* Draws an identity for a machine of ours that is to be started and never had one. */
+int __must_check machine_ensure_id(struct machine *machine);
+
 /* It is meant from now on when no machine is named. */
 int __must_check machine_set_default(struct machine *machine);
 /*
@@ -69,6 +90,8 @@ const struct machine_row *machine_row(const struct machine *machine);
 enum machine_state machine_state(const struct machine *machine);
 const char *machine_state_name(enum machine_state state);
 const char *machine_why(const struct machine *machine); /* of being down; "" else */
+/* What a person can do about a machine that is not up; "" when nothing. */
+void machine_remedy(const struct machine *machine, char *ret_text, size_t size);
 const char *machine_dir(const struct machine *machine);
 int64_t machine_since(const struct machine *machine); /* unix s of the state */
 /* When it was heard last, and when machine_status() was given: unix us; 0: never. */

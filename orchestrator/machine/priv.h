@@ -34,6 +34,7 @@ struct machine {
 	enum machine_state state;
 	int64_t since;
 	char why[200];
+	bool stranger; /* it is down because another machine answers at its socket */
 	char *dir;
 
 	/* The process, when it is ours. */

@@ -142,6 +142,7 @@ static void machine_on_up(const struct session *session, void *arg)
 	if (!machine_identify(machine, &session->peer)) {
 		log_error("machine %s: another machine (or a second record of one) answers at %s",
 		        machine->row.name, machine->row.socket);
+		machine->stranger = true;
 		machine_set_state(machine, MACHINE_DOWN, "another machine answers at its socket");
 		return;
 	}

@@ -19,6 +19,17 @@ class SecondLab(lab.Lab):
             f.write(text.replace(first.dir + '/state', self.dir + '/state'))
 
 
+def check_detach(second, *how):
+    """A stop only detaches it: every form says so, and what status names attaches it again."""
+    stopped = second.luctl('machine', 'stop', *how, check=True)
+    assert 'detached' in stopped.out and 'may still run' in stopped.out, stopped.out
+    status = second.luctl('status', check=True)
+    assert 'machine other is detached: it may still run' in status.out, status.out
+    assert '`luctl machine start other`' in status.out, status.out
+    second.luctl('machine', 'start', 'other', check=True)
+    second.wait_up()
+
+
 def case_attach(world, rng):
     """The machine is taken over by its socket, and its services move on."""
     world.luctl('rerandomize', 'ds', check=True)
@@ -34,6 +45,8 @@ def case_attach(world, rng):
             second.luctl('rerandomize', 'ds', 'gate', check=True)
             assert second.service('ds')['generation'] == generation
         assert second.wait_load()['errors'] == 0
+        for how in ((), ('--force',), ('--keys', second.keys)):
+            check_detach(second, *how)
         second.lud.terminate()
         assert second.lud.wait(20) == 0
 
