@@ -2,9 +2,10 @@
 """lud against a peer that misbehaves: whatever is lost, cut, repeated or killed, a job
 comes to the end that the machine says, and nothing is run twice.
 
-Usage: lud_test.py BUILD [main | faults | NAME...]
+Usage: lud_test.py BUILD [main | faults | NAME...]      (the two groups: several tests side by side)
 """
 
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -983,6 +984,7 @@ def test_crowded_socket(world):
     world.peer.faults['hold_result'] = 1
     with world.control() as waits:
         asked = waits.send(update={'service': 'ds'})
+        world.until(lambda: world.peer.withheld)
         idle += [world.control() for _ in range(80)]
         world.peer.release()
         assert waits.wait_reply(asked, 30)['state'] == 'JOB_STATE_COMMITTED'
@@ -1187,6 +1189,8 @@ def test_one_user(world):
     assert done.returncode == 3 and 'signer.user' in done.stderr and 'cannot run as 60900' in done.stderr, done
 
 
+# How many of each group run side by side.
+N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
           'crowded_socket', 'halted_lud', 'locked_record', 'timeout')
@@ -1246,17 +1250,33 @@ def test_rejections(world):
         assert said in told, (args, told)
 
 
+def run_group(names, n_side_by_side):
+    """Each test in a process of its own, several at a time, for they wait a lot. True if one failed."""
+    def run(name):
+        started = time.monotonic()
+        return name, subprocess.run([sys.executable, __file__, sys.argv[1], name], check=False, capture_output=True,
+                                    text=True), time.monotonic() - started
+    failed = False
+    with concurrent.futures.ThreadPoolExecutor(n_side_by_side) as pool:
+        for number, (name, done, seconds) in enumerate(pool.map(run, names), 1):
+            print('%sok %d %s # %.1f s' % ('not ' if done.returncode else '', number, name, seconds), flush=True)
+            if done.returncode:
+                failed = True
+                print(done.stdout + done.stderr, flush=True)
+    return failed
+
+
 def main():
     tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
+    groups = {'faults': FAULTS, 'main': [n for n in tests if n not in FAULTS]}
     chosen = sys.argv[2:] or list(tests)
-    if chosen == ['faults']:
-        chosen = [n for n in tests if n in FAULTS]
-    elif chosen == ['main']:
-        chosen = [n for n in tests if n not in FAULTS]
+    if len(chosen) == 1 and chosen[0] in groups:
+        return run_group(groups[chosen[0]], N_SIDE_BY_SIDE[chosen[0]])
     for number, name in enumerate(chosen, 1):
         with harness.World(sys.argv[1]) as world:
             tests[name](world)
         print('ok %d %s' % (number, name), flush=True)
+    return 0
 
 
-main()
+sys.exit(main())
