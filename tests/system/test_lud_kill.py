@@ -14,11 +14,9 @@ import cases
 import lab
 
 PHASES = ('begin', 'did', 'end')
-UPDATE_POINTS = [f'{step}.{phase}' for step in
-                 ('pair', 'seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
-                 for phase in PHASES] + ['stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
-START_POINTS = [f'{step}.{phase}' for step in ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')
-                for phase in PHASES]
+UPDATE_STEPS = ('pair', 'seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
+BETWEEN = ['stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
+START_STEPS = ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')
 
 
 def check_once(world, before, jobs, name='ds'):
@@ -154,9 +152,11 @@ def case_start(point):
 
 def all_cases(args):
     rng = random.Random(args.seed)
-    starts = START_POINTS if args.all_starts else [
-        f'{step}.{rng.choice(PHASES)}' for step in ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')]
-    return ([('update, killed at ' + p, case_update(p)) for p in UPDATE_POINTS] + [('next update', case_next)]
+
+    def points(steps):
+        return [f'{step}.{phase}' for step in steps for phase in (PHASES if args.all_points else [rng.choice(PHASES)])]
+    updates, starts = points(UPDATE_STEPS) + BETWEEN, points(START_STEPS)
+    return ([('update, killed at ' + p, case_update(p)) for p in updates] + [('next update', case_next)]
             + [('killed at random moments', case_random_kills(args.kills)), ('SIGTERM', case_terminate),
                ('machine killed', case_machine_killed), ('machine and lud killed', case_killed_together)]
             + [('start, killed at ' + p, case_start(p)) for p in starts] + [('next update after starts', case_next)])
@@ -164,4 +164,4 @@ def all_cases(args):
 
 if __name__ == '__main__':
     cases.run(__doc__, all_cases, extra=(('kills', 4, 'kills at random moments'),
-                                         ('all-starts', 0, '1: every place of a machine start, not one a step')))
+                                         ('all-points', 0, '1: every place of an update and a start, not one a step')))

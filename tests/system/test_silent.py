@@ -12,7 +12,9 @@ import cases
 import lab
 from test_lud_kill import check_once, next_update_works
 
-POINTS = ['forge.did', 'stage.begin', 'stage.chunk', 'run.sent', 'run.accepted', 'confirm.begin']
+# Each takes lud's five seconds; the first before the machine has the job, the second after.
+POINTS = ['stage.chunk', 'run.sent']
+MORE_POINTS = ['forge.did', 'stage.begin', 'run.accepted', 'confirm.begin']
 
 
 def lud_is_halted(world):
@@ -62,7 +64,10 @@ def case_start(world, rng):
     next_update_works(world)
 
 
-CASES = [(f'halted at {point}', case_update(point)) for point in POINTS] + [('halted while it boots', case_start)]
+def all_cases(args):
+    points = POINTS + (MORE_POINTS if args.all_points else [])
+    return [(f'halted at {point}', case_update(point)) for point in points] + [('halted while it boots', case_start)]
+
 
 if __name__ == '__main__':
-    cases.run(__doc__, CASES)
+    cases.run(__doc__, all_cases, extra=[('all-points', 0, '1: more places of an update')])
