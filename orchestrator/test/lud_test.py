@@ -1051,7 +1051,7 @@ def test_signer_user(world):
     world.prepare()
     world.luctl('update', 'ds')
     uid = SIGNER_UID if os.getuid() == 0 else os.getuid()
-    signer = int(child_named(world, 'lusign')['Pid'])
+    signer = child_named(world, 'lusign')
     assert_confined(signer, uid)
     if os.getuid() != 0:
         assert 'the signer runs as lud' in world.log()
