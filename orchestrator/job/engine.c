@@ -119,13 +119,16 @@ static void engine_resume_in(struct engine *engine, unsigned int msec)
 }
 
 /* Jobs of machines that are gone have nobody to wait for. */
-static void engine_abandon_down(struct engine *engine)
+static void engine_abandon_gone(struct engine *engine)
 {
 	struct machine *machine = NULL;
 
 	while ((machine = machines_next(engine->machines, machine))) {
-		if (machine_state(machine) == MACHINE_DOWN) {
-			engine_abandon(engine, machine, machine_why(machine));
+		if (machine_state(machine) == MACHINE_DOWN ||
+		        machine_state(machine) == MACHINE_STOPPED) {
+			const char *why = machine_why(machine);
+
+			engine_abandon(engine, machine, *why ? why : "it is stopped");
 		}
 	}
 }
@@ -164,7 +167,7 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 	}
 	if (good) {
 		machines_recorded(engine->machines);
-		engine_abandon_down(engine);
+		engine_abandon_gone(engine);
 	} else if (db_health(engine->parts.db) != DB_DAMAGED) {
 		engine_resume_in(engine, ENGINE_RESUME_MSEC);
 	}
@@ -240,7 +243,7 @@ int engine_load(struct engine *engine)
 	if (r < 0) {
 		return err_up(r);
 	}
-	engine_abandon_down(engine);
+	engine_abandon_gone(engine);
 	return 0;
 }
 

@@ -192,9 +192,6 @@ static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
 
-	if (!r) {
-		machine_may_end(job->machine, false);
-	}
 	if (job_order_taken(job, r, reply)) {
 		return;
 	}
@@ -252,7 +249,6 @@ static void job_run_begin(struct job *job)
 	}
 	/* From here on the machine ends it in time. */
 	job_limit_again(job, 0);
-	machine_may_end(job->machine, job->row.kind == JOB_SHUTDOWN);
 	hook_point("run", "sent");
 	job_order_send(job, job_run_on_sent);
 }

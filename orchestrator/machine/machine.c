@@ -133,6 +133,16 @@ static struct machine *machine_take(struct machines *machines, const struct mach
 	return machine;
 }
 
+/* It is stopped, as it is from the start here; only why is news. */
+static void machine_off_while_away(struct machine *machine)
+{
+	machine->row.pid = 0;
+	snprintf(machine->why, sizeof(machine->why), "%s", MACHINE_BY_ORDER);
+	log_info("machine %s is stopped: " MACHINE_BY_ORDER " while lud was away",
+	        machine->row.name);
+	machine_expect_end(machine);
+}
+
 static int machines_load_row(const struct machine_row *row, void *arg)
 {
 	struct machine *machine = machine_take(arg, row);
@@ -143,6 +153,10 @@ static int machines_load_row(const struct machine_row *row, void *arg)
 	}
 	if (!row->attached && machine_process_find(machine) < 0) {
 		err_forget();
+		if (machine_was_ordered_off(machine)) {
+			machine_off_while_away(machine);
+			return 0;
+		}
 		machine_set_state(machine, MACHINE_DOWN, "its process ended while lud was away");
 		return 0;
 	}

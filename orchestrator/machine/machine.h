@@ -89,7 +89,8 @@ int __must_check machine_remove(struct machine *machine);
 const struct machine_row *machine_row(const struct machine *machine);
 enum machine_state machine_state(const struct machine *machine);
 const char *machine_state_name(enum machine_state state);
-const char *machine_why(const struct machine *machine); /* of being down; "" else */
+/* Of being down, or stopped by order; "" else. */
+const char *machine_why(const struct machine *machine);
 /* What a person can do about a machine that is not up; "" when nothing. */
 void machine_remedy(const struct machine *machine, char *ret_text, size_t size);
 const char *machine_dir(const struct machine *machine);
@@ -113,8 +114,6 @@ int __must_check machine_stop(struct machine *machine, machine_stop_fn done, voi
 
 /* It was ordered to end: when it does, it is stopped and not down. */
 void machine_expect_end(struct machine *machine);
-/* It is being ordered to end, or it refused: its end may come before its answer. */
-void machine_may_end(struct machine *machine, bool may);
 
 /* See channel_request(). */
 int __must_check machine_request(struct machine *machine, Machine__Request *request,

@@ -7,6 +7,8 @@
 #include "orchestrator/machine/qemu.h"
 
 #define MACHINE_LOG_KEPT 1000u
+/* Why a machine is stopped that ended as a signed order told it to. */
+#define MACHINE_BY_ORDER "it was switched off by order"
 
 struct machine_log_line {
 	uint8_t *packed;
@@ -43,7 +45,6 @@ struct machine {
 	void *launch_arg;
 	machine_stop_fn stop_done; /* set while the process is asked to end */
 	void *stop_arg;
-	bool may_end; /* it was ordered to end, and has not answered */
 	int pidfd;
 	struct event *exit_event;
 	struct event *stop_limit; /* when asking it to end was not enough */
@@ -106,5 +107,7 @@ void machine_follow_fini(struct machine *machine);
 /* process.c */
 void machine_process_fini(struct machine *machine);
 void machine_on_stop_limit(evutil_socket_t fd, short what, void *arg);
+/* Whether the last thing that a machine of ours did was to switch itself off by order. */
+bool machine_was_ordered_off(const struct machine *machine);
 /* Finds the process of a machine that was started earlier. -ESRCH: it is gone. */
 int __must_check machine_process_find(struct machine *machine);

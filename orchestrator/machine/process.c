@@ -11,17 +11,24 @@
 #include "orchestrator/machine/priv.h"
 
 #define MACHINE_DEBUG_TAIL 8192
+/* What the kernel says when it switches the machine off (osd/kernel/call/do_machine.c). */
+#define MACHINE_OFF_LINE "kernel: machine off, code 0"
 /* How long a process may take to end when it is asked to. */
 #define MACHINE_STOP_SEC 5
 
-/* The last line of the debug log that tells of a panic, else ret_line is empty. */
-static void machine_panic_line(const struct machine *machine, char *ret_line, size_t size)
+/* What the debug log ends with; "" where there is no such line. */
+struct machine_words {
+	char panic[120];
+	char last[120];
+};
+
+static void machine_last_words(const struct machine *machine, struct machine_words *ret)
 {
 	_cleanup_(freep) char *path = text_format("%s/" QEMU_DEBUG_LOG, machine->dir);
 	_cleanup_(file_closep) FILE *file = fopen(path, "re");
-	char line[120];
+	char line[sizeof(ret->last)];
 
-	*ret_line = '\0';
+	memset(ret, 0, sizeof(*ret));
 	if (!file) {
 		return;
 	}
@@ -29,20 +36,35 @@ static void machine_panic_line(const struct machine *machine, char *ret_line, si
 		rewind(file);
 	}
 	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (*line) {
+			memcpy(ret->last, line, sizeof(line));
+		}
 		if (strcasestr(line, "panic")) {
-			line[strcspn(line, "\r\n")] = '\0';
-			snprintf(ret_line, size, "%s", line);
+			memcpy(ret->panic, line, sizeof(line));
 		}
 	}
 }
 
+/*
+ * The machine is off as soon as RS runs the order, so no answer may come of it: the kernel's
+ * last line tells. Lines of services begin with their own names.
+ */
+bool machine_was_ordered_off(const struct machine *machine)
+{
+	struct machine_words words;
+
+	machine_last_words(machine, &words);
+	return !strcmp(words.last, MACHINE_OFF_LINE);
+}
+
 /* The process is gone, or was never ours: the machine is stopped. */
-static void machine_stopped(struct machine *machine)
+static void machine_stopped(struct machine *machine, const char *why)
 {
 	machine_stop_fn done = machine->stop_done;
 
 	machine->stop_done = NULL;
-	machine_set_state(machine, MACHINE_STOPPED, "");
+	machine_set_state(machine, MACHINE_STOPPED, why);
 	if (done) {
 		done(machine->stop_arg);
 	}
@@ -51,23 +73,24 @@ static void machine_stopped(struct machine *machine)
 static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 {
 	struct machine *machine = arg;
-	char line[120];
+	struct machine_words words;
 	char why[160];
+	bool ordered;
 
+	machine_last_words(machine, &words);
+	ordered = !machine->stop_done && !strcmp(words.last, MACHINE_OFF_LINE);
 	machine_process_fini(machine);
 	machine_session_fini(machine);
 	machine->row.pid = 0;
-	machine->row.wanted = machine->row.wanted && !machine->may_end;
-	machine->may_end = false;
+	machine->row.wanted = machine->row.wanted && !ordered;
 	if (machine_save(machine) < 0) {
 		log_error("machine %s: %s", machine->row.name, err_trace());
 	}
 	if (machine->stop_done || !machine->row.wanted) {
-		machine_stopped(machine);
+		machine_stopped(machine, ordered ? MACHINE_BY_ORDER : "");
 		return;
 	}
-	machine_panic_line(machine, line, sizeof(line));
-	snprintf(why, sizeof(why), "its process ended%s%s", *line ? ": " : "", line);
+	snprintf(why, sizeof(why), "its process ended%s%s", *words.panic ? ": " : "", words.panic);
 	machine_set_state(machine, MACHINE_DOWN, why);
 }
 
@@ -256,11 +279,6 @@ void machine_expect_end(struct machine *machine)
 	}
 }
 
-void machine_may_end(struct machine *machine, bool may)
-{
-	machine->may_end = may;
-}
-
 int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 {
 	static const struct failure stopped = {
@@ -285,7 +303,7 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 	machine_session_fini(machine);
 	if (machine->pidfd < 0 || qemu_end(machine->row.pid) < 0) {
 		machine_process_fini(machine);
-		machine_stopped(machine);
+		machine_stopped(machine, "");
 	} else {
 		evtimer_add(machine->stop_limit, &limit);
 	}

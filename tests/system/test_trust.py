@@ -4,6 +4,7 @@ after the confirm, keys that were stolen, and commands that destroy.
 
 All programs of the host run with clock_shift.c before them, so that a jump is one for lud, its signer and luctl alike.
 """
+import contextlib
 import os
 import signal
 import struct
@@ -244,12 +245,49 @@ def case_stop(world, rng):
     asked = world.luctl('machine', 'stop', '--keys', world.keys, check=True)
     assert 'no control key' not in asked.err and shutdowns(world) == 1, asked.err
     lab.until('the machine to end', lab.DEADLINE, lambda: not world.qemu_pid())
+    off_by_order(world)
+
+
+def off_by_order(world):
+    lab.until('the end to be seen', lab.DEADLINE, lambda: world.luctl('machine', 'list', as_json=True).json[
+        'machines'][0]['state'] not in ('up', 'connecting', 'silent'))
+    machine, = world.luctl('machine', 'list', as_json=True, check=True).json['machines']
+    assert machine['state'] == 'stopped' and machine['text'] == 'it was switched off by order', machine
+    assert 'by order' in world.luctl('status').out
+
+
+def case_off_inside(world, rng):
+    """An order that lud did not send ends the machine in good order too, whether lud is there to see it or not. A
+    machine that merely ends is down."""
+    for away in (False, True):
+        if not world.qemu_pid():
+            world.luctl('machine', 'start', check=True)
+        world.wait_up()
+        committed(world, 'rerandomize', 'ds')
+        order = world.order('ds', world.service('ds')['generation'])
+        off = world.craft(order, f'txn={world.newest_txn() + 10}', 'bare', f'action={SHUTDOWN}', 'sign=' + world.keys,
+                          f'also={world.keys}:control')
+        world.lud_stop()
+        with world.machine() as machine:
+            if not away:
+                world.lud_start()
+            with contextlib.suppress(lab.wire.Ended, OSError):
+                machine.order(off)
+        lab.until('the machine to end', lab.DEADLINE, lambda: not world.qemu_pid())
+        if away:
+            world.lud_start()
+        off_by_order(world)
+    world.luctl('machine', 'start', check=True)
+    world.wait_up()
+    os.kill(world.qemu_pid(), signal.SIGKILL)
+    lab.until('the machine to be down', lab.DEADLINE, lambda: world.luctl('machine', 'list', as_json=True).json[
+        'machines'][0]['state'] == 'down')
 
 
 CASES = [('a machine behind', case_behind), ('a day ahead', case_jump(1)), ('300 days ahead', case_jump(300)),
          ('400 days ahead', case_jump(400)), ('a day late', case_jump_back), ('a stolen key', case_stolen),
          ('the floor rises at the confirm', case_floor), ('rollback below the floor', case_rollback_below),
-         ('an image of last week', case_old_image), ('machine stop', case_stop)]
+         ('an image of last week', case_old_image), ('machine stop', case_stop), ('off by an order from inside', case_off_inside)]
 
 if __name__ == '__main__':
     cases.run(__doc__, CASES, world_type=TrustLab)
