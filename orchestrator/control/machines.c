@@ -74,7 +74,7 @@ static void control_machines_answer(struct control_client *client, uint64_t id)
 	while ((machine = machines_next(machines, machine))) {
 		list.machines[list.n_machines++] = view_machine(&pool, machine);
 	}
-	list.record = view_record(&pool, control_db(client));
+	list.record = view_record(&pool, control_engine(client));
 	reply.body_case = CONTROL__REPLY__BODY_MACHINES;
 	reply.machines = &list;
 	control_reply(client, id, &reply);

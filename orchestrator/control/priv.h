@@ -140,7 +140,7 @@ void control_on_log_follow(struct control_client *client, const Control__Request
  * read, and there is nothing to show.
  */
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
-Control__Record *view_record(struct pool *pool, struct db *db);
+Control__Record *view_record(struct pool *pool, struct engine *engine);
 /*
  * What the machine says is shown whatever became of the record, which ->record tells.
  * stale: it did not say so now.

@@ -40,8 +40,20 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	return view;
 }
 
-Control__Record *view_record(struct pool *pool, struct db *db)
+/* The machine of which the record knows least; NULL: the record knows all. */
+static const struct machine *view_machine_ahead(struct machines *machines)
 {
+	struct machine *machine = NULL;
+
+	while ((machine = machines_next(machines, machine)) && !*machine_ahead(machine)) {
+	}
+	return machine;
+}
+
+Control__Record *view_record(struct pool *pool, struct engine *engine)
+{
+	struct db *db = engine_db(engine);
+	const struct machine *ahead = view_machine_ahead(engine_machines(engine));
 	static const Control__RecordState states[_DB_HEALTH_N] = {
 	        [DB_WELL] = CONTROL__RECORD_STATE__RECORD_WELL,
 	        [DB_UNWRITABLE] = CONTROL__RECORD_STATE__RECORD_UNWRITABLE,
@@ -59,6 +71,12 @@ Control__Record *view_record(struct pool *pool, struct db *db)
 		view->place = pool_text(pool, failure.place);
 		view->text = pool_text(pool, failure.cause);
 		view->remedy = pool_text(pool, failure.remedy);
+	} else if (ahead) {
+		view->state = CONTROL__RECORD_STATE__RECORD_BEHIND;
+		view->place = pool_text(pool, db_path(db));
+		view->text = pool_format(
+		        pool, "the record is older than the machines: %s", machine_ahead(ahead));
+		view->remedy = MACHINE_AHEAD_REMEDY;
 	}
 	return view;
 }
@@ -210,7 +228,7 @@ Control__Status *view_status(
 		err_forget();
 	}
 	/* Last: what was read above may have met what it tells. */
-	status->record = view_record(pool, engine_db(engine));
+	status->record = view_record(pool, engine);
 	return status;
 }
 

@@ -223,6 +223,11 @@ int db_query_int(struct db *db, int64_t *ret_value, const char *sql, const char 
 	return db_query_rows(db, statement, db_row_int, ret_value);
 }
 
+const char *db_path(const struct db *db)
+{
+	return db->path;
+}
+
 enum db_health db_health(const struct db *db)
 {
 	return db->health;

@@ -49,6 +49,7 @@ int __must_check db_open(const char *path, const struct db_migration *migrations
 struct db *db_close(struct db *db);
 void db_closep(struct db **db);
 
+const char *db_path(const struct db *db);
 enum db_health db_health(const struct db *db);
 /* Since when it is not well, in microseconds of unix time; 0 while it is. */
 int64_t db_ill_since(const struct db *db);

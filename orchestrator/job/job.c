@@ -186,11 +186,27 @@ bool job_resume(struct job *job)
 	return true;
 }
 
+/*
+ * What the job goes from is what runs when it starts: one before it in the queue may have changed
+ * that since it was planned.
+ */
+static int job_begin_from(struct db *db, struct job *job)
+{
+	const Machine__Service *service = machine_service(job->machine, job->row.service);
+
+	if (job->row.boot_id || !service || service->generation == job->row.from_generation) {
+		return 0;
+	}
+	job->row.from_generation = service->generation;
+	return err_up(store_job_from(db, job->row.id, service->generation));
+}
+
 static int job_begin_txn(struct db *db, void *arg)
 {
 	struct job *job = arg;
+	int r = store_job_step_begin(db, job->row.id, job->row.step);
 
-	return store_job_step_begin(db, job->row.id, job->row.step);
+	return r ? err_up(r) : err_up(job_begin_from(db, job));
 }
 
 /* Whether another job must go first. */

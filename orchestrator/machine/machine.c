@@ -433,6 +433,11 @@ int64_t machine_status_usec(const struct machine *machine)
 	return machine->status_usec;
 }
 
+const char *machine_ahead(const struct machine *machine)
+{
+	return machine->ahead;
+}
+
 uint32_t machine_protocol(const struct machine *machine)
 {
 	return machine->state == MACHINE_UP ? machine->protocol : 0;

@@ -98,6 +98,11 @@ int64_t machine_since(const struct machine *machine); /* unix s of the state */
 /* When it was heard last, and when machine_status() was given: unix us; 0: never. */
 int64_t machine_heard_usec(const struct machine *machine);
 int64_t machine_status_usec(const struct machine *machine);
+/* What it has done that the record does not know of, in words; "": nothing. */
+const char *machine_ahead(const struct machine *machine);
+#define MACHINE_AHEAD_REMEDY                                                                       \
+	"restore a newer backup of lud.db if there is one; else go on: numbers continue above "    \
+	"the machine's, and what it ran in between is not in the history"
 uint32_t machine_protocol(const struct machine *machine);
 
 /*

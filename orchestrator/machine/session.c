@@ -120,6 +120,7 @@ static bool machine_identify(struct machine *machine, const struct session_ident
 {
 	struct machine_row *row = &machine->row;
 
+	machine->known = row->has_machine_id && row->boot_id;
 	if (!row->has_machine_id) {
 		memcpy(row->machine_id, peer->machine_id, sizeof(row->machine_id));
 		row->has_machine_id = true;

@@ -3,6 +3,7 @@
  * before, which tells a snapshot that was put back.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +16,52 @@
 /* As long as a machine may be quiet before it counts as silent. */
 #define MACHINE_STATUS_USEC (CHANNEL_SILENT_SEC * UINT64_C(1000000))
 
+/*
+ * Whatever a machine runs or was ordered is in the record before the machine hears of it. One
+ * that is ahead of the record means that the record is an old copy, or that somebody else gives
+ * it orders. What this record never saw before says nothing.
+ */
+static int machine_look_ahead(struct db *db, struct machine *machine)
+{
+	const Machine__Status *status = machine->status;
+	uint64_t highest = 0;
+	int r = store_order_highest(db, machine->row.id, status->newest_epoch, &highest);
+
+	if (r || *machine->ahead || !machine->known) {
+		return err_up(r);
+	}
+	/* No order of ours in this epoch: those that it took before it was attached. */
+	if (highest && status->newest_txn > highest) {
+		snprintf(machine->ahead, sizeof(machine->ahead),
+		        "machine %s has taken order %" PRIu64 ".%" PRIu64
+		        ", and the newest one here is %" PRIu64,
+		        machine->row.name, status->newest_epoch, status->newest_txn, highest);
+	}
+	for (size_t i = 0; !r && !*machine->ahead && i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i];
+		struct service_row row;
+
+		r = store_service_find(db, machine->row.id, service->name, &row);
+		if (!r && row.seen_us && service->generation > row.last_number) {
+			snprintf(machine->ahead, sizeof(machine->ahead),
+			        "machine %s runs generation %" PRIu64
+			        " of %s, and the newest one here is %" PRIu64,
+			        machine->row.name, service->generation, service->name,
+			        row.last_number);
+		}
+		r = r == DB_E_NONE ? 0 : r;
+	}
+	if (*machine->ahead) {
+		log_warn("the record is older than the machines: %s; " MACHINE_AHEAD_REMEDY,
+		        machine->ahead);
+	}
+	return err_up(r);
+}
+
 static int machine_status_txn(struct db *db, void *arg)
 {
 	struct machine *machine = arg;
-	int r = 0;
+	int r = machine_look_ahead(db, machine);
 
 	for (size_t i = 0; !r && i < machine->status->n_services; i++) {
 		const Machine__Service *service = machine->status->services[i];

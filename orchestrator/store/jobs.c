@@ -122,6 +122,12 @@ int store_job_update(struct db *db, const struct job_row *row)
 	        row->from_release, row->id));
 }
 
+int store_job_from(struct db *db, int64_t id, uint64_t generation)
+{
+	return err_fold(db_run(db, "UPDATE jobs SET from_generation = ? WHERE id = ?", "ii",
+	        (int64_t)generation, id));
+}
+
 int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size)
 {

@@ -89,6 +89,8 @@ struct job_step_row {
 int __must_check store_job_insert(struct db *db, struct job_row *row);
 /* Writes what changes in the course of a job. */
 int __must_check store_job_update(struct db *db, const struct job_row *row);
+/* The generation that ran when the job started. */
+int __must_check store_job_from(struct db *db, int64_t id, uint64_t generation);
 /* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */
 int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size);

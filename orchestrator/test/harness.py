@@ -109,13 +109,13 @@ class World:
             f.write(text)
         os.chmod(path, 0o755)
 
-    def luctl(self, *args, code=0):
-        """Runs luctl; its standard output, or its errors when it is to fail."""
+    def luctl(self, *args, code=0, errors=False):
+        """Runs luctl; its standard output, or its errors when it is to fail or they are asked for."""
         environment = {**os.environ, 'SAMSARA_SOCKET': self.socket}
         done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
-        return done.stderr if code else done.stdout
+        return done.stderr if code or errors else done.stdout
 
     def json(self, *args):
         return json.loads(self.luctl(*args, '--json'))

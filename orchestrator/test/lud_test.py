@@ -786,6 +786,81 @@ def test_silent_for_good(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def backup(world):
+    """A copy of the record as `sqlite3 .backup` makes it; its path."""
+    path = os.path.join(world.dir, 'backup.db')
+    source, copy = sqlite3.connect(os.path.join(world.state, 'lud.db')), sqlite3.connect(path)
+    source.backup(copy)
+    source.close()
+    copy.close()
+    return path
+
+
+def restore(world, path):
+    assert world.kill(signal.SIGTERM) == 0
+    db = os.path.join(world.state, 'lud.db')
+    for name in (db + '-wal', db + '-shm'):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+    shutil.copyfile(path, db)
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+
+
+def test_old_backup(world):
+    """A record that is older than the machine is told, with what to do; numbers go on above the machine's."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    assert world.json('status')['record']['state'] == 'well'
+    old = backup(world)
+    world.kill()
+    world.start()
+    assert world.json('status')['record']['state'] == 'well'
+    # An order that ran, one that only asked, and a generation that came without an order of this epoch.
+    for what in (['rerandomize', 'ds'], ['update', 'ds', '--prepare-only'], None):
+        if what:
+            world.luctl(*what)
+        else:
+            world.peer.services['ds']['generation'] += 5
+        runs, newest = world.running(), world.peer.newest
+        restore(world, old)
+        record = world.json('status')['record']
+        assert record['state'] == 'behind' and 'machine m' in record['text'], record
+        assert 'backup' in record['remedy'] and record['place'].endswith('lud.db'), record
+        assert ('order 1.' if what else 'generation %d' % runs) in record['text'], record
+        assert record['text'] in world.log() and 'older than the machines' in world.luctl('status', errors=True)
+        assert world.json('machine', 'list')['record']['state'] == 'behind'
+        assert world.json('update', 'ds')['state'] == 'committed'
+        assert world.running() > runs and world.peer.newest > newest
+        assert len(world.peer.runs) == len(set(world.peer.runs))
+        old = backup(world)
+        world.kill()
+        world.start()
+        assert world.json('status')['record']['state'] == 'well'
+
+
+def test_queued(world):
+    """Of two updates that are asked for at once, the second goes from what the first made."""
+    world.prepare(2)
+    first = world.release_id(world.kits[0]).hex()
+    world.luctl('update', 'ds')
+    back = world.json('update', 'ds', '--release', first)['generation']
+    world.peer.faults['hold_result'] = 1
+    with world.control() as control:
+        update = control.send(update={'service': 'ds'})
+        world.until(lambda: world.peer.withheld)
+        rollback = control.send(rollback={'service': 'ds', 'to_generation': back})
+        world.until(lambda: len(world.json('status')['open_jobs']) == 2)
+        world.peer.release()
+        update, rollback = control.wait_reply(update, 30), control.wait_reply(rollback, 30)
+    assert update['state'] == rollback['state'] == 'JOB_STATE_COMMITTED', (update, rollback)
+    assert update['from_generation'] == back, update
+    assert rollback['from_generation'] == update['generation'], (update, rollback)
+    # So it is known which release was left.
+    releases = {r['counter']: r.get('blocked', 0) for r in world.json('release', 'list')['releases']}
+    assert releases[2] and not releases[1], releases
+
+
 def test_timeout(world):
     """The time given for a job bounds the steps of lud itself: it ends by then, says in which step, and leaves no
     worker; the next one works."""
