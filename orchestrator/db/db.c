@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "orchestrator/base/file.h"
@@ -14,9 +15,18 @@
 #define DB_PROBE_SEC 2
 #define DB_CHECK_LINES 3 /* so many findings of the check are told */
 
+/* Which file a name stood for. */
+struct db_file {
+	bool known;
+	dev_t dev;
+	ino_t ino;
+};
+
 struct db {
 	sqlite3 *sqlite;
 	char *path;
+	struct db_file file, log; /* the database, and its write-ahead log */
+	bool moved;               /* one of them is not where it was: why it is unwritable */
 	bool in_txn;
 	enum db_health health;
 	int64_t ill_since;
@@ -93,6 +103,40 @@ static int db_error(struct db *db)
 static void db_finalize(sqlite3_stmt **statement)
 {
 	sqlite3_finalize(*statement);
+}
+
+/* Whether the name stands for another file than it did, or for none; learns it at first. */
+static bool db_file_moved(struct db_file *file, const char *path)
+{
+	struct stat status;
+	bool there = stat(path, &status) == 0;
+
+	if (!file->known) {
+		*file = (struct db_file){there, status.st_dev, status.st_ino};
+		return false;
+	}
+	return !there || status.st_dev != file->dev || status.st_ino != file->ino;
+}
+
+/*
+ * A file that was removed or replaced is still open here, and takes writes that nobody will
+ * ever read: they must not be taken for done.
+ */
+static int db_check_place(struct db *db)
+{
+	_cleanup_(freep) char *log = text_format("%s-wal", db->path);
+	const char *gone = db_file_moved(&db->file, db->path) ? db->path
+	                   : db_file_moved(&db->log, log)     ? log
+	                                                      : NULL;
+	char trouble[sizeof(db->trouble)];
+
+	db->moved = gone != NULL;
+	if (!gone) {
+		return 0;
+	}
+	snprintf(trouble, sizeof(trouble), "%.120s was removed or replaced", gone);
+	db_set_health(db, DB_UNWRITABLE, trouble);
+	return err_raise(-ESTALE);
 }
 
 static int db_exec(struct db *db, const char *sql)
@@ -251,7 +295,10 @@ void db_failure(const struct db *db, struct failure *ret_failure)
 	switch (db->health) {
 	case DB_UNWRITABLE:
 		snprintf(remedy, sizeof(remedy),
-		        "make %.160s writable (space, permissions, locks); lud goes on by itself",
+		        db->moved ? "put back %.120s as it was, and lud goes on by itself; or end "
+		                    "lud, restore a backup and start it"
+		                  : "make %.160s writable (space, permissions, locks); lud goes on "
+		                    "by itself",
 		        db->path);
 		failure_set(ret_failure, "record-unwritable", db->path, remedy,
 		        "the record cannot be written: %s", db->trouble);
@@ -278,13 +325,19 @@ int db_txn(struct db *db, db_txn_fn fn, void *arg)
 	if (db->health == DB_DAMAGED) {
 		return err_raise(-EBADMSG);
 	}
-	r = db_exec(db, "BEGIN IMMEDIATE");
+	r = db_check_place(db);
+	if (!r) {
+		r = db_exec(db, "BEGIN IMMEDIATE");
+	}
 	if (r < 0) {
 		return err_up(r);
 	}
 	db->in_txn = true;
 	r = fn(db, arg);
 	db->in_txn = false;
+	if (!r) {
+		r = db_check_place(db);
+	}
 	if (!r) {
 		r = db_exec(db, "COMMIT");
 	}
@@ -484,6 +537,8 @@ static int db_prepare_file(struct db *db, struct db_migrate *plan)
 static void db_explain(struct db *db, const char *path, int r, const struct db_migrate *plan,
         struct failure *ret_failure)
 {
+	int error;
+
 	switch (r) {
 	case -EMEDIUMTYPE:
 		failure_set(ret_failure, "database", path,
@@ -504,9 +559,13 @@ static void db_explain(struct db *db, const char *path, int r, const struct db_m
 		        *db->trouble ? db->trouble : sqlite3_errmsg(db->sqlite));
 		return;
 	default:
+		error = db->sqlite ? sqlite3_system_errno(db->sqlite) : -r;
 		failure_set(ret_failure, "database", path,
-		        "check that the directory exists, is writable and has space", "%s",
-		        db->sqlite ? sqlite3_errmsg(db->sqlite) : strerror(-r));
+		        "make the file and its directory writable and make room there, then start "
+		        "lud again; machines run on meanwhile",
+		        "it cannot be opened, or the files beside it cannot be made: %s%s%s",
+		        db->sqlite ? sqlite3_errmsg(db->sqlite) : "", error ? ": " : "",
+		        error ? strerror(error) : "");
 	}
 }
 
@@ -533,6 +592,11 @@ int db_open(const char *path, const struct db_migration *migrations, size_t n_mi
 		return err_up(r);
 	}
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	r = db_check_place(db);
+	if (r) {
+		db_failure(db, ret_failure);
+		return err_up(r);
+	}
 	*ret_db = steal(&db);
 	return 0;
 }

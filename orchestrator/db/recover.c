@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "orchestrator/base/file.h"
 
@@ -21,6 +22,7 @@ struct db_rescue {
 	sqlite3 *to;
 	char tables[DB_TABLES_MAX][64];
 	size_t n_tables;
+	int64_t n_rows; /* saved */
 	db_saved_fn fn;
 	void *arg;
 };
@@ -184,11 +186,14 @@ static int rescue_all(struct db_rescue *rescue)
 	}
 	for (size_t i = 0; !r && i < rescue->n_tables; i++) {
 		char sql[128];
+		int64_t n;
 
 		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", rescue->tables[i]);
-		rescue->fn(rescue->tables[i], rescue_int(rescue->to, sql), whole[i], rescue->arg);
+		n = rescue_int(rescue->to, sql);
+		rescue->n_rows += n;
+		rescue->fn(rescue->tables[i], n, whole[i], rescue->arg);
 	}
-	return err_up(r);
+	return !r && !rescue->n_rows ? err_raise(-ENODATA) : err_up(r);
 }
 
 /* Opens both sides; what is closed without a checkpoint stays as it was. */
@@ -258,8 +263,18 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	_cleanup_(freep) char *fresh = text_format("%s.recovered", path);
 	_cleanup_(freep) char *kept = rescue_kept_name(path);
 	struct db *db = NULL;
-	int r = db_open(path, migrations, n_migrations, &db, ret_failure);
+	int r;
 
+	if (access(path, F_OK) < 0) {
+		r = err_raise(-errno);
+		failure_set(ret_failure, "database", path,
+		        "restore a backup, or name the right directory with --state-dir; a lud "
+		        "that "
+		        "starts without one makes an empty record",
+		        "there is no record to recover: %s", strerror(-r));
+		return r;
+	}
+	r = db_open(path, migrations, n_migrations, &db, ret_failure);
 	if (r != -EBADMSG) {
 		db_close(db);
 		*ret_kept = NULL;
@@ -279,6 +294,13 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	if (!r) {
 		db_close(db);
 		r = rescue_replace(path, fresh, kept);
+	}
+	if (r == -ENODATA) {
+		(void)unlink(fresh);
+		failure_set(ret_failure, "record-damaged", path,
+		        "restore a backup; or move the file away, start lud with an empty record, "
+		        "and add machines and releases again",
+		        "no row could be read; the file stays as it is");
 	}
 	if (r < 0) {
 		return err_up(r);

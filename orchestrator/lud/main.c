@@ -19,6 +19,10 @@
 #include "orchestrator/control/server.h"
 #include "version.h"
 
+#define LUD_DISK_REMEDY                                                                            \
+	"make the state directory writable and make room there, then start lud again; "            \
+	"machines run on meanwhile"
+
 /* Documented in lud(8). */
 enum lud_exit {
 	LUD_EXIT_OK = 0,
@@ -218,8 +222,10 @@ static int lud_claim(struct lud *lud, struct failure *ret_failure)
 	if (lud->lock < 0 || flock(lud->lock, LOCK_EX | LOCK_NB) < 0) {
 		r = err_raise(-errno);
 		failure_set(ret_failure, "state_dir", path,
-		        "stop the other lud or choose another --state-dir",
-		        r == -EWOULDBLOCK ? "another lud uses this state directory" : "%s",
+		        r == -EWOULDBLOCK ? "stop the other lud or choose another --state-dir"
+		                          : LUD_DISK_REMEDY,
+		        r == -EWOULDBLOCK ? "another lud uses this state directory"
+		                          : "it cannot be opened for writing: %s",
 		        strerror(-r));
 		return r;
 	}
@@ -266,7 +272,7 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 
 /* Workers get a place of their own for what they leave behind when lud dies; a new start clears it.
  */
-static int lud_clear_workshop(const struct config *config)
+static int lud_clear_workshop(const struct config *config, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *path = text_format("%s/tmp", config->state_dir);
 	int r = dir_remove(path);
@@ -275,7 +281,11 @@ static int lud_clear_workshop(const struct config *config)
 		r = dir_make(path);
 	}
 	if (r == 0 && setenv("TMPDIR", path, 1) < 0) {
-		return err_raise(-errno);
+		r = err_raise(-errno);
+	}
+	if (r < 0) {
+		failure_set(ret_failure, "state_dir", path, LUD_DISK_REMEDY,
+		        "the workers' directory cannot be made anew: %s", strerror(-r));
 	}
 	return err_up(r);
 }
@@ -331,7 +341,7 @@ static int lud_open(struct lud *lud, struct failure *ret_failure)
 	if (!lud->base) {
 		return err_raise(-ENOMEM);
 	}
-	r = lud_clear_workshop(&lud->config);
+	r = lud_clear_workshop(&lud->config, ret_failure);
 	if (!r) {
 		r = store_open(path, &lud->db, ret_failure);
 	}
@@ -402,10 +412,13 @@ static int lud_recover(struct lud *lud)
 	_cleanup_(freep) char *kept = NULL;
 	const char *dir;
 	struct failure failure = {0};
+	int r;
 
-	if (lud_claim(lud, &failure) < 0) {
+	umask(0077);
+	r = lud_claim(lud, &failure);
+	if (r < 0) {
 		lud_say(&failure);
-		return LUD_EXIT_BUSY;
+		return r == -EWOULDBLOCK ? LUD_EXIT_BUSY : LUD_EXIT_CONFIG;
 	}
 	path = text_format("%s/lud.db", lud->config.state_dir);
 	if (store_recover(path, lud_saved, NULL, &kept, &failure) < 0) {

@@ -703,6 +703,121 @@ def test_damaged_record(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def test_moved_record(world):
+    """A database that is removed or replaced under lud takes no more writes: it is told, jobs stand still, and go on
+    when it is back."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    db = os.path.join(world.state, 'lud.db')
+    for name in (db, db + '-wal'):
+        os.rename(name, name + '.away')
+        world.until(lambda: world.json('status')['record']['state'] == 'unwritable', 5)
+        record = world.json('status')['record']
+        assert name in record['text'] and 'removed or replaced' in record['text'], record
+        assert 'put back' in record['remedy'] and 'backup' in record['remedy'], record
+        assert 'removed or replaced' in world.luctl('update', 'ds', code=4)
+        assert world.json('history')['generations']
+        os.rename(name + '.away', name)
+        world.until(lambda: world.json('status')['record']['state'] == 'well')
+        assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.kill(signal.SIGTERM) == 0
+    world.start(stop_at='forge.did')
+    runs = len(world.peer.runs)
+    with world.control() as control:
+        asked = control.send(rerandomize={'services': ['ds']})
+        world.wait_stopped()
+        os.link(db, db + '.away')
+        os.unlink(db)
+        world.lud.send_signal(signal.SIGCONT)
+        job = control.wait_reply(asked, 30)['jobs'][0]
+    assert job['state'] == 'JOB_STATE_UNKNOWN' and job['cause']['name'] == 'record-unwritable', job
+    os.rename(db + '.away', db)
+    world.until(lambda: world.json('status')['record']['state'] == 'well')
+    assert world.settle(job['id'])['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == runs + 1
+    os.replace(backup(world), db)
+    world.until(lambda: world.json('status')['record']['state'] == 'unwritable', 5)
+    assert world.kill(signal.SIGTERM) == 0
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def lud_once(world, *options):
+    return subprocess.run([world.program('orchestrator/lud'), '--config', world.config, *options],
+                          capture_output=True, text=True, check=False, timeout=60, umask=0o022)
+
+
+def test_recover(world):
+    """What was saved is told; nothing to save is no success, and what was there stays."""
+    db = os.path.join(world.state, 'lud.db')
+    nothing = lud_once(world, '--recover')
+    assert nothing.returncode == 4 and 'no record' in nothing.stderr and db in nothing.stderr, nothing
+    assert not os.path.exists(db)
+    world.prepare()
+    world.luctl('update', 'ds')
+    assert world.kill(signal.SIGTERM) == 0
+    whole = lud_once(world, '--recover')
+    assert whole.returncode == 0 and 'not damaged' in whole.stdout, whole
+    with open(db, 'rb') as f:
+        good = f.read()
+    bad = random.randbytes(len(good))
+    with open(db, 'wb') as f:
+        f.write(bad)
+    lost = lud_once(world, '--recover')
+    assert lost.returncode == 4 and 'no row could be read' in lost.stderr and db in lost.stderr, lost
+    assert 'backup' in lost.stderr, lost
+    with open(db, 'rb') as f:
+        assert f.read() == bad
+    assert sorted(n for n in os.listdir(world.state) if n.startswith('lud.db')) == ['lud.db']
+    # One page of rows.
+    for page in range(len(good) // 4096 - 1, 0, -1):
+        with open(db, 'wb') as f:
+            f.write(good[:page * 4096] + bad[:4096] + good[(page + 1) * 4096:])
+        saved = lud_once(world, '--recover')
+        if saved.returncode == 0 and 'could not be read' in saved.stdout:
+            break
+    assert 'rows saved' in saved.stdout and 'could not be read' in saved.stdout, saved
+    assert os.stat(db).st_mode & 0o777 == 0o600
+
+
+def test_bad_disk(world):
+    """lud does not start on a full or a read-only disk: it says which place, why and what to do, and touches nothing."""
+    world.small_disk()
+    if not world.disk:
+        return
+
+    full = ('No space left', 'disk is full')
+
+    def refused(why):
+        done = lud_once(world)
+        assert done.returncode in (3, 4), done
+        told = [line for line in done.stderr.splitlines() if ' error: ' in line]
+        assert len(told) == 1 and world.state in told[0] and 'start lud again' in told[0], told
+        assert any(word in told[0] for word in why), told
+
+    ballast = fill(world.state)
+    refused(full)
+    os.unlink(ballast)
+    world.prepare()
+    world.luctl('update', 'ds')
+    assert world.kill(signal.SIGTERM) == 0
+    db = os.path.join(world.state, 'lud.db')
+    with open(db, 'rb') as f:
+        good = f.read()
+    ballast = fill(world.state)
+    refused(full)
+    os.unlink(ballast)
+    for how, why in (('ro', ['Read-only', 'readonly']), ('rw', None)):
+        subprocess.run(['mount', '-o', 'remount,' + how, world.state], check=True)
+        if why:
+            refused(why)
+    with open(db, 'rb') as f:
+        assert f.read() == good
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
 def test_silent_machine(world):
     """A machine that is not heard for 5 s is shown so, with the age of what is known of it, and back when it answers."""
     world.prepare()
@@ -1268,7 +1383,8 @@ def test_one_user(world):
 N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
-          'crowded_socket', 'halted_lud', 'locked_record', 'timeout')
+          'crowded_socket', 'halted_lud', 'locked_record', 'timeout', 'moved_record', 'recover',
+          'bad_disk')
 
 USAGE = [
     ([], 'usage'),
