@@ -10,167 +10,6 @@
 /* For what is done for every member of every object. */
 #define RUN_INLINE inline __attribute__((always_inline))
 
-static int64_t number_extend(uint64_t value, unsigned n_bits, bool is_signed)
-{
-	unsigned shift = 64 - n_bits;
-
-	return is_signed ? (int64_t)(value << shift) >> shift : (int64_t)value;
-}
-
-static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is_signed)
-{
-	unsigned value_bits = n_bits - is_signed;
-
-	if (was_signed && value < 0) {
-		return is_signed && value >> (value_bits < 64 ? value_bits : 63) == -1;
-	}
-	return value_bits >= 64 || (uint64_t)value >> value_bits == 0;
-}
-
-uint64_t state_bits_read(const uint8_t *at, unsigned shift, const struct state_bits *bits)
-{
-	unsigned n_bytes = (shift + bits->n_bits + 7) / 8;
-	uint64_t value = 0;
-
-	memcpy(&value, at, n_bytes < 8 ? n_bytes : 8);
-	value >>= shift;
-	if (n_bytes > 8) {
-		value |= (uint64_t)at[8] << (64 - shift);
-	}
-	if (bits->n_bits < 64) {
-		value &= (UINT64_C(1) << bits->n_bits) - 1;
-	}
-	return (uint64_t)number_extend(value, bits->n_bits, bits->is_signed);
-}
-
-static void bits_write(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t value)
-{
-	for (unsigned i = 0; i < n_bits; i++) {
-		unsigned bit = shift + i;
-		uint8_t mask = (uint8_t)(1u << (bit & 7));
-
-		at[bit >> 3] =
-		        (uint8_t)((value >> i & 1) ? at[bit >> 3] | mask : at[bit >> 3] & ~mask);
-	}
-}
-
-static enum state_code run_int(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	unsigned width = op->number[STATE_OLD].width;
-	bool was_signed = op->number[STATE_OLD].is_signed;
-
-	for (uint32_t i = 0; i < op->count; i++) {
-		int64_t value = state_number_load(old, width, was_signed);
-
-		if (!number_fits(value, was_signed, op->number[STATE_NEW].n_bits,
-		            op->number[STATE_NEW].is_signed)) {
-			return state_fail_at(
-			        t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
-		}
-		memcpy(new, &value, op->number[STATE_NEW].width);
-		old += op->old_stride;
-		new += op->new_stride;
-	}
-	return STATE_OK;
-}
-
-static enum state_code run_bool(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	for (uint32_t i = 0; i < op->count; i++) {
-		if (*old > 1) {
-			return state_fail_at(t, STATE_E_RANGE, "neither true nor false", *old, old);
-		}
-		*new = *old;
-		old += op->old_stride;
-		new += op->new_stride;
-	}
-	return STATE_OK;
-}
-
-/* The new value of an enumerator, which must fit. */
-static enum state_code enum_value(struct state_transfer *t, const struct state_enum *map,
-        int64_t value, const uint8_t *old, int64_t *ret)
-{
-	for (uint32_t i = 0; i < map->n; i++) {
-		if (map->row[i].value[STATE_OLD] != value) {
-			continue;
-		}
-		*ret = map->row[i].value[STATE_NEW];
-		return !map->row[i].parts
-		               ? STATE_OK
-		               : state_fail_at(t, STATE_E_AMBIGUOUS,
-		                         "value had several enumerators, which differ now",
-		                         (uint64_t)value, old);
-	}
-	return state_fail_at(t, STATE_E_RANGE, "value has no enumerator now", (uint64_t)value, old);
-}
-
-static enum state_code run_bits(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	const struct state_bits_move *move = op->sub;
-	const struct state_bits *from = &move->bits[STATE_OLD];
-	const struct state_bits *to = &move->bits[STATE_NEW];
-	int64_t value = (int64_t)state_bits_read(old, (unsigned)from->bit_off, from);
-	int64_t now = value;
-	enum state_code code = STATE_OK;
-
-	t->fail_bit = (unsigned)from->bit_off;
-	if (move->map != NULL) {
-		code = enum_value(t, move->map, value, old, &now);
-	}
-	if (code == STATE_OK &&
-	        !number_fits(now, move->map != NULL ? to->is_signed : from->is_signed, move->n_bits,
-	                to->is_signed)) {
-		code = state_fail_at(t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
-	}
-	if (code == STATE_OK) {
-		bits_write(new, (unsigned)to->bit_off, to->n_bits, (uint64_t)now);
-	}
-	return code;
-}
-
-static enum state_code run_enum(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	unsigned width = op->number[STATE_OLD].width;
-	bool to_signed = op->number[STATE_NEW].is_signed;
-
-	for (uint32_t i = 0; i < op->count; i++) {
-		int64_t value = state_number_load(old, width, op->number[STATE_OLD].is_signed);
-		int64_t now;
-		enum state_code code = enum_value(t, op->sub, value, old, &now);
-
-		if (code != STATE_OK) {
-			return code;
-		}
-		if (!number_fits(now, to_signed, op->number[STATE_NEW].n_bits, to_signed)) {
-			return state_fail_at(
-			        t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
-		}
-		memcpy(new, &now, op->number[STATE_NEW].width);
-		old += op->old_stride;
-		new += op->new_stride;
-	}
-	return STATE_OK;
-}
-
-static void run_float(const struct state_op *op, const uint8_t *old, uint8_t *new)
-{
-	for (uint32_t i = 0; i < op->count; i++) {
-		float value;
-		double wide;
-
-		memcpy(&value, old, sizeof(value));
-		wide = (double)value;
-		memcpy(new, &wide, sizeof(wide));
-		old += op->old_stride;
-		new += op->new_stride;
-	}
-}
-
 static enum state_code run_zero(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old)
 {
@@ -363,16 +202,16 @@ static __attribute__((noinline)) enum state_code run_other(
 	case STATE_OP_POINTER:
 		return run_pointers(t, op, old, new);
 	case STATE_OP_INT:
-		return run_int(t, op, old, new);
+		return state_run_int(t, op, old, new);
 	case STATE_OP_BOOL:
-		return run_bool(t, op, old, new);
+		return state_run_bool(t, op, old, new);
 	case STATE_OP_ENUM:
-		return run_enum(t, op, old, new);
+		return state_run_enum(t, op, old, new);
 	case STATE_OP_FLOAT:
-		run_float(op, old, new);
+		state_run_float(op, old, new);
 		return STATE_OK;
 	case STATE_OP_BITS:
-		return run_bits(t, op, old, new);
+		return state_run_bits(t, op, old, new);
 	case STATE_OP_ZERO:
 		return run_zero(t, op, old);
 	case STATE_OP_REPEAT:

@@ -73,6 +73,17 @@ enum state_code state_walk(struct state_transfer *t);
 enum state_code state_plan_run(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new);
 
+/* number.c: one operation on numbers, state_run_bits() on one, the others on op->count of them. */
+enum state_code state_run_int(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+enum state_code state_run_bool(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+enum state_code state_run_enum(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+enum state_code state_run_bits(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+void state_run_float(const struct state_op *op, const uint8_t *old, uint8_t *new);
+
 /* pointer.c: where an old pointer, not NULL, leads; `at` is its own old place. */
 enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret);

@@ -1,15 +1,9 @@
-/* Fills the old side of a graph, and compares the new side with what was meant. */
+/* Fills the old side of a graph, and remembers what was meant. */
 #include "osd/lib/state/test/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void graph_fail(const char *what, const void *old, const void *new)
-{
-	fprintf(stderr, "graph: %s differs: old %p new %p\n", what, old, new);
-	abort();
-}
 
 static const char *note_find(const struct model_note *notes, unsigned n, const char *key)
 {
@@ -63,7 +57,7 @@ static struct model_symbol *variable_old(struct model *old, const char *name)
 }
 
 /* The same for variables. */
-static struct model_symbol *variable_partner(struct model *new, const char *name)
+struct model_symbol *graph_variable_partner(struct model *new, const char *name)
 {
 	struct model_symbol *same = NULL;
 	uint32_t n = 1;
@@ -82,7 +76,7 @@ static struct model_symbol *variable_partner(struct model *new, const char *name
 	return same;
 }
 
-static bool member_is_skipped(const struct model_member *old, const struct model_member *new)
+bool graph_member_is_skipped(const struct model_member *old, const struct model_member *new)
 {
 	return member_note(old, "skip") != NULL || member_note(new, "skip") != NULL;
 }
@@ -137,7 +131,7 @@ static void spots_find(struct graph *g, uint32_t object, struct model_type *a, s
 		struct model_member *partner = graph_partner(b, member->name);
 
 		if (partner != NULL && member->n_bits == 0 && partner->n_bits == 0 &&
-		        !member_is_skipped(member, partner)) {
+		        !graph_member_is_skipped(member, partner)) {
 			spots_find(g, object, member->type, partner->type, old + member->off,
 			        new + partner->off);
 		}
@@ -245,7 +239,7 @@ static void objects_of_symbols(struct graph *g)
 	}
 }
 
-static struct graph_link *link_slot(struct graph *g, const uint8_t *at)
+struct graph_link *graph_link_slot(struct graph *g, const uint8_t *at)
 {
 	uint64_t hash = ((uintptr_t)at >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
 	struct graph_link *link = &g->links[hash % GRAPH_LINKS];
@@ -278,7 +272,7 @@ static void link_make(struct graph *g, struct model_place place, struct graph_sp
 		return;
 	}
 	model_put_pointer(place, g->objects[spot.object].old + spot.old_off);
-	link = link_slot(g, place.addr);
+	link = graph_link_slot(g, place.addr);
 	g->n_links += link->at == NULL;
 	link->at = place.addr;
 	link->to = spot;
@@ -299,7 +293,7 @@ static unsigned place_bits(struct model_place place)
 	return place.n_bits != 0 ? place.n_bits : (unsigned)place.type->size * 8;
 }
 
-static bool type_is_enum(const struct model_type *type)
+bool graph_type_is_enum(const struct model_type *type)
 {
 	return type->kind == STATE_BTF_ENUM || type->kind == STATE_BTF_ENUM64;
 }
@@ -321,7 +315,7 @@ static void fill_number(struct graph *g, struct model_place a, struct model_plac
 	uint64_t value = random_below(g->random, UINT64_MAX);
 
 	graph_harm_number(g, a, b);
-	if (type_is_enum(a.type)) {
+	if (graph_type_is_enum(a.type)) {
 		model_put(a, a.type->values[random_below(g->random, a.type->n)]);
 		return;
 	}
@@ -370,7 +364,7 @@ static void fill_union(struct graph *g, struct model_place tag, struct model_pla
 	}
 }
 
-static struct model_place member_place(struct model_place record, const struct model_member *m)
+struct model_place graph_member_place(struct model_place record, const struct model_member *m)
 {
 	return (struct model_place){
 	        .type = m->type,
@@ -385,9 +379,9 @@ static void fill_record(struct graph *g, struct model_place a, struct model_plac
 	for (uint32_t i = 0; i < a.type->n; i++) {
 		struct model_member *member = &a.type->members[i];
 		struct model_member *partner = graph_partner(b.type, member->name);
-		struct model_place x = member_place(a, member);
+		struct model_place x = graph_member_place(a, member);
 
-		if (partner == NULL || member_is_skipped(member, partner)) {
+		if (partner == NULL || graph_member_is_skipped(member, partner)) {
 			/* Whatever it holds must not matter. */
 			if (x.n_bits != 0) {
 				model_put(x, -1);
@@ -395,10 +389,10 @@ static void fill_record(struct graph *g, struct model_place a, struct model_plac
 				memset(x.addr, -1, x.type->size);
 			}
 		} else if (member->type->kind == STATE_BTF_UNION) {
-			fill_union(g, member_place(a, member - 1), x, member_place(b, partner),
-			        partner);
+			fill_union(g, graph_member_place(a, member - 1), x,
+			        graph_member_place(b, partner), partner);
 		} else if (member->name[0] != 't') {
-			fill_value(g, x, member_place(b, partner));
+			fill_value(g, x, graph_member_place(b, partner));
 		}
 	}
 }
@@ -430,7 +424,7 @@ static void fill_value(struct graph *g, struct model_place a, struct model_place
 }
 
 /* Variables that no pointer leads to, with their partners. */
-static void graph_each_plain(
+void graph_each_plain(
         struct graph *g, void (*call)(struct graph *g, struct model_place a, struct model_place b))
 {
 	static const char *const names[] = {
@@ -438,7 +432,7 @@ static void graph_each_plain(
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct model_symbol *a = variable_old(g->world->old, names[i]);
-		struct model_symbol *b = variable_partner(g->world->new, names[i]);
+		struct model_symbol *b = graph_variable_partner(g->world->new, names[i]);
 		struct model_place x = {.type = a->type, .addr = a->addr};
 
 		if (b != NULL) {
@@ -477,219 +471,4 @@ void graph_fill(struct graph *g)
 	}
 	graph_each_plain(g, fill_value);
 	model_put_pointer(model_var(g->world->old, "y2"), model_var(g->world->old, "y0").addr);
-}
-
-static void compare_pointer(struct graph *g, struct model_place a, struct model_place b)
-{
-	const struct graph_link *link = link_slot(g, a.addr);
-	const struct graph_object *object = &g->objects[link->to.object];
-	uint8_t *value = model_get_pointer(b);
-
-	if (link->at == NULL) {
-		if (value != NULL) {
-			graph_fail("null pointer", a.addr, b.addr);
-		}
-	} else if (object->text != NULL) {
-		if (strcmp((char *)value, object->text + link->to.old_off) != 0) {
-			graph_fail("copied string", a.addr, b.addr);
-		}
-	} else if (value != object->new + link->to.new_off) {
-		graph_fail("pointer", a.addr, b.addr);
-	}
-}
-
-static void compare_value(struct graph *g, struct model_place a, struct model_place b);
-
-static void compare_union(
-        struct graph *g, struct model_place tag, struct model_place a, struct model_place b)
-{
-	static const char *const names[] = {".a", ".p", ".c", ".z"};
-	int64_t alive = model_get(tag);
-
-	if (alive >= 1 && alive <= 4) {
-		compare_value(g, model_walk(a.type, a.addr, names[alive - 1]),
-		        model_walk(b.type, b.addr, names[alive - 1]));
-		return;
-	}
-	for (uint64_t i = 0; i < b.type->size; i++) {
-		if (b.addr[i] != 0) {
-			graph_fail("dead union", a.addr, b.addr);
-		}
-	}
-}
-
-static bool member_is_new(const struct model_type *old_type, struct model_type *new_type,
-        const struct model_member *member)
-{
-	for (uint32_t i = 0; i < old_type->n; i++) {
-		const struct model_member *old = &old_type->members[i];
-
-		if (graph_partner(new_type, old->name) == member) {
-			return member_is_skipped(old, member);
-		}
-	}
-	return true;
-}
-
-/* What is new or skipped must be as it was: zero. */
-static void compare_new_members(struct model_place a, struct model_place b)
-{
-	for (uint32_t i = 0; i < b.type->n; i++) {
-		struct model_place y = member_place(b, &b.type->members[i]);
-
-		if (!member_is_new(a.type, b.type, &b.type->members[i])) {
-			continue;
-		}
-		for (uint64_t k = 0; y.n_bits == 0 && k < y.type->size; k++) {
-			if (y.addr[k] != 0) {
-				graph_fail("new member", a.addr, y.addr);
-			}
-		}
-		if (y.n_bits != 0 && model_get(y) != 0) {
-			graph_fail("new bitfield", a.addr, y.addr);
-		}
-	}
-}
-
-static void compare_record(struct graph *g, struct model_place a, struct model_place b)
-{
-	for (uint32_t i = 0; i < a.type->n; i++) {
-		struct model_member *member = &a.type->members[i];
-		struct model_member *partner = graph_partner(b.type, member->name);
-
-		if (partner == NULL || member_is_skipped(member, partner)) {
-			continue;
-		}
-		if (member->type->kind == STATE_BTF_UNION) {
-			compare_union(g, member_place(a, member - 1), member_place(a, member),
-			        member_place(b, partner));
-		} else {
-			compare_value(g, member_place(a, member), member_place(b, partner));
-		}
-	}
-	compare_new_members(a, b);
-}
-
-static double float_get(struct model_place place)
-{
-	float narrow;
-	double wide;
-
-	memcpy(&narrow, place.addr, sizeof(narrow));
-	memcpy(&wide, place.addr, place.type->size == 8 ? sizeof(wide) : 0);
-	return place.type->size == 8 ? wide : (double)narrow;
-}
-
-/* Names of the old value that are names of the new one. */
-static void compare_enum(struct model_place a, struct model_place b)
-{
-	const struct model_type *x = a.type;
-	const struct model_type *y = b.type;
-
-	for (uint32_t i = 0; i < x->n; i++) {
-		for (uint32_t k = 0; k < y->n; k++) {
-			if (x->values[i] == model_get(a) && strcmp(x->names[i], y->names[k]) == 0 &&
-			        y->values[k] == model_get(b)) {
-				return;
-			}
-		}
-	}
-	graph_fail("enumerator", a.addr, b.addr);
-}
-
-static void compare_number(struct graph *g, struct model_place a, struct model_place b)
-{
-	(void)g;
-	if (type_is_enum(a.type)) {
-		compare_enum(a, b);
-	} else if (a.type->kind == STATE_BTF_FLOAT) {
-		if (float_get(a) != float_get(b)) {
-			graph_fail("float", a.addr, b.addr);
-		}
-	} else if (model_get(a) != model_get(b)) {
-		graph_fail("number", a.addr, b.addr);
-	}
-}
-
-static void compare_array(struct graph *g, struct model_place a, struct model_place b)
-{
-	for (uint32_t i = 0; i < a.type->n && i < b.type->n; i++) {
-		struct model_place x = {.type = a.type->to, .addr = a.addr + i * a.type->to->size};
-		struct model_place y = {.type = b.type->to, .addr = b.addr + i * b.type->to->size};
-
-		compare_value(g, x, y);
-	}
-	for (uint64_t i = a.type->n * b.type->to->size; i < b.type->size; i++) {
-		if (b.addr[i] != 0) {
-			graph_fail("new part of an array", a.addr, b.addr);
-		}
-	}
-}
-
-static void compare_value(struct graph *g, struct model_place a, struct model_place b)
-{
-	if (a.type->kind == STATE_BTF_PTR) {
-		compare_pointer(g, a, b);
-	} else if (a.type->kind == STATE_BTF_STRUCT) {
-		compare_record(g, a, b);
-	} else if (a.type->kind == STATE_BTF_ARRAY) {
-		compare_array(g, a, b);
-	} else {
-		compare_number(g, a, b);
-	}
-}
-
-/* Names that were taken away and given to something new. */
-static void compare_new_variables(struct graph *g)
-{
-	for (unsigned k = 0; k < 4; k++) {
-		char name[8];
-		struct model_symbol *b;
-		uint32_t n = 1;
-
-		snprintf(name, sizeof(name), "w%u", k);
-		for (uint32_t i = 0; i < n; i++) {
-			b = model_symbol_at(g->world->new, i, &n);
-			if (strcmp(b->name, name) == 0 && b->n_notes == 0 &&
-			        variable_partner(g->world->new, name) != b &&
-			        model_get((struct model_place){.type = b->type, .addr = b->addr}) !=
-			                0) {
-				graph_fail("new variable", NULL, b->addr);
-			}
-		}
-	}
-}
-
-void graph_compare(struct graph *g)
-{
-	for (uint32_t k = 0; k < g->n_heap; k++) {
-		char path[16];
-
-		snprintf(path, sizeof(path), "all[%u]", k);
-		g->objects[k].new = model_get_pointer(model_var(g->world->new, path));
-		if (g->objects[k].new == NULL || g->objects[k].new == g->objects[k].old) {
-			graph_fail("object", g->objects[k].old, g->objects[k].new);
-		}
-	}
-	for (uint32_t k = 0; k < g->n_objects; k++) {
-		const struct graph_object *object = &g->objects[k];
-
-		for (uint64_t i = 0; object->old_type != NULL && i < object->count; i++) {
-			struct model_place a = {.type = object->old_type,
-			        .addr = object->old + i * object->old_type->size};
-			struct model_place b = {.type = object->new_type,
-			        .addr = object->new + i * object->new_type->size};
-
-			compare_value(g, a, b);
-		}
-	}
-	graph_each_plain(g, compare_value);
-	compare_new_variables(g);
-	if (model_get_pointer(model_var(g->world->new, "y2")) !=
-	        model_var(g->world->new, "y0").addr) {
-		graph_fail("pointer to a renamed type", NULL, NULL);
-	}
-	if (g->world->result.n_objects != g->n_heap) {
-		graph_fail("number of objects", NULL, NULL);
-	}
 }

@@ -94,7 +94,17 @@ void graph_harm_union(
         struct graph *graph, struct model_place tag, struct model_place a, bool is_empty_else);
 void graph_harm_tail(struct graph *graph, struct model_place a, uint64_t from);
 const struct graph_harm *graph_harm(struct graph *graph);
-/* Aborts with words on the first difference. */
+/* graph_compare.c: aborts with words on the first difference. */
 void graph_compare(struct graph *graph);
 /* The member of the new record that continues an old member, or NULL. */
 struct model_member *graph_partner(struct model_type *new_type, const char *name);
+bool graph_member_is_skipped(const struct model_member *old, const struct model_member *new);
+/* The same for variables. */
+struct model_symbol *graph_variable_partner(struct model *new, const char *name);
+struct model_place graph_member_place(struct model_place record, const struct model_member *member);
+bool graph_type_is_enum(const struct model_type *type);
+/* The link of the pointer at an old place, or where it would be. */
+struct graph_link *graph_link_slot(struct graph *graph, const uint8_t *at);
+/* Variables that no pointer leads to, with their partners. */
+void graph_each_plain(struct graph *graph,
+        void (*call)(struct graph *graph, struct model_place a, struct model_place b));
