@@ -5,87 +5,8 @@
  */
 #include <string.h>
 
+#include "proto/state/plan/text.h"
 #include "proto/state/plan/transfer.h"
-
-struct text {
-	char *buffer;
-	size_t size;
-	size_t len;
-};
-
-static void text_add(struct text *text, const char *word)
-{
-	while (*word != 0 && text->len + 1 < text->size) {
-		text->buffer[text->len++] = *word++;
-	}
-	text->buffer[text->len] = 0;
-}
-
-static void text_add_number(struct text *text, uint64_t n, unsigned base)
-{
-	char digits[24];
-	unsigned i = sizeof(digits) - 1;
-
-	digits[i] = 0;
-	do {
-		digits[--i] = "0123456789abcdef"[n % base];
-		n /= base;
-	} while (n != 0);
-	text_add(text, base == 16 ? "0x" : "");
-	text_add(text, digits + i);
-}
-
-static void text_add_index(struct text *text, uint64_t index)
-{
-	text_add(text, "[");
-	text_add_number(text, index, 10);
-	text_add(text, "]");
-}
-
-static void text_add_type(struct text *text, const struct state_desc *desc, uint32_t type)
-{
-	const char *name = state_type_name(desc, type);
-	enum state_btf_kind kind = state_type_kind(desc, type);
-
-	if (kind == STATE_BTF_ARRAY) {
-		text_add_type(text, desc, state_type_array(desc, type)->type);
-		text_add(text, "[]");
-		return;
-	}
-	if (kind == STATE_BTF_PTR) {
-		text_add(text, "pointer");
-		return;
-	}
-	text_add(text, kind == STATE_BTF_STRUCT ? "struct " : "");
-	text_add(text, kind == STATE_BTF_UNION ? "union " : "");
-	text_add(text, name[0] != 0 ? name : "(anonymous)");
-}
-
-/* "store.c:add:cache"; sites are "heap struct foo from store.c:add". */
-static void text_add_entry(struct text *text, const struct state_desc *desc, uint32_t i)
-{
-	const struct state_entry *entry = &desc->entries[i];
-	const char *unit = state_desc_string(desc, entry->unit);
-	const char *scope = state_desc_string(desc, entry->scope);
-	const char *slash = strrchr(unit, '/');
-
-	if (entry->kind == STATE_STRING) {
-		text_add(text, "a string");
-		return;
-	}
-	if (entry->kind == STATE_SITE) {
-		text_add(text, "heap ");
-		text_add_type(text, desc, entry->type);
-		text_add(text, " from ");
-	}
-	text_add(text, slash != NULL ? slash + 1 : unit);
-	text_add(text, ":");
-	text_add(text, scope);
-	if (entry->kind != STATE_SITE) {
-		text_add(text, scope[0] != 0 ? ":" : "");
-		text_add(text, state_desc_string(desc, entry->name));
-	}
-}
 
 /* The member of a union that was being copied when the error came, or STATE_NONE. */
 static uint32_t union_member(const struct state_transfer *t, uint64_t at)
@@ -121,8 +42,8 @@ static uint32_t record_member(const struct state_transfer *t, const struct state
 }
 
 /* ".table[3].name" for an offset into an old value at address `at`. */
-static void text_add_path(
-        struct text *text, const struct state_transfer *t, uint32_t type, uint64_t off, uint64_t at)
+static void text_add_path(struct state_text *text, const struct state_transfer *t, uint32_t type,
+        uint64_t off, uint64_t at)
 {
 	const struct state_desc *desc = &t->desc[STATE_OLD];
 
@@ -136,7 +57,7 @@ static void text_add_path(
 			if (size == 0) {
 				return;
 			}
-			text_add_index(text, off / size);
+			state_text_add_index(text, off / size);
 			at += off - off % size;
 			off %= size;
 			type = state_type_array(desc, id)->type;
@@ -148,8 +69,8 @@ static void text_add_path(
 				return;
 			}
 			member = state_type_member(desc, id, i);
-			text_add(text, member.name[0] != 0 ? "." : "");
-			text_add(text, member.name);
+			state_text_add(text, member.name[0] != 0 ? "." : "");
+			state_text_add(text, member.name);
 			at += member.bit_off / 8;
 			off -= member.bit_off / 8;
 			type = member.type;
@@ -159,19 +80,19 @@ static void text_add_path(
 	}
 }
 
-static void text_add_names(struct text *text, const struct state_path *path)
+static void text_add_names(struct state_text *text, const struct state_path *path)
 {
 	if (path == NULL) {
 		return;
 	}
 	text_add_names(text, path->up);
 	if (path->name[0] != 0) {
-		text_add(text, ".");
-		text_add(text, path->name);
+		state_text_add(text, ".");
+		state_text_add(text, path->name);
 	}
 }
 
-static void text_add_place(struct text *text, const struct state_transfer *t, const void *old)
+static void text_add_place(struct state_text *text, const struct state_transfer *t, const void *old)
 {
 	const struct state_desc *desc = &t->desc[t->root_age];
 	const struct state_entry *entry;
@@ -181,15 +102,15 @@ static void text_add_place(struct text *text, const struct state_transfer *t, co
 		return;
 	}
 	entry = &desc->entries[t->root_entry];
-	text_add(text, " at ");
-	text_add_entry(text, desc, t->root_entry);
+	state_text_add(text, " at ");
+	state_text_add_entry(text, desc, t->root_entry);
 	if (t->root_old == 0) {
 		text_add_names(text, t->path);
 	} else if (entry->type != 0 && old != NULL) {
 		uint64_t size = state_type_size(desc, entry->type);
 
 		if (entry->kind == STATE_SITE && off >= size) {
-			text_add_index(text, off / size);
+			state_text_add_index(text, off / size);
 		}
 		text_add_path(text, t, entry->type, off % size, t->root_old + off - off % size);
 	}
@@ -197,29 +118,29 @@ static void text_add_place(struct text *text, const struct state_transfer *t, co
 
 /* Begin the words of an error; false: it is not to be reported, or not the first. */
 static bool fail_begin(
-        struct state_transfer *t, enum state_code code, const char *what, struct text *ret)
+        struct state_transfer *t, enum state_code code, const char *what, struct state_text *ret)
 {
 	struct state_result *result = t->result;
 
 	if (t->quiet || result->code != STATE_OK) {
 		return false;
 	}
-	*ret = (struct text){.buffer = result->error, .size = sizeof(result->error)};
+	*ret = (struct state_text){.buffer = result->error, .size = sizeof(result->error)};
 	result->code = code;
-	text_add(ret, what);
+	state_text_add(ret, what);
 	return true;
 }
 
 enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const void *old)
 {
-	struct text text;
+	struct state_text text;
 
 	if (fail_begin(t, code, what, &text)) {
 		t->result->value = value;
 		if (value != 0 || old != NULL) {
-			text_add(&text, " ");
-			text_add_number(&text, value, 16);
+			state_text_add(&text, " ");
+			state_text_add_number(&text, value, 16);
 		}
 		text_add_place(&text, t, old);
 	}
@@ -229,7 +150,7 @@ enum state_code state_fail_at(struct state_transfer *t, enum state_code code, co
 enum state_code state_fail_place(
         struct state_transfer *t, enum state_code code, const char *what, const void *old)
 {
-	struct text text;
+	struct state_text text;
 
 	if (fail_begin(t, code, what, &text)) {
 		text_add_place(&text, t, old);
@@ -240,14 +161,14 @@ enum state_code state_fail_place(
 enum state_code state_fail_pointer(struct state_transfer *t, enum state_code code, const char *what,
         const struct state_spot *spot, const void *old)
 {
-	struct text text;
+	struct state_text text;
 
 	if (fail_begin(t, code, what, &text)) {
-		text_add(&text, " (");
-		text_add_entry(&text, &t->desc[STATE_OLD], spot->entry);
-		text_add(&text, "+");
-		text_add_number(&text, spot->off, 10);
-		text_add(&text, ")");
+		state_text_add(&text, " (");
+		state_text_add_entry(&text, &t->desc[STATE_OLD], spot->entry);
+		state_text_add(&text, "+");
+		state_text_add_number(&text, spot->off, 10);
+		state_text_add(&text, ")");
 		text_add_place(&text, t, old);
 	}
 	return code;
@@ -273,21 +194,21 @@ enum state_code state_fail_member(struct state_transfer *t, enum state_code code
 enum state_code state_fail_named(
         struct state_transfer *t, enum state_code code, const char *what, const char *name)
 {
-	struct text text;
+	struct state_text text;
 
 	if (fail_begin(t, code, what, &text)) {
-		text_add(&text, " ");
-		text_add(&text, name);
+		state_text_add(&text, " ");
+		state_text_add(&text, name);
 	}
 	return code;
 }
 
 /* A line at the end of the notes. */
-static struct text notes_begin(struct state_transfer *t)
+static struct state_text notes_begin(struct state_transfer *t)
 {
 	struct state_result *result = t->result;
 
-	return (struct text){
+	return (struct state_text){
 	        .buffer = result->notes,
 	        .size = sizeof(result->notes),
 	        .len = strlen(result->notes),
@@ -297,11 +218,11 @@ static struct text notes_begin(struct state_transfer *t)
 /* A line of the notes, or a text that is kept in scratch memory. */
 static void notes_add(struct state_transfer *t, const char *word, const char *line)
 {
-	struct text text = notes_begin(t);
+	struct state_text text = notes_begin(t);
 
-	text_add(&text, word);
-	text_add(&text, line);
-	text_add(&text, "\n");
+	state_text_add(&text, word);
+	state_text_add(&text, line);
+	state_text_add(&text, "\n");
 }
 
 static const char *text_keep(struct state_transfer *t, const char *line)
@@ -353,9 +274,9 @@ static void loss_add(struct state_transfer *t, struct state_notice notice, bool 
 static bool type_is_dropped(const struct state_transfer *t, uint32_t type)
 {
 	char name[STATE_ERROR_TEXT];
-	struct text text = {.buffer = name, .size = sizeof(name)};
+	struct state_text text = {.buffer = name, .size = sizeof(name)};
 
-	text_add_type(&text, &t->desc[STATE_OLD], type);
+	state_text_add_type(&text, &t->desc[STATE_OLD], type);
 	return state_type_is_dropped(t, type, name);
 }
 
@@ -363,11 +284,11 @@ void state_lose_entry(struct state_transfer *t, uint32_t i)
 {
 	const struct state_desc *old = &t->desc[STATE_OLD];
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add_entry(&text, old, i);
+	state_text_add_entry(&text, old, i);
 	if (t->unsure[i]) {
-		text_add(&text, ", which may be one of several of this name now");
+		state_text_add(&text, ", which may be one of several of this name now");
 	}
 	loss_add(t,
 	        (struct state_notice){
@@ -379,11 +300,11 @@ void state_lose_member(struct state_transfer *t, uint32_t old_type, uint32_t new
         const struct state_field *field)
 {
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add_type(&text, &t->desc[STATE_OLD], old_type);
-	text_add(&text, ".");
-	text_add(&text, field->name[0] != 0 ? field->name : "(anonymous)");
+	state_text_add_type(&text, &t->desc[STATE_OLD], old_type);
+	state_text_add(&text, ".");
+	state_text_add(&text, field->name[0] != 0 ? field->name : "(anonymous)");
 	loss_add(t,
 	        (struct state_notice){.thing = STATE_THING_MEMBER,
 	                .entry = notice_entry(t),
@@ -397,11 +318,11 @@ void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n)
 	const struct state_desc *old = &t->desc[STATE_OLD];
 	uint32_t type = state_type_strip(old, old->entries[entry].type);
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add_entry(&text, old, entry);
-	text_add(&text, ", objects: ");
-	text_add_number(&text, n, 10);
+	state_text_add_entry(&text, old, entry);
+	state_text_add(&text, ", objects: ");
+	state_text_add_number(&text, n, 10);
 	loss_add(t,
 	        (struct state_notice){
 	                .thing = STATE_THING_OBJECTS, .entry = entry, .member = "", .text = line},
@@ -411,9 +332,9 @@ void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n)
 void state_lose_elements(struct state_transfer *t, const void *old)
 {
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add(&text, "element");
+	state_text_add(&text, "element");
 	text_add_place(&text, t, old);
 	loss_add(t,
 	        (struct state_notice){.thing = STATE_THING_ELEMENTS,
@@ -426,16 +347,16 @@ void state_lose_elements(struct state_transfer *t, const void *old)
 enum state_code state_loss_check(struct state_transfer *t)
 {
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
 	if (t->n_refused == 0) {
 		return STATE_OK;
 	}
-	text_add(&text, t->first_refused != NULL ? t->first_refused : "");
+	state_text_add(&text, t->first_refused != NULL ? t->first_refused : "");
 	if (t->n_refused > 1) {
-		text_add(&text, " and ");
-		text_add_number(&text, t->n_refused - 1, 10);
-		text_add(&text, " more");
+		state_text_add(&text, " and ");
+		state_text_add_number(&text, t->n_refused - 1, 10);
+		state_text_add(&text, " more");
 	}
 	return state_fail_named(t, STATE_E_LOSS, "state would be lost:", line);
 }
@@ -446,21 +367,21 @@ void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type,
 	const struct state_desc *old = &t->desc[STATE_OLD];
 	uint32_t entry = notice_entry(t);
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
 	if (thing == STATE_THING_ENUMERATOR) {
-		text_add(&text, "enumerator ");
-		text_add(&text, name);
-		text_add(&text, " of ");
-		text_add_type(&text, old, type);
-		text_add(&text, " at ");
+		state_text_add(&text, "enumerator ");
+		state_text_add(&text, name);
+		state_text_add(&text, " of ");
+		state_text_add_type(&text, old, type);
+		state_text_add(&text, " at ");
 	} else if (thing == STATE_THING_ELEMENTS) {
-		text_add(&text, "elements from ");
-		text_add_index(&text, from);
-		text_add(&text, " of ");
+		state_text_add(&text, "elements from ");
+		state_text_add_index(&text, from);
+		state_text_add(&text, " of ");
 	}
 	if (entry != STATE_NONE) {
-		text_add_entry(&text, old, entry);
+		state_text_add_entry(&text, old, entry);
 	}
 	if (thing != STATE_THING_OBJECTS) {
 		text_add_names(&text, t->path);
@@ -477,17 +398,17 @@ void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type,
 void state_drop(struct state_transfer *t, uint32_t old_type, const char *member)
 {
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 	uint32_t entry = notice_entry(t);
 
 	if (old_type != 0) {
-		text_add_type(&text, &t->desc[STATE_OLD], old_type);
-		text_add(&text, ".");
-		text_add(&text, member);
+		state_text_add_type(&text, &t->desc[STATE_OLD], old_type);
+		state_text_add(&text, ".");
+		state_text_add(&text, member);
 	} else {
-		text_add_entry(&text, &t->desc[STATE_OLD], entry);
+		state_text_add_entry(&text, &t->desc[STATE_OLD], entry);
 	}
-	text_add(&text, ", which starts fresh now");
+	state_text_add(&text, ", which starts fresh now");
 	loss_add(t,
 	        (struct state_notice){
 	                .thing = old_type != 0 ? STATE_THING_MEMBER : STATE_THING_VARIABLE,
@@ -513,11 +434,11 @@ static enum state_thing thing_at_hand(const struct state_transfer *t)
 void state_drop_type(struct state_transfer *t, uint32_t old_type)
 {
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add_type(&text, &t->desc[STATE_OLD], old_type);
+	state_text_add_type(&text, &t->desc[STATE_OLD], old_type);
 	text_add_place(&text, t, NULL);
-	text_add(&text, ", which starts fresh now");
+	state_text_add(&text, ", which starts fresh now");
 	loss_add(t,
 	        (struct state_notice){.thing = thing_at_hand(t),
 	                .entry = notice_entry(t),
@@ -529,11 +450,11 @@ void state_drop_type(struct state_transfer *t, uint32_t old_type)
 void state_moved(struct state_transfer *t, uint32_t i, uint32_t k)
 {
 	char line[STATE_ERROR_TEXT];
-	struct text text = {.buffer = line, .size = sizeof(line)};
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add_entry(&text, &t->desc[STATE_OLD], i);
-	text_add(&text, " to ");
-	text_add_entry(&text, &t->desc[STATE_NEW], k);
+	state_text_add_entry(&text, &t->desc[STATE_OLD], i);
+	state_text_add(&text, " to ");
+	state_text_add_entry(&text, &t->desc[STATE_NEW], k);
 	notes_add(t, "moved ", line);
 	notice_add(t, &(struct state_notice){.kind = STATE_NOTICE_MOVED,
 	                      .thing = STATE_THING_VARIABLE,
@@ -550,12 +471,12 @@ const struct state_notice *state_pair_notices(const struct state_transfer *trans
 void state_copied(struct state_transfer *t, uint32_t entry)
 {
 	const struct state_desc *desc = &t->desc[STATE_OLD];
-	struct text text = notes_begin(t);
+	struct state_text text = notes_begin(t);
 
 	t->result->n_strings++;
-	text_add(&text, "copied \"");
-	text_add(&text, state_desc_string(desc, desc->entries[entry].name));
-	text_add(&text, "\"\n");
+	state_text_add(&text, "copied \"");
+	state_text_add(&text, state_desc_string(desc, desc->entries[entry].name));
+	state_text_add(&text, "\"\n");
 }
 
 const char *state_code_text(enum state_code code)
