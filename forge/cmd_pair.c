@@ -17,6 +17,15 @@ static const char *const pair_things[_STATE_THING_N] = {
         [STATE_THING_ENUMERATOR] = "enumerator",
 };
 
+/* In front of a notice's text, which says by itself what elements and enumerators are. */
+static const char *const pair_thing_words[_STATE_THING_N] = {
+        [STATE_THING_VARIABLE] = "variable ",
+        [STATE_THING_MEMBER] = "member ",
+        [STATE_THING_OBJECTS] = "objects ",
+        [STATE_THING_ELEMENTS] = "",
+        [STATE_THING_ENUMERATOR] = "",
+};
+
 static const struct {
 	const char *key;   /* in JSON */
 	const char *words; /* for people */
@@ -105,12 +114,12 @@ static json_t *pair_json_notices(const struct pair *pair, enum state_notice_kind
 	return list;
 }
 
-static json_t *pair_json_initial(const struct pair *pair)
+static json_t *pair_json_initial(const struct pair *pair, const struct pair_initial *all, size_t n)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < pair->n_initial; i++) {
-		const struct pair_initial *one = &pair->initial[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct pair_initial *one = &all[i];
 		MEM_FREE char *entry = pair_entry_name(&pair->side[1]->desc, one->entry[1]);
 		json_t *row = json_pack("{ss ss}", "entry", entry, "member", one->member);
 
@@ -169,19 +178,22 @@ static json_t *pair_json(const struct pair *pair)
 		(void)json_object_set_new(object, pair_kinds[kind].key,
 		        pair_json_notices(pair, (enum state_notice_kind)kind));
 	}
-	(void)json_object_set_new(object, "initial", pair_json_initial(pair));
+	(void)json_object_set_new(
+	        object, "initial", pair_json_initial(pair, pair->initial, pair->n_initial));
+	(void)json_object_set_new(
+	        object, "tables", pair_json_initial(pair, pair->tables, pair->n_tables));
 	(void)json_object_set_new(object, "handlers", pair_json_handlers(pair));
 	return object;
 }
 
-static void pair_print_initial(const struct pair *pair, FILE *to)
+static void pair_print_initial(const struct pair *pair, const char *words,
+        const struct pair_initial *all, size_t n, FILE *to)
 {
-	for (size_t i = 0; i < pair->n_initial; i++) {
-		const struct pair_initial *one = &pair->initial[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct pair_initial *one = &all[i];
 		MEM_FREE char *entry = pair_entry_name(&pair->side[1]->desc, one->entry[1]);
 
-		fprintf(to, "  initial value changed, the running value stays: %s%s", entry,
-		        one->member);
+		fprintf(to, "  %s: %s%s", words, entry, one->member);
 		if (one->is_number) {
 			fprintf(to, " (%" PRId64 " -> %" PRId64 ")", one->value[0], one->value[1]);
 		}
@@ -223,12 +235,15 @@ static void pair_write(const struct pair *pair, FILE *to)
 		for (const struct state_notice *n = state_pair_notices(pair->transfer); n != NULL;
 		        n = n->next) {
 			if (n->kind == (enum state_notice_kind)kind) {
-				fprintf(to, "  %s: %s %s\n", pair_kinds[kind].words,
-				        pair_things[n->thing], n->text);
+				fprintf(to, "  %s: %s%s\n", pair_kinds[kind].words,
+				        pair_thing_words[n->thing], n->text);
 			}
 		}
 	}
-	pair_print_initial(pair, to);
+	pair_print_initial(pair, "initial value changed, the running value stays", pair->initial,
+	        pair->n_initial, to);
+	pair_print_initial(pair, "constant table changed, pointers to rows follow their content",
+	        pair->tables, pair->n_tables, to);
 	pair_print_handlers(pair, to);
 }
 

@@ -22,7 +22,11 @@ void pair_fini(struct pair *pair)
 	for (size_t i = 0; i < pair->n_initial; i++) {
 		free(pair->initial[i].member);
 	}
+	for (size_t i = 0; i < pair->n_tables; i++) {
+		free(pair->tables[i].member);
+	}
 	free(pair->initial);
+	free(pair->tables);
 	free(pair->scratch);
 }
 

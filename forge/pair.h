@@ -16,7 +16,8 @@ struct pair_side {
 	uint64_t *addr;         /* of each entry's symbol, 0: it is not there */
 };
 
-/* A variable that keeps its running value although the new release starts with another one. */
+/* A variable that keeps its running value although the new release starts with another one; or a
+ * constant table that says something else now. */
 struct pair_initial {
 	uint32_t entry[2]; /* old, new */
 	char *member;      /* path to the first difference, "" for the variable itself; owned */
@@ -32,6 +33,8 @@ struct pair {
 	void *scratch;
 	struct pair_initial *initial;
 	size_t n_initial, initial_capacity;
+	struct pair_initial *tables;
+	size_t n_tables, table_capacity;
 };
 
 void pair_side_fini(struct pair_side *side);
@@ -44,5 +47,5 @@ int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct p
 /* May a release be followed by itself? Refuses, naming what could not be carried over. */
 int pair_check_self(const char *where, const struct buf *state);
 
-/* pair_initial.c: fill the list of changed initial values. */
+/* pair_initial.c: fill the lists of changed initial values and of changed constant tables. */
 void pair_compare_initial(struct pair *pair);

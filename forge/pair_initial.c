@@ -261,28 +261,93 @@ static bool values_differ(struct compare *c, const struct place any[2], unsigned
 	return bytes_differ(c, p) && found(c, false, p);
 }
 
+/* Compare an old and a new entry's values in both programs; *ret is filled if they differ. */
+static bool entries_differ(
+        const struct pair *pair, const uint32_t entry[2], struct pair_initial *ret)
+{
+	struct compare c = {.pair = pair, .found = ret};
+	struct place p[2] = {0};
+	bool is_there = true;
+	bool r;
+
+	*ret = (struct pair_initial){.entry = {entry[0], entry[1]}};
+	for (int age = 0; age < 2; age++) {
+		const struct pair_side *side = pair->side[age];
+		const struct state_entry *e = &side->desc.entries[entry[age]];
+
+		p[age].type = e->type;
+		is_there &=
+		        image_bytes(&side->linked, side->addr[entry[age]], e->size, &p[age].bytes);
+	}
+	r = is_there && values_differ(&c, p, 0);
+	buf_fini(&c.path);
+	return r;
+}
+
+/* What the rows of a constant table are; 0: it is none, or text. */
+static uint32_t table_row(const struct state_desc *desc, uint32_t i, uint32_t *ret_n)
+{
+	const struct state_entry *e = &desc->entries[i];
+	uint32_t id = state_type_strip(desc, e->type), row;
+
+	if (e->kind != STATE_VARIABLE || (e->flags & STATE_ENTRY_READONLY) == 0 ||
+	        state_type_kind(desc, id) != STATE_BTF_ARRAY) {
+		return 0;
+	}
+	*ret_n = state_type_array(desc, id)->nelems;
+	row = state_type_strip(desc, state_type_array(desc, id)->type);
+	return is_number(state_type_kind(desc, row)) && state_type_size(desc, row) == 1 ? 0 : row;
+}
+
+/* Has the release pointers to such rows? Those of no type aside, which may lead anywhere. */
+static bool row_is_led_to(const struct state_desc *desc, uint32_t row)
+{
+	for (uint32_t id = 1; id < desc->n_types; id++) {
+		uint32_t to = state_type_kind(desc, id) == STATE_BTF_PTR
+		                      ? state_type_strip(desc, state_type(desc, id)->size_or_type)
+		                      : 0;
+
+		if (to != 0 && state_type_kind(desc, to) == state_type_kind(desc, row) &&
+		        strcmp(state_type_name(desc, to), state_type_name(desc, row)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void compare_table(struct pair *pair, uint32_t i)
+{
+	uint32_t entry[2] = {i, state_pair_partner(pair->transfer, i)};
+	struct pair_initial one;
+	uint32_t n[2];
+	uint32_t row = table_row(&pair->side[0]->desc, i, &n[0]);
+
+	if (row == 0 || entry[1] == UINT32_MAX || !row_is_led_to(&pair->side[0]->desc, row) ||
+	        table_row(&pair->side[1]->desc, entry[1], &n[1]) == 0) {
+		return;
+	}
+	if (!entries_differ(pair, entry, &one)) {
+		if (n[1] >= n[0]) {
+			return;
+		}
+		one.member = mem_printf("[%u]", n[1]);
+	}
+	MEM_PUSH(pair->tables, pair->n_tables, pair->table_capacity);
+	pair->tables[pair->n_tables++] = one;
+}
+
 void pair_compare_initial(struct pair *pair)
 {
+	struct pair_initial one;
 	uint32_t entry[2];
 
 	for (uint32_t n = 0; state_pair_variable(pair->transfer, n, entry); n++) {
-		struct pair_initial one = {.entry = {entry[0], entry[1]}};
-		struct compare c = {.pair = pair, .found = &one};
-		struct place p[2] = {0};
-		bool is_there = true;
-
-		for (int age = 0; age < 2; age++) {
-			const struct pair_side *side = pair->side[age];
-			const struct state_entry *e = &side->desc.entries[entry[age]];
-
-			p[age].type = e->type;
-			is_there &= image_bytes(
-			        &side->linked, side->addr[entry[age]], e->size, &p[age].bytes);
-		}
-		if (is_there && values_differ(&c, p, 0)) {
+		if (entries_differ(pair, entry, &one)) {
 			MEM_PUSH(pair->initial, pair->n_initial, pair->initial_capacity);
 			pair->initial[pair->n_initial++] = one;
 		}
-		buf_fini(&c.path);
+	}
+	for (uint32_t i = 0; i < pair->side[0]->desc.n_entries; i++) {
+		compare_table(pair, i);
 	}
 }

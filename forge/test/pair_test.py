@@ -81,7 +81,8 @@ def test_consented_in_source(root):
 def test_risk(root):
     forward, _, said = pair(root, 'int v[8]; enum e { A, B, C } e; @ v e', 'int v[4]; enum e { B, A } e; @ v e', 0)
     assert texts(forward, 'at_risk') == ['elements from [4] of main.c:v', 'enumerator C of e at main.c:e'], forward
-    assert 'lost if in use: elements' in said
+    assert '  lost if in use: elements from [4] of main.c:v\n' in said, said
+    assert '  lost if in use: enumerator C of e at main.c:e\n' in said, said
 
 
 def test_initial(root):
@@ -99,6 +100,22 @@ def test_initial(root):
                     'main.c:bits.m': (2, 3)}, rows
     assert len(back['initial']) == 4
     assert 'the running value stays: main.c:limit (100 -> 200)' in said
+
+
+def test_tables(root):
+    head = 'struct op { int id; const char *name; }; extern const struct op table[]; const struct op *at = &table[1];'
+    tail = 'const int other[] = { %s }; const char text[] = "%s"; @ at table other text'
+    old = head + 'const struct op table[] = { { 1, "a" }, { 2, "b" } };' + tail % ('1, 2', 'one')
+    new = head + 'const struct op table[] = { { 1, "a" }, { 7, "c" }, { 2, "b" } };' + tail % ('5, 2', 'two')
+    forward, back, said = pair(root, old, new, 0)
+    rows = [(row['entry'], row['member'], row.get('old'), row.get('new')) for row in forward['tables']]
+    assert rows == [('main.c:table', '[1].id', 2, 7)], forward
+    assert len(back['tables']) == 1
+    assert 'constant table changed, pointers to rows follow their content: main.c:table[1].id (2 -> 7)' in said, said
+    # Rows behind the last change nothing for those before; rows that are gone do.
+    less = head + 'const struct op table[] = { { 1, "a" } };' + tail % ('1, 2', 'one')
+    forward, back, _ = pair(root, less, old, 0)
+    assert forward['tables'] == [] and [row['member'] for row in back['tables']] == ['[1]'], back
 
 
 def test_handlers_and_impossible(root):
@@ -137,7 +154,7 @@ def test_wrong(root):
 
 
 with tempfile.TemporaryDirectory() as top:
-    for test in (test_loss, test_consented_in_source, test_risk, test_initial, test_handlers_and_impossible,
+    for test in (test_loss, test_consented_in_source, test_risk, test_initial, test_tables, test_handlers_and_impossible,
                  test_self, test_wrong):
         test(top)
 print('ok')

@@ -32,7 +32,10 @@
 /* Variable, member or type: starts fresh in every instance. */
 #define STATE_SKIP STATE_NOTE("skip")
 
-/* Variable, member or type: copied as bytes, whatever its type; sizes must be equal. */
+/*
+ * Variable, member or type: copied as bytes, whatever its type; sizes must be equal. On a constant
+ * table, which is not copied: pointers into it keep their row's number, whatever the row says.
+ */
 #define STATE_RAW STATE_NOTE("raw")
 
 /*

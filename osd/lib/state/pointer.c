@@ -248,41 +248,19 @@ static enum state_code item_string(struct state_transfer *t, const struct state_
 	return STATE_OK;
 }
 
-/*
- * A table of constant records that lost some: which of them are gone nobody knows, so that only its
- * start still means the same. Tables of numbers are text, as a rule, or are read by index.
- */
-static bool table_lost_rows(
-        const struct state_transfer *t, const struct state_item *item, const uint32_t any_type[2])
-{
-	uint32_t n[_STATE_AGE_N];
-	bool is_table = true;
-
-	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &t->desc[age];
-		uint32_t id = state_type_strip(desc, any_type[age]);
-
-		is_table = is_table && state_type_kind(desc, id) == STATE_BTF_ARRAY &&
-		           (desc->entries[item->entry[age]].flags & STATE_ENTRY_READONLY) != 0 &&
-		           !state_type_is_number(desc, state_type_array(desc, id)->type);
-		n[age] = is_table ? state_type_array(desc, id)->nelems : 0;
-	}
-	return is_table && n[STATE_NEW] < n[STATE_OLD];
-}
-
 static enum state_code item_variable(struct state_transfer *t, const struct state_pointer *pointer,
-        const struct state_item *item, uint64_t off, uint64_t *ret)
+        struct state_item *item, uint64_t off, const uint8_t *at, uint64_t *ret)
 {
 	uint32_t type[_STATE_AGE_N] = {
 	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type,
 	        t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type,
 	};
-	enum state_code code;
+	bool is_done;
+	enum state_code code = state_constant_map(t, pointer, item, off, at, &is_done, ret);
 
-	if (off != 0 && table_lost_rows(t, item, type)) {
-		return STATE_E_AMBIGUOUS;
+	if (!is_done) {
+		code = state_offset_map(t, pointer, type, 1, off, ret);
 	}
-	code = state_offset_map(t, pointer, type, 1, off, ret);
 	if (code == STATE_OK) {
 		*ret += item->new_addr;
 	}
@@ -318,13 +296,13 @@ static void function_note_moved(struct state_transfer *t, struct state_item *ite
 }
 
 static enum state_code item_map(struct state_transfer *t, const struct state_pointer *pointer,
-        struct state_item *item, uint64_t off, uint64_t *ret)
+        struct state_item *item, uint64_t off, const uint8_t *at, uint64_t *ret)
 {
 	const struct state_entry *entry = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
 
 	switch ((enum state_entry_kind)entry->kind) {
 	case STATE_VARIABLE:
-		return item_variable(t, pointer, item, off, ret);
+		return item_variable(t, pointer, item, off, at, ret);
 	case STATE_FUNCTION:
 		*ret = item->new_addr;
 		function_note_moved(t, item);
@@ -370,7 +348,7 @@ static enum state_code pointer_to_item(struct state_transfer *t, struct state_po
 		return state_fail_pointer(t, STATE_E_POINTER,
 		        "pointer to what the new release lacks", &inside.spot, at);
 	}
-	code = item_map(t, pointer, item, inside.off, ret);
+	code = item_map(t, pointer, item, inside.off, at, ret);
 	if (code != STATE_OK) {
 		return pointer_fail(t, code, &inside.spot, at);
 	}

@@ -113,6 +113,11 @@ const struct state_place *state_place_find(const struct state_transfer *t, uint6
  * told, as in unions. */
 bool state_type_step(const struct state_desc *desc, uint32_t *type, uint64_t *off);
 
+/* constant.c: of a constant table that is not as it was: *ret is where `off` bytes into its old
+ * rows lead now, from the new table's start, or refuses. *ret_done is false of anything else. */
+enum state_code state_constant_map(struct state_transfer *t, const struct state_pointer *pointer,
+        struct state_item *item, uint64_t off, const uint8_t *at, bool *ret_done, uint64_t *ret);
+
 /* offset.c: does a value of these types satisfy the pointer, before and after? */
 bool state_pointer_fits(const struct state_transfer *t, const struct state_pointer *pointer,
         const uint32_t type[2]);

@@ -42,6 +42,9 @@ enum state_code state_fail_place(
 /* For a pointer at `old` that leads to the spot: addresses are nobody's business. */
 enum state_code state_fail_pointer(struct state_transfer *t, enum state_code code, const char *what,
         const struct state_spot *spot, const void *old);
+/* For a pointer at `old` into a row of the constant table `entry`. */
+enum state_code state_fail_row(struct state_transfer *t, enum state_code code, uint32_t entry,
+        uint32_t row, const void *old);
 /* At a member of the value at hand. */
 enum state_code state_fail_member(struct state_transfer *t, enum state_code code, const char *what,
         uint64_t value, const char *member);

@@ -442,3 +442,8 @@ bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint
 	}
 	return true;
 }
+
+uint32_t state_pair_partner(const struct state_transfer *transfer, uint32_t old_entry)
+{
+	return transfer->partner[old_entry];
+}

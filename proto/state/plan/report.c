@@ -174,6 +174,22 @@ enum state_code state_fail_pointer(struct state_transfer *t, enum state_code cod
 	return code;
 }
 
+enum state_code state_fail_row(struct state_transfer *t, enum state_code code, uint32_t entry,
+        uint32_t row, const void *old)
+{
+	struct state_text text;
+
+	if (fail_begin(t, code, "pointer to row ", &text)) {
+		state_text_add_number(&text, row, 10);
+		state_text_add(&text, " of the constant table ");
+		state_text_add_entry(&text, &t->desc[STATE_OLD], entry);
+		state_text_add(&text, ", which changed or is not the only one like it");
+		text_add_place(&text, t, old);
+		state_text_add(&text, "; STATE_RAW on the table keeps rows by number");
+	}
+	return code;
+}
+
 enum state_code state_fail(
         struct state_transfer *t, enum state_code code, const char *what, uint64_t value)
 {

@@ -119,4 +119,6 @@ const struct state_notice *state_pair_notices(const struct state_transfer *trans
 /* The n-th variable that is carried over: its old and its new entry. False: there are not so many.
  */
 bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint32_t ret_entry[2]);
+/* The new entry that an old one became, be it carried over or a constant; UINT32_MAX: none. */
+uint32_t state_pair_partner(const struct state_transfer *transfer, uint32_t old_entry);
 const char *state_code_text(enum state_code code);

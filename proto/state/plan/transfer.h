@@ -36,6 +36,7 @@ struct state_item {
 	uint64_t new_addr; /* 0: no partner */
 	uint32_t entry[_STATE_AGE_N];
 	bool is_handled; /* a handler may say where parts of it live now */
+	bool is_kept;    /* a constant table whose rows are all where they were */
 	bool is_noted;   /* of a function in another file now: the result says so */
 };
 

@@ -1,0 +1,244 @@
+/* Pointers into constant tables: which row do they mean, when the new release has other rows? */
+#include "osd/lib/state/test/try.h"
+
+#define OPS "struct op { i32 id; i32 limit; }; "
+#define USE "struct op *p; void *any; i32 *limit; struct op *end;"
+
+/* What the image of a side holds from the start. */
+static void fill(const struct model *model, const char *name, const int *ids, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "%s[%d].id", name, i);
+		model_put(model_var(model, path), ids[i]);
+	}
+}
+
+struct rows {
+	int n[2];
+	int id[2][6];
+};
+
+static struct world *tables(const struct rows *rows, const char *note)
+{
+	char text[2][200];
+	struct world *w;
+
+	for (int age = 0; age < 2; age++) {
+		snprintf(text[age], sizeof(text[age]), OPS "struct op op[%d] readonly%s; " USE,
+		        rows->n[age], age == 1 ? note : "");
+	}
+	w = begin(text[0], text[1]);
+	fill(w->old, "op", rows->id[0], rows->n[0]);
+	fill(w->new, "op", rows->id[1], rows->n[1]);
+	return w;
+}
+
+static void *row(const struct model *model, int i)
+{
+	return (uint8_t *)model_var(model, "op").addr + i * 8;
+}
+
+/* Where a pointer to each old row leads: the new row, or -1: refused. */
+static void test_rows(void)
+{
+	static const struct {
+		struct rows rows;
+		int to[6];
+	} cases[] = {
+	        /* The same, and more behind it. */
+	        {{{3, 3}, {{1, 2, 3}, {1, 2, 3}}}, {0, 1, 2}},
+	        {{{3, 4}, {{1, 2, 3}, {1, 2, 3, 4}}}, {0, 1, 2}},
+	        {{{3, 5}, {{1, 1, 3}, {1, 1, 3, 1, 4}}}, {0, 1, 2}},
+	        /* One in the middle, one before, one gone, others in their order. */
+	        {{{3, 4}, {{1, 2, 3}, {1, 9, 2, 3}}}, {0, 2, 3}},
+	        {{{3, 4}, {{1, 2, 3}, {9, 1, 2, 3}}}, {-1, 2, 3}},
+	        {{{3, 2}, {{1, 2, 3}, {1, 3}}}, {0, -1, 1}},
+	        {{{3, 3}, {{1, 2, 3}, {3, 2, 1}}}, {-1, 1, 0}},
+	        /* One has another content: it, or another one in its place? */
+	        {{{3, 3}, {{1, 2, 3}, {1, 9, 3}}}, {0, -1, 2}},
+	        /* Equal ones keep their order, if none of them is new or gone. */
+	        {{{4, 5}, {{1, 2, 2, 3}, {1, 9, 2, 2, 3}}}, {0, 2, 3, 4}},
+	        {{{4, 5}, {{1, 2, 2, 3}, {1, 3, 2, 2, 2}}}, {0, -1, -1, 1}},
+	        {{{4, 3}, {{1, 2, 2, 3}, {1, 2, 3}}}, {0, -1, -1, 2}},
+	};
+
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		const struct rows *rows = &cases[c].rows;
+
+		for (int i = 0; i < rows->n[0]; i++) {
+			struct world *w = tables(rows, "");
+			int to = cases[c].to[i];
+			char words[80];
+
+			point(w, "p", row(w->old, i));
+			point(w, "any", row(w->old, i));
+			if (to < 0) {
+				snprintf(words, sizeof(words),
+				        "to row %d of the constant table a.c:op", i);
+				refused(w, STATE_E_AMBIGUOUS, words);
+				continue;
+			}
+			done(w);
+			assert(where(w, "p") == row(w->new, to));
+			assert(where(w, "any") == row(w->new, to));
+			world_free(w);
+		}
+	}
+}
+
+/* What lies inside a row, and behind the last. */
+static void test_inside(void)
+{
+	static const struct rows moved = {{3, 3}, {{1, 2, 3}, {1, 3, 2}}};
+	static const struct rows more = {{3, 4}, {{1, 2, 3}, {1, 9, 2, 3}}};
+	struct world *w = tables(&moved, "");
+
+	point(w, "limit", (uint8_t *)row(w->old, 1) + 4);
+	point(w, "end", row(w->old, 3));
+	done(w);
+	assert(where(w, "limit") == (uint8_t *)row(w->new, 2) + 4);
+	assert(where(w, "end") == row(w->new, 3));
+	world_free(w);
+	w = tables(&more, "");
+	point(w, "end", row(w->old, 3));
+	refused(w, STATE_E_AMBIGUOUS, "several things (a.c:op+24) at a.c:end");
+	/* The author knows rows by their number. */
+	w = tables(&more, " @raw");
+	point(w, "p", row(w->old, 1));
+	done(w);
+	assert(where(w, "p") == row(w->new, 1));
+	world_free(w);
+}
+
+/* A pointer that counts its rows means all of them. */
+static void test_counted(void)
+{
+	const char *old = "i32 op[3] readonly; struct s { i32 *p @length=n; u32 n; } s;";
+	struct world *w =
+	        begin(old, "i32 op[4] readonly; struct s { i32 *p @length=n; u32 n; } s;");
+
+	for (int i = 0; i < 3; i++) {
+		((int32_t *)old_at(w, "op"))[i] = 1 + i;
+		((int32_t *)new_at(w, "op"))[i + (i == 2)] = 1 + i;
+	}
+	((int32_t *)new_at(w, "op"))[2] = 9;
+	point(w, "s.p", old_at(w, "op[0]"));
+	put(w, "s.n", 3);
+	refused(w, STATE_E_AMBIGUOUS, "to row 0 of the constant table a.c:op");
+}
+
+/* Rows of two releases whose members differ: in place, width, name, number of an enumerator. */
+static void test_changed_rows(void)
+{
+	struct world *w = begin(
+	        "enum k { A, B, C }; struct op { enum k kind; u16 n; u8 bit : 3; }; "
+	        "struct op op[3] readonly; struct op *p[3];",
+	        "enum k { Z, A, B, C }; struct op { i64 added; i64 n; enum k kind; u8 bit : 4; }; "
+	        "struct op op[4] readonly; struct op *p[3];");
+
+	for (int i = 0; i < 3; i++) {
+		static const int to[] = {0, 3, 2};
+		char path[32];
+
+		snprintf(path, sizeof(path), "op[%d].kind", i);
+		put(w, path, i);
+		snprintf(path, sizeof(path), "op[%d].kind", to[i]);
+		model_put(model_var(w->new, path), i + 1);
+		snprintf(path, sizeof(path), "op[%d].bit", i);
+		put(w, path, 7);
+		snprintf(path, sizeof(path), "op[%d].bit", to[i]);
+		model_put(model_var(w->new, path), 7);
+		snprintf(path, sizeof(path), "p[%d]", i);
+		point(w, path, (uint8_t *)old_at(w, "op") + i * 8);
+	}
+	done(w);
+	assert(where(w, "p[0]") == new_at(w, "op[0]") && where(w, "p[1]") == new_at(w, "op[3]") &&
+	        where(w, "p[2]") == new_at(w, "op[2]"));
+	world_free(w);
+	/* What told them apart has gone: nobody knows which is which, though all look the same. */
+	w = begin("struct op { i32 id; i32 limit; }; struct op op[2] readonly; struct op *p;",
+	        "struct op { i32 limit; }; struct op op[2] readonly; struct op *p;");
+	put(w, "op[1].id", 1);
+	point(w, "p", old_at(w, "op[1]"));
+	refused(w, STATE_E_AMBIGUOUS, "to row 1 of the constant table a.c:op");
+}
+
+/* Rows are equal if what they lead to is the same thing. */
+static void test_pointers_in_rows(void)
+{
+	const char *rows = "struct op { char *name; fn *call; i32 *var; struct op *next; }; ";
+	char old[300];
+	char new[300];
+	struct world *w;
+
+	snprintf(old, sizeof(old),
+	        "%s struct op op[3] readonly; func f; func g; string \"one\"; string \"two\"; "
+	        "i32 v[3]; struct op *p[3];",
+	        rows);
+	snprintf(new, sizeof(new),
+	        "%s func g; struct op op[3] readonly; string \"two\"; func f; i32 v[3]; string "
+	        "\"one\"; struct op *p[3];",
+	        rows);
+	for (int swap = 0; swap < 2; swap++) {
+		w = begin(old, new);
+		for (int age = 0; age < 2; age++) {
+			const struct model *m = age == 0 ? w->old : w->new;
+			int first = age == 1 && swap ? 1 : 0;
+			char path[32];
+
+			for (int i = 0; i < 2; i++) {
+				int r = i == 0 ? first : 1 - first;
+
+				snprintf(path, sizeof(path), "op[%d].name", r);
+				model_put_pointer(model_var(m, path),
+				        model_symbol_find(m, i == 0 ? "one" : "two")->addr);
+				snprintf(path, sizeof(path), "op[%d].call", r);
+				model_put_pointer(model_var(m, path),
+				        model_symbol_find(m, i == 0 ? "f" : "g")->addr);
+				snprintf(path, sizeof(path), "op[%d].var", r);
+				model_put_pointer(model_var(m, path),
+				        model_var(m, i == 0 ? "v[1]" : "v[2]").addr);
+			}
+			model_put_pointer(model_var(m, "op[2].next"), model_var(m, "op[2]").addr);
+		}
+		point(w, "p[1]", old_at(w, "op[1]"));
+		point(w, "p[2]", old_at(w, "op[2]"));
+		done(w);
+		assert(where(w, "p[1]") == new_at(w, swap ? "op[0]" : "op[1]"));
+		assert(where(w, "p[2]") == new_at(w, "op[2]"));
+		world_free(w);
+	}
+}
+
+/* Text: its start is the constant, whatever it says; inside it, only what it says. */
+static void test_text(void)
+{
+	for (int at = 0; at < 4; at++) {
+		struct world *w =
+		        begin("char s[6] readonly; char *p;", "char s[8] readonly; char *p;");
+
+		memcpy(old_at(w, "s"), "abcde", 6);
+		memcpy(new_at(w, "s"), "abXde", 6);
+		point(w, "p", (uint8_t *)old_at(w, "s") + at);
+		if (at == 3) {
+			refused(w, STATE_E_AMBIGUOUS, "to row 3 of the constant table a.c:s");
+			continue;
+		}
+		done(w);
+		assert(where(w, "p") == (uint8_t *)new_at(w, "s") + at);
+		world_free(w);
+	}
+}
+
+int main(void)
+{
+	test_rows();
+	test_inside();
+	test_counted();
+	test_changed_rows();
+	test_pointers_in_rows();
+	test_text();
+	return 0;
+}
