@@ -11,6 +11,7 @@
 #include "forge/module.h"
 #include "forge/names.h"
 #include "forge/report.h"
+#include "forge/signature.h"
 
 #define ENTRY_SITE_SECTION "lu_sites"
 
@@ -31,6 +32,7 @@ void entry_list_fini(struct entry_list *list)
 		free(list->items[i].unit);
 		free(list->items[i].scope);
 		free(list->items[i].name);
+		free(list->items[i].signature);
 	}
 	free(list->items);
 	*list = (struct entry_list){0};
@@ -160,6 +162,7 @@ static void entry_add_function(
 {
 	MEM_FREE char *base = entry_base(s->name);
 	const struct debug_place *p = debug_info_find(r->debug, DEBUG_FUNCTION, s->value, base);
+	MEM_FREE char *signature = NULL;
 	struct entry e = entry_new(s, STATE_FUNCTION);
 
 	if (!p) {
@@ -177,6 +180,10 @@ static void entry_add_function(
 	e.name = base;
 	base = NULL;
 	e.readonly = true;
+	signature = signature_of((Dwarf_Die *)&p->die);
+	e.signature = mem_printf(STATE_TAG_PREFIX "signature=%s", signature);
+	e.tags = type_graph_add_tags(r->graph, (Dwarf_Die *)&p->die);
+	type_graph_add_tag(r->graph, &e.tags, e.signature);
 	(void)entry_push(r, &e);
 }
 

@@ -19,6 +19,7 @@ struct entry {
 	uint32_t type;             /* node of the graph */
 	uint64_t align, size, addr;
 	const char *symbol;     /* in the program */
+	char *signature;        /* of a function: "state:signature=...", owned */
 	struct type_range tags; /* in the graph */
 	int line;               /* of a site, to put sites in source order */
 	unsigned long ordinal;  /* of a site among those of one line */

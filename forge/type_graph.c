@@ -108,6 +108,13 @@ static const char *type_tag_text(Dwarf_Die *die)
 	return text;
 }
 
+void type_graph_add_tag(struct type_graph *g, struct type_range *range, const char *text)
+{
+	MEM_PUSH(g->tags, g->n_tags, g->tag_capacity);
+	g->tags[g->n_tags++] = text;
+	range->n++;
+}
+
 struct type_range type_graph_add_tags(struct type_graph *g, Dwarf_Die *die)
 {
 	struct type_range range = {.first = (uint32_t)g->n_tags};
@@ -118,9 +125,7 @@ struct type_range type_graph_add_tags(struct type_graph *g, Dwarf_Die *die)
 	for (r = dwarf_child(die, &child); r == 0; r = dwarf_siblingof(&child, &child)) {
 		text = type_tag_text(&child);
 		if (text) {
-			MEM_PUSH(g->tags, g->n_tags, g->tag_capacity);
-			g->tags[g->n_tags++] = text;
-			range.n++;
+			type_graph_add_tag(g, &range, text);
 		}
 	}
 	return range;

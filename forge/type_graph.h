@@ -96,6 +96,8 @@ int type_graph_add_of(struct type_graph *graph, Dwarf_Die *die, uint32_t *ret_no
 
 /* Append the state annotations of a DIE to tags[]. */
 struct type_range type_graph_add_tags(struct type_graph *graph, Dwarf_Die *die);
+/* One more to the newest range; the text must outlive the graph. */
+void type_graph_add_tag(struct type_graph *graph, struct type_range *range, const char *text);
 
 /* Bytes of an object; 0 when it has no size. */
 uint64_t type_graph_size(const struct type_graph *graph, uint32_t node);

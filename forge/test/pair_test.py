@@ -118,6 +118,24 @@ def test_tables(root):
     assert forward['tables'] == [] and [row['member'] for row in back['tables']] == ['[1]'], back
 
 
+def test_signatures(root):
+    code = ('struct s { int a; }; typedef struct { int b; } anonymous; typedef const struct s *alias; enum e { A };'
+            'static __attribute__((noinline)) int one(alias s, unsigned char c, anonymous *t, enum e e, int unused)'
+            ' { return s->a + c + t->b + e; }'
+            'void two(void (*f)(int, char **), const char *text, ...) { f(text[0], 0); }'
+            'static inline long twice(long n) { return n * 2; } long (*call)(long) = twice; void *any = (void *)one;'
+            'int renamed(void) STATE_RENAMED_FROM(before); int renamed(void) { return (int)twice(4); }'
+            '@ one two call any renamed')
+    out, made = kit(root, 'signatures', code)
+    assert made.returncode == 0, made.stderr
+    lines = {line.split()[2]: line for line in run('state', os.path.join(out, 'state')).stdout.splitlines()
+             if 'signature=' in line}
+    for name, words in (('one', 'int(struct s*,unsigned char,struct anonymous*,enum e,int)'),
+                        ('two', 'void(void(int,char**)*,char*,...)'), ('twice', 'long(long)'), ('renamed', 'int()')):
+        assert '[state:signature=%s]' % words in lines[name], lines
+    assert '[state:renamed=before]' in lines['renamed'], lines
+
+
 def test_handlers_and_impossible(root):
     old = 'struct s { int x; } v; int n; @ v n'
     new = ('struct state_view; STATE_HANDLER_USED int one(const struct state_view *v) { return 0; }'
@@ -154,7 +172,7 @@ def test_wrong(root):
 
 
 with tempfile.TemporaryDirectory() as top:
-    for test in (test_loss, test_consented_in_source, test_risk, test_initial, test_tables, test_handlers_and_impossible,
+    for test in (test_loss, test_consented_in_source, test_risk, test_initial, test_tables, test_signatures, test_handlers_and_impossible,
                  test_self, test_wrong):
         test(top)
 print('ok')

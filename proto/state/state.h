@@ -110,7 +110,8 @@ struct state_tag {
 	uint32_t scope; /* enum state_tag_scope */
 	uint32_t owner;
 	uint32_t member;
-	uint32_t text; /* "state:skip", "state:tag=kind" ... */
+	/* "state:skip", "state:tag=kind" ...; of a function "state:signature=int(struct foo*)" */
+	uint32_t text;
 };
 
 _Static_assert(sizeof(struct state_header) == 56 + 16 * _STATE_PART_N, "file layout");

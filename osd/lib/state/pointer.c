@@ -348,6 +348,11 @@ static enum state_code pointer_to_item(struct state_transfer *t, struct state_po
 		return state_fail_pointer(t, STATE_E_POINTER,
 		        "pointer to what the new release lacks", &inside.spot, at);
 	}
+	if (item->is_changed) {
+		return state_fail_pointer(t, STATE_E_POINTER,
+		        "pointer to a function that is called in another way now", &inside.spot,
+		        at);
+	}
 	code = item_map(t, pointer, item, inside.off, at, ret);
 	if (code != STATE_OK) {
 		return pointer_fail(t, code, &inside.spot, at);

@@ -92,6 +92,8 @@ static void items_fill(struct state_transfer *t)
 		        .new_addr = k != STATE_NONE ? t->addr[STATE_NEW][k] : 0,
 		        .entry = {i, k},
 		        .is_handled = is_handled,
+		        .is_changed = desc->entries[i].kind == STATE_FUNCTION && k != STATE_NONE &&
+		                      !state_signatures_match(t, i, k),
 		};
 	}
 }

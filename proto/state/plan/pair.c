@@ -160,7 +160,7 @@ static uint32_t entry_namesake(const struct state_transfer *t, uint32_t k)
 	        state_desc_string(desc, entry->name));
 }
 
-/* Who was renamed or moved claims his partner; taken[k] says that new entry k has one. */
+/* Who was renamed or moved claims his partner; taken[k] says how new entry k got one. */
 static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[])
 {
 	for (uint32_t k = 0; k < t->desc[STATE_NEW].n_entries; k++) {
@@ -182,7 +182,7 @@ static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[]
 			        "renamed from what another one was renamed from", 0);
 		}
 		t->partner[i] = k;
-		taken[k] = 1;
+		taken[k] = STATE_TAKEN_BY_NOTE;
 	}
 	t->root_entry = STATE_NONE;
 	return STATE_OK;
@@ -236,7 +236,7 @@ static void partners_merge(struct state_transfer *t, uint8_t taken[])
 		if (order == 0 && t->partner[i] == STATE_NONE && !taken[k]) {
 			t->partner[i] = k;
 			/* Equal string literals may be several on one side and one on the other. */
-			taken[k] = y->kind != STATE_STRING;
+			taken[k] = y->kind != STATE_STRING ? STATE_TAKEN_BY_KEY : STATE_TAKEN_NOT;
 		}
 		i += order <= 0;
 		k += order > 0 || (order == 0 && y->kind != STATE_STRING);

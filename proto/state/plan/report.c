@@ -304,7 +304,8 @@ void state_lose_entry(struct state_transfer *t, uint32_t i)
 
 	state_text_add_entry(&text, old, i);
 	if (t->unsure[i]) {
-		state_text_add(&text, ", which may be one of several of this name now");
+		state_text_add(&text,
+		        ", which may be one of several of this name; STATE_MOVED_FROM says which");
 	}
 	loss_add(t,
 	        (struct state_notice){

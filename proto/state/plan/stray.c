@@ -1,8 +1,9 @@
 /*
  * Strays: variables and functions that have no partner in their own file and function. What has the
  * same name and type elsewhere, and is the only one of them in both releases, has moved: first
- * among those in functions of the same name, then among all. If there are several, nobody knows
- * which is which, and the old one counts as lost unless an annotation says more.
+ * among those in functions of the same name, then among all. If there are several, be they strays
+ * or not, nobody knows which is which (a file that is gone may have been renamed, or another's
+ * variable moved out), and the old one counts as lost unless an annotation says more.
  */
 #include <string.h>
 
@@ -12,7 +13,7 @@
 
 struct strays {
 	struct state_transfer *t;
-	uint8_t *taken;               /* of new entries: have a partner */
+	uint8_t *taken;               /* of new entries: enum state_taken */
 	uint32_t *head[_STATE_AGE_N]; /* by name */
 	uint32_t *next[_STATE_AGE_N]; /* by entry */
 	bool by_scope;
@@ -52,6 +53,17 @@ static bool is_stray(const struct strays *s, enum state_age age, uint32_t i)
 	               : !s->taken[i];
 }
 
+/* May it be mistaken for a stray? Not what somebody said where it came from, or that it is gone. */
+static bool is_rival(const struct strays *s, enum state_age age, uint32_t i)
+{
+	uint32_t k = age == STATE_OLD ? s->t->partner[i] : i;
+
+	if (k == STATE_NONE) {
+		return is_stray(s, age, i);
+	}
+	return s->t->addr[age][i] != 0 && s->taken[k] != STATE_TAKEN_BY_NOTE;
+}
+
 static bool strays_collect(struct strays *s, enum state_age age)
 {
 	const struct state_desc *desc = &s->t->desc[age];
@@ -65,7 +77,7 @@ static bool strays_collect(struct strays *s, enum state_age age)
 	for (uint32_t i = 0; i < desc->n_entries; i++) {
 		uint32_t kind = desc->entries[i].kind;
 
-		if ((kind == STATE_VARIABLE || kind == STATE_FUNCTION) && is_stray(s, age, i)) {
+		if ((kind == STATE_VARIABLE || kind == STATE_FUNCTION) && is_rival(s, age, i)) {
 			unsigned bucket = name_bucket(stray_name(s, age, i));
 
 			s->next[age][i] = s->head[age][bucket];
@@ -84,20 +96,22 @@ static bool strays_match(const struct strays *s, uint32_t i, uint32_t k)
 	       strcmp(stray_name(s, STATE_OLD, i), stray_name(s, STATE_NEW, k)) == 0 &&
 	       (!s->by_scope ||
 	               strcmp(stray_scope(s, STATE_OLD, i), stray_scope(s, STATE_NEW, k)) == 0) &&
-	       state_types_alike(s->t, x->type, y->type, true);
+	       state_types_alike(s->t, x->type, y->type, true) &&
+	       (x->kind != STATE_FUNCTION || state_signatures_match(s->t, i, k));
 }
 
-/* How many strays of the other side match entry i of this one; *ret is the last of them. */
+/* How many of the other side match entry i of this one; *ret is the last stray of them, or
+ * STATE_NONE. */
 static uint32_t strays_count(const struct strays *s, enum state_age age, uint32_t i, uint32_t *ret)
 {
 	enum state_age other = age == STATE_OLD ? STATE_NEW : STATE_OLD;
 	uint32_t n = 0;
 
+	*ret = STATE_NONE;
 	for (uint32_t k = s->head[other][name_bucket(stray_name(s, age, i))]; k != STATE_NONE;
 	        k = s->next[other][k]) {
-		if (is_stray(s, other, k) &&
-		        (age == STATE_OLD ? strays_match(s, i, k) : strays_match(s, k, i))) {
-			*ret = k;
+		if (age == STATE_OLD ? strays_match(s, i, k) : strays_match(s, k, i)) {
+			*ret = is_stray(s, other, k) ? k : *ret;
 			n++;
 		}
 	}
@@ -110,11 +124,11 @@ static void stray_pair(const struct strays *s, uint32_t i)
 	uint32_t back;
 	uint32_t n = strays_count(s, STATE_OLD, i, &k);
 
-	if (n == 1 && strays_count(s, STATE_NEW, k, &back) == 1) {
+	if (n == 1 && k != STATE_NONE && strays_count(s, STATE_NEW, k, &back) == 1) {
 		s->t->partner[i] = k;
-		s->taken[k] = 1;
+		s->taken[k] = STATE_TAKEN_MOVED;
 	}
-	s->t->unsure[i] = n > 0 && s->t->partner[i] == STATE_NONE;
+	s->t->unsure[i] = k != STATE_NONE && s->t->partner[i] == STATE_NONE;
 }
 
 static void strays_pass(const struct strays *s)

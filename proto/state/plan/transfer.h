@@ -36,6 +36,7 @@ struct state_item {
 	uint64_t new_addr; /* 0: no partner */
 	uint32_t entry[_STATE_AGE_N];
 	bool is_handled; /* a handler may say where parts of it live now */
+	bool is_changed; /* a function with another signature now: nothing may lead to it */
 	bool is_kept;    /* a constant table whose rows are all where they were */
 	bool is_noted;   /* of a function in another file now: the result says so */
 };
@@ -148,8 +149,18 @@ bool state_member_is_dropped(
         const struct state_transfer *t, uint32_t new_type, const struct state_field *old);
 
 /* stray.c */
-/* Pair what has no partner under its own file and function; taken[k]: new entry k has one. */
+enum state_taken {
+	STATE_TAKEN_NOT,
+	STATE_TAKEN_BY_KEY,
+	STATE_TAKEN_BY_NOTE, /* somebody said whose partner it is */
+	STATE_TAKEN_MOVED,
+};
+/* Pair what has no partner under its own file and function; taken[k], an enum state_taken, says how
+ * new entry k got one. */
 enum state_code state_strays_pair(struct state_transfer *t, uint8_t taken[]);
+
+/* signature.c: may pointers to the old function i lead to the new function k? */
+bool state_signatures_match(const struct state_transfer *t, uint32_t i, uint32_t k);
 
 /* site.c */
 /* May values of the old type become values of the new type, by their names? Not exact: numbers and

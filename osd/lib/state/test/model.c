@@ -427,7 +427,9 @@ static void parse_declaration(struct model *model)
 	} else if (accept(model, "site")) {
 		parse_site(model);
 	} else if (accept(model, "func")) {
-		symbol_new(model, STATE_FUNCTION, next(model));
+		struct model_symbol *symbol = symbol_new(model, STATE_FUNCTION, next(model));
+
+		parse_notes(model, symbol->notes, &symbol->n_notes);
 	} else if (accept(model, "library")) {
 		struct model_symbol *symbol = symbol_new(model, STATE_LIBRARY, next(model));
 

@@ -98,6 +98,80 @@ static void test_tables(void)
 	world_free(w);
 }
 
+/* A function is the one of the same name in the same file, or the only one; and called as before.
+ */
+static void test_functions(void)
+{
+	static const struct {
+		const char *old;
+		const char *new;
+		const char *words; /* NULL: the pointer follows */
+	} cases[] = {
+	        {"func f @signature=int(int);", "func f @signature=int(int);", NULL},
+	        {"func f @signature=int(int);", "func f @signature=int(int,int);",
+	                "called in another way now (a.c:f+0) at a.c:p"},
+	        {"func f @signature=int(int);", "func f @signature=int(int,int) @renamed=f;", NULL},
+	        {"func f @signature=int(int,int) @renamed=f;",
+	                "func f @signature=int(long) @renamed=f;", "called in another way now"},
+	        {"func f @signature=int(int);", "file b.c; func f @signature=int(int);", NULL},
+	        {"func f @signature=int(int);", "file b.c; func f @signature=int(long);", "lacks"},
+	        {"func f @signature=int(int);", "func f;", NULL},
+	        {"func f @signature=int(int);", "file b.c; func f;", "lacks"},
+	        /* Another file's function of this name stays; the new one may be it, or a third. */
+	        {"func f @signature=int(int); file x.c; func f @signature=int(int);",
+	                "file b.c; func f @signature=int(int); file x.c; func f "
+	                "@signature=int(int);",
+	                "lacks"},
+	        {"func f @signature=int(int); file x.c; func f @signature=int(int);",
+	                "file b.c; func f @signature=int(int) @moved=a.c; file x.c; func f "
+	                "@signature=int(int);",
+	                NULL},
+	        {"func f @signature=int(int); file x.c; func f @signature=int(void);",
+	                "file b.c; func f @signature=int(int); file x.c; func f "
+	                "@signature=int(void);",
+	                NULL},
+	        /* A type's new name, and another type of the former one. */
+	        {"struct s { i32 a; } s; func f @signature=int(struct~s*);",
+	                "struct t { i32 a; } @renamed=s; struct t s; func f "
+	                "@signature=int(struct~t*);",
+	                NULL},
+	        {"struct s { i32 a; } s; func f @signature=int(struct~s*);",
+	                "struct t { i32 a; } @renamed=s; struct t s; struct s { i32 b; } u; func f "
+	                "@signature=int(struct~s*);",
+	                "called in another way now"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char old[300];
+		char new[300];
+		struct world *w;
+		const struct model_symbol *f = NULL;
+
+		snprintf(old, sizeof(old), "fn *p; %s", cases[i].old);
+		snprintf(new, sizeof(new), "fn *p; %s", cases[i].new);
+		w = begin(old, new);
+		for (uint32_t k = 0, n = 1; k < n; k++) {
+			const struct model_symbol *s = model_symbol_at(w->old, k, &n);
+
+			f = s->name[0] == 'f' && s->unit[0] == 'a' ? s : f;
+		}
+		point(w, "p", f->addr);
+		if (cases[i].words != NULL) {
+			refused(w, STATE_E_POINTER, cases[i].words);
+			continue;
+		}
+		done(w);
+		f = NULL;
+		for (uint32_t k = 0, n = 1; k < n; k++) {
+			const struct model_symbol *s = model_symbol_at(w->new, k, &n);
+
+			f = s->name[0] == 'f' && s->unit[0] != 'x' ? s : f;
+		}
+		assert(where(w, "p") == f->addr);
+		world_free(w);
+	}
+}
+
 static void test_pointer_refusals(void)
 {
 	struct world *w = begin("i32 *p;", "i32 *p;");
@@ -235,6 +309,7 @@ int main(void)
 	test_pointer_refusals();
 	test_widened_characters();
 	test_tables();
+	test_functions();
 	test_loose_pointers();
 	return 0;
 }

@@ -186,9 +186,25 @@ static const struct refusal refusals[] = {
         {"i32 a in f; i32 a in g;", "file b.c; i32 a in f; i32 a in g;", STATE_OK,
                 "moved a.c:f:a to b.c:f:a\nmoved a.c:g:a to b.c:g:a\n"},
         {"i32 a;", "file b.c; i32 a; file c.c; i32 a;", STATE_OK,
-                "lost a.c:a, which may be one of several of this name now\n"},
+                "lost a.c:a, which may be one of several of this name; STATE_MOVED_FROM says "
+                "which\n"},
         {"i32 a; file b.c; i32 a;", "file c.c; i32 a;", STATE_OK,
-                "lost a.c:a, which may be one of several of this name now\n"},
+                "lost a.c:a, which may be one of several of this name; STATE_MOVED_FROM says "
+                "which\n"},
+        {"i32 a; file b.c; i32 a;", "i32 a; file c.c; i32 a;", STATE_OK,
+                "lost b.c:a, which may be one of several of this name; STATE_MOVED_FROM says "
+                "which\n"},
+        {"file b.c; i32 a; file c.c; i32 a;", "i32 a; file c.c; i32 a;", STATE_OK,
+                "lost b.c:a, which may be one of several of this name; STATE_MOVED_FROM says "
+                "which\n"},
+        {"i32 a; file b.c; i32 a;", "i32 a; file c.c; i32 a @moved=b.c;", STATE_OK,
+                "moved b.c:a to c.c:a\n"},
+        {"i32 a; file b.c; i64 a;", "i32 a; file c.c; i64 a;", STATE_OK, "moved b.c:a to c.c:a\n"},
+        {"i32 a; file b.c; i32 a in f;", "i32 a; file c.c; i32 a in f;", STATE_OK,
+                "moved b.c:f:a to c.c:f:a\n"},
+        {"i32 a; file b.c; i32 a;", "u8 d readonly @dropped_variable=a; file c.c; i32 a;", STATE_OK,
+                "moved b.c:a to c.c:a\n"},
+        {"i32 a; file b.c; i32 a;", "i32 a;", STATE_OK, "lost b.c:a\n"},
         {"i32 a;", "file b.c; i32 a @moved=a.c; file c.c; i32 a;", STATE_OK,
                 "moved a.c:a to b.c:a\n"},
         {"i32 a in f;", "file b.c; i32 b in g @moved=a.c,f @renamed=a;", STATE_OK,

@@ -1,0 +1,126 @@
+#include "forge/signature.h"
+
+#include <dwarf.h>
+
+#include "forge/mem.h"
+
+#define SIGNATURE_DEPTH 8
+
+static void type_add(struct buf *out, Dwarf_Die *owner, unsigned int depth);
+
+/* What a definition, or a copy of an inlined function, goes back to. */
+static Dwarf_Die signature_origin(Dwarf_Die *function)
+{
+	Dwarf_Die die = *function;
+	Dwarf_Attribute attr;
+	int i;
+
+	for (i = 0; i < SIGNATURE_DEPTH; i++) {
+		if (!dwarf_attr(&die, DW_AT_abstract_origin, &attr) &&
+		        !dwarf_attr(&die, DW_AT_specification, &attr)) {
+			break;
+		}
+		if (!dwarf_formref_die(&attr, &die)) {
+			break;
+		}
+	}
+	return die;
+}
+
+static void parameters_add(struct buf *out, Dwarf_Die *function, unsigned int depth)
+{
+	const char *comma = "";
+	Dwarf_Die child;
+	int r;
+
+	buf_printf(out, "(");
+	for (r = dwarf_child(function, &child); r == 0; r = dwarf_siblingof(&child, &child)) {
+		if (dwarf_tag(&child) == DW_TAG_formal_parameter) {
+			buf_printf(out, "%s", comma);
+			type_add(out, &child, depth);
+			comma = ",";
+		} else if (dwarf_tag(&child) == DW_TAG_unspecified_parameters) {
+			buf_printf(out, "%s...", comma);
+		}
+	}
+	buf_printf(out, ")");
+}
+
+static bool type_is_seen_through(int tag)
+{
+	return tag == DW_TAG_typedef || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type ||
+	       tag == DW_TAG_restrict_type || tag == DW_TAG_atomic_type;
+}
+
+/* The type that a DIE has, without typedefs and qualifiers; false: void. *ret_alias names what has
+ * no name of its own. */
+static bool type_get(Dwarf_Die *owner, Dwarf_Die *ret, const char **ret_alias)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die die = *owner;
+
+	*ret_alias = "";
+	do {
+		if (!dwarf_attr_integrate(&die, DW_AT_type, &attr) ||
+		        !dwarf_formref_die(&attr, &die)) {
+			return false;
+		}
+		if (dwarf_tag(&die) == DW_TAG_typedef && dwarf_diename(&die)) {
+			*ret_alias = dwarf_diename(&die);
+		}
+	} while (type_is_seen_through(dwarf_tag(&die)));
+	*ret = die;
+	return true;
+}
+
+static void type_add(struct buf *out, Dwarf_Die *owner, unsigned int depth)
+{
+	const char *alias, *name;
+	Dwarf_Die type;
+
+	if (!type_get(owner, &type, &alias)) {
+		buf_printf(out, "void");
+		return;
+	}
+	if (depth == SIGNATURE_DEPTH) {
+		buf_printf(out, "...");
+		return;
+	}
+	name = dwarf_diename(&type) ? dwarf_diename(&type) : alias;
+	switch (dwarf_tag(&type)) {
+	case DW_TAG_pointer_type:
+		type_add(out, &type, depth + 1);
+		buf_printf(out, "*");
+		return;
+	case DW_TAG_array_type:
+		type_add(out, &type, depth + 1);
+		buf_printf(out, "[]");
+		return;
+	case DW_TAG_subroutine_type:
+		type_add(out, &type, depth + 1);
+		parameters_add(out, &type, depth + 1);
+		return;
+	case DW_TAG_structure_type:
+		buf_printf(out, "struct %s", name);
+		return;
+	case DW_TAG_union_type:
+		buf_printf(out, "union %s", name);
+		return;
+	case DW_TAG_enumeration_type:
+		buf_printf(out, "enum %s", name);
+		return;
+	default:
+		buf_printf(out, "%s", name);
+		return;
+	}
+}
+
+char *signature_of(Dwarf_Die *function)
+{
+	Dwarf_Die origin = signature_origin(function);
+	MEM_CLEANUP(buf_fini) struct buf out = {0};
+
+	type_add(&out, &origin, 0);
+	parameters_add(&out, &origin, 0);
+	return mem_strdup((const char *)out.bytes);
+}

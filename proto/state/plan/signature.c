@@ -1,0 +1,102 @@
+/*
+ * Is a function of the new release the one that a pointer from the old release may lead to? Its
+ * signature says so, in words that the description's writer made; names of types in them are
+ * followed where a type was renamed.
+ */
+#include <string.h>
+
+#include "proto/state/plan/transfer.h"
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
+}
+
+static size_t word_length(const char *text)
+{
+	size_t n = 0;
+
+	while (is_word(text[n])) {
+		n++;
+	}
+	return n;
+}
+
+/* The struct or union of a name, or STATE_NONE: the description does not know it. */
+static uint32_t record_find(const struct state_desc *desc, const char *name, size_t len)
+{
+	for (uint32_t id = 1; id < desc->n_types; id++) {
+		enum state_btf_kind kind = state_type_kind(desc, id);
+		const char *own = state_type_name(desc, id);
+
+		if ((kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) && strlen(own) == len &&
+		        memcmp(own, name, len) == 0) {
+			return id;
+		}
+	}
+	return STATE_NONE;
+}
+
+static bool words_match(const struct state_transfer *t, const char *old, size_t old_len,
+        const char *new, size_t new_len)
+{
+	uint32_t x;
+	uint32_t y;
+
+	if (t->has_renamed_types && old_len > 0 && new_len > 0) {
+		x = record_find(&t->desc[STATE_OLD], old, old_len);
+		y = record_find(&t->desc[STATE_NEW], new, new_len);
+		if (x != STATE_NONE && y != STATE_NONE) {
+			return state_names_match(t, x, y);
+		}
+	}
+	return old_len == new_len && memcmp(old, new, old_len) == 0;
+}
+
+static bool texts_match(const struct state_transfer *t, const char *old, const char *new)
+{
+	while (*old != 0 && *new != 0) {
+		size_t x = word_length(old);
+		size_t y = word_length(new);
+
+		if (!words_match(t, old, x, new, y) || (x == 0 && *old != *new)) {
+			return false;
+		}
+		old += x > 0 ? x : 1;
+		new += x > 0 ? y : 1;
+	}
+	return *old == *new;
+}
+
+static const char *entry_tag(
+        const struct state_transfer *t, enum state_age age, uint32_t i, const char *key)
+{
+	return state_desc_tag(&t->desc[age], STATE_TAG_ENTRY, i, STATE_TAG_SELF, key, 0);
+}
+
+/* Does the new function say itself that it was called so? */
+static bool is_claimed(const struct state_transfer *t, uint32_t i, uint32_t k)
+{
+	const struct state_desc *old = &t->desc[STATE_OLD];
+	const char *renamed = entry_tag(t, STATE_NEW, k, "renamed");
+	const char *was = entry_tag(t, STATE_OLD, i, "renamed");
+
+	return renamed != NULL && (was == NULL || strcmp(was, renamed) != 0) &&
+	       strcmp(renamed, state_desc_string(old, old->entries[i].name)) == 0;
+}
+
+bool state_signatures_match(const struct state_transfer *t, uint32_t i, uint32_t k)
+{
+	const struct state_desc *a = &t->desc[STATE_OLD];
+	const struct state_desc *b = &t->desc[STATE_NEW];
+	const char *old = entry_tag(t, STATE_OLD, i, "signature");
+	const char *new = entry_tag(t, STATE_NEW, k, "signature");
+
+	if (old == NULL || new == NULL) {
+		/* Descriptions were once written without: the same place will do. */
+		return old == new || strcmp(state_desc_string(a, a->entries[i].unit),
+		                             state_desc_string(b, b->entries[k].unit)) == 0;
+	}
+	return texts_match(t, old, new) || is_claimed(t, i, k);
+}
