@@ -39,6 +39,12 @@ static void job_refuse(struct job *job, const Wire__Error *error)
 	job_fail(job, JOB_REFUSED, &failure);
 }
 
+bool job_is_unstated(int r, const Machine__Reply *reply)
+{
+	return !r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause &&
+	       !strcmp(reply->error->cause->name, "E_V_STATEMENT");
+}
+
 void job_answer_bad(struct job *job, int r, const Machine__Reply *reply)
 {
 	struct failure failure;

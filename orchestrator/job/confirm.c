@@ -15,6 +15,9 @@
 #include "orchestrator/job/priv.h"
 #include "orchestrator/work/kit.h"
 
+/* After how long a confirm is tried again that a statement has to go before. */
+#define CONFIRM_AGAIN_USEC UINT64_C(100000)
+
 static int check_floor_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
@@ -80,6 +83,10 @@ static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
 	char hint[200];
 
 	if (job_order_taken(job, r, reply)) {
+		return;
+	}
+	if (job_is_unstated(r, reply) && job_state_again(job)) {
+		job_again(job, CONFIRM_AGAIN_USEC);
 		return;
 	}
 	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause) {

@@ -24,9 +24,11 @@
 #define ORDER_PROPOSED_MAX 2u
 /* How long after the update's own limit its result is asked for. */
 #define ORDER_RESULT_GRACE_USEC UINT64_C(1000000)
-/* How often and how long it is looked whether the machine took its statement. */
+/* How often and how long it is looked whether the machine took its statement, and after how many
+ * looks it is given another. */
 #define ORDER_UNSTATED_USEC UINT64_C(100000)
 #define ORDER_UNSTATED_MAX 50u
+#define ORDER_UNSTATED_AGAIN 10u
 /* An order that ends sooner is made anew rather than sent. */
 #define ORDER_LEFT_SEC 5
 
@@ -462,18 +464,30 @@ int job_order_countersign(
 	return 0;
 }
 
-/* It was sent when the session was opened; a machine that took none runs no order. */
+bool job_state_again(struct job *job)
+{
+	if (job->n_unstated >= ORDER_UNSTATED_MAX) {
+		return false;
+	}
+	/* At the first look that of the session may be on its way. */
+	if (job->n_unstated++ % ORDER_UNSTATED_AGAIN == 1) {
+		engine_state_machine(job->engine, job->machine);
+	}
+	return true;
+}
+
+/* The machine may have learned of a newer root, under which it was told nothing yet. */
 static void order_wait_statement(struct job *job)
 {
 	struct failure failure;
 
-	if (job->n_unstated++ < ORDER_UNSTATED_MAX) {
+	if (job_state_again(job)) {
 		job_again(job, ORDER_UNSTATED_USEC);
 		return;
 	}
 	failure_set(&failure, "no-statement", machine_row(job->machine)->name,
 	        "see lud's log for why it was not signed or not taken",
-	        "the machine has no starting statement in this boot, so it runs no order");
+	        "the machine takes no starting statement of its newest root, so it runs no order");
 	job_fail(job, JOB_FAILED, &failure);
 }
 
@@ -501,6 +515,7 @@ static void order_begin(struct job *job)
 		order_wait_statement(job);
 		return;
 	}
+	job->n_unstated = 0;
 	if (job_pair_is_over(job)) {
 		job_back(
 		        job, JOB_STEP_PAIR, "another release runs than the one it was paired with");

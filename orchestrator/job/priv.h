@@ -185,6 +185,11 @@ int __must_check job_order_mark_sent(struct db *db, void *arg);
 void job_order_send(struct job *job, channel_reply_fn fn);
 /* The machine took it: recorded, and waited for. */
 void job_order_accepted(struct job *job);
+/*
+ * The machine has no statement of its newest root: now and then it is sent one. False: that was
+ * done for long enough.
+ */
+bool __must_check job_state_again(struct job *job);
 /* Adds a control key's signature to what was proposed. On an error the job cannot go on. */
 int __must_check job_order_countersign(
         struct job *job, const struct envelope_signature *signature, struct failure *ret_failure);
@@ -227,3 +232,5 @@ void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause
 const char *job_hint(const Wire__Cause *cause);
 /* Lets a failed request to the machine end the step: park, refuse or fail. */
 void job_answer_bad(struct job *job, int r, const Machine__Reply *reply);
+/* Whether an order is refused because the machine was told nothing under its newest root yet. */
+bool job_is_unstated(int r, const Machine__Reply *reply);

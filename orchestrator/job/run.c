@@ -201,6 +201,10 @@ static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 		job_order_accepted(job);
 		return;
 	}
+	if (job_is_unstated(r, reply)) {
+		job_back(job, JOB_STEP_ORDER, "the machine learned of a newer root meanwhile");
+		return;
+	}
 	job_answer_bad(job, r, reply);
 }
 

@@ -344,6 +344,21 @@ def test_next_root(world):
     assert len(world.peer.statements) == 2
 
 
+def test_statement_again(world):
+    """A statement that was lost is sent again; so it is when the machine learns of a newer root right before an
+    order, of an update or of its confirm."""
+    world.peer.faults['lose_statement'] = 1
+    world.prepare()
+    world.luctl('update', 'ds')
+    assert len(world.peer.statements) == 1
+    for action in (harness.peer.UPDATE, harness.peer.CONFIRM):
+        n = len(world.peer.orders), len(world.peer.statements)
+        world.peer.faults['unstated_%d' % action] = 1
+        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+        assert (len(world.peer.orders), len(world.peer.statements)) == (n[0] + 2, n[1] + 1)
+        assert world.peer.orders[-1].action == harness.peer.CONFIRM
+
+
 def test_root_before_confirm(world):
     """Numbers of an old epoch mean other orders in the new one: no confirm, and a statement instead."""
     world.prepare()

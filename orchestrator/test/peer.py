@@ -76,6 +76,8 @@ class Peer:
         self.runs = []           # numbers of updates that were really run, in order
         self.orders = []         # everything accepted
         self.statements = []     # manifests
+        self.root_serial = 1     # the newest seen
+        self.stated = 0          # the root serial of the statement that counts
         self.times = []
         self.time_ahead = 0
         self.floors = {}
@@ -116,7 +118,7 @@ class Peer:
         with self.lock:
             self.boot_id += 1
             self.staged, self.results, self.events, self.admitted = {}, {}, [], {}
-            self.seq, self.newest, self.statements = 0, (0, 0), []
+            self.seq, self.newest, self.statements, self.stated = 0, (0, 0), [], 0
 
     def put_back(self):
         """To a snapshot of this boot: what came after it is forgotten, and the boot id stays."""
@@ -245,13 +247,21 @@ class Peer:
     def _on_status(self, request, body):
         self._reply(request, status={
             'machine_id': self.machine_id, 'boot_id': self.boot_id, 'clock_ns': 5,
-            'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': 1,
-            'has_statement': bool(self.statements), 'newest_epoch': self.newest[0],
+            'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': self.root_serial,
+            'has_statement': self.stated == self.root_serial, 'newest_epoch': self.newest[0],
             'newest_txn': self.newest[1], 'services': list(self.services.values())})
+
+    def _learn_root(self, parts):
+        self.root_serial = struct.unpack_from('<Q', parts[0][0], 16)[0]
 
     def _on_statement(self, request, body):
         kind, parts = envelope_parts(body['envelope'])
         assert kind == STATEMENT
+        if self._fault('lose_statement'):
+            self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'not now')
+            return
+        self._learn_root(parts)
+        self.stated = self.root_serial
         self.statements.append(bytes(parts[1][0]))
         self._reply(request, done={})
 
@@ -269,6 +279,7 @@ class Peer:
     def _on_admit(self, request, body):
         kind, parts = envelope_parts(body['envelope'])
         assert kind == VARIANT
+        self._learn_root(parts)
         variant = Variant(parts[2][0])
         state_hash = bytes(parts[1][0][128:192])
         self.admitted[variant.hash] = variant, state_hash
@@ -338,6 +349,9 @@ class Peer:
         if number <= self.newest:
             self._refuse(request, 'ERROR_NOT_FOUND', 'E_NOTFOUND', 'an old number')
             return
+        if self._fault('unstated_%d' % order.action):
+            self.stated = 0
+        self._learn_root(parts)
         if not self._is_good(request, order):
             return
         if self._fault('drop_run'):
@@ -371,7 +385,7 @@ class Peer:
         """What RS would refuse at once."""
         needs = 2 if order.action in (RESTART, SHUTDOWN) or any(order.consent or b'') else 1
         for good, name in ((order.boot_id == self.boot_id, 'E_V_BOOT'),
-                           (self.statements, 'E_V_STATEMENT'),
+                           (self.stated == self.root_serial, 'E_V_STATEMENT'),
                            (order.expires > time.time() + self.time_ahead, 'E_V_EXPIRED'),
                            (order.n_signatures >= needs, 'E_V_CONTROL')):
             if not good:

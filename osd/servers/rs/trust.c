@@ -94,8 +94,12 @@ static void trust_learn_time(struct trust_state *t, uint64_t date, uint64_t upti
 	}
 }
 
+/* What a statement told ends with its root, so a newer root needs one of its own. */
 static void trust_learn_root(struct trust_state *t, const struct root_manifest *root)
 {
+	if (root->serial != t->root_serial) {
+		t->has_statement = false;
+	}
 	t->root_serial = root->serial;
 	envelope_hash(root, sizeof(*root), t->root_hash);
 }

@@ -8,7 +8,7 @@
  * What holds all the time:
  *  - root serial, floors that a confirm raised, and numbers inside an epoch only rise;
  *  - what an epoch drove up (generations, order numbers, floors that a statement told) counts for
- *    nothing in a newer one;
+ *    nothing in a newer one, where no order is run before another statement;
  *  - time is at most TIME_SKEW_SEC_MAX ahead of the machine's own clock, counted from what the
  *    starter or a time statement said last;
  *  - a call that answers with an error has changed nothing but root serial and time.
@@ -49,7 +49,8 @@ struct trust_service {
 };
 
 struct trust_state {
-	bool has_root, has_statement;
+	bool has_root;
+	bool has_statement; /* seen in this boot, of the newest root */
 	uint8_t root_pub[32];
 	uint8_t root_hash[RS_HASH_LEN];
 	uint64_t root_serial;
@@ -108,7 +109,8 @@ err_t trust_forget(struct trust_variant *variant);
  */
 err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         const struct order_manifest **ret_order);
-/* E_NOTFOUND: its number is not above those accepted. E_V_STATEMENT: none was seen yet. */
+/* E_NOTFOUND: its number is not above those accepted. E_V_STATEMENT: none of the newest root was
+ * seen yet. */
 err_t trust_order_is_new(const struct trust_state *t, const struct order_manifest *order);
 /*
  * May this component be run now? Its variant, verified under the newest root, with everything that

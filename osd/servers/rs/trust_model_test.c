@@ -82,6 +82,13 @@ static uint64_t time_now(void)
 	return sum(clock_now(), m.skew);
 }
 
+/* A statement counts under its own root. */
+static void learn_root(uint64_t serial)
+{
+	m.has_statement = m.has_statement && serial == m.serial;
+	m.serial = serial;
+}
+
 /* A signed date moves time, but not further than the skew ahead of the clock. */
 static void learn(uint64_t serial, uint64_t date)
 {
@@ -89,7 +96,7 @@ static void learn(uint64_t serial, uint64_t date)
 
 	ahead = ahead > TIME_SKEW_SEC_MAX ? TIME_SKEW_SEC_MAX : ahead;
 	m.skew = ahead > m.skew ? ahead : m.skew;
-	m.serial = serial;
+	learn_root(serial);
 }
 
 /* The time that a document of this date is judged at: its own date counts as far as it may. */
@@ -360,7 +367,7 @@ static void set_time(void)
 	reason_if(&r, s.time.nonce != m.nonce, E_V_NONCE);
 	compare(trust_set_time(&t, s.bytes, s.len, uptime, next), &r);
 	if (r.n == 0) {
-		m.serial = serial;
+		learn_root(serial);
 		m.nonce = next;
 		m.base = time > uptime ? time - uptime : 0;
 		m.skew = 0;
@@ -373,14 +380,14 @@ static void beliefs_compare(void)
 
 	if (trust_time(&t, uptime) != time_now() || trust_floor(&t, "tty") != floor_now() ||
 	        newest.epoch != m.newest.epoch || newest.number != m.newest.number ||
-	        t.root_serial != m.serial || t.newest_order.epoch != m.order.epoch ||
-	        t.newest_order.number != m.order.number) {
+	        t.root_serial != m.serial || t.has_statement != m.has_statement ||
+	        t.newest_order.epoch != m.order.epoch || t.newest_order.number != m.order.number) {
 		(void)fprintf(stderr,
 		        "after %s: time %lu, not %lu; floor %u, not %u; generation "
-		        "%lu.%lu, not %lu.%lu; root %lu, not %lu\n",
+		        "%lu.%lu, not %lu.%lu; root %lu, not %lu; statement %d, not %d\n",
 		        did, trust_time(&t, uptime), time_now(), trust_floor(&t, "tty"),
 		        floor_now(), newest.epoch, newest.number, m.newest.epoch, m.newest.number,
-		        t.root_serial, m.serial);
+		        t.root_serial, m.serial, t.has_statement, m.has_statement);
 		failed();
 	}
 }

@@ -159,12 +159,15 @@ static void test_epochs(void)
 	assert(admit(5, SAMPLE_NOW) == E_OK);
 	assert(order(5, UINT64_MAX, 9, SAMPLE_NOW) == E_V_FLOOR);
 	t.newest_order = (struct trust_number){5, UINT64_MAX};
-	assert(order(6, 1, 1, SAMPLE_NOW) == E_V_ROOT); /* admitted under the old root */
+	assert(order(6, 1, 1, SAMPLE_NOW) ==
+	        E_V_STATEMENT); /* the old root's told floors are gone */
 	assert(trust_floor(&t, "tty") == 5);
-	assert(admit(6, SAMPLE_NOW) == E_OK);
-	assert(order(6, 1, 1, SAMPLE_NOW) == E_OK);
-	assert(order(5, 2, 2, SAMPLE_NOW) == E_V_ROOT);
 	assert(tell_statement(6) == E_OK && trust_floor(&t, "tty") == 6);
+	assert(admit(5, SAMPLE_NOW) == E_V_ROOT);
+	assert(order(6, 1, 11, SAMPLE_NOW) == E_V_ROOT); /* admitted under the old root */
+	assert(admit(6, SAMPLE_NOW) == E_OK);
+	assert(order(6, 1, 11, SAMPLE_NOW) == E_OK);
+	assert(order(5, 2, 12, SAMPLE_NOW) == E_V_ROOT);
 	assert(tell_statement(5) == E_V_ROOT);
 }
 
