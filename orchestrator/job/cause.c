@@ -6,6 +6,9 @@
 #include "orchestrator/job/hint.h"
 #include "orchestrator/job/priv.h"
 
+#define JOB_PAUSE_USEC UINT64_C(200000)
+#define JOB_PAUSE_MAX_USEC UINT64_C(5000000)
+
 const char *job_hint(const Wire__Cause *cause)
 {
 	return hint_of(cause->name);
@@ -39,6 +42,14 @@ static void job_refuse(struct job *job, const Wire__Error *error)
 	job_fail(job, JOB_REFUSED, &failure);
 }
 
+/* Until a busy machine is asked again: as it says, within reason. */
+static uint64_t job_pause(const Wire__Error *error)
+{
+	uint64_t usec = error->retry_ms * UINT64_C(1000);
+
+	return usec == 0 ? JOB_PAUSE_USEC : usec < JOB_PAUSE_MAX_USEC ? usec : JOB_PAUSE_MAX_USEC;
+}
+
 bool job_is_unstated(int r, const Machine__Reply *reply)
 {
 	return !r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause &&
@@ -61,7 +72,7 @@ void job_answer_bad(struct job *job, int r, const Machine__Reply *reply)
 	if (reply->body_case == MACHINE__REPLY__BODY_ERROR) {
 		if (reply->error->class_ == WIRE__ERROR_CLASS__ERROR_UNAVAILABLE ||
 		        reply->error->class_ == WIRE__ERROR_CLASS__ERROR_BUSY) {
-			job_again(job, 200000);
+			job_again(job, job_pause(reply->error));
 			return;
 		}
 		job_refuse(job, reply->error);

@@ -89,7 +89,8 @@ static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
 		job_again(job, CONFIRM_AGAIN_USEC);
 		return;
 	}
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause) {
+	if (!r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause &&
+	        !reply->error->retry_ms) {
 		snprintf(hint, sizeof(hint), "it runs, but the machine did not confirm it: %.120s",
 		        reply->error->cause->message);
 		confirm_end(job, hint);

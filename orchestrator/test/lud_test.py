@@ -359,6 +359,17 @@ def test_statement_again(world):
         assert world.peer.orders[-1].action == harness.peer.CONFIRM
 
 
+def test_rate(world):
+    """A machine that has too many signatures to check is asked again, whatever was to be checked."""
+    world.prepare()
+    late = ['rate_admit', 'rate_order_%d' % harness.peer.UPDATE, 'rate_order_%d' % harness.peer.CONFIRM]
+    world.peer.faults.update({name: 2 for name in late})
+    job = world.json('update', 'ds')
+    assert job['state'] == 'committed' and not job['hint'], job
+    assert [world.peer.faults[name] for name in late] == [0, 0, 0]
+    assert world.peer.orders[-1].action == harness.peer.CONFIRM and len(world.peer.runs) == 1
+
+
 def test_root_before_confirm(world):
     """Numbers of an old epoch mean other orders in the new one: no confirm, and a statement instead."""
     world.prepare()

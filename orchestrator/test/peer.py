@@ -276,7 +276,16 @@ class Peer:
         self.time_ahead = 0
         self._reply(request, done={})
 
+    def _is_late(self, request, name):
+        """Too many signatures to check: later."""
+        if not self._fault('rate_' + name):
+            return False
+        self._refuse(request, 'ERROR_UNAVAILABLE', 'E_RATE', 'too many', retry_ms=30)
+        return True
+
     def _on_admit(self, request, body):
+        if self._is_late(request, 'admit'):
+            return
         kind, parts = envelope_parts(body['envelope'])
         assert kind == VARIANT
         self._learn_root(parts)
@@ -342,6 +351,8 @@ class Peer:
         kind, parts = envelope_parts(body['envelope'])
         assert kind == ORDER
         order = Order(*parts[1])
+        if self._is_late(request, 'order_%d' % order.action):
+            return
         number = order.epoch, order.txn
         if number in self.results:
             self._reply(request, result={'state': 'TXN_DONE', 'result': self.results[number]})

@@ -33,6 +33,7 @@ struct rs_request {
  * accepted ones, never run. Other errors: refused, and the number is still free. EVENTS: count, a =
  * oldest kept, b = next sequence number. STAGE_LIST: count, a = budget, b = used. STAGE_BEGIN,
  * STAGE_CHUNK: count = bytes held, a = total. STATUS, RESULT, RESOURCES: count = records written.
+ * ADMIT, ORDER, STATEMENT, TIME: E_RATE: nothing was looked at; a = ms after which to ask again.
  */
 /* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
 struct rs_reply {

@@ -353,8 +353,14 @@ class Client:
             return next((v for k, v in reply.items() if k != 'id'), {})
 
     def call(self, timeout=10, **body):
-        """Ask and wait: client.call(status={}) gives the Status."""
-        return self.wait_reply(self.send(**body), timeout)
+        """Ask and wait: client.call(status={}) gives the Status. Asks again when the machine says when to."""
+        while True:
+            try:
+                return self.wait_reply(self.send(**body), timeout)
+            except Refused as e:
+                if not e.error.get('retry_ms'):
+                    raise
+                time.sleep(e.error['retry_ms'] / 1000)
 
     def stage(self, content, digest, chunk=CHUNK_MAX):
         """Stage bytes under their BLAKE2b-512, from where a former try ended."""

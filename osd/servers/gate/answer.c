@@ -92,6 +92,7 @@ static Wire__ErrorClass answer_class(err_t err)
 	case E_NOMEM:
 		return WIRE__ERROR_CLASS__ERROR_FULL;
 	case E_AGAIN:
+	case E_RATE:
 	case E_RESTART:
 	case E_DEAD:
 		return WIRE__ERROR_CLASS__ERROR_UNAVAILABLE;

@@ -1,6 +1,9 @@
 /*
  * The host at the other end: frames out of bytes, and the session they belong to. Memory for a
- * request and its answer is one arena of fixed size, so a peer cannot make the gate grow.
+ * request and its answer is one arena of fixed size, so a peer cannot make the gate grow. Serving
+ * it, what RS does for that included, takes half of the machine's time at most: the gate goes
+ * before most services, and a peer that sends without end would leave them none. What is not
+ * served yet waits in the channel.
  */
 #include "osd/servers/gate/priv.h"
 
@@ -8,6 +11,7 @@
 
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/state/annotate.h"
+#include "osd/lib/sys/share.h"
 #include "proto/wire/session.h"
 
 #define PEER_STALL_NSEC (FRAME_STALL_MSEC * 1000000ull)
@@ -19,6 +23,8 @@ static struct frame_decoder peer_decoder;
 static struct session peer_session;
 static uint8_t peer_frame[GATE_FRAME_MAX] STATE_SKIP;
 static uint8_t peer_memory[PEER_ARENA_BYTES] STATE_SKIP;
+static const struct share_limit peer_limit = {.parts = 2, .burst = 10 * 1000000ull};
+static struct share peer_share;
 static bool peer_waits_for_rest;
 static nsec_t peer_fed_at; /* when bytes came last, or could be looked at again */
 
@@ -162,18 +168,31 @@ void peer_alarm(void)
 	peer_waits_for_rest = false;
 }
 
+/* Has the peer had its share? Then an alarm ends the pause. */
+static bool peer_has_to_wait(nsec_t now)
+{
+	nsec_t wait = share_wait(&peer_share, &peer_limit, now);
+
+	if (wait > 0) {
+		(void)sys_alarm_set(now + wait);
+	}
+	return wait > 0;
+}
+
 bool peer_step(void)
 {
+	nsec_t begun = sys_clock_read();
 	struct frame frame;
 
-	if (channel_space() < GATE_FRAME_MAX + SESSION_OUT_MAX) {
-		peer_fed_at = sys_clock_read(); /* what is there is not looked at */
+	if (channel_space() < GATE_FRAME_MAX + SESSION_OUT_MAX || peer_has_to_wait(begun)) {
+		peer_fed_at = begun; /* what is there is not looked at */
 		return false;
 	}
 	for (;;) {
 		switch (frame_decoder_next(&peer_decoder, &frame)) {
 		case FRAME_OK:
 			peer_take(&frame);
+			share_charge(&peer_share, &peer_limit, begun, sys_clock_read());
 			return true;
 		case FRAME_BAD:
 			peer_end(WIRE__BYE_REASON__BYE_FRAME);

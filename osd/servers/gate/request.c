@@ -21,13 +21,15 @@ static void request_fail(struct request *r, err_t err, const char *step)
 	r->reply.error = answer_error(r->arena, err, step);
 }
 
-/* RS's refusal, which may name the transaction in the way. */
+/* RS's refusal, which may name the transaction in the way, or when to ask again. */
 static void request_refused(struct request *r, struct rs_reply answer, const char *step)
 {
 	request_fail(r, answer.err, step);
 	if (answer.err == E_BUSY && r->reply.error != NULL) {
 		r->reply.error->busy_id = answer.a;
 		r->reply.error->busy_epoch = answer.b;
+	} else if (answer.err == E_RATE && r->reply.error != NULL) {
+		r->reply.error->retry_ms = (uint32_t)answer.a;
 	}
 }
 

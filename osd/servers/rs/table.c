@@ -1,7 +1,12 @@
-/* What RS answers: one row a request. A request from a process without a right to send to RS never
- * gets here. */
+/*
+ * What RS answers: one row a request. A request from a process without a right to send to RS never
+ * gets here. Signatures cost RS more than everything else it is asked, and anybody on the channel
+ * can send some, so checking them has a share of the machine's time; what is above is sent back
+ * before it is looked at.
+ */
 #include "osd/servers/rs/priv.h"
 
+#include "osd/lib/sys/share.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/hook.h"
 #include "osd/servers/rs/txn.h"
@@ -9,36 +14,58 @@
 struct table_row {
 	rs_handler *handler;
 	bool is_control; /* only for services whose kit has KIT_CONTROL */
+	bool is_signed;  /* carries signatures to check */
 };
+
+/* An update with its confirm needs ten checks, of less than a ms each under TCG. */
+static const struct share_limit table_limit = {.parts = 8, .burst = 250 * NSEC_MSEC};
+static struct share table_share;
 
 #define TABLE_ASK(request, function) [request - RS_BASE] = {.handler = function}
 #define TABLE_CONTROL(request, function)                                                           \
 	[request - RS_BASE] = {.handler = function, .is_control = true}
+#define TABLE_SIGNED(request, function)                                                            \
+	[request - RS_BASE] = {.handler = function, .is_control = true, .is_signed = true}
 static const struct table_row table_rows[] = {
         TABLE_ASK(RS_STATUS, status_services),
         TABLE_CONTROL(RS_STAGE_BEGIN, request_stage_begin),
         TABLE_CONTROL(RS_STAGE_CHUNK, request_stage_chunk),
         TABLE_CONTROL(RS_STAGE_LIST, request_stage_list),
         TABLE_CONTROL(RS_STAGE_DROP, request_stage_drop),
-        TABLE_CONTROL(RS_ORDER, order_request),
+        TABLE_SIGNED(RS_ORDER, order_request),
         TABLE_ASK(RS_RESULT, status_result),
         TABLE_ASK(RS_EVENTS, status_events),
         TABLE_ASK(RS_SUBSCRIBE, request_subscribe),
         TABLE_ASK(RS_REPORT_METRICS, request_metrics),
         TABLE_ASK(RS_RESOURCES, status_resources),
-        TABLE_CONTROL(RS_ADMIT, request_admit),
+        TABLE_SIGNED(RS_ADMIT, request_admit),
         TABLE_CONTROL(RS_ACKNOWLEDGE, request_acknowledge),
         TABLE_CONTROL(RS_PREPARE_CHECK, order_prepare_check),
         TABLE_CONTROL(RS_ENVELOPE, status_envelope),
         TABLE_CONTROL(RS_CANCEL, order_cancel),
-        TABLE_CONTROL(RS_STATEMENT, request_statement),
-        TABLE_CONTROL(RS_TIME, request_time),
+        TABLE_SIGNED(RS_STATEMENT, request_statement),
+        TABLE_SIGNED(RS_TIME, request_time),
 };
 #define TABLE_SIZE (sizeof(table_rows) / sizeof(table_rows[0]))
 
 static bool table_is_allowed(const struct table_row *row, endpoint_t caller)
 {
 	return !row->is_control || service_may_control(caller);
+}
+
+static err_t table_serve_signed(
+        const struct table_row *row, const struct message *msg, struct rs_reply *ret_reply)
+{
+	nsec_t begun = sys_clock_read(), wait = share_wait(&table_share, &table_limit, begun);
+	err_t r;
+
+	if (wait > 0) {
+		ret_reply->a = wait / NSEC_MSEC + 1;
+		return E_RATE;
+	}
+	r = row->handler(msg, ret_reply);
+	share_charge(&table_share, &table_limit, begun, sys_clock_read());
+	return r;
 }
 
 static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
@@ -51,8 +78,11 @@ static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
 	if (n >= TABLE_SIZE || table_rows[n].handler == NULL) {
 		return hook_request(msg, ret_reply);
 	}
-	return table_is_allowed(&table_rows[n], msg->source) ? table_rows[n].handler(msg, ret_reply)
-	                                                     : E_PERM;
+	if (!table_is_allowed(&table_rows[n], msg->source)) {
+		return E_PERM;
+	}
+	return table_rows[n].is_signed ? table_serve_signed(&table_rows[n], msg, ret_reply)
+	                               : table_rows[n].handler(msg, ret_reply);
 }
 
 void table_dispatch(const struct message *msg)

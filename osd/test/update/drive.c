@@ -33,7 +33,9 @@ err_t rs_ask_with(uint32_t type, void *memory, uint32_t bytes, uint32_t access,
 
 	request.grant = grant_make(EP_RS, memory, bytes, access);
 	request.bytes = bytes;
-	r = rs_ask(type, request, ret_reply);
+	while ((r = rs_ask(type, request, ret_reply)) == E_RATE) {
+		pause_for(ret_reply->a * 1000000);
+	}
 	grant_revoke(request.grant);
 	return r;
 }
