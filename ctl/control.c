@@ -3,12 +3,14 @@
  * what is shown is read from those very bytes, and only the signature goes back, on a
  * connection of its own because the first one waits for the job's end.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #include "ctl/command.h"
 #include "ctl/intent.h"
+#include "ctl/known.h"
 #include "ctl/place.h"
 #include "ctl/text.h"
 #include "keyring/keyring.h"
@@ -61,19 +63,80 @@ static const char *control_action(uint32_t action)
 	return "confirm";
 }
 
-/* What is about to be signed, from the bytes that will be. */
-static void control_show(const struct order_manifest *order)
+static void control_show_component(const struct order_component *c)
 {
-	fprintf(stderr, "luctl: signing with the control key: %s", control_action(order->action));
-	for (uint32_t i = 0; i < order->n_components; i++) {
-		fprintf(stderr, " %.*s", (int)SERVICE_NAME_SIZE,
-		        order_components(order)[i].service);
+	char text[TEXT_SIZE];
+	ProtobufCBinaryData id = {sizeof(c->release_id), (uint8_t *)c->release_id};
+
+	fprintf(stderr, "luctl:   service %.*s", (int)sizeof(c->service), c->service);
+	if (c->generation) {
+		fprintf(stderr, ", to release %s as generation %" PRIu64, text_id(&id, text),
+		        c->generation);
 	}
-	fprintf(stderr, "%s of machine ", order->n_components ? "" : " all");
+	fputc('\n', stderr);
+}
+
+/* What is about to be signed, from the bytes that will be; names of machines are for people. */
+static void control_show(const struct order_manifest *order, const char *machine)
+{
+	fprintf(stderr, "luctl: signing with the control key: %s%s\n",
+	        control_action(order->action), order->n_components ? "" : " all");
+	fprintf(stderr, "luctl:   machine %s, ", machine);
 	for (uint32_t i = 0; i < sizeof(order->machine_id); i++) {
 		fprintf(stderr, "%02x", order->machine_id[i]);
 	}
 	fprintf(stderr, " (order %" PRIu64 ".%" PRIu64 ")\n", order->epoch, order->transaction);
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		control_show_component(&order_components(order)[i]);
+	}
+}
+
+/* Told and false: the name stood for another machine before, or that cannot be known. */
+static bool control_machine_is_known(
+        const struct options *options, const char *name, const struct order_manifest *order)
+{
+	_cleanup_(ctl_freep) char *keys =
+	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	_cleanup_(ctl_freep) char *path = known_path(keys);
+	_cleanup_(ctl_freep) char *where = NULL;
+	unsigned int line;
+
+	switch (known_check(path, name, order->machine_id, &line)) {
+	case KNOWN_SAME:
+		return true;
+	case KNOWN_NEW:
+		fprintf(stderr, "luctl: machine %s is new to this keyring: noted in %s\n", name,
+		        path);
+		return true;
+	case KNOWN_OTHER:
+		where = ctl_format("%s:%u", path, line);
+		ctl_fail(CTL_KEYS, where, "if the machine was made anew, remove this line",
+		        "the order is for another machine than the one that was called %s before",
+		        name);
+		return false;
+	case KNOWN_BAD:
+		break;
+	}
+	where = line ? ctl_format("%s:%u", path, line) : ctl_format("%s", path);
+	ctl_fail(CTL_KEYS, where, "correct the line (NAME and 32 hex digits), or remove it",
+	        "it cannot be told which machine is %s: %s", name,
+	        line ? "the line is damaged" : strerror(errno));
+	return false;
+}
+
+/* The machine is the one that was named. */
+static bool control_is_machine(const struct options *options, const Control__Request *asked,
+        const Control__Proposal *said, const struct order_manifest *order)
+{
+	const char *named = intent_machine(asked);
+
+	if (*named && strcmp(named, said->machine) != 0) {
+		ctl_fail(CTL_KEYS, "order", "look into lud's log",
+		        "lud proposes an order for machine %s, and %s was named", said->machine,
+		        named);
+		return false;
+	}
+	return control_machine_is_known(options, said->machine, order);
 }
 
 /* Told and false: it is not what was asked for. */
@@ -117,6 +180,8 @@ static void control_show_loss(const Control__Proposal *proposal)
 	char id[TEXT_SIZE];
 
 	if (proposal->pairing) {
+		fprintf(stderr, "luctl: from release %u to release %u, as lud says:\n",
+		        proposal->pairing->from_counter, proposal->pairing->to_counter);
 		pairing_print(stderr, "luctl: ", proposal->pairing, PAIRING_LOSS);
 		fprintf(stderr, "luctl: consenting to pairing %s\n",
 		        text_id(&proposal->pairing->id, id));
@@ -153,8 +218,12 @@ void control_sign(
 		        "what lud proposes consents to another pairing than the one it shows");
 		return;
 	}
+	if (!control_is_machine(
+	            options, asked, news->proposal, (const struct order_manifest *)order)) {
+		return;
+	}
+	control_show((const struct order_manifest *)order, news->proposal->machine);
 	control_show_loss(news->proposal);
-	control_show((const struct order_manifest *)order);
 	quiet.json = false;
 	sign.job = news->job;
 	sign.key_id.data = signature.key_id;

@@ -8,8 +8,10 @@
 
 /*
  * Why this order is not to be signed for this request; NULL: it is what was asked for. order has
- * passed order_manifest_check(). now: unix seconds. Which machine a name stands for only lud knows,
- * so the order's machine is shown and not judged.
+ * passed order_manifest_check(). now: unix seconds. Which machine a name stands for only lud knows:
+ * see known.h.
  */
 const char *intent_refusal(
         const Control__Request *asked, const struct order_manifest *order, uint64_t now);
+/* The machine that was named; "": it was left to lud. */
+const char *intent_machine(const Control__Request *asked);

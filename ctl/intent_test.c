@@ -52,6 +52,46 @@ static void test_update(void)
 	assert(!is_signed(&asked, order_of(ORDER_UPDATE, "echo")));
 }
 
+static void test_update_named(void)
+{
+	Control__UpdateRequest update = CONTROL__UPDATE_REQUEST__INIT;
+	Control__Request asked = CONTROL__REQUEST__INIT;
+	struct order order = order_of(ORDER_UPDATE, "echo");
+	char longer[140];
+
+	asked.body_case = CONTROL__REQUEST__BODY_UPDATE;
+	asked.update = &update;
+	update.service = "echo";
+	update.accept_loss = true;
+	memcpy(order.component[0].release_id, "\xa1\xb2\xc3", 3);
+	for (size_t i = 0; i < 4; i++) {
+		update.release = (char *[]){"", "newest", "a1b2c", "A1B2C300"}[i];
+		assert(is_signed(&asked, order));
+	}
+	memset(longer, '0', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	memcpy(longer, "a1b2c3", 6);
+	for (size_t i = 0; i < 4; i++) {
+		update.release = (char *[]){"a1b3", "b", "a1x", longer}[i];
+		assert(!is_signed(&asked, order));
+	}
+	longer[128] = '\0'; /* all of it */
+	assert(is_signed(&asked, order));
+	update.state = "idle";
+	assert(!is_signed(&asked, order));
+	strcpy(order.component[0].state, "idle");
+	assert(is_signed(&asked, order));
+	update.timeout_ms = 7000;
+	update.hold_ms = 300;
+	assert(!is_signed(&asked, order));
+	order.head.total_ms = 7000;
+	assert(!is_signed(&asked, order));
+	order.head.hold_ms = 300;
+	assert(is_signed(&asked, order));
+	order.head.argument = 1;
+	assert(!is_signed(&asked, order));
+}
+
 static void test_rollback(void)
 {
 	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
@@ -64,6 +104,8 @@ static void test_rollback(void)
 	rollback.accept_loss = true;
 	assert(is_signed(&asked, order_of(ORDER_UPDATE, "echo")));
 	assert(!is_signed(&asked, order_of(ORDER_UPDATE, "store")));
+	rollback.state = "idle";
+	assert(!is_signed(&asked, order_of(ORDER_UPDATE, "echo")));
 }
 
 static void test_restart(void)
@@ -119,6 +161,7 @@ static void test_others(void)
 int main(void)
 {
 	test_update();
+	test_update_named();
 	test_rollback();
 	test_restart();
 	test_stop();

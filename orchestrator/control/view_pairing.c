@@ -75,5 +75,6 @@ Control__Proposal *view_proposal(struct pool *pool, const struct job_news *news)
 	view->order.data = (uint8_t *)news->order;
 	view->order.len = news->order_size;
 	view->pairing = (Control__Pairing *)news->pairing;
+	view->machine = (char *)news->machine;
 	return view;
 }

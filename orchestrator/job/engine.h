@@ -74,6 +74,7 @@ struct job_news {
 	const uint8_t *order; /* proposed: the manifest to sign */
 	size_t order_size;
 	const struct Control__Pairing *pairing; /* proposed: what it consents to; NULL: nothing */
+	const char *machine;                    /* proposed: for which one */
 };
 
 typedef void (*engine_watch_fn)(const struct job_news *news, void *arg);

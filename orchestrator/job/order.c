@@ -408,6 +408,7 @@ static void order_step_signed(struct job *job)
 	news.order = part.manifest;
 	news.order_size = part.manifest_len;
 	news.pairing = job_pair_recorded(job, &pool);
+	news.machine = machine_row(job->machine)->name;
 	job_limit_again(job, ORDER_CONTROL_USEC);
 	job_again(job, ORDER_CONTROL_USEC);
 	engine_tell(job->engine, &news);

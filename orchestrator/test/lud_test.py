@@ -317,6 +317,28 @@ def test_control(world):
     assert len(world.peer.orders) == 1
 
 
+def test_known_machine(world):
+    """The machine that a name stood for when a control key was used first is the only one it is used for again."""
+    world.prepare()
+    command = [world.program('ctl/luctl'), 'restart', 'ds', '--socket', world.socket, '--keys', world.dir + '/keys']
+    known = world.dir + '/keys/known_machines'
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    line = 'm %s\n' % world.peer.machine_id.hex()
+    assert f'machine m, {world.peer.machine_id.hex()} (order 1.1)' in done.stderr, done.stderr
+    assert 'service ds' in done.stderr and f'noted in {known}' in done.stderr, done.stderr
+    with open(known, encoding='ascii') as f:
+        assert f.read() == line
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert 'noted' not in done.stderr, done.stderr
+    with open(known, 'w', encoding='ascii') as f:
+        f.write('m ' + '0' * 32 + '\n')
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as luctl:
+        said = luctl.stderr.readline()
+        luctl.kill()
+    assert f'{known}:1: the order is for another machine' in said, said
+    assert len(world.peer.orders) == 2
+
+
 def test_snapshot(world):
     """A machine that was put back under one boot id is a new boot: nothing is taken for done."""
     world.prepare()
