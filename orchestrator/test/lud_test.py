@@ -205,6 +205,21 @@ def test_no_pairing(world):
     assert not world.peer.orders and len(world.json('history')['generations']) == 1
 
 
+def test_pair_over(world):
+    """A pairing counts for the release that runs: when another one came to run, the next is made before the order."""
+    world.prepare(3)
+    assert world.kill(signal.SIGTERM) == 0
+    world.start(stop_at='stage.did')
+    with world.control() as control:
+        asked = control.send(update={'service': 'ds'})
+        world.wait_stopped()
+        world.peer.services['ds']['release_id'] = world.release_id(world.kits[1])
+        world.lud.send_signal(signal.SIGCONT)
+        job = control.wait_reply(asked, 30)
+    assert job['state'] == 'JOB_STATE_COMMITTED' and job['pairing']['from_counter'] == 2, job
+    assert [s['name'] for s in job['steps']].count('pair') == 2, job
+
+
 def test_killed_before_the_machine(world):
     """A job that the machine has not seen when lud dies is sent, once, by the next lud."""
     world.prepare()
@@ -259,6 +274,34 @@ def test_confirm(world):
     world.luctl('rerandomize', 'ds')
     numbers = [o.txn for o in world.peer.orders]
     assert numbers == sorted(set(numbers)) and {o.epoch for o in world.peer.orders} == {1}
+
+
+def test_not_confirmed(world):
+    """Only what was made, as what it was made, is confirmed: another generation or another build is not."""
+    world.prepare()
+    for fault in ('other_generation', 'other_build'):
+        world.peer.faults[fault] = 1
+        told = world.luctl('update', 'ds', code=7)
+        assert 'not-confirmed' in told and 'generation %d' % world.running() in told, told
+        assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 0
+
+
+def test_reboot_before_confirm(world):
+    """A confirm is for the boot that ran the order; after another boot, and after a snapshot, there is none to give."""
+    world.prepare()
+    for n, end_boot in enumerate((world.peer.reboot, world.peer.put_back)):
+        world.kill()
+        world.start(die_at='check.end')
+        with world.control() as control:
+            with contextlib.suppress(harness.wire.Ended, OSError):
+                control.call(rerandomize={'services': ['ds']})
+        world.wait_dead()
+        end_boot()
+        world.start()
+        job = world.settle()
+        assert job['state'] == 'JOB_STATE_COMMITTED' and 'restarted before the confirm' in job['hint'], (n, job)
+        assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 0
+    assert world.json('update', 'ds')['hint'] == ''
 
 
 def test_time(world):
@@ -1054,7 +1097,10 @@ def test_timeout(world):
     # A lud that takes the job up again gives it no more time.
     world.luctl('update', 'ds', '--timeout', '3s', '--detach')
     world.until(lambda: child_named(world, 'python3'))
+    worker = child_named(world, 'python3')['Pid']
     world.kill()
+    # A worker does not outlive lud.
+    world.until(lambda: not os.path.exists('/proc/' + worker), 2)
     time.sleep(3)
     began = time.monotonic()
     world.start()
@@ -1358,13 +1404,15 @@ def test_hostile_forge(world):
         report, status, told = hostile_report(world, ask, code)
         assert_confined(status, FORGE_UID if root else os.getuid())
         tried = report['tried']
-        for name in ('control socket', 'network', 'trace', 'name space'):
+        for name in ('control socket', 'network', 'trace', 'name space', 'clone'):
             assert tried[name] == 'EPERM', (name, tried)
-        assert tried.pop('own bench') == 'done'
+        assert tried.pop('own bench') == 'done' and tried.pop('clone3') == 'ENOSYS', tried
         if root:
             assert set(tried.values()) == {'EPERM', 'EACCES'} and 'key root.pem' in tried, tried
         assert report['environment'] == ['LC_ALL', 'PATH', 'TMPDIR'], report
         assert max(report['open']) <= 6, report
+        most = {'CORE': 0, 'NOFILE': 256, 'AS': 8 << 30, 'FSIZE': 1 << 30, 'CPU': 600}
+        assert all(0 <= report['limits'][name] <= limit for name, limit in most.items()), report
         # The bait is not taken: what a worker makes is a file, or a directory of files.
         assert 'cannot be put in place' in told, told
     assert not root or stored(world) == before

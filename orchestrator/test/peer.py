@@ -434,6 +434,10 @@ class Peer:
             service.update(generation=order.generation, generation_epoch=order.epoch,
                            release_id=variant.release_id, base_address=base,
                            build_id=bytes(payload[88:120]))
+            if self._fault('other_generation'):
+                service['generation'] += 1
+            if self._fault('other_build'):
+                service['build_id'] = bytes(32)
             return {**result, 'generation': order.generation, 'blackout_ns': 1234567,
                     'bytes': 4096, 'objects': 7}
         return {**result, 'outcome': cause[0], 'cause': {
