@@ -114,6 +114,7 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 void control_on_restart(struct control_client *client, const Control__Request *request);
 void control_on_job_sign(struct control_client *client, const Control__Request *request);
 void control_on_machine_time(struct control_client *client, const Control__Request *request);
+void control_on_job_list(struct control_client *client, const Control__Request *request);
 void control_on_job_show(struct control_client *client, const Control__Request *request);
 void control_wait_job(struct control_client *client, uint64_t id, int64_t job);
 

@@ -49,6 +49,13 @@ static int control_history_row(const struct generation_row *row, void *arg)
 	return err_up(r);
 }
 
+static size_t control_history_limit(uint32_t asked)
+{
+	size_t limit = asked ? asked : CONTROL_HISTORY_DEFAULT;
+
+	return limit < CONTROL_HISTORY_MAX ? limit : CONTROL_HISTORY_MAX;
+}
+
 void control_on_history(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -64,8 +71,7 @@ void control_on_history(struct control_client *client, const Control__Request *r
 	if (!machine) {
 		return;
 	}
-	visit.limit = visit.limit ? visit.limit : CONTROL_HISTORY_DEFAULT;
-	visit.limit = visit.limit < CONTROL_HISTORY_MAX ? visit.limit : CONTROL_HISTORY_MAX;
+	visit.limit = control_history_limit(ask->limit);
 	filter.machine = machine;
 	filter.limit = visit.limit + 1;
 	history.generations = pool_zero(&pool, visit.limit * sizeof(*history.generations));
@@ -76,6 +82,58 @@ void control_on_history(struct control_client *client, const Control__Request *r
 	}
 	reply.body_case = CONTROL__REPLY__BODY_HISTORY;
 	reply.history = &history;
+	control_reply(client, request->id, &reply);
+}
+
+struct control_job_list {
+	struct pool *pool;
+	struct engine *engine;
+	Control__JobList *list;
+	size_t limit;
+};
+
+static int control_job_row(const struct job_row *row, void *arg)
+{
+	struct control_job_list *visit = arg;
+	Control__JobList *list = visit->list;
+	int r;
+
+	if (list->n_jobs == visit->limit) {
+		list->more = true;
+		return 0;
+	}
+	r = view_job(visit->pool, visit->engine, row->id, false, &list->jobs[list->n_jobs]);
+	list->n_jobs += !r;
+	return err_fold(r);
+}
+
+void control_on_job_list(struct control_client *client, const Control__Request *request)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	const Control__JobListRequest *ask = request->job_list;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__JobList list = CONTROL__JOB_LIST__INIT;
+	struct control_job_list visit = {
+	        &pool, control_engine(client), &list, control_history_limit(ask->limit)};
+	struct job_filter filter = {
+	        .machine = control_machine_of_record(client, request->id, ask->machine),
+	        .service = ask->service,
+	        .before = (int64_t)ask->before,
+	        .bare = ask->bare,
+	        .limit = visit.limit + 1,
+	};
+
+	pool_init(&pool);
+	if (!filter.machine) {
+		return;
+	}
+	list.jobs = pool_zero(&pool, visit.limit * sizeof(*list.jobs));
+	if (store_job_each(control_db(client), &filter, control_job_row, &visit)) {
+		control_refuse_record(client, request->id);
+		return;
+	}
+	reply.body_case = CONTROL__REPLY__BODY_JOBS;
+	reply.jobs = &list;
 	control_reply(client, request->id, &reply);
 }
 

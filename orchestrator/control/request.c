@@ -76,6 +76,7 @@ static const struct control_rule control_rules[] = {
         [CONTROL__REQUEST__BODY_RELEASE_ADD] = {.handle = control_on_release_add, .records = true},
         [CONTROL__REQUEST__BODY_RELEASE_LIST] = {.handle = control_on_release_list},
         [CONTROL__REQUEST__BODY_LOG_FOLLOW] = {.handle = control_on_log_follow},
+        [CONTROL__REQUEST__BODY_JOB_LIST] = {.handle = control_on_job_list},
         [CONTROL__REQUEST__BODY_JOB_SHOW] = {.handle = control_on_job_show},
         [CONTROL__REQUEST__BODY_STAGE_LIST] = {.handle = control_on_stage_list},
         [CONTROL__REQUEST__BODY_STAGE_DROP] = {.handle = control_on_stage_drop},

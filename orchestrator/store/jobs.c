@@ -210,6 +210,21 @@ int store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *a
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
+int store_job_each(struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg)
+{
+	struct store_job_visit visit = {fn, arg};
+	int r = db_query(db, store_job_visit_row, &visit,
+	        "SELECT " JOB_COLUMNS " FROM jobs WHERE (?1 = 0 OR machine = ?1)"
+	        " AND (?2 = '' OR service = ?2) AND (?3 = 0 OR id < ?3)"
+	        " AND (?4 = 0 OR (ended_us AND NOT EXISTS"
+	        " (SELECT 1 FROM generations WHERE generations.job = jobs.id)))"
+	        " ORDER BY id DESC LIMIT ?5",
+	        "itiii", filter->machine, filter->service, filter->before, (int64_t)filter->bare,
+	        (int64_t)filter->limit);
+
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
 static int store_job_outcome_row(sqlite3_stmt *row, void *arg)
 {
 	struct job_outcome *ret = arg;

@@ -105,6 +105,16 @@ int __must_check store_job_by_order(
 typedef int (*store_job_fn)(const struct job_row *row, void *arg);
 /* Open jobs, oldest first; machine 0: of all. */
 int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg);
+struct job_filter {
+	int64_t machine;     /* 0: all */
+	const char *service; /* "": all */
+	int64_t before;      /* 0: from the newest on */
+	bool bare;           /* ended, and made no generation */
+	size_t limit;
+};
+/* Newest first. */
+int __must_check store_job_each(
+        struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg);
 /* Packed cause and result; the caller frees both; NULL where there is none. */
 struct job_outcome {
 	uint8_t *cause;

@@ -1050,6 +1050,27 @@ def test_old_backup(world):
         assert world.json('status')['record']['state'] == 'well'
 
 
+def test_job_list(world):
+    """Every job is in the record and can be asked for, those too that ended before they drew a generation."""
+    world.prepare(2)
+    world.pairing(loss=[LOST])
+    world.luctl('update', 'ds', code=5)
+    world.pairing()
+    world.luctl('update', 'ds')
+    world.pairing(loss=[LOST])
+    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex(), code=5)
+    with world.control() as control:
+        def jobs(**ask):
+            reply = control.call(job_list=ask)
+            return [j['id'] for j in reply.get('jobs', [])], reply.get('more', False)
+        assert jobs() == ([3, 2, 1], False) and jobs(bare=True) == ([3, 1], False)
+        assert jobs(limit=1) == ([3], True) and jobs(before=3, bare=True) == ([1], False)
+        assert jobs(service='rs') == ([], False)
+        last = control.call(job_list={'service': 'ds', 'limit': 1})['jobs'][0]
+        assert last['state'] == 'JOB_STATE_REFUSED' and last['cause']['name'] == 'state-loss', last
+        assert last['hint'] and last['identity'] and last['ended_us'] and not last.get('generation'), last
+
+
 def test_queued(world):
     """Of two updates that are asked for at once, the second goes from what the first made."""
     world.prepare(2)
