@@ -30,6 +30,7 @@
 #define RELEASE_RAISE 10
 #define FILE_MAX (4u << 20)
 #define DAY_SEC (24u * 3600)
+#define WIDE_LEN (UINT64_C(16) << 20)          /* two are more than that budget */
 #define HUGE_LEN ((UINT64_C(24) << 20) + 4096) /* more than RS's staging budget */
 
 struct record {
@@ -204,6 +205,9 @@ static void spoil_variant(const struct line *line, struct variant_manifest *vari
 	} else if (is_flaw(line, "huge")) {
 		variant->payload_hash[0] ^= 1;
 		variant->payload_len = HUGE_LEN;
+	} else if (is_flaw(line, "wide") || is_flaw(line, "wider")) {
+		variant->payload_hash[0] ^= is_flaw(line, "wide") ? 2 : 4;
+		variant->payload_len = WIDE_LEN;
 	}
 }
 

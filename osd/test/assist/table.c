@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "osd/abi/sef.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/test/assist/behaviour.h"
 
@@ -78,6 +79,13 @@ static void table_let_go(void)
 	}
 }
 
+static err_t table_refuse(uint64_t ticket)
+{
+	struct message msg = {.type = SEF_PREPARE_REFUSED, .w = {ticket, (uint64_t)E_REFUSED}};
+
+	return sys_asend(EP_RS, &msg);
+}
+
 bool table_dispatch(struct message *msg)
 {
 	struct assist_reply reply = {.err = E_OK};
@@ -110,6 +118,9 @@ bool table_dispatch(struct message *msg)
 		break;
 	case ASSIST_LAYOUT:
 		table_layout(&reply);
+		break;
+	case ASSIST_REFUSE:
+		reply.err = table_refuse(msg->w[0]);
 		break;
 	case ASSIST_PEEK:
 		peek(msg, &reply);

@@ -9,7 +9,9 @@
 #include "osd/test/update/priv.h"
 
 #define DAY_SEC UINT64_C(86400)
-#define FLIP_STEP 5 /* of the bytes of an envelope, every so manieth is changed */
+#define WIDE_LEN                                                                                   \
+	(UINT64_C(16) << 20) /* more than half of RS's staging budget; as keyring/test/offers.c */
+#define FLIP_STEP 5          /* of the bytes of an envelope, every so manieth is changed */
 
 static _Alignas(8) uint8_t envelope[ORDER_ENVELOPE_MAX];
 
@@ -208,6 +210,22 @@ static void case_cancel(void)
 	assist_count();
 }
 
+static void case_cancel_late(void)
+{
+	struct order order;
+	uint64_t number;
+
+	tap_case("nothing is cancelled after the switch");
+	order_of(&order, "hangs", ORDER_UPDATE);
+	order.head.transfer_ms = 200;
+	number = order.head.transaction;
+	CHECK_EQUAL(order_send(&order, NULL), E_OK);
+	pause_for(20 * NSEC_MSEC);
+	CHECK_EQUAL(cancel(order_epoch(), number), E_STATE);
+	CHECK_EQUAL(update_wait(number).err, E_TIMEOUT);
+	assist_count();
+}
+
 static void case_checks(void)
 {
 	struct order order;
@@ -337,6 +355,31 @@ static void case_drop(void)
 	CHECK_EQUAL(order_send(&order, NULL), E_BUSY); /* it runs */
 }
 
+/* Two large variants of one release, which do not fit beside each other. */
+static void case_room(void)
+{
+	static struct offer one, other;
+	static const uint8_t byte;
+	err_t total;
+	uint64_t held = 0;
+
+	tap_case("a full store forgets what nobody uses, and keeps what others name");
+	one = *offer_find("wide");
+	other = *offer_find("wider");
+	one.payload[0] ^= 2; /* the hashes that were signed */
+	other.payload[0] ^= 4;
+	total = rs_blob(one.blob, HOOK_STATE, 0, &held, 1);
+	CHECK_EQUAL(offer_admit(&one), E_OK);
+	CHECK_EQUAL(stage_begin(one.payload, WIDE_LEN, &held), E_OK);
+	CHECK_EQUAL(stage_begin(one.description, (uint64_t)total, &held), E_OK);
+	CHECK_EQUAL(stage_append(one.description, 0, &byte, 1, &held), E_OK);
+	CHECK_EQUAL(offer_admit(&other), E_OK);
+	CHECK_EQUAL(stage_begin(other.payload, WIDE_LEN, &held), E_OK);
+	CHECK_EQUAL(stage_begin(one.payload, WIDE_LEN, &held), E_V_UNNAMED);
+	CHECK_EQUAL(stage_begin(other.description, (uint64_t)total, &held), E_OK);
+	CHECK_EQUAL(held, 1);
+}
+
 void cases_orders(void)
 {
 	case_statement();
@@ -344,8 +387,10 @@ void cases_orders(void)
 	case_refused();
 	case_control();
 	case_cancel();
+	case_cancel_late();
 	case_checks();
 	case_confirm();
 	case_time();
 	case_drop();
+	case_room();
 }

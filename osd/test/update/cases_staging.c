@@ -27,7 +27,8 @@ static void case_unnamed(void)
 
 static void case_chunks(void)
 {
-	static uint8_t bytes[100];
+	enum { CHUNK = 100 };
+	static uint8_t bytes[CHUNK + 1];
 	struct offer offer = *offer_find("first");
 	uint8_t byte;
 	err_t total = rs_blob(offer.blob, HOOK_STATE, 0, &byte, 1);
@@ -47,15 +48,34 @@ static void case_chunks(void)
 	tap_case("staged bytes with another hash are refused and dropped");
 	while (held < (uint64_t)total) {
 		uint64_t left = (uint64_t)total - held;
-		uint32_t n = left < sizeof(bytes) ? (uint32_t)left : (uint32_t)sizeof(bytes);
-		err_t r = stage_append(offer.description, held, bytes, n, &held);
+		uint32_t n = left < CHUNK ? (uint32_t)left : CHUNK;
+		err_t r;
 
+		if (n == left) { /* not a byte more than was signed for */
+			r = stage_append(offer.description, held, bytes, n + 1, &held);
+			CHECK_EQUAL(r, E_INVAL);
+		}
+		r = stage_append(offer.description, held, bytes, n, &held);
 		CHECK_EQUAL(r, n == left ? E_V_HASH : E_OK);
 		if (r != E_OK) {
 			break;
 		}
 	}
 	CHECK_EQUAL(stage_append(offer.description, 0, bytes, 10, &held), E_NOTFOUND);
+}
+
+/* A request that promises fewer bytes than it grants: the hash must be there as a whole. */
+static void case_short(void)
+{
+	struct offer offer = *offer_find("first");
+	uint32_t grant = grant_make(EP_RS, offer.payload, RS_HASH_LEN, GRANT_READ);
+	struct rs_request request = {.grant = grant, .bytes = RS_HASH_LEN - 1};
+	struct rs_reply reply;
+
+	tap_case("a request names a whole hash");
+	CHECK_EQUAL(rs_ask(RS_STAGE_DROP, request, &reply), E_INVAL);
+	CHECK_EQUAL(rs_ask(RS_STAGE_CHUNK, request, &reply), E_INVAL);
+	grant_revoke(grant);
 }
 
 static void case_full(void)
@@ -91,6 +111,7 @@ void cases_staging(void)
 	case_unnamed();
 	case_chunks();
 	case_incomplete();
+	case_short();
 	case_full();
 }
 

@@ -40,10 +40,12 @@ static void case_forged(void)
 static void case_forged_in_update(void)
 {
 	struct ask ask = {.state = "unreachable", .prepare = 50 * NSEC_MSEC};
+	struct assist_reply reply;
 	struct message msg;
 	struct rs_result result;
 
-	tap_case("a third party neither ends nor refuses an update");
+	tap_case("a third party neither ends nor refuses an update, nor does a refusal of another "
+	         "one");
 	CHECK_EQUAL(offer_admit(offer_find("second")), E_OK);
 	stage_offer(offer_find("second"));
 	CHECK_EQUAL(update_begin(offer_find("second"), &ask, NULL), E_OK);
@@ -52,6 +54,7 @@ static void case_forged_in_update(void)
 	CHECK_EQUAL(sys_asend(EP_RS, &msg), E_OK);
 	msg = (struct message){.type = SEF_CANCEL, .w = {update_last_id()}};
 	CHECK_EQUAL(sys_asend(sef_lookup("assist"), &msg), E_OK);
+	CHECK_EQUAL(assist_ask(ASSIST_REFUSE, UINT64_MAX, 0, &reply), E_OK);
 	result = update_wait(update_last_id());
 	CHECK_EQUAL(result.err, E_TIMEOUT);
 	CHECK(result.step_at[RS_STEP_ROLLBACK] - result.step_at[RS_STEP_PREPARE] >= ask.prepare);
