@@ -12,6 +12,7 @@
 #include "keyring/keyring.h"
 
 #define KEYS_LIFETIME_SEC (UINT64_C(365) * 24 * 3600)
+#define KEYS_REMEDY_SIZE 240
 
 static char *keys_dir(const struct options *options)
 {
@@ -58,19 +59,45 @@ static void keys_id(const struct keyring_info *info, char ret_text[TEXT_SIZE])
 static void keys_json(const struct keyring_info infos[_KEYRING_N])
 {
 	json_t *list = json_array();
-	char id[TEXT_SIZE];
+	char id[TEXT_SIZE], remedy[KEYS_REMEDY_SIZE];
 
 	for (int i = 0; i < _KEYRING_N; i++) {
-		keys_id(&infos[i], id);
+		const struct keyring_info *info = &infos[i];
+
+		keys_id(info, id);
+		keyring_fault_remedy(info, remedy, sizeof(remedy));
 		json_array_append_new(
-		        list, json_pack("{s:s, s:s, s:b, s:s, s:I, s:I}", "role",
-		                      keyring_role_name(infos[i].role), "id", id, "usable",
-		                      infos[i].error == 0, "error",
-		                      infos[i].error ? keyring_error_text(infos[i].error) : "",
-		                      "not_before", (json_int_t)infos[i].not_before, "not_after",
-		                      (json_int_t)infos[i].not_after));
+		        list, json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I}", "role",
+		                      keyring_role_name(info->role), "id", id, "usable",
+		                      info->fault == KEYRING_USABLE, "state",
+		                      keyring_fault_name(info->fault), "error",
+		                      info->fault ? keyring_fault_text(info->fault) : "", "remedy",
+		                      remedy, "not_before", (json_int_t)info->not_before,
+		                      "not_after", (json_int_t)info->not_after));
 	}
 	json_print(list);
+}
+
+/* What is to be said of a key, with the date or the line that it hangs on. */
+static char *keys_state(const struct keyring_info *info)
+{
+	const char *text = keyring_fault_text(info->fault);
+	char date[TEXT_SIZE];
+
+	if (info->fault == KEYRING_EXPIRED) {
+		return ctl_format("expired since %s", text_seconds((int64_t)info->not_after, date));
+	}
+	if (info->fault == KEYRING_NOT_YET) {
+		return ctl_format(
+		        "%s: from %s", text, text_seconds((int64_t)info->not_before, date));
+	}
+	if (info->fault == KEYRING_BAD_RULES && info->rules_line) {
+		return ctl_format("%s in line %u", text, info->rules_line);
+	}
+	if (info->fault == KEYRING_DAMAGED && info->error < 0) {
+		return ctl_format("cannot be read: %s", keyring_error_text(info->error));
+	}
+	return ctl_format("%s", text);
 }
 
 static void keys_print(const struct keyring_info infos[_KEYRING_N])
@@ -85,35 +112,55 @@ static void keys_print(const struct keyring_info infos[_KEYRING_N])
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 
 	for (int i = 0; i < _KEYRING_N; i++) {
+		_cleanup_(ctl_freep) char *state = keys_state(&infos[i]);
 		char id[TEXT_SIZE], until[TEXT_SIZE];
 
 		keys_id(&infos[i], id);
-		table_row(table,
-		        (const char *const[]){keyring_role_name(infos[i].role), id,
-		                text_seconds((int64_t)infos[i].not_after, until),
-		                infos[i].error ? keyring_error_text(infos[i].error) : "usable",
-		                keyring_role_use(infos[i].role)});
+		table_row(table, (const char *const[]){keyring_role_name(infos[i].role), id,
+		                         text_seconds((int64_t)infos[i].not_after, until), state,
+		                         keyring_role_use(infos[i].role)});
 	}
 	table_print(table);
+}
+
+/* CTL_OK, or that keys which are here cannot be used: each is told, with what to do. */
+static int keys_judge(const char *dir, const struct keyring_info infos[_KEYRING_N])
+{
+	char remedy[KEYS_REMEDY_SIZE], last[KEYS_REMEDY_SIZE] = "";
+	int code = CTL_OK;
+
+	for (int i = 0; i < _KEYRING_N; i++) {
+		_cleanup_(ctl_freep) char *state = keys_state(&infos[i]);
+
+		if (infos[i].fault == KEYRING_USABLE || infos[i].fault == KEYRING_ABSENT) {
+			continue;
+		}
+		keyring_fault_remedy(&infos[i], remedy, sizeof(remedy));
+		code = ctl_fail(CTL_KEYS, dir, strcmp(remedy, last) ? remedy : NULL,
+		        "the %s key cannot be used: %s", keyring_role_name(infos[i].role), state);
+		memcpy(last, remedy, sizeof(last));
+	}
+	return code;
 }
 
 int cmd_keys_list(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = keys_dir(options);
 	struct keyring_info infos[_KEYRING_N];
-	int r = keyring_list(dir, infos);
+	int r = keyring_list(dir, (uint64_t)time(NULL), infos);
 
 	if (r != 0) {
 		return ctl_fail(CTL_KEYS, dir,
-		        "make keys with `luctl keys init`, or name a keyring with --keys", "%s",
-		        keyring_error_text(r));
+		        "make keys with `luctl keys init`, or name a keyring with --keys",
+		        "the keyring cannot be read: %s", keyring_error_text(r));
 	}
 	if (options->json) {
 		keys_json(infos);
 	} else {
 		keys_print(infos);
+		fflush(stdout);
 	}
-	return CTL_OK;
+	return keys_judge(dir, infos);
 }
 
 /* Roles with commas between them, as bits. False: no such role was told. */
@@ -168,6 +215,13 @@ int cmd_keys_renew(const struct options *options)
 	} else {
 		printf("%s: signed root %" PRIu64 "; machines that see it refuse older ones\n", dir,
 		        serial);
+	}
+	if (replace & (1u << KEYRING_RELEASE)) {
+		fputs("luctl: kits that the last release key signed are refused from now on: sign "
+		      "each "
+		      "with\n       `luctl release sign KIT`, then register it with `luctl release "
+		      "add KIT`\n",
+		        stderr);
 	}
 	return CTL_OK;
 }

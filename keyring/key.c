@@ -64,11 +64,11 @@ const char *keyring_error_text(int error)
 	case KEYRING_E_EXISTS:
 		return "there are keys already";
 	case KEYRING_E_MISSING:
-		return "there is no such key";
+		return "it is not there";
 	case KEYRING_E_UNSAFE:
 		return "others could read or replace it: it must be yours, with mode 0600";
 	case KEYRING_E_FORMAT:
-		return "it is not a key of this kind";
+		return "it is damaged, or of another kind";
 	case KEYRING_E_REFUSED:
 		return "what was to be signed or unsealed is not good";
 	}

@@ -53,13 +53,33 @@ enum keyring_role {
 /* An open key. */
 struct keyring_key;
 
+/* Why a key cannot do its work now: the first that holds. */
+enum keyring_fault {
+	KEYRING_USABLE,
+	KEYRING_ABSENT,     /* its file is not here, as on most hosts */
+	KEYRING_EXPOSED,    /* KEYRING_E_UNSAFE */
+	KEYRING_DAMAGED,    /* the file cannot be read as a key: info->error */
+	KEYRING_NO_ROOT,    /* root.signed is missing */
+	KEYRING_BAD_ROOT,   /* it is damaged */
+	KEYRING_OTHER_ROOT, /* it was signed by another key than root.pem, and does not name this
+	                       one */
+	KEYRING_UNNAMED,    /* the signed root does not name this key for this role */
+	KEYRING_EXPIRED,    /* the key's time is over, or the root's */
+	KEYRING_NOT_YET,
+	KEYRING_NO_RULES,  /* online keys only: the signer does not start */
+	KEYRING_BAD_RULES, /* info->rules_line, or the file is exposed */
+	_KEYRING_FAULT_N
+};
+
 /* One line of `luctl keys list`. */
 struct keyring_info {
 	enum keyring_role role;
+	enum keyring_fault fault;
 	int error;           /* 0, or why the file cannot be used (KEYRING_E_*, -errno) */
 	uint8_t id[16];      /* all zero for unusable ones */
 	uint64_t not_before; /* as the signed root says; 0 when it does not name it */
 	uint64_t not_after;
+	unsigned int rules_line;
 };
 
 /*
@@ -79,8 +99,12 @@ int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec);
  */
 int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace);
 
-/* Describe every role's key. Never opens what it must not. */
-int keyring_list(const char *dir, struct keyring_info ret_infos[_KEYRING_N]);
+/* Describe every role's key as of now (unix s). Never opens what it must not. */
+int keyring_list(const char *dir, uint64_t now, struct keyring_info ret_infos[_KEYRING_N]);
+/* "expired", and in words; what to do about it, "" when nothing. */
+const char *keyring_fault_name(enum keyring_fault fault);
+const char *keyring_fault_text(enum keyring_fault fault);
+void keyring_fault_remedy(const struct keyring_info *info, char *ret_text, size_t size);
 
 /* Open one key for use. */
 int keyring_key_open(const char *dir, enum keyring_role role, struct keyring_key **ret_key);

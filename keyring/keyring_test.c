@@ -55,9 +55,10 @@ static void test_create_and_list(void)
 	char path[256];
 	struct stat st;
 
-	assert(keyring_list(test_ring, infos) == 0);
+	assert(keyring_list(test_ring, NOW, infos) == 0);
 	for (unsigned int i = 0; i < _KEYRING_N; i++) {
 		assert(infos[i].error == 0 && infos[i].role == i);
+		assert(infos[i].fault == KEYRING_USABLE);
 		path_of(path, keyring_file_name(infos[i].role));
 		assert(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
 	}
@@ -73,7 +74,7 @@ static void test_create_and_list(void)
 	assert(stat(test_ring, &st) == 0 && (st.st_mode & 07777) == 0700);
 	assert(keyring_create(test_ring, NOW, DAY) == KEYRING_E_EXISTS);
 	assert(keyring_create("/nonexistent/ring", NOW, DAY) == -ENOENT);
-	assert(keyring_list("/nonexistent", infos) == KEYRING_E_MISSING);
+	assert(keyring_list("/nonexistent", NOW, infos) == KEYRING_E_MISSING);
 }
 
 static void test_root_verifies(void)

@@ -1,5 +1,6 @@
 #pragma once
 /* What the files of the keyring share. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #define KEYRING_SKEW_SEC (24u * 3600)
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
+
+struct rules;
 
 struct keyring_key {
 	enum keyring_role role;
@@ -64,6 +67,15 @@ int keyring_file_write(int dir_fd, const char *name, int secret, const void *byt
 
 /* The same in place of a file that may be there: written beside and renamed. */
 int keyring_file_replace(int dir_fd, const char *name, int secret, const void *bytes, size_t len);
+
+/* Read the signed root (a stored part) and open it. KEYRING_E_FORMAT: it is no root. */
+int keyring_root_load(int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part);
+
+/*
+ * Read the signer's rules; who could write them could have anything signed.
+ * KEYRING_E_FORMAT: *ret_line is wrong (0: no line is).
+ */
+int keyring_rules_load(int dir_fd, struct rules *ret_rules, unsigned int *ret_line);
 
 /* The role's file name. */
 const char *keyring_file_name(enum keyring_role role);

@@ -169,8 +169,7 @@ int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
 	return r;
 }
 
-static int ring_root_read(
-        int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part)
+int keyring_root_load(int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part)
 {
 	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
 	int r = keyring_file_read(dir_fd, KEYRING_FILE_ROOT_SIGNED, 0, &file);
@@ -195,7 +194,7 @@ int keyring_root_read(
 	_cleanup_(fd_closep) int fd = -1;
 	int r = keyring_dir_open(dir, &fd);
 
-	return r != 0 ? r : ring_root_read(fd, ret_bytes, cap, ret_part);
+	return r != 0 ? r : keyring_root_load(fd, ret_bytes, cap, ret_part);
 }
 
 /* The keys of a renewed root: those that are here, some drawn anew. */
@@ -224,7 +223,7 @@ int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned
 	int r = keyring_dir_open(dir, &fd);
 
 	if (r == 0) {
-		r = ring_root_read(fd, bytes, sizeof(bytes), &part);
+		r = keyring_root_load(fd, bytes, sizeof(bytes), &part);
 	}
 	if (r == 0 && (replace & (1u << KEYRING_ROOT)) != 0) {
 		r = KEYRING_E_REFUSED;
@@ -245,60 +244,4 @@ int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned
 	}
 	ring_keys_free(keys);
 	return r;
-}
-
-static void ring_find_validity(const struct root_manifest *root, struct keyring_info *info)
-{
-	for (unsigned int role = 0; role < _ROOT_ROLE_N; role++) {
-		for (uint32_t i = 0; i < root->n_keys[role]; i++) {
-			const struct root_key *key = &root->keys[role][i];
-
-			if (memcmp(key->id, info->id, sizeof(info->id)) == 0) {
-				info->not_before = key->not_before;
-				info->not_after = key->not_after;
-			}
-		}
-	}
-}
-
-/* The root and the audit key are in no role: they last as long as the root does. */
-static void ring_find_own(
-        const struct root_manifest *root, const uint8_t pub[32], struct keyring_info *info)
-{
-	if (memcmp(root->root_pub, pub, 32) == 0 || memcmp(root->audit_pub, pub, 32) == 0) {
-		info->not_before = root->issued;
-		info->not_after = root->expires;
-	}
-}
-
-int keyring_list(const char *dir, struct keyring_info ret_infos[_KEYRING_N])
-{
-	_cleanup_(fd_closep) int fd = -1;
-	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
-	struct envelope_part part;
-	const struct root_manifest *root = NULL;
-	int r = keyring_dir_open(dir, &fd);
-
-	if (r != 0) {
-		return r;
-	}
-	if (ring_root_read(fd, bytes, sizeof(bytes), &part) == 0) {
-		root = (const void *)part.manifest;
-	}
-	for (unsigned int i = 0; i < _KEYRING_N; i++) {
-		_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
-		struct keyring_info *info = &ret_infos[i];
-
-		memset(info, 0, sizeof(*info));
-		info->role = (enum keyring_role)i;
-		info->error = keyring_key_load(fd, info->role, &key);
-		if (key != NULL) {
-			memcpy(info->id, key->id, sizeof(info->id));
-		}
-		if (root != NULL && key != NULL) {
-			ring_find_validity(root, info);
-			ring_find_own(root, key->pub, info);
-		}
-	}
-	return 0;
 }

@@ -17,32 +17,30 @@
 
 #include "keyring/priv.h"
 
-/* Read the rule file; who could write it could have anything signed. */
-static int signer_rules_read(const char *dir, struct rules *ret_rules)
+int keyring_rules_load(int dir_fd, struct rules *ret_rules, unsigned int *ret_line)
 {
-	_cleanup_(fd_closep) int fd = -1;
 	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
-	int r = keyring_dir_open(dir, &fd);
+	int r = keyring_file_read(dir_fd, KEYRING_FILE_RULES, 1, &file);
 
-	if (r == 0) {
-		r = keyring_file_read(fd, KEYRING_FILE_RULES, 1, &file);
-	}
-	if (r == 0 && rules_parse((const char *)file.bytes, file.len, ret_rules) != 0) {
-		r = KEYRING_E_FORMAT;
-	}
-	return r;
+	*ret_line = r == 0 ? rules_parse((const char *)file.bytes, file.len, ret_rules) : 0;
+	return r == 0 && *ret_line != 0 ? KEYRING_E_FORMAT : r;
 }
 
 int signer_init(struct signer *s, const char *dir, const char **ret_what)
 {
+	_cleanup_(fd_closep) int fd = -1;
+	unsigned int line;
 	int r;
 
 	memset(s, 0, sizeof(*s));
 	*ret_what = KEYRING_FILE_ROOT_SIGNED;
-	r = keyring_root_read(dir, s->root_bytes, sizeof(s->root_bytes), &s->root);
+	r = keyring_dir_open(dir, &fd);
+	if (r == 0) {
+		r = keyring_root_load(fd, s->root_bytes, sizeof(s->root_bytes), &s->root);
+	}
 	if (r == 0) {
 		*ret_what = KEYRING_FILE_RULES;
-		r = signer_rules_read(dir, &s->rules);
+		r = keyring_rules_load(fd, &s->rules, &line);
 	}
 	if (r == 0) {
 		*ret_what = keyring_file_name(KEYRING_VARIANT);
