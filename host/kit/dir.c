@@ -33,14 +33,22 @@ void kit_dir_fini(struct kit_dir *dir)
 	*dir = (struct kit_dir){0};
 }
 
+/* A time that is over is the root's to give anew; everything else is the kit's. */
+static const char *kit_reason_remedy(enum envelope_reason reason)
+{
+	return reason == ENVELOPE_KEY_EXPIRED || reason == ENVELOPE_ROOT_EXPIRED
+	               ? "sign the next root with `luctl keys renew` where root.pem is"
+	               : "sign the kit with a release key of this keyring (`luctl release sign "
+	                 "KIT`), then `luctl release add KIT`";
+}
+
 static int kit_fault_reason(
         struct kit_fault *ret_fault, enum envelope_reason reason, const char *dir, const char *name)
 {
 	(void)kit_fault_file(ret_fault, -EKEYREJECTED, dir, name);
-	(void)kit_fault_set(ret_fault, -EKEYREJECTED, ret_fault->place,
-	        "%s (%s); sign the kit with a release key of this keyring "
-	        "(`luctl release sign`)",
-	        envelope_reason_text(reason), envelope_reason_name(reason));
+	(void)kit_fault_set(ret_fault, -EKEYREJECTED, ret_fault->place, "%s (%s); %s",
+	        envelope_reason_text(reason), envelope_reason_name(reason),
+	        kit_reason_remedy(reason));
 	ret_fault->reason = reason;
 	return -EKEYREJECTED;
 }

@@ -53,7 +53,7 @@ struct child_result {
 	int status; /* as waitpid() gives it */
 	const uint8_t *output;
 	size_t output_size;
-	const char *errors; /* last lines of stderr, NUL terminated */
+	const char *errors; /* the end of stderr as one line, NUL terminated */
 };
 
 typedef void (*child_done_fn)(const struct child_result *result, void *arg);

@@ -58,7 +58,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	seen = run("cat; echo oops >&2; exit 3", "hello", 5000000);
 	assert(WEXITSTATUS(seen.status) == 3 && !strcmp(seen.output, "hello"));
-	assert(!strcmp(seen.errors, "oops\n"));
+	assert(!strcmp(seen.errors, "oops"));
 	child_status_text(seen.status, text, sizeof(text));
 	assert(!strcmp(text, "exit status 3"));
 

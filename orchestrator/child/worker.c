@@ -4,6 +4,7 @@
  */
 #include "orchestrator/child/child.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,6 +30,22 @@ struct child_worker {
 	void *arg;
 };
 
+/* What was said is shown within a line: blanks for ends of lines, none at its own end. */
+static void child_worker_one_line(struct evbuffer *errors)
+{
+	size_t n = evbuffer_get_length(errors);
+	char *text;
+
+	evbuffer_add(errors, "", 1);
+	text = (char *)evbuffer_pullup(errors, -1);
+	while (n && isspace((unsigned char)text[n - 1])) {
+		text[--n] = '\0';
+	}
+	for (size_t i = 0; i < n; i++) {
+		text[i] = text[i] == '\n' || text[i] == '\r' ? ' ' : text[i];
+	}
+}
+
 static void child_worker_finish(struct child_worker *worker)
 {
 	struct child_result result = {.timed_out = worker->timed_out, .status = worker->status};
@@ -37,7 +54,7 @@ static void child_worker_finish(struct child_worker *worker)
 		return;
 	}
 	evtimer_del(worker->timeout_event);
-	evbuffer_add(worker->errors, "", 1);
+	child_worker_one_line(worker->errors);
 	result.output_size = evbuffer_get_length(worker->output);
 	result.output = evbuffer_pullup(worker->output, -1);
 	result.errors = (const char *)evbuffer_pullup(worker->errors, -1);

@@ -216,8 +216,7 @@ static void order_signed(const struct failure *failure, const struct signer_repl
 	if (!failure && reply->status != SIGNER_OK) {
 		failure_set(&refused,
 		        reply->reason ? envelope_reason_name(reply->reason) : "signer", "signer",
-		        "check `luctl keys list` and the signer's rules (signer.rules)",
-		        "the signer refuses the order: %s", reply->text);
+		        job_signer_remedy(reply), "the signer refuses the order: %s", reply->text);
 		failure = &refused;
 	}
 	if (failure) {

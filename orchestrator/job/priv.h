@@ -230,6 +230,8 @@ void engine_state_machine(struct engine *engine, struct machine *machine);
 void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause);
 /* What to do about a cause that the machine named; "" when nothing is known. */
 const char *job_hint(const Wire__Cause *cause);
+/* What to do about a refusal of the signer's. */
+const char *job_signer_remedy(const struct signer_reply *reply);
 /* Lets a failed request to the machine end the step: park, refuse or fail. */
 void job_answer_bad(struct job *job, int r, const Machine__Reply *reply);
 /* Whether an order is refused because the machine was told nothing under its newest root yet. */

@@ -70,9 +70,8 @@ static void job_sign_signed(
 	if (!failure && reply->status != SIGNER_OK) {
 		failure_set(&refused,
 		        reply->reason ? envelope_reason_name(reply->reason) : "signer", "signer",
-		        "check `luctl keys list`; sign the kit again with `luctl release sign`",
-		        "the signer refuses the variant of %s: %s", part->release.service,
-		        reply->text);
+		        job_signer_remedy(reply), "the signer refuses the variant of %s: %s",
+		        part->release.service, reply->text);
 		failure = &refused;
 	}
 	if (!failure && (r = job_sign_assemble(part, &reply->part)) < 0) {

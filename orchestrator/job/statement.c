@@ -49,7 +49,8 @@ static void statement_signed(
 	err_forget();
 	if (!failure && !size) {
 		failure_set(&refused, "signer", "signer",
-		        "check `luctl keys list` and the signer's rules (signer.rules)",
+		        reply->status == SIGNER_OK ? "`luctl keys list` says what is wrong with it"
+		                                   : job_signer_remedy(reply),
 		        "the starting statement is not signed: %s",
 		        reply->status == SIGNER_OK ? "the keyring's root.signed cannot be read"
 		                                   : reply->text);

@@ -124,8 +124,8 @@ static void forge_fail(struct forge_task *task, const char *what, const char *er
 	        task->source && task->forge->user.separate && strstr(said, strerror(EACCES))
 	                ? "forge workers have a user of their own: let others read the kit "
 	                  "(`chmod -R a+rX KIT`)"
-	                : "run the same luforge command by hand; check the kit with `luforge "
-	                  "inspect`",
+	        : *said ? "do what luforge names; `luforge inspect KIT` looks into the kit"
+	                : "see the log of lud, and try again",
 	        "luforge %s: %s%s%.280s", task->words[1], what, *said ? ": " : "", said);
 	forge_end(task, &failure);
 }

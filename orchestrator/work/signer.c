@@ -88,12 +88,16 @@ static void signer_last_words(struct signer_client *client, char *ret_text, size
 static void signer_fail(struct signer_client *client, const char *what)
 {
 	struct failure failure = {0};
-	char words[200];
+	char words[200], remedy[sizeof(failure.remedy)];
 
 	signer_last_words(client, words, sizeof(words));
-	failure_set(&failure, "signer", client->program,
-	        "see whether `luctl keys list` shows usable keys; make some with `luctl keys init`",
-	        "%s%s%s", what, *words ? ": " : "", words);
+	snprintf(remedy, sizeof(remedy),
+	        "`luctl keys list --keys %.120s` says what is wrong with the keys or the rules, "
+	        "and "
+	        "what to do",
+	        client->keys);
+	failure_set(&failure, "signer", client->program, remedy, "%s%s%s", what, *words ? ": " : "",
+	        words);
 	signer_stop(client);
 	signer_answer(client, &failure);
 }
