@@ -74,6 +74,9 @@ static void job_refuse(struct job *job, const Wire__Error *error)
 	};
 	struct failure failure;
 
+	if (job_sign_again(job, error->cause)) {
+		return;
+	}
 	if (error->cause) {
 		job_end(job, &end);
 		return;

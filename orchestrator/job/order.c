@@ -207,12 +207,26 @@ static int order_assemble(struct job *job, const void *part, size_t part_size)
 	return 0;
 }
 
+/* The root was renewed while the signer was asked: what came of it fits neither. */
+static bool order_root_moved(const struct job *job)
+{
+	uint64_t serial;
+	int r = kit_root_serial(job->engine->parts.config->keyring, &serial);
+
+	err_forget();
+	return r == 0 && serial != job->order.epoch;
+}
+
 static void order_signed(const struct failure *failure, const struct signer_reply *reply, void *arg)
 {
 	struct job *job = arg;
 	struct failure refused;
 	int r;
 
+	if (!failure && order_root_moved(job)) {
+		job_again(job, 1000);
+		return;
+	}
 	if (!failure && reply->status != SIGNER_OK) {
 		failure_set(&refused,
 		        reply->reason ? envelope_reason_name(reply->reason) : "signer", "signer",

@@ -123,6 +123,9 @@ void job_on_result(struct job *job, const Machine__Result *result)
 		job_draw_again(job);
 		return;
 	}
+	if (end.state == JOB_REFUSED && job_sign_again(job, result->cause)) {
+		return;
+	}
 	end.generations = job_generation_state(end.state);
 	job_end(job, &end);
 }

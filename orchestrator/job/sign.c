@@ -136,6 +136,53 @@ static void job_sign_ask(struct job *job)
 	signer_client_ask(job->engine->parts.signer, &request, job_sign_signed, part);
 }
 
+/* The root that the job's variant was signed under, by the record; 0: it is not signed. */
+static uint64_t sign_serial(struct job *job)
+{
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	struct envelope_view view;
+	size_t size;
+
+	if (job_parts_load(job) < 0 ||
+	        store_generation_envelope(
+	                job->engine->parts.db, job->parts->generation.id, &envelope, &size) ||
+	        envelope_open(envelope, size, &view) != ENVELOPE_OK) {
+		err_forget();
+		return 0;
+	}
+	return view.root->serial;
+}
+
+/* What was ordered names what was signed before: it is not sent again. */
+static int sign_again_txn(struct db *db, void *arg)
+{
+	struct job *job = arg;
+
+	job->order.expires = 0;
+	return job->order.id ? err_up(store_order_update(db, &job->order)) : 0;
+}
+
+bool job_sign_again(struct job *job, const Wire__Cause *cause)
+{
+	bool has_variant = job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
+	uint64_t newest;
+
+	if (!cause || strcmp(cause->name, "E_V_ROOT") != 0 ||
+	        kit_root_serial(job->engine->parts.config->keyring, &newest)) {
+		err_forget();
+		return false;
+	}
+	if (!(has_variant && sign_serial(job) < newest) &&
+	        !(job->row.step == JOB_STEP_RUN && job->order.epoch < newest)) {
+		return false;
+	}
+	if (job_record(job, sign_again_txn, job)) {
+		job_back(job, has_variant ? JOB_STEP_SIGN : JOB_STEP_ORDER,
+		        "the signed root was renewed meanwhile");
+	}
+	return true;
+}
+
 static void job_sign_begin(struct job *job)
 {
 	struct failure failure;

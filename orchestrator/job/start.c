@@ -156,9 +156,28 @@ static void job_image_stated(
 	job_image_put(job, dir);
 }
 
+/* A machine boots with the keyring's root, and takes no variant of an earlier one. */
+static bool job_image_root_moved(const struct job *job)
+{
+	uint64_t serial;
+	int r = kit_root_serial(job->engine->parts.config->keyring, &serial);
+	bool moved = false;
+
+	for (size_t i = 0; r == 0 && i < job->n_parts; i++) {
+		moved = moved || job->parts[i].generation.epoch != serial;
+	}
+	err_forget();
+	return moved;
+}
+
 void job_step_image(struct job *job)
 {
 	int r = job_parts_load(job);
+
+	if (!r && job_image_root_moved(job)) {
+		job_back(job, JOB_STEP_SIGN, "the signed root was renewed meanwhile");
+		return;
+	}
 
 	if (!r) {
 		r = dir_make(machine_dir(job->machine));

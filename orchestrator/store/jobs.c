@@ -341,8 +341,9 @@ int store_order_insert(
 
 int store_order_update(struct db *db, const struct order_row *row)
 {
-	return err_fold(db_run(db, "UPDATE orders SET sent = ?, accepted = ? WHERE id = ?", "iii",
-	        (int64_t)row->sent, (int64_t)row->accepted, row->id));
+	return err_fold(
+	        db_run(db, "UPDATE orders SET sent = ?, accepted = ?, expires = ? WHERE id = ?",
+	                "iiii", (int64_t)row->sent, (int64_t)row->accepted, row->expires, row->id));
 }
 
 int store_order_newest(struct db *db, int64_t job, uint32_t action, struct order_row *ret)

@@ -144,7 +144,7 @@ struct order_row {
 	uint64_t epoch;
 	uint64_t txn;
 	uint32_t action;
-	int64_t expires; /* unix s */
+	int64_t expires; /* unix s; 0: it may not be sent any more */
 	bool sent;       /* it is about to be sent, or was */
 	bool accepted;   /* the machine said so */
 };

@@ -38,6 +38,11 @@ def envelope_parts(data):
     return kind, parts
 
 
+def serial(parts):
+    """That of the signed root, which is the first part."""
+    return struct.unpack_from('<Q', parts[0][0], 16)[0]
+
+
 def text(data):
     return bytes(data).rstrip(b'\0').decode()
 
@@ -71,6 +76,7 @@ class Peer:
         self.versions = (2, 2)
         self.services = {}       # name -> dict as machine.Service
         self.staged = {}         # hash -> (length, bytearray)
+        self.admitted_under = {} # the serial of its root, by the hash of a variant
         self.admitted = {}       # hash of a variant -> it, and the hash of its state description
         self.results = {}        # (epoch, txn) -> result
         self.runs = []           # numbers of updates that were really run, in order
@@ -252,7 +258,13 @@ class Peer:
             'newest_txn': self.newest[1], 'services': list(self.services.values())})
 
     def _learn_root(self, parts):
-        self.root_serial = struct.unpack_from('<Q', parts[0][0], 16)[0]
+        self.root_serial = serial(parts)
+
+    def _is_old_root(self, request, known):
+        """Refuses what was signed under an older root than one seen."""
+        if known < self.root_serial:
+            self._refuse(request, 'ERROR_REFUSED', 'E_V_ROOT', 'an older root than one seen')
+        return known < self.root_serial
 
     def _on_statement(self, request, body):
         kind, parts = envelope_parts(body['envelope'])
@@ -288,10 +300,13 @@ class Peer:
             return
         kind, parts = envelope_parts(body['envelope'])
         assert kind == VARIANT
+        if self._is_old_root(request, serial(parts)):
+            return
         self._learn_root(parts)
         variant = Variant(parts[2][0])
         state_hash = bytes(parts[1][0][128:192])
         self.admitted[variant.hash] = variant, state_hash
+        self.admitted_under[variant.hash] = self.root_serial
         self._reply(request, admitted={'variant_hash': variant.hash, 'blobs': []})
 
     def _on_event_subscribe(self, request, body):
@@ -362,8 +377,12 @@ class Peer:
             return
         if self._fault('unstated_%d' % order.action):
             self.stated = 0
+        if self._is_old_root(request, serial(parts)):
+            return
         self._learn_root(parts)
         if not self._is_good(request, order):
+            return
+        if self._is_old_root(request, self.admitted_under.get(order.variant_hash, self.root_serial)):
             return
         if self._fault('drop_run'):
             raise ConnectionError('the request is lost')

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""What goes wrong beside lud is named with its cause and its place, and the remedy that is named works when it is done.
+
+Usage: remedies_test.py BUILD [NAME...]
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+
+import harness
+
+
+def remedy(world, told, begins, code=0):
+    """Does what a message names as the remedy, with this test's keyring."""
+    commands = [c.split()[1:] for c in re.findall(r'`(luctl [^`]+)`', ' '.join(told.split()))]
+    command, = {tuple(c) for c in commands if ' '.join(c).startswith(begins)}
+    keys = [] if '--keys' in command else ['--keys', world.dir + '/keys']
+    return world.luctl(*command, *keys, code=code)
+
+
+def shifted(world, days, *command):
+    """Runs luctl with its clock put elsewhere."""
+    with open(world.dir + '/clock', 'wb') as f:
+        f.write(struct.pack('=q', days * 86400))
+    subprocess.run([world.program('ctl/luctl'), *command], check=True, capture_output=True, env=dict(
+        os.environ, LD_PRELOAD=world.program('tests/system/libclock_shift.so'),
+        SAMSARA_TEST_CLOCK=world.dir + '/clock'))
+
+
+def new_signer(world):
+    """The signer reads its rules when it starts."""
+    assert world.kill(signal.SIGTERM) == 0
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+
+
+def test_rules_missing(world):
+    """Without its rules the signer does not start: they are named, and what to do."""
+    world.prepare()
+    rules = world.dir + '/keys/signer.rules'
+    os.rename(rules, world.dir + '/aside')
+    new_signer(world)
+    told = world.luctl('update', 'ds', code=1)
+    assert 'signer.rules: it is not there' in told and 'no such key' not in told, told
+    told = remedy(world, told, 'keys list', code=8)
+    assert 'signer.rules is missing' in told, told
+    assert 'luctl keys init --keys DIR' in told, told
+    world.luctl('keys', 'init', '--keys', world.dir + '/more')
+    shutil.copy(world.dir + '/more/signer.rules', rules)
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def test_rules_refuse(world):
+    """What the rules do not allow is told as that, not as a fault of the keys."""
+    world.prepare()
+    with open(world.dir + '/keys/signer.rules', 'w', encoding='ascii') as f:
+        f.write('machine *\nservice tty\naction update confirm\n')
+    new_signer(world)
+    told = world.luctl('update', 'ds', code=1)
+    assert 'does not name this service' in told and 'signer.rules' in told and 'keys init' not in told, told
+
+
+def test_root_expired(world):
+    """A root whose time is over is renewed, and no kit is signed again."""
+    world.prepare()
+    keys = ['--keys', world.dir + '/keys']
+    shifted(world, -400, 'keys', 'renew', *keys)
+    listed = world.luctl('keys', 'list', *keys, code=8)
+    assert 'expired since' in listed, listed
+    told = world.luctl('update', 'ds', code=1)
+    assert 'whose time of validity is over' in told and 'release sign' not in told, told
+    remedy(world, told, 'keys renew')
+    world.luctl('keys', 'list', *keys)
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def test_release_key(world):
+    """Another release key: kits need its signature, which renewing says, and so does whatever meets one without."""
+    world.prepare()
+    keys = ['--keys', world.dir + '/keys']
+    renewed = subprocess.run([world.program('ctl/luctl'), 'keys', 'renew', '--replace', 'release', *keys],
+                             check=True, capture_output=True, text=True)
+    for text in (' '.join(renewed.stderr.split()), world.luctl('update', 'ds', code=1)):
+        assert 'luctl release sign KIT' in text and 'luctl release add KIT' in text, text
+        assert '\\x0a' not in text, text
+    world.luctl('release', 'sign', *world.kits, *keys)
+    world.luctl('release', 'add', *world.kits)
+    assert len(world.json('release', 'list')['releases']) == 1
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def renew_at(world, point, *command, replace=()):
+    """Renews the root while a job stands at this point; the job's end."""
+    assert world.kill(signal.SIGTERM) == 0
+    world.start(stop_at=point)
+    luctl = subprocess.Popen([world.program('ctl/luctl'), *command, '--socket', world.socket, '--json'],
+                             stdout=subprocess.PIPE, text=True)
+    world.wait_stopped()
+    world.luctl('keys', 'renew', *replace, '--keys', world.dir + '/keys')
+    world.lud.send_signal(signal.SIGCONT)
+    return json.loads(luctl.communicate(timeout=40)[0])
+
+
+def test_renewed_meanwhile(world):
+    """A root that is renewed in whatever step of an update: what was signed is signed again, and the update is run once."""
+    world.prepare()
+    points = ['seed.did', 'forge.did', 'sign.begin', 'sign.did', 'stage.begin', 'stage.chunk', 'stage.end',
+              'order.begin', 'order.did', 'run.begin', 'run.sent', 'confirm.begin']
+    for serial, point in enumerate(points, 2):
+        runs = len(world.peer.runs)
+        replace = ('--replace', 'variant,order') if serial % 2 else ()
+        job = renew_at(world, point, 'update', 'ds', replace=replace)
+        assert job['state'] == 'committed' and job['generation'] == world.running(), (point, job)
+        assert len(world.peer.runs) == runs + 1, point
+        # The newest root reaches the machine at the latest with the next order.
+        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed', point
+        assert world.peer.root_serial == serial, point
+    # A machine that saw a root that lud has not: no signing helps.
+    world.peer.root_serial = 99
+    told = world.luctl('update', 'ds', code=5)
+    assert 'copy the newest root.signed' in told, told
+
+
+def main():
+    tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
+    for number, name in enumerate(sys.argv[2:] or list(tests), 1):
+        with harness.World(sys.argv[1]) as world:
+            tests[name](world)
+        print('ok %d %s' % (number, name), flush=True)
+
+
+main()
