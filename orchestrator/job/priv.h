@@ -233,8 +233,8 @@ const char *job_hint(const Wire__Cause *cause);
 /* What to do about a refusal of the signer's. */
 const char *job_signer_remedy(const struct signer_reply *reply);
 /*
- * Whether the machine refused because a newer root was seen than what it got was signed under, while
- * the keyring has a newer one too: then the job has gone back to sign again.
+ * Whether the machine refused because a newer root was seen than what it got was signed under,
+ * while the keyring has a newer one too: then the job has gone back to sign again.
  */
 bool __must_check job_sign_again(struct job *job, const Wire__Cause *cause);
 /* Lets a failed request to the machine end the step: park, refuse or fail. */
