@@ -35,6 +35,7 @@ int cmd_update(const struct options *options);
 int cmd_rollback(const struct options *options);
 int cmd_rerandomize(const struct options *options);
 int cmd_history(const struct options *options);
+int cmd_jobs(const struct options *options);
 int cmd_show(const struct options *options);
 int cmd_machine_list(const struct options *options);
 int cmd_machine_start(const struct options *options);

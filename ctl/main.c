@@ -59,6 +59,8 @@ static const struct command commands[] = {
         {"rerandomize", cmd_rerandomize, "Smatd", 0, 64, "SERVICE... | --all [--timeout D]",
                 "move running services to fresh layouts"},
         {"history", cmd_history, "Smn", 0, 1, "[SERVICE] [--limit N]", "generations, newest first"},
+        {"jobs", cmd_jobs, "Smn", 0, 1, "[SERVICE] [--limit N]",
+                "what was asked for and what became of it, newest first"},
         {"show", cmd_show, "Sm", 1, 2, "SERVICE GEN | SERVICE:GEN",
                 "everything about one generation"},
         {"machine list", cmd_machine_list, "S", 0, 0, "", "machines that lud knows"},

@@ -127,6 +127,21 @@ def test_renewed_meanwhile(world):
     assert 'copy the newest root.signed' in told, told
 
 
+def test_jobs(world):
+    """What was refused, and never had a generation, is found with its reason."""
+    world.prepare(2)
+    world.pairing(loss=[{'what': 'variable', 'entry': 'ds.c:store', 'text': 'it is gone'}])
+    world.luctl('update', 'ds', code=5)
+    world.pairing()
+    world.luctl('update', 'ds')
+    listed = world.luctl('jobs', 'ds').splitlines()
+    assert len(listed) == 3 and ' committed ' in listed[1] and ' refused ' in listed[2], listed
+    assert 'would be lost' in listed[2], listed
+    assert [j['id'] for j in world.json('jobs')['jobs']] == [2, 1]
+    assert 'there is more' in world.luctl('jobs', '--limit', '1')
+    assert len(world.luctl('jobs', 'rs').splitlines()) <= 1
+
+
 def main():
     tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
     for number, name in enumerate(sys.argv[2:] or list(tests), 1):
