@@ -282,6 +282,39 @@ static int boot_check_payload(const struct boot_source *e)
 	return 0;
 }
 
+/* A machine verifies the envelope of what it boots with; what it does not name would never run. */
+static int boot_check_envelope(const struct boot_source *e)
+{
+	struct envelope_view view;
+	enum envelope_reason reason;
+
+	if (e->envelope.len == 0) {
+		return 0;
+	}
+	reason = envelope_open(e->envelope.bytes, e->envelope.len, &view);
+	if (reason == ENVELOPE_OK && view.kind != ENVELOPE_OF_VARIANT) {
+		return report_refuse(e->entry.name, "the envelope is not that of a variant");
+	}
+	if (reason == ENVELOPE_OK) {
+		reason = envelope_verify_payload(&view, e->payload.bytes, e->payload.len);
+	}
+	if (reason == ENVELOPE_OK) {
+		reason = envelope_verify_description(&view, e->state.bytes, e->state.len);
+	}
+	if (reason != ENVELOPE_OK) {
+		return report_refuse(e->entry.name,
+		        "payload and kit are not those of the envelope: %s; make the variant again",
+		        envelope_reason_text(reason));
+	}
+	if (e->manifest.len != sizeof(*view.kit) ||
+	        memcmp(e->manifest.bytes, view.kit, sizeof(*view.kit)) != 0) {
+		return report_refuse(e->entry.name, "the envelope is that of another release than "
+		                                    "the kit; name the kit that it "
+		                                    "was made from");
+	}
+	return 0;
+}
+
 static int boot_put_entries(struct boot_writer *w, struct buf *out)
 {
 	size_t i;
@@ -293,6 +326,9 @@ static int boot_put_entries(struct boot_writer *w, struct buf *out)
 		r = boot_read_kit(w, e);
 		if (r == 0) {
 			r = boot_check_payload(e);
+		}
+		if (r == 0) {
+			r = boot_check_envelope(e);
 		}
 		if (r < 0) {
 			return r;

@@ -660,9 +660,10 @@ static const char test_rules[] = "# a comment\n"
 static void test_signer_refuses(const struct signer *as_made)
 {
 	static struct signer s;
+	const char *why;
 
 	s = *as_made;
-	assert(rules_parse(test_rules, sizeof(test_rules) - 1, &s.rules) == 0);
+	assert(rules_parse(test_rules, sizeof(test_rules) - 1, &s.rules, &why) == 0);
 	assert(s.rules.order_life_sec == 1200 && s.rules.n_services == 2);
 	for (unsigned int i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		static struct signer_request request;
@@ -689,13 +690,14 @@ static void check_rule_max(const char *line, unsigned int n)
 	size_t len = strlen(line);
 	char *text = malloc((n + 1) * len);
 	struct rules rules;
+	const char *why;
 
 	assert(text != NULL);
 	for (unsigned int i = 0; i <= n; i++) {
 		memcpy(text + i * len, line, len);
 	}
-	assert(rules_parse(text, n * len, &rules) == 0);
-	assert(rules_parse(text, (n + 1) * len, &rules) == n + 1);
+	assert(rules_parse(text, n * len, &rules, &why) == 0);
+	assert(rules_parse(text, (n + 1) * len, &rules, &why) == n + 1);
 	free(text);
 }
 
@@ -707,20 +709,24 @@ static void test_rules_file(void)
 	        "order_life\n", "order_life x\n", "order_life 1 2\n", "hello 1\n",
 	        "order_life 99999999999999999999\n", "machine 0000000000000000000000000000000G\n"};
 	struct rules rules;
+	const char *why;
 	char text[160];
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert(rules_parse(bad[i], strlen(bad[i]), &rules) == 1);
+		assert(rules_parse(bad[i], strlen(bad[i]), &rules, &why) == 1);
 		(void)snprintf(text, sizeof(text), "service *\n\n%s", bad[i]);
-		assert(rules_parse(text, strlen(text), &rules) == 3);
+		assert(rules_parse(text, strlen(text), &rules, &why) == 3);
 	}
-	assert(rules_parse("service \0ds\n", 12, &rules) == 1);
-	assert(rules_parse("service ds\0x\n", 13, &rules) == 1);
+	assert(rules_parse("order_life 9\naction update\norder_life 9\n", 39, &rules, &why) == 3);
+	assert(strstr(why, "twice") != NULL);
+	assert(rules_parse("action update\norder_life 9\naction update\n", 40, &rules, &why) == 0);
+	assert(rules_parse("service \0ds\n", 12, &rules, &why) == 1);
+	assert(rules_parse("service ds\0x\n", 13, &rules, &why) == 1);
 	check_rule_max("machine 00000000000000000000000000000000\n", RULES_MACHINES_MAX - 1);
 	check_rule_max("service ds\n", RULES_SERVICES_MAX - 1);
-	assert(rules_parse("", 0, &rules) == 0);
+	assert(rules_parse("", 0, &rules, &why) == 0);
 	assert(!rules.all_machines && !rules.all_services && rules.actions == 0);
-	assert(rules_parse(rules_default_text, strlen(rules_default_text), &rules) == 0);
+	assert(rules_parse(rules_default_text, strlen(rules_default_text), &rules, &why) == 0);
 	assert(rules.all_machines && rules.all_services && rules.actions == 0x7e);
 }
 
@@ -782,6 +788,7 @@ static void test_signer_rules_file(void)
 	static struct signer s;
 	const char *what = NULL;
 	char path[256], aside[256];
+	FILE *rules;
 
 	path_of(path, "signer.rules");
 	path_of(aside, "aside");
@@ -790,6 +797,11 @@ static void test_signer_rules_file(void)
 	assert(strcmp(what, "signer.rules") == 0);
 	assert(chmod(path, 0600) == 0 && rename(path, aside) == 0);
 	assert(signer_init(&s, test_ring, &what) == KEYRING_E_MISSING);
+	rules = fopen(path, "w");
+	assert(rules != NULL && chmod(path, 0600) == 0);
+	assert(fputs("order_life 60\n# and\norder_life 1800\n", rules) >= 0 && fclose(rules) == 0);
+	assert(signer_init(&s, test_ring, &what) == KEYRING_E_FORMAT);
+	assert(strcmp(what, "signer.rules") == 0 && s.rules_line == 3);
 	assert(rename(aside, path) == 0);
 }
 

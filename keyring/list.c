@@ -36,6 +36,7 @@ static void list_ring_read(int dir_fd, struct list_ring *ring)
 	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
 	struct envelope_part part;
 	struct rules rules;
+	const char *why;
 
 	memset(ring, 0, sizeof(*ring));
 	ring->root_error =
@@ -49,7 +50,7 @@ static void list_ring_read(int dir_fd, struct list_ring *ring)
 	if (ring->root != NULL && keyring_key_load(dir_fd, KEYRING_ROOT, &key) == 0) {
 		ring->other_root = memcmp(ring->root->root_pub, key->pub, 32) != 0;
 	}
-	ring->rules_error = keyring_rules_load(dir_fd, &rules, &ring->rules_line);
+	ring->rules_error = keyring_rules_load(dir_fd, &rules, &ring->rules_line, &why);
 }
 
 /* What the root says of the key; false when it does not name it. */

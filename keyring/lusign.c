@@ -200,6 +200,11 @@ int main(int argc, char **argv)
 	}
 	process_harden();
 	r = signer_init(&signer, options.keys, &what);
+	if (r != 0 && signer.rules_line != 0) {
+		(void)fprintf(stderr, "lusign: %s/%s:%u: %s\n", options.keys, what,
+		        signer.rules_line, signer.rules_why);
+		return EXIT_KEYS;
+	}
 	if (r != 0) {
 		(void)fprintf(
 		        stderr, "lusign: %s/%s: %s\n", options.keys, what, keyring_error_text(r));

@@ -73,9 +73,10 @@ int keyring_root_load(int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelop
 
 /*
  * Read the signer's rules; who could write them could have anything signed.
- * KEYRING_E_FORMAT: *ret_line is wrong (0: no line is).
+ * KEYRING_E_FORMAT: *ret_line is wrong (0: no line is), and *ret_why says how.
  */
-int keyring_rules_load(int dir_fd, struct rules *ret_rules, unsigned int *ret_line);
+int keyring_rules_load(
+        int dir_fd, struct rules *ret_rules, unsigned int *ret_line, const char **ret_why);
 
 /* The role's file name. */
 const char *keyring_file_name(enum keyring_role role);

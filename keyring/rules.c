@@ -141,7 +141,8 @@ static bool rules_list(struct rules *rules, struct rules_line *line,
 	return good;
 }
 
-static uint64_t *rules_limit(struct rules *rules, const char *name)
+/* NULL: no such limit. */
+static uint64_t *rules_limit(struct rules *rules, const char *name, uint32_t *ret_bit)
 {
 	const struct {
 		const char *name;
@@ -156,16 +157,18 @@ static uint64_t *rules_limit(struct rules *rules, const char *name)
 
 	for (unsigned int i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		if (strcmp(limits[i].name, name) == 0) {
+			*ret_bit = 1u << i;
 			return limits[i].value;
 		}
 	}
 	return NULL;
 }
 
-static bool rules_line(struct rules *rules, struct rules_line *line)
+static bool rules_line(struct rules *rules, struct rules_line *line, const char **ret_why)
 {
 	char name[RULES_WORD_MAX], word[RULES_WORD_MAX];
 	uint64_t *limit;
+	uint32_t bit;
 
 	if (!line_word(line, name)) {
 		return false;
@@ -182,16 +185,23 @@ static bool rules_line(struct rules *rules, struct rules_line *line)
 	if (strcmp(name, "action") == 0) {
 		return rules_list(rules, line, rule_action);
 	}
-	limit = rules_limit(rules, name);
+	limit = rules_limit(rules, name, &bit);
+	if (limit != NULL && (rules->limits & bit) != 0) {
+		*ret_why = "this limit is there twice: remove one of the lines";
+		return false;
+	}
+	rules->limits |= limit != NULL ? bit : 0;
 	return limit != NULL && line_word(line, word) && word_number(word, limit) &&
 	       line_word(line, word) && *word == '\0';
 }
 
-unsigned int rules_parse(const char *text, size_t len, struct rules *ret_rules)
+unsigned int rules_parse(
+        const char *text, size_t len, struct rules *ret_rules, const char **ret_why)
 {
 	const char *end = text + len;
 	unsigned int number = 0;
 
+	*ret_why = "it makes no sense: lusign(1) lists the rules";
 	*ret_rules = (struct rules){
 	        .variant_life_sec = UINT64_C(7) * 24 * 3600,
 	        .order_life_sec = 1800,
@@ -208,7 +218,7 @@ unsigned int rules_parse(const char *text, size_t len, struct rules *ret_rules)
 		text = line.end + 1;
 		line.end = comment != NULL ? comment : line.end;
 		if (memchr(line.at, '\0', (size_t)(line.end - line.at)) != NULL ||
-		        !rules_line(ret_rules, &line)) {
+		        !rules_line(ret_rules, &line, ret_why)) {
 			return number;
 		}
 	}

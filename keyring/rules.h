@@ -2,7 +2,8 @@
 /*
  * What the signer may sign, as its owner wrote it down: the file signer.rules beside
  * its keys. One rule a line, `#` begins a comment; a limit that is missing is the
- * default's, a list that is missing allows nothing.
+ * default's, a list that is missing allows nothing. A limit that is there twice makes
+ * no sense: nobody can tell which was meant.
  *
  *   machine 0123...ef        32 hex digits, or * for all; may be repeated
  *   service ds tty           names, or * for all; may be repeated
@@ -28,6 +29,7 @@ struct rules {
 	uint32_t n_machines;
 	uint32_t n_services;
 	uint32_t actions; /* bit n: enum order_action n */
+	uint32_t limits;  /* bit n: the n-th limit was given */
 	uint8_t machines[RULES_MACHINES_MAX][16];
 	char services[RULES_SERVICES_MAX][SERVICE_NAME_SIZE];
 	uint64_t variant_life_sec;
@@ -40,8 +42,9 @@ struct rules {
 /* What `luctl keys init` writes: every machine and service, all actions. */
 extern const char rules_default_text[];
 
-/* Read a rule file's text. 0, or the number of the line that makes no sense. */
-unsigned int rules_parse(const char *text, size_t len, struct rules *ret_rules);
+/* Read a rule file's text. 0, or the number of the line that makes no sense, and why. */
+unsigned int rules_parse(
+        const char *text, size_t len, struct rules *ret_rules, const char **ret_why);
 
 /* Each returns NULL when the rules allow it, else what they do not allow. */
 const char *rules_refuse_variant(

@@ -17,19 +17,20 @@
 
 #include "keyring/priv.h"
 
-int keyring_rules_load(int dir_fd, struct rules *ret_rules, unsigned int *ret_line)
+int keyring_rules_load(
+        int dir_fd, struct rules *ret_rules, unsigned int *ret_line, const char **ret_why)
 {
 	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
 	int r = keyring_file_read(dir_fd, KEYRING_FILE_RULES, 1, &file);
 
-	*ret_line = r == 0 ? rules_parse((const char *)file.bytes, file.len, ret_rules) : 0;
+	*ret_line =
+	        r == 0 ? rules_parse((const char *)file.bytes, file.len, ret_rules, ret_why) : 0;
 	return r == 0 && *ret_line != 0 ? KEYRING_E_FORMAT : r;
 }
 
 int signer_init(struct signer *s, const char *dir, const char **ret_what)
 {
 	_cleanup_(fd_closep) int fd = -1;
-	unsigned int line;
 	int r;
 
 	memset(s, 0, sizeof(*s));
@@ -40,7 +41,7 @@ int signer_init(struct signer *s, const char *dir, const char **ret_what)
 	}
 	if (r == 0) {
 		*ret_what = KEYRING_FILE_RULES;
-		r = keyring_rules_load(fd, &s->rules, &line);
+		r = keyring_rules_load(fd, &s->rules, &s->rules_line, &s->rules_why);
 	}
 	if (r == 0) {
 		*ret_what = keyring_file_name(KEYRING_VARIANT);

@@ -14,13 +14,15 @@ struct signer {
 	struct keyring_key *variant;
 	struct keyring_key *order;
 	struct rules rules;
+	unsigned int rules_line; /* of the rule file that is to blame; 0: none */
+	const char *rules_why;
 	struct envelope_part root; /* in root_bytes */
 	_Alignas(8) uint8_t root_bytes[SIGNER_ROOT_MAX];
 };
 
 /*
  * Open the online keys, the root and the rules of a keyring. On failure (see
- * keyring.h) *ret_what names the file that is to blame.
+ * keyring.h) *ret_what names the file that is to blame, rules_line its line.
  */
 int signer_init(struct signer *s, const char *dir, const char **ret_what);
 void signer_fini(struct signer *s);

@@ -12,32 +12,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/text/escape.h"
+
 #define KIT_LIST_HEAD "samsara kit files 1\n"
 #define KIT_LIST_STEP 256u
-
-/* Names in a kit are a stranger's: nothing that a terminal would obey is shown. */
-static void kit_fault_filter(char *text)
-{
-	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f) {
-			*text = '?';
-		}
-	}
-}
 
 int kit_fault_set(
         struct kit_fault *ret_fault, int error, const char *place, const char *format, ...)
 {
 	/* The place may be the old one. */
 	struct kit_fault fault = {.reason = ENVELOPE_OK};
+	char text[sizeof(fault.text)];
 	va_list args;
 
-	(void)snprintf(fault.place, sizeof(fault.place), "%s", place);
 	va_start(args, format);
-	(void)vsnprintf(fault.text, sizeof(fault.text), format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	kit_fault_filter(fault.place);
-	kit_fault_filter(fault.text);
+	/* Names in a kit are a stranger's: nothing that a terminal would obey is shown. */
+	(void)text_escape(fault.place, sizeof(fault.place), place);
+	(void)text_escape(fault.text, sizeof(fault.text), text);
 	*ret_fault = fault;
 	return error;
 }

@@ -50,7 +50,7 @@ static const struct {
         {HEAD HASH " 99999999999999999999 a\n", -EBADMSG, "damaged"},
         {HEAD "0g" HASH " 5 a\n", -EBADMSG, "damaged"},
         {HEAD "00 5 a\n", -EBADMSG, "damaged"},
-        {HEAD HASH " 5 \033[2J\n", -EBADMSG, "'?[2J'"},
+        {HEAD HASH " 5 \033[2J\n", -EBADMSG, "'\\x1b[2J'"},
         {HEAD HASH " 33554433 a\n", -EFBIG, "33554432"},
         {HEAD HASH " 33554432 a\n" HASH " 33554432 b\n" HASH " 33554432 c\n" HASH
                    " 33554432 d\n" HASH " 1 e\n",
@@ -124,8 +124,25 @@ static void test_many(void)
 	kit_list_fini(&again);
 }
 
+/* What names of strangers hold reaches no terminal: neither C0 nor C1 controls, in UTF-8 or raw. */
+static void test_fault_escaped(void)
+{
+	struct kit_fault fault;
+
+	(void)kit_fault_set(&fault, -1,
+	        "a\x1b[2Jb\xc2\x9b"
+	        "c",
+	        "%s", "d\nе\x9bg\x7f");
+	assert(!strcmp(fault.place, "a\\x1b[2Jb\\xc2\\x9bc"));
+	assert(!strcmp(fault.text, "d\\x0aе\xef\xbf\xbdg\\x7f"));
+	/* The place may be that of the fault that is replaced. */
+	(void)kit_fault_set(&fault, -1, fault.place, "%s", fault.text);
+	assert(!strncmp(fault.place, "a\\x1b", 5));
+}
+
 int main(void)
 {
+	test_fault_escaped();
 	test_lists();
 	test_paths();
 	test_many();
