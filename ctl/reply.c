@@ -11,7 +11,7 @@ static const struct {
         {&control__service_status__descriptor, offsetof(Control__ServiceStatus, service)},
 };
 
-/* What requests are answered with; what is not listed takes any answer. */
+/* What requests are answered with; luctl asks nothing else. */
 static const struct {
 	Control__Request__BodyCase request;
 	Control__Reply__BodyCase reply, or_reply;
@@ -33,6 +33,10 @@ static const struct {
         {CONTROL__REQUEST__BODY_RESTART, CONTROL__REPLY__BODY_JOB, 0},
         {CONTROL__REQUEST__BODY_RELEASE_ADD, CONTROL__REPLY__BODY_RELEASES, 0},
         {CONTROL__REQUEST__BODY_RELEASE_LIST, CONTROL__REPLY__BODY_RELEASES, 0},
+        {CONTROL__REQUEST__BODY_RELEASE_UNBLOCK, CONTROL__REPLY__BODY_DONE, 0},
+        {CONTROL__REQUEST__BODY_LOG_FOLLOW, CONTROL__REPLY__BODY_DONE, 0},
+        {CONTROL__REQUEST__BODY_JOB_SIGN, CONTROL__REPLY__BODY_DONE, 0},
+        {CONTROL__REQUEST__BODY_MACHINE_TIME, CONTROL__REPLY__BODY_DONE, 0},
 };
 
 static bool reply_has_parts(const ProtobufCMessage *message)
@@ -96,7 +100,7 @@ Control__FromLud *reply_unpack(ProtobufCAllocator *allocator, const uint8_t *byt
 
 bool reply_answers(const Control__Request *request, const Control__Reply *reply)
 {
-	bool is_kind = true;
+	bool is_kind = false;
 
 	if (reply->body_case == CONTROL__REPLY__BODY_ERROR) {
 		return true;
