@@ -161,7 +161,8 @@ static enum state_code run_handler(
 		t->result->code = STATE_OK;
 		t->result->value = 0;
 		t->result->error[0] = 0;
-		return STATE_OK;
+		/* Loss is refused whatever the handler thinks of it. */
+		return state_loss_check(t);
 	}
 	(void)state_fail_at(
 	        t, STATE_E_HANDLER, "handler refused with", (uint64_t)(int64_t)code, old);

@@ -36,7 +36,11 @@ struct state_view {
 	const void *step; /* of the engine */
 };
 
-/* What the engine would have done without the handler; STATE_E_TYPE if it does not know. */
+/*
+ * What the engine would have done without the handler; STATE_E_TYPE if it does not know. Members
+ * that the new release lacks are lost by it as without the handler: STATE_E_LOSS, unless the new
+ * type says STATE_DROPPED of them, as it must if the handler moves them elsewhere.
+ */
 enum state_code state_view_default(const struct state_view *view);
 /* The new place of what an old pointer leads to: an object, variable, function ... */
 enum state_code state_view_pointer(const struct state_view *view, const void *old, void **ret_new);

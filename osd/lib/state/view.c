@@ -13,9 +13,14 @@
 enum state_code state_view_default(const struct state_view *view)
 {
 	const struct state_handler *handler = view->step;
+	enum state_code code;
 
-	return handler->plan == NULL
-	               ? STATE_E_TYPE
+	if (handler->plan == NULL) {
+		return STATE_E_TYPE;
+	}
+	code = state_lose_default(view->transfer, handler->losses);
+	return code != STATE_OK
+	               ? code
 	               : state_plan_run(view->transfer, handler->plan, view->old, view->new);
 }
 

@@ -61,6 +61,11 @@ void state_lose_member(struct state_transfer *t, uint32_t old_type, uint32_t new
 void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n);
 void state_lose_elements(struct state_transfer *t, const void *old);
 enum state_code state_loss_check(struct state_transfer *t);
+/* A default is used that loses this; as state_loss_check(). */
+struct state_losses;
+enum state_code state_lose_default(struct state_transfer *t, const struct state_losses *losses);
+/* The plan in the making contains one that would lose this. */
+void state_losses_join(struct state_transfer *t, const struct state_losses *losses);
 /* What would be lost if the old instance had any. */
 void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type, const char *name,
         uint64_t from);

@@ -407,10 +407,12 @@ static struct state_plan *plan_make(struct state_transfer *t, const uint32_t typ
 	struct state_plan *plan = plan_new(t, type);
 	uint64_t high = t->high;
 	uint64_t ops_top = t->ops_top;
+	const struct state_losses *around = t->losses;
 
 	if (plan == NULL) {
 		return NULL;
 	}
+	t->losses = NULL;
 	plan->next = *bucket;
 	*bucket = plan;
 	t->ops_top = t->high;
@@ -422,6 +424,8 @@ static struct state_plan *plan_make(struct state_transfer *t, const uint32_t typ
 	t->depth--;
 	t->high = high;
 	t->ops_top = ops_top;
+	plan->losses = t->losses;
+	t->losses = around;
 	plan->is_done = true;
 	return plan;
 }
@@ -457,6 +461,7 @@ const struct state_plan *state_plan_get(
 		(void)state_fail(t, plan->code, "types do not fit", 0);
 		return NULL;
 	}
+	state_losses_join(t, plan->losses);
 	return plan;
 }
 
@@ -547,7 +552,9 @@ void state_plan_defaults(struct state_transfer *t)
 		struct state_handler *handler = t->handlers;
 
 		t->handlers = handler->next;
+		t->losses = NULL;
 		handler->plan = plan_default(t, handler->type);
+		handler->losses = t->losses;
 	}
 	t->quiet = false;
 	t->is_default = false;

@@ -53,6 +53,7 @@ struct state_plan {
 	bool is_bits;         /* old bytes can stand as new bytes */
 	bool has_handler;     /* somewhere: what is in such a value may live elsewhere */
 	enum state_code code; /* why there is no plan */
+	const struct state_losses *losses; /* met while defaults were made */
 	struct state_op *ops;
 };
 
@@ -102,12 +103,25 @@ struct state_union {
 	struct state_case cases[];
 };
 
+/* What a default would lose: said when a handler asks for it. */
+struct state_loss {
+	struct state_notice notice;
+	bool is_annotated;
+	bool is_told;
+};
+
+struct state_losses {
+	const struct state_losses *next;
+	struct state_loss *loss;
+};
+
 struct state_handler {
 	struct state_handler *next; /* of those whose default is not made yet */
 	state_handler_t call;
 	uint32_t type[_STATE_AGE_N];
 	uint32_t version[_STATE_AGE_N];
-	const struct state_plan *plan; /* the default; NULL: there is none */
+	const struct state_plan *plan;     /* the default; NULL: there is none */
+	const struct state_losses *losses; /* of the default */
 };
 
 /*

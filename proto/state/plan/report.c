@@ -253,10 +253,6 @@ static void notice_add(struct state_transfer *t, const struct state_notice *noti
 {
 	struct state_notice *kept;
 
-	/* The handler that a default is for takes care of what the default would lose. */
-	if (t->is_default) {
-		return;
-	}
 	kept = state_keep(t, sizeof(*kept));
 	if (kept == NULL) {
 		return;
@@ -273,9 +269,38 @@ static uint32_t notice_entry(const struct state_transfer *t)
 	return t->root_age == STATE_OLD ? t->root_entry : STATE_NONE;
 }
 
+/* The handler that a default is for may take care of this, and not ask for the default. */
+static void loss_defer(
+        struct state_transfer *t, const struct state_notice *notice, bool is_annotated)
+{
+	struct state_losses *losses = state_keep(t, sizeof(*losses));
+	struct state_loss *loss = state_keep(t, sizeof(*loss));
+	char line[STATE_ERROR_TEXT];
+	struct state_text text = {.buffer = line, .size = sizeof(line)};
+	struct state_notice risk = *notice;
+
+	if (losses == NULL || loss == NULL) {
+		return;
+	}
+	loss->notice = *notice;
+	loss->notice.text = text_keep(t, notice->text);
+	loss->is_annotated = is_annotated;
+	losses->loss = loss;
+	losses->next = t->losses;
+	t->losses = losses;
+	if (!is_annotated && loss->notice.text != NULL) {
+		state_text_add(&text, notice->text);
+		state_text_add(&text, ", by a handler's default");
+		risk.kind = STATE_NOTICE_AT_RISK;
+		risk.text = line;
+		notice_add(t, &risk);
+	}
+}
+
 static void loss_add(struct state_transfer *t, struct state_notice notice, bool is_annotated)
 {
 	if (t->is_default) {
+		loss_defer(t, &notice, is_annotated);
 		return;
 	}
 	notice.kind = is_annotated ? STATE_NOTICE_DROPPED : STATE_NOTICE_LOST;
@@ -376,6 +401,33 @@ enum state_code state_loss_check(struct state_transfer *t)
 		state_text_add(&text, " more");
 	}
 	return state_fail_named(t, STATE_E_LOSS, "state would be lost:", line);
+}
+
+enum state_code state_lose_default(struct state_transfer *t, const struct state_losses *losses)
+{
+	for (; losses != NULL; losses = losses->next) {
+		struct state_loss *loss = losses->loss;
+
+		if (!loss->is_told && loss->notice.text != NULL) {
+			loss->is_told = true;
+			loss_add(t, loss->notice, loss->is_annotated);
+		}
+	}
+	return state_loss_check(t);
+}
+
+void state_losses_join(struct state_transfer *t, const struct state_losses *losses)
+{
+	for (; losses != NULL; losses = losses->next) {
+		struct state_losses *copy = state_keep(t, sizeof(*copy));
+
+		if (copy == NULL) {
+			return;
+		}
+		copy->loss = losses->loss;
+		copy->next = t->losses;
+		t->losses = copy;
+	}
 }
 
 void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type, const char *name,

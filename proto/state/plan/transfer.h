@@ -104,7 +104,8 @@ struct state_transfer {
 	uint64_t ops_top;
 	unsigned depth;  /* of plans in the making */
 	bool quiet;      /* errors are not reported: the caller tries */
-	bool is_default; /* making defaults of handlers: removed state is theirs */
+	bool is_default; /* making defaults of handlers: removed state may be theirs */
+	const struct state_losses *losses; /* then: what the plan in the making would lose */
 	uint64_t random;
 
 	struct state_job *jobs;

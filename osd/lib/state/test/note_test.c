@@ -108,6 +108,74 @@ static void test_handlers(void)
 	refused(w, STATE_E_HANDLER, "a.c:a");
 }
 
+static int default_in_vain(const struct state_view *view)
+{
+	(void)state_view_default(view);
+	return 0;
+}
+
+static int default_only(const struct state_view *view)
+{
+	return (int)state_view_default(view);
+}
+
+static int no_default(const struct state_view *view)
+{
+	memset(view->new, 1, view->new_size);
+	return 0;
+}
+
+/* Of what a handler leaves to its default the same is lost as without it: said, and refused. */
+static void test_lost_by_default(void)
+{
+	static const struct {
+		state_handler_t handler;
+		const char *note; /* on the new type */
+		bool accepts_loss;
+		const char *words; /* NULL: refused */
+	} cases[] = {
+	        {default_only, "", false, NULL},
+	        {default_in_vain, "", false, NULL},
+	        {default_only, "", true, "lost struct in.y\nlost struct s.gone\n"},
+	        {default_only, "@dropped=gone @dropped=y", false,
+	                "dropped struct in.y\ndropped struct s.gone\n"},
+	        {no_default, "", false, ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *note = cases[i].note;
+		bool is_noted = note[0] != 0;
+		char new[300];
+		struct world *w;
+		unsigned n_risks = 0;
+
+		snprintf(new, sizeof(new),
+		        "func h; struct in { i32 x; } %s; struct s { struct in in[2]; i32 kept; } "
+		        "%s; struct s v[2] @handler=h;",
+		        is_noted ? "@dropped=y" : "", is_noted ? "@dropped=gone" : "");
+		w = handled(
+		        "struct in { i32 x; i32 y; }; struct s { struct in in[2]; i32 gone; i32 "
+		        "kept; } v[2];",
+		        new, "h", cases[i].handler);
+		w->accepts_loss = cases[i].accepts_loss;
+		put(w, "v[1].in[1].x", 7);
+		if (cases[i].words == NULL) {
+			refused(w, STATE_E_LOSS, "struct in.y and 1 more");
+			continue;
+		}
+		done(w);
+		assert(cases[i].handler == no_default || got(w, "v[1].in[1].x") == 7);
+		assert(strcmp(w->result.notes, cases[i].words) == 0);
+		for (const struct state_notice *n = state_pair_notices(w->transfer); n != NULL;
+		        n = n->next) {
+			n_risks += n->kind == STATE_NOTICE_AT_RISK &&
+			           strstr(n->text, "by a handler's default") != NULL;
+		}
+		assert(n_risks == (is_noted ? 0 : 2));
+		world_free(w);
+	}
+}
+
 /* Types renamed; skipped members and types keep what the new release starts with. */
 static void test_renames_and_skips(void)
 {
@@ -180,7 +248,7 @@ static void test_skipped_releases(void)
 	struct world *w = handled("i32 a @version=1; i32 b; i32 was;",
 	        "func count_skipped; i64 a @version=3 @handler=count_skipped; i32 b "
 	        "@renamed=between; "
-	        "i32 is @renamed=between; i32 was;",
+	        "i32 is @renamed=middle; i32 was;",
 	        "count_skipped", count_skipped);
 
 	put(w, "a", 5);
@@ -201,6 +269,7 @@ int main(void)
 	test_rename_collisions();
 	test_raw_and_length();
 	test_handlers();
+	test_lost_by_default();
 	test_renames_and_skips();
 	return 0;
 }
