@@ -156,6 +156,9 @@ def test_self(root):
         'struct s { int kind; union { char *text STATE_WHEN(1); long n; } u STATE_TAG(kind); } v; @ v':
             ('main.c:v.u', 'does not say when'),
         'struct s { char *text STATE_LENGTH(absent); } v; @ v': ('main.c:v.text', 'length names no number'),
+        'struct s { unsigned char k; union { char *text STATE_WHEN(300); long n STATE_WHEN(1); } u STATE_TAG(k); } v; @ v':
+            ('main.c:v.u.text', 'that its tag cannot hold: 0x12c'),
+        'int a STATE_RENAMED_FROM(was); int b STATE_RENAMED_FROM(was); @ a b': ('main.c:b', 'another one was renamed from'),
     }
     for i, (code, words) in enumerate(bad.items()):
         out, made = kit(root, 'self%d' % i, code)

@@ -111,6 +111,11 @@ static void search_array(
 	}
 	if (off % old_size == 0 && i > 0 && i - 1 < b->nelems) {
 		search_value(s, element, old_size, base + (i - 1) * new_size, depth + 1);
+		/* The end of a row, which was also the end of all or is it now. */
+		s->end.is_ambiguous |= s->end.found && a->nelems != b->nelems &&
+		                       (i == a->nelems ? state_kind(&s->t->desc[STATE_OLD],
+		                                                 a->type) == STATE_BTF_ARRAY
+		                                       : i >= b->nelems);
 	}
 	if (i == a->nelems && off % old_size == 0 &&
 	        state_pointer_fits(s->t, s->pointer, element)) {

@@ -261,14 +261,32 @@ static bool field_is_doubtful(const struct state_transfer *t, const struct state
 	                              !state_member_is_dropped(t, former->owner, field);
 }
 
+/* Has one before it the same former name? */
+static bool field_renamed_twice(
+        const struct state_transfer *t, const struct state_fields *new, uint32_t i)
+{
+	const char *name = field_renamed(&t->desc[STATE_NEW], &new->field[i]);
+
+	for (uint32_t k = 0; name != NULL && k < i; k++) {
+		const char *other = field_renamed(&t->desc[STATE_NEW], &new->field[k]);
+
+		if (other != NULL && strcmp(name, other) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum state_code state_fields_partner(
         struct state_transfer *t, struct state_fields *old, struct state_fields *new)
 {
 	const struct state_field *clash = state_fields_pair(t, old, new);
 
+	for (uint32_t i = 0; clash == NULL && i < new->n; i++) {
+		clash = field_renamed_twice(t, new, i) ? &new->field[i] : NULL;
+	}
 	if (clash != NULL) {
-		return state_fail_member(t, STATE_E_ANNOTATION,
-		        "renamed from what another one was renamed from", 0, clash->name);
+		return state_fail_member(t, STATE_E_ANNOTATION, RENAMED_TWICE, 0, clash->name);
 	}
 	for (uint32_t i = 0; i < old->n; i++) {
 		if (field_is_doubtful(t, old, new, &old->field[i])) {
@@ -372,6 +390,26 @@ static enum state_code names_check_back(struct state_transfer *t)
 	return STATE_OK;
 }
 
+/* Does a type of another name have the same former name? */
+static bool type_renamed_twice(const struct state_desc *desc, uint32_t type)
+{
+	const char *name = type_renamed(desc, type);
+
+	for (uint32_t i = 0; name != NULL && i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+		const char *other = tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF
+		                            ? type_renamed(desc, tag->owner)
+		                            : NULL;
+
+		if (other != NULL && strcmp(other, name) == 0 &&
+		        strcmp(state_type_name(desc, tag->owner), state_type_name(desc, type)) !=
+		                0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum state_code state_names_prepare(struct state_transfer *t)
 {
 	const struct state_desc *desc = &t->desc[STATE_NEW];
@@ -383,15 +421,12 @@ enum state_code state_names_prepare(struct state_transfer *t)
 		if (tag->scope != STATE_TAG_TYPE || tag->member != STATE_TAG_SELF) {
 			continue;
 		}
+		if (type_renamed_twice(desc, tag->owner)) {
+			return state_fail_named(t, STATE_E_ANNOTATION,
+			        "two types were renamed from", type_renamed(desc, tag->owner));
+		}
 		former = type_former(t, tag->owner);
-		if (former == NULL) {
-			continue;
-		}
-		t->has_renamed_types = true;
-		if (name_claimant(t, former, state_type_name(desc, tag->owner)) != STATE_NONE) {
-			return state_fail_named(
-			        t, STATE_E_ANNOTATION, "two types were renamed from", former);
-		}
+		t->has_renamed_types = t->has_renamed_types || former != NULL;
 	}
 	return names_check_back(t);
 }

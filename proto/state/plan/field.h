@@ -8,6 +8,8 @@
 /* Of what the old release renamed: whether its names mean the same in the new one is not known. */
 #define RENAMED_BACK "renamed in the old release, and the former name is in use without that note"
 
+#define RENAMED_TWICE "renamed from what another one was renamed from"
+
 /* A member of a record, with those of its anonymous structs in their place. */
 struct state_field {
 	const char *name;

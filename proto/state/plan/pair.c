@@ -160,6 +160,34 @@ static uint32_t entry_namesake(const struct state_transfer *t, uint32_t k)
 	        state_desc_string(desc, entry->name));
 }
 
+/* Two may not have been one, be it in this release's past or only in its words. */
+static enum state_code renames_check(struct state_transfer *t)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+
+	for (uint32_t k = 0; k < desc->n_entries; k++) {
+		const struct state_entry *x = &desc->entries[k];
+		const char *name = entry_tag(desc, k, "renamed");
+
+		for (uint32_t i = 0; name != NULL && i < k; i++) {
+			const struct state_entry *y = &desc->entries[i];
+
+			if (x->kind == y->kind && text_same(entry_tag(desc, i, "renamed"), name) &&
+			        text_same(
+			                entry_tag(desc, i, "moved"), entry_tag(desc, k, "moved")) &&
+			        strcmp(state_desc_string(desc, x->unit),
+			                state_desc_string(desc, y->unit)) == 0 &&
+			        strcmp(state_desc_string(desc, x->scope),
+			                state_desc_string(desc, y->scope)) == 0) {
+				t->root_age = STATE_NEW;
+				t->root_entry = k;
+				return state_fail(t, STATE_E_ANNOTATION, RENAMED_TWICE, 0);
+			}
+		}
+	}
+	return STATE_OK;
+}
+
 /* Who was renamed or moved claims his partner; taken[k] says how new entry k got one. */
 static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[])
 {
@@ -178,8 +206,7 @@ static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[]
 			continue;
 		}
 		if (t->partner[i] != STATE_NONE) {
-			return state_fail(t, STATE_E_ANNOTATION,
-			        "renamed from what another one was renamed from", 0);
+			return state_fail(t, STATE_E_ANNOTATION, RENAMED_TWICE, 0);
 		}
 		t->partner[i] = k;
 		taken[k] = STATE_TAKEN_BY_NOTE;
@@ -258,7 +285,10 @@ static enum state_code partners_make(struct state_transfer *t)
 	for (uint32_t i = 0; i < n; i++) {
 		t->partner[i] = STATE_NONE;
 	}
-	code = partners_rename(t, taken);
+	code = renames_check(t);
+	if (code == STATE_OK) {
+		code = partners_rename(t, taken);
+	}
 	if (code == STATE_OK) {
 		code = partners_check_back(t, taken);
 	}

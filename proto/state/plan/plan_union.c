@@ -179,6 +179,25 @@ static const struct state_case *union_case(const struct state_union *u, int64_t 
 	return NULL;
 }
 
+/* Can the tag have this value? */
+static bool tag_holds(const struct state_desc *desc, uint32_t tag_type,
+        const struct state_bits *bits, int64_t value)
+{
+	unsigned n_bits = bits->n_bits;
+
+	if ((state_type_encoding(desc, state_type_strip(desc, tag_type)) & STATE_BTF_BOOL) != 0 &&
+	        state_kind(desc, tag_type) == STATE_BTF_INT) {
+		n_bits = 1;
+	}
+	if (n_bits >= 64) {
+		return true;
+	}
+	if (bits->is_signed) {
+		return value >> (n_bits - 1) == 0 || value >> (n_bits - 1) == -1;
+	}
+	return (uint64_t)value >> n_bits == 0;
+}
+
 static enum state_code when_fail(struct state_transfer *t, const char *what, const char *member)
 {
 	return state_fail_member(t, STATE_E_ANNOTATION, what, 0, member);
@@ -205,6 +224,11 @@ static enum state_code union_member_cases(struct state_transfer *t, struct state
 		if (!when_value(desc, tag_type, text, &one->value)) {
 			return when_fail(t, "union member is alive at what is no value of its tag",
 			        new->name);
+		}
+		if (!tag_holds(desc, tag_type, &ret->tag, one->value)) {
+			return state_fail_member(t, STATE_E_ANNOTATION,
+			        "union member is alive at a value that its tag cannot hold:",
+			        (uint64_t)one->value, new->name);
 		}
 		if (union_case(ret, one->value) != NULL) {
 			return when_fail(
@@ -234,6 +258,11 @@ static enum state_code union_empty_cases(struct state_transfer *t, struct state_
 		if (!when_value(desc, tag_type, text, &one->value)) {
 			return state_fail(t, STATE_E_ANNOTATION,
 			        "union is empty at what is no value of its tag", 0);
+		}
+		if (!tag_holds(desc, tag_type, &ret->tag, one->value)) {
+			return state_fail(t, STATE_E_ANNOTATION,
+			        "union is empty at a value that its tag cannot hold:",
+			        (uint64_t)one->value);
 		}
 		if (union_case(ret, one->value) != NULL) {
 			return state_fail(t, STATE_E_ANNOTATION,

@@ -212,6 +212,33 @@ static void test_pointer_refusals(void)
 	w = begin("i32 x[3]; i32 *p;", "i32 x[2]; i32 *p;");
 	point(w, "p", old_at(w, "x[2]"));
 	refused(w, STATE_E_POINTER, "a.c:p");
+	/* The end of a table of rows that grew or shrank, and what is gone behind it. */
+	w = begin("i32 m[2][3]; i32 *p;", "i32 m[3][3]; i32 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "m") + 24);
+	refused(w, STATE_E_AMBIGUOUS, "several things (a.c:m+24) at a.c:p");
+	w = begin("i32 m[2][2][3]; i32 *p;", "i32 m[2][3][3]; i32 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "m") + 48);
+	refused(w, STATE_E_AMBIGUOUS, "several things (a.c:m+48) at a.c:p");
+	w = begin("i32 m[3][3]; i32 *p;", "i32 m[2][3]; i32 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "m") + 24);
+	refused(w, STATE_E_AMBIGUOUS, "several things (a.c:m+24) at a.c:p");
+	w = begin("i32 m[2][3]; i32 *p; i32 *q;", "i32 m[3][3]; i32 *p; i32 *q;");
+	point(w, "p", (uint8_t *)old_at(w, "m") + 12);
+	point(w, "q", (uint8_t *)old_at(w, "m") + 20);
+	done(w);
+	assert(where(w, "p") == new_at(w, "m[1][0]") && where(w, "q") == new_at(w, "m[1][2]"));
+	world_free(w);
+	w = begin("i32 m[2][3]; i32 *p;", "i64 m[2][3]; i64 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "m") + 24);
+	done(w);
+	assert(where(w, "p") == (uint8_t *)new_at(w, "m") + 48);
+	world_free(w);
+	/* The end of the last of some records is that record's. */
+	w = begin("struct s { i32 a[3]; } m[2]; i32 *p;", "struct s { i32 a[3]; } m[3]; i32 *p;");
+	point(w, "p", (uint8_t *)old_at(w, "m") + 24);
+	done(w);
+	assert(where(w, "p") == (uint8_t *)new_at(w, "m[1].a[2]") + 4);
+	world_free(w);
 	/* The middle of a number, and padding. */
 	w = begin("struct s { u8 c; i64 x; } v; i64 *p;", "struct s { u8 c; i64 x; } v; i64 *p;");
 	point(w, "p", (uint8_t *)old_at(w, "v.x") + 1);
