@@ -17,6 +17,7 @@
 #define GRAPH_SPOTS 6000
 #define GRAPH_LINKS 16384 /* a power of two */
 #define GRAPH_HARMS 4096
+#define GRAPH_HANDLER "handler" /* a function of the new release */
 
 /* Kinds of pointers: to struct n, then these. */
 enum graph_want {

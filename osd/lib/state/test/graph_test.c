@@ -31,6 +31,19 @@ static void graph_print(const struct graph_text *text)
 	        (unsigned long long)test_seed, text->old, text->new);
 }
 
+static int handle(const struct state_view *view)
+{
+	return (int)state_view_default(view);
+}
+
+static struct world *graph_world(const char *old, const char *new)
+{
+	struct world *world = world_new(old, new, test_seed);
+
+	model_bind(world->new, GRAPH_HANDLER, (void *)(uintptr_t)handle);
+	return world;
+}
+
 static struct graph *graph_new(const struct graph_text *text, struct random *random)
 {
 	struct graph *graph = calloc(1, sizeof(*graph));
@@ -38,7 +51,7 @@ static struct graph *graph_new(const struct graph_text *text, struct random *ran
 	assert(graph != NULL);
 	graph->random = random;
 	graph->n_structs = text->n_structs;
-	graph->world = world_new(text->old, text->new, test_seed);
+	graph->world = graph_world(text->old, text->new);
 	graph->world->accepts_loss = true;
 	world_start(graph->world);
 	graph_fill(graph);
@@ -101,7 +114,7 @@ static void names_each(const struct world *w, bool put)
 /* Every release follows itself, with all that it says about its predecessor. */
 static void graph_run_self(const struct graph_text *text)
 {
-	struct world *world = world_new(text->new, text->new, test_seed);
+	struct world *world = graph_world(text->new, text->new);
 	enum state_code code;
 
 	world_start(world);

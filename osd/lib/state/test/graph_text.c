@@ -305,6 +305,12 @@ static void draft_lean(struct draft *d, unsigned s)
 	add(d->text->new, &d->new_len, "};\n");
 }
 
+/* Some values have a handler, which does what would have been done without it. */
+static const char *draft_handler(struct draft *d, uint64_t n)
+{
+	return random_one_in(d->random, n) ? " @handler=" GRAPH_HANDLER : "";
+}
+
 static void draft_struct(struct draft *d, unsigned s)
 {
 	struct twin twins[GRAPH_MEMBERS];
@@ -329,7 +335,7 @@ static void draft_struct(struct draft *d, unsigned s)
 	}
 	/* Never empty, and no two structs are alike. */
 	add(d->text->old, &d->old_len, "u8 last%u;};\n", s);
-	add(d->text->new, &d->new_len, "u8 last%u;};\n", s);
+	add(d->text->new, &d->new_len, "u8 last%u;}%s;\n", s, draft_handler(d, 8));
 }
 
 static void draft_both(struct draft *d, const char *text)
@@ -349,7 +355,8 @@ static void draft_variables(struct draft *d)
 		unsigned new_n = random_one_in(d->random, 4) ? n + 1 : n;
 
 		add(d->text->old, &d->old_len, "struct S%u v%u[%u];", s, v, n);
-		add(d->text->new, &d->new_len, "struct S%u v%u[%u];", s, v, new_n);
+		add(d->text->new, &d->new_len, "struct S%u v%u[%u]%s;", s, v, new_n,
+		        draft_handler(d, 5));
 	}
 	for (unsigned v = 0; v < GRAPH_LEAN; v++) {
 		unsigned n = (unsigned)random_below(d->random, 6) + 1;
@@ -390,7 +397,7 @@ static void draft_sites(struct draft *d)
 	        random_one_in(d->random, 2) ? "file m.c; func c0; file a.c;" : "func c0;");
 	draft_both(d, "func c1; func c2; string \"one\"; string \"two\"; string \"three\";");
 	add(d->text->old, &d->old_len, "string \"gone\"; string \"lost\"; func c3;");
-	add(d->text->new, &d->new_len, "string \"new\"; func c4;");
+	add(d->text->new, &d->new_len, "string \"new\"; func c4; func " GRAPH_HANDLER ";");
 }
 
 /* Types that take each other's names, and a variable that has the name of the heap's root. */
