@@ -9,8 +9,9 @@
  *    there must be one only.
  *  - The start of a table may mean its first row or all of it: both must be right.
  *
- * What is not clear then is refused; STATE_RAW on the table says that a row is known by its index.
- * Bytes are text: its start is the text, whatever it says, and a place inside what stands before.
+ * A table may be a member of a constant. What is not clear then is refused; STATE_RAW on the table
+ * says that a row is known by its index. Bytes are text: its start is the text, whatever it says,
+ * and a place inside what stands before.
  */
 #include <string.h>
 
@@ -366,27 +367,107 @@ static bool text_is_kept(const struct table *c, uint64_t off)
 	return off <= c->n[STATE_NEW] && memcmp(c->at[STATE_OLD], c->at[STATE_NEW], off) == 0;
 }
 
-/* False: no constant table in both releases, or one that is read by index. */
-static bool table_get(struct state_transfer *t, const struct state_item *item, struct table *ret)
-{
-	*ret = (struct table){.t = t};
-	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &t->desc[age];
-		const struct state_entry *entry = &desc->entries[item->entry[age]];
-		uint32_t id = state_type_strip(desc, entry->type);
+/* A place in a constant, and the types of what it is in: first the constant, then a part of it. */
+struct part {
+	uint32_t type[_STATE_AGE_N];
+	uint64_t start[_STATE_AGE_N]; /* from the constant's */
+	uint64_t off;                 /* from the old part's */
+};
 
-		if (entry->kind != STATE_VARIABLE || (entry->flags & STATE_ENTRY_READONLY) == 0 ||
-		        state_type_kind(desc, id) != STATE_BTF_ARRAY) {
+/* From a struct to its member there. False: none that both releases have. */
+static bool part_enter(struct state_transfer *t, struct part *part)
+{
+	uint64_t high = t->high;
+	struct state_fields old;
+	struct state_fields new;
+	bool is_found = false;
+
+	if (!state_fields_get(t, STATE_OLD, part->type[STATE_OLD], &old) ||
+	        !state_fields_get(t, STATE_NEW, part->type[STATE_NEW], &new)) {
+		t->high = high;
+		return false;
+	}
+	(void)state_fields_pair(t, &old, &new);
+	for (uint32_t i = 0; i < new.n && !is_found; i++) {
+		const struct state_field *x;
+		uint64_t start;
+
+		if (new.field[i].partner == STATE_NONE) {
+			continue;
+		}
+		x = &old.field[new.field[i].partner];
+		start = x->bit_off / 8;
+		is_found = x->bit_size == 0 && part->off >= start &&
+		           part->off - start < state_type_size(&t->desc[STATE_OLD], x->type);
+		if (is_found) {
+			part->type[STATE_OLD] = x->type;
+			part->type[STATE_NEW] = new.field[i].type;
+			part->start[STATE_OLD] += start;
+			part->start[STATE_NEW] += new.field[i].bit_off / 8;
+			part->off -= start;
+		}
+	}
+	t->high = high;
+	return is_found;
+}
+
+/* Descend to the table that the pointer leads into. False: there is none, or it means more. */
+static bool part_find_table(
+        struct state_transfer *t, const struct state_pointer *pointer, struct part *part)
+{
+	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
+		enum state_btf_kind kind[_STATE_AGE_N];
+
+		for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+			part->type[age] = state_type_strip(&t->desc[age], part->type[age]);
+			kind[age] = state_type_kind(&t->desc[age], part->type[age]);
+		}
+		if (kind[STATE_OLD] != kind[STATE_NEW] ||
+		        (part->off == 0 && pointer->target == STATE_TARGET_OBJECT &&
+		                state_pointer_fits(t, pointer, part->type))) {
 			return false;
 		}
-		ret->row[age] = state_type_strip(desc, state_type_array(desc, id)->type);
-		ret->n[age] = state_type_array(desc, id)->nelems;
-		ret->size[age] = state_type_size(desc, ret->row[age]);
-		ret->at[age] =
-		        (const void *)(uintptr_t)(age == STATE_OLD ? item->start : item->new_addr);
+		if (kind[STATE_OLD] == STATE_BTF_ARRAY) {
+			return true;
+		}
+		if (kind[STATE_OLD] != STATE_BTF_STRUCT ||
+		        (part->off == 0 && pointer->target == STATE_TARGET_ANY) ||
+		        !part_enter(t, part)) {
+			return false;
+		}
 	}
-	return ret->size[STATE_OLD] > 0 && ret->size[STATE_NEW] > 0 &&
-	       !state_notes_of_entry(&t->desc[STATE_NEW], item->entry[STATE_NEW]).raw;
+	return false;
+}
+
+/* False: no table that both releases have in a constant of the old one, or one read by index. */
+static bool table_get(struct state_transfer *t, const struct state_pointer *pointer,
+        const struct state_item *item, struct part *part, struct table *ret)
+{
+	const struct state_entry *old = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+
+	*ret = (struct table){.t = t};
+	if (old->kind != STATE_VARIABLE || (old->flags & STATE_ENTRY_READONLY) == 0 ||
+	        state_notes_of_entry(&t->desc[STATE_NEW], item->entry[STATE_NEW]).raw) {
+		return false;
+	}
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		part->type[age] = t->desc[age].entries[item->entry[age]].type;
+	}
+	if (!part_find_table(t, pointer, part)) {
+		return false;
+	}
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		const struct state_desc *desc = &t->desc[age];
+		const struct state_btf_array *array = state_type_array(desc, part->type[age]);
+
+		ret->row[age] = state_type_strip(desc, array->type);
+		ret->n[age] = array->nelems;
+		ret->size[age] = state_type_size(desc, ret->row[age]);
+		ret->at[age] = (const uint8_t *)(uintptr_t)(age == STATE_OLD ? item->start
+		                                                             : item->new_addr) +
+		               part->start[age];
+	}
+	return ret->size[STATE_OLD] > 0 && ret->size[STATE_NEW] > 0;
 }
 
 static bool table_is_text(const struct table *c)
@@ -397,32 +478,37 @@ static bool table_is_text(const struct table *c)
 }
 
 /* Are places known by their offset? One behind the last row is always, of the table itself. */
-static bool table_is_by_index(struct table *c, struct state_item *item, uint64_t off)
+static bool table_is_by_index(struct table *c, uint64_t off)
 {
 	if (off / c->size[STATE_OLD] >= c->n[STATE_OLD]) {
 		return true;
 	}
-	if (table_is_text(c)) {
-		return text_is_kept(c, off);
-	}
-	item->is_kept = table_is_kept(c);
-	return item->is_kept;
+	return table_is_text(c) ? text_is_kept(c, off) : table_is_kept(c);
 }
 
 enum state_code state_constant_map(struct state_transfer *t, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, const uint8_t *at, bool *ret_done, uint64_t *ret)
 {
+	struct part part = {.off = off};
 	struct table c;
 	uint32_t i;
 	uint32_t k = STATE_NONE;
 	enum state_code code;
 
-	*ret_done = !item->is_kept && table_get(t, item, &c) && !table_is_by_index(&c, item, off);
-	if (!*ret_done) {
+	*ret_done = false;
+	if (item->is_kept || !table_get(t, pointer, item, &part, &c)) {
 		return STATE_OK;
 	}
-	i = (uint32_t)(off / c.size[STATE_OLD]);
-	off %= c.size[STATE_OLD];
+	if (table_is_by_index(&c, part.off)) {
+		/* Of a constant that is one table: there is nothing to ask again. */
+		item->is_kept = part.off == off && !table_is_text(&c) &&
+		                c.n[STATE_OLD] * c.size[STATE_OLD] == item->size &&
+		                part.off / c.size[STATE_OLD] < c.n[STATE_OLD];
+		return STATE_OK;
+	}
+	*ret_done = true;
+	i = (uint32_t)(part.off / c.size[STATE_OLD]);
+	off = part.off % c.size[STATE_OLD];
 	if (!table_is_text(&c)) {
 		k = row_meant(&c, pointer, i, off);
 	}
@@ -434,7 +520,7 @@ enum state_code state_constant_map(struct state_transfer *t, const struct state_
 	}
 	code = state_offset_map(t, pointer, c.row, 1, off, ret);
 	if (code == STATE_OK) {
-		*ret += k * c.size[STATE_NEW];
+		*ret += part.start[STATE_NEW] + k * c.size[STATE_NEW];
 	}
 	return code;
 }

@@ -232,6 +232,91 @@ static void test_text(void)
 	}
 }
 
+/* A table inside a constant; and one that is a constant no more. */
+static void test_member_tables(void)
+{
+	const char *head = "struct op { i32 id; i32 x; };";
+	char old[200];
+	char new[200];
+	struct world *w;
+
+	snprintf(old, sizeof(old),
+	        "%s struct all { struct op op[3]; i32 n; } all readonly; struct "
+	        "all *a; struct op *p; struct op t[2] readonly; struct op *q;",
+	        head);
+	snprintf(new, sizeof(new),
+	        "%s struct all { i32 n; struct op op[4]; } all readonly; struct "
+	        "all *a; struct op *p; struct op t[2]; struct op *q;",
+	        head);
+	for (int i = 0; i < 3; i++) {
+		w = begin(old, new);
+		for (int r = 0; r < 3; r++) {
+			char path[32];
+
+			snprintf(path, sizeof(path), "all.op[%d].id", r);
+			put(w, path, 1 + r);
+			snprintf(path, sizeof(path), "all.op[%d].id", r + 1);
+			model_put(model_var(w->new, path), 1 + r);
+		}
+		put(w, "t[1].id", 5);
+		model_put(model_var(w->new, "t[0].id"), 5);
+		model_put(model_var(w->new, "t[1].id"), 6);
+		point(w, "a", old_at(w, "all"));
+		point(w, "p", (uint8_t *)old_at(w, "all.op[0]") + i * 8);
+		point(w, "q", old_at(w, "t[1]"));
+		if (i == 0) {
+			refused(w, STATE_E_AMBIGUOUS, "to row 0 of the constant table a.c:all");
+			continue;
+		}
+		done(w);
+		assert(where(w, "a") == new_at(w, "all") && where(w, "q") == new_at(w, "t[0]"));
+		assert(where(w, "p") == (uint8_t *)new_at(w, "all.op[1]") + i * 8);
+		world_free(w);
+	}
+}
+
+/* Rows that come, go and change places at random: a pointer leads to its own row, or nowhere. */
+static void test_random(void)
+{
+	uint64_t random = SEED;
+	int n_clear = 0;
+
+	for (int round = 0; round < 60; round++) {
+		struct rows rows = {{5, 0}, {{10, 11, 12, 13, 14}, {0}}};
+		int from = 0;
+		int to = -1;
+		struct world *w;
+		enum state_code code;
+		bool is_clear;
+
+		while (rows.n[1] == 0) {
+			for (int i = 0; i < 5 && rows.n[1] < 5; i++) {
+				random = random * UINT64_C(6364136223846793005) + 1;
+				if (random >> 62 != 0) {
+					int at = (int)((random >> 33) % (unsigned)(rows.n[1] + 1));
+
+					memmove(&rows.id[1][at + 1], &rows.id[1][at],
+					        (size_t)(rows.n[1]++ - at) * sizeof(int));
+					rows.id[1][at] = random >> 60 & 1 ? 10 + i : 20 + i;
+				}
+			}
+		}
+		from = (int)((random >> 40) % 5);
+		for (int k = 0; k < rows.n[1]; k++) {
+			to = rows.id[1][k] == rows.id[0][from] ? k : to;
+		}
+		w = tables(&rows, "");
+		point(w, "p", row(w->old, from));
+		code = world_transfer(w);
+		is_clear = to >= 0 && (from > 0 || to == 0);
+		assert(code == (is_clear ? STATE_OK : STATE_E_AMBIGUOUS));
+		assert(code != STATE_OK || where(w, "p") == row(w->new, to));
+		n_clear += is_clear;
+		world_free(w);
+	}
+	assert(n_clear > 10 && n_clear < 50);
+}
+
 int main(void)
 {
 	test_rows();
@@ -240,5 +325,7 @@ int main(void)
 	test_changed_rows();
 	test_pointers_in_rows();
 	test_text();
+	test_random();
+	test_member_tables();
 	return 0;
 }
