@@ -1,7 +1,8 @@
 /*
  * State of every kind that a transfer must move: lists and cycles, arrays with inner pointers,
- * tagged unions, functions, literals, pointers of no type. The sum kept at building time is over
- * contents and over which object each pointer leads to, never over addresses.
+ * tagged unions, functions, literals, rows of a constant table, pointers of no type. The sum kept
+ * at building time is over contents and over which object each pointer leads to, never over
+ * addresses.
  */
 #include "osd/test/assist/priv.h"
 
@@ -23,6 +24,7 @@ static uint64_t mix_xor(uint64_t sum, uint64_t value)
 }
 
 static const zoo_mix_t zoo_mixes[] = {mix_add, mix_xor};
+static const struct zoo_species zoo_species[] = {ZOO_SPECIES};
 static const char *const zoo_labels[] = {"ape", "bear", "crane, the grey one"};
 
 static struct zoo_node *zoo_list;
@@ -151,6 +153,7 @@ static err_t zoo_fill(struct zoo_node *node)
 	node->number = (uint32_t)zoo_draw(1u << 31);
 	node->mix = zoo_mixes[zoo_draw(2)];
 	node->label = zoo_labels[zoo_draw(3)];
+	node->species = &zoo_species[zoo_draw(3)];
 	node->other = zoo_nth(zoo_draw(3 + (zoo_n_nodes < 8 ? zoo_n_nodes : 8)));
 	zoo_fill_anything(node);
 	for (size_t i = 0; i < sizeof(node->bytes); i++) {
@@ -223,6 +226,7 @@ static uint64_t zoo_sum_node(uint64_t sum, const struct zoo_node *node)
 	for (const char *c = node->label; *c != '\0'; c++) {
 		sum = node->mix(sum, (uint8_t)*c);
 	}
+	sum = node->mix(sum, node->species->n_legs + 256 * (uint8_t)node->species->name[0]);
 	for (size_t i = 0; i < sizeof(node->bytes); i++) {
 		sum = node->mix(sum, node->bytes[i]);
 	}

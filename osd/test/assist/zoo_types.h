@@ -6,6 +6,13 @@
 enum zoo_kind { ZOO_NUMBER, ZOO_TEXT, ZOO_NODE, ZOO_NOTHING, ZOO_KIND_N };
 typedef uint64_t (*zoo_mix_t)(uint64_t sum, uint64_t value);
 
+/* Rows of a constant table, which every node leads to one of. */
+struct zoo_species {
+	const char *name;
+	uint32_t n_legs;
+};
+#define ZOO_SPECIES {"ape", 2}, {"bear", 4}, {"crane, the grey one", 2}
+
 struct zoo_pair {
 	uint16_t small;
 	uint32_t large;
@@ -26,6 +33,7 @@ struct zoo_node {
 	} value STATE_TAG(kind) STATE_EMPTY(ZOO_NOTHING);
 	zoo_mix_t mix;
 	const char *label; /* a string literal */
-	void *anything;    /* a node, a pair, a global, a function of the table, or NULL */
+	const struct zoo_species *species;
+	void *anything; /* a node, a pair, a global, a function of the table, or NULL */
 	uint8_t bytes[24];
 };

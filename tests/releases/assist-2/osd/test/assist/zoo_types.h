@@ -6,6 +6,15 @@
 enum zoo_kind { ZOO_NUMBER, ZOO_TEXT, ZOO_NODE, ZOO_NOTHING, ZOO_KIND_N };
 typedef uint64_t (*zoo_mix_t)(uint64_t sum, uint64_t value);
 
+/* Rows of a constant table, which every node leads to one of. */
+struct zoo_species {
+	const char *name;
+	uint32_t n_legs;
+};
+#define ZOO_SPECIES                                                                                \
+	{"ape", 2}, {"dodo", 2}, {"crane, the grey one", 2},                                       \
+	        {"bear", 4} /* one inserted, two moved */
+
 struct zoo_pair {
 	uint64_t large; /* widened */
 	uint64_t small; /* widened, and after its sibling */
@@ -16,6 +25,7 @@ struct zoo_node {
 	uint8_t bytes[24];
 	void *anything;
 	zoo_mix_t mix;
+	const struct zoo_species *species;
 	const char *label;
 	uint64_t age; /* added */
 	enum zoo_kind kind;
