@@ -102,12 +102,10 @@ static void kit_take(const struct kit *kit, const char *name, struct buf *ret_b)
 	buf_add(ret_b, bytes, len);
 }
 
-static int kit_read_recipe(struct kit *kit)
+int kit_parse_recipe(struct kit *kit)
 {
-	char *next, *line;
+	char *next = (char *)kit->recipe_text.bytes, *line;
 
-	kit_take(kit, "recipe", &kit->recipe_text);
-	next = (char *)kit->recipe_text.bytes;
 	while ((line = strsep(&next, "\n"))) {
 		if (strncmp(line, "object ", 7) == 0) {
 			MEM_PUSH(kit->objects, kit->n_objects, kit->objects_capacity);
@@ -143,7 +141,8 @@ int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *
 	int r = kit_read_dir(&kit, by);
 
 	if (r == 0) {
-		r = kit_read_recipe(&kit);
+		kit_take(&kit, "recipe", &kit.recipe_text);
+		r = kit_parse_recipe(&kit);
 	}
 	if (r == 0) {
 		kit_take(&kit, "state", &kit.state);

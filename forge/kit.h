@@ -51,6 +51,9 @@ struct kit_signed_by {
  */
 int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by);
 
+/* Find recipe number and objects in ->recipe_text, a text that ends with NUL. */
+int kit_parse_recipe(struct kit *kit);
+
 /* kit_link.c: link a kit that was read whole. */
 int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked);
 
