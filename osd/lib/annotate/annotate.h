@@ -79,14 +79,17 @@
  */
 #define STATE_VERSION(number) STATE_NOTE("version=" STATE_TEXT(number))
 
-/* Variable, member or struct, union, enum type: pairs with this name of the old release. */
+/*
+ * Variable, function, member or struct, union, enum type: pairs with this name of the old release.
+ * On a function with its own name: it is that one still, although it is called in another way.
+ */
 #define STATE_RENAMED_FROM(name) STATE_NOTE("renamed=" STATE_TEXT(name))
 
 /*
- * Variable: pairs with the one that was in this source file of the old release, and in this
- * function if it was in one: STATE_MOVED_FROM(store.c), STATE_MOVED_FROM(ds/store.c, find). Add
- * STATE_RENAMED_FROM() if its name changed too. What is the only one of its name and type in both
- * releases is found without.
+ * Variable or function: pairs with the one that was in this source file of the old release, and in
+ * this function if it was in one: STATE_MOVED_FROM(store.c), STATE_MOVED_FROM(ds/store.c, find).
+ * Add STATE_RENAMED_FROM() if its name changed too. What is the only one of its name and type in
+ * both releases is found without. A function has it behind its declarator.
  */
 #define STATE_MOVED_FROM(...) STATE_NOTE("moved=" #__VA_ARGS__)
 
