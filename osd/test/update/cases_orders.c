@@ -191,6 +191,25 @@ static err_t cancel(uint64_t epoch, uint64_t number)
 	return rs_ask(RS_CANCEL, (struct rs_request){.argument = number, .total = epoch}, &reply);
 }
 
+static void case_busy(void)
+{
+	struct order order;
+	uint64_t number;
+
+	tap_case("while an order is carried out, none that needs its place is");
+	order_of(&order, "first", ORDER_UPDATE);
+	strcpy(order.component[0].state, "unreachable");
+	number = order.head.transaction;
+	CHECK_EQUAL(order_send(&order, NULL), E_OK);
+	order_of(&order, "first", ORDER_PREPARE);
+	CHECK_EQUAL(order_send(&order, NULL), E_BUSY);
+	CHECK_EQUAL(order_simple(ORDER_CONFIRM, NULL, number), E_BUSY);
+	CHECK_EQUAL(order_simple(ORDER_RESTART, "assist", 0), E_BUSY);
+	CHECK_EQUAL(cancel(order_epoch(), number), E_OK);
+	CHECK_EQUAL(update_wait(number).err, E_CANCELLED);
+	assist_count();
+}
+
 static void case_cancel(void)
 {
 	struct order order;
@@ -386,6 +405,7 @@ void cases_orders(void)
 	case_changed();
 	case_refused();
 	case_control();
+	case_busy();
 	case_cancel();
 	case_cancel_late();
 	case_checks();
