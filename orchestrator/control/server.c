@@ -218,8 +218,14 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 	r = control_listen(config->control_socket, &fd);
 	if (r < 0) {
 		failure_set(ret_failure, "control", config->control_socket,
-		        "stop the other lud, or choose another state_dir or control_socket", "%s",
-		        r == -EADDRINUSE ? "another lud answers here" : strerror(-r));
+		        r == -EADDRINUSE ? "stop the other lud, or choose another state_dir or "
+		                           "control_socket"
+		                         : "make its directory writable and make room there (bytes "
+		                           "or inodes), or "
+		                           "choose another control_socket",
+		        r == -EADDRINUSE ? "another lud answers here"
+		                         : "the control socket cannot be made: %s",
+		        strerror(-r));
 		return err_up(r);
 	}
 	control = mem_zero(sizeof(*control));

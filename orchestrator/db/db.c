@@ -2,11 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "orchestrator/base/file.h"
 
@@ -534,6 +536,26 @@ static int db_prepare_file(struct db *db, struct db_migrate *plan)
 	return err_up(db_txn(db, db_migrate_txn, plan));
 }
 
+/*
+ * SQLite tries once more, only to read, and then knows the errno of that: what is in the way of
+ * making a file there is asked of the system again.
+ */
+static int db_open_errno(const char *path, int known)
+{
+	_cleanup_(freep) char *beside = text_format("%s.probe", path);
+	_cleanup_(fd_closep) int fd = -1;
+
+	if (known != ENOENT) {
+		return known;
+	}
+	fd = open(beside, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return errno;
+	}
+	(void)unlink(beside);
+	return known;
+}
+
 static void db_explain(struct db *db, const char *path, int r, const struct db_migrate *plan,
         struct failure *ret_failure)
 {
@@ -559,10 +581,10 @@ static void db_explain(struct db *db, const char *path, int r, const struct db_m
 		        *db->trouble ? db->trouble : sqlite3_errmsg(db->sqlite));
 		return;
 	default:
-		error = db->sqlite ? sqlite3_system_errno(db->sqlite) : -r;
+		error = db_open_errno(path, db->sqlite ? sqlite3_system_errno(db->sqlite) : -r);
 		failure_set(ret_failure, "database", path,
-		        "make the file and its directory writable and make room there, then start "
-		        "lud again; machines run on meanwhile",
+		        "make the file and its directory writable and make room there (bytes or "
+		        "inodes: df -h, df -i), then start lud again; machines run on meanwhile",
 		        "it cannot be opened, or the files beside it cannot be made: %s%s%s",
 		        db->sqlite ? sqlite3_errmsg(db->sqlite) : "", error ? ": " : "",
 		        error ? strerror(error) : "");

@@ -20,7 +20,8 @@
 #include "version.h"
 
 #define LUD_DISK_REMEDY                                                                            \
-	"make the state directory writable and make room there, then start lud again; "            \
+	"make the state directory writable and make room there (bytes or inodes: df -h, df -i), "  \
+	"then start lud again; "                                                                   \
 	"machines run on meanwhile"
 
 /* Documented in lud(8). */
@@ -317,7 +318,7 @@ static int lud_find_users(struct lud *lud, struct failure *ret_failure)
 	return 0;
 }
 
-static int lud_open_workers(struct lud *lud)
+static int lud_open_workers(struct lud *lud, struct failure *ret_failure)
 {
 	const struct config *config = &lud->config;
 	struct forge_config forge = {config->luforge, config->forge_workers, config->keyring,
@@ -325,6 +326,8 @@ static int lud_open_workers(struct lud *lud)
 	int r = forge_new(&forge, lud->base, &lud->forge);
 
 	if (r < 0) {
+		failure_set(ret_failure, "state_dir", config->state_dir, LUD_DISK_REMEDY,
+		        "the store of kits, releases, cannot be made: %s", strerror(-r));
 		return err_up(r);
 	}
 	return err_up(signer_client_new(
@@ -346,7 +349,7 @@ static int lud_open(struct lud *lud, struct failure *ret_failure)
 		r = store_open(path, &lud->db, ret_failure);
 	}
 	if (!r) {
-		r = lud_open_workers(lud);
+		r = lud_open_workers(lud, ret_failure);
 	}
 	if (r < 0) {
 		return err_up(r);

@@ -142,6 +142,71 @@ def test_jobs(world):
     assert len(world.luctl('jobs', 'rs').splitlines()) <= 1
 
 
+def disk_of(world, options):
+    """The state directory on a small disk of its own; only root may mount one."""
+    os.makedirs(world.state, exist_ok=True)
+    world.disk = os.getuid() == 0 and subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', options, 'none', world.state], check=False, capture_output=True).returncode == 0
+    return world.disk
+
+
+def refused_start(world):
+    """What lud says when it does not start; None: it does."""
+    lud = subprocess.Popen([world.program('orchestrator/lud_test'), '--config', world.config],
+                           stderr=subprocess.PIPE, text=True)
+    try:
+        return lud.communicate(timeout=1.5)[1].splitlines()[-1]
+    except subprocess.TimeoutExpired:
+        lud.terminate()
+        lud.communicate(timeout=20)
+        return None
+
+
+def test_no_inodes(world):
+    """However few files can be made: lud names the place, the cause and what to do, or it starts and says so later."""
+    if not disk_of(world, 'size=4m,nr_inodes=1'):
+        return
+    started = 0
+    for inodes in range(1, 12):
+        subprocess.run(['umount', world.state], check=True)
+        disk_of(world, 'size=4m,nr_inodes=%d' % inodes)
+        told = refused_start(world)
+        started += told is None
+        assert told is None or ('No space left on device' in told and world.state in told and 'inodes' in told), told
+    assert 0 < started < 11, started
+    world.start()
+    told = world.luctl('release', 'add', world.kit('ds', 1), code=4)
+    assert 'No space left on device' in told and '`df -i`' in told, told
+    assert world.state + '/tmp' in told and '.c:' not in told, told
+    subprocess.run(['mount', '-o', 'remount,size=4m,nr_inodes=200', world.state], check=True)
+    world.luctl('release', 'add', world.dir + '/ds-1.kit')
+
+
+def test_read_only(world):
+    """A state directory that cannot be written: refused at the start, and named by a job under way."""
+    if not disk_of(world, 'size=8m'):
+        return
+    subprocess.run(['mount', '-o', 'remount,ro', world.state], check=True)
+    told = refused_start(world)
+    assert 'Read-only file system' in told and world.state in told and 'writable' in told, told
+    subprocess.run(['mount', '-o', 'remount,rw', world.state], check=True)
+    world.start()
+
+
+def test_workshop_gone(world):
+    """The workers' directory is removed under a running lud: it is made anew. Something else in its place is named."""
+    world.prepare()
+    shutil.rmtree(world.state + '/tmp')
+    assert world.json('update', 'ds')['state'] == 'committed'
+    shutil.rmtree(world.state + '/tmp')
+    with open(world.state + '/tmp', 'wb'):
+        pass
+    told = world.luctl('rerandomize', 'ds', code=1)
+    assert world.state + '/tmp: Not a directory' in told and '.c:' not in told and 'check the kit' not in told, told
+    os.unlink(world.state + '/tmp')
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
 def main():
     tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
     for number, name in enumerate(sys.argv[2:] or list(tests), 1):

@@ -94,9 +94,16 @@ static int bench_own_path(const char *path, const struct bench_modes *modes)
 int bench_new(const char *parent, char **ret_bench)
 {
 	_cleanup_(freep) char *path = text_format("%s/work.XXXXXX", parent);
+	int r;
 
 	if (!mkdtemp(path)) {
-		return err_raise(-errno);
+		/* Somebody tidied up: nothing of worth was lost with the directory. */
+		r = errno == ENOENT ? dir_make(parent) : err_raise(-errno);
+		snprintf(path, strlen(path) + 1, "%s/work.XXXXXX", parent);
+		if (r < 0 || !mkdtemp(path)) {
+			return r < 0 ? err_up(r) : err_raise(-errno);
+		}
+		log_warn("%s was gone, and is made anew", parent);
 	}
 	*ret_bench = steal(&path);
 	return 0;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "orchestrator/base/file.h"
+#include "orchestrator/base/log.h"
 #include "orchestrator/child/child.h"
 #include "orchestrator/work/bench.h"
 #include "orchestrator/work/kit.h"
@@ -36,7 +37,8 @@ struct forge_task {
 	struct child_worker *worker; /* NULL while it waits */
 	char *words[FORGE_WORDS_MAX];
 	size_t n_words;
-	char *bench; /* NULL while it waits */
+	char *bench;       /* NULL while it waits */
+	const char *place; /* what is worked on before the worker starts */
 	struct forge_input *inputs;
 	size_t n_inputs;
 	char *source;    /* a kit from outside, or NULL */
@@ -112,21 +114,54 @@ static void forge_names(char *text, size_t size, const char *name, const char *p
 	}
 }
 
+static bool forge_lacks_room(const char *said)
+{
+	static const int errors[] = {ENOSPC, EDQUOT, EROFS};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (strstr(said, strerror(errors[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void forge_remedy(
+        const struct forge_task *task, const char *said, char *ret_text, size_t size)
+{
+	const struct forge *forge = task->forge;
+
+	if (forge_lacks_room(said)) {
+		snprintf(ret_text, size,
+		        "make room for %.80s and %.80s, bytes or inodes (`df -h`, `df -i`), and "
+		        "see "
+		        "that they are writable; then ask again",
+		        forge->benches, forge->store);
+	} else if (strstr(said, forge->root)) {
+		snprintf(ret_text, size, "`luctl keys list` says what is wrong with the keyring");
+	} else if (task->source && forge->user.separate && strstr(said, strerror(EACCES))) {
+		snprintf(ret_text, size,
+		        "forge workers have a user of their own: let others read the kit "
+		        "(`chmod -R a+rX KIT`)");
+	} else {
+		snprintf(ret_text, size,
+		        *said ? "mend what is named, and ask again; `luforge inspect KIT` looks "
+		                "into a kit"
+		              : "see the log of lud, and try again");
+	}
+}
+
 static void forge_fail(struct forge_task *task, const char *what, const char *errors)
 {
 	struct failure failure = {0};
-	char said[1024];
+	char said[1024], remedy[sizeof(failure.remedy)];
 
 	snprintf(said, sizeof(said), "%s", errors);
 	forge_names(said, sizeof(said), FORGE_STORE, task->forge->store);
 	forge_names(said, sizeof(said), FORGE_SOURCE, task->source);
-	failure_set(&failure, "forge", task->words[1],
-	        task->source && task->forge->user.separate && strstr(said, strerror(EACCES))
-	                ? "forge workers have a user of their own: let others read the kit "
-	                  "(`chmod -R a+rX KIT`)"
-	        : *said ? "do what luforge names; `luforge inspect KIT` looks into the kit"
-	                : "see the log of lud, and try again",
-	        "luforge %s: %s%s%.280s", task->words[1], what, *said ? ": " : "", said);
+	forge_remedy(task, said, remedy, sizeof(remedy));
+	failure_set(&failure, "forge", task->words[1], remedy, "luforge %s: %s%s%.280s",
+	        task->words[1], what, *said ? ": " : "", said);
 	forge_end(task, &failure);
 }
 
@@ -212,12 +247,16 @@ static void forge_on_done(const struct child_result *result, void *arg)
 static int forge_lay_out(struct forge_task *task, int *ret_fd)
 {
 	struct forge *forge = task->forge;
-	int r = bench_new(forge->benches, &task->bench);
+	int r;
 
+	task->place = forge->benches;
+	r = bench_new(forge->benches, &task->bench);
 	if (!r) {
+		task->place = forge->root;
 		r = bench_put(task->bench, forge->root, FORGE_ROOT);
 	}
 	for (size_t i = 0; !r && i < task->n_inputs; i++) {
+		task->place = task->inputs[i].path;
 		r = bench_put(task->bench, task->inputs[i].path, task->inputs[i].name);
 	}
 	return r < 0 ? err_up(r) : err_up(bench_give(task->bench, &forge->user, ret_fd));
@@ -239,7 +278,12 @@ static int forge_start(struct forge_task *task)
 	        .done = forge_on_done,
 	        .arg = task,
 	};
-	int r = store < 0 ? err_raise(-errno) : forge_lay_out(task, &bench);
+	int r = store < 0 ? err_raise(-errno) : 0;
+
+	task->place = task->forge->store;
+	if (!r) {
+		r = forge_lay_out(task, &bench);
+	}
 
 	if (!r) {
 		guard.dir = bench;
@@ -259,12 +303,17 @@ static void forge_on_kick(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval now = {0, 0};
 	struct forge *forge = arg;
 	struct forge_task *task = TAILQ_FIRST(&forge->tasks);
+	char why[320];
+	int r;
 
 	while (task && forge->n_idle) {
 		struct forge_task *next = TAILQ_NEXT(task, link);
 
-		if (!task->worker && forge_start(task) < 0) {
-			forge_fail(task, "cannot be started", err_trace());
+		if (!task->worker && (r = forge_start(task)) < 0) {
+			log_warn("forge: %s", err_trace());
+			err_forget();
+			snprintf(why, sizeof(why), "%s: %s", task->place, strerror(-r));
+			forge_fail(task, "cannot be started", why);
 			evtimer_add(forge->kick, &now);
 			return;
 		}
