@@ -343,19 +343,23 @@ def test_control(world):
     assert job['state'] == 'committed' and job['kind'] == 'restart', job
     assert world.peer.orders[-1].action == harness.peer.RESTART
     assert world.peer.orders[-1].n_signatures == 2
-    with world.control() as control:
-        control.send(restart={'service': 'ds'})
-        while not any('proposal' in p for p in control.progress):
-            assert control.receive() is not None
-        job = control.progress[-1]['job']
-        for signature in ({'key_id': bytes(3), 'signature': bytes(64)},
-                          {'key_id': bytes(16), 'signature': bytes(64)}):
-            try:
-                world.control().call(job_sign={'job': job, **signature})
-                raise AssertionError('a signature that is none was taken')
-            except harness.wire.Refused as e:
-                assert 'control key' in str(e) or 'signature' in str(e), e
-    assert world.settle(job)['state'] == 'JOB_STATE_FAILED'
+    role, = (key for key in world.json('keys', 'list', *keys) if key['role'] == 'control')
+    with open(world.dir + '/keys/root.signed', 'rb') as f:
+        root = f.read()
+    named = root[root.index(bytes.fromhex(role['id'])):][:16]
+    for key_id in (bytes(16), named):
+        with world.control() as control:
+            control.send(restart={'service': 'ds'})
+            while not any('proposal' in p for p in control.progress):
+                assert control.receive() is not None
+            job = control.progress[-1]['job']
+            for signature in ({'key_id': bytes(3), 'signature': bytes(64)}, {'key_id': key_id, 'signature': bytes(64)}):
+                try:
+                    world.control().call(job_sign={'job': job, **signature})
+                    raise AssertionError('a signature that is none was taken')
+                except harness.wire.Refused as e:
+                    assert 'control key' in str(e) or 'signature' in str(e), e
+        assert world.settle(job)['state'] == 'JOB_STATE_FAILED'
     assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir + '/foreign', code=1)
     assert len(world.peer.orders) == 1
 
@@ -1041,8 +1045,13 @@ def test_old_backup(world):
         assert ('order 1.' if what else 'generation %d' % runs) in record['text'], record
         assert record['text'] in world.log() and 'older than the machines' in world.luctl('status', errors=True)
         assert world.json('machine', 'list')['record']['state'] == 'behind'
-        assert world.json('update', 'ds')['state'] == 'committed'
-        assert world.running() > runs and world.peer.newest > newest
+        job = world.json('update', 'ds')
+        assert job['state'] == 'committed' and world.running() > runs and world.peer.newest > newest
+        # No number is tried that the machine has seen: the update's order and its confirm.
+        db = sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)
+        assert [txn for txn, in db.execute('SELECT txn FROM orders WHERE job = ? ORDER BY id', (job['id'],))] == [
+            newest[1] + 1, newest[1] + 2]
+        db.close()
         assert len(world.peer.runs) == len(set(world.peer.runs))
         old = backup(world)
         world.kill()
