@@ -229,6 +229,30 @@ static void case_cancel(void)
 	assist_count();
 }
 
+/* At once after its acceptance: the new instance is there and looks at the state. */
+static void case_cancel_early(void)
+{
+	struct rs_service before = {0}, after = {0};
+	struct rs_result result;
+	struct order order;
+	uint64_t number;
+
+	tap_case("a transaction is cancelled before its service is asked to come to rest");
+	CHECK(rs_service("assist", &before));
+	order_of(&order, "first", ORDER_UPDATE);
+	number = order.head.transaction;
+	CHECK_EQUAL(order_send(&order, NULL), E_OK);
+	CHECK_EQUAL(cancel(order_epoch(), number), E_OK);
+	result = update_wait(number);
+	CHECK_EQUAL(result.err, E_CANCELLED);
+	CHECK(result.step_at[RS_STEP_VERIFY] != 0);
+	CHECK_EQUAL(result.step_at[RS_STEP_PREPARE], 0);
+	CHECK_EQUAL(result.step_at[RS_STEP_SWITCH], 0);
+	CHECK(rs_service("assist", &after));
+	CHECK_EQUAL(after.generation, before.generation);
+	assist_count();
+}
+
 static void case_cancel_late(void)
 {
 	struct order order;
@@ -407,6 +431,7 @@ void cases_orders(void)
 	case_control();
 	case_busy();
 	case_cancel();
+	case_cancel_early();
 	case_cancel_late();
 	case_checks();
 	case_confirm();
