@@ -8,9 +8,9 @@
 #include "proto/wire/control.pb-c.h"
 
 /*
- * Escape every string of the message for a terminal (host/text/escape.h), in memory of the
- * allocator that the message was unpacked with. A string for which there is no memory becomes
- * empty.
+ * Escape every string of the message for a terminal (host/text/escape.h), in
+ * memory of the allocator that the message was unpacked with. A string for which
+ * there is no memory becomes empty.
  */
 void clean_message(ProtobufCMessage *message, ProtobufCAllocator *allocator);
 

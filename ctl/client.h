@@ -19,9 +19,8 @@ void client_keep_raw(void);
 typedef void (*client_news_fn)(const Control__FromLud *from, void *arg);
 
 /*
- * Sends a request and waits for its answer, which lives until the next call. CTL_OK,
- * or the exit code of an error that was told (lud's refusals included). news may be
- * NULL.
+ * Sends a request and waits for its answer, which lives until the next call. CTL_OK, or the
+ * exit code of an error that was told (lud's refusals included). news may be NULL.
  */
 int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
         const Control__Reply **ret_reply);

@@ -1,8 +1,8 @@
 /*
- * Initial values of two linked programs, compared by the types of both releases: members by name,
- * numbers by value whatever their width, pointers by what they lead to. What is not comparable
- * (unions of different sizes, kinds that changed) is not a difference: pairing has its own word on
- * it.
+ * Initial values of two linked programs, compared by the types of both releases: members
+ * by name, numbers by value whatever their width, pointers by what they lead to. What is
+ * not comparable (unions of different sizes, kinds that changed) is not a difference:
+ * pairing has its own word on it.
  */
 #include <stdio.h>
 #include <string.h>

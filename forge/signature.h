@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A function's signature in words, from debug data: "int(struct foo*,unsigned int)". Typedefs and
- * qualifiers are seen through, so that two functions have the same words if calls of one fit the
- * other.
+ * A function's signature in words, from debug data: "int(struct foo*,unsigned int)".
+ * Typedefs and qualifiers are seen through, so that two functions have the same words
+ * if calls of one fit the other.
  */
 #include <elfutils/libdw.h>
 

@@ -1,4 +1,6 @@
-/* ELF files: sections, symbols and segments of whatever is accepted can be read to the last byte.
+/*
+ * ELF files: sections, symbols and segments of whatever is accepted can
+ * be read to the last byte.
  */
 #include "forge/elf_file.h"
 #include "forge/fuzz/fuzz.h"

@@ -4,9 +4,9 @@
  * move the cursor, colour or rename a terminal, or newlines that look like the next line of a log.
  *
  * Printable characters stay as they are, all of UTF-8. Control characters become \xNN, byte by
- * byte: those below a blank (tab and newline included), DEL, and the C1 ones of Unicode, which some
- * terminals obey. So do the marks that turn the direction of text. A byte that is not UTF-8 becomes
- * U+FFFD.
+ * byte: those below a blank (tab and newline included), DEL, and the C1 ones of Unicode, which
+ * some terminals obey. So do the marks that turn the direction of text. A byte that is not UTF-8
+ * becomes U+FFFD.
  */
 #include <stddef.h>
 

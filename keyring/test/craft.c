@@ -1,11 +1,9 @@
 /*
- * For tests: makes another envelope out of a good one, as an attacker or a mistake
- * would.
+ * For tests: makes another envelope out of a good one, as an attacker or a mistake would.
  *
  *	envelope_craft IN OUT [CHANGE...]
  *
- * Changes, in the order given, of the last part's manifest (variant, order, statement
- * or time):
+ * Changes, in the order given, of the last part's manifest (variant, order, statement or time):
  *	issued=N expires=N (unix s)   machine=HEX
  *	service=NAME   payload=FILE   of a variant: hash and length of another payload
  *	boot=N epoch=N txn=N action=N argument=N generation=N consent=HEX   of an order

@@ -1,6 +1,6 @@
 /*
  * Signs what the update suite offers to RS: the envelopes of good variants, and of every kind of
- *bad one; and writes what the suite signs orders with in the machine.
+ * bad one; and writes what the suite signs orders with in the machine.
  *
  *	offers KEYS NOW OUT < list
  *
@@ -12,7 +12,7 @@
  *	NAME BLOB SERVICE KIT-MANIFEST STATE PAYLOAD GENERATION EXPECTED FLAW
  *
  * FLAW is `none` or what is to be wrong with the envelope. Good kits are signed with their release
- *number raised by RELEASE_RAISE, so that a floor can lie below them.
+ * number raised by RELEASE_RAISE, so that a floor can lie below them.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,9 @@
 
 struct control_rule {
 	void (*handle)(struct control_client *client, const Control__Request *request);
-	/* The machine that must be spoken with; NULL: none. One that is connecting is waited for.
+	/*
+	 * The machine that must be spoken with; NULL: none. One that is
+	 * connecting is waited for.
 	 */
 	const char *(*machine)(const Control__Request *request);
 	/* It changes something that must be recorded: refused while nothing can be. */

@@ -271,7 +271,9 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 	config_fini(&fresh);
 }
 
-/* Workers get a place of their own for what they leave behind when lud dies; a new start clears it.
+/*
+ * Workers get a place of their own for what they leave behind when lud
+ * dies; a new start clears it.
  */
 static int lud_clear_workshop(const struct config *config, struct failure *ret_failure)
 {

@@ -214,7 +214,9 @@ static int order_put(struct db *db, const struct world *w, struct order_row row)
 	return store_order_insert(db, &row, "order", 5);
 }
 
-/* A number is signed once for a machine in an epoch; what was accepted is found by boot and line.
+/*
+ * A number is signed once for a machine in an epoch; what was accepted
+ * is found by boot and line.
  */
 static int orders_make(struct db *db, void *arg)
 {

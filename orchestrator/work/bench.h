@@ -13,8 +13,8 @@ int __must_check bench_put(const char *bench, const char *from, const char *name
 /* To the worker; opened for it. Errors: chown, open. */
 int __must_check bench_give(const char *bench, const struct child_user *user, int *ret_fd);
 /*
- * Copies a file that the worker made to its place. Errors: reading (regular files only),
- * writing.
+ * Copies a file that the worker made to its place. Errors: reading
+ * (regular files only), writing.
  */
 int __must_check bench_take_file(const char *bench, const char *name, const char *out);
 /*

@@ -1,6 +1,8 @@
 #pragma once
-/* Requests that only a test build of RS understands (osd/servers/rs/hook_test.c); any other answers
- * E_NOSYS. */
+/*
+ * Requests that only a test build of RS understands
+ * (osd/servers/rs/hook_test.c); any other answers E_NOSYS.
+ */
 #include "osd/abi/rs.h"
 
 /* Do harm once, when a transaction enters a step: struct hook_harm. */

@@ -47,8 +47,10 @@ struct rs_blob {
 	uint32_t is_used, pad;
 };
 
-/* What an admitted variant is called in orders, and how much of what it names is there: payload,
- * description. */
+/*
+ * What an admitted variant is called in orders, and how much of what it names is
+ * there: payload, description.
+ */
 struct rs_admitted {
 	uint8_t variant[RS_HASH_LEN];
 	struct rs_blob blobs[2];

@@ -29,8 +29,10 @@ struct sef_prepare {
 
 /* Codes of the kernel call report(). */
 enum {
-	/* Old instance stands at its receive point. a = transaction, b = state. Resumed with a
-	   SEF_RESUME_*. */
+	/*
+	 * The old instance stands at its receive point. a = transaction, b = state.
+	 * Resumed with a SEF_RESUME_*.
+	 */
 	SEF_REPORT_PREPARED = 1,
 	/* New instance has paired the descriptions and may be switched in. Resumed with
 	   SEF_RESUME_GO. a, b = bytes and objects expected. */
@@ -42,8 +44,10 @@ enum {
 	SEF_REPORT_FAILED = 4,
 	/* Fresh or restarted instance has initialised itself. Resumed with SEF_RESUME_GO. */
 	SEF_REPORT_STARTED = 5,
-	/* Assertion failure or panic in a service: a = address of text, b = its length. Not
-	   resumed. */
+	/*
+	 * Assertion failure or panic in a service: a = address of text, b = its length.
+	 * Not resumed.
+	 */
 	SEF_REPORT_PANIC = 6,
 };
 enum {

@@ -1,6 +1,8 @@
 #pragma once
-/* Requests to VM and their payloads (views of message words, MSG_AS). Replies: MSG_REPLY with err
- * first. */
+/*
+ * Requests to VM and their payloads (views of message words, MSG_AS).
+ * Replies: MSG_REPLY with err first.
+ */
 #include "osd/abi/message.h"
 
 enum {

@@ -21,8 +21,10 @@ struct instance;
  * interrupted code: they are followed by sched_run(), which leaves the kernel.
  */
 _Noreturn void boot_main(void);
-/* Where the data of this CPU lives, before anything else works; `struct arch_cpu` is its first
- * member. */
+/*
+ * Where the data of this CPU lives, before anything else works; `struct
+ * arch_cpu` is its first member.
+ */
 struct arch_cpu *cpu_storage(uint32_t number);
 /* The instance made call `number` (any value). Returns when it is to go on at once. */
 void kcall_dispatch(struct instance *self, uint64_t number);
@@ -62,14 +64,20 @@ void arch_context_tls_set(struct arch_context *ctx, vaddr_t base);
 vaddr_t arch_context_pc(const struct arch_context *ctx);
 /* Print the registers to the kernel log. */
 void arch_context_dump(const struct arch_context *ctx);
-/* Forget floating-point registers that a CPU may still hold for a context that ends or starts anew.
+/*
+ * Forget floating-point registers that a CPU may still hold for a context
+ * that ends or starts anew.
  */
 void arch_context_fpu_drop(struct arch_context *ctx);
 
-/* Leave the kernel into a context (the start of an instance), releasing the big lock. Does not
- * return. */
+/*
+ * Leave the kernel into a context (the start of an instance), releasing the
+ * big lock. Does not return.
+ */
 _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *space);
-/* Release the lock and wait for an interrupt. Does not return: the interrupt ends in sched_run().
+/*
+ * Release the lock and wait for an interrupt. Does not return: the
+ * interrupt ends in sched_run().
  */
 _Noreturn void arch_idle(void);
 /*
@@ -93,8 +101,10 @@ struct arch_tables {
 
 /* Start an empty space on a root frame (a user frame; it becomes a table frame). */
 err_t arch_space_init(struct arch_space *space, paddr_t root);
-/* Map n frames from pa. prot: PROT_* and SPACE_OP_* as in a space_op (SPACE_OP_ZERO clears the
- * frames). */
+/*
+ * Map n frames from pa. prot: PROT_* and SPACE_OP_* as in a space_op
+ * (SPACE_OP_ZERO clears the frames).
+ */
 struct arch_map {
 	vaddr_t va;
 	paddr_t pa;
@@ -107,13 +117,17 @@ err_t arch_space_map(
 err_t arch_space_unmap(struct arch_space *space, vaddr_t va, uint32_t n_pages);
 /* Only of user frames, else E_PERM and nothing changes; zero frames stay read-only. */
 err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot);
-/* Show source's range (whole ARCH_MIRROR_PAGES) read-only in space by sharing its last-level
- * tables. */
+/*
+ * Show source's range (whole ARCH_MIRROR_PAGES) read-only in space by
+ * sharing its last-level tables.
+ */
 err_t arch_space_mirror(struct arch_space *space, struct arch_space *source, vaddr_t va,
         uint32_t n_pages, struct arch_tables *tables);
 err_t arch_space_unmirror(struct arch_space *space, vaddr_t va, uint32_t n_pages);
-/* Absent pages become the shared zero frame, read-only; through a mirror this fills the source's
- * tables. */
+/*
+ * Absent pages become the shared zero frame, read-only; through a mirror
+ * this fills the source's tables.
+ */
 err_t arch_space_zero_absent(
         struct arch_space *space, vaddr_t va, uint32_t n_pages, struct arch_tables *tables);
 err_t arch_space_gate(struct arch_space *space, vaddr_t va, struct arch_tables *tables);
@@ -138,7 +152,9 @@ nsec_t arch_clock(void);
 uint64_t arch_clock_khz(void);
 /* A difference of arch_cycles() values (machine.h) as time. */
 nsec_t arch_cycles_nsec(uint64_t cycles);
-/* Interrupt this CPU at a time (at once if past); clock_interrupt() is called. UINT64_MAX: never.
+/*
+ * Interrupt this CPU at a time (at once if past); clock_interrupt() is
+ * called. UINT64_MAX: never.
  */
 void arch_timer_set(nsec_t at);
 

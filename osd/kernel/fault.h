@@ -12,7 +12,9 @@
 err_t fault_copy(struct instance *self, struct space *space, vaddr_t address, uint32_t flags);
 /* For VM. */
 bool fault_take(struct page_fault *ret_fault);
-/* Answer the fault of this slot's instance in this space. E_STATE: it has none that VM has taken.
+/*
+ * Answer the fault of this slot's instance in this space. E_STATE: it
+ * has none that VM has taken.
  */
 err_t fault_answer(struct slot *slot, space_t space, bool resolved);
 /* Forget the fault of an instance that ends. */

@@ -130,8 +130,10 @@ err_t ipc_sendrec(struct instance *self, endpoint_t to)
 	return err != E_OK ? err : target->instance == self ? E_DEADLOCK : send(self, target, true);
 }
 
-/* Taking what waits in a slot. Each fills the message and answers whether there was something from
- * `from`. */
+/*
+ * Taking what waits in a slot. Each fills the message and answers whether
+ * there was something from `from`.
+ */
 
 static void notification_fill(struct message *message, endpoint_t source, uint64_t bits)
 {

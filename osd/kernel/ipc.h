@@ -15,8 +15,10 @@ err_t ipc_reply_receive(struct instance *self, endpoint_t to);
 
 /* Notify a slot from EP_KERNEL, EP_CLOCK (bit NOTIFIED_*) or, with bits, EP_HARDWARE. */
 void ipc_notify_kernel(struct slot *to, uint32_t notified, uint64_t irq_bits);
-/* Deliver to an instance in SLOT_RECEIVING what waits on its slot, unless it is stopped or its slot
- * held. */
+/*
+ * Deliver to an instance in SLOT_RECEIVING what waits on its slot, unless it
+ * is stopped or its slot held.
+ */
 void ipc_deliver_waiting(struct slot *slot);
 /* End the IPC that the instance is in (if any), with this result for it; it becomes runnable. */
 void ipc_cancel(struct instance *instance, err_t result);

@@ -1,13 +1,17 @@
 #pragma once
-/* Interrupt hooks: a line is delivered to the slot that hooked it, as a notification from
- * EP_HARDWARE. */
+/*
+ * Interrupt hooks: a line is delivered to the slot that hooked it, as a
+ * notification from EP_HARDWARE.
+ */
 #include "osd/kernel/slot.h"
 
 #define N_IRQ_LINES 64
 
 void irq_init(void);
-/* Hook a line for a slot; `ret_hook` numbers the hook. E_INVAL (line), E_BUSY (another slot has
- * it). */
+/*
+ * Hook a line for a slot; `ret_hook` numbers the hook. E_INVAL (line),
+ * E_BUSY (another slot has it).
+ */
 err_t irq_hook(struct slot *slot, uint32_t line, uint32_t bit, uint32_t *ret_hook);
 /* E_INVAL: not a hook of this slot. */
 err_t irq_enable(struct slot *slot, uint32_t hook);

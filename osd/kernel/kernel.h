@@ -1,13 +1,17 @@
 #pragma once
-/* Small services that every file of the kernel uses: log, panic, assertions, random numbers,
- * counters. */
+/*
+ * Small services that every file of the kernel uses: log, panic,
+ * assertions, random numbers, counters.
+ */
 #include <stdarg.h>
 #include "osd/abi/calls.h"
 #include "osd/arch/arch.h"
 
 struct instance;
 
-/* log_printf (arch.h) understands %s %c %d %u %x with l and ll, %p, %.*s, widths and zero padding.
+/*
+ * log_printf (arch.h) understands %s %c %d %u %x with l and ll, %p,
+ * %.*s, widths and zero padding.
  */
 void log_vprintf(const char *format, va_list *args);
 void log_bytes(const char *text, size_t n);

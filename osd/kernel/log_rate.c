@@ -3,8 +3,10 @@
 
 #define NSEC_SEC 1000000000ull
 
-/* Bytes leak out of the bucket as time passes; the part of a byte that is left over is kept in
- * `at`. */
+/*
+ * Bytes leak out of the bucket as time passes; the part of a byte that is
+ * left over is kept in `at`.
+ */
 static void log_rate_leak(struct log_rate *rate, nsec_t now)
 {
 	nsec_t passed = now - rate->at;

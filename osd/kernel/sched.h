@@ -6,8 +6,10 @@
 #include "osd/kernel/slot.h"
 
 void sched_init(void);
-/* Link a runnable, not stopped instance into its run queue, asking for a switch where it should run
- * now. */
+/*
+ * Link a runnable, not stopped instance into its run queue, asking for a
+ * switch where it should run now.
+ */
 void sched_ready(struct instance *instance);
 /* Unlink it. */
 void sched_unready(struct instance *instance);

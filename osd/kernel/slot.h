@@ -101,8 +101,10 @@ struct slot {
 #define PENDING_NOTIFY 1u
 #define PENDING_ASYNC 2u
 #define PENDING_SENDER 4u
-/* Not a message: the next receive is the first one after slot_commit (set there), its time is
- * recorded. */
+/*
+ * Not a message: the next receive is the first one after slot_commit (set
+ * there), its time is recorded.
+ */
 #define PENDING_FIRST_RECEIVE 8u
 
 #define NOTIFIED_KERNEL 1u
@@ -133,8 +135,10 @@ void slot_open(struct slot *slot, const struct slot_params *params, struct space
 void slot_close(struct slot *slot);
 /* Set privileges of a slot (already checked) and what follows from them. */
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges);
-/* Recompute calls_allowed of the instance behind the slot: after a change of privileges, commit or
- * swap. */
+/*
+ * Recompute calls_allowed of the instance behind the slot: after a change of
+ * privileges, commit or swap.
+ */
 void slot_calls_refresh(struct slot *slot);
 /*
  * Exchange the instances of two live slots. Neither may be in a run queue, inside an IPC

@@ -189,8 +189,10 @@ struct order_component {
 	uint32_t reserved;
 };
 
-/* A signed instruction to one machine in one boot. n_components components follow it:
- * order_components(). */
+/*
+ * A signed instruction to one machine in one boot. n_components components
+ * follow it: order_components().
+ */
 struct order_manifest {
 	uint8_t magic[8];
 	uint32_t version;

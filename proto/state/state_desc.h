@@ -58,7 +58,9 @@ struct state_member {
 	uint32_t bit_size; /* 0: not a bitfield */
 };
 
-/* Validates `size` bytes at `bytes`; fills *ret only when all is well. Fails with STATE_DESC_E_*.
+/*
+ * Validates `size` bytes at `bytes`; fills *ret only when all is well.
+ * Fails with STATE_DESC_E_*.
  */
 enum state_desc_error state_desc_check(const void *bytes, size_t size, struct state_desc *ret);
 const char *state_desc_error_text(enum state_desc_error error);

@@ -98,10 +98,10 @@ static inline void fpu_switch(struct arch_cpu *cpu, const struct arch_context *c
 }
 
 /*
- * The thread pointer. A user can load the fs selector behind our back, null included: every
- * selector that it may load has base 0, so the base is then 0 or what it was. Therefore what was
- * written last proves nothing unless it was 0, and any other base is written anew. entry.S does the
- * same.
+ * The thread pointer. A user can load the fs selector behind our back, null included:
+ * every selector that it may load has base 0, so the base is then 0 or what it was.
+ * Therefore what was written last proves nothing unless it was 0, and any other base is
+ * written anew. entry.S does the same.
  */
 static inline void fsbase_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
 {

@@ -1,7 +1,7 @@
 /*
- * Setting up a CPU: descriptor tables, system-call registers, protection bits, stacks. One stack
- * for all of the kernel, and one each for NMI, double fault and machine check, all between guard
- * pages.
+ * Setting up a CPU: descriptor tables, system-call registers, protection bits, stacks.
+ * One stack for all of the kernel, and one each for NMI, double fault and machine
+ * check, all between guard pages.
  */
 #include "x86.h"
 

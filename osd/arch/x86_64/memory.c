@@ -69,7 +69,9 @@ uint32_t memory_ranges(const struct memory_range **ret_ranges)
 	return n_ranges;
 }
 
-/* Offer [base, end), which is free, as the kernel's own pool if it is larger than the pool so far.
+/*
+ * Offer [base, end), which is free, as the kernel's own pool if it is
+ * larger than the pool so far.
  */
 static void pool_offer(paddr_t base, paddr_t end)
 {
@@ -80,7 +82,9 @@ static void pool_offer(paddr_t base, paddr_t end)
 	}
 }
 
-/* What of a range lies outside `used`, which is sorted by address, goes to `take` piece by piece.
+/*
+ * What of a range lies outside `used`, which is sorted by address, goes
+ * to `take` piece by piece.
  */
 static void range_gaps(struct memory_range range, const struct memory_range *used, uint32_t n_used,
         void (*take)(paddr_t base, paddr_t end))

@@ -65,8 +65,10 @@ static bool range_is_valid(vaddr_t va, uint32_t n_pages)
 	       va < ARCH_USER_END && n_pages * PAGE_SIZE <= ARCH_USER_END - va;
 }
 
-/* The directory entry for va, or NULL with the level of the missing table (2: root entry is empty,
- * 1). */
+/*
+ * The directory entry for va, or NULL with the level of the missing table
+ * (2: root entry is empty, 1).
+ */
 static uint64_t *directory_entry(const struct arch_space *space, vaddr_t va, uint32_t *ret_missing)
 {
 	uint64_t *table = pte_table(space->root);
@@ -206,7 +208,9 @@ static void tlb_flush(const struct arch_space *space, vaddr_t va, uint32_t n_pag
 	}
 }
 
-/* Entry bits for each protection, 0 where there is none: write-only and execute-only do not exist.
+/*
+ * Entry bits for each protection, 0 where there is none: write-only and
+ * execute-only do not exist.
  */
 static const uint64_t prot_entries[8] = {
         [PROT_R] = PTE_P | PTE_U | PTE_NX,

@@ -35,8 +35,10 @@ static uint64_t khz_of(uint64_t cycles, uint32_t pit_ticks)
 	return cycles * PIT_HZ / pit_ticks / 1000;
 }
 
-/* A measurement this near to a multiple of 10 MHz is that multiple: the error of reading the PIT is
- * larger. */
+/*
+ * A measurement this near to a multiple of 10 MHz is that multiple: the error
+ * of reading the PIT is larger.
+ */
 static uint64_t khz_rounded(uint64_t khz)
 {
 	uint64_t nearest = (khz + 5000) / 10000 * 10000;

@@ -120,7 +120,9 @@ extern paddr_t kmap_root;
 void kmap_init(void);
 /* Map a device register page. */
 void kmap_device(vaddr_t va, paddr_t pa);
-/* Map fresh frames between unmapped guard pages; return the top. Index: any number not used before.
+/*
+ * Map fresh frames between unmapped guard pages; return the top. Index:
+ * any number not used before.
  */
 vaddr_t kmap_stack(uint32_t index);
 

@@ -1,5 +1,7 @@
-/* A 16550A serial port at COM1 (National Semiconductor PC16550D data sheet, registers in section
- * 8). */
+/*
+ * A 16550A serial port at COM1 (National Semiconductor PC16550D data
+ * sheet, registers in section 8).
+ */
 #include "osd/drivers/tty/priv.h"
 
 #include "osd/lib/sys/sys.h"

@@ -14,8 +14,10 @@
 #define QUEUE_CONTROL_IN 2u
 #define QUEUE_CONTROL_OUT 3u
 #define CONTROL_BYTES 64u
-/* QEMU's microvm: transports of 512 bytes from here, the lines counted from 16 (acpi on, one
- * IOAPIC). */
+/*
+ * QEMU's microvm: transports of 512 bytes from here, the lines counted
+ * from 16 (acpi on, one IOAPIC).
+ */
 #define MMIO_BASE 0xfeb00000ull
 #define MMIO_SLOT_BYTES 512u
 #define MMIO_N_SLOTS 8u

@@ -1,5 +1,7 @@
-/* Copy between the spaces of a supervisor and its slots: loading, start blocks, looking at what
- * crashed. */
+/*
+ * Copy between the spaces of a supervisor and its slots: loading, start
+ * blocks, looking at what crashed.
+ */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/usercopy.h"
 

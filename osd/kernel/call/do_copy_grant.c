@@ -17,8 +17,10 @@ struct grant_use {
 	uint16_t access; /* GRANT_READ or GRANT_WRITE */
 };
 
-/* The granter's table is in its memory and says whatever the granter wants: read it once, then
- * check. */
+/*
+ * The granter's table is in its memory and says whatever the granter
+ * wants: read it once, then check.
+ */
 static err_t grant_read(
         struct instance *self, struct slot *granter, uint32_t id, struct grant *ret_grant)
 {

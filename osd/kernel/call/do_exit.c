@@ -1,5 +1,7 @@
-/* End of the running instance. Its slot stays until the supervisor destroys it or swaps in a
- * successor. */
+/*
+ * End of the running instance. Its slot stays until the supervisor destroys
+ * it or swaps in a successor.
+ */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/event.h"
 

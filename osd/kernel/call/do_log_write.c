@@ -1,7 +1,7 @@
 /*
- * A line of the caller to the kernel's log, marked with its name; only plain text gets through. VM
- * and RS, whom nobody supervises, are not limited: what they say is what is left when all else
- * fails.
+ * A line of the caller to the kernel's log, marked with its name; only plain text
+ * gets through. VM and RS, whom nobody supervises, are not limited: what they say is
+ * what is left when all else fails.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/kernel.h"

@@ -1,4 +1,6 @@
-/* Stand still, in whatever state. What the instance waits for still happens to it; it does not run.
+/*
+ * Stand still, in whatever state. What the instance waits for still
+ * happens to it; it does not run.
  */
 #include "osd/kernel/call/call.h"
 

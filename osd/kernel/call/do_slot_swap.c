@@ -1,11 +1,11 @@
 /*
- * The heart of an update: exchange what runs behind two slots. Everything that others can name or
- * wait on stays in its slot; registers, address space, grant table, events and faults move with the
- * instances.
+ * The heart of an update: exchange what runs behind two slots. Everything that others can
+ * name or wait on stays in its slot; registers, address space, grant table, events and
+ * faults move with the instances.
  *
- * Both instances are at rest. For an update that means reported or never started: an instance that
- * was stopped inside an IPC would take the wait with it to another identity. Only with SWAP_FRESH,
- * where the old one of `a` is going to be destroyed, its IPC is ended first.
+ * Both instances are at rest. For an update that means reported or never started: an instance
+ * that was stopped inside an IPC would take the wait with it to another identity. Only with
+ * SWAP_FRESH, where the old one of `a` is going to be destroyed, its IPC is ended first.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/ipc.h"

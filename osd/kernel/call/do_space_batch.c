@@ -1,18 +1,20 @@
 /*
- * Mapping operations on behalf of VM, run in order. Each one is checked completely by arch before
- * it changes anything, so a failed batch has done `n_done` whole operations and nothing of the
- * next.
+ * Mapping operations on behalf of VM, run in order. Each one is checked completely by
+ * arch before it changes anything, so a failed batch has done `n_done` whole
+ * operations and nothing of the next.
  *
- * A batch that has worked long restarts, to let others run: progress is operations done and tables
- * used, in self->call_progress. The operations and the frame list stay in the caller's memory and
- * are read as they are needed; whatever the caller writes there meanwhile, arch checks each frame
- * before it takes it.
+ * A batch that has worked long restarts, to let others run: progress is operations done and
+ * tables used, in self->call_progress. The operations and the frame list stay in the caller's
+ * memory and are read as they are needed; whatever the caller writes there meanwhile, arch
+ * checks each frame before it takes it.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/space.h"
 #include "osd/kernel/usercopy.h"
 
-/* An operation needs a table for each 2 MiB it touches and one for each higher level at either end.
+/*
+ * An operation needs a table for each 2 MiB it touches and one for each
+ * higher level at either end.
  */
 #define OP_TABLES_MAX (SPACE_OP_PAGES_MAX / 512 + 8)
 /* Pages handled before the call gives way. */

@@ -51,9 +51,9 @@
 #define STATE_WHEN(value) STATE_NOTE("when=" STATE_TEXT(value))
 
 /*
- * Beside STATE_TAG(): at this value of the tag the union holds nothing, whatever its bytes are. May
- * be given more than once. At a value that is nobody's the transfer refuses, unless the bytes are
- * zeros.
+ * Beside STATE_TAG(): at this value of the tag the union holds nothing, whatever its
+ * bytes are. May be given more than once. At a value that is nobody's the transfer
+ * refuses, unless the bytes are zeros.
  */
 #define STATE_EMPTY(value) STATE_NOTE("empty=" STATE_TEXT(value))
 /* The same for every value that no member claims. */

@@ -198,8 +198,10 @@ static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, si
 	return heap_page_memory(page);
 }
 
-/* The way that is nearly always taken: a single object, whose bucket begins with a page of its
- * site. */
+/*
+ * The way that is nearly always taken: a single object, whose bucket
+ * begins with a page of its site.
+ */
 static inline void *alloc_single(uint64_t site, size_t element_bytes, size_t align)
 {
 	uint32_t *bucket = heap_bucket_of(site, 0, false);
@@ -246,8 +248,10 @@ void *heap_alloc_at_site(const void *site, size_t element_bytes, size_t count, s
 	return alloc_any((uintptr_t)site, element_bytes, count, align);
 }
 
-/* The page and slot of the live object that holds an address (slot 0 of the first page of a LARGE
- * one). */
+/*
+ * The page and slot of the live object that holds an address (slot 0 of the
+ * first page of a LARGE one).
+ */
 static bool locate(const void *address, uint32_t *ret_page, uint32_t *ret_slot)
 {
 	uint32_t page = heap_page_of(address);

@@ -1,15 +1,15 @@
 #pragma once
 /*
  * The typed heap: the only dynamic memory of a service. Every object knows its allocation site,
- *hence (through the state description) its type, and its number of elements. Objects come zeroed;
- *slots and pages are drawn at random. An allocation is a few dozen instructions.
+ * hence (through the state description) its type, and its number of elements. Objects come zeroed;
+ * slots and pages are drawn at random. An allocation is a few dozen instructions.
  *
  *	struct key *key = heap_new(struct key);
  *	char *text = heap_new_n(char, n + 1);
  *	heap_free(text);
  *
  * NULL: out of memory (the reserved range is full, or, before the commit of an update, the
- *populated part of it). Larger memory than HEAP_OBJECT_MAX is a mapping of VM, not an object.
+ * populated part of it). Larger memory than HEAP_OBJECT_MAX is a mapping of VM, not an object.
  */
 #include "osd/lib/heap/heap_layout.h"
 
@@ -19,7 +19,9 @@ struct heap_root;
  * through typeof. */
 #define heap_new(T) heap_new_at_(T, 1)
 #define heap_new_n(T, n) heap_new_at_(T, n)
-/* The static pointer is the site's witness: never read or written, its debug data names the type.
+/*
+ * The static pointer is the site's witness: never read or written, its
+ * debug data names the type.
  */
 #define heap_new_at_(T, n)                                                                         \
 	({                                                                                         \

@@ -1,5 +1,7 @@
-/* The heap on the host: layout invariants under random use, exhaustion, the uncommitted prefix,
- * misuse. */
+/*
+ * The heap on the host: layout invariants under random use, exhaustion, the
+ * uncommitted prefix, misuse.
+ */
 #undef NDEBUG
 #include "osd/lib/heap/heap_fill.h"
 #include "osd/lib/heap/priv.h"

@@ -1,6 +1,6 @@
 /*
- * Entry point. Everything here belongs to one instance and is made anew in each: nothing is
- * transferred.
+ * Entry point. Everything here belongs to one instance and is made anew in
+ * each: nothing is transferred.
  */
 #include "osd/lib/rt/rt.h"
 
@@ -39,7 +39,9 @@ void rt_panic(const char *text)
 	sys_exit(1);
 }
 
-/* Reached from the kernel with the start page's address as first argument and any stack alignment.
+/*
+ * Reached from the kernel with the start page's address as first
+ * argument and any stack alignment.
  */
 __attribute__((force_align_arg_pointer, used)) _Noreturn void _start(const struct start_info *info)
 {

@@ -1,10 +1,11 @@
 /*
  * The predecessor's part of an update: reach the asked state at a receive point, say so, stand
- *still.
+ * still.
  *
- *	idle -> draining   SEF_PREPARE with a state that this service knows
- *	draining -> idle   SEF_CANCEL; or the state is reached: PREPARED is reported, and what the
- *report returns (if it returns) says why the service goes on
+ *	from      to        when
+ *	idle      draining  SEF_PREPARE with a state that this service knows
+ *	draining  idle      SEF_CANCEL; or the state is reached: PREPARED is reported, and what the
+ *	                    report returns (if it returns) says why the service goes on
  */
 #include "osd/lib/sef/hook.h"
 #include "osd/lib/sef/priv.h"

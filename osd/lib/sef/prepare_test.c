@@ -1,4 +1,6 @@
-/* Preparing on the host: which transaction is drained for, and who ends that. No kernel is called.
+/*
+ * Preparing on the host: which transaction is drained for, and who ends
+ * that. No kernel is called.
  */
 #undef NDEBUG
 #include <assert.h>

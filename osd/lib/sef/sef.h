@@ -1,9 +1,9 @@
 #pragma once
 /*
  * The service event framework: what makes a process a service. It starts it (fresh, as a successor
- *in a live update, or after a crash), answers RS's heartbeats, and brings it to a quiescent state
- *when RS prepares an update. All of it happens inside sef_startup() and sef_receive(); a service
- *holds no untyped memory across either.
+ * in a live update, or after a crash), answers RS's heartbeats, and brings it to a quiescent state
+ * when RS prepares an update. All of it happens inside sef_startup() and sef_receive(); a service
+ * holds no untyped memory across either.
  *
  *	static const struct sef_callbacks callbacks = {.init_fresh = init};
  *	int main(void)
@@ -22,20 +22,26 @@
 
 /* All may be NULL. */
 struct sef_callbacks {
-	/* First start, and restart after a crash unless init_restart is set. An error ends the
-	 * instance. */
+	/*
+	 * First start, and restart after a crash unless init_restart is set.
+	 * An error ends the instance.
+	 */
 	err_t (*init_fresh)(void);
 	/* Successor in a live update, called in the blackout in place of the typed state transfer.
 	 * The instance is uncommitted. */
 	err_t (*init_update)(void);
 	err_t (*init_restart)(void);
-	/* An update wants this state (QS_*). An error refuses; E_OK: the service works towards it.
+	/*
+	 * An update wants this state (QS_*). An error refuses; E_OK: the
+	 * service works towards it.
 	 */
 	err_t (*prepare)(uint32_t state);
 	/* Is this one of the service's own states (QS_CUSTOM and up)? */
 	bool (*state_is_valid)(uint32_t state);
-	/* May the service be stopped in this state at this receive point? Asked for own states
-	 * only. */
+	/*
+	 * May the service be stopped in this state at this receive point?
+	 * Asked for own states only.
+	 */
 	bool (*state_is_reached)(uint32_t state);
 	/* Requests that stay open across receive points: request-free means 0. NULL: always 0. */
 	uint32_t (*n_requests_open)(void);
@@ -54,7 +60,9 @@ struct sef_callbacks {
 /* Start the service: returns once it may receive. */
 void sef_startup(const struct sef_callbacks *callbacks);
 
-/* Wait for a message that is the service's own business (requests, notifications; never RS's own).
+/*
+ * Wait for a message that is the service's own business (requests,
+ * notifications; never RS's own).
  */
 void sef_receive(struct message *ret_msg);
 

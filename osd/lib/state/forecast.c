@@ -1,12 +1,12 @@
 /*
- * Before the switch, the old heap can be seen already, though its owner still runs and changes it.
- * What is found there says what will be needed: places are taken and dealt out for it, so that in
- * the blackout only the differences are left to do.
+ * Before the switch, the old heap can be seen already, though its owner still runs and changes
+ * it. What is found there says what will be needed: places are taken and dealt out for it, so
+ * that in the blackout only the differences are left to do.
  *
- * A forecast is never believed: the walk in the blackout checks the heap as if there were none, and
- * then asks for each page whether what is there now was foreseen. Places that were dealt to objects
- * that are gone are spare; they serve objects that came, or are given back. Errors made here are no
- * errors.
+ * A forecast is never believed: the walk in the blackout checks the heap as if there were
+ * none, and then asks for each page whether what is there now was foreseen. Places that
+ * were dealt to objects that are gone are spare; they serve objects that came, or are given
+ * back. Errors made here are no errors.
  */
 #include <string.h>
 

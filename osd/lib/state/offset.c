@@ -57,7 +57,9 @@ bool state_pointer_fits(
 	                &t->desc[STATE_OLD], type[STATE_OLD], pointer->type[STATE_OLD], 4)) {
 		return false;
 	}
-	/* What were characters must still be some, or a step of the pointer means something else.
+	/*
+	 * What were characters must still be some, or a step of the
+	 * pointer means something else.
 	 */
 	if (pointer->type[STATE_NEW] == 0 ||
 	        (pointer->target != STATE_TARGET_BYTES &&

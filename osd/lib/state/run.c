@@ -152,8 +152,10 @@ static enum state_code run_handler(
 	bool was_settled = t->is_settled;
 	int code;
 
-	/* What a handler asks for, it wants now. What it tried in vain and does not mind is no
-	 * error. */
+	/*
+	 * What a handler asks for, it wants now. What it tried in vain and
+	 * does not mind is no error.
+	 */
 	t->is_settled = true;
 	code = handler->call(&view);
 	t->is_settled = was_settled;

@@ -1,5 +1,7 @@
-/* Split virtqueues: VIRTIO 1.1, section 2.6. The ring and the buffers lie in one piece of DMA
- * memory. */
+/*
+ * Split virtqueues: VIRTIO 1.1, section 2.6. The ring and the buffers lie
+ * in one piece of DMA memory.
+ */
 #include <string.h>
 
 #include "osd/abi/vm.h"

@@ -12,9 +12,9 @@ struct virtio_device {
 };
 
 /*
- * Find the n-th transport of `n_slots` at `base` (slot_bytes apart) that holds a device of this
- * kind, reset it and settle on the features. E_NOTFOUND; E_UNSUPPORTED: a wanted feature is
- * missing.
+ * Find the n-th transport of `n_slots` at `base` (slot_bytes apart) that holds a
+ * device of this kind, reset it and settle on the features. E_NOTFOUND;
+ * E_UNSUPPORTED: a wanted feature is missing.
  */
 struct virtio_place {
 	paddr_t base;

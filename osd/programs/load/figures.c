@@ -1,5 +1,7 @@
-/* What the load has seen: operations, errors, and the longest time between two completed
- * operations. */
+/*
+ * What the load has seen: operations, errors, and the longest time
+ * between two completed operations.
+ */
 #include "osd/programs/load/priv.h"
 
 #include "osd/abi/rs.h"

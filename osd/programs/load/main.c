@@ -37,8 +37,10 @@ static bool step(uint64_t draw)
 	}
 }
 
-/* An answer that is wrong because DS was restarted is no error: the state was lost, and we were
- * told. */
+/*
+ * An answer that is wrong because DS was restarted is no error: the state
+ * was lost, and we were told.
+ */
 static bool step_checked(uint64_t draw)
 {
 	return step(draw) || (restart_was_seen() && operation_after_restart());

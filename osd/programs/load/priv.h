@@ -24,7 +24,9 @@ void shadow_next(uint32_t n); /* the value changes to the next version */
 void shadow_deleted(uint32_t n);
 void shadow_forget(void); /* DS started afresh: nothing is there */
 
-/* Operations. Each does one thing to DS, checks the whole answer, and returns whether it was right.
+/*
+ * Operations. Each does one thing to DS, checks the whole answer, and
+ * returns whether it was right.
  */
 bool operation_start(void);
 /* DS was restarted afresh: what it held is gone, and so is our subscription. */

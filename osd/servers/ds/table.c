@@ -1,4 +1,6 @@
-/* The data store's requests: who is served by which handler, and the copying in and out of grants.
+/*
+ * The data store's requests: who is served by which handler, and the
+ * copying in and out of grants.
  */
 #include "osd/servers/ds/priv.h"
 

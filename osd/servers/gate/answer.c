@@ -247,7 +247,9 @@ static size_t answer_phases(
 	return n;
 }
 
-/* Which part the cause lies in: before the switch and after, the instance at work is another one.
+/*
+ * Which part the cause lies in: before the switch and after, the
+ * instance at work is another one.
  */
 static const char *answer_component(const struct rs_result *result)
 {

@@ -97,7 +97,9 @@ static void peer_message(const struct frame *frame)
 	request_serve(req, &arena);
 }
 
-/* A peer that speaks no version of ours is told so by BYE, and the log of the machine says it too.
+/*
+ * A peer that speaks no version of ours is told so by BYE, and the log
+ * of the machine says it too.
  */
 static void peer_turned_away(void)
 {

@@ -1,10 +1,10 @@
 /*
  * From the boot image to running services. The image is mapped read-only for as long as the machine
- * runs: payloads and descriptions of boot services are used where they lie. It is trusted (DESIGN,
- * D9), but checked for form.
+ * runs: payloads and descriptions of boot services are used where they lie. It is trusted, as the
+ * host under the machine is, but checked for form.
  *
- * Services start as soon as everything they depend on is up, so independent ones start side by
- * side.
+ * Services start as soon as everything they depend on is up, so independent ones start side
+ * by side.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -269,8 +269,10 @@ static void boot_never(struct service *service)
 	});
 }
 
-/* One pass over the table. Returns whether anything changed; *ret_open counts what is not settled
- * yet. */
+/*
+ * One pass over the table. Returns whether anything changed; *ret_open
+ * counts what is not settled yet.
+ */
 static bool boot_pass(uint32_t *ret_open)
 {
 	struct service *service;

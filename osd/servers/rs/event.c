@@ -1,7 +1,7 @@
 /*
- * Supervisor events: faults, exits and reports of the slots that RS made. A transaction gets the
- * events of its two instances first; what it does not want belongs to the service behind the
- * endpoint.
+ * Supervisor events: faults, exits and reports of the slots that RS made. A
+ * transaction gets the events of its two instances first; what it does not want
+ * belongs to the service behind the endpoint.
  */
 #include "osd/servers/rs/priv.h"
 

@@ -30,8 +30,10 @@ static void hook_crash(endpoint_t endpoint, const struct image_view *image)
 	}
 }
 
-/* Where the old instance is at the moment; the transaction exchanges its records only at the
- * commit. */
+/*
+ * Where the old instance is at the moment; the transaction exchanges its
+ * records only at the commit.
+ */
 static endpoint_t hook_old_endpoint(const struct update_txn *txn)
 {
 	return txn->is_new_behind ? txn->instance.slot : txn->service->endpoint;

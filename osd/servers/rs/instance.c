@@ -170,7 +170,9 @@ static err_t instance_share_side(struct instance *instance, const struct binary 
 	return r;
 }
 
-/* What a successor needs until its commit: both descriptions, both address vectors, scratch memory.
+/*
+ * What a successor needs until its commit: both descriptions, both
+ * address vectors, scratch memory.
  */
 static err_t instance_map_transfer(const struct instance_plan *plan, struct instance *instance)
 {

@@ -1,7 +1,7 @@
 /*
- * A ring of numbered events. The oldest go when it is full, acknowledged or not: a reader sees the
- * gap in the numbers. Subscribers are notified, never waited for; they fetch what they have not
- * seen.
+ * A ring of numbered events. The oldest go when it is full, acknowledged or not: a
+ * reader sees the gap in the numbers. Subscribers are notified, never waited for; they
+ * fetch what they have not seen.
  */
 #include "osd/servers/rs/priv.h"
 

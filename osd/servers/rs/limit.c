@@ -8,7 +8,9 @@ nsec_t limit_alarm(nsec_t now, nsec_t next)
 	return next == LIMIT_NEVER || next < look ? next : look;
 }
 
-/* What was left at `seen` is left again: nobody can say when between the two the machine stopped.
+/*
+ * What was left at `seen` is left again: nobody can say when between
+ * the two the machine stopped.
  */
 nsec_t limit_stopped(nsec_t seen, nsec_t alarm, nsec_t now)
 {

@@ -1,9 +1,9 @@
 #pragma once
 /*
- * Time limits of a machine that stood still. A host that is suspended, or a QEMU that is stopped,
- * takes time from everybody in the machine at once: nobody is late then, and no limit may run out.
- * RS notices by its own alarm, which it never sets further ahead than LIMIT_LOOK while a limit
- * runs.
+ * Time limits of a machine that stood still. A host that is suspended, or a QEMU that
+ * is stopped, takes time from everybody in the machine at once: nobody is late then,
+ * and no limit may run out. RS notices by its own alarm, which it never sets further
+ * ahead than LIMIT_LOOK while a limit runs.
  */
 #include "osd/abi/types.h"
 

@@ -106,13 +106,17 @@ void service_privileges_refresh(void);
 /* binary.c */
 /* Give back what a binary refers to. Takes an empty one. */
 void binary_release(struct binary *binary);
-/* Read from a checked payload and its description what RS wants to know. False: they do not belong
- * together. */
+/*
+ * Read from a checked payload and its description what RS wants to know. False:
+ * they do not belong together.
+ */
 bool binary_describe(struct binary *binary);
 
 /* boot.c */
-/* Read the boot image; start what depends on nothing. Panics on a boot image that is not
- * well-formed. */
+/*
+ * Read the boot image; start what depends on nothing. Panics on a boot
+ * image that is not well-formed.
+ */
 void boot_begin(const struct start_info *start);
 /* Start every service whose dependencies are up. */
 void boot_step(void);
@@ -160,8 +164,10 @@ err_t memory_usage(space_t space, struct vm_reply *ret_usage) __must_check;
 
 /* recover.c */
 #define RECOVER_SILENT "no sign of life"
-/* The instance behind a service ended or must end: start afresh behind the same endpoint, or give
- * up. */
+/*
+ * The instance behind a service ended or must end: start afresh behind the
+ * same endpoint, or give up.
+ */
 void recover_crash(struct service *service, err_t err, const char *text);
 /* Start afresh on request; the crash count does not move. */
 err_t recover_restart(struct service *service) __must_check;
@@ -192,8 +198,10 @@ struct journal_entry {
 	const char *text;
 };
 void journal_add(const struct journal_entry *entry);
-/* While it is quiet, events are kept and nobody is notified: a subscriber's work would lengthen a
- * blackout. */
+/*
+ * While it is quiet, events are kept and nobody is notified: a subscriber's
+ * work would lengthen a blackout.
+ */
 void journal_quiet(bool is_quiet);
 err_t journal_subscribe(endpoint_t who) __must_check;
 void journal_acknowledge(uint64_t below);

@@ -10,6 +10,8 @@
 
 /* The kept result of a transaction; NULL: not kept. */
 struct rs_result *result_find(struct trust_number number);
-/* Open a result, zeroed but for its number; the oldest that is not of a running transaction goes.
+/*
+ * Open a result, zeroed but for its number; the oldest that is not of a
+ * running transaction goes.
  */
 struct rs_result *result_open(struct trust_number number);

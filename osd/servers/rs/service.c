@@ -1,7 +1,7 @@
 /*
- * The table of services. An entry is made at boot from the boot image and never goes; nothing in
- * here, or anywhere in RS, knows a service by its name: what a service is and may do is in its kit
- * manifest.
+ * The table of services. An entry is made at boot from the boot image and never goes;
+ * nothing in here, or anywhere in RS, knows a service by its name: what a service is
+ * and may do is in its kit manifest.
  */
 #include "osd/servers/rs/priv.h"
 

@@ -51,8 +51,10 @@ static bool stage_request_drop_unnamed(void)
 	return false;
 }
 
-/* Open a blob; when the store is full, at the cost of the variants that nobody uses for the longest
- * time. */
+/*
+ * Open a blob; when the store is full, at the cost of the variants that
+ * nobody uses for the longest time.
+ */
 static err_t stage_request_open(
         const uint8_t hash[RS_HASH_LEN], uint64_t total, struct blob **ret_blob)
 {

@@ -84,7 +84,9 @@ static void test_wrong_hash(void)
 	assert(append(blob, bytes, sizeof(bytes), 0) == E_V_HASH);
 }
 
-/* A full store refuses; a half blob that nobody goes on with makes room, a complete one does not.
+/*
+ * A full store refuses; a half blob that nobody goes on with makes
+ * room, a complete one does not.
  */
 static void test_budget(void)
 {

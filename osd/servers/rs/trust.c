@@ -63,7 +63,9 @@ void trust_init(struct trust_state *t, const struct trust_start *start)
 	}
 }
 
-/* Time. A sum that does not fit stands still at the end: whoever signs such dates gets no further.
+/*
+ * Time. A sum that does not fit stands still at the end: whoever signs
+ * such dates gets no further.
  */
 static uint64_t time_sum(uint64_t a, uint64_t b)
 {

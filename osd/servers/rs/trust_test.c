@@ -130,7 +130,9 @@ static void test_statement_first(void)
 	assert(order(5, 1, 9, SAMPLE_NOW) == E_OK);
 }
 
-/* Only what is accepted moves the number; the highest number under a refused order blocks nothing.
+/*
+ * Only what is accepted moves the number; the highest number under a
+ * refused order blocks nothing.
  */
 static void test_numbers(void)
 {

@@ -1,26 +1,37 @@
 /*
  * The state machine of an update transaction.
  *
- *          txn_begin            (nothing new: only asked whether it could be prepared)
- *   NONE ──────────> VERIFY ───────────────────────────┐
- *    ^                 │ txn_step_verified               │
- *    │                 v                               v
- *    │     ┌──────> CREATE ────────> PAIR ────────> PREPARE ────────> SWITCH ────> TRANSFER ────>
- * COMMIT │     │           │  txn_step_    │ txn_event     │ txn_event      │  txn_step_    │
- * txn_event     │ │     │           │  create       │ (READY)       │ (PREPARED)     │  switch │
- * (TRANSFERRED) │ │     │           v               v               v                v v │ │
- * └─────── ROLLBACK <─────────┴───────────────┴────────────────┴───────────────┘               │ │
- * arena too      │ txn_fail: refusal, time limit, crash, exit, failed transfer                    │
- *    │  small, once    v │ └────────────── DONE
- * <─────────────────────────────────────────────────────────────────────────────┘
- *                                              txn_step_settle
+ *	NONE -> VERIFY -> CREATE -> PAIR -> PREPARE -> SWITCH -> TRANSFER -> COMMIT -> DONE -> NONE
+ *	                    |        |        |          |          |          |        ^
+ *	                    +--------+--------+----------+----------+----------+        |
+ *	                                          |                                     |
+ *	                    CREATE <---------- ROLLBACK --------------------------------+
+ *	                  (arena too small, once)
+ *
+ *	from      to        by
+ *	NONE      VERIFY    txn_begin
+ *	VERIFY    CREATE    txn_step_verified: there is something new
+ *	VERIFY    PREPARE   txn_step_verified: only asked whether it could be prepared
+ *	CREATE    PAIR      txn_step_create
+ *	PAIR      PREPARE   txn_new_report (READY)
+ *	PREPARE   SWITCH    txn_old_prepared
+ *	PREPARE   ROLLBACK  txn_old_prepared: preparing was all that was asked
+ *	SWITCH    TRANSFER  txn_step_switch
+ *	TRANSFER  COMMIT    txn_new_report (TRANSFERRED)
+ *	COMMIT    DONE      txn_step_settle
+ *	CREATE to COMMIT
+ *	          ROLLBACK  txn_fail: refusal, cancel, time limit, crash, exit, failed transfer
+ *	ROLLBACK  CREATE    txn_step_rolled_back: the arena was too small
+ *	ROLLBACK  DONE      txn_step_rolled_back
+ *	DONE      NONE      txn_step_done
  *
  * In every state:
  *  - the service is UPDATING from the end of VERIFY to DONE, and UP before and after;
  *  - is_new_behind holds in TRANSFER and COMMIT, and on the way into ROLLBACK from there;
  *  - an old instance that reported PREPARED is resumed exactly once, unless it is replaced by
- * COMMIT;
+ *    COMMIT;
  *  - what the transaction made (instance, references to blobs) is gone in DONE.
+ *
  * Steps that wait for nobody (VERIFY, CREATE, SWITCH, ROLLBACK, DONE) are worked on by txn_run,
  * after the reply to whoever caused them; the others move on events and time limits.
  */
@@ -371,8 +382,10 @@ void txn_run(void)
 	}
 }
 
-/* The new instance is good for nothing any more. A touched page that was not backed is a lack of
- * arena. */
+/*
+ * The new instance is good for nothing any more. A touched page that was not
+ * backed is a lack of arena.
+ */
 static void txn_new_ended(struct update_txn *txn, const struct slot_event *event)
 {
 	char text[96];
@@ -483,7 +496,9 @@ bool txn_event(const struct slot_event *event)
 		return false;
 	}
 	if (txn->step == RS_STEP_COMMIT) {
-		/* It is the service now: end the transaction, then this is a crash like any other.
+		/*
+		 * It is the service now: end the transaction, then this is a
+		 * crash like any other.
 		 */
 		txn_step_settle(txn, true);
 		txn_run();

@@ -77,7 +77,9 @@ bool txn_event(const struct slot_event *event);
 bool txn_is_watched(const struct service *service);
 /* The service that txn_is_watched gave no sign of life. */
 void txn_silent(void);
-/* Is the slot behind this endpoint held? A copy through its grants would make RS wait for itself.
+/*
+ * Is the slot behind this endpoint held? A copy through its grants
+ * would make RS wait for itself.
  */
 bool txn_is_holding(endpoint_t endpoint);
 /* SEF_PREPARE_REFUSED */

@@ -249,7 +249,9 @@ void txn_step_commit(struct update_txn *txn)
 	txn->outcome = RS_OUTCOME_COMMITTED;
 	trust_commit(&machine.trust, service->name, service->binary.generation, txn->plan.number,
 	        service->binary.kit.floor);
-	/* RS waits now, so that the service runs; what is left to do comes after its first receive.
+	/*
+	 * RS waits now, so that the service runs; what is left to do comes
+	 * after its first receive.
 	 */
 	now = sys_clock_read();
 	service->started = now;

@@ -47,8 +47,10 @@ static void tables_consume(uint32_t n)
 	batch_space->n_tables += n;
 }
 
-/* Run what is collected. The kernel stops at E_TABLES with some operations done; the rest is run
- * again. */
+/*
+ * Run what is collected. The kernel stops at E_TABLES with some operations
+ * done; the rest is run again.
+ */
 static void batch_flush(void)
 {
 	uint32_t done = 0;

@@ -1,5 +1,7 @@
-/* Page faults: a page of a demand-zero region gets a frame; anything else is the instance's
- * mistake. */
+/*
+ * Page faults: a page of a demand-zero region gets a frame; anything else
+ * is the instance's mistake.
+ */
 #include "osd/servers/vm/priv.h"
 
 static uint32_t prot_needed(uint32_t flags)

@@ -19,8 +19,10 @@ struct frame_run {
 
 /* Bytes of the tables for n frames. */
 uint64_t frame_storage_bytes(uint64_t n_frames);
-/* Manage [base, base + n_frames pages); nothing is free yet. storage: zeroed, frame_storage_bytes()
- * long. */
+/*
+ * Manage [base, base + n_frames pages); nothing is free yet. storage: zeroed,
+ * frame_storage_bytes() long.
+ */
 void frame_init(void *storage, paddr_t base, uint64_t n_frames);
 /* A range of frames (managed, not free) becomes free. */
 void frame_give(paddr_t pa, uint64_t n);

@@ -28,8 +28,10 @@ struct space *space_of(space_t id);
 /* Take note of a space made by the kernel. */
 struct space *space_adopt(space_t id);
 err_t space_new(struct space **ret_space);
-/* Free a space and all its memory: E_BUSY while somebody runs in it, mirrors it, or shares its
- * pages. */
+/*
+ * Free a space and all its memory: E_BUSY while somebody runs in it,
+ * mirrors it, or shares its pages.
+ */
 err_t space_free(struct space *space);
 uint64_t space_n_backed(const struct space *space);
 /* Page-table frames of all spaces, and those kept ready. */
@@ -56,13 +58,17 @@ struct map_request {
 	bool may_use_reserve;
 };
 err_t map_anonymous(struct space *space, const struct map_request *request);
-/* Back n pages of an ANONYMOUS region from `page` on, all absent. On error the caller unmaps the
- * region. */
+/*
+ * Back n pages of an ANONYMOUS region from `page` on, all absent. On error
+ * the caller unmaps the region.
+ */
 err_t map_back(struct space *space, struct region *region, uint64_t page, uint64_t n);
 /* Back one page: E_BUSY when it is backed already; nothing has changed then. */
 err_t map_back_page(struct space *space, struct region *region, uint64_t page);
-/* Remove a whole region: E_NOTFOUND, E_PERM (made by the kernel), E_BUSY (its pages are shown
- * elsewhere). */
+/*
+ * Remove a whole region: E_NOTFOUND, E_PERM (made by the kernel), E_BUSY (its
+ * pages are shown elsewhere).
+ */
 err_t map_remove(struct space *space, vaddr_t va, uint64_t n_pages);
 err_t map_protect(struct space *space, vaddr_t va, uint64_t n_pages, uint32_t prot);
 err_t map_gate(struct space *space, vaddr_t va);

@@ -1,5 +1,7 @@
 #pragma once
-/* Assist's own interfaces: state of every kind (zoo.c), misbehaviour (crash.c), requests (table.c).
+/*
+ * Assist's own interfaces: state of every kind (zoo.c), misbehaviour
+ * (crash.c), requests (table.c).
  */
 #include "osd/abi/assist.h"
 

@@ -1,8 +1,8 @@
 /*
- * State of every kind that a transfer must move: lists and cycles, arrays with inner pointers,
- * tagged unions, functions, literals, rows of a constant table, pointers of no type. The sum kept
- * at building time is over contents and over which object each pointer leads to, never over
- * addresses.
+ * State of every kind that a transfer must move: lists and cycles, arrays with inner
+ * pointers, tagged unions, functions, literals, rows of a constant table, pointers of no
+ * type. The sum kept at building time is over contents and over which object each pointer
+ * leads to, never over addresses.
  */
 #include "osd/test/assist/priv.h"
 
@@ -176,7 +176,9 @@ static err_t zoo_add(void)
 	return zoo_fill(node);
 }
 
-/* A number for the object that a pointer leads to: its own number, so that addresses do not matter.
+/*
+ * A number for the object that a pointer leads to: its own number, so
+ * that addresses do not matter.
  */
 static uint64_t zoo_identity(const struct zoo_node *node)
 {

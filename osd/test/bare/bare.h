@@ -9,8 +9,10 @@
 
 /* Requests to the bare VM; the reply's w[0] is the result. */
 #define BARE_VM_FRAMES 0x7001u /* w[0]: n frames. w[1] of the reply: physical address */
-/* w[0]: n, a region of the driver. w[1..5] of the reply: va, pa, bytes, prot, space; E_NOTFOUND: no
- * nth */
+/*
+ * w[0]: n, a region of the driver. w[1..5] of the reply: va, pa, bytes,
+ * prot, space; E_NOTFOUND: no nth
+ */
 #define BARE_VM_REGION 0x7002u
 #define BARE_VM_DEMAND 0x7003u /* w[0], w[1]: zero-fill faults from address to address */
 #define BARE_VM_FAULTS 0x7004u /* w[1], w[2] of the reply: faults resolved, faults refused */

@@ -63,7 +63,9 @@ struct puppet_order {
 /* In the shared page, one record for each call: bit -e is set when error e was seen. */
 #define record_errors ((volatile unsigned __int128 *)(SHARED_VA + 3072))
 
-/* Bytes of the shared page that tests may use: calls' structures must be where a puppet sees them.
+/*
+ * Bytes of the shared page that tests may use: calls' structures must be
+ * where a puppet sees them.
  */
 #define SHARED_SCRATCH SHARED_VA
 #define SHARED_SCRATCH_SIZE 1024u
@@ -85,8 +87,10 @@ void puppet_allow(struct puppet *p, const struct slot_privileges *privileges);
 /* The call's mask bits, for puppet_allow. */
 void privileges_call(struct slot_privileges *privileges, enum kcall number);
 
-/* Make a call; its result, E_TIMEOUT, or PUPPET_ENDED. puppet_order(p) has second result and
- * message. */
+/*
+ * Make a call; its result, E_TIMEOUT, or PUPPET_ENDED. puppet_order(p) has
+ * second result and message.
+ */
 #define puppet_call(p, number, ...) puppet_call_args(p, number, (const uint64_t[6]){__VA_ARGS__})
 err_t puppet_call_args(struct puppet *p, uint64_t number, const uint64_t a[6]);
 /* The same for IPC: type and w[0] of the message. */
@@ -107,7 +111,9 @@ static inline struct puppet_order *puppet_order(const struct puppet *p)
 
 /* Tell it to count in order->counter for ever; ended by puppet_free only. */
 #define PUPPET_SPIN 1ul
-/* To call a function of the program: a[0] its address, a[1] its argument; the value is the result.
+/*
+ * To call a function of the program: a[0] its address, a[1] its
+ * argument; the value is the result.
  */
 #define PUPPET_CALL 2ul
 

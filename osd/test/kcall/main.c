@@ -1,10 +1,10 @@
 /*
- * Runs the tables of tests and prints TAP. Before the first and after the last test slots, spaces,
- * interrupt hooks and frames are counted: a difference is a failure. Ends the machine with code 0
- * or 1.
+ * Runs the tables of tests and prints TAP. Before the first and after the last test
+ * slots, spaces, interrupt hooks and frames are counted: a difference is a failure.
+ * Ends the machine with code 0 or 1.
  *
- * Words of the boot image's command line: only=N runs one test; seed=N and fuzz_ms=N are
- * test_abuse.c's.
+ * Words of the boot image's command line: only=N runs one test; seed=N and
+ * fuzz_ms=N are test_abuse.c's.
  */
 #include "osd/test/kcall/kcall.h"
 

@@ -124,7 +124,9 @@ static void abuser_start(struct child *child, uint64_t state, bool is_root)
 	child_start(child, abuse_main, state);
 }
 
-/* Two at a time, so that they find each other; one that is stuck or ended makes room for another.
+/*
+ * Two at a time, so that they find each other; one that is stuck or
+ * ended makes room for another.
  */
 static void abuse_for(uint64_t msec, bool is_root)
 {

@@ -1,5 +1,7 @@
-/* What a process keeps through calls and switches: registers, floating-point registers, thread
- * pointer. */
+/*
+ * What a process keeps through calls and switches: registers, floating-point
+ * registers, thread pointer.
+ */
 #include "osd/test/kcall/kcall.h"
 
 static struct puppet p, q;
@@ -52,7 +54,9 @@ static void test_registers(void)
 	puppet_free(&p);
 }
 
-/* Keep a value in floating-point registers and one behind the thread pointer through n exchanges.
+/*
+ * Keep a value in floating-point registers and one behind the thread
+ * pointer through n exchanges.
  */
 struct keeper {
 	uint64_t value, *thread;

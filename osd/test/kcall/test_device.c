@@ -1,5 +1,7 @@
-/* I/O ports and interrupts, with the first serial port: it can be made to interrupt by writing to
- * it. */
+/*
+ * I/O ports and interrupts, with the first serial port: it can be made to
+ * interrupt by writing to it.
+ */
 #include "osd/test/kcall/kcall.h"
 
 #define COM1 0x3f8u

@@ -1,5 +1,7 @@
-/* Address spaces and mapping batches. Spaces without a slot are used where nobody has to run in
- * them. */
+/*
+ * Address spaces and mapping batches. Spaces without a slot are used where
+ * nobody has to run in them.
+ */
 #include "osd/test/kcall/kcall.h"
 
 static struct child child;
@@ -14,8 +16,10 @@ static struct space_op op_map(vaddr_t va, paddr_t pa, uint32_t n)
 	        .prot = PROT_R | PROT_W};
 }
 
-/* One operation with n table frames of the child's; the counts end up in the child, as in
- * child_map. */
+/*
+ * One operation with n table frames of the child's; the counts end up in
+ * the child, as in child_map.
+ */
 static err_t run_one(struct space_op op, uint32_t n_tables, uint64_t *ret_tables)
 {
 	paddr_t tables[CHILD_TABLES];

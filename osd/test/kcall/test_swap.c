@@ -100,7 +100,9 @@ static void test_rollback(void)
 	service_free();
 }
 
-/* While held nothing is delivered, also not to an instance that waits already when the hold begins.
+/*
+ * While held nothing is delivered, also not to an instance that waits
+ * already when the hold begins.
  */
 static void test_hold_notify_alarm(void)
 {

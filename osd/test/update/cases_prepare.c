@@ -89,7 +89,9 @@ static void case_drain(void)
 	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
 }
 
-/* A service that crashes while it prepares: the transaction ends, then the service starts afresh.
+/*
+ * A service that crashes while it prepares: the transaction ends, then
+ * the service starts afresh.
  */
 static void case_prepare_crash(const char *state, const char *name)
 {

@@ -1,4 +1,6 @@
-/* New instances that fail, crash, hang or end while state arrives; instances killed at every step.
+/*
+ * New instances that fail, crash, hang or end while state arrives;
+ * instances killed at every step.
  */
 #include "osd/test/update/priv.h"
 

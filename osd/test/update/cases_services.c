@@ -102,7 +102,9 @@ static void case_kill(const char *name)
 	CHECK_EQUAL(after.endpoint, before.endpoint);
 }
 
-/* A service that crashes again and again is given up; on request it starts afresh, in another slot.
+/*
+ * A service that crashes again and again is given up; on request it
+ * starts afresh, in another slot.
  */
 static void case_crash_loop(const char *name)
 {

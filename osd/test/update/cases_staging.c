@@ -155,7 +155,9 @@ static void refuse_one(const struct offer *given)
 	CHECK_EQUAL(after.base, before.base);
 }
 
-/* Every offer whose name begins with "refused" is refused for the reason that the runner expects.
+/*
+ * Every offer whose name begins with "refused" is refused for the
+ * reason that the runner expects.
  */
 void cases_refusals(void)
 {

@@ -212,8 +212,10 @@ void cases_many(void)
 	CHECK_EQUAL(after.n_spaces_free, before.n_spaces_free);
 	CHECK_EQUAL(after.n_irq_hooks_free, before.n_irq_hooks_free);
 	CHECK_EQUAL(after.n_blobs, before.n_blobs);
-	/* The heap is drawn anew each time: a few pages more or less, whatever the number of
-	 * updates. */
+	/*
+	 * The heap is drawn anew each time: a few pages more or less,
+	 * whatever the number of updates.
+	 */
 	CHECK(rs_frames() + 16 > frames && rs_frames() < frames + 16);
 	CHECK_EQUAL(after.n_uncommitted_faults, before.n_uncommitted_faults);
 	sef_log("# %u updates, frames %llu before, %llu after", n_done, (unsigned long long)frames,

@@ -15,8 +15,10 @@ static void build_state(void)
 	CHECK(assist_checksum() != 0);
 }
 
-/* The boot command line says which part of the suite runs: `part=services`, else everything about
- * assist. */
+/*
+ * The boot command line says which part of the suite runs: `part=services`,
+ * else everything about assist.
+ */
 int main(void)
 {
 	char part[16];

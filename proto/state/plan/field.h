@@ -36,8 +36,10 @@ struct state_notes {
 
 bool state_fields_get(
         struct state_transfer *t, enum state_age age, uint32_t type, struct state_fields *ret);
-/* Find partners. Returns a new member that was renamed from what another one was renamed from, or
- * NULL. */
+/*
+ * Find partners. Returns a new member that was renamed from what another one
+ * was renamed from, or NULL.
+ */
 const struct state_field *state_fields_pair(
         const struct state_transfer *t, struct state_fields *old, struct state_fields *new);
 /* The same for plans: two members that were renamed from one are an error. */

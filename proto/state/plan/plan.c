@@ -498,7 +498,9 @@ const struct state_plan *state_plan_of_field(
 	if (plan == NULL) {
 		return NULL;
 	}
-	/* Unions in unions are not remembered, only this ends them; nor may more be live at a time.
+	/*
+	 * Unions in unions are not remembered, only this ends them; nor may
+	 * more be live at a time.
 	 */
 	if (t->depth == STATE_DEPTH) {
 		code = state_fail(t, STATE_E_TYPE, "types are nested too deeply", 0);

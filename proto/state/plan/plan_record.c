@@ -208,7 +208,9 @@ static bool ops_join(const struct state_transfer *t, const struct state_fields *
 	       record_is_padding(t, new, first->new_off + first->size, second->new_off);
 }
 
-/* Join neighbouring copies of the plan in the making, which grows downwards. Returns what is left.
+/*
+ * Join neighbouring copies of the plan in the making, which grows
+ * downwards. Returns what is left.
  */
 static uint64_t record_join(struct state_transfer *t, const struct state_fields *new)
 {
@@ -231,7 +233,9 @@ static uint64_t record_join(struct state_transfer *t, const struct state_fields 
 	return kept;
 }
 
-/* A struct that is one copy but for padding at its end is copied whole, so that arrays of it are.
+/*
+ * A struct that is one copy but for padding at its end is copied whole,
+ * so that arrays of it are.
  */
 static void record_flatten(struct state_transfer *t, const struct state_fields *new,
         uint64_t old_size, uint64_t new_size)

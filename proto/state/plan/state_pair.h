@@ -1,9 +1,9 @@
 /*
- * Pairing of two state descriptions: which entry of the old release becomes which of the new one,
- * and by which plan. It depends on the binaries only, so that it runs in a new instance before the
- * switch, and on the host before anything is staged. There the address vectors are made up: any
- * numbers do that differ and are not 0. What is paired, only the machine carries over
- * (osd/lib/state/state_transfer.h).
+ * Pairing of two state descriptions: which entry of the old release becomes which of the new
+ * one, and by which plan. It depends on the binaries only, so that it runs in a new instance
+ * before the switch, and on the host before anything is staged. There the address vectors are
+ * made up: any numbers do that differ and are not 0. What is paired, only the machine carries
+ * over (osd/lib/state/state_transfer.h).
  */
 #pragma once
 
@@ -116,7 +116,9 @@ enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
 /* What a pairing that succeeded found, in no order; NULL: nothing. */
 const struct state_notice *state_pair_notices(const struct state_transfer *transfer);
-/* The n-th variable that is carried over: its old and its new entry. False: there are not so many.
+/*
+ * The n-th variable that is carried over: its old and its new entry.
+ * False: there are not so many.
  */
 bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint32_t ret_entry[2]);
 /* The new entry that an old one became, be it carried over or a constant; UINT32_MAX: none. */

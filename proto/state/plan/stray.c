@@ -100,8 +100,10 @@ static bool strays_match(const struct strays *s, uint32_t i, uint32_t k)
 	       (x->kind != STATE_FUNCTION || state_signatures_match(s->t, i, k));
 }
 
-/* How many of the other side match entry i of this one; *ret is the last stray of them, or
- * STATE_NONE. */
+/*
+ * How many of the other side match entry i of this one; *ret is the last
+ * stray of them, or STATE_NONE.
+ */
 static uint32_t strays_count(const struct strays *s, enum state_age age, uint32_t i, uint32_t *ret)
 {
 	enum state_age other = age == STATE_OLD ? STATE_NEW : STATE_OLD;

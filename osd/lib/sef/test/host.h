@@ -34,7 +34,9 @@ void host_init(const struct host_setup *setup);
 /* Back to the first state of all variables and an empty heap; this input from now on. */
 void host_begin(const uint8_t *data, size_t size);
 
-/* The service's own main loop, until it receives behind the end of the input or the machine stops.
+/*
+ * The service's own main loop, until it receives behind the end of the
+ * input or the machine stops.
  */
 void host_run(int (*service_main)(void));
 _Noreturn void host_end(void);

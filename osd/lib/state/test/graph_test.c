@@ -1,7 +1,7 @@
 /*
  * Random graphs, each transferred three times from the same old memory: as it is, and compared;
- *with one value that the new release has no place for, which must be refused; then with some of it
- *spoiled, when any answer will do but a crash.
+ * with one value that the new release has no place for, which must be refused; then with some of it
+ * spoiled, when any answer will do but a crash.
  *
  *	graph_test [--seed N] [--count N]     the seed of a failure is printed; --count 1 repeats it
  */
@@ -222,7 +222,9 @@ static void spoil(struct graph *graph)
 	}
 }
 
-/* Where something lies is nobody's business: a pointer's or the heap's trouble is told without it.
+/*
+ * Where something lies is nobody's business: a pointer's or the heap's
+ * trouble is told without it.
  */
 static void check_no_address(const struct state_result *result)
 {

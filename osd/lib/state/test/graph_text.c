@@ -361,8 +361,10 @@ static void draft_variables(struct draft *d)
 	for (unsigned v = 0; v < GRAPH_LEAN; v++) {
 		unsigned n = (unsigned)random_below(d->random, 6) + 1;
 
-		/* Some live in another file now. Where another file had one of the name, they say
-		 * which. */
+		/*
+		 * Some live in another file now. Where another file had one of
+		 * the name, they say which.
+		 */
 		snprintf(line, sizeof(line), "struct L%u l%u[%u]", v, v, n);
 		add(d->text->old, &d->old_len, "%s;\n", line);
 		if (random_one_in(d->random, 2)) {

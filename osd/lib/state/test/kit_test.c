@@ -16,7 +16,9 @@
 
 #define SCRATCH (UINT64_C(16) << 20)
 
-/* The description of a kit directory, and addresses as if every symbol were 64 KiB from the next.
+/*
+ * The description of a kit directory, and addresses as if every symbol
+ * were 64 KiB from the next.
  */
 static struct state_side side_load(const char *kit, uint64_t base)
 {

@@ -1,15 +1,24 @@
 /*
- * One side of a transfer, for tests: a little language of declarations becomes types with
- * their layout, a state description, and an image in memory with an address vector.
- * The layout is kept here too, so that tests can reach values by path without the reader under
- *test.
+ * One side of a transfer, for tests: a little language of declarations becomes types with their
+ * layout, a state description, and an image in memory with an address vector. The layout is kept
+ * here too, so that tests can reach values by path without the reader under test.
  *
- *	file store.c;                      unit of what follows ("a.c" at first)
- *	enum color { RED, BLUE=5 }; enum : i64 or u64 NAME { ... }; of 8 bytes
- *	struct node { struct node *next; u8 kind; union { i32 n @when=0; char *s @when=1; } u
- *@tag=kind; i32 bits : 3; char name[16]; pad 8; } @version=2; struct node table[4] @skip;
- *variables; `readonly` and `in FUNCTION` may follow the name site struct node add; allocation site
- *in function add func add; library malloc 64; string "text";
+ *	file store.c;                  unit of what follows ("a.c" at first)
+ *	enum color { RED, BLUE=5 };
+ *	enum : i64 NAME { ... };       of 8 bytes (or u64)
+ *	struct node {
+ *		struct node *next;
+ *		u8 kind;
+ *		union { i32 n @when=0; char *s @when=1; } u @tag=kind;
+ *		i32 bits : 3;
+ *		char name[16];
+ *		pad 8;
+ *	} @version=2;
+ *	struct node table[4] @skip;    variables; `readonly` and `in FUNCTION` may follow the name
+ *	site struct node add;          allocation site in function add
+ *	func add;
+ *	library malloc 64;
+ *	string "text";
  *
  * Types: bool char i8 .. i64 u8 .. u64 i128 f32 f64 void fn struct union enum; * and [n].
  */

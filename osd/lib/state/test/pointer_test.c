@@ -98,7 +98,9 @@ static void test_tables(void)
 	world_free(w);
 }
 
-/* A function is the one of the same name in the same file, or the only one; and called as before.
+/*
+ * A function is the one of the same name in the same file, or the only
+ * one; and called as before.
  */
 static void test_functions(void)
 {

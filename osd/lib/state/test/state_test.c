@@ -384,7 +384,9 @@ static void test_arena(void)
 	refused(w, STATE_E_ARENA, "full");
 }
 
-/* A site whose function now allocates something else first; a type that moved to another function.
+/*
+ * A site whose function now allocates something else first; a type that
+ * moved to another function.
  */
 static void test_sites(void)
 {

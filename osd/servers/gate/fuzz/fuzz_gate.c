@@ -134,7 +134,9 @@ static void driver_write(uint32_t grant, uint64_t n)
 			if (result == FRAME_NEED) {
 				break;
 			}
-			/* A driver that fails after it took bytes makes the gate send them again.
+			/*
+			 * A driver that fails after it took bytes makes the
+			 * gate send them again.
 			 */
 			if (result == FRAME_OK) {
 				(void)session_receive(&session, &seen, answer, &ignored);
