@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/config/priv.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "orchestrator/base/failure.h"
-#include "orchestrator/base/log.h"
+#include "host/base/failure.h"
+#include "host/base/log.h"
 
 struct config {
 	char *state_dir;      /* database, machines, variants */

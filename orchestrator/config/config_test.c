@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/config/quantity.h"
 
 static const struct {

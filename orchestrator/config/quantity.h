@@ -5,7 +5,7 @@
  */
 #include <stdint.h>
 
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 
 enum quantity_kind {
 	QUANTITY_DURATION, /* microseconds: us ms s min h d */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/config/priv.h"
 
 struct config_reader {

@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_HELLO_SEC 5

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 static bool control_waits_for(const struct control_wait *wait, int64_t job)

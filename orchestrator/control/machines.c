@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_ANSWER_USEC UINT64_C(10000000)

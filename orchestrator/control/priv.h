@@ -2,7 +2,7 @@
 /* Inside control: clients, requests that wait, and the builders of answers. */
 #include <sys/queue.h>
 
-#include "orchestrator/base/pool.h"
+#include "host/base/pool.h"
 #include "orchestrator/control/server.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/store/releases.h"

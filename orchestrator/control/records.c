@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/base/log.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 #include "version.h"
 

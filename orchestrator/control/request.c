@@ -1,8 +1,8 @@
 /* From a request to its handler, by one table. */
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_CONNECT_USEC INT64_C(5000000)

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 #define VIEW_SERVICES_MAX 256u

@@ -1,7 +1,7 @@
 /* What an update takes over and loses, and who consented to it, as messages for clients. */
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/control/priv.h"
 
 /* Who signed what is read from the order itself, as the machine got it. */

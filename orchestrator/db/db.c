@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 #define DB_APPLICATION_ID 0x53414d53 /* "SAMS": tells our files from others */
 #define DB_BUSY_MSEC 5000

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
 
 struct db;
 

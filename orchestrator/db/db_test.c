@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/db/recover.h"
 
 static const struct db_migration steps[] = {

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 #define DB_TABLES_MAX 64
 #define DB_SQL_MAX 4096

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 #include "orchestrator/job/hint.h"
 #include "orchestrator/job/priv.h"
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/job/priv.h"
 
 /* How often it is looked whether the record can be written again. */

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/job/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/image/image.h"

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/job/pairing.h"
 #include "orchestrator/job/priv.h"
 

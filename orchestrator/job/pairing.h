@@ -3,8 +3,8 @@
  * What luforge says of an update from one release to another (luforge(1), pair --json), as
  * a message that is recorded and shown.
  */
-#include "orchestrator/base/failure.h"
-#include "orchestrator/base/pool.h"
+#include "host/base/failure.h"
+#include "host/base/pool.h"
 #include "orchestrator/store/releases.h"
 #include "proto/wire/control.pb-c.h"
 

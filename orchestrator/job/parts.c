@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/job/priv.h"
 
 #define JOB_TIDY_MAX 64u

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/log.h"
+#include "host/base/log.h"
 #include "orchestrator/job/priv.h"
 
 /* What planning finds out, before anything is recorded. */

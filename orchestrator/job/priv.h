@@ -2,7 +2,7 @@
 /* Inside job: the engine, a job at work, and the steps. */
 #include <sys/queue.h>
 
-#include "orchestrator/base/pool.h"
+#include "host/base/pool.h"
 #include "orchestrator/job/engine.h"
 #include "orchestrator/store/releases.h"
 #include "proto/wire/control.pb-c.h"

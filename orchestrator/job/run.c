@@ -14,8 +14,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/job/hook.h"
 #include "orchestrator/job/priv.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/job/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/job/priv.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope.h"

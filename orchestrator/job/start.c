@@ -8,8 +8,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/job/priv.h"
 #include "orchestrator/machine/qemu.h"
 #include "orchestrator/work/kit.h"

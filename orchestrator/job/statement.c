@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/job/priv.h"
 #include "orchestrator/work/kit.h"
 

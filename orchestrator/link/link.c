@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "proto/wire/arena.h"
 #include "proto/wire/hello.pb-c.h"
 

@@ -10,7 +10,7 @@
 #include <event2/event.h>
 #include <protobuf-c/protobuf-c.h>
 
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 #include "proto/wire/session.h"
 
 struct link;

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/server.h"
 #include "version.h"
 

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/store/schema.h"
 

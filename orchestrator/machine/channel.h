@@ -6,7 +6,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 #include "proto/wire/machine.pb-c.h"
 #include "proto/wire/session.h"
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/inotify.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/machine/priv.h"
 
 #define FOLLOW_TAIL_BYTES (64 * 1024)

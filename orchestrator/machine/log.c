@@ -1,7 +1,7 @@
 /* The machine's log lines: a ring of the newest, and listeners. */
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 #include "orchestrator/machine/priv.h"
 
 static void machine_log_keep(struct machine *machine, const Machine__LogLine *line)

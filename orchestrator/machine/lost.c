@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/machine/priv.h"
 
 static char *machine_own_dir(const struct machines *machines, const char *name)

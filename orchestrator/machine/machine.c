@@ -17,8 +17,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/machine/priv.h"
 
 static const char *const machine_state_names[_MACHINE_STATE_N] = {

@@ -4,7 +4,7 @@
  * machine last said, its log. What is true is in the machine; this is lud's view
  * of it. Nothing here loops over machines: each wakes by its own events.
  */
-#include "orchestrator/child/child.h"
+#include "host/child/child.h"
 #include "orchestrator/config/config.h"
 #include "orchestrator/machine/channel.h"
 #include "orchestrator/store/machines.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 #define QEMU_MIB (1u << 20)
 

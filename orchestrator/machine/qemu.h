@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
 
 /* Names inside a machine's directory. */
 #define QEMU_SOCKET "port.sock"

@@ -10,8 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/machine/change.h"
 #include "orchestrator/machine/priv.h"
 #include "orchestrator/store/jobs.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/machine/priv.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 struct world {
 	struct machine_row machine;

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 
 #define BENCH_FILE_MAX (UINT64_C(256) << 20)
 #define BENCH_DEPTH 8

@@ -4,7 +4,7 @@
  * it works. What it needs is copied in, what it made is copied or taken out: nothing of
  * it stays in the hands of that user.
  */
-#include "orchestrator/child/user.h"
+#include "host/child/user.h"
 
 /* Makes one below `parent`; the caller frees the path. Errors: mkdtemp. */
 int __must_check bench_new(const char *parent, char **ret_bench);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 static char top[] = "/tmp/bench_test.XXXXXX";
 static const struct child_user other = {true, 60802, 60802};

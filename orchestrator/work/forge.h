@@ -11,9 +11,9 @@
  */
 #include <event2/event.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
-#include "orchestrator/child/user.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
+#include "host/child/user.h"
 
 #define FORGE_SEED_SIZE 32
 #define FORGE_RELEASE_SIZE 64

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "host/kit/dir.h"
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 #define KIT_PART_MAX 8192u
 

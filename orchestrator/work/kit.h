@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "host/kit/list.h"
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
 #include "proto/envelope/envelope.h"
 
 #define KIT_STATE "state"

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
-#include "orchestrator/child/child.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "host/child/child.h"
 
 #define SIGNER_ANSWER_SEC 20
 

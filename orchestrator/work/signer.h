@@ -6,9 +6,9 @@
  */
 #include <event2/event.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
-#include "orchestrator/child/user.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
+#include "host/child/user.h"
 #include "proto/envelope/signer.h"
 
 struct signer_client;

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "orchestrator/base/cleanup.h"
+#include "host/base/cleanup.h"
 
 /*
  * Reads a regular file of at most `limit` bytes, without following a link or waiting.

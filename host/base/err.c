@@ -1,4 +1,4 @@
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "orchestrator/base/failure.h"
+#include "host/base/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "orchestrator/child/child.h"
+#include "host/child/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "orchestrator/child/guard.h"
+#include "host/child/guard.h"
 
 /* The program's own descriptor, behind those that are handed over. */
 #define CHILD_FD_PROGRAM (CHILD_FD_FIRST + CHILD_FDS)

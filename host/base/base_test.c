@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
-#include "orchestrator/base/file.h"
-#include "orchestrator/base/log.h"
-#include "orchestrator/base/pool.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "host/base/pool.h"
 
 static void check_file(const char *path, const char *want)
 {

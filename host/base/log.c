@@ -1,4 +1,4 @@
-#include "orchestrator/base/log.h"
+#include "host/base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/base/failure.h"
+#include "host/base/err.h"
+#include "host/base/failure.h"
 
 struct child_user {
 	bool separate; /* else the child is lud's own user, and the rest counts for nothing */

@@ -1,6 +1,6 @@
 #pragma once
 /* Inside child: what a forked process does to itself before it becomes its program. */
-#include "orchestrator/child/child.h"
+#include "host/child/child.h"
 
 /*
  * Gives up what the guard does not name: identity, groups, privileges, memory and time

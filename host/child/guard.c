@@ -5,7 +5,7 @@
  * for which it needs a user of its own. A call that is not allowed fails with EPERM, so
  * that tools which merely try go on.
  */
-#include "orchestrator/child/guard.h"
+#include "host/child/guard.h"
 
 #include <errno.h>
 #include <grp.h>

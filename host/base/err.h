@@ -7,7 +7,7 @@
  * finally handles the error prints the trace with log_error() or drops it with
  * err_forget(). Nothing prints an error on its way up.
  */
-#include "orchestrator/base/cleanup.h"
+#include "host/base/cleanup.h"
 
 /* Starts a trace for the negative errno e and returns e. */
 #define err_raise(e) err_trace_start((e), __FILE__, __LINE__, __func__)

@@ -1,11 +1,11 @@
-#include "orchestrator/base/pool.h"
+#include "host/base/pool.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 struct pool_chunk {
 	struct pool_chunk *next;

@@ -1,4 +1,4 @@
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 
 static int file_read_all(int fd, uint8_t *data, size_t size)
 {

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "orchestrator/base/err.h"
-#include "orchestrator/child/user.h"
+#include "host/base/err.h"
+#include "host/child/user.h"
 
 /* A process and its three pipes, seen from our side; -1 where there is none. */
 struct child_process {

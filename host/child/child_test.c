@@ -1,6 +1,6 @@
 /* Workers: output, errors, exit, limits; nothing lost in whatever order. */
 #undef NDEBUG
-#include "orchestrator/child/child.h"
+#include "host/child/child.h"
 
 #include <assert.h>
 #include <stdio.h>

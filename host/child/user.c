@@ -1,4 +1,4 @@
-#include "orchestrator/child/user.h"
+#include "host/child/user.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "orchestrator/base/log.h"
+#include "host/base/log.h"
 
 int child_user_become(const struct child_user *user)
 {

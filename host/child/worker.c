@@ -2,14 +2,14 @@
  * A worker is done when it has exited and both its pipes are at their end, so that
  * nothing it wrote is lost, whatever order the three are seen in.
  */
-#include "orchestrator/child/child.h"
+#include "host/child/child.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "orchestrator/base/file.h"
+#include "host/base/file.h"
 
 #define CHILD_ERRORS_KEPT 2048
 

@@ -3,7 +3,7 @@
  * lud's log: one line per event on stderr, or to the journal when stderr is
  * connected to it (JOURNAL_STREAM), with the journal's priorities.
  */
-#include "orchestrator/base/err.h"
+#include "host/base/err.h"
 
 enum log_level {
 	LOG_LEVEL_ERROR,
