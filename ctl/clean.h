@@ -5,7 +5,7 @@
  */
 #include <stdbool.h>
 
-#include "proto/wire/control.pb-c.h"
+#include "proto/control/control.pb-c.h"
 
 /*
  * Escape every string of the message for a terminal (host/text/escape.h), in

@@ -6,8 +6,8 @@
 
 #include "ctl/clean.h"
 #include "ctl/json.h"
-#include "proto/wire/arena.h"
-#include "proto/wire/control.pb-c.h"
+#include "proto/frame/arena.h"
+#include "proto/control/control.pb-c.h"
 
 #define EVIL "\x1b]0;owned\x07"
 #define EVIL_ESCAPED "\\x1b]0;owned\\x07"

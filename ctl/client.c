@@ -16,8 +16,8 @@
 #include "ctl/clean.h"
 #include "ctl/place.h"
 #include "ctl/reply.h"
-#include "proto/wire/arena.h"
-#include "proto/wire/session.h"
+#include "proto/frame/arena.h"
+#include "proto/frame/session.h"
 
 #define CLIENT_PROTOCOL 2u
 #define CLIENT_PROTOCOL_MIN 1u

@@ -4,7 +4,7 @@
  * socket. Errors are told to the person here and come back as exit codes.
  */
 #include "ctl/base.h"
-#include "proto/wire/control.pb-c.h"
+#include "proto/control/control.pb-c.h"
 
 struct client;
 

@@ -4,7 +4,7 @@
  * what was asked and nothing else: lud is not trusted with what destroys.
  */
 #include "proto/envelope/envelope.h"
-#include "proto/wire/control.pb-c.h"
+#include "proto/control/control.pb-c.h"
 
 /*
  * Why this order is not to be signed for this request; NULL: it is what was asked for. order has

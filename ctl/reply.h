@@ -5,7 +5,7 @@
  */
 #include <stdbool.h>
 
-#include "proto/wire/control.pb-c.h"
+#include "proto/control/control.pb-c.h"
 
 /* Unpack a message; NULL: malformed, or without a part that every sender fills in. */
 Control__FromLud *reply_unpack(ProtobufCAllocator *allocator, const uint8_t *bytes, size_t len);

@@ -12,7 +12,7 @@
 #include "ctl/command.h"
 #include "ctl/place.h"
 #include "ctl/reply.h"
-#include "proto/wire/arena.h"
+#include "proto/frame/arena.h"
 
 #define ARENA_BYTES (1u << 20)
 #define MESSAGE_MAX 2048

@@ -6,7 +6,7 @@
 #include "orchestrator/control/server.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/store/releases.h"
-#include "proto/wire/control.pb-c.h"
+#include "proto/control/control.pb-c.h"
 
 #define CONTROL_CLIENTS_MAX 64u
 #define CONTROL_GUESTS_MAX 16u  /* of any one user but root and lud's own */

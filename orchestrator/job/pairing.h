@@ -6,7 +6,7 @@
 #include "host/base/failure.h"
 #include "host/base/pool.h"
 #include "orchestrator/store/releases.h"
-#include "proto/wire/control.pb-c.h"
+#include "proto/control/control.pb-c.h"
 
 /* What is kept of a pairing's findings; the rest is counted. */
 #define PAIRING_FINDINGS_MAX 128u

@@ -5,8 +5,8 @@
 #include "host/base/pool.h"
 #include "orchestrator/job/engine.h"
 #include "orchestrator/store/releases.h"
-#include "proto/wire/control.pb-c.h"
-#include "proto/wire/machine.pb-c.h"
+#include "proto/control/control.pb-c.h"
+#include "proto/machine/machine.pb-c.h"
 
 #define JOB_PARTS_MAX 256u
 #define JOB_ANSWER_USEC UINT64_C(10000000)

@@ -8,8 +8,8 @@
 #include <sys/random.h>
 
 #include "host/base/file.h"
-#include "proto/wire/arena.h"
-#include "proto/wire/hello.pb-c.h"
+#include "proto/frame/arena.h"
+#include "proto/frame/hello.pb-c.h"
 
 #define LINK_BUFFER_SIZE (2 * FRAME_SIZE_MAX)
 #define LINK_ARENA_SIZE (1u << 20)

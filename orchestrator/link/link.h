@@ -11,7 +11,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "host/base/err.h"
-#include "proto/wire/session.h"
+#include "proto/frame/session.h"
 
 struct link;
 

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "host/base/err.h"
-#include "proto/wire/machine.pb-c.h"
-#include "proto/wire/session.h"
+#include "proto/machine/machine.pb-c.h"
+#include "proto/frame/session.h"
 
 /* A machine that is not heard for so long is silent; it is asked before. */
 #define CHANNEL_SILENT_SEC 5

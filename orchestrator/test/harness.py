@@ -15,7 +15,7 @@ import time
 import peer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '../../proto/wire'))
+sys.path.insert(0, os.path.join(HERE, '../../proto/py'))
 import wire  # noqa: E402
 
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/wire'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/py'))
 import wire  # noqa: E402
 
 RESULTS_KEPT = 64

@@ -4,7 +4,7 @@
  * Envelopes of format 1 are refused by their version.
  *
  *   golden_test DIRECTORY           compare
- *   golden_test DIRECTORY --write   make them: only by proto/wire/golden/regenerate
+ *   golden_test DIRECTORY --write   make them: only by proto/golden/regenerate
  */
 #undef NDEBUG
 #include <assert.h>

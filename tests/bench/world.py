@@ -8,7 +8,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for part in ('proto/wire', 'tests'):
+for part in ('proto/py', 'tests'):
     sys.path.insert(0, os.path.join(ROOT, part))
 import orders  # noqa: E402
 import wire  # noqa: E402

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 'proto', 'wire'))
+sys.path.insert(0, os.path.join(ROOT, 'proto', 'py'))
 import wire  # noqa: E402
 
 SERVICES = 'vm rs tty ds virtio_console gate assist load'

@@ -12,7 +12,7 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/state/annotate.h"
 #include "osd/lib/sys/share.h"
-#include "proto/wire/session.h"
+#include "proto/frame/session.h"
 
 #define PEER_STALL_NSEC (FRAME_STALL_MSEC * 1000000ull)
 #define PEER_VERSION 2u

@@ -5,8 +5,8 @@
  * (answer.c), events (follow.c).
  */
 #include "osd/abi/rs.h"
-#include "proto/wire/arena.h"
-#include "proto/wire/machine.pb-c.h"
+#include "proto/frame/arena.h"
+#include "proto/machine/machine.pb-c.h"
 
 /* The largest frame that the gate itself sends. */
 #define GATE_FRAME_MAX 16384u

@@ -10,8 +10,8 @@
 #include "osd/abi/rs.h"
 #include "osd/abi/sef.h"
 #include "osd/lib/sef/test/host.h"
-#include "proto/wire/machine.pb-c.h"
-#include "proto/wire/session.h"
+#include "proto/machine/machine.pb-c.h"
+#include "proto/frame/session.h"
 
 int service_main(void);
 

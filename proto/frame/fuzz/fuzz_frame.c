@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/wire/session.h"
+#include "proto/frame/session.h"
 
 enum { STEP_RAW, STEP_FRAME, STEP_DAMAGED, STEP_STALL, STEP_END, _STEP_N };
 

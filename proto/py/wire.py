@@ -98,10 +98,11 @@ class Schema:
 
     FIELD = re.compile(r'^\s*(repeated\s+)?([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*;')
 
-    def __init__(self, directory=os.path.dirname(os.path.abspath(__file__))):
+    def __init__(self):
         self.messages, self.enums = {}, {}
-        for name in ('hello', 'machine', 'control'):
-            with open(os.path.join(directory, name + '.proto'), encoding='ascii') as f:
+        proto = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        for name in ('frame/hello', 'machine/machine', 'control/control'):
+            with open(os.path.join(proto, name + '.proto'), encoding='ascii') as f:
                 self._parse(re.sub(r'//.*', '', f.read()))
 
     def _parse(self, text):

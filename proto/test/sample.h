@@ -5,7 +5,7 @@
  */
 #include <protobuf-c/protobuf-c.h>
 
-#include "proto/wire/arena.h"
+#include "proto/frame/arena.h"
 
 /*
  * A message of this kind in the arena. Of each oneof, case number n_case (counted

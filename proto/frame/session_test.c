@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "proto/wire/hello.pb-c.h"
-#include "proto/wire/session.h"
+#include "proto/frame/hello.pb-c.h"
+#include "proto/frame/session.h"
 
 /* Bytes on their way, and what the receiver makes of them. */
 struct pipe {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/wire/arena.h"
-#include "proto/wire/control.pb-c.h"
-#include "proto/wire/hello.pb-c.h"
-#include "proto/wire/machine.pb-c.h"
+#include "proto/frame/arena.h"
+#include "proto/control/control.pb-c.h"
+#include "proto/frame/hello.pb-c.h"
+#include "proto/machine/machine.pb-c.h"
 
 static const ProtobufCMessageDescriptor *const kinds[] = {
         &wire__hello__descriptor,

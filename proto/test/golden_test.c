@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/wire/control.pb-c.h"
-#include "proto/wire/frame.h"
-#include "proto/wire/hello.pb-c.h"
-#include "proto/wire/machine.pb-c.h"
-#include "proto/wire/sample.h"
+#include "proto/control/control.pb-c.h"
+#include "proto/frame/frame.h"
+#include "proto/frame/hello.pb-c.h"
+#include "proto/machine/machine.pb-c.h"
+#include "proto/test/sample.h"
 
 #define GOLDEN_NONCE UINT64_C(0x0123456789abcdef)
 

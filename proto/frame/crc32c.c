@@ -2,7 +2,7 @@
  * CRC-32C over a nibble table: 64 bytes of table, two lookups per byte. Frames are
  * checked in the machine too, where a small table is worth more than speed.
  */
-#include "proto/wire/crc32c.h"
+#include "proto/frame/crc32c.h"
 
 /* Remainders of the 16 nibbles for the reflected polynomial 0x82f63b78. */
 static const uint32_t crc32c_nibble[16] = {

@@ -1,5 +1,5 @@
 #undef NDEBUG
-#include "proto/wire/sample.h"
+#include "proto/test/sample.h"
 
 #include <assert.h>
 #include <stdbool.h>

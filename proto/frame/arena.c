@@ -1,4 +1,4 @@
-#include "proto/wire/arena.h"
+#include "proto/frame/arena.h"
 
 static void *arena_allocator_alloc(void *data, size_t len)
 {

@@ -16,7 +16,7 @@ GOLDEN = {
 
 
 def check_golden(schema, name, message):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'golden', 'v2', name + '.bin')
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'golden', 'v2', name + '.bin')
     with open(path, 'rb') as f:
         content = f.read()
     for piece in (1, 7, len(content)):

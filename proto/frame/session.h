@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/wire/frame.h"
+#include "proto/frame/frame.h"
 
 #define SESSION_RETRY_MSEC 1000u
 /* An answer of session_receive() fits in so many bytes. */

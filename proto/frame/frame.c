@@ -13,12 +13,12 @@
  *   8  payload length   12  nonce    20  sequence
  *  28  CRC-32C of the payload        32  CRC-32C of bytes 0..31
  */
-#include "proto/wire/frame.h"
+#include "proto/frame/frame.h"
 
 #include <string.h>
 
-#include "proto/wire/crc32c.h"
-#include "proto/wire/le.h"
+#include "proto/frame/crc32c.h"
+#include "proto/frame/le.h"
 
 enum {
 	AT_MAGIC = 0,

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/wire/arena.h"
-#include "proto/wire/crc32c.h"
-#include "proto/wire/frame.h"
+#include "proto/frame/arena.h"
+#include "proto/frame/crc32c.h"
+#include "proto/frame/frame.h"
 
 static uint8_t decoder_buf[FRAME_SIZE_MAX];
 static uint8_t stream[3 * FRAME_SIZE_MAX];

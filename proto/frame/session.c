@@ -7,12 +7,12 @@
  * whose Welcome was slow: it is answered again as long as nothing else has come,
  * and discarded later.
  */
-#include "proto/wire/session.h"
+#include "proto/frame/session.h"
 
 #include <string.h>
 
-#include "proto/wire/arena.h"
-#include "proto/wire/hello.pb-c.h"
+#include "proto/frame/arena.h"
+#include "proto/frame/hello.pb-c.h"
 
 /* Enough to unpack any Hello that this side would write, and unknown fields. */
 #define SESSION_SCRATCH 2048u
