@@ -5,8 +5,8 @@
  *	offers KEYS NOW OUT < list
  *
  * Makes the keyrings KEYS and KEYS.foreign if they are not there; NOW is their time (unix s).
- * Writes OUT.signing (struct signing, osd/test/update/order.c), and OUT.statement, a starting
- * statement. Each line of the list is one record of OUT (struct offer, osd/test/update/priv.h), in
+ * Writes OUT.signing (struct signing, osd/suites/update/order.c), and OUT.statement, a starting
+ * statement. Each line of the list is one record of OUT (struct offer, osd/suites/update/priv.h), in
  * this order:
  *
  *	NAME BLOB SERVICE KIT-MANIFEST STATE PAYLOAD GENERATION EXPECTED FLAW

@@ -17,7 +17,7 @@ SERVICES = ('vm', 'rs', 'ds', 'tty', 'virtio_console', 'gate', 'load')
 # 364 keys are 1000 objects (a quarter of the values are numbers inside their entries), and 64 KiB with the table.
 LOAD_KEYS, LOAD_BYTES = 364, 144
 CONNECT_SECONDS = 20
-# osd/test/update/priv.h, struct offer.
+# osd/suites/update/priv.h, struct offer.
 OFFER, OFFER_BYTES, OFFER_ENVELOPE = 4096, 80, 224
 
 

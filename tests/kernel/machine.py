@@ -1,4 +1,4 @@
-"""Boots a kernel with bare programs (osd/test/bare) through tools/run; hands its log out line by line."""
+"""Boots a kernel with bare programs (osd/suites/bare) through tools/run; hands its log out line by line."""
 
 import os
 import pathlib

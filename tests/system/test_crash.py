@@ -2,7 +2,7 @@
 """Services crash outside an update, the driver and the gate included: each starts afresh behind the same endpoint,
 the record has the event, the load goes on, lud finds its way back, and the next update works.
 
-The service chaos (osd/test/chaos) is part of the machine and lets it happen, while lud is attached.
+The service chaos (osd/suites/chaos) is part of the machine and lets it happen, while lud is attached.
 """
 import collections
 

@@ -1,0 +1,48 @@
+/* The update suite's order. See priv.h. */
+#include <string.h>
+
+#include "osd/lib/sef/sef.h"
+#include "osd/suites/update/priv.h"
+
+static const struct sef_callbacks callbacks = {0};
+
+static void build_state(void)
+{
+	struct assist_reply reply;
+
+	tap_case("assist builds state of every kind");
+	CHECK_EQUAL(assist_ask(ASSIST_BUILD, 42, 300, &reply), E_OK);
+	CHECK(assist_checksum() != 0);
+}
+
+/*
+ * The boot command line says which part of the suite runs: `part=services`,
+ * else everything about assist.
+ */
+int main(void)
+{
+	char part[16];
+
+	sef_startup(&callbacks);
+	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "services") == 0) {
+		cases_services();
+		tap_end();
+	}
+	build_state();
+	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "orders") == 0) {
+		cases_orders();
+		tap_end();
+	}
+	cases_staging();
+	cases_refusals();
+	cases_updates();
+	cases_prepare();
+	cases_events();
+	cases_trust();
+	cases_rollback();
+	cases_commit_fails();
+	cases_kills();
+	cases_many();
+	cases_crashes();
+	tap_end();
+}
