@@ -123,7 +123,7 @@ static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
 		return;
 	}
 	if (reply->stage->offset > stage->size) {
-		failure_set(&failure, "protocol", "gate", "update lud or the machine",
+		failure_set(&failure, "protocol", "agent", "update lud or the machine",
 		        "the machine claims to have %" PRIu64 " of %zu bytes", reply->stage->offset,
 		        stage->size);
 		job_fail(job, JOB_FAILED, &failure);
@@ -149,7 +149,7 @@ static void job_stage_chunk(struct job *job)
 	struct failure failure;
 
 	if (!left) {
-		failure_set(&failure, "payload-mismatch", "gate",
+		failure_set(&failure, "payload-mismatch", "agent",
 		        "try again; if it stays, the channel damages data",
 		        "all bytes are staged and the machine does not accept their hash");
 		job_fail(job, JOB_FAILED, &failure);

@@ -19,7 +19,7 @@ static const struct session_identity host_id = {
 static const struct session_identity machine_id = {.min_version = 2,
         .max_version = 5,
         .features = 0x106,
-        .software = "gate 1",
+        .software = "agent 1",
         .machine_id = {1, 2, 3},
         .boot_id = 99};
 
@@ -105,7 +105,7 @@ static void test_opens(void)
 	pair_open(&p, 5);
 	assert(p.host.version == 3 && p.machine.version == 3);
 	assert(p.host.features == 6 && p.machine.features == 6);
-	assert(strcmp(p.host.peer.software, "gate 1") == 0 && p.host.peer.boot_id == 99);
+	assert(strcmp(p.host.peer.software, "agent 1") == 0 && p.host.peer.boot_id == 99);
 	assert(memcmp(p.host.peer.machine_id, machine_id.machine_id, 16) == 0);
 	pipe_put_data(&p.up, &p.host, "one");
 	pipe_put_data(&p.up, &p.host, "two");

@@ -13,7 +13,7 @@ for part in ('proto/py', 'tests'):
 import orders  # noqa: E402
 import wire  # noqa: E402
 
-SERVICES = ('vm', 'rs', 'ds', 'tty', 'virtio_console', 'gate', 'load')
+SERVICES = ('vm', 'rs', 'ds', 'tty', 'virtio_console', 'agent', 'load')
 # 364 keys are 1000 objects (a quarter of the values are numbers inside their entries), and 64 KiB with the table.
 LOAD_KEYS, LOAD_BYTES = 364, 144
 CONNECT_SECONDS = 20

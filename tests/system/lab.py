@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, 'proto', 'py'))
 import wire  # noqa: E402
 
-SERVICES = 'vm rs tty ds virtio_console gate assist load'
+SERVICES = 'vm rs tty ds virtio_console agent assist load'
 DEADLINE = 60
 
 

@@ -42,7 +42,7 @@ def case_attach(world, rng):
         second.wait_up()
         assert second.service('ds')['generation'] == 2
         for generation in (3, 4):
-            second.luctl('rerandomize', 'ds', 'gate', check=True)
+            second.luctl('rerandomize', 'ds', 'agent', check=True)
             assert second.service('ds')['generation'] == generation
         assert second.wait_load()['errors'] == 0
         for how in ((), ('--force',), ('--keys', second.keys)):

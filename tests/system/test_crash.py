@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Services crash outside an update, the driver and the gate included: each starts afresh behind the same endpoint,
+"""Services crash outside an update, the driver and the agent included: each starts afresh behind the same endpoint,
 the record has the event, the load goes on, lud finds its way back, and the next update works.
 
 The service chaos (osd/suites/chaos) is part of the machine and lets it happen, while lud is attached.
@@ -10,14 +10,14 @@ import cases
 import lab
 
 # How often chaos ends each service; see its script. A host that stalls may add a missed heartbeat.
-EXPECTED = {'assist': 6, 'tty': 1, 'virtio_console': 2, 'gate': 2, 'ds': 1}
+EXPECTED = {'assist': 6, 'tty': 1, 'virtio_console': 2, 'agent': 2, 'ds': 1}
 
 
 def figures(world, name):
     try:
         return world.metrics(name)
     except (lab.Failed, ValueError):
-        return {}  # no answer while the gate starts again
+        return {}  # no answer while the agent starts again
 
 
 def case_storm(world, rng):
@@ -60,7 +60,7 @@ def case_load(world, rng):
 
 def case_next_update(world, rng):
     """Everything that can be updated still can."""
-    for name in ('ds', 'tty', 'gate', 'assist'):
+    for name in ('ds', 'tty', 'agent', 'assist'):
         answer = world.luctl('rerandomize', name, as_json=True)
         assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'committed', answer.out + answer.err
         world.check_truth(name)

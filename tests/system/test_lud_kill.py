@@ -67,7 +67,7 @@ def case_random_kills(times):
     """kill -9 at any moment of an update of any service."""
     def case(world, rng):
         for n in range(times):
-            name = rng.choice(('ds', 'tty', 'gate', 'assist'))
+            name = rng.choice(('ds', 'tty', 'agent', 'assist'))
             before = world.settled(name)
             asker = subprocess.Popen([world.program('ctl', 'luctl'), 'update', name, '--socket', world.socket],
                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

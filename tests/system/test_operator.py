@@ -12,7 +12,7 @@ import time
 import cases
 import lab
 
-SERVICES = 'vm rs tty ds virtio_console gate'
+SERVICES = 'vm rs tty ds virtio_console agent'
 
 
 def remedies(text):

@@ -7,7 +7,7 @@ import lab
 
 # Frames by which the machine breathes while the load goes on.
 SLACK = 64
-UPDATABLE = {'ds', 'tty', 'gate', 'assist'}
+UPDATABLE = {'ds', 'tty', 'agent', 'assist'}
 
 
 def no_errors(world):

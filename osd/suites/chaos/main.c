@@ -24,13 +24,13 @@ static const struct misfortune {
         {"assist", ASSIST_CRASH_ILLEGAL},
         {"virtio_console", 0},
         {"assist", ASSIST_CRASH_STACK},
-        {"gate", 0},
+        {"agent", 0},
         {"assist", ASSIST_CRASH_PANIC},
         {"ds", 0},
         {"assist", ASSIST_CRASH_EXIT},
         {"virtio_console", 0},
         {"assist", ASSIST_CRASH_HANG},
-        {"gate", 0},
+        {"agent", 0},
 };
 #define N_MISFORTUNES (sizeof(chaos_script) / sizeof(chaos_script[0]))
 

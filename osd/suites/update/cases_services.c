@@ -168,7 +168,7 @@ static void case_no_test_states(void)
 void cases_services(void)
 {
 	static const char *const fixed[] = {"vm", "rs", "load", "virtio_console"};
-	static const char *const killed[] = {"tty", "virtio_console", "gate", "load", "ds"};
+	static const char *const killed[] = {"tty", "virtio_console", "agent", "load", "ds"};
 
 	case_update("ds-layout", "ds");
 	case_update("ds-release-2", "ds");
@@ -176,7 +176,7 @@ void cases_services(void)
 	case_loss("ds-renamed");
 	case_update("ds-moved", "ds");
 	case_update("tty-layout", "tty");
-	case_update("gate-layout", "gate");
+	case_update("agent-layout", "agent");
 	case_watched();
 	case_no_test_states();
 	tap_case("what cannot be updated live is refused");

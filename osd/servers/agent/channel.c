@@ -2,7 +2,7 @@
  * The bytes. Input that was read and output that was not taken yet are plain arrays, so a live
  * update carries them over and no frame is lost; what was not read stays with the driver.
  */
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* RS's records as messages of the machine protocol. Everything is made in the caller's arena; what
  * does not fit is left out. */
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * The gate's parts: bytes to and from the channel driver (channel.c), frames and the session with
+ * The agent's parts: bytes to and from the channel driver (channel.c), frames and the session with
  * the host (peer.c), requests (request.c), what is asked of RS (rs.c), records as protocol messages
  * (answer.c), events (follow.c).
  */
@@ -8,8 +8,8 @@
 #include "proto/frame/arena.h"
 #include "proto/machine/machine.pb-c.h"
 
-/* The largest frame that the gate itself sends. */
-#define GATE_FRAME_MAX 16384u
+/* The largest frame that the agent itself sends. */
+#define AGENT_FRAME_MAX 16384u
 
 /* The byte channel. */
 err_t channel_open(void);
@@ -29,7 +29,7 @@ void peer_start(void);
 /* Take one frame, and let its request be answered. False: no whole frame is there. */
 bool peer_step(void);
 /* Pack a message and send it as a frame of the session; dropped when there is none.
- * False: it is longer than GATE_FRAME_MAX. */
+ * False: it is longer than AGENT_FRAME_MAX. */
 bool peer_send(const Machine__FromMachine *msg);
 bool peer_is_open(void);
 /* Bytes were lost below us: the session cannot go on. */

@@ -1,5 +1,5 @@
 /*
- * The gate at work, between a host that sends anything and a driver that answers anything. Half of
+ * The agent at work, between a host that sends anything and a driver that answers anything. Half of
  * what the host sends are frames of a session with checksums that are right, so that requests are
  * reached. RS is the supervisor and trusted: its counts are true, its texts and numbers are not.
  */
@@ -18,9 +18,9 @@ int service_main(void);
 #define DRIVER EP_MAKE(4, 1)
 
 static struct session session;
-static bool is_up; /* until it receives, an error may end the gate: it gives up its start */
+static bool is_up; /* until it receives, an error may end the agent: it gives up its start */
 static struct frame_decoder decoder;
-static uint8_t from_gate[2 * FRAME_SIZE_MAX];
+static uint8_t from_agent[2 * FRAME_SIZE_MAX];
 static uint8_t frame[FRAME_SIZE_MAX];
 
 static size_t put_varint(uint8_t *to, uint64_t value)
@@ -111,7 +111,7 @@ static uint64_t driver_read(uint32_t grant)
 	return n;
 }
 
-/* The host reads what the gate says: its half of the session needs it. */
+/* The host reads what the agent says: its half of the session needs it. */
 static void driver_write(uint32_t grant, uint64_t n)
 {
 	static struct frame seen;
@@ -136,7 +136,7 @@ static void driver_write(uint32_t grant, uint64_t n)
 			}
 			/*
 			 * A driver that fails after it took bytes makes the
-			 * gate send them again.
+			 * agent send them again.
 			 */
 			if (result == FRAME_OK) {
 				(void)session_receive(&session, &seen, answer, &ignored);
@@ -228,12 +228,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	        .min_version = 1, .max_version = 9, .software = "fuzz"};
 
 	session_init(&session, SESSION_INITIATOR, &self);
-	frame_decoder_init(&decoder, from_gate, sizeof(from_gate));
+	frame_decoder_init(&decoder, from_agent, sizeof(from_agent));
 	/* Last: variables of this file are kept as they are now, too. */
 	host_init(&(struct host_setup){.ipc = ipc,
 	        .call = call,
 	        .receive = receive,
-	        .name = "gate",
+	        .name = "agent",
 	        .self = EP_MAKE(3, 1),
 	        .supervisor = EP_RS});
 	return 0;

@@ -1,8 +1,8 @@
 /*
- * Events. RS numbers and keeps them; the gate remembers only how far the host has been told, and
+ * Events. RS numbers and keeps them; the agent remembers only how far the host has been told, and
  * how far it has looked itself for a restart of the driver below it.
  */
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
 #include <string.h>
 
@@ -68,7 +68,7 @@ bool follow_step(void)
 	Machine__FromMachine msg = MACHINE__FROM_MACHINE__INIT;
 	struct wire_arena arena;
 
-	if (!follow_is_on || channel_space() < GATE_FRAME_MAX) {
+	if (!follow_is_on || channel_space() < AGENT_FRAME_MAX) {
 		return false;
 	}
 	event = follow_fetch(follow_next);

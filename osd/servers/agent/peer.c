@@ -1,11 +1,11 @@
 /*
  * The host at the other end: frames out of bytes, and the session they belong to. Memory for a
- * request and its answer is one arena of fixed size, so a peer cannot make the gate grow. Serving
- * it, what RS does for that included, takes half of the machine's time at most: the gate goes
+ * request and its answer is one arena of fixed size, so a peer cannot make the agent grow. Serving
+ * it, what RS does for that included, takes half of the machine's time at most: the agent goes
  * before most services, and a peer that sends without end would leave them none. What is not
  * served yet waits in the channel.
  */
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
 #include <string.h>
 
@@ -21,7 +21,7 @@
 static uint8_t peer_input[FRAME_SIZE_MAX];
 static struct frame_decoder peer_decoder;
 static struct session peer_session;
-static uint8_t peer_frame[GATE_FRAME_MAX] STATE_SKIP;
+static uint8_t peer_frame[AGENT_FRAME_MAX] STATE_SKIP;
 static uint8_t peer_memory[PEER_ARENA_BYTES] STATE_SKIP;
 static const struct share_limit peer_limit = {.parts = 2, .burst = 10 * 1000000ull};
 static struct share peer_share;
@@ -34,7 +34,7 @@ void peer_start(void)
 	        .min_version = PEER_VERSION,
 	        .max_version = PEER_VERSION,
 	        .features = WIRE__FEATURE__FEATURE_METRICS,
-	        .software = "osd gate",
+	        .software = "osd agent",
 	        .boot_id = follow_boot_id(),
 	};
 	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
@@ -186,7 +186,7 @@ bool peer_step(void)
 	nsec_t begun = sys_clock_read();
 	struct frame frame;
 
-	if (channel_space() < GATE_FRAME_MAX + SESSION_OUT_MAX || peer_has_to_wait(begun)) {
+	if (channel_space() < AGENT_FRAME_MAX + SESSION_OUT_MAX || peer_has_to_wait(begun)) {
 		peer_fed_at = begun; /* what is there is not looked at */
 		return false;
 	}

@@ -1,5 +1,5 @@
 /* Asking RS. One buffer and one grant serve all requests, since RS answers at once. */
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
 #include <string.h>
 

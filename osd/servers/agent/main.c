@@ -1,11 +1,11 @@
 /*
- * gate: the machine's one door to the host. All bytes from outside are parsed here and nowhere
+ * agent: the machine's one door to the host. All bytes from outside are parsed here and nowhere
  * else; what RS gets are records of fixed layout.
  */
 #include "osd/lib/sef/sef.h"
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
-static err_t gate_start(void)
+static err_t agent_start(void)
 {
 	err_t r = follow_start();
 
@@ -18,10 +18,10 @@ static err_t gate_start(void)
 	return r;
 }
 
-static const struct sef_callbacks callbacks = {.init_fresh = gate_start};
+static const struct sef_callbacks callbacks = {.init_fresh = agent_start};
 
 /* Do all that can be done without waiting. */
-static void gate_pump(void)
+static void agent_pump(void)
 {
 	bool moved;
 
@@ -38,7 +38,7 @@ int main(void)
 
 	sef_startup(&callbacks);
 	for (;;) {
-		gate_pump();
+		agent_pump();
 		sef_receive(&msg);
 		if (message_is_notify(&msg, EP_CLOCK)) {
 			peer_alarm();

@@ -1,5 +1,5 @@
 /* The requests of the machine protocol: each becomes one or two requests to RS, and one reply. */
-#include "osd/servers/gate/priv.h"
+#include "osd/servers/agent/priv.h"
 
 #include <string.h>
 
