@@ -133,9 +133,8 @@ static void forge_remedy(
 
 	if (forge_lacks_room(said)) {
 		snprintf(ret_text, size,
-		        "make room for %.80s and %.80s, bytes or inodes (`df -h`, `df -i`), and "
-		        "see "
-		        "that they are writable; then ask again",
+		        "make room for %.60s and %.60s, bytes or inodes (`df -h`, `df -i`), and "
+		        "see that they are writable; then ask again",
 		        forge->benches, forge->store);
 	} else if (strstr(said, forge->root)) {
 		snprintf(ret_text, size, "`luctl keys list` says what is wrong with the keyring");
