@@ -6,8 +6,11 @@
  * and is given up by frame_decoder_stalled().
  *
  * After anything wrong the decoder hunts: it moves on one byte and looks for the
- * next header whose checksum is right. It never skips over a whole bad frame,
- * because the length of a cut frame covers bytes of what came behind it.
+ * next header whose checksum is right. It does not skip over a whole bad frame,
+ * because the length of a cut frame covers bytes of what came behind it. But headers
+ * inside what other headers claim would have the same bytes checked again for each of
+ * them, which takes seconds for a full buffer. So wrong payloads are on credit, paid
+ * back by every byte that is consumed; where it is used up, a bad frame goes whole.
  *
  *   0  magic "SAM1"      4  type      5  version (1)   6  reserved, 0
  *   8  payload length   12  nonce    20  sequence
@@ -32,6 +35,8 @@ enum {
 	AT_HEADER_CRC = 32,
 	FRAME_VERSION = 1,
 };
+
+#define DECODER_CREDIT (4 * FRAME_SIZE_MAX) /* bytes of wrong payloads */
 
 static const uint8_t frame_magic[4] = {'S', 'A', 'M', '1'};
 
@@ -58,13 +63,19 @@ void frame_decoder_init(struct frame_decoder *d, void *buf, size_t cap)
 void frame_decoder_reset(struct frame_decoder *d)
 {
 	d->start = d->end = d->taken = 0;
-	d->hunting = 0;
+	d->hunting = 0; /* what was checked in vain stays on credit */
+}
+
+static void decoder_advance(struct frame_decoder *d, size_t len)
+{
+	d->start += len;
+	d->doubt -= d->doubt < len ? d->doubt : len;
 }
 
 /* Drop the frame that was handed out last. */
 static void decoder_consume(struct frame_decoder *d)
 {
-	d->start += d->taken;
+	decoder_advance(d, d->taken);
 	d->taken = 0;
 	if (d->start == d->end) {
 		d->start = d->end = 0;
@@ -121,11 +132,14 @@ static enum frame_result frame_header_check(const uint8_t *p, size_t avail)
 	return FRAME_OK;
 }
 
-static enum frame_result frame_parse(const uint8_t *p, size_t avail, struct frame *ret_frame)
+/* *ret_wrong: length of a payload that was checked and is not what its header says, else 0. */
+static enum frame_result frame_parse(
+        const uint8_t *p, size_t avail, struct frame *ret_frame, size_t *ret_wrong)
 {
 	enum frame_result r = frame_header_check(p, avail);
 	uint32_t len;
 
+	*ret_wrong = 0;
 	if (r != FRAME_OK) {
 		return r;
 	}
@@ -134,6 +148,7 @@ static enum frame_result frame_parse(const uint8_t *p, size_t avail, struct fram
 		return FRAME_NEED;
 	}
 	if (le32_get(p + AT_PAYLOAD_CRC) != crc32c(0, p + FRAME_HEADER_SIZE, len)) {
+		*ret_wrong = len;
 		return FRAME_BAD;
 	}
 	*ret_frame = (struct frame){
@@ -146,23 +161,36 @@ static enum frame_result frame_parse(const uint8_t *p, size_t avail, struct fram
 	return FRAME_OK;
 }
 
-/* Step over one byte; true when the caller must be told that it is out of step. */
-static int decoder_skip(struct frame_decoder *d)
+/* Step over these bytes; true when the caller must be told that it is out of step. */
+static int decoder_skip(struct frame_decoder *d, size_t len)
 {
 	int first = !d->hunting;
 
-	d->start++;
-	d->n_skipped++;
+	decoder_advance(d, len);
+	d->n_skipped += len;
 	d->n_bad += (uint64_t)first;
 	d->hunting = 1;
 	return first;
+}
+
+/* How far to go on from a frame with a wrong payload of this length. */
+static size_t decoder_doubt(struct frame_decoder *d, size_t wrong)
+{
+	d->n_wrong += wrong;
+	if (d->doubt + wrong > DECODER_CREDIT) {
+		return FRAME_HEADER_SIZE + wrong;
+	}
+	d->doubt += wrong;
+	return 1;
 }
 
 enum frame_result frame_decoder_next(struct frame_decoder *d, struct frame *ret_frame)
 {
 	decoder_consume(d);
 	while (d->start < d->end) {
-		enum frame_result r = frame_parse(d->buf + d->start, d->end - d->start, ret_frame);
+		size_t wrong;
+		enum frame_result r =
+		        frame_parse(d->buf + d->start, d->end - d->start, ret_frame, &wrong);
 
 		if (r == FRAME_OK) {
 			d->taken = FRAME_HEADER_SIZE + ret_frame->len;
@@ -172,7 +200,7 @@ enum frame_result frame_decoder_next(struct frame_decoder *d, struct frame *ret_
 		if (r == FRAME_NEED) {
 			return FRAME_NEED;
 		}
-		if (decoder_skip(d)) {
+		if (decoder_skip(d, wrong > 0 ? decoder_doubt(d, wrong) : 1)) {
 			return FRAME_BAD;
 		}
 	}
@@ -189,6 +217,6 @@ void frame_decoder_stalled(struct frame_decoder *d)
 {
 	decoder_consume(d);
 	if (d->start < d->end) {
-		(void)decoder_skip(d);
+		(void)decoder_skip(d, 1);
 	}
 }

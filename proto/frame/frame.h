@@ -51,6 +51,8 @@ struct frame_decoder {
 	int hunting;        /* out of step: looking for the start of a frame, silently */
 	uint64_t n_bad;     /* times FRAME_BAD was answered */
 	uint64_t n_skipped; /* bytes thrown away while hunting */
+	uint64_t n_wrong;   /* bytes of payloads that were checked, and wrong */
+	uint64_t doubt;     /* of those, what no consumed byte has paid for yet */
 };
 
 /* buf stays the caller's and must outlive the decoder; cap >= FRAME_SIZE_MAX. */

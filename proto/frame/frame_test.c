@@ -180,6 +180,52 @@ static void test_garbage(void)
 	assert(!frame_decoder_is_partial(&d));
 }
 
+/* A header that is right, with a payload that is not: all that follows up to `end`. */
+static void put_wrong(size_t at, size_t end)
+{
+	uint32_t crc = 0x5eed;
+
+	(void)put_frame(at, FRAME_DATA, 1, 0);
+	stream[at + 8] = (uint8_t)(end - at - FRAME_HEADER_SIZE);
+	stream[at + 9] = (uint8_t)((end - at - FRAME_HEADER_SIZE) >> 8);
+	memcpy(stream + at + 28, &crc, 4);
+	crc = crc32c(0, stream + at, 32);
+	memcpy(stream + at + 32, &crc, 4);
+}
+
+/* Headers inside what other headers claim cost no more than a few looks at each byte. */
+static void test_claims(size_t piece, size_t good)
+{
+	size_t at = 0, fed = 0, end = FRAME_SIZE_MAX;
+	struct frame_decoder d;
+	struct frame f;
+
+	while (at + FRAME_HEADER_SIZE + piece + good <= end) {
+		put_wrong(at, end);
+		at += FRAME_HEADER_SIZE + piece;
+		at = good > 0 ? put_frame(at, FRAME_DATA, 2, good - FRAME_HEADER_SIZE) : at;
+	}
+	frame_decoder_init(&d, decoder_buf, sizeof(decoder_buf));
+	while (fed < 16 * end) {
+		fed += frame_decoder_feed(&d, stream + fed % end, end - fed % end);
+		while (frame_decoder_next(&d, &f) != FRAME_NEED) {
+		}
+		if (frame_decoder_is_partial(&d) && fed % end == 0) {
+			frame_decoder_stalled(&d);
+		}
+	}
+	assert(d.n_wrong > end / 2 && d.n_wrong < 2 * fed + 6 * FRAME_SIZE_MAX);
+	while (frame_decoder_is_partial(&d)) {
+		frame_decoder_stalled(&d);
+		while (frame_decoder_next(&d, &f) != FRAME_NEED) {
+		}
+	}
+	end = put_frame(0, FRAME_DATA, 7, 7);
+	assert(frame_decoder_feed(&d, stream, end) == end);
+	assert(frame_decoder_next(&d, &f) == FRAME_OK || frame_decoder_next(&d, &f) == FRAME_OK);
+	check_frame(&f, 7, 7);
+}
+
 static void test_arena(void)
 {
 	uint8_t buf[100];
@@ -211,6 +257,9 @@ int main(void)
 	test_headers();
 	test_cut();
 	test_garbage();
+	test_claims(0, 0);
+	test_claims(100, 0);
+	test_claims(0, FRAME_HEADER_SIZE);
 	test_arena();
 	return 0;
 }

@@ -181,20 +181,15 @@ static bool peer_has_to_wait(nsec_t now)
 	return wait > 0;
 }
 
-bool peer_step(void)
+/* Take one frame, or what is none. False: nothing more is there. */
+static bool peer_take_next(void)
 {
-	nsec_t begun = sys_clock_read();
 	struct frame frame;
 
-	if (channel_space() < AGENT_FRAME_MAX + SESSION_OUT_MAX || peer_has_to_wait(begun)) {
-		peer_fed_at = begun; /* what is there is not looked at */
-		return false;
-	}
 	for (;;) {
 		switch (frame_decoder_next(&peer_decoder, &frame)) {
 		case FRAME_OK:
 			peer_take(&frame);
-			share_charge(&peer_share, &peer_limit, begun, sys_clock_read());
 			return true;
 		case FRAME_BAD:
 			peer_end(WIRE__BYE_REASON__BYE_FRAME);
@@ -206,4 +201,19 @@ bool peer_step(void)
 			}
 		}
 	}
+}
+
+/* Garbage is charged as requests are: looking for a frame in it takes time too. */
+bool peer_step(void)
+{
+	nsec_t begun = sys_clock_read();
+	bool moved;
+
+	if (channel_space() < AGENT_FRAME_MAX + SESSION_OUT_MAX || peer_has_to_wait(begun)) {
+		peer_fed_at = begun; /* what is there is not looked at */
+		return false;
+	}
+	moved = peer_take_next();
+	share_charge(&peer_share, &peer_limit, begun, sys_clock_read());
+	return moved;
 }
