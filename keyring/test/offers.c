@@ -58,7 +58,7 @@ struct bytes {
 };
 
 struct keys {
-	struct keyring_key *release, *variant, *order, *control, *foreign;
+	struct keyring_key *root_key, *release, *variant, *order, *control, *foreign;
 	struct envelope_part root;
 	uint8_t root_bytes[4096];
 };
@@ -112,6 +112,7 @@ static void open_keys(const char *dir)
 	if (r != 0 && r != KEYRING_E_EXISTS) {
 		die("cannot make a keyring", keyring_error_text(r));
 	}
+	keys.root_key = open_key(dir, KEYRING_ROOT);
 	keys.release = open_key(dir, KEYRING_RELEASE);
 	keys.variant = open_key(dir, KEYRING_VARIANT);
 	keys.order = open_key(dir, KEYRING_ORDER);
@@ -211,15 +212,29 @@ static void spoil_variant(const struct line *line, struct variant_manifest *vari
 	}
 }
 
+/* Another root of the same serial, as good as the first in itself. */
+static size_t make_other_root(uint8_t *ret_part)
+{
+	struct root_manifest root;
+
+	memcpy(&root, keys.root.manifest, sizeof(root));
+	root.expires--;
+	return sign_part(keys.root_key, ENVELOPE_ROOT, &root, sizeof(root), ret_part);
+}
+
 static size_t make_envelope(const struct line *line, uint8_t *ret_envelope)
 {
-	static _Alignas(8) uint8_t kit_part[4096], variant_part[4096];
+	static _Alignas(8) uint8_t root_part[4096], kit_part[4096], variant_part[4096];
 	struct kit_manifest kit;
 	struct variant_manifest variant;
 	const void *parts[] = {keys.root_bytes, kit_part, variant_part};
 	size_t sizes[] = {keys.root.size, 0, 0};
 	size_t len;
 
+	if (is_flaw(line, "root")) {
+		parts[0] = root_part;
+		sizes[0] = make_other_root(root_part);
+	}
 	make_kit(line, &kit);
 	make_variant(line, &kit, &variant);
 	spoil_variant(line, &variant);
