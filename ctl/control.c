@@ -114,6 +114,11 @@ static bool control_machine_is_known(
 		        "the order is for another machine than the one that was called %s before",
 		        name);
 		return false;
+	case KNOWN_NAMED:
+		where = ctl_format("%s:%u", path, line);
+		ctl_fail(CTL_KEYS, where, "if the machine has another name now, remove this line",
+		        "the order is for a machine that has another name here than %s", name);
+		return false;
 	case KNOWN_BAD:
 		break;
 	}

@@ -58,6 +58,7 @@ static enum known known_find(FILE *file, const char *name, const char *hex, unsi
 {
 	char line[KNOWN_LINE_MAX];
 	const char *its_name, *its_hex;
+	unsigned int named = 0;
 
 	for (*ret_line = 1; fgets(line, sizeof(line), file); ++*ret_line) {
 		if (!known_line(line, &its_name, &its_hex)) {
@@ -66,9 +67,12 @@ static enum known known_find(FILE *file, const char *name, const char *hex, unsi
 		if (its_name && !strcmp(its_name, name)) {
 			return strcmp(its_hex, hex) ? KNOWN_OTHER : KNOWN_SAME;
 		}
+		if (its_name && !strcmp(its_hex, hex)) {
+			named = *ret_line;
+		}
 	}
-	*ret_line = 0;
-	return ferror(file) ? KNOWN_BAD : KNOWN_NEW;
+	*ret_line = ferror(file) ? 0 : named;
+	return ferror(file) ? KNOWN_BAD : named ? KNOWN_NAMED : KNOWN_NEW;
 }
 
 enum known known_check(

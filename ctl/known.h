@@ -2,7 +2,8 @@
 /*
  * Machines that this keyring's control key was used for: a name and an identity a line, in the file
  * known_machines beside the keys. Which machine a name stands for is lud's word the first time, and
- * held against this file from then on.
+ * held against this file from then on. One identity has one name: else a name that was never used
+ * could be said to stand for any machine.
  */
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ enum known {
 	KNOWN_SAME,
 	KNOWN_NEW,   /* it is written down now */
 	KNOWN_OTHER, /* the name stands for another machine: *ret_line says where */
+	KNOWN_NAMED, /* the machine has another name already: *ret_line says where */
 	KNOWN_BAD,   /* the file cannot be read or written, or is damaged in *ret_line; 0: errno */
 };
 

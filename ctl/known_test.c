@@ -30,6 +30,8 @@ static void test_pinned(void)
 	assert(known_check(path, "m", two, &line) == KNOWN_OTHER && line == 1);
 	assert(known_check(path, "mm", one, &line) == KNOWN_OTHER && line == 2);
 	assert(known_check(path, "mm", two, &line) == KNOWN_SAME);
+	assert(known_check(path, "new", one, &line) == KNOWN_NAMED && line == 1);
+	assert(known_check(path, "new", two, &line) == KNOWN_NAMED && line == 2);
 	assert(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
 }
 
