@@ -406,11 +406,15 @@ void trust_commit(struct trust_state *t, const char *name, struct trust_number g
 {
 	struct trust_service *service = trust_service_get(t, name);
 
-	if (service != NULL) {
-		service->newest = generation;
-		service->unconfirmed = order;
-		service->floor_unconfirmed = floor;
+	if (service == NULL) {
+		return;
 	}
+	/* A statement that came since the order was accepted may have told a later one. */
+	if (trust_number_is_later(generation, service->newest)) {
+		service->newest = generation;
+	}
+	service->unconfirmed = order;
+	service->floor_unconfirmed = floor;
 }
 
 err_t trust_confirm(struct trust_state *t, struct trust_number order)

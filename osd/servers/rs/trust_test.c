@@ -204,6 +204,20 @@ static void test_statement_raises(void)
 	assert(trust_generation(&t, "ds").epoch == 4);
 }
 
+/* What a statement tells while an order is carried out stands when that commits. */
+static void test_commit_lowers_nothing(void)
+{
+	boot(SAMPLE_NOW, 5);
+	assert(tell_statement(5) == E_OK && trust_generation(&t, "tty").number == 8);
+	commit(4, 12, 20);
+	assert(trust_generation(&t, "tty").number == 8);
+	commit(5, 12, 7);
+	assert(trust_generation(&t, "tty").number == 8);
+	commit(5, 12, 9);
+	assert(trust_generation(&t, "tty").number == 9);
+	assert(trust_confirm(&t, (struct trust_number){5, 12}) == E_OK);
+}
+
 static void test_confirm(void)
 {
 	boot(SAMPLE_NOW, 5);
@@ -465,6 +479,7 @@ int main(void)
 	test_epochs();
 	test_roots();
 	test_statement_raises();
+	test_commit_lowers_nothing();
 	test_confirm();
 	test_jump();
 	test_stolen_key();
