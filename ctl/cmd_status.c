@@ -17,16 +17,11 @@ static const char *status_service_state(
 		return "-";
 	}
 	switch (service->state) {
-	case MACHINE__SERVICE_STATE__SERVICE_RUNNING:
-		return "running";
-	case MACHINE__SERVICE_STATE__SERVICE_STARTING:
-		return "starting";
-	case MACHINE__SERVICE_STATE__SERVICE_UPDATING:
-		return "updating";
-	case MACHINE__SERVICE_STATE__SERVICE_RESTARTING:
-		return "restarting";
-	case MACHINE__SERVICE_STATE__SERVICE_DOWN:
-		return "down";
+#define SERVICE(name, word)                                                                        \
+	case MACHINE__SERVICE_STATE__SERVICE_##name:                                               \
+		return word;
+#include "proto/words/services.def"
+#undef SERVICE
 	case MACHINE__SERVICE_STATE__SERVICE_NONE:
 	case _MACHINE__SERVICE_STATE_IS_INT_SIZE:
 		break;

@@ -9,22 +9,11 @@
 const char *job_state_text(Control__JobState state)
 {
 	switch (state) {
-	case CONTROL__JOB_STATE__JOB_STATE_OPEN:
-		return "open";
-	case CONTROL__JOB_STATE__JOB_STATE_COMMITTED:
-		return "committed";
-	case CONTROL__JOB_STATE__JOB_STATE_PREPARED:
-		return "could be updated";
-	case CONTROL__JOB_STATE__JOB_STATE_REFUSED:
-		return "refused";
-	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
-		return "rolled back";
-	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
-		return "failed";
-	case CONTROL__JOB_STATE__JOB_STATE_UNKNOWN:
-		return "unknown";
-	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
-		return "skipped";
+#define JOB_STATE(name, number, word)                                                              \
+	case CONTROL__JOB_STATE__JOB_STATE_##name:                                                 \
+		return word;
+#include "proto/words/jobs.def"
+#undef JOB_STATE
 	case CONTROL__JOB_STATE__JOB_STATE_NONE:
 	case _CONTROL__JOB_STATE_IS_INT_SIZE:
 		break;
@@ -35,20 +24,11 @@ const char *job_state_text(Control__JobState state)
 const char *job_kind_text(Control__JobKind kind)
 {
 	switch (kind) {
-	case CONTROL__JOB_KIND__JOB_KIND_UPDATE:
-		return "update";
-	case CONTROL__JOB_KIND__JOB_KIND_ROLLBACK:
-		return "rollback";
-	case CONTROL__JOB_KIND__JOB_KIND_RERANDOMIZE:
-		return "rerandomize";
-	case CONTROL__JOB_KIND__JOB_KIND_PREPARE:
-		return "prepare";
-	case CONTROL__JOB_KIND__JOB_KIND_START:
-		return "start";
-	case CONTROL__JOB_KIND__JOB_KIND_RESTART:
-		return "restart";
-	case CONTROL__JOB_KIND__JOB_KIND_SHUTDOWN:
-		return "shutdown";
+#define JOB_KIND(name, number, word)                                                               \
+	case CONTROL__JOB_KIND__JOB_KIND_##name:                                                   \
+		return word;
+#include "proto/words/jobs.def"
+#undef JOB_KIND
 	case CONTROL__JOB_KIND__JOB_KIND_NONE:
 	case _CONTROL__JOB_KIND_IS_INT_SIZE:
 		break;

@@ -298,6 +298,13 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 {
 	view->id = row->id;
 	view->service = pool_text(pool, row->service);
+#define JOB_KIND(name, number, word)                                                               \
+	_Static_assert(CONTROL__JOB_KIND__JOB_KIND_##name == (number), "as in the record");
+#define JOB_STATE(name, number, word)                                                              \
+	_Static_assert(CONTROL__JOB_STATE__JOB_STATE_##name == (number), "as in the record");
+#include "proto/words/jobs.def"
+#undef JOB_KIND
+#undef JOB_STATE
 	view->kind = (Control__JobKind)row->kind;
 	view->state = (Control__JobState)row->state;
 	view->identity = pool_text(pool, row->identity);

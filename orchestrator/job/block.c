@@ -12,16 +12,32 @@
 
 #include "orchestrator/job/priv.h"
 
+enum blame {
+	BLAME_NOTHING,
+	BLAME_UNLESS_LATE,
+	BLAME_RELEASE,
+};
+
+/* What the end of an update says of the release, by the step where it ended. */
 static bool job_block_is_its_fault(const Wire__Cause *cause)
 {
-	static const char *const before[] = {"verify", "create", "prepare"};
+	static const struct {
+		const char *step;
+		enum blame blame;
+	} steps[] = {
+#define STEP(name, word, blame) {word, BLAME_##blame},
+#include "proto/words/steps.def"
+#undef STEP
+	};
 
-	for (size_t i = 0; cause && i < sizeof(before) / sizeof(before[0]); i++) {
-		if (!strcmp(cause->step, before[i])) {
-			return false;
+	for (size_t i = 0; cause && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (!strcmp(cause->step, steps[i].step)) {
+			return steps[i].blame == BLAME_RELEASE ||
+			       (steps[i].blame == BLAME_UNLESS_LATE &&
+			               strcmp(cause->name, "E_TIMEOUT"));
 		}
 	}
-	return !cause || strcmp(cause->step, "pair") || strcmp(cause->name, "E_TIMEOUT");
+	return true;
 }
 
 /* The machine undid the update: it runs another release than the one that was to come. */

@@ -540,7 +540,7 @@ static void job_end_log(const struct job *job, const struct job_end *end)
 {
 	const struct job_row *row = &job->row;
 
-	log_info("job %" PRId64 " (%s %s on %s) is %s%s%s", row->id, job_kind_name(row->kind),
+	log_info("job %" PRId64 " (%s %s on %s): %s%s%s", row->id, job_kind_name(row->kind),
 	        row->service, machine_row(job->machine)->name, job_state_name(row->state),
 	        end->cause ? ": " : "", end->cause ? end->cause->message : "");
 }

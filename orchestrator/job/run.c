@@ -25,14 +25,11 @@
 static enum job_state job_outcome_state(Machine__Outcome outcome)
 {
 	switch (outcome) {
-	case MACHINE__OUTCOME__OUTCOME_COMMITTED:
-		return JOB_COMMITTED;
-	case MACHINE__OUTCOME__OUTCOME_PREPARED:
-		return JOB_PREPARED;
-	case MACHINE__OUTCOME__OUTCOME_REFUSED:
-		return JOB_REFUSED;
-	case MACHINE__OUTCOME__OUTCOME_ROLLED_BACK:
-		return JOB_ROLLED_BACK;
+#define OUTCOME(name)                                                                              \
+	case MACHINE__OUTCOME__OUTCOME_##name:                                                     \
+		return JOB_##name;
+#include "proto/words/outcomes.def"
+#undef OUTCOME
 	case MACHINE__OUTCOME__OUTCOME_NONE:
 	case _MACHINE__OUTCOME_IS_INT_SIZE:
 		break;
@@ -186,7 +183,7 @@ void job_late_result(struct engine *engine, struct machine *machine, const Machi
 		log_warn("a late result is not recorded: %s", err_trace());
 		err_forget();
 	} else if (late.row.id) {
-		log_info("job %" PRId64 ", given up as unknown, is %s", late.row.id,
+		log_info("job %" PRId64 ", given up as unknown: %s", late.row.id,
 		        job_state_name(late.row.state));
 	}
 }

@@ -9,39 +9,21 @@
 	" consent, hint, created_us, ended_us, from_release"
 
 static const char *const job_kind_names[_JOB_KIND_N] = {
-        [JOB_UPDATE] = "update",
-        [JOB_ROLLBACK] = "rollback",
-        [JOB_RERANDOMIZE] = "rerandomize",
-        [JOB_PREPARE] = "prepare",
-        [JOB_START] = "start",
-        [JOB_RESTART] = "restart",
-        [JOB_SHUTDOWN] = "shutdown",
+#define JOB_KIND(name, number, word) [JOB_##name] = word,
+#include "proto/words/jobs.def"
+#undef JOB_KIND
 };
 
 static const char *const job_state_names[_JOB_STATE_N] = {
-        [JOB_OPEN] = "open",
-        [JOB_COMMITTED] = "committed",
-        [JOB_PREPARED] = "prepared",
-        [JOB_REFUSED] = "refused",
-        [JOB_ROLLED_BACK] = "rolled back",
-        [JOB_FAILED] = "failed",
-        [JOB_UNKNOWN] = "unknown",
-        [JOB_SKIPPED] = "skipped",
+#define JOB_STATE(name, number, word) [JOB_##name] = word,
+#include "proto/words/jobs.def"
+#undef JOB_STATE
 };
 
 static const char *const job_step_names[_JOB_STEP_N] = {
-        [JOB_STEP_PLAN] = "plan",
-        [JOB_STEP_SEED] = "seed",
-        [JOB_STEP_FORGE] = "forge",
-        [JOB_STEP_SIGN] = "sign",
-        [JOB_STEP_STAGE] = "stage",
-        [JOB_STEP_RUN] = "run",
-        [JOB_STEP_IMAGE] = "image",
-        [JOB_STEP_LAUNCH] = "launch",
-        [JOB_STEP_CONFIRM] = "confirm",
-        [JOB_STEP_ORDER] = "order",
-        [JOB_STEP_CHECK] = "check",
-        [JOB_STEP_PAIR] = "pair",
+#define JOB_STEP(name, number, word) [JOB_STEP_##name] = word,
+#include "proto/words/jobs.def"
+#undef JOB_STEP
 };
 
 const char *job_kind_name(enum job_kind kind)

@@ -6,42 +6,23 @@
 #include "orchestrator/store/schema.h"
 
 enum job_kind {
-	JOB_UPDATE = 1,
-	JOB_ROLLBACK = 2,
-	JOB_RERANDOMIZE = 3,
-	JOB_PREPARE = 4,
-	JOB_START = 5,
-	JOB_RESTART = 6,  /* of a service, afresh: its state is lost */
-	JOB_SHUTDOWN = 7, /* of the machine */
+#define JOB_KIND(name, number, word) JOB_##name = number,
+#include "proto/words/jobs.def"
+#undef JOB_KIND
 	_JOB_KIND_N,
 };
 
 enum job_state {
-	JOB_OPEN = 1,
-	JOB_COMMITTED = 2,
-	JOB_PREPARED = 3,
-	JOB_REFUSED = 4,
-	JOB_ROLLED_BACK = 5,
-	JOB_FAILED = 6,  /* before the machine was asked */
-	JOB_UNKNOWN = 7, /* the machine cannot say what became of it */
-	JOB_SKIPPED = 8, /* cannot be updated yet; never a row */
+#define JOB_STATE(name, number, word) JOB_##name = number,
+#include "proto/words/jobs.def"
+#undef JOB_STATE
 	_JOB_STATE_N,
 };
 
-/* The numbers are those of the record; their order of steps is in orchestrator/job/job.c. */
 enum job_step {
-	JOB_STEP_PLAN,
-	JOB_STEP_SEED,
-	JOB_STEP_FORGE,
-	JOB_STEP_SIGN,
-	JOB_STEP_STAGE, /* updates only, and the two below */
-	JOB_STEP_RUN,
-	JOB_STEP_IMAGE, /* machine start only, and the one below */
-	JOB_STEP_LAUNCH,
-	JOB_STEP_CONFIRM,
-	JOB_STEP_ORDER, /* a signed order is made */
-	JOB_STEP_CHECK, /* the machine runs what it committed */
-	JOB_STEP_PAIR,  /* it is found out what the update would lose */
+#define JOB_STEP(name, number, word) JOB_STEP_##name = number,
+#include "proto/words/jobs.def"
+#undef JOB_STEP
 	_JOB_STEP_N,
 };
 

@@ -63,23 +63,16 @@ struct rs_check {
 
 enum rs_step {
 	RS_STEP_NONE,
-	RS_STEP_VERIFY,
-	RS_STEP_CREATE,
-	RS_STEP_PAIR,
-	RS_STEP_PREPARE,
-	RS_STEP_SWITCH,
-	RS_STEP_TRANSFER,
-	RS_STEP_COMMIT,
-	RS_STEP_ROLLBACK,
-	RS_STEP_DONE,
+#define STEP(name, word, blame) RS_STEP_##name,
+#include "proto/words/steps.def"
+#undef STEP
 	RS_STEP_N
 };
 enum rs_outcome {
 	RS_OUTCOME_RUNNING = 1,
-	RS_OUTCOME_COMMITTED,
-	RS_OUTCOME_PREPARED_ONLY,
-	RS_OUTCOME_REFUSED,
-	RS_OUTCOME_ROLLED_BACK
+#define OUTCOME(name) RS_OUTCOME_##name,
+#include "proto/words/outcomes.def"
+#undef OUTCOME
 };
 
 struct rs_result {
@@ -105,10 +98,9 @@ struct rs_result {
 enum rs_event_kind {
 	RS_EVENT_STEP = 1,
 	RS_EVENT_RESULT,
-	RS_EVENT_CRASH,
-	RS_EVENT_RESTARTED,
-	RS_EVENT_GAVE_UP,
-	RS_EVENT_BOOTED
+#define CHANGE(name, sentence) RS_EVENT_##name,
+#include "proto/words/changes.def"
+#undef CHANGE
 };
 struct rs_event {
 	uint64_t sequence;
@@ -122,11 +114,9 @@ struct rs_event {
 
 enum rs_service_state {
 	RS_SERVICE_NONE,
-	RS_SERVICE_UP,
-	RS_SERVICE_STARTING,
-	RS_SERVICE_UPDATING,
-	RS_SERVICE_RESTARTING,
-	RS_SERVICE_DOWN,
+#define SERVICE(name, word) RS_SERVICE_##name,
+#include "proto/words/services.def"
+#undef SERVICE
 	RS_SERVICE_STATE_N
 };
 

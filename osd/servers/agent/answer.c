@@ -8,15 +8,9 @@
 
 static const char *const step_names[RS_STEP_N] = {
         [RS_STEP_NONE] = "",
-        [RS_STEP_VERIFY] = "verify",
-        [RS_STEP_CREATE] = "create",
-        [RS_STEP_PAIR] = "pair",
-        [RS_STEP_PREPARE] = "prepare",
-        [RS_STEP_SWITCH] = "switch",
-        [RS_STEP_TRANSFER] = "transfer",
-        [RS_STEP_COMMIT] = "commit",
-        [RS_STEP_ROLLBACK] = "rollback",
-        [RS_STEP_DONE] = "done",
+#define STEP(name, word, blame) [RS_STEP_##name] = word,
+#include "proto/words/steps.def"
+#undef STEP
 };
 
 /* A zeroed message of the type, initialized; NULL when the arena is full. */
@@ -139,16 +133,11 @@ static size_t answer_metrics(
 static Machine__ServiceState answer_state(uint32_t state)
 {
 	switch ((enum rs_service_state)state) {
-	case RS_SERVICE_UP:
-		return MACHINE__SERVICE_STATE__SERVICE_RUNNING;
-	case RS_SERVICE_STARTING:
-		return MACHINE__SERVICE_STATE__SERVICE_STARTING;
-	case RS_SERVICE_UPDATING:
-		return MACHINE__SERVICE_STATE__SERVICE_UPDATING;
-	case RS_SERVICE_RESTARTING:
-		return MACHINE__SERVICE_STATE__SERVICE_RESTARTING;
-	case RS_SERVICE_DOWN:
-		return MACHINE__SERVICE_STATE__SERVICE_DOWN;
+#define SERVICE(name, word)                                                                        \
+	case RS_SERVICE_##name:                                                                    \
+		return MACHINE__SERVICE_STATE__SERVICE_##name;
+#include "proto/words/services.def"
+#undef SERVICE
 	case RS_SERVICE_NONE:
 	case RS_SERVICE_STATE_N:
 		break;
@@ -204,14 +193,11 @@ Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_r
 static Machine__Outcome answer_outcome(uint32_t outcome)
 {
 	switch ((enum rs_outcome)outcome) {
-	case RS_OUTCOME_COMMITTED:
-		return MACHINE__OUTCOME__OUTCOME_COMMITTED;
-	case RS_OUTCOME_PREPARED_ONLY:
-		return MACHINE__OUTCOME__OUTCOME_PREPARED;
-	case RS_OUTCOME_REFUSED:
-		return MACHINE__OUTCOME__OUTCOME_REFUSED;
-	case RS_OUTCOME_ROLLED_BACK:
-		return MACHINE__OUTCOME__OUTCOME_ROLLED_BACK;
+#define OUTCOME(name)                                                                              \
+	case RS_OUTCOME_##name:                                                                    \
+		return MACHINE__OUTCOME__OUTCOME_##name;
+#include "proto/words/outcomes.def"
+#undef OUTCOME
 	case RS_OUTCOME_RUNNING:
 		break;
 	}
@@ -304,7 +290,7 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 	to->action = result->action;
 	to->service = answer_text(arena, result->service, SERVICE_NAME_LEN);
 	to->outcome = answer_outcome(result->outcome);
-	to->prepare_only = result->outcome == RS_OUTCOME_PREPARED_ONLY;
+	to->prepare_only = result->outcome == RS_OUTCOME_PREPARED;
 	if (result->err != E_OK) {
 		to->cause = answer_result_cause(arena, result);
 	}
@@ -328,15 +314,15 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 
 static Machine__ServiceChangeKind answer_change_kind(uint32_t kind)
 {
-	switch (kind) {
-	case RS_EVENT_BOOTED:
-		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_STARTED;
-	case RS_EVENT_CRASH:
-		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_CRASHED;
-	case RS_EVENT_RESTARTED:
-		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED;
-	case RS_EVENT_GAVE_UP:
-		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_GAVE_UP;
+	switch ((enum rs_event_kind)kind) {
+#define CHANGE(name, sentence)                                                                     \
+	case RS_EVENT_##name:                                                                      \
+		return MACHINE__SERVICE_CHANGE_KIND__CHANGE_##name;
+#include "proto/words/changes.def"
+#undef CHANGE
+	case RS_EVENT_STEP:
+	case RS_EVENT_RESULT:
+		break;
 	}
 	return MACHINE__SERVICE_CHANGE_KIND__CHANGE_NONE;
 }
@@ -403,10 +389,9 @@ Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *ev
 			to->result->cause = err == E_OK ? NULL : answer_cause(arena, err, "");
 		}
 		break;
-	case RS_EVENT_CRASH:
-	case RS_EVENT_RESTARTED:
-	case RS_EVENT_GAVE_UP:
-	case RS_EVENT_BOOTED:
+#define CHANGE(name, sentence) case RS_EVENT_##name:
+#include "proto/words/changes.def"
+#undef CHANGE
 		answer_event_change(arena, event, to);
 		break;
 	}

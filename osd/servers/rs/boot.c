@@ -173,12 +173,12 @@ static void boot_read_entry(const struct boot_item *item, uint32_t n)
 	if (!boot_read_binary(&service->binary, item)) {
 		rs_log("a boot entry is malformed:");
 		rs_log(service->name);
-		service_set_state(service, is_loaded ? RS_SERVICE_UP : RS_SERVICE_DOWN);
+		service_set_state(service, is_loaded ? RS_SERVICE_RUNNING : RS_SERVICE_DOWN);
 		return;
 	}
 	if (is_loaded) {
 		service->endpoint = EP_MAKE((endpoint_t)n, 1);
-		service_set_state(service, RS_SERVICE_UP);
+		service_set_state(service, RS_SERVICE_RUNNING);
 	}
 }
 

@@ -98,7 +98,7 @@ void recover_crash(struct service *service, err_t err, const char *text)
 	const struct kit_manifest *kit = &service->binary.kit;
 	nsec_t up = sys_clock_read() - service->started;
 
-	recover_journal(service, RS_EVENT_CRASH, err, text);
+	recover_journal(service, RS_EVENT_CRASHED, err, text);
 	service->n_crashes_in_row = up > RECOVER_CALM ? 1 : service->n_crashes_in_row + 1;
 	if (kit->restart == KIT_RESTART_NONE || service->n_crashes_in_row > kit->restart_limit) {
 		recover_give_up(service, err, text);
@@ -116,7 +116,7 @@ err_t recover_restart(struct service *service)
 		return E_NOTFOUND; /* its boot entry was malformed */
 	}
 	switch (service->state) {
-	case RS_SERVICE_UP:
+	case RS_SERVICE_RUNNING:
 	case RS_SERVICE_RESTARTING:
 		recover_begin(service);
 		return E_OK;
@@ -139,7 +139,7 @@ void recover_started(struct service *service)
 	nsec_t now = sys_clock_read();
 	bool is_restart = service->state == RS_SERVICE_RESTARTING;
 
-	service_set_state(service, RS_SERVICE_UP);
+	service_set_state(service, RS_SERVICE_RUNNING);
 	service->start_deadline = NSEC_NEVER;
 	recover_heartbeat_arm(service, now);
 	if (is_restart) {
@@ -204,7 +204,7 @@ static void recover_service_tick(struct service *service, nsec_t now)
 			recover_crash(service, E_TIMEOUT, "did not start in time");
 		}
 		break;
-	case RS_SERVICE_UP:
+	case RS_SERVICE_RUNNING:
 		if (now >= service->ping_at) {
 			recover_ping(service, now);
 		}
@@ -237,7 +237,7 @@ static nsec_t recover_service_deadline(const struct service *service)
 	case RS_SERVICE_RESTARTING:
 		return service->retry_at < service->start_deadline ? service->retry_at
 		                                                   : service->start_deadline;
-	case RS_SERVICE_UP:
+	case RS_SERVICE_RUNNING:
 		return service->ping_at;
 	case RS_SERVICE_UPDATING:
 		return txn_is_watched(service) ? service->ping_at : NSEC_NEVER;

@@ -46,7 +46,7 @@ static void test_own(void)
 {
 	(void)make(5, 1, RS_OUTCOME_COMMITTED);
 	for (uint64_t n = 1; n <= 4 * RS_N_RESULTS; n++) {
-		(void)make(0, n, RS_OUTCOME_PREPARED_ONLY);
+		(void)make(0, n, RS_OUTCOME_PREPARED);
 	}
 	assert(result_find((struct trust_number){5, 1})->outcome == RS_OUTCOME_COMMITTED);
 	assert(is_kept(0, 4 * RS_N_RESULTS) && !is_kept(0, 4 * RS_N_RESULTS - RESULT_N_OWN));

@@ -73,15 +73,15 @@ bool service_may_control(endpoint_t caller)
 static bool service_may_move(enum rs_service_state from, enum rs_service_state to)
 {
 	static const uint8_t moves[RS_SERVICE_STATE_N] = {
-	        [RS_SERVICE_NONE] =
-	                1u << RS_SERVICE_STARTING | 1u << RS_SERVICE_UP | 1u << RS_SERVICE_DOWN,
-	        [RS_SERVICE_STARTING] =
-	                1u << RS_SERVICE_UP | 1u << RS_SERVICE_RESTARTING | 1u << RS_SERVICE_DOWN,
-	        [RS_SERVICE_UP] = 1u << RS_SERVICE_UPDATING | 1u << RS_SERVICE_RESTARTING |
-	                          1u << RS_SERVICE_DOWN,
-	        [RS_SERVICE_UPDATING] = 1u << RS_SERVICE_UP,
-	        [RS_SERVICE_RESTARTING] =
-	                1u << RS_SERVICE_RESTARTING | 1u << RS_SERVICE_UP | 1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_NONE] = 1u << RS_SERVICE_STARTING | 1u << RS_SERVICE_RUNNING |
+	                            1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_STARTING] = 1u << RS_SERVICE_RUNNING | 1u << RS_SERVICE_RESTARTING |
+	                                1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_RUNNING] = 1u << RS_SERVICE_UPDATING | 1u << RS_SERVICE_RESTARTING |
+	                               1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_UPDATING] = 1u << RS_SERVICE_RUNNING,
+	        [RS_SERVICE_RESTARTING] = 1u << RS_SERVICE_RESTARTING | 1u << RS_SERVICE_RUNNING |
+	                                  1u << RS_SERVICE_DOWN,
 	        [RS_SERVICE_DOWN] = 1u << RS_SERVICE_STARTING,
 	};
 

@@ -54,7 +54,8 @@ static void status_service(const struct service *service, struct rs_service *rec
 	memcpy(record->name, service->name, SERVICE_NAME_LEN);
 	record->endpoint = service->endpoint;
 	record->n_restarts = service->n_restarts;
-	record->is_up = service->state == RS_SERVICE_UP || service->state == RS_SERVICE_UPDATING;
+	record->is_up =
+	        service->state == RS_SERVICE_RUNNING || service->state == RS_SERVICE_UPDATING;
 	record->in_transaction = service->state == RS_SERVICE_UPDATING;
 	record->started = service->started;
 	record->last_blackout = service->last_blackout;

@@ -57,15 +57,9 @@ static struct update_txn txn_table[TXN_TABLE_SIZE];
 
 static const char *const txn_step_names[RS_STEP_N] = {
         [RS_STEP_NONE] = "none",
-        [RS_STEP_VERIFY] = "verify",
-        [RS_STEP_CREATE] = "create",
-        [RS_STEP_PAIR] = "pair",
-        [RS_STEP_PREPARE] = "prepare",
-        [RS_STEP_SWITCH] = "switch",
-        [RS_STEP_TRANSFER] = "transfer",
-        [RS_STEP_COMMIT] = "commit",
-        [RS_STEP_ROLLBACK] = "rollback",
-        [RS_STEP_DONE] = "done",
+#define STEP(name, word, blame) [RS_STEP_##name] = word,
+#include "proto/words/steps.def"
+#undef STEP
 };
 
 struct update_txn *txn_running(void)
@@ -332,7 +326,7 @@ static void txn_step_done(struct update_txn *txn)
 
 	binary_release(&txn->binary);
 	if (service != NULL && service->state == RS_SERVICE_UPDATING) {
-		service_set_state(service, RS_SERVICE_UP);
+		service_set_state(service, RS_SERVICE_RUNNING);
 		recover_heartbeat_arm(service, sys_clock_read());
 	}
 	txn_finish_result(txn);
@@ -443,7 +437,7 @@ static void txn_old_prepared(struct update_txn *txn, const struct slot_event *ev
 	txn->is_old_prepared = true;
 	txn->prepared_at = event->at;
 	if (txn->plan.action == ORDER_PREPARE) {
-		txn->outcome = RS_OUTCOME_PREPARED_ONLY;
+		txn->outcome = RS_OUTCOME_PREPARED;
 		txn_set_step(txn, RS_STEP_ROLLBACK);
 		return;
 	}

@@ -312,7 +312,7 @@ static void txn_swap_back(struct update_txn *txn)
 
 static uint64_t txn_resume_reason(const struct update_txn *txn)
 {
-	if (txn->outcome == RS_OUTCOME_PREPARED_ONLY) {
+	if (txn->outcome == RS_OUTCOME_PREPARED) {
 		return SEF_RESUME_PREPARE_ONLY;
 	}
 	return txn_will_retry(txn) ? SEF_RESUME_RETRY : SEF_RESUME_ROLLED_BACK;

@@ -103,7 +103,7 @@ err_t verify_service(const struct update_plan *plan, struct service **ret_servic
 	if (!service_is_updatable(service)) {
 		return E_NOT_UPDATABLE;
 	}
-	if (service->state != RS_SERVICE_UP) {
+	if (service->state != RS_SERVICE_RUNNING) {
 		return E_STATE;
 	}
 	*ret_service = service;

@@ -35,7 +35,7 @@ static void check_text(const char *words)
 	                    (struct rs_request){0}, &reply),
 	        E_OK);
 	for (uint64_t i = 0; i < reply.count; i++) {
-		text = events[i].kind == RS_EVENT_CRASH ? events[i].text : text;
+		text = events[i].kind == RS_EVENT_CRASHED ? events[i].text : text;
 	}
 	CHECK(strncmp(text, words, strlen(words)) == 0);
 }

@@ -279,12 +279,12 @@ static void case_checks(void)
 	CHECK_EQUAL(check_begin("unreachable", &other), E_BUSY);
 	order_of(&order, "first", ORDER_PREPARE);
 	CHECK_EQUAL(order_send(&order, NULL), E_OK);
-	CHECK_EQUAL(update_wait(order.head.transaction).outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(update_wait(order.head.transaction).outcome, RS_OUTCOME_PREPARED);
 	CHECK_EQUAL(check_wait(first).err, E_CANCELLED);
 	CHECK_EQUAL(check_begin("", &other), E_AGAIN);
 	pause_for(1000 * NSEC_MSEC);
 	CHECK_EQUAL(check_begin("", &other), E_OK);
-	CHECK_EQUAL(check_wait(other).outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(check_wait(other).outcome, RS_OUTCOME_PREPARED);
 }
 
 static uint32_t floor_now(void)
@@ -366,7 +366,7 @@ static void case_time(void)
 	CHECK(rs_resources().time < before.time + DAY_SEC);
 	order_of(&order, "busy", ORDER_PREPARE);
 	CHECK_EQUAL(order_send(&order, NULL), E_OK);
-	CHECK_EQUAL(update_wait(order.head.transaction).outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(update_wait(order.head.transaction).outcome, RS_OUTCOME_PREPARED);
 
 	tap_case("a date ahead of the machine's time is no reason to refuse, and moves little");
 	before = rs_resources();
@@ -374,7 +374,7 @@ static void case_time(void)
 	order.head.issued += 300 * DAY_SEC;
 	order.head.expires += 300 * DAY_SEC;
 	CHECK_EQUAL(order_send(&order, NULL), E_OK);
-	CHECK_EQUAL(update_wait(order.head.transaction).outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(update_wait(order.head.transaction).outcome, RS_OUTCOME_PREPARED);
 	after = rs_resources();
 	CHECK(after.time >= before.time + TIME_SKEW_SEC_MAX);
 	CHECK(after.time < before.time + 2 * TIME_SKEW_SEC_MAX);

@@ -58,7 +58,7 @@ static void case_only_asked(bool is_check, const char *name)
 		CHECK_EQUAL(update_begin(&offer, &ask, NULL), E_OK);
 		result = update_wait(update_last_id());
 	}
-	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED);
 	CHECK_EQUAL(result.err, E_OK);
 	after = rs_resources();
 	CHECK(rs_service("assist", &new));
@@ -86,7 +86,7 @@ static void case_drain(void)
 	CHECK_EQUAL(assist_ask(ASSIST_LET_GO, 0, 0, &reply), E_OK);
 	ask.is_prepare_only = true;
 	result = update_run("second", &ask);
-	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED_ONLY);
+	CHECK_EQUAL(result.outcome, RS_OUTCOME_PREPARED);
 }
 
 /*

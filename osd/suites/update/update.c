@@ -235,8 +235,8 @@ void service_settle(const char *name)
 	do {
 		pause_for(NSEC_MSEC);
 		CHECK(rs_service(name, &service));
-	} while (service.state != RS_SERVICE_UP && ++n < 5000);
-	CHECK_EQUAL(service.state, RS_SERVICE_UP);
+	} while (service.state != RS_SERVICE_RUNNING && ++n < 5000);
+	CHECK_EQUAL(service.state, RS_SERVICE_RUNNING);
 }
 
 void assist_settle(void)
