@@ -8,6 +8,7 @@
  *    many of them as before; if some member was not compared, as one of the releases lacks it,
  *    there must be one only.
  *  - The start of a table may mean its first row or all of it: both must be right.
+ *  - Rows that lead to rows of constant tables are equal if those say the same, wherever they are.
  *
  * A table may be a member of a constant. What is not clear then is refused; STATE_RAW on the table
  * says that a row is known by its index. Bytes are text: its start is the text, whatever it says,
@@ -17,13 +18,27 @@
 
 #include "osd/lib/state/priv.h"
 
+#define LEADS_FOLLOWED 2 /* from row to row */
+
+/* What was found out about a table: its rows are compared once, however many pointers there are. */
+struct state_rows {
+	struct state_rows *next;
+	uint64_t start; /* of the old table */
+	uint32_t type;  /* of an old row */
+	bool is_kept;   /* all rows are where they were */
+	uint32_t
+	        *found; /* of each old row: 0 not looked for, else the new row + 1, or STATE_NONE */
+};
+
 struct table {
 	struct state_transfer *t;
+	struct state_rows *known;
 	uint32_t row[_STATE_AGE_N]; /* type */
 	uint32_t n[_STATE_AGE_N];
 	uint64_t size[_STATE_AGE_N]; /* of a row */
 	const uint8_t *at[_STATE_AGE_N];
-	bool is_partial; /* some member was not compared */
+	unsigned n_leads; /* rows that led here */
+	bool is_partial;  /* something was not compared, or may mean several things */
 	bool has_no_room;
 };
 
@@ -33,7 +48,21 @@ struct twins {
 	const uint8_t *at[_STATE_AGE_N];
 };
 
+/* A place in a constant, and the types of what it is in: first the constant, then a part of it. */
+struct part {
+	uint32_t type[_STATE_AGE_N];
+	uint64_t start[_STATE_AGE_N]; /* from the constant's */
+	uint64_t off;                 /* from the old part's */
+};
+
+/* Its address is a key of what offset.c remembers. */
+static const struct state_pointer to_anything = {.target = STATE_TARGET_ANY};
+
 static bool values_equal(struct table *c, const struct twins *any, unsigned depth);
+static bool rows_equal(struct table *c, uint32_t i, uint32_t k);
+static bool table_get(struct state_transfer *t, const struct state_pointer *pointer,
+        const struct state_item *item, struct part *part, struct table *ret);
+static bool table_is_text(const struct table *c);
 
 /* Does the new pointer lead to a literal that says what is left of the old one? */
 static bool literal_equal(
@@ -57,21 +86,66 @@ static bool literal_equal(
 	return false;
 }
 
-/* The same thing, and the same place in it; in a constant table by index. */
-static bool pointers_equal(const struct table *c, uint64_t old_value, uint64_t new_value)
+/*
+ * Into an old constant table: does the new value lead to the same place in a row that says the
+ * same? Two starts may mean the tables, whatever their first rows say. Far from the row that
+ * was asked about, index decides. False: no such table.
+ */
+static bool rows_led_to(struct table *c, const struct state_item *item, uint64_t off,
+        uint64_t new_value, bool *ret_equal)
+{
+	struct part part = {.off = off};
+	struct table to;
+	uint64_t from;
+	uint64_t in_row;
+	uint64_t i;
+	uint64_t k;
+
+	if (!table_get(c->t, &to_anything, item, &part, &to) || table_is_text(&to)) {
+		return false;
+	}
+	from = new_value - (uint64_t)(uintptr_t)to.at[STATE_NEW];
+	i = part.off / to.size[STATE_OLD];
+	k = from / to.size[STATE_NEW];
+	if (i >= to.n[STATE_OLD]) {
+		return false;
+	}
+	*ret_equal = k < to.n[STATE_NEW] &&
+	             state_offset_map(c->t, &to_anything, to.row, 1, part.off % to.size[STATE_OLD],
+	                     &in_row) == STATE_OK &&
+	             in_row == from % to.size[STATE_NEW];
+	if (*ret_equal && c->n_leads < LEADS_FOLLOWED) {
+		to.n_leads = c->n_leads + 1;
+		if (!rows_equal(&to, (uint32_t)i, (uint32_t)k)) {
+			*ret_equal = part.off == 0 && from == 0;
+			to.is_partial = true;
+		}
+		c->has_no_room = c->has_no_room || to.has_no_room;
+	} else if (*ret_equal) {
+		to.is_partial = i != k;
+	}
+	c->is_partial = c->is_partial || (*ret_equal && to.is_partial);
+	return true;
+}
+
+/* The same thing, and the same place in it. */
+static bool pointers_equal(struct table *c, uint64_t old_value, uint64_t new_value)
 {
 	const struct state_desc *a = &c->t->desc[STATE_OLD];
-	struct state_pointer pointer = {.target = STATE_TARGET_ANY};
 	const struct state_item *item = state_item_find(c->t, old_value);
 	const struct state_entry *entry;
 	uint32_t type[_STATE_AGE_N];
 	uint64_t off;
+	bool is_equal;
 
 	if (old_value == 0 || new_value == 0 || item == NULL) {
 		return old_value == new_value;
 	}
 	entry = &a->entries[item->entry[STATE_OLD]];
 	off = old_value - item->start;
+	if (item->new_addr != 0 && rows_led_to(c, item, off, new_value, &is_equal)) {
+		return is_equal;
+	}
 	if (item->new_addr != 0 && item->new_addr + off == new_value) {
 		return true;
 	}
@@ -83,12 +157,12 @@ static bool pointers_equal(const struct table *c, uint64_t old_value, uint64_t n
 	}
 	type[STATE_OLD] = entry->type;
 	type[STATE_NEW] = c->t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type;
-	return state_offset_map(c->t, &pointer, type, 1, off, &off) == STATE_OK &&
+	return state_offset_map(c->t, &to_anything, type, 1, off, &off) == STATE_OK &&
 	       item->new_addr + off == new_value;
 }
 
 /* Unions: nobody says which member is alive, so words that are equal or lead to the same. */
-static bool words_equal(const struct table *c, const struct twins *v, uint64_t size)
+static bool words_equal(struct table *c, const struct twins *v, uint64_t size)
 {
 	for (uint64_t i = 0; i < size; i += 8) {
 		uint64_t word[_STATE_AGE_N] = {0, 0};
@@ -307,7 +381,7 @@ static bool table_is_kept(struct table *c)
 }
 
 /* The new row that old row i is, or STATE_NONE. */
-static uint32_t table_find(struct table *c, uint32_t i)
+static uint32_t table_search(struct table *c, uint32_t i)
 {
 	uint32_t first = STATE_NONE;
 	uint32_t n_new = 0;
@@ -333,6 +407,51 @@ static uint32_t table_find(struct table *c, uint32_t i)
 		rank -= rows_equal(c, i, ++first);
 	}
 	return first;
+}
+
+/* What is known of the table; false: no room to remember it. */
+static bool table_know(struct table *c)
+{
+	struct state_transfer *t = c->t;
+	uint64_t start = (uint64_t)(uintptr_t)c->at[STATE_OLD];
+	struct state_rows *rows = t->rows;
+
+	while (rows != NULL && (rows->start != start || rows->type != c->row[STATE_OLD])) {
+		rows = rows->next;
+	}
+	c->known = rows;
+	if (rows != NULL) {
+		return true;
+	}
+	rows = state_keep(t, sizeof(*rows));
+	if (rows == NULL) {
+		return false;
+	}
+	rows->start = start;
+	rows->type = c->row[STATE_OLD];
+	rows->is_kept = table_is_kept(c);
+	if (!rows->is_kept) {
+		rows->found = state_keep(t, (uint64_t)c->n[STATE_OLD] * sizeof(*rows->found));
+	}
+	if (c->has_no_room || (!rows->is_kept && rows->found == NULL)) {
+		return false;
+	}
+	rows->next = t->rows;
+	t->rows = rows;
+	c->known = rows;
+	return true;
+}
+
+static uint32_t table_find(struct table *c, uint32_t i)
+{
+	uint32_t *found = &c->known->found[i];
+
+	if (*found == 0) {
+		uint32_t k = table_search(c, i);
+
+		*found = k != STATE_NONE ? k + 1 : STATE_NONE;
+	}
+	return *found != STATE_NONE ? *found - 1 : STATE_NONE;
 }
 
 /* Does a pointer of this kind to the start of a row mean the row, and not perhaps the end of an
@@ -366,13 +485,6 @@ static bool text_is_kept(const struct table *c, uint64_t off)
 {
 	return off <= c->n[STATE_NEW] && memcmp(c->at[STATE_OLD], c->at[STATE_NEW], off) == 0;
 }
-
-/* A place in a constant, and the types of what it is in: first the constant, then a part of it. */
-struct part {
-	uint32_t type[_STATE_AGE_N];
-	uint64_t start[_STATE_AGE_N]; /* from the constant's */
-	uint64_t off;                 /* from the old part's */
-};
 
 /* From a struct to its member there. False: none that both releases have. */
 static bool part_enter(struct state_transfer *t, struct part *part)
@@ -483,7 +595,11 @@ static bool table_is_by_index(struct table *c, uint64_t off)
 	if (off / c->size[STATE_OLD] >= c->n[STATE_OLD]) {
 		return true;
 	}
-	return table_is_text(c) ? text_is_kept(c, off) : table_is_kept(c);
+	if (table_is_text(c)) {
+		return text_is_kept(c, off);
+	}
+	c->has_no_room = !table_know(c) || c->has_no_room;
+	return !c->has_no_room && c->known->is_kept;
 }
 
 enum state_code state_constant_map(struct state_transfer *t, const struct state_pointer *pointer,
@@ -509,7 +625,7 @@ enum state_code state_constant_map(struct state_transfer *t, const struct state_
 	*ret_done = true;
 	i = (uint32_t)(part.off / c.size[STATE_OLD]);
 	off = part.off % c.size[STATE_OLD];
-	if (!table_is_text(&c)) {
+	if (!table_is_text(&c) && !c.has_no_room) {
 		k = row_meant(&c, pointer, i, off);
 	}
 	if (c.has_no_room) {

@@ -123,8 +123,9 @@ struct state_transfer {
 	struct state_place *places; /* sorted by start, disjoint */
 	uint32_t n_places;
 	uint32_t places_capacity;
-	uint32_t n_unsettled; /* pointers that wait for places */
-	bool is_settled;      /* no handler will run any more, or one runs: nothing can wait */
+	struct state_rows *rows; /* of constant tables, as far as they were asked for */
+	uint32_t n_unsettled;    /* pointers that wait for places */
+	bool is_settled;         /* no handler will run any more, or one runs: nothing can wait */
 
 	/* Where we are, for the words of an error. */
 	enum state_age root_age;

@@ -317,6 +317,90 @@ static void test_random(void)
 	assert(n_clear > 10 && n_clear < 50);
 }
 
+static void shuffle(uint64_t *random, int *at, int n)
+{
+	for (int i = n - 1; i > 0; i--) {
+		int k;
+		int x = at[i];
+
+		*random = *random * UINT64_C(6364136223846793005) + 1;
+		k = (int)((*random >> 33) % (unsigned)(i + 1));
+		at[i] = at[k];
+		at[k] = x;
+	}
+}
+
+/* Rows that say nothing but which row of another table they lead to; both change places. */
+static void test_rows_of_rows(void)
+{
+	static const char text[] = "struct op { i32 id; }; struct op op[4] readonly; "
+	                           "struct op *use[4] readonly; struct op **p;";
+	uint64_t random = SEED;
+	int n_clear = 0;
+
+	for (int round = 0; round < 100; round++) {
+		struct world *w = begin(text, text);
+		int from = round % 4;
+		int said[2][4]; /* by the row that a row of use leads to */
+
+		for (int age = 0; age < 2; age++) {
+			const struct model *m = age == 0 ? w->old : w->new;
+			int id[4] = {1, 2, 3, 4};
+			int use[4] = {0, 1, 2, 3};
+
+			if (round % 5 > 0) {
+				shuffle(&random, id, round % 5);
+			}
+			if (round % 3 > 0) {
+				shuffle(&random, use, round % 3 + 1);
+			}
+			fill(m, "op", id, 4);
+			for (int i = 0; i < 4; i++) {
+				((uint64_t *)model_var(m, "use").addr)[i] =
+				        (uint64_t)(uintptr_t)((int32_t *)model_var(m, "op").addr +
+				                              use[i]);
+				said[age][i] = id[use[i]];
+			}
+		}
+		point(w, "p", (uint8_t *)old_at(w, "use") + from * 8);
+		if (world_transfer(w) == STATE_OK) {
+			long to = ((uint8_t *)where(w, "p") - (uint8_t *)new_at(w, "use")) / 8;
+
+			assert(said[1][to] == said[0][from]);
+			n_clear++;
+		}
+		world_free(w);
+	}
+	assert(n_clear > 30);
+}
+
+/* However many lead into a large table that has changed, it is compared once. */
+static void test_many(void)
+{
+	static const char head[] = "struct op { i32 id; i32 limit; }; struct op *p[50000]; ";
+	char old[200];
+	char new[200];
+	struct world *w;
+
+	snprintf(old, sizeof(old), "%s struct op op[1000] readonly;", head);
+	snprintf(new, sizeof(new), "%s struct op op[1001] readonly;", head);
+	w = begin(old, new);
+	for (int i = 0; i < 1000; i++) {
+		((int32_t *)old_at(w, "op"))[i * 2] = i + 1;
+		((int32_t *)new_at(w, "op"))[(i + (i > 0)) * 2] = i + 1;
+	}
+	for (int i = 0; i < 50000; i++) {
+		((void **)old_at(w, "p"))[i] = row(w->old, i % 1000);
+	}
+	done(w);
+	for (int i = 0; i < 50000; i++) {
+		int r = i % 1000;
+
+		assert(((void **)new_at(w, "p"))[i] == row(w->new, r + (r > 0)));
+	}
+	world_free(w);
+}
+
 int main(void)
 {
 	test_rows();
@@ -327,5 +411,7 @@ int main(void)
 	test_text();
 	test_random();
 	test_member_tables();
+	test_rows_of_rows();
+	test_many();
 	return 0;
 }
