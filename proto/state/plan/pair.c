@@ -134,8 +134,8 @@ static enum state_code partner_former(
 
 	*ret = STATE_NONE;
 	*ret_same = STATE_NONE;
-	if ((name == NULL && moved == NULL) || kind == STATE_STRING) {
-		return STATE_OK;
+	if ((moved == NULL && (name == NULL || strcmp(name, own) == 0)) || kind == STATE_STRING) {
+		return STATE_OK; /* of its own name: a function that is called in another way */
 	}
 	*ret_same = state_desc_find(a, kind, unit, scope, own);
 	if (*ret_same != STATE_NONE && text_same(entry_tag(a, *ret_same, "renamed"), name) &&

@@ -377,7 +377,7 @@ static void test_rows_of_rows(void)
 /* However many lead into a large table that has changed, it is compared once. */
 static void test_many(void)
 {
-	static const char head[] = "struct op { i32 id; i32 limit; }; struct op *p[50000]; ";
+	static const char head[] = "struct op { i32 id; i32 limit; }; struct op *p[10000]; ";
 	char old[200];
 	char new[200];
 	struct world *w;
@@ -389,11 +389,11 @@ static void test_many(void)
 		((int32_t *)old_at(w, "op"))[i * 2] = i + 1;
 		((int32_t *)new_at(w, "op"))[(i + (i > 0)) * 2] = i + 1;
 	}
-	for (int i = 0; i < 50000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		((void **)old_at(w, "p"))[i] = row(w->old, i % 1000);
 	}
 	done(w);
-	for (int i = 0; i < 50000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		int r = i % 1000;
 
 		assert(((void **)new_at(w, "p"))[i] == row(w->new, r + (r > 0)));

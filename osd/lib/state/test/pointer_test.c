@@ -115,6 +115,11 @@ static void test_functions(void)
 	        {"func f @signature=int(int);", "func f @signature=int(int,int) @renamed=f;", NULL},
 	        {"func f @signature=int(int,int) @renamed=f;",
 	                "func f @signature=int(long) @renamed=f;", "called in another way now"},
+	        /* Without the note again: later, or on the way back. */
+	        {"func f @signature=int(int,int) @renamed=f;", "func f @signature=int(int,int);",
+	                NULL},
+	        {"func f @signature=int(int,int) @renamed=f;", "func f @signature=int(int);",
+	                "called in another way now"},
 	        {"func f @signature=int(int);", "file b.c; func f @signature=int(int);", NULL},
 	        {"func f @signature=int(int);", "file b.c; func f @signature=int(long);", "lacks"},
 	        {"func f @signature=int(int);", "func f;", NULL},
