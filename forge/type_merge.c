@@ -141,10 +141,12 @@ static uint64_t type_hash_shallow(const struct type_graph *g, const struct type_
 	return h;
 }
 
+/* Two equal hashes mix to 0, and a pointer to a pointer has that of what it leads to at first: so
+ * the own one is changed before. */
 static uint64_t type_hash_deep(
         const struct type_graph *g, const struct type_node *node, uint64_t own, const uint64_t *h)
 {
-	uint64_t sum = type_mix(own, h[node->ref]);
+	uint64_t sum = type_mix(type_mix(own, 1), h[node->ref]);
 	uint32_t i;
 
 	for (i = 0; i < node->members.n; i++) {

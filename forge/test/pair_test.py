@@ -167,6 +167,13 @@ def test_self(root):
         assert not os.path.exists(os.path.join(out, 'manifest')), code
 
 
+def test_pointers_to_pointers(root):
+    out, made = kit(root, 'pointers', 'int *to; int **by = &to; int ***from = &by; @ from by to')
+    assert made.returncode == 0, made.stderr
+    said = run('state', os.path.join(out, 'state')).stdout
+    assert all(' %s ' % words in said for words in ('int *to', 'int **by', 'int ***from')), said
+
+
 def test_wrong(root):
     out, _ = kit(root, 'good', 'int a;')
     assert run('pair', out).returncode == 1 and run('pair', out, out, '--colour').returncode == 1
@@ -176,6 +183,6 @@ def test_wrong(root):
 
 with tempfile.TemporaryDirectory() as top:
     for test in (test_loss, test_consented_in_source, test_risk, test_initial, test_tables, test_signatures, test_handlers_and_impossible,
-                 test_self, test_wrong):
+                 test_self, test_pointers_to_pointers, test_wrong):
         test(top)
 print('ok')
