@@ -71,7 +71,12 @@ static bool when_number(const char *text, int64_t *ret)
 		base = 8;
 	}
 	for (start = text; digit_value(*text) >= 0 && digit_value(*text) < base; text++) {
-		value = value * (uint64_t)base + (uint64_t)digit_value(*text);
+		uint64_t digit = (uint64_t)digit_value(*text);
+
+		if (value > (UINT64_MAX - digit) / (uint64_t)base) {
+			return false;
+		}
+		value = value * (uint64_t)base + digit;
 	}
 	*ret = (int64_t)(negative ? -value : value);
 	if (text == start) {

@@ -143,6 +143,10 @@ static const struct refusal refusals[] = {
                 "struct s { i32 a; } @renamed=x; struct t { i32 a; } @renamed=x; struct s s; "
                 "struct t t; i32 a;",
                 STATE_E_ANNOTATION, "two types were renamed from x"},
+        /* a number that is none of 64 bits */
+        {"struct s { u64 k; union { i64 a; } u; } v;",
+                "struct s { u64 k; union { i64 a @when=0x10000000000000001; } u @tag=k; } v;",
+                STATE_E_ANNOTATION, "what is no value of its tag at a.c:v.u.a"},
         /* a value that a tag cannot hold */
         {"struct s { u8 k; union { i32 a @when=255; } u @tag=k; } v;",
                 "struct s { u8 k; union { i32 a @when=255; } u @tag=k; } v;", STATE_OK, ""},
