@@ -10,8 +10,8 @@
  *  - The start of a table may mean its first row or all of it: both must be right.
  *  - Rows that lead to rows of constant tables are equal if those say the same, wherever they are.
  *
- * A table may be a member of a constant. What is not clear then is refused; STATE_RAW on the table
- * says that a row is known by its index. Bytes are text: its start is the text, whatever it says,
+ * A table may be a member of a constant. What is not clear then is refused; STATE_RAW on the table,
+ * or on the member that it is, says that a row is known by its index. Bytes are text: its start is the text, whatever it says,
  * and a place inside what stands before.
  */
 #include <string.h>
@@ -511,6 +511,10 @@ static bool part_enter(struct state_transfer *t, struct part *part)
 		start = x->bit_off / 8;
 		is_found = x->bit_size == 0 && part->off >= start &&
 		           part->off - start < state_type_size(&t->desc[STATE_OLD], x->type);
+		if (is_found && state_notes_of_field(&t->desc[STATE_NEW], &new.field[i]).raw) {
+			t->high = high;
+			return false; /* by index, as its author says */
+		}
 		if (is_found) {
 			part->type[STATE_OLD] = x->type;
 			part->type[STATE_NEW] = new.field[i].type;

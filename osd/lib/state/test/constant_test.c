@@ -275,6 +275,33 @@ static void test_member_tables(void)
 	}
 }
 
+/* The author of a member knows its rows by their number. */
+static void test_raw_member(void)
+{
+	const char *text = "struct op { i32 id; }; struct all { struct op op[2]%s; i32 n; } all "
+	                   "readonly; struct op *p;";
+	char old[200];
+	char new[200];
+
+	snprintf(old, sizeof(old), text, "");
+	for (int raw = 0; raw < 2; raw++) {
+		struct world *w;
+
+		snprintf(new, sizeof(new), text, raw ? " @raw" : "");
+		w = begin(old, new);
+		put(w, "all.op[1].id", 1);
+		model_put(model_var(w->new, "all.op[1].id"), 2);
+		point(w, "p", old_at(w, "all.op[1]"));
+		if (!raw) {
+			refused(w, STATE_E_AMBIGUOUS, "STATE_RAW on the table");
+			continue;
+		}
+		done(w);
+		assert(where(w, "p") == new_at(w, "all.op[1]"));
+		world_free(w);
+	}
+}
+
 /* Rows that come, go and change places at random: a pointer leads to its own row, or nowhere. */
 static void test_random(void)
 {
@@ -411,6 +438,7 @@ int main(void)
 	test_text();
 	test_random();
 	test_member_tables();
+	test_raw_member();
 	test_rows_of_rows();
 	test_many();
 	return 0;
