@@ -4,28 +4,6 @@
 
 #include <assert.h>
 
-static const Control__Request__BodyCase asked[] = {
-        CONTROL__REQUEST__BODY_VERSION,
-        CONTROL__REQUEST__BODY_STATUS,
-        CONTROL__REQUEST__BODY_UPDATE,
-        CONTROL__REQUEST__BODY_ROLLBACK,
-        CONTROL__REQUEST__BODY_RERANDOMIZE,
-        CONTROL__REQUEST__BODY_HISTORY,
-        CONTROL__REQUEST__BODY_SHOW,
-        CONTROL__REQUEST__BODY_MACHINE_LIST,
-        CONTROL__REQUEST__BODY_MACHINE_START,
-        CONTROL__REQUEST__BODY_MACHINE_STOP,
-        CONTROL__REQUEST__BODY_MACHINE_DEFAULT,
-        CONTROL__REQUEST__BODY_MACHINE_REMOVE,
-        CONTROL__REQUEST__BODY_RELEASE_ADD,
-        CONTROL__REQUEST__BODY_RELEASE_LIST,
-        CONTROL__REQUEST__BODY_RELEASE_UNBLOCK,
-        CONTROL__REQUEST__BODY_RESTART,
-        CONTROL__REQUEST__BODY_LOG_FOLLOW,
-        CONTROL__REQUEST__BODY_JOB_SIGN,
-        CONTROL__REQUEST__BODY_MACHINE_TIME,
-};
-
 static unsigned int n_kinds(Control__Request__BodyCase body)
 {
 	Control__ReleaseList releases = CONTROL__RELEASE_LIST__INIT;
@@ -70,13 +48,29 @@ static void test_done(void)
 	}
 }
 
+static bool is_asked(uint32_t request)
+{
+	return request != CONTROL__REQUEST__BODY_JOB_SHOW &&
+	       request != CONTROL__REQUEST__BODY_STAGE_LIST &&
+	       request != CONTROL__REQUEST__BODY_STAGE_DROP &&
+	       request != CONTROL__REQUEST__BODY_RESOURCES;
+}
+
+/* Every request that luctl makes has answers of its own; one that it does not make has none. */
 int main(void)
 {
-	for (unsigned int i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		unsigned int n = n_kinds(asked[i]);
+	const ProtobufCMessageDescriptor *requests = &control__request__descriptor;
 
-		assert(n >= 1 && n <= 2);
+	for (unsigned int i = 0; i < requests->n_fields; i++) {
+		uint32_t id = requests->fields[i].id;
+		unsigned int n;
+
+		if (requests->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+			n = n_kinds((Control__Request__BodyCase)id);
+			assert(is_asked(id) ? n >= 1 && n <= 2 : n == 0);
+		}
 	}
+	assert(n_kinds(CONTROL__REQUEST__BODY__NOT_SET) == 0);
 	test_done();
 	return 0;
 }
