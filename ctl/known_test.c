@@ -3,9 +3,12 @@
 #include "ctl/known.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,13 +64,51 @@ static void test_names(void)
 	assert(known_check(path, "#a", one, &line) == KNOWN_BAD);
 }
 
+/* The longest name that a line has room for is found again; a longer one is not written. */
+static void test_length(void)
+{
+	char name[223];
+	unsigned int line;
+
+	memset(name, 'n', sizeof(name));
+	name[222] = '\0';
+	assert(known_check(path, name, one, &line) == KNOWN_BAD);
+	name[221] = '\0';
+	assert(known_check(path, name, one, &line) == KNOWN_NEW);
+	assert(known_check(path, name, two, &line) == KNOWN_OTHER && line == 1);
+	assert(known_check(path, "m", one, &line) == KNOWN_NEW);
+	assert(unlink(path) == 0);
+}
+
+/* A name that could not be noted is not taken for known. */
+static void test_full(void)
+{
+	struct rlimit limit, none;
+	unsigned int line;
+
+	assert(getrlimit(RLIMIT_FSIZE, &limit) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	none = limit;
+	none.rlim_cur = 0;
+	assert(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	assert(known_check(path, "m", one, &line) == KNOWN_BAD && errno == EFBIG);
+	assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	assert(known_check(path, "m", two, &line) == KNOWN_NEW);
+}
+
 /* A file that is a link, or blocks, is not followed. */
 static void test_kind(void)
 {
+	char other[sizeof(path) + 8];
 	unsigned int line;
 
-	assert(symlink("/dev/null", path) == 0);
+	(void)snprintf(other, sizeof(other), "%s.other", path);
+	assert(rename(path, other) == 0 && symlink(other, path) == 0);
+	assert(known_check(path, "new", one, &line) == KNOWN_BAD && line == 0);
+	assert(unlink(path) == 0 && unlink(other) == 0);
+	assert(mkfifo(path, 0600) == 0);
+	(void)alarm(10);
 	assert(known_check(path, "m", one, &line) == KNOWN_BAD);
+	(void)alarm(0);
 	assert(unlink(path) == 0);
 }
 
@@ -80,6 +121,8 @@ int main(void)
 	test_pinned();
 	test_damaged();
 	test_names();
+	test_length();
+	test_full();
 	test_kind();
 	assert(rmdir(dir) == 0);
 	return 0;

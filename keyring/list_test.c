@@ -14,7 +14,7 @@
 
 static char test_dir[64], test_ring[128], test_other[128];
 
-enum harm { NONE, MISSING, EMPTY, FOREIGN, FLIPPED, EXPOSED, WORDS };
+enum harm { NONE, MISSING, EMPTY, FOREIGN, FLIPPED, UNSIGNED, SHORTENED, EXPOSED, WORDS };
 
 /* The keys in the set have the fault; all others can be used. */
 static const struct list_case {
@@ -27,10 +27,19 @@ static const struct list_case {
 } list_cases[] = {
         {NULL, NONE, NOW, 0, KEYRING_USABLE, ""},
         {NULL, NONE, NOW + 400 * DAY, ALL, KEYRING_EXPIRED, "`luctl keys renew`"},
+        {NULL, NONE, NOW + 365 * DAY - 1, 0, KEYRING_USABLE, ""},
+        {NULL, NONE, NOW + 365 * DAY, ALL, KEYRING_EXPIRED, "`luctl keys renew`"},
         {NULL, NONE, NOW - 3 * DAY, ALL, KEYRING_NOT_YET, "clock"},
+        {NULL, NONE, NOW - KEYRING_SKEW_SEC, 0, KEYRING_USABLE, ""},
+        {NULL, NONE, NOW - KEYRING_SKEW_SEC - 1, 1u << KEYRING_ROOT | 1u << KEYRING_AUDIT,
+                KEYRING_NOT_YET, "clock"},
         {"root.signed", MISSING, NOW, ALL, KEYRING_NO_ROOT, "copy root.signed"},
         {"root.signed", EMPTY, NOW, ALL, KEYRING_BAD_ROOT, "copy root.signed"},
         {"root.signed", FLIPPED, NOW, ALL, KEYRING_BAD_ROOT, "copy root.signed"},
+        {"root.signed", UNSIGNED, NOW, ALL, KEYRING_BAD_ROOT, "copy root.signed"},
+        /* Of its keys one ends before the root, one would after it. */
+        {"root.signed", SHORTENED, NOW + 10 * DAY, 1u << KEYRING_ORDER, KEYRING_EXPIRED, "renew`"},
+        {"root.signed", SHORTENED, NOW + 365 * DAY, ALL, KEYRING_EXPIRED, "renew`"},
         {"root.signed", FOREIGN, NOW, ALL, KEYRING_OTHER_ROOT, "two keyrings"},
         {"variant.pem", FOREIGN, NOW, 1u << KEYRING_VARIANT, KEYRING_UNNAMED, "variant.pem or the"},
         {"release.pem", FOREIGN, NOW, 1u << KEYRING_RELEASE, KEYRING_UNNAMED, "`luctl keys renew`"},
@@ -72,6 +81,24 @@ static void file_set(const char *name, const uint8_t *bytes, size_t n)
 	assert(chmod(path, 0600) == 0);
 }
 
+/* The root again, signed: the order key ends after ten days, the control key after two years. */
+static void root_shorten(uint8_t *bytes, size_t n)
+{
+	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
+	_Alignas(8) uint8_t again[KEYRING_FILE_MAX];
+	struct root_manifest root;
+	struct envelope_part part;
+
+	assert(envelope_part_open(bytes, n, &part) == ENVELOPE_OK);
+	memcpy(&root, part.manifest, sizeof(root));
+	root.keys[ROOT_ROLE_ORDER][0].not_after = NOW + 10 * DAY;
+	root.keys[ROOT_ROLE_CONTROL][0].not_after = NOW + 730 * DAY;
+	assert(keyring_key_open(test_ring, KEYRING_ROOT, &key) == 0);
+	assert(keyring_sign(key, ENVELOPE_ROOT, &root, sizeof(root), again, sizeof(again), &n) ==
+	        0);
+	file_set("root.signed", again, n);
+}
+
 static void harm(const struct list_case *one, uint8_t *bytes, size_t n)
 {
 	char path[256];
@@ -93,6 +120,13 @@ static void harm(const struct list_case *one, uint8_t *bytes, size_t n)
 		bytes[n / 2] ^= 1;
 		file_set(one->file, bytes, n);
 		break;
+	case UNSIGNED:
+		bytes[n - 1] ^= 1;
+		file_set(one->file, bytes, n);
+		break;
+	case SHORTENED:
+		root_shorten(bytes, n);
+		break;
 	case EXPOSED:
 		assert(chmod(path, 0644) == 0);
 		break;
@@ -105,7 +139,7 @@ static void harm(const struct list_case *one, uint8_t *bytes, size_t n)
 static void test_case(const struct list_case *one)
 {
 	struct keyring_info infos[_KEYRING_N];
-	uint8_t good[KEYRING_FILE_MAX], bytes[KEYRING_FILE_MAX];
+	_Alignas(8) uint8_t good[KEYRING_FILE_MAX], bytes[KEYRING_FILE_MAX];
 	size_t n = one->file ? file_get(test_ring, one->file, good) : 0;
 
 	memcpy(bytes, good, n);
