@@ -76,7 +76,7 @@ static void test_length(void)
 	name[221] = '\0';
 	assert(known_check(path, name, one, &line) == KNOWN_NEW);
 	assert(known_check(path, name, two, &line) == KNOWN_OTHER && line == 1);
-	assert(known_check(path, "m", one, &line) == KNOWN_NEW);
+	assert(known_check(path, "m", two, &line) == KNOWN_NEW);
 	assert(unlink(path) == 0);
 }
 
