@@ -145,7 +145,7 @@ void config_init(struct config *config, const char *program_dir)
 	        .stage_chunk_bytes = 32768,
 	        .machine_memory_bytes = 256 * MIB,
 	        .machine_accel = text_copy("auto"),
-	        .machine_services = text_copy("vm rs ds tty virtio_console agent load"),
+	        .machine_services = text_copy(MACHINE_SERVICES),
 	        .boot_timeout_usec = 30 * USEC_PER_SEC,
 	        .answer_timeout_usec = 60 * USEC_PER_SEC,
 	};

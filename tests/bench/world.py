@@ -8,12 +8,13 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for part in ('proto/py', 'tests'):
+for part in ('proto/py', 'tests', 'osd'):
     sys.path.insert(0, os.path.join(ROOT, part))
 import orders  # noqa: E402
+import services  # noqa: E402
 import wire  # noqa: E402
 
-SERVICES = ('vm', 'rs', 'ds', 'tty', 'virtio_console', 'agent', 'load')
+SERVICES = (*services.machine(), 'load')
 # 364 keys are 1000 objects (a quarter of the values are numbers inside their entries), and 64 KiB with the table.
 LOAD_KEYS, LOAD_BYTES = 364, 144
 CONNECT_SECONDS = 20

@@ -16,10 +16,12 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 'proto', 'py'))
+for part in ('proto/py', 'osd'):
+    sys.path.insert(0, os.path.join(ROOT, part))
+import services as shipped  # noqa: E402
 import wire  # noqa: E402
 
-SERVICES = 'vm rs tty ds virtio_console agent assist load'
+SERVICES = ' '.join([*shipped.machine(), 'assist', 'load'])
 DEADLINE = 60
 
 

@@ -12,7 +12,7 @@ import time
 import cases
 import lab
 
-SERVICES = 'vm rs tty ds virtio_console agent'
+SERVICES = ' '.join(lab.shipped.machine())
 
 
 def remedies(text):

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""The services that a machine ships, read from their descriptions; the build, tests and tools ask here.
+
+usage: osd/services.py      prints their names, highest rank first: the kernel loads the first two
+"""
+import glob
+import os
+import re
+
+OSD = os.path.dirname(os.path.abspath(__file__))
+# Suites and their actors (osd/suites) are no part of a machine.
+ROOMS = ('servers', 'drivers', 'fs')
+
+
+def described(path):
+    """(rank, name) of a service description."""
+    with open(path, encoding='ascii') as f:
+        text = f.read()
+    return int(re.search(r'^rank (\d+)', text, re.M).group(1)), re.search(r'^service (\w+)', text, re.M).group(1)
+
+
+def machine():
+    """Names, highest rank first."""
+    paths = [p for room in ROOMS for p in glob.glob(os.path.join(OSD, room, '*', '*.service'))]
+    return [name for _, name in sorted(map(described, paths), reverse=True)]
+
+
+if __name__ == '__main__':
+    print(' '.join(machine()))
