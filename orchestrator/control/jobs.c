@@ -305,10 +305,7 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 		return;
 	}
 	if (machine_state(machine) != MACHINE_UP) {
-		failure_set(&failure, "machine-down", machine_row(machine)->name,
-		        "see `luctl machine list`; one that is stopped or down is started with "
-		        "`luctl machine start`",
-		        "the machine is %s", machine_state_name(machine_state(machine)));
+		engine_not_up(machine, &failure);
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 		return;
 	}

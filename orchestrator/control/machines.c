@@ -408,6 +408,7 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 	const char *name = request->machine_remove->machine;
 	struct machine *machine;
 	struct failure failure;
+	char remedy[80];
 
 	if (!*name) {
 		failure_set(&failure, "which-machine", "machine remove", "name the machine",
@@ -421,8 +422,10 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 	}
 	if ((machine_state(machine) != MACHINE_STOPPED && machine_state(machine) != MACHINE_DOWN) ||
 	        engine_is_busy(control_engine(client), machine)) {
-		failure_set(&failure, "busy", name, "stop it first with `luctl machine stop`",
-		        "the machine is %s%s", machine_state_name(machine_state(machine)),
+		snprintf(remedy, sizeof(remedy), "stop it first with `luctl machine stop %.31s`",
+		        name);
+		failure_set(&failure, "busy", name, remedy, "the machine is %s%s",
+		        machine_state_name(machine_state(machine)),
 		        engine_is_busy(control_engine(client), machine) ? " and has open jobs"
 		                                                        : "");
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);

@@ -382,12 +382,14 @@ int engine_countersign(struct engine *engine, int64_t id,
 
 void engine_abandon(struct engine *engine, struct machine *machine, const char *why)
 {
+	const char *name = machine_row(machine)->name;
 	struct failure failure;
+	char remedy[120];
 	struct job *job = TAILQ_FIRST(&engine->jobs);
 
-	failure_set(&failure, "machine-down", machine_row(machine)->name,
-	        "start the machine with `luctl machine start` and ask again",
-	        "the machine went away: %s", why);
+	snprintf(remedy, sizeof(remedy),
+	        "start the machine with `luctl machine start %s` and ask again", name);
+	failure_set(&failure, "machine-down", name, remedy, "the machine went away: %s", why);
 	while (job) {
 		struct job *next = TAILQ_NEXT(job, link);
 

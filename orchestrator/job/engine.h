@@ -55,6 +55,9 @@ enum {
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure);
 
+/* Why nothing can be asked of a machine that is not up, and what to do about this one. */
+void engine_not_up(const struct machine *machine, struct failure *ret_failure);
+
 /* What happens to a job, for whoever shows it. */
 enum job_event {
 	JOB_EVENT_STEP,     /* a step begins */

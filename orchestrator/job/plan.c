@@ -27,17 +27,29 @@ static int job_plan_refuse(struct job_plan *plan, const char *code, const char *
 	return ENGINE_E_REFUSED;
 }
 
+void engine_not_up(const struct machine *machine, struct failure *ret_failure)
+{
+	const char *name = machine_row(machine)->name;
+	char remedy[sizeof(ret_failure->remedy)];
+
+	machine_remedy(machine, remedy, sizeof(remedy));
+	failure_set(ret_failure, "machine-down", name,
+	        *remedy ? remedy : "wait until it is up; `luctl machine list` shows it",
+	        "machine %s is %s", name, machine_state_name(machine_state(machine)));
+}
+
+static int job_plan_not_up(struct job_plan *plan)
+{
+	engine_not_up(plan->order->machine, plan->failure);
+	return ENGINE_E_REFUSED;
+}
+
 static int job_plan_service(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
 	if (machine_state(order->machine) != MACHINE_UP) {
-		return job_plan_refuse(plan, "machine-down",
-		        machine_state(order->machine) == MACHINE_SILENT
-		                ? "wait until it answers, or end it with `luctl machine stop "
-		                  "--force`"
-		                : "see `luctl machine list`; start it with `luctl machine start`",
-		        "the machine is %s", machine_state_name(machine_state(order->machine)));
+		return job_plan_not_up(plan);
 	}
 	plan->service = machine_service(order->machine, order->service);
 	if (!plan->service) {
@@ -219,6 +231,7 @@ static int job_plan_target(struct job_plan *plan)
 static int job_plan_start(struct job_plan *plan)
 {
 	const struct machine *machine = plan->order->machine;
+	char remedy[80];
 
 	if (machine_row(machine)->attached) {
 		return job_plan_refuse(plan, "attached", "start it where it is run from",
@@ -229,8 +242,10 @@ static int job_plan_start(struct job_plan *plan)
 	case MACHINE_STARTING:
 	case MACHINE_CONNECTING:
 	case MACHINE_SILENT:
-		return job_plan_refuse(plan, "running", "stop it first with `luctl machine stop`",
-		        "machine %s runs already", machine_row(machine)->name);
+		snprintf(remedy, sizeof(remedy), "stop it first with `luctl machine stop %s`",
+		        machine_row(machine)->name);
+		return job_plan_refuse(plan, "running", remedy, "machine %s runs already",
+		        machine_row(machine)->name);
 	case MACHINE_DOWN:
 	case MACHINE_STOPPED:
 	case _MACHINE_STATE_N:
@@ -300,12 +315,9 @@ static void job_plan_row(struct job_plan *plan)
 static int job_plan_order(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
-	const char *name = machine_row(order->machine)->name;
 
 	if (machine_state(order->machine) != MACHINE_UP) {
-		return job_plan_refuse(plan, "machine-down",
-		        "see `luctl machine list`; start it with `luctl machine start`",
-		        "machine %s is not up", name);
+		return job_plan_not_up(plan);
 	}
 	if (order->kind == JOB_SHUTDOWN) {
 		return 0;

@@ -1163,9 +1163,14 @@ def test_second_machine(world):
         world.kill()
         world.start()
         assert world.json('status')['machine']['name'] == 'b'
-        assert 'stop it first' in world.luctl('machine', 'remove', 'b', code=4)
+        assert 'luctl machine stop b' in world.luctl('machine', 'remove', 'b', code=4)
         assert 'usage' in world.luctl('machine', 'remove', code=2)
         world.luctl('machine', 'stop', 'b')
+        # What is to be done names the machine: the default one is another.
+        world.luctl('machine', 'default', 'm')
+        for command in (['update', 'ds'], ['restart', 'ds', '--keys', world.dir + '/keys'], ['rerandomize', '--all']):
+            assert 'luctl machine start b' in world.luctl(*command, '-m', 'b', code=4), command
+        world.luctl('machine', 'default', 'b')
         world.luctl('machine', 'remove', 'b')
         # The only one that is left is meant.
         assert world.json('status')['machine']['name'] == 'm'
