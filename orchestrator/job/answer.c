@@ -16,6 +16,7 @@ static void answer_on_refreshed(int r, void *arg)
 		job_park(job, "the machine gave no status");
 		return;
 	}
+	job_heard(job);
 	job->refreshed(job);
 }
 

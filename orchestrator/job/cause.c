@@ -94,6 +94,29 @@ static uint64_t job_pause(const Wire__Error *error)
 	return usec == 0 ? JOB_PAUSE_USEC : usec < JOB_PAUSE_MAX_USEC ? usec : JOB_PAUSE_MAX_USEC;
 }
 
+/* The machine is up, and has not taken the order for as long as its answers are waited for. */
+bool job_offer_is_over(const struct job *job)
+{
+	return job->row.step == JOB_STEP_RUN && job->offered_usec &&
+	       job_clock_usec() - job->offered_usec >=
+	               job->engine->parts.config->answer_timeout_usec;
+}
+
+/* The machine says that it may take it later: whether it is asked again then. */
+static bool job_put_off(struct job *job, const Wire__Error *error)
+{
+	bool later = error->class_ == WIRE__ERROR_CLASS__ERROR_UNAVAILABLE ||
+	             error->class_ == WIRE__ERROR_CLASS__ERROR_BUSY;
+
+	if (!later || job_offer_is_over(job)) {
+		return false;
+	}
+	snprintf(job->put_off, sizeof(job->put_off), "%s",
+	        error->cause ? error->cause->message : "it is busy");
+	job_again(job, job_pause(error));
+	return true;
+}
+
 bool job_is_unstated(int r, const Machine__Reply *reply)
 {
 	return !r && reply->body_case == MACHINE__REPLY__BODY_ERROR && reply->error->cause &&
@@ -114,12 +137,9 @@ void job_answer_bad(struct job *job, int r, const Machine__Reply *reply)
 		return;
 	}
 	if (reply->body_case == MACHINE__REPLY__BODY_ERROR) {
-		if (reply->error->class_ == WIRE__ERROR_CLASS__ERROR_UNAVAILABLE ||
-		        reply->error->class_ == WIRE__ERROR_CLASS__ERROR_BUSY) {
-			job_again(job, job_pause(reply->error));
-			return;
+		if (!job_put_off(job, reply->error)) {
+			job_refuse(job, reply->error);
 		}
-		job_refuse(job, reply->error);
 		return;
 	}
 	failure_set(&failure, "protocol", machine_row(job->machine)->name,

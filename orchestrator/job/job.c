@@ -46,6 +46,8 @@ enum job_limit {
 /* Backstops: what is limited by others ends before. */
 #define JOB_WORK_USEC UINT64_C(900000000)
 #define JOB_BOOT_GRACE_USEC UINT64_C(10000000)
+/* Until a step is begun again that was parked although the machine is up. */
+#define JOB_PARKED_USEC UINT64_C(200000)
 
 struct job_step_rule {
 	void (*begin)(struct job *job);
@@ -122,6 +124,7 @@ static void job_settle_calls(struct job *job)
 static void job_limit_end(struct job *job)
 {
 	job->limited = _JOB_STEP_N;
+	job->unheard = false;
 	evtimer_del(job->limit);
 }
 
@@ -239,7 +242,7 @@ static uint64_t job_limit_usec(const struct job *job)
 
 	switch (job_rule(job)->limit) {
 	case JOB_LIMIT_WORK:
-		return JOB_WORK_USEC;
+		return job->unheard ? config->answer_timeout_usec : JOB_WORK_USEC;
 	case JOB_LIMIT_MACHINE:
 		return config->answer_timeout_usec;
 	case JOB_LIMIT_BOOT:
@@ -248,7 +251,7 @@ static uint64_t job_limit_usec(const struct job *job)
 	return JOB_WORK_USEC;
 }
 
-static uint64_t job_clock_usec(void)
+uint64_t job_clock_usec(void)
 {
 	struct timespec now;
 
@@ -308,12 +311,32 @@ static void job_limit(struct job *job)
 	}
 }
 
+/* A step that is limited by its work, and waits for the machine first, waits no longer than others. */
+static void job_unheard(struct job *job)
+{
+	if (!job->unheard && job->limited == job->row.step &&
+	        job_rule(job)->limit == JOB_LIMIT_WORK) {
+		job->unheard = true;
+		job_limit_again(job, 0);
+	}
+}
+
+void job_heard(struct job *job)
+{
+	if (job->unheard) {
+		job->unheard = false;
+		job_limit_again(job, 0);
+	}
+}
+
 /* What the step waited for, in words that name the machine's state. */
 static void job_limit_failure(const struct job *job, struct failure *ret_failure)
 {
 	const struct machine_row *machine = machine_row(job->machine);
 	const char *step = job_step_name(job->row.step);
+	const char *why = *machine_why(job->machine) ? machine_why(job->machine) : job->put_off;
 	uint64_t sec = job_limit_usec(job) / 1000000;
+	char remedy[sizeof(ret_failure->remedy)];
 
 	if (job->limited_by_deadline) {
 		failure_set(ret_failure, "job-timeout", step,
@@ -322,22 +345,24 @@ static void job_limit_failure(const struct job *job, struct failure *ret_failure
 		        (double)job->row.timeout_ms / 1000, step);
 		return;
 	}
-	if (job_rule(job)->limit == JOB_LIMIT_WORK) {
+	if (job_rule(job)->limit == JOB_LIMIT_WORK && !job->unheard) {
 		failure_set(ret_failure, "step-timeout", step, "see the log of lud, and try again",
 		        "step %s did not come forward for %" PRIu64 " s", step, sec);
 		return;
 	}
-	failure_set(ret_failure,
-	        machine_state(job->machine) == MACHINE_SILENT ? "machine-silent" : "step-timeout",
-	        machine->name,
+	snprintf(remedy, sizeof(remedy),
 	        job->row.boot_id
-	                ? "what became of it shows in `luctl history` when the machine answers "
-	                  "again; `luctl machine stop --force` ends a machine that does not"
+	                ? "what became of it shows in `luctl history -m %s` when the machine "
+	                  "answers again; `luctl machine stop %s --force` ends one that does not"
 	                : "nothing was begun: see `luctl machine list`, and ask again when the "
 	                  "machine answers",
+	        machine->name, machine->name);
+	failure_set(ret_failure,
+	        machine_state(job->machine) == MACHINE_SILENT ? "machine-silent" : "step-timeout",
+	        machine->name, remedy,
 	        "step %s waited %" PRIu64 " s for machine %s, which is %s%s%s", step, sec,
-	        machine->name, machine_state_name(machine_state(job->machine)),
-	        *machine_why(job->machine) ? ": " : "", machine_why(job->machine));
+	        machine->name, machine_state_name(machine_state(job->machine)), *why ? ": " : "",
+	        why);
 }
 
 static void job_on_limit(evutil_socket_t fd, short what, void *arg)
@@ -359,6 +384,7 @@ static void job_advance(struct job *job)
 	}
 	job_limit(job);
 	if (rule->needs_session && machine_state(job->machine) != MACHINE_UP) {
+		job_unheard(job);
 		return;
 	}
 	if (!job_record(job, job_begin_txn, job)) {
@@ -588,9 +614,11 @@ void job_park(struct job *job, const char *why)
 	log_info("job %" PRId64 " waits in step %s: %s", job->row.id, job_step_name(job->row.step),
 	        why);
 	job_settle_calls(job);
+	job_unheard(job);
 	job->busy = false;
+	/* Whatever it was, it would be so again at once. */
 	if (machine_state(job->machine) == MACHINE_UP) {
-		job_kick(job);
+		job_again(job, JOB_PARKED_USEC);
 	}
 }
 

@@ -165,6 +165,7 @@ void job_step_pair(struct job *job)
 		job_done(job, "the same release", job_pair_same_write, job);
 		return;
 	}
+	job_heard(job);
 	job->task = forge_pair(job->engine->parts.forge, job->pair_from.path, job->pair_to.path,
 	        &job->pair_json, job_pair_done, job);
 }

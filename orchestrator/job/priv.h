@@ -46,6 +46,9 @@ struct job {
 	int64_t limited_usec;     /* when that was, unix */
 	bool limited_by_deadline; /* the limit is what was left of the job's own time */
 	uint64_t deadline_usec;   /* monotonic; 0: not begun, or no time was given */
+	bool unheard;             /* its step waits for the machine to be up */
+	uint64_t offered_usec;    /* monotonic: when its order was first sent; 0: never */
+	char put_off[120];        /* why the machine said to ask again, last; "" */
 	bool busy;                /* its step is begun and waits for an answer */
 	bool turn;                /* it has the machine for itself */
 	bool stalled;             /* the record could not be written: taken up again from there */
@@ -118,6 +121,10 @@ void job_back(struct job *job, enum job_step step, const char *why);
 void job_kick(struct job *job);
 /* The step came forward: its time limit begins anew, with so much more. */
 void job_limit_again(struct job *job, uint64_t more_usec);
+/* The machine answered what the step waited for, which begins its work. */
+void job_heard(struct job *job);
+/* Monotonic. */
+uint64_t job_clock_usec(void);
 /* What is left of the time given for the job; UINT64_MAX: no limit, or its order was sent. */
 uint64_t job_left_usec(const struct job *job);
 /* Tells who waits for the job something that keeps it. */
@@ -239,5 +246,7 @@ const char *job_signer_remedy(const struct signer_reply *reply);
 bool __must_check job_sign_again(struct job *job, const Wire__Cause *cause);
 /* Lets a failed request to the machine end the step: park, refuse or fail. */
 void job_answer_bad(struct job *job, int r, const Machine__Reply *reply);
+/* Whether the order was offered to a machine that is up for as long as its answers are waited for. */
+bool job_offer_is_over(const struct job *job);
 /* Whether an order is refused because the machine was told nothing under its newest root yet. */
 bool job_is_unstated(int r, const Machine__Reply *reply);

@@ -201,7 +201,7 @@ static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 		job_order_accepted(job);
 		return;
 	}
-	if (job_is_unstated(r, reply)) {
+	if (job_is_unstated(r, reply) && !job_offer_is_over(job)) {
 		job_back(job, JOB_STEP_ORDER, "the machine learned of a newer root meanwhile");
 		return;
 	}
@@ -222,6 +222,13 @@ static void job_run_unknown(struct job *job)
 	bool same_boot = row->boot_id == job->order.boot_id && row->line == job->order.line;
 	struct failure failure;
 
+	if (same_boot && !job->order.accepted && !*job->put_off && job_offer_is_over(job)) {
+		failure_set(&failure, "not-taken", row->name,
+		        "nothing was begun: see `luctl log`, and ask again",
+		        "machine %s is up and does not answer to the order", row->name);
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
 	if (same_boot && !job->order.accepted) {
 		job_back(job, job_first_step_at_machine(job), "the machine has not seen it");
 		return;
@@ -251,6 +258,10 @@ static void job_run_begin(struct job *job)
 	if (!job_record(job, job_order_mark_sent, job)) {
 		return;
 	}
+	if (!job->offered_usec) {
+		job->offered_usec = job_clock_usec();
+	}
+	*job->put_off = '\0';
 	/* From here on the machine ends it in time. */
 	job_limit_again(job, 0);
 	hook_point("run", "sent");

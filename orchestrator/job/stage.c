@@ -191,12 +191,21 @@ void job_step_stage(struct job *job)
 {
 	_cleanup_(freep) char *state = NULL;
 	_cleanup_(freep) char *payload = NULL;
+	struct failure failure;
 	int r = job_parts_load(job);
 
 	if (!r) {
 		state = text_format("%s/" KIT_STATE, job->parts->release.path);
 		payload = job_part_path(job->parts);
 		r = job_stage_load(&job->stage[0], state, job->parts->release.state_hash);
+		if (r < 0) {
+			failure_set(&failure, "kit", state,
+			        "make the copy whole: add the release again with `luctl release "
+			        "add`",
+			        "the release's state description cannot be read: %s", strerror(-r));
+			job_fail(job, JOB_FAILED, &failure);
+			return;
+		}
 	}
 	if (!r) {
 		r = job_stage_load(&job->stage[1], payload, job->parts->variant.payload_hash);

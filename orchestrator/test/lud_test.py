@@ -979,7 +979,7 @@ def test_silent_for_good(world):
     with open(world.config, 'a', encoding='ascii') as f:
         f.write('machine:\n  answer_timeout: "7s"\n')
     world.prepare()
-    for place, code in (('stage.begin', 1), ('run.sent', 7), ('confirm.begin', 7)):
+    for place, code in (('forge.end', 1), ('stage.begin', 1), ('run.sent', 7), ('confirm.begin', 7)):
         assert world.kill(signal.SIGTERM) == 0
         world.start(stop_at=place)
         runs = len(world.peer.runs)
@@ -990,7 +990,7 @@ def test_silent_for_good(world):
         world.lud.send_signal(signal.SIGCONT)
         _, told = luctl.communicate(timeout=40)
         assert luctl.returncode == code, (place, luctl.returncode, told)
-        assert 'machine-silent' in told and 'machine m' in told and place.split('.', 1)[0] in told, told
+        assert 'machine-silent' in told and 'machine m' in told and place.split('.', 1)[0].replace('forge', 'sign') in told, told
         world.peer.awake.set()
         world.until(lambda: world.json('status')['machine']['state'] == 'up')
         if place == 'run.sent':
@@ -999,6 +999,40 @@ def test_silent_for_good(world):
             assert job['state'] == 'committed' and job['generation'] == world.running(), job
         assert len(world.peer.runs) == runs + (code == 7)
     assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def test_put_off_for_good(world):
+    """A machine that is up and always asks to come back later: the job ends, and says why, and nobody spins."""
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('machine:\n  answer_timeout: "1s"\n')
+    world.prepare()
+    for fault, code, said in (('rate_order_%d' % harness.peer.UPDATE, 5, 'too many'), ('rate_admit', 1, 'too many'),
+                              ('busy_status', 1, 'step sign waited 1 s')):
+        world.peer.faults[fault] = often = 10000
+        began = time.monotonic()
+        told = world.luctl('update', 'ds', code=code)
+        assert time.monotonic() - began < 6 and said in told, (fault, told)
+        assert often - world.peer.faults[fault] < 60, (fault, world.peer.faults[fault])
+        world.peer.faults[fault] = 0
+    assert not world.peer.runs
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def test_copy_damaged_in_job(world):
+    """What goes from the copy of a release in the middle of a job ends it, and adding the release again helps."""
+    world.prepare()
+    assert world.kill(signal.SIGTERM) == 0
+    world.start(stop_at='stage.begin')
+    with subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--socket', world.socket],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as luctl:
+        world.wait_stopped()
+        copy, = os.listdir(world.state + '/releases')
+        os.unlink('%s/releases/%s/state' % (world.state, copy))
+        world.lud.send_signal(signal.SIGCONT)
+        told = luctl.communicate(timeout=20)[1]
+    assert luctl.returncode == 1 and copy + '/state' in told and 'luctl release add' in told, told
+    world.luctl('release', 'add', *world.kits)
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
 
 
 def backup(world):

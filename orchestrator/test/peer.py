@@ -251,6 +251,9 @@ class Peer:
         self._reply(request, pong=body)
 
     def _on_status(self, request, body):
+        if self._fault('busy_status'):
+            self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'not now')
+            return
         self._reply(request, status={
             'machine_id': self.machine_id, 'boot_id': self.boot_id, 'clock_ns': 5,
             'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': self.root_serial,
