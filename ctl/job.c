@@ -64,6 +64,10 @@ static void job_print_cause(const Control__Job *job)
 	const Wire__Cause *cause = job->cause;
 
 	if (!cause) {
+		if (*job->hint) {
+			fprintf(stderr, "luctl: %s: %s\n",
+			        *job->service ? job->service : job->machine, job->hint);
+		}
 		return;
 	}
 	fprintf(stderr, "luctl: %s: %s in step %s: %s (%s)\n",

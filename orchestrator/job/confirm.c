@@ -3,8 +3,8 @@
  * The floors that the release brings are in the record before the machine hears of
  * them, so that the next statement has them whatever happens to this order.
  *
- * A confirm that the machine refuses, or forgets, changes nothing about the update: the
- * job is committed and says what is missing. Its floor comes with the next statement.
+ * A confirm that the machine refuses, forgets, or does not answer changes nothing about the
+ * update: the job is committed and says what is missing. Its floor comes with the next statement.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -75,6 +75,21 @@ void job_on_confirmed(struct job *job, const Machine__Result *result)
 	snprintf(hint, sizeof(hint), "it runs, but the machine did not confirm it: %.120s",
 	        result->cause ? result->cause->message : "no reason given");
 	confirm_end(job, hint);
+}
+
+bool job_confirm_give_up(struct job *job, const struct failure *failure)
+{
+	char hint[240];
+
+	if (job->row.step != JOB_STEP_CONFIRM || job->row.kind == JOB_START) {
+		return false;
+	}
+	snprintf(hint, sizeof(hint),
+	        "it was checked that it ran, but not confirmed: %.120s; its floor goes to the "
+	        "machine with the next statement",
+	        failure->cause);
+	confirm_end(job, hint);
+	return true;
 }
 
 static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)

@@ -344,7 +344,7 @@ static void engine_abandon_job(struct job *job, const struct failure *failure)
 
 	if (job->row.kind == JOB_SHUTDOWN && job->row.boot_id) {
 		job_end(job, &end);
-	} else {
+	} else if (!job_confirm_give_up(job, failure)) {
 		job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, failure);
 	}
 }

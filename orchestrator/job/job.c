@@ -371,6 +371,9 @@ static void job_on_limit(evutil_socket_t fd, short what, void *arg)
 	struct failure failure;
 
 	job_limit_failure(job, &failure);
+	if (job_confirm_give_up(job, &failure)) {
+		return;
+	}
 	job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, &failure);
 }
 

@@ -220,6 +220,11 @@ void job_order_result(struct job *job, const Machine__Result *result);
 void job_on_result(struct job *job, const Machine__Result *result);
 /* The result of no open job: one that was given up as unknown is known now. */
 void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result);
+/*
+ * Whether the job's update is committed and checked, so that the failure is one of its confirm only:
+ * then it has ended.
+ */
+bool __must_check job_confirm_give_up(struct job *job, const struct failure *failure);
 void job_on_confirmed(struct job *job, const Machine__Result *result);
 
 /* statement.c */
