@@ -193,48 +193,61 @@ static void control_show_loss(const Control__Proposal *proposal)
 	}
 }
 
+/* Shows what is asked for and signs it; told and false: it is not signed. */
+static bool control_agree(const struct options *options, const Control__Request *asked,
+        const Control__Progress *news, struct envelope_signature *ret_signature)
+{
+	_cleanup_(key_freep) struct keyring_key *key = NULL;
+	_Alignas(8) uint8_t bytes[SIGNER_ORDER_MAX];
+	const struct order_manifest *order = (const struct order_manifest *)bytes;
+	size_t len = news->proposal->order.len;
+
+	if (control_open(options, &key) != CTL_OK) {
+		return false;
+	}
+	memcpy(bytes, news->proposal->order.data, len <= sizeof(bytes) ? len : 0);
+	if (len > sizeof(bytes) || keyring_control_sign(key, bytes, len, ret_signature) != 0) {
+		ctl_fail(CTL_KEYS, "order", "use the luctl of lud's version",
+		        "what lud proposes is no order");
+		return false;
+	}
+	if (!control_is_asked(asked, order)) {
+		return false;
+	}
+	if (!control_consent_is_shown(order, news->proposal)) {
+		ctl_fail(CTL_KEYS, "order", "look into lud's log, and at `luforge pair`",
+		        "what lud proposes consents to another pairing than the one it shows");
+		return false;
+	}
+	if (!control_is_machine(options, asked, news->proposal, order)) {
+		return false;
+	}
+	control_show(order, news->proposal->machine);
+	control_show_loss(news->proposal);
+	return true;
+}
+
 void control_sign(
         const struct options *options, const Control__Request *asked, const Control__Progress *news)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
-	_cleanup_(key_freep) struct keyring_key *key = NULL;
 	Control__JobSignRequest sign = CONTROL__JOB_SIGN_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	_Alignas(8) uint8_t order[SIGNER_ORDER_MAX];
 	struct envelope_signature signature;
 	struct options quiet = *options;
 	const Control__Reply *reply;
-	size_t len = news->proposal->order.len;
 
-	if (len > sizeof(order) || control_open(options, &key) != CTL_OK) {
-		return;
-	}
-	memcpy(order, news->proposal->order.data, len);
-	if (keyring_control_sign(key, order, len, &signature) != 0) {
-		ctl_fail(CTL_KEYS, "order", "use the luctl of lud's version",
-		        "what lud proposes is no order");
-		return;
-	}
-	if (!control_is_asked(asked, (const struct order_manifest *)order)) {
-		return;
-	}
-	if (!control_consent_is_shown((const struct order_manifest *)order, news->proposal)) {
-		ctl_fail(CTL_KEYS, "order", "look into lud's log, and at `luforge pair`",
-		        "what lud proposes consents to another pairing than the one it shows");
-		return;
-	}
-	if (!control_is_machine(
-	            options, asked, news->proposal, (const struct order_manifest *)order)) {
-		return;
-	}
-	control_show((const struct order_manifest *)order, news->proposal->machine);
-	control_show_loss(news->proposal);
 	quiet.json = false;
 	sign.job = news->job;
-	sign.key_id.data = signature.key_id;
-	sign.key_id.len = sizeof(signature.key_id);
-	sign.signature.data = signature.sig;
-	sign.signature.len = sizeof(signature.sig);
+	if (control_agree(options, asked, news, &signature)) {
+		sign.key_id.data = signature.key_id;
+		sign.key_id.len = sizeof(signature.key_id);
+		sign.signature.data = signature.sig;
+		sign.signature.len = sizeof(signature.sig);
+	} else {
+		/* Nobody is kept waiting for a signature that will not come. */
+		sign.refusal = "luctl refused it";
+	}
 	request.body_case = CONTROL__REQUEST__BODY_JOB_SIGN;
 	request.job_sign = &sign;
 	(void)command_call(&quiet, &request, NULL, NULL, &client, &reply);

@@ -237,6 +237,16 @@ void control_on_job_sign(struct control_client *client, const Control__Request *
 	struct envelope_signature signature;
 	struct failure failure = {0};
 
+	if (*sign->refusal) {
+		if (engine_decline(
+		            control_engine(client), (int64_t)sign->job, sign->refusal, &failure)) {
+			control_refuse(
+			        client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+			return;
+		}
+		control_done(client, request->id, "not signed");
+		return;
+	}
 	if (sign->key_id.len != sizeof(signature.key_id) ||
 	        sign->signature.len != sizeof(signature.sig)) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &format);

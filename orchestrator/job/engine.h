@@ -88,6 +88,9 @@ struct engine_watch *engine_watch_free(struct engine_watch *watch);
 /* A control key's signature over what a job proposed. ENGINE_E_REFUSED fills ret_failure. */
 int __must_check engine_countersign(struct engine *engine, int64_t job,
         const struct envelope_signature *signature, struct failure *ret_failure);
+/* Nobody will sign what a job proposed: it ends. ENGINE_E_REFUSED fills ret_failure. */
+int __must_check engine_decline(
+        struct engine *engine, int64_t job, const char *why, struct failure *ret_failure);
 /* Whether a machine has open jobs. */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine);
 /* Ends the open jobs of a machine that went away; not one that is about to start it. */

@@ -379,11 +379,15 @@ def test_known_machine(world):
     assert 'noted' not in done.stderr, done.stderr
     with open(known, 'w', encoding='ascii') as f:
         f.write('m ' + '0' * 32 + '\n')
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as luctl:
-        said = luctl.stderr.readline()
-        luctl.kill()
-    assert f'{known}:1: the order is for another machine' in said, said
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=10)
+    assert f'{known}:1: the order is for another machine' in done.stderr and done.returncode == 1, done
+    assert 'luctl refused it' in done.stderr, done.stderr
     assert len(world.peer.orders) == 2
+    # What is printed is done: the line goes.
+    with open(known, 'w', encoding='ascii'):
+        pass
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    assert len(world.peer.orders) == 3
 
 
 def test_snapshot(world):
