@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "keyring/priv.h"
@@ -684,6 +685,51 @@ static void test_signer_refuses(const struct signer *as_made)
 	}
 }
 
+/* A kit that claims to be longer than the request is not read to its end. */
+static void test_kit_past_end(const struct signer *s)
+{
+	static struct signer_reply reply;
+	const size_t len = sizeof(struct envelope_part_header) +
+	                   order_manifest_size(ORDER_COMPONENTS_MAX) +
+	                   sizeof(struct envelope_signature);
+	const size_t page = 4096, room = (sizeof(struct signer_request) + page - 1) / page * page;
+	uint8_t *map =
+	        mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct signer_request *request;
+	struct envelope_part_header *header;
+	struct order_manifest *order;
+
+	assert(map != MAP_FAILED && mprotect(map + room, page, PROT_NONE) == 0);
+	request = (void *)(map + room - sizeof(*request));
+	make_variant(request);
+	header = (void *)request->variant.kit;
+	header->kind = ENVELOPE_ORDER;
+	header->manifest_len = (uint32_t)order_manifest_size(ORDER_COMPONENTS_MAX);
+	request->variant.kit_len = (uint32_t)len;
+	order = (void *)(header + 1);
+	*order = (struct order_manifest){
+	        .magic = ORDER_MAGIC,
+	        .version = MANIFEST_VERSION,
+	        .size = header->manifest_len,
+	        .expires = 1,
+	        .epoch = 1,
+	        .transaction = 3,
+	        .action = ORDER_DROP,
+	        .n_components = ORDER_COMPONENTS_MAX,
+	};
+	assert((uint8_t *)header + len > map + room);
+	for (struct order_component *c = (void *)(order + 1);
+	        (void *)(c + 1) <= (void *)(map + room); c++) {
+		memset(c, 0, sizeof(*c));
+		memcpy(c->service, "ds", 3);
+		memset(c->release_id, 1, sizeof(c->release_id));
+		memset(c->variant_hash, 2, sizeof(c->variant_hash));
+	}
+	assert(signer_handle(s, request, NOW, &reply, note) == 0);
+	assert(reply.status == SIGNER_REFUSED && reply.reason == ENVELOPE_MALFORMED);
+	assert(munmap(map, room + page) == 0);
+}
+
 /* So many lines, and not one more. */
 static void check_rule_max(const char *line, unsigned int n)
 {
@@ -870,6 +916,7 @@ int main(void)
 	test_signer_signs(&s);
 	test_control_sign(&s);
 	test_signer_refuses(&s);
+	test_kit_past_end(&s);
 	test_signer_protocol(&s);
 	test_signer_seals(&s);
 	signer_fini(&s);

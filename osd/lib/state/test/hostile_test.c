@@ -123,18 +123,23 @@ static void test_large_pages(void)
 	refused(w, STATE_E_HEAP, "overlap");
 }
 
-/* The count of an array in its page: one element too many. */
+/* The count of an array in its page: one element too many, be it placed with others or by itself. */
 static void test_array_count(void)
 {
-	struct world *w = world();
-	uint8_t *object = world_object(w, "add", 0, 2);
-	uint32_t stride = entry_of(w, object)->stride;
-	uint8_t *page = w->old_heap + page_of(w, object) * HEAP_PAGE_BYTES;
-	uint32_t slot = (uint32_t)(object - page) / stride;
-	uint16_t count = (uint16_t)((stride + 7) / 8);
+	static const char *const words[] = {
+	        "larger than its slot 0x", "larger than its slot in page"};
 
-	memcpy(page + heap_count_offset(slot), &count, sizeof(count));
-	refused(w, STATE_E_HEAP, "larger than its slot");
+	for (uint64_t n = 2; n < 4; n++) {
+		struct world *w = world();
+		uint8_t *object = world_object(w, "add", 0, n);
+		uint32_t stride = entry_of(w, object)->stride;
+		uint8_t *page = w->old_heap + page_of(w, object) * HEAP_PAGE_BYTES;
+		uint32_t slot = (uint32_t)(object - page) / stride;
+		uint16_t count = (uint16_t)((stride + 7) / 8);
+
+		memcpy(page + heap_count_offset(slot), &count, sizeof(count));
+		refused(w, STATE_E_HEAP, words[n - 2]);
+	}
 }
 
 static void test_heap_pointers(void)

@@ -96,6 +96,9 @@ static const struct refusal refusals[] = {
                 "dropped struct l at a.c:v.in, which starts fresh now\n"},
         /* renamings: who was renamed claims the old one, and two cannot */
         {"i32 a;", "i32 b @renamed=a; i32 c @renamed=a;", STATE_E_ANNOTATION, "a.c:c"},
+        {"i32 a;", "i32 b @renamed=a; file b.c; i32 a @moved=a.c;", STATE_E_ANNOTATION, "b.c:a"},
+        {"i32 a;", "file b.c; i32 a @moved=a.c; file c.c; i32 a @moved=a.c;", STATE_E_ANNOTATION,
+                "c.c:a"},
         {"i32 a; i32 b;", "i32 b @renamed=a;", STATE_OK, "lost a.c:b\n"},
         {"struct s { i32 a; } v;", "struct s { i32 b @renamed=a; i32 c @renamed=a; } v;",
                 STATE_E_ANNOTATION, "a.c:v.c"},
