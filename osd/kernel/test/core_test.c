@@ -269,6 +269,28 @@ static void test_events(void)
 	check_all();
 }
 
+/* Whoever was in a slot before leaves no rights behind. */
+static void test_opened(void)
+{
+	static const struct slot_privileges none;
+	struct slot_params params = {.name = "test"};
+	struct slot_privileges all;
+	struct slot *slot = &slots[5];
+	struct space *space;
+
+	memset(&all, 0xff, sizeof(all));
+	slot_privileges_set(slot, &all);
+	close_slot(5);
+	assert(space_open(PAGE_SIZE, &space) == E_OK);
+	slot_open(slot, &params, space, slots[SUPERVISOR].endpoint);
+	assert(memcmp(&slot->privileges, &none, sizeof(none)) == 0);
+	assert(memcmp(slot->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);
+	assert((slot->instance->calls_allowed & kcall_mask_given) == 0);
+	close_slot(5);
+	open_slot(5);
+	check_all();
+}
+
 static void test_faults(void)
 {
 	struct instance *instance = slots[4].instance;
@@ -306,6 +328,7 @@ int main(int argc, char **argv)
 		step();
 	}
 	test_events();
+	test_opened();
 	test_faults();
 	return 0;
 }

@@ -100,6 +100,47 @@ static void test_rollback(void)
 	service_free();
 }
 
+/* Rolled back and not yet let go: the slot is held, and the old one is in it. */
+static void swap_back_held(void)
+{
+	swap_held();
+	IS(E_OK, sys_slot_swap(new.child.ep, old.child.ep, 0));
+	puppets_exchange();
+	IS(1, info_of(old.child.ep).is_held);
+}
+
+/* The old instance may receive before the hold ends; whatever it would get waits until then. */
+static void test_held_receiver(void)
+{
+	service_new();
+	swap_back_held();
+	puppet_ipc_begin(&old, KCALL_receive, EP_ANY, 0, 0);
+	OK(puppet_waits(&old));
+	puppet_ipc_begin(&client, KCALL_send, old.child.ep, 5, 6);
+	OK(puppet_waits(&client));
+	puppet_ipc_begin(&other, KCALL_sendrec, old.child.ep, 7, 8);
+	OK(puppet_waits(&other));
+	IS(E_OK, sys_notify(old.child.ep));
+	OK(puppet_waits(&old));
+	IS(2, info_of(old.child.ep).n_senders);
+	IS(E_OK, sys_slot_unhold(old.child.ep));
+	IS(E_OK, puppet_end(&old));
+	IS(MSG_NOTIFY, puppet_order(&old)->msg.type);
+	swap_back_held();
+	puppet_ipc_begin(&old, KCALL_receive, EP_ANY, 0, 0);
+	OK(puppet_waits(&old));
+	OK(puppet_waits(&client));
+	IS(E_OK, sys_slot_unhold(old.child.ep));
+	IS(E_OK, puppet_end(&old));
+	IS(6, puppet_order(&old)->msg.w[0]);
+	IS(E_OK, puppet_end(&client));
+	IS(E_OK, puppet_ipc(&old, KCALL_receive, EP_ANY, 0, 0));
+	IS(8, puppet_order(&old)->msg.w[0]);
+	IS(E_OK, puppet_ipc(&old, KCALL_reply, other.child.ep, 1, 2));
+	IS(E_OK, puppet_end(&other));
+	service_free();
+}
+
 /*
  * While held nothing is delivered, also not to an instance that waits
  * already when the hold begins.
@@ -314,6 +355,7 @@ static void test_swap_many(void)
 const struct test tests_swap[] = {
         {"an update: what waits reaches the new instance", test_update},
         {"a rollback: the old instance goes on", test_rollback},
+        {"an instance that receives in a held slot", test_held_receiver},
         {"notifications and alarms of a held slot", test_hold_notify_alarm},
         {"a safe copy parked on a held slot", test_parked_copy},
         {"a safe copy parked on a slot that ends", test_parked_then_dead},
