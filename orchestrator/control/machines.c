@@ -125,12 +125,6 @@ static struct machine *control_machine_new(struct control_client *client, uint64
 	struct failure failure;
 	int r;
 
-	if (!control_name_is_valid(name)) {
-		failure_set(&failure, "invalid", "name", "use letters, digits, - and _",
-		        "a machine cannot be named %s", name);
-		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
-		return NULL;
-	}
 	r = found ? machine_new_found(machines, name, &machine)
 	          : machine_new(machines, name, socket, &machine);
 	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
@@ -254,13 +248,27 @@ static void control_attach(struct control_client *client, uint64_t id, struct ma
 	evtimer_add(wait->timer, &now);
 }
 
+/* The machine that is asked for. Nothing is looked up under a name that cannot be one. */
+static struct machine *control_machine_asked(
+        struct control_client *client, uint64_t id, const Control__MachineStartRequest *start)
+{
+	const char *name = start->machine;
+	struct failure failure;
+
+	if (*name && !control_name_is_valid(name)) {
+		failure_set(&failure, "invalid", "name", "use letters, digits, - and _",
+		        "a machine cannot be named %s", name);
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+		return NULL;
+	}
+	return start->attach ? control_machine_to_attach(client, id, name, start->socket)
+	                     : control_machine_to_start(client, id, name);
+}
+
 void control_on_machine_start(struct control_client *client, const Control__Request *request)
 {
 	const Control__MachineStartRequest *start = request->machine_start;
-	struct machine *machine =
-	        start->attach ? control_machine_to_attach(
-	                                client, request->id, start->machine, start->socket)
-	                      : control_machine_to_start(client, request->id, start->machine);
+	struct machine *machine = control_machine_asked(client, request->id, start);
 	struct job_order order = {
 	        .kind = JOB_START,
 	        .machine = machine,

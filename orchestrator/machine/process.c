@@ -301,7 +301,7 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 		machine_launch_end(machine, &stopped);
 	}
 	machine_session_fini(machine);
-	if (machine->pidfd < 0 || qemu_end(machine->row.pid) < 0) {
+	if (machine->pidfd < 0 || qemu_end(machine->pidfd) < 0) {
 		machine_process_fini(machine);
 		machine_stopped(machine, "");
 	} else {

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "host/base/file.h"
 
@@ -107,7 +109,15 @@ void qemu_command_fini(struct qemu_command *command)
 	*command = (struct qemu_command){0};
 }
 
-/* Whether the process was started with a socket in this directory. */
+/* Anybody can write these words behind a program's name: it must be ours, or root's. */
+static bool qemu_is_own(FILE *process)
+{
+	struct stat st;
+
+	return fstat(fileno(process), &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0);
+}
+
+/* Whether the process was started, by us, with a socket in this directory. */
 static bool qemu_serves(pid_t pid, const char *dir)
 {
 	_cleanup_(freep) char *path = text_format("/proc/%d/cmdline", pid);
@@ -116,7 +126,10 @@ static bool qemu_serves(pid_t pid, const char *dir)
 	_cleanup_(freep) char *word = NULL;
 	size_t size = 0;
 
-	while (file && getdelim(&word, &size, '\0', file) > 0) {
+	if (!file || !qemu_is_own(file)) {
+		return false;
+	}
+	while (getdelim(&word, &size, '\0', file) > 0) {
 		if (strstr(word, want)) {
 			return true;
 		}
@@ -148,12 +161,9 @@ int qemu_watch(pid_t pid, int *ret_pidfd)
 	return 0;
 }
 
-int qemu_end(pid_t pid)
+int qemu_end(int pidfd)
 {
-	if (pid <= 1) {
-		return err_raise(-ESRCH);
-	}
-	if (kill(pid, SIGTERM) < 0) {
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) < 0) {
 		return err_raise(-errno);
 	}
 	return 0;

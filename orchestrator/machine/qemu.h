@@ -40,10 +40,10 @@ const char *qemu_accel(const char *wanted);
 
 /*
  * Finds the process that serves this directory, by its pidfile, and makes sure that
- * it is QEMU with this directory's socket. -ESRCH: there is none.
+ * it is QEMU with this directory's socket, and no other user's. -ESRCH: there is none.
  */
 int __must_check qemu_find(const char *dir, pid_t *ret_pid);
 /* Opens a descriptor that becomes readable when the process ends. */
 int __must_check qemu_watch(pid_t pid, int *ret_pidfd);
-/* Asks the process to end at once. */
-int __must_check qemu_end(pid_t pid);
+/* Asks the process of such a descriptor to end at once. */
+int __must_check qemu_end(int pidfd);

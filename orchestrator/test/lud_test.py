@@ -1604,6 +1604,9 @@ def test_rejections(world):
     assert 'luctl machine start' in world.luctl('update', 'ds', code=4)
     world.kill()
     world.prepare()
+    os.makedirs(world.state + '/machines', exist_ok=True)
+    os.mkdir(world.dir + '/elsewhere')  # lud looks into no directory that is no machine's
+    os.mkfifo(world.dir + '/elsewhere/qemu.pid')
     for args, said in ((['update', 'nix'], 'no service nix'),
                        (['update', 'rs'], 'cannot be updated'),
                        (['update', 'ds', '--release', 'ffff'], 'luctl release list'),
@@ -1611,6 +1614,8 @@ def test_rejections(world):
                        (['rollback', 'ds'], 'no-generation'),
                        (['show', 'ds', '9'], 'luctl history'),
                        (['machine', 'start', 'a b'], 'letters'),
+                       (['machine', 'start', '../../elsewhere'], 'letters'),
+                       (['machine', 'start', '../../elsewhere', '--attach', world.dir + '/s'], 'letters'),
                        (['machine', 'start', 'new'], 'luctl release add')):
         code = 1 if said == 'luctl release add' else 4
         told = world.luctl(*args, code=code)

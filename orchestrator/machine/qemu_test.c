@@ -1,0 +1,84 @@
+/* Which process is taken for a machine's. */
+#undef NDEBUG
+#include "orchestrator/machine/qemu.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/qemu_test.XXXXXX";
+
+/* A program with the words that QEMU would have; it runs as uid, or as we do. */
+static pid_t start(uid_t uid, const char *words)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	assert(pipe2(ready, O_CLOEXEC) == 0);
+	pid = fork();
+	if (pid == 0) {
+		if (uid == 0 || setresuid(uid, uid, uid) == 0) {
+			execl("/bin/sh", "sh", "-c", "sleep 30; :", words, (char *)NULL);
+		}
+		_exit(1);
+	}
+	close(ready[1]);
+	assert(read(ready[0], &byte, 1) == 0); /* it is the program now */
+	close(ready[0]);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	struct pollfd watch = {.events = POLLIN};
+	int status;
+
+	assert(qemu_watch(pid, &watch.fd) == 0 && qemu_end(watch.fd) == 0);
+	assert(poll(&watch, 1, 5000) == 1);
+	assert(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGTERM);
+	assert(qemu_end(watch.fd) < 0);
+	close(watch.fd);
+}
+
+/* Whether a process that is named by the pidfile is found. */
+static bool is_found(uid_t uid, const char *words)
+{
+	pid_t pid = start(uid, words), found = 0;
+	char path[64];
+	FILE *file;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/" QEMU_PIDFILE, dir);
+	file = fopen(path, "w");
+	assert(file && fprintf(file, "%d\n", pid) > 0 && fclose(file) == 0);
+	r = qemu_find(dir, &found);
+	assert(r ? r == -ESRCH : found == pid);
+	end(pid);
+	assert(unlink(path) == 0);
+	return r == 0;
+}
+
+int main(void)
+{
+	char words[96];
+	pid_t pid;
+
+	assert(mkdtemp(dir));
+	assert(qemu_find(dir, &pid) == -ESRCH);
+	snprintf(words, sizeof(words), "socket,path=%s/" QEMU_SOCKET ",server=on", dir);
+	assert(is_found(0, words));
+	assert(!is_found(0, "socket,path=/tmp/" QEMU_SOCKET ",server=on"));
+	if (geteuid() == 0) {
+		assert(!is_found(60999, words)); /* anybody can have such words */
+	}
+	assert(rmdir(dir) == 0);
+	return 0;
+}
