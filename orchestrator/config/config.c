@@ -1,3 +1,12 @@
+/*
+ * One table says everything about every key: place, type, limits, and whether it may change
+ * while lud runs. Reading (read.c), printing, comparing and freeing go through it, so that a
+ * key cannot be forgotten in one of them. Text is owned by the struct; quantities are kept in
+ * their base unit.
+ *
+ * Defaults depend on where the program lies: in a build tree it uses what was built there,
+ * else the places of a system.
+ */
 #include "orchestrator/config/config.h"
 
 #include <errno.h>

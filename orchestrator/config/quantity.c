@@ -1,3 +1,7 @@
+/*
+ * Numbers with units. A unit is required where a kind has any, must follow the number at once,
+ * and the product must fit 63 bits. A count has no unit.
+ */
 #include "orchestrator/config/quantity.h"
 
 #include <ctype.h>

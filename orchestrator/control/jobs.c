@@ -1,4 +1,10 @@
-/* Requests that become jobs, and waiting for them. */
+/*
+ * Requests that become jobs, and waiting for them. A request plans one job, or one for each
+ * service, and waits for all of them; the client is told each step, each notice and each
+ * proposal to sign on the way. The wait is the client's alone: when it leaves, the jobs go on.
+ * If the record cannot be written, nobody is kept waiting: the answer then says that the jobs
+ * stand still.
+ */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,4 +1,15 @@
-/* Requests about machines: their list, start and stop, and what they say themselves. */
+/*
+ * Requests about machines: status, list, start, stop, default, removal, time, and questions
+ * that are passed on to the machine.
+ *
+ * The hazard is a machine that runs while the record does not know it. Started anew it would
+ * get another identity, and the one that runs would obey nobody. So whatever makes or starts a
+ * machine looks at the socket of that name first, and a machine that is found there can only
+ * be taken back.
+ *
+ * Answers that depend on the machine come later, by a control_wait; those that only read are
+ * given at once and say that they are old.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,8 @@
-/* Requests about the record: versions, history, generations; and the log. */
+/*
+ * Requests that only read: versions, history, jobs, one generation, and the log. They ask
+ * nothing of a machine. Lists are cut to a limit and paged by the id of the last row, newest
+ * first. Following the log ends when the client leaves.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,10 @@
-/* From a request to its handler, by one table. */
+/*
+ * From a request to its handler, by one table. A row says what must hold before the handler
+ * runs: that the machine that is named can be spoken with (one that is connecting is waited
+ * for, a few seconds, and the request is handled then), and that what changes something can be
+ * recorded. A request without a row is answered `unsupported`, which is how a newer luctl
+ * learns that this lud is older.
+ */
 #include <string.h>
 
 #include "host/base/file.h"

@@ -1,3 +1,13 @@
+/*
+ * The control socket and the way of answers. A socket file that somebody answers at belongs to
+ * another lud; one that nobody answers at was left behind and is replaced. An answer that is
+ * too large for one frame is refused instead, and a client that does not read what is queued
+ * for it is disconnected.
+ *
+ * A control_wait is a request that is answered later. It owns whatever the answer depends on
+ * (a watch on jobs, a listener, a task, a timer), so that freeing it, with the client or after
+ * the answer, ends all of that.
+ */
 #include "orchestrator/control/server.h"
 
 #include <errno.h>

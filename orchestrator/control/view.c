@@ -1,4 +1,12 @@
-/* Rows of the record, and what machines said, as messages for clients. */
+/*
+ * Rows of the record, and what machines said, as messages for clients. All memory is the
+ * caller's pool and ends with it; lists have limits here, so that no record is too large to be
+ * shown.
+ *
+ * A status is shown whatever became of the record or the machine: it says where each part
+ * comes from and how old it is, and what a service does is only shown of a machine that
+ * answers. A job or a generation that cannot be read is an error of the record instead.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,3 +1,17 @@
+/*
+ * One SQLite file under a program that acts on what it has recorded: what is committed must
+ * stay committed, and what could not be written must not be taken for done. So it is WAL with
+ * synchronous=FULL, all of it is checked when it is opened, and every write is inside
+ * db_txn(), which does not nest. A file that was removed or replaced while it is open takes
+ * writes that nobody will ever read; so the names are compared with what is open before a
+ * transaction and before its commit.
+ *
+ *   WELL --a write fails, or a name stands for another file--> UNWRITABLE --db_try_write()--> WELL
+ *   WELL, UNWRITABLE --damage is met--> DAMAGED, until it is opened again
+ *
+ * db_set_health() is the only writer of the health. Errors of SQLite are looked at once, where
+ * they are met (db_learn()); a caller's mistake says nothing of the file.
+ */
 #include "orchestrator/db/db.h"
 
 #include <assert.h>

@@ -1,3 +1,18 @@
+/*
+ * All jobs of all machines, and what happens to them from outside: a machine that opens a
+ * session, falls silent or goes down, a result that comes as an event, a record that cannot be
+ * written. It decides nothing about steps: it wakes, parks or ends jobs.
+ *
+ *   machine up        its jobs look again; it is sent a statement
+ *   session lost      a job that waits for its result is parked; requests end by themselves
+ *   machine down      its jobs end: UNKNOWN if an order was sent, else FAILED; one that is to
+ *                     start it goes on, one that was to end it is COMMITTED
+ *   record unwritable jobs stall where they are, and are taken up from the record when a
+ *                     write works again
+ *
+ * A result belongs to the job whose order has its epoch and number; one without an open job
+ * corrects a job that was given up as unknown.
+ */
 #include "orchestrator/job/engine.h"
 
 #include <string.h>

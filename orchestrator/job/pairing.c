@@ -1,3 +1,10 @@
+/*
+ * The answer of `luforge pair`, taken apart. It is text from a worker: only an answer of the
+ * known format, about exactly the two releases that were asked for, becomes a pairing, and its
+ * id is computed here from their signed state hashes and not taken from it. A long answer
+ * keeps its first PAIRING_FINDINGS_MAX findings, losses first, and the number of the rest; the
+ * counts are of all.
+ */
 #include "orchestrator/job/pairing.h"
 
 #include <errno.h>

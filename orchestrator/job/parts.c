@@ -1,4 +1,12 @@
-/* The generations a job makes, as its steps work on them. */
+/*
+ * The generations that a job makes, as its steps work on them: one for an update, one a
+ * service for the start of a machine. They are loaded from the record when a step needs them,
+ * and may be loaded again at any time. Only seeds are nowhere else, and pass from the old
+ * parts to the new ones. What a job drew and gave up (its layout hit the running one, or its
+ * seed was lost) is not among them.
+ *
+ * Payload files are tidied here too: of a service, those of the newest variants are kept.
+ */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,13 @@
-/* From what a person asks to a recorded job, or to why not. */
+/*
+ * From what a person asks to a recorded job, or to why not. Everything that can be refused
+ * without making anything is refused here, by the record and the machine's last status: a
+ * service or release that is not there, a release that is blocked or below the floor, a state
+ * that does not exist. Nothing is written before all of it is good; then the job is recorded
+ * with its step `plan` done, in one transaction.
+ *
+ * What is found here may be over when the job comes to its turn. The steps look again, and the
+ * machine has the last word.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

@@ -1,3 +1,14 @@
+/*
+ * One connection: libevent moves the bytes, proto/frame finds the frames and decides which of
+ * them count, and the owner gets unpacked messages. Two timers belong to it: an initiator
+ * repeats its Hello until it is answered, and a frame that stops growing is given up, because
+ * its rest was cut off by the peer's end.
+ *
+ * Any callback may free the link. Where frames are handled one after the other, ->freed points
+ * to a local that link_free() sets; nothing of the link is touched after that. A message is
+ * unpacked into the link's own arena and dies with the callback, so a peer cannot make lud
+ * allocate. What is queued for a peer that does not read is limited by link_send().
+ */
 #include "orchestrator/link/link.h"
 
 #include <errno.h>

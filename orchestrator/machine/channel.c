@@ -1,3 +1,17 @@
+/*
+ * Requests to a machine, over links that come and go. The channel connects again and again,
+ * with pauses that double up to two seconds, and gives each request an id and a time limit; an
+ * answer is found by its id, since answers may overtake each other. When a session ends,
+ * whatever waits in it fails with -ECONNRESET: the machine may have acted on it, and it is the
+ * caller's to ask.
+ *
+ * Silence is another thing than a lost session. A pulse twice a second asks a quiet machine
+ * with a ping and reports one that has not been heard for CHANNEL_SILENT_SEC. Time in which
+ * lud itself stood still does not count.
+ *
+ * A callback may free the channel. While those of pending requests run, ->calling keeps its
+ * memory.
+ */
 #include "orchestrator/machine/channel.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
-/* The machine's log lines: a ring of the newest, and listeners. */
+/*
+ * The machine's log lines: a ring of the newest MACHINE_LOG_KEPT, packed, and listeners that
+ * get them as they come. Lines are not recorded: they are for people who watch. Listeners
+ * belong to whoever listens; a machine that goes away only takes them off its list.
+ */
 #include <string.h>
 
 #include "host/base/file.h"

@@ -1,4 +1,13 @@
-/* The process of a machine: started, found again, watched, ended. */
+/*
+ * The process of a machine of ours: started, found again, watched, ended. QEMU makes itself a
+ * daemon, so the child that lud starts ends as soon as the machine runs, and the process that
+ * stays is known by its pidfile and its command line (qemu_find()) and watched by a pidfd. So
+ * it outlives lud, and a new lud finds it in the same way. The boot image is deleted as soon
+ * as QEMU has it.
+ *
+ * An end that was asked for, or that the last line of the debug log says was ordered, is
+ * STOPPED; any other is DOWN, with the panic that stands in that log.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

@@ -1,3 +1,9 @@
+/*
+ * QEMU's command line, and finding its process again. Everything of a machine lies in one
+ * directory, whose path stands in the command line of the process that serves it: the pidfile
+ * counts only if that process has it. The machine is a microvm without PCI, with one virtio
+ * serial port, whose socket lud connects to, and files for its two logs.
+ */
 #include "orchestrator/machine/qemu.h"
 
 #include <errno.h>

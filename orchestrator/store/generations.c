@@ -1,3 +1,9 @@
+/*
+ * Generations: numbers that a service of a machine ran, or was to run. They are always read
+ * together with their service and variant, so one SELECT stands for all readers. At most one
+ * generation of a service is RUNNING: store_generation_runs() is the only way to that state,
+ * and makes the one before PAST.
+ */
 #include "orchestrator/store/generations.h"
 
 #include <string.h>

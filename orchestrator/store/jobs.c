@@ -1,3 +1,12 @@
+/*
+ * Jobs, their steps, their orders and the events of machines, each as statements over one or
+ * two tables. A job is inserted with what was asked for, which never changes, and updated with
+ * what became of it; each begin of a step is a row of its own, so that a job that went back
+ * and forth shows every attempt. Causes, results and pairings are kept as packed messages.
+ *
+ * An order's number is unique for machine and epoch; the insert that draws a number twice
+ * fails.
+ */
 #include "orchestrator/store/jobs.h"
 
 #include <string.h>

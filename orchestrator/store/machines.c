@@ -1,3 +1,9 @@
+/*
+ * Machines and their services. A removed machine keeps its row and name, because its history
+ * refers to it. What a service's numbers may not fall below only rises: the last number drawn,
+ * the floor, and the newest generation known to have run, so that a machine that was put back
+ * to a snapshot cannot lower what the next statement says.
+ */
 #include "orchestrator/store/machines.h"
 
 #include <string.h>

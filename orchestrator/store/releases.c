@@ -1,3 +1,9 @@
+/*
+ * Releases that were registered, and variants that were made of them. A release is one row for
+ * ever, by its id: adding it again only says where its kit lies now. The newest release is
+ * that of the highest counter, and of those the one added last. A variant's payload is a file
+ * that may be deleted; the row keeps its hash, and the seed sealed to the audit key.
+ */
 #include "orchestrator/store/releases.h"
 
 #include <errno.h>

@@ -1,3 +1,13 @@
+/*
+ * Tasks of the forge: the command line, the bench and the result of one luforge process each.
+ * A task waits until a worker is idle, gets a bench with all that it may read, and is given
+ * the store of kits, and the kit to import, as open directories: it names them by descriptor,
+ * and what it writes of them is turned back into paths for people.
+ *
+ * What a worker says is not believed: only its exit code and the one file, directory or text
+ * that was asked for are taken, a path among them only if it is a kit's name in the store or
+ * on the bench. A task that is freed early kills its worker. Bench and seed go with the task.
+ */
 #include "orchestrator/work/forge.h"
 
 #include <errno.h>

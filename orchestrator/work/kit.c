@@ -1,3 +1,8 @@
+/*
+ * The little that lud reads of kits itself: the signed manifest, and the keyring's signed root
+ * that it must hold against. What the other files of a kit say is a worker's to read
+ * (forge.c).
+ */
 #include "orchestrator/work/kit.h"
 
 #include <errno.h>

@@ -1,3 +1,12 @@
+/*
+ * The conversation with lusign: requests and replies of fixed size over two pipes, one at a
+ * time, in order. The process is started for the first request, and again after it died or the
+ * signed root changed: with a new root come new keys. Whatever goes wrong with a request ends
+ * the process, because after half a reply nobody knows where the next one begins; the requests
+ * behind it are asked of a new one.
+ *
+ * A request may hold a seed: it is wiped as soon as it is answered, as is the reply.
+ */
 #include "orchestrator/work/signer.h"
 
 #include <errno.h>
