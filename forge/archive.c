@@ -1,4 +1,13 @@
-/* Resolving undefined symbols from archives; see archive.h. */
+/*
+ * Resolving undefined symbols from archives, by their symbol indexes. The list of objects is
+ * walked once while it grows: an undefined symbol that no object of the list defines takes the
+ * member that the first archive with that name has for it, and what this member needs is
+ * looked at when the walk comes to it. A member is taken by its offset, since several may have
+ * one name, and forgotten in the index, so that it is taken once.
+ *
+ * Nothing in an archive is believed: headers, index and names are looked for inside the file
+ * before they are followed.
+ */
 #include "forge/archive.h"
 
 #include <ar.h>

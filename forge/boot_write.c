@@ -1,4 +1,13 @@
-/* Writing boot images; see boot_write.h. */
+/*
+ * Putting a boot image together. Lines of the list are collected first and read at the end,
+ * because the root that a kit must be signed under may stand behind it; what is set on the
+ * command line replaces the list's.
+ *
+ * An image that a machine would refuse is not written: a service's payload passes the
+ * machine's own check and belongs to the service and kit of its entry, and what an envelope
+ * names are exactly these payload, description and release. The image as a whole passes
+ * boot_check(). Signatures of envelopes are not verified here; that is the machine's to do.
+ */
 #include "forge/boot_write.h"
 
 #include <errno.h>

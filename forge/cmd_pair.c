@@ -1,4 +1,9 @@
-/* luforge pair: what an update between two kits carries over, loses and leaves, both ways. */
+/*
+ * luforge pair: what an update between two kits carries over, loses and leaves, both ways, for
+ * people or as JSON. The JSON is read by lud (orchestrator/job/pairing.c), which takes
+ * `format` 1 only. Names come out of the kits: for people they are escaped. The exit code is
+ * that of the way forward.
+ */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>

@@ -1,4 +1,9 @@
-/* Walking DWARF through libdw; see debug_info.h. */
+/*
+ * Walking DWARF through libdw: every variable with one fixed address and every function with
+ * code, sorted by address. Variables in functions, blocks and inlined copies are found too. A
+ * variable without such an address (in a register, on the stack) is not a place of the
+ * program.
+ */
 #include "forge/debug_info.h"
 
 #include <dwarf.h>

@@ -1,4 +1,9 @@
-/* Seeded streams of choice; see draw.h. */
+/*
+ * Seeded streams of choice: ChaCha20 over zeros, read eight bytes at a time. Numbers below a
+ * limit are drawn again when they are among the few that would make small results likelier. A
+ * stream's nonce comes from its label, so streams of one seed have nothing to do with each
+ * other, and a new one changes no other.
+ */
 #include "forge/draw.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
-/* Writing flat payloads; see flat.h. */
+/*
+ * From a linked program to a flat payload: segments by rising address, then the address of
+ * every symbol that the state description has an entry for, in the entries' order. The build
+ * id is the start of the hash of the payload with that field zero. image_check(), which the
+ * machine runs, is asked last: a layout that breaks a rule is found here.
+ */
 #include "forge/flat.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
-/* Code generation through llc; see generate.h. */
+/*
+ * Code generation through llc, with a cache on disk. The name in the cache is a hash of
+ * bitcode, flags and LLVM's version, so a name never stands for two contents and no entry is
+ * ever out of date. Several luforge may fill one cache: each writes under names of its own and
+ * renames; the object without debug data comes last, so where it is, both are.
+ */
 #include "forge/generate.h"
 
 #include <errno.h>

@@ -1,4 +1,10 @@
-/* Release kits in memory; see kit.h. */
+/*
+ * A kit in memory. host/kit reads the directory once and judges it; from then on every name
+ * and byte comes out of that memory: objects and symbols are pointers into texts of the kit,
+ * and the linker gets copies written from here (kit_write_object()), never the kit's own
+ * files. A recipe of another number is refused, because the same seed would give another
+ * layout.
+ */
 #include "forge/kit.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/*
+ * Linking a kit that was read whole. The objects are written from memory into a directory of
+ * our own, so that the linker gets what was judged and not what lies in the kit by now; the
+ * directory is removed again.
+ */
 #include "forge/kit.h"
 #include "forge/link.h"
 

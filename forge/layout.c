@@ -1,4 +1,11 @@
-/* Drawing layouts and telling the linker; see layout.h. */
+/*
+ * Drawing a layout and writing it down for the linker: an order file with every symbol and a
+ * pad before, between and behind them, and a script with base, segments and gaps. Base and
+ * segments have one stream, each class of symbols has its own. Each pad has at least one byte,
+ * so that one past the end of an object is never the next. The script's patterns are for input
+ * sections; the first that fits takes a section, whatever the order of the segments, so no two
+ * of them may fit the same.
+ */
 #include "forge/layout.h"
 
 #include "forge/report.h"

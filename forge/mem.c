@@ -1,4 +1,7 @@
-/* Memory, byte buffers and files; see mem.h. */
+/*
+ * Memory that ends the program when there is none, byte buffers that grow, and files. A file
+ * that is written appears whole or not at all: it is made beside its place and renamed.
+ */
 #include "forge/mem.h"
 
 #include <dirent.h>

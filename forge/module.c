@@ -1,4 +1,11 @@
-/* Making bitcode nameable, through llvm-c; see module.h. */
+/*
+ * Making bitcode nameable, through llvm-c. Two files may have static objects of one name, and
+ * constants have none; but layouts and state are told by symbol names. So every internal and
+ * private symbol becomes NAME$TAG, the tag being eight hexadecimal digits of the hash of the
+ * source file's name, and merging of equal constants is switched off: which object a pointer
+ * leads to must be known. Tags must differ within a service. Modules are in the order of their
+ * source names, so the order of the command line changes nothing.
+ */
 #include "forge/module.h"
 
 #include <stdbool.h>

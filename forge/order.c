@@ -1,4 +1,10 @@
-/* Orderable symbols; see order.h. */
+/*
+ * Which symbols can be put into another order. With function and data sections every function
+ * and object has a section of its own, so one symbol stands for each section; its class is the
+ * output section that it must stay in. Sections that the linker script places by itself, and
+ * those that the linked program no longer has, are left out. The file is text, written and
+ * read here.
+ */
 #include "forge/order.h"
 
 #include <string.h>

@@ -1,4 +1,13 @@
-/* Judging libraries; see review.h. */
+/*
+ * Judging what is linked into a service. Of libraries: writable objects, because nobody
+ * transfers their state. Of everything: functions that enter the kernel by an instruction of
+ * their own. Only what the linked program still has is judged. Code is searched for the byte
+ * pairs first and disassembled only where they occur, in a straight line from the start of the
+ * function; a pair that is part of another instruction is no finding.
+ *
+ * All findings are reported before the review fails. Exceptions are read from a list, each
+ * with a reason.
+ */
 #include "forge/review.h"
 
 #include <string.h>

@@ -1,4 +1,11 @@
-/* Reading service descriptions; see service.h. */
+/*
+ * Service descriptions: lines of a key and values, straight into the fields of a kit manifest.
+ * One table has a row for each key, with the field it fills and its limits, so that most keys
+ * share a reader. Kernel calls are named as in the calls.def that the caller gives, by a
+ * search for its KCALL lines. What is wrong is reported with file and line. The rules that
+ * several fields must obey together are those of kit_manifest_check(), asked when the kit is
+ * made.
+ */
 #include "forge/service.h"
 
 #include <errno.h>

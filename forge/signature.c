@@ -1,3 +1,9 @@
+/*
+ * A function's signature in words. Typedefs and qualifiers are seen through; records and enums
+ * are named and not looked into; what has no name is called by its typedef. Types that go
+ * deeper than SIGNATURE_DEPTH end in "...", so the words are bounded whatever the debug data
+ * says.
+ */
 #include "forge/signature.h"
 
 #include <dwarf.h>

@@ -1,4 +1,11 @@
-/* Putting a state description together; see state_write.h. */
+/*
+ * Putting a state description together: entries, types and annotations are collected, equal
+ * types merged, and the parts filled and joined. Every text is stored once. The symbol of each
+ * entry goes into a list of its own, line by line in the same order; by it the addresses of a
+ * variant find their entries. A handler that is named and not in the program is refused here,
+ * because it would only be missed in the middle of an update; and the machine's own reader
+ * must accept what was written.
+ */
 #include "forge/state_write.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
-/* Writing BTF through libbpf; see type_btf.h. */
+/*
+ * Writing BTF through libbpf: one type for each class of equal nodes, numbered as the classes
+ * are, so that an entry's type is its class. Functions' parameters are left out. libbpf gives
+ * each type its number in the order of the calls; a number that is not the expected one is a
+ * failure.
+ */
 #include "forge/type_btf.h"
 
 #include <bpf/btf.h>

@@ -1,4 +1,13 @@
-/* Types from DWARF to nodes; see type_graph.h. */
+/*
+ * Types from DWARF to nodes. A type is entered in the table of known ones, by its offset in
+ * the debug data, before what it refers to is read, so that a type may lead back to itself.
+ * One that is met again while it is being read must be behind a pointer: ->level counts the
+ * pointers on the way, and a type met at its own level contains itself and is refused.
+ *
+ * Nodes may move while the graph grows: they are referred to by number, and a node is put in
+ * its place when it has been read. Only our annotations are kept of the many in debug data.
+ * Kinds that BTF cannot describe are refused here, with file and line.
+ */
 #include "forge/type_graph.h"
 
 #include <dwarf.h>
