@@ -1,3 +1,8 @@
+/*
+ * Every string of a message, escaped where it stands: by descriptor, through lists, oneofs and
+ * messages inside, so no field can be forgotten. Only what changes is copied, into the
+ * allocator that the message came from.
+ */
 #include "ctl/clean.h"
 
 #include <stdint.h>

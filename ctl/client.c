@@ -1,3 +1,13 @@
+/*
+ * One blocking conversation with lud. Frames and sessions are those of proto/frame; a message
+ * is unpacked into the client's own arena, checked (reply.c) and escaped (clean.c) before a
+ * command sees it, and lives until the next call.
+ *
+ * The wait for an answer has no limit as long as lud lives: jobs take their time. A lud that
+ * says nothing for a while is asked for its version, as a sign of life, and given up after
+ * CLIENT_SILENT_MSEC. Ctrl-C ends luctl and no job. Progress and log lines go to the caller's
+ * function; an answer to another request, such as the version, is dropped.
+ */
 #include "ctl/client.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
-/* history and show: generations and how they came to be. */
+/*
+ * history and show: generations and how they came to be. history is a table, newest first, and
+ * says when there is more; show prints one generation whole: release, layout, signature, steps
+ * of its job, what was moved and lost.
+ */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,4 +1,9 @@
-/* keys init, keys list: offline, on this host's keyring. */
+/*
+ * The keys commands: offline, on this host's keyring, without lud. What needs a private key
+ * needs it here, as a file of whoever runs luctl. Keys are never printed; unseal prints the
+ * layout seed that it opened. list says of each key whether it can do its work now and what to
+ * do if not, and fails if one that is here cannot.
+ */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>

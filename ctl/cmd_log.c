@@ -1,4 +1,7 @@
-/* log: the machine's log lines, kept ones and new ones. */
+/*
+ * log: the machine's log lines, those that lud has kept and, with -f, new ones until Ctrl-C.
+ * Lines come from services; they are escaped as everything from lud is.
+ */
 #include <inttypes.h>
 
 #include "ctl/command.h"

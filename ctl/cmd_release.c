@@ -1,4 +1,8 @@
-/* release add, list. */
+/*
+ * The release commands that ask lud: add, list, unblock. A kit is added by its path, which
+ * lud's worker reads; it is made absolute here, since lud stands elsewhere. Signing is
+ * cmd_sign.c's, offline.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>

@@ -1,4 +1,8 @@
-/* status and version. */
+/*
+ * status, the machine commands (all but time) and version. A status that the machine did not
+ * give now is marked with its age. What is wrong with lud's record follows on stderr, with the
+ * remedy; only a damaged record makes the command fail.
+ */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>

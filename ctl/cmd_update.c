@@ -1,4 +1,9 @@
-/* update, rollback, rerandomize: jobs that change what services run. */
+/*
+ * update, rollback, restart, rerandomize: jobs that change what services run. Each asks lud
+ * for a job, shows what comes of it until it is settled, and has the outcome as its exit code;
+ * of several, the worst. Consent to loss and a restart need a control key, so it is looked for
+ * before anything is asked.
+ */
 #include "ctl/command.h"
 
 /* Asks for one job and tells what became of it. */

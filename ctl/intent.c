@@ -1,3 +1,10 @@
+/*
+ * What was asked for, field by field beside the order that lud proposes. An order that does
+ * something else, for another service, release or state, with other limits or a longer life
+ * than anything needs, is refused with the reason. What the person left open (the newest
+ * release, a default state) is lud's word, and shown before it is signed. Whether the machine
+ * is the one that was named is known.c's question.
+ */
 #include "ctl/intent.h"
 
 #include <stdbool.h>

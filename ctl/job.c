@@ -1,4 +1,9 @@
-/* Jobs as a person meets them: progress, outcome, exit code. */
+/*
+ * Jobs as a person meets them: progress on stderr while it is a terminal, the outcome on
+ * stdout, causes and remedies on stderr, and an exit code that says who ended it: lud before
+ * the machine was asked, the machine before it began, or the machine by undoing it. An outcome
+ * that luctl does not know is CTL_UNKNOWN, never success.
+ */
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,3 +1,9 @@
+/*
+ * Any protocol message as JSON, by its descriptor: one rule for all messages, so a new field
+ * is printed without a line here. Strings are made UTF-8 and escaped by jansson alone, so a
+ * reader gets what the machine said. A message that is absent is left out; an enum value that
+ * this luctl does not know is its number.
+ */
 #include "ctl/json.h"
 
 #include <ctype.h>

@@ -1,4 +1,8 @@
-/* The file of known machines; see known.h. Lines are only ever added by us. */
+/*
+ * The file of known machines. It is read and appended through one descriptor; lines are only
+ * ever added, and synced before the answer. A damaged line that is met on the way makes the
+ * answer KNOWN_BAD: it might have held the name, which another machine could then claim.
+ */
 #include "ctl/known.h"
 
 #include <errno.h>

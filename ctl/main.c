@@ -1,4 +1,12 @@
-/* luctl: finds the command in one table, reads its options, runs it. */
+/*
+ * luctl: finds the command in one table, reads its options, runs it. A command's row lists the
+ * letters of the options it takes, so an option that means nothing there is refused, as is one
+ * that is given twice. With --json an answer of lud is printed as it came, by its descriptor;
+ * only the commands that work without lud write JSON of their own.
+ *
+ * What was said counts only once it is written: main_end() turns output that was lost into an
+ * exit code, and never into success.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>

@@ -1,3 +1,8 @@
+/*
+ * Where socket and keyring are when nobody says so. A variable of the environment comes first,
+ * then the build tree that luctl itself lies in (it has build.ninja above it), then the
+ * system's places; the socket has one for users too.
+ */
 #include "ctl/place.h"
 
 #include <libgen.h>

@@ -1,3 +1,9 @@
+/*
+ * What is checked of an answer: that it is one of the kinds its request can have, and that the
+ * parts which commands follow without looking are there, at any depth. Both are tables; of a
+ * request without a row every answer but an error is a wrong one. Lists may be empty but where
+ * a command takes the first row.
+ */
 #include "ctl/reply.h"
 
 #include <stddef.h>

@@ -1,3 +1,8 @@
+/*
+ * machine time: sets a machine's time by a statement that a release key signs. A statement is
+ * good for one machine, boot and nonce, so these are asked first, or stand in a statement that
+ * `luctl keys time` made where the key is; lud only carries it.
+ */
 #include "ctl/time_set.h"
 
 #include <errno.h>
