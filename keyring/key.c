@@ -1,4 +1,10 @@
-/* One key: drawn, saved, loaded, used, wiped. */
+/*
+ * One key: drawn, saved, loaded, wiped. The table of roles says what file a key has, of which
+ * algorithm it is and what it is for. A key is in memory only inside an open struct
+ * keyring_key: the PEM text that it is read from or written to is wiped after use, and the
+ * struct is wiped when it is freed. The id is the first 16 bytes of BLAKE2b-512 over the
+ * public key and is never stored beside it, so it cannot disagree.
+ */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,12 @@
-/* The directory of keys: made in one go, described, its signed root read. */
+/*
+ * The directory of keys: made in one go, its signed root read, the next root signed. A keyring
+ * is made under another name and renamed, so there is never half of one; a directory that has
+ * anything in it is never replaced.
+ *
+ * A root names the keys that the directory holds when it is signed. In a renewed root a role
+ * whose file is not here keeps what the root before said, since most hosts have only some of
+ * the keys. The root key itself is not replaced: it is what machines have pinned.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

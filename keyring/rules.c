@@ -1,4 +1,9 @@
-/* The signer's rule file: read once at its start, asked before every signature. */
+/*
+ * The signer's rule file: read once at its start, asked before every signature. A line that
+ * makes no sense makes the whole file unusable, with its number, because a rule that is
+ * skipped is one that does not hold. Lists add up; a limit may be given once. What no list
+ * names is not allowed, so an empty file signs nothing.
+ */
 #include "keyring/rules.h"
 
 #include <string.h>

@@ -1,3 +1,8 @@
+/*
+ * System calls of lusign after its start, as a list of those that are left; any other kills
+ * the process. Keys, rules and log are open by then, so opening a file is not among them. A
+ * change of libraries may need another call: process_test.c runs the real program in it.
+ */
 #include "keyring/sandbox.h"
 
 #include <errno.h>

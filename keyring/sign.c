@@ -1,4 +1,9 @@
-/* Signing manifests. A key signs its own kind of manifest and only a good one. */
+/*
+ * Signing manifests. A key signs the kinds of its role and nothing else, and only a manifest
+ * that obeys its own rules: the part is written, opened again as any reader would, and handed
+ * out if that succeeds. A control key is different: it adds its signature to an order that the
+ * order key signs as well.
+ */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

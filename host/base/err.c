@@ -1,3 +1,9 @@
+/*
+ * One trace per thread, in a buffer of fixed size: raising an error starts it anew, each place
+ * that forwards it adds itself, and what does not fit is left out. So an error costs no memory
+ * and its path is known where it is handled. A trace is of the newest error only: whoever
+ * handles one of two has to print it before the other is raised.
+ */
 #include "host/base/err.h"
 
 #include <assert.h>

@@ -1,3 +1,9 @@
+/*
+ * Whole files. Reading does not follow links, does not wait for a FIFO or device, and refuses
+ * what is larger than the caller allows. Writing is beside the place, synced, renamed, and the
+ * directory synced, so that after a crash the old bytes are there or the new ones. Two writers
+ * of one file are not provided for: the name beside it is fixed.
+ */
 #include "host/base/file.h"
 
 #include <errno.h>

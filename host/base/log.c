@@ -1,3 +1,8 @@
+/*
+ * One call, one line. Words of machines and services come along in messages, so every line is
+ * escaped as a whole: none can look like another line, or move a cursor. Where stderr is the
+ * journal, it gets priorities instead of time stamps.
+ */
 #include "host/base/log.h"
 
 #include <errno.h>

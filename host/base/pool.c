@@ -1,3 +1,7 @@
+/*
+ * A list of chunks, one an allocation, freed together. There is no limit here: what a peer
+ * sends has passed through an arena (proto/frame/arena.h) before.
+ */
 #include "host/base/pool.h"
 
 #include <stdarg.h>

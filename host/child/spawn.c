@@ -1,3 +1,13 @@
+/*
+ * Fork, pipes, and what the child does before it becomes its program. Our ends of the pipes do
+ * not block. A child dies with lud: it asks for that and then looks whether lud is still its
+ * parent, since that may have ended in between. A guarded child takes the handed-over
+ * directories to fixed descriptors, closes everything else, enters the guard and runs its
+ * program by a descriptor that was opened before: where the program lies, its new user need
+ * not have access.
+ *
+ * What goes wrong in the child is a line on its stderr and exit 127; nobody else can be told.
+ */
 #include "host/child/child.h"
 
 #include <errno.h>

@@ -1,3 +1,9 @@
+/*
+ * Which user a child runs as. Where lud is not root there is no choice. Else `auto` takes the
+ * system user of the role, or a number without a name, and falls back to lud's own user where
+ * that cannot be had (a container, say); a user that was named is an error then. Whether lud
+ * can become a user is tried in a child of its own, because there is no way back.
+ */
 #include "host/child/user.h"
 
 #include <errno.h>

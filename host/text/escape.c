@@ -1,3 +1,9 @@
+/*
+ * UTF-8 decoded character by character, strictly: no overlong forms, no surrogates, nothing
+ * above U+10FFFF. A byte that begins no valid character is one replacement character, and
+ * decoding goes on with the next byte, so nothing hides behind it. What must not reach a
+ * terminal is written as \xNN, byte by byte; the list is in code_is_harmless().
+ */
 #include "host/text/escape.h"
 
 #include <stdbool.h>
