@@ -1,3 +1,12 @@
+/*
+ * Many objects of one class at once; see heap_fill.h. An allocation draws a slot each time; the
+ * transfer engine makes thousands of objects while callers wait, so here a page is drawn and its
+ * slots are taken in order, from a random one on.
+ *
+ * Only fresh pages are filled: so there is no slot to look for, and no old object beside a new
+ * one. A page that stays partly empty goes into the bucket of its class, where ordinary
+ * allocations find it. Nothing is undone when the heap is full.
+ */
 #include "osd/lib/heap/heap_fill.h"
 
 #include "osd/lib/heap/priv.h"

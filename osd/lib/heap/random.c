@@ -1,3 +1,9 @@
+/*
+ * The generator that places objects: ChaCha with eight rounds, keyed with random bytes of the
+ * start page, so that every instance draws other places and those that are known tell nothing of
+ * the next. A block is made when the last one is used up; draws take a byte or two of it
+ * (priv.h), so they are nearly even, not quite: good for places, for nothing else.
+ */
 #include "osd/lib/heap/priv.h"
 
 #include <string.h>

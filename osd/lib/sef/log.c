@@ -1,3 +1,10 @@
+/*
+ * What a service says, and what it knows of its surroundings. A log line is cut off at 256 bytes
+ * and is one kernel call; one that the kernel refuses is dropped, so that no service depends on
+ * its log. The text of a panic lies in a static buffer, out of which RS reads it while the
+ * instance stands in its last report. Names are looked up in the start page first, which costs no
+ * call; a service that was not there at the start is asked of the kernel.
+ */
 #include "osd/lib/sef/sef.h"
 
 #include <stdarg.h>

@@ -1,4 +1,14 @@
-/* The receive point: where RS's own messages are taken out and states are reached. */
+/*
+ * The receive point: the one place where a service stands still, and where everything happens
+ * that RS wants of it. Before each receive the state that an update asked for is looked at
+ * (prepare.c); after it RS's own messages are taken out and the next one is received, so a
+ * service never sees them. They are RS's only if the kernel says that the supervisor sent them:
+ * the same numbers from anybody else are the service's business, which answers them as requests
+ * that it does not know.
+ *
+ * While an update is being prepared, answering and receiving are two calls: the reply must be out
+ * before the service may stop.
+ */
 #include "osd/lib/sef/priv.h"
 
 static void pong(const struct message *ping)

@@ -1,4 +1,9 @@
-/* How an instance becomes the service: fresh, as a successor, or after a crash. */
+/*
+ * How an instance becomes the service: fresh, as a successor, or after a crash; the start page
+ * says which. A start that fails is a panic. One that succeeds is reported, and the service goes
+ * on when RS resumes it. A successor runs neither of the callbacks for a start: its state comes
+ * from its predecessor (update.c).
+ */
 #include "osd/lib/sef/priv.h"
 #include "osd/lib/annotate/annotate.h"
 

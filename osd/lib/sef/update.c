@@ -1,6 +1,12 @@
 /*
- * The successor's part of an update. Uncommitted until the commit: it may report, read the clock
- * and log, and use its arena; nothing here can do harm before RS has said yes.
+ * The successor's part of an update: pair the two descriptions and foresee the heap while the old
+ * instance still works; report READY and stand still until the switch; carry the state over, and
+ * let the service check it; report TRANSFERRED, and go on when RS has committed.
+ *
+ * Uncommitted until then: it may report, read the clock and log, and use its arena; nothing here
+ * can do harm before RS has said yes. What the transfer or the service refuses ends in give_up():
+ * the result, which names the element, lies in this instance's memory, and RS reads it there.
+ * Rolling back is RS's work.
  */
 #include "osd/lib/sef/priv.h"
 

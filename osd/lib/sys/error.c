@@ -1,3 +1,7 @@
+/*
+ * Names and texts of errors, for logs and results; made from errors.def. Two rows of one value do
+ * not compile.
+ */
 #include "osd/lib/sys/sys.h"
 
 const char *sys_error_name(err_t err)

@@ -1,4 +1,9 @@
-/* A share of time; see share.h. What was charged is paid back at the rate of the share. */
+/*
+ * A share of time; see share.h. All that is kept is the moment at which everything charged so far
+ * is paid back: work moves it on by `parts` times what it took. New work may begin while that
+ * moment is no further ahead than a burst would move it; after a pause it lies in the past and
+ * counts as now.
+ */
 #include "osd/lib/sys/share.h"
 
 nsec_t share_wait(const struct share *share, const struct share_limit *limit, nsec_t now)

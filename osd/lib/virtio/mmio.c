@@ -1,4 +1,9 @@
-/* The registers: VIRTIO 1.1, table 4.1 and section 3.1.1 (initialization). */
+/*
+ * A virtio device behind memory-mapped registers: finding it among the transports of the board,
+ * and agreeing on features with it (VIRTIO 1.1, table 4.1 and section 3.1.1). Only modern devices
+ * are taken (version 2), and features are all or nothing: a device that lacks one is refused. The
+ * device is reset first, so a driver that was started afresh finds it as new.
+ */
 #include "osd/lib/virtio/virtio.h"
 
 #include "osd/abi/vm.h"

@@ -1,6 +1,10 @@
 /*
- * Split virtqueues: VIRTIO 1.1, section 2.6. The ring and the buffers lie
- * in one piece of DMA memory.
+ * Split virtqueues: VIRTIO 1.1, section 2.6. The ring and the buffers lie in one piece of DMA
+ * memory. Buffer n belongs to descriptor n for good, and there are no chains: nothing is
+ * allocated here, and no address is read back from what the device can write.
+ *
+ * The device is not believed: an index or a length out of range loses that buffer, and nothing
+ * else. A queue has one user, the driver's loop; the barriers are for the device.
  */
 #include <string.h>
 
