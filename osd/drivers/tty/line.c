@@ -1,6 +1,7 @@
 /*
- * Lines of the log. Services log in pieces of 48 bytes without waiting; a piece is kept with
- * its sender until the line is whole, so that lines of two services never mix.
+ * Lines of the log. Services log in pieces of 48 bytes without waiting; a piece is kept with its
+ * sender until the line is whole, so that lines of two services do not mix. Nobody is made to
+ * wait: what the output ring has no room for is lost. Senders beyond the 64th share a place.
  */
 #include "osd/drivers/tty/priv.h"
 

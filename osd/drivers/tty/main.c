@@ -1,4 +1,8 @@
-/* tty: the serial console, where the services' log and a person's terminal meet. */
+/*
+ * tty: the serial console, where the services' log and a person's terminal meet. Every
+ * notification means that the port wants to be looked at. A successor looks once after the
+ * commit, since nobody knows what the port did meanwhile; the rings come over as ordinary state.
+ */
 #include "osd/drivers/tty/priv.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"

@@ -1,4 +1,8 @@
-/* A ring of bytes with free-running counters. */
+/*
+ * A ring of bytes with free-running counters: their difference is what waits, also after they
+ * have wrapped, because the size is a power of two. What does not fit is not taken: the caller
+ * learns how much was, and decides whether the rest is sent again or lost.
+ */
 #include "osd/drivers/tty/priv.h"
 
 uint32_t ring_used(const struct ring *ring)

@@ -1,5 +1,8 @@
-/* The console's requests. None of them waits: what the output ring cannot take is the caller's to
- * send again. */
+/*
+ * The console's requests. None of them waits: what the output ring cannot take is the caller's to
+ * send again. Bytes go through a chunk on the stack, at most 512 a request, and a read that
+ * cannot be copied out takes nothing from the ring.
+ */
 #include "osd/drivers/tty/priv.h"
 
 #include <string.h>

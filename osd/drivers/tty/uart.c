@@ -1,6 +1,8 @@
 /*
- * A 16550A serial port at COM1 (National Semiconductor PC16550D data
- * sheet, registers in section 8).
+ * A 16550A serial port at COM1 (National Semiconductor PC16550D data sheet, registers in section
+ * 8). The transmitter gets a FIFO's worth whenever it is empty, and interrupts for it are on only
+ * while output waits. There is no flow control: input for which the ring has no room is lost. The
+ * hook belongs to the slot, and its number is state, so a successor takes both over.
  */
 #include "osd/drivers/tty/priv.h"
 

@@ -1,4 +1,9 @@
-/* virtio_console: a byte channel to whoever holds the other end of the machine's virtserialport. */
+/*
+ * virtio_console: a byte channel to whoever holds the other end of the machine's virtserialport.
+ * Every notification is the device's interrupt. It is not updated live: the device writes into
+ * the memory of this instance. After a crash it starts with a device that was reset, and what lay
+ * in its buffers is lost; the agent then begins a new session.
+ */
 #include "osd/drivers/virtio_console/priv.h"
 #include "osd/lib/sef/sef.h"
 

@@ -1,4 +1,8 @@
-/* The driver's requests. It has one client, the last that opened it. */
+/*
+ * The driver's requests. It has one client, the last that opened it: that one is notified when
+ * there is input, or room again for output that did not fit. A notification says only that it
+ * pays to ask; how much there is, the next request tells.
+ */
 #include "osd/drivers/virtio_console/priv.h"
 
 #include <string.h>
