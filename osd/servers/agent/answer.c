@@ -1,5 +1,9 @@
-/* RS's records as messages of the machine protocol. Everything is made in the caller's arena; what
- * does not fit is left out. */
+/*
+ * RS's records as messages of the machine protocol, field by field; words for steps, states and
+ * outcomes come from the tables of proto/words. Everything is made in the caller's arena, and
+ * what does not fit is left out. Texts are copied up to the length of their field: RS's records
+ * need not end them by a NUL.
+ */
 #include "osd/servers/agent/priv.h"
 
 #include <string.h>

@@ -1,6 +1,11 @@
 /*
  * agent: the machine's one door to the host. All bytes from outside are parsed here and nowhere
  * else; what RS gets are records of fixed layout.
+ *
+ * The host is never waited for. The loop does all that can be done at once (send what was made,
+ * take a frame, pass an event on), and receives when nothing moves. What is under way is ordinary
+ * state of channel.c, peer.c and follow.c, so an update may come at any receive point. Nobody in
+ * the machine has requests to the agent.
  */
 #include "osd/lib/sef/sef.h"
 #include "osd/servers/agent/priv.h"

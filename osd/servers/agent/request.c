@@ -1,4 +1,11 @@
-/* The requests of the machine protocol: each becomes one or two requests to RS, and one reply. */
+/*
+ * The requests of the machine protocol: each becomes some requests to RS, and one reply. Nothing
+ * is decided here: RS verifies what is signed and knows what may be done. Refused here is only
+ * what does not fit RS's buffer or records, and a request that this release does not know.
+ *
+ * A reply is made in the arena of its request. One that is too long for a frame is replaced by an
+ * error with the same id, so that every request is answered.
+ */
 #include "osd/servers/agent/priv.h"
 
 #include <string.h>

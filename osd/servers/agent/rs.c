@@ -1,4 +1,8 @@
-/* Asking RS. One buffer and one grant serve all requests, since RS answers at once. */
+/*
+ * Asking RS. One buffer and one grant serve all requests, since RS answers at once: what an
+ * answer left there lasts until the next request. The buffer is not state; the grant is, and
+ * after an update it leads to the successor's buffer.
+ */
 #include "osd/servers/agent/priv.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 /*
  * Who wants to hear of which keys. DS never waits for a subscriber: a change goes into its
- * asynchronous queue, and when that is full the subscriber owes a resynchronization, which
- * it is told of as soon as its queue takes a message again.
+ * asynchronous queue. When that is full the change is not kept; the next one that concerns the
+ * subscriber is replaced by a word to resynchronize, with the last sequence number that got
+ * through. A subscriber that ended is forgotten at the next change.
  */
 #include "osd/servers/ds/priv.h"
 

@@ -1,6 +1,8 @@
 /*
- * The data store's requests: who is served by which handler, and the
- * copying in and out of grants.
+ * The data store's requests: who is served by which handler, and the copying in and out of
+ * grants. Lengths are checked before anything is copied, and a key with its value is here, in a
+ * buffer that no request outlives, before the store is changed: a grant that cannot be read
+ * changes nothing.
  */
 #include "osd/servers/ds/priv.h"
 
