@@ -1,5 +1,8 @@
-/* What RS reads from a state description: that it belongs to the payload, and where the typed
- * heap's root is. */
+/*
+ * What RS reads of a state description: that it belongs to the payload, and where the typed
+ * heap's root is. Types are not RS's business: the new instance pairs them. And the end of a
+ * binary: it gives back the blobs and the variant that it refers to.
+ */
 #include "osd/servers/rs/priv.h"
 
 #include "proto/state/state_desc.h"

@@ -1,5 +1,9 @@
-/* Requests that change something and need no order: statements, subscriptions, metrics. Staging is
- * in stage_request.c, orders are in order.c. */
+/*
+ * Requests that change something and need no order: statements, subscriptions, metrics. Staging
+ * is in stage_request.c, orders are in order.c. Statements need none because they are signed
+ * themselves: trust.c decides. An envelope is copied before it is looked at, so the caller cannot
+ * change what was verified.
+ */
 #include "osd/servers/rs/priv.h"
 
 #include <string.h>

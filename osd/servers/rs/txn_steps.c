@@ -1,4 +1,14 @@
-/* What the steps of a transaction do to the machine; when they are taken is decided in txn.c. */
+/*
+ * What the steps of a transaction do to the machine; when they are taken is decided in txn.c.
+ *
+ * What may well refuse is asked at CREATE, before anything stops: memory, the view of the old
+ * instance, the new kit's privileges. Up to slot_commit every step can be taken back, and
+ * txn_step_rollback() does: the old instance goes on before the rest is cleaned up. Behind
+ * slot_commit there is no way back: an error there is a crash of the service. Taking back cannot
+ * fail; if it does, RS has lost count of the machine, and stops.
+ *
+ * What the new instance reports is copied and bounded, never followed.
+ */
 #include "osd/servers/rs/txn.h"
 
 #include <string.h>
