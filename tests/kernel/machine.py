@@ -28,6 +28,17 @@ class Machine:
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT)
 
+    def qemu(self):
+        """The process of the machine itself; None: not started yet."""
+        with open("/proc/{0}/task/{0}/children".format(self._process.pid), encoding="ascii") as f:
+            children = f.read().split()
+        return int(children[0]) if children else None
+
+    def end(self):
+        """End it early."""
+        self._process.terminate()
+        self._process.wait()
+
     def lines(self):
         for line in self._process.stdout:
             yield line.decode("utf-8", "replace").rstrip("\r\n")
