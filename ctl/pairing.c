@@ -1,4 +1,9 @@
-/* What an update takes over and loses, as a person reads it. */
+/*
+ * What an update takes over and loses, as a person reads it: lud's findings before the update,
+ * and the machine's own lists of what it removed, dropped and moved after it. The machine's
+ * text was escaped with everything else, so its ends of lines are looked for in their escaped
+ * form.
+ */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,4 +1,8 @@
-/* luforge inspect: say what a payload, boot image or kit holds. */
+/*
+ * luforge inspect: say what a payload, boot image or kit holds. A file is what its first bytes
+ * say; it passes the checker of its format before anything of it is printed. A kit's signature
+ * is verified only with --root.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

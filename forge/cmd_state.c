@@ -1,4 +1,8 @@
-/* luforge state: print a state description, or write one from any program. */
+/*
+ * luforge state: print a state description, or write one from any program. The second needs no
+ * kit; kits get theirs from kit_make.c, by the same state_write(). --addresses writes the
+ * address of each entry's symbol beside it, as a payload has them.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,4 +1,9 @@
-/* luforge variant: a pure function of kit, seed and toolchain. */
+/*
+ * luforge variant: a pure function of kit, seed and toolchain. The seed is a secret until the
+ * variant is retired, so it can come by standard input (`--seed -`), where other processes do
+ * not see it. With --root, only the release that was named, as a release key of that root
+ * signed it, is made into anything.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,8 @@
-/* Running lld; see link.h. The flags are explained in forge/README.md. */
+/*
+ * Running lld with what a layout says: an order file, a linker script and the object file of
+ * the pads, all in the caller's directory. The flags are part of what makes a payload the same
+ * everywhere (one thread, no build id, no tail merging); forge/README.md explains them.
+ */
 #include "forge/link.h"
 
 #include "forge/report.h"

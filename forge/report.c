@@ -1,4 +1,8 @@
-/* Printing; see report.h. */
+/*
+ * Printing failures. Where and what are escaped line by line: both may hold names out of kits
+ * and programs. Each function returns the negative value of its kind, so that reporting and
+ * returning are one statement.
+ */
 #include "forge/report.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
-/* Running tools; see tool.h. */
+/*
+ * Running tools by absolute path, with an environment of our own and no shell, so that who
+ * starts luforge cannot have another tool run or its words changed. What a tool prints is kept
+ * and shown only if it fails.
+ */
 #include "forge/tool.h"
 
 #include <errno.h>

@@ -1,4 +1,11 @@
-/* Failures as causes of the protocol, and what a person can do about causes. */
+/*
+ * What a failed request means for its step, and failures in words. A session that was lost
+ * parks the job, and an answer that did not come in time is asked for again: the machine may
+ * have acted, so nothing is concluded from silence. A machine that is busy is asked again when
+ * it says so, as long as its answers are waited for; any other refusal ends the job as
+ * REFUSED, with the machine's cause and the remedy for it, unless signing again under a newer
+ * root mends it.
+ */
 #include <errno.h>
 #include <string.h>
 
