@@ -45,16 +45,14 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
  * Contexts: registers of an instance that is not running. `struct arch_context` is in machine.h,
  * and so are:
  *
- * uint64_t *arch_context_args(ctx)                the six arguments of the call it made, in order
- * uint64_t arch_context_number(ctx)               the number of the call it made; valid until a
- * result is set void arch_context_result_set(ctx, err_t)        first result void
- * arch_context_result2_set(ctx, uint64_t)    second result ("rdx:" in calls.def) void
- * arch_context_message_get(ctx, message *)   message that it passed to an IPC call void
- * arch_context_message_set(ctx, message *)   message that its IPC call returns void
- * arch_context_restart(ctx)                  make it repeat its call when it runs again; no result
- * may be set
- *
- * void arch_context_gate_set(ctx, vaddr_t gate)   the page through which alone it may call; 0: none
+ * uint64_t *arch_context_args(ctx)               the six arguments of the call it made, in order
+ * uint64_t arch_context_number(ctx)              the number of that call, until a result is set
+ * void arch_context_result_set(ctx, err_t)       first result
+ * void arch_context_result2_set(ctx, uint64_t)   second result ("rdx:" in calls.def)
+ * void arch_context_message_get(ctx, message *)  message that it passed to an IPC call
+ * void arch_context_message_set(ctx, message *)  message that its IPC call returns
+ * void arch_context_restart(ctx)                 make it repeat its call; no result may be set
+ * void arch_context_gate_set(ctx, vaddr_t gate)  the page through which alone it may call; 0: none
  */
 
 /* Make a fresh context: run at entry with this stack pointer and first argument. */
