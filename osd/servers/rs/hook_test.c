@@ -1,4 +1,8 @@
-/* What tests may do to RS; see osd/abi/hook.h. */
+/*
+ * What tests may do to RS; see osd/abi/hook.h. Harm is done once, when a transaction enters the
+ * step that a test named. An instance is crashed by breakpoints in place of its code, so that the
+ * kernel and RS see a crash like any other. Only rs_test.kit has this file.
+ */
 #include "osd/servers/rs/hook.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Short texts; see text.h. What is too long is cut off: a text is never a reason to fail. */
 #include "osd/servers/rs/text.h"
 
 struct text text_init(char *bytes, size_t size)

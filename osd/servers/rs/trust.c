@@ -1,4 +1,12 @@
-/* The rules of belief; see trust.h and docs/protocol/envelope.md. */
+/*
+ * The rules of belief; see trust.h and docs/protocol/envelope.md.
+ *
+ * Every envelope comes in through trust_verify(). What it proves of root and time is kept, also
+ * when the rule that it came for refuses it afterwards; everything else changes only when all of
+ * that rule was passed. Fields are read from the verified bytes, and copied where they are needed
+ * for longer than the call. Numbers are compared with their epoch, which is the serial of the
+ * root that they were signed under; sums of times stand still at the end of their range.
+ */
 #include "osd/servers/rs/trust.h"
 
 #include <string.h>
