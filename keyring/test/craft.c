@@ -11,6 +11,7 @@
  *	fresh          an order whose components name services only
  *	time=N nonce=N boot=N   of a time statement
  *	floor=N        of every service of a statement
+ *	service=NAME   of the first service of a statement
  * and of the envelope:
  *	kit=FILE       another signed kit (a stored part, or an envelope's)
  *	root=FILE      another signed root
@@ -304,6 +305,11 @@ static int craft_statement(struct craft *c, const char *change)
 	struct statement_service *service = (void *)(s + 1);
 	const char *value;
 
+	if (change_is(change, "service", &value)) {
+		memset(service[0].service, 0, sizeof(service[0].service));
+		memcpy(service[0].service, value, strnlen(value, sizeof(service[0].service) - 1));
+		return 1;
+	}
 	if (!change_is(change, "floor", &value)) {
 		return 0;
 	}

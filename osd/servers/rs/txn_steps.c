@@ -210,6 +210,10 @@ static err_t txn_commit_slot(struct update_txn *txn)
 	if (info.state != SLOT_REPORTED) {
 		return E_STATE;
 	}
+	/* A statement may have raised it since the order was accepted. */
+	if (txn->binary.kit.counter < trust_floor(&machine.trust, service->name)) {
+		return E_V_FLOOR;
+	}
 	txn->result->n_vm_faults = info.n_vm_faults;
 	r = hook_commit(HOOK_PRIVILEGES);
 	if (r == E_OK) {
