@@ -15,22 +15,27 @@
 
 static char dir[] = "/tmp/qemu_test.XXXXXX";
 
-/* A program with the words that QEMU would have; it runs as uid, or as we do. */
+/*
+ * A program with the words that QEMU would have; it runs as uid, or as we do. It has no child and
+ * reads from a pipe that ends with this test, so that nothing of it outlives the test.
+ */
 static pid_t start(uid_t uid, const char *words)
 {
-	int ready[2];
+	int ready[2], input[2];
 	pid_t pid;
 	char byte;
 
-	assert(pipe2(ready, O_CLOEXEC) == 0);
+	assert(pipe2(ready, O_CLOEXEC) == 0 && pipe2(input, O_CLOEXEC) == 0);
 	pid = fork();
 	if (pid == 0) {
-		if (uid == 0 || setresuid(uid, uid, uid) == 0) {
-			execl("/bin/sh", "sh", "-c", "sleep 30; :", words, (char *)NULL);
+		if ((uid == 0 || setresuid(uid, uid, uid) == 0) &&
+		        dup2(input[0], STDIN_FILENO) == 0) {
+			execl("/bin/sh", "sh", "-c", "read -r line", words, (char *)NULL);
 		}
 		_exit(1);
 	}
 	close(ready[1]);
+	close(input[0]);
 	assert(read(ready[0], &byte, 1) == 0); /* it is the program now */
 	close(ready[0]);
 	return pid;
