@@ -163,9 +163,9 @@ static void name_copy(char *to, const char *from)
 	}
 }
 
-err_t child_slot_new(struct child *child, const char *name, uint32_t flags)
+err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority)
 {
-	struct slot_params params = {.space = child->space, .flags = flags, .priority = 5};
+	struct slot_params params = {.space = child->space, .flags = flags, .priority = priority};
 	struct slot_privileges privileges;
 	err_t r;
 
@@ -177,6 +177,11 @@ err_t child_slot_new(struct child *child, const char *name, uint32_t flags)
 	child->ep = (endpoint_t)r;
 	child_privileges(&privileges);
 	return sys_slot_privileges(child->ep, &privileges);
+}
+
+err_t child_slot_new(struct child *child, const char *name, uint32_t flags)
+{
+	return child_slot_new_at(child, name, flags, CHILD_PRIORITY);
 }
 
 static void data_fill(struct child *child)

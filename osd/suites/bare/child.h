@@ -11,6 +11,8 @@
 #define CHILD_CHUNK_PAGES 64u
 #define CHILD_TABLES 16u
 #define CHILD_STACK_PAGES 4u
+/* Unless another one is asked for. */
+#define CHILD_PRIORITY 5u
 
 /* Free for tests to map things at, in every space: one whole last-level table. */
 #define CHILD_FREE_VA 0x5000000000ul
@@ -45,6 +47,7 @@ err_t child_map(struct child *child, struct space_op op);
 /* A bare space without a slot; then a slot over it; then code and data in it. */
 void child_space_new(struct child *child);
 err_t child_slot_new(struct child *child, const char *name, uint32_t flags);
+err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority);
 void child_fill(struct child *child);
 
 /* All of it: fresh slot with every privilege of an ordinary service and IPC to everybody. */

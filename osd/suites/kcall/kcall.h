@@ -81,6 +81,8 @@ struct puppet {
 
 /* index: < N_PUPPETS, one at a time. flags: SLOT_UNCOMMITTED or 0. */
 void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t flags);
+void puppet_new_at(
+        struct puppet *p, uint32_t index, const char *name, uint32_t flags, uint32_t priority);
 void puppet_free(struct puppet *p);
 /* Give it these privileges beyond child_privileges(). */
 void puppet_allow(struct puppet *p, const struct slot_privileges *privileges);

@@ -39,7 +39,8 @@ static void puppet_main(uint64_t index)
 	}
 }
 
-void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t flags)
+void puppet_new_at(
+        struct puppet *p, uint32_t index, const char *name, uint32_t flags, uint32_t priority)
 {
 	err_t r;
 
@@ -47,7 +48,7 @@ void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t fla
 	*p = (struct puppet){.index = index};
 	puppet_orders[index] = (struct puppet_order){0};
 	child_space_new(&p->child);
-	r = child_slot_new(&p->child, name, flags);
+	r = child_slot_new_at(&p->child, name, flags, priority);
 	if (r < 0) {
 		bare_die("slot_create for a puppet", r);
 	}
@@ -56,6 +57,11 @@ void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t fla
 	if (child_event(&p->child, &p->event) != E_OK || p->event.kind != SLOT_EVENT_REPORT) {
 		bare_die("a puppet does not start", p->event.kind);
 	}
+}
+
+void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t flags)
+{
+	puppet_new_at(p, index, name, flags, CHILD_PRIORITY);
 }
 
 void puppet_free(struct puppet *p)

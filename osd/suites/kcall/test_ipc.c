@@ -285,6 +285,89 @@ static void test_notify_then_dead(void)
 	pair_free();
 }
 
+/*
+ * The kernel takes a short road from a caller to a receiver that waits, and back with the answer.
+ * What holds on the long one holds there: here each condition is the only one that is not met.
+ */
+static void test_short_request(void)
+{
+	struct slot_privileges nobody = {0};
+
+	pair_new();
+	puppet_ipc_begin(&a, KCALL_receive, EP_ANY, 0, 0);
+	OK(puppet_waits(&a));
+	IS(E_DEAD, puppet_ipc(&b, KCALL_sendrec, a.child.ep + 256, 1, 0));
+	puppet_new(&c, 2, "c", SLOT_UNCOMMITTED);
+	IS(E_UNCOMMITTED, puppet_ipc(&c, KCALL_sendrec, a.child.ep, 1, 0));
+	puppet_free(&c);
+	IS(E_OK, sys_slot_privileges(b.child.ep, &nobody));
+	IS(E_PERM, puppet_ipc(&b, KCALL_sendrec, a.child.ep, 1, 0));
+	OK(puppet_waits(&a));
+	pair_free();
+}
+
+static void test_short_reply(void)
+{
+	pair_new();
+	puppet_ipc_begin(&b, KCALL_receive, a.child.ep, 0, 0);
+	OK(puppet_waits(&b));
+	puppet_ipc_begin(&a, KCALL_reply_receive, b.child.ep, 1, 0);
+	OK(puppet_waits(&a));
+	OK(puppet_waits(&b)); /* receives, and waits for no answer */
+	pair_free();
+	pair_new();
+	puppet_new(&c, 2, "c", 0);
+	puppet_ipc_begin(&b, KCALL_sendrec, c.child.ep, 1, 0);
+	IS(E_OK, puppet_ipc(&c, KCALL_receive, EP_ANY, 0, 0));
+	puppet_ipc_begin(&a, KCALL_reply_receive, b.child.ep, 1, 66);
+	OK(puppet_waits(&a));
+	OK(puppet_waits(&b)); /* for another's */
+	IS(E_OK, puppet_call(&c, KCALL_notify, a.child.ep));
+	IS(E_OK, puppet_end(&a));
+	IS(E_OK, puppet_call(&a, KCALL_notify, c.child.ep));
+	puppet_ipc_begin(&c, KCALL_reply_receive, b.child.ep, 1, 77);
+	IS(E_OK, puppet_end(&b));
+	IS(77, puppet_order(&b)->msg.w[0]);
+	IS(E_OK, puppet_end(&c)); /* the notification was there */
+	IS(MSG_NOTIFY, puppet_order(&c)->msg.type);
+	puppet_free(&c);
+	pair_free();
+}
+
+/* Who is more urgent than the partner, and ready, runs before it. */
+static void test_short_urgent(void)
+{
+	nsec_t ran;
+
+	puppet_new_at(&a, 0, "a", 0, CHILD_PRIORITY + 1);
+	puppet_new(&b, 1, "b", 0);
+	puppet_new(&c, 2, "c", 0);
+	puppet_ipc_begin(&a, KCALL_receive, EP_ANY, 0, 0);
+	OK(puppet_waits(&a));
+	ran = info_of(a.child.ep).cpu_nsec;
+	puppet_begin(&c, PUPPET_SPIN, (const uint64_t[6]){0});
+	puppet_ipc_begin(&b, KCALL_sendrec, a.child.ep, 1, 0);
+	OK(puppet_waits(&b));
+	IS(SLOT_RUNNABLE, info_state(a.child.ep));
+	IS(ran, info_of(a.child.ep).cpu_nsec);
+	puppet_free(&c);
+	IS(E_OK, puppet_end(&a));
+	IS(E_OK, puppet_ipc(&a, KCALL_reply, b.child.ep, 1, 0));
+	IS(E_OK, puppet_end(&b));
+	puppet_new(&c, 2, "c", 0);
+	puppet_ipc_begin(&a, KCALL_sendrec, b.child.ep, 1, 0);
+	IS(E_OK, puppet_ipc(&b, KCALL_receive, EP_ANY, 0, 0));
+	ran = info_of(a.child.ep).cpu_nsec;
+	puppet_begin(&c, PUPPET_SPIN, (const uint64_t[6]){0});
+	puppet_ipc_begin(&b, KCALL_reply_receive, a.child.ep, 1, 0);
+	OK(puppet_waits(&b));
+	IS(SLOT_RUNNABLE, info_state(a.child.ep));
+	IS(ran, info_of(a.child.ep).cpu_nsec);
+	puppet_free(&c);
+	IS(E_OK, puppet_end(&a));
+	pair_free();
+}
+
 const struct test tests_ipc[] = {
         {"sendrec and reply, all words", test_sendrec},
         {"reply_receive", test_reply_receive},
@@ -299,5 +382,8 @@ const struct test tests_ipc[] = {
         {"circles of senders", test_deadlock},
         {"E_DEAD while waiting", test_dead_while_waiting},
         {"notification of a dead slot", test_notify_then_dead},
+        {"refusals on the short road", test_short_request},
+        {"answers on the short road", test_short_reply},
+        {"the short road gives way", test_short_urgent},
         {0},
 };

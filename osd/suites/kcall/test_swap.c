@@ -81,6 +81,7 @@ static void test_rollback(void)
 	puppet_ipc_begin(&client, KCALL_sendrec, old.child.ep, 5, 6);
 	IS(E_OK, puppet_ipc(&old, KCALL_receive, EP_ANY, 0, 0));
 	swap_held();
+	IS(E_UNCOMMITTED, puppet_ipc(&new, KCALL_reply_receive, client.child.ep, 1, 1));
 	puppet_ipc_begin(&other, KCALL_sendrec, new.child.ep, 7, 8);
 	OK(puppet_waits(&other));
 	IS(E_STATE, sys_slot_unhold(new.child.ep)); /* the new one is not committed */
