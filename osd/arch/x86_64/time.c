@@ -9,7 +9,8 @@
 #define PIT_CHANNEL0 0x40
 #define CALIBRATE_TICKS 11932u /* 10 ms */
 #define STEP_TICKS 8u          /* a step's pace is known to an eighth and better */
-#define N_MEASUREMENTS 1000u   /* then there is no clock */
+#define STEPS_MIN 4u
+#define N_MEASUREMENTS 1000u /* then there is no clock */
 #define N_SAMPLES 8u
 #define SCALE_SHIFT 32
 
@@ -91,13 +92,14 @@ static bool pace_is_higher(struct pace a, struct pace b)
 
 /*
  * One measurement. False: the machine stood still so long that the PIT wrapped unseen, once in 55
- * ms. In such a step the TSC seems to run at least twice as fast as in the others.
+ * ms. In such a step the TSC seems to run at least twice as fast as in the others, of which there
+ * must be some.
  */
 static bool measure(void)
 {
 	struct pace lowest = {UINT32_MAX, 1}, highest = {0, 1};
 	struct sample first, last;
-	uint32_t ticks = 0;
+	uint32_t ticks = 0, n_steps = 0;
 
 	apic_timer_arm(UINT32_MAX);
 	pit_start();
@@ -113,12 +115,13 @@ static bool measure(void)
 		highest = pace_is_higher(pace, highest) ? pace : highest;
 		last = next;
 		ticks += pace.ticks;
+		n_steps++;
 	}
 	tsc_khz = khz_rounded(khz_of(last.tsc - first.tsc, ticks));
 	apic_timer_calibrated(khz_rounded(khz_of(first.timer - last.timer, ticks)));
 	apic_timer_arm(0);
 	highest.cycles = highest.cycles * 5 / 8;
-	return pace_is_higher(lowest, highest);
+	return n_steps >= STEPS_MIN && pace_is_higher(lowest, highest);
 }
 
 static void calibrate(void)
