@@ -425,7 +425,7 @@ void engine_abandon(struct engine *engine, struct machine *machine, const char *
 {
 	const char *name = machine_row(machine)->name;
 	struct failure failure;
-	char remedy[120];
+	char remedy[sizeof(failure.remedy)];
 	struct job *job = TAILQ_FIRST(&engine->jobs);
 
 	snprintf(remedy, sizeof(remedy),

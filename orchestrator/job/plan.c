@@ -240,7 +240,7 @@ static int job_plan_target(struct job_plan *plan)
 static int job_plan_start(struct job_plan *plan)
 {
 	const struct machine *machine = plan->order->machine;
-	char remedy[80];
+	char remedy[120];
 
 	if (machine_row(machine)->attached) {
 		return job_plan_refuse(plan, "attached", "start it where it is run from",
