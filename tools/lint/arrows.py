@@ -6,7 +6,7 @@ is checked on the text of the files, not on what a compiler resolved, so that an
 a search path could explain is a finding itself:
 
   arrow     a room includes a room that its row does not name
-  room      a directory has code and no row, or a row has no directory
+  room      a directory has code and no row, a row has no directory, or a room has no README.md
   private   priv.h of another room
   path      an #include with "..", with a name that is not there, or with a macro; a file of ours in <>
   extern    a .c declares what belongs into a header
@@ -122,6 +122,9 @@ class Tree:
             if self.row(directory) not in self.table:
                 self.find('room', directory, 'has code and no row in tools/lint/deps')
         rooms |= {room(r) for r in rooms}
+        for directory in sorted(rooms):
+            if directory == room(directory) and f'{directory}/README.md' not in self.texts:
+                self.find('room', directory, 'has no README.md')
         for source in sorted(set(self.table) - rooms):
             self.find('room', source, 'a row of tools/lint/deps without code')
         for source in sorted(self.table):

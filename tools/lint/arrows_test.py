@@ -6,6 +6,7 @@ import arrows
 
 TABLE = ['base ->', 'low -> base', 'high -> base low =version.h', 'tests/system -> tests/lab', 'tests/lab ->']
 CLEAN = {
+    **{f'{room}/README.md': '' for room in ('base', 'low', 'high', 'tests/lab', 'tests/system')},
     'base/a.h': '',
     'low/priv.h': '#include "base/a.h"\n',
     'low/test/low_test.c': '#include "low/priv.h"\n',
@@ -68,6 +69,9 @@ class Arrows(unittest.TestCase):
     def test_cycle(self):
         table = ['base -> low', *TABLE[1:]]
         self.assertIn(('cycle', 'base'), rules({'base/d.h': '#include "low/c.h"\n'}, table))
+
+    def test_readme(self):
+        self.assertEqual(rules({'base/deep/f.h': ''}, [*TABLE, 'base/deep ->']), [('room', 'base/deep')])
 
     def test_rows(self):
         self.assertIn(('room', 'gone'), rules({}, [*TABLE, 'gone ->']))
