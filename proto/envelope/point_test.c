@@ -10,24 +10,10 @@
 
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/point_seams.h"
+#include "proto/envelope/point_vectors.h"
 
 /* The neutral point, with S = 0: fits every message, under a key of small order. */
 static const uint8_t neutral[64] = {1};
-
-/* y of the points of small order, and of the same written as y + p where that fits. */
-static const uint8_t small[][32] = {
-        {0},
-        {1},
-        {0xec, [1 ... 30] = 0xff, 0x7f},
-        {0xed, [1 ... 30] = 0xff, 0x7f},
-        {0xee, [1 ... 30] = 0xff, 0x7f},
-        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-                0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d,
-                0x53, 0xfc, 0x05},
-        {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-                0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92,
-                0xac, 0x03, 0x7a},
-};
 
 static uint8_t pub[32], sig[64];
 static const char message[] = "a message";
@@ -71,11 +57,11 @@ static void test_small_order(void)
 {
 	int n_forged = 0;
 
-	for (unsigned int i = 0; i < sizeof(small) / sizeof(small[0]); i++) {
+	for (unsigned int i = 0; i < VECTOR_N_SMALL; i++) {
 		for (unsigned int sign = 0; sign < 2; sign++) {
 			uint8_t key[32], r[64];
 
-			memcpy(key, small[i], sizeof(key));
+			memcpy(key, vector_small[i], sizeof(key));
 			key[31] |= (uint8_t)(sign << 7);
 			assert(!envelope_key_is_safe(key));
 			assert(!agreed(key, neutral));
