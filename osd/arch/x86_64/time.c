@@ -1,6 +1,8 @@
 /*
- * The clock is the TSC, scaled by a multiplication; it and the local timer are measured once
- * against the PIT, whose frequency is known.
+ * The clock is the TSC, scaled by a multiplication. It and the local timer are measured against the
+ * PIT, whose frequency is known, when the machine starts: anew, as often as it takes, when the host
+ * stopped the machine meanwhile. The PIT counts 16 bits and wraps every 55 ms, so a measurement of
+ * 10 ms that a stop fell into can look like one of any frequency.
  */
 #include "x86.h"
 
@@ -9,8 +11,8 @@
 #define PIT_CHANNEL0 0x40
 #define CALIBRATE_TICKS 11932u /* 10 ms */
 #define STEP_TICKS 8u          /* a step's pace is known to an eighth and better */
-#define STEPS_MIN 4u
-#define N_MEASUREMENTS 1000u /* then there is no clock */
+#define STEPS_MIN 4u           /* of a measurement, so that one can be compared with others */
+#define N_MEASUREMENTS 1000u   /* then there is no clock */
 #define N_SAMPLES 8u
 #define SCALE_SHIFT 32
 
@@ -124,6 +126,7 @@ static bool measure(void)
 	return n_steps >= STEPS_MIN && pace_is_higher(lowest, highest);
 }
 
+/* tsc_khz is 0 afterwards if no measurement succeeds. */
 static void calibrate(void)
 {
 	for (unsigned int i = 0; i < N_MEASUREMENTS; i++) {
