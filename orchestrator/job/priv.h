@@ -108,10 +108,10 @@ void engine_tell(struct engine *engine, const struct job_news *news);
 /* Lets every job of the machine look again whether it can go on. */
 void engine_wake(struct engine *engine, const struct machine *machine);
 
-/* job.c: what steps call, exactly one of them, when they are over */
-void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg);
+/* end.c and job.c: what steps call, exactly one of them, when they are over */
 void job_fail(struct job *job, enum job_state state, const struct failure *failure);
 void job_end(struct job *job, const struct job_end *end);
+void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg);
 /* The step cannot go on now; it is begun again when the machine is back. */
 void job_park(struct job *job, const char *why);
 /* The step is begun again after so long. */
