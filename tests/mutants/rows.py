@@ -1,4 +1,4 @@
-"""The list of mutants: rows of text in *.list beside this file.
+"""The mutants: rows of text in *.list beside this file, and those that generate.py draws.
 
     mutant kernel-swap-own        an id of its own
     file osd/kernel/call/do_x.c   what is changed
@@ -11,6 +11,8 @@ Lines that start with '#' are remarks, an empty line ends a row.
 """
 import os
 import re
+
+import generate
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -80,11 +82,23 @@ def read_list(path):
     return rows
 
 
+def read_drawn(where):
+    for name, suites, ident, rule, old, new in generate.draw(TOP, where):
+        row = Row('generated', f'generated.draw: {name}')
+        row.id, row.file, row.suites, row.why = ident, name, suites, f'drawn: {rule}'
+        row.old_lines, row.new_lines = old.split('\n'), new.split('\n')
+        yield row
+
+
 def read_all(where=HERE):
     rows = []
     for name in sorted(os.listdir(where)):
-        if name.endswith('.list'):
+        if name.endswith('.list') and name != 'equivalent.list':
             rows += read_list(os.path.join(where, name))
+    try:
+        rows += read_drawn(where)
+    except (FileNotFoundError, ValueError) as e:
+        raise Malformed(f'generated.draw: {e}') from e
     seen = set()
     for row in rows:
         row.check()
