@@ -1,8 +1,8 @@
 /*
  * What is checked of an answer: that it is one of the kinds its request can have, and that the
- * parts which commands follow without looking are there, at any depth. Both are tables; of a
- * request without a row every answer but an error is a wrong one. Lists may be empty but where
- * a command takes the first row.
+ * parts which commands follow without looking are there, at any depth. The kinds come from the
+ * comments of proto/control/control.proto, the parts from a table here. Lists may be empty but
+ * where a command takes the first row.
  */
 #include "ctl/reply.h"
 
@@ -17,33 +17,17 @@ static const struct {
         {&control__service_status__descriptor, offsetof(Control__ServiceStatus, service)},
 };
 
-/* What requests are answered with; luctl asks nothing else. */
+/* What each request is answered with. */
 static const struct {
 	Control__Request__BodyCase request;
-	Control__Reply__BodyCase reply, or_reply;
+	Control__Reply__BodyCase reply;
+	Control__Reply__BodyCase or_reply; /* another kind; NOT_SET: none */
 } reply_kinds[] = {
-        {CONTROL__REQUEST__BODY_VERSION, CONTROL__REPLY__BODY_VERSION, 0},
-        {CONTROL__REQUEST__BODY_STATUS, CONTROL__REPLY__BODY_STATUS, 0},
-        {CONTROL__REQUEST__BODY_UPDATE, CONTROL__REPLY__BODY_JOB, 0},
-        {CONTROL__REQUEST__BODY_ROLLBACK, CONTROL__REPLY__BODY_JOB, 0},
-        {CONTROL__REQUEST__BODY_RERANDOMIZE, CONTROL__REPLY__BODY_JOBS, 0},
-        {CONTROL__REQUEST__BODY_HISTORY, CONTROL__REPLY__BODY_HISTORY, 0},
-        {CONTROL__REQUEST__BODY_JOB_LIST, CONTROL__REPLY__BODY_JOBS, 0},
-        {CONTROL__REQUEST__BODY_SHOW, CONTROL__REPLY__BODY_GENERATION, 0},
-        {CONTROL__REQUEST__BODY_MACHINE_LIST, CONTROL__REPLY__BODY_MACHINES, 0},
-        {CONTROL__REQUEST__BODY_MACHINE_START, CONTROL__REPLY__BODY_JOB,
-                CONTROL__REPLY__BODY_MACHINES},
-        {CONTROL__REQUEST__BODY_MACHINE_STOP, CONTROL__REPLY__BODY_MACHINES,
-                CONTROL__REPLY__BODY_JOB},
-        {CONTROL__REQUEST__BODY_MACHINE_DEFAULT, CONTROL__REPLY__BODY_MACHINES, 0},
-        {CONTROL__REQUEST__BODY_MACHINE_REMOVE, CONTROL__REPLY__BODY_MACHINES, 0},
-        {CONTROL__REQUEST__BODY_RESTART, CONTROL__REPLY__BODY_JOB, 0},
-        {CONTROL__REQUEST__BODY_RELEASE_ADD, CONTROL__REPLY__BODY_RELEASES, 0},
-        {CONTROL__REQUEST__BODY_RELEASE_LIST, CONTROL__REPLY__BODY_RELEASES, 0},
-        {CONTROL__REQUEST__BODY_RELEASE_UNBLOCK, CONTROL__REPLY__BODY_DONE, 0},
-        {CONTROL__REQUEST__BODY_LOG_FOLLOW, CONTROL__REPLY__BODY_DONE, 0},
-        {CONTROL__REQUEST__BODY_JOB_SIGN, CONTROL__REPLY__BODY_DONE, 0},
-        {CONTROL__REQUEST__BODY_MACHINE_TIME, CONTROL__REPLY__BODY_DONE, 0},
+#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect)                                        \
+	{CONTROL__REQUEST__BODY_##NAME, CONTROL__REPLY__BODY_##ANSWER,                             \
+	        CONTROL__REPLY__BODY_##OTHER},
+#include "proto/control/requests.gen.def"
+#undef REQUEST
 };
 
 static bool reply_has_parts(const ProtobufCMessage *message)
@@ -115,7 +99,7 @@ bool reply_answers(const Control__Request *request, const Control__Reply *reply)
 	for (size_t i = 0; i < sizeof(reply_kinds) / sizeof(reply_kinds[0]); i++) {
 		if (reply_kinds[i].request == request->body_case) {
 			is_kind = reply->body_case == reply_kinds[i].reply ||
-			          (reply_kinds[i].or_reply &&
+			          (reply_kinds[i].or_reply != CONTROL__REPLY__BODY__NOT_SET &&
 			                  reply->body_case == reply_kinds[i].or_reply);
 		}
 	}

@@ -99,7 +99,7 @@ class Tree:
             generated = self.table.get(self.row(home), (set(), set()))[1]
             if name not in generated and not {f'{d}/{name}' for d in (home, os.path.dirname(path))} & set(self.texts):
                 self.find('path', path, f'"{name}" is neither beside it nor a generated name of its row')
-        elif name not in self.texts and not name.endswith('.pb-c.h'):
+        elif name not in self.texts and not name.endswith(('.pb-c.h', '.gen.def')):
             self.find('path', path, f'"{name}" is not in the tree')
         else:
             self.private(path, home, name)
