@@ -20,7 +20,7 @@
 #include "orchestrator/machine/priv.h"
 
 #define MACHINE_DEBUG_TAIL 8192
-/* What the kernel says when it switches the machine off (osd/kernel/call/do_machine.c). */
+/* What the kernel says when it switches the machine off (osd/kernel/call/do_machine_off.c). */
 #define MACHINE_OFF_LINE "kernel: machine off, code 0"
 /* How long a process may take to end when it is asked to. */
 #define MACHINE_STOP_SEC 5

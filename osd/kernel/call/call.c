@@ -57,3 +57,18 @@ err_t call_yield(struct instance *self)
 	arch_context_restart(&self->context);
 	return KCALL_PENDING;
 }
+
+err_t call_port_check(const struct instance *self, uint64_t port, uint64_t width)
+{
+	const struct slot_privileges *p = &self->slot->privileges;
+
+	if ((width != 1 && width != 2 && width != 4) || port + width > 0x10000 || port > 0xffff) {
+		return E_INVAL;
+	}
+	for (unsigned int i = 0; i < p->n_io; i++) {
+		if (port >= p->io[i].first && port + width - 1 <= p->io[i].last) {
+			return E_OK;
+		}
+	}
+	return E_PERM;
+}

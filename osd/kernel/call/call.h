@@ -1,7 +1,6 @@
 #pragma once
 /*
- * What kernel calls share. Each call is a file do_<name>.c, except families that differ in one
- * token. A call is split in two where it changes more than one thing: check_<name>() reads, and may
+ * What kernel calls share. Each call is a file do_<name>.c. A call is split in two where it changes more than one thing: check_<name>() reads, and may
  * fail; commit_<name>() changes, and cannot fail. Rights, E_UNCOMMITTED and E_NOSYS are the
  * dispatcher's business (kcall.h).
  */
@@ -39,3 +38,6 @@ bool call_instance_is_at_rest(const struct instance *instance);
  * self->call_progress. Returns KCALL_PENDING.
  */
 err_t call_yield(struct instance *self);
+
+/* May self use so wide an access to the port? E_INVAL: there is no such port or width; E_PERM. */
+err_t call_port_check(const struct instance *self, uint64_t port, uint64_t width);

@@ -1,5 +1,4 @@
-/* The two ways out of a hold: the new instance becomes the service, or the old one, swapped back,
- * goes on. */
+/* The way out of a hold after an update: the new instance becomes the service. */
 #include "osd/kernel/call/call.h"
 
 static bool instance_has_ended(const struct instance *instance)
@@ -37,20 +36,6 @@ err_t do_slot_commit(struct instance *self, const uint64_t *args)
 	}
 	if (r == E_OK) {
 		commit_slot_commit(slot);
-	}
-	return r;
-}
-
-err_t do_slot_unhold(struct instance *self, const uint64_t *args)
-{
-	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
-
-	if (r == E_OK && (!slot->is_held || slot->instance->is_uncommitted)) {
-		r = E_STATE;
-	}
-	if (r == E_OK) {
-		slot_unhold(slot);
 	}
 	return r;
 }

@@ -1,11 +1,6 @@
-/* The kernel clock, and the one alarm of a slot. */
+/* The one alarm of a slot. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/clock.h"
-
-err_t do_clock_read(struct instance *self, const uint64_t *args)
-{
-	return (err_t)arch_clock();
-}
 
 err_t do_alarm_set(struct instance *self, const uint64_t *args)
 {

@@ -1,4 +1,4 @@
-/* Interrupt lines of the caller's slot, delivered as notifications. */
+/* An interrupt line becomes a notification of the caller's slot. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/irq.h"
 
@@ -25,9 +25,4 @@ err_t do_irq_hook(struct instance *self, const uint64_t *args)
 	}
 	r = irq_hook(self->slot, (uint32_t)args[0], (uint32_t)args[1], &hook);
 	return r == E_OK ? (err_t)hook : r;
-}
-
-err_t do_irq_enable(struct instance *self, const uint64_t *args)
-{
-	return args[0] > UINT32_MAX ? E_INVAL : irq_enable(self->slot, (uint32_t)args[0]);
 }

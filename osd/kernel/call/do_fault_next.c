@@ -1,4 +1,4 @@
-/* Page faults, for VM to take and answer. */
+/* The next page fault, for VM. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/usercopy.h"
 #include "osd/kernel/fault.h"
@@ -16,11 +16,4 @@ err_t do_fault_next(struct instance *self, const uint64_t *args)
 	}
 	call_output(self, args[0], &fault, sizeof(fault));
 	return E_OK;
-}
-
-err_t do_fault_done(struct instance *self, const uint64_t *args)
-{
-	struct slot *slot = slot_of(call_endpoint(args[0]));
-
-	return slot ? fault_answer(slot, (space_t)args[1], args[2] != 0) : E_DEAD;
 }

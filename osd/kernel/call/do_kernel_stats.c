@@ -1,16 +1,9 @@
-/* The machine as a whole: off switch and counters. */
+/* The kernel's counters, and what is left of its tables. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/irq.h"
 #include "osd/kernel/kernel.h"
 #include "osd/kernel/space.h"
 #include "osd/kernel/usercopy.h"
-
-err_t do_machine_off(struct instance *self, const uint64_t *args)
-{
-	/* The host tells an end that was ordered from one that was not by this line. */
-	log_printf("kernel: machine off, code %u\n", (uint32_t)args[0]);
-	arch_off((uint32_t)args[0]);
-}
 
 err_t do_kernel_stats(struct instance *self, const uint64_t *args)
 {

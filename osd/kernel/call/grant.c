@@ -4,6 +4,7 @@
  * somebody else behind the same endpoint. While the granter's slot is held nobody may touch its
  * memory: the caller waits on the slot.
  */
+#include "osd/kernel/call/grant.h"
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/ipc.h"
 #include "osd/kernel/usercopy.h"
@@ -45,7 +46,7 @@ static bool grant_allows(const struct grant *grant, const struct grant_use *use,
 	       use->bytes <= grant->bytes - use->offset && call_range_is_user(start, grant->bytes);
 }
 
-static err_t check_copy_grant(struct instance *self, const struct grant_use *use,
+static err_t grant_check(struct instance *self, const struct grant_use *use,
         struct slot **ret_granter, vaddr_t *ret_remote)
 {
 	struct slot *granter = slot_of(use->granter);
@@ -73,33 +74,6 @@ static err_t check_copy_grant(struct instance *self, const struct grant_use *use
 	return E_OK;
 }
 
-static err_t copy_grant(struct instance *self, const struct grant_use *use)
-{
-	struct user_copy copy = {.n = use->bytes, .access = ARCH_ACCESS_WRITE};
-	struct slot *granter;
-	vaddr_t remote;
-	err_t r = check_copy_grant(self, use, &granter, &remote);
-
-	if (r != E_OK) {
-		if (r != KCALL_PENDING) {
-			self->call_progress = 0;
-		}
-		return r;
-	}
-	if (use->access == GRANT_READ) {
-		copy.from = granter->instance->space;
-		copy.from_va = remote;
-		copy.to = self->space;
-		copy.to_va = use->local;
-	} else {
-		copy.from = self->space;
-		copy.from_va = use->local;
-		copy.to = granter->instance->space;
-		copy.to_va = remote;
-	}
-	return user_copy(self, &copy);
-}
-
 static struct grant_use grant_use_of(const uint64_t *args, uint16_t access)
 {
 	return (struct grant_use){.granter = call_endpoint(args[0]),
@@ -110,16 +84,30 @@ static struct grant_use grant_use_of(const uint64_t *args, uint16_t access)
 	        .access = access};
 }
 
-err_t do_copy_from_grant(struct instance *self, const uint64_t *args)
+err_t grant_copy(struct instance *self, const uint64_t *args, uint16_t access)
 {
-	struct grant_use use = grant_use_of(args, GRANT_READ);
+	const struct grant_use use = grant_use_of(args, access);
+	struct user_copy copy = {.n = use.bytes, .access = ARCH_ACCESS_WRITE};
+	struct slot *granter;
+	vaddr_t remote;
+	err_t r = grant_check(self, &use, &granter, &remote);
 
-	return copy_grant(self, &use);
-}
-
-err_t do_copy_to_grant(struct instance *self, const uint64_t *args)
-{
-	struct grant_use use = grant_use_of(args, GRANT_WRITE);
-
-	return copy_grant(self, &use);
+	if (r != E_OK) {
+		if (r != KCALL_PENDING) {
+			self->call_progress = 0;
+		}
+		return r;
+	}
+	if (use.access == GRANT_READ) {
+		copy.from = granter->instance->space;
+		copy.from_va = remote;
+		copy.to = self->space;
+		copy.to_va = use.local;
+	} else {
+		copy.from = self->space;
+		copy.from_va = use.local;
+		copy.to = granter->instance->space;
+		copy.to_va = remote;
+	}
+	return user_copy(self, &copy);
 }

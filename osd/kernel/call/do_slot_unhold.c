@@ -1,0 +1,16 @@
+/* The way out of a hold after a rollback: the old instance, swapped back, goes on. */
+#include "osd/kernel/call/call.h"
+
+err_t do_slot_unhold(struct instance *self, const uint64_t *args)
+{
+	struct slot *slot;
+	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+
+	if (r == E_OK && (!slot->is_held || slot->instance->is_uncommitted)) {
+		r = E_STATE;
+	}
+	if (r == E_OK) {
+		slot_unhold(slot);
+	}
+	return r;
+}
