@@ -102,3 +102,7 @@ const char *state_type_enumerator(
         const struct state_desc *desc, uint32_t id, uint32_t i, int64_t *ret_value);
 /* STATE_BTF_SIGNED etc. bits of an integer type; for an enum, whether it is signed. */
 uint32_t state_type_encoding(const struct state_desc *desc, uint32_t id);
+
+/* What one level further down lies at an offset of a value. False: nothing that can be told, as in
+ * unions. */
+bool state_type_step(const struct state_desc *desc, uint32_t *type, uint64_t *off);

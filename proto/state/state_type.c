@@ -111,3 +111,29 @@ uint32_t state_type_encoding(const struct state_desc *desc, uint32_t id)
 	}
 	return state_btf_info_flag(type->info) ? STATE_BTF_SIGNED : 0;
 }
+
+bool state_type_step(const struct state_desc *desc, uint32_t *type, uint64_t *off)
+{
+	uint32_t id = state_type_strip(desc, *type);
+	uint32_t n = state_type_count(desc, id);
+
+	if (state_type_kind(desc, id) == STATE_BTF_ARRAY) {
+		uint64_t size = state_type_size(desc, state_type_array(desc, id)->type);
+
+		*type = state_type_array(desc, id)->type;
+		*off = size > 0 ? *off % size : 0;
+		return size > 0;
+	}
+	for (uint32_t i = 0; state_type_kind(desc, id) == STATE_BTF_STRUCT && i < n; i++) {
+		struct state_member member = state_type_member(desc, id, i);
+		uint64_t start = member.bit_off / 8;
+
+		if (member.bit_size == 0 && *off >= start &&
+		        *off - start < state_type_size(desc, member.type)) {
+			*type = member.type;
+			*off -= start;
+			return true;
+		}
+	}
+	return false;
+}

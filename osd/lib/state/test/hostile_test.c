@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/priv.h"
 
 /* Sites of numbers, of a record, and somebody who points to them. */
 #define SIDE                                                                                       \
@@ -215,15 +214,6 @@ static void test_values(void)
 	refused(w, STATE_E_POINTER, "no value of its type");
 }
 
-/* A bitfield of a packed record may begin in a byte's middle and lie in nine. */
-static void test_nine_bytes(void)
-{
-	const struct state_bits bits = {.n_bits = 64};
-	uint8_t bytes[9] = {0xf0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0a};
-
-	assert(state_bits_read(bytes, 4, &bits) == UINT64_C(0xafffffffffffffff));
-}
-
 /* What was foreseen and is gone by the switch leaves no object behind. */
 static void test_gone(void)
 {
@@ -256,7 +246,6 @@ int main(void)
 	test_heap_pointers();
 	test_counts();
 	test_values();
-	test_nine_bytes();
 	test_gone();
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/priv.h"
+#include "osd/lib/state/heap/priv.h"
 
 static const uint64_t walk_one_slot = 1;
 

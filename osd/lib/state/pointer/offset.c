@@ -8,7 +8,7 @@
  *    value that starts there, or to the same byte of a number that kept its size.
  *  - A void pointer leads to the largest value that starts there, else one past an array.
  */
-#include "osd/lib/state/priv.h"
+#include "osd/lib/state/pointer/priv.h"
 
 #define OFFSET_STEPS 100000 /* types that one look-up may visit */
 

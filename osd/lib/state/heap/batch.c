@@ -1,7 +1,7 @@
 /*
  * Classes of new objects: their places are taken many at a time, and dealt out at random.
  */
-#include "osd/lib/state/priv.h"
+#include "osd/lib/state/heap/priv.h"
 
 static struct state_batch *batch_find(const struct state_site *site, size_t stride, bool is_array)
 {

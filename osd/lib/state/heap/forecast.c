@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/priv.h"
+#include "osd/lib/state/heap/priv.h"
 
 /* Room that is left in the new heap for what was not foreseen. */
 #define FORECAST_SLACK_PAGES 16

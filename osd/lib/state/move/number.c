@@ -4,14 +4,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
-
-static int64_t number_extend(uint64_t value, unsigned n_bits, bool is_signed)
-{
-	unsigned shift = 64 - n_bits;
-
-	return is_signed ? (int64_t)(value << shift) >> shift : (int64_t)value;
-}
+#include "osd/lib/state/move/priv.h"
 
 static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is_signed)
 {
@@ -21,22 +14,6 @@ static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is
 		return is_signed && value >> (value_bits < 64 ? value_bits : 63) == -1;
 	}
 	return value_bits >= 64 || (uint64_t)value >> value_bits == 0;
-}
-
-uint64_t state_bits_read(const uint8_t *at, unsigned shift, const struct state_bits *bits)
-{
-	unsigned n_bytes = (shift + bits->n_bits + 7) / 8;
-	uint64_t value = 0;
-
-	memcpy(&value, at, n_bytes < 8 ? n_bytes : 8);
-	value >>= shift;
-	if (n_bytes > 8) {
-		value |= (uint64_t)at[8] << (64 - shift);
-	}
-	if (bits->n_bits < 64) {
-		value &= (UINT64_C(1) << bits->n_bits) - 1;
-	}
-	return (uint64_t)number_extend(value, bits->n_bits, bits->is_signed);
 }
 
 static void bits_write(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t value)

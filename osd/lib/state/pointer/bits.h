@@ -1,15 +1,8 @@
-/*
- * The engine's half that looks at memory: numbers in it, and all that pairing made (transfer.h).
- *
- * Files: walk.c forecast.c batch.c (old heap, new places), run.c number.c (copying), pointer.c and
- * offset.c (where pointers lead).
- */
+/* Numbers in memory, as their types say: whole ones and bitfields. */
 #pragma once
 
-#include "osd/lib/state/state_transfer.h"
-#include "osd/lib/state/walk.h"
+#include "proto/state/plan/base.h"
 
-/* number.c */
 /* The number `shift` (0 to 7) bits behind `at`, extended to 64 bits as its sign says. */
 uint64_t state_bits_read(const uint8_t *at, unsigned shift, const struct state_bits *bits);
 

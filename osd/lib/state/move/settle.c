@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "osd/lib/state/priv.h"
+#include "osd/lib/state/move/priv.h"
 
 static enum state_code settle_pointers(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)

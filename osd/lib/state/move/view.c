@@ -3,12 +3,8 @@
  * elsewhere now; pointers into it, from wherever, follow. Places are found by address, so that an
  * array of any length may become a list.
  */
-#include <string.h>
-
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/priv.h"
-
-#define PLACES_MIN 64
+#include "osd/lib/state/move/priv.h"
 
 enum state_code state_view_default(const struct state_view *view)
 {
@@ -50,68 +46,11 @@ const void *state_view_find(
 	return i == UINT32_MAX ? NULL : (const void *)(uintptr_t)t->addr[STATE_OLD][i];
 }
 
-/* The first place that does not end before an old address. */
-static uint32_t place_first(const struct state_transfer *t, uint64_t old)
-{
-	uint32_t first = 0;
-	uint32_t n = t->n_places;
-
-	while (n > 0) {
-		uint32_t middle = first + n / 2;
-
-		if (t->places[middle].start + t->places[middle].size <= old) {
-			n -= n / 2 + 1;
-			first = middle + 1;
-		} else {
-			n /= 2;
-		}
-	}
-	return first;
-}
-
-const struct state_place *state_place_find(const struct state_transfer *t, uint64_t old)
-{
-	uint32_t i = place_first(t, old);
-
-	if (i < t->n_places && t->places[i].start <= old) {
-		return &t->places[i];
-	}
-	/* One past the end, where nothing else begins. */
-	return i > 0 && t->places[i - 1].start + t->places[i - 1].size == old ? &t->places[i - 1]
-	                                                                      : NULL;
-}
-
 /* Values of one type side by side, somewhere in a larger one. */
 struct extent {
 	uint32_t type;
 	uint64_t count;
 };
-
-bool state_type_step(const struct state_desc *desc, uint32_t *type, uint64_t *off)
-{
-	uint32_t id = state_type_strip(desc, *type);
-	uint32_t n = state_type_count(desc, id);
-
-	if (state_type_kind(desc, id) == STATE_BTF_ARRAY) {
-		uint64_t size = state_type_size(desc, state_type_array(desc, id)->type);
-
-		*type = state_type_array(desc, id)->type;
-		*off = size > 0 ? *off % size : 0;
-		return size > 0;
-	}
-	for (uint32_t i = 0; state_type_kind(desc, id) == STATE_BTF_STRUCT && i < n; i++) {
-		struct state_member member = state_type_member(desc, id, i);
-		uint64_t start = member.bit_off / 8;
-
-		if (member.bit_size == 0 && *off >= start &&
-		        *off - start < state_type_size(desc, member.type)) {
-			*type = member.type;
-			*off -= start;
-			return true;
-		}
-	}
-	return false;
-}
 
 /* The values that fill `size` bytes at `off` of an old value. */
 static bool extent_find(const struct state_desc *desc, uint32_t type, uint64_t off, uint64_t size,
@@ -259,27 +198,6 @@ static bool range_root(const struct state_view *view, uint64_t start, uint64_t s
 	return true;
 }
 
-/* Room for one more place before place `at`. */
-static bool places_open(struct state_transfer *t, uint32_t at)
-{
-	if (t->n_places == t->places_capacity) {
-		uint32_t capacity = t->n_places > 0 ? t->n_places * 2 : PLACES_MIN;
-		struct state_place *places = state_keep(t, (uint64_t)capacity * sizeof(*places));
-
-		if (places == NULL) {
-			return false;
-		}
-		if (t->n_places > 0) {
-			memcpy(places, t->places, t->n_places * sizeof(*places));
-		}
-		t->places = places;
-		t->places_capacity = capacity;
-	}
-	memmove(t->places + at + 1, t->places + at, (t->n_places - at) * sizeof(*t->places));
-	t->n_places++;
-	return true;
-}
-
 static enum state_code place_fail(const struct state_view *view, const char *what, const void *old)
 {
 	return state_fail_place(view->transfer, STATE_E_HANDLER, what, old);
@@ -294,7 +212,7 @@ enum state_code state_view_place(
 	        .size = old_bytes,
 	        .new_addr = (uint64_t)(uintptr_t)new,
 	};
-	uint32_t at = place_first(t, place.start);
+	uint32_t at = state_place_first(t, place.start);
 	struct extent extent;
 	uint32_t type;
 	uint64_t off;
@@ -314,7 +232,7 @@ enum state_code state_view_place(
 		return place_fail(
 		        view, "handler places a value where there is none of its type", old);
 	}
-	if (!places_open(t, at)) {
+	if (!state_places_open(t, at)) {
 		return STATE_E_SCRATCH;
 	}
 	t->places[at] = place;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/state/priv.h"
+#include "osd/lib/state/pointer/priv.h"
 
 static enum state_code pointer_fail(struct state_transfer *t, enum state_code code,
         const struct state_spot *spot, const void *at)

@@ -1,0 +1,70 @@
+/*
+ * The old heap and the new one. A *run* is a stretch of old heap pages with objects of one site, a
+ * *batch* the new places of objects of one class, a *forecast* what a page held before the switch.
+ */
+#pragma once
+
+#include "osd/lib/heap/heap_fill.h"
+#include "proto/state/plan/transfer.h"
+
+#define STATE_COUNT_IN_PAGE UINT64_MAX
+
+/* New objects of one class, and the places that are left for them. */
+struct state_batch {
+	struct state_batch *next; /* of the site */
+	struct heap_class class;
+	uint64_t n; /* objects that need a place; once they are taken: places */
+	uint64_t *places;
+	uint64_t n_spare; /* places of objects that were foreseen and did not come */
+	uint64_t *spare;
+};
+
+/* What a page held before the switch, and the places dealt out for it. */
+struct state_forecast {
+	struct state_forecast *next;
+	struct state_batch *batch;
+	uint64_t live[HEAP_SLOTS_MAX / 64];
+	uint64_t *place; /* by slot */
+	uint16_t *count; /* as at the end of the page, last slot first: elements; the new heap knows
+	                  */
+	uint64_t n_elements;
+	uint32_t page;
+	uint32_t stride;
+	uint32_t n_slots;
+	bool is_met;  /* the page holds such objects still */
+	bool is_less; /* but some are gone */
+};
+
+struct state_run {
+	uint64_t start;
+	uint64_t *place;      /* new address of each slot's object, 0: none */
+	const uint64_t *live; /* checked bitmap, one bit per slot */
+	struct state_site *site;
+	struct state_batch *batch;             /* NULL: its objects are allocated one by one */
+	const struct state_forecast *forecast; /* NULL: nothing was foreseen */
+	uint32_t stride;
+	uint32_t n_slots;
+	uint32_t n_live;
+	uint64_t count; /* elements of every object, or STATE_COUNT_IN_PAGE */
+};
+
+/* walk.c */
+enum state_code state_walk(struct state_transfer *t);
+
+/* Elements of the object in a slot, checked against the slot's size when the heap was walked. */
+static inline uint64_t state_slot_count(const struct state_run *run, uint32_t slot)
+{
+	if (run->count != STATE_COUNT_IN_PAGE) {
+		return run->count;
+	}
+	return *(const uint16_t *)(uintptr_t)(run->start + heap_count_offset(slot));
+}
+
+/* How many slots of a word of a live bitmap exist, as a mask. */
+static inline uint64_t state_slots_mask(uint32_t n_slots, unsigned w)
+{
+	if (n_slots <= w * 64) {
+		return 0;
+	}
+	return n_slots >= w * 64 + 64 ? UINT64_MAX : (UINT64_C(1) << (n_slots - w * 64)) - 1;
+}

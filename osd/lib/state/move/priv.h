@@ -1,0 +1,28 @@
+/* Between the files of this room: doing what the plans say. */
+#pragma once
+
+#include "osd/lib/state/pointer/bits.h"
+#include "osd/lib/state/pointer/pointer.h"
+#include "osd/lib/state/state_transfer.h"
+
+/* run.c */
+enum state_code state_plan_run(
+        struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new);
+/* All objects of one run. */
+enum state_code state_objects_run(struct state_transfer *t, const struct state_run *run);
+/* The case of a union that is alive, by the tag in the new record, or NULL. */
+const struct state_case *state_union_case(const struct state_union *u, const uint8_t *new);
+
+/* number.c: one operation on numbers, state_run_bits() on one, the others on op->count of them. */
+enum state_code state_run_int(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+enum state_code state_run_bool(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+enum state_code state_run_enum(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+enum state_code state_run_bits(
+        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new);
+void state_run_float(const struct state_op *op, const uint8_t *old, uint8_t *new);
+
+/* settle.c: the pointers that waited, when all handlers have run. */
+enum state_code state_settle(struct state_transfer *t);

@@ -1,0 +1,111 @@
+/*
+ * Which constant table of both releases an old pointer leads into: a constant that is one, or a
+ * member of a constant, found by descending both types side by side.
+ */
+#include "osd/lib/state/pointer/priv.h"
+
+/* From a struct to its member there. False: none that both releases have. */
+static bool part_enter(struct state_transfer *t, struct state_part_at *part)
+{
+	uint64_t high = t->high;
+	struct state_fields old;
+	struct state_fields new;
+	bool is_found = false;
+
+	if (!state_fields_get(t, STATE_OLD, part->type[STATE_OLD], &old) ||
+	        !state_fields_get(t, STATE_NEW, part->type[STATE_NEW], &new)) {
+		t->high = high;
+		return false;
+	}
+	(void)state_fields_pair(t, &old, &new);
+	for (uint32_t i = 0; i < new.n && !is_found; i++) {
+		const struct state_field *x;
+		uint64_t start;
+
+		if (new.field[i].partner == STATE_NONE) {
+			continue;
+		}
+		x = &old.field[new.field[i].partner];
+		start = x->bit_off / 8;
+		is_found = x->bit_size == 0 && part->off >= start &&
+		           part->off - start < state_type_size(&t->desc[STATE_OLD], x->type);
+		if (is_found && state_notes_of_field(&t->desc[STATE_NEW], &new.field[i]).raw) {
+			t->high = high;
+			return false; /* by index, as its author says */
+		}
+		if (is_found) {
+			part->type[STATE_OLD] = x->type;
+			part->type[STATE_NEW] = new.field[i].type;
+			part->start[STATE_OLD] += start;
+			part->start[STATE_NEW] += new.field[i].bit_off / 8;
+			part->off -= start;
+		}
+	}
+	t->high = high;
+	return is_found;
+}
+
+/* Descend to the table that the pointer leads into. False: there is none, or it means more. */
+static bool part_find_table(
+        struct state_transfer *t, const struct state_pointer *pointer, struct state_part_at *part)
+{
+	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
+		enum state_btf_kind kind[_STATE_AGE_N];
+
+		for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+			part->type[age] = state_type_strip(&t->desc[age], part->type[age]);
+			kind[age] = state_type_kind(&t->desc[age], part->type[age]);
+		}
+		if (kind[STATE_OLD] != kind[STATE_NEW] ||
+		        (part->off == 0 && pointer->target == STATE_TARGET_OBJECT &&
+		                state_pointer_fits(t, pointer, part->type))) {
+			return false;
+		}
+		if (kind[STATE_OLD] == STATE_BTF_ARRAY) {
+			return true;
+		}
+		if (kind[STATE_OLD] != STATE_BTF_STRUCT ||
+		        (part->off == 0 && pointer->target == STATE_TARGET_ANY) ||
+		        !part_enter(t, part)) {
+			return false;
+		}
+	}
+	return false;
+}
+
+bool state_table_get(struct state_transfer *t, const struct state_pointer *pointer,
+        const struct state_item *item, struct state_part_at *part, struct state_table *ret)
+{
+	const struct state_entry *old = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+
+	*ret = (struct state_table){.t = t};
+	if (old->kind != STATE_VARIABLE || (old->flags & STATE_ENTRY_READONLY) == 0 ||
+	        state_notes_of_entry(&t->desc[STATE_NEW], item->entry[STATE_NEW]).raw) {
+		return false;
+	}
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		part->type[age] = t->desc[age].entries[item->entry[age]].type;
+	}
+	if (!part_find_table(t, pointer, part)) {
+		return false;
+	}
+	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
+		const struct state_desc *desc = &t->desc[age];
+		const struct state_btf_array *array = state_type_array(desc, part->type[age]);
+
+		ret->row[age] = state_type_strip(desc, array->type);
+		ret->n[age] = array->nelems;
+		ret->size[age] = state_type_size(desc, ret->row[age]);
+		ret->at[age] = (const uint8_t *)(uintptr_t)(age == STATE_OLD ? item->start
+		                                                             : item->new_addr) +
+		               part->start[age];
+	}
+	return ret->size[STATE_OLD] > 0 && ret->size[STATE_NEW] > 0;
+}
+
+bool state_table_is_text(const struct state_table *c)
+{
+	return c->size[STATE_OLD] == 1 && c->size[STATE_NEW] == 1 &&
+	       state_type_is_number(&c->t->desc[STATE_OLD], c->row[STATE_OLD]) &&
+	       state_type_is_number(&c->t->desc[STATE_NEW], c->row[STATE_NEW]);
+}
