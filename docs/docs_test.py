@@ -89,7 +89,9 @@ def test_lud():
     for indent, key, value in re.findall(r'^( *)(\w+): ?(.*)$', output('lud', '--print-config'), re.M):
         section = section if indent else key + '.' if not value else ''
         assert not value or f'*{section}{key}*' in text, f'lud(8) has no key {section}{key}'
-    for code in re.findall(r'LUD_EXIT_\w+ = (\d+)', slurp('orchestrator/lud/main.c')):
+    codes = re.findall(r'LUD_EXIT_\w+ = (\d+)', slurp('orchestrator/lud/priv.h'))
+    assert codes
+    for code in codes:
         assert re.search(rf'^\*{code}\*', text, re.M), f'lud(8) has no exit code {code}'
 
 

@@ -1,0 +1,97 @@
+/*
+ * lud while it serves. SIGTERM and SIGINT end the event loop between two events; whatever jobs are
+ * open then go on in the machines and are settled at the next start, exactly as after kill -9.
+ * SIGHUP reads the configuration again.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "host/base/log.h"
+#include "orchestrator/lud/priv.h"
+#include "version.h"
+
+static void lud_on_signal(evutil_socket_t signal, short what, void *arg)
+{
+	struct lud *lud = arg;
+
+	log_info("ending by signal %d (%s); machines go on", (int)signal, strsignal(signal));
+	event_base_loopbreak(lud->base);
+}
+
+static void lud_reloaded(const char *key, bool taken, void *arg)
+{
+	if (taken) {
+		log_info("configuration: %s is changed", key);
+	} else {
+		log_warn("configuration: %s cannot change while lud runs; start lud anew", key);
+	}
+}
+
+/* Reads the configuration again. One that is wrong changes nothing. */
+static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
+{
+	struct lud *lud = arg;
+	struct failure failure = {0};
+	struct config fresh = {0};
+
+	if (lud_configure(&fresh, lud->options, &failure) < 0) {
+		log_error("the configuration stays as it was: %s: %s; %s", failure.place,
+		        failure.cause, failure.remedy);
+		err_forget();
+	} else {
+		lud_absolute_all(&fresh);
+		log_info("the configuration is read again");
+		config_reload(&lud->config, &fresh, lud_reloaded, NULL);
+		(void)lud_set_log_level(&lud->config, &failure);
+		control_reloaded(lud->control);
+	}
+	config_fini(&fresh);
+}
+
+static void lud_loop(struct lud *lud)
+{
+	static const int signals[LUD_SIGNALS_N] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < LUD_SIGNALS_N; i++) {
+		lud->signals[i] = evsignal_new(lud->base, signals[i],
+		        signals[i] == SIGHUP ? lud_on_hangup : lud_on_signal, lud);
+		if (!lud->signals[i] || evsignal_add(lud->signals[i], NULL) < 0) {
+			abort();
+		}
+	}
+	log_info("lud " SAMSARA_VERSION " is ready at %s", lud->config.control_socket);
+	(void)sd_notify(0, "READY=1");
+	event_base_dispatch(lud->base);
+	(void)sd_notify(0, "STOPPING=1");
+}
+
+int lud_run(struct lud *lud)
+{
+	struct failure failure = {0};
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	/* A limit on file sizes is an error of write(), not the end of lud. */
+	signal(SIGXFSZ, SIG_IGN);
+	umask(0077);
+	r = lud_claim(lud, &failure);
+	if (r < 0) {
+		lud_say(&failure);
+		return r == -EWOULDBLOCK ? LUD_EXIT_BUSY : LUD_EXIT_CONFIG;
+	}
+	if (lud_find_users(lud, &failure) < 0) {
+		lud_say(&failure);
+		return LUD_EXIT_CONFIG;
+	}
+	failure_set(&failure, "lud", "start", "see the log", "it cannot start");
+	r = lud_open(lud, &failure);
+	if (r) {
+		lud_say(&failure);
+		return r == -EADDRINUSE ? LUD_EXIT_BUSY : LUD_EXIT_RECORD;
+	}
+	lud_loop(lud);
+	return LUD_EXIT_OK;
+}
