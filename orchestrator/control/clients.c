@@ -11,35 +11,18 @@
  *
  * Only connections that wait for an answer keep their places against everybody.
  */
-#include <errno.h>
 #include <event2/event.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_HELLO_SEC 5
-#define CONTROL_IDLE_SEC 60
-
-static int64_t control_now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-static void control_client_limit(struct control_client *client, int64_t usec)
-{
-	struct timeval limit = {usec / 1000000, usec % 1000000};
-
-	evtimer_add(client->limit, &limit);
-}
 
 struct control_client *control_client_free(struct control_client *client)
 {
@@ -96,14 +79,6 @@ static const struct link_ops control_link_ops = {
         .closed = control_on_closed,
 };
 
-void control_client_busy(struct control_client *client)
-{
-	client->quiet_since = control_now_usec();
-	if (client->open) {
-		control_client_limit(client, CONTROL_IDLE_SEC * INT64_C(1000000));
-	}
-}
-
 static void control_on_limit(evutil_socket_t fd, short what, void *arg)
 {
 	struct control_client *client = arg;
@@ -124,6 +99,7 @@ enum control_worth {
 	CONTROL_IDLE,
 	CONTROL_FOLLOWS, /* only reads the log */
 	CONTROL_WAITS,
+	_CONTROL_WORTH_N,
 };
 
 static enum control_worth control_worth(const struct control_client *client)
@@ -233,7 +209,6 @@ static int control_client_new(
 
 	client->control = control;
 	client->uid = uid;
-	client->quiet_since = control_now_usec();
 	LIST_INIT(&client->waiting);
 	r = link_new(control->base, fd, SESSION_RESPONDER, &self, &control_link_ops, client,
 	        &client->stream);
@@ -247,6 +222,7 @@ static int control_client_new(
 	}
 	control->n_clients++;
 	LIST_INSERT_HEAD(&control->clients, client, link);
+	control_client_busy(client);
 	*ret_client = client;
 	return 0;
 }

@@ -1,154 +1,12 @@
 /*
- * Requests that become jobs, and waiting for them. A request plans one job, or one for each
- * service, and waits for all of them; the client is told each step, each notice and each
- * proposal to sign on the way. The wait is the client's alone: when it leaves, the jobs go on.
- * If the record cannot be written, nobody is kept waiting: the answer then says that the jobs
- * stand still.
+ * Requests that become jobs: each plans one job, or one for each service, and waits for all of
+ * them. Of several services one that cannot be rerandomized does not stop the others: it is in the
+ * answer with its reason. The other two requests sign what a job has proposed, and show a job.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "host/base/file.h"
-#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
-
-static bool control_waits_for(const struct control_wait *wait, int64_t job)
-{
-	for (size_t i = 0; i < wait->n_jobs; i++) {
-		if (wait->jobs[i] == job) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static int control_jobs_list(
-        struct control_wait *wait, struct pool *pool, Control__JobList *ret_list)
-{
-	struct engine *engine = control_engine(wait->client);
-	int r = 0;
-
-	ret_list->jobs =
-	        pool_zero(pool, (wait->n_jobs + wait->n_skipped) * sizeof(*ret_list->jobs));
-	for (size_t i = 0; !r && i < wait->n_jobs; i++) {
-		r = view_job(pool, engine, wait->jobs[i], false, &ret_list->jobs[ret_list->n_jobs]);
-		ret_list->n_jobs += !r;
-	}
-	for (size_t i = 0; i < wait->n_skipped; i++) {
-		ret_list->jobs[ret_list->n_jobs++] =
-		        view_skipped(pool, wait->machine, &wait->skipped[i]);
-	}
-	return err_fold(r);
-}
-
-/* All are settled (or the client does not want to wait): answers and ends the wait. */
-static void control_jobs_answer(struct control_wait *wait)
-{
-	_cleanup_(pool_fini) struct pool pool;
-	Control__Reply reply = CONTROL__REPLY__INIT;
-	Control__JobList list = CONTROL__JOB_LIST__INIT;
-	int r;
-
-	pool_init(&pool);
-	if (!wait->many) {
-		reply.body_case = CONTROL__REPLY__BODY_JOB;
-		r = view_job(&pool, control_engine(wait->client), wait->jobs[0], true, &reply.job);
-	} else {
-		reply.body_case = CONTROL__REPLY__BODY_JOBS;
-		reply.jobs = &list;
-		r = control_jobs_list(wait, &pool, &list);
-	}
-	if (r) {
-		control_refuse_record(wait->client, wait->id);
-	} else {
-		control_reply(wait->client, wait->id, &reply);
-	}
-	control_wait_free(wait);
-}
-
-/* The record cannot be written: nobody is kept waiting until it can. */
-static void control_jobs_stalled(struct control_wait *wait)
-{
-	_cleanup_(pool_fini) struct pool pool;
-	struct engine *engine = control_engine(wait->client);
-	Control__Reply reply = CONTROL__REPLY__INIT;
-	Control__JobList list = CONTROL__JOB_LIST__INIT;
-
-	pool_init(&pool);
-	list.jobs = pool_zero(&pool, wait->n_jobs * sizeof(*list.jobs));
-	for (size_t i = 0; i < wait->n_jobs; i++) {
-		list.jobs[list.n_jobs++] = view_stalled(&pool, engine, wait->jobs[i]);
-	}
-	if (wait->many) {
-		reply.body_case = CONTROL__REPLY__BODY_JOBS;
-		reply.jobs = &list;
-	} else {
-		reply.body_case = CONTROL__REPLY__BODY_JOB;
-		reply.job = list.jobs[0];
-	}
-	control_reply(wait->client, wait->id, &reply);
-	control_wait_free(wait);
-}
-
-static void control_jobs_news(struct control_wait *wait, const struct job_news *news)
-{
-	_cleanup_(pool_fini) struct pool pool;
-	Control__Progress progress = CONTROL__PROGRESS__INIT;
-
-	pool_init(&pool);
-	progress.id = wait->id;
-	progress.job = news->row->id;
-	progress.service = (char *)news->row->service;
-	progress.step = (char *)job_step_name(news->row->step);
-	progress.done = news->done;
-	progress.total = news->total;
-	progress.text = (char *)(news->text ? news->text : "");
-	if (news->event == JOB_EVENT_NOTICE) {
-		progress.notice = progress.text;
-	}
-	if (news->event == JOB_EVENT_PROPOSED) {
-		progress.proposal = view_proposal(&pool, news);
-	}
-	if (news->event == JOB_EVENT_ENDED &&
-	        view_job(&pool, control_engine(wait->client), news->row->id, false,
-	                &progress.finished) != 0) {
-		/* The answer itself will say that the record cannot be read. */
-		err_forget();
-	}
-	control_progress(wait->client, &progress);
-}
-
-static void control_on_news(const struct job_news *news, void *arg)
-{
-	struct control_wait *wait = arg;
-
-	if (!control_waits_for(wait, news->row->id)) {
-		return;
-	}
-	if (news->event == JOB_EVENT_STALLED) {
-		control_jobs_stalled(wait);
-		return;
-	}
-	control_jobs_news(wait, news);
-	if (news->event == JOB_EVENT_ENDED && --wait->n_open == 0) {
-		control_jobs_answer(wait);
-	}
-}
-
-/* Waits for what ->jobs holds; `detach` answers with what is known now. */
-static void control_jobs_wait(struct control_wait *wait, bool detach)
-{
-	wait->n_open = wait->n_jobs;
-	if (detach || !wait->n_jobs) {
-		control_jobs_answer(wait);
-		return;
-	}
-	if (db_health(control_db(wait->client)) != DB_WELL) {
-		control_jobs_stalled(wait);
-		return;
-	}
-	wait->watch = engine_watch(control_engine(wait->client), control_on_news, wait);
-}
 
 /* Plans one order and answers when it is settled. */
 static void control_order(
@@ -338,16 +196,6 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 		control_rerandomize_one(wait, rerandomize->services[i], rerandomize);
 	}
 	control_jobs_wait(wait, rerandomize->detach);
-}
-
-void control_wait_job(struct control_client *client, uint64_t id, int64_t job)
-{
-	struct control_wait *wait = control_wait_new(client, id);
-
-	if (wait) {
-		wait->jobs[wait->n_jobs++] = job;
-		control_jobs_wait(wait, false);
-	}
 }
 
 void control_on_job_show(struct control_client *client, const Control__Request *request)

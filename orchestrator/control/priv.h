@@ -67,15 +67,7 @@ struct control {
 	LIST_HEAD(, control_client) clients;
 };
 
-/* clients.c: who is connected, for how long, and who goes when there is no room */
-void control_admit(struct control *control, int fd);
-struct control_client *control_client_free(struct control_client *client);
-/* The client asked or was answered: its time to ask nothing begins anew. */
-void control_client_busy(struct control_client *client);
-/* Ends the connection that can be missed most; false: every one waits for an answer. */
-bool control_make_room(struct control *control);
-
-/* server.c: answers */
+/* answer.c: exactly one of reply, done and refuse ends a request; all copy what they are given */
 void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply);
 void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
         const struct failure *failure);
@@ -86,26 +78,52 @@ void control_refuse_change(struct control_client *client, uint64_t id);
 void control_done(struct control_client *client, uint64_t id, const char *text);
 void control_progress(struct control_client *client, Control__Progress *progress);
 void control_log(struct control_client *client, Control__LogChunk *chunk);
-/* NULL when the client waits for too much already; it is told. */
-struct control_wait *control_wait_new(struct control_client *client, uint64_t id);
-struct control_wait *control_wait_free(struct control_wait *wait);
 struct db *control_db(const struct control_client *client);
 struct engine *control_engine(const struct control_client *client);
 
-/* request.c */
-void control_on_request(struct control_client *client, const Control__Request *request);
+/* client.c: disconnects the client after so long, unless this is called again */
+void control_client_limit(struct control_client *client, int64_t usec);
+/* The client asked or was answered: its time to ask nothing begins anew. */
+void control_client_busy(struct control_client *client);
+
+/* wait.c: NULL when the client waits for too much already; the request was refused then. */
+struct control_wait *control_wait_new(struct control_client *client, uint64_t id);
+struct control_wait *control_wait_free(struct control_wait *wait);
+/* Answers every request that waits for the machine, which is about to be removed. */
+void control_end_waits(struct control *control, const struct machine *machine);
+
+/* target.c: letters, digits, - and _, less than 32 of them */
+bool control_name_is_valid(const char *name);
 /*
- * The machine of this name; "" is the default, or the only one there is. NULL: the client was told
- * that there is none, or which there are.
+ * The machine of this name; "" is the default, or the only one there is. NULL: there is none, or
+ * it is not clear which; the request was refused.
  */
 struct machine *control_machine(struct control_client *client, uint64_t id, const char *name);
-/* machines.c */
-bool control_name_is_valid(const char *name);
+/*
+ * As control_machine(), for what the record knows: its id, of removed machines too. 0: refused.
+ */
+int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name);
+/* The machine exists and has not said Hello yet. */
+bool control_is_connecting(const struct control_client *client, const char *name);
 /* The machine of this name runs, and the record does not have it so. */
 void control_refuse_lost(
         struct control_client *client, uint64_t id, Wire__ErrorClass class, const char *name);
-/* As control_machine(), for what the record knows: its id, of removed machines too. 0: told. */
-int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name);
+
+/* machines.c: the list of all machines, which is the answer to whatever changes it */
+void control_machines_answer(struct control_client *client, uint64_t id);
+
+/* job_wait.c: answers when what ->jobs holds is settled; detach: with what is known now */
+void control_jobs_wait(struct control_wait *wait, bool detach);
+void control_wait_job(struct control_client *client, uint64_t id, int64_t job);
+
+/* clients.c: who is connected, for how long, and who goes when there is no room */
+void control_admit(struct control *control, int fd);
+struct control_client *control_client_free(struct control_client *client);
+/* Ends the connection that can be missed most; false: every one waits for an answer. */
+bool control_make_room(struct control *control);
+
+/* request.c */
+void control_on_request(struct control_client *client, const Control__Request *request);
 
 /* The requests, by file. */
 void control_on_update(struct control_client *client, const Control__Request *request);
@@ -116,7 +134,6 @@ void control_on_job_sign(struct control_client *client, const Control__Request *
 void control_on_machine_time(struct control_client *client, const Control__Request *request);
 void control_on_job_list(struct control_client *client, const Control__Request *request);
 void control_on_job_show(struct control_client *client, const Control__Request *request);
-void control_wait_job(struct control_client *client, uint64_t id, int64_t job);
 
 void control_on_status(struct control_client *client, const Control__Request *request);
 void control_on_machine_list(struct control_client *client, const Control__Request *request);
@@ -137,7 +154,7 @@ void control_on_release_list(struct control_client *client, const Control__Reque
 void control_on_log_follow(struct control_client *client, const Control__Request *request);
 
 /*
- * view.c: rows as messages; all memory is the pool's. Negative: the record could not be
+ * view_*.c: rows as messages; all memory is the pool's. Negative: the record could not be
  * read, and there is nothing to show.
  */
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);

@@ -8,10 +8,9 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
-#define CONTROL_CONNECT_USEC INT64_C(5000000)
+#define CONTROL_CONNECT_USEC INT64_C(5000000) /* that a request waits for its machine */
 
 struct control_rule {
 	void (*handle)(struct control_client *client, const Control__Request *request);
@@ -97,15 +96,6 @@ static const struct control_rule control_rules[] = {
                 .machine = control_time_machine},
 };
 
-static bool control_is_connecting(const struct control_client *client, const char *name)
-{
-	struct machines *machines = engine_machines(control_engine(client));
-	const struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
-
-	return machine && machine_state(machine) == MACHINE_CONNECTING;
-}
-
 static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval pause = {0, 20000};
@@ -160,18 +150,6 @@ static bool control_can_record(const struct control_client *client)
 	return db_health(db) == DB_WELL;
 }
 
-void control_refuse_change(struct control_client *client, uint64_t id)
-{
-	struct failure failure;
-	char cause[sizeof(failure.cause)];
-
-	db_failure(control_db(client), &failure);
-	snprintf(cause, sizeof(cause), "nothing can be changed now: %.280s", failure.cause);
-	memcpy(failure.cause, cause, sizeof(cause));
-	err_forget();
-	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
-}
-
 void control_on_request(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure unknown = {"unsupported", "lud",
@@ -188,73 +166,4 @@ void control_on_request(struct control_client *client, const Control__Request *r
 	} else {
 		rule->handle(client, request);
 	}
-}
-
-/* Names of all machines, for a message. */
-static void control_machine_names(const struct control_client *client, char *ret_text, size_t size)
-{
-	struct machines *machines = engine_machines(control_engine(client));
-	struct machine *machine = NULL;
-	size_t used = 0;
-
-	*ret_text = '\0';
-	while (used < size && (machine = machines_next(machines, machine))) {
-		used += snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
-		        machine_row(machine)->name);
-	}
-}
-
-int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name)
-{
-	struct machine *machine = NULL;
-	struct machine_row row;
-	int r = DB_E_NONE;
-
-	if (*name && !machines_by_name(engine_machines(control_engine(client)), name)) {
-		r = store_machine_by_name(control_db(client), name, &row);
-	}
-	if (r < 0) {
-		control_refuse_record(client, id);
-		return 0;
-	}
-	if (!r) {
-		return row.id;
-	}
-	machine = control_machine(client, id, name);
-	return machine ? machine_row(machine)->id : 0;
-}
-
-struct machine *control_machine(struct control_client *client, uint64_t id, const char *name)
-{
-	struct machines *machines = engine_machines(control_engine(client));
-	struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
-	struct failure failure;
-	char names[160], lost[32];
-
-	if (machine) {
-		return machine;
-	}
-	if (*name ? control_name_is_valid(name) && machine_is_served(machines, name)
-	          : !machines_next(machines, NULL) &&
-	                        machines_find_lost(machines, lost, sizeof(lost))) {
-		control_refuse_lost(
-		        client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, *name ? name : lost);
-		return NULL;
-	}
-	control_machine_names(client, names, sizeof(names));
-	if (!machines_next(machines, NULL)) {
-		failure_set(&failure, "no-machine", "lud", "start one with `luctl machine start`",
-		        "there is no machine yet");
-	} else if (*name) {
-		failure_set(&failure, "no-machine", name, "`luctl machine list` shows them",
-		        "there is no machine of this name; there are: %s", names);
-	} else {
-		failure_set(&failure, "which-machine", "lud",
-		        "name one with --machine, or choose one for good with "
-		        "`luctl machine default NAME`",
-		        "there are several machines, and none is the default: %s", names);
-	}
-	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
-	return NULL;
 }

@@ -1,17 +1,9 @@
 /*
- * The control socket and the way of answers. A socket file that somebody answers at belongs to
- * another lud; one that nobody answers at was left behind and is replaced. An answer that is
- * too large for one frame is refused instead, and a client that does not read what is queued
- * for it is disconnected.
- *
- * A control_wait is a request that is answered later. It owns whatever the answer depends on
- * (a watch on jobs, a listener, a task, a timer), so that freeing it, with the client or after
- * the answer, ends all of that.
+ * The control socket. A socket file that somebody answers at belongs to another lud; one that
+ * nobody answers at was left behind and is replaced. When descriptors run out, accepting pauses:
+ * the listener would stay readable, and lud would spin.
  */
-#include "orchestrator/control/server.h"
-
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,142 +13,7 @@
 #include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
-#define CONTROL_BACKLOG 128
-
-static void control_send(struct control_client *client, Control__FromLud *from)
-{
-	int r = link_send(client->stream, &from->base);
-
-	control_client_busy(client);
-	if (r < 0 && r != -ENOTCONN) {
-		log_warn("%s: an answer cannot be sent: %s", client->identity, strerror(-r));
-	}
-	if (r == -EXFULL) {
-		shutdown(link_fd(client->stream), SHUT_RDWR);
-	}
-	err_forget();
-}
-
-void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply)
-{
-	Control__FromLud from = CONTROL__FROM_LUD__INIT;
-	static const struct failure large = {"too-large", "control",
-	        "the answer does not fit one message", "ask for less, with --limit or a service"};
-
-	reply->id = id;
-	from.body_case = CONTROL__FROM_LUD__BODY_REPLY;
-	from.reply = reply;
-	if (control__from_lud__get_packed_size(&from) > FRAME_PAYLOAD_MAX) {
-		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &large);
-		return;
-	}
-	control_send(client, &from);
-}
-
-void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
-        const struct failure *failure)
-{
-	Control__Reply reply = CONTROL__REPLY__INIT;
-	Wire__Error error = WIRE__ERROR__INIT;
-	Wire__Cause cause = WIRE__CAUSE__INIT;
-
-	cause.component = (char *)failure->place;
-	cause.name = (char *)failure->code;
-	cause.message = (char *)failure->cause;
-	error.class_ = class;
-	error.cause = &cause;
-	error.hint = (char *)failure->remedy;
-	reply.body_case = CONTROL__REPLY__BODY_ERROR;
-	reply.error = &error;
-	control_reply(client, id, &reply);
-}
-
-void control_refuse_record(struct control_client *client, uint64_t id)
-{
-	struct failure failure;
-
-	db_failure(control_db(client), &failure);
-	log_error("%s: %s (%s)", failure.place, failure.cause, err_trace());
-	err_forget();
-	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INTERNAL, &failure);
-}
-
-void control_done(struct control_client *client, uint64_t id, const char *text)
-{
-	Control__Reply reply = CONTROL__REPLY__INIT;
-	Control__Done done = CONTROL__DONE__INIT;
-
-	done.text = (char *)text;
-	reply.body_case = CONTROL__REPLY__BODY_DONE;
-	reply.done = &done;
-	control_reply(client, id, &reply);
-}
-
-void control_progress(struct control_client *client, Control__Progress *progress)
-{
-	Control__FromLud from = CONTROL__FROM_LUD__INIT;
-
-	from.body_case = CONTROL__FROM_LUD__BODY_PROGRESS;
-	from.progress = progress;
-	control_send(client, &from);
-}
-
-void control_log(struct control_client *client, Control__LogChunk *chunk)
-{
-	Control__FromLud from = CONTROL__FROM_LUD__INIT;
-
-	from.body_case = CONTROL__FROM_LUD__BODY_LOG;
-	from.log = chunk;
-	control_send(client, &from);
-}
-
-struct control_wait *control_wait_new(struct control_client *client, uint64_t id)
-{
-	static const struct failure full = {"too-many", "control",
-	        "this connection waits for too many answers", "wait for some of them"};
-	struct control_wait *wait;
-
-	if (client->n_waiting >= CONTROL_WAITING_MAX) {
-		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &full);
-		return NULL;
-	}
-	wait = mem_zero(sizeof(*wait));
-	wait->client = client;
-	wait->id = id;
-	client->n_waiting++;
-	LIST_INSERT_HEAD(&client->waiting, wait, link);
-	return wait;
-}
-
-struct control_wait *control_wait_free(struct control_wait *wait)
-{
-	if (wait->machine) {
-		machine_forget(wait->machine, wait);
-	}
-	engine_watch_free(wait->watch);
-	machine_listener_free(wait->log);
-	forge_task_free(wait->task);
-	if (wait->timer) {
-		event_free(wait->timer);
-	}
-	if (wait->request) {
-		control__request__free_unpacked(wait->request, NULL);
-	}
-	wait->client->n_waiting--;
-	LIST_REMOVE(wait, link);
-	free(wait);
-	return NULL;
-}
-
-struct db *control_db(const struct control_client *client)
-{
-	return engine_db(client->control->engine);
-}
-
-struct engine *control_engine(const struct control_client *client)
-{
-	return client->control->engine;
-}
+#define CONTROL_BACKLOG 128 /* connections that the kernel keeps until they are accepted */
 
 static void control_on_accept(evutil_socket_t listener, short what, void *arg)
 {

@@ -1,0 +1,123 @@
+/*
+ * Answers, on which everything in this room stands. An answer that is too large for one frame is refused instead,
+ * and a client that does not read what is queued for it is disconnected: what waits for it would
+ * only grow.
+ *
+ * A refusal always says the same four things: a code for programs, the place, the cause in words,
+ * and what to do. The record's own failures are phrased here, so that every request that changes
+ * something gives the same reason while nothing can be changed.
+ */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "host/base/log.h"
+#include "orchestrator/control/priv.h"
+
+static void control_send(struct control_client *client, Control__FromLud *from)
+{
+	int r = link_send(client->stream, &from->base);
+
+	control_client_busy(client);
+	if (r < 0 && r != -ENOTCONN) {
+		log_warn("%s: an answer cannot be sent: %s", client->identity, strerror(-r));
+	}
+	if (r == -EXFULL) {
+		shutdown(link_fd(client->stream), SHUT_RDWR);
+	}
+	err_forget();
+}
+
+void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+	static const struct failure large = {"too-large", "control",
+	        "the answer does not fit one message", "ask for less, with --limit or a service"};
+
+	reply->id = id;
+	from.body_case = CONTROL__FROM_LUD__BODY_REPLY;
+	from.reply = reply;
+	if (control__from_lud__get_packed_size(&from) > FRAME_PAYLOAD_MAX) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &large);
+		return;
+	}
+	control_send(client, &from);
+}
+
+void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
+        const struct failure *failure)
+{
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Wire__Error error = WIRE__ERROR__INIT;
+	Wire__Cause cause = WIRE__CAUSE__INIT;
+
+	cause.component = (char *)failure->place;
+	cause.name = (char *)failure->code;
+	cause.message = (char *)failure->cause;
+	error.class_ = class;
+	error.cause = &cause;
+	error.hint = (char *)failure->remedy;
+	reply.body_case = CONTROL__REPLY__BODY_ERROR;
+	reply.error = &error;
+	control_reply(client, id, &reply);
+}
+
+void control_refuse_record(struct control_client *client, uint64_t id)
+{
+	struct failure failure;
+
+	db_failure(control_db(client), &failure);
+	log_error("%s: %s (%s)", failure.place, failure.cause, err_trace());
+	err_forget();
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INTERNAL, &failure);
+}
+
+void control_refuse_change(struct control_client *client, uint64_t id)
+{
+	struct failure failure;
+	char cause[sizeof(failure.cause)];
+
+	db_failure(control_db(client), &failure);
+	snprintf(cause, sizeof(cause), "nothing can be changed now: %.280s", failure.cause);
+	memcpy(failure.cause, cause, sizeof(cause));
+	err_forget();
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+}
+
+void control_done(struct control_client *client, uint64_t id, const char *text)
+{
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__Done done = CONTROL__DONE__INIT;
+
+	done.text = (char *)text;
+	reply.body_case = CONTROL__REPLY__BODY_DONE;
+	reply.done = &done;
+	control_reply(client, id, &reply);
+}
+
+void control_progress(struct control_client *client, Control__Progress *progress)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+
+	from.body_case = CONTROL__FROM_LUD__BODY_PROGRESS;
+	from.progress = progress;
+	control_send(client, &from);
+}
+
+void control_log(struct control_client *client, Control__LogChunk *chunk)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+
+	from.body_case = CONTROL__FROM_LUD__BODY_LOG;
+	from.log = chunk;
+	control_send(client, &from);
+}
+
+struct db *control_db(const struct control_client *client)
+{
+	return engine_db(client->control->engine);
+}
+
+struct engine *control_engine(const struct control_client *client)
+{
+	return client->control->engine;
+}

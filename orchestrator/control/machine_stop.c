@@ -1,0 +1,82 @@
+/*
+ * Stopping a machine: by an order that it carries out itself (`clean`, which somebody with a control
+ * key signs), or by ending its process, which loses all state in it. Open jobs hold up both, unless
+ * the request says otherwise; they are then given up and settled when the machine is seen again.
+ */
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/control/priv.h"
+
+static void control_on_stopped(void *arg)
+{
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	uint64_t id = wait->id;
+
+	control_wait_free(wait);
+	control_machines_answer(client, id);
+}
+
+/* Plans that the machine ends itself; whoever asks signs with a control key. */
+static void control_shutdown(struct control_client *client, uint64_t id, struct machine *machine)
+{
+	struct job_order order = {
+	        .kind = JOB_SHUTDOWN,
+	        .machine = machine,
+	        .service = "",
+	        .release = "",
+	        .quiescent = "",
+	        .identity = client->identity,
+	};
+	struct failure failure = {0};
+	int64_t job;
+	int r = engine_plan(control_engine(client), &order, &job, &failure);
+
+	if (r) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		err_forget();
+		return;
+	}
+	control_wait_job(client, id, job);
+}
+
+void control_on_machine_stop(struct control_client *client, const Control__Request *request)
+{
+	struct machine *machine =
+	        control_machine(client, request->id, request->machine_stop->machine);
+	struct engine *engine = control_engine(client);
+	struct control_wait *wait;
+	struct failure failure;
+	int r;
+
+	if (!machine) {
+		return;
+	}
+	if (engine_is_busy(engine, machine) && !request->machine_stop->force) {
+		failure_set(&failure, "busy", machine_row(machine)->name,
+		        "wait for it, or stop the machine with --force",
+		        "the machine has open jobs");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);
+		return;
+	}
+	if (request->machine_stop->clean && !request->machine_stop->force &&
+	        !machine_row(machine)->attached && machine_state(machine) == MACHINE_UP) {
+		control_shutdown(client, request->id, machine);
+		return;
+	}
+	engine_abandon(engine, machine, "stopped by request");
+	wait = control_wait_new(client, request->id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	r = machine_stop(machine, control_on_stopped, wait);
+	if (r < 0) {
+		control_wait_free(wait);
+		failure_set(&failure, "stop", machine_row(machine)->name, "try again",
+		        "the machine cannot be stopped: %s", strerror(-r));
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_FAILED, &failure);
+		err_forget();
+	}
+}

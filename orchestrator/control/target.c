@@ -1,0 +1,124 @@
+/*
+ * Which machine a request means. A name is looked up among the machines that are there; no name
+ * means the default, or the only one there is. What cannot be resolved is refused here, with the
+ * names there are, and the caller only stops.
+ *
+ * A machine can run although the record does not have it (a record that was restored, or lost).
+ * Its socket gives it away; it is never taken for "no such machine", since another one made under
+ * its name would lock it out.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/control/priv.h"
+
+bool control_is_connecting(const struct control_client *client, const char *name)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	const struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
+
+	return machine && machine_state(machine) == MACHINE_CONNECTING;
+}
+
+bool control_name_is_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_') {
+			return false;
+		}
+	}
+	return n > 0 && n < 32;
+}
+
+void control_refuse_lost(
+        struct control_client *client, uint64_t id, Wire__ErrorClass class, const char *name)
+{
+	_cleanup_(freep) char *path =
+	        machine_own_socket(engine_machines(control_engine(client)), name);
+	struct failure failure;
+	char remedy[sizeof(failure.remedy)];
+
+	snprintf(remedy, sizeof(remedy),
+	        "take it back with `luctl machine start %s --attach %s`; then `luctl release add` "
+	        "what it runs",
+	        name, path);
+	failure_set(&failure, "lost-machine", path, remedy,
+	        "machine %s runs, and lud's record does not have it so; another one in its place "
+	        "would lock it out",
+	        name);
+	control_refuse(client, id, class, &failure);
+}
+
+/* Names of all machines, for a message. */
+static void control_machine_names(const struct control_client *client, char *ret_text, size_t size)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	struct machine *machine = NULL;
+	size_t used = 0;
+
+	*ret_text = '\0';
+	while (used < size && (machine = machines_next(machines, machine))) {
+		used += snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
+		        machine_row(machine)->name);
+	}
+}
+
+struct machine *control_machine(struct control_client *client, uint64_t id, const char *name)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	struct machine *machine =
+	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	struct failure failure;
+	char names[160], lost[32];
+
+	if (machine) {
+		return machine;
+	}
+	if (*name ? control_name_is_valid(name) && machine_is_served(machines, name)
+	          : !machines_next(machines, NULL) &&
+	                        machines_find_lost(machines, lost, sizeof(lost))) {
+		control_refuse_lost(
+		        client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, *name ? name : lost);
+		return NULL;
+	}
+	control_machine_names(client, names, sizeof(names));
+	if (!machines_next(machines, NULL)) {
+		failure_set(&failure, "no-machine", "lud", "start one with `luctl machine start`",
+		        "there is no machine yet");
+	} else if (*name) {
+		failure_set(&failure, "no-machine", name, "`luctl machine list` shows them",
+		        "there is no machine of this name; there are: %s", names);
+	} else {
+		failure_set(&failure, "which-machine", "lud",
+		        "name one with --machine, or choose one for good with "
+		        "`luctl machine default NAME`",
+		        "there are several machines, and none is the default: %s", names);
+	}
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+	return NULL;
+}
+
+int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name)
+{
+	struct machine *machine = NULL;
+	struct machine_row row;
+	int r = DB_E_NONE;
+
+	if (*name && !machines_by_name(engine_machines(control_engine(client)), name)) {
+		r = store_machine_by_name(control_db(client), name, &row);
+	}
+	if (r < 0) {
+		control_refuse_record(client, id);
+		return 0;
+	}
+	if (!r) {
+		return row.id;
+	}
+	machine = control_machine(client, id, name);
+	return machine ? machine_row(machine)->id : 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * Generations and releases as messages for clients. "running" in the record means that the machine
+ * said so once; it is shown as that only while the machine is up to say so.
+ */
+#include "host/base/file.h"
+#include "orchestrator/control/priv.h"
+
+static int view_generation_variant(struct pool *pool, struct db *db,
+        const struct generation_row *row, bool with_seed, Control__Generation *view)
+{
+	struct variant_row variant;
+	struct release_row release;
+	int r = store_variant_by_id(db, row->variant, &variant);
+
+	if (!r) {
+		r = store_release_by_id(db, row->release, &release);
+	}
+	if (r) {
+		return err_fold(r);
+	}
+	view->base_address = variant.base;
+	view->payload_len = variant.payload_len;
+	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
+	if (with_seed) {
+		view->seed_sealed = pool_bytes(pool, variant.seed_sealed, variant.seed_sealed_size);
+	}
+	if (variant.payload_len) {
+		view->build_id = pool_bytes(pool, variant.build_id, sizeof(variant.build_id));
+		view->payload_hash =
+		        pool_bytes(pool, variant.payload_hash, sizeof(variant.payload_hash));
+	}
+	view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
+	view->counter = release.counter;
+	return 0;
+}
+
+/* What the record has as running only runs while its machine is known to. */
+static const char *view_generation_state(struct engine *engine, const struct generation_row *row)
+{
+	const struct machine *machine = machines_by_id(engine_machines(engine), row->machine);
+
+	return row->state == GENERATION_RUNNING &&
+	                       !(machine && machine_state(machine) == MACHINE_UP)
+	               ? "ran last"
+	               : generation_state_name(row->state);
+}
+
+static void view_generation_row(struct pool *pool, struct engine *engine,
+        const struct generation_row *row, Control__Generation *view)
+{
+	view->row = row->id;
+	view->service = pool_text(pool, row->service_name);
+	view->generation = row->number;
+	view->epoch = row->epoch;
+	view->state = (char *)view_generation_state(engine, row);
+	view->issued = row->issued;
+	view->expires = row->expires;
+	view->committed_us = row->committed_us;
+}
+
+int view_generation(struct pool *pool, struct engine *engine, const struct generation_row *row,
+        bool with_envelope, Control__Generation **ret_view)
+{
+	struct db *db = engine_db(engine);
+	Control__Generation *view = pool_zero(pool, sizeof(*view));
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	struct machine_row machine;
+	size_t size = 0;
+	int r;
+
+	control__generation__init(view);
+	view_generation_row(pool, engine, row, view);
+	r = store_machine_by_id(db, row->machine, &machine);
+	if (!r) {
+		view->machine = pool_text(pool, machine.name);
+		r = view_generation_variant(pool, db, row, with_envelope, view);
+	}
+	if (!r) {
+		r = view_job(pool, engine, row->job, with_envelope, &view->job);
+	}
+	if (!r && with_envelope && row->has_envelope) {
+		r = store_generation_envelope(db, row->id, &envelope, &size);
+	}
+	if (r) {
+		return err_fold(r);
+	}
+	if (envelope) {
+		view->envelope = pool_bytes(pool, envelope, size);
+	}
+	*ret_view = view;
+	return 0;
+}
+
+Control__Release *view_release(struct pool *pool, const struct release_row *row)
+{
+	Control__Release *view = pool_zero(pool, sizeof(*view));
+
+	control__release__init(view);
+	view->service = pool_text(pool, row->service);
+	view->release_id = pool_bytes(pool, row->release_id, sizeof(row->release_id));
+	view->counter = row->counter;
+	view->floor = row->floor;
+	view->source_id = pool_bytes(pool, row->source_id, sizeof(row->source_id));
+	view->issued = row->issued;
+	view->added = row->added_us / 1000000;
+	view->path = pool_text(pool, row->path);
+	view->blocked = row->blocked_us / 1000000;
+	view->blocked_job = row->blocked_job;
+	view->blocked_why = pool_text(pool, row->blocked_why);
+	view->key_id = pool_format(pool, "%02x%02x%02x%02x%02x%02x", row->key_id[0], row->key_id[1],
+	        row->key_id[2], row->key_id[3], row->key_id[4], row->key_id[5]);
+	return view;
+}

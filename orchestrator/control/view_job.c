@@ -1,0 +1,197 @@
+/*
+ * Jobs as messages for clients, with what became of them and the names of what they refer to. A job
+ * that cannot be read is an error of the record, never a job with less in it. Two kinds of jobs are
+ * in no record: one that was never made because the service was skipped, and one that stands still
+ * because the record cannot be written.
+ */
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/control/priv.h"
+
+#define VIEW_STEPS_MAX 200u
+
+struct view_steps {
+	struct pool *pool;
+	Control__Job *job;
+};
+
+static int view_step(const struct job_step_row *row, void *arg)
+{
+	static const char *const states[_JOB_STEP_STATE_N] = {
+	        [JOB_STEP_BEGUN] = "open",
+	        [JOB_STEP_DONE] = "done",
+	        [JOB_STEP_FAILED] = "failed",
+	};
+	struct view_steps *visit = arg;
+	Control__JobStep *step;
+
+	if (visit->job->n_steps == VIEW_STEPS_MAX) {
+		return 0;
+	}
+	step = pool_zero(visit->pool, sizeof(*step));
+	control__job_step__init(step);
+	step->name = (char *)job_step_name(row->step);
+	step->state = (char *)states[row->state];
+	step->started_us = row->started_us;
+	step->ended_us = row->ended_us;
+	step->detail = pool_text(visit->pool, row->detail);
+	visit->job->steps[visit->job->n_steps++] = step;
+	return 0;
+}
+
+/* How the machine knows the job: by the order that was made for what it does. */
+static int view_job_order(struct db *db, int64_t id, Control__Job *view)
+{
+	struct order_row order;
+	int r = store_order_newest(db, id, ORDER_UPDATE, &order);
+
+	if (r == DB_E_NONE) {
+		r = store_order_newest(db, id, 0, &order);
+	}
+	if (!r) {
+		view->epoch = order.epoch;
+		view->txn = order.txn;
+	}
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
+static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
+{
+	struct job_outcome outcome = {0};
+	int r = store_job_outcome_get(db, id, &outcome);
+
+	if (!r && outcome.cause) {
+		view->cause =
+		        wire__cause__unpack(&pool->allocator, outcome.cause_size, outcome.cause);
+	}
+	if (!r && outcome.result) {
+		view->result = machine__result__unpack(
+		        &pool->allocator, outcome.result_size, outcome.result);
+	}
+	job_outcome_fini(&outcome);
+	return err_fold(r);
+}
+
+static void view_job_row(struct pool *pool, const struct job_row *row, Control__Job *view)
+{
+	view->id = row->id;
+	view->service = pool_text(pool, row->service);
+#define JOB_KIND(name, number, word)                                                               \
+	_Static_assert(CONTROL__JOB_KIND__JOB_KIND_##name == (number), "as in the record");
+#define JOB_STATE(name, number, word)                                                              \
+	_Static_assert(CONTROL__JOB_STATE__JOB_STATE_##name == (number), "as in the record");
+#include "proto/words/jobs.def"
+#undef JOB_KIND
+#undef JOB_STATE
+	view->kind = (Control__JobKind)row->kind;
+	view->state = (Control__JobState)row->state;
+	view->identity = pool_text(pool, row->identity);
+	view->generation = row->generation;
+	view->from_generation = row->from_generation;
+	view->created_us = row->created_us;
+	view->ended_us = row->ended_us;
+	view->hint = pool_text(pool, row->hint);
+}
+
+/* Names of what the job refers to, and what became of it. */
+static int view_job_more(
+        struct pool *pool, struct db *db, const struct job_row *row, Control__Job *view)
+{
+	struct machine_row machine;
+	struct release_row release;
+	int r = store_machine_by_id(db, row->machine, &machine);
+
+	if (!r) {
+		view->machine = pool_text(pool, machine.name);
+	}
+	if (!r && row->release) {
+		r = store_release_by_id(db, row->release, &release);
+	}
+	if (!r && row->release) {
+		view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
+	}
+	if (!r) {
+		r = view_job_outcome(pool, db, row->id, view);
+	}
+	return err_fold(r);
+}
+
+int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
+        Control__Job **ret_view)
+{
+	struct db *db = engine_db(engine);
+	Control__Job *view = pool_zero(pool, sizeof(*view));
+	struct view_steps steps = {pool, view};
+	struct job_row row;
+	int r = store_job_find(db, id, &row);
+
+	if (r) {
+		return err_up(r);
+	}
+	control__job__init(view);
+	view_job_row(pool, &row, view);
+	r = view_job_more(pool, db, &row, view);
+	if (!r) {
+		r = view_job_order(db, id, view);
+	}
+	if (!r) {
+		r = view_job_pairing(pool, db, &row, with_steps, view);
+	}
+	if (!r && with_steps) {
+		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
+		r = store_job_step_each(db, id, view_step, &steps);
+	}
+	if (r < 0) {
+		return err_up(r);
+	}
+	*ret_view = view;
+	return 0;
+}
+
+Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id)
+{
+	Control__Job *view;
+	Wire__Cause *cause = pool_zero(pool, sizeof(*cause));
+	struct failure failure;
+
+	if (view_job(pool, engine, id, false, &view) != 0) {
+		err_forget();
+		view = pool_zero(pool, sizeof(*view));
+		control__job__init(view);
+		view->id = id;
+	}
+	db_failure(engine_db(engine), &failure);
+	wire__cause__init(cause);
+	cause->component = pool_text(pool, failure.place);
+	cause->step = "record";
+	cause->name = pool_text(pool, failure.code);
+	cause->message = pool_text(pool, failure.cause);
+	view->state = CONTROL__JOB_STATE__JOB_STATE_UNKNOWN;
+	view->cause = cause;
+	view->hint =
+	        pool_format(pool, "the job stays open and is settled later; %s", failure.remedy);
+	return view;
+}
+
+Control__Job *view_skipped(
+        struct pool *pool, const struct machine *machine, const struct job_skip *skip)
+{
+	Control__Job *view = pool_zero(pool, sizeof(*view));
+	Wire__Cause *cause = pool_zero(pool, sizeof(*cause));
+
+	control__job__init(view);
+	wire__cause__init(cause);
+	cause->component = pool_text(pool, skip->failure.place);
+	cause->step = "plan";
+	cause->name = pool_text(pool, skip->failure.code);
+	cause->message = pool_text(pool, skip->failure.cause);
+	view->machine = pool_text(pool, machine_row(machine)->name);
+	view->service = pool_text(pool, skip->service);
+	view->kind = CONTROL__JOB_KIND__JOB_KIND_RERANDOMIZE;
+	view->state = skip->refused ? CONTROL__JOB_STATE__JOB_STATE_REFUSED
+	                            : CONTROL__JOB_STATE__JOB_STATE_SKIPPED;
+	view->cause = cause;
+	view->hint = pool_text(pool, skip->failure.remedy);
+	return view;
+}

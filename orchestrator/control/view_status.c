@@ -1,0 +1,238 @@
+/*
+ * Machines, the record's health and status as messages for clients. All memory is the caller's pool
+ * and ends with it; lists have limits here, so that no record is too large to be shown.
+ *
+ * A status is shown whatever became of the record or the machine: it says where each part comes
+ * from and how old it is, and what a service does is only shown of a machine that answers.
+ */
+#include <stdio.h>
+
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "orchestrator/control/priv.h"
+
+#define VIEW_SERVICES_MAX 256u
+#define VIEW_OPEN_JOBS_MAX 32u
+#define VIEW_RELEASE_BYTES 6u /* of a release's id: enough to tell releases apart */
+
+Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
+{
+	const struct machine_row *row = machine_row(machine);
+	Control__Machine *view = pool_zero(pool, sizeof(*view));
+	char remedy[240];
+
+	control__machine__init(view);
+	view->name = pool_text(pool, row->name);
+	if (row->has_machine_id) {
+		view->machine_id = pool_bytes(pool, row->machine_id, sizeof(row->machine_id));
+	}
+	view->state = row->attached && machine_state(machine) == MACHINE_STOPPED
+	                      ? CONTROL__MACHINE_STATE__MACHINE_DETACHED
+	                      : (Control__MachineState)machine_state(machine);
+	view->socket = pool_text(pool, row->socket);
+	view->pid = row->pid;
+	view->image = pool_text(pool, row->image);
+	view->boot_id = row->boot_id;
+	view->protocol = machine_protocol(machine);
+	view->text = view->state == CONTROL__MACHINE_STATE__MACHINE_DETACHED
+	                     ? "it may still run"
+	                     : pool_text(pool, machine_why(machine));
+	machine_remedy(machine, remedy, sizeof(remedy));
+	view->remedy = pool_text(pool, remedy);
+	view->since = machine_since(machine);
+	view->heard_us = machine_heard_usec(machine);
+	view->is_default = row->is_default;
+	return view;
+}
+
+/* The machine of which the record knows least; NULL: the record knows all. */
+static const struct machine *view_machine_ahead(struct machines *machines)
+{
+	struct machine *machine = NULL;
+
+	while ((machine = machines_next(machines, machine)) && !*machine_ahead(machine)) {
+	}
+	return machine;
+}
+
+Control__Record *view_record(struct pool *pool, struct engine *engine)
+{
+	struct db *db = engine_db(engine);
+	const struct machine *ahead = view_machine_ahead(engine_machines(engine));
+	static const Control__RecordState states[_DB_HEALTH_N] = {
+	        [DB_WELL] = CONTROL__RECORD_STATE__RECORD_WELL,
+	        [DB_UNWRITABLE] = CONTROL__RECORD_STATE__RECORD_UNWRITABLE,
+	        [DB_DAMAGED] = CONTROL__RECORD_STATE__RECORD_DAMAGED,
+	};
+	Control__Record *view = pool_zero(pool, sizeof(*view));
+	struct failure failure;
+
+	control__record__init(view);
+	db_probe(db);
+	view->state = states[db_health(db)];
+	view->since = db_ill_since(db) / 1000000;
+	if (db_health(db) != DB_WELL) {
+		db_failure(db, &failure);
+		view->place = pool_text(pool, failure.place);
+		view->text = pool_text(pool, failure.cause);
+		view->remedy = pool_text(pool, failure.remedy);
+	} else if (ahead) {
+		view->state = CONTROL__RECORD_STATE__RECORD_BEHIND;
+		view->place = pool_text(pool, db_path(db));
+		view->text = pool_format(
+		        pool, "the record is older than the machines: %s", machine_ahead(ahead));
+		view->remedy = MACHINE_AHEAD_REMEDY;
+	}
+	return view;
+}
+
+struct view_services {
+	struct pool *pool;
+	struct engine *engine;
+	struct machine *machine;
+	Control__Status *status;
+	bool stale;
+};
+
+/*
+ * What lud knows beside what the machine says of a service. What a service does is only
+ * known of a machine that answers.
+ */
+static void view_service(
+        struct view_services *visit, const Machine__Service *said, int64_t as_of_usec)
+{
+	struct db *db = engine_db(visit->engine);
+	Control__ServiceStatus *view = pool_zero(visit->pool, sizeof(*view));
+	Machine__Service *service = pool_zero(visit->pool, sizeof(*service));
+	struct generation_row generation;
+	struct release_row release;
+
+	*service = *said;
+	if (visit->stale) {
+		service->state = MACHINE__SERVICE_STATE__SERVICE_NONE;
+	}
+	control__service_status__init(view);
+	view->service = service;
+	view->as_of_us = as_of_usec;
+	view->job = engine_open_job(visit->engine, visit->machine, service->name);
+	if (service->release_id.len == sizeof(release.release_id)) {
+		view->release = pool_zero(visit->pool, 2 * VIEW_RELEASE_BYTES + 1);
+		for (size_t i = 0; i < VIEW_RELEASE_BYTES; i++) {
+			snprintf(view->release + 2 * i, 3, "%02x", service->release_id.data[i]);
+		}
+		if (store_release_by_hash(db, service->release_id.data, &release) == 0) {
+			view->release_name = pool_format(
+			        visit->pool, "release %lld", (long long)release.counter);
+		}
+	}
+	if (store_generation_find(db, machine_row(visit->machine)->id, service->name,
+	            service->generation, &generation) == 0) {
+		view->layout_since = generation.committed_us / 1000000;
+	}
+	err_forget();
+	visit->status->services[visit->status->n_services++] = view;
+}
+
+static int view_service_row(
+        const struct service_row *row, const uint8_t *packed, size_t size, void *arg)
+{
+	struct view_services *visit = arg;
+	Machine__Service *service;
+
+	if (!packed || visit->status->n_services == VIEW_SERVICES_MAX) {
+		return 0;
+	}
+	service = machine__service__unpack(&visit->pool->allocator, size, packed);
+	if (service) {
+		view_service(visit, service, row->seen_us);
+		if (row->seen_us > visit->status->as_of_us) {
+			visit->status->as_of_us = row->seen_us;
+		}
+	}
+	return 0;
+}
+
+static void view_services(struct view_services *visit)
+{
+	const Machine__Status *said = machine_status(visit->machine);
+
+	if (said && said->n_services <= VIEW_SERVICES_MAX) {
+		visit->status->resources = said->resources;
+		visit->status->clock_ns = said->clock_ns;
+		visit->status->as_of_us = machine_status_usec(visit->machine);
+		visit->status->source = visit->stale ? CONTROL__SOURCE__SOURCE_MEMORY
+		                                     : CONTROL__SOURCE__SOURCE_MACHINE;
+		visit->status->time = said->time;
+		visit->status->time_nonce = said->time_nonce;
+		visit->status->time_ahead =
+		        (int64_t)said->time - store_now_usec() / INT64_C(1000000);
+		visit->status->root_serial = said->root_serial;
+		visit->status->has_statement = said->has_statement;
+		for (size_t i = 0; i < said->n_services; i++) {
+			view_service(visit, said->services[i], visit->status->as_of_us);
+		}
+		return;
+	}
+	visit->status->source = CONTROL__SOURCE__SOURCE_RECORD;
+	if (store_service_each(engine_db(visit->engine), machine_row(visit->machine)->id,
+	            view_service_row, visit) < 0) {
+		log_error("status: %s", err_trace());
+	}
+}
+
+struct view_jobs {
+	struct pool *pool;
+	struct engine *engine;
+	Control__Status *status;
+};
+
+static int view_open_job(const struct job_row *row, void *arg)
+{
+	struct view_jobs *visit = arg;
+	Control__Status *status = visit->status;
+
+	int r;
+
+	if (status->n_open_jobs == VIEW_OPEN_JOBS_MAX) {
+		return 0;
+	}
+	r = view_job(
+	        visit->pool, visit->engine, row->id, true, &status->open_jobs[status->n_open_jobs]);
+	status->n_open_jobs += !r;
+	return err_up(r);
+}
+
+/* How old the machine's words are, and whether they count. */
+static void view_validity(Control__Status *status)
+{
+	int64_t age = status->as_of_us ? store_now_usec() - status->as_of_us : 0;
+
+	status->age_ms = age > 0 ? age / 1000 : 0;
+	status->validity = !status->stale     ? CONTROL__VALIDITY__VALIDITY_FRESH
+	                   : status->as_of_us ? CONTROL__VALIDITY__VALIDITY_STALE
+	                                      : CONTROL__VALIDITY__VALIDITY_UNKNOWN;
+}
+
+Control__Status *view_status(
+        struct pool *pool, struct engine *engine, struct machine *machine, bool stale)
+{
+	Control__Status *status = pool_zero(pool, sizeof(*status));
+	struct view_services services = {pool, engine, machine, status, stale};
+	struct view_jobs jobs = {pool, engine, status};
+
+	control__status__init(status);
+	status->machine = view_machine(pool, machine);
+	status->services = pool_zero(pool, VIEW_SERVICES_MAX * sizeof(*status->services));
+	status->stale = stale;
+	view_services(&services);
+	view_validity(status);
+	status->open_jobs = pool_zero(pool, VIEW_OPEN_JOBS_MAX * sizeof(*status->open_jobs));
+	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <
+	        0) {
+		log_error("status: %s", err_trace());
+		err_forget();
+	}
+	/* Last: what was read above may have met what it tells. */
+	status->record = view_record(pool, engine);
+	return status;
+}

@@ -1,0 +1,66 @@
+/*
+ * Requests that are answered later. A control_wait owns whatever the answer depends on (a watch on
+ * jobs, a listener, a task, a timer), so that freeing it, with the client or after the answer, ends
+ * all of that: no callback can come for a client that is gone.
+ */
+#include "host/base/file.h"
+#include "orchestrator/control/priv.h"
+
+struct control_wait *control_wait_new(struct control_client *client, uint64_t id)
+{
+	static const struct failure full = {"too-many", "control",
+	        "this connection waits for too many answers", "wait for some of them"};
+	struct control_wait *wait;
+
+	if (client->n_waiting >= CONTROL_WAITING_MAX) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &full);
+		return NULL;
+	}
+	wait = mem_zero(sizeof(*wait));
+	wait->client = client;
+	wait->id = id;
+	client->n_waiting++;
+	LIST_INSERT_HEAD(&client->waiting, wait, link);
+	return wait;
+}
+
+struct control_wait *control_wait_free(struct control_wait *wait)
+{
+	if (wait->machine) {
+		machine_forget(wait->machine, wait);
+	}
+	engine_watch_free(wait->watch);
+	machine_listener_free(wait->log);
+	forge_task_free(wait->task);
+	if (wait->timer) {
+		event_free(wait->timer);
+	}
+	if (wait->request) {
+		control__request__free_unpacked(wait->request, NULL);
+	}
+	wait->client->n_waiting--;
+	LIST_REMOVE(wait, link);
+	free(wait);
+	return NULL;
+}
+
+/* Whoever listens to a machine that goes is answered. */
+void control_end_waits(struct control *control, const struct machine *machine)
+{
+	struct control_client *client;
+
+	LIST_FOREACH(client, &control->clients, link)
+	{
+		struct control_wait *wait = LIST_FIRST(&client->waiting);
+
+		while (wait) {
+			struct control_wait *next = LIST_NEXT(wait, link);
+
+			if (wait->machine == machine) {
+				control_done(client, wait->id, "the machine was removed");
+				control_wait_free(wait);
+			}
+			wait = next;
+		}
+	}
+}
