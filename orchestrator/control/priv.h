@@ -125,33 +125,15 @@ bool control_make_room(struct control *control);
 /* request.c */
 void control_on_request(struct control_client *client, const Control__Request *request);
 
-/* The requests, by file. */
-void control_on_update(struct control_client *client, const Control__Request *request);
-void control_on_rollback(struct control_client *client, const Control__Request *request);
-void control_on_rerandomize(struct control_client *client, const Control__Request *request);
-void control_on_restart(struct control_client *client, const Control__Request *request);
-void control_on_job_sign(struct control_client *client, const Control__Request *request);
-void control_on_machine_time(struct control_client *client, const Control__Request *request);
-void control_on_job_list(struct control_client *client, const Control__Request *request);
-void control_on_job_show(struct control_client *client, const Control__Request *request);
-
-void control_on_status(struct control_client *client, const Control__Request *request);
-void control_on_machine_list(struct control_client *client, const Control__Request *request);
-void control_on_machine_start(struct control_client *client, const Control__Request *request);
-void control_on_machine_stop(struct control_client *client, const Control__Request *request);
-void control_on_machine_default(struct control_client *client, const Control__Request *request);
-void control_on_machine_remove(struct control_client *client, const Control__Request *request);
-void control_on_resources(struct control_client *client, const Control__Request *request);
-void control_on_stage_list(struct control_client *client, const Control__Request *request);
-void control_on_stage_drop(struct control_client *client, const Control__Request *request);
-
-void control_on_version(struct control_client *client, const Control__Request *request);
-void control_on_history(struct control_client *client, const Control__Request *request);
-void control_on_show(struct control_client *client, const Control__Request *request);
-void control_on_release_add(struct control_client *client, const Control__Request *request);
-void control_on_release_unblock(struct control_client *client, const Control__Request *request);
-void control_on_release_list(struct control_client *client, const Control__Request *request);
-void control_on_log_follow(struct control_client *client, const Control__Request *request);
+/*
+ * control_on_NAME(), one for each request of the protocol: in the file of its subject. Answers
+ * exactly once, or makes a control_wait that will; the request is the caller's and ends with
+ * the call.
+ */
+#define REQUEST(NAME, field, answer, other, machine, effect)                                       \
+	void control_on_##field(struct control_client *client, const Control__Request *request);
+#include "proto/control/requests.gen.def"
+#undef REQUEST
 
 /*
  * view_*.c: rows as messages; all memory is the pool's. Negative: the record could not be

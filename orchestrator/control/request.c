@@ -2,8 +2,9 @@
  * From a request to its handler, by one table. A row says what must hold before the handler
  * runs: that the machine that is named can be spoken with (one that is connecting is waited
  * for, a few seconds, and the request is handled then), and that what changes something can be
- * recorded. A request without a row is answered `unsupported`, which is how a newer luctl
- * learns that this lud is older.
+ * recorded. The rows are those of control.proto, where the comment behind each request says so; a
+ * request whose handler is missing does not link. What this lud does not know is answered
+ * `unsupported`, which is how a newer luctl learns that it is older.
  */
 #include <string.h>
 
@@ -14,87 +15,48 @@
 
 struct control_rule {
 	void (*handle)(struct control_client *client, const Control__Request *request);
-	/*
-	 * The machine that must be spoken with; NULL: none. One that is
-	 * connecting is waited for.
-	 */
+	/* The machine that must be spoken with; NULL: none. One that connects is waited for. */
 	const char *(*machine)(const Control__Request *request);
 	/* It changes something that must be recorded: refused while nothing can be. */
 	bool records;
 };
 
-static const char *control_status_machine(const Control__Request *request)
-{
-	return request->status->machine;
-}
+/* The machine that a request names, for those whose row says NAMED. */
+#define CONTROL_NAMED(field)                                                                       \
+	static const char *control_named_##field(const Control__Request *request)                  \
+	{                                                                                          \
+		return request->field->machine;                                                    \
+	}
+#define CONTROL_ANY(field)
+#define REQUEST(NAME, field, answer, other, machine, effect) CONTROL_##machine(field)
+#include "proto/control/requests.gen.def"
+#undef REQUEST
+#undef CONTROL_NAMED
+#undef CONTROL_ANY
 
-static const char *control_update_machine(const Control__Request *request)
-{
-	return request->update->machine;
-}
+#define CONTROL_NAMED(field) control_named_##field
+#define CONTROL_ANY(field) NULL
+#define CONTROL_CHANGES true
+#define CONTROL_READS false
 
-static const char *control_rollback_machine(const Control__Request *request)
+/* NULL: a request that this lud does not know. Without a default: the build misses no row. */
+static const struct control_rule *control_rule(Control__Request__BodyCase body)
 {
-	return request->rollback->machine;
+	switch (body) {
+#define REQUEST(NAME, field, answer, other, machine, effect)                                       \
+	case CONTROL__REQUEST__BODY_##NAME: {                                                      \
+		static const struct control_rule rule = {                                          \
+		        control_on_##field, CONTROL_##machine(field), CONTROL_##effect};           \
+		return &rule;                                                                      \
+	}
+#include "proto/control/requests.gen.def"
+#undef REQUEST
+	case CONTROL__REQUEST__BODY__NOT_SET:
+	case _CONTROL__REQUEST__BODY__CASE_IS_INT_SIZE:
+		break;
+	}
+	return NULL;
 }
-
-static const char *control_rerandomize_machine(const Control__Request *request)
-{
-	return request->rerandomize->machine;
-}
-
-static const char *control_restart_machine(const Control__Request *request)
-{
-	return request->restart->machine;
-}
-
-static const char *control_time_machine(const Control__Request *request)
-{
-	return request->machine_time->machine;
-}
-
-/* Indexed by the request's body; what is missing is answered `unsupported`. */
-static const struct control_rule control_rules[] = {
-        [CONTROL__REQUEST__BODY_VERSION] = {.handle = control_on_version},
-        [CONTROL__REQUEST__BODY_STATUS] = {.handle = control_on_status,
-                .machine = control_status_machine},
-        [CONTROL__REQUEST__BODY_UPDATE] = {.handle = control_on_update,
-                .machine = control_update_machine,
-                .records = true},
-        [CONTROL__REQUEST__BODY_ROLLBACK] = {.handle = control_on_rollback,
-                .machine = control_rollback_machine,
-                .records = true},
-        [CONTROL__REQUEST__BODY_RERANDOMIZE] = {.handle = control_on_rerandomize,
-                .machine = control_rerandomize_machine,
-                .records = true},
-        [CONTROL__REQUEST__BODY_HISTORY] = {.handle = control_on_history},
-        [CONTROL__REQUEST__BODY_SHOW] = {.handle = control_on_show},
-        [CONTROL__REQUEST__BODY_MACHINE_LIST] = {.handle = control_on_machine_list},
-        [CONTROL__REQUEST__BODY_MACHINE_START] = {.handle = control_on_machine_start,
-                .records = true},
-        [CONTROL__REQUEST__BODY_MACHINE_STOP] = {.handle = control_on_machine_stop,
-                .records = true},
-        [CONTROL__REQUEST__BODY_MACHINE_DEFAULT] = {.handle = control_on_machine_default,
-                .records = true},
-        [CONTROL__REQUEST__BODY_MACHINE_REMOVE] = {.handle = control_on_machine_remove,
-                .records = true},
-        [CONTROL__REQUEST__BODY_RELEASE_UNBLOCK] = {.handle = control_on_release_unblock,
-                .records = true},
-        [CONTROL__REQUEST__BODY_RELEASE_ADD] = {.handle = control_on_release_add, .records = true},
-        [CONTROL__REQUEST__BODY_RELEASE_LIST] = {.handle = control_on_release_list},
-        [CONTROL__REQUEST__BODY_LOG_FOLLOW] = {.handle = control_on_log_follow},
-        [CONTROL__REQUEST__BODY_JOB_LIST] = {.handle = control_on_job_list},
-        [CONTROL__REQUEST__BODY_JOB_SHOW] = {.handle = control_on_job_show},
-        [CONTROL__REQUEST__BODY_STAGE_LIST] = {.handle = control_on_stage_list},
-        [CONTROL__REQUEST__BODY_STAGE_DROP] = {.handle = control_on_stage_drop},
-        [CONTROL__REQUEST__BODY_RESOURCES] = {.handle = control_on_resources},
-        [CONTROL__REQUEST__BODY_RESTART] = {.handle = control_on_restart,
-                .machine = control_restart_machine,
-                .records = true},
-        [CONTROL__REQUEST__BODY_JOB_SIGN] = {.handle = control_on_job_sign, .records = true},
-        [CONTROL__REQUEST__BODY_MACHINE_TIME] = {.handle = control_on_machine_time,
-                .machine = control_time_machine},
-};
 
 static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 {
@@ -102,7 +64,7 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	struct control_wait *wait = arg;
 	struct control_client *client = wait->client;
 	Control__Request *request = wait->request;
-	const struct control_rule *rule = &control_rules[request->body_case];
+	const struct control_rule *rule = control_rule(request->body_case);
 
 	if (control_is_connecting(client, rule->machine(request)) &&
 	        store_now_usec() < wait->deadline_us) {
@@ -154,10 +116,9 @@ void control_on_request(struct control_client *client, const Control__Request *r
 {
 	static const struct failure unknown = {"unsupported", "lud",
 	        "this lud does not know the request", "use the luctl of the same version"};
-	size_t n = sizeof(control_rules) / sizeof(control_rules[0]);
-	const struct control_rule *rule = &control_rules[request->body_case];
+	const struct control_rule *rule = control_rule(request->body_case);
 
-	if ((size_t)request->body_case >= n || !rule->handle) {
+	if (!rule) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
 	} else if (rule->records && !control_can_record(client)) {
 		control_refuse_change(client, request->id);
