@@ -1,6 +1,6 @@
 /*
  * luforge pair: what an update between two kits carries over, loses and leaves, both ways, for
- * people or as JSON. The JSON is read by lud (orchestrator/job/pairing.c), which takes
+ * people or as JSON. The JSON is read by lud (orchestrator/job/pair/pairing.c), which takes
  * `format` 1 only. Names come out of the kits: for people they are escaped. The exit code is
  * that of the way forward.
  */

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 
 enum blame {
 	BLAME_NOTHING,

@@ -3,7 +3,7 @@
 #include <sys/queue.h>
 
 #include "host/base/pool.h"
-#include "orchestrator/job/engine.h"
+#include "orchestrator/job/core/core.h"
 #include "orchestrator/store/releases.h"
 #include "proto/control/control.pb-c.h"
 #include "proto/machine/machine.pb-c.h"

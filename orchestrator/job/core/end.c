@@ -9,8 +9,8 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/hook.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
 
 struct job_end_txn {
 	struct job *job;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/pairing.h"
+#include "orchestrator/job/pair/pairing.h"
 #include "orchestrator/work/forge.h"
 #include "proto/envelope/pairing.h"
 

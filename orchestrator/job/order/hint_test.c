@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/job/hint.h"
+#include "orchestrator/job/order/hint.h"
 
 static const char *const rows[] = {
 #define REMEDY(error, sentence) #error,

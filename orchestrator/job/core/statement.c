@@ -8,7 +8,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 #include "orchestrator/work/kit.h"
 
 #define STATEMENT_ANSWER_USEC UINT64_C(10000000)

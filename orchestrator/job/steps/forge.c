@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/image/image.h"
 

@@ -16,8 +16,8 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/hook.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
 
 /* How many layouts are drawn for one update. */
 #define JOB_DRAW_TRIES 8

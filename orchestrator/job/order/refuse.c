@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "host/base/err.h"
-#include "orchestrator/job/hint.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/order/hint.h"
+#include "orchestrator/job/core/job.h"
 
 #define JOB_PAUSE_USEC UINT64_C(200000)
 #define JOB_PAUSE_MAX_USEC UINT64_C(5000000)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope.h"
 

@@ -10,7 +10,7 @@
 #include <sys/random.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 #include "proto/envelope/envelope_crypto.h"
 
 static void job_seed_ask(struct job *job);

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 
 static void answer_on_refreshed(int r, void *arg)
 {

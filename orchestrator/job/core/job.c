@@ -33,8 +33,8 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/hook.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
 
 /* What limits the time of a step. */
 enum job_limit {

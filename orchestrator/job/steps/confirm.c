@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/hook.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
 #include "orchestrator/work/kit.h"
 
 /* After how long a confirm is tried again that a statement has to go before. */

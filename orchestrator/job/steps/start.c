@@ -10,7 +10,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 #include "orchestrator/machine/qemu.h"
 #include "orchestrator/work/kit.h"
 

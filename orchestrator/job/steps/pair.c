@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/pairing.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/pair/pairing.h"
+#include "orchestrator/job/core/job.h"
 
 /* What the step records. */
 struct job_pair_txn {

@@ -1,4 +1,4 @@
-#include "orchestrator/job/hook.h"
+#include "orchestrator/job/core/hook.h"
 
 void hook_point(const char *step, const char *phase)
 {

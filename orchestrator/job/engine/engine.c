@@ -13,13 +13,13 @@
  * A result belongs to the job whose order has its epoch and number; one without an open job
  * corrects a job that was given up as unknown.
  */
-#include "orchestrator/job/engine.h"
+#include "orchestrator/job/core/core.h"
 
 #include <string.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 
 /* How often it is looked whether the record can be written again. */
 #define ENGINE_RESUME_MSEC 1000

@@ -14,8 +14,8 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/hook.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope_crypto.h"
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/hook.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
 #include "orchestrator/work/kit.h"
 
 #define JOB_STAGE_FILE_MAX (64u << 20)

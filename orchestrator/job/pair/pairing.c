@@ -5,7 +5,7 @@
  * keeps its first PAIRING_FINDINGS_MAX findings, losses first, and the number of the rest; the
  * counts are of all.
  */
-#include "orchestrator/job/pairing.h"
+#include "orchestrator/job/pair/pairing.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "orchestrator/job/hint.h"
+#include "orchestrator/job/order/hint.h"
 
 #include <stddef.h>
 #include <strings.h>

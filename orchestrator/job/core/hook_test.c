@@ -1,4 +1,4 @@
-#include "orchestrator/job/hook.h"
+#include "orchestrator/job/core/hook.h"
 
 #include <signal.h>
 #include <stdbool.h>

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "host/base/log.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 
 /* What planning finds out, before anything is recorded. */
 struct job_plan {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/priv.h"
+#include "orchestrator/job/core/job.h"
 
 #define JOB_TIDY_MAX 64u
 
