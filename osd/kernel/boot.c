@@ -7,12 +7,14 @@
 #include "osd/arch/arch.h"
 
 #include "osd/abi/start.h"
-#include "osd/kernel/clock.h"
+#include "osd/kernel/alarm.h"
 #include "osd/kernel/irq.h"
-#include "osd/kernel/kcall.h"
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/kassert.h"
+#include "osd/kernel/life.h"
+#include "osd/kernel/random.h"
 #include "osd/kernel/sched.h"
 #include "osd/kernel/space.h"
+#include "osd/kernel/state.h"
 #include "proto/image/image.h"
 
 #define N_SERVICES 2u
@@ -278,7 +280,7 @@ _Noreturn void boot_main(void)
 	slots_init();
 	spaces_init();
 	irq_init();
-	clock_init();
+	alarms_init();
 	image_open();
 	random_init(image.header->random_seed);
 	log_printf("kernel: samsara, clock %lu kHz, %u interrupt lines\n", arch_clock_khz(),

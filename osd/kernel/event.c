@@ -1,7 +1,8 @@
 /* Events of all slots in the order they happened; a supervisor takes the oldest of its own. */
 #include "osd/kernel/event.h"
 #include "osd/kernel/ipc.h"
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/kassert.h"
+#include "osd/kernel/state.h"
 
 static struct list events = {&events, &events};
 

@@ -9,9 +9,9 @@
 #include "osd/kernel/fault.h"
 #include "osd/kernel/event.h"
 #include "osd/kernel/ipc.h"
-#include "osd/kernel/kcall.h"
-#include "osd/kernel/kernel.h"
 #include "osd/kernel/space.h"
+#include "osd/kernel/state.h"
+#include "osd/kernel/stats.h"
 
 #define VECTOR_PAGE 14
 

@@ -11,11 +11,8 @@
  * lists what it relies on); this code gives the same results for them.
  */
 #include "osd/kernel/ipc.h"
-#include "osd/kernel/cpu.h"
-#include "osd/kernel/kcall.h"
-#include "osd/kernel/kernel.h"
-#include "osd/kernel/sched.h"
-#include "osd/kernel/space.h"
+#include "osd/kernel/state.h"
+#include "osd/kernel/stats.h"
 
 static inline bool may_send(const struct slot *from, endpoint_t to)
 {

@@ -1,7 +1,6 @@
 /* IRQ hooks: one per line, numbered by the line. A line stays masked from its interrupt until its
  * owner enables it. */
 #include "osd/kernel/irq.h"
-#include "osd/kernel/ipc.h"
 
 struct hook {
 	struct slot *slot; /* NULL: free */
@@ -56,11 +55,13 @@ void irq_release(struct slot *slot)
 	}
 }
 
-void irq_interrupt(uint32_t line)
+struct slot *irq_line_slot(uint32_t line, uint32_t *ret_bit)
 {
-	if (line < N_IRQ_LINES && hooks[line].slot != NULL) {
-		ipc_notify_kernel(hooks[line].slot, NOTIFIED_HARDWARE, 1ull << hooks[line].bit);
+	if (line >= N_IRQ_LINES || hooks[line].slot == NULL) {
+		return NULL;
 	}
+	*ret_bit = hooks[line].bit;
+	return hooks[line].slot;
 }
 
 uint32_t irq_hooks_free_count(void)

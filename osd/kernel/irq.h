@@ -15,6 +15,8 @@ void irq_init(void);
 err_t irq_hook(struct slot *slot, uint32_t line, uint32_t bit, uint32_t *ret_hook);
 /* E_INVAL: not a hook of this slot. */
 err_t irq_enable(struct slot *slot, uint32_t hook);
+/* Who is told when the line fires, by which bit of the notification; NULL: nobody. */
+struct slot *irq_line_slot(uint32_t line, uint32_t *ret_bit);
 /* Mask and free all hooks of a slot. */
 void irq_release(struct slot *slot);
 uint32_t irq_hooks_free_count(void);

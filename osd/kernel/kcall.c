@@ -1,10 +1,7 @@
 /* The table of kernel calls, made from calls.def, and its dispatcher. */
 #include "osd/kernel/kcall.h"
 #include "osd/kernel/cpu.h"
-#include "osd/kernel/event.h"
 #include "osd/kernel/sched.h"
-
-enum kcall_rights { RIGHTS_ALL, RIGHTS_UNCOMMITTED, RIGHTS_MASK };
 
 static kcall_handler *const handlers[] = {
 #define KCALL(number, name, ...) [(number) - KCALL_BASE] = do_##name,
@@ -14,27 +11,6 @@ static kcall_handler *const handlers[] = {
 
 #define N_CALLS (sizeof(handlers) / sizeof(handlers[0]))
 _Static_assert(N_CALLS <= 64, "instance->calls_allowed has a bit for each call");
-
-#define RIGHTS_BIT(wanted, number, rights)                                                         \
-	| (RIGHTS_##rights == (wanted) ? 1ull << ((number) - KCALL_BASE) : 0)
-
-#define KCALL(number, name, arguments, rights, ...) RIGHTS_BIT(RIGHTS_ALL, number, rights)
-const uint64_t kcall_mask_all = 0
-#include "osd/abi/calls.def"
-        ;
-#undef KCALL
-
-#define KCALL(number, name, arguments, rights, ...) RIGHTS_BIT(RIGHTS_UNCOMMITTED, number, rights)
-const uint64_t kcall_mask_uncommitted = 0
-#include "osd/abi/calls.def"
-        ;
-#undef KCALL
-
-#define KCALL(number, name, arguments, rights, ...) RIGHTS_BIT(RIGHTS_MASK, number, rights)
-const uint64_t kcall_mask_given = 0
-#include "osd/abi/calls.def"
-        ;
-#undef KCALL
 
 /* A call that calls_allowed does not have. A number that is not native at all is a named fault. */
 static void refuse(struct instance *self, uint64_t number)

@@ -15,13 +15,8 @@
  */
 #include "osd/kernel/slot.h"
 
-#define KCALL_PENDING ((err_t)INT64_MIN)
-
 typedef err_t kcall_handler(struct instance *self, const uint64_t *args);
 
 #define KCALL(number, name, ...) kcall_handler do_##name;
 #include "osd/abi/calls.def"
 #undef KCALL
-
-/* Bits of the calls with these rights. */
-extern const uint64_t kcall_mask_all, kcall_mask_uncommitted, kcall_mask_given;

@@ -1,6 +1,6 @@
 /* The kernel's log: formatted text to the debug console. */
-#include <stdarg.h>
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/log.h"
+#include "osd/arch/arch.h"
 
 #define LINE_MAX 256
 

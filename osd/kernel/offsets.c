@@ -1,6 +1,5 @@
 /* What the IPC fast path of osd/arch relies on. */
 #include "osd/kernel/cpu.h"
-#include "osd/kernel/kernel.h"
 #include "osd/kernel/space.h"
 
 #define CHECK(type, member, offset) _Static_assert(offsetof(type, member) == (offset), "offsets.h")

@@ -4,7 +4,8 @@
  * be computed from a later state. The first key mixes the boot image's seed with the machine's own
  * entropy, which is mixed in again at each refill where it costs nothing to wait for.
  */
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/random.h"
+#include "osd/arch/arch.h"
 
 #define N_KEY 8 /* words of 32 bits */
 #define N_OUT 4 /* words of 64 bits handed out from one block */

@@ -5,10 +5,10 @@
  * read there.
  */
 #include "osd/kernel/sched.h"
-#include "osd/kernel/clock.h"
 #include "osd/kernel/cpu.h"
-#include "osd/kernel/kernel.h"
 #include "osd/kernel/space.h"
+#include "osd/kernel/stats.h"
+#include "osd/kernel/timer.h"
 
 static struct cpu cpus[1];
 
@@ -24,7 +24,7 @@ void sched_init(void)
 	for (uint32_t i = 0; i < N_PRIORITIES; i++) {
 		list_init(&cpu->ready[i]);
 	}
-	cpu->timer_at = UINT64_MAX;
+	cpu->timer_at = TIMER_NEVER;
 	cpu->cycles_last = arch_cycles();
 }
 
@@ -46,7 +46,7 @@ void sched_ready(struct instance *instance)
 	if (current == NULL || instance->priority < current->priority) {
 		cpu->is_resched = true;
 	} else {
-		clock_arm(cpu->quantum_end);
+		timer_arm(cpu->quantum_end);
 	}
 }
 
@@ -110,7 +110,7 @@ static bool goes_on(const struct cpu *cpu, const struct instance *current, nsec_
 static _Noreturn void resume(struct cpu *cpu, struct instance *instance)
 {
 	if (cpu->ready_mask != 0) {
-		clock_arm(cpu->quantum_end);
+		timer_arm(cpu->quantum_end);
 	}
 	arch_resume(&instance->context, &instance->space->arch);
 }

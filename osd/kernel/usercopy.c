@@ -1,7 +1,6 @@
 /* Copies through the direct map, page by page; an absent page goes to fault_copy. */
 #include "osd/kernel/usercopy.h"
 #include "osd/kernel/fault.h"
-#include "osd/kernel/kcall.h"
 #include "osd/kernel/space.h"
 
 #define STEP_BYTES (16 * PAGE_SIZE) /* between looks at the scheduler */

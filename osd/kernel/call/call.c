@@ -1,7 +1,7 @@
 /* What kernel calls share; see call.h. */
 #include "osd/kernel/call/call.h"
 
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/kassert.h"
 #include "osd/kernel/usercopy.h"
 
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * What kernel calls share. Each call is a file do_<name>.c. A call is split in two where it changes more than one thing: check_<name>() reads, and may
- * fail; commit_<name>() changes, and cannot fail. Rights, E_UNCOMMITTED and E_NOSYS are the
- * dispatcher's business (kcall.h).
+ * What kernel calls share. Each call is a file do_<name>.c. A call is split in two where it changes
+ * more than one thing: check_<name>() reads, and may fail; commit_<name>() changes, and cannot
+ * fail. Rights, E_UNCOMMITTED and E_NOSYS are the dispatcher's business (kcall.h).
  */
 #include "osd/kernel/kcall.h"
 

@@ -1,8 +1,8 @@
 /* The kernel's counters, and what is left of its tables. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/irq.h"
-#include "osd/kernel/kernel.h"
 #include "osd/kernel/space.h"
+#include "osd/kernel/stats.h"
 #include "osd/kernel/usercopy.h"
 
 err_t do_kernel_stats(struct instance *self, const uint64_t *args)

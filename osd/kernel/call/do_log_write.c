@@ -4,7 +4,7 @@
  * what is left when all else fails.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/log.h"
 #include "osd/kernel/usercopy.h"
 
 #define LOG_LINE_MAX 256u

@@ -1,6 +1,5 @@
 /* The off switch. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/kernel.h"
 
 err_t do_machine_off(struct instance *self, const uint64_t *args)
 {

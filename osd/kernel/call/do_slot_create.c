@@ -1,5 +1,6 @@
 /* A stopped instance over an address space, in a slot of its own; the caller supervises it. */
 #include "osd/kernel/call/call.h"
+#include "osd/kernel/life.h"
 #include "osd/kernel/space.h"
 #include "osd/kernel/usercopy.h"
 

@@ -3,6 +3,8 @@
  * An event that nobody took goes with it: who resumes has dealt with the report.
  */
 #include "osd/kernel/call/call.h"
+#include "osd/kernel/life.h"
+#include "osd/kernel/state.h"
 #include "osd/kernel/event.h"
 
 static err_t check_slot_resume(const struct instance *instance)

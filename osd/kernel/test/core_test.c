@@ -9,15 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "osd/kernel/clock.h"
+#include "osd/kernel/alarm.h"
 #include "osd/kernel/cpu.h"
 #include "osd/kernel/event.h"
 #include "osd/kernel/fault.h"
 #include "osd/kernel/ipc.h"
 #include "osd/kernel/irq.h"
 #include "osd/kernel/kcall.h"
+#include "osd/kernel/life.h"
+#include "osd/kernel/rights.h"
 #include "osd/kernel/sched.h"
 #include "osd/kernel/space.h"
+#include "osd/kernel/state.h"
 #include "osd/kernel/test/fake.h"
 
 #define N_TEST 8u
@@ -241,7 +244,7 @@ static void init(void)
 	slots_init();
 	spaces_init();
 	irq_init();
-	clock_init();
+	alarms_init();
 	sched_init();
 	open_slot(SUPERVISOR);
 	for (uint32_t i = 0; i < N_TEST; i++) {

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "osd/kernel/kernel.h"
+#include "osd/kernel/log.h"
+#include "osd/kernel/random.h"
 #include "osd/kernel/test/fake.h"
 
 #define SAME(...)                                                                                  \
