@@ -7,14 +7,14 @@
 #include "osd/arch/arch.h"
 
 #include "osd/abi/start.h"
-#include "osd/kernel/alarm.h"
-#include "osd/kernel/irq.h"
-#include "osd/kernel/kassert.h"
-#include "osd/kernel/life.h"
-#include "osd/kernel/random.h"
-#include "osd/kernel/sched.h"
-#include "osd/kernel/space.h"
-#include "osd/kernel/state.h"
+#include "osd/kernel/ipc/alarm.h"
+#include "osd/kernel/object/irq.h"
+#include "osd/kernel/base/kassert.h"
+#include "osd/kernel/life/life.h"
+#include "osd/kernel/base/random.h"
+#include "osd/kernel/sched/sched.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/sched/state.h"
 #include "proto/image/image.h"
 
 #define N_SERVICES 2u

@@ -1,6 +1,6 @@
 /* What the IPC fast path of osd/arch relies on. */
-#include "osd/kernel/cpu.h"
-#include "osd/kernel/space.h"
+#include "osd/kernel/sched/cpu.h"
+#include "osd/kernel/object/space.h"
 
 #define CHECK(type, member, offset) _Static_assert(offsetof(type, member) == (offset), "offsets.h")
 

@@ -1,8 +1,8 @@
 /* The end: a dump for whoever reads the debug console. Never returns, never recurses. */
 #include <stdarg.h>
-#include "osd/kernel/cpu.h"
-#include "osd/kernel/log.h"
-#include "osd/kernel/stats.h"
+#include "osd/kernel/sched/cpu.h"
+#include "osd/kernel/base/log.h"
+#include "osd/kernel/base/stats.h"
 
 #define PANIC_EXIT 0x3f
 

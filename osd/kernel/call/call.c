@@ -1,8 +1,8 @@
 /* What kernel calls share; see call.h. */
 #include "osd/kernel/call/call.h"
 
-#include "osd/kernel/kassert.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/base/kassert.h"
+#include "osd/kernel/fault/usercopy.h"
 
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
 {

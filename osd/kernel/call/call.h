@@ -4,7 +4,7 @@
  * more than one thing: check_<name>() reads, and may fail; commit_<name>() changes, and cannot
  * fail. Rights, E_UNCOMMITTED and E_NOSYS are the dispatcher's business (kcall.h).
  */
-#include "osd/kernel/kcall.h"
+#include "osd/kernel/call/kcall.h"
 
 /* An endpoint argument; its upper half is ignored, as for every 32-bit argument. */
 static inline endpoint_t call_endpoint(uint64_t argument)

@@ -1,6 +1,6 @@
 /* A message into the receiver's bounded queue, for senders that must not wait. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/ipc.h"
+#include "osd/kernel/ipc/ipc.h"
 
 err_t do_asend(struct instance *self, const uint64_t *args)
 {

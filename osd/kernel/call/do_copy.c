@@ -3,7 +3,7 @@
  * blocks, looking at what crashed.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/fault/usercopy.h"
 
 static err_t check_copy(struct instance *self, const uint64_t *args, struct user_copy *ret_copy)
 {

@@ -1,7 +1,7 @@
 /* The next event of the slots that the caller supervises. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
-#include "osd/kernel/event.h"
+#include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/fault/event.h"
 
 err_t do_event_next(struct instance *self, const uint64_t *args)
 {

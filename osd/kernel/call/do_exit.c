@@ -3,7 +3,7 @@
  * it or swaps in a successor.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/event.h"
+#include "osd/kernel/fault/event.h"
 
 err_t do_exit(struct instance *self, const uint64_t *args)
 {

@@ -1,6 +1,6 @@
 /* The answer of VM to a page fault that it took. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/fault.h"
+#include "osd/kernel/fault/fault.h"
 
 err_t do_fault_done(struct instance *self, const uint64_t *args)
 {

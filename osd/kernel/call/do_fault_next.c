@@ -1,7 +1,7 @@
 /* The next page fault, for VM. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
-#include "osd/kernel/fault.h"
+#include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/fault/fault.h"
 
 err_t do_fault_next(struct instance *self, const uint64_t *args)
 {

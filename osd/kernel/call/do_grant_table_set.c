@@ -3,7 +3,7 @@
  * table may change at any time, and state transfer moves it like other data.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/fault/usercopy.h"
 #include "osd/abi/grant.h"
 
 /* Half of an id is the index. */

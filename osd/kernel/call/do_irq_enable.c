@@ -1,6 +1,6 @@
 /* A line that was delivered stays masked until its driver is done with the device. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/irq.h"
+#include "osd/kernel/object/irq.h"
 
 err_t do_irq_enable(struct instance *self, const uint64_t *args)
 {

@@ -1,6 +1,6 @@
 /* An interrupt line becomes a notification of the caller's slot. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/irq.h"
+#include "osd/kernel/object/irq.h"
 
 static bool irq_is_allowed(const struct slot *slot, uint64_t line)
 {

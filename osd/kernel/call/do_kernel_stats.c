@@ -1,9 +1,9 @@
 /* The kernel's counters, and what is left of its tables. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/irq.h"
-#include "osd/kernel/space.h"
-#include "osd/kernel/stats.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/object/irq.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/base/stats.h"
+#include "osd/kernel/fault/usercopy.h"
 
 err_t do_kernel_stats(struct instance *self, const uint64_t *args)
 {

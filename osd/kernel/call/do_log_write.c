@@ -4,8 +4,8 @@
  * what is left when all else fails.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/log.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/base/log.h"
+#include "osd/kernel/fault/usercopy.h"
 
 #define LOG_LINE_MAX 256u
 #define LOG_MARK_BYTES 3u /* ": " behind the name, and the newline */

@@ -5,7 +5,7 @@
  * is held, afterwards the spare is at rest.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/fault/usercopy.h"
 
 static bool name_is(const struct slot *slot, const char name[SERVICE_NAME_LEN])
 {

@@ -1,6 +1,6 @@
 /* Random bits for anybody. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/random.h"
+#include "osd/kernel/base/random.h"
 
 err_t do_random(struct instance *self, const uint64_t *args)
 {

@@ -1,6 +1,6 @@
 /* The answer to a caller that waits in sendrec. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/ipc.h"
+#include "osd/kernel/ipc/ipc.h"
 
 err_t do_reply(struct instance *self, const uint64_t *args)
 {

@@ -3,7 +3,7 @@
  * done by the entry code (osd/arch) already.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/ipc.h"
+#include "osd/kernel/ipc/ipc.h"
 
 err_t do_reply_receive(struct instance *self, const uint64_t *args)
 {

@@ -1,6 +1,6 @@
 /* A word to the supervisor; the caller stands still until slot_resume. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/event.h"
+#include "osd/kernel/fault/event.h"
 
 err_t do_report(struct instance *self, const uint64_t *args)
 {

@@ -1,6 +1,6 @@
 /* The way out of a hold after an update: the new instance becomes the service. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
+#include "osd/kernel/life/life.h"
 
 static bool instance_has_ended(const struct instance *instance)
 {

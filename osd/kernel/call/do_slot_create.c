@@ -1,8 +1,8 @@
 /* A stopped instance over an address space, in a slot of its own; the caller supervises it. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
-#include "osd/kernel/space.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/life/life.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/fault/usercopy.h"
 
 static bool name_is_valid(const char name[SERVICE_NAME_LEN])
 {

@@ -1,6 +1,6 @@
 /* End of a slot. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
+#include "osd/kernel/life/life.h"
 
 err_t do_slot_destroy(struct instance *self, const uint64_t *args)
 {

@@ -1,8 +1,8 @@
 /* What the kernel knows of a slot and the instance behind it. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/ipc.h"
-#include "osd/kernel/space.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/fault/usercopy.h"
 
 static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 {

@@ -1,6 +1,6 @@
 /* Privileges of a slot, as its release was signed for; the supervisor's word is taken. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/fault/usercopy.h"
 
 static err_t check_privileges(const struct slot_privileges *p)
 {

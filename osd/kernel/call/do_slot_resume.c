@@ -3,9 +3,9 @@
  * An event that nobody took goes with it: who resumes has dealt with the report.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
-#include "osd/kernel/state.h"
-#include "osd/kernel/event.h"
+#include "osd/kernel/life/life.h"
+#include "osd/kernel/sched/state.h"
+#include "osd/kernel/fault/event.h"
 
 static err_t check_slot_resume(const struct instance *instance)
 {

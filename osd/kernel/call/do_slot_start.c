@@ -1,6 +1,6 @@
 /* First run of a new instance. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/state.h"
+#include "osd/kernel/sched/state.h"
 
 err_t do_slot_start(struct instance *self, const uint64_t *args)
 {

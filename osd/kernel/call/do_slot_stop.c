@@ -3,7 +3,7 @@
  * happens to it; it does not run.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
+#include "osd/kernel/life/life.h"
 
 err_t do_slot_stop(struct instance *self, const uint64_t *args)
 {

@@ -8,8 +8,8 @@
  * SWAP_FRESH, where the old one of `a` is going to be destroyed, its IPC is ended first.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
-#include "osd/kernel/ipc.h"
+#include "osd/kernel/life/life.h"
+#include "osd/kernel/ipc/ipc.h"
 
 static bool instance_is_in_ipc(const struct instance *instance)
 {

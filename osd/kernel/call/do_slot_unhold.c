@@ -1,6 +1,6 @@
 /* The way out of a hold after a rollback: the old instance, swapped back, goes on. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/life.h"
+#include "osd/kernel/life/life.h"
 
 err_t do_slot_unhold(struct instance *self, const uint64_t *args)
 {

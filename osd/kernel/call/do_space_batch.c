@@ -9,8 +9,8 @@
  * checks each frame before it takes it.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/space.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/fault/usercopy.h"
 
 /*
  * An operation needs a table for each 2 MiB it touches and one for each

@@ -1,6 +1,6 @@
 /* An empty address space on a frame of VM's. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/space.h"
+#include "osd/kernel/object/space.h"
 
 err_t do_space_create(struct instance *self, const uint64_t *args)
 {

@@ -4,8 +4,8 @@
  * last call frees its number.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/usercopy.h"
-#include "osd/kernel/space.h"
+#include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/object/space.h"
 
 /* Frames given back by one call. */
 #define FRAMES_MAX 256u

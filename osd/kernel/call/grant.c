@@ -6,8 +6,8 @@
  */
 #include "osd/kernel/call/grant.h"
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/ipc.h"
-#include "osd/kernel/usercopy.h"
+#include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/fault/usercopy.h"
 #include "osd/abi/grant.h"
 
 struct grant_use {

@@ -1,6 +1,6 @@
 #pragma once
 /* What copy_from_grant and copy_to_grant have in common: all but the direction. */
-#include "osd/kernel/kcall.h"
+#include "osd/kernel/call/kcall.h"
 
 /*
  * The whole call with its arguments (calls.def). access: GRANT_READ copies out of the granted

@@ -9,18 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "osd/kernel/alarm.h"
-#include "osd/kernel/cpu.h"
-#include "osd/kernel/event.h"
-#include "osd/kernel/fault.h"
-#include "osd/kernel/ipc.h"
-#include "osd/kernel/irq.h"
-#include "osd/kernel/kcall.h"
-#include "osd/kernel/life.h"
-#include "osd/kernel/rights.h"
-#include "osd/kernel/sched.h"
-#include "osd/kernel/space.h"
-#include "osd/kernel/state.h"
+#include "osd/kernel/ipc/alarm.h"
+#include "osd/kernel/sched/cpu.h"
+#include "osd/kernel/fault/event.h"
+#include "osd/kernel/fault/fault.h"
+#include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/object/irq.h"
+#include "osd/kernel/call/kcall.h"
+#include "osd/kernel/life/life.h"
+#include "osd/kernel/object/rights.h"
+#include "osd/kernel/sched/sched.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/sched/state.h"
 #include "osd/kernel/test/fake.h"
 
 #define N_TEST 8u

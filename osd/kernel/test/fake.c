@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "osd/kernel/rights.h"
-#include "osd/kernel/stats.h"
+#include "osd/kernel/object/rights.h"
+#include "osd/kernel/base/stats.h"
 
 struct arch_cpu *fake_cpu;
 uint64_t fake_cycles;

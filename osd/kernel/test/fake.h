@@ -1,6 +1,6 @@
 #pragma once
 /* What the fake machine shows to tests. */
-#include "osd/kernel/slot.h"
+#include "osd/kernel/object/slot.h"
 
 extern nsec_t fake_now, fake_timer_at; /* the clock stands still unless a test moves it */
 extern char fake_log[4096];            /* what was written to the log */

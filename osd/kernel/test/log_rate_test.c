@@ -2,7 +2,7 @@
 #undef NDEBUG
 #include <assert.h>
 
-#include "osd/kernel/log_rate.h"
+#include "osd/kernel/base/log_rate.h"
 
 #define SEC 1000000000ull
 

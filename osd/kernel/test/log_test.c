@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "osd/kernel/log.h"
-#include "osd/kernel/random.h"
+#include "osd/kernel/base/log.h"
+#include "osd/kernel/base/random.h"
 #include "osd/kernel/test/fake.h"
 
 #define SAME(...)                                                                                  \

@@ -1,0 +1,165 @@
+/* The kernel's log: formatted text to the debug console. */
+#include "osd/kernel/base/log.h"
+#include "osd/arch/arch.h"
+
+#define LINE_MAX 256
+
+struct line {
+	char text[LINE_MAX];
+	size_t n;
+};
+
+/* One conversion, read from the format. */
+struct conversion {
+	uint32_t width;
+	uint32_t precision; /* of strings; UINT32_MAX: none */
+	bool is_zero_padded, is_left, is_long;
+	char kind;
+};
+
+void log_bytes(const char *text, size_t n)
+{
+	arch_log_write(text, n);
+}
+
+static void put(struct line *line, char c)
+{
+	if (line->n == LINE_MAX) {
+		arch_log_write(line->text, line->n);
+		line->n = 0;
+	}
+	line->text[line->n++] = c;
+}
+
+static void put_padded(
+        struct line *line, const struct conversion *conversion, const char *text, size_t n)
+{
+	size_t n_pad = n < conversion->width ? conversion->width - n : 0;
+
+	for (size_t i = 0; i < n_pad && !conversion->is_left; i++) {
+		put(line, conversion->is_zero_padded ? '0' : ' ');
+	}
+	for (size_t i = 0; i < n; i++) {
+		put(line, text[i]);
+	}
+	for (size_t i = 0; i < n_pad && conversion->is_left; i++) {
+		put(line, ' ');
+	}
+}
+
+static void put_number(
+        struct line *line, const struct conversion *conversion, uint64_t value, bool is_negative)
+{
+	uint32_t base = conversion->kind == 'x' || conversion->kind == 'p' ? 16 : 10;
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value != 0);
+	if (is_negative) {
+		digits[--at] = '-';
+	}
+	put_padded(line, conversion, digits + at, sizeof(digits) - at);
+}
+
+static void put_string(struct line *line, const struct conversion *conversion, const char *text)
+{
+	size_t n = 0;
+
+	while (n < conversion->precision && text[n] != '\0') {
+		n++;
+	}
+	put_padded(line, conversion, text, n);
+}
+
+static uint32_t number_parse(const char **format)
+{
+	uint32_t value = 0;
+
+	for (; **format >= '0' && **format <= '9'; (*format)++) {
+		value = value * 10 + (uint32_t)(**format - '0');
+	}
+	return value;
+}
+
+/* `at` is behind the percent sign; afterwards behind the conversion. */
+static struct conversion conversion_parse(const char **at, va_list *args)
+{
+	struct conversion c = {.precision = UINT32_MAX};
+
+	for (; **at == '-' || **at == '0'; (*at)++) {
+		c.is_left |= **at == '-';
+		c.is_zero_padded |= **at == '0';
+	}
+	c.width = number_parse(at);
+	if (**at == '.') {
+		(*at)++;
+		if (**at == '*') {
+			c.precision = (uint32_t)va_arg(*args, int);
+			(*at)++;
+		} else {
+			c.precision = number_parse(at);
+		}
+	}
+	for (; **at == 'l' || **at == 'z'; (*at)++) {
+		c.is_long = true;
+	}
+	c.kind = **at;
+	*at += c.kind != '\0';
+	return c;
+}
+
+static void convert(struct line *line, const struct conversion *c, va_list *args)
+{
+	int64_t value;
+
+	switch (c->kind) {
+	case 's':
+		put_string(line, c, va_arg(*args, const char *));
+		break;
+	case 'c':
+		put(line, (char)va_arg(*args, int));
+		break;
+	case 'd':
+		value = c->is_long ? va_arg(*args, int64_t) : va_arg(*args, int);
+		put_number(line, c, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
+		break;
+	case 'u':
+	case 'x':
+		put_number(line, c, c->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t),
+		        false);
+		break;
+	case 'p':
+		put_number(line, c, (uint64_t)va_arg(*args, void *), false);
+		break;
+	default:
+		put(line, c->kind);
+	}
+}
+
+void log_vprintf(const char *format, va_list *args)
+{
+	struct line line = {.n = 0};
+
+	while (*format != '\0') {
+		if (*format != '%') {
+			put(&line, *format++);
+			continue;
+		}
+		format++;
+		struct conversion conversion = conversion_parse(&format, args);
+		convert(&line, &conversion, args);
+	}
+	arch_log_write(line.text, line.n);
+}
+
+void log_printf(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_vprintf(format, &args);
+	va_end(args);
+}

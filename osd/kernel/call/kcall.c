@@ -1,0 +1,55 @@
+/* The table of kernel calls, made from calls.def, and its dispatcher. */
+#include "osd/kernel/call/kcall.h"
+#include "osd/kernel/sched/cpu.h"
+#include "osd/kernel/sched/sched.h"
+
+static kcall_handler *const handlers[] = {
+#define KCALL(number, name, ...) [(number) - KCALL_BASE] = do_##name,
+#include "osd/abi/calls.def"
+#undef KCALL
+};
+
+#define N_CALLS (sizeof(handlers) / sizeof(handlers[0]))
+_Static_assert(N_CALLS <= 64, "instance->calls_allowed has a bit for each call");
+
+/* A call that calls_allowed does not have. A number that is not native at all is a named fault. */
+static void refuse(struct instance *self, uint64_t number)
+{
+	uint64_t call = number - KCALL_BASE;
+	err_t err = self->is_uncommitted ? E_UNCOMMITTED : E_PERM;
+
+	if (number < KCALL_BASE) {
+		fault_exception(self, FAULT_FOREIGN_CALL, number, 0);
+		sched_run();
+	}
+	if (call >= N_CALLS || handlers[call] == NULL) {
+		err = E_NOSYS;
+	}
+	arch_context_result_set(&self->context, err);
+}
+
+/* No service holds such an instruction: somebody else's code runs in it. */
+_Noreturn void kcall_stray(struct instance *self)
+{
+	arch_context_restart(&self->context); /* to the instruction itself, as at any fault */
+	fault_exception(self, FAULT_STRAY_CALL, arch_context_pc(&self->context), 0);
+	sched_run();
+}
+
+void kcall_dispatch(struct instance *self, uint64_t number)
+{
+	uint64_t call = number - KCALL_BASE;
+	err_t result;
+
+	if (__builtin_expect(call >= N_CALLS || !(self->calls_allowed >> call & 1), 0)) {
+		refuse(self, number);
+		return;
+	}
+	result = handlers[call](self, arch_context_args(&self->context));
+	if (result != KCALL_PENDING) {
+		arch_context_result_set(&self->context, result);
+	}
+	if (__builtin_expect(cpu_this()->is_resched, 0)) {
+		sched_run();
+	}
+}

@@ -1,0 +1,448 @@
+/*
+ * IPC. A message goes from the sender's saved registers straight into the receiver's; nothing is
+ * buffered but asynchronous messages, in the receiving slot. An instance that waits keeps its
+ * message in its context, so that a swap of the receiver loses nothing.
+ *
+ * An instance receives when its state is SLOT_RECEIVING, it is not stopped and its slot is not
+ * held. `slot->pending` says whether a receive from EP_ANY would find something; whoever adds or
+ * takes something keeps it.
+ *
+ * The plain cases of sendrec and reply_receive are done by arch's entry code already (offsets.c
+ * lists what it relies on); this code gives the same results for them.
+ */
+#include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/sched/state.h"
+#include "osd/kernel/base/stats.h"
+
+static inline bool may_send(const struct slot *from, endpoint_t to)
+{
+	uint32_t number = EP_SLOT(to);
+
+	return from->ipc_to[number / 64] >> number % 64 & 1;
+}
+
+static inline void message_pass(struct instance *from, struct instance *to)
+{
+	struct message message;
+
+	arch_context_message_get(&from->context, &message);
+	message.source = from->slot->endpoint;
+	arch_context_message_set(&to->context, &message);
+}
+
+/* Who may be sent to by this call? */
+static err_t target_check(struct instance *self, endpoint_t to, struct slot **ret_target)
+{
+	struct slot *target = slot_of(to);
+
+	if (to < 0) {
+		return E_INVAL;
+	}
+	if (target == NULL) {
+		return E_DEAD;
+	}
+	if (!may_send(self->slot, to)) {
+		self->slot->n_ipc_masked++;
+		return E_PERM;
+	}
+	*ret_target = target;
+	return E_OK;
+}
+
+static bool is_receiving_from(const struct slot *slot, endpoint_t from)
+{
+	const struct instance *instance = slot->instance;
+
+	return instance->state == SLOT_RECEIVING && !instance->is_stopped && !slot->is_held &&
+	       (instance->peer == EP_ANY || instance->peer == from);
+}
+
+/* Would self, by waiting for target, close a circle of instances that wait for each other? */
+static bool is_circle(const struct instance *self, const struct slot *target)
+{
+	const uint32_t waiting =
+	        1u << SLOT_SENDING | 1u << SLOT_WAITING_REPLY | 1u << SLOT_RECEIVING;
+
+	for (uint32_t hops = 0; target != NULL && hops < N_SLOTS; hops++) {
+		const struct instance *at = target->instance;
+		if (at == self) {
+			return true;
+		}
+		if (!(waiting >> at->state & 1) || at->peer < 0) {
+			return false;
+		}
+		target = slot_of(at->peer);
+	}
+	return false;
+}
+
+/* The instance gets what it waited for. */
+static void wake(struct instance *instance, err_t result)
+{
+	arch_context_result_set(&instance->context, result);
+	instance_state_set(instance, SLOT_RUNNABLE);
+}
+
+static err_t send(struct instance *self, struct slot *target, bool is_sendrec)
+{
+	endpoint_t to = target->endpoint;
+
+	kernel_stats.n_ipc_slow++;
+	if (is_receiving_from(target, self->slot->endpoint)) {
+		message_pass(self, target->instance);
+		wake(target->instance, E_OK);
+		if (!is_sendrec) {
+			return E_OK;
+		}
+		self->peer = to;
+		instance_state_set(self, SLOT_WAITING_REPLY);
+		return KCALL_PENDING;
+	}
+	if (is_circle(self, target)) {
+		return E_DEADLOCK;
+	}
+	self->peer = to;
+	self->is_sendrec = is_sendrec;
+	instance_state_set(self, SLOT_SENDING);
+	list_push(&target->senders, &self->sender_link);
+	target->pending |= PENDING_SENDER;
+	return KCALL_PENDING;
+}
+
+err_t ipc_send(struct instance *self, endpoint_t to)
+{
+	struct slot *target;
+	err_t err = target_check(self, to, &target);
+
+	return err != E_OK                ? err
+	       : target->instance == self ? E_DEADLOCK
+	                                  : send(self, target, false);
+}
+
+err_t ipc_sendrec(struct instance *self, endpoint_t to)
+{
+	struct slot *target;
+	err_t err = target_check(self, to, &target);
+
+	return err != E_OK ? err : target->instance == self ? E_DEADLOCK : send(self, target, true);
+}
+
+/*
+ * Taking what waits in a slot. Each fills the message and answers whether
+ * there was something from `from`.
+ */
+
+static void notification_fill(struct message *message, endpoint_t source, uint64_t bits)
+{
+	*message =
+	        (struct message){.type = MSG_NOTIFY, .source = source, .w = {bits, arch_clock()}};
+}
+
+static void notify_pending_update(struct slot *slot)
+{
+	uint64_t any = slot->notified_by_kernel;
+
+	for (uint32_t i = 0; i < N_SLOTS / 64; i++) {
+		any |= slot->notified_by[i];
+	}
+	slot->pending = (slot->pending & ~PENDING_NOTIFY) | (any != 0 ? PENDING_NOTIFY : 0);
+}
+
+static bool notification_take_kernel(struct slot *slot, endpoint_t from, struct message *message)
+{
+	static const struct {
+		uint32_t bit;
+		endpoint_t endpoint;
+	} sources[] = {
+	        {NOTIFIED_KERNEL, EP_KERNEL},
+	        {NOTIFIED_CLOCK, EP_CLOCK},
+	        {NOTIFIED_HARDWARE, EP_HARDWARE},
+	};
+
+	for (unsigned int i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		if (!(slot->notified_by_kernel & sources[i].bit) ||
+		        (from != EP_ANY && from != sources[i].endpoint)) {
+			continue;
+		}
+		notification_fill(message, sources[i].endpoint,
+		        sources[i].bit == NOTIFIED_HARDWARE ? slot->irq_bits : 0);
+		slot->notified_by_kernel &= ~sources[i].bit;
+		slot->irq_bits = sources[i].bit == NOTIFIED_HARDWARE ? 0 : slot->irq_bits;
+		notify_pending_update(slot);
+		return true;
+	}
+	return false;
+}
+
+static bool notification_take(struct slot *slot, endpoint_t from, struct message *message)
+{
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		if (slot->notified_by[i / 64] >> i % 64 == 0) {
+			i |= 63; /* nothing more in this word */
+			continue;
+		}
+		if (!(slot->notified_by[i / 64] >> i % 64 & 1) ||
+		        (from != EP_ANY && from != slots[i].endpoint)) {
+			continue;
+		}
+		notification_fill(message, slots[i].endpoint, 0);
+		slot->notified_by[i / 64] &= ~(1ull << i % 64);
+		notify_pending_update(slot);
+		return true;
+	}
+	return false;
+}
+
+static bool async_take(struct slot *slot, endpoint_t from, struct message *message)
+{
+	for (uint32_t i = 0; i < slot->n_async; i++) {
+		if (from != EP_ANY &&
+		        slot->async[(slot->async_first + i) % N_ASYNC].source != from) {
+			continue;
+		}
+		*message = slot->async[(slot->async_first + i) % N_ASYNC];
+		for (uint32_t j = i; j > 0; j--) {
+			slot->async[(slot->async_first + j) % N_ASYNC] =
+			        slot->async[(slot->async_first + j - 1) % N_ASYNC];
+		}
+		slot->async_first = (slot->async_first + 1) % N_ASYNC;
+		if (--slot->n_async == 0) {
+			slot->pending &= ~PENDING_ASYNC;
+		}
+		return true;
+	}
+	return false;
+}
+
+static void sender_unlink(struct instance *sender, struct slot *target)
+{
+	list_remove(&sender->sender_link);
+	if (list_is_empty(&target->senders)) {
+		target->pending &= ~PENDING_SENDER;
+	}
+}
+
+static bool sender_take(struct slot *slot, endpoint_t from, struct message *message)
+{
+	for (struct list *at = slot->senders.next; at != &slot->senders; at = at->next) {
+		struct instance *sender = list_entry(at, struct instance, sender_link);
+		if (from != EP_ANY && sender->slot->endpoint != from) {
+			continue;
+		}
+		arch_context_message_get(&sender->context, message);
+		message->source = sender->slot->endpoint;
+		sender_unlink(sender, slot);
+		if (sender->is_sendrec) {
+			instance_state_set(sender, SLOT_WAITING_REPLY);
+		} else {
+			wake(sender, E_OK);
+		}
+		return true;
+	}
+	return false;
+}
+
+static bool take(struct slot *slot, endpoint_t from, struct message *message)
+{
+	if (slot->pending == 0) {
+		return false;
+	}
+	return notification_take_kernel(slot, from, message) ||
+	       notification_take(slot, from, message) || async_take(slot, from, message) ||
+	       sender_take(slot, from, message);
+}
+
+/* self receives now or waits. */
+static err_t receive(struct instance *self, endpoint_t from)
+{
+	struct slot *slot = self->slot;
+	struct message message;
+
+	if (slot->pending & PENDING_FIRST_RECEIVE) {
+		slot->pending &= ~PENDING_FIRST_RECEIVE;
+		slot->first_receive_nsec = arch_clock();
+	}
+	if (!slot->is_held && take(slot, from, &message)) {
+		arch_context_message_set(&self->context, &message);
+		return E_OK;
+	}
+	self->peer = from;
+	instance_state_set(self, SLOT_RECEIVING);
+	return KCALL_PENDING;
+}
+
+err_t ipc_receive(struct instance *self, endpoint_t from)
+{
+	if (from < 0 && from != EP_ANY && from != EP_KERNEL && from != EP_CLOCK &&
+	        from != EP_HARDWARE) {
+		return E_INVAL;
+	}
+	if (from >= 0 && slot_of(from) == NULL) {
+		return E_DEAD;
+	}
+	return receive(self, from);
+}
+
+static err_t reply(struct instance *self, endpoint_t to)
+{
+	struct slot *target = slot_of(to);
+
+	if (target == NULL) {
+		return E_DEAD;
+	}
+	if (target->instance->state != SLOT_WAITING_REPLY ||
+	        target->instance->peer != self->slot->endpoint) {
+		return E_STATE;
+	}
+	kernel_stats.n_ipc_slow++;
+	message_pass(self, target->instance);
+	wake(target->instance, E_OK);
+	return E_OK;
+}
+
+err_t ipc_reply(struct instance *self, endpoint_t to)
+{
+	return to < 0 ? E_INVAL : reply(self, to);
+}
+
+err_t ipc_reply_receive(struct instance *self, endpoint_t to)
+{
+	if (to < 0) {
+		return E_INVAL;
+	}
+	(void)reply(self, to);
+	return receive(self, EP_ANY);
+}
+
+void ipc_deliver_waiting(struct slot *slot)
+{
+	struct instance *instance = slot->instance;
+	struct message message;
+
+	if (instance->state != SLOT_RECEIVING || instance->is_stopped || slot->is_held) {
+		return;
+	}
+	if (take(slot, instance->peer, &message)) {
+		arch_context_message_set(&instance->context, &message);
+		wake(instance, E_OK);
+	}
+}
+
+err_t ipc_notify(struct instance *self, endpoint_t to)
+{
+	uint32_t number = (uint32_t)(self->slot - slots);
+	struct slot *target;
+	err_t err = target_check(self, to, &target);
+
+	if (err != E_OK) {
+		return err;
+	}
+	target->notified_by[number / 64] |= 1ull << number % 64;
+	target->pending |= PENDING_NOTIFY;
+	ipc_deliver_waiting(target);
+	return E_OK;
+}
+
+void ipc_notify_kernel(struct slot *to, uint32_t notified, uint64_t irq_bits)
+{
+	to->notified_by_kernel |= notified;
+	to->irq_bits |= irq_bits;
+	to->pending |= PENDING_NOTIFY;
+	ipc_deliver_waiting(to);
+}
+
+err_t ipc_asend(struct instance *self, endpoint_t to)
+{
+	struct slot *target;
+	struct message *message;
+	err_t err = target_check(self, to, &target);
+
+	if (err != E_OK) {
+		return err;
+	}
+	if (target->n_async == N_ASYNC) {
+		return E_FULL;
+	}
+	message = &target->async[(target->async_first + target->n_async++) % N_ASYNC];
+	arch_context_message_get(&self->context, message);
+	message->source = self->slot->endpoint;
+	target->pending |= PENDING_ASYNC;
+	ipc_deliver_waiting(target);
+	return E_OK;
+}
+
+void ipc_cancel(struct instance *instance, err_t result)
+{
+	switch (instance->state) {
+	case SLOT_SENDING:
+		sender_unlink(instance, &slots[EP_SLOT(instance->peer)]);
+		wake(instance, result);
+		break;
+	case SLOT_RECEIVING:
+	case SLOT_WAITING_REPLY:
+	case SLOT_PARKED:
+		wake(instance, result);
+		break;
+	default:
+		break;
+	}
+}
+
+void ipc_callers_end(struct slot *slot, err_t result, bool all)
+{
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		struct instance *instance = slots[i].instance;
+		if (instance->peer != slot->endpoint) {
+			continue;
+		}
+		if (instance->state == SLOT_WAITING_REPLY ||
+		        (all && (instance->state == SLOT_SENDING ||
+		                        instance->state == SLOT_RECEIVING))) {
+			ipc_cancel(instance, result);
+		}
+	}
+}
+
+void ipc_notifications_forget(struct slot *source)
+{
+	uint32_t number = (uint32_t)(source - slots);
+
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		slots[i].notified_by[number / 64] &= ~(1ull << number % 64);
+		notify_pending_update(&slots[i]);
+	}
+}
+
+void ipc_alarm_forget(struct slot *slot)
+{
+	slot->notified_by_kernel &= ~NOTIFIED_CLOCK;
+	notify_pending_update(slot);
+}
+
+err_t ipc_park(struct instance *self, struct slot *on)
+{
+	self->peer = on->endpoint;
+	instance_state_set(self, SLOT_PARKED);
+	return KCALL_PENDING;
+}
+
+void ipc_unpark(struct slot *on)
+{
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		struct instance *instance = slots[i].instance;
+		if (instance->state == SLOT_PARKED && instance->peer == on->endpoint) {
+			arch_context_restart(&instance->context);
+			instance_state_set(instance, SLOT_RUNNABLE);
+		}
+	}
+}
+
+uint32_t ipc_senders_count(const struct slot *slot)
+{
+	uint32_t n_senders = 0;
+
+	for (const struct list *at = slot->senders.next; at != &slot->senders; at = at->next) {
+		n_senders++;
+	}
+	return n_senders;
+}

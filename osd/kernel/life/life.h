@@ -1,0 +1,33 @@
+#pragma once
+/* The beginning and the end of slots, exchange, hold and stop: see life.c. */
+#include "osd/kernel/object/slot.h"
+
+/*
+ * Take a free slot: new incarnation, instance in SLOT_NEW over space (which has no instance yet),
+ * no privileges.
+ */
+void slot_open(struct slot *slot, const struct slot_params *params, struct space *space,
+        endpoint_t supervisor);
+/*
+ * End a slot and the instance behind it: its supervisor takes over what it supervised, senders and
+ * callers get E_DEAD, parked calls restart, its notification bits, alarm, IRQ hooks and events go.
+ * Never fails. The address space stays, without an instance.
+ */
+void slot_close(struct slot *slot);
+/*
+ * Exchange the instances of two live slots. Neither may be in a run queue, inside an IPC
+ * (ipc_cancel first) or parked. Events and faults stay with the instances.
+ */
+void slot_instances_exchange(struct slot *a, struct slot *b);
+/*
+ * The instance behind the slot is a new beginning of the service: callers waiting for a reply get
+ * E_RESTART, alarm and IRQ hooks go, other notification bits stay.
+ */
+void slot_fresh(struct slot *slot);
+/* Hold: nothing is delivered to the instance any more. */
+void slot_hold(struct slot *slot);
+/* Open a held slot: wake parked callers, deliver what waits (ipc_deliver_waiting). */
+void slot_unhold(struct slot *slot);
+/* Stop or let go; what waits for a stopped instance is delivered when it is let go. Idempotent. */
+void instance_stop(struct instance *instance);
+void instance_unstop(struct instance *instance);

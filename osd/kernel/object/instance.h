@@ -1,0 +1,73 @@
+#pragma once
+/*
+ * Instances: what runs behind a slot. Registers, address space, what it waits for, grant table, and
+ * how it is scheduled. A swap moves an instance to another slot with all of that.
+ *
+ * All fields: big kernel lock.
+ */
+#include "osd/abi/calls.h"
+#include "osd/abi/message.h"
+#include "osd/arch/arch.h"
+#include "osd/kernel/base/list.h"
+
+struct space;
+struct slot;
+
+#define N_PRIORITIES 8
+
+/*
+ * What a call answers that has made its caller wait: whoever wakes it stores the result, or the
+ * call is made again (kcall.h).
+ */
+#define KCALL_PENDING ((err_t)INT64_MIN)
+
+/* What the instance waits for when its state is SLOT_FAULTED. */
+enum fault_wait {
+	FAULT_WAIT_NONE,
+	FAULT_WAIT_QUEUED, /* in VM's queue */
+	FAULT_WAIT_VM,     /* VM has taken it, fault_done follows */
+	FAULT_WAIT_SUPERVISOR,
+};
+
+struct instance {
+	struct arch_context context; /* first: entry code saves registers here */
+	/* One word, compared as a whole by the fast path. */
+	union {
+		struct {
+			uint8_t state; /* enum slot_state; written by instance_state_set only */
+			uint8_t is_stopped;
+			uint8_t is_uncommitted;
+			uint8_t is_ready; /* linked in a run queue */
+		};
+		uint32_t run_word;
+	};
+	endpoint_t peer; /* SENDING, WAITING_REPLY, PARKED: the other side; RECEIVING: from whom */
+	struct slot *slot;
+	struct space *space;    /* NULL before slot_create and after slot_destroy */
+	uint64_t calls_allowed; /* bit n: may make call KCALL_BASE + n now; kept by
+	                           slot_calls_refresh */
+	uint64_t cpu_cycles;    /* charged so far; arch_cycles_nsec() converts */
+	uint32_t above_mask;    /* bit p: priority p is more urgent */
+	uint32_t priority;
+	uint32_t is_sendrec; /* SENDING: a reply is waited for afterwards */
+	nsec_t quantum_nsec, quantum_left_nsec;
+	struct list ready_link;  /* run queue */
+	struct list sender_link; /* SENDING: target slot's senders */
+
+	vaddr_t grant_table;
+	uint32_t n_grants;
+	uint64_t call_progress; /* of a call that restarts; 0 at every fresh call: reset before a
+	                           final result */
+
+	/* Page fault, own or met by a kernel copy on its behalf. */
+	uint8_t fault_wait; /* enum fault_wait */
+	uint8_t fault_is_copy;
+	struct page_fault fault;
+	vaddr_t copy_fault_asked; /* VM was asked for this page once by the running call; 0: none */
+	struct list fault_link;
+
+	/* Supervisor event not yet taken. */
+	struct list event_link;  /* empty: none */
+	struct slot_event event; /* endpoint is filled in when it is taken */
+	uint32_t n_vm_faults;
+};

@@ -1,0 +1,78 @@
+#pragma once
+/*
+ * Slots. A slot is an identity: endpoint, waiting senders, queues, alarm, interrupt hooks,
+ * privileges. What runs behind it is an instance (instance.h); slot_swap exchanges the instances of
+ * two slots and nothing else. Every slot owns exactly one instance at any time, used or not.
+ *
+ * All fields: big kernel lock.
+ */
+#include "osd/abi/calls.h"
+#include "osd/abi/message.h"
+#include "osd/kernel/object/instance.h"
+#include "osd/kernel/base/list.h"
+#include "osd/kernel/base/log_rate.h"
+
+#define N_ASYNC 32
+
+struct slot {
+	endpoint_t endpoint;
+	uint8_t is_live;
+	uint8_t is_held;
+	uint16_t pad;
+	/* Anything to receive without waiting? Bits PENDING_*; kept by ipc.c. */
+	uint32_t pending;
+	uint32_t incarnation; /* last one used */
+	struct instance *instance;
+	uint64_t ipc_to[N_SLOTS /
+	                64]; /* copy of privileges.ipc_to: near the endpoint for the fast path */
+	struct list senders; /* instances in SLOT_SENDING, oldest first */
+	uint64_t notified_by[N_SLOTS / 64];
+	uint32_t notified_by_kernel; /* NOTIFIED_* */
+	uint32_t n_async, async_first;
+	uint64_t irq_bits;
+	endpoint_t supervisor; /* EP_NONE: its end is a panic */
+	char name[SERVICE_NAME_LEN];
+	struct slot_privileges privileges;
+	nsec_t alarm_at; /* 0: none */
+	struct list alarm_link;
+	nsec_t commit_nsec, first_receive_nsec;
+	uint32_t n_ipc_masked;
+	struct log_rate log_rate;
+	struct message async[N_ASYNC];
+};
+
+#define PENDING_NOTIFY 1u
+#define PENDING_ASYNC 2u
+#define PENDING_SENDER 4u
+/*
+ * Not a message: the next receive is the first one after slot_commit (set
+ * there), its time is recorded.
+ */
+#define PENDING_FIRST_RECEIVE 8u
+
+#define NOTIFIED_KERNEL 1u
+#define NOTIFIED_CLOCK 2u
+#define NOTIFIED_HARDWARE 4u
+
+extern struct slot slots[N_SLOTS];
+
+void slots_init(void);
+/* The live slot behind an endpoint, or NULL. EP_SELF is not understood here. */
+struct slot *slot_of(endpoint_t endpoint);
+/* As slot_of, for slots that `self` supervises: E_DEAD, or E_PERM. */
+err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+/* A free slot, not yet taken; NULL: none. */
+struct slot *slot_free_find(void);
+uint32_t slots_free_count(void);
+/*
+ * What a closed slot has for an endpoint: the number in it is another slot's, so slot_of never
+ * finds it.
+ */
+endpoint_t slot_endpoint_closed(uint32_t number);
+/* Set privileges of a slot (already checked) and what follows from them. */
+void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges);
+/*
+ * Recompute calls_allowed of the instance behind the slot: after a change of
+ * privileges, commit or swap.
+ */
+void slot_calls_refresh(struct slot *slot);

@@ -1,0 +1,68 @@
+/* The table of address spaces. */
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/slot.h"
+
+static struct space spaces[N_SPACES];
+
+void spaces_init(void)
+{
+	for (uint32_t i = 0; i < N_SPACES; i++) {
+		spaces[i].id = i;
+	}
+}
+
+struct space *space_of_any(space_t id)
+{
+	return id < N_SPACES && spaces[id].is_live ? &spaces[id] : NULL;
+}
+
+struct space *space_of(space_t id)
+{
+	struct space *space = space_of_any(id);
+
+	return space != NULL && !space->is_closing ? space : NULL;
+}
+
+err_t space_open(paddr_t root, struct space **ret_space)
+{
+	for (uint32_t i = 0; i < N_SPACES; i++) {
+		err_t err;
+		if (spaces[i].is_live) {
+			continue;
+		}
+		err = arch_space_init(&spaces[i].arch, root);
+		if (err != E_OK) {
+			return err;
+		}
+		spaces[i].is_live = true;
+		spaces[i].is_closing = false;
+		spaces[i].instance = NULL;
+		spaces[i].gate = 0;
+		*ret_space = &spaces[i];
+		return E_OK;
+	}
+	return E_FULL;
+}
+
+void space_gate_set(struct space *space, vaddr_t gate)
+{
+	space->gate = gate;
+	if (space->instance != NULL) {
+		arch_context_gate_set(&space->instance->context, gate);
+	}
+}
+
+void space_close(struct space *space)
+{
+	space->is_live = false;
+}
+
+uint32_t spaces_free_count(void)
+{
+	uint32_t n_free = 0;
+
+	for (uint32_t i = 0; i < N_SPACES; i++) {
+		n_free += !spaces[i].is_live;
+	}
+	return n_free;
+}

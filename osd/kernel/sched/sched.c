@@ -1,0 +1,144 @@
+/*
+ * Run queues of a CPU: one list a priority. What runs is in no queue. While something is in a queue
+ * the timer is armed for the end of the running quantum. A quantum belongs to the instance that the
+ * scheduler picked; on a direct hand-off (ipc.c) the next one runs on with it, so that no clock is
+ * read there.
+ */
+#include "osd/kernel/sched/sched.h"
+#include "osd/kernel/sched/cpu.h"
+#include "osd/kernel/object/space.h"
+#include "osd/kernel/base/stats.h"
+#include "osd/kernel/sched/timer.h"
+
+static struct cpu cpus[1];
+
+struct arch_cpu *cpu_storage(uint32_t number)
+{
+	return &cpus[number].arch;
+}
+
+void sched_init(void)
+{
+	struct cpu *cpu = cpu_this();
+
+	for (uint32_t i = 0; i < N_PRIORITIES; i++) {
+		list_init(&cpu->ready[i]);
+	}
+	cpu->timer_at = TIMER_NEVER;
+	cpu->cycles_last = arch_cycles();
+}
+
+static void enqueue(struct cpu *cpu, struct instance *instance, bool at_front)
+{
+	struct list *queue = &cpu->ready[instance->priority];
+
+	list_push(at_front ? queue->next : queue, &instance->ready_link);
+	instance->is_ready = 1;
+	cpu->ready_mask |= 1u << instance->priority;
+}
+
+void sched_ready(struct instance *instance)
+{
+	struct cpu *cpu = cpu_this();
+	const struct instance *current = cpu_current();
+
+	enqueue(cpu, instance, false);
+	if (current == NULL || instance->priority < current->priority) {
+		cpu->is_resched = true;
+	} else {
+		timer_arm(cpu->quantum_end);
+	}
+}
+
+void sched_unready(struct instance *instance)
+{
+	struct cpu *cpu = cpu_this();
+
+	list_remove(&instance->ready_link);
+	instance->is_ready = 0;
+	if (list_is_empty(&cpu->ready[instance->priority])) {
+		cpu->ready_mask &= ~(1u << instance->priority);
+	}
+}
+
+void sched_quantum_check(nsec_t now)
+{
+	struct cpu *cpu = cpu_this();
+	struct instance *current = cpu_current();
+
+	if (current != NULL && now >= cpu->quantum_end) {
+		cpu->is_resched = true;
+	}
+}
+
+/* Charge what ran until now, and put it into its queue if it can go on. */
+static void current_leave(struct cpu *cpu, struct instance *current, nsec_t now)
+{
+	bool has_left = now < cpu->quantum_end;
+
+	current->quantum_left_nsec = has_left ? cpu->quantum_end - now : current->quantum_nsec;
+	if (current->state == SLOT_RUNNABLE && !current->is_stopped && !current->is_ready) {
+		enqueue(cpu, current, has_left);
+	}
+}
+
+static void charge(struct cpu *cpu, struct instance *current)
+{
+	uint64_t cycles = arch_cycles();
+
+	if (current != NULL) {
+		current->cpu_cycles += cycles - cpu->cycles_last;
+	}
+	cpu->cycles_last = cycles;
+}
+
+/* Does what runs go on? */
+static bool goes_on(const struct cpu *cpu, const struct instance *current, nsec_t now)
+{
+	uint32_t not_below = (2u << current->priority) - 1;
+
+	if (current->state != SLOT_RUNNABLE || current->is_stopped || current->is_ready) {
+		return false;
+	}
+	if (now < cpu->quantum_end) {
+		not_below >>= 1;
+	}
+	return (cpu->ready_mask & not_below) == 0;
+}
+
+/* Leave into this instance, which is in no queue. */
+static _Noreturn void resume(struct cpu *cpu, struct instance *instance)
+{
+	if (cpu->ready_mask != 0) {
+		timer_arm(cpu->quantum_end);
+	}
+	arch_resume(&instance->context, &instance->space->arch);
+}
+
+_Noreturn void sched_run(void)
+{
+	struct cpu *cpu = cpu_this();
+	struct instance *current = cpu_current(), *next;
+	nsec_t now = arch_clock();
+
+	cpu->is_resched = false;
+	charge(cpu, current);
+	if (current != NULL && goes_on(cpu, current, now)) {
+		if (now >= cpu->quantum_end) {
+			cpu->quantum_end = now + current->quantum_nsec;
+		}
+		resume(cpu, current);
+	}
+	if (current != NULL) {
+		current_leave(cpu, current, now);
+	}
+	if (cpu->ready_mask == 0) {
+		arch_idle();
+	}
+	next = list_entry(
+	        cpu->ready[__builtin_ctz(cpu->ready_mask)].next, struct instance, ready_link);
+	sched_unready(next);
+	kernel_stats.n_context_switches++;
+	cpu->quantum_end = now + next->quantum_left_nsec;
+	resume(cpu, next);
+}
