@@ -3,8 +3,9 @@
  * heap's root is. Types are not RS's business: the new instance pairs them. And the end of a
  * binary: it gives back the blobs and the variant that it refers to.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/binary.h"
 
+#include "osd/servers/rs/stage.h"
 #include "proto/state/state_desc.h"
 
 bool binary_describe(struct binary *binary)

@@ -2,18 +2,19 @@
  * From the boot image to running services. The image is mapped read-only for as long as the machine
  * runs: payloads and descriptions of boot services are used where they lie. It is trusted, as the
  * host under the machine is, but checked for form.
- *
- * Services start as soon as everything they depend on is up, so independent ones start side
- * by side.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/boot.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/binary.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/service.h"
+#include "osd/servers/rs/start.h"
 #include "osd/servers/rs/text.h"
-
-struct machine machine;
+#include "osd/servers/rs/trust.h"
 
 /* Boot parts hold a manifest alone or with its signatures. */
 static const void *boot_manifest(
@@ -197,143 +198,5 @@ void boot_begin(const struct start_info *start)
 		boot_read_entry(&item, i);
 	}
 	boot_read_statement();
-	boot_step();
-}
-
-enum boot_readiness { BOOT_READY, BOOT_WAIT, BOOT_NEVER };
-
-static enum boot_readiness boot_readiness(const struct service *service)
-{
-	const struct kit_manifest *kit = &service->binary.kit;
-	enum boot_readiness readiness = BOOT_READY;
-
-	for (uint32_t i = 0; i < kit->n_depends; i++) {
-		const struct service *other = service_find(kit->depends[i]);
-
-		if (other == NULL || other->state == RS_SERVICE_DOWN) {
-			return BOOT_NEVER;
-		}
-		if (other->state == RS_SERVICE_NONE || other->state == RS_SERVICE_STARTING) {
-			readiness = BOOT_WAIT;
-		}
-	}
-	return readiness;
-}
-
-/* Give a new service its first instance, which gets the slot for good. */
-static err_t boot_create(struct service *service)
-{
-	struct instance_plan plan = {
-	        .binary = &service->binary, .kind = START_FRESH, .self = EP_NONE};
-	err_t r = instance_create(&plan, &service->instance);
-
-	if (r != E_OK) {
-		return r;
-	}
-	service->endpoint = service->instance.slot;
-	service_privileges_refresh();
-	return instance_start(&service->instance);
-}
-
-err_t boot_start(struct service *service)
-{
-	nsec_t now = sys_clock_read();
-	err_t r = boot_create(service);
-
-	service->started = now;
-	service->start_deadline = now + RS_START_TIMEOUT;
-	if (r == E_OK) {
-		return E_OK;
-	}
-	instance_destroy(&service->instance);
-	service->endpoint = EP_NONE;
-	service->start_deadline = NSEC_NEVER;
-	service_set_state(service, RS_SERVICE_DOWN);
-	journal_add(&(struct journal_entry){
-	        .kind = RS_EVENT_GAVE_UP,
-	        .err = r,
-	        .service = service->name,
-	        .text = "cannot be created",
-	});
-	return r;
-}
-
-static void boot_never(struct service *service)
-{
-	service_set_state(service, RS_SERVICE_DOWN);
-	journal_add(&(struct journal_entry){
-	        .kind = RS_EVENT_GAVE_UP,
-	        .err = E_NOTFOUND,
-	        .service = service->name,
-	        .text = "depends on what does not run",
-	});
-}
-
-/*
- * One pass over the table. Returns whether anything changed; *ret_open
- * counts what is not settled yet.
- */
-static bool boot_pass(uint32_t *ret_open)
-{
-	struct service *service;
-	bool is_changed = false;
-
-	*ret_open = 0;
-	for (uint32_t i = 0; (service = service_at(i)) != NULL; i++) {
-		*ret_open += service->state == RS_SERVICE_STARTING;
-		if (service->state != RS_SERVICE_NONE) {
-			continue;
-		}
-		switch (boot_readiness(service)) {
-		case BOOT_READY:
-			service_set_state(service, RS_SERVICE_STARTING);
-			(void)boot_start(service);
-			is_changed = true;
-			break;
-		case BOOT_NEVER:
-			boot_never(service);
-			is_changed = true;
-			break;
-		case BOOT_WAIT:
-			break;
-		}
-	}
-	return is_changed;
-}
-
-static void boot_finish(void)
-{
-	static const char nobody[SERVICE_NAME_LEN];
-	char line[64];
-	struct text text = text_init(line, sizeof(line));
-
-	machine.boot_done = sys_clock_read();
-	text_add(&text, "services up after ");
-	text_add_decimal(&text, (int64_t)(machine.boot_done / NSEC_USEC));
-	text_add(&text, " us");
-	rs_log(line);
-	journal_add(
-	        &(struct journal_entry){.kind = RS_EVENT_BOOTED, .service = nobody, .text = line});
-}
-
-void boot_step(void)
-{
-	struct service *service;
-	uint32_t n_open;
-
-	if (machine.boot_done != 0) {
-		return;
-	}
-	while (boot_pass(&n_open)) {
-	}
-	if (n_open > 0) {
-		return;
-	}
-	/* Nothing starts any more: who still waits, waits in a circle. */
-	for (uint32_t i = 0; (service = service_at(i)) != NULL; i++) {
-		if (service->state == RS_SERVICE_NONE) {
-			boot_never(service);
-		}
-	}
-	boot_finish();
+	start_step();
 }

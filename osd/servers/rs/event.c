@@ -1,13 +1,13 @@
 /*
- * Supervisor events: faults, exits and reports of the slots that RS made. A
- * transaction gets the events of its two instances first; what it does not want
- * belongs to the service behind the endpoint.
+ * What the kernel says of the slots that RS made: faults, exits, reports. In words, for the journal
+ * and for results; and what follows for a service that is in no transaction.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/event.h"
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/recover.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/text.h"
-#include "osd/servers/rs/txn.h"
 
 static const char *event_reason_text(uint64_t reason)
 {
@@ -109,14 +109,10 @@ static void event_report(struct service *service, const struct slot_event *event
 	}
 }
 
-static void event_handle(const struct slot_event *event)
+void event_handle(const struct slot_event *event)
 {
-	struct service *service;
+	struct service *service = service_of(event->endpoint);
 
-	if (txn_event(event)) {
-		return;
-	}
-	service = service_of(event->endpoint);
 	if (service == NULL || service->state == RS_SERVICE_DOWN) {
 		return; /* of a slot that was ended meanwhile */
 	}
@@ -129,14 +125,5 @@ static void event_handle(const struct slot_event *event)
 	case SLOT_EVENT_ABUSE:
 		event_crash(service, event);
 		break;
-	}
-}
-
-void event_drain(void)
-{
-	struct slot_event event;
-
-	while (sys_event_next(&event) == E_OK) {
-		event_handle(&event);
 	}
 }

@@ -4,7 +4,7 @@
  * the instances at a step that a test names, and shows tests what else the boot image carries.
  */
 #include "osd/abi/hook.h"
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/handler.h"
 
 struct update_txn;
 
@@ -17,4 +17,4 @@ uint64_t hook_heap_bytes(uint64_t bytes);
 /* A quiescent state that only a test may name. E_UNSUPPORTED: there is none. */
 err_t hook_state(const char *name, uint32_t *ret_state);
 /* Requests that are in no row of the table. */
-rs_handler hook_request;
+handler hook_request;

@@ -1,5 +1,7 @@
 #include "osd/servers/rs/hook.h"
 
+#include "osd/servers/rs/txn.h"
+
 void hook_step(const struct update_txn *txn)
 {
 	(void)txn;

@@ -10,6 +10,8 @@
 #include "osd/abi/hook.h"
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/txn.h"
 
 #define HOOK_BREAKPOINT 0xcc

@@ -6,11 +6,16 @@
  * A successor gets all it may touch before the commit backed at once: image, stack, start of the
  * heap, scratch.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/instance.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/binary.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/memory.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/span.h"
 
 #define INSTANCE_DRAWS 16

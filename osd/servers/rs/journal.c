@@ -3,16 +3,18 @@
  * reader sees the gap in the numbers. Subscribers are notified, never waited for; they
  * fetch what they have not seen.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/journal.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/text.h"
 
+#define JOURNAL_N_SUBSCRIBERS 8
+
 static struct rs_event journal_events[RS_N_EVENTS];
 static uint64_t journal_first = 1, journal_end = 1;
-static endpoint_t journal_subscribers[RS_N_SUBSCRIBERS];
+static endpoint_t journal_subscribers[JOURNAL_N_SUBSCRIBERS];
 static uint32_t journal_n_subscribers;
 static bool journal_is_quiet,
         journal_is_untold; /* untold: there are events that nobody was notified of */
@@ -69,7 +71,7 @@ err_t journal_subscribe(endpoint_t who)
 			return E_OK;
 		}
 	}
-	if (journal_n_subscribers == RS_N_SUBSCRIBERS) {
+	if (journal_n_subscribers == JOURNAL_N_SUBSCRIBERS) {
 		return E_FULL;
 	}
 	journal_subscribers[journal_n_subscribers++] = who;

@@ -3,28 +3,20 @@
  * ends, and replaces it while it runs. It never waits for a service, only for messages; README.md
  * tells how an update goes.
  */
-#include <string.h>
+#include "osd/servers/rs/priv.h"
 
 #include "osd/lib/rt/rt.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/boot.h"
+#include "osd/servers/rs/event.h"
 #include "osd/servers/rs/limit.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/recover.h"
+#include "osd/servers/rs/stage.h"
 #include "osd/servers/rs/txn.h"
 
-uint64_t rs_uptime(void)
-{
-	return sys_clock_read() / NSEC_SEC;
-}
-
-void rs_log(const char *words)
-{
-	(void)sys_log_write(words, strlen(words));
-}
-
-_Noreturn void rs_panic(const char *words)
-{
-	rs_log(words);
-	__builtin_trap();
-}
+#define MAIN_STAGING_BUDGET (UINT64_C(24) << 20)
 
 static nsec_t main_seen, main_alarm = NSEC_NEVER;
 
@@ -50,12 +42,24 @@ static void main_limits_extend(void)
 	}
 }
 
+/* All supervisor events of the kernel: a transaction gets those of its instances first. */
+static void main_events(void)
+{
+	struct slot_event event;
+
+	while (sys_event_next(&event) == E_OK) {
+		if (!txn_event(&event)) {
+			event_handle(&event);
+		}
+	}
+}
+
 static void main_notified(const struct message *msg)
 {
 	nsec_t now = sys_clock_read();
 
 	if (msg->source == EP_KERNEL) {
-		event_drain();
+		main_events();
 	} else if (msg->source == EP_CLOCK) {
 		txn_tick(now);
 		recover_tick(now);
@@ -84,7 +88,7 @@ int main(void)
 {
 	struct message msg;
 
-	stage_init(RS_STAGING_BUDGET);
+	stage_init(MAIN_STAGING_BUDGET);
 	boot_begin(rt_start_info());
 	for (;;) {
 		main_alarm_set();

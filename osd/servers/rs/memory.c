@@ -2,27 +2,12 @@
  * Requests to VM, the only service that RS waits for: VM is of the highest rank and never waits
  * itself. Giving memory back cannot fail; if it does, either side has lost count, and RS stops.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/memory.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/span.h"
-
-/*
- * Staged blobs share one window of RS's space, drawn at the first use: page tables of a space stay
- * until it ends, so places all over it would use up memory.
- */
-#define MEMORY_WINDOW (UINT64_C(128) << 20)
-
-struct memory_part {
-	vaddr_t va; /* 0: free entry */
-	uint64_t bytes;
-};
-
-static struct vm_region memory_own_regions[RS_N_REGIONS];
-static struct memory_part memory_parts[STAGE_N_BLOBS];
-static vaddr_t memory_window;
+#include "osd/servers/rs/log.h"
 
 static err_t memory_ask(struct message *msg, struct vm_reply *ret_reply)
 {
@@ -153,82 +138,4 @@ err_t memory_usage(space_t space, struct vm_reply *ret_usage)
 
 	MSG_AS(struct vm_request_space, &msg)->space = space;
 	return memory_ask(&msg, ret_usage);
-}
-
-/* Draw the window: a place for it in RS's own space. */
-static err_t memory_window_draw(void)
-{
-	uint64_t random[SPAN_TRIES];
-	struct span_set set;
-	uint32_t n;
-	err_t r = memory_regions(VM_SPACE_SELF, memory_own_regions, RS_N_REGIONS, &n);
-
-	span_set_init(&set);
-	for (uint32_t i = 0; r == E_OK && i < n; i++) {
-		r = span_set_add(&set, memory_own_regions[i].va, memory_own_regions[i].bytes);
-	}
-	for (uint32_t i = 0; i < SPAN_TRIES; i++) {
-		random[i] = sys_random();
-	}
-	return r == E_OK ? span_set_draw(&set, MEMORY_WINDOW, random, &memory_window) : r;
-}
-
-static bool memory_is_free(vaddr_t va, uint64_t bytes)
-{
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
-		if (va < memory_parts[i].va + memory_parts[i].bytes &&
-		        memory_parts[i].va < va + bytes) {
-			return false;
-		}
-	}
-	return va + bytes <= memory_window + MEMORY_WINDOW;
-}
-
-/* First fit: at the start of the window, or behind another part. */
-static bool memory_part_place(uint64_t bytes, vaddr_t *ret_va)
-{
-	if (memory_is_free(memory_window, bytes)) {
-		*ret_va = memory_window;
-		return true;
-	}
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
-		vaddr_t end = memory_parts[i].va + memory_parts[i].bytes;
-
-		if (memory_parts[i].bytes > 0 && memory_is_free(end, bytes)) {
-			*ret_va = end;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The entry of the part at this address; 0: a free entry. NULL: there is none. */
-static struct memory_part *memory_part_find(vaddr_t va)
-{
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
-		if (memory_parts[i].va == va) {
-			return &memory_parts[i];
-		}
-	}
-	return NULL;
-}
-
-void *stage_memory_new(uint64_t bytes)
-{
-	struct memory_part *part = memory_part_find(0);
-	vaddr_t va;
-
-	if ((memory_window == 0 && memory_window_draw() != E_OK) || part == NULL ||
-	        !memory_part_place(bytes, &va) ||
-	        memory_map(VM_SPACE_SELF, va, bytes, PROT_R | PROT_W, bytes) != E_OK) {
-		return NULL;
-	}
-	*part = (struct memory_part){.va = va, .bytes = bytes};
-	return (void *)va;
-}
-
-void stage_memory_free(void *memory, uint64_t bytes)
-{
-	*memory_part_find((vaddr_t)memory) = (struct memory_part){0};
-	memory_unmap(VM_SPACE_SELF, (vaddr_t)memory, bytes);
 }

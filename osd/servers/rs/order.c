@@ -7,12 +7,21 @@
  * Without an order anybody on the channel may ask whether a service could be prepared now, and end
  * a transaction that has not come to the switch. Such a check gives way to an order.
  */
+#include "osd/servers/rs/order.h"
+
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/binary.h"
+#include "osd/servers/rs/handler.h"
+#include "osd/servers/rs/journal.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/recover.h"
 #include "osd/servers/rs/result.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/stage_request.h"
+#include "osd/servers/rs/trust.h"
 #include "osd/servers/rs/txn.h"
 #include "proto/envelope/pairing.h"
 
@@ -229,7 +238,7 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 	const struct rs_result *known;
 	const struct update_txn *running;
 	const void *bytes;
-	err_t r = request_envelope(msg, &bytes);
+	err_t r = handler_envelope(msg, &bytes);
 
 	if (r == E_OK) {
 		r = trust_order(&machine.trust, bytes, request->bytes, rs_uptime(), &order);

@@ -7,13 +7,18 @@
  * A service that crashes more often in a row than its kit allows is given up: its slot ends,
  * callers get E_DEAD. A service that stayed up for RECOVER_CALM starts counting anew.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/recover.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/instance.h"
+#include "osd/servers/rs/journal.h"
 #include "osd/servers/rs/limit.h"
-#include "osd/servers/rs/txn.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/service.h"
+#include "osd/servers/rs/start.h"
 
 #define RECOVER_CALM (10 * NSEC_SEC)
 #define RECOVER_RETRY (100 * NSEC_MSEC)
@@ -38,7 +43,7 @@ static void recover_give_up(struct service *service, err_t err, const char *text
 	service_set_state(service, RS_SERVICE_DOWN);
 	service_privileges_refresh();
 	recover_journal(service, RS_EVENT_GAVE_UP, err, text);
-	boot_step();
+	start_step();
 }
 
 /* Put a fresh instance behind the endpoint in place of the one that is there, which is ended. */
@@ -125,7 +130,7 @@ err_t recover_restart(struct service *service)
 	case RS_SERVICE_DOWN:
 		service_set_state(service, RS_SERVICE_STARTING);
 		service->n_crashes_in_row = 0;
-		return boot_start(service);
+		return start_service(service);
 	case RS_SERVICE_NONE:
 	case RS_SERVICE_STARTING:
 	case RS_SERVICE_STATE_N:
@@ -149,7 +154,7 @@ void recover_started(struct service *service)
 		recover_journal(service, RS_EVENT_RESTARTED, E_OK, "started afresh");
 	}
 	service->crashed = 0;
-	boot_step();
+	start_step();
 }
 
 void recover_heartbeat_arm(struct service *service, nsec_t now)
@@ -160,28 +165,20 @@ void recover_heartbeat_arm(struct service *service, nsec_t now)
 	service->ping_at = period == 0 ? NSEC_NEVER : now + period * NSEC_MSEC;
 }
 
-/* Within a transaction that leaves the service at work, the transaction ends first. */
-static void recover_silent(struct service *service)
-{
-	if (service->state == RS_SERVICE_UPDATING) {
-		txn_silent();
-	} else {
-		recover_crash(service, E_TIMEOUT, RECOVER_SILENT);
-	}
-}
-
-/* Ask for a sign of life; too many unanswered ones are a crash. */
-static void recover_ping(struct service *service, nsec_t now)
+bool recover_watch(struct service *service, nsec_t now)
 {
 	struct message ping = {.type = SEF_PING, .w = {now}};
 
+	if (now < service->ping_at) {
+		return true;
+	}
 	if (service->n_pings_missed >= RECOVER_PINGS_MAX) {
-		recover_silent(service);
-		return;
+		return false;
 	}
 	service->n_pings_missed++;
 	service->ping_at = now + service->binary.kit.heartbeat_ms * NSEC_MSEC;
 	(void)sys_asend(service->endpoint, &ping);
+	return true;
 }
 
 void recover_pong(const struct message *msg)
@@ -205,15 +202,11 @@ static void recover_service_tick(struct service *service, nsec_t now)
 		}
 		break;
 	case RS_SERVICE_RUNNING:
-		if (now >= service->ping_at) {
-			recover_ping(service, now);
+		if (!recover_watch(service, now)) {
+			recover_crash(service, E_TIMEOUT, RECOVER_SILENT);
 		}
 		break;
-	case RS_SERVICE_UPDATING:
-		if (txn_is_watched(service) && now >= service->ping_at) {
-			recover_ping(service, now);
-		}
-		break;
+	case RS_SERVICE_UPDATING: /* its transaction watches it */
 	case RS_SERVICE_NONE:
 	case RS_SERVICE_DOWN:
 	case RS_SERVICE_STATE_N:
@@ -240,7 +233,6 @@ static nsec_t recover_service_deadline(const struct service *service)
 	case RS_SERVICE_RUNNING:
 		return service->ping_at;
 	case RS_SERVICE_UPDATING:
-		return txn_is_watched(service) ? service->ping_at : NSEC_NEVER;
 	case RS_SERVICE_NONE:
 	case RS_SERVICE_DOWN:
 	case RS_SERVICE_STATE_N:

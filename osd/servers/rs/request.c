@@ -4,29 +4,22 @@
  * themselves: trust.c decides. An envelope is copied before it is looked at, so the caller cannot
  * change what was verified.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/request.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
-
-err_t request_envelope(const struct message *msg, const void **ret_bytes)
-{
-	static uint64_t envelope[RS_ENVELOPE_MAX / sizeof(uint64_t)];
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
-
-	if (request->bytes > sizeof(envelope)) {
-		return E_TOO_LONG;
-	}
-	*ret_bytes = envelope;
-	return sys_copy_from_grant(msg->source, request->grant, 0, envelope, request->bytes);
-}
+#include "osd/servers/rs/handler.h"
+#include "osd/servers/rs/journal.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/service.h"
+#include "osd/servers/rs/trust.h"
 
 err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const void *bytes;
-	err_t r = request_envelope(msg, &bytes);
+	err_t r = handler_envelope(msg, &bytes);
 
 	(void)ret_reply;
 	return r == E_OK ? trust_statement(&machine.trust, bytes, request->bytes, rs_uptime()) : r;
@@ -36,7 +29,7 @@ err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const void *bytes;
-	err_t r = request_envelope(msg, &bytes);
+	err_t r = handler_envelope(msg, &bytes);
 
 	(void)ret_reply;
 	return r == E_OK ? trust_set_time(&machine.trust, bytes, request->bytes, rs_uptime(),

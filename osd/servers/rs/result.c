@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "osd/servers/rs/trust.h"
+
 struct result_ring {
 	struct rs_result *results;
 	uint32_t n, next; /* next: used next: free, or the oldest */

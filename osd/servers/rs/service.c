@@ -3,11 +3,12 @@
  * nothing in here, or anywhere in RS, knows a service by its name: what a service is
  * and may do is in its kit manifest.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/service.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/log.h"
 
 static struct service services[RS_N_SERVICES];
 static uint32_t services_n;

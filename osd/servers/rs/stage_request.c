@@ -8,6 +8,10 @@
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/handler.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/stage.h"
+#include "osd/servers/rs/trust.h"
 
 static err_t request_hash(
         endpoint_t caller, const struct rs_request *request, uint8_t ret_hash[RS_HASH_LEN])
@@ -183,7 +187,7 @@ err_t request_admit(const struct message *msg, struct rs_reply *ret_reply)
 	struct rs_admitted admitted;
 	struct trust_variant *v;
 	const void *bytes;
-	err_t r = request_envelope(msg, &bytes);
+	err_t r = handler_envelope(msg, &bytes);
 
 	(void)ret_reply;
 	if (r == E_OK) {

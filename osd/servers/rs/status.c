@@ -6,12 +6,19 @@
  * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
  * addresses or quote the words of the service that failed.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/servers/rs/status.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/binary.h"
+#include "osd/servers/rs/journal.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/memory.h"
 #include "osd/servers/rs/result.h"
+#include "osd/servers/rs/service.h"
+#include "osd/servers/rs/stage.h"
+#include "osd/servers/rs/trust.h"
 #include "osd/servers/rs/txn.h"
 
 static struct vm_region status_regions[RS_N_REGIONS];

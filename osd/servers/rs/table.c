@@ -8,11 +8,19 @@
 
 #include "osd/lib/sys/share.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/handler.h"
 #include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/order.h"
+#include "osd/servers/rs/request.h"
+#include "osd/servers/rs/service.h"
+#include "osd/servers/rs/stage.h"
+#include "osd/servers/rs/stage_request.h"
+#include "osd/servers/rs/status.h"
 #include "osd/servers/rs/txn.h"
 
 struct table_row {
-	rs_handler *handler;
+	handler *handler;
 	bool is_control; /* only for services whose kit has KIT_CONTROL */
 	bool is_signed;  /* carries signatures to check */
 };

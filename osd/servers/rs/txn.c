@@ -40,9 +40,17 @@
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/binary.h"
+#include "osd/servers/rs/event.h"
 #include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/instance.h"
+#include "osd/servers/rs/journal.h"
 #include "osd/servers/rs/limit.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/recover.h"
 #include "osd/servers/rs/result.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/text.h"
 
 #define TXN_PREPARE_TIMEOUT (2 * NSEC_SEC)
@@ -526,20 +534,10 @@ void txn_refused(const struct message *msg)
 	txn_run();
 }
 
-bool txn_is_watched(const struct service *service)
+/* Is the old instance left at work, so that its heartbeat counts? */
+static bool txn_is_watched(const struct update_txn *txn)
 {
-	const struct update_txn *txn = txn_running();
-
-	return txn != NULL && txn->service == service && !txn->is_old_prepared &&
-	       (txn->step == RS_STEP_PAIR || txn->step == RS_STEP_PREPARE);
-}
-
-void txn_silent(void)
-{
-	struct update_txn *txn = txn_running();
-
-	txn_old_ended(txn, E_TIMEOUT, RECOVER_SILENT);
-	txn_run();
+	return !txn->is_old_prepared && (txn->step == RS_STEP_PAIR || txn->step == RS_STEP_PREPARE);
 }
 
 bool txn_is_holding(endpoint_t endpoint)
@@ -570,6 +568,10 @@ void txn_tick(nsec_t now)
 		txn_step_prepare(txn);
 	}
 	txn_run();
+	if (txn_is_watched(txn) && !recover_watch(txn->service, now)) {
+		txn_old_ended(txn, E_TIMEOUT, RECOVER_SILENT);
+		txn_run();
+	}
 }
 
 nsec_t txn_next_deadline(void)
@@ -583,6 +585,9 @@ nsec_t txn_next_deadline(void)
 	next = txn->deadline < txn->poll_at ? txn->deadline : txn->poll_at;
 	if (txn->step == RS_STEP_PAIR || txn->step == RS_STEP_PREPARE) {
 		next = txn->total_deadline < next ? txn->total_deadline : next;
+	}
+	if (txn_is_watched(txn) && txn->service->ping_at < next) {
+		next = txn->service->ping_at;
 	}
 	return next;
 }

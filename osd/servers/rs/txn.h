@@ -4,7 +4,8 @@
  * order.c, the state machine in txn.c, what each step does in txn_steps.c, what can be run at all
  * in verify.c.
  */
-#include "osd/servers/rs/priv.h"
+#include "osd/abi/calls.h"
+#include "osd/servers/rs/service.h"
 
 #define TXN_TABLE_SIZE 1
 
@@ -54,7 +55,7 @@ struct update_txn *txn_running(void); /* NULL: none */
  * The number of a quiescent state by name. E_UNSUPPORTED: there is none; services have numbers of
  * their own, which only a test can name.
  */
-err_t txn_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_state) __must_check;
+__must_check err_t txn_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_state);
 /*
  * Begin what was verified, while none runs. binary: of the new instance, taken over with what it
  * refers to; NULL: only ask. txn_run() goes on.
@@ -62,7 +63,7 @@ err_t txn_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_state) __m
 struct rs_result *txn_begin(const struct update_plan *plan, uint32_t state, struct service *service,
         const struct binary *binary);
 /* End the running transaction on somebody's word. E_STATE: it has come to the switch. */
-err_t txn_cancel(const char *why) __must_check;
+__must_check err_t txn_cancel(const char *why);
 /* The only writer of txn->step. */
 void txn_set_step(struct update_txn *txn, enum rs_step step);
 /* End the transaction from any step before COMMIT: the first cause counts. */
@@ -73,10 +74,6 @@ bool txn_will_retry(const struct update_txn *txn);
 void txn_run(void);
 /* Was this event one of a transaction's instances, and dealt with? */
 bool txn_event(const struct slot_event *event);
-/* Does the running transaction leave this service at work, so that its heartbeat counts? */
-bool txn_is_watched(const struct service *service);
-/* The service that txn_is_watched gave no sign of life. */
-void txn_silent(void);
 /*
  * Is the slot behind this endpoint held? A copy through its grants
  * would make RS wait for itself.
@@ -102,10 +99,7 @@ void txn_read_transfer(struct update_txn *txn, vaddr_t address);
 
 /* verify.c */
 /* The service, if it can be updated now. E_NOTFOUND, E_NOT_UPDATABLE, E_STATE. */
-err_t verify_service(const struct update_plan *plan, struct service **ret_service) __must_check;
+__must_check err_t verify_service(const struct update_plan *plan, struct service **ret_service);
 /* Check what is staged for the plan's variant; *ret_binary holds references to it. */
-err_t verify_update(const struct update_plan *plan, const struct service *service,
-        struct binary *ret_binary) __must_check;
-
-/* event.c */
-err_t event_error(const struct slot_event *event);
+__must_check err_t verify_update(
+        const struct update_plan *plan, const struct service *service, struct binary *ret_binary);

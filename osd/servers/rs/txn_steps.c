@@ -15,8 +15,15 @@
 
 #include "osd/lib/heap/heap_layout.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/binary.h"
 #include "osd/servers/rs/hook.h"
+#include "osd/servers/rs/instance.h"
+#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/machine.h"
+#include "osd/servers/rs/memory.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/text.h"
+#include "osd/servers/rs/trust.h"
 
 #define TXN_HEAP_SLACK_PAGES 48
 #define TXN_COMMIT_POLL (100 * NSEC_USEC)

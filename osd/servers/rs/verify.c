@@ -8,7 +8,12 @@
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/binary.h"
+#include "osd/servers/rs/memory.h"
+#include "osd/servers/rs/service.h"
 #include "osd/servers/rs/span.h"
+#include "osd/servers/rs/stage.h"
+#include "osd/servers/rs/trust.h"
 
 static struct vm_region verify_regions[RS_N_REGIONS];
 
