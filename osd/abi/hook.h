@@ -1,7 +1,7 @@
 #pragma once
 /*
  * Requests that only a test build of RS understands
- * (osd/servers/rs/hook_test.c); any other answers E_NOSYS.
+ * (osd/servers/rs/update/hook_test.c); any other answers E_NOSYS.
  */
 #include "osd/abi/rs.h"
 

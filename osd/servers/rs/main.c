@@ -7,14 +7,14 @@
 
 #include "osd/lib/rt/rt.h"
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/boot.h"
-#include "osd/servers/rs/event.h"
-#include "osd/servers/rs/limit.h"
-#include "osd/servers/rs/log.h"
-#include "osd/servers/rs/machine.h"
-#include "osd/servers/rs/recover.h"
-#include "osd/servers/rs/stage.h"
-#include "osd/servers/rs/txn.h"
+#include "osd/servers/rs/boot/boot.h"
+#include "osd/servers/rs/life/event.h"
+#include "osd/servers/rs/base/limit.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/life/recover.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/update/txn.h"
 
 #define MAIN_STAGING_BUDGET (UINT64_C(24) << 20)
 

@@ -8,16 +8,16 @@
 
 #include "osd/lib/sys/share.h"
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/handler.h"
-#include "osd/servers/rs/hook.h"
-#include "osd/servers/rs/machine.h"
-#include "osd/servers/rs/order.h"
-#include "osd/servers/rs/request.h"
-#include "osd/servers/rs/service.h"
-#include "osd/servers/rs/stage.h"
-#include "osd/servers/rs/stage_request.h"
-#include "osd/servers/rs/status.h"
-#include "osd/servers/rs/txn.h"
+#include "osd/servers/rs/base/handler.h"
+#include "osd/servers/rs/update/hook.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/update/order.h"
+#include "osd/servers/rs/tell/request.h"
+#include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/stage/stage_request.h"
+#include "osd/servers/rs/tell/status.h"
+#include "osd/servers/rs/update/txn.h"
 
 struct table_row {
 	handler *handler;

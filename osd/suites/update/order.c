@@ -10,7 +10,7 @@
 
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
-#include "osd/servers/rs/log.h"
+#include "osd/servers/rs/base/log.h"
 #include "osd/suites/update/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 

@@ -1,6 +1,6 @@
 /* Running a transaction, with assist asked without a pause: every answer must be there, and be
  * the right one. */
-#include "osd/servers/rs/trust.h"
+#include "osd/servers/rs/trust/trust.h"
 #include "osd/suites/update/order.h"
 #include "osd/suites/update/priv.h"
 #include "proto/envelope/pairing.h"

@@ -1,0 +1,19 @@
+/*
+ * Requests bring larger things by grant. A caller can change what it granted at any time, so RS looks
+ * at a copy only. One buffer is enough: a request is handled to its end before the next is received.
+ */
+#include "osd/servers/rs/base/handler.h"
+
+#include "osd/lib/sys/sys.h"
+
+err_t handler_envelope(const struct message *msg, const void **ret_bytes)
+{
+	static uint64_t envelope[RS_ENVELOPE_MAX / sizeof(uint64_t)];
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+
+	if (request->bytes > sizeof(envelope)) {
+		return E_TOO_LONG;
+	}
+	*ret_bytes = envelope;
+	return sys_copy_from_grant(msg->source, request->grant, 0, envelope, request->bytes);
+}

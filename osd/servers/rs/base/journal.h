@@ -1,0 +1,29 @@
+#pragma once
+/* Numbered events, and who is notified of them. */
+#include "osd/abi/errors.h"
+#include "osd/abi/rs.h"
+#include "osd/servers/rs/trust/trust.h"
+
+struct journal_entry {
+	enum rs_event_kind kind;
+	enum rs_step step;
+	struct trust_number transaction;
+	err_t err;
+	const char *service; /* SERVICE_NAME_LEN bytes */
+	const char *text;
+};
+
+void journal_add(const struct journal_entry *entry);
+/*
+ * While it is quiet, events are kept and nobody is notified: a subscriber's
+ * work would lengthen a blackout.
+ */
+void journal_quiet(bool is_quiet);
+/* E_FULL: too many subscribers. Subscribing again is no error. */
+__must_check err_t journal_subscribe(endpoint_t who);
+/* Events with lower numbers are not kept any longer. */
+void journal_acknowledge(uint64_t below);
+uint64_t journal_oldest(void);
+uint64_t journal_next(void);
+/* The event with this number, oldest <= sequence < next. */
+const struct rs_event *journal_get(uint64_t sequence);

@@ -1,0 +1,202 @@
+/*
+ * From the boot image to running services. The image is mapped read-only for as long as the machine
+ * runs: payloads and descriptions of boot services are used where they lie. It is trusted, as the
+ * host under the machine is, but checked for form.
+ */
+#include "osd/servers/rs/boot/boot.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/life/binary.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/life/start.h"
+#include "osd/servers/rs/base/text.h"
+#include "osd/servers/rs/trust/trust.h"
+
+/* Boot parts hold a manifest alone or with its signatures. */
+static const void *boot_manifest(
+        const uint8_t *bytes, size_t len, enum envelope_part_kind kind, size_t size)
+{
+	struct envelope_part part;
+
+	if (envelope_part_open(bytes, len, &part) == ENVELOPE_OK) {
+		return part.kind == kind && part.manifest_len == size ? part.manifest : NULL;
+	}
+	return len == size ? bytes : NULL;
+}
+
+static void boot_read_root(void)
+{
+	const struct boot_header *header = machine.boot.header;
+	const struct root_manifest *root = NULL;
+
+	if (header->root.len > 0) {
+		root = boot_manifest(machine.boot.bytes + header->root.off, header->root.len,
+		        ENVELOPE_ROOT, sizeof(*root));
+	}
+	if (root != NULL && root_manifest_check(root) != ENVELOPE_OK) {
+		root = NULL;
+	}
+	if (root == NULL) {
+		rs_log("no root of trust in the boot image: no order will be accepted");
+	}
+	trust_init(&machine.trust, &(struct trust_start){
+	                                   .root = root,
+	                                   .machine_id = header->machine_id,
+	                                   /* a number that JSON and SQLite can hold */
+	                                   .boot_id = sys_random() >> 1,
+	                                   .time_nonce = sys_random() >> 1,
+	                                   .time = header->boot_time_unix,
+	                           });
+}
+
+/* What the last boot knew: without it no order is carried out until one comes over the channel. */
+static void boot_read_statement(void)
+{
+	const struct boot_part *part = &machine.boot.header->statement;
+	struct text text;
+	char line[96];
+	err_t r;
+
+	if (part->len == 0) {
+		return;
+	}
+	r = trust_statement(&machine.trust, machine.boot.bytes + part->off, part->len, rs_uptime());
+	if (r != E_OK) {
+		text = text_init(line, sizeof(line));
+		text_add(&text, "the starting statement of the boot image is refused: error ");
+		text_add_decimal(&text, r);
+		rs_log(line);
+	}
+}
+
+static void boot_read_envelope(struct service *service, const struct boot_item *item)
+{
+	struct envelope_view view;
+
+	if (item->envelope == NULL ||
+	        envelope_open(item->envelope, item->envelope_len, &view) != ENVELOPE_OK ||
+	        view.kind != ENVELOPE_OF_VARIANT) {
+		return;
+	}
+	service->boot_envelope = item->envelope;
+	service->boot_envelope_bytes = item->envelope_len;
+	memcpy(service->binary.payload_hash, view.variant->payload_hash, RS_HASH_LEN);
+}
+
+/* False: the entry cannot be run. */
+static bool boot_read_binary(struct binary *binary, const struct boot_item *item)
+{
+	const struct kit_manifest *kit;
+
+	if (item->manifest == NULL) {
+		return false;
+	}
+	kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
+	if (kit == NULL || kit_manifest_check(kit) != ENVELOPE_OK ||
+	        image_check(item->payload, item->payload_len, &binary->image) != IMAGE_OK) {
+		return false;
+	}
+	binary->kit = *kit;
+	binary->generation =
+	        (struct trust_number){machine.trust.root_serial, item->entry->generation};
+	binary->payload_bytes = item->payload_len;
+	binary->description = item->state;
+	binary->description_bytes = item->state_len;
+	if (binary->description != NULL && !binary_describe(binary)) {
+		binary->description = NULL;
+	}
+	return true;
+}
+
+/* Does the command line let this entry start? `start=a,b`; without it, all. */
+static bool boot_is_wanted(const char name[SERVICE_NAME_LEN])
+{
+	size_t len, at = 0;
+	size_t name_len = strnlen(name, SERVICE_NAME_LEN);
+	const char *list = boot_cmdline_get(machine.boot.header, "start", &len);
+
+	if (list == NULL) {
+		return true;
+	}
+	while (at < len) {
+		const char *comma = memchr(list + at, ',', len - at);
+		size_t end = comma == NULL ? len : (size_t)(comma - list);
+
+		if (end - at == name_len && memcmp(list + at, name, name_len) == 0) {
+			return true;
+		}
+		at = end + 1;
+	}
+	return false;
+}
+
+/* The floor of what the image starts counts: somebody chose to start it. */
+static void boot_read_trust(const struct boot_item *item)
+{
+	const struct kit_manifest *kit = NULL;
+	uint32_t floor = (uint32_t)item->entry->floor;
+
+	if (item->manifest != NULL) {
+		kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
+	}
+	if (kit != NULL && kit_manifest_check(kit) == ENVELOPE_OK && kit->floor > floor) {
+		floor = kit->floor;
+	}
+	if (trust_add_service(&machine.trust, item->entry->name, item->entry->generation, floor) !=
+	        E_OK) {
+		rs_panic("more services in the boot image than RS can keep numbers for");
+	}
+}
+
+/* n: the entry's number, which is the slot of a service that the kernel loaded. */
+static void boot_read_entry(const struct boot_item *item, uint32_t n)
+{
+	struct service *service;
+	bool is_loaded = (item->entry->flags & BOOT_KERNEL_LOADED) != 0;
+
+	if (item->entry->kind != BOOT_KIND_SERVICE ||
+	        (!is_loaded && !boot_is_wanted(item->entry->name))) {
+		return;
+	}
+	service = service_add(item->entry->name);
+	if (service == NULL) {
+		rs_panic("more services in the boot image than RS has places for");
+	}
+	boot_read_trust(item);
+	service->is_kernel_loaded = is_loaded;
+	service->start_deadline = service->retry_at = service->ping_at = NSEC_NEVER;
+	service->boot_generation = item->entry->generation;
+	boot_read_envelope(service, item);
+	if (!boot_read_binary(&service->binary, item)) {
+		rs_log("a boot entry is malformed:");
+		rs_log(service->name);
+		service_set_state(service, is_loaded ? RS_SERVICE_RUNNING : RS_SERVICE_DOWN);
+		return;
+	}
+	if (is_loaded) {
+		service->endpoint = EP_MAKE((endpoint_t)n, 1);
+		service_set_state(service, RS_SERVICE_RUNNING);
+	}
+}
+
+void boot_begin(const struct start_info *start)
+{
+	struct boot_item item;
+
+	machine.start = start;
+	if (boot_check((const void *)start->boot_image, start->boot_image_bytes, &machine.boot) !=
+	        IMAGE_OK) {
+		rs_panic("the boot image is malformed");
+	}
+	boot_read_root();
+	for (uint32_t i = 0; i < machine.boot.header->n_entries; i++) {
+		boot_entry_get(&machine.boot, i, &item);
+		boot_read_entry(&item, i);
+	}
+	boot_read_statement();
+	start_step();
+}

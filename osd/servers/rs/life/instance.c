@@ -1,0 +1,369 @@
+/*
+ * Making and ending instances. Everything but the image itself lies where a random draw puts it,
+ * away from the image's window and, for a successor, from every region of its predecessor, so that
+ * the predecessor's memory can be shown to it at its own addresses.
+ *
+ * A successor gets all it may touch before the commit backed at once: image, stack, start of the
+ * heap, scratch.
+ */
+#include "osd/servers/rs/life/instance.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/life/binary.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/memory/memory.h"
+#include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/memory/span.h"
+
+#define INSTANCE_DRAWS 16
+#define INSTANCE_STACK_MIN (4 * PAGE_SIZE)
+/* What the pairing of two descriptions may take for each of their entries, and besides. */
+#define INSTANCE_SCRATCH_ENTRY 64
+#define INSTANCE_SCRATCH_BASE (UINT64_C(128) << 10)
+
+enum instance_share { SHARE_OLD_STATE, SHARE_NEW_STATE, SHARE_OLD_SYMBOLS, SHARE_NEW_SYMBOLS };
+
+static struct span_set instance_taken;
+static struct start_info instance_page;
+
+static uint64_t instance_round(uint64_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+static err_t instance_spans_take(const struct instance_plan *plan)
+{
+	const struct image_header *image = plan->binary->image.header;
+	err_t r;
+
+	span_set_init(&instance_taken);
+	r = span_set_add(&instance_taken, image->base, image->window_len);
+	for (uint32_t i = 0; r == E_OK && i < plan->n_old_regions; i++) {
+		r = span_set_add(
+		        &instance_taken, plan->old_regions[i].va, plan->old_regions[i].bytes);
+	}
+	return r;
+}
+
+static err_t instance_draw(uint64_t bytes, vaddr_t *ret_va)
+{
+	uint64_t random[SPAN_TRIES];
+	err_t r = E_AGAIN;
+
+	for (uint32_t n = 0; r == E_AGAIN && n < INSTANCE_DRAWS; n++) {
+		for (uint32_t i = 0; i < SPAN_TRIES; i++) {
+			random[i] = sys_random();
+		}
+		r = span_set_draw(&instance_taken, bytes, random, ret_va);
+	}
+	return r;
+}
+
+/* Draw a place and map it. */
+static err_t instance_region(
+        space_t space, uint64_t bytes, uint32_t prot, uint64_t backed, vaddr_t *ret_va)
+{
+	err_t r = instance_draw(bytes, ret_va);
+
+	return r == E_OK ? memory_map(space, *ret_va, bytes, prot, backed) : r;
+}
+
+static err_t instance_map_image(const struct image_view *image, space_t space)
+{
+	err_t r = E_OK;
+
+	for (uint32_t i = 0; r == E_OK && i < image->header->n_segments; i++) {
+		const struct image_segment *segment = &image->segments[i];
+
+		r = memory_map(
+		        space, segment->vaddr, segment->mem_size, segment->prot, segment->mem_size);
+	}
+	return r;
+}
+
+static err_t instance_map_stack(const struct instance_plan *plan, struct instance *instance)
+{
+	uint64_t bytes = instance_round(plan->binary->kit.stack_size);
+	vaddr_t low;
+	err_t r;
+
+	bytes = bytes < INSTANCE_STACK_MIN ? INSTANCE_STACK_MIN : bytes;
+	r = instance_region(instance->space, bytes, PROT_R | PROT_W,
+	        plan->kind == START_UPDATE ? bytes : 0, &low);
+	instance_page.stack_low = low;
+	instance_page.stack_high = low + bytes;
+	instance->stack_pointer = low + bytes - (sys_random() % (PAGE_SIZE / 32) + 1) * 16;
+	return r;
+}
+
+static err_t instance_map_heap(const struct instance_plan *plan, struct instance *instance)
+{
+	bool is_update = plan->kind == START_UPDATE;
+	uint64_t backed = 0;
+	err_t r;
+
+	instance->heap_limit = instance_round(plan->binary->kit.heap_limit);
+	if (instance->heap_limit == 0) {
+		return E_OK;
+	}
+	if (is_update) {
+		backed = instance_round(plan->heap_backed);
+		backed = backed > instance->heap_limit ? instance->heap_limit : backed;
+	}
+	r = instance_region(
+	        instance->space, instance->heap_limit, PROT_R | PROT_W, backed, &instance->heap);
+	instance_page.heap_base = instance->heap;
+	instance_page.heap_limit = instance->heap_limit;
+	instance_page.heap_populated = is_update ? backed : instance->heap_limit;
+	return r;
+}
+
+static err_t instance_map_own(const struct instance_plan *plan, struct instance *instance)
+{
+	err_t r = instance_map_stack(plan, instance);
+
+	if (r == E_OK) {
+		r = instance_map_heap(plan, instance);
+	}
+	if (r == E_OK) {
+		r = instance_region(
+		        instance->space, PAGE_SIZE, PROT_R, PAGE_SIZE, &instance->start_page);
+	}
+	if (r == E_OK) {
+		r = instance_draw(PAGE_SIZE, &instance_page.gate);
+	}
+	return r == E_OK ? memory_gate(instance->space, instance_page.gate) : r;
+}
+
+/* Show [bytes, bytes + n) of RS to the instance; *ret_va is where they appear. */
+static err_t instance_share(struct instance *instance, enum instance_share share, const void *bytes,
+        uint64_t n, vaddr_t *ret_va)
+{
+	vaddr_t from = (vaddr_t)bytes & ~(PAGE_SIZE - 1);
+	uint64_t offset = (vaddr_t)bytes - from;
+	uint64_t length = instance_round(offset + n);
+	vaddr_t va;
+	err_t r = instance_draw(length, &va);
+
+	if (r == E_OK) {
+		r = memory_share((const void *)from, instance->space, va, length);
+	}
+	if (r == E_OK) {
+		instance->shares[share].base = va;
+		instance->shares[share].bytes = length;
+		*ret_va = va + offset;
+	}
+	return r;
+}
+
+static err_t instance_share_side(struct instance *instance, const struct binary *binary,
+        enum instance_share state, enum instance_share symbols, struct start_description *ret_side)
+{
+	uint64_t n = binary->image.header->n_symbols;
+	err_t r = instance_share(instance, state, binary->description, binary->description_bytes,
+	        &ret_side->description);
+
+	if (r == E_OK) {
+		r = instance_share(
+		        instance, symbols, binary->image.symbols, n * 8, &ret_side->addresses);
+	}
+	ret_side->bytes = binary->description_bytes;
+	ret_side->n_addresses = n;
+	return r;
+}
+
+/*
+ * What a successor needs until its commit: both descriptions, both
+ * address vectors, scratch memory.
+ */
+static err_t instance_map_transfer(const struct instance_plan *plan, struct instance *instance)
+{
+	uint64_t n_symbols = (uint64_t)plan->binary->image.header->n_symbols +
+	                     plan->old_binary->image.header->n_symbols;
+	uint64_t bytes = instance_round(
+	        INSTANCE_SCRATCH_BASE + n_symbols * INSTANCE_SCRATCH_ENTRY + plan->heap_backed);
+	err_t r;
+
+	r = instance_region(
+	        instance->space, bytes, PROT_R | PROT_W, bytes, &instance->scratch.base);
+	if (r != E_OK) {
+		return r;
+	}
+	instance->scratch.bytes = bytes;
+	instance_page.scratch = instance->scratch.base;
+	instance_page.scratch_bytes = bytes;
+	instance_page.old_heap_base = plan->old->heap;
+	instance_page.old_heap_bytes = plan->old->heap_limit;
+	r = instance_share_side(instance, plan->old_binary, SHARE_OLD_STATE, SHARE_OLD_SYMBOLS,
+	        &instance_page.old_state);
+	if (r != E_OK) {
+		return r;
+	}
+	return instance_share_side(instance, plan->binary, SHARE_NEW_STATE, SHARE_NEW_SYMBOLS,
+	        &instance_page.new_state);
+}
+
+static void instance_names(const struct kit_manifest *kit)
+{
+	bool is_all = kit->n_targets == 1 && kit->targets[0][0] == '*';
+	struct service *service;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; is_all && n < START_NAMES_MAX; i++) {
+		service = service_at(i);
+		if (service == NULL) {
+			break;
+		}
+		memcpy(instance_page.names[n].name, service->name, SERVICE_NAME_LEN);
+		instance_page.names[n++].endpoint = service->endpoint;
+	}
+	for (uint32_t i = 0; !is_all && i < kit->n_targets; i++) {
+		service = service_find(kit->targets[i]);
+		memcpy(instance_page.names[n].name, kit->targets[i], SERVICE_NAME_LEN);
+		instance_page.names[n++].endpoint = service == NULL ? EP_NONE : service->endpoint;
+	}
+	instance_page.n_names = n;
+}
+
+/* The fields of the start page that do not depend on where things were mapped. */
+static void instance_page_begin(const struct instance_plan *plan)
+{
+	memset(&instance_page, 0, sizeof(instance_page));
+	instance_page.magic = START_MAGIC;
+	instance_page.version = 1;
+	instance_page.size = sizeof(instance_page);
+	instance_page.kind = plan->kind;
+	instance_page.self = plan->self;
+	instance_page.supervisor = EP_RS;
+	instance_page.asked_state = plan->asked_state;
+	instance_page.flags = plan->accepts_loss ? START_ACCEPT_LOSS : 0;
+	memcpy(instance_page.name, plan->binary->kit.service, SERVICE_NAME_LEN);
+	instance_page.tsc_khz = machine.start->tsc_khz;
+	for (uint32_t i = 0; i < sizeof(instance_page.random) / 8; i++) {
+		uint64_t bits = sys_random();
+
+		memcpy(instance_page.random + 8 * i, &bits, 8);
+	}
+	instance_names(&plan->binary->kit);
+	memcpy(instance_page.arguments, machine.boot.header->cmdline,
+	        sizeof(instance_page.arguments));
+}
+
+static err_t instance_open_slot(const struct instance_plan *plan, struct instance *instance)
+{
+	const struct kit_manifest *kit = &plan->binary->kit;
+	struct slot_params params = {
+	        .space = instance->space,
+	        .flags = plan->kind == START_FRESH ? 0 : SLOT_UNCOMMITTED,
+	        .priority = kit->priority,
+	        .quantum_usec = kit->quantum_usec,
+	};
+	err_t r;
+
+	memcpy(params.name, kit->service, SERVICE_NAME_LEN);
+	r = sys_slot_create(&params);
+	if (r < 0) {
+		return r;
+	}
+	instance->slot = (endpoint_t)r;
+	if (plan->kind == START_FRESH) {
+		instance_page.self = instance->slot;
+	}
+	return E_OK;
+}
+
+/* Copy the image and the start page in. */
+static err_t instance_load(const struct instance_plan *plan, struct instance *instance)
+{
+	const struct image_view *image = &plan->binary->image;
+	err_t r = E_OK;
+
+	for (uint32_t i = 0; r == E_OK && i < image->header->n_segments; i++) {
+		const struct image_segment *segment = &image->segments[i];
+
+		if (segment->file_size > 0) {
+			r = sys_copy(EP_SELF, (vaddr_t)image_segment_bytes(image, i),
+			        instance->slot, segment->vaddr, segment->file_size, COPY_FORCE);
+		}
+	}
+	if (r == E_OK) {
+		r = sys_copy(EP_SELF, (vaddr_t)&instance_page, instance->slot, instance->start_page,
+		        sizeof(instance_page), COPY_FORCE);
+	}
+	return r;
+}
+
+/* Everything after the address space exists; what was made is in *instance also when it fails. */
+static err_t instance_fill(const struct instance_plan *plan, struct instance *instance)
+{
+	err_t r = instance_map_image(&plan->binary->image, instance->space);
+
+	if (r == E_OK) {
+		r = instance_map_own(plan, instance);
+	}
+	if (r == E_OK && plan->kind == START_UPDATE) {
+		r = instance_map_transfer(plan, instance);
+	}
+	if (r == E_OK) {
+		r = instance_open_slot(plan, instance);
+	}
+	return r == E_OK ? instance_load(plan, instance) : r;
+}
+
+err_t instance_create(const struct instance_plan *plan, struct instance *ret_instance)
+{
+	struct instance instance = {.slot = EP_NONE, .entry = plan->binary->image.header->entry};
+	err_t r = instance_spans_take(plan);
+
+	if (r == E_OK) {
+		r = memory_space_new(&instance.space);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	instance.has_space = true;
+	instance_page_begin(plan);
+	r = instance_fill(plan, &instance);
+	if (r != E_OK) {
+		instance_destroy(&instance);
+		return r;
+	}
+	*ret_instance = instance;
+	return E_OK;
+}
+
+err_t instance_start(const struct instance *instance)
+{
+	return sys_slot_start(
+	        instance->slot, instance->entry, instance->stack_pointer, instance->start_page);
+}
+
+void instance_settle(struct instance *instance)
+{
+	for (uint32_t i = 0; i < sizeof(instance->shares) / sizeof(instance->shares[0]); i++) {
+		if (instance->shares[i].bytes > 0) {
+			memory_unmap(instance->space, instance->shares[i].base,
+			        instance->shares[i].bytes);
+			instance->shares[i].bytes = 0;
+		}
+	}
+	if (instance->scratch.bytes > 0) {
+		memory_unmap(instance->space, instance->scratch.base, instance->scratch.bytes);
+		instance->scratch.bytes = 0;
+	}
+}
+
+void instance_destroy(struct instance *instance)
+{
+	if (instance->slot != EP_NONE && sys_slot_destroy(instance->slot) != E_OK) {
+		rs_panic("a slot of RS cannot be destroyed");
+	}
+	instance->slot = EP_NONE;
+	if (instance->has_space) {
+		memory_space_free(instance->space);
+		instance->has_space = false;
+	}
+}

@@ -1,0 +1,151 @@
+/*
+ * The table of services. An entry is made at boot from the boot image and never goes;
+ * nothing in here, or anywhere in RS, knows a service by its name: what a service is
+ * and may do is in its kit manifest.
+ */
+#include "osd/servers/rs/life/service.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/log.h"
+
+static struct service services[RS_N_SERVICES];
+static uint32_t services_n;
+
+struct service *service_at(uint32_t n)
+{
+	return n < services_n ? &services[n] : NULL;
+}
+
+struct service *service_find(const char name[SERVICE_NAME_LEN])
+{
+	for (uint32_t i = 0; i < services_n; i++) {
+		if (strncmp(services[i].name, name, SERVICE_NAME_LEN) == 0) {
+			return &services[i];
+		}
+	}
+	return NULL;
+}
+
+struct service *service_of(endpoint_t endpoint)
+{
+	for (uint32_t i = 0; i < services_n; i++) {
+		if (endpoint != EP_NONE && services[i].endpoint == endpoint) {
+			return &services[i];
+		}
+	}
+	return NULL;
+}
+
+struct service *service_add(const char name[SERVICE_NAME_LEN])
+{
+	struct service *service;
+
+	if (services_n == RS_N_SERVICES) {
+		return NULL;
+	}
+	service = &services[services_n++];
+	memcpy(service->name, name, SERVICE_NAME_LEN);
+	service->endpoint = EP_NONE;
+	service->instance.slot = EP_NONE;
+	return service;
+}
+
+bool service_is_updatable(const struct service *service)
+{
+	return !service->is_kernel_loaded && service->binary.description != NULL &&
+	       strncmp(service->binary.kit.quiescent, "none", SERVICE_NAME_LEN) != 0;
+}
+
+bool service_may_control(endpoint_t caller)
+{
+	const struct service *service = service_of(caller);
+
+	return service != NULL && (service->binary.kit.flags & KIT_CONTROL) != 0;
+}
+
+/*
+ *   NONE ──> STARTING ──> UP <──> UPDATING
+ *     │         │  ^      │          │
+ *     │         v  └──────┼── DOWN   │      (DOWN to STARTING: restart on request)
+ *     └─────> DOWN <── RESTARTING <──┘      (RESTARTING also from STARTING and UP; to UP)
+ */
+static bool service_may_move(enum rs_service_state from, enum rs_service_state to)
+{
+	static const uint8_t moves[RS_SERVICE_STATE_N] = {
+	        [RS_SERVICE_NONE] = 1u << RS_SERVICE_STARTING | 1u << RS_SERVICE_RUNNING |
+	                            1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_STARTING] = 1u << RS_SERVICE_RUNNING | 1u << RS_SERVICE_RESTARTING |
+	                                1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_RUNNING] = 1u << RS_SERVICE_UPDATING | 1u << RS_SERVICE_RESTARTING |
+	                               1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_UPDATING] = 1u << RS_SERVICE_RUNNING,
+	        [RS_SERVICE_RESTARTING] = 1u << RS_SERVICE_RESTARTING | 1u << RS_SERVICE_RUNNING |
+	                                  1u << RS_SERVICE_DOWN,
+	        [RS_SERVICE_DOWN] = 1u << RS_SERVICE_STARTING,
+	};
+
+	return moves[from] >> to & 1;
+}
+
+void service_set_state(struct service *service, enum rs_service_state state)
+{
+	if (!service_may_move(service->state, state)) {
+		rs_panic("a service made an impossible move");
+	}
+	service->state = state;
+}
+
+static void service_targets(const struct kit_manifest *kit, uint64_t ret_bits[N_SLOTS / 64])
+{
+	if (kit->n_targets == 1 && kit->targets[0][0] == '*') {
+		memset(ret_bits, 0xff, N_SLOTS / 8);
+		return;
+	}
+	for (uint32_t i = 0; i < kit->n_targets; i++) {
+		const struct service *target = service_find(kit->targets[i]);
+
+		if (target != NULL && target->endpoint != EP_NONE) {
+			ret_bits[EP_SLOT(target->endpoint) / 64] |=
+			        UINT64_C(1) << EP_SLOT(target->endpoint) % 64;
+		}
+	}
+}
+
+void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
+{
+	memset(ret_privileges, 0, sizeof(*ret_privileges));
+	memcpy(ret_privileges->calls, kit->call_mask, sizeof(ret_privileges->calls));
+	service_targets(kit, ret_privileges->ipc_to);
+	ret_privileges->rank = kit->rank;
+	ret_privileges->n_io = (uint8_t)kit->n_io;
+	ret_privileges->n_mmio = (uint8_t)kit->n_mmio;
+	ret_privileges->n_irq = (uint8_t)kit->n_irqs;
+	for (uint32_t i = 0; i < kit->n_io; i++) {
+		ret_privileges->io[i].first = (uint16_t)kit->io[i].first;
+		ret_privileges->io[i].last = (uint16_t)kit->io[i].last;
+	}
+	for (uint32_t i = 0; i < kit->n_mmio; i++) {
+		ret_privileges->mmio[i].base = kit->mmio[i].base;
+		ret_privileges->mmio[i].bytes = kit->mmio[i].len;
+	}
+	for (uint32_t i = 0; i < kit->n_irqs; i++) {
+		ret_privileges->irq[i] = (uint8_t)kit->irqs[i];
+	}
+}
+
+void service_privileges_refresh(void)
+{
+	struct slot_privileges privileges;
+
+	for (uint32_t i = 0; i < services_n; i++) {
+		if (services[i].endpoint == EP_NONE || services[i].is_kernel_loaded) {
+			continue;
+		}
+		service_privileges(&services[i].binary.kit, &privileges);
+		if (sys_slot_privileges(services[i].endpoint, &privileges) != E_OK) {
+			rs_panic("privileges that were accepted once are refused");
+		}
+	}
+}

@@ -1,5 +1,0 @@
-#pragma once
-/* Handlers of requests that change something and need no order; see osd/abi/rs.def. */
-#include "osd/servers/rs/handler.h"
-
-handler request_subscribe, request_acknowledge, request_metrics, request_statement, request_time;

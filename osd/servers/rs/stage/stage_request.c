@@ -1,0 +1,203 @@
+/*
+ * Requests to the staging store. Nothing is staged that no admitted variant names by hash and
+ * length, so RS never holds a blob that nobody signed for; what is named is dropped only by an
+ * order, or when the place is needed for what was admitted later.
+ */
+#include "osd/servers/rs/stage/stage_request.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/handler.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/trust/trust.h"
+
+static err_t request_hash(
+        endpoint_t caller, const struct rs_request *request, uint8_t ret_hash[RS_HASH_LEN])
+{
+	if (request->bytes < RS_HASH_LEN) {
+		return E_INVAL;
+	}
+	return sys_copy_from_grant(caller, request->grant, 0, ret_hash, RS_HASH_LEN);
+}
+
+/* Drop what a variant names and nobody else does. */
+static void stage_request_forget(struct trust_variant *variant)
+{
+	if (!trust_names_elsewhere(&machine.trust, variant->variant.payload_hash, variant)) {
+		(void)stage_drop(variant->variant.payload_hash);
+	}
+	if (!trust_names_elsewhere(&machine.trust, variant->kit.state_hash, variant)) {
+		(void)stage_drop(variant->kit.state_hash);
+	}
+}
+
+err_t stage_request_drop(struct trust_variant *variant)
+{
+	if (variant->n_users > 0) {
+		return E_BUSY;
+	}
+	stage_request_forget(variant);
+	return trust_forget(variant);
+}
+
+/* Blobs whose variant was forgotten to make room for others. */
+static bool stage_request_drop_unnamed(void)
+{
+	struct rs_blob record;
+
+	for (uint32_t n = 0; stage_describe(n, &record); n++) {
+		if (!record.is_used && !trust_names(&machine.trust, record.hash, record.total)) {
+			return stage_drop(record.hash) == E_OK;
+		}
+	}
+	return false;
+}
+
+/*
+ * Open a blob; when the store is full, at the cost of the variants that
+ * nobody uses for the longest time.
+ */
+static err_t stage_request_open(
+        const uint8_t hash[RS_HASH_LEN], uint64_t total, struct blob **ret_blob)
+{
+	struct trust_variant *oldest;
+	err_t r;
+
+	if (total > stage_budget()) {
+		return E_STORE_FULL; /* nobody's going would help */
+	}
+	do {
+		r = stage_begin(hash, total, sys_clock_read(), ret_blob);
+	} while (r == E_STORE_FULL && stage_request_drop_unnamed());
+	while (r == E_STORE_FULL && (oldest = trust_oldest(&machine.trust, hash)) != NULL) {
+		(void)stage_request_drop(oldest);
+		r = stage_begin(hash, total, sys_clock_read(), ret_blob);
+	}
+	return r;
+}
+
+err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	uint8_t hash[RS_HASH_LEN];
+	struct blob *blob;
+	err_t r = request_hash(msg->source, request, hash);
+
+	if (r == E_OK && !trust_names(&machine.trust, hash, request->total)) {
+		r = E_V_UNNAMED;
+	}
+	if (r == E_OK) {
+		r = stage_request_open(hash, request->total, &blob);
+	}
+	if (r == E_OK) {
+		ret_reply->count = blob->held;
+		ret_reply->a = blob->total;
+	}
+	return r;
+}
+
+/* Chunks come in order; one that was sent before is passed over. */
+err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	uint64_t bytes = request->bytes - RS_HASH_LEN; /* checked by request_hash */
+	uint8_t hash[RS_HASH_LEN];
+	struct blob *blob;
+	err_t r = request_hash(msg->source, request, hash);
+
+	if (r != E_OK) {
+		return r;
+	}
+	blob = stage_find(hash);
+	if (blob == NULL) {
+		return E_NOTFOUND;
+	}
+	ret_reply->count = blob->held;
+	ret_reply->a = blob->total;
+	if (request->argument < blob->held) {
+		return E_OK;
+	}
+	if (request->argument != blob->held || bytes == 0 || bytes > RS_CHUNK_MAX ||
+	        bytes > blob->total - blob->held) {
+		return E_INVAL;
+	}
+	r = sys_copy_from_grant(
+	        msg->source, request->grant, RS_HASH_LEN, blob->bytes + blob->held, bytes);
+	if (r != E_OK) {
+		return r;
+	}
+	ret_reply->count = blob->held + bytes;
+	return stage_advance(blob, bytes, sys_clock_read());
+}
+
+err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	struct rs_blob record;
+	uint32_t n = 0;
+
+	ret_reply->a = stage_budget();
+	ret_reply->b = stage_used();
+	for (; (n + 1) * sizeof(record) <= request->bytes && stage_describe(n, &record); n++) {
+		err_t r;
+
+		record.is_used |= trust_names(&machine.trust, record.hash, record.total);
+		r = sys_copy_to_grant(
+		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
+		if (r != E_OK) {
+			return r;
+		}
+	}
+	ret_reply->count = n;
+	return E_OK;
+}
+
+err_t request_stage_drop(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	uint8_t hash[RS_HASH_LEN];
+	err_t r = request_hash(msg->source, request, hash);
+
+	(void)ret_reply;
+	if (r == E_OK && trust_names_elsewhere(&machine.trust, hash, NULL)) {
+		return E_V_CONTROL;
+	}
+	return r == E_OK ? stage_drop(hash) : r;
+}
+
+static void stage_request_describe(
+        const uint8_t hash[RS_HASH_LEN], uint64_t total, struct rs_blob *ret_blob)
+{
+	const struct blob *blob = stage_find(hash);
+
+	memset(ret_blob, 0, sizeof(*ret_blob));
+	memcpy(ret_blob->hash, hash, RS_HASH_LEN);
+	ret_blob->total = total;
+	ret_blob->is_used = 1;
+	if (blob != NULL && blob->total == total) {
+		ret_blob->held = blob->held;
+	}
+}
+
+err_t request_admit(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	struct rs_admitted admitted;
+	struct trust_variant *v;
+	const void *bytes;
+	err_t r = handler_envelope(msg, &bytes);
+
+	(void)ret_reply;
+	if (r == E_OK) {
+		r = trust_admit(&machine.trust, bytes, request->bytes, rs_uptime(), &v);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	memcpy(admitted.variant, v->hash, sizeof(admitted.variant));
+	stage_request_describe(v->variant.payload_hash, v->variant.payload_len, &admitted.blobs[0]);
+	stage_request_describe(v->kit.state_hash, v->kit.state_len, &admitted.blobs[1]);
+	return sys_copy_to_grant(msg->source, request->grant, 0, &admitted, sizeof(admitted));
+}

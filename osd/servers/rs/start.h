@@ -1,8 +1,0 @@
-#pragma once
-/* First instances of services, in the order of their dependencies. */
-#include "osd/servers/rs/service.h"
-
-/* Start every service whose dependencies are up. Call when a service came up or was given up. */
-void start_step(void);
-/* Make and start the first instance of a service in STARTING; on an error it is DOWN. */
-err_t start_service(struct service *service);

@@ -1,5 +1,0 @@
-#pragma once
-/* Handlers of requests that ask what RS knows; see osd/abi/rs.def. */
-#include "osd/servers/rs/handler.h"
-
-handler status_services, status_resources, status_result, status_events, status_envelope;

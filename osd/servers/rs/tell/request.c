@@ -1,0 +1,66 @@
+/*
+ * Requests that change something and need no order: statements, subscriptions, metrics. Staging
+ * is in stage_request.c, orders are in order.c. Statements need none because they are signed
+ * themselves: trust.c decides. An envelope is copied before it is looked at, so the caller cannot
+ * change what was verified.
+ */
+#include "osd/servers/rs/tell/request.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/handler.h"
+#include "osd/servers/rs/base/journal.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/trust/trust.h"
+
+err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	const void *bytes;
+	err_t r = handler_envelope(msg, &bytes);
+
+	(void)ret_reply;
+	return r == E_OK ? trust_statement(&machine.trust, bytes, request->bytes, rs_uptime()) : r;
+}
+
+err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	const void *bytes;
+	err_t r = handler_envelope(msg, &bytes);
+
+	(void)ret_reply;
+	return r == E_OK ? trust_set_time(&machine.trust, bytes, request->bytes, rs_uptime(),
+	                           sys_random() >> 1)
+	                 : r;
+}
+
+err_t request_subscribe(const struct message *msg, struct rs_reply *ret_reply)
+{
+	ret_reply->a = journal_oldest();
+	ret_reply->b = journal_next();
+	return journal_subscribe(msg->source);
+}
+
+err_t request_acknowledge(const struct message *msg, struct rs_reply *ret_reply)
+{
+	journal_acknowledge(msg->w[0]);
+	ret_reply->a = journal_oldest();
+	ret_reply->b = journal_next();
+	return E_OK;
+}
+
+/* Values of the caller's metrics, in the order of its kit. */
+err_t request_metrics(const struct message *msg, struct rs_reply *ret_reply)
+{
+	struct service *service = service_of(msg->source);
+
+	(void)ret_reply;
+	if (service == NULL) {
+		return E_PERM;
+	}
+	memcpy(service->metrics, msg->w, sizeof(service->metrics));
+	return E_OK;
+}

@@ -1,0 +1,5 @@
+#pragma once
+/* Handlers of requests that change something and need no order; see osd/abi/rs.def. */
+#include "osd/servers/rs/base/handler.h"
+
+handler request_subscribe, request_acknowledge, request_metrics, request_statement, request_time;

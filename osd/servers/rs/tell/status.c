@@ -1,0 +1,241 @@
+/*
+ * What RS tells: services, results, events, resources. Records go straight into the asker's grant.
+ *
+ * Where a service lies in memory is nobody's business but that of the service which carries its
+ * payloads, and so has the right to control RS. Others get the same records without what gives a
+ * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
+ * addresses or quote the words of the service that failed.
+ */
+#include "osd/servers/rs/tell/status.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/life/binary.h"
+#include "osd/servers/rs/base/journal.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/memory/memory.h"
+#include "osd/servers/rs/update/result.h"
+#include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/trust/trust.h"
+#include "osd/servers/rs/update/txn.h"
+
+static struct vm_region status_regions[RS_N_REGIONS];
+
+/* Memory that is in use, and whether an update could move it. */
+static void status_memory(const struct service *service, struct rs_service *record)
+{
+	uint32_t n;
+
+	record->is_updatable = service_is_updatable(service) && service->endpoint != EP_NONE;
+	if (service->is_kernel_loaded || !service->instance.has_space ||
+	        memory_regions(service->instance.space, status_regions, RS_N_REGIONS, &n) != E_OK) {
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		record->resident_bytes += status_regions[i].resident_pages * PAGE_SIZE;
+		if ((status_regions[i].flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
+			record->is_updatable = 0;
+		}
+	}
+}
+
+static void status_binary(const struct binary *binary, struct rs_service *record)
+{
+	record->release = binary->kit.counter;
+	record->generation = binary->generation.number;
+	record->generation_epoch = binary->generation.epoch;
+	kit_manifest_release_id(&binary->kit, record->release_id);
+	if (binary->image.header != NULL) {
+		record->base = binary->image.header->base;
+		memcpy(record->build_id, binary->image.header->build_id, sizeof(record->build_id));
+	}
+	memcpy(record->payload, binary->payload_hash, RS_HASH_LEN);
+	memcpy(record->metric_names, binary->kit.metrics, sizeof(record->metric_names));
+}
+
+static void status_service(const struct service *service, struct rs_service *record)
+{
+	memset(record, 0, sizeof(*record));
+	memcpy(record->name, service->name, SERVICE_NAME_LEN);
+	record->endpoint = service->endpoint;
+	record->n_restarts = service->n_restarts;
+	record->is_up =
+	        service->state == RS_SERVICE_RUNNING || service->state == RS_SERVICE_UPDATING;
+	record->in_transaction = service->state == RS_SERVICE_UPDATING;
+	record->started = service->started;
+	record->last_blackout = service->last_blackout;
+	record->longest_gap = service->longest_gap;
+	record->state_bytes = service->state_bytes;
+	record->state_objects = service->state_objects;
+	record->floor = trust_floor(&machine.trust, service->name);
+	record->state = service->state;
+	memcpy(record->metrics, service->metrics, sizeof(record->metrics));
+	status_binary(&service->binary, record);
+	status_memory(service, record);
+}
+
+static void status_service_hide(struct rs_service *record)
+{
+	record->base = 0;
+	memset(record->payload, 0, sizeof(record->payload));
+}
+
+static void status_result_hide(struct rs_result *result)
+{
+	struct sef_transfer_result *transfer = &result->transfer;
+
+	result->base = 0;
+	memset(transfer->element, 0, sizeof(transfer->element));
+	memset(transfer->message, 0, sizeof(transfer->message));
+	memset(transfer->removed, 0, sizeof(transfer->removed));
+}
+
+static void status_event_hide(struct rs_event *event)
+{
+	memset(event->text, 0, sizeof(event->text));
+}
+
+err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	const struct service *service;
+	bool may_see = service_may_control(msg->source);
+	struct rs_service record;
+	uint32_t n = 0;
+
+	for (; (service = service_at(n)) != NULL && (n + 1) * sizeof(record) <= request->bytes;
+	        n++) {
+		err_t r;
+
+		status_service(service, &record);
+		if (!may_see) {
+			status_service_hide(&record);
+		}
+		r = sys_copy_to_grant(
+		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
+		if (r != E_OK) {
+			return r;
+		}
+	}
+	ret_reply->count = n;
+	return E_OK;
+}
+
+static void status_kernel(struct rs_resources *resources)
+{
+	struct kernel_stats stats;
+
+	if (sys_kernel_stats(&stats) != E_OK) {
+		return;
+	}
+	resources->n_slots_free = stats.n_slots_free;
+	resources->n_spaces_free = stats.n_spaces_free;
+	resources->n_irq_hooks_free = stats.n_irq_hooks_free;
+	resources->n_uncommitted_faults = stats.n_uncommitted_faults;
+	resources->kernel_bytes = stats.kernel_bytes;
+}
+
+err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	const struct update_txn *txn = txn_running();
+	struct rs_resources resources = {
+	        .n_blobs = stage_count(),
+	        .staged_bytes = stage_used(),
+	        .staging_budget = stage_budget(),
+	        .uptime = sys_clock_read(),
+	        .boot_done = machine.boot_done,
+	        .boot_id = machine.trust.boot_id,
+	        .time = trust_time(&machine.trust, rs_uptime()),
+	        .time_nonce = machine.trust.time_nonce,
+	        .root_serial = machine.trust.root_serial,
+	        .busy = txn == NULL ? 0 : txn->plan.number.number,
+	        .busy_epoch = txn == NULL ? 0 : txn->plan.number.epoch,
+	        .newest = machine.trust.newest_order.number,
+	        .newest_epoch = machine.trust.newest_order.epoch,
+	        .has_statement = machine.trust.has_statement,
+	};
+	struct vm_reply usage;
+
+	if (request->bytes < sizeof(resources)) {
+		return E_INVAL;
+	}
+	if (memory_usage(VM_SPACE_SELF, &usage) == E_OK) {
+		resources.total_frames = usage.total_frames;
+		resources.free_frames = usage.free_frames;
+		resources.table_frames = usage.table_frames;
+	}
+	status_kernel(&resources);
+	memcpy(resources.machine_id, machine.boot.header->machine_id, sizeof(resources.machine_id));
+	ret_reply->count = 1;
+	return sys_copy_to_grant(msg->source, request->grant, 0, &resources, sizeof(resources));
+}
+
+err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	const struct rs_result *found =
+	        result_find((struct trust_number){request->total, request->argument});
+	struct rs_result result;
+
+	if (found == NULL) {
+		return E_NOTFOUND;
+	}
+	if (request->bytes < sizeof(result)) {
+		return E_INVAL;
+	}
+	result = *found;
+	if (!service_may_control(msg->source)) {
+		status_result_hide(&result);
+	}
+	ret_reply->count = 1;
+	return sys_copy_to_grant(msg->source, request->grant, 0, &result, sizeof(result));
+}
+
+err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	uint64_t sequence =
+	        request->argument < journal_oldest() ? journal_oldest() : request->argument;
+	bool may_see = service_may_control(msg->source);
+	struct rs_event event;
+	uint64_t n = 0;
+
+	ret_reply->a = journal_oldest();
+	ret_reply->b = journal_next();
+	for (; sequence < journal_next() && (n + 1) * sizeof(event) <= request->bytes;
+	        sequence++, n++) {
+		err_t r;
+
+		event = *journal_get(sequence);
+		if (!may_see) {
+			status_event_hide(&event);
+		}
+		r = sys_copy_to_grant(
+		        msg->source, request->grant, n * sizeof(event), &event, sizeof(event));
+		if (r != E_OK) {
+			return r;
+		}
+	}
+	ret_reply->count = n;
+	return E_OK;
+}
+
+err_t status_envelope(const struct message *msg, struct rs_reply *ret_reply)
+{
+	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	const struct service *service = service_find(request->service);
+
+	if (service == NULL || service->boot_envelope == NULL) {
+		return E_NOTFOUND;
+	}
+	if (request->bytes < service->boot_envelope_bytes) {
+		return E_TOO_LONG;
+	}
+	ret_reply->count = service->boot_envelope_bytes;
+	ret_reply->a = service->boot_generation;
+	return sys_copy_to_grant(msg->source, request->grant, 0, service->boot_envelope,
+	        service->boot_envelope_bytes);
+}

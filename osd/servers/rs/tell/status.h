@@ -1,0 +1,5 @@
+#pragma once
+/* Handlers of requests that ask what RS knows; see osd/abi/rs.def. */
+#include "osd/servers/rs/base/handler.h"
+
+handler status_services, status_resources, status_result, status_events, status_envelope;

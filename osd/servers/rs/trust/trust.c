@@ -1,0 +1,496 @@
+/*
+ * The rules of belief; see trust.h and docs/protocol/envelope.md.
+ *
+ * Every envelope comes in through trust_verify(). What it proves of root and time is kept, also
+ * when the rule that it came for refuses it afterwards; everything else changes only when all of
+ * that rule was passed. Fields are read from the verified bytes, and copied where they are needed
+ * for longer than the call. Numbers are compared with their epoch, which is the serial of the
+ * root that they were signed under; sums of times stand still at the end of their range.
+ */
+#include "osd/servers/rs/trust/trust.h"
+
+#include <string.h>
+
+#include "osd/abi/errors.h"
+#include "proto/envelope/envelope_crypto.h"
+
+err_t trust_reason(enum envelope_reason reason)
+{
+	static const err_t errors[_ENVELOPE_N] = {
+	        [ENVELOPE_OK] = E_OK,
+	        [ENVELOPE_MALFORMED] = E_V_FORMAT,
+	        [ENVELOPE_UNKNOWN_VERSION] = E_V_VERSION,
+	        [ENVELOPE_UNKNOWN_KEY] = E_V_KEY,
+	        [ENVELOPE_UNSAFE_KEY] = E_V_KEY_UNSAFE,
+	        [ENVELOPE_WRONG_ROLE] = E_V_ROLE,
+	        [ENVELOPE_BAD_SIGNATURE] = E_V_SIGNATURE,
+	        [ENVELOPE_TOO_FEW_SIGNATURES] = E_V_THRESHOLD,
+	        [ENVELOPE_NO_CONTROL] = E_V_CONTROL,
+	        [ENVELOPE_KEY_EXPIRED] = E_V_KEY_EXPIRED,
+	        [ENVELOPE_OLD_ROOT] = E_V_ROOT,
+	        [ENVELOPE_OTHER_ROOT] = E_V_ROOT_OTHER,
+	        [ENVELOPE_ROOT_EXPIRED] = E_V_ROOT_EXPIRED,
+	        [ENVELOPE_WRONG_SERVICE] = E_V_SERVICE,
+	        [ENVELOPE_RELEASE_MISMATCH] = E_V_RELEASE,
+	        [ENVELOPE_WRONG_MACHINE] = E_V_MACHINE,
+	        [ENVELOPE_WRONG_BOOT] = E_V_BOOT,
+	        [ENVELOPE_WRONG_EPOCH] = E_V_EPOCH,
+	        [ENVELOPE_WRONG_NONCE] = E_V_NONCE,
+	        [ENVELOPE_LONG_LIFE] = E_V_LIFE,
+	        [ENVELOPE_EXPIRED] = E_V_EXPIRED,
+	        [ENVELOPE_PAYLOAD_MISMATCH] = E_V_HASH,
+	        [ENVELOPE_DESCRIPTION_MISMATCH] = E_V_DESCRIPTION,
+	};
+	err_t err = (unsigned int)reason < _ENVELOPE_N ? errors[reason] : E_OK;
+
+	return err == E_OK && reason != ENVELOPE_OK ? E_V_FORMAT : err;
+}
+
+bool trust_number_is_later(struct trust_number a, struct trust_number b)
+{
+	return a.epoch != b.epoch ? a.epoch > b.epoch : a.number > b.number;
+}
+
+static bool number_is_same(struct trust_number a, struct trust_number b)
+{
+	return a.epoch == b.epoch && a.number == b.number;
+}
+
+void trust_init(struct trust_state *t, const struct trust_start *start)
+{
+	memset(t, 0, sizeof(*t));
+	memcpy(t->machine_id, start->machine_id, sizeof(t->machine_id));
+	t->boot_id = start->boot_id;
+	t->time_nonce = start->time_nonce;
+	t->time_base = start->time;
+	if (start->root != NULL) {
+		t->has_root = true;
+		t->root_serial = start->root->serial;
+		memcpy(t->root_pub, start->root->root_pub, sizeof(t->root_pub));
+		envelope_hash(start->root, sizeof(*start->root), t->root_hash);
+	}
+}
+
+/*
+ * Time. A sum that does not fit stands still at the end: whoever signs
+ * such dates gets no further.
+ */
+static uint64_t time_sum(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
+static uint64_t time_of_clock(const struct trust_state *t, uint64_t uptime)
+{
+	return time_sum(t->time_base, uptime);
+}
+
+uint64_t trust_time(const struct trust_state *t, uint64_t uptime)
+{
+	return time_sum(time_of_clock(t, uptime), t->time_skew);
+}
+
+/* A signed date was seen. */
+static void trust_learn_time(struct trust_state *t, uint64_t date, uint64_t uptime)
+{
+	uint64_t clock = time_of_clock(t, uptime);
+	uint64_t ahead = date > clock ? date - clock : 0;
+
+	if (ahead > TIME_SKEW_SEC_MAX) {
+		ahead = TIME_SKEW_SEC_MAX;
+	}
+	if (ahead > t->time_skew) {
+		t->time_skew = ahead;
+	}
+}
+
+/* What a statement told ends with its root, so a newer root needs one of its own. */
+static void trust_learn_root(struct trust_state *t, const struct root_manifest *root)
+{
+	if (root->serial != t->root_serial) {
+		t->has_statement = false;
+	}
+	t->root_serial = root->serial;
+	envelope_hash(root, sizeof(*root), t->root_hash);
+}
+
+/* Open and verify an envelope of one kind. What it proves of root and time is kept. */
+static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+        enum envelope_kind kind, struct envelope_view *ret_view)
+{
+	struct trust trust = {
+	        .root_serial = t->root_serial,
+	        .boot_id = t->boot_id,
+	        .time_nonce = t->time_nonce,
+	        .time = trust_time(t, uptime),
+	        .latest_time = time_sum(time_of_clock(t, uptime), TIME_SKEW_SEC_MAX),
+	};
+	enum envelope_reason reason;
+
+	if (!t->has_root) {
+		return E_V_KEY;
+	}
+	memcpy(trust.root_pub, t->root_pub, sizeof(trust.root_pub));
+	memcpy(trust.root_hash, t->root_hash, sizeof(trust.root_hash));
+	memcpy(trust.machine_id, t->machine_id, sizeof(trust.machine_id));
+	reason = envelope_open(bytes, len, ret_view);
+	if (reason == ENVELOPE_OK && ret_view->kind != kind) {
+		return E_V_KIND;
+	}
+	if (reason == ENVELOPE_OK) {
+		reason = envelope_verify(ret_view, &trust);
+	}
+	if (reason == ENVELOPE_OK) {
+		trust_learn_root(t, ret_view->root);
+		if (kind != ENVELOPE_OF_TIME) {
+			trust_learn_time(t, envelope_time(ret_view, &trust), uptime);
+		}
+	}
+	return trust_reason(reason);
+}
+
+/* Services. */
+static const struct trust_service *trust_service_find(const struct trust_state *t, const char *name)
+{
+	for (uint32_t i = 0; i < TRUST_N_SERVICES; i++) {
+		if (strncmp(t->services[i].name, name, SERVICE_NAME_LEN) == 0) {
+			return &t->services[i];
+		}
+	}
+	return NULL;
+}
+
+/* Found or made; NULL: the table is full. */
+static struct trust_service *trust_service_get(struct trust_state *t, const char *name)
+{
+	struct trust_service *service = (struct trust_service *)trust_service_find(t, name);
+
+	for (uint32_t i = 0; service == NULL && i < TRUST_N_SERVICES; i++) {
+		if (t->services[i].name[0] == '\0') {
+			service = &t->services[i];
+			memset(service, 0, sizeof(*service));
+			memcpy(service->name, name, strnlen(name, SERVICE_NAME_LEN - 1));
+		}
+	}
+	return service;
+}
+
+err_t trust_add_service(
+        struct trust_state *t, const char *name, uint64_t generation, uint32_t floor)
+{
+	struct trust_service *service = trust_service_get(t, name);
+
+	if (service == NULL) {
+		return E_FULL;
+	}
+	service->floor_own = floor;
+	service->newest = (struct trust_number){t->root_serial, generation};
+	return E_OK;
+}
+
+uint32_t trust_floor(const struct trust_state *t, const char *name)
+{
+	const struct trust_service *service = trust_service_find(t, name);
+
+	if (service == NULL) {
+		return 0;
+	}
+	return service->floor_epoch == t->root_serial && service->floor_told > service->floor_own
+	               ? service->floor_told
+	               : service->floor_own;
+}
+
+struct trust_number trust_generation(const struct trust_state *t, const char *name)
+{
+	const struct trust_service *service = trust_service_find(t, name);
+
+	return service != NULL ? service->newest : (struct trust_number){0};
+}
+
+/* Variants. */
+struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN])
+{
+	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
+		struct trust_variant *v = &t->variants[i];
+
+		if (v->order != 0 && memcmp(v->hash, hash, sizeof(v->hash)) == 0) {
+			return v;
+		}
+	}
+	return NULL;
+}
+
+/* A free entry, or that of the variant which nobody uses for the longest time. NULL: none. */
+static struct trust_variant *variant_entry(struct trust_state *t)
+{
+	struct trust_variant *best = NULL;
+
+	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
+		struct trust_variant *v = &t->variants[i];
+
+		if (v->n_users == 0 && (best == NULL || v->order < best->order)) {
+			best = v;
+		}
+	}
+	return best;
+}
+
+err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+        struct trust_variant **ret_variant)
+{
+	uint8_t hash[RS_HASH_LEN];
+	struct trust_variant *entry;
+	struct envelope_view view;
+	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_VARIANT, &view);
+
+	if (r != E_OK) {
+		return r;
+	}
+	variant_manifest_hash(view.variant, hash);
+	entry = trust_find_variant(t, hash);
+	if (entry == NULL) {
+		entry = variant_entry(t);
+		if (entry == NULL) {
+			return E_FULL;
+		}
+		memset(entry, 0, sizeof(*entry));
+		memcpy(entry->hash, hash, sizeof(hash));
+		entry->kit = *view.kit;
+		entry->variant = *view.variant;
+	}
+	entry->root_serial = view.root->serial;
+	entry->keys_end = envelope_keys_end(&view);
+	entry->order = ++t->n_admitted;
+	*ret_variant = entry;
+	return E_OK;
+}
+
+static bool variant_names(const struct trust_variant *v, const uint8_t hash[RS_HASH_LEN])
+{
+	return v->order != 0 && (memcmp(v->variant.payload_hash, hash, RS_HASH_LEN) == 0 ||
+	                                memcmp(v->kit.state_hash, hash, RS_HASH_LEN) == 0);
+}
+
+bool trust_names(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN], uint64_t len)
+{
+	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
+		const struct trust_variant *v = &t->variants[i];
+
+		if (v->order != 0 && ((memcmp(v->variant.payload_hash, hash, RS_HASH_LEN) == 0 &&
+		                              v->variant.payload_len == len) ||
+		                             (memcmp(v->kit.state_hash, hash, RS_HASH_LEN) == 0 &&
+		                                     v->kit.state_len == len))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool trust_names_elsewhere(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN],
+        const struct trust_variant *but)
+{
+	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
+		if (&t->variants[i] != but && variant_names(&t->variants[i], hash)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct trust_variant *trust_oldest(struct trust_state *t, const uint8_t hash[RS_HASH_LEN])
+{
+	struct trust_variant *oldest = NULL;
+
+	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
+		struct trust_variant *v = &t->variants[i];
+
+		if (v->order != 0 && v->n_users == 0 && !variant_names(v, hash) &&
+		        (oldest == NULL || v->order < oldest->order)) {
+			oldest = v;
+		}
+	}
+	return oldest;
+}
+
+err_t trust_forget(struct trust_variant *variant)
+{
+	if (variant->n_users > 0) {
+		return E_BUSY;
+	}
+	memset(variant, 0, sizeof(*variant));
+	return E_OK;
+}
+
+/* Orders. */
+err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+        const struct order_manifest **ret_order)
+{
+	struct envelope_view view;
+	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_ORDER, &view);
+
+	if (r == E_OK || r == E_V_EXPIRED) {
+		*ret_order = view.order;
+	}
+	return r;
+}
+
+err_t trust_order_is_new(const struct trust_state *t, const struct order_manifest *order)
+{
+	struct trust_number number = {order->epoch, order->transaction};
+
+	if (!t->has_statement) {
+		return E_V_STATEMENT;
+	}
+	return trust_number_is_later(number, t->newest_order) ? E_OK : E_NOTFOUND;
+}
+
+/* What the component says of its variant is what was signed. */
+static err_t component_match(
+        const struct order_component *c, const struct variant_manifest *variant)
+{
+	if (memcmp(c->service, variant->service, SERVICE_NAME_SIZE) != 0) {
+		return E_V_SERVICE;
+	}
+	return memcmp(c->release_id, variant->release_id, sizeof(c->release_id)) == 0 &&
+	                       c->recipe == variant->recipe
+	               ? E_OK
+	               : E_V_RELEASE;
+}
+
+static err_t variant_is_current(
+        const struct trust_state *t, const struct trust_variant *v, uint64_t uptime)
+{
+	uint64_t now = trust_time(t, uptime);
+
+	if (v->root_serial != t->root_serial) {
+		return E_V_ROOT;
+	}
+	if (now >= v->keys_end) {
+		return E_V_KEY_EXPIRED;
+	}
+	return now < v->variant.expires ? E_OK : E_V_EXPIRED;
+}
+
+err_t trust_component(struct trust_state *t, const struct order_manifest *order,
+        const struct order_component *component, uint64_t uptime,
+        struct trust_variant **ret_variant)
+{
+	static const uint8_t machine_made[RS_HASH_LEN];
+	struct trust_number generation = {order->epoch, component->generation};
+	struct trust_variant *v;
+	err_t r;
+
+	if (memcmp(component->variant_hash, machine_made, sizeof(machine_made)) == 0) {
+		return E_UNSUPPORTED;
+	}
+	v = trust_find_variant(t, component->variant_hash);
+	if (v == NULL) {
+		return E_V_UNADMITTED;
+	}
+	r = component_match(component, &v->variant);
+	if (r == E_OK) {
+		r = variant_is_current(t, v, uptime);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	if (v->kit.counter < trust_floor(t, component->service)) {
+		return E_V_FLOOR;
+	}
+	if (!trust_number_is_later(generation, trust_generation(t, component->service))) {
+		return E_V_REPLAY;
+	}
+	*ret_variant = v;
+	return E_OK;
+}
+
+void trust_accept(struct trust_state *t, const struct order_manifest *order)
+{
+	t->newest_order = (struct trust_number){order->epoch, order->transaction};
+}
+
+void trust_commit(struct trust_state *t, const char *name, struct trust_number generation,
+        struct trust_number order, uint32_t floor)
+{
+	struct trust_service *service = trust_service_get(t, name);
+
+	if (service == NULL) {
+		return;
+	}
+	/* A statement that came since the order was accepted may have told a later one. */
+	if (trust_number_is_later(generation, service->newest)) {
+		service->newest = generation;
+	}
+	service->unconfirmed = order;
+	service->floor_unconfirmed = floor;
+}
+
+err_t trust_confirm(struct trust_state *t, struct trust_number order)
+{
+	bool is_known = false;
+
+	for (uint32_t i = 0; i < TRUST_N_SERVICES; i++) {
+		struct trust_service *service = &t->services[i];
+
+		if (service->name[0] == '\0' || !number_is_same(service->unconfirmed, order)) {
+			continue;
+		}
+		is_known = true;
+		if (service->floor_unconfirmed > service->floor_own) {
+			service->floor_own = service->floor_unconfirmed;
+		}
+	}
+	return is_known ? E_OK : E_NOTFOUND;
+}
+
+/* Statements only raise. */
+static void statement_apply(
+        struct trust_state *t, const struct statement_service *s, uint64_t epoch)
+{
+	struct trust_service *service = trust_service_get(t, s->service);
+	struct trust_number newest = {s->epoch, s->generation};
+
+	if (service == NULL) {
+		return; /* more services than a machine can have: it runs none of these */
+	}
+	if (service->floor_epoch != epoch) {
+		service->floor_told = 0;
+		service->floor_epoch = epoch;
+	}
+	if (s->floor > service->floor_told) {
+		service->floor_told = s->floor;
+	}
+	if (trust_number_is_later(newest, service->newest)) {
+		service->newest = newest;
+	}
+}
+
+err_t trust_statement(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime)
+{
+	struct envelope_view view;
+	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_STATEMENT, &view);
+
+	if (r != E_OK) {
+		return r;
+	}
+	for (uint32_t i = 0; i < view.statement->n_services; i++) {
+		statement_apply(t, &statement_services(view.statement)[i], view.root->serial);
+	}
+	t->has_statement = true;
+	return E_OK;
+}
+
+err_t trust_set_time(
+        struct trust_state *t, const void *bytes, size_t len, uint64_t uptime, uint64_t next_nonce)
+{
+	struct envelope_view view;
+	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_TIME, &view);
+
+	if (r != E_OK) {
+		return r;
+	}
+	t->time_nonce = next_nonce;
+	t->time_base = view.time->time > uptime ? view.time->time - uptime : 0;
+	t->time_skew = 0;
+	return E_OK;
+}

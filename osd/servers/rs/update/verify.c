@@ -1,0 +1,135 @@
+/*
+ * Can what an order names be run here? That the variant is to be believed, and that the order may
+ * name it, was decided in trust.c. Now payload and description, which the store keeps under the
+ * hash of their bytes, must be there and well formed; last comes what only this machine knows.
+ */
+#include "osd/servers/rs/update/txn.h"
+
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/life/binary.h"
+#include "osd/servers/rs/memory/memory.h"
+#include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/memory/span.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/trust/trust.h"
+
+static struct vm_region verify_regions[RS_N_REGIONS];
+
+/* A complete blob by the hash that the request names. */
+static err_t verify_blob(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob)
+{
+	struct blob *blob = stage_find(hash);
+
+	if (blob == NULL) {
+		return E_NOTFOUND;
+	}
+	if (!blob_is_complete(blob)) {
+		return E_INCOMPLETE;
+	}
+	*ret_blob = blob;
+	return E_OK;
+}
+
+static err_t verify_image(struct binary *binary)
+{
+	if (image_check(binary->payload_blob->bytes, binary->payload_blob->total, &binary->image) !=
+	        IMAGE_OK) {
+		return E_V_IMAGE;
+	}
+	if (memcmp(binary->image.header->service, binary->kit.service, SERVICE_NAME_LEN) != 0) {
+		return E_V_SERVICE;
+	}
+	return binary_describe(binary) ? E_OK : E_V_DESCRIPTION;
+}
+
+static err_t verify_staged(const struct update_plan *plan, struct binary *ret_binary)
+{
+	struct trust_variant *v = plan->variant;
+	struct binary binary = {
+	        .kit = v->kit,
+	        .generation = {plan->number.epoch, plan->generation},
+	        .variant = v,
+	};
+	err_t r = verify_blob(v->variant.payload_hash, &binary.payload_blob);
+
+	if (r == E_OK) {
+		r = verify_blob(v->kit.state_hash, &binary.description_blob);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	binary.payload_bytes = binary.payload_blob->total;
+	binary.description = binary.description_blob->bytes;
+	binary.description_bytes = binary.description_blob->total;
+	memcpy(binary.payload_hash, binary.payload_blob->hash, RS_HASH_LEN);
+	r = verify_image(&binary);
+	if (r == E_OK) {
+		*ret_binary = binary;
+	}
+	return r;
+}
+
+/*
+ * The old instance's memory must stay where it is while the new one looks at it: device and DMA
+ * memory cannot, and the new image's window must be free.
+ */
+static err_t verify_room(const struct service *service, const struct binary *binary)
+{
+	const struct image_header *image = binary->image.header;
+	struct span_set window;
+	uint32_t n;
+	err_t r = memory_regions(service->instance.space, verify_regions, RS_N_REGIONS, &n);
+
+	span_set_init(&window);
+	if (r == E_OK) {
+		r = span_set_add(&window, image->base, image->window_len);
+	}
+	for (uint32_t i = 0; r == E_OK && i < n; i++) {
+		const struct vm_region *region = &verify_regions[i];
+
+		if ((region->flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
+			r = E_NOT_UPDATABLE;
+		} else if (span_set_hits(&window, region->va, region->bytes)) {
+			r = E_V_OVERLAP;
+		}
+	}
+	return r;
+}
+
+err_t verify_service(const struct update_plan *plan, struct service **ret_service)
+{
+	struct service *service = service_find(plan->service);
+
+	if (service == NULL) {
+		return E_NOTFOUND;
+	}
+	if (!service_is_updatable(service)) {
+		return E_NOT_UPDATABLE;
+	}
+	if (service->state != RS_SERVICE_RUNNING) {
+		return E_STATE;
+	}
+	*ret_service = service;
+	return E_OK;
+}
+
+err_t verify_update(
+        const struct update_plan *plan, const struct service *service, struct binary *ret_binary)
+{
+	struct binary binary;
+	err_t r = verify_staged(plan, &binary);
+
+	if (r == E_OK) {
+		r = verify_room(service, &binary);
+	}
+	if (r != E_OK) {
+		return r;
+	}
+	blob_ref(binary.payload_blob);
+	blob_ref(binary.description_blob);
+	binary.variant->n_users++;
+	*ret_binary = binary;
+	return E_OK;
+}
