@@ -14,8 +14,8 @@
 #include <elf.h>
 #include <string.h>
 
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 
 struct archive {
 	const char *path;

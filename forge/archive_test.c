@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "forge/archive.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 #define MAGIC "!<arch>\n"
 #define HEADER(name, size) name "0           0     0     100644  " size "`\n"

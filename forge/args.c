@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 int args_wrong(const char *fmt, ...)
 {

@@ -16,8 +16,8 @@
 
 #include "forge/draw.h"
 #include "forge/kit.h"
-#include "forge/report.h"
-#include "forge/tool.h"
+#include "forge/base/report.h"
+#include "forge/base/tool.h"
 
 void boot_writer_fini(struct boot_writer *w)
 {

@@ -1,6 +1,6 @@
 #pragma once
 /* Putting a boot image together (proto/image/image.h) from a list of parts. */
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "proto/image/image.h"
 
 struct boot_writer {

@@ -11,7 +11,7 @@
 #include "forge/args.h"
 #include "forge/cmd.h"
 #include "forge/kit.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 #include "proto/image/image.h"
 
 static void inspect_hex(const char *what, const uint8_t *bytes, size_t n)

@@ -6,7 +6,7 @@
 #include "forge/cmd.h"
 #include "forge/kit.h"
 #include "forge/kit_make.h"
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 /* The command line as given; NULL where an option is absent. */
 struct kit_options {

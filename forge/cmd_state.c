@@ -10,8 +10,8 @@
 #include "forge/args.h"
 #include "forge/cmd.h"
 #include "forge/kit.h"
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 #include "forge/state_print.h"
 #include "forge/state_write.h"
 

@@ -12,7 +12,7 @@
 #include "forge/flat.h"
 #include "forge/kit.h"
 #include "forge/layout.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 #include "proto/image/image.h"
 
 static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE], uint64_t base,

@@ -9,7 +9,7 @@
 #include <dwarf.h>
 #include <string.h>
 
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 void debug_info_fini(struct debug_info *info)
 {

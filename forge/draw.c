@@ -10,7 +10,7 @@
 #include <string.h>
 #include <openssl/evp.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 struct draw {
 	EVP_CIPHER_CTX *cipher;

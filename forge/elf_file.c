@@ -8,7 +8,7 @@
 #include <libelf.h>
 #include <string.h>
 
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 void elf_file_fini(struct elf_file *elf)
 {

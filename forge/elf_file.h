@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 struct elf_symbol {
 	const char *name;

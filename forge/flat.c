@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/names.h"
-#include "forge/report.h"
-#include "forge/tool.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
+#include "forge/base/tool.h"
 #include "proto/image/image.h"
 
 static uint64_t flat_page_up(uint64_t v)

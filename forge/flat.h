@@ -1,7 +1,7 @@
 #pragma once
 /* From a linked program to a flat payload. */
 #include "forge/elf_file.h"
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 /*
  * Write the payload of `service`. vector[] names the symbol of each entry of the

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "forge/report.h"
-#include "forge/tool.h"
+#include "forge/base/report.h"
+#include "forge/base/tool.h"
 
 /* The flags of llc; a change makes new names in the cache. */
 #define GENERATE_FLAGS                                                                             \

@@ -3,7 +3,7 @@
  * Code generation, cached: what is generated depends on nothing but the bitcode and
  * the tools, so equal bitcode (the runtime is in every service) is generated once.
  */
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 /*
  * Generate an object with and one without debug data from the bitcode. Both lie in

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "forge/draw.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 #define KIT_ROOT_MAX 8192u
 

@@ -16,9 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "forge/order.h"
-#include "forge/tool.h"
+#include "forge/base/tool.h"
 #include "host/kit/dir.h"
 
 struct elf_file;

@@ -24,7 +24,7 @@
 #include "forge/link.h"
 #include "forge/module.h"
 #include "forge/pair.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 #include "forge/review.h"
 #include "forge/service.h"
 #include "forge/state_write.h"

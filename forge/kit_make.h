@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/tool.h"
+#include "forge/base/tool.h"
 
 struct kit_request {
 	const char *out; /* directory to make or to replace */

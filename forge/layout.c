@@ -8,7 +8,7 @@
  */
 #include "forge/layout.h"
 
-#include "forge/report.h"
+#include "forge/base/report.h"
 #include "proto/image/image.h"
 
 /* Largest gaps. Small enough that a service stays within a few page tables. */

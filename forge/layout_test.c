@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "forge/layout.h"
-#include "forge/names.h"
+#include "forge/base/names.h"
 #include "proto/image/image.h"
 
 #define N_NAMES 200

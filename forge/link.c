@@ -5,8 +5,8 @@
  */
 #include "forge/link.h"
 
-#include "forge/report.h"
-#include "forge/tool.h"
+#include "forge/base/report.h"
+#include "forge/base/tool.h"
 
 struct link_args {
 	const char **items; /* owned array of borrowed strings */

@@ -4,7 +4,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 static const struct command {
 	const char *name;

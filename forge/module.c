@@ -16,8 +16,8 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
 
-#include "forge/report.h"
-#include "forge/tool.h"
+#include "forge/base/report.h"
+#include "forge/base/tool.h"
 
 struct module {
 	const char *path;

@@ -9,7 +9,7 @@
  */
 #include <stddef.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 /* Separates a name from the tag in the symbols made here. */
 #define MODULE_NAME_MARK '$'

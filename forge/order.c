@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 
 static const char order_letters[_ORDER_CLASS_N] = {
         [ORDER_TEXT] = 't',

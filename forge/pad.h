@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "forge/order.h"
 
 struct pad_list {

@@ -13,8 +13,8 @@
 
 #include "forge/layout.h"
 #include "forge/link.h"
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 #include "proto/envelope/pairing.h"
 
 #define PAIR_SCRATCH (UINT64_C(64) << 20)

@@ -14,8 +14,8 @@
 #include <llvm-c/Disassembler.h>
 #include <llvm-c/Target.h>
 
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 
 struct review {
 	struct names live;              /* symbols of the linked program */

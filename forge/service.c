@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 
 #define SERVICE_WORDS_MAX 64
 #define SERVICE_CALL_BASE 0x1000u

@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "proto/envelope/manifest.h"
 
 #define SERVICE_LIBRARIES_MAX 8u

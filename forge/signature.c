@@ -8,7 +8,7 @@
 
 #include <dwarf.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 #define SIGNATURE_DEPTH 8
 

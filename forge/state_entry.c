@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "forge/module.h"
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 #include "forge/signature.h"
 
 #define ENTRY_SITE_SECTION "lu_sites"

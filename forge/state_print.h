@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "proto/state/state_desc.h"
 
 /* Append the whole description: types in C notation, then entries by kind. */

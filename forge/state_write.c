@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "forge/debug_info.h"
-#include "forge/names.h"
-#include "forge/report.h"
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 #include "forge/state_entry.h"
 #include "forge/type_btf.h"
 #include "forge/type_graph.h"

@@ -8,7 +8,7 @@
 
 #include "forge/archive.h"
 #include "forge/elf_file.h"
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 struct state_request {
 	const char *service;

@@ -9,7 +9,7 @@
 #include <bpf/btf.h>
 #include <string.h>
 
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 static const char *btf_name(const char *name)
 {

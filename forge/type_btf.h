@@ -1,6 +1,6 @@
 #pragma once
 /* A merged type graph as BTF: one BTF type per class, its id being the class. */
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "forge/type_graph.h"
 
 /*

@@ -13,8 +13,8 @@
 #include <dwarf.h>
 #include <string.h>
 
-#include "forge/mem.h"
-#include "forge/report.h"
+#include "forge/base/mem.h"
+#include "forge/base/report.h"
 #include "proto/state/state.h"
 
 #ifndef DW_TAG_LLVM_annotation

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 /* Put the input into a file of this process, for parsers that read files; its path. */
 const char *fuzz_file(const uint8_t *data, size_t size);

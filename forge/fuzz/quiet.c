@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "forge/fuzz/fuzz.h"
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 static char path[] = "/tmp/forge_fuzz.XXXXXX";
 static volatile uint8_t sink;

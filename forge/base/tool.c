@@ -3,7 +3,7 @@
  * starts luforge cannot have another tool run or its words changed. What a tool prints is kept
  * and shown only if it fails.
  */
-#include "forge/tool.h"
+#include "forge/base/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <openssl/evp.h>
 
-#include "forge/mem.h"
-#include "forge/report.h"
+#include "forge/base/mem.h"
+#include "forge/base/report.h"
 
 const char tool_llc[] = LLVM_BIN "/llc";
 const char tool_lld[] = LLVM_BIN "/ld.lld";

@@ -2,7 +2,7 @@
  * Memory that ends the program when there is none, byte buffers that grow, and files. A file
  * that is written appears whole or not at all: it is made beside its place and renamed.
  */
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 static void *mem_check(void *p)
 {

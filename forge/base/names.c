@@ -1,9 +1,9 @@
 /* A string map by open addressing, at most half full; see names.h. */
-#include "forge/names.h"
+#include "forge/base/names.h"
 
 #include <string.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 static uint64_t names_hash(const char *s)
 {

@@ -3,13 +3,13 @@
  * and programs. Each function returns the negative value of its kind, so that reporting and
  * returning are one statement.
  */
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 #include "host/text/escape.h"
 
 void report_text(FILE *to, const char *text)

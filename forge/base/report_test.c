@@ -1,11 +1,11 @@
 /* What luforge prints of names that others chose. */
 #undef NDEBUG
-#include "forge/report.h"
+#include "forge/base/report.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "forge/mem.h"
+#include "forge/base/mem.h"
 
 static void prints(const char *text, const char *expected)
 {
