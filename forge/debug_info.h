@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <elfutils/libdw.h>
 
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 
 enum debug_kind { DEBUG_VARIABLE, DEBUG_FUNCTION };
 

@@ -1,6 +1,6 @@
 #pragma once
 /* From a linked program to a flat payload. */
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 #include "forge/base/mem.h"
 
 /*

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "forge/archive.h"
+#include "forge/elf/archive.h"
 #include "forge/generate.h"
 #include "forge/kit.h"
 #include "forge/layout.h"

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 #include "forge/layout.h"
 
 struct link_job {

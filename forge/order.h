@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 
-#include "forge/archive.h"
+#include "forge/elf/archive.h"
 
 enum order_class {
 	ORDER_TEXT,

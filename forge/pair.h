@@ -4,7 +4,7 @@
  * (proto/state/plan) of two kits on the host. Both are linked once, without a layout, so that
  * symbols are as alive as they are in any variant, and their initial values can be compared.
  */
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 #include "forge/kit.h"
 #include "proto/state/plan/state_pair.h"
 #include "proto/state/state_desc.h"

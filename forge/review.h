@@ -4,7 +4,7 @@
  * transfers, and code that enters the kernel other than through the gate page.
  * A reviewed list names the exceptions and why each is harmless.
  */
-#include "forge/archive.h"
+#include "forge/elf/archive.h"
 
 /*
  * Judge everything that is in the linked program. The list has lines

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "forge/archive.h"
-#include "forge/elf_file.h"
+#include "forge/elf/archive.h"
+#include "forge/elf/file.h"
 #include "forge/base/mem.h"
 
 struct state_request {

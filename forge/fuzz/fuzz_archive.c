@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "forge/archive.h"
+#include "forge/elf/archive.h"
 #include "forge/fuzz/fuzz.h"
 
 #define NEEDS_MAX 64

@@ -2,7 +2,7 @@
  * ELF files: sections, symbols and segments of whatever is accepted can
  * be read to the last byte.
  */
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 #include "forge/fuzz/fuzz.h"
 
 static void elf_walk(const struct elf_file *elf)

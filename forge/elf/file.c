@@ -2,7 +2,7 @@
  * Loading ELF files through libelf, which bounds everything; section contents are
  * given out as pointers into our own copy of the file.
  */
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 
 #include <gelf.h>
 #include <libelf.h>

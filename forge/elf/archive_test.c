@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "forge/archive.h"
+#include "forge/elf/archive.h"
 #include "forge/base/report.h"
 
 #define MAGIC "!<arch>\n"

@@ -8,7 +8,7 @@
  * Nothing in an archive is believed: headers, index and names are looked for inside the file
  * before they are followed.
  */
-#include "forge/archive.h"
+#include "forge/elf/archive.h"
 
 #include <ar.h>
 #include <elf.h>

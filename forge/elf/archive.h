@@ -5,7 +5,7 @@
  */
 #include <stddef.h>
 
-#include "forge/elf_file.h"
+#include "forge/elf/file.h"
 
 /* One object that goes into the link. */
 struct object {
