@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 #include "forge/elf/archive.h"
-#include "forge/generate.h"
+#include "forge/code/generate.h"
 #include "forge/kit.h"
 #include "forge/layout.h"
 #include "forge/link.h"
-#include "forge/module.h"
+#include "forge/code/module.h"
 #include "forge/pair.h"
 #include "forge/base/report.h"
 #include "forge/review.h"

@@ -8,7 +8,7 @@
 #include <dwarf.h>
 #include <string.h>
 
-#include "forge/module.h"
+#include "forge/code/module.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
 #include "forge/signature.h"

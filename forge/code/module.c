@@ -6,7 +6,7 @@
  * leads to must be known. Tags must differ within a service. Modules are in the order of their
  * source names, so the order of the command line changes nothing.
  */
-#include "forge/module.h"
+#include "forge/code/module.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  * ever out of date. Several luforge may fill one cache: each writes under names of its own and
  * renames; the object without debug data comes last, so where it is, both are.
  */
-#include "forge/generate.h"
+#include "forge/code/generate.h"
 
 #include <errno.h>
 #include <stdio.h>
