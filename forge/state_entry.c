@@ -11,7 +11,7 @@
 #include "forge/code/module.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
-#include "forge/signature.h"
+#include "forge/debug/signature.h"
 
 #define ENTRY_SITE_SECTION "lu_sites"
 

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "forge/debug_info.h"
+#include "forge/debug/info.h"
 #include "forge/state_write.h"
-#include "forge/type_graph.h"
+#include "forge/debug/type_graph.h"
 #include "proto/state/state.h"
 
 struct entry {

@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/debug_info.h"
+#include "forge/debug/info.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
 #include "forge/state_entry.h"
-#include "forge/type_btf.h"
-#include "forge/type_graph.h"
+#include "forge/debug/type_btf.h"
+#include "forge/debug/type_graph.h"
 #include "proto/state/state_desc.h"
 
 struct state_tables {

@@ -2,10 +2,10 @@
  * Debug data to types: every variable and function of an ELF file, merged and written as BTF, which
  * our own reader must be able to walk.
  */
-#include "forge/debug_info.h"
+#include "forge/debug/info.h"
 #include "forge/fuzz/fuzz.h"
-#include "forge/type_btf.h"
-#include "forge/type_graph.h"
+#include "forge/debug/type_btf.h"
+#include "forge/debug/type_graph.h"
 
 static void types_write(const struct debug_info *info)
 {

@@ -4,7 +4,7 @@
  * each type its number in the order of the calls; a number that is not the expected one is a
  * failure.
  */
-#include "forge/type_btf.h"
+#include "forge/debug/type_btf.h"
 
 #include <bpf/btf.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #pragma once
 /* A merged type graph as BTF: one BTF type per class, its id being the class. */
 #include "forge/base/mem.h"
-#include "forge/type_graph.h"
+#include "forge/debug/type_graph.h"
 
 /*
  * Write the BTF blob, and the offset of each type id in the blob's type section

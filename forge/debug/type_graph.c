@@ -8,7 +8,7 @@
  * its place when it has been read. Only our annotations are kept of the many in debug data.
  * Kinds that BTF cannot describe are refused here, with file and line.
  */
-#include "forge/type_graph.h"
+#include "forge/debug/type_graph.h"
 
 #include <dwarf.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "forge/base/mem.h"
-#include "forge/type_graph.h"
+#include "forge/debug/type_graph.h"
 
 uint64_t type_graph_size(const struct type_graph *g, uint32_t i)
 {

@@ -4,7 +4,7 @@
  * deeper than SIGNATURE_DEPTH end in "...", so the words are bounded whatever the debug data
  * says.
  */
-#include "forge/signature.h"
+#include "forge/debug/signature.h"
 
 #include <dwarf.h>
 

@@ -4,7 +4,7 @@
  * variable without such an address (in a register, on the stack) is not a place of the
  * program.
  */
-#include "forge/debug_info.h"
+#include "forge/debug/info.h"
 
 #include <dwarf.h>
 #include <string.h>
