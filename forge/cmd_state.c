@@ -12,8 +12,8 @@
 #include "forge/kit.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
-#include "forge/state_print.h"
-#include "forge/state_write.h"
+#include "forge/state/print.h"
+#include "forge/state/write.h"
 
 static int state_show(const char *path)
 {

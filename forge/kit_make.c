@@ -27,7 +27,7 @@
 #include "forge/base/report.h"
 #include "forge/review.h"
 #include "forge/service.h"
-#include "forge/state_write.h"
+#include "forge/state/write.h"
 #include "proto/envelope/envelope.h"
 
 struct kit_maker {

@@ -3,7 +3,7 @@
  * outwards: pointers go to its left, arrays and functions to its right, and a
  * pointer to an array or a function needs parentheses.
  */
-#include "forge/state_print.h"
+#include "forge/state/print.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * static variable is (its symbol is FUNCTION.NAME); debug data, joined by address,
  * says from which source file it is and of what type.
  */
-#include "forge/state_entry.h"
+#include "forge/state/entry.h"
 
 #include <dwarf.h>
 #include <string.h>

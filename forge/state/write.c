@@ -6,7 +6,7 @@
  * because it would only be missed in the middle of an update; and the machine's own reader
  * must accept what was written.
  */
-#include "forge/state_write.h"
+#include "forge/state/write.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "forge/debug/info.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
-#include "forge/state_entry.h"
+#include "forge/state/entry.h"
 #include "forge/debug/type_btf.h"
 #include "forge/debug/type_graph.h"
 #include "proto/state/state_desc.h"

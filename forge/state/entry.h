@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "forge/debug/info.h"
-#include "forge/state_write.h"
+#include "forge/state/write.h"
 #include "forge/debug/type_graph.h"
 #include "proto/state/state.h"
 
