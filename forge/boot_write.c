@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/draw.h"
+#include "forge/layout/draw.h"
 #include "forge/kit.h"
 #include "forge/base/report.h"
 #include "forge/base/tool.h"

@@ -11,7 +11,7 @@
 #include "forge/cmd.h"
 #include "forge/flat.h"
 #include "forge/kit.h"
-#include "forge/layout.h"
+#include "forge/layout/layout.h"
 #include "forge/base/report.h"
 #include "proto/image/image.h"
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "forge/draw.h"
+#include "forge/layout/draw.h"
 #include "forge/base/report.h"
 
 #define KIT_ROOT_MAX 8192u

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "forge/base/mem.h"
-#include "forge/order.h"
+#include "forge/layout/order.h"
 #include "forge/base/tool.h"
 #include "host/kit/dir.h"
 

@@ -20,7 +20,7 @@
 #include "forge/elf/archive.h"
 #include "forge/code/generate.h"
 #include "forge/kit.h"
-#include "forge/layout.h"
+#include "forge/layout/layout.h"
 #include "forge/link.h"
 #include "forge/code/module.h"
 #include "forge/pair.h"

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "forge/elf/file.h"
-#include "forge/layout.h"
+#include "forge/layout/layout.h"
 
 struct link_job {
 	const char *work_dir;       /* for the script, the pads and the output */

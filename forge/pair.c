@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "forge/layout.h"
+#include "forge/layout/layout.h"
 #include "forge/link.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"

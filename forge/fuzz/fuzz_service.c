@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "forge/fuzz/fuzz.h"
-#include "forge/order.h"
+#include "forge/layout/order.h"
 #include "forge/service.h"
 
 static void require(int condition)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "forge/base/mem.h"
-#include "forge/order.h"
+#include "forge/layout/order.h"
 
 struct pad_list {
 	struct pad {

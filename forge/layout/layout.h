@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "forge/draw.h"
-#include "forge/order.h"
-#include "forge/pad.h"
+#include "forge/layout/draw.h"
+#include "forge/layout/order.h"
+#include "forge/layout/pad.h"
 
 enum layout_segment { LAYOUT_TEXT, LAYOUT_RODATA, LAYOUT_DATA, _LAYOUT_SEGMENT_N };
 

@@ -4,7 +4,7 @@
  * stream's nonce comes from its label, so streams of one seed have nothing to do with each
  * other, and a new one changes no other.
  */
-#include "forge/draw.h"
+#include "forge/layout/draw.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * Writing the pads' object file by hand: a null section, one section per pad, a
  * symbol table, a string table that also holds section names.
  */
-#include "forge/pad.h"
+#include "forge/layout/pad.h"
 
 #include <elf.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/layout.h"
+#include "forge/layout/layout.h"
 #include "forge/base/names.h"
 #include "proto/image/image.h"
 

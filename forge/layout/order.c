@@ -5,7 +5,7 @@
  * those that the linked program no longer has, are left out. The file is text, written and
  * read here.
  */
-#include "forge/order.h"
+#include "forge/layout/order.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/draw.h"
+#include "forge/layout/draw.h"
 
 static const uint8_t seed_a[DRAW_SEED_SIZE] = {1, 2, 3};
 

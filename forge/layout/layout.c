@@ -6,7 +6,7 @@
  * sections; the first that fits takes a section, whatever the order of the segments, so no two
  * of them may fit the same.
  */
-#include "forge/layout.h"
+#include "forge/layout/layout.h"
 
 #include "forge/base/report.h"
 #include "proto/image/image.h"
