@@ -9,7 +9,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
-#include "forge/flat.h"
+#include "forge/link/flat.h"
 #include "forge/kit.h"
 #include "forge/layout/layout.h"
 #include "forge/base/report.h"

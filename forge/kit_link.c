@@ -4,7 +4,7 @@
  * directory is removed again.
  */
 #include "forge/kit.h"
-#include "forge/link.h"
+#include "forge/link/link.h"
 
 int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked)
 {

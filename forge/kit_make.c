@@ -21,7 +21,7 @@
 #include "forge/code/generate.h"
 #include "forge/kit.h"
 #include "forge/layout/layout.h"
-#include "forge/link.h"
+#include "forge/link/link.h"
 #include "forge/code/module.h"
 #include "forge/pair.h"
 #include "forge/base/report.h"

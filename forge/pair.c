@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "forge/layout/layout.h"
-#include "forge/link.h"
+#include "forge/link/link.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
 #include "proto/envelope/pairing.h"

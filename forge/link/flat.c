@@ -4,7 +4,7 @@
  * id is the start of the hash of the payload with that field zero. image_check(), which the
  * machine runs, is asked last: a layout that breaks a rule is found here.
  */
-#include "forge/flat.h"
+#include "forge/link/flat.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * the pads, all in the caller's directory. The flags are part of what makes a payload the same
  * everywhere (one thread, no build id, no tail merging); forge/README.md explains them.
  */
-#include "forge/link.h"
+#include "forge/link/link.h"
 
 #include "forge/base/report.h"
 #include "forge/base/tool.h"
