@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "forge/layout/draw.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/base/report.h"
 #include "forge/base/tool.h"
 

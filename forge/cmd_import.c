@@ -13,7 +13,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/base/report.h"
 
 #define IMPORT_ID_BYTES 16u /* of the release id, in a name */

@@ -4,7 +4,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/kit_make.h"
 #include "forge/base/mem.h"
 

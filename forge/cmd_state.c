@@ -9,7 +9,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
 #include "forge/state/print.h"

@@ -10,7 +10,7 @@
 #include "forge/args.h"
 #include "forge/cmd.h"
 #include "forge/link/flat.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/layout/layout.h"
 #include "forge/base/report.h"
 #include "proto/image/image.h"

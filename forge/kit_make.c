@@ -19,7 +19,7 @@
 
 #include "forge/elf/archive.h"
 #include "forge/code/generate.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/layout/layout.h"
 #include "forge/link/link.h"
 #include "forge/code/module.h"

@@ -5,7 +5,7 @@
  * symbols are as alive as they are in any variant, and their initial values can be compared.
  */
 #include "forge/elf/file.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "proto/state/plan/state_pair.h"
 #include "proto/state/state_desc.h"
 

@@ -1,6 +1,6 @@
 /* The recipe of a kit: any text. What is accepted names each object by a path that ends. */
 #include "forge/fuzz/fuzz.h"
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

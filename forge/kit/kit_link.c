@@ -3,7 +3,7 @@
  * our own, so that the linker gets what was judged and not what lies in the kit by now; the
  * directory is removed again.
  */
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 #include "forge/link/link.h"
 
 int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked)

@@ -5,7 +5,7 @@
  * files. A recipe of another number is refused, because the same seed would give another
  * layout.
  */
-#include "forge/kit.h"
+#include "forge/kit/kit.h"
 
 #include <errno.h>
 #include <stdio.h>
