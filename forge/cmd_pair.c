@@ -11,7 +11,7 @@
 
 #include "forge/args.h"
 #include "forge/cmd.h"
-#include "forge/pair.h"
+#include "forge/pair/pair.h"
 #include "forge/base/report.h"
 
 static const char *const pair_things[_STATE_THING_N] = {

@@ -23,7 +23,7 @@
 #include "forge/layout/layout.h"
 #include "forge/link/link.h"
 #include "forge/code/module.h"
-#include "forge/pair.h"
+#include "forge/pair/pair.h"
 #include "forge/base/report.h"
 #include "forge/review.h"
 #include "forge/service.h"

@@ -7,7 +7,7 @@
  * release whose state could not even be carried over to itself is refused when its kit is
  * made.
  */
-#include "forge/pair.h"
+#include "forge/pair/pair.h"
 
 #include <string.h>
 

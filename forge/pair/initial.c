@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/pair.h"
+#include "forge/pair/pair.h"
 
 #define INITIAL_DEPTH 32
 
