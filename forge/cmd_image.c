@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 
 #include "forge/args.h"
-#include "forge/boot_write.h"
+#include "forge/boot/writer.h"
 #include "forge/cmd.h"
 
 /* It holds the seed of the machine's random source: nobody but the owner reads it. */

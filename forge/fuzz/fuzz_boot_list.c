@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "forge/boot_write.h"
+#include "forge/boot/writer.h"
 #include "forge/fuzz/fuzz.h"
 
 static char directory[] = "/tmp/forge_fuzz_boot.XXXXXX";

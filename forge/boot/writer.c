@@ -8,7 +8,7 @@
  * names are exactly these payload, description and release. The image as a whole passes
  * boot_check(). Signatures of envelopes are not verified here; that is the machine's to do.
  */
-#include "forge/boot_write.h"
+#include "forge/boot/writer.h"
 
 #include <errno.h>
 #include <stdio.h>
