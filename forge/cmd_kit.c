@@ -5,7 +5,7 @@
 #include "forge/args.h"
 #include "forge/cmd.h"
 #include "forge/kit/kit.h"
-#include "forge/kit_make.h"
+#include "forge/make/kit_make.h"
 #include "forge/base/mem.h"
 
 /* The command line as given; NULL where an option is absent. */

@@ -6,7 +6,7 @@
 
 #include "forge/fuzz/fuzz.h"
 #include "forge/layout/order.h"
-#include "forge/service.h"
+#include "forge/make/service.h"
 
 static void require(int condition)
 {

@@ -8,7 +8,7 @@
  * All findings are reported before the review fails. Exceptions are read from a list, each
  * with a reason.
  */
-#include "forge/review.h"
+#include "forge/make/review.h"
 
 #include <string.h>
 #include <llvm-c/Disassembler.h>

@@ -8,7 +8,7 @@
  *
  * All intermediate files lie in a temporary directory, whose name reaches no output.
  */
-#include "forge/kit_make.h"
+#include "forge/make/kit_make.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,8 @@
 #include "forge/code/module.h"
 #include "forge/pair/pair.h"
 #include "forge/base/report.h"
-#include "forge/review.h"
-#include "forge/service.h"
+#include "forge/make/review.h"
+#include "forge/make/service.h"
 #include "forge/state/write.h"
 #include "proto/envelope/envelope.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "forge/service.h"
+#include "forge/make/service.h"
 
 static const char calls[] = "/* KCALL(number, name, ...) */\n"
                             "KCALL(0x1000, null, \"\", ALL)\n"

@@ -6,7 +6,7 @@
  * several fields must obey together are those of kit_manifest_check(), asked when the kit is
  * made.
  */
-#include "forge/service.h"
+#include "forge/make/service.h"
 
 #include <errno.h>
 #include <stdarg.h>
