@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/args.h"
-#include "forge/cmd.h"
+#include "forge/cmd/args.h"
+#include "forge/cmd/cmd.h"
 #include "forge/pair/pair.h"
 #include "forge/base/report.h"
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/args.h"
-#include "forge/cmd.h"
+#include "forge/cmd/args.h"
+#include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
 #include "forge/make/kit_make.h"
 #include "forge/base/mem.h"

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "forge/args.h"
-#include "forge/cmd.h"
+#include "forge/cmd/args.h"
+#include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
 #include "forge/base/report.h"
 

@@ -1,9 +1,9 @@
 /* luforge image: write a boot image from a list, options overriding its lines. */
 #include <sys/stat.h>
 
-#include "forge/args.h"
+#include "forge/cmd/args.h"
 #include "forge/boot/writer.h"
-#include "forge/cmd.h"
+#include "forge/cmd/cmd.h"
 
 /* It holds the seed of the machine's random source: nobody but the owner reads it. */
 static int image_write(const struct buf *image, const char *path)

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/args.h"
-#include "forge/cmd.h"
+#include "forge/cmd/args.h"
+#include "forge/cmd/cmd.h"
 #include "forge/link/flat.h"
 #include "forge/kit/kit.h"
 #include "forge/layout/layout.h"

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "forge/args.h"
-#include "forge/cmd.h"
+#include "forge/cmd/args.h"
+#include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"

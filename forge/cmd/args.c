@@ -1,5 +1,5 @@
 /* Parsing command lines; see args.h. */
-#include "forge/args.h"
+#include "forge/cmd/args.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "forge/args.h"
-#include "forge/cmd.h"
+#include "forge/cmd/args.h"
+#include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
 #include "forge/base/report.h"
 #include "proto/image/image.h"
