@@ -1,4 +1,4 @@
-/* luforge kit: parse the command line; kit_make.c does the work. */
+/* luforge kit: parse the command line; forge/make/kit_make.c does the work. */
 #include <stdio.h>
 #include <string.h>
 

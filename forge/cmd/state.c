@@ -1,6 +1,6 @@
 /*
  * luforge state: print a state description, or write one from any program. The second needs no
- * kit; kits get theirs from kit_make.c, by the same state_write(). --addresses writes the
+ * kit; kits get theirs from forge/make/kit_make.c, by the same state_write(). --addresses writes the
  * address of each entry's symbol beside it, as a payload has them.
  */
 #include <stdio.h>

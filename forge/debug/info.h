@@ -2,7 +2,7 @@
 /*
  * What debug data says about the places in a linked program: variables and
  * functions by address. Names of scopes are not taken from here (see
- * state_entry.h): inlining loses them.
+ * forge/state/entry.h): inlining loses them.
  */
 #include <stdint.h>
 #include <elfutils/libdw.h>

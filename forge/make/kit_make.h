@@ -1,5 +1,5 @@
 #pragma once
-/* Making a release kit; the command line is parsed in cmd_kit.c. */
+/* Making a release kit; the command line is parsed in forge/cmd/kit.c. */
 #include <stddef.h>
 #include <stdint.h>
 

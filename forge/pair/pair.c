@@ -1,7 +1,7 @@
 /*
  * Pairing two kits on the host by the machine's own code, with loss accepted, so that all of
  * it is seen and not only the first. Both are linked without a layout: any addresses do for
- * pairing, and the linked programs have the initial values that pair_initial.c compares.
+ * pairing, and the linked programs have the initial values that initial.c compares.
  *
  * pair_check_self() asks the same of one description against itself, without linking: a
  * release whose state could not even be carried over to itself is refused when its kit is

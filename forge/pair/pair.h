@@ -47,5 +47,5 @@ int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct p
 /* May a release be followed by itself? Refuses, naming what could not be carried over. */
 int pair_check_self(const char *where, const struct buf *state);
 
-/* pair_initial.c: fill the lists of changed initial values and of changed constant tables. */
+/* initial.c: fill the lists of changed initial values and of changed constant tables. */
 void pair_compare_initial(struct pair *pair);
