@@ -1,5 +1,6 @@
 /* Debug console, exit device, I/O ports, entropy. */
-#include "x86.h"
+#include "osd/arch/arch.h"
+#include "osd/arch/x86_64/x86.h"
 
 #define PORT_LOG 0xe9
 #define PORT_EXIT 0xf4

@@ -1,11 +1,9 @@
 /* Contexts: starting, switching, floating-point state. */
-#include "x86.h"
+#include "osd/arch/x86_64/entry.h"
+#include "osd/arch/x86_64/x86.h"
 
 #define FPU_CONTROL 0x037f
 #define SSE_CONTROL 0x1f80
-
-_Noreturn void context_resume(struct arch_context *ctx);
-_Noreturn void idle_wait(void);
 
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
 {

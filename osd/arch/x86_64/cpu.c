@@ -3,7 +3,11 @@
  * One stack for all of the kernel, and one each for NMI, double fault and machine
  * check, all between guard pages.
  */
-#include "x86.h"
+#include "osd/arch/x86_64/cpu.h"
+#include "osd/arch/arch.h"
+#include "osd/arch/x86_64/entry.h"
+#include "osd/arch/x86_64/kmap.h"
+#include "osd/arch/x86_64/x86.h"
 
 struct gate {
 	uint16_t low, selector;
@@ -18,8 +22,6 @@ struct gate {
 #define IST_DOUBLE 2
 #define IST_MACHINE 3
 #define STACKS_PER_CPU 4u
-
-extern const char trap_stubs[], entry_syscall[];
 
 static struct gate idt[256];
 

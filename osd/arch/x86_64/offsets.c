@@ -1,5 +1,5 @@
 /* The offsets that assembly uses are those of the structures. */
-#include "x86.h"
+#include "osd/arch/arch.h"
 
 #define CHECK(type, member, offset) _Static_assert(offsetof(type, member) == (offset), "offsets.h")
 

@@ -1,6 +1,7 @@
 #pragma once
 /* Page-table entries. */
-#include "x86.h"
+#include "osd/abi/types.h"
+#include "osd/arch/x86_64/offsets.h"
 
 #define PTE_P (1ull << 0)
 #define PTE_W (1ull << 1)

@@ -8,8 +8,11 @@
  * of zero frames (PTE_ZERO_TABLE). Both are never written through, except that filling absent pages
  * with the zero frame may fill a mirrored table.
  */
-#include "pte.h"
-#include "frame.h"
+#include "osd/arch/arch.h"
+#include "osd/arch/x86_64/frame.h"
+#include "osd/arch/x86_64/kmap.h"
+#include "osd/arch/x86_64/pte.h"
+#include "osd/arch/x86_64/x86.h"
 
 extern char gate_page[], zero_page[];
 

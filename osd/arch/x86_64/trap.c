@@ -1,5 +1,7 @@
 /* Exceptions and interrupts, sorted to the kernel's functions. */
-#include "x86.h"
+#include "osd/arch/x86_64/entry.h"
+#include "osd/arch/x86_64/apic.h"
+#include "osd/arch/x86_64/x86.h"
 
 #define PAGE_ERROR_PRESENT 1u
 #define PAGE_ERROR_WRITE 2u

@@ -1,6 +1,7 @@
 #pragma once
 /* Instructions, registers and bits of x86-64, for this directory only. */
-#include "osd/arch/arch.h"
+#include <stdint.h>
+#include "osd/abi/types.h"
 
 #define MSR_APIC_BASE 0x1bu
 #define MSR_EFER 0xc0000080u
@@ -108,47 +109,3 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	        : "a"(leaf), "c"(subleaf));
 	return r;
 }
-
-/* kmap.c: kernel mappings. */
-#define KMAP_LAPIC 0xffffffffd0000000ul
-#define KMAP_IOAPIC 0xffffffffd0001000ul /* one page each */
-#define KMAP_STACKS 0xffffffffc0000000ul
-#define KMAP_STACK_PAGES 4u
-
-extern paddr_t kmap_root;
-/* Build and load the kernel's own tables. */
-void kmap_init(void);
-/* Map a device register page. */
-void kmap_device(vaddr_t va, paddr_t pa);
-/*
- * Map fresh frames between unmapped guard pages; return the top. Index:
- * any number not used before.
- */
-vaddr_t kmap_stack(uint32_t index);
-
-/* cpu.c */
-void cpu_init(void);
-/* entry.S: the lock of the kernel, a bit that who enters from user mode sets. */
-extern volatile uint32_t kernel_lock;
-/* trap.c: entry.S comes here, from user mode, from the kernel, and when neither can be. */
-_Noreturn void trap_user(struct arch_context *ctx);
-_Noreturn void trap_kernel(struct arch_context *ctx);
-_Noreturn void trap_fatal(struct arch_context *ctx);
-/* context.c: give the FPU, which it touched first, to the running context. */
-void context_fpu_take(struct arch_context *ctx);
-/* apic.c */
-void apic_init(void);
-void apic_timer_arm(uint64_t ticks);
-uint32_t apic_timer_count(void);
-void apic_timer_calibrated(uint64_t khz);
-uint64_t apic_timer_khz(void);
-void apic_end_of_interrupt(void);
-/* time.c: calibrate the TSC and the local timer against the PIT; needs apic_init. */
-void time_init(void);
-/* memory.c: take in the PVH memory map. */
-void memory_init(paddr_t start_info);
-struct memory_range {
-	paddr_t base;
-	uint64_t bytes;
-};
-uint32_t memory_ranges(const struct memory_range **ret_ranges);
