@@ -1,10 +1,10 @@
 /* From the boot entry to the kernel proper, on the boot stack. */
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/apic.h"
-#include "osd/arch/x86_64/cpu.h"
-#include "osd/arch/x86_64/kmap.h"
-#include "osd/arch/x86_64/memory.h"
-#include "osd/arch/x86_64/time.h"
+#include "osd/arch/x86_64/irq/apic.h"
+#include "osd/arch/x86_64/cpu/cpu.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
+#include "osd/arch/x86_64/mmu/memory.h"
+#include "osd/arch/x86_64/irq/time.h"
 
 /* Called by boot.S with the physical address of the PVH start information. */
 _Noreturn void boot_start(uint32_t start_info);

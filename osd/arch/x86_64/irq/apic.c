@@ -3,9 +3,9 @@
  * a second one for its virtio slots). Lines are level-triggered: a line that is still high when it
  * is unmasked fires again, so nothing is lost while a driver works. Everything legacy is masked.
  */
-#include "osd/arch/x86_64/apic.h"
+#include "osd/arch/x86_64/irq/apic.h"
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/kmap.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/x86_64/x86.h"
 
 #define LAPIC_PA 0xfee00000ull

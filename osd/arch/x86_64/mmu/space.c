@@ -9,9 +9,9 @@
  * with the zero frame may fill a mirrored table.
  */
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/frame.h"
-#include "osd/arch/x86_64/kmap.h"
-#include "osd/arch/x86_64/pte.h"
+#include "osd/arch/x86_64/mmu/frame.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
+#include "osd/arch/x86_64/mmu/pte.h"
 #include "osd/arch/x86_64/x86.h"
 
 extern char gate_page[], zero_page[];

@@ -1,5 +1,5 @@
 /* Contexts: starting, switching, floating-point state. */
-#include "osd/arch/x86_64/entry.h"
+#include "osd/arch/x86_64/entry/entry.h"
 #include "osd/arch/x86_64/x86.h"
 
 #define FPU_CONTROL 0x037f

@@ -4,9 +4,9 @@
  * stopped the machine meanwhile. The PIT counts 16 bits and wraps every 55 ms, so a measurement of
  * 10 ms that a stop fell into can look like one of any frequency.
  */
-#include "osd/arch/x86_64/time.h"
+#include "osd/arch/x86_64/irq/time.h"
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/apic.h"
+#include "osd/arch/x86_64/irq/apic.h"
 #include "osd/arch/x86_64/x86.h"
 
 #define PIT_HZ 1193182ull

@@ -1,6 +1,6 @@
 /* Exceptions and interrupts, sorted to the kernel's functions. */
-#include "osd/arch/x86_64/entry.h"
-#include "osd/arch/x86_64/apic.h"
+#include "osd/arch/x86_64/entry/entry.h"
+#include "osd/arch/x86_64/irq/apic.h"
 #include "osd/arch/x86_64/x86.h"
 
 #define PAGE_ERROR_PRESENT 1u

@@ -5,9 +5,9 @@
  * tables map; what it has not taken when boot ends belongs to user memory. The first MiB is left
  * alone: firmware tables and the start information lie there.
  */
-#include "osd/arch/x86_64/memory.h"
+#include "osd/arch/x86_64/mmu/memory.h"
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/frame.h"
+#include "osd/arch/x86_64/mmu/frame.h"
 
 #define PVH_MAGIC 0x336ec578u
 #define PVH_RAM 1u

@@ -4,10 +4,10 @@
  * no second, writable view of the kernel's code and constants. Every space shares the tables below
  * the root, so the root entries never change.
  */
-#include "osd/arch/x86_64/kmap.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/memory.h"
-#include "osd/arch/x86_64/pte.h"
+#include "osd/arch/x86_64/mmu/memory.h"
+#include "osd/arch/x86_64/mmu/pte.h"
 #include "osd/arch/x86_64/x86.h"
 
 extern char kernel_start[], kernel_text_start[], kernel_text_end[], kernel_rodata_end[],

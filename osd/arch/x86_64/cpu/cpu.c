@@ -3,10 +3,10 @@
  * One stack for all of the kernel, and one each for NMI, double fault and machine
  * check, all between guard pages.
  */
-#include "osd/arch/x86_64/cpu.h"
+#include "osd/arch/x86_64/cpu/cpu.h"
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/entry.h"
-#include "osd/arch/x86_64/kmap.h"
+#include "osd/arch/x86_64/entry/entry.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/x86_64/x86.h"
 
 struct gate {
