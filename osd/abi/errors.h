@@ -6,7 +6,6 @@
 
 enum {
 	E_OK = 0,
-#define ERR(name, value, text) name = value,
-#include "errors.def"
-#undef ERR
+#define ERR(name, value, class, by, sentence, remedy) name = value,
+#include "proto/words/errors.def"
 };

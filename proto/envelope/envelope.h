@@ -35,38 +35,13 @@
 #define ENVELOPE_SIZE_MAX 16384u
 #define ENVELOPE_PARTS_MAX 3u
 
-/* One reason per way to be refused; ENVELOPE_OK is 0. X(constant, name, sentence) */
-#define ENVELOPE_REASONS(X)                                                                        \
-	X(OK, "ok", "the envelope is good")                                                        \
-	X(MALFORMED, "malformed", "the bytes are not a well-formed envelope")                      \
-	X(UNKNOWN_VERSION, "unknown-version", "a format version that this side does not know")     \
-	X(UNKNOWN_KEY, "unknown-key", "signed by a key that the signed root does not name")        \
-	X(UNSAFE_KEY, "unsafe-key", "a key that not every verifier treats alike")                  \
-	X(WRONG_ROLE, "wrong-role", "signed by a key whose role does not allow it")                \
-	X(BAD_SIGNATURE, "bad-signature", "a signature does not match the bytes it covers")        \
-	X(TOO_FEW_SIGNATURES, "too-few-signatures", "fewer signatures than this service needs")    \
-	X(NO_CONTROL, "no-control", "what destroys needs the signature of a control key")          \
-	X(KEY_EXPIRED, "key-expired", "signed by a key whose time of validity is over")            \
-	X(OLD_ROOT, "old-root", "the signed root is older than one already seen")                  \
-	X(OTHER_ROOT, "other-root", "another signed root of the same serial was seen before")      \
-	X(ROOT_EXPIRED, "root-expired", "the time of the signed root is over")                     \
-	X(WRONG_SERVICE, "wrong-service", "made for another service")                              \
-	X(RELEASE_MISMATCH, "release-mismatch", "the variant was made from another release")       \
-	X(WRONG_MACHINE, "wrong-machine", "made for another machine")                              \
-	X(WRONG_BOOT, "wrong-boot", "made for another boot of this machine")                       \
-	X(WRONG_EPOCH, "wrong-epoch", "numbered in another epoch than that of its signed root")    \
-	X(WRONG_NONCE, "wrong-nonce", "not made for the nonce that the machine shows")             \
-	X(LONG_LIFE, "long-life", "made for a longer time than the signed root allows")            \
-	X(EXPIRED, "expired", "the time in which it could be used is over")                        \
-	X(PAYLOAD_MISMATCH, "payload-mismatch", "the payload is not the one that was signed")      \
-	X(DESCRIPTION_MISMATCH, "description-mismatch",                                            \
-	        "the state description is not the one that was signed")
-
+/* One reason per way to be refused: proto/words/errors.def. */
 enum envelope_reason {
-#define ENVELOPE_REASON_ENUM(constant, name, sentence) ENVELOPE_##constant,
-	ENVELOPE_REASONS(ENVELOPE_REASON_ENUM)
-#undef ENVELOPE_REASON_ENUM
-	        _ENVELOPE_N
+	ENVELOPE_OK,
+#define REASON(constant, word, name, value, class, by, sentence, remedy, signing)                  \
+	ENVELOPE_##constant,
+#include "proto/words/errors.def"
+	_ENVELOPE_N
 };
 
 enum envelope_part_kind {

@@ -6,9 +6,10 @@ struct reason_row {
 };
 
 static const struct reason_row reason_table[_ENVELOPE_N] = {
-#define REASON_ROW(constant, name, sentence) [ENVELOPE_##constant] = {name, sentence},
-        ENVELOPE_REASONS(REASON_ROW)
-#undef REASON_ROW
+        [ENVELOPE_OK] = {"ok", "the envelope is good"},
+#define REASON(constant, word, name, value, class, by, sentence, remedy, signing)                  \
+	[ENVELOPE_##constant] = {word, sentence},
+#include "proto/words/errors.def"
 };
 
 const char *envelope_reason_name(enum envelope_reason reason)

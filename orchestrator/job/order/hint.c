@@ -7,9 +7,8 @@ static const struct {
 	const char *error;
 	const char *remedy;
 } hints[] = {
-#define REMEDY(error, sentence) {#error, sentence},
-#include "proto/words/remedies.def"
-#undef REMEDY
+#define ERR(name, value, class, by, sentence, remedy) {#name, remedy},
+#include "proto/words/errors.def"
 };
 
 const char *hint_of(const char *error)

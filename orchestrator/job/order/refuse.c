@@ -32,43 +32,19 @@ void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause
 
 const char *job_signer_remedy(const struct signer_reply *reply)
 {
-	switch ((enum envelope_reason)reply->reason) {
-	case ENVELOPE_OK:
-		return "see what the keyring's signer.rules allow; lusign(1) says how they are "
-		       "written";
-	case ENVELOPE_KEY_EXPIRED:
-	case ENVELOPE_ROOT_EXPIRED:
-		return "sign the next root with `luctl keys renew` where root.pem is";
-	case ENVELOPE_UNKNOWN_KEY:
-	case ENVELOPE_WRONG_ROLE:
-		return "`luctl keys list` says whether the signer's keys belong to the root; if "
-		       "they "
-		       "do, the kit needs a new signature: `luctl release sign KIT`, then `luctl "
-		       "release add KIT`";
-	case ENVELOPE_LONG_LIFE:
-		return "lower forge.variant_lifetime or update.order_lifetime, or renew the root";
-	case ENVELOPE_WRONG_EPOCH:
-		return "the signed root was renewed meanwhile; run the command again";
-	case ENVELOPE_MALFORMED:
-	case ENVELOPE_UNKNOWN_VERSION:
-	case ENVELOPE_UNSAFE_KEY:
-	case ENVELOPE_BAD_SIGNATURE:
-	case ENVELOPE_TOO_FEW_SIGNATURES:
-	case ENVELOPE_NO_CONTROL:
-	case ENVELOPE_OLD_ROOT:
-	case ENVELOPE_OTHER_ROOT:
-	case ENVELOPE_WRONG_SERVICE:
-	case ENVELOPE_RELEASE_MISMATCH:
-	case ENVELOPE_WRONG_MACHINE:
-	case ENVELOPE_WRONG_BOOT:
-	case ENVELOPE_WRONG_NONCE:
-	case ENVELOPE_EXPIRED:
-	case ENVELOPE_PAYLOAD_MISMATCH:
-	case ENVELOPE_DESCRIPTION_MISMATCH:
-	case _ENVELOPE_N:
-		break;
-	}
-	return "sign the kit again with `luctl release sign KIT`, then `luctl release add KIT`";
+	static const char *const remedies[_ENVELOPE_N] = {
+	        [ENVELOPE_OK] =
+	                "see what the keyring's signer.rules allow; lusign(1) says how they "
+	                "are written",
+#define REASON(constant, word, name, value, class, by, sentence, remedy, signing)                  \
+	[ENVELOPE_##constant] = (signing),
+#include "proto/words/errors.def"
+	};
+	const char *remedy = reply->reason < _ENVELOPE_N ? remedies[reply->reason] : "";
+
+	return *remedy ? remedy
+	               : "sign the kit again with `luctl release sign KIT`, then `luctl release "
+	                 "add KIT`";
 }
 
 static void job_refuse(struct job *job, const Wire__Error *error)

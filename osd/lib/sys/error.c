@@ -1,5 +1,5 @@
 /*
- * Names and texts of errors, for logs and results; made from errors.def. Two rows of one value do
+ * Names and texts of errors, for logs and results; made from proto/words/errors.def. Two rows of one value do
  * not compile.
  */
 #include "osd/lib/sys/sys.h"
@@ -7,11 +7,10 @@
 const char *sys_error_name(err_t err)
 {
 	switch (err) {
-#define ERR(name, value, text)                                                                     \
+#define ERR(name, value, class, by, sentence, remedy)                                              \
 	case value:                                                                                \
 		return #name;
-#include "osd/abi/errors.def"
-#undef ERR
+#include "proto/words/errors.def"
 	}
 	return err < 0 ? "E_UNKNOWN" : "E_OK";
 }
@@ -19,11 +18,10 @@ const char *sys_error_name(err_t err)
 const char *sys_error_text(err_t err)
 {
 	switch (err) {
-#define ERR(name, value, text)                                                                     \
+#define ERR(name, value, class, by, sentence, remedy)                                              \
 	case value:                                                                                \
-		return text;
-#include "osd/abi/errors.def"
-#undef ERR
+		return sentence;
+#include "proto/words/errors.def"
 	}
 	return err < 0 ? "an error without a name" : "no error";
 }

@@ -73,30 +73,12 @@ static Wire__Cause *answer_cause(struct wire_arena *arena, err_t err, const char
 static Wire__ErrorClass answer_class(err_t err)
 {
 	switch (err) {
-	case E_NOSYS:
-	case E_UNSUPPORTED:
-		return WIRE__ERROR_CLASS__ERROR_UNSUPPORTED;
-	case E_INVAL:
-	case E_TOO_LONG:
-		return WIRE__ERROR_CLASS__ERROR_INVALID;
-	case E_NOTFOUND:
-		return WIRE__ERROR_CLASS__ERROR_NOT_FOUND;
-	case E_BUSY:
-		return WIRE__ERROR_CLASS__ERROR_BUSY;
-	case E_PERM:
-		return WIRE__ERROR_CLASS__ERROR_DENIED;
-	case E_FULL:
-	case E_STORE_FULL:
-	case E_NOMEM:
-		return WIRE__ERROR_CLASS__ERROR_FULL;
-	case E_AGAIN:
-	case E_RATE:
-	case E_RESTART:
-	case E_DEAD:
-		return WIRE__ERROR_CLASS__ERROR_UNAVAILABLE;
+#define ERR(name, value, class, by, sentence, remedy)                                              \
+	case value:                                                                                \
+		return WIRE__ERROR_CLASS__ERROR_##class;
+#include "proto/words/errors.def"
 	}
-	return err <= E_V_FORMAT ? WIRE__ERROR_CLASS__ERROR_REFUSED
-	                         : WIRE__ERROR_CLASS__ERROR_FAILED;
+	return WIRE__ERROR_CLASS__ERROR_FAILED;
 }
 
 Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step)

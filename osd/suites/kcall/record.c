@@ -24,17 +24,16 @@ static const struct {
 	int value;
 	const char *name;
 } errors[] = {
-#define ERR(name, value, text) {value, #name},
-#include "osd/abi/errors.def"
-#undef ERR
+#define ERR(name, value, class, by, sentence, remedy) {value, #name},
+#include "proto/words/errors.def"
 };
 #define N_ERRORS (sizeof(errors) / sizeof(errors[0]))
 
 /* A bit for each error in the record of a call. */
 #define RECORD_BITS (8 * sizeof(record_errors[0]))
-#define ERR(name, value, text) _Static_assert(-(value) < (int)RECORD_BITS, #name " has a bit");
-#include "osd/abi/errors.def"
-#undef ERR
+#define ERR(name, value, class, by, sentence, remedy)                                              \
+	_Static_assert(-(value) < (int)RECORD_BITS, #name " has a bit");
+#include "proto/words/errors.def"
 
 /* Values behind errors are results: only small negative numbers count. */
 static err_t record(uint64_t number, err_t result)

@@ -18,28 +18,9 @@ err_t trust_reason(enum envelope_reason reason)
 {
 	static const err_t errors[_ENVELOPE_N] = {
 	        [ENVELOPE_OK] = E_OK,
-	        [ENVELOPE_MALFORMED] = E_V_FORMAT,
-	        [ENVELOPE_UNKNOWN_VERSION] = E_V_VERSION,
-	        [ENVELOPE_UNKNOWN_KEY] = E_V_KEY,
-	        [ENVELOPE_UNSAFE_KEY] = E_V_KEY_UNSAFE,
-	        [ENVELOPE_WRONG_ROLE] = E_V_ROLE,
-	        [ENVELOPE_BAD_SIGNATURE] = E_V_SIGNATURE,
-	        [ENVELOPE_TOO_FEW_SIGNATURES] = E_V_THRESHOLD,
-	        [ENVELOPE_NO_CONTROL] = E_V_CONTROL,
-	        [ENVELOPE_KEY_EXPIRED] = E_V_KEY_EXPIRED,
-	        [ENVELOPE_OLD_ROOT] = E_V_ROOT,
-	        [ENVELOPE_OTHER_ROOT] = E_V_ROOT_OTHER,
-	        [ENVELOPE_ROOT_EXPIRED] = E_V_ROOT_EXPIRED,
-	        [ENVELOPE_WRONG_SERVICE] = E_V_SERVICE,
-	        [ENVELOPE_RELEASE_MISMATCH] = E_V_RELEASE,
-	        [ENVELOPE_WRONG_MACHINE] = E_V_MACHINE,
-	        [ENVELOPE_WRONG_BOOT] = E_V_BOOT,
-	        [ENVELOPE_WRONG_EPOCH] = E_V_EPOCH,
-	        [ENVELOPE_WRONG_NONCE] = E_V_NONCE,
-	        [ENVELOPE_LONG_LIFE] = E_V_LIFE,
-	        [ENVELOPE_EXPIRED] = E_V_EXPIRED,
-	        [ENVELOPE_PAYLOAD_MISMATCH] = E_V_HASH,
-	        [ENVELOPE_DESCRIPTION_MISMATCH] = E_V_DESCRIPTION,
+#define REASON(constant, word, name, value, class, by, sentence, remedy, signing)                  \
+	[ENVELOPE_##constant] = (name),
+#include "proto/words/errors.def"
 	};
 	err_t err = (unsigned int)reason < _ENVELOPE_N ? errors[reason] : E_OK;
 
