@@ -3,12 +3,14 @@
  * What each frame of RAM is used for, so that no batch can map a page table or kernel memory into a
  * process. A table frame also counts the mirrors that share it.
  */
+#include <stdint.h>
 #include "osd/abi/types.h"
 
 #define FRAME_NONE 0u   /* no RAM */
 #define FRAME_KERNEL 1u /* the kernel's for ever */
 #define FRAME_USER 2u
 #define FRAME_TABLE 3u /* FRAME_TABLE + n: a page table shared by n mirrors */
+#define FRAME_TABLE_MAX UINT16_MAX
 
 extern uint16_t *frame_uses;
 extern uint64_t n_frame_uses; /* frames from physical address 0 */

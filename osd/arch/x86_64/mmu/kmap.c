@@ -21,7 +21,7 @@ static uint64_t *entry_of(vaddr_t va, uint32_t level)
 {
 	uint64_t *table = arch_frame_ptr(kmap_root);
 
-	for (uint32_t at = 3; at > level; at--) {
+	for (uint32_t at = PTE_LEVEL_ROOT; at > level; at--) {
 		uint64_t *entry = &table[pte_index(va, at)];
 		if (!(*entry & PTE_P)) {
 			*entry = arch_boot_frames(1) | PTE_P | PTE_W;
@@ -34,7 +34,7 @@ static uint64_t *entry_of(vaddr_t va, uint32_t level)
 static void map_pages(vaddr_t va, paddr_t pa, uint64_t bytes, uint64_t bits)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
-		*entry_of(va + at, 0) = (pa + at) | PTE_P | PTE_G | bits;
+		*entry_of(va + at, PTE_LEVEL_PAGE) = (pa + at) | PTE_P | PTE_G | bits;
 	}
 }
 
@@ -50,15 +50,14 @@ static void map_image(void)
 	};
 
 	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		map_pages((vaddr_t)parts[i].from, (paddr_t)parts[i].from - KERNEL_BASE,
+		map_pages((vaddr_t)parts[i].from, kmap_image_pa(parts[i].from),
 		        (uint64_t)(parts[i].to - parts[i].from), parts[i].bits);
 	}
 }
 
 static bool is_constant(paddr_t pa, uint64_t bytes)
 {
-	return pa < (paddr_t)kernel_rodata_end - KERNEL_BASE &&
-	       pa + bytes > (paddr_t)kernel_start - KERNEL_BASE;
+	return pa < kmap_image_pa(kernel_rodata_end) && pa + bytes > kmap_image_pa(kernel_start);
 }
 
 static void map_direct(const struct memory_range *range)
@@ -67,7 +66,7 @@ static void map_direct(const struct memory_range *range)
 
 	while (at < end) {
 		if (at % BIG_PAGE == 0 && end - at >= BIG_PAGE && !is_constant(at, BIG_PAGE)) {
-			*entry_of(DIRECT_BASE + at, 1) =
+			*entry_of(DIRECT_BASE + at, PTE_LEVEL_DIRECTORY) =
 			        at | PTE_P | PTE_W | PTE_G | PTE_NX | PTE_BIG;
 			at += BIG_PAGE;
 			continue;

@@ -1,6 +1,7 @@
 #pragma once
 /* The kernel's half of every address space: see kmap.c. */
 #include "osd/abi/types.h"
+#include "osd/arch/x86_64/offsets.h"
 
 #define KMAP_LAPIC 0xffffffffd0000000ul
 #define KMAP_IOAPIC 0xffffffffd0001000ul /* one page each */
@@ -17,3 +18,9 @@ void kmap_device(vaddr_t va, paddr_t pa);
  * any number not used before.
  */
 vaddr_t kmap_stack(uint32_t index);
+
+/* Where something of the kernel's image lies in RAM. */
+static inline paddr_t kmap_image_pa(const void *symbol)
+{
+	return (paddr_t)symbol - KERNEL_BASE;
+}

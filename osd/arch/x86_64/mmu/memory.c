@@ -8,6 +8,7 @@
 #include "osd/arch/x86_64/mmu/memory.h"
 #include "osd/arch/arch.h"
 #include "osd/arch/x86_64/mmu/frame.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
 
 #define PVH_MAGIC 0x336ec578u
 #define PVH_RAM 1u
@@ -47,11 +48,6 @@ static uint64_t page_down(uint64_t x)
 static uint64_t page_up(uint64_t x)
 {
 	return page_down(x + PAGE_SIZE - 1);
-}
-
-static paddr_t kernel_pa(const char *symbol)
-{
-	return (paddr_t)symbol - KERNEL_BASE;
 }
 
 static void range_add(paddr_t base, paddr_t end)
@@ -118,7 +114,7 @@ static uint32_t used_collect(struct memory_range used[3])
 {
 	uint32_t n_used = 0;
 
-	used_insert(used, &n_used, kernel_pa(kernel_start), page_up(kernel_pa(kernel_end)));
+	used_insert(used, &n_used, kmap_image_pa(kernel_start), page_up(kmap_image_pa(kernel_end)));
 	used_insert(used, &n_used, boot_image.base, boot_image.base + boot_image.bytes);
 	used_insert(used, &n_used, boot_first, boot_next);
 	return n_used;
