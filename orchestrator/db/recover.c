@@ -27,24 +27,24 @@ struct db_rescue {
 	void *arg;
 };
 
-static void rescue_close(sqlite3 **sqlite)
+static void recover_close(sqlite3 **sqlite)
 {
 	sqlite3_close(*sqlite);
 }
 
-static void rescue_finalize(sqlite3_stmt **statement)
+static void recover_finalize(sqlite3_stmt **statement)
 {
 	sqlite3_finalize(*statement);
 }
 
-static int rescue_exec(sqlite3 *sqlite, const char *sql)
+static int recover_exec(sqlite3 *sqlite, const char *sql)
 {
 	return sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : err_raise(-EIO);
 }
 
-static int64_t rescue_int(sqlite3 *sqlite, const char *sql)
+static int64_t recover_int(sqlite3 *sqlite, const char *sql)
 {
-	_cleanup_(rescue_finalize) sqlite3_stmt *statement = NULL;
+	_cleanup_(recover_finalize) sqlite3_stmt *statement = NULL;
 
 	if (sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL) != SQLITE_OK ||
 	        sqlite3_step(statement) != SQLITE_ROW) {
@@ -54,9 +54,9 @@ static int64_t rescue_int(sqlite3 *sqlite, const char *sql)
 }
 
 /* Tables that the fresh database has, in the order in which they were made. */
-static int rescue_tables(struct db_rescue *rescue)
+static int recover_tables(struct db_rescue *rescue)
 {
-	_cleanup_(rescue_finalize) sqlite3_stmt *statement = NULL;
+	_cleanup_(recover_finalize) sqlite3_stmt *statement = NULL;
 
 	if (sqlite3_prepare_v2(rescue->to,
 	            "SELECT name FROM sqlite_schema WHERE type = 'table'"
@@ -72,7 +72,7 @@ static int rescue_tables(struct db_rescue *rescue)
 }
 
 /* "INSERT OR IGNORE INTO t(a, b) VALUES(?, ?)" for the columns that `rows` gives. */
-static int rescue_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sqlite3_stmt **ret)
+static int recover_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sqlite3_stmt **ret)
 {
 	char sql[DB_SQL_MAX], marks[512] = "";
 	int n = sqlite3_column_count(rows);
@@ -91,11 +91,11 @@ static int rescue_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sql
 }
 
 /* Copies rows in one order until their end or damage. ret_whole: it was the end. */
-static int rescue_rows(
+static int recover_rows(
         struct db_rescue *rescue, const char *table, const char *order, bool *ret_whole)
 {
-	_cleanup_(rescue_finalize) sqlite3_stmt *rows = NULL;
-	_cleanup_(rescue_finalize) sqlite3_stmt *insert = NULL;
+	_cleanup_(recover_finalize) sqlite3_stmt *rows = NULL;
+	_cleanup_(recover_finalize) sqlite3_stmt *insert = NULL;
 	char sql[160];
 	int code, r;
 
@@ -104,7 +104,7 @@ static int rescue_rows(
 	if (sqlite3_prepare_v2(rescue->from, sql, -1, &rows, NULL) != SQLITE_OK) {
 		return 0;
 	}
-	r = rescue_insert(rescue->to, table, rows, &insert);
+	r = recover_insert(rescue->to, table, rows, &insert);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -123,26 +123,26 @@ static int rescue_rows(
 	return 0;
 }
 
-static int rescue_table(struct db_rescue *rescue, const char *table, bool *ret_whole)
+static int recover_table(struct db_rescue *rescue, const char *table, bool *ret_whole)
 {
 	char sql[160];
 	int r;
 
-	r = rescue_rows(rescue, table, "", ret_whole);
+	r = recover_rows(rescue, table, "", ret_whole);
 	if (!r && !*ret_whole) {
 		bool tail;
 
 		snprintf(sql, sizeof(sql), "ORDER BY %s",
 		        strcmp(table, "job_steps") ? "rowid DESC" : "job DESC, n DESC");
-		r = rescue_rows(rescue, table, sql, &tail);
+		r = recover_rows(rescue, table, sql, &tail);
 	}
 	return err_up(r);
 }
 
 /* Drops rows of a table that refer to rows which are not there. */
-static int rescue_orphans(struct db_rescue *rescue, const char *table, int *n_dropped)
+static int recover_orphans(struct db_rescue *rescue, const char *table, int *n_dropped)
 {
-	_cleanup_(rescue_finalize) sqlite3_stmt *keys = NULL;
+	_cleanup_(recover_finalize) sqlite3_stmt *keys = NULL;
 	char sql[512];
 	int r = 0;
 
@@ -157,39 +157,39 @@ static int rescue_orphans(struct db_rescue *rescue, const char *table, int *n_dr
 		        "DELETE FROM %s WHERE %s IS NOT NULL AND %s NOT IN (SELECT %s FROM %s)",
 		        table, column, column, (const char *)sqlite3_column_text(keys, 4),
 		        (const char *)sqlite3_column_text(keys, 2));
-		r = rescue_exec(rescue->to, sql);
+		r = recover_exec(rescue->to, sql);
 		*n_dropped += r ? 0 : sqlite3_changes(rescue->to);
 	}
 	return err_up(r);
 }
 
-static int rescue_all(struct db_rescue *rescue)
+static int recover_all(struct db_rescue *rescue)
 {
 	bool whole[DB_TABLES_MAX] = {false};
 	int n_dropped = 1;
-	int r = rescue_tables(rescue);
+	int r = recover_tables(rescue);
 
 	if (!r) {
-		r = rescue_exec(rescue->to, "PRAGMA foreign_keys = OFF; BEGIN");
+		r = recover_exec(rescue->to, "PRAGMA foreign_keys = OFF; BEGIN");
 	}
 	for (size_t i = 0; !r && i < rescue->n_tables; i++) {
-		r = rescue_table(rescue, rescue->tables[i], &whole[i]);
+		r = recover_table(rescue, rescue->tables[i], &whole[i]);
 	}
 	while (!r && n_dropped) {
 		n_dropped = 0;
 		for (size_t i = 0; !r && i < rescue->n_tables; i++) {
-			r = rescue_orphans(rescue, rescue->tables[i], &n_dropped);
+			r = recover_orphans(rescue, rescue->tables[i], &n_dropped);
 		}
 	}
 	if (!r) {
-		r = rescue_exec(rescue->to, "COMMIT");
+		r = recover_exec(rescue->to, "COMMIT");
 	}
 	for (size_t i = 0; !r && i < rescue->n_tables; i++) {
 		char sql[128];
 		int64_t n;
 
 		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", rescue->tables[i]);
-		n = rescue_int(rescue->to, sql);
+		n = recover_int(rescue->to, sql);
 		rescue->n_rows += n;
 		rescue->fn(rescue->tables[i], n, whole[i], rescue->arg);
 	}
@@ -197,10 +197,10 @@ static int rescue_all(struct db_rescue *rescue)
 }
 
 /* Opens both sides; what is closed without a checkpoint stays as it was. */
-static int rescue_copy(const char *path, const char *fresh, db_saved_fn fn, void *arg)
+static int recover_copy(const char *path, const char *fresh, db_saved_fn fn, void *arg)
 {
-	_cleanup_(rescue_close) sqlite3 *from = NULL;
-	_cleanup_(rescue_close) sqlite3 *to = NULL;
+	_cleanup_(recover_close) sqlite3 *from = NULL;
+	_cleanup_(recover_close) sqlite3 *to = NULL;
 	struct db_rescue rescue = {.fn = fn, .arg = arg};
 
 	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
@@ -210,14 +210,14 @@ static int rescue_copy(const char *path, const char *fresh, db_saved_fn fn, void
 	sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	rescue.from = from;
 	rescue.to = to;
-	return err_up(rescue_all(&rescue));
+	return err_up(recover_all(&rescue));
 }
 
 /*
  * The damaged file gets a second name, its log goes there too, and the fresh file
  * takes the first: at every moment there is a file that lud either refuses or may use.
  */
-static int rescue_replace(const char *path, const char *fresh, const char *kept)
+static int recover_replace(const char *path, const char *fresh, const char *kept)
 {
 	_cleanup_(freep) char *log = text_format("%s-wal", path);
 	_cleanup_(freep) char *index = text_format("%s-shm", path);
@@ -230,7 +230,7 @@ static int rescue_replace(const char *path, const char *fresh, const char *kept)
 	return 0;
 }
 
-static char *rescue_kept_name(const char *path)
+static char *recover_kept_name(const char *path)
 {
 	time_t now = time(NULL);
 	char when[32];
@@ -241,7 +241,7 @@ static char *rescue_kept_name(const char *path)
 	return text_format("%s.damaged-%s", path, when);
 }
 
-static int rescue_fresh(const char *fresh, const struct db_migration *migrations,
+static int recover_fresh(const char *fresh, const struct db_migration *migrations,
         size_t n_migrations, struct failure *ret_failure)
 {
 	struct db *db;
@@ -261,7 +261,7 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
         db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *fresh = text_format("%s.recovered", path);
-	_cleanup_(freep) char *kept = rescue_kept_name(path);
+	_cleanup_(freep) char *kept = recover_kept_name(path);
 	struct db *db = NULL;
 	int r;
 
@@ -283,9 +283,9 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	err_forget();
 	failure_set(ret_failure, "database", path, "check the directory's space and permissions",
 	        "a new record cannot be made beside it");
-	r = rescue_fresh(fresh, migrations, n_migrations, ret_failure);
+	r = recover_fresh(fresh, migrations, n_migrations, ret_failure);
 	if (!r) {
-		r = rescue_copy(path, fresh, fn, arg);
+		r = recover_copy(path, fresh, fn, arg);
 	}
 	if (!r) {
 		/* Checks the copy whole. */
@@ -293,7 +293,7 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	}
 	if (!r) {
 		db_close(db);
-		r = rescue_replace(path, fresh, kept);
+		r = recover_replace(path, fresh, kept);
 	}
 	if (r == -ENODATA) {
 		(void)unlink(fresh);
