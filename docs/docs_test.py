@@ -81,6 +81,40 @@ def test_luctl():
         assert re.search(rf'^\*{code}\*', text, re.M), f'luctl(1) has no exit code {code}'
 
 
+UNITS = {'us': 1, 'ms': 1000, 's': 10**6, 'min': 60 * 10**6, 'h': 3600 * 10**6, 'd': 86400 * 10**6, '': 1,
+         'KiB': 1 << 10, 'MiB': 1 << 20, 'B': 1}
+
+
+def quantity(text):
+    number, unit = re.fullmatch(r'(\d+)(\w*)', text).groups()
+    return int(number) * UNITS[unit]
+
+
+def check_keys(text):
+    """Defaults, and the keys that a reload cannot change, are those of the program's own table."""
+    names, fixed, section = [], [], ''
+    for place, key, reload in re.findall(r'^[A-Z]+\("(\w*)", "(\w+)", \w+, (LIVE|FIXED),', slurp('orchestrator/config/config.def'),
+                                         re.M):
+        names.append(f'{place}.{key}' if place else key)
+        fixed += names[-1:] if reload == 'FIXED' else []
+    assert len(names) > 20
+    listed = re.search(r'while lud runs: (.*?)\. A file', text, re.S).group(1)
+    assert re.findall(r'\*([\w.]+)\*', listed) == fixed, ('lud(8): keys that are fixed', fixed)
+    values = {}
+    for indent, key, value in re.findall(r'^( *)(\w+): ?(.*)$', output('lud', '--print-config'), re.M):
+        section = section if indent else key + '.' if not value else ''
+        values[section + key] = value
+    for heading, body in re.findall(r'^(\*[a-z_.]+\*(?:, \*[a-z_.]+\*)*)\n\t(.*?)\n\n', text, re.M | re.S):
+        keys = re.findall(r'\*([\w.]+)\*', heading)
+        told = re.findall(r'"(\w+)"', body) if set(keys) & set(names) else []
+        # Quantities: at most one of the heading's keys has another kind of default, and it stands last.
+        for key, default in zip(keys, told):
+            if re.fullmatch(r'"\d+\w*"', values[key]):
+                assert quantity(values[key].strip('"')) == quantity(default), f'lud(8): default of {key} is {values[key]}'
+        assert len(told) >= sum(values.get(k, '')[:1] == '"' for k in keys), f'lud(8) lacks a default of {keys}'
+    assert f'({values["machine.services"]})' in text, 'lud(8): default of machine.services'
+
+
 def test_lud():
     text = page('lud.8.scd')
     for option in re.findall(r'--[a-z-]+', output('lud', '--help')):
@@ -89,6 +123,7 @@ def test_lud():
     for indent, key, value in re.findall(r'^( *)(\w+): ?(.*)$', output('lud', '--print-config'), re.M):
         section = section if indent else key + '.' if not value else ''
         assert not value or f'*{section}{key}*' in text, f'lud(8) has no key {section}{key}'
+    check_keys(text)
     codes = re.findall(r'LUD_EXIT_\w+ = (\d+)', slurp('orchestrator/lud/priv.h'))
     assert codes
     for code in codes:

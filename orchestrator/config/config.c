@@ -1,7 +1,7 @@
 /*
- * One table says everything about every key: place, type, limits, and whether it may change
- * while lud runs. Reading (read.c), printing, comparing and freeing go through it, so that a
- * key cannot be forgotten in one of them. Text is owned by the struct; quantities are kept in
+ * config.def says everything about every key: place, type, limits, default, and whether it may
+ * change while lud runs. Reading (read.c), printing, comparing and freeing go through it, so that
+ * a key cannot be forgotten in one of them. Text is owned by the struct; quantities are kept in
  * their base unit.
  *
  * Defaults depend on where the program lies: in a build tree it uses what was built there,
@@ -18,52 +18,37 @@
 #include "host/base/file.h"
 #include "orchestrator/config/priv.h"
 
-#define USEC_PER_SEC UINT64_C(1000000)
-#define USEC_PER_HOUR (3600 * USEC_PER_SEC)
+/* Units of config.def. */
+#define MSEC UINT64_C(1000)
+#define SEC (1000 * MSEC)
+#define MIN (60 * SEC)
+#define HOUR (60 * MIN)
+#define DAY (24 * HOUR)
+#define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 
-#define KEY_PATH(section, name, field)                                                             \
-	{section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0, false}
-#define KEY_FIXED(section, name, field)                                                            \
-	{section, name, CONFIG_PATH, offsetof(struct config, field), NULL, 0, 0, true}
-#define KEY_CHOICE(section, name, field, choices)                                                  \
-	{section, name, CONFIG_CHOICE, offsetof(struct config, field), choices, 0, 0, false}
-#define KEY_NUMBER(section, name, field, type, min, max)                                           \
-	{section, name, type, offsetof(struct config, field), NULL, min, max, false}
+#define LIVE false
+#define FIXED true
+#define KEY(section, key, field, type, choices, min, max, fixed)                                   \
+	{section, key, type, offsetof(struct config, field), choices, min, max, fixed},
 
 const struct config_key config_keys[] = {
-        KEY_FIXED("", "state_dir", state_dir),
-        KEY_FIXED("", "control_socket", control_socket),
-        KEY_FIXED("", "keyring", keyring),
-        KEY_PATH("", "kernel", kernel),
-        KEY_CHOICE("", "log_level", log_level, "error warn info debug"),
-        KEY_NUMBER("", "allow_uid", allow_uid, CONFIG_COUNT, 0, UINT32_MAX),
-        KEY_FIXED("programs", "luforge", luforge),
-        KEY_FIXED("programs", "lusign", lusign),
-        KEY_PATH("programs", "qemu", qemu),
-        KEY_FIXED("signer", "user", signer_user),
-        KEY_FIXED("forge", "user", forge_user),
-        {"forge", "workers", CONFIG_COUNT, offsetof(struct config, forge_workers), NULL, 1, 64,
-                true},
-        KEY_NUMBER("forge", "variant_lifetime", variant_lifetime_usec, CONFIG_DURATION,
-                USEC_PER_SEC, 7 * 24 * USEC_PER_HOUR),
-        KEY_NUMBER("forge", "variants_kept", variants_kept, CONFIG_COUNT, 2, 65536),
-        KEY_NUMBER("update", "prepare_timeout", prepare_timeout_usec, CONFIG_DURATION, 1000,
-                USEC_PER_HOUR),
-        KEY_NUMBER("update", "transfer_timeout", transfer_timeout_usec, CONFIG_DURATION, 1000,
-                USEC_PER_HOUR),
-        KEY_NUMBER("update", "timeout", update_timeout_usec, CONFIG_DURATION, 1000, USEC_PER_HOUR),
-        KEY_NUMBER("update", "order_lifetime", order_lifetime_usec, CONFIG_DURATION,
-                10 * USEC_PER_SEC, USEC_PER_HOUR),
-        KEY_NUMBER("update", "hold", hold_usec, CONFIG_DURATION, 100, 10 * USEC_PER_SEC),
-        KEY_NUMBER("update", "stage_chunk", stage_chunk_bytes, CONFIG_SIZE, 512, 32768),
-        KEY_NUMBER("machine", "memory", machine_memory_bytes, CONFIG_SIZE, 32 * MIB, 65536 * MIB),
-        KEY_CHOICE("machine", "accel", machine_accel, "auto kvm tcg"),
-        KEY_PATH("machine", "services", machine_services),
-        KEY_NUMBER("machine", "boot_timeout", boot_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
-                USEC_PER_HOUR),
-        KEY_NUMBER("machine", "answer_timeout", answer_timeout_usec, CONFIG_DURATION, USEC_PER_SEC,
-                USEC_PER_HOUR),
+#define PATH(section, key, field, reload, preset)                                                  \
+	KEY(section, key, field, CONFIG_PATH, NULL, 0, 0, reload)
+#define CHOICE(section, key, field, reload, words, preset)                                         \
+	KEY(section, key, field, CONFIG_CHOICE, words, 0, 0, reload)
+#define COUNT(section, key, field, reload, min, max, preset)                                       \
+	KEY(section, key, field, CONFIG_COUNT, NULL, min, max, reload)
+#define SIZE(section, key, field, reload, min, max, preset)                                        \
+	KEY(section, key, field, CONFIG_SIZE, NULL, min, max, reload)
+#define DURATION(section, key, field, reload, min, max, preset)                                    \
+	KEY(section, key, field, CONFIG_DURATION, NULL, min, max, reload)
+#include "orchestrator/config/config.def"
+#undef PATH
+#undef CHOICE
+#undef COUNT
+#undef SIZE
+#undef DURATION
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
 
@@ -88,6 +73,7 @@ enum quantity_kind config_key_quantity(const struct config_key *key)
 	case CONFIG_COUNT:
 	case CONFIG_PATH:
 	case CONFIG_CHOICE:
+	case _CONFIG_TYPE_N:
 		break;
 	}
 	return QUANTITY_COUNT;
@@ -129,35 +115,26 @@ static char *config_state_dir(const char *program_dir)
 	return text_format("%s/.local/state/samsara", home ? home : "/tmp");
 }
 
-void config_init(struct config *config, const char *program_dir)
+void config_init(struct config *config, const char *dir)
 {
 	*config = (struct config){
-	        .state_dir = config_state_dir(program_dir),
-	        .luforge = config_place(program_dir, "forge/luforge", "luforge"),
-	        .lusign = config_place(program_dir, "keyring/lusign", "lusign"),
-	        .keyring = config_place(program_dir, "keys", "/etc/samsara/keys"),
-	        .kernel = config_place(
-	                program_dir, "osd/kernel/samsara-kernel", "/usr/lib/samsara/kernel"),
-	        .qemu = text_copy("qemu-system-x86_64"),
-	        .signer_user = text_copy("auto"),
-	        .forge_user = text_copy("auto"),
-	        .log_level = text_copy("info"),
-	        .allow_uid = UINT64_MAX,
-	        .forge_workers = 2,
-	        .variant_lifetime_usec = 24 * USEC_PER_HOUR,
-	        .variants_kept = 8,
-	        .prepare_timeout_usec = USEC_PER_SEC,
-	        .transfer_timeout_usec = 2 * USEC_PER_SEC,
-	        .update_timeout_usec = 5 * USEC_PER_SEC,
-	        .order_lifetime_usec = 900 * USEC_PER_SEC,
-	        .hold_usec = 20000,
-	        .stage_chunk_bytes = 32768,
-	        .machine_memory_bytes = 256 * MIB,
-	        .machine_accel = text_copy("auto"),
-	        .machine_services = text_copy(MACHINE_SERVICES),
-	        .boot_timeout_usec = 30 * USEC_PER_SEC,
-	        .answer_timeout_usec = 60 * USEC_PER_SEC,
+#define PATH(section, key, field, reload, preset) .field = preset,
+#define CHOICE(section, key, field, reload, words, preset) .field = text_copy(preset),
+#define COUNT(section, key, field, reload, min, max, preset) .field = preset,
+#define SIZE(section, key, field, reload, min, max, preset) .field = preset,
+#define DURATION(section, key, field, reload, min, max, preset) .field = preset,
+#include "orchestrator/config/config.def"
+#undef PATH
+#undef CHOICE
+#undef COUNT
+#undef SIZE
+#undef DURATION
 	};
+}
+
+static bool config_key_is_text(const struct config_key *key)
+{
+	return key->type == CONFIG_PATH || key->type == CONFIG_CHOICE;
 }
 
 static char **config_text(const struct config *config, const struct config_key *key)
@@ -168,7 +145,7 @@ static char **config_text(const struct config *config, const struct config_key *
 void config_fini(struct config *config)
 {
 	for (size_t i = 0; i < config_keys_n; i++) {
-		if (config_keys[i].type == CONFIG_PATH || config_keys[i].type == CONFIG_CHOICE) {
+		if (config_key_is_text(&config_keys[i])) {
 			free(*config_text(config, &config_keys[i]));
 		}
 	}
@@ -206,11 +183,6 @@ int config_check(const struct config *config, struct failure *ret_failure)
 		return err_raise(-EINVAL);
 	}
 	return 0;
-}
-
-static bool config_key_is_text(const struct config_key *key)
-{
-	return key->type == CONFIG_PATH || key->type == CONFIG_CHOICE;
 }
 
 static bool config_key_differs(
@@ -266,6 +238,7 @@ static void config_print_number(FILE *file, enum config_type type, uint64_t valu
 	case CONFIG_COUNT:
 	case CONFIG_PATH:
 	case CONFIG_CHOICE:
+	case _CONFIG_TYPE_N:
 		fprintf(file, "\"%" PRIu64 "\"", value);
 		return;
 	}
@@ -287,7 +260,7 @@ void config_print(const struct config *config, FILE *file)
 			fprintf(file, "%s:\n", section);
 		}
 		fprintf(file, "%s%s: ", *section ? "  " : "", key->name);
-		if (key->type == CONFIG_PATH || key->type == CONFIG_CHOICE) {
+		if (config_key_is_text(key)) {
 			fputs(*config_text(config, key), file);
 		} else {
 			config_print_number(file, key->type, number);

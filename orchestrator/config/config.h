@@ -10,39 +10,23 @@
 #include "host/base/failure.h"
 #include "host/base/log.h"
 
+/* The values, in base units; each is explained in config.def. Text is owned by the struct. */
 struct config {
-	char *state_dir;      /* database, machines, variants */
-	char *control_socket; /* where luctl connects */
-	char *luforge;        /* programs */
-	char *lusign;
-	char *qemu;
-	char *kernel;  /* that machines are started with */
-	char *keyring; /* handed to the signer, never read by lud */
-	char *log_level;
-	uint64_t allow_uid; /* besides root and lud's own; UINT64_MAX is nobody */
-
-	char *signer_user; /* auto, none, a name or a number */
-	char *forge_user;
-	uint64_t forge_workers;
-	uint64_t variant_lifetime_usec; /* expiry of a variant's signature */
-	uint64_t variants_kept;         /* forged files kept per service */
-
-	uint64_t prepare_timeout_usec;
-	uint64_t transfer_timeout_usec;
-	uint64_t update_timeout_usec;
-	uint64_t order_lifetime_usec; /* expiry of an order's signature */
-	uint64_t hold_usec;
-	uint64_t stage_chunk_bytes;
-
-	uint64_t machine_memory_bytes;
-	char *machine_services; /* what a machine starts with, in slot order */
-	char *machine_accel;    /* auto, kvm, tcg */
-	uint64_t boot_timeout_usec;
-	uint64_t answer_timeout_usec; /* how long a step waits for a machine */
+#define PATH(section, key, field, ...) char *field;
+#define CHOICE(section, key, field, ...) char *field;
+#define COUNT(section, key, field, ...) uint64_t field;
+#define SIZE(section, key, field, ...) uint64_t field;
+#define DURATION(section, key, field, ...) uint64_t field;
+#include "orchestrator/config/config.def"
+#undef PATH
+#undef CHOICE
+#undef COUNT
+#undef SIZE
+#undef DURATION
 };
 
-/* Fills in the defaults; program_dir is where lud's executable lies. */
-void config_init(struct config *config, const char *program_dir);
+/* Fills in the defaults; dir is where lud's executable lies. */
+void config_init(struct config *config, const char *dir);
 void config_fini(struct config *config);
 
 /* Reads a file over what is there. Errors fill ret_failure. */

@@ -1,5 +1,5 @@
 #pragma once
-/* Inside config: the table of keys, shared by reader and printer. */
+/* Inside config: the keys of config.def as data, shared by reader and printer. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,6 +12,7 @@ enum config_type {
 	CONFIG_DURATION,
 	CONFIG_SIZE,
 	CONFIG_COUNT,
+	_CONFIG_TYPE_N,
 };
 
 struct config_key {
