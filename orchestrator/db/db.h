@@ -11,6 +11,7 @@
  * Rows are read in a callback with the column helpers below.
  */
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,6 +73,9 @@ int __must_check db_txn(struct db *db, db_txn_fn fn, void *arg);
 
 /* One write. Must be called inside db_txn(). May return DB_E_EXISTS. */
 int __must_check db_run(struct db *db, const char *sql, const char *format, ...);
+/* As db_run(), with parameters that fn binds itself; it returns SQLite's code. */
+typedef int (*db_bind_fn)(sqlite3_stmt *statement, void *arg);
+int __must_check db_run_bound(struct db *db, const char *sql, db_bind_fn fn, void *arg);
 /* Row id of the last insert. */
 int64_t db_last_id(struct db *db);
 
@@ -82,6 +86,8 @@ int64_t db_last_id(struct db *db);
 typedef int (*db_row_fn)(sqlite3_stmt *row, void *arg);
 int __must_check db_query(
         struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...);
+int __must_check db_query_list(
+        struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, va_list *args);
 /* A query of one integer. */
 int __must_check db_query_int(
         struct db *db, int64_t *ret_value, const char *sql, const char *format, ...);

@@ -67,20 +67,12 @@ static int db_prepare(struct db *db, const char *sql, const char *format, va_lis
 	return 0;
 }
 
-int db_run(struct db *db, const char *sql, const char *format, ...)
+/* Runs a statement whose parameters are bound. A row that breaks a rule says nothing of the file. */
+static int db_step(struct db *db, sqlite3_stmt *statement)
 {
-	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
-	va_list args;
 	int code;
-	int r;
 
 	assert(db->in_txn);
-	va_start(args, format);
-	r = db_prepare(db, sql, format, &args, &statement);
-	va_end(args);
-	if (r < 0) {
-		return err_up(r);
-	}
 	do {
 		code = sqlite3_step(statement);
 	} while (code == SQLITE_ROW);
@@ -92,6 +84,29 @@ int db_run(struct db *db, const char *sql, const char *format, ...)
 		return DB_E_EXISTS;
 	}
 	return err_raise(db_error(db));
+}
+
+int db_run(struct db *db, const char *sql, const char *format, ...)
+{
+	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = db_prepare(db, sql, format, &args, &statement);
+	va_end(args);
+	return r < 0 ? err_up(r) : err_up(db_step(db, statement));
+}
+
+int db_run_bound(struct db *db, const char *sql, db_bind_fn fn, void *arg)
+{
+	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK ||
+	        fn(statement, arg) != SQLITE_OK) {
+		return err_raise(db_error(db));
+	}
+	return err_up(db_step(db, statement));
 }
 
 static int db_query_rows(struct db *db, sqlite3_stmt *statement, db_row_fn fn, void *arg)
@@ -113,19 +128,24 @@ static int db_query_rows(struct db *db, sqlite3_stmt *statement, db_row_fn fn, v
 	return any ? 0 : DB_E_NONE;
 }
 
-int db_query(struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...)
+int db_query_list(
+        struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, va_list *args)
 {
 	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	int r = db_prepare(db, sql, format, args, &statement);
+
+	return r < 0 ? err_up(r) : db_query_rows(db, statement, fn, arg);
+}
+
+int db_query(struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...)
+{
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = db_prepare(db, sql, format, &args, &statement);
+	r = db_query_list(db, fn, arg, sql, format, &args);
 	va_end(args);
-	if (r < 0) {
-		return err_up(r);
-	}
-	return db_query_rows(db, statement, fn, arg);
+	return err_up(r);
 }
 
 static int db_row_int(sqlite3_stmt *row, void *arg)
@@ -136,17 +156,13 @@ static int db_row_int(sqlite3_stmt *row, void *arg)
 
 int db_query_int(struct db *db, int64_t *ret_value, const char *sql, const char *format, ...)
 {
-	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = db_prepare(db, sql, format, &args, &statement);
+	r = db_query_list(db, db_row_int, ret_value, sql, format, &args);
 	va_end(args);
-	if (r < 0) {
-		return err_up(r);
-	}
-	return db_query_rows(db, statement, db_row_int, ret_value);
+	return err_up(r);
 }
 
 int64_t db_last_id(struct db *db)

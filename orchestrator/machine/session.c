@@ -261,8 +261,6 @@ static int machine_event_record(
 	        .line = machine->row.line,
 	        .seq = event->seq,
 	        .clock_ns = event->clock_ns,
-	        .body = packed,
-	        .body_size = size,
 	};
 	int r;
 
@@ -271,7 +269,7 @@ static int machine_event_record(
 	        event->body_case == MACHINE__EVENT__BODY_STEP) {
 		return 0;
 	}
-	r = store_event_insert(machine->machines->db, &row);
+	r = store_event_insert(machine->machines->db, &row, packed, size);
 	return r == DB_E_EXISTS ? 0 : err_up(r);
 }
 

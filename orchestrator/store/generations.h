@@ -1,37 +1,7 @@
 #pragma once
 /* Rows of generations. Writers are called inside db_txn(). */
+#include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
-
-enum generation_state {
-	GENERATION_PLANNED,   /* number drawn; may never run */
-	GENERATION_RUNNING,   /* the machine said so */
-	GENERATION_PAST,      /* ran, and another runs now */
-	GENERATION_REHEARSED, /* prepare-only: could have run */
-	GENERATION_REFUSED,   /* the machine refused it */
-	GENERATION_UNDONE,    /* begun and rolled back */
-	GENERATION_ABANDONED, /* its job ended before the machine was asked */
-	GENERATION_UNKNOWN,   /* nobody can say what became of it */
-	_GENERATION_N,
-};
-
-struct generation_row {
-	int64_t id;
-	int64_t service;
-	uint64_t number;
-	uint64_t epoch; /* serial of the root that it was signed under; 0: not yet */
-	int64_t variant;
-	int64_t job;
-	enum generation_state state;
-	int64_t issued;  /* unix s */
-	int64_t expires; /* unix s */
-	int64_t committed_us;
-	/* Joined, read only. */
-	int64_t machine;
-	int64_t release;
-	char service_name[24];
-	bool has_envelope;
-	bool has_payload;
-};
 
 /* Which generations store_generation_each() visits. Zero fields do not restrict. */
 struct generation_filter {

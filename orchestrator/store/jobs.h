@@ -1,70 +1,10 @@
 #pragma once
 /*
- * Rows of jobs, their steps, and events of machines. Writers are called inside
- * db_txn(). Kinds and states have the numbers of the control protocol.
+ * Rows of jobs, their steps and orders, and events of machines. Writers are called inside
+ * db_txn().
  */
+#include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
-
-enum job_kind {
-#define JOB_KIND(name, number, word) JOB_##name = number,
-#include "proto/words/jobs.def"
-#undef JOB_KIND
-	_JOB_KIND_N,
-};
-
-enum job_state {
-#define JOB_STATE(name, number, word) JOB_##name = number,
-#include "proto/words/jobs.def"
-#undef JOB_STATE
-	_JOB_STATE_N,
-};
-
-enum job_step {
-#define JOB_STEP(name, number, word) JOB_STEP_##name = number,
-#include "proto/words/jobs.def"
-#undef JOB_STEP
-	_JOB_STEP_N,
-};
-
-enum job_step_state {
-	JOB_STEP_BEGUN,
-	JOB_STEP_DONE,
-	JOB_STEP_FAILED,
-	_JOB_STEP_STATE_N,
-};
-
-struct job_row {
-	int64_t id;
-	int64_t machine;
-	char service[24]; /* "" for jobs on the machine itself */
-	enum job_kind kind;
-	enum job_state state;
-	enum job_step step;
-	char identity[64];
-	uint64_t from_generation;
-	uint64_t generation;
-	int64_t release; /* 0: none */
-	bool prepare_only;
-	bool accept_loss;
-	int64_t from_release; /* that was paired with ->release; 0: none yet */
-	uint8_t consent[64];  /* the pairing whose loss is consented to; zero: none */
-	char quiescent[24];
-	int64_t timeout_ms; /* 0: default */
-	int64_t hold_ms;
-	uint64_t boot_id; /* boot in which its order was sent; 0: never sent */
-	char hint[240];
-	int64_t created_us;
-	int64_t ended_us; /* 0 while open */
-};
-
-struct job_step_row {
-	int64_t n;
-	enum job_step step;
-	enum job_step_state state;
-	int64_t started_us;
-	int64_t ended_us;
-	char detail[160];
-};
 
 /* Draws the id. */
 int __must_check store_job_insert(struct db *db, struct job_row *row);
@@ -115,21 +55,6 @@ int __must_check store_job_step_end(
 typedef int (*store_job_step_fn)(const struct job_step_row *row, void *arg);
 int __must_check store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *arg);
 
-/* An order that was signed for a job: kept for good. */
-struct order_row {
-	int64_t id;
-	int64_t job;
-	int64_t machine;
-	uint64_t boot_id;
-	uint64_t line; /* of the machine, see struct machine_row */
-	uint64_t epoch;
-	uint64_t txn;
-	uint32_t action;
-	int64_t expires; /* unix s; 0: it may not be sent any more */
-	bool sent;       /* it is about to be sent, or was */
-	bool accepted;   /* the machine said so */
-};
-
 /* Fills row->id. DB_E_EXISTS: the number is taken. */
 int __must_check store_order_insert(
         struct db *db, struct order_row *row, const void *envelope, size_t envelope_size);
@@ -147,17 +72,9 @@ int __must_check store_order_highest(
 int __must_check store_order_accepted(
         struct db *db, int64_t machine, uint64_t boot_id, uint64_t line, struct order_row *ret);
 
-struct event_row {
-	int64_t machine;
-	uint64_t boot_id;
-	uint64_t line;
-	uint64_t seq;
-	uint64_t clock_ns;
-	const void *body; /* packed machine.Event */
-	size_t body_size;
-};
-/* DB_E_EXISTS when it was recorded before. */
-int __must_check store_event_insert(struct db *db, const struct event_row *row);
+/* Keeps a packed machine.Event. DB_E_EXISTS when it was recorded before. */
+int __must_check store_event_insert(
+        struct db *db, const struct event_row *row, const void *body, size_t body_size);
 /* Forgets all but the newest `kept` events of a machine. */
 int __must_check store_event_trim(struct db *db, int64_t machine, int64_t kept);
 

@@ -6,50 +6,16 @@
  */
 #include "orchestrator/store/machines.h"
 
-#include <string.h>
+#include "orchestrator/store/priv.h"
 
-#define MACHINE_COLUMNS                                                                            \
-	"id, name, machine_id, attached, wanted, socket, image, pid, boot_id, event_seq, "         \
-	"created_us, removed_us, is_default, line"
-
-static void store_machine_read(sqlite3_stmt *row, struct machine_row *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	ret->id = sqlite3_column_int64(row, 0);
-	db_column_text(row, 1, ret->name, sizeof(ret->name));
-	ret->has_machine_id = sqlite3_column_type(row, 2) != SQLITE_NULL;
-	db_column_blob(row, 2, ret->machine_id, sizeof(ret->machine_id));
-	ret->attached = sqlite3_column_int64(row, 3);
-	ret->wanted = sqlite3_column_int64(row, 4);
-	db_column_text(row, 5, ret->socket, sizeof(ret->socket));
-	db_column_text(row, 6, ret->image, sizeof(ret->image));
-	ret->pid = sqlite3_column_int64(row, 7);
-	ret->boot_id = sqlite3_column_int64(row, 8);
-	ret->event_seq = sqlite3_column_int64(row, 9);
-	ret->created_us = sqlite3_column_int64(row, 10);
-	ret->removed_us = sqlite3_column_int64(row, 11);
-	ret->is_default = sqlite3_column_int64(row, 12);
-	ret->line = sqlite3_column_int64(row, 13);
-}
-
-static int store_machine_row(sqlite3_stmt *row, void *arg)
-{
-	store_machine_read(row, arg);
-	return 0;
-}
+STORE_VISITOR(machine)
 
 int store_machine_insert(struct db *db, struct machine_row *row)
 {
 	int r;
 
 	row->created_us = store_now_usec();
-	r = db_run(db,
-	        "INSERT INTO machines(name, machine_id, attached, wanted, socket, image, pid,"
-	        " boot_id, event_seq, created_us, is_default) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-	        "tbiittiiiii", row->name, row->has_machine_id ? row->machine_id : NULL,
-	        sizeof(row->machine_id), (int64_t)row->attached, (int64_t)row->wanted, row->socket,
-	        row->image, row->pid, (int64_t)row->boot_id, (int64_t)row->event_seq,
-	        row->created_us, (int64_t)row->is_default);
+	r = store_insert(db, STORE_machine, row, NULL);
 	if (r) {
 		return err_up(r);
 	}
@@ -59,20 +25,12 @@ int store_machine_insert(struct db *db, struct machine_row *row)
 
 int store_machine_update(struct db *db, const struct machine_row *row)
 {
-	return err_up(db_run(db,
-	        "UPDATE machines SET machine_id = ?, attached = ?, wanted = ?, socket = ?,"
-	        " image = ?, pid = ?, boot_id = ?, event_seq = ?, removed_us = ?, line = ? WHERE "
-	        "id = ?",
-	        "biittiiiiii", row->has_machine_id ? row->machine_id : NULL,
-	        sizeof(row->machine_id), (int64_t)row->attached, (int64_t)row->wanted, row->socket,
-	        row->image, row->pid, (int64_t)row->boot_id, (int64_t)row->event_seq,
-	        row->removed_us, (int64_t)row->line, row->id));
+	return err_up(store_update(db, STORE_machine, row, NULL));
 }
 
 int store_machine_by_name(struct db *db, const char *name, struct machine_row *ret)
 {
-	return err_up(db_query(db, store_machine_row, ret,
-	        "SELECT " MACHINE_COLUMNS " FROM machines WHERE name = ?", "t", name));
+	return err_up(store_one(db, STORE_machine, ret, "WHERE name = ?", "t", name));
 }
 
 int store_machine_remove(struct db *db, int64_t id)
@@ -89,60 +47,19 @@ int store_machine_set_default(struct db *db, int64_t id)
 
 int store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret)
 {
-	return err_up(db_query(db, store_machine_row, ret,
-	        "SELECT " MACHINE_COLUMNS " FROM machines WHERE id = ?", "i", id));
-}
-
-struct store_machine_visit {
-	store_machine_fn fn;
-	void *arg;
-};
-
-static int store_machine_visit_row(sqlite3_stmt *row, void *arg)
-{
-	struct store_machine_visit *visit = arg;
-	struct machine_row machine;
-
-	store_machine_read(row, &machine);
-	return visit->fn(&machine, visit->arg);
+	return err_up(store_one(db, STORE_machine, ret, "WHERE id = ?", "i", id));
 }
 
 int store_machine_each(struct db *db, store_machine_fn fn, void *arg)
 {
-	struct store_machine_visit visit = {fn, arg};
-	int r = db_query(db, store_machine_visit_row, &visit,
-	        "SELECT " MACHINE_COLUMNS " FROM machines WHERE removed_us = 0 ORDER BY id", "");
-
-	return r == DB_E_NONE ? 0 : err_up(r);
-}
-
-#define SERVICE_COLUMNS "id, machine, name, last_number, seen_us, floor, run_epoch, run_number"
-
-static void store_service_read(sqlite3_stmt *row, struct service_row *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	ret->id = sqlite3_column_int64(row, 0);
-	ret->machine = sqlite3_column_int64(row, 1);
-	db_column_text(row, 2, ret->name, sizeof(ret->name));
-	ret->last_number = sqlite3_column_int64(row, 3);
-	ret->seen_us = sqlite3_column_int64(row, 4);
-	ret->floor = (uint32_t)sqlite3_column_int64(row, 5);
-	ret->run_epoch = sqlite3_column_int64(row, 6);
-	ret->run_number = sqlite3_column_int64(row, 7);
-}
-
-static int store_service_row(sqlite3_stmt *row, void *arg)
-{
-	store_service_read(row, arg);
-	return 0;
+	return err_up(store_each(db, STORE_machine, store_machine_visit, STORE_VISIT(fn, arg),
+	        "WHERE removed_us = 0 ORDER BY id", ""));
 }
 
 int store_service_find(struct db *db, int64_t machine, const char *name, struct service_row *ret)
 {
-	return err_up(db_query(db, store_service_row, ret,
-	        "SELECT " SERVICE_COLUMNS " FROM services"
-	        " WHERE machine = ? AND name = ?",
-	        "it", machine, name));
+	return err_up(store_one(
+	        db, STORE_service, ret, "WHERE machine = ? AND name = ?", "it", machine, name));
 }
 
 int store_service_ensure(struct db *db, int64_t machine, const char *name, struct service_row *ret)
@@ -203,25 +120,26 @@ int store_service_draw(struct db *db, int64_t service, uint64_t *ret_number)
 struct store_service_visit {
 	store_service_fn fn;
 	void *arg;
+	struct db *db;
 };
 
-static int store_service_visit_row(sqlite3_stmt *row, void *arg)
+/* A status has some hundred bytes, a machine some ten services: a query for each is no matter. */
+static int store_service_visit_row(const void *row, void *arg)
 {
 	struct store_service_visit *visit = arg;
-	struct service_row service;
+	const struct service_row *service = row;
+	_cleanup_(freep) uint8_t *status = NULL;
+	size_t size = 0;
+	int r = store_blob(
+	        visit->db, &status, &size, "SELECT status FROM services WHERE id = ?", service->id);
 
-	store_service_read(row, &service);
-	return visit->fn(
-	        &service, sqlite3_column_blob(row, 8), sqlite3_column_bytes(row, 8), visit->arg);
+	return r ? err_fold(r) : visit->fn(service, status, size, visit->arg);
 }
 
 int store_service_each(struct db *db, int64_t machine, store_service_fn fn, void *arg)
 {
-	struct store_service_visit visit = {fn, arg};
-	int r = db_query(db, store_service_visit_row, &visit,
-	        "SELECT " SERVICE_COLUMNS ", status FROM services"
-	        " WHERE machine = ? ORDER BY id",
-	        "i", machine);
+	struct store_service_visit visit = {fn, arg, db};
 
-	return r == DB_E_NONE ? 0 : err_up(r);
+	return err_up(store_each(db, STORE_service, store_service_visit_row, &visit,
+	        "WHERE machine = ? ORDER BY id", "i", machine));
 }

@@ -1,35 +1,7 @@
 #pragma once
 /* Rows of machines and their services. Writers are called inside db_txn(). */
+#include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
-
-struct machine_row {
-	int64_t id;
-	char name[64];
-	uint8_t machine_id[16];
-	bool has_machine_id;
-	bool attached; /* runs by somebody else's hand; we only took its socket */
-	bool wanted;
-	char socket[128];
-	char image[256];
-	int64_t pid;
-	uint64_t boot_id;
-	uint64_t event_seq; /* newest event recorded of this boot and line */
-	uint64_t line;      /* times that it was put back to a snapshot, of all boots */
-	int64_t created_us;
-	int64_t removed_us; /* 0: it is there */
-	bool is_default;    /* is meant when no machine is named */
-};
-
-struct service_row {
-	int64_t id;
-	int64_t machine;
-	char name[24];
-	uint64_t last_number;
-	int64_t seen_us;    /* when its status was given; 0: never */
-	uint32_t floor;     /* lowest release that may run, as confirmed or seen */
-	uint64_t run_epoch; /* newest generation that is known to have run */
-	uint64_t run_number;
-};
 
 /* Fills row->id. May return DB_E_EXISTS (name or machine id taken). */
 int __must_check store_machine_insert(struct db *db, struct machine_row *row);

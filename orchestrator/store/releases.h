@@ -1,38 +1,7 @@
 #pragma once
 /* Rows of releases and variants. Writers are called inside db_txn(). */
+#include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
-
-struct release_row {
-	int64_t id;
-	char service[24];
-	uint8_t release_id[64];
-	int64_t counter;
-	int64_t floor;
-	uint8_t source_id[64];
-	uint8_t state_hash[64];
-	int64_t state_len;
-	uint8_t key_id[16];
-	int64_t issued;
-	int64_t added_us;
-	char path[256];     /* the signed kit directory */
-	int64_t blocked_us; /* since when plain updates pass it by; 0: they do not */
-	int64_t blocked_job;
-	char blocked_why[160];
-};
-
-struct variant_row {
-	int64_t id;
-	int64_t release;
-	uint8_t seed_sealed[256];
-	size_t seed_sealed_size;
-	uint8_t seed_commit[64];
-	int64_t recipe;
-	uint64_t base;
-	uint8_t build_id[32];
-	uint8_t payload_hash[64];
-	int64_t payload_len; /* 0 until forged */
-	char path[256];      /* of the payload file; may be gone, it can be forged again */
-};
 
 /* Positive outcomes, besides those of db.h. */
 enum { STORE_E_AMBIGUOUS = 16 /* several rows fit */ };

@@ -1,199 +1,225 @@
 /*
- * Every table says which machine or service a row belongs to; nothing here knows
- * "the" machine. Ids that the machine draws (boot_id) are 64 bits and stored as
- * SQLite's signed integers. Packed protobuf messages are stored where a person
- * will only ever read them whole.
+ * The schema, made of tables.def. A record of any earlier version is brought up to date step by
+ * step, and a new one goes the same way, so that both end up alike. The step to version n is:
+ *
+ *   what store_steps[n] has to do first
+ *   CREATE TABLE   for each table that came with n, with its columns of n
+ *   ALTER TABLE    for each other column that came with n
+ *   what store_steps[n] does then: indexes, values for the rows that are there
+ *
+ * A step that was released never changes what it makes; schema_test.c compares each with what the
+ * released programs made.
+ *
+ * When the record is opened its columns are compared with those of an empty one, made by the same
+ * steps in memory. Somebody's ALTER TABLE is then an error at the start, with its name, and not
+ * one in the middle of a job. Columns and tables that are there besides are left alone.
  */
 #include "orchestrator/store/schema.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-const struct db_migration store_migrations[] = {
-        {
-                /* Machines, their services, and what is known of each. */
-                "CREATE TABLE machines("
-                " id INTEGER PRIMARY KEY,"
-                " name TEXT NOT NULL UNIQUE,"
-                " machine_id BLOB UNIQUE," /* NULL until an attached machine says Hello */
-                " attached INTEGER NOT NULL,"
-                " wanted INTEGER NOT NULL," /* 1: should run */
-                " socket TEXT NOT NULL,"
-                " image TEXT NOT NULL,"
-                " pid INTEGER NOT NULL DEFAULT 0,"
-                " boot_id INTEGER NOT NULL DEFAULT 0,"
-                " event_seq INTEGER NOT NULL DEFAULT 0,"
-                " created_us INTEGER NOT NULL) STRICT;"
+#include "host/base/file.h"
+#include "orchestrator/store/priv.h"
 
-                "CREATE TABLE releases("
-                " id INTEGER PRIMARY KEY,"
-                " service TEXT NOT NULL,"
-                " release_id BLOB NOT NULL UNIQUE,"
-                " counter INTEGER NOT NULL,"
-                " floor INTEGER NOT NULL,"
-                " source_id BLOB NOT NULL,"
-                " state_hash BLOB NOT NULL,"
-                " key_id BLOB NOT NULL,"
-                " issued INTEGER NOT NULL,"
-                " added_us INTEGER NOT NULL,"
-                " path TEXT NOT NULL) STRICT;"
-                "CREATE INDEX releases_service ON releases(service, counter);"
+#define STORE_VERSIONS_MAX 64
 
-                "CREATE TABLE services("
-                " id INTEGER PRIMARY KEY,"
-                " machine INTEGER NOT NULL REFERENCES machines(id),"
-                " name TEXT NOT NULL,"
-                " last_number INTEGER NOT NULL DEFAULT 0," /* highest generation ever drawn */
-                " status BLOB,"                            /* machine.Service as last seen */
-                " UNIQUE(machine, name)) STRICT;"
-
-                /* A layout, and its run (or planned run) as a numbered generation. */
-                "CREATE TABLE variants("
-                " id INTEGER PRIMARY KEY,"
-                " release INTEGER NOT NULL REFERENCES releases(id),"
-                " seed_sealed BLOB NOT NULL,"
-                " seed_commit BLOB NOT NULL,"
-                " recipe INTEGER NOT NULL DEFAULT 0,"
-                " base INTEGER NOT NULL DEFAULT 0,"
-                " build_id BLOB,"
-                " payload_hash BLOB,"
-                " payload_len INTEGER NOT NULL DEFAULT 0,"
-                " path TEXT NOT NULL DEFAULT '') STRICT;"
-
-                "CREATE TABLE generations("
-                " id INTEGER PRIMARY KEY,"
-                " service INTEGER NOT NULL REFERENCES services(id),"
-                " number INTEGER NOT NULL,"
-                " variant INTEGER NOT NULL REFERENCES variants(id),"
-                " job INTEGER NOT NULL REFERENCES jobs(id),"
-                " state INTEGER NOT NULL,"
-                " envelope BLOB,"
-                " issued INTEGER NOT NULL DEFAULT 0,"
-                " expires INTEGER NOT NULL DEFAULT 0,"
-                " committed_us INTEGER NOT NULL DEFAULT 0,"
-                " UNIQUE(service, number)) STRICT;"
-                "CREATE INDEX generations_job ON generations(job);"
-
-                "CREATE TABLE jobs("
-                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                " txn INTEGER UNIQUE,"
-                " machine INTEGER NOT NULL REFERENCES machines(id),"
-                " service TEXT NOT NULL," /* '' for jobs on the machine itself */
-                " kind INTEGER NOT NULL,"
-                " state INTEGER NOT NULL,"
-                " step INTEGER NOT NULL,"
-                " identity TEXT NOT NULL,"
-                " from_generation INTEGER NOT NULL DEFAULT 0,"
-                " generation INTEGER NOT NULL DEFAULT 0,"
-                " release INTEGER REFERENCES releases(id),"
-                " prepare_only INTEGER NOT NULL DEFAULT 0,"
-                " quiescent TEXT NOT NULL DEFAULT '',"
-                " timeout_ms INTEGER NOT NULL DEFAULT 0,"
-                " hold_ms INTEGER NOT NULL DEFAULT 0,"
-                " boot_id INTEGER NOT NULL DEFAULT 0,"  /* boot in which it was sent */
-                " accepted INTEGER NOT NULL DEFAULT 0," /* the machine said so */
-                " cause BLOB,"
-                " hint TEXT NOT NULL DEFAULT '',"
-                " result BLOB,"
-                " created_us INTEGER NOT NULL,"
-                " ended_us INTEGER NOT NULL DEFAULT 0) STRICT;"
-                "CREATE INDEX jobs_open ON jobs(machine, id) WHERE ended_us = 0;"
-                "CREATE INDEX jobs_service ON jobs(machine, service, id);"
-
-                "CREATE TABLE job_steps("
-                " job INTEGER NOT NULL REFERENCES jobs(id),"
-                " n INTEGER NOT NULL,"
-                " step INTEGER NOT NULL,"
-                " state INTEGER NOT NULL,"
-                " started_us INTEGER NOT NULL,"
-                " ended_us INTEGER NOT NULL DEFAULT 0,"
-                " detail TEXT NOT NULL DEFAULT '',"
-                " PRIMARY KEY(job, n)) STRICT, WITHOUT ROWID;"
-
-                "CREATE TABLE events("
-                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                " machine INTEGER NOT NULL REFERENCES machines(id),"
-                " boot_id INTEGER NOT NULL,"
-                " seq INTEGER NOT NULL,"
-                " clock_ns INTEGER NOT NULL,"
-                " seen_us INTEGER NOT NULL,"
-                " body BLOB NOT NULL,"
-                " UNIQUE(machine, boot_id, seq)) STRICT;",
-        },
-        {
-                /* When each status was given; machines that go, and which one is meant; releases
-                   that plain updates pass by. */
-                "ALTER TABLE services ADD COLUMN seen_us INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE machines ADD COLUMN removed_us INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE machines ADD COLUMN is_default INTEGER NOT NULL DEFAULT 0;"
-                "UPDATE machines SET is_default = 1 WHERE id = (SELECT min(id) FROM machines);"
-                "ALTER TABLE releases ADD COLUMN blocked_us INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE releases ADD COLUMN blocked_job INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE releases ADD COLUMN blocked_why TEXT NOT NULL DEFAULT '';",
-        },
-        {
-                /*
-                 * Orders, and what a statement says: epochs, floors. `line` counts the
-                 * snapshots of one boot that a machine was put back to.
-                 */
-                "CREATE TABLE orders("
-                " id INTEGER PRIMARY KEY,"
-                " job INTEGER NOT NULL REFERENCES jobs(id),"
-                " machine INTEGER NOT NULL REFERENCES machines(id),"
-                " boot_id INTEGER NOT NULL,"
-                " line INTEGER NOT NULL,"
-                " epoch INTEGER NOT NULL,"
-                " txn INTEGER NOT NULL,"
-                " action INTEGER NOT NULL,"
-                " expires INTEGER NOT NULL,"
-                " sent INTEGER NOT NULL DEFAULT 0,"     /* 1: about to be, or was */
-                " accepted INTEGER NOT NULL DEFAULT 0," /* the machine said so */
-                " envelope BLOB NOT NULL,"
-                " created_us INTEGER NOT NULL,"
-                " UNIQUE(machine, epoch, txn)) STRICT;"
-                "CREATE INDEX orders_job ON orders(job, id);"
-
-                "ALTER TABLE machines ADD COLUMN line INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE services ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE services ADD COLUMN run_epoch INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE services ADD COLUMN run_number INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE generations ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE releases ADD COLUMN state_len INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE jobs ADD COLUMN consent BLOB;"
-                "ALTER TABLE jobs ADD COLUMN accept_loss INTEGER NOT NULL DEFAULT 0;"
-
-                "CREATE TABLE events_of_lines("
-                " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                " machine INTEGER NOT NULL REFERENCES machines(id),"
-                " boot_id INTEGER NOT NULL,"
-                " line INTEGER NOT NULL DEFAULT 0,"
-                " seq INTEGER NOT NULL,"
-                " clock_ns INTEGER NOT NULL,"
-                " seen_us INTEGER NOT NULL,"
-                " body BLOB NOT NULL,"
-                " UNIQUE(machine, boot_id, line, seq)) STRICT;"
-                "INSERT INTO events_of_lines(id, machine, boot_id, seq, clock_ns, seen_us, body)"
-                " SELECT id, machine, boot_id, seq, clock_ns, seen_us, body FROM events;"
-                "DROP TABLE events;"
-                "ALTER TABLE events_of_lines RENAME TO events;",
-        },
-        {
-                /* What an update loses: the release that was paired with the job's, and how. */
-                "ALTER TABLE jobs ADD COLUMN from_release INTEGER NOT NULL DEFAULT 0;"
-                "ALTER TABLE jobs ADD COLUMN pairing BLOB;",
-        },
+/* What rows cannot say, by version. */
+static const struct {
+	const char *before, *after;
+} store_steps[STORE_VERSIONS_MAX + 1] = {
+        [1] = {.after = "CREATE INDEX releases_service ON releases(service, counter);"
+                        "CREATE INDEX generations_job ON generations(job);"
+                        "CREATE INDEX jobs_open ON jobs(machine, id) WHERE ended_us = 0;"
+                        "CREATE INDEX jobs_service ON jobs(machine, service, id);"
+                        /* As it was before it had lines, which are part of its key. */
+                        "CREATE TABLE events("
+                        " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                        " machine INTEGER NOT NULL REFERENCES machines(id),"
+                        " boot_id INTEGER NOT NULL,"
+                        " seq INTEGER NOT NULL,"
+                        " clock_ns INTEGER NOT NULL,"
+                        " seen_us INTEGER NOT NULL,"
+                        " body BLOB NOT NULL,"
+                        " UNIQUE(machine, boot_id, seq)) STRICT;"},
+        [2] = {.after = "UPDATE machines SET is_default = 1"
+                        " WHERE id = (SELECT min(id) FROM machines);"},
+        [3] = {.before = "ALTER TABLE events RENAME TO events_without_lines;",
+                .after = "CREATE INDEX orders_job ON orders(job, id);"
+                         "INSERT INTO events(id, machine, boot_id, seq, clock_ns, seen_us, body)"
+                         " SELECT id, machine, boot_id, seq, clock_ns, seen_us, body"
+                         " FROM events_without_lines;"
+                         "DROP TABLE events_without_lines;"},
 };
-const size_t store_migrations_n = sizeof(store_migrations) / sizeof(store_migrations[0]);
+
+unsigned store_schema_version(void)
+{
+	unsigned version = 0;
+
+	for (size_t t = 0; t < _STORE_TABLE_N; t++) {
+		for (size_t i = 0; i < store_tables[t].n_columns; i++) {
+			unsigned since = store_tables[t].columns[i].since;
+
+			version = since > version ? since : version;
+		}
+	}
+	return version;
+}
+
+static void store_schema_table(FILE *sql, const struct store_table *table, unsigned version)
+{
+	const char *comma = "";
+
+	if (table->since == version) {
+		fprintf(sql, "CREATE TABLE %s(", table->name);
+	}
+	for (size_t i = 0; i < table->n_columns; i++) {
+		const struct store_column *column = &table->columns[i];
+
+		if (!column->declared || column->since != version) {
+			continue;
+		}
+		if (table->since == version) {
+			fprintf(sql, "%s%s %s", comma, column->name, column->declared);
+			comma = ", ";
+		} else {
+			fprintf(sql, "ALTER TABLE %s ADD COLUMN %s %s;", table->name, column->name,
+			        column->declared);
+		}
+	}
+	if (table->since == version) {
+		fprintf(sql, "%s;", table->rules);
+	}
+}
+
+/* The SQL of one step; the caller frees. */
+static char *store_schema_step(unsigned version)
+{
+	const char *before = store_steps[version].before, *after = store_steps[version].after;
+	char *text = NULL;
+	size_t size;
+	FILE *sql = open_memstream(&text, &size);
+
+	if (!sql) {
+		abort();
+	}
+	fputs(before ? before : "", sql);
+	for (size_t t = 0; t < _STORE_TABLE_N; t++) {
+		store_schema_table(sql, &store_tables[t], version);
+	}
+	fputs(after ? after : "", sql);
+	if (fclose(sql)) {
+		abort();
+	}
+	return text;
+}
+
+struct store_migrations {
+	struct db_migration steps[STORE_VERSIONS_MAX];
+	char *texts[STORE_VERSIONS_MAX];
+	size_t n;
+};
+
+static void store_migrations_init(struct store_migrations *all)
+{
+	all->n = store_schema_version();
+	for (size_t i = 0; i < all->n; i++) {
+		all->texts[i] = store_schema_step(i + 1);
+		all->steps[i].sql = all->texts[i];
+	}
+}
+
+static void store_migrations_fini(struct store_migrations *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		free(all->texts[i]);
+	}
+}
+
+/* Every column of every table, as SQLite understood its declaration. */
+#define STORE_SHAPE                                                                                \
+	"SELECT m.name, c.name, c.type || ' ' || c.\"notnull\" || ' ' || c.pk || ' '"              \
+	" || coalesce(c.dflt_value, 'NULL') FROM sqlite_schema m, pragma_table_info(m.name) c"     \
+	" WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+
+struct store_comparison {
+	struct db *record;
+	char what[160]; /* the first difference */
+};
+
+/* Looks for one column of the empty record in the one that is opened. */
+static int store_compare_column(sqlite3_stmt *row, void *arg)
+{
+	struct store_comparison *comparison = arg;
+	char table[64], column[64], shape[128];
+	int r;
+
+	db_column_text(row, 0, table, sizeof(table));
+	db_column_text(row, 1, column, sizeof(column));
+	db_column_text(row, 2, shape, sizeof(shape));
+	r = db_query(comparison->record, NULL, NULL,
+	        "WITH shape(t, c, s) AS (" STORE_SHAPE ") SELECT 1 FROM shape"
+	        " WHERE t = ? AND c = ? AND s = ?",
+	        "ttt", table, column, shape);
+	if (r == DB_E_NONE) {
+		snprintf(comparison->what, sizeof(comparison->what), "%s.%s", table, column);
+		return err_raise(-EBADMSG);
+	}
+	return err_up(r);
+}
+
+static int store_compare(const struct store_migrations *all, struct db *record, const char *path,
+        struct failure *ret_failure)
+{
+	_cleanup_(db_closep) struct db *empty = NULL;
+	struct store_comparison comparison = {.record = record};
+	int r = db_open(":memory:", all->steps, all->n, &empty, ret_failure);
+
+	if (r) {
+		return err_up(r);
+	}
+	r = db_query(empty, store_compare_column, &comparison, STORE_SHAPE, "");
+	if (r && !*comparison.what) {
+		db_failure(record, ret_failure);
+	} else if (r) {
+		failure_set(ret_failure, "record-changed", path,
+		        "restore a backup of the file, or undo what was done to its tables; "
+		        "machines "
+		        "run on meanwhile",
+		        "column %s of the record is missing or is not as lud made it",
+		        comparison.what);
+	}
+	return err_fold(r);
+}
 
 int store_open(const char *path, struct db **ret_db, struct failure *ret_failure)
 {
-	return err_up(db_open(path, store_migrations, store_migrations_n, ret_db, ret_failure));
+	_cleanup_(store_migrations_fini) struct store_migrations all = {0};
+	_cleanup_(db_closep) struct db *db = NULL;
+	int r;
+
+	store_migrations_init(&all);
+	r = db_open(path, all.steps, all.n, &db, ret_failure);
+	if (!r) {
+		r = store_compare(&all, db, path, ret_failure);
+	}
+	if (r) {
+		return err_up(r);
+	}
+	*ret_db = steal(&db);
+	return 0;
 }
 
 int store_recover(
         const char *path, db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
 {
-	return err_up(db_recover(
-	        path, store_migrations, store_migrations_n, fn, arg, ret_kept, ret_failure));
+	_cleanup_(store_migrations_fini) struct store_migrations all = {0};
+
+	store_migrations_init(&all);
+	return err_up(db_recover(path, all.steps, all.n, fn, arg, ret_kept, ret_failure));
 }
 
 int64_t store_now_usec(void)

@@ -1,14 +1,17 @@
 #pragma once
 /*
- * The schema of lud's record, as a list of migrations. A released migration never
- * changes; what comes next is appended.
+ * The schema of lud's record: opening it at its newest version, with the rows of tables.def as the
+ * only list of what is in it.
  */
 #include "orchestrator/db/recover.h"
 
-extern const struct db_migration store_migrations[];
-extern const size_t store_migrations_n;
+/* The newest version: the highest `since` of any row. */
+unsigned store_schema_version(void);
 
-/* Opens the record and brings its schema up to date. */
+/*
+ * Opens the record, brings its schema up to date, and compares it with the tables that this
+ * program has: -EBADMSG when one was changed by another hand. Errors fill ret_failure.
+ */
 int __must_check store_open(const char *path, struct db **ret_db, struct failure *ret_failure);
 
 /* As db_recover(). */

@@ -1,0 +1,107 @@
+#pragma once
+/*
+ * Inside store: the tables as data, and the four statements that they make needless to write by
+ * hand. Whatever is not "a row by its id" keeps its own SQL in the file of its noun.
+ */
+#include "orchestrator/store/rows.h"
+#include "orchestrator/store/schema.h"
+
+enum store_table_id {
+#define TABLE(row, since, rules, joins) STORE_##row,
+#define COLUMN(...)
+#define APART(...)
+#define JOINED(...)
+#define END(row)
+#include "orchestrator/store/tables.def"
+#undef TABLE
+#undef COLUMN
+#undef APART
+#undef JOINED
+#undef END
+	_STORE_TABLE_N,
+};
+
+/* How a column is kept, which follows from the type of its field. */
+enum store_kind {
+	STORE_INTEGER, /* any of 1, 4 or 8 bytes, none of them signed but int64_t */
+	STORE_TEXT,
+	STORE_BLOB,
+	STORE_APART, /* no field */
+	_STORE_KIND_N,
+};
+
+enum store_written {
+	STORE_OWN,
+	STORE_INSERT,
+	STORE_UPDATE,
+	STORE_BOTH,
+	STORE_BYTES,
+	_STORE_WRITTEN_N,
+};
+
+struct store_column {
+	const char *name;
+	const char *declared;   /* NULL: JOINED */
+	const char *expression; /* what is selected */
+	unsigned since;
+	enum store_kind kind;
+	enum store_written written;
+	size_t offset, size; /* of the field */
+};
+
+struct store_table {
+	const char *name;
+	const char *from; /* the table, and what is joined to it */
+	const char *rules;
+	unsigned since;
+	const struct store_column *columns;
+	size_t n_columns;
+	size_t row_size;
+};
+
+extern const struct store_table store_tables[_STORE_TABLE_N];
+
+/* The column that a table keeps apart from its row; it has at most one that is written so. */
+struct store_bytes {
+	const void *bytes; /* NULL: NULL */
+	size_t size;
+};
+
+/* Inserts a row; its id is db_last_id(). bytes: NULL for tables without BYTES. DB_E_EXISTS. */
+int __must_check store_insert(
+        struct db *db, enum store_table_id id, const void *row, const struct store_bytes *bytes);
+/* Writes the columns that are UPDATE or BOTH of the row with this id; an APART one from bytes. */
+int __must_check store_update(
+        struct db *db, enum store_table_id id, const void *row, const struct store_bytes *bytes);
+/*
+ * Reads the rows that `tail` (WHERE ... ORDER BY ... LIMIT) chooses. one: into *ret_row, the
+ * first of them, DB_E_NONE without any. each: calls fn until it returns non-zero, which is
+ * returned; no row is no error.
+ */
+int __must_check store_one(struct db *db, enum store_table_id id, void *ret_row, const char *tail,
+        const char *format, ...);
+typedef int (*store_row_fn)(const void *row, void *arg);
+int __must_check store_each(struct db *db, enum store_table_id id, store_row_fn fn, void *arg,
+        const char *tail, const char *format, ...);
+
+/*
+ * One blob of one row: a fresh copy, which the caller frees; NULL when it is empty. The query
+ * selects that one column. DB_E_NONE.
+ */
+int __must_check store_blob(
+        struct db *db, uint8_t **ret_bytes, size_t *ret_size, const char *sql, int64_t id);
+
+/* A callback of the public headers on its way through store_each(). */
+struct store_visit {
+	void (*fn)(void);
+	void *arg;
+};
+#define STORE_VISIT(fn, arg) (&(struct store_visit){(void (*)(void))(fn), arg})
+/* Defines store_ROW_visit(), which calls a store_ROW_fn with its row. */
+#define STORE_VISITOR(row)                                                                         \
+	static int store_##row##_visit(const void *it, void *arg)                                  \
+	{                                                                                          \
+		const struct store_visit *visit = arg;                                             \
+                                                                                                   \
+		return ((store_##row##_fn)visit->fn)(it, visit->arg);                              \
+	}

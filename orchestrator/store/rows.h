@@ -1,0 +1,64 @@
+#pragma once
+/*
+ * A row of each table as a plain struct, made of tables.def, where each field is explained; and
+ * the enums that some columns hold. Numbers of job kinds, states and steps are those of the
+ * control protocol. A row owns nothing; what was not read or set is zero.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum job_kind {
+#define JOB_KIND(name, number, word) JOB_##name = number,
+#include "proto/words/jobs.def"
+#undef JOB_KIND
+	_JOB_KIND_N,
+};
+
+enum job_state {
+#define JOB_STATE(name, number, word) JOB_##name = number,
+#include "proto/words/jobs.def"
+#undef JOB_STATE
+	_JOB_STATE_N,
+};
+
+enum job_step {
+#define JOB_STEP(name, number, word) JOB_STEP_##name = number,
+#include "proto/words/jobs.def"
+#undef JOB_STEP
+	_JOB_STEP_N,
+};
+
+enum job_step_state {
+	JOB_STEP_BEGUN,
+	JOB_STEP_DONE,
+	JOB_STEP_FAILED,
+	_JOB_STEP_STATE_N,
+};
+
+enum generation_state {
+	GENERATION_PLANNED,   /* number drawn; may never run */
+	GENERATION_RUNNING,   /* the machine said so */
+	GENERATION_PAST,      /* ran, and another runs now */
+	GENERATION_REHEARSED, /* prepare-only: could have run */
+	GENERATION_REFUSED,   /* the machine refused it */
+	GENERATION_UNDONE,    /* begun and rolled back */
+	GENERATION_ABANDONED, /* its job ended before the machine was asked */
+	GENERATION_UNKNOWN,   /* nobody can say what became of it */
+	_GENERATION_N,
+};
+
+/* struct machine_row, release_row, service_row, variant_row, generation_row, job_row ... */
+#define TABLE(row, since, rules, joins) struct row##_row {
+#define COLUMN(row, since, name, type, written, declared) typeof(type) name;
+#define APART(row, since, name, written, declared)
+#define JOINED(row, name, type, expression) typeof(type) name;
+#define END(row)                                                                                   \
+	}                                                                                          \
+	;
+#include "orchestrator/store/tables.def"
+#undef TABLE
+#undef COLUMN
+#undef APART
+#undef JOINED
+#undef END

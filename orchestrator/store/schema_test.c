@@ -1,0 +1,221 @@
+/*
+ * The schema is made of rows; the records that are out there were made by text. Each version that
+ * was released is opened here from what its program made, with rows in it.
+ *
+ * Usage: schema_test RELEASED.SQL
+ */
+#undef NDEBUG
+#include "orchestrator/store/schema.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/store/jobs.h"
+#include "orchestrator/store/machines.h"
+
+#define RELEASED_N 4
+
+struct released {
+	char *text;
+	struct db_migration steps[RELEASED_N];
+};
+
+static void released_read(const char *path, struct released *ret)
+{
+	uint8_t *bytes;
+	size_t size;
+	char *at;
+
+	assert(file_read(path, 1 << 20, &bytes, &size) == 0);
+	ret->text = text_format("%.*s", (int)size, (const char *)bytes);
+	free(bytes);
+	at = ret->text;
+	for (int i = 0; i < RELEASED_N; i++) {
+		char mark[32];
+
+		snprintf(mark, sizeof(mark), "-- version %d\n", i + 1);
+		at = strstr(at, mark);
+		assert(at);
+		/* Ends the step before. */
+		*at = '\0';
+		at += strlen(mark);
+		ret->steps[i].sql = at;
+	}
+}
+
+/* Everything that SQLite knows of the tables but the order of columns. */
+#define SHAPE                                                                                      \
+	"WITH shape(line) AS (SELECT m.name || '.' || c.name || ' ' || c.type || ' ' ||"           \
+	" c.\"notnull\" || ' ' || coalesce(c.dflt_value, 'NULL') || ' ' || c.pk"                   \
+	" FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'"                \
+	" UNION SELECT m.name || ' -> ' || f.\"from\" || ' ' || f.\"table\" || ' ' || f.\"to\""    \
+	" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f"                                 \
+	" UNION SELECT m.name || ' index ' || i.\"unique\" || ' ' || i.partial || ' ' ||"          \
+	" (SELECT group_concat(x.name) FROM pragma_index_info(i.name) x)"                          \
+	" FROM sqlite_schema m, pragma_index_list(m.name) i"                                       \
+	" UNION SELECT t.name || ' ' || t.wr || ' ' || t.strict FROM pragma_table_list t"          \
+	" WHERE t.schema = 'main' UNION SELECT name || ' counts ' ||"                              \
+	" (sql LIKE '%AUTOINCREMENT%') FROM sqlite_schema)"                                        \
+	" SELECT group_concat(line, char(10)) FROM (SELECT line FROM shape ORDER BY line)"
+
+static int shape_row(sqlite3_stmt *row, void *arg)
+{
+	*(char **)arg = text_copy((const char *)sqlite3_column_text(row, 0));
+	return 0;
+}
+
+static char *shape(struct db *db)
+{
+	char *text = NULL;
+
+	assert(db_query(db, shape_row, &text, SHAPE, "") == 0);
+	assert(strlen(text) > 4000);
+	return text;
+}
+
+/* The newest released text and the rows make the same tables, but for what is newer. */
+static void test_same(const struct released *released)
+{
+	struct failure failure = {0};
+	struct db *old, *new;
+	_cleanup_(freep) char *old_shape = NULL;
+	_cleanup_(freep) char *new_shape = NULL;
+
+	assert(db_open(":memory:", released->steps, RELEASED_N, &old, &failure) == 0);
+	assert(store_open(":memory:", &new, &failure) == 0);
+	old_shape = shape(old);
+	new_shape = shape(new);
+	if (store_schema_version() == RELEASED_N) {
+		assert(!strcmp(old_shape, new_shape));
+	}
+	for (char *line = strtok(old_shape, "\n"); line; line = strtok(NULL, "\n")) {
+		if (!strstr(new_shape, line)) {
+			fprintf(stderr, "not made by the rows: %s\n", line);
+			abort();
+		}
+	}
+	db_close(old);
+	db_close(new);
+}
+
+static int fill(struct db *db, void *arg)
+{
+	assert(db_run(db,
+	               "INSERT INTO machines(name, attached, wanted, socket, image, created_us)"
+	               " VALUES('one', 0, 1, '/s', '/i', 7), ('two', 1, 0, '/t', '', 8)",
+	               "") == 0);
+	assert(db_run(db,
+	               "INSERT INTO jobs(machine, service, kind, state, step, identity, created_us)"
+	               " VALUES(1, 'ds', 1, 1, 0, 'uid 0', 9)",
+	               "") == 0);
+	assert(db_run(db,
+	               "INSERT INTO events(machine, boot_id, seq, clock_ns, seen_us, body)"
+	               " VALUES(1, 5, 41, 1, 2, x'0102'), (1, 5, 42, 3, 4, x'03')",
+	               "") == 0);
+	return 0;
+}
+
+/* A record of each version opens with its rows, and has the same shape then as a new one. */
+static void test_open(const struct released *released, const char *path, int version)
+{
+	struct failure failure = {0};
+	struct machine_row machine;
+	struct job_row job;
+	struct db *db, *new;
+	_cleanup_(freep) char *old_shape = NULL;
+	_cleanup_(freep) char *new_shape = NULL;
+	int64_t n;
+
+	assert(db_open(path, released->steps, version, &db, &failure) == 0);
+	assert(db_txn(db, fill, NULL) == 0);
+	db_close(db);
+	assert(store_open(path, &db, &failure) == 0);
+	assert(store_machine_by_name(db, "one", &machine) == 0);
+	assert(machine.wanted && !machine.attached && machine.created_us == 7);
+	assert(machine.is_default == (version < 2) && !machine.has_machine_id);
+	assert(store_job_find(db, 1, &job) == 0);
+	assert(job.machine == 1 && !strcmp(job.service, "ds") && !job.release && !job.accept_loss);
+	assert(db_query_int(db, &n, "SELECT sum(seq) * 10 + sum(length(body)) FROM events", "") ==
+	        0);
+	assert(n == 833);
+	assert(db_query_int(db, &n, "SELECT seq FROM sqlite_sequence WHERE name = 'events'", "") ==
+	        0);
+	assert(n == 2);
+	assert(db_query_int(db, &n, "PRAGMA user_version", "") == 0);
+	assert(n == store_schema_version());
+	assert(store_open(":memory:", &new, &failure) == 0);
+	old_shape = shape(db);
+	new_shape = shape(new);
+	assert(!strcmp(old_shape, new_shape));
+	db_close(new);
+	db_close(db);
+}
+
+static int change(struct db *db, void *arg)
+{
+	return err_up(db_run(db, arg, ""));
+}
+
+/* What another hand did to the tables is an error with a name; what it added is left alone. */
+static void test_changed(const char *path)
+{
+	static const struct {
+		const char *sql;
+		const char *column; /* NULL: accepted */
+	} cases[] = {
+	        {"CREATE TABLE notes(text TEXT)", NULL},
+	        {"ALTER TABLE jobs ADD COLUMN note TEXT", NULL},
+	        {"ALTER TABLE orders RENAME COLUMN line TO row", "orders.line"},
+	        {"ALTER TABLE orders RENAME COLUMN row TO line", NULL},
+	        {"ALTER TABLE services DROP COLUMN floor", "services.floor"},
+	        {"ALTER TABLE services ADD COLUMN floor TEXT", "services.floor"},
+	        {"ALTER TABLE services DROP COLUMN floor", "services.floor"},
+	        {"ALTER TABLE services ADD COLUMN floor INTEGER NOT NULL DEFAULT 0", NULL},
+	        {"DROP TABLE job_steps", "job_steps."},
+	};
+	struct failure failure = {0};
+	struct db *db;
+
+	assert(store_open(path, &db, &failure) == 0);
+	db_close(db);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		/* No steps to run: opened as it is. */
+		static const struct db_migration none[64];
+
+		assert(db_open(path, none, store_schema_version(), &db, &failure) == 0);
+		assert(db_txn(db, change, (void *)cases[i].sql) == 0);
+		db_close(db);
+		if (!cases[i].column) {
+			assert(store_open(path, &db, &failure) == 0);
+			db_close(db);
+			continue;
+		}
+		assert(store_open(path, &db, &failure) == -EBADMSG);
+		assert(!strcmp(failure.code, "record-changed") && strstr(failure.place, path));
+		assert(strstr(failure.cause, cases[i].column) && strstr(failure.remedy, "backup"));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char dir[] = "/tmp/schema_test.XXXXXX";
+	struct released released;
+
+	assert(argc == 2 && mkdtemp(dir));
+	released_read(argv[1], &released);
+	test_same(&released);
+	for (int version = 1; version <= RELEASED_N; version++) {
+		_cleanup_(freep) char *path = text_format("%s/%d", dir, version);
+
+		test_open(&released, path, version);
+		if (version == RELEASED_N) {
+			test_changed(path);
+		}
+	}
+	free(released.text);
+	assert(dir_remove(dir) == 0);
+	return 0;
+}
