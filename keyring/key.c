@@ -57,7 +57,7 @@ enum keyring_role keyring_role_find(const char *name)
 	return (enum keyring_role)i;
 }
 
-const char *keyring_file_name(enum keyring_role role)
+const char *keyring_role_file(enum keyring_role role)
 {
 	return role_table[role].file;
 }
@@ -157,7 +157,7 @@ int keyring_key_save(const struct keyring_key *key, int dir_fd)
 		return -EIO;
 	}
 	len = BIO_get_mem_data(bio, &text);
-	return keyring_file_replace(dir_fd, keyring_file_name(key->role), 1, text, (size_t)len);
+	return keyring_file_replace(dir_fd, keyring_role_file(key->role), 1, text, (size_t)len);
 }
 
 static int key_parse_pem(struct keyring_key *key, const struct keyring_file *file)
@@ -176,7 +176,7 @@ int keyring_key_load(int dir_fd, enum keyring_role role, struct keyring_key **re
 {
 	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
 	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
-	int r = keyring_file_read(dir_fd, keyring_file_name(role), 1, &file);
+	int r = keyring_file_read(dir_fd, keyring_role_file(role), 1, &file);
 
 	if (r == 0) {
 		r = key_alloc(role, &key);

@@ -22,6 +22,8 @@
 #include "proto/envelope/envelope.h"
 #include "proto/envelope/signer.h"
 
+struct rules;
+
 #define KEYRING_FILE_ROOT_SIGNED "root.signed"
 #define KEYRING_FILE_RULES "signer.rules"
 
@@ -139,9 +141,19 @@ int keyring_unseal(const struct keyring_key *audit, const uint8_t context[64],
 int keyring_root_read(
         const char *dir, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part);
 
+/*
+ * Read the signer's rules. The file must be ours and closed to others: who could write it could
+ * have anything signed. KEYRING_E_FORMAT: line *ret_line is invalid (0: the file as a whole is),
+ * and *ret_why says how.
+ */
+int keyring_rules_read(
+        const char *dir, struct rules *ret_rules, unsigned int *ret_line, const char **ret_why);
+
 /* "release", and one sentence for an error of this library. Never NULL. */
 const char *keyring_role_name(enum keyring_role role);
 const char *keyring_error_text(int error);
+/* The file that a role's key lies in: "release.pem". */
+const char *keyring_role_file(enum keyring_role role);
 /* What a role does, and whether it belongs offline. */
 const char *keyring_role_use(enum keyring_role role);
 /* By name; _KEYRING_N when there is none. */

@@ -60,7 +60,7 @@ static void test_create_and_list(void)
 	for (unsigned int i = 0; i < _KEYRING_N; i++) {
 		assert(infos[i].error == 0 && infos[i].role == i);
 		assert(infos[i].fault == KEYRING_USABLE);
-		path_of(path, keyring_file_name(infos[i].role));
+		path_of(path, keyring_role_file(infos[i].role));
 		assert(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
 	}
 	assert(infos[KEYRING_VARIANT].not_before == NOW - DAY);

@@ -16,8 +16,6 @@
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
-struct rules;
-
 struct keyring_key {
 	enum keyring_role role;
 	EVP_PKEY *pkey; /* Ed25519; X25519 of the audit role */
@@ -71,15 +69,9 @@ int keyring_file_replace(int dir_fd, const char *name, int secret, const void *b
 /* Read the signed root (a stored part) and open it. KEYRING_E_FORMAT: it is no root. */
 int keyring_root_load(int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part);
 
-/*
- * Read the signer's rules; who could write them could have anything signed.
- * KEYRING_E_FORMAT: *ret_line is wrong (0: no line is), and *ret_why says how.
- */
+/* keyring_rules_read() from a directory that is open already. */
 int keyring_rules_load(
         int dir_fd, struct rules *ret_rules, unsigned int *ret_line, const char **ret_why);
-
-/* The role's file name. */
-const char *keyring_file_name(enum keyring_role role);
 
 /* Draw a new key of a role. */
 int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key);

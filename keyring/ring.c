@@ -130,7 +130,7 @@ static int ring_fill(int dir_fd, uint64_t now, uint64_t lifetime_sec)
 static void ring_remove(const char *dir, int dir_fd)
 {
 	for (unsigned int i = 0; i < _KEYRING_N; i++) {
-		(void)unlinkat(dir_fd, keyring_file_name((enum keyring_role)i), 0);
+		(void)unlinkat(dir_fd, keyring_role_file((enum keyring_role)i), 0);
 	}
 	(void)unlinkat(dir_fd, KEYRING_FILE_ROOT_SIGNED, 0);
 	(void)unlinkat(dir_fd, KEYRING_FILE_RULES, 0);
@@ -175,34 +175,6 @@ int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
 		ring_remove(temp, fd);
 	}
 	return r;
-}
-
-int keyring_root_load(int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part)
-{
-	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
-	int r = keyring_file_read(dir_fd, KEYRING_FILE_ROOT_SIGNED, 0, &file);
-
-	if (r != 0) {
-		return r;
-	}
-	if (file.len > cap) {
-		return -ENOBUFS;
-	}
-	memcpy(ret_bytes, file.bytes, file.len);
-	if (envelope_part_open(ret_bytes, file.len, ret_part) != ENVELOPE_OK ||
-	        ret_part->kind != ENVELOPE_ROOT || ret_part->size != file.len) {
-		return KEYRING_E_FORMAT;
-	}
-	return 0;
-}
-
-int keyring_root_read(
-        const char *dir, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part)
-{
-	_cleanup_(fd_closep) int fd = -1;
-	int r = keyring_dir_open(dir, &fd);
-
-	return r != 0 ? r : keyring_root_load(fd, ret_bytes, cap, ret_part);
 }
 
 /* The keys of a renewed root: those that are here, some drawn anew. */

@@ -15,40 +15,23 @@
 
 #include <openssl/crypto.h>
 
-#include "keyring/priv.h"
-
-int keyring_rules_load(
-        int dir_fd, struct rules *ret_rules, unsigned int *ret_line, const char **ret_why)
-{
-	_cleanup_(keyring_file_wipe) struct keyring_file file = {.len = 0};
-	int r = keyring_file_read(dir_fd, KEYRING_FILE_RULES, 1, &file);
-
-	*ret_line =
-	        r == 0 ? rules_parse((const char *)file.bytes, file.len, ret_rules, ret_why) : 0;
-	return r == 0 && *ret_line != 0 ? KEYRING_E_FORMAT : r;
-}
-
 int signer_init(struct signer *s, const char *dir, const char **ret_what)
 {
-	_cleanup_(fd_closep) int fd = -1;
 	int r;
 
 	memset(s, 0, sizeof(*s));
 	*ret_what = KEYRING_FILE_ROOT_SIGNED;
-	r = keyring_dir_open(dir, &fd);
-	if (r == 0) {
-		r = keyring_root_load(fd, s->root_bytes, sizeof(s->root_bytes), &s->root);
-	}
+	r = keyring_root_read(dir, s->root_bytes, sizeof(s->root_bytes), &s->root);
 	if (r == 0) {
 		*ret_what = KEYRING_FILE_RULES;
-		r = keyring_rules_load(fd, &s->rules, &s->rules_line, &s->rules_why);
+		r = keyring_rules_read(dir, &s->rules, &s->rules_line, &s->rules_why);
 	}
 	if (r == 0) {
-		*ret_what = keyring_file_name(KEYRING_VARIANT);
+		*ret_what = keyring_role_file(KEYRING_VARIANT);
 		r = keyring_key_open(dir, KEYRING_VARIANT, &s->variant);
 	}
 	if (r == 0) {
-		*ret_what = keyring_file_name(KEYRING_ORDER);
+		*ret_what = keyring_role_file(KEYRING_ORDER);
 		r = keyring_key_open(dir, KEYRING_ORDER, &s->order);
 	}
 	if (r != 0) {
