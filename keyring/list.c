@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "keyring/priv.h"
-#include "keyring/rules.h"
+#include "keyring/rules/rules.h"
 #include "proto/envelope/envelope_crypto.h"
 
 /* What all keys of a keyring depend on. */

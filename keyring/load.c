@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "keyring/priv.h"
-#include "keyring/rules.h"
+#include "keyring/rules/rules.h"
 
 int keyring_root_load(int dir_fd, uint8_t *ret_bytes, size_t cap, struct envelope_part *ret_part)
 {

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "keyring/priv.h"
-#include "keyring/rules.h"
+#include "keyring/rules/rules.h"
 
 /* The rows of the root manifest: which file's key has which role there. */
 static const struct ring_row {

@@ -289,7 +289,7 @@ class ClockLab(lab.Lab):
     """A lab whose signer asks a file for the time."""
 
     def __init__(self, build, **options):
-        config = (f'programs:\n  lusign: "{os.path.abspath(build)}/keyring/lusign_test"\n'
+        config = (f'programs:\n  lusign: "{os.path.abspath(build)}/keyring/signer/lusign_test"\n'
                   f'forge:\n  variant_lifetime: "{LIFETIME_SEC // 3600}h"\n')
         super().__init__(build, more_config=config, **options)
         self.clock = os.path.join(self.dir, 'clock')

@@ -3,7 +3,7 @@
  * the process. Keys, rules and log are open by then, so opening a file is not among them. A
  * change of libraries may need another call: process_test.c runs the real program in it.
  */
-#include "keyring/sandbox.h"
+#include "keyring/signer/sandbox.h"
 
 #include <errno.h>
 #include <stddef.h>

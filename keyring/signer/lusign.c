@@ -23,10 +23,9 @@
 
 #include <openssl/crypto.h>
 
-#include "keyring/clock.h"
-#include "keyring/priv.h"
-#include "keyring/sandbox.h"
-#include "keyring/signer.h"
+#include "keyring/signer/clock.h"
+#include "keyring/signer/sandbox.h"
+#include "keyring/signer/signer.h"
 
 enum {
 	EXIT_USAGE = 1,

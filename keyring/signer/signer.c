@@ -6,7 +6,7 @@
  * from its kit, a second signer can prove by making it again. An order of the kind
  * that destroys gets this signature too, and is worth nothing without a control key's.
  */
-#include "keyring/signer.h"
+#include "keyring/signer/signer.h"
 
 #include <errno.h>
 #include <inttypes.h>

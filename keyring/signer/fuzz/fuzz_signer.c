@@ -4,11 +4,12 @@
  * everything behind it is reached. What is signed must obey the rules.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "keyring/priv.h"
-#include "keyring/signer.h"
+#include "keyring/keyring.h"
+#include "keyring/signer/signer.h"
 
 #define NOW UINT64_C(1800000000)
 

@@ -4,7 +4,7 @@
  * skipped is one that does not hold. Lists add up; a limit may be given once. What no list
  * names is not allowed, so an empty file signs nothing.
  */
-#include "keyring/rules.h"
+#include "keyring/rules/rules.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "keyring/sandbox.h"
+#include "keyring/signer/sandbox.h"
 
 int sandbox_enter(void)
 {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "keyring/keyring.h"
-#include "keyring/rules.h"
+#include "keyring/rules/rules.h"
 
 #define SIGNER_NOTE_SIZE 512u
 

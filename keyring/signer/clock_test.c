@@ -3,7 +3,7 @@
  * holds the unix time in seconds (decimal), read anew for every request. An
  * offset is written with a sign: "-3600" is an hour ago.
  */
-#include "keyring/clock.h"
+#include "keyring/signer/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "keyring/clock.h"
+#include "keyring/signer/clock.h"
 
 #include <time.h>
 

@@ -1,0 +1,108 @@
+/* A keyring made, and its next root. */
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "keyring/priv.h"
+#include "keyring/test/ring.h"
+
+static void test_create_and_list(void)
+{
+	struct keyring_info infos[_KEYRING_N];
+	char path[256];
+	struct stat st;
+
+	assert(keyring_list(test_ring, TEST_NOW, infos) == 0);
+	for (unsigned int i = 0; i < _KEYRING_N; i++) {
+		assert(infos[i].error == 0 && infos[i].role == i);
+		assert(infos[i].fault == KEYRING_USABLE);
+		test_path(path, keyring_role_file(infos[i].role));
+		assert(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
+	}
+	assert(infos[KEYRING_VARIANT].not_before == TEST_NOW - TEST_DAY);
+	assert(infos[KEYRING_RELEASE].not_after == TEST_NOW + 365 * TEST_DAY);
+	assert(infos[KEYRING_CONTROL].not_after == TEST_NOW + 365 * TEST_DAY);
+	assert(infos[KEYRING_ROOT].not_after == TEST_NOW + 365 * TEST_DAY);
+	assert(infos[KEYRING_AUDIT].not_after == TEST_NOW + 365 * TEST_DAY);
+	for (unsigned int i = 0; i < _KEYRING_N; i++) {
+		assert(keyring_role_find(keyring_role_name((enum keyring_role)i)) == i);
+	}
+	assert(keyring_role_find("seal") == _KEYRING_N);
+	assert(stat(test_ring, &st) == 0 && (st.st_mode & 07777) == 0700);
+	assert(keyring_create(test_ring, TEST_NOW, TEST_DAY) == KEYRING_E_EXISTS);
+	assert(keyring_create("/nonexistent/ring", TEST_NOW, TEST_DAY) == -ENOENT);
+	assert(keyring_list("/nonexistent", TEST_NOW, infos) == KEYRING_E_MISSING);
+}
+
+static void test_root_verifies(void)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
+	struct envelope_part part;
+	struct keyring_key *key = NULL;
+	struct trust trust = {.root_serial = 1, .time = TEST_NOW};
+
+	assert(keyring_root_read(test_ring, bytes, sizeof(bytes), &part) == 0);
+	assert(keyring_key_open(test_ring, KEYRING_ROOT, &key) == 0);
+	memcpy(trust.root_pub, keyring_key_pub(key), 32);
+	assert(envelope_verify_root(&part, &trust) == ENVELOPE_OK);
+	trust.root_serial = 2;
+	assert(envelope_verify_root(&part, &trust) == ENVELOPE_OLD_ROOT);
+	assert(keyring_root_read(test_ring, bytes, 64, &part) == -ENOBUFS);
+	keyring_key_free(key);
+}
+
+static const struct root_manifest *root_of(const char *ring, uint8_t bytes[SIGNER_ROOT_MAX])
+{
+	struct envelope_part part;
+
+	assert(keyring_root_read(ring, bytes, SIGNER_ROOT_MAX, &part) == 0);
+	return (const void *)part.manifest;
+}
+
+/* The next root of the same root key: keys that are here are named, others stay. */
+static void test_renew(void)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
+	struct keyring_key *key = NULL;
+	const struct root_manifest *root;
+	uint8_t release[16], order[16];
+	char other[160], path[256];
+
+	(void)snprintf(other, sizeof(other), "%s/renewed", test_dir);
+	assert(keyring_create(other, TEST_NOW, TEST_DAY) == 0);
+	root = root_of(other, bytes);
+	memcpy(release, root->keys[ROOT_ROLE_RELEASE][0].id, 16);
+	memcpy(order, root->keys[ROOT_ROLE_ORDER][0].id, 16);
+	(void)snprintf(path, sizeof(path), "%s/release.pem", other);
+	assert(unlink(path) == 0);
+	assert(keyring_renew(other, TEST_NOW + TEST_DAY, 7 * TEST_DAY, 1u << KEYRING_ORDER) == 0);
+	root = root_of(other, bytes);
+	assert(root->serial == 2 && root->issued == TEST_NOW + TEST_DAY &&
+	        root->expires == TEST_NOW + 8 * TEST_DAY);
+	assert(memcmp(root->keys[ROOT_ROLE_RELEASE][0].id, release, 16) == 0);
+	assert(root->keys[ROOT_ROLE_RELEASE][0].not_after == TEST_NOW + TEST_DAY);
+	assert(memcmp(root->keys[ROOT_ROLE_ORDER][0].id, order, 16) != 0);
+	assert(root->keys[ROOT_ROLE_ORDER][0].not_after == TEST_NOW + 8 * TEST_DAY);
+	assert(keyring_key_open(other, KEYRING_ORDER, &key) == 0);
+	assert(memcmp(root->keys[ROOT_ROLE_ORDER][0].id, keyring_key_id(key), 16) == 0);
+	key = keyring_key_free(key);
+	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 1u << KEYRING_ROOT) == KEYRING_E_REFUSED);
+	(void)snprintf(path, sizeof(path), "%s/root.pem", other);
+	assert(unlink(path) == 0);
+	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 0) == KEYRING_E_MISSING);
+	assert(root_of(other, bytes)->serial == 2);
+	test_ring_remove(other);
+}
+
+int main(void)
+{
+	test_setup();
+	test_create_and_list();
+	test_root_verifies();
+	test_renew();
+	test_teardown();
+	return 0;
+}
