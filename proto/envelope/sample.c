@@ -301,3 +301,11 @@ void sample_sign(struct sample *s)
 	s->len = envelope_write(s->kind, parts, sizes, s->bytes, sizeof(s->bytes));
 	assert(s->len > 0);
 }
+
+enum envelope_reason sample_judge(const struct sample *s, const struct trust *trust)
+{
+	struct envelope_view view;
+	enum envelope_reason r = envelope_open(s->bytes, s->len, &view);
+
+	return r == ENVELOPE_OK ? envelope_verify(&view, trust) : r;
+}

@@ -67,6 +67,9 @@ void sample_bind(struct sample *s);
 /* Sign the manifests of the kind as they are and write the envelope. */
 void sample_sign(struct sample *s);
 
+/* What opening and verifying the envelope say. */
+enum envelope_reason sample_judge(const struct sample *s, const struct trust *trust);
+
 /* Sign with one more key; sample_by() with this one alone. */
 void sample_by(struct sample *s, enum envelope_part_kind part, enum sample_key key);
 void sample_also_by(struct sample *s, enum envelope_part_kind part, enum sample_key key);
