@@ -73,45 +73,41 @@ def test_outcomes(world):
     assert states == ['running', 'refused', 'refused', 'rolled back', 'refused'], states
 
 
+def die(world, death, **request):
+    """lud started anew, with a request during which it kills itself at this point."""
+    world.kill()
+    world.start(die_at=death)
+    with world.control() as control, contextlib.suppress(harness.wire.Ended, OSError):
+        control.call(**request)
+    world.wait_dead()
+
+
+def killed_once(world, death, **request):
+    """kill -9 at this point of a job: taken up again, run once, and true to the machine. The job."""
+    runs = len(world.peer.runs)
+    die(world, death, **request)
+    world.start()
+    job = world.settle()
+    assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
+    assert job['generation'] == world.running(), death
+    assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
+    return job
+
+
 def test_killed_everywhere(world):
-    """kill -9 at every step of a job: taken up again, run once, and true to the machine."""
+    """kill -9 at every step of a job."""
     world.prepare()
     for death in DEATHS:
-        world.kill()
-        world.start(die_at=death)
-        runs = len(world.peer.runs)
-        with world.control() as control:
-            try:
-                control.call(rerandomize={'services': ['ds']})
-            except (harness.wire.Ended, OSError):
-                pass
-        world.wait_dead()
-        world.start()
-        job = world.settle()
-        assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
-        assert job['generation'] == world.running(), death
-        assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
+        killed_once(world, death, rerandomize={'services': ['ds']})
 
 
 def test_killed_while_pairing(world):
-    """An update to another release pairs first; killed there, it is paired again and run once."""
+    """An update to another release pairs first; killed there, it is paired again."""
     world.prepare(2)
     for n, death in enumerate('pair.' + phase for phase in ('begin', 'did', 'end')):
-        world.kill()
-        world.start(die_at=death)
-        runs = len(world.peer.runs)
         release = world.release_id(world.kits[1 - n % 2])
-        with world.control() as control:
-            try:
-                control.call(update={'service': 'ds', 'release': release.hex()})
-            except (harness.wire.Ended, OSError):
-                pass
-        world.wait_dead()
-        world.start()
-        job = world.settle()
-        assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
+        job = killed_once(world, death, update={'service': 'ds', 'release': release.hex()})
         assert world.peer.services['ds']['release_id'] == release, death
-        assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
         assert [s['name'] for s in job['steps']][:2] == ['plan', 'pair'], job
 
 
@@ -290,12 +286,7 @@ def test_reboot_before_confirm(world):
     """A confirm is for the boot that ran the order; after another boot, and after a snapshot, there is none to give."""
     world.prepare()
     for n, end_boot in enumerate((world.peer.reboot, world.peer.put_back)):
-        world.kill()
-        world.start(die_at='check.end')
-        with world.control() as control:
-            with contextlib.suppress(harness.wire.Ended, OSError):
-                control.call(rerandomize={'services': ['ds']})
-        world.wait_dead()
+        die(world, 'check.end', rerandomize={'services': ['ds']})
         end_boot()
         world.start()
         job = world.settle()
@@ -1225,6 +1216,23 @@ def test_second_machine(world):
         told = world.luctl('status', code=4)
         assert 'm' in told and 'b' in told and '--machine' in told and 'machine default' in told, told
         world.luctl('machine', 'stop', 'b')
+
+
+def test_no_identity(world):
+    """A machine whose identity cannot be recorded is not started, and the refusal says so."""
+    world.start()
+    world.luctl('machine', 'start', 'lost', '--attach', world.dir + '/nobody.sock', code=4)
+    world.kill()
+    # One of lud's own that was found and never answered leaves such a row.
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        db.execute('UPDATE machines SET attached = 0')
+        db.execute("CREATE TRIGGER refuse BEFORE UPDATE OF machine_id ON machines"
+                   " BEGIN SELECT RAISE(ABORT, 'no'); END")
+        db.commit()
+    world.start()
+    for _ in range(2):
+        told = world.luctl('machine', 'start', 'lost', code=4)
+        assert 'lost: the machine has no identity yet' in told and 'recorded' in told and 'log of lud' in told, told
 
 
 def test_blocked_release(world):
