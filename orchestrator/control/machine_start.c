@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_ATTACH_USEC INT64_C(4000000) /* in which an attached machine must say Hello */
@@ -163,6 +164,25 @@ static struct machine *control_machine_asked(
 	                     : control_machine_to_start(client, id, name);
 }
 
+/*
+ * Has the machine an identity, which its boot configuration needs: else draws and records one.
+ * What is not recorded must not boot: after lud's end the machine would be nobody's.
+ */
+static int control_ensure_identity(struct machine *machine, struct failure *ret_failure)
+{
+	int r = machine_ensure_id(machine);
+
+	if (r < 0) {
+		failure_set(ret_failure, "no-identity", machine_row(machine)->name,
+		        "try again; the log of lud has more",
+		        "the machine has no identity yet, and a new one cannot be drawn and "
+		        "recorded: %s",
+		        strerror(-r));
+		log_error("machine %s: %s", machine_row(machine)->name, err_trace());
+	}
+	return err_up(r);
+}
+
 void control_on_machine_start(struct control_client *client, const Control__Request *request)
 {
 	const Control__MachineStartRequest *start = request->machine_start;
@@ -186,8 +206,10 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 		control_attach(client, request->id, machine);
 		return;
 	}
-	r = machine_ensure_id(machine);
-	r = r < 0 ? r : engine_plan(control_engine(client), &order, &job, &failure);
+	r = control_ensure_identity(machine, &failure);
+	if (!r) {
+		r = engine_plan(control_engine(client), &order, &job, &failure);
+	}
 	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
 		control_refuse_change(client, request->id);
 		return;

@@ -54,7 +54,7 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 	const char *name = request->machine_remove->machine;
 	struct machine *machine;
 	struct failure failure;
-	char remedy[80];
+	char remedy[sizeof(failure.remedy)];
 
 	if (!*name) {
 		failure_set(&failure, "which-machine", "machine remove", "name the machine",

@@ -259,7 +259,12 @@ int machine_ensure_id(struct machine *machine)
 		return 0;
 	}
 	r = machine_draw_id(&machine->row);
-	return r < 0 ? err_up(r) : err_fold(machine_save(machine));
+	if (!r) {
+		r = machine_save(machine);
+	}
+	/* An identity that is in no record is none. */
+	machine->row.has_machine_id = !r;
+	return err_fold(r);
 }
 
 static void machine_new_row(

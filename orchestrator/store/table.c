@@ -86,8 +86,9 @@ static void store_append(char *sql, const char *format, ...)
 	va_start(args, format);
 	n = vsnprintf(sql + used, STORE_SQL_MAX - used, format, args);
 	va_end(args);
-	assert(n >= 0 && used + n < STORE_SQL_MAX);
-	(void)n;
+	if (n < 0 || used + n >= STORE_SQL_MAX) {
+		abort();
+	}
 }
 
 static uint64_t store_integer_get(const struct store_column *column, const char *row)
