@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include "osd/abi/message.h"
 #include "osd/arch/x86_64/offsets.h"
+#include "osd/arch/x86_64/registers.h"
 
 /* First address above user memory. The last page below the canonical hole is left out: sysret there
  * is unsafe. */

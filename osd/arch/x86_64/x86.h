@@ -2,9 +2,8 @@
 /* Instructions, registers and bits of x86-64, for this directory only. */
 #include <stdint.h>
 #include "osd/abi/types.h"
+#include "osd/arch/x86_64/registers.h"
 
-#define MSR_APIC_BASE 0x1bu
-#define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u
 #define MSR_SFMASK 0xc0000084u

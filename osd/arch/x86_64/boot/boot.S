@@ -1,18 +1,40 @@
 /*
- * PVH entry: 32-bit protected mode without paging, ebx = physical address of the start information. This section
- * is linked at its load address. It enters long mode on tables that map the first GiB at 0, at DIRECT_BASE and
- * at KERNEL_BASE, and goes on in boot_start().
+ * PVH entry, and from there into long mode.
+ *
+ * The starter enters at boot_pvh_entry in 32-bit protected mode without paging: ebx is the physical
+ * address of its start information, no stack. This section is linked at its load address, since it
+ * runs before there are page tables. The tables at its end map the first GiB three times: at 0 for
+ * the instructions here, at DIRECT_BASE and at KERNEL_BASE for those of boot_start(), which replaces
+ * them by tables without anything writable and executable (mmu/kmap.c).
  */
 #include "osd/arch/x86_64/offsets.h"
+#include "osd/arch/x86_64/registers.h"
 
-#define EFER 0xc0000080
-#define EFER_SCE_LME_NXE 0x901
-#define CR0_PG_WP_NE_ET_MP_PE 0x80010033
-#define CR4_PAE_PGE_FX 0x6a0
+#define CR0_LONG_MODE (CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
+#define CR4_LONG_MODE (CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define EFER_LONG_MODE (EFER_SCE | EFER_LME | EFER_NXE)
+#define CPUID_NEEDED (CPUID_LONG_MODE | CPUID_NX)
 
+/* Exit code for a CPU that the kernel cannot run on; a panic has another (osd/kernel/panic.c). */
+#define UNFIT_EXIT 0x7f
+
+/* Page-table entries: a table, and a page of 2 MiB. */
+#define ENTRY_TABLE 0x03 /* present, writable */
+#define ENTRY_BIG 0x83   /* and big */
+#define BIG_PAGE_BYTES 0x200000
+#define N_ENTRIES 512
+/* Where the two upper views begin in the root, and the kernel's in the table below. */
+#define DIRECT_INDEX 256
+#define KERNEL_ROOT_INDEX 511
+#define KERNEL_INDEX 510
+
+#define BOOT_STACK_BYTES 16384
+
+/* The note by which the starter finds the entry: length of the name, of the value, kind. */
+#define NOTE_PHYS32_ENTRY 18
 	.section .note.Xen, "a", @note
 	.balign 4
-	.long 4, 4, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
+	.long 4, 4, NOTE_PHYS32_ENTRY
 	.asciz "Xen"
 	.long boot_pvh_entry
 
@@ -22,34 +44,39 @@
 boot_pvh_entry:
 	cli
 	cld
-	movl $0x80000001, %eax
+	/* ebx and esi: start information, which cpuid would overwrite in ebx */
+	movl $CPUID_EXTENDED, %eax
 	movl %ebx, %esi
 	cpuid
 	movl %esi, %ebx
-	/* long mode (bit 29) and no-execute (bit 20) or nothing */
-	andl $0x20100000, %edx
-	cmpl $0x20100000, %edx
+	andl $CPUID_NEEDED, %edx
+	cmpl $CPUID_NEEDED, %edx
 	jne boot_unfit
-	movl $CR4_PAE_PGE_FX, %eax
+	/* The order is the architecture's: tables, then EFER.LME, then CR0.PG. */
+	movl $CR4_LONG_MODE, %eax
 	movl %eax, %cr4
 	movl $boot_pml4, %eax
 	movl %eax, %cr3
-	movl $EFER, %ecx
+	movl $MSR_EFER, %ecx
 	rdmsr
-	orl $EFER_SCE_LME_NXE, %eax
+	orl $EFER_LONG_MODE, %eax
 	wrmsr
-	movl $CR0_PG_WP_NE_ET_MP_PE, %eax
+	movl $CR0_LONG_MODE, %eax
 	movl %eax, %cr0
 	lgdt boot_gdt_pointer
 	ljmp $SELECTOR_KERNEL_CODE, $boot_long
+
+/* Neither stack nor log: a character, and off. */
 boot_unfit:
 	movb $'!', %al
-	outb %al, $0xe9
-	movl $0x7f, %eax
-	outl %eax, $0xf4
-1:	hlt
-	jmp 1b
+	outb %al, $PORT_LOG
+	movl $UNFIT_EXIT, %eax
+	outl %eax, $PORT_EXIT
+.Lhalt:
+	hlt
+	jmp .Lhalt
 
+/* 64-bit mode, still at the load address. ebx: start information; everything else free. */
 	.code64
 boot_long:
 	xorl %eax, %eax
@@ -60,6 +87,7 @@ boot_long:
 	movl %eax, %ss
 	movabsq $boot_stack_top, %rsp
 	xorl %ebp, %ebp
+	/* edi: start information, the argument of boot_start, which does not return */
 	movl %ebx, %edi
 	movabsq $boot_start, %rax
 	call *%rax
@@ -68,35 +96,35 @@ boot_long:
 	.balign 8
 boot_gdt:
 	.quad 0
-	.quad 0x00af9b000000ffff
+	.quad DESCRIPTOR_KERNEL_CODE
 boot_gdt_end:
 boot_gdt_pointer:
 	.word boot_gdt_end - boot_gdt - 1
 	.long boot_gdt
 
-	.balign 4096
+	.balign PAGE_BYTES
 boot_pml4:
-	.quad boot_pdpt + 3
-	.fill 255, 8, 0
-	.quad boot_pdpt + 3 /* DIRECT_BASE */
-	.fill 254, 8, 0
-	.quad boot_pdpt_high + 3
+	.quad boot_pdpt + ENTRY_TABLE
+	.fill DIRECT_INDEX - 1, 8, 0
+	.quad boot_pdpt + ENTRY_TABLE
+	.fill KERNEL_ROOT_INDEX - DIRECT_INDEX - 1, 8, 0
+	.quad boot_pdpt_high + ENTRY_TABLE
 boot_pdpt:
-	.quad boot_pd + 3
-	.fill 511, 8, 0
+	.quad boot_pd + ENTRY_TABLE
+	.fill N_ENTRIES - 1, 8, 0
 boot_pdpt_high:
-	.fill 510, 8, 0
-	.quad boot_pd + 3 /* KERNEL_BASE */
-	.quad 0
+	.fill KERNEL_INDEX, 8, 0
+	.quad boot_pd + ENTRY_TABLE
+	.fill N_ENTRIES - KERNEL_INDEX - 1, 8, 0
 boot_pd:
 	.set page, 0
-	.rept 512
-	.quad page + 0x83
-	.set page, page + 0x200000
+	.rept N_ENTRIES
+	.quad page + ENTRY_BIG
+	.set page, page + BIG_PAGE_BYTES
 	.endr
 
 	.bss
-	.balign 4096
-	.fill 16384
+	.balign PAGE_BYTES
+	.fill BOOT_STACK_BYTES
 	.globl boot_stack_top
 boot_stack_top:

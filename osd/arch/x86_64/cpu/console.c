@@ -2,9 +2,6 @@
 #include "osd/arch/arch.h"
 #include "osd/arch/x86_64/x86.h"
 
-#define PORT_LOG 0xe9
-#define PORT_EXIT 0xf4
-
 void arch_log_write(const char *text, size_t n)
 {
 	__asm__ volatile("rep outsb" : "+S"(text), "+c"(n) : "d"(PORT_LOG) : "memory");

@@ -23,7 +23,7 @@ struct gate {
 #define IST_MACHINE 3
 #define STACKS_PER_CPU 4u
 
-static struct gate idt[256];
+static struct gate idt[N_VECTORS];
 
 struct pointer {
 	uint16_t limit;
@@ -32,18 +32,18 @@ struct pointer {
 
 static void idt_init(void)
 {
-	for (uint32_t i = 0; i < 256; i++) {
-		uint64_t stub = (uint64_t)trap_stubs + 16 * i;
+	for (uint32_t i = 0; i < N_VECTORS; i++) {
+		uint64_t stub = (uint64_t)trap_stubs + TRAP_STUB_BYTES * i;
 		idt[i] = (struct gate){.low = (uint16_t)stub,
 		        .selector = SELECTOR_KERNEL_CODE,
 		        .type = GATE_INTERRUPT,
 		        .middle = (uint16_t)(stub >> 16),
 		        .high = (uint32_t)(stub >> 32)};
 	}
-	idt[2].ist = IST_NMI;
-	idt[8].ist = IST_DOUBLE;
-	idt[18].ist = IST_MACHINE;
-	idt[3].type |= GATE_USER;
+	idt[VECTOR_NMI].ist = IST_NMI;
+	idt[VECTOR_DOUBLE_FAULT].ist = IST_DOUBLE;
+	idt[VECTOR_MACHINE_CHECK].ist = IST_MACHINE;
+	idt[VECTOR_BREAKPOINT].type |= GATE_USER;
 }
 
 static void tables_load(struct arch_cpu *arch)
@@ -52,13 +52,13 @@ static void tables_load(struct arch_cpu *arch)
 	struct pointer gdt_pointer = {sizeof(arch->gdt) - 1, (uint64_t)arch->gdt};
 	struct pointer idt_pointer = {sizeof(idt) - 1, (uint64_t)idt};
 
-	arch->gdt[1] = 0x00af9b000000ffff;
-	arch->gdt[2] = 0x00cf93000000ffff;
-	arch->gdt[4] = 0x00cff3000000ffff;
-	arch->gdt[5] = 0x00affb000000ffff;
-	arch->gdt[6] = (sizeof(arch->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
-	               (tss >> 24 & 0xff) << 56;
-	arch->gdt[7] = tss >> 32;
+	arch->gdt[SELECTOR_KERNEL_CODE / 8] = DESCRIPTOR_KERNEL_CODE;
+	arch->gdt[SELECTOR_KERNEL_DATA / 8] = DESCRIPTOR_KERNEL_DATA;
+	arch->gdt[SELECTOR_USER_DATA / 8] = DESCRIPTOR_USER_DATA;
+	arch->gdt[SELECTOR_USER_CODE / 8] = DESCRIPTOR_USER_CODE;
+	arch->gdt[SELECTOR_TSS / 8] = (sizeof(arch->tss) - 1) | (tss & 0xffffff) << 16 |
+	                              0x89ull << 40 | (tss >> 24 & 0xff) << 56;
+	arch->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
 	__asm__ volatile("lgdt %0" : : "m"(gdt_pointer));
 	__asm__ volatile("lidt %0" : : "m"(idt_pointer));
 	__asm__ volatile("movl %0, %%ss" : : "r"(SELECTOR_KERNEL_DATA));

@@ -80,7 +80,7 @@ void context_fpu_take(struct arch_context *ctx)
 }
 
 /* Switch the unit off for everybody but its owner, touching the register only when that changes. */
-static inline void fpu_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
+static inline void context_fpu_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
 {
 	uint32_t is_off = cpu->fpu_owner != ctx;
 
@@ -101,7 +101,7 @@ static inline void fpu_switch(struct arch_cpu *cpu, const struct arch_context *c
  * Therefore what was written last proves nothing unless it was 0, and any other base is
  * written anew. entry.S does the same.
  */
-static inline void fsbase_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
+static inline void context_fsbase_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
 {
 	uint32_t selector;
 
@@ -125,8 +125,8 @@ _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *sp
 		cpu->root = space->root;
 		cr3_write(space->root);
 	}
-	fsbase_switch(cpu, ctx);
-	fpu_switch(cpu, ctx);
+	context_fsbase_switch(cpu, ctx);
+	context_fpu_switch(cpu, ctx);
 	context_resume(ctx);
 }
 

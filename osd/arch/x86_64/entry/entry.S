@@ -1,12 +1,51 @@
 /*
- * The ways into the kernel and out of it. Interrupts are off from here to the way out.
+ * The ways into the kernel and out of it.
  *
- * A call stores every register into the current context, so that it may block anywhere; when the same instance goes
- * on at once, only what the kernel changes or clobbers is loaded again. Interrupts and exceptions from user mode push
- * straight into the context: the TSS points at its end.
+ * A call stores every register into the instance that made it, so that it may wait anywhere; when
+ * the same instance goes on at once, only what the kernel changes or clobbers is loaded again.
+ * Interrupts and exceptions from user mode push straight into the instance: the task state's stack
+ * pointer is the end of its trap frame (CTX_FRAME_END). No kernel stack survives the way out, so one
+ * a CPU is enough.
+ *
+ *   entry_syscall ─┬─▶ entry_stray     not the gate page's `syscall`: a fault of the caller
+ *                  ├─▶ entry_fast      sendrec, reply_receive: hands the CPU to the partner
+ *                  │      └─▶ entry_slow   not a plain case; nothing was changed
+ *                  └─▶ entry_plain ◀──┘    any call, in C
+ *   trap_stubs ────┬─▶ trap_common        exceptions and interrupts, from user mode or idle_wait
+ *                  └─▶ trap_fatal_common  NMI, double fault, machine check
+ *
+ * Interrupts are off from each entry to the way out. Every entry from user mode takes kernel_lock,
+ * and every way out (entry_plain, entry_fast, context_resume, idle_wait) opens it with a plain
+ * store, behind its last read of what the lock guards; loads of the instance that is about to run
+ * may follow, since nobody touches the registers of one that runs.
+ *
+ * Throughout, "instance" is the address of a struct instance, which begins with its context: so
+ * CTX_* and INSTANCE_* are offsets from the same register. gs: this CPU's struct cpu (CPU_*)
+ * between the two swapgs.
  */
 #include "osd/arch/x86_64/offsets.h"
+#include "osd/arch/x86_64/registers.h"
 
+#define LOCK_BIT 0
+#define LOCK_LINE 64 /* the lock has a cache line to itself */
+
+/* Take kernel_lock; clobbers the flags only. Its other half is the store of lock_release. */
+	.macro lock_take
+.Llock\@:
+	lock btsl $LOCK_BIT, kernel_lock(%rip)
+	jc .Lspin\@
+	.subsection 1
+.Lspin\@:
+	pause
+	jmp .Llock\@
+	.subsection 0
+	.endm
+
+	.macro lock_release
+	movl $0, kernel_lock(%rip)
+	.endm
+
+/* rsp: instance. What a call passes or must find again; the rest was saved at the entry. */
 	.macro save_call_registers
 	movq %rdi, CTX_RDI(%rsp)
 	movq %rsi, CTX_RSI(%rsp)
@@ -20,6 +59,11 @@
 	movq %r14, CTX_R14(%rsp)
 	.endm
 
+/*
+ * A call. As the CPU leaves it: rax number; rdi, rsi, rdx, r10, r8, r9 arguments (of an IPC call: rdi
+ * endpoint, rsi source and type, rdx, r8, r9, r10, r12, r13, r14 words of the message); rcx the
+ * address behind the `syscall`, r11 the caller's flags; rsp and gs still the caller's.
+ */
 	.text
 	.globl entry_syscall
 	.type entry_syscall, @function
@@ -27,6 +71,7 @@ entry_syscall:
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_CURRENT, %rsp
+	/* rsp: instance */
 	movq %rbx, CTX_RBX(%rsp)
 	movq %rbp, CTX_RBP(%rsp)
 	movq %r15, CTX_R15(%rsp)
@@ -37,11 +82,16 @@ entry_syscall:
 	jne entry_stray
 	movq %gs:CPU_USER_RSP, %rcx
 	movq %rcx, CTX_RSP(%rsp)
-1:	lock btsl $0, kernel_lock(%rip)
-	jc 2f
+	lock_take
+	/* rbx: 0 for sendrec, the one bit in which the two differ for reply_receive, else others */
 	leaq -CALL_SENDREC(%rax), %rbx
 	testq $~(CALL_SENDREC ^ CALL_REPLY_RECEIVE), %rbx
 	jz entry_fast
+
+/*
+ * Any call, in C. rsp: instance; rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14 as the caller set
+ * them; rbp and r15 too, since kcall_dispatch keeps them for the way back; rbx, rcx, r11 free.
+ */
 entry_plain:
 	save_call_registers
 	movq %rsp, %rbx
@@ -49,7 +99,8 @@ entry_plain:
 	movq %rbx, %rdi
 	movq %rax, %rsi
 	call kcall_dispatch
-	movl $0, kernel_lock(%rip)
+	/* It returns when self goes on at once. rbx: instance, rbp and r15 the caller's. */
+	lock_release
 	movq CTX_RIP(%rbx), %rcx
 	movq CTX_RFLAGS(%rbx), %r11
 	movq CTX_RAX(%rbx), %rax
@@ -66,52 +117,56 @@ entry_plain:
 	movq CTX_RBX(%rbx), %rbx
 	swapgs
 	sysretq
-2:	pause
-	jmp 1b
 
-/* A `syscall` that is not the gate page's. rsp: self's instance; rcx and r11 are saved. */
+/*
+ * A `syscall` that is not the gate page's. rsp: instance; rbx, rbp, r15, rip and flags are saved, the
+ * other registers are the caller's, but for rcx and r11, which are free. Does not return.
+ */
 entry_stray:
 	movq %gs:CPU_USER_RSP, %rcx
 	movq %rcx, CTX_RSP(%rsp)
 	save_call_registers
-1:	lock btsl $0, kernel_lock(%rip)
-	jc 2f
+	lock_take
 	movq %rsp, %rdi
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
 	call kcall_stray
 	ud2
-2:	pause
-	jmp 1b
 
-/*
- * A request to a receiver that waits, and the answer to its caller: both sides ready for each other, nothing else
- * to receive, nobody more urgent. The message stays in its registers. Whatever is not plain goes to entry_slow,
- * before anything was changed; the result there is the same.
- *
- * rsp: self's instance. rbx: 0 for sendrec. rdi: endpoint. rax and the message registers are as the caller set
- * them; rcx, r11, rbp, r15, rbx are saved and free (the kernel's C code keeps rbp and r15). Here rbx: the partner's
- * instance, r11: self's slot, r15: the partner's slot, rcx: scratch.
- */
+/* Nothing was changed but rbp and r15, which kcall_dispatch's caller has to find as they were. */
 entry_slow:
 	movq CTX_RBP(%rsp), %rbp
 	movq CTX_R15(%rsp), %r15
 	jmp entry_plain
+
+/*
+ * A request to a receiver that waits, and the answer to its caller: both sides ready for each other,
+ * nothing else to receive, nobody more urgent. The message stays in its registers. Whatever is not
+ * plain goes to entry_slow before anything is changed; the result there is the same.
+ *
+ * rsp: self, an instance. rbx: 0 for sendrec. rdi: endpoint. rax, rsi, rdx, r8, r9, r10, r12, r13, r14
+ * as the caller set them. rcx, r11, rbp, r15 are saved and free.
+ */
 entry_fast:
 	movzbl %dil, %ebp
 	imulq $SLOT_SIZE, %rbp, %r15
 	addq $slots, %r15
+	/* rbp: number of the partner's slot; r15: that slot, whoever is behind it */
 	cmpl %edi, SLOT_ENDPOINT(%r15)
 	jne entry_slow
 	movq INSTANCE_SLOT(%rsp), %r11
 	testl %ebx, %ebx
 	movq SLOT_INSTANCE(%r15), %rbx
-	jnz 1f
+	/* r11: self's slot; rbx: the partner, an instance; flags: is this reply_receive? */
+	jnz .Lreply_receive
 
+.Lsendrec:
+	/* May self make this call, and send to that slot? */
 	btq $(CALL_SENDREC - CALL_FIRST), INSTANCE_CALLS(%rsp)
 	jnc entry_slow
 	btq %rbp, SLOT_IPC_TO(%r11)
 	jnc entry_slow
+	/* Does the partner wait for anybody, in a slot that is not held, and nobody more urgent? */
 	movabsq $RUN_RECEIVING_ANY, %rcx
 	cmpq %rcx, INSTANCE_RUN(%rbx)
 	jne entry_slow
@@ -122,10 +177,12 @@ entry_fast:
 	jnz entry_slow
 	movb $STATE_WAITING_REPLY, INSTANCE_RUN(%rsp)
 	movl %edi, INSTANCE_PEER(%rsp)
-	jmp 2f
+	jmp .Lhand_over
 
-1:	btq $(CALL_REPLY_RECEIVE - CALL_FIRST), INSTANCE_CALLS(%rsp)
+.Lreply_receive:
+	btq $(CALL_REPLY_RECEIVE - CALL_FIRST), INSTANCE_CALLS(%rsp)
 	jnc entry_slow
+	/* Does the partner wait for an answer, of self's, and nothing else for self? */
 	cmpl $STATE_WAITING_REPLY, INSTANCE_RUN(%rbx)
 	jne entry_slow
 	movl SLOT_ENDPOINT(%r11), %ebp
@@ -139,15 +196,21 @@ entry_fast:
 	movabsq $RUN_RECEIVING_ANY, %rcx
 	movq %rcx, INSTANCE_RUN(%rsp)
 
-2:	movb $STATE_RUNNABLE, INSTANCE_RUN(%rbx)
+/*
+ * The partner runs from here on. rsp: self; rbx: partner; r11: self's slot; rdi: endpoint; rsi, rdx,
+ * r8, r9, r10, r12, r13, r14: the message; rax, rcx, rbp, r15 free.
+ */
+.Lhand_over:
+	movb $STATE_RUNNABLE, INSTANCE_RUN(%rbx)
 	movq %rdi, CTX_RDI(%rsp)
-	/* the source above the type */
+	/* rsi: the source above the type */
 	movl SLOT_ENDPOINT(%r11), %r11d
 	shlq $32, %r11
 	movl %esi, %esi
 	orq %r11, %rsi
-	/* charge self until now; the partner runs on with the same quantum; rdtsc and wrmsr take rdx */
+	/* r15: word 0 of the message, since rdtsc and wrmsr take rdx */
 	movq %rdx, %r15
+	/* Charge self until now; the partner runs on with the same quantum. */
 	rdtsc
 	shlq $32, %rdx
 	orq %rdx, %rax
@@ -156,33 +219,41 @@ entry_fast:
 	movq %r11, %gs:CPU_CYCLES_LAST
 	addq %rax, INSTANCE_CYCLES(%rsp)
 	incq kernel_stats + STATS_IPC_FAST(%rip)
-	/* as arch_resume does */
+	/* From here on as arch_resume in context.c, with rax, rcx, rdx, rbp, r11 free. */
 	movq %rbx, %gs:CPU_CURRENT
 	leaq CTX_FRAME_END(%rbx), %rax
 	movq %rax, %gs:CPU_TSS_RSP0
 	movq INSTANCE_SPACE(%rbx), %rax
 	movq SPACE_ROOT(%rax), %rax
 	cmpq %gs:CPU_ROOT, %rax
-	je 3f
+	je .Lthread_pointer
 	movq %rax, %gs:CPU_ROOT
 	movq %rax, %cr3
-3:	movl %fs, %eax
+
+	/* context_fsbase_switch in context.c says why. */
+.Lthread_pointer:
+	movl %fs, %eax
 	testl %eax, %eax
-	jnz 7f
+	jnz .Lselector_clear
 	movq CTX_FSBASE(%rbx), %rax
 	testq %rax, %rax
-	jz 8f
-4:	movq %rax, %gs:CPU_FSBASE
+	jz .Lfsbase_compare
+.Lfsbase_write: /* rax: the partner's thread pointer */
+	movq %rax, %gs:CPU_FSBASE
 	movq %rax, %rdx
 	shrq $32, %rdx
 	movl $MSR_FS_BASE, %ecx
 	wrmsr
-5:	xorl %eax, %eax
+
+.Lfpu: /* eax: 1 when the registers of the unit are not the partner's */
+	xorl %eax, %eax
 	cmpq %rbx, %gs:CPU_FPU_OWNER
 	setne %al
 	cmpl %eax, %gs:CPU_FPU_OFF
-	jne 9f
-6:	movl $0, kernel_lock(%rip)
+	jne .Lfpu_switch
+
+.Lleave:
+	lock_release
 	movq %r15, %rdx
 	movq CTX_RBP(%rbx), %rbp
 	movq CTX_R15(%rbx), %r15
@@ -195,32 +266,39 @@ entry_fast:
 	swapgs
 	sysretq
 
-	/* fsbase_switch() in context.c says why. */
-7:	xorl %eax, %eax
+.Lselector_clear:
+	xorl %eax, %eax
 	movl %eax, %fs
 	movq CTX_FSBASE(%rbx), %rax
-	jmp 4b
-8:	cmpq %rax, %gs:CPU_FSBASE
-	je 5b
-	jmp 4b
-9:	movl %eax, %gs:CPU_FPU_OFF
+	jmp .Lfsbase_write
+.Lfsbase_compare: /* rax: 0, which must be written unless it was written last */
+	cmpq %rax, %gs:CPU_FSBASE
+	je .Lfpu
+	jmp .Lfsbase_write
+.Lfpu_switch: /* eax: 1 to switch the unit off, 0 on */
+	movl %eax, %gs:CPU_FPU_OFF
 	testl %eax, %eax
-	jz 10f
+	jz .Lfpu_on
 	movq %cr0, %rax
 	orq $CR0_TS, %rax
 	movq %rax, %cr0
-	jmp 6b
-10:	clts
-	jmp 6b
+	jmp .Lleave
+.Lfpu_on:
+	clts
+	jmp .Lleave
 	.size entry_syscall, . - entry_syscall
 
-/* Load the context in rdi and go there; the lock is released here. */
+/*
+ * rdi: context. Load its registers and go there. What came in by a call leaves by sysret, which puts
+ * rip into rcx and the flags into r11; everything else by iretq, which takes the end of the context
+ * for its frame.
+ */
 	.globl context_resume
 	.type context_resume, @function
 context_resume:
-	movl $0, kernel_lock(%rip)
+	lock_release
 	cmpl $VECTOR_SYSCALL, CTX_VECTOR(%rdi)
-	jne 1f
+	jne .Lresume_trap
 	movq CTX_RIP(%rdi), %rcx
 	movq CTX_RFLAGS(%rdi), %r11
 	movq CTX_RAX(%rdi), %rax
@@ -239,7 +317,8 @@ context_resume:
 	movq CTX_RDI(%rdi), %rdi
 	swapgs
 	sysretq
-1:	movq %rdi, %rsp
+.Lresume_trap: /* the order of struct arch_context, which is that of push_registers */
+	movq %rdi, %rsp
 	popq %rdi
 	popq %rsi
 	popq %rdx
@@ -255,23 +334,28 @@ context_resume:
 	popq %r15
 	popq %rcx
 	popq %r11
-	addq $16, %rsp
+	addq $(CTX_RIP - CTX_VECTOR), %rsp /* over vector and error */
 	swapgs
 	iretq
 	.size context_resume, . - context_resume
 
-/* Wait for an interrupt, from the top of the kernel stack; trap_kernel throws the stack away. */
+/*
+ * Wait for an interrupt, from the top of the kernel stack. Does not return: the interrupt goes to
+ * trap_kernel, which leaves by sched_run and so throws the stack away.
+ */
 	.globl idle_wait
 	.type idle_wait, @function
 idle_wait:
 	movq %gs:CPU_STACK_TOP, %rsp
-	movl $0, kernel_lock(%rip)
-1:	sti
+	lock_release
+.Lidle:
+	sti
 	hlt
 	cli
-	jmp 1b
+	jmp .Lidle
 	.size idle_wait, . - idle_wait
 
+/* Complete a struct arch_context downwards from what a stub and the CPU pushed. */
 	.macro push_registers
 	pushq %r11
 	pushq %rcx
@@ -290,28 +374,33 @@ idle_wait:
 	pushq %rdi
 	.endm
 
-/* Stack: vector, error, and what the CPU pushed. */
+/*
+ * Stack, from the top down: vector, error, rip, cs, rflags, rsp, ss. From user mode that is the end
+ * of the instance that ran, and gs is the user's; from idle_wait it is the kernel stack, and the lock
+ * is open. trap_kernel takes it itself, since it can also be that the kernel faulted, holding it.
+ */
 	.type trap_common, @function
 trap_common:
 	push_registers
 	cld
 	movq %rsp, %rdi
 	xorl %ebp, %ebp
-	testb $3, CTX_CS(%rsp)
-	jz 2f
+	testb $SELECTOR_RING, CTX_CS(%rsp)
+	jz .Ltrap_kernel
 	swapgs
 	movq %gs:CPU_STACK_TOP, %rsp
-1:	lock btsl $0, kernel_lock(%rip)
-	jc 3f
+	lock_take
 	call trap_user
 	ud2
-2:	call trap_kernel
+.Ltrap_kernel:
+	call trap_kernel
 	ud2
-3:	pause
-	jmp 1b
 	.size trap_common, . - trap_common
 
-/* NMI, double fault, machine check: on stacks of their own, whatever gs is; they only report. */
+/*
+ * NMI, double fault, machine check: on stacks of their own, whatever gs is and whoever has the lock;
+ * they only report. Stack as for trap_common.
+ */
 	.type trap_fatal_common, @function
 trap_fatal_common:
 	push_registers
@@ -322,40 +411,47 @@ trap_fatal_common:
 	ud2
 	.size trap_fatal_common, . - trap_fatal_common
 
-/* One stub a vector, 16 bytes each; those without an error code push 0. */
-	.globl trap_stubs
-	.balign 16
-trap_stubs:
-	.set vector, 0
-	.rept 256
-	.balign 16
-	.if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30)
-	.else
+/* One stub a vector, TRAP_STUB_BYTES each; where the CPU pushes no error code, the stub pushes 0. */
+	.macro trap_stub vector
+	.balign TRAP_STUB_BYTES
+	.if VECTOR_HAS_ERROR(\vector) == 0
 	pushq $0
 	.endif
-	pushq $vector
-	.if (vector == 2) || (vector == 8) || (vector == 18)
+	pushq $\vector
+	.if (\vector == VECTOR_NMI) || (\vector == VECTOR_DOUBLE_FAULT) || (\vector == VECTOR_MACHINE_CHECK)
 	jmp trap_fatal_common
 	.else
 	jmp trap_common
 	.endif
+	.endm
+
+	.globl trap_stubs
+	.balign TRAP_STUB_BYTES
+trap_stubs:
+	.set vector, 0
+	.rept N_VECTORS
+	trap_stub vector
 	.set vector, vector + 1
 	.endr
 
-/* The page through which services call. */
+/* The page through which services call: two instructions, and traps behind them. */
 	.section .rodata.gate, "a"
-	.balign 4096
+	.balign PAGE_BYTES
 	.globl gate_page
 gate_page:
 	syscall
 	ret
-	.fill 4096 - 3, 1, 0xcc
+.Lgate_end:
+	.fill PAGE_BYTES - (.Lgate_end - gate_page), 1, INT3_OPCODE
+
+/* What a page that was never touched shows. */
 	.globl zero_page
 zero_page:
-	.fill 4096, 1, 0
+	.fill PAGE_BYTES, 1, 0
 
+/* Bit LOCK_BIT: somebody is in the kernel. */
 	.bss
-	.balign 64
+	.balign LOCK_LINE
 	.globl kernel_lock
 kernel_lock:
-	.fill 64
+	.fill LOCK_LINE

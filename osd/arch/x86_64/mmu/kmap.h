@@ -1,7 +1,7 @@
 #pragma once
 /* The kernel's half of every address space: see kmap.c. */
 #include "osd/abi/types.h"
-#include "osd/arch/x86_64/offsets.h"
+#include "osd/arch/x86_64/registers.h"
 
 #define KMAP_LAPIC 0xffffffffd0000000ul
 #define KMAP_IOAPIC 0xffffffffd0001000ul /* one page each */

@@ -3,7 +3,7 @@
  * Page-table entries, and how an address is cut into indices: four levels of 512 entries.
  */
 #include "osd/abi/types.h"
-#include "osd/arch/x86_64/offsets.h"
+#include "osd/arch/x86_64/registers.h"
 
 #define PTE_P (1ull << 0)
 #define PTE_W (1ull << 1)
