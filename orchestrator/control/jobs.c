@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "orchestrator/control/priv.h"
+#include "orchestrator/job/plan/plan.h"
 
 /* Plans one order and answers when it is settled. */
 static void control_order(

@@ -11,6 +11,7 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/control/priv.h"
+#include "orchestrator/job/plan/plan.h"
 
 #define CONTROL_ATTACH_USEC INT64_C(4000000) /* in which an attached machine must say Hello */
 #define CONTROL_FIRST_MACHINE "m1"           /* name of the first, when none is given */

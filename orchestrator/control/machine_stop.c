@@ -7,6 +7,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/control/priv.h"
+#include "orchestrator/job/plan/plan.h"
 
 static void control_on_stopped(void *arg)
 {

@@ -4,7 +4,7 @@
  * runs as, and one more user that the configuration names, as the kernel tells them
  * (SO_PEERCRED). What a client may make lud hold for it has limits.
  */
-#include "orchestrator/job/core/core.h"
+#include "orchestrator/job/engine/engine.h"
 
 struct control;
 

@@ -293,3 +293,20 @@ void signer_client_forget(struct signer_client *client, const void *arg)
 		}
 	}
 }
+
+const char *signer_remedy(const struct signer_reply *reply)
+{
+	static const char *const remedies[_ENVELOPE_N] = {
+	        [ENVELOPE_OK] =
+	                "see what the keyring's signer.rules allow; lusign(1) says how they "
+	                "are written",
+#define REASON(constant, word, name, value, class, by, sentence, remedy, signing)                  \
+	[ENVELOPE_##constant] = (signing),
+#include "proto/words/errors.def"
+	};
+	const char *remedy = reply->reason < _ENVELOPE_N ? remedies[reply->reason] : "";
+
+	return *remedy ? remedy
+	               : "sign the kit again with `luctl release sign KIT`, then `luctl release "
+	                 "add KIT`";
+}

@@ -29,3 +29,5 @@ void signer_client_ask(struct signer_client *client, const struct signer_request
         signer_fn fn, void *arg);
 /* The callbacks of requests with this arg will not be called. */
 void signer_client_forget(struct signer_client *client, const void *arg);
+/* What a person can do about a refusal: of a reply whose status is not SIGNER_OK. */
+const char *signer_remedy(const struct signer_reply *reply);

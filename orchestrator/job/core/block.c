@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/priv.h"
 
 enum blame {
 	BLAME_NOTHING,

@@ -10,16 +10,17 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/job/core/hook.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/priv.h"
 
-struct job_end_txn {
+struct end_txn {
 	struct job *job;
 	const struct job_end *end;
+	struct job_row row; /* as it is to be recorded */
 };
 
-static int job_end_generation(const struct generation_row *row, void *arg)
+static int end_generation(const struct generation_row *row, void *arg)
 {
-	struct job_end_txn *txn = arg;
+	struct end_txn *txn = arg;
 
 	int r = job_parts_tidy(txn->job->engine->parts.db, row->service,
 	        txn->job->engine->parts.config->variants_kept);
@@ -35,7 +36,7 @@ static int job_end_generation(const struct generation_row *row, void *arg)
 	        txn->job->engine->parts.db, row->id, txn->end->generations));
 }
 
-static int job_end_outcome(struct db *db, const struct job_end_txn *txn)
+static int end_outcome(struct db *db, const struct end_txn *txn)
 {
 	const struct job_end *end = txn->end;
 	size_t cause_size = end->cause ? wire__cause__get_packed_size(end->cause) : 0;
@@ -53,10 +54,10 @@ static int job_end_outcome(struct db *db, const struct job_end_txn *txn)
 	        end->result ? result : NULL, result_size));
 }
 
-static int job_end_write(struct db *db, void *arg)
+static int end_write(struct db *db, void *arg)
 {
-	struct job_end_txn *txn = arg;
-	struct job_row *row = &txn->job->row;
+	struct end_txn *txn = arg;
+	struct job_row *row = &txn->row;
 	struct generation_filter filter = {.job = row->id};
 	bool good = txn->end->state == JOB_COMMITTED || txn->end->state == JOB_PREPARED;
 	int r;
@@ -64,15 +65,15 @@ static int job_end_write(struct db *db, void *arg)
 	row->state = txn->end->state;
 	row->ended_us = store_now_usec();
 	snprintf(row->hint, sizeof(row->hint), "%s", txn->end->hint ? txn->end->hint : "");
-	r = !txn->job->busy
+	r = txn->job->phase != JOB_WORKING
 	            ? 0
 	            : store_job_step_end(db, row->id, good ? JOB_STEP_DONE : JOB_STEP_FAILED,
 	                      txn->end->cause ? txn->end->cause->message : "");
 	if (!r) {
-		r = store_generation_each(db, &filter, job_end_generation, txn);
+		r = store_generation_each(db, &filter, end_generation, txn);
 	}
 	if (!r) {
-		r = job_end_outcome(db, txn);
+		r = end_outcome(db, txn);
 	}
 	if (!r) {
 		r = job_block(db, txn->job, txn->end);
@@ -83,7 +84,7 @@ static int job_end_write(struct db *db, void *arg)
 	return err_fold(r);
 }
 
-static void job_end_log(const struct job *job, const struct job_end *end)
+static void end_log(const struct job *job, const struct job_end *end)
 {
 	const struct job_row *row = &job->row;
 
@@ -96,22 +97,32 @@ void job_end(struct job *job, const struct job_end *end)
 {
 	struct engine *engine = job->engine;
 	struct machine *machine = job->machine;
-	struct job_end_txn txn = {job, end};
+	struct end_txn txn = {job, end, job->row};
 	const char *step = job_step_name(job->row.step);
-	struct job_row row;
-	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &row};
+	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &txn.row};
 
-	assert(job->row.state == JOB_OPEN && end->state != JOB_OPEN);
+	job_check(job);
+	assert(end->state != JOB_OPEN);
 	hook_point(step, "did");
-	if (!job_record(job, job_end_write, &txn)) {
+	if (!job_record(job, end_write, &txn)) {
 		return;
 	}
 	hook_point(step, "end");
-	job_end_log(job, end);
-	row = job->row;
+	job->row = txn.row;
+	job_set_phase(job, JOB_OVER);
+	end_log(job, end);
 	job_free(job);
 	engine_tell(engine, &news);
 	engine_wake(engine, machine);
+}
+
+static void end_cause(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause)
+{
+	wire__cause__init(ret_cause);
+	ret_cause->component = (char *)failure->place;
+	ret_cause->step = (char *)job_step_name(step);
+	ret_cause->name = (char *)failure->code;
+	ret_cause->message = (char *)failure->cause;
 }
 
 void job_fail(struct job *job, enum job_state state, const struct failure *failure)
@@ -126,6 +137,29 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	        .hint = failure->remedy,
 	};
 
-	job_cause_of(failure, job->row.step, &cause);
+	end_cause(failure, job->row.step, &cause);
 	job_end(job, &end);
+}
+
+/* Its floors are recorded by the step check, so the next statement brings them to the machine. */
+static void end_unconfirmed(struct job *job, const struct failure *failure)
+{
+	struct job_end end = {.state = JOB_COMMITTED};
+	char hint[sizeof(job->row.hint)];
+
+	snprintf(hint, sizeof(hint),
+	        "it was checked that it ran, but not confirmed: %.120s; its floor goes to the "
+	        "machine with the next statement",
+	        failure->cause);
+	end.hint = hint;
+	job_end(job, &end);
+}
+
+void job_give_up(struct job *job, const struct failure *failure)
+{
+	if (job->row.step == JOB_STEP_CONFIRM && job->row.kind != JOB_START) {
+		end_unconfirmed(job, failure);
+		return;
+	}
+	job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, failure);
 }

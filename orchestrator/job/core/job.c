@@ -1,192 +1,106 @@
 /*
- * A job takes the steps of its kind one after the other:
+ * A job's life: its phases, its turn, and what ends a step. Which step follows which is in
+ * chain.c; what a step does is in the room of the steps, behind a table of functions.
  *
- *   update, rollback, prepare; rerandomize without pair, for the release stays the same:
- *       plan -> pair -> seed -> forge -> sign -> stage -> order -> run -> check -> confirm
- *   start:
- *       plan -> seed -> forge -> sign -> image -> launch -> confirm
- *   restart, shutdown:
- *       plan -> order -> run
+ *   job_new ----> WAITING ----------job_advance----------> WORKING
+ *                  ^   ^ <--job_done, job_back, job_park-----'  |
+ *                  |   |    job_on_timer                        |
+ *          job_resume  '-- and from both:                       |
+ *                  |          job_stall --> STALLED             |
+ *                  '-----------------------'    |               |
+ *                             job_end ---> OVER <--job_resume---'
  *
- * and ends in one of the states below, from any step:
+ *   WAITING -> WORKING    job_advance: no other job goes first, the machine is there if the step
+ *                         needs it, and the step's begin is recorded
+ *   WORKING -> WAITING    job_done (the next step), job_back (an earlier one), job_park and
+ *                         job_on_timer (the same one again)
+ *   either -> STALLED     job_stall: a write to the record failed
+ *   STALLED -> WAITING    job_resume: the record can be written again
+ *   either -> OVER        job_end: the end is recorded; the job is freed
+ *   STALLED -> OVER       job_resume: the record has it as ended already
  *
- *   OPEN --job_end--> COMMITTED    the machine runs what was made
- *                     PREPARED     prepare only, and it could run
- *                     REFUSED      the machine said no before it began
- *                     ROLLED_BACK  the machine began and undid it
- *                     FAILED       something failed before the machine was asked
- *                     UNKNOWN      the machine cannot say what became of it
+ * What holds (job_check() asserts it):
  *
- * Each step is idempotent: begun again after a crash it comes to the same end. Two
- * jobs of one service follow each other; from `stage` on a job has its machine for
- * itself (its turn), so that the machine has one transaction at a time. Every step
- * has a time limit of lud's own, which runs from the moment when no other job stands
- * in its way, whether the machine is heard or not; it begins anew when the step comes
- * forward. Time that was given for the job as a whole bounds every step until the order
- * is sent, and is the order's own limit then, as far as it is left. The invariants: ->busy while a
- * step is begun and not over; an ended job is in no list.
+ *   all but OVER   ->row is open, and its step is one of its kind
+ *   OVER           ->row has an end; the job is in no list when the caller returns
+ *   WORKING        the last row of the job's steps is this step, begun; if the step needs the
+ *                  machine for itself, the job has the turn
+ *   other phases   nothing that was asked for will answer; no task, no proposal
+ *   STALLED        no timer, no limit, no turn: as if lud had ended here
+ *   all            one job of a machine has the turn; a running limit is of the current step
+ *
+ * The record is ahead of the work and never behind it: a begin is written before the step acts,
+ * its end when it has acted. Between the two lud may die; then the step is begun again, which
+ * comes to the same end. So a step must either ask what became of its earlier attempt, or do
+ * something that may be done twice.
+ *
+ * Two jobs of one service follow each other; from the first step that needs the turn on a job
+ * has its machine for itself, so that the machine has one transaction at a time. A `start` goes
+ * before all that was asked for after it.
  */
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/job/core/hook.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/priv.h"
+#include "orchestrator/job/core/statement.h"
 
-/* What limits the time of a step. */
-enum job_limit {
-	JOB_LIMIT_WORK,    /* the signer or a forge worker, which have limits of their own */
-	JOB_LIMIT_MACHINE, /* the machine's answers: machine.answer_timeout */
-	JOB_LIMIT_BOOT,    /* the machine's start, which machine.boot_timeout limits first */
-};
-
-/* Backstops: what is limited by others ends before. */
-#define JOB_WORK_USEC UINT64_C(900000000)
-#define JOB_BOOT_GRACE_USEC UINT64_C(10000000)
 /* Until a step is begun again that was parked although the machine is up. */
 #define JOB_PARKED_USEC UINT64_C(200000)
 
-struct job_step_rule {
-	void (*begin)(struct job *job);
-	bool needs_turn;    /* the machine for itself */
-	bool needs_session; /* an open session with it */
-	enum job_step next; /* _JOB_STEP_N: the job is over */
-	enum job_limit limit;
+static const struct {
+	const char *name;
+	unsigned int to; /* phases that may follow, as bits */
+} job_phases[_JOB_PHASE_N] = {
+        [JOB_WAITING] = {"waiting", 1u << JOB_WORKING | 1u << JOB_STALLED | 1u << JOB_OVER},
+        [JOB_WORKING] = {"working", 1u << JOB_WAITING | 1u << JOB_STALLED | 1u << JOB_OVER},
+        [JOB_STALLED] = {"stalled", 1u << JOB_WAITING | 1u << JOB_OVER},
+        [JOB_OVER] = {"over", 0},
 };
 
-static const struct job_step_rule job_update_rules[_JOB_STEP_N] = {
-        [JOB_STEP_PAIR] = {job_step_pair, false, true, JOB_STEP_SEED, JOB_LIMIT_WORK},
-        [JOB_STEP_SEED] = {job_step_seed, false, false, JOB_STEP_FORGE, JOB_LIMIT_WORK},
-        [JOB_STEP_FORGE] = {job_step_forge, false, false, JOB_STEP_SIGN, JOB_LIMIT_WORK},
-        [JOB_STEP_SIGN] = {job_step_sign, false, true, JOB_STEP_STAGE, JOB_LIMIT_WORK},
-        [JOB_STEP_STAGE] = {job_step_stage, true, true, JOB_STEP_ORDER, JOB_LIMIT_MACHINE},
-        [JOB_STEP_ORDER] = {job_step_order, true, true, JOB_STEP_RUN, JOB_LIMIT_MACHINE},
-        [JOB_STEP_RUN] = {job_step_run, true, true, JOB_STEP_CHECK, JOB_LIMIT_MACHINE},
-        [JOB_STEP_CHECK] = {job_step_check, true, true, JOB_STEP_CONFIRM, JOB_LIMIT_MACHINE},
-        [JOB_STEP_CONFIRM] = {job_step_confirm, true, true, _JOB_STEP_N, JOB_LIMIT_MACHINE},
-};
-
-static const struct job_step_rule job_start_rules[_JOB_STEP_N] = {
-        [JOB_STEP_SEED] = {job_step_seed, true, false, JOB_STEP_FORGE, JOB_LIMIT_WORK},
-        [JOB_STEP_FORGE] = {job_step_forge, true, false, JOB_STEP_SIGN, JOB_LIMIT_WORK},
-        [JOB_STEP_SIGN] = {job_step_sign, true, false, JOB_STEP_IMAGE, JOB_LIMIT_WORK},
-        [JOB_STEP_IMAGE] = {job_step_image, true, false, JOB_STEP_LAUNCH, JOB_LIMIT_WORK},
-        [JOB_STEP_LAUNCH] = {job_step_launch, true, false, JOB_STEP_CONFIRM, JOB_LIMIT_BOOT},
-        [JOB_STEP_CONFIRM] = {job_step_confirm_start, true, false, _JOB_STEP_N, JOB_LIMIT_BOOT},
-};
-
-static const struct job_step_rule job_order_rules[_JOB_STEP_N] = {
-        [JOB_STEP_ORDER] = {job_step_order, true, true, JOB_STEP_RUN, JOB_LIMIT_MACHINE},
-        [JOB_STEP_RUN] = {job_step_run, true, true, _JOB_STEP_N, JOB_LIMIT_MACHINE},
-};
-
-static const struct job_step_rule *job_rule(const struct job *job)
+void job_set_phase(struct job *job, enum job_phase phase)
 {
-	switch (job->row.kind) {
-	case JOB_START:
-		return &job_start_rules[job->row.step];
-	case JOB_RESTART:
-	case JOB_SHUTDOWN:
-		return &job_order_rules[job->row.step];
-	case JOB_UPDATE:
-	case JOB_ROLLBACK:
-	case JOB_RERANDOMIZE:
-	case JOB_PREPARE:
-	case _JOB_KIND_N:
-		break;
+	assert(job_phases[job->phase].to & 1u << phase);
+	log_debug("job %" PRId64 ", step %s: %s -> %s", job->row.id, job_step_name(job->row.step),
+	        job_phases[job->phase].name, job_phases[phase].name);
+	job->phase = phase;
+}
+
+void job_check(const struct job *job)
+{
+	const struct job *other;
+	bool idle = job->phase == JOB_WAITING || job->phase == JOB_STALLED;
+
+	assert((job->row.state == JOB_OPEN) == (job->phase != JOB_OVER));
+	assert(job_step_is_of(job->row.kind, job->row.step));
+	assert(job->phase != JOB_WORKING || job->turn ||
+	        !job_step_needs(job->row.kind, job->row.step).turn);
+	assert(!idle || (!job->proposal && !job->task));
+	assert(job->phase != JOB_STALLED || (!job->turn && job->limit.kind == JOB_LIMIT_NONE));
+	assert(job->limit.kind == JOB_LIMIT_NONE || job->limit.step == job->row.step);
+	TAILQ_FOREACH(other, &job->engine->jobs, link)
+	{
+		assert(other == job || other->machine != job->machine || !other->turn ||
+		        !job->turn);
 	}
-	return &job_update_rules[job->row.step];
 }
 
-static int job_save_txn(struct db *db, void *arg)
-{
-	return store_job_update(db, arg);
-}
-
-/* Nothing that was asked for answers to this job any more. */
-static void job_settle_calls(struct job *job)
+void job_settle_calls(struct job *job)
 {
 	evtimer_del(job->timer);
 	machine_forget(job->machine, job);
 	signer_client_forget(job->engine->parts.signer, job);
-	engine_state_forget(job->engine, job);
-	job_order_drop_proposal(job);
+	statement_forget(job->engine, job);
+	free(job->proposal);
+	job->proposal = NULL;
 	job->task = forge_task_free(job->task);
 	for (size_t i = 0; i < job->n_parts; i++) {
 		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
 		job->parts[i].task = forge_task_free(job->parts[i].task);
 	}
-}
-
-static void job_limit_end(struct job *job)
-{
-	job->limited = _JOB_STEP_N;
-	job->unheard = false;
-	evtimer_del(job->limit);
-}
-
-/*
- * The record is the ground we stand on: without it nothing more may be done. The job
- * is let go as if lud had ended here, and taken up from the record when it can be
- * written again.
- */
-static void job_stall(struct job *job)
-{
-	struct job_news news = {.event = JOB_EVENT_STALLED, .row = &job->row};
-
-	if (job->stalled) {
-		return;
-	}
-	log_error("job %" PRId64 " stands still: the record cannot be written: %s", job->row.id,
-	        err_trace());
-	err_forget();
-	job_settle_calls(job);
-	job_limit_end(job);
-	job->busy = job->turn = false;
-	job->stalled = true;
-	engine_tell(job->engine, &news);
-}
-
-bool job_record(struct job *job, db_txn_fn fn, void *arg)
-{
-	int r = db_txn(job->engine->parts.db, fn, arg);
-
-	if (r) {
-		job_stall(job);
-	}
-	return !r;
-}
-
-bool job_save(struct job *job)
-{
-	return job_record(job, job_save_txn, &job->row);
-}
-
-bool job_resume(struct job *job)
-{
-	struct job_row row;
-	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &row};
-	struct engine *engine = job->engine;
-
-	if (store_job_find(engine->parts.db, job->row.id, &row) != 0) {
-		log_error("job %" PRId64 ": it cannot be read: %s", job->row.id, err_trace());
-		err_forget();
-		return false;
-	}
-	log_info("job %" PRId64 " is taken up again in step %s", row.id, job_step_name(row.step));
-	if (row.ended_us) {
-		job_free(job);
-		engine_tell(engine, &news);
-		return true;
-	}
-	job_parts_free(job);
-	job->row = row;
-	job->stalled = false;
-	job_kick(job);
-	return true;
 }
 
 /*
@@ -212,9 +126,10 @@ static int job_begin_txn(struct db *db, void *arg)
 	return r ? err_up(r) : err_up(job_begin_from(db, job));
 }
 
-/* Whether another job must go first. */
+/* Whether another job must go first. One whose order was sent keeps the machine over a restart. */
 static bool job_must_wait(const struct job *job)
 {
+	bool needs_turn = job_step_needs(job->row.kind, job->row.step).turn;
 	const struct job *other;
 
 	TAILQ_FOREACH(other, &job->engine->jobs, link)
@@ -228,7 +143,7 @@ static bool job_must_wait(const struct job *job)
 		                       other->row.kind == JOB_START)) {
 			return true;
 		}
-		if (job_rule(job)->needs_turn && !job->turn &&
+		if (needs_turn && !job->turn &&
 		        (other->turn || (other->row.boot_id && !job->row.boot_id))) {
 			return true;
 		}
@@ -236,168 +151,33 @@ static bool job_must_wait(const struct job *job)
 	return false;
 }
 
-static uint64_t job_limit_usec(const struct job *job)
-{
-	const struct config *config = job->engine->parts.config;
-
-	switch (job_rule(job)->limit) {
-	case JOB_LIMIT_WORK:
-		return job->unheard ? config->answer_timeout_usec : JOB_WORK_USEC;
-	case JOB_LIMIT_MACHINE:
-		return config->answer_timeout_usec;
-	case JOB_LIMIT_BOOT:
-		return config->boot_timeout_usec + JOB_BOOT_GRACE_USEC;
-	}
-	return JOB_WORK_USEC;
-}
-
-uint64_t job_clock_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* The job's own time runs from the first step that it began, in this lud or one before. */
-static void job_deadline_begin(struct job *job)
-{
-	int64_t wall = store_now_usec();
-	int64_t began = wall;
-
-	if (!job->row.timeout_ms || job->deadline_usec) {
-		return;
-	}
-	if (store_job_began(job->engine->parts.db, job->row.id, &began) || began > wall) {
-		err_forget();
-		began = wall;
-	}
-	job->deadline_usec = job_clock_usec() + (uint64_t)job->row.timeout_ms * 1000;
-	job->deadline_usec -= (uint64_t)(wall - began) < job->deadline_usec
-	                              ? (uint64_t)(wall - began)
-	                              : job->deadline_usec - 1;
-}
-
-uint64_t job_left_usec(const struct job *job)
-{
-	uint64_t now = job_clock_usec();
-
-	if (!job->deadline_usec || job->row.boot_id) {
-		return UINT64_MAX;
-	}
-	return now < job->deadline_usec ? job->deadline_usec - now : 0;
-}
-
-void job_limit_again(struct job *job, uint64_t more_usec)
-{
-	uint64_t usec = job_limit_usec(job) + more_usec;
-	uint64_t left = job_left_usec(job);
-	struct timeval limit;
-
-	job->limited_by_deadline = left < usec;
-	usec = job->limited_by_deadline ? left : usec;
-	limit = (struct timeval){usec / 1000000, usec % 1000000};
-	evtimer_add(job->limit, &limit);
-}
-
-/* Sets the step's time limit when it is its turn for the first time. */
-static void job_limit(struct job *job)
-{
-	if (job->limited != job->row.step) {
-		job->limited = job->row.step;
-		job->limited_usec = store_now_usec();
-		job_deadline_begin(job);
-		job_limit_again(job, 0);
-	}
-}
-
-/* A step that is limited by its work, and waits for the machine first, waits no longer than others. */
-static void job_unheard(struct job *job)
-{
-	if (!job->unheard && job->limited == job->row.step &&
-	        job_rule(job)->limit == JOB_LIMIT_WORK) {
-		job->unheard = true;
-		job_limit_again(job, 0);
-	}
-}
-
-void job_heard(struct job *job)
-{
-	if (job->unheard) {
-		job->unheard = false;
-		job_limit_again(job, 0);
-	}
-}
-
-/* What the step waited for, in words that name the machine's state. */
-static void job_limit_failure(const struct job *job, struct failure *ret_failure)
-{
-	const struct machine_row *machine = machine_row(job->machine);
-	const char *step = job_step_name(job->row.step);
-	const char *why = *machine_why(job->machine) ? machine_why(job->machine) : job->put_off;
-	uint64_t sec = job_limit_usec(job) / 1000000;
-	char remedy[sizeof(ret_failure->remedy)];
-
-	if (job->limited_by_deadline) {
-		failure_set(ret_failure, "job-timeout", step,
-		        "nothing was begun on the machine; give it more time with --timeout",
-		        "the %.3g s given for the whole job passed in step %s",
-		        (double)job->row.timeout_ms / 1000, step);
-		return;
-	}
-	if (job_rule(job)->limit == JOB_LIMIT_WORK && !job->unheard) {
-		failure_set(ret_failure, "step-timeout", step, "see the log of lud, and try again",
-		        "step %s did not come forward for %" PRIu64 " s", step, sec);
-		return;
-	}
-	snprintf(remedy, sizeof(remedy),
-	        job->row.boot_id
-	                ? "what became of it shows in `luctl history -m %s` when the machine "
-	                  "answers again; `luctl machine stop %s --force` ends one that does not"
-	                : "nothing was begun: see `luctl machine list`, and ask again when the "
-	                  "machine answers",
-	        machine->name, machine->name);
-	failure_set(ret_failure,
-	        machine_state(job->machine) == MACHINE_SILENT ? "machine-silent" : "step-timeout",
-	        machine->name, remedy,
-	        "step %s waited %" PRIu64 " s for machine %s, which is %s%s%s", step, sec,
-	        machine->name, machine_state_name(machine_state(job->machine)), *why ? ": " : "",
-	        why);
-}
-
-static void job_on_limit(evutil_socket_t fd, short what, void *arg)
-{
-	struct job *job = arg;
-	struct failure failure;
-
-	job_limit_failure(job, &failure);
-	if (job_confirm_give_up(job, &failure)) {
-		return;
-	}
-	job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, &failure);
-}
-
+/*
+ * Begins the step if nothing stands in its way. Its limit runs from the moment when no other job
+ * does, so that a machine that is not there does not keep the job for ever.
+ */
 static void job_advance(struct job *job)
 {
-	const struct job_step_rule *rule = job_rule(job);
+	struct job_step_needs needs = job_step_needs(job->row.kind, job->row.step);
 	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
 
-	if (job->busy || job->stalled || job_must_wait(job)) {
+	job_check(job);
+	if (job->phase != JOB_WAITING || job_must_wait(job)) {
 		return;
 	}
-	job_limit(job);
-	if (rule->needs_session && machine_state(job->machine) != MACHINE_UP) {
+	job_limit_begin(job);
+	if (needs.session && machine_state(job->machine) != MACHINE_UP) {
 		job_unheard(job);
 		return;
 	}
 	if (!job_record(job, job_begin_txn, job)) {
 		return;
 	}
-	job->turn = job->turn || rule->needs_turn;
-	job->busy = true;
+	evtimer_del(job->timer);
+	job->turn = job->turn || needs.turn;
+	job_set_phase(job, JOB_WORKING);
 	hook_point(job_step_name(job->row.step), "begin");
 	engine_tell(job->engine, &news);
-	rule->begin(job);
+	job->engine->steps[job->row.step].begin(job);
 }
 
 static void job_on_kick(evutil_socket_t fd, short what, void *arg)
@@ -405,12 +185,15 @@ static void job_on_kick(evutil_socket_t fd, short what, void *arg)
 	job_advance(arg);
 }
 
+/* The step at work, or one that was parked, is begun again. */
 static void job_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct job *job = arg;
 
 	job_settle_calls(job);
-	job->busy = false;
+	if (job->phase == JOB_WORKING) {
+		job_set_phase(job, JOB_WAITING);
+	}
 	job_advance(job);
 }
 
@@ -421,7 +204,7 @@ void job_kick(struct job *job)
 	evtimer_add(job->kick, &now);
 }
 
-struct job *engine_job_new(struct engine *engine, const struct job_row *row)
+struct job *job_new(struct engine *engine, const struct job_row *row)
 {
 	struct job *job = mem_zero(sizeof(*job));
 
@@ -430,10 +213,11 @@ struct job *engine_job_new(struct engine *engine, const struct job_row *row)
 	job->machine = machines_by_id(engine->machines, row->machine);
 	job->kick = evtimer_new(engine->parts.base, job_on_kick, job);
 	job->timer = evtimer_new(engine->parts.base, job_on_timer, job);
-	job->limit = evtimer_new(engine->parts.base, job_on_limit, job);
-	job->limited = _JOB_STEP_N;
+	job->phase = JOB_WAITING;
+	job_limit_init(job);
 	assert(job->machine);
 	TAILQ_INSERT_TAIL(&engine->jobs, job, link);
+	job_check(job);
 	job_kick(job);
 	return job;
 }
@@ -443,15 +227,20 @@ struct job *job_free(struct job *job)
 	job_settle_calls(job);
 	TAILQ_REMOVE(&job->engine->jobs, job, link);
 	job_parts_free(job);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(job->stage) / sizeof(job->stage[0]); i++) {
 		free(job->stage[i].bytes);
 	}
 	free(job->order_envelope);
 	event_free(job->kick);
 	event_free(job->timer);
-	event_free(job->limit);
+	job_limit_fini(job);
 	free(job);
 	return NULL;
+}
+
+bool job_awaits_result(const struct job *job)
+{
+	return job->phase == JOB_WORKING && job->engine->steps[job->row.step].result;
 }
 
 struct job_done_txn {
@@ -471,7 +260,7 @@ static int job_done_write(struct db *db, void *arg)
 		r = store_job_step_end(db, job->row.id, JOB_STEP_DONE, txn->detail);
 	}
 	if (!r) {
-		job->row.step = job_rule(job)->next;
+		job->row.step = job_next(job->row.kind, job->row.step, JOB_ON_DONE);
 		r = store_job_update(db, &job->row);
 	}
 	return err_fold(r);
@@ -482,7 +271,9 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 	struct job_done_txn txn = {job, detail, also, also_arg};
 	const char *step = job_step_name(job->row.step);
 
-	assert(job->busy && job_rule(job)->next != _JOB_STEP_N);
+	job_check(job);
+	assert(job->phase == JOB_WORKING);
+	assert(job_next(job->row.kind, job->row.step, JOB_ON_DONE) != _JOB_STEP_N);
 	hook_point(step, "did");
 	if (!job_record(job, job_done_write, &txn)) {
 		return;
@@ -490,41 +281,53 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 	hook_point(step, "end");
 	job_settle_calls(job);
 	job_limit_end(job);
-	job->busy = false;
+	job_set_phase(job, JOB_WAITING);
 	job_kick(job);
 }
 
-void job_park(struct job *job, const char *why)
-{
-	log_info("job %" PRId64 " waits in step %s: %s", job->row.id, job_step_name(job->row.step),
-	        why);
-	job_settle_calls(job);
-	job_unheard(job);
-	job->busy = false;
-	/* Whatever it was, it would be so again at once. */
-	if (machine_state(job->machine) == MACHINE_UP) {
-		job_again(job, JOB_PARKED_USEC);
-	}
-}
-
-void job_again(struct job *job, uint64_t usec)
+static void job_timer_set(struct job *job, uint64_t usec)
 {
 	struct timeval pause = {usec / 1000000, usec % 1000000};
 
 	evtimer_add(job->timer, &pause);
 }
 
-void job_back(struct job *job, enum job_step step, const char *why)
+void job_park(struct job *job, const char *why)
 {
+	job_check(job);
+	log_info("job %" PRId64 " waits in step %s: %s", job->row.id, job_step_name(job->row.step),
+	        why);
+	job_settle_calls(job);
+	job_unheard(job);
+	job_set_phase(job, JOB_WAITING);
+	/* Whatever it was, it would be so again at once. */
+	if (machine_state(job->machine) == MACHINE_UP) {
+		job_timer_set(job, JOB_PARKED_USEC);
+	}
+}
+
+void job_again(struct job *job, uint64_t usec)
+{
+	job_check(job);
+	assert(job->phase == JOB_WORKING);
+	job_timer_set(job, usec);
+}
+
+void job_back(struct job *job, enum job_step_event event, const char *why)
+{
+	enum job_step step = job_next(job->row.kind, job->row.step, event);
+
+	job_check(job);
+	assert(job->phase == JOB_WORKING && step != JOB_STEP_PLAN && step != _JOB_STEP_N);
 	log_info("job %" PRId64 " goes back to step %s: %s", job->row.id, job_step_name(step), why);
 	job_settle_calls(job);
+	job_limit_end(job);
 	job->row.step = step;
 	job->row.boot_id = 0;
 	if (!job_save(job)) {
 		return;
 	}
-	job_limit_end(job);
-	job->busy = false;
+	job_set_phase(job, JOB_WAITING);
 	job_kick(job);
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/priv.h"
 
 #define JOB_TIDY_MAX 64u
 

@@ -8,7 +8,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/statement.h"
 #include "orchestrator/work/kit.h"
 
 #define STATEMENT_ANSWER_USEC UINT64_C(10000000)
@@ -16,14 +16,14 @@
 struct engine_statement {
 	LIST_ENTRY(engine_statement) link;
 	struct engine *engine;
-	engine_stated_fn fn;
+	statement_fn fn;
 	void *arg;
 };
 
 static void statement_end(struct engine_statement *statement, const struct failure *failure,
         const uint8_t *envelope, size_t size)
 {
-	engine_stated_fn fn = statement->fn;
+	statement_fn fn = statement->fn;
 	void *arg = statement->arg;
 
 	LIST_REMOVE(statement, link);
@@ -50,7 +50,7 @@ static void statement_signed(
 	if (!failure && !size) {
 		failure_set(&refused, "signer", "signer",
 		        reply->status == SIGNER_OK ? "`luctl keys list` says what is wrong with it"
-		                                   : job_signer_remedy(reply),
+		                                   : signer_remedy(reply),
 		        "the starting statement is not signed: %s",
 		        reply->status == SIGNER_OK ? "the keyring's root.signed cannot be read"
 		                                   : reply->text);
@@ -120,7 +120,7 @@ static int statement_make(
 	return err_up(r);
 }
 
-void engine_state(struct engine *engine, struct machine *machine, engine_stated_fn fn, void *arg)
+void statement_ask(struct engine *engine, struct machine *machine, statement_fn fn, void *arg)
 {
 	struct signer_request request = {.op = SIGNER_SIGN_STATEMENT};
 	struct engine_statement *statement = mem_zero(sizeof(*statement));
@@ -141,7 +141,7 @@ void engine_state(struct engine *engine, struct machine *machine, engine_stated_
 	signer_client_ask(engine->parts.signer, &request, statement_signed, statement);
 }
 
-void engine_state_forget(struct engine *engine, const void *arg)
+void statement_forget(struct engine *engine, const void *arg)
 {
 	struct engine_statement *statement = LIST_FIRST(&engine->statements);
 
@@ -172,7 +172,7 @@ static void statement_on_taken(int r, const Machine__Reply *reply, void *arg)
 	        said);
 }
 
-static void statement_send(
+static void statement_on_signed(
         const struct failure *failure, const uint8_t *envelope, size_t size, void *arg)
 {
 	struct machine *machine = arg;
@@ -194,8 +194,8 @@ static void statement_send(
 	}
 }
 
-void engine_state_machine(struct engine *engine, struct machine *machine)
+void statement_send(struct engine *engine, struct machine *machine)
 {
-	engine_state_forget(engine, machine);
-	engine_state(engine, machine, statement_send, machine);
+	statement_forget(engine, machine);
+	statement_ask(engine, machine, statement_on_signed, machine);
 }

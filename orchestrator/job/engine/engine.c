@@ -13,13 +13,13 @@
  * A result belongs to the job whose order has its epoch and number; one without an open job
  * corrects a job that was given up as unknown.
  */
-#include "orchestrator/job/core/core.h"
-
-#include <string.h>
+#include "orchestrator/job/engine/engine.h"
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/order/order.h"
+#include "orchestrator/job/steps/steps.h"
 
 /* How often it is looked whether the record can be written again. */
 #define ENGINE_RESUME_MSEC 1000
@@ -43,7 +43,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 
 	snprintf(text, sizeof(text), "machine %s answers", machine_row(machine)->name);
 	engine_notice(arg, machine, text);
-	engine_state_machine(arg, machine);
+	statement_send(arg, machine);
 	engine_wake(arg, machine);
 }
 
@@ -74,26 +74,11 @@ static void engine_on_down(struct machine *machine, void *arg)
 	while (job) {
 		struct job *next = TAILQ_NEXT(job, link);
 
-		if (job->machine == machine && job->busy &&
-		        (job->row.step == JOB_STEP_RUN || job->row.step == JOB_STEP_CONFIRM)) {
+		if (job->machine == machine && job_awaits_result(job)) {
 			job_park(job, "the session with the machine is lost");
 		}
 		job = next;
 	}
-}
-
-static struct job *engine_job_by_order(
-        const struct engine *engine, const struct machine *machine, uint64_t epoch, uint64_t txn)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine && job->order.epoch == epoch && job->order.txn == txn) {
-			return job;
-		}
-	}
-	return NULL;
 }
 
 static void engine_on_step(struct machine *machine, const Machine__TxnStep *step, void *arg)
@@ -109,12 +94,11 @@ static void engine_on_result(struct machine *machine, const Machine__Result *res
 {
 	struct job *job = engine_job_by_order(arg, machine, result->epoch, result->txn);
 
-	bool waits = job && (job->row.step == JOB_STEP_RUN || job->row.step == JOB_STEP_CONFIRM);
-
-	if (waits && job->busy) {
-		job_order_result(job, result);
-	} else if (!job) {
+	if (!job) {
 		job_late_result(arg, machine, result);
+	} else if (job_awaits_result(job)) {
+		job_check(job);
+		job_order_result(job, result);
 	}
 }
 
@@ -177,7 +161,7 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 	while (good && job) {
 		struct job *next = TAILQ_NEXT(job, link);
 
-		good = !job->stalled || job_resume(job);
+		good = job->phase != JOB_STALLED || job_resume(job);
 		job = next;
 	}
 	if (good) {
@@ -194,6 +178,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	int r;
 
 	engine->parts = *parts;
+	engine->steps = job_steps;
 	TAILQ_INIT(&engine->jobs);
 	LIST_INIT(&engine->watches);
 	LIST_INIT(&engine->statements);
@@ -225,7 +210,7 @@ struct engine *engine_free(struct engine *engine)
 	while (!LIST_EMPTY(&engine->watches)) {
 		engine_watch_free(LIST_FIRST(&engine->watches));
 	}
-	engine_state_forget(engine, NULL);
+	statement_forget(engine, NULL);
 	machines_free(engine->machines);
 	free(engine);
 	return NULL;
@@ -241,7 +226,12 @@ static int engine_load_job(const struct job_row *row, void *arg)
 		        (long long)row->id);
 		return 0;
 	}
-	job = engine_job_new(engine, row);
+	if (row->step >= _JOB_STEP_N || !job_step_is_of(row->kind, row->step)) {
+		log_error("job %lld stays open: a job of its kind has no step %d",
+		        (long long)row->id, (int)row->step);
+		return 0;
+	}
+	job = job_new(engine, row);
 	log_info("job %lld (%s %s on %s) is taken up again in step %s", (long long)row->id,
 	        job_kind_name(row->kind), row->service, machine_row(job->machine)->name,
 	        job_step_name(row->step));
@@ -262,96 +252,6 @@ int engine_load(struct engine *engine)
 	return 0;
 }
 
-struct machines *engine_machines(struct engine *engine)
-{
-	return engine->machines;
-}
-
-struct db *engine_db(struct engine *engine)
-{
-	return engine->parts.db;
-}
-
-const struct config *engine_config(struct engine *engine)
-{
-	return engine->parts.config;
-}
-
-struct forge *engine_forge(struct engine *engine)
-{
-	return engine->parts.forge;
-}
-
-void engine_wake(struct engine *engine, const struct machine *machine)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine) {
-			job_kick(job);
-		}
-	}
-}
-
-void engine_tell(struct engine *engine, const struct job_news *news)
-{
-	struct engine_watch *watch = LIST_FIRST(&engine->watches);
-
-	while (watch) {
-		struct engine_watch *next = LIST_NEXT(watch, link);
-
-		watch->fn(news, watch->arg);
-		watch = next;
-	}
-}
-
-struct engine_watch *engine_watch(struct engine *engine, engine_watch_fn fn, void *arg)
-{
-	struct engine_watch *watch = mem_zero(sizeof(*watch));
-
-	watch->fn = fn;
-	watch->arg = arg;
-	LIST_INSERT_HEAD(&engine->watches, watch, link);
-	return watch;
-}
-
-struct engine_watch *engine_watch_free(struct engine_watch *watch)
-{
-	if (watch) {
-		LIST_REMOVE(watch, link);
-		free(watch);
-	}
-	return NULL;
-}
-
-bool engine_is_busy(const struct engine *engine, const struct machine *machine)
-{
-	const struct job *job;
-
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine) {
-			return true;
-		}
-	}
-	return false;
-}
-
-int64_t engine_open_job(
-        const struct engine *engine, const struct machine *machine, const char *service)
-{
-	const struct job *job;
-
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine && !strcmp(job->row.service, service)) {
-			return job->row.id;
-		}
-	}
-	return 0;
-}
-
 /* A machine that was ordered to end, and did, is no failure. */
 static void engine_abandon_job(struct job *job, const struct failure *failure)
 {
@@ -359,22 +259,9 @@ static void engine_abandon_job(struct job *job, const struct failure *failure)
 
 	if (job->row.kind == JOB_SHUTDOWN && job->row.boot_id) {
 		job_end(job, &end);
-	} else if (!job_confirm_give_up(job, failure)) {
-		job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, failure);
+	} else {
+		job_give_up(job, failure);
 	}
-}
-
-static struct job *engine_job_by_id(const struct engine *engine, int64_t id)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->row.id == id) {
-			return job;
-		}
-	}
-	return NULL;
 }
 
 /* The job that waits for a control key's signature; NULL: ret_failure says that it does not. */
@@ -383,7 +270,8 @@ static struct job *engine_job_proposed(
 {
 	struct job *job = engine_job_by_id(engine, id);
 
-	if (!job || job->row.step != JOB_STEP_ORDER || !job->busy || !job->proposal) {
+	if (!job || job->row.step != JOB_STEP_ORDER || job->phase != JOB_WORKING ||
+	        !job->proposal) {
 		failure_set(ret_failure, "no-proposal", "job", "give the command again",
 		        "job %lld waits for no signature", (long long)id);
 		return NULL;
@@ -413,7 +301,7 @@ int engine_countersign(struct engine *engine, int64_t id,
 	if (!job) {
 		return ENGINE_E_REFUSED;
 	}
-	if (job_order_countersign(job, signature, ret_failure) < 0) {
+	if (job_step_countersigned(job, signature, ret_failure) < 0) {
 		err_forget();
 		job_fail(job, JOB_FAILED, ret_failure);
 		return ENGINE_E_REFUSED;
@@ -434,7 +322,7 @@ void engine_abandon(struct engine *engine, struct machine *machine, const char *
 	while (job) {
 		struct job *next = TAILQ_NEXT(job, link);
 
-		if (job->machine == machine && !job->stalled &&
+		if (job->machine == machine && job->phase != JOB_STALLED &&
 		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {
 			engine_abandon_job(job, &failure);
 		}

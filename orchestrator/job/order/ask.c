@@ -6,9 +6,15 @@
  */
 #include <string.h>
 
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/order/order.h"
 
-static void answer_on_refreshed(int r, void *arg)
+/* How often a machine is looked at that has no statement, and after how many looks it is given
+ * another. */
+#define ASK_UNSTATED_MAX 50u
+#define ASK_UNSTATED_AGAIN 10u
+
+static void ask_on_refreshed(int r, void *arg)
 {
 	struct job *job = arg;
 
@@ -23,35 +29,13 @@ static void answer_on_refreshed(int r, void *arg)
 void job_refresh(struct job *job, job_refreshed_fn fn)
 {
 	job->refreshed = fn;
-	if (machine_refresh(job->machine, answer_on_refreshed, job) < 0) {
+	if (machine_refresh(job->machine, ask_on_refreshed, job) < 0) {
 		err_forget();
 		job_park(job, "the session with the machine is lost");
 	}
 }
 
-void job_order_result(struct job *job, const Machine__Result *result)
-{
-	if (job->row.step == JOB_STEP_CONFIRM) {
-		job_on_confirmed(job, result);
-	} else {
-		job_on_result(job, result);
-	}
-}
-
-bool job_order_taken(struct job *job, int r, const Machine__Reply *reply)
-{
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_ACCEPTED) {
-		job_order_accepted(job);
-		return true;
-	}
-	if (!r && reply->body_case == MACHINE__REPLY__BODY_RESULT && reply->result->result) {
-		job_order_result(job, reply->result->result);
-		return true;
-	}
-	return false;
-}
-
-static void answer_on_asked(int r, const Machine__Reply *reply, void *arg)
+static void ask_on_asked(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
 
@@ -86,8 +70,20 @@ void job_order_ask(struct job *job, job_refreshed_fn forgotten)
 	query.txn = job->order.txn;
 	request.body_case = MACHINE__REQUEST__BODY_RESULT_QUERY;
 	request.result_query = &query;
-	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, answer_on_asked, job) < 0) {
+	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, ask_on_asked, job) < 0) {
 		err_forget();
 		job_park(job, "the session with the machine is lost");
 	}
+}
+
+bool job_state_again(struct job *job)
+{
+	if (job->n_unstated >= ASK_UNSTATED_MAX) {
+		return false;
+	}
+	/* At the first look that of the session may be on its way. */
+	if (job->n_unstated++ % ASK_UNSTATED_AGAIN == 1) {
+		statement_send(job->engine, job->machine);
+	}
+	return true;
 }

@@ -11,7 +11,7 @@
 
 #include "host/base/err.h"
 #include "orchestrator/job/order/hint.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/order/order.h"
 
 #define JOB_PAUSE_USEC UINT64_C(200000)
 #define JOB_PAUSE_MAX_USEC UINT64_C(5000000)
@@ -19,32 +19,6 @@
 const char *job_hint(const Wire__Cause *cause)
 {
 	return hint_of(cause->name);
-}
-
-void job_cause_of(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause)
-{
-	wire__cause__init(ret_cause);
-	ret_cause->component = (char *)failure->place;
-	ret_cause->step = (char *)job_step_name(step);
-	ret_cause->name = (char *)failure->code;
-	ret_cause->message = (char *)failure->cause;
-}
-
-const char *job_signer_remedy(const struct signer_reply *reply)
-{
-	static const char *const remedies[_ENVELOPE_N] = {
-	        [ENVELOPE_OK] =
-	                "see what the keyring's signer.rules allow; lusign(1) says how they "
-	                "are written",
-#define REASON(constant, word, name, value, class, by, sentence, remedy, signing)                  \
-	[ENVELOPE_##constant] = (signing),
-#include "proto/words/errors.def"
-	};
-	const char *remedy = reply->reason < _ENVELOPE_N ? remedies[reply->reason] : "";
-
-	return *remedy ? remedy
-	               : "sign the kit again with `luctl release sign KIT`, then `luctl release "
-	                 "add KIT`";
 }
 
 static void job_refuse(struct job *job, const Wire__Error *error)

@@ -8,6 +8,8 @@
  * What is found here may be over when the job comes to its turn. The steps look again, and the
  * machine has the last word.
  */
+#include "orchestrator/job/plan/plan.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -26,7 +28,7 @@ struct job_plan {
 	struct job_row row;
 };
 
-static int job_plan_refuse(struct job_plan *plan, const char *code, const char *remedy,
+static int plan_refuse(struct job_plan *plan, const char *code, const char *remedy,
         const char *cause, const char *what)
 {
 	failure_set(plan->failure, code,
@@ -47,26 +49,26 @@ void engine_not_up(const struct machine *machine, struct failure *ret_failure)
 	        "machine %s is %s", name, machine_state_name(machine_state(machine)));
 }
 
-static int job_plan_not_up(struct job_plan *plan)
+static int plan_not_up(struct job_plan *plan)
 {
 	engine_not_up(plan->order->machine, plan->failure);
 	return ENGINE_E_REFUSED;
 }
 
-static int job_plan_service(struct job_plan *plan)
+static int plan_service(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
 	if (machine_state(order->machine) != MACHINE_UP) {
-		return job_plan_not_up(plan);
+		return plan_not_up(plan);
 	}
 	plan->service = machine_service(order->machine, order->service);
 	if (!plan->service) {
-		return job_plan_refuse(plan, "no-service", "`luctl status` lists its services",
+		return plan_refuse(plan, "no-service", "`luctl status` lists its services",
 		        "the machine has no service %s", order->service);
 	}
 	if (!plan->service->can_update) {
-		(void)job_plan_refuse(plan, "cannot-update", "", "%s",
+		(void)plan_refuse(plan, "cannot-update", "", "%s",
 		        *plan->service->why_not ? plan->service->why_not
 		                                : "the machine cannot update it yet");
 		return ENGINE_E_SKIPPED;
@@ -75,7 +77,7 @@ static int job_plan_service(struct job_plan *plan)
 }
 
 /* The release that runs, as far as it is registered. */
-static int job_plan_running(struct job_plan *plan)
+static int plan_running(struct job_plan *plan)
 {
 	int r = DB_E_NONE;
 
@@ -87,7 +89,7 @@ static int job_plan_running(struct job_plan *plan)
 }
 
 /* What was rolled back once is not taken again by accident. */
-static int job_plan_refuse_blocked(struct job_plan *plan)
+static int plan_refuse_blocked(struct job_plan *plan)
 {
 	const struct release_row *target = &plan->target;
 	char remedy[240];
@@ -105,7 +107,7 @@ static int job_plan_refuse_blocked(struct job_plan *plan)
 	return ENGINE_E_REFUSED;
 }
 
-static int job_plan_update(struct job_plan *plan)
+static int plan_update(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 	int r;
@@ -113,30 +115,30 @@ static int job_plan_update(struct job_plan *plan)
 	if (!*order->release || !strcmp(order->release, "newest")) {
 		r = store_release_newest(plan->engine->parts.db, order->service, &plan->target);
 		if (!r && plan->target.blocked_us) {
-			return job_plan_refuse_blocked(plan);
+			return plan_refuse_blocked(plan);
 		}
 	} else {
 		r = store_release_by_prefix(
 		        plan->engine->parts.db, order->service, order->release, &plan->target);
 	}
 	if (r == DB_E_NONE) {
-		return job_plan_refuse(plan, "no-release",
+		return plan_refuse(plan, "no-release",
 		        "`luctl release list` shows what is there; `luctl release add` adds one",
 		        "no release %s of this service is registered", order->release);
 	}
 	if (r == STORE_E_AMBIGUOUS) {
-		return job_plan_refuse(plan, "ambiguous", "give more digits of the release's id",
+		return plan_refuse(plan, "ambiguous", "give more digits of the release's id",
 		        "several releases begin with %s", order->release);
 	}
 	return err_up(r);
 }
 
-static int job_plan_rerandomize(struct job_plan *plan)
+static int plan_rerandomize(struct job_plan *plan)
 {
-	int r = job_plan_running(plan);
+	int r = plan_running(plan);
 
 	if (r == DB_E_NONE) {
-		return job_plan_refuse(plan, "no-release",
+		return plan_refuse(plan, "no-release",
 		        "add the release that runs with `luctl release add`",
 		        "the release that %s runs is not registered", plan->order->service);
 	}
@@ -144,7 +146,7 @@ static int job_plan_rerandomize(struct job_plan *plan)
 	return err_up(r);
 }
 
-static int job_plan_rollback(struct job_plan *plan)
+static int plan_rollback(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 	struct db *db = plan->engine->parts.db;
@@ -158,12 +160,12 @@ static int job_plan_rollback(struct job_plan *plan)
 		r = store_generation_find(db, machine_row(order->machine)->id, order->service,
 		        order->to_generation, &row);
 		if (r == DB_E_NONE || (!r && !row.committed_us)) {
-			return job_plan_refuse(plan, "no-generation",
+			return plan_refuse(plan, "no-generation",
 			        "`luctl history` shows the generations that ran",
 			        "generation %s never ran here", number);
 		}
 	} else {
-		r = job_plan_running(plan);
+		r = plan_running(plan);
 		if (!r) {
 			r = store_service_find(
 			        db, machine_row(order->machine)->id, order->service, &service);
@@ -173,7 +175,7 @@ static int job_plan_rollback(struct job_plan *plan)
 			        db, service.id, plan->service->generation, plan->running.id, &row);
 		}
 		if (r == DB_E_NONE) {
-			return job_plan_refuse(plan, "no-generation",
+			return plan_refuse(plan, "no-generation",
 			        "name one with --to; `luctl history` shows them",
 			        "no earlier release of %s ran here", order->service);
 		}
@@ -184,7 +186,7 @@ static int job_plan_rollback(struct job_plan *plan)
 	return err_fold(r);
 }
 
-static int job_plan_floor(struct job_plan *plan)
+static int plan_floor(struct job_plan *plan)
 {
 	char counter[64];
 
@@ -193,12 +195,12 @@ static int job_plan_floor(struct job_plan *plan)
 	}
 	snprintf(counter, sizeof(counter), "release %" PRId64 " is below the floor %u",
 	        plan->target.counter, plan->service->floor);
-	return job_plan_refuse(plan, "below-floor",
+	return plan_refuse(plan, "below-floor",
 	        "a newer release raised the floor; this one may not run any more", "%s", counter);
 }
 
 /* A misspelt state is told before anything is made; the machine would only say no. */
-static int job_plan_state(struct job_plan *plan)
+static int plan_state(struct job_plan *plan)
 {
 	static const char *const names[] = {
 #define QUIESCENT(name, number, word, use) word,
@@ -212,22 +214,22 @@ static int job_plan_state(struct job_plan *plan)
 			return 0;
 		}
 	}
-	return *wanted ? job_plan_refuse(plan, "no-state",
+	return *wanted ? plan_refuse(plan, "no-state",
 	                         "leave --state out for the service's own; `luctl(1)` lists them",
 	                         "there is no quiescent state %s", wanted)
 	               : 0;
 }
 
-static int job_plan_target(struct job_plan *plan)
+static int plan_target(struct job_plan *plan)
 {
 	switch (plan->order->kind) {
 	case JOB_UPDATE:
 	case JOB_PREPARE:
-		return job_plan_update(plan);
+		return plan_update(plan);
 	case JOB_ROLLBACK:
-		return job_plan_rollback(plan);
+		return plan_rollback(plan);
 	case JOB_RERANDOMIZE:
-		return job_plan_rerandomize(plan);
+		return plan_rerandomize(plan);
 	case JOB_START:
 	case JOB_RESTART:
 	case JOB_SHUTDOWN:
@@ -237,13 +239,13 @@ static int job_plan_target(struct job_plan *plan)
 	return err_raise(-EINVAL);
 }
 
-static int job_plan_start(struct job_plan *plan)
+static int plan_start(struct job_plan *plan)
 {
 	const struct machine *machine = plan->order->machine;
 	char remedy[120];
 
 	if (machine_row(machine)->attached) {
-		return job_plan_refuse(plan, "attached", "start it where it is run from",
+		return plan_refuse(plan, "attached", "start it where it is run from",
 		        "machine %s was not started by lud", machine_row(machine)->name);
 	}
 	switch (machine_state(machine)) {
@@ -253,7 +255,7 @@ static int job_plan_start(struct job_plan *plan)
 	case MACHINE_SILENT:
 		snprintf(remedy, sizeof(remedy), "stop it first with `luctl machine stop %s`",
 		        machine_row(machine)->name);
-		return job_plan_refuse(plan, "running", remedy, "machine %s runs already",
+		return plan_refuse(plan, "running", remedy, "machine %s runs already",
 		        machine_row(machine)->name);
 	case MACHINE_DOWN:
 	case MACHINE_STOPPED:
@@ -261,13 +263,13 @@ static int job_plan_start(struct job_plan *plan)
 		break;
 	}
 	if (engine_is_busy(plan->engine, machine)) {
-		return job_plan_refuse(plan, "busy", "wait for it: `luctl machine list`",
+		return plan_refuse(plan, "busy", "wait for it: `luctl machine list`",
 		        "machine %s is being started", machine_row(machine)->name);
 	}
 	return 0;
 }
 
-static int job_plan_write(struct db *db, void *arg)
+static int plan_write(struct db *db, void *arg)
 {
 	struct job_plan *plan = arg;
 	int r = store_job_insert(db, &plan->row);
@@ -281,25 +283,7 @@ static int job_plan_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
-static enum job_step job_plan_first_step(enum job_kind kind)
-{
-	switch (kind) {
-	case JOB_RESTART:
-	case JOB_SHUTDOWN:
-		return JOB_STEP_ORDER;
-	case JOB_UPDATE:
-	case JOB_ROLLBACK:
-	case JOB_PREPARE:
-		return JOB_STEP_PAIR;
-	case JOB_START:
-	case JOB_RERANDOMIZE:
-	case _JOB_KIND_N:
-		break;
-	}
-	return JOB_STEP_SEED;
-}
-
-static void job_plan_row(struct job_plan *plan)
+static void plan_row(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
@@ -307,7 +291,7 @@ static void job_plan_row(struct job_plan *plan)
 	        .machine = machine_row(order->machine)->id,
 	        .kind = order->kind,
 	        .state = JOB_OPEN,
-	        .step = job_plan_first_step(order->kind),
+	        .step = job_first_step(order->kind),
 	        .accept_loss = order->accept_loss,
 	        .from_generation = plan->service ? plan->service->generation : 0,
 	        .release = plan->target.id,
@@ -321,42 +305,41 @@ static void job_plan_row(struct job_plan *plan)
 }
 
 /* What only needs the machine: to end it, or to start a service of it afresh. */
-static int job_plan_order(struct job_plan *plan)
+static int plan_order(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
 	if (machine_state(order->machine) != MACHINE_UP) {
-		return job_plan_not_up(plan);
+		return plan_not_up(plan);
 	}
 	if (order->kind == JOB_SHUTDOWN) {
 		return 0;
 	}
 	plan->service = machine_service(order->machine, order->service);
-	return plan->service
-	               ? 0
-	               : job_plan_refuse(plan, "no-service", "`luctl status` lists its services",
-	                         "the machine has no service %s", order->service);
+	return plan->service ? 0
+	                     : plan_refuse(plan, "no-service", "`luctl status` lists its services",
+	                               "the machine has no service %s", order->service);
 }
 
-static int job_plan_resolve(struct job_plan *plan)
+static int plan_resolve(struct job_plan *plan)
 {
 	int r;
 
 	if (plan->order->kind == JOB_START) {
-		return job_plan_start(plan);
+		return plan_start(plan);
 	}
 	if (plan->order->kind == JOB_RESTART || plan->order->kind == JOB_SHUTDOWN) {
-		return job_plan_order(plan);
+		return plan_order(plan);
 	}
-	r = job_plan_service(plan);
+	r = plan_service(plan);
 	if (!r) {
-		r = job_plan_target(plan);
-	}
-	if (!r) {
-		r = job_plan_floor(plan);
+		r = plan_target(plan);
 	}
 	if (!r) {
-		r = job_plan_state(plan);
+		r = plan_floor(plan);
+	}
+	if (!r) {
+		r = plan_state(plan);
 	}
 	return r;
 }
@@ -365,11 +348,11 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
         struct failure *ret_failure)
 {
 	struct job_plan plan = {.engine = engine, .order = order, .failure = ret_failure};
-	int r = job_plan_resolve(&plan);
+	int r = plan_resolve(&plan);
 
 	if (!r) {
-		job_plan_row(&plan);
-		r = db_txn(engine->parts.db, job_plan_write, &plan);
+		plan_row(&plan);
+		r = db_txn(engine->parts.db, plan_write, &plan);
 	}
 	if (r < 0) {
 		failure_set(ret_failure, "record", "lud", "check the state directory",
@@ -381,7 +364,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	}
 	log_info("job %" PRId64 ": %s %s on %s for %s", plan.row.id, job_kind_name(order->kind),
 	        order->service, machine_row(order->machine)->name, order->identity);
-	engine_job_new(engine, &plan.row);
+	job_new(engine, &plan.row);
 	*ret_job = plan.row.id;
 	return 0;
 }

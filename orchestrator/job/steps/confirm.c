@@ -12,7 +12,9 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/core/hook.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/order/order.h"
+#include "orchestrator/job/steps/priv.h"
 #include "orchestrator/work/kit.h"
 
 /* After how long a confirm is tried again that a statement has to go before. */
@@ -77,21 +79,6 @@ void job_on_confirmed(struct job *job, const Machine__Result *result)
 	confirm_end(job, hint);
 }
 
-bool job_confirm_give_up(struct job *job, const struct failure *failure)
-{
-	char hint[240];
-
-	if (job->row.step != JOB_STEP_CONFIRM || job->row.kind == JOB_START) {
-		return false;
-	}
-	snprintf(hint, sizeof(hint),
-	        "it was checked that it ran, but not confirmed: %.120s; its floor goes to the "
-	        "machine with the next statement",
-	        failure->cause);
-	confirm_end(job, hint);
-	return true;
-}
-
 static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -150,7 +137,7 @@ static void confirm_make(struct job *job)
 	}
 	if (!kit_root_serial(job->engine->parts.config->keyring, &epoch) && epoch != ran.epoch) {
 		/* The same number is another order's in the new epoch, so it cannot be named. */
-		engine_state_machine(job->engine, job->machine);
+		statement_send(job->engine, job->machine);
 		confirm_end(job, "the root was renewed before the confirm: its floor goes to the "
 		                 "machine with a statement");
 		return;

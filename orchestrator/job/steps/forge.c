@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/steps/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/image/image.h"
 
@@ -138,7 +138,7 @@ void job_step_forge(struct job *job)
 	for (size_t i = 0; i < job->n_parts; i++) {
 		job->parts[i].forged = job_forge_is_there(&job->parts[i]);
 		if (!job->parts[i].forged && !job->parts[i].has_seed) {
-			job_back(job, JOB_STEP_SEED, "its seed is lost; another is drawn");
+			job_back(job, JOB_ON_SEED_LOST, "its seed is lost; another is drawn");
 			return;
 		}
 	}

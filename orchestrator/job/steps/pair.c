@@ -15,7 +15,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/pair/pairing.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/steps/priv.h"
 
 /* What the step records. */
 struct job_pair_txn {

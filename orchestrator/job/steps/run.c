@@ -15,49 +15,12 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "host/base/log.h"
 #include "orchestrator/job/core/hook.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/order/order.h"
+#include "orchestrator/job/steps/priv.h"
 
 /* How many layouts are drawn for one update. */
 #define JOB_DRAW_TRIES 8
-
-static enum job_state job_outcome_state(Machine__Outcome outcome)
-{
-	switch (outcome) {
-#define OUTCOME(name)                                                                              \
-	case MACHINE__OUTCOME__OUTCOME_##name:                                                     \
-		return JOB_##name;
-#include "proto/words/outcomes.def"
-#undef OUTCOME
-	case MACHINE__OUTCOME__OUTCOME_NONE:
-	case _MACHINE__OUTCOME_IS_INT_SIZE:
-		break;
-	}
-	return JOB_UNKNOWN;
-}
-
-static enum generation_state job_generation_state(enum job_state state)
-{
-	switch (state) {
-	case JOB_COMMITTED:
-		return GENERATION_RUNNING;
-	case JOB_PREPARED:
-		return GENERATION_REHEARSED;
-	case JOB_REFUSED:
-		return GENERATION_REFUSED;
-	case JOB_ROLLED_BACK:
-		return GENERATION_UNDONE;
-	case JOB_UNKNOWN:
-		return GENERATION_UNKNOWN;
-	case JOB_OPEN:
-	case JOB_FAILED:
-	case JOB_SKIPPED:
-	case _JOB_STATE_N:
-		break;
-	}
-	return GENERATION_ABANDONED;
-}
 
 static int job_run_keep_result(struct db *db, void *arg)
 {
@@ -94,7 +57,7 @@ static void job_draw_again(struct job *job)
 		return;
 	}
 	job->n_drawn_again++;
-	job_back(job, JOB_STEP_SEED, "its layout hits the running one; another is drawn");
+	job_back(job, JOB_ON_OVERLAP, "its layout hits the running one; another is drawn");
 }
 
 /* A service that was started afresh, or a machine that ends, has nothing to confirm. */
@@ -127,67 +90,6 @@ void job_on_result(struct job *job, const Machine__Result *result)
 	job_end(job, &end);
 }
 
-struct job_late {
-	struct machine *machine;
-	const Machine__Result *result;
-	struct job_row row;
-};
-
-static int job_late_generation(struct db *db, const struct job_late *late)
-{
-	struct generation_row row;
-	int r = store_generation_find(
-	        db, late->row.machine, late->row.service, late->row.generation, &row);
-
-	if (r || row.state != GENERATION_UNKNOWN) {
-		return r == DB_E_NONE ? 0 : err_up(r);
-	}
-	if (late->row.state == JOB_COMMITTED) {
-		return err_up(store_generation_runs(db, row.service, row.number));
-	}
-	return err_up(
-	        store_generation_set_state(db, row.id, job_generation_state(late->row.state)));
-}
-
-static int job_late_write(struct db *db, void *arg)
-{
-	struct job_late *late = arg;
-	size_t size = machine__result__get_packed_size(late->result);
-	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
-	int r;
-
-	r = store_job_by_order(db, machine_row(late->machine)->id, late->result->epoch,
-	        late->result->txn, &late->row);
-	if (r || late->row.state != JOB_UNKNOWN) {
-		return r == DB_E_NONE ? 0 : err_up(r);
-	}
-	late->row.state = job_outcome_state(late->result->outcome);
-	snprintf(late->row.hint, sizeof(late->row.hint),
-	        "the machine's result came after the job was given up");
-	machine__result__pack(late->result, packed);
-	r = store_job_update(db, &late->row);
-	if (!r) {
-		r = store_job_outcome(db, late->row.id, NULL, 0, packed, size);
-	}
-	if (!r) {
-		r = job_late_generation(db, late);
-	}
-	return err_fold(r);
-}
-
-void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result)
-{
-	struct job_late late = {.machine = machine, .result = result};
-
-	if (db_txn(engine->parts.db, job_late_write, &late)) {
-		log_warn("a late result is not recorded: %s", err_trace());
-		err_forget();
-	} else if (late.row.id) {
-		log_info("job %" PRId64 ", given up as unknown: %s", late.row.id,
-		        job_state_name(late.row.state));
-	}
-}
-
 static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -202,16 +104,10 @@ static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 		return;
 	}
 	if (job_is_unstated(r, reply) && !job_offer_is_over(job)) {
-		job_back(job, JOB_STEP_ORDER, "the machine learned of a newer root meanwhile");
+		job_back(job, JOB_ON_STALE_ORDER, "the machine learned of a newer root meanwhile");
 		return;
 	}
 	job_answer_bad(job, r, reply);
-}
-
-/* Where a job begins again that the machine has not seen. */
-static enum job_step job_first_step_at_machine(const struct job *job)
-{
-	return job_is_confirmed_later(job) ? JOB_STEP_STAGE : JOB_STEP_ORDER;
 }
 
 /* The machine has forgotten the transaction: what runs now tells. */
@@ -230,7 +126,7 @@ static void job_run_unknown(struct job *job)
 		return;
 	}
 	if (same_boot && !job->order.accepted) {
-		job_back(job, job_first_step_at_machine(job), "the machine has not seen it");
+		job_back(job, JOB_ON_UNSEEN, "the machine has not seen it");
 		return;
 	}
 	if (same_boot && job_is_confirmed_later(job) && service &&
@@ -252,7 +148,7 @@ static void job_run_unknown(struct job *job)
 static void job_run_begin(struct job *job)
 {
 	if (!job_order_is_current(job)) {
-		job_back(job, JOB_STEP_ORDER, "its order is not of this boot, or too old");
+		job_back(job, JOB_ON_STALE_ORDER, "its order is not of this boot, or too old");
 		return;
 	}
 	if (!job_record(job, job_order_mark_sent, job)) {
@@ -274,7 +170,7 @@ void job_step_run(struct job *job)
 
 	if (r) {
 		err_forget();
-		job_back(job, JOB_STEP_ORDER, "its order is not in the record");
+		job_back(job, JOB_ON_STALE_ORDER, "its order is not in the record");
 		return;
 	}
 	if (job->row.boot_id) {

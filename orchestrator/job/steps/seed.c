@@ -10,7 +10,7 @@
 #include <sys/random.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/steps/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 
 static void job_seed_ask(struct job *job);

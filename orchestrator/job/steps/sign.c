@@ -3,11 +3,11 @@
  * and gives back a signed part; root, kit and variant part make the envelope.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/order/order.h"
+#include "orchestrator/job/steps/priv.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope.h"
 
@@ -70,7 +70,7 @@ static void job_sign_signed(
 	if (!failure && reply->status != SIGNER_OK) {
 		failure_set(&refused,
 		        reply->reason ? envelope_reason_name(reply->reason) : "signer", "signer",
-		        job_signer_remedy(reply), "the signer refuses the variant of %s: %s",
+		        signer_remedy(reply), "the signer refuses the variant of %s: %s",
 		        part->release.service, reply->text);
 		failure = &refused;
 	}
@@ -88,7 +88,7 @@ static void job_sign_signed(
 	job_sign_ask(part->job);
 }
 
-static int job_sign_manifest(const struct job_part *part, struct variant_manifest *ret)
+static void job_sign_manifest(const struct job_part *part, struct variant_manifest *ret)
 {
 	const struct variant_row *variant = &part->variant;
 
@@ -104,7 +104,6 @@ static int job_sign_manifest(const struct job_part *part, struct variant_manifes
 	ret->payload_len = variant->payload_len;
 	memcpy(ret->seed_commit, variant->seed_commit, sizeof(ret->seed_commit));
 	ret->recipe = variant->recipe;
-	return 0;
 }
 
 /* Asks for the next signature, or ends the step. */
@@ -134,53 +133,6 @@ static void job_sign_ask(struct job *job)
 	request.variant.kit_len = size;
 	memcpy(request.variant.kit, kit, size);
 	signer_client_ask(job->engine->parts.signer, &request, job_sign_signed, part);
-}
-
-/* The root that the job's variant was signed under, by the record; 0: it is not signed. */
-static uint64_t sign_serial(struct job *job)
-{
-	_cleanup_(freep) uint8_t *envelope = NULL;
-	struct envelope_view view;
-	size_t size;
-
-	if (job_parts_load(job) < 0 ||
-	        store_generation_envelope(
-	                job->engine->parts.db, job->parts->generation.id, &envelope, &size) ||
-	        envelope_open(envelope, size, &view) != ENVELOPE_OK) {
-		err_forget();
-		return 0;
-	}
-	return view.root->serial;
-}
-
-/* What was ordered names what was signed before: it is not sent again. */
-static int sign_again_txn(struct db *db, void *arg)
-{
-	struct job *job = arg;
-
-	job->order.expires = 0;
-	return job->order.id ? err_up(store_order_update(db, &job->order)) : 0;
-}
-
-bool job_sign_again(struct job *job, const Wire__Cause *cause)
-{
-	bool has_variant = job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
-	uint64_t newest;
-
-	if (!cause || strcmp(cause->name, "E_V_ROOT") != 0 ||
-	        kit_root_serial(job->engine->parts.config->keyring, &newest)) {
-		err_forget();
-		return false;
-	}
-	if (!(has_variant && sign_serial(job) < newest) &&
-	        !(job->row.step == JOB_STEP_RUN && job->order.epoch < newest)) {
-		return false;
-	}
-	if (job_record(job, sign_again_txn, job)) {
-		job_back(job, has_variant ? JOB_STEP_SIGN : JOB_STEP_ORDER,
-		        "the signed root was renewed meanwhile");
-	}
-	return true;
 }
 
 static void job_sign_begin(struct job *job)

@@ -10,7 +10,8 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/core/hook.h"
-#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/order/order.h"
+#include "orchestrator/job/steps/priv.h"
 #include "orchestrator/work/kit.h"
 
 #define JOB_STAGE_FILE_MAX (64u << 20)
@@ -69,7 +70,7 @@ static void job_stage_admit(struct job *job)
 	if (store_generation_envelope(
 	            job->engine->parts.db, job->parts->generation.id, &envelope, &size)) {
 		err_forget();
-		job_back(job, JOB_STEP_SIGN, "its envelope is not in the record");
+		job_back(job, JOB_ON_UNSIGNED, "its envelope is not in the record");
 		return;
 	}
 	admit.envelope.data = envelope;
@@ -213,7 +214,7 @@ void job_step_stage(struct job *job)
 	if (r < 0) {
 		/* Somebody tidied up: the payload can be made again from its seed. */
 		err_forget();
-		job_back(job, JOB_STEP_FORGE, "its payload cannot be read");
+		job_back(job, JOB_ON_PAYLOAD_LOST, "its payload cannot be read");
 		return;
 	}
 	job->n_stage = 2;

@@ -1,0 +1,149 @@
+/*
+ * Which step follows which. A job takes the steps of its kind one after the other:
+ *
+ *   update, rollback, prepare; rerandomize without pair, for the release stays the same:
+ *     plan -> pair -> seed -> forge -> sign -> stage -> order -> run -> check -> confirm
+ *   start:
+ *     plan -> seed -> forge -> sign -> image -> launch -> confirm
+ *   restart, shutdown:
+ *     plan -> order -> run
+ *
+ * and goes back to an earlier one when the record or the machine turns out to lack something:
+ *
+ *   forge -> seed    the seed is lost                  image -> sign   the root was renewed
+ *   stage -> forge   the payload's file is lost
+ *   stage -> sign    nothing is signed in the record, or the root was renewed
+ *   order -> pair    another release runs than the one that was paired
+ *   run -> seed      the layout hits the one that runs
+ *   run -> sign      the root was renewed; without a variant to sign: to order
+ *   run -> stage     the machine has never seen the order; with nothing to stage: to order
+ *   run -> order     the order is too old, of another boot, or not in the record
+ *
+ * Nothing leads back from check or confirm: what a machine committed is never made again. A step
+ * that is begun again comes to the same end, or to one that replaces what was made before.
+ */
+#include "orchestrator/job/core/chain.h"
+
+/* The kinds that share an order of steps. */
+enum chain {
+	CHAIN_UPDATE,
+	CHAIN_START,
+	CHAIN_ORDER,
+	_CHAIN_N,
+};
+
+/* A step in a chain; next JOB_STEP_PLAN: the chain does not have it. */
+struct chain_link {
+	enum job_step next;
+	struct job_step_needs needs;
+};
+
+/* next, {turn, session, limit} */
+static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] = {
+        [CHAIN_UPDATE] =
+                {
+                        [JOB_STEP_PAIR] = {JOB_STEP_SEED, {false, true, JOB_LIMIT_WORK}},
+                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {false, false, JOB_LIMIT_WORK}},
+                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {false, false, JOB_LIMIT_WORK}},
+                        [JOB_STEP_SIGN] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK}},
+                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
+                },
+        [CHAIN_START] =
+                {
+                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {true, false, JOB_LIMIT_WORK}},
+                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {true, false, JOB_LIMIT_WORK}},
+                        [JOB_STEP_SIGN] = {JOB_STEP_IMAGE, {true, false, JOB_LIMIT_WORK}},
+                        [JOB_STEP_IMAGE] = {JOB_STEP_LAUNCH, {true, false, JOB_LIMIT_WORK}},
+                        [JOB_STEP_LAUNCH] = {JOB_STEP_CONFIRM, {true, false, JOB_LIMIT_BOOT}},
+                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, false, JOB_LIMIT_BOOT}},
+                },
+        [CHAIN_ORDER] =
+                {
+                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_RUN] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
+                },
+};
+
+#define STEP(name) (1u << JOB_STEP_##name)
+/* Where each event may happen, and where it leads; JOB_STEP_PLAN: not in this chain. */
+static const struct {
+	unsigned int from; /* steps */
+	enum job_step to[_CHAIN_N];
+} chain_backs[_JOB_ON_N] = {
+        [JOB_ON_OTHER_RELEASE] = {STEP(ORDER), {JOB_STEP_PAIR}},
+        [JOB_ON_SEED_LOST] = {STEP(FORGE), {JOB_STEP_SEED, JOB_STEP_SEED}},
+        [JOB_ON_OVERLAP] = {STEP(RUN), {JOB_STEP_SEED}},
+        [JOB_ON_PAYLOAD_LOST] = {STEP(STAGE), {JOB_STEP_FORGE}},
+        [JOB_ON_UNSIGNED] = {STEP(STAGE), {JOB_STEP_SIGN}},
+        [JOB_ON_NEW_ROOT] = {STEP(STAGE) | STEP(RUN) | STEP(IMAGE),
+                {JOB_STEP_SIGN, JOB_STEP_SIGN, JOB_STEP_ORDER}},
+        [JOB_ON_UNSEEN] = {STEP(RUN), {JOB_STEP_STAGE, JOB_STEP_PLAN, JOB_STEP_ORDER}},
+        [JOB_ON_STALE_ORDER] = {STEP(RUN), {JOB_STEP_ORDER, JOB_STEP_PLAN, JOB_STEP_ORDER}},
+};
+#undef STEP
+_Static_assert(
+        JOB_STEP_PLAN == 0, "what a table leaves out leads to plan, which is no step to go to");
+
+static enum chain chain_of(enum job_kind kind)
+{
+	switch (kind) {
+	case JOB_START:
+		return CHAIN_START;
+	case JOB_RESTART:
+	case JOB_SHUTDOWN:
+		return CHAIN_ORDER;
+	case JOB_UPDATE:
+	case JOB_ROLLBACK:
+	case JOB_RERANDOMIZE:
+	case JOB_PREPARE:
+	case _JOB_KIND_N:
+		break;
+	}
+	return CHAIN_UPDATE;
+}
+
+bool job_step_is_of(enum job_kind kind, enum job_step step)
+{
+	/* The release of a rerandomization stays, so there is nothing to pair it with. */
+	if (kind == JOB_RERANDOMIZE && step == JOB_STEP_PAIR) {
+		return false;
+	}
+	return chain_links[chain_of(kind)][step].next != JOB_STEP_PLAN;
+}
+
+enum job_step job_first_step(enum job_kind kind)
+{
+	static const enum job_step firsts[_CHAIN_N] = {
+	        [CHAIN_UPDATE] = JOB_STEP_PAIR,
+	        [CHAIN_START] = JOB_STEP_SEED,
+	        [CHAIN_ORDER] = JOB_STEP_ORDER,
+	};
+
+	return kind == JOB_RERANDOMIZE ? JOB_STEP_SEED : firsts[chain_of(kind)];
+}
+
+enum job_step job_next(enum job_kind kind, enum job_step step, enum job_step_event event)
+{
+	enum chain chain = chain_of(kind);
+
+	if (!job_step_is_of(kind, step)) {
+		return JOB_STEP_PLAN;
+	}
+	if (event == JOB_ON_DONE) {
+		return chain_links[chain][step].next;
+	}
+	if (!(chain_backs[event].from & 1u << step) ||
+	        !job_step_is_of(kind, chain_backs[event].to[chain])) {
+		return JOB_STEP_PLAN;
+	}
+	return chain_backs[event].to[chain];
+}
+
+struct job_step_needs job_step_needs(enum job_kind kind, enum job_step step)
+{
+	return chain_links[chain_of(kind)][step].needs;
+}

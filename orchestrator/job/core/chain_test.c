@@ -1,0 +1,195 @@
+/*
+ * The order of steps, over all kinds, steps and events: the moves that are meant stand below in
+ * words, one kind a group, and every other combination must be refused. So a change of the tables
+ * in chain.c is seen here, whichever way it goes.
+ */
+#undef NDEBUG
+#include "orchestrator/job/core/chain.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const step_names[_JOB_STEP_N] = {
+#define JOB_STEP(name, number, word) [number] = word,
+#include "proto/words/jobs.def"
+#undef JOB_STEP
+};
+
+struct move {
+	const char *from;
+	enum job_step_event event;
+	const char *to; /* "": the job is over */
+};
+
+/* What an update may do, and what comes to the kinds that share its steps. */
+static const struct move moves_update[] = {
+        {"pair", JOB_ON_DONE, "seed"},
+        {"seed", JOB_ON_DONE, "forge"},
+        {"forge", JOB_ON_DONE, "sign"},
+        {"sign", JOB_ON_DONE, "stage"},
+        {"stage", JOB_ON_DONE, "order"},
+        {"order", JOB_ON_DONE, "run"},
+        {"run", JOB_ON_DONE, "check"},
+        {"check", JOB_ON_DONE, "confirm"},
+        {"confirm", JOB_ON_DONE, ""},
+        {"order", JOB_ON_OTHER_RELEASE, "pair"},
+        {"forge", JOB_ON_SEED_LOST, "seed"},
+        {"run", JOB_ON_OVERLAP, "seed"},
+        {"stage", JOB_ON_PAYLOAD_LOST, "forge"},
+        {"stage", JOB_ON_UNSIGNED, "sign"},
+        {"stage", JOB_ON_NEW_ROOT, "sign"},
+        {"run", JOB_ON_NEW_ROOT, "sign"},
+        {"run", JOB_ON_UNSEEN, "stage"},
+        {"run", JOB_ON_STALE_ORDER, "order"},
+        {NULL, JOB_ON_DONE, NULL},
+};
+
+static const struct move moves_start[] = {
+        {"seed", JOB_ON_DONE, "forge"},
+        {"forge", JOB_ON_DONE, "sign"},
+        {"sign", JOB_ON_DONE, "image"},
+        {"image", JOB_ON_DONE, "launch"},
+        {"launch", JOB_ON_DONE, "confirm"},
+        {"confirm", JOB_ON_DONE, ""},
+        {"forge", JOB_ON_SEED_LOST, "seed"},
+        {"image", JOB_ON_NEW_ROOT, "sign"},
+        {NULL, JOB_ON_DONE, NULL},
+};
+
+static const struct move moves_order[] = {
+        {"order", JOB_ON_DONE, "run"},
+        {"run", JOB_ON_DONE, ""},
+        {"run", JOB_ON_NEW_ROOT, "order"},
+        {"run", JOB_ON_UNSEEN, "order"},
+        {"run", JOB_ON_STALE_ORDER, "order"},
+        {NULL, JOB_ON_DONE, NULL},
+};
+
+static const struct {
+	enum job_kind kind;
+	const struct move *moves;
+	const char *first;
+	const char *without; /* a step that the others of the group have */
+} kinds[] = {
+        {JOB_UPDATE, moves_update, "pair", ""},
+        {JOB_ROLLBACK, moves_update, "pair", ""},
+        {JOB_PREPARE, moves_update, "pair", ""},
+        {JOB_RERANDOMIZE, moves_update, "seed", "pair"},
+        {JOB_START, moves_start, "seed", ""},
+        {JOB_RESTART, moves_order, "order", ""},
+        {JOB_SHUTDOWN, moves_order, "order", ""},
+};
+
+static enum job_step step_of(const char *name)
+{
+	for (enum job_step step = 0; step < _JOB_STEP_N; step++) {
+		if (!strcmp(step_names[step], name)) {
+			return step;
+		}
+	}
+	assert(!*name);
+	return _JOB_STEP_N;
+}
+
+/* By the lists above; JOB_STEP_PLAN: the move is not meant. */
+static enum job_step meant(size_t kind, enum job_step step, enum job_step_event event)
+{
+	const struct move *move = kinds[kind].moves;
+
+	for (; move->from; move++) {
+		if (step_of(move->from) == step && move->event == event &&
+		        strcmp(move->from, kinds[kind].without) &&
+		        (!*move->to || strcmp(move->to, kinds[kind].without))) {
+			return step_of(move->to);
+		}
+	}
+	return JOB_STEP_PLAN;
+}
+
+static void test_every_pair(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (enum job_step step = 0; step < _JOB_STEP_N; step++) {
+			for (enum job_step_event event = 0; event < _JOB_ON_N; event++) {
+				enum job_step to = job_next(kinds[i].kind, step, event);
+
+				if (to != meant(i, step, event)) {
+					printf("kind %d, step %s, event %d: goes to %d\n",
+					        kinds[i].kind, step_names[step], event, to);
+					assert(!"an order of steps that is not meant");
+				}
+				n++;
+			}
+		}
+	}
+	assert(n == (size_t)(_JOB_KIND_N - 1) * _JOB_STEP_N * _JOB_ON_N);
+}
+
+/* From the first step every job comes to its end, through each step of its kind once. */
+static void test_chains_end(void)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		enum job_step step = job_first_step(kinds[i].kind);
+		unsigned int seen = 0;
+
+		assert(step == step_of(kinds[i].first));
+		while (step != _JOB_STEP_N) {
+			assert(step != JOB_STEP_PLAN && !(seen & 1u << step));
+			seen |= 1u << step;
+			step = job_next(kinds[i].kind, step, JOB_ON_DONE);
+		}
+		for (step = 0; step < _JOB_STEP_N; step++) {
+			assert(job_step_is_of(kinds[i].kind, step) == !!(seen & 1u << step));
+		}
+	}
+}
+
+/* A way back leads to a step that is taken before; nothing leads back past a commit. */
+static void test_backwards(void)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (enum job_step step = 1; step < _JOB_STEP_N; step++) {
+			for (enum job_step_event event = 1; event < _JOB_ON_N; event++) {
+				enum job_step at = job_next(kinds[i].kind, step, event);
+
+				assert(at == JOB_STEP_PLAN ||
+				        (step != JOB_STEP_CHECK && step != JOB_STEP_CONFIRM));
+				while (at != JOB_STEP_PLAN && at != step) {
+					assert(at != _JOB_STEP_N);
+					at = job_next(kinds[i].kind, at, JOB_ON_DONE);
+				}
+			}
+		}
+	}
+}
+
+/* Once a step has the machine for itself the later ones do too: the turn is not given back. */
+static void test_needs(void)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		enum job_step step = job_first_step(kinds[i].kind);
+		bool turn = false;
+
+		for (; step != _JOB_STEP_N; step = job_next(kinds[i].kind, step, JOB_ON_DONE)) {
+			struct job_step_needs needs = job_step_needs(kinds[i].kind, step);
+
+			assert(!turn || needs.turn);
+			assert(needs.limit != JOB_LIMIT_NONE && needs.limit < _JOB_LIMIT_N);
+			assert(kinds[i].kind != JOB_START || (needs.turn && !needs.session));
+			turn = needs.turn;
+		}
+		assert(turn);
+	}
+}
+
+int main(void)
+{
+	test_every_pair();
+	test_chains_end();
+	test_backwards();
+	test_needs();
+	return 0;
+}

@@ -1,0 +1,126 @@
+/*
+ * The open jobs of all machines: look-ups over their list, and calls to those who watch. The list
+ * is short (jobs wait in it, ended ones are in the record only), so it is searched from the front;
+ * oldest first is the order in which jobs of one service get their turn.
+ */
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/job/core/job.h"
+
+struct machines *engine_machines(struct engine *engine)
+{
+	return engine->machines;
+}
+
+struct db *engine_db(struct engine *engine)
+{
+	return engine->parts.db;
+}
+
+const struct config *engine_config(struct engine *engine)
+{
+	return engine->parts.config;
+}
+
+struct forge *engine_forge(struct engine *engine)
+{
+	return engine->parts.forge;
+}
+
+void engine_wake(struct engine *engine, const struct machine *machine)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine) {
+			job_kick(job);
+		}
+	}
+}
+
+void engine_tell(struct engine *engine, const struct job_news *news)
+{
+	struct engine_watch *watch = LIST_FIRST(&engine->watches);
+
+	while (watch) {
+		struct engine_watch *next = LIST_NEXT(watch, link);
+
+		watch->fn(news, watch->arg);
+		watch = next;
+	}
+}
+
+struct engine_watch *engine_watch(struct engine *engine, engine_watch_fn fn, void *arg)
+{
+	struct engine_watch *watch = mem_zero(sizeof(*watch));
+
+	watch->fn = fn;
+	watch->arg = arg;
+	LIST_INSERT_HEAD(&engine->watches, watch, link);
+	return watch;
+}
+
+struct engine_watch *engine_watch_free(struct engine_watch *watch)
+{
+	if (watch) {
+		LIST_REMOVE(watch, link);
+		free(watch);
+	}
+	return NULL;
+}
+
+bool engine_is_busy(const struct engine *engine, const struct machine *machine)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int64_t engine_open_job(
+        const struct engine *engine, const struct machine *machine, const char *service)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine && !strcmp(job->row.service, service)) {
+			return job->row.id;
+		}
+	}
+	return 0;
+}
+
+struct job *engine_job_by_id(const struct engine *engine, int64_t id)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->row.id == id) {
+			return job;
+		}
+	}
+	return NULL;
+}
+
+struct job *engine_job_by_order(
+        const struct engine *engine, const struct machine *machine, uint64_t epoch, uint64_t txn)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine && job->order.epoch == epoch && job->order.txn == txn) {
+			return job;
+		}
+	}
+	return NULL;
+}

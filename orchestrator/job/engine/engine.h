@@ -1,0 +1,31 @@
+#pragma once
+/*
+ * The engine: all jobs of all machines. A job is long work on a machine as a state machine in the
+ * record: every step is written before it is done and confirmed after, so that a lud that was
+ * killed takes up its open jobs where they were, and asks the machine where that is not enough.
+ * core.h has what it is made of, look-ups and news; plan.h how a job comes to be.
+ */
+#include "orchestrator/job/core/core.h"
+#include "proto/envelope/envelope.h"
+
+/* Makes an engine with no machines yet, which learns of the record's health from now on. */
+int __must_check engine_new(const struct engine_parts *parts, struct engine **ret_engine);
+/* Jobs stay open in the record; nobody hears of it. */
+struct engine *engine_free(struct engine *engine);
+/* Takes up the machines and open jobs of the record, once. */
+int __must_check engine_load(struct engine *engine);
+
+/*
+ * A control key's signature over what a job proposed. ENGINE_E_REFUSED fills ret_failure: no such
+ * job waits for one, or the signature is none, which ends the job.
+ */
+int __must_check engine_countersign(struct engine *engine, int64_t job,
+        const struct envelope_signature *signature, struct failure *ret_failure);
+/* Nobody will sign what a job proposed: it ends. ENGINE_E_REFUSED fills ret_failure. */
+int __must_check engine_decline(
+        struct engine *engine, int64_t job, const char *why, struct failure *ret_failure);
+/*
+ * Ends the open jobs of a machine that went away, as job_give_up() does; not one that is about to
+ * start it, nor those that stand still until the record can be written.
+ */
+void engine_abandon(struct engine *engine, struct machine *machine, const char *why);

@@ -1,0 +1,59 @@
+/*
+ * A root that is renewed beside a job. The machine learns of the newest root by whatever is signed
+ * under it, and takes nothing of an older one from then on: what a job had signed before is
+ * refused, although nothing is wrong with the update. So the job goes back to where things are
+ * signed, if the keyring has a newer root than what was refused; if it has not, the machine knows a
+ * root that we do not, and the refusal stands.
+ */
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/job/order/order.h"
+#include "orchestrator/work/kit.h"
+
+/* The root that the job's variant was signed under, by the record; 0: it is not signed. */
+static uint64_t renew_serial(struct job *job)
+{
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	struct envelope_view view;
+	size_t size;
+
+	if (job_parts_load(job) < 0 ||
+	        store_generation_envelope(
+	                job->engine->parts.db, job->parts->generation.id, &envelope, &size) ||
+	        envelope_open(envelope, size, &view) != ENVELOPE_OK) {
+		err_forget();
+		return 0;
+	}
+	return view.root->serial;
+}
+
+/* What was ordered names what was signed before: it is not sent again. */
+static int renew_txn(struct db *db, void *arg)
+{
+	struct job *job = arg;
+
+	job->order.expires = 0;
+	return job->order.id ? err_up(store_order_update(db, &job->order)) : 0;
+}
+
+bool job_sign_again(struct job *job, const Wire__Cause *cause)
+{
+	bool has_variant = job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
+	uint64_t newest;
+
+	if (!cause || strcmp(cause->name, "E_V_ROOT") != 0 ||
+	        kit_root_serial(job->engine->parts.config->keyring, &newest)) {
+		err_forget();
+		return false;
+	}
+	if (job_next(job->row.kind, job->row.step, JOB_ON_NEW_ROOT) == JOB_STEP_PLAN ||
+	        (!(has_variant && renew_serial(job) < newest) &&
+	                !(job->row.step == JOB_STEP_RUN && job->order.epoch < newest))) {
+		return false;
+	}
+	if (job_record(job, renew_txn, job)) {
+		job_back(job, JOB_ON_NEW_ROOT, "the signed root was renewed meanwhile");
+	}
+	return true;
+}

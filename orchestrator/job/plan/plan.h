@@ -1,0 +1,24 @@
+#pragma once
+/* From what a person asks for to a recorded job. */
+#include "orchestrator/job/core/core.h"
+
+/* What a person asks for, resolved by engine_plan(). Texts live until it returns. */
+struct job_order {
+	enum job_kind kind;
+	struct machine *machine;
+	const char *service;    /* "" for JOB_START */
+	const char *release;    /* JOB_UPDATE: id prefix, or "" for the newest */
+	uint64_t to_generation; /* JOB_ROLLBACK: 0 is the release before */
+	const char *quiescent;  /* "" is the service's default */
+	uint32_t timeout_ms;    /* 0 is the configured one */
+	uint32_t hold_ms;
+	bool accept_loss;     /* consent to what the pairing says is lost */
+	const char *identity; /* who asks, as verified */
+};
+
+/* Records a job and lets it begin; its id goes to ret_job. */
+int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
+        struct failure *ret_failure);
+
+/* Why nothing can be asked of a machine that is not up, and what to do about this one. */
+void engine_not_up(const struct machine *machine, struct failure *ret_failure);

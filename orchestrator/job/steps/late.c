@@ -1,0 +1,110 @@
+/*
+ * What a machine's outcome is called here, and results that come after their job was given up.
+ * A job whose order was sent, and of which nothing was heard for long enough, ends as UNKNOWN:
+ * that is true and final for whoever waited. The machine keeps its results, though, and tells
+ * them when it is heard again; then the record is corrected, the only change that an ended job
+ * ever sees. A job that ended in any other way is never touched.
+ */
+#include <inttypes.h>
+
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "orchestrator/job/steps/priv.h"
+
+enum job_state job_outcome_state(Machine__Outcome outcome)
+{
+	switch (outcome) {
+#define OUTCOME(name)                                                                              \
+	case MACHINE__OUTCOME__OUTCOME_##name:                                                     \
+		return JOB_##name;
+#include "proto/words/outcomes.def"
+#undef OUTCOME
+	case MACHINE__OUTCOME__OUTCOME_NONE:
+	case _MACHINE__OUTCOME_IS_INT_SIZE:
+		break;
+	}
+	return JOB_UNKNOWN;
+}
+
+enum generation_state job_generation_state(enum job_state state)
+{
+	switch (state) {
+	case JOB_COMMITTED:
+		return GENERATION_RUNNING;
+	case JOB_PREPARED:
+		return GENERATION_REHEARSED;
+	case JOB_REFUSED:
+		return GENERATION_REFUSED;
+	case JOB_ROLLED_BACK:
+		return GENERATION_UNDONE;
+	case JOB_UNKNOWN:
+		return GENERATION_UNKNOWN;
+	case JOB_OPEN:
+	case JOB_FAILED:
+	case JOB_SKIPPED:
+	case _JOB_STATE_N:
+		break;
+	}
+	return GENERATION_ABANDONED;
+}
+
+struct job_late {
+	struct machine *machine;
+	const Machine__Result *result;
+	struct job_row row;
+};
+
+static int job_late_generation(struct db *db, const struct job_late *late)
+{
+	struct generation_row row;
+	int r = store_generation_find(
+	        db, late->row.machine, late->row.service, late->row.generation, &row);
+
+	if (r || row.state != GENERATION_UNKNOWN) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	if (late->row.state == JOB_COMMITTED) {
+		return err_up(store_generation_runs(db, row.service, row.number));
+	}
+	return err_up(
+	        store_generation_set_state(db, row.id, job_generation_state(late->row.state)));
+}
+
+static int job_late_write(struct db *db, void *arg)
+{
+	struct job_late *late = arg;
+	size_t size = machine__result__get_packed_size(late->result);
+	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+	int r;
+
+	r = store_job_by_order(db, machine_row(late->machine)->id, late->result->epoch,
+	        late->result->txn, &late->row);
+	if (r || late->row.state != JOB_UNKNOWN) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	late->row.state = job_outcome_state(late->result->outcome);
+	snprintf(late->row.hint, sizeof(late->row.hint),
+	        "the machine's result came after the job was given up");
+	machine__result__pack(late->result, packed);
+	r = store_job_update(db, &late->row);
+	if (!r) {
+		r = store_job_outcome(db, late->row.id, NULL, 0, packed, size);
+	}
+	if (!r) {
+		r = job_late_generation(db, late);
+	}
+	return err_fold(r);
+}
+
+void job_late_result(struct engine *engine, struct machine *machine, const Machine__Result *result)
+{
+	struct job_late late = {.machine = machine, .result = result};
+
+	if (db_txn(engine->parts.db, job_late_write, &late)) {
+		log_warn("a late result is not recorded: %s", err_trace());
+		err_forget();
+	} else if (late.row.id) {
+		log_info("job %" PRId64 ", given up as unknown: %s", late.row.id,
+		        job_state_name(late.row.state));
+	}
+}

@@ -1,0 +1,39 @@
+#pragma once
+/* Inside steps: the functions of the table, and what one step wants to know of another. */
+#include "host/base/pool.h"
+#include "orchestrator/job/steps/steps.h"
+#include "proto/control/control.pb-c.h"
+
+/* Each begins its work, and ends it as job.h says. */
+void job_step_pair(struct job *job);
+void job_step_seed(struct job *job);
+void job_step_forge(struct job *job);
+void job_step_sign(struct job *job);
+void job_step_stage(struct job *job);
+void job_step_order(struct job *job);
+void job_step_run(struct job *job);
+void job_step_check(struct job *job);
+void job_step_confirm(struct job *job);
+void job_step_image(struct job *job);
+void job_step_launch(struct job *job);
+void job_step_confirm_start(struct job *job);
+
+/* The result of ->order, of the step at work. */
+void job_on_result(struct job *job, const Machine__Result *result);
+void job_on_confirmed(struct job *job, const Machine__Result *result);
+
+/* pair.c */
+/* Whether another release runs now than the one that was paired with the job's. */
+bool job_pair_is_over(const struct job *job);
+/* The pairing that the record has, in the pool; NULL: none. */
+Control__Pairing *job_pair_recorded(const struct job *job, struct pool *pool);
+
+/* late.c */
+/* The end of a job by what the machine says of its order. */
+enum job_state job_outcome_state(Machine__Outcome outcome);
+/* What becomes of a generation whose job ends so. */
+enum generation_state job_generation_state(enum job_state state);
+
+/* launch.c */
+/* Ends the start of a machine because of something on this host. r: a negative errno. */
+void job_start_fail(struct job *job, const char *what, int r);
