@@ -229,7 +229,7 @@ static int control_client_new(
 
 void control_admit(struct control *control, int fd)
 {
-	struct control_client *client;
+	struct control_client *client = NULL;
 	char identity[64] = "?";
 	const char *objection;
 	uint64_t uid = 0;

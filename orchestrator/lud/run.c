@@ -45,7 +45,10 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 		lud_absolute_all(&fresh);
 		log_info("the configuration is read again");
 		config_reload(&lud->config, &fresh, lud_reloaded, NULL);
-		(void)lud_set_log_level(&lud->config, &failure);
+		/* The level was checked with the rest; --log-level was good at the start. */
+		if (lud_set_log_level(&lud->config, &failure) < 0) {
+			err_forget();
+		}
 		control_reloaded(lud->control);
 	}
 	config_fini(&fresh);
