@@ -6,7 +6,7 @@
  */
 #include "host/child/child.h"
 #include "orchestrator/config/config.h"
-#include "orchestrator/machine/channel.h"
+#include "orchestrator/machine/channel/channel.h"
 #include "orchestrator/store/machines.h"
 
 struct machine;

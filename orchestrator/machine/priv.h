@@ -4,7 +4,7 @@
 #include <sys/queue.h>
 
 #include "orchestrator/machine/machine.h"
-#include "orchestrator/machine/qemu.h"
+#include "orchestrator/machine/qemu/qemu.h"
 
 #define MACHINE_LOG_KEPT 1000u
 /* Why a machine is stopped that ended as a signed order told it to. */

@@ -13,7 +13,7 @@
 #include "host/base/file.h"
 #include "orchestrator/job/core/statement.h"
 #include "orchestrator/job/steps/priv.h"
-#include "orchestrator/machine/qemu.h"
+#include "orchestrator/machine/qemu/qemu.h"
 #include "orchestrator/work/kit.h"
 
 /* The kernel loads these itself: the boot image's format fixes their slots. */

@@ -4,7 +4,7 @@
  * counts only if that process has it. The machine is a microvm without PCI, with one virtio
  * serial port, whose socket lud connects to, and files for its two logs.
  */
-#include "orchestrator/machine/qemu.h"
+#include "orchestrator/machine/qemu/qemu.h"
 
 #include <errno.h>
 #include <signal.h>

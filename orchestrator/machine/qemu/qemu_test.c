@@ -1,6 +1,6 @@
 /* Which process is taken for a machine's. */
 #undef NDEBUG
-#include "orchestrator/machine/qemu.h"
+#include "orchestrator/machine/qemu/qemu.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -12,7 +12,7 @@
  * A callback may free the channel. While those of pending requests run, ->calling keeps its
  * memory.
  */
-#include "orchestrator/machine/channel.h"
+#include "orchestrator/machine/channel/channel.h"
 
 #include <errno.h>
 #include <string.h>
