@@ -14,7 +14,7 @@
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/life/recover.h"
 #include "osd/servers/rs/stage/stage.h"
-#include "osd/servers/rs/update/txn.h"
+#include "osd/servers/rs/update/update.h"
 
 #define MAIN_STAGING_BUDGET (UINT64_C(24) << 20)
 
@@ -23,10 +23,10 @@ static nsec_t main_seen, main_alarm = NSEC_NEVER;
 /* One alarm for whatever is due first. */
 static void main_alarm_set(void)
 {
-	nsec_t txn = txn_next_deadline(), recover = recover_next_deadline();
+	nsec_t update = update_next_deadline(), recover = recover_next_deadline();
 
 	main_seen = sys_clock_read();
-	main_alarm = limit_alarm(main_seen, txn < recover ? txn : recover);
+	main_alarm = limit_alarm(main_seen, update < recover ? update : recover);
 	(void)sys_alarm_set(main_alarm == NSEC_NEVER ? 0 : main_alarm);
 }
 
@@ -36,7 +36,7 @@ static void main_limits_extend(void)
 	nsec_t by = limit_stopped(main_seen, main_alarm, sys_clock_read());
 
 	if (by != 0) {
-		txn_extend(by);
+		update_extend(by);
 		recover_extend(by);
 		rs_log("the machine stood still: all limits are extended");
 	}
@@ -48,7 +48,7 @@ static void main_events(void)
 	struct slot_event event;
 
 	while (sys_event_next(&event) == E_OK) {
-		if (!txn_event(&event)) {
+		if (!update_event(&event)) {
 			event_handle(&event);
 		}
 	}
@@ -61,7 +61,7 @@ static void main_notified(const struct message *msg)
 	if (msg->source == EP_KERNEL) {
 		main_events();
 	} else if (msg->source == EP_CLOCK) {
-		txn_tick(now);
+		update_tick(now);
 		recover_tick(now);
 	}
 }
@@ -76,7 +76,7 @@ static void main_handle(const struct message *msg)
 		recover_pong(msg);
 		break;
 	case SEF_PREPARE_REFUSED:
-		txn_refused(msg);
+		update_refused(msg);
 		break;
 	default:
 		table_dispatch(msg);
@@ -97,6 +97,6 @@ int main(void)
 		}
 		main_limits_extend();
 		main_handle(&msg);
-		txn_run();
+		update_run();
 	}
 }

@@ -17,7 +17,7 @@
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/stage/stage_request.h"
 #include "osd/servers/rs/tell/status.h"
-#include "osd/servers/rs/update/txn.h"
+#include "osd/servers/rs/update/update.h"
 
 struct table_row {
 	handler *handler;
@@ -80,7 +80,7 @@ static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
 {
 	uint32_t n = msg->type - RS_BASE;
 
-	if (txn_is_holding(msg->source)) {
+	if (update_is_holding(msg->source)) {
 		return E_AGAIN; /* sent without waiting, before it was prepared */
 	}
 	if (n >= TABLE_SIZE || table_rows[n].handler == NULL) {

@@ -19,7 +19,7 @@
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
-#include "osd/servers/rs/update/txn.h"
+#include "osd/servers/rs/update/update.h"
 
 static struct vm_region status_regions[RS_N_REGIONS];
 
@@ -140,7 +140,7 @@ static void status_kernel(struct rs_resources *resources)
 err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
-	const struct update_txn *txn = txn_running();
+	const struct trust_number running = update_running();
 	struct rs_resources resources = {
 	        .n_blobs = stage_count(),
 	        .staged_bytes = stage_used(),
@@ -151,8 +151,8 @@ err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 	        .time = trust_time(&machine.trust, rs_uptime()),
 	        .time_nonce = machine.trust.time_nonce,
 	        .root_serial = machine.trust.root_serial,
-	        .busy = txn == NULL ? 0 : txn->plan.number.number,
-	        .busy_epoch = txn == NULL ? 0 : txn->plan.number.epoch,
+	        .busy = running.number,
+	        .busy_epoch = running.epoch,
 	        .newest = machine.trust.newest_order.number,
 	        .newest_epoch = machine.trust.newest_order.epoch,
 	        .has_statement = machine.trust.has_statement,

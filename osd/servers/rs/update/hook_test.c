@@ -12,7 +12,7 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/life/service.h"
-#include "osd/servers/rs/update/txn.h"
+#include "osd/servers/rs/update/priv.h"
 
 #define HOOK_BREAKPOINT 0xcc
 
@@ -36,26 +36,36 @@ static void hook_crash(endpoint_t endpoint, const struct image_view *image)
 	}
 }
 
-/*
- * Where the old instance is at the moment; the transaction exchanges its
- * records only at the commit.
- */
-static endpoint_t hook_old_endpoint(const struct update_txn *txn)
-{
-	return txn->is_new_behind ? txn->instance.slot : txn->service->endpoint;
-}
-
-void hook_step(const struct update_txn *txn)
+/* An endpoint that can be harmed, of the first component that has one; *ret_image is what runs there. */
+static endpoint_t hook_target(const struct update_txn *txn, const struct image_view **ret_image)
 {
 	bool is_new = hook_armed.who == HOOK_NEW;
+
+	for (uint32_t i = 0; i < txn->n_components; i++) {
+		const struct txn_component *c = &txn->components[i];
+		endpoint_t endpoint =
+		        is_new ? component_new_endpoint(c) : component_old_endpoint(c);
+
+		if (endpoint != EP_NONE) {
+			*ret_image = is_new ? &c->binary.image : &c->service->binary.image;
+			return endpoint;
+		}
+	}
+	return EP_NONE;
+}
+
+/* Hooks run as a step is entered, before the records are exchanged at the commit. */
+void hook_step(const struct update_txn *txn)
+{
+	const struct image_view *image;
 	endpoint_t endpoint;
 
 	if (txn->step != hook_armed.step || hook_armed.how == HOOK_STARVE ||
-	        hook_armed.how == HOOK_FAIL || txn->service == NULL) {
+	        hook_armed.how == HOOK_FAIL) {
 		return;
 	}
 	hook_armed.step = RS_STEP_NONE;
-	endpoint = is_new ? txn_new_endpoint(txn) : hook_old_endpoint(txn);
+	endpoint = hook_target(txn, &image);
 	if (endpoint == EP_NONE) {
 		return;
 	}
@@ -63,7 +73,7 @@ void hook_step(const struct update_txn *txn)
 	if (hook_armed.how == HOOK_HANG) {
 		(void)sys_slot_stop(endpoint);
 	} else {
-		hook_crash(endpoint, is_new ? &txn->binary.image : &txn->service->binary.image);
+		hook_crash(endpoint, image);
 	}
 }
 

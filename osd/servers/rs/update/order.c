@@ -22,10 +22,15 @@
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/stage/stage_request.h"
 #include "osd/servers/rs/trust/trust.h"
-#include "osd/servers/rs/update/txn.h"
+#include "osd/servers/rs/update/hook.h"
+#include "osd/servers/rs/update/priv.h"
+#include "osd/servers/rs/update/update.h"
 #include "proto/envelope/pairing.h"
 
+/* Between prepare checks, which nobody has to sign for. */
 #define ORDER_CHECK_PAUSE NSEC_SEC
+/* Orders may ask for other limits than the usual, up to this. */
+#define ORDER_LIMIT_MAX (3600 * NSEC_SEC)
 
 static struct trust_number order_number(const struct order_manifest *order)
 {
@@ -39,10 +44,10 @@ static void order_answer(const struct rs_result *result, struct rs_reply *ret_re
 	ret_reply->b = result->epoch;
 }
 
-static err_t order_busy(const struct update_txn *txn, struct rs_reply *ret_reply)
+static err_t order_busy(struct trust_number running, struct rs_reply *ret_reply)
 {
-	ret_reply->a = txn->plan.number.number;
-	ret_reply->b = txn->plan.number.epoch;
+	ret_reply->a = running.number;
+	ret_reply->b = running.epoch;
 	return E_BUSY;
 }
 
@@ -82,71 +87,113 @@ static err_t order_consent(const struct order_component *c, const struct service
 	return !*ret_accepts_loss || memcmp(c->consent, id, sizeof(id)) == 0 ? E_OK : E_V_CONSENT;
 }
 
-static nsec_t order_nsec(uint32_t ms)
+/* A limit of an order, which counts in ms; 0 stays: the usual. */
+static nsec_t order_limit(uint32_t ms)
 {
-	return ms * NSEC_MSEC;
+	nsec_t limit = ms * NSEC_MSEC;
+
+	return limit < ORDER_LIMIT_MAX ? limit : ORDER_LIMIT_MAX;
 }
 
-static void order_plan(const struct order_manifest *order, struct trust_variant *variant,
-        struct update_plan *ret_plan)
+static struct update_plan order_plan(const struct order_manifest *order)
 {
-	const struct order_component *c = order_components(order);
-
-	*ret_plan = (struct update_plan){
+	return (struct update_plan){
 	        .number = order_number(order),
 	        .action = order->action,
-	        .variant = variant,
-	        .generation = c->generation,
-	        .prepare_timeout = order_nsec(order->prepare_ms),
-	        .transfer_timeout = order_nsec(order->transfer_ms),
-	        .total_timeout = order_nsec(order->total_ms),
-	        .hold = order_nsec(order->hold_ms),
+	        .limit[RS_STEP_PREPARE] = order_limit(order->prepare_ms),
+	        .limit[RS_STEP_TRANSFER] = order_limit(order->transfer_ms),
+	        .total_limit = order_limit(order->total_ms),
+	        .hold = order_limit(order->hold_ms),
 	};
-	memcpy(ret_plan->service, c->service, SERVICE_NAME_LEN);
-	memcpy(ret_plan->state, c->state, SERVICE_NAME_LEN);
+}
+
+/*
+ * The number of a quiescent state by name. E_UNSUPPORTED: there is none; services have numbers of
+ * their own, which only a test can name.
+ */
+static err_t order_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_state)
+{
+	static const struct {
+		const char *name;
+		uint32_t state;
+	} names[] = {
+#define QUIESCENT(name, number, word, use) {word, number},
+#include "proto/words/quiescent.def"
+#undef QUIESCENT
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(names[i].name, name, SERVICE_NAME_LEN) == 0) {
+			*ret_state = names[i].state;
+			return E_OK;
+		}
+	}
+	return hook_state(name, ret_state);
 }
 
 /* State by name; the service's own, when none is named. */
 static err_t order_state(
-        const struct update_plan *plan, const struct service *service, uint32_t *ret_state)
+        const char state[SERVICE_NAME_LEN], const struct service *service, uint32_t *ret_state)
 {
-	err_t r = txn_state_find(plan->state, ret_state);
+	err_t err = order_state_find(state, ret_state);
 
-	if (r == E_OK && *ret_state == QS_DEFAULT) {
-		r = txn_state_find(service->binary.kit.quiescent, ret_state);
+	if (err == E_OK && *ret_state == QS_DEFAULT) {
+		err = order_state_find(service->binary.kit.quiescent, ret_state);
 	}
-	return r;
+	return err;
 }
 
+/* Everything that could refuse this component; ret_component is ready to begin with, or empty. */
+static err_t order_component(const struct order_manifest *order, const struct order_component *c,
+        struct txn_component *ret_component)
+{
+	struct trust_number generation = {order->epoch, c->generation};
+	struct txn_component component = {.instance = {.slot = EP_NONE}};
+	struct trust_variant *variant;
+	err_t err = trust_component(&machine.trust, order, c, rs_uptime(), &variant);
+
+	if (err == E_OK) {
+		err = verify_service(c->service, &component.service);
+	}
+	if (err == E_OK) {
+		err = order_consent(c, component.service, variant, &component.accepts_loss);
+	}
+	if (err == E_OK) {
+		err = order_state(c->state, component.service, &component.state);
+	}
+	if (err == E_OK) {
+		err = verify_update(variant, generation, component.service, &component.binary);
+	}
+	if (err == E_OK) {
+		component.image_bytes = component.binary.payload_bytes;
+		*ret_component = component;
+	}
+	return err;
+}
+
+/*
+ * All components or none: the record takes them one by one, and gives back what it has when one is
+ * refused. It is free: order_request() has looked.
+ */
 static err_t order_update(const struct order_manifest *order, struct rs_reply *ret_reply)
 {
-	const struct order_component *c = order_components(order);
-	struct trust_variant *variant;
-	struct update_plan plan;
-	struct service *service;
-	struct binary binary;
-	uint32_t state;
-	err_t r = trust_component(&machine.trust, order, c, rs_uptime(), &variant);
+	struct update *update = update_record();
+	struct update_plan plan = order_plan(order);
+	struct txn_component *components = update->txn.components;
 
-	if (r != E_OK) {
-		return r;
-	}
-	order_plan(order, variant, &plan);
-	r = verify_service(&plan, &service);
-	if (r == E_OK) {
-		r = order_consent(c, service, variant, &plan.accepts_loss);
-	}
-	if (r == E_OK) {
-		r = order_state(&plan, service, &state);
-	}
-	if (r == E_OK) {
-		r = verify_update(&plan, service, &binary);
-	}
-	if (r != E_OK) {
-		return r;
+	for (uint32_t i = 0; i < order->n_components; i++) {
+		err_t err = order_component(order, &order_components(order)[i], &components[i]);
+
+		if (err != E_OK) {
+			while (i-- > 0) {
+				binary_release(&components[i].binary);
+			}
+			return err;
+		}
 	}
 	trust_accept(&machine.trust, order);
-	order_answer(txn_begin(&plan, state, service, &binary), ret_reply);
+	txn_begin(update, &plan, order->n_components);
+	order_answer(update->txn.result, ret_reply);
 	return E_OK;
 }
 
@@ -213,15 +260,15 @@ static err_t order_act(const struct order_manifest *order, struct rs_reply *ret_
 	return r;
 }
 
-/* The transaction that stands in the way of an order; a check gives way. */
-static const struct update_txn *order_clear_way(void)
+/* The transaction that stands in the way of an order, number 0: none; a check gives way. */
+static struct trust_number order_clear_way(void)
 {
-	const struct update_txn *txn = txn_running();
+	struct trust_number running = update_running();
 
-	if (txn != NULL && txn->plan.number.epoch == 0) {
-		(void)txn_cancel("an order came");
+	if (running.number != 0 && running.epoch == 0) {
+		(void)txn_cancel(&update_record()->txn, "an order came");
 	}
-	return txn_running();
+	return update_running();
 }
 
 /* A confirm too: it raises a floor that the running transaction was measured against. */
@@ -236,7 +283,7 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct order_manifest *order = NULL;
 	const struct rs_result *known;
-	const struct update_txn *running;
+	struct trust_number running;
 	const void *bytes;
 	err_t r = handler_envelope(msg, &bytes);
 
@@ -258,7 +305,7 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 		return E_UNSUPPORTED;
 	}
 	running = order_clear_way();
-	if (running != NULL && order_needs_slot(order)) {
+	if (running.number != 0 && order_needs_slot(order)) {
 		return order_busy(running, ret_reply);
 	}
 	return order_act(order, ret_reply);
@@ -266,54 +313,50 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 
 err_t order_prepare_check(const struct message *msg, struct rs_reply *ret_reply)
 {
-	static uint64_t n_checks;
-	static nsec_t next_check;
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
+	struct update *update = update_record();
 	struct update_plan plan = {.action = ORDER_PREPARE};
-	const struct update_txn *running = txn_running();
+	struct txn_component component = {.instance = {.slot = EP_NONE}};
 	nsec_t now = sys_clock_read();
-	struct service *service;
 	struct rs_check check;
-	uint32_t state;
-	err_t r;
+	err_t err;
 
 	if (request->bytes < sizeof(check)) {
 		return E_INVAL;
 	}
-	r = sys_copy_from_grant(msg->source, request->grant, 0, &check, sizeof(check));
-	if (r != E_OK) {
-		return r;
+	err = sys_copy_from_grant(msg->source, request->grant, 0, &check, sizeof(check));
+	if (err != E_OK) {
+		return err;
 	}
-	if (running != NULL) {
-		return order_busy(running, ret_reply);
+	if (update_running().number != 0) {
+		return order_busy(update_running(), ret_reply);
 	}
-	if (now < next_check) {
+	if (now < update->next_check) {
 		return E_AGAIN;
 	}
-	memcpy(plan.service, check.service, SERVICE_NAME_LEN);
-	memcpy(plan.state, check.state, SERVICE_NAME_LEN);
-	r = verify_service(&plan, &service);
-	if (r == E_OK) {
-		r = order_state(&plan, service, &state);
+	err = verify_service(check.service, &component.service);
+	if (err == E_OK) {
+		err = order_state(check.state, component.service, &component.state);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
-	next_check = now + ORDER_CHECK_PAUSE;
-	plan.number.number = ++n_checks;
-	order_answer(txn_begin(&plan, state, service, NULL), ret_reply);
+	update->next_check = now + ORDER_CHECK_PAUSE;
+	plan.number.number = ++update->n_checks;
+	update->txn.components[0] = component;
+	txn_begin(update, &plan, 1);
+	order_answer(update->txn.result, ret_reply);
 	return E_OK;
 }
 
 err_t order_cancel(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
-	const struct update_txn *running = txn_running();
+	struct trust_number running = update_running();
 
-	(void)ret_reply;
-	if (running == NULL || running->plan.number.number != request->argument ||
-	        running->plan.number.epoch != request->total) {
+	if (running.number == 0 || running.number != request->argument ||
+	        running.epoch != request->total) {
 		return E_NOTFOUND;
 	}
-	return txn_cancel("cancelled on request");
+	return txn_cancel(&update_record()->txn, "cancelled on request");
 }

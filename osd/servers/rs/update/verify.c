@@ -3,7 +3,7 @@
  * name it, was decided in trust.c. Now payload and description, which the store keeps under the
  * hash of their bytes, must be there and well formed; last comes what only this machine knows.
  */
-#include "osd/servers/rs/update/txn.h"
+#include "osd/servers/rs/update/priv.h"
 
 #include <string.h>
 
@@ -44,12 +44,12 @@ static err_t verify_image(struct binary *binary)
 	return binary_describe(binary) ? E_OK : E_V_DESCRIPTION;
 }
 
-static err_t verify_staged(const struct update_plan *plan, struct binary *ret_binary)
+static err_t verify_staged(
+        struct trust_variant *v, struct trust_number generation, struct binary *ret_binary)
 {
-	struct trust_variant *v = plan->variant;
 	struct binary binary = {
 	        .kit = v->kit,
-	        .generation = {plan->number.epoch, plan->generation},
+	        .generation = generation,
 	        .variant = v,
 	};
 	err_t r = verify_blob(v->variant.payload_hash, &binary.payload_blob);
@@ -98,9 +98,9 @@ static err_t verify_room(const struct service *service, const struct binary *bin
 	return r;
 }
 
-err_t verify_service(const struct update_plan *plan, struct service **ret_service)
+err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_service)
 {
-	struct service *service = service_find(plan->service);
+	struct service *service = service_find(name);
 
 	if (service == NULL) {
 		return E_NOTFOUND;
@@ -115,11 +115,11 @@ err_t verify_service(const struct update_plan *plan, struct service **ret_servic
 	return E_OK;
 }
 
-err_t verify_update(
-        const struct update_plan *plan, const struct service *service, struct binary *ret_binary)
+err_t verify_update(struct trust_variant *variant, struct trust_number generation,
+        const struct service *service, struct binary *ret_binary)
 {
 	struct binary binary;
-	err_t r = verify_staged(plan, &binary);
+	err_t r = verify_staged(variant, generation, &binary);
 
 	if (r == E_OK) {
 		r = verify_room(service, &binary);

@@ -1,0 +1,520 @@
+#undef NDEBUG
+/*
+ * The engine with sets of one and three components. Steps, reports and results are the real ones;
+ * what a step does to a machine is replaced by a word in a trace: "create0 create1 create2 ".
+ */
+#include "osd/servers/rs/update/priv.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/journal.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/life/event.h"
+#include "osd/servers/rs/life/recover.h"
+
+#define N 3
+
+static struct update update;
+static struct service services[N];
+static struct image_header header;
+static nsec_t now __attribute__((used));
+static bool is_quiet;
+static char trace[1024];
+/* What is to go wrong: the work of this name, for this component. */
+static const char *bad_work = "";
+static uint32_t bad_component, silent_component = N;
+static err_t bad_error;
+
+/* The kernel: a clock, and calls that do well. */
+__attribute__((naked)) static void gate(void)
+{
+	__asm__("cmp %0, %%rax\n	mov $0, %%eax\n	jne 1f\n	mov now(%%rip), "
+	        "%%rax\n1:	ret"
+	        :
+	        : "i"(KCALL_clock_read));
+}
+
+static uint32_t index_of(const struct txn_component *c)
+{
+	return (uint32_t)(c - update.txn.components);
+}
+
+static err_t note(const char *work, const struct txn_component *c)
+{
+	size_t len = strlen(trace);
+
+	assert((size_t)snprintf(trace + len, sizeof(trace) - len, "%s%u ", work, index_of(c)) <
+	        sizeof(trace) - len);
+	return strcmp(work, bad_work) == 0 && index_of(c) == bad_component ? bad_error : E_OK;
+}
+
+static bool trace_is(const char *expected)
+{
+	bool is_same = strcmp(trace, expected) == 0;
+
+	if (!is_same) {
+		fprintf(stderr, "trace:    %s\nexpected: %s\n", trace, expected);
+	}
+	trace[0] = '\0';
+	return is_same;
+}
+
+err_t component_claim(struct update_txn *txn, struct txn_component *c)
+{
+	return note("claim", c);
+}
+
+err_t component_create(struct update_txn *txn, struct txn_component *c)
+{
+	err_t err = note("create", c);
+
+	c->instance.slot = err == E_OK ? 100 + (endpoint_t)index_of(c) : EP_NONE;
+	return err;
+}
+
+err_t component_ask(struct update_txn *txn, struct txn_component *c)
+{
+	return note("ask", c);
+}
+
+void component_ask_again(struct update_txn *txn, struct txn_component *c, nsec_t at)
+{
+	(void)note("again", c);
+	c->poll_at = NSEC_NEVER;
+}
+
+err_t component_show(struct update_txn *txn, struct txn_component *c)
+{
+	assert(is_quiet);
+	return note("show", c);
+}
+
+err_t component_swap(struct update_txn *txn, struct txn_component *c)
+{
+	err_t err = note("swap", c);
+
+	c->is_new_behind = err == E_OK;
+	return err;
+}
+
+err_t component_go(struct update_txn *txn, struct txn_component *c)
+{
+	return note("go", c);
+}
+
+err_t component_ready(struct update_txn *txn, struct txn_component *c)
+{
+	return note("ready", c);
+}
+
+err_t component_commit(struct update_txn *txn, struct txn_component *c)
+{
+	err_t err = note("commit", c);
+
+	if (err == E_OK) {
+		c->is_old_prepared = false;
+		txn->outcome = RS_OUTCOME_COMMITTED;
+	}
+	return err;
+}
+
+void component_settle(struct update_txn *txn, struct txn_component *c)
+{
+	(void)note("settle", c);
+	c->is_new_behind = false;
+	c->instance.slot = EP_NONE;
+	txn_reach(txn, c);
+}
+
+void component_look(struct update_txn *txn, struct txn_component *c, nsec_t at)
+{
+	component_settle(txn, c);
+}
+
+err_t component_restore(struct update_txn *txn, struct txn_component *c)
+{
+	c->is_new_behind = c->is_old_prepared = false;
+	return note("restore", c);
+}
+
+err_t component_clear(struct update_txn *txn, struct txn_component *c)
+{
+	c->instance.slot = EP_NONE;
+	return note("clear", c);
+}
+
+err_t component_end(struct update_txn *txn, struct txn_component *c)
+{
+	return note("end", c);
+}
+
+endpoint_t component_new_endpoint(const struct txn_component *c)
+{
+	return c->is_new_behind ? c->service->endpoint : c->instance.slot;
+}
+
+bool recover_watch(struct service *service, nsec_t at)
+{
+	return (uint32_t)(service - services) != silent_component;
+}
+
+void recover_crash(struct service *service, err_t err, const char *text)
+{
+	assert(update.txn.step == RS_STEP_NONE);
+	(void)note("crash", &update.txn.components[service - services]);
+}
+
+void journal_add(const struct journal_entry *entry)
+{
+}
+
+void journal_quiet(bool is)
+{
+	is_quiet = is;
+}
+
+void event_describe(const struct slot_event *event, char *ret_text, size_t size)
+{
+	assert(snprintf(ret_text, size, "ended") > 0);
+}
+
+err_t event_error(const struct slot_event *event)
+{
+	return E_CRASHED;
+}
+
+void rs_panic(const char *text)
+{
+	fprintf(stderr, "panic: %s\n", text);
+	abort();
+}
+
+static struct txn_component *component(uint32_t i)
+{
+	return &update.txn.components[i];
+}
+
+static void begin(uint32_t n, uint32_t action)
+{
+	static uint64_t n_orders;
+	struct update_plan plan = {.number = {1, ++n_orders}, .action = action};
+
+	for (uint32_t i = 0; i < n; i++) {
+		services[i].endpoint = 10 + (endpoint_t)i;
+		services[i].ping_at = NSEC_NEVER;
+		*component(i) = (struct txn_component){
+		        .service = &services[i],
+		        .instance.slot = EP_NONE,
+		        .binary.image.header = &header,
+		};
+	}
+	trace[0] = '\0';
+	txn_begin(&update, &plan, n);
+	assert(update.txn.step == RS_STEP_VERIFY && trace[0] == '\0');
+	txn_run(&update.txn);
+}
+
+/* A report of the new instance, or of the old one. */
+static void report(endpoint_t who, uint64_t what)
+{
+	struct slot_event event = {.endpoint = who,
+	        .kind = SLOT_EVENT_REPORT,
+	        .at = now,
+	        .w = {what, what == SEF_REPORT_PREPARED ? update.txn.ticket : 0}};
+
+	assert(report_event(&update.txn, &event));
+}
+
+static void report_new_all(uint32_t n, uint64_t what)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		report(component_new_endpoint(component(i)), what);
+	}
+}
+
+static void report_prepared_all(uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		report(services[i].endpoint, SEF_REPORT_PREPARED);
+	}
+}
+
+static void assert_over(enum rs_outcome outcome, enum rs_step step, err_t err)
+{
+	const struct rs_result *result = update.txn.result;
+
+	assert(update.txn.step == RS_STEP_NONE && !is_quiet);
+	assert(result->outcome == outcome && result->step == step && result->err == err);
+}
+
+static void test_one(void)
+{
+	begin(1, ORDER_UPDATE);
+	assert(update.txn.step == RS_STEP_PAIR && trace_is("claim0 create0 "));
+	report_new_all(1, SEF_REPORT_READY);
+	report_prepared_all(1);
+	assert(update.txn.step == RS_STEP_TRANSFER && trace_is("ask0 show0 swap0 go0 "));
+	report_new_all(1, SEF_REPORT_TRANSFERRED);
+	assert(update.txn.step == RS_STEP_COMMIT && trace_is("ready0 commit0 "));
+	now += NSEC_SEC * 3;
+	txn_tick(&update.txn, now);
+	assert(trace_is("settle0 end0 "));
+	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
+}
+
+/* No component begins a step, or the second half of one, before all have done what is before it. */
+static void test_set(void)
+{
+	begin(3, ORDER_UPDATE);
+	assert(trace_is("claim0 claim1 claim2 create0 create1 create2 "));
+	report(102, SEF_REPORT_READY);
+	report(100, SEF_REPORT_READY);
+	assert(update.txn.step == RS_STEP_PAIR && trace_is(""));
+	report(101, SEF_REPORT_READY);
+	assert(update.txn.step == RS_STEP_PREPARE && trace_is("ask0 ask1 ask2 "));
+	report(11, SEF_REPORT_PREPARED);
+	report(12, SEF_REPORT_PREPARED);
+	assert(update.txn.step == RS_STEP_PREPARE && trace_is(""));
+	report(10, SEF_REPORT_PREPARED);
+	assert(trace_is("show0 show1 show2 swap0 swap1 swap2 go0 go1 go2 "));
+	report_new_all(2, SEF_REPORT_TRANSFERRED);
+	assert(update.txn.step == RS_STEP_TRANSFER && trace_is(""));
+	report(12, SEF_REPORT_TRANSFERRED);
+	assert(trace_is("ready0 ready1 ready2 commit0 commit1 commit2 "));
+	component(1)->poll_at = now;
+	txn_tick(&update.txn, now);
+	assert(update.txn.step == RS_STEP_COMMIT && trace_is("settle1 "));
+	component(0)->poll_at = component(2)->poll_at = now;
+	txn_tick(&update.txn, now);
+	assert(trace_is("settle0 settle2 end0 end1 end2 "));
+	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
+}
+
+/* As test_set(), up to the step; what it took is not in the trace. */
+static void begin_up_to(enum rs_step step)
+{
+	begin(N, ORDER_UPDATE);
+	if (step >= RS_STEP_PREPARE) {
+		report_new_all(N, SEF_REPORT_READY);
+	}
+	if (step >= RS_STEP_TRANSFER) {
+		report_prepared_all(N);
+	}
+	assert(update.txn.step == step);
+	trace[0] = '\0';
+}
+
+#define ALL_BACK "restore2 restore1 restore0 clear2 clear1 clear0 end0 end1 end2 "
+
+/* The work that fails for component 1: what was done until then, and nothing to anybody after it. */
+static void test_failures(void)
+{
+	static const struct {
+		const char *work;
+		enum rs_step step;
+		const char *trace;
+	} cases[] = {
+	        {"create", RS_STEP_CREATE, "claim0 claim1 claim2 create0 create1 " ALL_BACK},
+	        {"show", RS_STEP_SWITCH, "show0 show1 " ALL_BACK},
+	        {"swap", RS_STEP_SWITCH, "show0 show1 show2 swap0 swap1 " ALL_BACK},
+	        {"go", RS_STEP_TRANSFER, "show0 show1 show2 swap0 swap1 swap2 go0 go1 " ALL_BACK},
+	        {"ready", RS_STEP_COMMIT, "ready0 ready1 " ALL_BACK},
+	        {"commit", RS_STEP_COMMIT, "ready0 ready1 ready2 commit0 commit1 " ALL_BACK},
+	};
+
+	bad_component = 1;
+	bad_error = E_FULL;
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		bad_work = cases[k].work;
+		if (cases[k].step == RS_STEP_CREATE) {
+			begin(N, ORDER_UPDATE);
+		} else if (cases[k].step == RS_STEP_COMMIT) {
+			begin_up_to(RS_STEP_TRANSFER);
+			report_new_all(N, SEF_REPORT_TRANSFERRED);
+		} else {
+			begin_up_to(RS_STEP_PREPARE);
+			report_prepared_all(N);
+		}
+		assert(trace_is(cases[k].trace));
+		assert_over(RS_OUTCOME_ROLLED_BACK, cases[k].step, E_FULL);
+		assert(update.txn.culprit == component(1));
+	}
+	bad_work = "";
+}
+
+/* The first cause counts, and the result speaks of the component that it came from. */
+static void test_cause(void)
+{
+	memcpy(services[2].name, "third", 6);
+	begin_up_to(RS_STEP_PAIR);
+	report(102, SEF_REPORT_FAILED);
+	assert(trace_is(ALL_BACK));
+	assert(update.txn.culprit == component(2));
+	assert(strcmp(update.txn.result->service, "third") == 0);
+	assert(strcmp(update.txn.result->transfer.message, "the new instance gave up") == 0);
+}
+
+/* An arena that was too small is tried once more, for all, and not a third time. */
+static void test_retry(void)
+{
+	bad_work = "create";
+	bad_component = 2;
+	bad_error = E_ARENA;
+	begin(N, ORDER_UPDATE);
+	assert(trace_is("claim0 claim1 claim2 create0 create1 create2 "
+	                "restore2 restore1 restore0 clear2 clear1 clear0 "
+	                "create0 create1 create2 " ALL_BACK));
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_CREATE, E_ARENA);
+	assert(component(2)->n_arena_lacks == 1 && component(0)->n_arena_lacks == 0);
+	bad_work = "";
+}
+
+/* Asked to prepare only: all stand prepared for a moment, then all go on. */
+static void test_rehearsal(void)
+{
+	begin(2, ORDER_PREPARE);
+	report_new_all(2, SEF_REPORT_READY);
+	trace[0] = '\0';
+	report_prepared_all(2);
+	assert(trace_is("restore1 restore0 clear1 clear0 end0 end1 "));
+	assert_over(RS_OUTCOME_PREPARED, RS_STEP_PREPARE, E_OK);
+}
+
+/* Without anything new nothing is made. */
+static void test_check(void)
+{
+	const struct update_plan plan = {.action = ORDER_PREPARE, .number = {0, 1}};
+
+	begin(1, ORDER_PREPARE);
+	txn_fail(&update.txn, component(0), E_CANCELLED, "");
+	txn_run(&update.txn);
+	trace[0] = '\0';
+	component(0)->binary.image.header = NULL;
+	txn_begin(&update, &plan, 1);
+	txn_run(&update.txn);
+	assert(update.txn.step == RS_STEP_PREPARE && trace_is("claim0 ask0 "));
+	report_prepared_all(1);
+	assert(trace_is("restore0 clear0 end0 "));
+	assert_over(RS_OUTCOME_PREPARED, RS_STEP_PREPARE, E_OK);
+}
+
+static void assert_late(nsec_t limit, enum rs_step step, uint32_t who)
+{
+	assert(txn_next_deadline(&update.txn) == now + limit);
+	now += limit - 1;
+	txn_tick(&update.txn, now);
+	assert(update.txn.step == step);
+	txn_tick(&update.txn, ++now);
+	assert_over(RS_OUTCOME_ROLLED_BACK, step, E_TIMEOUT);
+	assert(update.txn.culprit == component(who));
+	trace[0] = '\0';
+}
+
+/* Each step has its limit; who has not done it by then is the culprit. */
+static void test_limits(void)
+{
+	begin_up_to(RS_STEP_PAIR);
+	report(100, SEF_REPORT_READY);
+	assert_late(5 * NSEC_SEC, RS_STEP_PAIR, 1);
+	begin_up_to(RS_STEP_PREPARE);
+	report_prepared_all(2);
+	assert_late(2 * NSEC_SEC, RS_STEP_PREPARE, 2);
+	begin_up_to(RS_STEP_TRANSFER);
+	assert_late(2 * NSEC_SEC, RS_STEP_TRANSFER, 0);
+}
+
+/* The limit of the whole counts until the switch; a machine that stood still has time added. */
+static void test_total(void)
+{
+	begin_up_to(RS_STEP_PAIR);
+	update.txn.total_deadline = now + 10;
+	txn_extend(&update.txn, 5);
+	assert_late(15, RS_STEP_PAIR, 0);
+	begin_up_to(RS_STEP_TRANSFER);
+	update.txn.total_deadline = now;
+	txn_tick(&update.txn, now);
+	assert(update.txn.step == RS_STEP_TRANSFER && trace_is(""));
+	report(10, SEF_REPORT_FAILED);
+	assert(trace_is(ALL_BACK));
+}
+
+static void test_cancel(void)
+{
+	begin_up_to(RS_STEP_TRANSFER);
+	assert(txn_cancel(&update.txn, "why") == E_STATE && trace_is(""));
+	report(11, SEF_REPORT_FAILED);
+	begin_up_to(RS_STEP_PREPARE);
+	assert(txn_cancel(&update.txn, "why") == E_OK && trace_is(ALL_BACK));
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, E_CANCELLED);
+	assert(strcmp(update.txn.result->transfer.message, "why") == 0);
+}
+
+/* A service that is lost ends the transaction of all, and is recovered when that is over. */
+static void test_lost(void)
+{
+	begin_up_to(RS_STEP_PREPARE);
+	report(services[1].endpoint, SEF_REPORT_PANIC);
+	assert(trace_is(ALL_BACK "crash1 "));
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, E_CRASHED);
+	begin_up_to(RS_STEP_PREPARE);
+	report(services[0].endpoint, SEF_REPORT_PREPARED);
+	silent_component = 0; /* it stands prepared: nobody expects a sign of life */
+	txn_tick(&update.txn, now);
+	assert(update.txn.step == RS_STEP_PREPARE);
+	silent_component = 2;
+	txn_tick(&update.txn, now);
+	assert(trace_is(ALL_BACK "crash2 "));
+	silent_component = N;
+}
+
+/* Who has been asked and did not answer is asked again; who stands prepared is not. */
+static void test_poll(void)
+{
+	begin_up_to(RS_STEP_PREPARE);
+	report(services[1].endpoint, SEF_REPORT_PREPARED);
+	for (uint32_t i = 0; i < N; i++) {
+		component(i)->poll_at = now + 7;
+	}
+	assert(txn_next_deadline(&update.txn) == now + 7);
+	now += 7;
+	txn_tick(&update.txn, now);
+	assert(trace_is("again0 again2 "));
+	assert(txn_cancel(&update.txn, "") == E_OK);
+}
+
+/* A crash of any new instance after the commit ends the wait for all. */
+static void test_crash_after_commit(void)
+{
+	struct slot_event event = {.endpoint = 11, .kind = SLOT_EVENT_FAULT};
+
+	begin_up_to(RS_STEP_TRANSFER);
+	report_new_all(N, SEF_REPORT_TRANSFERRED);
+	trace[0] = '\0';
+	assert(!report_event(&update.txn, &event));
+	assert(trace_is("settle0 settle1 settle2 end0 end1 end2 "));
+	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
+}
+
+int main(void)
+{
+	sys_gate = (vaddr_t)gate;
+	now = NSEC_SEC;
+	test_one();
+	test_set();
+	test_failures();
+	test_cause();
+	test_retry();
+	test_rehearsal();
+	test_check();
+	test_limits();
+	test_total();
+	test_cancel();
+	test_lost();
+	test_poll();
+	test_crash_after_commit();
+	return 0;
+}

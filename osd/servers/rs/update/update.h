@@ -1,0 +1,26 @@
+#pragma once
+/*
+ * The running update, as the rest of RS sees it: what comes in for it (events, messages, time), and
+ * what others must know while it runs. It is begun and ended by orders; see order.h.
+ */
+#include "osd/abi/calls.h"
+#include "osd/abi/message.h"
+#include "osd/servers/rs/trust/trust.h"
+
+/* The number of the running transaction; number 0: none runs. */
+struct trust_number update_running(void);
+/*
+ * Is the slot behind this endpoint held? A copy through its grants
+ * would make RS wait for itself.
+ */
+bool update_is_holding(endpoint_t endpoint);
+/* Work on steps that wait for nobody. Call after every message, when its reply is on its way. */
+void update_run(void);
+/* Was this event one of a transaction's instances, and dealt with? */
+bool update_event(const struct slot_event *event);
+/* SEF_PREPARE_REFUSED */
+void update_refused(const struct message *msg);
+void update_tick(nsec_t now);
+nsec_t update_next_deadline(void);
+/* All limits of the running transaction run on by so much. */
+void update_extend(nsec_t by);
