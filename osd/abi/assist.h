@@ -1,9 +1,13 @@
 #pragma once
-/* Requests to assist (tests only). */
-#include "osd/abi/message.h"
+/* Requests to assist (assist.def; tests only) and their payloads. What a, b, c and d are, the row says. */
+#include "osd/abi/request.h"
 
-enum {
-#define REQUEST(name, number, idempotent, text) name = number,
+enum assist_request_number {
+#define REQUEST(kind, server, verb, name, n, ...) name = ASSIST_BASE + (n),
+#include "osd/abi/assist.def"
+#undef REQUEST
+#define REQUEST REQUEST_COUNT
+	ASSIST_REQUEST_N = 0
 #include "osd/abi/assist.def"
 #undef REQUEST
 };
@@ -26,7 +30,12 @@ enum assist_crash {
 	ASSIST_CRASH_N
 };
 
+struct assist_request {
+	uint64_t a, b;
+};
+_Static_assert(sizeof(struct assist_request) == 16, "layout of requests to assist");
 struct assist_reply {
 	err_t err;
 	uint64_t a, b, c, d;
 };
+_Static_assert(sizeof(struct assist_reply) == 40, "layout of replies of assist");

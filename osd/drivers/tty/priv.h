@@ -2,6 +2,7 @@
 /* The console's own interfaces: rings (ring.c), the serial port (uart.c), lines of the log
  * (line.c), requests (table.c). */
 #include "osd/abi/tty.h"
+#include "osd/lib/request/serve.h"
 #include "osd/lib/state/annotate.h"
 
 #define RING_BYTES 16384u /* a power of two */
@@ -34,3 +35,6 @@ err_t table_start(void);
 void table_interrupt(void);
 /* Answer a request, or take an asynchronous one; true if there is a reply to send. */
 bool table_dispatch(struct message *msg);
+#define REQUEST SERVE_PROTOTYPE
+#include "osd/abi/tty.def"
+#undef REQUEST

@@ -5,8 +5,6 @@
  */
 #include "osd/drivers/tty/priv.h"
 
-#include <string.h>
-
 #include "osd/lib/sys/sys.h"
 
 #define CHUNK_BYTES 512u
@@ -38,7 +36,7 @@ static uint32_t table_chunk(const struct tty_request *req, uint32_t limit)
 	return n < limit ? n : limit;
 }
 
-static err_t table_write(endpoint_t who, const struct tty_request *req, struct tty_reply *ret_reply)
+err_t tty_on_write(endpoint_t who, const struct tty_request *req, struct tty_reply *ret_reply)
 {
 	uint8_t chunk[CHUNK_BYTES];
 	uint32_t n = table_chunk(req, RING_BYTES - ring_used(&table_output));
@@ -52,7 +50,7 @@ static err_t table_write(endpoint_t who, const struct tty_request *req, struct t
 	return r;
 }
 
-static err_t table_read(endpoint_t who, const struct tty_request *req, struct tty_reply *ret_reply)
+err_t tty_on_read(endpoint_t who, const struct tty_request *req, struct tty_reply *ret_reply)
 {
 	uint8_t chunk[CHUNK_BYTES];
 	uint32_t n = table_chunk(req, ring_used(&table_input));
@@ -69,36 +67,28 @@ static err_t table_read(endpoint_t who, const struct tty_request *req, struct tt
 	return r;
 }
 
-static void table_log(const struct message *msg)
+void tty_on_log(endpoint_t who, const struct tty_text *text)
 {
-	uint32_t n = msg->w[6] < 48 ? (uint32_t)msg->w[6] : 48;
+	uint32_t n = text->bytes < TTY_TEXT_MAX ? (uint32_t)text->bytes : TTY_TEXT_MAX;
 
-	line_add(msg->source, (const char *)msg->w, n, &table_output);
+	line_add(who, text->text, n, &table_output);
 	table_interrupt();
+}
+
+err_t tty_on_stats(endpoint_t who, struct tty_reply *ret_reply)
+{
+	ret_reply->bytes = table_n_written;
+	ret_reply->n_lines = line_count();
+	ret_reply->n_waiting = ring_used(&table_output);
+	return E_OK;
 }
 
 bool table_dispatch(struct message *msg)
 {
-	struct tty_request req = *MSG_AS(struct tty_request, msg);
-	struct tty_reply reply = {.err = E_NOSYS};
-
 	switch (msg->type) {
-	case TTY_LOG:
-		table_log(msg);
-		return false;
-	case TTY_WRITE:
-		reply.err = table_write(msg->source, &req, &reply);
-		break;
-	case TTY_READ:
-		reply.err = table_read(msg->source, &req, &reply);
-		break;
-	case TTY_STATS:
-		reply = (struct tty_reply){
-		        E_OK, table_n_written, line_count(), ring_used(&table_output)};
-		break;
+#define REQUEST SERVE_CASE
+#include "osd/abi/tty.def"
+#undef REQUEST
 	}
-	memset(msg->w, 0, sizeof(msg->w));
-	msg->type = MSG_REPLY;
-	*MSG_AS(struct tty_reply, msg) = reply;
-	return true;
+	return serve_unknown(msg);
 }

@@ -103,7 +103,8 @@ static void port_recycle_first(void)
 	virtqueue_give_empty(&port_in, index);
 }
 
-err_t port_read(endpoint_t who, const struct chardev_request *req, struct chardev_reply *ret_reply)
+err_t chardev_on_read(
+        endpoint_t who, const struct chardev_request *req, struct chardev_reply *ret_reply)
 {
 	uint64_t done = 0;
 
@@ -127,7 +128,8 @@ err_t port_read(endpoint_t who, const struct chardev_request *req, struct charde
 	return E_OK;
 }
 
-err_t port_write(endpoint_t who, const struct chardev_request *req, struct chardev_reply *ret_reply)
+err_t chardev_on_write(
+        endpoint_t who, const struct chardev_request *req, struct chardev_reply *ret_reply)
 {
 	uint64_t done = 0;
 
@@ -152,7 +154,7 @@ err_t port_write(endpoint_t who, const struct chardev_request *req, struct chard
 	return E_OK;
 }
 
-void port_stats(struct chardev_reply *ret_reply)
+err_t chardev_on_stats(endpoint_t who, struct chardev_reply *ret_reply)
 {
 	ret_reply->n_in = port_n_in;
 	ret_reply->n_out = port_n_out;
@@ -160,4 +162,5 @@ void port_stats(struct chardev_reply *ret_reply)
 		ret_reply->n_waiting += port_filled[i].bytes;
 	}
 	ret_reply->n_waiting -= port_read_offset;
+	return E_OK;
 }

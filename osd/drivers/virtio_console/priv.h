@@ -2,6 +2,7 @@
 /* The driver's parts: the device's control conversation (control.c), the byte channel (port.c),
  * requests (table.c). */
 #include "osd/abi/chardev.h"
+#include "osd/lib/request/serve.h"
 #include "osd/lib/virtio/virtio.h"
 
 /* Find the device, set its queues up, hook its interrupt. */
@@ -14,11 +15,11 @@ err_t port_start(const struct virtio_device *device);
 void port_open(uint32_t number);
 /* Take back what the device has filled or sent; true if a client should look. */
 bool port_interrupt(void);
-/* Move bytes out of or into a client's grant without waiting; the reply's bytes may be 0. */
-err_t port_read(endpoint_t who, const struct chardev_request *req, struct chardev_reply *ret_reply);
-err_t port_write(
-        endpoint_t who, const struct chardev_request *req, struct chardev_reply *ret_reply);
-void port_stats(struct chardev_reply *ret_reply);
 
 void table_interrupt(void);
-void table_dispatch(struct message *msg);
+/* Serve a request; the reply overwrites the message. */
+bool table_dispatch(struct message *msg);
+/* Handlers: OPEN in table.c, the others in port.c. READ and WRITE never wait: `bytes` may be 0. */
+#define REQUEST SERVE_PROTOTYPE
+#include "osd/abi/chardev.def"
+#undef REQUEST

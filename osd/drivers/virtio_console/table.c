@@ -5,8 +5,6 @@
  */
 #include "osd/drivers/virtio_console/priv.h"
 
-#include <string.h>
-
 #include "osd/lib/sys/sys.h"
 
 static endpoint_t table_client = EP_NONE;
@@ -22,28 +20,18 @@ void table_interrupt(void)
 	}
 }
 
-void table_dispatch(struct message *msg)
+err_t chardev_on_open(endpoint_t who, struct chardev_reply *ret_reply)
 {
-	struct chardev_request req = *MSG_AS(struct chardev_request, msg);
-	struct chardev_reply reply = {.err = E_NOSYS};
+	table_client = who;
+	return E_OK;
+}
 
+bool table_dispatch(struct message *msg)
+{
 	switch (msg->type) {
-	case CHARDEV_OPEN:
-		table_client = msg->source;
-		reply.err = E_OK;
-		break;
-	case CHARDEV_READ:
-		reply.err = port_read(msg->source, &req, &reply);
-		break;
-	case CHARDEV_WRITE:
-		reply.err = port_write(msg->source, &req, &reply);
-		break;
-	case CHARDEV_STATS:
-		port_stats(&reply);
-		reply.err = E_OK;
-		break;
+#define REQUEST SERVE_CASE
+#include "osd/abi/chardev.def"
+#undef REQUEST
 	}
-	memset(msg->w, 0, sizeof(msg->w));
-	msg->type = MSG_REPLY;
-	*MSG_AS(struct chardev_reply, msg) = reply;
+	return serve_unknown(msg);
 }

@@ -6,8 +6,7 @@
  */
 #include "osd/lib/virtio/virtio.h"
 
-#include "osd/abi/vm.h"
-#include "osd/lib/sys/sys.h"
+#include "osd/lib/request/vm.h"
 #include "osd/lib/virtio/mmio.h"
 
 #define MMIO_MAGIC 0x74726976u
@@ -72,19 +71,12 @@ static err_t mmio_negotiate(const struct virtio_device *device, uint64_t feature
 
 static err_t mmio_map(paddr_t pa, uint64_t bytes, uint8_t **ret_registers)
 {
-	struct message msg = {.type = VM_MMIO};
-	const struct vm_reply *reply = MSG_AS(struct vm_reply, &msg);
-	err_t r;
+	struct vm_reply reply = vm_mmio(EP_VM, (struct vm_request_dma){pa, bytes});
 
-	*MSG_AS(struct vm_request_dma, &msg) = (struct vm_request_dma){pa, bytes};
-	r = sys_sendrec(EP_VM, &msg);
-	if (r == E_OK) {
-		r = reply->err;
+	if (reply.err == E_OK) {
+		*ret_registers = (uint8_t *)reply.va;
 	}
-	if (r == E_OK) {
-		*ret_registers = (uint8_t *)reply->va;
-	}
-	return r;
+	return reply.err;
 }
 
 err_t virtio_device_find(const struct virtio_place *place, uint32_t kind, uint64_t features,

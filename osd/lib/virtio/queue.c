@@ -8,8 +8,7 @@
  */
 #include <string.h>
 
-#include "osd/abi/vm.h"
-#include "osd/lib/sys/sys.h"
+#include "osd/lib/request/vm.h"
 #include "osd/lib/virtio/mmio.h"
 
 #define DESCRIPTOR_WRITE 2u
@@ -42,20 +41,13 @@ _Static_assert(sizeof(struct virtqueue_ring) <= RING_BYTES, "the ring fits befor
 
 static err_t queue_memory(uint64_t bytes, vaddr_t *ret_va, paddr_t *ret_pa)
 {
-	struct message msg = {.type = VM_DMA};
-	const struct vm_reply *reply = MSG_AS(struct vm_reply, &msg);
-	err_t r;
+	struct vm_reply reply = vm_dma(EP_VM, (struct vm_request_dma){.bytes = bytes});
 
-	*MSG_AS(struct vm_request_dma, &msg) = (struct vm_request_dma){.bytes = bytes};
-	r = sys_sendrec(EP_VM, &msg);
-	if (r == E_OK) {
-		r = reply->err;
+	if (reply.err == E_OK) {
+		*ret_va = reply.va;
+		*ret_pa = reply.pa;
 	}
-	if (r == E_OK) {
-		*ret_va = reply->va;
-		*ret_pa = reply->pa;
-	}
-	return r;
+	return reply.err;
 }
 
 static void queue_show(const struct virtqueue *queue, paddr_t ring_pa)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "osd/abi/chardev.h"
+#include "osd/lib/request/chardev.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 
@@ -21,19 +21,6 @@ static uint32_t channel_in_start, channel_in_n;
 static uint8_t channel_out[CHANNEL_OUT_BYTES];
 static uint32_t channel_out_n;
 
-static struct chardev_reply channel_ask(uint32_t type, uint32_t grant, uint32_t bytes)
-{
-	struct message msg = {.type = type};
-	err_t r;
-
-	*MSG_AS(struct chardev_request, &msg) = (struct chardev_request){grant, bytes};
-	r = sys_sendrec(channel_driver, &msg);
-	if (r != E_OK) {
-		return (struct chardev_reply){.err = r};
-	}
-	return *MSG_AS(struct chardev_reply, &msg);
-}
-
 err_t channel_open(void)
 {
 	if (channel_in_grant == 0) {
@@ -43,7 +30,7 @@ err_t channel_open(void)
 		channel_out_grant =
 		        grant_make(channel_driver, channel_out, CHANNEL_OUT_BYTES, GRANT_READ);
 	}
-	return channel_ask(CHARDEV_OPEN, 0, 0).err;
+	return chardev_open_retry(channel_driver).err;
 }
 
 bool channel_is(const char *service)
@@ -58,7 +45,8 @@ bool channel_flush(void)
 	if (channel_out_n == 0) {
 		return false;
 	}
-	reply = channel_ask(CHARDEV_WRITE, channel_out_grant, channel_out_n);
+	reply = chardev_write(
+	        channel_driver, (struct chardev_request){channel_out_grant, channel_out_n});
 	if (reply.err != E_OK || reply.bytes == 0 || reply.bytes > channel_out_n) {
 		return false;
 	}
@@ -84,8 +72,8 @@ void channel_put(const void *bytes, uint32_t n)
 const uint8_t *channel_peek(uint32_t *ret_n)
 {
 	if (channel_in_n == 0) {
-		struct chardev_reply reply =
-		        channel_ask(CHARDEV_READ, channel_in_grant, CHANNEL_IN_BYTES);
+		struct chardev_reply reply = chardev_read(channel_driver,
+		        (struct chardev_request){channel_in_grant, CHANNEL_IN_BYTES});
 
 		channel_in_start = 0;
 		channel_in_n = reply.err == E_OK && reply.bytes <= CHANNEL_IN_BYTES

@@ -21,7 +21,7 @@ int main(void)
 			sef_receive(&msg);
 			continue;
 		}
-		table_dispatch(&msg);
+		(void)table_dispatch(&msg); /* DS always replies */
 		sef_reply_receive(&msg);
 	}
 }

@@ -3,6 +3,7 @@
  * The data store's own interfaces: entries (store.c), subscriptions
  * (subscription.c), requests (table.c).
  */
+#include "osd/lib/request/serve.h"
 #include "osd/servers/ds/entry.h"
 
 #define DS_N_BUCKETS 512u
@@ -47,5 +48,8 @@ void subscription_publish(
         enum ds_change kind, const char *key, uint32_t key_bytes, uint64_t sequence);
 uint64_t subscription_count(void);
 
-/* Answer a request; the reply overwrites the message. */
-void table_dispatch(struct message *msg);
+/* Serve a request (table.c); the reply overwrites the message. */
+bool table_dispatch(struct message *msg);
+#define REQUEST SERVE_PROTOTYPE
+#include "osd/abi/ds.def"
+#undef REQUEST

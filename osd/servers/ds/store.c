@@ -111,7 +111,7 @@ static err_t store_add(endpoint_t owner, const struct ds_item *item, struct ds_e
 {
 	struct ds_entry *entry;
 	char *key;
-	err_t r;
+	err_t err;
 
 	if (store_n_keys == DS_KEYS_MAX) {
 		return E_FULL;
@@ -119,12 +119,12 @@ static err_t store_add(endpoint_t owner, const struct ds_item *item, struct ds_e
 	entry = heap_new(struct ds_entry);
 	key = heap_new_n(char, item->key_bytes);
 	if (entry == NULL || key == NULL) {
-		r = E_NOMEM;
+		err = E_NOMEM;
 		goto free_both;
 	}
 	memset(entry, 0, sizeof(*entry));
-	r = store_value_set(entry, item);
-	if (r != E_OK) {
+	err = store_value_set(entry, item);
+	if (err != E_OK) {
 		goto free_both;
 	}
 	memcpy(key, item->key, item->key_bytes);
@@ -138,26 +138,26 @@ static err_t store_add(endpoint_t owner, const struct ds_item *item, struct ds_e
 free_both:
 	heap_free(key);
 	heap_free(entry);
-	return r;
+	return err;
 }
 
 err_t store_publish(endpoint_t owner, const struct ds_item *item, uint64_t *ret_sequence)
 {
 	struct ds_entry **place = store_place(item->key, item->key_bytes);
-	err_t r;
+	err_t err;
 
 	if (*place == NULL) {
-		r = store_add(owner, item, place);
+		err = store_add(owner, item, place);
 	} else if ((*place)->owner != owner) {
-		r = E_PERM;
+		err = E_PERM;
 	} else {
-		r = store_value_set(*place, item);
+		err = store_value_set(*place, item);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		(*place)->sequence = (uint32_t)++store_sequence;
 		*ret_sequence = store_sequence;
 	}
-	return r;
+	return err;
 }
 
 err_t store_delete(endpoint_t owner, const char *key, uint32_t key_bytes, uint64_t *ret_sequence)

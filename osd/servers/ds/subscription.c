@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "osd/lib/heap/heap.h"
-#include "osd/lib/sys/sys.h"
+#include "osd/lib/request/ds.h"
 
 #define SUBSCRIPTIONS_MAX 64u
 
@@ -92,39 +92,39 @@ static bool subscription_matches(const struct subscription *s, const char *key, 
 }
 
 /* Send one change; while a resynchronization is owed that is all that is sent. */
-static err_t subscription_tell(struct subscription *s, const struct message *change)
+static err_t subscription_send(struct subscription *s, const struct ds_change_event *change)
 {
-	struct message msg = *change;
-	err_t r;
+	struct ds_change_event event = *change;
+	err_t err;
 
 	if (s->must_resync) {
-		msg.w[0] = s->resync_from;
-		msg.w[1] = DS_CHANGE_RESYNC;
+		event.sequence = s->resync_from;
+		event.kind = DS_CHANGE_RESYNC;
 	}
-	r = sys_asend(s->who, &msg);
-	if (r == E_FULL) {
+	err = ds_changed(s->who, event);
+	if (err == E_FULL) {
 		s->must_resync = true;
 		return E_OK;
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		s->must_resync = false;
-		s->resync_from = change->w[0];
+		s->resync_from = change->sequence;
 	}
-	return r;
+	return err;
 }
 
 void subscription_publish(
         enum ds_change kind, const char *key, uint32_t key_bytes, uint64_t sequence)
 {
-	struct message msg = {.type = DS_CHANGED, .w = {sequence, kind}};
+	struct ds_change_event change = {.sequence = sequence, .kind = kind};
 	struct subscription **place = &subscription_list;
 
-	memcpy(&msg.w[2], key, key_bytes < 40 ? key_bytes : 40);
+	memcpy(change.key, key, key_bytes < DS_EVENT_KEY_MAX ? key_bytes : DS_EVENT_KEY_MAX);
 	while (*place != NULL) {
 		struct subscription *s = *place;
 
 		if (subscription_matches(s, key, key_bytes) &&
-		        subscription_tell(s, &msg) == E_DEAD) {
+		        subscription_send(s, &change) == E_DEAD) {
 			subscription_unlink(place);
 		} else {
 			place = &s->next;

@@ -2,6 +2,7 @@
 /* Inside VM: spaces, batches, and the requests. */
 #include "osd/abi/boot.h"
 #include "osd/abi/vm.h"
+#include "osd/lib/request/serve.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/vm/region.h"
 
@@ -88,8 +89,11 @@ void device_dma_keep(paddr_t pa, uint32_t n);
 
 /* Answer all page faults that wait. */
 void fault_answer_all(void);
-/* Answer a request: *msg becomes the reply. */
-void request_answer(struct message *msg);
+/* Serve a request (table.c): *msg becomes the reply. */
+bool table_dispatch(struct message *msg);
+#define REQUEST SERVE_PROTOTYPE
+#include "osd/abi/vm.def"
+#undef REQUEST
 /* Take over the machine's memory. */
 void boot_take_over(const struct boot_info *info);
 /* Frames of RAM that the machine has. */

@@ -1,6 +1,7 @@
 /*
- * Requests. Everything in a message is checked here or where it is used; what only RS may do is
- * refused to anybody else. VM never waits: each handler makes the reply at once.
+ * Requests: a handler for each row of osd/abi/vm.def. Everything in a message is checked here or
+ * where it is used; what only RS may ask is refused to anybody else before the handler runs. VM
+ * never waits: each handler makes the reply at once.
  */
 #include "osd/servers/vm/priv.h"
 
@@ -8,16 +9,16 @@
 #define MAP_BYTES_MAX (UINT64_C(1) << 40)
 
 /* The space that a request names; only RS may name another than its own. */
-static err_t space_named(const struct message *msg, space_t id, struct space **ret_space)
+static err_t table_space_named(endpoint_t who, space_t id, struct space **ret_space)
 {
 	struct space *own;
 	err_t err;
 
-	if (id != VM_SPACE_SELF && msg->source == EP_RS) {
+	if (id != VM_SPACE_SELF && who == EP_RS) {
 		*ret_space = space_of(id);
 		return *ret_space ? E_OK : E_NOTFOUND;
 	}
-	err = space_of_endpoint(msg->source, &own);
+	err = space_of_endpoint(who, &own);
 	if (err != E_OK) {
 		return err;
 	}
@@ -29,112 +30,106 @@ static err_t space_named(const struct message *msg, space_t id, struct space **r
 }
 
 /* Bytes to pages, rounded up; 0 for what no request may ask. */
-static uint64_t pages_of(uint64_t bytes)
+static uint64_t table_pages_of(uint64_t bytes)
 {
 	return bytes <= MAP_BYTES_MAX ? (bytes + PAGE_SIZE - 1) / PAGE_SIZE : 0;
 }
 
-static err_t answer_space_new(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_space_new(endpoint_t who, struct vm_reply *ret_reply)
 {
 	struct space *space;
 	err_t err = space_new(&space);
 
-	(void)msg;
 	if (err == E_OK) {
-		reply->space = space->id;
+		ret_reply->space = space->id;
 	}
 	return err;
 }
 
-static err_t answer_space_free(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_space_free(
+        endpoint_t who, const struct vm_request_space *ask, struct vm_reply *ret_reply)
 {
-	struct space *space = space_of(MSG_AS(const struct vm_request_space, msg)->space);
+	struct space *space = space_of(ask->space);
 
-	(void)reply;
 	return space ? space_free(space) : E_NOTFOUND;
 }
 
-static err_t answer_map(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_map(endpoint_t who, const struct vm_request_map *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_map *asked = MSG_AS(const struct vm_request_map, msg);
 	struct map_request request = {
-	        .va = asked->va,
-	        .n_pages = pages_of(asked->bytes),
-	        .prot = asked->prot,
-	        .may_use_reserve = msg->source == EP_RS,
+	        .va = ask->va,
+	        .n_pages = table_pages_of(ask->bytes),
+	        .prot = ask->prot,
+	        .may_use_reserve = who == EP_RS,
 	};
 	struct space *space;
-	err_t err = space_named(msg, asked->space, &space);
+	err_t err = table_space_named(who, ask->space, &space);
 
-	(void)reply;
 	if (err != E_OK) {
 		return err;
 	}
-	if (asked->flags & ~VM_POPULATE || asked->populate_bytes > asked->bytes) {
+	if (ask->flags & ~VM_POPULATE || ask->populate_bytes > ask->bytes) {
 		return E_INVAL;
 	}
-	if (asked->flags & VM_POPULATE) {
+	if (ask->flags & VM_POPULATE) {
 		request.n_populate =
-		        asked->populate_bytes ? pages_of(asked->populate_bytes) : request.n_pages;
+		        ask->populate_bytes ? table_pages_of(ask->populate_bytes) : request.n_pages;
 	}
 	return map_anonymous(space, &request);
 }
 
-static err_t answer_unmap(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_unmap(endpoint_t who, const struct vm_request_map *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_map *asked = MSG_AS(const struct vm_request_map, msg);
 	struct space *space;
-	err_t err = space_named(msg, asked->space, &space);
+	err_t err = table_space_named(who, ask->space, &space);
 
-	(void)reply;
-	return err == E_OK ? map_remove(space, asked->va, pages_of(asked->bytes)) : err;
+	return err == E_OK ? map_remove(space, ask->va, table_pages_of(ask->bytes)) : err;
 }
 
-static err_t answer_protect(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_protect(endpoint_t who, const struct vm_request_map *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_map *asked = MSG_AS(const struct vm_request_map, msg);
 	struct space *space;
-	err_t err = space_named(msg, asked->space, &space);
+	err_t err = table_space_named(who, ask->space, &space);
 
-	(void)reply;
 	if (err != E_OK) {
 		return err;
 	}
-	return map_protect(space, asked->va, pages_of(asked->bytes), asked->prot);
+	return map_protect(space, ask->va, table_pages_of(ask->bytes), ask->prot);
 }
 
-static err_t answer_share(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_share(endpoint_t who, const struct vm_request_share *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_share *asked = MSG_AS(const struct vm_request_share, msg);
 	struct space *from, *to;
-	err_t err = space_named(msg, asked->from, &from);
+	err_t err = table_space_named(who, ask->from, &from);
 
-	(void)reply;
 	if (err == E_OK) {
-		err = space_named(msg, asked->to, &to);
+		err = table_space_named(who, ask->to, &to);
 	}
 	if (err != E_OK) {
 		return err;
 	}
-	if (asked->from_va % PAGE_SIZE != 0) {
+	if (ask->from_va % PAGE_SIZE != 0) {
 		return E_INVAL;
 	}
-	return share_map(from, asked->from_va, to, asked->to_va, pages_of(asked->bytes));
+	return share_map(from, ask->from_va, to, ask->to_va, table_pages_of(ask->bytes));
 }
 
-static err_t answer_mirror(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_mirror(endpoint_t who, const struct vm_request_mirror *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_mirror *asked = MSG_AS(const struct vm_request_mirror, msg);
-	struct space *old = space_of(asked->old), *new = space_of(asked->new);
+	struct space *old = space_of(ask->old), *new = space_of(ask->new);
 
-	(void)reply;
-	if (!old || !new) {
-		return E_NOTFOUND;
-	}
-	return msg->type == VM_MIRROR ? mirror_map(old, new) : mirror_unmap(old, new);
+	return old && new ? mirror_map(old, new) : E_NOTFOUND;
 }
 
-static uint32_t region_flags(enum region_kind kind)
+err_t vm_on_unmirror(
+        endpoint_t who, const struct vm_request_mirror *ask, struct vm_reply *ret_reply)
+{
+	struct space *old = space_of(ask->old), *new = space_of(ask->new);
+
+	return old && new ? mirror_unmap(old, new) : E_NOTFOUND;
+}
+
+static uint32_t table_region_flags(enum region_kind kind)
 {
 	switch (kind) {
 	case REGION_DMA:
@@ -155,14 +150,13 @@ static uint32_t region_flags(enum region_kind kind)
 }
 
 /* Tell the regions of a space to the caller's memory, a few at a time. */
-static err_t answer_regions(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_regions(endpoint_t who, const struct vm_request_space *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_space *asked = MSG_AS(const struct vm_request_space, msg);
 	struct vm_region some[N_REGIONS_AT_ONCE];
 	const struct region *region;
 	struct space *space;
 	uint32_t n = 0, n_told = 0;
-	err_t err = space_named(msg, asked->space, &space);
+	err_t err = table_space_named(who, ask->space, &space);
 
 	if (err != E_OK) {
 		return err;
@@ -172,110 +166,85 @@ static err_t answer_regions(const struct message *msg, struct vm_reply *reply)
 		        .bytes = region->n_pages * PAGE_SIZE,
 		        .resident_pages = region->n_backed,
 		        .prot = region->prot,
-		        .flags = region_flags(region->kind)};
+		        .flags = table_region_flags(region->kind)};
 		if (n < N_REGIONS_AT_ONCE && region->next) {
 			continue;
 		}
-		if (n > asked->max - n_told) {
+		if (n > ask->max - n_told) {
 			return E_FULL;
 		}
-		err = sys_copy(EP_SELF, (vaddr_t)some, msg->source,
-		        asked->buffer + n_told * sizeof(some[0]), n * sizeof(some[0]), 0);
+		err = sys_copy(EP_SELF, (vaddr_t)some, who, ask->buffer + n_told * sizeof(some[0]),
+		        n * sizeof(some[0]), 0);
 		if (err != E_OK) {
 			return err;
 		}
 		n_told += n;
 		n = 0;
 	}
-	reply->count = n_told;
+	ret_reply->count = n_told;
 	return E_OK;
 }
 
 /* Memory that a device sees is for those who have one: its frames never become anything else. */
-static err_t answer_dma(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_dma(endpoint_t who, const struct vm_request_dma *ask, struct vm_reply *ret_reply)
 {
 	struct slot_info info;
 	struct space *space;
-	err_t err = space_named(msg, VM_SPACE_SELF, &space);
+	err_t err = table_space_named(who, VM_SPACE_SELF, &space);
 
 	if (err == E_OK) {
-		err = sys_slot_info(msg->source, &info);
+		err = sys_slot_info(who, &info);
 	}
 	if (err != E_OK) {
 		return err;
 	}
-	if (!info.has_devices && msg->source != EP_RS) {
+	if (!info.has_devices && who != EP_RS) {
 		return E_PERM;
 	}
-	return device_map_dma(
-	        space, MSG_AS(const struct vm_request_dma, msg)->bytes, &reply->va, &reply->pa);
+	return device_map_dma(space, ask->bytes, &ret_reply->va, &ret_reply->pa);
 }
 
-static err_t answer_mmio(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_mmio(endpoint_t who, const struct vm_request_dma *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_dma *asked = MSG_AS(const struct vm_request_dma, msg);
 	struct space *space;
-	err_t err = space_named(msg, VM_SPACE_SELF, &space);
+	err_t err = table_space_named(who, VM_SPACE_SELF, &space);
 
 	if (err != E_OK) {
 		return err;
 	}
-	return device_map_registers(space, asked->pa, asked->bytes, &reply->va);
+	return device_map_registers(space, ask->pa, ask->bytes, &ret_reply->va);
 }
 
-static err_t answer_usage(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_usage(endpoint_t who, const struct vm_request_space *ask, struct vm_reply *ret_reply)
 {
 	struct space *space;
-	err_t err = space_named(msg, MSG_AS(const struct vm_request_space, msg)->space, &space);
+	err_t err = table_space_named(who, ask->space, &space);
 
 	if (err != E_OK) {
 		return err;
 	}
-	reply->total_frames = boot_total_frames();
-	reply->free_frames = frame_n_free();
-	reply->table_frames = space_n_tables();
-	reply->resident_pages = space_n_backed(space);
+	ret_reply->total_frames = boot_total_frames();
+	ret_reply->free_frames = frame_n_free();
+	ret_reply->table_frames = space_n_tables();
+	ret_reply->resident_pages = space_n_backed(space);
 	return E_OK;
 }
 
-static err_t answer_gate(const struct message *msg, struct vm_reply *reply)
+err_t vm_on_gate(endpoint_t who, const struct vm_request_map *ask, struct vm_reply *ret_reply)
 {
-	const struct vm_request_map *asked = MSG_AS(const struct vm_request_map, msg);
-	struct space *space = space_of(asked->space);
+	struct space *space = space_of(ask->space);
 
-	(void)reply;
-	return space ? map_gate(space, asked->va) : E_NOTFOUND;
+	return space ? map_gate(space, ask->va) : E_NOTFOUND;
 }
 
-static const struct {
-	err_t (*answer)(const struct message *msg, struct vm_reply *reply);
-	bool is_for_rs;
-} requests[] = {
-        [VM_SPACE_NEW - VM_BASE] = {answer_space_new, true},
-        [VM_SPACE_FREE - VM_BASE] = {answer_space_free, true},
-        [VM_MAP - VM_BASE] = {answer_map, false},
-        [VM_UNMAP - VM_BASE] = {answer_unmap, false},
-        [VM_PROTECT - VM_BASE] = {answer_protect, false},
-        [VM_SHARE - VM_BASE] = {answer_share, true},
-        [VM_MIRROR - VM_BASE] = {answer_mirror, true},
-        [VM_UNMIRROR - VM_BASE] = {answer_mirror, true},
-        [VM_REGIONS - VM_BASE] = {answer_regions, true},
-        [VM_DMA - VM_BASE] = {answer_dma, false},
-        [VM_MMIO - VM_BASE] = {answer_mmio, false},
-        [VM_USAGE - VM_BASE] = {answer_usage, false},
-        [VM_GATE - VM_BASE] = {answer_gate, true},
-};
+#define MAY_RS(who, ret_reply) ((who) == EP_RS ? E_OK : E_PERM)
 
-void request_answer(struct message *msg)
+bool table_dispatch(struct message *msg)
 {
-	uint32_t index = msg->type - VM_BASE;
-	struct vm_reply reply = {.err = E_NOSYS};
-
-	if (index < sizeof(requests) / sizeof(requests[0]) && requests[index].answer) {
-		bool is_allowed = !requests[index].is_for_rs || msg->source == EP_RS;
-
-		reply.err = is_allowed ? requests[index].answer(msg, &reply) : E_PERM;
+	switch (msg->type) {
+#define REQUEST SERVE_CASE
+#include "osd/abi/vm.def"
+#undef REQUEST
 	}
-	*msg = (struct message){.type = MSG_REPLY, .source = msg->source};
-	*MSG_AS(struct vm_reply, msg) = reply;
+	return serve_unknown(msg);
 }

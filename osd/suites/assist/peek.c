@@ -72,25 +72,28 @@ static uint64_t peek_n_seen(uint32_t request, uint64_t n)
 	}
 }
 
-void peek(const struct message *msg, struct assist_reply *ret_reply)
+/* The request may be any number, so this fills a message by hand. */
+err_t assist_on_peek(
+        endpoint_t who, const struct assist_request *ask, struct assist_reply *ret_reply)
 {
-	struct message ask = {.type = (uint32_t)msg->w[0]};
-	const struct rs_reply *reply = MSG_AS(const struct rs_reply, &ask);
-	struct rs_request *request = MSG_AS(struct rs_request, &ask);
+	struct message msg = {.type = (uint32_t)ask->a};
+	const struct rs_reply *reply = MSG_AS(const struct rs_reply, &msg);
+	struct rs_request *request = MSG_AS(struct rs_request, &msg);
 	endpoint_t rs = sef_start()->supervisor;
+	err_t err;
 	uint32_t grant = grant_make(rs, &peek_buffer, sizeof(peek_buffer), GRANT_WRITE);
 
 	memset(&peek_buffer, 0, sizeof(peek_buffer));
 	request->grant = grant;
 	request->bytes = sizeof(peek_buffer);
-	request->argument = msg->w[1];
+	request->argument = ask->b;
 	strcpy(request->service, "assist");
-	ret_reply->err = sys_sendrec(rs, &ask);
+	err = sys_sendrec(rs, &msg);
 	grant_revoke(grant);
-	if (ret_reply->err == E_OK) {
-		ret_reply->err = reply->err;
-		ret_reply->a = reply->count;
-		ret_reply->b =
-		        reply->err == E_OK ? peek_n_seen((uint32_t)msg->w[0], reply->count) : 0;
+	if (err != E_OK) {
+		return err;
 	}
+	ret_reply->a = reply->count;
+	ret_reply->b = reply->err == E_OK ? peek_n_seen((uint32_t)ask->a, reply->count) : 0;
+	return reply->err;
 }

@@ -4,6 +4,7 @@
  * (crash.c), requests (table.c).
  */
 #include "osd/abi/assist.h"
+#include "osd/lib/request/serve.h"
 
 struct zoo_sum {
 	uint64_t checksum; /* by content; the same for the same state at any addresses */
@@ -25,11 +26,11 @@ void crash_now(enum assist_crash how);
 /* Called when an update asks for a state: crashes if ASSIST_CRASH_LATER was asked for. */
 err_t crash_prepare(uint32_t state);
 
-/* Ask RS for what a service without rights gets to see (peek.c). */
-void peek(const struct message *msg, struct assist_reply *ret_reply);
-
 /* Number of requests that are kept open. */
 uint32_t table_n_held(void);
 void table_alarm(void);
-/* Answer a request; true if there is a reply to send now. */
+/* Serve a request; true if there is a reply to send now. */
 bool table_dispatch(struct message *msg);
+#define REQUEST SERVE_PROTOTYPE
+#include "osd/abi/assist.def"
+#undef REQUEST

@@ -1,7 +1,9 @@
-/* Assist's requests. */
+/*
+ * Assist's requests: a handler for each row of osd/abi/assist.def, but for ASSIST_PEEK (peek.c). What a
+ * test reads back afterwards (held requests, a counter, ticks) is ordinary state here, so that an
+ * update has to carry it over.
+ */
 #include "osd/suites/assist/priv.h"
-
-#include <string.h>
 
 #include "osd/abi/sef.h"
 #include "osd/lib/sys/sys.h"
@@ -35,101 +37,92 @@ static uint64_t table_count_calls(void)
 	return ++calls;
 }
 
-static void table_count(const struct message *msg, struct assist_reply *ret_reply)
+err_t assist_on_build(
+        endpoint_t who, const struct assist_request *ask, struct assist_reply *ret_reply)
 {
-	table_counter += msg->w[0];
-	*ret_reply = (struct assist_reply){
-	        .a = table_counter, .b = table_count_calls(), .c = ASSIST_RELEASE};
+	return zoo_build(ask->a, (uint32_t)ask->b);
 }
 
-static void table_check(struct assist_reply *ret_reply)
+err_t assist_on_check(endpoint_t who, struct assist_reply *ret_reply)
 {
 	struct zoo_sum sum;
+	err_t err = zoo_check(&sum);
 
-	ret_reply->err = zoo_check(&sum);
 	ret_reply->a = sum.checksum;
 	ret_reply->b = sum.n_nodes;
+	return err;
 }
 
-static void table_tick(const struct message *msg, struct assist_reply *ret_reply)
+err_t assist_on_crash(
+        endpoint_t who, const struct assist_request *ask, struct assist_reply *ret_reply)
 {
-	if (msg->w[0] != 0) {
-		table_period = msg->w[0];
-		(void)sys_alarm_set(sys_clock_read() + table_period);
+	crash_now((enum assist_crash)ask->a);
+	return E_OK;
+}
+
+err_t assist_on_hold(endpoint_t who)
+{
+	if (table_n_held_now == HELD_MAX) {
+		return E_FULL;
 	}
-	*ret_reply = (struct assist_reply){.a = table_n_ticks};
+	table_held[table_n_held_now++] = who;
+	return E_OK;
 }
 
-static void table_layout(struct assist_reply *ret_reply)
-{
-	*ret_reply = (struct assist_reply){
-	        .a = (uintptr_t)table_count_calls,
-	        .b = (uintptr_t)&table_counter,
-	        .c = (uintptr_t)zoo_object(),
-	        .d = (uintptr_t)__builtin_frame_address(0),
-	};
-}
-
-static void table_let_go(void)
+err_t assist_on_let_go(endpoint_t who, struct assist_reply *ret_reply)
 {
 	struct message reply = {.type = MSG_REPLY};
 
 	while (table_n_held_now > 0) {
 		(void)sys_reply(table_held[--table_n_held_now], &reply);
 	}
+	return E_OK;
 }
 
-static err_t table_refuse(uint64_t ticket)
+err_t assist_on_count(
+        endpoint_t who, const struct assist_request *ask, struct assist_reply *ret_reply)
 {
-	struct message msg = {.type = SEF_PREPARE_REFUSED, .w = {ticket, (uint64_t)E_REFUSED}};
+	table_counter += ask->a;
+	ret_reply->a = table_counter;
+	ret_reply->b = table_count_calls();
+	ret_reply->c = ASSIST_RELEASE;
+	return E_OK;
+}
+
+err_t assist_on_tick(
+        endpoint_t who, const struct assist_request *ask, struct assist_reply *ret_reply)
+{
+	if (ask->a != 0) {
+		table_period = ask->a;
+		(void)sys_alarm_set(sys_clock_read() + table_period);
+	}
+	ret_reply->a = table_n_ticks;
+	return E_OK;
+}
+
+err_t assist_on_layout(endpoint_t who, struct assist_reply *ret_reply)
+{
+	ret_reply->a = (uintptr_t)table_count_calls;
+	ret_reply->b = (uintptr_t)&table_counter;
+	ret_reply->c = (uintptr_t)zoo_object();
+	ret_reply->d = (uintptr_t)__builtin_frame_address(0);
+	return E_OK;
+}
+
+err_t assist_on_refuse(
+        endpoint_t who, const struct assist_request *ask, struct assist_reply *ret_reply)
+{
+	struct message msg = {.type = SEF_PREPARE_REFUSED, .w = {ask->a, (uint64_t)E_REFUSED}};
 
 	return sys_asend(EP_RS, &msg);
 }
 
 bool table_dispatch(struct message *msg)
 {
-	struct assist_reply reply = {.err = E_OK};
-
 	switch (msg->type) {
-	case ASSIST_BUILD:
-		reply.err = zoo_build(msg->w[0], (uint32_t)msg->w[1]);
-		break;
-	case ASSIST_CHECK:
-		table_check(&reply);
-		break;
-	case ASSIST_CRASH:
-		crash_now((enum assist_crash)msg->w[0]);
-		break;
-	case ASSIST_HOLD:
-		if (table_n_held_now < HELD_MAX) {
-			table_held[table_n_held_now++] = msg->source;
-			return false;
-		}
-		reply.err = E_FULL;
-		break;
-	case ASSIST_LET_GO:
-		table_let_go();
-		break;
-	case ASSIST_COUNT:
-		table_count(msg, &reply);
-		break;
-	case ASSIST_TICK:
-		table_tick(msg, &reply);
-		break;
-	case ASSIST_LAYOUT:
-		table_layout(&reply);
-		break;
-	case ASSIST_REFUSE:
-		reply.err = table_refuse(msg->w[0]);
-		break;
-	case ASSIST_PEEK:
-		peek(msg, &reply);
-		break;
-	default:
-		reply.err = E_NOSYS;
+#define REQUEST SERVE_CASE
+#include "osd/abi/assist.def"
+#undef REQUEST
 	}
-	memset(msg->w, 0, sizeof(msg->w));
-	msg->type = MSG_REPLY;
-	*MSG_AS(struct assist_reply, msg) = reply;
-	return true;
+	return serve_unknown(msg);
 }

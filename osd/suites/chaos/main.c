@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "osd/abi/assist.h"
 #include "osd/abi/hook.h"
 #include "osd/abi/rs.h"
+#include "osd/lib/request/assist.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 
@@ -38,10 +38,9 @@ static uint64_t chaos_n_done;
 
 static bool chaos_crash(enum assist_crash how)
 {
-	struct message msg = {.type = ASSIST_CRASH, .w = {how}};
-	err_t r = sys_sendrec(sef_lookup("assist"), &msg);
+	struct assist_request ask = {.a = how};
 
-	return (r == E_OK ? MSG_AS(struct assist_reply, &msg)->err : r) == E_RESTART;
+	return assist_crash(sef_lookup("assist"), ask).err == E_RESTART;
 }
 
 /* Only a test build of RS does this. */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "osd/lib/request/ds.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
@@ -22,35 +23,34 @@ static uint64_t operation_sequence;
 
 static const char operation_prefix[] = "load.";
 
-static struct ds_reply operation_ask(uint32_t type, struct ds_request req)
-{
-	struct message msg = {.type = type};
-	err_t r;
-
-	req.grant = operation_grant;
-	*MSG_AS(struct ds_request, &msg) = req;
-	r = sys_sendrec(operation_ds, &msg);
-	if (r != E_OK) {
-		return (struct ds_reply){.err = r};
-	}
-	return *MSG_AS(struct ds_reply, &msg);
-}
-
 static struct ds_request operation_request(uint32_t n)
 {
-	struct ds_request req = {
-	        .key_bytes = sizeof(operation_buffer.key), .value_bytes = VALUE_MAX};
+	struct ds_request req = {.grant = operation_grant,
+	        .key_bytes = sizeof(operation_buffer.key),
+	        .value_bytes = VALUE_MAX};
 
 	shadow_key(n, operation_buffer.key);
 	return req;
 }
 
-static bool operation_subscribe(uint32_t type)
+/* The keys that this program subscribes to. */
+static struct ds_request operation_all(void)
 {
-	struct ds_request req = {.key_bytes = sizeof(operation_prefix) - 1};
+	struct ds_request req = {
+	        .grant = operation_grant, .key_bytes = sizeof(operation_prefix) - 1};
 
 	memcpy(operation_buffer.key, operation_prefix, req.key_bytes);
-	return operation_ask(type, req).err == E_OK;
+	return req;
+}
+
+static bool operation_subscribe(void)
+{
+	return ds_subscribe(operation_ds, operation_all()).err == E_OK;
+}
+
+static bool operation_unsubscribe(void)
+{
+	return ds_unsubscribe(operation_ds, operation_all()).err == E_OK;
 }
 
 bool operation_start(void)
@@ -61,25 +61,26 @@ bool operation_start(void)
 		        sizeof(operation_buffer), GRANT_READ | GRANT_WRITE);
 	}
 	operation_sequence = 0;
-	return operation_subscribe(DS_SUBSCRIBE);
+	return operation_subscribe();
 }
 
 /* The request that found the fresh DS may have left a key there. */
 bool operation_after_restart(void)
 {
 	(void)restart_was_seen();
-	(void)operation_subscribe(DS_UNSUBSCRIBE);
+	(void)operation_unsubscribe();
 	for (uint32_t n = 0; n < shadow_n_keys(); n++) {
-		(void)operation_ask(DS_DELETE, operation_request(n));
+		(void)ds_delete(operation_ds, operation_request(n));
 	}
 	shadow_forget();
 	return operation_start();
 }
 
-static bool operation_change_is(const struct message *msg, enum ds_change kind, uint64_t sequence)
+static bool operation_change_is(
+        const struct ds_change_event *change, enum ds_change kind, uint64_t sequence)
 {
-	return msg->w[0] == sequence && msg->w[1] == kind &&
-	       memcmp(&msg->w[2], operation_buffer.key, sizeof(operation_buffer.key)) == 0;
+	return change->sequence == sequence && change->kind == kind &&
+	       memcmp(change->key, operation_buffer.key, sizeof(operation_buffer.key)) == 0;
 }
 
 /* Wait for the change that our own request must have caused. In slices: a machine that stands still
@@ -94,7 +95,8 @@ static bool operation_await_change(enum ds_change kind, uint64_t sequence)
 		sef_receive(&msg);
 		if (msg.type == DS_CHANGED && msg.source == operation_ds) {
 			(void)sys_alarm_set(0);
-			return operation_change_is(&msg, kind, sequence);
+			return operation_change_is(
+			        MSG_AS(const struct ds_change_event, &msg), kind, sequence);
 		}
 		if (!message_is_notify(&msg, EP_CLOCK)) {
 			continue;
@@ -123,7 +125,7 @@ bool operation_publish(uint32_t n)
 	shadow_next(n);
 	req.value_bytes = shadow_value(n, operation_buffer.value, &type);
 	req.type = type;
-	reply = operation_ask(DS_PUBLISH, req);
+	reply = ds_publish(operation_ds, req);
 	if (reply.err == E_RESTART) {
 		return operation_after_restart();
 	}
@@ -149,7 +151,7 @@ bool operation_retrieve(uint32_t n)
 	struct ds_reply reply;
 
 	memset(operation_buffer.value, 0, sizeof(operation_buffer.value));
-	reply = operation_ask(DS_RETRIEVE, operation_request(n));
+	reply = ds_retrieve(operation_ds, operation_request(n));
 	if (reply.err == E_RESTART) {
 		return operation_after_restart();
 	}
@@ -159,7 +161,7 @@ bool operation_retrieve(uint32_t n)
 bool operation_delete(uint32_t n)
 {
 	bool was_present = shadow_is_present(n);
-	struct ds_reply reply = operation_ask(DS_DELETE, operation_request(n));
+	struct ds_reply reply = ds_delete(operation_ds, operation_request(n));
 
 	if (reply.err == E_RESTART) {
 		return operation_after_restart();
@@ -176,12 +178,12 @@ bool operation_delete(uint32_t n)
 
 bool operation_resubscribe(void)
 {
-	return operation_subscribe(DS_UNSUBSCRIBE) && operation_subscribe(DS_SUBSCRIBE);
+	return operation_unsubscribe() && operation_subscribe();
 }
 
 bool operation_count(void)
 {
-	struct ds_reply reply = operation_ask(DS_COUNT, (struct ds_request){0});
+	struct ds_reply reply = ds_count(operation_ds);
 	uint32_t n_present = 0;
 
 	for (uint32_t n = 0; n < shadow_n_keys(); n++) {

@@ -207,7 +207,7 @@ static void case_busy(void)
 	CHECK_EQUAL(order_simple(ORDER_RESTART, "assist", 0), E_BUSY);
 	CHECK_EQUAL(cancel(order_epoch(), number), E_OK);
 	CHECK_EQUAL(update_wait(number).err, E_CANCELLED);
-	assist_count();
+	assist_count_up();
 }
 
 static void case_cancel(void)
@@ -222,11 +222,11 @@ static void case_cancel(void)
 	CHECK_EQUAL(order_send(&order, NULL), E_OK);
 	CHECK_EQUAL(cancel(order_epoch(), number + 1), E_NOTFOUND);
 	CHECK_EQUAL(cancel(order_epoch() + 1, number), E_NOTFOUND);
-	assist_count();
+	assist_count_up();
 	CHECK_EQUAL(cancel(order_epoch(), number), E_OK);
 	CHECK_EQUAL(update_wait(number).err, E_CANCELLED);
 	CHECK_EQUAL(cancel(order_epoch(), number), E_NOTFOUND);
-	assist_count();
+	assist_count_up();
 }
 
 /* At once after its acceptance: the new instance is there and looks at the state. */
@@ -250,7 +250,7 @@ static void case_cancel_early(void)
 	CHECK_EQUAL(result.step_at[RS_STEP_SWITCH], 0);
 	CHECK(rs_service("assist", &after));
 	CHECK_EQUAL(after.generation, before.generation);
-	assist_count();
+	assist_count_up();
 }
 
 static void case_cancel_late(void)
@@ -266,7 +266,7 @@ static void case_cancel_late(void)
 	pause_for(20 * NSEC_MSEC);
 	CHECK_EQUAL(cancel(order_epoch(), number), E_STATE);
 	CHECK_EQUAL(update_wait(number).err, E_TIMEOUT);
-	assist_count();
+	assist_count_up();
 }
 
 static void case_checks(void)

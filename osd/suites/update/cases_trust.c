@@ -30,7 +30,7 @@ static void case_forged(void)
 		CHECK_EQUAL(sys_sendrec(assist, &msg), E_OK);
 		CHECK_EQUAL(msg.type, MSG_REPLY);
 		CHECK_EQUAL(msg.w[0], E_NOSYS);
-		assist_count();
+		assist_count_up();
 	}
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.n_restarts, old.n_restarts);

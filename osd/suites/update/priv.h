@@ -88,7 +88,7 @@ struct rs_result update_run(const char *offer, const struct ask *ask);
 
 err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret_reply);
 /* Add 1 to assist's counter; the answer must be the next number. */
-void assist_count(void);
+void assist_count_up(void);
 uint64_t assist_checksum(void);
 /* Wait until a restarted assist answers, and until this time has passed. */
 void assist_settle(void);

@@ -126,7 +126,7 @@ static struct rs_result number_wait(struct trust_number number)
 
 	memset(&result, 0, sizeof(result));
 	while (!update_is_over(number, &result)) {
-		assist_count();
+		assist_count_up();
 	}
 	return result;
 }
@@ -202,7 +202,7 @@ err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret
  * E_RESTART is the honest answer of a service that was started afresh: whoever asked must know what
  * it lost.
  */
-void assist_count(void)
+void assist_count_up(void)
 {
 	struct assist_reply reply = {0};
 	err_t r = assist_ask(ASSIST_COUNT, 1, 0, &reply);

@@ -1,4 +1,10 @@
+/*
+ * Requests to VM. Those that a test sends under several numbers, also wrong ones, fill their message by hand;
+ * the others use the stubs.
+ */
 #include "osd/suites/vm/vmtest.h"
+
+#include "osd/lib/request/vm.h"
 
 static err_t ask(struct message *msg, struct vm_reply *ret_reply)
 {
@@ -17,49 +23,43 @@ err_t ask_space(uint32_t type, space_t space, struct vm_reply *ret_reply)
 
 err_t ask_space_new(space_t *ret_space)
 {
-	struct vm_reply reply;
-	err_t err = ask_space(VM_SPACE_NEW, 0, &reply);
+	struct vm_reply reply = vm_space_new(EP_VM);
 
 	*ret_space = reply.space;
-	return err;
-}
-
-static err_t ask_map_request(uint32_t type, const struct vm_request_map *request)
-{
-	struct message msg = {.type = type};
-	struct vm_reply reply;
-
-	*MSG_AS(struct vm_request_map, &msg) = *request;
-	return ask(&msg, &reply);
+	return reply.err;
 }
 
 err_t ask_range(uint32_t type, space_t space, vaddr_t va, uint64_t bytes, uint32_t prot)
 {
-	return ask_map_request(type,
-	        &(struct vm_request_map){.space = space, .prot = prot, .va = va, .bytes = bytes});
+	struct message msg = {.type = type};
+	struct vm_reply reply;
+
+	*MSG_AS(struct vm_request_map, &msg) =
+	        (struct vm_request_map){.space = space, .prot = prot, .va = va, .bytes = bytes};
+	return ask(&msg, &reply);
 }
 
 err_t ask_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t populate)
 {
-	return ask_map_request(VM_MAP, &(struct vm_request_map){.space = space,
-	                                       .prot = prot,
-	                                       .va = va,
-	                                       .bytes = bytes,
-	                                       .flags = populate ? VM_POPULATE : 0,
-	                                       .populate_bytes = populate});
+	struct vm_request_map request = {.space = space,
+	        .prot = prot,
+	        .va = va,
+	        .bytes = bytes,
+	        .flags = populate ? VM_POPULATE : 0,
+	        .populate_bytes = populate};
+
+	return vm_map(EP_VM, request).err;
 }
 
 err_t ask_share(vaddr_t from_va, space_t to, vaddr_t to_va, uint64_t bytes)
 {
-	struct message msg = {.type = VM_SHARE};
-	struct vm_reply reply;
-
-	*MSG_AS(struct vm_request_share, &msg) = (struct vm_request_share){.from = VM_SPACE_SELF,
+	struct vm_request_share request = {.from = VM_SPACE_SELF,
 	        .to = to,
 	        .from_va = from_va,
 	        .to_va = to_va,
 	        .bytes = bytes};
-	return ask(&msg, &reply);
+
+	return vm_share(EP_VM, request).err;
 }
 
 err_t ask_mirror(uint32_t type, space_t old, space_t new)
@@ -74,15 +74,12 @@ err_t ask_mirror(uint32_t type, space_t old, space_t new)
 
 err_t ask_regions(space_t space, struct vm_region *ret_regions, uint32_t max, uint32_t *ret_n)
 {
-	struct message msg = {.type = VM_REGIONS};
-	struct vm_reply reply;
-	err_t err;
-
-	*MSG_AS(struct vm_request_space, &msg) = (struct vm_request_space){
+	struct vm_request_space request = {
 	        .space = space, .max = max, .buffer = (vaddr_t)ret_regions};
-	err = ask(&msg, &reply);
+	struct vm_reply reply = vm_regions(EP_VM, request);
+
 	*ret_n = reply.count;
-	return err;
+	return reply.err;
 }
 
 uint64_t frames_left(void)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "osd/lib/request/vm.h"
+
 #define DATA UINT64_C(0x2000000000)
 #define DATA_BYTES (UINT64_C(8) << 20)
 #define DATA_PAGES (DATA_BYTES / PAGE_SIZE)
@@ -175,26 +177,19 @@ static void test_regions(void)
 /* A device request without the right, and DMA memory that comes back to DMA. */
 static void test_device(void)
 {
-	struct message msg = {.type = VM_DMA};
-	struct vm_reply *reply = MSG_AS(struct vm_reply, &msg);
-	paddr_t pa;
-	vaddr_t va;
+	struct vm_request_dma memory = {.bytes = 3 * PAGE_SIZE};
+	struct vm_request_dma registers = {.pa = 0xfeb00000, .bytes = PAGE_SIZE};
+	struct vm_reply first, second;
 
-	MSG_AS(struct vm_request_dma, &msg)->bytes = 3 * PAGE_SIZE;
-	CHECK(sys_sendrec(EP_VM, &msg) == E_OK && reply->err == E_OK);
-	pa = reply->pa;
-	va = reply->va;
-	memset((void *)va, 5, 3 * PAGE_SIZE);
-	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, va, 3 * PAGE_SIZE, 0) == E_OK);
-	msg = (struct message){.type = VM_DMA};
-	MSG_AS(struct vm_request_dma, &msg)->bytes = 3 * PAGE_SIZE;
-	CHECK(sys_sendrec(EP_VM, &msg) == E_OK && reply->err == E_OK && reply->pa == pa);
-	CHECK(*(uint8_t *)reply->va == 0);
-	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, reply->va, 3 * PAGE_SIZE, 0) == E_OK);
-	msg = (struct message){.type = VM_MMIO};
-	*MSG_AS(struct vm_request_dma, &msg) =
-	        (struct vm_request_dma){.pa = 0xfeb00000, .bytes = PAGE_SIZE};
-	CHECK(sys_sendrec(EP_VM, &msg) == E_OK && reply->err == E_PERM);
+	first = vm_dma(EP_VM, memory);
+	CHECK(first.err == E_OK);
+	memset((void *)first.va, 5, memory.bytes);
+	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, first.va, memory.bytes, 0) == E_OK);
+	second = vm_dma(EP_VM, memory);
+	CHECK(second.err == E_OK && second.pa == first.pa);
+	CHECK(*(uint8_t *)second.va == 0);
+	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, second.va, memory.bytes, 0) == E_OK);
+	CHECK(vm_mmio(EP_VM, registers).err == E_PERM);
 }
 
 /* What a service may ask: its own memory, nothing that is another's or RS's alone. */

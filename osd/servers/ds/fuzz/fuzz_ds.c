@@ -31,7 +31,7 @@ static void receive(struct message *ret_msg)
 	if (how % 16 == 15) {
 		*ret_msg = host_message(how < 128 ? SEF_BASE : 0, 8, everybody, 3);
 	} else {
-		*ret_msg = host_message(DS_BASE, 10, clients, 3);
+		*ret_msg = host_message(DS_BASE, DS_REQUEST_N + 2, clients, 3);
 	}
 }
 

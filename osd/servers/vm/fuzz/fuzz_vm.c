@@ -183,7 +183,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	host_begin(data, size);
 	start();
 	while (host_has_bytes()) {
-		struct message request = host_message(VM_BASE, 16, askers, 6), reply = request;
+		struct message request = host_message(VM_BASE, VM_REQUEST_N + 3, askers, 6),
+		               reply = request;
 
 		if (host_byte() % 8 == 7) {
 			fault_answer_all();
@@ -192,7 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* Spaces and access as somebody who knows would name them. */
 		request.w[0] = host_byte() % 2 ? request.w[0] : host_word() & UINT64_C(0x700000007);
 		reply = request;
-		request_answer(&reply);
+		(void)table_dispatch(&reply);
 		if (reply.type != MSG_REPLY) {
 			abort();
 		}
