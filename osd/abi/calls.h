@@ -9,6 +9,13 @@ enum kcall {
 #include "calls.def"
 #undef KCALL
 };
+/* How many there are; their numbers have no gaps. */
+enum {
+#define KCALL(...) +1
+	KCALL_N = 0
+#include "calls.def"
+#undef KCALL
+};
 
 /* slot_create */
 #define SLOT_UNCOMMITTED 1u

@@ -1,7 +1,8 @@
 """Reads the tables of this directory, and others of the same form (osd/abi/calls.def), for tools and tests.
 
 A table is a `.def` file of rows NAME(field, ...). A field is a word, a number or a string; strings that follow each
-other are one, as in C. Comments and lines of the preprocessor are no rows.
+other are one, as in C; what stands in parentheses of its own is one field, as it is written. Comments and lines of
+the preprocessor are no rows.
 """
 import re
 
@@ -25,10 +26,13 @@ def rows_at(text, macro):
             if not found:
                 raise ValueError('%s: cannot read row at %r' % (macro, text[at:at + 40]))
             at = found.end()
-            if found.group(3) == ')':
+            if found.group(3) == '(':
+                current += text[at:text.index(')', at)]
+                at = text.index(')', at) + 1
+            elif found.group(3) == ')':
                 yield start.start(), fields + [current]
                 break
-            if found.group(3) == ',':
+            elif found.group(3) == ',':
                 fields.append(current)
                 current = ''
             else:

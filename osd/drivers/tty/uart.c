@@ -26,10 +26,9 @@ static err_t uart_hook = E_STATE;
 
 static uint32_t uart_read(enum uart_register reg)
 {
-	uint32_t value = 0;
+	uint64_t value;
 
-	(void)sys_port_in(UART_PORT + reg, 1, &value);
-	return value;
+	return sys_port_in(UART_PORT + reg, 1, &value) == E_OK ? (uint32_t)value : 0;
 }
 
 static void uart_write(enum uart_register reg, uint32_t value)

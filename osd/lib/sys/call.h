@@ -1,240 +1,85 @@
 #pragma once
 /*
- * Kernel calls for services: one function per row of osd/abi/calls.def; docs/call says what they
- * do. All inline: a message travels in registers, and most calls are a few loads and the gate.
+ * Kernel calls for services: sys_NAME() for each row of osd/abi/calls.def, whose column `kind` says
+ * what the function looks like; docs/call has a page for each. All inline: a message travels in
+ * registers, and most calls are a few loads and the gate.
  */
 #include "osd/lib/sys/gate.h"
 
-static inline err_t sys_null(void)
-{
-	return sys_call(KCALL_null, 0);
-}
-
-static inline err_t sys_send(endpoint_t to, const struct message *msg)
-{
-	return sys_ipc_out(KCALL_send, to, msg);
-}
-
-/* *ret_msg is left alone on an error. */
-static inline err_t sys_receive(endpoint_t from, struct message *ret_msg)
-{
-	return sys_ipc(KCALL_receive, from, ret_msg);
-}
-
-static inline err_t sys_sendrec(endpoint_t to, struct message *msg)
-{
-	return sys_ipc(KCALL_sendrec, to, msg);
-}
-
-static inline err_t sys_notify(endpoint_t to)
-{
-	return sys_call(KCALL_notify, to);
-}
-
-static inline err_t sys_asend(endpoint_t to, const struct message *msg)
-{
-	return sys_ipc_out(KCALL_asend, to, msg);
-}
-
-static inline err_t sys_reply(endpoint_t to, const struct message *msg)
-{
-	return sys_ipc_out(KCALL_reply, to, msg);
-}
-
-static inline err_t sys_reply_receive(endpoint_t to, struct message *msg)
-{
-	return sys_ipc(KCALL_reply_receive, to, msg);
-}
-
-static inline nsec_t sys_clock_read(void)
-{
-	return (nsec_t)sys_call(KCALL_clock_read, 0);
-}
-
-static inline err_t sys_alarm_set(nsec_t at)
-{
-	return sys_call(KCALL_alarm_set, at);
-}
-
-static inline _Noreturn void sys_exit(int64_t code)
-{
-	(void)sys_call(KCALL_exit, (uint64_t)code);
-	__builtin_unreachable();
-}
-
-/* Return what the supervisor passed to slot_resume. */
-static inline err_t sys_report(uint64_t code, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-	return sys_call(KCALL_report, code, a, b, c, d);
-}
-
 struct grant;
 
-static inline err_t sys_grant_table_set(const struct grant *table, uint32_t n_entries)
-{
-	return sys_call(KCALL_grant_table_set, (uint64_t)table, n_entries);
-}
+/*
+ * What a row's arguments (type, name, type, name, ...) become: the parameters of a function, and
+ * the values of its registers. SYS_PAIRS picks the macro for their number.
+ */
+#define SYS_PARAMETERS(...) SYS_PAIRS(P, __VA_ARGS__)(__VA_ARGS__)
+#define SYS_VALUES(...) SYS_PAIRS(V, __VA_ARGS__)(__VA_ARGS__)
+#define SYS_PAIRS(macro, ...)                                                                      \
+	SYS_PAIRS_AT(0 __VA_OPT__(, ) __VA_ARGS__, macro##6, , macro##5, , macro##4, , macro##3, , \
+	        macro##2, , macro##1, , macro##0)
+#define SYS_PAIRS_AT(none, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5, t6, n6, macro, ...) SYS_##macro
 
-static inline err_t sys_copy_from_grant(
-        endpoint_t granter, uint32_t grant, uint64_t offset, void *local, uint64_t bytes)
-{
-	return sys_call(KCALL_copy_from_grant, granter, grant, offset, (uint64_t)local, bytes);
-}
+#define SYS_P0() void
+#define SYS_P1(type, name) type name
+#define SYS_P2(type, name, ...) type name, SYS_P1(__VA_ARGS__)
+#define SYS_P3(type, name, ...) type name, SYS_P2(__VA_ARGS__)
+#define SYS_P4(type, name, ...) type name, SYS_P3(__VA_ARGS__)
+#define SYS_P5(type, name, ...) type name, SYS_P4(__VA_ARGS__)
+#define SYS_P6(type, name, ...) type name, SYS_P5(__VA_ARGS__)
 
-static inline err_t sys_copy_to_grant(
-        endpoint_t granter, uint32_t grant, uint64_t offset, const void *local, uint64_t bytes)
-{
-	return sys_call(KCALL_copy_to_grant, granter, grant, offset, (uint64_t)local, bytes);
-}
+#define SYS_V0() 0
+#define SYS_V1(type, name) (uint64_t)(name)
+#define SYS_V2(type, name, ...) (uint64_t)(name), SYS_V1(__VA_ARGS__)
+#define SYS_V3(type, name, ...) (uint64_t)(name), SYS_V2(__VA_ARGS__)
+#define SYS_V4(type, name, ...) (uint64_t)(name), SYS_V3(__VA_ARGS__)
+#define SYS_V5(type, name, ...) (uint64_t)(name), SYS_V4(__VA_ARGS__)
+#define SYS_V6(type, name, ...) (uint64_t)(name), SYS_V5(__VA_ARGS__)
 
-static inline err_t sys_thread_pointer_set(vaddr_t base)
-{
-	return sys_call(KCALL_thread_pointer_set, base);
-}
-
-static inline err_t sys_log_write(const char *text, uint64_t bytes)
-{
-	return sys_call(KCALL_log_write, (uint64_t)text, bytes);
-}
-
-static inline uint64_t sys_random(void)
-{
-	uint64_t bits;
-
-	(void)sys_call_second(KCALL_random, (const uint64_t[6]){0}, &bits);
-	return bits;
-}
-
-/* Return the endpoint (positive) or an error. name: SERVICE_NAME_LEN bytes. */
-static inline err_t sys_lookup(const char *name)
-{
-	return sys_call(KCALL_lookup, (uint64_t)name);
-}
-
-static inline err_t sys_port_in(uint16_t port, unsigned int width, uint32_t *ret_value)
-{
-	uint64_t value;
-	err_t r = sys_call_second(KCALL_port_in, (const uint64_t[6]){port, width}, &value);
-
-	if (r == E_OK) {
-		*ret_value = (uint32_t)value;
+#define SYS_CALL(name, arguments)                                                                  \
+	static inline err_t sys_##name(SYS_PARAMETERS arguments)                                   \
+	{                                                                                          \
+		return sys_call(KCALL_##name, SYS_VALUES arguments);                               \
 	}
-	return r;
-}
+/* *ret_second is written with an error too. */
+#define SYS_RDX(name, arguments)                                                                   \
+	static inline err_t sys_##name(SYS_PARAMETERS arguments, uint64_t *ret_second)             \
+	{                                                                                          \
+		return sys_call_second(                                                            \
+		        KCALL_##name, (const uint64_t[6]){SYS_VALUES arguments}, ret_second);      \
+	}
+#define SYS_BITS(name, arguments)                                                                  \
+	static inline uint64_t sys_##name(SYS_PARAMETERS arguments)                                \
+	{                                                                                          \
+		uint64_t second;                                                                   \
+                                                                                                   \
+		(void)sys_call_second(                                                             \
+		        KCALL_##name, (const uint64_t[6]){SYS_VALUES arguments}, &second);         \
+		return second;                                                                     \
+	}
+#define SYS_TIME(name, arguments)                                                                  \
+	static inline nsec_t sys_##name(SYS_PARAMETERS arguments)                                  \
+	{                                                                                          \
+		return (nsec_t)sys_call(KCALL_##name, SYS_VALUES arguments);                       \
+	}
+#define SYS_END(name, arguments)                                                                   \
+	static inline _Noreturn void sys_##name(SYS_PARAMETERS arguments)                          \
+	{                                                                                          \
+		(void)sys_call(KCALL_##name, SYS_VALUES arguments);                                \
+		__builtin_unreachable();                                                           \
+	}
+#define SYS_SEND(name, arguments)                                                                  \
+	static inline err_t sys_##name(SYS_PARAMETERS arguments, const struct message *msg)        \
+	{                                                                                          \
+		return sys_ipc_out(KCALL_##name, SYS_ENDPOINT arguments, msg);                     \
+	}
+/* *msg is left alone on an error. */
+#define SYS_MESSAGE(name, arguments)                                                               \
+	static inline err_t sys_##name(SYS_PARAMETERS arguments, struct message *msg)              \
+	{                                                                                          \
+		return sys_ipc(KCALL_##name, SYS_ENDPOINT arguments, msg);                         \
+	}
+#define SYS_ENDPOINT(type, name) name
 
-static inline err_t sys_port_out(uint16_t port, unsigned int width, uint32_t value)
-{
-	return sys_call(KCALL_port_out, port, width, value);
-}
-
-/* Return the hook (>= 0) or an error. bit: 0..63, its place in the notification's w[0]. */
-static inline err_t sys_irq_hook(unsigned int line, unsigned int bit)
-{
-	return sys_call(KCALL_irq_hook, line, bit);
-}
-
-static inline err_t sys_irq_enable(err_t hook)
-{
-	return sys_call(KCALL_irq_enable, (uint64_t)hook);
-}
-
-/* Return the endpoint (positive) or an error. */
-static inline err_t sys_slot_create(const struct slot_params *params)
-{
-	return sys_call(KCALL_slot_create, (uint64_t)params);
-}
-
-static inline err_t sys_slot_start(endpoint_t ep, vaddr_t entry, vaddr_t stack, uint64_t argument)
-{
-	return sys_call(KCALL_slot_start, ep, entry, stack, argument);
-}
-
-static inline err_t sys_slot_stop(endpoint_t ep)
-{
-	return sys_call(KCALL_slot_stop, ep);
-}
-
-static inline err_t sys_slot_resume(endpoint_t ep, uint64_t value)
-{
-	return sys_call(KCALL_slot_resume, ep, value);
-}
-
-static inline err_t sys_slot_destroy(endpoint_t ep)
-{
-	return sys_call(KCALL_slot_destroy, ep);
-}
-
-static inline err_t sys_slot_privileges(endpoint_t ep, const struct slot_privileges *privileges)
-{
-	return sys_call(KCALL_slot_privileges, ep, (uint64_t)privileges);
-}
-
-static inline err_t sys_slot_swap(endpoint_t a, endpoint_t b, uint32_t flags)
-{
-	return sys_call(KCALL_slot_swap, a, b, flags);
-}
-
-static inline err_t sys_slot_commit(endpoint_t ep)
-{
-	return sys_call(KCALL_slot_commit, ep);
-}
-
-static inline err_t sys_slot_unhold(endpoint_t ep)
-{
-	return sys_call(KCALL_slot_unhold, ep);
-}
-
-static inline err_t sys_slot_info(endpoint_t ep, struct slot_info *ret_info)
-{
-	return sys_call(KCALL_slot_info, ep, (uint64_t)ret_info);
-}
-
-static inline err_t sys_event_next(struct slot_event *ret_event)
-{
-	return sys_call(KCALL_event_next, (uint64_t)ret_event);
-}
-
-static inline err_t sys_copy(endpoint_t source, vaddr_t from, endpoint_t target, vaddr_t to,
-        uint64_t bytes, uint32_t flags)
-{
-	return sys_call(KCALL_copy, source, from, target, to, bytes, flags);
-}
-
-/* Return the space (>= 0) or an error. */
-static inline err_t sys_space_create(paddr_t root)
-{
-	return sys_call(KCALL_space_create, root);
-}
-
-/* *ret_tables: table frames used, or needed when the answer is E_TABLES. */
-static inline err_t sys_space_batch(struct space_batch *batch, uint64_t *ret_tables)
-{
-	return sys_call_second(KCALL_space_batch, (const uint64_t[6]){(uint64_t)batch}, ret_tables);
-}
-
-static inline err_t sys_space_destroy(
-        space_t space, paddr_t *ret_frames, uint64_t max, uint64_t *ret_n_frames)
-{
-	return sys_call_second(KCALL_space_destroy,
-	        (const uint64_t[6]){space, (uint64_t)ret_frames, max}, ret_n_frames);
-}
-
-static inline err_t sys_fault_next(struct page_fault *ret_fault)
-{
-	return sys_call(KCALL_fault_next, (uint64_t)ret_fault);
-}
-
-static inline err_t sys_fault_done(endpoint_t ep, space_t space, bool resolved)
-{
-	return sys_call(KCALL_fault_done, ep, space, resolved);
-}
-
-static inline err_t sys_machine_off(uint32_t code)
-{
-	return sys_call(KCALL_machine_off, code);
-}
-
-static inline err_t sys_kernel_stats(struct kernel_stats *ret_stats)
-{
-	return sys_call(KCALL_kernel_stats, (uint64_t)ret_stats);
-}
+#define KCALL(number, name, kind, arguments, ...) SYS_##kind(name, arguments)
+#include "osd/abi/calls.def"
+#undef KCALL

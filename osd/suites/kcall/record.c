@@ -13,7 +13,7 @@ static const struct {
 #define RIGHTS_ALL false
 #define RIGHTS_UNCOMMITTED false
 #define RIGHTS_MASK true
-#define KCALL(number, name, arguments, rights, results, errors, text)                              \
+#define KCALL(number, name, kind, arguments, rights, results, errors, text)                        \
 	{number, RIGHTS_##rights, #name, errors},
 #include "osd/abi/calls.def"
 #undef KCALL

@@ -7,6 +7,8 @@
 #define KCALL_UNRECORDED
 #include "osd/suites/kcall/abuse.h"
 
+#define N_UNKNOWN 6 /* numbers behind the last call that are tried too */
+
 uint64_t random_next(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15ul;
@@ -71,7 +73,7 @@ void abuse_main(uint64_t state)
 {
 	for (;;) {
 		uint64_t r = random_next(&state), a[6], second;
-		uint64_t number = KCALL_BASE + r % 48;
+		uint64_t number = KCALL_BASE + r % (KCALL_N + N_UNKNOWN);
 		struct message msg;
 
 		if (number_ends_or_stops(number) && (r >> 20) % 64) {

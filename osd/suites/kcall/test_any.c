@@ -10,7 +10,7 @@ static const struct {
 	int rights;
 	const char *name;
 } calls[] = {
-#define KCALL(number, name, arguments, rights, ...) {number, RIGHTS_##rights, #name},
+#define KCALL(number, name, kind, arguments, rights, ...) {number, RIGHTS_##rights, #name},
 #include "osd/abi/calls.def"
 #undef KCALL
 };
