@@ -60,30 +60,31 @@
 
 /*
  * Rows that may be asked twice: ask again, once, when the server was restarted while it worked on
- * the request. What the old instance knew is gone; the caller has to be content with that. A send
- * that failed leaves the message as it was, so the same one can go out again.
+ * the request. What the old instance knew is gone; the caller has to be content with that. The
+ * message is filled twice: after an error nothing is known of its words.
  */
 #define STUB_CALL_ONCE(server, verb, name, ask_t, answer_t)
 #define STUB_CALL_AGAIN(server, verb, name, ask_t, answer_t)                                       \
 	STUB_UPWARD(server)                                                                        \
 	static inline struct answer_t server##_##verb##_retry(endpoint_t to, struct ask_t ask)     \
 	{                                                                                          \
-		struct message msg = {.type = (name)};                                             \
+		struct message msg = {.type = (name)}, again;                                      \
 		struct answer_t answer;                                                            \
                                                                                                    \
 		*MSG_AS(struct ask_t, &msg) = ask;                                                 \
+		again = msg;                                                                       \
 		answer = STUB_SENDREC(to, &msg, answer_t);                                         \
-		return answer.err == E_RESTART ? STUB_SENDREC(to, &msg, answer_t) : answer;        \
+		return answer.err == E_RESTART ? STUB_SENDREC(to, &again, answer_t) : answer;      \
 	}
 #define STUB_GET_ONCE(server, verb, name, answer_t)
 #define STUB_GET_AGAIN(server, verb, name, answer_t)                                               \
 	STUB_UPWARD(server)                                                                        \
 	static inline struct answer_t server##_##verb##_retry(endpoint_t to)                       \
 	{                                                                                          \
-		struct message msg = {.type = (name)};                                             \
+		struct message msg = {.type = (name)}, again = msg;                                \
 		struct answer_t answer = STUB_SENDREC(to, &msg, answer_t);                         \
                                                                                                    \
-		return answer.err == E_RESTART ? STUB_SENDREC(to, &msg, answer_t) : answer;        \
+		return answer.err == E_RESTART ? STUB_SENDREC(to, &again, answer_t) : answer;      \
 	}
 
 /* E_FULL: the receiver's queue is full and nothing was sent. */

@@ -72,7 +72,7 @@ struct grant;
 	{                                                                                          \
 		return sys_ipc_out(KCALL_##name, SYS_ENDPOINT arguments, msg);                     \
 	}
-/* *msg is left alone on an error. */
+/* On an error nothing is known of *msg: the entry saves no message that a receiver took at once. */
 #define SYS_MESSAGE(name, arguments)                                                               \
 	static inline err_t sys_##name(SYS_PARAMETERS arguments, struct message *msg)              \
 	{                                                                                          \
