@@ -231,9 +231,17 @@ static const char *answer_component(const struct rs_result *result)
 	case RS_STEP_PAIR:
 	case RS_STEP_TRANSFER:
 		return "new instance";
-	default:
-		return "rs";
+	case RS_STEP_NONE:
+	case RS_STEP_VERIFY:
+	case RS_STEP_CREATE:
+	case RS_STEP_SWITCH:
+	case RS_STEP_COMMIT:
+	case RS_STEP_ROLLBACK:
+	case RS_STEP_DONE:
+	case RS_STEP_N:
+		break;
 	}
+	return "rs";
 }
 
 static Wire__Cause *answer_result_cause(struct wire_arena *arena, const struct rs_result *result)
