@@ -94,7 +94,7 @@ int keyring_file_read(int dir_fd, const char *name, int secret, struct keyring_f
 	return 0;
 }
 
-static int fd_write_all(int fd, const uint8_t *bytes, size_t len)
+static int file_write_all(int fd, const uint8_t *bytes, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
@@ -122,7 +122,7 @@ int keyring_file_write(int dir_fd, const char *name, int secret, const void *byt
 	if (fchmod(fd, mode) < 0) {
 		return -errno;
 	}
-	return fd_write_all(fd, bytes, len);
+	return file_write_all(fd, bytes, len);
 }
 
 int keyring_file_replace(int dir_fd, const char *name, int secret, const void *bytes, size_t len)

@@ -40,6 +40,7 @@ enum keyring_error {
 	KEYRING_E_UNSAFE,     /* others can read or replace it, or it is not ours */
 	KEYRING_E_FORMAT,     /* not a key of this kind */
 	KEYRING_E_REFUSED,    /* what is to be signed or unsealed is not good */
+	_KEYRING_E_N
 };
 
 enum keyring_role {

@@ -23,27 +23,27 @@ enum {
 
 _Static_assert(SEAL_PUB + SIGNER_SEED_SIZE + SEAL_TAG == SIGNER_SEALED_SIZE, "layout");
 
-static void cipher_ctx_freep(EVP_CIPHER_CTX **ctx)
+static void seal_cipher_ctx_freep(EVP_CIPHER_CTX **ctx)
 {
 	EVP_CIPHER_CTX_free(*ctx);
 }
 
-static void pkey_ctx_freep(EVP_PKEY_CTX **ctx)
+static void seal_pkey_ctx_freep(EVP_PKEY_CTX **ctx)
 {
 	EVP_PKEY_CTX_free(*ctx);
 }
 
-static void pkey_freep(EVP_PKEY **pkey)
+static void seal_pkey_freep(EVP_PKEY **pkey)
 {
 	EVP_PKEY_free(*pkey);
 }
 
-static void kdf_freep(EVP_KDF **kdf)
+static void seal_kdf_freep(EVP_KDF **kdf)
 {
 	EVP_KDF_free(*kdf);
 }
 
-static void kdf_ctx_freep(EVP_KDF_CTX **ctx)
+static void seal_kdf_ctx_freep(EVP_KDF_CTX **ctx)
 {
 	EVP_KDF_CTX_free(*ctx);
 }
@@ -51,9 +51,9 @@ static void kdf_ctx_freep(EVP_KDF_CTX **ctx)
 /* The agreed secret. 0, or -1 also when the other side's key is of small order. */
 static int seal_agree(EVP_PKEY *own, const uint8_t other[32], uint8_t ret_secret[32])
 {
-	_cleanup_(pkey_freep) EVP_PKEY *peer =
+	_cleanup_(seal_pkey_freep) EVP_PKEY *peer =
 	        EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, other, 32);
-	_cleanup_(pkey_ctx_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+	_cleanup_(seal_pkey_ctx_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
 	size_t len = 32;
 
 	return peer != NULL && ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
@@ -66,8 +66,8 @@ static int seal_agree(EVP_PKEY *own, const uint8_t other[32], uint8_t ret_secret
 static int seal_hkdf(uint8_t secret[32], const uint8_t ephemeral[32], const uint8_t audit[32],
         uint8_t ret_key[32])
 {
-	_cleanup_(kdf_freep) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	_cleanup_(kdf_ctx_freep) EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+	_cleanup_(seal_kdf_freep) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	_cleanup_(seal_kdf_ctx_freep) EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
 	uint8_t salt[64];
 	OSSL_PARAM params[] = {
 	        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, "SHA256", 0),
@@ -101,8 +101,8 @@ int keyring_seal(const uint8_t audit_pub[32], const uint8_t context[64],
         const uint8_t seed[SIGNER_SEED_SIZE], uint8_t ret_sealed[SIGNER_SEALED_SIZE])
 {
 	static const uint8_t nonce[12];
-	_cleanup_(pkey_freep) EVP_PKEY *ephemeral = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-	_cleanup_(cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	_cleanup_(seal_pkey_freep) EVP_PKEY *ephemeral = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+	_cleanup_(seal_cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	uint8_t *body = ret_sealed + SEAL_PUB;
 	size_t len = SEAL_PUB;
 	uint8_t key[32];
@@ -129,7 +129,7 @@ int keyring_unseal(const struct keyring_key *audit, const uint8_t context[64],
         const uint8_t sealed[SIGNER_SEALED_SIZE], uint8_t ret_seed[SIGNER_SEED_SIZE])
 {
 	static const uint8_t nonce[12];
-	_cleanup_(cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	_cleanup_(seal_cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	const uint8_t *body = sealed + SEAL_PUB;
 	const uint8_t *tag = body + SIGNER_SEED_SIZE;
 	uint8_t seed[SIGNER_SEED_SIZE + 1], key[32];

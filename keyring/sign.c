@@ -10,12 +10,12 @@
 
 #include "keyring/priv.h"
 
-static void md_ctx_freep(EVP_MD_CTX **ctx)
+static void sign_ctx_freep(EVP_MD_CTX **ctx)
 {
 	EVP_MD_CTX_free(*ctx);
 }
 
-static bool role_fits(enum keyring_role role, enum envelope_part_kind kind)
+static bool sign_role_fits(enum keyring_role role, enum envelope_part_kind kind)
 {
 	switch (kind) {
 	case ENVELOPE_ROOT:
@@ -35,10 +35,10 @@ static bool role_fits(enum keyring_role role, enum envelope_part_kind kind)
 	return false;
 }
 
-static int key_sign(const struct keyring_key *key, const void *bytes, size_t len,
+static int sign_bytes(const struct keyring_key *key, const void *bytes, size_t len,
         struct envelope_signature *ret_signature)
 {
-	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	_cleanup_(sign_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t n = sizeof(ret_signature->sig);
 
 	if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey) != 1 ||
@@ -58,10 +58,10 @@ int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, co
 	size_t len;
 	int r;
 
-	if (!role_fits(key->role, kind)) {
+	if (!sign_role_fits(key->role, kind)) {
 		return KEYRING_E_REFUSED;
 	}
-	r = key_sign(key, manifest, manifest_len, &signature);
+	r = sign_bytes(key, manifest, manifest_len, &signature);
 	if (r < 0) {
 		return r;
 	}
@@ -89,7 +89,7 @@ int keyring_control_sign(const struct keyring_key *key, const void *manifest, si
 	if (key->role != KEYRING_CONTROL) {
 		return KEYRING_E_REFUSED;
 	}
-	r = key_sign(key, manifest, manifest_len, &signature);
+	r = sign_bytes(key, manifest, manifest_len, &signature);
 	if (r < 0) {
 		return r;
 	}

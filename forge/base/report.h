@@ -11,11 +11,12 @@
 /* Exit codes of luforge (forge/README.md). */
 enum forge_exit {
 	FORGE_EXIT_OK = 0,
-	FORGE_EXIT_USAGE = 1,   /* the command line makes no sense */
+	FORGE_EXIT_USAGE = 1,   /* invalid command line */
 	FORGE_EXIT_REFUSED = 2, /* an input breaks a rule or is damaged */
 	FORGE_EXIT_FAILED = 3,  /* a tool, the file system or memory failed */
 	FORGE_EXIT_LOSS = 4,    /* pair: the update would lose state */
 	FORGE_EXIT_NO_PAIR = 5, /* pair: there is no such update */
+	_FORGE_EXIT_N
 };
 
 /* An input is not acceptable. Print "luforge: WHERE: text"; return -EINVAL. */

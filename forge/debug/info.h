@@ -9,7 +9,7 @@
 
 #include "forge/elf/file.h"
 
-enum debug_kind { DEBUG_VARIABLE, DEBUG_FUNCTION };
+enum debug_kind { DEBUG_VARIABLE, DEBUG_FUNCTION, _DEBUG_KIND_N };
 
 struct debug_place {
 	uint64_t addr;

@@ -12,7 +12,7 @@
 
 #define SIGNATURE_DEPTH 8
 
-static void type_add(struct buf *out, Dwarf_Die *owner, unsigned int depth);
+static void signature_add_type(struct buf *out, Dwarf_Die *owner, unsigned int depth);
 
 /* What a definition, or a copy of an inlined function, goes back to. */
 static Dwarf_Die signature_origin(Dwarf_Die *function)
@@ -33,7 +33,7 @@ static Dwarf_Die signature_origin(Dwarf_Die *function)
 	return die;
 }
 
-static void parameters_add(struct buf *out, Dwarf_Die *function, unsigned int depth)
+static void signature_add_parameters(struct buf *out, Dwarf_Die *function, unsigned int depth)
 {
 	const char *comma = "";
 	Dwarf_Die child;
@@ -43,7 +43,7 @@ static void parameters_add(struct buf *out, Dwarf_Die *function, unsigned int de
 	for (r = dwarf_child(function, &child); r == 0; r = dwarf_siblingof(&child, &child)) {
 		if (dwarf_tag(&child) == DW_TAG_formal_parameter) {
 			buf_printf(out, "%s", comma);
-			type_add(out, &child, depth);
+			signature_add_type(out, &child, depth);
 			comma = ",";
 		} else if (dwarf_tag(&child) == DW_TAG_unspecified_parameters) {
 			buf_printf(out, "%s...", comma);
@@ -52,7 +52,7 @@ static void parameters_add(struct buf *out, Dwarf_Die *function, unsigned int de
 	buf_printf(out, ")");
 }
 
-static bool type_is_seen_through(int tag)
+static bool signature_sees_through(int tag)
 {
 	return tag == DW_TAG_typedef || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type ||
 	       tag == DW_TAG_restrict_type || tag == DW_TAG_atomic_type;
@@ -60,7 +60,7 @@ static bool type_is_seen_through(int tag)
 
 /* The type that a DIE has, without typedefs and qualifiers; false: void. *ret_alias names what has
  * no name of its own. */
-static bool type_get(Dwarf_Die *owner, Dwarf_Die *ret, const char **ret_alias)
+static bool signature_type(Dwarf_Die *owner, Dwarf_Die *ret, const char **ret_alias)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Die die = *owner;
@@ -74,17 +74,17 @@ static bool type_get(Dwarf_Die *owner, Dwarf_Die *ret, const char **ret_alias)
 		if (dwarf_tag(&die) == DW_TAG_typedef && dwarf_diename(&die)) {
 			*ret_alias = dwarf_diename(&die);
 		}
-	} while (type_is_seen_through(dwarf_tag(&die)));
+	} while (signature_sees_through(dwarf_tag(&die)));
 	*ret = die;
 	return true;
 }
 
-static void type_add(struct buf *out, Dwarf_Die *owner, unsigned int depth)
+static void signature_add_type(struct buf *out, Dwarf_Die *owner, unsigned int depth)
 {
 	const char *alias, *name;
 	Dwarf_Die type;
 
-	if (!type_get(owner, &type, &alias)) {
+	if (!signature_type(owner, &type, &alias)) {
 		buf_printf(out, "void");
 		return;
 	}
@@ -95,16 +95,16 @@ static void type_add(struct buf *out, Dwarf_Die *owner, unsigned int depth)
 	name = dwarf_diename(&type) ? dwarf_diename(&type) : alias;
 	switch (dwarf_tag(&type)) {
 	case DW_TAG_pointer_type:
-		type_add(out, &type, depth + 1);
+		signature_add_type(out, &type, depth + 1);
 		buf_printf(out, "*");
 		return;
 	case DW_TAG_array_type:
-		type_add(out, &type, depth + 1);
+		signature_add_type(out, &type, depth + 1);
 		buf_printf(out, "[]");
 		return;
 	case DW_TAG_subroutine_type:
-		type_add(out, &type, depth + 1);
-		parameters_add(out, &type, depth + 1);
+		signature_add_type(out, &type, depth + 1);
+		signature_add_parameters(out, &type, depth + 1);
 		return;
 	case DW_TAG_structure_type:
 		buf_printf(out, "struct %s", name);
@@ -126,7 +126,7 @@ char *signature_of(Dwarf_Die *function)
 	Dwarf_Die origin = signature_origin(function);
 	MEM_CLEANUP(buf_fini) struct buf out = {0};
 
-	type_add(&out, &origin, 0);
-	parameters_add(&out, &origin, 0);
+	signature_add_type(&out, &origin, 0);
+	signature_add_parameters(&out, &origin, 0);
 	return mem_strdup((const char *)out.bytes);
 }

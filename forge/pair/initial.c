@@ -25,13 +25,13 @@ struct place {
 	uint32_t bit_size; /* 0: no bitfield */
 };
 
-static const struct state_desc *desc_of(const struct compare *c, int age)
+static const struct state_desc *initial_desc(const struct compare *c, int age)
 {
 	return &c->pair->side[age]->desc;
 }
 
 /* The bytes at an address of a linked program; false: none. */
-static bool image_bytes(
+static bool initial_bytes(
         const struct elf_file *elf, uint64_t addr, uint64_t size, const uint8_t **ret)
 {
 	for (size_t i = 1; i < elf->n_sections; i++) {
@@ -47,7 +47,7 @@ static bool image_bytes(
 	return false;
 }
 
-static uint64_t bits_at(const struct place *p, uint32_t n_bits)
+static uint64_t initial_bits(const struct place *p, uint32_t n_bits)
 {
 	uint64_t value = 0;
 
@@ -59,10 +59,10 @@ static uint64_t bits_at(const struct place *p, uint32_t n_bits)
 	return value;
 }
 
-static int64_t number_at(const struct state_desc *desc, const struct place *p)
+static int64_t initial_number(const struct state_desc *desc, const struct place *p)
 {
 	uint32_t n = p->bit_size != 0 ? p->bit_size : (uint32_t)state_type_size(desc, p->type) * 8;
-	uint64_t value = bits_at(p, n);
+	uint64_t value = initial_bits(p, n);
 
 	if (n < 64 && (state_type_encoding(desc, p->type) & STATE_BTF_SIGNED) != 0 &&
 	        (value >> (n - 1) & 1) != 0) {
@@ -72,7 +72,7 @@ static int64_t number_at(const struct state_desc *desc, const struct place *p)
 }
 
 /* The entry that an address is in or ends, or UINT32_MAX. */
-static uint32_t entry_at(const struct pair_side *side, uint64_t addr)
+static uint32_t initial_entry(const struct pair_side *side, uint64_t addr)
 {
 	uint32_t best = UINT32_MAX;
 
@@ -87,7 +87,7 @@ static uint32_t entry_at(const struct pair_side *side, uint64_t addr)
 	return best;
 }
 
-static bool pointers_differ(const struct compare *c, const struct place p[2])
+static bool initial_pointers_differ(const struct compare *c, const struct place p[2])
 {
 	const struct state_entry *entry[2];
 	uint64_t addr[2];
@@ -96,8 +96,8 @@ static bool pointers_differ(const struct compare *c, const struct place p[2])
 		const struct pair_side *side = c->pair->side[age];
 		uint32_t i;
 
-		addr[age] = bits_at(&p[age], 64);
-		i = addr[age] != 0 ? entry_at(side, addr[age]) : UINT32_MAX;
+		addr[age] = initial_bits(&p[age], 64);
+		i = addr[age] != 0 ? initial_entry(side, addr[age]) : UINT32_MAX;
 		entry[age] = i != UINT32_MAX ? &side->desc.entries[i] : NULL;
 	}
 	if (addr[0] == 0 || addr[1] == 0) {
@@ -106,31 +106,31 @@ static bool pointers_differ(const struct compare *c, const struct place p[2])
 	/* Where it leads inside may be another offset now; the same thing will do. */
 	return entry[0] != NULL && entry[1] != NULL &&
 	       (entry[0]->kind != entry[1]->kind ||
-	               strcmp(state_desc_string(desc_of(c, 0), entry[0]->name),
-	                       state_desc_string(desc_of(c, 1), entry[1]->name)) != 0);
+	               strcmp(state_desc_string(initial_desc(c, 0), entry[0]->name),
+	                       state_desc_string(initial_desc(c, 1), entry[1]->name)) != 0);
 }
 
-static bool found(struct compare *c, bool is_number, const struct place p[2])
+static bool initial_found(struct compare *c, bool is_number, const struct place p[2])
 {
 	c->found->is_number = is_number;
 	for (int age = 0; is_number && age < 2; age++) {
-		c->found->value[age] = number_at(desc_of(c, age), &p[age]);
+		c->found->value[age] = initial_number(initial_desc(c, age), &p[age]);
 	}
 	c->found->member = mem_strdup(c->path.len != 0 ? (const char *)c->path.bytes : "");
 	return true;
 }
 
-static bool values_differ(struct compare *c, const struct place any[2], unsigned depth);
+static bool initial_values_differ(struct compare *c, const struct place any[2], unsigned depth);
 
 /* The same with a word behind the path. */
-static bool part_differs(struct compare *c, const char *dot, const char *word,
+static bool initial_part_differs(struct compare *c, const char *dot, const char *word,
         const struct place p[2], unsigned depth)
 {
 	size_t len = c->path.len;
 	bool r;
 
 	buf_printf(&c->path, "%s%s", dot, word);
-	r = values_differ(c, p, depth + 1);
+	r = initial_values_differ(c, p, depth + 1);
 	c->path.len = len;
 	if (c->path.bytes != NULL) {
 		c->path.bytes[len] = 0;
@@ -138,13 +138,13 @@ static bool part_differs(struct compare *c, const char *dot, const char *word,
 	return r;
 }
 
-static bool arrays_differ(struct compare *c, const struct place p[2], unsigned depth)
+static bool initial_arrays_differ(struct compare *c, const struct place p[2], unsigned depth)
 {
-	const struct state_btf_array *a = state_type_array(desc_of(c, 0), p[0].type);
-	const struct state_btf_array *b = state_type_array(desc_of(c, 1), p[1].type);
+	const struct state_btf_array *a = state_type_array(initial_desc(c, 0), p[0].type);
+	const struct state_btf_array *b = state_type_array(initial_desc(c, 1), p[1].type);
 	uint32_t n = a->nelems < b->nelems ? a->nelems : b->nelems;
-	uint64_t size[2] = {state_type_size(desc_of(c, 0), a->type) * 8,
-	        state_type_size(desc_of(c, 1), b->type) * 8};
+	uint64_t size[2] = {state_type_size(initial_desc(c, 0), a->type) * 8,
+	        state_type_size(initial_desc(c, 1), b->type) * 8};
 
 	if (p[0].bytes == NULL && p[1].bytes == NULL) {
 		return false;
@@ -158,7 +158,7 @@ static bool arrays_differ(struct compare *c, const struct place p[2], unsigned d
 		element[0].bit_off += i * size[0];
 		element[1].bit_off += i * size[1];
 		(void)snprintf(index, sizeof(index), "[%u]", i);
-		if (part_differs(c, "", index, element, depth)) {
+		if (initial_part_differs(c, "", index, element, depth)) {
 			return true;
 		}
 	}
@@ -166,12 +166,12 @@ static bool arrays_differ(struct compare *c, const struct place p[2], unsigned d
 }
 
 /* The old member of this name, or of the former one. */
-static bool member_find(const struct compare *c, const struct place p[2],
+static bool initial_member(const struct compare *c, const struct place p[2],
         const struct state_member *new, uint32_t index, struct state_member *ret)
 {
-	const struct state_desc *a = desc_of(c, 0);
+	const struct state_desc *a = initial_desc(c, 0);
 	const char *renamed =
-	        state_desc_tag(desc_of(c, 1), STATE_TAG_TYPE, p[1].type, index, "renamed", 0);
+	        state_desc_tag(initial_desc(c, 1), STATE_TAG_TYPE, p[1].type, index, "renamed", 0);
 
 	for (unsigned pass = 0; pass < 2; pass++) {
 		const char *name = pass == 0 ? renamed : new->name;
@@ -186,32 +186,33 @@ static bool member_find(const struct compare *c, const struct place p[2],
 	return false;
 }
 
-static bool records_differ(struct compare *c, const struct place p[2], unsigned depth)
+static bool initial_records_differ(struct compare *c, const struct place p[2], unsigned depth)
 {
-	for (uint32_t i = 0; i < state_type_count(desc_of(c, 1), p[1].type); i++) {
-		struct state_member new = state_type_member(desc_of(c, 1), p[1].type, i);
+	for (uint32_t i = 0; i < state_type_count(initial_desc(c, 1), p[1].type); i++) {
+		struct state_member new = state_type_member(initial_desc(c, 1), p[1].type, i);
 		struct place part[2] = {p[0], p[1]};
 		struct state_member old;
 
-		if (!member_find(c, p, &new, i, &old)) {
+		if (!initial_member(c, p, &new, i, &old)) {
 			continue;
 		}
 		part[0] = (struct place){
 		        p[0].bytes, old.type, p[0].bit_off + old.bit_off, old.bit_size};
 		part[1] = (struct place){
 		        p[1].bytes, new.type, p[1].bit_off + new.bit_off, new.bit_size};
-		if (part_differs(c, new.name[0] != 0 ? "." : "", new.name, part, depth)) {
+		if (initial_part_differs(c, new.name[0] != 0 ? "." : "", new.name, part, depth)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool bytes_differ(const struct compare *c, const struct place p[2])
+static bool initial_bytes_differ(const struct compare *c, const struct place p[2])
 {
-	uint64_t size = state_type_size(desc_of(c, 0), p[0].type);
+	uint64_t size = state_type_size(initial_desc(c, 0), p[0].type);
 
-	for (uint64_t i = 0; size == state_type_size(desc_of(c, 1), p[1].type) && i < size; i++) {
+	for (uint64_t i = 0; size == state_type_size(initial_desc(c, 1), p[1].type) && i < size;
+	        i++) {
 		uint8_t x = p[0].bytes != NULL ? p[0].bytes[p[0].bit_off / 8 + i] : 0;
 		uint8_t y = p[1].bytes != NULL ? p[1].bytes[p[1].bit_off / 8 + i] : 0;
 
@@ -222,47 +223,48 @@ static bool bytes_differ(const struct compare *c, const struct place p[2])
 	return false;
 }
 
-static bool is_number(enum state_btf_kind kind)
+static bool initial_is_number(enum state_btf_kind kind)
 {
 	return kind == STATE_BTF_INT || kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64;
 }
 
-static bool values_differ(struct compare *c, const struct place any[2], unsigned depth)
+static bool initial_values_differ(struct compare *c, const struct place any[2], unsigned depth)
 {
 	struct place p[2] = {any[0], any[1]};
 	enum state_btf_kind kind[2];
 
 	for (int age = 0; age < 2; age++) {
-		p[age].type = state_type_strip(desc_of(c, age), p[age].type);
-		kind[age] = state_type_kind(desc_of(c, age), p[age].type);
+		p[age].type = state_type_strip(initial_desc(c, age), p[age].type);
+		kind[age] = state_type_kind(initial_desc(c, age), p[age].type);
 	}
 	if (depth > INITIAL_DEPTH || (p[0].bytes == NULL && p[1].bytes == NULL)) {
 		return false;
 	}
-	if (is_number(kind[0]) && is_number(kind[1])) {
-		if (state_type_size(desc_of(c, 0), p[0].type) > 8) {
-			return bytes_differ(c, p) && found(c, false, p);
+	if (initial_is_number(kind[0]) && initial_is_number(kind[1])) {
+		if (state_type_size(initial_desc(c, 0), p[0].type) > 8) {
+			return initial_bytes_differ(c, p) && initial_found(c, false, p);
 		}
-		return number_at(desc_of(c, 0), &p[0]) != number_at(desc_of(c, 1), &p[1]) &&
-		       found(c, true, p);
+		return initial_number(initial_desc(c, 0), &p[0]) !=
+		               initial_number(initial_desc(c, 1), &p[1]) &&
+		       initial_found(c, true, p);
 	}
 	if (kind[0] != kind[1]) {
 		return false;
 	}
 	if (kind[0] == STATE_BTF_STRUCT) {
-		return records_differ(c, p, depth);
+		return initial_records_differ(c, p, depth);
 	}
 	if (kind[0] == STATE_BTF_ARRAY) {
-		return arrays_differ(c, p, depth);
+		return initial_arrays_differ(c, p, depth);
 	}
 	if (kind[0] == STATE_BTF_PTR) {
-		return pointers_differ(c, p) && found(c, false, p);
+		return initial_pointers_differ(c, p) && initial_found(c, false, p);
 	}
-	return bytes_differ(c, p) && found(c, false, p);
+	return initial_bytes_differ(c, p) && initial_found(c, false, p);
 }
 
 /* Compare an old and a new entry's values in both programs; *ret is filled if they differ. */
-static bool entries_differ(
+static bool initial_entries_differ(
         const struct pair *pair, const uint32_t entry[2], struct pair_initial *ret)
 {
 	struct compare c = {.pair = pair, .found = ret};
@@ -276,16 +278,16 @@ static bool entries_differ(
 		const struct state_entry *e = &side->desc.entries[entry[age]];
 
 		p[age].type = e->type;
-		is_there &=
-		        image_bytes(&side->linked, side->addr[entry[age]], e->size, &p[age].bytes);
+		is_there &= initial_bytes(
+		        &side->linked, side->addr[entry[age]], e->size, &p[age].bytes);
 	}
-	r = is_there && values_differ(&c, p, 0);
+	r = is_there && initial_values_differ(&c, p, 0);
 	buf_fini(&c.path);
 	return r;
 }
 
 /* What the rows of a constant table are; 0: it is none, or text. */
-static uint32_t table_row(const struct state_desc *desc, uint32_t i, uint32_t *ret_n)
+static uint32_t initial_table_row(const struct state_desc *desc, uint32_t i, uint32_t *ret_n)
 {
 	const struct state_entry *e = &desc->entries[i];
 	uint32_t id = state_type_strip(desc, e->type), row;
@@ -296,11 +298,13 @@ static uint32_t table_row(const struct state_desc *desc, uint32_t i, uint32_t *r
 	}
 	*ret_n = state_type_array(desc, id)->nelems;
 	row = state_type_strip(desc, state_type_array(desc, id)->type);
-	return is_number(state_type_kind(desc, row)) && state_type_size(desc, row) == 1 ? 0 : row;
+	return initial_is_number(state_type_kind(desc, row)) && state_type_size(desc, row) == 1
+	               ? 0
+	               : row;
 }
 
 /* Has the release pointers to such rows? Those of no type aside, which may lead anywhere. */
-static bool row_is_led_to(const struct state_desc *desc, uint32_t row)
+static bool initial_row_is_led_to(const struct state_desc *desc, uint32_t row)
 {
 	for (uint32_t id = 1; id < desc->n_types; id++) {
 		uint32_t to = state_type_kind(desc, id) == STATE_BTF_PTR
@@ -315,18 +319,19 @@ static bool row_is_led_to(const struct state_desc *desc, uint32_t row)
 	return false;
 }
 
-static void compare_table(struct pair *pair, uint32_t i)
+static void initial_compare_table(struct pair *pair, uint32_t i)
 {
 	uint32_t entry[2] = {i, state_pair_partner(pair->transfer, i)};
 	struct pair_initial one;
 	uint32_t n[2];
-	uint32_t row = table_row(&pair->side[0]->desc, i, &n[0]);
+	uint32_t row = initial_table_row(&pair->side[0]->desc, i, &n[0]);
 
-	if (row == 0 || entry[1] == UINT32_MAX || !row_is_led_to(&pair->side[0]->desc, row) ||
-	        table_row(&pair->side[1]->desc, entry[1], &n[1]) == 0) {
+	if (row == 0 || entry[1] == UINT32_MAX ||
+	        !initial_row_is_led_to(&pair->side[0]->desc, row) ||
+	        initial_table_row(&pair->side[1]->desc, entry[1], &n[1]) == 0) {
 		return;
 	}
-	if (!entries_differ(pair, entry, &one)) {
+	if (!initial_entries_differ(pair, entry, &one)) {
 		if (n[1] >= n[0]) {
 			return;
 		}
@@ -342,12 +347,12 @@ void pair_compare_initial(struct pair *pair)
 	uint32_t entry[2];
 
 	for (uint32_t n = 0; state_pair_variable(pair->transfer, n, entry); n++) {
-		if (entries_differ(pair, entry, &one)) {
+		if (initial_entries_differ(pair, entry, &one)) {
 			MEM_PUSH(pair->initial, pair->n_initial, pair->initial_capacity);
 			pair->initial[pair->n_initial++] = one;
 		}
 	}
 	for (uint32_t i = 0; i < pair->side[0]->desc.n_entries; i++) {
-		compare_table(pair, i);
+		initial_compare_table(pair, i);
 	}
 }

@@ -78,7 +78,7 @@ static int file_write_all(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
-static int dir_sync_of(const char *path)
+static int file_dir_sync_of(const char *path)
 {
 	_cleanup_(freep) char *copy = text_copy(path);
 	_cleanup_(fd_closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -105,7 +105,7 @@ int file_write(const char *path, const void *data, size_t size)
 	if (fsync(fd) < 0 || rename(beside, path) < 0) {
 		return err_raise(-errno);
 	}
-	return err_up(dir_sync_of(path));
+	return err_up(file_dir_sync_of(path));
 }
 
 int dir_make(const char *path)
@@ -125,14 +125,14 @@ int dir_make(const char *path)
 	return 0;
 }
 
-static int dir_remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+static int file_remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	return remove(path);
 }
 
 int dir_remove(const char *path)
 {
-	if (nftw(path, dir_remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT) {
+	if (nftw(path, file_remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT) {
 		return err_raise(-errno);
 	}
 	return 0;

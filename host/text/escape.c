@@ -2,7 +2,7 @@
  * UTF-8 decoded character by character, strictly: no overlong forms, no surrogates, nothing
  * above U+10FFFF. A byte that begins no valid character is one replacement character, and
  * decoding goes on with the next byte, so nothing hides behind it. What must not reach a
- * terminal is written as \xNN, byte by byte; the list is in code_is_harmless().
+ * terminal is written as \xNN, byte by byte; the list is in escape_code_is_harmless().
  */
 #include "host/text/escape.h"
 
@@ -16,7 +16,7 @@
 #define ESCAPED_MAX 16u            /* four bytes, four characters each */
 
 /* Length of the UTF-8 character at text and its code; 0: the byte begins none. */
-static size_t utf8_decode(const uint8_t *text, uint32_t *ret_code)
+static size_t escape_decode(const uint8_t *text, uint32_t *ret_code)
 {
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = text[0] < 0x80 ? 1 : text[0] >> 5 == 6 ? 2 : text[0] >> 4 == 14 ? 3 : 4;
@@ -38,7 +38,7 @@ static size_t utf8_decode(const uint8_t *text, uint32_t *ret_code)
 	return n;
 }
 
-static bool code_is_harmless(uint32_t code)
+static bool escape_code_is_harmless(uint32_t code)
 {
 	return code >= 0x20 && !(code >= 0x7f && code < 0xa0) &&
 	       !(code >= 0x2028 && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069) &&
@@ -49,13 +49,13 @@ static bool code_is_harmless(uint32_t code)
 static size_t escape_one(const uint8_t *text, char ret_escaped[ESCAPED_MAX + 1])
 {
 	uint32_t code;
-	size_t n = utf8_decode(text, &code);
+	size_t n = escape_decode(text, &code);
 
 	if (n == 0) {
 		strcpy(ret_escaped, REPLACEMENT);
 		return 1;
 	}
-	if (code_is_harmless(code)) {
+	if (escape_code_is_harmless(code)) {
 		memcpy(ret_escaped, text, n);
 		ret_escaped[n] = '\0';
 		return n;
@@ -116,7 +116,7 @@ char *text_utf8_new(const char *text)
 	uint32_t code;
 
 	while (*from) {
-		size_t n = utf8_decode(from, &code);
+		size_t n = escape_decode(from, &code);
 
 		if (n == 0) {
 			at = stpcpy(at, REPLACEMENT);

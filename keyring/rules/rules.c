@@ -38,7 +38,7 @@ struct rules_line {
 };
 
 /* The next word, or "" at the end. False: it is too long. */
-static bool line_word(struct rules_line *line, char ret_word[RULES_WORD_MAX])
+static bool rules_word(struct rules_line *line, char ret_word[RULES_WORD_MAX])
 {
 	size_t n = 0;
 
@@ -55,7 +55,7 @@ static bool line_word(struct rules_line *line, char ret_word[RULES_WORD_MAX])
 	return true;
 }
 
-static int hex_digit(char c)
+static int rules_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9') {
 		return c - '0';
@@ -75,7 +75,7 @@ static bool rule_machine(struct rules *rules, const char *word)
 		return false;
 	}
 	for (unsigned int i = 0; i < 16; i++) {
-		int high = hex_digit(word[2 * i]), low = hex_digit(word[2 * i + 1]);
+		int high = rules_hex_digit(word[2 * i]), low = rules_hex_digit(word[2 * i + 1]);
 
 		if (high < 0 || low < 0) {
 			return false;
@@ -115,7 +115,7 @@ static bool rule_action(struct rules *rules, const char *word)
 	return false;
 }
 
-static bool word_number(const char *word, uint64_t *ret)
+static bool rules_number(const char *word, uint64_t *ret)
 {
 	uint64_t value = 0;
 	size_t n = strlen(word);
@@ -138,10 +138,10 @@ static bool rules_list(struct rules *rules, struct rules_line *line,
         bool (*take)(struct rules *rules, const char *word))
 {
 	char word[RULES_WORD_MAX];
-	bool good = line_word(line, word) && *word != '\0';
+	bool good = rules_word(line, word) && *word != '\0';
 
 	while (good && *word != '\0') {
-		good = take(rules, word) && line_word(line, word);
+		good = take(rules, word) && rules_word(line, word);
 	}
 	return good;
 }
@@ -175,7 +175,7 @@ static bool rules_line(struct rules *rules, struct rules_line *line, const char 
 	uint64_t *limit;
 	uint32_t bit;
 
-	if (!line_word(line, name)) {
+	if (!rules_word(line, name)) {
 		return false;
 	}
 	if (*name == '\0') {
@@ -196,8 +196,8 @@ static bool rules_line(struct rules *rules, struct rules_line *line, const char 
 		return false;
 	}
 	rules->limits |= limit != NULL ? bit : 0;
-	return limit != NULL && line_word(line, word) && word_number(word, limit) &&
-	       line_word(line, word) && *word == '\0';
+	return limit != NULL && rules_word(line, word) && rules_number(word, limit) &&
+	       rules_word(line, word) && *word == '\0';
 }
 
 unsigned int rules_parse(
@@ -264,7 +264,8 @@ const char *rules_refuse_variant(
 	               : NULL;
 }
 
-static const char *refuse_components(const struct rules *rules, const struct order_manifest *order)
+static const char *rules_refuse_components(
+        const struct rules *rules, const struct order_manifest *order)
 {
 	for (uint32_t i = 0; i < order->n_components; i++) {
 		const struct order_component *component = &order_components(order)[i];
@@ -294,7 +295,7 @@ const char *rules_refuse_order(
 	if (order->transaction > rules->transaction_max) {
 		return "the transaction is above the rule file's transaction_max";
 	}
-	return refuse_components(rules, order);
+	return rules_refuse_components(rules, order);
 }
 
 const char *rules_refuse_statement(

@@ -35,7 +35,7 @@ enum {
 };
 
 /* 1 when all was read, 0 at the end of input, -1 on an error or a cut request. */
-static int read_all(int fd, void *to, size_t len)
+static int lusign_read(int fd, void *to, size_t len)
 {
 	uint8_t *p = to;
 	size_t got = 0;
@@ -54,7 +54,7 @@ static int read_all(int fd, void *to, size_t len)
 	return 1;
 }
 
-static int write_all(int fd, const void *from, size_t len)
+static int lusign_write(int fd, const void *from, size_t len)
 {
 	const uint8_t *p = from;
 
@@ -71,7 +71,7 @@ static int write_all(int fd, const void *from, size_t len)
 }
 
 /* One line, on disk. */
-static int log_note(int log, uint64_t now, const char *note)
+static int lusign_log(int log, uint64_t now, const char *note)
 {
 	char line[SIGNER_NOTE_SIZE + 32];
 	int n;
@@ -80,18 +80,18 @@ static int log_note(int log, uint64_t now, const char *note)
 		return 0;
 	}
 	n = snprintf(line, sizeof(line), "%" PRIu64 " %s\n", now, note);
-	return write_all(log, line, (size_t)n) < 0 || fdatasync(log) < 0 ? -1 : 0;
+	return lusign_write(log, line, (size_t)n) < 0 || fdatasync(log) < 0 ? -1 : 0;
 }
 
 /* Answer one request. Returns -1 to go on, else the exit code. */
-static int serve_one(const struct signer *s, int log)
+static int lusign_serve_one(const struct signer *s, int log)
 {
 	static struct signer_request request;
 	static struct signer_reply reply;
 	char note[SIGNER_NOTE_SIZE];
 	uint64_t now;
 	int code = -1;
-	int r = read_all(STDIN_FILENO, &request, sizeof(request));
+	int r = lusign_read(STDIN_FILENO, &request, sizeof(request));
 
 	if (r <= 0) {
 		return r == 0 ? 0 : EXIT_IO;
@@ -99,8 +99,8 @@ static int serve_one(const struct signer *s, int log)
 	now = signer_clock_now();
 	if (signer_handle(s, &request, now, &reply, note) < 0) {
 		code = EXIT_REQUEST;
-	} else if (log_note(log, now, note) < 0 ||
-	           write_all(STDOUT_FILENO, &reply, sizeof(reply)) < 0) {
+	} else if (lusign_log(log, now, note) < 0 ||
+	           lusign_write(STDOUT_FILENO, &reply, sizeof(reply)) < 0) {
 		code = EXIT_IO;
 	}
 	OPENSSL_cleanse(&request, sizeof(request));
@@ -109,7 +109,7 @@ static int serve_one(const struct signer *s, int log)
 }
 
 /* The log is ours and nobody else's; a line is never written over another. */
-static int log_open(const char *keys, const char *path)
+static int lusign_log_open(const char *keys, const char *path)
 {
 	char beside[4096];
 	int n = path != NULL ? snprintf(beside, sizeof(beside), "%s", path)
@@ -122,7 +122,7 @@ static int log_open(const char *keys, const char *path)
 	        beside, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 }
 
-static void process_harden(void)
+static void lusign_harden(void)
 {
 	const struct rlimit none = {0, 0};
 
@@ -140,7 +140,7 @@ struct options {
 };
 
 /* Another user, never root, for good; no file it could open is needed any more. */
-static int user_become(const struct options *options)
+static int lusign_become_user(const struct options *options)
 {
 	const struct rlimit memory = {UINT64_C(256) << 20, UINT64_C(256) << 20};
 	const struct rlimit none = {0, 0};
@@ -158,7 +158,7 @@ static int user_become(const struct options *options)
 	               : 0;
 }
 
-static bool user_parse(struct options *options)
+static bool lusign_parse_user(struct options *options)
 {
 	char rest;
 
@@ -168,7 +168,7 @@ static bool user_parse(struct options *options)
 }
 
 /* What the command line says; returns false when it makes no sense. */
-static bool options_parse(int argc, char **argv, struct options *ret)
+static bool lusign_parse_options(int argc, char **argv, struct options *ret)
 {
 	*ret = (struct options){.keys = NULL};
 	for (int i = 1; i < argc; i += 2) {
@@ -182,7 +182,7 @@ static bool options_parse(int argc, char **argv, struct options *ret)
 		}
 		*to = argv[i + 1];
 	}
-	return ret->keys != NULL && user_parse(ret);
+	return ret->keys != NULL && lusign_parse_user(ret);
 }
 
 int main(int argc, char **argv)
@@ -193,11 +193,11 @@ int main(int argc, char **argv)
 	int code = -1;
 	int log, r;
 
-	if (!options_parse(argc, argv, &options)) {
+	if (!lusign_parse_options(argc, argv, &options)) {
 		(void)fprintf(stderr, "usage: lusign --keys DIR [--log FILE] [--user UID:GID]\n");
 		return EXIT_USAGE;
 	}
-	process_harden();
+	lusign_harden();
 	r = signer_init(&signer, options.keys, &what);
 	if (r != 0 && signer.rules_line != 0) {
 		(void)fprintf(stderr, "lusign: %s/%s:%u: %s\n", options.keys, what,
@@ -209,18 +209,18 @@ int main(int argc, char **argv)
 		        stderr, "lusign: %s/%s: %s\n", options.keys, what, keyring_error_text(r));
 		return EXIT_KEYS;
 	}
-	log = log_open(options.keys, options.log);
-	what = log < 0                     ? "cannot open its log: see --log"
-	       : user_become(&options) < 0 ? "cannot become the user of --user"
-	       : sandbox_enter() < 0       ? "cannot enter the sandbox"
-	                                   : NULL;
+	log = lusign_log_open(options.keys, options.log);
+	what = log < 0                            ? "cannot open its log: see --log"
+	       : lusign_become_user(&options) < 0 ? "cannot become the user of --user"
+	       : sandbox_enter() < 0              ? "cannot enter the sandbox"
+	                                          : NULL;
 	if (what != NULL) {
 		(void)fprintf(stderr, "lusign: %s\n", what);
 		signer_fini(&signer);
 		return EXIT_IO;
 	}
 	while (code < 0) {
-		code = serve_one(&signer, log);
+		code = lusign_serve_one(&signer, log);
 	}
 	signer_fini(&signer);
 	return code;

@@ -65,14 +65,15 @@ static const struct root_key *signer_own_key(
 	return NULL;
 }
 
-static void reply_text(struct signer_reply *reply, enum signer_status status, const char *text)
+static void signer_reply_text(
+        struct signer_reply *reply, enum signer_status status, const char *text)
 {
 	reply->status = status;
 	(void)snprintf(reply->text, sizeof(reply->text), "%s", text);
 }
 
 /* Refuse for a reason of the envelope; what says which part it is about. */
-static void reply_refuse(struct signer_reply *reply, enum envelope_reason reason, const char *what)
+static void signer_refuse(struct signer_reply *reply, enum envelope_reason reason, const char *what)
 {
 	reply->status = SIGNER_REFUSED;
 	reply->reason = reason;
@@ -81,10 +82,10 @@ static void reply_refuse(struct signer_reply *reply, enum envelope_reason reason
 }
 
 /* Refuse by the rule file. True when there was something to refuse. */
-static bool reply_rules(struct signer_reply *reply, const char *refusal)
+static bool signer_refuse_by_rule(struct signer_reply *reply, const char *refusal)
 {
 	if (refusal != NULL) {
-		reply_text(reply, SIGNER_REFUSED, refusal);
+		signer_reply_text(reply, SIGNER_REFUSED, refusal);
 	}
 	return refusal != NULL;
 }
@@ -123,7 +124,7 @@ static void signer_info(const struct signer *s, uint64_t now, struct signer_repl
 }
 
 /* Does the kit that came along allow this manifest? */
-static enum envelope_reason variant_check_kit(const struct signer *s,
+static enum envelope_reason signer_check_kit(const struct signer *s,
         const struct signer_variant *ask, const struct variant_manifest *manifest, uint64_t now)
 {
 	const struct kit_manifest *kit;
@@ -154,7 +155,7 @@ static enum envelope_reason variant_check_kit(const struct signer *s,
 	               : ENVELOPE_RELEASE_MISMATCH;
 }
 
-static void reply_sign(struct signer_reply *reply, const struct keyring_key *key,
+static void signer_reply_sign(struct signer_reply *reply, const struct keyring_key *key,
         enum envelope_part_kind kind, const void *manifest, size_t manifest_len)
 {
 	size_t len = 0;
@@ -162,9 +163,9 @@ static void reply_sign(struct signer_reply *reply, const struct keyring_key *key
 	        sizeof(reply->part.bytes), &len);
 
 	if (r == KEYRING_E_REFUSED) {
-		reply_refuse(reply, ENVELOPE_MALFORMED, "the manifest");
+		signer_refuse(reply, ENVELOPE_MALFORMED, "the manifest");
 	} else if (r != 0) {
-		reply_text(reply, SIGNER_FAILED, "signing failed");
+		signer_reply_text(reply, SIGNER_FAILED, "signing failed");
 	} else {
 		reply->part.len = (uint32_t)len;
 	}
@@ -188,22 +189,23 @@ static void signer_sign_variant(const struct signer *s, const struct signer_vari
 		reason = variant_manifest_check(&manifest);
 	}
 	if (reason != ENVELOPE_OK) {
-		reply_refuse(reply, reason, "the variant");
+		signer_refuse(reply, reason, "the variant");
 		return;
 	}
-	reason = variant_check_kit(s, ask, &manifest, now);
+	reason = signer_check_kit(s, ask, &manifest, now);
 	if (reason != ENVELOPE_OK) {
-		reply_refuse(reply, reason, "the kit");
+		signer_refuse(reply, reason, "the kit");
 		return;
 	}
-	if (!reply_rules(reply, rules_refuse_variant(&s->rules, &manifest, ask->lifetime_sec))) {
-		reply_sign(reply, s->variant, ENVELOPE_VARIANT, &manifest, sizeof(manifest));
+	if (!signer_refuse_by_rule(
+	            reply, rules_refuse_variant(&s->rules, &manifest, ask->lifetime_sec))) {
+		signer_reply_sign(reply, s->variant, ENVELOPE_VARIANT, &manifest, sizeof(manifest));
 	}
 }
 
 /* Stamp an order. Numbers of another epoch than this root's are somebody else's. */
-static enum envelope_reason order_stamp(const struct signer *s, const struct signer_order *ask,
-        uint64_t now, struct order_manifest *order)
+static enum envelope_reason signer_stamp_order(const struct signer *s,
+        const struct signer_order *ask, uint64_t now, struct order_manifest *order)
 {
 	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_ORDER, s->order, now);
 
@@ -233,17 +235,18 @@ static void signer_sign_order(const struct signer *s, const struct signer_order 
 	enum envelope_reason reason;
 
 	if (ask->len < sizeof(*order) || ask->len > sizeof(bytes)) {
-		reply_refuse(reply, ENVELOPE_MALFORMED, "the order");
+		signer_refuse(reply, ENVELOPE_MALFORMED, "the order");
 		return;
 	}
 	memcpy(bytes, ask->manifest, ask->len);
-	reason = order_stamp(s, ask, now, order);
+	reason = signer_stamp_order(s, ask, now, order);
 	if (reason != ENVELOPE_OK) {
-		reply_refuse(reply, reason, "the order");
+		signer_refuse(reply, reason, "the order");
 		return;
 	}
-	if (!reply_rules(reply, rules_refuse_order(&s->rules, order, ask->lifetime_sec))) {
-		reply_sign(reply, s->order, ENVELOPE_ORDER, order, ask->len);
+	if (!signer_refuse_by_rule(
+	            reply, rules_refuse_order(&s->rules, order, ask->lifetime_sec))) {
+		signer_reply_sign(reply, s->order, ENVELOPE_ORDER, order, ask->len);
 	}
 }
 
@@ -255,7 +258,7 @@ static void signer_sign_statement(const struct signer *s, const struct signer_st
 	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_ORDER, s->order, now);
 
 	if (ask->len < sizeof(*statement) || ask->len > sizeof(bytes)) {
-		reply_refuse(reply, ENVELOPE_MALFORMED, "the statement");
+		signer_refuse(reply, ENVELOPE_MALFORMED, "the statement");
 		return;
 	}
 	memcpy(bytes, ask->manifest, ask->len);
@@ -270,11 +273,11 @@ static void signer_sign_statement(const struct signer *s, const struct signer_st
 		reason = ENVELOPE_WRONG_EPOCH;
 	}
 	if (reason != ENVELOPE_OK) {
-		reply_refuse(reply, reason, "the statement");
+		signer_refuse(reply, reason, "the statement");
 		return;
 	}
-	if (!reply_rules(reply, rules_refuse_statement(&s->rules, statement))) {
-		reply_sign(reply, s->order, ENVELOPE_STATEMENT, statement, ask->len);
+	if (!signer_refuse_by_rule(reply, rules_refuse_statement(&s->rules, statement))) {
+		signer_reply_sign(reply, s->order, ENVELOPE_STATEMENT, statement, ask->len);
 	}
 }
 
@@ -285,25 +288,25 @@ static void signer_seal(
 	const struct root_manifest *root = signer_root(s);
 
 	if (memcmp(root->audit_pub, none, sizeof(none)) == 0) {
-		reply_text(reply, SIGNER_REFUSED, "the signed root names no audit key");
+		signer_reply_text(reply, SIGNER_REFUSED, "the signed root names no audit key");
 	} else if (keyring_seal(root->audit_pub, seal->context, seal->seed, reply->sealed) != 0) {
-		reply_text(reply, SIGNER_FAILED, "sealing failed");
+		signer_reply_text(reply, SIGNER_FAILED, "sealing failed");
 	}
 }
 
-static void note_hex(const uint8_t *bytes, size_t n, char *ret_text)
+static void signer_note_hex(const uint8_t *bytes, size_t n, char *ret_text)
 {
 	for (size_t i = 0; i < n; i++) {
 		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
 	}
 }
 
-static void note_order(const struct order_manifest *order, char *ret_note, size_t size)
+static void signer_note_order(const struct order_manifest *order, char *ret_note, size_t size)
 {
 	char machine[33];
 	size_t at;
 
-	note_hex(order->machine_id, 16, machine);
+	signer_note_hex(order->machine_id, 16, machine);
 	at = (size_t)snprintf(ret_note, size,
 	        "order machine %s boot %" PRIx64 " epoch %" PRIu64 " transaction %" PRIu64
 	        " action %" PRIu32,
@@ -334,17 +337,17 @@ static void signer_note(const struct signer_request *request, const struct signe
 	}
 	switch ((enum signer_op)request->op) {
 	case SIGNER_SIGN_VARIANT:
-		note_hex(variant->machine_id, 16, machine);
-		note_hex(variant->release_id, 8, release);
+		signer_note_hex(variant->machine_id, 16, machine);
+		signer_note_hex(variant->release_id, 8, release);
 		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
 		        "variant machine %s service %.24s release %s expires %" PRIu64, machine,
 		        variant->service, release, variant->expires);
 		break;
 	case SIGNER_SIGN_ORDER:
-		note_order(manifest, ret_note, SIGNER_NOTE_SIZE);
+		signer_note_order(manifest, ret_note, SIGNER_NOTE_SIZE);
 		break;
 	case SIGNER_SIGN_STATEMENT:
-		note_hex(statement->machine_id, 16, machine);
+		signer_note_hex(statement->machine_id, 16, machine);
 		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
 		        "statement machine %s root %" PRIu64 " services %" PRIu32, machine,
 		        statement->root_serial, statement->n_services);

@@ -135,6 +135,7 @@ static void link_frame(struct link *link, const struct frame *frame)
 	link_write(link, out, out_len);
 	switch (event) {
 	case SESSION_NOTHING:
+	case _SESSION_EVENT_N:
 		return;
 	case SESSION_OPENED:
 		evtimer_del(link->retry);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static enum envelope_reason part_manifest_check(const struct envelope_part *part)
+static enum envelope_reason envelope_part_manifest_check(const struct envelope_part *part)
 {
 	const void *manifest = part->manifest;
 
@@ -31,7 +31,7 @@ static enum envelope_reason part_manifest_check(const struct envelope_part *part
 }
 
 /* Smallest and largest manifest of a kind. */
-static void part_sizes(enum envelope_part_kind kind, size_t *ret_min, size_t *ret_max)
+static void envelope_part_sizes(enum envelope_part_kind kind, size_t *ret_min, size_t *ret_max)
 {
 	static const struct {
 		size_t min, max;
@@ -54,7 +54,8 @@ static void part_sizes(enum envelope_part_kind kind, size_t *ret_min, size_t *re
 }
 
 /* A manifest of another version may have another size: say so, not "malformed". */
-static enum envelope_reason part_size_reason(const struct envelope_part_header *h, size_t rest)
+static enum envelope_reason envelope_part_size_reason(
+        const struct envelope_part_header *h, size_t rest)
 {
 	const struct variant_manifest *head = (const void *)(h + 1);
 
@@ -64,7 +65,7 @@ static enum envelope_reason part_size_reason(const struct envelope_part_header *
 	return ENVELOPE_MALFORMED;
 }
 
-static int part_header_is_good(const void *bytes, size_t len)
+static int envelope_part_header_is_good(const void *bytes, size_t len)
 {
 	const struct envelope_part_header *h = bytes;
 
@@ -82,13 +83,13 @@ enum envelope_reason envelope_part_open(
 	enum envelope_reason r;
 	size_t rest, min, max;
 
-	if (!part_header_is_good(bytes, len)) {
+	if (!envelope_part_header_is_good(bytes, len)) {
 		return ENVELOPE_MALFORMED;
 	}
 	rest = len - sizeof(*h);
-	part_sizes((enum envelope_part_kind)h->kind, &min, &max);
+	envelope_part_sizes((enum envelope_part_kind)h->kind, &min, &max);
 	if (h->manifest_len < min || h->manifest_len > max || h->manifest_len % 8 != 0) {
-		return part_size_reason(h, rest);
+		return envelope_part_size_reason(h, rest);
 	}
 	part.kind = (enum envelope_part_kind)h->kind;
 	part.manifest = (const uint8_t *)(h + 1);
@@ -100,7 +101,7 @@ enum envelope_reason envelope_part_open(
 	if (part.size > len) {
 		return ENVELOPE_MALFORMED;
 	}
-	r = part_manifest_check(&part);
+	r = envelope_part_manifest_check(&part);
 	if (r == ENVELOPE_OK) {
 		*ret_part = part;
 	}
@@ -145,7 +146,7 @@ static enum envelope_reason envelope_header_check(const void *bytes, size_t len)
 	               : ENVELOPE_MALFORMED;
 }
 
-static void view_add(struct envelope_view *view, const struct envelope_part *part)
+static void envelope_view_add(struct envelope_view *view, const struct envelope_part *part)
 {
 	const void *manifest = part->manifest;
 
@@ -194,7 +195,7 @@ enum envelope_reason envelope_open(const void *bytes, size_t len, struct envelop
 			return r != ENVELOPE_OK ? r : ENVELOPE_MALFORMED;
 		}
 		at += part.size;
-		view_add(&view, &part);
+		envelope_view_add(&view, &part);
 	}
 	if (at != len) {
 		return ENVELOPE_MALFORMED;

@@ -41,7 +41,7 @@ static const uint8_t point_small[][POINT_SIZE] = {
 };
 
 /* a < b, as little endian numbers. */
-static int number_is_below(const uint8_t a[POINT_SIZE], const uint8_t b[POINT_SIZE])
+static int point_number_is_below(const uint8_t a[POINT_SIZE], const uint8_t b[POINT_SIZE])
 {
 	for (unsigned int i = POINT_SIZE; i-- > 0;) {
 		if (a[i] != b[i]) {
@@ -63,7 +63,7 @@ static int point_is_safe(const uint8_t point[POINT_SIZE])
 			return 0;
 		}
 	}
-	return number_is_below(y, point_field);
+	return point_number_is_below(y, point_field);
 }
 
 int envelope_key_is_safe(const uint8_t pub[32])
@@ -75,6 +75,6 @@ int envelope_signature_check(
         const uint8_t pub[32], const void *bytes, size_t len, const uint8_t sig[64])
 {
 	return point_is_safe(pub) && point_is_safe(sig) &&
-	       number_is_below(sig + POINT_SIZE, point_order) &&
+	       point_number_is_below(sig + POINT_SIZE, point_order) &&
 	       envelope_signature_library_check(pub, bytes, len, sig);
 }

@@ -17,7 +17,7 @@ enum {
 	RULE_EXIT_CODE_MAX = 255,
 };
 
-static int bytes_are_zero(const void *bytes, size_t len)
+static int rules_bytes_are_zero(const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
 	uint8_t any = 0;
@@ -28,44 +28,44 @@ static int bytes_are_zero(const void *bytes, size_t len)
 	return any == 0;
 }
 
-static int name_char_is_valid(char c, const char *others)
+static int rules_name_char_is_valid(char c, const char *others)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
 	       (c != '\0' && strchr(others, c) != NULL);
 }
 
 /* At least one good character, then NULs only, at least one, up to size. */
-static int name_is_valid(const char *name, size_t size, const char *others)
+static int rules_name_is_valid(const char *name, size_t size, const char *others)
 {
 	size_t n = 0;
 
-	while (n < size && name_char_is_valid(name[n], others)) {
+	while (n < size && rules_name_char_is_valid(name[n], others)) {
 		n++;
 	}
-	return n > 0 && n < size && bytes_are_zero(name + n, size - n);
+	return n > 0 && n < size && rules_bytes_are_zero(name + n, size - n);
 }
 
 int service_name_is_valid(const char *name)
 {
-	return name_is_valid(name, SERVICE_NAME_SIZE, "_");
+	return rules_name_is_valid(name, SERVICE_NAME_SIZE, "_");
 }
 
 /* n names of one size in an array of max, the rest zero. */
-static int names_are_valid(const char *names, size_t size, uint32_t n, uint32_t max)
+static int rules_names_are_valid(const char *names, size_t size, uint32_t n, uint32_t max)
 {
 	if (n > max) {
 		return 0;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (!name_is_valid(names + i * size, size, "_")) {
+		if (!rules_name_is_valid(names + i * size, size, "_")) {
 			return 0;
 		}
 	}
-	return bytes_are_zero(names + n * size, (max - n) * size);
+	return rules_bytes_are_zero(names + n * size, (max - n) * size);
 }
 
 /* Magic, size and version, which stand at the same place in every manifest. */
-static enum envelope_reason manifest_head_check(
+static enum envelope_reason rules_manifest_head_check(
         const void *manifest, const char *magic, size_t size)
 {
 	const struct variant_manifest *head = manifest;
@@ -79,7 +79,7 @@ static enum envelope_reason manifest_head_check(
 	return head->size == size ? ENVELOPE_OK : ENVELOPE_MALFORMED;
 }
 
-static enum envelope_reason root_keys_check(const struct root_key *keys, uint32_t n)
+static enum envelope_reason rules_root_keys_check(const struct root_key *keys, uint32_t n)
 {
 	if (n > ROOT_KEYS_MAX) {
 		return ENVELOPE_MALFORMED;
@@ -96,12 +96,13 @@ static enum envelope_reason root_keys_check(const struct root_key *keys, uint32_
 			return ENVELOPE_UNSAFE_KEY;
 		}
 	}
-	return bytes_are_zero(keys + n, (ROOT_KEYS_MAX - n) * sizeof(*keys)) ? ENVELOPE_OK
-	                                                                     : ENVELOPE_MALFORMED;
+	return rules_bytes_are_zero(keys + n, (ROOT_KEYS_MAX - n) * sizeof(*keys))
+	               ? ENVELOPE_OK
+	               : ENVELOPE_MALFORMED;
 }
 
 /* No key has two roles, the root's own included. */
-static int root_keys_are_distinct(const struct root_manifest *root)
+static int rules_root_keys_are_distinct(const struct root_manifest *root)
 {
 	const struct root_key *keys[RULE_KEYS_MAX];
 	unsigned int n = 0;
@@ -124,23 +125,23 @@ static int root_keys_are_distinct(const struct root_manifest *root)
 	return 1;
 }
 
-static int root_need_is_good(const struct root_manifest *root, uint32_t n_signatures)
+static int rules_root_need_is_good(const struct root_manifest *root, uint32_t n_signatures)
 {
 	return n_signatures >= 1 && n_signatures <= ENVELOPE_SIGNATURES_MAX &&
 	       n_signatures <= root->n_keys[ROOT_ROLE_VARIANT];
 }
 
 /* Every need can be met, and no service has two. */
-static int root_needs_are_valid(const struct root_manifest *root)
+static int rules_root_needs_are_valid(const struct root_manifest *root)
 {
-	if (root->n_needs > ROOT_NEEDS_MAX || !root_need_is_good(root, root->default_need)) {
+	if (root->n_needs > ROOT_NEEDS_MAX || !rules_root_need_is_good(root, root->default_need)) {
 		return 0;
 	}
 	for (uint32_t i = 0; i < root->n_needs; i++) {
 		const struct root_need *need = &root->needs[i];
 
 		if (!service_name_is_valid(need->service) ||
-		        !root_need_is_good(root, need->n_signatures) || need->reserved != 0) {
+		        !rules_root_need_is_good(root, need->n_signatures) || need->reserved != 0) {
 			return 0;
 		}
 		for (uint32_t j = 0; j < i; j++) {
@@ -149,11 +150,11 @@ static int root_needs_are_valid(const struct root_manifest *root)
 			}
 		}
 	}
-	return bytes_are_zero(root->needs + root->n_needs,
+	return rules_bytes_are_zero(root->needs + root->n_needs,
 	        (ROOT_NEEDS_MAX - root->n_needs) * sizeof(root->needs[0]));
 }
 
-static int root_numbers_are_valid(const struct root_manifest *root)
+static int rules_root_numbers_are_valid(const struct root_manifest *root)
 {
 	return root->serial >= 1 && root->issued < root->expires && root->reserved == 0 &&
 	       root->variant_life_sec_max >= 1 && root->order_life_sec_max >= 1 &&
@@ -163,44 +164,45 @@ static int root_numbers_are_valid(const struct root_manifest *root)
 
 enum envelope_reason root_manifest_check(const struct root_manifest *root)
 {
-	enum envelope_reason r = manifest_head_check(root, ROOT_MAGIC, sizeof(*root));
+	enum envelope_reason r = rules_manifest_head_check(root, ROOT_MAGIC, sizeof(*root));
 
 	for (unsigned int role = 0; r == ENVELOPE_OK && role < _ROOT_ROLE_N; role++) {
-		r = root_keys_check(root->keys[role], root->n_keys[role]);
+		r = rules_root_keys_check(root->keys[role], root->n_keys[role]);
 	}
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	if (!root_numbers_are_valid(root) || !root_keys_are_distinct(root) ||
-	        !root_needs_are_valid(root)) {
+	if (!rules_root_numbers_are_valid(root) || !rules_root_keys_are_distinct(root) ||
+	        !rules_root_needs_are_valid(root)) {
 		return ENVELOPE_MALFORMED;
 	}
 	return envelope_key_is_safe(root->root_pub) ? ENVELOPE_OK : ENVELOPE_UNSAFE_KEY;
 }
 
 /* Targets are service names, or "*" as the only one. */
-static int kit_targets_are_valid(const struct kit_manifest *kit)
+static int rules_kit_targets_are_valid(const struct kit_manifest *kit)
 {
 	static const char all[SERVICE_NAME_SIZE] = "*";
 
 	if (kit->n_targets == 1 && memcmp(kit->targets[0], all, sizeof(all)) == 0) {
-		return bytes_are_zero(kit->targets[1], sizeof(kit->targets) - sizeof(all));
+		return rules_bytes_are_zero(kit->targets[1], sizeof(kit->targets) - sizeof(all));
 	}
-	return names_are_valid(kit->targets[0], SERVICE_NAME_SIZE, kit->n_targets, KIT_TARGETS_MAX);
+	return rules_names_are_valid(
+	        kit->targets[0], SERVICE_NAME_SIZE, kit->n_targets, KIT_TARGETS_MAX);
 }
 
-static int kit_names_are_valid(const struct kit_manifest *kit)
+static int rules_kit_names_are_valid(const struct kit_manifest *kit)
 {
 	return service_name_is_valid(kit->service) &&
-	       name_is_valid(kit->quiescent, sizeof(kit->quiescent), "_-") &&
-	       kit_targets_are_valid(kit) &&
-	       names_are_valid(
+	       rules_name_is_valid(kit->quiescent, sizeof(kit->quiescent), "_-") &&
+	       rules_kit_targets_are_valid(kit) &&
+	       rules_names_are_valid(
 	               kit->depends[0], SERVICE_NAME_SIZE, kit->n_depends, KIT_DEPENDS_MAX) &&
-	       names_are_valid(
+	       rules_names_are_valid(
 	               kit->metrics[0], KIT_METRIC_NAME_SIZE, kit->n_metrics, KIT_METRICS_MAX);
 }
 
-static int kit_io_is_valid(const struct kit_manifest *kit)
+static int rules_kit_io_is_valid(const struct kit_manifest *kit)
 {
 	if (kit->n_io > KIT_IO_MAX) {
 		return 0;
@@ -210,10 +212,11 @@ static int kit_io_is_valid(const struct kit_manifest *kit)
 			return 0;
 		}
 	}
-	return bytes_are_zero(kit->io + kit->n_io, (KIT_IO_MAX - kit->n_io) * sizeof(kit->io[0]));
+	return rules_bytes_are_zero(
+	        kit->io + kit->n_io, (KIT_IO_MAX - kit->n_io) * sizeof(kit->io[0]));
 }
 
-static int kit_mmio_is_valid(const struct kit_manifest *kit)
+static int rules_kit_mmio_is_valid(const struct kit_manifest *kit)
 {
 	if (kit->n_mmio > KIT_MMIO_MAX) {
 		return 0;
@@ -226,11 +229,11 @@ static int kit_mmio_is_valid(const struct kit_manifest *kit)
 			return 0;
 		}
 	}
-	return bytes_are_zero(
+	return rules_bytes_are_zero(
 	        kit->mmio + kit->n_mmio, (KIT_MMIO_MAX - kit->n_mmio) * sizeof(kit->mmio[0]));
 }
 
-static int kit_irqs_are_valid(const struct kit_manifest *kit)
+static int rules_kit_irqs_are_valid(const struct kit_manifest *kit)
 {
 	if (kit->n_irqs > KIT_IRQ_MAX) {
 		return 0;
@@ -240,11 +243,11 @@ static int kit_irqs_are_valid(const struct kit_manifest *kit)
 			return 0;
 		}
 	}
-	return bytes_are_zero(
+	return rules_bytes_are_zero(
 	        kit->irqs + kit->n_irqs, (KIT_IRQ_MAX - kit->n_irqs) * sizeof(kit->irqs[0]));
 }
 
-static int kit_numbers_are_valid(const struct kit_manifest *kit)
+static int rules_kit_numbers_are_valid(const struct kit_manifest *kit)
 {
 	return kit->counter >= 1 && kit->floor <= kit->counter &&
 	       kit->priority <= RULE_PRIORITY_MAX && kit->restart < _KIT_RESTART_N &&
@@ -256,20 +259,22 @@ static int kit_numbers_are_valid(const struct kit_manifest *kit)
 
 enum envelope_reason kit_manifest_check(const struct kit_manifest *kit)
 {
-	enum envelope_reason r = manifest_head_check(kit, KIT_MAGIC, sizeof(*kit));
+	enum envelope_reason r = rules_manifest_head_check(kit, KIT_MAGIC, sizeof(*kit));
 
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	return kit_names_are_valid(kit) && kit_numbers_are_valid(kit) && kit_io_is_valid(kit) &&
-	                       kit_mmio_is_valid(kit) && kit_irqs_are_valid(kit)
+	return rules_kit_names_are_valid(kit) && rules_kit_numbers_are_valid(kit) &&
+	                       rules_kit_io_is_valid(kit) && rules_kit_mmio_is_valid(kit) &&
+	                       rules_kit_irqs_are_valid(kit)
 	               ? ENVELOPE_OK
 	               : ENVELOPE_MALFORMED;
 }
 
 enum envelope_reason variant_manifest_check(const struct variant_manifest *variant)
 {
-	enum envelope_reason r = manifest_head_check(variant, VARIANT_MAGIC, sizeof(*variant));
+	enum envelope_reason r =
+	        rules_manifest_head_check(variant, VARIANT_MAGIC, sizeof(*variant));
 
 	if (r != ENVELOPE_OK) {
 		return r;
@@ -286,18 +291,18 @@ size_t order_manifest_size(uint32_t n_components)
 	       (size_t)n_components * sizeof(struct order_component);
 }
 
-static int order_action_lists_services(uint32_t action)
+static int rules_order_action_lists_services(uint32_t action)
 {
 	return action != ORDER_CONFIRM && action != ORDER_SHUTDOWN;
 }
 
 /* Does the action run (or try) variants? */
-static int order_action_runs(uint32_t action)
+static int rules_order_action_runs(uint32_t action)
 {
 	return action == ORDER_UPDATE || action == ORDER_PREPARE;
 }
 
-static int order_argument_is_valid(const struct order_manifest *order)
+static int rules_order_argument_is_valid(const struct order_manifest *order)
 {
 	switch (order->action) {
 	case ORDER_CONFIRM:
@@ -310,19 +315,19 @@ static int order_argument_is_valid(const struct order_manifest *order)
 }
 
 /* A component holds what its action uses, and nothing else. */
-static int order_component_is_valid(const struct order_component *c, uint32_t action)
+static int rules_order_component_is_valid(const struct order_component *c, uint32_t action)
 {
-	int names_release = !bytes_are_zero(c->release_id, sizeof(c->release_id));
-	int names_variant = !bytes_are_zero(c->variant_hash, sizeof(c->variant_hash));
-	int has_state = !bytes_are_zero(c->state, sizeof(c->state));
-	int consents = !bytes_are_zero(c->consent, sizeof(c->consent));
+	int names_release = !rules_bytes_are_zero(c->release_id, sizeof(c->release_id));
+	int names_variant = !rules_bytes_are_zero(c->variant_hash, sizeof(c->variant_hash));
+	int has_state = !rules_bytes_are_zero(c->state, sizeof(c->state));
+	int consents = !rules_bytes_are_zero(c->consent, sizeof(c->consent));
 
 	if (!service_name_is_valid(c->service) || c->reserved != 0) {
 		return 0;
 	}
-	if (order_action_runs(action)) {
+	if (rules_order_action_runs(action)) {
 		return names_release && c->generation >= 1 &&
-		       (!has_state || name_is_valid(c->state, sizeof(c->state), "_-"));
+		       (!has_state || rules_name_is_valid(c->state, sizeof(c->state), "_-"));
 	}
 	if (has_state || consents || c->generation != 0) {
 		return 0;
@@ -332,12 +337,12 @@ static int order_component_is_valid(const struct order_component *c, uint32_t ac
 }
 
 /* Each is good; a service stands once, except where variants are dropped. */
-static int order_components_are_valid(const struct order_manifest *order)
+static int rules_order_components_are_valid(const struct order_manifest *order)
 {
 	const struct order_component *c = order_components(order);
 
 	for (uint32_t i = 0; i < order->n_components; i++) {
-		if (!order_component_is_valid(&c[i], order->action)) {
+		if (!rules_order_component_is_valid(&c[i], order->action)) {
 			return 0;
 		}
 		for (uint32_t j = 0; j < i; j++) {
@@ -350,16 +355,16 @@ static int order_components_are_valid(const struct order_manifest *order)
 	return 1;
 }
 
-static int order_limits_are_valid(const struct order_manifest *order)
+static int rules_order_limits_are_valid(const struct order_manifest *order)
 {
-	return order_action_runs(order->action) ||
+	return rules_order_action_runs(order->action) ||
 	       (order->total_ms == 0 && order->prepare_ms == 0 && order->transfer_ms == 0 &&
 	               order->hold_ms == 0);
 }
 
 enum envelope_reason order_manifest_check(const struct order_manifest *order, size_t len)
 {
-	enum envelope_reason r = manifest_head_check(order, ORDER_MAGIC, len);
+	enum envelope_reason r = rules_manifest_head_check(order, ORDER_MAGIC, len);
 
 	if (r != ENVELOPE_OK) {
 		return r;
@@ -367,25 +372,26 @@ enum envelope_reason order_manifest_check(const struct order_manifest *order, si
 	if (order->n_components > ORDER_COMPONENTS_MAX ||
 	        len != order_manifest_size(order->n_components) || order->action < ORDER_UPDATE ||
 	        order->action >= _ORDER_ACTION_N ||
-	        (order->n_components > 0) != order_action_lists_services(order->action)) {
+	        (order->n_components > 0) != rules_order_action_lists_services(order->action)) {
 		return ENVELOPE_MALFORMED;
 	}
 	return order->epoch >= 1 && order->transaction >= 1 && order->issued < order->expires &&
-	                       order_argument_is_valid(order) && order_limits_are_valid(order) &&
-	                       order_components_are_valid(order)
+	                       rules_order_argument_is_valid(order) &&
+	                       rules_order_limits_are_valid(order) &&
+	                       rules_order_components_are_valid(order)
 	               ? ENVELOPE_OK
 	               : ENVELOPE_MALFORMED;
 }
 
 int order_needs_control(const struct order_manifest *order)
 {
-	if (!order_action_runs(order->action)) {
+	if (!rules_order_action_runs(order->action)) {
 		return order->action != ORDER_CONFIRM;
 	}
 	for (uint32_t i = 0; i < order->n_components; i++) {
 		const struct order_component *c = &order_components(order)[i];
 
-		if (!bytes_are_zero(c->consent, sizeof(c->consent))) {
+		if (!rules_bytes_are_zero(c->consent, sizeof(c->consent))) {
 			return 1;
 		}
 	}
@@ -401,7 +407,7 @@ size_t statement_manifest_size(uint32_t n_services)
 enum envelope_reason statement_manifest_check(
         const struct statement_manifest *statement, size_t len)
 {
-	enum envelope_reason r = manifest_head_check(statement, STATEMENT_MAGIC, len);
+	enum envelope_reason r = rules_manifest_head_check(statement, STATEMENT_MAGIC, len);
 	const struct statement_service *s = statement_services(statement);
 
 	if (r != ENVELOPE_OK) {
@@ -425,7 +431,7 @@ enum envelope_reason statement_manifest_check(
 
 enum envelope_reason time_manifest_check(const struct time_manifest *time)
 {
-	enum envelope_reason r = manifest_head_check(time, TIME_MAGIC, sizeof(*time));
+	enum envelope_reason r = rules_manifest_head_check(time, TIME_MAGIC, sizeof(*time));
 
 	if (r != ENVELOPE_OK) {
 		return r;

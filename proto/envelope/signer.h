@@ -37,6 +37,7 @@ enum signer_status {
 	SIGNER_OK,
 	SIGNER_REFUSED, /* will not sign this: see reason and text */
 	SIGNER_FAILED,  /* could not: see text */
+	_SIGNER_STATUS_N
 };
 
 /* The manifest's issued and expires are 0: the signer fills them in. */

@@ -29,12 +29,12 @@ static const struct root_key *key_list_find(struct key_list list, const uint8_t 
 	return NULL;
 }
 
-static struct key_list key_list_of(const struct root_manifest *root, enum root_role role)
+static struct key_list verify_key_list(const struct root_manifest *root, enum root_role role)
 {
 	return (struct key_list){root->keys[role], root->n_keys[role]};
 }
 
-static void key_id_of(const uint8_t pub[32], uint8_t ret_id[16])
+static void verify_key_id(const uint8_t pub[32], uint8_t ret_id[16])
 {
 	uint8_t hash[64];
 
@@ -48,7 +48,7 @@ static const struct root_key *root_find_key(
 {
 	for (unsigned int role = 0; role < _ROOT_ROLE_N; role++) {
 		const struct root_key *key =
-		        key_list_find(key_list_of(root, (enum root_role)role), id);
+		        key_list_find(verify_key_list(root, (enum root_role)role), id);
 
 		if (key != NULL) {
 			*ret_role = (enum root_role)role;
@@ -61,7 +61,7 @@ static const struct root_key *root_find_key(
 #define ROLE_BIT(role) (1u << (role))
 
 /* One signature by a key of one of the allowed roles, not over at the time. */
-static enum envelope_reason signature_verify(const struct envelope_part *part,
+static enum envelope_reason verify_signature(const struct envelope_part *part,
         const struct envelope_signature *sig, const struct root_manifest *root,
         unsigned int allowed, uint64_t time)
 {
@@ -70,7 +70,7 @@ static enum envelope_reason signature_verify(const struct envelope_part *part,
 	uint8_t root_id[16];
 
 	if (key == NULL) {
-		key_id_of(root->root_pub, root_id);
+		verify_key_id(root->root_pub, root_id);
 		return memcmp(root_id, sig->key_id, sizeof(root_id)) == 0 ? ENVELOPE_WRONG_ROLE
 		                                                          : ENVELOPE_UNKNOWN_KEY;
 	}
@@ -84,12 +84,12 @@ static enum envelope_reason signature_verify(const struct envelope_part *part,
 }
 
 /* Every signature must be good, and by a key of its own. */
-static enum envelope_reason part_verify(const struct envelope_part *part,
+static enum envelope_reason verify_part(const struct envelope_part *part,
         const struct root_manifest *root, unsigned int allowed, uint64_t time)
 {
 	for (unsigned int i = 0; i < part->n_signatures; i++) {
 		enum envelope_reason r =
-		        signature_verify(part, &part->signatures[i], root, allowed, time);
+		        verify_signature(part, &part->signatures[i], root, allowed, time);
 
 		if (r != ENVELOPE_OK) {
 			return r;
@@ -105,25 +105,25 @@ static enum envelope_reason part_verify(const struct envelope_part *part,
 }
 
 /* Signatures of a verified part that keys of this role made. */
-static unsigned int part_signatures_by(
+static unsigned int verify_signatures_by(
         const struct envelope_part *part, const struct root_manifest *root, enum root_role role)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < part->n_signatures; i++) {
-		n += key_list_find(key_list_of(root, role), part->signatures[i].key_id) != NULL;
+		n += key_list_find(verify_key_list(root, role), part->signatures[i].key_id) != NULL;
 	}
 	return n;
 }
 
 /* Signed by the pinned root key, and by nobody else. */
-static enum envelope_reason root_key_verify(
+static enum envelope_reason verify_root_key(
         const struct envelope_part *part, const uint8_t root_pub[32])
 {
 	const struct envelope_signature *sig = part->signatures;
 	uint8_t id[16];
 
-	key_id_of(root_pub, id);
+	verify_key_id(root_pub, id);
 	if (part->n_signatures != 1) {
 		return ENVELOPE_MALFORMED;
 	}
@@ -136,7 +136,7 @@ static enum envelope_reason root_key_verify(
 }
 
 /* Not older than what was seen, and nothing else under the serial that was. */
-static enum envelope_reason root_serial_verify(
+static enum envelope_reason verify_root_serial(
         const struct root_manifest *root, const struct trust *trust)
 {
 	static const uint8_t unknown[64];
@@ -152,7 +152,7 @@ static enum envelope_reason root_serial_verify(
 	               : ENVELOPE_OTHER_ROOT;
 }
 
-static enum envelope_reason root_verify(
+static enum envelope_reason verify_root(
         const struct envelope_part *part, const struct trust *trust, uint64_t time)
 {
 	const struct root_manifest *root = (const void *)part->manifest;
@@ -161,14 +161,14 @@ static enum envelope_reason root_verify(
 	if (part->kind != ENVELOPE_ROOT) {
 		return ENVELOPE_MALFORMED;
 	}
-	r = root_key_verify(part, trust->root_pub);
+	r = verify_root_key(part, trust->root_pub);
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
 	if (memcmp(root->root_pub, trust->root_pub, sizeof(root->root_pub)) != 0) {
 		return ENVELOPE_UNKNOWN_KEY;
 	}
-	r = root_serial_verify(root, trust);
+	r = verify_root_serial(root, trust);
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
@@ -178,7 +178,7 @@ static enum envelope_reason root_verify(
 enum envelope_reason envelope_verify_root(
         const struct envelope_part *part, const struct trust *trust)
 {
-	return root_verify(part, trust, trust->time);
+	return verify_root(part, trust, trust->time);
 }
 
 enum envelope_reason envelope_verify_kit(
@@ -187,7 +187,7 @@ enum envelope_reason envelope_verify_kit(
 	if (part->kind != ENVELOPE_KIT) {
 		return ENVELOPE_MALFORMED;
 	}
-	return part_verify(part, root, ROLE_BIT(ROOT_ROLE_RELEASE), time);
+	return verify_part(part, root, ROLE_BIT(ROOT_ROLE_RELEASE), time);
 }
 
 uint32_t envelope_signatures_needed(const struct root_manifest *root, const char *service)
@@ -223,8 +223,8 @@ uint64_t envelope_time(const struct envelope_view *view, const struct trust *tru
 	return date > trust->time ? date : trust->time;
 }
 
-/* Of root_key_verify() and signature_verify(): the root key, or one with the role. */
-static uint64_t signature_end(const struct envelope_view *view, const uint8_t id[16])
+/* Of verify_root_key() and verify_signature(): the root key, or one with the role. */
+static uint64_t verify_signature_end(const struct envelope_view *view, const uint8_t id[16])
 {
 	enum root_role role;
 	const struct root_key *key = root_find_key(view->root, id, &role);
@@ -238,7 +238,7 @@ uint64_t envelope_keys_end(const struct envelope_view *view)
 
 	for (unsigned int i = 1; i < view->n_parts; i++) {
 		for (unsigned int j = 0; j < view->part[i].n_signatures; j++) {
-			uint64_t t = signature_end(view, view->part[i].signatures[j].key_id);
+			uint64_t t = verify_signature_end(view, view->part[i].signatures[j].key_id);
 
 			end = t < end ? t : end;
 		}
@@ -246,12 +246,12 @@ uint64_t envelope_keys_end(const struct envelope_view *view)
 	return end;
 }
 
-static int life_is_within(uint64_t issued, uint64_t expires, uint64_t max)
+static int verify_life_is_within(uint64_t issued, uint64_t expires, uint64_t max)
 {
 	return expires - issued <= max;
 }
 
-static enum envelope_reason machine_verify(const uint8_t machine_id[16], const struct trust *trust)
+static enum envelope_reason verify_machine(const uint8_t machine_id[16], const struct trust *trust)
 {
 	return memcmp(machine_id, trust->machine_id, sizeof(trust->machine_id)) == 0
 	               ? ENVELOPE_OK
@@ -259,7 +259,7 @@ static enum envelope_reason machine_verify(const uint8_t machine_id[16], const s
 }
 
 /* The variant is of the kit's service and of the kit's release. */
-static enum envelope_reason variant_binding_verify(const struct envelope_view *view)
+static enum envelope_reason verify_binding(const struct envelope_view *view)
 {
 	uint8_t release_id[64];
 
@@ -272,7 +272,7 @@ static enum envelope_reason variant_binding_verify(const struct envelope_view *v
 	               : ENVELOPE_RELEASE_MISMATCH;
 }
 
-static enum envelope_reason variant_verify(
+static enum envelope_reason verify_variant(
         const struct envelope_view *view, const struct trust *trust, uint64_t time)
 {
 	const struct variant_manifest *variant = view->variant;
@@ -280,7 +280,7 @@ static enum envelope_reason variant_verify(
 	enum envelope_reason r = envelope_verify_kit(&view->part[1], root, time);
 
 	if (r == ENVELOPE_OK) {
-		r = part_verify(&view->part[2], root, ROLE_BIT(ROOT_ROLE_VARIANT), time);
+		r = verify_part(&view->part[2], root, ROLE_BIT(ROOT_ROLE_VARIANT), time);
 	}
 	if (r != ENVELOPE_OK) {
 		return r;
@@ -288,45 +288,45 @@ static enum envelope_reason variant_verify(
 	if (view->part[2].n_signatures < envelope_signatures_needed(root, variant->service)) {
 		return ENVELOPE_TOO_FEW_SIGNATURES;
 	}
-	r = variant_binding_verify(view);
+	r = verify_binding(view);
 	if (r == ENVELOPE_OK) {
-		r = machine_verify(variant->machine_id, trust);
+		r = verify_machine(variant->machine_id, trust);
 	}
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	if (!life_is_within(variant->issued, variant->expires, root->variant_life_sec_max)) {
+	if (!verify_life_is_within(variant->issued, variant->expires, root->variant_life_sec_max)) {
 		return ENVELOPE_LONG_LIFE;
 	}
 	return time < variant->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
 }
 
-static enum envelope_reason order_signatures_verify(const struct envelope_view *view, uint64_t time)
+static enum envelope_reason verify_order_signatures(const struct envelope_view *view, uint64_t time)
 {
 	const struct envelope_part *part = &view->part[1];
-	enum envelope_reason r = part_verify(
+	enum envelope_reason r = verify_part(
 	        part, view->root, ROLE_BIT(ROOT_ROLE_ORDER) | ROLE_BIT(ROOT_ROLE_CONTROL), time);
 
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
-	if (part_signatures_by(part, view->root, ROOT_ROLE_ORDER) < 1) {
+	if (verify_signatures_by(part, view->root, ROOT_ROLE_ORDER) < 1) {
 		return ENVELOPE_TOO_FEW_SIGNATURES;
 	}
 	return order_needs_control(view->order) &&
-	                       part_signatures_by(part, view->root, ROOT_ROLE_CONTROL) < 1
+	                       verify_signatures_by(part, view->root, ROOT_ROLE_CONTROL) < 1
 	               ? ENVELOPE_NO_CONTROL
 	               : ENVELOPE_OK;
 }
 
-static enum envelope_reason order_verify(
+static enum envelope_reason verify_order(
         const struct envelope_view *view, const struct trust *trust, uint64_t time)
 {
 	const struct order_manifest *order = view->order;
-	enum envelope_reason r = order_signatures_verify(view, time);
+	enum envelope_reason r = verify_order_signatures(view, time);
 
 	if (r == ENVELOPE_OK) {
-		r = machine_verify(order->machine_id, trust);
+		r = verify_machine(order->machine_id, trust);
 	}
 	if (r != ENVELOPE_OK) {
 		return r;
@@ -337,38 +337,38 @@ static enum envelope_reason order_verify(
 	if (order->epoch != view->root->serial) {
 		return ENVELOPE_WRONG_EPOCH;
 	}
-	if (!life_is_within(order->issued, order->expires, view->root->order_life_sec_max)) {
+	if (!verify_life_is_within(order->issued, order->expires, view->root->order_life_sec_max)) {
 		return ENVELOPE_LONG_LIFE;
 	}
 	return time < order->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
 }
 
 /* It may name no root but its own: else whoever has an order key could bar all roots. */
-static enum envelope_reason statement_verify(
+static enum envelope_reason verify_statement(
         const struct envelope_view *view, const struct trust *trust)
 {
 	enum envelope_reason r =
-	        part_verify(&view->part[1], view->root, ROLE_BIT(ROOT_ROLE_ORDER), 0);
+	        verify_part(&view->part[1], view->root, ROLE_BIT(ROOT_ROLE_ORDER), 0);
 
 	if (r == ENVELOPE_OK) {
-		r = machine_verify(view->statement->machine_id, trust);
+		r = verify_machine(view->statement->machine_id, trust);
 	}
 	return r == ENVELOPE_OK && view->statement->root_serial != view->root->serial
 	               ? ENVELOPE_WRONG_EPOCH
 	               : r;
 }
 
-static enum envelope_reason time_verify(const struct envelope_view *view, const struct trust *trust)
+static enum envelope_reason verify_time(const struct envelope_view *view, const struct trust *trust)
 {
 	const struct time_manifest *time = view->time;
-	enum envelope_reason r = root_key_verify(&view->part[1], trust->root_pub);
+	enum envelope_reason r = verify_root_key(&view->part[1], trust->root_pub);
 
 	if (r == ENVELOPE_UNKNOWN_KEY) {
-		r = part_verify(
+		r = verify_part(
 		        &view->part[1], view->root, ROLE_BIT(ROOT_ROLE_RELEASE), time->time);
 	}
 	if (r == ENVELOPE_OK) {
-		r = machine_verify(time->machine_id, trust);
+		r = verify_machine(time->machine_id, trust);
 	}
 	if (r != ENVELOPE_OK) {
 		return r;
@@ -398,27 +398,27 @@ static uint64_t envelope_judged_at(const struct envelope_view *view, const struc
 enum envelope_reason envelope_verify(const struct envelope_view *view, const struct trust *trust)
 {
 	uint64_t time = envelope_judged_at(view, trust);
-	enum envelope_reason r = root_verify(&view->part[0], trust, time);
+	enum envelope_reason r = verify_root(&view->part[0], trust, time);
 
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
 	switch (view->kind) {
 	case ENVELOPE_OF_VARIANT:
-		return variant_verify(view, trust, time);
+		return verify_variant(view, trust, time);
 	case ENVELOPE_OF_ORDER:
-		return order_verify(view, trust, time);
+		return verify_order(view, trust, time);
 	case ENVELOPE_OF_STATEMENT:
-		return statement_verify(view, trust);
+		return verify_statement(view, trust);
 	case ENVELOPE_OF_TIME:
-		return time_verify(view, trust);
+		return verify_time(view, trust);
 	case _ENVELOPE_KIND_N:
 		break;
 	}
 	return ENVELOPE_MALFORMED;
 }
 
-static int hash_matches(const void *bytes, size_t len, const uint8_t expected[64])
+static int verify_hash_matches(const void *bytes, size_t len, const uint8_t expected[64])
 {
 	uint8_t hash[64];
 
@@ -430,7 +430,7 @@ enum envelope_reason envelope_verify_payload(
         const struct envelope_view *view, const void *bytes, size_t len)
 {
 	return len == view->variant->payload_len &&
-	                       hash_matches(bytes, len, view->variant->payload_hash)
+	                       verify_hash_matches(bytes, len, view->variant->payload_hash)
 	               ? ENVELOPE_OK
 	               : ENVELOPE_PAYLOAD_MISMATCH;
 }
@@ -438,7 +438,7 @@ enum envelope_reason envelope_verify_payload(
 enum envelope_reason envelope_verify_description(
         const struct envelope_view *view, const void *bytes, size_t len)
 {
-	return len == view->kit->state_len && hash_matches(bytes, len, view->kit->state_hash)
+	return len == view->kit->state_len && verify_hash_matches(bytes, len, view->kit->state_hash)
 	               ? ENVELOPE_OK
 	               : ENVELOPE_DESCRIPTION_MISMATCH;
 }

@@ -66,16 +66,16 @@ void frame_decoder_reset(struct frame_decoder *d)
 	d->hunting = 0; /* what was checked in vain stays on credit */
 }
 
-static void decoder_advance(struct frame_decoder *d, size_t len)
+static void frame_decoder_advance(struct frame_decoder *d, size_t len)
 {
 	d->start += len;
 	d->doubt -= d->doubt < len ? d->doubt : len;
 }
 
 /* Drop the frame that was handed out last. */
-static void decoder_consume(struct frame_decoder *d)
+static void frame_decoder_consume(struct frame_decoder *d)
 {
-	decoder_advance(d, d->taken);
+	frame_decoder_advance(d, d->taken);
 	d->taken = 0;
 	if (d->start == d->end) {
 		d->start = d->end = 0;
@@ -84,7 +84,7 @@ static void decoder_consume(struct frame_decoder *d)
 
 uint8_t *frame_decoder_space(struct frame_decoder *d, size_t *ret_len)
 {
-	decoder_consume(d);
+	frame_decoder_consume(d);
 	if (d->start > 0 && d->cap - d->end < d->cap / 2) {
 		memmove(d->buf, d->buf + d->start, d->end - d->start);
 		d->end -= d->start;
@@ -162,11 +162,11 @@ static enum frame_result frame_parse(
 }
 
 /* Step over these bytes; true when the caller must be told that it is out of step. */
-static int decoder_skip(struct frame_decoder *d, size_t len)
+static int frame_decoder_skip(struct frame_decoder *d, size_t len)
 {
 	int first = !d->hunting;
 
-	decoder_advance(d, len);
+	frame_decoder_advance(d, len);
 	d->n_skipped += len;
 	d->n_bad += (uint64_t)first;
 	d->hunting = 1;
@@ -174,7 +174,7 @@ static int decoder_skip(struct frame_decoder *d, size_t len)
 }
 
 /* How far to go on from a frame with a wrong payload of this length. */
-static size_t decoder_doubt(struct frame_decoder *d, size_t wrong)
+static size_t frame_decoder_doubt(struct frame_decoder *d, size_t wrong)
 {
 	d->n_wrong += wrong;
 	if (d->doubt + wrong > DECODER_CREDIT) {
@@ -186,7 +186,7 @@ static size_t decoder_doubt(struct frame_decoder *d, size_t wrong)
 
 enum frame_result frame_decoder_next(struct frame_decoder *d, struct frame *ret_frame)
 {
-	decoder_consume(d);
+	frame_decoder_consume(d);
 	while (d->start < d->end) {
 		size_t wrong;
 		enum frame_result r =
@@ -200,7 +200,7 @@ enum frame_result frame_decoder_next(struct frame_decoder *d, struct frame *ret_
 		if (r == FRAME_NEED) {
 			return FRAME_NEED;
 		}
-		if (decoder_skip(d, wrong > 0 ? decoder_doubt(d, wrong) : 1)) {
+		if (frame_decoder_skip(d, wrong > 0 ? frame_decoder_doubt(d, wrong) : 1)) {
 			return FRAME_BAD;
 		}
 	}
@@ -215,8 +215,8 @@ int frame_decoder_is_partial(const struct frame_decoder *d)
 
 void frame_decoder_stalled(struct frame_decoder *d)
 {
-	decoder_consume(d);
+	frame_decoder_consume(d);
 	if (d->start < d->end) {
-		(void)decoder_skip(d, 1);
+		(void)frame_decoder_skip(d, 1);
 	}
 }

@@ -40,6 +40,7 @@ enum frame_result {
 	FRAME_OK,
 	FRAME_NEED, /* more bytes are needed */
 	FRAME_BAD,  /* what came is not a frame: end the session, then go on asking */
+	_FRAME_RESULT_N
 };
 
 struct frame_decoder {

@@ -178,6 +178,8 @@ static enum session_event session_on_greet(
 		return SESSION_LOST;
 	case SESSION_CLOSED:
 		return SESSION_LOST;
+	case _SESSION_STATE_N:
+		break;
 	}
 	return SESSION_NOTHING;
 }

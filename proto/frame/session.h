@@ -24,15 +24,13 @@
 /* An answer of session_receive() fits in so many bytes. */
 #define SESSION_OUT_MAX 512u
 
-enum session_role {
-	SESSION_INITIATOR,
-	SESSION_RESPONDER,
-};
+enum session_role { SESSION_INITIATOR, SESSION_RESPONDER, _SESSION_ROLE_N };
 
 enum session_state {
 	SESSION_CLOSED,
 	SESSION_WAITING, /* initiator: Hello sent */
 	SESSION_OPEN,
+	_SESSION_STATE_N
 };
 
 /* What one side says of itself in Hello or Welcome. */
@@ -66,6 +64,7 @@ enum session_event {
 	SESSION_ENDED,   /* the session is over: see ->bye */
 	SESSION_REFUSED, /* initiator: no common version, see ->peer; do not retry soon */
 	SESSION_LOST,    /* initiator: the peer has no session: say Hello anew */
+	_SESSION_EVENT_N
 };
 
 void session_init(struct session *s, enum session_role role, const struct session_identity *self);

@@ -130,6 +130,7 @@ static void peer_take(const struct frame *frame)
 		follow_stop();
 		break;
 	case SESSION_NOTHING:
+	case _SESSION_EVENT_N:
 		break;
 	}
 }
@@ -199,6 +200,9 @@ static bool peer_take_next(void)
 				peer_watch_rest();
 				return false;
 			}
+			break;
+		case _FRAME_RESULT_N:
+			break;
 		}
 	}
 }
