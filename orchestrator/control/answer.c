@@ -1,7 +1,7 @@
 /*
- * Answers, on which everything in this room stands. An answer that is too large for one frame is refused instead,
- * and a client that does not read what is queued for it is disconnected: what waits for it would
- * only grow.
+ * Answers, on which everything in this room stands. An answer that is too large for one frame is
+ * refused instead, and a client that does not read what is queued for it is disconnected: what
+ * waits for it would only grow.
  *
  * A refusal always says the same four things: a code for programs, the place, the cause in words,
  * and what to do. The record's own failures are phrased here, so that every request that changes
@@ -13,6 +13,12 @@
 #include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
+/*
+ * Queues one message of any kind. A client without a session (-ENOTCONN: it dropped its own)
+ * asked under that session and waits for nothing now, so that is no warning. One whose queue is
+ * full is shut down and not freed: the caller still holds it; the loop frees it when it reads the
+ * end.
+ */
 static void control_send(struct control_client *client, Control__FromLud *from)
 {
 	int r = link_send(client->stream, &from->base);
@@ -43,6 +49,10 @@ void control_reply(struct control_client *client, uint64_t id, Control__Reply *r
 	control_send(client, &from);
 }
 
+/*
+ * The class is what a program branches on, and what becomes luctl's exit code; the failure is for
+ * the person. A machine's own error goes the same way (forward.c), so that both look alike.
+ */
 void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
         const struct failure *failure)
 {
@@ -71,6 +81,10 @@ void control_refuse_record(struct control_client *client, uint64_t id)
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INTERNAL, &failure);
 }
 
+/*
+ * The place and the remedy stay those of the record. The cause is prefixed, because what was
+ * asked need not sound like a write at all (`luctl machine stop`).
+ */
 void control_refuse_change(struct control_client *client, uint64_t id)
 {
 	struct failure failure;

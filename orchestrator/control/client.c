@@ -1,14 +1,15 @@
 /*
- * How long a client may be quiet. Each request and each answer begins its time anew; clients.c says
- * what happens at its end.
+ * How long a client may be quiet. Each request and each answer begins its time anew; clients.c
+ * says what happens at its end.
  */
 #include <event2/event.h>
 #include <time.h>
 
 #include "orchestrator/control/priv.h"
 
-#define CONTROL_IDLE_SEC 60
+#define CONTROL_IDLE_SEC 60 /* docs/man/lud.8.scd */
 
+/* Not the time of day: who is quiet longest must not change when somebody sets the clock. */
 static int64_t control_now_usec(void)
 {
 	struct timespec now;
@@ -24,6 +25,10 @@ void control_client_limit(struct control_client *client, int64_t usec)
 	evtimer_add(client->limit, &limit);
 }
 
+/*
+ * A client that never said Hello stays on the short limit it was admitted with, however much it
+ * sends: only an open session earns the long one.
+ */
 void control_client_busy(struct control_client *client)
 {
 	client->quiet_since = control_now_usec();

@@ -22,8 +22,9 @@
 #include "host/base/log.h"
 #include "orchestrator/control/priv.h"
 
-#define CONTROL_HELLO_SEC 5
+#define CONTROL_HELLO_SEC 5 /* docs/man/lud.8.scd */
 
+/* Ends everything that it waits for; jobs that it asked for go on. Always NULL. */
 struct control_client *control_client_free(struct control_client *client)
 {
 	while (!LIST_EMPTY(&client->waiting)) {
@@ -51,12 +52,17 @@ static void control_on_opened(struct link *link, void *arg)
 	}
 }
 
+/* A request, in a session: link.c takes none without. */
 static void control_on_message(struct link *link, const ProtobufCMessage *message, void *arg)
 {
 	control_client_busy(arg);
 	control_on_request(arg, (const Control__Request *)message);
 }
 
+/*
+ * The session is over while the connection lives: the peer may say Hello again, within the limit
+ * of a newcomer. What it waited for died with the session, as if a new one had begun.
+ */
 static void control_on_lost(struct link *link, void *arg)
 {
 	struct control_client *client = arg;
@@ -79,6 +85,10 @@ static const struct link_ops control_link_ops = {
         .closed = control_on_closed,
 };
 
+/*
+ * The client was quiet for its time. One that waits for an answer is quiet because of lud, and
+ * its time begins anew.
+ */
 static void control_on_limit(evutil_socket_t fd, short what, void *arg)
 {
 	struct control_client *client = arg;
@@ -127,6 +137,10 @@ static bool control_goes_before(const struct control_client *a, const struct con
 	                                 : a->quiet_since < b->quiet_since;
 }
 
+/*
+ * Called when all places are taken, and when descriptors run out: what is freed may be enough for
+ * whoever comes next.
+ */
 bool control_make_room(struct control *control)
 {
 	struct control_client *client;
@@ -147,6 +161,7 @@ bool control_make_room(struct control *control)
 	return true;
 }
 
+/* Who could end lud anyhow: no limit would keep those out. */
 static bool control_is_owner(uint64_t uid)
 {
 	return uid == 0 || uid == geteuid();
@@ -227,6 +242,10 @@ static int control_client_new(
 	return 0;
 }
 
+/*
+ * Takes fd, whatever becomes of it. Who may not come in is disconnected without an answer, and
+ * the log says why.
+ */
 void control_admit(struct control *control, int fd)
 {
 	struct control_client *client = NULL;

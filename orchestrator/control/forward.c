@@ -9,7 +9,10 @@
 
 #define CONTROL_ANSWER_USEC UINT64_C(10000000) /* that a machine has for its answer */
 
-/* Hands the machine's answer on as it is. */
+/*
+ * Hands the machine's answer on as it is: its errors are already in the form of refusals. An
+ * answer of any other kind is a machine that does not keep to the protocol.
+ */
 static void control_on_machine_reply(int r, const Machine__Reply *from, void *arg)
 {
 	struct control_wait *wait = arg;
@@ -40,7 +43,10 @@ static void control_on_machine_reply(int r, const Machine__Reply *from, void *ar
 	control_reply(client, id, &reply);
 }
 
-/* Asks the machine on the client's behalf. */
+/*
+ * Asks the machine on the client's behalf. The answer comes within CONTROL_ANSWER_USEC or is an
+ * error; a machine without a session is refused at once. `request` is sent before this returns.
+ */
 static void control_forward(
         struct control_client *client, uint64_t id, const char *name, Machine__Request *request)
 {
@@ -67,6 +73,7 @@ static void control_forward(
 	}
 }
 
+/* Frames, accounts and limits as the machine counts them. */
 void control_on_resources(struct control_client *client, const Control__Request *request)
 {
 	Machine__ResourcesRequest resources = MACHINE__RESOURCES_REQUEST__INIT;
@@ -77,6 +84,7 @@ void control_on_resources(struct control_client *client, const Control__Request 
 	control_forward(client, request->id, request->resources->machine, &ask);
 }
 
+/* Blobs that the machine holds, named by their hashes. */
 void control_on_stage_list(struct control_client *client, const Control__Request *request)
 {
 	Machine__StageList list = MACHINE__STAGE_LIST__INIT;
@@ -87,6 +95,10 @@ void control_on_stage_list(struct control_client *client, const Control__Request
 	control_forward(client, request->id, request->stage_list->machine, &ask);
 }
 
+/*
+ * Has the machine drop one blob, or all that nothing names. What an order or a transaction names
+ * the machine keeps, and says so; lud does not judge it.
+ */
 void control_on_stage_drop(struct control_client *client, const Control__Request *request)
 {
 	Machine__StageDrop drop = MACHINE__STAGE_DROP__INIT;
@@ -98,6 +110,10 @@ void control_on_stage_drop(struct control_client *client, const Control__Request
 	control_forward(client, request->id, request->stage_drop->machine, &ask);
 }
 
+/*
+ * Passes a time statement on. It carries the signature of root or release and is bound to the
+ * machine's boot; lud cannot make one and does not open it.
+ */
 void control_on_machine_time(struct control_client *client, const Control__Request *request)
 {
 	Machine__TimeSet set = MACHINE__TIME_SET__INIT;

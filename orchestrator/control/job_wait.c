@@ -1,14 +1,15 @@
 /*
- * Waiting for jobs. The client hears of each step, each notice and each proposal to sign on the way,
- * and gets its answer when the last of its jobs has ended. The wait is the client's alone: when it
- * leaves, the jobs go on. While the record cannot be written jobs stand still, and nobody is kept
- * waiting for that to end: the answer says so.
+ * Waiting for jobs. The client hears of each step, each notice and each proposal to sign on the
+ * way, and gets its answer when the last of its jobs has ended. The wait is the client's alone:
+ * when it leaves, the jobs go on. While the record cannot be written jobs stand still, and nobody
+ * is kept waiting for that to end: the answer says so.
  */
 #include <string.h>
 
 #include "host/base/file.h"
 #include "orchestrator/control/priv.h"
 
+/* A watch hears of all jobs; a wait is for a few. */
 static bool control_waits_for(const struct control_wait *wait, int64_t job)
 {
 	for (size_t i = 0; i < wait->n_jobs; i++) {
@@ -19,6 +20,10 @@ static bool control_waits_for(const struct control_wait *wait, int64_t job)
 	return false;
 }
 
+/*
+ * The jobs as they stand in the record now, in the order in which they were asked for, then what
+ * was skipped. Errors: of the record.
+ */
 static int control_jobs_list(
         struct control_wait *wait, struct pool *pool, Control__JobList *ret_list)
 {
@@ -87,6 +92,10 @@ static void control_jobs_stalled(struct control_wait *wait)
 	control_wait_free(wait);
 }
 
+/*
+ * Passes one piece of news on. The bytes that a proposal asks to be signed are only borrowed from
+ * the job; the message is packed before this returns.
+ */
 static void control_jobs_news(struct control_wait *wait, const struct job_news *news)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -115,6 +124,10 @@ static void control_jobs_news(struct control_wait *wait, const struct job_news *
 	control_progress(wait->client, &progress);
 }
 
+/*
+ * Two kinds of news end the wait, and with it the watch that brought them: the last job's end,
+ * and that the record cannot be written. Nothing of the wait may be touched after either.
+ */
 static void control_on_news(const struct job_news *news, void *arg)
 {
 	struct control_wait *wait = arg;
@@ -147,6 +160,7 @@ void control_jobs_wait(struct control_wait *wait, bool detach)
 	wait->watch = engine_watch(control_engine(wait->client), control_on_news, wait);
 }
 
+/* As control_jobs_wait() for a single job that was recorded just now, or is known to be open. */
 void control_wait_job(struct control_client *client, uint64_t id, int64_t job)
 {
 	struct control_wait *wait = control_wait_new(client, id);

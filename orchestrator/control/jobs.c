@@ -1,7 +1,8 @@
 /*
  * Requests that become jobs: each plans one job, or one for each service, and waits for all of
- * them. Of several services one that cannot be rerandomized does not stop the others: it is in the
- * answer with its reason. The other two requests sign what a job has proposed, and show a job.
+ * them. Of several services one that cannot be rerandomized does not stop the others: it is in
+ * the answer with its reason. The other two requests sign what a job has proposed, and show a
+ * job.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -9,7 +10,11 @@
 #include "orchestrator/control/priv.h"
 #include "orchestrator/job/plan/plan.h"
 
-/* Plans one order and answers when it is settled. */
+/*
+ * Plans one order and answers when it is settled. A record that cannot be written is told as
+ * that, whatever planning says of it; of the rest what is positive is a refusal with its reason,
+ * and what is negative a fault of lud or the machine.
+ */
 static void control_order(
         struct control_client *client, uint64_t id, const struct job_order *order, bool detach)
 {
@@ -37,6 +42,11 @@ static void control_order(
 	}
 }
 
+/*
+ * An update to a release, or only its rehearsal (prepare_only). Which release that is, and
+ * whether it can be done at all, is decided when the job is planned: what is refused there was
+ * not recorded.
+ */
 void control_on_update(struct control_client *client, const Control__Request *request)
 {
 	const Control__UpdateRequest *update = request->update;
@@ -57,6 +67,10 @@ void control_on_update(struct control_client *client, const Control__Request *re
 	}
 }
 
+/*
+ * A rollback is an update to something that ran before: to a generation, or to the release before
+ * the one that runs. It has no hold limit of its own: the configured one counts.
+ */
 void control_on_rollback(struct control_client *client, const Control__Request *request)
 {
 	const Control__RollbackRequest *rollback = request->rollback;
@@ -77,6 +91,10 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 	}
 }
 
+/*
+ * Starts a service afresh. Its state is lost, so the job comes to a proposal that somebody with a
+ * control key has to sign before the order is sent.
+ */
 void control_on_restart(struct control_client *client, const Control__Request *request)
 {
 	const Control__RestartRequest *restart = request->restart;
@@ -94,6 +112,12 @@ void control_on_restart(struct control_client *client, const Control__Request *r
 	}
 }
 
+/*
+ * A signature over what a job has proposed, or a word why there will be none; either ends the
+ * proposal. Here only the lengths are looked at: the job puts the signature to its order, and
+ * what counts in the end is what the machine says of it. Not bound to the client that was shown
+ * the proposal: the key may be on another computer.
+ */
 void control_on_job_sign(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure format = {"invalid", "signature",
@@ -159,6 +183,10 @@ static void control_rerandomize_one(
 	skip->refused = r != ENGINE_E_SKIPPED;
 }
 
+/*
+ * Every service that the machine has named. One that cannot be updated at all, as it says itself,
+ * is in the answer as skipped and not as an error.
+ */
 static void control_rerandomize_all(
         struct control_wait *wait, const Control__RerandomizeRequest *request)
 {
@@ -169,6 +197,10 @@ static void control_rerandomize_all(
 	}
 }
 
+/*
+ * New layouts of the releases that run, of some services or of all; one job each. Needs a machine
+ * that is up, since only it says what runs. `detach` answers as soon as the jobs are recorded.
+ */
 void control_on_rerandomize(struct control_client *client, const Control__Request *request)
 {
 	const Control__RerandomizeRequest *rerandomize = request->rerandomize;
@@ -199,6 +231,10 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 	control_jobs_wait(wait, rerandomize->detach);
 }
 
+/*
+ * One job in its long form, with the steps it has taken. `wait` answers when it is settled, for a
+ * client that left, or never was, and wants to know the end.
+ */
 void control_on_job_show(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;

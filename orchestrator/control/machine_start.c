@@ -122,6 +122,11 @@ static void control_on_attach_look(evutil_socket_t fd, short what, void *arg)
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 }
 
+/*
+ * Connects to the machine, and answers when it has said Hello or CONTROL_ATTACH_USEC have passed.
+ * One of ours that was lost gets its process back first; that of an attached one is its owner's.
+ * The machine stays in the list either way: it may answer later.
+ */
 static void control_attach(struct control_client *client, uint64_t id, struct machine *machine)
 {
 	static const struct timeval now = {0, 0};
@@ -184,6 +189,11 @@ static int control_ensure_identity(struct machine *machine, struct failure *ret_
 	return err_up(r);
 }
 
+/*
+ * Starts a machine, or takes one up by its socket; the first one needs no name. Starting is a
+ * job, which the answer waits for; attaching is none, and is answered with the list of machines.
+ * An attached machine is never started: its process is somebody else's.
+ */
 void control_on_machine_start(struct control_client *client, const Control__Request *request)
 {
 	const Control__MachineStartRequest *start = request->machine_start;

@@ -1,7 +1,8 @@
 /*
- * Stopping a machine: by an order that it carries out itself (`clean`, which somebody with a control
- * key signs), or by ending its process, which loses all state in it. Open jobs hold up both, unless
- * the request says otherwise; they are then given up and settled when the machine is seen again.
+ * Stopping a machine: by an order that it carries out itself (`clean`, which somebody with a
+ * control key signs), or by ending its process, which loses all state in it. Open jobs hold up
+ * both, unless the request says otherwise; they are then given up and settled when the machine is
+ * seen again.
  */
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "orchestrator/control/priv.h"
 #include "orchestrator/job/plan/plan.h"
 
+/* The process has ended, or the attached machine is let go. */
 static void control_on_stopped(void *arg)
 {
 	struct control_wait *wait = arg;
@@ -42,6 +44,13 @@ static void control_shutdown(struct control_client *client, uint64_t id, struct 
 	control_wait_job(client, id, job);
 }
 
+/*
+ * Stops a machine. By default its process is ended: state in its memory is lost, which is what a
+ * person asked for who says stop. `clean` lets the machine end itself, which is a job; it needs a
+ * machine that is up and ours, and for any other it means nothing and the process is ended.
+ * `force` gives up open jobs and does without `clean`. An attached machine is only let go of; it
+ * may run on.
+ */
 void control_on_machine_stop(struct control_client *client, const Control__Request *request)
 {
 	struct machine *machine =

@@ -6,6 +6,10 @@
 
 #include "orchestrator/control/priv.h"
 
+/*
+ * The list with the record's health. Every change of the list answers with it, so that a client
+ * sees what it has become, not what it asked for.
+ */
 void control_machines_answer(struct control_client *client, uint64_t id)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -29,11 +33,16 @@ void control_machines_answer(struct control_client *client, uint64_t id)
 	control_reply(client, id, &reply);
 }
 
+/* All machines, down and silent ones too. Asks none of them, so it is never late. */
 void control_on_machine_list(struct control_client *client, const Control__Request *request)
 {
 	control_machines_answer(client, request->id);
 }
 
+/*
+ * Makes a machine the one that is meant when none is named. Without a name this makes the default
+ * of now, or the only machine there is, the default for good.
+ */
 void control_on_machine_default(struct control_client *client, const Control__Request *request)
 {
 	struct machine *machine =
@@ -49,6 +58,11 @@ void control_on_machine_default(struct control_client *client, const Control__Re
 	control_machines_answer(client, request->id);
 }
 
+/*
+ * Takes a machine off the list, and its files with it: so only by its name, only when it is
+ * stopped or down, without open jobs, and when nothing answers at its socket. A machine of that
+ * name that runs unknown to lud would lose the directory under its feet.
+ */
 void control_on_machine_remove(struct control_client *client, const Control__Request *request)
 {
 	const char *name = request->machine_remove->machine;

@@ -15,6 +15,10 @@
 #define CONTROL_HISTORY_DEFAULT 20
 #define CONTROL_HISTORY_MAX 40
 
+/*
+ * Of this lud: its version, the protocols it speaks and its record's schema. Answered in every
+ * state, which makes it the question to find out whether lud is there.
+ */
 void control_on_version(struct control_client *client, const Control__Request *request)
 {
 	Control__Reply reply = CONTROL__REPLY__INIT;
@@ -30,6 +34,10 @@ void control_on_version(struct control_client *client, const Control__Request *r
 	control_reply(client, request->id, &reply);
 }
 
+/*
+ * A list while it is filled; one row more than `limit` is asked for, to know whether there are
+ * more.
+ */
 struct control_history {
 	struct pool *pool;
 	struct engine *engine;
@@ -53,6 +61,10 @@ static int control_history_row(const struct generation_row *row, void *arg)
 	return err_up(r);
 }
 
+/*
+ * A page: generations come with their jobs and their reasons, and a page must fit one message
+ * (control_reply() refuses what does not).
+ */
 static size_t control_history_limit(uint32_t asked)
 {
 	size_t limit = asked ? asked : CONTROL_HISTORY_DEFAULT;
@@ -60,6 +72,11 @@ static size_t control_history_limit(uint32_t asked)
 	return limit < CONTROL_HISTORY_MAX ? limit : CONTROL_HISTORY_MAX;
 }
 
+/*
+ * Generations of a machine, newest first, whatever became of them. Works for a machine that was
+ * removed: its rows are there under its name. Paged by `before`, the row that the last page ended
+ * with, so that what is added meanwhile shifts nothing.
+ */
 void control_on_history(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -111,6 +128,10 @@ static int control_job_row(const struct job_row *row, void *arg)
 	return err_fold(r);
 }
 
+/*
+ * Jobs, newest first, in their short form. `bare` are those that no history shows: they ended
+ * before a generation was drawn. Pages as control_on_history().
+ */
 void control_on_job_list(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -141,6 +162,11 @@ void control_on_job_list(struct control_client *client, const Control__Request *
 	control_reply(client, request->id, &reply);
 }
 
+/*
+ * One generation with all that is kept of it: the signed variant, and the seed sealed to the
+ * audit key, which lud cannot open. Without a number it is the one that the machine runs, as it
+ * said last.
+ */
 void control_on_show(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -181,6 +207,7 @@ void control_on_show(struct control_client *client, const Control__Request *requ
 	control_reply(client, request->id, &reply);
 }
 
+/* Lines of the machine, escaped by whoever prints them: here they are bytes. */
 static void control_on_lines(const Machine__LogLines *lines, void *arg)
 {
 	struct control_wait *wait = arg;
@@ -194,6 +221,11 @@ static void control_on_lines(const Machine__LogLines *lines, void *arg)
 	control_log(wait->client, &chunk);
 }
 
+/*
+ * Lines that lud keeps, then new ones as they come. A client that follows has no answer until it
+ * leaves or the machine is removed; while all places are taken it loses its own before any client
+ * that waits for a job does (clients.c).
+ */
 void control_on_log_follow(struct control_client *client, const Control__Request *request)
 {
 	const Control__LogFollowRequest *ask = request->log_follow;

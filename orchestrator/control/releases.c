@@ -16,6 +16,7 @@
 #define CONTROL_RELEASES_MAX 200
 #define CONTROL_KIT_PATH_MAX 4096u
 
+/* The directory of kits that lud uses; workers write to it, nobody else. The caller frees. */
 static char *control_store(struct control_client *client)
 {
 	return text_format("%s/releases", engine_config(control_engine(client))->state_dir);
@@ -26,6 +27,10 @@ static int control_release_txn(struct db *db, void *arg)
 	return store_release_put(db, arg);
 }
 
+/*
+ * A row of what the manifest and its signature say; the path is the copy in the store. What the
+ * record adds (when, whether blocked) is store_release_put()'s.
+ */
 static void control_release_row(
         struct release_row *row, const struct kit_facts *facts, const char *path)
 {
@@ -88,6 +93,11 @@ static void control_release_answer(
 	control_reply(client, id, &reply);
 }
 
+/*
+ * The worker has copied the kit, or says what is wrong with it. A failure to record it is told as
+ * the record's own, with its remedy; then the copy stays in the store, and adding it again is
+ * enough.
+ */
 static void control_on_imported(const struct failure *failure, void *arg)
 {
 	struct control_wait *wait = arg;
@@ -111,6 +121,11 @@ static void control_on_imported(const struct failure *failure, void *arg)
 	control_wait_free(wait);
 }
 
+/*
+ * Registers a kit. It is read by a worker, not by lud: what is in it was made elsewhere and is
+ * not trusted until its signature is. The path has to be absolute, because the client's directory
+ * is not lud's.
+ */
 void control_on_release_add(struct control_client *client, const Control__Request *request)
 {
 	const char *kit = request->release_add->kit;
@@ -142,6 +157,11 @@ static int control_unblock_txn(struct db *db, void *arg)
 	return store_release_block(db, row->id, 0, NULL);
 }
 
+/*
+ * Lets plain updates take a release again that a rollback had blocked. By a prefix of its id that
+ * fits one release of the service; one that is not blocked is refused, since it is hardly the one
+ * that was meant.
+ */
 void control_on_release_unblock(struct control_client *client, const Control__Request *request)
 {
 	const Control__ReleaseUnblockRequest *ask = request->release_unblock;
@@ -177,6 +197,7 @@ struct control_releases {
 	Control__ReleaseList *list;
 };
 
+/* Silently ends at CONTROL_RELEASES_MAX: the oldest counters of a service come first. */
 static int control_releases_row(const struct release_row *row, void *arg)
 {
 	struct control_releases *visit = arg;
@@ -187,6 +208,7 @@ static int control_releases_row(const struct release_row *row, void *arg)
 	return 0;
 }
 
+/* Releases of one service or of all, blocked ones too. */
 void control_on_release_list(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;

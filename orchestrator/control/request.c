@@ -58,6 +58,11 @@ static const struct control_rule *control_rule(Control__Request__BodyCase body)
 	return NULL;
 }
 
+/*
+ * Looks again until the machine has answered or the time is over, then handles the request as if
+ * it had come now: the handler itself says what is wrong with a machine that is still not up. By
+ * then the machine may be gone; it is looked up again by its name.
+ */
 static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval pause = {0, 20000};
@@ -112,6 +117,10 @@ static bool control_can_record(const struct control_client *client)
 	return db_health(db) == DB_WELL;
 }
 
+/*
+ * The one way in. The order of the checks is that of what they cost to mend: an unknown request
+ * is never going to work, the record may come back, and the machine is likely to answer soon.
+ */
 void control_on_request(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure unknown = {"unsupported", "lud",

@@ -15,6 +15,10 @@
 
 #define CONTROL_BACKLOG 128 /* connections that the kernel keeps until they are accepted */
 
+/*
+ * One connection at a time; the event comes again while there are more. Errors of a peer that is
+ * gone already are nobody's concern.
+ */
 static void control_on_accept(evutil_socket_t listener, short what, void *arg)
 {
 	static const struct timeval pause = {0, 200000};
@@ -50,6 +54,10 @@ static bool control_is_taken(const struct sockaddr_un *address)
 	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
 }
 
+/*
+ * Between the look and the bind another lud could take the socket. It cannot have this state
+ * directory (lud_claim() has locked it), so two must have been given one control_socket by hand.
+ */
 static int control_listen(const char *path, int *ret_fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -121,6 +129,10 @@ void control_reloaded(struct control *control)
 	(void)chmod(control->path, guests ? 0666 : 0700);
 }
 
+/*
+ * Jobs and machines are the engine's and are not touched: what clients waited for goes on, and
+ * they find it again with `job show` after the next start.
+ */
 struct control *control_free(struct control *control)
 {
 	if (!control) {

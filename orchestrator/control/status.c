@@ -1,9 +1,11 @@
 /*
- * Status of a machine. One that is up is asked anew, so that the answer is its word of now; of any
- * other, and of one that does not answer in time, the last word is shown and said to be stale.
+ * Status of a machine. One that is up is asked anew, so that the answer is its word of now; of
+ * any other, and of one that does not answer in time, the last word is shown and said to be
+ * stale.
  */
 #include "orchestrator/control/priv.h"
 
+/* Answers with what is known, which is the machine's word of now unless stale. */
 static void control_status_answer(
         struct control_client *client, uint64_t id, struct machine *machine, bool stale)
 {
@@ -16,6 +18,7 @@ static void control_status_answer(
 	control_reply(client, id, &reply);
 }
 
+/* The machine has answered, or its session ended or ran out of time: then r < 0. */
 static void control_on_refreshed(int r, void *arg)
 {
 	struct control_wait *wait = arg;
@@ -27,6 +30,10 @@ static void control_on_refreshed(int r, void *arg)
 	control_status_answer(client, id, machine, r < 0);
 }
 
+/*
+ * One machine's status. Never refused for what the machine is: a machine that is down, silent or
+ * about to start has a status too, and that is when somebody looks.
+ */
 void control_on_status(struct control_client *client, const Control__Request *request)
 {
 	struct machine *machine = control_machine(client, request->id, request->status->machine);

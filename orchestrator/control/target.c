@@ -14,6 +14,10 @@
 #include "host/base/file.h"
 #include "orchestrator/control/priv.h"
 
+/*
+ * Looks the machine up as control_machine() does, but refuses nothing: a name that means none is
+ * left to the handler, which says so.
+ */
 bool control_is_connecting(const struct control_client *client, const char *name)
 {
 	struct machines *machines = engine_machines(control_engine(client));
@@ -23,6 +27,10 @@ bool control_is_connecting(const struct control_client *client, const char *name
 	return machine && machine_state(machine) == MACHINE_CONNECTING;
 }
 
+/*
+ * The name becomes a directory under the state directory and a word of luctl's messages and
+ * remedies, so it has neither dots nor slashes nor anything that a shell would read.
+ */
 bool control_name_is_valid(const char *name)
 {
 	size_t n = strlen(name);
@@ -32,9 +40,13 @@ bool control_name_is_valid(const char *name)
 			return false;
 		}
 	}
-	return n > 0 && n < 32;
+	return n > 0 && n < CONTROL_NAME_SIZE;
 }
 
+/*
+ * The remedy is a whole command: tests/system/test_operator.py runs it as it is
+ * printed. That a name has no letters of a shell makes that safe.
+ */
 void control_refuse_lost(
         struct control_client *client, uint64_t id, Wire__ErrorClass class, const char *name)
 {
@@ -68,13 +80,18 @@ static void control_machine_names(const struct control_client *client, char *ret
 	}
 }
 
+/*
+ * Looks for a lost machine before it says that there is none: under the name that was given, or,
+ * if none was given and the record is empty, under any. A name that cannot be one is not looked
+ * for on the disk.
+ */
 struct machine *control_machine(struct control_client *client, uint64_t id, const char *name)
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	struct machine *machine =
 	        *name ? machines_by_name(machines, name) : machines_default(machines);
 	struct failure failure;
-	char names[160], lost[32];
+	char names[160], lost[CONTROL_NAME_SIZE];
 
 	if (machine) {
 		return machine;
@@ -103,6 +120,10 @@ struct machine *control_machine(struct control_client *client, uint64_t id, cons
 	return NULL;
 }
 
+/*
+ * The record is only asked for a name that no machine has now: a removed one keeps its row, and
+ * with it its history. Without a name nothing but a machine that is there can be meant.
+ */
 int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name)
 {
 	struct machine *machine = NULL;

@@ -1,10 +1,14 @@
 /*
- * Generations and releases as messages for clients. "running" in the record means that the machine
- * said so once; it is shown as that only while the machine is up to say so.
+ * Generations and releases as messages for clients. "running" in the record means that the
+ * machine said so once; it is shown as that only while the machine is up to say so.
  */
 #include "host/base/file.h"
 #include "orchestrator/control/priv.h"
 
+/*
+ * What the generation is made of. A variant that was never forged has no payload: its build and
+ * hash are left out, not shown as zeros.
+ */
 static int view_generation_variant(struct pool *pool, struct db *db,
         const struct generation_row *row, bool with_seed, Control__Generation *view)
 {
@@ -58,6 +62,10 @@ static void view_generation_row(struct pool *pool, struct engine *engine,
 	view->committed_us = row->committed_us;
 }
 
+/*
+ * Reads five tables for one generation; a page of them costs some hundred small queries, which is
+ * why a page has a limit. The envelope goes into the pool as a copy.
+ */
 int view_generation(struct pool *pool, struct engine *engine, const struct generation_row *row,
         bool with_envelope, Control__Generation **ret_view)
 {
@@ -91,6 +99,7 @@ int view_generation(struct pool *pool, struct engine *engine, const struct gener
 	return 0;
 }
 
+/* A release as it was registered. The key id is cut to what a person compares. */
 Control__Release *view_release(struct pool *pool, const struct release_row *row)
 {
 	Control__Release *view = pool_zero(pool, sizeof(*view));

@@ -1,8 +1,8 @@
 /*
- * Jobs as messages for clients, with what became of them and the names of what they refer to. A job
- * that cannot be read is an error of the record, never a job with less in it. Two kinds of jobs are
- * in no record: one that was never made because the service was skipped, and one that stands still
- * because the record cannot be written.
+ * Jobs as messages for clients, with what became of them and the names of what they refer to. A
+ * job that cannot be read is an error of the record, never a job with less in it. Two kinds of
+ * jobs are in no record: one that was never made because the service was skipped, and one that
+ * stands still because the record cannot be written.
  */
 #include <string.h>
 
@@ -16,6 +16,7 @@ struct view_steps {
 	Control__Job *job;
 };
 
+/* Steps beyond VIEW_STEPS_MAX are left out: a job that waits for days repeats itself. */
 static int view_step(const struct job_step_row *row, void *arg)
 {
 	static const char *const states[_JOB_STEP_STATE_N] = {
@@ -56,6 +57,10 @@ static int view_job_order(struct db *db, int64_t id, Control__Job *view)
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
+/*
+ * What was packed into the record by an earlier lud may have fields that this one does not know;
+ * they are passed over. What does not unpack at all is left out.
+ */
 static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
 {
 	struct job_outcome outcome = {0};
@@ -73,6 +78,10 @@ static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Contro
 	return err_fold(r);
 }
 
+/*
+ * The numbers of kinds and states are the protocol's, so that they can be copied; the build
+ * checks that the two lists agree.
+ */
 static void view_job_row(struct pool *pool, const struct job_row *row, Control__Job *view)
 {
 	view->id = row->id;
@@ -94,7 +103,10 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->hint = pool_text(pool, row->hint);
 }
 
-/* Names of what the job refers to, and what became of it. */
+/*
+ * Names of what the job refers to, and what became of it. A job refers to its machine and release
+ * by rows that are never deleted: one that is missing is damage, not an old job.
+ */
 static int view_job_more(
         struct pool *pool, struct db *db, const struct job_row *row, Control__Job *view)
 {
@@ -117,6 +129,10 @@ static int view_job_more(
 	return err_fold(r);
 }
 
+/*
+ * DB_E_NONE when there is no such job. The short form leaves out steps and findings, for lists
+ * that may have many jobs.
+ */
 int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
         Control__Job **ret_view)
 {
@@ -149,6 +165,10 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 	return 0;
 }
 
+/*
+ * Its state is "unknown": it is true that nobody can say how the job ends, and untrue that it has
+ * ended. What the record still tells of it is shown; without that, its id.
+ */
 Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id)
 {
 	Control__Job *view;
@@ -174,6 +194,7 @@ Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id)
 	return view;
 }
 
+/* The reason takes the place of a cause, so that luctl shows it as it shows those. */
 Control__Job *view_skipped(
         struct pool *pool, const struct machine *machine, const struct job_skip *skip)
 {

@@ -28,6 +28,10 @@ static int view_consent_key(
 	return 0;
 }
 
+/*
+ * The pairing whose loss was consented to, and by whose key. Consent that was asked for and that
+ * nobody signed is none. A job of before an order was made for it has none either.
+ */
 static int view_consent(
         struct pool *pool, struct db *db, const struct job_row *row, Control__Job *view)
 {
@@ -67,6 +71,10 @@ int view_job_pairing(struct pool *pool, struct db *db, const struct job_row *row
 	return err_up(view_consent(pool, db, row, view));
 }
 
+/*
+ * The bytes are those that will be signed: luctl shows the order from them, not from what lud
+ * says of it.
+ */
 Control__Proposal *view_proposal(struct pool *pool, const struct job_news *news)
 {
 	Control__Proposal *view = pool_zero(pool, sizeof(*view));

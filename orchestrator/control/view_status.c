@@ -1,6 +1,6 @@
 /*
- * Machines, the record's health and status as messages for clients. All memory is the caller's pool
- * and ends with it; lists have limits here, so that no record is too large to be shown.
+ * Machines, the record's health and status as messages for clients. All memory is the caller's
+ * pool and ends with it; lists have limits here, so that no record is too large to be shown.
  *
  * A status is shown whatever became of the record or the machine: it says where each part comes
  * from and how old it is, and what a service does is only shown of a machine that answers.
@@ -15,6 +15,10 @@
 #define VIEW_OPEN_JOBS_MAX 32u
 #define VIEW_RELEASE_BYTES 6u /* of a release's id: enough to tell releases apart */
 
+/*
+ * A machine as lud knows it, without asking it. Stopped by request means two things: ours has
+ * ended, an attached one was let go of and may run on.
+ */
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 {
 	const struct machine_row *row = machine_row(machine);
@@ -55,6 +59,11 @@ static const struct machine *view_machine_ahead(struct machines *machines)
 	return machine;
 }
 
+/*
+ * How the record is at this moment: it is written to, if it was not for two seconds. A record
+ * that is well can still be older than a machine; that is told of one machine, which is enough to
+ * act on.
+ */
 Control__Record *view_record(struct pool *pool, struct engine *engine)
 {
 	struct db *db = engine_db(engine);
@@ -86,6 +95,7 @@ Control__Record *view_record(struct pool *pool, struct engine *engine)
 	return view;
 }
 
+/* One status while it is filled. */
 struct view_services {
 	struct pool *pool;
 	struct engine *engine;
@@ -133,6 +143,10 @@ static void view_service(
 	visit->status->services[visit->status->n_services++] = view;
 }
 
+/*
+ * A service as the record kept it. A status that does not unpack is passed over, as if it had
+ * never come.
+ */
 static int view_service_row(
         const struct service_row *row, const uint8_t *packed, size_t size, void *arg)
 {
@@ -152,6 +166,11 @@ static int view_service_row(
 	return 0;
 }
 
+/*
+ * From the machine's own status, of now or the last; if there was none since lud started, from
+ * the record. The source is told, and how old it is follows from that. A status with more
+ * services than a view has room for is not used either.
+ */
 static void view_services(struct view_services *visit)
 {
 	const Machine__Status *said = machine_status(visit->machine);
@@ -213,6 +232,10 @@ static void view_validity(Control__Status *status)
 	                                      : CONTROL__VALIDITY__VALIDITY_UNKNOWN;
 }
 
+/*
+ * Never fails: what cannot be read is left out, and ->record says why. The pool has to be the one
+ * that the answer is sent from.
+ */
 Control__Status *view_status(
         struct pool *pool, struct engine *engine, struct machine *machine, bool stale)
 {

@@ -1,7 +1,7 @@
 /*
- * Requests that are answered later. A control_wait owns whatever the answer depends on (a watch on
- * jobs, a listener, a task, a timer), so that freeing it, with the client or after the answer, ends
- * all of that: no callback can come for a client that is gone.
+ * Requests that are answered later. A control_wait owns whatever the answer depends on (a watch
+ * on jobs, a listener, a task, a timer), so that freeing it, with the client or after the answer,
+ * ends all of that: no callback can come for a client that is gone.
  */
 #include "host/base/file.h"
 #include "orchestrator/control/priv.h"
@@ -24,6 +24,10 @@ struct control_wait *control_wait_new(struct control_client *client, uint64_t id
 	return wait;
 }
 
+/*
+ * Each part is optional and is ended before the memory goes: none of them calls back from here,
+ * and none can afterwards. The answer has to be sent first by whoever wants one.
+ */
 struct control_wait *control_wait_free(struct control_wait *wait)
 {
 	if (wait->machine) {
@@ -44,7 +48,11 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 	return NULL;
 }
 
-/* Whoever listens to a machine that goes is answered. */
+/*
+ * Clients that wait for a machine would wait for ever once it is removed, and a machine_forget()
+ * on it later would be a use after free. Answering ends no client (control_send()), so the lists
+ * stay as they are but for the wait itself.
+ */
 void control_end_waits(struct control *control, const struct machine *machine)
 {
 	struct control_client *client;
