@@ -52,6 +52,7 @@ const struct config_key config_keys[] = {
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
 
+/* NULL: the section has no such key. */
 const struct config_key *config_key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < config_keys_n; i++) {
@@ -63,6 +64,7 @@ const struct config_key *config_key_find(const char *section, const char *name)
 	return NULL;
 }
 
+/* Text has no kind; it is never asked for. */
 enum quantity_kind config_key_quantity(const struct config_key *key)
 {
 	switch (key->type) {
@@ -101,6 +103,10 @@ static char *config_place(const char *program_dir, const char *in_tree, const ch
 	                                   : text_copy(in_system);
 }
 
+/*
+ * In a tree what tests and developers do stays in the tree. Else the system's place for root, and
+ * for anybody else the one that the XDG rules name.
+ */
 static char *config_state_dir(const char *program_dir)
 {
 	const char *xdg = getenv("XDG_STATE_HOME");
@@ -115,6 +121,10 @@ static char *config_state_dir(const char *program_dir)
 	return text_format("%s/.local/state/samsara", home ? home : "/tmp");
 }
 
+/*
+ * Texts are copies, also the constant ones, so that config_fini() and a reload can free whatever
+ * is there. NULL for what config_complete() derives.
+ */
 void config_init(struct config *config, const char *dir)
 {
 	*config = (struct config){
@@ -185,6 +195,7 @@ int config_check(const struct config *config, struct failure *ret_failure)
 	return 0;
 }
 
+/* Both are complete: no text is NULL. */
 static bool config_key_differs(
         const struct config_key *key, const struct config *a, const struct config *b)
 {
@@ -207,6 +218,10 @@ static void config_key_take(
 	        *(const uint64_t *)((const char *)fresh + key->offset);
 }
 
+/*
+ * A key that is fixed keeps its old value and is told at every reload again, as long as the file
+ * says otherwise: what the file says would come true at the next start.
+ */
 void config_reload(
         struct config *config, const struct config *fresh, config_change_fn fn, void *arg)
 {
@@ -244,6 +259,10 @@ static void config_print_number(FILE *file, enum config_type type, uint64_t valu
 	}
 }
 
+/*
+ * Quantities are printed in base units, quoted as the reader wants them. A section's name is
+ * printed once, which takes rows of a section to stand together in config.def.
+ */
 void config_print(const struct config *config, FILE *file)
 {
 	const char *section = "";

@@ -10,7 +10,11 @@
 #include "host/base/failure.h"
 #include "host/base/log.h"
 
-/* The values, in base units; each is explained in config.def. Text is owned by the struct. */
+/*
+ * The values, in base units; each is explained in config.def. Text is owned by the struct, and is
+ * never NULL once config_complete() has run. A value that may change while lud runs (LIVE) is
+ * read where it is used, each time; nobody keeps a copy.
+ */
 struct config {
 #define PATH(section, key, field, ...) char *field;
 #define CHOICE(section, key, field, ...) char *field;

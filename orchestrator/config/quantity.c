@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+/* Lists of units end with one that has no name. */
 struct quantity_unit {
 	const char *name;
 	uint64_t factor;
@@ -42,6 +43,10 @@ static const struct {
         [QUANTITY_COUNT] = {quantity_counts, "none (a whole number)"},
 };
 
+/*
+ * The number and the unit are all there is: no sign, no space, no fraction. What overflows is an
+ * error and never a smaller number, since it would be a limit.
+ */
 int quantity_parse(enum quantity_kind kind, const char *text, uint64_t *ret_value)
 {
 	uint64_t number = 0;

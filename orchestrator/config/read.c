@@ -12,6 +12,7 @@
 #include "host/base/file.h"
 #include "orchestrator/config/priv.h"
 
+/* Where the reader stands in the file, for events and for messages. */
 struct config_reader {
 	struct config *config;
 	const char *path;
@@ -23,6 +24,7 @@ struct config_reader {
 	int depth;
 };
 
+/* Errors of the file itself: FILE:LINE is their place, and `what` goes into the cause. */
 static int config_refuse(
         struct config_reader *reader, const char *remedy, const char *cause, const char *what)
 {
@@ -33,6 +35,7 @@ static int config_refuse(
 	return err_raise(-EINVAL);
 }
 
+/* A whole word of the list, not the beginning of one. */
 static bool config_choice_ok(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
@@ -45,6 +48,10 @@ static bool config_choice_ok(const char *choices, const char *value)
 	return false;
 }
 
+/*
+ * A number is quoted and has a unit: to other readers of YAML 010 is octal and 1e3 a float, and
+ * a bare 250 says neither milliseconds nor seconds. Limits are told in base units.
+ */
 static int config_set_number(
         struct config_reader *reader, const struct config_key *key, const char *value, bool quoted)
 {
@@ -73,6 +80,7 @@ static int config_set_number(
 	return 0;
 }
 
+/* A text that is empty is a mistake of a template rather than a wish. */
 static int config_set_text(
         struct config_reader *reader, const struct config_key *key, const char *value)
 {
@@ -92,6 +100,7 @@ static int config_set_text(
 	return 0;
 }
 
+/* A key, or the value of the key before it. */
 static int config_scalar(struct config_reader *reader, const yaml_event_t *event)
 {
 	const char *value = (const char *)event->data.scalar.value;
@@ -118,6 +127,7 @@ static int config_scalar(struct config_reader *reader, const yaml_event_t *event
 	return err_up(r);
 }
 
+/* The file itself is the first mapping; a key of it with a mapping is a section. */
 static int config_section(struct config_reader *reader)
 {
 	if (++reader->depth == 1) {
@@ -169,6 +179,7 @@ static int config_event(struct config_reader *reader, const yaml_event_t *event)
 	return 0;
 }
 
+/* Until the end of the file or the first mistake. What was read before it stays in the config. */
 static int config_events(struct config_reader *reader)
 {
 	bool more = true;

@@ -60,6 +60,11 @@ static void db_learn(struct db *db)
 	}
 }
 
+/*
+ * Called with SQLite's error still set, so before any other call on the connection. What is left
+ * over is -EIO: to a caller it matters only that the operation failed, and db_failure() has the
+ * words.
+ */
 int db_error(struct db *db)
 {
 	db_learn(db);
@@ -100,6 +105,10 @@ void db_watch(struct db *db, db_health_fn fn, void *arg)
 	db->watch_arg = arg;
 }
 
+/*
+ * For whoever asked for something that the database could not do. While it is well there is
+ * nothing to tell.
+ */
 void db_failure(const struct db *db, struct failure *ret_failure)
 {
 	char remedy[240];

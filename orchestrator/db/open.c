@@ -20,12 +20,14 @@
 #define DB_APPLICATION_ID 0x53414d53 /* "SAMS": tells our files from others */
 #define DB_CHECK_LINES 3             /* so many findings of the check are reported */
 
+/* From the file's version to the program's. */
 struct db_migrate {
 	const struct db_migration *migrations;
 	size_t n_migrations;
 	int64_t version;
 };
 
+/* The version is written in the transaction that makes it true. */
 static int db_migrate_txn(struct db *db, void *arg)
 {
 	struct db_migrate *plan = arg;
@@ -66,6 +68,7 @@ static int db_identify(struct db *db, int64_t *ret_version)
 	return 0;
 }
 
+/* Findings of the check go to ->trouble, for a person; SQLite says "ok" when there are none. */
 static int db_check_row(sqlite3_stmt *row, void *arg)
 {
 	struct db *db = arg;
@@ -101,6 +104,10 @@ static int db_check(struct db *db)
 	return 0;
 }
 
+/*
+ * The checks come before the pragmas, of which journal_mode writes to the file. -EMEDIUMTYPE:
+ * another program's; -EPROTONOSUPPORT: a newer lud's; -EBADMSG: damaged.
+ */
 static int db_prepare_file(struct db *db, struct db_migrate *plan)
 {
 	int r;
@@ -146,6 +153,7 @@ static int db_open_errno(const char *path, int known)
 	return known;
 }
 
+/* Only here is known whether the directory, the disk or the file is what has to be mended. */
 static void db_explain(struct db *db, const char *path, int r, const struct db_migrate *plan,
         struct failure *ret_failure)
 {

@@ -17,6 +17,7 @@
 #define DB_TABLES_MAX 64
 #define DB_SQL_MAX 4096
 
+/* From a damaged file to a fresh one. The tables are those that the fresh one has. */
 struct db_rescue {
 	sqlite3 *from;
 	sqlite3 *to;
@@ -42,6 +43,7 @@ static int recover_exec(sqlite3 *sqlite, const char *sql)
 	return sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : err_raise(-EIO);
 }
 
+/* 0 where there is no answer: counts of what was saved are for a person. */
 static int64_t recover_int(sqlite3 *sqlite, const char *sql)
 {
 	_cleanup_(recover_finalize) sqlite3_stmt *statement = NULL;
@@ -163,6 +165,10 @@ static int recover_orphans(struct db_rescue *rescue, const char *table, int *n_d
 	return err_up(r);
 }
 
+/*
+ * One transaction, without foreign keys while rows come in any order; orphans are dropped in
+ * rounds, since each that goes may leave others. -ENODATA: no row of any table could be read.
+ */
 static int recover_all(struct db_rescue *rescue)
 {
 	bool whole[DB_TABLES_MAX] = {false};
@@ -241,6 +247,7 @@ static char *recover_kept_name(const char *path)
 	return text_format("%s.damaged-%s", path, when);
 }
 
+/* An empty database beside the damaged one. One that an earlier try has left is overwritten. */
 static int recover_fresh(const char *fresh, const struct db_migration *migrations,
         size_t n_migrations, struct failure *ret_failure)
 {

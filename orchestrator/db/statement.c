@@ -21,6 +21,7 @@ static void db_finalize(sqlite3_stmt **statement)
 	sqlite3_finalize(*statement);
 }
 
+/* Outside db_txn() it is for what changes no row: pragmas, BEGIN, COMMIT. */
 int db_exec(struct db *db, const char *sql)
 {
 	if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK) {
@@ -29,6 +30,7 @@ int db_exec(struct db *db, const char *sql)
 	return 0;
 }
 
+/* Texts and blobs are copied (SQLITE_TRANSIENT): they may be gone before the statement is run. */
 static int db_bind_one(sqlite3_stmt *statement, int index, char kind, va_list *args)
 {
 	const void *bytes;
@@ -49,6 +51,7 @@ static int db_bind_one(sqlite3_stmt *statement, int index, char kind, va_list *a
 	}
 }
 
+/* As many parameters as the format has letters: a mistake in either is ours, and asserted. */
 static int db_prepare(struct db *db, const char *sql, const char *format, va_list *args,
         sqlite3_stmt **ret_statement)
 {
@@ -67,7 +70,9 @@ static int db_prepare(struct db *db, const char *sql, const char *format, va_lis
 	return 0;
 }
 
-/* Runs a statement whose parameters are bound. A row that breaks a rule says nothing of the file. */
+/*
+ * Runs a statement whose parameters are bound. A row that breaks a rule says nothing of the file.
+ */
 static int db_step(struct db *db, sqlite3_stmt *statement)
 {
 	int code;
@@ -109,6 +114,7 @@ int db_run_bound(struct db *db, const char *sql, db_bind_fn fn, void *arg)
 	return err_up(db_step(db, statement));
 }
 
+/* Non-zero from fn ends the query. Damage met on the way is an error, not an end of rows. */
 static int db_query_rows(struct db *db, sqlite3_stmt *statement, db_row_fn fn, void *arg)
 {
 	bool any = false;
@@ -188,6 +194,7 @@ void db_column_blob(sqlite3_stmt *row, int column, void *ret_bytes, size_t size)
 	}
 }
 
+/* Ends the process without memory, as all of lud does. */
 uint8_t *db_column_blob_new(sqlite3_stmt *row, int column, size_t *ret_size)
 {
 	const void *bytes = sqlite3_column_blob(row, column);

@@ -51,6 +51,11 @@ int db_check_place(struct db *db)
 	return err_raise(-ESTALE);
 }
 
+/*
+ * IMMEDIATE takes the lock for writing at the start: a transaction that began as a reader could
+ * fail in the middle. A COMMIT that fails leaves the transaction open, hence the look at
+ * autocommit.
+ */
 int db_txn(struct db *db, db_txn_fn fn, void *arg)
 {
 	int r;
@@ -111,6 +116,7 @@ int db_try_write(struct db *db)
 	return 0;
 }
 
+/* A clock that was set back is noticed as well: the next probe then writes at once. */
 void db_probe(struct db *db)
 {
 	time_t now = time(NULL);

@@ -22,23 +22,23 @@
 #include "proto/frame/arena.h"
 #include "proto/frame/hello.pb-c.h"
 
-#define LINK_BUFFER_SIZE (2 * FRAME_SIZE_MAX)
-#define LINK_ARENA_SIZE (1u << 20)
-#define LINK_BACKLOG_MAX (4u << 20)
-#define LINK_AGAIN_MSEC 50u
+#define LINK_BUFFER_SIZE (2 * FRAME_SIZE_MAX) /* a frame, and what came behind it */
+#define LINK_ARENA_SIZE (1u << 20)            /* of one message, unpacked */
+#define LINK_BACKLOG_MAX (4u << 20)           /* queued for a peer that does not read */
+#define LINK_AGAIN_MSEC 50u                   /* from a lost session to the next Hello */
 
 struct link {
-	struct bufferevent *stream;
-	struct event *retry;
-	struct event *stall;
+	struct bufferevent *stream; /* owned, with its descriptor */
+	struct event *retry;        /* initiator: runs while there is no session */
+	struct event *stall;        /* runs while the decoder has part of a frame */
 	struct session session;
-	struct frame_decoder decoder;
-	struct wire_arena arena;
-	const struct link_ops *ops;
+	struct frame_decoder decoder; /* over ->buffer */
+	struct wire_arena arena;      /* over ->arena_bytes; reset at each message */
+	const struct link_ops *ops;   /* the owner's, with its ->arg */
 	void *arg;
 	bool *freed; /* set while a callback may free us */
 	uint8_t buffer[LINK_BUFFER_SIZE];
-	uint8_t out[FRAME_SIZE_MAX];
+	uint8_t out[FRAME_SIZE_MAX]; /* one message on its way into ->stream */
 	uint8_t arena_bytes[LINK_ARENA_SIZE] __attribute__((aligned(16)));
 };
 
@@ -49,6 +49,7 @@ static void link_write(struct link *link, const uint8_t *bytes, size_t len)
 	}
 }
 
+/* Has link_on_retry() look in so long whether a Hello is due. */
 static void link_retry_in(struct link *link, unsigned int msec)
 {
 	struct timeval delay = {msec / 1000, msec % 1000 * 1000};
@@ -56,6 +57,10 @@ static void link_retry_in(struct link *link, unsigned int msec)
 	evtimer_add(link->retry, &delay);
 }
 
+/*
+ * Says Hello: with a nonce of its own when fresh, else again with the one that was not answered.
+ * The peer sees from that whether a session begins or a Hello came twice. 0 is no nonce.
+ */
 static void link_hello(struct link *link, bool fresh)
 {
 	uint64_t nonce = link->session.nonce;
@@ -76,6 +81,10 @@ static void link_on_retry(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * Tells the owner that the connection is over. Reading stops first and both timers with it, so
+ * that nothing else is called before the owner frees the link.
+ */
 static void link_close(struct link *link, const char *why)
 {
 	bufferevent_disable(link->stream, EV_READ);
@@ -93,6 +102,10 @@ static void link_lose(struct link *link)
 	link->ops->lost(link, link->arg);
 }
 
+/*
+ * A frame or a message that a correct peer cannot send: ends the session, not the connection.
+ * What follows in the stream is looked through for the next Hello.
+ */
 static void link_bad(struct link *link)
 {
 	uint8_t out[SESSION_OUT_MAX];
@@ -101,6 +114,10 @@ static void link_bad(struct link *link)
 	link_lose(link);
 }
 
+/*
+ * Unpacks into the arena that the last message used: one that needs more than LINK_ARENA_SIZE is
+ * as bad as one that does not unpack.
+ */
 static void link_message(struct link *link, const struct frame *frame)
 {
 	ProtobufCMessage *message;
@@ -115,6 +132,7 @@ static void link_message(struct link *link, const struct frame *frame)
 	link->ops->message(link, message, link->arg);
 }
 
+/* The peer has no version in common with us: asking again would not help. */
 static void link_refused(struct link *link)
 {
 	const struct session *session = &link->session;
@@ -176,6 +194,11 @@ static bool link_frames(struct link *link)
 	return true;
 }
 
+/*
+ * Moves bytes from libevent to the decoder as far as it has room, and handles whole frames after
+ * each piece, so that a peer cannot make the decoder hold more than one. The stall timer runs
+ * while part of a frame is there, anew with each byte that comes.
+ */
 static void link_on_read(struct bufferevent *stream, void *arg)
 {
 	static const struct timeval limit = {0, FRAME_STALL_MSEC * 1000};
@@ -202,6 +225,10 @@ static void link_on_read(struct bufferevent *stream, void *arg)
 	}
 }
 
+/*
+ * Part of a frame, and nothing for FRAME_STALL_MSEC: its rest was cut off, by a machine that
+ * ended in the middle. Its bytes are looked at again, since a whole frame may stand in them.
+ */
 static void link_on_stall(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;

@@ -1,7 +1,7 @@
 /*
- * From the command line to a configuration that was checked: defaults, the file, the options
- * that override both. It runs at start and again at SIGHUP, into a fresh struct each time, so that
- * an invalid file changes nothing.
+ * From the command line to a configuration that was checked: defaults, the file, the options that
+ * override both. It runs at start and again at SIGHUP, into a fresh struct each time, so that an
+ * invalid file changes nothing.
  */
 #include <libgen.h>
 #include <limits.h>
@@ -30,6 +30,9 @@ void lud_absolute_all(struct config *config)
 	lud_absolute(&config->kernel);
 }
 
+/*
+ * Where this program lies: in a build tree it is served by what was built beside it. "": unknown.
+ */
 static void lud_program_dir(char *ret_dir, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", ret_dir, size - 1);
@@ -39,6 +42,10 @@ static void lud_program_dir(char *ret_dir, size_t size)
 	(void)dirname(ret_dir);
 }
 
+/*
+ * The state directory of the command line is taken before what follows from it is derived, so
+ * that --state-dir moves the socket along. Errors name file and line, or the option.
+ */
 int lud_configure(
         struct config *config, const struct lud_options *options, struct failure *ret_failure)
 {

@@ -6,6 +6,11 @@
 #include "host/base/log.h"
 #include "orchestrator/lud/priv.h"
 
+/*
+ * The log is up before the configuration is read, at its default level, since what is wrong with
+ * the configuration is logged too. --check-config and --print-config touch no file but the
+ * configuration.
+ */
 int main(int argc, char **argv)
 {
 	struct lud_options options = {0};

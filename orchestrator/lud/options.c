@@ -18,7 +18,10 @@ static void lud_usage(FILE *file)
 	        file);
 }
 
-/* -1 to go on, else the exit code. */
+/*
+ * -1 to go on, else the exit code. What is wrong goes to stderr; help and version to stdout, for
+ * pipes.
+ */
 int lud_options_parse(int argc, char **argv, struct lud_options *ret)
 {
 	static const struct option options[] = {

@@ -10,6 +10,10 @@
 #include "host/base/file.h"
 #include "orchestrator/lud/priv.h"
 
+/*
+ * Counts are printed for each table, also of one that was saved whole: what is missing can be
+ * seen.
+ */
 static void lud_saved(const char *table, int64_t n_rows, bool whole, void *arg)
 {
 	printf("%-12s %6lld rows saved%s\n", table, (long long)n_rows,

@@ -1,7 +1,7 @@
 /*
- * lud while it serves. SIGTERM and SIGINT end the event loop between two events; whatever jobs are
- * open then go on in the machines and are settled at the next start, exactly as after kill -9.
- * SIGHUP reads the configuration again.
+ * lud while it serves. SIGTERM and SIGINT end the event loop between two events; whatever jobs
+ * are open then go on in the machines and are settled at the next start, exactly as after kill
+ * -9. SIGHUP reads the configuration again.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +13,7 @@
 #include "orchestrator/lud/priv.h"
 #include "version.h"
 
+/* Lets the event at hand finish. Nothing is written or told: that is what the record is for. */
 static void lud_on_signal(evutil_socket_t signal, short what, void *arg)
 {
 	struct lud *lud = arg;
@@ -54,6 +55,10 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 	config_fini(&fresh);
 }
 
+/*
+ * Serves until a signal. systemd hears of it when the control socket is there, so that what is
+ * ordered after lud can use it.
+ */
 static void lud_loop(struct lud *lud)
 {
 	static const int signals[LUD_SIGNALS_N] = {SIGTERM, SIGINT, SIGHUP};
@@ -71,6 +76,10 @@ static void lud_loop(struct lud *lud)
 	(void)sd_notify(0, "STOPPING=1");
 }
 
+/*
+ * Files and directories that lud makes from here on are its own user's alone (umask). SIGPIPE
+ * would end it when a client leaves in the middle of an answer.
+ */
 int lud_run(struct lud *lud)
 {
 	struct failure failure = {0};

@@ -1,7 +1,7 @@
 /*
  * The stages between a checked configuration and a lud that serves. The lock comes first: until
- * the state directory is ours, nothing in it is touched, and another lud may be at work there. The
- * control socket comes last: who can connect finds the machines of the record loaded.
+ * the state directory is ours, nothing in it is touched, and another lud may be at work there.
+ * The control socket comes last: who can connect finds the machines of the record loaded.
  *
  * Every stage can fail, with the file or user and the remedy in the failure; lud_close() takes
  * whatever stands by then.
@@ -15,6 +15,7 @@
 #include "host/base/log.h"
 #include "orchestrator/lud/priv.h"
 
+/* The trace is for whoever knows the source; the sentence has to do for everybody else. */
 void lud_say(const struct failure *failure)
 {
 	log_error("%s: %s%s%s", failure->place, failure->cause, *failure->remedy ? "; " : "",
@@ -102,6 +103,9 @@ int lud_find_users(struct lud *lud, struct failure *ret_failure)
 	return 0;
 }
 
+/*
+ * Makes the clients of luforge and lusign. Neither runs yet: each starts when it is first needed.
+ */
 static int lud_open_workers(struct lud *lud, struct failure *ret_failure)
 {
 	const struct config *config = &lud->config;
@@ -118,6 +122,11 @@ static int lud_open_workers(struct lud *lud, struct failure *ret_failure)
 	        lud->base, config->lusign, config->keyring, &lud->signer_user, &lud->signer));
 }
 
+/*
+ * Order matters: the workers' directory is emptied before any can run, the record is whole before
+ * machines are taken up from it, and nobody can connect before the jobs of the last run are
+ * known.
+ */
 int lud_open(struct lud *lud, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *path = text_format("%s/lud.db", lud->config.state_dir);
@@ -149,6 +158,7 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 	return err_up(r);
 }
 
+/* In reverse: a part may use what was made before it until its own end. */
 void lud_close(struct lud *lud)
 {
 	control_free(lud->control);

@@ -57,6 +57,11 @@ int store_generation_set_state(struct db *db, int64_t id, enum generation_state 
 	        db, "UPDATE generations SET state = ? WHERE id = ?", "ii", (int64_t)state, id));
 }
 
+/*
+ * What ran becomes past before the new one runs, whatever state that was in: the machine's word
+ * counts, also of one that the record had given up. A machine says it again and again; committed_us
+ * is set when it is news.
+ */
 int store_generation_runs(struct db *db, int64_t service, uint64_t number)
 {
 	int r;
@@ -83,6 +88,10 @@ int store_generation_find(struct db *db, int64_t machine, const char *service, u
 	        "iti", machine, service, (int64_t)number));
 }
 
+/*
+ * Of another release: to go back from a rerandomized layout means the release before, not the
+ * layout.
+ */
 int store_generation_earlier(struct db *db, int64_t service, uint64_t number, int64_t release,
         struct generation_row *ret)
 {
@@ -99,6 +108,10 @@ int store_generation_envelope(struct db *db, int64_t id, uint8_t **ret_envelope,
 	        "SELECT envelope FROM generations WHERE id = ? AND envelope IS NOT NULL", id));
 }
 
+/*
+ * One statement for all filters: a filter that is 0 is true of every row. Newest first is the
+ * order of pages, oldest first the order in which a person reads a whole list.
+ */
 int store_generation_each(
         struct db *db, const struct generation_filter *filter, store_generation_fn fn, void *arg)
 {

@@ -71,6 +71,7 @@ int store_job_from(struct db *db, int64_t id, uint64_t generation)
 	        (int64_t)generation, id));
 }
 
+/* Cause and result come at different moments; each call keeps what the other has written. */
 int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size)
 {
@@ -144,6 +145,7 @@ void job_outcome_fini(struct job_outcome *outcome)
 	free(outcome->result);
 }
 
+/* Its number follows the last one's of this job. */
 int store_job_step_begin(struct db *db, int64_t job, enum job_step step)
 {
 	return err_fold(db_run(db,
@@ -152,6 +154,7 @@ int store_job_step_begin(struct db *db, int64_t job, enum job_step step)
 	        "iiii", job, (int64_t)step, (int64_t)JOB_STEP_BEGUN, store_now_usec()));
 }
 
+/* Steps end in the order in which they begin, so the last one is meant. */
 int store_job_step_end(struct db *db, int64_t job, enum job_step_state state, const char *detail)
 {
 	return err_fold(db_run(db,
@@ -160,6 +163,10 @@ int store_job_step_end(struct db *db, int64_t job, enum job_step_state state, co
 	        "iiit", job, (int64_t)state, store_now_usec(), detail));
 }
 
+/*
+ * A job that waits in the plan has not begun: the time it took counts from the first step of
+ * work.
+ */
 int store_job_began(struct db *db, int64_t job, int64_t *ret_usec)
 {
 	return err_up(db_query_int(db, ret_usec,
@@ -206,6 +213,7 @@ int store_order_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size
 	        db, ret_envelope, ret_size, "SELECT envelope FROM orders WHERE id = ?", id));
 }
 
+/* The next order must lie above it, whatever job it was for and whatever became of that. */
 int store_order_highest(struct db *db, int64_t machine, uint64_t epoch, uint64_t *ret_txn)
 {
 	int64_t highest;
@@ -228,6 +236,7 @@ int store_order_accepted(
 	        "iii", machine, (int64_t)boot_id, (int64_t)line));
 }
 
+/* A machine repeats events until they are acknowledged: DB_E_EXISTS is how a repeat looks. */
 int store_event_insert(
         struct db *db, const struct event_row *row, const void *body, size_t body_size)
 {
@@ -238,6 +247,7 @@ int store_event_insert(
 	return err_up(store_insert(db, STORE_event, &seen, &bytes));
 }
 
+/* Counted by rows: what lud keeps of a machine has a bound, however much it says. */
 int store_event_trim(struct db *db, int64_t machine, int64_t kept)
 {
 	return err_fold(db_run(db,

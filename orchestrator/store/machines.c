@@ -33,6 +33,9 @@ int store_machine_by_name(struct db *db, const char *name, struct machine_row *r
 	return err_up(store_one(db, STORE_machine, ret, "WHERE name = ?", "t", name));
 }
 
+/*
+ * The row stays, with its name and identity: history refers to it, and a machine may come back.
+ */
 int store_machine_remove(struct db *db, int64_t id)
 {
 	return err_fold(db_run(db,
@@ -40,6 +43,7 @@ int store_machine_remove(struct db *db, int64_t id)
 	        store_now_usec(), id));
 }
 
+/* One statement, so that there is never a moment with two of them. */
 int store_machine_set_default(struct db *db, int64_t id)
 {
 	return err_fold(db_run(db, "UPDATE machines SET is_default = (id = ?)", "i", id));
@@ -62,6 +66,7 @@ int store_service_find(struct db *db, int64_t machine, const char *name, struct 
 	        db, STORE_service, ret, "WHERE machine = ? AND name = ?", "it", machine, name));
 }
 
+/* Machines name their services; a name that was never seen gets a row at its first appearance. */
 int store_service_ensure(struct db *db, int64_t machine, const char *name, struct service_row *ret)
 {
 	int r = db_run(db, "INSERT OR IGNORE INTO services(machine, name) VALUES(?,?)", "it",
@@ -73,12 +78,18 @@ int store_service_ensure(struct db *db, int64_t machine, const char *name, struc
 	return err_up(store_service_find(db, machine, name, ret));
 }
 
+/* A floor never falls: an old backup of a machine cannot bring an old release back. */
 int store_service_floor(struct db *db, int64_t service, uint32_t floor)
 {
 	return err_fold(db_run(db, "UPDATE services SET floor = max(floor, ?) WHERE id = ?", "ii",
 	        (int64_t)floor, service));
 }
 
+/*
+ * What a machine says is kept, but numbers only rise: one that was put back to a snapshot says
+ * less than what is known. (epoch, number) is compared as a pair: an epoch starts its numbers
+ * anew.
+ */
 int store_service_seen(
         struct db *db, const struct service_row *row, const void *status, size_t status_size)
 {
@@ -99,6 +110,10 @@ int store_service_seen(
 	return err_fold(r);
 }
 
+/*
+ * Drawn inside the transaction that uses it, so that a number is never given twice, nor after a
+ * crash.
+ */
 int store_service_draw(struct db *db, int64_t service, uint64_t *ret_number)
 {
 	int64_t number;

@@ -16,6 +16,10 @@
 
 STORE_VISITOR(release)
 
+/*
+ * The same release comes again when its kit is added again, or a store has moved. What was
+ * recorded of it counts, being blocked included; of the new row only the path is taken.
+ */
 int store_release_put(struct db *db, struct release_row *row)
 {
 	struct release_row known = {0};
@@ -59,6 +63,7 @@ int store_release_newest_free(struct db *db, const char *service, struct release
 	        "WHERE service = ? AND blocked_us = 0" RELEASE_NEWEST, "t", service));
 }
 
+/* For plain updates only: who names a release by its id gets it. */
 int store_release_block(struct db *db, int64_t id, int64_t job, const char *why)
 {
 	return err_fold(db_run(db,
@@ -67,6 +72,7 @@ int store_release_block(struct db *db, int64_t id, int64_t job, const char *why)
 	        "iiti", why ? store_now_usec() : 0, why ? job : 0, why ? why : "", id));
 }
 
+/* Counts first: a prefix that fits two must not silently mean one of them. */
 int store_release_by_prefix(
         struct db *db, const char *service, const char *hex, struct release_row *ret)
 {
@@ -107,6 +113,7 @@ int store_variant_forged(struct db *db, const struct variant_row *row)
 	return err_fold(store_update(db, STORE_variant, row, NULL));
 }
 
+/* -EBADMSG: a seed that is longer than any that lud has sealed, so not one of lud's. */
 int store_variant_by_id(struct db *db, int64_t id, struct variant_row *ret)
 {
 	struct variant_row row;

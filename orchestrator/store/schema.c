@@ -69,6 +69,7 @@ unsigned store_schema_version(void)
 	return version;
 }
 
+/* A table that came with this version is made whole; others get the columns that came with it. */
 static void store_schema_table(FILE *sql, const struct store_table *table, unsigned version)
 {
 	const char *comma = "";
@@ -123,6 +124,7 @@ struct store_migrations {
 	size_t n;
 };
 
+/* Texts live as long as the struct; db_open() only borrows them. */
 static void store_migrations_init(struct store_migrations *all)
 {
 	all->n = store_schema_version();

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The schema of lud's record: opening it at its newest version, with the rows of tables.def as the
- * only list of what is in it.
+ * The schema of lud's record: opening it at its newest version, with the rows of tables.def as
+ * the only list of what is in it.
  */
 #include "orchestrator/db/recover.h"
 

@@ -147,6 +147,7 @@ struct store_write {
 	const struct store_bytes *bytes;
 };
 
+/* Whether this statement, an insert or an update, has the column. */
 static bool store_writes(const struct store_write *write, const struct store_column *column)
 {
 	switch (column->written) {
@@ -164,6 +165,7 @@ static bool store_writes(const struct store_write *write, const struct store_col
 	return false;
 }
 
+/* Zero stands for "not known" where the column may be NULL, so that UNIQUE does not count it. */
 static int store_bind_column(sqlite3_stmt *statement, int index, const struct store_write *write,
         const struct store_column *column)
 {
@@ -191,6 +193,7 @@ static int store_bind_column(sqlite3_stmt *statement, int index, const struct st
 	return SQLITE_MISUSE;
 }
 
+/* In the order in which store_insert() and store_update() have named them; the id comes last. */
 static int store_bind(sqlite3_stmt *statement, void *arg)
 {
 	const struct store_write *write = arg;
@@ -249,6 +252,7 @@ int store_update(
 	return err_up(db_run_bound(db, sql, store_bind, &write));
 }
 
+/* Names every column: a record that has more of them is read all the same. */
 static void store_select(const struct store_table *table, const char *tail, char *ret_sql)
 {
 	const char *comma = "SELECT ";
@@ -297,6 +301,7 @@ struct store_reading {
 	void *arg;
 };
 
+/* store_one() takes the last row that comes: its tails choose at most one. */
 static int store_row(sqlite3_stmt *from, void *arg)
 {
 	const struct store_reading *reading = arg;
