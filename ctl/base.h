@@ -11,7 +11,7 @@
 enum ctl_exit {
 	CTL_OK = 0,
 	CTL_FAILED = 1,        /* it was tried and failed before the machine was asked */
-	CTL_USAGE = 2,         /* the command line makes no sense */
+	CTL_USAGE = 2,         /* the command line is invalid */
 	CTL_UNREACHABLE = 3,   /* lud cannot be reached or spoken with */
 	CTL_REJECTED = 4,      /* lud says no: not found, busy, not now */
 	CTL_REFUSED = 5,       /* the machine refused; nothing was begun */

@@ -1,60 +1,12 @@
 #pragma once
-/* The commands of luctl and what was said on the command line. */
+/* The commands of luctl, and what they share. */
 #include "ctl/client.h"
+#include "ctl/cmdline.h"
 
-struct options {
-	bool json;
-	bool follow;
-	bool all;
-	bool prepare_only;
-	bool force;
-	bool detach;
-	bool accept_loss;
-	const char *socket;
-	const char *machine; /* "" when not given */
-	const char *release;
-	const char *state;
-	const char *attach;   /* socket of a running machine */
-	const char *keys;     /* directory of the keyring */
-	const char *file;     /* an envelope made elsewhere */
-	const char *at;       /* a time */
-	const char *replace;  /* roles, with commas */
-	const char *previous; /* kit, or directory of kits, to compare with */
-	uint32_t timeout_ms;
-	uint32_t hold_ms;
-	uint64_t to;
-	uint64_t limit;
-	uint64_t job;
-	char **args; /* what is no option, behind the command's name */
-	int n_args;
-};
-
-/* Each returns an exit code and has told whatever went wrong. */
-int cmd_status(const struct options *options);
-int cmd_update(const struct options *options);
-int cmd_rollback(const struct options *options);
-int cmd_rerandomize(const struct options *options);
-int cmd_history(const struct options *options);
-int cmd_jobs(const struct options *options);
-int cmd_show(const struct options *options);
-int cmd_machine_list(const struct options *options);
-int cmd_machine_start(const struct options *options);
-int cmd_machine_stop(const struct options *options);
-int cmd_machine_default(const struct options *options);
-int cmd_machine_remove(const struct options *options);
-int cmd_release_sign(const struct options *options);
-int cmd_release_add(const struct options *options);
-int cmd_release_list(const struct options *options);
-int cmd_release_unblock(const struct options *options);
-int cmd_keys_init(const struct options *options);
-int cmd_keys_list(const struct options *options);
-int cmd_keys_renew(const struct options *options);
-int cmd_keys_unseal(const struct options *options);
-int cmd_keys_time(const struct options *options);
-int cmd_machine_time(const struct options *options);
-int cmd_restart(const struct options *options);
-int cmd_log(const struct options *options);
-int cmd_version(const struct options *options);
+/* The commands, by the rows of ctl/commands.def. Each prints its answer and its errors, and returns an exit code. */
+#define VERB(name, function, min, max, arguments, takes, summary)                                  \
+	int cmd_##function(const struct options *options);
+#include "ctl/commands.def"
 
 /* control.c: the person's control key */
 /* Whether it can be used on this host. */

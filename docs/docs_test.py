@@ -67,16 +67,24 @@ def test_links():
 
 
 def test_luctl():
-    text = page('luctl.1.scd')
+    """The manual page has every command with exactly its options, every option and every exit code; so has --help."""
+    text, table = page('luctl.1.scd'), slurp('ctl/commands.def')
+    row = r'^VERB\("([a-z ]+)", \w+, \d+, \d+, "[^"]*",\s*"([^"]*)"'
+    commands = {name: takes.split() for name, takes in re.findall(row, table, re.M)}
+    options = dict(re.findall(r'^OPTION\("([a-z-]+)", [^,]+, \w+, \w+, (\w+),', table, re.M))
     usage = output('luctl', '--help')
-    commands = re.findall(r'^  ([a-z]+(?: [a-z]+)?)  ', usage, re.M)
-    assert len(commands) > 10
-    for name in commands:
-        assert re.search(rf'^\*{name}\*', text, re.M), f'luctl(1) has no command {name}'
-    for option in re.findall(r'\{"([a-z-]+)", (?:no|required)_argument', slurp('ctl/main.c')):
-        assert f'--{option}' in text, f'luctl(1) has no option --{option}'
-    for option in set(re.findall(r'--[a-z-]+', text)):
-        assert f'"{option[2:]}"' in slurp('ctl/main.c'), f'luctl has no option {option}'
+    assert len(commands) == len(re.findall(r'^VERB\(', table, re.M)) > 20 and len(options) > 15
+    for name, takes in commands.items():
+        assert re.search(rf'^  {name} ', usage, re.M), f'`luctl --help` has no command {name}'
+        heading = re.search(rf'^\*{name}\*.*$', text, re.M)
+        assert heading, f'luctl(1) has no command {name}'
+        told = set(re.findall(r'\*--([a-z-]+)\*', heading.group()))
+        own = {option for option in takes if options[option] == 'OWN'}
+        assert told == own, f'luctl(1), {name}: {told ^ own}'
+    for option in options:
+        assert re.search(rf'^\*--{option}\*', text, re.M), f'luctl(1) has no option --{option}'
+    for option in set(re.findall(r'--([a-z-]+)', text)):
+        assert option in options, f'luctl has no option --{option}'
     for code in re.findall(r'CTL_\w+ = (\d+)', slurp('ctl/base.h')):
         assert re.search(rf'^\*{code}\*', text, re.M), f'luctl(1) has no exit code {code}'
 

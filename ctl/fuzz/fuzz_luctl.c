@@ -207,11 +207,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	        cmd_machine_start, cmd_machine_stop, cmd_release_list, cmd_log, cmd_version};
 	char name[] = "ds", number[] = "5";
 	char *args[] = {name, number, NULL};
-	struct options options = {.machine = "", .release = "", .state = "", .args = args};
+	struct options options;
 
 	if (size < 2) {
 		return 0;
 	}
+	cmdline_init(&options);
+	options.args = args;
 	options.n_args = data[0] / 16 % 2 + 1;
 	options.json = data[0] / 32 % 2;
 	options.follow = data[0] / 64 % 2;
