@@ -45,6 +45,20 @@ def rows(path, macro):
         return [fields for _, fields in rows_at(blank(f.read()), macro)]
 
 
+def told(path, macro):
+    """[(fields, [cell, ...])]: the rows of a macro with the comment below each, which is cut at every `|`."""
+    with open(path) as f:
+        text = f.read()
+    result = []
+    for at, fields in rows_at(blank(text), macro):
+        comment = re.match(r'[^\n]*\n\s*/\*(.*?)\*/', text[at:], re.S)
+        if not comment:
+            raise ValueError('%s: %s has no comment' % (path, fields[0]))
+        cells = re.sub(r'\s*\n\s*\*\s*', ' ', comment.group(1)).split('|')
+        result.append((fields, [cell.strip() for cell in cells]))
+    return result
+
+
 def errors(path):
     """{name: row} of errors.def, a row as {value, class, by, sentence, remedy}."""
     keys = ('value', 'class', 'by', 'sentence', 'remedy')
