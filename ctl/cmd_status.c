@@ -263,10 +263,7 @@ int cmd_machine_start(const struct options *options)
 		return code;
 	}
 	if (reply->body_case == CONTROL__REPLY__BODY_JOB) {
-		if (!options->json) {
-			job_print(reply->job);
-		}
-		return job_exit(reply->job);
+		return job_outcome(&progress, reply->job);
 	}
 	if (!options->json) {
 		machines_print(reply->machines);
@@ -310,10 +307,7 @@ int cmd_machine_stop(const struct options *options)
 	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
 	job_progress_end(&progress);
 	if (code == CTL_OK && reply->body_case == CONTROL__REPLY__BODY_JOB) {
-		if (!options->json) {
-			job_print(reply->job);
-		}
-		return job_exit(reply->job);
+		return job_outcome(&progress, reply->job);
 	}
 	if (code == CTL_OK && !options->json) {
 		machines_print(reply->machines);

@@ -25,10 +25,7 @@ static int update_one(const struct options *options, Control__Request *request)
 	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOB) {
 		return code;
 	}
-	if (!options->json) {
-		job_print(reply->job);
-	}
-	return job_exit(reply->job);
+	return job_outcome(&progress, reply->job);
 }
 
 int cmd_update(const struct options *options)

@@ -12,10 +12,10 @@
 /* Whether it can be used on this host. */
 bool control_is_at_hand(const struct options *options);
 /*
- * Shows what an order would do, signs it and tells lud; what goes wrong is told. What was not asked
- * for is refused.
+ * Print what an order would do, sign it and send the signature to lud. False: it is not what was
+ * asked for, or cannot be signed; the reason was printed, and lud was asked to end the job.
  */
-void control_sign(const struct options *options, const Control__Request *asked,
+bool control_sign(const struct options *options, const Control__Request *asked,
         const Control__Progress *news);
 
 /* job.c: jobs as exit codes and words; progress while they run */
@@ -27,6 +27,7 @@ const char *job_kind_text(Control__JobKind kind);
 struct job_progress {
 	bool shown; /* stderr is a terminal and nobody asked for JSON */
 	bool many;
+	bool declined; /* an order was not signed, and the reason was printed */
 	size_t n_done;
 	uint64_t job; /* of the newest news; 0: none yet */
 	const struct options *options;
@@ -36,6 +37,11 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
         const Control__Request *asked, bool many);
 void job_on_news(const Control__FromLud *from, void *progress);
 void job_progress_end(struct job_progress *progress);
+/*
+ * Print what became of the job that was asked for, unless --json; its exit code. A job that failed
+ * because luctl did not sign its order is CTL_KEYS, and the reason is not printed again.
+ */
+int job_outcome(const struct job_progress *progress, const Control__Job *job);
 
 /* pairing.c: what an update takes over and loses */
 #define PAIRING_LOSS                                                                               \

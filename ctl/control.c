@@ -227,7 +227,7 @@ static bool control_agree(const struct options *options, const Control__Request 
 	return true;
 }
 
-void control_sign(
+bool control_sign(
         const struct options *options, const Control__Request *asked, const Control__Progress *news)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -236,19 +236,22 @@ void control_sign(
 	struct envelope_signature signature;
 	struct options quiet = *options;
 	const Control__Reply *reply;
+	bool signed_here;
 
 	quiet.json = false;
 	sign.job = news->job;
-	if (control_agree(options, asked, news, &signature)) {
+	signed_here = control_agree(options, asked, news, &signature);
+	if (signed_here) {
 		sign.key_id.data = signature.key_id;
 		sign.key_id.len = sizeof(signature.key_id);
 		sign.signature.data = signature.sig;
 		sign.signature.len = sizeof(signature.sig);
 	} else {
-		/* Nobody is kept waiting for a signature that will not come. */
-		sign.refusal = "luctl refused it";
+		/* Ends the job: it would wait for a signature that does not come. */
+		sign.refusal = "luctl did not sign the order";
 	}
 	request.body_case = CONTROL__REQUEST__BODY_JOB_SIGN;
 	request.job_sign = &sign;
 	(void)command_call(&quiet, &request, NULL, NULL, &client, &reply);
+	return signed_here;
 }

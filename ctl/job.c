@@ -123,12 +123,8 @@ static void job_print_pairing(const Control__Job *job)
 	}
 }
 
-void job_print(const Control__Job *job)
+static void job_print_line(const Control__Job *job)
 {
-	if (job->state == CONTROL__JOB_STATE__JOB_STATE_SKIPPED) {
-		printf("%s: skipped: %s\n", job->service, job->cause ? job->cause->message : "?");
-		return;
-	}
 	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
 	        job_kind_text(job->kind), job_state_text(job->state), job->id);
 	if (job->generation) {
@@ -136,6 +132,15 @@ void job_print(const Control__Job *job)
 		        job->generation);
 	}
 	puts(")");
+}
+
+void job_print(const Control__Job *job)
+{
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_SKIPPED) {
+		printf("%s: skipped: %s\n", job->service, job->cause ? job->cause->message : "?");
+		return;
+	}
+	job_print_line(job);
 	if (job->result && job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
 		job_print_result(job->result);
 	}
@@ -156,6 +161,7 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 	progress->many = many;
 	progress->options = options;
 	progress->asked = asked;
+	progress->declined = false;
 	progress->n_done = 0;
 }
 
@@ -181,8 +187,8 @@ void job_on_news(const Control__FromLud *from, void *arg)
 		        news->job, news->notice);
 		return;
 	}
-	if (news->proposal) {
-		control_sign(progress->options, progress->asked, news);
+	if (news->proposal && !control_sign(progress->options, progress->asked, news)) {
+		progress->declined = true;
 	}
 	if (!progress->shown) {
 		return;
@@ -205,4 +211,16 @@ void job_progress_end(struct job_progress *progress)
 	if (progress->shown) {
 		fputs("\r\033[K", stderr);
 	}
+}
+
+int job_outcome(const struct job_progress *progress, const Control__Job *job)
+{
+	bool declined = progress->declined && job->state == CONTROL__JOB_STATE__JOB_STATE_FAILED;
+
+	if (!progress->options->json && declined) {
+		job_print_line(job);
+	} else if (!progress->options->json) {
+		job_print(job);
+	}
+	return declined ? CTL_KEYS : job_exit(job);
 }

@@ -371,8 +371,9 @@ def test_known_machine(world):
     with open(known, 'w', encoding='ascii') as f:
         f.write('m ' + '0' * 32 + '\n')
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=10)
-    assert f'{known}:1: the order is for another machine' in done.stderr and done.returncode == 1, done
-    assert 'luctl refused it' in done.stderr, done.stderr
+    assert f'{known}:1: the order is for another machine' in done.stderr and done.returncode == 8, done
+    assert 'did not sign' not in done.stderr and 'restart failed' in done.stdout, done
+    assert 'luctl did not sign the order' in world.luctl('jobs')
     assert len(world.peer.orders) == 2
     # What is printed is done: the line goes.
     with open(known, 'w', encoding='ascii'):
