@@ -70,8 +70,7 @@ void client_closep(struct client **client)
 static int client_lost(const struct client *client, const char *what)
 {
 	return ctl_fail(CTL_UNREACHABLE, client->path,
-	        "open jobs go on in lud; `luctl history` will show what became of them", "%s",
-	        what);
+	        "open jobs continue in lud; `luctl history` will show their outcomes", "%s", what);
 }
 
 static int client_write(struct client *client, const uint8_t *bytes, size_t len)
@@ -83,7 +82,7 @@ static int client_write(struct client *client, const uint8_t *bytes, size_t len)
 			continue;
 		}
 		if (n < 0) {
-			return client_lost(client, "lud went away");
+			return client_lost(client, "the connection to lud is broken");
 		}
 		bytes += n;
 		len -= n;
@@ -100,8 +99,8 @@ static int client_leave(const struct client *client)
 		return ctl_fail(CTL_INTERRUPTED, "", NULL, "interrupted");
 	}
 	return ctl_fail(CTL_INTERRUPTED, "",
-	        "`luctl status` shows it while it runs, `luctl history` what became of it",
-	        "interrupted; job %" PRIu64 " goes on in lud", client->job);
+	        "`luctl status` shows it while it runs, `luctl history` shows its outcome",
+	        "interrupted; job %" PRIu64 " continues in lud", client->job);
 }
 
 /* Nothing came for a while: asks whether lud is there at all. */
@@ -171,7 +170,7 @@ static int client_next(
 			continue;
 		}
 		if (result == FRAME_BAD) {
-			return client_lost(client, "what lud sends cannot be understood");
+			return client_lost(client, "lud sent an invalid message");
 		}
 		event = session_receive(&client->session, ret_frame, out, &out_len);
 		code = client_write(client, out, out_len);
@@ -281,7 +280,7 @@ static int client_tell_error(const Wire__Error *error)
 
 	if (!cause) {
 		return ctl_fail(client_error_exit(error->class_), "", error->hint,
-		        "lud refuses (class %d)", error->class_);
+		        "lud rejected the request (class %d)", error->class_);
 	}
 	return ctl_fail(client_error_exit(error->class_), cause->component, error->hint, "%s (%s)",
 	        cause->message, cause->name);
@@ -307,7 +306,7 @@ static int client_receive(struct client *client, const Control__FromLud **ret_fr
 	wire_arena_reset(&client->arena);
 	from = reply_unpack(&client->arena.allocator, frame.payload, frame.len);
 	if (!from) {
-		return client_lost(client, "what lud sends cannot be understood");
+		return client_lost(client, "lud sent an invalid message");
 	}
 	clean_from_lud(from, client_is_raw, &client->arena.allocator);
 	*ret_from = from;
@@ -321,7 +320,7 @@ static int client_send(struct client *client, Control__Request *request)
 	request->id = ++client->last_id;
 	len = control__request__get_packed_size(request);
 	if (len > FRAME_PAYLOAD_MAX) {
-		return ctl_fail(CTL_USAGE, "", "say less", "the request is too long");
+		return ctl_fail(CTL_USAGE, "", "shorten the arguments", "the request is too long");
 	}
 	control__request__pack(request, client->out + FRAME_HEADER_SIZE);
 	return client_write(client, client->out, session_seal(&client->session, client->out, len));
@@ -351,7 +350,7 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 			continue;
 		}
 		if (!reply_answers(request, from->reply)) {
-			return client_lost(client, "lud answers something else");
+			return client_lost(client, "lud sent an answer of the wrong kind");
 		}
 		if (from->reply->body_case == CONTROL__REPLY__BODY_ERROR) {
 			return client_tell_error(from->reply->error);

@@ -193,7 +193,7 @@ static int show_which(const struct options *options, Control__ShowRequest *ret)
 	const char *number = options->n_args == 2 ? options->args[1] : colon ? colon + 1 : NULL;
 
 	if (!number || text_number(number, &ret->generation) < 0) {
-		return ctl_fail(CTL_USAGE, "show", "`luctl history` shows what there is",
+		return ctl_fail(CTL_USAGE, "show", "`luctl history` lists the generations",
 		        "name a service and a generation: `luctl show ds 5`");
 	}
 	if (options->n_args == 1) {

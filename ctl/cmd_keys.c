@@ -185,7 +185,7 @@ static bool keys_roles(const char *text, unsigned int *ret_roles)
 		if (role == _KEYRING_N || role == KEYRING_ROOT) {
 			ctl_fail(CTL_USAGE, "--replace",
 			        "roles are release, variant, order, control and audit",
-			        "`%s` makes no sense here", word);
+			        "`%s` is not a role that can be replaced", word);
 			return false;
 		}
 		*ret_roles |= 1u << role;

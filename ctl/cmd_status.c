@@ -144,9 +144,9 @@ static void status_print(const Control__Status *status)
 	printf("machine %s is %s%s%s", machine->name, status_machine_state(machine->state),
 	        *machine->text ? ": " : "", machine->text);
 	if (!status->as_of_us) {
-		puts("; it has said nothing yet");
+		puts("; nothing was heard of it yet");
 	} else if (status->stale) {
-		printf("; heard last at %s; below is what it said %s ago\n",
+		printf("; heard last at %s; the figures below are %s old\n",
 		        machine->heard_us ? text_time(machine->heard_us, heard) : "an unknown time",
 		        text_nsec(status->age_ms * 1000000, age));
 	} else {
@@ -297,8 +297,9 @@ int cmd_machine_stop(const struct options *options)
 	stop.force = options->force;
 	stop.clean = !options->force && control_is_at_hand(options);
 	if (!options->force && !stop.clean) {
-		fputs("luctl: no control key is at hand, so a machine that lud started is ended "
-		      "from outside; an attached one is detached and runs on\n",
+		fputs("luctl: there is no control key here, so lud ends the process of a machine "
+		      "that "
+		      "it started; an attached machine is detached and runs on\n",
 		        stderr);
 	}
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;

@@ -72,7 +72,8 @@ int cmd_restart(const struct options *options)
 	if (!control_is_at_hand(options)) {
 		return ctl_fail(CTL_KEYS, "control key",
 		        "name its keyring with --keys; `luctl keys list` shows what is there",
-		        "a restart loses state, so it needs a control key, and none is here");
+		        "a restart loses state, so it needs a control key, and this keyring has "
+		        "none");
 	}
 	restart.machine = (char *)options->machine;
 	restart.service = options->args[0];

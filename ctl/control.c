@@ -124,7 +124,7 @@ static bool control_machine_is_known(
 	}
 	where = line ? ctl_format("%s:%u", path, line) : ctl_format("%s", path);
 	ctl_fail(CTL_KEYS, where, "correct the line (NAME and 32 hex digits), or remove it",
-	        "it cannot be told which machine is %s: %s", name,
+	        "cannot find out which machine is %s: %s", name,
 	        line ? "the line is damaged" : strerror(errno));
 	return false;
 }
@@ -152,7 +152,7 @@ static bool control_is_asked(const Control__Request *asked, const struct order_m
 	if (refusal) {
 		ctl_fail(CTL_KEYS, "order",
 		        "do not give this lud a control key before it is known why",
-		        "lud proposes an order that is not signed: %s", refusal);
+		        "the order that lud proposes was not signed: %s", refusal);
 	}
 	return !refusal;
 }
@@ -208,7 +208,7 @@ static bool control_agree(const struct options *options, const Control__Request 
 	memcpy(bytes, news->proposal->order.data, len <= sizeof(bytes) ? len : 0);
 	if (len > sizeof(bytes) || keyring_control_sign(key, bytes, len, ret_signature) != 0) {
 		ctl_fail(CTL_KEYS, "order", "use the luctl of lud's version",
-		        "what lud proposes is no order");
+		        "lud proposed something that is not an order");
 		return false;
 	}
 	if (!control_is_asked(asked, order)) {
@@ -216,7 +216,8 @@ static bool control_agree(const struct options *options, const Control__Request 
 	}
 	if (!control_consent_is_shown(order, news->proposal)) {
 		ctl_fail(CTL_KEYS, "order", "look into lud's log, and at `luforge pair`",
-		        "what lud proposes consents to another pairing than the one it shows");
+		        "the proposed order consents to another pairing than the one that lud "
+		        "shows");
 		return false;
 	}
 	if (!control_is_machine(options, asked, news->proposal, order)) {

@@ -137,13 +137,13 @@ const char *intent_refusal(
 		return "nothing was asked for that needs a control key";
 	}
 	if (order->action != intent.action) {
-		return "it does something else than what was asked for";
+		return "its action is not the one that was asked for";
 	}
 	if (!intent_is_of_service(intent.service, order)) {
-		return "it is about something else than what was asked for";
+		return "it is for other services than the one that was asked for";
 	}
 	if (order->argument != 0) {
-		return "it says more than what was asked for";
+		return "it has an argument that was not asked for";
 	}
 	if (intent.action == ORDER_UPDATE || intent.action == ORDER_PREPARE) {
 		refusal = intent_update_refusal(&intent, order);
@@ -151,5 +151,5 @@ const char *intent_refusal(
 	if (refusal) {
 		return refusal;
 	}
-	return order->expires > now + INTENT_LIFE_SEC ? "it would be good for too long" : NULL;
+	return order->expires > now + INTENT_LIFE_SEC ? "it would be valid for too long" : NULL;
 }

@@ -65,12 +65,11 @@ int command_call(const struct options *options, Control__Request *request, clien
 static int main_end(int code)
 {
 	bool lost = ferror(stdout) != 0;
-	const char *why = fflush(stdout) != 0 ? strerror(errno) : "its end does not take it";
+	const char *why = fflush(stdout) != 0 ? strerror(errno) : "it is closed";
 
 	if (ferror(stdout) || lost) {
 		ctl_fail(CTL_OUTPUT, "standard output",
-		        "make room where it goes, or read the answer again; what was asked for is "
-		        "not undone",
+		        "free some space, or ask again; what the command did is not undone",
 		        "the answer could not be written: %s", why);
 		return code == CTL_OK ? CTL_OUTPUT : code;
 	}

@@ -48,7 +48,7 @@ int time_statement_make(const char *keys, struct time_manifest *manifest,
 	        (const size_t[]){root_part.size, len}, ret_envelope, ENVELOPE_SIZE_MAX);
 	return *ret_size ? CTL_OK
 	                 : ctl_fail(CTL_KEYS, keys, "see `luctl keys list`",
-	                           "the statement cannot be put together");
+	                           "the statement cannot be made");
 }
 
 /* The hex digits that `luctl keys time` prints. */
@@ -70,7 +70,7 @@ static int time_file_read(
 	*ret_size = n;
 	return n ? CTL_OK
 	         : ctl_fail(CTL_KEYS, path, "`luctl keys time` makes it",
-	                   "it holds no time statement");
+	                   "the file is not a time statement");
 }
 
 /* Asks what the statement must name, and signs one for it. */

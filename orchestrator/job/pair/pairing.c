@@ -149,7 +149,7 @@ int pairing_read(struct pool *pool, const char *json, const struct release_row *
 		failure_set(ret_failure, "pair", to->path,
 		        "use the luforge of lud's version; `luctl release list` shows where the "
 		        "kits are",
-		        "luforge pair gave an answer that makes no sense, or of other releases");
+		        "luforge pair gave an invalid answer, or one of other releases");
 		return err_raise(-EBADMSG);
 	}
 	*ret_pairing = pairing;
