@@ -54,6 +54,7 @@ struct state_notes state_notes_of_field(
         const struct state_desc *desc, const struct state_field *field);
 struct state_notes state_notes_of_entry(const struct state_desc *desc, uint32_t entry);
 /* The type without aliases that carry no annotation. */
+bool state_type_has_notes(const struct state_desc *desc, uint32_t id);
 uint32_t state_type_noted(const struct state_desc *desc, uint32_t id);
 bool state_type_is_number(const struct state_desc *desc, uint32_t id);
 /* Do pointers to x and to y mean the same? */

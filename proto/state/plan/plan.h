@@ -145,6 +145,22 @@ enum state_code state_plan_append(struct state_transfer *t, const struct state_p
 enum state_code state_plan_noted(struct state_transfer *t, const uint32_t type[2],
         const struct state_notes *old, const struct state_notes *new, bool *ret_done);
 
+/* op.c: move the operations from the stack into the plan. */
+enum state_code state_plan_close(struct state_transfer *t, struct state_plan *plan);
+
+/* plan_array.c */
+enum state_code state_plan_array(struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+
+/* plan_when.c: what an annotation writes, as a value of the tag's type. False: it is none. */
+bool state_when_value(
+        const struct state_desc *desc, uint32_t tag_type, const char *text, int64_t *ret);
+/* Can the tag have this value? */
+bool state_tag_holds(const struct state_desc *desc, uint32_t tag_type,
+        const struct state_bits *bits, int64_t value);
+/* What an old tag's value is in the new release. False: it has no enumerator there. */
+bool state_tag_value_now(
+        const struct state_transfer *t, uint32_t old_type, uint32_t new_type, int64_t *value);
+
 /* plan_number.c */
 enum state_code state_plan_number(struct state_transfer *t, uint32_t old_type, uint32_t new_type);
 enum state_code state_plan_bits(

@@ -44,93 +44,6 @@ static const struct state_field *union_tag(
 	return NULL;
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* A C integer: sign, base, suffix, parentheses around it. */
-static bool when_number(const char *text, int64_t *ret)
-{
-	bool negative = false;
-	uint64_t value = 0;
-	int base = 10;
-	const char *start;
-
-	while (*text == '(' || *text == '-' || *text == '+') {
-		negative ^= *text++ == '-';
-	}
-	if (text[0] == '0' && (text[1] | 0x20) == 'x') {
-		text += 2;
-		base = 16;
-	} else if (text[0] == '0') {
-		base = 8;
-	}
-	for (start = text; digit_value(*text) >= 0 && digit_value(*text) < base; text++) {
-		uint64_t digit = (uint64_t)digit_value(*text);
-
-		if (value > (UINT64_MAX - digit) / (uint64_t)base) {
-			return false;
-		}
-		value = value * (uint64_t)base + digit;
-	}
-	*ret = (int64_t)(negative ? -value : value);
-	if (text == start) {
-		return false;
-	}
-	while ((*text | 0x20) == 'u' || (*text | 0x20) == 'l' || *text == ')') {
-		text++;
-	}
-	return *text == 0;
-}
-
-static bool when_enumerator(
-        const struct state_desc *desc, uint32_t id, const char *text, int64_t *ret)
-{
-	for (uint32_t i = 0; i < state_type_count(desc, id); i++) {
-		if (strcmp(state_type_enumerator(desc, id, i, ret), text) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool type_is_enum(const struct state_desc *desc, uint32_t id)
-{
-	return state_type_kind(desc, id) == STATE_BTF_ENUM ||
-	       state_type_kind(desc, id) == STATE_BTF_ENUM64;
-}
-
-/* An enumerator of the tag's type, a number, or an enumerator of any enum that all others of this
- * name agree with. */
-static bool when_value(
-        const struct state_desc *desc, uint32_t tag_type, const char *text, int64_t *ret)
-{
-	uint32_t id = state_type_strip(desc, tag_type);
-	bool found = false;
-	int64_t value;
-
-	if ((type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) ||
-	        when_number(text, ret)) {
-		return true;
-	}
-	for (id = 1; id < desc->n_types; id++) {
-		if (!type_is_enum(desc, id) || !when_enumerator(desc, id, text, &value)) {
-			continue;
-		}
-		if (found && value != *ret) {
-			return false;
-		}
-		found = true;
-		*ret = value;
-	}
-	return found;
-}
-
 /* The n-th value at which a member is alive: said on the member, or on its own type. */
 static const char *member_when(
         const struct state_desc *desc, const struct state_field *field, unsigned n)
@@ -184,25 +97,6 @@ static const struct state_case *union_case(const struct state_union *u, int64_t 
 	return NULL;
 }
 
-/* Can the tag have this value? */
-static bool tag_holds(const struct state_desc *desc, uint32_t tag_type,
-        const struct state_bits *bits, int64_t value)
-{
-	unsigned n_bits = bits->n_bits;
-
-	if ((state_type_encoding(desc, state_type_strip(desc, tag_type)) & STATE_BTF_BOOL) != 0 &&
-	        state_kind(desc, tag_type) == STATE_BTF_INT) {
-		n_bits = 1;
-	}
-	if (n_bits >= 64) {
-		return true;
-	}
-	if (bits->is_signed) {
-		return value >> (n_bits - 1) == 0 || value >> (n_bits - 1) == -1;
-	}
-	return (uint64_t)value >> n_bits == 0;
-}
-
 static enum state_code when_fail(struct state_transfer *t, const char *what, const char *member)
 {
 	return state_fail_member(t, STATE_E_ANNOTATION, what, 0, member);
@@ -226,11 +120,11 @@ static enum state_code union_member_cases(struct state_transfer *t, struct state
 	for (unsigned n = 0; (text = member_when(desc, new, n)) != NULL; n++) {
 		struct state_case *one = &ret->cases[ret->n_cases];
 
-		if (!when_value(desc, tag_type, text, &one->value)) {
+		if (!state_when_value(desc, tag_type, text, &one->value)) {
 			return when_fail(t, "union member is alive at what is no value of its tag",
 			        new->name);
 		}
-		if (!tag_holds(desc, tag_type, &ret->tag, one->value)) {
+		if (!state_tag_holds(desc, tag_type, &ret->tag, one->value)) {
 			return state_fail_member(t, STATE_E_ANNOTATION,
 			        "union member is alive at a value that its tag cannot hold:",
 			        (uint64_t)one->value, new->name);
@@ -260,11 +154,11 @@ static enum state_code union_empty_cases(struct state_transfer *t, struct state_
 			ret->is_empty_else = true;
 			continue;
 		}
-		if (!when_value(desc, tag_type, text, &one->value)) {
+		if (!state_when_value(desc, tag_type, text, &one->value)) {
 			return state_fail(t, STATE_E_ANNOTATION,
 			        "union is empty at what is no value of its tag", 0);
 		}
-		if (!tag_holds(desc, tag_type, &ret->tag, one->value)) {
+		if (!state_tag_holds(desc, tag_type, &ret->tag, one->value)) {
 			return state_fail(t, STATE_E_ANNOTATION,
 			        "union is empty at a value that its tag cannot hold:",
 			        (uint64_t)one->value);
@@ -279,29 +173,6 @@ static enum state_code union_empty_cases(struct state_transfer *t, struct state_
 	return STATE_OK;
 }
 
-/* What an old tag's value is in the new release. False: it has no enumerator there. */
-static bool tag_value_now(
-        const struct state_transfer *t, uint32_t old_type, uint32_t new_type, int64_t *value)
-{
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
-	uint32_t old = state_type_strip(a, old_type);
-	uint32_t new = state_type_strip(b, new_type);
-
-	if (!type_is_enum(a, old) || !type_is_enum(b, new)) {
-		return true;
-	}
-	for (uint32_t i = 0; i < state_type_count(a, old); i++) {
-		int64_t was;
-		const char *name = state_type_enumerator(a, old, i, &was);
-
-		if (was == *value) {
-			return when_enumerator(b, new, name, value);
-		}
-	}
-	return false;
-}
-
 /* The values of an old member: of one that was removed, reported as such, nothing is carried over;
  * none may have come to mean another member. */
 static enum state_code union_old_cases(struct state_transfer *t, struct state_union *ret,
@@ -314,8 +185,8 @@ static enum state_code union_old_cases(struct state_transfer *t, struct state_un
 		const struct state_case *one;
 		int64_t value;
 
-		if (!when_value(desc, old_tag->type, text, &value) ||
-		        !tag_value_now(t, old_tag->type, tag_type, &value)) {
+		if (!state_when_value(desc, old_tag->type, text, &value) ||
+		        !state_tag_value_now(t, old_tag->type, tag_type, &value)) {
 			continue;
 		}
 		one = union_case(ret, value);

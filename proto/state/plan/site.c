@@ -7,39 +7,6 @@
 
 #include "proto/state/plan/transfer.h"
 
-bool state_types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, bool exact)
-{
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
-	enum state_btf_kind kind;
-
-	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
-		x = state_type_strip(a, x);
-		y = state_type_strip(b, y);
-		kind = state_type_kind(a, x);
-		if (kind != STATE_BTF_ARRAY || state_type_kind(b, y) != STATE_BTF_ARRAY) {
-			break;
-		}
-		x = state_type_array(a, x)->type;
-		y = state_type_array(b, y)->type;
-	}
-	if (state_type_is_number(a, x) && state_type_is_number(b, y)) {
-		return !exact || strcmp(state_type_name(a, x), state_type_name(b, y)) == 0;
-	}
-	if (kind != state_type_kind(b, y)) {
-		return false;
-	}
-	if (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) {
-		return state_names_match(t, x, y);
-	}
-	if (kind == STATE_BTF_PTR && exact) {
-		x = state_type_strip(a, state_type(a, x)->size_or_type);
-		y = state_type_strip(b, state_type(b, y)->size_or_type);
-		return strcmp(state_type_name(a, x), state_type_name(b, y)) == 0;
-	}
-	return true;
-}
-
 /* How near is a new site to an old one; 0: of another type. */
 static unsigned site_rank(const struct state_transfer *t, uint32_t i, uint32_t k)
 {

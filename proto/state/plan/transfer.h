@@ -139,7 +139,10 @@ struct state_transfer {
 	struct state_cache cache[STATE_CACHE_SLOTS];
 };
 
-/* pair.c: does the path `unit` end in these components? */
+/* partner.c: fills t->partner and t->unsure. */
+enum state_code state_partners_make(struct state_transfer *t);
+
+/* name.c: does the path `unit` end in these components? */
 bool state_unit_matches(const char *unit, const char *file, size_t len);
 
 /* dropped.c: may it be lost, as one of the two releases says? `name` as in an error. */

@@ -1,0 +1,165 @@
+/*
+ * What names mean across the two releases: paths of files, and types that were renamed.
+ */
+#include <string.h>
+
+#include "proto/state/plan/transfer.h"
+
+bool state_unit_matches(const char *unit, const char *file, size_t len)
+{
+	size_t all = strlen(unit);
+
+	return all >= len && memcmp(unit + all - len, file, len) == 0 &&
+	       (all == len || unit[all - len - 1] == '/');
+}
+
+static bool type_is_named(const struct state_desc *desc, uint32_t id, const char *name)
+{
+	enum state_btf_kind kind = state_type_kind(desc, id);
+
+	return (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) &&
+	       strcmp(state_type_name(desc, id), name) == 0;
+}
+
+static const char *type_renamed(const struct state_desc *desc, uint32_t id)
+{
+	return state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "renamed", 0);
+}
+
+/* The old name of a new type that claims it, as of members. */
+static const char *type_former(const struct state_transfer *t, uint32_t new_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const char *name = state_type_name(&t->desc[STATE_NEW], new_type);
+	const char *renamed = type_renamed(&t->desc[STATE_NEW], new_type);
+	bool found = false;
+
+	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
+		const char *was = type_is_named(desc, id, name) ? type_renamed(desc, id) : NULL;
+
+		if (was != NULL && strcmp(was, renamed) == 0) {
+			return NULL;
+		}
+		found |= type_is_named(desc, id, renamed);
+	}
+	return found ? renamed : NULL;
+}
+
+/* A new type of another name that claims the old name, or STATE_NONE. */
+static uint32_t name_claimant(
+        const struct state_transfer *t, const char *old_name, const char *new_name)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+
+	for (uint32_t i = 0; i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+		const char *former;
+
+		if (tag->scope != STATE_TAG_TYPE || tag->member != STATE_TAG_SELF ||
+		        strcmp(state_type_name(desc, tag->owner), new_name) == 0) {
+			continue;
+		}
+		former = type_former(t, tag->owner);
+		if (former != NULL && strcmp(former, old_name) == 0) {
+			return tag->owner;
+		}
+	}
+	return STATE_NONE;
+}
+
+/* The same doubt as of variables: an old type was renamed, and the new release uses both names. */
+static bool type_is_doubtful(const struct state_transfer *t, uint32_t old_type)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const char *name = state_type_name(&t->desc[STATE_OLD], old_type);
+	const char *renamed = type_renamed(&t->desc[STATE_OLD], old_type);
+	bool has_same = false;
+	bool has_former = false;
+
+	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
+		const char *now = type_renamed(desc, id);
+
+		if (type_is_named(desc, id, name)) {
+			if (now != NULL && strcmp(now, renamed) == 0) {
+				return false;
+			}
+			has_same |= type_former(t, id) == NULL;
+		}
+		has_former |= type_is_named(desc, id, renamed) && type_former(t, id) == NULL;
+	}
+	return has_same && has_former;
+}
+
+static enum state_code names_check_back(struct state_transfer *t)
+{
+	const struct state_desc *desc = &t->desc[STATE_OLD];
+
+	for (uint32_t i = 0; i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+
+		if (tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF &&
+		        type_is_doubtful(t, tag->owner)) {
+			return state_fail_named(t, STATE_E_ANNOTATION, RENAMED_BACK ": type",
+			        state_type_name(desc, tag->owner));
+		}
+	}
+	return STATE_OK;
+}
+
+/* Does a type of another name have the same former name? */
+static bool type_renamed_twice(const struct state_desc *desc, uint32_t type)
+{
+	const char *name = type_renamed(desc, type);
+
+	for (uint32_t i = 0; name != NULL && i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+		const char *other = tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF
+		                            ? type_renamed(desc, tag->owner)
+		                            : NULL;
+
+		if (other != NULL && strcmp(other, name) == 0 &&
+		        strcmp(state_type_name(desc, tag->owner), state_type_name(desc, type)) !=
+		                0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum state_code state_names_prepare(struct state_transfer *t)
+{
+	const struct state_desc *desc = &t->desc[STATE_NEW];
+
+	for (uint32_t i = 0; i < desc->n_tags; i++) {
+		const struct state_tag *tag = &desc->tags[i];
+		const char *former;
+
+		if (tag->scope != STATE_TAG_TYPE || tag->member != STATE_TAG_SELF) {
+			continue;
+		}
+		if (type_renamed_twice(desc, tag->owner)) {
+			return state_fail_named(t, STATE_E_ANNOTATION,
+			        "two types were renamed from", type_renamed(desc, tag->owner));
+		}
+		former = type_former(t, tag->owner);
+		t->has_renamed_types = t->has_renamed_types || former != NULL;
+	}
+	return names_check_back(t);
+}
+
+bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+{
+	const char *old = state_type_name(&t->desc[STATE_OLD], old_type);
+	const char *new = state_type_name(&t->desc[STATE_NEW], new_type);
+	const char *former;
+
+	if (old[0] == 0 || new[0] == 0) {
+		return true;
+	}
+	if (!t->has_renamed_types) {
+		return strcmp(old, new) == 0;
+	}
+	former = type_former(t, new_type);
+	return former != NULL ? strcmp(old, former) == 0
+	                      : strcmp(old, new) == 0 && name_claimant(t, old, new) == STATE_NONE;
+}

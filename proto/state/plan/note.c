@@ -1,0 +1,64 @@
+/*
+ * Annotations of members, variables and types, looked up on the member first, then on its type.
+ */
+#include "proto/state/plan/transfer.h"
+
+bool state_type_has_notes(const struct state_desc *desc, uint32_t id)
+{
+	return state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "skip", 0) != NULL ||
+	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "raw", 0) != NULL ||
+	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "handler", 0) != NULL ||
+	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "version", 0) != NULL;
+}
+
+static bool type_is_alias(enum state_btf_kind kind)
+{
+	return kind == STATE_BTF_TYPEDEF || kind == STATE_BTF_CONST || kind == STATE_BTF_VOLATILE ||
+	       kind == STATE_BTF_RESTRICT || kind == STATE_BTF_TYPE_TAG;
+}
+
+uint32_t state_type_noted(const struct state_desc *desc, uint32_t id)
+{
+	while (type_is_alias(state_type_kind(desc, id)) && !state_type_has_notes(desc, id)) {
+		id = state_type(desc, id)->size_or_type;
+	}
+	return id;
+}
+
+static uint32_t note_number(const char *text)
+{
+	uint32_t n = 0;
+
+	for (; text != NULL && *text >= '0' && *text <= '9'; text++) {
+		n = n * 10 + (uint32_t)(*text - '0');
+	}
+	return n;
+}
+
+static struct state_notes notes_get(
+        const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner, uint32_t member)
+{
+	struct state_notes notes;
+
+	notes.skip = state_desc_tag(desc, scope, owner, member, "skip", 0) != NULL;
+	notes.raw = state_desc_tag(desc, scope, owner, member, "raw", 0) != NULL;
+	notes.handler = state_desc_tag(desc, scope, owner, member, "handler", 0);
+	notes.version = note_number(state_desc_tag(desc, scope, owner, member, "version", 0));
+	return notes;
+}
+
+struct state_notes state_notes_of_type(const struct state_desc *desc, uint32_t type)
+{
+	return notes_get(desc, STATE_TAG_TYPE, state_type_noted(desc, type), STATE_TAG_SELF);
+}
+
+struct state_notes state_notes_of_field(
+        const struct state_desc *desc, const struct state_field *field)
+{
+	return notes_get(desc, STATE_TAG_TYPE, field->owner, field->index);
+}
+
+struct state_notes state_notes_of_entry(const struct state_desc *desc, uint32_t entry)
+{
+	return notes_get(desc, STATE_TAG_ENTRY, entry, STATE_TAG_SELF);
+}

@@ -1,0 +1,146 @@
+/*
+ * Operations of the plan in the making, on the stack of scratch memory, and what they are together
+ * when it is done.
+ */
+#include "proto/state/plan/transfer.h"
+
+struct state_op *state_op_push(struct state_transfer *t, enum state_op_code code)
+{
+	struct state_op *op = state_stack(t, sizeof(*op));
+
+	if (op != NULL) {
+		op->code = (uint8_t)code;
+		op->count = 1;
+	}
+	return op;
+}
+
+enum state_code state_op_copy(struct state_transfer *t, uint64_t size)
+{
+	struct state_op *op;
+
+	if (size == 0) {
+		return STATE_OK;
+	}
+	op = state_op_push(t, STATE_OP_COPY);
+	if (op == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	op->size = (uint32_t)size;
+	return STATE_OK;
+}
+
+enum state_code state_plan_append(struct state_transfer *t, const struct state_plan *plan)
+{
+	struct state_op *op;
+
+	if (plan->n_ops > STATE_INLINE_OPS) {
+		op = state_op_push(t, STATE_OP_REPEAT);
+		if (op == NULL) {
+			return STATE_E_SCRATCH;
+		}
+		op->sub = plan;
+		return STATE_OK;
+	}
+	for (uint32_t i = 0; i < plan->n_ops; i++) {
+		op = state_op_push(t, STATE_OP_COPY);
+		if (op == NULL) {
+			return STATE_E_SCRATCH;
+		}
+		*op = plan->ops[i];
+	}
+	return STATE_OK;
+}
+
+/* Is one copy of all bytes the same? Bytes behind the copy must be padding on both sides. */
+static bool plan_is_flat(const struct state_plan *plan)
+{
+	const struct state_op *op = plan->ops;
+
+	return plan->n_ops == 1 && op->code == STATE_OP_COPY && op->old_off == 0 &&
+	       op->new_off == 0 && op->size == plan->size[STATE_OLD] &&
+	       op->size == plan->size[STATE_NEW];
+}
+
+static bool bits_same(const struct state_bits *x, const struct state_bits *y)
+{
+	return x->bit_off == y->bit_off && x->n_bits == y->n_bits && x->width == y->width &&
+	       x->is_signed == y->is_signed;
+}
+
+/* Do the old bytes of one operation mean the same where they lie? */
+static bool op_is_bits(const struct state_op *op)
+{
+	const struct state_bits_move *move = op->sub;
+	const struct state_plan *plan = op->sub;
+
+	switch ((enum state_op_code)op->code) {
+	case STATE_OP_COPY:
+		return true;
+	case STATE_OP_BOOL:
+		return op->count == 1 || op->old_stride == op->new_stride;
+	case STATE_OP_BITS:
+		return move->map == NULL &&
+		       bits_same(&move->bits[STATE_OLD], &move->bits[STATE_NEW]);
+	case STATE_OP_REPEAT:
+		return plan->is_bits && (op->count == 1 || op->old_stride == op->new_stride);
+	case STATE_OP_POINTER:
+	case STATE_OP_INT:
+	case STATE_OP_ENUM:
+	case STATE_OP_FLOAT:
+	case STATE_OP_ZERO:
+	case STATE_OP_UNION:
+	case STATE_OP_HANDLER:
+	case _STATE_OP_N:
+		break;
+	}
+	return false;
+}
+
+static bool plan_is_bits(const struct state_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_ops; i++) {
+		const struct state_op *op = &plan->ops[i];
+
+		if (op->old_off != op->new_off || !op_is_bits(op)) {
+			return false;
+		}
+	}
+	return plan->n_ops > 0;
+}
+
+static bool op_has_handler(const struct state_op *op)
+{
+	const struct state_plan *plan = op->sub;
+	const struct state_union *u = op->sub;
+
+	if (op->code == STATE_OP_REPEAT) {
+		return plan->has_handler;
+	}
+	for (uint32_t i = 0; op->code == STATE_OP_UNION && i < u->n_cases; i++) {
+		if (u->cases[i].plan != NULL && u->cases[i].plan->has_handler) {
+			return true;
+		}
+	}
+	return op->code == STATE_OP_HANDLER;
+}
+
+/* Move the operations from the stack into the plan; the newest lies lowest. */
+enum state_code state_plan_close(struct state_transfer *t, struct state_plan *plan)
+{
+	struct state_op *top = (struct state_op *)(t->scratch + t->ops_top);
+	uint64_t n = (t->ops_top - t->high) / sizeof(*top);
+
+	plan->ops = state_keep(t, n * sizeof(*top));
+	if (plan->ops == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		plan->ops[i] = *(top - 1 - i);
+		plan->has_handler |= op_has_handler(&plan->ops[i]);
+	}
+	plan->n_ops = (uint32_t)n;
+	plan->is_flat = plan_is_flat(plan);
+	plan->is_bits = plan_is_bits(plan);
+	return STATE_OK;
+}

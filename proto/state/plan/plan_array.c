@@ -1,0 +1,86 @@
+/*
+ * Plans of arrays: as many elements as both releases have; the rest of the old ones must be zeros.
+ */
+#include <string.h>
+
+#include "proto/state/plan/transfer.h"
+
+/* What is behind `n` elements, bytes [from, to), has no new place. */
+static enum state_code plan_array_tail(
+        struct state_transfer *t, uint64_t n, uint64_t from, uint64_t to)
+{
+	struct state_op *op;
+
+	if (from >= to) {
+		return STATE_OK;
+	}
+	state_risk(t, STATE_THING_ELEMENTS, 0, "", n);
+	op = state_op_push(t, STATE_OP_ZERO);
+	if (op == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	op->old_off = (uint32_t)from;
+	op->size = (uint32_t)(to - from);
+	return STATE_OK;
+}
+
+static bool op_is_vector(const struct state_plan *plan)
+{
+	enum state_op_code code = (enum state_op_code)plan->ops[0].code;
+
+	return plan->n_ops == 1 && plan->ops[0].count == 1 && plan->ops[0].old_off == 0 &&
+	       plan->ops[0].new_off == 0 &&
+	       (code == STATE_OP_POINTER || code == STATE_OP_INT || code == STATE_OP_BOOL ||
+	               code == STATE_OP_ENUM || code == STATE_OP_FLOAT);
+}
+
+/* n values side by side, each moved by `plan`. */
+static enum state_code plan_elements(
+        struct state_transfer *t, const struct state_plan *plan, uint64_t n)
+{
+	struct state_op *op;
+
+	if (plan->is_flat) {
+		return state_op_copy(t, n * plan->size[STATE_OLD]);
+	}
+	if (plan->n_ops == 0 || n == 0) {
+		return STATE_OK;
+	}
+	op = state_op_push(t, STATE_OP_REPEAT);
+	if (op == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	if (op_is_vector(plan)) {
+		*op = plan->ops[0];
+	} else {
+		op->sub = plan;
+	}
+	op->count = (uint32_t)n;
+	op->old_stride = (uint32_t)plan->size[STATE_OLD];
+	op->new_stride = (uint32_t)plan->size[STATE_NEW];
+	return STATE_OK;
+}
+
+static bool type_is_char(const struct state_desc *desc, uint32_t id)
+{
+	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
+}
+
+enum state_code state_plan_array(struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+{
+	const struct state_btf_array *old = state_type_array(&t->desc[STATE_OLD], old_type);
+	const struct state_btf_array *new = state_type_array(&t->desc[STATE_NEW], new_type);
+	uint64_t n = old->nelems < new->nelems ? old->nelems : new->nelems;
+	const struct state_plan *plan = state_plan_get(t, old->type, new->type);
+	enum state_code code;
+
+	if (plan == NULL) {
+		return STATE_E_TYPE;
+	}
+	code = plan_elements(t, plan, n);
+	/* Text must end where it has room. */
+	n -= n > 0 && n < old->nelems && type_is_char(&t->desc[STATE_OLD], old->type);
+	return code != STATE_OK ? code
+	                        : plan_array_tail(t, n, n * plan->size[STATE_OLD],
+	                                  old->nelems * plan->size[STATE_OLD]);
+}
