@@ -65,7 +65,7 @@ static char *pair_entry_name(const struct state_desc *desc, uint32_t i)
 
 static bool pair_is_lossy(const struct pair *pair)
 {
-	const struct state_notice *n = state_pair_notices(pair->transfer);
+	const struct state_notice *n = state_pair_notices(pair->pairing);
 
 	while (n != NULL && n->kind != STATE_NOTICE_LOST) {
 		n = n->next;
@@ -106,7 +106,7 @@ static json_t *pair_json_notices(const struct pair *pair, enum state_notice_kind
 {
 	json_t *list = json_array();
 
-	for (const struct state_notice *n = state_pair_notices(pair->transfer); n != NULL;
+	for (const struct state_notice *n = state_pair_notices(pair->pairing); n != NULL;
 	        n = n->next) {
 		MEM_FREE char *entry = pair_entry_name(&pair->side[0]->desc, n->entry);
 
@@ -231,13 +231,13 @@ static void pair_write(const struct pair *pair, FILE *to)
 		        pair->result.error);
 		return;
 	}
-	while (state_pair_variable(pair->transfer, n_variables, entry)) {
+	while (state_pair_variable(pair->pairing, n_variables, entry)) {
 		n_variables++;
 	}
 	fprintf(to, "  %u variables are carried over%s\n", n_variables,
 	        pair_is_lossy(pair) ? "; state would be lost" : "");
 	for (int kind = 0; kind < _STATE_NOTICE_N; kind++) {
-		for (const struct state_notice *n = state_pair_notices(pair->transfer); n != NULL;
+		for (const struct state_notice *n = state_pair_notices(pair->pairing); n != NULL;
 		        n = n->next) {
 			if (n->kind == (enum state_notice_kind)kind) {
 				fprintf(to, "  %s: %s%s\n", pair_kinds[kind].words,

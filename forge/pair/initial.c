@@ -321,7 +321,7 @@ static bool initial_row_is_led_to(const struct state_desc *desc, uint32_t row)
 
 static void initial_compare_table(struct pair *pair, uint32_t i)
 {
-	uint32_t entry[2] = {i, state_pair_partner(pair->transfer, i)};
+	uint32_t entry[2] = {i, state_pair_partner(pair->pairing, i)};
 	struct pair_initial one;
 	uint32_t n[2];
 	uint32_t row = initial_table_row(&pair->side[0]->desc, i, &n[0]);
@@ -346,7 +346,7 @@ void pair_compare_initial(struct pair *pair)
 	struct pair_initial one;
 	uint32_t entry[2];
 
-	for (uint32_t n = 0; state_pair_variable(pair->transfer, n, entry); n++) {
+	for (uint32_t n = 0; state_pair_variable(pair->pairing, n, entry); n++) {
 		if (initial_entries_differ(pair, entry, &one)) {
 			MEM_PUSH(pair->initial, pair->n_initial, pair->initial_capacity);
 			pair->initial[pair->n_initial++] = one;

@@ -112,7 +112,7 @@ int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct p
 	setup.scratch = ret_pair->scratch;
 	envelope_pairing_id(
 	        old->kit.manifest->state_hash, new->kit.manifest->state_hash, ret_pair->id);
-	if (state_pair(&setup, &ret_pair->result, &ret_pair->transfer) == STATE_OK) {
+	if (state_pair(&setup, &ret_pair->result, &ret_pair->pairing) == STATE_OK) {
 		pair_compare_initial(ret_pair);
 	}
 	return 0;
@@ -123,7 +123,7 @@ int pair_check_self(const char *where, const struct buf *state)
 	MEM_FREE void *scratch = mem_zalloc(1, PAIR_SCRATCH);
 	MEM_FREE uint64_t *addr = NULL;
 	struct state_result result;
-	struct state_transfer *transfer;
+	struct state_pairing *pairing;
 	struct state_desc desc;
 	struct state_setup setup = {.scratch = scratch, .scratch_size = PAIR_SCRATCH};
 	enum state_desc_error error = state_desc_check(state->bytes, state->len, &desc);
@@ -138,7 +138,7 @@ int pair_check_self(const char *where, const struct buf *state)
 		addr[i] = (i + UINT64_C(1)) << 24;
 	}
 	setup.old = setup.new = pair_setup_side(state, addr, desc.n_entries);
-	if (state_pair(&setup, &result, &transfer) != STATE_OK) {
+	if (state_pair(&setup, &result, &pairing) != STATE_OK) {
 		return report_refuse(where,
 		        "no update could follow this release: %s (%s); change the type, or say "
 		        "what "

@@ -29,7 +29,7 @@ struct pair {
 	const struct pair_side *side[2];
 	uint8_t id[64];
 	struct state_result result; /* code STATE_OK: it is possible */
-	struct state_transfer *transfer;
+	struct state_pairing *pairing;
 	void *scratch;
 	struct pair_initial *initial;
 	size_t n_initial, initial_capacity;

@@ -73,19 +73,21 @@ static struct state_side side_of(const struct start_description *given)
 static struct state_transfer *pair(const struct start_info *info)
 {
 	struct state_transfer *transfer;
+	struct state_pairing *pairing;
+	struct state_old_heap old_heap = {info->old_heap_base, info->old_heap_bytes};
+	uint64_t seed;
 	struct state_setup setup = {
 	        .old = side_of(&info->old_state),
 	        .new = side_of(&info->new_state),
-	        .old_heap_base = info->old_heap_base,
-	        .old_heap_size = info->old_heap_bytes,
 	        .scratch = (void *)info->scratch,
 	        .scratch_size = info->scratch_bytes,
 	        .accepts_loss = (info->flags & START_ACCEPT_LOSS) != 0,
 	};
 	nsec_t begin = sys_clock_read();
 
-	memcpy(&setup.seed, info->random + 16, sizeof(setup.seed));
-	if (state_pair(&setup, &engine, &transfer) != STATE_OK) {
+	memcpy(&seed, info->random + 16, sizeof(seed));
+	if (state_pair(&setup, &engine, &pairing) != STATE_OK ||
+	        state_transfer_new(pairing, &old_heap, seed, &transfer) != STATE_OK) {
 		give_up_engine();
 	}
 	state_foresee(transfer);

@@ -16,6 +16,20 @@
 
 #include "proto/state/plan/state_pair.h"
 
+struct state_transfer; /* lives in the scratch memory, behind what pairing made */
+
+/* Where the old instance's heap lies, as its creator says: not from its own memory. */
+struct state_old_heap {
+	uint64_t base;
+	uint64_t size; /* bytes, all of them readable */
+};
+
+/*
+ * Ready to transfer what was paired; once for each pairing. The seed, random, decides in which order
+ * objects are made. Fails with STATE_E_SCRATCH, which the result says.
+ */
+enum state_code state_transfer_new(struct state_pairing *pairing,
+        const struct state_old_heap *old_heap, uint64_t seed, struct state_transfer **ret);
 /*
  * May be called once between the two, while the old instance still runs: looks at its heap and
  * makes new objects for what is there, so that less is left to do. Nothing depends on what it saw.

@@ -1,5 +1,5 @@
 /*
- * What all files of the engine share: the two sides, places of numbers, scratch memory, words.
+ * What all files of the engine share: the two releases, and where numbers lie in records.
  */
 #pragma once
 
@@ -19,61 +19,16 @@ struct state_bits {
 	bool is_signed;
 };
 
-struct state_field;
-
-/* scratch.c: zeroed memory, or NULL with STATE_E_SCRATCH reported. */
-void *state_keep(struct state_transfer *t, uint64_t size);
-void *state_stack(struct state_transfer *t, uint64_t size);
-
-/* A place inside what an old entry describes. */
-struct state_spot {
-	uint32_t entry;
-	uint64_t off; /* bytes, from the variable's, function's or object's start */
-};
-
-/* report.c: all return `code`. */
-enum state_code state_fail(
-        struct state_transfer *t, enum state_code code, const char *what, uint64_t value);
-enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
-        uint64_t value, const void *old);
-/* Without a number. */
-enum state_code state_fail_place(
-        struct state_transfer *t, enum state_code code, const char *what, const void *old);
-/* For a pointer at `old` that leads to the spot: addresses are nobody's business. */
-enum state_code state_fail_pointer(struct state_transfer *t, enum state_code code, const char *what,
-        const struct state_spot *spot, const void *old);
-/* For a pointer at `old` into a row of the constant table `entry`. */
-enum state_code state_fail_row(struct state_transfer *t, enum state_code code, uint32_t entry,
-        uint32_t row, const void *old);
-/* At a member of the value at hand. */
-enum state_code state_fail_member(struct state_transfer *t, enum state_code code, const char *what,
-        uint64_t value, const char *member);
-/* For what is no member of an entry. */
-enum state_code state_fail_named(
-        struct state_transfer *t, enum state_code code, const char *what, const char *name);
 /*
- * State without a place in the new release. Listed; unless an annotation or consent allows it, the
- * next state_loss_check() fails with STATE_E_LOSS, naming the first of them.
+ * The two releases of a transfer: fixed once their descriptions are checked and, as far as
+ * has_renamed_types goes, once state_names_prepare() has looked at them. What needs no more than
+ * this asks a question of the releases, and has no effect.
  */
-void state_lose_entry(struct state_transfer *t, uint32_t entry);
-void state_lose_member(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
-        const struct state_field *field);
-void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n);
-void state_lose_elements(struct state_transfer *t, const void *old);
-enum state_code state_loss_check(struct state_transfer *t);
-/* A default is used that loses this; as state_loss_check(). */
-struct state_losses;
-enum state_code state_lose_default(struct state_transfer *t, const struct state_losses *losses);
-/* The plan in the making contains one that would lose this. */
-void state_losses_join(struct state_transfer *t, const struct state_losses *losses);
-/* What would be lost if the old instance had any. */
-void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type, const char *name,
-        uint64_t from);
-/* Somebody's word, in the new release, that what was carried over starts fresh. */
-void state_drop(struct state_transfer *t, uint32_t old_type, const char *member);
-void state_drop_type(struct state_transfer *t, uint32_t old_type);
-void state_moved(struct state_transfer *t, uint32_t i, uint32_t k);
-void state_copied(struct state_transfer *t, uint32_t entry);
+struct state_sides {
+	struct state_desc desc[_STATE_AGE_N];
+	const uint64_t *addr[_STATE_AGE_N]; /* of each entry in its variant; 0: not in it */
+	bool has_renamed_types;             /* else names of types are compared as they stand */
+};
 
 static inline enum state_btf_kind state_kind(const struct state_desc *desc, uint32_t id)
 {

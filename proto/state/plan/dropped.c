@@ -4,7 +4,8 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/field.h"
+#include "proto/state/plan/loss.h"
 
 static bool tag_has(const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner,
         uint32_t member, const char *key)
@@ -31,10 +32,10 @@ static bool dropped_names(const struct state_desc *desc, const struct state_entr
 	                 : strcmp(old_unit, unit) == 0);
 }
 
-bool state_entry_is_named_dropped(const struct state_transfer *t, uint32_t i)
+bool state_entry_is_named_dropped(const struct state_sides *s, uint32_t i)
 {
-	const struct state_desc *new = &t->desc[STATE_NEW];
-	const struct state_desc *old = &t->desc[STATE_OLD];
+	const struct state_desc *new = &s->desc[STATE_NEW];
+	const struct state_desc *old = &s->desc[STATE_OLD];
 
 	for (uint32_t k = 0; k < new->n_entries; k++) {
 		const char *text = state_desc_tag(
@@ -48,15 +49,15 @@ bool state_entry_is_named_dropped(const struct state_transfer *t, uint32_t i)
 	return false;
 }
 
-bool state_entry_is_dropped(const struct state_transfer *t, uint32_t i)
+bool state_entry_is_dropped(const struct state_sides *s, uint32_t i)
 {
-	return state_entry_is_named_dropped(t, i) ||
-	       tag_has(&t->desc[STATE_OLD], STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
+	return state_entry_is_named_dropped(s, i) ||
+	       tag_has(&s->desc[STATE_OLD], STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
 }
 
-bool state_type_is_dropped(const struct state_transfer *t, uint32_t type, const char *name)
+bool state_type_is_dropped(const struct state_sides *s, uint32_t type, const char *name)
 {
-	const struct state_desc *new = &t->desc[STATE_NEW];
+	const struct state_desc *new = &s->desc[STATE_NEW];
 
 	for (uint32_t k = 0; k < new->n_entries; k++) {
 		const char *dropped =
@@ -66,13 +67,13 @@ bool state_type_is_dropped(const struct state_transfer *t, uint32_t type, const 
 			return true;
 		}
 	}
-	return tag_has(&t->desc[STATE_OLD], STATE_TAG_TYPE, type, STATE_TAG_SELF, "expendable");
+	return tag_has(&s->desc[STATE_OLD], STATE_TAG_TYPE, type, STATE_TAG_SELF, "expendable");
 }
 
 bool state_member_is_dropped(
-        const struct state_transfer *t, uint32_t new_type, const struct state_field *field)
+        const struct state_sides *s, uint32_t new_type, const struct state_field *field)
 {
-	const struct state_desc *new = &t->desc[STATE_NEW];
+	const struct state_desc *new = &s->desc[STATE_NEW];
 	const char *name;
 
 	for (unsigned n = 0; (name = state_desc_tag(new, STATE_TAG_TYPE, new_type, STATE_TAG_SELF,
@@ -83,5 +84,5 @@ bool state_member_is_dropped(
 		}
 	}
 	return tag_has(
-	        &t->desc[STATE_OLD], STATE_TAG_TYPE, field->owner, field->index, "expendable");
+	        &s->desc[STATE_OLD], STATE_TAG_TYPE, field->owner, field->index, "expendable");
 }

@@ -4,7 +4,8 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/field.h"
+#include "proto/state/plan/loss.h"
 
 /* Is the member a struct without a name, whose members count as the outer record's? */
 static bool member_dissolves(const struct state_desc *desc, const struct state_member *member)
@@ -54,15 +55,15 @@ static void fields_fill(const struct state_desc *desc, uint32_t type, uint64_t b
 
 /* The members of a record, on the stack of scratch memory. False: no room. */
 bool state_fields_get(
-        struct state_transfer *t, enum state_age age, uint32_t type, struct state_fields *ret)
+        struct state_report *r, enum state_age age, uint32_t type, struct state_fields *ret)
 {
-	const struct state_desc *desc = &t->desc[age];
+	const struct state_desc *desc = &r->sides->desc[age];
 	/* A union's members all live at its start: an anonymous struct in it stays whole. */
 	unsigned depth = state_type_kind(desc, type) == STATE_BTF_UNION ? STATE_DEPTH : 0;
 	uint64_t n = fields_count(desc, type, depth);
 
 	ret->n = 0;
-	ret->field = state_stack(t, n * sizeof(*ret->field));
+	ret->field = state_stack(r, n * sizeof(*ret->field));
 	if (ret->field == NULL) {
 		return false;
 	}
@@ -87,10 +88,10 @@ static const struct state_field *field_named(const struct state_fields *fields, 
 
 /* The old name of a new member that claims it, or NULL: it was not renamed, or the old release had
  * done so already. */
-static const char *field_former(const struct state_transfer *t, const struct state_fields *old,
-        const struct state_field *new)
+static const char *field_former(
+        const struct state_sides *s, const struct state_fields *old, const struct state_field *new)
 {
-	const char *renamed = field_renamed(&t->desc[STATE_NEW], new);
+	const char *renamed = field_renamed(&s->desc[STATE_NEW], new);
 	const struct state_field *same;
 	const char *was;
 
@@ -98,16 +99,16 @@ static const char *field_former(const struct state_transfer *t, const struct sta
 		return NULL;
 	}
 	same = field_named(old, new->name);
-	was = same != NULL ? field_renamed(&t->desc[STATE_OLD], same) : NULL;
+	was = same != NULL ? field_renamed(&s->desc[STATE_OLD], same) : NULL;
 	return was != NULL && strcmp(was, renamed) == 0 ? NULL : renamed;
 }
 
 /* Two records without names are the same one if they share the name of a member. */
-static bool anonymous_match(const struct state_transfer *t, const struct state_field *old,
-        const struct state_field *new)
+static bool anonymous_match(
+        const struct state_sides *s, const struct state_field *old, const struct state_field *new)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
 	uint32_t x = state_type_strip(a, old->type);
 	uint32_t y = state_type_strip(b, new->type);
 
@@ -128,23 +129,23 @@ static bool anonymous_match(const struct state_transfer *t, const struct state_f
 	return false;
 }
 
-static bool field_match(const struct state_transfer *t, const struct state_field *old,
+static bool field_match(const struct state_sides *s, const struct state_field *old,
         const struct state_field *new, const char *name)
 {
 	if (old->partner != STATE_NONE || strcmp(old->name, name) != 0) {
 		return false;
 	}
-	return name[0] != 0 || anonymous_match(t, old, new);
+	return name[0] != 0 || anonymous_match(s, old, new);
 }
 
-static void field_pair(const struct state_transfer *t, struct state_fields *old,
+static void field_pair(const struct state_sides *s, struct state_fields *old,
         struct state_fields *new, uint32_t i, const char *name)
 {
 	/* Usually nothing moved: begin where the partner would be then. */
 	for (uint32_t k = 0; k < old->n; k++) {
 		uint32_t at = (i + k) % old->n;
 
-		if (field_match(t, &old->field[at], &new->field[i], name)) {
+		if (field_match(s, &old->field[at], &new->field[i], name)) {
 			old->field[at].partner = i;
 			new->field[i].partner = at;
 			return;
@@ -154,53 +155,53 @@ static void field_pair(const struct state_transfer *t, struct state_fields *old,
 
 /* Renamed members choose first: an old name may be in use again for something else. */
 const struct state_field *state_fields_pair(
-        const struct state_transfer *t, struct state_fields *old, struct state_fields *new)
+        const struct state_sides *s, struct state_fields *old, struct state_fields *new)
 {
 	const struct state_field *clash = NULL;
 
 	for (uint32_t i = 0; i < new->n; i++) {
-		const char *name = field_former(t, old, &new->field[i]);
+		const char *name = field_former(s, old, &new->field[i]);
 
 		if (name != NULL) {
-			field_pair(t, old, new, i, name);
+			field_pair(s, old, new, i, name);
 			clash = new->field[i].partner == STATE_NONE ? &new->field[i] : clash;
 		}
 	}
 	for (uint32_t i = 0; i < new->n; i++) {
 		if (new->field[i].partner == STATE_NONE &&
-		        field_former(t, old, &new->field[i]) == NULL) {
-			field_pair(t, old, new, i, new->field[i].name);
+		        field_former(s, old, &new->field[i]) == NULL) {
+			field_pair(s, old, new, i, new->field[i].name);
 		}
 	}
 	return clash;
 }
 
 /* The same doubt as of variables (partners_check_back): did names pair that part in meaning? */
-static bool field_is_doubtful(const struct state_transfer *t, const struct state_fields *old,
+static bool field_is_doubtful(const struct state_sides *s, const struct state_fields *old,
         const struct state_fields *new, const struct state_field *field)
 {
-	const char *renamed = field_renamed(&t->desc[STATE_OLD], field);
+	const char *renamed = field_renamed(&s->desc[STATE_OLD], field);
 	const struct state_field *former = renamed != NULL ? field_named(new, renamed) : NULL;
 	const struct state_field *same = field_named(new, field->name);
-	const char *now = same != NULL ? field_renamed(&t->desc[STATE_NEW], same) : NULL;
+	const char *now = same != NULL ? field_renamed(&s->desc[STATE_NEW], same) : NULL;
 
 	if (former == NULL || (now != NULL && strcmp(now, renamed) == 0) ||
-	        field_former(t, old, former) != NULL) {
+	        field_former(s, old, former) != NULL) {
 		return false;
 	}
-	return same != NULL ? field_former(t, old, same) == NULL
+	return same != NULL ? field_former(s, old, same) == NULL
 	                    : field->partner == STATE_NONE && former->partner != STATE_NONE &&
-	                              !state_member_is_dropped(t, former->owner, field);
+	                              !state_member_is_dropped(s, former->owner, field);
 }
 
 /* Has one before it the same former name? */
 static bool field_renamed_twice(
-        const struct state_transfer *t, const struct state_fields *new, uint32_t i)
+        const struct state_sides *s, const struct state_fields *new, uint32_t i)
 {
-	const char *name = field_renamed(&t->desc[STATE_NEW], &new->field[i]);
+	const char *name = field_renamed(&s->desc[STATE_NEW], &new->field[i]);
 
 	for (uint32_t k = 0; name != NULL && k < i; k++) {
-		const char *other = field_renamed(&t->desc[STATE_NEW], &new->field[k]);
+		const char *other = field_renamed(&s->desc[STATE_NEW], &new->field[k]);
 
 		if (other != NULL && strcmp(name, other) == 0) {
 			return true;
@@ -210,20 +211,20 @@ static bool field_renamed_twice(
 }
 
 enum state_code state_fields_partner(
-        struct state_transfer *t, struct state_fields *old, struct state_fields *new)
+        struct state_report *r, struct state_fields *old, struct state_fields *new)
 {
-	const struct state_field *clash = state_fields_pair(t, old, new);
+	const struct state_field *clash = state_fields_pair(r->sides, old, new);
 
 	for (uint32_t i = 0; clash == NULL && i < new->n; i++) {
-		clash = field_renamed_twice(t, new, i) ? &new->field[i] : NULL;
+		clash = field_renamed_twice(r->sides, new, i) ? &new->field[i] : NULL;
 	}
 	if (clash != NULL) {
-		return state_fail_member(t, STATE_E_ANNOTATION, RENAMED_TWICE, 0, clash->name);
+		return state_fail_member(r, STATE_E_ANNOTATION, RENAMED_TWICE, 0, clash->name);
 	}
 	for (uint32_t i = 0; i < old->n; i++) {
-		if (field_is_doubtful(t, old, new, &old->field[i])) {
+		if (field_is_doubtful(r->sides, old, new, &old->field[i])) {
 			return state_fail_member(
-			        t, STATE_E_ANNOTATION, RENAMED_BACK, 0, old->field[i].name);
+			        r, STATE_E_ANNOTATION, RENAMED_BACK, 0, old->field[i].name);
 		}
 	}
 	return STATE_OK;

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/base.h"
+#include "proto/state/plan/report.h"
 
 /* Of what the old release renamed: whether its names mean the same in the new one is not known. */
 #define RENAMED_BACK "renamed in the old release, and the former name is in use without that note"
@@ -35,20 +35,20 @@ struct state_notes {
 };
 
 bool state_fields_get(
-        struct state_transfer *t, enum state_age age, uint32_t type, struct state_fields *ret);
+        struct state_report *r, enum state_age age, uint32_t type, struct state_fields *ret);
 /*
  * Find partners. Returns a new member that was renamed from what another one
  * was renamed from, or NULL.
  */
 const struct state_field *state_fields_pair(
-        const struct state_transfer *t, struct state_fields *old, struct state_fields *new);
+        const struct state_sides *s, struct state_fields *old, struct state_fields *new);
 /* The same for plans: two members that were renamed from one are an error. */
 enum state_code state_fields_partner(
-        struct state_transfer *t, struct state_fields *old, struct state_fields *new);
+        struct state_report *r, struct state_fields *old, struct state_fields *new);
 /* Looks at the renamed types, once, before names are matched; refuses two from one. */
-enum state_code state_names_prepare(struct state_transfer *t);
+enum state_code state_names_prepare(struct state_sides *s, struct state_report *r);
 /* May a record of the old type become one of the new type? */
-bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+bool state_names_match(const struct state_sides *s, uint32_t old_type, uint32_t new_type);
 struct state_notes state_notes_of_type(const struct state_desc *desc, uint32_t type);
 struct state_notes state_notes_of_field(
         const struct state_desc *desc, const struct state_field *field);
@@ -61,3 +61,14 @@ bool state_type_is_number(const struct state_desc *desc, uint32_t id);
 bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth);
 struct state_bits state_bits_of(const struct state_desc *desc, uint32_t type, uint64_t bit_off,
         uint32_t bit_size, uint64_t from_bit);
+
+/* name.c: does the path `unit` end in these components? */
+bool state_unit_matches(const char *unit, const char *file, size_t len);
+
+/* type.c: may values of the old type become values of the new type, by their names? Not exact: numbers and
+ * pointers of any name. */
+bool state_types_alike(
+        const struct state_sides *s, uint32_t old_type, uint32_t new_type, bool exact);
+
+/* signature.c: may pointers to the old function i lead to the new function k? */
+bool state_signatures_match(const struct state_sides *s, uint32_t i, uint32_t k);

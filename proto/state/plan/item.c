@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/pairing.h"
 
 static bool item_before(const struct state_item *a, const struct state_item *b)
 {
@@ -65,15 +65,15 @@ static uint32_t items_unique(struct state_item *item, uint32_t n)
 	return kept;
 }
 
-static void items_fill(struct state_transfer *t)
+static void items_fill(struct state_pairing *p)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
-	const struct state_job *job = t->jobs;
-	const struct state_job *end = t->jobs + t->n_jobs;
+	const struct state_desc *desc = &p->sides.desc[STATE_OLD];
+	const struct state_job *job = p->jobs;
+	const struct state_job *end = p->jobs + p->n_jobs;
 
 	for (uint32_t i = 0; i < desc->n_entries; i++) {
-		uint32_t k = t->partner[i];
-		bool is_handled = t->has_handlers && k == STATE_NONE &&
+		uint32_t k = p->partner[i];
+		bool is_handled = p->maker.has_handlers && k == STATE_NONE &&
 		                  desc->entries[i].kind == STATE_VARIABLE;
 
 		/* Jobs are in the order of entries. */
@@ -83,72 +83,74 @@ static void items_fill(struct state_transfer *t)
 		if (job < end && job->entry[STATE_OLD] == i) {
 			is_handled = job->plan->has_handler;
 		}
-		if (t->addr[STATE_OLD][i] == 0 || desc->entries[i].kind == STATE_SITE) {
+		if (p->sides.addr[STATE_OLD][i] == 0 || desc->entries[i].kind == STATE_SITE) {
 			continue;
 		}
-		t->items[t->n_items++] = (struct state_item){
-		        .start = t->addr[STATE_OLD][i],
+		p->items.item[p->items.n++] = (struct state_item){
+		        .start = p->sides.addr[STATE_OLD][i],
 		        .size = desc->entries[i].size,
-		        .new_addr = k != STATE_NONE ? t->addr[STATE_NEW][k] : 0,
+		        .new_addr = k != STATE_NONE ? p->sides.addr[STATE_NEW][k] : 0,
 		        .entry = {i, k},
 		        .is_handled = is_handled,
 		        .is_changed = desc->entries[i].kind == STATE_FUNCTION && k != STATE_NONE &&
-		                      !state_signatures_match(t, i, k),
+		                      !state_signatures_match(&p->sides, i, k),
 		};
 	}
 }
 
 /* bucket[b]: the last item that starts at or before the bucket's first byte. */
-static enum state_code buckets_make(struct state_transfer *t)
+static enum state_code buckets_make(struct state_pairing *p)
 {
-	uint64_t base = t->items[0].start;
-	uint64_t span = t->items[t->n_items - 1].start - base;
+	uint64_t base = p->items.item[0].start;
+	uint64_t span = p->items.item[p->items.n - 1].start - base;
 	uint32_t at = 0;
 
-	while (span >> t->bucket_shift >= (uint64_t)t->n_items * 4) {
-		t->bucket_shift++;
+	while (span >> p->items.shift >= (uint64_t)p->items.n * 4) {
+		p->items.shift++;
 	}
-	t->n_buckets = (uint32_t)(span >> t->bucket_shift) + 1;
-	t->buckets = state_keep(t, (uint64_t)t->n_buckets * sizeof(*t->buckets));
-	if (t->buckets == NULL) {
+	p->items.n_buckets = (uint32_t)(span >> p->items.shift) + 1;
+	p->items.bucket =
+	        state_keep(&p->report, (uint64_t)p->items.n_buckets * sizeof(*p->items.bucket));
+	if (p->items.bucket == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	for (uint32_t b = 0; b < t->n_buckets; b++) {
-		uint64_t start = base + ((uint64_t)b << t->bucket_shift);
+	for (uint32_t b = 0; b < p->items.n_buckets; b++) {
+		uint64_t start = base + ((uint64_t)b << p->items.shift);
 
-		while (at + 1 < t->n_items && t->items[at + 1].start <= start) {
+		while (at + 1 < p->items.n && p->items.item[at + 1].start <= start) {
 			at++;
 		}
-		t->buckets[b] = at;
+		p->items.bucket[b] = at;
 	}
 	return STATE_OK;
 }
 
-enum state_code state_items_make(struct state_transfer *t)
+enum state_code state_items_make(struct state_pairing *p)
 {
-	t->items = state_keep(t, (uint64_t)t->desc[STATE_OLD].n_entries * sizeof(*t->items));
-	if (t->items == NULL) {
+	p->items.item = state_keep(
+	        &p->report, (uint64_t)p->sides.desc[STATE_OLD].n_entries * sizeof(*p->items.item));
+	if (p->items.item == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	items_fill(t);
-	items_sort(t->items, t->n_items);
-	t->n_items = items_unique(t->items, t->n_items);
-	return t->n_items == 0 ? STATE_OK : buckets_make(t);
+	items_fill(p);
+	items_sort(p->items.item, p->items.n);
+	p->items.n = items_unique(p->items.item, p->items.n);
+	return p->items.n == 0 ? STATE_OK : buckets_make(p);
 }
 
-struct state_item *state_item_find(const struct state_transfer *t, uint64_t value)
+struct state_item *state_item_find(const struct state_items *items, uint64_t value)
 {
 	uint64_t bucket;
 	uint32_t at;
 
-	if (t->n_items == 0 || value < t->items[0].start) {
+	if (items->n == 0 || value < items->item[0].start) {
 		return NULL;
 	}
-	bucket = (value - t->items[0].start) >> t->bucket_shift;
-	at = t->buckets[bucket < t->n_buckets ? bucket : t->n_buckets - 1];
-	while (at + 1 < t->n_items && t->items[at + 1].start <= value) {
+	bucket = (value - items->item[0].start) >> items->shift;
+	at = items->bucket[bucket < items->n_buckets ? bucket : items->n_buckets - 1];
+	while (at + 1 < items->n && items->item[at + 1].start <= value) {
 		at++;
 	}
 	/* One past the end belongs to the item; the link leaves a gap before the next one. */
-	return value - t->items[at].start <= t->items[at].size ? &t->items[at] : NULL;
+	return value - items->item[at].start <= items->item[at].size ? &items->item[at] : NULL;
 }

@@ -4,13 +4,14 @@
  */
 #include <string.h>
 
+#include "proto/state/plan/field.h"
+#include "proto/state/plan/loss.h"
 #include "proto/state/plan/text.h"
-#include "proto/state/plan/transfer.h"
 
 /* A line at the end of the notes. */
-static struct state_text notes_begin(struct state_transfer *t)
+static struct state_text notes_begin(struct state_report *r)
 {
-	struct state_result *result = t->result;
+	struct state_result *result = r->result;
 
 	return (struct state_text){
 	        .buffer = result->notes,
@@ -20,49 +21,48 @@ static struct state_text notes_begin(struct state_transfer *t)
 }
 
 /* A line of the notes, or a text that is kept in scratch memory. */
-static void notes_add(struct state_transfer *t, const char *word, const char *line)
+static void notes_add(struct state_report *r, const char *word, const char *line)
 {
-	struct state_text text = notes_begin(t);
+	struct state_text text = notes_begin(r);
 
 	state_text_add(&text, word);
 	state_text_add(&text, line);
 	state_text_add(&text, "\n");
 }
 
-static const char *text_keep(struct state_transfer *t, const char *line)
+static const char *text_keep(struct state_report *r, const char *line)
 {
-	char *kept = state_keep(t, strlen(line) + 1);
+	char *kept = state_keep(r, strlen(line) + 1);
 
 	return kept != NULL ? memcpy(kept, line, strlen(line) + 1) : NULL;
 }
 
 /* Without memory for it the pairing has failed. */
-static void notice_add(struct state_transfer *t, const struct state_notice *notice)
+static void notice_add(struct state_report *r, const struct state_notice *notice)
 {
 	struct state_notice *kept;
 
-	kept = state_keep(t, sizeof(*kept));
+	kept = state_keep(r, sizeof(*kept));
 	if (kept == NULL) {
 		return;
 	}
 	*kept = *notice;
-	kept->text = text_keep(t, notice->text);
-	kept->next = t->notices;
-	t->notices = kept->text != NULL ? kept : t->notices;
+	kept->text = text_keep(r, notice->text);
+	kept->next = r->notices;
+	r->notices = kept->text != NULL ? kept : r->notices;
 }
 
 /* Which entry a type was met in first. */
-static uint32_t notice_entry(const struct state_transfer *t)
+static uint32_t notice_entry(const struct state_report *r)
 {
-	return t->root_age == STATE_OLD ? t->root_entry : STATE_NONE;
+	return r->where->age == STATE_OLD ? r->where->entry : STATE_NONE;
 }
 
 /* The handler that a default is for may take care of this, and not ask for the default. */
-static void loss_defer(
-        struct state_transfer *t, const struct state_notice *notice, bool is_annotated)
+static void loss_defer(struct state_report *r, const struct state_notice *notice, bool is_annotated)
 {
-	struct state_losses *losses = state_keep(t, sizeof(*losses));
-	struct state_loss *loss = state_keep(t, sizeof(*loss));
+	struct state_losses *losses = state_keep(r, sizeof(*losses));
+	struct state_loss *loss = state_keep(r, sizeof(*loss));
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 	struct state_notice risk = *notice;
@@ -71,81 +71,81 @@ static void loss_defer(
 		return;
 	}
 	loss->notice = *notice;
-	loss->notice.text = text_keep(t, notice->text);
+	loss->notice.text = text_keep(r, notice->text);
 	loss->is_annotated = is_annotated;
 	losses->loss = loss;
-	losses->next = t->losses;
-	t->losses = losses;
+	losses->next = r->losses;
+	r->losses = losses;
 	if (!is_annotated && loss->notice.text != NULL) {
 		state_text_add(&text, notice->text);
 		state_text_add(&text, ", by a handler's default");
 		risk.kind = STATE_NOTICE_AT_RISK;
 		risk.text = line;
-		notice_add(t, &risk);
+		notice_add(r, &risk);
 	}
 }
 
-static void loss_add(struct state_transfer *t, struct state_notice notice, bool is_annotated)
+static void loss_add(struct state_report *r, struct state_notice notice, bool is_annotated)
 {
-	if (t->is_default) {
-		loss_defer(t, &notice, is_annotated);
+	if (r->is_default) {
+		loss_defer(r, &notice, is_annotated);
 		return;
 	}
 	notice.kind = is_annotated ? STATE_NOTICE_DROPPED : STATE_NOTICE_LOST;
-	t->result->n_removed++;
-	notes_add(t, is_annotated ? "dropped " : "lost ", notice.text);
-	notice_add(t, &notice);
-	if (!is_annotated && !t->accepts_loss && t->n_refused++ == 0) {
-		t->first_refused = text_keep(t, notice.text);
+	r->result->n_removed++;
+	notes_add(r, is_annotated ? "dropped " : "lost ", notice.text);
+	notice_add(r, &notice);
+	if (!is_annotated && !r->accepts_loss && r->n_refused++ == 0) {
+		r->first_refused = text_keep(r, notice.text);
 	}
 }
 
-static bool type_is_dropped(const struct state_transfer *t, uint32_t type)
+static bool type_is_dropped(const struct state_sides *s, uint32_t type)
 {
 	char name[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = name, .size = sizeof(name)};
 
-	state_text_add_type(&text, &t->desc[STATE_OLD], type);
-	return state_type_is_dropped(t, type, name);
+	state_text_add_type(&text, &s->desc[STATE_OLD], type);
+	return state_type_is_dropped(s, type, name);
 }
 
-void state_lose_entry(struct state_transfer *t, uint32_t i)
+void state_lose_entry(struct state_report *r, uint32_t i, bool is_unsure)
 {
-	const struct state_desc *old = &t->desc[STATE_OLD];
+	const struct state_desc *old = &r->sides->desc[STATE_OLD];
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
 	state_text_add_entry(&text, old, i);
-	if (t->unsure[i]) {
+	if (is_unsure) {
 		state_text_add(&text,
 		        ", which may be one of several of this name; STATE_MOVED_FROM says which");
 	}
-	loss_add(t,
+	loss_add(r,
 	        (struct state_notice){
 	                .thing = STATE_THING_VARIABLE, .entry = i, .member = "", .text = line},
-	        state_entry_is_dropped(t, i));
+	        state_entry_is_dropped(r->sides, i));
 }
 
-void state_lose_member(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+void state_lose_member(struct state_report *r, uint32_t old_type, uint32_t new_type,
         const struct state_field *field)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	state_text_add_type(&text, &t->desc[STATE_OLD], old_type);
+	state_text_add_type(&text, &r->sides->desc[STATE_OLD], old_type);
 	state_text_add(&text, ".");
 	state_text_add(&text, field->name[0] != 0 ? field->name : "(anonymous)");
-	loss_add(t,
+	loss_add(r,
 	        (struct state_notice){.thing = STATE_THING_MEMBER,
-	                .entry = notice_entry(t),
+	                .entry = notice_entry(r),
 	                .member = field->name,
 	                .text = line},
-	        state_member_is_dropped(t, new_type, field));
+	        state_member_is_dropped(r->sides, new_type, field));
 }
 
-void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n)
+void state_lose_objects(struct state_report *r, uint32_t entry, uint64_t n)
 {
-	const struct state_desc *old = &t->desc[STATE_OLD];
+	const struct state_desc *old = &r->sides->desc[STATE_OLD];
 	uint32_t type = state_type_strip(old, old->entries[entry].type);
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
@@ -153,76 +153,76 @@ void state_lose_objects(struct state_transfer *t, uint32_t entry, uint64_t n)
 	state_text_add_entry(&text, old, entry);
 	state_text_add(&text, ", objects: ");
 	state_text_add_number(&text, n, 10);
-	loss_add(t,
+	loss_add(r,
 	        (struct state_notice){
 	                .thing = STATE_THING_OBJECTS, .entry = entry, .member = "", .text = line},
-	        type_is_dropped(t, type));
+	        type_is_dropped(r->sides, type));
 }
 
-void state_lose_elements(struct state_transfer *t, const void *old)
+void state_lose_elements(struct state_report *r, const void *old)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
 	state_text_add(&text, "element");
-	state_text_add_place(&text, t, old);
-	loss_add(t,
+	state_text_add_place(&text, r, old);
+	loss_add(r,
 	        (struct state_notice){.thing = STATE_THING_ELEMENTS,
-	                .entry = notice_entry(t),
+	                .entry = notice_entry(r),
 	                .member = "",
 	                .text = line},
 	        false);
 }
 
-enum state_code state_loss_check(struct state_transfer *t)
+enum state_code state_loss_check(struct state_report *r)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	if (t->n_refused == 0) {
+	if (r->n_refused == 0) {
 		return STATE_OK;
 	}
-	state_text_add(&text, t->first_refused != NULL ? t->first_refused : "");
-	if (t->n_refused > 1) {
+	state_text_add(&text, r->first_refused != NULL ? r->first_refused : "");
+	if (r->n_refused > 1) {
 		state_text_add(&text, " and ");
-		state_text_add_number(&text, t->n_refused - 1, 10);
+		state_text_add_number(&text, r->n_refused - 1, 10);
 		state_text_add(&text, " more");
 	}
-	return state_fail_named(t, STATE_E_LOSS, "state would be lost:", line);
+	return state_fail_named(r, STATE_E_LOSS, "state would be lost:", line);
 }
 
-enum state_code state_lose_default(struct state_transfer *t, const struct state_losses *losses)
+enum state_code state_lose_default(struct state_report *r, const struct state_losses *losses)
 {
 	for (; losses != NULL; losses = losses->next) {
 		struct state_loss *loss = losses->loss;
 
 		if (!loss->is_told && loss->notice.text != NULL) {
 			loss->is_told = true;
-			loss_add(t, loss->notice, loss->is_annotated);
+			loss_add(r, loss->notice, loss->is_annotated);
 		}
 	}
-	return state_loss_check(t);
+	return state_loss_check(r);
 }
 
-void state_losses_join(struct state_transfer *t, const struct state_losses *losses)
+void state_losses_join(struct state_report *r, const struct state_losses *losses)
 {
 	for (; losses != NULL; losses = losses->next) {
-		struct state_losses *copy = state_keep(t, sizeof(*copy));
+		struct state_losses *copy = state_keep(r, sizeof(*copy));
 
 		if (copy == NULL) {
 			return;
 		}
 		copy->loss = losses->loss;
-		copy->next = t->losses;
-		t->losses = copy;
+		copy->next = r->losses;
+		r->losses = copy;
 	}
 }
 
-void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type, const char *name,
+void state_risk(struct state_report *r, enum state_thing thing, uint32_t type, const char *name,
         uint64_t from)
 {
-	const struct state_desc *old = &t->desc[STATE_OLD];
-	uint32_t entry = notice_entry(t);
+	const struct state_desc *old = &r->sides->desc[STATE_OLD];
+	uint32_t entry = notice_entry(r);
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
@@ -241,32 +241,34 @@ void state_risk(struct state_transfer *t, enum state_thing thing, uint32_t type,
 		state_text_add_entry(&text, old, entry);
 	}
 	if (thing != STATE_THING_OBJECTS) {
-		state_text_add_names(&text, t->path);
-	} else if (type_is_dropped(t, type)) {
+		state_text_add_names(&text, r->where->path);
+	} else if (type_is_dropped(r->sides, type)) {
 		return;
 	}
-	notice_add(t, &(struct state_notice){.kind = STATE_NOTICE_AT_RISK,
-	                      .thing = thing,
-	                      .entry = entry,
-	                      .member = name[0] == 0 && t->path != NULL ? t->path->name : name,
-	                      .text = line});
+	notice_add(
+	        r, &(struct state_notice){.kind = STATE_NOTICE_AT_RISK,
+	                   .thing = thing,
+	                   .entry = entry,
+	                   .member = name[0] == 0 && r->where->path != NULL ? r->where->path->name
+	                                                                    : name,
+	                   .text = line});
 }
 
-void state_drop(struct state_transfer *t, uint32_t old_type, const char *member)
+void state_drop(struct state_report *r, uint32_t old_type, const char *member)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
-	uint32_t entry = notice_entry(t);
+	uint32_t entry = notice_entry(r);
 
 	if (old_type != 0) {
-		state_text_add_type(&text, &t->desc[STATE_OLD], old_type);
+		state_text_add_type(&text, &r->sides->desc[STATE_OLD], old_type);
 		state_text_add(&text, ".");
 		state_text_add(&text, member);
 	} else {
-		state_text_add_entry(&text, &t->desc[STATE_OLD], entry);
+		state_text_add_entry(&text, &r->sides->desc[STATE_OLD], entry);
 	}
 	state_text_add(&text, ", which starts fresh now");
-	loss_add(t,
+	loss_add(r,
 	        (struct state_notice){
 	                .thing = old_type != 0 ? STATE_THING_MEMBER : STATE_THING_VARIABLE,
 	                .entry = entry,
@@ -276,61 +278,56 @@ void state_drop(struct state_transfer *t, uint32_t old_type, const char *member)
 }
 
 /* What the entry at hand is, or where in it the member at hand. */
-static enum state_thing thing_at_hand(const struct state_transfer *t)
+static enum state_thing thing_at_hand(const struct state_report *r)
 {
-	uint32_t entry = notice_entry(t);
+	uint32_t entry = notice_entry(r);
 
-	if (t->path != NULL) {
+	if (r->where->path != NULL) {
 		return STATE_THING_MEMBER;
 	}
-	return entry != STATE_NONE && t->desc[STATE_OLD].entries[entry].kind == STATE_SITE
+	return entry != STATE_NONE && r->sides->desc[STATE_OLD].entries[entry].kind == STATE_SITE
 	               ? STATE_THING_OBJECTS
 	               : STATE_THING_VARIABLE;
 }
 
-void state_drop_type(struct state_transfer *t, uint32_t old_type)
+void state_drop_type(struct state_report *r, uint32_t old_type)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	state_text_add_type(&text, &t->desc[STATE_OLD], old_type);
-	state_text_add_place(&text, t, NULL);
+	state_text_add_type(&text, &r->sides->desc[STATE_OLD], old_type);
+	state_text_add_place(&text, r, NULL);
 	state_text_add(&text, ", which starts fresh now");
-	loss_add(t,
-	        (struct state_notice){.thing = thing_at_hand(t),
-	                .entry = notice_entry(t),
-	                .member = t->path != NULL ? t->path->name : "",
+	loss_add(r,
+	        (struct state_notice){.thing = thing_at_hand(r),
+	                .entry = notice_entry(r),
+	                .member = r->where->path != NULL ? r->where->path->name : "",
 	                .text = line},
 	        true);
 }
 
-void state_moved(struct state_transfer *t, uint32_t i, uint32_t k)
+void state_moved(struct state_report *r, uint32_t i, uint32_t k)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
-	state_text_add_entry(&text, &t->desc[STATE_OLD], i);
+	state_text_add_entry(&text, &r->sides->desc[STATE_OLD], i);
 	state_text_add(&text, " to ");
-	state_text_add_entry(&text, &t->desc[STATE_NEW], k);
-	notes_add(t, "moved ", line);
-	notice_add(t, &(struct state_notice){.kind = STATE_NOTICE_MOVED,
+	state_text_add_entry(&text, &r->sides->desc[STATE_NEW], k);
+	notes_add(r, "moved ", line);
+	notice_add(r, &(struct state_notice){.kind = STATE_NOTICE_MOVED,
 	                      .thing = STATE_THING_VARIABLE,
 	                      .entry = i,
 	                      .member = "",
 	                      .text = line});
 }
 
-const struct state_notice *state_pair_notices(const struct state_transfer *transfer)
+void state_copied(struct state_report *r, uint32_t entry)
 {
-	return transfer->notices;
-}
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
+	struct state_text text = notes_begin(r);
 
-void state_copied(struct state_transfer *t, uint32_t entry)
-{
-	const struct state_desc *desc = &t->desc[STATE_OLD];
-	struct state_text text = notes_begin(t);
-
-	t->result->n_strings++;
+	r->result->n_strings++;
 	state_text_add(&text, "copied \"");
 	state_text_add(&text, state_desc_string(desc, desc->entries[entry].name));
 	state_text_add(&text, "\"\n");

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/field.h"
 
 bool state_unit_matches(const char *unit, const char *file, size_t len)
 {
@@ -27,11 +27,11 @@ static const char *type_renamed(const struct state_desc *desc, uint32_t id)
 }
 
 /* The old name of a new type that claims it, as of members. */
-static const char *type_former(const struct state_transfer *t, uint32_t new_type)
+static const char *type_former(const struct state_sides *s, uint32_t new_type)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
-	const char *name = state_type_name(&t->desc[STATE_NEW], new_type);
-	const char *renamed = type_renamed(&t->desc[STATE_NEW], new_type);
+	const struct state_desc *desc = &s->desc[STATE_OLD];
+	const char *name = state_type_name(&s->desc[STATE_NEW], new_type);
+	const char *renamed = type_renamed(&s->desc[STATE_NEW], new_type);
 	bool found = false;
 
 	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
@@ -47,9 +47,9 @@ static const char *type_former(const struct state_transfer *t, uint32_t new_type
 
 /* A new type of another name that claims the old name, or STATE_NONE. */
 static uint32_t name_claimant(
-        const struct state_transfer *t, const char *old_name, const char *new_name)
+        const struct state_sides *s, const char *old_name, const char *new_name)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 
 	for (uint32_t i = 0; i < desc->n_tags; i++) {
 		const struct state_tag *tag = &desc->tags[i];
@@ -59,7 +59,7 @@ static uint32_t name_claimant(
 		        strcmp(state_type_name(desc, tag->owner), new_name) == 0) {
 			continue;
 		}
-		former = type_former(t, tag->owner);
+		former = type_former(s, tag->owner);
 		if (former != NULL && strcmp(former, old_name) == 0) {
 			return tag->owner;
 		}
@@ -68,11 +68,11 @@ static uint32_t name_claimant(
 }
 
 /* The same doubt as of variables: an old type was renamed, and the new release uses both names. */
-static bool type_is_doubtful(const struct state_transfer *t, uint32_t old_type)
+static bool type_is_doubtful(const struct state_sides *s, uint32_t old_type)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
-	const char *name = state_type_name(&t->desc[STATE_OLD], old_type);
-	const char *renamed = type_renamed(&t->desc[STATE_OLD], old_type);
+	const struct state_desc *desc = &s->desc[STATE_NEW];
+	const char *name = state_type_name(&s->desc[STATE_OLD], old_type);
+	const char *renamed = type_renamed(&s->desc[STATE_OLD], old_type);
 	bool has_same = false;
 	bool has_former = false;
 
@@ -83,23 +83,23 @@ static bool type_is_doubtful(const struct state_transfer *t, uint32_t old_type)
 			if (now != NULL && strcmp(now, renamed) == 0) {
 				return false;
 			}
-			has_same |= type_former(t, id) == NULL;
+			has_same |= type_former(s, id) == NULL;
 		}
-		has_former |= type_is_named(desc, id, renamed) && type_former(t, id) == NULL;
+		has_former |= type_is_named(desc, id, renamed) && type_former(s, id) == NULL;
 	}
 	return has_same && has_former;
 }
 
-static enum state_code names_check_back(struct state_transfer *t)
+static enum state_code names_check_back(struct state_report *r)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 
 	for (uint32_t i = 0; i < desc->n_tags; i++) {
 		const struct state_tag *tag = &desc->tags[i];
 
 		if (tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF &&
-		        type_is_doubtful(t, tag->owner)) {
-			return state_fail_named(t, STATE_E_ANNOTATION, RENAMED_BACK ": type",
+		        type_is_doubtful(r->sides, tag->owner)) {
+			return state_fail_named(r, STATE_E_ANNOTATION, RENAMED_BACK ": type",
 			        state_type_name(desc, tag->owner));
 		}
 	}
@@ -126,9 +126,9 @@ static bool type_renamed_twice(const struct state_desc *desc, uint32_t type)
 	return false;
 }
 
-enum state_code state_names_prepare(struct state_transfer *t)
+enum state_code state_names_prepare(struct state_sides *s, struct state_report *r)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 
 	for (uint32_t i = 0; i < desc->n_tags; i++) {
 		const struct state_tag *tag = &desc->tags[i];
@@ -138,28 +138,28 @@ enum state_code state_names_prepare(struct state_transfer *t)
 			continue;
 		}
 		if (type_renamed_twice(desc, tag->owner)) {
-			return state_fail_named(t, STATE_E_ANNOTATION,
+			return state_fail_named(r, STATE_E_ANNOTATION,
 			        "two types were renamed from", type_renamed(desc, tag->owner));
 		}
-		former = type_former(t, tag->owner);
-		t->has_renamed_types = t->has_renamed_types || former != NULL;
+		former = type_former(s, tag->owner);
+		s->has_renamed_types = s->has_renamed_types || former != NULL;
 	}
-	return names_check_back(t);
+	return names_check_back(r);
 }
 
-bool state_names_match(const struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+bool state_names_match(const struct state_sides *s, uint32_t old_type, uint32_t new_type)
 {
-	const char *old = state_type_name(&t->desc[STATE_OLD], old_type);
-	const char *new = state_type_name(&t->desc[STATE_NEW], new_type);
+	const char *old = state_type_name(&s->desc[STATE_OLD], old_type);
+	const char *new = state_type_name(&s->desc[STATE_NEW], new_type);
 	const char *former;
 
 	if (old[0] == 0 || new[0] == 0) {
 		return true;
 	}
-	if (!t->has_renamed_types) {
+	if (!s->has_renamed_types) {
 		return strcmp(old, new) == 0;
 	}
-	former = type_former(t, new_type);
+	former = type_former(s, new_type);
 	return former != NULL ? strcmp(old, former) == 0
-	                      : strcmp(old, new) == 0 && name_claimant(t, old, new) == STATE_NONE;
+	                      : strcmp(old, new) == 0 && name_claimant(s, old, new) == STATE_NONE;
 }

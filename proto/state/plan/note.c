@@ -1,7 +1,7 @@
 /*
  * Annotations of members, variables and types, looked up on the member first, then on its type.
  */
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/field.h"
 
 bool state_type_has_notes(const struct state_desc *desc, uint32_t id)
 {

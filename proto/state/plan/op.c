@@ -2,11 +2,11 @@
  * Operations of the plan in the making, on the stack of scratch memory, and what they are together
  * when it is done.
  */
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
-struct state_op *state_op_push(struct state_transfer *t, enum state_op_code code)
+struct state_op *state_op_push(struct state_report *r, enum state_op_code code)
 {
-	struct state_op *op = state_stack(t, sizeof(*op));
+	struct state_op *op = state_stack(r, sizeof(*op));
 
 	if (op != NULL) {
 		op->code = (uint8_t)code;
@@ -15,14 +15,14 @@ struct state_op *state_op_push(struct state_transfer *t, enum state_op_code code
 	return op;
 }
 
-enum state_code state_op_copy(struct state_transfer *t, uint64_t size)
+enum state_code state_op_copy(struct state_report *r, uint64_t size)
 {
 	struct state_op *op;
 
 	if (size == 0) {
 		return STATE_OK;
 	}
-	op = state_op_push(t, STATE_OP_COPY);
+	op = state_op_push(r, STATE_OP_COPY);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -30,12 +30,12 @@ enum state_code state_op_copy(struct state_transfer *t, uint64_t size)
 	return STATE_OK;
 }
 
-enum state_code state_plan_append(struct state_transfer *t, const struct state_plan *plan)
+enum state_code state_plan_append(struct state_report *r, const struct state_plan *plan)
 {
 	struct state_op *op;
 
 	if (plan->n_ops > STATE_INLINE_OPS) {
-		op = state_op_push(t, STATE_OP_REPEAT);
+		op = state_op_push(r, STATE_OP_REPEAT);
 		if (op == NULL) {
 			return STATE_E_SCRATCH;
 		}
@@ -43,7 +43,7 @@ enum state_code state_plan_append(struct state_transfer *t, const struct state_p
 		return STATE_OK;
 	}
 	for (uint32_t i = 0; i < plan->n_ops; i++) {
-		op = state_op_push(t, STATE_OP_COPY);
+		op = state_op_push(r, STATE_OP_COPY);
 		if (op == NULL) {
 			return STATE_E_SCRATCH;
 		}
@@ -126,12 +126,12 @@ static bool op_has_handler(const struct state_op *op)
 }
 
 /* Move the operations from the stack into the plan; the newest lies lowest. */
-enum state_code state_plan_close(struct state_transfer *t, struct state_plan *plan)
+enum state_code state_plan_close(struct state_maker *m, struct state_plan *plan)
 {
-	struct state_op *top = (struct state_op *)(t->scratch + t->ops_top);
-	uint64_t n = (t->ops_top - t->high) / sizeof(*top);
+	struct state_op *top = (struct state_op *)(m->report->scratch.base + m->ops_top);
+	uint64_t n = (m->ops_top - m->report->scratch.high) / sizeof(*top);
 
-	plan->ops = state_keep(t, n * sizeof(*top));
+	plan->ops = state_keep(m->report, n * sizeof(*top));
 	if (plan->ops == NULL) {
 		return STATE_E_SCRATCH;
 	}

@@ -5,59 +5,65 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/pairing.h"
 
-static enum state_code pair_code(const struct state_transfer *t, enum state_code code)
+static enum state_code pair_code(const struct state_report *r, enum state_code code)
 {
-	return t->result->code != STATE_OK ? t->result->code : code;
+	return r->result->code != STATE_OK ? r->result->code : code;
 }
 
-static bool side_check(struct state_transfer *t, enum state_age age, const struct state_side *side)
+static bool side_check(struct state_pairing *p, enum state_age age, const struct state_side *side)
 {
-	enum state_desc_error error = state_desc_check(side->desc, side->desc_size, &t->desc[age]);
+	struct state_desc *desc = &p->sides.desc[age];
+	enum state_desc_error error = state_desc_check(side->desc, side->desc_size, desc);
 
 	if (error != STATE_DESC_OK) {
-		memset(&t->desc[age], 0, sizeof(t->desc[age]));
-		(void)state_fail(t, STATE_E_DESCRIPTION, state_desc_error_text(error), age);
-		return false;
-	}
-	if (side->n_addr != t->desc[age].n_entries) {
+		memset(desc, 0, sizeof(*desc));
 		(void)state_fail(
-		        t, STATE_E_SETUP, "address vector is for another release", side->n_addr);
+		        &p->report, STATE_E_DESCRIPTION, state_desc_error_text(error), age);
 		return false;
 	}
-	t->addr[age] = side->addr;
+	if (side->n_addr != desc->n_entries) {
+		(void)state_fail(&p->report, STATE_E_SETUP, "address vector is for another release",
+		        side->n_addr);
+		return false;
+	}
+	p->sides.addr[age] = side->addr;
 	return true;
 }
 
-static struct state_transfer *transfer_new(
+static struct state_pairing *pairing_new(
         const struct state_setup *setup, struct state_result *result)
 {
-	struct state_transfer *t = setup->scratch;
+	struct state_pairing *p = setup->scratch;
 
 	memset(result, 0, sizeof(*result));
-	if (setup->scratch_size < sizeof(*t) || (uintptr_t)setup->scratch % 16 != 0) {
+	if (setup->scratch_size < sizeof(*p) || (uintptr_t)setup->scratch % 16 != 0) {
 		result->code = STATE_E_SCRATCH;
 		return NULL;
 	}
-	memset(t, 0, sizeof(*t));
-	t->result = result;
-	t->scratch = setup->scratch;
-	t->low = (sizeof(*t) + 15) & ~UINT64_C(15);
-	t->high = setup->scratch_size & ~UINT64_C(15);
-	t->random = setup->seed;
-	t->heap.base = setup->old_heap_base;
-	t->heap.size = setup->old_heap_size;
-	t->root_entry = STATE_NONE;
-	return t;
+	memset(p, 0, sizeof(*p));
+	p->report = (struct state_report){
+	        .result = result,
+	        .sides = &p->sides,
+	        .where = &p->where,
+	        .accepts_loss = setup->accepts_loss,
+	        .scratch.base = setup->scratch,
+	        .scratch.low = (sizeof(*p) + 15) & ~UINT64_C(15),
+	        .scratch.high = setup->scratch_size & ~UINT64_C(15),
+	};
+	p->maker.report = &p->report;
+	p->maker.sides = &p->sides;
+	p->where.entry = STATE_NONE;
+	return p;
 }
 
 /* An old entry's new entry, or STATE_NONE when it has none that this variant contains. */
-static uint32_t partner_live(const struct state_transfer *t, uint32_t i)
+static uint32_t partner_live(const struct state_pairing *p, uint32_t i)
 {
-	uint32_t k = t->partner[i];
+	uint32_t k = p->partner[i];
 
-	return k != STATE_NONE && t->addr[STATE_NEW][k] != 0 ? k : STATE_NONE;
+	return k != STATE_NONE && p->sides.addr[STATE_NEW][k] != 0 ? k : STATE_NONE;
 }
 
 static bool entry_is_readonly(const struct state_desc *desc, uint32_t i)
@@ -66,31 +72,32 @@ static bool entry_is_readonly(const struct state_desc *desc, uint32_t i)
 }
 
 /* A plan for one variable, annotations of the variable counted in. NULL and no error: skip it. */
-static const struct state_plan *variable_plan(struct state_transfer *t, uint32_t i, uint32_t k)
+static const struct state_plan *variable_plan(struct state_pairing *p, uint32_t i, uint32_t k)
 {
-	const struct state_entry *x = &t->desc[STATE_OLD].entries[i];
-	const struct state_entry *y = &t->desc[STATE_NEW].entries[k];
-	struct state_notes old = state_notes_of_entry(&t->desc[STATE_OLD], i);
-	struct state_notes new = state_notes_of_entry(&t->desc[STATE_NEW], k);
+	const struct state_entry *x = &p->sides.desc[STATE_OLD].entries[i];
+	const struct state_entry *y = &p->sides.desc[STATE_NEW].entries[k];
+	struct state_notes old = state_notes_of_entry(&p->sides.desc[STATE_OLD], i);
+	struct state_notes new = state_notes_of_entry(&p->sides.desc[STATE_NEW], k);
 
 	if (new.skip) {
-		state_drop(t, 0, "");
+		state_drop(&p->report, 0, "");
 		return NULL;
 	}
-	if (x->size != state_type_size(&t->desc[STATE_OLD], x->type)) {
-		(void)state_fail(t, STATE_E_TYPE, "variable ends in a flexible array", x->size);
+	if (x->size != state_type_size(&p->sides.desc[STATE_OLD], x->type)) {
+		(void)state_fail(
+		        &p->report, STATE_E_TYPE, "variable ends in a flexible array", x->size);
 		return NULL;
 	}
 	if (old.handler == NULL && new.handler == NULL && !new.raw && old.version == new.version) {
-		return state_plan_get(t, x->type, y->type);
+		return state_plan_get(&p->maker, x->type, y->type);
 	}
-	return state_plan_of_notes(t, x->type, y->type, &old, &new);
+	return state_plan_of_notes(&p->maker, x->type, y->type, &old, &new);
 }
 
-static bool entry_has_moved(const struct state_transfer *t, uint32_t i, uint32_t k)
+static bool entry_has_moved(const struct state_sides *s, uint32_t i, uint32_t k)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
 	const struct state_entry *x = &a->entries[i];
 	const struct state_entry *y = &b->entries[k];
 
@@ -98,50 +105,50 @@ static bool entry_has_moved(const struct state_transfer *t, uint32_t i, uint32_t
 	       strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) != 0;
 }
 
-static enum state_code variable_pair(struct state_transfer *t, uint32_t i)
+static enum state_code variable_pair(struct state_pairing *p, uint32_t i)
 {
-	uint32_t k = partner_live(t, i);
-	struct state_notes notes = state_notes_of_entry(&t->desc[STATE_OLD], i);
-	struct state_job *job = &t->jobs[t->n_jobs];
+	uint32_t k = partner_live(p, i);
+	struct state_notes notes = state_notes_of_entry(&p->sides.desc[STATE_OLD], i);
+	struct state_job *job = &p->jobs[p->n_jobs];
 
-	if (t->addr[STATE_OLD][i] == 0 || entry_is_readonly(&t->desc[STATE_OLD], i)) {
+	if (p->sides.addr[STATE_OLD][i] == 0 || entry_is_readonly(&p->sides.desc[STATE_OLD], i)) {
 		return STATE_OK;
 	}
-	t->root_age = STATE_OLD;
-	t->root_entry = i;
+	p->where.age = STATE_OLD;
+	p->where.entry = i;
 	if (notes.skip) {
 		return STATE_OK;
 	}
-	if (k == STATE_NONE || entry_is_readonly(&t->desc[STATE_NEW], k)) {
-		state_lose_entry(t, i);
+	if (k == STATE_NONE || entry_is_readonly(&p->sides.desc[STATE_NEW], k)) {
+		state_lose_entry(&p->report, i, p->unsure[i]);
 		return STATE_OK;
 	}
-	job->plan = variable_plan(t, i, k);
+	job->plan = variable_plan(p, i, k);
 	if (job->plan == NULL) {
-		return t->result->code;
+		return p->report.result->code;
 	}
-	if (entry_has_moved(t, i, k)) {
-		state_moved(t, i, k);
+	if (entry_has_moved(&p->sides, i, k)) {
+		state_moved(&p->report, i, k);
 	}
 	job->entry[STATE_OLD] = i;
 	job->entry[STATE_NEW] = k;
-	job->addr[STATE_OLD] = t->addr[STATE_OLD][i];
-	job->addr[STATE_NEW] = t->addr[STATE_NEW][k];
-	t->n_jobs++;
+	job->addr[STATE_OLD] = p->sides.addr[STATE_OLD][i];
+	job->addr[STATE_NEW] = p->sides.addr[STATE_NEW][k];
+	p->n_jobs++;
 	return STATE_OK;
 }
 
-static enum state_code variables_pair(struct state_transfer *t)
+static enum state_code variables_pair(struct state_pairing *p)
 {
 	uint32_t n;
-	uint32_t first = state_desc_kind_first(&t->desc[STATE_OLD], STATE_VARIABLE, &n);
+	uint32_t first = state_desc_kind_first(&p->sides.desc[STATE_OLD], STATE_VARIABLE, &n);
 
-	t->jobs = state_keep(t, (uint64_t)n * sizeof(*t->jobs));
-	if (t->jobs == NULL) {
+	p->jobs = state_keep(&p->report, (uint64_t)n * sizeof(*p->jobs));
+	if (p->jobs == NULL) {
 		return STATE_E_SCRATCH;
 	}
 	for (uint32_t i = first; i < first + n; i++) {
-		enum state_code code = variable_pair(t, i);
+		enum state_code code = variable_pair(p, i);
 
 		if (code != STATE_OK) {
 			return code;
@@ -151,78 +158,83 @@ static enum state_code variables_pair(struct state_transfer *t)
 }
 
 /* The old heap's root, by the rule that is RS's too. */
-static enum state_code heap_root_find(struct state_transfer *t)
+static enum state_code heap_root_find(struct state_pairing *p)
 {
 	uint32_t root[_STATE_AGE_N];
 
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		if (!state_desc_find_global(&t->desc[age], STATE_HEAP_ROOT, &root[age])) {
-			return state_fail_named(t, STATE_E_DESCRIPTION,
+		if (!state_desc_find_global(&p->sides.desc[age], STATE_HEAP_ROOT, &root[age])) {
+			return state_fail_named(&p->report, STATE_E_DESCRIPTION,
 			        "several variables of a release are named", STATE_HEAP_ROOT);
 		}
 	}
-	t->heap_root = root[STATE_OLD] != STATE_NONE ? t->addr[STATE_OLD][root[STATE_OLD]] : 0;
+	p->heap_root =
+	        root[STATE_OLD] != STATE_NONE ? p->sides.addr[STATE_OLD][root[STATE_OLD]] : 0;
 	return STATE_OK;
 }
 
-static enum state_code handlers_check(struct state_transfer *t)
+static enum state_code handlers_check(struct state_pairing *p)
 {
-	state_plan_defaults(t);
-	return t->result->code;
+	state_plan_defaults(&p->maker);
+	return p->report.result->code;
 }
 
 enum state_code state_pair(
-        const struct state_setup *setup, struct state_result *result, struct state_transfer **ret)
+        const struct state_setup *setup, struct state_result *result, struct state_pairing **ret)
 {
-	struct state_transfer *t = transfer_new(setup, result);
+	struct state_pairing *p = pairing_new(setup, result);
 	enum state_code code;
 
-	if (t == NULL) {
+	if (p == NULL) {
 		return result->code;
 	}
-	if (!side_check(t, STATE_OLD, &setup->old) || !side_check(t, STATE_NEW, &setup->new)) {
-		return pair_code(t, STATE_E_SCRATCH);
+	if (!side_check(p, STATE_OLD, &setup->old) || !side_check(p, STATE_NEW, &setup->new)) {
+		return pair_code(&p->report, STATE_E_SCRATCH);
 	}
-	t->accepts_loss = setup->accepts_loss;
-	code = state_partners_make(t);
+	code = state_partners_make(p);
 	if (code == STATE_OK) {
-		code = heap_root_find(t);
-	}
-	if (code == STATE_OK) {
-		code = variables_pair(t);
+		code = heap_root_find(p);
 	}
 	if (code == STATE_OK) {
-		code = state_sites_pair(t);
-	}
-	t->root_entry = STATE_NONE;
-	if (code == STATE_OK) {
-		code = handlers_check(t);
+		code = variables_pair(p);
 	}
 	if (code == STATE_OK) {
-		code = state_loss_check(t);
+		code = state_sites_pair(p);
+	}
+	p->where.entry = STATE_NONE;
+	if (code == STATE_OK) {
+		code = handlers_check(p);
 	}
 	if (code == STATE_OK) {
-		code = state_items_make(t);
+		code = state_loss_check(&p->report);
 	}
-	code = pair_code(t, code);
 	if (code == STATE_OK) {
-		*ret = t;
+		code = state_items_make(p);
+	}
+	code = pair_code(&p->report, code);
+	if (code == STATE_OK) {
+		*ret = p;
 	}
 	return code;
 }
 
-bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint32_t ret_entry[2])
+bool state_pair_variable(const struct state_pairing *pairing, uint32_t n, uint32_t ret_entry[2])
 {
-	if (n >= transfer->n_jobs) {
+	if (n >= pairing->n_jobs) {
 		return false;
 	}
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		ret_entry[age] = transfer->jobs[n].entry[age];
+		ret_entry[age] = pairing->jobs[n].entry[age];
 	}
 	return true;
 }
 
-uint32_t state_pair_partner(const struct state_transfer *transfer, uint32_t old_entry)
+uint32_t state_pair_partner(const struct state_pairing *pairing, uint32_t old_entry)
 {
-	return transfer->partner[old_entry];
+	return pairing->partner[old_entry];
+}
+
+const struct state_notice *state_pair_notices(const struct state_pairing *pairing)
+{
+	return pairing->report.notices;
 }

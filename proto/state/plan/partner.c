@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/pairing.h"
 
 static bool text_same(const char *x, const char *y)
 {
@@ -22,13 +22,13 @@ static const char *entry_tag(const struct state_desc *desc, uint32_t i, const ch
  * are several. Without a function: in the function of the same name, or in none.
  */
 static enum state_code former_in(
-        struct state_transfer *t, enum state_age age, uint32_t k, const char *name, uint32_t *ret)
+        struct state_report *r, enum state_age age, uint32_t k, const char *name, uint32_t *ret)
 {
-	const struct state_desc *a = &t->desc[!age];
-	const struct state_entry *entry = &t->desc[age].entries[k];
-	const char *moved = entry_tag(&t->desc[age], k, "moved");
+	const struct state_desc *a = &r->sides->desc[!age];
+	const struct state_entry *entry = &r->sides->desc[age].entries[k];
+	const char *moved = entry_tag(&r->sides->desc[age], k, "moved");
 	const char *comma = strchr(moved, ',');
-	const char *scope = state_desc_string(&t->desc[age], entry->scope);
+	const char *scope = state_desc_string(&r->sides->desc[age], entry->scope);
 	size_t len = comma != NULL ? (size_t)(comma - moved) : strlen(moved);
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(a, (enum state_entry_kind)entry->kind, &n);
@@ -48,7 +48,7 @@ static enum state_code former_in(
 			continue;
 		}
 		if (*ret != STATE_NONE && is_near == same) {
-			return state_fail(t, STATE_E_ANNOTATION,
+			return state_fail(r, STATE_E_ANNOTATION,
 			        "moved from a file of which there are several", 0);
 		}
 		if (*ret == STATE_NONE || same) {
@@ -65,10 +65,10 @@ static enum state_code former_in(
  * another one's by now. *ret_same is the namesake, or STATE_NONE.
  */
 static enum state_code partner_former(
-        struct state_transfer *t, enum state_age age, uint32_t k, uint32_t *ret, uint32_t *ret_same)
+        struct state_report *r, enum state_age age, uint32_t k, uint32_t *ret, uint32_t *ret_same)
 {
-	const struct state_desc *a = &t->desc[!age];
-	const struct state_desc *b = &t->desc[age];
+	const struct state_desc *a = &r->sides->desc[!age];
+	const struct state_desc *b = &r->sides->desc[age];
 	const struct state_entry *entry = &b->entries[k];
 	enum state_entry_kind kind = (enum state_entry_kind)entry->kind;
 	const char *unit = state_desc_string(b, entry->unit);
@@ -88,27 +88,27 @@ static enum state_code partner_former(
 		return STATE_OK;
 	}
 	if (moved != NULL) {
-		return former_in(t, age, k, name != NULL ? name : own, ret);
+		return former_in(r, age, k, name != NULL ? name : own, ret);
 	}
 	*ret = state_desc_find(a, kind, unit, scope, name);
 	return STATE_OK;
 }
 
 /* The old entry of a new one's own file, function and name. */
-static uint32_t entry_namesake(const struct state_transfer *t, uint32_t k)
+static uint32_t entry_namesake(const struct state_sides *s, uint32_t k)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 	const struct state_entry *entry = &desc->entries[k];
 
-	return state_desc_find(&t->desc[STATE_OLD], (enum state_entry_kind)entry->kind,
+	return state_desc_find(&s->desc[STATE_OLD], (enum state_entry_kind)entry->kind,
 	        state_desc_string(desc, entry->unit), state_desc_string(desc, entry->scope),
 	        state_desc_string(desc, entry->name));
 }
 
 /* Two may not have been one, be it in this release's past or only in its words. */
-static enum state_code renames_check(struct state_transfer *t)
+static enum state_code renames_check(struct state_report *r)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &r->sides->desc[STATE_NEW];
 
 	for (uint32_t k = 0; k < desc->n_entries; k++) {
 		const struct state_entry *x = &desc->entries[k];
@@ -124,9 +124,9 @@ static enum state_code renames_check(struct state_transfer *t)
 			                state_desc_string(desc, y->unit)) == 0 &&
 			        strcmp(state_desc_string(desc, x->scope),
 			                state_desc_string(desc, y->scope)) == 0) {
-				t->root_age = STATE_NEW;
-				t->root_entry = k;
-				return state_fail(t, STATE_E_ANNOTATION, RENAMED_TWICE, 0);
+				r->where->age = STATE_NEW;
+				r->where->entry = k;
+				return state_fail(r, STATE_E_ANNOTATION, RENAMED_TWICE, 0);
 			}
 		}
 	}
@@ -134,29 +134,29 @@ static enum state_code renames_check(struct state_transfer *t)
 }
 
 /* Who was renamed or moved claims his partner; taken[k] says how new entry k got one. */
-static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[])
+static enum state_code partners_rename(struct state_pairing *p, uint8_t taken[])
 {
-	for (uint32_t k = 0; k < t->desc[STATE_NEW].n_entries; k++) {
+	for (uint32_t k = 0; k < p->sides.desc[STATE_NEW].n_entries; k++) {
 		uint32_t i;
 		uint32_t same;
 		enum state_code code;
 
-		t->root_age = STATE_NEW;
-		t->root_entry = k;
-		code = partner_former(t, STATE_NEW, k, &i, &same);
+		p->where.age = STATE_NEW;
+		p->where.entry = k;
+		code = partner_former(&p->report, STATE_NEW, k, &i, &same);
 		if (code != STATE_OK) {
 			return code;
 		}
 		if (i == STATE_NONE) {
 			continue;
 		}
-		if (t->partner[i] != STATE_NONE) {
-			return state_fail(t, STATE_E_ANNOTATION, RENAMED_TWICE, 0);
+		if (p->partner[i] != STATE_NONE) {
+			return state_fail(&p->report, STATE_E_ANNOTATION, RENAMED_TWICE, 0);
 		}
-		t->partner[i] = k;
+		p->partner[i] = k;
 		taken[k] = STATE_TAKEN_BY_NOTE;
 	}
-	t->root_entry = STATE_NONE;
+	p->where.entry = STATE_NONE;
 	return STATE_OK;
 }
 
@@ -165,37 +165,37 @@ static enum state_code partners_rename(struct state_transfer *t, uint8_t taken[]
  * again: a release from before the renaming, or one that has dropped the note and uses the name for
  * something else. By their names they would pair in both cases, in one of them wrongly.
  */
-static enum state_code partners_check_back(struct state_transfer *t, const uint8_t taken[])
+static enum state_code partners_check_back(struct state_pairing *p, const uint8_t taken[])
 {
-	for (uint32_t i = 0; i < t->desc[STATE_OLD].n_entries; i++) {
+	for (uint32_t i = 0; i < p->sides.desc[STATE_OLD].n_entries; i++) {
 		uint32_t former;
 		uint32_t same;
 		enum state_code code;
 
-		t->root_age = STATE_OLD;
-		t->root_entry = i;
-		code = partner_former(t, STATE_OLD, i, &former, &same);
+		p->where.age = STATE_OLD;
+		p->where.entry = i;
+		code = partner_former(&p->report, STATE_OLD, i, &former, &same);
 		if (code != STATE_OK) {
 			return code;
 		}
-		if (former == STATE_NONE || taken[former] || t->partner[i] != STATE_NONE ||
+		if (former == STATE_NONE || taken[former] || p->partner[i] != STATE_NONE ||
 		        (same != STATE_NONE && taken[same])) {
 			continue;
 		}
-		if (same != STATE_NONE || (entry_namesake(t, former) != STATE_NONE &&
-		                                  !state_entry_is_dropped(t, i))) {
-			return state_fail(t, STATE_E_ANNOTATION, RENAMED_BACK, 0);
+		if (same != STATE_NONE || (entry_namesake(&p->sides, former) != STATE_NONE &&
+		                                  !state_entry_is_dropped(&p->sides, i))) {
+			return state_fail(&p->report, STATE_E_ANNOTATION, RENAMED_BACK, 0);
 		}
 	}
-	t->root_entry = STATE_NONE;
+	p->where.entry = STATE_NONE;
 	return STATE_OK;
 }
 
 /* All others pair by their keys, unless one of the two has a partner. */
-static void partners_merge(struct state_transfer *t, uint8_t taken[])
+static void partners_merge(struct state_pairing *p, uint8_t taken[])
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &p->sides.desc[STATE_OLD];
+	const struct state_desc *b = &p->sides.desc[STATE_NEW];
 	uint32_t i = 0;
 	uint32_t k = 0;
 
@@ -205,8 +205,8 @@ static void partners_merge(struct state_transfer *t, uint8_t taken[])
 		int order = x->kind != y->kind ? (x->kind < y->kind ? -1 : 1)
 		                               : state_entry_compare(a, x, b, y);
 
-		if (order == 0 && t->partner[i] == STATE_NONE && !taken[k]) {
-			t->partner[i] = k;
+		if (order == 0 && p->partner[i] == STATE_NONE && !taken[k]) {
+			p->partner[i] = k;
 			/* Equal string literals may be several on one side and one on the other. */
 			taken[k] = y->kind != STATE_STRING ? STATE_TAKEN_BY_KEY : STATE_TAKEN_NOT;
 		}
@@ -215,35 +215,35 @@ static void partners_merge(struct state_transfer *t, uint8_t taken[])
 	}
 }
 
-enum state_code state_partners_make(struct state_transfer *t)
+enum state_code state_partners_make(struct state_pairing *p)
 {
-	uint32_t n = t->desc[STATE_OLD].n_entries;
-	uint64_t high = t->high;
-	uint8_t *taken = state_stack(t, t->desc[STATE_NEW].n_entries);
+	uint32_t n = p->sides.desc[STATE_OLD].n_entries;
+	uint64_t high = p->report.scratch.high;
+	uint8_t *taken = state_stack(&p->report, p->sides.desc[STATE_NEW].n_entries);
 	enum state_code code;
 
-	t->partner = state_keep(t, (uint64_t)n * sizeof(*t->partner));
-	t->unsure = state_keep(t, n);
-	if (taken == NULL || t->partner == NULL || t->unsure == NULL) {
+	p->partner = state_keep(&p->report, (uint64_t)n * sizeof(*p->partner));
+	p->unsure = state_keep(&p->report, n);
+	if (taken == NULL || p->partner == NULL || p->unsure == NULL) {
 		return STATE_E_SCRATCH;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		t->partner[i] = STATE_NONE;
+		p->partner[i] = STATE_NONE;
 	}
-	code = renames_check(t);
+	code = renames_check(&p->report);
 	if (code == STATE_OK) {
-		code = partners_rename(t, taken);
-	}
-	if (code == STATE_OK) {
-		code = partners_check_back(t, taken);
+		code = partners_rename(p, taken);
 	}
 	if (code == STATE_OK) {
-		partners_merge(t, taken);
-		code = state_names_prepare(t);
+		code = partners_check_back(p, taken);
 	}
 	if (code == STATE_OK) {
-		code = state_strays_pair(t, taken);
+		partners_merge(p, taken);
+		code = state_names_prepare(&p->sides, &p->report);
 	}
-	t->high = high;
+	if (code == STATE_OK) {
+		code = state_strays_pair(p, taken);
+	}
+	p->report.scratch.high = high;
 	return code;
 }

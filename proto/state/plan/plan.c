@@ -3,19 +3,19 @@
  * while it is in the making would contain itself; a plan that could not be made stays as a
  * remembered failure.
  */
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
-static enum state_code plan_float(struct state_transfer *t, uint64_t old_size, uint64_t new_size)
+static enum state_code plan_float(struct state_report *r, uint64_t old_size, uint64_t new_size)
 {
 	struct state_op *op;
 
 	if (old_size == new_size) {
-		return state_op_copy(t, old_size);
+		return state_op_copy(r, old_size);
 	}
 	if (old_size != sizeof(float) || new_size != sizeof(double)) {
-		return state_fail(t, STATE_E_TYPE, "floating point type changed to size", new_size);
+		return state_fail(r, STATE_E_TYPE, "floating point type changed to size", new_size);
 	}
-	op = state_op_push(t, STATE_OP_FLOAT);
+	op = state_op_push(r, STATE_OP_FLOAT);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -24,107 +24,107 @@ static enum state_code plan_float(struct state_transfer *t, uint64_t old_size, u
 	return STATE_OK;
 }
 
-static enum state_code plan_by_kind(struct state_transfer *t, uint32_t old, uint32_t new)
+static enum state_code plan_by_kind(struct state_maker *m, uint32_t old, uint32_t new)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &m->sides->desc[STATE_OLD];
+	const struct state_desc *b = &m->sides->desc[STATE_NEW];
 	enum state_btf_kind kind = state_type_kind(a, old);
 
 	if (state_type_is_number(a, old) && state_type_is_number(b, new)) {
-		return state_plan_number(t, old, new);
+		return state_plan_number(m->report, old, new);
 	}
 	if (kind != state_type_kind(b, new)) {
-		return state_fail(t, STATE_E_TYPE, "type changed its kind", 0);
+		return state_fail(m->report, STATE_E_TYPE, "type changed its kind", 0);
 	}
 	if (kind == STATE_BTF_STRUCT) {
-		return state_plan_record(t, old, new);
+		return state_plan_record(m, old, new);
 	}
 	if (kind == STATE_BTF_UNION) {
 		struct state_field x = {.type = old, .owner = STATE_NONE};
 		struct state_field y = {.type = new, .owner = STATE_NONE};
 
-		return state_plan_union(t, NULL, NULL, &x, &y);
+		return state_plan_union(m, NULL, NULL, &x, &y);
 	}
 	if (kind == STATE_BTF_ARRAY) {
-		return state_plan_array(t, old, new);
+		return state_plan_array(m, old, new);
 	}
 	if (kind == STATE_BTF_PTR) {
-		return state_plan_pointer(t, old, new, NULL);
+		return state_plan_pointer(m->report, old, new, NULL);
 	}
-	return plan_float(t, state_type_size(a, old), state_type_size(b, new));
+	return plan_float(m->report, state_type_size(a, old), state_type_size(b, new));
 }
 
-static enum state_code plan_compile(struct state_transfer *t, const uint32_t type[2])
+static enum state_code plan_compile(struct state_maker *m, const uint32_t type[2])
 {
-	struct state_notes old = state_notes_of_type(&t->desc[STATE_OLD], type[STATE_OLD]);
-	struct state_notes new = state_notes_of_type(&t->desc[STATE_NEW], type[STATE_NEW]);
+	struct state_notes old = state_notes_of_type(&m->sides->desc[STATE_OLD], type[STATE_OLD]);
+	struct state_notes new = state_notes_of_type(&m->sides->desc[STATE_NEW], type[STATE_NEW]);
 	bool done;
 	enum state_code code;
 
 	if (new.skip && !old.skip) {
-		state_drop_type(t, type[STATE_OLD]);
+		state_drop_type(m->report, type[STATE_OLD]);
 	}
-	code = state_plan_noted(t, type, &old, &new, &done);
+	code = state_plan_noted(m, type, &old, &new, &done);
 	if (code != STATE_OK || done) {
 		return code;
 	}
-	return plan_by_kind(t, state_type_strip(&t->desc[STATE_OLD], type[STATE_OLD]),
-	        state_type_strip(&t->desc[STATE_NEW], type[STATE_NEW]));
+	return plan_by_kind(m, state_type_strip(&m->sides->desc[STATE_OLD], type[STATE_OLD]),
+	        state_type_strip(&m->sides->desc[STATE_NEW], type[STATE_NEW]));
 }
 
-static struct state_plan **plan_bucket(struct state_transfer *t, const uint32_t type[2])
+static struct state_plan **plan_bucket(struct state_maker *m, const uint32_t type[2])
 {
 	uint32_t hash = type[STATE_OLD] * 2654435761u ^ type[STATE_NEW] * 40503u;
 
-	return &t->plans[(hash >> 8) % STATE_PLAN_BUCKETS];
+	return &m->plans[(hash >> 8) % STATE_PLAN_BUCKETS];
 }
 
-static struct state_plan *plan_new(struct state_transfer *t, const uint32_t type[2])
+static struct state_plan *plan_new(struct state_report *r, const uint32_t type[2])
 {
-	struct state_plan *plan = state_keep(t, sizeof(*plan));
+	struct state_plan *plan = state_keep(r, sizeof(*plan));
 
 	if (plan == NULL) {
 		return NULL;
 	}
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
 		plan->type[age] = type[age];
-		plan->size[age] = state_type_size(&t->desc[age], type[age]);
+		plan->size[age] = state_type_size(&r->sides->desc[age], type[age]);
 	}
 	return plan;
 }
 
-static struct state_plan *plan_make(struct state_transfer *t, const uint32_t type[2])
+static struct state_plan *plan_make(struct state_maker *m, const uint32_t type[2])
 {
-	struct state_plan **bucket = plan_bucket(t, type);
-	struct state_plan *plan = plan_new(t, type);
-	uint64_t high = t->high;
-	uint64_t ops_top = t->ops_top;
-	const struct state_losses *around = t->losses;
+	struct state_plan **bucket = plan_bucket(m, type);
+	struct state_plan *plan = plan_new(m->report, type);
+	uint64_t high = m->report->scratch.high;
+	uint64_t ops_top = m->ops_top;
+	const struct state_losses *around = m->report->losses;
 
 	if (plan == NULL) {
 		return NULL;
 	}
-	t->losses = NULL;
+	m->report->losses = NULL;
 	plan->next = *bucket;
 	*bucket = plan;
-	t->ops_top = t->high;
-	t->depth++;
-	plan->code = plan_compile(t, type);
+	m->ops_top = m->report->scratch.high;
+	m->depth++;
+	plan->code = plan_compile(m, type);
 	if (plan->code == STATE_OK) {
-		plan->code = state_plan_close(t, plan);
+		plan->code = state_plan_close(m, plan);
 	}
-	t->depth--;
-	t->high = high;
-	t->ops_top = ops_top;
-	plan->losses = t->losses;
-	t->losses = around;
+	m->depth--;
+	m->report->scratch.high = high;
+	m->ops_top = ops_top;
+	plan->losses = m->report->losses;
+	m->report->losses = around;
 	plan->is_done = true;
 	return plan;
 }
 
-static struct state_plan *plan_find(struct state_transfer *t, const uint32_t type[2])
+static struct state_plan *plan_find(struct state_maker *m, const uint32_t type[2])
 {
-	struct state_plan *plan = *plan_bucket(t, type);
+	struct state_plan *plan = *plan_bucket(m, type);
 
 	while (plan != NULL && (plan->type[STATE_OLD] != type[STATE_OLD] ||
 	                               plan->type[STATE_NEW] != type[STATE_NEW])) {
@@ -133,58 +133,57 @@ static struct state_plan *plan_find(struct state_transfer *t, const uint32_t typ
 	return plan;
 }
 
-const struct state_plan *state_plan_get(
-        struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+const struct state_plan *state_plan_get(struct state_maker *m, uint32_t old_type, uint32_t new_type)
 {
 	uint32_t type[_STATE_AGE_N] = {
-	        [STATE_OLD] = state_type_noted(&t->desc[STATE_OLD], old_type),
-	        [STATE_NEW] = state_type_noted(&t->desc[STATE_NEW], new_type),
+	        [STATE_OLD] = state_type_noted(&m->sides->desc[STATE_OLD], old_type),
+	        [STATE_NEW] = state_type_noted(&m->sides->desc[STATE_NEW], new_type),
 	};
-	struct state_plan *plan = plan_find(t, type);
+	struct state_plan *plan = plan_find(m, type);
 
-	if (plan == NULL && t->depth < STATE_DEPTH) {
-		plan = plan_make(t, type);
+	if (plan == NULL && m->depth < STATE_DEPTH) {
+		plan = plan_make(m, type);
 	}
 	if (plan == NULL || !plan->is_done) {
-		(void)state_fail(t, STATE_E_TYPE, "types are nested too deeply", 0);
+		(void)state_fail(m->report, STATE_E_TYPE, "types are nested too deeply", 0);
 		return NULL;
 	}
 	if (plan->code != STATE_OK) {
-		(void)state_fail(t, plan->code, "types do not fit", 0);
+		(void)state_fail(m->report, plan->code, "types do not fit", 0);
 		return NULL;
 	}
-	state_losses_join(t, plan->losses);
+	state_losses_join(m->report, plan->losses);
 	return plan;
 }
 
 /* Begin a plan that is not remembered; *ret_mark is for plan_finish(). */
 static struct state_plan *plan_begin(
-        struct state_transfer *t, const uint32_t type[2], uint64_t ret_mark[2])
+        struct state_maker *m, const uint32_t type[2], uint64_t ret_mark[2])
 {
-	ret_mark[0] = t->high;
-	ret_mark[1] = t->ops_top;
-	t->ops_top = t->high;
-	return plan_new(t, type);
+	ret_mark[0] = m->report->scratch.high;
+	ret_mark[1] = m->ops_top;
+	m->ops_top = m->report->scratch.high;
+	return plan_new(m->report, type);
 }
 
-static const struct state_plan *plan_finish(struct state_transfer *t, struct state_plan *plan,
+static const struct state_plan *plan_finish(struct state_maker *m, struct state_plan *plan,
         enum state_code code, const uint64_t mark[2])
 {
 	if (code == STATE_OK) {
-		code = state_plan_close(t, plan);
+		code = state_plan_close(m, plan);
 	}
-	t->high = mark[0];
-	t->ops_top = mark[1];
+	m->report->scratch.high = mark[0];
+	m->ops_top = mark[1];
 	plan->is_done = true;
 	return code == STATE_OK ? plan : NULL;
 }
 
 const struct state_plan *state_plan_of_field(
-        struct state_transfer *t, const struct state_field *old, const struct state_field *new)
+        struct state_maker *m, const struct state_field *old, const struct state_field *new)
 {
 	uint32_t type[_STATE_AGE_N] = {old->type, new->type};
 	uint64_t mark[2];
-	struct state_plan *plan = plan_begin(t, type, mark);
+	struct state_plan *plan = plan_begin(m, type, mark);
 	enum state_code code;
 
 	if (plan == NULL) {
@@ -194,62 +193,63 @@ const struct state_plan *state_plan_of_field(
 	 * Unions in unions are not remembered, only this ends them; nor may
 	 * more be live at a time.
 	 */
-	if (t->depth == STATE_DEPTH) {
-		code = state_fail(t, STATE_E_TYPE, "types are nested too deeply", 0);
+	if (m->depth == STATE_DEPTH) {
+		code = state_fail(m->report, STATE_E_TYPE, "types are nested too deeply", 0);
 	} else {
-		t->depth++;
-		code = state_plan_field(t, NULL, NULL, old, new);
-		t->depth--;
+		m->depth++;
+		code = state_plan_field(m, NULL, NULL, old, new);
+		m->depth--;
 	}
-	return plan_finish(t, plan, code, mark);
+	return plan_finish(m, plan, code, mark);
 }
 
-const struct state_plan *state_plan_of_notes(struct state_transfer *t, uint32_t old_type,
+const struct state_plan *state_plan_of_notes(struct state_maker *m, uint32_t old_type,
         uint32_t new_type, const struct state_notes *old, const struct state_notes *new)
 {
 	uint32_t type[_STATE_AGE_N] = {old_type, new_type};
 	uint64_t mark[2];
-	struct state_plan *plan = plan_begin(t, type, mark);
+	struct state_plan *plan = plan_begin(m, type, mark);
 	enum state_code code;
 	bool done;
 
 	if (plan == NULL) {
 		return NULL;
 	}
-	code = state_plan_noted(t, type, old, new, &done);
+	code = state_plan_noted(m, type, old, new, &done);
 	if (code == STATE_OK && !done) {
-		code = plan_compile(t, type);
+		code = plan_compile(m, type);
 	}
-	return plan_finish(t, plan, code, mark);
+	return plan_finish(m, plan, code, mark);
 }
 
 /* What the engine does without the handler: the notes are left aside, the type is not. */
-static const struct state_plan *plan_default(struct state_transfer *t, const uint32_t type[2])
+static const struct state_plan *plan_default(struct state_maker *m, const uint32_t type[2])
 {
 	uint64_t mark[2];
-	struct state_plan *plan = plan_begin(t, type, mark);
+	struct state_plan *plan = plan_begin(m, type, mark);
 
-	return plan == NULL
-	               ? NULL
-	               : plan_finish(t, plan,
-	                         plan_by_kind(t,
-	                                 state_type_strip(&t->desc[STATE_OLD], type[STATE_OLD]),
-	                                 state_type_strip(&t->desc[STATE_NEW], type[STATE_NEW])),
-	                         mark);
+	return plan == NULL ? NULL
+	                    : plan_finish(m, plan,
+	                              plan_by_kind(m,
+	                                      state_type_strip(
+	                                              &m->sides->desc[STATE_OLD], type[STATE_OLD]),
+	                                      state_type_strip(
+	                                              &m->sides->desc[STATE_NEW], type[STATE_NEW])),
+	                              mark);
 }
 
-void state_plan_defaults(struct state_transfer *t)
+void state_plan_defaults(struct state_maker *m)
 {
-	t->quiet = true;
-	t->is_default = true;
-	while (t->handlers != NULL) {
-		struct state_handler *handler = t->handlers;
+	m->report->quiet = true;
+	m->report->is_default = true;
+	while (m->handlers != NULL) {
+		struct state_handler *handler = m->handlers;
 
-		t->handlers = handler->next;
-		t->losses = NULL;
-		handler->plan = plan_default(t, handler->type);
-		handler->losses = t->losses;
+		m->handlers = handler->next;
+		m->report->losses = NULL;
+		handler->plan = plan_default(m, handler->type);
+		handler->losses = m->report->losses;
 	}
-	t->quiet = false;
-	t->is_default = false;
+	m->report->quiet = false;
+	m->report->is_default = false;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proto/state/plan/field.h"
+#include "proto/state/plan/loss.h"
 
 #define STATE_PLAN_BUCKETS 256 /* a power of two */
 #define STATE_INLINE_OPS 8     /* longer plans of members are called, not copied */
@@ -103,18 +104,6 @@ struct state_union {
 	struct state_case cases[];
 };
 
-/* What a default would lose: said when a handler asks for it. */
-struct state_loss {
-	struct state_notice notice;
-	bool is_annotated;
-	bool is_told;
-};
-
-struct state_losses {
-	const struct state_losses *next;
-	struct state_loss *loss;
-};
-
 struct state_handler {
 	struct state_handler *next; /* of those whose default is not made yet */
 	state_handler_t call;
@@ -125,31 +114,45 @@ struct state_handler {
 };
 
 /*
+ * Who makes plans: those that are done, by pair of types, and the one in the making. Needed while
+ * pairing only; what it made stays.
+ */
+struct state_maker {
+	struct state_report *report;
+	const struct state_sides *sides;
+	struct state_plan *plans[STATE_PLAN_BUCKETS];
+	struct state_handler *handlers; /* without a default so far */
+	bool has_handlers;              /* some plan has one */
+	uint64_t ops_top; /* of scratch memory: the operations in the making lie below it */
+	unsigned depth;   /* of plans in the making, one inside another */
+};
+
+/*
  * plan.c. A plan in the making is the operations between high and ops_top. Functions that return a
  * code push operations for one value that starts at offset 0, or report why not.
  */
 const struct state_plan *state_plan_get(
-        struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+        struct state_maker *m, uint32_t old_type, uint32_t new_type);
 /* A plan of one member pair alone, as of a union. */
 const struct state_plan *state_plan_of_field(
-        struct state_transfer *t, const struct state_field *old, const struct state_field *new);
+        struct state_maker *m, const struct state_field *old, const struct state_field *new);
 /* A plan of one variable that carries notes of its own. */
-const struct state_plan *state_plan_of_notes(struct state_transfer *t, uint32_t old_type,
+const struct state_plan *state_plan_of_notes(struct state_maker *m, uint32_t old_type,
         uint32_t new_type, const struct state_notes *old, const struct state_notes *new);
 /* The defaults of all handlers met so far. */
-void state_plan_defaults(struct state_transfer *t);
-struct state_op *state_op_push(struct state_transfer *t, enum state_op_code code);
-enum state_code state_op_copy(struct state_transfer *t, uint64_t size);
-enum state_code state_plan_append(struct state_transfer *t, const struct state_plan *plan);
+void state_plan_defaults(struct state_maker *m);
+struct state_op *state_op_push(struct state_report *r, enum state_op_code code);
+enum state_code state_op_copy(struct state_report *r, uint64_t size);
+enum state_code state_plan_append(struct state_report *r, const struct state_plan *plan);
 /* Honour skip, raw, handler and version; *ret_done: nothing else is to be done. */
-enum state_code state_plan_noted(struct state_transfer *t, const uint32_t type[2],
+enum state_code state_plan_noted(struct state_maker *m, const uint32_t type[2],
         const struct state_notes *old, const struct state_notes *new, bool *ret_done);
 
 /* op.c: move the operations from the stack into the plan. */
-enum state_code state_plan_close(struct state_transfer *t, struct state_plan *plan);
+enum state_code state_plan_close(struct state_maker *m, struct state_plan *plan);
 
 /* plan_array.c */
-enum state_code state_plan_array(struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+enum state_code state_plan_array(struct state_maker *m, uint32_t old_type, uint32_t new_type);
 
 /* plan_when.c: what an annotation writes, as a value of the tag's type. False: it is none. */
 bool state_when_value(
@@ -159,25 +162,25 @@ bool state_tag_holds(const struct state_desc *desc, uint32_t tag_type,
         const struct state_bits *bits, int64_t value);
 /* What an old tag's value is in the new release. False: it has no enumerator there. */
 bool state_tag_value_now(
-        const struct state_transfer *t, uint32_t old_type, uint32_t new_type, int64_t *value);
+        const struct state_sides *s, uint32_t old_type, uint32_t new_type, int64_t *value);
 
 /* plan_number.c */
-enum state_code state_plan_number(struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+enum state_code state_plan_number(struct state_report *r, uint32_t old_type, uint32_t new_type);
 enum state_code state_plan_bits(
-        struct state_transfer *t, const struct state_field *old, const struct state_field *new);
+        struct state_report *r, const struct state_field *old, const struct state_field *new);
 
 /* plan_record.c */
-enum state_code state_plan_record(struct state_transfer *t, uint32_t old_type, uint32_t new_type);
+enum state_code state_plan_record(struct state_maker *m, uint32_t old_type, uint32_t new_type);
 /* `around`: the new record's members, whose partners are in around_old; NULL: no siblings. */
-enum state_code state_plan_field(struct state_transfer *t, const struct state_fields *around_old,
+enum state_code state_plan_field(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new);
-void state_members_lost(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+void state_members_lost(struct state_report *r, uint32_t old_type, uint32_t new_type,
         const struct state_fields *old);
-enum state_code state_plan_pointer(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+enum state_code state_plan_pointer(struct state_report *r, uint32_t old_type, uint32_t new_type,
         const struct state_bits *length);
 
 /* plan_union.c */
-enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around_old,
+enum state_code state_plan_union(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new);

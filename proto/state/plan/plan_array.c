@@ -3,19 +3,19 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
 /* What is behind `n` elements, bytes [from, to), has no new place. */
 static enum state_code plan_array_tail(
-        struct state_transfer *t, uint64_t n, uint64_t from, uint64_t to)
+        struct state_report *r, uint64_t n, uint64_t from, uint64_t to)
 {
 	struct state_op *op;
 
 	if (from >= to) {
 		return STATE_OK;
 	}
-	state_risk(t, STATE_THING_ELEMENTS, 0, "", n);
-	op = state_op_push(t, STATE_OP_ZERO);
+	state_risk(r, STATE_THING_ELEMENTS, 0, "", n);
+	op = state_op_push(r, STATE_OP_ZERO);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -36,17 +36,17 @@ static bool op_is_vector(const struct state_plan *plan)
 
 /* n values side by side, each moved by `plan`. */
 static enum state_code plan_elements(
-        struct state_transfer *t, const struct state_plan *plan, uint64_t n)
+        struct state_report *r, const struct state_plan *plan, uint64_t n)
 {
 	struct state_op *op;
 
 	if (plan->is_flat) {
-		return state_op_copy(t, n * plan->size[STATE_OLD]);
+		return state_op_copy(r, n * plan->size[STATE_OLD]);
 	}
 	if (plan->n_ops == 0 || n == 0) {
 		return STATE_OK;
 	}
-	op = state_op_push(t, STATE_OP_REPEAT);
+	op = state_op_push(r, STATE_OP_REPEAT);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -66,21 +66,21 @@ static bool type_is_char(const struct state_desc *desc, uint32_t id)
 	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
 }
 
-enum state_code state_plan_array(struct state_transfer *t, uint32_t old_type, uint32_t new_type)
+enum state_code state_plan_array(struct state_maker *m, uint32_t old_type, uint32_t new_type)
 {
-	const struct state_btf_array *old = state_type_array(&t->desc[STATE_OLD], old_type);
-	const struct state_btf_array *new = state_type_array(&t->desc[STATE_NEW], new_type);
+	const struct state_btf_array *old = state_type_array(&m->sides->desc[STATE_OLD], old_type);
+	const struct state_btf_array *new = state_type_array(&m->sides->desc[STATE_NEW], new_type);
 	uint64_t n = old->nelems < new->nelems ? old->nelems : new->nelems;
-	const struct state_plan *plan = state_plan_get(t, old->type, new->type);
+	const struct state_plan *plan = state_plan_get(m, old->type, new->type);
 	enum state_code code;
 
 	if (plan == NULL) {
 		return STATE_E_TYPE;
 	}
-	code = plan_elements(t, plan, n);
+	code = plan_elements(m->report, plan, n);
 	/* Text must end where it has room. */
-	n -= n > 0 && n < old->nelems && type_is_char(&t->desc[STATE_OLD], old->type);
+	n -= n > 0 && n < old->nelems && type_is_char(&m->sides->desc[STATE_OLD], old->type);
 	return code != STATE_OK ? code
-	                        : plan_array_tail(t, n, n * plan->size[STATE_OLD],
+	                        : plan_array_tail(m->report, n, n * plan->size[STATE_OLD],
 	                                  old->nelems * plan->size[STATE_OLD]);
 }

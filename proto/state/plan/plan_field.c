@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
 static enum state_target pointer_target(const struct state_desc *desc, uint32_t id)
 {
@@ -19,24 +19,24 @@ static enum state_target pointer_target(const struct state_desc *desc, uint32_t 
 	                                                               : STATE_TARGET_OBJECT;
 }
 
-enum state_code state_plan_pointer(struct state_transfer *t, uint32_t old_type, uint32_t new_type,
+enum state_code state_plan_pointer(struct state_report *r, uint32_t old_type, uint32_t new_type,
         const struct state_bits *length)
 {
 	uint32_t type[_STATE_AGE_N] = {old_type, new_type};
-	struct state_pointer *pointer = state_keep(t, sizeof(*pointer));
-	struct state_op *op = state_op_push(t, STATE_OP_POINTER);
+	struct state_pointer *pointer = state_keep(r, sizeof(*pointer));
+	struct state_op *op = state_op_push(r, STATE_OP_POINTER);
 
 	if (pointer == NULL || op == NULL) {
 		return STATE_E_SCRATCH;
 	}
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &t->desc[age];
+		const struct state_desc *desc = &r->sides->desc[age];
 		uint32_t id = state_type_strip(desc, type[age]);
 
 		pointer->type[age] = state_type_strip(desc, state_type(desc, id)->size_or_type);
 	}
-	pointer->target = pointer_target(&t->desc[STATE_OLD], pointer->type[STATE_OLD]);
-	pointer->old_size = state_type_size(&t->desc[STATE_OLD], pointer->type[STATE_OLD]);
+	pointer->target = pointer_target(&r->sides->desc[STATE_OLD], pointer->type[STATE_OLD]);
+	pointer->old_size = state_type_size(&r->sides->desc[STATE_OLD], pointer->type[STATE_OLD]);
 	if (length != NULL) {
 		pointer->has_length = true;
 		pointer->length = *length;
@@ -58,23 +58,23 @@ static const struct state_field *field_named(const struct state_fields *fields, 
 }
 
 /* A pointer whose sibling `name` counts what it leads to. The old sibling is read. */
-static enum state_code plan_counted(struct state_transfer *t, const struct state_fields *around_old,
+static enum state_code plan_counted(struct state_report *r, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new, const char *name)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 	const struct state_field *sibling = field_named(around, name);
 	struct state_bits length;
 
 	if (sibling == NULL || sibling->partner == STATE_NONE ||
 	        !state_type_is_number(desc, around_old->field[sibling->partner].type) ||
 	        state_type_size(desc, around_old->field[sibling->partner].type) > 8) {
-		return state_fail(t, STATE_E_ANNOTATION, "length names no number of the record", 0);
+		return state_fail(r, STATE_E_ANNOTATION, "length names no number of the record", 0);
 	}
 	sibling = &around_old->field[sibling->partner];
 	length = state_bits_of(
 	        desc, sibling->type, sibling->bit_off, sibling->bit_size, old->bit_off);
-	return state_plan_pointer(t, old->type, new->type, &length);
+	return state_plan_pointer(r, old->type, new->type, &length);
 }
 
 static bool notes_any(const struct state_notes *notes)
@@ -82,78 +82,81 @@ static bool notes_any(const struct state_notes *notes)
 	return notes->skip || notes->raw || notes->handler != NULL || notes->version != 0;
 }
 
-static bool type_is_noted(const struct state_transfer *t, enum state_age age, uint32_t type)
+static bool type_is_noted(const struct state_sides *s, enum state_age age, uint32_t type)
 {
-	struct state_notes notes = state_notes_of_type(&t->desc[age], type);
+	struct state_notes notes = state_notes_of_type(&s->desc[age], type);
 
 	return notes_any(&notes);
 }
 
 /* A member as its type says, annotations of the member itself aside. */
-static enum state_code field_by_type(struct state_transfer *t,
-        const struct state_fields *around_old, const struct state_fields *around,
-        const struct state_field *old, const struct state_field *new)
+static enum state_code field_by_type(struct state_maker *m, const struct state_fields *around_old,
+        const struct state_fields *around, const struct state_field *old,
+        const struct state_field *new)
 {
-	enum state_btf_kind kind = state_kind(&t->desc[STATE_NEW], new->type);
+	enum state_btf_kind kind = state_kind(&m->sides->desc[STATE_NEW], new->type);
 	const struct state_plan *plan;
 	const char *length = NULL;
 
 	if (old->bit_size != 0 || new->bit_size != 0) {
-		return state_plan_bits(t, old, new);
+		return state_plan_bits(m->report, old, new);
 	}
-	if (kind == state_kind(&t->desc[STATE_OLD], old->type) &&
-	        !type_is_noted(t, STATE_OLD, old->type) &&
-	        !type_is_noted(t, STATE_NEW, new->type)) {
+	if (kind == state_kind(&m->sides->desc[STATE_OLD], old->type) &&
+	        !type_is_noted(m->sides, STATE_OLD, old->type) &&
+	        !type_is_noted(m->sides, STATE_NEW, new->type)) {
 		if (kind == STATE_BTF_UNION) {
-			return state_plan_union(t, around_old, around, old, new);
+			return state_plan_union(m, around_old, around, old, new);
 		}
-		length = state_desc_tag(
-		        &t->desc[STATE_NEW], STATE_TAG_TYPE, new->owner, new->index, "length", 0);
+		length = state_desc_tag(&m->sides->desc[STATE_NEW], STATE_TAG_TYPE, new->owner,
+		        new->index, "length", 0);
 		if (kind == STATE_BTF_PTR && length != NULL && around != NULL) {
-			return plan_counted(t, around_old, around, old, new, length);
+			return plan_counted(m->report, around_old, around, old, new, length);
 		}
 	}
 	if (length != NULL) {
-		return state_fail(t, STATE_E_ANNOTATION, "length is for pointers in structs", 0);
+		return state_fail(
+		        m->report, STATE_E_ANNOTATION, "length is for pointers in structs", 0);
 	}
-	plan = state_plan_get(t, old->type, new->type);
-	return plan == NULL ? STATE_E_TYPE : state_plan_append(t, plan);
+	plan = state_plan_get(m, old->type, new->type);
+	return plan == NULL ? STATE_E_TYPE : state_plan_append(m->report, plan);
 }
 
-static enum state_code field_push(struct state_transfer *t, const struct state_fields *around_old,
+static enum state_code field_push(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new)
 {
-	struct state_notes old_notes = state_notes_of_field(&t->desc[STATE_OLD], old);
-	struct state_notes new_notes = state_notes_of_field(&t->desc[STATE_NEW], new);
+	struct state_notes old_notes = state_notes_of_field(&m->sides->desc[STATE_OLD], old);
+	struct state_notes new_notes = state_notes_of_field(&m->sides->desc[STATE_NEW], new);
 	uint32_t type[_STATE_AGE_N] = {old->type, new->type};
 	bool done;
 	enum state_code code;
 
 	if ((old->bit_size != 0 || new->bit_size != 0) &&
 	        (new_notes.raw || new_notes.handler != NULL)) {
-		return state_fail(
-		        t, STATE_E_ANNOTATION, "bitfields cannot be raw or have handlers", 0);
+		return state_fail(m->report, STATE_E_ANNOTATION,
+		        "bitfields cannot be raw or have handlers", 0);
 	}
 	if (new_notes.skip && !old_notes.skip) {
-		state_drop(t, old->owner, old->name);
+		state_drop(m->report, old->owner, old->name);
 	}
-	code = state_plan_noted(t, type, &old_notes, &new_notes, &done);
-	return code != STATE_OK || done ? code : field_by_type(t, around_old, around, old, new);
+	code = state_plan_noted(m, type, &old_notes, &new_notes, &done);
+	return code != STATE_OK || done ? code : field_by_type(m, around_old, around, old, new);
 }
 
-enum state_code state_plan_field(struct state_transfer *t, const struct state_fields *around_old,
+enum state_code state_plan_field(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new)
 {
-	struct state_path path = {.up = t->path, .name = new->name};
-	struct state_op *end = (struct state_op *)(t->scratch + t->high);
+	struct state_path path = {.up = m->report->where->path, .name = new->name};
+	struct state_op *end =
+	        (struct state_op *)(m->report->scratch.base + m->report->scratch.high);
 	enum state_code code;
 
-	t->path = &path;
-	code = field_push(t, around_old, around, old, new);
-	t->path = path.up;
-	for (struct state_op *op = (struct state_op *)(t->scratch + t->high);
+	m->report->where->path = &path;
+	code = field_push(m, around_old, around, old, new);
+	m->report->where->path = path.up;
+	for (struct state_op *op =
+	                (struct state_op *)(m->report->scratch.base + m->report->scratch.high);
 	        code == STATE_OK && op < end; op++) {
 		op->old_off += (uint32_t)(old->bit_off / 8);
 		op->new_off += (uint32_t)(new->bit_off / 8);

@@ -1,7 +1,7 @@
 /* Plans of integers, booleans, enums and bitfields. */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
 static bool number_is_enum(const struct state_desc *desc, uint32_t id)
 {
@@ -28,16 +28,16 @@ static bool enumerator_find(
 }
 
 /* Has every old enumerator kept its value? */
-static bool enum_is_kept(const struct state_transfer *t, uint32_t old, uint32_t new)
+static bool enum_is_kept(const struct state_sides *s, uint32_t old, uint32_t new)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &s->desc[STATE_OLD];
 
 	for (uint32_t i = 0; i < state_type_count(desc, old); i++) {
 		int64_t value;
 		int64_t now;
 		const char *name = state_type_enumerator(desc, old, i, &value);
 
-		if (!enumerator_find(&t->desc[STATE_NEW], new, name, &now) || now != value) {
+		if (!enumerator_find(&s->desc[STATE_NEW], new, name, &now) || now != value) {
 			return false;
 		}
 	}
@@ -45,26 +45,26 @@ static bool enum_is_kept(const struct state_transfer *t, uint32_t old, uint32_t 
 }
 
 static void number_fill(
-        const struct state_transfer *t, struct state_op *op, enum state_age age, uint32_t id)
+        const struct state_sides *s, struct state_op *op, enum state_age age, uint32_t id)
 {
-	uint64_t size = state_type_size(&t->desc[age], id);
+	uint64_t size = state_type_size(&s->desc[age], id);
 
 	op->number[age].width = (uint8_t)size;
 	op->number[age].is_signed =
-	        (state_type_encoding(&t->desc[age], id) & STATE_BTF_SIGNED) != 0;
-	op->number[age].n_bits = (uint8_t)(number_is_bool(&t->desc[age], id) ? 1 : size * 8);
+	        (state_type_encoding(&s->desc[age], id) & STATE_BTF_SIGNED) != 0;
+	op->number[age].n_bits = (uint8_t)(number_is_bool(&s->desc[age], id) ? 1 : size * 8);
 }
 
 static struct state_op *number_push(
-        struct state_transfer *t, enum state_op_code code, uint32_t old, uint32_t new)
+        struct state_report *r, enum state_op_code code, uint32_t old, uint32_t new)
 {
-	struct state_op *op = state_op_push(t, code);
+	struct state_op *op = state_op_push(r, code);
 
 	if (op == NULL) {
 		return NULL;
 	}
-	number_fill(t, op, STATE_OLD, old);
-	number_fill(t, op, STATE_NEW, new);
+	number_fill(r->sides, op, STATE_OLD, old);
+	number_fill(r->sides, op, STATE_NEW, new);
 	op->old_stride = op->number[STATE_OLD].width;
 	op->new_stride = op->number[STATE_NEW].width;
 	return op;
@@ -86,19 +86,19 @@ static void enum_map_add(struct state_enum *map, int64_t old, int64_t new)
 /* Values follow the names of their enumerators. *ret is NULL if these are two enums and all values
  * stay, or if one of the two is none. */
 static enum state_code enum_map(
-        struct state_transfer *t, uint32_t old, uint32_t new, const struct state_enum **ret)
+        struct state_report *r, uint32_t old, uint32_t new, const struct state_enum **ret)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 	struct state_enum *map;
 
 	old = state_type_strip(desc, old);
-	new = state_type_strip(&t->desc[STATE_NEW], new);
+	new = state_type_strip(&r->sides->desc[STATE_NEW], new);
 	*ret = NULL;
-	if (!number_is_enum(desc, old) || !number_is_enum(&t->desc[STATE_NEW], new) ||
-	        enum_is_kept(t, old, new)) {
+	if (!number_is_enum(desc, old) || !number_is_enum(&r->sides->desc[STATE_NEW], new) ||
+	        enum_is_kept(r->sides, old, new)) {
 		return STATE_OK;
 	}
-	map = state_keep(t, sizeof(*map) + state_type_count(desc, old) * sizeof(map->row[0]));
+	map = state_keep(r, sizeof(*map) + state_type_count(desc, old) * sizeof(map->row[0]));
 	if (map == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -107,10 +107,10 @@ static enum state_code enum_map(
 		int64_t now;
 		const char *name = state_type_enumerator(desc, old, i, &value);
 
-		if (enumerator_find(&t->desc[STATE_NEW], new, name, &now)) {
+		if (enumerator_find(&r->sides->desc[STATE_NEW], new, name, &now)) {
 			enum_map_add(map, value, now);
 		} else {
-			state_risk(t, STATE_THING_ENUMERATOR, old, name, 0);
+			state_risk(r, STATE_THING_ENUMERATOR, old, name, 0);
 		}
 	}
 	*ret = map;
@@ -131,18 +131,18 @@ static bool number_is_copy(const struct state_op *op, bool is_text)
 	       (op->number[STATE_OLD].is_signed == op->number[STATE_NEW].is_signed || is_text);
 }
 
-enum state_code state_plan_number(struct state_transfer *t, uint32_t old, uint32_t new)
+enum state_code state_plan_number(struct state_report *r, uint32_t old, uint32_t new)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &r->sides->desc[STATE_OLD];
+	const struct state_desc *b = &r->sides->desc[STATE_NEW];
 	const struct state_enum *map;
-	enum state_code code = enum_map(t, old, new, &map);
+	enum state_code code = enum_map(r, old, new, &map);
 	struct state_op *op;
 
 	if (code != STATE_OK) {
 		return code;
 	}
-	op = number_push(t, map != NULL ? STATE_OP_ENUM : STATE_OP_INT, old, new);
+	op = number_push(r, map != NULL ? STATE_OP_ENUM : STATE_OP_INT, old, new);
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
 	}
@@ -158,31 +158,31 @@ enum state_code state_plan_number(struct state_transfer *t, uint32_t old, uint32
 		op->size = op->number[STATE_OLD].width;
 	} else if (op->number[STATE_OLD].width > 8 || op->number[STATE_NEW].width > 8) {
 		return state_fail(
-		        t, STATE_E_TYPE, "integer changed its width to or from bytes", 16);
+		        r, STATE_E_TYPE, "integer changed its width to or from bytes", 16);
 	}
 	return STATE_OK;
 }
 
 /* At least one of the two is a bitfield. */
 enum state_code state_plan_bits(
-        struct state_transfer *t, const struct state_field *old, const struct state_field *new)
+        struct state_report *r, const struct state_field *old, const struct state_field *new)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &r->sides->desc[STATE_OLD];
+	const struct state_desc *b = &r->sides->desc[STATE_NEW];
 	struct state_bits_move *move;
 	struct state_op *op;
 	enum state_code code;
 
 	if (!state_type_is_number(a, old->type) || !state_type_is_number(b, new->type) ||
 	        state_type_size(a, old->type) > 8 || state_type_size(b, new->type) > 8) {
-		return state_fail(t, STATE_E_TYPE, "bitfield changed its kind", 0);
+		return state_fail(r, STATE_E_TYPE, "bitfield changed its kind", 0);
 	}
-	move = state_keep(t, sizeof(*move));
-	op = state_op_push(t, STATE_OP_BITS);
+	move = state_keep(r, sizeof(*move));
+	op = state_op_push(r, STATE_OP_BITS);
 	if (move == NULL || op == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	code = enum_map(t, old->type, new->type, &move->map);
+	code = enum_map(r, old->type, new->type, &move->map);
 	if (code != STATE_OK) {
 		return code;
 	}

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
 /* The n-th annotation of a union by this key: on the member, or if there is none on the type. */
 static const char *union_note(
@@ -25,9 +25,9 @@ static const char *union_tag_name(const struct state_desc *desc, const struct st
 }
 
 static const struct state_field *union_tag(
-        const struct state_transfer *t, const struct state_fields *around, const char *name)
+        const struct state_sides *s, const struct state_fields *around, const char *name)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 
 	for (uint32_t i = 0; around != NULL && i < around->n; i++) {
 		const struct state_field *field = &around->field[i];
@@ -97,23 +97,23 @@ static const struct state_case *union_case(const struct state_union *u, int64_t 
 	return NULL;
 }
 
-static enum state_code when_fail(struct state_transfer *t, const char *what, const char *member)
+static enum state_code when_fail(struct state_report *r, const char *what, const char *member)
 {
-	return state_fail_member(t, STATE_E_ANNOTATION, what, 0, member);
+	return state_fail_member(r, STATE_E_ANNOTATION, what, 0, member);
 }
 
 /* The cases of one new member. */
-static enum state_code union_member_cases(struct state_transfer *t, struct state_union *ret,
+static enum state_code union_member_cases(struct state_maker *m, struct state_union *ret,
         const struct state_fields *old, const struct state_field *new, uint32_t tag_type)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &m->sides->desc[STATE_NEW];
 	const struct state_plan *plan;
 	const char *text;
 
 	if (new->partner == STATE_NONE) {
 		return STATE_OK;
 	}
-	plan = state_plan_of_field(t, &old->field[new->partner], new);
+	plan = state_plan_of_field(m, &old->field[new->partner], new);
 	if (plan == NULL) {
 		return STATE_E_TYPE;
 	}
@@ -121,17 +121,17 @@ static enum state_code union_member_cases(struct state_transfer *t, struct state
 		struct state_case *one = &ret->cases[ret->n_cases];
 
 		if (!state_when_value(desc, tag_type, text, &one->value)) {
-			return when_fail(t, "union member is alive at what is no value of its tag",
-			        new->name);
+			return when_fail(m->report,
+			        "union member is alive at what is no value of its tag", new->name);
 		}
 		if (!state_tag_holds(desc, tag_type, &ret->tag, one->value)) {
-			return state_fail_member(t, STATE_E_ANNOTATION,
+			return state_fail_member(m->report, STATE_E_ANNOTATION,
 			        "union member is alive at a value that its tag cannot hold:",
 			        (uint64_t)one->value, new->name);
 		}
 		if (union_case(ret, one->value) != NULL) {
-			return when_fail(
-			        t, "union has two members that are alive at one value", new->name);
+			return when_fail(m->report,
+			        "union has two members that are alive at one value", new->name);
 		}
 		one->plan = plan;
 		one->old_member = old->field[new->partner].index;
@@ -141,10 +141,10 @@ static enum state_code union_member_cases(struct state_transfer *t, struct state
 }
 
 /* Values of the new tag at which the union holds nothing, as its annotations say. */
-static enum state_code union_empty_cases(struct state_transfer *t, struct state_union *ret,
+static enum state_code union_empty_cases(struct state_report *r, struct state_union *ret,
         const struct state_field *place, uint32_t tag_type)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &r->sides->desc[STATE_NEW];
 	const char *text;
 
 	for (unsigned n = 0; (text = union_note(desc, place, "empty", n)) != NULL; n++) {
@@ -155,16 +155,16 @@ static enum state_code union_empty_cases(struct state_transfer *t, struct state_
 			continue;
 		}
 		if (!state_when_value(desc, tag_type, text, &one->value)) {
-			return state_fail(t, STATE_E_ANNOTATION,
+			return state_fail(r, STATE_E_ANNOTATION,
 			        "union is empty at what is no value of its tag", 0);
 		}
 		if (!state_tag_holds(desc, tag_type, &ret->tag, one->value)) {
-			return state_fail(t, STATE_E_ANNOTATION,
+			return state_fail(r, STATE_E_ANNOTATION,
 			        "union is empty at a value that its tag cannot hold:",
 			        (uint64_t)one->value);
 		}
 		if (union_case(ret, one->value) != NULL) {
-			return state_fail(t, STATE_E_ANNOTATION,
+			return state_fail(r, STATE_E_ANNOTATION,
 			        "union is empty at a value at which a member is alive", 0);
 		}
 		one->old_member = STATE_NONE;
@@ -175,10 +175,10 @@ static enum state_code union_empty_cases(struct state_transfer *t, struct state_
 
 /* The values of an old member: of one that was removed, reported as such, nothing is carried over;
  * none may have come to mean another member. */
-static enum state_code union_old_cases(struct state_transfer *t, struct state_union *ret,
+static enum state_code union_old_cases(struct state_report *r, struct state_union *ret,
         const struct state_field *member, const struct state_field *old_tag, uint32_t tag_type)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 	const char *text;
 
 	for (unsigned n = 0; (text = member_when(desc, member, n)) != NULL; n++) {
@@ -186,12 +186,12 @@ static enum state_code union_old_cases(struct state_transfer *t, struct state_un
 		int64_t value;
 
 		if (!state_when_value(desc, old_tag->type, text, &value) ||
-		        !state_tag_value_now(t, old_tag->type, tag_type, &value)) {
+		        !state_tag_value_now(r->sides, old_tag->type, tag_type, &value)) {
 			continue;
 		}
 		one = union_case(ret, value);
 		if (one != NULL && one->old_member != member->index) {
-			return state_fail_member(t, STATE_E_UNION,
+			return state_fail_member(r, STATE_E_UNION,
 			        "tag of a union says something else now at value", (uint64_t)value,
 			        member->name);
 		}
@@ -211,7 +211,7 @@ struct union_pair {
 };
 
 static enum state_code union_fill(
-        struct state_transfer *t, const struct union_pair *u, struct state_union *made)
+        struct state_maker *m, const struct union_pair *u, struct state_union *made)
 {
 	const struct state_fields *old = &u->fields[STATE_OLD];
 	const struct state_fields *new = &u->fields[STATE_NEW];
@@ -219,43 +219,44 @@ static enum state_code union_fill(
 	enum state_code code = STATE_OK;
 
 	for (uint32_t i = 0; code == STATE_OK && i < new->n; i++) {
-		code = union_member_cases(t, made, old, &new->field[i], tag_type);
+		code = union_member_cases(m, made, old, &new->field[i], tag_type);
 	}
 	if (code == STATE_OK) {
-		code = union_empty_cases(t, made, u->place[STATE_NEW], tag_type);
+		code = union_empty_cases(m->report, made, u->place[STATE_NEW], tag_type);
 	}
 	for (uint32_t i = 0; code == STATE_OK && u->tag[STATE_OLD] != NULL && i < old->n; i++) {
-		code = union_old_cases(t, made, &old->field[i], u->tag[STATE_OLD], tag_type);
+		code = union_old_cases(
+		        m->report, made, &old->field[i], u->tag[STATE_OLD], tag_type);
 	}
 	return code;
 }
 
 static enum state_code union_tagged(
-        struct state_transfer *t, const struct union_pair *u, const struct state_union **ret)
+        struct state_maker *m, const struct union_pair *u, const struct state_union **ret)
 {
 	const struct state_field *place = u->place[STATE_NEW];
 	const struct state_field *tag = u->tag[STATE_NEW];
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &m->sides->desc[STATE_NEW];
 	uint32_t n = union_whens(desc, &u->fields[STATE_NEW], true);
-	uint32_t old_type = state_type_strip(&t->desc[STATE_OLD], u->place[STATE_OLD]->type);
+	uint32_t old_type = state_type_strip(&m->sides->desc[STATE_OLD], u->place[STATE_OLD]->type);
 	struct state_union *made;
 	enum state_code code;
 
 	if (n == STATE_NONE) {
-		return state_fail(t, STATE_E_ANNOTATION,
+		return state_fail(m->report, STATE_E_ANNOTATION,
 		        "member of a tagged union does not say when it is alive", 0);
 	}
 	n += union_empties(desc, place) +
-	     union_whens(&t->desc[STATE_OLD], &u->fields[STATE_OLD], false);
+	     union_whens(&m->sides->desc[STATE_OLD], &u->fields[STATE_OLD], false);
 	/* One more than there can be: a case is tried where it would stand. */
-	made = state_keep(t, sizeof(*made) + (n + 1) * sizeof(made->cases[0]));
+	made = state_keep(m->report, sizeof(*made) + (n + 1) * sizeof(made->cases[0]));
 	if (made == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	made->size[STATE_OLD] = (uint32_t)state_type_size(&t->desc[STATE_OLD], old_type);
+	made->size[STATE_OLD] = (uint32_t)state_type_size(&m->sides->desc[STATE_OLD], old_type);
 	made->size[STATE_NEW] = (uint32_t)state_type_size(desc, place->type);
 	made->tag = state_bits_of(desc, tag->type, tag->bit_off, tag->bit_size, place->bit_off);
-	code = union_fill(t, u, made);
+	code = union_fill(m, u, made);
 	if (code != STATE_OK) {
 		return code;
 	}
@@ -265,7 +266,7 @@ static enum state_code union_tagged(
 
 /* All members that the old union had are there, hold no pointers and look the same. */
 static bool union_is_bits(
-        struct state_transfer *t, const struct state_fields *old, const struct state_fields *new)
+        struct state_maker *m, const struct state_fields *old, const struct state_fields *new)
 {
 	for (uint32_t i = 0; i < old->n; i++) {
 		const struct state_field *field = &old->field[i];
@@ -274,7 +275,7 @@ static bool union_is_bits(
 		if (field->partner == STATE_NONE) {
 			return false;
 		}
-		plan = state_plan_of_field(t, field, &new->field[field->partner]);
+		plan = state_plan_of_field(m, field, &new->field[field->partner]);
 		if (plan == NULL || !plan->is_bits) {
 			return false;
 		}
@@ -282,81 +283,80 @@ static bool union_is_bits(
 	return true;
 }
 
-static enum state_code union_untagged(struct state_transfer *t, uint32_t old_type,
-        uint32_t new_type, const struct state_fields *old, const struct state_fields *new,
-        uint64_t high)
+static enum state_code union_untagged(struct state_maker *m, uint32_t old_type, uint32_t new_type,
+        const struct state_fields *old, const struct state_fields *new, uint64_t high)
 {
-	uint64_t size = state_type_size(&t->desc[STATE_OLD], old_type);
-	bool quiet = t->quiet;
+	uint64_t size = state_type_size(&m->sides->desc[STATE_OLD], old_type);
+	bool quiet = m->report->quiet;
 	bool is_bits;
 
-	t->quiet = true;
-	is_bits = union_is_bits(t, old, new);
-	t->quiet = quiet;
-	t->high = high;
-	if (!is_bits || size > state_type_size(&t->desc[STATE_NEW], new_type)) {
-		return state_fail(
-		        t, STATE_E_UNION, "union without a tag holds pointers or has changed", 0);
+	m->report->quiet = true;
+	is_bits = union_is_bits(m, old, new);
+	m->report->quiet = quiet;
+	m->report->scratch.high = high;
+	if (!is_bits || size > state_type_size(&m->sides->desc[STATE_NEW], new_type)) {
+		return state_fail(m->report, STATE_E_UNION,
+		        "union without a tag holds pointers or has changed", 0);
 	}
-	return state_op_copy(t, size);
+	return state_op_copy(m->report, size);
 }
 
 /* *ret is the old sibling that is the union's tag in both releases, or NULL if the old union had
  * none. What another one said of the old union, the new tag does not know. */
-static enum state_code union_tag_old(struct state_transfer *t,
-        const struct state_fields *around_old, const struct state_field *old_place,
-        const struct state_field *tag, const struct state_field **ret)
+static enum state_code union_tag_old(struct state_report *r, const struct state_fields *around_old,
+        const struct state_field *old_place, const struct state_field *tag,
+        const struct state_field **ret)
 {
 	const struct state_field *old_tag = &around_old->field[tag->partner];
-	const char *name = union_tag_name(&t->desc[STATE_OLD], old_place);
+	const char *name = union_tag_name(&r->sides->desc[STATE_OLD], old_place);
 
 	*ret = name != NULL ? old_tag : NULL;
 	return name == NULL || strcmp(name, old_tag->name) == 0
 	               ? STATE_OK
-	               : state_fail(t, STATE_E_UNION, "union's tag is another member now", 0);
+	               : state_fail(r, STATE_E_UNION, "union's tag is another member now", 0);
 }
 
-enum state_code state_plan_union(struct state_transfer *t, const struct state_fields *around_old,
+enum state_code state_plan_union(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old_place,
         const struct state_field *place)
 {
-	uint32_t old_type = state_type_strip(&t->desc[STATE_OLD], old_place->type);
-	uint32_t new_type = state_type_strip(&t->desc[STATE_NEW], place->type);
-	const char *name = union_tag_name(&t->desc[STATE_NEW], place);
+	uint32_t old_type = state_type_strip(&m->sides->desc[STATE_OLD], old_place->type);
+	uint32_t new_type = state_type_strip(&m->sides->desc[STATE_NEW], place->type);
+	const char *name = union_tag_name(&m->sides->desc[STATE_NEW], place);
 	struct union_pair u = {.place = {old_place, place}};
 	const struct state_union *made = NULL;
 	struct state_op *op;
-	uint64_t high = t->high;
+	uint64_t high = m->report->scratch.high;
 	enum state_code code;
 
-	if (!state_names_match(t, old_type, new_type)) {
-		return state_fail(t, STATE_E_TYPE, "union is another one", 0);
+	if (!state_names_match(m->sides, old_type, new_type)) {
+		return state_fail(m->report, STATE_E_TYPE, "union is another one", 0);
 	}
-	if (name != NULL && (u.tag[STATE_NEW] = union_tag(t, around, name)) == NULL) {
-		return state_fail(t, STATE_E_ANNOTATION,
+	if (name != NULL && (u.tag[STATE_NEW] = union_tag(m->sides, around, name)) == NULL) {
+		return state_fail(m->report, STATE_E_ANNOTATION,
 		        "union's tag is no number beside it that is carried over", 0);
 	}
-	if (!state_fields_get(t, STATE_OLD, old_type, &u.fields[STATE_OLD]) ||
-	        !state_fields_get(t, STATE_NEW, new_type, &u.fields[STATE_NEW])) {
+	if (!state_fields_get(m->report, STATE_OLD, old_type, &u.fields[STATE_OLD]) ||
+	        !state_fields_get(m->report, STATE_NEW, new_type, &u.fields[STATE_NEW])) {
 		return STATE_E_SCRATCH;
 	}
-	code = state_fields_partner(t, &u.fields[STATE_OLD], &u.fields[STATE_NEW]);
+	code = state_fields_partner(m->report, &u.fields[STATE_OLD], &u.fields[STATE_NEW]);
 	if (code != STATE_OK) {
 		return code;
 	}
 	if (u.tag[STATE_NEW] == NULL) {
 		return union_untagged(
-		        t, old_type, new_type, &u.fields[STATE_OLD], &u.fields[STATE_NEW], high);
+		        m, old_type, new_type, &u.fields[STATE_OLD], &u.fields[STATE_NEW], high);
 	}
-	code = union_tag_old(t, around_old, old_place, u.tag[STATE_NEW], &u.tag[STATE_OLD]);
+	code = union_tag_old(m->report, around_old, old_place, u.tag[STATE_NEW], &u.tag[STATE_OLD]);
 	if (code == STATE_OK) {
-		code = union_tagged(t, &u, &made);
+		code = union_tagged(m, &u, &made);
 	}
 	if (code == STATE_OK) {
-		state_members_lost(t, old_type, new_type, &u.fields[STATE_OLD]);
+		state_members_lost(m->report, old_type, new_type, &u.fields[STATE_OLD]);
 	}
-	t->high = high;
-	op = code == STATE_OK ? state_op_push(t, STATE_OP_UNION) : NULL;
+	m->report->scratch.high = high;
+	op = code == STATE_OK ? state_op_push(m->report, STATE_OP_UNION) : NULL;
 	if (op == NULL) {
 		return code != STATE_OK ? code : STATE_E_SCRATCH;
 	}

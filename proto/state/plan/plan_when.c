@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/plan.h"
 
 static int digit_value(char c)
 {
@@ -113,10 +113,10 @@ bool state_tag_holds(const struct state_desc *desc, uint32_t tag_type,
 
 /* What an old tag's value is in the new release. False: it has no enumerator there. */
 bool state_tag_value_now(
-        const struct state_transfer *t, uint32_t old_type, uint32_t new_type, int64_t *value)
+        const struct state_sides *s, uint32_t old_type, uint32_t new_type, int64_t *value)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
 	uint32_t old = state_type_strip(a, old_type);
 	uint32_t new = state_type_strip(b, new_type);
 

@@ -5,33 +5,33 @@
 #include <string.h>
 
 #include "proto/state/plan/text.h"
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/report.h"
 
 /* The member of a union that was being copied when the error came, or STATE_NONE. */
-static uint32_t union_member(const struct state_transfer *t, uint64_t at)
+static uint32_t union_member(const struct state_report *r, uint64_t at)
 {
-	for (uint32_t i = t->n_live; i > 0; i--) {
-		if (t->live_union[i - 1] == at) {
-			return t->live_member[i - 1];
+	for (uint32_t i = r->where->n_live; i > 0; i--) {
+		if (r->where->live_union[i - 1] == at) {
+			return r->where->live_member[i - 1];
 		}
 	}
 	return STATE_NONE;
 }
 
 /* The member that covers a byte offset, or STATE_NONE. */
-static uint32_t record_member(const struct state_transfer *t, const struct state_desc *desc,
+static uint32_t record_member(const struct state_report *r, const struct state_desc *desc,
         uint32_t id, uint64_t off, uint64_t at)
 {
 	uint32_t n = state_type_count(desc, id);
 
 	if (state_type_kind(desc, id) == STATE_BTF_UNION) {
-		return union_member(t, at);
+		return union_member(r, at);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct state_member member = state_type_member(desc, id, i);
 		uint64_t size = member.bit_size != 0 ? member.bit_size
 		                                     : state_type_size(desc, member.type) * 8;
-		uint64_t bit = off * 8 + (member.bit_size != 0 ? t->fail_bit : 0);
+		uint64_t bit = off * 8 + (member.bit_size != 0 ? r->where->bit : 0);
 
 		if (bit >= member.bit_off && bit - member.bit_off < size) {
 			return i;
@@ -41,10 +41,10 @@ static uint32_t record_member(const struct state_transfer *t, const struct state
 }
 
 /* ".table[3].name" for an offset into an old value at address `at`. */
-static void text_add_path(struct state_text *text, const struct state_transfer *t, uint32_t type,
+static void text_add_path(struct state_text *text, const struct state_report *r, uint32_t type,
         uint64_t off, uint64_t at)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 
 	for (unsigned depth = 0; depth < STATE_TYPE_DEPTH; depth++) {
 		uint32_t id = state_type_strip(desc, type);
@@ -61,7 +61,7 @@ static void text_add_path(struct state_text *text, const struct state_transfer *
 			off %= size;
 			type = state_type_array(desc, id)->type;
 		} else if (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) {
-			uint32_t i = record_member(t, desc, id, off, at);
+			uint32_t i = record_member(r, desc, id, off, at);
 			struct state_member member;
 
 			if (i == STATE_NONE) {
@@ -91,37 +91,37 @@ void state_text_add_names(struct state_text *text, const struct state_path *path
 	}
 }
 
-void state_text_add_place(struct state_text *text, const struct state_transfer *t, const void *old)
+void state_text_add_place(struct state_text *text, const struct state_report *r, const void *old)
 {
-	const struct state_desc *desc = &t->desc[t->root_age];
+	const struct state_desc *desc = &r->sides->desc[r->where->age];
 	const struct state_entry *entry;
-	uint64_t off = (uint64_t)(uintptr_t)old - t->root_old;
+	uint64_t off = (uint64_t)(uintptr_t)old - r->where->old;
 
-	if (t->root_entry == STATE_NONE) {
+	if (r->where->entry == STATE_NONE) {
 		return;
 	}
-	entry = &desc->entries[t->root_entry];
+	entry = &desc->entries[r->where->entry];
 	state_text_add(text, " at ");
-	state_text_add_entry(text, desc, t->root_entry);
-	if (t->root_old == 0) {
-		state_text_add_names(text, t->path);
+	state_text_add_entry(text, desc, r->where->entry);
+	if (r->where->old == 0) {
+		state_text_add_names(text, r->where->path);
 	} else if (entry->type != 0 && old != NULL) {
 		uint64_t size = state_type_size(desc, entry->type);
 
 		if (entry->kind == STATE_SITE && off >= size) {
 			state_text_add_index(text, off / size);
 		}
-		text_add_path(text, t, entry->type, off % size, t->root_old + off - off % size);
+		text_add_path(text, r, entry->type, off % size, r->where->old + off - off % size);
 	}
 }
 
 /* Begin the words of an error; false: it is not to be reported, or not the first. */
 static bool fail_begin(
-        struct state_transfer *t, enum state_code code, const char *what, struct state_text *ret)
+        struct state_report *r, enum state_code code, const char *what, struct state_text *ret)
 {
-	struct state_result *result = t->result;
+	struct state_result *result = r->result;
 
-	if (t->quiet || result->code != STATE_OK) {
+	if (r->quiet || result->code != STATE_OK) {
 		return false;
 	}
 	*ret = (struct state_text){.buffer = result->error, .size = sizeof(result->error)};
@@ -130,88 +130,88 @@ static bool fail_begin(
 	return true;
 }
 
-enum state_code state_fail_at(struct state_transfer *t, enum state_code code, const char *what,
+enum state_code state_fail_at(struct state_report *r, enum state_code code, const char *what,
         uint64_t value, const void *old)
 {
 	struct state_text text;
 
-	if (fail_begin(t, code, what, &text)) {
-		t->result->value = value;
+	if (fail_begin(r, code, what, &text)) {
+		r->result->value = value;
 		if (value != 0 || old != NULL) {
 			state_text_add(&text, " ");
 			state_text_add_number(&text, value, 16);
 		}
-		state_text_add_place(&text, t, old);
+		state_text_add_place(&text, r, old);
 	}
 	return code;
 }
 
 enum state_code state_fail_place(
-        struct state_transfer *t, enum state_code code, const char *what, const void *old)
+        struct state_report *r, enum state_code code, const char *what, const void *old)
 {
 	struct state_text text;
 
-	if (fail_begin(t, code, what, &text)) {
-		state_text_add_place(&text, t, old);
+	if (fail_begin(r, code, what, &text)) {
+		state_text_add_place(&text, r, old);
 	}
 	return code;
 }
 
-enum state_code state_fail_pointer(struct state_transfer *t, enum state_code code, const char *what,
+enum state_code state_fail_pointer(struct state_report *r, enum state_code code, const char *what,
         const struct state_spot *spot, const void *old)
 {
 	struct state_text text;
 
-	if (fail_begin(t, code, what, &text)) {
+	if (fail_begin(r, code, what, &text)) {
 		state_text_add(&text, " (");
-		state_text_add_entry(&text, &t->desc[STATE_OLD], spot->entry);
+		state_text_add_entry(&text, &r->sides->desc[STATE_OLD], spot->entry);
 		state_text_add(&text, "+");
 		state_text_add_number(&text, spot->off, 10);
 		state_text_add(&text, ")");
-		state_text_add_place(&text, t, old);
+		state_text_add_place(&text, r, old);
 	}
 	return code;
 }
 
-enum state_code state_fail_row(struct state_transfer *t, enum state_code code, uint32_t entry,
-        uint32_t row, const void *old)
+enum state_code state_fail_row(
+        struct state_report *r, enum state_code code, uint32_t entry, uint32_t row, const void *old)
 {
 	struct state_text text;
 
-	if (fail_begin(t, code, "pointer to row ", &text)) {
+	if (fail_begin(r, code, "pointer to row ", &text)) {
 		state_text_add_number(&text, row, 10);
 		state_text_add(&text, " of the constant table ");
-		state_text_add_entry(&text, &t->desc[STATE_OLD], entry);
+		state_text_add_entry(&text, &r->sides->desc[STATE_OLD], entry);
 		state_text_add(&text, ", which changed or is not the only one like it");
-		state_text_add_place(&text, t, old);
+		state_text_add_place(&text, r, old);
 		state_text_add(&text, "; STATE_RAW on the table keeps rows by number");
 	}
 	return code;
 }
 
 enum state_code state_fail(
-        struct state_transfer *t, enum state_code code, const char *what, uint64_t value)
+        struct state_report *r, enum state_code code, const char *what, uint64_t value)
 {
-	return state_fail_at(t, code, what, value, NULL);
+	return state_fail_at(r, code, what, value, NULL);
 }
 
-enum state_code state_fail_member(struct state_transfer *t, enum state_code code, const char *what,
+enum state_code state_fail_member(struct state_report *r, enum state_code code, const char *what,
         uint64_t value, const char *member)
 {
-	struct state_path path = {.up = t->path, .name = member};
+	struct state_path path = {.up = r->where->path, .name = member};
 
-	t->path = &path;
-	(void)state_fail(t, code, what, value);
-	t->path = path.up;
+	r->where->path = &path;
+	(void)state_fail(r, code, what, value);
+	r->where->path = path.up;
 	return code;
 }
 
 enum state_code state_fail_named(
-        struct state_transfer *t, enum state_code code, const char *what, const char *name)
+        struct state_report *r, enum state_code code, const char *what, const char *name)
 {
 	struct state_text text;
 
-	if (fail_begin(t, code, what, &text)) {
+	if (fail_begin(r, code, what, &text)) {
 		state_text_add(&text, " ");
 		state_text_add(&text, name);
 	}

@@ -1,39 +1,39 @@
 /* Scratch memory: what is kept grows from the low end, what is stacked from the high end. */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/report.h"
 
-static bool scratch_has(struct state_transfer *t, uint64_t size)
+static bool scratch_has(struct state_report *r, uint64_t size)
 {
-	if (size > t->high - t->low) {
-		state_fail(t, STATE_E_SCRATCH, "scratch memory is too small, wanted", size);
+	if (size > r->scratch.high - r->scratch.low) {
+		state_fail(r, STATE_E_SCRATCH, "scratch memory is too small, wanted", size);
 		return false;
 	}
 	return true;
 }
 
-void *state_keep(struct state_transfer *t, uint64_t size)
+void *state_keep(struct state_report *r, uint64_t size)
 {
 	void *ret;
 
-	if (size > UINT64_MAX - 15 || !scratch_has(t, (size + 15) & ~UINT64_C(15))) {
+	if (size > UINT64_MAX - 15 || !scratch_has(r, (size + 15) & ~UINT64_C(15))) {
 		return NULL;
 	}
 	size = (size + 15) & ~UINT64_C(15);
-	ret = t->scratch + t->low;
-	t->low += size;
-	if (t->low > t->result->scratch_used) {
-		t->result->scratch_used = t->low;
+	ret = r->scratch.base + r->scratch.low;
+	r->scratch.low += size;
+	if (r->scratch.low > r->result->scratch_used) {
+		r->result->scratch_used = r->scratch.low;
 	}
 	return memset(ret, 0, size);
 }
 
-void *state_stack(struct state_transfer *t, uint64_t size)
+void *state_stack(struct state_report *r, uint64_t size)
 {
-	if (size > UINT64_MAX - 15 || !scratch_has(t, (size + 15) & ~UINT64_C(15))) {
+	if (size > UINT64_MAX - 15 || !scratch_has(r, (size + 15) & ~UINT64_C(15))) {
 		return NULL;
 	}
 	size = (size + 15) & ~UINT64_C(15);
-	t->high -= size;
-	return memset(t->scratch + t->high, 0, size);
+	r->scratch.high -= size;
+	return memset(r->scratch.base + r->scratch.high, 0, size);
 }

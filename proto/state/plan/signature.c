@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/field.h"
 
 static bool is_word(char c)
 {
@@ -38,29 +38,29 @@ static uint32_t record_find(const struct state_desc *desc, const char *name, siz
 	return STATE_NONE;
 }
 
-static bool words_match(const struct state_transfer *t, const char *old, size_t old_len,
+static bool words_match(const struct state_sides *s, const char *old, size_t old_len,
         const char *new, size_t new_len)
 {
 	uint32_t x;
 	uint32_t y;
 
-	if (t->has_renamed_types && old_len > 0 && new_len > 0) {
-		x = record_find(&t->desc[STATE_OLD], old, old_len);
-		y = record_find(&t->desc[STATE_NEW], new, new_len);
+	if (s->has_renamed_types && old_len > 0 && new_len > 0) {
+		x = record_find(&s->desc[STATE_OLD], old, old_len);
+		y = record_find(&s->desc[STATE_NEW], new, new_len);
 		if (x != STATE_NONE && y != STATE_NONE) {
-			return state_names_match(t, x, y);
+			return state_names_match(s, x, y);
 		}
 	}
 	return old_len == new_len && memcmp(old, new, old_len) == 0;
 }
 
-static bool texts_match(const struct state_transfer *t, const char *old, const char *new)
+static bool texts_match(const struct state_sides *s, const char *old, const char *new)
 {
 	while (*old != 0 && *new != 0) {
 		size_t x = word_length(old);
 		size_t y = word_length(new);
 
-		if (!words_match(t, old, x, new, y) || (x == 0 && *old != *new)) {
+		if (!words_match(s, old, x, new, y) || (x == 0 && *old != *new)) {
 			return false;
 		}
 		old += x > 0 ? x : 1;
@@ -70,33 +70,33 @@ static bool texts_match(const struct state_transfer *t, const char *old, const c
 }
 
 static const char *entry_tag(
-        const struct state_transfer *t, enum state_age age, uint32_t i, const char *key)
+        const struct state_sides *s, enum state_age age, uint32_t i, const char *key)
 {
-	return state_desc_tag(&t->desc[age], STATE_TAG_ENTRY, i, STATE_TAG_SELF, key, 0);
+	return state_desc_tag(&s->desc[age], STATE_TAG_ENTRY, i, STATE_TAG_SELF, key, 0);
 }
 
 /* Does the new function say itself that it was called so? */
-static bool is_claimed(const struct state_transfer *t, uint32_t i, uint32_t k)
+static bool is_claimed(const struct state_sides *s, uint32_t i, uint32_t k)
 {
-	const struct state_desc *old = &t->desc[STATE_OLD];
-	const char *renamed = entry_tag(t, STATE_NEW, k, "renamed");
-	const char *was = entry_tag(t, STATE_OLD, i, "renamed");
+	const struct state_desc *old = &s->desc[STATE_OLD];
+	const char *renamed = entry_tag(s, STATE_NEW, k, "renamed");
+	const char *was = entry_tag(s, STATE_OLD, i, "renamed");
 
 	return renamed != NULL && (was == NULL || strcmp(was, renamed) != 0) &&
 	       strcmp(renamed, state_desc_string(old, old->entries[i].name)) == 0;
 }
 
-bool state_signatures_match(const struct state_transfer *t, uint32_t i, uint32_t k)
+bool state_signatures_match(const struct state_sides *s, uint32_t i, uint32_t k)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
-	const char *old = entry_tag(t, STATE_OLD, i, "signature");
-	const char *new = entry_tag(t, STATE_NEW, k, "signature");
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
+	const char *old = entry_tag(s, STATE_OLD, i, "signature");
+	const char *new = entry_tag(s, STATE_NEW, k, "signature");
 
 	if (old == NULL || new == NULL) {
 		/* Descriptions were once written without: the same place will do. */
 		return old == new || strcmp(state_desc_string(a, a->entries[i].unit),
 		                             state_desc_string(b, b->entries[k].unit)) == 0;
 	}
-	return texts_match(t, old, new) || is_claimed(t, i, k);
+	return texts_match(s, old, new) || is_claimed(s, i, k);
 }

@@ -5,23 +5,24 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/pairing.h"
 
 /* How near is a new site to an old one; 0: of another type. */
-static unsigned site_rank(const struct state_transfer *t, uint32_t i, uint32_t k)
+static unsigned site_rank(const struct state_pairing *p, uint32_t i, uint32_t k)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &p->sides.desc[STATE_OLD];
+	const struct state_desc *b = &p->sides.desc[STATE_NEW];
 	const struct state_entry *x = &a->entries[i];
 	const struct state_entry *y = &b->entries[k];
-	bool is_key = t->partner[i] == k;
+	bool is_key = p->partner[i] == k;
 	bool same_unit = strcmp(state_desc_string(a, x->unit), state_desc_string(b, y->unit)) == 0;
 
-	if (t->addr[STATE_NEW][k] == 0 || !state_types_alike(t, x->type, y->type, !is_key)) {
+	if (p->sides.addr[STATE_NEW][k] == 0 ||
+	        !state_types_alike(&p->sides, x->type, y->type, !is_key)) {
 		return 0;
 	}
 	if (is_key) {
-		return state_types_alike(t, x->type, y->type, true) ? 5 : 2;
+		return state_types_alike(&p->sides, x->type, y->type, true) ? 5 : 2;
 	}
 	if (!same_unit) {
 		return 1;
@@ -29,15 +30,15 @@ static unsigned site_rank(const struct state_transfer *t, uint32_t i, uint32_t k
 	return strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) == 0 ? 4 : 3;
 }
 
-static uint32_t site_partner(const struct state_transfer *t, uint32_t i)
+static uint32_t site_partner(const struct state_pairing *p, uint32_t i)
 {
 	uint32_t n;
-	uint32_t first = state_desc_kind_first(&t->desc[STATE_NEW], STATE_SITE, &n);
+	uint32_t first = state_desc_kind_first(&p->sides.desc[STATE_NEW], STATE_SITE, &n);
 	uint32_t best = STATE_NONE;
 	unsigned best_rank = 0;
 
 	for (uint32_t k = first; k < first + n; k++) {
-		unsigned rank = site_rank(t, i, k);
+		unsigned rank = site_rank(p, i, k);
 
 		if (rank > best_rank) {
 			best = k;
@@ -47,33 +48,33 @@ static uint32_t site_partner(const struct state_transfer *t, uint32_t i)
 	return best;
 }
 
-static enum state_code site_fill(struct state_transfer *t, struct state_site *site, uint32_t i)
+static enum state_code site_fill(struct state_pairing *p, struct state_site *site, uint32_t i)
 {
-	uint32_t k = site_partner(t, i);
+	uint32_t k = site_partner(p, i);
 	uint32_t entry[_STATE_AGE_N] = {i, k};
 
-	site->old_addr = t->addr[STATE_OLD][i];
+	site->old_addr = p->sides.addr[STATE_OLD][i];
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
 		site->entry[age] = entry[age];
 		if (entry[age] != STATE_NONE) {
-			const struct state_entry *e = &t->desc[age].entries[entry[age]];
+			const struct state_entry *e = &p->sides.desc[age].entries[entry[age]];
 
 			site->size[age] = (uint32_t)e->size;
-			site->type[age] = state_type_strip(&t->desc[age], e->type);
+			site->type[age] = state_type_strip(&p->sides.desc[age], e->type);
 		}
 	}
-	t->root_age = STATE_OLD;
-	t->root_entry = i;
+	p->where.age = STATE_OLD;
+	p->where.entry = i;
 	if (k == STATE_NONE) {
-		state_risk(t, STATE_THING_OBJECTS, site->type[STATE_OLD], "", 0);
+		state_risk(&p->report, STATE_THING_OBJECTS, site->type[STATE_OLD], "", 0);
 		return STATE_OK;
 	}
-	site->new_addr = t->addr[STATE_NEW][k];
-	site->align = t->desc[STATE_NEW].entries[k].align;
+	site->new_addr = p->sides.addr[STATE_NEW][k];
+	site->align = p->sides.desc[STATE_NEW].entries[k].align;
 	site->align = site->align != 0 ? site->align : 16;
-	site->plan = state_plan_get(
-	        t, t->desc[STATE_OLD].entries[i].type, t->desc[STATE_NEW].entries[k].type);
-	return site->plan == NULL ? t->result->code : STATE_OK;
+	site->plan = state_plan_get(&p->maker, p->sides.desc[STATE_OLD].entries[i].type,
+	        p->sides.desc[STATE_NEW].entries[k].type);
+	return site->plan == NULL ? p->report.result->code : STATE_OK;
 }
 
 /* Keep the table sorted by old address. */
@@ -87,42 +88,42 @@ static void site_sink(struct state_site *sites, uint32_t i)
 	}
 }
 
-enum state_code state_sites_pair(struct state_transfer *t)
+enum state_code state_sites_pair(struct state_pairing *p)
 {
 	uint32_t n;
-	uint32_t first = state_desc_kind_first(&t->desc[STATE_OLD], STATE_SITE, &n);
+	uint32_t first = state_desc_kind_first(&p->sides.desc[STATE_OLD], STATE_SITE, &n);
 
-	t->sites = state_keep(t, (uint64_t)n * sizeof(*t->sites));
-	if (t->sites == NULL) {
+	p->sites.site = state_keep(&p->report, (uint64_t)n * sizeof(*p->sites.site));
+	if (p->sites.site == NULL) {
 		return STATE_E_SCRATCH;
 	}
 	for (uint32_t i = first; i < first + n; i++) {
 		enum state_code code;
 
-		if (t->addr[STATE_OLD][i] == 0) {
+		if (p->sides.addr[STATE_OLD][i] == 0) {
 			continue;
 		}
-		code = site_fill(t, &t->sites[t->n_sites], i);
+		code = site_fill(p, &p->sites.site[p->sites.n], i);
 		if (code != STATE_OK) {
 			return code;
 		}
-		site_sink(t->sites, t->n_sites++);
+		site_sink(p->sites.site, p->sites.n++);
 	}
 	return STATE_OK;
 }
 
-struct state_site *state_site_find(const struct state_transfer *t, uint64_t old_addr)
+struct state_site *state_site_find(const struct state_sites *sites, uint64_t old_addr)
 {
 	uint32_t first = 0;
-	uint32_t n = t->n_sites;
+	uint32_t n = sites->n;
 
 	while (n > 0) {
 		uint32_t middle = first + n / 2;
 
-		if (t->sites[middle].old_addr == old_addr) {
-			return &t->sites[middle];
+		if (sites->site[middle].old_addr == old_addr) {
+			return &sites->site[middle];
 		}
-		if (t->sites[middle].old_addr < old_addr) {
+		if (sites->site[middle].old_addr < old_addr) {
 			n -= n / 2 + 1;
 			first = middle + 1;
 		} else {

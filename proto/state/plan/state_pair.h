@@ -44,16 +44,12 @@ struct state_side {
 struct state_setup {
 	struct state_side old;
 	struct state_side new;
-	/* Where the old instance's heap lies, as its creator says: not from its own memory. */
-	uint64_t old_heap_base;
-	uint64_t old_heap_size; /* bytes, all of them readable */
 	/*
 	 * Scratch memory, zeroed, aligned to 16, used until the transfer is done. About 64 bytes
 	 * for each entry of both descriptions, and 32 bytes for each live object, are enough.
 	 */
 	void *scratch;
 	size_t scratch_size;
-	uint64_t seed;     /* random: the order in which objects are made */
 	bool accepts_loss; /* state without a place is listed, not refused: somebody consented */
 };
 
@@ -98,7 +94,7 @@ struct state_notice {
 	const char *text;   /* for people, all said */
 };
 
-struct state_transfer; /* lives in the scratch memory */
+struct state_pairing; /* lives in the scratch memory */
 struct state_view;
 
 /*
@@ -110,17 +106,17 @@ typedef int (*state_handler_t)(const struct state_view *view);
 
 /*
  * Pairs the two descriptions. The setup may go, what it points to must stay. On failure *result
- * says why; on success *ret is ready for state_transfer().
+ * says why; on success *ret is ready for a transfer.
  */
 enum state_code state_pair(
-        const struct state_setup *setup, struct state_result *result, struct state_transfer **ret);
+        const struct state_setup *setup, struct state_result *result, struct state_pairing **ret);
 /* What a pairing that succeeded found, in no order; NULL: nothing. */
-const struct state_notice *state_pair_notices(const struct state_transfer *transfer);
+const struct state_notice *state_pair_notices(const struct state_pairing *pairing);
 /*
  * The n-th variable that is carried over: its old and its new entry.
  * False: there are not so many.
  */
-bool state_pair_variable(const struct state_transfer *transfer, uint32_t n, uint32_t ret_entry[2]);
+bool state_pair_variable(const struct state_pairing *pairing, uint32_t n, uint32_t ret_entry[2]);
 /* The new entry that an old one became, be it carried over or a constant; UINT32_MAX: none. */
-uint32_t state_pair_partner(const struct state_transfer *transfer, uint32_t old_entry);
+uint32_t state_pair_partner(const struct state_pairing *pairing, uint32_t old_entry);
 const char *state_code_text(enum state_code code);

@@ -7,12 +7,12 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/pairing.h"
 
 #define STRAY_BUCKETS 256 /* a power of two */
 
 struct strays {
-	struct state_transfer *t;
+	struct state_pairing *p;
 	uint8_t *taken;               /* of new entries: enum state_taken */
 	uint32_t *head[_STATE_AGE_N]; /* by name */
 	uint32_t *next[_STATE_AGE_N]; /* by entry */
@@ -21,14 +21,14 @@ struct strays {
 
 static const char *stray_name(const struct strays *s, enum state_age age, uint32_t i)
 {
-	const struct state_desc *desc = &s->t->desc[age];
+	const struct state_desc *desc = &s->p->sides.desc[age];
 
 	return state_desc_string(desc, desc->entries[i].name);
 }
 
 static const char *stray_scope(const struct strays *s, enum state_age age, uint32_t i)
 {
-	const struct state_desc *desc = &s->t->desc[age];
+	const struct state_desc *desc = &s->p->sides.desc[age];
 
 	return state_desc_string(desc, desc->entries[i].scope);
 }
@@ -45,31 +45,32 @@ static unsigned name_bucket(const char *name)
 
 static bool is_stray(const struct strays *s, enum state_age age, uint32_t i)
 {
-	if (s->t->addr[age][i] == 0) {
+	if (s->p->sides.addr[age][i] == 0) {
 		return false;
 	}
-	return age == STATE_OLD
-	               ? s->t->partner[i] == STATE_NONE && !state_entry_is_named_dropped(s->t, i)
-	               : !s->taken[i];
+	return age == STATE_OLD ? s->p->partner[i] == STATE_NONE &&
+	                                  !state_entry_is_named_dropped(&s->p->sides, i)
+	                        : !s->taken[i];
 }
 
 /* May it be mistaken for a stray? Not what somebody said where it came from, or that it is gone. */
 static bool is_rival(const struct strays *s, enum state_age age, uint32_t i)
 {
-	uint32_t k = age == STATE_OLD ? s->t->partner[i] : i;
+	uint32_t k = age == STATE_OLD ? s->p->partner[i] : i;
 
 	if (k == STATE_NONE) {
 		return is_stray(s, age, i);
 	}
-	return s->t->addr[age][i] != 0 && s->taken[k] != STATE_TAKEN_BY_NOTE;
+	return s->p->sides.addr[age][i] != 0 && s->taken[k] != STATE_TAKEN_BY_NOTE;
 }
 
 static bool strays_collect(struct strays *s, enum state_age age)
 {
-	const struct state_desc *desc = &s->t->desc[age];
+	const struct state_desc *desc = &s->p->sides.desc[age];
 
-	s->head[age] = state_stack(s->t, STRAY_BUCKETS * sizeof(*s->head[age]));
-	s->next[age] = state_stack(s->t, (uint64_t)desc->n_entries * sizeof(*s->next[age]));
+	s->head[age] = state_stack(&s->p->report, STRAY_BUCKETS * sizeof(*s->head[age]));
+	s->next[age] =
+	        state_stack(&s->p->report, (uint64_t)desc->n_entries * sizeof(*s->next[age]));
 	if (s->head[age] == NULL || s->next[age] == NULL) {
 		return false;
 	}
@@ -89,15 +90,15 @@ static bool strays_collect(struct strays *s, enum state_age age)
 
 static bool strays_match(const struct strays *s, uint32_t i, uint32_t k)
 {
-	const struct state_entry *x = &s->t->desc[STATE_OLD].entries[i];
-	const struct state_entry *y = &s->t->desc[STATE_NEW].entries[k];
+	const struct state_entry *x = &s->p->sides.desc[STATE_OLD].entries[i];
+	const struct state_entry *y = &s->p->sides.desc[STATE_NEW].entries[k];
 
 	return x->kind == y->kind &&
 	       strcmp(stray_name(s, STATE_OLD, i), stray_name(s, STATE_NEW, k)) == 0 &&
 	       (!s->by_scope ||
 	               strcmp(stray_scope(s, STATE_OLD, i), stray_scope(s, STATE_NEW, k)) == 0) &&
-	       state_types_alike(s->t, x->type, y->type, true) &&
-	       (x->kind != STATE_FUNCTION || state_signatures_match(s->t, i, k));
+	       state_types_alike(&s->p->sides, x->type, y->type, true) &&
+	       (x->kind != STATE_FUNCTION || state_signatures_match(&s->p->sides, i, k));
 }
 
 /*
@@ -127,10 +128,10 @@ static void stray_pair(const struct strays *s, uint32_t i)
 	uint32_t n = strays_count(s, STATE_OLD, i, &k);
 
 	if (n == 1 && k != STATE_NONE && strays_count(s, STATE_NEW, k, &back) == 1) {
-		s->t->partner[i] = k;
+		s->p->partner[i] = k;
 		s->taken[k] = STATE_TAKEN_MOVED;
 	}
-	s->t->unsure[i] = k != STATE_NONE && s->t->partner[i] == STATE_NONE;
+	s->p->unsure[i] = k != STATE_NONE && s->p->partner[i] == STATE_NONE;
 }
 
 static void strays_pass(const struct strays *s)
@@ -145,9 +146,9 @@ static void strays_pass(const struct strays *s)
 	}
 }
 
-enum state_code state_strays_pair(struct state_transfer *t, uint8_t taken[])
+enum state_code state_strays_pair(struct state_pairing *p, uint8_t taken[])
 {
-	struct strays s = {.t = t, .taken = taken, .by_scope = true};
+	struct strays s = {.p = p, .taken = taken, .by_scope = true};
 
 	if (!strays_collect(&s, STATE_OLD) || !strays_collect(&s, STATE_NEW)) {
 		return STATE_E_SCRATCH;

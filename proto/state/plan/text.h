@@ -6,7 +6,7 @@
 #include "proto/state/state_desc.h"
 
 struct state_path;
-struct state_transfer;
+struct state_report;
 
 struct state_text {
 	char *buffer;
@@ -22,4 +22,4 @@ void state_text_add_type(struct state_text *text, const struct state_desc *desc,
 void state_text_add_entry(struct state_text *text, const struct state_desc *desc, uint32_t i);
 /* report.c: ".table.name", the names of a path; " at store.c:table[3].name", where an old address is. */
 void state_text_add_names(struct state_text *text, const struct state_path *path);
-void state_text_add_place(struct state_text *text, const struct state_transfer *t, const void *old);
+void state_text_add_place(struct state_text *text, const struct state_report *r, const void *old);

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/field.h"
 
 bool state_type_is_number(const struct state_desc *desc, uint32_t id)
 {
@@ -89,10 +89,10 @@ bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsi
 	return kind == STATE_BTF_FLOAT && state_type_size(desc, x) == state_type_size(desc, y);
 }
 
-bool state_types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, bool exact)
+bool state_types_alike(const struct state_sides *s, uint32_t x, uint32_t y, bool exact)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
 	enum state_btf_kind kind;
 
 	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
@@ -112,7 +112,7 @@ bool state_types_alike(const struct state_transfer *t, uint32_t x, uint32_t y, b
 		return false;
 	}
 	if (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) {
-		return state_names_match(t, x, y);
+		return state_names_match(s, x, y);
 	}
 	if (kind == STATE_BTF_PTR && exact) {
 		x = state_type_strip(a, state_type(a, x)->size_or_type);

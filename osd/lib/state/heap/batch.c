@@ -15,9 +15,9 @@ static struct state_batch *batch_find(const struct state_site *site, size_t stri
 }
 
 static struct state_batch *batch_new(
-        struct state_transfer *t, struct state_site *site, size_t stride, bool is_array)
+        struct state_report *r, struct state_site *site, size_t stride, bool is_array)
 {
-	struct state_batch *batch = state_keep(t, sizeof(*batch));
+	struct state_batch *batch = state_keep(r, sizeof(*batch));
 
 	if (batch == NULL) {
 		return NULL;
@@ -33,7 +33,7 @@ static struct state_batch *batch_new(
 	return batch;
 }
 
-bool state_batch_get(struct state_transfer *t, struct state_site *site, uint32_t old_stride,
+bool state_batch_get(struct state_report *r, struct state_site *site, uint32_t old_stride,
         bool is_array, struct state_batch **ret)
 {
 	size_t stride =
@@ -48,13 +48,13 @@ bool state_batch_get(struct state_transfer *t, struct state_site *site, uint32_t
 	}
 	*ret = batch_find(site, stride, is_array);
 	if (*ret == NULL) {
-		*ret = batch_new(t, site, stride, is_array);
+		*ret = batch_new(r, site, stride, is_array);
 	}
 	return *ret != NULL;
 }
 
 enum state_code state_batch_fill(
-        struct state_transfer *t, struct state_batch *batch, uint64_t places[])
+        struct state_report *r, struct state_batch *batch, uint64_t places[])
 {
 	batch->places = places;
 	if (places == NULL) {
@@ -62,17 +62,17 @@ enum state_code state_batch_fill(
 	}
 	return heap_fill(&batch->class, batch->n, places)
 	               ? STATE_OK
-	               : state_fail(t, STATE_E_ARENA, "new heap is full", 0);
+	               : state_fail(r, STATE_E_ARENA, "new heap is full", 0);
 }
 
 /* The heap has drawn where places are; this unties them from the old order. */
-static inline uint64_t batch_random(struct state_transfer *t, uint64_t below)
+static inline uint64_t batch_random(struct state_heap *h, uint64_t below)
 {
-	t->random = t->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (t->random >> 32) * below >> 32;
+	h->random = h->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (h->random >> 32) * below >> 32;
 }
 
-uint64_t state_batch_deal(struct state_transfer *t, struct state_batch *batch)
+uint64_t state_batch_deal(struct state_heap *h, struct state_batch *batch)
 {
 	uint64_t k;
 	uint64_t place;
@@ -80,7 +80,7 @@ uint64_t state_batch_deal(struct state_transfer *t, struct state_batch *batch)
 	if (batch->n_spare > 0) {
 		return batch->spare[--batch->n_spare];
 	}
-	k = batch_random(t, batch->n);
+	k = batch_random(h, batch->n);
 	place = batch->places[k];
 	batch->places[k] = batch->places[--batch->n];
 	return place;

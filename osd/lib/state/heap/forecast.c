@@ -42,47 +42,47 @@ static void forecast_note(struct state_forecast *forecast, const struct heap_pag
 	forecast->stride = entry->stride;
 }
 
-static bool forecast_page(struct state_transfer *t, uint32_t page)
+static bool forecast_page(struct state_heap *h, uint32_t page)
 {
 	struct state_forecast *forecast;
 	struct state_site *site;
 	struct heap_page entry;
 	struct state_batch *batch;
 
-	forecast_read(&entry, t->heap.base + heap_entry_offset(page), sizeof(entry));
-	site = entry.kind == HEAP_PAGE_SMALL ? state_site_find(t, entry.site) : NULL;
+	forecast_read(&entry, h->base + heap_entry_offset(page), sizeof(entry));
+	site = entry.kind == HEAP_PAGE_SMALL ? state_site_find(h->sites, entry.site) : NULL;
 	if (!forecast_entry_is_sane(&entry, site)) {
 		return true;
 	}
-	if (!state_batch_get(t, site, entry.stride, entry.is_array != 0, &batch)) {
+	if (!state_batch_get(h->report, site, entry.stride, entry.is_array != 0, &batch)) {
 		return false;
 	}
 	if (batch == NULL) {
 		return true;
 	}
-	forecast = state_keep(t, sizeof(*forecast));
+	forecast = state_keep(h->report, sizeof(*forecast));
 	if (forecast == NULL) {
 		return false;
 	}
-	forecast->place = state_keep(t, entry.n_slots * sizeof(*forecast->place));
-	forecast->count = state_keep(t, entry.n_slots * sizeof(*forecast->count));
+	forecast->place = state_keep(h->report, entry.n_slots * sizeof(*forecast->place));
+	forecast->count = state_keep(h->report, entry.n_slots * sizeof(*forecast->count));
 	if (forecast->place == NULL || forecast->count == NULL) {
 		return false;
 	}
 	forecast->page = page;
 	forecast->batch = batch;
 	forecast_note(forecast, &entry);
-	forecast->next = t->heap.forecasts;
-	t->heap.forecasts = forecast;
-	t->heap.forecast_of_page[page] = forecast;
+	forecast->next = h->forecasts;
+	h->forecasts = forecast;
+	h->forecast_of_page[page] = forecast;
 	return true;
 }
 
-static bool forecast_chunk(struct state_transfer *t, uint32_t chunk)
+static bool forecast_chunk(struct state_heap *h, uint32_t chunk)
 {
 	struct heap_chunk head;
 
-	forecast_read(&head, t->heap.base + chunk * HEAP_CHUNK_BYTES, sizeof(head));
+	forecast_read(&head, h->base + chunk * HEAP_CHUNK_BYTES, sizeof(head));
 	for (uint32_t i = HEAP_DIRECTORY_PAGES; i < HEAP_CHUNK_PAGES; i++) {
 		uint32_t page = chunk * HEAP_CHUNK_PAGES + i;
 
@@ -90,34 +90,34 @@ static bool forecast_chunk(struct state_transfer *t, uint32_t chunk)
 			i |= 63;
 			continue;
 		}
-		if ((head.used[i / 64] >> (i % 64) & 1) != 0 && page < t->heap.n_foreseen &&
-		        !forecast_page(t, page)) {
+		if ((head.used[i / 64] >> (i % 64) & 1) != 0 && page < h->n_foreseen &&
+		        !forecast_page(h, page)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool forecast_read_heap(struct state_transfer *t)
+static bool forecast_read_heap(struct state_heap *h)
 {
-	uint64_t n_pages = t->heap.size / HEAP_PAGE_BYTES;
+	uint64_t n_pages = h->size / HEAP_PAGE_BYTES;
 	struct heap_root root;
 
-	forecast_read(&root, t->heap_root, sizeof(root));
-	if (root.magic != HEAP_MAGIC || root.version != HEAP_VERSION || root.base != t->heap.base ||
-	        root.n_chunks > t->heap.size / HEAP_CHUNK_BYTES) {
+	forecast_read(&root, h->root, sizeof(root));
+	if (root.magic != HEAP_MAGIC || root.version != HEAP_VERSION || root.base != h->base ||
+	        root.n_chunks > h->size / HEAP_CHUNK_BYTES) {
 		return false;
 	}
 	n_pages = n_pages < (uint64_t)root.n_chunks * HEAP_CHUNK_PAGES
 	                  ? n_pages
 	                  : (uint64_t)root.n_chunks * HEAP_CHUNK_PAGES;
-	t->heap.forecast_of_page = state_keep(t, n_pages * sizeof(*t->heap.forecast_of_page));
-	if (t->heap.forecast_of_page == NULL) {
+	h->forecast_of_page = state_keep(h->report, n_pages * sizeof(*h->forecast_of_page));
+	if (h->forecast_of_page == NULL) {
 		return false;
 	}
-	t->heap.n_foreseen = (uint32_t)n_pages;
+	h->n_foreseen = (uint32_t)n_pages;
 	for (uint32_t chunk = 0; chunk < root.n_chunks; chunk++) {
-		if (!forecast_chunk(t, chunk)) {
+		if (!forecast_chunk(h, chunk)) {
 			return false;
 		}
 	}
@@ -125,13 +125,14 @@ static bool forecast_read_heap(struct state_transfer *t)
 }
 
 /* Would the places fit, with something left for what comes? */
-static bool forecast_fits(const struct state_transfer *t)
+static bool forecast_fits(const struct state_heap *h)
 {
 	uint64_t n_pages = FORECAST_SLACK_PAGES + HEAP_DIRECTORY_PAGES;
 	struct heap_stats stats;
 
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (const struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		for (const struct state_batch *b = h->sites->site[i].batches; b != NULL;
+		        b = b->next) {
 			n_pages += b->n / heap_slots_of_stride(b->class.stride) + 1;
 		}
 	}
@@ -141,13 +142,13 @@ static bool forecast_fits(const struct state_transfer *t)
 }
 
 /* The places stay where they are: the array is the batch's store of spare ones later. */
-static bool forecast_fill(struct state_transfer *t)
+static bool forecast_fill(struct state_heap *h)
 {
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
-			uint64_t *places = state_keep(t, b->n * sizeof(*places));
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		for (struct state_batch *b = h->sites->site[i].batches; b != NULL; b = b->next) {
+			uint64_t *places = state_keep(h->report, b->n * sizeof(*places));
 
-			if (state_batch_fill(t, b, places) != STATE_OK) {
+			if (state_batch_fill(h->report, b, places) != STATE_OK) {
 				return false;
 			}
 		}
@@ -155,10 +156,10 @@ static bool forecast_fill(struct state_transfer *t)
 	return true;
 }
 
-static void forecast_deal(struct state_transfer *t, struct state_forecast *forecast)
+static void forecast_deal(struct state_heap *h, struct state_forecast *forecast)
 {
 	struct state_batch *batch = forecast->batch;
-	uint64_t start = t->heap.base + (uint64_t)forecast->page * HEAP_PAGE_BYTES;
+	uint64_t start = h->base + (uint64_t)forecast->page * HEAP_PAGE_BYTES;
 	uint32_t last = forecast->n_slots - 1;
 	uint64_t most = (batch->class.stride - 1) / batch->class.element_bytes;
 
@@ -173,7 +174,7 @@ static void forecast_deal(struct state_transfer *t, struct state_forecast *forec
 		if ((forecast->live[slot / 64] >> (slot % 64) & 1) == 0) {
 			continue;
 		}
-		place = state_batch_deal(t, batch);
+		place = state_batch_deal(h, batch);
 		if (batch->class.is_array) {
 			*count = *count <= most ? *count : 1;
 			heap_fill_count(&batch->class, place, *count);
@@ -184,33 +185,33 @@ static void forecast_deal(struct state_transfer *t, struct state_forecast *forec
 }
 
 /* Give up; what was taken is spare. */
-static void forecast_forget(struct state_transfer *t)
+static void forecast_forget(struct state_heap *h)
 {
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		for (struct state_batch *b = h->sites->site[i].batches; b != NULL; b = b->next) {
 			b->n_spare = b->places != NULL ? b->n : 0;
 			b->n = 0;
 		}
 	}
-	t->heap.forecasts = NULL;
-	t->heap.n_foreseen = 0;
+	h->forecasts = NULL;
+	h->n_foreseen = 0;
 }
 
-void state_foresee(struct state_transfer *t)
+void state_heap_foresee(struct state_heap *h)
 {
-	if (t->heap_root == 0 || t->heap.size == 0) {
+	if (h->root == 0 || h->size == 0) {
 		return;
 	}
-	t->quiet = true;
-	if (!forecast_read_heap(t) || !forecast_fits(t) || !forecast_fill(t)) {
-		forecast_forget(t);
+	h->report->quiet = true;
+	if (!forecast_read_heap(h) || !forecast_fits(h) || !forecast_fill(h)) {
+		forecast_forget(h);
 	}
-	t->quiet = false;
-	for (struct state_forecast *f = t->heap.forecasts; f != NULL; f = f->next) {
-		forecast_deal(t, f);
+	h->report->quiet = false;
+	for (struct state_forecast *f = h->forecasts; f != NULL; f = f->next) {
+		forecast_deal(h, f);
 	}
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		for (struct state_batch *b = h->sites->site[i].batches; b != NULL; b = b->next) {
 			b->spare = b->places;
 		}
 	}
@@ -231,10 +232,9 @@ static void forecast_drop(struct state_forecast *forecast, unsigned w, uint64_t 
 	}
 }
 
-bool state_forecast_meet(const struct state_transfer *t, uint64_t page, struct state_run *run)
+bool state_forecast_meet(const struct state_heap *h, uint64_t page, struct state_run *run)
 {
-	struct state_forecast *f =
-	        page < t->heap.n_foreseen ? t->heap.forecast_of_page[page] : NULL;
+	struct state_forecast *f = page < h->n_foreseen ? h->forecast_of_page[page] : NULL;
 
 	if (f == NULL || f->batch != run->batch || f->n_slots != run->n_slots ||
 	        f->stride != run->stride) {
@@ -256,9 +256,9 @@ bool state_forecast_meet(const struct state_transfer *t, uint64_t page, struct s
 	return true;
 }
 
-void state_forecast_end(struct state_transfer *t)
+void state_forecast_end(struct state_heap *h)
 {
-	for (struct state_forecast *f = t->heap.forecasts; f != NULL; f = f->next) {
+	for (struct state_forecast *f = h->forecasts; f != NULL; f = f->next) {
 		for (unsigned w = 0; !f->is_met && w * 64 < f->n_slots; w++) {
 			forecast_drop(f, w, f->live[w]);
 		}

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "osd/lib/heap/heap_fill.h"
-#include "proto/state/plan/transfer.h"
+#include "proto/state/plan/pairing.h"
 
 #define STATE_COUNT_IN_PAGE UINT64_MAX
 
@@ -48,8 +48,40 @@ struct state_run {
 	uint64_t count; /* elements of every object, or STATE_COUNT_IN_PAGE */
 };
 
-/* walk.c */
-enum state_code state_walk(struct state_transfer *t);
+/*
+ * The old heap: where it lies, as the new instance's creator says, never as old memory says; what was
+ * foreseen of it; and, once it is walked, what is where.
+ */
+struct state_heap {
+	uint64_t base; /* of the old heap */
+	uint64_t size; /* bytes, all of them readable */
+	/* Once it is walked. Read for every pointer: they lie together. */
+	uint64_t n_bytes; /* of the pages that run_of_page covers */
+	uint32_t n_pages;
+	uint32_t n_runs;       /* run 0 has no slots, and stride 1 */
+	uint32_t *run_of_page; /* 0: no objects */
+	struct state_run *runs;
+	uint64_t n_bytes_placed; /* in the new heap */
+	uint64_t n_objects;
+
+	struct state_forecast *forecasts;
+	struct state_forecast **forecast_of_page;
+	uint32_t n_foreseen; /* pages */
+
+	uint64_t root;   /* old address of the heap's root, 0: the old release has no heap */
+	uint64_t random; /* state of the generator that deals places */
+	struct state_sites *sites;
+	struct state_report *report;
+};
+
+/*
+ * walk.c: check the old heap and give every live object a new place. Refuses with STATE_E_HEAP,
+ * STATE_E_ARENA, STATE_E_SCRATCH, or STATE_E_LOSS if objects have no place.
+ */
+enum state_code state_walk(struct state_heap *h);
+
+/* forecast.c: look at the old heap before the switch, and take new places for what is there. */
+void state_heap_foresee(struct state_heap *h);
 
 /* Elements of the object in a slot, checked against the slot's size when the heap was walked. */
 static inline uint64_t state_slot_count(const struct state_run *run, uint32_t slot)

@@ -10,43 +10,43 @@
 
 static const uint64_t walk_one_slot = 1;
 
-static enum state_code walk_fail(struct state_transfer *t, const char *what, uint64_t value)
+static enum state_code walk_fail(struct state_report *r, const char *what, uint64_t value)
 {
-	return state_fail(t, STATE_E_HEAP, what, value);
+	return state_fail(r, STATE_E_HEAP, what, value);
 }
 
 /* For words: the page, never its address. */
-static uint64_t walk_page_number(const struct state_transfer *t, uint64_t addr)
+static uint64_t walk_page_number(const struct state_heap *h, uint64_t addr)
 {
-	return (addr - t->heap.base) / HEAP_PAGE_BYTES;
+	return (addr - h->base) / HEAP_PAGE_BYTES;
 }
 
-static const struct heap_root *walk_root(struct state_transfer *t)
+static const struct heap_root *walk_root(struct state_heap *h)
 {
-	const struct heap_root *root = (const void *)(uintptr_t)t->heap_root;
+	const struct heap_root *root = (const void *)(uintptr_t)h->root;
 
 	if (root->magic != HEAP_MAGIC || root->version != HEAP_VERSION) {
-		(void)walk_fail(t, "old heap has another format", root->version);
+		(void)walk_fail(h->report, "old heap has another format", root->version);
 		return NULL;
 	}
-	if (root->base != t->heap.base || root->base % HEAP_PAGE_BYTES != 0 ||
-	        root->n_chunks > t->heap.size / HEAP_CHUNK_BYTES + 1) {
-		(void)walk_fail(t, "old heap is not where it belongs", 0);
+	if (root->base != h->base || root->base % HEAP_PAGE_BYTES != 0 ||
+	        root->n_chunks > h->size / HEAP_CHUNK_BYTES + 1) {
+		(void)walk_fail(h->report, "old heap is not where it belongs", 0);
 		return NULL;
 	}
 	return root;
 }
 
-static const struct heap_page *walk_entry(const struct state_transfer *t, uint64_t page)
+static const struct heap_page *walk_entry(const struct state_heap *h, uint64_t page)
 {
-	return (const void *)(uintptr_t)(t->heap.base + heap_entry_offset(page));
+	return (const void *)(uintptr_t)(h->base + heap_entry_offset(page));
 }
 
 /* The pages that a chunk says are used, directory aside; word w of its bitmap. */
-static uint64_t walk_used(const struct state_transfer *t, uint64_t chunk, unsigned w)
+static uint64_t walk_used(const struct state_heap *h, uint64_t chunk, unsigned w)
 {
 	const struct heap_chunk *head =
-	        (const void *)(uintptr_t)(t->heap.base + chunk * HEAP_CHUNK_BYTES);
+	        (const void *)(uintptr_t)(h->base + chunk * HEAP_CHUNK_BYTES);
 	uint64_t word = head->used[w];
 
 	return w == 0 ? word & ~((UINT64_C(1) << HEAP_DIRECTORY_PAGES) - 1) : word;
@@ -55,22 +55,22 @@ static uint64_t walk_used(const struct state_transfer *t, uint64_t chunk, unsign
 /* Have the objects of this run counted with those of their class, if that is known and they were
  * not foreseen. */
 static enum state_code walk_batch(
-        struct state_transfer *t, struct state_run *run, uint64_t page, bool is_array)
+        struct state_heap *h, struct state_run *run, uint64_t page, bool is_array)
 {
-	if (!state_batch_get(t, run->site, run->stride, is_array, &run->batch)) {
+	if (!state_batch_get(h->report, run->site, run->stride, is_array, &run->batch)) {
 		return STATE_E_SCRATCH;
 	}
-	if (run->batch != NULL && !state_forecast_meet(t, page, run)) {
+	if (run->batch != NULL && !state_forecast_meet(h, page, run)) {
 		run->batch->n += run->n_live;
 	}
 	if (run->batch != NULL && !is_array) {
-		t->heap.n_bytes_placed += (uint64_t)run->n_live * run->site->size[STATE_NEW];
+		h->n_bytes_placed += (uint64_t)run->n_live * run->site->size[STATE_NEW];
 	}
 	return STATE_OK;
 }
 
-static enum state_code walk_small(struct state_transfer *t, struct state_run *run,
-        const struct heap_page *entry, uint64_t page)
+static enum state_code walk_small(
+        struct state_heap *h, struct state_run *run, const struct heap_page *entry, uint64_t page)
 {
 	bool is_array = entry->is_array != 0;
 	uint64_t n = 0;
@@ -82,31 +82,31 @@ static enum state_code walk_small(struct state_transfer *t, struct state_run *ru
 	if (run->stride < HEAP_STRIDE_MIN || run->stride > HEAP_PAGE_BYTES || run->n_slots == 0 ||
 	        run->n_slots > heap_slots_of_stride(run->stride) ||
 	        (!is_array && run->site->size[STATE_OLD] >= run->stride)) {
-		return walk_fail(
-		        t, "old heap page has a bad stride", walk_page_number(t, run->start));
+		return walk_fail(h->report, "old heap page has a bad stride",
+		        walk_page_number(h, run->start));
 	}
 	for (unsigned w = 0; w < HEAP_SLOTS_MAX / 64; w++) {
 		if ((run->live[w] & ~state_slots_mask(run->n_slots, w)) != 0) {
-			return walk_fail(t, "old heap page has too many objects",
-			        walk_page_number(t, run->start));
+			return walk_fail(h->report, "old heap page has too many objects",
+			        walk_page_number(h, run->start));
 		}
 		n += (uint64_t)__builtin_popcountll(run->live[w]);
 	}
 	run->n_live = (uint32_t)n;
-	return walk_batch(t, run, page, is_array);
+	return walk_batch(h, run, page, is_array);
 }
 
-static enum state_code walk_large(struct state_transfer *t, struct state_run *run,
-        const struct heap_page *entry, uint64_t page)
+static enum state_code walk_large(
+        struct state_heap *h, struct state_run *run, const struct heap_page *entry, uint64_t page)
 {
 	uint64_t in_chunk = HEAP_CHUNK_PAGES - page % HEAP_CHUNK_PAGES;
 	uint64_t bytes = (uint64_t)entry->span * HEAP_PAGE_BYTES;
 
 	if (entry->span == 0 || entry->span > in_chunk ||
-	        (page + entry->span) * HEAP_PAGE_BYTES > t->heap.size ||
+	        (page + entry->span) * HEAP_PAGE_BYTES > h->size ||
 	        entry->count > (bytes - 1) / run->site->size[STATE_OLD]) {
-		return walk_fail(t, "old heap object is larger than its pages",
-		        walk_page_number(t, run->start));
+		return walk_fail(h->report, "old heap object is larger than its pages",
+		        walk_page_number(h, run->start));
 	}
 	run->stride = (uint32_t)bytes;
 	run->n_slots = 1;
@@ -117,65 +117,66 @@ static enum state_code walk_large(struct state_transfer *t, struct state_run *ru
 }
 
 /* Enter pages [page, page + n) as those of the newest run. */
-static enum state_code walk_claim(struct state_transfer *t, uint64_t page, uint64_t n)
+static enum state_code walk_claim(struct state_heap *h, uint64_t page, uint64_t n)
 {
 	for (uint64_t i = page; i < page + n; i++) {
-		if (t->heap.run_of_page[i] != 0) {
-			return walk_fail(t, "old heap objects overlap in page", i);
+		if (h->run_of_page[i] != 0) {
+			return walk_fail(h->report, "old heap objects overlap in page", i);
 		}
-		t->heap.run_of_page[i] = t->heap.n_runs - 1;
+		h->run_of_page[i] = h->n_runs - 1;
 	}
 	return STATE_OK;
 }
 
-static enum state_code walk_page(struct state_transfer *t, uint64_t page)
+static enum state_code walk_page(struct state_heap *h, uint64_t page)
 {
-	const struct heap_page *entry = walk_entry(t, page);
-	struct state_run *run = &t->heap.runs[t->heap.n_runs];
+	const struct heap_page *entry = walk_entry(h, page);
+	struct state_run *run = &h->runs[h->n_runs];
 	enum state_code code;
 
 	if (entry->kind == HEAP_PAGE_TAIL) {
 		return STATE_OK;
 	}
-	run->start = t->heap.base + page * HEAP_PAGE_BYTES;
-	run->site = state_site_find(t, entry->site);
+	run->start = h->base + page * HEAP_PAGE_BYTES;
+	run->site = state_site_find(h->sites, entry->site);
 	if (run->site == NULL || entry->element_bytes != run->site->size[STATE_OLD]) {
-		return walk_fail(t, "old heap page is of no known site", page);
+		return walk_fail(h->report, "old heap page is of no known site", page);
 	}
 	if (entry->kind != HEAP_PAGE_SMALL && entry->kind != HEAP_PAGE_LARGE) {
-		return walk_fail(t, "old heap page is of no known kind", entry->kind);
+		return walk_fail(h->report, "old heap page is of no known kind", entry->kind);
 	}
-	code = entry->kind == HEAP_PAGE_SMALL ? walk_small(t, run, entry, page)
-	                                      : walk_large(t, run, entry, page);
+	code = entry->kind == HEAP_PAGE_SMALL ? walk_small(h, run, entry, page)
+	                                      : walk_large(h, run, entry, page);
 	if (code != STATE_OK) {
 		return code;
 	}
 	if (run->place == NULL) {
-		run->place = state_keep(t, run->n_slots * sizeof(*run->place));
+		run->place = state_keep(h->report, run->n_slots * sizeof(*run->place));
 	}
 	if (run->place == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	t->heap.n_runs++;
-	return walk_claim(t, page,
+	h->n_runs++;
+	return walk_claim(h, page,
 	        run->n_slots == 1 && run->live == &walk_one_slot ? run->stride / HEAP_PAGE_BYTES
 	                                                         : 1);
 }
 
-static enum state_code walk_chunk(struct state_transfer *t, uint64_t chunk)
+static enum state_code walk_chunk(struct state_heap *h, uint64_t chunk)
 {
 	for (unsigned w = 0; w < HEAP_CHUNK_PAGES / 64; w++) {
-		uint64_t word = walk_used(t, chunk, w);
+		uint64_t word = walk_used(h, chunk, w);
 
 		for (; word != 0; word &= word - 1) {
 			uint64_t page =
 			        chunk * HEAP_CHUNK_PAGES + w * 64 + (uint64_t)__builtin_ctzll(word);
 			enum state_code code;
 
-			if (page >= t->heap.n_pages) {
-				return walk_fail(t, "old heap uses a page behind its end", page);
+			if (page >= h->n_pages) {
+				return walk_fail(
+				        h->report, "old heap uses a page behind its end", page);
 			}
-			code = walk_page(t, page);
+			code = walk_page(h, page);
 			if (code != STATE_OK) {
 				return code;
 			}
@@ -185,52 +186,52 @@ static enum state_code walk_chunk(struct state_transfer *t, uint64_t chunk)
 }
 
 /* Tables for all pages of the chunks in use. */
-static enum state_code walk_tables(struct state_transfer *t, uint64_t n_chunks)
+static enum state_code walk_tables(struct state_heap *h, uint64_t n_chunks)
 {
 	uint64_t n_runs = 0;
-	uint64_t n_pages = t->heap.size / HEAP_PAGE_BYTES;
+	uint64_t n_pages = h->size / HEAP_PAGE_BYTES;
 
 	n_pages = n_pages < n_chunks * HEAP_CHUNK_PAGES ? n_pages : n_chunks * HEAP_CHUNK_PAGES;
 	if (n_chunks > 0 && n_pages < (n_chunks - 1) * HEAP_CHUNK_PAGES + HEAP_DIRECTORY_PAGES) {
-		return walk_fail(t, "old heap has a directory behind its end", n_chunks);
+		return walk_fail(h->report, "old heap has a directory behind its end", n_chunks);
 	}
 	for (uint64_t chunk = 0; chunk < n_chunks; chunk++) {
 		for (unsigned w = 0; w < HEAP_CHUNK_PAGES / 64; w++) {
-			n_runs += (uint64_t)__builtin_popcountll(walk_used(t, chunk, w));
+			n_runs += (uint64_t)__builtin_popcountll(walk_used(h, chunk, w));
 		}
 	}
-	t->heap.n_pages = (uint32_t)n_pages;
-	t->heap.n_bytes = n_pages * HEAP_PAGE_BYTES;
-	t->heap.n_runs = 1;
-	t->heap.run_of_page = state_keep(t, n_pages * sizeof(*t->heap.run_of_page));
-	t->heap.runs = state_keep(t, (n_runs + 1) * sizeof(*t->heap.runs));
-	if (t->heap.run_of_page == NULL || t->heap.runs == NULL) {
+	h->n_pages = (uint32_t)n_pages;
+	h->n_bytes = n_pages * HEAP_PAGE_BYTES;
+	h->n_runs = 1;
+	h->run_of_page = state_keep(h->report, n_pages * sizeof(*h->run_of_page));
+	h->runs = state_keep(h->report, (n_runs + 1) * sizeof(*h->runs));
+	if (h->run_of_page == NULL || h->runs == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	t->heap.runs[0].stride = 1;
+	h->runs[0].stride = 1;
 	return STATE_OK;
 }
 
-static enum state_code walk_full(struct state_transfer *t)
+static enum state_code walk_full(struct state_report *r)
 {
-	return state_fail(t, STATE_E_ARENA, "new heap is full", 0);
+	return state_fail(r, STATE_E_ARENA, "new heap is full", 0);
 }
 
 /* An array keeps its length. `known`: what the heap was told of it already. */
 static inline enum state_code walk_count(
-        struct state_transfer *t, const struct state_run *run, uint32_t slot, uint64_t known)
+        struct state_heap *h, const struct state_run *run, uint32_t slot, uint64_t known)
 {
 	uint64_t count = state_slot_count(run, slot);
 	uint64_t bytes = count * run->site->size[STATE_OLD];
 
 	if (bytes >= run->stride) {
-		return walk_fail(t, "old heap object is larger than its slot in page",
-		        walk_page_number(t, run->start));
+		return walk_fail(h->report, "old heap object is larger than its slot in page",
+		        walk_page_number(h, run->start));
 	}
 	if (count != known) {
 		heap_fill_count(&run->batch->class, run->place[slot], (uint32_t)count);
 	}
-	t->heap.n_bytes_placed += bytes;
+	h->n_bytes_placed += bytes;
 	return STATE_OK;
 }
 
@@ -258,19 +259,19 @@ static bool walk_counts_are(const struct state_run *run, const uint16_t *foresee
 
 /* Objects that were foreseen have their places; arrays may have changed their lengths. Lengths that
  * are as foreseen were checked then. */
-static enum state_code walk_foreseen(struct state_transfer *t, const struct state_run *run)
+static enum state_code walk_foreseen(struct state_heap *h, const struct state_run *run)
 {
 	const struct state_forecast *forecast = run->forecast;
 
 	if (!forecast->is_less && walk_counts_are(run, forecast->count)) {
-		t->heap.n_bytes_placed += forecast->n_elements * run->site->size[STATE_OLD];
+		h->n_bytes_placed += forecast->n_elements * run->site->size[STATE_OLD];
 		return STATE_OK;
 	}
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = forecast->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
 			uint16_t known = forecast->count[run->n_slots - 1 - slot];
-			enum state_code code = walk_count(t, run, slot, known);
+			enum state_code code = walk_count(h, run, slot, known);
 
 			if (code != STATE_OK) {
 				return code;
@@ -281,7 +282,7 @@ static enum state_code walk_foreseen(struct state_transfer *t, const struct stat
 }
 
 /* A run whose objects get a random one each of their class's places, unless they have one. */
-static enum state_code walk_deal(struct state_transfer *t, struct state_run *run)
+static enum state_code walk_deal(struct state_heap *h, struct state_run *run)
 {
 	bool is_array = run->batch->class.is_array;
 
@@ -293,20 +294,20 @@ static enum state_code walk_deal(struct state_transfer *t, struct state_run *run
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
 			enum state_code code = STATE_OK;
 
-			run->place[slot] = state_batch_deal(t, run->batch);
+			run->place[slot] = state_batch_deal(h, run->batch);
 			if (is_array) {
-				code = walk_count(t, run, slot, 1);
+				code = walk_count(h, run, slot, 1);
 			}
 			if (code != STATE_OK) {
 				return code;
 			}
 		}
 	}
-	return is_array && run->forecast != NULL ? walk_foreseen(t, run) : STATE_OK;
+	return is_array && run->forecast != NULL ? walk_foreseen(h, run) : STATE_OK;
 }
 
 /* A run whose objects differ in their new size: one by one. */
-static enum state_code walk_single(struct state_transfer *t, struct state_run *run)
+static enum state_code walk_single(struct state_report *r, struct state_run *run)
 {
 	const struct state_site *site = run->site;
 
@@ -318,12 +319,12 @@ static enum state_code walk_single(struct state_transfer *t, struct state_run *r
 
 			if (count * site->size[STATE_OLD] >= run->stride) {
 				return walk_fail(
-				        t, "old heap object is larger than its slot", slot);
+				        r, "old heap object is larger than its slot", slot);
 			}
 			object = heap_alloc_at_site((const void *)(uintptr_t)site->new_addr,
 			        site->size[STATE_NEW], count, site->align);
 			if (object == NULL) {
-				return walk_full(t);
+				return walk_full(r);
 			}
 			run->place[slot] = (uint64_t)(uintptr_t)object;
 		}
@@ -333,17 +334,18 @@ static enum state_code walk_single(struct state_transfer *t, struct state_run *r
 
 /* Places for all objects whose class is known and that have none, on the stack of scratch memory;
  * spare ones go first. */
-static enum state_code walk_fill(struct state_transfer *t)
+static enum state_code walk_fill(struct state_heap *h)
 {
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		for (struct state_batch *b = h->sites->site[i].batches; b != NULL; b = b->next) {
 			enum state_code code;
 
 			b->n = b->n > b->n_spare ? b->n - b->n_spare : 0;
 			if (b->n == 0) {
 				continue;
 			}
-			code = state_batch_fill(t, b, state_stack(t, b->n * sizeof(*b->places)));
+			code = state_batch_fill(
+			        h->report, b, state_stack(h->report, b->n * sizeof(*b->places)));
 			if (code != STATE_OK) {
 				return code;
 			}
@@ -353,74 +355,74 @@ static enum state_code walk_fill(struct state_transfer *t)
 }
 
 /* Places that were taken for objects that are gone. */
-static void walk_give_back(struct state_transfer *t)
+static void walk_give_back(struct state_heap *h)
 {
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		for (struct state_batch *b = t->sites[i].batches; b != NULL; b = b->next) {
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		for (struct state_batch *b = h->sites->site[i].batches; b != NULL; b = b->next) {
 			while (b->n_spare > 0) {
 				uint64_t place = b->spare[--b->n_spare];
 
-				t->heap.n_bytes_placed += b->class.element_bytes;
+				h->n_bytes_placed += b->class.element_bytes;
 				heap_free((void *)(uintptr_t)place);
 			}
 		}
 	}
 }
 
-static enum state_code walk_place(struct state_transfer *t)
+static enum state_code walk_place(struct state_heap *h)
 {
-	uint64_t high = t->high;
+	uint64_t high = h->report->scratch.high;
 	enum state_code code;
 
-	state_forecast_end(t);
-	code = walk_fill(t);
-	for (uint32_t r = 1; code == STATE_OK && r < t->heap.n_runs; r++) {
-		struct state_run *run = &t->heap.runs[r];
+	state_forecast_end(h);
+	code = walk_fill(h);
+	for (uint32_t r = 1; code == STATE_OK && r < h->n_runs; r++) {
+		struct state_run *run = &h->runs[r];
 
 		if (run->site->new_addr == 0) {
 			run->site->n_dropped += run->n_live;
 			continue;
 		}
-		t->heap.n_objects += run->n_live;
-		code = run->batch != NULL ? walk_deal(t, run) : walk_single(t, run);
+		h->n_objects += run->n_live;
+		code = run->batch != NULL ? walk_deal(h, run) : walk_single(h->report, run);
 	}
-	t->high = high;
-	walk_give_back(t);
-	heap_fill_done(t->heap.n_bytes_placed);
+	h->report->scratch.high = high;
+	walk_give_back(h);
+	heap_fill_done(h->n_bytes_placed);
 	return code;
 }
 
 /* Objects without a place in the new release. */
-static enum state_code walk_dropped(struct state_transfer *t)
+static enum state_code walk_dropped(struct state_heap *h)
 {
-	for (uint32_t i = 0; i < t->n_sites; i++) {
-		const struct state_site *site = &t->sites[i];
+	for (uint32_t i = 0; i < h->sites->n; i++) {
+		const struct state_site *site = &h->sites->site[i];
 
 		if (site->n_dropped > 0) {
-			state_lose_objects(t, site->entry[STATE_OLD], site->n_dropped);
+			state_lose_objects(h->report, site->entry[STATE_OLD], site->n_dropped);
 		}
 	}
-	return state_loss_check(t);
+	return state_loss_check(h->report);
 }
 
-enum state_code state_walk(struct state_transfer *t)
+enum state_code state_walk(struct state_heap *h)
 {
 	const struct heap_root *root;
 	enum state_code code;
 
-	if (t->heap_root == 0 || t->heap.size == 0) {
+	if (h->root == 0 || h->size == 0) {
 		return STATE_OK;
 	}
-	root = walk_root(t);
+	root = walk_root(h);
 	if (root == NULL) {
 		return STATE_E_HEAP;
 	}
-	code = walk_tables(t, root->n_chunks);
+	code = walk_tables(h, root->n_chunks);
 	for (uint64_t chunk = 0; code == STATE_OK && chunk < root->n_chunks; chunk++) {
-		code = walk_chunk(t, chunk);
+		code = walk_chunk(h, chunk);
 	}
 	if (code == STATE_OK) {
-		code = walk_place(t);
+		code = walk_place(h);
 	}
-	return code == STATE_OK ? walk_dropped(t) : code;
+	return code == STATE_OK ? walk_dropped(h) : code;
 }

@@ -28,7 +28,7 @@ static void bits_write(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t va
 }
 
 enum state_code state_run_int(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+        struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	unsigned width = op->number[STATE_OLD].width;
 	bool was_signed = op->number[STATE_OLD].is_signed;
@@ -39,7 +39,7 @@ enum state_code state_run_int(
 		if (!number_fits(value, was_signed, op->number[STATE_NEW].n_bits,
 		            op->number[STATE_NEW].is_signed)) {
 			return state_fail_at(
-			        t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
+			        r, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
 		}
 		memcpy(new, &value, op->number[STATE_NEW].width);
 		old += op->old_stride;
@@ -49,11 +49,11 @@ enum state_code state_run_int(
 }
 
 enum state_code state_run_bool(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+        struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	for (uint32_t i = 0; i < op->count; i++) {
 		if (*old > 1) {
-			return state_fail_at(t, STATE_E_RANGE, "neither true nor false", *old, old);
+			return state_fail_at(r, STATE_E_RANGE, "neither true nor false", *old, old);
 		}
 		*new = *old;
 		old += op->old_stride;
@@ -63,7 +63,7 @@ enum state_code state_run_bool(
 }
 
 /* The new value of an enumerator, which must fit. */
-static enum state_code enum_value(struct state_transfer *t, const struct state_enum *map,
+static enum state_code enum_value(struct state_report *r, const struct state_enum *map,
         int64_t value, const uint8_t *old, int64_t *ret)
 {
 	for (uint32_t i = 0; i < map->n; i++) {
@@ -73,15 +73,15 @@ static enum state_code enum_value(struct state_transfer *t, const struct state_e
 		*ret = map->row[i].value[STATE_NEW];
 		return !map->row[i].parts
 		               ? STATE_OK
-		               : state_fail_at(t, STATE_E_AMBIGUOUS,
+		               : state_fail_at(r, STATE_E_AMBIGUOUS,
 		                         "value had several enumerators, which differ now",
 		                         (uint64_t)value, old);
 	}
-	return state_fail_at(t, STATE_E_RANGE, "value has no enumerator now", (uint64_t)value, old);
+	return state_fail_at(r, STATE_E_RANGE, "value has no enumerator now", (uint64_t)value, old);
 }
 
 enum state_code state_run_bits(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+        struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	const struct state_bits_move *move = op->sub;
 	const struct state_bits *from = &move->bits[STATE_OLD];
@@ -90,14 +90,14 @@ enum state_code state_run_bits(
 	int64_t now = value;
 	enum state_code code = STATE_OK;
 
-	t->fail_bit = (unsigned)from->bit_off;
+	r->where->bit = (unsigned)from->bit_off;
 	if (move->map != NULL) {
-		code = enum_value(t, move->map, value, old, &now);
+		code = enum_value(r, move->map, value, old, &now);
 	}
 	if (code == STATE_OK &&
 	        !number_fits(now, move->map != NULL ? to->is_signed : from->is_signed, move->n_bits,
 	                to->is_signed)) {
-		code = state_fail_at(t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
+		code = state_fail_at(r, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
 	}
 	if (code == STATE_OK) {
 		bits_write(new, (unsigned)to->bit_off, to->n_bits, (uint64_t)now);
@@ -106,7 +106,7 @@ enum state_code state_run_bits(
 }
 
 enum state_code state_run_enum(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
+        struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	unsigned width = op->number[STATE_OLD].width;
 	bool to_signed = op->number[STATE_NEW].is_signed;
@@ -114,14 +114,14 @@ enum state_code state_run_enum(
 	for (uint32_t i = 0; i < op->count; i++) {
 		int64_t value = state_number_load(old, width, op->number[STATE_OLD].is_signed);
 		int64_t now;
-		enum state_code code = enum_value(t, op->sub, value, old, &now);
+		enum state_code code = enum_value(r, op->sub, value, old, &now);
 
 		if (code != STATE_OK) {
 			return code;
 		}
 		if (!number_fits(now, to_signed, op->number[STATE_NEW].n_bits, to_signed)) {
 			return state_fail_at(
-			        t, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
+			        r, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
 		}
 		memcpy(new, &now, op->number[STATE_NEW].width);
 		old += op->old_stride;

@@ -11,12 +11,12 @@
 #define RUN_INLINE inline __attribute__((always_inline))
 
 static enum state_code run_zero(
-        struct state_transfer *t, const struct state_op *op, const uint8_t *old)
+        struct state_report *r, const struct state_op *op, const uint8_t *old)
 {
 	for (uint32_t i = 0; i < op->size; i++) {
 		if (old[i] != 0) {
-			state_lose_elements(t, old + i);
-			return state_loss_check(t);
+			state_lose_elements(r, old + i);
+			return state_loss_check(r);
 		}
 	}
 	return STATE_OK;
@@ -74,7 +74,7 @@ static __attribute__((noinline)) enum state_code pointer_far(struct state_transf
         struct state_pointer *pointer, uint64_t value, const uint8_t *old, uint8_t *new)
 {
 	uint64_t now;
-	enum state_code code = state_pointer_map(t, pointer, value, old, &now);
+	enum state_code code = state_pointer_map(&t->map, pointer, value, old, &now);
 
 	if (code == STATE_OK) {
 		memcpy(new, &now, sizeof(now));
@@ -143,32 +143,34 @@ static enum state_code run_handler(
 	        .transfer = t,
 	        .old = old,
 	        .new = new,
-	        .old_size = state_type_size(&t->desc[STATE_OLD], handler->type[STATE_OLD]),
-	        .new_size = state_type_size(&t->desc[STATE_NEW], handler->type[STATE_NEW]),
+	        .old_size =
+	                state_type_size(&t->map.sides->desc[STATE_OLD], handler->type[STATE_OLD]),
+	        .new_size =
+	                state_type_size(&t->map.sides->desc[STATE_NEW], handler->type[STATE_NEW]),
 	        .old_version = handler->version[STATE_OLD],
 	        .new_version = handler->version[STATE_NEW],
 	        .step = handler,
 	};
-	bool was_settled = t->is_settled;
+	bool was_settled = t->map.is_settled;
 	int code;
 
 	/*
 	 * What a handler asks for, it wants now. What it tried in vain and
 	 * does not mind is no error.
 	 */
-	t->is_settled = true;
+	t->map.is_settled = true;
 	code = handler->call(&view);
-	t->is_settled = was_settled;
+	t->map.is_settled = was_settled;
 	if (code == 0) {
-		t->result->code = STATE_OK;
-		t->result->value = 0;
-		t->result->error[0] = 0;
+		t->report->result->code = STATE_OK;
+		t->report->result->value = 0;
+		t->report->result->error[0] = 0;
 		/* Loss is refused whatever the handler thinks of it. */
-		return state_loss_check(t);
+		return state_loss_check(t->report);
 	}
 	(void)state_fail_at(
-	        t, STATE_E_HANDLER, "handler refused with", (uint64_t)(int64_t)code, old);
-	return t->result->code;
+	        t->report, STATE_E_HANDLER, "handler refused with", (uint64_t)(int64_t)code, old);
+	return t->report->result->code;
 }
 
 /* Copies of members are short: two words that may overlap do for most of them. */
@@ -205,18 +207,18 @@ static __attribute__((noinline)) enum state_code run_other(
 	case STATE_OP_POINTER:
 		return run_pointers(t, op, old, new);
 	case STATE_OP_INT:
-		return state_run_int(t, op, old, new);
+		return state_run_int(t->report, op, old, new);
 	case STATE_OP_BOOL:
-		return state_run_bool(t, op, old, new);
+		return state_run_bool(t->report, op, old, new);
 	case STATE_OP_ENUM:
-		return state_run_enum(t, op, old, new);
+		return state_run_enum(t->report, op, old, new);
 	case STATE_OP_FLOAT:
 		state_run_float(op, old, new);
 		return STATE_OK;
 	case STATE_OP_BITS:
-		return state_run_bits(t, op, old, new);
+		return state_run_bits(t->report, op, old, new);
 	case STATE_OP_ZERO:
-		return run_zero(t, op, old);
+		return run_zero(t->report, op, old);
 	case STATE_OP_REPEAT:
 		return run_repeat(t, op, old, new);
 	case STATE_OP_HANDLER:
@@ -259,12 +261,12 @@ const struct state_case *state_union_case(const struct state_union *u, const uin
  * No member is alive: nothing must be lost by that, and no part of an initial value may stay behind
  * the tag, which the next update could not explain.
  */
-static __attribute__((noinline)) enum state_code union_clear(struct state_transfer *t,
+static __attribute__((noinline)) enum state_code union_clear(struct state_report *r,
         const struct state_union *u, bool is_claimed, const uint8_t *old, uint8_t *new)
 {
 	for (uint32_t i = 0; i < u->size[STATE_OLD] && !is_claimed && !u->is_empty_else; i++) {
 		if (old[i] != 0) {
-			return state_fail_at(t, STATE_E_UNION,
+			return state_fail_at(r, STATE_E_UNION,
 			        "no member of the union claims its tag's value",
 			        (uint64_t)union_tag(u, new), old);
 		}
@@ -293,7 +295,7 @@ static RUN_INLINE enum state_code plan_run(
 {
 	const struct state_op *next = plan->ops;
 	const struct state_op *end = next + plan->n_ops;
-	const uint32_t n_live = t->n_live;
+	const uint32_t n_live = t->where.n_live;
 
 	while (next < end) {
 		const struct state_op *op = next++;
@@ -305,26 +307,26 @@ static RUN_INLINE enum state_code plan_run(
 			const struct state_case *alive = union_case(op->sub, to);
 
 			if (alive == NULL || alive->plan == NULL) {
-				code = union_clear(t, op->sub, alive != NULL, from, to);
+				code = union_clear(t->report, op->sub, alive != NULL, from, to);
 				if (code != STATE_OK) {
 					return code;
 				}
 				continue;
 			}
 			if (n_live == STATE_DEPTH) {
-				return state_fail_at(
-				        t, STATE_E_UNION, "unions are nested too deeply", 0, from);
+				return state_fail_at(t->report, STATE_E_UNION,
+				        "unions are nested too deeply", 0, from);
 			}
-			t->live_union[n_live] = (uint64_t)(uintptr_t)from;
-			t->live_member[n_live] = alive->old_member;
-			t->n_live = n_live + 1;
+			t->where.live_union[n_live] = (uint64_t)(uintptr_t)from;
+			t->where.live_member[n_live] = alive->old_member;
+			t->where.n_live = n_live + 1;
 			op = alive->plan->ops;
 			if (alive->plan->n_ops == 1 && op->code != STATE_OP_UNION) {
 				code = run_op(t, op, from + op->old_off, to + op->new_off);
 			} else {
 				code = state_plan_run(t, alive->plan, from, to);
 			}
-			t->n_live = n_live;
+			t->where.n_live = n_live;
 		} else {
 			code = run_op(t, op, from, to);
 		}
@@ -381,9 +383,9 @@ enum state_code state_objects_run(struct state_transfer *t, const struct state_r
 	const struct state_site *site = run->site;
 	uint64_t n_elements = 0;
 
-	t->root_entry = site->entry[STATE_OLD];
+	t->where.entry = site->entry[STATE_OLD];
 	if (site->plan->is_flat) {
-		t->result->n_bytes += run_objects_flat(run) * site->size[STATE_OLD];
+		t->report->result->n_bytes += run_objects_flat(run) * site->size[STATE_OLD];
 		return STATE_OK;
 	}
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
@@ -395,7 +397,7 @@ enum state_code state_objects_run(struct state_transfer *t, const struct state_r
 			enum state_code code;
 
 			n_elements += count;
-			t->root_old = (uint64_t)(uintptr_t)old;
+			t->where.old = (uint64_t)(uintptr_t)old;
 			code = run_elements(
 			        t, site, old, (void *)(uintptr_t)run->place[slot], count);
 			if (code != STATE_OK) {
@@ -403,6 +405,6 @@ enum state_code state_objects_run(struct state_transfer *t, const struct state_r
 			}
 		}
 	}
-	t->result->n_bytes += n_elements * site->size[STATE_OLD];
+	t->report->result->n_bytes += n_elements * site->size[STATE_OLD];
 	return STATE_OK;
 }

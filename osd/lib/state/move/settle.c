@@ -19,9 +19,9 @@ static enum state_code settle_pointers(
 		enum state_code code = STATE_OK;
 
 		memcpy(&now, new, sizeof(now));
-		if (now == state_unsettled(t)) {
+		if (now == state_unsettled(&t->map)) {
 			memcpy(&value, old, sizeof(value));
-			code = state_pointer_map(t, pointer, value, old, &now);
+			code = state_pointer_map(&t->map, pointer, value, old, &now);
 		}
 		if (code != STATE_OK) {
 			return code;
@@ -46,10 +46,10 @@ static enum state_code settle_union(
 		return STATE_OK;
 	}
 	/* No deeper than when the plan ran. */
-	t->live_union[t->n_live] = (uint64_t)(uintptr_t)old;
-	t->live_member[t->n_live++] = alive->old_member;
+	t->where.live_union[t->where.n_live] = (uint64_t)(uintptr_t)old;
+	t->where.live_member[t->where.n_live++] = alive->old_member;
 	code = settle_plan(t, alive->plan, old, new);
-	t->n_live--;
+	t->where.n_live--;
 	return code;
 }
 
@@ -100,7 +100,7 @@ static enum state_code settle_object(
 	uint8_t *new = (void *)(uintptr_t)run->place[slot];
 	uint64_t count = state_slot_count(run, slot);
 
-	t->root_old = (uint64_t)(uintptr_t)old;
+	t->where.old = (uint64_t)(uintptr_t)old;
 	for (uint64_t i = 0; i < count; i++) {
 		enum state_code code = settle_plan(t, site->plan, old + i * site->size[STATE_OLD],
 		        new + i * site->size[STATE_NEW]);
@@ -114,7 +114,7 @@ static enum state_code settle_object(
 
 static enum state_code settle_run(struct state_transfer *t, const struct state_run *run)
 {
-	t->root_entry = run->site->entry[STATE_OLD];
+	t->where.entry = run->site->entry[STATE_OLD];
 	for (unsigned w = 0; w * 64 < run->n_slots; w++) {
 		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
@@ -132,11 +132,11 @@ enum state_code state_settle(struct state_transfer *t)
 {
 	enum state_code code = STATE_OK;
 
-	for (uint32_t i = 0; code == STATE_OK && i < t->n_jobs; i++) {
-		const struct state_job *job = &t->jobs[i];
+	for (uint32_t i = 0; code == STATE_OK && i < t->pairing->n_jobs; i++) {
+		const struct state_job *job = &t->pairing->jobs[i];
 
-		t->root_entry = job->entry[STATE_OLD];
-		t->root_old = job->addr[STATE_OLD];
+		t->where.entry = job->entry[STATE_OLD];
+		t->where.old = job->addr[STATE_OLD];
 		code = settle_plan(t, job->plan, (const void *)(uintptr_t)job->addr[STATE_OLD],
 		        (void *)(uintptr_t)job->addr[STATE_NEW]);
 	}

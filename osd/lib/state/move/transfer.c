@@ -4,6 +4,39 @@
  */
 #include "osd/lib/state/move/priv.h"
 
+enum state_code state_transfer_new(struct state_pairing *pairing,
+        const struct state_old_heap *old_heap, uint64_t seed, struct state_transfer **ret)
+{
+	struct state_report *report = &pairing->report;
+	struct state_transfer *t = state_keep(report, sizeof(*t));
+
+	if (t == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	t->heap.base = old_heap->base;
+	t->heap.size = old_heap->size;
+	t->heap.root = pairing->heap_root;
+	t->heap.random = seed;
+	t->heap.sites = &pairing->sites;
+	t->heap.report = report;
+	t->map.sides = &pairing->sides;
+	t->map.report = report;
+	t->map.heap = &t->heap;
+	t->map.items = &pairing->items;
+	t->map.has_handlers = pairing->maker.has_handlers;
+	t->where.entry = STATE_NONE;
+	t->pairing = pairing;
+	t->report = report;
+	report->where = &t->where;
+	*ret = t;
+	return STATE_OK;
+}
+
+void state_foresee(struct state_transfer *t)
+{
+	state_heap_foresee(&t->heap);
+}
+
 static enum state_code transfer_objects(struct state_transfer *t)
 {
 	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
@@ -16,38 +49,38 @@ static enum state_code transfer_objects(struct state_transfer *t)
 			return code;
 		}
 	}
-	t->result->n_objects = t->heap.n_objects;
+	t->report->result->n_objects = t->heap.n_objects;
 	return STATE_OK;
 }
 
 /* Variables with handlers come first: more of what they place is known to handlers of objects. */
 static enum state_code transfer_variables(struct state_transfer *t, bool handled)
 {
-	for (uint32_t i = 0; i < t->n_jobs; i++) {
-		const struct state_job *job = &t->jobs[i];
+	for (uint32_t i = 0; i < t->pairing->n_jobs; i++) {
+		const struct state_job *job = &t->pairing->jobs[i];
 		enum state_code code;
 
 		if (job->plan->has_handler != handled) {
 			continue;
 		}
-		t->root_entry = job->entry[STATE_OLD];
-		t->root_old = job->addr[STATE_OLD];
+		t->where.entry = job->entry[STATE_OLD];
+		t->where.old = job->addr[STATE_OLD];
 		code = state_plan_run(t, job->plan, (const void *)(uintptr_t)job->addr[STATE_OLD],
 		        (void *)(uintptr_t)job->addr[STATE_NEW]);
 		if (code != STATE_OK) {
 			return code;
 		}
-		t->result->n_bytes += job->plan->size[STATE_OLD];
-		t->result->n_variables++;
+		t->report->result->n_bytes += job->plan->size[STATE_OLD];
+		t->report->result->n_variables++;
 	}
 	return STATE_OK;
 }
 
 enum state_code state_transfer(struct state_transfer *t)
 {
-	enum state_code code = state_walk(t);
+	enum state_code code = state_walk(&t->heap);
 
-	t->root_age = STATE_OLD;
+	t->where.age = STATE_OLD;
 	if (code == STATE_OK) {
 		code = transfer_variables(t, true);
 	}
@@ -57,11 +90,11 @@ enum state_code state_transfer(struct state_transfer *t)
 	if (code == STATE_OK) {
 		code = transfer_objects(t);
 	}
-	t->is_settled = true;
-	if (code == STATE_OK && t->n_unsettled > 0) {
+	t->map.is_settled = true;
+	if (code == STATE_OK && t->map.n_unsettled > 0) {
 		code = state_settle(t);
 	}
-	t->root_entry = STATE_NONE;
+	t->where.entry = STATE_NONE;
 	/* Whoever fails says why; if he could not, the code alone must do. */
-	return code == STATE_OK ? code : state_fail(t, code, "transfer failed", 0);
+	return code == STATE_OK ? code : state_fail(t->report, code, "transfer failed", 0);
 }

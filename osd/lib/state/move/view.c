@@ -14,7 +14,7 @@ enum state_code state_view_default(const struct state_view *view)
 	if (handler->plan == NULL) {
 		return STATE_E_TYPE;
 	}
-	code = state_lose_default(view->transfer, handler->losses);
+	code = state_lose_default(view->transfer->report, handler->losses);
 	return code != STATE_OK
 	               ? code
 	               : state_plan_run(view->transfer, handler->plan, view->old, view->new);
@@ -30,7 +30,7 @@ enum state_code state_view_pointer(const struct state_view *view, const void *ol
 		*ret_new = NULL;
 		return STATE_OK;
 	}
-	code = state_pointer_map(view->transfer, &pointer, value, view->old, &value);
+	code = state_pointer_map(&view->transfer->map, &pointer, value, view->old, &value);
 	if (code == STATE_OK) {
 		*ret_new = (void *)(uintptr_t)value;
 	}
@@ -40,10 +40,10 @@ enum state_code state_view_pointer(const struct state_view *view, const void *ol
 const void *state_view_find(
         const struct state_view *view, const char *file, const char *function, const char *name)
 {
-	const struct state_transfer *t = view->transfer;
-	uint32_t i = state_desc_find(&t->desc[STATE_OLD], STATE_VARIABLE, file, function, name);
+	const struct state_sides *s = view->transfer->map.sides;
+	uint32_t i = state_desc_find(&s->desc[STATE_OLD], STATE_VARIABLE, file, function, name);
 
-	return i == UINT32_MAX ? NULL : (const void *)(uintptr_t)t->addr[STATE_OLD][i];
+	return i == UINT32_MAX ? NULL : (const void *)(uintptr_t)s->addr[STATE_OLD][i];
 }
 
 /* Values of one type side by side, somewhere in a larger one. */
@@ -78,16 +78,16 @@ static bool extent_find(const struct state_desc *desc, uint32_t type, uint64_t o
 }
 
 /* May a pointer to the old type lead to the new one? */
-static bool types_meet(const struct state_transfer *t, uint32_t old, uint32_t new)
+static bool types_meet(const struct state_sides *s, uint32_t old, uint32_t new)
 {
-	enum state_btf_kind kind = state_type_kind(&t->desc[STATE_OLD], old);
+	enum state_btf_kind kind = state_type_kind(&s->desc[STATE_OLD], old);
 
-	if (kind != state_type_kind(&t->desc[STATE_NEW], new)) {
-		return state_type_is_number(&t->desc[STATE_OLD], old) &&
-		       state_type_is_number(&t->desc[STATE_NEW], new);
+	if (kind != state_type_kind(&s->desc[STATE_NEW], new)) {
+		return state_type_is_number(&s->desc[STATE_OLD], old) &&
+		       state_type_is_number(&s->desc[STATE_NEW], new);
 	}
 	return (kind != STATE_BTF_STRUCT && kind != STATE_BTF_UNION) ||
-	       state_names_match(t, old, new);
+	       state_names_match(s, old, new);
 }
 
 /* A new value: where it lies in an object or a variable. */
@@ -97,9 +97,9 @@ struct home {
 	uint64_t bytes; /* from there to the object's end */
 };
 
-static bool home_in_heap(const struct state_transfer *t, uint64_t new, struct home *ret)
+static bool home_in_heap(const struct state_sides *s, uint64_t new, struct home *ret)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 	struct heap_object object;
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(desc, STATE_SITE, &n);
@@ -108,7 +108,7 @@ static bool home_in_heap(const struct state_transfer *t, uint64_t new, struct ho
 		return false;
 	}
 	for (uint32_t k = first; k < first + n; k++) {
-		if (t->addr[STATE_NEW][k] == object.site) {
+		if (s->addr[STATE_NEW][k] == object.site) {
 			ret->type = desc->entries[k].type;
 			ret->off = (new - object.start) % object.element_bytes;
 			ret->bytes = object.start + object.count * object.element_bytes - new;
@@ -118,19 +118,19 @@ static bool home_in_heap(const struct state_transfer *t, uint64_t new, struct ho
 	return false;
 }
 
-static bool home_find(const struct state_transfer *t, uint64_t new, struct home *ret)
+static bool home_find(const struct state_sides *s, uint64_t new, struct home *ret)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(desc, STATE_VARIABLE, &n);
 
-	if (home_in_heap(t, new, ret)) {
+	if (home_in_heap(s, new, ret)) {
 		return true;
 	}
 	for (uint32_t k = first; k < first + n; k++) {
-		uint64_t off = new - t->addr[STATE_NEW][k];
+		uint64_t off = new - s->addr[STATE_NEW][k];
 
-		if (t->addr[STATE_NEW][k] != 0 && off < desc->entries[k].size) {
+		if (s->addr[STATE_NEW][k] != 0 && off < desc->entries[k].size) {
 			ret->type = desc->entries[k].type;
 			ret->off = off;
 			ret->bytes = desc->entries[k].size - off;
@@ -142,18 +142,18 @@ static bool home_find(const struct state_transfer *t, uint64_t new, struct home 
 
 /* The new type for `count` old ones at a new address. */
 static bool home_type(
-        const struct state_transfer *t, uint64_t new, const struct extent *old, uint32_t *ret)
+        const struct state_sides *s, uint64_t new, const struct extent *old, uint32_t *ret)
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 	struct home home;
 
-	if (!home_find(t, new, &home)) {
+	if (!home_find(s, new, &home)) {
 		return false;
 	}
 	do {
 		uint32_t id = state_type_strip(desc, home.type);
 
-		if (home.off == 0 && types_meet(t, old->type, id) &&
+		if (home.off == 0 && types_meet(s, old->type, id) &&
 		        state_type_size(desc, id) > 0 &&
 		        old->count <= home.bytes / state_type_size(desc, id)) {
 			*ret = id;
@@ -168,7 +168,8 @@ static bool home_type(
 static bool range_root(const struct state_view *view, uint64_t start, uint64_t size,
         uint32_t *ret_type, uint64_t *ret_off)
 {
-	const struct state_transfer *t = view->transfer;
+	const struct state_mapper *map = &view->transfer->map;
+	const struct state_desc *desc = &map->sides->desc[STATE_OLD];
 	const struct state_handler *handler = view->step;
 	const struct state_item *item;
 	struct state_orphan orphan;
@@ -182,37 +183,36 @@ static bool range_root(const struct state_view *view, uint64_t start, uint64_t s
 		*ret_off = off;
 		return true;
 	}
-	if (state_orphan_find(t, start, &orphan)) {
+	if (state_orphan_find(map, start, &orphan)) {
 		*ret_type = orphan.type;
 		*ret_off = orphan.off;
 		return size <= orphan.bytes - orphan.off;
 	}
-	item = state_item_find(t, start);
+	item = state_item_find(map->items, start);
 	if (item == NULL || item->entry[STATE_NEW] != STATE_NONE ||
-	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].kind != STATE_VARIABLE ||
+	        desc->entries[item->entry[STATE_OLD]].kind != STATE_VARIABLE ||
 	        start - item->start >= item->size || size > item->size - (start - item->start)) {
 		return false;
 	}
-	*ret_type = t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type;
+	*ret_type = desc->entries[item->entry[STATE_OLD]].type;
 	*ret_off = start - item->start;
 	return true;
 }
 
 static enum state_code place_fail(const struct state_view *view, const char *what, const void *old)
 {
-	return state_fail_place(view->transfer, STATE_E_HANDLER, what, old);
+	return state_fail_place(view->transfer->report, STATE_E_HANDLER, what, old);
 }
 
 enum state_code state_view_place(
         const struct state_view *view, const void *old, uint64_t old_bytes, void *new)
 {
-	struct state_transfer *t = view->transfer;
+	struct state_mapper *map = &view->transfer->map;
 	struct state_place place = {
 	        .start = (uint64_t)(uintptr_t)old,
 	        .size = old_bytes,
 	        .new_addr = (uint64_t)(uintptr_t)new,
 	};
-	uint32_t at = state_place_first(t, place.start);
 	struct extent extent;
 	uint32_t type;
 	uint64_t off;
@@ -220,21 +220,17 @@ enum state_code state_view_place(
 	if (!range_root(view, place.start, old_bytes, &type, &off)) {
 		return place_fail(view, "handler places what is not its old value", view->old);
 	}
-	if (at < t->n_places && t->places[at].start < place.start + old_bytes) {
+	if (state_place_is_taken(map, place.start, old_bytes)) {
 		return place_fail(view, "handler places a part of the old value twice", old);
 	}
-	if (!extent_find(&t->desc[STATE_OLD], type, off, old_bytes, &extent)) {
+	if (!extent_find(&map->sides->desc[STATE_OLD], type, off, old_bytes, &extent)) {
 		return place_fail(view, "handler places what is no whole value", old);
 	}
 	place.count = extent.count;
 	place.type[STATE_OLD] = extent.type;
-	if (!home_type(t, place.new_addr, &extent, &place.type[STATE_NEW])) {
+	if (!home_type(map->sides, place.new_addr, &extent, &place.type[STATE_NEW])) {
 		return place_fail(
 		        view, "handler places a value where there is none of its type", old);
 	}
-	if (!state_places_open(t, at)) {
-		return STATE_E_SCRATCH;
-	}
-	t->places[at] = place;
-	return STATE_OK;
+	return state_place_add(map, &place) ? STATE_OK : STATE_E_SCRATCH;
 }

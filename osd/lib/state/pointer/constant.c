@@ -71,9 +71,9 @@ static uint32_t table_search(struct state_table *c, uint32_t i)
 /* What is known of the table; false: no room to remember it. */
 static bool table_know(struct state_table *c)
 {
-	struct state_transfer *t = c->t;
+	struct state_mapper *map = c->map;
 	uint64_t start = (uint64_t)(uintptr_t)c->at[STATE_OLD];
-	struct state_rows *rows = t->rows;
+	struct state_rows *rows = map->rows;
 
 	while (rows != NULL && (rows->start != start || rows->type != c->row[STATE_OLD])) {
 		rows = rows->next;
@@ -82,7 +82,7 @@ static bool table_know(struct state_table *c)
 	if (rows != NULL) {
 		return true;
 	}
-	rows = state_keep(t, sizeof(*rows));
+	rows = state_keep(map->report, sizeof(*rows));
 	if (rows == NULL) {
 		return false;
 	}
@@ -90,13 +90,14 @@ static bool table_know(struct state_table *c)
 	rows->type = c->row[STATE_OLD];
 	rows->is_kept = table_is_kept(c);
 	if (!rows->is_kept) {
-		rows->found = state_keep(t, (uint64_t)c->n[STATE_OLD] * sizeof(*rows->found));
+		rows->found =
+		        state_keep(map->report, (uint64_t)c->n[STATE_OLD] * sizeof(*rows->found));
 	}
 	if (c->has_no_room || (!rows->is_kept && rows->found == NULL)) {
 		return false;
 	}
-	rows->next = t->rows;
-	t->rows = rows;
+	rows->next = map->rows;
+	map->rows = rows;
 	c->known = rows;
 	return true;
 }
@@ -117,7 +118,8 @@ static uint32_t table_find(struct state_table *c, uint32_t i)
  * array in the row before it? */
 static bool pointer_means_row(const struct state_table *c, const struct state_pointer *pointer)
 {
-	return pointer->target == STATE_TARGET_ANY || state_pointer_fits(c->t, pointer, c->row);
+	return pointer->target == STATE_TARGET_ANY ||
+	       state_pointer_fits(c->map->sides, pointer, c->row);
 }
 
 /* The new row for a pointer `off` bytes into old row i of a table that has changed. */
@@ -158,7 +160,7 @@ static bool table_is_by_index(struct state_table *c, uint64_t off)
 	return !c->has_no_room && c->known->is_kept;
 }
 
-enum state_code state_constant_map(struct state_transfer *t, const struct state_pointer *pointer,
+enum state_code state_constant_map(struct state_mapper *map, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, const uint8_t *at, bool *ret_done, uint64_t *ret)
 {
 	struct state_part_at part = {.off = off};
@@ -168,7 +170,7 @@ enum state_code state_constant_map(struct state_transfer *t, const struct state_
 	enum state_code code;
 
 	*ret_done = false;
-	if (item->is_kept || !state_table_get(t, pointer, item, &part, &c)) {
+	if (item->is_kept || !state_table_get(map, pointer, item, &part, &c)) {
 		return STATE_OK;
 	}
 	if (table_is_by_index(&c, part.off)) {
@@ -188,9 +190,10 @@ enum state_code state_constant_map(struct state_transfer *t, const struct state_
 		return STATE_E_SCRATCH;
 	}
 	if (k == STATE_NONE) {
-		return state_fail_row(t, STATE_E_AMBIGUOUS, item->entry[STATE_OLD], i, at);
+		return state_fail_row(
+		        map->report, STATE_E_AMBIGUOUS, item->entry[STATE_OLD], i, at);
 	}
-	code = state_offset_map(t, pointer, c.row, 1, off, ret);
+	code = state_offset_map(map, pointer, c.row, 1, off, ret);
 	if (code == STATE_OK) {
 		*ret += part.start[STATE_NEW] + k * c.size[STATE_NEW];
 	}

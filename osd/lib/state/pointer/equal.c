@@ -23,14 +23,14 @@ static bool values_equal(struct state_table *c, const struct twins *any, unsigne
 static bool literal_equal(const struct state_table *c, const struct state_entry *old, uint64_t off,
         uint64_t new_value)
 {
-	const struct state_desc *a = &c->t->desc[STATE_OLD];
-	const struct state_desc *b = &c->t->desc[STATE_NEW];
+	const struct state_desc *a = &c->map->sides->desc[STATE_OLD];
+	const struct state_desc *b = &c->map->sides->desc[STATE_NEW];
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(b, STATE_STRING, &n);
 
 	for (uint32_t k = first; k < first + n; k++) {
 		const struct state_entry *new = &b->entries[k];
-		uint64_t from = new_value - c->t->addr[STATE_NEW][k];
+		uint64_t from = new_value - c->map->sides->addr[STATE_NEW][k];
 
 		if (from < new->size &&new->size - from == old->size - off &&
 		        memcmp(state_desc_string(a, old->name) + off,
@@ -56,7 +56,7 @@ static bool rows_led_to(struct state_table *c, const struct state_item *item, ui
 	uint64_t i;
 	uint64_t k;
 
-	if (!state_table_get(c->t, &to_anything, item, &part, &to) || state_table_is_text(&to)) {
+	if (!state_table_get(c->map, &to_anything, item, &part, &to) || state_table_is_text(&to)) {
 		return false;
 	}
 	from = new_value - (uint64_t)(uintptr_t)to.at[STATE_NEW];
@@ -66,8 +66,8 @@ static bool rows_led_to(struct state_table *c, const struct state_item *item, ui
 		return false;
 	}
 	*ret_equal = k < to.n[STATE_NEW] &&
-	             state_offset_map(c->t, &to_anything, to.row, 1, part.off % to.size[STATE_OLD],
-	                     &in_row) == STATE_OK &&
+	             state_offset_map(c->map, &to_anything, to.row, 1,
+	                     part.off % to.size[STATE_OLD], &in_row) == STATE_OK &&
 	             in_row == from % to.size[STATE_NEW];
 	if (*ret_equal && c->n_leads < LEADS_FOLLOWED) {
 		to.n_leads = c->n_leads + 1;
@@ -86,8 +86,8 @@ static bool rows_led_to(struct state_table *c, const struct state_item *item, ui
 /* The same thing, and the same place in it. */
 static bool pointers_equal(struct state_table *c, uint64_t old_value, uint64_t new_value)
 {
-	const struct state_desc *a = &c->t->desc[STATE_OLD];
-	const struct state_item *item = state_item_find(c->t, old_value);
+	const struct state_desc *a = &c->map->sides->desc[STATE_OLD];
+	const struct state_item *item = state_item_find(c->map->items, old_value);
 	const struct state_entry *entry;
 	uint32_t type[_STATE_AGE_N];
 	uint64_t off;
@@ -111,8 +111,8 @@ static bool pointers_equal(struct state_table *c, uint64_t old_value, uint64_t n
 		return false;
 	}
 	type[STATE_OLD] = entry->type;
-	type[STATE_NEW] = c->t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type;
-	return state_offset_map(c->t, &to_anything, type, 1, off, &off) == STATE_OK &&
+	type[STATE_NEW] = c->map->sides->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type;
+	return state_offset_map(c->map, &to_anything, type, 1, off, &off) == STATE_OK &&
 	       item->new_addr + off == new_value;
 }
 
@@ -140,10 +140,10 @@ static bool type_is_enum(const struct state_desc *desc, uint32_t id)
 
 /* Enumerators are equal by name; what has none, or is no enum on both sides, by value. */
 static bool numbers_equal(
-        const struct state_transfer *t, const uint32_t type[2], const int64_t value[2])
+        const struct state_sides *s, const uint32_t type[2], const int64_t value[2])
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
 	bool is_named = false;
 
 	if (!type_is_enum(a, type[STATE_OLD]) || !type_is_enum(b, type[STATE_NEW])) {
@@ -175,14 +175,14 @@ static bool member_numbers_equal(
 	int64_t value[_STATE_AGE_N];
 
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &c->t->desc[age];
+		const struct state_desc *desc = &c->map->sides->desc[age];
 		struct state_bits bits = state_bits_of(
 		        desc, field[age]->type, field[age]->bit_off, field[age]->bit_size, 0);
 
 		type[age] = state_type_strip(desc, field[age]->type);
 		value[age] = state_bits_get(v->at[age], &bits);
 	}
-	return numbers_equal(c->t, type, value);
+	return numbers_equal(c->map->sides, type, value);
 }
 
 static bool member_equal(struct state_table *c, const struct twins *v,
@@ -192,7 +192,7 @@ static bool member_equal(struct state_table *c, const struct twins *v,
 	bool is_number = true;
 
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &c->t->desc[age];
+		const struct state_desc *desc = &c->map->sides->desc[age];
 
 		is_number = is_number && state_type_is_number(desc, field[age]->type) &&
 		            state_type_size(desc, field[age]->type) <= 8;
@@ -207,18 +207,18 @@ static bool member_equal(struct state_table *c, const struct twins *v,
 
 static bool records_equal(struct state_table *c, const struct twins *v, unsigned depth)
 {
-	uint64_t high = c->t->high;
+	uint64_t high = c->map->report->scratch.high;
 	struct state_fields old;
 	struct state_fields new;
 	bool is_equal = true;
 
-	if (!state_fields_get(c->t, STATE_OLD, v->type[STATE_OLD], &old) ||
-	        !state_fields_get(c->t, STATE_NEW, v->type[STATE_NEW], &new)) {
+	if (!state_fields_get(c->map->report, STATE_OLD, v->type[STATE_OLD], &old) ||
+	        !state_fields_get(c->map->report, STATE_NEW, v->type[STATE_NEW], &new)) {
 		c->has_no_room = true;
-		c->t->high = high;
+		c->map->report->scratch.high = high;
 		return false;
 	}
-	(void)state_fields_pair(c->t, &old, &new);
+	(void)state_fields_pair(c->map->sides, &old, &new);
 	for (uint32_t i = 0; is_equal && i < new.n; i++) {
 		const struct state_field *field[_STATE_AGE_N] = {NULL, &new.field[i]};
 
@@ -232,7 +232,7 @@ static bool records_equal(struct state_table *c, const struct twins *v, unsigned
 	for (uint32_t i = 0; i < old.n; i++) {
 		c->is_partial = c->is_partial || old.field[i].partner == STATE_NONE;
 	}
-	c->t->high = high;
+	c->map->report->scratch.high = high;
 	return is_equal;
 }
 
@@ -245,8 +245,8 @@ static bool arrays_equal(struct state_table *c, const struct twins *v, unsigned 
 	uint32_t n;
 
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		array[age] = state_type_array(&c->t->desc[age], v->type[age]);
-		size[age] = state_type_size(&c->t->desc[age], array[age]->type);
+		array[age] = state_type_array(&c->map->sides->desc[age], v->type[age]);
+		size[age] = state_type_size(&c->map->sides->desc[age], array[age]->type);
 		element.type[age] = array[age]->type;
 	}
 	n = array[0]->nelems < array[1]->nelems ? array[0]->nelems : array[1]->nelems;
@@ -272,12 +272,12 @@ static bool plain_numbers_equal(const struct state_table *c, const struct twins 
 	int64_t value[_STATE_AGE_N];
 
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &c->t->desc[age];
+		const struct state_desc *desc = &c->map->sides->desc[age];
 		struct state_bits bits = state_bits_of(desc, v->type[age], 0, 0, 0);
 
 		value[age] = state_bits_get(v->at[age], &bits);
 	}
-	return numbers_equal(c->t, v->type, value);
+	return numbers_equal(c->map->sides, v->type, value);
 }
 
 static bool values_equal(struct state_table *c, const struct twins *any, unsigned depth)
@@ -288,7 +288,7 @@ static bool values_equal(struct state_table *c, const struct twins *any, unsigne
 	bool is_number = true;
 
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &c->t->desc[age];
+		const struct state_desc *desc = &c->map->sides->desc[age];
 
 		v.type[age] = state_type_strip(desc, v.type[age]);
 		kind[age] = state_type_kind(desc, v.type[age]);

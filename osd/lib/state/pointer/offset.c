@@ -19,7 +19,7 @@ struct candidate {
 };
 
 struct search {
-	struct state_transfer *t;
+	struct state_mapper *map;
 	const struct state_pointer *pointer;
 	struct candidate start; /* of the pointer's type */
 	struct candidate end;   /* of an array of the pointer's type */
@@ -45,16 +45,16 @@ static bool type_is_loose(const struct state_desc *desc, uint32_t id)
 }
 
 bool state_pointer_fits(
-        const struct state_transfer *t, const struct state_pointer *pointer, const uint32_t type[2])
+        const struct state_sides *s, const struct state_pointer *pointer, const uint32_t type[2])
 {
-	const struct state_desc *desc = &t->desc[STATE_NEW];
+	const struct state_desc *desc = &s->desc[STATE_NEW];
 
 	if (pointer->target == STATE_TARGET_FUNCTION) {
 		return false;
 	}
 	if (pointer->target != STATE_TARGET_ANY &&
 	        !state_type_same(
-	                &t->desc[STATE_OLD], type[STATE_OLD], pointer->type[STATE_OLD], 4)) {
+	                &s->desc[STATE_OLD], type[STATE_OLD], pointer->type[STATE_OLD], 4)) {
 		return false;
 	}
 	/*
@@ -85,8 +85,8 @@ static uint32_t type_element(const struct state_desc *desc, uint32_t id)
 /* Does the pointer lead to characters that are wider numbers now? */
 static bool value_parts_bytes(const struct search *s, const uint32_t any_type[2])
 {
-	const struct state_desc *a = &s->t->desc[STATE_OLD];
-	const struct state_desc *b = &s->t->desc[STATE_NEW];
+	const struct state_desc *a = &s->map->sides->desc[STATE_OLD];
+	const struct state_desc *b = &s->map->sides->desc[STATE_NEW];
 	uint32_t old = type_element(a, any_type[STATE_OLD]);
 	uint32_t new = type_element(b, any_type[STATE_NEW]);
 
@@ -98,11 +98,13 @@ static bool value_parts_bytes(const struct search *s, const uint32_t any_type[2]
 static void search_array(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
 {
-	const struct state_btf_array *a = state_type_array(&s->t->desc[STATE_OLD], type[STATE_OLD]);
-	const struct state_btf_array *b = state_type_array(&s->t->desc[STATE_NEW], type[STATE_NEW]);
+	const struct state_btf_array *a =
+	        state_type_array(&s->map->sides->desc[STATE_OLD], type[STATE_OLD]);
+	const struct state_btf_array *b =
+	        state_type_array(&s->map->sides->desc[STATE_NEW], type[STATE_NEW]);
 	uint32_t element[_STATE_AGE_N] = {a->type, b->type};
-	uint64_t old_size = state_type_size(&s->t->desc[STATE_OLD], a->type);
-	uint64_t new_size = state_type_size(&s->t->desc[STATE_NEW], b->type);
+	uint64_t old_size = state_type_size(&s->map->sides->desc[STATE_OLD], a->type);
+	uint64_t new_size = state_type_size(&s->map->sides->desc[STATE_NEW], b->type);
 	uint64_t i = old_size > 0 ? off / old_size : UINT64_MAX;
 
 	if (old_size == 0) {
@@ -115,12 +117,12 @@ static void search_array(
 		search_value(s, element, old_size, base + (i - 1) * new_size, depth + 1);
 		/* The end of a row, which was also the end of all or is it now. */
 		s->end.is_ambiguous |= s->end.found && a->nelems != b->nelems &&
-		                       (i == a->nelems ? state_kind(&s->t->desc[STATE_OLD],
+		                       (i == a->nelems ? state_kind(&s->map->sides->desc[STATE_OLD],
 		                                                 a->type) == STATE_BTF_ARRAY
 		                                       : i >= b->nelems);
 	}
 	if (i == a->nelems && off % old_size == 0 &&
-	        state_pointer_fits(s->t, s->pointer, element)) {
+	        state_pointer_fits(s->map->sides, s->pointer, element)) {
 		candidate_add(&s->end, base + b->nelems * new_size);
 		s->end.is_ambiguous |= a->nelems != b->nelems;
 	}
@@ -129,22 +131,22 @@ static void search_array(
 static void search_record(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
 {
-	struct state_transfer *t = s->t;
-	uint64_t high = t->high;
+	struct state_report *r = s->map->report;
+	uint64_t high = r->scratch.high;
 	struct state_fields old;
 	struct state_fields new;
 
-	if (!state_fields_get(t, STATE_OLD, type[STATE_OLD], &old) ||
-	        !state_fields_get(t, STATE_NEW, type[STATE_NEW], &new)) {
+	if (!state_fields_get(r, STATE_OLD, type[STATE_OLD], &old) ||
+	        !state_fields_get(r, STATE_NEW, type[STATE_NEW], &new)) {
 		s->no_room = true;
-		t->high = high;
+		r->scratch.high = high;
 		return;
 	}
-	(void)state_fields_pair(t, &old, &new);
+	(void)state_fields_pair(r->sides, &old, &new);
 	for (uint32_t i = 0; i < old.n; i++) {
 		const struct state_field *field = &old.field[i];
 		uint64_t start = field->bit_off / 8;
-		uint64_t size = state_type_size(&t->desc[STATE_OLD], field->type);
+		uint64_t size = state_type_size(&r->sides->desc[STATE_OLD], field->type);
 		const struct state_field *partner;
 
 		if (field->bit_size != 0 || off < start || off - start > size) {
@@ -160,15 +162,15 @@ static void search_record(
 		search_value(s, (uint32_t[]){field->type, partner->type}, off - start,
 		        base + partner->bit_off / 8, depth + 1);
 	}
-	t->high = high;
+	r->scratch.high = high;
 }
 
 /* A value of these types, its new place known: what starts, ends or lies at old offset `off`? */
 static void search_value(
         struct search *s, const uint32_t any_type[2], uint64_t off, uint64_t base, unsigned depth)
 {
-	const struct state_desc *a = &s->t->desc[STATE_OLD];
-	const struct state_desc *b = &s->t->desc[STATE_NEW];
+	const struct state_desc *a = &s->map->sides->desc[STATE_OLD];
+	const struct state_desc *b = &s->map->sides->desc[STATE_NEW];
 	const uint32_t type[_STATE_AGE_N] = {
 	        state_type_strip(a, any_type[STATE_OLD]),
 	        state_type_strip(b, any_type[STATE_NEW]),
@@ -183,7 +185,7 @@ static void search_value(
 		if (!s->outer.found && !value_parts_bytes(s, type)) {
 			candidate_add(&s->outer, base);
 		}
-		if (state_pointer_fits(s->t, s->pointer, type)) {
+		if (state_pointer_fits(s->map->sides, s->pointer, type)) {
 			candidate_add(&s->start, base);
 		}
 	}
@@ -216,7 +218,7 @@ static enum state_code candidates_agree(
 static enum state_code search_result(const struct search *s, uint64_t *ret)
 {
 	bool is_loose = s->pointer->target != STATE_TARGET_OBJECT &&
-	                type_is_loose(&s->t->desc[STATE_NEW], s->pointer->type[STATE_NEW]);
+	                type_is_loose(&s->map->sides->desc[STATE_NEW], s->pointer->type[STATE_NEW]);
 	static const struct candidate none;
 
 	if (s->no_room) {
@@ -241,13 +243,13 @@ static enum state_code search_result(const struct search *s, uint64_t *ret)
 	return is_loose && s->byte.found ? candidates_agree(&s->byte, &none, ret) : STATE_E_POINTER;
 }
 
-static struct state_cache *cache_slot(struct state_transfer *t, const struct state_pointer *pointer,
+static struct state_cache *cache_slot(struct state_mapper *map, const struct state_pointer *pointer,
         const uint32_t type[2], uint64_t off)
 {
 	uint64_t hash =
 	        ((uintptr_t)pointer >> 4) + off * 31 + type[STATE_OLD] * UINT64_C(2654435761);
 
-	return &t->cache[(hash ^ hash >> 17) % STATE_CACHE_SLOTS];
+	return &map->cache[(hash ^ hash >> 17) % STATE_CACHE_SLOTS];
 }
 
 static bool cache_hits(const struct state_cache *cache, const struct state_pointer *pointer,
@@ -262,8 +264,8 @@ static bool cache_hits(const struct state_cache *cache, const struct state_point
 static void search_element(
         struct search *s, const uint32_t type[2], uint64_t off, bool is_first, bool is_behind)
 {
-	uint64_t old_size = state_type_size(&s->t->desc[STATE_OLD], type[STATE_OLD]);
-	uint64_t new_size = state_type_size(&s->t->desc[STATE_NEW], type[STATE_NEW]);
+	uint64_t old_size = state_type_size(&s->map->sides->desc[STATE_OLD], type[STATE_OLD]);
+	uint64_t new_size = state_type_size(&s->map->sides->desc[STATE_NEW], type[STATE_NEW]);
 
 	if (!is_behind) {
 		search_value(s, type, off, 0, 0);
@@ -272,7 +274,7 @@ static void search_element(
 		/* Wraps below zero: the element before. */
 		search_value(s, type, old_size, -new_size, 0);
 	}
-	if (is_behind && (state_pointer_fits(s->t, s->pointer, type) ||
+	if (is_behind && (state_pointer_fits(s->map->sides, s->pointer, type) ||
 	                         s->pointer->target == STATE_TARGET_BYTES)) {
 		candidate_add(&s->end, 0);
 	}
@@ -282,13 +284,13 @@ static void search_element(
  * The answer is the same for all elements but the first and the one behind the last, so
  * it is remembered; those two have keys of their own.
  */
-static enum state_code offset_in_element(struct state_transfer *t,
+static enum state_code offset_in_element(struct state_mapper *map,
         const struct state_pointer *pointer, const uint32_t type[2], uint64_t off, bool is_first,
         bool is_behind, uint64_t *ret)
 {
 	uint64_t key = off != 0 ? off : UINT64_MAX - is_first - 2 * is_behind;
-	struct state_cache *cache = cache_slot(t, pointer, type, key);
-	struct search s = {.t = t, .pointer = pointer};
+	struct state_cache *cache = cache_slot(map, pointer, type, key);
+	struct search s = {.map = map, .pointer = pointer};
 	enum state_code code;
 
 	if (cache_hits(cache, pointer, type, key)) {
@@ -309,11 +311,11 @@ static enum state_code offset_in_element(struct state_transfer *t,
 }
 
 /* Arrays that kept their length are so many more elements. */
-static uint64_t offset_unwrap(const struct state_transfer *t, const struct state_pointer *pointer,
+static uint64_t offset_unwrap(const struct state_sides *s, const struct state_pointer *pointer,
         uint32_t type[2], uint64_t count)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &s->desc[STATE_OLD];
+	const struct state_desc *b = &s->desc[STATE_NEW];
 
 	if (state_type_kind(a, pointer->type[STATE_OLD]) == STATE_BTF_ARRAY) {
 		return count;
@@ -329,27 +331,27 @@ static uint64_t offset_unwrap(const struct state_transfer *t, const struct state
 	return count;
 }
 
-enum state_code state_offset_map(struct state_transfer *t, const struct state_pointer *pointer,
+enum state_code state_offset_map(struct state_mapper *map, const struct state_pointer *pointer,
         const uint32_t any_type[2], uint64_t count, uint64_t off, uint64_t *ret)
 {
 	uint32_t type[_STATE_AGE_N] = {
-	        state_type_strip(&t->desc[STATE_OLD], any_type[STATE_OLD]),
-	        state_type_strip(&t->desc[STATE_NEW], any_type[STATE_NEW]),
+	        state_type_strip(&map->sides->desc[STATE_OLD], any_type[STATE_OLD]),
+	        state_type_strip(&map->sides->desc[STATE_NEW], any_type[STATE_NEW]),
 	};
 	uint64_t old_size;
 	uint64_t inside;
 	uint64_t i;
 	enum state_code code;
 
-	count = offset_unwrap(t, pointer, type, count);
-	old_size = state_type_size(&t->desc[STATE_OLD], type[STATE_OLD]);
+	count = offset_unwrap(map->sides, pointer, type, count);
+	old_size = state_type_size(&map->sides->desc[STATE_OLD], type[STATE_OLD]);
 	if (old_size == 0 || off > count * old_size) {
 		return STATE_E_POINTER;
 	}
 	i = off / old_size;
-	code = offset_in_element(t, pointer, type, off % old_size, i == 0, i == count, &inside);
+	code = offset_in_element(map, pointer, type, off % old_size, i == 0, i == count, &inside);
 	if (code == STATE_OK) {
-		*ret = i * state_type_size(&t->desc[STATE_NEW], type[STATE_NEW]) + inside;
+		*ret = i * state_type_size(&map->sides->desc[STATE_NEW], type[STATE_NEW]) + inside;
 	}
 	return code;
 }

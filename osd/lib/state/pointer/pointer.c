@@ -7,17 +7,17 @@
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/pointer/priv.h"
 
-static enum state_code pointer_fail(struct state_transfer *t, enum state_code code,
-        const struct state_spot *spot, const void *at)
+static enum state_code pointer_fail(
+        struct state_report *r, enum state_code code, const struct state_spot *spot, const void *at)
 {
-	return state_fail_pointer(t, code,
+	return state_fail_pointer(r, code,
 	        code == STATE_E_AMBIGUOUS ? "pointer may mean several things"
 	                                  : "pointer leads to no value of its type",
 	        spot, at);
 }
 
 /* STATE_LENGTH: so many elements must lie from the pointer to the end of the object. */
-static enum state_code pointer_check_length(struct state_transfer *t,
+static enum state_code pointer_check_length(struct state_report *r,
         const struct state_pointer *pointer, const struct state_spot *spot, const uint8_t *at,
         uint64_t bytes)
 {
@@ -25,14 +25,14 @@ static enum state_code pointer_check_length(struct state_transfer *t,
 	int64_t n = state_bits_get(at, &pointer->length);
 
 	if ((pointer->length.is_signed && n < 0) || (uint64_t)n > bytes / size) {
-		return state_fail_pointer(t, STATE_E_POINTER,
+		return state_fail_pointer(r, STATE_E_POINTER,
 		        "pointer leads to fewer elements than are counted", spot, at);
 	}
 	return STATE_OK;
 }
 
 /* Into a live heap object, `off` bytes behind its start. */
-static enum state_code pointer_into_object(struct state_transfer *t, struct state_pointer *pointer,
+static enum state_code pointer_into_object(struct state_mapper *map, struct state_pointer *pointer,
         struct state_site *site, uint64_t count, uint64_t off, uint64_t *ret)
 {
 	uint64_t size = site->size[STATE_OLD];
@@ -40,19 +40,19 @@ static enum state_code pointer_into_object(struct state_transfer *t, struct stat
 	if (off > count * size) {
 		return STATE_E_POINTER;
 	}
-	if (pointer->near == site || state_pointer_fits(t, pointer, site->type)) {
+	if (pointer->near == site || state_pointer_fits(map->sides, pointer, site->type)) {
 		pointer->near = site->plan->has_handler ? NULL : site;
 		if (off % size == 0) {
 			*ret = off / size * site->size[STATE_NEW];
 			return STATE_OK;
 		}
 	}
-	return state_offset_map(t, pointer, site->type, count, off, ret);
+	return state_offset_map(map, pointer, site->type, count, off, ret);
 }
 
-uint64_t state_unsettled(const struct state_transfer *t)
+uint64_t state_unsettled(const struct state_mapper *map)
 {
-	return (uint64_t)(uintptr_t)&t->n_unsettled;
+	return (uint64_t)(uintptr_t)&map->n_unsettled;
 }
 
 /* An old value that a pointer leads into, and how far. */
@@ -65,9 +65,9 @@ struct old_value {
 
 /* Does something that the pointer may lead to begin there? */
 static bool value_begins(
-        const struct state_transfer *t, const struct state_pointer *pointer, struct old_value value)
+        const struct state_sides *s, const struct state_pointer *pointer, struct old_value value)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &s->desc[STATE_OLD];
 	bool inside = value.off < state_type_size(desc, value.type);
 
 	while (inside) {
@@ -87,7 +87,7 @@ static bool value_begins(
  * Into what a handler has moved or may yet move. *ret_done: *ret or the code is the answer. One
  * past the end of a place is in it, unless the rest of the old value goes on there.
  */
-static enum state_code pointer_to_place(struct state_transfer *t,
+static enum state_code pointer_to_place(struct state_mapper *map,
         const struct state_pointer *pointer, const struct old_value *inside, const uint8_t *at,
         bool *ret_done, uint64_t *ret)
 {
@@ -95,50 +95,50 @@ static enum state_code pointer_to_place(struct state_transfer *t,
 	uint64_t off;
 	enum state_code code;
 
-	*ret_done = !t->is_settled;
-	if (!t->is_settled) {
-		t->n_unsettled++;
-		*ret = state_unsettled(t);
+	*ret_done = !map->is_settled;
+	if (!map->is_settled) {
+		map->n_unsettled++;
+		*ret = state_unsettled(map);
 		return STATE_OK;
 	}
-	place = state_place_find(t, inside->addr);
+	place = state_place_find(map, inside->addr);
 	off = place != NULL ? inside->addr - place->start : 0;
-	if (place == NULL || (off == place->size && value_begins(t, pointer, *inside))) {
+	if (place == NULL || (off == place->size && value_begins(map->sides, pointer, *inside))) {
 		return STATE_OK;
 	}
 	*ret_done = true;
-	code = state_offset_map(t, pointer, place->type, place->count, off, ret);
+	code = state_offset_map(map, pointer, place->type, place->count, off, ret);
 	if (code != STATE_OK) {
-		return pointer_fail(t, code, &inside->spot, at);
+		return pointer_fail(map->report, code, &inside->spot, at);
 	}
 	*ret += place->new_addr;
-	return !pointer->has_length
-	               ? STATE_OK
-	               : pointer_check_length(t, pointer, &inside->spot, at, place->size - off);
+	return !pointer->has_length ? STATE_OK
+	                            : pointer_check_length(map->report, pointer, &inside->spot, at,
+	                                      place->size - off);
 }
 
 /* Is it live, and of a type that the new release does not allocate? */
 static bool slot_is_orphan(
-        const struct state_transfer *t, const struct state_run *run, uint64_t slot)
+        const struct state_mapper *map, const struct state_run *run, uint64_t slot)
 {
-	return slot < run->n_slots && run->site->new_addr == 0 && t->has_handlers &&
+	return slot < run->n_slots && run->site->new_addr == 0 && map->has_handlers &&
 	       (run->live[slot / 64] >> slot % 64 & 1) != 0;
 }
 
-bool state_orphan_find(const struct state_transfer *t, uint64_t value, struct state_orphan *ret)
+bool state_orphan_find(const struct state_mapper *map, uint64_t value, struct state_orphan *ret)
 {
-	uint64_t page = (value - t->heap.base) / HEAP_PAGE_BYTES;
+	uint64_t page = (value - map->heap->base) / HEAP_PAGE_BYTES;
 	const struct state_run *run;
 	uint64_t in_run;
 	uint64_t slot;
 
-	if (page >= t->heap.n_pages || t->heap.run_of_page[page] == 0) {
+	if (page >= map->heap->n_pages || map->heap->run_of_page[page] == 0) {
 		return false;
 	}
-	run = &t->heap.runs[t->heap.run_of_page[page]];
+	run = &map->heap->runs[map->heap->run_of_page[page]];
 	in_run = value - run->start;
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
-	if (!slot_is_orphan(t, run, slot)) {
+	if (!slot_is_orphan(map, run, slot)) {
 		return false;
 	}
 	in_run -= slot * run->stride;
@@ -152,11 +152,11 @@ bool state_orphan_find(const struct state_transfer *t, uint64_t value, struct st
 	return true;
 }
 
-static enum state_code pointer_to_heap(struct state_transfer *t, struct state_pointer *pointer,
+static enum state_code pointer_to_heap(struct state_mapper *map, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
-	uint64_t page = (value - t->heap.base) / HEAP_PAGE_BYTES;
-	uint32_t r = page < t->heap.n_pages ? t->heap.run_of_page[page] : 0;
+	uint64_t page = (value - map->heap->base) / HEAP_PAGE_BYTES;
+	uint32_t r = page < map->heap->n_pages ? map->heap->run_of_page[page] : 0;
 	struct old_value inside = {.addr = value};
 	const struct state_run *run;
 	uint64_t in_run;
@@ -167,16 +167,17 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 	enum state_code code;
 
 	if (r == 0) {
-		return state_fail_place(t, STATE_E_POINTER, "pointer into free memory", at);
+		return state_fail_place(
+		        map->report, STATE_E_POINTER, "pointer into free memory", at);
 	}
-	run = &t->heap.runs[r];
+	run = &map->heap->runs[r];
 	in_run = value - run->start;
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
 	in_run -= slot * run->stride;
 	inside.spot = (struct state_spot){run->site->entry[STATE_OLD], in_run};
-	is_orphan = slot_is_orphan(t, run, slot);
+	is_orphan = slot_is_orphan(map, run, slot);
 	if (slot >= run->n_slots || (run->place[slot] == 0 && !is_orphan)) {
-		return state_fail_pointer(t, STATE_E_POINTER,
+		return state_fail_pointer(map->report, STATE_E_POINTER,
 		        run->site->new_addr == 0 ? "pointer to an object of a removed type"
 		                                 : "pointer to no live object",
 		        &inside.spot, at);
@@ -187,13 +188,13 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 
 		inside.type = run->site->type[STATE_OLD];
 		inside.off = in_run < bytes ? in_run % run->site->size[STATE_OLD] : in_run;
-		code = pointer_to_place(t, pointer, &inside, at, &is_done, ret);
+		code = pointer_to_place(map, pointer, &inside, at, &is_done, ret);
 		if (is_done) {
 			return code;
 		}
 	}
 	if (is_orphan) {
-		return state_fail_pointer(t, STATE_E_POINTER,
+		return state_fail_pointer(map->report, STATE_E_POINTER,
 		        "pointer to an object of a removed type", &inside.spot, at);
 	}
 	if (in_run == 0 && pointer->near == run->site && !pointer->has_length) {
@@ -201,36 +202,36 @@ static enum state_code pointer_to_heap(struct state_transfer *t, struct state_po
 		return STATE_OK;
 	}
 	code = pointer_into_object(
-	        t, pointer, run->site, state_slot_count(run, (uint32_t)slot), in_run, &off);
+	        map, pointer, run->site, state_slot_count(run, (uint32_t)slot), in_run, &off);
 	if (code != STATE_OK) {
-		return pointer_fail(t, code, &inside.spot, at);
+		return pointer_fail(map->report, code, &inside.spot, at);
 	}
 	*ret = run->place[slot] + off;
-	return !pointer->has_length
-	               ? STATE_OK
-	               : pointer_check_length(t, pointer, &inside.spot, at, bytes - in_run);
+	return !pointer->has_length ? STATE_OK
+	                            : pointer_check_length(map->report, pointer, &inside.spot, at,
+	                                      bytes - in_run);
 }
 
 /* A literal that the new release does not have: becomes a heap object, once. */
-static enum state_code string_copy(struct state_transfer *t, struct state_item *item)
+static enum state_code string_copy(struct state_report *r, struct state_item *item)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 	const struct state_entry *entry = &desc->entries[item->entry[STATE_OLD]];
 	char *copy = heap_new_n(char, entry->size);
 
 	if (copy == NULL) {
-		return state_fail(t, STATE_E_ARENA, "new heap is full", entry->size);
+		return state_fail(r, STATE_E_ARENA, "new heap is full", entry->size);
 	}
 	memcpy(copy, state_desc_string(desc, entry->name), entry->size);
 	item->new_addr = (uint64_t)(uintptr_t)copy;
-	state_copied(t, item->entry[STATE_OLD]);
+	state_copied(r, item->entry[STATE_OLD]);
 	return STATE_OK;
 }
 
-static enum state_code item_string(struct state_transfer *t, const struct state_pointer *pointer,
+static enum state_code item_string(struct state_report *r, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, uint64_t *ret)
 {
-	const struct state_desc *desc = &t->desc[STATE_OLD];
+	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 
 	if (pointer->target == STATE_TARGET_FUNCTION ||
 	        (pointer->target == STATE_TARGET_OBJECT &&
@@ -238,7 +239,7 @@ static enum state_code item_string(struct state_transfer *t, const struct state_
 		return STATE_E_POINTER;
 	}
 	if (item->new_addr == 0) {
-		enum state_code code = string_copy(t, item);
+		enum state_code code = string_copy(r, item);
 
 		if (code != STATE_OK) {
 			return code;
@@ -248,18 +249,18 @@ static enum state_code item_string(struct state_transfer *t, const struct state_
 	return STATE_OK;
 }
 
-static enum state_code item_variable(struct state_transfer *t, const struct state_pointer *pointer,
+static enum state_code item_variable(struct state_mapper *map, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, const uint8_t *at, uint64_t *ret)
 {
 	uint32_t type[_STATE_AGE_N] = {
-	        t->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type,
-	        t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type,
+	        map->sides->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type,
+	        map->sides->desc[STATE_NEW].entries[item->entry[STATE_NEW]].type,
 	};
 	bool is_done;
-	enum state_code code = state_constant_map(t, pointer, item, off, at, &is_done, ret);
+	enum state_code code = state_constant_map(map, pointer, item, off, at, &is_done, ret);
 
 	if (!is_done) {
-		code = state_offset_map(t, pointer, type, 1, off, ret);
+		code = state_offset_map(map, pointer, type, 1, off, ret);
 	}
 	if (code == STATE_OK) {
 		*ret += item->new_addr;
@@ -267,13 +268,13 @@ static enum state_code item_variable(struct state_transfer *t, const struct stat
 	return code;
 }
 
-static enum state_code item_library(const struct state_transfer *t,
+static enum state_code item_library(const struct state_sides *s,
         const struct state_pointer *pointer, const struct state_item *item, uint64_t off,
         uint64_t *ret)
 {
 	if (off != 0 &&
 	        (pointer->target == STATE_TARGET_FUNCTION ||
-	                t->desc[STATE_NEW].entries[item->entry[STATE_NEW]].size != item->size)) {
+	                s->desc[STATE_NEW].entries[item->entry[STATE_NEW]].size != item->size)) {
 		return STATE_E_POINTER;
 	}
 	*ret = item->new_addr + off;
@@ -281,39 +282,40 @@ static enum state_code item_library(const struct state_transfer *t,
 }
 
 /* Functions pair by name across files, whatever they are called with: let it be seen, once each. */
-static void function_note_moved(struct state_transfer *t, struct state_item *item)
+static void function_note_moved(struct state_report *r, struct state_item *item)
 {
-	const struct state_desc *a = &t->desc[STATE_OLD];
-	const struct state_desc *b = &t->desc[STATE_NEW];
+	const struct state_desc *a = &r->sides->desc[STATE_OLD];
+	const struct state_desc *b = &r->sides->desc[STATE_NEW];
 	uint32_t i = item->entry[STATE_OLD];
 	uint32_t k = item->entry[STATE_NEW];
 
 	if (!item->is_noted && strcmp(state_desc_string(a, a->entries[i].unit),
 	                               state_desc_string(b, b->entries[k].unit)) != 0) {
 		item->is_noted = true;
-		state_moved(t, i, k);
+		state_moved(r, i, k);
 	}
 }
 
-static enum state_code item_map(struct state_transfer *t, const struct state_pointer *pointer,
+static enum state_code item_map(struct state_mapper *map, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, const uint8_t *at, uint64_t *ret)
 {
-	const struct state_entry *entry = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+	const struct state_entry *entry =
+	        &map->sides->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
 
 	switch ((enum state_entry_kind)entry->kind) {
 	case STATE_VARIABLE:
-		return item_variable(t, pointer, item, off, at, ret);
+		return item_variable(map, pointer, item, off, at, ret);
 	case STATE_FUNCTION:
 		*ret = item->new_addr;
-		function_note_moved(t, item);
+		function_note_moved(map->report, item);
 		return off == 0 && (pointer->target == STATE_TARGET_FUNCTION ||
 		                           pointer->target == STATE_TARGET_ANY)
 		               ? STATE_OK
 		               : STATE_E_POINTER;
 	case STATE_STRING:
-		return item_string(t, pointer, item, off, ret);
+		return item_string(map->report, pointer, item, off, ret);
 	case STATE_LIBRARY:
-		return item_library(t, pointer, item, off, ret);
+		return item_library(map->sides, pointer, item, off, ret);
 	case STATE_SITE:
 	case _STATE_KIND_N:
 		break;
@@ -321,50 +323,51 @@ static enum state_code item_map(struct state_transfer *t, const struct state_poi
 	return STATE_E_POINTER;
 }
 
-static enum state_code pointer_to_item(struct state_transfer *t, struct state_pointer *pointer,
+static enum state_code pointer_to_item(struct state_mapper *map, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
-	struct state_item *item = state_item_find(t, value);
+	struct state_item *item = state_item_find(map->items, value);
 	struct old_value inside = {.addr = value};
 	const struct state_entry *entry;
 	enum state_code code;
 
 	if (item == NULL) {
-		return state_fail_place(t, STATE_E_POINTER, "pointer leads nowhere", at);
+		return state_fail_place(map->report, STATE_E_POINTER, "pointer leads nowhere", at);
 	}
-	entry = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+	entry = &map->sides->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
 	inside.type = entry->type;
 	inside.off = value - item->start;
 	inside.spot = (struct state_spot){item->entry[STATE_OLD], inside.off};
 	if (item->is_handled) {
 		bool is_done;
 
-		code = pointer_to_place(t, pointer, &inside, at, &is_done, ret);
+		code = pointer_to_place(map, pointer, &inside, at, &is_done, ret);
 		if (is_done) {
 			return code;
 		}
 	}
 	if (item->new_addr == 0 && entry->kind != STATE_STRING) {
-		return state_fail_pointer(t, STATE_E_POINTER,
+		return state_fail_pointer(map->report, STATE_E_POINTER,
 		        "pointer to what the new release lacks", &inside.spot, at);
 	}
 	if (item->is_changed) {
-		return state_fail_pointer(t, STATE_E_POINTER,
+		return state_fail_pointer(map->report, STATE_E_POINTER,
 		        "pointer to a function that is called in another way now", &inside.spot,
 		        at);
 	}
-	code = item_map(t, pointer, item, inside.off, at, ret);
+	code = item_map(map, pointer, item, inside.off, at, ret);
 	if (code != STATE_OK) {
-		return pointer_fail(t, code, &inside.spot, at);
+		return pointer_fail(map->report, code, &inside.spot, at);
 	}
 	return !pointer->has_length ? STATE_OK
-	                            : pointer_check_length(t, pointer, &inside.spot, at,
+	                            : pointer_check_length(map->report, pointer, &inside.spot, at,
 	                                      item->size - inside.off);
 }
 
-enum state_code state_pointer_map(struct state_transfer *t, struct state_pointer *pointer,
+enum state_code state_pointer_map(struct state_mapper *map, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
-	return value - t->heap.base < t->heap.size ? pointer_to_heap(t, pointer, value, at, ret)
-	                                           : pointer_to_item(t, pointer, value, at, ret);
+	return value - map->heap->base < map->heap->size
+	               ? pointer_to_heap(map, pointer, value, at, ret)
+	               : pointer_to_item(map, pointer, value, at, ret);
 }

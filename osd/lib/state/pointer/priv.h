@@ -5,20 +5,20 @@
 #include "osd/lib/state/pointer/pointer.h"
 
 /* offset.c: does a value of these types satisfy the pointer, before and after? */
-bool state_pointer_fits(const struct state_transfer *t, const struct state_pointer *pointer,
-        const uint32_t type[2]);
+bool state_pointer_fits(
+        const struct state_sides *s, const struct state_pointer *pointer, const uint32_t type[2]);
 /* The new byte offset of an old one inside `count` values side by side. */
-enum state_code state_offset_map(struct state_transfer *t, const struct state_pointer *pointer,
+enum state_code state_offset_map(struct state_mapper *map, const struct state_pointer *pointer,
         const uint32_t type[2], uint64_t count, uint64_t off, uint64_t *ret);
 
 /* constant.c: of a constant table that is not as it was: *ret is where `off` bytes into its old
  * rows lead now, from the new table's start, or refuses. *ret_done is false of anything else. */
-enum state_code state_constant_map(struct state_transfer *t, const struct state_pointer *pointer,
+enum state_code state_constant_map(struct state_mapper *map, const struct state_pointer *pointer,
         struct state_item *item, uint64_t off, const uint8_t *at, bool *ret_done, uint64_t *ret);
 
 /* A constant table of both releases. */
 struct state_table {
-	struct state_transfer *t;
+	struct state_mapper *map;
 	struct state_rows *known;
 	uint32_t row[_STATE_AGE_N]; /* type */
 	uint32_t n[_STATE_AGE_N];
@@ -38,7 +38,7 @@ struct state_part_at {
 
 /* table.c. False: no table that both releases have in a constant of the old one, or one read by
  * index. */
-bool state_table_get(struct state_transfer *t, const struct state_pointer *pointer,
+bool state_table_get(struct state_mapper *map, const struct state_pointer *pointer,
         const struct state_item *item, struct state_part_at *part, struct state_table *ret);
 /* Bytes on both sides? */
 bool state_table_is_text(const struct state_table *c);

@@ -5,19 +5,19 @@
 #include "osd/lib/state/pointer/priv.h"
 
 /* From a struct to its member there. False: none that both releases have. */
-static bool part_enter(struct state_transfer *t, struct state_part_at *part)
+static bool part_enter(struct state_report *r, struct state_part_at *part)
 {
-	uint64_t high = t->high;
+	uint64_t high = r->scratch.high;
 	struct state_fields old;
 	struct state_fields new;
 	bool is_found = false;
 
-	if (!state_fields_get(t, STATE_OLD, part->type[STATE_OLD], &old) ||
-	        !state_fields_get(t, STATE_NEW, part->type[STATE_NEW], &new)) {
-		t->high = high;
+	if (!state_fields_get(r, STATE_OLD, part->type[STATE_OLD], &old) ||
+	        !state_fields_get(r, STATE_NEW, part->type[STATE_NEW], &new)) {
+		r->scratch.high = high;
 		return false;
 	}
-	(void)state_fields_pair(t, &old, &new);
+	(void)state_fields_pair(r->sides, &old, &new);
 	for (uint32_t i = 0; i < new.n && !is_found; i++) {
 		const struct state_field *x;
 		uint64_t start;
@@ -28,9 +28,10 @@ static bool part_enter(struct state_transfer *t, struct state_part_at *part)
 		x = &old.field[new.field[i].partner];
 		start = x->bit_off / 8;
 		is_found = x->bit_size == 0 && part->off >= start &&
-		           part->off - start < state_type_size(&t->desc[STATE_OLD], x->type);
-		if (is_found && state_notes_of_field(&t->desc[STATE_NEW], &new.field[i]).raw) {
-			t->high = high;
+		           part->off - start < state_type_size(&r->sides->desc[STATE_OLD], x->type);
+		if (is_found &&
+		        state_notes_of_field(&r->sides->desc[STATE_NEW], &new.field[i]).raw) {
+			r->scratch.high = high;
 			return false; /* by index, as its author says */
 		}
 		if (is_found) {
@@ -41,24 +42,24 @@ static bool part_enter(struct state_transfer *t, struct state_part_at *part)
 			part->off -= start;
 		}
 	}
-	t->high = high;
+	r->scratch.high = high;
 	return is_found;
 }
 
 /* Descend to the table that the pointer leads into. False: there is none, or it means more. */
 static bool part_find_table(
-        struct state_transfer *t, const struct state_pointer *pointer, struct state_part_at *part)
+        struct state_report *r, const struct state_pointer *pointer, struct state_part_at *part)
 {
 	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
 		enum state_btf_kind kind[_STATE_AGE_N];
 
 		for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-			part->type[age] = state_type_strip(&t->desc[age], part->type[age]);
-			kind[age] = state_type_kind(&t->desc[age], part->type[age]);
+			part->type[age] = state_type_strip(&r->sides->desc[age], part->type[age]);
+			kind[age] = state_type_kind(&r->sides->desc[age], part->type[age]);
 		}
 		if (kind[STATE_OLD] != kind[STATE_NEW] ||
 		        (part->off == 0 && pointer->target == STATE_TARGET_OBJECT &&
-		                state_pointer_fits(t, pointer, part->type))) {
+		                state_pointer_fits(r->sides, pointer, part->type))) {
 			return false;
 		}
 		if (kind[STATE_OLD] == STATE_BTF_ARRAY) {
@@ -66,31 +67,32 @@ static bool part_find_table(
 		}
 		if (kind[STATE_OLD] != STATE_BTF_STRUCT ||
 		        (part->off == 0 && pointer->target == STATE_TARGET_ANY) ||
-		        !part_enter(t, part)) {
+		        !part_enter(r, part)) {
 			return false;
 		}
 	}
 	return false;
 }
 
-bool state_table_get(struct state_transfer *t, const struct state_pointer *pointer,
+bool state_table_get(struct state_mapper *map, const struct state_pointer *pointer,
         const struct state_item *item, struct state_part_at *part, struct state_table *ret)
 {
-	const struct state_entry *old = &t->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
+	const struct state_entry *old =
+	        &map->sides->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
 
-	*ret = (struct state_table){.t = t};
+	*ret = (struct state_table){.map = map};
 	if (old->kind != STATE_VARIABLE || (old->flags & STATE_ENTRY_READONLY) == 0 ||
-	        state_notes_of_entry(&t->desc[STATE_NEW], item->entry[STATE_NEW]).raw) {
+	        state_notes_of_entry(&map->sides->desc[STATE_NEW], item->entry[STATE_NEW]).raw) {
 		return false;
 	}
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		part->type[age] = t->desc[age].entries[item->entry[age]].type;
+		part->type[age] = map->sides->desc[age].entries[item->entry[age]].type;
 	}
-	if (!part_find_table(t, pointer, part)) {
+	if (!part_find_table(map->report, pointer, part)) {
 		return false;
 	}
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
-		const struct state_desc *desc = &t->desc[age];
+		const struct state_desc *desc = &map->sides->desc[age];
 		const struct state_btf_array *array = state_type_array(desc, part->type[age]);
 
 		ret->row[age] = state_type_strip(desc, array->type);
@@ -106,6 +108,6 @@ bool state_table_get(struct state_transfer *t, const struct state_pointer *point
 bool state_table_is_text(const struct state_table *c)
 {
 	return c->size[STATE_OLD] == 1 && c->size[STATE_NEW] == 1 &&
-	       state_type_is_number(&c->t->desc[STATE_OLD], c->row[STATE_OLD]) &&
-	       state_type_is_number(&c->t->desc[STATE_NEW], c->row[STATE_NEW]);
+	       state_type_is_number(&c->map->sides->desc[STATE_OLD], c->row[STATE_OLD]) &&
+	       state_type_is_number(&c->map->sides->desc[STATE_NEW], c->row[STATE_NEW]);
 }

@@ -53,7 +53,7 @@ static struct state_side side_load(const char *kit, uint64_t base)
 
 static enum state_code kits_pair(const char *old, const char *new, struct state_result *ret)
 {
-	struct state_transfer *transfer;
+	struct state_pairing *pairing;
 	struct state_setup setup = {
 	        .old = side_load(old, UINT64_C(0x100000000)),
 	        .new = side_load(new, UINT64_C(0x200000000)),
@@ -61,7 +61,7 @@ static enum state_code kits_pair(const char *old, const char *new, struct state_
 	        .scratch_size = SCRATCH,
 	        .accepts_loss = strcmp(old, new) != 0,
 	};
-	enum state_code code = state_pair(&setup, ret, &transfer);
+	enum state_code code = state_pair(&setup, ret, &pairing);
 
 	printf("%s -> %s: %s, %zu entries, %llu bytes of scratch\n%s%s", old, new,
 	        state_code_text(code), setup.old.n_addr, (unsigned long long)ret->scratch_used,

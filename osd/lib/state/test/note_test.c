@@ -166,7 +166,7 @@ static void test_lost_by_default(void)
 		done(w);
 		assert(cases[i].handler == no_default || got(w, "v[1].in[1].x") == 7);
 		assert(strcmp(w->result.notes, cases[i].words) == 0);
-		for (const struct state_notice *n = state_pair_notices(w->transfer); n != NULL;
+		for (const struct state_notice *n = state_pair_notices(w->pairing); n != NULL;
 		        n = n->next) {
 			n_risks += n->kind == STATE_NOTICE_AT_RISK &&
 			           strstr(n->text, "by a handler's default") != NULL;

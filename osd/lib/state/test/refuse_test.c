@@ -336,10 +336,10 @@ static void test_setup(void)
 	setup.scratch = world->scratch;
 	setup.scratch_size = world->scratch_size;
 	setup.old.n_addr++;
-	assert(state_pair(&setup, &world->result, &world->transfer) == STATE_E_SETUP);
+	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_SETUP);
 	setup.old.n_addr--;
 	setup.new.desc_size--;
-	assert(state_pair(&setup, &world->result, &world->transfer) == STATE_E_DESCRIPTION);
+	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_DESCRIPTION);
 	assert(strstr(world->result.error, "header") != NULL);
 	assert(model_symbol_at(world->old, 0, &n) != NULL && n == 2);
 	world_free(world);
@@ -379,7 +379,7 @@ static void test_changed_descriptions(void)
 			copy[i] ^= flip[k / 2];
 			*(k % 2 ? &setup.new.desc : &setup.old.desc) = copy;
 			n_paired += state_desc_check(copy, side.desc_size, &desc) == STATE_DESC_OK;
-			(void)state_pair(&setup, &world->result, &world->transfer);
+			(void)state_pair(&setup, &world->result, &world->pairing);
 		}
 	}
 	assert(n_paired > 1000);

@@ -127,18 +127,23 @@ void world_switch(struct world *world)
 
 enum state_code world_pair(struct world *world)
 {
+	const struct state_old_heap old_heap = {
+	        .base = (uint64_t)(uintptr_t)world->old_heap,
+	        .size = world->heap_size,
+	};
 	struct state_setup setup = {
 	        .old = model_side(world->old),
 	        .new = model_side(world->new),
-	        .old_heap_base = (uint64_t)(uintptr_t)world->old_heap,
-	        .old_heap_size = world->heap_size,
 	        .scratch = world->scratch,
 	        .scratch_size = world->scratch_size,
-	        .seed = world->seed,
 	        .accepts_loss = world->accepts_loss,
 	};
+	enum state_code code;
 
-	return state_pair(&setup, &world->result, &world->transfer);
+	code = state_pair(&setup, &world->result, &world->pairing);
+	return code == STATE_OK ? state_transfer_new(
+	                                  world->pairing, &old_heap, world->seed, &world->transfer)
+	                        : code;
 }
 
 static uint64_t world_draw(uint64_t *state)

@@ -22,6 +22,7 @@ struct world {
 	size_t scratch_size;
 	uint64_t seed;
 	bool accepts_loss;
+	struct state_pairing *pairing;
 	struct state_transfer *transfer;
 	struct state_result result;
 };
