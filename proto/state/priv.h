@@ -27,9 +27,6 @@ static inline bool state_btf_kind_has_size(enum state_btf_kind kind)
 	       kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64 || kind == STATE_BTF_FLOAT;
 }
 
-/* Typedefs, qualifiers, type tags: types that only lead to another. */
-bool state_type_is_alias(enum state_btf_kind kind);
-
 /*
  * Check the BTF part, `size` bytes at `bytes`, against the type index already in *desc, and
  * fill the views of types and their names.

@@ -89,6 +89,8 @@ const char *state_desc_tag(const struct state_desc *desc, enum state_tag_scope s
 const struct state_btf_type *state_type(const struct state_desc *desc, uint32_t id);
 enum state_btf_kind state_type_kind(const struct state_desc *desc, uint32_t id);
 const char *state_type_name(const struct state_desc *desc, uint32_t id);
+/* Typedefs, qualifiers, type tags: types that only lead to another. */
+bool state_type_is_alias(enum state_btf_kind kind);
 /* The type without typedefs, qualifiers and type tags. */
 uint32_t state_type_strip(const struct state_desc *desc, uint32_t id);
 /* Bytes; 0 for void, functions and forward declarations. */

@@ -52,7 +52,7 @@ static inline bool class_is(const struct heap_page *entry, const struct object_c
 }
 
 /* Find the bucket's page of this class, behind the first, and put it first. HEAP_NO_PAGE: none. */
-static uint32_t bucket_find(uint32_t *bucket, const struct object_class *class)
+static uint32_t heap_bucket_find(uint32_t *bucket, const struct object_class *class)
 {
 	uint32_t *link = bucket;
 
@@ -70,7 +70,7 @@ static uint32_t bucket_find(uint32_t *bucket, const struct object_class *class)
 	return HEAP_NO_PAGE;
 }
 
-static void bucket_remove(uint32_t *bucket, uint32_t page)
+static void heap_bucket_remove(uint32_t *bucket, uint32_t page)
 {
 	uint32_t *link = bucket;
 
@@ -135,10 +135,10 @@ static inline __attribute__((always_inline)) void *slot_take(
 }
 
 /* Have a page of this class with a free slot stand first in its bucket. False: the heap is full. */
-static bool class_page(const struct object_class *class, uint32_t **ret_bucket)
+static bool heap_class_page(const struct object_class *class, uint32_t **ret_bucket)
 {
 	uint32_t *bucket = heap_bucket_of(class->site, class->stride, class->is_array);
-	uint32_t page = bucket_find(bucket, class);
+	uint32_t page = heap_bucket_find(bucket, class);
 
 	*ret_bucket = bucket;
 	if (page != HEAP_NO_PAGE) {
@@ -161,17 +161,17 @@ static bool class_page(const struct object_class *class, uint32_t **ret_bucket)
 	return true;
 }
 
-static void *alloc_small(const struct object_class *class, uint32_t count)
+static void *heap_alloc_small(const struct object_class *class, uint32_t count)
 {
 	uint32_t *bucket;
 
-	if (!class_page(class, &bucket)) {
+	if (!heap_class_page(class, &bucket)) {
 		return NULL;
 	}
 	return slot_take(bucket, heap_page_entry(*bucket), count);
 }
 
-static void *alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, size_t count)
+static void *heap_alloc_large(uint64_t site, size_t bytes, uint32_t element_bytes, size_t count)
 {
 	uint32_t span = (uint32_t)(bytes / HEAP_PAGE_BYTES) + 1;
 	uint32_t page = heap_page_take(span);
@@ -229,9 +229,9 @@ static __attribute__((noinline)) void *alloc_any(
 	}
 	stride = heap_stride_of(bytes, count, align);
 	if (count > UINT16_MAX || stride + 2 > HEAP_PAGE_BYTES / 2) {
-		return alloc_large(site, bytes, (uint32_t)element_bytes, count);
+		return heap_alloc_large(site, bytes, (uint32_t)element_bytes, count);
 	}
-	return alloc_small(
+	return heap_alloc_small(
 	        &(struct object_class){site, (uint32_t)element_bytes, (uint32_t)stride, count != 1},
 	        (uint32_t)count);
 }
@@ -252,7 +252,7 @@ void *heap_alloc_at_site(const void *site, size_t element_bytes, size_t count, s
  * The page and slot of the live object that holds an address (slot 0 of the
  * first page of a LARGE one).
  */
-static bool locate(const void *address, uint32_t *ret_page, uint32_t *ret_slot)
+static bool heap_locate(const void *address, uint32_t *ret_page, uint32_t *ret_slot)
 {
 	uint32_t page = heap_page_of(address);
 	struct heap_page *entry;
@@ -285,7 +285,7 @@ static bool locate(const void *address, uint32_t *ret_page, uint32_t *ret_slot)
 	return true;
 }
 
-static void free_small(struct heap_page *entry, uint32_t page, uint32_t slot)
+static void heap_free_small(struct heap_page *entry, uint32_t page, uint32_t slot)
 {
 	uint32_t *bucket = heap_bucket_of(entry->site, entry->stride, entry->is_array);
 	uint8_t *memory = heap_page_memory(page);
@@ -299,7 +299,7 @@ static void free_small(struct heap_page *entry, uint32_t page, uint32_t slot)
 		*bucket = page;
 	}
 	if (entry->n_live == 0) {
-		bucket_remove(bucket, page);
+		heap_bucket_remove(bucket, page);
 		heap_page_give(page, 1);
 	}
 }
@@ -313,14 +313,14 @@ void heap_free(void *object)
 	if (!object) {
 		return;
 	}
-	is_live = locate(object, &page, &slot);
+	is_live = heap_locate(object, &page, &slot);
 	assert(is_live && "heap_free: no live object");
 	entry = heap_page_entry(page);
 	assert((uint8_t *)object == heap_page_memory(page) + (size_t)slot * entry->stride &&
 	        "heap_free: not the start of an object");
 	heap_root.n_objects--;
 	if (entry->kind == HEAP_PAGE_SMALL) {
-		free_small(entry, page, slot);
+		heap_free_small(entry, page, slot);
 		return;
 	}
 	heap_root.object_bytes -= entry->count * entry->element_bytes;
@@ -334,7 +334,7 @@ bool heap_find(const void *address, struct heap_object *ret_object)
 	uint32_t page, slot;
 	bool is_small;
 
-	if (!locate(address, &page, &slot)) {
+	if (!heap_locate(address, &page, &slot)) {
 		return false;
 	}
 	entry = heap_page_entry(page);

@@ -19,13 +19,13 @@ uint32_t heap_page_of(const void *address)
 	return (uint32_t)page;
 }
 
-static struct heap_chunk *chunk_header(uint32_t chunk)
+static struct heap_chunk *page_chunk_header(uint32_t chunk)
 {
 	return (struct heap_chunk *)(uintptr_t)(heap_root.base + chunk * HEAP_CHUNK_BYTES);
 }
 
 /* Pages of a chunk that may be touched. */
-static uint32_t chunk_n_usable(uint32_t chunk)
+static uint32_t page_chunk_n_usable(uint32_t chunk)
 {
 	uint64_t before = (uint64_t)chunk * HEAP_CHUNK_PAGES;
 	uint64_t usable = heap_root.usable / HEAP_PAGE_BYTES;
@@ -36,13 +36,13 @@ static uint32_t chunk_n_usable(uint32_t chunk)
 	return usable - before < HEAP_CHUNK_PAGES ? (uint32_t)(usable - before) : HEAP_CHUNK_PAGES;
 }
 
-static bool chunk_page_is_used(const struct heap_chunk *header, uint32_t page)
+static bool page_chunk_is_used(const struct heap_chunk *header, uint32_t page)
 {
 	return header->used[page / 64] >> (page % 64) & 1;
 }
 
 /* First run of free pages in [from, end), or HEAP_NO_PAGE. */
-static uint32_t chunk_find_run(
+static uint32_t page_chunk_find_run(
         const struct heap_chunk *header, uint32_t from, uint32_t end, uint32_t span)
 {
 	uint32_t length = 0;
@@ -53,7 +53,7 @@ static uint32_t chunk_find_run(
 			page += 63;
 			continue;
 		}
-		length = chunk_page_is_used(header, page) ? 0 : length + 1;
+		length = page_chunk_is_used(header, page) ? 0 : length + 1;
 		if (length == span) {
 			return page + 1 - span;
 		}
@@ -62,21 +62,21 @@ static uint32_t chunk_find_run(
 }
 
 /* Take a run inside a chunk, searched from a random place on. */
-static uint32_t chunk_take(uint32_t chunk, uint32_t span)
+static uint32_t page_chunk_take(uint32_t chunk, uint32_t span)
 {
-	struct heap_chunk *header = chunk_header(chunk);
-	uint32_t end = chunk_n_usable(chunk);
+	struct heap_chunk *header = page_chunk_header(chunk);
+	uint32_t end = page_chunk_n_usable(chunk);
 	uint32_t from, page;
 
 	if (header->n_used + span > end) {
 		return HEAP_NO_PAGE;
 	}
 	from = HEAP_DIRECTORY_PAGES + heap_random_below(end - HEAP_DIRECTORY_PAGES);
-	page = chunk_find_run(header, from, end, span);
+	page = page_chunk_find_run(header, from, end, span);
 	if (page == HEAP_NO_PAGE) {
 		uint32_t stop = from + span - 1 < end ? from + span - 1 : end;
 
-		page = chunk_find_run(header, HEAP_DIRECTORY_PAGES, stop, span);
+		page = page_chunk_find_run(header, HEAP_DIRECTORY_PAGES, stop, span);
 	}
 	if (page == HEAP_NO_PAGE) {
 		return HEAP_NO_PAGE;
@@ -90,12 +90,12 @@ static uint32_t chunk_take(uint32_t chunk, uint32_t span)
 }
 
 /* Open the next chunk if its directory and one more page are usable. */
-static bool chunk_open(void)
+static bool page_chunk_open(void)
 {
 	uint32_t chunk = heap_root.n_chunks;
-	struct heap_chunk *header = chunk_header(chunk);
+	struct heap_chunk *header = page_chunk_header(chunk);
 
-	if (chunk_n_usable(chunk) <= HEAP_DIRECTORY_PAGES) {
+	if (page_chunk_n_usable(chunk) <= HEAP_DIRECTORY_PAGES) {
 		return false;
 	}
 	*header = (struct heap_chunk){.n_used = HEAP_DIRECTORY_PAGES};
@@ -112,22 +112,22 @@ uint32_t heap_page_take(uint32_t span)
 	uint32_t page;
 
 	for (uint32_t i = 0; i < n; i++) {
-		page = chunk_take((first + i) % n, span);
+		page = page_chunk_take((first + i) % n, span);
 		if (page != HEAP_NO_PAGE) {
 			return page;
 		}
 	}
-	return chunk_open() ? chunk_take(n, span) : HEAP_NO_PAGE;
+	return page_chunk_open() ? page_chunk_take(n, span) : HEAP_NO_PAGE;
 }
 
 void heap_page_give(uint32_t page, uint32_t span)
 {
-	struct heap_chunk *header = chunk_header(page / HEAP_CHUNK_PAGES);
+	struct heap_chunk *header = page_chunk_header(page / HEAP_CHUNK_PAGES);
 
 	for (uint32_t i = 0; i < span; i++) {
 		uint32_t bit = (page + i) % HEAP_CHUNK_PAGES;
 
-		assert(chunk_page_is_used(header, bit));
+		assert(page_chunk_is_used(header, bit));
 		header->used[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 		memset(heap_page_entry(page + i), 0, sizeof(struct heap_page));
 	}

@@ -31,7 +31,6 @@ _Noreturn void __stack_chk_fail(void)
 /* Nothing untyped may live across a receive: there is no malloc. */
 void *malloc(size_t bytes)
 {
-	(void)bytes;
 	return NULL;
 }
 
@@ -44,14 +43,12 @@ void free(void *memory)
 int __lockfile(FILE *file);
 int __lockfile(FILE *file)
 {
-	(void)file;
 	return 0;
 }
 
 void __unlockfile(FILE *file);
 void __unlockfile(FILE *file)
 {
-	(void)file;
 }
 
 void __explicit_bzero_chk(void *memory, size_t bytes, size_t room);

@@ -2,6 +2,5 @@
 
 bool sef_hook_state(uint32_t state)
 {
-	(void)state;
 	return false;
 }

@@ -16,7 +16,7 @@ static struct {
 	uint32_t state;
 } draining STATE_SKIP;
 
-static void refuse(const struct sef_prepare *request, err_t err)
+static void prepare_refuse(const struct sef_prepare *request, err_t err)
 {
 	struct message msg = {.type = SEF_PREPARE_REFUSED,
 	        .w = {request->transaction, (uint64_t)err, request->state}};
@@ -24,7 +24,7 @@ static void refuse(const struct sef_prepare *request, err_t err)
 	(void)sys_asend(sef_start()->supervisor, &msg);
 }
 
-static bool state_is_known(uint32_t state)
+static bool prepare_state_is_known(uint32_t state)
 {
 	switch (state) {
 	case QS_WORK_FREE:
@@ -40,7 +40,7 @@ static bool state_is_known(uint32_t state)
 	}
 }
 
-static bool state_is_reached(uint32_t state)
+static bool prepare_state_is_reached(uint32_t state)
 {
 	switch (state) {
 	case QS_WORK_FREE:
@@ -58,15 +58,15 @@ void sef_prepare_begin(const struct sef_prepare *request)
 {
 	err_t err = E_OK;
 
-	if (request->transaction == 0 || !state_is_known(request->state)) {
-		refuse(request, E_UNSUPPORTED);
+	if (request->transaction == 0 || !prepare_state_is_known(request->state)) {
+		prepare_refuse(request, E_UNSUPPORTED);
 		return;
 	}
 	if (sef_callbacks->prepare) {
 		err = sef_callbacks->prepare(request->state);
 	}
 	if (err != E_OK) {
-		refuse(request, err);
+		prepare_refuse(request, err);
 		return;
 	}
 	draining.transaction = request->transaction;
@@ -93,7 +93,7 @@ void sef_prepare_point(void)
 	uint64_t transaction = draining.transaction;
 	err_t reason;
 
-	if (transaction == 0 || !state_is_reached(draining.state)) {
+	if (transaction == 0 || !prepare_state_is_reached(draining.state)) {
 		return;
 	}
 	draining.transaction = 0;

@@ -11,14 +11,14 @@
  */
 #include "osd/lib/sef/priv.h"
 
-static void pong(const struct message *ping)
+static void receive_pong(const struct message *ping)
 {
 	struct message msg = {.type = SEF_PONG, .w = {ping->w[0]}};
 
 	(void)sys_asend(ping->source, &msg);
 }
 
-static void take_signal(uint32_t signal)
+static void receive_signal(uint32_t signal)
 {
 	if (sef_callbacks->signal) {
 		sef_callbacks->signal(signal);
@@ -28,7 +28,7 @@ static void take_signal(uint32_t signal)
 }
 
 /* Was it the framework's? Only the supervisor speaks to it. */
-static bool take_own(const struct message *msg)
+static bool receive_own(const struct message *msg)
 {
 	if (msg->source != sef_start()->supervisor) {
 		return false;
@@ -41,10 +41,10 @@ static bool take_own(const struct message *msg)
 		sef_prepare_cancel(msg->w[0]);
 		return true;
 	case SEF_PING:
-		pong(msg);
+		receive_pong(msg);
 		return true;
 	case SEF_SIGNAL:
-		take_signal((uint32_t)msg->w[0]);
+		receive_signal((uint32_t)msg->w[0]);
 		return true;
 	default:
 		return false;
@@ -61,7 +61,7 @@ void sef_receive(struct message *ret_msg)
 		if (err != E_OK) {
 			sef_panic("receive: %s", sys_error_name(err));
 		}
-	} while (take_own(ret_msg));
+	} while (receive_own(ret_msg));
 }
 
 void sef_reply_receive(struct message *msg)
@@ -77,7 +77,7 @@ void sef_reply_receive(struct message *msg)
 	if (err != E_OK) {
 		sef_panic("reply_receive: %s", sys_error_name(err));
 	}
-	if (take_own(msg)) {
+	if (receive_own(msg)) {
 		sef_receive(msg);
 	}
 }

@@ -9,7 +9,7 @@
 
 const struct sef_callbacks *sef_callbacks STATE_SKIP;
 
-static void start_anew(err_t (*init)(void))
+static void startup_anew(err_t (*init)(void))
 {
 	err_t err = init ? init() : E_OK;
 
@@ -27,10 +27,10 @@ void sef_startup(const struct sef_callbacks *callbacks)
 	sef_callbacks = callbacks;
 	switch ((enum start_kind)info->kind) {
 	case START_FRESH:
-		start_anew(callbacks->init_fresh);
+		startup_anew(callbacks->init_fresh);
 		return;
 	case START_RESTART:
-		start_anew(
+		startup_anew(
 		        callbacks->init_restart ? callbacks->init_restart : callbacks->init_fresh);
 		return;
 	case START_UPDATE:

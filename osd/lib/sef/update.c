@@ -4,7 +4,7 @@
  * let the service check it; report TRANSFERRED, and go on when RS has committed.
  *
  * Uncommitted until then: it may report, read the clock and log, and use its arena; nothing here
- * can do harm before RS has said yes. What the transfer or the service refuses ends in give_up():
+ * can do harm before RS has said yes. What the transfer or the service refuses ends in update_give_up():
  * the result, which names the element, lies in this instance's memory, and RS reads it there.
  * Rolling back is RS's work.
  */
@@ -32,7 +32,7 @@ err_t sef_check_failed(const char *element, const char *format, ...)
 	return E_CHECK;
 }
 
-static _Noreturn void give_up(err_t err)
+static _Noreturn void update_give_up(err_t err)
 {
 	result.err = err;
 	(void)sys_report(SEF_REPORT_FAILED, (uintptr_t)&result, 0, 0, 0);
@@ -40,7 +40,7 @@ static _Noreturn void give_up(err_t err)
 }
 
 /* Bring the engine's own result into the form that RS reads. */
-static void take_engine_result(void)
+static void update_take_result(void)
 {
 	result.bytes = engine.n_bytes;
 	result.objects = engine.n_objects;
@@ -49,18 +49,18 @@ static void take_engine_result(void)
 	(void)snprintf(result.removed, sizeof(result.removed), "%s", engine.notes);
 }
 
-static _Noreturn void give_up_engine(void)
+static _Noreturn void update_give_up_engine(void)
 {
 	bool is_room = engine.code == STATE_E_ARENA || engine.code == STATE_E_SCRATCH;
 	bool is_loss = engine.code == STATE_E_LOSS;
 
-	take_engine_result();
+	update_take_result();
 	(void)snprintf(result.element, sizeof(result.element), "%s", engine.error);
 	(void)snprintf(result.message, sizeof(result.message), "%s", state_code_text(engine.code));
-	give_up(is_room ? E_ARENA : is_loss ? E_STATE_LOSS : E_TRANSFER);
+	update_give_up(is_room ? E_ARENA : is_loss ? E_STATE_LOSS : E_TRANSFER);
 }
 
-static struct state_side side_of(const struct start_description *given)
+static struct state_side update_side(const struct start_description *given)
 {
 	return (struct state_side){
 	        .desc = (const void *)given->description,
@@ -70,15 +70,15 @@ static struct state_side side_of(const struct start_description *given)
 	};
 }
 
-static struct state_transfer *pair(const struct start_info *info)
+static struct state_transfer *update_pair(const struct start_info *info)
 {
 	struct state_transfer *transfer;
 	struct state_pairing *pairing;
 	struct state_old_heap old_heap = {info->old_heap_base, info->old_heap_bytes};
 	uint64_t seed;
 	struct state_setup setup = {
-	        .old = side_of(&info->old_state),
-	        .new = side_of(&info->new_state),
+	        .old = update_side(&info->old_state),
+	        .new = update_side(&info->new_state),
 	        .scratch = (void *)info->scratch,
 	        .scratch_size = info->scratch_bytes,
 	        .accepts_loss = (info->flags & START_ACCEPT_LOSS) != 0,
@@ -88,7 +88,7 @@ static struct state_transfer *pair(const struct start_info *info)
 	memcpy(&seed, info->random + 16, sizeof(seed));
 	if (state_pair(&setup, &engine, &pairing) != STATE_OK ||
 	        state_transfer_new(pairing, &old_heap, seed, &transfer) != STATE_OK) {
-		give_up_engine();
+		update_give_up_engine();
 	}
 	state_foresee(transfer);
 	result.pair_nsec = sys_clock_read() - begin;
@@ -96,14 +96,14 @@ static struct state_transfer *pair(const struct start_info *info)
 }
 
 /* In the blackout: carry the state over, or let the service do it its own way. */
-static void take_over(struct state_transfer *transfer)
+static void update_take_over(struct state_transfer *transfer)
 {
 	nsec_t begin = sys_clock_read();
 	nsec_t middle;
 	err_t err = E_OK;
 
 	if (transfer && state_transfer(transfer) != STATE_OK) {
-		give_up_engine();
+		update_give_up_engine();
 	}
 	if (!transfer) {
 		err = sef_callbacks->init_update();
@@ -112,20 +112,20 @@ static void take_over(struct state_transfer *transfer)
 	if (err == E_OK && sef_callbacks->state_check) {
 		err = sef_callbacks->state_check();
 	}
-	take_engine_result();
+	update_take_result();
 	result.transfer_nsec = middle - begin;
 	result.check_nsec = sys_clock_read() - middle;
 	if (err != E_OK) {
-		give_up(err);
+		update_give_up(err);
 	}
 }
 
 void sef_update_run(const struct start_info *info)
 {
-	struct state_transfer *transfer = sef_callbacks->init_update ? NULL : pair(info);
+	struct state_transfer *transfer = sef_callbacks->init_update ? NULL : update_pair(info);
 
 	(void)sys_report(SEF_REPORT_READY, engine.n_bytes, engine.n_objects, 0, 0);
-	take_over(transfer);
+	update_take_over(transfer);
 	(void)sys_report(SEF_REPORT_TRANSFERRED, (uintptr_t)&result, 0, 0, 0);
 	heap_set_usable(info->heap_limit);
 	if (sef_callbacks->after_commit) {

@@ -3,8 +3,6 @@
 
 err_t sef_check_failed(const char *element, const char *format, ...)
 {
-	(void)element;
-	(void)format;
 	return E_CHECK;
 }
 

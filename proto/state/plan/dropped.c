@@ -7,8 +7,8 @@
 #include "proto/state/plan/field.h"
 #include "proto/state/plan/loss.h"
 
-static bool tag_has(const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner,
-        uint32_t member, const char *key)
+static bool dropped_has_tag(const struct state_desc *desc, enum state_tag_scope scope,
+        uint32_t owner, uint32_t member, const char *key)
 {
 	return state_desc_tag(desc, scope, owner, member, key, 0) != NULL;
 }
@@ -52,7 +52,8 @@ bool state_entry_is_named_dropped(const struct state_sides *s, uint32_t i)
 bool state_entry_is_dropped(const struct state_sides *s, uint32_t i)
 {
 	return state_entry_is_named_dropped(s, i) ||
-	       tag_has(&s->desc[STATE_OLD], STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
+	       dropped_has_tag(
+	               &s->desc[STATE_OLD], STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
 }
 
 bool state_type_is_dropped(const struct state_sides *s, uint32_t type, const char *name)
@@ -67,7 +68,8 @@ bool state_type_is_dropped(const struct state_sides *s, uint32_t type, const cha
 			return true;
 		}
 	}
-	return tag_has(&s->desc[STATE_OLD], STATE_TAG_TYPE, type, STATE_TAG_SELF, "expendable");
+	return dropped_has_tag(
+	        &s->desc[STATE_OLD], STATE_TAG_TYPE, type, STATE_TAG_SELF, "expendable");
 }
 
 bool state_member_is_dropped(
@@ -83,6 +85,6 @@ bool state_member_is_dropped(
 			return true;
 		}
 	}
-	return tag_has(
+	return dropped_has_tag(
 	        &s->desc[STATE_OLD], STATE_TAG_TYPE, field->owner, field->index, "expendable");
 }

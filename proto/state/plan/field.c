@@ -8,7 +8,7 @@
 #include "proto/state/plan/loss.h"
 
 /* Is the member a struct without a name, whose members count as the outer record's? */
-static bool member_dissolves(const struct state_desc *desc, const struct state_member *member)
+static bool field_dissolves(const struct state_desc *desc, const struct state_member *member)
 {
 	uint32_t id = state_type_strip(desc, member->type);
 
@@ -16,28 +16,28 @@ static bool member_dissolves(const struct state_desc *desc, const struct state_m
 	       !state_type_has_notes(desc, id);
 }
 
-static uint32_t fields_count(const struct state_desc *desc, uint32_t type, unsigned depth)
+static uint32_t field_count(const struct state_desc *desc, uint32_t type, unsigned depth)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < state_type_count(desc, type); i++) {
 		struct state_member member = state_type_member(desc, type, i);
 
-		n += depth < STATE_DEPTH && member_dissolves(desc, &member)
-		             ? fields_count(desc, state_type_strip(desc, member.type), depth + 1)
+		n += depth < STATE_DEPTH && field_dissolves(desc, &member)
+		             ? field_count(desc, state_type_strip(desc, member.type), depth + 1)
 		             : 1;
 	}
 	return n;
 }
 
-static void fields_fill(const struct state_desc *desc, uint32_t type, uint64_t bit_off,
+static void field_fill(const struct state_desc *desc, uint32_t type, uint64_t bit_off,
         unsigned depth, struct state_fields *ret)
 {
 	for (uint32_t i = 0; i < state_type_count(desc, type); i++) {
 		struct state_member member = state_type_member(desc, type, i);
 
-		if (depth < STATE_DEPTH && member_dissolves(desc, &member)) {
-			fields_fill(desc, state_type_strip(desc, member.type),
+		if (depth < STATE_DEPTH && field_dissolves(desc, &member)) {
+			field_fill(desc, state_type_strip(desc, member.type),
 			        bit_off + member.bit_off, depth + 1, ret);
 			continue;
 		}
@@ -60,14 +60,14 @@ bool state_fields_get(
 	const struct state_desc *desc = &r->sides->desc[age];
 	/* A union's members all live at its start: an anonymous struct in it stays whole. */
 	unsigned depth = state_type_kind(desc, type) == STATE_BTF_UNION ? STATE_DEPTH : 0;
-	uint64_t n = fields_count(desc, type, depth);
+	uint64_t n = field_count(desc, type, depth);
 
 	ret->n = 0;
 	ret->field = state_stack(r, n * sizeof(*ret->field));
 	if (ret->field == NULL) {
 		return false;
 	}
-	fields_fill(desc, type, 0, depth, ret);
+	field_fill(desc, type, 0, depth, ret);
 	return true;
 }
 
@@ -76,9 +76,9 @@ static const char *field_renamed(const struct state_desc *desc, const struct sta
 	return state_desc_tag(desc, STATE_TAG_TYPE, field->owner, field->index, "renamed", 0);
 }
 
-static const struct state_field *field_named(const struct state_fields *fields, const char *name)
+const struct state_field *state_field_named(const struct state_fields *fields, const char *name)
 {
-	for (uint32_t i = 0; i < fields->n; i++) {
+	for (uint32_t i = 0; fields != NULL && i < fields->n; i++) {
 		if (strcmp(fields->field[i].name, name) == 0) {
 			return &fields->field[i];
 		}
@@ -95,16 +95,16 @@ static const char *field_former(
 	const struct state_field *same;
 	const char *was;
 
-	if (renamed == NULL || field_named(old, renamed) == NULL) {
+	if (renamed == NULL || state_field_named(old, renamed) == NULL) {
 		return NULL;
 	}
-	same = field_named(old, new->name);
+	same = state_field_named(old, new->name);
 	was = same != NULL ? field_renamed(&s->desc[STATE_OLD], same) : NULL;
 	return was != NULL && strcmp(was, renamed) == 0 ? NULL : renamed;
 }
 
 /* Two records without names are the same one if they share the name of a member. */
-static bool anonymous_match(
+static bool field_match_anonymous(
         const struct state_sides *s, const struct state_field *old, const struct state_field *new)
 {
 	const struct state_desc *a = &s->desc[STATE_OLD];
@@ -135,7 +135,7 @@ static bool field_match(const struct state_sides *s, const struct state_field *o
 	if (old->partner != STATE_NONE || strcmp(old->name, name) != 0) {
 		return false;
 	}
-	return name[0] != 0 || anonymous_match(s, old, new);
+	return name[0] != 0 || field_match_anonymous(s, old, new);
 }
 
 static void field_pair(const struct state_sides *s, struct state_fields *old,
@@ -181,8 +181,8 @@ static bool field_is_doubtful(const struct state_sides *s, const struct state_fi
         const struct state_fields *new, const struct state_field *field)
 {
 	const char *renamed = field_renamed(&s->desc[STATE_OLD], field);
-	const struct state_field *former = renamed != NULL ? field_named(new, renamed) : NULL;
-	const struct state_field *same = field_named(new, field->name);
+	const struct state_field *former = renamed != NULL ? state_field_named(new, renamed) : NULL;
+	const struct state_field *same = state_field_named(new, field->name);
 	const char *now = same != NULL ? field_renamed(&s->desc[STATE_NEW], same) : NULL;
 
 	if (former == NULL || (now != NULL && strcmp(now, renamed) == 0) ||

@@ -36,6 +36,8 @@ struct state_notes {
 
 bool state_fields_get(
         struct state_report *r, enum state_age age, uint32_t type, struct state_fields *ret);
+/* The member of this name; NULL: none, or no members. */
+const struct state_field *state_field_named(const struct state_fields *fields, const char *name);
 /*
  * Find partners. Returns a new member that was renamed from what another one
  * was renamed from, or NULL.
@@ -56,7 +58,11 @@ struct state_notes state_notes_of_entry(const struct state_desc *desc, uint32_t 
 /* The type without aliases that carry no annotation. */
 bool state_type_has_notes(const struct state_desc *desc, uint32_t id);
 uint32_t state_type_noted(const struct state_desc *desc, uint32_t id);
+/* Aliases aside. Numbers: integers, bools, enums of any size. */
 bool state_type_is_number(const struct state_desc *desc, uint32_t id);
+bool state_type_is_enum(const struct state_desc *desc, uint32_t id);
+/* Plain characters are bytes, which programs use either way: their sign means nothing. */
+bool state_type_is_char(const struct state_desc *desc, uint32_t id);
 /* Do pointers to x and to y mean the same? */
 bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth);
 struct state_bits state_bits_of(const struct state_desc *desc, uint32_t type, uint64_t bit_off,

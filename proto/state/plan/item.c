@@ -19,7 +19,7 @@ static bool item_before(const struct state_item *a, const struct state_item *b)
 	return a->size > b->size;
 }
 
-static void items_sift(struct state_item *item, uint32_t i, uint32_t n)
+static void item_sift(struct state_item *item, uint32_t i, uint32_t n)
 {
 	struct state_item top = item[i];
 
@@ -39,21 +39,21 @@ static void items_sift(struct state_item *item, uint32_t i, uint32_t n)
 }
 
 /* Heap sort: no recursion, no memory, no bad case. */
-static void items_sort(struct state_item *item, uint32_t n)
+static void item_sort(struct state_item *item, uint32_t n)
 {
 	for (uint32_t i = n / 2; i > 0; i--) {
-		items_sift(item, i - 1, n);
+		item_sift(item, i - 1, n);
 	}
 	for (uint32_t end = n; end > 1; end--) {
 		struct state_item last = item[end - 1];
 
 		item[end - 1] = item[0];
 		item[0] = last;
-		items_sift(item, 0, end - 1);
+		item_sift(item, 0, end - 1);
 	}
 }
 
-static uint32_t items_unique(struct state_item *item, uint32_t n)
+static uint32_t item_unique(struct state_item *item, uint32_t n)
 {
 	uint32_t kept = 0;
 
@@ -65,7 +65,7 @@ static uint32_t items_unique(struct state_item *item, uint32_t n)
 	return kept;
 }
 
-static void items_fill(struct state_pairing *p)
+static void item_fill(struct state_pairing *p)
 {
 	const struct state_desc *desc = &p->sides.desc[STATE_OLD];
 	const struct state_job *job = p->jobs;
@@ -99,7 +99,7 @@ static void items_fill(struct state_pairing *p)
 }
 
 /* bucket[b]: the last item that starts at or before the bucket's first byte. */
-static enum state_code buckets_make(struct state_pairing *p)
+static enum state_code item_make_buckets(struct state_pairing *p)
 {
 	uint64_t base = p->items.item[0].start;
 	uint64_t span = p->items.item[p->items.n - 1].start - base;
@@ -132,10 +132,10 @@ enum state_code state_items_make(struct state_pairing *p)
 	if (p->items.item == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	items_fill(p);
-	items_sort(p->items.item, p->items.n);
-	p->items.n = items_unique(p->items.item, p->items.n);
-	return p->items.n == 0 ? STATE_OK : buckets_make(p);
+	item_fill(p);
+	item_sort(p->items.item, p->items.n);
+	p->items.n = item_unique(p->items.item, p->items.n);
+	return p->items.n == 0 ? STATE_OK : item_make_buckets(p);
 }
 
 struct state_item *state_item_find(const struct state_items *items, uint64_t value)

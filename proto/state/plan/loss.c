@@ -9,7 +9,7 @@
 #include "proto/state/plan/text.h"
 
 /* A line at the end of the notes. */
-static struct state_text notes_begin(struct state_report *r)
+static struct state_text loss_note_begin(struct state_report *r)
 {
 	struct state_result *result = r->result;
 
@@ -21,16 +21,16 @@ static struct state_text notes_begin(struct state_report *r)
 }
 
 /* A line of the notes, or a text that is kept in scratch memory. */
-static void notes_add(struct state_report *r, const char *word, const char *line)
+static void loss_note_add(struct state_report *r, const char *word, const char *line)
 {
-	struct state_text text = notes_begin(r);
+	struct state_text text = loss_note_begin(r);
 
 	state_text_add(&text, word);
 	state_text_add(&text, line);
 	state_text_add(&text, "\n");
 }
 
-static const char *text_keep(struct state_report *r, const char *line)
+static const char *loss_text_keep(struct state_report *r, const char *line)
 {
 	char *kept = state_keep(r, strlen(line) + 1);
 
@@ -38,7 +38,7 @@ static const char *text_keep(struct state_report *r, const char *line)
 }
 
 /* Without memory for it the pairing has failed. */
-static void notice_add(struct state_report *r, const struct state_notice *notice)
+static void loss_notice_add(struct state_report *r, const struct state_notice *notice)
 {
 	struct state_notice *kept;
 
@@ -47,13 +47,13 @@ static void notice_add(struct state_report *r, const struct state_notice *notice
 		return;
 	}
 	*kept = *notice;
-	kept->text = text_keep(r, notice->text);
+	kept->text = loss_text_keep(r, notice->text);
 	kept->next = r->notices;
 	r->notices = kept->text != NULL ? kept : r->notices;
 }
 
 /* Which entry a type was met in first. */
-static uint32_t notice_entry(const struct state_report *r)
+static uint32_t loss_entry(const struct state_report *r)
 {
 	return r->where->age == STATE_OLD ? r->where->entry : STATE_NONE;
 }
@@ -71,7 +71,7 @@ static void loss_defer(struct state_report *r, const struct state_notice *notice
 		return;
 	}
 	loss->notice = *notice;
-	loss->notice.text = text_keep(r, notice->text);
+	loss->notice.text = loss_text_keep(r, notice->text);
 	loss->is_annotated = is_annotated;
 	losses->loss = loss;
 	losses->next = r->losses;
@@ -81,7 +81,7 @@ static void loss_defer(struct state_report *r, const struct state_notice *notice
 		state_text_add(&text, ", by a handler's default");
 		risk.kind = STATE_NOTICE_AT_RISK;
 		risk.text = line;
-		notice_add(r, &risk);
+		loss_notice_add(r, &risk);
 	}
 }
 
@@ -93,14 +93,14 @@ static void loss_add(struct state_report *r, struct state_notice notice, bool is
 	}
 	notice.kind = is_annotated ? STATE_NOTICE_DROPPED : STATE_NOTICE_LOST;
 	r->result->n_removed++;
-	notes_add(r, is_annotated ? "dropped " : "lost ", notice.text);
-	notice_add(r, &notice);
+	loss_note_add(r, is_annotated ? "dropped " : "lost ", notice.text);
+	loss_notice_add(r, &notice);
 	if (!is_annotated && !r->accepts_loss && r->n_refused++ == 0) {
-		r->first_refused = text_keep(r, notice.text);
+		r->first_refused = loss_text_keep(r, notice.text);
 	}
 }
 
-static bool type_is_dropped(const struct state_sides *s, uint32_t type)
+static bool loss_type_is_dropped(const struct state_sides *s, uint32_t type)
 {
 	char name[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = name, .size = sizeof(name)};
@@ -137,7 +137,7 @@ void state_lose_member(struct state_report *r, uint32_t old_type, uint32_t new_t
 	state_text_add(&text, field->name[0] != 0 ? field->name : "(anonymous)");
 	loss_add(r,
 	        (struct state_notice){.thing = STATE_THING_MEMBER,
-	                .entry = notice_entry(r),
+	                .entry = loss_entry(r),
 	                .member = field->name,
 	                .text = line},
 	        state_member_is_dropped(r->sides, new_type, field));
@@ -156,7 +156,7 @@ void state_lose_objects(struct state_report *r, uint32_t entry, uint64_t n)
 	loss_add(r,
 	        (struct state_notice){
 	                .thing = STATE_THING_OBJECTS, .entry = entry, .member = "", .text = line},
-	        type_is_dropped(r->sides, type));
+	        loss_type_is_dropped(r->sides, type));
 }
 
 void state_lose_elements(struct state_report *r, const void *old)
@@ -168,7 +168,7 @@ void state_lose_elements(struct state_report *r, const void *old)
 	state_text_add_place(&text, r, old);
 	loss_add(r,
 	        (struct state_notice){.thing = STATE_THING_ELEMENTS,
-	                .entry = notice_entry(r),
+	                .entry = loss_entry(r),
 	                .member = "",
 	                .text = line},
 	        false);
@@ -222,7 +222,7 @@ void state_risk(struct state_report *r, enum state_thing thing, uint32_t type, c
         uint64_t from)
 {
 	const struct state_desc *old = &r->sides->desc[STATE_OLD];
-	uint32_t entry = notice_entry(r);
+	uint32_t entry = loss_entry(r);
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
 
@@ -242,10 +242,10 @@ void state_risk(struct state_report *r, enum state_thing thing, uint32_t type, c
 	}
 	if (thing != STATE_THING_OBJECTS) {
 		state_text_add_names(&text, r->where->path);
-	} else if (type_is_dropped(r->sides, type)) {
+	} else if (loss_type_is_dropped(r->sides, type)) {
 		return;
 	}
-	notice_add(
+	loss_notice_add(
 	        r, &(struct state_notice){.kind = STATE_NOTICE_AT_RISK,
 	                   .thing = thing,
 	                   .entry = entry,
@@ -258,7 +258,7 @@ void state_drop(struct state_report *r, uint32_t old_type, const char *member)
 {
 	char line[STATE_ERROR_TEXT];
 	struct state_text text = {.buffer = line, .size = sizeof(line)};
-	uint32_t entry = notice_entry(r);
+	uint32_t entry = loss_entry(r);
 
 	if (old_type != 0) {
 		state_text_add_type(&text, &r->sides->desc[STATE_OLD], old_type);
@@ -278,9 +278,9 @@ void state_drop(struct state_report *r, uint32_t old_type, const char *member)
 }
 
 /* What the entry at hand is, or where in it the member at hand. */
-static enum state_thing thing_at_hand(const struct state_report *r)
+static enum state_thing loss_thing(const struct state_report *r)
 {
-	uint32_t entry = notice_entry(r);
+	uint32_t entry = loss_entry(r);
 
 	if (r->where->path != NULL) {
 		return STATE_THING_MEMBER;
@@ -299,8 +299,8 @@ void state_drop_type(struct state_report *r, uint32_t old_type)
 	state_text_add_place(&text, r, NULL);
 	state_text_add(&text, ", which starts fresh now");
 	loss_add(r,
-	        (struct state_notice){.thing = thing_at_hand(r),
-	                .entry = notice_entry(r),
+	        (struct state_notice){.thing = loss_thing(r),
+	                .entry = loss_entry(r),
 	                .member = r->where->path != NULL ? r->where->path->name : "",
 	                .text = line},
 	        true);
@@ -314,18 +314,18 @@ void state_moved(struct state_report *r, uint32_t i, uint32_t k)
 	state_text_add_entry(&text, &r->sides->desc[STATE_OLD], i);
 	state_text_add(&text, " to ");
 	state_text_add_entry(&text, &r->sides->desc[STATE_NEW], k);
-	notes_add(r, "moved ", line);
-	notice_add(r, &(struct state_notice){.kind = STATE_NOTICE_MOVED,
-	                      .thing = STATE_THING_VARIABLE,
-	                      .entry = i,
-	                      .member = "",
-	                      .text = line});
+	loss_note_add(r, "moved ", line);
+	loss_notice_add(r, &(struct state_notice){.kind = STATE_NOTICE_MOVED,
+	                           .thing = STATE_THING_VARIABLE,
+	                           .entry = i,
+	                           .member = "",
+	                           .text = line});
 }
 
 void state_copied(struct state_report *r, uint32_t entry)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
-	struct state_text text = notes_begin(r);
+	struct state_text text = loss_note_begin(r);
 
 	r->result->n_strings++;
 	state_text_add(&text, "copied \"");

@@ -13,7 +13,7 @@ bool state_unit_matches(const char *unit, const char *file, size_t len)
 	       (all == len || unit[all - len - 1] == '/');
 }
 
-static bool type_is_named(const struct state_desc *desc, uint32_t id, const char *name)
+static bool name_is_of(const struct state_desc *desc, uint32_t id, const char *name)
 {
 	enum state_btf_kind kind = state_type_kind(desc, id);
 
@@ -21,26 +21,26 @@ static bool type_is_named(const struct state_desc *desc, uint32_t id, const char
 	       strcmp(state_type_name(desc, id), name) == 0;
 }
 
-static const char *type_renamed(const struct state_desc *desc, uint32_t id)
+static const char *name_renamed(const struct state_desc *desc, uint32_t id)
 {
 	return state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "renamed", 0);
 }
 
 /* The old name of a new type that claims it, as of members. */
-static const char *type_former(const struct state_sides *s, uint32_t new_type)
+static const char *name_former(const struct state_sides *s, uint32_t new_type)
 {
 	const struct state_desc *desc = &s->desc[STATE_OLD];
 	const char *name = state_type_name(&s->desc[STATE_NEW], new_type);
-	const char *renamed = type_renamed(&s->desc[STATE_NEW], new_type);
+	const char *renamed = name_renamed(&s->desc[STATE_NEW], new_type);
 	bool found = false;
 
 	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
-		const char *was = type_is_named(desc, id, name) ? type_renamed(desc, id) : NULL;
+		const char *was = name_is_of(desc, id, name) ? name_renamed(desc, id) : NULL;
 
 		if (was != NULL && strcmp(was, renamed) == 0) {
 			return NULL;
 		}
-		found |= type_is_named(desc, id, renamed);
+		found |= name_is_of(desc, id, renamed);
 	}
 	return found ? renamed : NULL;
 }
@@ -59,7 +59,7 @@ static uint32_t name_claimant(
 		        strcmp(state_type_name(desc, tag->owner), new_name) == 0) {
 			continue;
 		}
-		former = type_former(s, tag->owner);
+		former = name_former(s, tag->owner);
 		if (former != NULL && strcmp(former, old_name) == 0) {
 			return tag->owner;
 		}
@@ -68,29 +68,29 @@ static uint32_t name_claimant(
 }
 
 /* The same doubt as of variables: an old type was renamed, and the new release uses both names. */
-static bool type_is_doubtful(const struct state_sides *s, uint32_t old_type)
+static bool name_is_doubtful(const struct state_sides *s, uint32_t old_type)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
 	const char *name = state_type_name(&s->desc[STATE_OLD], old_type);
-	const char *renamed = type_renamed(&s->desc[STATE_OLD], old_type);
+	const char *renamed = name_renamed(&s->desc[STATE_OLD], old_type);
 	bool has_same = false;
 	bool has_former = false;
 
 	for (uint32_t id = 1; renamed != NULL && id < desc->n_types; id++) {
-		const char *now = type_renamed(desc, id);
+		const char *now = name_renamed(desc, id);
 
-		if (type_is_named(desc, id, name)) {
+		if (name_is_of(desc, id, name)) {
 			if (now != NULL && strcmp(now, renamed) == 0) {
 				return false;
 			}
-			has_same |= type_former(s, id) == NULL;
+			has_same |= name_former(s, id) == NULL;
 		}
-		has_former |= type_is_named(desc, id, renamed) && type_former(s, id) == NULL;
+		has_former |= name_is_of(desc, id, renamed) && name_former(s, id) == NULL;
 	}
 	return has_same && has_former;
 }
 
-static enum state_code names_check_back(struct state_report *r)
+static enum state_code name_check_back(struct state_report *r)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 
@@ -98,7 +98,7 @@ static enum state_code names_check_back(struct state_report *r)
 		const struct state_tag *tag = &desc->tags[i];
 
 		if (tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF &&
-		        type_is_doubtful(r->sides, tag->owner)) {
+		        name_is_doubtful(r->sides, tag->owner)) {
 			return state_fail_named(r, STATE_E_ANNOTATION, RENAMED_BACK ": type",
 			        state_type_name(desc, tag->owner));
 		}
@@ -107,14 +107,14 @@ static enum state_code names_check_back(struct state_report *r)
 }
 
 /* Does a type of another name have the same former name? */
-static bool type_renamed_twice(const struct state_desc *desc, uint32_t type)
+static bool name_renamed_twice(const struct state_desc *desc, uint32_t type)
 {
-	const char *name = type_renamed(desc, type);
+	const char *name = name_renamed(desc, type);
 
 	for (uint32_t i = 0; name != NULL && i < desc->n_tags; i++) {
 		const struct state_tag *tag = &desc->tags[i];
 		const char *other = tag->scope == STATE_TAG_TYPE && tag->member == STATE_TAG_SELF
-		                            ? type_renamed(desc, tag->owner)
+		                            ? name_renamed(desc, tag->owner)
 		                            : NULL;
 
 		if (other != NULL && strcmp(other, name) == 0 &&
@@ -137,14 +137,14 @@ enum state_code state_names_prepare(struct state_sides *s, struct state_report *
 		if (tag->scope != STATE_TAG_TYPE || tag->member != STATE_TAG_SELF) {
 			continue;
 		}
-		if (type_renamed_twice(desc, tag->owner)) {
+		if (name_renamed_twice(desc, tag->owner)) {
 			return state_fail_named(r, STATE_E_ANNOTATION,
-			        "two types were renamed from", type_renamed(desc, tag->owner));
+			        "two types were renamed from", name_renamed(desc, tag->owner));
 		}
-		former = type_former(s, tag->owner);
+		former = name_former(s, tag->owner);
 		s->has_renamed_types = s->has_renamed_types || former != NULL;
 	}
-	return names_check_back(r);
+	return name_check_back(r);
 }
 
 bool state_names_match(const struct state_sides *s, uint32_t old_type, uint32_t new_type)
@@ -159,7 +159,7 @@ bool state_names_match(const struct state_sides *s, uint32_t old_type, uint32_t 
 	if (!s->has_renamed_types) {
 		return strcmp(old, new) == 0;
 	}
-	former = type_former(s, new_type);
+	former = name_former(s, new_type);
 	return former != NULL ? strcmp(old, former) == 0
 	                      : strcmp(old, new) == 0 && name_claimant(s, old, new) == STATE_NONE;
 }

@@ -11,15 +11,9 @@ bool state_type_has_notes(const struct state_desc *desc, uint32_t id)
 	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "version", 0) != NULL;
 }
 
-static bool type_is_alias(enum state_btf_kind kind)
-{
-	return kind == STATE_BTF_TYPEDEF || kind == STATE_BTF_CONST || kind == STATE_BTF_VOLATILE ||
-	       kind == STATE_BTF_RESTRICT || kind == STATE_BTF_TYPE_TAG;
-}
-
 uint32_t state_type_noted(const struct state_desc *desc, uint32_t id)
 {
-	while (type_is_alias(state_type_kind(desc, id)) && !state_type_has_notes(desc, id)) {
+	while (state_type_is_alias(state_type_kind(desc, id)) && !state_type_has_notes(desc, id)) {
 		id = state_type(desc, id)->size_or_type;
 	}
 	return id;
@@ -35,7 +29,7 @@ static uint32_t note_number(const char *text)
 	return n;
 }
 
-static struct state_notes notes_get(
+static struct state_notes note_get(
         const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner, uint32_t member)
 {
 	struct state_notes notes;
@@ -49,16 +43,16 @@ static struct state_notes notes_get(
 
 struct state_notes state_notes_of_type(const struct state_desc *desc, uint32_t type)
 {
-	return notes_get(desc, STATE_TAG_TYPE, state_type_noted(desc, type), STATE_TAG_SELF);
+	return note_get(desc, STATE_TAG_TYPE, state_type_noted(desc, type), STATE_TAG_SELF);
 }
 
 struct state_notes state_notes_of_field(
         const struct state_desc *desc, const struct state_field *field)
 {
-	return notes_get(desc, STATE_TAG_TYPE, field->owner, field->index);
+	return note_get(desc, STATE_TAG_TYPE, field->owner, field->index);
 }
 
 struct state_notes state_notes_of_entry(const struct state_desc *desc, uint32_t entry)
 {
-	return notes_get(desc, STATE_TAG_ENTRY, entry, STATE_TAG_SELF);
+	return note_get(desc, STATE_TAG_ENTRY, entry, STATE_TAG_SELF);
 }

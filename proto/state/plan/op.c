@@ -62,7 +62,7 @@ static bool plan_is_flat(const struct state_plan *plan)
 	       op->size == plan->size[STATE_NEW];
 }
 
-static bool bits_same(const struct state_bits *x, const struct state_bits *y)
+static bool op_bits_same(const struct state_bits *x, const struct state_bits *y)
 {
 	return x->bit_off == y->bit_off && x->n_bits == y->n_bits && x->width == y->width &&
 	       x->is_signed == y->is_signed;
@@ -81,7 +81,7 @@ static bool op_is_bits(const struct state_op *op)
 		return op->count == 1 || op->old_stride == op->new_stride;
 	case STATE_OP_BITS:
 		return move->map == NULL &&
-		       bits_same(&move->bits[STATE_OLD], &move->bits[STATE_NEW]);
+		       op_bits_same(&move->bits[STATE_OLD], &move->bits[STATE_NEW]);
 	case STATE_OP_REPEAT:
 		return plan->is_bits && (op->count == 1 || op->old_stride == op->new_stride);
 	case STATE_OP_POINTER:

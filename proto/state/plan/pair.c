@@ -12,7 +12,8 @@ static enum state_code pair_code(const struct state_report *r, enum state_code c
 	return r->result->code != STATE_OK ? r->result->code : code;
 }
 
-static bool side_check(struct state_pairing *p, enum state_age age, const struct state_side *side)
+static bool pair_check_side(
+        struct state_pairing *p, enum state_age age, const struct state_side *side)
 {
 	struct state_desc *desc = &p->sides.desc[age];
 	enum state_desc_error error = state_desc_check(side->desc, side->desc_size, desc);
@@ -32,8 +33,7 @@ static bool side_check(struct state_pairing *p, enum state_age age, const struct
 	return true;
 }
 
-static struct state_pairing *pairing_new(
-        const struct state_setup *setup, struct state_result *result)
+static struct state_pairing *pair_new(const struct state_setup *setup, struct state_result *result)
 {
 	struct state_pairing *p = setup->scratch;
 
@@ -59,20 +59,20 @@ static struct state_pairing *pairing_new(
 }
 
 /* An old entry's new entry, or STATE_NONE when it has none that this variant contains. */
-static uint32_t partner_live(const struct state_pairing *p, uint32_t i)
+static uint32_t pair_partner_live(const struct state_pairing *p, uint32_t i)
 {
 	uint32_t k = p->partner[i];
 
 	return k != STATE_NONE && p->sides.addr[STATE_NEW][k] != 0 ? k : STATE_NONE;
 }
 
-static bool entry_is_readonly(const struct state_desc *desc, uint32_t i)
+static bool pair_is_readonly(const struct state_desc *desc, uint32_t i)
 {
 	return (desc->entries[i].flags & STATE_ENTRY_READONLY) != 0;
 }
 
 /* A plan for one variable, annotations of the variable counted in. NULL and no error: skip it. */
-static const struct state_plan *variable_plan(struct state_pairing *p, uint32_t i, uint32_t k)
+static const struct state_plan *pair_variable_plan(struct state_pairing *p, uint32_t i, uint32_t k)
 {
 	const struct state_entry *x = &p->sides.desc[STATE_OLD].entries[i];
 	const struct state_entry *y = &p->sides.desc[STATE_NEW].entries[k];
@@ -94,7 +94,7 @@ static const struct state_plan *variable_plan(struct state_pairing *p, uint32_t 
 	return state_plan_of_notes(&p->maker, x->type, y->type, &old, &new);
 }
 
-static bool entry_has_moved(const struct state_sides *s, uint32_t i, uint32_t k)
+static bool pair_has_moved(const struct state_sides *s, uint32_t i, uint32_t k)
 {
 	const struct state_desc *a = &s->desc[STATE_OLD];
 	const struct state_desc *b = &s->desc[STATE_NEW];
@@ -105,13 +105,13 @@ static bool entry_has_moved(const struct state_sides *s, uint32_t i, uint32_t k)
 	       strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) != 0;
 }
 
-static enum state_code variable_pair(struct state_pairing *p, uint32_t i)
+static enum state_code pair_variable(struct state_pairing *p, uint32_t i)
 {
-	uint32_t k = partner_live(p, i);
+	uint32_t k = pair_partner_live(p, i);
 	struct state_notes notes = state_notes_of_entry(&p->sides.desc[STATE_OLD], i);
 	struct state_job *job = &p->jobs[p->n_jobs];
 
-	if (p->sides.addr[STATE_OLD][i] == 0 || entry_is_readonly(&p->sides.desc[STATE_OLD], i)) {
+	if (p->sides.addr[STATE_OLD][i] == 0 || pair_is_readonly(&p->sides.desc[STATE_OLD], i)) {
 		return STATE_OK;
 	}
 	p->where.age = STATE_OLD;
@@ -119,15 +119,15 @@ static enum state_code variable_pair(struct state_pairing *p, uint32_t i)
 	if (notes.skip) {
 		return STATE_OK;
 	}
-	if (k == STATE_NONE || entry_is_readonly(&p->sides.desc[STATE_NEW], k)) {
+	if (k == STATE_NONE || pair_is_readonly(&p->sides.desc[STATE_NEW], k)) {
 		state_lose_entry(&p->report, i, p->unsure[i]);
 		return STATE_OK;
 	}
-	job->plan = variable_plan(p, i, k);
+	job->plan = pair_variable_plan(p, i, k);
 	if (job->plan == NULL) {
 		return p->report.result->code;
 	}
-	if (entry_has_moved(&p->sides, i, k)) {
+	if (pair_has_moved(&p->sides, i, k)) {
 		state_moved(&p->report, i, k);
 	}
 	job->entry[STATE_OLD] = i;
@@ -138,7 +138,7 @@ static enum state_code variable_pair(struct state_pairing *p, uint32_t i)
 	return STATE_OK;
 }
 
-static enum state_code variables_pair(struct state_pairing *p)
+static enum state_code pair_variables(struct state_pairing *p)
 {
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(&p->sides.desc[STATE_OLD], STATE_VARIABLE, &n);
@@ -148,7 +148,7 @@ static enum state_code variables_pair(struct state_pairing *p)
 		return STATE_E_SCRATCH;
 	}
 	for (uint32_t i = first; i < first + n; i++) {
-		enum state_code code = variable_pair(p, i);
+		enum state_code code = pair_variable(p, i);
 
 		if (code != STATE_OK) {
 			return code;
@@ -158,7 +158,7 @@ static enum state_code variables_pair(struct state_pairing *p)
 }
 
 /* The old heap's root, by the rule that is RS's too. */
-static enum state_code heap_root_find(struct state_pairing *p)
+static enum state_code pair_heap_root(struct state_pairing *p)
 {
 	uint32_t root[_STATE_AGE_N];
 
@@ -173,7 +173,7 @@ static enum state_code heap_root_find(struct state_pairing *p)
 	return STATE_OK;
 }
 
-static enum state_code handlers_check(struct state_pairing *p)
+static enum state_code pair_handlers(struct state_pairing *p)
 {
 	state_plan_defaults(&p->maker);
 	return p->report.result->code;
@@ -182,28 +182,29 @@ static enum state_code handlers_check(struct state_pairing *p)
 enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_pairing **ret)
 {
-	struct state_pairing *p = pairing_new(setup, result);
+	struct state_pairing *p = pair_new(setup, result);
 	enum state_code code;
 
 	if (p == NULL) {
 		return result->code;
 	}
-	if (!side_check(p, STATE_OLD, &setup->old) || !side_check(p, STATE_NEW, &setup->new)) {
+	if (!pair_check_side(p, STATE_OLD, &setup->old) ||
+	        !pair_check_side(p, STATE_NEW, &setup->new)) {
 		return pair_code(&p->report, STATE_E_SCRATCH);
 	}
 	code = state_partners_make(p);
 	if (code == STATE_OK) {
-		code = heap_root_find(p);
+		code = pair_heap_root(p);
 	}
 	if (code == STATE_OK) {
-		code = variables_pair(p);
+		code = pair_variables(p);
 	}
 	if (code == STATE_OK) {
 		code = state_sites_pair(p);
 	}
 	p->where.entry = STATE_NONE;
 	if (code == STATE_OK) {
-		code = handlers_check(p);
+		code = pair_handlers(p);
 	}
 	if (code == STATE_OK) {
 		code = state_loss_check(&p->report);

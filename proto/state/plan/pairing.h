@@ -84,6 +84,7 @@ enum state_taken {
 	STATE_TAKEN_BY_KEY,
 	STATE_TAKEN_BY_NOTE, /* somebody said whose partner it is */
 	STATE_TAKEN_MOVED,
+	_STATE_TAKEN_N,
 };
 /* Pair what has no partner under its own file and function; taken[k], an enum state_taken, says how
  * new entry k got one. */

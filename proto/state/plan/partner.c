@@ -7,12 +7,12 @@
 
 #include "proto/state/plan/pairing.h"
 
-static bool text_same(const char *x, const char *y)
+static bool partner_text_same(const char *x, const char *y)
 {
 	return x == y || (x != NULL && y != NULL && strcmp(x, y) == 0);
 }
 
-static const char *entry_tag(const struct state_desc *desc, uint32_t i, const char *key)
+static const char *partner_tag(const struct state_desc *desc, uint32_t i, const char *key)
 {
 	return state_desc_tag(desc, STATE_TAG_ENTRY, i, STATE_TAG_SELF, key, 0);
 }
@@ -21,12 +21,12 @@ static const char *entry_tag(const struct state_desc *desc, uint32_t i, const ch
  * The other side's entry of this name in "FILE" or "FILE, FUNCTION", STATE_NONE, or fails if there
  * are several. Without a function: in the function of the same name, or in none.
  */
-static enum state_code former_in(
+static enum state_code partner_former_in(
         struct state_report *r, enum state_age age, uint32_t k, const char *name, uint32_t *ret)
 {
 	const struct state_desc *a = &r->sides->desc[!age];
 	const struct state_entry *entry = &r->sides->desc[age].entries[k];
-	const char *moved = entry_tag(&r->sides->desc[age], k, "moved");
+	const char *moved = partner_tag(&r->sides->desc[age], k, "moved");
 	const char *comma = strchr(moved, ',');
 	const char *scope = state_desc_string(&r->sides->desc[age], entry->scope);
 	size_t len = comma != NULL ? (size_t)(comma - moved) : strlen(moved);
@@ -73,8 +73,8 @@ static enum state_code partner_former(
 	enum state_entry_kind kind = (enum state_entry_kind)entry->kind;
 	const char *unit = state_desc_string(b, entry->unit);
 	const char *scope = state_desc_string(b, entry->scope);
-	const char *name = entry_tag(b, k, "renamed");
-	const char *moved = entry_tag(b, k, "moved");
+	const char *name = partner_tag(b, k, "renamed");
+	const char *moved = partner_tag(b, k, "moved");
 	const char *own = state_desc_string(b, entry->name);
 
 	*ret = STATE_NONE;
@@ -83,19 +83,20 @@ static enum state_code partner_former(
 		return STATE_OK; /* of its own name: a function that is called in another way */
 	}
 	*ret_same = state_desc_find(a, kind, unit, scope, own);
-	if (*ret_same != STATE_NONE && text_same(entry_tag(a, *ret_same, "renamed"), name) &&
-	        text_same(entry_tag(a, *ret_same, "moved"), moved)) {
+	if (*ret_same != STATE_NONE &&
+	        partner_text_same(partner_tag(a, *ret_same, "renamed"), name) &&
+	        partner_text_same(partner_tag(a, *ret_same, "moved"), moved)) {
 		return STATE_OK;
 	}
 	if (moved != NULL) {
-		return former_in(r, age, k, name != NULL ? name : own, ret);
+		return partner_former_in(r, age, k, name != NULL ? name : own, ret);
 	}
 	*ret = state_desc_find(a, kind, unit, scope, name);
 	return STATE_OK;
 }
 
 /* The old entry of a new one's own file, function and name. */
-static uint32_t entry_namesake(const struct state_sides *s, uint32_t k)
+static uint32_t partner_namesake(const struct state_sides *s, uint32_t k)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
 	const struct state_entry *entry = &desc->entries[k];
@@ -106,20 +107,21 @@ static uint32_t entry_namesake(const struct state_sides *s, uint32_t k)
 }
 
 /* Two may not have been one, be it in this release's past or only in its words. */
-static enum state_code renames_check(struct state_report *r)
+static enum state_code partner_check_renames(struct state_report *r)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_NEW];
 
 	for (uint32_t k = 0; k < desc->n_entries; k++) {
 		const struct state_entry *x = &desc->entries[k];
-		const char *name = entry_tag(desc, k, "renamed");
+		const char *name = partner_tag(desc, k, "renamed");
 
 		for (uint32_t i = 0; name != NULL && i < k; i++) {
 			const struct state_entry *y = &desc->entries[i];
 
-			if (x->kind == y->kind && text_same(entry_tag(desc, i, "renamed"), name) &&
-			        text_same(
-			                entry_tag(desc, i, "moved"), entry_tag(desc, k, "moved")) &&
+			if (x->kind == y->kind &&
+			        partner_text_same(partner_tag(desc, i, "renamed"), name) &&
+			        partner_text_same(partner_tag(desc, i, "moved"),
+			                partner_tag(desc, k, "moved")) &&
 			        strcmp(state_desc_string(desc, x->unit),
 			                state_desc_string(desc, y->unit)) == 0 &&
 			        strcmp(state_desc_string(desc, x->scope),
@@ -134,7 +136,7 @@ static enum state_code renames_check(struct state_report *r)
 }
 
 /* Who was renamed or moved claims his partner; taken[k] says how new entry k got one. */
-static enum state_code partners_rename(struct state_pairing *p, uint8_t taken[])
+static enum state_code partner_rename(struct state_pairing *p, uint8_t taken[])
 {
 	for (uint32_t k = 0; k < p->sides.desc[STATE_NEW].n_entries; k++) {
 		uint32_t i;
@@ -165,7 +167,7 @@ static enum state_code partners_rename(struct state_pairing *p, uint8_t taken[])
  * again: a release from before the renaming, or one that has dropped the note and uses the name for
  * something else. By their names they would pair in both cases, in one of them wrongly.
  */
-static enum state_code partners_check_back(struct state_pairing *p, const uint8_t taken[])
+static enum state_code partner_check_back(struct state_pairing *p, const uint8_t taken[])
 {
 	for (uint32_t i = 0; i < p->sides.desc[STATE_OLD].n_entries; i++) {
 		uint32_t former;
@@ -182,7 +184,7 @@ static enum state_code partners_check_back(struct state_pairing *p, const uint8_
 		        (same != STATE_NONE && taken[same])) {
 			continue;
 		}
-		if (same != STATE_NONE || (entry_namesake(&p->sides, former) != STATE_NONE &&
+		if (same != STATE_NONE || (partner_namesake(&p->sides, former) != STATE_NONE &&
 		                                  !state_entry_is_dropped(&p->sides, i))) {
 			return state_fail(&p->report, STATE_E_ANNOTATION, RENAMED_BACK, 0);
 		}
@@ -192,7 +194,7 @@ static enum state_code partners_check_back(struct state_pairing *p, const uint8_
 }
 
 /* All others pair by their keys, unless one of the two has a partner. */
-static void partners_merge(struct state_pairing *p, uint8_t taken[])
+static void partner_merge(struct state_pairing *p, uint8_t taken[])
 {
 	const struct state_desc *a = &p->sides.desc[STATE_OLD];
 	const struct state_desc *b = &p->sides.desc[STATE_NEW];
@@ -230,15 +232,15 @@ enum state_code state_partners_make(struct state_pairing *p)
 	for (uint32_t i = 0; i < n; i++) {
 		p->partner[i] = STATE_NONE;
 	}
-	code = renames_check(&p->report);
+	code = partner_check_renames(&p->report);
 	if (code == STATE_OK) {
-		code = partners_rename(p, taken);
+		code = partner_rename(p, taken);
 	}
 	if (code == STATE_OK) {
-		code = partners_check_back(p, taken);
+		code = partner_check_back(p, taken);
 	}
 	if (code == STATE_OK) {
-		partners_merge(p, taken);
+		partner_merge(p, taken);
 		code = state_names_prepare(&p->sides, &p->report);
 	}
 	if (code == STATE_OK) {

@@ -63,6 +63,7 @@ enum state_target {
 	STATE_TARGET_BYTES, /* characters: may look into anything */
 	STATE_TARGET_FUNCTION,
 	STATE_TARGET_OBJECT,
+	_STATE_TARGET_N,
 };
 
 /* What is known of a pointer before its value is. */

@@ -6,8 +6,7 @@
 #include "proto/state/plan/plan.h"
 
 /* What is behind `n` elements, bytes [from, to), has no new place. */
-static enum state_code plan_array_tail(
-        struct state_report *r, uint64_t n, uint64_t from, uint64_t to)
+static enum state_code array_tail(struct state_report *r, uint64_t n, uint64_t from, uint64_t to)
 {
 	struct state_op *op;
 
@@ -24,7 +23,7 @@ static enum state_code plan_array_tail(
 	return STATE_OK;
 }
 
-static bool op_is_vector(const struct state_plan *plan)
+static bool array_op_is_vector(const struct state_plan *plan)
 {
 	enum state_op_code code = (enum state_op_code)plan->ops[0].code;
 
@@ -35,7 +34,7 @@ static bool op_is_vector(const struct state_plan *plan)
 }
 
 /* n values side by side, each moved by `plan`. */
-static enum state_code plan_elements(
+static enum state_code array_elements(
         struct state_report *r, const struct state_plan *plan, uint64_t n)
 {
 	struct state_op *op;
@@ -50,7 +49,7 @@ static enum state_code plan_elements(
 	if (op == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	if (op_is_vector(plan)) {
+	if (array_op_is_vector(plan)) {
 		*op = plan->ops[0];
 	} else {
 		op->sub = plan;
@@ -59,11 +58,6 @@ static enum state_code plan_elements(
 	op->old_stride = (uint32_t)plan->size[STATE_OLD];
 	op->new_stride = (uint32_t)plan->size[STATE_NEW];
 	return STATE_OK;
-}
-
-static bool type_is_char(const struct state_desc *desc, uint32_t id)
-{
-	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
 }
 
 enum state_code state_plan_array(struct state_maker *m, uint32_t old_type, uint32_t new_type)
@@ -77,10 +71,10 @@ enum state_code state_plan_array(struct state_maker *m, uint32_t old_type, uint3
 	if (plan == NULL) {
 		return STATE_E_TYPE;
 	}
-	code = plan_elements(m->report, plan, n);
+	code = array_elements(m->report, plan, n);
 	/* Text must end where it has room. */
-	n -= n > 0 && n < old->nelems && type_is_char(&m->sides->desc[STATE_OLD], old->type);
+	n -= n > 0 && n < old->nelems && state_type_is_char(&m->sides->desc[STATE_OLD], old->type);
 	return code != STATE_OK ? code
-	                        : plan_array_tail(m->report, n, n * plan->size[STATE_OLD],
+	                        : array_tail(m->report, n, n * plan->size[STATE_OLD],
 	                                  old->nelems * plan->size[STATE_OLD]);
 }

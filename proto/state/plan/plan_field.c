@@ -5,7 +5,7 @@
 
 #include "proto/state/plan/plan.h"
 
-static enum state_target pointer_target(const struct state_desc *desc, uint32_t id)
+static enum state_target field_pointer_target(const struct state_desc *desc, uint32_t id)
 {
 	enum state_btf_kind kind = state_type_kind(desc, id);
 
@@ -35,7 +35,8 @@ enum state_code state_plan_pointer(struct state_report *r, uint32_t old_type, ui
 
 		pointer->type[age] = state_type_strip(desc, state_type(desc, id)->size_or_type);
 	}
-	pointer->target = pointer_target(&r->sides->desc[STATE_OLD], pointer->type[STATE_OLD]);
+	pointer->target =
+	        field_pointer_target(&r->sides->desc[STATE_OLD], pointer->type[STATE_OLD]);
 	pointer->old_size = state_type_size(&r->sides->desc[STATE_OLD], pointer->type[STATE_OLD]);
 	if (length != NULL) {
 		pointer->has_length = true;
@@ -47,23 +48,13 @@ enum state_code state_plan_pointer(struct state_report *r, uint32_t old_type, ui
 	return STATE_OK;
 }
 
-static const struct state_field *field_named(const struct state_fields *fields, const char *name)
-{
-	for (uint32_t i = 0; fields != NULL && i < fields->n; i++) {
-		if (strcmp(fields->field[i].name, name) == 0) {
-			return &fields->field[i];
-		}
-	}
-	return NULL;
-}
-
 /* A pointer whose sibling `name` counts what it leads to. The old sibling is read. */
-static enum state_code plan_counted(struct state_report *r, const struct state_fields *around_old,
+static enum state_code field_counted(struct state_report *r, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new, const char *name)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
-	const struct state_field *sibling = field_named(around, name);
+	const struct state_field *sibling = state_field_named(around, name);
 	struct state_bits length;
 
 	if (sibling == NULL || sibling->partner == STATE_NONE ||
@@ -77,16 +68,16 @@ static enum state_code plan_counted(struct state_report *r, const struct state_f
 	return state_plan_pointer(r, old->type, new->type, &length);
 }
 
-static bool notes_any(const struct state_notes *notes)
+static bool field_notes_any(const struct state_notes *notes)
 {
 	return notes->skip || notes->raw || notes->handler != NULL || notes->version != 0;
 }
 
-static bool type_is_noted(const struct state_sides *s, enum state_age age, uint32_t type)
+static bool field_type_is_noted(const struct state_sides *s, enum state_age age, uint32_t type)
 {
 	struct state_notes notes = state_notes_of_type(&s->desc[age], type);
 
-	return notes_any(&notes);
+	return field_notes_any(&notes);
 }
 
 /* A member as its type says, annotations of the member itself aside. */
@@ -102,15 +93,15 @@ static enum state_code field_by_type(struct state_maker *m, const struct state_f
 		return state_plan_bits(m->report, old, new);
 	}
 	if (kind == state_kind(&m->sides->desc[STATE_OLD], old->type) &&
-	        !type_is_noted(m->sides, STATE_OLD, old->type) &&
-	        !type_is_noted(m->sides, STATE_NEW, new->type)) {
+	        !field_type_is_noted(m->sides, STATE_OLD, old->type) &&
+	        !field_type_is_noted(m->sides, STATE_NEW, new->type)) {
 		if (kind == STATE_BTF_UNION) {
 			return state_plan_union(m, around_old, around, old, new);
 		}
 		length = state_desc_tag(&m->sides->desc[STATE_NEW], STATE_TAG_TYPE, new->owner,
 		        new->index, "length", 0);
 		if (kind == STATE_BTF_PTR && length != NULL && around != NULL) {
-			return plan_counted(m->report, around_old, around, old, new, length);
+			return field_counted(m->report, around_old, around, old, new, length);
 		}
 	}
 	if (length != NULL) {

@@ -6,7 +6,8 @@
 #include "proto/state/plan/plan.h"
 
 /* The new function of this name; a static one of the same name elsewhere makes it unclear. */
-static enum state_code handler_find(struct state_report *r, const char *name, state_handler_t *ret)
+static enum state_code note_handler_find(
+        struct state_report *r, const char *name, state_handler_t *ret)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_NEW];
 	uint32_t n;
@@ -32,7 +33,7 @@ static enum state_code handler_find(struct state_report *r, const char *name, st
 	                            "handler is no function of the release", 0);
 }
 
-static enum state_code plan_handler(struct state_maker *m, const uint32_t type[2],
+static enum state_code note_handler(struct state_maker *m, const uint32_t type[2],
         const struct state_notes *old, const struct state_notes *new)
 {
 	struct state_handler *handler = state_keep(m->report, sizeof(*handler));
@@ -42,7 +43,7 @@ static enum state_code plan_handler(struct state_maker *m, const uint32_t type[2
 	if (handler == NULL || op == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	code = handler_find(m->report, new->handler, &handler->call);
+	code = note_handler_find(m->report, new->handler, &handler->call);
 	if (code != STATE_OK) {
 		return code;
 	}
@@ -57,7 +58,7 @@ static enum state_code plan_handler(struct state_maker *m, const uint32_t type[2
 	return STATE_OK;
 }
 
-static enum state_code plan_raw(struct state_report *r, const uint32_t type[2])
+static enum state_code note_raw(struct state_report *r, const uint32_t type[2])
 {
 	uint64_t old_size = state_type_size(&r->sides->desc[STATE_OLD], type[STATE_OLD]);
 	uint64_t new_size = state_type_size(&r->sides->desc[STATE_NEW], type[STATE_NEW]);
@@ -76,14 +77,14 @@ enum state_code state_plan_noted(struct state_maker *m, const uint32_t type[2],
 		return STATE_OK;
 	}
 	if (new->handler != NULL) {
-		return plan_handler(m, type, old, new);
+		return note_handler(m, type, old, new);
 	}
 	if (old->version != new->version) {
 		return state_fail(m->report, STATE_E_VERSION, "version changed without a handler",
 		        new->version);
 	}
 	if (new->raw) {
-		return plan_raw(m->report, type);
+		return note_raw(m->report, type);
 	}
 	*ret_done = false;
 	return STATE_OK;

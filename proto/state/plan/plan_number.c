@@ -3,17 +3,13 @@
 
 #include "proto/state/plan/plan.h"
 
-static bool number_is_enum(const struct state_desc *desc, uint32_t id)
-{
-	return state_type_kind(desc, id) != STATE_BTF_INT;
-}
-
 static bool number_is_bool(const struct state_desc *desc, uint32_t id)
 {
-	return !number_is_enum(desc, id) && (state_type_encoding(desc, id) & STATE_BTF_BOOL) != 0;
+	return !state_type_is_enum(desc, id) &&
+	       (state_type_encoding(desc, id) & STATE_BTF_BOOL) != 0;
 }
 
-static bool enumerator_find(
+static bool number_enumerator_find(
         const struct state_desc *desc, uint32_t id, const char *name, int64_t *ret_value)
 {
 	for (uint32_t i = 0; i < state_type_count(desc, id); i++) {
@@ -28,7 +24,7 @@ static bool enumerator_find(
 }
 
 /* Has every old enumerator kept its value? */
-static bool enum_is_kept(const struct state_sides *s, uint32_t old, uint32_t new)
+static bool number_enum_is_kept(const struct state_sides *s, uint32_t old, uint32_t new)
 {
 	const struct state_desc *desc = &s->desc[STATE_OLD];
 
@@ -37,7 +33,7 @@ static bool enum_is_kept(const struct state_sides *s, uint32_t old, uint32_t new
 		int64_t now;
 		const char *name = state_type_enumerator(desc, old, i, &value);
 
-		if (!enumerator_find(&s->desc[STATE_NEW], new, name, &now) || now != value) {
+		if (!number_enumerator_find(&s->desc[STATE_NEW], new, name, &now) || now != value) {
 			return false;
 		}
 	}
@@ -71,7 +67,7 @@ static struct state_op *number_push(
 }
 
 /* One more enumerator of the map, by its name on both sides. */
-static void enum_map_add(struct state_enum *map, int64_t old, int64_t new)
+static void number_map_add(struct state_enum *map, int64_t old, int64_t new)
 {
 	for (uint32_t i = 0; i < map->n; i++) {
 		if (map->row[i].value[STATE_OLD] == old) {
@@ -85,7 +81,7 @@ static void enum_map_add(struct state_enum *map, int64_t old, int64_t new)
 
 /* Values follow the names of their enumerators. *ret is NULL if these are two enums and all values
  * stay, or if one of the two is none. */
-static enum state_code enum_map(
+static enum state_code number_map(
         struct state_report *r, uint32_t old, uint32_t new, const struct state_enum **ret)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
@@ -94,8 +90,9 @@ static enum state_code enum_map(
 	old = state_type_strip(desc, old);
 	new = state_type_strip(&r->sides->desc[STATE_NEW], new);
 	*ret = NULL;
-	if (!number_is_enum(desc, old) || !number_is_enum(&r->sides->desc[STATE_NEW], new) ||
-	        enum_is_kept(r->sides, old, new)) {
+	if (!state_type_is_enum(desc, old) ||
+	        !state_type_is_enum(&r->sides->desc[STATE_NEW], new) ||
+	        number_enum_is_kept(r->sides, old, new)) {
 		return STATE_OK;
 	}
 	map = state_keep(r, sizeof(*map) + state_type_count(desc, old) * sizeof(map->row[0]));
@@ -107,20 +104,14 @@ static enum state_code enum_map(
 		int64_t now;
 		const char *name = state_type_enumerator(desc, old, i, &value);
 
-		if (enumerator_find(&r->sides->desc[STATE_NEW], new, name, &now)) {
-			enum_map_add(map, value, now);
+		if (number_enumerator_find(&r->sides->desc[STATE_NEW], new, name, &now)) {
+			number_map_add(map, value, now);
 		} else {
 			state_risk(r, STATE_THING_ENUMERATOR, old, name, 0);
 		}
 	}
 	*ret = map;
 	return STATE_OK;
-}
-
-/* Plain characters are bytes, which programs use either way. */
-static bool number_is_char(const struct state_desc *desc, uint32_t id)
-{
-	return strcmp(state_type_name(desc, id), "char") == 0;
 }
 
 /* Same width, and the same sign unless it is one of text. */
@@ -136,7 +127,7 @@ enum state_code state_plan_number(struct state_report *r, uint32_t old, uint32_t
 	const struct state_desc *a = &r->sides->desc[STATE_OLD];
 	const struct state_desc *b = &r->sides->desc[STATE_NEW];
 	const struct state_enum *map;
-	enum state_code code = enum_map(r, old, new, &map);
+	enum state_code code = number_map(r, old, new, &map);
 	struct state_op *op;
 
 	if (code != STATE_OK) {
@@ -152,7 +143,7 @@ enum state_code state_plan_number(struct state_report *r, uint32_t old, uint32_t
 	}
 	if (number_is_bool(a, old) && number_is_bool(b, new)) {
 		op->code = STATE_OP_BOOL;
-	} else if (number_is_copy(op, (number_is_char(a, old) || number_is_char(b, new)) &&
+	} else if (number_is_copy(op, (state_type_is_char(a, old) || state_type_is_char(b, new)) &&
 	                                      op->number[STATE_NEW].width == 1)) {
 		op->code = STATE_OP_COPY;
 		op->size = op->number[STATE_OLD].width;
@@ -182,7 +173,7 @@ enum state_code state_plan_bits(
 	if (move == NULL || op == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	code = enum_map(r, old->type, new->type, &move->map);
+	code = number_map(r, old->type, new->type, &move->map);
 	if (code != STATE_OK) {
 		return code;
 	}

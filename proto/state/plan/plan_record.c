@@ -42,7 +42,7 @@ static bool record_is_padding(
 	return true;
 }
 
-static bool ops_join(const struct state_sides *s, const struct state_fields *new,
+static bool record_ops_join(const struct state_sides *s, const struct state_fields *new,
         const struct state_op *first, const struct state_op *second)
 {
 	return first->code == STATE_OP_COPY && second->code == STATE_OP_COPY &&
@@ -65,7 +65,7 @@ static uint64_t record_join(struct state_maker *m, const struct state_fields *ne
 		struct state_op *op = top - 1 - i;
 		struct state_op *last = top - kept;
 
-		if (kept > 0 && ops_join(m->sides, new, last, op)) {
+		if (kept > 0 && record_ops_join(m->sides, new, last, op)) {
 			last->size = op->new_off + op->size - last->new_off;
 		} else {
 			*(last - 1) = *op;

@@ -45,7 +45,7 @@ static const struct state_field *union_tag(
 }
 
 /* The n-th value at which a member is alive: said on the member, or on its own type. */
-static const char *member_when(
+static const char *union_member_when(
         const struct state_desc *desc, const struct state_field *field, unsigned n)
 {
 	const char *text =
@@ -66,7 +66,7 @@ static uint32_t union_whens(
 	for (uint32_t i = 0; i < fields->n; i++) {
 		unsigned n = 0;
 
-		while (member_when(desc, &fields->field[i], n) != NULL) {
+		while (union_member_when(desc, &fields->field[i], n) != NULL) {
 			n++;
 		}
 		if (n == 0 && each) {
@@ -97,7 +97,7 @@ static const struct state_case *union_case(const struct state_union *u, int64_t 
 	return NULL;
 }
 
-static enum state_code when_fail(struct state_report *r, const char *what, const char *member)
+static enum state_code union_when_fail(struct state_report *r, const char *what, const char *member)
 {
 	return state_fail_member(r, STATE_E_ANNOTATION, what, 0, member);
 }
@@ -117,11 +117,11 @@ static enum state_code union_member_cases(struct state_maker *m, struct state_un
 	if (plan == NULL) {
 		return STATE_E_TYPE;
 	}
-	for (unsigned n = 0; (text = member_when(desc, new, n)) != NULL; n++) {
+	for (unsigned n = 0; (text = union_member_when(desc, new, n)) != NULL; n++) {
 		struct state_case *one = &ret->cases[ret->n_cases];
 
 		if (!state_when_value(desc, tag_type, text, &one->value)) {
-			return when_fail(m->report,
+			return union_when_fail(m->report,
 			        "union member is alive at what is no value of its tag", new->name);
 		}
 		if (!state_tag_holds(desc, tag_type, &ret->tag, one->value)) {
@@ -130,7 +130,7 @@ static enum state_code union_member_cases(struct state_maker *m, struct state_un
 			        (uint64_t)one->value, new->name);
 		}
 		if (union_case(ret, one->value) != NULL) {
-			return when_fail(m->report,
+			return union_when_fail(m->report,
 			        "union has two members that are alive at one value", new->name);
 		}
 		one->plan = plan;
@@ -181,7 +181,7 @@ static enum state_code union_old_cases(struct state_report *r, struct state_unio
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 	const char *text;
 
-	for (unsigned n = 0; (text = member_when(desc, member, n)) != NULL; n++) {
+	for (unsigned n = 0; (text = union_member_when(desc, member, n)) != NULL; n++) {
 		const struct state_case *one;
 		int64_t value;
 

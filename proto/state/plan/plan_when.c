@@ -5,7 +5,7 @@
 
 #include "proto/state/plan/plan.h"
 
-static int digit_value(char c)
+static int when_digit(char c)
 {
 	if (c >= '0' && c <= '9') {
 		return c - '0';
@@ -31,8 +31,8 @@ static bool when_number(const char *text, int64_t *ret)
 	} else if (text[0] == '0') {
 		base = 8;
 	}
-	for (start = text; digit_value(*text) >= 0 && digit_value(*text) < base; text++) {
-		uint64_t digit = (uint64_t)digit_value(*text);
+	for (start = text; when_digit(*text) >= 0 && when_digit(*text) < base; text++) {
+		uint64_t digit = (uint64_t)when_digit(*text);
 
 		if (value > (UINT64_MAX - digit) / (uint64_t)base) {
 			return false;
@@ -60,12 +60,6 @@ static bool when_enumerator(
 	return false;
 }
 
-static bool type_is_enum(const struct state_desc *desc, uint32_t id)
-{
-	return state_type_kind(desc, id) == STATE_BTF_ENUM ||
-	       state_type_kind(desc, id) == STATE_BTF_ENUM64;
-}
-
 /* An enumerator of the tag's type, a number, or an enumerator of any enum that all others of this
  * name agree with. */
 bool state_when_value(
@@ -75,12 +69,12 @@ bool state_when_value(
 	bool found = false;
 	int64_t value;
 
-	if ((type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) ||
+	if ((state_type_is_enum(desc, id) && when_enumerator(desc, id, text, ret)) ||
 	        when_number(text, ret)) {
 		return true;
 	}
 	for (id = 1; id < desc->n_types; id++) {
-		if (!type_is_enum(desc, id) || !when_enumerator(desc, id, text, &value)) {
+		if (!state_type_is_enum(desc, id) || !when_enumerator(desc, id, text, &value)) {
 			continue;
 		}
 		if (found && value != *ret) {
@@ -120,7 +114,7 @@ bool state_tag_value_now(
 	uint32_t old = state_type_strip(a, old_type);
 	uint32_t new = state_type_strip(b, new_type);
 
-	if (!type_is_enum(a, old) || !type_is_enum(b, new)) {
+	if (!state_type_is_enum(a, old) || !state_type_is_enum(b, new)) {
 		return true;
 	}
 	for (uint32_t i = 0; i < state_type_count(a, old); i++) {

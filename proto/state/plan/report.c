@@ -8,7 +8,7 @@
 #include "proto/state/plan/report.h"
 
 /* The member of a union that was being copied when the error came, or STATE_NONE. */
-static uint32_t union_member(const struct state_report *r, uint64_t at)
+static uint32_t report_union_member(const struct state_report *r, uint64_t at)
 {
 	for (uint32_t i = r->where->n_live; i > 0; i--) {
 		if (r->where->live_union[i - 1] == at) {
@@ -19,13 +19,13 @@ static uint32_t union_member(const struct state_report *r, uint64_t at)
 }
 
 /* The member that covers a byte offset, or STATE_NONE. */
-static uint32_t record_member(const struct state_report *r, const struct state_desc *desc,
+static uint32_t report_record_member(const struct state_report *r, const struct state_desc *desc,
         uint32_t id, uint64_t off, uint64_t at)
 {
 	uint32_t n = state_type_count(desc, id);
 
 	if (state_type_kind(desc, id) == STATE_BTF_UNION) {
-		return union_member(r, at);
+		return report_union_member(r, at);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct state_member member = state_type_member(desc, id, i);
@@ -41,7 +41,7 @@ static uint32_t record_member(const struct state_report *r, const struct state_d
 }
 
 /* ".table[3].name" for an offset into an old value at address `at`. */
-static void text_add_path(struct state_text *text, const struct state_report *r, uint32_t type,
+static void report_add_path(struct state_text *text, const struct state_report *r, uint32_t type,
         uint64_t off, uint64_t at)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
@@ -61,7 +61,7 @@ static void text_add_path(struct state_text *text, const struct state_report *r,
 			off %= size;
 			type = state_type_array(desc, id)->type;
 		} else if (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) {
-			uint32_t i = record_member(r, desc, id, off, at);
+			uint32_t i = report_record_member(r, desc, id, off, at);
 			struct state_member member;
 
 			if (i == STATE_NONE) {
@@ -111,12 +111,12 @@ void state_text_add_place(struct state_text *text, const struct state_report *r,
 		if (entry->kind == STATE_SITE && off >= size) {
 			state_text_add_index(text, off / size);
 		}
-		text_add_path(text, r, entry->type, off % size, r->where->old + off - off % size);
+		report_add_path(text, r, entry->type, off % size, r->where->old + off - off % size);
 	}
 }
 
 /* Begin the words of an error; false: it is not to be reported, or not the first. */
-static bool fail_begin(
+static bool report_begin(
         struct state_report *r, enum state_code code, const char *what, struct state_text *ret)
 {
 	struct state_result *result = r->result;
@@ -135,7 +135,7 @@ enum state_code state_fail_at(struct state_report *r, enum state_code code, cons
 {
 	struct state_text text;
 
-	if (fail_begin(r, code, what, &text)) {
+	if (report_begin(r, code, what, &text)) {
 		r->result->value = value;
 		if (value != 0 || old != NULL) {
 			state_text_add(&text, " ");
@@ -151,7 +151,7 @@ enum state_code state_fail_place(
 {
 	struct state_text text;
 
-	if (fail_begin(r, code, what, &text)) {
+	if (report_begin(r, code, what, &text)) {
 		state_text_add_place(&text, r, old);
 	}
 	return code;
@@ -162,7 +162,7 @@ enum state_code state_fail_pointer(struct state_report *r, enum state_code code,
 {
 	struct state_text text;
 
-	if (fail_begin(r, code, what, &text)) {
+	if (report_begin(r, code, what, &text)) {
 		state_text_add(&text, " (");
 		state_text_add_entry(&text, &r->sides->desc[STATE_OLD], spot->entry);
 		state_text_add(&text, "+");
@@ -178,7 +178,7 @@ enum state_code state_fail_row(
 {
 	struct state_text text;
 
-	if (fail_begin(r, code, "pointer to row ", &text)) {
+	if (report_begin(r, code, "pointer to row ", &text)) {
 		state_text_add_number(&text, row, 10);
 		state_text_add(&text, " of the constant table ");
 		state_text_add_entry(&text, &r->sides->desc[STATE_OLD], entry);
@@ -211,7 +211,7 @@ enum state_code state_fail_named(
 {
 	struct state_text text;
 
-	if (fail_begin(r, code, what, &text)) {
+	if (report_begin(r, code, what, &text)) {
 		state_text_add(&text, " ");
 		state_text_add(&text, name);
 	}

@@ -7,24 +7,24 @@
 
 #include "proto/state/plan/field.h"
 
-static bool is_word(char c)
+static bool signature_is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '_';
 }
 
-static size_t word_length(const char *text)
+static size_t signature_word_length(const char *text)
 {
 	size_t n = 0;
 
-	while (is_word(text[n])) {
+	while (signature_is_word(text[n])) {
 		n++;
 	}
 	return n;
 }
 
 /* The struct or union of a name, or STATE_NONE: the description does not know it. */
-static uint32_t record_find(const struct state_desc *desc, const char *name, size_t len)
+static uint32_t signature_record_find(const struct state_desc *desc, const char *name, size_t len)
 {
 	for (uint32_t id = 1; id < desc->n_types; id++) {
 		enum state_btf_kind kind = state_type_kind(desc, id);
@@ -38,15 +38,15 @@ static uint32_t record_find(const struct state_desc *desc, const char *name, siz
 	return STATE_NONE;
 }
 
-static bool words_match(const struct state_sides *s, const char *old, size_t old_len,
+static bool signature_words_match(const struct state_sides *s, const char *old, size_t old_len,
         const char *new, size_t new_len)
 {
 	uint32_t x;
 	uint32_t y;
 
 	if (s->has_renamed_types && old_len > 0 && new_len > 0) {
-		x = record_find(&s->desc[STATE_OLD], old, old_len);
-		y = record_find(&s->desc[STATE_NEW], new, new_len);
+		x = signature_record_find(&s->desc[STATE_OLD], old, old_len);
+		y = signature_record_find(&s->desc[STATE_NEW], new, new_len);
 		if (x != STATE_NONE && y != STATE_NONE) {
 			return state_names_match(s, x, y);
 		}
@@ -54,13 +54,13 @@ static bool words_match(const struct state_sides *s, const char *old, size_t old
 	return old_len == new_len && memcmp(old, new, old_len) == 0;
 }
 
-static bool texts_match(const struct state_sides *s, const char *old, const char *new)
+static bool signature_texts_match(const struct state_sides *s, const char *old, const char *new)
 {
 	while (*old != 0 && *new != 0) {
-		size_t x = word_length(old);
-		size_t y = word_length(new);
+		size_t x = signature_word_length(old);
+		size_t y = signature_word_length(new);
 
-		if (!words_match(s, old, x, new, y) || (x == 0 && *old != *new)) {
+		if (!signature_words_match(s, old, x, new, y) || (x == 0 && *old != *new)) {
 			return false;
 		}
 		old += x > 0 ? x : 1;
@@ -69,18 +69,18 @@ static bool texts_match(const struct state_sides *s, const char *old, const char
 	return *old == *new;
 }
 
-static const char *entry_tag(
+static const char *signature_tag(
         const struct state_sides *s, enum state_age age, uint32_t i, const char *key)
 {
 	return state_desc_tag(&s->desc[age], STATE_TAG_ENTRY, i, STATE_TAG_SELF, key, 0);
 }
 
 /* Does the new function say itself that it was called so? */
-static bool is_claimed(const struct state_sides *s, uint32_t i, uint32_t k)
+static bool signature_is_claimed(const struct state_sides *s, uint32_t i, uint32_t k)
 {
 	const struct state_desc *old = &s->desc[STATE_OLD];
-	const char *renamed = entry_tag(s, STATE_NEW, k, "renamed");
-	const char *was = entry_tag(s, STATE_OLD, i, "renamed");
+	const char *renamed = signature_tag(s, STATE_NEW, k, "renamed");
+	const char *was = signature_tag(s, STATE_OLD, i, "renamed");
 
 	return renamed != NULL && (was == NULL || strcmp(was, renamed) != 0) &&
 	       strcmp(renamed, state_desc_string(old, old->entries[i].name)) == 0;
@@ -90,13 +90,13 @@ bool state_signatures_match(const struct state_sides *s, uint32_t i, uint32_t k)
 {
 	const struct state_desc *a = &s->desc[STATE_OLD];
 	const struct state_desc *b = &s->desc[STATE_NEW];
-	const char *old = entry_tag(s, STATE_OLD, i, "signature");
-	const char *new = entry_tag(s, STATE_NEW, k, "signature");
+	const char *old = signature_tag(s, STATE_OLD, i, "signature");
+	const char *new = signature_tag(s, STATE_NEW, k, "signature");
 
 	if (old == NULL || new == NULL) {
 		/* Descriptions were once written without: the same place will do. */
 		return old == new || strcmp(state_desc_string(a, a->entries[i].unit),
 		                             state_desc_string(b, b->entries[k].unit)) == 0;
 	}
-	return texts_match(s, old, new) || is_claimed(s, i, k);
+	return signature_texts_match(s, old, new) || signature_is_claimed(s, i, k);
 }

@@ -33,7 +33,7 @@ static const char *stray_scope(const struct strays *s, enum state_age age, uint3
 	return state_desc_string(desc, desc->entries[i].scope);
 }
 
-static unsigned name_bucket(const char *name)
+static unsigned stray_bucket(const char *name)
 {
 	uint32_t hash = 2166136261u;
 
@@ -43,7 +43,7 @@ static unsigned name_bucket(const char *name)
 	return (hash ^ hash >> 16) % STRAY_BUCKETS;
 }
 
-static bool is_stray(const struct strays *s, enum state_age age, uint32_t i)
+static bool stray_is(const struct strays *s, enum state_age age, uint32_t i)
 {
 	if (s->p->sides.addr[age][i] == 0) {
 		return false;
@@ -54,17 +54,17 @@ static bool is_stray(const struct strays *s, enum state_age age, uint32_t i)
 }
 
 /* May it be mistaken for a stray? Not what somebody said where it came from, or that it is gone. */
-static bool is_rival(const struct strays *s, enum state_age age, uint32_t i)
+static bool stray_is_rival(const struct strays *s, enum state_age age, uint32_t i)
 {
 	uint32_t k = age == STATE_OLD ? s->p->partner[i] : i;
 
 	if (k == STATE_NONE) {
-		return is_stray(s, age, i);
+		return stray_is(s, age, i);
 	}
 	return s->p->sides.addr[age][i] != 0 && s->taken[k] != STATE_TAKEN_BY_NOTE;
 }
 
-static bool strays_collect(struct strays *s, enum state_age age)
+static bool stray_collect(struct strays *s, enum state_age age)
 {
 	const struct state_desc *desc = &s->p->sides.desc[age];
 
@@ -78,8 +78,9 @@ static bool strays_collect(struct strays *s, enum state_age age)
 	for (uint32_t i = 0; i < desc->n_entries; i++) {
 		uint32_t kind = desc->entries[i].kind;
 
-		if ((kind == STATE_VARIABLE || kind == STATE_FUNCTION) && is_rival(s, age, i)) {
-			unsigned bucket = name_bucket(stray_name(s, age, i));
+		if ((kind == STATE_VARIABLE || kind == STATE_FUNCTION) &&
+		        stray_is_rival(s, age, i)) {
+			unsigned bucket = stray_bucket(stray_name(s, age, i));
 
 			s->next[age][i] = s->head[age][bucket];
 			s->head[age][bucket] = i;
@@ -88,7 +89,7 @@ static bool strays_collect(struct strays *s, enum state_age age)
 	return true;
 }
 
-static bool strays_match(const struct strays *s, uint32_t i, uint32_t k)
+static bool stray_match(const struct strays *s, uint32_t i, uint32_t k)
 {
 	const struct state_entry *x = &s->p->sides.desc[STATE_OLD].entries[i];
 	const struct state_entry *y = &s->p->sides.desc[STATE_NEW].entries[k];
@@ -105,16 +106,16 @@ static bool strays_match(const struct strays *s, uint32_t i, uint32_t k)
  * How many of the other side match entry i of this one; *ret is the last
  * stray of them, or STATE_NONE.
  */
-static uint32_t strays_count(const struct strays *s, enum state_age age, uint32_t i, uint32_t *ret)
+static uint32_t stray_count(const struct strays *s, enum state_age age, uint32_t i, uint32_t *ret)
 {
 	enum state_age other = age == STATE_OLD ? STATE_NEW : STATE_OLD;
 	uint32_t n = 0;
 
 	*ret = STATE_NONE;
-	for (uint32_t k = s->head[other][name_bucket(stray_name(s, age, i))]; k != STATE_NONE;
+	for (uint32_t k = s->head[other][stray_bucket(stray_name(s, age, i))]; k != STATE_NONE;
 	        k = s->next[other][k]) {
-		if (age == STATE_OLD ? strays_match(s, i, k) : strays_match(s, k, i)) {
-			*ret = is_stray(s, other, k) ? k : *ret;
+		if (age == STATE_OLD ? stray_match(s, i, k) : stray_match(s, k, i)) {
+			*ret = stray_is(s, other, k) ? k : *ret;
 			n++;
 		}
 	}
@@ -125,21 +126,21 @@ static void stray_pair(const struct strays *s, uint32_t i)
 {
 	uint32_t k;
 	uint32_t back;
-	uint32_t n = strays_count(s, STATE_OLD, i, &k);
+	uint32_t n = stray_count(s, STATE_OLD, i, &k);
 
-	if (n == 1 && k != STATE_NONE && strays_count(s, STATE_NEW, k, &back) == 1) {
+	if (n == 1 && k != STATE_NONE && stray_count(s, STATE_NEW, k, &back) == 1) {
 		s->p->partner[i] = k;
 		s->taken[k] = STATE_TAKEN_MOVED;
 	}
 	s->p->unsure[i] = k != STATE_NONE && s->p->partner[i] == STATE_NONE;
 }
 
-static void strays_pass(const struct strays *s)
+static void stray_pass(const struct strays *s)
 {
 	for (unsigned bucket = 0; bucket < STRAY_BUCKETS; bucket++) {
 		for (uint32_t i = s->head[STATE_OLD][bucket]; i != STATE_NONE;
 		        i = s->next[STATE_OLD][i]) {
-			if (is_stray(s, STATE_OLD, i)) {
+			if (stray_is(s, STATE_OLD, i)) {
 				stray_pair(s, i);
 			}
 		}
@@ -150,11 +151,11 @@ enum state_code state_strays_pair(struct state_pairing *p, uint8_t taken[])
 {
 	struct strays s = {.p = p, .taken = taken, .by_scope = true};
 
-	if (!strays_collect(&s, STATE_OLD) || !strays_collect(&s, STATE_NEW)) {
+	if (!stray_collect(&s, STATE_OLD) || !stray_collect(&s, STATE_NEW)) {
 		return STATE_E_SCRATCH;
 	}
-	strays_pass(&s);
+	stray_pass(&s);
 	s.by_scope = false;
-	strays_pass(&s);
+	stray_pass(&s);
 	return STATE_OK;
 }

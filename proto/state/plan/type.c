@@ -12,7 +12,19 @@ bool state_type_is_number(const struct state_desc *desc, uint32_t id)
 	return kind == STATE_BTF_INT || kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64;
 }
 
-static bool records_same(const struct state_desc *desc, uint32_t x, uint32_t y)
+bool state_type_is_enum(const struct state_desc *desc, uint32_t id)
+{
+	enum state_btf_kind kind = state_kind(desc, id);
+
+	return kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64;
+}
+
+bool state_type_is_char(const struct state_desc *desc, uint32_t id)
+{
+	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
+}
+
+static bool type_records_same(const struct state_desc *desc, uint32_t x, uint32_t y)
 {
 	if (strcmp(state_type_name(desc, x), state_type_name(desc, y)) != 0) {
 		return false;
@@ -37,14 +49,15 @@ static bool records_same(const struct state_desc *desc, uint32_t x, uint32_t y)
 	return true;
 }
 
-static bool pointers_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
+static bool type_pointers_same(
+        const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
 {
 	x = state_type_strip(desc, state_type(desc, x)->size_or_type);
 	y = state_type_strip(desc, state_type(desc, y)->size_or_type);
 	return x == 0 || y == 0 || depth == 0 || state_type_same(desc, x, y, depth - 1);
 }
 
-static bool arrays_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
+static bool type_arrays_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
 {
 	const struct state_btf_array *a = state_type_array(desc, x);
 	const struct state_btf_array *b = state_type_array(desc, y);
@@ -72,16 +85,16 @@ bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsi
 		return state_type_size(desc, x) == state_type_size(desc, y);
 	}
 	if (type_is_record(kind) && type_is_record(state_type_kind(desc, y))) {
-		return records_same(desc, x, y);
+		return type_records_same(desc, x, y);
 	}
 	if (kind != state_type_kind(desc, y)) {
 		return false;
 	}
 	if (kind == STATE_BTF_PTR) {
-		return pointers_same(desc, x, y, depth);
+		return type_pointers_same(desc, x, y, depth);
 	}
 	if (kind == STATE_BTF_ARRAY) {
-		return arrays_same(desc, x, y, depth);
+		return type_arrays_same(desc, x, y, depth);
 	}
 	if (kind == STATE_BTF_FUNC_PROTO) {
 		return state_type_count(desc, x) == state_type_count(desc, y);

@@ -16,7 +16,7 @@ static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is
 	return value_bits >= 64 || (uint64_t)value >> value_bits == 0;
 }
 
-static void bits_write(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t value)
+static void number_write_bits(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t value)
 {
 	for (unsigned i = 0; i < n_bits; i++) {
 		unsigned bit = shift + i;
@@ -63,7 +63,7 @@ enum state_code state_run_bool(
 }
 
 /* The new value of an enumerator, which must fit. */
-static enum state_code enum_value(struct state_report *r, const struct state_enum *map,
+static enum state_code number_of_enum(struct state_report *r, const struct state_enum *map,
         int64_t value, const uint8_t *old, int64_t *ret)
 {
 	for (uint32_t i = 0; i < map->n; i++) {
@@ -92,7 +92,7 @@ enum state_code state_run_bits(
 
 	r->where->bit = (unsigned)from->bit_off;
 	if (move->map != NULL) {
-		code = enum_value(r, move->map, value, old, &now);
+		code = number_of_enum(r, move->map, value, old, &now);
 	}
 	if (code == STATE_OK &&
 	        !number_fits(now, move->map != NULL ? to->is_signed : from->is_signed, move->n_bits,
@@ -100,7 +100,7 @@ enum state_code state_run_bits(
 		code = state_fail_at(r, STATE_E_RANGE, "value does not fit", (uint64_t)value, old);
 	}
 	if (code == STATE_OK) {
-		bits_write(new, (unsigned)to->bit_off, to->n_bits, (uint64_t)now);
+		number_write_bits(new, (unsigned)to->bit_off, to->n_bits, (uint64_t)now);
 	}
 	return code;
 }
@@ -114,7 +114,7 @@ enum state_code state_run_enum(
 	for (uint32_t i = 0; i < op->count; i++) {
 		int64_t value = state_number_load(old, width, op->number[STATE_OLD].is_signed);
 		int64_t now;
-		enum state_code code = enum_value(r, op->sub, value, old, &now);
+		enum state_code code = number_of_enum(r, op->sub, value, old, &now);
 
 		if (code != STATE_OK) {
 			return code;

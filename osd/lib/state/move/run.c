@@ -24,7 +24,7 @@ static enum state_code run_zero(
 
 /* The run and slot of a live object that starts at an old address, and its new place; 0: none that
  * such pointers are known to fit. */
-static RUN_INLINE uint64_t pointer_near(const struct state_transfer *t,
+static RUN_INLINE uint64_t run_pointer_near(const struct state_transfer *t,
         const struct state_pointer *pointer, uint64_t value, const struct state_run **ret_run,
         uint32_t *ret_slot)
 {
@@ -51,12 +51,12 @@ static RUN_INLINE uint64_t pointer_near(const struct state_transfer *t,
 }
 
 /* The same for a pointer to so many elements, if a whole number says how many. */
-static RUN_INLINE uint64_t pointer_near_counted(const struct state_transfer *t,
+static RUN_INLINE uint64_t run_pointer_counted(const struct state_transfer *t,
         const struct state_pointer *pointer, uint64_t value, const uint8_t *at)
 {
 	const struct state_run *run;
 	uint32_t slot;
-	uint64_t place = pointer_near(t, pointer, value, &run, &slot);
+	uint64_t place = run_pointer_near(t, pointer, value, &run, &slot);
 	int64_t n;
 
 	if (place == 0 || pointer->length.width == 0) {
@@ -70,7 +70,7 @@ static RUN_INLINE uint64_t pointer_near_counted(const struct state_transfer *t,
 	               : place;
 }
 
-static __attribute__((noinline)) enum state_code pointer_far(struct state_transfer *t,
+static __attribute__((noinline)) enum state_code run_pointer_far(struct state_transfer *t,
         struct state_pointer *pointer, uint64_t value, const uint8_t *old, uint8_t *new)
 {
 	uint64_t now;
@@ -93,11 +93,12 @@ static RUN_INLINE enum state_code run_pointer(
 
 	memcpy(&value, old, sizeof(value));
 	if (value != 0) {
-		uint64_t now = pointer->has_length ? pointer_near_counted(t, pointer, value, old)
-		                                   : pointer_near(t, pointer, value, &run, &slot);
+		uint64_t now = pointer->has_length
+		                       ? run_pointer_counted(t, pointer, value, old)
+		                       : run_pointer_near(t, pointer, value, &run, &slot);
 
 		if (now == 0) {
-			return pointer_far(t, pointer, value, old, new);
+			return run_pointer_far(t, pointer, value, old, new);
 		}
 		value = now;
 	}
@@ -230,7 +231,7 @@ static __attribute__((noinline)) enum state_code run_other(
 }
 
 /* The tag's value; it is in the new record by now. */
-static RUN_INLINE int64_t union_tag(const struct state_union *u, const uint8_t *new)
+static RUN_INLINE int64_t run_union_tag(const struct state_union *u, const uint8_t *new)
 {
 	return u->tag.width != 0 ? state_number_load(new + (u->tag.bit_off >> 3), u->tag.width,
 	                                   u->tag.is_signed)
@@ -238,11 +239,11 @@ static RUN_INLINE int64_t union_tag(const struct state_union *u, const uint8_t *
 }
 
 /* The case of a union that is alive, or NULL. */
-static RUN_INLINE const struct state_case *union_case(
+static RUN_INLINE const struct state_case *run_union_case(
         const struct state_union *u, const uint8_t *new)
 {
 	const struct state_case *end = u->cases + u->n_cases;
-	int64_t tag = union_tag(u, new);
+	int64_t tag = run_union_tag(u, new);
 
 	for (const struct state_case *alive = u->cases; alive < end; alive++) {
 		if (alive->value == tag) {
@@ -254,21 +255,21 @@ static RUN_INLINE const struct state_case *union_case(
 
 const struct state_case *state_union_case(const struct state_union *u, const uint8_t *new)
 {
-	return union_case(u, new);
+	return run_union_case(u, new);
 }
 
 /*
  * No member is alive: nothing must be lost by that, and no part of an initial value may stay behind
  * the tag, which the next update could not explain.
  */
-static __attribute__((noinline)) enum state_code union_clear(struct state_report *r,
+static __attribute__((noinline)) enum state_code run_union_clear(struct state_report *r,
         const struct state_union *u, bool is_claimed, const uint8_t *old, uint8_t *new)
 {
 	for (uint32_t i = 0; i < u->size[STATE_OLD] && !is_claimed && !u->is_empty_else; i++) {
 		if (old[i] != 0) {
 			return state_fail_at(r, STATE_E_UNION,
 			        "no member of the union claims its tag's value",
-			        (uint64_t)union_tag(u, new), old);
+			        (uint64_t)run_union_tag(u, new), old);
 		}
 	}
 	memset(new, 0, u->size[STATE_NEW]);
@@ -290,7 +291,7 @@ static RUN_INLINE enum state_code run_op(
 }
 
 /* A union's live case is most often one operation, which is done in the union's place. */
-static RUN_INLINE enum state_code plan_run(
+static RUN_INLINE enum state_code run_plan(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
 {
 	const struct state_op *next = plan->ops;
@@ -304,10 +305,10 @@ static RUN_INLINE enum state_code plan_run(
 		enum state_code code;
 
 		if (op->code == STATE_OP_UNION) {
-			const struct state_case *alive = union_case(op->sub, to);
+			const struct state_case *alive = run_union_case(op->sub, to);
 
 			if (alive == NULL || alive->plan == NULL) {
-				code = union_clear(t->report, op->sub, alive != NULL, from, to);
+				code = run_union_clear(t->report, op->sub, alive != NULL, from, to);
 				if (code != STATE_OK) {
 					return code;
 				}
@@ -340,7 +341,7 @@ static RUN_INLINE enum state_code plan_run(
 enum state_code state_plan_run(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
 {
-	return plan_run(t, plan, old, new);
+	return run_plan(t, plan, old, new);
 }
 
 /* The elements of one object, by plan. */
@@ -348,7 +349,7 @@ static RUN_INLINE enum state_code run_elements(struct state_transfer *t,
         const struct state_site *site, const uint8_t *old, uint8_t *new, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
-		enum state_code code = plan_run(t, site->plan, old, new);
+		enum state_code code = run_plan(t, site->plan, old, new);
 
 		if (code != STATE_OK) {
 			return code;

@@ -53,8 +53,8 @@ struct extent {
 };
 
 /* The values that fill `size` bytes at `off` of an old value. */
-static bool extent_find(const struct state_desc *desc, uint32_t type, uint64_t off, uint64_t size,
-        struct extent *ret)
+static bool view_extent_find(const struct state_desc *desc, uint32_t type, uint64_t off,
+        uint64_t size, struct extent *ret)
 {
 	do {
 		uint32_t id = state_type_strip(desc, type);
@@ -78,7 +78,7 @@ static bool extent_find(const struct state_desc *desc, uint32_t type, uint64_t o
 }
 
 /* May a pointer to the old type lead to the new one? */
-static bool types_meet(const struct state_sides *s, uint32_t old, uint32_t new)
+static bool view_types_meet(const struct state_sides *s, uint32_t old, uint32_t new)
 {
 	enum state_btf_kind kind = state_type_kind(&s->desc[STATE_OLD], old);
 
@@ -97,7 +97,7 @@ struct home {
 	uint64_t bytes; /* from there to the object's end */
 };
 
-static bool home_in_heap(const struct state_sides *s, uint64_t new, struct home *ret)
+static bool view_home_in_heap(const struct state_sides *s, uint64_t new, struct home *ret)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
 	struct heap_object object;
@@ -118,13 +118,13 @@ static bool home_in_heap(const struct state_sides *s, uint64_t new, struct home 
 	return false;
 }
 
-static bool home_find(const struct state_sides *s, uint64_t new, struct home *ret)
+static bool view_home_find(const struct state_sides *s, uint64_t new, struct home *ret)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
 	uint32_t n;
 	uint32_t first = state_desc_kind_first(desc, STATE_VARIABLE, &n);
 
-	if (home_in_heap(s, new, ret)) {
+	if (view_home_in_heap(s, new, ret)) {
 		return true;
 	}
 	for (uint32_t k = first; k < first + n; k++) {
@@ -141,19 +141,19 @@ static bool home_find(const struct state_sides *s, uint64_t new, struct home *re
 }
 
 /* The new type for `count` old ones at a new address. */
-static bool home_type(
+static bool view_home_type(
         const struct state_sides *s, uint64_t new, const struct extent *old, uint32_t *ret)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
 	struct home home;
 
-	if (!home_find(s, new, &home)) {
+	if (!view_home_find(s, new, &home)) {
 		return false;
 	}
 	do {
 		uint32_t id = state_type_strip(desc, home.type);
 
-		if (home.off == 0 && types_meet(s, old->type, id) &&
+		if (home.off == 0 && view_types_meet(s, old->type, id) &&
 		        state_type_size(desc, id) > 0 &&
 		        old->count <= home.bytes / state_type_size(desc, id)) {
 			*ret = id;
@@ -165,7 +165,7 @@ static bool home_type(
 
 /* The old value that the range is in: the handler's own, or what has no new place otherwise, be it
  * a variable or an object. */
-static bool range_root(const struct state_view *view, uint64_t start, uint64_t size,
+static bool view_range_root(const struct state_view *view, uint64_t start, uint64_t size,
         uint32_t *ret_type, uint64_t *ret_off)
 {
 	const struct state_mapper *map = &view->transfer->map;
@@ -199,7 +199,8 @@ static bool range_root(const struct state_view *view, uint64_t start, uint64_t s
 	return true;
 }
 
-static enum state_code place_fail(const struct state_view *view, const char *what, const void *old)
+static enum state_code view_place_fail(
+        const struct state_view *view, const char *what, const void *old)
 {
 	return state_fail_place(view->transfer->report, STATE_E_HANDLER, what, old);
 }
@@ -217,19 +218,19 @@ enum state_code state_view_place(
 	uint32_t type;
 	uint64_t off;
 
-	if (!range_root(view, place.start, old_bytes, &type, &off)) {
-		return place_fail(view, "handler places what is not its old value", view->old);
+	if (!view_range_root(view, place.start, old_bytes, &type, &off)) {
+		return view_place_fail(view, "handler places what is not its old value", view->old);
 	}
 	if (state_place_is_taken(map, place.start, old_bytes)) {
-		return place_fail(view, "handler places a part of the old value twice", old);
+		return view_place_fail(view, "handler places a part of the old value twice", old);
 	}
-	if (!extent_find(&map->sides->desc[STATE_OLD], type, off, old_bytes, &extent)) {
-		return place_fail(view, "handler places what is no whole value", old);
+	if (!view_extent_find(&map->sides->desc[STATE_OLD], type, off, old_bytes, &extent)) {
+		return view_place_fail(view, "handler places what is no whole value", old);
 	}
 	place.count = extent.count;
 	place.type[STATE_OLD] = extent.type;
-	if (!home_type(map->sides, place.new_addr, &extent, &place.type[STATE_NEW])) {
-		return place_fail(
+	if (!view_home_type(map->sides, place.new_addr, &extent, &place.type[STATE_NEW])) {
+		return view_place_fail(
 		        view, "handler places a value where there is none of its type", old);
 	}
 	return state_place_add(map, &place) ? STATE_OK : STATE_E_SCRATCH;

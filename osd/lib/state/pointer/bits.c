@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static int64_t number_extend(uint64_t value, unsigned n_bits, bool is_signed)
+static int64_t bits_extend(uint64_t value, unsigned n_bits, bool is_signed)
 {
 	unsigned shift = 64 - n_bits;
 
@@ -23,5 +23,5 @@ uint64_t state_bits_read(const uint8_t *at, unsigned shift, const struct state_b
 	if (bits->n_bits < 64) {
 		value &= (UINT64_C(1) << bits->n_bits) - 1;
 	}
-	return (uint64_t)number_extend(value, bits->n_bits, bits->is_signed);
+	return (uint64_t)bits_extend(value, bits->n_bits, bits->is_signed);
 }

@@ -29,7 +29,7 @@ struct state_rows {
 };
 
 /* Are all rows where they were? */
-static bool table_is_kept(struct state_table *c)
+static bool constant_is_kept(struct state_table *c)
 {
 	bool is_kept = c->n[STATE_OLD] <= c->n[STATE_NEW];
 
@@ -40,7 +40,7 @@ static bool table_is_kept(struct state_table *c)
 }
 
 /* The new row that old row i is, or STATE_NONE. */
-static uint32_t table_search(struct state_table *c, uint32_t i)
+static uint32_t constant_row_search(struct state_table *c, uint32_t i)
 {
 	uint32_t first = STATE_NONE;
 	uint32_t n_new = 0;
@@ -69,7 +69,7 @@ static uint32_t table_search(struct state_table *c, uint32_t i)
 }
 
 /* What is known of the table; false: no room to remember it. */
-static bool table_know(struct state_table *c)
+static bool constant_know(struct state_table *c)
 {
 	struct state_mapper *map = c->map;
 	uint64_t start = (uint64_t)(uintptr_t)c->at[STATE_OLD];
@@ -88,7 +88,7 @@ static bool table_know(struct state_table *c)
 	}
 	rows->start = start;
 	rows->type = c->row[STATE_OLD];
-	rows->is_kept = table_is_kept(c);
+	rows->is_kept = constant_is_kept(c);
 	if (!rows->is_kept) {
 		rows->found =
 		        state_keep(map->report, (uint64_t)c->n[STATE_OLD] * sizeof(*rows->found));
@@ -102,12 +102,12 @@ static bool table_know(struct state_table *c)
 	return true;
 }
 
-static uint32_t table_find(struct state_table *c, uint32_t i)
+static uint32_t constant_row_find(struct state_table *c, uint32_t i)
 {
 	uint32_t *found = &c->known->found[i];
 
 	if (*found == 0) {
-		uint32_t k = table_search(c, i);
+		uint32_t k = constant_row_search(c, i);
 
 		*found = k != STATE_NONE ? k + 1 : STATE_NONE;
 	}
@@ -116,25 +116,25 @@ static uint32_t table_find(struct state_table *c, uint32_t i)
 
 /* Does a pointer of this kind to the start of a row mean the row, and not perhaps the end of an
  * array in the row before it? */
-static bool pointer_means_row(const struct state_table *c, const struct state_pointer *pointer)
+static bool constant_row_is_meant(const struct state_table *c, const struct state_pointer *pointer)
 {
 	return pointer->target == STATE_TARGET_ANY ||
 	       state_pointer_fits(c->map->sides, pointer, c->row);
 }
 
 /* The new row for a pointer `off` bytes into old row i of a table that has changed. */
-static uint32_t row_meant(
+static uint32_t constant_row_meant(
         struct state_table *c, const struct state_pointer *pointer, uint32_t i, uint64_t off)
 {
-	uint32_t k = table_find(c, i);
+	uint32_t k = constant_row_find(c, i);
 
 	if (k == STATE_NONE || (i == 0 && off == 0 && k != 0) ||
-	        (i > 0 && off == 0 && k != i && !pointer_means_row(c, pointer))) {
+	        (i > 0 && off == 0 && k != i && !constant_row_is_meant(c, pointer))) {
 		return STATE_NONE;
 	}
 	/* So many rows from there on: all that follow must follow still. */
 	for (uint32_t more = i + 1; pointer->has_length && more < c->n[STATE_OLD]; more++) {
-		if (table_find(c, more) != k + (more - i)) {
+		if (constant_row_find(c, more) != k + (more - i)) {
 			return STATE_NONE;
 		}
 	}
@@ -142,21 +142,21 @@ static uint32_t row_meant(
 }
 
 /* Is the text the same before the offset? */
-static bool text_is_kept(const struct state_table *c, uint64_t off)
+static bool constant_text_is_kept(const struct state_table *c, uint64_t off)
 {
 	return off <= c->n[STATE_NEW] && memcmp(c->at[STATE_OLD], c->at[STATE_NEW], off) == 0;
 }
 
 /* Are places known by their offset? One behind the last row is always, of the table itself. */
-static bool table_is_by_index(struct state_table *c, uint64_t off)
+static bool constant_is_by_index(struct state_table *c, uint64_t off)
 {
 	if (off / c->size[STATE_OLD] >= c->n[STATE_OLD]) {
 		return true;
 	}
 	if (state_table_is_text(c)) {
-		return text_is_kept(c, off);
+		return constant_text_is_kept(c, off);
 	}
-	c->has_no_room = !table_know(c) || c->has_no_room;
+	c->has_no_room = !constant_know(c) || c->has_no_room;
 	return !c->has_no_room && c->known->is_kept;
 }
 
@@ -173,7 +173,7 @@ enum state_code state_constant_map(struct state_mapper *map, const struct state_
 	if (item->is_kept || !state_table_get(map, pointer, item, &part, &c)) {
 		return STATE_OK;
 	}
-	if (table_is_by_index(&c, part.off)) {
+	if (constant_is_by_index(&c, part.off)) {
 		/* Of a constant that is one table: there is nothing to ask again. */
 		item->is_kept = part.off == off && !state_table_is_text(&c) &&
 		                c.n[STATE_OLD] * c.size[STATE_OLD] == item->size &&
@@ -184,7 +184,7 @@ enum state_code state_constant_map(struct state_mapper *map, const struct state_
 	i = (uint32_t)(part.off / c.size[STATE_OLD]);
 	off = part.off % c.size[STATE_OLD];
 	if (!state_table_is_text(&c) && !c.has_no_room) {
-		k = row_meant(&c, pointer, i, off);
+		k = constant_row_meant(&c, pointer, i, off);
 	}
 	if (c.has_no_room) {
 		return STATE_E_SCRATCH;

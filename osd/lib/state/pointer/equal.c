@@ -17,10 +17,10 @@ struct twins {
 /* Its address is a key of what offset.c remembers. */
 static const struct state_pointer to_anything = {.target = STATE_TARGET_ANY};
 
-static bool values_equal(struct state_table *c, const struct twins *any, unsigned depth);
+static bool equal_values(struct state_table *c, const struct twins *any, unsigned depth);
 
 /* Does the new pointer lead to a literal that says what is left of the old one? */
-static bool literal_equal(const struct state_table *c, const struct state_entry *old, uint64_t off,
+static bool equal_literal(const struct state_table *c, const struct state_entry *old, uint64_t off,
         uint64_t new_value)
 {
 	const struct state_desc *a = &c->map->sides->desc[STATE_OLD];
@@ -46,7 +46,7 @@ static bool literal_equal(const struct state_table *c, const struct state_entry 
  * same? Two starts may mean the tables, whatever their first rows say. Far from the row that
  * was asked about, index decides. False: no such table.
  */
-static bool rows_led_to(struct state_table *c, const struct state_item *item, uint64_t off,
+static bool equal_rows_led_to(struct state_table *c, const struct state_item *item, uint64_t off,
         uint64_t new_value, bool *ret_equal)
 {
 	struct state_part_at part = {.off = off};
@@ -84,7 +84,7 @@ static bool rows_led_to(struct state_table *c, const struct state_item *item, ui
 }
 
 /* The same thing, and the same place in it. */
-static bool pointers_equal(struct state_table *c, uint64_t old_value, uint64_t new_value)
+static bool equal_pointers(struct state_table *c, uint64_t old_value, uint64_t new_value)
 {
 	const struct state_desc *a = &c->map->sides->desc[STATE_OLD];
 	const struct state_item *item = state_item_find(c->map->items, old_value);
@@ -98,14 +98,14 @@ static bool pointers_equal(struct state_table *c, uint64_t old_value, uint64_t n
 	}
 	entry = &a->entries[item->entry[STATE_OLD]];
 	off = old_value - item->start;
-	if (item->new_addr != 0 && rows_led_to(c, item, off, new_value, &is_equal)) {
+	if (item->new_addr != 0 && equal_rows_led_to(c, item, off, new_value, &is_equal)) {
 		return is_equal;
 	}
 	if (item->new_addr != 0 && item->new_addr + off == new_value) {
 		return true;
 	}
 	if (entry->kind == STATE_STRING) {
-		return off < entry->size && literal_equal(c, entry, off, new_value);
+		return off < entry->size && equal_literal(c, entry, off, new_value);
 	}
 	if (item->new_addr == 0 || entry->kind != STATE_VARIABLE) {
 		return false;
@@ -117,7 +117,7 @@ static bool pointers_equal(struct state_table *c, uint64_t old_value, uint64_t n
 }
 
 /* Unions: nobody says which member is alive, so words that are equal or lead to the same. */
-static bool words_equal(struct state_table *c, const struct twins *v, uint64_t size)
+static bool equal_words(struct state_table *c, const struct twins *v, uint64_t size)
 {
 	for (uint64_t i = 0; i < size; i += 8) {
 		uint64_t word[_STATE_AGE_N] = {0, 0};
@@ -126,27 +126,22 @@ static bool words_equal(struct state_table *c, const struct twins *v, uint64_t s
 		memcpy(&word[STATE_OLD], v->at[STATE_OLD] + i, n);
 		memcpy(&word[STATE_NEW], v->at[STATE_NEW] + i, n);
 		if (word[STATE_OLD] != word[STATE_NEW] &&
-		        (n < 8 || !pointers_equal(c, word[STATE_OLD], word[STATE_NEW]))) {
+		        (n < 8 || !equal_pointers(c, word[STATE_OLD], word[STATE_NEW]))) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool type_is_enum(const struct state_desc *desc, uint32_t id)
-{
-	return state_type_is_number(desc, id) && state_type_kind(desc, id) != STATE_BTF_INT;
-}
-
 /* Enumerators are equal by name; what has none, or is no enum on both sides, by value. */
-static bool numbers_equal(
+static bool equal_numbers(
         const struct state_sides *s, const uint32_t type[2], const int64_t value[2])
 {
 	const struct state_desc *a = &s->desc[STATE_OLD];
 	const struct state_desc *b = &s->desc[STATE_NEW];
 	bool is_named = false;
 
-	if (!type_is_enum(a, type[STATE_OLD]) || !type_is_enum(b, type[STATE_NEW])) {
+	if (!state_type_is_enum(a, type[STATE_OLD]) || !state_type_is_enum(b, type[STATE_NEW])) {
 		return value[STATE_OLD] == value[STATE_NEW];
 	}
 	for (uint32_t i = 0; i < state_type_count(a, type[STATE_OLD]); i++) {
@@ -168,7 +163,7 @@ static bool numbers_equal(
 }
 
 /* A member that is a number: perhaps a bitfield. */
-static bool member_numbers_equal(
+static bool equal_member_numbers(
         const struct state_table *c, const struct twins *v, const struct state_field *field[2])
 {
 	uint32_t type[_STATE_AGE_N];
@@ -182,10 +177,10 @@ static bool member_numbers_equal(
 		type[age] = state_type_strip(desc, field[age]->type);
 		value[age] = state_bits_get(v->at[age], &bits);
 	}
-	return numbers_equal(c->map->sides, type, value);
+	return equal_numbers(c->map->sides, type, value);
 }
 
-static bool member_equal(struct state_table *c, const struct twins *v,
+static bool equal_member(struct state_table *c, const struct twins *v,
         const struct state_field *field[2], unsigned depth)
 {
 	struct twins member;
@@ -200,12 +195,12 @@ static bool member_equal(struct state_table *c, const struct twins *v,
 		member.at[age] = v->at[age] + field[age]->bit_off / 8;
 	}
 	if (is_number) {
-		return member_numbers_equal(c, v, field);
+		return equal_member_numbers(c, v, field);
 	}
-	return values_equal(c, &member, depth + 1);
+	return equal_values(c, &member, depth + 1);
 }
 
-static bool records_equal(struct state_table *c, const struct twins *v, unsigned depth)
+static bool equal_records(struct state_table *c, const struct twins *v, unsigned depth)
 {
 	uint64_t high = c->map->report->scratch.high;
 	struct state_fields old;
@@ -227,7 +222,7 @@ static bool records_equal(struct state_table *c, const struct twins *v, unsigned
 			continue;
 		}
 		field[STATE_OLD] = &old.field[new.field[i].partner];
-		is_equal = member_equal(c, v, field, depth);
+		is_equal = equal_member(c, v, field, depth);
 	}
 	for (uint32_t i = 0; i < old.n; i++) {
 		c->is_partial = c->is_partial || old.field[i].partner == STATE_NONE;
@@ -237,7 +232,7 @@ static bool records_equal(struct state_table *c, const struct twins *v, unsigned
 }
 
 /* What the longer of two arrays has more must be zeros, as of a name that got more room. */
-static bool arrays_equal(struct state_table *c, const struct twins *v, unsigned depth)
+static bool equal_arrays(struct state_table *c, const struct twins *v, unsigned depth)
 {
 	const struct state_btf_array *array[_STATE_AGE_N];
 	uint64_t size[_STATE_AGE_N];
@@ -253,7 +248,7 @@ static bool arrays_equal(struct state_table *c, const struct twins *v, unsigned 
 	for (uint32_t i = 0; i < n; i++) {
 		element.at[STATE_OLD] = v->at[STATE_OLD] + i * size[STATE_OLD];
 		element.at[STATE_NEW] = v->at[STATE_NEW] + i * size[STATE_NEW];
-		if (!values_equal(c, &element, depth + 1)) {
+		if (!equal_values(c, &element, depth + 1)) {
 			return false;
 		}
 	}
@@ -267,7 +262,7 @@ static bool arrays_equal(struct state_table *c, const struct twins *v, unsigned 
 	return true;
 }
 
-static bool plain_numbers_equal(const struct state_table *c, const struct twins *v)
+static bool equal_plain_numbers(const struct state_table *c, const struct twins *v)
 {
 	int64_t value[_STATE_AGE_N];
 
@@ -277,10 +272,10 @@ static bool plain_numbers_equal(const struct state_table *c, const struct twins 
 
 		value[age] = state_bits_get(v->at[age], &bits);
 	}
-	return numbers_equal(c->map->sides, v->type, value);
+	return equal_numbers(c->map->sides, v->type, value);
 }
 
-static bool values_equal(struct state_table *c, const struct twins *any, unsigned depth)
+static bool equal_values(struct state_table *c, const struct twins *any, unsigned depth)
 {
 	struct twins v = *any;
 	uint64_t size[_STATE_AGE_N];
@@ -296,17 +291,17 @@ static bool values_equal(struct state_table *c, const struct twins *any, unsigne
 		is_number = is_number && state_type_is_number(desc, v.type[age]) && size[age] <= 8;
 	}
 	if (is_number) {
-		return plain_numbers_equal(c, &v);
+		return equal_plain_numbers(c, &v);
 	}
 	if (kind[STATE_OLD] == kind[STATE_NEW] && depth < STATE_DEPTH) {
 		if (kind[STATE_OLD] == STATE_BTF_STRUCT) {
-			return records_equal(c, &v, depth);
+			return equal_records(c, &v, depth);
 		}
 		if (kind[STATE_OLD] == STATE_BTF_ARRAY) {
-			return arrays_equal(c, &v, depth);
+			return equal_arrays(c, &v, depth);
 		}
 		if (size[STATE_OLD] == size[STATE_NEW]) {
-			return words_equal(c, &v, size[STATE_OLD]);
+			return equal_words(c, &v, size[STATE_OLD]);
 		}
 	}
 	c->is_partial = true;
@@ -321,5 +316,5 @@ bool state_rows_equal(struct state_table *c, uint32_t i, uint32_t k)
 	                c->at[STATE_NEW] + k * c->size[STATE_NEW]},
 	};
 
-	return !c->has_no_room && values_equal(c, &row, 0);
+	return !c->has_no_room && equal_values(c, &row, 0);
 }

@@ -29,7 +29,7 @@ struct search {
 	bool no_room;
 };
 
-static void candidate_add(struct candidate *candidate, uint64_t off)
+static void offset_add(struct candidate *candidate, uint64_t off)
 {
 	candidate->is_ambiguous |= candidate->found && candidate->off != off;
 	if (!candidate->found) {
@@ -38,7 +38,7 @@ static void candidate_add(struct candidate *candidate, uint64_t off)
 	}
 }
 
-static bool type_is_loose(const struct state_desc *desc, uint32_t id)
+static bool offset_type_is_loose(const struct state_desc *desc, uint32_t id)
 {
 	return id == 0 ||
 	       (state_type_kind(desc, id) == STATE_BTF_INT && state_type_size(desc, id) == 1);
@@ -63,17 +63,17 @@ bool state_pointer_fits(
 	 */
 	if (pointer->type[STATE_NEW] == 0 ||
 	        (pointer->target != STATE_TARGET_BYTES &&
-	                type_is_loose(desc, pointer->type[STATE_NEW]))) {
+	                offset_type_is_loose(desc, pointer->type[STATE_NEW]))) {
 		return true;
 	}
 	return state_type_same(desc, type[STATE_NEW], pointer->type[STATE_NEW], 4);
 }
 
-static void search_value(
+static void offset_search_value(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t new_base, unsigned depth);
 
 /* What an array of arrays is made of; another type is itself. */
-static uint32_t type_element(const struct state_desc *desc, uint32_t id)
+static uint32_t offset_type_element(const struct state_desc *desc, uint32_t id)
 {
 	id = state_type_strip(desc, id);
 	for (unsigned i = 0; i < STATE_DEPTH && state_type_kind(desc, id) == STATE_BTF_ARRAY; i++) {
@@ -83,19 +83,19 @@ static uint32_t type_element(const struct state_desc *desc, uint32_t id)
 }
 
 /* Does the pointer lead to characters that are wider numbers now? */
-static bool value_parts_bytes(const struct search *s, const uint32_t any_type[2])
+static bool offset_parts_bytes(const struct search *s, const uint32_t any_type[2])
 {
 	const struct state_desc *a = &s->map->sides->desc[STATE_OLD];
 	const struct state_desc *b = &s->map->sides->desc[STATE_NEW];
-	uint32_t old = type_element(a, any_type[STATE_OLD]);
-	uint32_t new = type_element(b, any_type[STATE_NEW]);
+	uint32_t old = offset_type_element(a, any_type[STATE_OLD]);
+	uint32_t new = offset_type_element(b, any_type[STATE_NEW]);
 
 	return s->pointer->target == STATE_TARGET_BYTES && state_type_is_number(a, old) &&
 	       state_type_is_number(b, new) && state_type_size(a, old) == 1 &&
 	       state_type_size(b, new) != 1;
 }
 
-static void search_array(
+static void offset_search_array(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
 {
 	const struct state_btf_array *a =
@@ -111,10 +111,10 @@ static void search_array(
 		return;
 	}
 	if (i < a->nelems && i < b->nelems) {
-		search_value(s, element, off % old_size, base + i * new_size, depth + 1);
+		offset_search_value(s, element, off % old_size, base + i * new_size, depth + 1);
 	}
 	if (off % old_size == 0 && i > 0 && i - 1 < b->nelems) {
-		search_value(s, element, old_size, base + (i - 1) * new_size, depth + 1);
+		offset_search_value(s, element, old_size, base + (i - 1) * new_size, depth + 1);
 		/* The end of a row, which was also the end of all or is it now. */
 		s->end.is_ambiguous |= s->end.found && a->nelems != b->nelems &&
 		                       (i == a->nelems ? state_kind(&s->map->sides->desc[STATE_OLD],
@@ -123,12 +123,12 @@ static void search_array(
 	}
 	if (i == a->nelems && off % old_size == 0 &&
 	        state_pointer_fits(s->map->sides, s->pointer, element)) {
-		candidate_add(&s->end, base + b->nelems * new_size);
+		offset_add(&s->end, base + b->nelems * new_size);
 		s->end.is_ambiguous |= a->nelems != b->nelems;
 	}
 }
 
-static void search_record(
+static void offset_search_record(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
 {
 	struct state_report *r = s->map->report;
@@ -159,14 +159,14 @@ static void search_record(
 		if (partner->bit_size != 0) {
 			continue;
 		}
-		search_value(s, (uint32_t[]){field->type, partner->type}, off - start,
+		offset_search_value(s, (uint32_t[]){field->type, partner->type}, off - start,
 		        base + partner->bit_off / 8, depth + 1);
 	}
 	r->scratch.high = high;
 }
 
 /* A value of these types, its new place known: what starts, ends or lies at old offset `off`? */
-static void search_value(
+static void offset_search_value(
         struct search *s, const uint32_t any_type[2], uint64_t off, uint64_t base, unsigned depth)
 {
 	const struct state_desc *a = &s->map->sides->desc[STATE_OLD];
@@ -182,28 +182,28 @@ static void search_value(
 		return;
 	}
 	if (off == 0 && state_type_size(a, type[STATE_OLD]) > 0) {
-		if (!s->outer.found && !value_parts_bytes(s, type)) {
-			candidate_add(&s->outer, base);
+		if (!s->outer.found && !offset_parts_bytes(s, type)) {
+			offset_add(&s->outer, base);
 		}
 		if (state_pointer_fits(s->map->sides, s->pointer, type)) {
-			candidate_add(&s->start, base);
+			offset_add(&s->start, base);
 		}
 	}
 	if (kind != state_type_kind(b, type[STATE_NEW])) {
 		return;
 	}
 	if (kind == STATE_BTF_ARRAY) {
-		search_array(s, type, off, base, depth);
+		offset_search_array(s, type, off, base, depth);
 	} else if (kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION) {
-		search_record(s, type, off, base, depth);
+		offset_search_record(s, type, off, base, depth);
 	} else if (off < state_type_size(a, type[STATE_OLD]) &&
 	           state_type_size(a, type[STATE_OLD]) == state_type_size(b, type[STATE_NEW])) {
-		candidate_add(&s->byte, base + off);
+		offset_add(&s->byte, base + off);
 	}
 }
 
 /* Two candidates that must not part. */
-static enum state_code candidates_agree(
+static enum state_code offset_agree(
         const struct candidate *x, const struct candidate *y, uint64_t *ret)
 {
 	const struct candidate *one = x->found ? x : y;
@@ -215,10 +215,11 @@ static enum state_code candidates_agree(
 	return STATE_OK;
 }
 
-static enum state_code search_result(const struct search *s, uint64_t *ret)
+static enum state_code offset_result(const struct search *s, uint64_t *ret)
 {
-	bool is_loose = s->pointer->target != STATE_TARGET_OBJECT &&
-	                type_is_loose(&s->map->sides->desc[STATE_NEW], s->pointer->type[STATE_NEW]);
+	bool is_loose =
+	        s->pointer->target != STATE_TARGET_OBJECT &&
+	        offset_type_is_loose(&s->map->sides->desc[STATE_NEW], s->pointer->type[STATE_NEW]);
 	static const struct candidate none;
 
 	if (s->no_room) {
@@ -229,22 +230,22 @@ static enum state_code search_result(const struct search *s, uint64_t *ret)
 		const struct candidate *start = is_loose ? &s->outer : &s->start;
 
 		if (start->found) {
-			return candidates_agree(start, &none, ret);
+			return offset_agree(start, &none, ret);
 		}
 	} else if (s->start.found) {
-		return candidates_agree(&s->start, &s->end, ret);
+		return offset_agree(&s->start, &s->end, ret);
 	}
 	if (s->end.found) {
-		return candidates_agree(&s->end, &none, ret);
+		return offset_agree(&s->end, &none, ret);
 	}
 	if (is_loose && s->outer.found) {
-		return candidates_agree(&s->outer, &none, ret);
+		return offset_agree(&s->outer, &none, ret);
 	}
-	return is_loose && s->byte.found ? candidates_agree(&s->byte, &none, ret) : STATE_E_POINTER;
+	return is_loose && s->byte.found ? offset_agree(&s->byte, &none, ret) : STATE_E_POINTER;
 }
 
-static struct state_cache *cache_slot(struct state_mapper *map, const struct state_pointer *pointer,
-        const uint32_t type[2], uint64_t off)
+static struct state_cache *offset_cache_slot(struct state_mapper *map,
+        const struct state_pointer *pointer, const uint32_t type[2], uint64_t off)
 {
 	uint64_t hash =
 	        ((uintptr_t)pointer >> 4) + off * 31 + type[STATE_OLD] * UINT64_C(2654435761);
@@ -252,7 +253,7 @@ static struct state_cache *cache_slot(struct state_mapper *map, const struct sta
 	return &map->cache[(hash ^ hash >> 17) % STATE_CACHE_SLOTS];
 }
 
-static bool cache_hits(const struct state_cache *cache, const struct state_pointer *pointer,
+static bool offset_cache_hits(const struct state_cache *cache, const struct state_pointer *pointer,
         const uint32_t type[2], uint64_t off)
 {
 	return cache->pointer == pointer && cache->old_off == off &&
@@ -261,22 +262,22 @@ static bool cache_hits(const struct state_cache *cache, const struct state_point
 }
 
 /* Inside an element, or at its start or end: what is there, from the new element's place. */
-static void search_element(
+static void offset_search_element(
         struct search *s, const uint32_t type[2], uint64_t off, bool is_first, bool is_behind)
 {
 	uint64_t old_size = state_type_size(&s->map->sides->desc[STATE_OLD], type[STATE_OLD]);
 	uint64_t new_size = state_type_size(&s->map->sides->desc[STATE_NEW], type[STATE_NEW]);
 
 	if (!is_behind) {
-		search_value(s, type, off, 0, 0);
+		offset_search_value(s, type, off, 0, 0);
 	}
 	if (off == 0 && !is_first) {
 		/* Wraps below zero: the element before. */
-		search_value(s, type, old_size, -new_size, 0);
+		offset_search_value(s, type, old_size, -new_size, 0);
 	}
 	if (is_behind && (state_pointer_fits(s->map->sides, s->pointer, type) ||
 	                         s->pointer->target == STATE_TARGET_BYTES)) {
-		candidate_add(&s->end, 0);
+		offset_add(&s->end, 0);
 	}
 }
 
@@ -289,16 +290,16 @@ static enum state_code offset_in_element(struct state_mapper *map,
         bool is_behind, uint64_t *ret)
 {
 	uint64_t key = off != 0 ? off : UINT64_MAX - is_first - 2 * is_behind;
-	struct state_cache *cache = cache_slot(map, pointer, type, key);
+	struct state_cache *cache = offset_cache_slot(map, pointer, type, key);
 	struct search s = {.map = map, .pointer = pointer};
 	enum state_code code;
 
-	if (cache_hits(cache, pointer, type, key)) {
+	if (offset_cache_hits(cache, pointer, type, key)) {
 		*ret = cache->new_off;
 		return STATE_OK;
 	}
-	search_element(&s, type, off, is_first, is_behind);
-	code = search_result(&s, ret);
+	offset_search_element(&s, type, off, is_first, is_behind);
+	code = offset_result(&s, ret);
 	if (code == STATE_OK) {
 		*cache = (struct state_cache){
 		        .pointer = pointer,

@@ -64,7 +64,7 @@ struct old_value {
 };
 
 /* Does something that the pointer may lead to begin there? */
-static bool value_begins(
+static bool pointer_begins_value(
         const struct state_sides *s, const struct state_pointer *pointer, struct old_value value)
 {
 	const struct state_desc *desc = &s->desc[STATE_OLD];
@@ -103,7 +103,8 @@ static enum state_code pointer_to_place(struct state_mapper *map,
 	}
 	place = state_place_find(map, inside->addr);
 	off = place != NULL ? inside->addr - place->start : 0;
-	if (place == NULL || (off == place->size && value_begins(map->sides, pointer, *inside))) {
+	if (place == NULL ||
+	        (off == place->size && pointer_begins_value(map->sides, pointer, *inside))) {
 		return STATE_OK;
 	}
 	*ret_done = true;
@@ -118,7 +119,7 @@ static enum state_code pointer_to_place(struct state_mapper *map,
 }
 
 /* Is it live, and of a type that the new release does not allocate? */
-static bool slot_is_orphan(
+static bool pointer_slot_is_orphan(
         const struct state_mapper *map, const struct state_run *run, uint64_t slot)
 {
 	return slot < run->n_slots && run->site->new_addr == 0 && map->has_handlers &&
@@ -138,7 +139,7 @@ bool state_orphan_find(const struct state_mapper *map, uint64_t value, struct st
 	run = &map->heap->runs[map->heap->run_of_page[page]];
 	in_run = value - run->start;
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
-	if (!slot_is_orphan(map, run, slot)) {
+	if (!pointer_slot_is_orphan(map, run, slot)) {
 		return false;
 	}
 	in_run -= slot * run->stride;
@@ -175,7 +176,7 @@ static enum state_code pointer_to_heap(struct state_mapper *map, struct state_po
 	slot = in_run < run->stride ? 0 : in_run / run->stride;
 	in_run -= slot * run->stride;
 	inside.spot = (struct state_spot){run->site->entry[STATE_OLD], in_run};
-	is_orphan = slot_is_orphan(map, run, slot);
+	is_orphan = pointer_slot_is_orphan(map, run, slot);
 	if (slot >= run->n_slots || (run->place[slot] == 0 && !is_orphan)) {
 		return state_fail_pointer(map->report, STATE_E_POINTER,
 		        run->site->new_addr == 0 ? "pointer to an object of a removed type"
@@ -213,7 +214,7 @@ static enum state_code pointer_to_heap(struct state_mapper *map, struct state_po
 }
 
 /* A literal that the new release does not have: becomes a heap object, once. */
-static enum state_code string_copy(struct state_report *r, struct state_item *item)
+static enum state_code pointer_copy_string(struct state_report *r, struct state_item *item)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 	const struct state_entry *entry = &desc->entries[item->entry[STATE_OLD]];
@@ -228,8 +229,8 @@ static enum state_code string_copy(struct state_report *r, struct state_item *it
 	return STATE_OK;
 }
 
-static enum state_code item_string(struct state_report *r, const struct state_pointer *pointer,
-        struct state_item *item, uint64_t off, uint64_t *ret)
+static enum state_code pointer_to_string(struct state_report *r,
+        const struct state_pointer *pointer, struct state_item *item, uint64_t off, uint64_t *ret)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
 
@@ -239,7 +240,7 @@ static enum state_code item_string(struct state_report *r, const struct state_po
 		return STATE_E_POINTER;
 	}
 	if (item->new_addr == 0) {
-		enum state_code code = string_copy(r, item);
+		enum state_code code = pointer_copy_string(r, item);
 
 		if (code != STATE_OK) {
 			return code;
@@ -249,8 +250,9 @@ static enum state_code item_string(struct state_report *r, const struct state_po
 	return STATE_OK;
 }
 
-static enum state_code item_variable(struct state_mapper *map, const struct state_pointer *pointer,
-        struct state_item *item, uint64_t off, const uint8_t *at, uint64_t *ret)
+static enum state_code pointer_to_variable(struct state_mapper *map,
+        const struct state_pointer *pointer, struct state_item *item, uint64_t off,
+        const uint8_t *at, uint64_t *ret)
 {
 	uint32_t type[_STATE_AGE_N] = {
 	        map->sides->desc[STATE_OLD].entries[item->entry[STATE_OLD]].type,
@@ -268,7 +270,7 @@ static enum state_code item_variable(struct state_mapper *map, const struct stat
 	return code;
 }
 
-static enum state_code item_library(const struct state_sides *s,
+static enum state_code pointer_to_library(const struct state_sides *s,
         const struct state_pointer *pointer, const struct state_item *item, uint64_t off,
         uint64_t *ret)
 {
@@ -282,7 +284,7 @@ static enum state_code item_library(const struct state_sides *s,
 }
 
 /* Functions pair by name across files, whatever they are called with: let it be seen, once each. */
-static void function_note_moved(struct state_report *r, struct state_item *item)
+static void pointer_note_moved(struct state_report *r, struct state_item *item)
 {
 	const struct state_desc *a = &r->sides->desc[STATE_OLD];
 	const struct state_desc *b = &r->sides->desc[STATE_NEW];
@@ -296,26 +298,27 @@ static void function_note_moved(struct state_report *r, struct state_item *item)
 	}
 }
 
-static enum state_code item_map(struct state_mapper *map, const struct state_pointer *pointer,
-        struct state_item *item, uint64_t off, const uint8_t *at, uint64_t *ret)
+static enum state_code pointer_into_item(struct state_mapper *map,
+        const struct state_pointer *pointer, struct state_item *item, uint64_t off,
+        const uint8_t *at, uint64_t *ret)
 {
 	const struct state_entry *entry =
 	        &map->sides->desc[STATE_OLD].entries[item->entry[STATE_OLD]];
 
 	switch ((enum state_entry_kind)entry->kind) {
 	case STATE_VARIABLE:
-		return item_variable(map, pointer, item, off, at, ret);
+		return pointer_to_variable(map, pointer, item, off, at, ret);
 	case STATE_FUNCTION:
 		*ret = item->new_addr;
-		function_note_moved(map->report, item);
+		pointer_note_moved(map->report, item);
 		return off == 0 && (pointer->target == STATE_TARGET_FUNCTION ||
 		                           pointer->target == STATE_TARGET_ANY)
 		               ? STATE_OK
 		               : STATE_E_POINTER;
 	case STATE_STRING:
-		return item_string(map->report, pointer, item, off, ret);
+		return pointer_to_string(map->report, pointer, item, off, ret);
 	case STATE_LIBRARY:
-		return item_library(map->sides, pointer, item, off, ret);
+		return pointer_to_library(map->sides, pointer, item, off, ret);
 	case STATE_SITE:
 	case _STATE_KIND_N:
 		break;
@@ -355,7 +358,7 @@ static enum state_code pointer_to_item(struct state_mapper *map, struct state_po
 		        "pointer to a function that is called in another way now", &inside.spot,
 		        at);
 	}
-	code = item_map(map, pointer, item, inside.off, at, ret);
+	code = pointer_into_item(map, pointer, item, inside.off, at, ret);
 	if (code != STATE_OK) {
 		return pointer_fail(map->report, code, &inside.spot, at);
 	}

@@ -5,7 +5,7 @@
 #include "osd/lib/state/pointer/priv.h"
 
 /* From a struct to its member there. False: none that both releases have. */
-static bool part_enter(struct state_report *r, struct state_part_at *part)
+static bool table_enter_member(struct state_report *r, struct state_part_at *part)
 {
 	uint64_t high = r->scratch.high;
 	struct state_fields old;
@@ -47,7 +47,7 @@ static bool part_enter(struct state_report *r, struct state_part_at *part)
 }
 
 /* Descend to the table that the pointer leads into. False: there is none, or it means more. */
-static bool part_find_table(
+static bool table_find(
         struct state_report *r, const struct state_pointer *pointer, struct state_part_at *part)
 {
 	for (unsigned depth = 0; depth < STATE_DEPTH; depth++) {
@@ -67,7 +67,7 @@ static bool part_find_table(
 		}
 		if (kind[STATE_OLD] != STATE_BTF_STRUCT ||
 		        (part->off == 0 && pointer->target == STATE_TARGET_ANY) ||
-		        !part_enter(r, part)) {
+		        !table_enter_member(r, part)) {
 			return false;
 		}
 	}
@@ -88,7 +88,7 @@ bool state_table_get(struct state_mapper *map, const struct state_pointer *point
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
 		part->type[age] = map->sides->desc[age].entries[item->entry[age]].type;
 	}
-	if (!part_find_table(map->report, pointer, part)) {
+	if (!table_find(map->report, pointer, part)) {
 		return false;
 	}
 	for (unsigned age = 0; age < _STATE_AGE_N; age++) {
