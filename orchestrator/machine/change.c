@@ -1,3 +1,7 @@
+/*
+ * Changes of services in words, from the table of proto/words. A change that a
+ * newer machine tells and this lud does not know is still told, as "changed".
+ */
 #include "orchestrator/machine/change.h"
 
 const char *change_text(Machine__ServiceChangeKind kind)

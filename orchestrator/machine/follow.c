@@ -17,6 +17,10 @@
 #define FOLLOW_LEVEL 6 /* info: the console does not say */
 
 /* Splits "NAME: text"; a line without a name is the kernel's. */
+/*
+ * A service logs under its own name. Text of a service that looks like another's name is
+ * believed: this is for people to read, and nothing is decided by it.
+ */
 static void follow_line(struct machine *machine, char *text)
 {
 	Machine__LogLines lines = MACHINE__LOG_LINES__INIT;
@@ -47,6 +51,7 @@ static void follow_clean(char *text)
 	}
 }
 
+/* To the end of what is there, which may be in the middle of a line. */
 static void follow_read(struct machine *machine)
 {
 	char bytes[4096];
@@ -67,6 +72,7 @@ static void follow_read(struct machine *machine)
 	}
 }
 
+/* What changed does not matter, there is one file; the events are only taken away. */
 static void follow_on_change(evutil_socket_t fd, short what, void *arg)
 {
 	_Alignas(struct inotify_event) char events[4096];
@@ -91,6 +97,7 @@ static void follow_seek(struct machine *machine)
 	}
 }
 
+/* On an error what was opened stays for machine_follow_fini(). */
 static int follow_open(struct machine *machine)
 {
 	_cleanup_(freep) char *path = text_format("%s/" QEMU_DEBUG_LOG, machine->dir);
@@ -113,6 +120,10 @@ static int follow_open(struct machine *machine)
 	return 0;
 }
 
+/*
+ * Begins to read, with the tail of what is there. A log that cannot be followed is no reason to
+ * do without the machine.
+ */
 void machine_follow(struct machine *machine)
 {
 	machine_follow_fini(machine);
@@ -126,6 +137,7 @@ void machine_follow(struct machine *machine)
 	follow_read(machine);
 }
 
+/* Reads what came last, a panic perhaps, before it lets go. */
 void machine_follow_fini(struct machine *machine)
 {
 	if (machine->log_event) {

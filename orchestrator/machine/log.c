@@ -8,6 +8,7 @@
 #include "host/base/file.h"
 #include "orchestrator/machine/priv.h"
 
+/* The oldest line gives its place. Packed, a line takes what it needs and no more. */
 static void machine_log_keep(struct machine *machine, const Machine__LogLine *line)
 {
 	struct machine_log_line *slot = &machine->log[machine->log_next++ % MACHINE_LOG_KEPT];
@@ -17,6 +18,7 @@ static void machine_log_keep(struct machine *machine, const Machine__LogLine *li
 	slot->size = machine__log_line__pack(line, slot->packed);
 }
 
+/* A listener may free itself while it is called. */
 void machine_log_lines(struct machine *machine, const Machine__LogLines *lines)
 {
 	struct machine_listener *listener = LIST_FIRST(&machine->listeners);

@@ -15,6 +15,7 @@
 #include "host/base/log.h"
 #include "orchestrator/machine/priv.h"
 
+/* A machine's directory by its name alone: none of these is in the record. */
 static char *machine_own_dir(const struct machines *machines, const char *name)
 {
 	return text_format("%s/machines/%s", machines->config->state_dir, name);
@@ -56,6 +57,7 @@ bool machine_is_served(const struct machines *machines, const char *name)
 	return machine_has_process(machines, name) || machine_socket_answers(path);
 }
 
+/* By the file and not by its path: a link to the socket is the same machine. */
 bool machine_owns_socket(const struct machines *machines, const char *name, const char *socket)
 {
 	_cleanup_(freep) char *path = machine_own_socket(machines, name);
@@ -73,6 +75,10 @@ static void machine_dir_closep(DIR **dir)
 	}
 }
 
+/*
+ * One at a time: the caller takes it up and looks again. Names that do not fit were not made by
+ * lud.
+ */
 bool machines_find_lost(struct machines *machines, char *ret_name, size_t size)
 {
 	_cleanup_(freep) char *path = text_format("%s/machines", machines->config->state_dir);
@@ -90,6 +96,10 @@ bool machines_find_lost(struct machines *machines, char *ret_name, size_t size)
 	return false;
 }
 
+/*
+ * The channel tells who it is; a machine that turns out to be another is FOREIGN, and not talked
+ * to.
+ */
 int machine_take_back(struct machine *machine)
 {
 	int r = machine->pidfd < 0 ? machine_process_find(machine) : 0;
@@ -104,16 +114,17 @@ int machine_take_back(struct machine *machine)
 	return err_up(r);
 }
 
+/* Down has three meanings, and each has another way out. */
 static void machine_remedy_down(const struct machine *machine, char *ret_text, size_t size)
 {
 	const char *name = machine->row.name;
 
-	if (machine->stranger && machine->row.attached) {
+	if (machine->phase == MACHINE_IS_FOREIGN && machine->row.attached) {
 		snprintf(ret_text, size,
 		        "`luctl machine stop %s`, then attach what answers there under another "
 		        "name",
 		        name);
-	} else if (machine->stranger) {
+	} else if (machine->phase == MACHINE_IS_FOREIGN) {
 		snprintf(ret_text, size,
 		        "end what runs there with `luctl machine stop %s --force`, then start it "
 		        "with `luctl machine start %s`",
@@ -136,7 +147,7 @@ void machine_remedy(const struct machine *machine, char *ret_text, size_t size)
 	bool attached = machine->row.attached;
 
 	*ret_text = '\0';
-	switch (machine->state) {
+	switch (machine_state(machine)) {
 	case MACHINE_DOWN:
 		machine_remedy_down(machine, ret_text, size);
 		break;

@@ -1,14 +1,6 @@
 /*
- * Machines and their states.
- *
- *   STOPPED ----machine_launch--> STARTING ---process runs--> CONNECTING
- *   CONNECTING --session opened--> UP --session lost--> CONNECTING
- *   CONNECTING, UP --not heard for 5 s--> SILENT --heard again--> the one it was
- *   STARTING, CONNECTING, UP, SILENT --process ended, wrong machine--> DOWN
- *   any --machine_stop--> STOPPED         DOWN --machine_launch--> STARTING
- *
- * An attached machine has no process of ours: it is CONNECTING, UP or SILENT until it is
- * stopped, which only detaches it: clients see that as a state of its own.
+ * The machines of the record: taken up, made, found by name, made the default, removed. What a
+ * machine is at is in state.c; its session and its process have files of their own below this.
  */
 #include "orchestrator/machine/machine.h"
 
@@ -21,52 +13,7 @@
 #include "host/base/log.h"
 #include "orchestrator/machine/priv.h"
 
-static const char *const machine_state_names[_MACHINE_STATE_N] = {
-        [MACHINE_UP] = "up",
-        [MACHINE_STARTING] = "starting",
-        [MACHINE_CONNECTING] = "connecting",
-        [MACHINE_DOWN] = "down",
-        [MACHINE_STOPPED] = "stopped",
-        [MACHINE_SILENT] = "silent",
-};
-
-void machine_set_state(struct machine *machine, enum machine_state state, const char *why)
-{
-	bool was_ready = machine->ready;
-
-	assert(state != MACHINE_UP || machine->state == MACHINE_CONNECTING ||
-	        machine->state == MACHINE_SILENT);
-	assert(state != MACHINE_STARTING || machine->state == MACHINE_STOPPED ||
-	        machine->state == MACHINE_DOWN);
-	if (machine->state == state) {
-		return;
-	}
-	machine->state = state;
-	machine->stranger = machine->stranger && state == MACHINE_DOWN;
-	machine->since = store_now_usec() / 1000000;
-	machine->ready = state == MACHINE_UP || (state == MACHINE_SILENT && was_ready);
-	snprintf(machine->why, sizeof(machine->why), "%s", why);
-	log_info("machine %s is %s%s%s", machine->row.name, machine_state_names[state],
-	        *why ? ": " : "", why);
-	if (state == MACHINE_UP) {
-		machine->machines->ops->up(machine, machine->machines->arg);
-	} else if (state == MACHINE_SILENT) {
-		machine->machines->ops->silent(machine, machine->machines->arg);
-	} else if (was_ready || state == MACHINE_DOWN || state == MACHINE_STOPPED) {
-		machine->machines->ops->down(machine, machine->machines->arg);
-	}
-}
-
-static int machine_save_txn(struct db *db, void *arg)
-{
-	return store_machine_update(db, arg);
-}
-
-int machine_save(struct machine *machine)
-{
-	return err_up(db_txn(machine->machines->db, machine_save_txn, &machine->row));
-}
-
+/* The list is empty until machines_load(). */
 int machines_new(struct event_base *base, struct db *db, const struct config *config,
         const struct machines_ops *ops, void *arg, struct machines **ret_machines)
 {
@@ -82,10 +29,11 @@ int machines_new(struct event_base *base, struct db *db, const struct config *co
 	return 0;
 }
 
+/* The phase is set without telling anybody: the owner of all machines may be half gone. */
 static void machine_free(struct machine *machine)
 {
 	LIST_REMOVE(machine, link);
-	machine->state = MACHINE_STOPPED; /* nobody is told any more */
+	machine->phase = MACHINE_IS_OFF; /* nobody is told any more */
 	machine_session_fini(machine);
 	machine_process_fini(machine);
 	machine_log_fini(machine);
@@ -112,13 +60,13 @@ struct machines *machines_free(struct machines *machines)
 	return NULL;
 }
 
+/* A machine in memory, for a row that is in the record. It is OFF until it is found to run. */
 static struct machine *machine_take(struct machines *machines, const struct machine_row *row)
 {
 	struct machine *machine = mem_zero(sizeof(*machine));
 
 	machine->machines = machines;
 	machine->row = *row;
-	machine->state = MACHINE_STOPPED;
 	machine->since = row->created_us / 1000000;
 	machine->pidfd = -1;
 	machine->log_file = machine->log_watch = -1;
@@ -143,6 +91,10 @@ static void machine_off_while_away(struct machine *machine)
 	machine_expect_end(machine);
 }
 
+/*
+ * A machine that is wanted is looked for: ours by its process, an attached one by its socket. It
+ * is down, and never an error of lud's, where it is not there.
+ */
 static int machines_load_row(const struct machine_row *row, void *arg)
 {
 	struct machine *machine = machine_take(arg, row);
@@ -157,13 +109,13 @@ static int machines_load_row(const struct machine_row *row, void *arg)
 			machine_off_while_away(machine);
 			return 0;
 		}
-		machine_set_state(machine, MACHINE_DOWN, "its process ended while lud was away");
+		machine_set_phase(machine, MACHINE_IS_GONE, "its process ended while lud was away");
 		return 0;
 	}
 	r = machine_connect(machine);
 	if (r < 0) {
 		log_error("machine %s: cannot connect: %s", row->name, err_trace());
-		machine_set_state(machine, MACHINE_DOWN, strerror(-r));
+		machine_set_phase(machine, MACHINE_IS_GONE, strerror(-r));
 	}
 	return 0;
 }
@@ -173,6 +125,10 @@ int machines_load(struct machines *machines)
 	return err_up(store_machine_each(machines->db, machines_load_row, machines));
 }
 
+/*
+ * Ends at the first write that fails: the record's health is told again then, and this is called
+ * once more.
+ */
 void machines_recorded(struct machines *machines)
 {
 	struct machine *machine;
@@ -188,6 +144,7 @@ void machines_recorded(struct machines *machines)
 	}
 }
 
+/* Machines are few, and looked up by people and jobs: a list does. */
 struct machine *machines_by_id(struct machines *machines, int64_t id)
 {
 	struct machine *machine;
@@ -242,6 +199,10 @@ static int machine_insert_txn(struct db *db, void *arg)
 	return r || !row->is_default ? err_up(r) : err_up(store_machine_set_default(db, row->id));
 }
 
+/*
+ * An identity is drawn once and is in the machine's signed boot image: it never changes after
+ * that.
+ */
 static int machine_draw_id(struct machine_row *row)
 {
 	if (getrandom(row->machine_id, sizeof(row->machine_id), 0) != sizeof(row->machine_id)) {
@@ -267,6 +228,10 @@ int machine_ensure_id(struct machine *machine)
 	return err_fold(r);
 }
 
+/*
+ * All that a machine of ours has lies under its name in the state directory; of an attached one
+ * only the socket is known.
+ */
 static void machine_new_row(
         struct machines *machines, const char *name, const char *socket, struct machine_row *ret)
 {
@@ -306,6 +271,7 @@ int machine_new(struct machines *machines, const char *name, const char *socket,
 	return r < 0 ? err_up(r) : err_up(machine_insert(machines, &row, ret_machine));
 }
 
+/* Without an identity: the machine says its own when it is asked, as an attached one does. */
 int machine_new_found(struct machines *machines, const char *name, struct machine **ret_machine)
 {
 	struct machine_row row;
@@ -314,6 +280,9 @@ int machine_new_found(struct machines *machines, const char *name, struct machin
 	return err_up(machine_insert(machines, &row, ret_machine));
 }
 
+/*
+ * With one machine there is nothing to name; with several, guessing would be worse than asking.
+ */
 struct machine *machines_default(struct machines *machines)
 {
 	struct machine *first = LIST_FIRST(&machines->list);
@@ -335,6 +304,7 @@ static int machine_default_txn(struct db *db, void *arg)
 	return store_machine_set_default(db, machine->row.id);
 }
 
+/* The record has one default by its own rule; the rows in memory follow. */
 int machine_set_default(struct machine *machine)
 {
 	struct machine *other;
@@ -357,11 +327,16 @@ static int machine_remove_txn(struct db *db, void *arg)
 	return store_machine_remove(db, row->id);
 }
 
+/*
+ * Its rows stay, so that its history does; its directory does not. A directory that cannot be
+ * removed is told and left.
+ */
 int machine_remove(struct machine *machine)
 {
 	int r;
 
-	assert(machine->state == MACHINE_STOPPED || machine->state == MACHINE_DOWN);
+	machine_check(machine);
+	assert(machine_state(machine) == MACHINE_STOPPED || machine_state(machine) == MACHINE_DOWN);
 	r = db_txn(machine->machines->db, machine_remove_txn, &machine->row);
 	if (r) {
 		return err_fold(r);
@@ -375,62 +350,14 @@ int machine_remove(struct machine *machine)
 	return 0;
 }
 
-int machine_connect(struct machine *machine)
-{
-	int r = 0;
-
-	if (!machine->row.wanted) {
-		machine->row.wanted = true;
-		r = err_fold(machine_save(machine));
-	}
-	if (!r && !machine->channel) {
-		r = channel_new(machine->machines->base, machine->row.socket, &machine_channel_ops,
-		        machine, &machine->channel);
-	}
-	if (r < 0) {
-		return err_up(r);
-	}
-	if (machine->state != MACHINE_UP && machine->state != MACHINE_SILENT) {
-		machine_set_state(machine, MACHINE_CONNECTING, "");
-	}
-	return 0;
-}
-
 const struct machine_row *machine_row(const struct machine *machine)
 {
 	return &machine->row;
 }
 
-enum machine_state machine_state(const struct machine *machine)
-{
-	return machine->state;
-}
-
-const char *machine_state_name(enum machine_state state)
-{
-	return machine_state_names[state];
-}
-
-const char *machine_why(const struct machine *machine)
-{
-	return machine->why;
-}
-
 const char *machine_dir(const struct machine *machine)
 {
 	return machine->dir;
-}
-
-int64_t machine_since(const struct machine *machine)
-{
-	return machine->since;
-}
-
-int64_t machine_heard_usec(const struct machine *machine)
-{
-	int64_t heard = machine->channel ? channel_heard_usec(machine->channel) : 0;
-
-	return heard ? heard : machine->heard_usec;
 }
 
 int64_t machine_status_usec(const struct machine *machine)
@@ -445,5 +372,21 @@ const char *machine_ahead(const struct machine *machine)
 
 uint32_t machine_protocol(const struct machine *machine)
 {
-	return machine->state == MACHINE_UP ? machine->protocol : 0;
+	return machine_state(machine) == MACHINE_UP ? machine->protocol : 0;
+}
+
+/* Whoever is about to be freed calls this with what it passed as arg, for any request. */
+void machine_forget(struct machine *machine, const void *arg)
+{
+	/* Who waited for the end has left; the end itself still counts. */
+	if (machine->stop_done && machine->stop_arg == arg) {
+		machine->stop_done = NULL;
+	}
+	if (machine->launch_done && machine->launch_arg == arg) {
+		machine->launch_done = NULL;
+	}
+	machine_refreshing_forget(machine, arg);
+	if (machine->channel) {
+		channel_forget(machine->channel, arg);
+	}
 }

@@ -7,8 +7,23 @@
 #include "orchestrator/machine/qemu/qemu.h"
 
 #define MACHINE_LOG_KEPT 1000u
+#define MACHINE_USEC_PER_SEC 1000000
 /* Why a machine is stopped that ended as a signed order told it to. */
 #define MACHINE_BY_ORDER "it was switched off by order"
+
+/* What a machine is at; state.c has the diagram and the state that each is shown as. */
+enum machine_phase {
+	MACHINE_IS_OFF,      /* by request or order; no process, or it is detached */
+	MACHINE_IS_LAUNCHED, /* its process is being started */
+	MACHINE_IS_SOUGHT,   /* its process runs; no session with a status yet */
+	MACHINE_IS_OPEN,     /* a session is open, and its status is known */
+	MACHINE_IS_MUTE,     /* as SOUGHT, and it is not heard */
+	MACHINE_IS_HUNG,     /* as OPEN, and it is not heard */
+	MACHINE_IS_ENDING,   /* its process was asked to end */
+	MACHINE_IS_GONE,     /* its process ended, or could not be started */
+	MACHINE_IS_FOREIGN,  /* another machine answers at its socket */
+	_MACHINE_PHASE_N,
+};
 
 struct machine_log_line {
 	uint8_t *packed;
@@ -33,17 +48,16 @@ struct machine {
 	LIST_ENTRY(machine) link;
 	struct machines *machines;
 	struct machine_row row;
-	enum machine_state state;
-	int64_t since;
-	char why[200];
-	bool stranger; /* it is down because another machine answers at its socket */
-	char *dir;
+	enum machine_phase phase; /* machine_set_phase() is the only writer */
+	int64_t since;            /* unix s; of the state that the phase is shown as */
+	char why[200];            /* of that state; "" */
+	char *dir;                /* owned */
 
 	/* The process, when it is ours. */
 	struct child_worker *launcher;
 	machine_launch_fn launch_done;
 	void *launch_arg;
-	machine_stop_fn stop_done; /* set while the process is asked to end */
+	machine_stop_fn stop_done; /* NULL: nobody waits for the end */
 	void *stop_arg;
 	int pidfd;
 	struct event *exit_event;
@@ -51,7 +65,6 @@ struct machine {
 
 	/* The session. */
 	struct channel *channel;
-	bool ready;         /* a session is open and its first status is there */
 	int64_t heard_usec; /* unix; of channels that are closed */
 	uint32_t protocol;
 	bool known;      /* the record had met it before this session */
@@ -83,17 +96,32 @@ struct machines {
 	LIST_HEAD(, machine) list;
 };
 
-/* The only writer of ->state. */
-void machine_set_state(struct machine *machine, enum machine_state state, const char *why);
+/* state.c */
+/*
+ * The only writer of ->phase: the move must be in its table, or is none. why is for people; "" keeps
+ * what was said, as long as the shown state stays. When that changes the owner is told.
+ */
+void machine_set_phase(struct machine *machine, enum machine_phase phase, const char *why);
+/* Asserts what holds in the phase; at entries, never in the middle of a change. */
+void machine_check(const struct machine *machine);
+/* Whether a session is open and its first status is there, heard now or not. */
+bool machine_is_open(const struct machine *machine);
 /* Writes ->row to the record. DB_E_EXISTS: another record has its machine id. */
 int __must_check machine_save(struct machine *machine);
 
+/* events.c */
+/* One event of the session, collected; recorded in the next turn of the loop. */
+void machine_on_event(const Machine__Event *event, void *arg);
+void machine_on_flush(evutil_socket_t fd, short what, void *arg);
+/* Asks for all events that are not recorded yet. */
+void machine_subscribe_events(struct machine *machine);
+/* Sends a request whose answer does not matter. */
+void machine_tell(struct machine *machine, Machine__Request *request);
+
 /* session.c */
-extern const struct channel_ops machine_channel_ops;
 void machine_session_fini(struct machine *machine);
 /* The record can be written again: events that waited are written and fetched. */
 void machine_session_recorded(struct machine *machine);
-void machine_on_flush(evutil_socket_t fd, short what, void *arg);
 void machine_on_first_status_due(evutil_socket_t fd, short what, void *arg);
 /* status.c */
 /* Whoever waits for a status learns at once that there is none. */

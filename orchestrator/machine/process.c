@@ -31,6 +31,10 @@ struct machine_words {
 	char last[120];
 };
 
+/*
+ * From the end of the log, whose beginning may be any length. A line longer than ->last is read
+ * in pieces, of which the last counts.
+ */
 static void machine_last_words(const struct machine *machine, struct machine_words *ret)
 {
 	_cleanup_(freep) char *path = text_format("%s/" QEMU_DEBUG_LOG, machine->dir);
@@ -73,21 +77,26 @@ static void machine_stopped(struct machine *machine, const char *why)
 	machine_stop_fn done = machine->stop_done;
 
 	machine->stop_done = NULL;
-	machine_set_state(machine, MACHINE_STOPPED, why);
+	machine_set_phase(machine, MACHINE_IS_OFF, why);
 	if (done) {
 		done(machine->stop_arg);
 	}
 }
 
+/*
+ * The process ended: by machine_stop(), by a signed order, or by itself. Only the last is DOWN. A
+ * machine that was to end is not wanted any more, so a lud that starts now does not look for it.
+ */
 static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 {
 	struct machine *machine = arg;
 	struct machine_words words;
+	bool asked = machine->phase == MACHINE_IS_ENDING;
 	char why[160];
 	bool ordered;
 
 	machine_last_words(machine, &words);
-	ordered = !machine->stop_done && !strcmp(words.last, MACHINE_OFF_LINE);
+	ordered = !asked && !strcmp(words.last, MACHINE_OFF_LINE);
 	machine_process_fini(machine);
 	machine_session_fini(machine);
 	machine->row.pid = 0;
@@ -95,12 +104,12 @@ static void machine_on_exit(evutil_socket_t fd, short what, void *arg)
 	if (machine_save(machine) < 0) {
 		log_error("machine %s: %s", machine->row.name, err_trace());
 	}
-	if (machine->stop_done || !machine->row.wanted) {
+	if (asked || !machine->row.wanted) {
 		machine_stopped(machine, ordered ? MACHINE_BY_ORDER : "");
 		return;
 	}
 	snprintf(why, sizeof(why), "its process ended%s%s", *words.panic ? ": " : "", words.panic);
-	machine_set_state(machine, MACHINE_DOWN, why);
+	machine_set_phase(machine, MACHINE_IS_GONE, why);
 }
 
 /*
@@ -117,6 +126,7 @@ static void machine_image_forget(const struct machine *machine)
 	}
 }
 
+/* Takes the process over, whoever started it: this lud, or one before. */
 int machine_process_find(struct machine *machine)
 {
 	pid_t pid;
@@ -140,6 +150,7 @@ int machine_process_find(struct machine *machine)
 	return 0;
 }
 
+/* Lets go of the process, which goes on. Its console is followed to its end first. */
 void machine_process_fini(struct machine *machine)
 {
 	machine_follow_fini(machine);
@@ -153,6 +164,10 @@ void machine_process_fini(struct machine *machine)
 	machine->pidfd = -1;
 }
 
+/*
+ * SIGTERM ends QEMU at once unless it is stopped or stuck; then nothing is lost that was not lost
+ * already.
+ */
 void machine_on_stop_limit(evutil_socket_t fd, short what, void *arg)
 {
 	struct machine *machine = arg;
@@ -163,13 +178,14 @@ void machine_on_stop_limit(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Tells who waits for the launch, once. A failure is the machine's reason for being down. */
 static void machine_launch_end(struct machine *machine, const struct failure *failure)
 {
 	machine_launch_fn done = machine->launch_done;
 
 	machine->launch_done = NULL;
 	if (failure) {
-		machine_set_state(machine, MACHINE_DOWN, failure->cause);
+		machine_set_phase(machine, MACHINE_IS_GONE, failure->cause);
 	}
 	if (done) {
 		done(failure, machine->launch_arg);
@@ -190,6 +206,7 @@ static void machine_launched(struct machine *machine)
 	machine_launch_end(machine, r < 0 ? &failure : NULL);
 }
 
+/* QEMU, made a daemon, has returned: its pidfile must lead to a process with our directory. */
 static void machine_on_launched(const struct child_result *result, void *arg)
 {
 	struct machine *machine = arg;
@@ -229,6 +246,7 @@ static int machine_logs_make(const struct machine *machine)
 	return err_up(r);
 }
 
+/* The child ends when the daemon runs, or after machine.boot_timeout. */
 static int machine_spawn(struct machine *machine)
 {
 	const struct config *config = machine->machines->config;
@@ -257,11 +275,16 @@ static int machine_spawn(struct machine *machine)
 	return err_up(r);
 }
 
+/*
+ * A process that is there already is taken over, after a lud that died between its start and the
+ * record of it: so a launch may be repeated.
+ */
 int machine_launch(struct machine *machine, machine_launch_fn done, void *arg)
 {
 	int r;
 
-	if (machine->row.attached || machine->launcher) {
+	machine_check(machine);
+	if (machine->row.attached || machine->launcher || machine->phase == MACHINE_IS_ENDING) {
 		return err_raise(-EBUSY);
 	}
 	machine->launch_done = done;
@@ -276,10 +299,14 @@ int machine_launch(struct machine *machine, machine_launch_fn done, void *arg)
 		machine->launch_done = NULL;
 		return err_up(r);
 	}
-	machine_set_state(machine, MACHINE_STARTING, "");
+	machine_set_phase(machine, MACHINE_IS_LAUNCHED, "");
 	return 0;
 }
 
+/*
+ * Recorded before it ends: a lud that dies now finds no process, and no reason to call that a
+ * crash.
+ */
 void machine_expect_end(struct machine *machine)
 {
 	machine->row.wanted = false;
@@ -288,6 +315,10 @@ void machine_expect_end(struct machine *machine)
 	}
 }
 
+/*
+ * Ends in this order: it is not wanted any more (recorded), the launch if one is under way, the
+ * session, the process. done is called here where there is no process, else when it has ended.
+ */
 int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 {
 	static const struct failure stopped = {
@@ -295,7 +326,8 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 	static const struct timeval limit = {.tv_sec = MACHINE_STOP_SEC};
 	int r;
 
-	if (machine->stop_done) {
+	machine_check(machine);
+	if (machine->phase == MACHINE_IS_ENDING) {
 		return err_raise(-EBUSY);
 	}
 	machine->row.wanted = false;
@@ -314,6 +346,7 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 		machine_process_fini(machine);
 		machine_stopped(machine, "");
 	} else {
+		machine_set_phase(machine, MACHINE_IS_ENDING, "");
 		evtimer_add(machine->stop_limit, &limit);
 	}
 	return 0;

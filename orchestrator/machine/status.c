@@ -58,6 +58,7 @@ static int machine_look_ahead(struct db *db, struct machine *machine)
 	return err_up(r);
 }
 
+/* Every service that the machine has, known or new, and which of its generations runs. */
 static int machine_status_txn(struct db *db, void *arg)
 {
 	struct machine *machine = arg;
@@ -85,6 +86,10 @@ static int machine_status_txn(struct db *db, void *arg)
 }
 
 /* Whether the machine knows less of this boot than it once did. */
+/*
+ * By its clock, which only rises within a boot, and by the newest order that it told us it
+ * accepted.
+ */
 static bool machine_went_back(const struct machine *machine, const Machine__Status *status)
 {
 	struct order_row order;
@@ -119,6 +124,10 @@ static void machine_look_back(struct machine *machine, const Machine__Status *st
 	}
 }
 
+/*
+ * A deep copy, through its bytes: the reply belongs to the channel. Whoever holds
+ * machine_status() over a turn of the loop holds the old one, which is gone.
+ */
 static void machine_status_take(struct machine *machine, const Machine__Status *status)
 {
 	size_t size = machine__status__get_packed_size(status);
@@ -133,6 +142,16 @@ static void machine_status_take(struct machine *machine, const Machine__Status *
 	if (!machine->status) {
 		abort();
 	}
+}
+
+/* A machine without a channel is stopped, or was never started. */
+int machine_request(struct machine *machine, Machine__Request *request, uint64_t timeout_usec,
+        channel_reply_fn fn, void *arg)
+{
+	if (!machine->channel) {
+		return err_raise(-ENOTCONN);
+	}
+	return err_up(channel_request(machine->channel, request, timeout_usec, fn, arg));
 }
 
 static void machine_refreshing_free(struct machine_refreshing *refreshing)
@@ -155,6 +174,10 @@ void machine_refreshing_end(struct machine *machine)
 	}
 }
 
+/*
+ * The snapshot is looked for first, with the status before this one; then this is what is true,
+ * whether it can be recorded or not.
+ */
 static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
 {
 	struct machine_refreshing *refreshing = arg;
@@ -182,6 +205,10 @@ static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
 	fn(r, fn_arg);
 }
 
+/*
+ * Each asks for itself: a status that was asked for earlier may be older than what the caller has
+ * just done.
+ */
 int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
 {
 	Machine__StatusRequest status = MACHINE__STATUS_REQUEST__INIT;
@@ -232,4 +259,12 @@ const Machine__Service *machine_service(const struct machine *machine, const cha
 		}
 	}
 	return NULL;
+}
+
+/* That of the channel, or of the last one that was closed. */
+int64_t machine_heard_usec(const struct machine *machine)
+{
+	int64_t heard = machine->channel ? channel_heard_usec(machine->channel) : 0;
+
+	return heard ? heard : machine->heard_usec;
 }

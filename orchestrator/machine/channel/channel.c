@@ -30,6 +30,7 @@
 /* How often it is looked; a machine that is quiet for two of these is asked. */
 #define CHANNEL_PULSE_USEC 500000
 
+/* A request that was sent; owned by the list until it is answered, forgotten or out of time. */
 struct channel_pending {
 	LIST_ENTRY(channel_pending) link;
 	struct channel *channel;
@@ -80,6 +81,7 @@ static void channel_hear(struct channel *channel)
 	}
 }
 
+/* The answer is not waited for as such: whatever the machine says counts as heard. */
 static void channel_ask(struct channel *channel)
 {
 	Machine__Ping ping = MACHINE__PING__INIT;
@@ -125,6 +127,7 @@ static void channel_pending_free(struct channel_pending *pending)
 	free(pending);
 }
 
+/* Unlinked before the call, which may send again, forget others, or free the channel. */
 static void channel_finish(struct channel_pending *pending, int r, const Machine__Reply *reply)
 {
 	channel_reply_fn fn = pending->fn;
@@ -162,6 +165,7 @@ static bool channel_drop(struct channel *channel, const char *why)
 	return true;
 }
 
+/* The pause doubles as long as nobody answers, and is short again after a session. */
 static void channel_again(struct channel *channel)
 {
 	struct timeval pause = {channel->pause_msec / 1000, channel->pause_msec % 1000 * 1000};
@@ -173,6 +177,10 @@ static void channel_again(struct channel *channel)
 	}
 }
 
+/*
+ * A session over a link that has one already: the machine was restarted behind it, or lost its
+ * memory of us. All that waited belongs to the old one.
+ */
 static void channel_on_opened(struct link *link, void *arg)
 {
 	struct channel *channel = arg;
@@ -208,6 +216,10 @@ static void channel_on_closed(struct link *link, const char *why, void *arg)
 	}
 }
 
+/*
+ * An answer without a request is one that was given up: its time was over, or its sender has
+ * left.
+ */
 static void channel_on_reply(struct channel *channel, const Machine__Reply *reply)
 {
 	struct channel_pending *pending;
@@ -251,6 +263,10 @@ static const struct link_ops channel_link_ops = {
         .closed = channel_on_closed,
 };
 
+/*
+ * One address, one attempt. A link that is made tells its end by channel_on_closed(), and so the
+ * next attempt follows.
+ */
 static int channel_connect(struct channel *channel)
 {
 	static const struct session_identity self = {
@@ -290,6 +306,10 @@ static void channel_on_again(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * The clock of silence starts as if it had been heard a pulse ago, so the owner is told after
+ * CHANNEL_SILENT_SEC also of a machine that never was.
+ */
 int channel_new(struct event_base *base, const char *path, const struct channel_ops *ops, void *arg,
         struct channel **ret_channel)
 {
@@ -316,6 +336,10 @@ int channel_new(struct event_base *base, const char *path, const struct channel_
 	return 0;
 }
 
+/*
+ * The machine is told Bye, so that it need not wait for us. Called by a callback of
+ * channel_drop() it leaves the memory to that.
+ */
 struct channel *channel_free(struct channel *channel)
 {
 	if (!channel) {
@@ -339,6 +363,7 @@ struct channel *channel_free(struct channel *channel)
 	return NULL;
 }
 
+/* Sent before it is noted: a message that does not fit leaves nothing behind. */
 int channel_request(struct channel *channel, Machine__Request *request, uint64_t timeout_usec,
         channel_reply_fn fn, void *arg)
 {

@@ -17,6 +17,7 @@
 
 #define QEMU_MIB (1u << 20)
 
+/* Both are needed: a CPU that can, and the right to use it. */
 static bool qemu_cpu_has_kvm(void)
 {
 	_cleanup_(file_closep) FILE *file = fopen("/proc/cpuinfo", "re");
@@ -32,6 +33,10 @@ static bool qemu_cpu_has_kvm(void)
 	return false;
 }
 
+/*
+ * The environment wins, so that tests run alike everywhere. What is not `kvm` is `tcg`: the
+ * configuration was checked before.
+ */
 const char *qemu_accel(const char *wanted)
 {
 	const char *forced = getenv("SAMSARA_ACCEL");
@@ -45,6 +50,7 @@ const char *qemu_accel(const char *wanted)
 	return !strcmp(wanted, "kvm") ? "kvm" : "tcg";
 }
 
+/* Takes the word over. */
 static void qemu_word(struct qemu_command *command, char *word)
 {
 	command->words = realloc(command->words, (command->n_words + 2) * sizeof(char *));
@@ -81,6 +87,10 @@ static void qemu_board(struct qemu_command *command, const struct qemu_machine *
 	qemu_option(command, "-display", text_copy("none"));
 }
 
+/*
+ * One port for the protocol, two files for what kernel and services log, and the register by
+ * which the kernel ends QEMU with a code.
+ */
 static void qemu_devices(struct qemu_command *command, const char *dir)
 {
 	qemu_option(command, "-device", text_copy("virtio-serial-device"));
@@ -143,6 +153,7 @@ static bool qemu_serves(pid_t pid, const char *dir)
 	return false;
 }
 
+/* A pidfile outlives its process, and a number is used again: only the command line tells. */
 int qemu_find(const char *dir, pid_t *ret_pid)
 {
 	_cleanup_(freep) char *path = text_format("%s/" QEMU_PIDFILE, dir);
@@ -156,6 +167,7 @@ int qemu_find(const char *dir, pid_t *ret_pid)
 	return 0;
 }
 
+/* By descriptor, which cannot come to mean another process as a number can. */
 int qemu_watch(pid_t pid, int *ret_pidfd)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
