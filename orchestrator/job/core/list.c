@@ -8,6 +8,7 @@
 #include "host/base/file.h"
 #include "orchestrator/job/core/job.h"
 
+/* What control and the steps may reach; all of it outlives the jobs. */
 struct machines *engine_machines(struct engine *engine)
 {
 	return engine->machines;
@@ -28,6 +29,9 @@ struct forge *engine_forge(struct engine *engine)
 	return engine->parts.forge;
 }
 
+/*
+ * Only sets timers, so that a job which ends another's wait does not run inside the other's step.
+ */
 void engine_wake(struct engine *engine, const struct machine *machine)
 {
 	struct job *job;
@@ -40,6 +44,10 @@ void engine_wake(struct engine *engine, const struct machine *machine)
 	}
 }
 
+/*
+ * The next watch is read before the call: a watch may free itself, as a request that is answered
+ * does.
+ */
 void engine_tell(struct engine *engine, const struct job_news *news)
 {
 	struct engine_watch *watch = LIST_FIRST(&engine->watches);
@@ -71,6 +79,7 @@ struct engine_watch *engine_watch_free(struct engine_watch *watch)
 	return NULL;
 }
 
+/* Stalled jobs count: they are open in the record, and will go on. */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine)
 {
 	const struct job *job;
@@ -111,6 +120,10 @@ struct job *engine_job_by_id(const struct engine *engine, int64_t id)
 	return NULL;
 }
 
+/*
+ * A number is a job's only once its order is in the record. Until then ->order is made up as it
+ * is signed, and a start, which has no order, would answer to 0.0.
+ */
 struct job *engine_job_by_order(
         const struct engine *engine, const struct machine *machine, uint64_t epoch, uint64_t txn)
 {
@@ -118,7 +131,8 @@ struct job *engine_job_by_order(
 
 	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
-		if (job->machine == machine && job->order.epoch == epoch && job->order.txn == txn) {
+		if (job->machine == machine && job->order.id && job->order.epoch == epoch &&
+		        job->order.txn == txn) {
 			return job;
 		}
 	}
