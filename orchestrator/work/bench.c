@@ -18,7 +18,9 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 
+/* More than any file for a worker, and any it makes, has; it bounds what lud reads at once. */
 #define BENCH_FILE_MAX (UINT64_C(256) << 20)
+/* A kit has no directories in it; what goes deeper is no kit, and would cost a descriptor a level. */
 #define BENCH_DEPTH 8
 
 /* Whose, and with which modes, a tree is to be. */
@@ -29,6 +31,7 @@ struct bench_modes {
 
 static const struct bench_modes bench_own = {-1, 0700, 0600};
 
+/* For what workers with a user of their own must read, and nobody else: the store of kits. */
 static struct bench_modes bench_shared(const struct child_user *user)
 {
 	return user->separate ? (struct bench_modes){user->gid, 0750, 0640} : bench_own;
@@ -48,6 +51,10 @@ static int bench_own_fd(int fd, const struct bench_modes *modes, mode_t mode)
 
 static int bench_own_tree(int fd, const struct bench_modes *modes, unsigned int depth);
 
+/*
+ * One entry of a directory that is lud's already. Opened without waiting, since it may be a pipe,
+ * and judged by what was opened. A second name means that somebody keeps a way to it.
+ */
 static int bench_own_entry(
         int dir, const char *name, const struct bench_modes *modes, unsigned int depth)
 {
@@ -84,6 +91,7 @@ static int bench_own_tree(int fd, const struct bench_modes *modes, unsigned int 
 	return first;
 }
 
+/* -errno, without a trace: the callers judge what they find. */
 static int bench_own_path(const char *path, const struct bench_modes *modes)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -91,6 +99,7 @@ static int bench_own_path(const char *path, const struct bench_modes *modes)
 	return fd < 0 ? -errno : bench_own_tree(fd, modes, BENCH_DEPTH);
 }
 
+/* 0700 from the first moment, by mkdtemp(): nobody else sees what is laid out. */
 int bench_new(const char *parent, char **ret_bench)
 {
 	_cleanup_(freep) char *path = text_format("%s/work.XXXXXX", parent);
@@ -109,6 +118,10 @@ int bench_new(const char *parent, char **ret_bench)
 	return 0;
 }
 
+/*
+ * A copy, so that what the worker does to it harms nothing. A name that is there already is an
+ * error of ours, or somebody's trap.
+ */
 int bench_put(const char *bench, const char *from, const char *name)
 {
 	_cleanup_(freep) char *path = text_format("%s/%s", bench, name);
@@ -131,6 +144,7 @@ int bench_put(const char *bench, const char *from, const char *name)
 	return r;
 }
 
+/* The descriptor is of the bench itself: the worker is put there by it, and not by a path. */
 int bench_give(const char *bench, const struct child_user *user, int *ret_fd)
 {
 	_cleanup_(fd_closep) int fd = open(bench, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -156,6 +170,10 @@ int bench_give(const char *bench, const struct child_user *user, int *ret_fd)
 	return 0;
 }
 
+/*
+ * Read, written anew beside its place and renamed: what is taken over is bytes, no file of the
+ * worker's.
+ */
 int bench_take_file(const char *bench, const char *name, const char *out)
 {
 	_cleanup_(freep) char *path = text_format("%s/%s", bench, name);
@@ -172,6 +190,10 @@ int bench_take_file(const char *bench, const char *name, const char *out)
 	return err_up(r);
 }
 
+/*
+ * A kit that is there already is exchanged: the other one goes with the bench. In between there
+ * is always one.
+ */
 int bench_take_dir(
         const char *bench, const char *name, const char *store, const struct child_user *user)
 {
@@ -194,6 +216,10 @@ int bench_take_dir(
 	return 0;
 }
 
+/*
+ * What a worker left may be anything; what cannot be removed safely is left for a person, and
+ * said.
+ */
 char *bench_free(char *bench)
 {
 	if (bench && bench_own_path(bench, &bench_own) == -ELOOP) {
@@ -208,6 +234,10 @@ char *bench_free(char *bench)
 	return NULL;
 }
 
+/*
+ * Walks the store only when its own mode shows that it is for another user than now, which is
+ * after a change of the configuration.
+ */
 int bench_store_make(const char *store, const struct child_user *user)
 {
 	struct bench_modes modes = bench_shared(user);

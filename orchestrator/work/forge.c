@@ -23,6 +23,7 @@
 #include "orchestrator/work/bench.h"
 #include "orchestrator/work/kit.h"
 
+/* Words of the longest command line, with room. */
 #define FORGE_WORDS_MAX 16
 #define FORGE_OUT "out"
 #define FORGE_LIST "boot.list"
@@ -36,11 +37,16 @@ struct forge_input {
 	char *path;
 	char *name;
 };
+/* Making takes well under a second; this is for one that hangs. */
 #define FORGE_TIMEOUT_USEC UINT64_C(300000000)
 /* Exit codes of luforge(1) by which `pair` says what it found. */
 #define FORGE_PAIR_LOSS 4
 #define FORGE_PAIR_NONE 5
 
+/*
+ * Owned by the forge's list until its callback was called or it is freed. All strings are owned
+ * but ->place.
+ */
 struct forge_task {
 	TAILQ_ENTRY(forge_task) link;
 	struct forge *forge;
@@ -72,6 +78,7 @@ struct forge {
 	TAILQ_HEAD(, forge_task) tasks; /* running ones first */
 };
 
+/* The worker is killed, and its place given to the next in the queue. */
 struct forge_task *forge_task_free(struct forge_task *task)
 {
 	static const struct timeval now = {0, 0};
@@ -101,6 +108,7 @@ struct forge_task *forge_task_free(struct forge_task *task)
 	return NULL;
 }
 
+/* Freed before the call, so a caller may begin another task, and must drop its own pointer. */
 static void forge_end(struct forge_task *task, const struct failure *failure)
 {
 	forge_fn fn = task->fn;
@@ -124,6 +132,10 @@ static void forge_names(char *text, size_t size, const char *name, const char *p
 	}
 }
 
+/*
+ * By the words of the system's errors, which are all that a worker's text has; one in another
+ * language is only less well explained.
+ */
 static bool forge_lacks_room(const char *said)
 {
 	static const int errors[] = {ENOSPC, EDQUOT, EROFS};
@@ -136,6 +148,7 @@ static bool forge_lacks_room(const char *said)
 	return false;
 }
 
+/* What a person can do, by the nearest reason that fits; the last is for all else. */
 static void forge_remedy(
         const struct forge_task *task, const char *said, char *ret_text, size_t size)
 {
@@ -160,6 +173,7 @@ static void forge_remedy(
 	}
 }
 
+/* Ends the task with what the worker said last, its names of descriptors turned into paths. */
 static void forge_fail(struct forge_task *task, const char *what, const char *errors)
 {
 	struct failure failure = {0};
@@ -223,6 +237,10 @@ static int forge_take(struct forge_task *task, const struct child_result *result
 	                             : bench_take_file(task->bench, FORGE_OUT, task->out));
 }
 
+/*
+ * An exit code of 0, or one of those by which `pair` gives a verdict: that is an answer too. A
+ * signal is none.
+ */
 static bool forge_has_done(const struct forge_task *task, int status)
 {
 	if (!WIFEXITED(status)) {
@@ -233,6 +251,7 @@ static bool forge_has_done(const struct forge_task *task, int status)
 	                                  WEXITSTATUS(status) == FORGE_PAIR_NONE));
 }
 
+/* The worker has ended, or was ended. Its success counts only with the result in its place. */
 static void forge_on_done(const struct child_result *result, void *arg)
 {
 	struct forge_task *task = arg;
@@ -271,6 +290,10 @@ static int forge_lay_out(struct forge_task *task, int *ret_fd)
 	return r < 0 ? err_up(r) : err_up(bench_give(task->bench, &forge->user, ret_fd));
 }
 
+/*
+ * ->place says at every moment what is being worked on, for the message if it fails. The seed is
+ * out of lud's memory, but for the worker's pipe, when this returns.
+ */
 static int forge_start(struct forge_task *task)
 {
 	_cleanup_(fd_closep) int bench = -1;
@@ -330,6 +353,7 @@ static void forge_on_kick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* The store is made, or brought under the workers' user, before the first task. */
 int forge_new(const struct forge_config *config, struct event_base *base, struct forge **ret_forge)
 {
 	struct forge *forge = mem_zero(sizeof(*forge));
@@ -375,6 +399,10 @@ static void forge_word(struct forge_task *task, const char *word)
 	task->words[task->n_words++] = text_copy(word);
 }
 
+/*
+ * Started in the next turn of the loop at the earliest, so the caller may add words and files to
+ * it.
+ */
 static struct forge_task *forge_task_bare(
         struct forge *forge, const char *command, forge_fn fn, void *arg)
 {
@@ -391,6 +419,7 @@ static struct forge_task *forge_task_bare(
 	return task;
 }
 
+/* A task that makes one file. */
 static struct forge_task *forge_task_new(
         struct forge *forge, const char *command, const char *out, forge_fn fn, void *arg)
 {
@@ -410,6 +439,10 @@ void forge_release_text(
 	}
 }
 
+/*
+ * The kit is named by its place in the store and by the release it must be: a file that was
+ * changed there is refused by the worker. The seed goes in by the standard input.
+ */
 struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *kit,
         const uint8_t seed[FORGE_SEED_SIZE], const char *out, forge_fn fn, void *arg)
 {
@@ -445,6 +478,7 @@ void forge_task_put(struct forge_task *task, const char *path, const char *name)
 	task->n_inputs = n;
 }
 
+/* By the last part of its path: kits lie side by side in the store. */
 char *forge_kit_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -462,6 +496,10 @@ struct forge_task *forge_image(
 	return task;
 }
 
+/*
+ * The new kit is made on the bench (--into) and taken from there, unless the store has it
+ * already.
+ */
 struct forge_task *forge_import(
         struct forge *forge, const char *kit, char *ret_path, forge_fn fn, void *arg)
 {

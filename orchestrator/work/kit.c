@@ -12,6 +12,7 @@
 #include "host/kit/dir.h"
 #include "host/base/file.h"
 
+/* A signed part is a manifest of fixed layout and a few signatures. */
 #define KIT_PART_MAX 8192u
 
 static int kit_part_read(const char *dir, const char *name, uint8_t **ret_part, size_t *ret_size)
@@ -31,6 +32,10 @@ int kit_root_read(const char *keyring, uint8_t **ret_part, size_t *ret_size)
 	return err_up(kit_part_read(keyring, KIT_ROOT, ret_part, ret_size));
 }
 
+/*
+ * The root is taken as it stands: who may write to the keyring may renew it. Whoever acts on what
+ * is signed under it checks the signatures.
+ */
 int kit_root_serial(const char *keyring, uint64_t *ret_serial)
 {
 	_cleanup_(freep) uint8_t *root = NULL;
@@ -48,6 +53,10 @@ int kit_root_serial(const char *keyring, uint64_t *ret_serial)
 	return 0;
 }
 
+/*
+ * The kit is judged under the keyring's root as of now: a key that has expired, or was taken
+ * back, signs for nothing any more.
+ */
 int kit_facts_read(const char *kit, const char *keyring, struct kit_facts *ret_facts,
         struct failure *ret_failure)
 {

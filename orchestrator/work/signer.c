@@ -5,6 +5,13 @@
  * the process, because after half a reply nobody knows where the next one begins; the requests
  * behind it are asked of a new one.
  *
+ *   pending:  [oldest] [.] [.]      oldest: written by signer_on_writable(), answered by
+ *      |                            signer_on_readable(), ended by signer_on_timeout()
+ *      `-- signer_on_kick() begins with the oldest as soon as none is under way
+ *
+ * That requests are answered in order is relied on: what was asked for first is signed first, so a
+ * statement comes before the order that needs it.
+ *
  * A request may hold a seed: it is wiped as soon as it is answered, as is the reply.
  */
 #include "orchestrator/work/signer.h"
@@ -20,8 +27,13 @@
 #include "host/base/log.h"
 #include "host/child/child.h"
 
+/* A signature takes a millisecond; starting the process, with keys on a slow disk, some more. */
 #define SIGNER_ANSWER_SEC 20
 
+/*
+ * One request, with all it holds, until it is answered. One that nobody waits for any more keeps
+ * its place: it may be on its way already.
+ */
 struct signer_pending {
 	TAILQ_ENTRY(signer_pending) link;
 	struct signer_request request;
@@ -74,6 +86,7 @@ static void signer_answer(struct signer_client *client, const struct failure *fa
 	}
 }
 
+/* Nothing is running afterwards, and the next request starts another. */
 static void signer_stop(struct signer_client *client)
 {
 	if (client->input_event) {
@@ -94,6 +107,7 @@ static void signer_last_words(struct signer_client *client, char *ret_text, size
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 }
 
+/* Fails the request under way with whatever the signer said last; those behind it go on. */
 static void signer_fail(struct signer_client *client, const char *what)
 {
 	struct failure failure = {0};
@@ -111,6 +125,7 @@ static void signer_fail(struct signer_client *client, const char *what)
 	signer_answer(client, &failure);
 }
 
+/* A pipe takes less than a request at times; the rest goes when there is room. */
 static void signer_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct signer_client *client = arg;
@@ -129,6 +144,10 @@ static void signer_on_writable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * Magic and id are compared although the process is ours: a reply taken for that of another
+ * request would be a signature under the wrong thing. One that comes unasked ends the process.
+ */
 static void signer_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct signer_client *client = arg;
@@ -166,6 +185,7 @@ static void signer_on_timeout(evutil_socket_t fd, short what, void *arg)
 	signer_fail(arg, "the signer does not answer");
 }
 
+/* Requests and replies have a pipe each; its stderr is read only when it has failed. */
 static int signer_start(struct signer_client *client)
 {
 	const char *argv[] = {client->program, "--keys", client->keys,
@@ -187,6 +207,7 @@ static int signer_start(struct signer_client *client)
 	return 0;
 }
 
+/* A root that is not there is all zero, which is like none that is. */
 static void signer_root_stat(const struct signer_client *client, struct stat *ret_root)
 {
 	_cleanup_(freep) char *path = text_format("%s/root.signed", client->keys);
@@ -247,6 +268,7 @@ int signer_client_new(struct event_base *base, const char *program, const char *
 	return 0;
 }
 
+/* Nobody is called. */
 struct signer_client *signer_client_free(struct signer_client *client)
 {
 	if (!client) {

@@ -12,13 +12,19 @@
 
 #include "orchestrator/job/core/priv.h"
 
+/* Whom the end of an update is held against; the steps have it in proto/words/steps.def. */
 enum blame {
 	BLAME_NOTHING,
 	BLAME_UNLESS_LATE,
 	BLAME_RELEASE,
+	_BLAME_N,
 };
 
-/* What the end of an update says of the release, by the step where it ended. */
+/*
+ * What the end of an update says of the release, by the step where it ended. A step that this lud
+ * does not know, of a newer machine, is held against the release: to pass one by in error costs a
+ * word of the operator, to take a bad one again costs the service.
+ */
 static bool job_block_is_its_fault(const Wire__Cause *cause)
 {
 	static const struct {
@@ -51,6 +57,10 @@ static int job_block_undone(struct db *db, const struct job *job, const struct j
 	if (r) {
 		return err_fold(r);
 	}
+	/*
+	 * What runs now is the release itself: then it was another layout of it that was undone,
+	 * and the release is in use.
+	 */
 	if (!service || service->release_id.len != sizeof(release.release_id) ||
 	        !memcmp(service->release_id.data, release.release_id, sizeof(release.release_id)) ||
 	        !job_block_is_its_fault(end->cause)) {
@@ -79,6 +89,7 @@ static int job_block_left(struct db *db, const struct job *job)
 	if (!r) {
 		r = store_release_by_id(db, job->row.release, &target);
 	}
+	/* To a newer release, or to the same: that is no step back, whatever it is called. */
 	if (r || left.counter <= target.counter) {
 		return err_fold(r);
 	}

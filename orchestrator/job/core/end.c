@@ -18,6 +18,12 @@ struct end_txn {
 	struct job_row row; /* as it is to be recorded */
 };
 
+/*
+ * One generation that the job made. Only what is still planned is settled: what it drew and gave
+ * up has its end already. A committed one runs, so the one that ran before is marked as replaced,
+ * as if a status had said so. Old payload files go here too, inside the transaction: their rows
+ * must not name files that are gone.
+ */
 static int end_generation(const struct generation_row *row, void *arg)
 {
 	struct end_txn *txn = arg;
@@ -36,6 +42,10 @@ static int end_generation(const struct generation_row *row, void *arg)
 	        txn->job->engine->parts.db, row->id, txn->end->generations));
 }
 
+/*
+ * Keeps cause and result packed, as they came: luctl shows them years later, by the same schema.
+ * NULL leaves what an earlier step kept (the result of a run, when the confirm ends the job).
+ */
 static int end_outcome(struct db *db, const struct end_txn *txn)
 {
 	const struct job_end *end = txn->end;
@@ -54,6 +64,10 @@ static int end_outcome(struct db *db, const struct end_txn *txn)
 	        end->result ? result : NULL, result_size));
 }
 
+/*
+ * All that the end changes, or nothing. It works on a copy of the row, so that a job whose end
+ * could not be written is still what the record says.
+ */
 static int end_write(struct db *db, void *arg)
 {
 	struct end_txn *txn = arg;
@@ -62,6 +76,7 @@ static int end_write(struct db *db, void *arg)
 	bool good = txn->end->state == JOB_COMMITTED || txn->end->state == JOB_PREPARED;
 	int r;
 
+	/* Written last, by store_job_update(): a job with an end has all that belongs to it. */
 	row->state = txn->end->state;
 	row->ended_us = store_now_usec();
 	snprintf(row->hint, sizeof(row->hint), "%s", txn->end->hint ? txn->end->hint : "");
@@ -116,6 +131,7 @@ void job_end(struct job *job, const struct job_end *end)
 	engine_wake(engine, machine);
 }
 
+/* The failure in the form of a machine's cause; it lives as long as the failure does. */
 static void end_cause(const struct failure *failure, enum job_step step, Wire__Cause *ret_cause)
 {
 	wire__cause__init(ret_cause);

@@ -118,6 +118,7 @@ static int job_begin_from(struct db *db, struct job *job)
 	return err_up(store_job_from(db, job->row.id, service->generation));
 }
 
+/* The begin of a step: a row of its own each time, so that the history shows every attempt. */
 static int job_begin_txn(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -197,6 +198,7 @@ static void job_on_timer(evutil_socket_t fd, short what, void *arg)
 	job_advance(job);
 }
 
+/* By a timer and not at once: whoever kicks may be in the middle of another job's step. */
 void job_kick(struct job *job)
 {
 	static const struct timeval now = {0, 0};
@@ -250,6 +252,10 @@ struct job_done_txn {
 	void *also_arg;
 };
 
+/*
+ * ->row.step is changed inside, so that a write that fails leaves a job which is read anew
+ * anyway.
+ */
 static int job_done_write(struct db *db, void *arg)
 {
 	struct job_done_txn *txn = arg;

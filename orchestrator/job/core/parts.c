@@ -32,6 +32,7 @@ static int job_parts_count(const struct generation_row *row, void *arg)
 	return 0;
 }
 
+/* Fills the next part; the rows come in the order in which they were drawn, in each reading. */
 static int job_parts_row(const struct generation_row *row, void *arg)
 {
 	struct job *job = arg;
@@ -65,6 +66,10 @@ static void job_parts_keep_seeds(struct job *job, struct job_part *was, size_t n
 	}
 }
 
+/*
+ * Two readings, to count and to fill: between them nothing is written, the loop has one thread.
+ * ->n_done serves as the index of the second, and is 0 again when a step sees it.
+ */
 static int job_parts_read(struct job *job)
 {
 	struct generation_filter filter = {.job = job->row.id};
@@ -86,6 +91,9 @@ static int job_parts_read(struct job *job)
 	return err_up(r);
 }
 
+/*
+ * Ends what works on them. Seeds are wiped: they open nothing of the past, but foretell a layout.
+ */
 static void job_parts_release(struct job_part *parts, size_t n_parts)
 {
 	for (size_t i = 0; i < n_parts; i++) {
@@ -122,6 +130,10 @@ struct job_tidy {
 	size_t n;
 };
 
+/*
+ * A file that is gone already is as good as removed. What does not fit into the list comes next
+ * time.
+ */
 static void job_tidy_row(int64_t id, const char *path, void *arg)
 {
 	struct job_tidy *tidy = arg;

@@ -2,6 +2,16 @@
  * Starting statements: what the record knows and a reboot would make a machine forget,
  * signed by the order key. One goes into every boot image; another is sent to each boot
  * that a session is opened with, because the one in the image may be weeks old.
+ *
+ * A statement holds, for each service, the floor of its releases and the newest generation that the
+ * record knows to have run. Without one a machine that booted from an old image would take a release
+ * below a floor that was raised since, or a number that was used. It takes no order before it has one of its
+ * newest root, so a statement that is lost only delays: the step `order` looks, and asks again.
+ *
+ *   statement_ask ---> signer ---> fn: boot image (steps/image.c)
+ *                               `-> statement_on_signed ---> machine ---> statement_on_taken
+ *
+ * It knows no job: whoever waits is an `arg`, and is forgotten by it.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,6 +23,7 @@
 
 #define STATEMENT_ANSWER_USEC UINT64_C(10000000)
 
+/* One who waits for the signer; owned by the engine's list until it is answered or forgotten. */
 struct engine_statement {
 	LIST_ENTRY(engine_statement) link;
 	struct engine *engine;
@@ -20,6 +31,7 @@ struct engine_statement {
 	void *arg;
 };
 
+/* Unlinked before the call, which may ask for another or free whoever asked. */
 static void statement_end(struct engine_statement *statement, const struct failure *failure,
         const uint8_t *envelope, size_t size)
 {
@@ -31,6 +43,10 @@ static void statement_end(struct engine_statement *statement, const struct failu
 	fn(failure, envelope, size, arg);
 }
 
+/*
+ * The root that goes with it is read now, not when it was asked for: if it was renewed between,
+ * the envelope does not fit and is refused by the machine, which is then given another.
+ */
 static void statement_signed(
         const struct failure *failure, const struct signer_reply *reply, void *arg)
 {
@@ -59,6 +75,7 @@ static void statement_signed(
 	statement_end(statement, failure, envelope, size);
 }
 
+/* A manifest as it is filled, service by service. */
 struct statement_fill {
 	struct statement_manifest *manifest;
 	bool full;
@@ -95,6 +112,10 @@ static int statement_add(
 	return 0;
 }
 
+/*
+ * The root's serial says which keyring it speaks for. The services are those the record knows,
+ * running now or not: a floor outlives its service.
+ */
 static int statement_make(
         struct engine *engine, const struct machine *machine, struct signer_statement *ret)
 {
@@ -157,6 +178,7 @@ void statement_forget(struct engine *engine, const void *arg)
 	}
 }
 
+/* Nothing waits for it: an order that finds no statement in the machine has one sent again. */
 static void statement_on_taken(int r, const Machine__Reply *reply, void *arg)
 {
 	const struct machine *machine = arg;

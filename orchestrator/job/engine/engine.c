@@ -37,6 +37,10 @@ static void engine_notice(struct engine *engine, const struct machine *machine, 
 	}
 }
 
+/*
+ * First the statement, then the jobs: the signer answers in turn, so the machine has its floors
+ * before an order.
+ */
 static void engine_on_up(struct machine *machine, void *arg)
 {
 	char text[120];
@@ -81,6 +85,7 @@ static void engine_on_down(struct machine *machine, void *arg)
 	}
 }
 
+/* A step of RS shows that the machine works on it: the job's own limit begins anew. */
 static void engine_on_step(struct machine *machine, const Machine__TxnStep *step, void *arg)
 {
 	struct job *job = engine_job_by_order(arg, machine, step->epoch, step->txn);
@@ -90,6 +95,10 @@ static void engine_on_step(struct machine *machine, const Machine__TxnStep *step
 	}
 }
 
+/*
+ * A job that asks for the result itself at this moment gets it by that answer; an event that
+ * comes between two steps is for nobody, and the job asks when it is begun again.
+ */
 static void engine_on_result(struct machine *machine, const Machine__Result *result, void *arg)
 {
 	struct job *job = engine_job_by_order(arg, machine, result->epoch, result->txn);
@@ -110,6 +119,7 @@ static const struct machines_ops engine_machines_ops = {
         .result = engine_on_result,
 };
 
+/* One timer for all jobs: the record is one. */
 static void engine_resume_in(struct engine *engine, unsigned int msec)
 {
 	struct timeval pause = {msec / 1000, msec % 1000 * 1000};
@@ -172,6 +182,9 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * Watches the record's health from here on, so jobs may be taken up when everything else stands.
+ */
 int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 {
 	struct engine *engine = mem_zero(sizeof(*engine));
@@ -216,6 +229,9 @@ struct engine *engine_free(struct engine *engine)
 	return NULL;
 }
 
+/*
+ * A job that cannot be taken up stays open in the record, for a person to see, and bars nobody.
+ */
 static int engine_load_job(const struct job_row *row, void *arg)
 {
 	struct engine *engine = arg;
@@ -238,6 +254,7 @@ static int engine_load_job(const struct job_row *row, void *arg)
 	return 0;
 }
 
+/* Machines first: their jobs look them up. Those that are down already will not tell it again. */
 int engine_load(struct engine *engine)
 {
 	int r = machines_load(engine->machines);
@@ -253,6 +270,10 @@ int engine_load(struct engine *engine)
 }
 
 /* A machine that was ordered to end, and did, is no failure. */
+/*
+ * boot_id is set by the same write that says the order is about to be sent, so it tells whether
+ * the machine may have begun.
+ */
 static void engine_abandon_job(struct job *job, const struct failure *failure)
 {
 	struct job_end end = {.state = JOB_COMMITTED};

@@ -35,6 +35,7 @@ void job_refresh(struct job *job, job_refreshed_fn fn)
 	}
 }
 
+/* DONE without a result cannot be told from forgotten: what runs decides. */
 static void ask_on_asked(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -76,6 +77,10 @@ void job_order_ask(struct job *job, job_refreshed_fn forgotten)
 	}
 }
 
+/*
+ * Each look is a fresh status of the machine; the first statement is on its way since the session
+ * was opened, so the second look is the first to send another.
+ */
 bool job_state_again(struct job *job)
 {
 	if (job->n_unstated >= ASK_UNSTATED_MAX) {

@@ -1,3 +1,7 @@
+/*
+ * Remedies for errors of the machine, by the error's name, from the table that both halves share.
+ * A name that is not in it is of a newer machine: then what can be said is that nothing was lost.
+ */
 #include "orchestrator/job/order/hint.h"
 
 #include <stddef.h>

@@ -1,12 +1,19 @@
 /*
- * One order of a job. Its number is the next that was never signed for this machine in
- * this epoch, so a number names one order for good: whatever was lost on the way, the
- * machine's answer for (epoch, number) settles what became of it. The order key's
- * signature comes from the signer; what destroys is then shown to whoever asked, whose
- * control key lud never sees.
+ * The making of an order. Its number is the next that was never signed for this machine in this
+ * epoch, so a number names one order for good: whatever was lost on the way, the machine's answer for
+ * (epoch, number) settles what became of it. The order key's signature comes from the signer, which
+ * checks what it signs; this process never has the key.
  *
- * A machine whose time is ahead of ours by more than an order lives would call every
- * order expired: said here, before anything is signed. One that is behind is not asked.
+ *   job_order_make: manifest ---> signer ---> order_signed: root + part = ->order_envelope ---> done
+ *                                                           part alone  = ->proposal
+ *
+ * A number that was signed and never recorded is lost with the process: it was never sent, since what
+ * is sent is read from the record. It may be signed a second time, for another order, and that is
+ * safe for the same reason.
+ *
+ * A machine whose time is ahead of ours by more than an order lives would call every order expired:
+ * said here, before anything is signed. One that is behind is not asked: it only gives an order longer
+ * to live, and its time catches up by what it is told.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -56,6 +63,10 @@ bool job_time_fits(struct job *job)
 }
 
 /* The next number: above all that were signed, and all that the machine has seen. */
+/*
+ * The record's highest counts every order that was recorded, sent or not. The machine's counts
+ * too, since the record may be an old copy of what it has seen.
+ */
 static int order_number(struct job *job, uint64_t epoch, uint64_t *ret_txn)
 {
 	const Machine__Status *status = machine_status(job->machine);
@@ -80,6 +91,10 @@ uint32_t job_order_timeout_ms(const struct job *job)
 	                           : (uint32_t)(config->update_timeout_usec / 1000);
 }
 
+/*
+ * The machine's own limits, in its units. A time that a person gave for the job is what is left
+ * of it, and at least 1 ms.
+ */
 static void order_limits(const struct job *job, struct order_manifest *order)
 {
 	const struct config *config = job->engine->parts.config;
@@ -125,6 +140,10 @@ static int order_component(struct job *job, struct order_component *component)
 	return 0;
 }
 
+/*
+ * What an action carries besides its name: an update its component and limits, a restart the
+ * service, the others nothing, since their argument is in the head.
+ */
 static int order_fill(struct job *job, struct order_manifest *order)
 {
 	struct order_component *component = (void *)(order + 1);
@@ -189,6 +208,9 @@ static bool order_root_moved(const struct job *job)
 	return r == 0 && serial != job->order.epoch;
 }
 
+/*
+ * A refusal of the signer's is a fault of keyring or rules: the job fails with the remedy for it.
+ */
 static void order_signed(const struct failure *failure, const struct signer_reply *reply, void *arg)
 {
 	struct job *job = arg;

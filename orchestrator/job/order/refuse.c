@@ -21,6 +21,7 @@ const char *job_hint(const Wire__Cause *cause)
 	return hint_of(cause->name);
 }
 
+/* The machine's own hint is nearer to the fact than ours from the table. */
 static void job_refuse(struct job *job, const Wire__Error *error)
 {
 	struct job_end end = {

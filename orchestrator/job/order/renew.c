@@ -37,6 +37,11 @@ static int renew_txn(struct db *db, void *arg)
 	return job->order.id ? err_up(store_order_update(db, &job->order)) : 0;
 }
 
+/*
+ * Only where the order of steps has a way back for it: a confirm that is refused so is no reason
+ * to make the update again. What was ordered is marked as expired in the same breath, or the step
+ * order would take it again.
+ */
 bool job_sign_again(struct job *job, const Wire__Cause *cause)
 {
 	bool has_variant = job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;

@@ -32,6 +32,10 @@ bool job_order_is_current(const struct job *job)
 	       order->expires > store_now_usec() / 1000000 + SEND_LEFT_SEC;
 }
 
+/*
+ * An order is recorded whole, with its bytes, before anything is sent. Its epoch becomes that of
+ * the generation: together with the number it is the generation's name in the machine.
+ */
 int job_order_insert(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -43,6 +47,10 @@ int job_order_insert(struct db *db, void *arg)
 	return err_fold(r);
 }
 
+/*
+ * From here on nobody may conclude that the machine has not seen it: row.boot_id says in which
+ * boot it may have.
+ */
 int job_order_mark_sent(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -86,6 +94,11 @@ static int send_accepted_txn(struct db *db, void *arg)
 	return err_up(store_order_update(db, &job->order));
 }
 
+/*
+ * The result comes unasked. Should the event be lost, the job's timer asks for it, a little after
+ * the machine must have ended by itself. A machine that is to switch off may do so before it can
+ * say anything, so it is marked as not wanted now.
+ */
 void job_order_accepted(struct job *job)
 {
 	if (job->row.kind == JOB_SHUTDOWN) {

@@ -35,11 +35,13 @@ static const struct {
 
 #define PAIRING_N_LISTS (sizeof(pairing_lists) / sizeof(pairing_lists[0]))
 
+/* The counter of a list, in the message that is filled. */
 static uint32_t *pairing_count(const Control__Pairing *pairing, size_t list)
 {
 	return (uint32_t *)((char *)pairing + pairing_lists[list].count);
 }
 
+/* "" for what is missing: an older luforge says less, and a schema's string is never NULL. */
 static char *pairing_text(struct pool *pool, const json_t *row, const char *key)
 {
 	const char *text = json_string_value(json_object_get(row, key));
@@ -60,6 +62,7 @@ static char *pairing_initial_text(struct pool *pool, const json_t *row, const Co
 	        f->entry, f->member, json_integer_value(old), json_integer_value(new));
 }
 
+/* One finding, copied into the pool: the JSON goes before the message does. */
 static Control__Finding *pairing_finding(
         struct pool *pool, const json_t *row, Control__FindingKind kind)
 {
@@ -76,6 +79,11 @@ static Control__Finding *pairing_finding(
 	return finding;
 }
 
+/*
+ * False when the list or a row is not what it should be: then the whole answer is not believed.
+ * Beyond PAIRING_FINDINGS_MAX findings are counted and left off, so an answer cannot make lud
+ * hold more than that.
+ */
 static bool pairing_take_list(
         struct pool *pool, const json_t *forward, size_t list, Control__Pairing *pairing)
 {
@@ -112,6 +120,7 @@ static bool pairing_is_of(
 	return json_is_string(id) && !strcmp(json_string_value(id), text);
 }
 
+/* An update that is impossible has an error and a rule, and no lists. */
 static bool pairing_take(struct pool *pool, const json_t *forward, Control__Pairing *pairing)
 {
 	const json_t *possible = json_object_get(forward, "possible");
@@ -161,6 +170,7 @@ bool pairing_is_lossy(const Control__Pairing *pairing)
 	return pairing->n_lost || pairing->n_at_risk;
 }
 
+/* Cut at the end of ret_text, which is for people. */
 void pairing_summary(const Control__Pairing *pairing, char *ret_text, size_t size)
 {
 	size_t len = 0;

@@ -28,6 +28,11 @@ struct job_plan {
 	struct job_row row;
 };
 
+/*
+ * Fills the failure in, in the words of the one who asked: the place is the service, or the
+ * machine where there is none. cause is a format with one %s, which is what. Returns
+ * ENGINE_E_REFUSED for the caller to return.
+ */
 static int plan_refuse(struct job_plan *plan, const char *code, const char *remedy,
         const char *cause, const char *what)
 {
@@ -55,6 +60,10 @@ static int plan_not_up(struct job_plan *plan)
 	return ENGINE_E_REFUSED;
 }
 
+/*
+ * What every job of a service needs: the machine is up, has it, and can update it. One that it
+ * cannot update yet is SKIPPED and no error: `luctl update --all` goes on with the others.
+ */
 static int plan_service(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
@@ -107,6 +116,11 @@ static int plan_refuse_blocked(struct job_plan *plan)
 	return ENGINE_E_REFUSED;
 }
 
+/*
+ * The release to go to: the one named, by the beginning of its id, or the newest. The newest is
+ * refused while it is blocked; one that is blocked and named is taken: whoever names it has read
+ * why.
+ */
 static int plan_update(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
@@ -133,6 +147,10 @@ static int plan_update(struct job_plan *plan)
 	return err_up(r);
 }
 
+/*
+ * A new layout of what runs. The release must be registered, for its kit is what a layout is made
+ * of.
+ */
 static int plan_rerandomize(struct job_plan *plan)
 {
 	int r = plan_running(plan);
@@ -146,6 +164,11 @@ static int plan_rerandomize(struct job_plan *plan)
 	return err_up(r);
 }
 
+/*
+ * The release of a generation that ran: the one named with --to, or the newest of another release
+ * that ran before. It is a new generation of that release and not the old one: numbers only rise,
+ * and no layout is used twice.
+ */
 static int plan_rollback(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
@@ -186,6 +209,7 @@ static int plan_rollback(struct job_plan *plan)
 	return err_fold(r);
 }
 
+/* The machine would refuse it, after everything was made. */
 static int plan_floor(struct job_plan *plan)
 {
 	char counter[64];
@@ -239,6 +263,10 @@ static int plan_target(struct job_plan *plan)
 	return err_raise(-EINVAL);
 }
 
+/*
+ * Only a machine of ours can be started, and only one that does not run; a second start beside
+ * the first would draw an image for nothing.
+ */
 static int plan_start(struct job_plan *plan)
 {
 	const struct machine *machine = plan->order->machine;
@@ -269,6 +297,7 @@ static int plan_start(struct job_plan *plan)
 	return 0;
 }
 
+/* The job and its step `plan`, begun and done: the history of each job begins with it. */
 static int plan_write(struct db *db, void *arg)
 {
 	struct job_plan *plan = arg;
@@ -321,6 +350,10 @@ static int plan_order(struct job_plan *plan)
 	                               "the machine has no service %s", order->service);
 }
 
+/*
+ * Finds the target out and refuses what can be refused; nothing is written. 0, ENGINE_E_*, or an
+ * error of the record.
+ */
 static int plan_resolve(struct job_plan *plan)
 {
 	int r;

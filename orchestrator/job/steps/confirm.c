@@ -20,6 +20,7 @@
 /* After how long a confirm is tried again that a statement has to go before. */
 #define CONFIRM_AGAIN_USEC UINT64_C(100000)
 
+/* Floors only rise: the store keeps the higher one. */
 static int check_floor_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
@@ -29,6 +30,7 @@ static int check_floor_txn(struct db *db, void *arg)
 	        store_service_floor(db, part->generation.service, (uint32_t)part->release.floor));
 }
 
+/* By generation and by build id: a number alone says what was ordered, not what runs. */
 static void check_begin(struct job *job)
 {
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
@@ -66,6 +68,7 @@ static void confirm_end(struct job *job, const char *hint)
 	job_end(job, &end);
 }
 
+/* Not confirmed is no failure of the update: it runs. The hint says what is missing. */
 void job_on_confirmed(struct job *job, const Machine__Result *result)
 {
 	char hint[200];
@@ -79,6 +82,7 @@ void job_on_confirmed(struct job *job, const Machine__Result *result)
 	confirm_end(job, hint);
 }
 
+/* A refusal with a time to ask again is only put off; one without is the answer. */
 static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -101,6 +105,7 @@ static void confirm_on_sent(int r, const Machine__Reply *reply, void *arg)
 	job_answer_bad(job, r, reply);
 }
 
+/* Recorded as sent before it is, as every order: a confirm that is taken up again asks first. */
 static int confirm_insert_txn(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -119,6 +124,10 @@ static void confirm_signed(struct job *job)
 	job_order_send(job, confirm_on_sent);
 }
 
+/*
+ * The confirm names the order that it confirms by number; its own number is a new one. It is of
+ * use only in the boot and line that ran it, and under the same root.
+ */
 static void confirm_make(struct job *job)
 {
 	const struct machine_row *row = machine_row(job->machine);
@@ -146,6 +155,7 @@ static void confirm_make(struct job *job)
 	job_order_make(job, ORDER_CONFIRM, ran.txn, confirm_signed);
 }
 
+/* A confirm that was sent in this boot may be under way or done: the machine is asked. */
 void job_step_confirm(struct job *job)
 {
 	const struct machine_row *row = machine_row(job->machine);

@@ -16,6 +16,7 @@
 
 #define JOB_PAYLOAD_MAX (64u << 20)
 
+/* Length, hash, base and build id of every payload: what the signer is shown next. */
 static int job_forge_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -27,6 +28,7 @@ static int job_forge_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
+/* The last part ends the step: the caller must not touch the job, nor its parts, after it. */
 static void job_forge_part_done(struct job_part *part)
 {
 	struct job *job = part->job;
@@ -69,6 +71,7 @@ static int job_forge_read(struct job_part *part, struct failure *ret_failure)
 	memcpy(made.build_id, view.header->build_id, sizeof(made.build_id));
 	envelope_hash(bytes, size, made.payload_hash);
 	snprintf(made.path, sizeof(made.path), "%s", path);
+	/* It was made before: the same seed must give the same bytes, or what was signed is void. */
 	if (part->variant.payload_len &&
 	        memcmp(made.payload_hash, part->variant.payload_hash, sizeof(made.payload_hash))) {
 		failure_set(ret_failure, "forge", path,
@@ -80,6 +83,7 @@ static int job_forge_read(struct job_part *part, struct failure *ret_failure)
 	return 0;
 }
 
+/* One worker is through. A failure of one part ends the job, and with it the other workers. */
 static void job_forge_made(const struct failure *failure, void *arg)
 {
 	struct job_part *part = arg;
@@ -96,6 +100,9 @@ static void job_forge_made(const struct failure *failure, void *arg)
 	job_forge_part_done(part);
 }
 
+/*
+ * The seed leaves lud's memory here. Should the worker fail, or lud end, another seed is drawn.
+ */
 static void job_forge_part(struct job_part *part)
 {
 	_cleanup_(freep) char *path = job_part_path(part);
@@ -107,6 +114,10 @@ static void job_forge_part(struct job_part *part)
 	part->has_seed = false;
 }
 
+/*
+ * A payload that was described before, in an earlier attempt, is read again: the file may have
+ * been changed or removed since.
+ */
 static bool job_forge_is_there(struct job_part *part)
 {
 	struct failure unread;

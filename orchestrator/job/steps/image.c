@@ -21,6 +21,10 @@
 /* The starting statement, in the machine's directory. */
 #define JOB_STATEMENT "statement.envelope"
 
+/*
+ * What the image has once: who the machine is, a seed for its random source, the time it starts
+ * from, root and statement. The seed is drawn here and is nowhere but in this file.
+ */
 static void job_image_head(const struct job *job, FILE *file)
 {
 	const struct machine_row *machine = machine_row(job->machine);
@@ -41,6 +45,10 @@ static void job_image_head(const struct job *job, FILE *file)
 	explicit_bzero(seed, sizeof(seed));
 }
 
+/*
+ * One line of the list, and the envelope beside it. The floor is the higher of the release's and
+ * of what the machine said last, so that a machine never boots below what it ran.
+ */
 static int job_image_part(struct job_part *part, size_t at, const char *dir, FILE *file)
 {
 	struct job *job = part->job;
@@ -70,6 +78,7 @@ static int job_image_part(struct job_part *part, size_t at, const char *dir, FIL
 	return 0;
 }
 
+/* The list as luforge(1) reads it. Its errors are those of the disk. */
 static int job_image_list(struct job *job, const char *dir, const char *path)
 {
 	_cleanup_(file_closep) FILE *file = fopen(path, "we");
@@ -88,6 +97,7 @@ static int job_image_list(struct job *job, const char *dir, const char *path)
 	return err_up(r);
 }
 
+/* The image is there, or is not: the list goes either way. */
 static void job_image_made(const struct failure *failure, void *arg)
 {
 	struct job *job = ((struct job_part *)arg)->job;
@@ -163,6 +173,10 @@ static bool job_image_root_moved(const struct job *job)
 	return moved;
 }
 
+/*
+ * The directory is made with the first start of a machine. Under a root that was renewed since
+ * signing, the variants are signed again: their payloads stay.
+ */
 void job_step_image(struct job *job)
 {
 	int r = job_parts_load(job);

@@ -48,12 +48,14 @@ enum generation_state job_generation_state(enum job_state state)
 	return GENERATION_ABANDONED;
 }
 
+/* A result, and the job that it is of: ->row.id is 0 while none is found. */
 struct job_late {
 	struct machine *machine;
 	const Machine__Result *result;
 	struct job_row row;
 };
 
+/* Only a generation that was left as unknown: a status may have settled it since. */
 static int job_late_generation(struct db *db, const struct job_late *late)
 {
 	struct generation_row row;

@@ -9,6 +9,7 @@
 #include "host/base/file.h"
 #include "orchestrator/job/steps/priv.h"
 
+/* Something on this host is in the way: nothing is wrong with machine or kit. */
 void job_start_fail(struct job *job, const char *what, int r)
 {
 	struct failure failure;
@@ -53,11 +54,13 @@ static bool job_start_runs(const struct job *job, const char **ret_missing)
 	return true;
 }
 
+/* How long the step has been at it, over all its attempts in this lud. */
 static uint64_t job_start_age_usec(const struct job *job)
 {
 	return store_now_usec() - job->limit.since_usec;
 }
 
+/* Services come up one after the other: one that is missing is waited for. */
 static void job_start_on_refreshed(int r, void *arg)
 {
 	struct job *job = arg;

@@ -21,6 +21,7 @@
 /* How often it is looked whether the machine took its statement. */
 #define ORDER_UNSTATED_USEC UINT64_C(100000)
 
+/* What the machine is told to do for a kind of job; 0: it is started, not told. */
 static uint32_t order_step_action(const struct job *job)
 {
 	switch (job->row.kind) {
@@ -41,6 +42,7 @@ static uint32_t order_step_action(const struct job *job)
 	return 0;
 }
 
+/* The order is recorded with the end of the step, and sent by the next one. */
 static void order_step_done(struct job *job)
 {
 	char detail[64];
@@ -126,6 +128,11 @@ static void order_state_again(struct job *job)
 	err_forget();
 }
 
+/*
+ * With a fresh status. The checks are in the order in which they are cheap, and in which one
+ * makes the next one moot: no statement, another release, an order that still holds, a clock that
+ * is off.
+ */
 static void order_begin(struct job *job)
 {
 	uint32_t action = order_step_action(job);

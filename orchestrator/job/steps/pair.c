@@ -24,6 +24,7 @@ struct job_pair_txn {
 	size_t size;
 };
 
+/* The pairing and what the job makes of it: from_release and consent are in the row. */
 static int job_pair_write(struct db *db, void *arg)
 {
 	const struct job_pair_txn *txn = arg;
@@ -35,6 +36,7 @@ static int job_pair_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
+/* Nothing that a person could consent to: the new release cannot read the old state at all. */
 static void job_pair_impossible(struct job *job, const Control__Pairing *pairing)
 {
 	struct failure failure;
@@ -48,6 +50,10 @@ static void job_pair_impossible(struct job *job, const Control__Pairing *pairing
 	job_fail(job, JOB_REFUSED, &failure);
 }
 
+/*
+ * What is lost only if it is in use does not refuse: RS sees at the transfer whether it is, and
+ * refuses then.
+ */
 static void job_pair_lossy(struct job *job, const Control__Pairing *pairing)
 {
 	struct failure failure;
@@ -66,6 +72,10 @@ static void job_pair_lossy(struct job *job, const Control__Pairing *pairing)
 	job_fail(job, JOB_REFUSED, &failure);
 }
 
+/*
+ * The verdict. A pairing that refuses is recorded first and by itself, so that luctl can show
+ * what would be lost; one that does not, together with the end of the step.
+ */
 static void job_pair_judge(struct job *job, const Control__Pairing *pairing)
 {
 	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
@@ -95,6 +105,10 @@ static void job_pair_judge(struct job *job, const Control__Pairing *pairing)
 	}
 }
 
+/*
+ * The worker is through: its text is read, or its failure is the job's. The text is owned here
+ * from now on.
+ */
 static void job_pair_done(const struct failure *failure, void *arg)
 {
 	struct job *job = arg;

@@ -22,6 +22,10 @@
 /* How many layouts are drawn for one update. */
 #define JOB_DRAW_TRIES 8
 
+/*
+ * The result of an update that goes on to be checked; arg is {result, job}. A job that ends here
+ * keeps it by its end.
+ */
 static int job_run_keep_result(struct db *db, void *arg)
 {
 	const Machine__Result *result = ((void **)arg)[0];
@@ -40,6 +44,7 @@ static bool job_run_overlaps(const struct job *job, const Machine__Result *resul
 	       job->n_drawn_again < JOB_DRAW_TRIES;
 }
 
+/* The machine refused this layout, so its number is used up. */
 static int job_refuse_generation(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -51,6 +56,7 @@ static int job_refuse_generation(struct db *db, void *arg)
 	return err_up(r);
 }
 
+/* A fresh seed; after JOB_DRAW_TRIES the refusal stands, since chance alone would not do that. */
 static void job_draw_again(struct job *job)
 {
 	if (!job_record(job, job_refuse_generation, job)) {
@@ -66,6 +72,11 @@ static bool job_is_confirmed_later(const struct job *job)
 	return job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
 }
 
+/*
+ * The end of the order, by whichever way it came. Only a commit goes on; what the machine undid,
+ * refused or does not know is the end of the job, but for two refusals that another attempt
+ * mends.
+ */
 void job_on_result(struct job *job, const Machine__Result *result)
 {
 	struct job_end end = {
@@ -90,6 +101,10 @@ void job_on_result(struct job *job, const Machine__Result *result)
 	job_end(job, &end);
 }
 
+/*
+ * The answer to the order itself. Busy with this very order means that an earlier attempt reached
+ * the machine: it is waited for like one that was accepted.
+ */
 static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -164,6 +179,10 @@ static void job_run_begin(struct job *job)
 	job_order_send(job, job_run_on_sent);
 }
 
+/*
+ * Once an order may have been sent, nothing is sent before the machine has said that it never saw
+ * it.
+ */
 void job_step_run(struct job *job)
 {
 	int r = store_order_newest(job->engine->parts.db, job->row.id, 0, &job->order);

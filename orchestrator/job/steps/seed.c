@@ -45,6 +45,10 @@ static int job_seed_start_parts(struct job *job, struct failure *ret_failure)
 	return 0;
 }
 
+/*
+ * The parts before anything is drawn: only job and release are set. On an error ret_failure is
+ * filled in.
+ */
 static int job_seed_parts(struct job *job, struct failure *ret_failure)
 {
 	int r;
@@ -65,6 +69,10 @@ static int job_seed_parts(struct job *job, struct failure *ret_failure)
 	return err_fold(r);
 }
 
+/*
+ * The service's row is made when it is met for the first time. Its number is drawn by a counter
+ * in that row, which only rises, so that a number given up is never used again.
+ */
 static int job_seed_write_part(struct db *db, struct job_part *part)
 {
 	struct job *job = part->job;
@@ -89,6 +97,7 @@ static int job_seed_write_part(struct db *db, struct job_part *part)
 	return err_fold(r);
 }
 
+/* What an earlier attempt at this step drew. Whatever has left PLANNED has its own end. */
 static int job_seed_abandon(const struct generation_row *row, void *arg)
 {
 	return row->state != GENERATION_PLANNED
@@ -96,6 +105,9 @@ static int job_seed_abandon(const struct generation_row *row, void *arg)
 	               : err_up(store_generation_set_state(arg, row->id, GENERATION_ABANDONED));
 }
 
+/*
+ * Drawn in one transaction with the end of the step: a number without its variant is never seen.
+ */
 static int job_seed_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -151,6 +163,7 @@ static void job_seed_ask(struct job *job)
 		return;
 	}
 	envelope_hash(request.seal.seed, sizeof(request.seal.seed), part->variant.seed_commit);
+	/* Binds the sealed seed to its commitment, which the signed variant carries. */
 	memcpy(request.seal.context, part->variant.seed_commit, sizeof(request.seal.context));
 	memcpy(part->seed, request.seal.seed, sizeof(part->seed));
 	part->has_seed = true;

@@ -13,6 +13,7 @@
 
 static void job_sign_ask(struct job *job);
 
+/* All envelopes at once: a job has all of its variants signed, or none. */
 static int job_sign_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -60,6 +61,10 @@ static int job_sign_assemble(struct job_part *part, const struct signer_part *si
 	return 0;
 }
 
+/*
+ * One part is signed; the next is asked for. A refusal of the signer's ends the job with its
+ * reason.
+ */
 static void job_sign_signed(
         const struct failure *failure, const struct signer_reply *reply, void *arg)
 {
@@ -88,6 +93,10 @@ static void job_sign_signed(
 	job_sign_ask(part->job);
 }
 
+/*
+ * The variant's manifest, as the signer is to sign it but for its dates, which the signer sets.
+ * All of it is from the record: a service name is copied whole, zeros included.
+ */
 static void job_sign_manifest(const struct job_part *part, struct variant_manifest *ret)
 {
 	const struct variant_row *variant = &part->variant;
@@ -135,6 +144,7 @@ static void job_sign_ask(struct job *job)
 	signer_client_ask(job->engine->parts.signer, &request, job_sign_signed, part);
 }
 
+/* From the record: a job that was taken up again has no parts in memory. */
 static void job_sign_begin(struct job *job)
 {
 	struct failure failure;

@@ -14,15 +14,21 @@
 #include "orchestrator/job/steps/priv.h"
 #include "orchestrator/work/kit.h"
 
+/* No state description or payload comes near it; it bounds what a damaged directory can cost. */
 #define JOB_STAGE_FILE_MAX (64u << 20)
 
 static void job_stage_begin(struct job *job);
 
+/* The file under way: state description first, then the payload. */
 static struct job_stage *job_stage_current(struct job *job)
 {
 	return &job->stage[job->stage_at];
 }
 
+/*
+ * Without a session the job is parked; with the next one the step begins again, and the machine
+ * says how much it has.
+ */
 static void job_stage_ask(struct job *job, Machine__Request *request, channel_reply_fn fn)
 {
 	int r = machine_request(job->machine, request, JOB_ANSWER_USEC, fn, job);
@@ -35,6 +41,7 @@ static void job_stage_ask(struct job *job, Machine__Request *request, channel_re
 
 static void job_stage_chunk(struct job *job);
 
+/* The machine has the whole file under its hash, which it computed itself. */
 static void job_stage_file_done(struct job *job)
 {
 	char detail[64];
@@ -48,6 +55,7 @@ static void job_stage_file_done(struct job *job)
 	job_done(job, detail, NULL, NULL);
 }
 
+/* The machine knows the variant now, so the hashes of its files are named. */
 static void job_stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -80,6 +88,9 @@ static void job_stage_admit(struct job *job)
 	job_stage_ask(job, &request, job_stage_on_admitted);
 }
 
+/*
+ * There is room as far as there can be: the variant is shown again, and its files from the first.
+ */
 static void job_stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -111,6 +122,10 @@ static bool job_stage_make_room(struct job *job, const Machine__Reply *reply)
 	return true;
 }
 
+/*
+ * The answer to a begin and to every chunk: how far the file is. What the machine claims is
+ * checked against the file's size and then believed: it is the one who has the bytes.
+ */
 static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -140,6 +155,10 @@ static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
 	}
 }
 
+/*
+ * Sends the next chunk. A file that is there to its last byte and not complete has another hash:
+ * something between here and the machine damages data, and more chunks would not help.
+ */
 static void job_stage_chunk(struct job *job)
 {
 	struct job_stage *stage = job_stage_current(job);
@@ -166,6 +185,10 @@ static void job_stage_chunk(struct job *job)
 	job_stage_ask(job, &request, job_stage_on_progress);
 }
 
+/*
+ * Asks for room and for the offset to go on from, which a file that was staged before has behind
+ * it.
+ */
 static void job_stage_begin(struct job *job)
 {
 	struct job_stage *stage = job_stage_current(job);
@@ -180,6 +203,10 @@ static void job_stage_begin(struct job *job)
 	job_stage_ask(job, &request, job_stage_on_progress);
 }
 
+/*
+ * Read whole, and freed with the job: a file that changes while it is staged would fail by its
+ * hash, late.
+ */
 static int job_stage_load(struct job_stage *stage, const char *path, const uint8_t hash[64])
 {
 	free(stage->bytes);
