@@ -1,12 +1,24 @@
 /*
- * Opening: every length is checked against what is left before it is used, and
- * every manifest against its own rules, so that a view's pointers and counts can
- * be followed blindly. Nothing about truth is decided here.
+ * Opening: bytes from anybody become a view whose pointers and counts can be followed
+ * blindly. Every length is checked against what is left before it is used, and every manifest
+ * against its own rules (rules.c). Nothing about truth is decided here; verify.c does that,
+ * on views only.
+ *
+ * Invariants of a view: parts have exactly the kinds of the envelope's kind, in their order,
+ * and cover the envelope to its last byte; nothing lies between or behind them. What no
+ * signature covers is the headers and the signatures themselves.
+ *
+ * The bytes are not copied. They are read again later, so the caller keeps them from
+ * changing.
  */
 #include "proto/envelope/envelope.h"
 
 #include <string.h>
 
+/*
+ * The manifest's own rules. Only where the length fits the kind: each reads its whole
+ * structure.
+ */
 static enum envelope_reason envelope_part_manifest_check(const struct envelope_part *part)
 {
 	const void *manifest = part->manifest;
@@ -30,7 +42,11 @@ static enum envelope_reason envelope_part_manifest_check(const struct envelope_p
 	return ENVELOPE_MALFORMED;
 }
 
-/* Smallest and largest manifest of a kind. */
+/*
+ * Smallest and largest manifest of a kind; those without a tail have one size. The order and
+ * the statement count what is behind their head; that count is checked against the length in
+ * rules.c.
+ */
 static void envelope_part_sizes(enum envelope_part_kind kind, size_t *ret_min, size_t *ret_max)
 {
 	static const struct {
@@ -53,7 +69,10 @@ static void envelope_part_sizes(enum envelope_part_kind kind, size_t *ret_min, s
 	*ret_max = sizes[kind].max;
 }
 
-/* A manifest of another version may have another size: say so, not "malformed". */
+/*
+ * A manifest of another version may have another size: say so, not "malformed". Magic, size
+ * and version stand in the first 16 bytes of every manifest of every version.
+ */
 static enum envelope_reason envelope_part_size_reason(
         const struct envelope_part_header *h, size_t rest)
 {
@@ -65,6 +84,11 @@ static enum envelope_reason envelope_part_size_reason(
 	return ENVELOPE_MALFORMED;
 }
 
+/*
+ * Alignment, room for the header, and every field of it but manifest_len, which depends on
+ * the kind. At least one signature: a part without any is never of use, and would pass a loop
+ * over its signatures.
+ */
 static int envelope_part_header_is_good(const void *bytes, size_t len)
 {
 	const struct envelope_part_header *h = bytes;
@@ -128,6 +152,10 @@ enum envelope_part_kind envelope_kind_part(enum envelope_kind kind, unsigned int
 	return _ENVELOPE_PART_N;
 }
 
+/*
+ * The header says how long the whole is, and it must be exactly that: what a caller has got
+ * is one envelope, neither cut nor followed by anything.
+ */
 static enum envelope_reason envelope_header_check(const void *bytes, size_t len)
 {
 	const struct envelope_header *h = bytes;
@@ -146,6 +174,10 @@ static enum envelope_reason envelope_header_check(const void *bytes, size_t len)
 	               : ENVELOPE_MALFORMED;
 }
 
+/*
+ * Append a part and name its manifest. n_parts cannot pass ENVELOPE_PARTS_MAX: no kind has
+ * more.
+ */
 static void envelope_view_add(struct envelope_view *view, const struct envelope_part *part)
 {
 	const void *manifest = part->manifest;

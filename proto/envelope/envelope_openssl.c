@@ -1,4 +1,9 @@
-/* The host's side of the seam. OpenSSL failing here (no memory) is no: not valid. */
+/*
+ * The seam on the host: OpenSSL's libcrypto. point.c has turned away every key and signature
+ * on which libraries may differ before this is asked; what is left has one answer. A check
+ * that fails for want of memory answers as for a bad signature: refusing is safe. A hash has
+ * no such answer, so that ends the process.
+ */
 #include "proto/envelope/envelope_crypto.h"
 
 #include <stdlib.h>

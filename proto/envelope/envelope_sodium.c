@@ -1,4 +1,7 @@
-/* The machine's side of the seam. */
+/*
+ * The seam in the machine: libsodium, which needs no memory and cannot fail here. The same
+ * keys and signatures as with OpenSSL, see point.c.
+ */
 #include "proto/envelope/envelope_crypto.h"
 
 #include <sodium/crypto_generichash_blake2b.h>

@@ -1,3 +1,4 @@
+/* The identity of a pairing. See pairing.h: what is hashed, and what for. */
 #include "proto/envelope/pairing.h"
 
 #include <string.h>

@@ -1,3 +1,8 @@
+/*
+ * Reasons as names (stable: records and tests keep them) and as sentences for people. Both
+ * come from the one table of all words for errors, proto/words/errors.def; here they only
+ * become strings.
+ */
 #include "proto/envelope/envelope.h"
 
 struct reason_row {

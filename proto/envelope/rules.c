@@ -1,7 +1,16 @@
 /*
- * What a manifest must obey by itself. These rules are also the promise to every
- * reader behind envelope_open(): counts fit their arrays, names are terminated,
- * ranges do not wrap, and nothing hides in unused entries or reserved fields.
+ * What a manifest must obey by itself. These rules are also the promise to every reader
+ * behind envelope_open(): counts fit their arrays, names are terminated, ranges do not wrap,
+ * and nothing hides in unused entries or reserved fields.
+ *
+ * Why so strict about the unused: a manifest is signed and hashed whole, and its hash is a
+ * name (release id, variant hash). If two manifests could differ in bytes that nobody reads,
+ * one thing would have two names, and a field that a later version gives a meaning would
+ * already be signed with garbage in it.
+ *
+ * Order inside each check: magic, size, version first (an unknown version is said so), then
+ * what bounds later reads, then meaning. What needs the outside world (keys, time, machine)
+ * is not asked here.
  */
 #include <string.h>
 
@@ -17,6 +26,7 @@ enum {
 	RULE_EXIT_CODE_MAX = 255,
 };
 
+/* No early exit: short, and the same for every content. */
 static int rules_bytes_are_zero(const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
@@ -28,6 +38,10 @@ static int rules_bytes_are_zero(const void *bytes, size_t len)
 	return any == 0;
 }
 
+/*
+ * Lower case, digits, and what the kind of name allows besides: no name needs quoting
+ * anywhere.
+ */
 static int rules_name_char_is_valid(char c, const char *others)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
@@ -79,6 +93,10 @@ static enum envelope_reason rules_manifest_head_check(
 	return head->size == size ? ENVELOPE_OK : ENVELOPE_MALFORMED;
 }
 
+/*
+ * One role's keys: ids that are theirs (so that an id decides which key is asked), a time
+ * that is not empty, and points that every verifier treats alike. Unused entries are zero.
+ */
 static enum envelope_reason rules_root_keys_check(const struct root_key *keys, uint32_t n)
 {
 	if (n > ROOT_KEYS_MAX) {
@@ -101,7 +119,10 @@ static enum envelope_reason rules_root_keys_check(const struct root_key *keys, u
 	               : ENVELOPE_MALFORMED;
 }
 
-/* No key has two roles, the root's own included. */
+/*
+ * No key has two roles, the root's own included: a role is what limits the damage of a stolen
+ * key, and consent by two roles must be consent by two keys. Policy keys count too.
+ */
 static int rules_root_keys_are_distinct(const struct root_manifest *root)
 {
 	const struct root_key *keys[RULE_KEYS_MAX];
@@ -125,6 +146,10 @@ static int rules_root_keys_are_distinct(const struct root_manifest *root)
 	return 1;
 }
 
+/*
+ * As many signatures as a part can carry and as there are keys: a need that cannot be met
+ * would bar a service for good, and 0 would let a variant pass unsigned.
+ */
 static int rules_root_need_is_good(const struct root_manifest *root, uint32_t n_signatures)
 {
 	return n_signatures >= 1 && n_signatures <= ENVELOPE_SIGNATURES_MAX &&
@@ -154,6 +179,11 @@ static int rules_root_needs_are_valid(const struct root_manifest *root)
 	        (ROOT_NEEDS_MAX - root->n_needs) * sizeof(root->needs[0]));
 }
 
+/*
+ * Roles that every machine needs have a key; control, policy and audit may be missing, and
+ * then nothing passes that asks for them. Lives of 0 would make every manifest too long-
+ * lived.
+ */
 static int rules_root_numbers_are_valid(const struct root_manifest *root)
 {
 	return root->serial >= 1 && root->issued < root->expires && root->reserved == 0 &&
@@ -162,6 +192,11 @@ static int rules_root_numbers_are_valid(const struct root_manifest *root)
 	       root->n_keys[ROOT_ROLE_ORDER] >= 1;
 }
 
+/*
+ * Counts before contents: rules_root_keys_are_distinct() walks n_keys[], which the loop has
+ * bounded. UNSAFE_KEY is said of a key that is well-formed otherwise, so that the reason is
+ * right.
+ */
 enum envelope_reason root_manifest_check(const struct root_manifest *root)
 {
 	enum envelope_reason r = rules_manifest_head_check(root, ROOT_MAGIC, sizeof(*root));
@@ -202,6 +237,10 @@ static int rules_kit_names_are_valid(const struct kit_manifest *kit)
 	               kit->metrics[0], KIT_METRIC_NAME_SIZE, kit->n_metrics, KIT_METRICS_MAX);
 }
 
+/*
+ * Ranges of ports that exist, first to last, both included. They may overlap: RS gives
+ * rights, not shares.
+ */
 static int rules_kit_io_is_valid(const struct kit_manifest *kit)
 {
 	if (kit->n_io > KIT_IO_MAX) {
@@ -216,6 +255,7 @@ static int rules_kit_io_is_valid(const struct kit_manifest *kit)
 	        kit->io + kit->n_io, (KIT_IO_MAX - kit->n_io) * sizeof(kit->io[0]));
 }
 
+/* Whole pages that do not wrap. Whether a machine has anything there is its own to judge. */
 static int rules_kit_mmio_is_valid(const struct kit_manifest *kit)
 {
 	if (kit->n_mmio > KIT_MMIO_MAX) {
@@ -233,6 +273,7 @@ static int rules_kit_mmio_is_valid(const struct kit_manifest *kit)
 	        kit->mmio + kit->n_mmio, (KIT_MMIO_MAX - kit->n_mmio) * sizeof(kit->mmio[0]));
 }
 
+/* Numbers of lines. As with ports, sharing is no fault of form. */
 static int rules_kit_irqs_are_valid(const struct kit_manifest *kit)
 {
 	if (kit->n_irqs > KIT_IRQ_MAX) {
@@ -247,6 +288,11 @@ static int rules_kit_irqs_are_valid(const struct kit_manifest *kit)
 	        kit->irqs + kit->n_irqs, (KIT_IRQ_MAX - kit->n_irqs) * sizeof(kit->irqs[0]));
 }
 
+/*
+ * counter and floor: the release may follow itself. heap_limit may be 0 (no heap), a stack
+ * may not. Unknown flags are refused: a kit that asks for something this version cannot give
+ * must not run as if it had not asked.
+ */
 static int rules_kit_numbers_are_valid(const struct kit_manifest *kit)
 {
 	return kit->counter >= 1 && kit->floor <= kit->counter &&
@@ -291,6 +337,7 @@ size_t order_manifest_size(uint32_t n_components)
 	       (size_t)n_components * sizeof(struct order_component);
 }
 
+/* A confirm is of a transaction, a shutdown of the machine; all others name services. */
 static int rules_order_action_lists_services(uint32_t action)
 {
 	return action != ORDER_CONFIRM && action != ORDER_SHUTDOWN;
@@ -302,6 +349,10 @@ static int rules_order_action_runs(uint32_t action)
 	return action == ORDER_UPDATE || action == ORDER_PREPARE;
 }
 
+/*
+ * confirm: the transaction that is confirmed; shutdown: the exit code; no other action has
+ * one.
+ */
 static int rules_order_argument_is_valid(const struct order_manifest *order)
 {
 	switch (order->action) {
@@ -355,6 +406,10 @@ static int rules_order_components_are_valid(const struct order_manifest *order)
 	return 1;
 }
 
+/*
+ * Limits belong to transactions; 0 is the default of RS, which also has upper bounds of its
+ * own.
+ */
 static int rules_order_limits_are_valid(const struct order_manifest *order)
 {
 	return rules_order_action_runs(order->action) ||
@@ -362,6 +417,10 @@ static int rules_order_limits_are_valid(const struct order_manifest *order)
 	               order->hold_ms == 0);
 }
 
+/*
+ * The count is bounded and the length compared with it before a component is looked at. `len`
+ * is also what the signature covers, so every component is signed and none is left over.
+ */
 enum envelope_reason order_manifest_check(const struct order_manifest *order, size_t len)
 {
 	enum envelope_reason r = rules_manifest_head_check(order, ORDER_MAGIC, len);
@@ -383,6 +442,11 @@ enum envelope_reason order_manifest_check(const struct order_manifest *order, si
 	               : ENVELOPE_MALFORMED;
 }
 
+/*
+ * Asked of checked orders only. What runs or tries variants needs a control key only where a
+ * component consents to loss; a confirm never does; all else (restart afresh, shutdown, drop)
+ * destroys and always does.
+ */
 int order_needs_control(const struct order_manifest *order)
 {
 	if (!rules_order_action_runs(order->action)) {
@@ -404,6 +468,10 @@ size_t statement_manifest_size(uint32_t n_services)
 	       (size_t)n_services * sizeof(struct statement_service);
 }
 
+/*
+ * Services in rising order, each once, so that a statement of one content has one form; a
+ * generation is (epoch, number) or unknown, and of no epoch above the statement's own root.
+ */
 enum envelope_reason statement_manifest_check(
         const struct statement_manifest *statement, size_t len)
 {

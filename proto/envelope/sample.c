@@ -1,3 +1,10 @@
+/*
+ * Good envelopes of each kind, made from fixed keys and fixed fields, so that they are the
+ * same bytes in every run and can be golden files. The secrets are one byte, 0x40 plus the
+ * key's number, 32 times: they sign nothing but samples. A test spoils a manifest or a
+ * signature and signs again; what it leaves alone is still good, so the reason that comes
+ * back is that of the one thing it spoiled.
+ */
 #undef NDEBUG
 #include "proto/envelope/sample.h"
 

@@ -1,12 +1,28 @@
 /*
- * Believing: from the pinned root key down. A signature is looked at before any
- * field of the bytes it covers is used, except the key ids that say whom to ask.
+ * Believing: from the pinned root key down. The order of checks is the same for every kind,
+ * and the first that fails is the answer:
+ *
+ *   1. root: one signature, by the pinned key, over the root manifest; serial and hash; expiry
+ *   2. each further part: the key is named by this root, for a role that may sign this kind;
+ *      the signature over exactly the manifest's bytes; the key's own end
+ *   3. as many signatures, and by such roles, as the root and the kind ask for
+ *   4. what the manifests say of each other (service, release) and of us (machine, boot, epoch)
+ *   5. length of life, and its end
+ *
+ * Before a part's signature is good nothing of that part decides anything, with two
+ * exceptions that a forger gains nothing by: key ids, which only say whom to ask, and the
+ * date, which can only make keys look older than they are (envelope_time()).
  *
  * Dates serve expiry only. A date in the future is no reason to refuse: it moves the
- * verifier's time forward, but not beyond what its own clock explains (trust's
- * latest_time), or one stolen key could run time forward until everything else has
- * expired. A time statement is judged by the time it states, a starting statement by
- * none: it comes from before, and only raises.
+ * verifier's time forward, but not beyond what its own clock explains (trust's latest_time),
+ * or one stolen key could run time forward until everything else has expired. A time
+ * statement is judged by the time it states, a starting statement by none: it comes from
+ * before, and only raises.
+ *
+ * Not decided here: whether a number (transaction, generation, floor) was used before,
+ * whether a payload's bytes are the ones named (envelope_verify_payload()), whether a kit is
+ * the one that a payload was made from. Nothing is kept: two calls with the same arguments
+ * give the same answer.
  */
 #include <string.h>
 
@@ -19,6 +35,10 @@ struct key_list {
 	uint32_t n;
 };
 
+/*
+ * The key with this id. Ids are hashes of public keys (rules.c checks that), so one id is one
+ * key; the rules also keep a key from having two roles.
+ */
 static const struct root_key *key_list_find(struct key_list list, const uint8_t id[16])
 {
 	for (uint32_t i = 0; i < list.n; i++) {
@@ -34,6 +54,7 @@ static struct key_list verify_key_list(const struct root_manifest *root, enum ro
 	return (struct key_list){root->keys[role], root->n_keys[role]};
 }
 
+/* A key's id: the first 16 bytes of BLAKE2b-512 over its public half. */
 static void verify_key_id(const uint8_t pub[32], uint8_t ret_id[16])
 {
 	uint8_t hash[64];
@@ -42,7 +63,10 @@ static void verify_key_id(const uint8_t pub[32], uint8_t ret_id[16])
 	memcpy(ret_id, hash, 16);
 }
 
-/* The key that made the signature, and its role; NULL: the root does not name it. */
+/*
+ * The key that claims to have signed, and its role; NULL: the root does not name it. Of a
+ * revoked key the newer root says nothing any more, which is what revokes it.
+ */
 static const struct root_key *root_find_key(
         const struct root_manifest *root, const uint8_t id[16], enum root_role *ret_role)
 {
@@ -60,7 +84,15 @@ static const struct root_key *root_find_key(
 
 #define ROLE_BIT(role) (1u << (role))
 
-/* One signature by a key of one of the allowed roles, not over at the time. */
+/*
+ * One signature over part->manifest, all of it and nothing else: neither the part's header
+ * nor the other signatures are covered. Checked in this order: the root names the key; for a
+ * role in `allowed` (ROLE_BIT()s); the bytes; the key's not_after. Its not_before is not
+ * asked for: a date ahead of ours is never a reason to refuse.
+ *
+ * The root key itself signs roots and times only: where it appears elsewhere it is a known
+ * key of the wrong role, not an unknown one.
+ */
 static enum envelope_reason verify_signature(const struct envelope_part *part,
         const struct envelope_signature *sig, const struct root_manifest *root,
         unsigned int allowed, uint64_t time)
@@ -83,7 +115,11 @@ static enum envelope_reason verify_signature(const struct envelope_part *part,
 	return time < key->not_after ? ENVELOPE_OK : ENVELOPE_KEY_EXPIRED;
 }
 
-/* Every signature must be good, and by a key of its own. */
+/*
+ * All signatures of a part, none ignored: a part that carries one bad signature beside enough
+ * good ones is refused, so that nothing can be smuggled in as decoration. No key counts
+ * twice. How many are needed is the caller's to ask.
+ */
 static enum envelope_reason verify_part(const struct envelope_part *part,
         const struct root_manifest *root, unsigned int allowed, uint64_t time)
 {
@@ -104,7 +140,10 @@ static enum envelope_reason verify_part(const struct envelope_part *part,
 	return ENVELOPE_OK;
 }
 
-/* Signatures of a verified part that keys of this role made. */
+/*
+ * Signatures by keys of this role. Only for a part that verify_part() has passed: ids are
+ * counted here, not signatures checked.
+ */
 static unsigned int verify_signatures_by(
         const struct envelope_part *part, const struct root_manifest *root, enum root_role role)
 {
@@ -116,7 +155,10 @@ static unsigned int verify_signatures_by(
 	return n;
 }
 
-/* Signed by the pinned root key, and by nobody else. */
+/*
+ * Signed by this key, exactly once, and by nobody else. One signature is all a root has: one
+ * that carries more is refused rather than half read.
+ */
 static enum envelope_reason verify_root_key(
         const struct envelope_part *part, const uint8_t root_pub[32])
 {
@@ -135,7 +177,12 @@ static enum envelope_reason verify_root_key(
 	               : ENVELOPE_BAD_SIGNATURE;
 }
 
-/* Not older than what was seen, and nothing else under the serial that was. */
+/*
+ * Not older than the newest root seen, and the same bytes if it has the same serial:
+ * otherwise whoever holds the root key could show two machines two roots of one number. A
+ * zero root_hash (a machine that knows the serial from its boot configuration only) leaves
+ * the second question open.
+ */
 static enum envelope_reason verify_root_serial(
         const struct root_manifest *root, const struct trust *trust)
 {
@@ -152,6 +199,11 @@ static enum envelope_reason verify_root_serial(
 	               : ENVELOPE_OTHER_ROOT;
 }
 
+/*
+ * The chain's first link. The root manifest names its own public key too; it must be the
+ * pinned one, so that a root signed for another keyring says so (UNKNOWN_KEY) before its
+ * contents are used. `time` 0 never expires anything.
+ */
 static enum envelope_reason verify_root(
         const struct envelope_part *part, const struct trust *trust, uint64_t time)
 {
@@ -223,7 +275,10 @@ uint64_t envelope_time(const struct envelope_view *view, const struct trust *tru
 	return date > trust->time ? date : trust->time;
 }
 
-/* Of verify_root_key() and verify_signature(): the root key, or one with the role. */
+/*
+ * Until when the signer of a verified part may sign: the root key as long as the root,
+ * another key as long as the root says of it.
+ */
 static uint64_t verify_signature_end(const struct envelope_view *view, const uint8_t id[16])
 {
 	enum root_role role;
@@ -246,11 +301,13 @@ uint64_t envelope_keys_end(const struct envelope_view *view)
 	return end;
 }
 
+/* expires > issued was checked when the manifest was opened (rules.c): no wrap. */
 static int verify_life_is_within(uint64_t issued, uint64_t expires, uint64_t max)
 {
 	return expires - issued <= max;
 }
 
+/* Every machine has its own id; a manifest for "any machine" does not exist. */
 static enum envelope_reason verify_machine(const uint8_t machine_id[16], const struct trust *trust)
 {
 	return memcmp(machine_id, trust->machine_id, sizeof(trust->machine_id)) == 0
@@ -258,7 +315,11 @@ static enum envelope_reason verify_machine(const uint8_t machine_id[16], const s
 	               : ENVELOPE_WRONG_MACHINE;
 }
 
-/* The variant is of the kit's service and of the kit's release. */
+/*
+ * The variant is of the kit's service and of the kit's release, the release id being the hash
+ * of all of the kit's manifest. So what the release key said about privileges and limits
+ * holds for what the variant key signed, and for nothing else.
+ */
 static enum envelope_reason verify_binding(const struct envelope_view *view)
 {
 	uint8_t release_id[64];
@@ -272,6 +333,11 @@ static enum envelope_reason verify_binding(const struct envelope_view *view)
 	               : ENVELOPE_RELEASE_MISMATCH;
 }
 
+/*
+ * root, kit (release keys), variant (variant keys, as many as the root asks for this
+ * service), binding, machine, life, end. That the payload was made from this kit is not shown
+ * by any of it.
+ */
 static enum envelope_reason verify_variant(
         const struct envelope_view *view, const struct trust *trust, uint64_t time)
 {
@@ -301,6 +367,11 @@ static enum envelope_reason verify_variant(
 	return time < variant->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
 }
 
+/*
+ * An order key's signature always; a control key's beside it where order_needs_control() says
+ * so. Neither stands in for the other, and a control key's on an order that needs none does
+ * no harm.
+ */
 static enum envelope_reason verify_order_signatures(const struct envelope_view *view, uint64_t time)
 {
 	const struct envelope_part *part = &view->part[1];
@@ -319,6 +390,12 @@ static enum envelope_reason verify_order_signatures(const struct envelope_view *
 	               : ENVELOPE_OK;
 }
 
+/*
+ * Signatures, machine, boot, epoch, life, end. The epoch ties the order's numbers to the root
+ * they were counted under: after a new root every older order is void, whoever signed it.
+ * Transaction numbers, generations and what the order names are checked by RS against its own
+ * books.
+ */
 static enum envelope_reason verify_order(
         const struct envelope_view *view, const struct trust *trust, uint64_t time)
 {
@@ -358,6 +435,11 @@ static enum envelope_reason verify_statement(
 	               : r;
 }
 
+/*
+ * By the root key, or by a release key that is not over at the time it states. The nonce is
+ * the verifier's own: a statement answers one question of one boot and cannot be kept for
+ * later.
+ */
 static enum envelope_reason verify_time(const struct envelope_view *view, const struct trust *trust)
 {
 	const struct time_manifest *time = view->time;
@@ -379,7 +461,10 @@ static enum envelope_reason verify_time(const struct envelope_view *view, const 
 	return time->nonce == trust->time_nonce ? ENVELOPE_OK : ENVELOPE_WRONG_NONCE;
 }
 
-/* The time at which keys and root must not be over. */
+/*
+ * The time at which root and keys must not be over; 0: nothing expires. For a time statement
+ * it is the stated time, since the verifier's own may be what is wrong.
+ */
 static uint64_t envelope_judged_at(const struct envelope_view *view, const struct trust *trust)
 {
 	switch (view->kind) {
@@ -418,6 +503,7 @@ enum envelope_reason envelope_verify(const struct envelope_view *view, const str
 	return ENVELOPE_MALFORMED;
 }
 
+/* BLAKE2b-512. Both sides are public: no constant time is needed. */
 static int verify_hash_matches(const void *bytes, size_t len, const uint8_t expected[64])
 {
 	uint8_t hash[64];

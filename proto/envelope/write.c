@@ -1,3 +1,9 @@
+/*
+ * Writing parts and envelopes, for those who sign and for tests. Nothing is judged here: what
+ * is written is opened by its reader as if it came from a stranger, and keyring_sign() opens
+ * its own output before it hands it out. Reserved fields are written as zero; no byte of the
+ * output depends on anything but the arguments.
+ */
 #include <string.h>
 
 #include "proto/envelope/envelope.h"
