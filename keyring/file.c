@@ -1,7 +1,12 @@
 /*
- * Files that hold secrets. A file is judged by the descriptor it was opened with,
- * never by its name, so that what was checked is what is read. Links are not
- * followed.
+ * Files that hold secrets, and who else could have put them there. A file is judged by the
+ * descriptor it was opened with, never by its name, so that what was checked is what is read.
+ * Links are not followed: a name in the keyring is the file or nothing.
+ *
+ * What is checked: the directory is ours (effective uid) and nobody else may write to it; a
+ * file is a regular one of at most KEYRING_FILE_MAX bytes; a secret one is ours, and others
+ * have no right to it at all. What is not: the directories above (who can rename those can
+ * swap the whole keyring, which then has keys that no root names), ACLs, and root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +22,7 @@ void keyring_file_wipe(struct keyring_file *file)
 	OPENSSL_cleanse(file, sizeof(*file));
 }
 
+/* What errno of open() means here. ELOOP is O_NOFOLLOW's answer to a link. */
 static int keyring_open_error(int error)
 {
 	switch (error) {
@@ -49,6 +55,10 @@ int keyring_dir_open(const char *dir, int *ret_fd)
 	return 0;
 }
 
+/*
+ * The descriptor's file, before a byte of it is read. Its size may still change; the reader
+ * has a limit of its own.
+ */
 static int keyring_file_check(int fd, int secret)
 {
 	struct stat st;
@@ -94,6 +104,7 @@ int keyring_file_read(int dir_fd, const char *name, int secret, struct keyring_f
 	return 0;
 }
 
+/* All of it, and on disk: the caller renames or reports success next. */
 static int file_write_all(int fd, const uint8_t *bytes, size_t len)
 {
 	while (len > 0) {
@@ -110,6 +121,10 @@ static int file_write_all(int fd, const uint8_t *bytes, size_t len)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+/*
+ * O_EXCL: never into a file, or through a link, that somebody put there. fchmod() because the
+ * umask may have taken rights that the public file should have.
+ */
 int keyring_file_write(int dir_fd, const char *name, int secret, const void *bytes, size_t len)
 {
 	mode_t mode = secret ? 0600 : 0644;
@@ -125,6 +140,10 @@ int keyring_file_write(int dir_fd, const char *name, int secret, const void *byt
 	return file_write_all(fd, bytes, len);
 }
 
+/*
+ * A leftover NAME.new of a run that was killed is removed first. Readers see the old bytes or
+ * the new ones; the directory is synced, so that after a crash it is one of them too.
+ */
 int keyring_file_replace(int dir_fd, const char *name, int secret, const void *bytes, size_t len)
 {
 	char beside[64];

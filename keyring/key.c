@@ -22,6 +22,10 @@ struct role_row {
 	int type;
 };
 
+/*
+ * What each role is called and kept in. `use` begins with where the key belongs: `luctl keys
+ * list` shows it.
+ */
 static const struct role_row role_table[_KEYRING_N] = {
         [KEYRING_ROOT] = {"root", "root.pem", "offline: says which keys may do what", "ED25519",
                 EVP_PKEY_ED25519},
@@ -113,7 +117,11 @@ static int key_alloc(enum keyring_role role, struct keyring_key **ret_key)
 	return 0;
 }
 
-/* Fill in what follows from the private key. */
+/*
+ * Fill in what follows from the private key: public half and id. KEYRING_E_FORMAT: the key is
+ * of another algorithm than its role's, so that an X25519 key can sign nothing and an Ed25519
+ * key opens nothing.
+ */
 static int key_derive(struct keyring_key *key)
 {
 	size_t len = sizeof(key->pub);
@@ -129,6 +137,7 @@ static int key_derive(struct keyring_key *key)
 	return 0;
 }
 
+/* Drawn by OpenSSL's generator; on no disk yet. */
 int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key)
 {
 	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
@@ -146,6 +155,10 @@ int keyring_key_new(enum keyring_role role, struct keyring_key **ret_key)
 	return r;
 }
 
+/*
+ * PKCS#8 without a passphrase: who may read it is the file's mode's business. The text lies
+ * in a BIO that wipes it when it is freed.
+ */
 int keyring_key_save(const struct keyring_key *key, int dir_fd)
 {
 	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_secmem());
@@ -172,6 +185,10 @@ static int key_parse_pem(struct keyring_key *key, const struct keyring_file *fil
 	return key->pkey == NULL ? KEYRING_E_FORMAT : key_derive(key);
 }
 
+/*
+ * The file must be secret (file.c), a key, and of the role's algorithm. Whether any root
+ * names it is not asked here: list.c and the signer do.
+ */
 int keyring_key_load(int dir_fd, enum keyring_role role, struct keyring_key **ret_key)
 {
 	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;

@@ -31,6 +31,11 @@ static bool list_root_is_whole(const struct envelope_part *part)
 	               root->root_pub, part->manifest, part->manifest_len, part->signatures[0].sig);
 }
 
+/*
+ * Read once for all keys: the root (whole and signed by the key it names itself; whether that
+ * is the pinned one is for machines to say), whether root.pem is the key that signed it, and
+ * the rules. A fault here is a fault of every key that depends on it.
+ */
 static void list_ring_read(int dir_fd, struct list_ring *ring)
 {
 	_cleanup_(keyring_key_freep) struct keyring_key *key = NULL;
@@ -53,7 +58,11 @@ static void list_ring_read(int dir_fd, struct list_ring *ring)
 	ring->rules_error = keyring_rules_load(dir_fd, &rules, &ring->rules_line, &why);
 }
 
-/* What the root says of the key; false when it does not name it. */
+/*
+ * What the root says of the key: fills in its time, which never outlasts the root's. False
+ * when the root does not name it for this role. The root and the audit key stand in the
+ * manifest's head, the others in its tables.
+ */
 static bool list_find(
         const struct root_manifest *root, const uint8_t pub[32], struct keyring_info *info)
 {
@@ -84,6 +93,11 @@ static bool list_find(
 	return false;
 }
 
+/*
+ * The first thing that keeps the key from its work, from the file outwards: a file that is
+ * exposed is said before a root that has expired, since renewing the root would not help.
+ * not_before is allowed a day of skew, as when keys are made.
+ */
 static enum keyring_fault list_fault(const struct list_ring *ring, uint64_t now,
         const struct keyring_key *key, struct keyring_info *info)
 {

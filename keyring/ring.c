@@ -28,6 +28,7 @@ static const struct ring_row {
 
 #define RING_ROWS (sizeof(ring_rows) / sizeof(ring_rows[0]))
 
+/* One entry of the root manifest: a key and its time. */
 static void ring_root_key(const struct keyring_key *key, uint64_t not_before, uint64_t not_after,
         struct root_key *ret_entry)
 {
@@ -62,6 +63,10 @@ static void ring_root_name(struct root_manifest *root, struct keyring_key *const
 	}
 }
 
+/*
+ * Sign and put in place. keyring_sign() opens what it wrote, so a manifest that breaks a rule
+ * is refused here and the old root stays.
+ */
 static int ring_root_sign(
         const struct root_manifest *root, const struct keyring_key *key, int dir_fd)
 {
@@ -97,6 +102,7 @@ static void ring_keys_free(struct keyring_key *keys[_KEYRING_N])
 	}
 }
 
+/* A key drawn and saved. When saving fails *ret_key is set all the same; the caller frees it. */
 static int ring_key_draw(enum keyring_role role, int dir_fd, struct keyring_key **ret_key)
 {
 	int r = keyring_key_new(role, ret_key);
@@ -127,6 +133,10 @@ static int ring_fill(int dir_fd, uint64_t now, uint64_t lifetime_sec)
 	return r;
 }
 
+/*
+ * A keyring that was not finished. Only names that are ours: a directory that has anything
+ * else stays.
+ */
 static void ring_remove(const char *dir, int dir_fd)
 {
 	for (unsigned int i = 0; i < _KEYRING_N; i++) {
@@ -147,6 +157,10 @@ static int ring_publish(const char *from, const char *to)
 	                                                                 : -errno;
 }
 
+/*
+ * Made in DIR.XXXXXX beside it and renamed: rename() replaces an empty directory and no
+ * other, so what is there is never lost and two that run at once make one keyring.
+ */
 int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
 {
 	_cleanup_(fd_closep) int fd = -1;
@@ -177,7 +191,11 @@ int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
 	return r;
 }
 
-/* The keys of a renewed root: those that are here, some drawn anew. */
+/*
+ * The root key first: without it nothing is drawn. A key that is drawn replaces its file
+ * before the new root names it; if what follows fails, the file is newer than the root,
+ * `luctl keys list` calls it foreign, and renewing once more names it.
+ */
 static int ring_renew_keys(int dir_fd, unsigned int replace, struct keyring_key *keys[_KEYRING_N])
 {
 	int r = keyring_key_load(dir_fd, KEYRING_ROOT, &keys[KEYRING_ROOT]);
@@ -193,6 +211,12 @@ static int ring_renew_keys(int dir_fd, unsigned int replace, struct keyring_key 
 	return r;
 }
 
+/*
+ * The root key must be the one that signed the last root (KEYRING_E_REFUSED): another's root
+ * would be refused by every machine, after its keys were replaced here. Roles without a file
+ * here keep their entry, end included, so a key that should outlive this root must be at
+ * hand.
+ */
 int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace)
 {
 	struct keyring_key *keys[_KEYRING_N] = {NULL};

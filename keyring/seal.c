@@ -1,9 +1,17 @@
 /*
- * Sealing seeds: a fresh X25519 key per seed agrees on a secret with the audit key;
- * HKDF-SHA256 over it, both public keys as salt, gives the key of one
- * ChaCha20-Poly1305 box. Each box key is used once, so the nonce is zero. The context
- * (the seed's commitment) is authenticated, so that sealed seeds cannot be swapped
- * between rows of a database.
+ * Sealing seeds: whoever makes a layout keeps its seed for those who audit it, in a form that
+ * no online process can open, the maker included.
+ *
+ *   secret = X25519(ephemeral private, audit public)
+ *   key    = HKDF-SHA256(secret, salt: ephemeral public, audit public; info: SEAL_INFO)
+ *   sealed = ephemeral public [32] | ChaCha20-Poly1305(key, nonce 0, seed; context) [32 + 16]
+ *
+ * A fresh ephemeral key for each seed makes each box key a key of one message, so the nonce
+ * may be zero. The context (the seed's commitment) is authenticated and not stored: sealed
+ * seeds cannot be swapped between rows of a database. Nothing here says who sealed: anybody
+ * can who has the public key.
+ *
+ * All private values are wiped on every way out.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,6 +71,10 @@ static int seal_agree(EVP_PKEY *own, const uint8_t other[32], uint8_t ret_secret
 	               : -1;
 }
 
+/*
+ * Both public keys are in the salt, so that a secret agreed with one audit key opens nothing
+ * under another.
+ */
 static int seal_hkdf(uint8_t secret[32], const uint8_t ephemeral[32], const uint8_t audit[32],
         uint8_t ret_key[32])
 {
@@ -97,6 +109,10 @@ static int seal_key(EVP_PKEY *own, const uint8_t other[32], const uint8_t epheme
 	return r;
 }
 
+/*
+ * On failure ret_sealed is all zero, which opens under no key. A public key of small order is
+ * such a failure: OpenSSL refuses to agree on zero.
+ */
 int keyring_seal(const uint8_t audit_pub[32], const uint8_t context[64],
         const uint8_t seed[SIGNER_SEED_SIZE], uint8_t ret_sealed[SIGNER_SEALED_SIZE])
 {
@@ -125,6 +141,10 @@ int keyring_seal(const uint8_t audit_pub[32], const uint8_t context[64],
 	return 0;
 }
 
+/*
+ * KEYRING_E_REFUSED: not the audit key, not this context, or a byte of it was changed; which
+ * one is not said. ret_seed is untouched then.
+ */
 int keyring_unseal(const struct keyring_key *audit, const uint8_t context[64],
         const uint8_t sealed[SIGNER_SEALED_SIZE], uint8_t ret_seed[SIGNER_SEED_SIZE])
 {

@@ -1,8 +1,15 @@
 /*
- * Signing manifests. A key signs the kinds of its role and nothing else, and only a manifest
- * that obeys its own rules: the part is written, opened again as any reader would, and handed
- * out if that succeeds. A control key is different: it adds its signature to an order that the
- * order key signs as well.
+ * Signing manifests. A signature covers exactly the manifest's bytes (proto/envelope), and
+ * this is where all of them come from on the host.
+ *
+ * A key signs the kinds of its role and nothing else, and only a manifest that obeys its own
+ * rules: the part is written, opened again as any reader would, and handed out if that
+ * succeeds. So a mistake above ends here and not in a machine. What is not asked: whether
+ * what the manifest says is true, or wise. The signer asks that for the online keys; for the
+ * offline ones the person does.
+ *
+ * A control key is different: it adds its signature to an order that the order key signs as
+ * well.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -15,6 +22,7 @@ static void sign_ctx_freep(EVP_MD_CTX **ctx)
 	EVP_MD_CTX_free(*ctx);
 }
 
+/* Which role signs which kind: the same table that verify.c asks in the other direction. */
 static bool sign_role_fits(enum keyring_role role, enum envelope_part_kind kind)
 {
 	switch (kind) {
@@ -35,6 +43,7 @@ static bool sign_role_fits(enum keyring_role role, enum envelope_part_kind kind)
 	return false;
 }
 
+/* One Ed25519 signature: deterministic, no random numbers needed. */
 static int sign_bytes(const struct keyring_key *key, const void *bytes, size_t len,
         struct envelope_signature *ret_signature)
 {
@@ -50,6 +59,7 @@ static int sign_bytes(const struct keyring_key *key, const void *bytes, size_t l
 	return 0;
 }
 
+/* ret_part is zeroed when it is refused: a signature over a bad manifest must not lie about. */
 int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, const void *manifest,
         size_t manifest_len, uint8_t *ret_part, size_t cap, size_t *ret_len)
 {
@@ -77,6 +87,11 @@ int keyring_sign(const struct keyring_key *key, enum envelope_part_kind kind, co
 	return 0;
 }
 
+/*
+ * The manifest is opened as a part of an order only to have it checked; the part is thrown
+ * away. That the order needs a control key is not asked: consenting to more than is needed is
+ * harmless.
+ */
 int keyring_control_sign(const struct keyring_key *key, const void *manifest, size_t manifest_len,
         struct envelope_signature *ret_signature)
 {

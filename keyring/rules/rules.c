@@ -37,7 +37,10 @@ struct rules_line {
 	const char *end;
 };
 
-/* The next word, or "" at the end. False: it is too long. */
+/*
+ * The next word, or "" at the end of the line; words are separated by blanks and tabs. False:
+ * it is too long for any rule.
+ */
 static bool rules_word(struct rules_line *line, char ret_word[RULES_WORD_MAX])
 {
 	size_t n = 0;
@@ -63,6 +66,10 @@ static int rules_hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/*
+ * "*" or 32 lower-case digits. One place stays unused, so that `to` points into the array
+ * whatever n is.
+ */
 static bool rule_machine(struct rules *rules, const char *word)
 {
 	uint8_t *to = rules->machines[rules->n_machines];
@@ -86,6 +93,10 @@ static bool rule_machine(struct rules *rules, const char *word)
 	return true;
 }
 
+/*
+ * The rule for names is the manifests' own: what could never be asked for is an error, not a
+ * rule.
+ */
 static bool rule_service(struct rules *rules, const char *word)
 {
 	char *to = rules->services[rules->n_services];
@@ -115,6 +126,7 @@ static bool rule_action(struct rules *rules, const char *word)
 	return false;
 }
 
+/* Decimal, at most 18 digits: no overflow, no sign, no other base. */
 static bool rules_number(const char *word, uint64_t *ret)
 {
 	uint64_t value = 0;
@@ -146,7 +158,7 @@ static bool rules_list(struct rules *rules, struct rules_line *line,
 	return good;
 }
 
-/* NULL: no such limit. */
+/* Where a limit goes, and its bit in ->limits. NULL: no such limit. */
 static uint64_t *rules_limit(struct rules *rules, const char *name, uint32_t *ret_bit)
 {
 	const struct {
@@ -169,6 +181,10 @@ static uint64_t *rules_limit(struct rules *rules, const char *name, uint32_t *re
 	return NULL;
 }
 
+/*
+ * One line without its comment. False: invalid; *ret_why is set only where the usual sentence
+ * would not help.
+ */
 static bool rules_line(struct rules *rules, struct rules_line *line, const char **ret_why)
 {
 	char name[RULES_WORD_MAX], word[RULES_WORD_MAX];
@@ -200,6 +216,11 @@ static bool rules_line(struct rules *rules, struct rules_line *line, const char 
 	       rules_word(line, word) && *word == '\0';
 }
 
+/*
+ * A comment ends the line's text; a NUL in the text before it is invalid, for what stands
+ * behind one would be read by nobody who looks at the file. The defaults of limits are those
+ * of rules_default_text.
+ */
 unsigned int rules_parse(
         const char *text, size_t len, struct rules *ret_rules, const char **ret_why)
 {
@@ -264,6 +285,10 @@ const char *rules_refuse_variant(
 	               : NULL;
 }
 
+/*
+ * Each component's service and generation; release and variant are not the rule file's
+ * business.
+ */
 static const char *rules_refuse_components(
         const struct rules *rules, const struct order_manifest *order)
 {
@@ -280,6 +305,10 @@ static const char *rules_refuse_components(
 	return NULL;
 }
 
+/*
+ * Machine, action, life, number, components, in this order. Of a manifest that
+ * order_manifest_check() has passed: the components are all there.
+ */
 const char *rules_refuse_order(
         const struct rules *rules, const struct order_manifest *order, uint64_t life_sec)
 {

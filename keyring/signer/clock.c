@@ -1,3 +1,7 @@
+/*
+ * The host's clock, as it is. A host whose clock is wrong signs wrong dates; machines bound
+ * what a date can do (proto/envelope/verify.c).
+ */
 #include "keyring/signer/clock.h"
 
 #include <time.h>

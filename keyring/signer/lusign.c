@@ -70,7 +70,10 @@ static int lusign_write(int fd, const void *from, size_t len)
 	return 0;
 }
 
-/* One line, on disk. */
+/*
+ * One line, on disk, before the answer leaves: a signature that exists is always in the log.
+ * An empty note needs no line.
+ */
 static int lusign_log(int log, uint64_t now, const char *note)
 {
 	char line[SIGNER_NOTE_SIZE + 32];
@@ -83,7 +86,11 @@ static int lusign_log(int log, uint64_t now, const char *note)
 	return lusign_write(log, line, (size_t)n) < 0 || fdatasync(log) < 0 ? -1 : 0;
 }
 
-/* Answer one request. Returns -1 to go on, else the exit code. */
+/*
+ * Answer one request. Returns -1 to go on, else the exit code. Request and reply are static
+ * and wiped: a seed that was sealed, or a manifest, does not lie in memory for a later bug to
+ * show.
+ */
 static int lusign_serve_one(const struct signer *s, int log)
 {
 	static struct signer_request request;
@@ -108,7 +115,10 @@ static int lusign_serve_one(const struct signer *s, int log)
 	return code;
 }
 
-/* The log is ours and nobody else's; a line is never written over another. */
+/*
+ * The log is ours and nobody else's; a line is never written over another. O_NONBLOCK so that
+ * a FIFO put in its place cannot stop the start; default: signer.log beside the keys.
+ */
 static int lusign_log_open(const char *keys, const char *path)
 {
 	char beside[4096];
@@ -122,6 +132,11 @@ static int lusign_log_open(const char *keys, const char *path)
 	        beside, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 }
 
+/*
+ * No core file, no ptrace by others of this user, nothing gained by exec. First of all,
+ * before a key is in memory. SIGPIPE is an error of write() here: the signer ends by its own
+ * exit code.
+ */
 static void lusign_harden(void)
 {
 	const struct rlimit none = {0, 0};
@@ -139,7 +154,11 @@ struct options {
 	unsigned int uid, gid; /* of --user */
 };
 
-/* Another user, never root, for good; no file it could open is needed any more. */
+/*
+ * Another user, never root, for good (real, effective and saved ids; no groups), then no more
+ * processes and a bound on memory. A change of ids sets anew what PR_SET_DUMPABLE has set,
+ * hence a second time. After this nothing can be opened that the new user could not.
+ */
 static int lusign_become_user(const struct options *options)
 {
 	const struct rlimit memory = {UINT64_C(256) << 20, UINT64_C(256) << 20};
@@ -158,6 +177,10 @@ static int lusign_become_user(const struct options *options)
 	               : 0;
 }
 
+/*
+ * UID:GID in numbers: names would need files that the sandbox has no call for. Root is no
+ * user to become.
+ */
 static bool lusign_parse_user(struct options *options)
 {
 	char rest;
@@ -167,7 +190,7 @@ static bool lusign_parse_user(struct options *options)
 	               options->uid != 0 && options->gid != 0);
 }
 
-/* What the command line says; returns false when it makes no sense. */
+/* False: invalid command line. Every option takes a value and is given once. */
 static bool lusign_parse_options(int argc, char **argv, struct options *ret)
 {
 	*ret = (struct options){.keys = NULL};

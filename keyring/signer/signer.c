@@ -1,10 +1,22 @@
 /*
- * The rules of signing. The signer trusts nobody who drives it: the times are its
- * own, the kit of a variant must carry a release signature of the root it was set up
- * with and be the one that the variant names, and machine, service, action, numbers
- * and lives must be within its rule file. What it cannot know, that a payload was made
- * from its kit, a second signer can prove by making it again. An order of the kind
- * that destroys gets this signature too, and is worth nothing without a control key's.
+ * What the signer signs. It trusts nobody who drives it; whoever has taken over `lud` can ask
+ * for anything, and gets what these checks let through:
+ *
+ *   whose   the key is named by this keyring's root, for the role, and neither is over
+ *   when    the dates are the signer's own; the life is within the root's limit
+ *   form    the manifest obeys its own rules, dates included
+ *   what    a variant: its kit is signed by a release key of the same root, of the same service,
+ *           and is the one the variant names. An order: of the root's epoch. A statement: of
+ *           the root's serial
+ *   rules   machine, service, action, life and numbers are within the rule file
+ *
+ * What it cannot know: that a payload was made from its kit (a second signer can prove that
+ * by making it again), that a machine exists, that a number is the next one. An order of the
+ * kind that destroys gets this signature too, and is worth nothing without a control key's.
+ *
+ * Keys, root and rules are read once, at start. No request changes anything here: each is
+ * judged as if it were the only one. A manifest is copied before it is looked at, and the
+ * copy is what is checked, stamped and signed.
  */
 #include "keyring/signer/signer.h"
 
@@ -15,6 +27,11 @@
 
 #include <openssl/crypto.h>
 
+/*
+ * The root is read, not verified against anything: there is no pin here. A root that does not
+ * name these keys gives a signer that refuses everything (signer_key_reason()), and one with
+ * the wrong root key is refused by machines.
+ */
 int signer_init(struct signer *s, const char *dir, const char **ret_what)
 {
 	int r;
@@ -46,6 +63,7 @@ void signer_fini(struct signer *s)
 	s->order = keyring_key_free(s->order);
 }
 
+/* The root was opened by keyring_root_read(), so its counts can be followed. */
 static const struct root_manifest *signer_root(const struct signer *s)
 {
 	return (const void *)s->root.manifest;
@@ -90,7 +108,10 @@ static bool signer_refuse_by_rule(struct signer_reply *reply, const char *refusa
 	return refusal != NULL;
 }
 
-/* May this key sign now? */
+/*
+ * May this key sign now? By the signer's clock, and without the allowance that verifiers
+ * make: a key is not used before its time, nor at or after its end.
+ */
 static enum envelope_reason signer_key_reason(
         const struct signer *s, enum root_role role, const struct keyring_key *key, uint64_t now)
 {
@@ -105,6 +126,10 @@ static enum envelope_reason signer_key_reason(
 	return now < own->not_before || now >= own->not_after ? ENVELOPE_KEY_EXPIRED : ENVELOPE_OK;
 }
 
+/*
+ * What the signer is, for `lud` and people: both key ids, until when both can sign (0: the
+ * root does not name both), its time, and the root itself. Nothing of it is secret.
+ */
 static void signer_info(const struct signer *s, uint64_t now, struct signer_reply *reply)
 {
 	const struct root_key *variant = signer_own_key(s, ROOT_ROLE_VARIANT, s->variant);
@@ -123,7 +148,11 @@ static void signer_info(const struct signer *s, uint64_t now, struct signer_repl
 	memcpy(info->root, s->root_bytes, s->root.size);
 }
 
-/* Does the kit that came along allow this manifest? */
+/*
+ * Does the kit that came along allow this manifest? The request says how long the kit is: not
+ * longer than its place, one part to the last byte, signed by a release key of this root, not
+ * over at the signer's time. Then service and release id, against the manifest.
+ */
 static enum envelope_reason signer_check_kit(const struct signer *s,
         const struct signer_variant *ask, const struct variant_manifest *manifest, uint64_t now)
 {
@@ -155,6 +184,10 @@ static enum envelope_reason signer_check_kit(const struct signer *s,
 	               : ENVELOPE_RELEASE_MISMATCH;
 }
 
+/*
+ * The last step. keyring_sign() checks form and role once more; a refusal by it after all
+ * checks above would be a bug here, and is answered as a refusal.
+ */
 static void signer_reply_sign(struct signer_reply *reply, const struct keyring_key *key,
         enum envelope_part_kind kind, const void *manifest, size_t manifest_len)
 {
@@ -171,6 +204,10 @@ static void signer_reply_sign(struct signer_reply *reply, const struct keyring_k
 	}
 }
 
+/*
+ * Dates must come as 0: a request that brings its own has misunderstood who dates.
+ * lifetime_sec is 32 bits: now + life does not wrap.
+ */
 static void signer_sign_variant(const struct signer *s, const struct signer_variant *ask,
         uint64_t now, struct signer_reply *reply)
 {
@@ -203,7 +240,10 @@ static void signer_sign_variant(const struct signer *s, const struct signer_vari
 	}
 }
 
-/* Stamp an order. Numbers of another epoch than this root's are somebody else's. */
+/*
+ * Judge and stamp an order of ask->len bytes. Numbers of another epoch than this root's are
+ * somebody else's: signing them would let a superseded signer's order pass for a new one.
+ */
 static enum envelope_reason signer_stamp_order(const struct signer *s,
         const struct signer_order *ask, uint64_t now, struct order_manifest *order)
 {
@@ -227,6 +267,10 @@ static enum envelope_reason signer_stamp_order(const struct signer *s,
 	return order->epoch == signer_root(s)->serial ? ENVELOPE_OK : ENVELOPE_WRONG_EPOCH;
 }
 
+/*
+ * len is the requester's word: bounded by the place for it, then compared with the manifest's
+ * own count by order_manifest_check().
+ */
 static void signer_sign_order(const struct signer *s, const struct signer_order *ask, uint64_t now,
         struct signer_reply *reply)
 {
@@ -250,6 +294,10 @@ static void signer_sign_order(const struct signer *s, const struct signer_order 
 	}
 }
 
+/*
+ * A starting statement carries no expiry; it only raises what a machine holds (floors,
+ * generations), for which the rule file has ceilings.
+ */
 static void signer_sign_statement(const struct signer *s, const struct signer_statement *ask,
         uint64_t now, struct signer_reply *reply)
 {
@@ -281,6 +329,10 @@ static void signer_sign_statement(const struct signer *s, const struct signer_st
 	}
 }
 
+/*
+ * Any seed, for any context: sealing reveals nothing and proves nothing, so there is nothing
+ * to check but that somebody can open it.
+ */
 static void signer_seal(
         const struct signer *s, const struct signer_seal *seal, struct signer_reply *reply)
 {
@@ -317,7 +369,10 @@ static void signer_note_order(const struct order_manifest *order, char *ret_note
 	}
 }
 
-/* One line of the log about what was signed, or was not. */
+/*
+ * One line of the log about what was signed, or was not. From the signed bytes, not from the
+ * request; machine and service are what the owner of the keys will look for.
+ */
 static void signer_note(const struct signer_request *request, const struct signer_reply *reply,
         char ret_note[SIGNER_NOTE_SIZE])
 {
@@ -359,6 +414,11 @@ static void signer_note(const struct signer_request *request, const struct signe
 	}
 }
 
+/*
+ * -EPROTO only for a frame that no correct client sends (magic, operation, reserved field).
+ * Everything else, however wrong, gets an answer with a reason. The reply is zeroed first: it
+ * carries nothing of an earlier one.
+ */
 int signer_handle(const struct signer *s, const struct signer_request *request, uint64_t now,
         struct signer_reply *ret_reply, char ret_note[SIGNER_NOTE_SIZE])
 {

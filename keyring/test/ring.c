@@ -1,3 +1,7 @@
+/*
+ * A keyring for a test: the real one, made by keyring_create(), with the fixed time that the
+ * tests reckon from.
+ */
 #undef NDEBUG
 #include <assert.h>
 #include <stdio.h>
