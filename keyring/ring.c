@@ -192,14 +192,20 @@ int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
 }
 
 /*
- * The root key first: without it nothing is drawn. A key that is drawn replaces its file
- * before the new root names it; if what follows fails, the file is newer than the root,
- * `luctl keys list` calls it foreign, and renewing once more names it.
+ * The root key first: without it, or with another than signed the last root (KEYRING_E_REFUSED),
+ * nothing is drawn. A key that is drawn replaces its file before the new root names it; if what
+ * follows fails, the file is newer than the root, `luctl keys list` calls it foreign, and
+ * renewing once more names it.
  */
-static int ring_renew_keys(int dir_fd, unsigned int replace, struct keyring_key *keys[_KEYRING_N])
+static int ring_renew_keys(int dir_fd, const struct root_manifest *last, unsigned int replace,
+        struct keyring_key *keys[_KEYRING_N])
 {
 	int r = keyring_key_load(dir_fd, KEYRING_ROOT, &keys[KEYRING_ROOT]);
 
+	if (r == 0 &&
+	        memcmp(last->root_pub, keys[KEYRING_ROOT]->pub, sizeof(last->root_pub)) != 0) {
+		r = KEYRING_E_REFUSED;
+	}
 	for (unsigned int i = KEYRING_ROOT + 1; r == 0 && i < _KEYRING_N; i++) {
 		if ((replace & (1u << i)) != 0) {
 			r = ring_key_draw((enum keyring_role)i, dir_fd, &keys[i]);
@@ -212,10 +218,9 @@ static int ring_renew_keys(int dir_fd, unsigned int replace, struct keyring_key 
 }
 
 /*
- * The root key must be the one that signed the last root (KEYRING_E_REFUSED): another's root
- * would be refused by every machine, after its keys were replaced here. Roles without a file
- * here keep their entry, end included, so a key that should outlive this root must be at
- * hand.
+ * The next root has the last one's numbers and needs, a serial one higher, and new times. Roles
+ * without a file here keep their entry, end included, so a key that should outlive this root
+ * must be at hand.
  */
 int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace)
 {
@@ -233,13 +238,8 @@ int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned
 		r = KEYRING_E_REFUSED;
 	}
 	if (r == 0) {
-		r = ring_renew_keys(fd, replace, keys);
-	}
-	if (r == 0) {
 		memcpy(&root, part.manifest, sizeof(root));
-		r = memcmp(root.root_pub, keys[KEYRING_ROOT]->pub, sizeof(root.root_pub)) == 0
-		            ? 0
-		            : KEYRING_E_REFUSED;
+		r = ring_renew_keys(fd, &root, replace, keys);
 	}
 	if (r == 0) {
 		root.serial++;

@@ -62,6 +62,25 @@ static const struct root_manifest *root_of(const char *ring, uint8_t bytes[SIGNE
 	return (const void *)part.manifest;
 }
 
+/* With the root of another keyring nothing is signed, and no key is lost over it. */
+static void test_renew_foreign(const char *ring)
+{
+	struct keyring_key *before = NULL, *after = NULL;
+	char own[256], aside[256], foreign[256];
+
+	(void)snprintf(own, sizeof(own), "%s/root.signed", ring);
+	(void)snprintf(aside, sizeof(aside), "%s/aside", test_dir);
+	test_path(foreign, "root.signed");
+	assert(keyring_key_open(ring, KEYRING_ORDER, &before) == 0);
+	assert(rename(own, aside) == 0 && link(foreign, own) == 0);
+	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 1u << KEYRING_ORDER) == KEYRING_E_REFUSED);
+	assert(keyring_key_open(ring, KEYRING_ORDER, &after) == 0);
+	assert(memcmp(keyring_key_id(before), keyring_key_id(after), 16) == 0);
+	assert(unlink(own) == 0 && rename(aside, own) == 0);
+	keyring_key_free(before);
+	keyring_key_free(after);
+}
+
 /* The next root of the same root key: keys that are here are named, others stay. */
 static void test_renew(void)
 {
@@ -90,6 +109,7 @@ static void test_renew(void)
 	assert(memcmp(root->keys[ROOT_ROLE_ORDER][0].id, keyring_key_id(key), 16) == 0);
 	key = keyring_key_free(key);
 	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 1u << KEYRING_ROOT) == KEYRING_E_REFUSED);
+	test_renew_foreign(other);
 	(void)snprintf(path, sizeof(path), "%s/root.pem", other);
 	assert(unlink(path) == 0);
 	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 0) == KEYRING_E_MISSING);
