@@ -38,16 +38,6 @@
 
 static struct vm_region component_regions[RS_N_REGIONS]; /* scratch of component_create() */
 
-endpoint_t component_new_endpoint(const struct txn_component *c)
-{
-	return c->is_new_behind ? c->service->endpoint : c->instance.slot;
-}
-
-endpoint_t component_old_endpoint(const struct txn_component *c)
-{
-	return c->is_new_behind ? c->instance.slot : c->service->endpoint;
-}
-
 err_t component_claim(struct update_txn *txn, struct txn_component *c)
 {
 	service_set_state(c->service, RS_SERVICE_UPDATING);

@@ -43,8 +43,7 @@ static endpoint_t hook_target(const struct update_txn *txn, const struct image_v
 
 	for (uint32_t i = 0; i < txn->n_components; i++) {
 		const struct txn_component *c = &txn->components[i];
-		endpoint_t endpoint =
-		        is_new ? component_new_endpoint(c) : component_old_endpoint(c);
+		endpoint_t endpoint = is_new ? txn_new_endpoint(c) : txn_old_endpoint(c);
 
 		if (endpoint != EP_NONE) {
 			*ret_image = is_new ? &c->binary.image : &c->service->binary.image;

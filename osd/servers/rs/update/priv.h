@@ -103,6 +103,11 @@ bool txn_is_reached(const struct update_txn *txn);
 struct txn_component *txn_slowest(struct update_txn *txn);
 /* The component that the result speaks of: the culprit, else the first. */
 struct txn_component *txn_subject(struct update_txn *txn);
+/* The arena of the culprit was too small, and there is another try. */
+bool txn_will_retry(const struct update_txn *txn);
+/* The slot that the new instance, or the old one, is behind at the moment. EP_NONE: there is none. */
+endpoint_t txn_new_endpoint(const struct txn_component *c);
+endpoint_t txn_old_endpoint(const struct txn_component *c);
 
 /* txn.c */
 /*
@@ -114,6 +119,8 @@ void txn_begin(struct update *update, const struct update_plan *plan, uint32_t n
 void txn_set_step(struct update_txn *txn, enum txn_event event);
 /* A component fails: the transaction goes back. The first cause counts. text may be empty. */
 void txn_fail(struct update_txn *txn, struct txn_component *c, err_t err, const char *text);
+/* The running instance is lost before it was replaced: a failure, and recovery follows the rollback. */
+void txn_lost(struct update_txn *txn, struct txn_component *c, err_t err, const char *why);
 /* Work until the transaction waits for somebody, or is over. */
 void txn_run(struct update_txn *txn);
 /* Limits, polls and heartbeats. */
@@ -126,8 +133,6 @@ bool txn_is_open(const struct update_txn *txn);
 bool txn_is_waiting(const struct update_txn *txn);
 nsec_t txn_next_deadline(const struct update_txn *txn);
 void txn_extend(struct update_txn *txn, nsec_t by);
-/* The arena of the culprit was too small, and there is another try. */
-bool txn_will_retry(const struct update_txn *txn);
 
 /*
  * component.c: the work of the steps, for one component. What returns an error has left nothing
@@ -147,18 +152,12 @@ typedef void txn_poll(struct update_txn *txn, struct txn_component *c, nsec_t no
 txn_poll component_ask_again, component_look;
 /* COMMIT: clear up behind the new instance, whether it has received yet or not. */
 void component_settle(struct update_txn *txn, struct txn_component *c);
-/* The slot that the new instance is behind at the moment. */
-endpoint_t component_new_endpoint(const struct txn_component *c);
-/* The slot that the old instance is behind at the moment. */
-endpoint_t component_old_endpoint(const struct txn_component *c);
 
 /* report.c */
 /* An event of a slot. False: of no component, or the service's own affair. */
 bool report_event(struct update_txn *txn, const struct slot_event *event);
 /* SEF_PREPARE_REFUSED */
 void report_refused(struct update_txn *txn, const struct message *msg);
-/* The running instance is lost before it was replaced: recovery follows the rollback. */
-void report_lost(struct update_txn *txn, struct txn_component *c, err_t err, const char *why);
 
 /* verify.c */
 /* The service, if it can be updated now. E_NOTFOUND, E_NOT_UPDATABLE, E_STATE. */

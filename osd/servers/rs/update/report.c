@@ -34,8 +34,8 @@ static void report_read(struct txn_component *c, vaddr_t address)
 {
 	struct sef_transfer_result *transfer = &c->transfer;
 
-	if (sys_copy(component_new_endpoint(c), address, EP_SELF, (vaddr_t)transfer,
-	            sizeof(*transfer), 0) != E_OK) {
+	if (sys_copy(txn_new_endpoint(c), address, EP_SELF, (vaddr_t)transfer, sizeof(*transfer),
+	            0) != E_OK) {
 		memset(transfer, 0, sizeof(*transfer));
 		transfer->err = E_TRANSFER;
 	}
@@ -100,19 +100,6 @@ static void report_prepared(
 	txn_reach(txn, c);
 }
 
-void report_lost(struct update_txn *txn, struct txn_component *c, err_t err, const char *why)
-{
-	struct text text = text_init(c->crash_text, sizeof(c->crash_text));
-
-	text_add(&text, why);
-	c->crash_err = err;
-	c->is_lost = true;
-	text = text_init(c->transfer.message, SEF_TEXT_LEN);
-	text_add(&text, "the running instance ended: ");
-	text_add(&text, why);
-	txn_fail(txn, c, err, "");
-}
-
 static void report_old(
         struct update_txn *txn, struct txn_component *c, const struct slot_event *event)
 {
@@ -123,7 +110,7 @@ static void report_old(
 		return;
 	}
 	event_describe(event, why, sizeof(why));
-	report_lost(txn, c, event_error(event), why);
+	txn_lost(txn, c, event_error(event), why);
 }
 
 static struct txn_component *report_component(struct update_txn *txn, endpoint_t endpoint)
@@ -131,7 +118,7 @@ static struct txn_component *report_component(struct update_txn *txn, endpoint_t
 	for (uint32_t i = 0; i < txn->n_components; i++) {
 		struct txn_component *c = &txn->components[i];
 
-		if (endpoint == component_new_endpoint(c) || endpoint == c->service->endpoint) {
+		if (endpoint == txn_new_endpoint(c) || endpoint == c->service->endpoint) {
 			return c;
 		}
 	}
@@ -156,7 +143,7 @@ bool report_event(struct update_txn *txn, const struct slot_event *event)
 		txn_run(txn);
 		return false;
 	}
-	if (event->endpoint == component_new_endpoint(c)) {
+	if (event->endpoint == txn_new_endpoint(c)) {
 		report_new(txn, c, event);
 	} else {
 		report_old(txn, c, event);

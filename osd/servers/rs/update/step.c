@@ -27,6 +27,9 @@
  */
 #include "osd/servers/rs/update/priv.h"
 
+/* A second arena is four times as large; what does not fit into that will not fit. */
+#define TXN_ARENA_RETRIES 1
+
 /* Where a step leads when every component has done it. */
 static enum rs_step step_after(enum rs_step step)
 {
@@ -111,4 +114,19 @@ struct txn_component *txn_slowest(struct update_txn *txn)
 struct txn_component *txn_subject(struct update_txn *txn)
 {
 	return txn->culprit != NULL ? txn->culprit : &txn->components[0];
+}
+
+bool txn_will_retry(const struct update_txn *txn)
+{
+	return txn->err == E_ARENA && txn->culprit->n_arena_lacks < TXN_ARENA_RETRIES;
+}
+
+endpoint_t txn_new_endpoint(const struct txn_component *c)
+{
+	return c->is_new_behind ? c->service->endpoint : c->instance.slot;
+}
+
+endpoint_t txn_old_endpoint(const struct txn_component *c)
+{
+	return c->is_new_behind ? c->instance.slot : c->service->endpoint;
 }

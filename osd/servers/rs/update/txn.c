@@ -37,8 +37,6 @@
 #define TXN_TOTAL_LIMIT (15 * NSEC_SEC)
 #define TXN_PREPARE_POLL NSEC_MSEC
 #define TXN_COMMIT_POLL (100 * NSEC_USEC)
-/* A second arena is four times as large; what does not fit into that will not fit. */
-#define TXN_ARENA_RETRIES 1
 #define TXN_N_PHASES 2
 
 struct txn_step {
@@ -208,6 +206,19 @@ void txn_fail(struct update_txn *txn, struct txn_component *c, err_t err, const 
 	txn_set_step(txn, TXN_FAILED);
 }
 
+void txn_lost(struct update_txn *txn, struct txn_component *c, err_t err, const char *why)
+{
+	struct text text = text_init(c->crash_text, sizeof(c->crash_text));
+
+	text_add(&text, why);
+	c->crash_err = err;
+	c->is_lost = true;
+	text = text_init(c->transfer.message, SEF_TEXT_LEN);
+	text_add(&text, "the running instance ended: ");
+	text_add(&text, why);
+	txn_fail(txn, c, err, "");
+}
+
 void txn_begin(struct update *update, const struct update_plan *plan, uint32_t n)
 {
 	struct update_txn *txn = &update->txn;
@@ -235,11 +246,6 @@ err_t txn_cancel(struct update_txn *txn, const char *why)
 	txn_fail(txn, txn_slowest(txn), E_CANCELLED, why);
 	txn_run(txn);
 	return E_OK;
-}
-
-bool txn_will_retry(const struct update_txn *txn)
-{
-	return txn->err == E_ARENA && txn->culprit->n_arena_lacks < TXN_ARENA_RETRIES;
 }
 
 /* All is taken back: forget the failure, and let the culprit have more. */
@@ -410,7 +416,7 @@ static void txn_watch(struct update_txn *txn, nsec_t now)
 		struct txn_component *c = &txn->components[i];
 
 		if (txn_is_watched(txn, c) && !recover_watch(c->service, now)) {
-			report_lost(txn, c, E_TIMEOUT, RECOVER_SILENT);
+			txn_lost(txn, c, E_TIMEOUT, RECOVER_SILENT);
 		}
 	}
 }

@@ -152,11 +152,6 @@ err_t component_end(struct update_txn *txn, struct txn_component *c)
 	return note("end", c);
 }
 
-endpoint_t component_new_endpoint(const struct txn_component *c)
-{
-	return c->is_new_behind ? c->service->endpoint : c->instance.slot;
-}
-
 bool recover_watch(struct service *service, nsec_t at)
 {
 	return (uint32_t)(service - services) != silent_component;
@@ -232,7 +227,7 @@ static void report(endpoint_t who, uint64_t what)
 static void report_new_all(uint32_t n, uint64_t what)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		report(component_new_endpoint(component(i)), what);
+		report(txn_new_endpoint(component(i)), what);
 	}
 }
 
