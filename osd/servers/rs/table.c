@@ -65,15 +65,15 @@ static err_t table_serve_signed(
         const struct table_row *row, const struct message *msg, struct rs_reply *ret_reply)
 {
 	nsec_t begun = sys_clock_read(), wait = share_wait(&table_share, &table_limit, begun);
-	err_t r;
+	err_t err;
 
 	if (wait > 0) {
 		ret_reply->a = wait / NSEC_MSEC + 1;
 		return E_RATE;
 	}
-	r = row->handler(msg, ret_reply);
+	err = row->handler(msg, ret_reply);
 	share_charge(&table_share, &table_limit, begun, sys_clock_read());
-	return r;
+	return err;
 }
 
 static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)

@@ -59,16 +59,17 @@ static void boot_read_statement(void)
 	const struct boot_part *part = &machine.boot.header->statement;
 	struct text text;
 	char line[96];
-	err_t r;
+	err_t err;
 
 	if (part->len == 0) {
 		return;
 	}
-	r = trust_statement(&machine.trust, machine.boot.bytes + part->off, part->len, rs_uptime());
-	if (r != E_OK) {
+	err = trust_statement(
+	        &machine.trust, machine.boot.bytes + part->off, part->len, rs_uptime());
+	if (err != E_OK) {
 		text = text_init(line, sizeof(line));
 		text_add(&text, "the starting statement of the boot image is refused: error ");
-		text_add_decimal(&text, r);
+		text_add_decimal(&text, err);
 		rs_log(line);
 	}
 }

@@ -37,73 +37,73 @@ static uint64_t instance_round(uint64_t bytes)
 static err_t instance_spans_take(const struct instance_plan *plan)
 {
 	const struct image_header *image = plan->binary->image.header;
-	err_t r;
+	err_t err;
 
 	span_set_init(&instance_taken);
-	r = span_set_add(&instance_taken, image->base, image->window_len);
-	for (uint32_t i = 0; r == E_OK && i < plan->n_old_regions; i++) {
-		r = span_set_add(
+	err = span_set_add(&instance_taken, image->base, image->window_len);
+	for (uint32_t i = 0; err == E_OK && i < plan->n_old_regions; i++) {
+		err = span_set_add(
 		        &instance_taken, plan->old_regions[i].va, plan->old_regions[i].bytes);
 	}
-	return r;
+	return err;
 }
 
 static err_t instance_draw(uint64_t bytes, vaddr_t *ret_va)
 {
 	uint64_t random[SPAN_TRIES];
-	err_t r = E_AGAIN;
+	err_t err = E_AGAIN;
 
-	for (uint32_t n = 0; r == E_AGAIN && n < INSTANCE_DRAWS; n++) {
+	for (uint32_t n = 0; err == E_AGAIN && n < INSTANCE_DRAWS; n++) {
 		for (uint32_t i = 0; i < SPAN_TRIES; i++) {
 			random[i] = sys_random();
 		}
-		r = span_set_draw(&instance_taken, bytes, random, ret_va);
+		err = span_set_draw(&instance_taken, bytes, random, ret_va);
 	}
-	return r;
+	return err;
 }
 
 /* Draw a place and map it. */
 static err_t instance_region(
         space_t space, uint64_t bytes, uint32_t prot, uint64_t backed, vaddr_t *ret_va)
 {
-	err_t r = instance_draw(bytes, ret_va);
+	err_t err = instance_draw(bytes, ret_va);
 
-	return r == E_OK ? memory_map(space, *ret_va, bytes, prot, backed) : r;
+	return err == E_OK ? memory_map(space, *ret_va, bytes, prot, backed) : err;
 }
 
 static err_t instance_map_image(const struct image_view *image, space_t space)
 {
-	err_t r = E_OK;
+	err_t err = E_OK;
 
-	for (uint32_t i = 0; r == E_OK && i < image->header->n_segments; i++) {
+	for (uint32_t i = 0; err == E_OK && i < image->header->n_segments; i++) {
 		const struct image_segment *segment = &image->segments[i];
 
-		r = memory_map(
+		err = memory_map(
 		        space, segment->vaddr, segment->mem_size, segment->prot, segment->mem_size);
 	}
-	return r;
+	return err;
 }
 
 static err_t instance_map_stack(const struct instance_plan *plan, struct instance *instance)
 {
 	uint64_t bytes = instance_round(plan->binary->kit.stack_size);
 	vaddr_t low;
-	err_t r;
+	err_t err;
 
 	bytes = bytes < INSTANCE_STACK_MIN ? INSTANCE_STACK_MIN : bytes;
-	r = instance_region(instance->space, bytes, PROT_R | PROT_W,
+	err = instance_region(instance->space, bytes, PROT_R | PROT_W,
 	        plan->kind == START_UPDATE ? bytes : 0, &low);
 	instance_page.stack_low = low;
 	instance_page.stack_high = low + bytes;
 	instance->stack_pointer = low + bytes - (sys_random() % (PAGE_SIZE / 32) + 1) * 16;
-	return r;
+	return err;
 }
 
 static err_t instance_map_heap(const struct instance_plan *plan, struct instance *instance)
 {
 	bool is_update = plan->kind == START_UPDATE;
 	uint64_t backed = 0;
-	err_t r;
+	err_t err;
 
 	instance->heap_limit = instance_round(plan->binary->kit.heap_limit);
 	if (instance->heap_limit == 0) {
@@ -113,29 +113,29 @@ static err_t instance_map_heap(const struct instance_plan *plan, struct instance
 		backed = instance_round(plan->heap_backed);
 		backed = backed > instance->heap_limit ? instance->heap_limit : backed;
 	}
-	r = instance_region(
+	err = instance_region(
 	        instance->space, instance->heap_limit, PROT_R | PROT_W, backed, &instance->heap);
 	instance_page.heap_base = instance->heap;
 	instance_page.heap_limit = instance->heap_limit;
 	instance_page.heap_populated = is_update ? backed : instance->heap_limit;
-	return r;
+	return err;
 }
 
 static err_t instance_map_own(const struct instance_plan *plan, struct instance *instance)
 {
-	err_t r = instance_map_stack(plan, instance);
+	err_t err = instance_map_stack(plan, instance);
 
-	if (r == E_OK) {
-		r = instance_map_heap(plan, instance);
+	if (err == E_OK) {
+		err = instance_map_heap(plan, instance);
 	}
-	if (r == E_OK) {
-		r = instance_region(
+	if (err == E_OK) {
+		err = instance_region(
 		        instance->space, PAGE_SIZE, PROT_R, PAGE_SIZE, &instance->start_page);
 	}
-	if (r == E_OK) {
-		r = instance_draw(PAGE_SIZE, &instance_page.gate);
+	if (err == E_OK) {
+		err = instance_draw(PAGE_SIZE, &instance_page.gate);
 	}
-	return r == E_OK ? memory_gate(instance->space, instance_page.gate) : r;
+	return err == E_OK ? memory_gate(instance->space, instance_page.gate) : err;
 }
 
 /* Show [bytes, bytes + n) of RS to the instance; *ret_va is where they appear. */
@@ -146,33 +146,33 @@ static err_t instance_share(struct instance *instance, enum instance_share share
 	uint64_t offset = (vaddr_t)bytes - from;
 	uint64_t length = instance_round(offset + n);
 	vaddr_t va;
-	err_t r = instance_draw(length, &va);
+	err_t err = instance_draw(length, &va);
 
-	if (r == E_OK) {
-		r = memory_share((const void *)from, instance->space, va, length);
+	if (err == E_OK) {
+		err = memory_share((const void *)from, instance->space, va, length);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		instance->shares[share].base = va;
 		instance->shares[share].bytes = length;
 		*ret_va = va + offset;
 	}
-	return r;
+	return err;
 }
 
 static err_t instance_share_side(struct instance *instance, const struct binary *binary,
         enum instance_share state, enum instance_share symbols, struct start_description *ret_side)
 {
 	uint64_t n = binary->image.header->n_symbols;
-	err_t r = instance_share(instance, state, binary->description, binary->description_bytes,
+	err_t err = instance_share(instance, state, binary->description, binary->description_bytes,
 	        &ret_side->description);
 
-	if (r == E_OK) {
-		r = instance_share(
+	if (err == E_OK) {
+		err = instance_share(
 		        instance, symbols, binary->image.symbols, n * 8, &ret_side->addresses);
 	}
 	ret_side->bytes = binary->description_bytes;
 	ret_side->n_addresses = n;
-	return r;
+	return err;
 }
 
 /*
@@ -185,22 +185,22 @@ static err_t instance_map_transfer(const struct instance_plan *plan, struct inst
 	                     plan->old_binary->image.header->n_symbols;
 	uint64_t bytes = instance_round(
 	        INSTANCE_SCRATCH_BASE + n_symbols * INSTANCE_SCRATCH_ENTRY + plan->heap_backed);
-	err_t r;
+	err_t err;
 
-	r = instance_region(
+	err = instance_region(
 	        instance->space, bytes, PROT_R | PROT_W, bytes, &instance->scratch.base);
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	instance->scratch.bytes = bytes;
 	instance_page.scratch = instance->scratch.base;
 	instance_page.scratch_bytes = bytes;
 	instance_page.old_heap_base = plan->old->heap;
 	instance_page.old_heap_bytes = plan->old->heap_limit;
-	r = instance_share_side(instance, plan->old_binary, SHARE_OLD_STATE, SHARE_OLD_SYMBOLS,
+	err = instance_share_side(instance, plan->old_binary, SHARE_OLD_STATE, SHARE_OLD_SYMBOLS,
 	        &instance_page.old_state);
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	return instance_share_side(instance, plan->binary, SHARE_NEW_STATE, SHARE_NEW_SYMBOLS,
 	        &instance_page.new_state);
@@ -261,14 +261,14 @@ static err_t instance_open_slot(const struct instance_plan *plan, struct instanc
 	        .priority = kit->priority,
 	        .quantum_usec = kit->quantum_usec,
 	};
-	err_t r;
+	err_t err;
 
 	memcpy(params.name, kit->service, SERVICE_NAME_LEN);
-	r = sys_slot_create(&params);
-	if (r < 0) {
-		return r;
+	err = sys_slot_create(&params);
+	if (err < 0) {
+		return err;
 	}
-	instance->slot = (endpoint_t)r;
+	instance->slot = (endpoint_t)err;
 	if (plan->kind == START_FRESH) {
 		instance_page.self = instance->slot;
 	}
@@ -279,57 +279,57 @@ static err_t instance_open_slot(const struct instance_plan *plan, struct instanc
 static err_t instance_load(const struct instance_plan *plan, struct instance *instance)
 {
 	const struct image_view *image = &plan->binary->image;
-	err_t r = E_OK;
+	err_t err = E_OK;
 
-	for (uint32_t i = 0; r == E_OK && i < image->header->n_segments; i++) {
+	for (uint32_t i = 0; err == E_OK && i < image->header->n_segments; i++) {
 		const struct image_segment *segment = &image->segments[i];
 
 		if (segment->file_size > 0) {
-			r = sys_copy(EP_SELF, (vaddr_t)image_segment_bytes(image, i),
+			err = sys_copy(EP_SELF, (vaddr_t)image_segment_bytes(image, i),
 			        instance->slot, segment->vaddr, segment->file_size, COPY_FORCE);
 		}
 	}
-	if (r == E_OK) {
-		r = sys_copy(EP_SELF, (vaddr_t)&instance_page, instance->slot, instance->start_page,
-		        sizeof(instance_page), COPY_FORCE);
+	if (err == E_OK) {
+		err = sys_copy(EP_SELF, (vaddr_t)&instance_page, instance->slot,
+		        instance->start_page, sizeof(instance_page), COPY_FORCE);
 	}
-	return r;
+	return err;
 }
 
 /* Everything after the address space exists; what was made is in *instance also when it fails. */
 static err_t instance_fill(const struct instance_plan *plan, struct instance *instance)
 {
-	err_t r = instance_map_image(&plan->binary->image, instance->space);
+	err_t err = instance_map_image(&plan->binary->image, instance->space);
 
-	if (r == E_OK) {
-		r = instance_map_own(plan, instance);
+	if (err == E_OK) {
+		err = instance_map_own(plan, instance);
 	}
-	if (r == E_OK && plan->kind == START_UPDATE) {
-		r = instance_map_transfer(plan, instance);
+	if (err == E_OK && plan->kind == START_UPDATE) {
+		err = instance_map_transfer(plan, instance);
 	}
-	if (r == E_OK) {
-		r = instance_open_slot(plan, instance);
+	if (err == E_OK) {
+		err = instance_open_slot(plan, instance);
 	}
-	return r == E_OK ? instance_load(plan, instance) : r;
+	return err == E_OK ? instance_load(plan, instance) : err;
 }
 
 err_t instance_create(const struct instance_plan *plan, struct instance *ret_instance)
 {
 	struct instance instance = {.slot = EP_NONE, .entry = plan->binary->image.header->entry};
-	err_t r = instance_spans_take(plan);
+	err_t err = instance_spans_take(plan);
 
-	if (r == E_OK) {
-		r = memory_space_new(&instance.space);
+	if (err == E_OK) {
+		err = memory_space_new(&instance.space);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	instance.has_space = true;
 	instance_page_begin(plan);
-	r = instance_fill(plan, &instance);
-	if (r != E_OK) {
+	err = instance_fill(plan, &instance);
+	if (err != E_OK) {
 		instance_destroy(&instance);
-		return r;
+		return err;
 	}
 	*ret_instance = instance;
 	return E_OK;

@@ -55,15 +55,15 @@ static err_t recover_replace(struct service *service)
 	        .self = service->endpoint,
 	};
 	struct instance fresh;
-	err_t r = instance_create(&plan, &fresh);
+	err_t err = instance_create(&plan, &fresh);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
-	r = sys_slot_swap(service->endpoint, fresh.slot, SWAP_FRESH);
-	if (r != E_OK) {
+	err = sys_slot_swap(service->endpoint, fresh.slot, SWAP_FRESH);
+	if (err != E_OK) {
 		instance_destroy(&fresh);
-		return r;
+		return err;
 	}
 	service->instance.slot = fresh.slot;
 	fresh.slot = service->endpoint;
@@ -76,10 +76,10 @@ static err_t recover_replace(struct service *service)
 static void recover_try(struct service *service)
 {
 	nsec_t now = sys_clock_read();
-	err_t r = recover_replace(service);
+	err_t err = recover_replace(service);
 
-	service->retry_at = r == E_OK ? NSEC_NEVER : now + RECOVER_RETRY;
-	service->start_deadline = r == E_OK ? now + RS_START_TIMEOUT : NSEC_NEVER;
+	service->retry_at = err == E_OK ? NSEC_NEVER : now + RECOVER_RETRY;
+	service->start_deadline = err == E_OK ? now + RS_START_TIMEOUT : NSEC_NEVER;
 	service->started = now;
 	service->ping_at = NSEC_NEVER;
 	service->n_pings_missed = 0;

@@ -37,10 +37,10 @@ static err_t start_create(struct service *service)
 {
 	struct instance_plan plan = {
 	        .binary = &service->binary, .kind = START_FRESH, .self = EP_NONE};
-	err_t r = instance_create(&plan, &service->instance);
+	err_t err = instance_create(&plan, &service->instance);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	service->endpoint = service->instance.slot;
 	service_privileges_refresh();
@@ -50,11 +50,11 @@ static err_t start_create(struct service *service)
 err_t start_service(struct service *service)
 {
 	nsec_t now = sys_clock_read();
-	err_t r = start_create(service);
+	err_t err = start_create(service);
 
 	service->started = now;
 	service->start_deadline = now + RS_START_TIMEOUT;
-	if (r == E_OK) {
+	if (err == E_OK) {
 		return E_OK;
 	}
 	instance_destroy(&service->instance);
@@ -63,11 +63,11 @@ err_t start_service(struct service *service)
 	service_set_state(service, RS_SERVICE_DOWN);
 	journal_add(&(struct journal_entry){
 	        .kind = RS_EVENT_GAVE_UP,
-	        .err = r,
+	        .err = err,
 	        .service = service->name,
 	        .text = "cannot be created",
 	});
-	return r;
+	return err;
 }
 
 static void start_never(struct service *service)

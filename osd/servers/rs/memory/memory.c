@@ -11,10 +11,10 @@
 
 static err_t memory_ask(struct message *msg, struct vm_reply *ret_reply)
 {
-	err_t r = sys_sendrec(EP_VM, msg);
+	err_t err = sys_sendrec(EP_VM, msg);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	*ret_reply = *MSG_AS(struct vm_reply, msg);
 	return ret_reply->err;
@@ -33,12 +33,12 @@ err_t memory_space_new(space_t *ret_space)
 {
 	struct message msg = {.type = VM_SPACE_NEW};
 	struct vm_reply reply;
-	err_t r = memory_ask(&msg, &reply);
+	err_t err = memory_ask(&msg, &reply);
 
-	if (r == E_OK) {
+	if (err == E_OK) {
 		*ret_space = reply.space;
 	}
-	return r;
+	return err;
 }
 
 void memory_space_free(space_t space)
@@ -121,15 +121,15 @@ err_t memory_regions(space_t space, struct vm_region *ret_regions, uint32_t max,
 {
 	struct message msg = {.type = VM_REGIONS};
 	struct vm_reply reply;
-	err_t r;
+	err_t err;
 
 	*MSG_AS(struct vm_request_space, &msg) = (struct vm_request_space){
 	        .space = space, .max = max, .buffer = (vaddr_t)ret_regions};
-	r = memory_ask(&msg, &reply);
-	if (r == E_OK) {
+	err = memory_ask(&msg, &reply);
+	if (err == E_OK) {
 		*ret_n = reply.count;
 	}
-	return r;
+	return err;
 }
 
 err_t memory_usage(space_t space, struct vm_reply *ret_usage)

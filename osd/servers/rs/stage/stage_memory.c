@@ -25,16 +25,16 @@ static err_t stage_window_draw(void)
 	uint64_t random[SPAN_TRIES];
 	struct span_set set;
 	uint32_t n;
-	err_t r = memory_regions(VM_SPACE_SELF, stage_own_regions, RS_N_REGIONS, &n);
+	err_t err = memory_regions(VM_SPACE_SELF, stage_own_regions, RS_N_REGIONS, &n);
 
 	span_set_init(&set);
-	for (uint32_t i = 0; r == E_OK && i < n; i++) {
-		r = span_set_add(&set, stage_own_regions[i].va, stage_own_regions[i].bytes);
+	for (uint32_t i = 0; err == E_OK && i < n; i++) {
+		err = span_set_add(&set, stage_own_regions[i].va, stage_own_regions[i].bytes);
 	}
 	for (uint32_t i = 0; i < SPAN_TRIES; i++) {
 		random[i] = sys_random();
 	}
-	return r == E_OK ? span_set_draw(&set, STAGE_WINDOW, random, &stage_window) : r;
+	return err == E_OK ? span_set_draw(&set, STAGE_WINDOW, random, &stage_window) : err;
 }
 
 static bool stage_is_free(vaddr_t va, uint64_t bytes)

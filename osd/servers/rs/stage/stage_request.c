@@ -63,19 +63,19 @@ static err_t stage_request_open(
         const uint8_t hash[RS_HASH_LEN], uint64_t total, struct blob **ret_blob)
 {
 	struct trust_variant *oldest;
-	err_t r;
+	err_t err;
 
 	if (total > stage_budget()) {
 		return E_STORE_FULL; /* nobody's going would help */
 	}
 	do {
-		r = stage_begin(hash, total, sys_clock_read(), ret_blob);
-	} while (r == E_STORE_FULL && stage_request_drop_unnamed());
-	while (r == E_STORE_FULL && (oldest = trust_oldest(&machine.trust, hash)) != NULL) {
+		err = stage_begin(hash, total, sys_clock_read(), ret_blob);
+	} while (err == E_STORE_FULL && stage_request_drop_unnamed());
+	while (err == E_STORE_FULL && (oldest = trust_oldest(&machine.trust, hash)) != NULL) {
 		(void)stage_request_drop(oldest);
-		r = stage_begin(hash, total, sys_clock_read(), ret_blob);
+		err = stage_begin(hash, total, sys_clock_read(), ret_blob);
 	}
-	return r;
+	return err;
 }
 
 err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
@@ -83,19 +83,19 @@ err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint8_t hash[RS_HASH_LEN];
 	struct blob *blob;
-	err_t r = request_hash(msg->source, request, hash);
+	err_t err = request_hash(msg->source, request, hash);
 
-	if (r == E_OK && !trust_names(&machine.trust, hash, request->total)) {
-		r = E_V_UNNAMED;
+	if (err == E_OK && !trust_names(&machine.trust, hash, request->total)) {
+		err = E_V_UNNAMED;
 	}
-	if (r == E_OK) {
-		r = stage_request_open(hash, request->total, &blob);
+	if (err == E_OK) {
+		err = stage_request_open(hash, request->total, &blob);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		ret_reply->count = blob->held;
 		ret_reply->a = blob->total;
 	}
-	return r;
+	return err;
 }
 
 /* Chunks come in order; one that was sent before is passed over. */
@@ -105,10 +105,10 @@ err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 	uint64_t bytes = request->bytes - RS_HASH_LEN; /* checked by request_hash */
 	uint8_t hash[RS_HASH_LEN];
 	struct blob *blob;
-	err_t r = request_hash(msg->source, request, hash);
+	err_t err = request_hash(msg->source, request, hash);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	blob = stage_find(hash);
 	if (blob == NULL) {
@@ -123,10 +123,10 @@ err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 	        bytes > blob->total - blob->held) {
 		return E_INVAL;
 	}
-	r = sys_copy_from_grant(
+	err = sys_copy_from_grant(
 	        msg->source, request->grant, RS_HASH_LEN, blob->bytes + blob->held, bytes);
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	ret_reply->count = blob->held + bytes;
 	return stage_advance(blob, bytes, sys_clock_read());
@@ -141,13 +141,13 @@ err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
 	ret_reply->a = stage_budget();
 	ret_reply->b = stage_used();
 	for (; (n + 1) * sizeof(record) <= request->bytes && stage_describe(n, &record); n++) {
-		err_t r;
+		err_t err;
 
 		record.is_used |= trust_names(&machine.trust, record.hash, record.total);
-		r = sys_copy_to_grant(
+		err = sys_copy_to_grant(
 		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
-		if (r != E_OK) {
-			return r;
+		if (err != E_OK) {
+			return err;
 		}
 	}
 	ret_reply->count = n;
@@ -158,13 +158,12 @@ err_t request_stage_drop(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint8_t hash[RS_HASH_LEN];
-	err_t r = request_hash(msg->source, request, hash);
+	err_t err = request_hash(msg->source, request, hash);
 
-	(void)ret_reply;
-	if (r == E_OK && trust_names_elsewhere(&machine.trust, hash, NULL)) {
+	if (err == E_OK && trust_names_elsewhere(&machine.trust, hash, NULL)) {
 		return E_V_CONTROL;
 	}
-	return r == E_OK ? stage_drop(hash) : r;
+	return err == E_OK ? stage_drop(hash) : err;
 }
 
 static void stage_request_describe(
@@ -187,14 +186,13 @@ err_t request_admit(const struct message *msg, struct rs_reply *ret_reply)
 	struct rs_admitted admitted;
 	struct trust_variant *v;
 	const void *bytes;
-	err_t r = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(msg, &bytes);
 
-	(void)ret_reply;
-	if (r == E_OK) {
-		r = trust_admit(&machine.trust, bytes, request->bytes, rs_uptime(), &v);
+	if (err == E_OK) {
+		err = trust_admit(&machine.trust, bytes, request->bytes, rs_uptime(), &v);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	memcpy(admitted.variant, v->hash, sizeof(admitted.variant));
 	stage_request_describe(v->variant.payload_hash, v->variant.payload_len, &admitted.blobs[0]);

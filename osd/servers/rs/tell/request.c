@@ -19,22 +19,21 @@ err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const void *bytes;
-	err_t r = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(msg, &bytes);
 
-	(void)ret_reply;
-	return r == E_OK ? trust_statement(&machine.trust, bytes, request->bytes, rs_uptime()) : r;
+	return err == E_OK ? trust_statement(&machine.trust, bytes, request->bytes, rs_uptime())
+	                   : err;
 }
 
 err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const void *bytes;
-	err_t r = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(msg, &bytes);
 
-	(void)ret_reply;
-	return r == E_OK ? trust_set_time(&machine.trust, bytes, request->bytes, rs_uptime(),
-	                           sys_random() >> 1)
-	                 : r;
+	return err == E_OK ? trust_set_time(&machine.trust, bytes, request->bytes, rs_uptime(),
+	                             sys_random() >> 1)
+	                   : err;
 }
 
 err_t request_subscribe(const struct message *msg, struct rs_reply *ret_reply)
@@ -57,7 +56,6 @@ err_t request_metrics(const struct message *msg, struct rs_reply *ret_reply)
 {
 	struct service *service = service_of(msg->source);
 
-	(void)ret_reply;
 	if (service == NULL) {
 		return E_PERM;
 	}

@@ -107,16 +107,16 @@ err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
 
 	for (; (service = service_at(n)) != NULL && (n + 1) * sizeof(record) <= request->bytes;
 	        n++) {
-		err_t r;
+		err_t err;
 
 		status_service(service, &record);
 		if (!may_see) {
 			status_service_hide(&record);
 		}
-		r = sys_copy_to_grant(
+		err = sys_copy_to_grant(
 		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
-		if (r != E_OK) {
-			return r;
+		if (err != E_OK) {
+			return err;
 		}
 	}
 	ret_reply->count = n;
@@ -207,16 +207,16 @@ err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
 	ret_reply->b = journal_next();
 	for (; sequence < journal_next() && (n + 1) * sizeof(event) <= request->bytes;
 	        sequence++, n++) {
-		err_t r;
+		err_t err;
 
 		event = *journal_get(sequence);
 		if (!may_see) {
 			status_event_hide(&event);
 		}
-		r = sys_copy_to_grant(
+		err = sys_copy_to_grant(
 		        msg->source, request->grant, n * sizeof(event), &event, sizeof(event));
-		if (r != E_OK) {
-			return r;
+		if (err != E_OK) {
+			return err;
 		}
 	}
 	ret_reply->count = n;

@@ -32,7 +32,7 @@ bool trust_number_is_later(struct trust_number a, struct trust_number b)
 	return a.epoch != b.epoch ? a.epoch > b.epoch : a.number > b.number;
 }
 
-static bool number_is_same(struct trust_number a, struct trust_number b)
+static bool trust_number_is_same(struct trust_number a, struct trust_number b)
 {
 	return a.epoch == b.epoch && a.number == b.number;
 }
@@ -56,25 +56,25 @@ void trust_init(struct trust_state *t, const struct trust_start *start)
  * Time. A sum that does not fit stands still at the end: whoever signs
  * such dates gets no further.
  */
-static uint64_t time_sum(uint64_t a, uint64_t b)
+static uint64_t trust_time_sum(uint64_t a, uint64_t b)
 {
 	return a + b < a ? UINT64_MAX : a + b;
 }
 
-static uint64_t time_of_clock(const struct trust_state *t, uint64_t uptime)
+static uint64_t trust_time_of_clock(const struct trust_state *t, uint64_t uptime)
 {
-	return time_sum(t->time_base, uptime);
+	return trust_time_sum(t->time_base, uptime);
 }
 
 uint64_t trust_time(const struct trust_state *t, uint64_t uptime)
 {
-	return time_sum(time_of_clock(t, uptime), t->time_skew);
+	return trust_time_sum(trust_time_of_clock(t, uptime), t->time_skew);
 }
 
 /* A signed date was seen. */
 static void trust_learn_time(struct trust_state *t, uint64_t date, uint64_t uptime)
 {
-	uint64_t clock = time_of_clock(t, uptime);
+	uint64_t clock = trust_time_of_clock(t, uptime);
 	uint64_t ahead = date > clock ? date - clock : 0;
 
 	if (ahead > TIME_SKEW_SEC_MAX) {
@@ -104,7 +104,7 @@ static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, 
 	        .boot_id = t->boot_id,
 	        .time_nonce = t->time_nonce,
 	        .time = trust_time(t, uptime),
-	        .latest_time = time_sum(time_of_clock(t, uptime), TIME_SKEW_SEC_MAX),
+	        .latest_time = trust_time_sum(trust_time_of_clock(t, uptime), TIME_SKEW_SEC_MAX),
 	};
 	enum envelope_reason reason;
 
@@ -202,7 +202,7 @@ struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t ha
 }
 
 /* A free entry, or that of the variant which nobody uses for the longest time. NULL: none. */
-static struct trust_variant *variant_entry(struct trust_state *t)
+static struct trust_variant *trust_variant_entry(struct trust_state *t)
 {
 	struct trust_variant *best = NULL;
 
@@ -222,15 +222,15 @@ err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t
 	uint8_t hash[RS_HASH_LEN];
 	struct trust_variant *entry;
 	struct envelope_view view;
-	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_VARIANT, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_VARIANT, &view);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	variant_manifest_hash(view.variant, hash);
 	entry = trust_find_variant(t, hash);
 	if (entry == NULL) {
-		entry = variant_entry(t);
+		entry = trust_variant_entry(t);
 		if (entry == NULL) {
 			return E_FULL;
 		}
@@ -246,7 +246,7 @@ err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t
 	return E_OK;
 }
 
-static bool variant_names(const struct trust_variant *v, const uint8_t hash[RS_HASH_LEN])
+static bool trust_variant_names(const struct trust_variant *v, const uint8_t hash[RS_HASH_LEN])
 {
 	return v->order != 0 && (memcmp(v->variant.payload_hash, hash, RS_HASH_LEN) == 0 ||
 	                                memcmp(v->kit.state_hash, hash, RS_HASH_LEN) == 0);
@@ -271,7 +271,7 @@ bool trust_names_elsewhere(const struct trust_state *t, const uint8_t hash[RS_HA
         const struct trust_variant *but)
 {
 	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
-		if (&t->variants[i] != but && variant_names(&t->variants[i], hash)) {
+		if (&t->variants[i] != but && trust_variant_names(&t->variants[i], hash)) {
 			return true;
 		}
 	}
@@ -285,7 +285,7 @@ struct trust_variant *trust_oldest(struct trust_state *t, const uint8_t hash[RS_
 	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
 		struct trust_variant *v = &t->variants[i];
 
-		if (v->order != 0 && v->n_users == 0 && !variant_names(v, hash) &&
+		if (v->order != 0 && v->n_users == 0 && !trust_variant_names(v, hash) &&
 		        (oldest == NULL || v->order < oldest->order)) {
 			oldest = v;
 		}
@@ -307,12 +307,12 @@ err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t
         const struct order_manifest **ret_order)
 {
 	struct envelope_view view;
-	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_ORDER, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_ORDER, &view);
 
-	if (r == E_OK || r == E_V_EXPIRED) {
+	if (err == E_OK || err == E_V_EXPIRED) {
 		*ret_order = view.order;
 	}
-	return r;
+	return err;
 }
 
 err_t trust_order_is_new(const struct trust_state *t, const struct order_manifest *order)
@@ -326,7 +326,7 @@ err_t trust_order_is_new(const struct trust_state *t, const struct order_manifes
 }
 
 /* What the component says of its variant is what was signed. */
-static err_t component_match(
+static err_t trust_component_match(
         const struct order_component *c, const struct variant_manifest *variant)
 {
 	if (memcmp(c->service, variant->service, SERVICE_NAME_SIZE) != 0) {
@@ -338,7 +338,7 @@ static err_t component_match(
 	               : E_V_RELEASE;
 }
 
-static err_t variant_is_current(
+static err_t trust_variant_is_current(
         const struct trust_state *t, const struct trust_variant *v, uint64_t uptime)
 {
 	uint64_t now = trust_time(t, uptime);
@@ -359,7 +359,7 @@ err_t trust_component(struct trust_state *t, const struct order_manifest *order,
 	static const uint8_t machine_made[RS_HASH_LEN];
 	struct trust_number generation = {order->epoch, component->generation};
 	struct trust_variant *v;
-	err_t r;
+	err_t err;
 
 	if (memcmp(component->variant_hash, machine_made, sizeof(machine_made)) == 0) {
 		return E_UNSUPPORTED;
@@ -368,12 +368,12 @@ err_t trust_component(struct trust_state *t, const struct order_manifest *order,
 	if (v == NULL) {
 		return E_V_UNADMITTED;
 	}
-	r = component_match(component, &v->variant);
-	if (r == E_OK) {
-		r = variant_is_current(t, v, uptime);
+	err = trust_component_match(component, &v->variant);
+	if (err == E_OK) {
+		err = trust_variant_is_current(t, v, uptime);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	if (v->kit.counter < trust_floor(t, component->service)) {
 		return E_V_FLOOR;
@@ -413,7 +413,8 @@ err_t trust_confirm(struct trust_state *t, struct trust_number order)
 	for (uint32_t i = 0; i < TRUST_N_SERVICES; i++) {
 		struct trust_service *service = &t->services[i];
 
-		if (service->name[0] == '\0' || !number_is_same(service->unconfirmed, order)) {
+		if (service->name[0] == '\0' ||
+		        !trust_number_is_same(service->unconfirmed, order)) {
 			continue;
 		}
 		is_known = true;
@@ -425,7 +426,7 @@ err_t trust_confirm(struct trust_state *t, struct trust_number order)
 }
 
 /* Statements only raise. */
-static void statement_apply(
+static void trust_statement_apply(
         struct trust_state *t, const struct statement_service *s, uint64_t epoch)
 {
 	struct trust_service *service = trust_service_get(t, s->service);
@@ -449,13 +450,13 @@ static void statement_apply(
 err_t trust_statement(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime)
 {
 	struct envelope_view view;
-	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_STATEMENT, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_STATEMENT, &view);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	for (uint32_t i = 0; i < view.statement->n_services; i++) {
-		statement_apply(t, &statement_services(view.statement)[i], view.root->serial);
+		trust_statement_apply(t, &statement_services(view.statement)[i], view.root->serial);
 	}
 	t->has_statement = true;
 	return E_OK;
@@ -465,10 +466,10 @@ err_t trust_set_time(
         struct trust_state *t, const void *bytes, size_t len, uint64_t uptime, uint64_t next_nonce)
 {
 	struct envelope_view view;
-	err_t r = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_TIME, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_TIME, &view);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	t->time_nonce = next_nonce;
 	t->time_base = view.time->time > uptime ? view.time->time - uptime : 0;

@@ -232,32 +232,32 @@ static err_t order_drop(const struct order_manifest *order)
 
 static err_t order_act(const struct order_manifest *order, struct rs_reply *ret_reply)
 {
-	err_t r = E_UNSUPPORTED;
+	err_t err = E_UNSUPPORTED;
 
 	switch ((enum order_action)order->action) {
 	case ORDER_UPDATE:
 	case ORDER_PREPARE:
 		return order_update(order, ret_reply);
 	case ORDER_CONFIRM:
-		r = trust_confirm(
+		err = trust_confirm(
 		        &machine.trust, (struct trust_number){order->epoch, order->argument});
 		break;
 	case ORDER_RESTART:
-		r = order_restart(order);
+		err = order_restart(order);
 		break;
 	case ORDER_SHUTDOWN:
-		r = sys_machine_off((uint32_t)order->argument);
+		err = sys_machine_off((uint32_t)order->argument);
 		break;
 	case ORDER_DROP:
-		r = order_drop(order);
+		err = order_drop(order);
 		break;
 	case _ORDER_ACTION_N:
 		break;
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		order_done(order, ret_reply);
 	}
-	return r;
+	return err;
 }
 
 /* The transaction that stands in the way of an order, number 0: none; a check gives way. */
@@ -285,21 +285,21 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 	const struct rs_result *known;
 	struct trust_number running;
 	const void *bytes;
-	err_t r = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(msg, &bytes);
 
-	if (r == E_OK) {
-		r = trust_order(&machine.trust, bytes, request->bytes, rs_uptime(), &order);
+	if (err == E_OK) {
+		err = trust_order(&machine.trust, bytes, request->bytes, rs_uptime(), &order);
 	}
 	known = order != NULL ? result_find(order_number(order)) : NULL;
 	if (known != NULL) {
 		order_answer(known, ret_reply);
 		return E_OK;
 	}
-	if (r == E_OK) {
-		r = trust_order_is_new(&machine.trust, order);
+	if (err == E_OK) {
+		err = trust_order_is_new(&machine.trust, order);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	if (order->n_components > 1 && order->action != ORDER_DROP) {
 		return E_UNSUPPORTED;

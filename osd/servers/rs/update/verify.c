@@ -52,23 +52,23 @@ static err_t verify_staged(
 	        .generation = generation,
 	        .variant = v,
 	};
-	err_t r = verify_blob(v->variant.payload_hash, &binary.payload_blob);
+	err_t err = verify_blob(v->variant.payload_hash, &binary.payload_blob);
 
-	if (r == E_OK) {
-		r = verify_blob(v->kit.state_hash, &binary.description_blob);
+	if (err == E_OK) {
+		err = verify_blob(v->kit.state_hash, &binary.description_blob);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	binary.payload_bytes = binary.payload_blob->total;
 	binary.description = binary.description_blob->bytes;
 	binary.description_bytes = binary.description_blob->total;
 	memcpy(binary.payload_hash, binary.payload_blob->hash, RS_HASH_LEN);
-	r = verify_image(&binary);
-	if (r == E_OK) {
+	err = verify_image(&binary);
+	if (err == E_OK) {
 		*ret_binary = binary;
 	}
-	return r;
+	return err;
 }
 
 /*
@@ -80,22 +80,22 @@ static err_t verify_room(const struct service *service, const struct binary *bin
 	const struct image_header *image = binary->image.header;
 	struct span_set window;
 	uint32_t n;
-	err_t r = memory_regions(service->instance.space, verify_regions, RS_N_REGIONS, &n);
+	err_t err = memory_regions(service->instance.space, verify_regions, RS_N_REGIONS, &n);
 
 	span_set_init(&window);
-	if (r == E_OK) {
-		r = span_set_add(&window, image->base, image->window_len);
+	if (err == E_OK) {
+		err = span_set_add(&window, image->base, image->window_len);
 	}
-	for (uint32_t i = 0; r == E_OK && i < n; i++) {
+	for (uint32_t i = 0; err == E_OK && i < n; i++) {
 		const struct vm_region *region = &verify_regions[i];
 
 		if ((region->flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
-			r = E_NOT_UPDATABLE;
+			err = E_NOT_UPDATABLE;
 		} else if (span_set_hits(&window, region->va, region->bytes)) {
-			r = E_V_OVERLAP;
+			err = E_V_OVERLAP;
 		}
 	}
-	return r;
+	return err;
 }
 
 err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_service)
@@ -119,13 +119,13 @@ err_t verify_update(struct trust_variant *variant, struct trust_number generatio
         const struct service *service, struct binary *ret_binary)
 {
 	struct binary binary;
-	err_t r = verify_staged(variant, generation, &binary);
+	err_t err = verify_staged(variant, generation, &binary);
 
-	if (r == E_OK) {
-		r = verify_room(service, &binary);
+	if (err == E_OK) {
+		err = verify_room(service, &binary);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	blob_ref(binary.payload_blob);
 	blob_ref(binary.description_blob);
