@@ -1,7 +1,14 @@
 /*
  * RS, the reincarnation server: makes every service, watches over it, starts it afresh when it
- * ends, and replaces it while it runs. It never waits for a service, only for messages; README.md
- * tells how an update goes.
+ * ends, and replaces it while it runs. README.md tells how an update goes.
+ *
+ * One loop, one message after the other. RS never waits for a service, only for messages (and for
+ * VM, which waits for nobody): what takes longer is a state in a record, and goes on with an event
+ * or with time. Everything that can be due has its limit in such a record; before each receive one
+ * alarm is set for the first of them.
+ *
+ * The order in the loop matters: the reply to a request leaves before update_run() does work that
+ * it caused, so that no caller waits for a transaction.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -16,8 +23,10 @@
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/update/update.h"
 
+/* Of all staged blobs together. */
 #define MAIN_STAGING_BUDGET (UINT64_C(24) << 20)
 
+/* When limits were looked at last, and the alarm that was set then; see base/limit.h. */
 static nsec_t main_seen, main_alarm = NSEC_NEVER;
 
 /* One alarm for whatever is due first. */
@@ -54,6 +63,7 @@ static void main_events(void)
 	}
 }
 
+/* The source says what a notification is about; from services RS expects none. */
 static void main_notified(const struct message *msg)
 {
 	nsec_t now = sys_clock_read();
@@ -66,6 +76,7 @@ static void main_notified(const struct message *msg)
 	}
 }
 
+/* Whatever has no meaning of its own is a request, and gets an answer. */
 static void main_handle(const struct message *msg)
 {
 	switch (msg->type) {

@@ -3,6 +3,9 @@
  * gets here. Signatures cost RS more than everything else it is asked, and anybody on the channel
  * can send some, so checking them has a share of the machine's time; what is above is sent back
  * before it is looked at.
+ *
+ * The checks that hold for a whole request come first and in here (may the caller, is it too much);
+ * handlers check what is in it. They fill the reply and return its error.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -56,11 +59,13 @@ static const struct table_row table_rows[] = {
 };
 #define TABLE_SIZE (sizeof(table_rows) / sizeof(table_rows[0]))
 
+/* Whose kit has the right, not whose endpoint is known: rights are in what was signed. */
 static bool table_is_allowed(const struct table_row *row, endpoint_t caller)
 {
 	return !row->is_control || service_may_control(caller);
 }
 
+/* E_RATE: the share is used up; the reply says after how many ms to come again. */
 static err_t table_serve_signed(
         const struct table_row *row, const struct message *msg, struct rs_reply *ret_reply)
 {
@@ -76,6 +81,7 @@ static err_t table_serve_signed(
 	return err;
 }
 
+/* E_PERM: not for this caller. E_NOSYS: no such request, which hook_request() says. */
 static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
 {
 	uint32_t n = msg->type - RS_BASE;

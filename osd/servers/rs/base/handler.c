@@ -1,6 +1,7 @@
 /*
- * Requests bring larger things by grant. A caller can change what it granted at any time, so RS looks
- * at a copy only. One buffer is enough: a request is handled to its end before the next is received.
+ * Requests bring larger things by grant. A caller can change what it granted at any time, so RS
+ * looks at a copy only. One buffer is enough: a request is handled to its end before the next is
+ * received.
  */
 #include "osd/servers/rs/base/handler.h"
 

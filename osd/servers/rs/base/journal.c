@@ -12,6 +12,8 @@
 
 #define JOURNAL_N_SUBSCRIBERS 8
 
+/* Numbers rise from 1; event n lies at n % RS_N_EVENTS while first <= n < end. */
+
 static struct rs_event journal_events[RS_N_EVENTS];
 static uint64_t journal_first = 1, journal_end = 1;
 static endpoint_t journal_subscribers[JOURNAL_N_SUBSCRIBERS];
@@ -19,6 +21,7 @@ static uint32_t journal_n_subscribers;
 static bool journal_is_quiet,
         journal_is_untold; /* untold: there are events that nobody was notified of */
 
+/* Notify all subscribers, or remember to; one whose endpoint is gone is none any more. */
 static void journal_tell(void)
 {
 	journal_is_untold = journal_is_quiet;

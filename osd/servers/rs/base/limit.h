@@ -7,6 +7,7 @@
  */
 #include "osd/abi/types.h"
 
+/* A limit that does not run. */
 #define LIMIT_NEVER UINT64_MAX
 #define LIMIT_LOOK UINT64_C(500000000)
 #define LIMIT_LATE UINT64_C(1000000000)

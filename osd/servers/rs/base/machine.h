@@ -13,7 +13,7 @@
 #define NSEC_NEVER UINT64_MAX
 
 struct machine {
-	const struct start_info *start; /* the kernel's, for RS itself */
+	const struct start_info *start; /* the kernel's, for RS itself; mapped for good */
 	struct boot_view boot;
 	struct trust_state trust; /* handed to trust.c with each call */
 	nsec_t boot_done;         /* 0: services are still starting */

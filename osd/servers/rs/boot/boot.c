@@ -1,7 +1,15 @@
 /*
- * From the boot image to running services. The image is mapped read-only for as long as the machine
- * runs: payloads and descriptions of boot services are used where they lie. It is trusted, as the
- * host under the machine is, but checked for form.
+ * From the boot image to services that can be started. The image is mapped read-only for as long as
+ * the machine runs: payloads and descriptions of boot services are used where they lie. It is
+ * trusted, as the host under the machine is, but checked for form.
+ *
+ *	root of trust    whose signatures count; without one nothing is ever believed
+ *	entries          a service each: kit, payload, state description, floor, generation
+ *	statement        what the last boot knew of floors and generations, signed
+ *
+ * One bad entry must not take the machine down with it, so such a service is DOWN and the log says
+ * so; an image that cannot be read at all is a panic. Nothing is started in here: boot_begin() ends
+ * with start_step(), which goes by the dependencies.
  */
 #include "osd/servers/rs/boot/boot.h"
 
@@ -16,7 +24,10 @@
 #include "osd/servers/rs/base/text.h"
 #include "osd/servers/rs/trust/trust.h"
 
-/* Boot parts hold a manifest alone or with its signatures. */
+/* For one line of the log. */
+#define BOOT_LINE 96
+
+/* Boot parts hold a manifest alone or with its signatures. NULL: neither, or of another kind. */
 static const void *boot_manifest(
         const uint8_t *bytes, size_t len, enum envelope_part_kind kind, size_t size)
 {
@@ -28,6 +39,10 @@ static const void *boot_manifest(
 	return len == size ? bytes : NULL;
 }
 
+/*
+ * A root that is malformed is like none: the machine runs, but no order will. The boot id and the
+ * nonce for time statements are drawn here; they are what makes an order of another boot invalid.
+ */
 static void boot_read_root(void)
 {
 	const struct boot_header *header = machine.boot.header;
@@ -53,12 +68,15 @@ static void boot_read_root(void)
 	                           });
 }
 
-/* What the last boot knew: without it no order is carried out until one comes over the channel. */
+/*
+ * What the last boot knew: without it no order is carried out until one comes over the channel.
+ * Read after the entries, so that what it says of a service raises what the image says.
+ */
 static void boot_read_statement(void)
 {
 	const struct boot_part *part = &machine.boot.header->statement;
 	struct text text;
-	char line[96];
+	char line[BOOT_LINE];
 	err_t err;
 
 	if (part->len == 0) {
@@ -74,6 +92,10 @@ static void boot_read_statement(void)
 	}
 }
 
+/*
+ * The variant's envelope, which the host may ask for (RS_ENVELOPE), and the hash of the payload in
+ * it.
+ */
 static void boot_read_envelope(struct service *service, const struct boot_item *item)
 {
 	struct envelope_view view;
@@ -88,7 +110,10 @@ static void boot_read_envelope(struct service *service, const struct boot_item *
 	memcpy(service->binary.payload_hash, view.variant->payload_hash, RS_HASH_LEN);
 }
 
-/* False: the entry cannot be run. */
+/*
+ * What the service runs from. A description that does not belong to the payload is left out: the
+ * service runs, and cannot be updated. False: the entry cannot be run.
+ */
 static bool boot_read_binary(struct binary *binary, const struct boot_item *item)
 {
 	const struct kit_manifest *kit;
@@ -113,7 +138,10 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 	return true;
 }
 
-/* Does the command line let this entry start? `start=a,b`; without it, all. */
+/*
+ * Does the command line let this entry start? `start=a,b`; without it, all. The others are as if
+ * they were not in the image; what the kernel loads runs anyway.
+ */
 static bool boot_is_wanted(const char name[SERVICE_NAME_LEN])
 {
 	size_t len, at = 0;
@@ -153,7 +181,10 @@ static void boot_read_trust(const struct boot_item *item)
 	}
 }
 
-/* n: the entry's number, which is the slot of a service that the kernel loaded. */
+/*
+ * A service for this entry. n: its number, which is the slot of a service that the kernel loaded.
+ * Too many entries are a panic: whoever made the image must hear of it at the first boot.
+ */
 static void boot_read_entry(const struct boot_item *item, uint32_t n)
 {
 	struct service *service;

@@ -8,6 +8,9 @@
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/state/state_desc.h"
 
+/*
+ * The number of symbols is what ties the two together: the addresses of one are those of the other.
+ */
 bool binary_describe(struct binary *binary)
 {
 	struct state_desc desc;

@@ -1,7 +1,11 @@
 #pragma once
 /*
- * What an instance is made from. The bytes are in the boot image, or in blobs that it holds a
- * reference to; everything in it was checked.
+ * What an instance is made from: payload, state description and what the kit says of the service.
+ * The bytes stay where they are, in the boot image or in blobs that it holds a reference to, and
+ * are used in place; everything in it was checked before it was put together.
+ *
+ * A service holds the binary that it runs from, a transaction the one that is to run. At the commit
+ * they change places, and the one that is left over is released.
  */
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
@@ -10,20 +14,20 @@
 
 struct binary {
 	struct kit_manifest kit;
-	struct trust_number generation;
+	struct trust_number generation; /* as the order named it; epoch of the root at boot else */
 	struct image_view image; /* header NULL: no payload (a service that the kernel loaded) */
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */
 	uint64_t description_bytes;
-	vaddr_t heap_root; /* of its typed heap; 0: it has none */
-	struct blob *payload_blob, *description_blob;
-	struct trust_variant *variant; /* NULL: it came with the boot image */
-	uint8_t payload_hash[RS_HASH_LEN];
+	vaddr_t heap_root;                            /* of its typed heap; 0: it has none */
+	struct blob *payload_blob, *description_blob; /* NULL: in the boot image */
+	struct trust_variant *variant;                /* NULL: it came with the boot image */
+	uint8_t payload_hash[RS_HASH_LEN]; /* zero: unknown, a boot entry without an envelope */
 };
 
 /*
- * Read from a checked payload and its description what RS wants to know. False:
- * they do not belong together.
+ * Read from a checked payload and its description what RS wants to know: the root of the typed
+ * heap. False: the description is malformed, or is not that of the payload.
  */
 bool binary_describe(struct binary *binary);
 /* Give back what a binary refers to. Takes an empty one. */

@@ -36,10 +36,16 @@ static const char *event_reason_text(uint64_t reason)
 	return "exception";
 }
 
-/* The service's own words on its end. */
+#define EVENT_TEXT 96
+/* Of the words of a service: more is cut off by the text that they go into. */
+#define EVENT_PANIC_WORDS 100
+
+/*
+ * The service's own words on its end; the address is the instance's, so a bad one costs the words.
+ */
 static void event_describe_panic(const struct slot_event *event, struct text *text)
 {
-	char words[100];
+	char words[EVENT_PANIC_WORDS];
 	uint64_t n = event->w[2] < sizeof(words) ? event->w[2] : sizeof(words);
 
 	text_add(text, "panic: ");
@@ -86,7 +92,7 @@ err_t event_error(const struct slot_event *event)
 
 static void event_crash(struct service *service, const struct slot_event *event)
 {
-	char text[96];
+	char text[EVENT_TEXT];
 
 	event_describe(event, text, sizeof(text));
 	recover_crash(service, event_error(event), text);

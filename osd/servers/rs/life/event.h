@@ -3,9 +3,15 @@
 #include "osd/abi/calls.h"
 #include "osd/abi/errors.h"
 
-/* Deal with an event of an instance outside of a transaction; with none that RS knows, do nothing. */
+/*
+ * Deal with an event of an instance outside of a transaction. One of a slot that is nobody's any
+ * more is dropped: it was in the kernel's queue when the slot ended.
+ */
 void event_handle(const struct slot_event *event);
-/* In words: why an instance ended. */
+/*
+ * In words: why an instance ended. They name addresses, so they go to those only that may see
+ * layouts (tell/status.c). May read the instance's memory, for its own last words.
+ */
 void event_describe(const struct slot_event *event, char *ret_text, size_t size);
-/* The error that stands for the end of an instance. */
+/* The error that stands for the end of an instance: E_EXITED, or E_CRASHED for all other ends. */
 err_t event_error(const struct slot_event *event);

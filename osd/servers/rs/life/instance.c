@@ -3,8 +3,20 @@
  * away from the image's window and, for a successor, from every region of its predecessor, so that
  * the predecessor's memory can be shown to it at its own addresses.
  *
- * A successor gets all it may touch before the commit backed at once: image, stack, start of the
- * heap, scratch.
+ *	image       where its layout was drawn for: the addresses are linked in
+ *	stack       drawn; its pointer starts at a random distance from the end, too
+ *	heap        drawn; the whole limit is reserved, backed as it is touched
+ *	start page  drawn; read-only, tells the program where everything else is
+ *	gate page   drawn; the only place from which the kernel takes calls
+ *	scratch     START_UPDATE: memory for pairing the descriptions
+ *	shares      START_UPDATE: the descriptions and the addresses of both sides
+ *
+ * A successor gets all it may touch before the commit backed at once (image, stack, start of the
+ * heap, scratch): from the switch on no page fault of it may need VM. Running out is a fault that
+ * RS takes for a lack of arena, and one more try with a larger one.
+ *
+ * The start page is put together in one static page while the space is made, and copied in last.
+ * One is enough: instances are made one after the other.
  */
 #include "osd/servers/rs/life/instance.h"
 
@@ -18,8 +30,16 @@
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/memory/span.h"
 
+/* Draws of SPAN_TRIES places each; a space is so empty that the first one nearly always fits. */
 #define INSTANCE_DRAWS 16
 #define INSTANCE_STACK_MIN (4 * PAGE_SIZE)
+/* The stack pointer is a multiple of this at the entry, as the ABI of x86-64 asks. */
+#define INSTANCE_STACK_ALIGN 16
+/*
+ * Random distance of the first stack pointer from the end of the stack, in steps of the alignment.
+ */
+#define INSTANCE_STACK_STEPS (PAGE_SIZE / 2 / INSTANCE_STACK_ALIGN)
+#define INSTANCE_START_VERSION 1
 /* What the pairing of two descriptions may take for each of their entries, and besides. */
 #define INSTANCE_SCRATCH_ENTRY 64
 #define INSTANCE_SCRATCH_BASE (UINT64_C(128) << 10)
@@ -34,6 +54,7 @@ static uint64_t instance_round(uint64_t bytes)
 	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
+/* What no draw may hit: the image's window, and all that the predecessor has. */
 static err_t instance_spans_take(const struct instance_plan *plan)
 {
 	const struct image_header *image = plan->binary->image.header;
@@ -48,6 +69,7 @@ static err_t instance_spans_take(const struct instance_plan *plan)
 	return err;
 }
 
+/* A free place for so many bytes, which is taken from then on. */
 static err_t instance_draw(uint64_t bytes, vaddr_t *ret_va)
 {
 	uint64_t random[SPAN_TRIES];
@@ -71,6 +93,7 @@ static err_t instance_region(
 	return err == E_OK ? memory_map(space, *ret_va, bytes, prot, backed) : err;
 }
 
+/* Backed at once for every kind of start: the image is copied in before the instance runs. */
 static err_t instance_map_image(const struct image_view *image, space_t space)
 {
 	err_t err = E_OK;
@@ -95,10 +118,15 @@ static err_t instance_map_stack(const struct instance_plan *plan, struct instanc
 	        plan->kind == START_UPDATE ? bytes : 0, &low);
 	instance_page.stack_low = low;
 	instance_page.stack_high = low + bytes;
-	instance->stack_pointer = low + bytes - (sys_random() % (PAGE_SIZE / 32) + 1) * 16;
+	instance->stack_pointer =
+	        low + bytes - (sys_random() % INSTANCE_STACK_STEPS + 1) * INSTANCE_STACK_ALIGN;
 	return err;
 }
 
+/*
+ * A successor may use only what is backed until its commit; any other instance is told that the
+ * whole heap is usable, since VM backs what it touches.
+ */
 static err_t instance_map_heap(const struct instance_plan *plan, struct instance *instance)
 {
 	bool is_update = plan->kind == START_UPDATE;
@@ -121,6 +149,7 @@ static err_t instance_map_heap(const struct instance_plan *plan, struct instance
 	return err;
 }
 
+/* What every instance has besides its image. */
 static err_t instance_map_own(const struct instance_plan *plan, struct instance *instance)
 {
 	err_t err = instance_map_stack(plan, instance);
@@ -138,7 +167,10 @@ static err_t instance_map_own(const struct instance_plan *plan, struct instance 
 	return err == E_OK ? memory_gate(instance->space, instance_page.gate) : err;
 }
 
-/* Show [bytes, bytes + n) of RS to the instance; *ret_va is where they appear. */
+/*
+ * Show [bytes, bytes + n) of RS to the instance; *ret_va is where they appear. Pages are shared
+ * whole: what lies beside the bytes in RS is shown as well, which is why blobs own whole pages.
+ */
 static err_t instance_share(struct instance *instance, enum instance_share share, const void *bytes,
         uint64_t n, vaddr_t *ret_va)
 {
@@ -159,6 +191,7 @@ static err_t instance_share(struct instance *instance, enum instance_share share
 	return err;
 }
 
+/* The description of one side, and the addresses that its symbols have in that layout. */
 static err_t instance_share_side(struct instance *instance, const struct binary *binary,
         enum instance_share state, enum instance_share symbols, struct start_description *ret_side)
 {
@@ -206,6 +239,10 @@ static err_t instance_map_transfer(const struct instance_plan *plan, struct inst
 	        &instance_page.new_state);
 }
 
+/*
+ * The endpoints that the kit may send to, by name, so that a service finds them without asking
+ * anybody. A target that does not run yet has EP_NONE; `*` stands for every service.
+ */
 static void instance_names(const struct kit_manifest *kit)
 {
 	bool is_all = kit->n_targets == 1 && kit->targets[0][0] == '*';
@@ -233,7 +270,7 @@ static void instance_page_begin(const struct instance_plan *plan)
 {
 	memset(&instance_page, 0, sizeof(instance_page));
 	instance_page.magic = START_MAGIC;
-	instance_page.version = 1;
+	instance_page.version = INSTANCE_START_VERSION;
 	instance_page.size = sizeof(instance_page);
 	instance_page.kind = plan->kind;
 	instance_page.self = plan->self;
@@ -252,6 +289,7 @@ static void instance_page_begin(const struct instance_plan *plan)
 	        sizeof(instance_page.arguments));
 }
 
+/* A slot for the space. START_FRESH keeps it for good, so only now its endpoint is known. */
 static err_t instance_open_slot(const struct instance_plan *plan, struct instance *instance)
 {
 	const struct kit_manifest *kit = &plan->binary->kit;
@@ -313,6 +351,10 @@ static err_t instance_fill(const struct instance_plan *plan, struct instance *in
 	return err == E_OK ? instance_load(plan, instance) : err;
 }
 
+/*
+ * Memory first, the slot last but one, the bytes last: copying goes by slot, and a slot that exists
+ * has something to run.
+ */
 err_t instance_create(const struct instance_plan *plan, struct instance *ret_instance)
 {
 	struct instance instance = {.slot = EP_NONE, .entry = plan->binary->image.header->entry};

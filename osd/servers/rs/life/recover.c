@@ -3,9 +3,14 @@
  * behind the same endpoint. Callers that waited for its reply get E_RESTART; who waits to send goes
  * on waiting.
  *
- * The new instance is made in a slot of its own; then the instances of the two slots change places.
+ * The new instance is made in a slot of its own; then the instances of the two slots change places,
+ * and the old one ends with the spare slot. Until then the service stands stopped, so its memory
+ * and its place are not given up before there is something to put there. Where that fails (memory,
+ * most likely), it is tried again every RECOVER_RETRY: the service is out, but not lost.
+ *
  * A service that crashes more often in a row than its kit allows is given up: its slot ends,
- * callers get E_DEAD. A service that stayed up for RECOVER_CALM starts counting anew.
+ * callers get E_DEAD. A service that stayed up for RECOVER_CALM starts counting anew. Nothing of
+ * its state comes along: that is what a transaction does.
  */
 #include "osd/servers/rs/life/recover.h"
 
@@ -22,6 +27,7 @@
 
 #define RECOVER_CALM (10 * NSEC_SEC)
 #define RECOVER_RETRY (100 * NSEC_MSEC)
+/* Unanswered signs of life before the next one would be due. */
 #define RECOVER_PINGS_MAX 3
 
 static void recover_journal(
@@ -35,7 +41,7 @@ static void recover_journal(
 	});
 }
 
-/* Stop for good: the slot and the memory go. */
+/* Stop for good: the slot and the memory go. What depends on it at boot will not start either. */
 static void recover_give_up(struct service *service, err_t err, const char *text)
 {
 	instance_destroy(&service->instance);
@@ -46,7 +52,11 @@ static void recover_give_up(struct service *service, err_t err, const char *text
 	start_step();
 }
 
-/* Put a fresh instance behind the endpoint in place of the one that is there, which is ended. */
+/*
+ * Put a fresh instance behind the endpoint in place of the one that is there, which is ended. After
+ * an error before the swap nothing has changed; an error of the start leaves the fresh one there,
+ * stopped, and the next try replaces it in turn.
+ */
 static err_t recover_replace(struct service *service)
 {
 	struct instance_plan plan = {
@@ -73,6 +83,7 @@ static err_t recover_replace(struct service *service)
 	return instance_start(&service->instance);
 }
 
+/* Another try to get an instance up; either the start limit runs from now on, or the retry. */
 static void recover_try(struct service *service)
 {
 	nsec_t now = sys_clock_read();
@@ -85,6 +96,7 @@ static void recover_try(struct service *service)
 	service->n_pings_missed = 0;
 }
 
+/* From the first of several tries on, the outage is one: `crashed` keeps when it began. */
 static void recover_begin(struct service *service)
 {
 	if (sys_slot_stop(service->endpoint) != E_OK) {
@@ -223,6 +235,7 @@ void recover_tick(nsec_t now)
 	}
 }
 
+/* When recover_service_tick() has something to do for it, at the latest. */
 static nsec_t recover_service_deadline(const struct service *service)
 {
 	switch (service->state) {

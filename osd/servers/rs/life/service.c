@@ -1,7 +1,9 @@
 /*
- * The table of services. An entry is made at boot from the boot image and never goes;
- * nothing in here, or anywhere in RS, knows a service by its name: what a service is
- * and may do is in its kit manifest.
+ * The table of services, their states, and what the kernel lets them do. See service.h.
+ *
+ * Privileges are computed anew from kits and endpoints each time, never changed bit by bit: so a
+ * service that went and one that came leave nothing behind. What a kit asks for beyond what RS has
+ * itself is refused by the kernel, not here.
  */
 #include "osd/servers/rs/life/service.h"
 
@@ -66,10 +68,23 @@ bool service_may_control(endpoint_t caller)
 }
 
 /*
- *   NONE ──> STARTING ──> UP <──> UPDATING
- *     │         │  ^      │          │
- *     │         v  └──────┼── DOWN   │      (DOWN to STARTING: restart on request)
- *     └─────> DOWN <── RESTARTING <──┘      (RESTARTING also from STARTING and UP; to UP)
+ *	from        to          by
+ *	NONE        STARTING    start_step: all it depends on is up
+ *	NONE        RUNNING     boot: the kernel has loaded it
+ *	NONE        DOWN        boot, start_step: malformed, or depends on what does not run
+ *	STARTING    RUNNING     recover_started
+ *	STARTING    RESTARTING  recover_crash
+ *	STARTING    DOWN        start_service, recover_crash: cannot be made, crashes too often
+ *	RUNNING     UPDATING    component_claim
+ *	RUNNING     RESTARTING  recover_crash, recover_restart
+ *	RUNNING     DOWN        recover_crash: it is not to be restarted
+ *	UPDATING    RUNNING     component_end: whatever became of the transaction
+ *	RESTARTING  RESTARTING  recover_crash: it crashed before it was up
+ *	RESTARTING  RUNNING     recover_started
+ *	RESTARTING  DOWN        recover_crash
+ *	DOWN        STARTING    recover_restart: on request
+ *
+ * A crash within a transaction is recovered after it has ended, so UPDATING has one way out.
  */
 static bool service_may_move(enum rs_service_state from, enum rs_service_state to)
 {
@@ -97,6 +112,9 @@ void service_set_state(struct service *service, enum rs_service_state state)
 	service->state = state;
 }
 
+/*
+ * The slots that a kit may send to, as far as they exist; `*` alone means all, RS and VM included.
+ */
 static void service_targets(const struct kit_manifest *kit, uint64_t ret_bits[N_SLOTS / 64])
 {
 	if (kit->n_targets == 1 && kit->targets[0][0] == '*') {

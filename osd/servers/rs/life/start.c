@@ -1,6 +1,9 @@
 /*
  * First instances. Services start as soon as everything they depend on is up, so independent ones
  * start side by side; what waits in a circle, or for what does not run, never starts.
+ *
+ * There is no queue and no count of open dependencies: the table is walked again whenever something
+ * changed, until nothing does. It is short, and it is walked at boot only.
  */
 #include "osd/servers/rs/life/start.h"
 
@@ -12,8 +15,12 @@
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/base/text.h"
 
+/* For one line of the log, numbers included. */
+#define START_LINE 64
+
 enum start_readiness { START_READY, START_WAIT, START_NEVER };
 
+/* A dependency that crashed and restarts counts as up: its endpoint is there, and senders wait. */
 static enum start_readiness start_readiness(const struct service *service)
 {
 	const struct kit_manifest *kit = &service->binary.kit;
@@ -113,10 +120,11 @@ static bool start_pass(uint32_t *ret_open)
 	return is_changed;
 }
 
+/* The time to here is what users call boot time. */
 static void start_finish(void)
 {
 	static const char nobody[SERVICE_NAME_LEN];
-	char line[64];
+	char line[START_LINE];
 	struct text text = text_init(line, sizeof(line));
 
 	machine.boot_done = sys_clock_read();

@@ -1,6 +1,9 @@
 /*
  * Requests to VM, the only service that RS waits for: VM is of the highest rank and never waits
  * itself. Giving memory back cannot fail; if it does, either side has lost count, and RS stops.
+ *
+ * Each function is one request of osd/abi/vm.def; no state is kept here. RS knows the spaces that
+ * it made from the records of its instances.
  */
 #include "osd/servers/rs/memory/memory.h"
 
@@ -9,6 +12,10 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
 
+/*
+ * Send and wait; the error of the request, else that of the way. *ret_reply is set in the first
+ * case.
+ */
 static err_t memory_ask(struct message *msg, struct vm_reply *ret_reply)
 {
 	err_t err = sys_sendrec(EP_VM, msg);
@@ -20,6 +27,7 @@ static err_t memory_ask(struct message *msg, struct vm_reply *ret_reply)
 	return ret_reply->err;
 }
 
+/* what: for the log, when RS ends here. */
 static void memory_give_back(struct message *msg, const char *what)
 {
 	struct vm_reply reply;

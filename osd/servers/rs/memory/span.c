@@ -12,6 +12,12 @@ void span_set_init(struct span_set *set)
 	set->n = 0;
 }
 
+/* The page inside the first SPAN_ALIGN is drawn with the top 9 bits of a word. */
+#define SPAN_PAGE_SHIFT (64 - 9)
+_Static_assert(SPAN_ALIGN / PAGE_SIZE == UINT64_C(1) << (64 - SPAN_PAGE_SHIFT), "a page of a span");
+/* Guards on both sides, and room to move the start to any page. */
+#define SPAN_MARGIN (3 * SPAN_ALIGN)
+
 static vaddr_t span_down(vaddr_t va)
 {
 	return va & ~(SPAN_ALIGN - 1);
@@ -51,14 +57,14 @@ bool span_set_hits(const struct span_set *set, vaddr_t base, uint64_t bytes)
 err_t span_set_draw(
         struct span_set *set, uint64_t bytes, const uint64_t random[SPAN_TRIES], vaddr_t *ret_base)
 {
-	uint64_t room = SPAN_END - SPAN_LOW - 3 * SPAN_ALIGN;
+	uint64_t room = SPAN_END - SPAN_LOW - SPAN_MARGIN;
 
 	if (bytes == 0 || bytes > room) {
 		return E_INVAL;
 	}
 	for (uint32_t i = 0; i < SPAN_TRIES; i++) {
 		uint64_t places = (room - bytes) / SPAN_ALIGN + 1;
-		uint64_t page = random[i] >> 55; /* 9 bits: the page inside SPAN_ALIGN */
+		uint64_t page = random[i] >> SPAN_PAGE_SHIFT;
 		vaddr_t low = SPAN_LOW + SPAN_ALIGN + random[i] % places * SPAN_ALIGN;
 		vaddr_t base = low + page * PAGE_SIZE;
 

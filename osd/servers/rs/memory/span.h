@@ -1,13 +1,18 @@
 #pragma once
 /*
  * Drawing address spans for an instance: at random, and disjoint from everything that is taken, at
- * the granularity that page-table sharing needs. Pure: the caller brings the random words.
+ * the granularity that page-table sharing needs: an old instance is shown to a new one by sharing
+ * last-level page tables, each of which maps SPAN_ALIGN, so no table may serve both. Pure: the
+ * caller brings the random words.
  */
 #include "osd/abi/types.h"
 
 #define SPAN_ALIGN (UINT64_C(2) << 20)
+/* Nothing is drawn below 4 GiB, so an address that was cut to 32 bits hits none of it. */
 #define SPAN_LOW (UINT64_C(1) << 32)
+/* End of the user half. */
 #define SPAN_END (UINT64_C(1) << 47)
+/* Regions of an old instance (RS_N_REGIONS at most) and what the new one draws. */
 #define SPAN_SET_MAX 192
 #define SPAN_TRIES 8
 
@@ -20,6 +25,7 @@ struct span_set {
 	struct span spans[SPAN_SET_MAX];
 };
 
+/* Nothing is taken. */
 void span_set_init(struct span_set *set);
 /* Mark [base, base + bytes) as taken. E_FULL, E_INVAL (empty, or beyond the address space). */
 err_t span_set_add(struct span_set *set, vaddr_t base, uint64_t bytes);

@@ -1,6 +1,15 @@
 /*
  * One static table: the store is small in entries and large in bytes. Every entry owns a mapping of
  * its own, whole pages, so that a blob can be shown to a new instance without a copy.
+ *
+ *	from      to        by
+ *	free      half      stage_begin
+ *	half      complete  stage_advance: the last byte came, and the hash is right
+ *	half      free      stage_advance: the hash is wrong; stage_drop; idle and in the way
+ *	complete  free      stage_drop, when nobody uses it
+ *
+ * The hash is compared here and nowhere later: what a complete blob holds is what its name says for
+ * as long as it is there, since nobody else can write to its memory.
  */
 #include "osd/servers/rs/stage/stage.h"
 
@@ -88,11 +97,13 @@ static struct blob *stage_free_entry(void)
 	return NULL;
 }
 
+/* bytes: in whole pages. The sum cannot overflow: totals above the budget never get here. */
 static bool stage_has_room(uint64_t bytes)
 {
 	return stage_free_entry() != NULL && stage_used_bytes + bytes <= stage_budget_bytes;
 }
 
+/* A new blob, nothing of it held yet; half blobs that nobody goes on with make room. */
 static err_t stage_open(
         const uint8_t hash[RS_HASH_LEN], uint64_t total, nsec_t now, struct blob **ret_blob)
 {

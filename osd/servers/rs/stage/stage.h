@@ -10,6 +10,7 @@
  */
 #include "osd/abi/rs.h"
 
+/* Entries; a variant needs two, its payload and its state description. */
 #define STAGE_N_BLOBS 64
 /* A half blob that was left alone this long may make room for others. */
 #define STAGE_IDLE_NSEC (UINT64_C(10) * 1000 * 1000 * 1000)
@@ -19,15 +20,16 @@ struct blob {
 	uint64_t total, held; /* bytes; complete: equal */
 	uint8_t *bytes;       /* page aligned; NULL: the entry is free */
 	uint32_t n_users;     /* binaries that point into it */
-	nsec_t touched;
+	nsec_t touched;       /* when bytes came last, or somebody asked how far it is */
 };
 
+/* budget: bytes of all blobs together, counted in whole pages. Call once, before anything else. */
 void stage_init(uint64_t budget);
 /* The blob with this hash, complete or not; NULL: none. */
 struct blob *stage_find(const uint8_t hash[RS_HASH_LEN]);
 /*
- * Find or open a blob. E_INVAL: total is 0, or another than it was opened with. E_STORE_FULL:
- * budget or table used up. E_NOMEM.
+ * Find or open a blob, whose memory is taken at once. E_INVAL: total is 0, or another than it was
+ * opened with. E_STORE_FULL: budget or table used up, and no half blob was idle. E_NOMEM.
  */
 err_t stage_begin(
         const uint8_t hash[RS_HASH_LEN], uint64_t total, nsec_t now, struct blob **ret_blob);
@@ -36,14 +38,16 @@ err_t stage_begin(
  * missing). E_V_HASH: the blob is complete but has another hash; it was dropped.
  */
 err_t stage_advance(struct blob *blob, uint64_t bytes, nsec_t now);
-/* E_NOTFOUND, E_BUSY (in use). */
+/* Drop a blob, half or complete. E_NOTFOUND, E_BUSY (in use). */
 err_t stage_drop(const uint8_t hash[RS_HASH_LEN]);
 bool blob_is_complete(const struct blob *blob);
+/* Somebody points into the blob's bytes from now on. */
 void blob_ref(struct blob *blob);
 /* Take NULL too. The blob stays in the store. */
 void blob_unref(struct blob *blob);
 /* Describe the n-th blob (from 0). False: there are not so many. */
 bool stage_describe(uint32_t n, struct rs_blob *ret_blob);
+/* Bytes that may be used, bytes that are, and how many blobs. */
 uint64_t stage_budget(void);
 uint64_t stage_used(void);
 uint32_t stage_count(void);

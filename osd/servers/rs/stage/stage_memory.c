@@ -1,6 +1,10 @@
 /*
  * Memory of the staging store. Staged blobs share one window of RS's space, drawn at the first use:
  * page tables of a space stay until it ends, so places all over it would use up memory.
+ *
+ * The window is several times as large as the store's budget, so first fit finds room in spite of
+ * gaps. Where a blob lies tells nothing about where an instance will: payloads are copied, and
+ * descriptions are shown at places of the instance's own.
  */
 #include "osd/servers/rs/stage/stage.h"
 
@@ -8,6 +12,7 @@
 #include "osd/servers/rs/memory/memory.h"
 #include "osd/servers/rs/memory/span.h"
 
+/* Address space only: memory is taken blob by blob. */
 #define STAGE_WINDOW (UINT64_C(128) << 20)
 
 struct stage_part {
@@ -37,6 +42,9 @@ static err_t stage_window_draw(void)
 	return err == E_OK ? span_set_draw(&set, STAGE_WINDOW, random, &stage_window) : err;
 }
 
+/*
+ * Does no part overlap, and does it end inside the window? Free entries have no bytes to overlap.
+ */
 static bool stage_is_free(vaddr_t va, uint64_t bytes)
 {
 	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {

@@ -13,6 +13,7 @@
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
 
+/* The hash stands at the start of the grant; E_INVAL: the grant is too short for one. */
 static err_t request_hash(
         endpoint_t caller, const struct rs_request *request, uint8_t ret_hash[RS_HASH_LEN])
 {
@@ -78,6 +79,10 @@ static err_t stage_request_open(
 	return err;
 }
 
+/*
+ * RS_STAGE_BEGIN: how much of the blob is here? An interrupted transfer goes on there; a complete
+ * blob is simply named again.
+ */
 err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -98,7 +103,10 @@ err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
 	return err;
 }
 
-/* Chunks come in order; one that was sent before is passed over. */
+/*
+ * RS_STAGE_CHUNK: chunks come in order; one that was sent before is passed over, so that a sender
+ * that lost an answer can repeat itself. The reply says how much is held.
+ */
 err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -132,6 +140,9 @@ err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 	return stage_advance(blob, bytes, sys_clock_read());
 }
 
+/*
+ * RS_STAGE_LIST: as many blobs as the grant has room for; those that a variant names count as used.
+ */
 err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -154,6 +165,7 @@ err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
 	return E_OK;
 }
 
+/* RS_STAGE_DROP: without an order only what no admitted variant names any more. */
 err_t request_stage_drop(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -166,6 +178,7 @@ err_t request_stage_drop(const struct message *msg, struct rs_reply *ret_reply)
 	return err == E_OK ? stage_drop(hash) : err;
 }
 
+/* A blob that a variant names, whether any byte of it is here or not. */
 static void stage_request_describe(
         const uint8_t hash[RS_HASH_LEN], uint64_t total, struct rs_blob *ret_blob)
 {
@@ -180,6 +193,9 @@ static void stage_request_describe(
 	}
 }
 
+/*
+ * RS_ADMIT: verify a variant and keep it; the answer says which blobs it wants, and what is here.
+ */
 err_t request_admit(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);

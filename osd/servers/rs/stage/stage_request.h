@@ -1,5 +1,9 @@
 #pragma once
-/* Handlers of requests to the staging store, and what orders do to it. */
+/*
+ * Handlers of requests to the staging store, and what orders do to it. The handlers are for
+ * services with the right to control RS (table.c); what they bring is believed only as far as it is
+ * signed.
+ */
 #include "osd/servers/rs/base/handler.h"
 #include "osd/servers/rs/trust/trust.h"
 

@@ -3,6 +3,8 @@
  * is in stage_request.c, orders are in order.c. Statements need none because they are signed
  * themselves: trust.c decides. An envelope is copied before it is looked at, so the caller cannot
  * change what was verified.
+ *
+ * Metrics are believed as they come: they are the caller's own figures, shown under its name.
  */
 #include "osd/servers/rs/tell/request.h"
 
@@ -15,6 +17,7 @@
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/trust/trust.h"
 
+/* RS_STATEMENT: floors and generations that the orchestrator knows; without one no order is run. */
 err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -25,6 +28,9 @@ err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
 	                   : err;
 }
 
+/*
+ * RS_TIME: a time statement answers the present nonce, so each is good once; a new nonce is drawn.
+ */
 err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -36,6 +42,10 @@ err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
 	                   : err;
 }
 
+/*
+ * RS_SUBSCRIBE: the caller is notified of new events, and fetches them; the reply says which are
+ * kept.
+ */
 err_t request_subscribe(const struct message *msg, struct rs_reply *ret_reply)
 {
 	ret_reply->a = journal_oldest();
@@ -43,6 +53,10 @@ err_t request_subscribe(const struct message *msg, struct rs_reply *ret_reply)
 	return journal_subscribe(msg->source);
 }
 
+/*
+ * RS_ACKNOWLEDGE: events below w[0] were stored elsewhere and need not be kept. They go for all
+ * readers, which is why only services that may control RS can say so.
+ */
 err_t request_acknowledge(const struct message *msg, struct rs_reply *ret_reply)
 {
 	journal_acknowledge(msg->w[0]);
@@ -51,7 +65,9 @@ err_t request_acknowledge(const struct message *msg, struct rs_reply *ret_reply)
 	return E_OK;
 }
 
-/* Values of the caller's metrics, in the order of its kit. */
+/*
+ * RS_REPORT_METRICS: values of the caller's metrics, in the order of its kit. E_PERM: no service.
+ */
 err_t request_metrics(const struct message *msg, struct rs_reply *ret_reply)
 {
 	struct service *service = service_of(msg->source);

@@ -1,5 +1,7 @@
 /*
- * What RS tells: services, results, events, resources. Records go straight into the asker's grant.
+ * What RS tells: services, results, events, resources. Records go straight into the asker's grant,
+ * one by one; a grant that is too short for all gets the first ones, and the reply says how many.
+ * An answer is a picture of one moment: nothing changes in RS while a request is handled.
  *
  * Where a service lies in memory is nobody's business but that of the service which carries its
  * payloads, and so has the right to control RS. Others get the same records without what gives a
@@ -21,9 +23,12 @@
 #include "osd/servers/rs/trust/trust.h"
 #include "osd/servers/rs/update/update.h"
 
-static struct vm_region status_regions[RS_N_REGIONS];
+static struct vm_region status_regions[RS_N_REGIONS]; /* scratch of status_memory() */
 
-/* Memory that is in use, and whether an update could move it. */
+/*
+ * Memory that is in use, and whether an update could move it: device registers and memory that a
+ * device knows cannot. What is said here is asked again when an update is verified.
+ */
 static void status_memory(const struct service *service, struct rs_service *record)
 {
 	uint32_t n;
@@ -41,6 +46,7 @@ static void status_memory(const struct service *service, struct rs_service *reco
 	}
 }
 
+/* What it runs from: release, generation, layout. */
 static void status_binary(const struct binary *binary, struct rs_service *record)
 {
 	record->release = binary->kit.counter;
@@ -55,6 +61,7 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	memcpy(record->metric_names, binary->kit.metrics, sizeof(record->metric_names));
 }
 
+/* All of it; what the asker may not see is taken out afterwards. */
 static void status_service(const struct service *service, struct rs_service *record)
 {
 	memset(record, 0, sizeof(*record));
@@ -76,12 +83,14 @@ static void status_service(const struct service *service, struct rs_service *rec
 	status_memory(service, record);
 }
 
+/* Where it lies, and by which payload that can be looked up. */
 static void status_service_hide(struct rs_service *record)
 {
 	record->base = 0;
 	memset(record->payload, 0, sizeof(record->payload));
 }
 
+/* Texts quote the instances, which know their addresses. */
 static void status_result_hide(struct rs_result *result)
 {
 	struct sef_transfer_result *transfer = &result->transfer;
@@ -92,11 +101,13 @@ static void status_result_hide(struct rs_result *result)
 	memset(transfer->removed, 0, sizeof(transfer->removed));
 }
 
+/* Texts of crashes name addresses; kind, step and error stay. */
 static void status_event_hide(struct rs_event *event)
 {
 	memset(event->text, 0, sizeof(event->text));
 }
 
+/* RS_STATUS: the services, in the order of the boot image. */
 err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -123,6 +134,7 @@ err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
 	return E_OK;
 }
 
+/* What the kernel counts; zeros when it does not answer. */
 static void status_kernel(struct rs_resources *resources)
 {
 	struct kernel_stats stats;
@@ -137,6 +149,10 @@ static void status_kernel(struct rs_resources *resources)
 	resources->kernel_bytes = stats.kernel_bytes;
 }
 
+/*
+ * RS_RESOURCES: one record of what there is and what is used, with what an orchestrator must know
+ * before it signs: boot id, time and its nonce, root, newest order, the transaction that runs.
+ */
 err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -173,6 +189,10 @@ err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 	return sys_copy_to_grant(msg->source, request->grant, 0, &resources, sizeof(resources));
 }
 
+/*
+ * RS_RESULT: of the transaction `argument` of epoch `total`; also while it runs. E_NOTFOUND: not
+ * kept.
+ */
 err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -194,6 +214,9 @@ err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
 	return sys_copy_to_grant(msg->source, request->grant, 0, &result, sizeof(result));
 }
 
+/*
+ * RS_EVENTS: from number `argument` on, or from the oldest that is kept; the reply says which are.
+ */
 err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -223,6 +246,7 @@ err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
 	return E_OK;
 }
 
+/* RS_ENVELOPE: what signed the variant that a service was booted with, whole or not at all. */
 err_t status_envelope(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);

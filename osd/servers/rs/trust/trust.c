@@ -53,8 +53,8 @@ void trust_init(struct trust_state *t, const struct trust_start *start)
 }
 
 /*
- * Time. A sum that does not fit stands still at the end: whoever signs
- * such dates gets no further.
+ * A sum of times that does not fit stands still at the end: whoever signs such dates gets no
+ * further.
  */
 static uint64_t trust_time_sum(uint64_t a, uint64_t b)
 {
@@ -71,7 +71,10 @@ uint64_t trust_time(const struct trust_state *t, uint64_t uptime)
 	return trust_time_sum(trust_time_of_clock(t, uptime), t->time_skew);
 }
 
-/* A signed date was seen. */
+/*
+ * A signed date was seen. It moves time ahead, never back, and by no more than the skew allows: a
+ * stolen key must not be able to make everything else expire.
+ */
 static void trust_learn_time(struct trust_state *t, uint64_t date, uint64_t uptime)
 {
 	uint64_t clock = trust_time_of_clock(t, uptime);
@@ -130,7 +133,7 @@ static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, 
 	return trust_reason(reason);
 }
 
-/* Services. */
+/* The entry of a service; NULL: nothing is known of it. */
 static const struct trust_service *trust_service_find(const struct trust_state *t, const char *name)
 {
 	for (uint32_t i = 0; i < TRUST_N_SERVICES; i++) {
@@ -141,7 +144,7 @@ static const struct trust_service *trust_service_find(const struct trust_state *
 	return NULL;
 }
 
-/* Found or made; NULL: the table is full. */
+/* Found or made; NULL: the table is full. A name is cut so that an entry's ends in a NUL. */
 static struct trust_service *trust_service_get(struct trust_state *t, const char *name)
 {
 	struct trust_service *service = (struct trust_service *)trust_service_find(t, name);
@@ -188,7 +191,6 @@ struct trust_number trust_generation(const struct trust_state *t, const char *na
 	return service != NULL ? service->newest : (struct trust_number){0};
 }
 
-/* Variants. */
 struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN])
 {
 	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
@@ -246,6 +248,7 @@ err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t
 	return E_OK;
 }
 
+/* Payload or description, whatever the length. */
 static bool trust_variant_names(const struct trust_variant *v, const uint8_t hash[RS_HASH_LEN])
 {
 	return v->order != 0 && (memcmp(v->variant.payload_hash, hash, RS_HASH_LEN) == 0 ||
@@ -302,7 +305,10 @@ err_t trust_forget(struct trust_variant *variant)
 	return E_OK;
 }
 
-/* Orders. */
+/*
+ * E_V_EXPIRED leaves *ret_order set: only time is wrong with it, and an order that was carried out
+ * is answered with its result for as long as that is kept.
+ */
 err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         const struct order_manifest **ret_order)
 {
@@ -338,6 +344,7 @@ static err_t trust_component_match(
 	               : E_V_RELEASE;
 }
 
+/* What was verified once may have become invalid: by a newer root, or by time. */
 static err_t trust_variant_is_current(
         const struct trust_state *t, const struct trust_variant *v, uint64_t uptime)
 {

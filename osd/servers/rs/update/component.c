@@ -259,8 +259,8 @@ static void component_stuck(struct update_txn *txn, struct txn_component *c, err
 }
 
 /*
- * Commit and let the new instance go on. Then RS waits, so that the service runs: what is left to do
- * comes after its first receive, for which component_look() looks.
+ * Commit and let the new instance go on. Then RS waits, so that the service runs: what is left to
+ * do comes after its first receive, for which component_look() looks.
  *
  * The kernel commits slot by slot, and a second slot that refused could not be taken back together
  * with the first: order.c accepts no set until the kernel commits one in a single step.

@@ -36,7 +36,10 @@ static void hook_crash(endpoint_t endpoint, const struct image_view *image)
 	}
 }
 
-/* An endpoint that can be harmed, of the first component that has one; *ret_image is what runs there. */
+/*
+ * An endpoint that can be harmed, of the first component that has one; *ret_image is what runs
+ * there.
+ */
 static endpoint_t hook_target(const struct update_txn *txn, const struct image_view **ret_image)
 {
 	bool is_new = hook_armed.who == HOOK_NEW;

@@ -37,6 +37,7 @@ static struct trust_number order_number(const struct order_manifest *order)
 	return (struct trust_number){order->epoch, order->transaction};
 }
 
+/* The reply to an order: how it stands, by its number. */
 static void order_answer(const struct rs_result *result, struct rs_reply *ret_reply)
 {
 	ret_reply->count = result->outcome;
@@ -44,6 +45,7 @@ static void order_answer(const struct rs_result *result, struct rs_reply *ret_re
 	ret_reply->b = result->epoch;
 }
 
+/* The reply names who is in the way. */
 static err_t order_busy(struct trust_number running, struct rs_reply *ret_reply)
 {
 	ret_reply->a = running.number;
@@ -197,6 +199,7 @@ static err_t order_update(const struct order_manifest *order, struct rs_reply *r
 	return E_OK;
 }
 
+/* Restart afresh: the service loses its state, so the signature of a control key was required. */
 static err_t order_restart(const struct order_manifest *order)
 {
 	struct service *service = service_find(order_components(order)->service);
@@ -230,6 +233,7 @@ static err_t order_drop(const struct order_manifest *order)
 	return E_OK;
 }
 
+/* An order that was verified and is new, and nothing runs that it would need the place of. */
 static err_t order_act(const struct order_manifest *order, struct rs_reply *ret_reply)
 {
 	err_t err = E_UNSUPPORTED;
@@ -278,6 +282,10 @@ static bool order_needs_slot(const struct order_manifest *order)
 	       order->action == ORDER_RESTART || order->action == ORDER_CONFIRM;
 }
 
+/*
+ * RS_ORDER. A known number is answered with what is known, also when the order has expired since:
+ * whoever lost the answer may ask again. Anything else must be new.
+ */
 err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -311,6 +319,7 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 	return order_act(order, ret_reply);
 }
 
+/* RS_PREPARE_CHECK: could this service be prepared now? A transaction that makes nothing. */
 err_t order_prepare_check(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);
@@ -349,6 +358,7 @@ err_t order_prepare_check(const struct message *msg, struct rs_reply *ret_reply)
 	return E_OK;
 }
 
+/* RS_CANCEL: the running transaction, by its whole number. */
 err_t order_cancel(const struct message *msg, struct rs_reply *ret_reply)
 {
 	const struct rs_request *request = MSG_AS(struct rs_request, msg);

@@ -4,9 +4,12 @@
  * what belongs to one of them in struct txn_component. There is one record, in update.c; everything
  * else here gets it as an argument and keeps nothing of its own.
  *
- *	order.c    fills the components and begins          update.c   who owns it, and who comes in
- *	txn.c      steps, barrier, limits, causes           step.c     which move an event makes; pure
- *	component.c  what a step does to one component      report.c   what instances say and how they end
+ *	order.c      fills the components and begins
+ *	update.c     owns the record; what comes in from outside
+ *	txn.c        takes the steps: work, limits, causes
+ *	step.c       which move an event makes; questions to the record; pure
+ *	component.c  what a step does to one component
+ *	report.c     what instances say and how they end
  */
 #include "osd/abi/calls.h"
 #include "osd/servers/rs/life/service.h"
@@ -105,7 +108,9 @@ struct txn_component *txn_slowest(struct update_txn *txn);
 struct txn_component *txn_subject(struct update_txn *txn);
 /* The arena of the culprit was too small, and there is another try. */
 bool txn_will_retry(const struct update_txn *txn);
-/* The slot that the new instance, or the old one, is behind at the moment. EP_NONE: there is none. */
+/*
+ * The slot that the new instance, or the old one, is behind at the moment. EP_NONE: there is none.
+ */
 endpoint_t txn_new_endpoint(const struct txn_component *c);
 endpoint_t txn_old_endpoint(const struct txn_component *c);
 
@@ -119,7 +124,10 @@ void txn_begin(struct update *update, const struct update_plan *plan, uint32_t n
 void txn_set_step(struct update_txn *txn, enum txn_event event);
 /* A component fails: the transaction goes back. The first cause counts. text may be empty. */
 void txn_fail(struct update_txn *txn, struct txn_component *c, err_t err, const char *text);
-/* The running instance is lost before it was replaced: a failure, and recovery follows the rollback. */
+/*
+ * The running instance is lost before it was replaced: a failure, and recovery follows the
+ * rollback.
+ */
 void txn_lost(struct update_txn *txn, struct txn_component *c, err_t err, const char *why);
 /* Work until the transaction waits for somebody, or is over. */
 void txn_run(struct update_txn *txn);

@@ -134,7 +134,9 @@ bool report_event(struct update_txn *txn, const struct slot_event *event)
 		return false;
 	}
 	if (txn->step == RS_STEP_COMMIT) {
-		/* It is the service now: end the transaction, then this is a crash like any other. */
+		/*
+		 * It is the service now: end the transaction, then this is a crash like any other.
+		 */
 		for (uint32_t i = 0; i < txn->n_components; i++) {
 			if (txn_is_awaited(txn, &txn->components[i])) {
 				component_settle(txn, &txn->components[i]);

@@ -6,6 +6,7 @@
  */
 #include "osd/servers/rs/trust/trust.h"
 
+/* Kept of RS's own; of orders RS_N_RESULTS are. */
 #define RESULT_N_OWN 16
 
 /* The kept result of a transaction; NULL: not kept. */

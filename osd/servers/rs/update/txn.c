@@ -1,20 +1,21 @@
 /*
  * The engine of an update transaction: it takes the steps that step.c allows, does the work of each
- * for every component, waits at the barrier, and keeps limits and causes. What the work is stands in
- * component.c, one function a phase.
+ * for every component, waits at the barrier, and keeps limits and causes. What the work is stands
+ * in component.c, one function a phase.
  *
  * A step has up to two phases. A phase is done for all components before the next phase begins: so
  * what may refuse comes first in a step, and is asked of everybody before it is acted on.
  *
  * In every state:
- *  - the services are UPDATING from the work of VERIFY to the work of DONE, and UP before and after;
- *  - every new instance is behind its service's slot (is_new_behind) in TRANSFER and COMMIT, and none
- *    is in any other step but on the way through SWITCH and ROLLBACK;
+ *  - the services are UPDATING from the work of VERIFY to the work of DONE, RUNNING before and
+ *    after;
+ *  - every new instance is behind its service's slot (is_new_behind) in TRANSFER and COMMIT, and
+ *    none is in any other step but on the way through SWITCH and ROLLBACK;
  *  - an old instance that reported PREPARED is resumed exactly once, unless COMMIT replaces it;
  *  - what the transaction made (instances, references to blobs) is gone in DONE.
  *
- * Work is done in txn_run(), after the reply to whoever caused it. A transaction rests only in steps
- * that wait: for reports (report.c), or for time (txn_tick).
+ * Work is done in txn_run(), after the reply to whoever caused it. A transaction rests only in
+ * steps that wait: for reports (report.c), or for time (txn_tick).
  */
 #include "osd/servers/rs/update/priv.h"
 

@@ -305,7 +305,9 @@ static void begin_up_to(enum rs_step step)
 
 #define ALL_BACK "restore2 restore1 restore0 clear2 clear1 clear0 end0 end1 end2 "
 
-/* The work that fails for component 1: what was done until then, and nothing to anybody after it. */
+/*
+ * The work that fails for component 1: what was done until then, and nothing to anybody after it.
+ */
 static void test_failures(void)
 {
 	static const struct {

@@ -17,7 +17,7 @@
 
 static struct vm_region verify_regions[RS_N_REGIONS];
 
-/* A complete blob by the hash that the request names. */
+/* A complete blob by its hash. E_NOTFOUND; E_INCOMPLETE: its last bytes have not come yet. */
 static err_t verify_blob(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob)
 {
 	struct blob *blob = stage_find(hash);
@@ -32,6 +32,10 @@ static err_t verify_blob(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob
 	return E_OK;
 }
 
+/*
+ * The signature covers the hash of the payload; here the bytes must also be an image of that
+ * service.
+ */
 static err_t verify_image(struct binary *binary)
 {
 	if (image_check(binary->payload_blob->bytes, binary->payload_blob->total, &binary->image) !=
@@ -44,6 +48,7 @@ static err_t verify_image(struct binary *binary)
 	return binary_describe(binary) ? E_OK : E_V_DESCRIPTION;
 }
 
+/* All that depends on the variant and what was staged for it, but not on this machine. */
 static err_t verify_staged(
         struct trust_variant *v, struct trust_number generation, struct binary *ret_binary)
 {
