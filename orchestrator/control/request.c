@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "orchestrator/control/ask/ask.h"
 #include "orchestrator/control/priv.h"
 
 #define CONTROL_CONNECT_USEC INT64_C(5000000) /* that a request waits for its machine */

@@ -3,6 +3,8 @@
  * nobody answers at was left behind and is replaced. When descriptors run out, accepting pauses:
  * the listener would stay readable, and lud would spin.
  */
+#include "orchestrator/control/server.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

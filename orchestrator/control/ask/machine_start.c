@@ -10,7 +10,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/plan/plan.h"
 
 #define CONTROL_ATTACH_USEC INT64_C(4000000) /* in which an attached machine must say Hello */

@@ -10,7 +10,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 #include "orchestrator/work/kit.h"
 
 #define CONTROL_RELEASES_MAX 200

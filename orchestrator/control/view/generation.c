@@ -2,8 +2,9 @@
  * Generations and releases as messages for clients. "running" in the record means that the
  * machine said so once; it is shown as that only while the machine is up to say so.
  */
+#include "orchestrator/control/view/view.h"
+
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
 
 /*
  * What the generation is made of. A variant that was never forged has no payload: its build and

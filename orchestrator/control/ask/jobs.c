@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/plan/plan.h"
 
 /*

@@ -7,12 +7,13 @@
  * Its socket gives it away; it is never taken for "no such machine", since another one made under
  * its name would lock it out.
  */
+#include "orchestrator/control/client/client.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
 
 /*
  * Looks the machine up as control_machine() does, but refuses nothing: a name that means none is

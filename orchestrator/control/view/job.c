@@ -4,10 +4,11 @@
  * jobs are in no record: one that was never made because the service was skipped, and one that
  * stands still because the record cannot be written.
  */
+#include "orchestrator/control/view/view.h"
+
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
 
 #define VIEW_STEPS_MAX 200u
 

@@ -3,7 +3,7 @@
  * any other, and of one that does not answer in time, the last word is shown and said to be
  * stale.
  */
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 
 /* Answers with what is known, which is the machine's word of now unless stale. */
 static void control_status_answer(

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 
 #define CONTROL_ANSWER_USEC UINT64_C(10000000) /* that a machine has for its answer */
 

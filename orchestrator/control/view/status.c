@@ -5,11 +5,12 @@
  * A status is shown whatever became of the record or the machine: it says where each part comes
  * from and how old it is, and what a service does is only shown of a machine that answers.
  */
+#include "orchestrator/control/view/view.h"
+
 #include <stdio.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/control/priv.h"
 
 #define VIEW_SERVICES_MAX 256u
 #define VIEW_OPEN_JOBS_MAX 32u

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 
 /*
  * The list with the record's health. Every change of the list answers with it, so that a client

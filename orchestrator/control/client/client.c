@@ -2,10 +2,10 @@
  * How long a client may be quiet. Each request and each answer begins its time anew; clients.c
  * says what happens at its end.
  */
+#include "orchestrator/control/client/client.h"
+
 #include <event2/event.h>
 #include <time.h>
-
-#include "orchestrator/control/priv.h"
 
 #define CONTROL_IDLE_SEC 60 /* docs/man/lud.8.scd */
 

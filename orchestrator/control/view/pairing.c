@@ -1,8 +1,9 @@
 /* What an update takes over and loses, and who consented to it, as messages for clients. */
+#include "orchestrator/control/view/view.h"
+
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
 
 /* Who signed what is read from the order itself, as the machine got it. */
 static int view_consent_key(

@@ -3,8 +3,9 @@
  * on jobs, a listener, a task, a timer), so that freeing it, with the client or after the answer,
  * ends all of that: no callback can come for a client that is gone.
  */
+#include "orchestrator/control/client/client.h"
+
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
 
 struct control_wait *control_wait_new(struct control_client *client, uint64_t id)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "host/base/log.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 #include "version.h"
 
 #define CONTROL_HISTORY_DEFAULT 20

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/plan/plan.h"
 
 /* The process has ended, or the attached machine is let go. */

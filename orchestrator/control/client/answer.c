@@ -7,11 +7,12 @@
  * and what to do. The record's own failures are phrased here, so that every request that changes
  * something gives the same reason while nothing can be changed.
  */
+#include "orchestrator/control/client/client.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
 #include "host/base/log.h"
-#include "orchestrator/control/priv.h"
 
 /*
  * Queues one message of any kind. A client without a session (-ENOTCONN: it dropped its own)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/control/ask/priv.h"
 
 /* A watch hears of all jobs; a wait is for a few. */
 static bool control_waits_for(const struct control_wait *wait, int64_t job)

@@ -1,0 +1,13 @@
+#pragma once
+/* The handlers of all requests. */
+#include "orchestrator/control/client/client.h"
+
+/*
+ * control_on_NAME(), one for each request of the protocol: in the file of its subject. Answers
+ * exactly once, or makes a control_wait that will; the request is the caller's and ends with
+ * the call.
+ */
+#define REQUEST(NAME, field, answer, other, machine, effect)                                       \
+	void control_on_##field(struct control_client *client, const Control__Request *request);
+#include "proto/control/requests.gen.def"
+#undef REQUEST

@@ -1,0 +1,10 @@
+#pragma once
+/* Inside ask: answers that several handlers give. */
+#include "orchestrator/control/ask/ask.h"
+
+/* machines.c: the list of all machines, which is the answer to whatever changes it */
+void control_machines_answer(struct control_client *client, uint64_t id);
+
+/* job_wait.c: answers when what ->jobs holds is settled; detach: with what is known now */
+void control_jobs_wait(struct control_wait *wait, bool detach);
+void control_wait_job(struct control_client *client, uint64_t id, int64_t job);

@@ -1,0 +1,126 @@
+#pragma once
+/*
+ * A connection to lud, the requests of it that wait, and what every request needs: answers, and
+ * the machine that is meant.
+ *
+ *   control -> client (a connection) -> wait (a request that is answered later)
+ *
+ * Each owns what stands to its right and frees it. Everything runs in one thread, lud's event
+ * loop; a handler is never interrupted, and no client ends inside one: what ends a client is
+ * noticed by the loop.
+ */
+#include <sys/queue.h>
+
+#include "orchestrator/control/view/view.h"
+#include "orchestrator/link/link.h"
+#include "proto/control/control.pb-c.h"
+
+#define CONTROL_CLIENTS_MAX 64u
+#define CONTROL_GUESTS_MAX 16u  /* of any one user but root and lud's own */
+#define CONTROL_WAITING_MAX 32u /* of one client */
+#define CONTROL_JOBS_MAX 64u    /* of one request */
+#define CONTROL_NAME_SIZE 32u   /* of a machine's name, with its end */
+/* Version 2 has orders to sign and a machine's time; what is in both means the same. */
+#define CONTROL_PROTOCOL 2u
+#define CONTROL_PROTOCOL_MIN 1u
+
+struct control_client;
+
+/*
+ * A request that is answered later. It waits for one of several things; what it does not wait for
+ * is NULL. All of it is owned but the client and the machine.
+ */
+struct control_wait {
+	LIST_ENTRY(control_wait) link; /* in client->waiting */
+	struct control_client *client;
+	uint64_t id;             /* of the request, which its answer repeats */
+	struct machine *machine; /* NULL: none in particular; a removed one ends the wait */
+
+	/* A request that came while its machine was connecting, to be handled then. */
+	Control__Request *request;
+	/* Whatever is looked for again and again: a connection, an attached machine's Hello. */
+	struct event *timer;
+	int64_t deadline_us; /* unix us */
+
+	struct machine_listener *log; /* log follow */
+	struct forge_task *task;      /* release add */
+	char path[FORGE_PATH_SIZE];   /* what the task made */
+
+	/* Jobs: ->jobs are planned, ->skipped never came to be; both are in the answer. */
+	struct engine_watch *watch;
+	size_t n_jobs;
+	size_t n_open; /* of ->jobs; the answer is due at 0 */
+	int64_t jobs[CONTROL_JOBS_MAX];
+	struct job_skip skipped[CONTROL_JOBS_MAX];
+	size_t n_skipped;
+	bool many; /* answer with a list of jobs, even of one */
+};
+
+/* A connection. Who it is comes from the kernel, never from what it says. */
+struct control_client {
+	LIST_ENTRY(control_client) link; /* in control->clients */
+	struct control *control;
+	struct link *stream; /* owned; its callbacks get the client */
+	struct event *limit; /* of saying Hello, then of asking nothing */
+	uint64_t uid;
+	bool open;           /* said Hello */
+	int64_t quiet_since; /* monotonic us; of the last request or answer */
+	char identity[64];   /* name, uid and pid, for the log and for jobs */
+	size_t n_waiting;    /* entries of ->waiting */
+	LIST_HEAD(, control_wait) waiting;
+};
+
+struct control {
+	struct event_base *base;
+	struct engine *engine;      /* borrowed, as is the base */
+	struct event *accept_event; /* the listener is readable */
+	struct event *accept_again; /* when descriptors ran out */
+	int fd;                     /* the listener */
+	char *path;                 /* of its socket, removed at the end */
+	size_t n_clients;           /* entries of ->clients */
+	LIST_HEAD(, control_client) clients;
+};
+
+/* answer.c: exactly one of reply, done and refuse ends a request; all copy what they are given */
+void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply);
+void control_refuse(struct control_client *client, uint64_t id, Wire__ErrorClass class,
+        const struct failure *failure);
+/* The record did not do what was asked: says what is wrong with it. */
+void control_refuse_record(struct control_client *client, uint64_t id);
+/* What was asked would change something that cannot be recorded now. */
+void control_refuse_change(struct control_client *client, uint64_t id);
+/* It is done, and there is nothing to show. text: a word for the log of whoever asked, or "". */
+void control_done(struct control_client *client, uint64_t id, const char *text);
+/* On the way to an answer: not an answer, and as many as there are. */
+void control_progress(struct control_client *client, Control__Progress *progress);
+void control_log(struct control_client *client, Control__LogChunk *chunk);
+struct db *control_db(const struct control_client *client);
+struct engine *control_engine(const struct control_client *client);
+
+/* client.c: disconnects the client after so long, unless this is called again */
+void control_client_limit(struct control_client *client, int64_t usec);
+/* The client asked or was answered: its time to ask nothing begins anew. */
+void control_client_busy(struct control_client *client);
+
+/* wait.c: NULL when the client waits for too much already; the request was refused then. */
+struct control_wait *control_wait_new(struct control_client *client, uint64_t id);
+struct control_wait *control_wait_free(struct control_wait *wait);
+/* Answers every request that waits for the machine, which is about to be removed. */
+void control_end_waits(struct control *control, const struct machine *machine);
+
+/* target.c: letters, digits, - and _, fewer than CONTROL_NAME_SIZE of them */
+bool control_name_is_valid(const char *name);
+/*
+ * The machine of this name; "" is the default, or the only one there is. NULL: there is none, or
+ * it is not clear which; the request was refused.
+ */
+struct machine *control_machine(struct control_client *client, uint64_t id, const char *name);
+/*
+ * As control_machine(), for what the record knows: its id, of removed machines too. 0: refused.
+ */
+int64_t control_machine_of_record(struct control_client *client, uint64_t id, const char *name);
+/* The machine exists and has not said Hello yet. */
+bool control_is_connecting(const struct control_client *client, const char *name);
+/* The machine of this name runs, and the record does not have it so. */
+void control_refuse_lost(
+        struct control_client *client, uint64_t id, Wire__ErrorClass class, const char *name);
