@@ -134,7 +134,7 @@ static void show_result(const Machine__Result *result)
 		printf("%-14s%-10s %s\n", i ? "" : "phases", result->phases[i]->name,
 		        text_nsec(result->phases[i]->ns, text));
 	}
-	removed_print("              ", result);
+	pairing_print_removed("              ", result);
 }
 
 static void show_pairing(const Control__Job *job)

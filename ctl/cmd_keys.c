@@ -10,7 +10,6 @@
 
 #include "ctl/command.h"
 #include "ctl/json.h"
-#include "ctl/place.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 #include "ctl/time_set.h"
@@ -19,14 +18,9 @@
 #define KEYS_LIFETIME_SEC (UINT64_C(365) * 24 * 3600)
 #define KEYS_REMEDY_SIZE 240
 
-static char *keys_dir(const struct options *options)
-{
-	return options->keys ? ctl_format("%s", options->keys) : place_keys();
-}
-
 int cmd_keys_init(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	int r = keyring_create(dir, time(NULL), KEYS_LIFETIME_SEC);
 
 	if (r == KEYRING_E_EXISTS) {
@@ -150,7 +144,7 @@ static int keys_judge(const char *dir, const struct keyring_info infos[_KEYRING_
 
 int cmd_keys_list(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	struct keyring_info infos[_KEYRING_N];
 	int r = keyring_list(dir, (uint64_t)time(NULL), infos);
 
@@ -195,7 +189,7 @@ static bool keys_roles(const char *text, unsigned int *ret_roles)
 
 int cmd_keys_renew(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	_Alignas(8) uint8_t root[SIGNER_ROOT_MAX];
 	struct envelope_part part;
 	unsigned int replace;
@@ -254,7 +248,7 @@ static void keys_key_freep(struct keyring_key **key)
 
 int cmd_keys_unseal(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	_cleanup_(keys_key_freep) struct keyring_key *audit = NULL;
 	uint8_t context[64], sealed[SIGNER_SEALED_SIZE], seed[SIGNER_SEED_SIZE];
 	char hex[2 * SIGNER_SEED_SIZE + 1];
@@ -290,7 +284,7 @@ int cmd_keys_unseal(const struct options *options)
 
 int cmd_keys_time(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir = keys_dir(options);
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	struct time_manifest time_set = {.time = (uint64_t)time(NULL)};
 	uint8_t envelope[ENVELOPE_SIZE_MAX];
 	size_t size;

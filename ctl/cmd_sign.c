@@ -10,7 +10,6 @@
 
 #include "ctl/command.h"
 #include "ctl/json.h"
-#include "ctl/place.h"
 #include "ctl/text.h"
 #include "host/kit/dir.h"
 #include "host/kit/show.h"
@@ -41,12 +40,12 @@ static void sign_closep(struct sign *sign)
 	free(sign->root);
 }
 
-static void kit_dir_finip(struct kit_dir *dir)
+static void sign_kit_finip(struct kit_dir *dir)
 {
 	kit_dir_fini(dir);
 }
 
-static void dir_closep(DIR **dir)
+static void sign_dir_closep(DIR **dir)
 {
 	if (*dir) {
 		closedir(*dir);
@@ -62,7 +61,7 @@ static int sign_fail(const struct kit_fault *fault)
 static int sign_read_earlier(struct sign *sign, const char *kit, struct kit_manifest *ret_manifest)
 {
 	_cleanup_(ctl_freep) char *path = ctl_format("%s/" KEYRING_FILE_ROOT_SIGNED, sign->keys);
-	_cleanup_(kit_dir_finip) struct kit_dir dir = {0};
+	_cleanup_(sign_kit_finip) struct kit_dir dir = {0};
 	struct kit_demand demand = {.time = time(NULL)};
 	struct kit_fault fault;
 	int r = 0;
@@ -86,7 +85,7 @@ static int sign_read_earlier(struct sign *sign, const char *kit, struct kit_mani
 static int sign_search(
         struct sign *sign, const struct kit_manifest *now, struct sign_earlier *ret_earlier)
 {
-	_cleanup_(dir_closep) DIR *dir = opendir(sign->previous);
+	_cleanup_(sign_dir_closep) DIR *dir = opendir(sign->previous);
 	struct kit_manifest manifest;
 	struct dirent *entry;
 	unsigned int n = 0;
@@ -214,7 +213,7 @@ static void sign_show(const struct sign *sign, const char *kit, const struct kit
 
 static int sign_one(struct sign *sign, const char *kit)
 {
-	_cleanup_(kit_dir_finip) struct kit_dir dir = {0};
+	_cleanup_(sign_kit_finip) struct kit_dir dir = {0};
 	struct sign_earlier earlier = {.found = false};
 	uint8_t part[SIGN_PART_MAX];
 	struct kit_fault fault;
@@ -243,8 +242,7 @@ static int sign_one(struct sign *sign, const char *kit)
 
 int cmd_release_sign(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir =
-	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	_cleanup_(sign_closep) struct sign sign = {.keys = dir,
 	        .previous = options->previous,
 	        .list = options->json ? json_array() : NULL};

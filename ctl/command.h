@@ -52,9 +52,12 @@ int job_outcome(const struct job_progress *progress, const Control__Job *job);
 void pairing_print(
         FILE *to, const char *indent, const Control__Pairing *pairing, unsigned int kinds);
 /* What the machine itself says of state that was lost, dropped, moved or copied. */
-void removed_print(const char *indent, const Machine__Result *result);
+void pairing_print_removed(const char *indent, const Machine__Result *result);
 /* "to loss, pairing ..., control key ..." */
 void consent_text(const Control__Job *job, char ret_text[128]);
+
+/* The directory of the keyring: --keys, or the usual place. The caller frees. */
+char *command_keys(const struct options *options);
 
 /*
  * Opens lud, asks, prints JSON when that is wanted. CTL_OK: *ret_reply is set, and

@@ -11,19 +11,17 @@
 #include "ctl/command.h"
 #include "ctl/intent.h"
 #include "ctl/known.h"
-#include "ctl/place.h"
 #include "ctl/text.h"
 #include "keyring/keyring.h"
 
-static void key_freep(struct keyring_key **key)
+static void control_key_freep(struct keyring_key **key)
 {
 	*key = keyring_key_free(*key);
 }
 
 static int control_open(const struct options *options, struct keyring_key **ret_key)
 {
-	_cleanup_(ctl_freep) char *dir =
-	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	int r = keyring_key_open(dir, KEYRING_CONTROL, ret_key);
 
 	if (r != 0) {
@@ -36,9 +34,8 @@ static int control_open(const struct options *options, struct keyring_key **ret_
 
 bool control_is_at_hand(const struct options *options)
 {
-	_cleanup_(ctl_freep) char *dir =
-	        options->keys ? ctl_format("%s", options->keys) : place_keys();
-	_cleanup_(key_freep) struct keyring_key *key = NULL;
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	_cleanup_(control_key_freep) struct keyring_key *key = NULL;
 
 	return keyring_key_open(dir, KEYRING_CONTROL, &key) == 0;
 }
@@ -95,8 +92,7 @@ static void control_show(const struct order_manifest *order, const char *machine
 static bool control_machine_is_known(
         const struct options *options, const char *name, const struct order_manifest *order)
 {
-	_cleanup_(ctl_freep) char *keys =
-	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	_cleanup_(ctl_freep) char *keys = command_keys(options);
 	_cleanup_(ctl_freep) char *path = known_path(keys);
 	_cleanup_(ctl_freep) char *where = NULL;
 	unsigned int line;
@@ -120,6 +116,7 @@ static bool control_machine_is_known(
 		        "the order is for a machine that has another name here than %s", name);
 		return false;
 	case KNOWN_BAD:
+	case _KNOWN_N:
 		break;
 	}
 	where = line ? ctl_format("%s:%u", path, line) : ctl_format("%s", path);
@@ -197,7 +194,7 @@ static void control_show_loss(const Control__Proposal *proposal)
 static bool control_agree(const struct options *options, const Control__Request *asked,
         const Control__Progress *news, struct envelope_signature *ret_signature)
 {
-	_cleanup_(key_freep) struct keyring_key *key = NULL;
+	_cleanup_(control_key_freep) struct keyring_key *key = NULL;
 	_Alignas(8) uint8_t bytes[SIGNER_ORDER_MAX];
 	const struct order_manifest *order = (const struct order_manifest *)bytes;
 	size_t len = news->proposal->order.len;

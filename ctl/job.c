@@ -99,7 +99,7 @@ static void job_print_result(const Machine__Result *result)
 	       " pages\n",
 	        result->base_address, text_nsec(result->blackout_ns, blackout),
 	        text_bytes(result->bytes, bytes), result->objects, result->pages);
-	removed_print("  ", result);
+	pairing_print_removed("  ", result);
 }
 
 /* What was found out before: of what is over, only what the machine did not say itself. */

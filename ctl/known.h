@@ -15,6 +15,7 @@ enum known {
 	KNOWN_OTHER, /* the name stands for another machine: *ret_line says where */
 	KNOWN_NAMED, /* the machine has another name already: *ret_line says where */
 	KNOWN_BAD,   /* the file cannot be read or written, or is damaged in *ret_line; 0: errno */
+	_KNOWN_N,
 };
 
 /* The file, in a keyring's directory. The caller frees. */

@@ -13,6 +13,7 @@
 #include "ctl/cmdline.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/place.h"
 
 static const struct verb main_verbs[] = {
 #define VERB(name, function, min, max, arguments, takes, summary)                                  \
@@ -45,6 +46,11 @@ static void main_print_json(const Control__Reply *reply)
 		}
 	}
 	json_decref(json);
+}
+
+char *command_keys(const struct options *options)
+{
+	return options->keys ? ctl_format("%s", options->keys) : place_keys();
 }
 
 int command_call(const struct options *options, Control__Request *request, client_news_fn news,

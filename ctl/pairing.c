@@ -58,13 +58,13 @@ void pairing_print(
 	}
 }
 
-static bool line_is_counted(const char *line)
+static bool pairing_line_is_counted(const char *line)
 {
 	return !strncmp(line, "lost ", 5) || !strncmp(line, "dropped ", 8);
 }
 
 /* One text of several lines; returns how many of them the total counts. */
-static uint32_t removed_print_text(const char *indent, const char *text, bool *ret_is_whole)
+static uint32_t pairing_print_text(const char *indent, const char *text, bool *ret_is_whole)
 {
 	uint32_t n = 0;
 
@@ -74,20 +74,20 @@ static uint32_t removed_print_text(const char *indent, const char *text, bool *r
 		int length = end ? (int)(end - text) : (int)strlen(text);
 
 		printf("%sstate %.*s%s\n", indent, length, text, end ? "" : "...");
-		n += line_is_counted(text);
+		n += pairing_line_is_counted(text);
 		*ret_is_whole = end != NULL;
 		text = end ? end + strlen(LINE_END) : text + length;
 	}
 	return n;
 }
 
-void removed_print(const char *indent, const Machine__Result *result)
+void pairing_print_removed(const char *indent, const Machine__Result *result)
 {
 	uint32_t n = 0;
 	bool is_whole = true, all_whole = true;
 
 	for (size_t i = 0; i < result->n_removed; i++) {
-		n += removed_print_text(indent, result->removed[i], &is_whole);
+		n += pairing_print_text(indent, result->removed[i], &is_whole);
 		all_whole = all_whole && is_whole;
 	}
 	if (!all_whole || n < result->removed_total) {

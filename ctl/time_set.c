@@ -11,10 +11,9 @@
 #include <time.h>
 
 #include "ctl/command.h"
-#include "ctl/place.h"
 #include "keyring/keyring.h"
 
-static void key_freep(struct keyring_key **key)
+static void time_key_freep(struct keyring_key **key)
 {
 	*key = keyring_key_free(*key);
 }
@@ -22,7 +21,7 @@ static void key_freep(struct keyring_key **key)
 int time_statement_make(const char *keys, struct time_manifest *manifest,
         uint8_t ret_envelope[ENVELOPE_SIZE_MAX], size_t *ret_size)
 {
-	_cleanup_(key_freep) struct keyring_key *release = NULL;
+	_cleanup_(time_key_freep) struct keyring_key *release = NULL;
 	_Alignas(8) uint8_t root[SIGNER_ROOT_MAX], part[SIGNER_KIT_MAX];
 	struct envelope_part root_part;
 	size_t len = 0;
@@ -78,8 +77,7 @@ static int time_for_machine(const struct options *options, const char *name,
         uint8_t ret_envelope[ENVELOPE_SIZE_MAX], size_t *ret_size)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
-	_cleanup_(ctl_freep) char *keys =
-	        options->keys ? ctl_format("%s", options->keys) : place_keys();
+	_cleanup_(ctl_freep) char *keys = command_keys(options);
 	Control__StatusRequest status = CONTROL__STATUS_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
 	struct time_manifest manifest = {.time = (uint64_t)time(NULL)};
