@@ -1,9 +1,17 @@
+/*
+ * What every file of luctl uses: messages of failure, and memory.
+ *
+ * luctl is a program that runs once: without memory it ends (abort), so no caller has an error
+ * path for it. Every message of failure is escaped here for a terminal, whatever its parts are,
+ * so no caller has to remember which of them came from lud or from a machine.
+ */
 #include "ctl/base.h"
 
 #include <stdarg.h>
 
 #include "host/text/escape.h"
 
+/* vasprintf() that ends the process when there is no memory. */
 static char *ctl_vformat(const char *format, va_list args)
 {
 	char *text;

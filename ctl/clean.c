@@ -11,6 +11,10 @@
 
 #include "host/text/escape.h"
 
+/*
+ * The text, escaped; the text itself when nothing had to be. "" when the allocator is full: an
+ * answer that is cut is better than one that reaches the terminal raw.
+ */
 static char *clean_text(char *text, ProtobufCAllocator *allocator)
 {
 	char *escaped = text_escape_new(text);
@@ -43,6 +47,10 @@ static void clean_value(
 	}
 }
 
+/*
+ * One field with all its values. A oneof has its field in the message only when the quantifier
+ * names it.
+ */
 static void clean_field(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
         ProtobufCAllocator *allocator)
 {

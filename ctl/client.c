@@ -29,14 +29,27 @@
 #include "proto/frame/arena.h"
 #include "proto/frame/session.h"
 
+/*
+ * Versions of the control protocol that this luctl speaks; the session takes the highest that
+ * both sides have.
+ */
 #define CLIENT_PROTOCOL 2u
 #define CLIENT_PROTOCOL_MIN 1u
+/* How long lud may take to answer the greeting: it needs nothing for it but its event loop. */
 #define CLIENT_HELLO_MSEC 5000
 /* A lud that says nothing is asked for a sign of life, and given up in the end. */
 #define CLIENT_PULSE_MSEC 5000
 #define CLIENT_SILENT_MSEC 30000
+/*
+ * Memory for one unpacked message. A frame holds 64 KiB; lists of small messages take many times
+ * the room unpacked that they take packed.
+ */
 #define CLIENT_ARENA_SIZE (4u << 20)
 
+/*
+ * The connection and everything that one message needs. The two buffers are part of it, so that
+ * a client is one allocation and nothing is allocated while it is used.
+ */
 struct client {
 	int fd;
 	char *path;
@@ -51,6 +64,7 @@ struct client {
 	uint8_t arena_bytes[CLIENT_ARENA_SIZE] __attribute__((aligned(16)));
 };
 
+/* Set by Ctrl-C and never cleared: luctl ends at its next wait. */
 static volatile sig_atomic_t client_interrupted;
 
 static void client_on_interrupt(int signal)
@@ -67,12 +81,20 @@ void client_closep(struct client **client)
 	}
 }
 
+/*
+ * CTL_UNREACHABLE: the conversation is over, for the reason in `what`. Jobs in lud are not
+ * affected, which the remedy says.
+ */
 static int client_lost(const struct client *client, const char *what)
 {
 	return ctl_fail(CTL_UNREACHABLE, client->path,
 	        "open jobs continue in lud; `luctl history` will show their outcomes", "%s", what);
 }
 
+/*
+ * Send all bytes. A lud that does not read blocks this for as long as its socket is full;
+ * requests are small, so it does not happen to a lud that works.
+ */
 static int client_write(struct client *client, const uint8_t *bytes, size_t len)
 {
 	while (len) {
@@ -90,6 +112,10 @@ static int client_write(struct client *client, const uint8_t *bytes, size_t len)
 	return CTL_OK;
 }
 
+/*
+ * Number and send a request. The frame is packed where its header will be put in front, so
+ * nothing is copied.
+ */
 static int client_send(struct client *client, Control__Request *request);
 
 /* Ctrl-C: ends luctl, and nothing else. */
@@ -145,6 +171,7 @@ static int client_read(struct client *client, int msec)
 	return CTL_OK;
 }
 
+/* lud ended the greeting because no version is common to both. */
 static int client_refused(const struct client *client)
 {
 	return ctl_fail(CTL_UNREACHABLE, client->path, "use the luctl that came with this lud",
@@ -187,6 +214,10 @@ static int client_next(
 	return code;
 }
 
+/*
+ * Open the session by an exchange of greetings. Every frame repeats the nonce, so that no frame of
+ * another connection is taken for one of this. CTL_OK, or an exit code after the reason was printed.
+ */
 static int client_hello(struct client *client)
 {
 	static const struct session_identity self = {
@@ -209,6 +240,10 @@ static int client_hello(struct client *client)
 	return code;
 }
 
+/*
+ * Connect to client->path. The remedy depends on the cause: a socket that this user may not
+ * open, or no lud behind it.
+ */
 static int client_connect(struct client *client)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -253,6 +288,10 @@ int client_open(const char *path, struct client **ret_client)
 	return code;
 }
 
+/*
+ * The exit code of an error of lud. FAILED and INTERNAL: something was tried. All others: lud
+ * rejected the request and did nothing.
+ */
 static enum ctl_exit client_error_exit(Wire__ErrorClass class)
 {
 	switch (class) {
@@ -274,6 +313,10 @@ static enum ctl_exit client_error_exit(Wire__ErrorClass class)
 	return CTL_REJECTED;
 }
 
+/*
+ * Print an error of lud with its hint; its exit code. The cause is missing only in errors of a
+ * lud that is older or broken.
+ */
 static int client_tell_error(const Wire__Error *error)
 {
 	const Wire__Cause *cause = error->cause;
@@ -286,6 +329,10 @@ static int client_tell_error(const Wire__Error *error)
 	        cause->message, cause->name);
 }
 
+/*
+ * Whether strings stay as they came (--json). One for the program, as there is one command
+ * line.
+ */
 static bool client_is_raw;
 
 void client_keep_raw(void)
@@ -293,6 +340,7 @@ void client_keep_raw(void)
 	client_is_raw = true;
 }
 
+/* The next message of lud, checked and escaped; it lives in the arena until the next call. */
 static int client_receive(struct client *client, const Control__FromLud **ret_from)
 {
 	struct frame frame;
@@ -346,6 +394,7 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 			}
 			continue;
 		}
+		/* The answer to client_pulse(), or to a request of before. */
 		if (from->reply->id != request->id) {
 			continue;
 		}

@@ -6,10 +6,12 @@
 #include "ctl/base.h"
 #include "proto/control/control.pb-c.h"
 
+/* A connection on which the greeting is done; client.c says what is in it. */
 struct client;
 
 /* path: NULL finds lud's usual place. CTL_OK or an exit code. */
 int client_open(const char *path, struct client **ret_client);
+/* Ends the session; for the cleanup attribute. Jobs that were asked for continue in lud. */
 void client_closep(struct client **client);
 
 /* Strings come as lud sends them, for JSON; without this they come fit for a terminal. */

@@ -23,6 +23,10 @@ static const char *history_cause(const Control__Job *job, char text[128])
 	return text;
 }
 
+/*
+ * One generation as a row. A job may have drawn several layouts before one fitted; its result
+ * belongs to the generation that ran, so a row without a base address shows none.
+ */
 static void history_row(struct table *table, const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
@@ -69,6 +73,7 @@ static void history_print(const Control__History *history)
 	}
 }
 
+/* Without a service, the generations of all services, in one order of time. */
 int cmd_history(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -89,6 +94,7 @@ int cmd_history(const struct options *options)
 	return code;
 }
 
+/* A line with an id or a hash in hex, whole: it is there to be copied. */
 static void show_bytes(const char *name, const ProtobufCBinaryData *bytes)
 {
 	printf("%-14s", name);
@@ -98,6 +104,10 @@ static void show_bytes(const char *name, const ProtobufCBinaryData *bytes)
 	putchar('\n');
 }
 
+/*
+ * The steps of a job in the order in which it took them, each with its time. A step that did
+ * not end, or whose clock was set back meanwhile, took 0.
+ */
 static void show_steps(const Control__Job *job)
 {
 	static const struct table_column columns[] = {
@@ -121,6 +131,10 @@ static void show_steps(const Control__Job *job)
 	table_print(table);
 }
 
+/*
+ * What the machine measured and moved, in the units of the last transfer: the phases are its
+ * own words.
+ */
 static void show_result(const Machine__Result *result)
 {
 	char text[TEXT_SIZE];
@@ -137,6 +151,7 @@ static void show_result(const Machine__Result *result)
 	pairing_print_removed("              ", result);
 }
 
+/* What was found out before the update, and who consented to which loss by which key. */
 static void show_pairing(const Control__Job *job)
 {
 	char id[TEXT_SIZE], consent[128];
@@ -152,6 +167,10 @@ static void show_pairing(const Control__Job *job)
 	}
 }
 
+/*
+ * One generation, from what it is to how it came to be. What was not made or not signed has
+ * zeros, which print as `-`.
+ */
 static void show_print(const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
@@ -203,6 +222,10 @@ static int show_which(const struct options *options, Control__ShowRequest *ret)
 	return CTL_OK;
 }
 
+/*
+ * One generation, whole: the request asks for what a list leaves out (the envelope, the sealed
+ * seed), which --json prints.
+ */
 int cmd_show(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

@@ -1,10 +1,17 @@
-/* jobs: what was asked for and what became of it, with a generation or without. */
+/*
+ * jobs: what was asked for and what became of it. A job that was refused before a generation was
+ * drawn is in no history, so this is where its reason is found later.
+ */
 #include <inttypes.h>
 
 #include "ctl/command.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 
+/*
+ * One job as a row. The last column is the reason of a failure, or else the notice of one that
+ * succeeded with something to say.
+ */
 static void jobs_row(struct table *table, const Control__Job *job)
 {
 	char id[TEXT_SIZE], when[TEXT_SIZE], generation[TEXT_SIZE];

@@ -15,6 +15,10 @@
 #include "ctl/time_set.h"
 #include "keyring/keyring.h"
 
+/*
+ * A year: how long a root and its keys are valid. Renewing is one command, and a key that was
+ * stolen unnoticed is of no use after that.
+ */
 #define KEYS_LIFETIME_SEC (UINT64_C(365) * 24 * 3600)
 #define KEYS_REMEDY_SIZE 240
 
@@ -43,6 +47,7 @@ int cmd_keys_init(const struct options *options)
 	return CTL_OK;
 }
 
+/* The beginning of a key's id; `-` for a key that is not here (its id is all zeros). */
 static void keys_id(const struct keyring_info *info, char ret_text[TEXT_SIZE])
 {
 	ProtobufCBinaryData id = {sizeof(info->id), (uint8_t *)info->id};
@@ -55,6 +60,7 @@ static void keys_id(const struct keyring_info *info, char ret_text[TEXT_SIZE])
 	}
 }
 
+/* Every role as an object, whether its key is here or not: scripts look `usable` up by role. */
 static void keys_json(const struct keyring_info infos[_KEYRING_N])
 {
 	json_t *list = json_array();
@@ -187,6 +193,10 @@ static bool keys_roles(const char *text, unsigned int *ret_roles)
 	return true;
 }
 
+/*
+ * Sign the next root. Its serial is above the last one's, so machines that have seen it reject
+ * the last one; kits need another signature only when the release key was replaced.
+ */
 int cmd_keys_renew(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
@@ -225,6 +235,7 @@ int cmd_keys_renew(const struct options *options)
 	return CTL_OK;
 }
 
+/* Exactly n bytes from hex digits; false: another length, or not hex. */
 static bool keys_hex(const char *text, uint8_t *ret_bytes, size_t n)
 {
 	if (strlen(text) != 2 * n) {
@@ -246,6 +257,11 @@ static void keys_key_freep(struct keyring_key **key)
 	*key = keyring_key_free(*key);
 }
 
+/*
+ * The seed of a layout is a secret as long as that layout runs, so it is printed on request
+ * only, by whoever holds the audit key, and wiped from memory here. The commitment binds the
+ * sealed seed to its generation: a seed of another one does not open.
+ */
 int cmd_keys_unseal(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
@@ -282,6 +298,11 @@ int cmd_keys_unseal(const struct options *options)
 	return CTL_OK;
 }
 
+/*
+ * The offline half of `machine time`: what the statement must name comes from the command line,
+ * since lud cannot be asked where the release key is. The statement is printed as hex, which
+ * survives being carried by hand.
+ */
 int cmd_keys_time(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);

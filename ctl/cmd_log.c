@@ -7,12 +7,15 @@
 #include "ctl/command.h"
 #include "ctl/json.h"
 
+/* Lines of before that are printed without --limit. */
 #define LOG_BACKLOG_DEFAULT 100
 
+/* How lines are printed; handed to log_on_news() through the client. */
 struct log_view {
 	bool json;
 };
 
+/* Names of levels are those of syslog; the machine numbers its lines likewise. */
 static const char *log_level(uint32_t level)
 {
 	static const char *const names[] = {
@@ -21,6 +24,10 @@ static const char *log_level(uint32_t level)
 	return level < sizeof(names) / sizeof(names[0]) ? names[level] : "?";
 }
 
+/*
+ * Print the lines of one message. Each message is flushed, so that lines show as they come when
+ * the output is a pipe; what lud had to drop is an error of nobody and goes to stderr.
+ */
 static void log_on_news(const Control__FromLud *from, void *arg)
 {
 	const struct log_view *view = arg;

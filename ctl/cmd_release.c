@@ -67,6 +67,10 @@ static int release_add_one(const struct options *options, const char *kit)
 	return code;
 }
 
+/*
+ * Kits are registered one after the other. The first that is rejected ends the command; those
+ * before it stay registered, and were printed.
+ */
 int cmd_release_add(const struct options *options)
 {
 	int code = CTL_OK;
@@ -95,6 +99,7 @@ int cmd_release_list(const struct options *options)
 	return code;
 }
 
+/* lud answers with nothing but success: `release list` shows it. */
 int cmd_release_unblock(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

@@ -15,7 +15,9 @@
 #include "host/kit/show.h"
 #include "keyring/keyring.h"
 
+/* Most bytes of a signed manifest, and of the signed root. */
 #define SIGN_PART_MAX 8192u
+/* A directory of kits with more entries is not read to its end: it is the wrong directory. */
 #define SIGN_KITS_SEEN_MAX 100000u
 
 /* What a run of the command works with. */
@@ -52,6 +54,7 @@ static void sign_dir_closep(DIR **dir)
 	}
 }
 
+/* A fault of a kit has its own remedy in its text, so none is added. */
 static int sign_fail(const struct kit_fault *fault)
 {
 	return ctl_fail(CTL_KEYS, fault->place, NULL, "%s", fault->text);
@@ -111,6 +114,11 @@ static int sign_search(
 	return CTL_OK;
 }
 
+/*
+ * The release that the new one is compared with: the kit that --previous names, or the newest
+ * of the same service in the directory that it names. Without --previous, and when there is
+ * none, ->found stays false.
+ */
 static int sign_earlier(
         struct sign *sign, const struct kit_manifest *now, struct sign_earlier *ret_earlier)
 {
@@ -155,6 +163,7 @@ static void sign_print_lines(const struct kit_lines *lines)
 	}
 }
 
+/* The lines that one release has and the other has not, each behind `+` or `-`. */
 static void sign_print_changes(const char *mark, const struct kit_lines *lines)
 {
 	for (size_t i = 0; i < lines->n; i++) {
@@ -172,6 +181,10 @@ static json_t *sign_json_lines(const struct kit_lines *lines)
 	return array;
 }
 
+/*
+ * Show what the signature grants, as words or as an entry of the JSON list. It is printed after
+ * the signature was written: what is shown is what was signed.
+ */
 static void sign_show(const struct sign *sign, const char *kit, const struct kit_manifest *now,
         const struct sign_earlier *earlier)
 {
@@ -211,6 +224,10 @@ static void sign_show(const struct sign *sign, const char *kit, const struct kit
 	sign_print_changes("-", &removed);
 }
 
+/*
+ * Sign one kit. Everything of it is read and checked first (kit_dir_read()), so a kit that is
+ * damaged is never signed; the signed manifest is put into the kit last, by a rename.
+ */
 static int sign_one(struct sign *sign, const char *kit)
 {
 	_cleanup_(sign_kit_finip) struct kit_dir dir = {0};

@@ -12,8 +12,13 @@
 #include "ctl/text.h"
 #include "version.h"
 
+/* A difference of clocks below this is not shown: orders live for minutes. */
 #define STATUS_TIME_SEC 60
 
+/*
+ * What the service is doing; `-` when the machine was not asked just now, since a state of
+ * before says nothing of now.
+ */
 static const char *status_service_state(
         const Control__Status *status, const Machine__Service *service)
 {
@@ -33,6 +38,7 @@ static const char *status_service_state(
 	return "?";
 }
 
+/* The table of services: what runs, since which layout, and whether it can be updated. */
 static void status_services(const Control__Status *status)
 {
 	static const struct table_column columns[] = {
@@ -87,6 +93,7 @@ static void status_metrics(const Control__Status *status)
 	}
 }
 
+/* The word for a state of a machine, as lud sees it: luctl(1) explains silent and detached. */
 static const char *status_machine_state(Control__MachineState state)
 {
 	switch (state) {
@@ -135,6 +142,10 @@ static void status_time(const Control__Status *status)
 	        status->machine->name);
 }
 
+/*
+ * The whole status. The first line says whether the figures below are of now, and else how old
+ * they are.
+ */
 static void status_print(const Control__Status *status)
 {
 	const Control__Machine *machine = status->machine;
@@ -194,6 +205,10 @@ int cmd_status(const struct options *options)
 	return status_record(reply->status->record);
 }
 
+/*
+ * The table of machines. The default one has a star behind its name; WHY is what keeps a
+ * machine down.
+ */
 static void machines_print(const Control__MachineList *list)
 {
 	static const struct table_column columns[] = {
@@ -222,6 +237,10 @@ static void machines_print(const Control__MachineList *list)
 	table_print(table);
 }
 
+/*
+ * The machines of lud, running or not. It is answered from lud's memory, so it works when no
+ * machine does, and when the record cannot be read.
+ */
 int cmd_machine_list(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -242,6 +261,10 @@ int cmd_machine_list(const struct options *options)
 	return status_record(reply->machines->record);
 }
 
+/*
+ * A start is a job (variants are made and signed, QEMU is started), which is waited for; attaching
+ * is none, and is answered with the list of machines.
+ */
 int cmd_machine_start(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -284,6 +307,10 @@ static int machines_call(const struct options *options, Control__Request *reques
 	return code;
 }
 
+/*
+ * A clean stop is an order that a control key signs: the machine ends itself. Without the key, or
+ * with --force, lud ends its process. An attached machine is only detached.
+ */
 int cmd_machine_stop(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -338,6 +365,7 @@ int cmd_machine_remove(const struct options *options)
 	return machines_call(options, &request);
 }
 
+/* The versions of luctl itself are printed first: they are known without lud. */
 int cmd_version(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

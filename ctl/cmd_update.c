@@ -28,6 +28,10 @@ static int update_one(const struct options *options, Control__Request *request)
 	return job_outcome(&progress, reply->job);
 }
 
+/*
+ * The request as the person gave it. What was left out is "" or 0, and lud decides: the newest
+ * release that is not blocked, the default state, the limits of its configuration.
+ */
 int cmd_update(const struct options *options)
 {
 	Control__UpdateRequest update = CONTROL__UPDATE_REQUEST__INIT;
@@ -47,6 +51,7 @@ int cmd_update(const struct options *options)
 	return update_one(options, &request);
 }
 
+/* The same for the release of before, or for that of generation --to. */
 int cmd_rollback(const struct options *options)
 {
 	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
@@ -64,6 +69,10 @@ int cmd_rollback(const struct options *options)
 	return update_one(options, &request);
 }
 
+/*
+ * A restart without a control key would be rejected by the machine in the end; it is said
+ * before anything is asked.
+ */
 int cmd_restart(const struct options *options)
 {
 	Control__RestartRequest restart = CONTROL__RESTART_REQUEST__INIT;
@@ -101,6 +110,10 @@ static int rerandomize_tell(const struct options *options, const struct job_prog
 	return worst;
 }
 
+/*
+ * One request for all services: lud makes a job of each, one after the other, and answers when
+ * the last one is over. What cannot be updated is skipped.
+ */
 int cmd_rerandomize(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

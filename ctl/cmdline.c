@@ -31,6 +31,7 @@ enum option_kind {
 
 enum option_scope { OPTION_COMMON, OPTION_OWN, _OPTION_SCOPE_N };
 
+/* A row of OPTION, with the place of its value. */
 struct option_row {
 	const char *name;
 	char letter;
@@ -71,6 +72,10 @@ bool cmdline_takes(const struct verb *verb, const char *option)
 	       cmdline_is_listed(verb->options, option);
 }
 
+/*
+ * The row of an option by its name, which ends at a space or at the end of the string: names
+ * are looked up in lists, too.
+ */
 static const struct option_row *cmdline_row(const char *name)
 {
 	size_t len = strcspn(name, " ");
@@ -135,6 +140,7 @@ struct cmdline_line {
 	size_t indent;
 };
 
+/* Print a piece and a space before it, on a new line when this one is full. */
 static void cmdline_put(struct cmdline_line *line, const char *piece)
 {
 	size_t len = strlen(piece);
@@ -210,6 +216,7 @@ void cmdline_help_verb(FILE *to, const struct verb *verb)
 	}
 }
 
+/* CTL_USAGE, after the usage was printed. */
 static int cmdline_wrong(const struct verb *verb)
 {
 	cmdline_usage(stderr, verb);

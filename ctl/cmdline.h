@@ -14,7 +14,10 @@
 #define OPTION_TYPE_NUMBER uint64_t
 #define OPTION_TYPE_DURATION uint32_t
 
-/* What was said. Strings belong to argv. */
+/*
+ * What was said, one field for each row of OPTION. Strings belong to argv. A command may rely on it
+ * that options which its row does not name have the value of "not given".
+ */
 struct options {
 #define OPTION(name, letter, kind, field, scope, argument, help) OPTION_TYPE_##kind field;
 #include "ctl/commands.def"
@@ -22,6 +25,7 @@ struct options {
 	int n_args;
 };
 
+/* A command: a row of VERB. The rows are main.c's, since only it knows the functions. */
 struct verb {
 	const char *name; /* one or two words */
 	int (*run)(const struct options *options);
@@ -42,7 +46,7 @@ const struct verb *cmdline_find(
 /*
  * Read what stands behind a command's name (argv[0] is the name's last word). CTL_OK; or CTL_USAGE,
  * and the reason was printed: an unknown option or one of another command, an invalid or repeated
- * value, the wrong number of arguments. With ->help set nothing else was checked.
+ * value, the wrong number of arguments. With ->help set, nothing behind it was checked.
  */
 int cmdline_read(const struct verb *verb, int argc, char **argv, struct options *ret_options);
 

@@ -19,6 +19,7 @@ static void control_key_freep(struct keyring_key **key)
 	*key = keyring_key_free(*key);
 }
 
+/* The control key of this keyring. CTL_OK, or CTL_KEYS after the reason was printed. */
 static int control_open(const struct options *options, struct keyring_key **ret_key)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
@@ -40,6 +41,7 @@ bool control_is_at_hand(const struct options *options)
 	return keyring_key_open(dir, KEYRING_CONTROL, &key) == 0;
 }
 
+/* What an order does, as the beginning of a sentence that goes on with the service. */
 static const char *control_action(uint32_t action)
 {
 	switch ((enum order_action)action) {
@@ -60,6 +62,10 @@ static const char *control_action(uint32_t action)
 	return "confirm";
 }
 
+/*
+ * The service of an order, and what it would run. Names in an order are not terminated when
+ * they fill their field.
+ */
 static void control_show_component(const struct order_component *c)
 {
 	char text[TEXT_SIZE];
@@ -177,6 +183,10 @@ static bool control_consent_is_shown(
 	return true;
 }
 
+/*
+ * What would be lost, as lud says it. The pairing id is the part that is signed; who wants to
+ * be sure compares it with that of `luforge pair`.
+ */
 static void control_show_loss(const Control__Proposal *proposal)
 {
 	char id[TEXT_SIZE];

@@ -13,6 +13,7 @@
 /* Longer than any root of ours lets an order live. Also against dates ahead: they last as long. */
 #define INTENT_LIFE_SEC 3600u
 
+/* What --release takes for "the newest one"; it is left to lud, as no release at all is. */
 #define INTENT_NEWEST "newest"
 
 /*
@@ -27,6 +28,10 @@ struct intent {
 	uint32_t timeout_ms, hold_ms;
 };
 
+/*
+ * An update needs a control key only with --accept-loss. Only then may its order carry a
+ * consent, so only then is anything signed.
+ */
 static struct intent intent_update(const Control__UpdateRequest *update)
 {
 	uint32_t action = update->prepare_only ? ORDER_PREPARE : ORDER_UPDATE;
@@ -39,6 +44,10 @@ static struct intent intent_update(const Control__UpdateRequest *update)
 	        .hold_ms = update->hold_ms};
 }
 
+/*
+ * The same for a rollback. The generation of --to is known to lud only, so its release is not
+ * compared; it is shown before it is signed.
+ */
 static struct intent intent_rollback(const Control__RollbackRequest *rollback)
 {
 	return (struct intent){.action = rollback->accept_loss ? ORDER_UPDATE : 0,
@@ -48,6 +57,11 @@ static struct intent intent_rollback(const Control__RollbackRequest *rollback)
 	        .timeout_ms = rollback->timeout_ms};
 }
 
+/*
+ * The requests that may need a control key, by name. Every other one gives action 0, and its
+ * order is not signed: a request that is added later must be added here on purpose, hence a
+ * default.
+ */
 static struct intent intent_of(const Control__Request *asked)
 {
 	switch ((int)asked->body_case) {
@@ -64,6 +78,10 @@ static struct intent intent_of(const Control__Request *asked)
 	}
 }
 
+/*
+ * Is the order for exactly this service? NULL: for the whole machine, so it has no component.
+ * The name in the order may fill its field to the last byte.
+ */
 static bool intent_is_of_service(const char *service, const struct order_manifest *order)
 {
 	const struct order_component *c = order_components(order);

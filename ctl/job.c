@@ -11,6 +11,7 @@
 #include "ctl/command.h"
 #include "ctl/text.h"
 
+/* The words of proto/words/jobs.def; `?` for a state that only a newer lud knows. */
 const char *job_state_text(Control__JobState state)
 {
 	switch (state) {
@@ -64,6 +65,10 @@ int job_exit(const Control__Job *job)
 	return CTL_UNKNOWN;
 }
 
+/*
+ * The reason of a failure on stderr: who, in which step, what, and the remedy. A job without a
+ * cause may still have a remark, such as a confirm that was not possible.
+ */
 static void job_print_cause(const Control__Job *job)
 {
 	const Wire__Cause *cause = job->cause;
@@ -165,6 +170,7 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 	progress->n_done = 0;
 }
 
+/* One of several jobs ended: its outcome replaces the line of progress. */
 static void job_progress_finished(struct job_progress *progress, const Control__Job *job)
 {
 	progress->n_done++;
@@ -174,6 +180,10 @@ static void job_progress_finished(struct job_progress *progress, const Control__
 	}
 }
 
+/*
+ * A message of lud while a job runs. Notices and proposals are handled whether progress is
+ * shown or not: a notice says why nothing happens, and a proposal waits for a signature.
+ */
 void job_on_news(const Control__FromLud *from, void *arg)
 {
 	struct job_progress *progress = arg;

@@ -12,6 +12,7 @@
 #include "ctl/base.h"
 #include "host/text/escape.h"
 
+/* Bytes as hex text: ids and hashes, which people compare with other output. */
 static json_t *json_of_bytes(const ProtobufCBinaryData *bytes)
 {
 	_cleanup_(ctl_freep) char *hex = ctl_zero(2 * bytes->len + 1);
@@ -50,6 +51,11 @@ static json_t *json_of_enum(const ProtobufCEnumDescriptor *type, int value)
 	return json_string(text);
 }
 
+/*
+ * One value of a field; NULL for a message that is absent. `at` points to the value as
+ * protobuf-c stores it. Unsigned 64-bit numbers above INT64_MAX come out negative: JSON of
+ * jansson has no others.
+ */
 static json_t *json_of_value(const ProtobufCFieldDescriptor *field, const void *at)
 {
 	switch (field->type) {
@@ -86,6 +92,7 @@ static json_t *json_of_value(const ProtobufCFieldDescriptor *field, const void *
 	return NULL;
 }
 
+/* Bytes of one element of a repeated field, as protobuf-c stores it. */
 static size_t json_value_size(const ProtobufCFieldDescriptor *field)
 {
 	switch (field->type) {

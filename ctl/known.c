@@ -12,6 +12,7 @@
 
 #include "ctl/base.h"
 
+/* Longest line with its newline and NUL; a longer one is a damaged line. */
 #define KNOWN_LINE_MAX 256
 #define KNOWN_ID_HEX 32
 
@@ -58,6 +59,11 @@ static bool known_line(char *line, const char **ret_name, const char **ret_hex)
 	return true;
 }
 
+/*
+ * Look the name and the identity up. The whole file is read before KNOWN_NEW or KNOWN_NAMED is
+ * answered: a later line may have the name, which decides first. *ret_line: the line that
+ * decided; 0 when errno says why.
+ */
 static enum known known_find(FILE *file, const char *name, const char *hex, unsigned int *ret_line)
 {
 	char line[KNOWN_LINE_MAX];
@@ -95,6 +101,10 @@ enum known known_check(
 		return KNOWN_BAD;
 	}
 	known_hex(machine_id, hex);
+	/*
+	 * One descriptor for reading and appending. O_NOFOLLOW: whoever can write into the directory
+	 * must not choose another file; O_NONBLOCK: nor a pipe that never answers.
+	 */
 	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	file = fd < 0 ? NULL : fdopen(fd, "a+");
 	if (!file) {

@@ -3,6 +3,9 @@
  * an answer of lud is printed as it came, by its descriptor; only the commands that work without
  * lud write JSON of their own.
  *
+ *     main_run: cmdline_find -> cmdline_read -> cmd_NAME -> command_call -> client_call
+ *     main_end: flush what was printed
+ *
  * A command has succeeded only when its output is written: main_end() turns output that was lost
  * into an exit code, and never into success.
  */
@@ -15,6 +18,10 @@
 #include "ctl/json.h"
 #include "ctl/place.h"
 
+/*
+ * All commands, in the order of `luctl --help`. The table is here and not in cmdline.c, so that the
+ * parser and its test need no command.
+ */
 static const struct verb main_verbs[] = {
 #define VERB(name, function, min, max, arguments, takes, summary)                                  \
 	{name, cmd_##function, min, max, arguments, takes, summary},
@@ -82,6 +89,10 @@ static int main_end(int code)
 	return code;
 }
 
+/*
+ * Everything but the end: find the command, read its options, run it. Help is output, not
+ * failure, so it goes to stdout; the list of commands after a wrong one goes to stderr.
+ */
 static int main_run(int argc, char **argv)
 {
 	const struct verb *verb;

@@ -13,6 +13,7 @@
 /* Newlines are escaped like all else that a machine says (ctl/clean.h). */
 #define LINE_END "\\x0a"
 
+/* What a finding means for the state, in words. */
 static const char *pairing_kind(Control__FindingKind kind)
 {
 	switch (kind) {
@@ -58,6 +59,7 @@ void pairing_print(
 	}
 }
 
+/* Does the machine's total count this line? It counts what was lost or dropped, not what moved. */
 static bool pairing_line_is_counted(const char *line)
 {
 	return !strncmp(line, "lost ", 5) || !strncmp(line, "dropped ", 8);

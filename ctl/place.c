@@ -28,6 +28,10 @@ static char *place_in_tree(const char *name)
 	return access(ninja, F_OK) == 0 ? ctl_format("%s/%s", dir, name) : NULL;
 }
 
+/*
+ * A path from the environment, or else in the build tree; NULL: from neither. An empty variable
+ * counts as none.
+ */
 static char *place_from(const char *variable, const char *in_tree)
 {
 	const char *named = getenv(variable);

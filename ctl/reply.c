@@ -30,6 +30,7 @@ static const struct {
 #undef REQUEST
 };
 
+/* Does this message, by itself, have the parts that commands follow? */
 static bool reply_has_parts(const ProtobufCMessage *message)
 {
 	for (size_t i = 0; i < sizeof(reply_parts) / sizeof(reply_parts[0]); i++) {
@@ -44,6 +45,10 @@ static bool reply_has_parts(const ProtobufCMessage *message)
 
 static bool reply_is_whole(const ProtobufCMessage *message);
 
+/*
+ * Are the messages in this field whole? An absent message is: whether it may be absent is
+ * decided by reply_parts[] of the message that has it.
+ */
 static bool reply_field_is_whole(
         const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {

@@ -1,7 +1,13 @@
+/*
+ * Tables by libsmartcols. It cuts columns to the width of a terminal and does not in a pipe,
+ * and counts the width of characters as terminals do, which is why it is used. What can fail
+ * here fails for want of memory only, and ends luctl.
+ */
 #include "ctl/table.h"
 
 #include <libsmartcols.h>
 
+/* A table that is being filled. n_columns bounds what table_row() reads of its argument. */
 struct table {
 	struct libscols_table *scols;
 	size_t n_columns;

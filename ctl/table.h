@@ -1,5 +1,10 @@
 #pragma once
-/* Tables on a terminal or in a pipe, by libsmartcols. */
+/*
+ * Tables on a terminal or in a pipe, by libsmartcols. A table is made, filled row by row and
+ * printed, which frees it:
+ *
+ *     table_new -> table_row, for each -> table_print
+ */
 #include "ctl/base.h"
 
 struct table;
@@ -9,6 +14,7 @@ struct table_column {
 	bool right; /* numbers */
 };
 
+/* The columns are copied. */
 struct table *table_new(const struct table_column *columns, size_t n_columns);
 /* Fields from left to right; each is copied, NULL is empty. */
 void table_row(struct table *table, const char *const *fields);

@@ -1,3 +1,11 @@
+/*
+ * Values as people read and write them.
+ *
+ * Writing: a fixed number of digits behind the point, so that columns line up, and `-` for
+ * "there is none": a blackout of 0 ns and a time of 0 never happened. Reading is strict: a
+ * number has digits only (strtoull() alone takes blanks, signs and other bases), and a duration
+ * has its unit, because 5 may be meant as seconds or as milliseconds.
+ */
 #include "ctl/text.h"
 
 #include <ctype.h>
@@ -65,6 +73,7 @@ char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE])
 	return ret_text;
 }
 
+/* 0 is rejected: no option or argument has a meaning for it. */
 int text_number(const char *text, uint64_t *ret_number)
 {
 	char *end;

@@ -1,5 +1,8 @@
 #pragma once
-/* Values as a person reads them. Each writes into ret_text and returns it. */
+/*
+ * Values as a person reads them. Each writes into ret_text and returns it, so that several can be
+ * arguments of one printf(), each with a buffer of its own.
+ */
 #include <stddef.h>
 #include <stdint.h>
 

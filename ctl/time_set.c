@@ -103,6 +103,10 @@ static int time_for_machine(const struct options *options, const char *name,
 	return time_statement_make(keys, &manifest, ret_envelope, ret_size);
 }
 
+/*
+ * Set the time. lud passes the statement on and cannot change it; a second use of the same
+ * statement is rejected by the machine (its nonce is used up).
+ */
 int cmd_machine_time(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
