@@ -1,10 +1,11 @@
 /*
- * Validation of the BTF part. Three passes, each leaning on the one before: records and
- * names lie inside the sections and the index matches; references lead to types that
- * may be meant, and chains of aliases and arrays end; sizes add up.
+ * Validation of the BTF part. Three passes, each leaning on the one before: records and names lie
+ * inside the sections and the index matches; references lead to types that may be meant, and
+ * chains of aliases and arrays end; sizes add up. A reader may then follow any id, strip any alias
+ * and read any member without looking at bounds.
  *
- * Structs that contain themselves by value are not found here (their size would have to be
- * that of the inner one): whoever descends into members must limit his depth.
+ * Structs that contain themselves by value are not found here (their size would have to be that of
+ * the inner one): whoever descends into members must limit his depth.
  */
 #include "proto/state/priv.h"
 
@@ -62,6 +63,7 @@ static uint32_t btf_name_stride(enum state_btf_kind kind)
 	return kind == STATE_BTF_FUNC_PROTO ? sizeof(struct state_btf_param) : 0;
 }
 
+/* The type's name, and those of its members, enumerators or parameters. */
 static bool btf_names_inside(const struct state_desc *desc, const struct state_btf_type *type)
 {
 	uint32_t stride = btf_name_stride(state_btf_info_kind(type->info));
@@ -79,7 +81,10 @@ static bool btf_names_inside(const struct state_desc *desc, const struct state_b
 	return true;
 }
 
-/* Pass one: every record is where the index says, and its names are inside. */
+/*
+ * Pass one: every record is where the index says, and its names are inside. The records fill the
+ * section without gaps, so an id has one meaning.
+ */
 static bool btf_records_check(const struct state_desc *desc)
 {
 	uint32_t off = 0;
@@ -107,6 +112,7 @@ static bool btf_kind_is_object(enum state_btf_kind kind)
 	return state_btf_kind_has_size(kind) || kind == STATE_BTF_PTR || kind == STATE_BTF_ARRAY;
 }
 
+/* Its alias chain has been checked to end, or this would not return. */
 static bool btf_id_is_object(const struct state_desc *desc, uint32_t id)
 {
 	return id < desc->n_types &&

@@ -1,6 +1,16 @@
 /*
- * The door to a state description: everything but the BTF part is validated here, and
- * found here afterwards.
+ * The door to a state description: everything but the BTF part is validated here, and found here
+ * afterwards. Descriptions are signed with their release, but they are read in machines, on hosts
+ * and by luforge before anybody signed, and once with a fuzzer's; so state_desc_check() believes
+ * nothing:
+ *
+ *	header -> parts -> strings -> type index -> BTF (state_btf.c) -> entries -> tags
+ *
+ * Each step uses only what those before it have checked. Nothing is copied and nothing allocated:
+ * the view that comes out points into the file. Everything that the format promises and a search
+ * relies on (orders, unique keys) is checked too, so that binary searches cannot miss.
+ *
+ * After that no function here fails: what is asked for exists, or the answer is that it does not.
  */
 #include "proto/state/state_desc.h"
 
@@ -16,6 +26,7 @@ static const uint32_t desc_part_unit[_STATE_PART_N] = {
         [STATE_PART_STRINGS] = 1,
 };
 
+/* The service's name must end inside its field; the size is the file's, to the byte. */
 static bool desc_header_check(const struct state_header *header, size_t size)
 {
 	return memcmp(header->magic, STATE_MAGIC, sizeof(header->magic)) == 0 &&
@@ -24,6 +35,10 @@ static bool desc_header_check(const struct state_header *header, size_t size)
 	       header->service[STATE_SERVICE_MAX - 1] == 0 && header->zero == 0;
 }
 
+/*
+ * Parts lie in the order of their kinds, inside the file, do not overlap, and are whole numbers of
+ * their units. Written as differences: offsets and sizes are 64 bits wide and may be anything.
+ */
 static bool desc_parts_check(const struct state_header *header)
 {
 	uint64_t end = sizeof(*header);
@@ -41,6 +56,7 @@ static bool desc_parts_check(const struct state_header *header)
 	return true;
 }
 
+/* Views into the parts; of BTF state_btf_check() makes them. Nothing in them is checked yet. */
 static void desc_fill(const uint8_t *bytes, struct state_desc *desc)
 {
 	const struct state_header *header = (const void *)bytes;
@@ -62,6 +78,10 @@ static bool desc_entry_has_type(const struct state_entry *entry)
 	return entry->kind == STATE_VARIABLE || entry->kind == STATE_SITE;
 }
 
+/*
+ * A variable may be larger than its type, as one that ends in a flexible array is; an object of a
+ * site is as large as its type. What has no type must not name one.
+ */
 static bool desc_entry_type_check(const struct state_desc *desc, const struct state_entry *entry)
 {
 	uint64_t size;
@@ -77,6 +97,7 @@ static bool desc_entry_type_check(const struct state_desc *desc, const struct st
 	       (entry->kind != STATE_SITE || entry->size == size);
 }
 
+/* The bytes of a string literal must be in the table, its NUL included; a text ends in any case. */
 static bool desc_entry_check(const struct state_desc *desc, const struct state_entry *entry)
 {
 	if (entry->kind >= _STATE_KIND_N || (entry->flags & ~STATE_ENTRY_READONLY) != 0 ||
@@ -93,6 +114,10 @@ static bool desc_entry_check(const struct state_desc *desc, const struct state_e
 	return desc_entry_type_check(desc, entry);
 }
 
+/*
+ * Each entry, and that none is before the one in front of it. Equal keys are allowed of literals
+ * only: a variant may have several with one text.
+ */
 static bool desc_entries_check(const struct state_desc *desc)
 {
 	const struct state_entry *entry = desc->entries;
@@ -115,6 +140,7 @@ static bool desc_entries_check(const struct state_desc *desc)
 	return desc->header->n_entries == desc->n_entries;
 }
 
+/* The order of the tag table: by scope, owner and member. */
 static int desc_tag_compare(
         const struct state_tag *tag, uint32_t scope, uint32_t owner, uint32_t member)
 {
@@ -127,6 +153,7 @@ static int desc_tag_compare(
 	return tag->member == member ? 0 : tag->member < member ? -1 : 1;
 }
 
+/* Does the tag stand on something that exists? */
 static bool desc_tag_owner_check(const struct state_desc *desc, const struct state_tag *tag)
 {
 	if (tag->scope == STATE_TAG_ENTRY) {
@@ -136,6 +163,7 @@ static bool desc_tag_owner_check(const struct state_desc *desc, const struct sta
 	       (tag->member == STATE_TAG_SELF || tag->member < state_type_count(desc, tag->owner));
 }
 
+/* Owners, texts, the prefix and the order, on which desc_tag_first() relies. */
 static bool desc_tags_check(const struct state_desc *desc)
 {
 	static const char prefix[] = STATE_TAG_PREFIX;
@@ -228,6 +256,7 @@ uint32_t state_desc_kind_first(
 	return first;
 }
 
+/* Order of an entry against a key, bytewise as the writer sorted them. */
 static int desc_key_compare(const struct state_desc *desc, const struct state_entry *entry,
         const char *unit, const char *scope, const char *name)
 {
@@ -239,6 +268,7 @@ static int desc_key_compare(const struct state_desc *desc, const struct state_en
 	return order != 0 ? order : strcmp(desc->strings + entry->name, name);
 }
 
+/* String literals compare by their length first, then by all of their bytes: they may hold NULs. */
 int state_entry_compare(const struct state_desc *a, const struct state_entry *x,
         const struct state_desc *b, const struct state_entry *y)
 {

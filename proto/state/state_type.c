@@ -1,6 +1,8 @@
 /*
  * Access to the types of a checked state description. Nothing is validated here:
- * state_desc_check() has done it, so chains end and offsets are inside.
+ * state_desc_check() has done it, so chains of aliases end, ids exist and offsets are inside. A
+ * type's record is followed by what its kind says (state_btf.h); a caller asks only what the kind
+ * has: members of records, enumerators of enums, the element of arrays.
  */
 #include "proto/state/state_desc.h"
 

@@ -1,6 +1,7 @@
 /*
  * What a release has dropped on purpose, in its own words (osd/lib/annotate): members by a note on
- * the new type, variables and types by notes of a file. And what the old release called expendable.
+ * the new type, variables and types by notes of a file. And what the old release called
+ * expendable. Consent that is written into a release is signed with it, so it needs no operator.
  */
 #include <string.h>
 
@@ -32,6 +33,7 @@ static bool dropped_names(const struct state_desc *desc, const struct state_entr
 	                 : strcmp(old_unit, unit) == 0);
 }
 
+/* Notes of files hang on entries; only their file says where they stand. */
 bool state_entry_is_named_dropped(const struct state_sides *s, uint32_t i)
 {
 	const struct state_desc *new = &s->desc[STATE_NEW];
@@ -72,6 +74,7 @@ bool state_type_is_dropped(const struct state_sides *s, uint32_t type, const cha
 	        &s->desc[STATE_OLD], STATE_TAG_TYPE, type, STATE_TAG_SELF, "expendable");
 }
 
+/* Several members may be dropped from one type, a note each. */
 bool state_member_is_dropped(
         const struct state_sides *s, uint32_t new_type, const struct state_field *field)
 {

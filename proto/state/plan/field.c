@@ -1,13 +1,21 @@
 /*
  * Members of records as the engine sees them: anonymous structs are dissolved into the record
- * around them, old and new pair by name or by STATE_RENAMED_FROM.
+ * around them, since their members are named as if they stood there; old and new pair by name or
+ * by STATE_RENAMED_FROM.
+ *
+ * Lists of members are made on the stack of scratch memory each time they are needed, and not
+ * kept: a description may have thousands of types, of which a transfer meets few. Who calls
+ * restores `high`.
  */
 #include <string.h>
 
 #include "proto/state/plan/field.h"
 #include "proto/state/plan/loss.h"
 
-/* Is the member a struct without a name, whose members count as the outer record's? */
+/*
+ * Is the member a struct without a name, whose members count as the outer record's? Not if its
+ * type is annotated: then it is a value of its own.
+ */
 static bool field_dissolves(const struct state_desc *desc, const struct state_member *member)
 {
 	uint32_t id = state_type_strip(desc, member->type);
@@ -86,8 +94,10 @@ const struct state_field *state_field_named(const struct state_fields *fields, c
 	return NULL;
 }
 
-/* The old name of a new member that claims it, or NULL: it was not renamed, or the old release had
- * done so already. */
+/*
+ * The old name of a new member that claims it, or NULL: it was not renamed, or the old release had
+ * done so already (then its namesake there says so by the same words).
+ */
 static const char *field_former(
         const struct state_sides *s, const struct state_fields *old, const struct state_field *new)
 {
@@ -138,6 +148,7 @@ static bool field_match(const struct state_sides *s, const struct state_field *o
 	return name[0] != 0 || field_match_anonymous(s, old, new);
 }
 
+/* Usually nothing moved: begin where the partner would be then. */
 static void field_pair(const struct state_sides *s, struct state_fields *old,
         struct state_fields *new, uint32_t i, const char *name)
 {
@@ -210,6 +221,10 @@ static bool field_renamed_twice(
 	return false;
 }
 
+/*
+ * Refuses by member: two that were one, and what the old release renamed where the new one does
+ * not say whether its names mean the same.
+ */
 enum state_code state_fields_partner(
         struct state_report *r, struct state_fields *old, struct state_fields *new)
 {

@@ -71,8 +71,8 @@ struct state_bits state_bits_of(const struct state_desc *desc, uint32_t type, ui
 /* name.c: does the path `unit` end in these components? */
 bool state_unit_matches(const char *unit, const char *file, size_t len);
 
-/* type.c: may values of the old type become values of the new type, by their names? Not exact: numbers and
- * pointers of any name. */
+/* type.c: may values of the old type become values of the new type, by their names? Not exact:
+ * numbers and pointers of any name. */
 bool state_types_alike(
         const struct state_sides *s, uint32_t old_type, uint32_t new_type, bool exact);
 

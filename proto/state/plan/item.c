@@ -1,12 +1,19 @@
 /*
- * Items: everything with a fixed address that an old pointer may lead to. Sorted by
- * address, with a row of buckets of equal width over them, so that a look-up is
- * a shift and, as a rule, one or two comparisons.
+ * Items: everything with a fixed address that an old pointer may lead to: variables, constants,
+ * functions, literals, library symbols. Sorted by address and disjoint, with a row of buckets of
+ * equal width over them, so that a look-up is a shift and, as a rule, one or two comparisons. The
+ * table is what makes following a hostile pointer safe: an address that is in no item is refused,
+ * never read.
+ *
+ * Items without a partner are in it too: a pointer to one is an error with a name.
  */
 #include <string.h>
 
 #include "proto/state/plan/pairing.h"
 
+/*
+ * By address; of several symbols at one place the one with a partner counts, then the larger one.
+ */
 static bool item_before(const struct state_item *a, const struct state_item *b)
 {
 	if (a->start != b->start) {
@@ -19,6 +26,7 @@ static bool item_before(const struct state_item *a, const struct state_item *b)
 	return a->size > b->size;
 }
 
+/* Let the item at i sink to its place among those below it, the last first. */
 static void item_sift(struct state_item *item, uint32_t i, uint32_t n)
 {
 	struct state_item top = item[i];
@@ -53,6 +61,7 @@ static void item_sort(struct state_item *item, uint32_t n)
 	}
 }
 
+/* Of items that start at one place the first is kept: item_before() has put it there. */
 static uint32_t item_unique(struct state_item *item, uint32_t n)
 {
 	uint32_t kept = 0;
@@ -65,6 +74,11 @@ static uint32_t item_unique(struct state_item *item, uint32_t n)
 	return kept;
 }
 
+/*
+ * One item per entry that this variant has; sites are witnesses, to which nothing leads. Handled:
+ * a handler may say where parts of it live now, of a variable whose plan has one or that has no
+ * partner.
+ */
 static void item_fill(struct state_pairing *p)
 {
 	const struct state_desc *desc = &p->sides.desc[STATE_OLD];
@@ -98,7 +112,7 @@ static void item_fill(struct state_pairing *p)
 	}
 }
 
-/* bucket[b]: the last item that starts at or before the bucket's first byte. */
+/* The width is a power of two, so wide that there are at most four buckets per item. */
 static enum state_code item_make_buckets(struct state_pairing *p)
 {
 	uint64_t base = p->items.item[0].start;

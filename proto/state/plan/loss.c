@@ -1,6 +1,18 @@
 /*
- * What is not simply carried over: lost, dropped, moved, copied. Listed as notices, which people and
- * the host read, and as lines of the result.
+ * What is not simply carried over: lost, dropped, moved, copied. Losing state in silence is the
+ * one thing a live update must not do, so each removal is a *notice*, which people and the host
+ * read (luforge pair), and a line of the result.
+ *
+ *	lost       no place in the new release. Refused, unless somebody consented to losses
+ *	at risk    the same, if the old instance has any: only the transfer will see
+ *	dropped    no place, and an annotation of a release says so
+ *	moved      found in another file or function by its name and type
+ *	copied     a literal without a partner, now on the heap: only a line
+ *
+ * Losses are collected and refused together by state_loss_check(), so that an operator sees how
+ * many there are. What the *default* of a handler would lose is another matter: the handler may
+ * take care of it. It is kept with the default, listed as at risk, and counts once the handler
+ * asks for it.
  */
 #include <string.h>
 
@@ -37,7 +49,10 @@ static const char *loss_text_keep(struct state_report *r, const char *line)
 	return kept != NULL ? memcpy(kept, line, strlen(line) + 1) : NULL;
 }
 
-/* Without memory for it the pairing has failed. */
+/*
+ * Without memory for it the pairing has failed, as state_keep() has reported: nothing more to do
+ * here.
+ */
 static void loss_notice_add(struct state_report *r, const struct state_notice *notice)
 {
 	struct state_notice *kept;
@@ -58,7 +73,10 @@ static uint32_t loss_entry(const struct state_report *r)
 	return r->where->age == STATE_OLD ? r->where->entry : STATE_NONE;
 }
 
-/* The handler that a default is for may take care of this, and not ask for the default. */
+/*
+ * The handler that a default is for may take care of this, and not ask for the default. Until it
+ * does, people see it as a risk.
+ */
 static void loss_defer(struct state_report *r, const struct state_notice *notice, bool is_annotated)
 {
 	struct state_losses *losses = state_keep(r, sizeof(*losses));
@@ -85,6 +103,7 @@ static void loss_defer(struct state_report *r, const struct state_notice *notice
 	}
 }
 
+/* A notice of a loss; its kind follows from who agreed to it. */
 static void loss_add(struct state_report *r, struct state_notice notice, bool is_annotated)
 {
 	if (r->is_default) {
@@ -143,6 +162,7 @@ void state_lose_member(struct state_report *r, uint32_t old_type, uint32_t new_t
 	        state_member_is_dropped(r->sides, new_type, field));
 }
 
+/* Consent can be by type: STATE_DROPPED_TYPE, or expendable in the old release. */
 void state_lose_objects(struct state_report *r, uint32_t entry, uint64_t n)
 {
 	const struct state_desc *old = &r->sides->desc[STATE_OLD];
@@ -159,6 +179,7 @@ void state_lose_objects(struct state_report *r, uint32_t entry, uint64_t n)
 	        loss_type_is_dropped(r->sides, type));
 }
 
+/* No annotation allows this: only consent does, as it depends on values. */
 void state_lose_elements(struct state_report *r, const void *old)
 {
 	char line[STATE_ERROR_TEXT];
@@ -174,6 +195,7 @@ void state_lose_elements(struct state_report *r, const void *old)
 	        false);
 }
 
+/* Names the first and counts the others. */
 enum state_code state_loss_check(struct state_report *r)
 {
 	char line[STATE_ERROR_TEXT];
@@ -191,6 +213,7 @@ enum state_code state_loss_check(struct state_report *r)
 	return state_fail_named(r, STATE_E_LOSS, "state would be lost:", line);
 }
 
+/* Each loss of a default counts once, however many values the handler runs on. */
 enum state_code state_lose_default(struct state_report *r, const struct state_losses *losses)
 {
 	for (; losses != NULL; losses = losses->next) {
@@ -204,6 +227,7 @@ enum state_code state_lose_default(struct state_report *r, const struct state_lo
 	return state_loss_check(r);
 }
 
+/* Plans inside a plan lose what they lose wherever they are used. */
 void state_losses_join(struct state_report *r, const struct state_losses *losses)
 {
 	for (; losses != NULL; losses = losses->next) {
@@ -218,6 +242,7 @@ void state_losses_join(struct state_report *r, const struct state_losses *losses
 	}
 }
 
+/* Objects of a type that is dropped anyway are no risk. */
 void state_risk(struct state_report *r, enum state_thing thing, uint32_t type, const char *name,
         uint64_t from)
 {

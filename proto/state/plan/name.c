@@ -1,5 +1,12 @@
 /*
- * What names mean across the two releases: paths of files, and types that were renamed.
+ * What names mean across the two releases: paths of files, and types that were renamed. Records
+ * are the same if their names are, or if the new one says that it was renamed from the old one's
+ * name.
+ *
+ * A renaming that both releases know is history: the former name may have been given to another
+ * type since. And a release from before a renaming knows nothing of it: then an old note and a new
+ * name contradict, and it is refused rather than guessed (RENAMED_BACK), for types, members and
+ * variables alike.
  */
 #include <string.h>
 
@@ -26,7 +33,10 @@ static const char *name_renamed(const struct state_desc *desc, uint32_t id)
 	return state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "renamed", 0);
 }
 
-/* The old name of a new type that claims it, as of members. */
+/*
+ * The old name of a new type that claims it, or NULL: it claims none, the old release has no such
+ * type, or has a type of the new name that made the same claim.
+ */
 static const char *name_former(const struct state_sides *s, uint32_t new_type)
 {
 	const struct state_desc *desc = &s->desc[STATE_OLD];
@@ -126,6 +136,10 @@ static bool name_renamed_twice(const struct state_desc *desc, uint32_t type)
 	return false;
 }
 
+/*
+ * Most releases rename no type: then names are compared, without looking at tags, for every
+ * pointer of the transfer.
+ */
 enum state_code state_names_prepare(struct state_sides *s, struct state_report *r)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
@@ -147,6 +161,7 @@ enum state_code state_names_prepare(struct state_sides *s, struct state_report *
 	return name_check_back(r);
 }
 
+/* A type without a name is whatever its place says. */
 bool state_names_match(const struct state_sides *s, uint32_t old_type, uint32_t new_type)
 {
 	const char *old = state_type_name(&s->desc[STATE_OLD], old_type);

@@ -1,5 +1,7 @@
 /*
- * Annotations of members, variables and types, looked up on the member first, then on its type.
+ * Annotations of members, variables and types: skip, raw, handler, version. Those of a type stand
+ * on the record or on a typedef of it, so aliases are stripped only as far as they carry none: a
+ * struct and a typedef of it with a handler are two types for plans.
  */
 #include "proto/state/plan/field.h"
 

@@ -1,9 +1,17 @@
 /*
- * Operations of the plan in the making, on the stack of scratch memory, and what they are together
- * when it is done.
+ * Operations of the plan in the making. They are pushed on the stack of scratch memory, which
+ * grows downwards: the newest lies lowest, at `high`, the first just below ops_top. Nothing else
+ * may stay on the stack between two of them, hence sizeof(struct state_op) is a multiple of 16.
+ * When the plan is done they move to the low end in their order, and it is found out what they are
+ * together:
+ *
+ *	is_flat       one copy of all bytes: objects and arrays are copied whole
+ *	is_bits       old bytes can stand as new bytes: members of a union without a tag must be
+ *	has_handler   a part may live elsewhere later: pointers into such values wait
  */
 #include "proto/state/plan/plan.h"
 
+/* One operation, of count 1, at offset 0. NULL: no room, which is reported. */
 struct state_op *state_op_push(struct state_report *r, enum state_op_code code)
 {
 	struct state_op *op = state_stack(r, sizeof(*op));
@@ -30,6 +38,10 @@ enum state_code state_op_copy(struct state_report *r, uint64_t size)
 	return STATE_OK;
 }
 
+/*
+ * The operations of a member's plan, at offset 0: the caller moves them to the member's place. A
+ * longer plan is called, as a repetition of one.
+ */
 enum state_code state_plan_append(struct state_report *r, const struct state_plan *plan)
 {
 	struct state_op *op;
@@ -125,7 +137,7 @@ static bool op_has_handler(const struct state_op *op)
 	return op->code == STATE_OP_HANDLER;
 }
 
-/* Move the operations from the stack into the plan; the newest lies lowest. */
+/* Move the operations from the stack into the plan. */
 enum state_code state_plan_close(struct state_maker *m, struct state_plan *plan)
 {
 	struct state_op *top = (struct state_op *)(m->report->scratch.base + m->ops_top);

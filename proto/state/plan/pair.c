@@ -1,17 +1,35 @@
 /*
- * Pairing: everything that depends on binaries only, in its order. Entries find their partners,
- * variables and sites their plans; all that old pointers may lead to becomes one table, sorted by
- * address, with an index over it.
+ * Pairing: everything that depends on binaries only, in its order.
+ *
+ *	descriptions checked, partners of entries (partner.c)
+ *	variables     each with a partner gets a plan; without: it is lost, dropped or refused
+ *	sites         where objects come from, and what they become (site.c)
+ *	handlers      their defaults, when all plans are made
+ *	losses        refused together, unless consented to
+ *	items         all that old pointers may lead to, sorted by address (item.c)
+ *
+ * It runs in a new instance before the switch, where it may take its time and its failure costs
+ * nothing but the update; and on the host before anything is staged, by the same code, so that
+ * what is shown there is what the machine will do. What depends on values is left for the
+ * transfer.
+ *
+ * The descriptions are signed, but checked as if they were not. Constants are not carried over:
+ * the new release has its own.
  */
 #include <string.h>
 
 #include "proto/state/plan/pairing.h"
 
+/* What was reported first is the reason, whatever code came up the calls. */
 static enum state_code pair_code(const struct state_report *r, enum state_code code)
 {
 	return r->result->code != STATE_OK ? r->result->code : code;
 }
 
+/*
+ * The address vector must have one address for each entry: it belongs to a variant of this
+ * release.
+ */
 static bool pair_check_side(
         struct state_pairing *p, enum state_age age, const struct state_side *side)
 {
@@ -33,6 +51,7 @@ static bool pair_check_side(
 	return true;
 }
 
+/* The pairing lies at the start of the scratch memory that it works in. */
 static struct state_pairing *pair_new(const struct state_setup *setup, struct state_result *result)
 {
 	struct state_pairing *p = setup->scratch;
@@ -71,7 +90,10 @@ static bool pair_is_readonly(const struct state_desc *desc, uint32_t i)
 	return (desc->entries[i].flags & STATE_ENTRY_READONLY) != 0;
 }
 
-/* A plan for one variable, annotations of the variable counted in. NULL and no error: skip it. */
+/*
+ * A plan for one variable, annotations of the variable counted in. NULL and no error: skip it. A
+ * variable that is larger than its type ends in a flexible array, whose length nobody knows.
+ */
 static const struct state_plan *pair_variable_plan(struct state_pairing *p, uint32_t i, uint32_t k)
 {
 	const struct state_entry *x = &p->sides.desc[STATE_OLD].entries[i];
@@ -105,6 +127,10 @@ static bool pair_has_moved(const struct state_sides *s, uint32_t i, uint32_t k)
 	       strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) != 0;
 }
 
+/*
+ * One old variable that this variant has and that can be written. Skipped in the old release it is
+ * no state; without a partner that can be written it has no place.
+ */
 static enum state_code pair_variable(struct state_pairing *p, uint32_t i)
 {
 	uint32_t k = pair_partner_live(p, i);
@@ -157,7 +183,10 @@ static enum state_code pair_variables(struct state_pairing *p)
 	return STATE_OK;
 }
 
-/* The old heap's root, by the rule that is RS's too. */
+/*
+ * The old heap's root, by the rule that is RS's too. A name that several variables have would let
+ * a release choose which memory is believed to be the heap.
+ */
 static enum state_code pair_heap_root(struct state_pairing *p)
 {
 	uint32_t root[_STATE_AGE_N];
@@ -173,12 +202,14 @@ static enum state_code pair_heap_root(struct state_pairing *p)
 	return STATE_OK;
 }
 
+/* Quietly: a default that cannot be made is an answer to the handler, not an error. */
 static enum state_code pair_handlers(struct state_pairing *p)
 {
 	state_plan_defaults(&p->maker);
 	return p->report.result->code;
 }
 
+/* The first step that fails ends it; *ret is set on success only. */
 enum state_code state_pair(
         const struct state_setup *setup, struct state_result *result, struct state_pairing **ret)
 {

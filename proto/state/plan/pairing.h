@@ -1,6 +1,6 @@
 /*
- * The result of pairing: all that a transfer needs and that depends on the binaries only. It lies at
- * the start of the scratch memory.
+ * The result of pairing: all that a transfer needs and that depends on the binaries only. It lies
+ * at the start of the scratch memory.
  *
  *	entries -> partner[]      partner.c stray.c
  *	           jobs[]         pair.c      variables to carry over, each with its plan

@@ -1,7 +1,16 @@
 /*
- * Which entry of the new release an old entry becomes. Entries of both descriptions are sorted by
- * the same key, so that pairing them is one merge; what was renamed finds its partner by its
- * annotation, what moved to another file by its name and type (stray.c).
+ * Which entry of the new release an old entry becomes. A key is (file, function, name); entries of
+ * both descriptions are sorted by it, so that pairing them is one merge. But names change, and a
+ * name that pairs wrongly would be filled with another one's state. So, in this order:
+ *
+ * - what says that it was renamed or moved claims its former self (partner_rename);
+ * - what the old release renamed and the new one does not speak of is in doubt, and refused if both
+ *   of its names are in use (partner_check_back);
+ * - all others pair by their keys (partner_merge);
+ * - what is left has perhaps moved, and pairs with the only one of its name and type (stray.c).
+ *
+ * An annotation that names what does not exist claims nothing: releases keep such notes for the
+ * sake of older ones. Two that claim one are an error of the release.
  */
 #include <string.h>
 
@@ -19,7 +28,8 @@ static const char *partner_tag(const struct state_desc *desc, uint32_t i, const 
 
 /*
  * The other side's entry of this name in "FILE" or "FILE, FUNCTION", STATE_NONE, or fails if there
- * are several. Without a function: in the function of the same name, or in none.
+ * are several. A file is named by the end of its path. Without a function: in the function of the
+ * same name, or in none.
  */
 static enum state_code partner_former_in(
         struct state_report *r, enum state_age age, uint32_t k, const char *name, uint32_t *ret)
@@ -217,6 +227,10 @@ static void partner_merge(struct state_pairing *p, uint8_t taken[])
 	}
 }
 
+/*
+ * `taken` says of each new entry how it got its partner, and is only needed here: it is popped at
+ * the end.
+ */
 enum state_code state_partners_make(struct state_pairing *p)
 {
 	uint32_t n = p->sides.desc[STATE_OLD].n_entries;

@@ -1,7 +1,20 @@
 /*
- * Plans: made once per pair of types, remembered, and flat. A plan that is asked for
- * while it is in the making would contain itself; a plan that could not be made stays as a
- * remembered failure.
+ * Plans: made once per pair of types, remembered, and flat, so that the blackout need not look at
+ * types at all. A plan is a row of operations (plan.h) with offsets from the value's start; short
+ * plans of members are copied into the plan around them, longer ones called.
+ *
+ *	state_plan_get(old, new)     known? else plan_make()
+ *	  plan_compile               annotations first (plan_note.c)
+ *	    plan_by_kind             numbers, records, unions, arrays, pointers, floats
+ *	      plan_*.c               push operations, and ask for plans of their parts
+ *	  state_plan_close           off the stack, into the plan
+ *
+ * A plan that is asked for while it is in the making would contain itself: types cannot, but a
+ * hostile description might say so, and it is refused like one that is nested too deeply. A plan
+ * that could not be made stays as a remembered failure, so that each error costs once.
+ *
+ * Defaults of handlers are plans too: what the engine does if the handler asks for it. They are
+ * made last and quietly, since a type that only its handler can map is no error.
  */
 #include "proto/state/plan/plan.h"
 
@@ -24,6 +37,7 @@ static enum state_code plan_float(struct state_report *r, uint64_t old_size, uin
 	return STATE_OK;
 }
 
+/* The kind must stay, but numbers become other numbers. Types come without aliases here. */
 static enum state_code plan_by_kind(struct state_maker *m, uint32_t old, uint32_t new)
 {
 	const struct state_desc *a = &m->sides->desc[STATE_OLD];
@@ -54,6 +68,10 @@ static enum state_code plan_by_kind(struct state_maker *m, uint32_t old, uint32_
 	return plan_float(m->report, state_type_size(a, old), state_type_size(b, new));
 }
 
+/*
+ * Notes of the type itself: both releases may skip it, and the new one alone may, which drops what
+ * the old one had.
+ */
 static enum state_code plan_compile(struct state_maker *m, const uint32_t type[2])
 {
 	struct state_notes old = state_notes_of_type(&m->sides->desc[STATE_OLD], type[STATE_OLD]);
@@ -93,6 +111,11 @@ static struct state_plan *plan_new(struct state_report *r, const uint32_t type[2
 	return plan;
 }
 
+/*
+ * Make and enter a plan. It is entered before it is compiled: is_done is false meanwhile. What was
+ * stacked is popped whether it worked or not; losses met are the plan's, and those of the plan
+ * around it are put back.
+ */
 static struct state_plan *plan_make(struct state_maker *m, const uint32_t type[2])
 {
 	struct state_plan **bucket = plan_bucket(m, type);
@@ -133,6 +156,10 @@ static struct state_plan *plan_find(struct state_maker *m, const uint32_t type[2
 	return plan;
 }
 
+/*
+ * By types without aliases that carry no annotation. NULL: there is none, and the reason is
+ * reported. What the plan loses is lost wherever it is used.
+ */
 const struct state_plan *state_plan_get(struct state_maker *m, uint32_t old_type, uint32_t new_type)
 {
 	uint32_t type[_STATE_AGE_N] = {
@@ -178,6 +205,7 @@ static const struct state_plan *plan_finish(struct state_maker *m, struct state_
 	return code == STATE_OK ? plan : NULL;
 }
 
+/* Unions in unions are not remembered, only the depth ends them; nor may more be live at a time. */
 const struct state_plan *state_plan_of_field(
         struct state_maker *m, const struct state_field *old, const struct state_field *new)
 {
@@ -203,6 +231,7 @@ const struct state_plan *state_plan_of_field(
 	return plan_finish(m, plan, code, mark);
 }
 
+/* The notes of the variable come first, then those of its type. */
 const struct state_plan *state_plan_of_notes(struct state_maker *m, uint32_t old_type,
         uint32_t new_type, const struct state_notes *old, const struct state_notes *new)
 {

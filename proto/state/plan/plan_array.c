@@ -1,5 +1,7 @@
 /*
- * Plans of arrays: as many elements as both releases have; the rest of the old ones must be zeros.
+ * Plans of arrays: as many elements as both releases have. New ones behind them keep their initial
+ * values; old ones without a place must be zeros, which only the transfer sees, so the host is
+ * told of a risk. Text must end where it has room: its last character that fits must be zero too.
  */
 #include <string.h>
 
@@ -23,6 +25,7 @@ static enum state_code array_tail(struct state_report *r, uint64_t n, uint64_t f
 	return STATE_OK;
 }
 
+/* One operation on one number or pointer can do all elements by itself. */
 static bool array_op_is_vector(const struct state_plan *plan)
 {
 	enum state_op_code code = (enum state_op_code)plan->ops[0].code;
@@ -33,7 +36,7 @@ static bool array_op_is_vector(const struct state_plan *plan)
 	               code == STATE_OP_ENUM || code == STATE_OP_FLOAT);
 }
 
-/* n values side by side, each moved by `plan`. */
+/* n values side by side: one copy, one operation with strides, or a repeated plan. */
 static enum state_code array_elements(
         struct state_report *r, const struct state_plan *plan, uint64_t n)
 {

@@ -1,5 +1,10 @@
 /*
- * Plans of members: as their annotations say, else as their types do; pointers among them.
+ * Plans of members: as their annotations say, else as their types do. Two kinds of members need to
+ * see their siblings, which is why the members of the record around come along: a pointer with
+ * STATE_LENGTH, whose count is another member, and a union, whose tag is.
+ *
+ * A plan of a member starts at offset 0 like any other; state_plan_field() moves the operations
+ * that it pushed to the member's place on both sides.
  */
 #include <string.h>
 
@@ -19,6 +24,11 @@ static enum state_target field_pointer_target(const struct state_desc *desc, uin
 	                                                               : STATE_TARGET_OBJECT;
 }
 
+/*
+ * A pointer to anything has the same eight bytes; what it may lead to is kept with the operation,
+ * and the pointer.c of the machine fills in what it learns. Length: of so many elements, NULL: not
+ * counted.
+ */
 enum state_code state_plan_pointer(struct state_report *r, uint32_t old_type, uint32_t new_type,
         const struct state_bits *length)
 {
@@ -48,7 +58,10 @@ enum state_code state_plan_pointer(struct state_report *r, uint32_t old_type, ui
 	return STATE_OK;
 }
 
-/* A pointer whose sibling `name` counts what it leads to. The old sibling is read. */
+/*
+ * A pointer whose sibling `name` counts what it leads to. The old sibling is read: the count
+ * belongs to the old object, and the new member may not have been filled yet.
+ */
 static enum state_code field_counted(struct state_report *r, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new, const char *name)
@@ -80,7 +93,10 @@ static bool field_type_is_noted(const struct state_sides *s, enum state_age age,
 	return field_notes_any(&notes);
 }
 
-/* A member as its type says, annotations of the member itself aside. */
+/*
+ * A member as its type says, annotations of the member itself aside. A union or pointer whose type
+ * is annotated is a matter of that type's plan, which sees no siblings.
+ */
 static enum state_code field_by_type(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old,
         const struct state_field *new)

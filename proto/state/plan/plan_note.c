@@ -1,11 +1,16 @@
 /*
- * Plans that annotations ask for: nothing, raw bytes, a handler.
+ * Plans that annotations ask for: nothing (skip), bytes as they are (raw), a handler; and the rule
+ * that a version may only change where a handler knows what that means. These are the places where
+ * an author overrules the types, so they are looked at before the types are.
  */
 #include <string.h>
 
 #include "proto/state/plan/plan.h"
 
-/* The new function of this name; a static one of the same name elsewhere makes it unclear. */
+/*
+ * The new function of this name. A static one of the same name elsewhere makes it unclear, and is
+ * refused.
+ */
 static enum state_code note_handler_find(
         struct state_report *r, const char *name, state_handler_t *ret)
 {
@@ -33,6 +38,7 @@ static enum state_code note_handler_find(
 	                            "handler is no function of the release", 0);
 }
 
+/* The default is made later (state_plan_defaults): it may need plans in the making. */
 static enum state_code note_handler(struct state_maker *m, const uint32_t type[2],
         const struct state_notes *old, const struct state_notes *new)
 {
@@ -58,6 +64,7 @@ static enum state_code note_handler(struct state_maker *m, const uint32_t type[2
 	return STATE_OK;
 }
 
+/* Even pointers are copied: the author says that they are none, or mean nothing. */
 static enum state_code note_raw(struct state_report *r, const uint32_t type[2])
 {
 	uint64_t old_size = state_type_size(&r->sides->desc[STATE_OLD], type[STATE_OLD]);
@@ -69,6 +76,10 @@ static enum state_code note_raw(struct state_report *r, const uint32_t type[2])
 	return state_op_copy(r, old_size);
 }
 
+/*
+ * Honour skip, raw, handler and version; *ret_done: nothing else is to be done. What the old
+ * release skipped has no value worth carrying over.
+ */
 enum state_code state_plan_noted(struct state_maker *m, const uint32_t type[2],
         const struct state_notes *old, const struct state_notes *new, bool *ret_done)
 {

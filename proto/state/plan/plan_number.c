@@ -1,4 +1,12 @@
-/* Plans of integers, booleans, enums and bitfields. */
+/*
+ * Plans of integers, booleans, enums and bitfields. A number that kept its width and sign is a
+ * copy, and neighbouring copies become one; every other number becomes an operation that checks
+ * each value when it runs.
+ *
+ * Enumerators follow their names. If all old ones have kept their values, an enum is a number;
+ * else the plan has a table from old to new values, and what has no new enumerator is a risk: in
+ * use, there is no value for it, whoever consents.
+ */
 #include <string.h>
 
 #include "proto/state/plan/plan.h"
@@ -66,7 +74,10 @@ static struct state_op *number_push(
 	return op;
 }
 
-/* One more enumerator of the map, by its name on both sides. */
+/*
+ * One more enumerator of the map, by its name on both sides. Two names of one old value may differ
+ * now: then that value means several things (parts).
+ */
 static void number_map_add(struct state_enum *map, int64_t old, int64_t new)
 {
 	for (uint32_t i = 0; i < map->n; i++) {
@@ -114,7 +125,7 @@ static enum state_code number_map(
 	return STATE_OK;
 }
 
-/* Same width, and the same sign unless it is one of text. */
+/* Same width, and the same sign unless it is one of text; a bool is checked. */
 static bool number_is_copy(const struct state_op *op, bool is_text)
 {
 	return op->number[STATE_OLD].width == op->number[STATE_NEW].width &&
@@ -122,6 +133,7 @@ static bool number_is_copy(const struct state_op *op, bool is_text)
 	       (op->number[STATE_OLD].is_signed == op->number[STATE_NEW].is_signed || is_text);
 }
 
+/* Integers of 16 bytes may be copied, but not change their width. */
 enum state_code state_plan_number(struct state_report *r, uint32_t old, uint32_t new)
 {
 	const struct state_desc *a = &r->sides->desc[STATE_OLD];
@@ -154,7 +166,7 @@ enum state_code state_plan_number(struct state_report *r, uint32_t old, uint32_t
 	return STATE_OK;
 }
 
-/* At least one of the two is a bitfield. */
+/* At least one of the two is a bitfield; offsets are from the byte that it begins in. */
 enum state_code state_plan_bits(
         struct state_report *r, const struct state_field *old, const struct state_field *new)
 {

@@ -42,6 +42,10 @@ static bool record_is_padding(
 	return true;
 }
 
+/*
+ * May a copy take the one before it along, with what lies between them? Both must move by the same
+ * distance, and the gap be nobody's in the new record.
+ */
 static bool record_ops_join(const struct state_sides *s, const struct state_fields *new,
         const struct state_op *first, const struct state_op *second)
 {
@@ -91,7 +95,10 @@ static void record_flatten(struct state_report *r, const struct state_fields *ne
 	}
 }
 
-/* Members that the new record, or union, lacks. */
+/*
+ * Members that the new record, or union, lacks. Padding is no member, and what was skipped is no
+ * state.
+ */
 void state_members_lost(struct state_report *r, uint32_t old_type, uint32_t new_type,
         const struct state_fields *old)
 {
@@ -105,6 +112,10 @@ void state_members_lost(struct state_report *r, uint32_t old_type, uint32_t new_
 	}
 }
 
+/*
+ * New members without a partner are not touched: they keep the initial value that the new instance
+ * or the new heap's zeros gave them.
+ */
 enum state_code state_plan_record(struct state_maker *m, uint32_t old_type, uint32_t new_type)
 {
 	struct state_fields old;

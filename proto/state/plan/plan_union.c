@@ -24,6 +24,7 @@ static const char *union_tag_name(const struct state_desc *desc, const struct st
 	return union_note(desc, field, "tag", 0);
 }
 
+/* The sibling that is the tag: a number that is carried over. NULL: no sibling of that name is. */
 static const struct state_field *union_tag(
         const struct state_sides *s, const struct state_fields *around, const char *name)
 {
@@ -102,7 +103,10 @@ static enum state_code union_when_fail(struct state_report *r, const char *what,
 	return state_fail_member(r, STATE_E_ANNOTATION, what, 0, member);
 }
 
-/* The cases of one new member. */
+/*
+ * The cases of one new member: the same plan for each of its values. A member that the old union
+ * lacks has no case: an old value cannot be it.
+ */
 static enum state_code union_member_cases(struct state_maker *m, struct state_union *ret,
         const struct state_fields *old, const struct state_field *new, uint32_t tag_type)
 {
@@ -173,8 +177,10 @@ static enum state_code union_empty_cases(struct state_report *r, struct state_un
 	return STATE_OK;
 }
 
-/* The values of an old member: of one that was removed, reported as such, nothing is carried over;
- * none may have come to mean another member. */
+/*
+ * The values of an old member: of one that was removed, reported as such, nothing is carried over;
+ * none may have come to mean another member.
+ */
 static enum state_code union_old_cases(struct state_report *r, struct state_union *ret,
         const struct state_field *member, const struct state_field *old_tag, uint32_t tag_type)
 {
@@ -231,6 +237,10 @@ static enum state_code union_fill(
 	return code;
 }
 
+/*
+ * Cases of new members first, then values at which the union is empty, then what the old release
+ * says: the order in which one can contradict another.
+ */
 static enum state_code union_tagged(
         struct state_maker *m, const struct union_pair *u, const struct state_union **ret)
 {
@@ -283,6 +293,10 @@ static bool union_is_bits(
 	return true;
 }
 
+/*
+ * Without a tag nobody knows which member is alive, so every one must mean the same as bytes.
+ * Trying that is quiet: what fails is told as this rule.
+ */
 static enum state_code union_untagged(struct state_maker *m, uint32_t old_type, uint32_t new_type,
         const struct state_fields *old, const struct state_fields *new, uint64_t high)
 {
@@ -301,8 +315,10 @@ static enum state_code union_untagged(struct state_maker *m, uint32_t old_type, 
 	return state_op_copy(m->report, size);
 }
 
-/* *ret is the old sibling that is the union's tag in both releases, or NULL if the old union had
- * none. What another one said of the old union, the new tag does not know. */
+/*
+ * *ret is the old sibling that is the union's tag in both releases, or NULL if the old union had
+ * none. What another one said of the old union, the new tag does not know.
+ */
 static enum state_code union_tag_old(struct state_report *r, const struct state_fields *around_old,
         const struct state_field *old_place, const struct state_field *tag,
         const struct state_field **ret)
@@ -316,6 +332,7 @@ static enum state_code union_tag_old(struct state_report *r, const struct state_
 	               : state_fail(r, STATE_E_UNION, "union's tag is another member now", 0);
 }
 
+/* A union by itself, as an array's element, has no siblings (around is NULL) and so no tag. */
 enum state_code state_plan_union(struct state_maker *m, const struct state_fields *around_old,
         const struct state_fields *around, const struct state_field *old_place,
         const struct state_field *place)

@@ -1,5 +1,8 @@
 /*
- * Values of a union's tag, as annotations write them: numbers and enumerators.
+ * Values of a union's tag, as annotations write them: STATE_WHEN(VALUE) is whatever the author's
+ * preprocessor left, as text: a C integer with sign, base, suffix and parentheses, or an
+ * enumerator. A value that the tag cannot hold would make a member that is never alive, so it is
+ * refused where it is written rather than met in a transfer.
  */
 #include <string.h>
 
@@ -60,8 +63,10 @@ static bool when_enumerator(
 	return false;
 }
 
-/* An enumerator of the tag's type, a number, or an enumerator of any enum that all others of this
- * name agree with. */
+/*
+ * An enumerator of the tag's type, a number, or an enumerator of any enum that all others of this
+ * name agree with: a tag is often a plain integer that holds an enum's values.
+ */
 bool state_when_value(
         const struct state_desc *desc, uint32_t tag_type, const char *text, int64_t *ret)
 {
@@ -105,7 +110,10 @@ bool state_tag_holds(const struct state_desc *desc, uint32_t tag_type,
 	return (uint64_t)value >> n_bits == 0;
 }
 
-/* What an old tag's value is in the new release. False: it has no enumerator there. */
+/*
+ * What an old tag's value is in the new release. False: it has no enumerator there. Numbers mean
+ * themselves.
+ */
 bool state_tag_value_now(
         const struct state_sides *s, uint32_t old_type, uint32_t new_type, int64_t *value)
 {

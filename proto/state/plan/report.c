@@ -1,6 +1,11 @@
 /*
- * Words for errors. Nothing here is fast; it runs once per failure. The place of an error is found again from the old address: by descending the
- * root's type to that offset.
+ * Words for errors. Nothing here is fast; it runs once per failure. What failed knows a rule,
+ * perhaps a number, and an old address; people need the variable and the member. So the place is
+ * found again from the old address, by descending the root's type to that offset; while pairing,
+ * where there are no addresses, the path of names says it.
+ *
+ * Only the first failure is reported: those that follow are its consequences. Addresses of an
+ * instance are never among the words, since the old one goes on running in its layout.
  */
 #include <string.h>
 
@@ -18,7 +23,10 @@ static uint32_t report_union_member(const struct state_report *r, uint64_t at)
 	return STATE_NONE;
 }
 
-/* The member that covers a byte offset, or STATE_NONE. */
+/*
+ * The member that covers a byte offset, or STATE_NONE. Of a union it is the one that was being
+ * copied; of bitfields in one byte, the one with the bit.
+ */
 static uint32_t report_record_member(const struct state_report *r, const struct state_desc *desc,
         uint32_t id, uint64_t off, uint64_t at)
 {
@@ -91,6 +99,10 @@ void state_text_add_names(struct state_text *text, const struct state_path *path
 	}
 }
 
+/*
+ * " at store.c:table[3].name". In an object of an array the element comes first. An address that
+ * is NULL stands for the root itself.
+ */
 void state_text_add_place(struct state_text *text, const struct state_report *r, const void *old)
 {
 	const struct state_desc *desc = &r->sides->desc[r->where->age];
@@ -130,6 +142,7 @@ static bool report_begin(
 	return true;
 }
 
+/* A number is told even if it is 0, where there is an old value that holds it. */
 enum state_code state_fail_at(struct state_report *r, enum state_code code, const char *what,
         uint64_t value, const void *old)
 {
@@ -195,6 +208,7 @@ enum state_code state_fail(
 	return state_fail_at(r, code, what, value, NULL);
 }
 
+/* The member is on the path only while the words are made. */
 enum state_code state_fail_member(struct state_report *r, enum state_code code, const char *what,
         uint64_t value, const char *member)
 {

@@ -1,4 +1,9 @@
-/* Scratch memory: what is kept grows from the low end, what is stacked from the high end. */
+/*
+ * Scratch memory: what is kept grows from the low end, what is stacked from the high end, until
+ * they meet. The caller gives one block, so that nothing here can fail halfway through an
+ * allocator, and the machine can give frames that are paid for before the switch. The first size
+ * that does not fit is reported, which tells RS to try once more with a larger block.
+ */
 #include <string.h>
 
 #include "proto/state/plan/report.h"

@@ -1,7 +1,11 @@
 /*
- * Is a function of the new release the one that a pointer from the old release may lead to? Its
- * signature says so, in words that the description's writer made; names of types in them are
- * followed where a type was renamed.
+ * Is a function of the new release the one that a pointer from the old release may lead to? A
+ * function pointer in a table of callbacks is called by code of the new release: with other
+ * parameters it would be called wrongly, and no type check of the compiler sees it.
+ *
+ * A signature is a text that the description's writer made ("int(struct foo*)"). Texts are
+ * compared word by word, so that a type that was renamed on the way counts as the same. Who
+ * changes a function knowingly says STATE_RENAMED_FROM its own name, and answers for it.
  */
 #include <string.h>
 

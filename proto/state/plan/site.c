@@ -1,13 +1,20 @@
 /*
- * Sites: where the old instance's objects were allocated, and with which new site and plan
- * they are made again. A site moves with its function and number; if that is another
- * type now, any site of the new release will do that allocates the same type, nearest first.
+ * Sites: where the old instance's objects were allocated, and with which new site and plan they
+ * are made again. A site is one call of heap_new(), known by its function and number; the pages of
+ * the old heap name it by address, so the table is sorted by that.
+ *
+ * A site moves with its function and number. If that is another type now, any site of the new
+ * release will do that allocates the same type, nearest first: the same function, file, anywhere.
+ * An old site without one is no error yet: whether it has objects, only the transfer sees.
  */
 #include <string.h>
 
 #include "proto/state/plan/pairing.h"
 
-/* How near is a new site to an old one; 0: of another type. */
+/*
+ * How near is a new site to an old one; 0: of another type, or not in this variant. A site of the
+ * same key whose type was renamed without a note still beats a site in another file.
+ */
 static unsigned site_rank(const struct state_pairing *p, uint32_t i, uint32_t k)
 {
 	const struct state_desc *a = &p->sides.desc[STATE_OLD];
@@ -30,6 +37,7 @@ static unsigned site_rank(const struct state_pairing *p, uint32_t i, uint32_t k)
 	return strcmp(state_desc_string(a, x->scope), state_desc_string(b, y->scope)) == 0 ? 4 : 3;
 }
 
+/* The nearest; of several as near, the first in the order of entries. */
 static uint32_t site_partner(const struct state_pairing *p, uint32_t i)
 {
 	uint32_t n;
@@ -48,6 +56,7 @@ static uint32_t site_partner(const struct state_pairing *p, uint32_t i)
 	return best;
 }
 
+/* NULL plans are errors here: objects of a site with a partner must have one. */
 static enum state_code site_fill(struct state_pairing *p, struct state_site *site, uint32_t i)
 {
 	uint32_t k = site_partner(p, i);

@@ -43,6 +43,7 @@ static unsigned stray_bucket(const char *name)
 	return (hash ^ hash >> 16) % STRAY_BUCKETS;
 }
 
+/* Does it need a partner still, and does this variant have it? */
 static bool stray_is(const struct strays *s, enum state_age age, uint32_t i)
 {
 	if (s->p->sides.addr[age][i] == 0) {
@@ -64,6 +65,10 @@ static bool stray_is_rival(const struct strays *s, enum state_age age, uint32_t 
 	return s->p->sides.addr[age][i] != 0 && s->taken[k] != STATE_TAKEN_BY_NOTE;
 }
 
+/*
+ * All that may be mistaken for one another, in buckets by name, on the stack of scratch memory:
+ * without them each stray would be compared with every entry.
+ */
 static bool stray_collect(struct strays *s, enum state_age age)
 {
 	const struct state_desc *desc = &s->p->sides.desc[age];
@@ -122,6 +127,10 @@ static uint32_t stray_count(const struct strays *s, enum state_age age, uint32_t
 	return n;
 }
 
+/*
+ * One old stray: paired if it is the only one of its kind both ways. If there are candidates and
+ * none is chosen, it is marked as unsure, which its loss then says.
+ */
 static void stray_pair(const struct strays *s, uint32_t i)
 {
 	uint32_t k;

@@ -1,3 +1,8 @@
+/*
+ * Lines of words in buffers of fixed size. The engine needs nothing of libc but string.h, so there
+ * is no printf here. A text that is too long is cut off; it always ends in a NUL. Files are named
+ * by the last part of their path: enough for people, and errors are short.
+ */
 #include "proto/state/plan/text.h"
 
 #include <string.h>

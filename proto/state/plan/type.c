@@ -1,5 +1,8 @@
 /*
- * What types have to do with each other, in one release or across the two.
+ * What types have to do with each other. In one release: is a pointer to x also one to y
+ * (state_type_same)? Across the two: may a value of the old type become one of the new type, as
+ * far as names and kinds tell (state_types_alike)? Whether it really can is known when its plan is
+ * made.
  */
 #include <string.h>
 
@@ -24,6 +27,10 @@ bool state_type_is_char(const struct state_desc *desc, uint32_t id)
 	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
 }
 
+/*
+ * The same record may be described several times, once for each unit, and be incomplete in some:
+ * name, size and the members' names and places decide.
+ */
 static bool type_records_same(const struct state_desc *desc, uint32_t x, uint32_t y)
 {
 	if (strcmp(state_type_name(desc, x), state_type_name(desc, y)) != 0) {
@@ -49,6 +56,7 @@ static bool type_records_same(const struct state_desc *desc, uint32_t x, uint32_
 	return true;
 }
 
+/* void * is a pointer to everything. The depth bounds types that contain themselves. */
 static bool type_pointers_same(
         const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
 {
@@ -57,6 +65,7 @@ static bool type_pointers_same(
 	return x == 0 || y == 0 || depth == 0 || state_type_same(desc, x, y, depth - 1);
 }
 
+/* An array of no length is one of any. */
 static bool type_arrays_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
 {
 	const struct state_btf_array *a = state_type_array(desc, x);
@@ -102,6 +111,7 @@ bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsi
 	return kind == STATE_BTF_FLOAT && state_type_size(desc, x) == state_type_size(desc, y);
 }
 
+/* Element types of arrays of arrays are compared, whatever the lengths. */
 bool state_types_alike(const struct state_sides *s, uint32_t x, uint32_t y, bool exact)
 {
 	const struct state_desc *a = &s->desc[STATE_OLD];
@@ -135,7 +145,10 @@ bool state_types_alike(const struct state_sides *s, uint32_t x, uint32_t y, bool
 	return true;
 }
 
-/* The number that a type of this kind holds at bit_off, as seen from from_bit. */
+/*
+ * The number that a type of this kind holds at bit_off, as seen from from_bit. Without a bit size
+ * it is a whole number of the type's width.
+ */
 struct state_bits state_bits_of(const struct state_desc *desc, uint32_t type, uint64_t bit_off,
         uint32_t bit_size, uint64_t from_bit)
 {

@@ -1,8 +1,16 @@
 /*
- * Classes of new objects: their places are taken many at a time, and dealt out at random.
+ * Classes of new objects. The heap fills a whole page of one class at an eighth of what single
+ * allocations cost (osd/lib/heap/heap_fill.h), but in order; an attacker who knows the old order
+ * must not learn the new one. So all objects of a class are counted first, their places are taken
+ * together, and each object draws one of them.
+ *
+ * A class is what objects of a page have in common: the site, the stride, and whether they are
+ * arrays. For single objects the stride follows from the new type. Arrays of one page differ in
+ * length, so their new stride is only known if elements kept their size: then it is the old one.
  */
 #include "osd/lib/state/heap/priv.h"
 
+/* A site has few classes: one, or as many as its arrays have strides. */
 static struct state_batch *batch_find(const struct state_site *site, size_t stride, bool is_array)
 {
 	struct state_batch *batch = site->batches;
@@ -65,13 +73,20 @@ enum state_code state_batch_fill(
 	               : state_fail(r, STATE_E_ARENA, "new heap is full", 0);
 }
 
-/* The heap has drawn where places are; this unties them from the old order. */
+/*
+ * Draw below a number. The heap's own generator has chosen the pages; a fast one, seeded by RS,
+ * unties the places in them from the old order.
+ */
 static inline uint64_t batch_random(struct state_heap *h, uint64_t below)
 {
 	h->random = h->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (h->random >> 32) * below >> 32;
 }
 
+/*
+ * Spare places go first: they were dealt at random once. Else any of those left, whose gap the
+ * last one fills. The caller has made sure that there is one.
+ */
 uint64_t state_batch_deal(struct state_heap *h, struct state_batch *batch)
 {
 	uint64_t k;

@@ -1,12 +1,21 @@
 /*
- * Before the switch, the old heap can be seen already, though its owner still runs and changes
- * it. What is found there says what will be needed: places are taken and dealt out for it, so
- * that in the blackout only the differences are left to do.
+ * Before the switch, the old heap can be seen already, though its owner still runs and changes it.
+ * What is found there says what will be needed: places are taken and dealt out for it, so that in
+ * the blackout only the differences are left to do.
  *
- * A forecast is never believed: the walk in the blackout checks the heap as if there were
- * none, and then asks for each page whether what is there now was foreseen. Places that
- * were dealt to objects that are gone are spare; they serve objects that came, or are given
- * back. Errors made here are no errors.
+ * A forecast is never believed: the walk in the blackout checks the heap as if there were none,
+ * and then asks for each page whether what is there now was foreseen (state_forecast_meet()).
+ * Places that were dealt to objects that are gone are spare; they serve objects that came, or are
+ * given back. So the worst that a wrong forecast can do is work in vain. Errors made here are no
+ * errors.
+ *
+ * Every word is copied out before it is looked at, once: its owner may change it between two
+ * reads, and a check of the first would say nothing about the second. The new heap must not be
+ * filled to its end by a guess, so a forecast that would leave no room is dropped.
+ *
+ *	page -> forecast: live slots, a place and a count for each
+ *	            |
+ *	            +-> batch: what the class still lacks, what is spare
  */
 #include <string.h>
 
@@ -23,6 +32,10 @@ static void forecast_read(void *to, uint64_t from, size_t n)
 	__asm__ volatile("" ::: "memory");
 }
 
+/*
+ * Only what would pass the walk is worth a guess: a page of slots of a known site that has a
+ * partner. Large objects are few, and made in the blackout.
+ */
 static bool forecast_entry_is_sane(const struct heap_page *entry, const struct state_site *site)
 {
 	return entry->kind == HEAP_PAGE_SMALL && site != NULL && site->new_addr != 0 &&
@@ -42,6 +55,10 @@ static void forecast_note(struct state_forecast *forecast, const struct heap_pag
 	forecast->stride = entry->stride;
 }
 
+/*
+ * Foresee one page. False: no scratch memory, and the whole forecast is given up. A page that
+ * makes no sense is passed over; perhaps its owner was writing it.
+ */
 static bool forecast_page(struct state_heap *h, uint32_t page)
 {
 	struct state_forecast *forecast;
@@ -78,6 +95,7 @@ static bool forecast_page(struct state_heap *h, uint32_t page)
 	return true;
 }
 
+/* A bitmap word without a bit skips the other 63 pages. */
 static bool forecast_chunk(struct state_heap *h, uint32_t chunk)
 {
 	struct heap_chunk head;
@@ -98,6 +116,10 @@ static bool forecast_chunk(struct state_heap *h, uint32_t chunk)
 	return true;
 }
 
+/*
+ * All pages of all chunks that are open now. False: the root makes no sense, or there is no
+ * memory.
+ */
 static bool forecast_read_heap(struct state_heap *h)
 {
 	uint64_t n_pages = h->size / HEAP_PAGE_BYTES;
@@ -156,6 +178,10 @@ static bool forecast_fill(struct state_heap *h)
 	return true;
 }
 
+/*
+ * A place for each live slot. Counts of arrays are read once and brought into the stride's limits:
+ * the new heap must be consistent whatever the old owner is doing.
+ */
 static void forecast_deal(struct state_heap *h, struct state_forecast *forecast)
 {
 	struct state_batch *batch = forecast->batch;
@@ -197,6 +223,11 @@ static void forecast_forget(struct state_heap *h)
 	h->n_foreseen = 0;
 }
 
+/*
+ * In three passes, as the walk does it: count by class, take the places at once, deal them out.
+ * The spare places of a batch are kept in the array that the places came from: no more can become
+ * spare than were taken.
+ */
 void state_heap_foresee(struct state_heap *h)
 {
 	if (h->root == 0 || h->size == 0) {
@@ -217,6 +248,10 @@ void state_heap_foresee(struct state_heap *h)
 	}
 }
 
+/*
+ * The objects of these slots (of word w of the bitmap) are gone: their places are spare. An
+ * array's count goes back to 1, which is what the new heap takes a place to hold.
+ */
 static void forecast_drop(struct state_forecast *forecast, unsigned w, uint64_t gone)
 {
 	struct state_batch *batch = forecast->batch;

@@ -49,8 +49,8 @@ struct state_run {
 };
 
 /*
- * The old heap: where it lies, as the new instance's creator says, never as old memory says; what was
- * foreseen of it; and, once it is walked, what is where.
+ * The old heap: where it lies, as the new instance's creator says, never as old memory says; what
+ * was foreseen of it; and, once it is walked, what is where.
  */
 struct state_heap {
 	uint64_t base; /* of the old heap */

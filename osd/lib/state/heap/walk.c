@@ -1,7 +1,24 @@
 /*
- * The old heap: every directory entry is checked against the description before anything is
- * taken from it. Then every live object is dealt a random one of the new places that were
- * made for its class, before any is filled: from then on every pointer can be mapped.
+ * In the blackout the old heap is read where it lies, and every live object gets its new place.
+ * This comes before any object is filled: from then on each pointer, whatever it leads to, can be
+ * mapped at once, and cycles need no second pass.
+ *
+ * The old side may have been taken over, so its directory is input from an enemy. Nothing is read
+ * but what lies between the base and the size that RS gave; each number of a directory entry is
+ * checked against that, and against the site's type in the description, before anything is
+ * computed from it. What was checked is kept in runs (old_heap.h); pointer.c and run.c look at
+ * those, not at the directory again. The old instance
+ * stands still: nothing changes between check and use.
+ *
+ *	root -> chunks -> used pages -> entry: site, stride, slots, bitmap
+ *	           walk_tables  walk_page  walk_small walk_large      one run for each page or object
+ *	run -> batch of its class -> places -> run->place[slot]       walk_place, at random
+ *
+ * Refused here with STATE_E_HEAP: another format, a page past the end, a site that the release
+ * does not have, an element size that is not the type's, more slots than fit, two objects on one
+ * page, an array longer than its slot. An object whose site has no partner is counted as lost.
+ *
+ * Not checked here: what is inside objects. That is the plans' work, and pointer.c's.
  */
 #include <string.h>
 
@@ -21,6 +38,11 @@ static uint64_t walk_page_number(const struct state_heap *h, uint64_t addr)
 	return (addr - h->base) / HEAP_PAGE_BYTES;
 }
 
+/*
+ * The old heap's root, at the address that the old release's variable has. NULL: refused. The base
+ * in it must be RS's; one chunk more than the size holds is allowed, since the last may be cut
+ * off.
+ */
 static const struct heap_root *walk_root(struct state_heap *h)
 {
 	const struct heap_root *root = (const void *)(uintptr_t)h->root;
@@ -37,6 +59,10 @@ static const struct heap_root *walk_root(struct state_heap *h)
 	return root;
 }
 
+/*
+ * A page's entry in its chunk's directory. walk_tables() has made sure that the directories of all
+ * pages below n_pages are inside the heap.
+ */
 static const struct heap_page *walk_entry(const struct state_heap *h, uint64_t page)
 {
 	return (const void *)(uintptr_t)(h->base + heap_entry_offset(page));
@@ -69,6 +95,11 @@ static enum state_code walk_batch(
 	return STATE_OK;
 }
 
+/*
+ * A page of slots. The stride, the number of slots and the bitmap must fit each other and the
+ * page, so that start + slot * stride stays inside for every bit that is set. Counts of arrays lie
+ * in the page itself and are checked when they are read (walk_count(), walk_single()).
+ */
 static enum state_code walk_small(
         struct state_heap *h, struct state_run *run, const struct heap_page *entry, uint64_t page)
 {
@@ -96,6 +127,11 @@ static enum state_code walk_small(
 	return walk_batch(h, run, page, is_array);
 }
 
+/*
+ * One object over several pages, which all must lie in its chunk and below the heap's end; so many
+ * elements must fit them, with the byte behind the last one (a pointer there still means this
+ * object).
+ */
 static enum state_code walk_large(
         struct state_heap *h, struct state_run *run, const struct heap_page *entry, uint64_t page)
 {
@@ -128,6 +164,7 @@ static enum state_code walk_claim(struct state_heap *h, uint64_t page, uint64_t 
 	return STATE_OK;
 }
 
+/* Enter the page as a run, unless it is the tail of a large object, which its head claims. */
 static enum state_code walk_page(struct state_heap *h, uint64_t page)
 {
 	const struct heap_page *entry = walk_entry(h, page);
@@ -162,6 +199,7 @@ static enum state_code walk_page(struct state_heap *h, uint64_t page)
 	                                                         : 1);
 }
 
+/* All used pages of a chunk, in their order; the pages of the directory are not among them. */
 static enum state_code walk_chunk(struct state_heap *h, uint64_t chunk)
 {
 	for (unsigned w = 0; w < HEAP_CHUNK_PAGES / 64; w++) {
@@ -185,7 +223,11 @@ static enum state_code walk_chunk(struct state_heap *h, uint64_t chunk)
 	return STATE_OK;
 }
 
-/* Tables for all pages of the chunks in use. */
+/*
+ * Room for one run per used page, and the table from page to run, which is what makes a pointer's
+ * look-up one step. Refuses a heap whose last directory would lie behind its end: after this
+ * walk_entry() and walk_used() are safe for all chunks.
+ */
 static enum state_code walk_tables(struct state_heap *h, uint64_t n_chunks)
 {
 	uint64_t n_runs = 0;
@@ -212,6 +254,7 @@ static enum state_code walk_tables(struct state_heap *h, uint64_t n_chunks)
 	return STATE_OK;
 }
 
+/* A clean failure: RS tries once more with a larger arena. */
 static enum state_code walk_full(struct state_report *r)
 {
 	return state_fail(r, STATE_E_ARENA, "new heap is full", 0);
@@ -235,7 +278,10 @@ static inline enum state_code walk_count(
 	return STATE_OK;
 }
 
-/* Do all slots of the page have the counts that were foreseen? */
+/*
+ * Do all slots of the page have the counts that were foreseen? Four counts at a time: most pages
+ * of strings are as they were, and this is all that they cost then.
+ */
 static bool walk_counts_are(const struct state_run *run, const uint16_t *foreseen)
 {
 	const uint16_t *count =
@@ -281,7 +327,10 @@ static enum state_code walk_foreseen(struct state_heap *h, const struct state_ru
 	return STATE_OK;
 }
 
-/* A run whose objects get a random one each of their class's places, unless they have one. */
+/*
+ * A run whose class is known: each object gets a random place of the class, unless it was foreseen
+ * and has one. walk_fill() has taken as many places as are missing.
+ */
 static enum state_code walk_deal(struct state_heap *h, struct state_run *run)
 {
 	bool is_array = run->batch->class.is_array;
@@ -306,7 +355,7 @@ static enum state_code walk_deal(struct state_heap *h, struct state_run *run)
 	return is_array && run->forecast != NULL ? walk_foreseen(h, run) : STATE_OK;
 }
 
-/* A run whose objects differ in their new size: one by one. */
+/* A run whose objects differ in their new size, or are large: the new heap allocates one by one. */
 static enum state_code walk_single(struct state_report *r, struct state_run *run)
 {
 	const struct state_site *site = run->site;
@@ -369,6 +418,11 @@ static void walk_give_back(struct state_heap *h)
 	}
 }
 
+/*
+ * Give every object of every run its place: count what the classes lack, take it, deal it, and
+ * give back what was foreseen in vain. The arrays of places live on the scratch stack only
+ * meanwhile.
+ */
 static enum state_code walk_place(struct state_heap *h)
 {
 	uint64_t high = h->report->scratch.high;
@@ -405,6 +459,10 @@ static enum state_code walk_dropped(struct state_heap *h)
 	return state_loss_check(h->report);
 }
 
+/*
+ * Runs for all pages first, places after: what the heap must hold is known before the first object
+ * is made. A release without a heap, or a heap of no size, is an empty one.
+ */
 enum state_code state_walk(struct state_heap *h)
 {
 	const struct heap_root *root;

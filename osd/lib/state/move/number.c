@@ -1,11 +1,22 @@
 /*
- * Numbers on their way: of another width or sign, enumerators of another value, bitfields. What
- * does not fit ends the transfer.
+ * Numbers on their way: of another width or sign, enumerators of another value, bitfields. A
+ * number is never cut off or read with another sign in silence: what does not fit its new type
+ * ends the transfer with STATE_E_RANGE and the old value.
+ *
+ * Values travel as 64 bits, extended as the old type's sign says. Whether they fit is asked of the
+ * new type: so many bits, one of them the sign. A bool takes part as a number of one bit.
+ *
+ * Enumerators follow their names: the plan has a table from old to new values. An old value that
+ * no enumerator has, or that two have which differ now, is refused; nobody knows what it meant.
  */
 #include <string.h>
 
 #include "osd/lib/state/move/priv.h"
 
+/*
+ * Does a value that was read with this sign fit n_bits of the new sign? Negative ones need a
+ * signed type with all bits above the value's the same.
+ */
 static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is_signed)
 {
 	unsigned value_bits = n_bits - is_signed;
@@ -16,6 +27,7 @@ static bool number_fits(int64_t value, bool was_signed, unsigned n_bits, bool is
 	return value_bits >= 64 || (uint64_t)value >> value_bits == 0;
 }
 
+/* Bit by bit: bitfields are rare, and what stands beside them must stay. */
 static void number_write_bits(uint8_t *at, unsigned shift, unsigned n_bits, uint64_t value)
 {
 	for (unsigned i = 0; i < n_bits; i++) {
@@ -48,6 +60,7 @@ enum state_code state_run_int(
 	return STATE_OK;
 }
 
+/* A bool that holds anything else would be undefined in the new instance. */
 enum state_code state_run_bool(
         struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -80,6 +93,10 @@ static enum state_code number_of_enum(struct state_report *r, const struct state
 	return state_fail_at(r, STATE_E_RANGE, "value has no enumerator now", (uint64_t)value, old);
 }
 
+/*
+ * One bitfield, on either side perhaps a number of its own. The byte's offset is in the operation,
+ * bit offsets are below 8. `where` learns the bit, since neighbours in a byte have one address.
+ */
 enum state_code state_run_bits(
         struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -105,6 +122,7 @@ enum state_code state_run_bits(
 	return code;
 }
 
+/* The value must fit the new width besides having a name there. */
 enum state_code state_run_enum(
         struct state_report *r, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -130,6 +148,7 @@ enum state_code state_run_enum(
 	return STATE_OK;
 }
 
+/* Only floats that became doubles: all values fit. */
 void state_run_float(const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
 	for (uint32_t i = 0; i < op->count; i++) {

@@ -1,6 +1,19 @@
 /*
  * Doing what the plans say. This is the inner loop of the blackout: no look-up by name, no
- * allocation, one switch per operation.
+ * allocation, one switch per operation. What a plan asks for was checked when it was made, from
+ * the binaries; what is checked here depends on values:
+ *
+ *  - a pointer must lead to something of its type (pointer.c), which then has a new place;
+ *  - a number must fit, a bool be 0 or 1, an enumerator exist (number.c);
+ *  - the tag of a union must be one that somebody claims, or the union hold nothing;
+ *  - what has no new place must be zero.
+ *
+ * Old values are read only inside the object or variable that the walk or the pairing found, at
+ * offsets of its type: that the old side wrote them changes nothing. New values are written only
+ * to places that the new heap or the new variables have.
+ *
+ * Nearly all operations are copies and single pointers to the start of an object of a known site;
+ * these two are inlined wherever a plan is run, all others are one call away.
  */
 #include <string.h>
 
@@ -10,6 +23,10 @@
 /* For what is done for every member of every object. */
 #define RUN_INLINE inline __attribute__((always_inline))
 
+/*
+ * The end of an array that shrank, where it must not be in use: a loss that nobody could foresee,
+ * so it is refused, or listed if somebody consented.
+ */
 static enum state_code run_zero(
         struct state_report *r, const struct state_op *op, const uint8_t *old)
 {
@@ -22,8 +39,11 @@ static enum state_code run_zero(
 	return STATE_OK;
 }
 
-/* The run and slot of a live object that starts at an old address, and its new place; 0: none that
- * such pointers are known to fit. */
+/*
+ * The quick way for a pointer to the start of a live object, at a site where pointers of this plan
+ * were found to fit: page, run, slot, place. Returns the new place, and the run and slot; 0: ask
+ * pointer.c, which also says what is wrong. Pages without objects are run 0, which has no slots.
+ */
 static RUN_INLINE uint64_t run_pointer_near(const struct state_transfer *t,
         const struct state_pointer *pointer, uint64_t value, const struct state_run **ret_run,
         uint32_t *ret_slot)
@@ -50,7 +70,10 @@ static RUN_INLINE uint64_t run_pointer_near(const struct state_transfer *t,
 	return run->place[slot];
 }
 
-/* The same for a pointer to so many elements, if a whole number says how many. */
+/*
+ * The same for a pointer with STATE_LENGTH to whole elements: not more of them may be counted than
+ * the object has. The count is read from the old record, before or behind the pointer.
+ */
 static RUN_INLINE uint64_t run_pointer_counted(const struct state_transfer *t,
         const struct state_pointer *pointer, uint64_t value, const uint8_t *at)
 {
@@ -70,6 +93,7 @@ static RUN_INLINE uint64_t run_pointer_counted(const struct state_transfer *t,
 	               : place;
 }
 
+/* The long way: pointer.c decides, and says what is wrong. */
 static __attribute__((noinline)) enum state_code run_pointer_far(struct state_transfer *t,
         struct state_pointer *pointer, uint64_t value, const uint8_t *old, uint8_t *new)
 {
@@ -106,6 +130,7 @@ static RUN_INLINE enum state_code run_pointer(
 	return STATE_OK;
 }
 
+/* An array of pointers, or several members of one type side by side. */
 static enum state_code run_pointers(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -121,6 +146,7 @@ static enum state_code run_pointers(
 	return STATE_OK;
 }
 
+/* A plan for each of count values; also a long plan that was not copied into the one around it. */
 static enum state_code run_repeat(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -136,6 +162,11 @@ static enum state_code run_repeat(
 	return STATE_OK;
 }
 
+/*
+ * Call a handler. Whatever it asked for meanwhile and did not get is no error if it returns 0; but
+ * a loss that its default would cause counts, whether it minds or not. A handler is code of the
+ * new release: it is believed as such, the values that it looks at are not.
+ */
 static enum state_code run_handler(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -230,7 +261,7 @@ static __attribute__((noinline)) enum state_code run_other(
 	__builtin_unreachable();
 }
 
-/* The tag's value; it is in the new record by now. */
+/* The tag's value, in the meaning of the new release; unions come last in a plan. */
 static RUN_INLINE int64_t run_union_tag(const struct state_union *u, const uint8_t *new)
 {
 	return u->tag.width != 0 ? state_number_load(new + (u->tag.bit_off >> 3), u->tag.width,
@@ -259,8 +290,9 @@ const struct state_case *state_union_case(const struct state_union *u, const uin
 }
 
 /*
- * No member is alive: nothing must be lost by that, and no part of an initial value may stay behind
- * the tag, which the next update could not explain.
+ * No member is alive, or one whose removal was agreed to: nothing must be lost by that, and no
+ * part of an initial value may stay behind the tag, which the next update could not explain.
+ * Claimed: an annotation or a removed member accounts for the tag's value.
  */
 static __attribute__((noinline)) enum state_code run_union_clear(struct state_report *r,
         const struct state_union *u, bool is_claimed, const uint8_t *old, uint8_t *new)
@@ -276,7 +308,7 @@ static __attribute__((noinline)) enum state_code run_union_clear(struct state_re
 	return STATE_OK;
 }
 
-/* Most operations are one pointer or a copy. */
+/* Most operations are one pointer or a copy; both are done here, so that they cost no call. */
 static RUN_INLINE enum state_code run_op(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -290,7 +322,11 @@ static RUN_INLINE enum state_code run_op(
 	return run_other(t, op, old, new);
 }
 
-/* A union's live case is most often one operation, which is done in the union's place. */
+/*
+ * All operations of a plan, from one old value to one new one. The plan of a union's live case is
+ * most often one operation, which is done in the union's place. Which members are alive is kept
+ * for the words of an error only.
+ */
 static RUN_INLINE enum state_code run_plan(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
 {
@@ -344,7 +380,7 @@ enum state_code state_plan_run(
 	return run_plan(t, plan, old, new);
 }
 
-/* The elements of one object, by plan. */
+/* The elements of one object, by the plan of its site. */
 static RUN_INLINE enum state_code run_elements(struct state_transfer *t,
         const struct state_site *site, const uint8_t *old, uint8_t *new, uint64_t count)
 {
@@ -360,7 +396,10 @@ static RUN_INLINE enum state_code run_elements(struct state_transfer *t,
 	return STATE_OK;
 }
 
-/* Objects whose bytes stay as they are; returns their number of elements. */
+/*
+ * Objects whose bytes stay as they are, copied whole; returns their number of elements. Nothing
+ * can fail, so there is no place of an error to keep.
+ */
 static uint64_t run_objects_flat(const struct state_run *run)
 {
 	uint64_t size = run->site->size[STATE_OLD];
@@ -379,6 +418,10 @@ static uint64_t run_objects_flat(const struct state_run *run)
 	return n_elements;
 }
 
+/*
+ * All live objects of a run. The place of an error is set for each object: its old address tells
+ * the element and the member later.
+ */
 enum state_code state_objects_run(struct state_transfer *t, const struct state_run *run)
 {
 	const struct state_site *site = run->site;

@@ -1,12 +1,20 @@
 /*
- * Pointers into values that have handlers wait until all handlers have run, because any of them may
- * say where parts of its value live now. Then everything is walked once more, and only what waits
- * is done: no memory is needed for it, and transfers without such pointers pay nothing.
+ * Pointers into values that have handlers wait until all handlers have run, because any of them
+ * may say where parts of its value live now. Until then they hold state_unsettled(), an address
+ * that nothing else has. Then everything is walked once more, and only what waits is done: no
+ * memory is needed for it, and transfers without such pointers pay nothing.
+ *
+ * The walk takes the same way as run.c did, by the same plans over the same old values, so it
+ * meets the same pointers. It does not go into handlers: what they ask for, they get at once.
  */
 #include <string.h>
 
 #include "osd/lib/state/move/priv.h"
 
+/*
+ * Map those of an operation's pointers that wait. All others were mapped when the
+ * plan ran.
+ */
 static enum state_code settle_pointers(
         struct state_transfer *t, const struct state_op *op, const uint8_t *old, uint8_t *new)
 {
@@ -36,6 +44,7 @@ static enum state_code settle_pointers(
 static enum state_code settle_plan(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new);
 
+/* No deeper than when the plan ran: there is room for one more live member. */
 static enum state_code settle_union(
         struct state_transfer *t, const struct state_union *u, const uint8_t *old, uint8_t *new)
 {
@@ -68,7 +77,7 @@ static enum state_code settle_repeat(
 	return STATE_OK;
 }
 
-/* Handlers had all they wanted when they ran. */
+/* Operations without pointers have nothing to settle. */
 static enum state_code settle_plan(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new)
 {
@@ -92,6 +101,7 @@ static enum state_code settle_plan(
 	return STATE_OK;
 }
 
+/* All elements of one object. */
 static enum state_code settle_object(
         struct state_transfer *t, const struct state_run *run, uint32_t slot)
 {
@@ -128,6 +138,7 @@ static enum state_code settle_run(struct state_transfer *t, const struct state_r
 	return STATE_OK;
 }
 
+/* Variables, then objects. Flat plans are copies: no pointers are in them. */
 enum state_code state_settle(struct state_transfer *t)
 {
 	enum state_code code = STATE_OK;

@@ -1,9 +1,18 @@
 /*
- * A transfer in its order: the old heap is walked and every object has its new place; then
- * variables, those with handlers first, then objects; then the pointers that waited for handlers.
+ * A transfer in its order. Each step may rely on those before it:
+ *
+ *	walk        every live object of the old heap has a new place, still empty
+ *	variables   first those whose values have handlers, so that most of what handlers place is
+ *	            known to those of objects
+ *	objects     run after run; pointers among them go both ways, and all places are known
+ *	settle      the pointers that waited, if any, until no handler could place anything more
+ *
+ * The first step that fails ends it: the new instance is ended then, so nothing is undone. The old
+ * one has not been written to and goes on.
  */
 #include "osd/lib/state/move/priv.h"
 
+/* From here on the report asks this transfer, no longer the pairing, where the work stands. */
 enum state_code state_transfer_new(struct state_pairing *pairing,
         const struct state_old_heap *old_heap, uint64_t seed, struct state_transfer **ret)
 {
@@ -37,6 +46,7 @@ void state_foresee(struct state_transfer *t)
 	state_heap_foresee(&t->heap);
 }
 
+/* Runs whose site has no partner were counted as lost by the walk. */
 static enum state_code transfer_objects(struct state_transfer *t)
 {
 	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
@@ -53,7 +63,10 @@ static enum state_code transfer_objects(struct state_transfer *t)
 	return STATE_OK;
 }
 
-/* Variables with handlers come first: more of what they place is known to handlers of objects. */
+/*
+ * The variables that were paired, those with handlers or those without. Names for errors: the
+ * variable, and its old address, from which the member is found.
+ */
 static enum state_code transfer_variables(struct state_transfer *t, bool handled)
 {
 	for (uint32_t i = 0; i < t->pairing->n_jobs; i++) {

@@ -1,11 +1,23 @@
 /*
- * What handlers can ask of the engine, and tell it. A *place* is a part of the old value that lives
- * elsewhere now; pointers into it, from wherever, follow. Places are found by address, so that an
- * array of any length may become a list.
+ * What handlers can ask of the engine, and tell it. A handler takes over where types cannot say
+ * how a value changes: it gets the old value, read-only, and the new one to fill, and may call the
+ * engine back for the rest: for what a plan would have done, for the new address of anything old,
+ * for an old variable by its name, and to say that a part of the old value has a *place* elsewhere
+ * now.
+ *
+ * A handler is trusted code of the new release; the values that it gets are not trusted. Therefore
+ * what it says of places is checked as if it were wrong: the old bytes must be whole values, its
+ * own or ones without a place, and not placed yet; at the new address there must be an object or a
+ * variable with room for as many values of that type. Then a pointer into them is mapped by types
+ * like any other (pointer.c).
  */
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/move/priv.h"
 
+/*
+ * The default was made when pairing, without the handler's annotation. What it would lose is
+ * reported now, as only now is it known that the handler relies on it.
+ */
 enum state_code state_view_default(const struct state_view *view)
 {
 	const struct state_handler *handler = view->step;
@@ -52,7 +64,10 @@ struct extent {
 	uint64_t count;
 };
 
-/* The values that fill `size` bytes at `off` of an old value. */
+/*
+ * The values that fill `size` bytes at `off` of an old value: the largest single value that does,
+ * or elements of an array. Goes down one level at a time. False: the bytes are no whole values.
+ */
 static bool view_extent_find(const struct state_desc *desc, uint32_t type, uint64_t off,
         uint64_t size, struct extent *ret)
 {
@@ -77,7 +92,7 @@ static bool view_extent_find(const struct state_desc *desc, uint32_t type, uint6
 	return false;
 }
 
-/* May a pointer to the old type lead to the new one? */
+/* May a pointer to the old type lead to the new one? Records by name, numbers among each other. */
 static bool view_types_meet(const struct state_sides *s, uint32_t old, uint32_t new)
 {
 	enum state_btf_kind kind = state_type_kind(&s->desc[STATE_OLD], old);
@@ -97,6 +112,7 @@ struct home {
 	uint64_t bytes; /* from there to the object's end */
 };
 
+/* The live object that holds a new address, and the type of its site. */
 static bool view_home_in_heap(const struct state_sides *s, uint64_t new, struct home *ret)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
@@ -118,6 +134,10 @@ static bool view_home_in_heap(const struct state_sides *s, uint64_t new, struct 
 	return false;
 }
 
+/*
+ * What lies at a new address: an object, else a variable. Linear in the variables: handlers place
+ * few values, and the pairing keeps no table by new address.
+ */
 static bool view_home_find(const struct state_sides *s, uint64_t new, struct home *ret)
 {
 	const struct state_desc *desc = &s->desc[STATE_NEW];
@@ -140,7 +160,10 @@ static bool view_home_find(const struct state_sides *s, uint64_t new, struct hom
 	return false;
 }
 
-/* The new type for `count` old ones at a new address. */
+/*
+ * The new type for `count` old values at a new address: from the outermost value down, the first
+ * that starts there, meets the old type and has room for all of them until its object ends.
+ */
 static bool view_home_type(
         const struct state_sides *s, uint64_t new, const struct extent *old, uint32_t *ret)
 {
@@ -163,8 +186,10 @@ static bool view_home_type(
 	return false;
 }
 
-/* The old value that the range is in: the handler's own, or what has no new place otherwise, be it
- * a variable or an object. */
+/*
+ * The old value that the range is in: the handler's own, or what has no new place otherwise, be it
+ * a variable or an object. Anything else has its place by the plans, and two would contradict.
+ */
 static bool view_range_root(const struct state_view *view, uint64_t start, uint64_t size,
         uint32_t *ret_type, uint64_t *ret_off)
 {

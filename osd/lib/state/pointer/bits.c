@@ -1,4 +1,7 @@
-/* Numbers of memory as their types say, bitfields among them. */
+/*
+ * Numbers in memory as their types say, bitfields among them. Whole numbers are loads of their
+ * width; a bitfield of a packed record may begin in a byte's middle and reach into a ninth byte.
+ */
 #include "osd/lib/state/pointer/bits.h"
 
 #include <string.h>

@@ -1,18 +1,21 @@
 /*
  * Which row of a constant table an old pointer means now. The table is the new release's, and its
  * rows have no names: what a row says is what it is. So a row is looked for by its content, member
- * by member as the types of both releases pair, and pointers in it by what they lead to.
+ * by member as the types of both releases pair, and pointers in it by what they lead to (equal.c).
  *
- *  - A table whose rows are all as they were, perhaps with more behind them, is read by index.
- *  - Else a row is the new one with the same content. Equal rows keep their order, if there are as
- *    many of them as before; if some member was not compared, as one of the releases lacks it,
- *    there must be one only.
- *  - The start of a table may mean its first row or all of it: both must be right.
- *  - Rows that lead to rows of constant tables are equal if those say the same, wherever they are.
+ * - A table whose rows are all as they were, perhaps with more behind them, is read by index.
+ * - Else a row is the new one with the same content. Equal rows keep their order, if there are as
+ *   many of them as before; if some member was not compared, as one of the releases lacks it, there
+ *   must be one only.
+ * - The start of a table may mean its first row or all of it: both must be right.
+ * - Bytes are text: its start is the text, whatever it says, and a place inside what stands before.
  *
- * A table may be a member of a constant. What is not clear then is refused; STATE_RAW on the table,
- * or on the member that it is, says that a row is known by its index. Bytes are text: its start is the text, whatever it says,
- * and a place inside what stands before.
+ * What is not clear then is refused by name and row; STATE_RAW on the table, or on the member that
+ * it is, says that a row is known by its index. A guess would be worse than a refusal: a pointer
+ * into the wrong row of a table of commands is a jump into another one.
+ *
+ * Rows are compared once for each table, however many pointers there are, and only if some pointer
+ * leads into it; the answers are kept in scratch memory.
  */
 #include <string.h>
 
@@ -39,7 +42,10 @@ static bool constant_is_kept(struct state_table *c)
 	return is_kept && !c->is_partial;
 }
 
-/* The new row that old row i is, or STATE_NONE. */
+/*
+ * The new row that old row i is, or STATE_NONE. Counts the new rows that say the same, and the old
+ * ones that say the same as the first of those; with as many on both sides the i-th is the i-th.
+ */
 static uint32_t constant_row_search(struct state_table *c, uint32_t i)
 {
 	uint32_t first = STATE_NONE;

@@ -1,6 +1,16 @@
 /*
- * Do a row of an old constant table and a row of the new one say the same? Member by member, as the
- * types of both releases pair; pointers in rows by what they lead to.
+ * Do a row of an old constant table and a row of the new one say the same? Compared is what the
+ * rows mean, member by member, as the types of both releases pair:
+ *
+ * - numbers by value, enumerators by name;
+ * - pointers by what they lead to: partners, literals of the same text, rows that say the same;
+ * - unions, where nobody says which member is alive, word by word;
+ * - members that one of the releases lacks not at all: such an answer is partial, and a caller must
+ *   not choose by it between two rows.
+ *
+ * Both tables are constants of signed binaries, so nothing here is hostile; but rows may lead to
+ * rows of other tables in circles, so no more than LEADS_FOLLOWED of them are followed, and behind
+ * that index decides, partially.
  */
 #include <string.h>
 
@@ -19,7 +29,10 @@ static const struct state_pointer to_anything = {.target = STATE_TARGET_ANY};
 
 static bool equal_values(struct state_table *c, const struct twins *any, unsigned depth);
 
-/* Does the new pointer lead to a literal that says what is left of the old one? */
+/*
+ * Does the new pointer lead to a literal that says what is left of the old one? The linker may
+ * have put a text at the end of a longer one.
+ */
 static bool equal_literal(const struct state_table *c, const struct state_entry *old, uint64_t off,
         uint64_t new_value)
 {
@@ -83,7 +96,10 @@ static bool equal_rows_led_to(struct state_table *c, const struct state_item *it
 	return true;
 }
 
-/* The same thing, and the same place in it. */
+/*
+ * The same thing, and the same place in it. Tables are asked first: their rows may be somewhere
+ * else, where the address alone would say that nothing moved.
+ */
 static bool equal_pointers(struct state_table *c, uint64_t old_value, uint64_t new_value)
 {
 	const struct state_desc *a = &c->map->sides->desc[STATE_OLD];
@@ -133,7 +149,10 @@ static bool equal_words(struct state_table *c, const struct twins *v, uint64_t s
 	return true;
 }
 
-/* Enumerators are equal by name; what has none, or is no enum on both sides, by value. */
+/*
+ * Enumerators are equal by name, if any of the names that the old value has belongs to the new
+ * value too; what has no name, or is no enum on both sides, by value.
+ */
 static bool equal_numbers(
         const struct state_sides *s, const uint32_t type[2], const int64_t value[2])
 {
@@ -180,6 +199,9 @@ static bool equal_member_numbers(
 	return equal_numbers(c->map->sides, type, value);
 }
 
+/*
+ * A member, which may be a bitfield if it is a number; it is read as its own release's type says.
+ */
 static bool equal_member(struct state_table *c, const struct twins *v,
         const struct state_field *field[2], unsigned depth)
 {
@@ -200,6 +222,10 @@ static bool equal_member(struct state_table *c, const struct twins *v,
 	return equal_values(c, &member, depth + 1);
 }
 
+/*
+ * All members that have partners. Pairing them needs the stack of scratch memory; without room the
+ * answer is no, and has_no_room says why.
+ */
 static bool equal_records(struct state_table *c, const struct twins *v, unsigned depth)
 {
 	uint64_t high = c->map->report->scratch.high;
@@ -231,7 +257,10 @@ static bool equal_records(struct state_table *c, const struct twins *v, unsigned
 	return is_equal;
 }
 
-/* What the longer of two arrays has more must be zeros, as of a name that got more room. */
+/*
+ * As many elements as both have. What the longer of two arrays has more must be zeros, as of a
+ * name that got more room.
+ */
 static bool equal_arrays(struct state_table *c, const struct twins *v, unsigned depth)
 {
 	const struct state_btf_array *array[_STATE_AGE_N];
@@ -275,6 +304,10 @@ static bool equal_plain_numbers(const struct state_table *c, const struct twins 
 	return equal_numbers(c->map->sides, v->type, value);
 }
 
+/*
+ * By kind: numbers first, then what is of one kind on both sides. Values of other kinds are not
+ * compared, which makes the answer partial, and equal as far as it goes.
+ */
 static bool equal_values(struct state_table *c, const struct twins *any, unsigned depth)
 {
 	struct twins v = *any;

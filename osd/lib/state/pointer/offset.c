@@ -38,12 +38,14 @@ static void offset_add(struct candidate *candidate, uint64_t off)
 	}
 }
 
+/* May a pointer of this type mean any kind of thing: void, or one-byte integers? */
 static bool offset_type_is_loose(const struct state_desc *desc, uint32_t id)
 {
 	return id == 0 ||
 	       (state_type_kind(desc, id) == STATE_BTF_INT && state_type_size(desc, id) == 1);
 }
 
+/* Asked of both releases: a pointer that meant this value before must be able to mean it now. */
 bool state_pointer_fits(
         const struct state_sides *s, const struct state_pointer *pointer, const uint32_t type[2])
 {
@@ -95,6 +97,11 @@ static bool offset_parts_bytes(const struct search *s, const uint32_t any_type[2
 	       state_type_size(b, new) != 1;
 }
 
+/*
+ * The element at the offset, and the one that ends there: a pointer may be one past it. The end of
+ * the array is a candidate of its own, ambiguous if the array changed its length: then it may have
+ * meant the end of all elements, or the element behind the last.
+ */
 static void offset_search_array(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
 {
@@ -128,6 +135,10 @@ static void offset_search_array(
 	}
 }
 
+/*
+ * All members that the offset is in or at the end of; of a union that may be several. Members
+ * without a partner and bitfields are nothing that a pointer can lead to.
+ */
 static void offset_search_record(
         struct search *s, const uint32_t type[2], uint64_t off, uint64_t base, unsigned depth)
 {
@@ -215,6 +226,10 @@ static enum state_code offset_agree(
 	return STATE_OK;
 }
 
+/*
+ * Choose among the candidates by the kind of pointer, as the list on top says. Two candidates of
+ * one kind at different places are ambiguous, and so are a start and an end that part.
+ */
 static enum state_code offset_result(const struct search *s, uint64_t *ret)
 {
 	bool is_loose =
@@ -244,6 +259,10 @@ static enum state_code offset_result(const struct search *s, uint64_t *ret)
 	return is_loose && s->byte.found ? offset_agree(&s->byte, &none, ret) : STATE_E_POINTER;
 }
 
+/*
+ * Direct-mapped: a collision costs a search. Plans of pointers stay where they are, so their
+ * address is a key.
+ */
 static struct state_cache *offset_cache_slot(struct state_mapper *map,
         const struct state_pointer *pointer, const uint32_t type[2], uint64_t off)
 {
@@ -311,7 +330,10 @@ static enum state_code offset_in_element(struct state_mapper *map,
 	return code;
 }
 
-/* Arrays that kept their length are so many more elements. */
+/*
+ * Arrays that kept their length are so many more elements: a table in a variable is searched like
+ * objects of an array on the heap. A pointer to whole arrays must not be unwrapped.
+ */
 static uint64_t offset_unwrap(const struct state_sides *s, const struct state_pointer *pointer,
         uint32_t type[2], uint64_t count)
 {
@@ -332,6 +354,10 @@ static uint64_t offset_unwrap(const struct state_sides *s, const struct state_po
 	return count;
 }
 
+/*
+ * Searches inside one element only, whatever the count. Refuses with STATE_E_POINTER,
+ * STATE_E_AMBIGUOUS or STATE_E_SCRATCH, without words: the caller knows the place.
+ */
 enum state_code state_offset_map(struct state_mapper *map, const struct state_pointer *pointer,
         const uint32_t any_type[2], uint64_t count, uint64_t off, uint64_t *ret)
 {

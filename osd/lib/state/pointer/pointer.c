@@ -1,12 +1,32 @@
 /*
- * Where an old pointer leads now. Heap: page, slot and new place are one step each. All
- * else is in the table of items. What is in neither leads nowhere, and that is an error.
+ * Where an old pointer leads now. The value is an address of the old instance, perhaps a forged
+ * one. It is never followed before it was found in what the new side knows of the old:
+ *
+ *	value                      found by                     leads now to
+ *	in the old heap            page -> run -> slot          the object's new place + offset_map()
+ *	variable, constant         items, by address            its partner + offset_map(), constant.c
+ *	function                   items                        its partner's entry; only its start
+ *	string literal             items                        its partner, or a copy on the heap
+ *	library symbol             items                        the same symbol
+ *	value of a handler         place.c                      where the handler put it
+ *	anything else              -                            refused
+ *
+ * Types are checked as well: the pointer's old type must be that of something that begins, or
+ * ends, at the offset. A well-typed pointer to a wrong object of the right type cannot be told
+ * from a right one; only the service can, in its state_check.
+ *
+ * What is remembered: `near`, the site whose objects a pointer of this plan was found to fit, for
+ * the quick way in run.c; and answers of offset.c. Neither depends on values of old memory.
  */
 #include <string.h>
 
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/state/pointer/priv.h"
 
+/*
+ * Words for what has no more to say. Addresses of a layout that still runs are never told: the
+ * thing is named, and how far the pointer leads into it.
+ */
 static enum state_code pointer_fail(
         struct state_report *r, enum state_code code, const struct state_spot *spot, const void *at)
 {
@@ -16,7 +36,10 @@ static enum state_code pointer_fail(
 	        spot, at);
 }
 
-/* STATE_LENGTH: so many elements must lie from the pointer to the end of the object. */
+/*
+ * STATE_LENGTH: so many elements must lie between the pointer and the end of the object, `bytes`
+ * away. A pointer to bytes or to nothing known counts in bytes.
+ */
 static enum state_code pointer_check_length(struct state_report *r,
         const struct state_pointer *pointer, const struct state_spot *spot, const uint8_t *at,
         uint64_t bytes)
@@ -31,7 +54,11 @@ static enum state_code pointer_check_length(struct state_report *r,
 	return STATE_OK;
 }
 
-/* Into a live heap object, `off` bytes behind its start. */
+/*
+ * Into a live heap object of `count` elements, `off` bytes behind its start; *ret is from the
+ * start of the new one. The start of an element of a fitting site needs no search; it is
+ * remembered unless handlers are involved, whose values must be asked for each time.
+ */
 static enum state_code pointer_into_object(struct state_mapper *map, struct state_pointer *pointer,
         struct state_site *site, uint64_t count, uint64_t off, uint64_t *ret)
 {
@@ -63,7 +90,10 @@ struct old_value {
 	uint64_t off; /* from a value of the type */
 };
 
-/* Does something that the pointer may lead to begin there? */
+/*
+ * Does something that the pointer may lead to begin at this old place? Asked of the one address
+ * that is both the end of what was placed and perhaps the start of what follows.
+ */
 static bool pointer_begins_value(
         const struct state_sides *s, const struct state_pointer *pointer, struct old_value value)
 {
@@ -84,8 +114,9 @@ static bool pointer_begins_value(
 }
 
 /*
- * Into what a handler has moved or may yet move. *ret_done: *ret or the code is the answer. One
- * past the end of a place is in it, unless the rest of the old value goes on there.
+ * Into what a handler has moved or may yet move. *ret_done: *ret or the code is the answer. Before
+ * all handlers have run the answer is to wait. One past the end of a place is in it, unless the
+ * rest of the old value goes on there.
  */
 static enum state_code pointer_to_place(struct state_mapper *map,
         const struct state_pointer *pointer, const struct old_value *inside, const uint8_t *at,
@@ -126,6 +157,7 @@ static bool pointer_slot_is_orphan(
 	       (run->live[slot / 64] >> slot % 64 & 1) != 0;
 }
 
+/* Only the bytes of its elements count: neither the end of the object nor the rest of its slot. */
 bool state_orphan_find(const struct state_mapper *map, uint64_t value, struct state_orphan *ret)
 {
 	uint64_t page = (value - map->heap->base) / HEAP_PAGE_BYTES;
@@ -153,6 +185,11 @@ bool state_orphan_find(const struct state_mapper *map, uint64_t value, struct st
 	return true;
 }
 
+/*
+ * A pointer into the old heap's range. The page's run was checked by the walk; the slot must be
+ * live (it has a place then) or an orphan that handlers may have placed. Interior pointers and one
+ * past the end are mapped by types, and a stated length must be inside the object.
+ */
 static enum state_code pointer_to_heap(struct state_mapper *map, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
@@ -213,7 +250,10 @@ static enum state_code pointer_to_heap(struct state_mapper *map, struct state_po
 	                                      bytes - in_run);
 }
 
-/* A literal that the new release does not have: becomes a heap object, once. */
+/*
+ * A literal that the new release does not have becomes a heap object, once, and the result lists
+ * it. The bytes come from the description, not from old memory.
+ */
 static enum state_code pointer_copy_string(struct state_report *r, struct state_item *item)
 {
 	const struct state_desc *desc = &r->sides->desc[STATE_OLD];
@@ -229,6 +269,7 @@ static enum state_code pointer_copy_string(struct state_report *r, struct state_
 	return STATE_OK;
 }
 
+/* Only pointers to characters, or of no type, may lead to a literal. */
 static enum state_code pointer_to_string(struct state_report *r,
         const struct state_pointer *pointer, struct state_item *item, uint64_t off, uint64_t *ret)
 {
@@ -250,6 +291,10 @@ static enum state_code pointer_to_string(struct state_report *r,
 	return STATE_OK;
 }
 
+/*
+ * A table of constants may have other rows now, which only their contents tell (constant.c);
+ * everything else is a matter of types.
+ */
 static enum state_code pointer_to_variable(struct state_mapper *map,
         const struct state_pointer *pointer, struct state_item *item, uint64_t off,
         const uint8_t *at, uint64_t *ret)
@@ -270,6 +315,10 @@ static enum state_code pointer_to_variable(struct state_mapper *map,
 	return code;
 }
 
+/*
+ * Library objects have no types. Their start maps to the same symbol; what is inside one only if
+ * the object has kept its size.
+ */
 static enum state_code pointer_to_library(const struct state_sides *s,
         const struct state_pointer *pointer, const struct state_item *item, uint64_t off,
         uint64_t *ret)
@@ -298,6 +347,10 @@ static void pointer_note_moved(struct state_report *r, struct state_item *item)
 	}
 }
 
+/*
+ * By kind of item; *ret is the new address. STATE_E_POINTER and STATE_E_AMBIGUOUS are left for the
+ * caller to put into words.
+ */
 static enum state_code pointer_into_item(struct state_mapper *map,
         const struct state_pointer *pointer, struct state_item *item, uint64_t off,
         const uint8_t *at, uint64_t *ret)
@@ -326,6 +379,11 @@ static enum state_code pointer_into_item(struct state_mapper *map,
 	return STATE_E_POINTER;
 }
 
+/*
+ * A pointer to what has a fixed address. What has a handler may have moved, so that comes first;
+ * then there must be a partner (a literal can do without), and a function must still be called the
+ * same way.
+ */
 static enum state_code pointer_to_item(struct state_mapper *map, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {
@@ -367,6 +425,7 @@ static enum state_code pointer_to_item(struct state_mapper *map, struct state_po
 	                                      item->size - inside.off);
 }
 
+/* The heap's range belongs to the heap alone: what else RS had put there would be overlapping. */
 enum state_code state_pointer_map(struct state_mapper *map, struct state_pointer *pointer,
         uint64_t value, const uint8_t *at, uint64_t *ret)
 {

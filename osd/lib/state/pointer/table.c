@@ -1,10 +1,18 @@
 /*
- * Which constant table of both releases an old pointer leads into: a constant that is one, or a
- * member of a constant, found by descending both types side by side.
+ * Which constant table of both releases an old pointer leads into: a constant that is an array, or
+ * a member of a constant, found by descending both types side by side until there is an array on
+ * both.
+ *
+ * A pointer to the start of something larger that it may also mean, as to a struct whose first
+ * member is a table, does not lead into the table: types decide then (offset.c). Nor does one
+ * whose table is annotated with STATE_RAW: its author says that rows are known by their index.
  */
 #include "osd/lib/state/pointer/priv.h"
 
-/* From a struct to its member there. False: none that both releases have. */
+/*
+ * From a struct to its member there. False: none that both releases have, or one to be read by
+ * index, or no room on the scratch stack.
+ */
 static bool table_enter_member(struct state_report *r, struct state_part_at *part)
 {
 	uint64_t high = r->scratch.high;
@@ -46,7 +54,10 @@ static bool table_enter_member(struct state_report *r, struct state_part_at *par
 	return is_found;
 }
 
-/* Descend to the table that the pointer leads into. False: there is none, or it means more. */
+/*
+ * Descend to the table that the pointer leads into. False: there is none, or the pointer means
+ * what is around it.
+ */
 static bool table_find(
         struct state_report *r, const struct state_pointer *pointer, struct state_part_at *part)
 {
@@ -74,6 +85,10 @@ static bool table_find(
 	return false;
 }
 
+/*
+ * Only constants have tables in this sense: what the old instance could write is state, and its
+ * rows are its own. The old release's flag counts.
+ */
 bool state_table_get(struct state_mapper *map, const struct state_pointer *pointer,
         const struct state_item *item, struct state_part_at *part, struct state_table *ret)
 {
