@@ -1,10 +1,16 @@
 /*
- * Service descriptions: lines of a key and values, straight into the fields of a kit manifest.
- * One table has a row for each key, with the field it fills and its limits, so that most keys
- * share a reader. Kernel calls are named as in the calls.def that the caller gives, by a
- * search for its KCALL lines. What is wrong is reported with file and line. The rules that
- * several fields must obey together are those of kit_manifest_check(), asked when the kit is
- * made.
+ * Service descriptions: lines of a key and values, straight into the fields of a kit
+ * manifest. One table has a row for each key, with the field it fills and its limits, so that
+ * most keys share a reader; a key that is not in the table is an error, as is a value too
+ * many.
+ *
+ * Kernel calls are named as in the calls.def that the caller gives, by a search for its KCALL
+ * lines: the forge includes nothing of the machine. What is wrong is reported with file and
+ * line. The rules that several fields must obey together are those of kit_manifest_check(),
+ * asked when the kit is made.
+ *
+ * The limits here are those of the fields and of common sense, to be told early and with a
+ * line number; the machine believes the signed manifest only.
  */
 #include "forge/make/service.h"
 
@@ -20,6 +26,7 @@
 #define SERVICE_WORDS_MAX 64
 #define SERVICE_CALL_BASE 0x1000u
 
+/* Where the reader is. words[] point into a copy of the text that is cut up line by line. */
 struct service_reader {
 	struct service *service;
 	const char *path;
@@ -30,6 +37,7 @@ struct service_reader {
 	struct names calls; /* kernel call name -> bit */
 };
 
+/* One key: its reader, and what the reader needs to know of the field. */
 struct service_key {
 	const char *key;
 	int (*read)(struct service_reader *r, const struct service_key *key);
@@ -51,6 +59,7 @@ void service_fini(struct service *service)
 	*service = (struct service){0};
 }
 
+/* Refuse the current line. Always -EINVAL. */
 [[gnu::format(printf, 2, 3)]] static int service_refuse(
         const struct service_reader *r, const char *fmt, ...)
 {
@@ -70,10 +79,12 @@ static void *service_field(const struct service_reader *r, size_t offset)
 	return (char *)&r->service->manifest + offset;
 }
 
+/* A number in C notation, perhaps with K or M behind it, and no larger than max with them. */
 static int service_number(
         const struct service_reader *r, const char *word, uint64_t max, uint64_t *ret_value)
 {
 	unsigned long long v;
+	unsigned int shift = 0;
 	char *end;
 
 	errno = 0;
@@ -82,14 +93,14 @@ static int service_number(
 		return service_refuse(r, "'%s' is not a number", word);
 	}
 	if (*end == 'K' || *end == 'M') {
-		v <<= *end == 'K' ? 10 : 20;
+		shift = *end == 'K' ? 10 : 20;
 		end++;
 	}
-	if (*end != '\0' || v > max) {
+	if (*end != '\0' || v > max >> shift) {
 		return service_refuse(
 		        r, "'%s' is not a number up to %llu", word, (unsigned long long)max);
 	}
-	*ret_value = v;
+	*ret_value = v << shift;
 	return 0;
 }
 
@@ -99,6 +110,7 @@ static const char *service_only_word(const struct service_reader *r)
 	return r->n_words == 2 ? r->words[1] : "";
 }
 
+/* Without exactly one value, service_only_word() is "", which is no number. */
 static int service_read_u32(struct service_reader *r, const struct service_key *key)
 {
 	uint64_t v;
@@ -146,6 +158,10 @@ static int service_read_names(struct service_reader *r, const struct service_key
 	return 0;
 }
 
+/*
+ * The default quiescent state: one of those that the table of words has for services, or
+ * none. The list of valid words in the message comes from the same table.
+ */
 static int service_read_state(struct service_reader *r, const struct service_key *key)
 {
 	static const char words[][SERVICE_NAME_SIZE] = {
@@ -172,6 +188,7 @@ static int service_read_state(struct service_reader *r, const struct service_key
 	        service_only_word(r), valid);
 }
 
+/* Each call is a bit of the mask, its number above the first. Given twice is no error. */
 static int service_read_calls(struct service_reader *r, const struct service_key *key)
 {
 	uint64_t *mask = service_field(r, key->offset);
@@ -188,6 +205,7 @@ static int service_read_calls(struct service_reader *r, const struct service_key
 	return 0;
 }
 
+/* FIRST-LAST or one port. Cuts the word at the dash. */
 static int service_read_io(struct service_reader *r, const struct service_key *key)
 {
 	struct kit_manifest *m = &r->service->manifest;
@@ -284,6 +302,7 @@ static int service_read_flag(struct service_reader *r, const struct service_key 
 	return 0;
 }
 
+/* Only remembered here; looked for when the kit is made. */
 static int service_read_library(struct service_reader *r, const struct service_key *key)
 {
 	struct service *s = r->service;
@@ -301,6 +320,7 @@ static int service_read_library(struct service_reader *r, const struct service_k
 #define FIELD(member) .offset = offsetof(struct kit_manifest, member)
 #define COUNT(member) .n_offset = offsetof(struct kit_manifest, member)
 
+/* Every key that there is; forge/README.md has the same table for people. */
 static const struct service_key service_keys[] = {
         {"service", service_read_names, FIELD(service), .n_max = 1, .name_size = SERVICE_NAME_SIZE},
         {"release", service_read_u32, FIELD(counter), .max = UINT32_MAX},
@@ -360,6 +380,7 @@ static int service_read_line(struct service_reader *r, char *line)
 	return service_refuse(r, "unknown key '%s'; forge/README.md lists the keys", r->words[0]);
 }
 
+/* The text is copied: r->service->text stays as it was read, and goes into the kit. */
 static int service_read_lines(struct service_reader *r)
 {
 	MEM_FREE char *text = mem_strdup((char *)r->service->text.bytes);
@@ -403,6 +424,7 @@ static int service_read_call_table(struct service_reader *r, const char *path)
 	return 0;
 }
 
+/* What has no default. */
 static int service_check(const struct service *s, const char *path)
 {
 	if (s->manifest.service[0] == '\0') {
@@ -417,6 +439,7 @@ static int service_check(const struct service *s, const char *path)
 	return 0;
 }
 
+/* Nothing of *ret_service is set unless the whole description is good. */
 int service_read(struct service *ret_service, const char *path, const char *calls_path)
 {
 	MEM_CLEANUP(service_fini) struct service s = {0};

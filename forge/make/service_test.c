@@ -82,6 +82,7 @@ static void test_mistakes(void)
 	        "control perhaps\n",
 	        "heap_limit 1G\n",
 	        "heap_limit 99999999999999999999\n",
+	        "heap_limit 18014398509481985K\n",
 	        "library 1 2 3 4 5 6 7 8 9\n",
 	        "service ds dx\n",
 	};
