@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
-#include "forge/base/report.h"
 
 static const struct command {
 	const char *name;

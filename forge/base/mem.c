@@ -1,6 +1,10 @@
 /*
  * Memory that ends the program when there is none, byte buffers that grow, and files. A file
- * that is written appears whole or not at all: it is made beside its place and renamed.
+ * that is written appears whole or not at all: it is made beside its place and renamed. Files
+ * are read whole, up to a limit, and only regular ones: a FIFO or a device would hang or
+ * never end.
+ *
+ * struct buf is declared here too, so buf_* are functions of this file.
  */
 #include "forge/base/mem.h"
 
@@ -24,6 +28,7 @@ static void *mem_check(void *p)
 	return p;
 }
 
+/* Never NULL, also for 0 items; a product that does not fit is out of memory. */
 void *mem_zalloc(size_t n_items, size_t size)
 {
 	return mem_check(calloc(n_items ? n_items : 1, size));
@@ -47,6 +52,7 @@ char *mem_printf(const char *fmt, ...)
 	return mem_check(s);
 }
 
+/* Doubles: appending n items copies fewer than 2n. */
 void *mem_grow(void *items, size_t n_items, size_t *capacity, size_t size)
 {
 	size_t want = *capacity ? *capacity * 2 : 16;
@@ -65,6 +71,10 @@ void buf_fini(struct buf *b)
 	*b = (struct buf){0};
 }
 
+/*
+ * Room for more bytes and the NUL behind them. Lengths are those of files (BUF_FILE_MAX), so
+ * sums do not wrap.
+ */
 static void buf_reserve(struct buf *b, size_t more)
 {
 	size_t want = b->len + more + 1;
@@ -114,6 +124,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	buf_add(b, s, (size_t)n);
 }
 
+/* Reads to the end, whatever fstat() says of the size: files grow. */
 static int buf_read_fd(struct buf *b, int fd, const char *path)
 {
 	char chunk[65536];
@@ -174,6 +185,10 @@ static int mem_write_stream(const char *path, const void *bytes, size_t len)
 	return 0;
 }
 
+/*
+ * By a name with our pid, so that several luforge do not meet; a leftover of that name is
+ * removed first. What is there and not a regular file is somebody's: refused.
+ */
 int mem_write_file(const char *path, const void *bytes, size_t len)
 {
 	MEM_FREE char *temp = mem_printf("%s.%ld.tmp", path, (long)getpid());
@@ -220,6 +235,7 @@ int mem_temp_dir(char **ret_path)
 	return 0;
 }
 
+/* Directories of ours are at most three deep. Links are removed, never followed. */
 static void mem_remove_entries(const char *path, int depth)
 {
 	DIR *dir = opendir(path);

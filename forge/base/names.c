@@ -1,4 +1,8 @@
-/* A string map by open addressing, at most half full; see names.h. */
+/*
+ * A string map by open addressing, at most half full; see names.h. Nothing is ever taken out,
+ * so a free slot ends a walk. Sized for tens of thousands of symbols; keys come from our own
+ * build, so the hash (FNV-1a) has no secret.
+ */
 #include "forge/base/names.h"
 
 #include <string.h>
@@ -15,6 +19,7 @@ static uint64_t names_hash(const char *s)
 	return h ^ h >> 32;
 }
 
+/* The slot that has the name, or the free one where it belongs. */
 static struct names_slot *names_slot_for(const struct names *n, const char *name)
 {
 	size_t i = names_hash(name) & (n->n_slots - 1);
@@ -25,6 +30,7 @@ static struct names_slot *names_slot_for(const struct names *n, const char *name
 	return &n->slots[i];
 }
 
+/* Twice the slots. Pointers that names_find() gave are no longer good after an insertion. */
 static void names_grow(struct names *n)
 {
 	struct names bigger = {.n_slots = n->n_slots ? n->n_slots * 2 : 64};

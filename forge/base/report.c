@@ -12,6 +12,7 @@
 #include "forge/base/mem.h"
 #include "host/text/escape.h"
 
+/* Newlines are kept, all else that a terminal would obey is escaped. */
 void report_text(FILE *to, const char *text)
 {
 	while (*text) {
@@ -27,6 +28,7 @@ void report_text(FILE *to, const char *text)
 	}
 }
 
+/* "luforge: WHERE: text", without the end of the line. */
 static void report_vprint(const char *where, const char *fmt, va_list ap)
 {
 	MEM_FREE char *text = NULL;
@@ -83,6 +85,10 @@ void report_warn(const char *where, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+/*
+ * Positive values are exit codes already. Of negative ones only -EINVAL is a refusal:
+ * report_refuse() is the only one that makes it.
+ */
 enum forge_exit report_exit_code(int r)
 {
 	if (r == 0) {

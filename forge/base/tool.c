@@ -21,6 +21,7 @@ const char tool_llc[] = LLVM_BIN "/llc";
 const char tool_lld[] = LLVM_BIN "/ld.lld";
 const char tool_objcopy[] = LLVM_BIN "/llvm-objcopy";
 
+/* To the end of the pipe: when all that hold it have ended. */
 static void tool_collect(int fd, struct buf *out)
 {
 	char chunk[4096];
@@ -36,6 +37,10 @@ static void tool_collect(int fd, struct buf *out)
 	}
 }
 
+/*
+ * Both outputs go to err_fd; input is inherited. The environment is one fixed locale, so that
+ * words and sorting are the same everywhere.
+ */
 static int tool_spawn(const char *const argv[], int err_fd, pid_t *ret_pid)
 {
 	static char locale[] = "LC_ALL=C", *const env[] = {locale, NULL};
@@ -56,6 +61,7 @@ static int tool_spawn(const char *const argv[], int err_fd, pid_t *ret_pid)
 	return -r;
 }
 
+/* 0, or a report with all that the tool has said. */
 static int tool_wait(const char *name, pid_t pid, const struct buf *out)
 {
 	int status;

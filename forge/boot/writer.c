@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/layout/draw.h"
-#include "forge/kit/kit.h"
 #include "forge/base/report.h"
 #include "forge/base/tool.h"
+#include "forge/kit/kit.h"
+#include "forge/layout/draw.h"
 
 void boot_writer_fini(struct boot_writer *w)
 {
@@ -51,6 +51,7 @@ static int boot_number(const char *where, const char *text, uint64_t *ret_value)
 	return 0;
 }
 
+/* Exactly n bytes in hexadecimal. draw_seed_parse() reads 32, so shorter ones are padded. */
 static int boot_hex(const char *where, const char *text, uint8_t *ret_bytes, size_t n)
 {
 	char padded[2 * DRAW_SEED_SIZE + 1] = {0};
@@ -67,6 +68,7 @@ static int boot_hex(const char *where, const char *text, uint8_t *ret_bytes, siz
 	return 0;
 }
 
+/* The rest of the field is zero: an image is the same for the same input. */
 static int boot_set_cmdline(struct boot_writer *w, const char *where, const char *value)
 {
 	if (strlen(value) >= BOOT_CMDLINE_SIZE) {
@@ -163,6 +165,10 @@ static int boot_entry_set(
 	return report_refuse(where, "unknown word '%s'; forge/README.md lists them", key);
 }
 
+/*
+ * A name of any letters: blobs are named by their users. A service's must be its kit's, which
+ * boot_check_payload() asks.
+ */
 static int boot_entry_name(struct boot_source *e, const char *where, const char *name)
 {
 	if (!name || strlen(name) >= IMAGE_NAME_SIZE) {
@@ -173,6 +179,7 @@ static int boot_entry_name(struct boot_source *e, const char *where, const char 
 	return 0;
 }
 
+/* service NAME or blob NAME, then words with a value each, but for `kernel`. */
 static int boot_read_entry(
         struct boot_writer *w, const char *where, enum boot_kind kind, char **save)
 {
@@ -196,6 +203,7 @@ static int boot_read_entry(
 	return r;
 }
 
+/* A line begins an entry or sets something; boot_trim() has been over it. */
 static int boot_read_line(struct boot_writer *w, const char *where, char *line)
 {
 	char *save = NULL, *key, *value;
@@ -256,6 +264,7 @@ int boot_writer_read_list(struct boot_writer *w, const char *path)
 	return r;
 }
 
+/* Page-aligned, so that the machine can map a part by itself. An empty part has no place. */
 static struct boot_part boot_put(struct buf *out, const struct buf *part)
 {
 	struct boot_part p = {0};
@@ -268,7 +277,10 @@ static struct boot_part boot_put(struct buf *out, const struct buf *part)
 	return p;
 }
 
-/* A service is in the image by the name its own payload and kit carry. */
+/*
+ * A service is in the image by the name its own payload and kit carry. Blobs are not looked
+ * at: what they are is between who puts them in and who asks for them.
+ */
 static int boot_check_payload(const struct boot_source *e)
 {
 	const struct kit_manifest *manifest = (const void *)e->manifest.bytes;
@@ -324,6 +336,10 @@ static int boot_check_envelope(const struct boot_source *e)
 	return 0;
 }
 
+/*
+ * The kits are read here, after the list: the root that they must be signed under may stand
+ * behind them in it.
+ */
 static int boot_put_entries(struct boot_writer *w, struct buf *out)
 {
 	size_t i;
@@ -352,6 +368,10 @@ static int boot_put_entries(struct boot_writer *w, struct buf *out)
 	return 0;
 }
 
+/*
+ * Header and entries have their places first and are filled when the parts have theirs. The
+ * last word is boot_check(), the machine's own.
+ */
 int boot_writer_finish(struct boot_writer *w, struct buf *ret_image)
 {
 	BUF_CLEANUP struct buf out = {0};

@@ -1,4 +1,8 @@
-/* Parsing command lines; see args.h. */
+/*
+ * Parsing command lines; see args.h. Every option has a value and is written --name value;
+ * options and operands may be mixed. A table of a command is short, so it is searched line by
+ * line. Nothing is copied: values are argv's own strings.
+ */
 #include "forge/cmd/args.h"
 
 #include <errno.h>
@@ -20,6 +24,7 @@ int args_wrong(const char *fmt, ...)
 	return FORGE_USAGE;
 }
 
+/* Append to a NULL-terminated array; there are few, so it is counted each time. */
 static void args_push(const char ***values, const char *value)
 {
 	size_t n = 0;
@@ -45,6 +50,10 @@ static const struct args_option *args_find(const struct args_option *options, co
 	return NULL;
 }
 
+/*
+ * Operands move to the front in their order. One that begins with -- cannot be written; "-"
+ * alone is an operand.
+ */
 int args_parse(int argc, char **argv, const struct args_option *options, int *ret_n_operands)
 {
 	const struct args_option *o;
@@ -78,6 +87,7 @@ int args_parse(int argc, char **argv, const struct args_option *options, int *re
 	return 0;
 }
 
+/* Decimal, hexadecimal or octal, as in C. */
 int args_number(const char *name, const char *text, uint64_t max, uint64_t *ret_value)
 {
 	unsigned long long v;

@@ -1,8 +1,12 @@
-/* luforge image: write a boot image from a list, options overriding its lines. */
+/*
+ * luforge image: write a boot image from a list, options overriding its lines. Options are
+ * settings of the list by their names, so both roads end in boot_writer_set(), and one table
+ * of names is enough.
+ */
 #include <sys/stat.h>
 
-#include "forge/cmd/args.h"
 #include "forge/boot/writer.h"
+#include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 
 /* It holds the seed of the machine's random source: nobody but the owner reads it. */

@@ -1,8 +1,11 @@
 /*
  * luforge import: a signed kit into a store of releases, as `NAME-ID.kit`. The bytes that
- * were judged are written, then judged again where they lie, then given their name; a
- * kit that is there already and whole stays as it is. With --into the new copy goes to
- * another directory, for one who may not write to the store and leaves that to another.
+ * were judged are written, then judged again where they lie, then given their name; a kit
+ * that is there already and whole stays as it is. With --into the new copy goes to another
+ * directory, for one who may not write to the store and leaves that to another.
+ *
+ * Whatever ends it, under that name there is a whole signed kit or what was there before. The
+ * path printed is the only output: who called goes on with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
-#include "forge/base/report.h"
 
 #define IMPORT_ID_BYTES 16u /* of the release id, in a name */
 
@@ -41,6 +44,10 @@ static void import_fini(struct import *im)
 	}
 }
 
+/*
+ * 16 bytes of the release id in the name: for people and against mistakes; the kit itself is
+ * checked by all 64.
+ */
 static void import_name(struct import *im, const char *store)
 {
 	uint8_t id[TOOL_HASH_SIZE];
@@ -54,7 +61,10 @@ static void import_name(struct import *im, const char *store)
 	        (int)(2 * IMPORT_ID_BYTES), im->release);
 }
 
-/* Is this release, whole and signed, at the path? */
+/*
+ * Is this release, whole and signed, at the path? By the same demand as the source, and by
+ * its full id.
+ */
 static int import_check(const struct import *im, const char *path)
 {
 	const struct kit_signed_by by = {.root = &im->root, .release = im->release};
@@ -63,7 +73,10 @@ static int import_check(const struct import *im, const char *path)
 	return kit_read(&copy, path, &by);
 }
 
-/* What is there is kept when it is whole, else replaced by the same release, whole. */
+/*
+ * What is there is kept when it is whole, else exchanged in one step: there is never no kit
+ * under the name.
+ */
 static int import_again(struct import *im, const char *copy)
 {
 	if (import_check(im, im->path) == 0) {
@@ -78,7 +91,10 @@ static int import_again(struct import *im, const char *copy)
 	return 0;
 }
 
-/* Beside the store, unless what is there is whole. */
+/*
+ * Beside the store, unless what is there is whole. NOREPLACE: a name that is taken is an
+ * error, not a merge.
+ */
 static int import_place_into(struct import *im, const char *copy)
 {
 	struct stat st;
@@ -96,6 +112,7 @@ static int import_place_into(struct import *im, const char *copy)
 	               : report_errno(im->placed, errno, "cannot rename into place");
 }
 
+/* The temporary directory must be on the store's file system, or it could not be renamed. */
 static int import_place(struct import *im, const char *copy)
 {
 	if (im->into) {
@@ -110,6 +127,7 @@ static int import_place(struct import *im, const char *copy)
 	                                 "file system)");
 }
 
+/* Read and judge, write, judge the copy, place it. */
 static int import_run(struct import *im, const char *root, const char *store, const char *kit)
 {
 	const struct kit_signed_by by = {.root = &im->root};

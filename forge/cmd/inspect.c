@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
-#include "forge/base/report.h"
 #include "proto/image/image.h"
 
 static void inspect_hex(const char *what, const uint8_t *bytes, size_t n)
@@ -31,6 +31,7 @@ static void inspect_segment(const struct image_segment *s)
 	        s->prot & IMAGE_PROT_WRITE ? 'w' : '-', s->prot & IMAGE_PROT_EXEC ? 'x' : '-');
 }
 
+/* Checked as the machine would, so every offset that is printed is inside it. */
 static int inspect_payload(const char *path, const struct buf *b)
 {
 	const struct image_header *h;
@@ -65,6 +66,7 @@ static void inspect_entry(const struct boot_item *item)
 	        item->manifest_len, item->state_len, item->payload_len, item->envelope_len);
 }
 
+/* Settings and entries. The seed of the random source is in the image and is not shown. */
 static int inspect_boot(const char *path, const struct buf *b)
 {
 	struct boot_view view;
@@ -116,6 +118,7 @@ static void inspect_manifest_ranges(const struct kit_manifest *m)
 	}
 }
 
+/* Everything the release key vouches for, in words. */
 static void inspect_manifest(const struct kit_manifest *m)
 {
 	static const char *const restart[_KIT_RESTART_N] = {"none", "same", "reset"};
@@ -139,6 +142,7 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->stack_size);
 }
 
+/* Whole by its own list in any case; signed only where `by` says by whom. */
 static int inspect_kit(const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
@@ -163,6 +167,10 @@ static int inspect_kit(const char *path, const struct kit_signed_by *by)
 	return 0;
 }
 
+/*
+ * With --root only a kit can be meant. Otherwise a directory is a kit, and a file what its
+ * magic says.
+ */
 int cmd_inspect(int argc, char **argv)
 {
 	const char *root_path = NULL;

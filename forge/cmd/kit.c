@@ -1,12 +1,15 @@
-/* luforge kit: parse the command line; forge/make/kit_make.c does the work. */
+/*
+ * luforge kit: parse the command line; forge/make/kit_make.c does the work. Numbers and ids
+ * become what a request has; paths are passed on as they are.
+ */
 #include <stdio.h>
 #include <string.h>
 
+#include "forge/base/mem.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
 #include "forge/make/kit_make.h"
-#include "forge/base/mem.h"
 
 /* The command line as given; NULL where an option is absent. */
 struct kit_options {

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 #include "forge/pair/pair.h"
-#include "forge/base/report.h"
 
 static const char *const pair_things[_STATE_THING_N] = {
         [STATE_THING_VARIABLE] = "variable",
@@ -41,6 +41,7 @@ static const struct {
         [STATE_NOTICE_MOVED] = {"moved", "moved"},
 };
 
+/* 64 bytes in hexadecimal. */
 static void pair_hex(const uint8_t bytes[64], char ret_text[129])
 {
 	for (int i = 0; i < 64; i++) {
@@ -63,6 +64,10 @@ static char *pair_entry_name(const struct state_desc *desc, uint32_t i)
 	        state_desc_string(desc, e->name));
 }
 
+/*
+ * Would the update be refused without consent? What is dropped on purpose, moved, or only at
+ * risk is no loss.
+ */
 static bool pair_is_lossy(const struct pair *pair)
 {
 	const struct state_notice *n = state_pair_notices(pair->pairing);
@@ -102,6 +107,10 @@ static const char *pair_handler(const struct state_desc *desc, uint32_t n, char 
 	return NULL;
 }
 
+/*
+ * Notices come newest first; they are put in front, so the list is in the order of the
+ * pairing.
+ */
 static json_t *pair_json_notices(const struct pair *pair, enum state_notice_kind kind)
 {
 	json_t *list = json_array();
@@ -119,6 +128,7 @@ static json_t *pair_json_notices(const struct pair *pair, enum state_notice_kind
 	return list;
 }
 
+/* Values are there only where they are numbers. */
 static json_t *pair_json_initial(const struct pair *pair, const struct pair_initial *all, size_t n)
 {
 	json_t *list = json_array();
@@ -151,6 +161,7 @@ static json_t *pair_json_handlers(const struct pair *pair)
 	return list;
 }
 
+/* What the ids of both sides are: `lud` compares them with what it has. */
 static json_t *pair_json_side(const struct pair_side *side)
 {
 	uint8_t id[64];
@@ -164,6 +175,7 @@ static json_t *pair_json_side(const struct pair_side *side)
 	        "release_id", release, "state_hash", hash);
 }
 
+/* One direction. An impossible one has error and rule, and no lists. */
 static json_t *pair_json(const struct pair *pair)
 {
 	bool is_possible = pair->result.code == STATE_OK;
@@ -217,6 +229,7 @@ static void pair_print_handlers(const struct pair *pair, FILE *to)
 	}
 }
 
+/* The same for people, in the same order. */
 static void pair_write(const struct pair *pair, FILE *to)
 {
 	uint32_t n_variables = 0;
@@ -267,6 +280,7 @@ static void pair_print(const struct pair *pair)
 	report_text(stdout, text);
 }
 
+/* Only the way forward decides; the way back is told for who may have to roll back. */
 static int pair_exit(const struct pair *forward)
 {
 	if (forward->result.code != STATE_OK) {
@@ -275,6 +289,7 @@ static int pair_exit(const struct pair *forward)
 	return pair_is_lossy(forward) ? FORGE_EXIT_LOSS : 0;
 }
 
+/* Both ways, whatever the first one says: 4 and 5 are exit codes, not failures. */
 static int pair_show(const char *old_path, const char *new_path, bool is_json)
 {
 	MEM_CLEANUP(pair_side_fini) struct pair_side old = {0};
@@ -309,6 +324,7 @@ static int pair_show(const char *old_path, const char *new_path, bool is_json)
 	return pair_exit(&forward);
 }
 
+/* --json has no value, so it is taken out before the table of options sees the rest. */
 int cmd_pair(int argc, char **argv)
 {
 	const struct args_option options[] = {{0}};

@@ -7,14 +7,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "forge/base/names.h"
+#include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 #include "forge/kit/kit.h"
-#include "forge/base/names.h"
-#include "forge/base/report.h"
 #include "forge/state/print.h"
 #include "forge/state/write.h"
 
+/* A kit's own, or a file that is one. */
 static int state_show(const char *path)
 {
 	BUF_CLEANUP struct buf bytes = {0}, text = {0};
@@ -69,6 +70,10 @@ static int state_addresses(
 	return 0;
 }
 
+/*
+ * From a linked program with debug data; without objects, so what is a library's is not told
+ * apart.
+ */
 static int state_make(
         const char *program, const char *service, const char *out, const char *addresses_path)
 {
@@ -91,6 +96,7 @@ static int state_make(
 	return r < 0 ? r : buf_write_file(&addresses, addresses_path);
 }
 
+/* Two forms, told apart by --elf. */
 int cmd_state(int argc, char **argv)
 {
 	const char *elf = NULL, *out = NULL, *service = "program", *addresses = NULL;

@@ -7,14 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
-#include "forge/link/flat.h"
 #include "forge/kit/kit.h"
 #include "forge/layout/layout.h"
-#include "forge/base/report.h"
+#include "forge/link/flat.h"
 #include "proto/image/image.h"
 
+/* Draw, link, flatten. The program with symbols goes to elf_path, for a debugger. */
 static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE], uint64_t base,
         const char *elf_path, struct buf *ret_payload)
 {
@@ -55,6 +56,7 @@ static int variant_parse_seed(const char *text, uint8_t ret_seed[DRAW_SEED_SIZE]
 	return 0;
 }
 
+/* A base that the machine would take; it is drawn from the same range. */
 static int variant_parse_base(const char *text, uint64_t *ret_base)
 {
 	int r = args_number("base", text, UINT64_MAX, ret_base);

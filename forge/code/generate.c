@@ -17,6 +17,7 @@
 #define GENERATE_FLAGS                                                                             \
 	"-O2", "-filetype=obj", "-relocation-model=pic", "-function-sections", "-data-sections"
 
+/* 128 bits of the hash over flags, LLVM's version and the bitcode: all that code depends on. */
 static int generate_key(const struct buf *bitcode, char ret_key[33])
 {
 	static const char *const flags[] = {GENERATE_FLAGS, LLVM_VERSION};
@@ -36,6 +37,10 @@ static int generate_key(const struct buf *bitcode, char ret_key[33])
 	return r;
 }
 
+/*
+ * Position-independent, with a section for each function and object: what layouts put into
+ * order.
+ */
 static int generate_debug(const char *bitcode, const char *object)
 {
 	const char *const argv[] = {tool_llc, GENERATE_FLAGS, "-o", object, bitcode, NULL};
@@ -43,6 +48,10 @@ static int generate_debug(const char *bitcode, const char *object)
 	return tool_run(argv);
 }
 
+/*
+ * Strips debug data only; symbols and sections stay as they were, so both link to the same
+ * bytes.
+ */
 static int generate_plain(const char *from, const char *to)
 {
 	const char *const argv[] = {tool_objcopy, "--strip-debug", from, to, NULL};
@@ -83,6 +92,10 @@ static int generate_new(const struct buf *bitcode, const char *debug, const char
 	return r;
 }
 
+/*
+ * A cache that others can write to is theirs to poison: it is a directory of the build, named
+ * by who runs it.
+ */
 int generate_objects(
         const struct buf *bitcode, const char *cache, char **ret_debug, char **ret_plain)
 {

@@ -53,7 +53,10 @@ struct module_set *module_set_free(struct module_set *set)
 	return NULL;
 }
 
-/* Where the build directory lies is nobody's business. */
+/*
+ * Where the build directory lies is nobody's business: leading ./ and ../ go. What is left is
+ * the name relative to the source root, the same on every machine.
+ */
 static char *module_source(LLVMModuleRef ref)
 {
 	size_t len;
@@ -65,6 +68,7 @@ static char *module_source(LLVMModuleRef ref)
 	return mem_strdup(s);
 }
 
+/* Tag and file name. A tag is 32 bits; module_check_tags() finds the case that two agree. */
 static int module_set_names(struct module *m)
 {
 	const char *slash = strrchr(m->source, '/');
@@ -83,6 +87,7 @@ static int module_set_names(struct module *m)
 	return 0;
 }
 
+/* m->source and m->name are set only on success; module_set_free() takes either. */
 static int module_read(LLVMContextRef context, const char *path, struct module *m)
 {
 	LLVMMemoryBufferRef bytes;
@@ -105,6 +110,10 @@ static int module_read(LLVMContextRef context, const char *path, struct module *
 	return module_set_names(m);
 }
 
+/*
+ * Private ones too: literals and constants that have no symbol in an object unless they are
+ * made internal.
+ */
 static bool module_is_internal(LLVMValueRef value)
 {
 	const LLVMLinkage linkage = LLVMGetLinkage(value);
@@ -113,6 +122,10 @@ static bool module_is_internal(LLVMValueRef value)
 	       (linkage == LLVMInternalLinkage || linkage == LLVMPrivateLinkage);
 }
 
+/*
+ * Give a symbol a name that is alone in the service. Equal constants must stay two: which of
+ * them a pointer leads to is part of the state, and an order file names each.
+ */
 static void module_rename(const struct module *m, LLVMValueRef value)
 {
 	size_t len;
@@ -125,6 +138,7 @@ static void module_rename(const struct module *m, LLVMValueRef value)
 	LLVMSetValueName2(value, name, strlen(name));
 }
 
+/* Thread-local storage has no fixed address to describe. */
 static int module_check_variable(const struct module *m, LLVMValueRef value)
 {
 	size_t len;
@@ -138,6 +152,10 @@ static int module_check_variable(const struct module *m, LLVMValueRef value)
 	        LLVMGetValueName2(value, &len));
 }
 
+/*
+ * Variables, functions and aliases; what is visible outside keeps its name, which is unique
+ * already.
+ */
 static int module_prepare(const struct module *m)
 {
 	LLVMValueRef v;
@@ -189,6 +207,10 @@ static int module_check_tags(const struct module_set *set)
 	return 0;
 }
 
+/*
+ * LLVM's own words for an error; its warnings are about debug data of other versions and the
+ * like.
+ */
 static void module_complain(LLVMDiagnosticInfoRef info, void *unused)
 {
 	char *text = LLVMGetDiagInfoDescription(info);

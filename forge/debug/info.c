@@ -19,6 +19,7 @@ void debug_info_fini(struct debug_info *info)
 	*info = (struct debug_info){0};
 }
 
+/* Names and units stay in the debug data, which lives as long as *info. */
 static void debug_add(struct debug_info *info, enum debug_kind kind, uint64_t addr, Dwarf_Die *die,
         const char *unit)
 {
@@ -33,7 +34,10 @@ static void debug_add(struct debug_info *info, enum debug_kind kind, uint64_t ad
 	info->places[info->n_places++] = p;
 }
 
-/* The address of a variable that lies in one fixed place. */
+/*
+ * The address of a variable that lies in one fixed place: a location of exactly one
+ * operation, an address or an index into the unit's table of addresses.
+ */
 static bool debug_variable_address(Dwarf_Die *die, uint64_t *ret_addr)
 {
 	Dwarf_Attribute attr, value;
@@ -59,12 +63,17 @@ static bool debug_variable_address(Dwarf_Die *die, uint64_t *ret_addr)
 	return false;
 }
 
+/* What a static variable may be in; declarations and types hold none. */
 static bool debug_holds_variables(int tag)
 {
 	return tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block ||
 	       tag == DW_TAG_inlined_subroutine;
 }
 
+/*
+ * Depth is that of the source's nesting. Inlined copies of a function list its statics again:
+ * same address, found as several places.
+ */
 static void debug_walk(struct debug_info *info, Dwarf_Die *parent, const char *unit)
 {
 	Dwarf_Die die;
@@ -127,6 +136,7 @@ int debug_info_init(struct debug_info *ret_info, const struct elf_file *linked)
 	return 0;
 }
 
+/* The first place at or above an address. */
 static size_t debug_first_at(const struct debug_info *info, uint64_t addr)
 {
 	size_t low = 0, high = info->n_places, middle;

@@ -14,7 +14,10 @@
 
 static void signature_add_type(struct buf *out, Dwarf_Die *owner, unsigned int depth);
 
-/* What a definition, or a copy of an inlined function, goes back to. */
+/*
+ * What a definition, or a copy of an inlined function, goes back to: the DIE that has name
+ * and parameters. Bounded, should the debug data go in circles.
+ */
 static Dwarf_Die signature_origin(Dwarf_Die *function)
 {
 	Dwarf_Die die = *function;
@@ -33,6 +36,10 @@ static Dwarf_Die signature_origin(Dwarf_Die *function)
 	return die;
 }
 
+/*
+ * Types only; names of parameters may change without a caller noticing. "..." for a variable
+ * number.
+ */
 static void signature_add_parameters(struct buf *out, Dwarf_Die *function, unsigned int depth)
 {
 	const char *comma = "";
@@ -79,6 +86,10 @@ static bool signature_type(Dwarf_Die *owner, Dwarf_Die *ret, const char **ret_al
 	return true;
 }
 
+/*
+ * The words of one type. Records are named and not entered, so a changed member does not
+ * change signatures: calls pass pointers, and what is behind them is transferred by type.
+ */
 static void signature_add_type(struct buf *out, Dwarf_Die *owner, unsigned int depth)
 {
 	const char *alias, *name;

@@ -16,12 +16,17 @@ static const char *btf_name(const char *name)
 	return *name ? name : NULL;
 }
 
+/* The three bits that BTF has for integers. */
 static int btf_encoding(uint32_t flags)
 {
 	return (flags & TYPE_SIGNED ? BTF_INT_SIGNED : 0) | (flags & TYPE_CHAR ? BTF_INT_CHAR : 0) |
 	       (flags & TYPE_BOOL ? BTF_INT_BOOL : 0);
 }
 
+/*
+ * Members refer to types by class: classes that are not added yet included, since BTF checks
+ * references only when it is read.
+ */
 static int btf_add_record(struct btf *btf, const struct type_graph *g, const struct type_node *node)
 {
 	int id = node->kind == TYPE_STRUCT
@@ -42,6 +47,10 @@ static int btf_add_record(struct btf *btf, const struct type_graph *g, const str
 	return id;
 }
 
+/*
+ * BTF has two kinds of enum; the older one has 32 bits for a value, signed or not as the enum
+ * is.
+ */
 static bool btf_enum_is_wide(const struct type_graph *g, const struct type_node *node)
 {
 	uint32_t i;
@@ -77,6 +86,7 @@ static int btf_add_enum(struct btf *btf, const struct type_graph *g, const struc
 	return id;
 }
 
+/* The number that libbpf gave the type, or a negative error. */
 static int btf_add_node(struct btf *btf, const struct type_graph *g, const struct type_node *node)
 {
 	const int ref = (int)g->class[node->ref];
@@ -135,6 +145,10 @@ static int btf_add_nodes(struct btf *btf, const struct type_graph *g)
 	return 0;
 }
 
+/*
+ * Where each type begins: the machine's reader finds type n without walking the n - 1 before
+ * it.
+ */
 static void btf_write_offsets(const struct btf *btf, uint32_t n, struct buf *ret_offsets)
 {
 	const char *first = (const char *)btf__type_by_id(btf, 1);

@@ -39,6 +39,7 @@ void type_graph_fini(struct type_graph *g)
 	*g = (struct type_graph){0};
 }
 
+/* Open addressing; the table is at most half full, so the walk ends. */
 static struct type_slot *type_slot_for(const struct type_graph *g, uint64_t key)
 {
 	size_t i = (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (g->known_slots - 1);
@@ -49,6 +50,7 @@ static struct type_slot *type_slot_for(const struct type_graph *g, uint64_t key)
 	return &g->known[i];
 }
 
+/* The slots move: no pointer to one survives an insertion. */
 static void type_known_grow(struct type_graph *g)
 {
 	struct type_graph bigger = {.known_slots = g->known_slots ? g->known_slots * 2 : 256};
@@ -89,6 +91,10 @@ static const char *type_name_of(Dwarf_Die *die)
 	return name ? name : "";
 }
 
+/*
+ * A number of a DIE, its abstract origin and specification included; `absent` when it has
+ * none.
+ */
 static uint64_t type_number(Dwarf_Die *die, unsigned int name, uint64_t absent)
 {
 	Dwarf_Attribute attr;
@@ -124,6 +130,7 @@ void type_graph_add_tag(struct type_graph *g, struct type_range *range, const ch
 	range->n++;
 }
 
+/* Tags of one DIE are contiguous: nothing else is added between them. */
 struct type_range type_graph_add_tags(struct type_graph *g, Dwarf_Die *die)
 {
 	struct type_range range = {.first = (uint32_t)g->n_tags};
@@ -140,6 +147,7 @@ struct type_range type_graph_add_tags(struct type_graph *g, Dwarf_Die *die)
 	return range;
 }
 
+/* Refuse a type, by the place of its declaration. */
 static int type_refuse(Dwarf_Die *die, const char *what)
 {
 	MEM_FREE char *where =
@@ -164,6 +172,10 @@ int type_graph_add_of(struct type_graph *g, Dwarf_Die *die, uint32_t *ret_node)
 	return type_graph_add(g, &type, ret_node);
 }
 
+/*
+ * Integers of every width, booleans, floats. Complex and decimal numbers have no place in
+ * BTF.
+ */
 static int type_read_base(Dwarf_Die *die, struct type_node *node)
 {
 	node->kind = TYPE_INT;
@@ -201,6 +213,10 @@ static uint64_t type_member_bits(Dwarf_Die *die)
 	return type_number(die, DW_AT_data_member_location, 0) * 8;
 }
 
+/*
+ * The limits are BTF's: 24 bits for the place of a bitfield, 32 for that of a member. Members
+ * without a name (anonymous structs) keep "".
+ */
 static int type_read_member(struct type_graph *g, Dwarf_Die *die, struct type_member *ret)
 {
 	struct type_member m = {.name = type_name_of(die),
@@ -250,6 +266,10 @@ static int type_read_members(struct type_graph *g, Dwarf_Die *die, struct type_r
 	return 0;
 }
 
+/*
+ * A declaration alone is a forward: what points to it cannot be followed, and pairing says so
+ * if it matters.
+ */
 static int type_read_record(struct type_graph *g, Dwarf_Die *die, struct type_node *node)
 {
 	const bool is_union = dwarf_tag(die) == DW_TAG_union_type;
@@ -267,6 +287,7 @@ static int type_read_record(struct type_graph *g, Dwarf_Die *die, struct type_no
 	return type_read_members(g, die, &node->members);
 }
 
+/* The signedness is the underlying type's; without one (DWARF before 3) it is unsigned. */
 static int type_read_enum(struct type_graph *g, Dwarf_Die *die, struct type_node *node)
 {
 	Dwarf_Attribute attr;
@@ -298,7 +319,10 @@ static int type_read_enum(struct type_graph *g, Dwarf_Die *die, struct type_node
 	return node->values.n > UINT16_MAX ? type_refuse(die, "more than 65,535 values") : 0;
 }
 
-/* Elements of a dimension; 0 for a flexible array. */
+/*
+ * Elements of a dimension; 0 for a flexible array. A count may be an expression or another
+ * variable (arrays of variable length): those have no place in static data and count as 0.
+ */
 static int type_dimension(Dwarf_Die *array, Dwarf_Die *range, uint64_t *ret_n)
 {
 	Dwarf_Attribute attr;
@@ -357,6 +381,10 @@ static int type_read_alias(
 	return type_graph_add_of(g, die, &node->ref);
 }
 
+/*
+ * One level deeper while the target is read: a type that is met again there does not contain
+ * itself.
+ */
 static int type_read_pointer(struct type_graph *g, Dwarf_Die *die, struct type_node *node)
 {
 	int r;
@@ -368,6 +396,10 @@ static int type_read_pointer(struct type_graph *g, Dwarf_Die *die, struct type_n
 	return r;
 }
 
+/*
+ * What each kind of type becomes. Kinds that are missing here are refused by name: guessing a
+ * layout would corrupt state.
+ */
 static int type_read(struct type_graph *g, Dwarf_Die *die, struct type_node *node)
 {
 	switch (dwarf_tag(die)) {
@@ -398,6 +430,10 @@ static int type_read(struct type_graph *g, Dwarf_Die *die, struct type_node *nod
 	}
 }
 
+/*
+ * The node of a type, from the table or read now. The node is reserved before it is read and
+ * filled after: reading may add thousands of others and move the array.
+ */
 int type_graph_add(struct type_graph *g, Dwarf_Die *type, uint32_t *ret_node)
 {
 	struct type_slot *slot;

@@ -57,6 +57,7 @@ static void archive_close(struct archive *a)
 	buf_fini(&a->data);
 }
 
+/* Digits up to the first that is none. Fields are at most 16 letters: no overflow. */
 static size_t archive_decimal(const char *text, size_t len)
 {
 	size_t v = 0;
@@ -67,7 +68,10 @@ static size_t archive_decimal(const char *text, size_t len)
 	return v;
 }
 
-/* The header of the member at the offset, with the whole member inside the file. */
+/*
+ * The header of the member at the offset, with the whole member inside the file; NULL:
+ * damaged. A header has no alignment of its own, nor needs one: all its fields are letters.
+ */
 static const struct ar_hdr *archive_header(const struct archive *a, uint64_t off, size_t *ret_len)
 {
 	const struct ar_hdr *h;
@@ -131,6 +135,10 @@ static int archive_read_index(struct archive *a, const uint8_t *index, size_t le
 	return 0;
 }
 
+/*
+ * The index must be the first member: GNU's, with 32- or 64-bit offsets. Thin archives have
+ * another magic and are refused: their members lie elsewhere.
+ */
 static int archive_open(struct archive *a, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -220,6 +228,10 @@ static void archive_forget(struct archive *a, uint64_t off)
 	}
 }
 
+/*
+ * The first archive that has the name, in the order of the description. Nobody has it: that
+ * is the linker's to report, with who needs it.
+ */
 static int archive_satisfy(
         struct archive *archives, size_t n, const char *name, struct object_list *list)
 {
@@ -237,6 +249,10 @@ static int archive_satisfy(
 	return 0;
 }
 
+/*
+ * Weak definitions count: a weak one in the list keeps a member with a strong one out, as for
+ * every linker.
+ */
 static void archive_note_exports(struct names *defined, const struct elf_file *elf)
 {
 	size_t i;

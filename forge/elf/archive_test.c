@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "forge/elf/archive.h"
 #include "forge/base/report.h"
+#include "forge/elf/archive.h"
 
 #define MAGIC "!<arch>\n"
 #define HEADER(name, size) name "0           0     0     100644  " size "`\n"

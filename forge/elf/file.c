@@ -1,6 +1,11 @@
 /*
- * Loading ELF files through libelf, which bounds everything; section contents are
- * given out as pointers into our own copy of the file.
+ * Loading ELF files through libelf, which bounds headers and strings; contents are given out
+ * as pointers into our own copy of the file, so their places are checked here. Only what
+ * every caller needs is asked (64-bit x86, little endian); relocatable or linked is the
+ * caller's to know.
+ *
+ * After elf_file_init() every index in the tables is inside its table or one of the reserved
+ * numbers, and every pointer is inside ->data.
  */
 #include "forge/elf/file.h"
 
@@ -24,11 +29,13 @@ static int elf_bad(const struct elf_file *f, const char *what)
 	return report_refuse(f->label, "damaged ELF file: %s", what);
 }
 
+/* Without a sum that could wrap. */
 static bool elf_range_is_inside(const struct elf_file *f, uint64_t off, uint64_t len)
 {
 	return off <= f->data.len && len <= f->data.len - off;
 }
 
+/* NOBITS has a size and no bytes. Names are NUL-terminated: elf_strptr() sees to that. */
 static int elf_load_section(struct elf_file *f, Elf *e, size_t names, size_t i)
 {
 	struct elf_section *s = &f->sections[i];
@@ -57,6 +64,10 @@ static int elf_load_section(struct elf_file *f, Elf *e, size_t names, size_t i)
 	return 0;
 }
 
+/*
+ * The one symbol table, if there is one; the null symbol at 0 is left out. Values are not
+ * checked: they are addresses or offsets that users compare with sizes.
+ */
 static int elf_load_symbols(struct elf_file *f, Elf *e, size_t index)
 {
 	Elf_Data *data = elf_getdata(elf_getscn(e, index), NULL);
@@ -140,6 +151,7 @@ static int elf_check_header(const struct elf_file *f)
 	return 0;
 }
 
+/* *data goes to *ret_elf on success and stays the caller's on failure. */
 int elf_file_init(struct elf_file *ret_elf, const char *label, struct buf *data)
 {
 	struct elf_file f = {.label = mem_strdup(label), .data = *data};

@@ -3,9 +3,9 @@
  * our own reader must be able to walk.
  */
 #include "forge/debug/info.h"
-#include "forge/fuzz/fuzz.h"
 #include "forge/debug/type_btf.h"
 #include "forge/debug/type_graph.h"
+#include "forge/fuzz/fuzz.h"
 
 static void types_write(const struct debug_info *info)
 {

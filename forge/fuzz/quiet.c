@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "forge/fuzz/fuzz.h"
 #include "forge/base/report.h"
+#include "forge/fuzz/fuzz.h"
 
 static char path[] = "/tmp/forge_fuzz.XXXXXX";
 static volatile uint8_t sink;

@@ -12,9 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "forge/layout/draw.h"
 #include "forge/base/report.h"
+#include "forge/layout/draw.h"
 
+/* A signed root is a few KiB; its own format has the exact limit. */
 #define KIT_ROOT_MAX 8192u
 
 void kit_fini(struct kit *kit)
@@ -30,6 +31,10 @@ void kit_fini(struct kit *kit)
 	*kit = (struct kit){0};
 }
 
+/*
+ * Report what host/kit found wrong, in one of our kinds: what is about the kit's bytes is a
+ * refusal (-EINVAL), what is about the machine it runs on stays what it is.
+ */
 int kit_report(int r, const struct kit_fault *fault)
 {
 	(void)report_refuse(fault->place, "%s", fault->text);
@@ -46,6 +51,7 @@ int kit_report(int r, const struct kit_fault *fault)
 	}
 }
 
+/* Both cases of letters are taken: ids are copied by hand. */
 int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE])
 {
 	size_t i;
@@ -76,6 +82,10 @@ int kit_read_root(struct buf *ret_root, const char *path)
 	return 0;
 }
 
+/*
+ * Read and judge the directory. The time that a signature is judged by is this host's: an
+ * expired release key signs no new variants, whatever the machine would say.
+ */
 static int kit_read_dir(struct kit *kit, const struct kit_signed_by *by)
 {
 	struct kit_demand demand = {.time = (uint64_t)time(NULL)};
@@ -108,6 +118,10 @@ static void kit_take(const struct kit *kit, const char *name, struct buf *ret_b)
 	buf_add(ret_b, bytes, len);
 }
 
+/*
+ * Cuts the text up. That the objects are files of the kit was checked when it was read
+ * (host/kit); other lines are for people.
+ */
 int kit_parse_recipe(struct kit *kit)
 {
 	char *next = (char *)kit->recipe_text.bytes, *line;
@@ -125,6 +139,10 @@ int kit_parse_recipe(struct kit *kit)
 	return 0;
 }
 
+/*
+ * The order of lines is that of the description's entries; how many must be there is asked by
+ * who needs both.
+ */
 static void kit_read_symbols(struct kit *kit)
 {
 	char *next, *line;
@@ -164,6 +182,10 @@ int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *
 	return r;
 }
 
+/*
+ * By number first: two objects may have one name. The index is the caller's, within
+ * ->n_objects.
+ */
 int kit_write_object(const struct kit *kit, size_t i, const char *work, char **ret_path)
 {
 	size_t len;

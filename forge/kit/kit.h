@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #include "forge/base/mem.h"
-#include "forge/layout/order.h"
 #include "forge/base/tool.h"
+#include "forge/layout/order.h"
 #include "host/kit/dir.h"
 
 struct elf_file;

@@ -37,6 +37,7 @@ static int layout_open(
 	return *ret_draw ? 0 : report_failed("OpenSSL", "ChaCha20 is not available");
 }
 
+/* The base is drawn also when it is fixed: the rest of the stream must not depend on --base. */
 static int layout_draw_place(
         struct layout *l, const uint8_t seed[DRAW_SEED_SIZE], uint64_t fixed_base)
 {
@@ -59,6 +60,7 @@ static int layout_draw_place(
 	return 0;
 }
 
+/* One pad: its size is drawn, its name goes into the order file. */
 static void layout_draw_pad(struct layout *l, struct draw *d, enum order_class class)
 {
 	const uint32_t limit = class == ORDER_TEXT ? LAYOUT_TEXT_PAD : LAYOUT_DATA_PAD;
@@ -68,6 +70,10 @@ static void layout_draw_pad(struct layout *l, struct draw *d, enum order_class c
 	buf_printf(&l->order_file, "lupad.%zu\n", pad_list_add(&l->pads, class, size));
 }
 
+/*
+ * Pad, name, pad, name ... pad: each class ends in a pad, so that two classes in one segment
+ * do not touch either. The names of *order are put into their new order.
+ */
 static int layout_draw_class(struct layout *l, const struct order *order, enum order_class class,
         const uint8_t seed[DRAW_SEED_SIZE])
 {
@@ -89,6 +95,7 @@ static int layout_draw_class(struct layout *l, const struct order *order, enum o
 	return 0;
 }
 
+/* *order is shuffled in place: it is drawn from once. */
 int layout_draw(struct layout *ret_layout, const struct order *order,
         const uint8_t seed[DRAW_SEED_SIZE], uint64_t fixed_base)
 {
@@ -139,6 +146,10 @@ static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
                         "  .bss : { *(.bss .bss.* COMMON) } :data\n",
 };
 
+/*
+ * ALIGN, then the gap: segments start on pages, at least the next one. What is discarded
+ * lists code addresses.
+ */
 void layout_write_script(const struct layout *l, struct buf *ret_text)
 {
 	int i;

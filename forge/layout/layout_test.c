@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/layout/layout.h"
 #include "forge/base/names.h"
+#include "forge/layout/layout.h"
 #include "proto/image/image.h"
 
 #define N_NAMES 200

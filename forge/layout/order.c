@@ -1,9 +1,12 @@
 /*
  * Which symbols can be put into another order. With function and data sections every function
- * and object has a section of its own, so one symbol stands for each section; its class is the
- * output section that it must stay in. Sections that the linker script places by itself, and
- * those that the linked program no longer has, are left out. The file is text, written and
- * read here.
+ * and object has a section of its own, so one symbol stands for each section; its class is
+ * the output section that it must stay in. Sections that the linker script places by itself,
+ * and those that the linked program no longer has, are left out.
+ *
+ * A section with several symbols (a prebuilt library's, mostly) moves as one block under the
+ * first of them. The file is text, written and read here; its order means nothing, since
+ * every layout shuffles it, but is fixed, since the kit's hash covers it.
  */
 #include "forge/layout/order.h"
 
@@ -82,6 +85,10 @@ static void order_describe_object(
 	}
 }
 
+/*
+ * What is alive is told by name: names are unique (forge/code) but for local ones of prebuilt
+ * objects.
+ */
 void order_describe(
         const struct object_list *objects, const struct elf_file *linked, struct buf *ret_text)
 {
@@ -99,6 +106,7 @@ void order_describe(
 	names_fini(&live);
 }
 
+/* One line; the name stays in the text, whose owner the order is. */
 static int order_add(struct order *o, char *line, const char *where)
 {
 	int c;
@@ -113,6 +121,10 @@ static int order_add(struct order *o, char *line, const char *where)
 	return report_refuse(where, "damaged order file: '%s'; make the kit again", line);
 }
 
+/*
+ * An empty file is an order of nothing. Names are not looked up: lld overlooks those that no
+ * object has.
+ */
 int order_parse(struct order *ret_order, const char *where, const char *text)
 {
 	MEM_CLEANUP(order_fini) struct order o = {.text = mem_strdup(text)};

@@ -1,6 +1,12 @@
 /*
- * Writing the pads' object file by hand: a null section, one section per pad, a
- * symbol table, a string table that also holds section names.
+ * Writing the pads' object file by hand: a null section, one section per pad, a symbol table,
+ * a string table that also holds section names. No assembler has to run, and the file has no
+ * byte that is not drawn or fixed.
+ *
+ *   ELF header | bytes of the pads | symbols | strings | section headers: null, pad 0..n-1, .symtab, .strtab
+ *
+ * Pads are kept by SHF_GNU_RETAIN, since nothing refers to them. Code pads are int3: running
+ * into one is a trap, and so a finding.
  */
 #include "forge/layout/pad.h"
 
@@ -13,6 +19,7 @@ _Static_assert(PAD_MAX + 3 < SHN_LORESERVE, "section numbers are 16 bits");
 #define SHF_GNU_RETAIN (1 << 21)
 #endif
 
+/* What a pad of each class looks like: the section that the script will sort it into. */
 static const struct pad_kind {
 	const char *section;
 	uint32_t type;
@@ -39,11 +46,13 @@ size_t pad_list_add(struct pad_list *list, enum order_class class, uint32_t size
 	return list->n++;
 }
 
+/* The parts of the file that are gathered beside it. */
 struct pad_writer {
 	struct buf *out;
 	struct buf headers, symbols, strings;
 };
 
+/* Where the string went. Not shared: names are all different. */
 static uint32_t pad_string(struct pad_writer *w, const char *s)
 {
 	const size_t at = w->strings.len;
@@ -52,6 +61,10 @@ static uint32_t pad_string(struct pad_writer *w, const char *s)
 	return (uint32_t)at;
 }
 
+/*
+ * One pad: its bytes at the end of the file so far, its header, its symbol. Section n + 1 is
+ * pad n.
+ */
 static void pad_write_section(struct pad_writer *w, const struct pad *pad, size_t number)
 {
 	const struct pad_kind *kind = &pad_kinds[pad->class];
@@ -92,6 +105,7 @@ static void pad_write_table(struct pad_writer *w, const struct buf *bytes, Elf64
 	buf_add(&w->headers, &h, sizeof(h));
 }
 
+/* Sections are counted with the null one and the two tables; PAD_MAX keeps that below 2^16. */
 static Elf64_Ehdr pad_header(size_t n_pads, size_t headers_off)
 {
 	return (Elf64_Ehdr){

@@ -1,8 +1,13 @@
 /*
  * From a linked program to a flat payload: segments by rising address, then the address of
- * every symbol that the state description has an entry for, in the entries' order. The build
- * id is the start of the hash of the payload with that field zero. image_check(), which the
- * machine runs, is asked last: a layout that breaks a rule is found here.
+ * every symbol that the state description has an entry for, in the entries' order. The
+ * machine needs no ELF: it maps segments and hands the vector to the transfer.
+ *
+ *   header | segment table | symbol vector | segment 0 | segment 1 ...     (segments page-aligned)
+ *
+ * The build id is the start of the hash of the payload with that field zero. image_check(),
+ * which the machine runs, is asked last: a layout that breaks a rule is found here. Nothing
+ * of ELF is left in the payload: no names, no relocations, no debug data.
  */
 #include "forge/link/flat.h"
 
@@ -26,6 +31,7 @@ static uint32_t flat_prot(const Elf64_Phdr *p)
 	       (p->p_flags & PF_X ? IMAGE_PROT_EXEC : 0);
 }
 
+/* Memory is whole pages, the file only what is not zero. */
 static int flat_add_segment(const struct elf_file *linked, const Elf64_Phdr *p, struct buf *table)
 {
 	const struct image_segment s = {
@@ -73,6 +79,7 @@ static int flat_segment_compare(const void *a, const void *b)
 	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
 }
 
+/* Bytes of the segment at an address; segments do not share one. */
 static const uint8_t *flat_source(const struct elf_file *linked, uint64_t vaddr)
 {
 	size_t i;
@@ -86,6 +93,10 @@ static const uint8_t *flat_source(const struct elf_file *linked, uint64_t vaddr)
 	return NULL;
 }
 
+/*
+ * The vector. A symbol that is missing would shift none of the others, but an update could
+ * not find it: refused.
+ */
 static int flat_addresses(const struct elf_file *linked, const char *const vector[],
         size_t n_vector, struct buf *ret_addresses)
 {
@@ -114,6 +125,7 @@ static int flat_addresses(const struct elf_file *linked, const char *const vecto
 	return r;
 }
 
+/* Bytes behind file_size up to the page are zero, and part of what is hashed. */
 static void flat_copy_segments(
         const struct elf_file *linked, struct image_segment *segments, size_t n, struct buf *out)
 {

@@ -1,7 +1,7 @@
 #pragma once
 /* From a linked program to a flat payload. */
-#include "forge/elf/file.h"
 #include "forge/base/mem.h"
+#include "forge/elf/file.h"
 
 /*
  * Write the payload of `service`. vector[] names the symbol of each entry of the

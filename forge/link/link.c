@@ -19,6 +19,10 @@ static void link_arg(struct link_args *args, const char *arg)
 	args->items[args->n++] = arg;
 }
 
+/*
+ * Each is part of what makes a payload the same everywhere; a change is a change of the
+ * recipe.
+ */
 static const char *const link_flags[] = {
         tool_lld,
         "-static",
@@ -50,6 +54,7 @@ static void link_files_fini(struct link_files *f)
 	free(f->out);
 }
 
+/* What the layout says, in the three forms that lld takes it. */
 static int link_prepare(const struct layout *layout, const struct link_files *f)
 {
 	BUF_CLEANUP struct buf script = {0}, pads = {0};
@@ -64,6 +69,7 @@ static int link_prepare(const struct layout *layout, const struct link_files *f)
 	return r < 0 ? r : buf_write_file(&pads, f->pads);
 }
 
+/* Objects in the caller's order, the pads last. */
 static int link_spawn(const struct link_job *job, const struct link_files *f)
 {
 	struct link_args args = {0};
@@ -89,6 +95,7 @@ static int link_spawn(const struct link_job *job, const struct link_files *f)
 	return r;
 }
 
+/* The program is read back whole; the files stay in work_dir, which goes with the caller. */
 int link_run(const struct link_job *job, struct elf_file *ret_linked)
 {
 	MEM_CLEANUP(link_files_fini)

@@ -1,12 +1,20 @@
 /*
  * Making a release kit. The order of work:
  *
- *   inputs -> nameable modules -> machine code, with debug data
+ *   inputs -> nameable modules -> machine code, with and without debug data
  *   + members of the libraries -> linked once, to be looked at
  *   looked at: library review, what can be reordered, state description
- *   written: objects without debug data, texts, at last the manifest
+ *   written: objects without debug data, texts, at last list and manifest
  *
- * All intermediate files lie in a temporary directory, whose name reaches no output.
+ * The program that is looked at is linked with debug data and without a layout, from the same
+ * sections as every variant later; so what is alive in it is alive in all of them.
+ *
+ * Invariants: the manifest is written last and names, by the hash of the list, everything
+ * else; the kit appears under its name only when it is whole; nothing in it depends on where
+ * it was made, by whom, or when (but for `issued`, which the caller gives). All intermediate
+ * files lie in a temporary directory, whose name reaches no output.
+ *
+ * It does not sign: `luctl release sign` does that, where the release key is.
  */
 #include "forge/make/kit_make.h"
 
@@ -17,19 +25,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "forge/elf/archive.h"
+#include "forge/base/report.h"
 #include "forge/code/generate.h"
+#include "forge/code/module.h"
+#include "forge/elf/archive.h"
 #include "forge/kit/kit.h"
 #include "forge/layout/layout.h"
 #include "forge/link/link.h"
-#include "forge/code/module.h"
-#include "forge/pair/pair.h"
-#include "forge/base/report.h"
 #include "forge/make/review.h"
 #include "forge/make/service.h"
+#include "forge/pair/pair.h"
 #include "forge/state/write.h"
 #include "proto/envelope/envelope.h"
 
+/*
+ * What is gathered on the way. Freed whole by kit_maker_fini() from any state, with both
+ * directories.
+ */
 struct kit_maker {
 	const struct kit_request *request;
 	struct service service;
@@ -90,6 +102,10 @@ static int kit_sort_input(struct kit_maker *m, const char *path)
 	return 0;
 }
 
+/*
+ * Bitcode first, assembled objects behind it, each in the order of the command line; modules
+ * are sorted later by source name.
+ */
 static int kit_inputs(struct kit_maker *m)
 {
 	const struct kit_request *q = m->request;
@@ -136,6 +152,10 @@ static int kit_generate(struct kit_maker *m, const struct module_set *set, size_
 	return 0;
 }
 
+/*
+ * The modules without debug data go into the kit, so that machine code can be generated again
+ * with other flags.
+ */
 static int kit_keep_bitcode(const struct kit_maker *m, const struct module_set *set, size_t i)
 {
 	MEM_FREE char *path = mem_printf("%s/bitcode/%s.bc", m->dir, module_name(set, i));
@@ -145,6 +165,10 @@ static int kit_keep_bitcode(const struct kit_maker *m, const struct module_set *
 	return buf_write_file(&bitcode, path);
 }
 
+/*
+ * Machine code needs the debug data, the kit's bitcode must not have it: hence generate,
+ * strip, keep, in this order.
+ */
 static int kit_compile(struct kit_maker *m)
 {
 	MEM_CLEANUP(module_set_freep) struct module_set *set = NULL;
@@ -165,6 +189,10 @@ static int kit_compile(struct kit_maker *m)
 	return r;
 }
 
+/*
+ * Objects from the assembler: no debug copy, no bitcode. Their symbols are library entries of
+ * the description.
+ */
 static int kit_assembled(struct kit_maker *m)
 {
 	struct elf_file elf;
@@ -200,6 +228,10 @@ static char *kit_find_library(const struct kit_request *q, const char *name)
 	return NULL;
 }
 
+/*
+ * Library members that are needed, appended to the objects. A missing library is refused by
+ * name, with the line to blame being the description's.
+ */
 static int kit_libraries(struct kit_maker *m)
 {
 	char *paths[SERVICE_LIBRARIES_MAX] = {0};
@@ -224,6 +256,10 @@ static int kit_libraries(struct kit_maker *m)
 	return r;
 }
 
+/*
+ * Numbered, because members of one name are common, and in link order, because that order is
+ * part of what makes a payload the same. The rest of the name is for people.
+ */
 static char *kit_object_name(const struct object *o, size_t i)
 {
 	const char *slash = strrchr(o->elf.label, '/');
@@ -234,6 +270,7 @@ static char *kit_object_name(const struct object *o, size_t i)
 	return mem_printf("objects/%04zu-%s", i, slash ? slash + 1 : o->elf.label);
 }
 
+/* Generated code without debug data; anything else as it is. */
 static int kit_copy_object(const struct kit_maker *m, const struct object *o, const char *name)
 {
 	MEM_FREE char *path = mem_printf("%s/%s", m->dir, name);
@@ -263,6 +300,10 @@ static int kit_copy_objects(struct kit_maker *m)
 	return r;
 }
 
+/*
+ * Link what is to be looked at: generated code in the form that has debug data, all else from
+ * the kit.
+ */
 static int kit_link_debug(struct kit_maker *m)
 {
 	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
@@ -286,6 +327,10 @@ static int kit_link_debug(struct kit_maker *m)
 	return r;
 }
 
+/*
+ * Review, order, description, in this order: what a review refuses need not be describable. A
+ * release that could not follow itself would be the last one of its service.
+ */
 static int kit_describe(struct kit_maker *m)
 {
 	const struct kit_manifest *manifest = &m->service.manifest;
@@ -314,6 +359,10 @@ static int kit_put(const struct kit_maker *m, const char *name, const struct buf
 	return buf_write_file(b, path);
 }
 
+/*
+ * The recipe names format, recipe number, toolchain and the objects in link order. The
+ * manifest says nothing of it but through the list.
+ */
 static int kit_write_texts(const struct kit_maker *m)
 {
 	BUF_CLEANUP struct buf recipe = {0};
@@ -360,6 +409,10 @@ static int kit_write_list(const struct kit_maker *m, uint8_t ret_hash[TOOL_HASH_
 	return r < 0 ? r : mem_write_file(path, text, len);
 }
 
+/*
+ * state_hash and files_hash bind the whole kit to the manifest, whose own hash is the release
+ * id. A counter from the command line beats the description's; its floor comes with it.
+ */
 static int kit_write_manifest(struct kit_maker *m)
 {
 	MEM_FREE char *path = mem_printf("%s/" KIT_MANIFEST, m->dir);
@@ -460,6 +513,7 @@ static int kit_finish(struct kit_maker *m)
 	return 0;
 }
 
+/* Steps in order; the first failure ends it, and what was made goes with kit_maker_fini(). */
 static int kit_maker_run(struct kit_maker *m)
 {
 	static int (*const steps[])(struct kit_maker *) = {kit_start, kit_inputs, kit_compile,

@@ -31,6 +31,7 @@ static const char *review_origin(const struct object *o)
 	return o->elf.label;
 }
 
+/* One line: KIND SYMBOL WHY. A reason is demanded, and not judged. */
 static int review_add_exception(struct review *v, char *line, unsigned int number)
 {
 	MEM_FREE char *where = mem_printf("%s:%u", v->list_path, number);
@@ -73,6 +74,7 @@ static int review_read_list(struct review *v, const char *path)
 	return r;
 }
 
+/* Written at run time; relocated constants are not. */
 static bool review_is_writable(const struct elf_section *s)
 {
 	return (s->flags & SHF_ALLOC) && (s->flags & SHF_WRITE) &&
@@ -92,6 +94,10 @@ static void review_writable_symbol(
 	        s->name, (unsigned long long)s->size);
 }
 
+/*
+ * Every defined symbol of a writable section, and COMMON, which gets its section from the
+ * linker.
+ */
 static void review_writable(struct review *v, const struct object *o)
 {
 	const struct elf_section *section;
@@ -124,6 +130,7 @@ static bool review_may_enter_kernel(const uint8_t *p, size_t len)
 	return false;
 }
 
+/* By the disassembler's words. */
 static bool review_text_enters_kernel(const char *text)
 {
 	text += strspn(text, " \t");
@@ -177,6 +184,7 @@ static void review_function(struct review *v, const struct object *o, const stru
 	}
 }
 
+/* By symbols, so that a finding has a name; code between functions is padding. */
 static void review_functions(struct review *v, const struct object *o)
 {
 	const struct elf_section *section;
@@ -193,6 +201,7 @@ static void review_functions(struct review *v, const struct object *o)
 	}
 }
 
+/* What is alive, a disassembler, the exceptions. review_close() takes it from any state. */
 static int review_open(struct review *v, const struct elf_file *linked, const char *path)
 {
 	size_t i;

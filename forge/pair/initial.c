@@ -1,8 +1,14 @@
 /*
- * Initial values of two linked programs, compared by the types of both releases: members
- * by name, numbers by value whatever their width, pointers by what they lead to. What is
- * not comparable (unions of different sizes, kinds that changed) is not a difference:
- * pairing has its own word on it.
+ * Initial values of two linked programs, compared by the types of both releases: members by
+ * name, numbers by value whatever their width, pointers by what they lead to. An update keeps
+ * running values, so a new initial value takes no effect: whoever updates should know.
+ *
+ * A variable is reported once, with the path to the first difference. What is not comparable
+ * (unions of different sizes, kinds that changed) is not a difference: pairing has its own
+ * word on it. Constant tables that the program keeps pointers into are compared as well:
+ * their contents come from the new program.
+ *
+ * The machine does not run this: it never has both programs side by side.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +17,7 @@
 
 #define INITIAL_DEPTH 32
 
+/* One comparison on its way down: where the finding goes, and the path so far ("a.b[3]"). */
 struct compare {
 	const struct pair *pair;
 	struct pair_initial *found;
@@ -47,6 +54,7 @@ static bool initial_bytes(
 	return false;
 }
 
+/* Up to 64 bits from any bit on, as little endian memory has them. */
 static uint64_t initial_bits(const struct place *p, uint32_t n_bits)
 {
 	uint64_t value = 0;
@@ -59,6 +67,10 @@ static uint64_t initial_bits(const struct place *p, uint32_t n_bits)
 	return value;
 }
 
+/*
+ * A number with its sign, at the width of its bitfield or type; at most 8 bytes, which the
+ * caller has asked.
+ */
 static int64_t initial_number(const struct state_desc *desc, const struct place *p)
 {
 	uint32_t n = p->bit_size != 0 ? p->bit_size : (uint32_t)state_type_size(desc, p->type) * 8;
@@ -87,6 +99,11 @@ static uint32_t initial_entry(const struct pair_side *side, uint64_t addr)
 	return best;
 }
 
+/*
+ * Addresses of two programs never agree; what they lead to may. NULL differs from anything
+ * else; otherwise kind and name of the entries are compared. A pointer to nothing that is
+ * described is no difference here.
+ */
 static bool initial_pointers_differ(const struct compare *c, const struct place p[2])
 {
 	const struct state_entry *entry[2];
@@ -110,6 +127,7 @@ static bool initial_pointers_differ(const struct compare *c, const struct place 
 	                       state_desc_string(initial_desc(c, 1), entry[1]->name)) != 0);
 }
 
+/* Note the finding. Always true, so that a comparison can end with it. */
 static bool initial_found(struct compare *c, bool is_number, const struct place p[2])
 {
 	c->found->is_number = is_number;
@@ -138,6 +156,10 @@ static bool initial_part_differs(struct compare *c, const char *dot, const char 
 	return r;
 }
 
+/*
+ * As many elements as both have. Two arrays of zeros are equal without a look: arrays of a
+ * megabyte are common there.
+ */
 static bool initial_arrays_differ(struct compare *c, const struct place p[2], unsigned depth)
 {
 	const struct state_btf_array *a = state_type_array(initial_desc(c, 0), p[0].type);
@@ -186,6 +208,10 @@ static bool initial_member(const struct compare *c, const struct place p[2],
 	return false;
 }
 
+/*
+ * Members of the new record that the old one has. What is new starts as the program says, and
+ * that is no change.
+ */
 static bool initial_records_differ(struct compare *c, const struct place p[2], unsigned depth)
 {
 	for (uint32_t i = 0; i < state_type_count(initial_desc(c, 1), p[1].type); i++) {
@@ -207,6 +233,10 @@ static bool initial_records_differ(struct compare *c, const struct place p[2], u
 	return false;
 }
 
+/*
+ * Byte by byte, for what has no better meaning (floats, unions, wide integers), when the
+ * sizes agree.
+ */
 static bool initial_bytes_differ(const struct compare *c, const struct place p[2])
 {
 	uint64_t size = state_type_size(initial_desc(c, 0), p[0].type);
@@ -228,6 +258,11 @@ static bool initial_is_number(enum state_btf_kind kind)
 	return kind == STATE_BTF_INT || kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64;
 }
 
+/*
+ * Two places, each with its own type. `any` may have typedefs and qualifiers around it; they
+ * are stripped. Depth is bounded: types nest, and a description could claim more than any
+ * program has.
+ */
 static bool initial_values_differ(struct compare *c, const struct place any[2], unsigned depth)
 {
 	struct place p[2] = {any[0], any[1]};
@@ -319,6 +354,10 @@ static bool initial_row_is_led_to(const struct state_desc *desc, uint32_t row)
 	return false;
 }
 
+/*
+ * One table of the old release and its partner. A table that got shorter differs at its new
+ * end: pointers to rows beyond it lead nowhere. Rows that were only added are no difference.
+ */
 static void initial_compare_table(struct pair *pair, uint32_t i)
 {
 	uint32_t entry[2] = {i, state_pair_partner(pair->pairing, i)};
@@ -341,6 +380,7 @@ static void initial_compare_table(struct pair *pair, uint32_t i)
 	pair->tables[pair->n_tables++] = one;
 }
 
+/* Needs pair->pairing, and linked programs on both sides. */
 void pair_compare_initial(struct pair *pair)
 {
 	struct pair_initial one;

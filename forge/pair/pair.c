@@ -11,10 +11,10 @@
 
 #include <string.h>
 
-#include "forge/layout/layout.h"
-#include "forge/link/link.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
+#include "forge/layout/layout.h"
+#include "forge/link/link.h"
 #include "proto/envelope/pairing.h"
 
 #define PAIR_SCRATCH (UINT64_C(64) << 20)
@@ -39,6 +39,7 @@ void pair_fini(struct pair *pair)
 	free(pair->scratch);
 }
 
+/* An entry that the linker dropped has no address: 0, which pairing knows as "not there". */
 static void pair_side_address(struct pair_side *side)
 {
 	const struct elf_file *elf = &side->linked;
@@ -65,6 +66,7 @@ static int pair_side_link(struct pair_side *side)
 	return kit_link(&side->kit, &layout, &side->linked);
 }
 
+/* *ret_side is to be given to pair_side_fini() also on failure; it starts zeroed. */
 int pair_side_read(struct pair_side *ret_side, const char *path)
 {
 	enum state_desc_error error;
@@ -93,6 +95,10 @@ static struct state_side pair_setup_side(const struct buf *state, const uint64_t
 	        .desc = state->bytes, .desc_size = state->len, .addr = addr, .n_addr = n};
 }
 
+/*
+ * Kits of two services are refused: nothing of theirs would ever meet. That no update is
+ * possible is a result, ret_pair->result.
+ */
 int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct pair_side *new)
 {
 	struct state_setup setup = {
@@ -118,6 +124,10 @@ int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct p
 	return 0;
 }
 
+/*
+ * Needs no link: addresses are made up, 16 MiB apart, so that no object reaches into the
+ * next.
+ */
 int pair_check_self(const char *where, const struct buf *state)
 {
 	MEM_FREE void *scratch = mem_zalloc(1, PAIR_SCRATCH);

@@ -1,16 +1,34 @@
 /*
- * Collecting entries. The symbol table says what exists and in which function a
- * static variable is (its symbol is FUNCTION.NAME); debug data, joined by address,
- * says from which source file it is and of what type.
+ * Collecting entries. The symbol table says what exists and in which function a static
+ * variable is (its symbol is FUNCTION.NAME); debug data, joined by address, says from which
+ * source file it is and of what type. Neither is enough: inlining makes debug data lose which
+ * function a static belongs to, and symbols have no types.
+ *
+ * Names on their way here: clang calls a static FUNCTION.NAME, LLVM adds .NUMBER where two
+ * would be equal, forge/code adds $TAG. entry_base() takes the tag off, entry_is_called()
+ * overlooks the number.
+ *
+ * What becomes of a symbol:
+ *
+ *   a function with debug data            STATE_FUNCTION, with its signature as an annotation
+ *   a witness of heap_new() (lu_sites)    STATE_SITE
+ *   an object with debug data             STATE_VARIABLE
+ *   a string literal                      STATE_STRING, its bytes for a name
+ *   anything of a prebuilt library        STATE_LIBRARY
+ *   other constants, copies, aliases      nothing: no pointer that is kept leads to them
+ *   a writable object without debug data  refused: an update could not find it again
+ *
+ * Invariant at the end: sorted by kind, unit, scope, name, and no two entries of one key. A
+ * key is what an entry of the next release is looked for by.
  */
 #include "forge/state/entry.h"
 
 #include <dwarf.h>
 #include <string.h>
 
-#include "forge/code/module.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
+#include "forge/code/module.h"
 #include "forge/debug/signature.h"
 
 #define ENTRY_SITE_SECTION "lu_sites"
@@ -38,7 +56,10 @@ void entry_list_fini(struct entry_list *list)
 	*list = (struct entry_list){0};
 }
 
-/* A source file's name relative to the source root, mapped as the request says. */
+/*
+ * A source file's name relative to the source root, mapped as the request says (the first
+ * FROM that fits). Debug data has it relative to the build directory.
+ */
 static char *entry_unit(const struct state_request *q, const char *path)
 {
 	const char *equal;
@@ -57,7 +78,7 @@ static char *entry_unit(const struct state_request *q, const char *path)
 	return mem_strdup(path);
 }
 
-/* The name a symbol had before it was made unique. */
+/* The name a symbol had before it was made unique. Owned by the caller. */
 static char *entry_base(const char *symbol)
 {
 	return mem_printf("%.*s", (int)strcspn(symbol, (char[]){MODULE_NAME_MARK, '\0'}), symbol);
@@ -80,7 +101,10 @@ static bool entry_is_called(const char *base, const char *name)
 	return strncmp(base, name, len) == 0 && entry_is_end(base + len);
 }
 
-/* The function that a variable called `name` is in, from its symbol; "" for none. */
+/*
+ * The function that a variable called `name` is in, from its symbol; "" for none. The name
+ * may have dots of its own, so each dot is tried.
+ */
 static char *entry_scope(const char *base, const char *name)
 {
 	const char *dot;
@@ -98,6 +122,10 @@ static bool entry_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+/*
+ * Not written while the service runs: also sections that are relocated at link time and lie
+ * in the read-only segment.
+ */
 static bool entry_is_readonly(const struct elf_section *s)
 {
 	return (s->flags & SHF_WRITE) == 0 || entry_starts(s->name, ".data.rel.ro") ||
@@ -116,6 +144,10 @@ static struct entry entry_new(const struct elf_symbol *s, enum state_entry_kind 
 	return (struct entry){.kind = kind, .addr = s->value, .size = s->size, .symbol = s->name};
 }
 
+/*
+ * What alignment an address happens to have, up to its section's: with a section for each
+ * object that is the object's own.
+ */
 static uint64_t entry_natural_align(const struct elf_section *section, uint64_t addr)
 {
 	const uint64_t low = addr & -addr;
@@ -124,7 +156,11 @@ static uint64_t entry_natural_align(const struct elf_section *section, uint64_t 
 	return low != 0 && low < max ? low : max;
 }
 
-/* A prebuilt symbol: known by archive, member and name. */
+/*
+ * A prebuilt symbol: known by archive, member and name. A local name that is there more than
+ * once in the program says nothing, and is left out: nothing can point to it from outside its
+ * member.
+ */
 static void entry_add_library(
         struct entry_reader *r, const struct elf_symbol *s, const struct elf_section *section)
 {
@@ -150,6 +186,7 @@ static void entry_add_library(
 	(void)entry_push(r, &e);
 }
 
+/* Does it come from an object that we did not generate? Those have no debug data of ours. */
 static bool entry_is_prebuilt(const struct entry_reader *r, const struct elf_symbol *s)
 {
 	const uint64_t *origin = names_find(&r->origin, s->name);
@@ -187,6 +224,11 @@ static void entry_add_function(
 	(void)entry_push(r, &e);
 }
 
+/*
+ * A site witness is a static pointer whose target type is the type of the objects allocated
+ * there (heap_new()). It is named later, when all sites of its function are known; line and
+ * ordinal keep the order of the source.
+ */
 static int entry_add_site(
         struct entry_reader *r, const struct elf_symbol *s, const struct debug_place *p)
 {
@@ -218,6 +260,10 @@ static int entry_add_site(
 	return 0;
 }
 
+/*
+ * A variable. One alignment comes from its type, another may have been asked for in the
+ * source (then the symbol has it). Objects without size carry nothing and are left out.
+ */
 static int entry_add_variable(struct entry_reader *r, const struct elf_symbol *s,
         const struct elf_section *section, const struct debug_place *p)
 {
@@ -257,6 +303,10 @@ static bool entry_is_string(const char *symbol)
 	       entry_starts(symbol, "__PRETTY_FUNCTION__.");
 }
 
+/*
+ * A string literal: its bytes are its name. One that does not end in NUL is not a string that
+ * a pointer would be followed into.
+ */
 static void entry_add_string(
         struct entry_reader *r, const struct elf_symbol *s, const struct elf_section *section)
 {
@@ -278,6 +328,10 @@ static void entry_add_string(
 	(void)entry_push(r, &e);
 }
 
+/*
+ * Decide what an object is. The order matters: literals have debug data too, and witnesses
+ * look like variables.
+ */
 static int entry_add_object(
         struct entry_reader *r, const struct elf_symbol *s, const struct elf_section *section)
 {
@@ -309,6 +363,10 @@ static int entry_add_object(
 	        "compound literal, give it a name, else compile with -g");
 }
 
+/*
+ * Symbols of sections that are not in memory, and those without a name, are nothing that a
+ * pointer leads to.
+ */
 static int entry_add_symbol(struct entry_reader *r, const struct elf_symbol *s)
 {
 	const struct elf_section *section = elf_symbol_section(r->request->linked, s);
@@ -328,6 +386,10 @@ static int entry_add_symbol(struct entry_reader *r, const struct elf_symbol *s)
 	return 0;
 }
 
+/*
+ * Which object each symbol comes from; of a name that is there twice, the first: the linker
+ * takes that one too.
+ */
 static void entry_note_origins(struct entry_reader *r)
 {
 	const struct object_list *objects = r->request->objects;
@@ -344,6 +406,7 @@ static void entry_note_origins(struct entry_reader *r)
 	}
 }
 
+/* How often each name is defined in the program. */
 static void entry_note_names(struct entry_reader *r)
 {
 	const struct elf_file *linked = r->request->linked;
@@ -363,6 +426,7 @@ static void entry_note_names(struct entry_reader *r)
 	}
 }
 
+/* By kind, unit and scope: what sites of one function share. */
 static int entry_compare_scope(const struct entry *a, const struct entry *b)
 {
 	int order;
@@ -388,6 +452,10 @@ static int entry_compare_site(const void *a, const void *b)
 	return order;
 }
 
+/*
+ * The order of the description, which proto/state demands. Literals by length and bytes;
+ * equal ones by symbol, so that the order is fixed.
+ */
 static int entry_compare(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
@@ -421,6 +489,10 @@ static void entry_name_sites(struct entry_list *list)
 	}
 }
 
+/*
+ * Every pair that is there twice is reported, not only the first. Literals may be: they are
+ * found by address.
+ */
 static int entry_check_unique(const struct entry_list *list)
 {
 	int r = 0;

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "forge/debug/info.h"
-#include "forge/state/write.h"
 #include "forge/debug/type_graph.h"
+#include "forge/state/write.h"
 #include "proto/state/state.h"
 
 struct entry {

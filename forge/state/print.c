@@ -1,7 +1,11 @@
 /*
- * Printing types as C would declare them. A declaration is built from the name
- * outwards: pointers go to its left, arrays and functions to its right, and a
- * pointer to an array or a function needs parentheses.
+ * Descriptions for people. Types are printed as C would declare them: a declaration is built
+ * from the name outwards; pointers go to its left, arrays and functions to its right, and a
+ * pointer to an array or a function needs parentheses. Parameters of functions are not part
+ * of a description, so a function is "function NAME()".
+ *
+ * Reads only what state_desc_check() has passed. Texts are those of somebody's source:
+ * report_text() escapes them on their way out.
  */
 #include "forge/state/print.h"
 
@@ -31,6 +35,10 @@ static char *print_array(const struct state_desc *desc, uint32_t id, const char 
 	return state_print_declaration(desc, array->type, inner);
 }
 
+/*
+ * "int *const p", but "const int p": what is qualified is the pointer in one, the target in
+ * the other.
+ */
 static char *print_qualified(
         const struct state_desc *desc, uint32_t to, const char *word, const char *name)
 {
@@ -44,6 +52,7 @@ static char *print_qualified(
 	return mem_printf("%s %s", word, inner);
 }
 
+/* A type without a name is shown by its number, so that two of them can be told apart. */
 static char *print_record(
         const struct state_desc *desc, uint32_t id, const char *word, const char *name)
 {
@@ -97,6 +106,7 @@ char *state_print_declaration(const struct state_desc *desc, uint32_t id, const 
 	return print_base("", "void", name);
 }
 
+/* Annotations of one owner. A walk over all: this is a page for people, not the transfer. */
 static void print_tags(const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner,
         uint32_t member, struct buf *out)
 {
@@ -145,6 +155,7 @@ static void print_values(const struct state_desc *desc, uint32_t id, struct buf 
 	}
 }
 
+/* Typedefs, records and enums; pointers and the like appear where they are used. */
 static void print_type(const struct state_desc *desc, uint32_t id, struct buf *out)
 {
 	const enum state_btf_kind kind = state_type_kind(desc, id);
@@ -171,6 +182,7 @@ static void print_type(const struct state_desc *desc, uint32_t id, struct buf *o
 	}
 }
 
+/* As C would write it, without the NUL at the end. */
 static void print_literal(const char *bytes, uint64_t size, struct buf *out)
 {
 	uint64_t i;

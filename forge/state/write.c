@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "forge/debug/info.h"
 #include "forge/base/names.h"
 #include "forge/base/report.h"
-#include "forge/state/entry.h"
+#include "forge/debug/info.h"
 #include "forge/debug/type_btf.h"
 #include "forge/debug/type_graph.h"
+#include "forge/state/entry.h"
 #include "proto/state/state_desc.h"
 
 struct state_tables {
@@ -38,6 +38,10 @@ static void state_tables_fini(struct state_tables *t)
 	type_graph_fini(&t->graph);
 }
 
+/*
+ * The offset of a text, stored once. Keys of the map are the graph's and the entries' own
+ * strings.
+ */
 static uint32_t state_put_text(struct state_tables *t, const char *text)
 {
 	struct buf *b = &t->part[STATE_PART_STRINGS];
@@ -52,6 +56,7 @@ static uint32_t state_put_text(struct state_tables *t, const char *text)
 	return (uint32_t)at;
 }
 
+/* A literal's bytes, NULs included; not shared: names_find() would stop at the first. */
 static uint32_t state_put_content(struct state_tables *t, const struct entry *e)
 {
 	struct buf *b = &t->part[STATE_PART_STRINGS];
@@ -61,6 +66,7 @@ static uint32_t state_put_content(struct state_tables *t, const struct entry *e)
 	return (uint32_t)at;
 }
 
+/* Entries are written in the list's order, which is the order that readers search in. */
 static void state_put_entry(struct state_tables *t, const struct entry *e)
 {
 	const bool string = e->kind == STATE_STRING;
@@ -95,7 +101,10 @@ static void state_put_tags(struct state_tables *t, struct type_range tags,
 	}
 }
 
-/* One node of each class; classes are numbered as their first nodes come. */
+/*
+ * One node of each class; classes are numbered as their first nodes come, so this is in order
+ * of type, then member, as readers expect.
+ */
 static void state_put_type_tags(struct state_tables *t)
 {
 	const struct type_graph *g = &t->graph;
@@ -146,6 +155,10 @@ static int state_check_handlers(const struct state_tables *t)
 	return 0;
 }
 
+/*
+ * Strings first: offset 0 is "". Every part refers to strings by offset and to types by
+ * class.
+ */
 static int state_fill(struct state_tables *t)
 {
 	size_t i;
@@ -163,6 +176,7 @@ static int state_fill(struct state_tables *t)
 	return type_btf_write(&t->graph, &t->part[STATE_PART_BTF], &t->part[STATE_PART_TYPES]);
 }
 
+/* Header, then the parts, each 8-byte aligned; places and lengths go into the header. */
 static void state_join(struct state_tables *t, const struct state_request *q, struct buf *out)
 {
 	struct state_header h = {.magic = STATE_MAGIC,

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "forge/base/mem.h"
 #include "forge/elf/archive.h"
 #include "forge/elf/file.h"
-#include "forge/base/mem.h"
 
 struct state_request {
 	const char *service;

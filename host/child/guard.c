@@ -31,6 +31,11 @@ char *const child_guard_environment[] = {
         NULL,
 };
 
+/*
+ * What no tool of a worker needs, and what would reach other processes, the network or the
+ * kernel. A list of the forbidden, not of the allowed: linkers and compilers use too much
+ * that is harmless.
+ */
 static const int guard_denied[] = {
         SCMP_SYS(socket),
         SCMP_SYS(io_uring_setup),
@@ -70,6 +75,7 @@ static const int guard_denied[] = {
         SCMP_SYS(ioperm),
 };
 
+/* clone() itself is needed for processes and threads; new name spaces are not. */
 static const int guard_spaces[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID,
         CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
 
@@ -148,6 +154,7 @@ static int guard_domain(void)
 	return r;
 }
 
+/* Never raises a limit; the hard one goes down with the soft one. */
 static int guard_limit(void)
 {
 	for (size_t i = 0; i < sizeof(guard_limits) / sizeof(guard_limits[0]); i++) {
@@ -167,6 +174,11 @@ static int guard_limit(void)
 	return 0;
 }
 
+/*
+ * In this order: the user while there is a right to change it, limits, no new privileges, the
+ * domain, and the filter last, which forbids some of the calls before it. *ret_what says what
+ * failed.
+ */
 int child_guard_enter(const struct child_guard *guard, const char **ret_what)
 {
 	*ret_what = "change its user";

@@ -45,7 +45,10 @@ static int child_pipes_open(struct child_pipes *pipes)
 	return 0;
 }
 
-/* Moves descriptors into their places; the copies first go where no place is. */
+/*
+ * The copies first go above all places, because a descriptor may already lie where another
+ * belongs; then everything above is closed, lud's own sockets and databases included.
+ */
 static int child_hand_over(const struct child_guard *guard, int program)
 {
 	int from[CHILD_FDS + 1];
@@ -95,6 +98,10 @@ static void child_exec_guarded(const char *const *argv, const struct child_guard
 	_exit(127);
 }
 
+/*
+ * In the child. Never returns. Signals are as a program expects them: nothing blocked,
+ * SIGPIPE ends it.
+ */
 static void child_exec(const char *const *argv, const struct child_guard *guard,
         struct child_pipes *pipes, pid_t parent)
 {
@@ -129,6 +136,10 @@ static int child_nonblocking(int fd)
 	return 0;
 }
 
+/*
+ * *ret_process is set on success only. The child is known by a pidfd from the start: its
+ * number could be another's by the time it is used.
+ */
 int child_spawn(
         const char *const *argv, const struct child_guard *guard, struct child_process *ret_process)
 {
@@ -170,6 +181,7 @@ int child_spawn(
 	return 0;
 }
 
+/* Kills what still runs and waits for it: no child outlives its handle. */
 void child_process_fini(struct child_process *process)
 {
 	fd_closep(&process->input);

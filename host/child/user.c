@@ -16,6 +16,10 @@
 
 #include "host/base/log.h"
 
+/*
+ * Groups first: afterwards there is no right to. Real, effective and saved ids, so there is
+ * no way back.
+ */
 int child_user_become(const struct child_user *user)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0) {
@@ -44,7 +48,10 @@ static int user_try(const struct child_user *user)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
 }
 
-/* By name, or by number with the group of that user or of the same number. */
+/*
+ * A number is taken as it is where no user has it. False: no such name. Root is found too;
+ * its callers refuse it.
+ */
 static bool user_look_up(const char *wanted, struct child_user *ret_user)
 {
 	const struct passwd *entry = getpwnam(wanted);
@@ -66,6 +73,10 @@ static bool user_look_up(const char *wanted, struct child_user *ret_user)
 	return true;
 }
 
+/*
+ * A user that was named and cannot be had: lud does not start rather than run a worker as
+ * root.
+ */
 static int user_refuse(const struct child_role *role, const char *wanted, const char *why,
         struct failure *ret_failure)
 {
@@ -75,6 +86,7 @@ static int user_refuse(const struct child_role *role, const char *wanted, const 
 	return err_raise(-EINVAL);
 }
 
+/* Falls back to lud's own user with a warning: a container may map one id only. */
 static int user_find_auto(const struct child_role *role, struct child_user *ret_user)
 {
 	struct child_user user;
@@ -93,6 +105,7 @@ static int user_find_auto(const struct child_role *role, struct child_user *ret_
 	return 0;
 }
 
+/* A user that exists, is not root, and that lud can become here; else refused. */
 static int user_find_named(const struct child_role *role, const char *wanted,
         struct child_user *ret_user, struct failure *ret_failure)
 {

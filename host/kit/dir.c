@@ -1,7 +1,17 @@
 /*
- * Reading a kit. The order is that of trust: the signature over the manifest, the hash
- * of the list in the manifest, the list, then each file against its line. A name that
- * the list does not have ends the reading, whatever it is.
+ * Reading a kit. The order is that of trust, and nothing is used before what answers for it
+ * was judged:
+ *
+ *   1. manifest.signed: a kit's part, signed by a release key of the root that the caller has
+ *   2. manifest, if it is there: the same bytes; without a demand, a manifest by its own rules
+ *   3. files, the list: its hash is in the manifest; its form is the one form (list.c)
+ *   4. names in the directory: the list's, and nothing else
+ *   5. every file: regular, of the list's length and hash, read once into memory
+ *   6. the form of a kit: what every kit has, the description that the manifest names, a recipe
+ *      that links files of the list
+ *
+ * Afterwards only memory is used. Not judged here: whose the root is (its caller knows),
+ * whether the release is below a floor, what is in objects.
  */
 #include "host/kit/dir.h"
 
@@ -15,6 +25,7 @@
 #include "host/kit/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 
+/* A kit's part with all its signatures is a fraction of it; more is not read. */
 #define KIT_PART_MAX 8192u
 
 static const char *const kit_needed[] = {"order", "recipe", "service", "state", "symbols"};
@@ -42,6 +53,7 @@ static const char *kit_reason_remedy(enum envelope_reason reason)
 	                 "KIT`), then `luctl release add KIT`";
 }
 
+/* A reason of the envelope as a fault: its sentence, its name, what to do. */
 static int kit_fault_reason(
         struct kit_fault *ret_fault, enum envelope_reason reason, const char *dir, const char *name)
 {
@@ -53,7 +65,10 @@ static int kit_fault_reason(
 	return -EKEYREJECTED;
 }
 
-/* The root must be one that signed itself; whose it is, its caller knows. */
+/*
+ * The root must be one that signed itself; whose it is, its caller knows. Its expiry is
+ * judged with the kit's signature, at demand->time, so no time is given here.
+ */
 static enum envelope_reason kit_root_open(
         const struct kit_demand *demand, struct envelope_part *ret_root)
 {
@@ -72,6 +87,10 @@ static enum envelope_reason kit_root_open(
 	return reason;
 }
 
+/*
+ * The signed manifest, to its last byte, by a release key of the root. *ret_part points into
+ * dir->signed_part.
+ */
 static enum envelope_reason kit_part_verify(
         const struct kit_dir *dir, const struct kit_demand *demand, struct envelope_part *ret_part)
 {
@@ -90,6 +109,10 @@ static enum envelope_reason kit_part_verify(
 	               : reason;
 }
 
+/*
+ * What was signed becomes dir->manifest; all that follows is compared with it. Last, is it
+ * the release that was asked for?
+ */
 static int kit_signed_verify(struct kit_dir *dir, const char *path, const struct kit_demand *demand,
         struct kit_fault *ret_fault)
 {
@@ -110,6 +133,7 @@ static int kit_signed_verify(struct kit_dir *dir, const char *path, const struct
 	return 0;
 }
 
+/* Missing is a fault of its own: the remedy is to sign, not to make again. */
 static int kit_read_signed(struct kit_dir *dir, int fd, const char *path,
         const struct kit_demand *demand, struct kit_fault *ret_fault)
 {
@@ -158,6 +182,7 @@ static int kit_read_manifest(
 	return 0;
 }
 
+/* The hash first, then the parser: nobody but the signer can choose its input. */
 static int kit_read_list(struct kit_dir *dir, int fd, const char *path, struct kit_fault *ret_fault)
 {
 	uint8_t hash[64];
@@ -175,11 +200,16 @@ static int kit_read_list(struct kit_dir *dir, int fd, const char *path, struct k
 	return kit_list_parse(&dir->list, dir->list_bytes, dir->list_len, path, ret_fault);
 }
 
+/* Directories that the list has files in; any other ends the walk. */
 static bool kit_known_dir(const struct kit_walk *walk, int dir_fd, const char *name)
 {
 	return kit_list_has_dir(walk->list, name);
 }
 
+/*
+ * The kit's own three files, and those of the list. A stray file is refused although nobody
+ * would read it: it is not what was released.
+ */
 static int kit_known_file(struct kit_walk *walk, int dir_fd, const char *path)
 {
 	if (strcmp(path, KIT_LIST) == 0 || strcmp(path, KIT_MANIFEST) == 0 ||
@@ -209,6 +239,10 @@ static int kit_read_file(
 	                       KIT_FILE_BYTES_MAX, entry->len, ret_bytes, ret_len);
 }
 
+/*
+ * Length and hash of every file; a fault names the file. What was read so far goes with
+ * kit_dir_fini().
+ */
 static int kit_read_files(
         struct kit_dir *dir, int fd, const char *path, struct kit_fault *ret_fault)
 {
@@ -275,6 +309,10 @@ static int kit_check_recipe(
 	return 0;
 }
 
+/*
+ * What every user of a kit takes for granted. The state description is bound to the manifest
+ * a second time, by its own hash: the machine knows that one only.
+ */
 static int kit_check_form(const struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
 {
 	size_t i;
@@ -295,6 +333,7 @@ static int kit_check_form(const struct kit_dir *dir, const char *path, struct ki
 	return kit_check_recipe(dir, path, ret_fault);
 }
 
+/* The directory itself may be behind a link: it is the caller who named it. */
 static int kit_open(const char *path, int *ret_fd, struct kit_fault *ret_fault)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -307,6 +346,7 @@ static int kit_open(const char *path, int *ret_fd, struct kit_fault *ret_fault)
 	return 0;
 }
 
+/* The six steps of the top, in order. On failure *dir holds what there is to free. */
 static int kit_read_all(struct kit_dir *dir, const char *path, const struct kit_demand *demand,
         struct kit_fault *ret_fault)
 {

@@ -41,11 +41,16 @@ void kit_list_fini(struct kit_list *list)
 	*list = (struct kit_list){0};
 }
 
+/* Letters that mean nothing to a shell, a terminal or a path. */
 static size_t kit_name_length(const char *name)
 {
 	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-");
 }
 
+/*
+ * NAME or DIRECTORY/NAME, neither beginning with a dot (so no "..", nothing hidden), and none
+ * of the kit's own files. Judged before a path is used for anything.
+ */
 bool kit_path_is_valid(const char *path)
 {
 	size_t first = kit_name_length(path), second;
@@ -112,6 +117,10 @@ static uint64_t kit_list_bytes(const struct kit_list *list)
 	return sum;
 }
 
+/*
+ * One more entry: its path, that it is new, and that counts and bytes stay within their
+ * limits.
+ */
 static int kit_list_judge(const struct kit_list *list, const struct kit_list_entry *entry,
         const char *place, struct kit_fault *ret_fault)
 {
