@@ -193,6 +193,46 @@ static void test_damage(const char *path, const char *copy)
 	free(bytes);
 }
 
+static const struct db_migration keyed_steps[] = {
+        {"CREATE TABLE keyed(x TEXT, n INTEGER, PRIMARY KEY(n, x)) STRICT, WITHOUT ROWID;"},
+};
+
+static int insert_keyed(struct db *db, void *arg)
+{
+	char text[200];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int64_t n = 0; n < ROWS; n++) {
+		assert(db_run(db, "INSERT INTO keyed(x, n) VALUES(?, ?)", "ti", text, n) == 0);
+	}
+	return 0;
+}
+
+/* A table without row ids is read from both ends too: damage in its middle costs one page. */
+static void test_damage_keyed(const char *path)
+{
+	struct failure failure = {0};
+	_cleanup_(freep) char *kept = NULL;
+	int64_t n_saved = -1, value;
+	struct stat stat_;
+	struct db *db;
+	off_t page;
+
+	assert(db_open(path, keyed_steps, 1, &db, &failure) == 0);
+	assert(db_txn(db, insert_keyed, NULL) == 0);
+	db = db_close(db);
+	assert(stat(path, &stat_) == 0);
+	page = stat_.st_size / 4096 / 2;
+	damage(path, page, page);
+	assert(db_recover(path, keyed_steps, 1, saved, &n_saved, &kept, &failure) == 0);
+	assert(n_saved > ROWS - 100 && n_saved < ROWS);
+	assert(db_open(path, keyed_steps, 1, &db, &failure) == 0);
+	assert(db_query_int(db, &value, "SELECT max(n) FROM keyed", "") == 0 && value == ROWS - 1);
+	assert(db_query_int(db, &value, "SELECT min(n) FROM keyed", "") == 0 && value == 0);
+	db_close(db);
+}
+
 /* Damage that comes while the file is open is an error, never an empty answer. */
 static void test_damage_met(const char *path)
 {
@@ -260,10 +300,10 @@ static void test_moved_within(const char *path)
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[10];
+	char *path[11];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 10; i++) {
+	for (size_t i = 0; i < 11; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -274,7 +314,8 @@ int main(void)
 	test_damage_met(path[6]);
 	test_moved(path[7], path[8]);
 	test_moved_within(path[9]);
-	for (size_t i = 0; i < 10; i++) {
+	test_damage_keyed(path[10]);
+	for (size_t i = 0; i < 11; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

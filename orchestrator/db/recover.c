@@ -125,20 +125,38 @@ static int recover_rows(
 	return 0;
 }
 
+/* "rowid DESC", or the primary key in reverse for a table that has no row ids. */
+static int recover_backwards(
+        struct db_rescue *rescue, const char *table, char *ret_order, size_t size)
+{
+	_cleanup_(recover_finalize) sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(rescue->to,
+	            "SELECT CASE WHEN wr THEN (SELECT group_concat(name || ' DESC', ', ') FROM"
+	            " (SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk))"
+	            " ELSE 'rowid DESC' END FROM pragma_table_list WHERE name = ?1",
+	            -1, &statement, NULL) != SQLITE_OK ||
+	        sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) != SQLITE_OK ||
+	        sqlite3_step(statement) != SQLITE_ROW) {
+		return err_raise(-EIO);
+	}
+	db_column_text(statement, 0, ret_order, size);
+	return 0;
+}
+
 static int recover_table(struct db_rescue *rescue, const char *table, bool *ret_whole)
 {
-	char sql[160];
+	char order[160] = "ORDER BY ";
+	size_t used = strlen(order);
+	bool tail;
 	int r;
 
 	r = recover_rows(rescue, table, "", ret_whole);
-	if (!r && !*ret_whole) {
-		bool tail;
-
-		snprintf(sql, sizeof(sql), "ORDER BY %s",
-		        strcmp(table, "job_steps") ? "rowid DESC" : "job DESC, n DESC");
-		r = recover_rows(rescue, table, sql, &tail);
+	if (r || *ret_whole) {
+		return err_up(r);
 	}
-	return err_up(r);
+	r = recover_backwards(rescue, table, order + used, sizeof(order) - used);
+	return r ? err_up(r) : err_up(recover_rows(rescue, table, order, &tail));
 }
 
 /* Drops rows of a table that refer to rows which are not there. */
