@@ -50,6 +50,8 @@ static const struct {
         {"", NULL, NULL, NULL},
         {"log_level: debug\nupdate:\n  timeout: \"9s\"\n", NULL, NULL, NULL},
         {"log_level: loud\n", ":1", "log_level: unknown choice", "error warn info debug"},
+        {"log_level: warning\n", ":1", "log_level: unknown choice", "error warn info debug"},
+        {"log_level: war\n", ":1", "log_level: unknown choice", "error warn info debug"},
         {"\ncolour: red\n", ":2", "unknown key colour", "lud(8)"},
         {"update:\n  timeout: 9\n", ":2", "timeout: the value is not quoted", "us, ms, s"},
         {"update:\n  timeout: \"9\"\n", ":2", "timeout: not a number", "us, ms, s"},
