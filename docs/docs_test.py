@@ -106,7 +106,7 @@ def check_keys(text):
         names.append(f'{place}.{key}' if place else key)
         fixed += names[-1:] if reload == 'FIXED' else []
     assert len(names) > 20
-    listed = re.search(r'while lud runs: (.*?)\. A file', text, re.S).group(1)
+    listed = re.search(r'while\s+lud\s+runs:\s+(.*?)\.\s+A\s+file', text, re.S).group(1)
     assert re.findall(r'\*([\w.]+)\*', listed) == fixed, ('lud(8): keys that are fixed', fixed)
     values = {}
     for indent, key, value in re.findall(r'^( *)(\w+): ?(.*)$', output('lud', '--print-config'), re.M):
