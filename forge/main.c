@@ -1,4 +1,7 @@
-/* luforge: finds the command and turns what it returns into an exit code. */
+/*
+ * luforge: the table of commands, the help made from it, and the exit code. A command says
+ * itself what went wrong; nothing is printed here but for a command that is not there.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +44,7 @@ static const struct command {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+/* docs/docs_test.py compares this with luforge(1). */
 static void main_help(void)
 {
 	size_t i;

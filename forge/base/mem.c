@@ -151,6 +151,10 @@ static int buf_read_fd(struct buf *b, int fd, const char *path)
 	return 0;
 }
 
+/*
+ * *ret_b is set on success only, always followed by a NUL. Links are followed: inputs are
+ * named by the caller.
+ */
 int buf_read_file(struct buf *ret_b, const char *path)
 {
 	BUF_CLEANUP struct buf b = {0};
@@ -222,6 +226,10 @@ int mem_make_dir(const char *path)
 	return 0;
 }
 
+/*
+ * TMPDIR is obeyed; mkdtemp() makes it 0700. The path is the caller's, and so is the
+ * directory.
+ */
 int mem_temp_dir(char **ret_path)
 {
 	const char *root = getenv("TMPDIR");

@@ -246,6 +246,10 @@ static void boot_trim(char *line)
 	}
 }
 
+/*
+ * Lines are numbered for messages. Payloads and envelopes are read as their lines come, kits
+ * at the end.
+ */
 int boot_writer_read_list(struct boot_writer *w, const char *path)
 {
 	BUF_CLEANUP struct buf text = {0};

@@ -21,7 +21,7 @@ int boot_writer_read_list(struct boot_writer *w, const char *path);
 
 /*
  * Set one of the header's values from text: key is machine_id, random_seed,
- * boot_time, cmdline, root or statement. `where` is for the message when it makes no sense.
+ * boot_time, cmdline, root or statement. `where` is for the message when it is invalid.
  */
 int boot_writer_set(struct boot_writer *w, const char *where, const char *key, const char *value);
 

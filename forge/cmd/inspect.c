@@ -91,6 +91,7 @@ static int inspect_boot(const char *path, const struct buf *b)
 	return 0;
 }
 
+/* Names of a checked manifest end inside their place. */
 static void inspect_names(const char *what, const char *names, size_t size, uint32_t n)
 {
 	uint32_t i;

@@ -69,6 +69,10 @@ static int variant_parse_base(const char *text, uint64_t *ret_base)
 	return r;
 }
 
+/*
+ * A release can be demanded only under a root: an id alone says nothing about who made the
+ * bytes.
+ */
 int cmd_variant(int argc, char **argv)
 {
 	const char *kit_path = NULL, *seed_hex = NULL, *out = NULL, *base_text = NULL;

@@ -221,6 +221,10 @@ static void module_complain(LLVMDiagnosticInfoRef info, void *unused)
 	LLVMDisposeMessage(text);
 }
 
+/*
+ * All or nothing. The set is sorted, tagged and renamed when it comes out; what is refused is
+ * named by source file.
+ */
 int module_set_read(const char *const paths[], size_t n_paths, struct module_set **ret_set)
 {
 	MEM_CLEANUP(module_set_freep) struct module_set *set = mem_zalloc(1, sizeof(*set));
@@ -257,6 +261,10 @@ const char *module_name(const struct module_set *set, size_t i)
 	return set->items[i].name;
 }
 
+/*
+ * Bitcode of one module as it is now: with debug data before module_set_strip(), without it
+ * after.
+ */
 void module_write(const struct module_set *set, size_t i, struct buf *ret_bitcode)
 {
 	LLVMMemoryBufferRef bytes = LLVMWriteBitcodeToMemoryBuffer(set->items[i].ref);

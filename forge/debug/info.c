@@ -107,6 +107,10 @@ static int debug_place_compare(const void *a, const void *b)
 	                                                                                     : 1;
 }
 
+/*
+ * Units in their order; those of other kinds than compile units (type units, skeletons) place
+ * nothing.
+ */
 int debug_info_init(struct debug_info *ret_info, const struct elf_file *linked)
 {
 	struct debug_info info = {0};
@@ -152,6 +156,10 @@ static size_t debug_first_at(const struct debug_info *info, uint64_t addr)
 	return low;
 }
 
+/*
+ * Several places may share an address: inlined copies, aliases, a variable and the type of
+ * one inside it.
+ */
 const struct debug_place *debug_info_find(
         const struct debug_info *info, enum debug_kind kind, uint64_t addr, const char *name)
 {

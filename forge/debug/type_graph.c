@@ -374,6 +374,7 @@ static int type_read_array(struct type_graph *g, Dwarf_Die *die, struct type_nod
 	return 0;
 }
 
+/* Typedefs and qualifiers are nodes of their own: annotations and names hang on them. */
 static int type_read_alias(
         struct type_graph *g, Dwarf_Die *die, enum type_kind kind, struct type_node *node)
 {

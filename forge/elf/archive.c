@@ -291,6 +291,10 @@ static int archive_walk(
 	return 0;
 }
 
+/*
+ * Archives stay open until the walk has ended: names of the index point into them. Members
+ * were copied out.
+ */
 int archive_resolve(struct object_list *list, const char *const paths[], size_t n_paths)
 {
 	MEM_FREE struct archive *archives = mem_zalloc(n_paths, sizeof(*archives));

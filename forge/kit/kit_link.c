@@ -6,6 +6,7 @@
 #include "forge/kit/kit.h"
 #include "forge/link/link.h"
 
+/* A directory for each link: several may run at once. It is removed on every way out. */
 int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked)
 {
 	MEM_FREE char *work = NULL;

@@ -99,6 +99,7 @@ uint64_t draw_below(struct draw *draw, uint64_t limit)
 	return v % limit;
 }
 
+/* Fisher-Yates, from the end: each order equally likely, as far as draw_below() is fair. */
 void draw_shuffle(struct draw *draw, void *items, size_t n, size_t size)
 {
 	MEM_FREE uint8_t *keep = mem_zalloc(1, size);
@@ -113,6 +114,7 @@ void draw_shuffle(struct draw *draw, void *items, size_t n, size_t size)
 	}
 }
 
+/* Both cases; -1: none. */
 static int draw_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9') {

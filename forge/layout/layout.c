@@ -22,6 +22,7 @@ void layout_fini(struct layout *layout)
 	buf_fini(&layout->order_file);
 }
 
+/* No pads and an empty order file: lld keeps the order of the objects. */
 struct layout layout_plain(void)
 {
 	return (struct layout){
@@ -30,6 +31,7 @@ struct layout layout_plain(void)
 	};
 }
 
+/* A stream, or a failure that names what is missing. */
 static int layout_open(
         struct draw **ret_draw, const uint8_t seed[DRAW_SEED_SIZE], const char *label)
 {

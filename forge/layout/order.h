@@ -30,5 +30,5 @@ void order_fini(struct order *order);
 void order_describe(
         const struct object_list *objects, const struct elf_file *linked, struct buf *ret_text);
 
-/* Parse an order file's text; `where` is for the message when it makes no sense. */
+/* Parse an order file's text; `where` is for the message when it is invalid. */
 int order_parse(struct order *ret_order, const char *where, const char *text);

@@ -24,6 +24,7 @@ static uint64_t flat_page_up(uint64_t v)
 	return (v + IMAGE_PAGE - 1) & ~(uint64_t)(IMAGE_PAGE - 1);
 }
 
+/* ELF's bits have other places than the image's. */
 static uint32_t flat_prot(const Elf64_Phdr *p)
 {
 	return (p->p_flags & PF_R ? IMAGE_PROT_READ : 0) |
@@ -160,6 +161,10 @@ static int flat_finish(struct buf *payload)
 	return 0;
 }
 
+/*
+ * *ret_payload is set on success only. `base` is the layout's; every segment must lie in the
+ * window above it, which image_check() asks.
+ */
 int flat_write(const struct elf_file *linked, const char *service, uint64_t base,
         const char *const vector[], size_t n_vector, struct buf *ret_payload)
 {

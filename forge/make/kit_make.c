@@ -534,6 +534,10 @@ static int kit_maker_run(struct kit_maker *m)
 	return r < 0 ? r : kit_finish(m);
 }
 
+/*
+ * 0, or reported; without a whole kit --out is as it was, but for an empty directory, which
+ * is gone.
+ */
 int kit_make(const struct kit_request *request)
 {
 	MEM_CLEANUP(kit_maker_fini) struct kit_maker m = {.request = request};

@@ -138,7 +138,11 @@ static bool review_text_enters_kernel(const char *text)
 	       strncmp(text, "int\t", 4) == 0;
 }
 
-/* Decode in a straight line; bytes that do not decode count as one. */
+/*
+ * Disassembles in a straight line from the start of the function. A byte that begins no
+ * instruction is skipped alone; data between code could hide a finding that way, but
+ * compilers for x86-64 put none there.
+ */
 static bool review_enters_kernel(struct review *v, const uint8_t *p, size_t len)
 {
 	char text[128];
@@ -160,6 +164,10 @@ static bool review_enters_kernel(struct review *v, const uint8_t *p, size_t len)
 	return false;
 }
 
+/*
+ * One function: alive, not excepted, and with such an instruction. Size 0 (hand-written
+ * assembly) means to the end of the section.
+ */
 static void review_function(struct review *v, const struct object *o, const struct elf_symbol *s,
         const struct elf_section *section)
 {
@@ -232,6 +240,10 @@ static void review_close(struct review *v)
 	buf_fini(&v->list);
 }
 
+/*
+ * Writable objects only of libraries; system calls of everybody. -EINVAL after all findings
+ * have been said.
+ */
 int review_run(
         const struct object_list *objects, const struct elf_file *linked, const char *list_path)
 {

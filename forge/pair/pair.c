@@ -59,6 +59,7 @@ static void pair_side_address(struct pair_side *side)
 	names_fini(&names);
 }
 
+/* Without a layout: what is alive does not depend on one. */
 static int pair_side_link(struct pair_side *side)
 {
 	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();

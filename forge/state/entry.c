@@ -530,6 +530,7 @@ static int entry_collect(struct entry_reader *r)
 	return entry_check_unique(&r->list);
 }
 
+/* On failure nothing is left but a graph with some types more; the caller frees that. */
 int entry_list_init(struct entry_list *ret_list, const struct state_request *request,
         const struct debug_info *debug, struct type_graph *graph)
 {

@@ -123,6 +123,7 @@ static void state_put_type_tags(struct state_tables *t)
 	}
 }
 
+/* By name alone, as the machine will look for it. */
 static bool state_has_function(const struct state_tables *t, const char *name)
 {
 	size_t i;
@@ -209,6 +210,10 @@ static int state_verify(const struct buf *out)
 	return 0;
 }
 
+/*
+ * ret_symbols has a line for each entry of ret_state, in its order; what was appended on
+ * failure is the caller's to throw away.
+ */
 int state_write(const struct state_request *request, struct buf *ret_state, struct buf *ret_symbols)
 {
 	MEM_CLEANUP(debug_info_fini) struct debug_info debug = {0};

@@ -16,6 +16,7 @@
 static _Thread_local char err_trace_text[ERR_TRACE_MAX];
 static _Thread_local size_t err_trace_used;
 
+/* What does not fit is left out whole: half a place would mislead. */
 static void err_trace_append(const char *text)
 {
 	size_t len = strlen(text);
@@ -35,6 +36,7 @@ static void err_trace_place(const char *file, int line, const char *func)
 	err_trace_append(place);
 }
 
+/* Raising: an older trace ends here. e is negative, else it is a bug of the caller. */
 int err_trace_start(int e, const char *file, int line, const char *func)
 {
 	assert(e < 0);
@@ -45,6 +47,7 @@ int err_trace_start(int e, const char *file, int line, const char *func)
 	return e;
 }
 
+/* Forwarding: 0 and positive outcomes leave no trace. */
 int err_trace_add(int r, const char *file, int line, const char *func)
 {
 	if (r >= 0) {
@@ -55,6 +58,10 @@ int err_trace_add(int r, const char *file, int line, const char *func)
 	return r;
 }
 
+/*
+ * A positive outcome that nobody expected becomes -ENOTRECOVERABLE, whose trace starts where
+ * it was folded.
+ */
 int err_trace_fold(int r, const char *file, int line, const char *func)
 {
 	if (r > 0) {

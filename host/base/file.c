@@ -34,6 +34,10 @@ static int file_read_all(int fd, uint8_t *data, size_t size)
 	return 0;
 }
 
+/*
+ * The file as it was when it was opened; one that shrinks meanwhile is -EIO. A zero byte
+ * follows the data.
+ */
 int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size)
 {
 	_cleanup_(fd_closep) int fd =

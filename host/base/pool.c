@@ -21,6 +21,7 @@ static void *pool_protobuf_alloc(void *pool, size_t size)
 	return pool_zero(pool, size);
 }
 
+/* Freeing is the pool's, all at once. */
 static void pool_protobuf_free(void *pool, void *pointer)
 {
 }
@@ -43,6 +44,7 @@ void pool_fini(struct pool *pool)
 	}
 }
 
+/* Zeroed, 16-byte aligned, never NULL (memory that runs out ends the process). */
 void *pool_zero(struct pool *pool, size_t size)
 {
 	struct pool_chunk *chunk = mem_zero(sizeof(*chunk) + size);
@@ -59,6 +61,7 @@ char *pool_text(struct pool *pool, const char *text)
 	return memcpy(pool_zero(pool, size), text, size);
 }
 
+/* Cut after 511 bytes: for messages, not for data. */
 char *pool_format(struct pool *pool, const char *format, ...)
 {
 	char text[512];

@@ -1,6 +1,16 @@
 /*
- * A worker is done when it has exited and both its pipes are at their end, so that
- * nothing it wrote is lost, whatever order the three are seen in.
+ * A worker: a child that is given its input at once and asked for all its output at the end.
+ * It is done when it has exited and both its pipes are at their end, so that nothing it wrote
+ * is lost, whatever order the three are seen in; `done` is called exactly once, as the last
+ * act, and may free the worker.
+ *
+ * Bounded: its time, its output (more than CHILD_OUTPUT_MAX ends it), its errors (the last
+ * CHILD_ERRORS_KEPT bytes are kept).
+ *
+ *   spawned --exit--> exited --both pipes at their end--> done
+ *      |                 |
+ *      +--time over--> killed (SIGKILL), goes on as exited
+ *                        +--time over and a grandchild holds the pipes--> pipes closed, done
  */
 #include "host/child/child.h"
 
@@ -46,6 +56,10 @@ static void child_worker_one_line(struct evbuffer *errors)
 	}
 }
 
+/*
+ * Asked after each of the three ends; acts when all have come. The result lives as long as
+ * the worker.
+ */
 static void child_worker_finish(struct child_worker *worker)
 {
 	struct child_result result = {.timed_out = worker->timed_out, .status = worker->status};
@@ -109,6 +123,10 @@ static void child_worker_on_errors(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * Until all is written or the child reads no more; closing is how it sees the end of its
+ * input.
+ */
 static void child_worker_on_input(evutil_socket_t fd, short what, void *arg)
 {
 	struct child_worker *worker = arg;
@@ -123,6 +141,10 @@ static void child_worker_on_input(evutil_socket_t fd, short what, void *arg)
 	worker->process.input = -1;
 }
 
+/*
+ * By the pidfd. From here on its pid is nobody's: process.pid is 0, so child_process_fini()
+ * kills nobody.
+ */
 static void child_worker_on_exit(evutil_socket_t fd, short what, void *arg)
 {
 	struct child_worker *worker = arg;
@@ -153,6 +175,7 @@ static void child_worker_on_timeout(evutil_socket_t fd, short what, void *arg)
 	child_worker_finish(worker);
 }
 
+/* No memory for an event: lud cannot go on. */
 static struct event *child_event(
         struct event_base *base, int fd, short what, event_callback_fn fn, void *arg)
 {
@@ -181,6 +204,10 @@ static void child_worker_listen(
 	evtimer_add(worker->timeout_event, &limit);
 }
 
+/*
+ * The input is copied; *ret_worker is set on success only. No callback runs before the event
+ * loop does.
+ */
 int child_worker_new(
         struct event_base *base, const struct child_job *job, struct child_worker **ret_worker)
 {

@@ -30,6 +30,7 @@ static int kit_fd_write(int fd, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
+/* A new file of ours; one that is there already is an error, since the directory is new. */
 static int kit_put(int dir_fd, const char *path, const void *bytes, size_t len)
 {
 	_cleanup_(kit_fd_closep) int fd = openat(
@@ -38,6 +39,7 @@ static int kit_put(int dir_fd, const char *path, const void *bytes, size_t len)
 	return fd < 0 ? -errno : kit_fd_write(fd, bytes, len);
 }
 
+/* Its directory first. The paths were judged when the list was read. */
 static int kit_put_listed(const struct kit_dir *dir, size_t i, int dir_fd)
 {
 	const struct kit_list_entry *entry = &dir->list.entries[i];
@@ -53,6 +55,10 @@ static int kit_put_listed(const struct kit_dir *dir, size_t i, int dir_fd)
 	return kit_put(dir_fd, entry->path, dir->bytes[i], entry->len);
 }
 
+/*
+ * Files, list, manifest, signature: what makes it a kit comes last. Synced whole, since it is
+ * renamed next.
+ */
 static int kit_put_all(const struct kit_dir *dir, int dir_fd)
 {
 	size_t i;
@@ -73,6 +79,10 @@ static int kit_put_all(const struct kit_dir *dir, int dir_fd)
 	return r == 0 && syncfs(dir_fd) < 0 ? -errno : r;
 }
 
+/*
+ * Into a directory that is made here. What is half written after a failure is the caller's to
+ * remove.
+ */
 int kit_dir_write(const struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
 {
 	_cleanup_(kit_fd_closep) int fd = -1;
@@ -100,6 +110,10 @@ static int kit_mode_as_list(int dir_fd, const char *name)
 	               : 0;
 }
 
+/*
+ * Beside it and renamed, so that a reader sees the old signature or the new one. A link there
+ * is refused, not signed over.
+ */
 static int kit_replace_signed(int dir_fd, const void *part, size_t len)
 {
 	struct stat st;
@@ -140,6 +154,10 @@ static bool kit_found_dir(const struct kit_walk *walk, int dir_fd, const char *n
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+/*
+ * Every file that is there gets a line; one that is no regular file, or too long, ends the
+ * listing.
+ */
 static int kit_found_file(struct kit_walk *walk, int dir_fd, const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -26,6 +26,10 @@ void kit_bytes_freep(uint8_t **bytes)
 	free(*bytes);
 }
 
+/*
+ * The sentence for an errno, in the words of kits. errno values come from the readers below:
+ * EINVAL is "not a regular file", EBADMSG "not what the list says".
+ */
 int kit_fault_file(struct kit_fault *ret_fault, int error, const char *dir, const char *name)
 {
 	char place[sizeof(ret_fault->place)];
@@ -50,6 +54,10 @@ int kit_fault_file(struct kit_fault *ret_fault, int error, const char *dir, cons
 	}
 }
 
+/*
+ * Exactly len bytes. A file that has become shorter since it was judged is not the one that
+ * was judged: -EBADMSG.
+ */
 static int kit_fd_read(int fd, uint8_t *bytes, size_t len)
 {
 	size_t done = 0;
@@ -68,7 +76,10 @@ static int kit_fd_read(int fd, uint8_t *bytes, size_t len)
 	return 0;
 }
 
-/* The length of what is open, if it may be read at all. */
+/*
+ * The length of what is open, if it may be read at all. The length that the list gives is
+ * asked before the limit, so that the reason is the better one.
+ */
 static int kit_fd_judge(int fd, uint64_t limit, uint64_t expect, size_t *ret_len)
 {
 	struct stat st;
@@ -89,6 +100,11 @@ static int kit_fd_judge(int fd, uint64_t limit, uint64_t expect, size_t *ret_len
 	return 0;
 }
 
+/*
+ * Open, judge, read, once. O_NOFOLLOW for the last name only: directories above are opened by
+ * kit_subdir_open(), one at a time. ENXIO is a FIFO or socket without another end. One zero
+ * byte more is allocated, so that texts end.
+ */
 int kit_file_load(int dir_fd, const char *path, uint64_t limit, uint64_t expect,
         uint8_t **ret_bytes, size_t *ret_len)
 {
@@ -153,6 +169,10 @@ static void kit_dir_closep(DIR **dir)
 
 static int kit_walk_dir(struct kit_walk *walk, int dir_fd, const char *below);
 
+/*
+ * A kit is one directory deep: what lies deeper is handed to ->file, which knows no such
+ * file.
+ */
 static int kit_walk_entry(struct kit_walk *walk, int dir_fd, const char *below, const char *name)
 {
 	_cleanup_(kit_fd_closep) int fd = -1;

@@ -1,6 +1,10 @@
 /*
- * Privileges as lines. Every field of the manifest that says what a service may do or
- * use has a line; show_test.c changes each byte of them and looks for the difference.
+ * Privileges as lines. Every field of the manifest that says what a service may do or use has
+ * a line; show_test.c changes each byte of them and looks for the difference. Two releases
+ * are compared as sets of lines, so a person sees what a new one asks for beyond the old one.
+ *
+ * Reads manifests that kit_manifest_check() has passed; bounds are kept all the same, because
+ * a line too few would hide a privilege.
  */
 #include "host/kit/show.h"
 
@@ -16,6 +20,7 @@ static const char *const kit_call_names[KIT_CALLS_MAX] = {
 #include "call_names.inc"
 };
 
+/* KIT_LINES_MAX is room for every field at its limit: nothing is ever left out. */
 [[gnu::format(printf, 2, 3)]] static void kit_line(struct kit_lines *lines, const char *format, ...)
 {
 	va_list args;
@@ -28,6 +33,7 @@ static const char *const kit_call_names[KIT_CALLS_MAX] = {
 	va_end(args);
 }
 
+/* A call that this build has no name for is shown by its number: a newer kit hides nothing. */
 static void kit_lines_calls(const struct kit_manifest *m, struct kit_lines *lines)
 {
 	unsigned int i;
@@ -69,6 +75,7 @@ static void kit_lines_devices(const struct kit_manifest *m, struct kit_lines *li
 	}
 }
 
+/* Known flags by name, the rest as a number. */
 static void kit_lines_flags(const struct kit_manifest *m, struct kit_lines *lines)
 {
 	if (m->flags & KIT_CONTROL) {

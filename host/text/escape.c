@@ -38,6 +38,10 @@ static size_t escape_decode(const uint8_t *text, uint32_t *ret_code)
 	return n;
 }
 
+/*
+ * No control characters (C0, DEL, C1), no separators of lines, no marks that turn the
+ * direction of text, no byte order mark.
+ */
 static bool escape_code_is_harmless(uint32_t code)
 {
 	return code >= 0x20 && !(code >= 0x7f && code < 0xa0) &&
@@ -66,6 +70,7 @@ static size_t escape_one(const uint8_t *text, char ret_escaped[ESCAPED_MAX + 1])
 	return n;
 }
 
+/* Whole characters only: what does not fit with its NUL is left out. */
 size_t text_escape(char *ret_text, size_t size, const char *text)
 {
 	const uint8_t *at = (const uint8_t *)text;

@@ -1,8 +1,11 @@
 /*
- * The signer's rule file: read once at its start, asked before every signature. A line that
- * makes no sense makes the whole file unusable, with its number, because a rule that is
- * skipped is one that does not hold. Lists add up; a limit may be given once. What no list
- * names is not allowed, so an empty file signs nothing.
+ * The signer's rule file: read once at its start, asked before every signature. One invalid line
+ * makes the whole file unusable, with its number, because a rule that is skipped is one that does
+ * not hold. Lists add up; a limit may be given once. What no list names is not allowed, so an
+ * empty file signs nothing.
+ *
+ * Every refusal is a sentence for the signer's log and for whoever asked. Nothing here looks at
+ * keys, time or signatures.
  */
 #include "keyring/rules/rules.h"
 
@@ -227,7 +230,7 @@ unsigned int rules_parse(
 	const char *end = text + len;
 	unsigned int number = 0;
 
-	*ret_why = "it makes no sense: lusign(1) lists the rules";
+	*ret_why = "not a valid rule: lusign(1) lists the rules";
 	*ret_rules = (struct rules){
 	        .variant_life_sec = UINT64_C(7) * 24 * 3600,
 	        .order_life_sec = 1800,

@@ -2,8 +2,8 @@
 /*
  * What the signer may sign, as its owner wrote it down: the file signer.rules beside
  * its keys. One rule a line, `#` begins a comment; a limit that is missing is the
- * default's, a list that is missing allows nothing. A limit that is there twice makes
- * no sense: nobody can tell which was meant.
+ * default's, a list that is missing allows nothing. A limit that is there twice is
+ * invalid: nobody can tell which was meant.
  *
  *   machine 0123...ef        32 hex digits, or * for all; may be repeated
  *   service ds tty           names, or * for all; may be repeated
@@ -42,7 +42,7 @@ struct rules {
 /* What `luctl keys init` writes: every machine and service, all actions. */
 extern const char rules_default_text[];
 
-/* Read a rule file's text. 0, or the number of the line that makes no sense, and why. */
+/* Read a rule file's text. 0, or the number of the first invalid line, and why. */
 unsigned int rules_parse(
         const char *text, size_t len, struct rules *ret_rules, const char **ret_why);
 

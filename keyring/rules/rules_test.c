@@ -24,7 +24,7 @@ static void check_rule_max(const char *line, unsigned int n)
 	free(text);
 }
 
-/* Every line that makes no sense is named; nothing is allowed that is not written. */
+/* Every invalid line is named; nothing is allowed that is not written. */
 static void test_rules_file(void)
 {
 	static const char *const bad[] = {"machine 00\n", "machine\n", "service Ds\n",

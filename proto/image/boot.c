@@ -5,6 +5,7 @@
 #include "proto/image/image.h"
 #include "proto/image/priv.h"
 
+/* Printable ASCII and zeros behind it: the kernel prints it before anything else works. */
 static bool boot_cmdline_is_good(const char text[BOOT_CMDLINE_SIZE])
 {
 	unsigned int i;
@@ -17,6 +18,10 @@ static bool boot_cmdline_is_good(const char text[BOOT_CMDLINE_SIZE])
 	return i < BOOT_CMDLINE_SIZE && image_is_zero(text + i, BOOT_CMDLINE_SIZE - i);
 }
 
+/*
+ * A part that is absent has no place; one that is there is page-aligned and between start and
+ * end.
+ */
 static bool boot_part_is_good(const struct boot_part *p, uint64_t start, uint64_t end)
 {
 	if (p->len == 0) {
@@ -25,6 +30,10 @@ static bool boot_part_is_good(const struct boot_part *p, uint64_t start, uint64_
 	return p->off % IMAGE_PAGE == 0 && image_range_is_inside(p->off, p->len, start, end);
 }
 
+/*
+ * Magic, version and size before anything that the version could change; then every offset
+ * against the size.
+ */
 static enum image_error boot_check_header(const struct boot_header *h, size_t len)
 {
 	if (!image_magic_is(h->magic, BOOT_MAGIC)) {
