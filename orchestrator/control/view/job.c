@@ -12,6 +12,7 @@
 
 #define VIEW_STEPS_MAX 200u
 
+/* The steps of one job while they are filled in. */
 struct view_steps {
 	struct pool *pool;
 	Control__Job *job;

@@ -1,11 +1,21 @@
-/* What an update takes over and loses, and who consented to it, as messages for clients. */
+/*
+ * What an update takes over and loses, and who consented to it, as messages for clients.
+ *
+ * A pairing is stored as the job worked it out, and shown as that: what the forge would say today
+ * of the same two releases may be another thing. Consent is what was signed, so it is read from the
+ * order that the machine got, and from nowhere else.
+ */
 #include "orchestrator/control/view/view.h"
 
 #include <string.h>
 
 #include "host/base/file.h"
 
-/* Who signed what is read from the order itself, as the machine got it. */
+/*
+ * The control key is the second signature of the last part, the order; one with one signature has
+ * been consented to by nobody. An order that cannot be opened shows no key, and is no error: it
+ * is kept as bytes, and a newer lud may have made it.
+ */
 static int view_consent_key(
         struct pool *pool, struct db *db, const struct order_row *order, Control__Job *view)
 {

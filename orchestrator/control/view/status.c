@@ -200,12 +200,14 @@ static void view_services(struct view_services *visit)
 	}
 }
 
+/* The open jobs of one status while they are filled in. */
 struct view_jobs {
 	struct pool *pool;
 	struct engine *engine;
 	Control__Status *status;
 };
 
+/* Jobs beyond VIEW_OPEN_JOBS_MAX are left out; `luctl history` has all. */
 static int view_open_job(const struct job_row *row, void *arg)
 {
 	struct view_jobs *visit = arg;
