@@ -1,11 +1,15 @@
 #pragma once
 /* Requests to RS: numbers, payloads, and the records that travel by grant. All records are fixed
  * layout, zero padded. */
-#include "osd/abi/message.h"
+#include "osd/abi/request.h"
 #include "osd/abi/sef.h"
 
-enum {
-#define REQUEST(name, number, idempotent, text) name = number,
+enum rs_request_number {
+#define REQUEST(kind, server, verb, name, n, ...) name = RS_BASE + (n),
+#include "osd/abi/rs.def"
+#undef REQUEST
+#define REQUEST REQUEST_COUNT
+	RS_REQUEST_N = 0
 #include "osd/abi/rs.def"
 #undef REQUEST
 };
@@ -27,6 +31,16 @@ struct rs_request {
 	uint64_t total;    /* STAGE_BEGIN: blob size; RESULT, CANCEL: epoch of the transaction */
 	char service[SERVICE_NAME_LEN]; /* ENVELOPE */
 };
+_Static_assert(sizeof(struct rs_request) == 48, "layout of requests that carry a grant");
+struct rs_metrics { /* REPORT_METRICS */
+	uint64_t values[RS_N_METRICS];
+};
+_Static_assert(sizeof(struct rs_metrics) == 48, "layout of RS_REPORT_METRICS");
+struct rs_acknowledge {    /* ACKNOWLEDGE */
+	uint64_t sequence; /* events below it may be forgotten */
+};
+_Static_assert(sizeof(struct rs_acknowledge) == 8, "layout of RS_ACKNOWLEDGE");
+
 /*
  * ORDER: err 0 means that the order was accepted, now or before: count = enum rs_outcome, a, b =
  * number and epoch. E_BUSY: a, b = those of the running transaction. E_NOTFOUND: a number below
@@ -40,6 +54,7 @@ struct rs_reply {
 	err_t err;
 	uint64_t count, a, b;
 };
+_Static_assert(sizeof(struct rs_reply) == 32, "layout of replies of RS");
 
 struct rs_blob {
 	uint8_t hash[RS_HASH_LEN];

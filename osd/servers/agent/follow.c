@@ -18,10 +18,10 @@ err_t follow_start(void)
 {
 	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
 
-	if (rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0).err == E_OK) {
+	if (rs_resources(rs_endpoint(), rs_request_make(sizeof(*resources), 0, 0)).err == E_OK) {
 		follow_boot = resources->boot_id;
 	}
-	return rs_ask(RS_SUBSCRIBE, 0, 0, 0).err;
+	return rs_subscribe(rs_endpoint()).err;
 }
 
 uint64_t follow_boot_id(void)
@@ -44,7 +44,7 @@ void follow_stop(void)
 static const struct rs_event *follow_fetch(uint64_t from)
 {
 	const struct rs_event *event = (const struct rs_event *)rs_buffer();
-	struct rs_reply reply = rs_ask(RS_EVENTS, sizeof(*event), from, 0);
+	struct rs_reply reply = rs_events(rs_endpoint(), rs_request_make(sizeof(*event), from, 0));
 
 	return reply.err == E_OK && reply.count > 0 ? event : NULL;
 }
@@ -85,7 +85,7 @@ bool follow_step(void)
 
 void follow_window(Machine__EventWindow *ret_window)
 {
-	struct rs_reply reply = rs_ask(RS_EVENTS, 0, follow_next, 0);
+	struct rs_reply reply = rs_events(rs_endpoint(), rs_request_make(0, follow_next, 0));
 
 	ret_window->oldest = reply.a;
 	ret_window->newest = reply.b - 1;

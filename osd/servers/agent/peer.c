@@ -40,7 +40,7 @@ void peer_start(void)
 	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
 	uint8_t greet[SESSION_OUT_MAX];
 
-	if (rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0).err == E_OK) {
+	if (rs_resources(rs_endpoint(), rs_request_make(sizeof(*resources), 0, 0)).err == E_OK) {
 		memcpy(self.machine_id, resources->machine_id, sizeof(self.machine_id));
 	}
 	frame_decoder_init(&peer_decoder, peer_input, sizeof(peer_input));

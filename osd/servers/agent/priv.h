@@ -4,7 +4,7 @@
  * the host (peer.c), requests (request.c), what is asked of RS (rs.c), records as protocol messages
  * (answer.c), events (follow.c).
  */
-#include "osd/abi/rs.h"
+#include "osd/lib/request/rs.h"
 #include "proto/frame/arena.h"
 #include "proto/machine/machine.pb-c.h"
 
@@ -43,10 +43,10 @@ void request_serve(const Machine__Request *req, struct wire_arena *arena);
 /* RS, asked through one grant on a buffer that both requests and answers use. */
 #define RS_BUFFER_BYTES 40960u
 uint8_t *rs_buffer(void);
-struct rs_reply rs_ask(uint32_t type, uint32_t bytes, uint64_t argument, uint64_t total);
-struct rs_reply rs_ask_of(uint32_t type, uint32_t bytes, const char *service);
-/* A request that is one word and needs no grant. */
-struct rs_reply rs_tell(uint32_t type, uint64_t word);
+endpoint_t rs_endpoint(void);
+/* The payload of a request to RS, with the grant on the buffer. `bytes` of the buffer are the
+ * request's record, or the space for the answer; the row says what the other two are. */
+struct rs_request rs_request_make(uint32_t bytes, uint64_t argument, uint64_t total);
 /* Result of a transaction, or NULL: unknown. Lives in the buffer. */
 const struct rs_result *rs_result_of(uint64_t epoch, uint64_t txn);
 

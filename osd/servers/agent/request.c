@@ -56,7 +56,7 @@ static void request_refused(struct request *r, struct rs_reply answer, const cha
 static void request_status_services(struct request *r, const char *only)
 {
 	const struct rs_service *services = (const struct rs_service *)rs_buffer();
-	struct rs_reply answer = rs_ask(RS_STATUS, RS_BUFFER_BYTES, 0, 0);
+	struct rs_reply answer = rs_status(rs_endpoint(), rs_request_make(RS_BUFFER_BYTES, 0, 0));
 	Machine__Status *status = r->reply.status;
 
 	if (answer.err != E_OK) {
@@ -80,7 +80,8 @@ static void request_status_services(struct request *r, const char *only)
 static void request_status(struct request *r)
 {
 	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
-	struct rs_reply answer = rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0);
+	struct rs_reply answer =
+	        rs_resources(rs_endpoint(), rs_request_make(sizeof(*resources), 0, 0));
 	Machine__Status *status;
 
 	if (answer.err != E_OK) {
@@ -137,8 +138,9 @@ static void request_stage_begin(struct request *r)
 	const Machine__StageBegin *begin = r->req->stage_begin;
 
 	if (request_hash(r, &begin->hash)) {
-		request_stage_progress(
-		        r, rs_ask(RS_STAGE_BEGIN, RS_HASH_LEN, 0, begin->len), begin->len);
+		request_stage_progress(r,
+		        rs_stage_begin(rs_endpoint(), rs_request_make(RS_HASH_LEN, 0, begin->len)),
+		        begin->len);
 	}
 }
 
@@ -157,7 +159,8 @@ static void request_stage_chunk(struct request *r)
 	if (chunk->data.len > 0) {
 		memcpy(rs_buffer() + RS_HASH_LEN, chunk->data.data, chunk->data.len);
 	}
-	answer = rs_ask(RS_STAGE_CHUNK, RS_HASH_LEN + (uint32_t)chunk->data.len, chunk->offset, 0);
+	answer = rs_stage_chunk(rs_endpoint(),
+	        rs_request_make(RS_HASH_LEN + (uint32_t)chunk->data.len, chunk->offset, 0));
 	request_stage_progress(r, answer, answer.a);
 }
 
@@ -179,8 +182,8 @@ static Machine__StageEntry *request_entry(struct request *r, const struct rs_blo
 static void request_stage_list(struct request *r)
 {
 	const struct rs_blob *blobs = (const struct rs_blob *)rs_buffer();
-	struct rs_reply answer =
-	        rs_ask(RS_STAGE_LIST, REQUEST_BLOBS_MAX * sizeof(struct rs_blob), 0, 0);
+	struct rs_reply answer = rs_stage_list(
+	        rs_endpoint(), rs_request_make(REQUEST_BLOBS_MAX * sizeof(struct rs_blob), 0, 0));
 	Machine__StageStore *store;
 
 	if (answer.err != E_OK) {
@@ -209,8 +212,8 @@ static void request_stage_list(struct request *r)
 static bool request_drop_unused(void)
 {
 	const struct rs_blob *blobs = (const struct rs_blob *)rs_buffer();
-	struct rs_reply answer =
-	        rs_ask(RS_STAGE_LIST, REQUEST_BLOBS_MAX * sizeof(struct rs_blob), 0, 0);
+	struct rs_reply answer = rs_stage_list(
+	        rs_endpoint(), rs_request_make(REQUEST_BLOBS_MAX * sizeof(struct rs_blob), 0, 0));
 	uint64_t i = 0;
 
 	while (answer.err == E_OK && i < answer.count && blobs[i].is_used) {
@@ -220,7 +223,7 @@ static bool request_drop_unused(void)
 		return false;
 	}
 	memmove(rs_buffer(), blobs[i].hash, RS_HASH_LEN);
-	return rs_ask(RS_STAGE_DROP, RS_HASH_LEN, 0, 0).err == E_OK;
+	return rs_stage_drop(rs_endpoint(), rs_request_make(RS_HASH_LEN, 0, 0)).err == E_OK;
 }
 
 static void request_stage_drop(struct request *r)
@@ -234,7 +237,7 @@ static void request_stage_drop(struct request *r)
 	} else if (!request_hash(r, hash)) {
 		return;
 	} else {
-		err = rs_ask(RS_STAGE_DROP, RS_HASH_LEN, 0, 0).err;
+		err = rs_stage_drop(rs_endpoint(), rs_request_make(RS_HASH_LEN, 0, 0)).err;
 	}
 	if (err != E_OK) {
 		request_fail(r, err, "stage");
@@ -267,7 +270,7 @@ static void request_admit(struct request *r)
 	if (!request_envelope_put(r, envelope)) {
 		return;
 	}
-	answer = rs_ask(RS_ADMIT, (uint32_t)envelope->len, 0, 0);
+	answer = rs_admit(rs_endpoint(), rs_request_make((uint32_t)envelope->len, 0, 0));
 	if (answer.err != E_OK) {
 		request_refused(r, answer, "verify");
 		return;
@@ -303,7 +306,9 @@ static void request_order(struct request *r)
 	const ProtobufCBinaryData *envelope = &r->req->order_run->envelope;
 
 	if (request_envelope_put(r, envelope)) {
-		request_accepted(r, rs_ask(RS_ORDER, (uint32_t)envelope->len, 0, 0), "verify");
+		request_accepted(r,
+		        rs_order(rs_endpoint(), rs_request_make((uint32_t)envelope->len, 0, 0)),
+		        "verify");
 	}
 }
 
@@ -320,7 +325,8 @@ static void request_prepare_check(struct request *r)
 	memset(to, 0, sizeof(*to));
 	memcpy(to->service, check->service, strlen(check->service));
 	memcpy(to->state, check->state, strlen(check->state));
-	request_accepted(r, rs_ask(RS_PREPARE_CHECK, sizeof(*to), 0, 0), "prepare");
+	request_accepted(
+	        r, rs_prepare_check(rs_endpoint(), rs_request_make(sizeof(*to), 0, 0)), "prepare");
 }
 
 static void request_done(struct request *r, struct rs_reply answer, const char *step)
@@ -337,14 +343,29 @@ static void request_cancel(struct request *r)
 {
 	const Machine__Cancel *cancel = r->req->cancel;
 
-	request_done(r, rs_ask(RS_CANCEL, 0, cancel->txn, cancel->epoch), "cancel");
+	request_done(r, rs_cancel(rs_endpoint(), rs_request_make(0, cancel->txn, cancel->epoch)),
+	        "cancel");
 }
 
-/* A statement or a time statement. */
-static void request_told(struct request *r, uint32_t type, const ProtobufCBinaryData *envelope)
+static void request_statement(struct request *r)
 {
+	const ProtobufCBinaryData *envelope = &r->req->statement->envelope;
+
 	if (request_envelope_put(r, envelope)) {
-		request_done(r, rs_ask(type, (uint32_t)envelope->len, 0, 0), "verify");
+		request_done(r,
+		        rs_statement(rs_endpoint(), rs_request_make((uint32_t)envelope->len, 0, 0)),
+		        "verify");
+	}
+}
+
+static void request_time(struct request *r)
+{
+	const ProtobufCBinaryData *envelope = &r->req->time_set->envelope;
+
+	if (request_envelope_put(r, envelope)) {
+		request_done(r,
+		        rs_time(rs_endpoint(), rs_request_make((uint32_t)envelope->len, 0, 0)),
+		        "verify");
 	}
 }
 
@@ -385,14 +406,17 @@ static void request_subscribe(struct request *r)
 
 static void request_acknowledge(struct request *r)
 {
-	(void)rs_tell(RS_ACKNOWLEDGE, r->req->event_ack->seq + 1);
+	struct rs_acknowledge seen = {.sequence = r->req->event_ack->seq + 1};
+
+	(void)rs_acknowledge(rs_endpoint(), seen);
 	request_window(r);
 }
 
 static void request_resources(struct request *r)
 {
 	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
-	struct rs_reply answer = rs_ask(RS_RESOURCES, sizeof(*resources), 0, 0);
+	struct rs_reply answer =
+	        rs_resources(rs_endpoint(), rs_request_make(sizeof(*resources), 0, 0));
 
 	if (answer.err != E_OK) {
 		request_fail(r, answer.err, "status");
@@ -405,8 +429,11 @@ static void request_resources(struct request *r)
 static void request_envelope(struct request *r)
 {
 	const char *service = r->req->boot_envelope->service;
-	struct rs_reply answer = rs_ask_of(RS_ENVELOPE, RS_ENVELOPE_MAX, service);
+	struct rs_request ask = rs_request_make(RS_ENVELOPE_MAX, 0, 0);
+	struct rs_reply answer;
 
+	strncpy(ask.service, service, sizeof(ask.service) - 1);
+	answer = rs_envelope(rs_endpoint(), ask);
 	if (answer.err != E_OK) {
 		request_fail(r, answer.err, "status");
 		return;
@@ -449,9 +476,9 @@ static void request_dispatch(struct request *r)
 	case MACHINE__REQUEST__BODY_CANCEL:
 		return request_cancel(r);
 	case MACHINE__REQUEST__BODY_STATEMENT:
-		return request_told(r, RS_STATEMENT, &r->req->statement->envelope);
+		return request_statement(r);
 	case MACHINE__REQUEST__BODY_TIME_SET:
-		return request_told(r, RS_TIME, &r->req->time_set->envelope);
+		return request_time(r);
 	case MACHINE__REQUEST__BODY_RESULT_QUERY:
 		return request_result(r);
 	case MACHINE__REQUEST__BODY_EVENT_SUBSCRIBE:

@@ -14,97 +14,70 @@
 #include "osd/servers/rs/base/handler.h"
 #include "osd/servers/rs/update/hook.h"
 #include "osd/servers/rs/base/machine.h"
-#include "osd/servers/rs/update/order.h"
-#include "osd/servers/rs/tell/request.h"
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/stage/stage_request.h"
-#include "osd/servers/rs/tell/status.h"
 #include "osd/servers/rs/update/update.h"
-
-struct table_row {
-	handler *handler;
-	bool is_control; /* only for services whose kit has KIT_CONTROL */
-	bool is_signed;  /* carries signatures to check */
-};
 
 /* An update with its confirm needs ten checks, of less than a ms each under TCG. */
 static const struct share_limit table_limit = {.parts = 8, .burst = 250 * NSEC_MSEC};
 static struct share table_share;
 
-#define TABLE_ASK(request, function) [request - RS_BASE] = {.handler = function}
-#define TABLE_CONTROL(request, function)                                                           \
-	[request - RS_BASE] = {.handler = function, .is_control = true}
-#define TABLE_SIGNED(request, function)                                                            \
-	[request - RS_BASE] = {.handler = function, .is_control = true, .is_signed = true}
-static const struct table_row table_rows[] = {
-        TABLE_ASK(RS_STATUS, status_services),
-        TABLE_CONTROL(RS_STAGE_BEGIN, request_stage_begin),
-        TABLE_CONTROL(RS_STAGE_CHUNK, request_stage_chunk),
-        TABLE_CONTROL(RS_STAGE_LIST, request_stage_list),
-        TABLE_CONTROL(RS_STAGE_DROP, request_stage_drop),
-        TABLE_SIGNED(RS_ORDER, order_request),
-        TABLE_ASK(RS_RESULT, status_result),
-        TABLE_ASK(RS_EVENTS, status_events),
-        TABLE_ASK(RS_SUBSCRIBE, request_subscribe),
-        TABLE_ASK(RS_REPORT_METRICS, request_metrics),
-        TABLE_ASK(RS_RESOURCES, status_resources),
-        TABLE_SIGNED(RS_ADMIT, request_admit),
-        TABLE_CONTROL(RS_ACKNOWLEDGE, request_acknowledge),
-        TABLE_CONTROL(RS_PREPARE_CHECK, order_prepare_check),
-        TABLE_CONTROL(RS_ENVELOPE, status_envelope),
-        TABLE_CONTROL(RS_CANCEL, order_cancel),
-        TABLE_SIGNED(RS_STATEMENT, request_statement),
-        TABLE_SIGNED(RS_TIME, request_time),
-};
-#define TABLE_SIZE (sizeof(table_rows) / sizeof(table_rows[0]))
-
 /* Whose kit has the right, not whose endpoint is known: rights are in what was signed. */
-static bool table_is_allowed(const struct table_row *row, endpoint_t caller)
+static err_t table_may_control(endpoint_t who)
 {
-	return !row->is_control || service_may_control(caller);
+	return service_may_control(who) ? E_OK : E_PERM;
 }
 
-/* E_RATE: the share is used up; the reply says after how many ms to come again. */
-static err_t table_serve_signed(
-        const struct table_row *row, const struct message *msg, struct rs_reply *ret_reply)
+/* E_RATE: ret_reply->a says after how many ms there is time again. */
+static err_t table_may_sign(endpoint_t who, struct rs_reply *ret_reply, nsec_t *ret_begun)
 {
-	nsec_t begun = sys_clock_read(), wait = share_wait(&table_share, &table_limit, begun);
-	err_t err;
+	nsec_t now = sys_clock_read(), wait = share_wait(&table_share, &table_limit, now);
 
+	if (!service_may_control(who)) {
+		return E_PERM;
+	}
 	if (wait > 0) {
 		ret_reply->a = wait / NSEC_MSEC + 1;
 		return E_RATE;
 	}
-	err = row->handler(msg, ret_reply);
-	share_charge(&table_share, &table_limit, begun, sys_clock_read());
-	return err;
+	*ret_begun = now;
+	return E_OK;
 }
 
-/* E_PERM: not for this caller. E_NOSYS: no such request, which hook_request() says. */
-static err_t table_handle(const struct message *msg, struct rs_reply *ret_reply)
-{
-	uint32_t n = msg->type - RS_BASE;
+/* Rights of the rows: ANY; CONTROL, a kit with KIT_CONTROL; SIGNED, the same for what carries signatures. */
+#define MAY_CONTROL(who, ret_reply) table_may_control(who)
+#define MAY_SIGNED(who, ret_reply) table_may_sign((who), (ret_reply), ret_begun)
 
-	if (update_is_holding(msg->source)) {
-		return E_AGAIN; /* sent without waiting, before it was prepared */
+/* Turn *msg into its reply. False: its row is one that needs none. */
+static bool table_serve(struct message *msg, nsec_t *ret_begun)
+{
+	struct rs_reply reply = {0};
+
+	switch (msg->type) {
+#define REQUEST SERVE_CASE
+#include "osd/abi/rs.def"
+#undef REQUEST
 	}
-	if (n >= TABLE_SIZE || table_rows[n].handler == NULL) {
-		return hook_request(msg, ret_reply);
-	}
-	if (!table_is_allowed(&table_rows[n], msg->source)) {
-		return E_PERM;
-	}
-	return table_rows[n].is_signed ? table_serve_signed(&table_rows[n], msg, ret_reply)
-	                               : table_rows[n].handler(msg, ret_reply);
+	reply.err = hook_request(msg, &reply);
+	SERVE_REPLY(msg, rs_reply, reply);
+	return true;
 }
 
-void table_dispatch(const struct message *msg)
+void table_dispatch(const struct message *request)
 {
-	struct message answer = {.type = MSG_REPLY};
-	struct rs_reply *reply = MSG_AS(struct rs_reply, &answer);
+	struct message msg = *request;
+	nsec_t begun = 0;
 
-	reply->err = table_handle(msg, reply);
+	if (update_is_holding(request->source)) {
+		/* sent without waiting, before it was prepared */
+		msg = (struct message){.type = MSG_REPLY, .w = {(uint64_t)E_AGAIN}};
+	} else if (!table_serve(&msg, &begun)) {
+		msg = (struct message){.type = MSG_REPLY};
+	}
+	if (begun != 0) {
+		share_charge(&table_share, &table_limit, begun, sys_clock_read());
+	}
 	/* Who does not wait for a reply does not get one. */
-	(void)sys_reply(msg->source, &answer);
+	(void)sys_reply(request->source, &msg);
 }

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "osd/abi/hook.h"
-#include "osd/abi/rs.h"
 #include "osd/lib/request/assist.h"
+#include "osd/lib/request/rs.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 
@@ -57,13 +57,13 @@ static bool chaos_end(const char service[SERVICE_NAME_LEN])
 static void chaos_next(void)
 {
 	const struct misfortune *next = &chaos_script[chaos_n_done];
-	struct message msg = {.type = RS_REPORT_METRICS};
+	struct rs_metrics metrics = {0};
 
 	if (next->crash != 0 ? chaos_crash(next->crash) : chaos_end(next->service)) {
 		chaos_n_done++;
 	}
-	msg.w[0] = chaos_n_done;
-	(void)sys_asend(sef_start()->supervisor, &msg);
+	metrics.values[0] = chaos_n_done;
+	(void)rs_report_metrics(sef_start()->supervisor, metrics);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
  */
 #include "osd/suites/load/priv.h"
 
-#include "osd/abi/rs.h"
+#include "osd/lib/request/rs.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 
@@ -16,11 +16,10 @@ static nsec_t figures_gap, figures_gap_now;
 
 static void figures_report(nsec_t now)
 {
-	struct message msg = {.type = RS_REPORT_METRICS,
-	        .w = {figures_n_done, figures_n_wrong, figures_gap / 1000, figures_gap_now / 1000,
-	                shadow_n_keys()}};
+	struct rs_metrics metrics = {{figures_n_done, figures_n_wrong, figures_gap / 1000,
+	        figures_gap_now / 1000, shadow_n_keys()}};
 
-	if (sys_asend(sef_start()->supervisor, &msg) == E_OK) {
+	if (rs_report_metrics(sef_start()->supervisor, metrics) == E_OK) {
 		figures_last_report = now;
 		figures_gap_now = 0;
 	}

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "osd/abi/rs.h"
+#include "osd/lib/request/rs.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
@@ -17,19 +17,19 @@ static uint32_t restart_n_known;
 /* DS's restarts by RS's count; what is known when RS does not answer. */
 static uint32_t restart_count(void)
 {
-	struct message msg = {.type = RS_STATUS};
-	struct rs_reply *reply = MSG_AS(struct rs_reply, &msg);
+	struct rs_request request = {.bytes = sizeof(restart_services)};
+	struct rs_reply reply;
 
 	if (restart_grant == 0) {
 		restart_grant = grant_make(sef_start()->supervisor, restart_services,
 		        sizeof(restart_services), GRANT_WRITE);
 	}
-	*MSG_AS(struct rs_request, &msg) =
-	        (struct rs_request){.grant = restart_grant, .bytes = sizeof(restart_services)};
-	if (sys_sendrec(sef_start()->supervisor, &msg) != E_OK || reply->err != E_OK) {
+	request.grant = restart_grant;
+	reply = rs_status(sef_start()->supervisor, request);
+	if (reply.err != E_OK) {
 		return restart_n_known;
 	}
-	for (uint64_t i = 0; i < reply->count && i < SERVICES_MAX; i++) {
+	for (uint64_t i = 0; i < reply.count && i < SERVICES_MAX; i++) {
 		if (strncmp(restart_services[i].name, "ds", SERVICE_NAME_LEN) == 0) {
 			return restart_services[i].n_restarts;
 		}

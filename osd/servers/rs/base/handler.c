@@ -7,14 +7,13 @@
 
 #include "osd/lib/sys/sys.h"
 
-err_t handler_envelope(const struct message *msg, const void **ret_bytes)
+err_t handler_envelope(endpoint_t who, const struct rs_request *request, const void **ret_bytes)
 {
 	static uint64_t envelope[RS_ENVELOPE_MAX / sizeof(uint64_t)];
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 
 	if (request->bytes > sizeof(envelope)) {
 		return E_TOO_LONG;
 	}
 	*ret_bytes = envelope;
-	return sys_copy_from_grant(msg->source, request->grant, 0, envelope, request->bytes);
+	return sys_copy_from_grant(who, request->grant, 0, envelope, request->bytes);
 }

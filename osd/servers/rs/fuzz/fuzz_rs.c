@@ -309,7 +309,7 @@ static void receive(struct message *ret_msg)
 	} else if (how == 255) {
 		*ret_msg = host_message(SEF_BASE, 8, from, n_from);
 	} else {
-		*ret_msg = host_message(RS_BASE, 24, from, n_from);
+		*ret_msg = host_message(RS_BASE, RS_REQUEST_N + 6, from, n_from);
 	}
 }
 

@@ -83,12 +83,12 @@ static err_t stage_request_open(
  * RS_STAGE_BEGIN: how much of the blob is here? An interrupted transfer goes on there; a complete
  * blob is simply named again.
  */
-err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_stage_begin(
+        endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint8_t hash[RS_HASH_LEN];
 	struct blob *blob;
-	err_t err = request_hash(msg->source, request, hash);
+	err_t err = request_hash(who, request, hash);
 
 	if (err == E_OK && !trust_names(&machine.trust, hash, request->total)) {
 		err = E_V_UNNAMED;
@@ -107,13 +107,13 @@ err_t request_stage_begin(const struct message *msg, struct rs_reply *ret_reply)
  * RS_STAGE_CHUNK: chunks come in order; one that was sent before is passed over, so that a sender
  * that lost an answer can repeat itself. The reply says how much is held.
  */
-err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_stage_chunk(
+        endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint64_t bytes = request->bytes - RS_HASH_LEN; /* checked by request_hash */
 	uint8_t hash[RS_HASH_LEN];
 	struct blob *blob;
-	err_t err = request_hash(msg->source, request, hash);
+	err_t err = request_hash(who, request, hash);
 
 	if (err != E_OK) {
 		return err;
@@ -132,7 +132,7 @@ err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 		return E_INVAL;
 	}
 	err = sys_copy_from_grant(
-	        msg->source, request->grant, RS_HASH_LEN, blob->bytes + blob->held, bytes);
+	        who, request->grant, RS_HASH_LEN, blob->bytes + blob->held, bytes);
 	if (err != E_OK) {
 		return err;
 	}
@@ -143,9 +143,8 @@ err_t request_stage_chunk(const struct message *msg, struct rs_reply *ret_reply)
 /*
  * RS_STAGE_LIST: as many blobs as the grant has room for; those that a variant names count as used.
  */
-err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_stage_list(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	struct rs_blob record;
 	uint32_t n = 0;
 
@@ -156,7 +155,7 @@ err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
 
 		record.is_used |= trust_names(&machine.trust, record.hash, record.total);
 		err = sys_copy_to_grant(
-		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
+		        who, request->grant, n * sizeof(record), &record, sizeof(record));
 		if (err != E_OK) {
 			return err;
 		}
@@ -166,11 +165,10 @@ err_t request_stage_list(const struct message *msg, struct rs_reply *ret_reply)
 }
 
 /* RS_STAGE_DROP: without an order only what no admitted variant names any more. */
-err_t request_stage_drop(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_stage_drop(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint8_t hash[RS_HASH_LEN];
-	err_t err = request_hash(msg->source, request, hash);
+	err_t err = request_hash(who, request, hash);
 
 	if (err == E_OK && trust_names_elsewhere(&machine.trust, hash, NULL)) {
 		return E_V_CONTROL;
@@ -196,13 +194,12 @@ static void stage_request_describe(
 /*
  * RS_ADMIT: verify a variant and keep it; the answer says which blobs it wants, and what is here.
  */
-err_t request_admit(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_admit(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	struct rs_admitted admitted;
 	struct trust_variant *v;
 	const void *bytes;
-	err_t err = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(who, request, &bytes);
 
 	if (err == E_OK) {
 		err = trust_admit(&machine.trust, bytes, request->bytes, rs_uptime(), &v);
@@ -213,5 +210,5 @@ err_t request_admit(const struct message *msg, struct rs_reply *ret_reply)
 	memcpy(admitted.variant, v->hash, sizeof(admitted.variant));
 	stage_request_describe(v->variant.payload_hash, v->variant.payload_len, &admitted.blobs[0]);
 	stage_request_describe(v->kit.state_hash, v->kit.state_len, &admitted.blobs[1]);
-	return sys_copy_to_grant(msg->source, request->grant, 0, &admitted, sizeof(admitted));
+	return sys_copy_to_grant(who, request->grant, 0, &admitted, sizeof(admitted));
 }

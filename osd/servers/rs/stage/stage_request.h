@@ -7,8 +7,5 @@
 #include "osd/servers/rs/base/handler.h"
 #include "osd/servers/rs/trust/trust.h"
 
-handler request_admit, request_stage_begin, request_stage_chunk, request_stage_list;
-handler request_stage_drop;
-
 /* Forget a variant, and drop what only it names. E_BUSY: it runs, or is about to. */
 __must_check err_t stage_request_drop(struct trust_variant *variant);

@@ -6,23 +6,21 @@
  *
  * Metrics are believed as they come: they are the caller's own figures, shown under its name.
  */
-#include "osd/servers/rs/tell/request.h"
+#include "osd/servers/rs/base/handler.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
-#include "osd/servers/rs/base/handler.h"
 #include "osd/servers/rs/base/journal.h"
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/trust/trust.h"
 
 /* RS_STATEMENT: floors and generations that the orchestrator knows; without one no order is run. */
-err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_statement(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const void *bytes;
-	err_t err = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(who, request, &bytes);
 
 	return err == E_OK ? trust_statement(&machine.trust, bytes, request->bytes, rs_uptime())
 	                   : err;
@@ -31,11 +29,10 @@ err_t request_statement(const struct message *msg, struct rs_reply *ret_reply)
 /*
  * RS_TIME: a time statement answers the present nonce, so each is good once; a new nonce is drawn.
  */
-err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_time(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const void *bytes;
-	err_t err = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(who, request, &bytes);
 
 	return err == E_OK ? trust_set_time(&machine.trust, bytes, request->bytes, rs_uptime(),
 	                             sys_random() >> 1)
@@ -46,35 +43,35 @@ err_t request_time(const struct message *msg, struct rs_reply *ret_reply)
  * RS_SUBSCRIBE: the caller is notified of new events, and fetches them; the reply says which are
  * kept.
  */
-err_t request_subscribe(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_subscribe(endpoint_t who, struct rs_reply *ret_reply)
 {
 	ret_reply->a = journal_oldest();
 	ret_reply->b = journal_next();
-	return journal_subscribe(msg->source);
+	return journal_subscribe(who);
 }
 
 /*
- * RS_ACKNOWLEDGE: events below w[0] were stored elsewhere and need not be kept. They go for all
+ * RS_ACKNOWLEDGE: events below the number were stored elsewhere and need not be kept. They go for all
  * readers, which is why only services that may control RS can say so.
  */
-err_t request_acknowledge(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_acknowledge(
+        endpoint_t who, const struct rs_acknowledge *request, struct rs_reply *ret_reply)
 {
-	journal_acknowledge(msg->w[0]);
+	journal_acknowledge(request->sequence);
 	ret_reply->a = journal_oldest();
 	ret_reply->b = journal_next();
 	return E_OK;
 }
 
 /*
- * RS_REPORT_METRICS: values of the caller's metrics, in the order of its kit. E_PERM: no service.
+ * RS_REPORT_METRICS: values of the caller's metrics, in the order of its kit. Those of a process that is no
+ * service go nowhere.
  */
-err_t request_metrics(const struct message *msg, struct rs_reply *ret_reply)
+void rs_on_report_metrics(endpoint_t who, const struct rs_metrics *metrics)
 {
-	struct service *service = service_of(msg->source);
+	struct service *service = service_of(who);
 
-	if (service == NULL) {
-		return E_PERM;
+	if (service != NULL) {
+		memcpy(service->metrics, metrics->values, sizeof(service->metrics));
 	}
-	memcpy(service->metrics, msg->w, sizeof(service->metrics));
-	return E_OK;
 }

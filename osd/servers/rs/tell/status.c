@@ -8,7 +8,7 @@
  * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
  * addresses or quote the words of the service that failed.
  */
-#include "osd/servers/rs/tell/status.h"
+#include "osd/servers/rs/base/handler.h"
 
 #include <string.h>
 
@@ -108,11 +108,10 @@ static void status_event_hide(struct rs_event *event)
 }
 
 /* RS_STATUS: the services, in the order of the boot image. */
-err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_status(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct service *service;
-	bool may_see = service_may_control(msg->source);
+	bool may_see = service_may_control(who);
 	struct rs_service record;
 	uint32_t n = 0;
 
@@ -125,7 +124,7 @@ err_t status_services(const struct message *msg, struct rs_reply *ret_reply)
 			status_service_hide(&record);
 		}
 		err = sys_copy_to_grant(
-		        msg->source, request->grant, n * sizeof(record), &record, sizeof(record));
+		        who, request->grant, n * sizeof(record), &record, sizeof(record));
 		if (err != E_OK) {
 			return err;
 		}
@@ -153,9 +152,8 @@ static void status_kernel(struct rs_resources *resources)
  * RS_RESOURCES: one record of what there is and what is used, with what an orchestrator must know
  * before it signs: boot id, time and its nonce, root, newest order, the transaction that runs.
  */
-err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_resources(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct trust_number running = update_running();
 	struct rs_resources resources = {
 	        .n_blobs = stage_count(),
@@ -186,16 +184,15 @@ err_t status_resources(const struct message *msg, struct rs_reply *ret_reply)
 	status_kernel(&resources);
 	memcpy(resources.machine_id, machine.boot.header->machine_id, sizeof(resources.machine_id));
 	ret_reply->count = 1;
-	return sys_copy_to_grant(msg->source, request->grant, 0, &resources, sizeof(resources));
+	return sys_copy_to_grant(who, request->grant, 0, &resources, sizeof(resources));
 }
 
 /*
  * RS_RESULT: of the transaction `argument` of epoch `total`; also while it runs. E_NOTFOUND: not
  * kept.
  */
-err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_result(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct rs_result *found =
 	        result_find((struct trust_number){request->total, request->argument});
 	struct rs_result result;
@@ -207,22 +204,21 @@ err_t status_result(const struct message *msg, struct rs_reply *ret_reply)
 		return E_INVAL;
 	}
 	result = *found;
-	if (!service_may_control(msg->source)) {
+	if (!service_may_control(who)) {
 		status_result_hide(&result);
 	}
 	ret_reply->count = 1;
-	return sys_copy_to_grant(msg->source, request->grant, 0, &result, sizeof(result));
+	return sys_copy_to_grant(who, request->grant, 0, &result, sizeof(result));
 }
 
 /*
  * RS_EVENTS: from number `argument` on, or from the oldest that is kept; the reply says which are.
  */
-err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_events(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	uint64_t sequence =
 	        request->argument < journal_oldest() ? journal_oldest() : request->argument;
-	bool may_see = service_may_control(msg->source);
+	bool may_see = service_may_control(who);
 	struct rs_event event;
 	uint64_t n = 0;
 
@@ -237,7 +233,7 @@ err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
 			status_event_hide(&event);
 		}
 		err = sys_copy_to_grant(
-		        msg->source, request->grant, n * sizeof(event), &event, sizeof(event));
+		        who, request->grant, n * sizeof(event), &event, sizeof(event));
 		if (err != E_OK) {
 			return err;
 		}
@@ -247,9 +243,8 @@ err_t status_events(const struct message *msg, struct rs_reply *ret_reply)
 }
 
 /* RS_ENVELOPE: what signed the variant that a service was booted with, whole or not at all. */
-err_t status_envelope(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_envelope(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct service *service = service_find(request->service);
 
 	if (service == NULL || service->boot_envelope == NULL) {
@@ -260,6 +255,6 @@ err_t status_envelope(const struct message *msg, struct rs_reply *ret_reply)
 	}
 	ret_reply->count = service->boot_envelope_bytes;
 	ret_reply->a = service->boot_generation;
-	return sys_copy_to_grant(msg->source, request->grant, 0, service->boot_envelope,
-	        service->boot_envelope_bytes);
+	return sys_copy_to_grant(
+	        who, request->grant, 0, service->boot_envelope, service->boot_envelope_bytes);
 }

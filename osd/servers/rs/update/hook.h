@@ -17,4 +17,4 @@ uint64_t hook_heap_bytes(uint64_t bytes);
 /* A quiescent state that only a test may name. E_UNSUPPORTED: there is none. */
 err_t hook_state(const char *name, uint32_t *ret_state);
 /* Requests that are in no row of the table. */
-handler hook_request;
+err_t hook_request(const struct message *msg, struct rs_reply *ret_reply);

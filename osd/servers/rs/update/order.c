@@ -7,13 +7,12 @@
  * Without an order anybody on the channel may ask whether a service could be prepared now, and end
  * a transaction that has not come to the switch. Such a check gives way to an order.
  */
-#include "osd/servers/rs/update/order.h"
+#include "osd/servers/rs/base/handler.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/life/binary.h"
-#include "osd/servers/rs/base/handler.h"
 #include "osd/servers/rs/base/journal.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/base/machine.h"
@@ -286,14 +285,13 @@ static bool order_needs_slot(const struct order_manifest *order)
  * RS_ORDER. A known number is answered with what is known, also when the order has expired since:
  * whoever lost the answer may ask again. Anything else must be new.
  */
-err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_order(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	const struct order_manifest *order = NULL;
 	const struct rs_result *known;
 	struct trust_number running;
 	const void *bytes;
-	err_t err = handler_envelope(msg, &bytes);
+	err_t err = handler_envelope(who, request, &bytes);
 
 	if (err == E_OK) {
 		err = trust_order(&machine.trust, bytes, request->bytes, rs_uptime(), &order);
@@ -320,9 +318,9 @@ err_t order_request(const struct message *msg, struct rs_reply *ret_reply)
 }
 
 /* RS_PREPARE_CHECK: could this service be prepared now? A transaction that makes nothing. */
-err_t order_prepare_check(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_prepare_check(
+        endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	struct update *update = update_record();
 	struct update_plan plan = {.action = ORDER_PREPARE};
 	struct txn_component component = {.instance = {.slot = EP_NONE}};
@@ -333,7 +331,7 @@ err_t order_prepare_check(const struct message *msg, struct rs_reply *ret_reply)
 	if (request->bytes < sizeof(check)) {
 		return E_INVAL;
 	}
-	err = sys_copy_from_grant(msg->source, request->grant, 0, &check, sizeof(check));
+	err = sys_copy_from_grant(who, request->grant, 0, &check, sizeof(check));
 	if (err != E_OK) {
 		return err;
 	}
@@ -359,9 +357,8 @@ err_t order_prepare_check(const struct message *msg, struct rs_reply *ret_reply)
 }
 
 /* RS_CANCEL: the running transaction, by its whole number. */
-err_t order_cancel(const struct message *msg, struct rs_reply *ret_reply)
+err_t rs_on_cancel(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct rs_request *request = MSG_AS(struct rs_request, msg);
 	struct trust_number running = update_running();
 
 	if (running.number == 0 || running.number != request->argument ||
