@@ -3,6 +3,13 @@
  * outcomes come from the tables of proto/words. Everything is made in the caller's arena, and
  * what does not fit is left out. Texts are copied up to the length of their field: RS's records
  * need not end them by a NUL.
+ *
+ * Records are read where RS wrote them, in the buffer of rs.c: they last until the next request to
+ * RS. A message keeps no pointer into that buffer; what it says stands in the arena, or in constant
+ * strings of this program, which protobuf-c takes without const and does not change.
+ *
+ * Numbers of RS that this release does not know (a newer RS may have more states, outcomes or kinds)
+ * become the protocol's word for none.
  */
 #include "osd/servers/agent/priv.h"
 
@@ -17,7 +24,11 @@ static const char *const step_names[RS_STEP_N] = {
 #undef STEP
 };
 
-/* A zeroed message of the type, initialized; NULL when the arena is full. */
+/*
+ * A message of the type in the arena, initialized by the function protoc made for it; NULL when the
+ * arena is full. `init` gives every field its default, so that what a handler leaves alone is as if
+ * it had not been sent.
+ */
 #define ANSWER_NEW(arena, type, init)                                                              \
 	({                                                                                         \
 		type *new_ = wire_arena_alloc((arena), sizeof(type));                              \
@@ -32,6 +43,7 @@ const char *answer_step_name(enum rs_step step)
 	return step < RS_STEP_N ? step_names[step] : "";
 }
 
+/* Copy a text of at most max bytes, with or without a NUL; "" when the arena is full. */
 char *answer_text(struct wire_arena *arena, const char *text, size_t max)
 {
 	size_t n = strnlen(text, max);
@@ -45,6 +57,7 @@ char *answer_text(struct wire_arena *arena, const char *text, size_t max)
 	return copy;
 }
 
+/* Copy bytes; none when the arena is full. */
 ProtobufCBinaryData answer_bytes(struct wire_arena *arena, const void *bytes, size_t n)
 {
 	ProtobufCBinaryData data = {0, wire_arena_alloc(arena, n)};
@@ -56,6 +69,7 @@ ProtobufCBinaryData answer_bytes(struct wire_arena *arena, const void *bytes, si
 	return data;
 }
 
+/* What failed, by RS's error: `step` is a word of proto/words/steps.def or of a request. */
 static Wire__Cause *answer_cause(struct wire_arena *arena, err_t err, const char *step)
 {
 	Wire__Cause *cause = ANSWER_NEW(arena, Wire__Cause, wire__cause__init);
@@ -70,6 +84,7 @@ static Wire__Cause *answer_cause(struct wire_arena *arena, err_t err, const char
 	return cause;
 }
 
+/* What a host can do about an error. Those of signatures and trust (E_V_FORMAT and below) are refusals. */
 static Wire__ErrorClass answer_class(err_t err)
 {
 	switch (err) {
@@ -92,6 +107,7 @@ Wire__Error *answer_error(struct wire_arena *arena, err_t err, const char *step)
 	return error;
 }
 
+/* Metrics stand in the order of the service's description; the first without a name ends them. */
 static size_t answer_metrics(
         struct wire_arena *arena, const struct rs_service *service, Machine__Metric ***ret_metrics)
 {
@@ -116,6 +132,7 @@ static size_t answer_metrics(
 	return n;
 }
 
+/* The protocol's state by RS's: one row of proto/words/services.def each. */
 static Machine__ServiceState answer_state(uint32_t state)
 {
 	switch ((enum rs_service_state)state) {
@@ -131,6 +148,7 @@ static Machine__ServiceState answer_state(uint32_t state)
 	return MACHINE__SERVICE_STATE__SERVICE_NONE;
 }
 
+/* What the agent adds to RS's record is how long the instance has been running by now. */
 Machine__Service *answer_service(struct wire_arena *arena, const struct rs_service *service)
 {
 	Machine__Service *to = ANSWER_NEW(arena, Machine__Service, machine__service__init);
@@ -160,6 +178,7 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	return to;
 }
 
+/* Of the machine, as RS knows it; the grants are those of the agent itself. */
 Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_resources *from)
 {
 	Machine__Resources *to = ANSWER_NEW(arena, Machine__Resources, machine__resources__init);
@@ -176,6 +195,7 @@ Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_r
 	return to;
 }
 
+/* How a transaction ended, by the rows of proto/words/outcomes.def; NONE while it runs. */
 static Machine__Outcome answer_outcome(uint32_t outcome)
 {
 	switch ((enum rs_outcome)outcome) {
@@ -244,6 +264,7 @@ static const char *answer_component(const struct rs_result *result)
 	return "rs";
 }
 
+/* The transfer's own words are more exact than the error's sentence, where there are any. */
 static Wire__Cause *answer_result_cause(struct wire_arena *arena, const struct rs_result *result)
 {
 	Wire__Cause *cause =
@@ -259,6 +280,7 @@ static Wire__Cause *answer_result_cause(struct wire_arena *arena, const struct r
 	return cause;
 }
 
+/* RS gives the names in one text and their full number, for there may be more than fit. */
 static void answer_removed(
         struct wire_arena *arena, const struct rs_result *result, Machine__Result *to)
 {
@@ -272,6 +294,7 @@ static void answer_removed(
 	}
 }
 
+/* The result of a transaction that has ended, or so much of it as there is while it runs. */
 Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result *result)
 {
 	Machine__Result *to = ANSWER_NEW(arena, Machine__Result, machine__result__init);
@@ -306,6 +329,7 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 	return to;
 }
 
+/* What became of a service, by the rows of proto/words/changes.def; NONE for events of another kind. */
 static Machine__ServiceChangeKind answer_change_kind(uint32_t kind)
 {
 	switch ((enum rs_event_kind)kind) {
@@ -321,6 +345,7 @@ static Machine__ServiceChangeKind answer_change_kind(uint32_t kind)
 	return MACHINE__SERVICE_CHANGE_KIND__CHANGE_NONE;
 }
 
+/* A service changed its state. The event's text, where RS has one, says more than the error's sentence. */
 static void answer_event_change(
         struct wire_arena *arena, const struct rs_event *event, Machine__Event *to)
 {
@@ -340,6 +365,7 @@ static void answer_event_change(
 	to->change = change;
 }
 
+/* A transaction entered a step. */
 static void answer_event_step(
         struct wire_arena *arena, const struct rs_event *event, Machine__Event *to)
 {
@@ -355,6 +381,11 @@ static void answer_event_step(
 	to->step = step;
 }
 
+/*
+ * The end of a transaction is an event that does not carry the result: that is asked for here, which
+ * overwrites the buffer the event stands in. A result that RS does not keep any more leaves its
+ * number and error.
+ */
 Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *event)
 {
 	Machine__Event *to = ANSWER_NEW(arena, Machine__Event, machine__event__init);

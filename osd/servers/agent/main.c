@@ -10,22 +10,29 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/servers/agent/priv.h"
 
+/*
+ * A fresh start, also after a crash. Events come before the channel: they are how a restart of the
+ * driver is noticed. An error ends the agent, and RS starts it again.
+ */
 static err_t agent_start(void)
 {
-	err_t r = follow_start();
+	err_t err = follow_start();
 
-	if (r == E_OK) {
-		r = channel_open();
+	if (err == E_OK) {
+		err = channel_open();
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		peer_start();
 	}
-	return r;
+	return err;
 }
 
 static const struct sef_callbacks callbacks = {.init_fresh = agent_start};
 
-/* Do all that can be done without waiting. */
+/*
+ * Do all that can be done without waiting. Output goes first: it makes room for what the other two
+ * would send. It ends because each of them moves nothing when the channel is full or empty.
+ */
 static void agent_pump(void)
 {
 	bool moved;
@@ -45,6 +52,7 @@ int main(void)
 	for (;;) {
 		agent_pump();
 		sef_receive(&msg);
+		/* A notification of the driver needs nothing here: the pump looks at the channel. */
 		if (message_is_notify(&msg, EP_CLOCK)) {
 			peer_alarm();
 		} else if (message_is_notify(&msg, sef_start()->supervisor)) {

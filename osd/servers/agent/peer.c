@@ -4,6 +4,17 @@
  * it, what RS does for that included, takes half of the machine's time at most: the agent goes
  * before most services, and a peer that sends without end would leave them none. What is not
  * served yet waits in the channel.
+ *
+ * Frames and sessions themselves are proto/frame's; here is what happens between their events:
+ *
+ *	bytes that are no frame       the session ends (BYE), and the decoder looks for the next frame
+ *	HELLO                         a new session, also in the middle of another
+ *	a message that is no request  the session ends
+ *	a request                     served at once; the reply is queued before the next is taken
+ *	a frame cut short             after FRAME_STALL_MSEC without a byte the session ends
+ *
+ * There is one alarm and two uses of it, the end of a pause and a frame's rest. Each looks again
+ * when it comes, so that one that came for the other does no harm.
  */
 #include "osd/servers/agent/priv.h"
 
@@ -18,16 +29,17 @@
 #define PEER_VERSION 2u
 #define PEER_ARENA_BYTES (2 * FRAME_SIZE_MAX)
 
-static uint8_t peer_input[FRAME_SIZE_MAX];
+static uint8_t peer_input[FRAME_SIZE_MAX]; /* the decoder's: the frame that is coming in */
 static struct frame_decoder peer_decoder;
 static struct session peer_session;
-static uint8_t peer_frame[AGENT_FRAME_MAX] STATE_SKIP;
-static uint8_t peer_memory[PEER_ARENA_BYTES] STATE_SKIP;
+static uint8_t peer_frame[AGENT_FRAME_MAX] STATE_SKIP;   /* of the frame that is going out */
+static uint8_t peer_memory[PEER_ARENA_BYTES] STATE_SKIP; /* of the request being served */
 static const struct share_limit peer_limit = {.parts = 2, .burst = 10 * 1000000ull};
 static struct share peer_share;
-static bool peer_waits_for_rest;
-static nsec_t peer_fed_at; /* when bytes came last, or could be looked at again */
+static bool peer_waits_for_rest; /* the alarm that is set is for the rest of a frame */
+static nsec_t peer_fed_at;       /* when bytes came last, or could be looked at again */
 
+/* Greet whoever is there. The machine's id is that of RS's boot image; zeros if RS does not say. */
 void peer_start(void)
 {
 	struct session_identity self = {
@@ -53,6 +65,8 @@ bool peer_is_open(void)
 	return peer_session.state == SESSION_OPEN;
 }
 
+/* Say BYE with a reason (WIRE__BYE_REASON__*), and stop sending events. Without a session nothing is
+ * said. */
 static void peer_end(uint32_t reason)
 {
 	uint8_t out[SESSION_OUT_MAX];
@@ -68,6 +82,7 @@ void peer_broken(void)
 	peer_end(WIRE__BYE_REASON__BYE_FRAME);
 }
 
+/* The frame is whole in the channel's output before this returns: peer_step() left room for it. */
 bool peer_send(const Machine__FromMachine *msg)
 {
 	size_t n = machine__from_machine__get_packed_size(msg);
@@ -83,6 +98,7 @@ bool peer_send(const Machine__FromMachine *msg)
 	return true;
 }
 
+/* A request: unpacked, served and answered inside one arena, which ends with it. */
 static void peer_message(const struct frame *frame)
 {
 	struct wire_arena arena;
@@ -108,6 +124,7 @@ static void peer_turned_away(void)
 	        PEER_VERSION);
 }
 
+/* A whole frame with the right checksum. What the session wants said in return goes out first. */
 static void peer_take(const struct frame *frame)
 {
 	uint8_t out[SESSION_OUT_MAX];
@@ -135,6 +152,7 @@ static void peer_take(const struct frame *frame)
 	}
 }
 
+/* Give the decoder what the channel has, as far as it takes it. False: it took nothing. */
 static bool peer_feed(void)
 {
 	uint32_t n;

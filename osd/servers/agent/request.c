@@ -12,16 +12,23 @@
 
 #include "osd/lib/sys/sys.h"
 
-#define REQUEST_CHUNK_MAX 32768u
-#define REQUEST_BLOBS_MAX 64u
+#define REQUEST_CHUNK_MAX 32768u /* of a staged blob, in one frame and in one record to RS */
+#define REQUEST_BLOBS_MAX 64u    /* records asked of RS, which keeps no more blobs */
+_Static_assert(RS_HASH_LEN + REQUEST_CHUNK_MAX <= RS_BUFFER_BYTES, "a chunk fits the buffer");
+_Static_assert(REQUEST_BLOBS_MAX * sizeof(struct rs_blob) <= RS_BUFFER_BYTES, "so do records");
+_Static_assert(RS_ENVELOPE_MAX <= RS_BUFFER_BYTES, "and an envelope");
 
-/* A request being answered. */
+/*
+ * A request being answered. Handlers fill in the reply's body, or make it an error; exactly one of
+ * the two happens on every way through a handler.
+ */
 struct request {
-	const Machine__Request *req;
-	struct wire_arena *arena;
-	Machine__Reply reply;
+	const Machine__Request *req; /* in the arena */
+	struct wire_arena *arena;    /* of the request and the reply */
+	Machine__Reply reply;        /* its id is set before the handler runs */
 };
 
+/* Make the reply an error; `step` says what was being done, for people. */
 static void request_fail(struct request *r, err_t err, const char *step)
 {
 	r->reply.body_case = MACHINE__REPLY__BODY_ERROR;
@@ -53,6 +60,7 @@ static void request_refused(struct request *r, struct rs_reply answer, const cha
 		(r)->reply.field != NULL;                                                          \
 	})
 
+/* Add the services to a status, or the one with this name; "" is all of them. */
 static void request_status_services(struct request *r, const char *only)
 {
 	const struct rs_service *services = (const struct rs_service *)rs_buffer();
@@ -77,6 +85,7 @@ static void request_status_services(struct request *r, const char *only)
 	}
 }
 
+/* What RS knows of the machine, and of its services or of one. */
 static void request_status(struct request *r)
 {
 	const struct rs_resources *resources = (const struct rs_resources *)rs_buffer();
@@ -110,6 +119,7 @@ static void request_status(struct request *r)
 	request_status_services(r, r->req->status->service);
 }
 
+/* Put a hash where RS reads it, at the start of the buffer. False: it is none, and the reply says so. */
 static bool request_hash(struct request *r, const ProtobufCBinaryData *hash)
 {
 	if (hash->len != RS_HASH_LEN) {
@@ -120,6 +130,7 @@ static bool request_hash(struct request *r, const ProtobufCBinaryData *hash)
 	return true;
 }
 
+/* The reply to a piece of staging: how much RS holds now, of how much in all. */
 static void request_stage_progress(struct request *r, struct rs_reply answer, uint64_t total)
 {
 	if (answer.err != E_OK) {
@@ -133,6 +144,7 @@ static void request_stage_progress(struct request *r, struct rs_reply answer, ui
 	}
 }
 
+/* Staging comes in pieces, each answered by how far it has come: a host that was cut off goes on there. */
 static void request_stage_begin(struct request *r)
 {
 	const Machine__StageBegin *begin = r->req->stage_begin;
@@ -164,6 +176,7 @@ static void request_stage_chunk(struct request *r)
 	request_stage_progress(r, answer, answer.a);
 }
 
+/* A blob as a message; NULL when the arena is full. */
 static Machine__StageEntry *request_entry(struct request *r, const struct rs_blob *blob)
 {
 	Machine__StageEntry *entry = wire_arena_alloc(r->arena, sizeof(*entry));
@@ -226,6 +239,7 @@ static bool request_drop_unused(void)
 	return rs_stage_drop(rs_endpoint(), rs_request_make(RS_HASH_LEN, 0, 0)).err == E_OK;
 }
 
+/* Without a hash: everything that may go. The answer is what is left. */
 static void request_stage_drop(struct request *r)
 {
 	const ProtobufCBinaryData *hash = &r->req->stage_drop->hash;
@@ -246,7 +260,7 @@ static void request_stage_drop(struct request *r)
 	request_stage_list(r);
 }
 
-/* Put an envelope where RS reads it. */
+/* Put an envelope where RS reads it. False: it is too long for any, and the reply says so. */
 static bool request_envelope_put(struct request *r, const ProtobufCBinaryData *envelope)
 {
 	if (envelope->len > RS_ENVELOPE_MAX) {
@@ -259,6 +273,7 @@ static bool request_envelope_put(struct request *r, const ProtobufCBinaryData *e
 	return true;
 }
 
+/* RS writes what it admitted over the envelope, in the same buffer. */
 static void request_admit(struct request *r)
 {
 	const ProtobufCBinaryData *envelope = &r->req->admit->envelope;
@@ -288,6 +303,7 @@ static void request_admit(struct request *r)
 	}
 }
 
+/* The reply to what begins a transaction: its number and epoch, by which the host asks for the result. */
 static void request_accepted(struct request *r, struct rs_reply answer, const char *step)
 {
 	if (answer.err != E_OK) {
@@ -301,6 +317,7 @@ static void request_accepted(struct request *r, struct rs_reply answer, const ch
 	}
 }
 
+/* An order is signed as a whole; its answer says under which number it runs. */
 static void request_order(struct request *r)
 {
 	const ProtobufCBinaryData *envelope = &r->req->order_run->envelope;
@@ -312,6 +329,7 @@ static void request_order(struct request *r)
 	}
 }
 
+/* Could a service be prepared now? RS tries, and the result comes as that of a transaction. */
 static void request_prepare_check(struct request *r)
 {
 	const Machine__PrepareCheck *check = r->req->prepare_check;
@@ -329,6 +347,7 @@ static void request_prepare_check(struct request *r)
 	        r, rs_prepare_check(rs_endpoint(), rs_request_make(sizeof(*to), 0, 0)), "prepare");
 }
 
+/* The reply to what is over when it is answered. */
 static void request_done(struct request *r, struct rs_reply answer, const char *step)
 {
 	if (answer.err != E_OK) {
@@ -339,6 +358,7 @@ static void request_done(struct request *r, struct rs_reply answer, const char *
 	}
 }
 
+/* RS refuses when another transaction runs, or when this one has come to the switch. */
 static void request_cancel(struct request *r)
 {
 	const Machine__Cancel *cancel = r->req->cancel;
@@ -369,6 +389,7 @@ static void request_time(struct request *r)
 	}
 }
 
+/* A result that RS does not know is no error: the host asks after orders that may never have come. */
 static void request_result(struct request *r)
 {
 	const struct rs_result *result =
@@ -390,6 +411,7 @@ static void request_result(struct request *r)
 	}
 }
 
+/* Which events there are: the answer to everything about events. */
 static void request_window(struct request *r)
 {
 	if (REQUEST_BODY(r, events, MACHINE__REPLY__BODY_EVENTS, Machine__EventWindow,
@@ -404,6 +426,7 @@ static void request_subscribe(struct request *r)
 	request_window(r);
 }
 
+/* RS may forget what the host has recorded; that it cannot be told now does no harm. */
 static void request_acknowledge(struct request *r)
 {
 	struct rs_acknowledge seen = {.sequence = r->req->event_ack->seq + 1};
@@ -426,6 +449,7 @@ static void request_resources(struct request *r)
 	r->reply.resources = answer_resources(r->arena, resources);
 }
 
+/* The envelope comes back in the buffer; its length is the reply's count. */
 static void request_envelope(struct request *r)
 {
 	const char *service = r->req->boot_envelope->service;
@@ -447,6 +471,7 @@ static void request_envelope(struct request *r)
 	}
 }
 
+/* The same message goes back. */
 static void request_ping(struct request *r)
 {
 	r->reply.body_case = MACHINE__REPLY__BODY_PONG;
@@ -499,6 +524,7 @@ static void request_dispatch(struct request *r)
 	request_fail(r, E_UNSUPPORTED, "request");
 }
 
+/* A reply that is too long for a frame becomes an error; that one is short. */
 void request_serve(const Machine__Request *req, struct wire_arena *arena)
 {
 	Machine__FromMachine msg = MACHINE__FROM_MACHINE__INIT;

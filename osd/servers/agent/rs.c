@@ -2,6 +2,10 @@
  * Asking RS. One buffer and one grant serve all requests, since RS answers at once: what an
  * answer left there lasts until the next request. The buffer is not state; the grant is, and
  * after an update it leads to the successor's buffer.
+ *
+ * The requests themselves are the functions of osd/lib/request/rs.h, sent to rs_endpoint() with a
+ * payload of rs_request_make(). They wait for RS, which is of higher rank and never waits for a
+ * service.
  */
 #include "osd/servers/agent/priv.h"
 
@@ -10,7 +14,7 @@
 #include "osd/lib/sys/grant.h"
 
 static uint8_t rs_memory[RS_BUFFER_BYTES] STATE_SKIP __attribute__((aligned(16)));
-static uint32_t rs_grant;
+static uint32_t rs_grant; /* 0: not made yet; then never ended */
 
 uint8_t *rs_buffer(void)
 {

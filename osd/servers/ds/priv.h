@@ -19,6 +19,7 @@ struct ds_item {
 };
 
 /* Entries. */
+/* NULL: there is no such key. The entry is the store's and good until the next change. */
 struct ds_entry *store_find(const char *key, uint32_t key_bytes);
 /*
  * Store a copy under the next sequence number. E_PERM: the key is another
@@ -35,9 +36,13 @@ const void *store_value(const struct ds_entry *entry);
  */
 uint32_t store_changes(
         const char *prefix, uint32_t prefix_bytes, uint64_t after, uint8_t *buffer, uint32_t space);
+/* Fill in keys, bytes and the last sequence number; other members are left alone. */
 void store_count(struct ds_reply *ret_counts);
 
-/* Subscriptions: one per subscriber and prefix. */
+/*
+ * Subscriptions: one per subscriber and prefix. A second one of the same kind is the first (E_OK).
+ * E_FULL: as many as may be; E_NOMEM; E_NOTFOUND: there is none to remove.
+ */
 err_t subscription_add(endpoint_t who, const char *prefix, uint32_t prefix_bytes);
 err_t subscription_remove(endpoint_t who, const char *prefix, uint32_t prefix_bytes);
 /*

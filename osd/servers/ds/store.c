@@ -1,6 +1,14 @@
 /*
  * The keys: a hash table of typed heap objects. Buckets are chosen by the key's bytes, never
  * by an address, so the table stays right when every object moves.
+ *
+ * Every change takes the next sequence number, and an entry keeps that of its last change: who knows
+ * how far it has seen can ask for what came later (store_changes). A deletion takes a number too,
+ * but leaves no record: the store does not remember what is gone.
+ *
+ * In every state between two calls each entry is in the bucket of its key, no key is there twice, and
+ * the two counts are those of the entries. Whoever published a key first owns it until it is deleted,
+ * also after the owner has ended; DS does not clean up behind services.
  */
 #include "osd/servers/ds/priv.h"
 
@@ -9,9 +17,9 @@
 #include "osd/lib/heap/heap.h"
 
 static struct ds_entry *store_buckets[DS_N_BUCKETS];
-static uint64_t store_sequence;
-static uint32_t store_n_keys;
-static uint64_t store_n_bytes;
+static uint64_t store_sequence; /* of the last change; 0: there was none */
+static uint32_t store_n_keys;   /* at most DS_KEYS_MAX */
+static uint64_t store_n_bytes;  /* of all values, without the NUL behind strings */
 
 /* FNV-1a, 32 bits (Fowler, Noll, Vo). */
 static uint32_t store_hash(const char *key, uint32_t key_bytes)
@@ -24,6 +32,10 @@ static uint32_t store_hash(const char *key, uint32_t key_bytes)
 	return hash;
 }
 
+/*
+ * Where the pointer to a key's entry is, so that it can be unlinked there; where it would go if the
+ * key is not in the store, and NULL stands there then.
+ */
 static struct ds_entry **store_place(const char *key, uint32_t key_bytes)
 {
 	struct ds_entry **place = &store_buckets[store_hash(key, key_bytes) % DS_N_BUCKETS];
@@ -59,6 +71,7 @@ const void *store_value(const struct ds_entry *entry)
 	return NULL;
 }
 
+/* Free what a value has on the heap; the entry still names it afterwards. */
 static void store_value_free(struct ds_entry *entry)
 {
 	if (entry->type == DS_TYPE_STRING) {
@@ -68,7 +81,11 @@ static void store_value_free(struct ds_entry *entry)
 	}
 }
 
-/* Fill an entry's value from the item; the entry is untouched when memory is short. */
+/*
+ * Fill an entry's value from the item; the entry is untouched when memory is short. An entry without
+ * a key is a new one: it has no value to be freed. Lengths were checked when the request came in
+ * (table_type_fits), so that a number's bytes are all there.
+ */
 static err_t store_value_set(struct ds_entry *entry, const struct ds_item *item)
 {
 	struct ds_entry fresh = *entry;
@@ -97,6 +114,7 @@ static err_t store_value_set(struct ds_entry *entry, const struct ds_item *item)
 		memcpy(fresh.value.bytes, item->value, item->value_bytes);
 		break;
 	}
+	/* Nothing can fail any more. */
 	if (entry->key != NULL) {
 		store_value_free(entry);
 		store_n_bytes -= entry->value_bytes;
@@ -107,6 +125,10 @@ static err_t store_value_set(struct ds_entry *entry, const struct ds_item *item)
 	return E_OK;
 }
 
+/*
+ * Make an entry for a key that is not in the store, at its place. E_FULL: as many keys as may be;
+ * E_NOMEM: nothing has changed then.
+ */
 static err_t store_add(endpoint_t owner, const struct ds_item *item, struct ds_entry **place)
 {
 	struct ds_entry *entry;
@@ -181,6 +203,7 @@ err_t store_delete(endpoint_t owner, const char *key, uint32_t key_bytes, uint64
 	return E_OK;
 }
 
+/* Append one record and its key to a buffer; the bytes written, 0 when they do not fit. */
 static uint32_t store_record(const struct ds_entry *entry, uint8_t *buffer, uint32_t space)
 {
 	struct ds_record record = {

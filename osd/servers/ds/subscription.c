@@ -15,8 +15,8 @@
 
 struct subscription {
 	struct subscription *next;
-	endpoint_t who;
-	bool must_resync;
+	endpoint_t who;       /* kept over restarts and updates of the subscriber */
+	bool must_resync;     /* a change was lost, and the subscriber does not know yet */
 	uint64_t resync_from; /* last sequence number that got through */
 	uint32_t prefix_bytes;
 	char prefix[DS_KEY_MAX];
@@ -25,6 +25,7 @@ struct subscription {
 static struct subscription *subscription_list;
 static uint32_t subscription_n;
 
+/* Where the pointer to a subscription is, or NULL would be replaced by one: the end of the list. */
 static struct subscription **subscription_place(
         endpoint_t who, const char *prefix, uint32_t prefix_bytes)
 {
@@ -66,6 +67,7 @@ err_t subscription_add(endpoint_t who, const char *prefix, uint32_t prefix_bytes
 	return E_OK;
 }
 
+/* Take the subscription at a place out of the list and free it; the place leads to the next one then. */
 static void subscription_unlink(struct subscription **place)
 {
 	struct subscription *s = *place;
@@ -91,7 +93,11 @@ static bool subscription_matches(const struct subscription *s, const char *key, 
 	return key_bytes >= s->prefix_bytes && memcmp(key, s->prefix, s->prefix_bytes) == 0;
 }
 
-/* Send one change; while a resynchronization is owed that is all that is sent. */
+/*
+ * Send one change; while a resynchronization is owed that is all that is sent: the subscriber has to
+ * ask for changes anyway, and this one is among them. E_DEAD: the subscriber has ended. A queue that
+ * is full is no error; other errors leave the debt as it is.
+ */
 static err_t subscription_send(struct subscription *s, const struct ds_change_event *change)
 {
 	struct ds_change_event event = *change;

@@ -1,8 +1,14 @@
 /*
- * The data store's requests: who is served by which handler, and the copying in and out of
+ * The data store's requests: a handler for each row of osd/abi/ds.def, and the copying in and out of
  * grants. Lengths are checked before anything is copied, and a key with its value is here, in a
  * buffer that no request outlives, before the store is changed: a grant that cannot be read
  * changes nothing.
+ *
+ * The memory of a request is the caller's, which may change it at any time: each byte is copied once
+ * and only the copy is looked at.
+ *
+ *	offset    0          key_bytes
+ *	          | the key  | the value (PUBLISH), or room for what is asked (RETRIEVE, CHECK)
  */
 #include "osd/servers/ds/priv.h"
 
@@ -17,6 +23,10 @@ static struct {
 	uint8_t records[DS_VALUE_MAX];
 } table_buffer STATE_SKIP;
 
+/*
+ * Copy the key of a request into the buffer. E_INVAL: it is empty; E_TOO_LONG; errors of the grant.
+ * A prefix to subscribe to is a key in this sense.
+ */
 static err_t table_fetch_key(endpoint_t who, const struct ds_request *req)
 {
 	if (req->key_bytes == 0) {
@@ -28,6 +38,7 @@ static err_t table_fetch_key(endpoint_t who, const struct ds_request *req)
 	return sys_copy_from_grant(who, req->grant, 0, table_buffer.key, req->key_bytes);
 }
 
+/* Is it a type, and may a value of it be so long? */
 static bool table_type_fits(uint32_t type, uint32_t value_bytes)
 {
 	switch ((enum ds_type)type) {
@@ -66,6 +77,7 @@ err_t ds_on_publish(endpoint_t who, const struct ds_request *req, struct ds_repl
 	return err;
 }
 
+/* E_TOO_LONG: the reply's `bytes` says how much room the value needs. */
 err_t ds_on_retrieve(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
 {
 	const struct ds_entry *entry;
@@ -101,6 +113,10 @@ err_t ds_on_delete(endpoint_t who, const struct ds_request *req, struct ds_reply
 	return err;
 }
 
+/*
+ * The reply has the sequence number as it is now, taken before the subscription begins: a change
+ * between the two is impossible, since DS serves one request after the other.
+ */
 err_t ds_on_subscribe(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
 {
 	err_t err = table_fetch_key(who, req);
@@ -116,6 +132,10 @@ err_t ds_on_unsubscribe(endpoint_t who, const struct ds_request *req, struct ds_
 	return err == E_OK ? subscription_remove(who, table_buffer.key, req->key_bytes) : err;
 }
 
+/*
+ * Records of keys with a prefix that changed after a sequence number. Those that do not fit are left
+ * out, and nothing in the reply says so: room for DS_VALUE_MAX bytes is all that can be used.
+ */
 err_t ds_on_check(endpoint_t who, const struct ds_request *req, struct ds_reply *ret_reply)
 {
 	uint32_t space = req->value_bytes < DS_VALUE_MAX ? req->value_bytes : DS_VALUE_MAX;
