@@ -1,12 +1,12 @@
 #pragma once
 /*
  * What an update from one release to another would carry over, lose and leave as it is: pairing
- * (proto/state/plan) of two kits on the host. Both are linked once, without a layout, so that
+ * (proto/state/pair) of two kits on the host. Both are linked once, without a layout, so that
  * symbols are as alive as they are in any variant, and their initial values can be compared.
  */
 #include "forge/elf/file.h"
 #include "forge/kit/kit.h"
-#include "proto/state/plan/state_pair.h"
+#include "proto/state/state_pair.h"
 #include "proto/state/state_desc.h"
 
 struct pair_side {

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/state_pair.h"
+#include "proto/state/state_pair.h"
 
 struct state_transfer; /* lives in the scratch memory, behind what pairing made */
 

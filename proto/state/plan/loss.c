@@ -16,9 +16,9 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/field.h"
+#include "proto/state/match/field.h"
 #include "proto/state/plan/loss.h"
-#include "proto/state/plan/text.h"
+#include "proto/state/report/text.h"
 
 /* A line at the end of the notes. */
 static struct state_text loss_note_begin(struct state_report *r)

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/report.h"
+#include "proto/state/report/report.h"
 
 /* What a default would lose: said when a handler asks for it. */
 struct state_loss {
@@ -39,11 +39,3 @@ void state_drop(struct state_report *r, uint32_t old_type, const char *member);
 void state_drop_type(struct state_report *r, uint32_t old_type);
 void state_moved(struct state_report *r, uint32_t i, uint32_t k);
 void state_copied(struct state_report *r, uint32_t entry);
-
-/* dropped.c: may it be lost, as one of the two releases says? `name` as in an error. */
-bool state_entry_is_dropped(const struct state_sides *s, uint32_t i);
-/* The same, by the new release's words only: what is merely expendable may have a place there. */
-bool state_entry_is_named_dropped(const struct state_sides *s, uint32_t i);
-bool state_type_is_dropped(const struct state_sides *s, uint32_t old_type, const char *name);
-bool state_member_is_dropped(
-        const struct state_sides *s, uint32_t new_type, const struct state_field *old);

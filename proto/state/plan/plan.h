@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/field.h"
+#include "proto/state/match/field.h"
 #include "proto/state/plan/loss.h"
 
 #define STATE_PLAN_BUCKETS 256 /* a power of two */

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "osd/lib/heap/heap_fill.h"
-#include "proto/state/plan/pairing.h"
+#include "proto/state/pair/pairing.h"
 
 #define STATE_COUNT_IN_PAGE UINT64_MAX
 

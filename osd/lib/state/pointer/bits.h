@@ -1,7 +1,7 @@
 /* Numbers in memory, as their types say: whole ones and bitfields. */
 #pragma once
 
-#include "proto/state/plan/base.h"
+#include "proto/state/report/base.h"
 
 /* The number `shift` (0 to 7) bits behind `at`, extended to 64 bits as its sign says. */
 uint64_t state_bits_read(const uint8_t *at, unsigned shift, const struct state_bits *bits);

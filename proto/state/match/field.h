@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/report.h"
+#include "proto/state/report/report.h"
 
 /* Of what the old release renamed: whether its names mean the same in the new one is not known. */
 #define RENAMED_BACK "renamed in the old release, and the former name is in use without that note"
@@ -78,3 +78,11 @@ bool state_types_alike(
 
 /* signature.c: may pointers to the old function i lead to the new function k? */
 bool state_signatures_match(const struct state_sides *s, uint32_t i, uint32_t k);
+
+/* dropped.c: may it be lost, as one of the two releases says? `name` as in an error. */
+bool state_entry_is_dropped(const struct state_sides *s, uint32_t i);
+/* The same, by the new release's words only: what is merely expendable may have a place there. */
+bool state_entry_is_named_dropped(const struct state_sides *s, uint32_t i);
+bool state_type_is_dropped(const struct state_sides *s, uint32_t old_type, const char *name);
+bool state_member_is_dropped(
+        const struct state_sides *s, uint32_t new_type, const struct state_field *old);

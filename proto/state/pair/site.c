@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/pairing.h"
+#include "proto/state/pair/pairing.h"
 
 /*
  * How near is a new site to an old one; 0: of another type, or not in this variant. A site of the

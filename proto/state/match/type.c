@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/field.h"
+#include "proto/state/match/field.h"
 
 bool state_type_is_number(const struct state_desc *desc, uint32_t id)
 {

@@ -3,7 +3,7 @@
  * on the record or on a typedef of it, so aliases are stripped only as far as they carry none: a
  * struct and a typedef of it with a handler are two types for plans.
  */
-#include "proto/state/plan/field.h"
+#include "proto/state/match/field.h"
 
 bool state_type_has_notes(const struct state_desc *desc, uint32_t id)
 {

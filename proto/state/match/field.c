@@ -9,8 +9,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/field.h"
-#include "proto/state/plan/loss.h"
+#include "proto/state/match/field.h"
 
 /*
  * Is the member a struct without a name, whose members count as the outer record's? Not if its

@@ -3,7 +3,7 @@
  * is no printf here. A text that is too long is cut off; it always ends in a NUL. Files are named
  * by the last part of their path: enough for people, and errors are short.
  */
-#include "proto/state/plan/text.h"
+#include "proto/state/report/text.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/base.h"
+#include "proto/state/report/base.h"
 
 /*
  * One block of memory from the caller, used from both ends: what stays is kept at the low end,

@@ -5,8 +5,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/field.h"
-#include "proto/state/plan/loss.h"
+#include "proto/state/match/field.h"
 
 static bool dropped_has_tag(const struct state_desc *desc, enum state_tag_scope scope,
         uint32_t owner, uint32_t member, const char *key)

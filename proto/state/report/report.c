@@ -9,8 +9,8 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/text.h"
-#include "proto/state/plan/report.h"
+#include "proto/state/report/text.h"
+#include "proto/state/report/report.h"
 
 /* The member of a union that was being copied when the error came, or STATE_NONE. */
 static uint32_t report_union_member(const struct state_report *r, uint64_t at)

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/field.h"
+#include "proto/state/match/field.h"
 
 static bool signature_is_word(char c)
 {

@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/field.h"
+#include "proto/state/match/field.h"
 
 bool state_unit_matches(const char *unit, const char *file, size_t len)
 {

@@ -14,7 +14,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/pairing.h"
+#include "proto/state/pair/pairing.h"
 
 static bool partner_text_same(const char *x, const char *y)
 {

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/pairing.h"
+#include "proto/state/pair/pairing.h"
 
 /*
  * By address; of several symbols at one place the one with a partner counts, then the larger one.

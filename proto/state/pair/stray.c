@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/pairing.h"
+#include "proto/state/pair/pairing.h"
 
 #define STRAY_BUCKETS 256 /* a power of two */
 

@@ -18,7 +18,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/pairing.h"
+#include "proto/state/pair/pairing.h"
 
 /* What was reported first is the reason, whatever code came up the calls. */
 static enum state_code pair_code(const struct state_report *r, enum state_code code)

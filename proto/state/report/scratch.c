@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "proto/state/plan/report.h"
+#include "proto/state/report/report.h"
 
 static bool scratch_has(struct state_report *r, uint64_t size)
 {

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "proto/state/plan/state_pair.h"
+#include "proto/state/state_pair.h"
 #include "proto/state/state_desc.h"
 
 #define STATE_NONE UINT32_MAX
