@@ -95,7 +95,7 @@ static void machine_off_while_away(struct machine *machine)
  * A machine that is wanted is looked for: ours by its process, an attached one by its socket. It
  * is down, and never an error of lud's, where it is not there.
  */
-static int machines_load_row(const struct machine_row *row, void *arg)
+static int machine_load_row(const struct machine_row *row, void *arg)
 {
 	struct machine *machine = machine_take(arg, row);
 	int r;
@@ -122,7 +122,7 @@ static int machines_load_row(const struct machine_row *row, void *arg)
 
 int machines_load(struct machines *machines)
 {
-	return err_up(store_machine_each(machines->db, machines_load_row, machines));
+	return err_up(store_machine_each(machines->db, machine_load_row, machines));
 }
 
 /*

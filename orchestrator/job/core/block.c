@@ -25,7 +25,7 @@ enum blame {
  * does not know, of a newer machine, is held against the release: to pass one by in error costs a
  * word of the operator, to take a bad one again costs the service.
  */
-static bool job_block_is_its_fault(const Wire__Cause *cause)
+static bool block_is_its_fault(const Wire__Cause *cause)
 {
 	static const struct {
 		const char *step;
@@ -47,7 +47,7 @@ static bool job_block_is_its_fault(const Wire__Cause *cause)
 }
 
 /* The machine undid the update: it runs another release than the one that was to come. */
-static int job_block_undone(struct db *db, const struct job *job, const struct job_end *end)
+static int block_undone(struct db *db, const struct job *job, const struct job_end *end)
 {
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
 	struct release_row release;
@@ -63,7 +63,7 @@ static int job_block_undone(struct db *db, const struct job *job, const struct j
 	 */
 	if (!service || service->release_id.len != sizeof(release.release_id) ||
 	        !memcmp(service->release_id.data, release.release_id, sizeof(release.release_id)) ||
-	        !job_block_is_its_fault(end->cause)) {
+	        !block_is_its_fault(end->cause)) {
 		return 0;
 	}
 	snprintf(why, sizeof(why), "the machine rolled it back: %.120s",
@@ -72,7 +72,7 @@ static int job_block_undone(struct db *db, const struct job *job, const struct j
 }
 
 /* An operator went back from a release to an earlier one. */
-static int job_block_left(struct db *db, const struct job *job)
+static int block_left(struct db *db, const struct job *job)
 {
 	struct generation_row from;
 	struct release_row left, target;
@@ -105,14 +105,14 @@ int job_block(struct db *db, const struct job *job, const struct job_end *end)
 		return 0;
 	}
 	if (job->row.kind == JOB_UPDATE && end->state == JOB_ROLLED_BACK) {
-		return err_up(job_block_undone(db, job, end));
+		return err_up(block_undone(db, job, end));
 	}
 	if (end->state != JOB_COMMITTED) {
 		return 0;
 	}
 	r = store_release_block(db, job->row.release, 0, NULL);
 	if (!r && job->row.kind == JOB_ROLLBACK) {
-		r = job_block_left(db, job);
+		r = block_left(db, job);
 	}
 	return err_up(r);
 }

@@ -6,7 +6,7 @@
  *                  ^   ^ <--job_done, job_back, job_park-----'  |
  *                  |   |    job_on_timer                        |
  *          job_resume  '-- and from both:                       |
- *                  |          job_stall --> STALLED             |
+ *                  |          record_stall --> STALLED             |
  *                  '-----------------------'    |               |
  *                             job_end ---> OVER <--job_resume---'
  *
@@ -14,7 +14,7 @@
  *                         needs it, and the step's begin is recorded
  *   WORKING -> WAITING    job_done (the next step), job_back (an earlier one), job_park and
  *                         job_on_timer (the same one again)
- *   either -> STALLED     job_stall: a write to the record failed
+ *   either -> STALLED     record_stall: a write to the record failed
  *   STALLED -> WAITING    job_resume: the record can be written again
  *   either -> OVER        job_end: the end is recorded; the job is freed
  *   STALLED -> OVER       job_resume: the record has it as ended already

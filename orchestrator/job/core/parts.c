@@ -16,7 +16,7 @@
 #define JOB_TIDY_MAX 64u
 
 /* What a job drew and drew again is not wanted: its layout hit, or its seed was lost. */
-static bool job_parts_wanted(const struct job *job, const struct generation_row *row)
+static bool parts_wanted(const struct job *job, const struct generation_row *row)
 {
 	if (job->row.kind == JOB_START) {
 		return row->state != GENERATION_ABANDONED && row->state != GENERATION_REFUSED;
@@ -24,23 +24,23 @@ static bool job_parts_wanted(const struct job *job, const struct generation_row 
 	return row->number == job->row.generation;
 }
 
-static int job_parts_count(const struct generation_row *row, void *arg)
+static int parts_count(const struct generation_row *row, void *arg)
 {
 	struct job *job = arg;
 
-	job->n_parts += job_parts_wanted(job, row);
+	job->n_parts += parts_wanted(job, row);
 	return 0;
 }
 
 /* Fills the next part; the rows come in the order in which they were drawn, in each reading. */
-static int job_parts_row(const struct generation_row *row, void *arg)
+static int parts_row(const struct generation_row *row, void *arg)
 {
 	struct job *job = arg;
 	struct job_part *part = &job->parts[job->n_done];
 	struct db *db = job->engine->parts.db;
 	int r;
 
-	if (!job_parts_wanted(job, row)) {
+	if (!parts_wanted(job, row)) {
 		return 0;
 	}
 	job->n_done++;
@@ -54,7 +54,7 @@ static int job_parts_row(const struct generation_row *row, void *arg)
 }
 
 /* Seeds are nowhere but in memory: they pass from the parts to the same parts, loaded again. */
-static void job_parts_keep_seeds(struct job *job, struct job_part *was, size_t n_was)
+static void parts_keep_seeds(struct job *job, struct job_part *was, size_t n_was)
 {
 	for (size_t i = 0; i < job->n_parts; i++) {
 		for (size_t j = 0; j < n_was; j++) {
@@ -70,13 +70,13 @@ static void job_parts_keep_seeds(struct job *job, struct job_part *was, size_t n
  * Two readings, to count and to fill: between them nothing is written, the loop has one thread.
  * ->n_done serves as the index of the second, and is 0 again when a step sees it.
  */
-static int job_parts_read(struct job *job)
+static int parts_read(struct job *job)
 {
 	struct generation_filter filter = {.job = job->row.id};
 	struct db *db = job->engine->parts.db;
 	int r;
 
-	r = store_generation_each(db, &filter, job_parts_count, job);
+	r = store_generation_each(db, &filter, parts_count, job);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -86,7 +86,7 @@ static int job_parts_read(struct job *job)
 	}
 	job->parts = mem_zero(job->n_parts * sizeof(*job->parts));
 	job->n_done = 0;
-	r = store_generation_each(db, &filter, job_parts_row, job);
+	r = store_generation_each(db, &filter, parts_row, job);
 	job->n_done = 0;
 	return err_up(r);
 }
@@ -94,7 +94,7 @@ static int job_parts_read(struct job *job)
 /*
  * Ends what works on them. Seeds are wiped: they open nothing of the past, but foretell a layout.
  */
-static void job_parts_release(struct job_part *parts, size_t n_parts)
+static void parts_release(struct job_part *parts, size_t n_parts)
 {
 	for (size_t i = 0; i < n_parts; i++) {
 		forge_task_free(parts[i].task);
@@ -112,15 +112,15 @@ int job_parts_load(struct job *job)
 
 	job->parts = NULL;
 	job->n_parts = 0;
-	r = job_parts_read(job);
-	job_parts_keep_seeds(job, was, n_was);
-	job_parts_release(was, n_was);
+	r = parts_read(job);
+	parts_keep_seeds(job, was, n_was);
+	parts_release(was, n_was);
 	return err_up(r);
 }
 
 void job_parts_free(struct job *job)
 {
-	job_parts_release(job->parts, job->n_parts);
+	parts_release(job->parts, job->n_parts);
 	job->parts = NULL;
 	job->n_parts = 0;
 }
@@ -134,7 +134,7 @@ struct job_tidy {
  * A file that is gone already is as good as removed. What does not fit into the list comes next
  * time.
  */
-static void job_tidy_row(int64_t id, const char *path, void *arg)
+static void parts_tidy_row(int64_t id, const char *path, void *arg)
 {
 	struct job_tidy *tidy = arg;
 
@@ -146,7 +146,7 @@ static void job_tidy_row(int64_t id, const char *path, void *arg)
 int job_parts_tidy(struct db *db, int64_t service, int64_t kept)
 {
 	struct job_tidy tidy = {.n = 0};
-	int r = store_variant_each_stale(db, service, kept, job_tidy_row, &tidy);
+	int r = store_variant_each_stale(db, service, kept, parts_tidy_row, &tidy);
 
 	for (size_t i = 0; !r && i < tidy.n; i++) {
 		r = store_variant_forget_file(db, tidy.ids[i]);

@@ -15,7 +15,7 @@ static int record_save_txn(struct db *db, void *arg)
 }
 
 /* Told what the record does not have: who waits for the job learns that it stands still. */
-static void job_stall(struct job *job)
+static void record_stall(struct job *job)
 {
 	struct job_news news = {.event = JOB_EVENT_STALLED, .row = &job->row};
 
@@ -37,7 +37,7 @@ bool job_record(struct job *job, db_txn_fn fn, void *arg)
 	int r = db_txn(job->engine->parts.db, fn, arg);
 
 	if (r) {
-		job_stall(job);
+		record_stall(job);
 	}
 	return !r;
 }

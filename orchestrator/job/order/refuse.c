@@ -22,7 +22,7 @@ const char *job_hint(const Wire__Cause *cause)
 }
 
 /* The machine's own hint is nearer to the fact than ours from the table. */
-static void job_refuse(struct job *job, const Wire__Error *error)
+static void refuse_end(struct job *job, const Wire__Error *error)
 {
 	struct job_end end = {
 	        .state = JOB_REFUSED,
@@ -45,7 +45,7 @@ static void job_refuse(struct job *job, const Wire__Error *error)
 }
 
 /* Until a busy machine is asked again: as it says, within reason. */
-static uint64_t job_pause(const Wire__Error *error)
+static uint64_t refuse_pause(const Wire__Error *error)
 {
 	uint64_t usec = error->retry_ms * UINT64_C(1000);
 
@@ -61,7 +61,7 @@ bool job_offer_is_over(const struct job *job)
 }
 
 /* The machine says that it may take it later: whether it is asked again then. */
-static bool job_put_off(struct job *job, const Wire__Error *error)
+static bool refuse_put_off(struct job *job, const Wire__Error *error)
 {
 	bool later = error->class_ == WIRE__ERROR_CLASS__ERROR_UNAVAILABLE ||
 	             error->class_ == WIRE__ERROR_CLASS__ERROR_BUSY;
@@ -71,7 +71,7 @@ static bool job_put_off(struct job *job, const Wire__Error *error)
 	}
 	snprintf(job->put_off, sizeof(job->put_off), "%s",
 	        error->cause ? error->cause->message : "it is busy");
-	job_again(job, job_pause(error));
+	job_again(job, refuse_pause(error));
 	return true;
 }
 
@@ -95,8 +95,8 @@ void job_answer_bad(struct job *job, int r, const Machine__Reply *reply)
 		return;
 	}
 	if (reply->body_case == MACHINE__REPLY__BODY_ERROR) {
-		if (!job_put_off(job, reply->error)) {
-			job_refuse(job, reply->error);
+		if (!refuse_put_off(job, reply->error)) {
+			refuse_end(job, reply->error);
 		}
 		return;
 	}

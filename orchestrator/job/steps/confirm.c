@@ -21,7 +21,7 @@
 #define CONFIRM_AGAIN_USEC UINT64_C(100000)
 
 /* Floors only rise: the store keeps the higher one. */
-static int check_floor_txn(struct db *db, void *arg)
+static int confirm_floor_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
 	const struct job_part *part = job->parts;
@@ -31,7 +31,7 @@ static int check_floor_txn(struct db *db, void *arg)
 }
 
 /* By generation and by build id: a number alone says what was ordered, not what runs. */
-static void check_begin(struct job *job)
+static void confirm_check(struct job *job)
 {
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
 	struct failure failure;
@@ -46,7 +46,7 @@ static void check_begin(struct job *job)
 	if (service && service->generation == job->row.generation &&
 	        service->build_id.len == sizeof(variant->build_id) &&
 	        !memcmp(service->build_id.data, variant->build_id, sizeof(variant->build_id))) {
-		job_done(job, "", check_floor_txn, job);
+		job_done(job, "", confirm_floor_txn, job);
 		return;
 	}
 	failure_set(&failure, "not-confirmed", job->row.service,
@@ -58,7 +58,7 @@ static void check_begin(struct job *job)
 
 void job_step_check(struct job *job)
 {
-	job_refresh(job, check_begin);
+	job_refresh(job, confirm_check);
 }
 
 static void confirm_end(struct job *job, const char *hint)

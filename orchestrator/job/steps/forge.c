@@ -17,7 +17,7 @@
 #define JOB_PAYLOAD_MAX (64u << 20)
 
 /* Length, hash, base and build id of every payload: what the signer is shown next. */
-static int job_forge_write(struct db *db, void *arg)
+static int forge_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
 	int r = 0;
@@ -29,7 +29,7 @@ static int job_forge_write(struct db *db, void *arg)
 }
 
 /* The last part ends the step: the caller must not touch the job, nor its parts, after it. */
-static void job_forge_part_done(struct job_part *part)
+static void forge_part_done(struct job_part *part)
 {
 	struct job *job = part->job;
 	char detail[64];
@@ -38,12 +38,12 @@ static void job_forge_part_done(struct job_part *part)
 	job_progress(job, job->n_done, job->n_parts, part->release.service);
 	if (job->n_done == job->n_parts) {
 		snprintf(detail, sizeof(detail), "%zu variants", job->n_parts);
-		job_done(job, job->n_parts == 1 ? "" : detail, job_forge_write, job);
+		job_done(job, job->n_parts == 1 ? "" : detail, forge_write, job);
 	}
 }
 
 /* Reads what a worker wrote (or an earlier job left) and describes it. */
-static int job_forge_read(struct job_part *part, struct failure *ret_failure)
+static int forge_read(struct job_part *part, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *path = job_part_path(part);
 	_cleanup_(freep) uint8_t *bytes = NULL;
@@ -84,32 +84,32 @@ static int job_forge_read(struct job_part *part, struct failure *ret_failure)
 }
 
 /* One worker is through. A failure of one part ends the job, and with it the other workers. */
-static void job_forge_made(const struct failure *failure, void *arg)
+static void forge_made(const struct failure *failure, void *arg)
 {
 	struct job_part *part = arg;
 	struct failure unread = {0};
 
 	part->task = NULL;
-	if (!failure && job_forge_read(part, &unread) < 0) {
+	if (!failure && forge_read(part, &unread) < 0) {
 		failure = &unread;
 	}
 	if (failure) {
 		job_fail(part->job, JOB_FAILED, failure);
 		return;
 	}
-	job_forge_part_done(part);
+	forge_part_done(part);
 }
 
 /*
  * The seed leaves lud's memory here. Should the worker fail, or lud end, another seed is drawn.
  */
-static void job_forge_part(struct job_part *part)
+static void forge_part(struct job_part *part)
 {
 	_cleanup_(freep) char *path = job_part_path(part);
 
 	part->task = forge_variant(part->job->engine->parts.forge,
 	        &(const struct forge_kit){part->release.path, part->release.release_id}, part->seed,
-	        path, job_forge_made, part);
+	        path, forge_made, part);
 	explicit_bzero(part->seed, sizeof(part->seed));
 	part->has_seed = false;
 }
@@ -118,11 +118,11 @@ static void job_forge_part(struct job_part *part)
  * A payload that was described before, in an earlier attempt, is read again: the file may have
  * been changed or removed since.
  */
-static bool job_forge_is_there(struct job_part *part)
+static bool forge_is_there(struct job_part *part)
 {
 	struct failure unread;
 
-	if (!part->variant.payload_len || job_forge_read(part, &unread) < 0) {
+	if (!part->variant.payload_len || forge_read(part, &unread) < 0) {
 		err_forget();
 		return false;
 	}
@@ -147,7 +147,7 @@ void job_step_forge(struct job *job)
 		return;
 	}
 	for (size_t i = 0; i < job->n_parts; i++) {
-		job->parts[i].forged = job_forge_is_there(&job->parts[i]);
+		job->parts[i].forged = forge_is_there(&job->parts[i]);
 		if (!job->parts[i].forged && !job->parts[i].has_seed) {
 			job_back(job, JOB_ON_SEED_LOST, "its seed is lost; another is drawn");
 			return;
@@ -157,9 +157,9 @@ void job_step_forge(struct job *job)
 	n_parts = job->n_parts;
 	for (size_t i = 0; i < n_parts; i++) {
 		if (job->parts[i].forged) {
-			job_forge_part_done(&job->parts[i]);
+			forge_part_done(&job->parts[i]);
 		} else {
-			job_forge_part(&job->parts[i]);
+			forge_part(&job->parts[i]);
 		}
 	}
 }

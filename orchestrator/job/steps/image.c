@@ -25,7 +25,7 @@
  * What the image has once: who the machine is, a seed for its random source, the time it starts
  * from, root and statement. The seed is drawn here and is nowhere but in this file.
  */
-static void job_image_head(const struct job *job, FILE *file)
+static void image_head(const struct job *job, FILE *file)
 {
 	const struct machine_row *machine = machine_row(job->machine);
 	uint8_t seed[32];
@@ -49,7 +49,7 @@ static void job_image_head(const struct job *job, FILE *file)
  * One line of the list, and the envelope beside it. The floor is the higher of the release's and
  * of what the machine said last, so that a machine never boots below what it ran.
  */
-static int job_image_part(struct job_part *part, size_t at, const char *dir, FILE *file)
+static int image_part(struct job_part *part, size_t at, const char *dir, FILE *file)
 {
 	struct job *job = part->job;
 	const Machine__Service *last = machine_service(job->machine, part->release.service);
@@ -79,7 +79,7 @@ static int job_image_part(struct job_part *part, size_t at, const char *dir, FIL
 }
 
 /* The list as luforge(1) reads it. Its errors are those of the disk. */
-static int job_image_list(struct job *job, const char *dir, const char *path)
+static int image_list(struct job *job, const char *dir, const char *path)
 {
 	_cleanup_(file_closep) FILE *file = fopen(path, "we");
 	int r = 0;
@@ -87,9 +87,9 @@ static int job_image_list(struct job *job, const char *dir, const char *path)
 	if (!file) {
 		return err_raise(-errno);
 	}
-	job_image_head(job, file);
+	image_head(job, file);
 	for (size_t i = 0; !r && i < job->n_parts; i++) {
-		r = job_image_part(&job->parts[i], i, dir, file);
+		r = image_part(&job->parts[i], i, dir, file);
 	}
 	if (!r && (fflush(file) || ferror(file))) {
 		r = err_raise(-EIO);
@@ -98,7 +98,7 @@ static int job_image_list(struct job *job, const char *dir, const char *path)
 }
 
 /* The image is there, or is not: the list goes either way. */
-static void job_image_made(const struct failure *failure, void *arg)
+static void image_made(const struct failure *failure, void *arg)
 {
 	struct job *job = ((struct job_part *)arg)->job;
 	_cleanup_(freep) char *list = text_format("%s/boot.list", machine_dir(job->machine));
@@ -114,7 +114,7 @@ static void job_image_made(const struct failure *failure, void *arg)
 }
 
 /* What the list names, to the worker's bench. */
-static void job_image_put(const struct job *job, const char *dir)
+static void image_put(const struct job *job, const char *dir)
 {
 	_cleanup_(freep) char *statement = text_format("%s/" JOB_STATEMENT, dir);
 
@@ -132,7 +132,7 @@ static void job_image_put(const struct job *job, const char *dir)
 }
 
 /* With the statement signed, the list of the image can be written. */
-static void job_image_stated(
+static void image_stated(
         const struct failure *failure, const uint8_t *envelope, size_t size, void *arg)
 {
 	struct job *job = arg;
@@ -148,19 +148,19 @@ static void job_image_stated(
 	}
 	r = file_write(statement, envelope, size);
 	if (!r) {
-		r = job_image_list(job, dir, list);
+		r = image_list(job, dir, list);
 	}
 	if (r < 0) {
 		job_start_fail(job, "the boot image's list cannot be written", r);
 		return;
 	}
 	job->parts->task =
-	        forge_image(job->engine->parts.forge, list, image, job_image_made, job->parts);
-	job_image_put(job, dir);
+	        forge_image(job->engine->parts.forge, list, image, image_made, job->parts);
+	image_put(job, dir);
 }
 
 /* A machine boots with the keyring's root, and takes no variant of an earlier one. */
-static bool job_image_root_moved(const struct job *job)
+static bool image_root_moved(const struct job *job)
 {
 	uint64_t serial;
 	int r = kit_root_serial(job->engine->parts.config->keyring, &serial);
@@ -181,7 +181,7 @@ void job_step_image(struct job *job)
 {
 	int r = job_parts_load(job);
 
-	if (!r && job_image_root_moved(job)) {
+	if (!r && image_root_moved(job)) {
 		job_back(job, JOB_ON_NEW_ROOT, "the signed root was renewed meanwhile");
 		return;
 	}
@@ -193,5 +193,5 @@ void job_step_image(struct job *job)
 		job_start_fail(job, "the boot image cannot be begun", r);
 		return;
 	}
-	statement_ask(job->engine, job->machine, job_image_stated, job);
+	statement_ask(job->engine, job->machine, image_stated, job);
 }

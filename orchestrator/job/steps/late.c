@@ -56,7 +56,7 @@ struct job_late {
 };
 
 /* Only a generation that was left as unknown: a status may have settled it since. */
-static int job_late_generation(struct db *db, const struct job_late *late)
+static int late_generation(struct db *db, const struct job_late *late)
 {
 	struct generation_row row;
 	int r = store_generation_find(
@@ -72,7 +72,7 @@ static int job_late_generation(struct db *db, const struct job_late *late)
 	        store_generation_set_state(db, row.id, job_generation_state(late->row.state)));
 }
 
-static int job_late_write(struct db *db, void *arg)
+static int late_write(struct db *db, void *arg)
 {
 	struct job_late *late = arg;
 	size_t size = machine__result__get_packed_size(late->result);
@@ -93,7 +93,7 @@ static int job_late_write(struct db *db, void *arg)
 		r = store_job_outcome(db, late->row.id, NULL, 0, packed, size);
 	}
 	if (!r) {
-		r = job_late_generation(db, late);
+		r = late_generation(db, late);
 	}
 	return err_fold(r);
 }
@@ -102,7 +102,7 @@ void job_late_result(struct engine *engine, struct machine *machine, const Machi
 {
 	struct job_late late = {.machine = machine, .result = result};
 
-	if (db_txn(engine->parts.db, job_late_write, &late)) {
+	if (db_txn(engine->parts.db, late_write, &late)) {
 		log_warn("a late result is not recorded: %s", err_trace());
 		err_forget();
 	} else if (late.row.id) {

@@ -19,7 +19,7 @@ void job_start_fail(struct job *job, const char *what, int r)
 	job_fail(job, JOB_FAILED, &failure);
 }
 
-static void job_launch_done(const struct failure *failure, void *arg)
+static void launch_on_done(const struct failure *failure, void *arg)
 {
 	if (failure) {
 		job_fail(arg, JOB_FAILED, failure);
@@ -30,7 +30,7 @@ static void job_launch_done(const struct failure *failure, void *arg)
 
 void job_step_launch(struct job *job)
 {
-	int r = machine_launch(job->machine, job_launch_done, job);
+	int r = machine_launch(job->machine, launch_on_done, job);
 
 	if (r < 0) {
 		job_start_fail(job, "QEMU cannot be started", r);
@@ -38,7 +38,7 @@ void job_step_launch(struct job *job)
 }
 
 /* Whether the machine runs what was made for it. */
-static bool job_start_runs(const struct job *job, const char **ret_missing)
+static bool launch_runs(const struct job *job, const char **ret_missing)
 {
 	for (size_t i = 0; i < job->n_parts; i++) {
 		const struct job_part *part = &job->parts[i];
@@ -55,25 +55,25 @@ static bool job_start_runs(const struct job *job, const char **ret_missing)
 }
 
 /* How long the step has been at it, over all its attempts in this lud. */
-static uint64_t job_start_age_usec(const struct job *job)
+static uint64_t launch_age_usec(const struct job *job)
 {
 	return store_now_usec() - job->limit.since_usec;
 }
 
 /* Services come up one after the other: one that is missing is waited for. */
-static void job_start_on_refreshed(int r, void *arg)
+static void launch_on_refreshed(int r, void *arg)
 {
 	struct job *job = arg;
 	struct job_end end = {.state = JOB_COMMITTED};
 	const char *missing = "its services";
 	struct failure failure;
 
-	if (!r && job_parts_load(job) == 0 && job_start_runs(job, &missing)) {
+	if (!r && job_parts_load(job) == 0 && launch_runs(job, &missing)) {
 		job_end(job, &end);
 		return;
 	}
 	err_forget();
-	if (job_start_age_usec(job) < job->engine->parts.config->boot_timeout_usec) {
+	if (launch_age_usec(job) < job->engine->parts.config->boot_timeout_usec) {
 		job_again(job, 50000);
 		return;
 	}
@@ -88,13 +88,13 @@ void job_step_confirm_start(struct job *job)
 	struct failure failure;
 
 	if (machine_state(job->machine) == MACHINE_UP) {
-		if (machine_refresh(job->machine, job_start_on_refreshed, job) < 0) {
+		if (machine_refresh(job->machine, launch_on_refreshed, job) < 0) {
 			job_again(job, 50000);
 			err_forget();
 		}
 		return;
 	}
-	if (job_start_age_usec(job) < job->engine->parts.config->boot_timeout_usec) {
+	if (launch_age_usec(job) < job->engine->parts.config->boot_timeout_usec) {
 		job_again(job, 100000);
 		return;
 	}

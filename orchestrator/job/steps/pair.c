@@ -25,7 +25,7 @@ struct job_pair_txn {
 };
 
 /* The pairing and what the job makes of it: from_release and consent are in the row. */
-static int job_pair_write(struct db *db, void *arg)
+static int pair_write(struct db *db, void *arg)
 {
 	const struct job_pair_txn *txn = arg;
 	int r = store_job_pairing_put(db, txn->job->row.id, txn->packed, txn->size);
@@ -37,7 +37,7 @@ static int job_pair_write(struct db *db, void *arg)
 }
 
 /* Nothing that a person could consent to: the new release cannot read the old state at all. */
-static void job_pair_impossible(struct job *job, const Control__Pairing *pairing)
+static void pair_impossible(struct job *job, const Control__Pairing *pairing)
 {
 	struct failure failure;
 
@@ -54,7 +54,7 @@ static void job_pair_impossible(struct job *job, const Control__Pairing *pairing
  * What is lost only if it is in use does not refuse: RS sees at the transfer whether it is, and
  * refuses then.
  */
-static void job_pair_lossy(struct job *job, const Control__Pairing *pairing)
+static void pair_lossy(struct job *job, const Control__Pairing *pairing)
 {
 	struct failure failure;
 	char remedy[sizeof(failure.remedy)];
@@ -76,7 +76,7 @@ static void job_pair_lossy(struct job *job, const Control__Pairing *pairing)
  * The verdict. A pairing that refuses is recorded first and by itself, so that luctl can show
  * what would be lost; one that does not, together with the end of the step.
  */
-static void job_pair_judge(struct job *job, const Control__Pairing *pairing)
+static void pair_judge(struct job *job, const Control__Pairing *pairing)
 {
 	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
 	_cleanup_(freep) uint8_t *packed = mem_zero(txn.size + 1);
@@ -92,16 +92,16 @@ static void job_pair_judge(struct job *job, const Control__Pairing *pairing)
 			memcpy(job->row.consent, pairing->id.data, sizeof(job->row.consent));
 		}
 		pairing_summary(pairing, detail, sizeof(detail));
-		job_done(job, detail, job_pair_write, &txn);
+		job_done(job, detail, pair_write, &txn);
 		return;
 	}
-	if (!job_record(job, job_pair_write, &txn)) {
+	if (!job_record(job, pair_write, &txn)) {
 		return;
 	}
 	if (!pairing->possible) {
-		job_pair_impossible(job, pairing);
+		pair_impossible(job, pairing);
 	} else {
-		job_pair_lossy(job, pairing);
+		pair_lossy(job, pairing);
 	}
 }
 
@@ -109,7 +109,7 @@ static void job_pair_judge(struct job *job, const Control__Pairing *pairing)
  * The worker is through: its text is read, or its failure is the job's. The text is owned here
  * from now on.
  */
-static void job_pair_done(const struct failure *failure, void *arg)
+static void pair_done(const struct failure *failure, void *arg)
 {
 	struct job *job = arg;
 	_cleanup_(pool_fini) struct pool pool;
@@ -127,11 +127,11 @@ static void job_pair_done(const struct failure *failure, void *arg)
 		job_fail(job, JOB_FAILED, failure);
 		return;
 	}
-	job_pair_judge(job, pairing);
+	pair_judge(job, pairing);
 }
 
 /* The two releases, as the record has them. Positive: the one that runs is not known. */
-static int job_pair_releases(struct job *job, const Machine__Service *service)
+static int pair_releases(struct job *job, const Machine__Service *service)
 {
 	struct db *db = job->engine->parts.db;
 	int r = store_release_by_id(db, job->row.release, &job->pair_to);
@@ -145,7 +145,7 @@ static int job_pair_releases(struct job *job, const Machine__Service *service)
 	return err_up(store_release_by_hash(db, service->release_id.data, &job->pair_from));
 }
 
-static int job_pair_same_write(struct db *db, void *arg)
+static int pair_same_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
 
@@ -156,7 +156,7 @@ void job_step_pair(struct job *job)
 {
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
 	struct failure failure;
-	int r = service ? job_pair_releases(job, service) : DB_E_NONE;
+	int r = service ? pair_releases(job, service) : DB_E_NONE;
 
 	if (r < 0) {
 		failure_set(&failure, "record", "lud", "check the state directory",
@@ -176,12 +176,12 @@ void job_step_pair(struct job *job)
 	if (job->pair_from.id == job->pair_to.id) {
 		job->row.from_release = job->pair_from.id;
 		memset(job->row.consent, 0, sizeof(job->row.consent));
-		job_done(job, "the same release", job_pair_same_write, job);
+		job_done(job, "the same release", pair_same_write, job);
 		return;
 	}
 	job_heard(job);
 	job->task = forge_pair(job->engine->parts.forge, job->pair_from.path, job->pair_to.path,
-	        &job->pair_json, job_pair_done, job);
+	        &job->pair_json, pair_done, job);
 }
 
 bool job_pair_is_over(const struct job *job)

@@ -26,7 +26,7 @@
  * The result of an update that goes on to be checked; arg is {result, job}. A job that ends here
  * keeps it by its end.
  */
-static int job_run_keep_result(struct db *db, void *arg)
+static int run_keep_result(struct db *db, void *arg)
 {
 	const Machine__Result *result = ((void **)arg)[0];
 	const struct job *job = ((void **)arg)[1];
@@ -38,14 +38,14 @@ static int job_run_keep_result(struct db *db, void *arg)
 }
 
 /* The fresh layout hits the running one: bad luck, not a failure. */
-static bool job_run_overlaps(const struct job *job, const Machine__Result *result)
+static bool run_overlaps(const struct job *job, const Machine__Result *result)
 {
 	return result->cause && !strcmp(result->cause->name, "E_V_OVERLAP") &&
 	       job->n_drawn_again < JOB_DRAW_TRIES;
 }
 
 /* The machine refused this layout, so its number is used up. */
-static int job_refuse_generation(struct db *db, void *arg)
+static int run_refuse_generation(struct db *db, void *arg)
 {
 	struct job *job = arg;
 	int r = job_parts_load(job);
@@ -57,9 +57,9 @@ static int job_refuse_generation(struct db *db, void *arg)
 }
 
 /* A fresh seed; after JOB_DRAW_TRIES the refusal stands, since chance alone would not do that. */
-static void job_draw_again(struct job *job)
+static void run_draw_again(struct job *job)
 {
-	if (!job_record(job, job_refuse_generation, job)) {
+	if (!job_record(job, run_refuse_generation, job)) {
 		return;
 	}
 	job->n_drawn_again++;
@@ -67,7 +67,7 @@ static void job_draw_again(struct job *job)
 }
 
 /* A service that was started afresh, or a machine that ends, has nothing to confirm. */
-static bool job_is_confirmed_later(const struct job *job)
+static bool run_is_confirmed_later(const struct job *job)
 {
 	return job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
 }
@@ -86,12 +86,12 @@ void job_on_result(struct job *job, const Machine__Result *result)
 	        .result = result,
 	};
 
-	if (end.state == JOB_COMMITTED && job_is_confirmed_later(job)) {
-		job_done(job, "", job_run_keep_result, (void *[]){(void *)result, job});
+	if (end.state == JOB_COMMITTED && run_is_confirmed_later(job)) {
+		job_done(job, "", run_keep_result, (void *[]){(void *)result, job});
 		return;
 	}
-	if (job_run_overlaps(job, result)) {
-		job_draw_again(job);
+	if (run_overlaps(job, result)) {
+		run_draw_again(job);
 		return;
 	}
 	if (end.state == JOB_REFUSED && job_sign_again(job, result->cause)) {
@@ -105,7 +105,7 @@ void job_on_result(struct job *job, const Machine__Result *result)
  * The answer to the order itself. Busy with this very order means that an earlier attempt reached
  * the machine: it is waited for like one that was accepted.
  */
-static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
+static void run_on_sent(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
 
@@ -126,7 +126,7 @@ static void job_run_on_sent(int r, const Machine__Reply *reply, void *arg)
 }
 
 /* The machine has forgotten the transaction: what runs now tells. */
-static void job_run_unknown(struct job *job)
+static void run_unknown(struct job *job)
 {
 	const struct machine_row *row = machine_row(job->machine);
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
@@ -144,7 +144,7 @@ static void job_run_unknown(struct job *job)
 		job_back(job, JOB_ON_UNSEEN, "the machine has not seen it");
 		return;
 	}
-	if (same_boot && job_is_confirmed_later(job) && service &&
+	if (same_boot && run_is_confirmed_later(job) && service &&
 	        service->generation == job->row.generation) {
 		job_done(job, "the result is forgotten; the generation runs", NULL, NULL);
 		return;
@@ -160,7 +160,7 @@ static void job_run_unknown(struct job *job)
 }
 
 /* The last look before it is sent: made for this boot, and nothing came after it. */
-static void job_run_begin(struct job *job)
+static void run_begin(struct job *job)
 {
 	if (!job_order_is_current(job)) {
 		job_back(job, JOB_ON_STALE_ORDER, "its order is not of this boot, or too old");
@@ -176,7 +176,7 @@ static void job_run_begin(struct job *job)
 	/* From here on the machine ends it in time. */
 	job_limit_again(job, 0);
 	hook_point("run", "sent");
-	job_order_send(job, job_run_on_sent);
+	job_order_send(job, run_on_sent);
 }
 
 /*
@@ -193,8 +193,8 @@ void job_step_run(struct job *job)
 		return;
 	}
 	if (job->row.boot_id) {
-		job_order_ask(job, job_run_unknown);
+		job_order_ask(job, run_unknown);
 	} else {
-		job_run_begin(job);
+		run_begin(job);
 	}
 }

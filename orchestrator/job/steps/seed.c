@@ -13,10 +13,10 @@
 #include "orchestrator/job/steps/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 
-static void job_seed_ask(struct job *job);
+static void seed_ask(struct job *job);
 
 /* The services that a machine starts with, by the configuration's words. */
-static int job_seed_start_parts(struct job *job, struct failure *ret_failure)
+static int seed_start_parts(struct job *job, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *words = text_copy(job->engine->parts.config->machine_services);
 	char *rest = words;
@@ -49,14 +49,14 @@ static int job_seed_start_parts(struct job *job, struct failure *ret_failure)
  * The parts before anything is drawn: only job and release are set. On an error ret_failure is
  * filled in.
  */
-static int job_seed_parts(struct job *job, struct failure *ret_failure)
+static int seed_parts(struct job *job, struct failure *ret_failure)
 {
 	int r;
 
 	job_parts_free(job);
 	job->n_done = 0;
 	if (job->row.kind == JOB_START) {
-		return err_up(job_seed_start_parts(job, ret_failure));
+		return err_up(seed_start_parts(job, ret_failure));
 	}
 	job->parts = mem_zero(sizeof(*job->parts));
 	job->parts->job = job;
@@ -73,7 +73,7 @@ static int job_seed_parts(struct job *job, struct failure *ret_failure)
  * The service's row is made when it is met for the first time. Its number is drawn by a counter
  * in that row, which only rises, so that a number given up is never used again.
  */
-static int job_seed_write_part(struct db *db, struct job_part *part)
+static int seed_write_part(struct db *db, struct job_part *part)
 {
 	struct job *job = part->job;
 	struct service_row service;
@@ -98,7 +98,7 @@ static int job_seed_write_part(struct db *db, struct job_part *part)
 }
 
 /* What an earlier attempt at this step drew. Whatever has left PLANNED has its own end. */
-static int job_seed_abandon(const struct generation_row *row, void *arg)
+static int seed_abandon(const struct generation_row *row, void *arg)
 {
 	return row->state != GENERATION_PLANNED
 	               ? 0
@@ -108,14 +108,14 @@ static int job_seed_abandon(const struct generation_row *row, void *arg)
 /*
  * Drawn in one transaction with the end of the step: a number without its variant is never seen.
  */
-static int job_seed_write(struct db *db, void *arg)
+static int seed_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
 	struct generation_filter filter = {.job = job->row.id};
-	int r = store_generation_each(db, &filter, job_seed_abandon, db);
+	int r = store_generation_each(db, &filter, seed_abandon, db);
 
 	for (size_t i = 0; !r && i < job->n_parts; i++) {
-		r = job_seed_write_part(db, &job->parts[i]);
+		r = seed_write_part(db, &job->parts[i]);
 	}
 	if (!r && job->row.kind != JOB_START) {
 		job->row.generation = job->parts->generation.number;
@@ -123,8 +123,7 @@ static int job_seed_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
-static void job_seed_sealed(
-        const struct failure *failure, const struct signer_reply *reply, void *arg)
+static void seed_sealed(const struct failure *failure, const struct signer_reply *reply, void *arg)
 {
 	struct job_part *part = arg;
 	struct job *job = part->job;
@@ -142,18 +141,18 @@ static void job_seed_sealed(
 	memcpy(part->variant.seed_sealed, reply->sealed, SIGNER_SEALED_SIZE);
 	part->variant.seed_sealed_size = SIGNER_SEALED_SIZE;
 	job->n_done++;
-	job_seed_ask(job);
+	seed_ask(job);
 }
 
 /* Seals the next seed, or ends the step. */
-static void job_seed_ask(struct job *job)
+static void seed_ask(struct job *job)
 {
 	struct signer_request request = {.op = SIGNER_SEAL};
 	struct job_part *part = &job->parts[job->n_done];
 	struct failure failure;
 
 	if (job->n_done == job->n_parts) {
-		job_done(job, "", job_seed_write, job);
+		job_done(job, "", seed_write, job);
 		return;
 	}
 	if (getrandom(request.seal.seed, sizeof(request.seal.seed), 0) !=
@@ -167,18 +166,18 @@ static void job_seed_ask(struct job *job)
 	memcpy(request.seal.context, part->variant.seed_commit, sizeof(request.seal.context));
 	memcpy(part->seed, request.seal.seed, sizeof(part->seed));
 	part->has_seed = true;
-	signer_client_ask(job->engine->parts.signer, &request, job_seed_sealed, part);
+	signer_client_ask(job->engine->parts.signer, &request, seed_sealed, part);
 	explicit_bzero(&request, sizeof(request));
 }
 
 void job_step_seed(struct job *job)
 {
 	struct failure failure = {0};
-	int r = job_seed_parts(job, &failure);
+	int r = seed_parts(job, &failure);
 
 	if (r < 0) {
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
-	job_seed_ask(job);
+	seed_ask(job);
 }

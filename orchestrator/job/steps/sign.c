@@ -11,10 +11,10 @@
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope.h"
 
-static void job_sign_ask(struct job *job);
+static void sign_ask(struct job *job);
 
 /* All envelopes at once: a job has all of its variants signed, or none. */
-static int job_sign_write(struct db *db, void *arg)
+static int sign_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
 	int r = 0;
@@ -29,7 +29,7 @@ static int job_sign_write(struct db *db, void *arg)
 }
 
 /* Puts root, kit and the fresh part together. */
-static int job_sign_assemble(struct job_part *part, const struct signer_part *signed_part)
+static int sign_assemble(struct job_part *part, const struct signer_part *signed_part)
 {
 	const struct config *config = part->job->engine->parts.config;
 	_cleanup_(freep) uint8_t *root = NULL;
@@ -65,8 +65,7 @@ static int job_sign_assemble(struct job_part *part, const struct signer_part *si
  * One part is signed; the next is asked for. A refusal of the signer's ends the job with its
  * reason.
  */
-static void job_sign_signed(
-        const struct failure *failure, const struct signer_reply *reply, void *arg)
+static void sign_signed(const struct failure *failure, const struct signer_reply *reply, void *arg)
 {
 	struct job_part *part = arg;
 	struct failure refused;
@@ -79,7 +78,7 @@ static void job_sign_signed(
 		        part->release.service, reply->text);
 		failure = &refused;
 	}
-	if (!failure && (r = job_sign_assemble(part, &reply->part)) < 0) {
+	if (!failure && (r = sign_assemble(part, &reply->part)) < 0) {
 		failure_set(&refused, "envelope", part->release.path,
 		        "check the kit and the keyring's root.signed",
 		        "the envelope cannot be put together: %s", strerror(-r));
@@ -90,14 +89,14 @@ static void job_sign_signed(
 		return;
 	}
 	part->job->n_done++;
-	job_sign_ask(part->job);
+	sign_ask(part->job);
 }
 
 /*
  * The variant's manifest, as the signer is to sign it but for its dates, which the signer sets.
  * All of it is from the record: a service name is copied whole, zeros included.
  */
-static void job_sign_manifest(const struct job_part *part, struct variant_manifest *ret)
+static void sign_manifest(const struct job_part *part, struct variant_manifest *ret)
 {
 	const struct variant_row *variant = &part->variant;
 
@@ -116,7 +115,7 @@ static void job_sign_manifest(const struct job_part *part, struct variant_manife
 }
 
 /* Asks for the next signature, or ends the step. */
-static void job_sign_ask(struct job *job)
+static void sign_ask(struct job *job)
 {
 	struct signer_request request = {.op = SIGNER_SIGN_VARIANT};
 	struct job_part *part = &job->parts[job->n_done];
@@ -126,7 +125,7 @@ static void job_sign_ask(struct job *job)
 	int r;
 
 	if (job->n_done == job->n_parts) {
-		job_done(job, "", job_sign_write, job);
+		job_done(job, "", sign_write, job);
 		return;
 	}
 	r = kit_signed_read(part->release.path, &kit, &size);
@@ -137,15 +136,15 @@ static void job_sign_ask(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
-	job_sign_manifest(part, &request.variant.manifest);
+	sign_manifest(part, &request.variant.manifest);
 	request.variant.lifetime_sec = job->engine->parts.config->variant_lifetime_usec / 1000000;
 	request.variant.kit_len = size;
 	memcpy(request.variant.kit, kit, size);
-	signer_client_ask(job->engine->parts.signer, &request, job_sign_signed, part);
+	signer_client_ask(job->engine->parts.signer, &request, sign_signed, part);
 }
 
 /* From the record: a job that was taken up again has no parts in memory. */
-static void job_sign_begin(struct job *job)
+static void sign_begin(struct job *job)
 {
 	struct failure failure;
 	int r = job_parts_load(job);
@@ -156,13 +155,13 @@ static void job_sign_begin(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
-	job_sign_ask(job);
+	sign_ask(job);
 }
 
-static void job_sign_in_time(struct job *job)
+static void sign_in_time(struct job *job)
 {
 	if (job_time_fits(job)) {
-		job_sign_begin(job);
+		sign_begin(job);
 	}
 }
 
@@ -170,8 +169,8 @@ static void job_sign_in_time(struct job *job)
 void job_step_sign(struct job *job)
 {
 	if (job->row.kind == JOB_START) {
-		job_sign_begin(job);
+		sign_begin(job);
 	} else {
-		job_refresh(job, job_sign_in_time);
+		job_refresh(job, sign_in_time);
 	}
 }

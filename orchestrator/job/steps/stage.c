@@ -17,10 +17,10 @@
 /* No state description or payload comes near it; it bounds what a damaged directory can cost. */
 #define JOB_STAGE_FILE_MAX (64u << 20)
 
-static void job_stage_begin(struct job *job);
+static void stage_begin(struct job *job);
 
 /* The file under way: state description first, then the payload. */
-static struct job_stage *job_stage_current(struct job *job)
+static struct job_stage *stage_current(struct job *job)
 {
 	return &job->stage[job->stage_at];
 }
@@ -29,7 +29,7 @@ static struct job_stage *job_stage_current(struct job *job)
  * Without a session the job is parked; with the next one the step begins again, and the machine
  * says how much it has.
  */
-static void job_stage_ask(struct job *job, Machine__Request *request, channel_reply_fn fn)
+static void stage_ask(struct job *job, Machine__Request *request, channel_reply_fn fn)
 {
 	int r = machine_request(job->machine, request, JOB_ANSWER_USEC, fn, job);
 
@@ -39,16 +39,16 @@ static void job_stage_ask(struct job *job, Machine__Request *request, channel_re
 	}
 }
 
-static void job_stage_chunk(struct job *job);
+static void stage_chunk(struct job *job);
 
 /* The machine has the whole file under its hash, which it computed itself. */
-static void job_stage_file_done(struct job *job)
+static void stage_file_done(struct job *job)
 {
 	char detail[64];
 
 	job->stage_at++;
 	if (job->stage_at < job->n_stage) {
-		job_stage_begin(job);
+		stage_begin(job);
 		return;
 	}
 	snprintf(detail, sizeof(detail), "%zu bytes", job->stage[0].size + job->stage[1].size);
@@ -56,7 +56,7 @@ static void job_stage_file_done(struct job *job)
 }
 
 /* The machine knows the variant now, so the hashes of its files are named. */
-static void job_stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
+static void stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
 
@@ -64,11 +64,11 @@ static void job_stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 		job_answer_bad(job, r, reply);
 		return;
 	}
-	job_stage_begin(job);
+	stage_begin(job);
 }
 
 /* Shows the machine what may be staged. It may have seen it before. */
-static void job_stage_admit(struct job *job)
+static void stage_admit(struct job *job)
 {
 	_cleanup_(freep) uint8_t *envelope = NULL;
 	Machine__Admit admit = MACHINE__ADMIT__INIT;
@@ -85,13 +85,13 @@ static void job_stage_admit(struct job *job)
 	admit.envelope.len = size;
 	request.body_case = MACHINE__REQUEST__BODY_ADMIT;
 	request.admit = &admit;
-	job_stage_ask(job, &request, job_stage_on_admitted);
+	stage_ask(job, &request, stage_on_admitted);
 }
 
 /*
  * There is room as far as there can be: the variant is shown again, and its files from the first.
  */
-static void job_stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
+static void stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
 
@@ -99,26 +99,26 @@ static void job_stage_on_dropped(int r, const Machine__Reply *reply, void *arg)
 		job_answer_bad(job, r, reply);
 		return;
 	}
-	job_stage_admit(job);
+	stage_admit(job);
 }
 
 /* Whether the refusal is a full store that may have something to drop. */
-static bool job_stage_make_room(struct job *job, const Machine__Reply *reply)
+static bool stage_make_room(struct job *job, const Machine__Reply *reply)
 {
 	Machine__StageDrop drop = MACHINE__STAGE_DROP__INIT;
 	Machine__Request request = MACHINE__REQUEST__INIT;
 
 	if (reply->body_case != MACHINE__REPLY__BODY_ERROR ||
 	        reply->error->class_ != WIRE__ERROR_CLASS__ERROR_FULL ||
-	        job_stage_current(job)->dropped) {
+	        stage_current(job)->dropped) {
 		return false;
 	}
-	job_stage_current(job)->dropped = true;
+	stage_current(job)->dropped = true;
 	/* What was staged before this file is unused yet and would go with the rest. */
 	job->stage_at = 0;
 	request.body_case = MACHINE__REQUEST__BODY_STAGE_DROP;
 	request.stage_drop = &drop;
-	job_stage_ask(job, &request, job_stage_on_dropped);
+	stage_ask(job, &request, stage_on_dropped);
 	return true;
 }
 
@@ -126,14 +126,14 @@ static bool job_stage_make_room(struct job *job, const Machine__Reply *reply)
  * The answer to a begin and to every chunk: how far the file is. What the machine claims is
  * checked against the file's size and then believed: it is the one who has the bytes.
  */
-static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
+static void stage_on_progress(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
-	struct job_stage *stage = job_stage_current(job);
+	struct job_stage *stage = stage_current(job);
 	struct failure failure;
 
 	if (r || reply->body_case != MACHINE__REPLY__BODY_STAGE) {
-		if (r || !job_stage_make_room(job, reply)) {
+		if (r || !stage_make_room(job, reply)) {
 			job_answer_bad(job, r, reply);
 		}
 		return;
@@ -149,9 +149,9 @@ static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
 	job_progress(job, stage->offset, stage->size, NULL);
 	hook_point("stage", "chunk");
 	if (reply->stage->complete) {
-		job_stage_file_done(job);
+		stage_file_done(job);
 	} else {
-		job_stage_chunk(job);
+		stage_chunk(job);
 	}
 }
 
@@ -159,9 +159,9 @@ static void job_stage_on_progress(int r, const Machine__Reply *reply, void *arg)
  * Sends the next chunk. A file that is there to its last byte and not complete has another hash:
  * something between here and the machine damages data, and more chunks would not help.
  */
-static void job_stage_chunk(struct job *job)
+static void stage_chunk(struct job *job)
 {
-	struct job_stage *stage = job_stage_current(job);
+	struct job_stage *stage = stage_current(job);
 	Machine__StageChunk chunk = MACHINE__STAGE_CHUNK__INIT;
 	Machine__Request request = MACHINE__REQUEST__INIT;
 	size_t left = stage->size - stage->offset;
@@ -182,16 +182,16 @@ static void job_stage_chunk(struct job *job)
 	chunk.data.len = left < limit ? left : limit;
 	request.body_case = MACHINE__REQUEST__BODY_STAGE_CHUNK;
 	request.stage_chunk = &chunk;
-	job_stage_ask(job, &request, job_stage_on_progress);
+	stage_ask(job, &request, stage_on_progress);
 }
 
 /*
  * Asks for room and for the offset to go on from, which a file that was staged before has behind
  * it.
  */
-static void job_stage_begin(struct job *job)
+static void stage_begin(struct job *job)
 {
-	struct job_stage *stage = job_stage_current(job);
+	struct job_stage *stage = stage_current(job);
 	Machine__StageBegin begin = MACHINE__STAGE_BEGIN__INIT;
 	Machine__Request request = MACHINE__REQUEST__INIT;
 
@@ -200,14 +200,14 @@ static void job_stage_begin(struct job *job)
 	begin.len = stage->size;
 	request.body_case = MACHINE__REQUEST__BODY_STAGE_BEGIN;
 	request.stage_begin = &begin;
-	job_stage_ask(job, &request, job_stage_on_progress);
+	stage_ask(job, &request, stage_on_progress);
 }
 
 /*
  * Read whole, and freed with the job: a file that changes while it is staged would fail by its
  * hash, late.
  */
-static int job_stage_load(struct job_stage *stage, const char *path, const uint8_t hash[64])
+static int stage_load(struct job_stage *stage, const char *path, const uint8_t hash[64])
 {
 	free(stage->bytes);
 	*stage = (struct job_stage){0};
@@ -225,7 +225,7 @@ void job_step_stage(struct job *job)
 	if (!r) {
 		state = text_format("%s/" KIT_STATE, job->parts->release.path);
 		payload = job_part_path(job->parts);
-		r = job_stage_load(&job->stage[0], state, job->parts->release.state_hash);
+		r = stage_load(&job->stage[0], state, job->parts->release.state_hash);
 		if (r < 0) {
 			failure_set(&failure, "kit", state,
 			        "make the copy whole: add the release again with `luctl release "
@@ -236,7 +236,7 @@ void job_step_stage(struct job *job)
 		}
 	}
 	if (!r) {
-		r = job_stage_load(&job->stage[1], payload, job->parts->variant.payload_hash);
+		r = stage_load(&job->stage[1], payload, job->parts->variant.payload_hash);
 	}
 	if (r < 0) {
 		/* Somebody tidied up: the payload can be made again from its seed. */
@@ -246,5 +246,5 @@ void job_step_stage(struct job *job)
 	}
 	job->n_stage = 2;
 	job->stage_at = 0;
-	job_stage_admit(job);
+	stage_admit(job);
 }
