@@ -147,3 +147,26 @@ struct job_step_needs job_step_needs(enum job_kind kind, enum job_step step)
 {
 	return chain_links[chain_of(kind)][step].needs;
 }
+
+bool job_state_may_become(enum job_state from, enum job_state to)
+{
+	/* What a result can say. FAILED is not among it: the machine was asked. */
+	static const unsigned int results = 1u << JOB_COMMITTED | 1u << JOB_PREPARED |
+	                                    1u << JOB_REFUSED | 1u << JOB_ROLLED_BACK;
+
+	switch (from) {
+	case JOB_OPEN:
+		return (results | 1u << JOB_FAILED | 1u << JOB_UNKNOWN) & 1u << to;
+	case JOB_UNKNOWN:
+		return results & 1u << to;
+	case JOB_COMMITTED:
+	case JOB_PREPARED:
+	case JOB_REFUSED:
+	case JOB_ROLLED_BACK:
+	case JOB_FAILED:
+	case JOB_SKIPPED:
+	case _JOB_STATE_N:
+		break;
+	}
+	return false;
+}

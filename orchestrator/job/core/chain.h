@@ -43,5 +43,10 @@ enum job_step job_first_step(enum job_kind kind);
  * JOB_STEP_PLAN: the event cannot happen in this step, which is a caller's error.
  */
 enum job_step job_next(enum job_kind kind, enum job_step step, enum job_step_event event);
+/*
+ * Whether the record may change a job from one state to another: an open one ends, once; one that was
+ * given up as unknown may become known by a result of the machine. Nothing opens again.
+ */
+bool job_state_may_become(enum job_state from, enum job_state to);
 /* Of a step that the kind has. */
 struct job_step_needs job_step_needs(enum job_kind kind, enum job_step step);

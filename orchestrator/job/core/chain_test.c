@@ -185,8 +185,32 @@ static void test_needs(void)
 	}
 }
 
+/* Ends are final, but for an unknown one; no job is opened again, and SKIPPED is never recorded. */
+static void test_states(void)
+{
+	static const char *const rows[_JOB_STATE_N] = {
+	        /* to:           .OCPRBFUS */
+	        [JOB_OPEN] = "  CPRBFU ",
+	        [JOB_COMMITTED] = "         ",
+	        [JOB_PREPARED] = "         ",
+	        [JOB_REFUSED] = "         ",
+	        [JOB_ROLLED_BACK] = "         ",
+	        [JOB_FAILED] = "         ",
+	        [JOB_UNKNOWN] = "  CPRB   ",
+	        [JOB_SKIPPED] = "         ",
+	};
+
+	for (enum job_state from = 1; from < _JOB_STATE_N; from++) {
+		assert(strlen(rows[from]) == _JOB_STATE_N);
+		for (enum job_state to = 1; to < _JOB_STATE_N; to++) {
+			assert(job_state_may_become(from, to) == (rows[from][to] != ' '));
+		}
+	}
+}
+
 int main(void)
 {
+	test_states();
 	test_every_pair();
 	test_chains_end();
 	test_backwards();

@@ -117,7 +117,7 @@ void job_end(struct job *job, const struct job_end *end)
 	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &txn.row};
 
 	job_check(job);
-	assert(end->state != JOB_OPEN);
+	assert(job_state_may_become(job->row.state, end->state));
 	hook_point(step, "did");
 	if (!job_record(job, end_write, &txn)) {
 		return;

@@ -29,6 +29,7 @@ static void record_stall(struct job *job)
 	job_limit_end(job);
 	job->turn = false;
 	job_set_phase(job, JOB_STALLED);
+	job_check(job);
 	engine_tell(job->engine, &news);
 }
 

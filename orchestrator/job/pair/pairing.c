@@ -136,6 +136,7 @@ static bool pairing_take(struct pool *pool, const json_t *forward, Control__Pair
 	return good;
 }
 
+/* Everything in the message is a copy in the pool; the JSON is let go of in every case. */
 int pairing_read(struct pool *pool, const char *json, const struct release_row *from,
         const struct release_row *to, Control__Pairing **ret_pairing, struct failure *ret_failure)
 {

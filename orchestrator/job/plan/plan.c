@@ -5,6 +5,15 @@
  * that does not exist. Nothing is written before all of it is good; then the job is recorded
  * with its step `plan` done, in one transaction.
  *
+ *   kind                 what is found out                         what may refuse it
+ *   update, prepare      the newest release, or the one named      no release, ambiguous, blocked
+ *   rollback             the release of a generation that ran      no generation
+ *   rerandomize          the release that runs                     not registered
+ *   all of these         the service                               not up, no service, below floor
+ *   restart              the service                               not up, no service
+ *   shutdown             nothing                                   not up
+ *   start                nothing: the step seed picks releases     attached, running, busy
+ *
  * What is found here may be over when the job comes to its turn. The steps look again, and the
  * machine has the last word.
  */
@@ -43,6 +52,9 @@ static int plan_refuse(struct job_plan *plan, const char *code, const char *reme
 	return ENGINE_E_REFUSED;
 }
 
+/*
+ * The remedy is that of the machine's state; a machine that is only starting needs none but time.
+ */
 void engine_not_up(const struct machine *machine, struct failure *ret_failure)
 {
 	const char *name = machine_row(machine)->name;
@@ -244,6 +256,7 @@ static int plan_state(struct job_plan *plan)
 	               : 0;
 }
 
+/* The release that the job goes to, in ->target. Kinds that need none do not come here. */
 static int plan_target(struct job_plan *plan)
 {
 	switch (plan->order->kind) {
@@ -312,6 +325,7 @@ static int plan_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
+/* What is recorded. The generation that it goes from is noted again when the job begins. */
 static void plan_row(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;

@@ -114,6 +114,7 @@ static int confirm_insert_txn(struct db *db, void *arg)
 	return err_up(job_order_insert(db, job));
 }
 
+/* No control key is asked for: a confirm destroys nothing. */
 static void confirm_signed(struct job *job)
 {
 	job_order_drop_proposal(job);

@@ -4,6 +4,9 @@
  * as far as there are workers. A payload that was forged before and is still there with
  * the right hash is taken as it is. A seed that is in no memory any more cannot be had
  * back here (only the audit key opens what was sealed), so another is drawn.
+ *
+ * What is checked is the form of a payload and that it is of this service; that it follows from kit
+ * and seed is checked by the machine, whose own linker must make the same bytes.
  */
 #include <errno.h>
 #include <inttypes.h>

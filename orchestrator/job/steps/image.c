@@ -114,6 +114,7 @@ static void image_made(const struct failure *failure, void *arg)
 }
 
 /* What the list names, to the worker's bench. */
+/* Kits are not put: the worker has the store of kits open. */
 static void image_put(const struct job *job, const char *dir)
 {
 	_cleanup_(freep) char *statement = text_format("%s/" JOB_STATEMENT, dir);

@@ -77,14 +77,16 @@ static int late_write(struct db *db, void *arg)
 	struct job_late *late = arg;
 	size_t size = machine__result__get_packed_size(late->result);
 	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+	enum job_state state = job_outcome_state(late->result->outcome);
 	int r;
 
 	r = store_job_by_order(db, machine_row(late->machine)->id, late->result->epoch,
 	        late->result->txn, &late->row);
-	if (r || late->row.state != JOB_UNKNOWN) {
+	/* An open job that has not loaded its order yet asks for the result itself. */
+	if (r || late->row.state == JOB_OPEN || !job_state_may_become(late->row.state, state)) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
-	late->row.state = job_outcome_state(late->result->outcome);
+	late->row.state = state;
 	snprintf(late->row.hint, sizeof(late->row.hint),
 	        "the machine's result came after the job was given up");
 	machine__result__pack(late->result, packed);

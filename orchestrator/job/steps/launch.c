@@ -19,6 +19,7 @@ void job_start_fail(struct job *job, const char *what, int r)
 	job_fail(job, JOB_FAILED, &failure);
 }
 
+/* The process runs; whether the machine does is the next step's to find out. */
 static void launch_on_done(const struct failure *failure, void *arg)
 {
 	if (failure) {
@@ -28,6 +29,7 @@ static void launch_on_done(const struct failure *failure, void *arg)
 	job_done(arg, "", NULL, NULL);
 }
 
+/* A process that a lud before us started is taken over. */
 void job_step_launch(struct job *job)
 {
 	int r = machine_launch(job->machine, launch_on_done, job);

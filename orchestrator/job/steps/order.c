@@ -54,6 +54,10 @@ static void order_step_done(struct job *job)
 }
 
 /* Signed by the order key: enough, or shown to whoever has a control key. */
+/*
+ * Waits at most ORDER_CONTROL_USEC for a person; then the step begins again with a new order,
+ * since the old one would be too old by the time it is signed.
+ */
 static void order_step_signed(struct job *job)
 {
 	_cleanup_(pool_fini) struct pool pool;

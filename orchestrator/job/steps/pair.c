@@ -145,6 +145,10 @@ static int pair_releases(struct job *job, const Machine__Service *service)
 	return err_up(store_release_by_hash(db, service->release_id.data, &job->pair_from));
 }
 
+/*
+ * The same release: nothing can be lost, and nothing is consented to. What ran is noted all the
+ * same, for the step order to compare.
+ */
 static int pair_same_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
@@ -184,6 +188,7 @@ void job_step_pair(struct job *job)
 	        &job->pair_json, pair_done, job);
 }
 
+/* A release that is not in the record counts as another: it was not paired with anything. */
 bool job_pair_is_over(const struct job *job)
 {
 	const Machine__Service *service = machine_service(job->machine, job->row.service);

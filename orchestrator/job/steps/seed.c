@@ -4,6 +4,12 @@
  * are sealed; then everything is, in one transaction with the end of the step. The
  * seeds themselves stay in memory until they are forged: a lud that dies before draws
  * others, and what it drew is abandoned.
+ *
+ *   seed        from the system's random source, kept in the part until the forge has it
+ *   commitment  its hash: in the record, and in the variant that is signed
+ *   sealed      for the audit key: in the record; nobody online can open it
+ *
+ * So whoever audits can later show which layout ran, and lud itself cannot.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,11 @@
 /*
  * The step that signs: the signer is shown the variant's manifest and the signed kit
  * and gives back a signed part; root, kit and variant part make the envelope.
+ *
+ * The signer checks the kit and its own rules before it signs, so what is shown to it here need not be
+ * believed by it. The envelope is opened once before it is kept: its dates and its root's serial go
+ * into the record as they were signed and not as they were wished for. Machines that run are asked
+ * for their time first, because what they would take for expired is not worth a signature.
  */
 #include <errno.h>
 #include <string.h>

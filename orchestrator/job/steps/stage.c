@@ -3,6 +3,13 @@
  * that no variant names; then state description and payload, each under its hash, chunk
  * by chunk. The machine says how far a former attempt came, so a lost session or a
  * killed lud costs one chunk. A full store is asked once to drop what nobody uses.
+ *
+ *   job_step_stage ---> admit ---> begin ---> chunk ... chunk ---> next file, or done
+ *                         ^          |          |
+ *                         `-- drop <-'----------'   the store is full, for the first time
+ *
+ * Nothing is remembered from one attempt to the next: the machine's offset is the only truth
+ * about how far a file is.
  */
 #include <errno.h>
 #include <inttypes.h>
