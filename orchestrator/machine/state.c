@@ -3,15 +3,16 @@
  * people see (machine_state(), the numbers of the control protocol): whether a silent machine had
  * a session, and whether one that is down ended or was replaced, decides what may follow.
  *
- *                  machine_launch                 machine_connect
- *       OFF, GONE ----------------> LAUNCHED --------------------------> SOUGHT
- *                                                                          |  ^
- *                 machine_on_silent                  first status taken    |  | session lost
- *       MUTE <------------------------- SOUGHT                             v  |
- *        `----------------------------> SOUGHT                            OPEN
- *                 machine_on_heard                                         |  ^
- *                                                    machine_on_silent     v  | machine_on_heard
- *                                                                         HUNG
+ *          launch              connect              first status
+ *   OFF --------> LAUNCHED ------------> SOUGHT ----------------> OPEN
+ *   GONE                                 |  ^  <----------------  |  ^
+ *                                        |  |    session lost     |  |
+ *                                 silent |  | heard        silent |  | heard
+ *                                        v  |                     v  |
+ *                                        MUTE                     HUNG
+ *
+ *   from SOUGHT besides: FOREIGN, another machine answers; ENDING, it is asked to end;
+ *   GONE and OFF, its process has ended
  *
  *   OFF, GONE, FOREIGN -> LAUNCHED   machine_launch: the process is being started
  *   OFF, GONE, FOREIGN, LAUNCHED -> SOUGHT   machine_connect: its process runs, or it is attached
@@ -29,7 +30,7 @@
  *
  * What holds (machine_check() asserts it):
  *
- *   OPEN, HUNG    there is a channel, a session over it, and a status
+ *   OPEN, HUNG    there is a channel and a status
  *   SOUGHT, MUTE  there is a channel
  *   LAUNCHED      it is ours, and a launcher runs
  *   ENDING        it is ours, has a process, and no channel

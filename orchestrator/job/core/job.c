@@ -2,13 +2,17 @@
  * A job's life: its phases, its turn, and what ends a step. Which step follows which is in
  * chain.c; what a step does is in the room of the steps, behind a table of functions.
  *
- *   job_new ----> WAITING ----------job_advance----------> WORKING
- *                  ^   ^ <--job_done, job_back, job_park-----'  |
- *                  |   |    job_on_timer                        |
- *          job_resume  '-- and from both:                       |
- *                  |          record_stall --> STALLED             |
- *                  '-----------------------'    |               |
- *                             job_end ---> OVER <--job_resume---'
+ *   job_new                job_advance
+ *      `----> WAITING ---------------------> WORKING
+ *              | ^ ^                          |  |
+ *              | | `--------------------------'  |
+ *              | |  job_done, job_back,          |
+ *              | |  job_park, job_on_timer       |
+ *              | |                               |
+ *              | `-----job_resume--- STALLED <---+   record_stall, from WAITING too
+ *              |                       |         |
+ *              |                       v         |
+ *              `-------------------> OVER <------'   job_end; job_resume
  *
  *   WAITING -> WORKING    job_advance: no other job goes first, the machine is there if the step
  *                         needs it, and the step's begin is recorded
