@@ -451,7 +451,9 @@ nsec_t txn_next_deadline(const struct update_txn *txn)
 	for (uint32_t i = 0; i < txn->n_components; i++) {
 		const struct txn_component *c = &txn->components[i];
 
-		next = txn_earlier(next, c->poll_at);
+		if (txn_is_awaited(txn, c)) {
+			next = txn_earlier(next, c->poll_at);
+		}
 		if (txn_is_watched(txn, c)) {
 			next = txn_earlier(next, c->service->ping_at);
 		}

@@ -480,6 +480,8 @@ static void test_poll(void)
 	now += 7;
 	txn_tick(&update.txn, now);
 	assert(trace_is("again0 again2 "));
+	/* Its poll, which is in the past, sets no alarm either. */
+	assert(txn_next_deadline(&update.txn) > now);
 	assert(txn_cancel(&update.txn, "") == E_OK);
 }
 
