@@ -38,7 +38,7 @@ struct load {
 
 static struct boot_view image;
 
-static void image_open(void)
+static void boot_image_open(void)
 {
 	enum image_error err;
 	uint64_t bytes;
@@ -57,7 +57,7 @@ static void image_open(void)
 }
 
 /* Place a region at a random distance behind the one before it. */
-static vaddr_t region_place(struct load *load, uint64_t n_pages)
+static vaddr_t boot_region_place(struct load *load, uint64_t n_pages)
 {
 	vaddr_t va = load->next + random_next() % REGION_GAP_MAX * REGION_ALIGN;
 
@@ -65,7 +65,7 @@ static vaddr_t region_place(struct load *load, uint64_t n_pages)
 	return va;
 }
 
-static void map(struct load *load, const struct arch_map *map)
+static void boot_map(struct load *load, const struct arch_map *map)
 {
 	paddr_t frames[TABLES_PER_MAP];
 	struct arch_tables tables = {.frames = frames, .n = TABLES_PER_MAP};
@@ -87,44 +87,44 @@ static void map(struct load *load, const struct arch_map *map)
 }
 
 /* Map frames at va and tell VM of them. */
-static void region_map(struct load *load, const struct arch_map *region)
+static void boot_region_map(struct load *load, const struct arch_map *region)
 {
 	struct boot_space *boot = load->boot;
 
 	KASSERT(boot->n_regions < BOOT_REGIONS_MAX);
-	map(load, region);
+	boot_map(load, region);
 	boot->regions[boot->n_regions++] = (struct boot_region){
 	        region->va, region->pa, region->n_pages * PAGE_SIZE, region->prot, 0};
 }
 
 /* Fresh frames at va; returns their direct-map address. */
-static void *region_new(struct load *load, vaddr_t va, uint32_t n_pages, uint32_t prot)
+static void *boot_region_new(struct load *load, vaddr_t va, uint32_t n_pages, uint32_t prot)
 {
 	paddr_t pa = arch_boot_frames(n_pages);
 
 	arch_boot_frames_to_user(pa, n_pages);
-	region_map(load, &(struct arch_map){va, pa, n_pages, prot});
+	boot_region_map(load, &(struct arch_map){va, pa, n_pages, prot});
 	return arch_frame_ptr(pa);
 }
 
-static void segments_load(struct load *load, const struct image_view *payload)
+static void boot_segments_load(struct load *load, const struct image_view *payload)
 {
 	for (uint32_t i = 0; i < payload->header->n_segments; i++) {
 		const struct image_segment *segment = &payload->segments[i];
-		void *to = region_new(load, segment->vaddr,
+		void *to = boot_region_new(load, segment->vaddr,
 		        (uint32_t)(segment->mem_size / PAGE_SIZE), segment->prot);
 		__builtin_memcpy(to, image_segment_bytes(payload, i), segment->file_size);
 	}
 }
 
-static void name_set(struct start_name *name, uint32_t slot)
+static void boot_name_set(struct start_name *name, uint32_t slot)
 {
 	*name = (struct start_name){.endpoint = EP_MAKE(slot, 1)};
 	__builtin_memcpy(name->name, image.entries[slot].name, sizeof(name->name));
 }
 
 /* What does not depend on where the regions lie. */
-static void start_fill(struct start_info *start, const struct load *load)
+static void boot_start_fill(struct start_info *start, const struct load *load)
 {
 	*start = (struct start_info){
 	        .magic = START_MAGIC,
@@ -141,7 +141,7 @@ static void start_fill(struct start_info *start, const struct load *load)
 	__builtin_memcpy(start->name, load->slot->name, sizeof(start->name));
 	__builtin_memcpy(start->arguments, image.header->cmdline, sizeof(start->arguments));
 	for (uint32_t i = 0; i < N_SERVICES; i++) {
-		name_set(&start->names[i], i);
+		boot_name_set(&start->names[i], i);
 	}
 	for (uint32_t i = 0; i < sizeof(start->random) / 8; i++) {
 		uint64_t word = random_next();
@@ -149,16 +149,16 @@ static void start_fill(struct start_info *start, const struct load *load)
 	}
 }
 
-static void stack_heap_gate_map(struct load *load, struct start_info *start)
+static void boot_memory_map(struct load *load, struct start_info *start)
 {
-	start->stack_low = region_place(load, STACK_PAGES);
+	start->stack_low = boot_region_place(load, STACK_PAGES);
 	start->stack_high = start->stack_low + STACK_PAGES * PAGE_SIZE;
-	(void)region_new(load, start->stack_low, STACK_PAGES, PROT_R | PROT_W);
-	start->gate = region_place(load, 1);
-	map(load, &(struct arch_map){.va = start->gate, .n_pages = 1});
+	(void)boot_region_new(load, start->stack_low, STACK_PAGES, PROT_R | PROT_W);
+	start->gate = boot_region_place(load, 1);
+	boot_map(load, &(struct arch_map){.va = start->gate, .n_pages = 1});
 	space_gate_set(load->space, start->gate);
-	start->heap_base = region_place(load, HEAP_LIMIT / PAGE_SIZE);
-	(void)region_new(load, start->heap_base, HEAP_PAGES, PROT_R | PROT_W);
+	start->heap_base = boot_region_place(load, HEAP_LIMIT / PAGE_SIZE);
+	(void)boot_region_new(load, start->heap_base, HEAP_PAGES, PROT_R | PROT_W);
 }
 
 /* The boot image, as RS sees it. */
@@ -169,13 +169,13 @@ static void boot_image_map(struct load *load, struct start_info *start)
 
 	arch_boot_image(&base, &bytes);
 	arch_boot_frames_to_user(base, bytes / PAGE_SIZE);
-	start->boot_image = region_place(load, bytes / PAGE_SIZE);
+	start->boot_image = boot_region_place(load, bytes / PAGE_SIZE);
 	start->boot_image_bytes = image.header->total_size;
-	region_map(load,
+	boot_region_map(load,
 	        &(struct arch_map){start->boot_image, base, (uint32_t)(bytes / PAGE_SIZE), PROT_R});
 }
 
-static struct slot *slot_make(uint32_t number)
+static struct slot *boot_slot_make(uint32_t number)
 {
 	struct slot_params params = {.priority = number};
 	paddr_t root = arch_boot_frames(1);
@@ -191,7 +191,7 @@ static struct slot *slot_make(uint32_t number)
 }
 
 /* VM keeps memory, RS everything else; neither drives devices. */
-static void privileges_give(void)
+static void boot_privileges_give(void)
 {
 	static struct slot_privileges vm = {.rank = UINT32_MAX};
 	static struct slot_privileges rs = {.rank = UINT32_MAX - 1};
@@ -207,7 +207,7 @@ static void privileges_give(void)
 }
 
 /* Regions go into the 64 GiB behind the payload's window, or before it where it lies high. */
-static vaddr_t regions_begin(const struct image_header *header)
+static vaddr_t boot_regions_begin(const struct image_header *header)
 {
 	vaddr_t end = header->base + header->window_len + IMAGE_WINDOW_MAX;
 
@@ -218,9 +218,9 @@ static vaddr_t regions_begin(const struct image_header *header)
 }
 
 /* Load service `number` and make it runnable. */
-static void service_load(uint32_t number, struct boot_info *info, paddr_t info_pa)
+static void boot_service_load(uint32_t number, struct boot_info *info, paddr_t info_pa)
 {
-	struct slot *slot = slot_make(number);
+	struct slot *slot = boot_slot_make(number);
 	struct load load = {slot, slot->instance->space, &info->spaces[number], 0};
 	struct image_view payload;
 	enum image_error err;
@@ -235,16 +235,16 @@ static void service_load(uint32_t number, struct boot_info *info, paddr_t info_p
 	}
 	load.boot->space = load.space->id;
 	load.boot->endpoint = slot->endpoint;
-	load.next = regions_begin(payload.header);
-	segments_load(&load, &payload);
-	start_va = region_place(&load, 1);
-	start = region_new(&load, start_va, 1, PROT_R);
-	start_fill(start, &load);
-	stack_heap_gate_map(&load, start);
+	load.next = boot_regions_begin(payload.header);
+	boot_segments_load(&load, &payload);
+	start_va = boot_region_place(&load, 1);
+	start = boot_region_new(&load, start_va, 1, PROT_R);
+	boot_start_fill(start, &load);
+	boot_memory_map(&load, start);
 	if (number == EP_SLOT(EP_VM)) {
-		start->boot_info = region_place(&load, 1);
+		start->boot_info = boot_region_place(&load, 1);
 		arch_boot_frames_to_user(info_pa, 1);
-		region_map(&load, &(struct arch_map){start->boot_info, info_pa, 1, PROT_R});
+		boot_region_map(&load, &(struct arch_map){start->boot_info, info_pa, 1, PROT_R});
 	} else {
 		boot_image_map(&load, start);
 	}
@@ -253,7 +253,7 @@ static void service_load(uint32_t number, struct boot_info *info, paddr_t info_p
 	instance_state_set(slot->instance, SLOT_RUNNABLE);
 }
 
-static void services_load(void)
+static void boot_services_load(void)
 {
 	paddr_t info_pa = arch_boot_frames(1);
 	struct boot_info *info = arch_frame_ptr(info_pa);
@@ -266,9 +266,9 @@ static void services_load(void)
 		if (!(image.entries[i].flags & BOOT_KERNEL_LOADED)) {
 			panic("entry %u of the boot image is not loaded by the kernel", i);
 		}
-		service_load(i, info, info_pa);
+		boot_service_load(i, info, info_pa);
 	}
-	privileges_give();
+	boot_privileges_give();
 	arch_boot_finish(info);
 	log_printf("kernel: %lu KiB of memory, %lu KiB the kernel's\n", info->total_bytes / 1024,
 	        arch_kernel_bytes() / 1024);
@@ -281,10 +281,10 @@ _Noreturn void boot_main(void)
 	spaces_init();
 	irq_init();
 	alarms_init();
-	image_open();
+	boot_image_open();
 	random_init(image.header->random_seed);
 	log_printf("kernel: samsara, clock %lu kHz, %u interrupt lines\n", arch_clock_khz(),
 	        arch_irq_lines());
-	services_load();
+	boot_services_load();
 	sched_run();
 }

@@ -8,7 +8,7 @@
 
 struct kernel_stats kernel_stats;
 
-static const char *const state_names[SLOT_STATE_N] = {
+static const char *const panic_state_names[SLOT_STATE_N] = {
         [SLOT_NEW] = "new",
         [SLOT_RUNNABLE] = "runnable",
         [SLOT_SENDING] = "sending",
@@ -21,7 +21,7 @@ static const char *const state_names[SLOT_STATE_N] = {
         [SLOT_PARKED] = "parked",
 };
 
-static void slots_dump(void)
+static void panic_slots_dump(void)
 {
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		const struct slot *slot = &slots[i];
@@ -30,7 +30,7 @@ static void slots_dump(void)
 			continue;
 		}
 		log_printf("slot %u endpoint %x %.24s: %s peer %x%s%s%s pending %x ip %lx\n", i,
-		        (uint32_t)slot->endpoint, slot->name, state_names[instance->state],
+		        (uint32_t)slot->endpoint, slot->name, panic_state_names[instance->state],
 		        (uint32_t)instance->peer, instance->is_stopped ? " stopped" : "",
 		        instance->is_uncommitted ? " uncommitted" : "",
 		        slot->is_held ? " held" : "", slot->pending,
@@ -38,7 +38,7 @@ static void slots_dump(void)
 	}
 }
 
-static void dump(void)
+static void panic_dump(void)
 {
 	const struct instance *current = cpu_current();
 
@@ -46,7 +46,7 @@ static void dump(void)
 		log_printf("running: %.24s\n", current->slot->name);
 		arch_context_dump(&current->context);
 	}
-	slots_dump();
+	panic_slots_dump();
 }
 
 void panic(const char *format, ...)
@@ -63,6 +63,6 @@ void panic(const char *format, ...)
 	log_vprintf(format, &args);
 	va_end(args);
 	log_printf("\n");
-	dump();
+	panic_dump();
 	arch_off(PANIC_EXIT);
 }

@@ -14,12 +14,12 @@ static uint64_t table_n_written;
 
 err_t table_start(void)
 {
-	err_t r = uart_start();
+	err_t err = uart_start();
 
-	if (r == E_OK) {
+	if (err == E_OK) {
 		table_interrupt();
 	}
-	return r;
+	return err;
 }
 
 void table_interrupt(void)
@@ -40,14 +40,14 @@ err_t tty_on_write(endpoint_t who, const struct tty_request *req, struct tty_rep
 {
 	uint8_t chunk[CHUNK_BYTES];
 	uint32_t n = table_chunk(req, RING_BYTES - ring_used(&table_output));
-	err_t r = sys_copy_from_grant(who, req->grant, 0, chunk, n);
+	err_t err = sys_copy_from_grant(who, req->grant, 0, chunk, n);
 
-	if (r == E_OK) {
+	if (err == E_OK) {
 		ret_reply->bytes = ring_put(&table_output, chunk, n);
 		table_n_written += n;
 		table_interrupt();
 	}
-	return r;
+	return err;
 }
 
 err_t tty_on_read(endpoint_t who, const struct tty_request *req, struct tty_reply *ret_reply)
@@ -55,16 +55,16 @@ err_t tty_on_read(endpoint_t who, const struct tty_request *req, struct tty_repl
 	uint8_t chunk[CHUNK_BYTES];
 	uint32_t n = table_chunk(req, ring_used(&table_input));
 	uint32_t tail = table_input.tail;
-	err_t r;
+	err_t err;
 
 	n = ring_take(&table_input, chunk, n);
-	r = sys_copy_to_grant(who, req->grant, 0, chunk, n);
-	if (r == E_OK) {
+	err = sys_copy_to_grant(who, req->grant, 0, chunk, n);
+	if (err == E_OK) {
 		ret_reply->bytes = n;
 	} else {
 		table_input.tail = tail; /* nothing was taken */
 	}
-	return r;
+	return err;
 }
 
 void tty_on_log(endpoint_t who, const struct tty_text *text)

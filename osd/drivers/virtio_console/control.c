@@ -86,29 +86,29 @@ void control_interrupt(void)
 
 static err_t control_queues_start(void)
 {
-	err_t r = virtqueue_start(&control_in, &control_device, QUEUE_CONTROL_IN, CONTROL_BYTES);
+	err_t err = virtqueue_start(&control_in, &control_device, QUEUE_CONTROL_IN, CONTROL_BYTES);
 
-	if (r == E_OK) {
-		r = virtqueue_start(
+	if (err == E_OK) {
+		err = virtqueue_start(
 		        &control_out, &control_device, QUEUE_CONTROL_OUT, CONTROL_BYTES);
 	}
-	if (r == E_OK) {
-		r = port_start(&control_device);
+	if (err == E_OK) {
+		err = port_start(&control_device);
 	}
-	return r;
+	return err;
 }
 
 err_t control_start(void)
 {
 	const struct virtio_place place = {MMIO_BASE, MMIO_SLOT_BYTES, MMIO_N_SLOTS};
-	err_t r = virtio_device_find(&place, CONSOLE_KIND, FEATURE_MULTIPORT, &control_device);
+	err_t err = virtio_device_find(&place, CONSOLE_KIND, FEATURE_MULTIPORT, &control_device);
 
-	if (r == E_OK) {
-		r = control_queues_start();
+	if (err == E_OK) {
+		err = control_queues_start();
 	}
-	if (r != E_OK) {
-		sef_log("no usable console device: %s", sys_error_name(r));
-		return r;
+	if (err != E_OK) {
+		sef_log("no usable console device: %s", sys_error_name(err));
+		return err;
 	}
 	control_hook = sys_irq_hook(MMIO_FIRST_LINE + control_device.slot, 0);
 	if (control_hook < 0) {

@@ -32,16 +32,16 @@ static uint64_t port_n_in, port_n_out;
 
 err_t port_start(const struct virtio_device *device)
 {
-	err_t r = virtqueue_start(&port_in, device, PORT_QUEUE_IN, PORT_BUFFER_BYTES);
+	err_t err = virtqueue_start(&port_in, device, PORT_QUEUE_IN, PORT_BUFFER_BYTES);
 
-	if (r == E_OK) {
-		r = virtqueue_start(&port_out, device, PORT_QUEUE_OUT, PORT_BUFFER_BYTES);
+	if (err == E_OK) {
+		err = virtqueue_start(&port_out, device, PORT_QUEUE_OUT, PORT_BUFFER_BYTES);
 	}
 	for (uint32_t i = 0; i < VIRTQUEUE_SIZE; i++) {
 		port_free[i] = i;
 	}
 	port_n_free = VIRTQUEUE_SIZE;
-	return r;
+	return err;
 }
 
 void port_open(uint32_t number)
@@ -110,13 +110,13 @@ err_t chardev_on_read(
 
 	while (port_n_filled > 0 && done < req->bytes) {
 		uint32_t n = port_filled[0].bytes - port_read_offset;
-		err_t r;
+		err_t err;
 
 		n = n < req->bytes - done ? n : (uint32_t)(req->bytes - done);
-		r = sys_copy_to_grant(who, req->grant, done,
+		err = sys_copy_to_grant(who, req->grant, done,
 		        virtqueue_buffer(&port_in, port_filled[0].index) + port_read_offset, n);
-		if (r != E_OK) {
-			return r;
+		if (err != E_OK) {
+			return err;
 		}
 		done += n;
 		port_read_offset += n;
@@ -138,11 +138,11 @@ err_t chardev_on_write(
 		uint32_t index = port_free[port_n_free - 1];
 		uint64_t left = req->bytes - done;
 		uint32_t n = left < PORT_BUFFER_BYTES ? (uint32_t)left : PORT_BUFFER_BYTES;
-		err_t r = sys_copy_from_grant(
+		err_t err = sys_copy_from_grant(
 		        who, req->grant, done, virtqueue_buffer(&port_out, index), n);
 
-		if (r != E_OK) {
-			return r;
+		if (err != E_OK) {
+			return err;
 		}
 		port_n_free--;
 		virtqueue_give_full(&port_out, index, n);

@@ -22,7 +22,7 @@ void log_bytes(const char *text, size_t n)
 	arch_log_write(text, n);
 }
 
-static void put(struct line *line, char c)
+static void log_put(struct line *line, char c)
 {
 	if (line->n == LINE_MAX) {
 		arch_log_write(line->text, line->n);
@@ -31,23 +31,23 @@ static void put(struct line *line, char c)
 	line->text[line->n++] = c;
 }
 
-static void put_padded(
+static void log_put_padded(
         struct line *line, const struct conversion *conversion, const char *text, size_t n)
 {
 	size_t n_pad = n < conversion->width ? conversion->width - n : 0;
 
 	for (size_t i = 0; i < n_pad && !conversion->is_left; i++) {
-		put(line, conversion->is_zero_padded ? '0' : ' ');
+		log_put(line, conversion->is_zero_padded ? '0' : ' ');
 	}
 	for (size_t i = 0; i < n; i++) {
-		put(line, text[i]);
+		log_put(line, text[i]);
 	}
 	for (size_t i = 0; i < n_pad && conversion->is_left; i++) {
-		put(line, ' ');
+		log_put(line, ' ');
 	}
 }
 
-static void put_number(
+static void log_put_number(
         struct line *line, const struct conversion *conversion, uint64_t value, bool is_negative)
 {
 	uint32_t base = conversion->kind == 'x' || conversion->kind == 'p' ? 16 : 10;
@@ -61,20 +61,20 @@ static void put_number(
 	if (is_negative) {
 		digits[--at] = '-';
 	}
-	put_padded(line, conversion, digits + at, sizeof(digits) - at);
+	log_put_padded(line, conversion, digits + at, sizeof(digits) - at);
 }
 
-static void put_string(struct line *line, const struct conversion *conversion, const char *text)
+static void log_put_string(struct line *line, const struct conversion *conversion, const char *text)
 {
 	size_t n = 0;
 
 	while (n < conversion->precision && text[n] != '\0') {
 		n++;
 	}
-	put_padded(line, conversion, text, n);
+	log_put_padded(line, conversion, text, n);
 }
 
-static uint32_t number_parse(const char **format)
+static uint32_t log_number_parse(const char **format)
 {
 	uint32_t value = 0;
 
@@ -85,7 +85,7 @@ static uint32_t number_parse(const char **format)
 }
 
 /* `at` is behind the percent sign; afterwards behind the conversion. */
-static struct conversion conversion_parse(const char **at, va_list *args)
+static struct conversion log_conversion_parse(const char **at, va_list *args)
 {
 	struct conversion c = {.precision = UINT32_MAX};
 
@@ -93,14 +93,14 @@ static struct conversion conversion_parse(const char **at, va_list *args)
 		c.is_left |= **at == '-';
 		c.is_zero_padded |= **at == '0';
 	}
-	c.width = number_parse(at);
+	c.width = log_number_parse(at);
 	if (**at == '.') {
 		(*at)++;
 		if (**at == '*') {
 			c.precision = (uint32_t)va_arg(*args, int);
 			(*at)++;
 		} else {
-			c.precision = number_parse(at);
+			c.precision = log_number_parse(at);
 		}
 	}
 	for (; **at == 'l' || **at == 'z'; (*at)++) {
@@ -111,31 +111,31 @@ static struct conversion conversion_parse(const char **at, va_list *args)
 	return c;
 }
 
-static void convert(struct line *line, const struct conversion *c, va_list *args)
+static void log_convert(struct line *line, const struct conversion *c, va_list *args)
 {
 	int64_t value;
 
 	switch (c->kind) {
 	case 's':
-		put_string(line, c, va_arg(*args, const char *));
+		log_put_string(line, c, va_arg(*args, const char *));
 		break;
 	case 'c':
-		put(line, (char)va_arg(*args, int));
+		log_put(line, (char)va_arg(*args, int));
 		break;
 	case 'd':
 		value = c->is_long ? va_arg(*args, int64_t) : va_arg(*args, int);
-		put_number(line, c, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
+		log_put_number(line, c, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
 		break;
 	case 'u':
 	case 'x':
-		put_number(line, c, c->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t),
-		        false);
+		log_put_number(line, c,
+		        c->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), false);
 		break;
 	case 'p':
-		put_number(line, c, (uint64_t)va_arg(*args, void *), false);
+		log_put_number(line, c, (uint64_t)va_arg(*args, void *), false);
 		break;
 	default:
-		put(line, c->kind);
+		log_put(line, c->kind);
 	}
 }
 
@@ -145,12 +145,12 @@ void log_vprintf(const char *format, va_list *args)
 
 	while (*format != '\0') {
 		if (*format != '%') {
-			put(&line, *format++);
+			log_put(&line, *format++);
 			continue;
 		}
 		format++;
-		struct conversion conversion = conversion_parse(&format, args);
-		convert(&line, &conversion, args);
+		struct conversion conversion = log_conversion_parse(&format, args);
+		log_convert(&line, &conversion, args);
 	}
 	arch_log_write(line.text, line.n);
 }

@@ -15,24 +15,24 @@ static uint64_t counter;
 static uint64_t out[N_OUT];
 static uint32_t n_out;
 
-static uint32_t rotate(uint32_t x, uint32_t n)
+static uint32_t random_rotate(uint32_t x, uint32_t n)
 {
 	return x << n | x >> (32 - n);
 }
 
-static void quarter(uint32_t *s, int a, int b, int c, int d)
+static void random_quarter(uint32_t *s, int a, int b, int c, int d)
 {
 	s[a] += s[b];
-	s[d] = rotate(s[d] ^ s[a], 16);
+	s[d] = random_rotate(s[d] ^ s[a], 16);
 	s[c] += s[d];
-	s[b] = rotate(s[b] ^ s[c], 12);
+	s[b] = random_rotate(s[b] ^ s[c], 12);
 	s[a] += s[b];
-	s[d] = rotate(s[d] ^ s[a], 8);
+	s[d] = random_rotate(s[d] ^ s[a], 8);
 	s[c] += s[d];
-	s[b] = rotate(s[b] ^ s[c], 7);
+	s[b] = random_rotate(s[b] ^ s[c], 7);
 }
 
-static void block(uint32_t *ret_block, const uint32_t *nonce)
+static void random_block(uint32_t *ret_block, const uint32_t *nonce)
 {
 	uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}, s[16];
 
@@ -44,27 +44,27 @@ static void block(uint32_t *ret_block, const uint32_t *nonce)
 	counter++;
 	__builtin_memcpy(s, start, sizeof(s));
 	for (int i = 0; i < 10; i++) {
-		quarter(s, 0, 4, 8, 12);
-		quarter(s, 1, 5, 9, 13);
-		quarter(s, 2, 6, 10, 14);
-		quarter(s, 3, 7, 11, 15);
-		quarter(s, 0, 5, 10, 15);
-		quarter(s, 1, 6, 11, 12);
-		quarter(s, 2, 7, 8, 13);
-		quarter(s, 3, 4, 9, 14);
+		random_quarter(s, 0, 4, 8, 12);
+		random_quarter(s, 1, 5, 9, 13);
+		random_quarter(s, 2, 6, 10, 14);
+		random_quarter(s, 3, 7, 11, 15);
+		random_quarter(s, 0, 5, 10, 15);
+		random_quarter(s, 1, 6, 11, 12);
+		random_quarter(s, 2, 7, 8, 13);
+		random_quarter(s, 3, 4, 9, 14);
 	}
 	for (int i = 0; i < 16; i++) {
 		ret_block[i] = s[i] + start[i];
 	}
 }
 
-static void refill(void)
+static void random_refill(void)
 {
 	uint64_t entropy = 0;
 	uint32_t words[16];
 
 	(void)arch_entropy(&entropy, 1);
-	block(words, (const uint32_t[]){(uint32_t)entropy, (uint32_t)(entropy >> 32)});
+	random_block(words, (const uint32_t[]){(uint32_t)entropy, (uint32_t)(entropy >> 32)});
 	__builtin_memcpy(key, words, sizeof(key));
 	__builtin_memcpy(out, words + N_KEY, sizeof(out));
 	n_out = N_OUT;
@@ -79,11 +79,11 @@ void random_init(const uint8_t seed[32])
 	entropy[0] ^= arch_cycles();
 	__builtin_memcpy(key, seed, sizeof(key));
 	__builtin_memcpy(mixed, entropy, sizeof(mixed));
-	refill();
+	random_refill();
 	for (int i = 0; i < N_KEY; i++) {
 		key[i] ^= mixed[i];
 	}
-	refill();
+	random_refill();
 }
 
 uint64_t random_next(void)
@@ -91,7 +91,7 @@ uint64_t random_next(void)
 	uint64_t value;
 
 	if (n_out == 0) {
-		refill();
+		random_refill();
 	}
 	value = out[--n_out];
 	out[n_out] = 0;

@@ -6,9 +6,9 @@
 
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
 {
-	err_t r = user_write(self, va, bytes, n);
+	err_t err = user_write(self, va, bytes, n);
 
-	KASSERT(r == E_OK);
+	KASSERT(err == E_OK);
 }
 
 err_t call_slot(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)

@@ -8,13 +8,13 @@
 static err_t check_copy(struct instance *self, const uint64_t *args, struct user_copy *ret_copy)
 {
 	struct slot *source, *target;
-	err_t r = call_slot_memory(self, call_endpoint(args[0]), &source);
+	err_t err = call_slot_memory(self, call_endpoint(args[0]), &source);
 
-	if (r == E_OK) {
-		r = call_slot_memory(self, call_endpoint(args[2]), &target);
+	if (err == E_OK) {
+		err = call_slot_memory(self, call_endpoint(args[2]), &target);
 	}
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	if (args[5] & ~(uint64_t)COPY_FORCE || !call_range_is_user(args[1], args[4]) ||
 	        !call_range_is_user(args[3], args[4])) {
@@ -32,11 +32,11 @@ static err_t check_copy(struct instance *self, const uint64_t *args, struct user
 err_t do_copy(struct instance *self, const uint64_t *args)
 {
 	struct user_copy copy;
-	err_t r = check_copy(self, args, &copy);
+	err_t err = check_copy(self, args, &copy);
 
-	if (r != E_OK) {
+	if (err != E_OK) {
 		self->call_progress = 0;
-		return r;
+		return err;
 	}
 	return user_copy(self, &copy);
 }

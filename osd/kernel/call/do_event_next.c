@@ -6,10 +6,10 @@
 err_t do_event_next(struct instance *self, const uint64_t *args)
 {
 	struct slot_event event;
-	err_t r = user_write_check(self, args[0], sizeof(event));
+	err_t err = user_write_check(self, args[0], sizeof(event));
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	if (!event_take(self->slot->endpoint, &event)) {
 		return E_AGAIN;

@@ -6,10 +6,10 @@
 err_t do_fault_next(struct instance *self, const uint64_t *args)
 {
 	struct page_fault fault;
-	err_t r = user_write_check(self, args[0], sizeof(fault));
+	err_t err = user_write_check(self, args[0], sizeof(fault));
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	if (!fault_take(&fault)) {
 		return E_AGAIN;

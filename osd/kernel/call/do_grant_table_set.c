@@ -12,7 +12,7 @@
 static err_t check_grant_table_set(struct instance *self, vaddr_t table, uint64_t n)
 {
 	struct grant entry;
-	err_t r;
+	err_t err;
 
 	if (n > GRANTS_MAX) {
 		return E_INVAL;
@@ -23,21 +23,21 @@ static err_t check_grant_table_set(struct instance *self, vaddr_t table, uint64_
 	if (!call_range_is_user(table, n * sizeof(entry))) {
 		return E_FAULT;
 	}
-	r = user_read(self, table, &entry, sizeof(entry));
-	if (r == E_OK) {
-		r = user_read(self, table + (n - 1) * sizeof(entry), &entry, sizeof(entry));
+	err = user_read(self, table, &entry, sizeof(entry));
+	if (err == E_OK) {
+		err = user_read(self, table + (n - 1) * sizeof(entry), &entry, sizeof(entry));
 	}
-	return r;
+	return err;
 }
 
 err_t do_grant_table_set(struct instance *self, const uint64_t *args)
 {
 	vaddr_t table = args[0];
 	uint32_t n = (uint32_t)args[1];
-	err_t r = check_grant_table_set(self, table, n);
+	err_t err = check_grant_table_set(self, table, n);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	self->grant_table = n > 0 ? table : 0;
 	self->n_grants = n;

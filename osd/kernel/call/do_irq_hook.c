@@ -15,7 +15,7 @@ static bool irq_is_allowed(const struct slot *slot, uint64_t line)
 err_t do_irq_hook(struct instance *self, const uint64_t *args)
 {
 	uint32_t hook;
-	err_t r;
+	err_t err;
 
 	if (args[0] >= arch_irq_lines() || args[1] >= 64) {
 		return E_INVAL;
@@ -23,6 +23,6 @@ err_t do_irq_hook(struct instance *self, const uint64_t *args)
 	if (!irq_is_allowed(self->slot, args[0])) {
 		return E_PERM;
 	}
-	r = irq_hook(self->slot, (uint32_t)args[0], (uint32_t)args[1], &hook);
-	return r == E_OK ? (err_t)hook : r;
+	err = irq_hook(self->slot, (uint32_t)args[0], (uint32_t)args[1], &hook);
+	return err == E_OK ? (err_t)hook : err;
 }

@@ -11,7 +11,7 @@
 #define LOG_MARK_BYTES 3u /* ": " behind the name, and the newline */
 
 /* Return the length without a trailing newline. */
-static size_t line_clean(char *line, size_t n)
+static size_t log_line_clean(char *line, size_t n)
 {
 	if (n > 0 && line[n - 1] == '\n') {
 		n--;
@@ -25,7 +25,7 @@ static size_t line_clean(char *line, size_t n)
 }
 
 /* A line of n bytes; the mark in front of it counts, or empty lines would cost next to nothing. */
-static bool rate_check(struct slot *slot, uint32_t n)
+static bool log_check_rate(struct slot *slot, uint32_t n)
 {
 	uint32_t mark = LOG_MARK_BYTES;
 	uint32_t n_dropped;
@@ -47,19 +47,19 @@ err_t do_log_write(struct instance *self, const uint64_t *args)
 {
 	char line[LOG_LINE_MAX + 1];
 	uint64_t n = args[1];
-	err_t r;
+	err_t err;
 
 	if (n > LOG_LINE_MAX) {
 		return E_TOO_LONG;
 	}
-	r = n > 0 ? user_read(self, args[0], line, n) : E_OK;
-	if (r != E_OK) {
-		return r;
+	err = n > 0 ? user_read(self, args[0], line, n) : E_OK;
+	if (err != E_OK) {
+		return err;
 	}
-	if (self->slot->supervisor != EP_NONE && !rate_check(self->slot, (uint32_t)n)) {
+	if (self->slot->supervisor != EP_NONE && !log_check_rate(self->slot, (uint32_t)n)) {
 		return E_FULL;
 	}
-	n = line_clean(line, n);
+	n = log_line_clean(line, n);
 	line[n++] = '\n';
 	log_printf("%s: ", self->slot->name);
 	log_bytes(line, n);

@@ -7,7 +7,7 @@
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/fault/usercopy.h"
 
-static bool name_is(const struct slot *slot, const char name[SERVICE_NAME_LEN])
+static bool lookup_name_is(const struct slot *slot, const char name[SERVICE_NAME_LEN])
 {
 	for (unsigned int i = 0; i < SERVICE_NAME_LEN; i++) {
 		if (slot->name[i] != name[i]) {
@@ -18,9 +18,9 @@ static bool name_is(const struct slot *slot, const char name[SERVICE_NAME_LEN])
 }
 
 /* 0: never the one that is meant. */
-static int candidate_rank(const struct slot *slot, const char name[SERVICE_NAME_LEN])
+static int lookup_rank(const struct slot *slot, const char name[SERVICE_NAME_LEN])
 {
-	if (!slot->is_live || !name_is(slot, name)) {
+	if (!slot->is_live || !lookup_name_is(slot, name)) {
 		return 0;
 	}
 	if (slot->is_held) {
@@ -37,13 +37,13 @@ err_t do_lookup(struct instance *self, const uint64_t *args)
 	char name[SERVICE_NAME_LEN];
 	const struct slot *best = NULL;
 	int best_rank = 0;
-	err_t r = user_read(self, args[0], name, sizeof(name));
+	err_t err = user_read(self, args[0], name, sizeof(name));
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	for (unsigned int i = 0; i < N_SLOTS; i++) {
-		int rank = candidate_rank(&slots[i], name);
+		int rank = lookup_rank(&slots[i], name);
 
 		if (rank > best_rank) {
 			best_rank = rank;

@@ -3,11 +3,11 @@
 
 err_t do_port_in(struct instance *self, const uint64_t *args)
 {
-	err_t r = call_port_check(self, args[0], args[1]);
+	err_t err = call_port_check(self, args[0], args[1]);
 
-	if (r == E_OK) {
+	if (err == E_OK) {
 		arch_context_result2_set(
 		        &self->context, arch_port_in((uint16_t)args[0], (uint32_t)args[1]));
 	}
-	return r;
+	return err;
 }

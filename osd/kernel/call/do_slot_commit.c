@@ -2,7 +2,7 @@
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
 
-static bool instance_has_ended(const struct instance *instance)
+static bool slot_has_ended(const struct instance *instance)
 {
 	return instance->state == SLOT_EXITED ||
 	       (instance->state == SLOT_FAULTED && instance->fault_wait == FAULT_WAIT_SUPERVISOR);
@@ -10,8 +10,7 @@ static bool instance_has_ended(const struct instance *instance)
 
 static err_t check_slot_commit(const struct slot *slot)
 {
-	if (!slot->is_held || !slot->instance->is_uncommitted ||
-	        instance_has_ended(slot->instance)) {
+	if (!slot->is_held || !slot->instance->is_uncommitted || slot_has_ended(slot->instance)) {
 		return E_STATE;
 	}
 	return E_OK;
@@ -30,13 +29,13 @@ static void commit_slot_commit(struct slot *slot)
 err_t do_slot_commit(struct instance *self, const uint64_t *args)
 {
 	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (r == E_OK) {
-		r = check_slot_commit(slot);
+	if (err == E_OK) {
+		err = check_slot_commit(slot);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		commit_slot_commit(slot);
 	}
-	return r;
+	return err;
 }

@@ -4,7 +4,7 @@
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/fault/usercopy.h"
 
-static bool name_is_valid(const char name[SERVICE_NAME_LEN])
+static bool slot_name_is_valid(const char name[SERVICE_NAME_LEN])
 {
 	unsigned int n = 0;
 
@@ -25,12 +25,12 @@ static bool name_is_valid(const char name[SERVICE_NAME_LEN])
 static err_t check_slot_create(struct instance *self, vaddr_t address,
         struct slot_params *ret_params, struct space **ret_space, struct slot **ret_slot)
 {
-	err_t r = user_read(self, address, ret_params, sizeof(*ret_params));
+	err_t err = user_read(self, address, ret_params, sizeof(*ret_params));
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
-	if (!name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_UNCOMMITTED ||
+	if (!slot_name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_UNCOMMITTED ||
 	        ret_params->priority >= N_PRIORITIES) {
 		return E_INVAL;
 	}
@@ -50,10 +50,10 @@ err_t do_slot_create(struct instance *self, const uint64_t *args)
 	struct slot_params params;
 	struct space *space;
 	struct slot *slot;
-	err_t r = check_slot_create(self, args[0], &params, &space, &slot);
+	err_t err = check_slot_create(self, args[0], &params, &space, &slot);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	slot_open(slot, &params, space, self->slot->endpoint);
 	return slot->endpoint;

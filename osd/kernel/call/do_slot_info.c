@@ -31,10 +31,10 @@ err_t do_slot_info(struct instance *self, const uint64_t *args)
 {
 	struct slot_info info;
 	struct slot *slot;
-	err_t r = call_slot_memory(self, call_endpoint(args[0]), &slot);
+	err_t err = call_slot_memory(self, call_endpoint(args[0]), &slot);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	info_fill(slot, &info);
 	return user_write(self, args[1], &info, sizeof(info));

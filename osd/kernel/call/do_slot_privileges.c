@@ -24,16 +24,16 @@ err_t do_slot_privileges(struct instance *self, const uint64_t *args)
 {
 	struct slot_privileges privileges;
 	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (r == E_OK) {
-		r = user_read(self, args[1], &privileges, sizeof(privileges));
+	if (err == E_OK) {
+		err = user_read(self, args[1], &privileges, sizeof(privileges));
 	}
-	if (r == E_OK) {
-		r = check_privileges(&privileges);
+	if (err == E_OK) {
+		err = check_privileges(&privileges);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		slot_privileges_set(slot, &privileges);
 	}
-	return r;
+	return err;
 }

@@ -28,13 +28,13 @@ static void commit_slot_resume(struct instance *instance, uint64_t value)
 err_t do_slot_resume(struct instance *self, const uint64_t *args)
 {
 	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (r == E_OK) {
-		r = check_slot_resume(slot->instance);
+	if (err == E_OK) {
+		err = check_slot_resume(slot->instance);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		commit_slot_resume(slot->instance, args[1]);
 	}
-	return r;
+	return err;
 }

@@ -5,10 +5,10 @@
 err_t do_slot_start(struct instance *self, const uint64_t *args)
 {
 	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	if (args[1] >= ARCH_USER_END || args[2] > ARCH_USER_END) {
 		return E_INVAL;

@@ -8,10 +8,10 @@
 err_t do_slot_stop(struct instance *self, const uint64_t *args)
 {
 	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (r == E_OK) {
+	if (err == E_OK) {
 		instance_stop(slot->instance);
 	}
-	return r;
+	return err;
 }

@@ -10,12 +10,7 @@
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/ipc/ipc.h"
-
-static bool instance_is_in_ipc(const struct instance *instance)
-{
-	return instance->state == SLOT_SENDING || instance->state == SLOT_RECEIVING ||
-	       instance->state == SLOT_WAITING_REPLY || instance->state == SLOT_PARKED;
-}
+#include "osd/kernel/sched/state.h"
 
 static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_t flags)
 {
@@ -49,16 +44,16 @@ static void commit_slot_swap(struct slot *a, struct slot *b, uint64_t flags)
 err_t do_slot_swap(struct instance *self, const uint64_t *args)
 {
 	struct slot *a, *b;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &a);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &a);
 
-	if (r == E_OK) {
-		r = slot_supervised(self, call_endpoint(args[1]), &b);
+	if (err == E_OK) {
+		err = slot_supervised(self, call_endpoint(args[1]), &b);
 	}
-	if (r == E_OK) {
-		r = check_slot_swap(a, b, args[2]);
+	if (err == E_OK) {
+		err = check_slot_swap(a, b, args[2]);
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		commit_slot_swap(a, b, args[2]);
 	}
-	return r;
+	return err;
 }

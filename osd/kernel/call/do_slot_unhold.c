@@ -5,13 +5,13 @@
 err_t do_slot_unhold(struct instance *self, const uint64_t *args)
 {
 	struct slot *slot;
-	err_t r = slot_supervised(self, call_endpoint(args[0]), &slot);
+	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (r == E_OK && (!slot->is_held || slot->instance->is_uncommitted)) {
-		r = E_STATE;
+	if (err == E_OK && (!slot->is_held || slot->instance->is_uncommitted)) {
+		err = E_STATE;
 	}
-	if (r == E_OK) {
+	if (err == E_OK) {
 		slot_unhold(slot);
 	}
-	return r;
+	return err;
 }

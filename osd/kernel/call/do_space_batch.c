@@ -34,19 +34,19 @@ struct batch_run {
 /* Frame numbers for the operation at hand. One for all: the big lock is held. */
 static paddr_t batch_frames[OP_TABLES_MAX];
 
-static err_t op_fetch(struct batch_run *run, const struct space_op **ret_op)
+static err_t space_op_fetch(struct batch_run *run, const struct space_op **ret_op)
 {
 	uint32_t at = run->batch.n_done;
-	err_t r;
+	err_t err;
 
 	if (at - run->first_fetched >= run->n_fetched) {
 		uint32_t n = run->batch.n_ops - at;
 
 		n = n < FETCH ? n : FETCH;
-		r = user_read(run->self, (vaddr_t)(run->batch.ops + at), run->fetched,
+		err = user_read(run->self, (vaddr_t)(run->batch.ops + at), run->fetched,
 		        n * sizeof(run->fetched[0]));
-		if (r != E_OK) {
-			return r;
+		if (err != E_OK) {
+			return err;
 		}
 		run->first_fetched = at;
 		run->n_fetched = n;
@@ -56,7 +56,7 @@ static err_t op_fetch(struct batch_run *run, const struct space_op **ret_op)
 }
 
 /* The frames that the operation may use as tables: no more are read than it can need. */
-static err_t tables_fetch(
+static err_t space_tables_fetch(
         struct batch_run *run, const struct space_op *op, struct arch_tables *ret_tables)
 {
 	uint32_t n = run->batch.n_tables - run->batch.n_tables_used;
@@ -92,28 +92,30 @@ static err_t check_device(const struct space *space, const struct space_op *op)
 	return E_PERM;
 }
 
-static err_t op_map(struct space *space, const struct space_op *op, struct arch_tables *tables)
+static err_t space_op_map(
+        struct space *space, const struct space_op *op, struct arch_tables *tables)
 {
 	const struct arch_map map = {
 	        .va = op->va, .pa = op->arg, .n_pages = op->n_pages, .prot = op->prot};
-	err_t r = op->prot & SPACE_OP_DEVICE ? check_device(space, op) : E_OK;
+	err_t err = op->prot & SPACE_OP_DEVICE ? check_device(space, op) : E_OK;
 
-	return r == E_OK ? arch_space_map(&space->arch, &map, tables) : r;
+	return err == E_OK ? arch_space_map(&space->arch, &map, tables) : err;
 }
 
-static err_t op_unmap(struct space *space, const struct space_op *op)
+static err_t space_op_unmap(struct space *space, const struct space_op *op)
 {
-	err_t r = arch_space_unmap(&space->arch, op->va, op->n_pages);
+	err_t err = arch_space_unmap(&space->arch, op->va, op->n_pages);
 
-	if (r == E_OK && space->gate - op->va < op->n_pages * PAGE_SIZE) {
+	if (err == E_OK && space->gate - op->va < op->n_pages * PAGE_SIZE) {
 		space_gate_set(space, 0);
 	}
-	return r;
+	return err;
 }
 
-static err_t op_gate(struct space *space, const struct space_op *op, struct arch_tables *tables)
+static err_t space_op_gate(
+        struct space *space, const struct space_op *op, struct arch_tables *tables)
 {
-	err_t r;
+	err_t err;
 
 	if (op->n_pages != 1) {
 		return E_INVAL;
@@ -121,14 +123,15 @@ static err_t op_gate(struct space *space, const struct space_op *op, struct arch
 	if (space->gate != 0) {
 		return E_BUSY;
 	}
-	r = arch_space_gate(&space->arch, op->va, tables);
-	if (r == E_OK) {
+	err = arch_space_gate(&space->arch, op->va, tables);
+	if (err == E_OK) {
 		space_gate_set(space, op->va);
 	}
-	return r;
+	return err;
 }
 
-static err_t op_mirror(struct space *space, const struct space_op *op, struct arch_tables *tables)
+static err_t space_op_mirror(
+        struct space *space, const struct space_op *op, struct arch_tables *tables)
 {
 	struct space *source = op->arg < N_SPACES ? space_of((space_t)op->arg) : NULL;
 
@@ -138,23 +141,24 @@ static err_t op_mirror(struct space *space, const struct space_op *op, struct ar
 	return arch_space_mirror(&space->arch, &source->arch, op->va, op->n_pages, tables);
 }
 
-static err_t op_run(struct space *space, const struct space_op *op, struct arch_tables *tables)
+static err_t space_op_run(
+        struct space *space, const struct space_op *op, struct arch_tables *tables)
 {
 	switch ((enum space_op_kind)op->kind) {
 	case SPACE_MAP:
-		return op_map(space, op, tables);
+		return space_op_map(space, op, tables);
 	case SPACE_UNMAP:
-		return op_unmap(space, op);
+		return space_op_unmap(space, op);
 	case SPACE_PROTECT:
 		return arch_space_protect(&space->arch, op->va, op->n_pages, op->prot);
 	case SPACE_MIRROR:
-		return op_mirror(space, op, tables);
+		return space_op_mirror(space, op, tables);
 	case SPACE_UNMIRROR:
 		return arch_space_unmirror(&space->arch, op->va, op->n_pages);
 	case SPACE_ZERO_ABSENT:
 		return arch_space_zero_absent(&space->arch, op->va, op->n_pages, tables);
 	case SPACE_GATE:
-		return op_gate(space, op, tables);
+		return space_op_gate(space, op, tables);
 	}
 	return E_INVAL;
 }
@@ -165,23 +169,23 @@ static err_t batch_step(struct batch_run *run, uint32_t *pages)
 	const struct space_op *op;
 	struct arch_tables tables;
 	struct space *space;
-	err_t r = op_fetch(run, &op);
+	err_t err = space_op_fetch(run, &op);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	space = op->space < N_SPACES ? space_of(op->space) : NULL;
 	if (!space || op->n_pages == 0 || op->n_pages > SPACE_OP_PAGES_MAX) {
 		return E_INVAL;
 	}
-	r = tables_fetch(run, op, &tables);
-	if (r != E_OK) {
-		return r;
+	err = space_tables_fetch(run, op, &tables);
+	if (err != E_OK) {
+		return err;
 	}
-	r = op_run(space, op, &tables);
-	if (r != E_OK) {
+	err = space_op_run(space, op, &tables);
+	if (err != E_OK) {
 		run->needed = tables.needed;
-		return r;
+		return err;
 	}
 	run->batch.n_tables_used += tables.used;
 	run->batch.n_done++;
@@ -192,18 +196,18 @@ static err_t batch_step(struct batch_run *run, uint32_t *pages)
 static err_t check_space_batch(struct batch_run *run)
 {
 	uint64_t progress = run->self->call_progress;
-	err_t r = user_read(run->self, run->address, &run->batch, sizeof(run->batch));
+	err_t err = user_read(run->self, run->address, &run->batch, sizeof(run->batch));
 
-	if (r == E_OK) {
-		r = user_write_check(run->self, run->address, sizeof(run->batch));
+	if (err == E_OK) {
+		err = user_write_check(run->self, run->address, sizeof(run->batch));
 	}
 	run->batch.n_done = (uint32_t)progress;
 	run->batch.n_tables_used = (uint32_t)(progress >> 32);
-	if (r == E_OK && (run->batch.n_done > run->batch.n_ops ||
-	                         run->batch.n_tables_used > run->batch.n_tables)) {
-		r = E_INVAL; /* the caller's memory changed between two steps */
+	if (err == E_OK && (run->batch.n_done > run->batch.n_ops ||
+	                           run->batch.n_tables_used > run->batch.n_tables)) {
+		err = E_INVAL; /* the caller's memory changed between two steps */
 	}
-	return r;
+	return err;
 }
 
 static uint64_t batch_progress(const struct batch_run *run)
@@ -215,46 +219,46 @@ static uint64_t batch_progress(const struct batch_run *run)
 static err_t batch_finish(struct batch_run *run, err_t result)
 {
 	struct instance *self = run->self;
-	err_t r;
+	err_t err;
 
 	self->call_progress = batch_progress(run);
-	r = user_write(self, run->address, &run->batch, sizeof(run->batch));
-	if (r == KCALL_PENDING) {
-		return r;
+	err = user_write(self, run->address, &run->batch, sizeof(run->batch));
+	if (err == KCALL_PENDING) {
+		return err;
 	}
 	self->call_progress = 0;
 	arch_context_result2_set(
 	        &self->context, result == E_TABLES ? run->needed : run->batch.n_tables_used);
-	return r == E_OK ? result : r;
+	return err == E_OK ? result : err;
 }
 
 err_t do_space_batch(struct instance *self, const uint64_t *args)
 {
 	struct batch_run run;
 	uint32_t pages = 0;
-	err_t r;
+	err_t err;
 
 	run.self = self;
 	run.address = args[0];
 	run.n_fetched = 0;
 	run.first_fetched = 0;
-	r = check_space_batch(&run);
-	if (r != E_OK) {
-		if (r != KCALL_PENDING) {
+	err = check_space_batch(&run);
+	if (err != E_OK) {
+		if (err != KCALL_PENDING) {
 			self->call_progress = 0;
 		}
-		return r;
+		return err;
 	}
-	while (r == E_OK && run.batch.n_done < run.batch.n_ops) {
+	while (err == E_OK && run.batch.n_done < run.batch.n_ops) {
 		if (pages >= STEP_PAGES) {
 			self->call_progress = batch_progress(&run);
 			return call_yield(self);
 		}
-		r = batch_step(&run, &pages);
+		err = batch_step(&run, &pages);
 	}
-	if (r == KCALL_PENDING) {
+	if (err == KCALL_PENDING) {
 		self->call_progress = batch_progress(&run);
-		return r;
+		return err;
 	}
-	return batch_finish(&run, r);
+	return batch_finish(&run, err);
 }

@@ -5,7 +5,7 @@
 err_t do_space_create(struct instance *self, const uint64_t *args)
 {
 	struct space *space;
-	err_t r = space_open(args[0], &space);
+	err_t err = space_open(args[0], &space);
 
-	return r == E_OK ? (err_t)space->id : r;
+	return err == E_OK ? (err_t)space->id : err;
 }

@@ -15,7 +15,7 @@ static err_t check_space_destroy(
 {
 	uint64_t max = args[2] < FRAMES_MAX ? args[2] : FRAMES_MAX;
 	struct space *space = args[0] < N_SPACES ? space_of_any((space_t)args[0]) : NULL;
-	err_t r;
+	err_t err;
 
 	if (!space || max == 0) {
 		return E_INVAL;
@@ -23,12 +23,12 @@ static err_t check_space_destroy(
 	if (space->instance) {
 		return E_BUSY;
 	}
-	r = user_write_check(self, args[1], max * sizeof(paddr_t));
-	if (r == E_OK) {
+	err = user_write_check(self, args[1], max * sizeof(paddr_t));
+	if (err == E_OK) {
 		*ret_space = space;
 		*ret_max = (uint32_t)max;
 	}
-	return r;
+	return err;
 }
 
 err_t do_space_destroy(struct instance *self, const uint64_t *args)
@@ -36,19 +36,19 @@ err_t do_space_destroy(struct instance *self, const uint64_t *args)
 	paddr_t frames[FRAMES_MAX];
 	struct space *space;
 	uint32_t max, n = 0;
-	err_t r = check_space_destroy(self, args, &space, &max);
+	err_t err = check_space_destroy(self, args, &space, &max);
 
-	if (r == E_OK) {
-		r = arch_space_fini(&space->arch, frames, max, &n);
+	if (err == E_OK) {
+		err = arch_space_fini(&space->arch, frames, max, &n);
 	}
-	if (r != E_OK && r != E_AGAIN) {
-		return r;
+	if (err != E_OK && err != E_AGAIN) {
+		return err;
 	}
 	space->is_closing = true;
 	call_output(self, args[1], frames, n * sizeof(frames[0]));
 	arch_context_result2_set(&self->context, n);
-	if (r == E_OK) {
+	if (err == E_OK) {
 		space_close(space);
 	}
-	return r;
+	return err;
 }

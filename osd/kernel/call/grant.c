@@ -27,14 +27,14 @@ static err_t grant_read(
 {
 	uint32_t index = id & 0xffff;
 	const struct instance *owner = granter->instance;
-	err_t r;
+	err_t err;
 
 	if (index >= owner->n_grants || owner->is_uncommitted) {
 		return E_GRANT;
 	}
-	r = user_read_from(self, owner->space, owner->grant_table + index * sizeof(*ret_grant),
+	err = user_read_from(self, owner->space, owner->grant_table + index * sizeof(*ret_grant),
 	        ret_grant, sizeof(*ret_grant));
-	return r == E_FAULT ? E_GRANT : r;
+	return err == E_FAULT ? E_GRANT : err;
 }
 
 static bool grant_allows(const struct grant *grant, const struct grant_use *use, endpoint_t caller)
@@ -51,7 +51,7 @@ static err_t grant_check(struct instance *self, const struct grant_use *use,
 {
 	struct slot *granter = slot_of(use->granter);
 	struct grant grant;
-	err_t r;
+	err_t err;
 
 	if (!call_range_is_user(use->local, use->bytes)) {
 		return E_INVAL;
@@ -62,9 +62,9 @@ static err_t grant_check(struct instance *self, const struct grant_use *use,
 	if (granter->is_held) {
 		return ipc_park(self, granter);
 	}
-	r = grant_read(self, granter, use->id, &grant);
-	if (r != E_OK) {
-		return r;
+	err = grant_read(self, granter, use->id, &grant);
+	if (err != E_OK) {
+		return err;
 	}
 	if (!grant_allows(&grant, use, self->slot->endpoint)) {
 		return E_GRANT;
@@ -90,13 +90,13 @@ err_t grant_copy(struct instance *self, const uint64_t *args, uint16_t access)
 	struct user_copy copy = {.n = use.bytes, .access = ARCH_ACCESS_WRITE};
 	struct slot *granter;
 	vaddr_t remote;
-	err_t r = grant_check(self, &use, &granter, &remote);
+	err_t err = grant_check(self, &use, &granter, &remote);
 
-	if (r != E_OK) {
-		if (r != KCALL_PENDING) {
+	if (err != E_OK) {
+		if (err != KCALL_PENDING) {
 			self->call_progress = 0;
 		}
-		return r;
+		return err;
 	}
 	if (use.access == GRANT_READ) {
 		copy.from = granter->instance->space;

@@ -3,17 +3,17 @@
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
 
-static kcall_handler *const handlers[] = {
+static kcall_handler *const kcall_handlers[] = {
 #define KCALL(number, name, ...) [(number) - KCALL_BASE] = do_##name,
 #include "osd/abi/calls.def"
 #undef KCALL
 };
 
-#define N_CALLS (sizeof(handlers) / sizeof(handlers[0]))
+#define N_CALLS (sizeof(kcall_handlers) / sizeof(kcall_handlers[0]))
 _Static_assert(N_CALLS <= 64, "instance->calls_allowed has a bit for each call");
 
 /* A call that calls_allowed does not have. A number that is not native at all is a named fault. */
-static void refuse(struct instance *self, uint64_t number)
+static void kcall_refuse(struct instance *self, uint64_t number)
 {
 	uint64_t call = number - KCALL_BASE;
 	err_t err = self->is_uncommitted ? E_UNCOMMITTED : E_PERM;
@@ -22,7 +22,7 @@ static void refuse(struct instance *self, uint64_t number)
 		fault_exception(self, FAULT_FOREIGN_CALL, number, 0);
 		sched_run();
 	}
-	if (call >= N_CALLS || handlers[call] == NULL) {
+	if (call >= N_CALLS || kcall_handlers[call] == NULL) {
 		err = E_NOSYS;
 	}
 	arch_context_result_set(&self->context, err);
@@ -42,10 +42,10 @@ void kcall_dispatch(struct instance *self, uint64_t number)
 	err_t result;
 
 	if (__builtin_expect(call >= N_CALLS || !(self->calls_allowed >> call & 1), 0)) {
-		refuse(self, number);
+		kcall_refuse(self, number);
 		return;
 	}
-	result = handlers[call](self, arch_context_args(&self->context));
+	result = kcall_handlers[call](self, arch_context_args(&self->context));
 	if (result != KCALL_PENDING) {
 		arch_context_result_set(&self->context, result);
 	}

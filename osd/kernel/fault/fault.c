@@ -17,7 +17,8 @@
 
 static struct list faults = {&faults, &faults};
 
-static void raise(struct instance *instance, uint32_t reason, uint64_t address, uint64_t vector)
+static void fault_raise(
+        struct instance *instance, uint32_t reason, uint64_t address, uint64_t vector)
 {
 	const uint64_t w[5] = {reason, address, arch_context_pc(&instance->context), vector};
 
@@ -27,11 +28,11 @@ static void raise(struct instance *instance, uint32_t reason, uint64_t address, 
 
 void fault_exception(struct instance *self, uint32_t reason, uint64_t address, uint64_t vector)
 {
-	raise(self, reason, address, vector);
+	fault_raise(self, reason, address, vector);
 }
 
 /* Let VM see to the page while self waits. */
-static void enqueue(struct instance *self, space_t space, vaddr_t address, uint32_t flags)
+static void fault_enqueue(struct instance *self, space_t space, vaddr_t address, uint32_t flags)
 {
 	self->fault = (struct page_fault){.space = space, .address = address, .flags = flags};
 	self->fault_wait = FAULT_WAIT_QUEUED;
@@ -40,7 +41,7 @@ static void enqueue(struct instance *self, space_t space, vaddr_t address, uint3
 	ipc_notify_kernel(&slots[EP_SLOT(EP_VM)], NOTIFIED_KERNEL, 0);
 }
 
-static bool is_vm(const struct instance *instance)
+static bool fault_is_vm(const struct instance *instance)
 {
 	return instance->slot == &slots[EP_SLOT(EP_VM)];
 }
@@ -50,12 +51,12 @@ void fault_page(struct instance *self, vaddr_t address, uint32_t flags)
 	if (self->is_uncommitted) {
 		self->n_vm_faults++;
 		kernel_stats.n_uncommitted_faults++;
-		raise(self, FAULT_PAGE_UNCOMMITTED, address, VECTOR_PAGE);
-	} else if (is_vm(self) || address >= ARCH_USER_END) {
-		raise(self, FAULT_PAGE, address, VECTOR_PAGE);
+		fault_raise(self, FAULT_PAGE_UNCOMMITTED, address, VECTOR_PAGE);
+	} else if (fault_is_vm(self) || address >= ARCH_USER_END) {
+		fault_raise(self, FAULT_PAGE, address, VECTOR_PAGE);
 	} else {
 		self->fault_is_copy = false;
-		enqueue(self, self->space->id, address, flags);
+		fault_enqueue(self, self->space->id, address, flags);
 	}
 }
 
@@ -64,14 +65,14 @@ err_t fault_copy(struct instance *self, struct space *space, vaddr_t address, ui
 	bool is_asked = self->copy_fault_asked == address;
 
 	self->copy_fault_asked = 0;
-	if (is_asked || is_vm(self) || self->is_uncommitted || address >= ARCH_USER_END ||
+	if (is_asked || fault_is_vm(self) || self->is_uncommitted || address >= ARCH_USER_END ||
 	        space->instance == NULL || space->instance->is_uncommitted) {
 		self->call_progress = 0;
 		return E_FAULT;
 	}
 	self->copy_fault_asked = address;
 	self->fault_is_copy = true;
-	enqueue(self, space->id, address, flags);
+	fault_enqueue(self, space->id, address, flags);
 	return KCALL_PENDING;
 }
 
@@ -90,7 +91,7 @@ bool fault_take(struct page_fault *ret_fault)
 	return true;
 }
 
-static void answer_copy(struct instance *instance, bool resolved)
+static void fault_answer_copy(struct instance *instance, bool resolved)
 {
 	if (resolved) {
 		arch_context_restart(&instance->context);
@@ -112,11 +113,11 @@ err_t fault_answer(struct slot *slot, space_t space, bool resolved)
 	}
 	instance->fault_wait = FAULT_WAIT_NONE;
 	if (instance->fault_is_copy) {
-		answer_copy(instance, resolved);
+		fault_answer_copy(instance, resolved);
 	} else if (resolved) {
 		instance_state_set(instance, SLOT_RUNNABLE);
 	} else {
-		raise(instance, FAULT_PAGE, instance->fault.address, VECTOR_PAGE);
+		fault_raise(instance, FAULT_PAGE, instance->fault.address, VECTOR_PAGE);
 	}
 	return E_OK;
 }

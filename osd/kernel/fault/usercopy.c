@@ -5,18 +5,18 @@
 
 #define STEP_BYTES (16 * PAGE_SIZE) /* between looks at the scheduler */
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+static uint64_t user_smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static bool range_is_valid(vaddr_t va, uint64_t n)
+static bool user_range_is_valid(vaddr_t va, uint64_t n)
 {
 	return va <= ARCH_USER_END && n <= ARCH_USER_END - va;
 }
 
 /* The byte at va, or the result to return. */
-static err_t page_at(
+static err_t user_page_at(
         struct instance *self, struct space *space, vaddr_t va, uint32_t access, void **ret)
 {
 	void *at = arch_space_ptr(&space->arch, va, access);
@@ -32,24 +32,24 @@ static err_t page_at(
 	return E_OK;
 }
 
-static uint64_t page_rest(vaddr_t va)
+static uint64_t user_page_rest(vaddr_t va)
 {
 	return PAGE_SIZE - va % PAGE_SIZE;
 }
 
 err_t user_read_from(struct instance *self, struct space *space, vaddr_t va, void *dst, size_t n)
 {
-	if (!range_is_valid(va, n)) {
+	if (!user_range_is_valid(va, n)) {
 		return E_FAULT;
 	}
 	for (size_t done = 0, step; done < n; done += step) {
 		void *at;
-		err_t err = page_at(self, space, va + done, ARCH_ACCESS_READ, &at);
+		err_t err = user_page_at(self, space, va + done, ARCH_ACCESS_READ, &at);
 
 		if (err != E_OK) {
 			return err;
 		}
-		step = smaller(n - done, page_rest(va + done));
+		step = user_smaller(n - done, user_page_rest(va + done));
 		__builtin_memcpy((char *)dst + done, at, step);
 	}
 	return E_OK;
@@ -61,12 +61,12 @@ err_t user_read(struct instance *self, vaddr_t va, void *dst, size_t n)
 }
 
 /* Every page of the range but the first can be written? */
-static err_t pages_check(struct instance *self, vaddr_t va, size_t n)
+static err_t user_check_pages(struct instance *self, vaddr_t va, size_t n)
 {
 	void *at;
 
-	for (size_t done = page_rest(va); done < n; done += PAGE_SIZE) {
-		err_t err = page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
+	for (size_t done = user_page_rest(va); done < n; done += PAGE_SIZE) {
+		err_t err = user_page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
 		if (err != E_OK) {
 			return err;
 		}
@@ -77,45 +77,45 @@ static err_t pages_check(struct instance *self, vaddr_t va, size_t n)
 err_t user_write_check(struct instance *self, vaddr_t va, size_t n)
 {
 	void *at;
-	err_t err = range_is_valid(va, n) ? pages_check(self, va, n) : E_FAULT;
+	err_t err = user_range_is_valid(va, n) ? user_check_pages(self, va, n) : E_FAULT;
 
-	return err == E_OK ? page_at(self, self->space, va, ARCH_ACCESS_WRITE, &at) : err;
+	return err == E_OK ? user_page_at(self, self->space, va, ARCH_ACCESS_WRITE, &at) : err;
 }
 
 err_t user_write(struct instance *self, vaddr_t va, const void *src, size_t n)
 {
-	err_t err = range_is_valid(va, n) ? pages_check(self, va, n) : E_FAULT;
+	err_t err = user_range_is_valid(va, n) ? user_check_pages(self, va, n) : E_FAULT;
 
 	for (size_t done = 0, step; err == E_OK && done < n; done += step) {
 		void *at;
 
-		err = page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
+		err = user_page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
 		if (err != E_OK) {
 			break;
 		}
-		step = smaller(n - done, page_rest(va + done));
+		step = user_smaller(n - done, user_page_rest(va + done));
 		__builtin_memcpy(at, (const char *)src + done, step);
 	}
 	return err;
 }
 
 /* One run inside a page of either side. */
-static err_t copy_run(struct instance *self, const struct user_copy *copy)
+static err_t user_copy_run(struct instance *self, const struct user_copy *copy)
 {
 	uint64_t done = self->call_progress, step = copy->n - done;
 	vaddr_t from_va = copy->from_va + done, to_va = copy->to_va + done;
 	void *from, *to;
-	err_t err = page_at(self, copy->from, from_va, ARCH_ACCESS_READ, &from);
+	err_t err = user_page_at(self, copy->from, from_va, ARCH_ACCESS_READ, &from);
 
 	if (err != E_OK) {
 		return err;
 	}
-	err = page_at(self, copy->to, to_va, copy->access, &to);
+	err = user_page_at(self, copy->to, to_va, copy->access, &to);
 	if (err != E_OK) {
 		return err;
 	}
-	step = smaller(step, page_rest(from_va));
-	step = smaller(step, page_rest(to_va));
+	step = user_smaller(step, user_page_rest(from_va));
+	step = user_smaller(step, user_page_rest(to_va));
 	__builtin_memmove(to, from, step);
 	self->call_progress = done + step;
 	return E_OK;
@@ -125,12 +125,13 @@ err_t user_copy(struct instance *self, const struct user_copy *copy)
 {
 	uint64_t start = self->call_progress;
 
-	if (!range_is_valid(copy->from_va, copy->n) || !range_is_valid(copy->to_va, copy->n)) {
+	if (!user_range_is_valid(copy->from_va, copy->n) ||
+	        !user_range_is_valid(copy->to_va, copy->n)) {
 		self->call_progress = 0;
 		return E_FAULT;
 	}
 	while (self->call_progress < copy->n) {
-		err_t err = copy_run(self, copy);
+		err_t err = user_copy_run(self, copy);
 		if (err != E_OK) {
 			return err;
 		}

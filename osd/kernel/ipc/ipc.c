@@ -14,14 +14,14 @@
 #include "osd/kernel/sched/state.h"
 #include "osd/kernel/base/stats.h"
 
-static inline bool may_send(const struct slot *from, endpoint_t to)
+static inline bool ipc_may_send(const struct slot *from, endpoint_t to)
 {
 	uint32_t number = EP_SLOT(to);
 
 	return from->ipc_to[number / 64] >> number % 64 & 1;
 }
 
-static inline void message_pass(struct instance *from, struct instance *to)
+static inline void ipc_message_pass(struct instance *from, struct instance *to)
 {
 	struct message message;
 
@@ -31,7 +31,7 @@ static inline void message_pass(struct instance *from, struct instance *to)
 }
 
 /* Who may be sent to by this call? */
-static err_t target_check(struct instance *self, endpoint_t to, struct slot **ret_target)
+static err_t ipc_check_target(struct instance *self, endpoint_t to, struct slot **ret_target)
 {
 	struct slot *target = slot_of(to);
 
@@ -41,7 +41,7 @@ static err_t target_check(struct instance *self, endpoint_t to, struct slot **re
 	if (target == NULL) {
 		return E_DEAD;
 	}
-	if (!may_send(self->slot, to)) {
+	if (!ipc_may_send(self->slot, to)) {
 		self->slot->n_ipc_masked++;
 		return E_PERM;
 	}
@@ -49,7 +49,7 @@ static err_t target_check(struct instance *self, endpoint_t to, struct slot **re
 	return E_OK;
 }
 
-static bool is_receiving_from(const struct slot *slot, endpoint_t from)
+static bool ipc_is_receiving_from(const struct slot *slot, endpoint_t from)
 {
 	const struct instance *instance = slot->instance;
 
@@ -58,7 +58,7 @@ static bool is_receiving_from(const struct slot *slot, endpoint_t from)
 }
 
 /* Would self, by waiting for target, close a circle of instances that wait for each other? */
-static bool is_circle(const struct instance *self, const struct slot *target)
+static bool ipc_is_circle(const struct instance *self, const struct slot *target)
 {
 	const uint32_t waiting =
 	        1u << SLOT_SENDING | 1u << SLOT_WAITING_REPLY | 1u << SLOT_RECEIVING;
@@ -77,20 +77,20 @@ static bool is_circle(const struct instance *self, const struct slot *target)
 }
 
 /* The instance gets what it waited for. */
-static void wake(struct instance *instance, err_t result)
+static void ipc_wake(struct instance *instance, err_t result)
 {
 	arch_context_result_set(&instance->context, result);
 	instance_state_set(instance, SLOT_RUNNABLE);
 }
 
-static err_t send(struct instance *self, struct slot *target, bool is_sendrec)
+static err_t ipc_send_to(struct instance *self, struct slot *target, bool is_sendrec)
 {
 	endpoint_t to = target->endpoint;
 
 	kernel_stats.n_ipc_slow++;
-	if (is_receiving_from(target, self->slot->endpoint)) {
-		message_pass(self, target->instance);
-		wake(target->instance, E_OK);
+	if (ipc_is_receiving_from(target, self->slot->endpoint)) {
+		ipc_message_pass(self, target->instance);
+		ipc_wake(target->instance, E_OK);
 		if (!is_sendrec) {
 			return E_OK;
 		}
@@ -98,7 +98,7 @@ static err_t send(struct instance *self, struct slot *target, bool is_sendrec)
 		instance_state_set(self, SLOT_WAITING_REPLY);
 		return KCALL_PENDING;
 	}
-	if (is_circle(self, target)) {
+	if (ipc_is_circle(self, target)) {
 		return E_DEADLOCK;
 	}
 	self->peer = to;
@@ -112,19 +112,21 @@ static err_t send(struct instance *self, struct slot *target, bool is_sendrec)
 err_t ipc_send(struct instance *self, endpoint_t to)
 {
 	struct slot *target;
-	err_t err = target_check(self, to, &target);
+	err_t err = ipc_check_target(self, to, &target);
 
 	return err != E_OK                ? err
 	       : target->instance == self ? E_DEADLOCK
-	                                  : send(self, target, false);
+	                                  : ipc_send_to(self, target, false);
 }
 
 err_t ipc_sendrec(struct instance *self, endpoint_t to)
 {
 	struct slot *target;
-	err_t err = target_check(self, to, &target);
+	err_t err = ipc_check_target(self, to, &target);
 
-	return err != E_OK ? err : target->instance == self ? E_DEADLOCK : send(self, target, true);
+	return err != E_OK                ? err
+	       : target->instance == self ? E_DEADLOCK
+	                                  : ipc_send_to(self, target, true);
 }
 
 /*
@@ -132,13 +134,13 @@ err_t ipc_sendrec(struct instance *self, endpoint_t to)
  * there was something from `from`.
  */
 
-static void notification_fill(struct message *message, endpoint_t source, uint64_t bits)
+static void ipc_notification_fill(struct message *message, endpoint_t source, uint64_t bits)
 {
 	*message =
 	        (struct message){.type = MSG_NOTIFY, .source = source, .w = {bits, arch_clock()}};
 }
 
-static void notify_pending_update(struct slot *slot)
+static void ipc_pending_update(struct slot *slot)
 {
 	uint64_t any = slot->notified_by_kernel;
 
@@ -148,7 +150,7 @@ static void notify_pending_update(struct slot *slot)
 	slot->pending = (slot->pending & ~PENDING_NOTIFY) | (any != 0 ? PENDING_NOTIFY : 0);
 }
 
-static bool notification_take_kernel(struct slot *slot, endpoint_t from, struct message *message)
+static bool ipc_take_kernel(struct slot *slot, endpoint_t from, struct message *message)
 {
 	static const struct {
 		uint32_t bit;
@@ -164,17 +166,17 @@ static bool notification_take_kernel(struct slot *slot, endpoint_t from, struct 
 		        (from != EP_ANY && from != sources[i].endpoint)) {
 			continue;
 		}
-		notification_fill(message, sources[i].endpoint,
+		ipc_notification_fill(message, sources[i].endpoint,
 		        sources[i].bit == NOTIFIED_HARDWARE ? slot->irq_bits : 0);
 		slot->notified_by_kernel &= ~sources[i].bit;
 		slot->irq_bits = sources[i].bit == NOTIFIED_HARDWARE ? 0 : slot->irq_bits;
-		notify_pending_update(slot);
+		ipc_pending_update(slot);
 		return true;
 	}
 	return false;
 }
 
-static bool notification_take(struct slot *slot, endpoint_t from, struct message *message)
+static bool ipc_take_notification(struct slot *slot, endpoint_t from, struct message *message)
 {
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		if (slot->notified_by[i / 64] >> i % 64 == 0) {
@@ -185,15 +187,15 @@ static bool notification_take(struct slot *slot, endpoint_t from, struct message
 		        (from != EP_ANY && from != slots[i].endpoint)) {
 			continue;
 		}
-		notification_fill(message, slots[i].endpoint, 0);
+		ipc_notification_fill(message, slots[i].endpoint, 0);
 		slot->notified_by[i / 64] &= ~(1ull << i % 64);
-		notify_pending_update(slot);
+		ipc_pending_update(slot);
 		return true;
 	}
 	return false;
 }
 
-static bool async_take(struct slot *slot, endpoint_t from, struct message *message)
+static bool ipc_take_async(struct slot *slot, endpoint_t from, struct message *message)
 {
 	for (uint32_t i = 0; i < slot->n_async; i++) {
 		if (from != EP_ANY &&
@@ -214,7 +216,7 @@ static bool async_take(struct slot *slot, endpoint_t from, struct message *messa
 	return false;
 }
 
-static void sender_unlink(struct instance *sender, struct slot *target)
+static void ipc_sender_unlink(struct instance *sender, struct slot *target)
 {
 	list_remove(&sender->sender_link);
 	if (list_is_empty(&target->senders)) {
@@ -222,7 +224,7 @@ static void sender_unlink(struct instance *sender, struct slot *target)
 	}
 }
 
-static bool sender_take(struct slot *slot, endpoint_t from, struct message *message)
+static bool ipc_take_sender(struct slot *slot, endpoint_t from, struct message *message)
 {
 	for (struct list *at = slot->senders.next; at != &slot->senders; at = at->next) {
 		struct instance *sender = list_entry(at, struct instance, sender_link);
@@ -231,29 +233,28 @@ static bool sender_take(struct slot *slot, endpoint_t from, struct message *mess
 		}
 		arch_context_message_get(&sender->context, message);
 		message->source = sender->slot->endpoint;
-		sender_unlink(sender, slot);
+		ipc_sender_unlink(sender, slot);
 		if (sender->is_sendrec) {
 			instance_state_set(sender, SLOT_WAITING_REPLY);
 		} else {
-			wake(sender, E_OK);
+			ipc_wake(sender, E_OK);
 		}
 		return true;
 	}
 	return false;
 }
 
-static bool take(struct slot *slot, endpoint_t from, struct message *message)
+static bool ipc_take(struct slot *slot, endpoint_t from, struct message *message)
 {
 	if (slot->pending == 0) {
 		return false;
 	}
-	return notification_take_kernel(slot, from, message) ||
-	       notification_take(slot, from, message) || async_take(slot, from, message) ||
-	       sender_take(slot, from, message);
+	return ipc_take_kernel(slot, from, message) || ipc_take_notification(slot, from, message) ||
+	       ipc_take_async(slot, from, message) || ipc_take_sender(slot, from, message);
 }
 
 /* self receives now or waits. */
-static err_t receive(struct instance *self, endpoint_t from)
+static err_t ipc_receive_from(struct instance *self, endpoint_t from)
 {
 	struct slot *slot = self->slot;
 	struct message message;
@@ -262,7 +263,7 @@ static err_t receive(struct instance *self, endpoint_t from)
 		slot->pending &= ~PENDING_FIRST_RECEIVE;
 		slot->first_receive_nsec = arch_clock();
 	}
-	if (!slot->is_held && take(slot, from, &message)) {
+	if (!slot->is_held && ipc_take(slot, from, &message)) {
 		arch_context_message_set(&self->context, &message);
 		return E_OK;
 	}
@@ -280,10 +281,10 @@ err_t ipc_receive(struct instance *self, endpoint_t from)
 	if (from >= 0 && slot_of(from) == NULL) {
 		return E_DEAD;
 	}
-	return receive(self, from);
+	return ipc_receive_from(self, from);
 }
 
-static err_t reply(struct instance *self, endpoint_t to)
+static err_t ipc_reply_to(struct instance *self, endpoint_t to)
 {
 	struct slot *target = slot_of(to);
 
@@ -295,14 +296,14 @@ static err_t reply(struct instance *self, endpoint_t to)
 		return E_STATE;
 	}
 	kernel_stats.n_ipc_slow++;
-	message_pass(self, target->instance);
-	wake(target->instance, E_OK);
+	ipc_message_pass(self, target->instance);
+	ipc_wake(target->instance, E_OK);
 	return E_OK;
 }
 
 err_t ipc_reply(struct instance *self, endpoint_t to)
 {
-	return to < 0 ? E_INVAL : reply(self, to);
+	return to < 0 ? E_INVAL : ipc_reply_to(self, to);
 }
 
 err_t ipc_reply_receive(struct instance *self, endpoint_t to)
@@ -310,8 +311,8 @@ err_t ipc_reply_receive(struct instance *self, endpoint_t to)
 	if (to < 0) {
 		return E_INVAL;
 	}
-	(void)reply(self, to);
-	return receive(self, EP_ANY);
+	(void)ipc_reply_to(self, to);
+	return ipc_receive_from(self, EP_ANY);
 }
 
 void ipc_deliver_waiting(struct slot *slot)
@@ -322,9 +323,9 @@ void ipc_deliver_waiting(struct slot *slot)
 	if (instance->state != SLOT_RECEIVING || instance->is_stopped || slot->is_held) {
 		return;
 	}
-	if (take(slot, instance->peer, &message)) {
+	if (ipc_take(slot, instance->peer, &message)) {
 		arch_context_message_set(&instance->context, &message);
-		wake(instance, E_OK);
+		ipc_wake(instance, E_OK);
 	}
 }
 
@@ -332,7 +333,7 @@ err_t ipc_notify(struct instance *self, endpoint_t to)
 {
 	uint32_t number = (uint32_t)(self->slot - slots);
 	struct slot *target;
-	err_t err = target_check(self, to, &target);
+	err_t err = ipc_check_target(self, to, &target);
 
 	if (err != E_OK) {
 		return err;
@@ -355,7 +356,7 @@ err_t ipc_asend(struct instance *self, endpoint_t to)
 {
 	struct slot *target;
 	struct message *message;
-	err_t err = target_check(self, to, &target);
+	err_t err = ipc_check_target(self, to, &target);
 
 	if (err != E_OK) {
 		return err;
@@ -373,17 +374,23 @@ err_t ipc_asend(struct instance *self, endpoint_t to)
 
 void ipc_cancel(struct instance *instance, err_t result)
 {
-	switch (instance->state) {
+	switch ((enum slot_state)instance->state) {
 	case SLOT_SENDING:
-		sender_unlink(instance, &slots[EP_SLOT(instance->peer)]);
-		wake(instance, result);
+		ipc_sender_unlink(instance, &slots[EP_SLOT(instance->peer)]);
+		ipc_wake(instance, result);
 		break;
 	case SLOT_RECEIVING:
 	case SLOT_WAITING_REPLY:
 	case SLOT_PARKED:
-		wake(instance, result);
+		ipc_wake(instance, result);
 		break;
-	default:
+	case SLOT_NEW:
+	case SLOT_RUNNABLE:
+	case SLOT_FAULTED:
+	case SLOT_REPORTED:
+	case SLOT_STOPPED:
+	case SLOT_EXITED:
+	case SLOT_STATE_N:
 		break;
 	}
 }
@@ -409,14 +416,14 @@ void ipc_notifications_forget(struct slot *source)
 
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		slots[i].notified_by[number / 64] &= ~(1ull << number % 64);
-		notify_pending_update(&slots[i]);
+		ipc_pending_update(&slots[i]);
 	}
 }
 
 void ipc_alarm_forget(struct slot *slot)
 {
 	slot->notified_by_kernel &= ~NOTIFIED_CLOCK;
-	notify_pending_update(slot);
+	ipc_pending_update(slot);
 }
 
 err_t ipc_park(struct instance *self, struct slot *on)

@@ -18,7 +18,7 @@
 #define INCARNATION_MAX ((1u << 23) - 1)
 #define QUANTUM_DEFAULT_NSEC (10 * 1000 * 1000ull)
 
-static void instance_open(
+static void life_instance_open(
         struct instance *instance, const struct slot_params *params, struct space *space)
 {
 	KASSERT(space->instance == NULL);
@@ -54,11 +54,11 @@ void slot_open(struct slot *slot, const struct slot_params *params, struct space
 	slot->is_live = 1;
 	slot->supervisor = supervisor;
 	__builtin_memcpy(slot->name, params->name, sizeof(slot->name));
-	instance_open(slot->instance, params, space);
+	life_instance_open(slot->instance, params, space);
 	slot_privileges_set(slot, &(struct slot_privileges){0});
 }
 
-static void instance_close(struct instance *instance)
+static void life_instance_close(struct instance *instance)
 {
 	event_drop(instance);
 	fault_drop(instance);
@@ -73,7 +73,7 @@ static void instance_close(struct instance *instance)
 }
 
 /* Slots that this one supervised go to its own supervisor, who may find events of theirs. */
-static void slot_orphans_pass_on(const struct slot *slot)
+static void life_orphans_pass_on(const struct slot *slot)
 {
 	struct slot *heir = slot_of(slot->supervisor);
 	bool has_orphans = false;
@@ -91,14 +91,14 @@ static void slot_orphans_pass_on(const struct slot *slot)
 
 void slot_close(struct slot *slot)
 {
-	slot_orphans_pass_on(slot);
+	life_orphans_pass_on(slot);
 	ipc_cancel(slot->instance, E_DEAD);
 	slot_unhold(slot);
 	ipc_callers_end(slot, E_DEAD, true);
 	ipc_notifications_forget(slot);
 	alarm_set(slot, 0);
 	irq_release(slot);
-	instance_close(slot->instance);
+	life_instance_close(slot->instance);
 	slot->is_live = 0;
 	slot->endpoint = slot_endpoint_closed((uint32_t)(slot - slots));
 	slot->supervisor = EP_NONE;

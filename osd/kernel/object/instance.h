@@ -27,6 +27,7 @@ enum fault_wait {
 	FAULT_WAIT_QUEUED, /* in VM's queue */
 	FAULT_WAIT_VM,     /* VM has taken it, fault_done follows */
 	FAULT_WAIT_SUPERVISOR,
+	FAULT_WAIT_N
 };
 
 struct instance {

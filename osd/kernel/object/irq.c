@@ -9,7 +9,7 @@ struct hook {
 
 static struct hook hooks[N_IRQ_LINES];
 
-static uint32_t lines(void)
+static uint32_t irq_lines(void)
 {
 	uint32_t n_lines = arch_irq_lines();
 
@@ -18,14 +18,14 @@ static uint32_t lines(void)
 
 void irq_init(void)
 {
-	for (uint32_t i = 0; i < lines(); i++) {
+	for (uint32_t i = 0; i < irq_lines(); i++) {
 		arch_irq_mask(i);
 	}
 }
 
 err_t irq_hook(struct slot *slot, uint32_t line, uint32_t bit, uint32_t *ret_hook)
 {
-	if (line >= lines() || bit >= 64) {
+	if (line >= irq_lines() || bit >= 64) {
 		return E_INVAL;
 	}
 	if (hooks[line].slot != NULL && hooks[line].slot != slot) {
@@ -38,7 +38,7 @@ err_t irq_hook(struct slot *slot, uint32_t line, uint32_t bit, uint32_t *ret_hoo
 
 err_t irq_enable(struct slot *slot, uint32_t hook)
 {
-	if (hook >= lines() || hooks[hook].slot != slot) {
+	if (hook >= irq_lines() || hooks[hook].slot != slot) {
 		return E_INVAL;
 	}
 	arch_irq_unmask(hook);
@@ -47,7 +47,7 @@ err_t irq_enable(struct slot *slot, uint32_t hook)
 
 void irq_release(struct slot *slot)
 {
-	for (uint32_t i = 0; i < lines(); i++) {
+	for (uint32_t i = 0; i < irq_lines(); i++) {
 		if (hooks[i].slot == slot) {
 			arch_irq_mask(i);
 			hooks[i] = (struct hook){0};
@@ -68,7 +68,7 @@ uint32_t irq_hooks_free_count(void)
 {
 	uint32_t n_free = 0;
 
-	for (uint32_t i = 0; i < lines(); i++) {
+	for (uint32_t i = 0; i < irq_lines(); i++) {
 		n_free += hooks[i].slot == NULL;
 	}
 	return n_free;

@@ -28,7 +28,7 @@ void sched_init(void)
 	cpu->cycles_last = arch_cycles();
 }
 
-static void enqueue(struct cpu *cpu, struct instance *instance, bool at_front)
+static void sched_enqueue(struct cpu *cpu, struct instance *instance, bool at_front)
 {
 	struct list *queue = &cpu->ready[instance->priority];
 
@@ -42,7 +42,7 @@ void sched_ready(struct instance *instance)
 	struct cpu *cpu = cpu_this();
 	const struct instance *current = cpu_current();
 
-	enqueue(cpu, instance, false);
+	sched_enqueue(cpu, instance, false);
 	if (current == NULL || instance->priority < current->priority) {
 		cpu->is_resched = true;
 	} else {
@@ -72,17 +72,17 @@ void sched_quantum_check(nsec_t now)
 }
 
 /* Charge what ran until now, and put it into its queue if it can go on. */
-static void current_leave(struct cpu *cpu, struct instance *current, nsec_t now)
+static void sched_leave(struct cpu *cpu, struct instance *current, nsec_t now)
 {
 	bool has_left = now < cpu->quantum_end;
 
 	current->quantum_left_nsec = has_left ? cpu->quantum_end - now : current->quantum_nsec;
 	if (current->state == SLOT_RUNNABLE && !current->is_stopped && !current->is_ready) {
-		enqueue(cpu, current, has_left);
+		sched_enqueue(cpu, current, has_left);
 	}
 }
 
-static void charge(struct cpu *cpu, struct instance *current)
+static void sched_charge(struct cpu *cpu, struct instance *current)
 {
 	uint64_t cycles = arch_cycles();
 
@@ -93,7 +93,7 @@ static void charge(struct cpu *cpu, struct instance *current)
 }
 
 /* Does what runs go on? */
-static bool goes_on(const struct cpu *cpu, const struct instance *current, nsec_t now)
+static bool sched_goes_on(const struct cpu *cpu, const struct instance *current, nsec_t now)
 {
 	uint32_t not_below = (2u << current->priority) - 1;
 
@@ -107,7 +107,7 @@ static bool goes_on(const struct cpu *cpu, const struct instance *current, nsec_
 }
 
 /* Leave into this instance, which is in no queue. */
-static _Noreturn void resume(struct cpu *cpu, struct instance *instance)
+static _Noreturn void sched_resume(struct cpu *cpu, struct instance *instance)
 {
 	if (cpu->ready_mask != 0) {
 		timer_arm(cpu->quantum_end);
@@ -122,15 +122,15 @@ _Noreturn void sched_run(void)
 	nsec_t now = arch_clock();
 
 	cpu->is_resched = false;
-	charge(cpu, current);
-	if (current != NULL && goes_on(cpu, current, now)) {
+	sched_charge(cpu, current);
+	if (current != NULL && sched_goes_on(cpu, current, now)) {
 		if (now >= cpu->quantum_end) {
 			cpu->quantum_end = now + current->quantum_nsec;
 		}
-		resume(cpu, current);
+		sched_resume(cpu, current);
 	}
 	if (current != NULL) {
-		current_leave(cpu, current, now);
+		sched_leave(cpu, current, now);
 	}
 	if (cpu->ready_mask == 0) {
 		arch_idle();
@@ -140,5 +140,5 @@ _Noreturn void sched_run(void)
 	sched_unready(next);
 	kernel_stats.n_context_switches++;
 	cpu->quantum_end = now + next->quantum_left_nsec;
-	resume(cpu, next);
+	sched_resume(cpu, next);
 }

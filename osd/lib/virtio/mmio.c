@@ -83,10 +83,10 @@ err_t virtio_device_find(const struct virtio_place *place, uint32_t kind, uint64
         struct virtio_device *ret_device)
 {
 	uint8_t *registers;
-	err_t r = mmio_map(place->base, place->slot_bytes * place->n_slots, &registers);
+	err_t err = mmio_map(place->base, place->slot_bytes * place->n_slots, &registers);
 
-	if (r != E_OK) {
-		return r;
+	if (err != E_OK) {
+		return err;
 	}
 	for (uint32_t slot = 0; slot < place->n_slots; slot++) {
 		struct virtio_device device = {

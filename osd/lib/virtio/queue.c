@@ -68,15 +68,15 @@ err_t virtqueue_start(struct virtqueue *queue, const struct virtio_device *devic
 {
 	vaddr_t va;
 	paddr_t pa;
-	err_t r;
+	err_t err;
 
 	mmio_write(device, MMIO_QUEUE_SEL, number);
 	if (mmio_queue_max(device) < VIRTQUEUE_SIZE) {
 		return E_UNSUPPORTED;
 	}
-	r = queue_memory(RING_BYTES + VIRTQUEUE_SIZE * buffer_bytes, &va, &pa);
-	if (r != E_OK) {
-		return r;
+	err = queue_memory(RING_BYTES + VIRTQUEUE_SIZE * buffer_bytes, &va, &pa);
+	if (err != E_OK) {
+		return err;
 	}
 	*queue = (struct virtqueue){
 	        .device = device,

@@ -33,7 +33,7 @@ void arch_port_out(uint16_t port, uint32_t width, uint32_t value)
 	}
 }
 
-static bool rdrand(uint64_t *ret_word)
+static bool console_rdrand(uint64_t *ret_word)
 {
 	bool is_ok;
 
@@ -51,7 +51,7 @@ size_t arch_entropy(uint64_t *words, size_t n)
 	bool has_rdrand = cpuid(1, 0).c & 1u << 30;
 	size_t n_done = 0;
 
-	while (has_rdrand && n_done < n && rdrand(&words[n_done])) {
+	while (has_rdrand && n_done < n && console_rdrand(&words[n_done])) {
 		n_done++;
 	}
 	return n_done;

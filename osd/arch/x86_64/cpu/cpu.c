@@ -30,7 +30,7 @@ struct pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-static void idt_init(void)
+static void cpu_idt_init(void)
 {
 	for (uint32_t i = 0; i < N_VECTORS; i++) {
 		uint64_t stub = (uint64_t)trap_stubs + TRAP_STUB_BYTES * i;
@@ -46,7 +46,7 @@ static void idt_init(void)
 	idt[VECTOR_BREAKPOINT].type |= GATE_USER;
 }
 
-static void tables_load(struct arch_cpu *arch)
+static void cpu_tables_load(struct arch_cpu *arch)
 {
 	uint64_t tss = (uint64_t)&arch->tss;
 	struct pointer gdt_pointer = {sizeof(arch->gdt) - 1, (uint64_t)arch->gdt};
@@ -65,7 +65,7 @@ static void tables_load(struct arch_cpu *arch)
 	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
 
-static void stacks_init(struct arch_cpu *cpu)
+static void cpu_stacks_init(struct arch_cpu *cpu)
 {
 	uint32_t first = cpu->id * STACKS_PER_CPU;
 
@@ -77,7 +77,7 @@ static void stacks_init(struct arch_cpu *cpu)
 	cpu->tss.io_map = sizeof(cpu->tss);
 }
 
-static void protection_enable(void)
+static void cpu_protection_enable(void)
 {
 	struct cpuid features = cpuid(7, 0);
 	uint64_t bits = 0;
@@ -91,7 +91,7 @@ static void protection_enable(void)
 	cr4_set(bits);
 }
 
-static void syscall_init(void)
+static void cpu_syscall_init(void)
 {
 	msr_write(MSR_STAR,
 	        (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_CODE - 16) << 48);
@@ -110,10 +110,10 @@ void cpu_init(void)
 	msr_write(MSR_GS_BASE, (uint64_t)cpu);
 	msr_write(MSR_KERNEL_GS_BASE, 0);
 	msr_write(MSR_FS_BASE, 0);
-	stacks_init(cpu);
-	idt_init();
-	tables_load(cpu);
-	protection_enable();
-	syscall_init();
+	cpu_stacks_init(cpu);
+	cpu_idt_init();
+	cpu_tables_load(cpu);
+	cpu_protection_enable();
+	cpu_syscall_init();
 	cr0_write(cr0_read() | CR0_TS);
 }

@@ -25,14 +25,14 @@ enum {
 };
 
 /* As entry.S does. */
-static void lock_take(void)
+static void trap_lock_take(void)
 {
 	while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE) != 0) {
 		__builtin_ia32_pause();
 	}
 }
 
-static const uint8_t fault_reasons[32] = {
+static const uint8_t trap_reasons[32] = {
         [VEC_DIVIDE] = FAULT_DIVIDE,
         [VEC_DEBUG] = FAULT_DEBUG,
         [VEC_BREAKPOINT] = FAULT_DEBUG,
@@ -48,7 +48,7 @@ static const uint8_t fault_reasons[32] = {
         [VEC_SSE] = FAULT_FPU,
 };
 
-static void page_fault(struct instance *self, uint64_t error)
+static void trap_page_fault(struct instance *self, uint64_t error)
 {
 	uint32_t flags = 0;
 
@@ -61,13 +61,13 @@ static void page_fault(struct instance *self, uint64_t error)
 	fault_page(self, cr2_read(), flags);
 }
 
-static void exception(struct arch_context *ctx)
+static void trap_exception(struct arch_context *ctx)
 {
 	struct instance *self = (struct instance *)(void *)ctx;
-	uint32_t reason = fault_reasons[ctx->vector];
+	uint32_t reason = trap_reasons[ctx->vector];
 
 	if (ctx->vector == VEC_PAGE) {
-		page_fault(self, ctx->error);
+		trap_page_fault(self, ctx->error);
 	} else if (ctx->vector == VEC_NO_FPU) {
 		context_fpu_take(ctx);
 	} else {
@@ -75,7 +75,7 @@ static void exception(struct arch_context *ctx)
 	}
 }
 
-static void interrupt(uint64_t vector)
+static void trap_interrupt(uint64_t vector)
 {
 	if (vector == VECTOR_TIMER) {
 		apic_end_of_interrupt();
@@ -91,9 +91,9 @@ static void interrupt(uint64_t vector)
 _Noreturn void trap_user(struct arch_context *ctx)
 {
 	if (ctx->vector < VECTOR_IRQ_FIRST) {
-		exception(ctx);
+		trap_exception(ctx);
 	} else {
-		interrupt(ctx->vector);
+		trap_interrupt(ctx->vector);
 		/* Some CPUs take an interrupt after a jump to a non-canonical address, where iretq
 		 * would fault. */
 		if (ctx->rip >= ARCH_USER_END) {
@@ -110,8 +110,8 @@ _Noreturn void trap_kernel(struct arch_context *ctx)
 	if (ctx->vector < VECTOR_IRQ_FIRST || arch_cpu_this()->current != NULL) {
 		trap_fatal(ctx);
 	}
-	lock_take();
-	interrupt(ctx->vector);
+	trap_lock_take();
+	trap_interrupt(ctx->vector);
 	sched_run();
 }
 

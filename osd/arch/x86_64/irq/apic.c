@@ -33,41 +33,41 @@ static uint32_t n_lines;
 static uint32_t ioapic_lines[N_IOAPICS_MAX];
 static uint64_t timer_khz;
 
-static volatile uint32_t *lapic(uint32_t offset)
+static volatile uint32_t *apic_local(uint32_t offset)
 {
 	return (volatile uint32_t *)(KMAP_LAPIC + offset);
 }
 
-static void ioapic_select(uint32_t ioapic, uint32_t index)
+static void apic_io_select(uint32_t ioapic, uint32_t index)
 {
 	*(volatile uint32_t *)(KMAP_IOAPIC + ioapic * PAGE_SIZE) = index;
 }
 
-static volatile uint32_t *ioapic_window(uint32_t ioapic)
+static volatile uint32_t *apic_io_window(uint32_t ioapic)
 {
 	return (volatile uint32_t *)(KMAP_IOAPIC + ioapic * PAGE_SIZE + 0x10);
 }
 
-static void ioapic_write(uint32_t ioapic, uint32_t index, uint32_t value)
+static void apic_io_write(uint32_t ioapic, uint32_t index, uint32_t value)
 {
-	ioapic_select(ioapic, index);
-	*ioapic_window(ioapic) = value;
+	apic_io_select(ioapic, index);
+	*apic_io_window(ioapic) = value;
 }
 
-static void line_write(uint32_t line, uint32_t flags)
+static void apic_line_write(uint32_t line, uint32_t flags)
 {
 	uint32_t ioapic = line >= ioapic_lines[0];
 	uint32_t pin = ioapic ? line - ioapic_lines[0] : line;
 
-	ioapic_write(ioapic, IOAPIC_LINE + 2 * pin, flags | (VECTOR_IRQ_FIRST + line));
+	apic_io_write(ioapic, IOAPIC_LINE + 2 * pin, flags | (VECTOR_IRQ_FIRST + line));
 }
 
-static void ioapics_init(void)
+static void apic_io_init(void)
 {
 	for (uint32_t i = 0; i < N_IOAPICS_MAX; i++) {
 		kmap_device(KMAP_IOAPIC + i * PAGE_SIZE, IOAPIC_PA + i * IOAPIC_STRIDE);
-		ioapic_select(i, IOAPIC_VERSION);
-		uint32_t version = *ioapic_window(i);
+		apic_io_select(i, IOAPIC_VERSION);
+		uint32_t version = *apic_io_window(i);
 		if (version == UINT32_MAX || version == 0) {
 			break;
 		}
@@ -75,7 +75,7 @@ static void ioapics_init(void)
 		n_lines += ioapic_lines[i];
 	}
 	for (uint32_t line = 0; line < n_lines; line++) {
-		line_write(line, LINE_LEVEL | LINE_MASKED);
+		apic_line_write(line, LINE_LEVEL | LINE_MASKED);
 	}
 }
 
@@ -84,22 +84,22 @@ void apic_init(void)
 	port_out8(0x21, 0xff);
 	port_out8(0xa1, 0xff);
 	kmap_device(KMAP_LAPIC, LAPIC_PA);
-	*lapic(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
-	*lapic(LAPIC_LINT0) = LAPIC_MASKED;
-	*lapic(LAPIC_LINT1) = LAPIC_MASKED;
-	*lapic(LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
-	*lapic(LAPIC_TIMER) = VECTOR_TIMER;
-	ioapics_init();
+	*apic_local(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
+	*apic_local(LAPIC_LINT0) = LAPIC_MASKED;
+	*apic_local(LAPIC_LINT1) = LAPIC_MASKED;
+	*apic_local(LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
+	*apic_local(LAPIC_TIMER) = VECTOR_TIMER;
+	apic_io_init();
 }
 
 void apic_timer_arm(uint64_t ticks)
 {
-	*lapic(LAPIC_TIMER_INITIAL) = ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
+	*apic_local(LAPIC_TIMER_INITIAL) = ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
 }
 
 uint32_t apic_timer_count(void)
 {
-	return *lapic(LAPIC_TIMER_COUNT);
+	return *apic_local(LAPIC_TIMER_COUNT);
 }
 
 void apic_timer_calibrated(uint64_t khz)
@@ -114,7 +114,7 @@ uint64_t apic_timer_khz(void)
 
 void apic_end_of_interrupt(void)
 {
-	*lapic(LAPIC_EOI) = 0;
+	*apic_local(LAPIC_EOI) = 0;
 }
 
 uint32_t arch_irq_lines(void)
@@ -124,10 +124,10 @@ uint32_t arch_irq_lines(void)
 
 void arch_irq_unmask(uint32_t line)
 {
-	line_write(line, LINE_LEVEL);
+	apic_line_write(line, LINE_LEVEL);
 }
 
 void arch_irq_mask(uint32_t line)
 {
-	line_write(line, LINE_LEVEL | LINE_MASKED);
+	apic_line_write(line, LINE_LEVEL | LINE_MASKED);
 }

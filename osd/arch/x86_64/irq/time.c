@@ -22,14 +22,14 @@
 static uint64_t tsc_khz, tsc_start, tsc_scale; /* nsec = cycles * scale >> SCALE_SHIFT */
 
 /* Channel 0 as a free-running 16-bit down-counter. */
-static void pit_start(void)
+static void time_pit_start(void)
 {
 	port_out8(PIT_COMMAND, 0x34);
 	port_out8(PIT_CHANNEL0, 0);
 	port_out8(PIT_CHANNEL0, 0);
 }
 
-static uint16_t pit_count(void)
+static uint16_t time_pit_count(void)
 {
 	uint8_t low;
 
@@ -38,7 +38,7 @@ static uint16_t pit_count(void)
 	return (uint16_t)(low | port_in8(PIT_CHANNEL0) << 8);
 }
 
-static uint64_t khz_of(uint64_t cycles, uint32_t pit_ticks)
+static uint64_t time_khz_of(uint64_t cycles, uint32_t pit_ticks)
 {
 	return cycles * PIT_HZ / pit_ticks / 1000;
 }
@@ -47,7 +47,7 @@ static uint64_t khz_of(uint64_t cycles, uint32_t pit_ticks)
  * A measurement this near to a multiple of 10 MHz is that multiple: the error
  * of reading the PIT is larger.
  */
-static uint64_t khz_rounded(uint64_t khz)
+static uint64_t time_khz_rounded(uint64_t khz)
 {
 	uint64_t nearest = (khz + 5000) / 10000 * 10000;
 	uint64_t distance = khz > nearest ? khz - nearest : nearest - khz;
@@ -67,14 +67,14 @@ struct sample {
  * The surest of a few samples: a host that runs something else for a while, or an interrupt to the
  * machine's management, shows as a long doubt.
  */
-static struct sample sample_take(void)
+static struct sample time_sample(void)
 {
 	struct sample best = {.doubt = UINT64_MAX};
 
 	for (unsigned int i = 0; i < N_SAMPLES; i++) {
 		struct sample s = {.tsc = arch_cycles()};
 
-		s.pit = pit_count();
+		s.pit = time_pit_count();
 		s.timer = apic_timer_count();
 		s.doubt = arch_cycles() - s.tsc;
 		if (s.doubt < best.doubt) {
@@ -90,7 +90,7 @@ struct pace {
 	uint32_t ticks;
 };
 
-static bool pace_is_higher(struct pace a, struct pace b)
+static bool time_pace_is_higher(struct pace a, struct pace b)
 {
 	return a.cycles * b.ticks > b.cycles * a.ticks;
 }
@@ -100,40 +100,40 @@ static bool pace_is_higher(struct pace a, struct pace b)
  * ms. In such a step the TSC seems to run at least twice as fast as in the others, of which there
  * must be some.
  */
-static bool measure(void)
+static bool time_measure(void)
 {
 	struct pace lowest = {UINT32_MAX, 1}, highest = {0, 1};
 	struct sample first, last;
 	uint32_t ticks = 0, n_steps = 0;
 
 	apic_timer_arm(UINT32_MAX);
-	pit_start();
-	first = last = sample_take();
+	time_pit_start();
+	first = last = time_sample();
 	while (ticks < CALIBRATE_TICKS) {
-		struct sample next = sample_take();
+		struct sample next = time_sample();
 		struct pace pace = {next.tsc - last.tsc, (uint16_t)(last.pit - next.pit)};
 
 		if (pace.ticks < STEP_TICKS) {
 			continue;
 		}
-		lowest = pace_is_higher(lowest, pace) ? pace : lowest;
-		highest = pace_is_higher(pace, highest) ? pace : highest;
+		lowest = time_pace_is_higher(lowest, pace) ? pace : lowest;
+		highest = time_pace_is_higher(pace, highest) ? pace : highest;
 		last = next;
 		ticks += pace.ticks;
 		n_steps++;
 	}
-	tsc_khz = khz_rounded(khz_of(last.tsc - first.tsc, ticks));
-	apic_timer_calibrated(khz_rounded(khz_of(first.timer - last.timer, ticks)));
+	tsc_khz = time_khz_rounded(time_khz_of(last.tsc - first.tsc, ticks));
+	apic_timer_calibrated(time_khz_rounded(time_khz_of(first.timer - last.timer, ticks)));
 	apic_timer_arm(0);
 	highest.cycles = highest.cycles * 5 / 8;
-	return n_steps >= STEPS_MIN && pace_is_higher(lowest, highest);
+	return n_steps >= STEPS_MIN && time_pace_is_higher(lowest, highest);
 }
 
 /* tsc_khz is 0 afterwards if no measurement succeeds. */
-static void calibrate(void)
+static void time_calibrate(void)
 {
 	for (unsigned int i = 0; i < N_MEASUREMENTS; i++) {
-		if (measure()) {
+		if (time_measure()) {
 			return;
 		}
 	}
@@ -142,7 +142,7 @@ static void calibrate(void)
 
 void time_init(void)
 {
-	calibrate();
+	time_calibrate();
 	if (tsc_khz == 0 || apic_timer_khz() == 0) {
 		panic("no usable clock");
 	}

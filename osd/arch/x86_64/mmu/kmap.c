@@ -17,7 +17,7 @@ extern char kernel_start[], kernel_text_start[], kernel_text_end[], kernel_rodat
 
 paddr_t kmap_root;
 
-static uint64_t *entry_of(vaddr_t va, uint32_t level)
+static uint64_t *kmap_entry(vaddr_t va, uint32_t level)
 {
 	uint64_t *table = arch_frame_ptr(kmap_root);
 
@@ -31,14 +31,14 @@ static uint64_t *entry_of(vaddr_t va, uint32_t level)
 	return &table[pte_index(va, level)];
 }
 
-static void map_pages(vaddr_t va, paddr_t pa, uint64_t bytes, uint64_t bits)
+static void kmap_map_pages(vaddr_t va, paddr_t pa, uint64_t bytes, uint64_t bits)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
-		*entry_of(va + at, PTE_LEVEL_PAGE) = (pa + at) | PTE_P | PTE_G | bits;
+		*kmap_entry(va + at, PTE_LEVEL_PAGE) = (pa + at) | PTE_P | PTE_G | bits;
 	}
 }
 
-static void map_image(void)
+static void kmap_map_image(void)
 {
 	const struct {
 		char *from, *to;
@@ -50,29 +50,29 @@ static void map_image(void)
 	};
 
 	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		map_pages((vaddr_t)parts[i].from, kmap_image_pa(parts[i].from),
+		kmap_map_pages((vaddr_t)parts[i].from, kmap_image_pa(parts[i].from),
 		        (uint64_t)(parts[i].to - parts[i].from), parts[i].bits);
 	}
 }
 
-static bool is_constant(paddr_t pa, uint64_t bytes)
+static bool kmap_is_constant(paddr_t pa, uint64_t bytes)
 {
 	return pa < kmap_image_pa(kernel_rodata_end) && pa + bytes > kmap_image_pa(kernel_start);
 }
 
-static void map_direct(const struct memory_range *range)
+static void kmap_map_direct(const struct memory_range *range)
 {
 	paddr_t at = range->base, end = range->base + range->bytes;
 
 	while (at < end) {
-		if (at % BIG_PAGE == 0 && end - at >= BIG_PAGE && !is_constant(at, BIG_PAGE)) {
-			*entry_of(DIRECT_BASE + at, PTE_LEVEL_DIRECTORY) =
+		if (at % BIG_PAGE == 0 && end - at >= BIG_PAGE && !kmap_is_constant(at, BIG_PAGE)) {
+			*kmap_entry(DIRECT_BASE + at, PTE_LEVEL_DIRECTORY) =
 			        at | PTE_P | PTE_W | PTE_G | PTE_NX | PTE_BIG;
 			at += BIG_PAGE;
 			continue;
 		}
-		map_pages(DIRECT_BASE + at, at, PAGE_SIZE,
-		        PTE_NX | (is_constant(at, PAGE_SIZE) ? 0 : PTE_W));
+		kmap_map_pages(DIRECT_BASE + at, at, PAGE_SIZE,
+		        PTE_NX | (kmap_is_constant(at, PAGE_SIZE) ? 0 : PTE_W));
 		at += PAGE_SIZE;
 	}
 }
@@ -83,23 +83,23 @@ void kmap_init(void)
 	uint32_t n_ranges = memory_ranges(&ranges);
 
 	kmap_root = arch_boot_frames(1);
-	map_image();
+	kmap_map_image();
 	for (uint32_t i = 0; i < n_ranges; i++) {
-		map_direct(&ranges[i]);
+		kmap_map_direct(&ranges[i]);
 	}
 	cr3_write(kmap_root);
 }
 
 void kmap_device(vaddr_t va, paddr_t pa)
 {
-	map_pages(va, pa, PAGE_SIZE, PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
+	kmap_map_pages(va, pa, PAGE_SIZE, PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
 }
 
 vaddr_t kmap_stack(uint32_t index)
 {
 	vaddr_t low = KMAP_STACKS + (vaddr_t)index * (KMAP_STACK_PAGES + 1) * PAGE_SIZE + PAGE_SIZE;
 
-	map_pages(low, arch_boot_frames(KMAP_STACK_PAGES), KMAP_STACK_PAGES * PAGE_SIZE,
+	kmap_map_pages(low, arch_boot_frames(KMAP_STACK_PAGES), KMAP_STACK_PAGES * PAGE_SIZE,
 	        PTE_W | PTE_NX);
 	return low + KMAP_STACK_PAGES * PAGE_SIZE;
 }

@@ -40,20 +40,20 @@ static paddr_t boot_first, boot_next, boot_end; /* pool of arch_boot_frames */
 static uint64_t n_given;                        /* frames of it that became user memory */
 static struct boot_info *finish_info;
 
-static uint64_t page_down(uint64_t x)
+static uint64_t memory_page_down(uint64_t x)
 {
 	return x & ~(PAGE_SIZE - 1);
 }
 
-static uint64_t page_up(uint64_t x)
+static uint64_t memory_page_up(uint64_t x)
 {
-	return page_down(x + PAGE_SIZE - 1);
+	return memory_page_down(x + PAGE_SIZE - 1);
 }
 
-static void range_add(paddr_t base, paddr_t end)
+static void memory_range_add(paddr_t base, paddr_t end)
 {
-	base = page_up(base < LOW_MEMORY ? LOW_MEMORY : base);
-	end = page_down(end);
+	base = memory_page_up(base < LOW_MEMORY ? LOW_MEMORY : base);
+	end = memory_page_down(end);
 	if (base >= end || n_ranges == BOOT_RANGES_MAX) {
 		return;
 	}
@@ -70,7 +70,7 @@ uint32_t memory_ranges(const struct memory_range **ret_ranges)
  * Offer [base, end), which is free, as the kernel's own pool if it is
  * larger than the pool so far.
  */
-static void pool_offer(paddr_t base, paddr_t end)
+static void memory_pool_offer(paddr_t base, paddr_t end)
 {
 	end = end > BOOT_MAPPED ? BOOT_MAPPED : end;
 	if (end > base && end - base > boot_end - boot_next) {
@@ -83,8 +83,8 @@ static void pool_offer(paddr_t base, paddr_t end)
  * What of a range lies outside `used`, which is sorted by address, goes
  * to `take` piece by piece.
  */
-static void range_gaps(struct memory_range range, const struct memory_range *used, uint32_t n_used,
-        void (*take)(paddr_t base, paddr_t end))
+static void memory_range_gaps(struct memory_range range, const struct memory_range *used,
+        uint32_t n_used, void (*take)(paddr_t base, paddr_t end))
 {
 	paddr_t at = range.base, end = range.base + range.bytes;
 
@@ -99,7 +99,8 @@ static void range_gaps(struct memory_range range, const struct memory_range *use
 	take(at, end);
 }
 
-static void used_insert(struct memory_range *used, uint32_t *n_used, paddr_t base, paddr_t end)
+static void memory_used_insert(
+        struct memory_range *used, uint32_t *n_used, paddr_t base, paddr_t end)
 {
 	uint32_t i = (*n_used)++;
 
@@ -110,23 +111,24 @@ static void used_insert(struct memory_range *used, uint32_t *n_used, paddr_t bas
 }
 
 /* What holds the kernel, the boot image and the pool as far as it is taken. */
-static uint32_t used_collect(struct memory_range used[3])
+static uint32_t memory_used_collect(struct memory_range used[3])
 {
 	uint32_t n_used = 0;
 
-	used_insert(used, &n_used, kmap_image_pa(kernel_start), page_up(kmap_image_pa(kernel_end)));
-	used_insert(used, &n_used, boot_image.base, boot_image.base + boot_image.bytes);
-	used_insert(used, &n_used, boot_first, boot_next);
+	memory_used_insert(used, &n_used, kmap_image_pa(kernel_start),
+	        memory_page_up(kmap_image_pa(kernel_end)));
+	memory_used_insert(used, &n_used, boot_image.base, boot_image.base + boot_image.bytes);
+	memory_used_insert(used, &n_used, boot_first, boot_next);
 	return n_used;
 }
 
-static void pool_init(void)
+static void memory_pool_init(void)
 {
 	struct memory_range used[3];
-	uint32_t n_used = used_collect(used);
+	uint32_t n_used = memory_used_collect(used);
 
 	for (uint32_t i = 0; i < n_ranges; i++) {
-		range_gaps(ranges[i], used, n_used, pool_offer);
+		memory_range_gaps(ranges[i], used, n_used, memory_pool_offer);
 	}
 	if (boot_end == 0) {
 		panic("no memory below 1 GiB");
@@ -134,7 +136,7 @@ static void pool_init(void)
 }
 
 /* All RAM is the kernel's until arch_boot_finish. */
-static void frame_uses_init(void)
+static void memory_frame_uses_init(void)
 {
 	paddr_t top = 0, pa;
 
@@ -143,7 +145,7 @@ static void frame_uses_init(void)
 		                                             : top;
 	}
 	n_frame_uses = top / PAGE_SIZE;
-	pa = arch_boot_frames(page_up(n_frame_uses * sizeof(*frame_uses)) / PAGE_SIZE);
+	pa = arch_boot_frames(memory_page_up(n_frame_uses * sizeof(*frame_uses)) / PAGE_SIZE);
 	frame_uses = arch_frame_ptr(pa);
 	for (uint32_t i = 0; i < n_ranges; i++) {
 		for (uint64_t n = 0; n < ranges[i].bytes / PAGE_SIZE; n++) {
@@ -163,15 +165,16 @@ void memory_init(paddr_t start_info)
 	}
 	for (uint32_t i = 0; i < start->n_memory_map; i++) {
 		if (map[i].type == PVH_RAM) {
-			range_add(map[i].base, map[i].base + map[i].bytes);
+			memory_range_add(map[i].base, map[i].base + map[i].bytes);
 		}
 	}
 	if (start->n_modules > 0) {
-		boot_image.base = page_down(modules[0].base);
-		boot_image.bytes = page_up(modules[0].base + modules[0].bytes) - boot_image.base;
+		boot_image.base = memory_page_down(modules[0].base);
+		boot_image.bytes =
+		        memory_page_up(modules[0].base + modules[0].bytes) - boot_image.base;
 	}
-	pool_init();
-	frame_uses_init();
+	memory_pool_init();
+	memory_frame_uses_init();
 }
 
 paddr_t arch_boot_frames(uint64_t n)
@@ -203,7 +206,7 @@ void arch_boot_frames_to_user(paddr_t pa, uint64_t n)
 }
 
 /* Hand [base, end) to user memory and report it. */
-static void user_release(paddr_t base, paddr_t end)
+static void memory_user_release(paddr_t base, paddr_t end)
 {
 	struct boot_info *info = finish_info;
 
@@ -217,14 +220,14 @@ static void user_release(paddr_t base, paddr_t end)
 void arch_boot_finish(struct boot_info *info)
 {
 	struct memory_range used[3];
-	uint32_t n_used = used_collect(used);
+	uint32_t n_used = memory_used_collect(used);
 
 	finish_info = info;
 	info->n_free = 0;
 	info->total_bytes = 0;
 	for (uint32_t i = 0; i < n_ranges; i++) {
 		info->total_bytes += ranges[i].bytes;
-		range_gaps(ranges[i], used, n_used, user_release);
+		memory_range_gaps(ranges[i], used, n_used, memory_user_release);
 	}
 	arch_boot_frames_to_user(boot_image.base, boot_image.bytes / PAGE_SIZE);
 	info->image = (struct boot_range){boot_image.base, boot_image.bytes};
