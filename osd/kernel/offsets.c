@@ -7,6 +7,7 @@
 CHECK(struct cpu, arch, 0);
 CHECK(struct cpu, ready_mask, CPU_READY_MASK);
 CHECK(struct cpu, cycles_last, CPU_CYCLES_LAST);
+CHECK(struct cpu, n_ipc_fast, CPU_IPC_FAST);
 CHECK(struct space, arch, SPACE_ROOT);
 CHECK(struct slot, endpoint, SLOT_ENDPOINT);
 CHECK(struct slot, is_held, SLOT_HELD);
@@ -22,7 +23,6 @@ CHECK(struct instance, space, INSTANCE_SPACE);
 CHECK(struct instance, calls_allowed, INSTANCE_CALLS);
 CHECK(struct instance, cpu_cycles, INSTANCE_CYCLES);
 CHECK(struct instance, above_mask, INSTANCE_ABOVE);
-CHECK(struct kernel_stats, n_ipc_fast, STATS_IPC_FAST);
 _Static_assert(sizeof(struct slot) == SLOT_SIZE, "offsets.h");
 _Static_assert(SLOT_RUNNABLE == STATE_RUNNABLE && SLOT_RECEIVING == STATE_RECEIVING &&
                        SLOT_WAITING_REPLY == STATE_WAITING_REPLY,

@@ -2,11 +2,8 @@
 #include <stdarg.h>
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/base/log.h"
-#include "osd/kernel/base/stats.h"
 
 #define PANIC_EXIT 0x3f
-
-struct kernel_stats kernel_stats;
 
 static const char *const panic_state_names[SLOT_STATE_N] = {
         [SLOT_NEW] = "new",

@@ -40,6 +40,7 @@
 /* Of the kernel's objects, for the IPC fast path; asserted in osd/kernel/offsets.c. */
 #define CPU_READY_MASK 240
 #define CPU_CYCLES_LAST 248
+#define CPU_IPC_FAST 256
 #define SPACE_ROOT 0
 #define SLOT_SIZE 2448
 #define SLOT_ENDPOINT 0
@@ -54,7 +55,6 @@
 #define INSTANCE_CALLS (CTX_SIZE + 24)
 #define INSTANCE_CYCLES (CTX_SIZE + 32)
 #define INSTANCE_ABOVE (CTX_SIZE + 40)
-#define STATS_IPC_FAST 32
 #define STATE_RUNNABLE 1
 #define STATE_RECEIVING 3
 #define STATE_WAITING_REPLY 4

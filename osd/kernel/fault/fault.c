@@ -10,8 +10,8 @@
 #include "osd/kernel/fault/event.h"
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/object/space.h"
+#include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/state.h"
-#include "osd/kernel/base/stats.h"
 
 #define VECTOR_PAGE 14
 
@@ -50,7 +50,7 @@ void fault_page(struct instance *self, vaddr_t address, uint32_t flags)
 {
 	if (self->is_uncommitted) {
 		self->n_vm_faults++;
-		kernel_stats.n_uncommitted_faults++;
+		cpu_this()->n_uncommitted_faults++;
 		fault_raise(self, FAULT_PAGE_UNCOMMITTED, address, VECTOR_PAGE);
 	} else if (fault_is_vm(self) || address >= ARCH_USER_END) {
 		fault_raise(self, FAULT_PAGE, address, VECTOR_PAGE);

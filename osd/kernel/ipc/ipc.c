@@ -11,8 +11,8 @@
  * lists what it relies on); this code gives the same results for them.
  */
 #include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/state.h"
-#include "osd/kernel/base/stats.h"
 
 static inline bool ipc_may_send(const struct slot *from, endpoint_t to)
 {
@@ -87,7 +87,7 @@ static err_t ipc_send_to(struct instance *self, struct slot *target, bool is_sen
 {
 	endpoint_t to = target->endpoint;
 
-	kernel_stats.n_ipc_slow++;
+	cpu_this()->n_ipc_slow++;
 	if (ipc_is_receiving_from(target, self->slot->endpoint)) {
 		ipc_message_pass(self, target->instance);
 		ipc_wake(target->instance, E_OK);
@@ -295,7 +295,7 @@ static err_t ipc_reply_to(struct instance *self, endpoint_t to)
 	        target->instance->peer != self->slot->endpoint) {
 		return E_STATE;
 	}
-	kernel_stats.n_ipc_slow++;
+	cpu_this()->n_ipc_slow++;
 	ipc_message_pass(self, target->instance);
 	ipc_wake(target->instance, E_OK);
 	return E_OK;

@@ -1,22 +1,39 @@
 #pragma once
-/* Per-CPU data, found through arch_cpu_this(). Only its own CPU touches it, under the big lock. */
+/*
+ * What belongs to one CPU, reached by cpu_this() alone: what runs on it, who waits for it, its timer
+ * and the alarms that this serves, and its share of the kernel's counters. Only its own CPU writes
+ * it, under the big lock. Nothing else in the kernel may assume that there is one CPU, or one
+ * instance that runs.
+ */
 #include "osd/kernel/object/slot.h"
+
+#define N_CPUS 1u
 
 struct cpu {
 	struct arch_cpu arch; /* first: entry code finds it through gs */
 	uint32_t ready_mask;  /* bit p: ready[p] is not empty */
 	bool is_resched;      /* something else should perhaps run on the way out */
 	uint64_t cycles_last; /* when what runs now was last charged */
+	/* Since boot; kernel_stats adds them up over all CPUs. */
+	uint64_t n_ipc_fast; /* counted by arch's entry code */
+	uint64_t n_ipc_slow;
+	uint64_t n_context_switches;
+	uint64_t n_uncommitted_faults;
 	struct list ready[N_PRIORITIES];
 	nsec_t quantum_end; /* of what runs now; a direct hand-off donates it */
-	nsec_t timer_at;    /* the timer fires no later than this; UINT64_MAX: not armed */
+	nsec_t timer_at;    /* the timer fires no later than this; TIMER_NEVER: not armed */
+	struct list alarms; /* slots, sorted by alarm_at; an alarm belongs to the CPU that set it */
 };
+
+/* CPU `number`, below N_CPUS, whether it runs or not. */
+struct cpu *cpu_at(uint32_t number);
 
 static inline struct cpu *cpu_this(void)
 {
 	return (struct cpu *)(void *)arch_cpu_this();
 }
 
+/* The instance that runs on this CPU; NULL: none, it waits for an interrupt. */
 static inline struct instance *cpu_current(void)
 {
 	return (struct instance *)(void *)cpu_this()->arch.current;

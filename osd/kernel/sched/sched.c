@@ -7,10 +7,14 @@
 #include "osd/kernel/sched/sched.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/object/space.h"
-#include "osd/kernel/base/stats.h"
 #include "osd/kernel/sched/timer.h"
 
-static struct cpu cpus[1];
+static struct cpu cpus[N_CPUS];
+
+struct cpu *cpu_at(uint32_t number)
+{
+	return &cpus[number];
+}
 
 struct arch_cpu *cpu_storage(uint32_t number)
 {
@@ -138,7 +142,7 @@ _Noreturn void sched_run(void)
 	next = list_entry(
 	        cpu->ready[__builtin_ctz(cpu->ready_mask)].next, struct instance, ready_link);
 	sched_unready(next);
-	kernel_stats.n_context_switches++;
+	cpu->n_context_switches++;
 	cpu->quantum_end = now + next->quantum_left_nsec;
 	sched_resume(cpu, next);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "osd/kernel/object/rights.h"
-#include "osd/kernel/base/stats.h"
 
 struct arch_cpu *fake_cpu;
 uint64_t fake_cycles;
@@ -15,7 +14,6 @@ nsec_t fake_now, fake_timer_at;
 char fake_log[4096];
 size_t n_fake_log;
 
-struct kernel_stats kernel_stats;
 const uint64_t kcall_mask_all = 1, kcall_mask_uncommitted = 2, kcall_mask_given = 4;
 
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)

@@ -6,6 +6,8 @@
 #include "osd/arch/x86_64/mmu/memory.h"
 #include "osd/arch/x86_64/irq/time.h"
 
+#define BOOT_CPU 0
+
 /* Called by boot.S with the physical address of the PVH start information. */
 _Noreturn void boot_start(uint32_t start_info);
 
@@ -13,7 +15,7 @@ _Noreturn void boot_start(uint32_t start_info)
 {
 	memory_init(start_info);
 	kmap_init();
-	cpu_init();
+	cpu_init(BOOT_CPU);
 	apic_init();
 	time_init();
 	boot_main();

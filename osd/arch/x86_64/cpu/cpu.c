@@ -100,11 +100,12 @@ static void cpu_syscall_init(void)
 	        RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
 }
 
-void cpu_init(void)
+void cpu_init(uint32_t number)
 {
-	struct arch_cpu *cpu = cpu_storage(0);
+	struct arch_cpu *cpu = cpu_storage(number);
 
 	cpu->self = cpu;
+	cpu->id = number;
 	cpu->root = kmap_root;
 	cpu->is_fpu_off = 1;
 	msr_write(MSR_GS_BASE, (uint64_t)cpu);

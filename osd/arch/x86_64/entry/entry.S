@@ -218,7 +218,7 @@ entry_fast:
 	subq %gs:CPU_CYCLES_LAST, %rax
 	movq %r11, %gs:CPU_CYCLES_LAST
 	addq %rax, INSTANCE_CYCLES(%rsp)
-	incq kernel_stats + STATS_IPC_FAST(%rip)
+	incq %gs:CPU_IPC_FAST
 	/* From here on as arch_resume in context.c, with rax, rcx, rdx, rbp, r11 free. */
 	movq %rbx, %gs:CPU_CURRENT
 	leaq CTX_FRAME_END(%rbx), %rax

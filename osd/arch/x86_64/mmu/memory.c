@@ -38,7 +38,6 @@ static uint32_t n_ranges;
 static struct memory_range boot_image;
 static paddr_t boot_first, boot_next, boot_end; /* pool of arch_boot_frames */
 static uint64_t n_given;                        /* frames of it that became user memory */
-static struct boot_info *finish_info;
 
 static uint64_t memory_page_down(uint64_t x)
 {
@@ -66,11 +65,14 @@ uint32_t memory_ranges(const struct memory_range **ret_ranges)
 	return n_ranges;
 }
 
+/* What is done with each piece of RAM that nothing lies in. */
+typedef void memory_gap(struct boot_info *info, paddr_t base, paddr_t end);
+
 /*
  * Offer [base, end), which is free, as the kernel's own pool if it is
  * larger than the pool so far.
  */
-static void memory_pool_offer(paddr_t base, paddr_t end)
+static void memory_pool_offer(struct boot_info *info, paddr_t base, paddr_t end)
 {
 	end = end > BOOT_MAPPED ? BOOT_MAPPED : end;
 	if (end > base && end - base > boot_end - boot_next) {
@@ -84,7 +86,7 @@ static void memory_pool_offer(paddr_t base, paddr_t end)
  * to `take` piece by piece.
  */
 static void memory_range_gaps(struct memory_range range, const struct memory_range *used,
-        uint32_t n_used, void (*take)(paddr_t base, paddr_t end))
+        uint32_t n_used, memory_gap *take, struct boot_info *info)
 {
 	paddr_t at = range.base, end = range.base + range.bytes;
 
@@ -93,10 +95,10 @@ static void memory_range_gaps(struct memory_range range, const struct memory_ran
 		        used[i].base >= end) {
 			continue;
 		}
-		take(at, used[i].base);
+		take(info, at, used[i].base);
 		at = used[i].base + used[i].bytes;
 	}
-	take(at, end);
+	take(info, at, end);
 }
 
 static void memory_used_insert(
@@ -128,7 +130,7 @@ static void memory_pool_init(void)
 	uint32_t n_used = memory_used_collect(used);
 
 	for (uint32_t i = 0; i < n_ranges; i++) {
-		memory_range_gaps(ranges[i], used, n_used, memory_pool_offer);
+		memory_range_gaps(ranges[i], used, n_used, memory_pool_offer, NULL);
 	}
 	if (boot_end == 0) {
 		panic("no memory below 1 GiB");
@@ -206,10 +208,8 @@ void arch_boot_frames_to_user(paddr_t pa, uint64_t n)
 }
 
 /* Hand [base, end) to user memory and report it. */
-static void memory_user_release(paddr_t base, paddr_t end)
+static void memory_user_release(struct boot_info *info, paddr_t base, paddr_t end)
 {
-	struct boot_info *info = finish_info;
-
 	if (base >= end || info->n_free == BOOT_RANGES_MAX) {
 		return;
 	}
@@ -222,12 +222,11 @@ void arch_boot_finish(struct boot_info *info)
 	struct memory_range used[3];
 	uint32_t n_used = memory_used_collect(used);
 
-	finish_info = info;
 	info->n_free = 0;
 	info->total_bytes = 0;
 	for (uint32_t i = 0; i < n_ranges; i++) {
 		info->total_bytes += ranges[i].bytes;
-		memory_range_gaps(ranges[i], used, n_used, memory_user_release);
+		memory_range_gaps(ranges[i], used, n_used, memory_user_release, info);
 	}
 	arch_boot_frames_to_user(boot_image.base, boot_image.bytes / PAGE_SIZE);
 	info->image = (struct boot_range){boot_image.base, boot_image.bytes};
