@@ -1,3 +1,13 @@
+/*
+ * Operations on one space, collected and handed to the kernel many at a time (space_batch).
+ *
+ * The kernel takes frames for page tables from a stock that VM sends along. Nobody knows beforehand
+ * how many an operation needs: the kernel stops with E_TABLES and says, VM adds to the stock, and
+ * the rest is run again. The stock is kept between batches, so that most never stop.
+ *
+ * The first error ends the batch: later operations are passed over, and batch_end() returns it. What
+ * was done before it stays done.
+ */
 #include "osd/servers/vm/priv.h"
 
 #include <string.h>
@@ -9,11 +19,13 @@
 /* Longer operations are split. */
 #define BATCH_OP_PAGES (UINT64_C(1) << 17)
 
+/* The batch that is being collected; there is at most one, since nothing in VM waits meanwhile. */
 static struct space *batch_space;
 static struct space_op ops[BATCH_OPS];
 static uint32_t n_ops;
 static err_t batch_err;
 
+/* The stock of frames for page tables; the kernel takes from the front. */
 static paddr_t tables[BATCH_TABLES_MAX];
 static uint32_t n_tables;
 
@@ -23,7 +35,7 @@ uint32_t batch_n_reserved(void)
 }
 
 /* Have at least n frames ready. */
-static err_t tables_fill(uint32_t n)
+static err_t batch_tables_fill(uint32_t n)
 {
 	if (n > BATCH_TABLES_MAX) {
 		return E_NOMEM;
@@ -40,7 +52,7 @@ static err_t tables_fill(uint32_t n)
 	return E_OK;
 }
 
-static void tables_consume(uint32_t n)
+static void batch_tables_consume(uint32_t n)
 {
 	n_tables -= n;
 	memmove(tables, tables + n, n_tables * sizeof(tables[0]));
@@ -57,7 +69,7 @@ static void batch_flush(void)
 
 	if (batch_err == E_OK) {
 		/* What really lacks tables is told so by the kernel; taking away needs none. */
-		(void)tables_fill(BATCH_TABLES_READY);
+		(void)batch_tables_fill(BATCH_TABLES_READY);
 	}
 	while (batch_err == E_OK && done < n_ops) {
 		struct space_batch batch = {.ops = ops + done,
@@ -67,12 +79,12 @@ static void batch_flush(void)
 		uint64_t needed = 0;
 		err_t err = sys_space_batch(&batch, &needed);
 
-		tables_consume(batch.n_tables_used);
+		batch_tables_consume(batch.n_tables_used);
 		done += batch.n_done;
 		batch_err = err;
 		if (err == E_TABLES && needed > n_tables) {
-			batch_err =
-			        tables_fill(needed < UINT32_MAX ? (uint32_t)needed : UINT32_MAX);
+			batch_err = batch_tables_fill(
+			        needed < UINT32_MAX ? (uint32_t)needed : UINT32_MAX);
 		}
 	}
 	n_ops = 0;

@@ -16,7 +16,7 @@ uint64_t boot_total_frames(void)
 	return total_frames;
 }
 
-static void must(err_t err, const char *what)
+static void boot_must(err_t err, const char *what)
 {
 	if (err < 0) {
 		sef_panic("%s: %s", what, sys_error_name(err));
@@ -24,7 +24,7 @@ static void must(err_t err, const char *what)
 }
 
 /* The largest free range holds the frame tables and their page tables. */
-static const struct boot_range *range_largest(const struct boot_info *info)
+static const struct boot_range *boot_range_largest(const struct boot_info *info)
 {
 	const struct boot_range *largest = &info->free[0];
 
@@ -34,7 +34,7 @@ static const struct boot_range *range_largest(const struct boot_info *info)
 	return largest;
 }
 
-static struct space *spaces_adopt(const struct boot_info *info)
+static struct space *boot_spaces_adopt(const struct boot_info *info)
 {
 	struct space *own = NULL;
 
@@ -42,7 +42,7 @@ static struct space *spaces_adopt(const struct boot_info *info)
 		const struct boot_space *boot = &info->spaces[i];
 		struct space *space = space_adopt(boot->space);
 
-		must(space ? E_OK : E_INVAL, "space of the kernel");
+		boot_must(space ? E_OK : E_INVAL, "space of the kernel");
 		for (uint32_t j = 0; j < boot->n_regions && j < BOOT_REGIONS_MAX; j++) {
 			struct region *region = region_new();
 
@@ -52,17 +52,17 @@ static struct space *spaces_adopt(const struct boot_info *info)
 			region->n_backed = region->n_pages;
 			region->prot = boot->regions[j].prot;
 			region->pa = boot->regions[j].pa;
-			must(region_insert(&space->regions, region), "region of the kernel");
+			boot_must(region_insert(&space->regions, region), "region of the kernel");
 		}
 		own = boot->endpoint == EP_VM ? space : own;
 	}
-	must(own ? E_OK : E_NOTFOUND, "own space");
+	boot_must(own ? E_OK : E_NOTFOUND, "own space");
 	return own;
 }
 
 /* Map n frames at pa for VM itself; the page tables come from the frames behind them. Returns
  * frames used by both. */
-static uint64_t self_map(struct space *own, vaddr_t va, paddr_t pa, uint64_t n)
+static uint64_t boot_self_map(struct space *own, vaddr_t va, paddr_t pa, uint64_t n)
 {
 	struct space_op op = {.kind = SPACE_MAP,
 	        .space = own->id,
@@ -78,12 +78,12 @@ static uint64_t self_map(struct space *own, vaddr_t va, paddr_t pa, uint64_t n)
 	for (uint32_t i = 0; i < BOOT_TABLES; i++) {
 		tables[i] = pa + (n + i) * PAGE_SIZE;
 	}
-	must(sys_space_batch(&batch, &ignored), "frame tables");
+	boot_must(sys_space_batch(&batch, &ignored), "frame tables");
 	own->n_tables += batch.n_tables_used;
 	return n + batch.n_tables_used;
 }
 
-static vaddr_t self_place(const struct space *own, uint64_t bytes)
+static vaddr_t boot_self_place(const struct space *own, uint64_t bytes)
 {
 	for (;;) {
 		vaddr_t va = (sys_random() & (REGION_END / 2 - 1)) & ~(VM_CHUNK_BYTES - 1);
@@ -97,7 +97,7 @@ static vaddr_t self_place(const struct space *own, uint64_t bytes)
 
 void boot_take_over(const struct boot_info *info)
 {
-	const struct boot_range *home = range_largest(info);
+	const struct boot_range *home = boot_range_largest(info);
 	paddr_t low = UINT64_MAX, high = 0;
 	struct space *own;
 	uint64_t n_storage, n_used;
@@ -105,7 +105,7 @@ void boot_take_over(const struct boot_info *info)
 
 	total_frames = info->total_bytes / PAGE_SIZE;
 	region_init();
-	own = spaces_adopt(info);
+	own = boot_spaces_adopt(info);
 	for (uint32_t i = 0; i < info->n_free && i < BOOT_RANGES_MAX; i++) {
 		paddr_t end = info->free[i].base + info->free[i].bytes;
 
@@ -113,8 +113,8 @@ void boot_take_over(const struct boot_info *info)
 		high = end > high ? end : high;
 	}
 	n_storage = (frame_storage_bytes((high - low) / PAGE_SIZE) + PAGE_SIZE - 1) / PAGE_SIZE;
-	va = self_place(own, n_storage * PAGE_SIZE);
-	n_used = self_map(own, va, home->base, n_storage);
+	va = boot_self_place(own, n_storage * PAGE_SIZE);
+	n_used = boot_self_map(own, va, home->base, n_storage);
 	frame_init((void *)va, low, (high - low) / PAGE_SIZE);
 	for (uint32_t i = 0; i < info->n_free && i < BOOT_RANGES_MAX; i++) {
 		uint64_t skip = &info->free[i] == home ? n_used : 0;

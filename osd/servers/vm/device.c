@@ -24,7 +24,7 @@ void device_dma_keep(paddr_t pa, uint32_t n)
 	}
 }
 
-static paddr_t dma_take(uint32_t n)
+static paddr_t device_dma_take(uint32_t n)
 {
 	for (uint32_t i = 0; i < n_kept; i++) {
 		if (kept[i].n == n) {
@@ -38,7 +38,7 @@ static paddr_t dma_take(uint32_t n)
 }
 
 /* A random place with an unused chunk on both sides. */
-static err_t place_draw(const struct space *space, uint64_t n_pages, vaddr_t *ret_va)
+static err_t device_place_draw(const struct space *space, uint64_t n_pages, vaddr_t *ret_va)
 {
 	uint64_t bytes = n_pages * PAGE_SIZE;
 	uint64_t n_places = (REGION_END - bytes) / VM_CHUNK_BYTES - 4;
@@ -55,7 +55,7 @@ static err_t place_draw(const struct space *space, uint64_t n_pages, vaddr_t *re
 	return E_NOMEM;
 }
 
-static err_t place_map(struct space *space, const struct region *wanted, vaddr_t *ret_va)
+static err_t device_place_map(struct space *space, const struct region *wanted, vaddr_t *ret_va)
 {
 	struct region *region = region_new();
 	uint32_t flags = wanted->kind == REGION_DEVICE ? SPACE_OP_DEVICE : SPACE_OP_ZERO;
@@ -65,7 +65,7 @@ static err_t place_map(struct space *space, const struct region *wanted, vaddr_t
 		return E_FULL;
 	}
 	*region = *wanted;
-	err = place_draw(space, region->n_pages, &region->va);
+	err = device_place_draw(space, region->n_pages, &region->va);
 	if (err == E_OK) {
 		batch_begin(space);
 		batch_add(SPACE_MAP, region->va, region->pa, region->n_pages, region->prot | flags);
@@ -95,11 +95,11 @@ err_t device_map_dma(struct space *space, uint64_t bytes, vaddr_t *ret_va, paddr
 	if (wanted.n_pages + VM_RESERVE_FRAMES > frame_n_free()) {
 		return E_NOMEM;
 	}
-	wanted.pa = dma_take((uint32_t)wanted.n_pages);
+	wanted.pa = device_dma_take((uint32_t)wanted.n_pages);
 	if (wanted.pa == FRAME_PA_NONE) {
 		return E_NOMEM;
 	}
-	err = place_map(space, &wanted, ret_va);
+	err = device_place_map(space, &wanted, ret_va);
 	if (err != E_OK) {
 		device_dma_keep(wanted.pa, (uint32_t)wanted.n_pages);
 		return err;
@@ -119,7 +119,7 @@ err_t device_map_registers(struct space *space, paddr_t pa, uint64_t bytes, vadd
 	}
 	wanted.pa = pa - offset;
 	wanted.n_pages = (offset + bytes + PAGE_SIZE - 1) / PAGE_SIZE;
-	err = place_map(space, &wanted, ret_va);
+	err = device_place_map(space, &wanted, ret_va);
 	if (err == E_OK) {
 		*ret_va += offset;
 	}

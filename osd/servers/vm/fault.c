@@ -4,7 +4,7 @@
  */
 #include "osd/servers/vm/priv.h"
 
-static uint32_t prot_needed(uint32_t flags)
+static uint32_t fault_prot_needed(uint32_t flags)
 {
 	if (flags & PAGE_FAULT_EXEC) {
 		return PROT_X;
@@ -21,7 +21,7 @@ static bool fault_resolve(const struct page_fault *fault)
 	err_t err;
 
 	if (!region || region->kind != REGION_ANONYMOUS ||
-	        !(region->prot & prot_needed(fault->flags)) ||
+	        !(region->prot & fault_prot_needed(fault->flags)) ||
 	        frame_n_free() <= (fault->endpoint == EP_RS ? 0 : VM_RESERVE_FRAMES)) {
 		return false;
 	}

@@ -23,7 +23,7 @@ void frame_init(void *storage, paddr_t base, uint64_t n)
 	next_search = 0;
 }
 
-static bool bit_is_free(uint64_t frame)
+static bool frame_bit_is_free(uint64_t frame)
 {
 	return bitmap[frame / 64] >> (frame % 64) & 1;
 }
@@ -40,13 +40,13 @@ void frame_give(paddr_t pa, uint64_t n)
 
 	assert(n <= n_frames - frame);
 	for (uint64_t i = frame; i < frame + n; i++) {
-		assert(!bit_is_free(i) && "frame given back twice");
+		assert(!frame_bit_is_free(i) && "frame given back twice");
 		bitmap[i / 64] |= UINT64_C(1) << (i % 64);
 	}
 	n_free += n;
 }
 
-static paddr_t take(uint64_t frame, uint64_t n)
+static paddr_t frame_bits_take(uint64_t frame, uint64_t n)
 {
 	for (uint64_t i = frame; i < frame + n; i++) {
 		bitmap[i / 64] &= ~(UINT64_C(1) << (i % 64));
@@ -57,7 +57,7 @@ static paddr_t take(uint64_t frame, uint64_t n)
 }
 
 /* First free frame in [from, end), or end. */
-static uint64_t find_free(uint64_t from, uint64_t end)
+static uint64_t frame_run_find(uint64_t from, uint64_t end)
 {
 	for (uint64_t i = from; i < end; i = (i / 64 + 1) * 64) {
 		uint64_t word = bitmap[i / 64] >> (i % 64);
@@ -71,11 +71,11 @@ static uint64_t find_free(uint64_t from, uint64_t end)
 }
 
 /* Free frames from this one on, at most n. */
-static uint64_t run_length(uint64_t frame, uint64_t n)
+static uint64_t frame_run_length(uint64_t frame, uint64_t n)
 {
 	uint64_t length = 0;
 
-	while (length < n && frame + length < n_frames && bit_is_free(frame + length)) {
+	while (length < n && frame + length < n_frames && frame_bit_is_free(frame + length)) {
 		length++;
 	}
 	return length;
@@ -83,29 +83,29 @@ static uint64_t run_length(uint64_t frame, uint64_t n)
 
 paddr_t frame_take(uint32_t n, uint32_t *ret_n)
 {
-	uint64_t frame = find_free(next_search, n_frames);
+	uint64_t frame = frame_run_find(next_search, n_frames);
 
 	if (n_free == 0) {
 		return FRAME_PA_NONE;
 	}
 	if (frame == n_frames) {
-		frame = find_free(0, n_frames);
+		frame = frame_run_find(0, n_frames);
 	}
-	*ret_n = (uint32_t)run_length(frame, n);
-	return take(frame, *ret_n);
+	*ret_n = (uint32_t)frame_run_length(frame, n);
+	return frame_bits_take(frame, *ret_n);
 }
 
 paddr_t frame_take_run(uint32_t n)
 {
-	uint64_t frame = find_free(0, n_frames);
+	uint64_t frame = frame_run_find(0, n_frames);
 
 	while (frame < n_frames) {
-		uint64_t length = run_length(frame, n);
+		uint64_t length = frame_run_length(frame, n);
 
 		if (length == n) {
-			return take(frame, n);
+			return frame_bits_take(frame, n);
 		}
-		frame = find_free(frame + length, n_frames);
+		frame = frame_run_find(frame + length, n_frames);
 	}
 	return FRAME_PA_NONE;
 }
@@ -117,7 +117,7 @@ uint64_t frame_n_free(void)
 
 bool frame_is_free(paddr_t pa)
 {
-	return bit_is_free(frame_of(pa));
+	return frame_bit_is_free(frame_of(pa));
 }
 
 void frame_run_link(uint32_t *head, paddr_t pa, uint32_t page, uint32_t n)

@@ -2,13 +2,13 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/servers/vm/priv.h"
 
-static err_t init_fresh(void)
+static err_t vm_init_fresh(void)
 {
 	boot_take_over((const struct boot_info *)sef_start()->boot_info);
 	return E_OK;
 }
 
-static const struct sef_callbacks callbacks = {.init_fresh = init_fresh};
+static const struct sef_callbacks callbacks = {.init_fresh = vm_init_fresh};
 
 int main(void)
 {

@@ -62,7 +62,7 @@ void map_release(struct region *region)
 }
 
 /* Unmap a region's pages and forget it. The pages go from the tables before the frames are free. */
-static err_t region_drop(struct space *space, struct region *region)
+static err_t map_region_drop(struct space *space, struct region *region)
 {
 	err_t err;
 
@@ -77,7 +77,7 @@ static err_t region_drop(struct space *space, struct region *region)
 	return err;
 }
 
-static err_t check_map(const struct map_request *request)
+static err_t map_check(const struct map_request *request)
 {
 	uint64_t spare = request->may_use_reserve ? 0 : VM_RESERVE_FRAMES;
 
@@ -94,7 +94,7 @@ static err_t check_map(const struct map_request *request)
 
 err_t map_anonymous(struct space *space, const struct map_request *request)
 {
-	err_t err = check_map(request);
+	err_t err = map_check(request);
 	struct region *region;
 
 	if (err != E_OK) {
@@ -121,13 +121,13 @@ err_t map_anonymous(struct space *space, const struct map_request *request)
 		err = map_back(space, region, 0, request->n_populate);
 	}
 	if (err != E_OK) {
-		(void)region_drop(space, region);
+		(void)map_region_drop(space, region);
 	}
 	return err;
 }
 
 /* The region that starts at va and has this many pages. */
-static err_t region_named(
+static err_t map_region_named(
         struct space *space, vaddr_t va, uint64_t n_pages, struct region **ret_region)
 {
 	struct region *region = region_find(space->regions, va);
@@ -146,18 +146,18 @@ static err_t region_named(
 err_t map_remove(struct space *space, vaddr_t va, uint64_t n_pages)
 {
 	struct region *region;
-	err_t err = region_named(space, va, n_pages, &region);
+	err_t err = map_region_named(space, va, n_pages, &region);
 
 	if (err != E_OK) {
 		return err;
 	}
-	return region->n_shares > 0 ? E_BUSY : region_drop(space, region);
+	return region->n_shares > 0 ? E_BUSY : map_region_drop(space, region);
 }
 
 err_t map_protect(struct space *space, vaddr_t va, uint64_t n_pages, uint32_t prot)
 {
 	struct region *region;
-	err_t err = region_named(space, va, n_pages, &region);
+	err_t err = map_region_named(space, va, n_pages, &region);
 
 	if (err != E_OK) {
 		return err;

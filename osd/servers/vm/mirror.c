@@ -14,41 +14,41 @@ static uint64_t mirror_state_of(const struct space *old)
 	return (uint64_t)old->n_changes << 32 | old->n_tables;
 }
 
-static bool kind_is_mirrored(enum region_kind kind)
+static bool mirror_takes_kind(enum region_kind kind)
 {
 	return kind == REGION_ANONYMOUS || kind == REGION_FIXED;
 }
 
-static vaddr_t chunk_down(vaddr_t va)
+static vaddr_t mirror_chunk_down(vaddr_t va)
 {
 	return va & ~(VM_CHUNK_BYTES - 1);
 }
 
 /* Next range of whole chunks that holds memory, from *at on: adjoining regions together. */
-static bool range_next(const struct region **at, vaddr_t *ret_va, vaddr_t *ret_end)
+static bool mirror_range_next(const struct region **at, vaddr_t *ret_va, vaddr_t *ret_end)
 {
 	const struct region *region = *at;
 	vaddr_t end;
 
-	while (region && !kind_is_mirrored(region->kind)) {
+	while (region && !mirror_takes_kind(region->kind)) {
 		region = region->next;
 	}
 	if (!region) {
 		return false;
 	}
-	*ret_va = chunk_down(region->va);
-	end = chunk_down(region_end(region) - 1) + VM_CHUNK_BYTES;
+	*ret_va = mirror_chunk_down(region->va);
+	end = mirror_chunk_down(region_end(region) - 1) + VM_CHUNK_BYTES;
 	for (region = region->next; region && region->va < end; region = region->next) {
-		if (kind_is_mirrored(region->kind)) {
-			end = chunk_down(region_end(region) - 1) + VM_CHUNK_BYTES;
+		if (mirror_takes_kind(region->kind)) {
+			end = mirror_chunk_down(region_end(region) - 1) + VM_CHUNK_BYTES;
 		}
 	}
 	*at = region;
-	*ret_end = end < REGION_END ? end : chunk_down(REGION_END);
+	*ret_end = end < REGION_END ? end : mirror_chunk_down(REGION_END);
 	return *ret_va < *ret_end;
 }
 
-static err_t range_note(struct space *new, vaddr_t va, vaddr_t end)
+static err_t mirror_range_note(struct space *new, vaddr_t va, vaddr_t end)
 {
 	struct region *region = region_new();
 	err_t err;
@@ -99,8 +99,8 @@ static err_t mirror_build(struct space *old, struct space *new)
 	vaddr_t va, end;
 	err_t err = E_OK;
 
-	while (err == E_OK && range_next(&at, &va, &end)) {
-		err = range_note(new, va, end);
+	while (err == E_OK && mirror_range_next(&at, &va, &end)) {
+		err = mirror_range_note(new, va, end);
 	}
 	if (err != E_OK) {
 		return err;

@@ -1,3 +1,8 @@
+/*
+ * The store of regions and the lists that they are in. The store is static: VM must not run out of
+ * memory for its own books while it hands out that of others, so their number has a limit, which
+ * region_new() reports, and no allocator is in the way.
+ */
 #include "osd/servers/vm/region.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
 
 /* Pages of a region that lie in [first, first + n) and are backed by one run, as batch operations
  * on `to_va`. */
-static uint64_t run_show(
+static uint64_t share_run_show(
         const struct frame_run *run, paddr_t pa, uint64_t first, uint64_t n, vaddr_t to_va)
 {
 	uint64_t low = run->page > first ? run->page : first;
@@ -19,25 +19,26 @@ static uint64_t run_show(
 }
 
 /* Map what backs the pages; returns how many are backed. */
-static uint64_t pages_show(const struct region *source, uint64_t first, uint64_t n, vaddr_t to_va)
+static uint64_t share_pages_show(
+        const struct region *source, uint64_t first, uint64_t n, vaddr_t to_va)
 {
 	uint64_t shown = 0;
 
 	if (source->kind == REGION_FIXED) {
 		struct frame_run whole = {.page = 0, .n = (uint32_t)source->n_pages};
 
-		return run_show(&whole, source->pa, first, n, to_va);
+		return share_run_show(&whole, source->pa, first, n, to_va);
 	}
 	for (uint32_t frame = source->runs; frame != FRAME_NONE;) {
 		const struct frame_run *run = frame_run_of(frame);
 
-		shown += run_show(run, frame_run_pa(frame), first, n, to_va);
+		shown += share_run_show(run, frame_run_pa(frame), first, n, to_va);
 		frame = run->next;
 	}
 	return shown;
 }
 
-static err_t check_share(struct space *from, vaddr_t from_va, vaddr_t to_va, uint64_t n_pages,
+static err_t share_check(struct space *from, vaddr_t from_va, vaddr_t to_va, uint64_t n_pages,
         struct region **ret_source)
 {
 	struct region *source = region_find(from->regions, from_va);
@@ -61,7 +62,7 @@ static err_t share_commit(struct space *to, struct region *region, uint64_t firs
 	err_t err;
 
 	batch_begin(to);
-	shown = pages_show(region->source, first, region->n_pages, region->va);
+	shown = share_pages_show(region->source, first, region->n_pages, region->va);
 	err = batch_end();
 	if (err == E_OK && shown == region->n_pages) {
 		return E_OK;
@@ -76,7 +77,7 @@ err_t share_map(
         struct space *from, vaddr_t from_va, struct space *to, vaddr_t to_va, uint64_t n_pages)
 {
 	struct region *source, *region;
-	err_t err = check_share(from, from_va, to_va, n_pages, &source);
+	err_t err = share_check(from, from_va, to_va, n_pages, &source);
 
 	if (err != E_OK) {
 		return err;

@@ -41,7 +41,7 @@ err_t space_new(struct space **ret_space)
 }
 
 /* Take the space's page tables back from the kernel, which refuses while it is in use. */
-static err_t tables_take_back(struct space *space)
+static err_t space_tables_take_back(struct space *space)
 {
 	paddr_t frames[64];
 	uint64_t n;
@@ -61,7 +61,7 @@ static err_t tables_take_back(struct space *space)
 	return E_OK;
 }
 
-static err_t check_space_free(const struct space *space)
+static err_t space_check_free(const struct space *space)
 {
 	if (space->is_boot) {
 		return E_PERM;
@@ -79,13 +79,13 @@ static err_t check_space_free(const struct space *space)
 
 err_t space_free(struct space *space)
 {
-	err_t err = check_space_free(space);
+	err_t err = space_check_free(space);
 
 	if (err == E_OK && space->mirror_of) {
 		err = mirror_unmap(space->mirror_of, space);
 	}
 	if (err == E_OK) {
-		err = tables_take_back(space);
+		err = space_tables_take_back(space);
 	}
 	if (err != E_OK) {
 		return err;
