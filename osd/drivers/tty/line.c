@@ -12,6 +12,7 @@
 #define LINE_BYTES 256u
 #define LINE_SENDERS_MAX 64u
 
+/* What one sender has written of a line that has not ended. Never freed: see LINE_SENDERS_MAX. */
 struct line {
 	struct line *next;
 	endpoint_t from;
@@ -23,6 +24,7 @@ static struct line *line_list;
 static uint32_t line_n_senders;
 static uint64_t line_n_written;
 
+/* The place of a sender, a new one if need be; NULL: no memory, and the text is lost. */
 static struct line *line_of(endpoint_t from)
 {
 	struct line *line;
@@ -49,6 +51,7 @@ static struct line *line_of(endpoint_t from)
 	return line;
 }
 
+/* Write a line and begin the next. What the ring cannot take is lost: the log makes nobody wait. */
 static void line_flush(struct line *line, struct ring *output)
 {
 	(void)ring_put(output, line->text, line->n);

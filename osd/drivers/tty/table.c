@@ -9,6 +9,7 @@
 
 #define CHUNK_BYTES 512u
 
+/* Ordinary state: a successor goes on with the bytes that wait. */
 static struct ring table_output, table_input;
 static uint64_t table_n_written;
 
@@ -29,6 +30,7 @@ void table_interrupt(void)
 	uart_interrupts(ring_used(&table_output) > 0);
 }
 
+/* How much of a request is served now: what was asked for, what a chunk holds, and the limit. */
 static uint32_t table_chunk(const struct tty_request *req, uint32_t limit)
 {
 	uint32_t n = req->bytes < CHUNK_BYTES ? req->bytes : CHUNK_BYTES;

@@ -12,6 +12,7 @@
 #define UART_LINE 4u
 #define UART_FIFO_BYTES 16u
 
+/* Offsets of ports. With LCR_DIVISOR set, the first two are the divisor instead. */
 enum uart_register { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR };
 #define IER_RECEIVED 0x1u
 #define IER_TRANSMITTER 0x2u
@@ -22,6 +23,7 @@ enum uart_register { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR
 #define LSR_DATA 0x1u
 #define LSR_TRANSMITTER_EMPTY 0x20u
 
+/* Number of the interrupt hook; an error before uart_start. */
 static err_t uart_hook = E_STATE;
 
 static uint32_t uart_read(enum uart_register reg)

@@ -23,6 +23,7 @@
 #define MMIO_N_SLOTS 8u
 #define MMIO_FIRST_LINE 16u
 
+/* On the wire (VIRTIO 1.1, 5.3.6.2), so there is no count at the end. */
 enum control_event {
 	CONTROL_DEVICE_READY,
 	CONTROL_PORT_ADD,
@@ -33,6 +34,7 @@ enum control_event {
 	CONTROL_PORT_OPEN,
 	CONTROL_PORT_NAME,
 };
+/* What either side says, in the byte order of the machine (little, as the device has it). */
 struct control_message {
 	uint32_t port;
 	uint16_t event, value;
@@ -43,6 +45,10 @@ static struct virtqueue control_in, control_out;
 static uint32_t control_out_next;
 static err_t control_hook = E_STATE;
 
+/*
+ * Say something to the device. Buffers are used in turn without waiting for one to come back:
+ * there are VIRTQUEUE_SIZE of them, and a port gives cause for two messages.
+ */
 static void control_say(uint32_t port, enum control_event event, uint16_t value)
 {
 	struct control_message say = {port, (uint16_t)event, value};
@@ -55,6 +61,7 @@ static void control_say(uint32_t port, enum control_event event, uint16_t value)
 	virtqueue_give_full(&control_out, index, sizeof(say));
 }
 
+/* Of what a device may announce, only ports that appear matter; the rest is passed over. */
 static void control_hear(const struct control_message *heard)
 {
 	if (heard->event == CONTROL_PORT_ADD) {
@@ -84,6 +91,7 @@ void control_interrupt(void)
 	(void)sys_irq_enable((uint32_t)control_hook);
 }
 
+/* The order is free; the device looks at no queue before virtio_device_run. */
 static err_t control_queues_start(void)
 {
 	err_t err = virtqueue_start(&control_in, &control_device, QUEUE_CONTROL_IN, CONTROL_BYTES);

@@ -17,7 +17,7 @@
 #define PORT_QUEUE_OUT (2 * PORT_NUMBER + 3)
 
 static struct virtqueue port_in, port_out;
-static uint32_t port_number = PORT_NONE;
+static uint32_t port_number = PORT_NONE; /* set when the device has named it */
 
 /* Filled buffers in order of arrival, and how far the first has been read. */
 static struct {
@@ -27,7 +27,8 @@ static uint32_t port_n_filled, port_read_offset;
 /* Transmit buffers that are ours. */
 static uint32_t port_free[VIRTQUEUE_SIZE];
 static uint32_t port_n_free;
-static bool port_writer_waits;
+static bool port_writer_waits; /* the last write did not take all: notify when there is room */
+/* Bytes, for CHARDEV_STATS. */
 static uint64_t port_n_in, port_n_out;
 
 err_t port_start(const struct virtio_device *device)
@@ -55,6 +56,7 @@ void port_open(uint32_t number)
 	}
 }
 
+/* Note which buffers the device has filled, as they stand; true if there were any. */
 static bool port_take_input(void)
 {
 	uint32_t bytes;
@@ -70,6 +72,7 @@ static bool port_take_input(void)
 	return any;
 }
 
+/* Take back what the device has sent; true if a writer waits for just that. */
 static bool port_take_output(void)
 {
 	uint32_t bytes;
@@ -93,6 +96,7 @@ bool port_interrupt(void)
 	return port_take_output() || input;
 }
 
+/* The first filled buffer was read to its end: give it back to be filled. */
 static void port_recycle_first(void)
 {
 	uint32_t index = port_filled[0].index;

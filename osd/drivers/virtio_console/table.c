@@ -7,6 +7,7 @@
 
 #include "osd/lib/sys/sys.h"
 
+/* Who is notified; requests of others are answered all the same. */
 static endpoint_t table_client = EP_NONE;
 
 void table_interrupt(void)

@@ -38,6 +38,7 @@ uint32_t mmio_queue_max(const struct virtio_device *device)
 	return mmio_read(device, MMIO_QUEUE_NUM_MAX);
 }
 
+/* Status bits are set one after the other and never cleared but by a reset (VIRTIO 1.1, 2.1). */
 static void mmio_status_add(const struct virtio_device *device, uint32_t bit)
 {
 	mmio_write(device, MMIO_STATUS, mmio_read(device, MMIO_STATUS) | bit);
@@ -53,6 +54,10 @@ static uint64_t mmio_features(const struct virtio_device *device)
 	return low | (uint64_t)mmio_read(device, MMIO_DEVICE_FEATURES) << 32;
 }
 
+/*
+ * Reset the device and go with it up to FEATURES_OK: it takes just these features, or is left alone
+ * with E_UNSUPPORTED. A device clears FEATURES_OK to say that it cannot work with what was chosen.
+ */
 static err_t mmio_negotiate(const struct virtio_device *device, uint64_t features)
 {
 	mmio_write(device, MMIO_STATUS, 0);

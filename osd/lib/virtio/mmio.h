@@ -2,6 +2,7 @@
 /* Register offsets of virtio over MMIO (VIRTIO 1.1, table 4.1), for this library only. */
 #include "osd/lib/virtio/virtio.h"
 
+/* Byte offsets as the device has them, so there are gaps and no count at the end. */
 enum mmio_register {
 	MMIO_MAGIC_VALUE = 0x000,
 	MMIO_VERSION_NUMBER = 0x004,
@@ -23,8 +24,9 @@ enum mmio_register {
 	MMIO_QUEUE_DEVICE_LOW = 0x0a0,
 };
 
+/* One 32-bit register; device memory, so the order of accesses is that of the program. */
 void mmio_write(const struct virtio_device *device, enum mmio_register reg, uint32_t value);
-/* Write a 64-bit value to a pair of registers. */
+/* Write a 64-bit value to a pair of registers, the lower half first. */
 void mmio_write_pair(const struct virtio_device *device, enum mmio_register low, uint64_t value);
 /* Largest size of the selected queue. */
 uint32_t mmio_queue_max(const struct virtio_device *device);

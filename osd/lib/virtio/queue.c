@@ -13,6 +13,11 @@
 
 #define DESCRIPTOR_WRITE 2u
 
+/*
+ * What driver and device share (VIRTIO 1.1, 2.6.5 to 2.6.8). The driver writes the first two parts
+ * and reads the third, the device the other way round; an index counts on without end, and an entry
+ * is valid once the index has passed it.
+ */
 struct virtqueue_ring {
 	struct {
 		uint64_t address;
@@ -39,6 +44,7 @@ struct virtqueue_ring {
 #define RING_BYTES 1024u
 _Static_assert(sizeof(struct virtqueue_ring) <= RING_BYTES, "the ring fits before the buffers");
 
+/* DMA memory of VM's, which stays where it is and is never used for anything else. */
 static err_t queue_memory(uint64_t bytes, vaddr_t *ret_va, paddr_t *ret_pa)
 {
 	struct vm_reply reply = vm_dma(EP_VM, (struct vm_request_dma){.bytes = bytes});
@@ -50,6 +56,7 @@ static err_t queue_memory(uint64_t bytes, vaddr_t *ret_va, paddr_t *ret_pa)
 	return reply.err;
 }
 
+/* Tell the device where the parts of the ring lie; the queue is the selected one. */
 static void queue_show(const struct virtqueue *queue, paddr_t ring_pa)
 {
 	const struct virtio_device *device = queue->device;
@@ -96,6 +103,10 @@ uint8_t *virtqueue_buffer(const struct virtqueue *queue, uint32_t index)
 	return queue->buffers + (size_t)index * queue->buffer_bytes;
 }
 
+/*
+ * Put a descriptor into the available ring and notify the device. The fence keeps the notification
+ * behind the index: a device that was idle looks at the index once, when it is notified.
+ */
 static void queue_give(struct virtqueue *queue, uint32_t index, uint32_t bytes, uint16_t flags)
 {
 	struct virtqueue_ring *ring = queue->ring;

@@ -6,6 +6,7 @@
  */
 #include "osd/abi/types.h"
 
+/* Owned by the driver; it stays where it is as long as a queue of the device is used. */
 struct virtio_device {
 	volatile uint32_t *registers;
 	uint32_t slot; /* number of the transport, which also tells its interrupt line */
@@ -32,12 +33,12 @@ uint32_t virtio_device_interrupt(const struct virtio_device *device);
 /* A queue of VIRTQUEUE_SIZE buffers of equal size in DMA memory. */
 struct virtqueue {
 	const struct virtio_device *device;
-	uint32_t number;
+	uint32_t number; /* as the device counts its queues */
 	uint32_t buffer_bytes;
 	uint8_t *buffers; /* VIRTQUEUE_SIZE * buffer_bytes */
 	paddr_t buffers_pa;
-	struct virtqueue_ring *ring;
-	uint16_t used_seen; /* entries of the used ring that were taken */
+	struct virtqueue_ring *ring; /* shared with the device: believe nothing read from it */
+	uint16_t used_seen;          /* entries of the used ring that were taken */
 };
 
 /* Make a queue in fresh DMA memory and show it to the device. E_NOMEM, E_UNSUPPORTED. */
@@ -48,5 +49,8 @@ uint8_t *virtqueue_buffer(const struct virtqueue *queue, uint32_t index);
 /* Hand a buffer to the device: to be filled (bytes = space), or to be sent (bytes = length). */
 void virtqueue_give_empty(struct virtqueue *queue, uint32_t index);
 void virtqueue_give_full(struct virtqueue *queue, uint32_t index, uint32_t bytes);
-/* Take a buffer back from the device: its index, or -1 if there is none. */
+/*
+ * Take a buffer back from the device: its index, and how many bytes the device has written into it;
+ * -1 if there is none, or if the device said nonsense, and then that buffer is lost.
+ */
 int virtqueue_take(struct virtqueue *queue, uint32_t *ret_bytes);
