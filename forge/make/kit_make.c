@@ -56,6 +56,7 @@ struct kit_maker {
 	size_t n_names;
 	struct elf_file linked;
 	struct buf state, symbols, order;
+	struct buf uses; /* names in the cache that it took, a line each */
 };
 
 static void kit_maker_fini(struct kit_maker *m)
@@ -74,6 +75,7 @@ static void kit_maker_fini(struct kit_maker *m)
 	buf_fini(&m->state);
 	buf_fini(&m->symbols);
 	buf_fini(&m->order);
+	buf_fini(&m->uses);
 	if (m->work) {
 		mem_remove_dir(m->work);
 		free(m->work);
@@ -148,6 +150,7 @@ static int kit_generate(struct kit_maker *m, const struct module_set *set, size_
 	object = &m->objects.items[m->objects.n - 1];
 	object->debug = debug;
 	object->plain = plain;
+	buf_printf(&m->uses, "%s\n", strrchr(plain, '/') + 1);
 	debug = plain = NULL;
 	return 0;
 }
@@ -513,6 +516,22 @@ static int kit_finish(struct kit_maker *m)
 	return 0;
 }
 
+/*
+ * Beside what it shares with other kits: what of it this kit took, in CACHE/NAME.uses. So who owns
+ * the cache can tell what no kit takes any more.
+ */
+static int kit_write_uses(const struct kit_maker *m)
+{
+	const char *slash = strrchr(m->request->out, '/');
+
+	if (!m->request->cache) {
+		return 0;
+	}
+	MEM_FREE char *path =
+	        mem_printf("%s/%s.uses", m->request->cache, slash ? slash + 1 : m->request->out);
+	return buf_write_file(&m->uses, path);
+}
+
 /* Steps in order; the first failure ends it, and what was made goes with kit_maker_fini(). */
 static int kit_maker_run(struct kit_maker *m)
 {
@@ -530,6 +549,9 @@ static int kit_maker_run(struct kit_maker *m)
 	}
 	if (r == 0) {
 		r = kit_write_manifest(m);
+	}
+	if (r == 0) {
+		r = kit_write_uses(m);
 	}
 	return r < 0 ? r : kit_finish(m);
 }

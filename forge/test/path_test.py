@@ -46,7 +46,11 @@ def make_kit(root, name):
     kit = os.path.join(directory, 'small.kit')
     cache = os.path.join(root, 'cache')
     luforge(*kit_args(directory, kit, '--cache', cache, *objects))
-    assert not [f for f in os.listdir(cache) if not re.fullmatch(r'[0-9a-f]{32}(\.debug)?\.o', f)]
+    entries = {f for f in os.listdir(cache) if re.fullmatch(r'[0-9a-f]{32}(\.debug)?\.o', f)}
+    assert set(os.listdir(cache)) - entries == {'small.kit.uses'}
+    with open(os.path.join(cache, 'small.kit.uses'), encoding='ascii') as f:
+        uses = f.read().split()
+    assert len(uses) == 2 and {e for u in uses for e in (u, u[:-2] + '.debug.o')} <= entries
     return kit
 
 
