@@ -22,8 +22,8 @@ struct instance;
  */
 _Noreturn void boot_main(void);
 /*
- * Where the data of this CPU lives, before anything else works; `struct
- * arch_cpu` is its first member.
+ * Where the data of CPU `number` lives; `struct arch_cpu` is its first member. Called before
+ * anything else works.
  */
 struct arch_cpu *cpu_storage(uint32_t number);
 /* The instance made call `number` (any value). Returns when it is to go on at once. */
@@ -79,9 +79,11 @@ _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *sp
  */
 _Noreturn void arch_idle(void);
 /*
- * machine.h also has struct arch_cpu, where `current` is the context that runs (NULL when idle),
- * and struct arch_cpu *arch_cpu_this(void)    of this CPU uint64_t arch_cycles(void)              a
- * free-running counter, for charging time
+ * CPUs. `struct arch_cpu` is in machine.h; in it `current` is the context that runs, NULL when the
+ * CPU waits for an interrupt. So are:
+ *
+ * struct arch_cpu *arch_cpu_this(void)           of this CPU
+ * uint64_t arch_cycles(void)                     a free-running counter, for charging time
  */
 
 /*
@@ -135,15 +137,16 @@ err_t arch_space_gate(struct arch_space *space, vaddr_t va, struct arch_tables *
  */
 err_t arch_space_fini(struct arch_space *space, paddr_t *frames, uint32_t max, uint32_t *ret_n);
 
-/* Direct-map address of the byte at va; NULL when absent or without this access. The rest of its
- * page follows. */
 #define ARCH_ACCESS_READ 1u
 #define ARCH_ACCESS_WRITE 2u
-#define ARCH_ACCESS_FORCE                                                                          \
-	4u /* with WRITE: read-only pages too, but never the shared zero frame                     \
-	    */
+/* With WRITE: read-only pages too, but never the shared zero frame. */
+#define ARCH_ACCESS_FORCE 4u
+/*
+ * Direct-map address of the byte at va; NULL when absent or without this access. The rest of its
+ * page follows.
+ */
 void *arch_space_ptr(const struct arch_space *space, vaddr_t va, uint32_t access);
-/* void *arch_frame_ptr(paddr_t pa): direct-map address of a frame of RAM (machine.h) */
+/* In machine.h: void *arch_frame_ptr(paddr_t pa), direct-map address of a frame of RAM. */
 
 /* Clock and timer. Nanoseconds since boot, never backwards. */
 nsec_t arch_clock(void);

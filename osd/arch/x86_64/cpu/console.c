@@ -1,4 +1,9 @@
-/* Debug console, exit device, I/O ports, entropy. */
+/*
+ * The ways out of the machine that need no driver: the debug console, which takes bytes as fast as
+ * they come, and the exit device, which ends QEMU with a code; I/O ports for drivers, whose rights
+ * the kernel has checked; and entropy, where the CPU has rdrand. Without rdrand the random source
+ * has the boot image's seed alone.
+ */
 #include "osd/arch/arch.h"
 #include "osd/arch/x86_64/x86.h"
 
@@ -33,11 +38,14 @@ void arch_port_out(uint16_t port, uint32_t width, uint32_t value)
 	}
 }
 
+#define RDRAND_TRIES 10 /* as its vendor advises */
+#define CPUID_C_RDRAND (1u << 30)
+
 static bool console_rdrand(uint64_t *ret_word)
 {
 	bool is_ok;
 
-	for (int tries = 0; tries < 10; tries++) {
+	for (int tries = 0; tries < RDRAND_TRIES; tries++) {
 		__asm__ volatile("rdrand %0; setc %1" : "=r"(*ret_word), "=q"(is_ok) : : "cc");
 		if (is_ok) {
 			return true;
@@ -48,7 +56,7 @@ static bool console_rdrand(uint64_t *ret_word)
 
 size_t arch_entropy(uint64_t *words, size_t n)
 {
-	bool has_rdrand = cpuid(1, 0).c & 1u << 30;
+	bool has_rdrand = cpuid(1, 0).c & CPUID_C_RDRAND;
 	size_t n_done = 0;
 
 	while (has_rdrand && n_done < n && console_rdrand(&words[n_done])) {

@@ -22,7 +22,16 @@ struct gate {
 #define IST_DOUBLE 2
 #define IST_MACHINE 3
 #define STACKS_PER_CPU 4u
+#define TSS_AVAILABLE (0x89ull << 40) /* present, 64-bit */
+#define SELECTOR_STEP 8u              /* bytes of a descriptor */
 
+/* Leaf 7 of cpuid. */
+#define CPUID_PROTECTION 7u
+#define CPUID_B_SMEP (1u << 7)
+#define CPUID_B_SMAP (1u << 20)
+#define CPUID_C_UMIP (1u << 2)
+
+/* Shared by all CPUs; each that is set up writes the same into it. */
 static struct gate idt[N_VECTORS];
 
 struct pointer {
@@ -52,13 +61,13 @@ static void cpu_tables_load(struct arch_cpu *arch)
 	struct pointer gdt_pointer = {sizeof(arch->gdt) - 1, (uint64_t)arch->gdt};
 	struct pointer idt_pointer = {sizeof(idt) - 1, (uint64_t)idt};
 
-	arch->gdt[SELECTOR_KERNEL_CODE / 8] = DESCRIPTOR_KERNEL_CODE;
-	arch->gdt[SELECTOR_KERNEL_DATA / 8] = DESCRIPTOR_KERNEL_DATA;
-	arch->gdt[SELECTOR_USER_DATA / 8] = DESCRIPTOR_USER_DATA;
-	arch->gdt[SELECTOR_USER_CODE / 8] = DESCRIPTOR_USER_CODE;
-	arch->gdt[SELECTOR_TSS / 8] = (sizeof(arch->tss) - 1) | (tss & 0xffffff) << 16 |
-	                              0x89ull << 40 | (tss >> 24 & 0xff) << 56;
-	arch->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
+	arch->gdt[SELECTOR_KERNEL_CODE / SELECTOR_STEP] = DESCRIPTOR_KERNEL_CODE;
+	arch->gdt[SELECTOR_KERNEL_DATA / SELECTOR_STEP] = DESCRIPTOR_KERNEL_DATA;
+	arch->gdt[SELECTOR_USER_DATA / SELECTOR_STEP] = DESCRIPTOR_USER_DATA;
+	arch->gdt[SELECTOR_USER_CODE / SELECTOR_STEP] = DESCRIPTOR_USER_CODE;
+	arch->gdt[SELECTOR_TSS / SELECTOR_STEP] = (sizeof(arch->tss) - 1) | (tss & 0xffffff) << 16 |
+	                                          TSS_AVAILABLE | (tss >> 24 & 0xff) << 56;
+	arch->gdt[SELECTOR_TSS / SELECTOR_STEP + 1] = tss >> 32;
 	__asm__ volatile("lgdt %0" : : "m"(gdt_pointer));
 	__asm__ volatile("lidt %0" : : "m"(idt_pointer));
 	__asm__ volatile("movl %0, %%ss" : : "r"(SELECTOR_KERNEL_DATA));
@@ -77,24 +86,31 @@ static void cpu_stacks_init(struct arch_cpu *cpu)
 	cpu->tss.io_map = sizeof(cpu->tss);
 }
 
+/*
+ * What the CPU has: users' pages are neither run nor read by the kernel, and users see no tables.
+ */
 static void cpu_protection_enable(void)
 {
-	struct cpuid features = cpuid(7, 0);
+	struct cpuid features = cpuid(CPUID_PROTECTION, 0);
 	uint64_t bits = 0;
 
-	if (cpuid(0, 0).a < 7) {
+	if (cpuid(0, 0).a < CPUID_PROTECTION) {
 		return;
 	}
-	bits |= features.b & 1u << 7 ? CR4_SMEP : 0;
-	bits |= features.b & 1u << 20 ? CR4_SMAP : 0;
-	bits |= features.c & 1u << 2 ? CR4_UMIP : 0;
+	bits |= features.b & CPUID_B_SMEP ? CR4_SMEP : 0;
+	bits |= features.b & CPUID_B_SMAP ? CR4_SMAP : 0;
+	bits |= features.c & CPUID_C_UMIP ? CR4_UMIP : 0;
 	cr4_set(bits);
 }
 
+/*
+ * sysret takes user code from 16 above what STAR names and user data from 8 above. Flags that a
+ * user could turn against the kernel are cleared at the entry.
+ */
 static void cpu_syscall_init(void)
 {
-	msr_write(MSR_STAR,
-	        (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_CODE - 16) << 48);
+	msr_write(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 |
+	                            (uint64_t)(SELECTOR_USER_CODE - 2 * SELECTOR_STEP) << 48);
 	msr_write(MSR_LSTAR, (uint64_t)entry_syscall);
 	msr_write(MSR_SFMASK,
 	        RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);

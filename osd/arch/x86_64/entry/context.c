@@ -1,9 +1,17 @@
-/* Contexts: starting, switching, floating-point state. */
+/*
+ * Contexts: the registers of an instance that does not run. How one begins, and how the CPU is
+ * switched to it: address space, thread pointer, floating-point unit, each touched only when it
+ * changes, since each of these writes is slow. The unit is switched lazily: it is off for everybody
+ * but its owner, and the first instruction that wants it traps.
+ */
 #include "osd/arch/x86_64/entry/entry.h"
 #include "osd/arch/x86_64/x86.h"
 
 #define FPU_CONTROL 0x037f
 #define SSE_CONTROL 0x1f80
+/* Offsets in what fxsave writes. */
+#define FXSAVE_CONTROL 0
+#define FXSAVE_MXCSR 24
 
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
 {
@@ -18,10 +26,10 @@ void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, 
 	        .ss = SELECTOR_USER_DATA,
 	        .gate = ctx->gate,
 	};
-	ctx->fpu[0] = FPU_CONTROL & 0xff;
-	ctx->fpu[1] = FPU_CONTROL >> 8;
-	ctx->fpu[24] = SSE_CONTROL & 0xff;
-	ctx->fpu[25] = SSE_CONTROL >> 8;
+	ctx->fpu[FXSAVE_CONTROL] = FPU_CONTROL & 0xff;
+	ctx->fpu[FXSAVE_CONTROL + 1] = FPU_CONTROL >> 8;
+	ctx->fpu[FXSAVE_MXCSR] = SSE_CONTROL & 0xff;
+	ctx->fpu[FXSAVE_MXCSR + 1] = SSE_CONTROL >> 8;
 }
 
 void arch_context_tls_set(struct arch_context *ctx, vaddr_t base)

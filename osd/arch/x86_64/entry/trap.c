@@ -1,4 +1,9 @@
-/* Exceptions and interrupts, sorted to the kernel's functions. */
+/*
+ * Exceptions and interrupts, sorted to the functions of the kernel. Exceptions of users become
+ * faults with a reason; those that say nothing more about the service than that it is wrong are
+ * FAULT_OTHER. An exception of the kernel's own is a panic. Nothing here returns: the way out is
+ * sched_run().
+ */
 #include "osd/arch/x86_64/entry/entry.h"
 #include "osd/arch/x86_64/irq/apic.h"
 #include "osd/arch/x86_64/x86.h"

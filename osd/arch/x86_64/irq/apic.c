@@ -28,7 +28,14 @@
 #define IOAPIC_LINE 0x10u
 #define LINE_LEVEL (1u << 15)
 #define LINE_MASKED (1u << 16)
+#define IOAPIC_WINDOW 0x10u /* bytes from the select register to the window */
 
+/* The two legacy controllers: mask registers, and all lines. */
+#define PIC_MASK_FIRST 0x21
+#define PIC_MASK_SECOND 0xa1
+#define PIC_ALL 0xff
+
+/* Found at boot, fixed afterwards. Lines are numbered through both IOAPICs. */
 static uint32_t n_lines;
 static uint32_t ioapic_lines[N_IOAPICS_MAX];
 static uint64_t timer_khz;
@@ -45,7 +52,7 @@ static void apic_io_select(uint32_t ioapic, uint32_t index)
 
 static volatile uint32_t *apic_io_window(uint32_t ioapic)
 {
-	return (volatile uint32_t *)(KMAP_IOAPIC + ioapic * PAGE_SIZE + 0x10);
+	return (volatile uint32_t *)(KMAP_IOAPIC + ioapic * PAGE_SIZE + IOAPIC_WINDOW);
 }
 
 static void apic_io_write(uint32_t ioapic, uint32_t index, uint32_t value)
@@ -54,6 +61,7 @@ static void apic_io_write(uint32_t ioapic, uint32_t index, uint32_t value)
 	*apic_io_window(ioapic) = value;
 }
 
+/* A line's redirection entry: two registers, of which the upper one stays 0 (CPU 0). */
 static void apic_line_write(uint32_t line, uint32_t flags)
 {
 	uint32_t ioapic = line >= ioapic_lines[0];
@@ -81,8 +89,8 @@ static void apic_io_init(void)
 
 void apic_init(void)
 {
-	port_out8(0x21, 0xff);
-	port_out8(0xa1, 0xff);
+	port_out8(PIC_MASK_FIRST, PIC_ALL);
+	port_out8(PIC_MASK_SECOND, PIC_ALL);
 	kmap_device(KMAP_LAPIC, LAPIC_PA);
 	*apic_local(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
 	*apic_local(LAPIC_LINT0) = LAPIC_MASKED;

@@ -12,6 +12,8 @@
 #define PIT_HZ 1193182ull
 #define PIT_COMMAND 0x43
 #define PIT_CHANNEL0 0x40
+#define PIT_RATE_0 0x34        /* channel 0: both bytes, rate generator */
+#define PIT_LATCH_0 0x00       /* channel 0: hold the count to be read */
 #define CALIBRATE_TICKS 11932u /* 10 ms */
 #define STEP_TICKS 8u          /* a step's pace is known to an eighth and better */
 #define STEPS_MIN 4u           /* of a measurement, so that one can be compared with others */
@@ -24,7 +26,7 @@ static uint64_t tsc_khz, tsc_start, tsc_scale; /* nsec = cycles * scale >> SCALE
 /* Channel 0 as a free-running 16-bit down-counter. */
 static void time_pit_start(void)
 {
-	port_out8(PIT_COMMAND, 0x34);
+	port_out8(PIT_COMMAND, PIT_RATE_0);
 	port_out8(PIT_CHANNEL0, 0);
 	port_out8(PIT_CHANNEL0, 0);
 }
@@ -33,7 +35,7 @@ static uint16_t time_pit_count(void)
 {
 	uint8_t low;
 
-	port_out8(PIT_COMMAND, 0);
+	port_out8(PIT_COMMAND, PIT_LATCH_0);
 	low = port_in8(PIT_CHANNEL0);
 	return (uint16_t)(low | port_in8(PIT_CHANNEL0) << 8);
 }
