@@ -334,6 +334,9 @@ def test_control(world):
     assert job['state'] == 'committed' and job['kind'] == 'restart', job
     assert world.peer.orders[-1].action == harness.peer.RESTART
     assert world.peer.orders[-1].n_signatures == 2
+    # A machine that speaks of layouts where none was ordered is believed the refusal, and no more.
+    world.peer.faults['overlap_of_none'] = 1
+    assert 'E_V_OVERLAP' in world.luctl('restart', 'ds', *keys, code=5)
     role, = (key for key in world.json('keys', 'list', *keys) if key['role'] == 'control')
     with open(world.dir + '/keys/root.signed', 'rb') as f:
         root = f.read()
@@ -352,7 +355,7 @@ def test_control(world):
                     assert 'control key' in str(e) or 'signature' in str(e), e
         assert world.settle(job)['state'] == 'JOB_STATE_FAILED'
     assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir + '/foreign', code=1)
-    assert len(world.peer.orders) == 1
+    assert len(world.peer.orders) == 2
 
 
 def test_known_machine(world):

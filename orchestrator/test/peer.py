@@ -435,6 +435,9 @@ class Peer:
                     'component': 'rs', 'step': 'verify', 'name': 'E_INVAL', 'message': 'no'}}
             return result
         if order.action in (RESTART, SHUTDOWN):
+            if self._fault('overlap_of_none'):
+                return {**result, 'outcome': 'OUTCOME_REFUSED', 'cause': {
+                    'component': 'rs', 'step': 'verify', 'name': 'E_V_OVERLAP', 'message': 'no'}}
             return result
         self.runs.append(order.txn)
         service = self.services[order.service]

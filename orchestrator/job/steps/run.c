@@ -37,10 +37,14 @@ static int run_keep_result(struct db *db, void *arg)
 	return err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
 }
 
-/* The fresh layout hits the running one: bad luck, not a failure. */
+/*
+ * The fresh layout hits the running one: bad luck, not a failure. A machine that says so of an
+ * order without a layout, a restart, is believed that it refused and no more.
+ */
 static bool run_overlaps(const struct job *job, const Machine__Result *result)
 {
 	return result->cause && !strcmp(result->cause->name, "E_V_OVERLAP") &&
+	       job_next(job->row.kind, job->row.step, JOB_ON_OVERLAP) != JOB_STEP_PLAN &&
 	       job->n_drawn_again < JOB_DRAW_TRIES;
 }
 
