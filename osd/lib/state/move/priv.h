@@ -20,8 +20,8 @@ struct state_transfer {
 /* run.c */
 enum state_code state_plan_run(
         struct state_transfer *t, const struct state_plan *plan, const uint8_t *old, uint8_t *new);
-/* All objects of one run. */
-enum state_code state_objects_run(struct state_transfer *t, const struct state_run *run);
+/* All objects of the old heap, run after run. */
+enum state_code state_objects_run(struct state_transfer *t);
 /* The case of a union that is alive, by the tag in the new record, or NULL. */
 const struct state_case *state_union_case(const struct state_union *u, const uint8_t *new);
 

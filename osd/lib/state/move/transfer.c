@@ -46,23 +46,6 @@ void state_foresee(struct state_transfer *t)
 	state_heap_foresee(&t->heap);
 }
 
-/* Runs whose site has no partner were counted as lost by the walk. */
-static enum state_code transfer_objects(struct state_transfer *t)
-{
-	for (uint32_t r = 1; r < t->heap.n_runs; r++) {
-		enum state_code code = STATE_OK;
-
-		if (t->heap.runs[r].site->new_addr != 0) {
-			code = state_objects_run(t, &t->heap.runs[r]);
-		}
-		if (code != STATE_OK) {
-			return code;
-		}
-	}
-	t->report->result->n_objects = t->heap.n_objects;
-	return STATE_OK;
-}
-
 /*
  * The variables that were paired, those with handlers or those without. Names for errors: the
  * variable, and its old address, from which the member is found.
@@ -101,7 +84,7 @@ enum state_code state_transfer(struct state_transfer *t)
 		code = transfer_variables(t, false);
 	}
 	if (code == STATE_OK) {
-		code = transfer_objects(t);
+		code = state_objects_run(t);
 	}
 	t->map.is_settled = true;
 	if (code == STATE_OK && t->map.n_unsettled > 0) {
