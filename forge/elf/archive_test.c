@@ -4,6 +4,7 @@
  */
 #undef NDEBUG
 #include <assert.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,55 @@ static int resolve(const void *bytes, size_t len)
 	return r;
 }
 
+/* A member behind what is there; bytes are padded to an even number. */
+static void add_member(struct buf *archive, const char *name, const void *bytes, size_t len)
+{
+	char header[61];
+
+	snprintf(header, sizeof(header), "%-16s%-12d%-6d%-6d%-8s%-10zu`\n", name, 0, 0, 0, "100644",
+	        len);
+	buf_add(archive, header, 60);
+	buf_add(archive, bytes, len);
+	buf_add(archive, "\n", len % 2);
+}
+
+/*
+ * A member with a long name, to which the index gives two symbols that it does not define: it is
+ * taken once, and under its name.
+ */
+static void test_take(void)
+{
+	static const char index[] = "\0\0\0\2\0\0\0\xb8\0\0\0\xb8wanted\0other";
+	static const char names[] = "a_name_longer_than_a_field.o/\n";
+	const Elf64_Ehdr empty = {.e_ident = ELFMAG "\2\1\1",
+	        .e_type = ET_REL,
+	        .e_machine = EM_X86_64,
+	        .e_version = EV_CURRENT,
+	        .e_ehsize = sizeof(empty)};
+	const char *const paths[] = {"take.a"};
+	struct object_list list = {0};
+	struct elf_file wants = {.n_symbols = 2};
+	BUF_CLEANUP struct buf archive = {0};
+
+	buf_add(&archive, MAGIC, 8);
+	add_member(&archive, "/", index, sizeof(index));
+	add_member(&archive, "//", names, sizeof(names) - 1);
+	add_member(&archive, "/0", &empty, sizeof(empty));
+	assert(mem_write_file(paths[0], archive.bytes, archive.len) == 0);
+	wants.symbols = mem_zalloc(2, sizeof(*wants.symbols));
+	wants.symbols[0] =
+	        (struct elf_symbol){.name = "wanted", .section = SHN_UNDEF, .bind = STB_GLOBAL};
+	wants.symbols[1] =
+	        (struct elf_symbol){.name = "other", .section = SHN_UNDEF, .bind = STB_GLOBAL};
+	object_list_add(&list, &wants, NULL, NULL);
+	assert(archive_resolve(&list, paths, 1) == 0);
+	assert(list.n == 2);
+	assert(!strcmp(list.items[1].archive, "take.a"));
+	assert(!strcmp(list.items[1].member, "a_name_longer_than_a_field.o"));
+	object_list_fini(&list);
+	(void)unlink(paths[0]);
+}
+
 int main(void)
 {
 	char work[] = "/tmp/archive_test.XXXXXX";
@@ -88,6 +138,7 @@ int main(void)
 			abort();
 		}
 	}
+	test_take();
 	assert(chdir("/") == 0 && rmdir(work) == 0);
 	return 0;
 }

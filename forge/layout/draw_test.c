@@ -84,6 +84,21 @@ static void test_shuffle_is_fair(void)
 	(void)draw_free(d);
 }
 
+/* What is drawn after a shuffle is part of the recipe, too: n items take n - 1 choices. */
+static void test_shuffle_takes(void)
+{
+	struct draw *a = draw_new(seed_a, "shuffle");
+	struct draw *b = draw_new(seed_a, "shuffle");
+	uint8_t v[3] = {0, 1, 2};
+
+	draw_shuffle(a, v, 3, sizeof(v[0]));
+	(void)draw_below(b, 3);
+	(void)draw_below(b, 2);
+	assert(draw_u64(a) == draw_u64(b));
+	(void)draw_free(a);
+	(void)draw_free(b);
+}
+
 static void test_seed_parse(void)
 {
 	static const char good[] =
@@ -109,6 +124,7 @@ int main(void)
 	test_streams_differ();
 	test_below_is_fair();
 	test_shuffle_is_fair();
+	test_shuffle_takes();
 	test_seed_parse();
 	return 0;
 }

@@ -21,7 +21,7 @@ import os
 import re
 
 SEED = 'samsara-1'
-NOT_DROPPED = re.compile(r'assert|log|print|trace|free|close|unref|zero|va_|_delay|panic|(^|_)text_')
+NOT_DROPPED = re.compile(r'assert|log|print|trace|free|close|unref|zero|va_|_delay|panic|unreachable|(^|_)text_')
 BOUNDS = {'<': '<=', '<=': '<', '>': '>=', '>=': '>'}
 
 

@@ -71,11 +71,46 @@ static bool is_found(uid_t uid, const char *words)
 	return r == 0;
 }
 
+/*
+ * The whole of it: a word that is missing is a machine that starts and has no port, no CPU that
+ * the kernel can use, or devices that nobody asked for.
+ */
+static void test_command(void)
+{
+	static const char *const expected[] = {"qemu", "-M",
+	        ("microvm,acpi=on,ioapic2=off,rtc=off,pit=on,pic=on,isa-serial=on,"
+	         "auto-kernel-cmdline=off"),
+	        "-accel", "tcg", "-cpu", "max", "-m", "64M", "-global",
+	        "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config", "-no-reboot",
+	        "-display", "none", "-device", "virtio-serial-device", "-chardev",
+	        "socket,id=port,path=/d/port.sock,server=on,wait=off", "-device",
+	        "virtserialport,chardev=port,name=samsara", "-serial", "file:/d/serial.log",
+	        "-debugcon", "file:/d/debug.log", "-device",
+	        "isa-debug-exit,iobase=0xf4,iosize=0x04", "-kernel", "samsara", "-initrd",
+	        "/d/boot.img", "-pidfile", "/d/qemu.pid", "-daemonize"};
+	const size_t n = sizeof(expected) / sizeof(expected[0]);
+	const struct qemu_machine machine = {.program = "qemu",
+	        .kernel = "samsara",
+	        .dir = "/d",
+	        .accel = "tcg",
+	        .memory_bytes = 64u << 20};
+	struct qemu_command command;
+
+	assert(unsetenv("SAMSARA_ACCEL") == 0);
+	qemu_command_init(&command, &machine);
+	for (size_t i = 0; i < n && i < command.n_words; i++) {
+		assert(!strcmp(command.words[i], expected[i]));
+	}
+	assert(command.n_words == n && command.words[n] == NULL);
+	qemu_command_fini(&command);
+}
+
 int main(void)
 {
 	char words[96];
 	pid_t pid;
 
+	test_command();
 	assert(mkdtemp(dir));
 	assert(qemu_find(dir, &pid) == -ESRCH);
 	snprintf(words, sizeof(words), "socket,path=%s/" QEMU_SOCKET ",server=on", dir);

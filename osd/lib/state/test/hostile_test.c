@@ -72,6 +72,19 @@ static void test_end(void)
 	refused(w, STATE_E_HEAP, "directory behind its end");
 }
 
+/* A page of arrays at the very end, as it was foreseen: behind its counts nothing can be read. */
+static void test_last_page(void)
+{
+	struct world *w = world_new(SIDE, SIDE, SEED);
+
+	w->heap_size = w->new_usable = HEAP_CHUNK_BYTES;
+	world_start(w);
+	while (page_of(w, world_object(w, "byte", 0, 1000)) != HEAP_CHUNK_PAGES - 1) {
+	}
+	done(w);
+	world_free(w);
+}
+
 static void test_small_pages(void)
 {
 	struct world *w = world();
@@ -167,6 +180,16 @@ static void test_heap_pointers(void)
 	object = world_object(w, "add", 0, 1);
 	point(w, "p", object + HEAP_CHUNK_BYTES);
 	refused(w, STATE_E_POINTER, "free memory");
+	/* In the middle of an object of its own type, where no other one begins. */
+	w = begin("struct two { i64 a; i64 b; }; site struct two f; struct two *p;",
+	        "struct two { i64 a; i64 b; }; site struct two f; struct two *p;");
+	object = world_object(w, "f", 0, 2);
+	point(w, "p", object + 8);
+	refused(w, STATE_E_POINTER, "no value of its type");
+	/* The first byte behind the heap is not the heap's. */
+	w = world();
+	point(w, "p", w->old_heap + w->heap_size);
+	refused(w, STATE_E_POINTER, "leads nowhere");
 }
 
 #define COUNTED "struct s { i64 *p @length=n; i32 n; } v[2]; i64 x[4]; site i64 f;"
@@ -240,6 +263,7 @@ int main(void)
 {
 	test_root();
 	test_end();
+	test_last_page();
 	test_small_pages();
 	test_large_pages();
 	test_array_count();

@@ -9,6 +9,7 @@
 
 #define WORLD_HEAP (UINT64_C(4) * HEAP_CHUNK_BYTES)
 #define WORLD_SCRATCH (UINT64_C(4) << 20)
+#define WORLD_GUARD HEAP_PAGE_BYTES
 
 static const char *const world_root =
         "file heap.c; struct heap_root { u64 magic; } heap_root @skip; file a.c; ";
@@ -46,14 +47,21 @@ struct world *world_new(const char *old_text, const char *new_text, uint64_t see
 	return world;
 }
 
+/* Nothing can be read behind the end, as RS leaves it. */
 static uint8_t *world_map(uint64_t size)
 {
-	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *map =
+	        mmap(NULL, size + WORLD_GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (map == MAP_FAILED) {
+	if (map == MAP_FAILED || mprotect(map, size, PROT_READ | PROT_WRITE) != 0) {
 		abort();
 	}
 	return map;
+}
+
+static void world_unmap(uint8_t *map, uint64_t size)
+{
+	munmap(map, size + WORLD_GUARD);
 }
 
 static void world_heap_start(struct world *world, uint8_t *heap, uint64_t usable)
@@ -76,9 +84,9 @@ void world_start(struct world *world)
 
 struct world *world_free(struct world *world)
 {
-	munmap(world->old_heap, world->heap_size);
-	munmap(world->new_heap, world->heap_size);
-	munmap(world->scratch, world->scratch_size);
+	world_unmap(world->old_heap, world->heap_size);
+	world_unmap(world->new_heap, world->heap_size);
+	world_unmap(world->scratch, world->scratch_size);
 	model_free(world->old);
 	model_free(world->new);
 	free(world);

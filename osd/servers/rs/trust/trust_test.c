@@ -130,6 +130,21 @@ static void test_statement_first(void)
 	assert(order(5, 1, 9, SAMPLE_NOW) == E_OK);
 }
 
+/* A statement tells of its services; what lies behind the last of them is none. */
+static void test_statement_ends(void)
+{
+	static const struct trust_service none;
+	uint32_t n = 0;
+
+	boot(SAMPLE_NOW, 5);
+	assert(tell_statement(5) == E_OK);
+	while (t.services[n].name[0] != '\0') {
+		n++;
+	}
+	assert(n == 2);
+	assert(memcmp(&t.services[n], &none, sizeof(none)) == 0);
+}
+
 /*
  * Only what is accepted moves the number; the highest number under a
  * refused order blocks nothing.
@@ -475,6 +490,7 @@ static void test_nothing_without_root(void)
 int main(void)
 {
 	test_statement_first();
+	test_statement_ends();
 	test_numbers();
 	test_epochs();
 	test_roots();

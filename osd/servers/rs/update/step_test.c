@@ -91,6 +91,8 @@ static void test_sizes(void)
 	assert(!txn_is_reached(&txn));
 	txn_reach(&txn, &txn.components[0]);
 	assert(txn_is_reached(&txn));
+	/* Nobody is waited for: the first stands for all, never one that is not of the set. */
+	assert(txn_slowest(&txn) == &txn.components[0]);
 	/* A component that is not of the set is not waited for; one more is. */
 	txn.n_components = 2;
 	assert(!txn_is_reached(&txn) && txn_slowest(&txn) == &txn.components[1]);
