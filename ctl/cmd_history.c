@@ -3,10 +3,14 @@
  * says when there is more; show prints one generation whole: release, layout, signature, steps
  * of its job, what was moved and lost.
  */
+#include "ctl/cmd.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "ctl/command.h"
+#include "ctl/job.h"
+#include "ctl/pairing.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 

@@ -2,9 +2,12 @@
  * jobs: what was asked for and what became of it. A job that was refused before a generation was
  * drawn is in no history, so this is where its reason is found later.
  */
+#include "ctl/cmd.h"
+
 #include <inttypes.h>
 
 #include "ctl/command.h"
+#include "ctl/job.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 

@@ -4,6 +4,8 @@
  * layout seed that it opened. list says of each key whether it can do its work now and what to
  * do if not, and fails if one that is here cannot.
  */
+#include "ctl/cmd.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>

@@ -2,9 +2,11 @@
  * log: the machine's log lines, those that lud has kept and, with -f, new ones until Ctrl-C.
  * Lines come from services; they are escaped as everything from lud is.
  */
+#include "ctl/cmd.h"
+
 #include <inttypes.h>
 
-#include "ctl/command.h"
+#include "ctl/client.h"
 #include "ctl/json.h"
 
 /* Lines of before that are printed without --limit. */

@@ -3,6 +3,8 @@
  * lud's worker reads; it is made absolute here, since lud stands elsewhere. Signing is
  * cmd_sign.c's, offline.
  */
+#include "ctl/cmd.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * release sign: offline. What is signed was read from the kit and judged first, all of
  * it, and is shown with what it may do: signing a kit is giving it these rights.
  */
+#include "ctl/cmd.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>

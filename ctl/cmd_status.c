@@ -3,11 +3,15 @@
  * give now is marked with its age. What is wrong with lud's record follows on stderr, with the
  * remedy; only a damaged record makes the command fail.
  */
+#include "ctl/cmd.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #include "ctl/command.h"
+#include "ctl/control.h"
+#include "ctl/job.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 #include "version.h"

@@ -4,7 +4,11 @@
  * of several, the worst. Consent to loss and a restart need a control key, so it is looked for
  * before anything is asked.
  */
+#include "ctl/cmd.h"
+
 #include "ctl/command.h"
+#include "ctl/control.h"
+#include "ctl/job.h"
 
 /* Asks for one job and tells what became of it. */
 static int update_one(const struct options *options, Control__Request *request)

@@ -3,6 +3,8 @@
  * what is shown is read from those very bytes, and only the signature goes back, on a
  * connection of its own because the first one waits for the job's end.
  */
+#include "ctl/control.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "ctl/command.h"
 #include "ctl/intent.h"
 #include "ctl/known.h"
+#include "ctl/pairing.h"
 #include "ctl/text.h"
 #include "keyring/keyring.h"
 

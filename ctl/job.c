@@ -4,11 +4,15 @@
  * the machine was asked, the machine before it began, or the machine by undoing it. An outcome
  * that luctl does not know is CTL_UNKNOWN, never success.
  */
+#include "ctl/job.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
+#include "ctl/base.h"
+#include "ctl/control.h"
+#include "ctl/pairing.h"
 #include "ctl/text.h"
 
 /* The words of proto/words/jobs.def; `?` for a state that only a newer lud knows. */

@@ -13,10 +13,8 @@
 #include <string.h>
 
 #include "ctl/client.h"
+#include "ctl/cmd.h"
 #include "ctl/cmdline.h"
-#include "ctl/command.h"
-#include "ctl/json.h"
-#include "ctl/place.h"
 
 /*
  * All commands, in the order of `luctl --help`. The table is here and not in cmdline.c, so that the
@@ -37,41 +35,6 @@ static void main_help(FILE *to)
 	      "4 rejected by lud, 5 refused by the machine, 6 rolled back, 7 outcome unknown,\n"
 	      "8 keys or kits unusable, 9 answer not written, 130 interrupted. See luctl(1).\n",
 	        to);
-}
-
-/* The body of an answer, without its envelope. */
-static void main_print_json(const Control__Reply *reply)
-{
-	json_t *json = json_of_message(&reply->base);
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(json, name, value)
-	{
-		if (strcmp(name, "id") != 0) {
-			json_print(json_incref(value));
-		}
-	}
-	json_decref(json);
-}
-
-char *command_keys(const struct options *options)
-{
-	return options->keys ? ctl_format("%s", options->keys) : place_keys();
-}
-
-int command_call(const struct options *options, Control__Request *request, client_news_fn news,
-        void *arg, struct client **ret_client, const Control__Reply **ret_reply)
-{
-	int code = client_open(options->socket, ret_client);
-
-	if (code == CTL_OK) {
-		code = client_call(*ret_client, request, news, arg, ret_reply);
-	}
-	if (code == CTL_OK && options->json) {
-		main_print_json(*ret_reply);
-	}
-	return code;
 }
 
 /* The exit code of a command, or CTL_OUTPUT: a full disk must not look like success. */

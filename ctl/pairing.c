@@ -4,10 +4,12 @@
  * text was escaped with everything else, so its ends of lines are looked for in their escaped
  * form.
  */
+#include "ctl/pairing.h"
+
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "ctl/command.h"
 #include "ctl/text.h"
 
 /* Newlines are escaped like all else that a machine says (ctl/clean.h). */

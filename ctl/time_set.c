@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/cmd.h"
 #include "ctl/command.h"
 #include "keyring/keyring.h"
 

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/base.h"
 #include "ctl/clean.h"
-#include "ctl/command.h"
+#include "ctl/client.h"
+#include "ctl/cmd.h"
+#include "ctl/cmdline.h"
 #include "ctl/place.h"
 #include "ctl/reply.h"
 #include "proto/frame/arena.h"
