@@ -1,7 +1,7 @@
 /*
- * luctl: finds the command in one table (ctl/commands.def), reads its options, runs it. With --json
- * an answer of lud is printed as it came, by its descriptor; only the commands that work without
- * lud write JSON of their own.
+ * luctl: finds the command in one table (ctl/cmdline/commands.def), reads its options, runs it. With
+ * --json an answer of lud is printed as it came, by its descriptor; only the commands that work
+ * without lud write JSON of their own.
  *
  *     main_run: cmdline_find -> cmdline_read -> cmd_NAME -> command_call -> client_call
  *     main_end: flush what was printed
@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ctl/client.h"
-#include "ctl/cmd.h"
-#include "ctl/cmdline.h"
+#include "ctl/client/client.h"
+#include "ctl/cmd/cmd.h"
+#include "ctl/cmdline/cmdline.h"
 
 /*
  * All commands, in the order of `luctl --help`. The table is here and not in cmdline.c, so that the
@@ -23,7 +23,7 @@
 static const struct verb main_verbs[] = {
 #define VERB(name, function, min, max, arguments, takes, summary)                                  \
 	{name, cmd_##function, min, max, arguments, takes, summary},
-#include "ctl/commands.def"
+#include "ctl/cmdline/commands.def"
 };
 
 #define MAIN_N_VERBS (sizeof(main_verbs) / sizeof(main_verbs[0]))

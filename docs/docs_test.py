@@ -68,7 +68,7 @@ def test_links():
 
 def test_luctl():
     """The manual page has every command with exactly its options, every option and every exit code; so has --help."""
-    text, table = page('luctl.1.scd'), slurp('ctl/commands.def')
+    text, table = page('luctl.1.scd'), slurp('ctl/cmdline/commands.def')
     row = r'^VERB\("([a-z ]+)", \w+, \d+, \d+, "[^"]*",\s*"([^"]*)"'
     commands = {name: takes.split() for name, takes in re.findall(row, table, re.M)}
     options = dict(re.findall(r'^OPTION\("([a-z-]+)", [^,]+, \w+, \w+, (\w+),', table, re.M))
@@ -85,7 +85,7 @@ def test_luctl():
         assert re.search(rf'^\*--{option}\*', text, re.M), f'luctl(1) has no option --{option}'
     for option in set(re.findall(r'--([a-z-]+)', text)):
         assert option in options, f'luctl has no option --{option}'
-    for code in re.findall(r'CTL_\w+ = (\d+)', slurp('ctl/base.h')):
+    for code in re.findall(r'CTL_\w+ = (\d+)', slurp('ctl/base/base.h')):
         assert re.search(rf'^\*{code}\*', text, re.M), f'luctl(1) has no exit code {code}'
 
 

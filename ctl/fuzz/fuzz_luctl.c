@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/base.h"
-#include "ctl/clean.h"
-#include "ctl/client.h"
-#include "ctl/cmd.h"
-#include "ctl/cmdline.h"
-#include "ctl/place.h"
-#include "ctl/reply.h"
+#include "ctl/base/base.h"
+#include "ctl/base/clean.h"
+#include "ctl/client/client.h"
+#include "ctl/cmd/cmd.h"
+#include "ctl/cmdline/cmdline.h"
+#include "ctl/client/place.h"
+#include "ctl/client/reply.h"
 #include "proto/frame/arena.h"
 
 #define ARENA_BYTES (1u << 20)

@@ -11,7 +11,7 @@ Each request in the body of `Request` ends with a comment that says what both pr
 - `machine`: the request names a machine that must be spoken with; one that is still connecting is waited for.
 - `changes`: it changes something that must be recorded, and is refused while nothing can be.
 
-lud makes its rules from the table (orchestrator/control/request.c), luctl what it accepts as an answer (ctl/reply.c).
+lud makes its rules from the table (orchestrator/control/request.c), luctl what it accepts as an answer (ctl/client/reply.c).
 A request without a comment, a kind of answer that `Reply` does not have, or an unknown word fails the build.
 """
 import re

@@ -1,0 +1,87 @@
+/*
+ * Every string of a message, escaped where it stands: by descriptor, through lists, oneofs and
+ * messages inside, so no field can be forgotten. Only what changes is copied, into the
+ * allocator that the message came from.
+ */
+#include "ctl/base/clean.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/text/escape.h"
+
+/*
+ * The text, escaped; the text itself when nothing had to be. "" when the allocator is full: an
+ * answer that is cut is better than one that reaches the terminal raw.
+ */
+static char *clean_text(char *text, ProtobufCAllocator *allocator)
+{
+	char *escaped = text_escape_new(text);
+	size_t size = strlen(escaped) + 1;
+	char *copy = text;
+
+	if (strcmp(escaped, text)) {
+		copy = allocator->alloc(allocator->allocator_data, size);
+		if (copy) {
+			memcpy(copy, escaped, size);
+		}
+	}
+	free(escaped);
+	return copy ? copy : "";
+}
+
+/* at: a place that holds a pointer to a string or to a message. */
+static void clean_value(
+        const ProtobufCFieldDescriptor *field, void *at, ProtobufCAllocator *allocator)
+{
+	void **pointer = at;
+
+	if (!*pointer) {
+		return;
+	}
+	if (field->type == PROTOBUF_C_TYPE_STRING) {
+		*pointer = clean_text(*pointer, allocator);
+	} else {
+		clean_message(*pointer, allocator);
+	}
+}
+
+/*
+ * One field with all its values. A oneof has its field in the message only when the quantifier
+ * names it.
+ */
+static void clean_field(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+        ProtobufCAllocator *allocator)
+{
+	char *at = (char *)message + field->offset;
+	const char *quantifier = (char *)message + field->quantifier_offset;
+
+	if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE) {
+		return;
+	}
+	if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+		for (size_t i = 0; i < *(const size_t *)quantifier; i++) {
+			clean_value(field, *(void ***)at + i, allocator);
+		}
+	} else if (!(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
+	           *(const uint32_t *)quantifier == field->id) {
+		clean_value(field, at, allocator);
+	}
+}
+
+void clean_message(ProtobufCMessage *message, ProtobufCAllocator *allocator)
+{
+	const ProtobufCMessageDescriptor *type = message->descriptor;
+
+	for (unsigned int i = 0; i < type->n_fields; i++) {
+		clean_field(message, &type->fields[i], allocator);
+	}
+}
+
+void clean_from_lud(Control__FromLud *from, bool for_json, ProtobufCAllocator *allocator)
+{
+	if (!for_json || from->body_case == CONTROL__FROM_LUD__BODY_PROGRESS) {
+		clean_message(&from->base, allocator);
+	}
+}

@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * luctl's end of the control protocol: one blocking conversation with lud over its
+ * socket. Errors are told to the person here and come back as exit codes.
+ */
+#include "ctl/base/base.h"
+#include "proto/control/control.pb-c.h"
+
+/* A connection on which the greeting is done; client.c says what is in it. */
+struct client;
+
+/* path: NULL finds lud's usual place. CTL_OK or an exit code. */
+int client_open(const char *path, struct client **ret_client);
+/* Ends the session; for the cleanup attribute. Jobs that were asked for continue in lud. */
+void client_closep(struct client **client);
+
+/* Strings come as lud sends them, for JSON; without this they come fit for a terminal. */
+void client_keep_raw(void);
+
+/* What lud sends before its answer; messages live until the return. */
+typedef void (*client_news_fn)(const Control__FromLud *from, void *arg);
+
+/*
+ * Sends a request and waits for its answer, which lives until the next call. CTL_OK, or the
+ * exit code of an error that was told (lud's refusals included). news may be NULL.
+ */
+int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
+        const Control__Reply **ret_reply);

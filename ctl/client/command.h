@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * What every command begins with: its keyring, and a request to lud with its answer, both by the
+ * options that were given.
+ */
+#include "ctl/client/client.h"
+#include "ctl/cmdline/cmdline.h"
+
+/* The directory of the keyring: --keys, or the usual place. The caller frees. */
+char *command_keys(const struct options *options);
+
+/*
+ * Open a connection to lud, send the request and wait for its answer; print the answer when JSON is
+ * wanted. CTL_OK: *ret_reply is set and is of a kind that answers the request; it lives as long as
+ * *ret_client is open. Else an exit code, after the reason was printed. news may be NULL.
+ */
+int command_call(const struct options *options, Control__Request *request, client_news_fn news,
+        void *arg, struct client **ret_client, const Control__Reply **ret_reply);

@@ -1,0 +1,252 @@
+/*
+ * history and show: generations and how they came to be. history is a table, newest first, and
+ * says when there is more; show prints one generation whole: release, layout, signature, steps
+ * of its job, what was moved and lost.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/client/command.h"
+#include "ctl/job/job.h"
+#include "ctl/sign/pairing.h"
+#include "ctl/base/table.h"
+#include "ctl/base/text.h"
+
+/* Why it did not run, or what it cost. */
+static const char *history_cause(const Control__Job *job, char text[128])
+{
+	if (job && job->cause) {
+		return job->cause->message;
+	}
+	if (!job || !job->consent.len) {
+		return "";
+	}
+	consent_text(job, text);
+	return text;
+}
+
+/*
+ * One generation as a row. A job may have drawn several layouts before one fitted; its result
+ * belongs to the generation that ran, so a row without a base address shows none.
+ */
+static void history_row(struct table *table, const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+	/* A layout that was given up before it was made: the job's result is another one's. */
+	bool was_made = generation->base_address != 0;
+	const Machine__Result *result = job && was_made ? job->result : NULL;
+	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
+	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE], consent[128];
+
+	snprintf(number, TEXT_SIZE, "%" PRIu64, generation->generation);
+	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
+	        text_id(&generation->release_id, id));
+	snprintf(base, TEXT_SIZE, was_made ? "0x%" PRIx64 : "-", generation->base_address);
+	snprintf(job_id, TEXT_SIZE, "%" PRIu64, job ? job->id : 0);
+	table_row(table, (const char *const[]){generation->service, number, release, base,
+	                         generation->state, text_time(generation->committed_us, when),
+	                         job_id, job ? job_kind_text(job->kind) : "?",
+	                         text_nsec(result ? result->blackout_ns : 0, blackout),
+	                         history_cause(job, consent)});
+}
+
+static void history_print(const Control__History *history)
+{
+	static const struct table_column columns[] = {
+	        {"SERVICE", false},
+	        {"GEN", true},
+	        {"RELEASE", false},
+	        {"BASE", true},
+	        {"STATE", false},
+	        {"COMMITTED", false},
+	        {"JOB", true},
+	        {"BY", false},
+	        {"BLACKOUT", true},
+	        {"CAUSE", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < history->n_generations; i++) {
+		history_row(table, history->generations[i]);
+	}
+	table_print(table);
+	if (history->more) {
+		puts("there is more: use --limit");
+	}
+}
+
+/* Without a service, the generations of all services, in one order of time. */
+int cmd_history(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__HistoryRequest history = CONTROL__HISTORY_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	history.machine = (char *)options->machine;
+	history.service = options->n_args ? options->args[0] : "";
+	history.limit = options->limit;
+	request.body_case = CONTROL__REQUEST__BODY_HISTORY;
+	request.history = &history;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		history_print(reply->history);
+	}
+	return code;
+}
+
+/* A line with an id or a hash in hex, whole: it is there to be copied. */
+static void show_bytes(const char *name, const ProtobufCBinaryData *bytes)
+{
+	printf("%-14s", name);
+	for (size_t i = 0; i < bytes->len; i++) {
+		printf("%02x", bytes->data[i]);
+	}
+	putchar('\n');
+}
+
+/*
+ * The steps of a job in the order in which it took them, each with its time. A step that did
+ * not end, or whose clock was set back meanwhile, took 0.
+ */
+static void show_steps(const Control__Job *job)
+{
+	static const struct table_column columns[] = {
+	        {"STEP", false},
+	        {"STATE", false},
+	        {"TOOK", true},
+	        {"DETAIL", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < job->n_steps; i++) {
+		const Control__JobStep *step = job->steps[i];
+		uint64_t usec = step->ended_us > step->started_us
+		                        ? (uint64_t)step->ended_us - (uint64_t)step->started_us
+		                        : 0;
+		char took[TEXT_SIZE];
+
+		table_row(table, (const char *const[]){step->name, step->state,
+		                         text_nsec(usec * 1000, took), step->detail});
+	}
+	table_print(table);
+}
+
+/*
+ * What the machine measured and moved, in the units of the last transfer: the phases are its
+ * own words.
+ */
+static void show_result(const Machine__Result *result)
+{
+	char text[TEXT_SIZE];
+
+	printf("%-14s%s\n", "blackout", text_nsec(result->blackout_ns, text));
+	printf("%-14s%s\n", "longest gap", text_nsec(result->longest_gap_ns, text));
+	printf("%-14s%" PRIu64 " bytes in %" PRIu64 " objects, %" PRIu64 " pages, arena %s\n",
+	        "transferred", result->bytes, result->objects, result->pages,
+	        text_bytes(result->arena_bytes, text));
+	for (size_t i = 0; i < result->n_phases; i++) {
+		printf("%-14s%-10s %s\n", i ? "" : "phases", result->phases[i]->name,
+		        text_nsec(result->phases[i]->ns, text));
+	}
+	pairing_print_removed("              ", result);
+}
+
+/* What was found out before the update, and who consented to which loss by which key. */
+static void show_pairing(const Control__Job *job)
+{
+	char id[TEXT_SIZE], consent[128];
+
+	if (job->pairing) {
+		printf("%-14s%s, release %u -> %u\n", "pairing", text_id(&job->pairing->id, id),
+		        job->pairing->from_counter, job->pairing->to_counter);
+		pairing_print(stdout, "              ", job->pairing, PAIRING_ALL);
+	}
+	if (job->consent.len) {
+		consent_text(job, consent);
+		printf("%-14s%s, for %s\n", "consent", consent, job->identity);
+	}
+}
+
+/*
+ * One generation, from what it is to how it came to be. What was not made or not signed has
+ * zeros, which print as `-`.
+ */
+static void show_print(const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+	char text[TEXT_SIZE];
+
+	printf("%-14s%s on %s, generation %" PRIu64 "\n", "service", generation->service,
+	        generation->machine, generation->generation);
+	printf("%-14s%s\n", "state", generation->state);
+	printf("%-14s%u %s\n", "release", generation->counter,
+	        text_id(&generation->release_id, text));
+	printf("%-14s0x%" PRIx64 ", payload %" PRIu64 " bytes\n", "base", generation->base_address,
+	        generation->payload_len);
+	show_bytes("build id", &generation->build_id);
+	show_bytes("payload", &generation->payload_hash);
+	show_bytes("seed commit", &generation->seed_commit);
+	printf("%-14s%s", "signed", text_seconds(generation->issued, text));
+	printf(", expires %s\n", text_seconds(generation->expires, text));
+	printf("%-14s%s\n", "committed", text_time(generation->committed_us, text));
+	if (!job) {
+		return;
+	}
+	printf("%-14s%" PRIu64 " %s, %s, for %s\n", "job", job->id, job_kind_text(job->kind),
+	        job_state_text(job->state), job->identity);
+	if (job->cause) {
+		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,
+		        job->cause->step, job->cause->message, job->cause->name);
+	}
+	show_pairing(job);
+	if (job->result) {
+		show_result(job->result);
+	}
+	show_steps(job);
+}
+
+/* `show ds 5`, or `show ds:5`. */
+static int show_which(const struct options *options, Control__ShowRequest *ret)
+{
+	char *colon = strchr(options->args[0], ':');
+	const char *number = options->n_args == 2 ? options->args[1] : colon ? colon + 1 : NULL;
+
+	if (!number || text_number(number, &ret->generation) < 0) {
+		return ctl_fail(CTL_USAGE, "show", "`luctl history` lists the generations",
+		        "name a service and a generation: `luctl show ds 5`");
+	}
+	if (options->n_args == 1) {
+		*colon = '\0';
+	}
+	ret->service = options->args[0];
+	return CTL_OK;
+}
+
+/*
+ * One generation, whole: the request asks for what a list leaves out (the envelope, the sealed
+ * seed), which --json prints.
+ */
+int cmd_show(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ShowRequest show = CONTROL__SHOW_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = show_which(options, &show);
+
+	if (code != CTL_OK) {
+		return code;
+	}
+	show.machine = (char *)options->machine;
+	request.body_case = CONTROL__REQUEST__BODY_SHOW;
+	request.show = &show;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		show_print(reply->generation);
+	}
+	return code;
+}

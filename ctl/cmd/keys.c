@@ -1,0 +1,334 @@
+/*
+ * The keys commands: offline, on this host's keyring, without lud. What needs a private key
+ * needs it here, as a file of whoever runs luctl. Keys are never printed; unseal prints the
+ * layout seed that it opened. list says of each key whether it can do its work now and what to
+ * do if not, and fails if one that is here cannot.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/client/command.h"
+#include "ctl/base/json.h"
+#include "ctl/base/table.h"
+#include "ctl/base/text.h"
+#include "ctl/cmd/time_set.h"
+#include "keyring/keyring.h"
+
+/*
+ * A year: how long a root and its keys are valid. Renewing is one command, and a key that was
+ * stolen unnoticed is of no use after that.
+ */
+#define KEYS_LIFETIME_SEC (UINT64_C(365) * 24 * 3600)
+#define KEYS_REMEDY_SIZE 240
+
+int cmd_keys_init(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	int r = keyring_create(dir, time(NULL), KEYS_LIFETIME_SEC);
+
+	if (r == KEYRING_E_EXISTS) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "`luctl keys list` shows them; name another directory with --keys",
+		        "there are keys already; nothing was changed");
+	}
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir, "check the directory and its owner",
+		        "the keys cannot be made: %s", keyring_error_text(r));
+	}
+	if (options->json) {
+		json_print(json_pack("{s:s}", "keys", dir));
+	} else {
+		printf("%s: made root, release, variant, order, control and audit keys\n", dir);
+		puts("Where it matters, keep root.pem, release.pem and audit.pem offline and "
+		     "control.pem\nwith the person; lud's host needs variant.pem, order.pem, "
+		     "root.signed and signer.rules.");
+	}
+	return CTL_OK;
+}
+
+/* The beginning of a key's id; `-` for a key that is not here (its id is all zeros). */
+static void keys_id(const struct keyring_info *info, char ret_text[TEXT_SIZE])
+{
+	ProtobufCBinaryData id = {sizeof(info->id), (uint8_t *)info->id};
+	static const uint8_t none[16];
+
+	if (memcmp(info->id, none, sizeof(none)) != 0) {
+		text_id(&id, ret_text);
+	} else {
+		snprintf(ret_text, TEXT_SIZE, "-");
+	}
+}
+
+/* Every role as an object, whether its key is here or not: scripts look `usable` up by role. */
+static void keys_json(const struct keyring_info infos[_KEYRING_N])
+{
+	json_t *list = json_array();
+	char id[TEXT_SIZE], remedy[KEYS_REMEDY_SIZE];
+
+	for (int i = 0; i < _KEYRING_N; i++) {
+		const struct keyring_info *info = &infos[i];
+
+		keys_id(info, id);
+		keyring_fault_remedy(info, remedy, sizeof(remedy));
+		json_array_append_new(
+		        list, json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I}", "role",
+		                      keyring_role_name(info->role), "id", id, "usable",
+		                      info->fault == KEYRING_USABLE, "state",
+		                      keyring_fault_name(info->fault), "error",
+		                      info->fault ? keyring_fault_text(info->fault) : "", "remedy",
+		                      remedy, "not_before", (json_int_t)info->not_before,
+		                      "not_after", (json_int_t)info->not_after));
+	}
+	json_print(list);
+}
+
+/* What is to be said of a key, with the date or the line that it hangs on. */
+static char *keys_state(const struct keyring_info *info)
+{
+	const char *text = keyring_fault_text(info->fault);
+	char date[TEXT_SIZE];
+
+	if (info->fault == KEYRING_EXPIRED) {
+		return ctl_format("expired since %s", text_seconds((int64_t)info->not_after, date));
+	}
+	if (info->fault == KEYRING_NOT_YET) {
+		return ctl_format(
+		        "%s: from %s", text, text_seconds((int64_t)info->not_before, date));
+	}
+	if (info->fault == KEYRING_BAD_RULES && info->rules_line) {
+		return ctl_format("%s in line %u", text, info->rules_line);
+	}
+	if (info->fault == KEYRING_DAMAGED && info->error < 0) {
+		return ctl_format("cannot be read: %s", keyring_error_text(info->error));
+	}
+	return ctl_format("%s", text);
+}
+
+static void keys_print(const struct keyring_info infos[_KEYRING_N])
+{
+	static const struct table_column columns[] = {
+	        {"ROLE", false},
+	        {"ID", false},
+	        {"VALID UNTIL", false},
+	        {"", false},
+	        {"USE", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (int i = 0; i < _KEYRING_N; i++) {
+		_cleanup_(ctl_freep) char *state = keys_state(&infos[i]);
+		char id[TEXT_SIZE], until[TEXT_SIZE];
+
+		keys_id(&infos[i], id);
+		table_row(table, (const char *const[]){keyring_role_name(infos[i].role), id,
+		                         text_seconds((int64_t)infos[i].not_after, until), state,
+		                         keyring_role_use(infos[i].role)});
+	}
+	table_print(table);
+}
+
+/* CTL_OK, or that keys which are here cannot be used: each is told, with what to do. */
+static int keys_judge(const char *dir, const struct keyring_info infos[_KEYRING_N])
+{
+	char remedy[KEYS_REMEDY_SIZE], last[KEYS_REMEDY_SIZE] = "";
+	int code = CTL_OK;
+
+	for (int i = 0; i < _KEYRING_N; i++) {
+		_cleanup_(ctl_freep) char *state = keys_state(&infos[i]);
+
+		if (infos[i].fault == KEYRING_USABLE || infos[i].fault == KEYRING_ABSENT) {
+			continue;
+		}
+		keyring_fault_remedy(&infos[i], remedy, sizeof(remedy));
+		code = ctl_fail(CTL_KEYS, dir, strcmp(remedy, last) ? remedy : NULL,
+		        "the %s key cannot be used: %s", keyring_role_name(infos[i].role), state);
+		memcpy(last, remedy, sizeof(last));
+	}
+	return code;
+}
+
+int cmd_keys_list(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	struct keyring_info infos[_KEYRING_N];
+	int r = keyring_list(dir, (uint64_t)time(NULL), infos);
+
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "make keys with `luctl keys init`, or name a keyring with --keys",
+		        "the keyring cannot be read: %s", keyring_error_text(r));
+	}
+	if (options->json) {
+		keys_json(infos);
+	} else {
+		keys_print(infos);
+		fflush(stdout);
+	}
+	return keys_judge(dir, infos);
+}
+
+/* Roles with commas between them, as bits. False: no such role was told. */
+static bool keys_roles(const char *text, unsigned int *ret_roles)
+{
+	_cleanup_(ctl_freep) char *words = ctl_format("%s", text ? text : "");
+	char *rest = words;
+	char *word;
+
+	*ret_roles = 0;
+	while ((word = strsep(&rest, ","))) {
+		enum keyring_role role = keyring_role_find(word);
+
+		if (!*word) {
+			continue;
+		}
+		if (role == _KEYRING_N || role == KEYRING_ROOT) {
+			ctl_fail(CTL_USAGE, "--replace",
+			        "roles are release, variant, order, control and audit",
+			        "`%s` is not a role that can be replaced", word);
+			return false;
+		}
+		*ret_roles |= 1u << role;
+	}
+	return true;
+}
+
+/*
+ * Sign the next root. Its serial is above the last one's, so machines that have seen it reject
+ * the last one; kits need another signature only when the release key was replaced.
+ */
+int cmd_keys_renew(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	_Alignas(8) uint8_t root[SIGNER_ROOT_MAX];
+	struct envelope_part part;
+	unsigned int replace;
+	uint64_t serial;
+	int r;
+
+	if (!keys_roles(options->replace, &replace)) {
+		return CTL_USAGE;
+	}
+	r = keyring_renew(dir, time(NULL), KEYS_LIFETIME_SEC, replace);
+	if (r == 0) {
+		r = keyring_root_read(dir, root, sizeof(root), &part);
+	}
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "it needs root.pem and root.signed; see `luctl keys list`",
+		        "the next root cannot be signed: %s", keyring_error_text(r));
+	}
+	serial = ((const struct root_manifest *)part.manifest)->serial;
+	if (options->json) {
+		json_print(json_pack("{s:s, s:I}", "keys", dir, "serial", (json_int_t)serial));
+	} else {
+		printf("%s: signed root %" PRIu64 "; machines that see it refuse older ones\n", dir,
+		        serial);
+	}
+	if (replace & (1u << KEYRING_RELEASE)) {
+		fputs("luctl: kits that the last release key signed are refused from now on: sign "
+		      "each "
+		      "with\n       `luctl release sign KIT`, then register it with `luctl release "
+		      "add KIT`\n",
+		        stderr);
+	}
+	return CTL_OK;
+}
+
+/* Exactly n bytes from hex digits; false: another length, or not hex. */
+static bool keys_hex(const char *text, uint8_t *ret_bytes, size_t n)
+{
+	if (strlen(text) != 2 * n) {
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		unsigned int byte;
+
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1) {
+			return false;
+		}
+		ret_bytes[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+static void keys_key_freep(struct keyring_key **key)
+{
+	*key = keyring_key_free(*key);
+}
+
+/*
+ * The seed of a layout is a secret as long as that layout runs, so it is printed on request
+ * only, by whoever holds the audit key, and wiped from memory here. The commitment binds the
+ * sealed seed to its generation: a seed of another one does not open.
+ */
+int cmd_keys_unseal(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	_cleanup_(keys_key_freep) struct keyring_key *audit = NULL;
+	uint8_t context[64], sealed[SIGNER_SEALED_SIZE], seed[SIGNER_SEED_SIZE];
+	char hex[2 * SIGNER_SEED_SIZE + 1];
+	int r;
+
+	if (!keys_hex(options->args[0], context, sizeof(context)) ||
+	        !keys_hex(options->args[1], sealed, sizeof(sealed))) {
+		return ctl_fail(CTL_USAGE, "keys unseal",
+		        "`luctl show SERVICE GEN --json` has seed_commit and seed_sealed",
+		        "give a commitment of 128 hex digits and a sealed seed of 160");
+	}
+	r = keyring_key_open(dir, KEYRING_AUDIT, &audit);
+	if (r == 0) {
+		r = keyring_unseal(audit, context, sealed, seed);
+	}
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "use the audit key that was named when it was sealed",
+		        "the seed cannot be opened: %s", keyring_error_text(r));
+	}
+	for (size_t i = 0; i < sizeof(seed); i++) {
+		snprintf(hex + 2 * i, 3, "%02x", seed[i]);
+	}
+	if (options->json) {
+		json_print(json_pack("{s:s}", "seed", hex));
+	} else {
+		puts(hex);
+	}
+	explicit_bzero(seed, sizeof(seed));
+	explicit_bzero(hex, sizeof(hex));
+	return CTL_OK;
+}
+
+/*
+ * The offline half of `machine time`: what the statement must name comes from the command line,
+ * since lud cannot be asked where the release key is. The statement is printed as hex, which
+ * survives being carried by hand.
+ */
+int cmd_keys_time(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	struct time_manifest time_set = {.time = (uint64_t)time(NULL)};
+	uint8_t envelope[ENVELOPE_SIZE_MAX];
+	size_t size;
+	char *end_boot, *end_nonce, *end_at = "";
+	int code;
+
+	time_set.boot_id = strtoull(options->args[1], &end_boot, 10);
+	time_set.nonce = strtoull(options->args[2], &end_nonce, 10);
+	if (options->at) {
+		time_set.time = strtoull(options->at, &end_at, 10);
+	}
+	if (!keys_hex(options->args[0], time_set.machine_id, sizeof(time_set.machine_id)) ||
+	        *end_boot || *end_nonce || *end_at) {
+		return ctl_fail(CTL_USAGE, "keys time",
+		        "`luctl status --json` shows machine_id, boot_id and time_nonce",
+		        "give a machine id of 32 hex digits, a boot id, a nonce, and with --at "
+		        "seconds of unix time");
+	}
+	code = time_statement_make(dir, &time_set, envelope, &size);
+	for (size_t i = 0; code == CTL_OK && i < size; i++) {
+		printf("%02x%s", envelope[i], i + 1 == size ? "\n" : "");
+	}
+	return code;
+}

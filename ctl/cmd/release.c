@@ -1,0 +1,117 @@
+/*
+ * The release commands that ask lud: add, list, unblock. A kit is added by its path, which
+ * lud's worker reads; it is made absolute here, since lud stands elsewhere. Signing is
+ * cmd_sign.c's, offline.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "ctl/client/command.h"
+#include "ctl/base/table.h"
+#include "ctl/base/text.h"
+
+static void releases_print(const Control__ReleaseList *list)
+{
+	static const struct table_column columns[] = {
+	        {"SERVICE", false},
+	        {"RELEASE", true},
+	        {"ID", false},
+	        {"FLOOR", true},
+	        {"KEY", false},
+	        {"ADDED", false},
+	        {"BLOCKED", false},
+	        {"KIT", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < list->n_releases; i++) {
+		const Control__Release *release = list->releases[i];
+		char counter[TEXT_SIZE], id[TEXT_SIZE], floor[TEXT_SIZE], added[TEXT_SIZE];
+
+		snprintf(counter, TEXT_SIZE, "%u", release->counter);
+		snprintf(floor, TEXT_SIZE, "%u", release->floor);
+		table_row(table,
+		        (const char *const[]){release->service, counter,
+		                text_id(&release->release_id, id), floor, release->key_id,
+		                text_seconds(release->added, added),
+		                release->blocked ? release->blocked_why : "-", release->path});
+	}
+	table_print(table);
+}
+
+/* Registers one kit on a connection of its own, so that errors name it. */
+static int release_add_one(const struct options *options, const char *kit)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	_cleanup_(ctl_freep) char *path = realpath(kit, NULL);
+	Control__ReleaseAddRequest add = CONTROL__RELEASE_ADD_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	char id[TEXT_SIZE];
+	int code;
+
+	if (!path) {
+		return ctl_fail(CTL_KEYS, kit, "check the path", "%s", strerror(errno));
+	}
+	add.kit = path;
+	request.body_case = CONTROL__REQUEST__BODY_RELEASE_ADD;
+	request.release_add = &add;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		const Control__Release *release = reply->releases->releases[0];
+
+		printf("%s: release %u (%s) is registered\n", release->service, release->counter,
+		        text_id(&release->release_id, id));
+	}
+	return code;
+}
+
+/*
+ * Kits are registered one after the other. The first that is rejected ends the command; those
+ * before it stay registered, and were printed.
+ */
+int cmd_release_add(const struct options *options)
+{
+	int code = CTL_OK;
+
+	for (int i = 0; code == CTL_OK && i < options->n_args; i++) {
+		code = release_add_one(options, options->args[i]);
+	}
+	return code;
+}
+
+int cmd_release_list(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ReleaseListRequest list = CONTROL__RELEASE_LIST_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	list.service = options->n_args ? options->args[0] : "";
+	request.body_case = CONTROL__REQUEST__BODY_RELEASE_LIST;
+	request.release_list = &list;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		releases_print(reply->releases);
+	}
+	return code;
+}
+
+/* lud answers with nothing but success: `release list` shows it. */
+int cmd_release_unblock(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ReleaseUnblockRequest unblock = CONTROL__RELEASE_UNBLOCK_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+
+	unblock.service = options->args[0];
+	unblock.release = options->args[1];
+	request.body_case = CONTROL__REQUEST__BODY_RELEASE_UNBLOCK;
+	request.release_unblock = &unblock;
+	return command_call(options, &request, NULL, NULL, &client, &reply);
+}

@@ -1,0 +1,394 @@
+/*
+ * status, the machine commands (all but time) and version. A status that the machine did not
+ * give now is marked with its age. What is wrong with lud's record follows on stderr, with the
+ * remedy; only a damaged record makes the command fail.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/client/command.h"
+#include "ctl/sign/control.h"
+#include "ctl/job/job.h"
+#include "ctl/base/table.h"
+#include "ctl/base/text.h"
+#include "version.h"
+
+/* A difference of clocks below this is not shown: orders live for minutes. */
+#define STATUS_TIME_SEC 60
+
+/*
+ * What the service is doing; `-` when the machine was not asked just now, since a state of
+ * before says nothing of now.
+ */
+static const char *status_service_state(
+        const Control__Status *status, const Machine__Service *service)
+{
+	if (status->stale) {
+		return "-";
+	}
+	switch (service->state) {
+#define SERVICE(name, word)                                                                        \
+	case MACHINE__SERVICE_STATE__SERVICE_##name:                                               \
+		return word;
+#include "proto/words/services.def"
+#undef SERVICE
+	case MACHINE__SERVICE_STATE__SERVICE_NONE:
+	case _MACHINE__SERVICE_STATE_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+/* The table of services: what runs, since which layout, and whether it can be updated. */
+static void status_services(const Control__Status *status)
+{
+	static const struct table_column columns[] = {
+	        {"SERVICE", false},
+	        {"STATE", false},
+	        {"GEN", true},
+	        {"RELEASE", false},
+	        {"BASE", true},
+	        {"RESTARTS", true},
+	        {"MEMORY", true},
+	        {"BLACKOUT", true},
+	        {"UPDATE", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < status->n_services; i++) {
+		const Control__ServiceStatus *at = status->services[i];
+		const Machine__Service *service = at->service;
+		char generation[TEXT_SIZE], release[TEXT_SIZE], base[TEXT_SIZE];
+		char restarts[TEXT_SIZE], memory[TEXT_SIZE], blackout[TEXT_SIZE];
+
+		snprintf(generation, TEXT_SIZE, "%" PRIu64, service->generation);
+		snprintf(release, TEXT_SIZE, "%u %s", service->counter, at->release);
+		snprintf(base, TEXT_SIZE, "0x%" PRIx64, service->base_address);
+		snprintf(restarts, TEXT_SIZE, "%u", service->restarts);
+		table_row(table, (const char *const[]){service->name,
+		                         status_service_state(status, service), generation, release,
+		                         base, restarts, text_bytes(service->memory_bytes, memory),
+		                         text_nsec(service->last_blackout_ns, blackout),
+		                         at->job               ? "running now"
+		                         : service->can_update ? "yes"
+		                                               : "not yet"});
+	}
+	table_print(table);
+}
+
+/* Services report figures of their own, such as the load's operations and errors. */
+static void status_metrics(const Control__Status *status)
+{
+	for (size_t i = 0; i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i]->service;
+
+		if (!service->n_metrics) {
+			continue;
+		}
+		printf("%s:", service->name);
+		for (size_t m = 0; m < service->n_metrics; m++) {
+			printf(" %s %" PRIu64, service->metrics[m]->name,
+			        service->metrics[m]->value);
+		}
+		putchar('\n');
+	}
+}
+
+/* The word for a state of a machine, as lud sees it: luctl(1) explains silent and detached. */
+static const char *status_machine_state(Control__MachineState state)
+{
+	switch (state) {
+	case CONTROL__MACHINE_STATE__MACHINE_UP:
+		return "up";
+	case CONTROL__MACHINE_STATE__MACHINE_STARTING:
+		return "starting";
+	case CONTROL__MACHINE_STATE__MACHINE_CONNECTING:
+		return "connecting";
+	case CONTROL__MACHINE_STATE__MACHINE_DOWN:
+		return "down";
+	case CONTROL__MACHINE_STATE__MACHINE_STOPPED:
+		return "stopped";
+	case CONTROL__MACHINE_STATE__MACHINE_SILENT:
+		return "silent";
+	case CONTROL__MACHINE_STATE__MACHINE_DETACHED:
+		return "detached";
+	case CONTROL__MACHINE_STATE__MACHINE_NONE:
+	case _CONTROL__MACHINE_STATE_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+/* CTL_OK, or that lud's record is damaged; what is wrong with it is told. */
+static int status_record(const Control__Record *record)
+{
+	if (!record || record->state == CONTROL__RECORD_STATE__RECORD_WELL) {
+		return CTL_OK;
+	}
+	return ctl_fail(
+	        record->state == CONTROL__RECORD_STATE__RECORD_DAMAGED ? CTL_FAILED : CTL_OK,
+	        record->place, record->remedy, "%s", record->text);
+}
+
+/* A machine whose clock differs refuses what is signed, or takes what has expired. */
+static void status_time(const Control__Status *status)
+{
+	int64_t ahead = status->time_ahead;
+
+	if (status->stale || (ahead >= -STATUS_TIME_SEC && ahead <= STATUS_TIME_SEC)) {
+		return;
+	}
+	printf("its time is %" PRId64 " s %s this host's; `luctl machine time %s` sets it\n",
+	        ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of",
+	        status->machine->name);
+}
+
+/*
+ * The whole status. The first line says whether the figures below are of now, and else how old
+ * they are.
+ */
+static void status_print(const Control__Status *status)
+{
+	const Control__Machine *machine = status->machine;
+	const Machine__Resources *resources = status->resources;
+	char uptime[TEXT_SIZE], used[TEXT_SIZE], total[TEXT_SIZE], heard[TEXT_SIZE], age[TEXT_SIZE];
+
+	printf("machine %s is %s%s%s", machine->name, status_machine_state(machine->state),
+	        *machine->text ? ": " : "", machine->text);
+	if (!status->as_of_us) {
+		puts("; nothing was heard of it yet");
+	} else if (status->stale) {
+		printf("; heard last at %s; the figures below are %s old\n",
+		        machine->heard_us ? text_time(machine->heard_us, heard) : "an unknown time",
+		        text_nsec(status->age_ms * 1000000, age));
+	} else {
+		printf(", since %s\n", text_nsec(status->clock_ns, uptime));
+	}
+	if (*machine->remedy) {
+		printf("  %s\n", machine->remedy);
+	}
+	if (resources && resources->frames_total) {
+		printf("memory %s of %s used, %u slots free, staging %" PRIu64 " of %" PRIu64
+		       " bytes\n",
+		        text_bytes((resources->frames_total - resources->frames_free) * 4096, used),
+		        text_bytes(resources->frames_total * 4096, total), resources->slots_free,
+		        resources->stage_used, resources->stage_limit);
+	}
+	status_time(status);
+	status_services(status);
+	status_metrics(status);
+	for (size_t i = 0; i < status->n_open_jobs; i++) {
+		const Control__Job *job = status->open_jobs[i];
+
+		printf("job %" PRIu64 ": %s %s, in step %s\n", job->id, job_kind_text(job->kind),
+		        job->service, job->n_steps ? job->steps[job->n_steps - 1]->name : "?");
+	}
+}
+
+int cmd_status(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__StatusRequest status = CONTROL__STATUS_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	status.machine = (char *)options->machine;
+	request.body_case = CONTROL__REQUEST__BODY_STATUS;
+	request.status = &status;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (!options->json) {
+		status_print(reply->status);
+	}
+	return status_record(reply->status->record);
+}
+
+/*
+ * The table of machines. The default one has a star behind its name; WHY is what keeps a
+ * machine down.
+ */
+static void machines_print(const Control__MachineList *list)
+{
+	static const struct table_column columns[] = {
+	        {"MACHINE", false},
+	        {"STATE", false},
+	        {"PID", true},
+	        {"SINCE", false},
+	        {"HEARD", false},
+	        {"SOCKET", false},
+	        {"WHY", false},
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < list->n_machines; i++) {
+		const Control__Machine *machine = list->machines[i];
+		char name[TEXT_SIZE], pid[TEXT_SIZE], since[TEXT_SIZE], heard[TEXT_SIZE];
+
+		snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
+		snprintf(name, TEXT_SIZE, "%s%s", machine->name, machine->is_default ? " *" : "");
+		table_row(table,
+		        (const char *const[]){name, status_machine_state(machine->state),
+		                machine->pid ? pid : "-", text_seconds(machine->since, since),
+		                text_time(machine->heard_us, heard), machine->socket,
+		                machine->text});
+	}
+	table_print(table);
+}
+
+/*
+ * The machines of lud, running or not. It is answered from lud's memory, so it works when no
+ * machine does, and when the record cannot be read.
+ */
+int cmd_machine_list(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__MachineListRequest list = CONTROL__MACHINE_LIST_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_LIST;
+	request.machine_list = &list;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (!options->json) {
+		machines_print(reply->machines);
+	}
+	return status_record(reply->machines->record);
+}
+
+/*
+ * A start is a job (variants are made and signed, QEMU is started), which is waited for; attaching
+ * is none, and is answered with the list of machines.
+ */
+int cmd_machine_start(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__MachineStartRequest start = CONTROL__MACHINE_START_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	start.machine = options->n_args ? options->args[0] : "";
+	start.attach = options->attach != NULL;
+	start.socket = (char *)(options->attach ? options->attach : "");
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_START;
+	request.machine_start = &start;
+	job_progress_init(&progress, options, &request, false);
+	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (reply->body_case == CONTROL__REPLY__BODY_JOB) {
+		return job_outcome(&progress, reply->job);
+	}
+	if (!options->json) {
+		machines_print(reply->machines);
+	}
+	return CTL_OK;
+}
+
+/* Requests that are answered with the list of machines. */
+static int machines_call(const struct options *options, Control__Request *request)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	const Control__Reply *reply;
+	int code = command_call(options, request, NULL, NULL, &client, &reply);
+
+	if (code == CTL_OK && !options->json) {
+		machines_print(reply->machines);
+	}
+	return code;
+}
+
+/*
+ * A clean stop is an order that a control key signs: the machine ends itself. Without the key, or
+ * with --force, lud ends its process. An attached machine is only detached.
+ */
+int cmd_machine_stop(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__MachineStopRequest stop = CONTROL__MACHINE_STOP_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	stop.machine = options->n_args ? options->args[0] : "";
+	stop.force = options->force;
+	stop.clean = !options->force && control_is_at_hand(options);
+	if (!options->force && !stop.clean) {
+		fputs("luctl: there is no control key here, so lud ends the process of a machine "
+		      "that "
+		      "it started; an attached machine is detached and runs on\n",
+		        stderr);
+	}
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_STOP;
+	request.machine_stop = &stop;
+	job_progress_init(&progress, options, &request, false);
+	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code == CTL_OK && reply->body_case == CONTROL__REPLY__BODY_JOB) {
+		return job_outcome(&progress, reply->job);
+	}
+	if (code == CTL_OK && !options->json) {
+		machines_print(reply->machines);
+	}
+	return code;
+}
+
+int cmd_machine_default(const struct options *options)
+{
+	Control__MachineDefaultRequest choose = CONTROL__MACHINE_DEFAULT_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	choose.machine = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_DEFAULT;
+	request.machine_default = &choose;
+	return machines_call(options, &request);
+}
+
+int cmd_machine_remove(const struct options *options)
+{
+	Control__MachineRemoveRequest removal = CONTROL__MACHINE_REMOVE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	removal.machine = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_REMOVE;
+	request.machine_remove = &removal;
+	return machines_call(options, &request);
+}
+
+/* The versions of luctl itself are printed first: they are known without lud. */
+int cmd_version(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__VersionRequest version = CONTROL__VERSION_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	if (!options->json) {
+		puts("luctl " SAMSARA_VERSION " (" SAMSARA_BUILD ")");
+		fflush(stdout);
+	}
+	request.body_case = CONTROL__REQUEST__BODY_VERSION;
+	request.version = &version;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		printf("%s (%s), control protocol %u, machine protocol %u, schema %u\n",
+		        reply->version->software, reply->version->build, reply->version->protocol,
+		        reply->version->machine_protocol, reply->version->schema);
+	}
+	return code;
+}

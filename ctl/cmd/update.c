@@ -1,0 +1,149 @@
+/*
+ * update, rollback, restart, rerandomize: jobs that change what services run. Each asks lud
+ * for a job, shows what comes of it until it is settled, and has the outcome as its exit code;
+ * of several, the worst. Consent to loss and a restart need a control key, so it is looked for
+ * before anything is asked.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include "ctl/client/command.h"
+#include "ctl/sign/control.h"
+#include "ctl/job/job.h"
+
+/* Asks for one job and tells what became of it. */
+static int update_one(const struct options *options, Control__Request *request)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	if (options->accept_loss && (options->detach || !control_is_at_hand(options))) {
+		return ctl_fail(CTL_KEYS, "--accept-loss",
+		        "name the keyring with the control key by --keys, and leave --detach out",
+		        "consent to loss is signed here with a control key when the order is made");
+	}
+	job_progress_init(&progress, options, request, false);
+	code = command_call(options, request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOB) {
+		return code;
+	}
+	return job_outcome(&progress, reply->job);
+}
+
+/*
+ * The request as the person gave it. What was left out is "" or 0, and lud decides: the newest
+ * release that is not blocked, the default state, the limits of its configuration.
+ */
+int cmd_update(const struct options *options)
+{
+	Control__UpdateRequest update = CONTROL__UPDATE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	update.machine = (char *)options->machine;
+	update.service = options->args[0];
+	update.release = (char *)options->release;
+	update.prepare_only = options->prepare_only;
+	update.state = (char *)options->state;
+	update.timeout_ms = options->timeout_ms;
+	update.hold_ms = options->hold_ms;
+	update.detach = options->detach;
+	update.accept_loss = options->accept_loss;
+	request.body_case = CONTROL__REQUEST__BODY_UPDATE;
+	request.update = &update;
+	return update_one(options, &request);
+}
+
+/* The same for the release of before, or for that of generation --to. */
+int cmd_rollback(const struct options *options)
+{
+	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	rollback.machine = (char *)options->machine;
+	rollback.service = options->args[0];
+	rollback.to_generation = options->to;
+	rollback.state = (char *)options->state;
+	rollback.timeout_ms = options->timeout_ms;
+	rollback.detach = options->detach;
+	rollback.accept_loss = options->accept_loss;
+	request.body_case = CONTROL__REQUEST__BODY_ROLLBACK;
+	request.rollback = &rollback;
+	return update_one(options, &request);
+}
+
+/*
+ * A restart without a control key would be rejected by the machine in the end; it is said
+ * before anything is asked.
+ */
+int cmd_restart(const struct options *options)
+{
+	Control__RestartRequest restart = CONTROL__RESTART_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	if (!control_is_at_hand(options)) {
+		return ctl_fail(CTL_KEYS, "control key",
+		        "name its keyring with --keys; `luctl keys list` shows what is there",
+		        "a restart loses state, so it needs a control key, and this keyring has "
+		        "none");
+	}
+	restart.machine = (char *)options->machine;
+	restart.service = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_RESTART;
+	request.restart = &restart;
+	return update_one(options, &request);
+}
+
+/* The worst of all outcomes; what was skipped is none. */
+static int rerandomize_tell(const struct options *options, const struct job_progress *progress,
+        const Control__JobList *list)
+{
+	int worst = CTL_OK;
+
+	for (size_t i = 0; i < list->n_jobs; i++) {
+		const Control__Job *job = list->jobs[i];
+		int code = job_exit(job);
+		bool told = progress->shown && job->id && !options->detach;
+
+		if (!options->json && !told) {
+			job_print(job);
+		}
+		worst = code > worst ? code : worst;
+	}
+	return worst;
+}
+
+/*
+ * One request for all services: lud makes a job of each, one after the other, and answers when
+ * the last one is over. What cannot be updated is skipped.
+ */
+int cmd_rerandomize(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__RerandomizeRequest rerandomize = CONTROL__RERANDOMIZE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	if (options->all == (options->n_args > 0)) {
+		return ctl_fail(CTL_USAGE, "rerandomize", NULL,
+		        "name services, or give --all, and not both");
+	}
+	rerandomize.machine = (char *)options->machine;
+	rerandomize.services = options->args;
+	rerandomize.n_services = options->n_args;
+	rerandomize.all = options->all;
+	rerandomize.timeout_ms = options->timeout_ms;
+	rerandomize.detach = options->detach;
+	request.body_case = CONTROL__REQUEST__BODY_RERANDOMIZE;
+	request.rerandomize = &rerandomize;
+	job_progress_init(&progress, options, &request, true);
+	code = command_call(options, &request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOBS) {
+		return code;
+	}
+	return rerandomize_tell(options, &progress, reply->jobs);
+}

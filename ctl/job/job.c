@@ -1,0 +1,240 @@
+/*
+ * Jobs as a person meets them: progress on stderr while it is a terminal, the outcome on
+ * stdout, causes and remedies on stderr, and an exit code that says who ended it: lud before
+ * the machine was asked, the machine before it began, or the machine by undoing it. An outcome
+ * that luctl does not know is CTL_UNKNOWN, never success.
+ */
+#include "ctl/job/job.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/base/base.h"
+#include "ctl/sign/control.h"
+#include "ctl/sign/pairing.h"
+#include "ctl/base/text.h"
+
+/* The words of proto/words/jobs.def; `?` for a state that only a newer lud knows. */
+const char *job_state_text(Control__JobState state)
+{
+	switch (state) {
+#define JOB_STATE(name, number, word)                                                              \
+	case CONTROL__JOB_STATE__JOB_STATE_##name:                                                 \
+		return word;
+#include "proto/words/jobs.def"
+#undef JOB_STATE
+	case CONTROL__JOB_STATE__JOB_STATE_NONE:
+	case _CONTROL__JOB_STATE_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+const char *job_kind_text(Control__JobKind kind)
+{
+	switch (kind) {
+#define JOB_KIND(name, number, word)                                                               \
+	case CONTROL__JOB_KIND__JOB_KIND_##name:                                                   \
+		return word;
+#include "proto/words/jobs.def"
+#undef JOB_KIND
+	case CONTROL__JOB_KIND__JOB_KIND_NONE:
+	case _CONTROL__JOB_KIND_IS_INT_SIZE:
+		break;
+	}
+	return "?";
+}
+
+int job_exit(const Control__Job *job)
+{
+	switch (job->state) {
+	case CONTROL__JOB_STATE__JOB_STATE_OPEN:
+	case CONTROL__JOB_STATE__JOB_STATE_COMMITTED:
+	case CONTROL__JOB_STATE__JOB_STATE_PREPARED:
+	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
+		return CTL_OK;
+	case CONTROL__JOB_STATE__JOB_STATE_REFUSED:
+		/* Without a job it was lud that refused. */
+		return job->id ? CTL_REFUSED : CTL_REJECTED;
+	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
+		return CTL_ROLLED_BACK;
+	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
+		return CTL_FAILED;
+	case CONTROL__JOB_STATE__JOB_STATE_UNKNOWN:
+	case CONTROL__JOB_STATE__JOB_STATE_NONE:
+	case _CONTROL__JOB_STATE_IS_INT_SIZE:
+		break;
+	}
+	return CTL_UNKNOWN;
+}
+
+/*
+ * The reason of a failure on stderr: who, in which step, what, and the remedy. A job without a
+ * cause may still have a remark, such as a confirm that was not possible.
+ */
+static void job_print_cause(const Control__Job *job)
+{
+	const Wire__Cause *cause = job->cause;
+
+	if (!cause) {
+		if (*job->hint) {
+			fprintf(stderr, "luctl: %s: %s\n",
+			        *job->service ? job->service : job->machine, job->hint);
+		}
+		return;
+	}
+	fprintf(stderr, "luctl: %s: %s in step %s: %s (%s)\n",
+	        *job->service ? job->service : job->machine, cause->component, cause->step,
+	        cause->message, cause->name);
+	if (*cause->element) {
+		fprintf(stderr, "       state element %s, value 0x%" PRIx64 "\n", cause->element,
+		        cause->value);
+	}
+	if (*job->hint) {
+		fprintf(stderr, "       %s\n", job->hint);
+	}
+}
+
+/* A restart moves no state and has no layout of its own: nothing to tell. */
+static void job_print_result(const Machine__Result *result)
+{
+	char blackout[TEXT_SIZE], bytes[TEXT_SIZE];
+
+	if (!result->base_address) {
+		return;
+	}
+	printf("  base 0x%" PRIx64 ", blackout %s, %s of state in %" PRIu64 " objects, %" PRIu64
+	       " pages\n",
+	        result->base_address, text_nsec(result->blackout_ns, blackout),
+	        text_bytes(result->bytes, bytes), result->objects, result->pages);
+	pairing_print_removed("  ", result);
+}
+
+/* What was found out before: of what is over, only what the machine did not say itself. */
+static void job_print_pairing(const Control__Job *job)
+{
+	char consent[128];
+
+	if (job->consent.len) {
+		consent_text(job, consent);
+		printf("  consent %s\n", consent);
+	}
+	if (!job->pairing) {
+		return;
+	}
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+		pairing_print(stdout, "  ", job->pairing, PAIRING_INITIAL);
+	} else if (job->state == CONTROL__JOB_STATE__JOB_STATE_PREPARED) {
+		pairing_print(stdout, "  ", job->pairing, PAIRING_ALL);
+	} else if (job->state == CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
+		pairing_print(stderr, "       ", job->pairing, PAIRING_LOSS);
+	}
+}
+
+static void job_print_line(const Control__Job *job)
+{
+	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
+	        job_kind_text(job->kind), job_state_text(job->state), job->id);
+	if (job->generation) {
+		printf(", generation %" PRIu64 " -> %" PRIu64, job->from_generation,
+		        job->generation);
+	}
+	puts(")");
+}
+
+void job_print(const Control__Job *job)
+{
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_SKIPPED) {
+		printf("%s: skipped: %s\n", job->service, job->cause ? job->cause->message : "?");
+		return;
+	}
+	job_print_line(job);
+	if (job->result && job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+		job_print_result(job->result);
+	}
+	if (job->state != CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
+		job_print_pairing(job);
+	}
+	fflush(stdout);
+	job_print_cause(job);
+	if (job->state == CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
+		job_print_pairing(job);
+	}
+}
+
+void job_progress_init(struct job_progress *progress, const struct options *options,
+        const Control__Request *asked, bool many)
+{
+	progress->shown = isatty(STDERR_FILENO) && !options->json;
+	progress->many = many;
+	progress->options = options;
+	progress->asked = asked;
+	progress->declined = false;
+	progress->n_done = 0;
+}
+
+/* One of several jobs ended: its outcome replaces the line of progress. */
+static void job_progress_finished(struct job_progress *progress, const Control__Job *job)
+{
+	progress->n_done++;
+	if (progress->many) {
+		fputs("\r\033[K", stderr);
+		job_print(job);
+	}
+}
+
+/*
+ * A message of lud while a job runs. Notices and proposals are handled whether progress is
+ * shown or not: a notice says why nothing happens, and a proposal waits for a signature.
+ */
+void job_on_news(const Control__FromLud *from, void *arg)
+{
+	struct job_progress *progress = arg;
+	const Control__Progress *news = from->progress;
+
+	if (from->body_case != CONTROL__FROM_LUD__BODY_PROGRESS) {
+		return;
+	}
+	if (*news->notice) {
+		fprintf(stderr, "%sluctl: job %" PRIu64 ": %s\n", progress->shown ? "\r\033[K" : "",
+		        news->job, news->notice);
+		return;
+	}
+	if (news->proposal && !control_sign(progress->options, progress->asked, news)) {
+		progress->declined = true;
+	}
+	if (!progress->shown) {
+		return;
+	}
+	if (news->finished) {
+		job_progress_finished(progress, news->finished);
+		return;
+	}
+	fprintf(stderr, "\r\033[K%s: %s", *news->service ? news->service : "machine", news->step);
+	if (news->total) {
+		fprintf(stderr, " %" PRIu64 "%%", news->done * 100 / news->total);
+	}
+	if (*news->text) {
+		fprintf(stderr, " (%s)", news->text);
+	}
+}
+
+void job_progress_end(struct job_progress *progress)
+{
+	if (progress->shown) {
+		fputs("\r\033[K", stderr);
+	}
+}
+
+int job_outcome(const struct job_progress *progress, const Control__Job *job)
+{
+	bool declined = progress->declined && job->state == CONTROL__JOB_STATE__JOB_STATE_FAILED;
+
+	if (!progress->options->json && declined) {
+		job_print_line(job);
+	} else if (!progress->options->json) {
+		job_print(job);
+	}
+	return declined ? CTL_KEYS : job_exit(job);
+}
