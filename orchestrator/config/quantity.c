@@ -14,6 +14,7 @@ struct quantity_unit {
 	uint64_t factor;
 };
 
+/* In microseconds. Months and years are left out: they differ in length. */
 static const struct quantity_unit quantity_durations[] = {
         {"us", 1},
         {"ms", 1000},
@@ -24,6 +25,7 @@ static const struct quantity_unit quantity_durations[] = {
         {0},
 };
 
+/* In bytes. Only powers of 1024: KB would mean one thing to a disk and another to a kernel. */
 static const struct quantity_unit quantity_sizes[] = {
         {"B", 1},
         {"KiB", 1 << 10},
@@ -34,6 +36,7 @@ static const struct quantity_unit quantity_sizes[] = {
 
 static const struct quantity_unit quantity_counts[] = {{"", 1}, {0}};
 
+/* For each kind what may follow a number, and how messages list it; the two must agree. */
 static const struct {
 	const struct quantity_unit *units;
 	const char *names;
@@ -74,6 +77,7 @@ int quantity_parse(enum quantity_kind kind, const char *text, uint64_t *ret_valu
 	return err_raise(-EINVAL);
 }
 
+/* The units as a message lists them; static. */
 const char *quantity_units(enum quantity_kind kind)
 {
 	return quantity_kinds[kind].names;

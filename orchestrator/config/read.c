@@ -12,7 +12,10 @@
 #include "host/base/file.h"
 #include "orchestrator/config/priv.h"
 
-/* Where the reader stands in the file, for events and for messages. */
+/*
+ * Where the reader stands in the file, for events and for messages. Section and key are those that
+ * the next event belongs to; at depth 1 there is no section.
+ */
 struct config_reader {
 	struct config *config;
 	const char *path;
@@ -100,7 +103,10 @@ static int config_set_text(
 	return 0;
 }
 
-/* A key, or the value of the key before it. */
+/*
+ * A key, or the value of the key before it. Which of the two is told by reader->key alone, since
+ * libyaml gives both as scalars. A key that is given twice: the last one counts.
+ */
 static int config_scalar(struct config_reader *reader, const yaml_event_t *event)
 {
 	const char *value = (const char *)event->data.scalar.value;
@@ -109,6 +115,7 @@ static int config_scalar(struct config_reader *reader, const yaml_event_t *event
 	const struct config_key *key;
 	int r;
 
+	/* A longer key than any there is gets cut, and is unknown then. */
 	if (!*reader->key) {
 		snprintf(reader->key, sizeof(reader->key), "%s", value);
 		return 0;
@@ -148,6 +155,10 @@ static int config_section(struct config_reader *reader)
 	        "unknown section %s", reader->section);
 }
 
+/*
+ * Line numbers of messages are those of the event, counted from 1. Streams and documents say
+ * nothing.
+ */
 static int config_event(struct config_reader *reader, const yaml_event_t *event)
 {
 	reader->line = event->start_mark.line + 1;
@@ -182,6 +193,7 @@ static int config_event(struct config_reader *reader, const yaml_event_t *event)
 /* Until the end of the file or the first mistake. What was read before it stays in the config. */
 static int config_events(struct config_reader *reader)
 {
+	/* libyaml has no end of its own: the stream's last event says it. */
 	bool more = true;
 
 	while (more) {
@@ -203,6 +215,10 @@ static int config_events(struct config_reader *reader)
 	return 0;
 }
 
+/*
+ * Read a file over what config holds: keys that it does not name keep their values. On an error
+ * *ret_failure says place, cause and remedy, and config is to be thrown away.
+ */
 int config_read(struct config *config, const char *path, struct failure *ret_failure)
 {
 	struct config_reader reader = {.config = config, .path = path, .failure = ret_failure};

@@ -65,6 +65,7 @@ int store_job_update(struct db *db, const struct job_row *row)
 	return err_fold(store_update(db, STORE_job, row, NULL));
 }
 
+/* What the service runs when the job begins: while it waited, another may have changed that. */
 int store_job_from(struct db *db, int64_t id, uint64_t generation)
 {
 	return err_fold(db_run(db, "UPDATE jobs SET from_generation = ? WHERE id = ?", "ii",
@@ -98,6 +99,7 @@ int store_job_find(struct db *db, int64_t id, struct job_row *ret)
 	return err_up(store_one(db, STORE_job, ret, "WHERE id = ?", "i", id));
 }
 
+/* Which job an order was for: how a result that comes after a restart finds its job. */
 int store_job_by_order(
         struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret)
 {
@@ -106,12 +108,17 @@ int store_job_by_order(
 	        "iii", machine, (int64_t)epoch, (int64_t)txn));
 }
 
+/* Jobs without an end, oldest first; machine 0: of all machines. */
 int store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
 	        "WHERE ended_us = 0 AND (?1 = 0 OR machine = ?1) ORDER BY id", "i", machine));
 }
 
+/*
+ * Newest first, at most filter->limit. filter->bare: only ended jobs for which no generation was
+ * drawn.
+ */
 int store_job_each(struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
@@ -195,11 +202,13 @@ int store_order_insert(
 	return 0;
 }
 
+/* What became of an order; what was signed, its number included, is written once. */
 int store_order_update(struct db *db, const struct order_row *row)
 {
 	return err_fold(store_update(db, STORE_order, row, NULL));
 }
 
+/* action 0: of whatever action. */
 int store_order_newest(struct db *db, int64_t job, uint32_t action, struct order_row *ret)
 {
 	return err_up(store_one(db, STORE_order, ret,
@@ -227,6 +236,7 @@ int store_order_highest(struct db *db, int64_t machine, uint64_t epoch, uint64_t
 	return err_fold(r);
 }
 
+/* The highest order that this boot and line is known to have accepted. DB_E_NONE: none. */
 int store_order_accepted(
         struct db *db, int64_t machine, uint64_t boot_id, uint64_t line, struct order_row *ret)
 {

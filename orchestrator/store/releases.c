@@ -51,6 +51,7 @@ int store_release_by_hash(struct db *db, const uint8_t release_id[64], struct re
 	        sizeof(ret->release_id)));
 }
 
+/* Blocked or not: what is newest is shown, what is free to run is chosen. */
 int store_release_newest(struct db *db, const char *service, struct release_row *ret)
 {
 	return err_up(store_one(

@@ -91,6 +91,7 @@ static void store_append(char *sql, const char *format, ...)
 	}
 }
 
+/* Fields have the sizes that tables.def gives them; any other is a row that no function reads. */
 static uint64_t store_integer_get(const struct store_column *column, const char *row)
 {
 	const char *at = row + column->offset;
@@ -124,6 +125,7 @@ static void store_integer_set(const struct store_column *column, char *row, uint
 	}
 }
 
+/* All bytes of the field: an empty text, a hash that nobody has set, a number that is 0. */
 static bool store_is_zero(const struct store_column *column, const char *row)
 {
 	for (size_t i = 0; i < column->size; i++) {
@@ -213,6 +215,10 @@ static int store_bind(sqlite3_stmt *statement, void *arg)
 	return code;
 }
 
+/*
+ * A new row with every column that is written when it is made; bytes go into the column that is
+ * kept apart from the struct (NULL where the table has none). DB_E_EXISTS: a UNIQUE rule says no.
+ */
 int store_insert(
         struct db *db, enum store_table_id id, const void *row, const struct store_bytes *bytes)
 {
@@ -232,6 +238,7 @@ int store_insert(
 	return err_up(db_run_bound(db, sql, store_bind, &write));
 }
 
+/* The columns that may change, of the row whose id is in `row`. A row that is gone is no error. */
 int store_update(
         struct db *db, enum store_table_id id, const void *row, const struct store_bytes *bytes)
 {
@@ -310,6 +317,10 @@ static int store_row(sqlite3_stmt *from, void *arg)
 	return reading->fn ? reading->fn(reading->row, reading->arg) : 0;
 }
 
+/*
+ * One row, chosen by `tail` with values bound by `format`. DB_E_NONE: there is none, and *ret_row is
+ * as it was.
+ */
 int store_one(struct db *db, enum store_table_id id, void *ret_row, const char *tail,
         const char *format, ...)
 {
@@ -325,6 +336,9 @@ int store_one(struct db *db, enum store_table_id id, void *ret_row, const char *
 	return err_up(r);
 }
 
+/*
+ * Each row in the order of `tail`, in memory that is used again for the next; fn ends it by not 0.
+ */
 int store_each(struct db *db, enum store_table_id id, store_row_fn fn, void *arg, const char *tail,
         const char *format, ...)
 {
@@ -354,6 +368,7 @@ static int store_blob_row(sqlite3_stmt *row, void *arg)
 	return 0;
 }
 
+/* A blob in memory of its own, which the caller frees. DB_E_NONE: no such row. */
 int store_blob(struct db *db, uint8_t **ret_bytes, size_t *ret_size, const char *sql, int64_t id)
 {
 	struct store_blob_out out = {0};

@@ -50,6 +50,7 @@ bool state_entry_is_named_dropped(const struct state_sides *s, uint32_t i)
 	return false;
 }
 
+/* By the new release's note, or by the old one's word that nobody will miss it. */
 bool state_entry_is_dropped(const struct state_sides *s, uint32_t i)
 {
 	return state_entry_is_named_dropped(s, i) ||
@@ -57,6 +58,10 @@ bool state_entry_is_dropped(const struct state_sides *s, uint32_t i)
 	               &s->desc[STATE_OLD], STATE_TAG_ENTRY, i, STATE_TAG_SELF, "expendable");
 }
 
+/*
+ * Whether objects of an old type may be left behind. By name, since a type that is gone has no id
+ * in the new release; name is the one under which type stands in the old release.
+ */
 bool state_type_is_dropped(const struct state_sides *s, uint32_t type, const char *name)
 {
 	const struct state_desc *new = &s->desc[STATE_NEW];

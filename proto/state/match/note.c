@@ -13,6 +13,11 @@ bool state_type_has_notes(const struct state_desc *desc, uint32_t id)
 	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "version", 0) != NULL;
 }
 
+/*
+ * The type in whose name plans are looked up: id without the aliases that say nothing of their own.
+ * The first alias with a note ends the way, so that a typedef can have a handler that its struct
+ * does not have.
+ */
 uint32_t state_type_noted(const struct state_desc *desc, uint32_t id)
 {
 	while (state_type_is_alias(state_type_kind(desc, id)) && !state_type_has_notes(desc, id)) {
@@ -21,6 +26,7 @@ uint32_t state_type_noted(const struct state_desc *desc, uint32_t id)
 	return id;
 }
 
+/* Digits up to the first other character; no text is version 0, which is what no note means. */
 static uint32_t note_number(const char *text)
 {
 	uint32_t n = 0;
@@ -31,6 +37,10 @@ static uint32_t note_number(const char *text)
 	return n;
 }
 
+/*
+ * member: STATE_TAG_SELF for notes of the owner itself. The handler's name stays in desc's
+ * strings.
+ */
 static struct state_notes note_get(
         const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner, uint32_t member)
 {

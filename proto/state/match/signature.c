@@ -42,6 +42,11 @@ static uint32_t signature_record_find(const struct state_desc *desc, const char 
 	return STATE_NONE;
 }
 
+/*
+ * Names of records that both releases know are matched with what was renamed; every other word,
+ * "unsigned" or a parameter's typedef, must be the same. The search is skipped for releases in
+ * which no type was renamed: equal names are all that can match then.
+ */
 static bool signature_words_match(const struct state_sides *s, const char *old, size_t old_len,
         const char *new, size_t new_len)
 {
@@ -58,6 +63,7 @@ static bool signature_words_match(const struct state_sides *s, const char *old, 
 	return old_len == new_len && memcmp(old, new, old_len) == 0;
 }
 
+/* What is between words (commas, stars, brackets) is compared character by character. */
 static bool signature_texts_match(const struct state_sides *s, const char *old, const char *new)
 {
 	while (*old != 0 && *new != 0) {
@@ -90,6 +96,7 @@ static bool signature_is_claimed(const struct state_sides *s, uint32_t i, uint32
 	       strcmp(renamed, state_desc_string(old, old->entries[i].name)) == 0;
 }
 
+/* i: the old function's entry, k: the new one's, of which the name and place already match. */
 bool state_signatures_match(const struct state_sides *s, uint32_t i, uint32_t k)
 {
 	const struct state_desc *a = &s->desc[STATE_OLD];

@@ -22,6 +22,7 @@ bool state_type_is_enum(const struct state_desc *desc, uint32_t id)
 	return kind == STATE_BTF_ENUM || kind == STATE_BTF_ENUM64;
 }
 
+/* Text is what the source calls char: a signed or unsigned byte of its own name is a number. */
 bool state_type_is_char(const struct state_desc *desc, uint32_t id)
 {
 	return strcmp(state_type_name(desc, state_type_strip(desc, id)), "char") == 0;
@@ -75,11 +76,17 @@ static bool type_arrays_same(const struct state_desc *desc, uint32_t x, uint32_t
 	       state_type_same(desc, a->type, b->type, depth - 1);
 }
 
+/* A record that is only announced counts: which of the three it is depends on the unit. */
 static bool type_is_record(enum state_btf_kind kind)
 {
 	return kind == STATE_BTF_STRUCT || kind == STATE_BTF_UNION || kind == STATE_BTF_FWD;
 }
 
+/*
+ * x and y in one release. Numbers of one size count as the same, whatever their sign or name: what
+ * a pointer may see through is decided, not what a value means. Pointers deeper than `depth` are
+ * taken to lead to the same, arrays are not.
+ */
 bool state_type_same(const struct state_desc *desc, uint32_t x, uint32_t y, unsigned depth)
 {
 	enum state_btf_kind kind;

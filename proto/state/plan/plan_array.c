@@ -63,6 +63,11 @@ static enum state_code array_elements(
 	return STATE_OK;
 }
 
+/*
+ * Both types are arrays, stripped of aliases. Elements are planned once, whatever their number.
+ * STATE_E_TYPE: elements of the one cannot become elements of the other; the plan of the element
+ * has said why.
+ */
 enum state_code state_plan_array(struct state_maker *m, uint32_t old_type, uint32_t new_type)
 {
 	const struct state_btf_array *old = state_type_array(&m->sides->desc[STATE_OLD], old_type);
@@ -75,7 +80,7 @@ enum state_code state_plan_array(struct state_maker *m, uint32_t old_type, uint3
 		return STATE_E_TYPE;
 	}
 	code = array_elements(m->report, plan, n);
-	/* Text must end where it has room. */
+	/* The byte for the end of a text is not room for a character: it joins what must be zero. */
 	n -= n > 0 && n < old->nelems && state_type_is_char(&m->sides->desc[STATE_OLD], old->type);
 	return code != STATE_OK ? code
 	                        : array_tail(m->report, n, n * plan->size[STATE_OLD],

@@ -11,12 +11,14 @@
 
 #include "proto/state/plan/plan.h"
 
+/* An enum of one bit is still an enum: its values have names. */
 static bool number_is_bool(const struct state_desc *desc, uint32_t id)
 {
 	return !state_type_is_enum(desc, id) &&
 	       (state_type_encoding(desc, id) & STATE_BTF_BOOL) != 0;
 }
 
+/* The value that an enumerator has in an enum of desc; false: there is none of that name. */
 static bool number_enumerator_find(
         const struct state_desc *desc, uint32_t id, const char *name, int64_t *ret_value)
 {
@@ -48,6 +50,7 @@ static bool number_enum_is_kept(const struct state_sides *s, uint32_t old, uint3
 	return true;
 }
 
+/* Width in bytes, sign and bits in use of the number on one side. */
 static void number_fill(
         const struct state_sides *s, struct state_op *op, enum state_age age, uint32_t id)
 {
@@ -59,6 +62,7 @@ static void number_fill(
 	op->number[age].n_bits = (uint8_t)(number_is_bool(&s->desc[age], id) ? 1 : size * 8);
 }
 
+/* One number, with strides for the case that an array makes many of it. NULL: out of scratch. */
 static struct state_op *number_push(
         struct state_report *r, enum state_op_code code, uint32_t old, uint32_t new)
 {
@@ -90,8 +94,11 @@ static void number_map_add(struct state_enum *map, int64_t old, int64_t new)
 	map->row[map->n++].value[STATE_NEW] = new;
 }
 
-/* Values follow the names of their enumerators. *ret is NULL if these are two enums and all values
- * stay, or if one of the two is none. */
+/*
+ * Values follow the names of their enumerators. *ret is NULL if these are two enums and all values
+ * stay, or if one of the two is none. An old enumerator without a new one is reported as a risk and
+ * has no row: a value that is in use then ends the transfer.
+ */
 static enum state_code number_map(
         struct state_report *r, uint32_t old, uint32_t new, const struct state_enum **ret)
 {

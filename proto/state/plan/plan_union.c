@@ -1,6 +1,11 @@
 /*
- * Plans of unions. With a tag: one case for each value that a member is alive at; the
- * tag is read from the new record, where it is already in its place and in its new meaning.
+ * Plans of unions. Which member of a union is alive cannot be seen in its bytes, and a guess would
+ * turn a number into a pointer: so either a tag beside it says so, or all members are plain bytes.
+ *
+ * With a tag: one case for each value that a member is alive at; the tag is read from the new
+ * record, where it is already in its place and in its new meaning. A value without a case ends the
+ * transfer, unless the old bytes are zeros or an annotation says that the union holds nothing then.
+ *
  * Without: the bytes are carried over, if no member holds a pointer and all have kept their layout.
  */
 #include <string.h>
@@ -19,6 +24,7 @@ static const char *union_note(
 	        desc, STATE_TAG_TYPE, state_type_strip(desc, field->type), STATE_TAG_SELF, key, n);
 }
 
+/* The sibling that says which member is alive, by name. NULL: the union has no tag. */
 static const char *union_tag_name(const struct state_desc *desc, const struct state_field *field)
 {
 	return union_note(desc, field, "tag", 0);
@@ -78,6 +84,7 @@ static uint32_t union_whens(
 	return total;
 }
 
+/* How many values, or "all others", say that the union holds nothing: room for so many cases. */
 static uint32_t union_empties(const struct state_desc *desc, const struct state_field *place)
 {
 	unsigned n = 0;
@@ -88,6 +95,7 @@ static uint32_t union_empties(const struct state_desc *desc, const struct state_
 	return n;
 }
 
+/* Linear: unions have a handful of members, and this runs when plans are made, not per object. */
 static const struct state_case *union_case(const struct state_union *u, int64_t value)
 {
 	for (uint32_t i = 0; i < u->n_cases; i++) {
@@ -98,6 +106,7 @@ static const struct state_case *union_case(const struct state_union *u, int64_t 
 	return NULL;
 }
 
+/* An annotation of the new release is wrong: refused whatever the state holds. */
 static enum state_code union_when_fail(struct state_report *r, const char *what, const char *member)
 {
 	return state_fail_member(r, STATE_E_ANNOTATION, what, 0, member);
@@ -216,6 +225,10 @@ struct union_pair {
 	struct state_fields fields[_STATE_AGE_N];
 };
 
+/*
+ * Fill made->cases, for which there is room. A later step looks at the cases of the earlier ones
+ * for contradictions, so the order matters: see union_tagged().
+ */
 static enum state_code union_fill(
         struct state_maker *m, const struct union_pair *u, struct state_union *made)
 {
