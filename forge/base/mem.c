@@ -75,7 +75,7 @@ void buf_fini(struct buf *b)
  * Room for more bytes and the NUL behind them. Lengths are those of files (BUF_FILE_MAX), so
  * sums do not wrap.
  */
-static void buf_reserve(struct buf *b, size_t more)
+static void mem_buf_reserve(struct buf *b, size_t more)
 {
 	size_t want = b->len + more + 1;
 
@@ -91,7 +91,7 @@ static void buf_reserve(struct buf *b, size_t more)
 
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
-	buf_reserve(b, len);
+	mem_buf_reserve(b, len);
 	if (len > 0) {
 		memcpy(b->bytes + b->len, bytes, len);
 	}
@@ -101,7 +101,7 @@ void buf_add(struct buf *b, const void *bytes, size_t len)
 
 void buf_add_zero(struct buf *b, size_t len)
 {
-	buf_reserve(b, len);
+	mem_buf_reserve(b, len);
 	memset(b->bytes + b->len, 0, len + 1);
 	b->len += len;
 }
@@ -125,7 +125,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 }
 
 /* Reads to the end, whatever fstat() says of the size: files grow. */
-static int buf_read_fd(struct buf *b, int fd, const char *path)
+static int mem_buf_read_fd(struct buf *b, int fd, const char *path)
 {
 	char chunk[65536];
 	struct stat st;
@@ -164,7 +164,7 @@ int buf_read_file(struct buf *ret_b, const char *path)
 	if (fd < 0) {
 		return report_errno(path, errno, "cannot open");
 	}
-	r = buf_read_fd(&b, fd, path);
+	r = mem_buf_read_fd(&b, fd, path);
 	close(fd);
 	if (r == 0) {
 		*ret_b = b;

@@ -25,7 +25,7 @@
 
 /* On the wire (VIRTIO 1.1, 5.3.6.2), so there is no count at the end. */
 enum control_event {
-	CONTROL_DEVICE_READY,
+	CONTROL_DEVICE_READY = 0,
 	CONTROL_PORT_ADD,
 	CONTROL_PORT_REMOVE,
 	CONTROL_PORT_READY,
