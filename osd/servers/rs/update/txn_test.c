@@ -22,6 +22,7 @@ static struct update update;
 static struct service services[N];
 static struct image_header header;
 static nsec_t now __attribute__((used));
+static int64_t call_err __attribute__((used)); /* of every call but the clock */
 static bool is_quiet;
 static char trace[1024];
 /* What is to go wrong: the work of this name, for this component. */
@@ -29,11 +30,11 @@ static const char *bad_work = "";
 static uint32_t bad_component, silent_component = N;
 static err_t bad_error;
 
-/* The kernel: a clock, and calls that do well. */
+/* The kernel: a clock, and calls that do well, or as call_err says. */
 __attribute__((naked)) static void gate(void)
 {
-	__asm__("cmp %0, %%rax\n	mov $0, %%eax\n	jne 1f\n	mov now(%%rip), "
-	        "%%rax\n1:	ret"
+	__asm__("cmp %0, %%rax\n	mov call_err(%%rip), %%rax\n	jne 1f\n	"
+	        "mov now(%%rip), %%rax\n1:	ret"
 	        :
 	        : "i"(KCALL_clock_read));
 }
@@ -370,6 +371,68 @@ static void test_retry(void)
 	bad_work = "";
 }
 
+/* What the first try said is not taken for the second one's. */
+static void test_retry_forgets(void)
+{
+	begin_up_to(RS_STEP_PAIR);
+	component(1)->transfer.err = E_ARENA;
+	strcpy(component(1)->transfer.message, "no room");
+	report(101, SEF_REPORT_FAILED);
+	assert(update.txn.step == RS_STEP_PAIR && component(1)->n_arena_lacks == 1);
+	assert(component(1)->transfer.err == E_OK);
+	report(101, SEF_REPORT_FAILED);
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PAIR, E_TRANSFER);
+	assert(strcmp(update.txn.result->transfer.message, "the new instance gave up") == 0);
+}
+
+/* Texts of an instance end where the room for them does; what cannot be read says nothing. */
+static void test_transfer_text(void)
+{
+	struct sef_transfer_result *transfer = &component(0)->transfer;
+
+	begin_up_to(RS_STEP_PAIR);
+	memset(transfer, 'x', sizeof(*transfer));
+	transfer->err = E_INVAL;
+	report(100, SEF_REPORT_FAILED);
+	assert(transfer->element[SEF_TEXT_LEN - 1] == '\0');
+	assert(transfer->message[SEF_TEXT_LEN - 1] == '\0');
+	assert(transfer->removed[SEF_TEXT_LEN - 1] == '\0');
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PAIR, E_INVAL);
+	begin_up_to(RS_STEP_PAIR);
+	memset(transfer, 'x', sizeof(*transfer));
+	transfer->err = E_INVAL;
+	call_err = E_FAULT;
+	report(100, SEF_REPORT_FAILED);
+	call_err = E_OK;
+	assert(transfer->element[0] == '\0' && transfer->removed[0] == '\0');
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PAIR, E_TRANSFER);
+}
+
+/* An old instance that does not want to: busy is asked again, anything else is the end. */
+static void test_refused(void)
+{
+	struct message msg = {.type = SEF_PREPARE_REFUSED, .source = services[1].endpoint};
+
+	begin_up_to(RS_STEP_PREPARE);
+	msg.w[0] = update.txn.ticket - 1;
+	msg.w[1] = (uint64_t)E_UNSUPPORTED;
+	report_refused(&update.txn, &msg);
+	assert(update.txn.step == RS_STEP_PREPARE);
+	msg.w[0] = update.txn.ticket;
+	msg.w[1] = (uint64_t)E_BUSY;
+	report_refused(&update.txn, &msg);
+	assert(update.txn.step == RS_STEP_PREPARE);
+	msg.w[1] = (uint64_t)E_UNSUPPORTED;
+	report_refused(&update.txn, &msg);
+	assert(trace_is(ALL_BACK) && update.txn.culprit == component(1));
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, E_UNSUPPORTED);
+	begin_up_to(RS_STEP_PREPARE);
+	msg.w[0] = update.txn.ticket;
+	msg.w[1] = 1; /* no error */
+	report_refused(&update.txn, &msg);
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, E_REFUSED);
+}
+
 /* Asked to prepare only: all stand prepared for a moment, then all go on. */
 static void test_rehearsal(void)
 {
@@ -507,6 +570,9 @@ int main(void)
 	test_failures();
 	test_cause();
 	test_retry();
+	test_retry_forgets();
+	test_transfer_text();
+	test_refused();
 	test_rehearsal();
 	test_check();
 	test_limits();
