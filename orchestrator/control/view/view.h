@@ -36,7 +36,7 @@ Control__Job *view_skipped(
 /* with_envelope: the signed variant and the sealed seed too, which may be large */
 int __must_check view_generation(struct pool *pool, struct engine *engine,
         const struct generation_row *row, bool with_envelope, Control__Generation **ret_view);
-/* view_pairing.c: without findings there are only their numbers */
+/* pairing.c: without findings there are only their numbers */
 int __must_check view_job_pairing(struct pool *pool, struct db *db, const struct job_row *row,
         bool with_findings, Control__Job *view);
 /* What a control key is to sign, and what it destroys. */

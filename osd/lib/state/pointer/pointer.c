@@ -3,8 +3,8 @@
  * one. It is never followed before it was found in what the new side knows of the old:
  *
  *	value                      found by                     leads now to
- *	in the old heap            page -> run -> slot          the object's new place + offset_map()
- *	variable, constant         items, by address            its partner + offset_map(), constant.c
+ *	in the old heap            page -> run -> slot          the object's new place + offset.c
+ *	variable, constant         items, by address            its partner + offset.c, constant.c
  *	function                   items                        its partner's entry; only its start
  *	string literal             items                        its partner, or a copy on the heap
  *	library symbol             items                        the same symbol

@@ -174,7 +174,7 @@ static err_t order_component(const struct order_manifest *order, const struct or
 
 /*
  * All components or none: the record takes them one by one, and gives back what it has when one is
- * refused. It is free: order_request() has looked.
+ * refused. It is free: rs_on_order() has looked.
  */
 static err_t order_update(const struct order_manifest *order, struct rs_reply *ret_reply)
 {
