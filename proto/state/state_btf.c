@@ -257,12 +257,15 @@ static bool btf_type_check(const struct state_desc *desc, uint32_t id)
 	case STATE_BTF_PTR:
 	case STATE_BTF_FUNC:
 		return btf_id_is_target(desc, state_type(desc, id)->size_or_type);
-	case STATE_BTF_FWD:
 	case STATE_BTF_TYPEDEF:
 	case STATE_BTF_VOLATILE:
 	case STATE_BTF_CONST:
 	case STATE_BTF_RESTRICT:
 	case STATE_BTF_TYPE_TAG:
+		/* Nothing follows it, so none can be counted: who asks whether an alias is an enum
+		 * may go on to its enumerators. */
+		return state_type_count(desc, id) == 0;
+	case STATE_BTF_FWD:
 	case STATE_BTF_DECL_TAG:
 		return true;
 	case STATE_BTF_VOID:

@@ -387,6 +387,45 @@ static void test_changed_descriptions(void)
 	world_free(world);
 }
 
+/*
+ * An alias has no members of its own, whatever its length says: a search through all enums for a
+ * value that an annotation names must not read behind it.
+ */
+static void test_alias_length(void)
+{
+	static uint8_t scratch[200000] __attribute__((aligned(16)));
+	struct desc_build *build = desc_build_new("alias");
+	uint32_t number = desc_build_int(build, "int", 4, STATE_BTF_SIGNED);
+	uint32_t color = desc_build_enum(build, "color", 4);
+	uint32_t alias = desc_build_ref(build, STATE_BTF_TYPEDEF, "color_t", color);
+	uint32_t either = desc_build_record(build, STATE_BTF_UNION, "", 4);
+	uint64_t addr[] = {4096};
+	struct state_setup setup = {.scratch = scratch, .scratch_size = sizeof(scratch)};
+	struct state_result result;
+	struct state_pairing *pairing;
+	struct state_desc desc;
+	uint32_t both;
+	uint32_t type;
+
+	desc_build_member(build, "n", number, 0, 0);
+	both = desc_build_record(build, STATE_BTF_STRUCT, "both", 8);
+	desc_build_member(build, "kind", number, 0, 0);
+	desc_build_member(build, "u", either, 32, 0);
+	desc_build_tag(build, STATE_TAG_TYPE, either, 0, "when=PINK");
+	desc_build_tag(build, STATE_TAG_TYPE, both, 1, "tag=kind");
+	desc_build_entry(build, STATE_VARIABLE, "a.c", "", "both", both, 8);
+	setup.new.desc = desc_build_finish(build, &setup.new.desc_size);
+	setup.new.addr = addr;
+	setup.new.n_addr = 1;
+	setup.old = setup.new;
+	assert(state_desc_check(setup.new.desc, setup.new.desc_size, &desc) == STATE_DESC_OK);
+	assert(state_pair(&setup, &result, &pairing) == STATE_E_ANNOTATION);
+	type = desc.type_off[alias];
+	((struct state_btf_type *)(uintptr_t)(desc.types + type))->info |= 0xffff;
+	assert(state_pair(&setup, &result, &pairing) == STATE_E_DESCRIPTION);
+	desc_build_free(build);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
@@ -395,5 +434,6 @@ int main(void)
 	test_scratch();
 	test_setup();
 	test_changed_descriptions();
+	test_alias_length();
 	return 0;
 }
