@@ -68,6 +68,17 @@ static int to_list(const struct state_view *view)
 	return list_make(view, -1);
 }
 
+static void item_site_find(struct world *w)
+{
+	for (uint32_t i = 0, n = 1; i < n; i++) {
+		struct model_symbol *symbol = model_symbol_at(w->new, i, &n);
+
+		if (symbol->kind == STATE_SITE && strcmp(symbol->scope, "g") == 0) {
+			item_site = symbol->addr;
+		}
+	}
+}
+
 static struct world *list_world(state_handler_t handler)
 {
 	struct world *w = world_new(OLD, NEW, SEED);
@@ -82,13 +93,7 @@ static struct world *list_world(state_handler_t handler)
 		snprintf(path, sizeof(path), "table[%d].age", i);
 		put(w, path, 200 + i);
 	}
-	for (uint32_t i = 0, n = 1; i < n; i++) {
-		struct model_symbol *symbol = model_symbol_at(w->new, i, &n);
-
-		if (symbol->kind == STATE_SITE && strcmp(symbol->scope, "g") == 0) {
-			item_site = symbol->addr;
-		}
-	}
+	item_site_find(w);
 	return w;
 }
 
@@ -161,6 +166,95 @@ static void test_left_behind(void)
 	point(w, "all[1]", old_at(w, "table[4]"));
 	done(w);
 	assert(((struct new_item *)where(w, "all[1]"))->id == 104);
+	world_free(w);
+}
+
+#define N_MANY 200
+#define NOT_PLACED 100
+
+/* In no order of addresses, and more than the first table of places holds. */
+static int scatter(const struct state_view *view)
+{
+	const struct old_item *old = view->old;
+
+	for (int i = 0; i < N_MANY; i++) {
+		int k = i * 37 % N_MANY;
+		struct new_item *item = heap_alloc_at_site(item_site, sizeof(*item), 1, 8);
+
+		item->id = old[k].id;
+		if (k != NOT_PLACED &&
+		        state_view_place(view, &old[k], sizeof(*old), item) != STATE_OK) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static struct world *many_world(void)
+{
+	struct world *w = world_new(
+	        "struct item { i32 id; i32 age; }; struct item table[200]; struct item *all[200];",
+	        "func scatter; struct item { struct item *next; i64 age; i32 id; }; struct item "
+	        "*list @renamed=table @handler=scatter; struct item *all[200]; site struct item g;",
+	        SEED);
+	struct old_item *table;
+	struct old_item **all;
+
+	model_bind(w->new, "scatter", (void *)(uintptr_t)scatter);
+	world_start(w);
+	item_site_find(w);
+	table = old_at(w, "table");
+	all = old_at(w, "all");
+	for (int i = 0; i < N_MANY; i++) {
+		table[i].id = 1000 + i;
+		all[i] = i != NOT_PLACED ? &table[i] : NULL;
+	}
+	return w;
+}
+
+static void test_many_places(void)
+{
+	struct world *w = many_world();
+	struct new_item **all;
+
+	done(w);
+	all = new_at(w, "all");
+	for (int i = 0; i < N_MANY; i++) {
+		assert(i == NOT_PLACED ? all[i] == NULL : all[i]->id == 1000 + i);
+	}
+	world_free(w);
+	w = many_world();
+	point(w, "all[100]", (struct old_item *)old_at(w, "table") + NOT_PLACED);
+	refused(w, STATE_E_POINTER, "a.c:all[100]");
+}
+
+static int to_one(const struct state_view *view)
+{
+	struct new_item *item = heap_alloc_at_site(item_site, sizeof(*item), 1, 8);
+
+	*(struct new_item **)view->new = item;
+	return state_view_place(view, view->old, view->old_size, item) != STATE_OK;
+}
+
+/* One past the end of a place belongs to it, be it the lowest of all or not. */
+static void test_ends_of_places(void)
+{
+	struct world *w = world_new(
+	        "struct item { i32 id; i32 age; }; struct item x[1]; struct item y[1]; struct item "
+	        "*x_end; struct item *y_end;",
+	        "func to_one; struct item { struct item *next; i64 age; i32 id; }; struct item *x "
+	        "@handler=to_one; struct item *y @handler=to_one; struct item *x_end; struct item "
+	        "*y_end; site struct item g;",
+	        SEED);
+
+	model_bind(w->new, "to_one", (void *)(uintptr_t)to_one);
+	world_start(w);
+	item_site_find(w);
+	point(w, "x_end", (struct old_item *)old_at(w, "x") + 1);
+	point(w, "y_end", (struct old_item *)old_at(w, "y") + 1);
+	done(w);
+	assert(where(w, "x_end") == (struct new_item *)where(w, "x") + 1);
+	assert(where(w, "y_end") == (struct new_item *)where(w, "y") + 1);
 	world_free(w);
 }
 
@@ -342,6 +436,8 @@ int main(void)
 	test_list_to_array();
 	test_array_to_list();
 	test_left_behind();
+	test_many_places();
+	test_ends_of_places();
 	test_bad_places();
 	test_find();
 	test_tried_in_vain();

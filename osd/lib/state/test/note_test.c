@@ -208,7 +208,7 @@ static void test_rename_collisions(void)
 	                 "@renamed=q; struct q *p; struct r *q; site struct r f; site struct q f;";
 	const char *then =
 	        "i32 a; i32 b @renamed=a; struct s { i32 x; i32 y @renamed=x; } v; struct q "
-	        "{ i32 n; } @renamed=p *p; struct p { i64 n; } *q;";
+	        "{ i32 n; } @renamed=p *p; struct p { i64 n; } *q; struct q e; struct p g;";
 	struct world *w = begin(was, is);
 
 	put(w, "a", 1);
@@ -227,9 +227,12 @@ static void test_rename_collisions(void)
 	put(w, "b", 2);
 	put(w, "v.x", 3);
 	put(w, "v.y", 4);
+	put(w, "e.n", 5);
+	put(w, "g.n", 6);
 	done(w);
 	assert(got(w, "a") == 1 && got(w, "b") == 2 && got(w, "v.x") == 3 && got(w, "v.y") == 4);
-	assert(w->result.n_removed == 0 && w->result.n_variables == 5);
+	assert(got(w, "e.n") == 5 && got(w, "g.n") == 6);
+	assert(w->result.n_removed == 0 && w->result.n_variables == 7);
 	world_free(w);
 }
 
@@ -263,6 +266,66 @@ static void test_skipped_releases(void)
 	refused(w, STATE_E_LOSS, "a.c:first");
 }
 
+/* A variable of an alias of an alias that carries the note: a number, or a pointer of its size. */
+static struct state_side alias_side(
+        struct desc_build *build, const char *note, bool is_pointer, const uint64_t addr[2])
+{
+	struct state_side side = {.addr = addr, .n_addr = 2};
+	uint32_t number = desc_build_int(build, "u64", 8, 0);
+	uint32_t type = is_pointer ? desc_build_ref(build, STATE_BTF_PTR, "", number) : number;
+	uint32_t noted = desc_build_ref(build, STATE_BTF_TYPEDEF, "noted_t", type);
+
+	type = desc_build_ref(build, STATE_BTF_TYPEDEF, "plain_t", noted);
+	if (note != NULL) {
+		desc_build_tag(build, STATE_TAG_TYPE, noted, STATE_TAG_SELF, note);
+	}
+	desc_build_entry(build, STATE_VARIABLE, "a.c", "", "v", type, 8);
+	desc_build_entry(build, STATE_FUNCTION, "a.c", "", "h", 0, 16);
+	side.desc = desc_build_finish(build, &side.desc_size);
+	return side;
+}
+
+/* A note on a typedef holds for what is declared with it, however often it is renamed on the way. */
+static void test_typedefs(void)
+{
+	static const struct {
+		const char *note[2];
+		bool is_pointer;
+		enum state_code code;
+	} rows[] = {
+	        {{NULL, NULL}, true, STATE_E_TYPE},
+	        {{NULL, "skip"}, true, STATE_OK},
+	        {{"skip", NULL}, true, STATE_OK},
+	        {{NULL, "raw"}, true, STATE_OK},
+	        {{NULL, "handler=h"}, true, STATE_OK},
+	        {{NULL, "version=2"}, false, STATE_E_VERSION},
+	        {{"version=1", "version=2"}, false, STATE_E_VERSION},
+	        {{"version=2", "version=2"}, false, STATE_OK},
+	};
+	static const uint64_t addr[][2] = {{4096, 8192}, {12288, 16384}};
+	static uint8_t scratch[200000] __attribute__((aligned(16)));
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct desc_build *old = desc_build_new("typedef");
+		struct desc_build *new = desc_build_new("typedef");
+		struct state_setup setup = {
+		        .old = alias_side(old, rows[i].note[0], false, addr[0]),
+		        .new = alias_side(new, rows[i].note[1], rows[i].is_pointer, addr[1]),
+		        .scratch = scratch,
+		        .scratch_size = sizeof(scratch),
+		};
+		struct state_pairing *pairing;
+		struct state_result result;
+
+		if (state_pair(&setup, &result, &pairing) != rows[i].code) {
+			fprintf(stderr, "row %zu: %s\n", i, result.error);
+			assert(false);
+		}
+		desc_build_free(old);
+		desc_build_free(new);
+	}
+}
+
 int main(void)
 {
 	test_skipped_releases();
@@ -271,5 +334,6 @@ int main(void)
 	test_handlers();
 	test_lost_by_default();
 	test_renames_and_skips();
+	test_typedefs();
 	return 0;
 }

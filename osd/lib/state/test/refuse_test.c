@@ -223,6 +223,7 @@ static const struct refusal refusals[] = {
         {"i32 a;", "file b.c; i32 a;", STATE_OK, "moved a.c:a to b.c:a\n"},
         {"i32 a in f;", "file b.c; i32 a;", STATE_OK, "moved a.c:f:a to b.c:a\n"},
         {"i32 a;", "file b.c; i64 a;", STATE_OK, "lost a.c:a\n"},
+        {"struct s { i32 x; } *a;", "file b.c; struct t { i32 x; } *a;", STATE_OK, "lost a.c:a\n"},
         {"struct s { i32 x; } *a;", "file b.c; struct s { i32 x; } *a;", STATE_OK,
                 "moved a.c:a to b.c:a\n"},
         {"i32 a in f; i32 a in g;", "file b.c; i32 a in f; i32 a in g;", STATE_OK,
