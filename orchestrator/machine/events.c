@@ -76,6 +76,7 @@ static void machine_on_metrics(struct machine *machine, const Machine__ServiceMe
 	}
 }
 
+/* What another machine at the socket says is nothing of this one. */
 void machine_on_event(const Machine__Event *event, void *arg)
 {
 	static const struct timeval now = {0, 0};
@@ -83,7 +84,7 @@ void machine_on_event(const Machine__Event *event, void *arg)
 	uint32_t size = machine__event__get_packed_size(event);
 	_cleanup_(freep) uint8_t *packed = NULL;
 
-	if (event->seq <= machine->newest_seq) {
+	if (machine->phase == MACHINE_IS_FOREIGN || event->seq <= machine->newest_seq) {
 		return;
 	}
 	machine->newest_seq = event->seq;

@@ -2,7 +2,7 @@
  * A machine's session: is it the machine it should be, and is it heard. A channel that is up is not
  * yet a machine that is: first its identity is compared with the record, which learns it from a
  * machine that was attached and has none; then it gives its status; only then is it OPEN, and
- * events and log are subscribed to. Another machine at the socket is never talked to.
+ * events and log are subscribed to. Another machine at the socket is never talked to, and not listened to.
  */
 #include <errno.h>
 #include <event2/buffer.h>
@@ -147,7 +147,11 @@ static void machine_on_heard(void *arg)
 
 static void machine_on_log(const Machine__LogLines *lines, void *arg)
 {
-	machine_log_lines(arg, lines);
+	struct machine *machine = arg;
+
+	if (machine->phase != MACHINE_IS_FOREIGN) {
+		machine_log_lines(machine, lines);
+	}
 }
 
 /*

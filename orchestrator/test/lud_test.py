@@ -82,6 +82,12 @@ def die(world, death, **request):
     world.wait_dead()
 
 
+def record(world, query):
+    """The first row of what is asked of the record."""
+    with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:
+        return db.execute(query).fetchone()
+
+
 def killed_once(world, death, **request):
     """kill -9 at this point of a job: taken up again, run once, and true to the machine. The job."""
     runs = len(world.peer.runs)
@@ -1135,6 +1141,35 @@ def test_queued(world):
     # So it is known which release was left.
     releases = {r['counter']: r.get('blocked', 0) for r in world.json('release', 'list')['releases']}
     assert releases[2] and not releases[1], releases
+
+
+def test_stranger(world):
+    """Another machine at the socket is named, is not believed and is ordered nothing; what is said to be done helps."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    orders, known = len(world.peer.orders), world.peer.machine_id
+    world.kill()
+    n_events, = record(world, 'SELECT count(*) FROM events')
+    world.peer.reboot()
+    world.peer.machine_id = os.urandom(16)
+    world.peer.seq = 1000
+    world.peer.events = [{'seq': 1001, 'clock_ns': 1, 'result': {'txn': 99, 'epoch': 1, 'outcome': 'OUTCOME_COMMITTED'}}]
+    world.peer.faults['early_events'] = 1
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'down')
+    assert 'another machine answers' in world.luctl('status')
+    told = world.luctl('update', 'ds', code=4)
+    assert 'luctl machine stop m' in told and 'under another name' in told, told
+    assert len(world.peer.orders) == orders and not world.peer.statements
+    assert record(world, 'SELECT count(*) FROM events') == (n_events,)
+    assert record(world, "SELECT machine_id FROM machines WHERE name = 'm'") == (known,)
+    world.luctl('machine', 'stop', 'm')
+    world.luctl('machine', 'start', 'n', '--attach', world.peer.path)
+    assert world.json('update', 'ds', '-m', 'n')['state'] == 'committed'
+    # Nor does a second name for one machine make two of it.
+    world.luctl('machine', 'stop', 'n')
+    world.luctl('machine', 'start', 'o', '--attach', world.peer.path, code=4)
+    assert 'another machine answers' in world.luctl('status', '-m', 'o')
 
 
 def test_timeout(world):

@@ -192,6 +192,9 @@ class Peer:
             'wire.Hello', {'min_version': low, 'max_version': high, 'features': 3,
                            'software': 'peer.py', 'machine_id': self.machine_id,
                            'boot_id': self.boot_id, 'version': 2})))
+        if self._fault('early_events'):
+            for event in list(self.events):
+                self._send({'event': event})
 
     def _send(self, message):
         if self._fault('garbage'):
