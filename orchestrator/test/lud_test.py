@@ -1143,6 +1143,18 @@ def test_queued(world):
     assert releases[2] and not releases[1], releases
 
 
+def test_early_result(world):
+    """A result that comes before lud has looked at its own order settles nothing; the job asks for it."""
+    world.prepare()
+    die(world, 'run.accepted', rerandomize={'services': ['ds']})
+    world.until(lambda: world.peer.events)
+    world.peer.faults['early_events'] = 1
+    world.start()
+    job = world.settle()
+    assert job['state'] == 'JOB_STATE_COMMITTED' and not job.get('hint') and len(world.peer.runs) == 1, job
+    assert not world.peer.faults['early_events'] and 'given up' not in world.log()
+
+
 def test_stranger(world):
     """Another machine at the socket is named, is not believed and is ordered nothing; what is said to be done helps."""
     world.prepare()

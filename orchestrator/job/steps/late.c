@@ -48,11 +48,12 @@ enum generation_state job_generation_state(enum job_state state)
 	return GENERATION_ABANDONED;
 }
 
-/* A result, and the job that it is of: ->row.id is 0 while none is found. */
+/* A result, and the job that it is of. */
 struct job_late {
 	struct machine *machine;
 	const Machine__Result *result;
 	struct job_row row;
+	bool settles; /* the job was given up, and is corrected */
 };
 
 /* Only a generation that was left as unknown: a status may have settled it since. */
@@ -86,6 +87,7 @@ static int late_write(struct db *db, void *arg)
 	if (r || late->row.state == JOB_OPEN || !job_state_may_become(late->row.state, state)) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
+	late->settles = true;
 	late->row.state = state;
 	snprintf(late->row.hint, sizeof(late->row.hint),
 	        "the machine's result came after the job was given up");
@@ -107,7 +109,7 @@ void job_late_result(struct engine *engine, struct machine *machine, const Machi
 	if (db_txn(engine->parts.db, late_write, &late)) {
 		log_warn("a late result is not recorded: %s", err_trace());
 		err_forget();
-	} else if (late.row.id) {
+	} else if (late.settles) {
 		log_info("job %" PRId64 ", given up as unknown: %s", late.row.id,
 		        job_state_name(late.row.state));
 	}
