@@ -32,19 +32,20 @@ static const char *const job_step_names[_JOB_STEP_N] = {
 #undef JOB_STEP
 };
 
+/* Numbers are read from the record: a newer lud may have left others there. */
 const char *job_kind_name(enum job_kind kind)
 {
-	return job_kind_names[kind];
+	return kind < _JOB_KIND_N ? job_kind_names[kind] : "unknown";
 }
 
 const char *job_state_name(enum job_state state)
 {
-	return job_state_names[state];
+	return state < _JOB_STATE_N ? job_state_names[state] : "unknown";
 }
 
 const char *job_step_name(enum job_step step)
 {
-	return job_step_names[step];
+	return step < _JOB_STEP_N ? job_step_names[step] : "unknown";
 }
 
 int store_job_insert(struct db *db, struct job_row *row)

@@ -26,6 +26,9 @@ import harness
 # What lud's children run as where lud is root and no such users have names (lud(8)).
 SIGNER_UID, FORGE_UID = 60801, 60802
 
+# Steps as the record has them (proto/words/jobs.def).
+STEP_STAGE, STEP_RUN, STEP_IMAGE = 4, 5, 6
+
 # Every place where lud_test can be made to end itself in an update.
 DEATHS = ['%s.%s' % (step, phase)
           for step in ('seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
@@ -1182,6 +1185,23 @@ def test_stranger(world):
     world.luctl('machine', 'stop', 'n')
     world.luctl('machine', 'start', 'o', '--attach', world.peer.path, code=4)
     assert 'another machine answers' in world.luctl('status', '-m', 'o')
+
+
+def test_left_open(world):
+    """An open job that lud cannot take up bars nobody, and nobody is kept waiting for it."""
+    world.prepare()
+    die(world, 'seed.end', rerandomize={'services': ['ds']})
+    job, = record(world, 'SELECT id FROM jobs')
+    for step in (STEP_IMAGE, 99):
+        world.kill()
+        with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+            db.execute('UPDATE jobs SET step = %d WHERE id = %d' % (step, job))
+            db.commit()
+        world.start()
+        assert 'job %d stays open: a job of its kind has no step %d' % (job, step) in world.log()
+        assert world.json('update', 'ds')['state'] == 'committed'
+        with world.control() as control:
+            assert control.call(timeout=5, job_show={'job': job, 'wait': True})['state'] == 'JOB_STATE_OPEN'
 
 
 def test_timeout(world):

@@ -234,18 +234,20 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 
 /*
  * One job in its long form, with the steps it has taken. `wait` answers when it is settled, for a
- * client that left, or never was, and wants to know the end.
+ * client that left, or never was, and wants to know the end. One that is open in the record only,
+ * because it could not be taken up, is shown as it is: nobody works on it.
  */
 void control_on_job_show(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
+	struct engine *engine = control_engine(client);
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	struct failure failure;
 	int r;
 
 	pool_init(&pool);
 	reply.body_case = CONTROL__REPLY__BODY_JOB;
-	r = view_job(&pool, control_engine(client), request->job_show->job, true, &reply.job);
+	r = view_job(&pool, engine, request->job_show->job, true, &reply.job);
 	if (r < 0) {
 		control_refuse_record(client, request->id);
 		return;
@@ -256,7 +258,7 @@ void control_on_job_show(struct control_client *client, const Control__Request *
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
 		return;
 	}
-	if (request->job_show->wait && reply.job->state == CONTROL__JOB_STATE__JOB_STATE_OPEN) {
+	if (request->job_show->wait && engine_has_job(engine, (int64_t)request->job_show->job)) {
 		control_wait_job(client, request->id, request->job_show->job);
 		return;
 	}

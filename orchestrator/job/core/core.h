@@ -34,6 +34,8 @@ const struct config *engine_config(struct engine *engine);
 struct forge *engine_forge(struct engine *engine);
 /* Whether a machine has open jobs. */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine);
+/* Whether a job is open and taken up, so that its end will come. */
+bool engine_has_job(const struct engine *engine, int64_t id);
 /* The id of a service's open job, the oldest; 0: none. */
 int64_t engine_open_job(
         const struct engine *engine, const struct machine *machine, const char *service);

@@ -120,6 +120,11 @@ struct job *engine_job_by_id(const struct engine *engine, int64_t id)
 	return NULL;
 }
 
+bool engine_has_job(const struct engine *engine, int64_t id)
+{
+	return engine_job_by_id(engine, id) != NULL;
+}
+
 /*
  * A number is a job's only once its order is in the record. Until then ->order is made up as it
  * is signed, and a start, which has no order, would answer to 0.0.

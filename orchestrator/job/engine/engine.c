@@ -242,7 +242,8 @@ static int engine_load_job(const struct job_row *row, void *arg)
 		        (long long)row->id);
 		return 0;
 	}
-	if (row->step >= _JOB_STEP_N || !job_step_is_of(row->kind, row->step)) {
+	if (row->kind >= _JOB_KIND_N || row->step >= _JOB_STEP_N ||
+	        !job_step_is_of(row->kind, row->step)) {
 		log_error("job %lld stays open: a job of its kind has no step %d",
 		        (long long)row->id, (int)row->step);
 		return 0;
