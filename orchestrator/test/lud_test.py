@@ -1146,6 +1146,36 @@ def test_queued(world):
     assert releases[2] and not releases[1], releases
 
 
+def test_one_at_a_time(world):
+    """Jobs of two services are prepared side by side, and the machine has one transaction at a time, whatever becomes
+    of lud."""
+    kit = world.kit('tty', 1)
+    world.peer.add_service('tty', world.release_id(kit))
+    world.prepare()
+    world.luctl('release', 'add', kit)
+    world.peer.faults['hold_result'] = 1
+    with world.control() as control:
+        first = control.call(update={'service': 'ds', 'detach': True})['id']
+        world.until(lambda: world.peer.withheld)
+        second = control.call(update={'service': 'tty', 'detach': True})['id']
+
+    def waits():
+        """Whether the second job has come to where it needs the machine for itself."""
+        steps = [record(world, 'SELECT step FROM jobs WHERE id = %d' % job)[0] for job in (first, second)]
+        return steps == [STEP_RUN, STEP_STAGE]
+    world.until(waits)
+    world.kill()
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    with world.control() as control:
+        # It had its chance: what is asked now is answered after it.
+        assert control.call(status={}) and waits()
+    assert len(world.peer.orders) == 1
+    world.peer.release()
+    assert [world.settle(job)['state'] for job in (first, second)] == ['JOB_STATE_COMMITTED'] * 2
+    assert [o.service for o in world.peer.orders if o.action == harness.peer.UPDATE] == ['ds', 'tty']
+
+
 def test_early_result(world):
     """A result that comes before lud has looked at its own order settles nothing; the job asks for it."""
     world.prepare()
