@@ -102,6 +102,8 @@ struct machines {
  * what was said, as long as the shown state stays. When that changes the owner is told.
  */
 void machine_set_phase(struct machine *machine, enum machine_phase phase, const char *why);
+/* The table of moves. */
+bool machine_phase_may_become(enum machine_phase from, enum machine_phase to);
 /* Asserts what holds in the phase; at entries, never in the middle of a change. */
 void machine_check(const struct machine *machine);
 /* Whether a session is open and its first status is there, heard now or not. */

@@ -123,6 +123,11 @@ static void machine_tell_owner(struct machine *machine, bool was_open)
 	}
 }
 
+bool machine_phase_may_become(enum machine_phase from, enum machine_phase to)
+{
+	return machine_phases[from].to & 1u << to;
+}
+
 void machine_set_phase(struct machine *machine, enum machine_phase phase, const char *why)
 {
 	enum machine_state shown = machine_state(machine);
@@ -131,7 +136,7 @@ void machine_set_phase(struct machine *machine, enum machine_phase phase, const 
 	if (machine->phase == phase) {
 		return;
 	}
-	assert(machine_phases[machine->phase].to & 1u << phase);
+	assert(machine_phase_may_become(machine->phase, phase));
 	log_debug("machine %s: %s -> %s", machine->row.name, machine_phases[machine->phase].name,
 	        machine_phases[phase].name);
 	machine->phase = phase;
