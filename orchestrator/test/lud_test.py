@@ -291,6 +291,29 @@ def test_not_confirmed(world):
         assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 0
 
 
+def test_confirm_not_made(world):
+    """What hinders the confirm on lud's side, or a machine that answers nonsense, does not unmake what runs."""
+    world.prepare()
+    root = world.dir + '/keys/root.signed'
+    for fault in ('no_root', 'odd_confirm', 'nonsense_confirm'):
+        assert world.kill(signal.SIGTERM) in (0, None)
+        world.start(stop_at='confirm.begin')
+        with world.control() as control:
+            asked = control.send(update={'service': 'ds'})
+            world.wait_stopped()
+            if fault == 'no_root':
+                os.rename(root, root + '.away')
+            else:
+                world.peer.faults[fault] = 1
+            world.lud.send_signal(signal.SIGCONT)
+            job = control.wait_reply(asked, 30)
+        if fault == 'no_root':
+            os.rename(root + '.away', root)
+        assert job['state'] == 'JOB_STATE_COMMITTED' and 'confirm' in job['hint'], (fault, job)
+        assert world.json('history', 'ds')['generations'][0]['state'] == 'running', fault
+        assert job['generation'] == world.running()
+
+
 def test_reboot_before_confirm(world):
     """A confirm is for the boot that ran the order; after another boot, and after a snapshot, there is none to give."""
     world.prepare()

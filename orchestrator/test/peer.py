@@ -374,6 +374,12 @@ class Peer:
         order = Order(*parts[1])
         if self._is_late(request, 'order_%d' % order.action):
             return
+        if order.action == CONFIRM and self._fault('odd_confirm'):
+            self._refuse(request, 'ERROR_REFUSED', 'E_V_ROOT', 'later', retry_ms=30)
+            return
+        if order.action == CONFIRM and self._fault('nonsense_confirm'):
+            self._reply(request, done={})
+            return
         number = order.epoch, order.txn
         if number in self.results:
             self._reply(request, result={'state': 'TXN_DONE', 'result': self.results[number]})

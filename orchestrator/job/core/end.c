@@ -141,23 +141,10 @@ static void end_cause(const struct failure *failure, enum job_step step, Wire__C
 	ret_cause->message = (char *)failure->cause;
 }
 
-void job_fail(struct job *job, enum job_state state, const struct failure *failure)
-{
-	Wire__Cause cause;
-	struct job_end end = {
-	        .state = state,
-	        .generations = state == JOB_REFUSED   ? GENERATION_REFUSED
-	                       : state == JOB_UNKNOWN ? GENERATION_UNKNOWN
-	                                              : GENERATION_ABANDONED,
-	        .cause = &cause,
-	        .hint = failure->remedy,
-	};
-
-	end_cause(failure, job->row.step, &cause);
-	job_end(job, &end);
-}
-
-/* Its floors are recorded by the step check, so the next statement brings them to the machine. */
+/*
+ * What was committed and checked runs, whatever hinders the confirm. Its floors are recorded by the
+ * step check, so the next statement brings them to the machine.
+ */
 static void end_unconfirmed(struct job *job, const struct failure *failure)
 {
 	struct job_end end = {.state = JOB_COMMITTED};
@@ -171,11 +158,27 @@ static void end_unconfirmed(struct job *job, const struct failure *failure)
 	job_end(job, &end);
 }
 
-void job_give_up(struct job *job, const struct failure *failure)
+void job_fail(struct job *job, enum job_state state, const struct failure *failure)
 {
+	Wire__Cause cause;
+	struct job_end end = {
+	        .state = state,
+	        .generations = state == JOB_REFUSED   ? GENERATION_REFUSED
+	                       : state == JOB_UNKNOWN ? GENERATION_UNKNOWN
+	                                              : GENERATION_ABANDONED,
+	        .cause = &cause,
+	        .hint = failure->remedy,
+	};
+
 	if (job->row.step == JOB_STEP_CONFIRM && job->row.kind != JOB_START) {
 		end_unconfirmed(job, failure);
 		return;
 	}
+	end_cause(failure, job->row.step, &cause);
+	job_end(job, &end);
+}
+
+void job_give_up(struct job *job, const struct failure *failure)
+{
 	job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, failure);
 }

@@ -200,7 +200,10 @@ bool __must_check job_resume(struct job *job);
 /* end.c */
 /* Ends the job, which is freed, and gives its machine to others. */
 void job_end(struct job *job, const struct job_end *end);
-/* As job_end(), with the failure for a cause and a hint. */
+/*
+ * As job_end(), with the failure for a cause and a hint. In the confirm of an update the job is
+ * COMMITTED all the same, and says that it is not confirmed.
+ */
 void job_fail(struct job *job, enum job_state state, const struct failure *failure);
 /*
  * Ends a job that cannot be carried on, by what is known of it: one whose update was committed and

@@ -35,12 +35,15 @@ static void refuse_end(struct job *job, const Wire__Error *error)
 	if (job_sign_again(job, error->cause)) {
 		return;
 	}
-	if (error->cause) {
+	/* What is refused of a confirm is no refusal of what runs: job_fail() knows. */
+	if (error->cause && job->row.step != JOB_STEP_CONFIRM) {
 		job_end(job, &end);
 		return;
 	}
 	failure_set(&failure, "refused", machine_row(job->machine)->name, error->hint,
-	        "the machine refuses (class %d) and does not say why", error->class_);
+	        error->cause ? "the machine refuses (class %d): %.160s"
+	                     : "the machine refuses (class %d) and does not say why",
+	        error->class_, error->cause ? error->cause->message : "");
 	job_fail(job, JOB_REFUSED, &failure);
 }
 
