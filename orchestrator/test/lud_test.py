@@ -786,6 +786,20 @@ def overwrite(path, rng, part):
             f.write(rng.randbytes(4096))
 
 
+def test_refused_write(world):
+    """A write that fails though the record is well: the job stands still, says so, and is settled when it works."""
+    world.prepare()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        db.execute('CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN new.step = %d'
+                   " BEGIN SELECT RAISE(ABORT, 'no'); END" % STEP_STAGE)
+        db.commit()
+        assert 'settled later' in world.luctl('update', 'ds', code=7)
+        assert world.json('status')['record']['state'] == 'well' and not world.peer.orders
+        db.execute('DROP TRIGGER refuse')
+        db.commit()
+    assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
+
+
 def test_damaged_record(world):
     """A damaged database is an error on every way to read it, is refused at start, and is saved as far as it goes."""
     seed = random.randrange(1 << 32)

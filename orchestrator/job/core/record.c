@@ -14,9 +14,13 @@ static int record_save_txn(struct db *db, void *arg)
 	return store_job_update(db, arg);
 }
 
-/* Told what the record does not have: who waits for the job learns that it stands still. */
+/*
+ * Told what the record does not have: who waits for the job learns that it stands still. Where the
+ * record is well all the same nobody will say that it works again, so it is tried after a while.
+ */
 static void record_stall(struct job *job)
 {
+	static const struct timeval pause = {.tv_sec = 1};
 	struct job_news news = {.event = JOB_EVENT_STALLED, .row = &job->row};
 
 	if (job->phase == JOB_STALLED) {
@@ -30,6 +34,9 @@ static void record_stall(struct job *job)
 	job->turn = false;
 	job_set_phase(job, JOB_STALLED);
 	job_check(job);
+	if (db_health(job->engine->parts.db) == DB_WELL) {
+		evtimer_add(job->engine->resume, &pause);
+	}
 	engine_tell(job->engine, &news);
 }
 
