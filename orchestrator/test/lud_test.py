@@ -1190,16 +1190,24 @@ def test_one_at_a_time(world):
     world.peer.add_service('tty', world.release_id(kit))
     world.prepare()
     world.luctl('release', 'add', kit)
+    with open(world.dir + '/fake_luforge', encoding='ascii') as f:
+        good = f.read()
+    world.install('fake_luforge', good.replace('def main():\n', 'def main():\n    __import__("time").sleep(3)\n'))
     world.peer.faults['hold_result'] = 1
     with world.control() as control:
         first = control.call(update={'service': 'ds', 'detach': True})['id']
-        world.until(lambda: world.peer.withheld)
+        world.until(lambda: child_named(world, 'python3'))
+        worker = int(child_named(world, 'python3')['Pid'])
+        os.kill(worker, signal.SIGSTOP)
+        world.install('fake_luforge', good)
         second = control.call(update={'service': 'tty', 'detach': True})['id']
+        world.until(lambda: world.peer.withheld)
+        os.kill(worker, signal.SIGCONT)
 
     def waits():
-        """Whether the second job has come to where it needs the machine for itself."""
+        """Whether the first job has come to where it needs the machine for itself, which the second has."""
         steps = [record(world, 'SELECT step FROM jobs WHERE id = %d' % job)[0] for job in (first, second)]
-        return steps == [STEP_RUN, STEP_STAGE]
+        return steps == [STEP_STAGE, STEP_RUN]
     world.until(waits)
     world.kill()
     world.start()
@@ -1207,10 +1215,11 @@ def test_one_at_a_time(world):
     with world.control() as control:
         # It had its chance: what is asked now is answered after it.
         assert control.call(status={}) and waits()
+    assert record(world, 'SELECT count(*) FROM job_steps WHERE job = %d AND step = %d' % (first, STEP_STAGE)) == (0,)
     assert len(world.peer.orders) == 1
     world.peer.release()
     assert [world.settle(job)['state'] for job in (first, second)] == ['JOB_STATE_COMMITTED'] * 2
-    assert [o.service for o in world.peer.orders if o.action == harness.peer.UPDATE] == ['ds', 'tty']
+    assert [o.service for o in world.peer.orders if o.action == harness.peer.UPDATE] == ['tty', 'ds']
 
 
 def test_early_result(world):
