@@ -1263,6 +1263,33 @@ def test_stranger(world):
     assert 'another machine answers' in world.luctl('status', '-m', 'o')
 
 
+def test_ending(world):
+    """A machine whose process was asked to end, and is slow to, is not taken up again before it has."""
+    world.start()
+    home = os.path.join(world.state, 'machines/m')
+    path = os.path.join(home, 'port.sock')
+    os.makedirs(home)
+    deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)'
+    luctl = [world.program('ctl/luctl'), 'machine', 'stop', 'm', '--force', '--socket', world.socket]
+    with harness.peer.Peer(path), subprocess.Popen([sys.executable, '-c', deaf, 'path=%s,' % path],
+                                                   stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with open(home + '/qemu.pid', 'w', encoding='ascii') as f:
+            f.write('%d\n' % process.pid)
+        world.luctl('machine', 'start', 'm', '--attach', path)
+
+        def machine():
+            return world.json('machine', 'list')['machines'][0]
+        assert machine()['state'] == 'up' and not machine().get('attached')
+        stop = subprocess.Popen(luctl, stdout=subprocess.DEVNULL)
+        world.until(lambda: machine()['state'] == 'connecting')
+        assert 'runs already' in world.luctl('machine', 'start', 'm', code=4)
+        assert 'busy' in world.luctl('machine', 'start', 'm', '--attach', path, code=1)
+        assert 'busy' in world.luctl('machine', 'stop', 'm', '--force', code=1)
+        assert process.poll() is None and process.wait(20) == -signal.SIGKILL
+        assert stop.wait(20) == 0 and machine()['state'] == 'stopped'
+
+
 def test_left_open(world):
     """An open job that lud cannot take up bars nobody, and nobody is kept waiting for it."""
     world.prepare()
@@ -1715,7 +1742,7 @@ N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
           'crowded_socket', 'halted_lud', 'locked_record', 'timeout', 'moved_record', 'recover',
-          'bad_disk')
+          'bad_disk', 'ending')
 
 USAGE = [
     ([], 'usage'),
