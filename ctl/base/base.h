@@ -31,9 +31,9 @@ enum ctl_exit {
 };
 
 /*
- * Print "luctl: WHERE: WHAT" and a second line with the remedy, both escaped for a terminal; returns
- * the code. where: the file, machine, service or option that it is about, "" for none; remedy: NULL
- * or "" when there is none.
+ * Print "luctl: WHERE: WHAT" and a second line with the remedy, both escaped for a terminal;
+ * returns the code. where: the file, machine, service or option that it is about, "" for none;
+ * remedy: NULL or "" when there is none.
  */
 int ctl_fail(enum ctl_exit code, const char *where, const char *remedy, const char *format, ...)
         __attribute__((format(printf, 4, 5)));

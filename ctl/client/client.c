@@ -216,7 +216,8 @@ static int client_next(
 
 /*
  * Open the session by an exchange of greetings. Every frame repeats the nonce, so that no frame of
- * another connection is taken for one of this. CTL_OK, or an exit code after the reason was printed.
+ * another connection is taken for one of this. CTL_OK, or an exit code after the reason was
+ * printed.
  */
 static int client_hello(struct client *client)
 {

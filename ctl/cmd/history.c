@@ -14,7 +14,10 @@
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 
-/* Why it did not run, or what it cost. */
+/*
+ * Why it did not run, or what it cost: the cause of a failure goes before the consent to a loss.
+ * Returns text, a string of the job or ""; so text must live as long as what is returned.
+ */
 static const char *history_cause(const Control__Job *job, char text[128])
 {
 	if (job && job->cause) {
@@ -52,6 +55,10 @@ static void history_row(struct table *table, const Control__Generation *generati
 	                         history_cause(job, consent)});
 }
 
+/*
+ * The answer as a table. Rows that lud left out are announced on stdout, behind the table, because
+ * a list that silently ends looks like the whole history.
+ */
 static void history_print(const Control__History *history)
 {
 	static const struct table_column columns[] = {
@@ -77,7 +84,10 @@ static void history_print(const Control__History *history)
 	}
 }
 
-/* Without a service, the generations of all services, in one order of time. */
+/*
+ * Without a service, the generations of all services, in one order of time. How many come without
+ * --limit is lud's decision, and so is the order: rows are printed as they came.
+ */
 int cmd_history(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -98,8 +108,11 @@ int cmd_history(const struct options *options)
 	return code;
 }
 
-/* A line with an id or a hash in hex, whole: it is there to be copied. */
-static void show_bytes(const char *name, const ProtobufCBinaryData *bytes)
+/*
+ * A line with an id or a hash in hex, whole: it is there to be copied. Only this command prints
+ * hashes in full; tables have the first digits (text_id()).
+ */
+static void history_show_bytes(const char *name, const ProtobufCBinaryData *bytes)
 {
 	printf("%-14s", name);
 	for (size_t i = 0; i < bytes->len; i++) {
@@ -112,7 +125,7 @@ static void show_bytes(const char *name, const ProtobufCBinaryData *bytes)
  * The steps of a job in the order in which it took them, each with its time. A step that did
  * not end, or whose clock was set back meanwhile, took 0.
  */
-static void show_steps(const Control__Job *job)
+static void history_show_steps(const Control__Job *job)
 {
 	static const struct table_column columns[] = {
 	        {"STEP", false},
@@ -139,7 +152,7 @@ static void show_steps(const Control__Job *job)
  * What the machine measured and moved, in the units of the last transfer: the phases are its
  * own words.
  */
-static void show_result(const Machine__Result *result)
+static void history_show_result(const Machine__Result *result)
 {
 	char text[TEXT_SIZE];
 
@@ -156,7 +169,7 @@ static void show_result(const Machine__Result *result)
 }
 
 /* What was found out before the update, and who consented to which loss by which key. */
-static void show_pairing(const Control__Job *job)
+static void history_show_pairing(const Control__Job *job)
 {
 	char id[TEXT_SIZE], consent[128];
 
@@ -175,7 +188,7 @@ static void show_pairing(const Control__Job *job)
  * One generation, from what it is to how it came to be. What was not made or not signed has
  * zeros, which print as `-`.
  */
-static void show_print(const Control__Generation *generation)
+static void history_show_print(const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
 	char text[TEXT_SIZE];
@@ -187,9 +200,9 @@ static void show_print(const Control__Generation *generation)
 	        text_id(&generation->release_id, text));
 	printf("%-14s0x%" PRIx64 ", payload %" PRIu64 " bytes\n", "base", generation->base_address,
 	        generation->payload_len);
-	show_bytes("build id", &generation->build_id);
-	show_bytes("payload", &generation->payload_hash);
-	show_bytes("seed commit", &generation->seed_commit);
+	history_show_bytes("build id", &generation->build_id);
+	history_show_bytes("payload", &generation->payload_hash);
+	history_show_bytes("seed commit", &generation->seed_commit);
 	printf("%-14s%s", "signed", text_seconds(generation->issued, text));
 	printf(", expires %s\n", text_seconds(generation->expires, text));
 	printf("%-14s%s\n", "committed", text_time(generation->committed_us, text));
@@ -202,15 +215,19 @@ static void show_print(const Control__Generation *generation)
 		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,
 		        job->cause->step, job->cause->message, job->cause->name);
 	}
-	show_pairing(job);
+	history_show_pairing(job);
 	if (job->result) {
-		show_result(job->result);
+		history_show_result(job->result);
 	}
-	show_steps(job);
+	history_show_steps(job);
 }
 
-/* `show ds 5`, or `show ds:5`. */
-static int show_which(const struct options *options, Control__ShowRequest *ret)
+/*
+ * `show ds 5`, or `show ds:5`. The second form is cut at the colon in argv itself, so ret's service
+ * stays a string of argv. CTL_OK, or CTL_USAGE after the
+ * reason was printed; 0 is no generation.
+ */
+static int history_show_which(const struct options *options, Control__ShowRequest *ret)
 {
 	char *colon = strchr(options->args[0], ':');
 	const char *number = options->n_args == 2 ? options->args[1] : colon ? colon + 1 : NULL;
@@ -236,7 +253,7 @@ int cmd_show(const struct options *options)
 	Control__ShowRequest show = CONTROL__SHOW_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
 	const Control__Reply *reply;
-	int code = show_which(options, &show);
+	int code = history_show_which(options, &show);
 
 	if (code != CTL_OK) {
 		return code;
@@ -246,7 +263,7 @@ int cmd_show(const struct options *options)
 	request.show = &show;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
 	if (code == CTL_OK && !options->json) {
-		show_print(reply->generation);
+		history_show_print(reply->generation);
 	}
 	return code;
 }

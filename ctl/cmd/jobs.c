@@ -27,6 +27,7 @@ static void jobs_row(struct table *table, const Control__Job *job)
 	                         job->cause ? job->cause->message : job->hint});
 }
 
+/* FOR is who asked, by the credentials of the connection; GEN is `-` until a layout was drawn. */
 static void jobs_print(const Control__JobList *list)
 {
 	static const struct table_column columns[] = {
@@ -50,6 +51,7 @@ static void jobs_print(const Control__JobList *list)
 	}
 }
 
+/* Open jobs and those that are over, of one service or of all; --limit says how many. */
 int cmd_jobs(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

@@ -24,6 +24,10 @@
 #define KEYS_LIFETIME_SEC (UINT64_C(365) * 24 * 3600)
 #define KEYS_REMEDY_SIZE 240
 
+/*
+ * Make all keys and the first signed root at once: a beginning for one host, from which keys are
+ * then carried to where they belong. A directory that has keys is never written to.
+ */
 int cmd_keys_init(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
@@ -49,7 +53,10 @@ int cmd_keys_init(const struct options *options)
 	return CTL_OK;
 }
 
-/* The beginning of a key's id; `-` for a key that is not here (its id is all zeros). */
+/*
+ * The beginning of a key's id, by which people tell keys apart; `-` for a key that is not here (its
+ * id is all zeros).
+ */
 static void keys_id(const struct keyring_info *info, char ret_text[TEXT_SIZE])
 {
 	ProtobufCBinaryData id = {sizeof(info->id), (uint8_t *)info->id};
@@ -85,7 +92,10 @@ static void keys_json(const struct keyring_info infos[_KEYRING_N])
 	json_print(list);
 }
 
-/* What is to be said of a key, with the date or the line that it hangs on. */
+/*
+ * What is to be said of a key, with the date, the line or the error that it hangs on. The sentence
+ * itself is the keyring's, for each fault one. The caller frees.
+ */
 static char *keys_state(const struct keyring_info *info)
 {
 	const char *text = keyring_fault_text(info->fault);
@@ -107,6 +117,7 @@ static char *keys_state(const struct keyring_info *info)
 	return ctl_format("%s", text);
 }
 
+/* The same as a table, for people: one row a role, also for the roles whose keys are elsewhere. */
 static void keys_print(const struct keyring_info infos[_KEYRING_N])
 {
 	static const struct table_column columns[] = {
@@ -130,7 +141,11 @@ static void keys_print(const struct keyring_info infos[_KEYRING_N])
 	table_print(table);
 }
 
-/* CTL_OK, or that keys which are here cannot be used: each is told, with what to do. */
+/*
+ * CTL_OK, or CTL_KEYS when keys that are here cannot be used: each is printed, with what to do, and
+ * a remedy that several have in common only once in a row. An absent key is no fault: keys belong
+ * to different hosts, and none needs all of them.
+ */
 static int keys_judge(const char *dir, const struct keyring_info infos[_KEYRING_N])
 {
 	char remedy[KEYS_REMEDY_SIZE], last[KEYS_REMEDY_SIZE] = "";
@@ -150,6 +165,10 @@ static int keys_judge(const char *dir, const struct keyring_info infos[_KEYRING_
 	return code;
 }
 
+/*
+ * Print all roles, then judge them. The table is flushed before the judgement, which goes to
+ * stderr, so that the two do not mix on a terminal; JSON has the judgement in its fields as well.
+ */
 int cmd_keys_list(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
@@ -170,7 +189,11 @@ int cmd_keys_list(const struct options *options)
 	return keys_judge(dir, infos);
 }
 
-/* Roles with commas between them, as bits. False: no such role was told. */
+/*
+ * Roles with commas between them, as bits of 1 << role; NULL is none, and so is an empty word.
+ * False after the reason was printed: an unknown role, or the root, which a renewal signs with and
+ * keeps.
+ */
 static bool keys_roles(const char *text, unsigned int *ret_roles)
 {
 	_cleanup_(ctl_freep) char *words = ctl_format("%s", text ? text : "");

@@ -17,7 +17,10 @@ struct log_view {
 	bool json;
 };
 
-/* Names of levels are those of syslog; the machine numbers its lines likewise. */
+/*
+ * Names of levels are those of syslog; the machine numbers its lines likewise. A level is a number
+ * of a service, so any may come.
+ */
 static const char *log_level(uint32_t level)
 {
 	static const char *const names[] = {
@@ -61,6 +64,11 @@ static void log_on_news(const Control__FromLud *from, void *arg)
 	fflush(stdout);
 }
 
+/*
+ * Print the log, and with -f go on. The lines come as news before the answer, so there is no
+ * command_call() here, which would print the empty answer as JSON, too: with --json the output is
+ * one object a line. With -f, Ctrl-C or the end of lud ends the command.
+ */
 int cmd_log(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

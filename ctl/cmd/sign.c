@@ -62,7 +62,11 @@ static int sign_fail(const struct kit_fault *fault)
 	return ctl_fail(CTL_KEYS, fault->place, NULL, "%s", fault->text);
 }
 
-/* The signed manifest of an earlier kit, verified under this keyring's root. */
+/*
+ * The signed manifest of an earlier kit, verified under this keyring's root: a comparison with
+ * something that nobody signed would show what a forger likes. The root is read once for all kits
+ * and stays in *sign. CTL_OK, or CTL_KEYS after the reason was printed.
+ */
 static int sign_read_earlier(struct sign *sign, const char *kit, struct kit_manifest *ret_manifest)
 {
 	_cleanup_(ctl_freep) char *path = ctl_format("%s/" KEYRING_FILE_ROOT_SIGNED, sign->keys);
@@ -86,7 +90,11 @@ static int sign_read_earlier(struct sign *sign, const char *kit, struct kit_mani
 	return CTL_OK;
 }
 
-/* The newest release of the service in a directory of kits, such as lud's store. */
+/*
+ * The newest release of the service in a directory of kits, such as lud's store. The kit that is
+ * being signed may lie in it, so a manifest that equals it is passed over; a kit of this directory
+ * that cannot be verified ends the search, whatever its service. CTL_OK also when none was found.
+ */
 static int sign_search(
         struct sign *sign, const struct kit_manifest *now, struct sign_earlier *ret_earlier)
 {
@@ -144,7 +152,10 @@ static int sign_earlier(
 	return code;
 }
 
-/* One line of output for each kind: "    call      copy random". */
+/*
+ * One line of output for each kind: "    call      copy random". A line of kit_lines is a kind, a
+ * space and a value, and lines of one kind follow each other.
+ */
 static void sign_print_lines(const struct kit_lines *lines)
 {
 	const char *kind = "";
@@ -173,6 +184,7 @@ static void sign_print_changes(const char *mark, const struct kit_lines *lines)
 	}
 }
 
+/* The same as an array of strings; the caller owns it. */
 static json_t *sign_json_lines(const struct kit_lines *lines)
 {
 	json_t *array = json_array();
@@ -259,6 +271,10 @@ static int sign_one(struct sign *sign, const char *kit)
 	return CTL_OK;
 }
 
+/*
+ * Sign kits, one after the other; the first that cannot be signed ends the command. Kits before it
+ * stay signed, and the JSON list has exactly these.
+ */
 int cmd_release_sign(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);

@@ -42,7 +42,11 @@ static const char *status_service_state(
 	return "?";
 }
 
-/* The table of services: what runs, since which layout, and whether it can be updated. */
+/*
+ * The table of services: what runs, since which layout, and whether it can be updated. RELEASE has
+ * the number that the machine says and lud's words for it. UPDATE is the machine's answer;
+ * a job that runs for the service goes before it.
+ */
 static void status_services(const Control__Status *status)
 {
 	static const struct table_column columns[] = {
@@ -79,7 +83,10 @@ static void status_services(const Control__Status *status)
 	table_print(table);
 }
 
-/* Services report figures of their own, such as the load's operations and errors. */
+/*
+ * Services report figures of their own, such as the load's operations and errors: one line a
+ * service, none for a service without figures. Names are the service's own.
+ */
 static void status_metrics(const Control__Status *status)
 {
 	for (size_t i = 0; i < status->n_services; i++) {
@@ -122,7 +129,11 @@ static const char *status_machine_state(Control__MachineState state)
 	return "?";
 }
 
-/* CTL_OK, or that lud's record is damaged; what is wrong with it is told. */
+/*
+ * Judge lud's record, and print what is wrong with it. CTL_FAILED only when it is damaged; one that
+ * cannot be written (a full disk) is a warning, because what was asked for here was read. A lud
+ * without this part of the answer has nothing to complain of.
+ */
 static int status_record(const Control__Record *record)
 {
 	if (!record || record->state == CONTROL__RECORD_STATE__RECORD_WELL) {
@@ -133,7 +144,10 @@ static int status_record(const Control__Record *record)
 	        record->place, record->remedy, "%s", record->text);
 }
 
-/* A machine whose clock differs refuses what is signed, or takes what has expired. */
+/*
+ * Warn of a machine whose clock differs: it refuses what is signed, or takes what has expired. A
+ * stale status says nothing of its clock now.
+ */
 static void status_time(const Control__Status *status)
 {
 	int64_t ahead = status->time_ahead;
@@ -148,7 +162,8 @@ static void status_time(const Control__Status *status)
 
 /*
  * The whole status. The first line says whether the figures below are of now, and else how old
- * they are.
+ * they are: of a machine that does not answer, lud has the last status that it heard. Memory is
+ * counted in frames of 4096 bytes.
  */
 static void status_print(const Control__Status *status)
 {
@@ -188,6 +203,11 @@ static void status_print(const Control__Status *status)
 	}
 }
 
+/*
+ * One machine, --machine or the default one. The answer may be old: lud does not wait long for a
+ * machine that is silent. The exit code is that of the record, not of the machine: a status that
+ * shows a machine which is down has succeeded.
+ */
 int cmd_status(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -213,7 +233,7 @@ int cmd_status(const struct options *options)
  * The table of machines. The default one has a star behind its name; WHY is what keeps a
  * machine down.
  */
-static void machines_print(const Control__MachineList *list)
+static void status_machines_print(const Control__MachineList *list)
 {
 	static const struct table_column columns[] = {
 	        {"MACHINE", false},
@@ -260,7 +280,7 @@ int cmd_machine_list(const struct options *options)
 		return code;
 	}
 	if (!options->json) {
-		machines_print(reply->machines);
+		status_machines_print(reply->machines);
 	}
 	return status_record(reply->machines->record);
 }
@@ -293,20 +313,20 @@ int cmd_machine_start(const struct options *options)
 		return job_outcome(&progress, reply->job);
 	}
 	if (!options->json) {
-		machines_print(reply->machines);
+		status_machines_print(reply->machines);
 	}
 	return CTL_OK;
 }
 
-/* Requests that are answered with the list of machines. */
-static int machines_call(const struct options *options, Control__Request *request)
+/* Requests that are answered with the list of machines, printed as it is after the change. */
+static int status_machines_call(const struct options *options, Control__Request *request)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
 	const Control__Reply *reply;
 	int code = command_call(options, request, NULL, NULL, &client, &reply);
 
 	if (code == CTL_OK && !options->json) {
-		machines_print(reply->machines);
+		status_machines_print(reply->machines);
 	}
 	return code;
 }
@@ -342,11 +362,12 @@ int cmd_machine_stop(const struct options *options)
 		return job_outcome(&progress, reply->job);
 	}
 	if (code == CTL_OK && !options->json) {
-		machines_print(reply->machines);
+		status_machines_print(reply->machines);
 	}
 	return code;
 }
 
+/* Which machine is meant when none is named. lud remembers it, for all of its clients. */
 int cmd_machine_default(const struct options *options)
 {
 	Control__MachineDefaultRequest choose = CONTROL__MACHINE_DEFAULT_REQUEST__INIT;
@@ -355,9 +376,10 @@ int cmd_machine_default(const struct options *options)
 	choose.machine = options->args[0];
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_DEFAULT;
 	request.machine_default = &choose;
-	return machines_call(options, &request);
+	return status_machines_call(options, &request);
 }
 
+/* Forget a machine. lud rejects it while the machine runs; its history stays in the record. */
 int cmd_machine_remove(const struct options *options)
 {
 	Control__MachineRemoveRequest removal = CONTROL__MACHINE_REMOVE_REQUEST__INIT;
@@ -366,10 +388,13 @@ int cmd_machine_remove(const struct options *options)
 	removal.machine = options->args[0];
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_REMOVE;
 	request.machine_remove = &removal;
-	return machines_call(options, &request);
+	return status_machines_call(options, &request);
 }
 
-/* The versions of luctl itself are printed first: they are known without lud. */
+/*
+ * The versions of luctl itself are printed first: they are known without lud, and flushed, so that
+ * they stand before the error when lud is not there.
+ */
 int cmd_version(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;

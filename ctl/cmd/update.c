@@ -10,7 +10,11 @@
 #include "ctl/sign/control.h"
 #include "ctl/job/job.h"
 
-/* Asks for one job and tells what became of it. */
+/*
+ * Ask for one job and print what became of it. The exit code is that of its outcome, or of why
+ * there is no job. --accept-loss and --detach exclude each other: the order that destroys is
+ * proposed while the job runs, and only a luctl that still waits can sign it.
+ */
 static int update_one(const struct options *options, Control__Request *request)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -55,7 +59,11 @@ int cmd_update(const struct options *options)
 	return update_one(options, &request);
 }
 
-/* The same for the release of before, or for that of generation --to. */
+/*
+ * The same for the release of before, or for that of generation --to (0: not given). The old
+ * release gets a new layout, so this is an update to an older release and may lose state as one
+ * does.
+ */
 int cmd_rollback(const struct options *options)
 {
 	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
@@ -75,7 +83,7 @@ int cmd_rollback(const struct options *options)
 
 /*
  * A restart without a control key would be rejected by the machine in the end; it is said
- * before anything is asked.
+ * before anything is asked. There is no --detach here, for the reason of update_one().
  */
 int cmd_restart(const struct options *options)
 {
@@ -95,9 +103,13 @@ int cmd_restart(const struct options *options)
 	return update_one(options, &request);
 }
 
-/* The worst of all outcomes; what was skipped is none. */
-static int rerandomize_tell(const struct options *options, const struct job_progress *progress,
-        const Control__JobList *list)
+/*
+ * Print what was not printed while it ran, and return the worst of all outcomes; what was skipped
+ * is none. Worse is the higher exit code, which is the order of enum ctl_exit: refused before
+ * rolled back before unknown. A job without a number was never made, so no progress has shown it.
+ */
+static int update_rerandomize_tell(const struct options *options,
+        const struct job_progress *progress, const Control__JobList *list)
 {
 	int worst = CTL_OK;
 
@@ -145,5 +157,5 @@ int cmd_rerandomize(const struct options *options)
 	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_JOBS) {
 		return code;
 	}
-	return rerandomize_tell(options, &progress, reply->jobs);
+	return update_rerandomize_tell(options, &progress, reply->jobs);
 }

@@ -20,6 +20,7 @@
 /* What getopt returns for the n-th row; above all letters. */
 #define CMDLINE_ROW(n) (256 + (int)(n))
 
+/* As in commands.def; a kind decides the type of the field and what is a valid value. */
 enum option_kind {
 	OPTION_FLAG,
 	OPTION_TEXT,
@@ -29,6 +30,7 @@ enum option_kind {
 	_OPTION_KIND_N
 };
 
+/* COMMON: almost all commands take it, so only the first line of `luctl --help` shows it. */
 enum option_scope { OPTION_COMMON, OPTION_OWN, _OPTION_SCOPE_N };
 
 /* A row of OPTION, with the place of its value. */
@@ -42,6 +44,7 @@ struct option_row {
 	const char *help;
 };
 
+/* All options, in the order of --help. getopt_long() gets a copy in its own form. */
 static const struct option_row cmdline_rows[] = {
 #define OPTION(name, letter, kind, field, scope, argument, help)                                   \
 	{name, letter, OPTION_##kind, offsetof(struct options, field), OPTION_##scope, argument,   \
@@ -175,6 +178,7 @@ static void cmdline_put_usage(struct cmdline_line *line, const struct verb *verb
 	fputc('\n', line->to);
 }
 
+/* "usage: luctl NAME ARGUMENTS [OPTIONS]", for --help and for a command line that is rejected. */
 static void cmdline_usage(FILE *to, const struct verb *verb)
 {
 	struct cmdline_line line = {to, 0, CMDLINE_INDENT};
@@ -267,7 +271,10 @@ static int cmdline_set(const struct option_row *row, const char *value, struct o
 	return CTL_OK;
 }
 
-/* The rows in the form of getopt_long(). */
+/*
+ * The rows in the form of getopt_long(). ret_short has room for each letter with a colon behind it,
+ * and the end; getopt returns CMDLINE_ROW(i) for a long name and the letter for a short one.
+ */
 static void cmdline_getopt(struct option ret_long[CMDLINE_N_ROWS + 1], char *ret_short)
 {
 	size_t n = 0;

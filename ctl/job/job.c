@@ -132,6 +132,10 @@ static void job_print_pairing(const Control__Job *job)
 	}
 }
 
+/*
+ * The outcome in one line, in a form that is the same for every kind of job. The generations are
+ * those before and after it; a job that was over before a layout was drawn has none.
+ */
 static void job_print_line(const Control__Job *job)
 {
 	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
