@@ -51,6 +51,7 @@ static void test_answers(struct world *w)
 	uint8_t id[64];
 
 	assert(read_answer(w, answer(w, format, NULL, good)) == 0);
+	assert(w->pairing->base.descriptor == &control__pairing__descriptor); /* it can be sent */
 	envelope_pairing_id(w->from.state_hash, w->to.state_hash, id);
 	assert(w->pairing->id.len == 64 && !memcmp(w->pairing->id.data, id, 64));
 	assert(w->pairing->possible && w->pairing->n_lost == 1 && w->pairing->n_initial == 2);

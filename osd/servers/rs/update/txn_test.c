@@ -494,6 +494,11 @@ static void test_total(void)
 	update.txn.total_deadline = now + 10;
 	txn_extend(&update.txn, 5);
 	assert_late(15, RS_STEP_PAIR, 0);
+	begin(2, ORDER_UPDATE);
+	component(1)->poll_at = component(2)->poll_at = 7;
+	txn_extend(&update.txn, 5);
+	assert(component(1)->poll_at == 12 && component(2)->poll_at == 7);
+	assert(txn_cancel(&update.txn, "") == E_OK);
 	begin_up_to(RS_STEP_TRANSFER);
 	update.txn.total_deadline = now;
 	txn_tick(&update.txn, now);
