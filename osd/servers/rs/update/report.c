@@ -154,6 +154,15 @@ bool report_event(struct update_txn *txn, const struct slot_event *event)
 	return true;
 }
 
+/*
+ * The error that a refusal goes into the result with. It is the service's word: a lack of arena is
+ * not for it to say, since RS would try again to make an instance, of which there may be none.
+ */
+static err_t report_refusal(err_t why)
+{
+	return why < 0 && why != E_ARENA ? why : E_REFUSED;
+}
+
 void report_refused(struct update_txn *txn, const struct message *msg)
 {
 	struct txn_component *c = report_component(txn, msg->source);
@@ -167,6 +176,6 @@ void report_refused(struct update_txn *txn, const struct message *msg)
 		c->poll_at = sys_clock_read() + c->poll_pause;
 		return;
 	}
-	txn_fail(txn, c, why < 0 ? why : E_REFUSED, "the service refused to be prepared");
+	txn_fail(txn, c, report_refusal(why), "the service refused to be prepared");
 	txn_run(txn);
 }

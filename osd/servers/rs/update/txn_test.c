@@ -462,6 +462,59 @@ static void test_check(void)
 	assert_over(RS_OUTCOME_PREPARED, RS_STEP_PREPARE, E_OK);
 }
 
+/* A service that was asked refuses, in its own words. */
+static void refuse(endpoint_t who, uint64_t ticket, err_t why)
+{
+	struct message msg = {
+	        .type = SEF_PREPARE_REFUSED, .source = who, .w = {ticket, (uint64_t)why}};
+
+	report_refused(&update.txn, &msg);
+}
+
+/* Begin a prepare check of one service, as order.c does. */
+static void begin_check(void)
+{
+	const struct update_plan plan = {.action = ORDER_PREPARE, .number = {0, 1}};
+
+	begin(1, ORDER_PREPARE);
+	assert(txn_cancel(&update.txn, "") == E_OK);
+	component(0)->binary.image.header = NULL;
+	component(0)->transfer = (struct sef_transfer_result){0};
+	txn_begin(&update, &plan, 1);
+	txn_run(&update.txn);
+	assert(update.txn.step == RS_STEP_PREPARE);
+	trace[0] = '\0';
+}
+
+/*
+ * What a service says of why it refuses ends the transaction and nothing else: whatever it says, no
+ * second instance is made, and none at all where nothing new came.
+ */
+static void test_refusal(void)
+{
+	static const struct {
+		err_t said, result;
+	} cases[] = {
+	        {E_REFUSED, E_REFUSED},
+	        {E_UNSUPPORTED, E_UNSUPPORTED},
+	        {E_ARENA, E_REFUSED},
+	        {E_OK, E_REFUSED},
+	        {7, E_REFUSED},
+	};
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		begin_check();
+		refuse(services[0].endpoint, update.txn.ticket, cases[k].said);
+		assert(trace_is("restore0 clear0 end0 "));
+		assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, cases[k].result);
+		begin_up_to(RS_STEP_PREPARE);
+		refuse(services[1].endpoint, update.txn.ticket, cases[k].said);
+		assert(trace_is(ALL_BACK));
+		assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, cases[k].result);
+		assert(update.txn.culprit == component(1));
+	}
+}
+
 static void assert_late(nsec_t limit, enum rs_step step, uint32_t who)
 {
 	assert(txn_next_deadline(&update.txn) == now + limit);
@@ -580,6 +633,7 @@ int main(void)
 	test_refused();
 	test_rehearsal();
 	test_check();
+	test_refusal();
 	test_limits();
 	test_total();
 	test_cancel();
