@@ -79,6 +79,7 @@ err_t component_create(struct update_txn *txn, struct txn_component *c)
 
 err_t component_ask(struct update_txn *txn, struct txn_component *c)
 {
+	c->n_prepare_tries++;
 	return note("ask", c);
 }
 
@@ -272,6 +273,7 @@ static void test_set(void)
 	assert(update.txn.step == RS_STEP_PAIR && trace_is(""));
 	report(101, SEF_REPORT_READY);
 	assert(update.txn.step == RS_STEP_PREPARE && trace_is("ask0 ask1 ask2 "));
+	assert(update.txn.result->n_prepare_tries == 1);
 	report(11, SEF_REPORT_PREPARED);
 	report(12, SEF_REPORT_PREPARED);
 	assert(update.txn.step == RS_STEP_PREPARE && trace_is(""));
@@ -348,11 +350,14 @@ static void test_failures(void)
 static void test_cause(void)
 {
 	memcpy(services[2].name, "third", 6);
+	services[2].binary.image.header = &header;
+	services[2].binary.generation = (struct trust_number){1, 33};
 	begin_up_to(RS_STEP_PAIR);
 	report(102, SEF_REPORT_FAILED);
 	assert(trace_is(ALL_BACK));
 	assert(update.txn.culprit == component(2));
 	assert(strcmp(update.txn.result->service, "third") == 0);
+	assert(update.txn.result->generation == 33);
 	assert(strcmp(update.txn.result->transfer.message, "the new instance gave up") == 0);
 }
 
@@ -431,6 +436,33 @@ static void test_refused(void)
 	msg.w[1] = 1; /* no error */
 	report_refused(&update.txn, &msg);
 	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, E_REFUSED);
+}
+
+/* A second try that does well has no trace of the first, but for the time at which it began. */
+static void test_retried(void)
+{
+	struct slot_event fault = {
+	        .endpoint = 101, .kind = SLOT_EVENT_FAULT, .w = {FAULT_PAGE_UNCOMMITTED, 0}};
+	const struct rs_result *result;
+	nsec_t created;
+
+	begin_up_to(RS_STEP_PAIR);
+	result = update.txn.result;
+	created = result->step_at[RS_STEP_CREATE];
+	component(1)->instance.heap_limit = PAGE_SIZE;
+	now++;
+	assert(report_event(&update.txn, &fault));
+	assert(update.txn.step == RS_STEP_PAIR && result->err == E_OK);
+	assert(result->outcome == RS_OUTCOME_RUNNING && update.txn.culprit == NULL);
+	assert(component(1)->transfer.message[0] == '\0');
+	assert(result->step_at[RS_STEP_CREATE] == created);
+	trace[0] = '\0';
+	report_new_all(N, SEF_REPORT_READY);
+	report_prepared_all(N);
+	report_new_all(N, SEF_REPORT_TRANSFERRED);
+	now += 3 * NSEC_SEC;
+	txn_tick(&update.txn, now);
+	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
 }
 
 /* Asked to prepare only: all stand prepared for a moment, then all go on. */
@@ -540,6 +572,23 @@ static void test_limits(void)
 	assert_late(2 * NSEC_SEC, RS_STEP_TRANSFER, 0);
 }
 
+/* An order has limits of its own; a machine that stood still has time added to each. */
+static void test_own_limits(void)
+{
+	begin_up_to(RS_STEP_PAIR);
+	update.txn.plan.limit[RS_STEP_PREPARE] = 50;
+	report_new_all(N, SEF_REPORT_READY);
+	component(1)->poll_at = now + 20;
+	services[0].ping_at = now + 30;
+	assert(txn_next_deadline(&update.txn) == now + 20);
+	txn_extend(&update.txn, 15);
+	assert(txn_next_deadline(&update.txn) == now + 30); /* pings are recover_extend()'s */
+	services[0].ping_at = NSEC_NEVER;
+	assert(txn_next_deadline(&update.txn) == now + 35);
+	component(1)->poll_at = NSEC_NEVER;
+	assert_late(65, RS_STEP_PREPARE, 0);
+}
+
 /* The limit of the whole counts until the switch; a machine that stood still has time added. */
 static void test_total(void)
 {
@@ -566,7 +615,9 @@ static void test_cancel(void)
 	assert(txn_cancel(&update.txn, "why") == E_STATE && trace_is(""));
 	report(11, SEF_REPORT_FAILED);
 	begin_up_to(RS_STEP_PREPARE);
+	report(services[0].endpoint, SEF_REPORT_PREPARED);
 	assert(txn_cancel(&update.txn, "why") == E_OK && trace_is(ALL_BACK));
+	assert(update.txn.culprit == component(1));
 	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PREPARE, E_CANCELLED);
 	assert(strcmp(update.txn.result->transfer.message, "why") == 0);
 }
@@ -593,6 +644,7 @@ static void test_lost(void)
 static void test_poll(void)
 {
 	begin_up_to(RS_STEP_PREPARE);
+	assert(component(0)->poll_pause == NSEC_MSEC);
 	report(services[1].endpoint, SEF_REPORT_PREPARED);
 	for (uint32_t i = 0; i < N; i++) {
 		component(i)->poll_at = now + 7;
@@ -631,10 +683,12 @@ int main(void)
 	test_retry_forgets();
 	test_transfer_text();
 	test_refused();
+	test_retried();
 	test_rehearsal();
 	test_check();
 	test_refusal();
 	test_limits();
+	test_own_limits();
 	test_total();
 	test_cancel();
 	test_lost();
