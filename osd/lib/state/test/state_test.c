@@ -569,6 +569,28 @@ static void test_lone_members(void)
 	world_free(w);
 }
 
+/* As many unions side by side as one likes: only those inside each other are counted. */
+static void test_many_unions(void)
+{
+	struct world *w = begin(
+	        "struct s { u8 k; union { struct { i32 a; char *p; } t @when=1; } u "
+	        "@tag=k; } v[60];",
+	        "struct s { u8 k; union { struct { i64 a; char *p; } t @when=1; } u @tag=k; } "
+	        "v[60];");
+
+	for (int i = 0; i < 60; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "v[%d].k", i);
+		put(w, path, 1);
+		snprintf(path, sizeof(path), "v[%d].u.t.a", i);
+		put(w, path, 100 + i);
+	}
+	done(w);
+	assert(got(w, "v[0].u.t.a") == 100 && got(w, "v[59].u.t.a") == 159);
+	world_free(w);
+}
+
 int main(void)
 {
 	test_lone_members();
@@ -586,5 +608,6 @@ int main(void)
 	test_sites();
 	test_unions();
 	test_unclaimed_unions();
+	test_many_unions();
 	return 0;
 }
