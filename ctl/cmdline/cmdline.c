@@ -107,7 +107,10 @@ void cmdline_init(struct options *ret_options)
 	}
 }
 
-/* How many words of argv the command's name takes; 0: it is another one. */
+/*
+ * How many words of argv the command's name takes; 0: it is another one. Of a name of two words
+ * both must be there: the first alone names no command.
+ */
 static int cmdline_match(const struct verb *verb, int argc, char **argv)
 {
 	const char *space = strchr(verb->name, ' ');

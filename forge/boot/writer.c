@@ -37,6 +37,7 @@ void boot_writer_fini(struct boot_writer *w)
 	*w = (struct boot_writer){0};
 }
 
+/* A number in C notation, whole and not negative; `where` is for the message. */
 static int boot_number(const char *where, const char *text, uint64_t *ret_value)
 {
 	unsigned long long v;
@@ -68,7 +69,10 @@ static int boot_hex(const char *where, const char *text, uint8_t *ret_bytes, siz
 	return 0;
 }
 
-/* The rest of the field is zero: an image is the same for the same input. */
+/*
+ * The kernel's command line. The rest of the field is zero, also of a longer one that the list had:
+ * an image is the same for the same input.
+ */
 static int boot_set_cmdline(struct boot_writer *w, const char *where, const char *value)
 {
 	if (strlen(value) >= BOOT_CMDLINE_SIZE) {
@@ -80,6 +84,7 @@ static int boot_set_cmdline(struct boot_writer *w, const char *where, const char
 	return 0;
 }
 
+/* A file as a part of the image. One that was read before is dropped: the command line wins. */
 static int boot_set_part(struct buf *part, const char *path)
 {
 	buf_fini(part);
@@ -109,6 +114,7 @@ int boot_writer_set(struct boot_writer *w, const char *where, const char *key, c
 	return report_refuse(where, "unknown key '%s'; forge/README.md lists the keys", key);
 }
 
+/* Remember a path or an id. Twice is a mistake here, since no command line overrides an entry. */
 static int boot_entry_text(const char *where, const char *key, const char *value, char **ret_text)
 {
 	if (*ret_text) {
@@ -118,7 +124,11 @@ static int boot_entry_text(const char *where, const char *key, const char *value
 	return 0;
 }
 
-/* Read the entry's kit, now that the root is known whatever the order of the lines. */
+/*
+ * Read the entry's kit, now that the root is known whatever the order of the lines: its manifest
+ * and state description become parts of the image. With a release the kit must be that one, signed
+ * under the list's root; without, it only has to be whole.
+ */
 static int boot_read_kit(const struct boot_writer *w, struct boot_source *e)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
@@ -140,7 +150,10 @@ static int boot_read_kit(const struct boot_writer *w, struct boot_source *e)
 	return r;
 }
 
-/* One "key value" pair of an entry's line. */
+/*
+ * One "key value" pair of an entry's line. Payload and envelope are read at once; kit and release
+ * are only remembered, for boot_read_kit(). -EINVAL and errors of files are reported.
+ */
 static int boot_entry_set(
         struct boot_source *e, const char *where, const char *key, const char *value)
 {
@@ -268,7 +281,10 @@ int boot_writer_read_list(struct boot_writer *w, const char *path)
 	return r;
 }
 
-/* Page-aligned, so that the machine can map a part by itself. An empty part has no place. */
+/*
+ * Append a part, and return its place for header or entry. Page-aligned, so that the machine can
+ * map a part by itself. An empty part has no place: offset and length are 0.
+ */
 static struct boot_part boot_put(struct buf *out, const struct buf *part)
 {
 	struct boot_part p = {0};

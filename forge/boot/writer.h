@@ -1,13 +1,22 @@
 #pragma once
-/* Putting a boot image together (proto/image/image.h) from a list of parts. */
+/*
+ * Putting a boot image together (proto/image/image.h) from a list of parts:
+ *
+ *     zeroed writer -> boot_writer_read_list -> boot_writer_set, for each option ->
+ * boot_writer_finish
+ *
+ * Every failure is reported where it is found and comes back as a negative errno. The writer is
+ * then good for boot_writer_fini() only, which takes it in any state.
+ */
 #include "forge/base/mem.h"
 #include "proto/image/image.h"
 
 struct boot_writer {
-	struct boot_header header;
+	struct boot_header header; /* offsets are filled in by boot_writer_finish() */
 	struct boot_source {
 		struct boot_entry entry;
-		struct buf manifest, state, payload, envelope;
+		struct buf manifest, state, payload,
+		        envelope;    /* owned; manifest, state: of the kit */
 		char *kit, *release; /* from the list; owned, NULL when not given */
 	} *entries;                  /* owned */
 	size_t n_entries, capacity;
@@ -25,5 +34,8 @@ int boot_writer_read_list(struct boot_writer *w, const char *path);
  */
 int boot_writer_set(struct boot_writer *w, const char *where, const char *key, const char *value);
 
-/* Write and check the image. */
+/*
+ * Read the kits, check the parts against each other and the image as a whole, and hand it out.
+ * *ret_image, untouched on failure, belongs to the caller.
+ */
 int boot_writer_finish(struct boot_writer *w, struct buf *ret_image);

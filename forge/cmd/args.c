@@ -24,7 +24,10 @@ int args_wrong(const char *fmt, ...)
 	return FORGE_USAGE;
 }
 
-/* Append to a NULL-terminated array; there are few, so it is counted each time. */
+/*
+ * Append to a NULL-terminated array; there are few, so it is counted each time. The array is the
+ * caller's to free; its strings are argv's.
+ */
 static void args_push(const char ***values, const char *value)
 {
 	size_t n = 0;
@@ -40,6 +43,7 @@ static void args_push(const char ***values, const char *value)
 	(*values)[n + 1] = NULL;
 }
 
+/* The row of a name, given without its dashes; NULL: the command has no such option. */
 static const struct args_option *args_find(const struct args_option *options, const char *name)
 {
 	for (; options->name; options++) {
@@ -87,7 +91,7 @@ int args_parse(int argc, char **argv, const struct args_option *options, int *re
 	return 0;
 }
 
-/* Decimal, hexadecimal or octal, as in C. */
+/* Decimal, hexadecimal or octal, as in C. A sign is rejected: strtoull() would wrap it around. */
 int args_number(const char *name, const char *text, uint64_t max, uint64_t *ret_value)
 {
 	unsigned long long v;

@@ -9,7 +9,10 @@
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 
-/* It holds the seed of the machine's random source: nobody but the owner reads it. */
+/*
+ * It holds the seed of the machine's random source: nobody but the owner reads it. An image that is
+ * there already keeps its mode, since only a new file gets one.
+ */
 static int image_write(const struct buf *image, const char *path)
 {
 	mode_t was = umask(0077);
@@ -19,6 +22,10 @@ static int image_write(const struct buf *image, const char *path)
 	return r;
 }
 
+/*
+ * The list first, then the options, which so replace what the list has set. Nothing is written
+ * unless the machine's own check has passed the whole image.
+ */
 int cmd_image(int argc, char **argv)
 {
 	static const char *const keys[] = {

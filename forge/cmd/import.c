@@ -21,7 +21,10 @@
 
 #define IMPORT_ID_BYTES 16u /* of the release id, in a name */
 
-/* What is imported, and where to. */
+/*
+ * What is imported, and where to. Zeroed it is empty; import_fini() takes it in any state and
+ * removes the temporary directory with all that was not renamed out of it.
+ */
 struct import {
 	struct buf root;
 	struct kit kit;
@@ -75,7 +78,7 @@ static int import_check(const struct import *im, const char *path)
 
 /*
  * What is there is kept when it is whole, else exchanged in one step: there is never no kit
- * under the name.
+ * under the name. copy then holds the damaged one, and is removed.
  */
 static int import_again(struct import *im, const char *copy)
 {
@@ -127,7 +130,11 @@ static int import_place(struct import *im, const char *copy)
 	                                 "file system)");
 }
 
-/* Read and judge, write, judge the copy, place it. */
+/*
+ * Read and judge, write, judge the copy, place it, print its path. The copy is judged again,
+ * because what later readers get is what the disk has, not what was in memory. Negative errno,
+ * reported.
+ */
 static int import_run(struct import *im, const char *root, const char *store, const char *kit)
 {
 	const struct kit_signed_by by = {.root = &im->root};

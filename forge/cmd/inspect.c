@@ -14,6 +14,7 @@
 #include "forge/kit/kit.h"
 #include "proto/image/image.h"
 
+/* A line with bytes in hexadecimal, in the order in which they lie in the file. */
 static void inspect_hex(const char *what, const uint8_t *bytes, size_t n)
 {
 	printf("  %-12s ", what);
@@ -23,6 +24,7 @@ static void inspect_hex(const char *what, const uint8_t *bytes, size_t n)
 	printf("\n");
 }
 
+/* What a segment takes in memory, what of it comes from the file, and how it is mapped. */
 static void inspect_segment(const struct image_segment *s)
 {
 	printf("  segment      0x%" PRIx64 "  %8" PRIu64 " bytes, %8" PRIu64
@@ -55,6 +57,7 @@ static int inspect_payload(const char *path, const struct buf *b)
 	return 0;
 }
 
+/* Lengths of its parts are enough: a payload or a kit is inspected as a file of its own. */
 static void inspect_entry(const struct boot_item *item)
 {
 	const struct boot_entry *e = item->entry;
@@ -103,6 +106,7 @@ static void inspect_names(const char *what, const char *names, size_t size, uint
 	printf("%s\n", n ? "" : " none");
 }
 
+/* Devices that the service may touch: ports (both ends included), memory, interrupt lines. */
 static void inspect_manifest_ranges(const struct kit_manifest *m)
 {
 	uint32_t i;
@@ -119,7 +123,10 @@ static void inspect_manifest_ranges(const struct kit_manifest *m)
 	}
 }
 
-/* Everything the release key vouches for, in words. */
+/*
+ * Everything the release key vouches for, in words: what the service may do, and what becomes of it
+ * when it crashes. Hashes are whole, so that they can be compared.
+ */
 static void inspect_manifest(const struct kit_manifest *m)
 {
 	static const char *const restart[_KIT_RESTART_N] = {"none", "same", "reset"};
@@ -143,7 +150,10 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->stack_size);
 }
 
-/* Whole by its own list in any case; signed only where `by` says by whom. */
+/*
+ * Whole by its own list in any case; signed only where `by` says by whom. Without it, the rights
+ * that are printed are those that the kit asks for, and nobody has vouched for them.
+ */
 static int inspect_kit(const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};

@@ -17,6 +17,7 @@ struct kit_options {
 	const char **dirs, **maps;
 };
 
+/* The length of a NULL-terminated array; an option that was not given has none. */
 static size_t kit_count(const char *const *values)
 {
 	size_t n = 0;
@@ -27,6 +28,10 @@ static size_t kit_count(const char *const *values)
 	return n;
 }
 
+/*
+ * Numbers and the id of the source. --counter overrides the description's release number and takes
+ * its floor with it, so a floor alone is rejected; without --floor it is then 0.
+ */
 static int kit_parse_numbers(const struct kit_options *o, struct kit_request *q)
 {
 	uint64_t v = 0;
@@ -47,6 +52,10 @@ static int kit_parse_numbers(const struct kit_options *o, struct kit_request *q)
 	return r == 0 && o->source_id ? kit_parse_id("--source-id", o->source_id, q->source_id) : r;
 }
 
+/*
+ * Fill in the request; its strings are argv's, its arrays *o's. 0, or FORGE_USAGE after the reason
+ * was printed; the caller frees *o's arrays in both cases.
+ */
 static int kit_parse(struct kit_options *o, struct kit_request *q, int argc, char **argv)
 {
 	const struct args_option options[] = {
@@ -81,6 +90,7 @@ static int kit_parse(struct kit_options *o, struct kit_request *q, int argc, cha
 	return kit_parse_numbers(o, q);
 }
 
+/* FORGE_USAGE for a bad command line, so that a build tells it from a kit that was refused. */
 int cmd_kit(int argc, char **argv)
 {
 	struct kit_request q = {0};

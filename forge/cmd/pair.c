@@ -14,6 +14,7 @@
 #include "forge/cmd/cmd.h"
 #include "forge/pair/pair.h"
 
+/* The `what` of a notice in JSON: part of format 1. */
 static const char *const pair_things[_STATE_THING_N] = {
         [STATE_THING_VARIABLE] = "variable",
         [STATE_THING_MEMBER] = "member",
@@ -31,6 +32,7 @@ static const char *const pair_thing_words[_STATE_THING_N] = {
         [STATE_THING_ENUMERATOR] = "",
 };
 
+/* Kinds of notices, in the order in which both forms have them. Keys are part of format 1. */
 static const struct {
 	const char *key;   /* in JSON */
 	const char *words; /* for people */
@@ -49,7 +51,10 @@ static void pair_hex(const uint8_t bytes[64], char ret_text[129])
 	}
 }
 
-/* "FILE:NAME" or "FILE:FUNCTION:NAME"; owned by the caller. */
+/*
+ * "FILE:NAME" or "FILE:FUNCTION:NAME", as state pairs; "" for UINT32_MAX, which stands for no
+ * entry. Owned by the caller.
+ */
 static char *pair_entry_name(const struct state_desc *desc, uint32_t i)
 {
 	const struct state_entry *e;
@@ -78,8 +83,11 @@ static bool pair_is_lossy(const struct pair *pair)
 	return n != NULL;
 }
 
-/* The n-th handler that an annotation of the new release names, and what it is for; NULL: there are
- * not so many. *ret_of is the caller's. */
+/*
+ * The n-th handler that an annotation of the new release names, and what it is for: a variable, a
+ * type or a member of one. NULL: there are not so many, and *ret_of is untouched. *ret_of is the
+ * caller's; the name belongs to the description.
+ */
 static const char *pair_handler(const struct state_desc *desc, uint32_t n, char **ret_of)
 {
 	static const char prefix[] = STATE_TAG_PREFIX "handler=";
@@ -128,7 +136,10 @@ static json_t *pair_json_notices(const struct pair *pair, enum state_notice_kind
 	return list;
 }
 
-/* Values are there only where they are numbers. */
+/*
+ * Initial values, or rows of constant tables, that differ; named as in the new release. Values are
+ * there only where they are numbers.
+ */
 static json_t *pair_json_initial(const struct pair *pair, const struct pair_initial *all, size_t n)
 {
 	json_t *list = json_array();
@@ -147,6 +158,7 @@ static json_t *pair_json_initial(const struct pair *pair, const struct pair_init
 	return list;
 }
 
+/* Functions that annotations of the new release name as handlers, each with what it is for. */
 static json_t *pair_json_handlers(const struct pair *pair)
 {
 	json_t *list = json_array();
@@ -175,7 +187,10 @@ static json_t *pair_json_side(const struct pair_side *side)
 	        "release_id", release, "state_hash", hash);
 }
 
-/* One direction. An impossible one has error and rule, and no lists. */
+/*
+ * One direction. An impossible one has error and rule, and no lists. Every list is there otherwise,
+ * also an empty one, so that a reader need not tell "none" from "unknown".
+ */
 static json_t *pair_json(const struct pair *pair)
 {
 	bool is_possible = pair->result.code == STATE_OK;
@@ -203,6 +218,7 @@ static json_t *pair_json(const struct pair *pair)
 	return object;
 }
 
+/* As pair_json_initial(), a line each; words say which of the two lists it is. */
 static void pair_print_initial(const struct pair *pair, const char *words,
         const struct pair_initial *all, size_t n, FILE *to)
 {
@@ -265,7 +281,10 @@ static void pair_write(const struct pair *pair, FILE *to)
 	pair_print_handlers(pair, to);
 }
 
-/* Names of both releases are their authors' words. */
+/*
+ * Print it for people. Names of both releases are their authors' words, so the text is collected
+ * first and escaped as a whole. Without memory nothing is printed; the exit code is the same.
+ */
 static void pair_print(const struct pair *pair)
 {
 	MEM_FREE char *text = NULL;

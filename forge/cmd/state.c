@@ -1,6 +1,6 @@
 /*
- * luforge state: print a state description, or write one from any program. The second needs no
- * kit; kits get theirs from forge/make/kit_make.c, by the same state_write(). --addresses writes the
+ * luforge state: print a state description, or write one from any program. The second needs no kit;
+ * kits get theirs from forge/make/kit_make.c, by the same state_write(). --addresses writes the
  * address of each entry's symbol beside it, as a payload has them.
  */
 #include <stdio.h>
@@ -15,7 +15,10 @@
 #include "forge/state/print.h"
 #include "forge/state/write.h"
 
-/* A kit's own, or a file that is one. */
+/*
+ * Print a kit's own description, or a file that is one. It passes the checker of the format before
+ * anything is printed, and names are escaped. Negative errno, reported.
+ */
 static int state_show(const char *path)
 {
 	BUF_CLEANUP struct buf bytes = {0}, text = {0};
@@ -45,7 +48,11 @@ static int state_show(const char *path)
 	return 0;
 }
 
-/* The address of each entry's symbol, as u64s. */
+/*
+ * The address of each entry's symbol, as u64s in the order of the entries: the vector that a
+ * payload carries. A symbol that the program does not define is left out, so the vector is then
+ * shorter.
+ */
 static int state_addresses(
         const struct elf_file *elf, const struct buf *symbols, struct buf *ret_addresses)
 {

@@ -15,7 +15,11 @@
 #include "forge/link/flat.h"
 #include "proto/image/image.h"
 
-/* Draw, link, flatten. The program with symbols goes to elf_path, for a debugger. */
+/*
+ * Draw, link, flatten. base 0: drawn, too. The program with symbols goes to elf_path, for a
+ * debugger; it has all addresses of the layout, so it is as secret as the seed. Negative errno,
+ * reported.
+ */
 static int variant_make(const struct kit *kit, const uint8_t seed[DRAW_SEED_SIZE], uint64_t base,
         const char *elf_path, struct buf *ret_payload)
 {
@@ -56,7 +60,10 @@ static int variant_parse_seed(const char *text, uint8_t ret_seed[DRAW_SEED_SIZE]
 	return 0;
 }
 
-/* A base that the machine would take; it is drawn from the same range. */
+/*
+ * A base that the machine would take; it is drawn from the same range. Fixing it is for tests and
+ * debuggers: everything else of the layout is still drawn. 0, or FORGE_USAGE.
+ */
 static int variant_parse_base(const char *text, uint64_t *ret_base)
 {
 	int r = args_number("base", text, UINT64_MAX, ret_base);

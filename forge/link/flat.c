@@ -49,7 +49,7 @@ static int flat_add_segment(const struct elf_file *linked, const Elf64_Phdr *p, 
 	return 0;
 }
 
-/* Loadable segments in the order of their addresses, as the linker writes them. */
+/* Loadable segments that are not empty, in the order of the program headers. */
 static int flat_segments(const struct elf_file *linked, struct buf *ret_table)
 {
 	size_t i;

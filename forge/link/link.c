@@ -13,6 +13,7 @@ struct link_args {
 	size_t n, capacity;
 };
 
+/* Append; the string must live until the link is over. NULL ends the list for tool_run(). */
 static void link_arg(struct link_args *args, const char *arg)
 {
 	MEM_PUSH(args->items, args->n, args->capacity);
@@ -69,7 +70,10 @@ static int link_prepare(const struct layout *layout, const struct link_files *f)
 	return r < 0 ? r : buf_write_file(&pads, f->pads);
 }
 
-/* Objects in the caller's order, the pads last. */
+/*
+ * Run lld and wait for it. Objects in the caller's order, the pads last: order is part of what
+ * makes a payload the same everywhere. What lld says is shown when it fails.
+ */
 static int link_spawn(const struct link_job *job, const struct link_files *f)
 {
 	struct link_args args = {0};

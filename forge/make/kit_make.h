@@ -1,5 +1,8 @@
 #pragma once
-/* Making a release kit; the command line is parsed in forge/cmd/kit.c. */
+/*
+ * Making a release kit; the command line is parsed in forge/cmd/kit.c. Strings of a request are
+ * borrowed and must live until kit_make() returns.
+ */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,4 +25,9 @@ struct kit_request {
 	uint8_t source_id[TOOL_HASH_SIZE];
 };
 
+/*
+ * Make the kit, from bitcode to the list of its files. It is made beside ->out and takes its place
+ * at the end in one step, so on failure an older kit there is what it was. 0, or a negative errno,
+ * reported.
+ */
 int kit_make(const struct kit_request *request);

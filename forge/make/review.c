@@ -26,6 +26,7 @@ struct review {
 	unsigned int n_findings;
 };
 
+/* Whose finding it is, as all errors call the object. */
 static const char *review_origin(const struct object *o)
 {
 	return o->elf.label;
@@ -56,6 +57,7 @@ static int review_add_exception(struct review *v, char *line, unsigned int numbe
 	return 0;
 }
 
+/* The exceptions of a file, one a line; NULL is no exceptions. Ends at the first invalid line. */
 static int review_read_list(struct review *v, const char *path)
 {
 	unsigned int number = 0;
@@ -81,6 +83,7 @@ static bool review_is_writable(const struct elf_section *s)
 	       strncmp(s->name, ".data.rel.ro", 12) != 0 && s->size > 0;
 }
 
+/* One finding, unless the linked program has dropped the object or the list excuses it. */
 static void review_writable_symbol(
         struct review *v, const struct object *o, const struct elf_symbol *s)
 {

@@ -74,6 +74,7 @@ void service_fini(struct service *service)
 	return report_refuse(where, "%s", n < 0 ? fmt : text);
 }
 
+/* A field of the manifest by its offset, which the table of keys has; its type is the reader's. */
 static void *service_field(const struct service_reader *r, size_t offset)
 {
 	return (char *)&r->service->manifest + offset;
@@ -104,7 +105,7 @@ static int service_number(
 	return 0;
 }
 
-/* The one value of a line that must have exactly one. */
+/* The one value of a line that must have exactly one; "" when there are none or more. */
 static const char *service_only_word(const struct service_reader *r)
 {
 	return r->n_words == 2 ? r->words[1] : "";
@@ -234,6 +235,7 @@ static int service_read_io(struct service_reader *r, const struct service_key *k
 	return 0;
 }
 
+/* One range of device memory a line: whole pages, since that is what the kernel maps. */
 static int service_read_mmio(struct service_reader *r, const struct service_key *key)
 {
 	struct kit_manifest *m = &r->service->manifest;
@@ -254,6 +256,7 @@ static int service_read_mmio(struct service_reader *r, const struct service_key 
 	return 0;
 }
 
+/* Interrupt lines, in any number a line and in several lines. */
 static int service_read_irqs(struct service_reader *r, const struct service_key *key)
 {
 	struct kit_manifest *m = &r->service->manifest;
@@ -272,6 +275,7 @@ static int service_read_irqs(struct service_reader *r, const struct service_key 
 	return 0;
 }
 
+/* What RS does when the service has crashed; the words are those of kit_restart. */
 static int service_read_restart(struct service_reader *r, const struct service_key *key)
 {
 	static const char *const words[_KIT_RESTART_N] = {

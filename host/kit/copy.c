@@ -16,6 +16,7 @@
 #define KIT_DIR_MODE 0700
 #define KIT_FILE_MODE 0600
 
+/* All bytes, whatever write() takes at a time. A negative errno may leave a part of them. */
 static int kit_fd_write(int fd, const uint8_t *bytes, size_t len)
 {
 	while (len > 0) {
@@ -30,7 +31,10 @@ static int kit_fd_write(int fd, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-/* A new file of ours; one that is there already is an error, since the directory is new. */
+/*
+ * A new file of ours; one that is there already is an error, since the directory is new. It is for
+ * the owner only. A negative errno.
+ */
 static int kit_put(int dir_fd, const char *path, const void *bytes, size_t len)
 {
 	_cleanup_(kit_fd_closep) int fd = openat(
@@ -147,6 +151,7 @@ int kit_dir_put_signed(const char *path, const void *part, size_t len, struct ki
 	return r < 0 ? kit_fault_file(ret_fault, r, path, KIT_SIGNED) : 0;
 }
 
+/* Every directory is walked into, since there is no list yet; a link to one is none. */
 static bool kit_found_dir(const struct kit_walk *walk, int dir_fd, const char *name)
 {
 	struct stat st;
