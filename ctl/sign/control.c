@@ -115,7 +115,7 @@ static bool control_machine_is_known(
 		return true;
 	case KNOWN_OTHER:
 		where = ctl_format("%s:%u", path, line);
-		ctl_fail(CTL_KEYS, where, "if the machine was made anew, remove this line",
+		ctl_fail(CTL_KEYS, where, "if the machine was recreated, remove this line",
 		        "the order is for another machine than the one that was called %s before",
 		        name);
 		return false;

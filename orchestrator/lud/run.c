@@ -27,7 +27,7 @@ static void lud_reloaded(const char *key, bool taken, void *arg)
 	if (taken) {
 		log_info("configuration: %s is changed", key);
 	} else {
-		log_warn("configuration: %s cannot change while lud runs; start lud anew", key);
+		log_warn("configuration: %s cannot change while lud runs; restart lud", key);
 	}
 }
 

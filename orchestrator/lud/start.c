@@ -71,7 +71,7 @@ static int lud_clear_workshop(const struct config *config, struct failure *ret_f
 	}
 	if (r < 0) {
 		failure_set(ret_failure, "state_dir", path, LUD_DISK_REMEDY,
-		        "the workers' directory cannot be made anew: %s", strerror(-r));
+		        "the workers' directory cannot be recreated: %s", strerror(-r));
 	}
 	return err_up(r);
 }

@@ -112,7 +112,7 @@ int bench_new(const char *parent, char **ret_bench)
 		if (r < 0 || !mkdtemp(path)) {
 			return r < 0 ? err_up(r) : err_raise(-errno);
 		}
-		log_warn("%s was gone, and is made anew", parent);
+		log_warn("%s was gone; it is recreated", parent);
 	}
 	*ret_bench = steal(&path);
 	return 0;

@@ -227,7 +227,7 @@ static void signer_renew(struct signer_client *client)
 	        (root.st_ino != client->root.st_ino || root.st_size != client->root.st_size ||
 	                root.st_mtim.tv_sec != client->root.st_mtim.tv_sec ||
 	                root.st_mtim.tv_nsec != client->root.st_mtim.tv_nsec)) {
-		log_info("the signed root has changed: the signer is started anew");
+		log_info("the signed root has changed: the signer is restarted");
 		signer_stop(client);
 	}
 	client->root = root;

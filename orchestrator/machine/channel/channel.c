@@ -185,7 +185,7 @@ static void channel_on_opened(struct link *link, void *arg)
 {
 	struct channel *channel = arg;
 
-	if (!channel_drop(channel, "the session was opened anew")) {
+	if (!channel_drop(channel, "the session was reopened")) {
 		return;
 	}
 	channel_hear(channel);
