@@ -6,8 +6,8 @@
 
 #include "ctl/base/clean.h"
 #include "ctl/base/json.h"
-#include "proto/frame/arena.h"
 #include "proto/control/control.pb-c.h"
+#include "proto/frame/arena.h"
 
 #define EVIL "\x1b]0;owned\x07"
 #define EVIL_ESCAPED "\\x1b]0;owned\\x07"

@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ctl/base/table.h"
+#include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/pairing.h"
-#include "ctl/base/table.h"
-#include "ctl/base/text.h"
 
 /*
  * Why it did not run, or what it cost: the cause of a failure goes before the consent to a loss.

@@ -6,10 +6,10 @@
 
 #include <inttypes.h>
 
-#include "ctl/client/command.h"
-#include "ctl/job/job.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
+#include "ctl/client/command.h"
+#include "ctl/job/job.h"
 
 /*
  * One job as a row. The last column is the reason of a failure, or else the notice of one that

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/client/command.h"
 #include "ctl/base/json.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
+#include "ctl/client/command.h"
 #include "ctl/cmd/time_set.h"
 #include "keyring/keyring.h"
 

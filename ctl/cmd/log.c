@@ -6,8 +6,8 @@
 
 #include <inttypes.h>
 
-#include "ctl/client/client.h"
 #include "ctl/base/json.h"
+#include "ctl/client/client.h"
 
 /* Lines of before that are printed without --limit. */
 #define LOG_BACKLOG_DEFAULT 100

@@ -9,9 +9,9 @@
 #include <limits.h>
 #include <string.h>
 
-#include "ctl/client/command.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
+#include "ctl/client/command.h"
 
 static void releases_print(const Control__ReleaseList *list)
 {

@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/client/command.h"
 #include "ctl/base/json.h"
 #include "ctl/base/text.h"
+#include "ctl/client/command.h"
 #include "host/kit/dir.h"
 #include "host/kit/show.h"
 #include "keyring/keyring.h"

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/client/command.h"
-#include "ctl/sign/control.h"
-#include "ctl/job/job.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
+#include "ctl/client/command.h"
+#include "ctl/job/job.h"
+#include "ctl/sign/control.h"
 #include "version.h"
 
 /* A difference of clocks below this is not shown: orders live for minutes. */

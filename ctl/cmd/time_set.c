@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/cmd/cmd.h"
 #include "ctl/client/command.h"
+#include "ctl/cmd/cmd.h"
 #include "keyring/keyring.h"
 
 static void time_key_freep(struct keyring_key **key)

@@ -7,8 +7,8 @@
 #include "ctl/cmd/cmd.h"
 
 #include "ctl/client/command.h"
-#include "ctl/sign/control.h"
 #include "ctl/job/job.h"
+#include "ctl/sign/control.h"
 
 /*
  * Ask for one job and print what became of it. The exit code is that of its outcome, or of why

@@ -11,10 +11,10 @@
 #include "ctl/base/base.h"
 #include "ctl/base/clean.h"
 #include "ctl/client/client.h"
-#include "ctl/cmd/cmd.h"
-#include "ctl/cmdline/cmdline.h"
 #include "ctl/client/place.h"
 #include "ctl/client/reply.h"
+#include "ctl/cmd/cmd.h"
+#include "ctl/cmdline/cmdline.h"
 #include "proto/frame/arena.h"
 
 #define ARENA_BYTES (1u << 20)

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "ctl/base/base.h"
+#include "ctl/base/text.h"
 #include "ctl/sign/control.h"
 #include "ctl/sign/pairing.h"
-#include "ctl/base/text.h"
 
 /* The words of proto/words/jobs.def; `?` for a state that only a newer lud knows. */
 const char *job_state_text(Control__JobState state)

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/sign/intent.h"
 #include "ctl/sign/known.h"
 #include "ctl/sign/pairing.h"
-#include "ctl/base/text.h"
 #include "keyring/keyring.h"
 
 static void control_key_freep(struct keyring_key **key)

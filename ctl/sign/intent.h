@@ -3,8 +3,8 @@
  * What a person asked for, held against the order that lud proposes for it. A control key signs
  * what was asked and nothing else: lud is not trusted with what destroys.
  */
-#include "proto/envelope/envelope.h"
 #include "proto/control/control.pb-c.h"
+#include "proto/envelope/envelope.h"
 
 /*
  * Why this order is not to be signed for this request; NULL: it is what was asked for. order has

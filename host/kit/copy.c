@@ -151,7 +151,7 @@ int kit_dir_put_signed(const char *path, const void *part, size_t len, struct ki
 	return r < 0 ? kit_fault_file(ret_fault, r, path, KIT_SIGNED) : 0;
 }
 
-/* Every directory is walked into, since there is no list yet; a link to one is none. */
+/* Every directory of the top is walked into, since there is no list yet; a link to one is none. */
 static bool kit_found_dir(const struct kit_walk *walk, int dir_fd, const char *name)
 {
 	struct stat st;
