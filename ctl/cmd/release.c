@@ -13,7 +13,11 @@
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 
-static void releases_print(const Control__ReleaseList *list)
+/*
+ * The releases that lud has registered. FLOOR is the lowest release that may run after this one; a
+ * blocked release is not chosen by itself, and the column says why it was blocked.
+ */
+static void release_list_print(const Control__ReleaseList *list)
 {
 	static const struct table_column columns[] = {
 	        {"SERVICE", false},
@@ -42,7 +46,11 @@ static void releases_print(const Control__ReleaseList *list)
 	table_print(table);
 }
 
-/* Registers one kit on a connection of its own, so that errors name it. */
+/*
+ * Register one kit, by a request of its own, so that errors name it. lud reads the kit and judges
+ * it by its own root; nothing of it is looked at here. The first release of the answer is the one
+ * that was added: reply.c has seen to it that the list is not empty.
+ */
 static int release_add_one(const struct options *options, const char *kit)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -83,6 +91,7 @@ int cmd_release_add(const struct options *options)
 	return code;
 }
 
+/* All releases, or those of one service. Answered from the record: no machine is asked. */
 int cmd_release_list(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -96,12 +105,15 @@ int cmd_release_list(const struct options *options)
 	request.release_list = &list;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
 	if (code == CTL_OK && !options->json) {
-		releases_print(reply->releases);
+		release_list_print(reply->releases);
 	}
 	return code;
 }
 
-/* lud answers with nothing but success: `release list` shows it. */
+/*
+ * Let plain updates take a release again that a rollback has blocked. lud answers with nothing but
+ * success: `release list` shows it. The release may be named by the beginning of its id.
+ */
 int cmd_release_unblock(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
