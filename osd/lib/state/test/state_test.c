@@ -591,6 +591,19 @@ static void test_many_unions(void)
 	world_free(w);
 }
 
+/* What luforge lists: one entry of each side, and nothing behind the two. */
+static void test_pair_variable(void)
+{
+	struct world *w = begin("i32 a;", "i32 a;");
+	uint32_t entry[3] = {UINT32_MAX, UINT32_MAX, 7};
+
+	done(w);
+	assert(state_pair_variable(w->pairing, 0, entry));
+	assert(entry[0] != UINT32_MAX && entry[1] != UINT32_MAX && entry[2] == 7);
+	assert(!state_pair_variable(w->pairing, 1, entry));
+	world_free(w);
+}
+
 int main(void)
 {
 	test_lone_members();
@@ -609,5 +622,6 @@ int main(void)
 	test_unions();
 	test_unclaimed_unions();
 	test_many_unions();
+	test_pair_variable();
 	return 0;
 }
