@@ -14,8 +14,8 @@
 
 #define SEF_SIGNAL_TERMINATE 1
 
-/* Quiescent states. */
-enum {
+/* Quiescent states; from QS_CUSTOM on a service has its own. */
+enum quiescent {
 #define QUIESCENT(name, number, ...) QS_##name = number,
 #include "proto/words/quiescent.def"
 #undef QUIESCENT

@@ -24,34 +24,46 @@ static void prepare_refuse(const struct sef_prepare *request, err_t err)
 	(void)sys_asend(sef_start()->supervisor, &msg);
 }
 
+/* May this service be asked for the state? Those from QS_CUSTOM on are its own to judge. */
 static bool prepare_state_is_known(uint32_t state)
 {
-	switch (state) {
+	if (state >= QS_CUSTOM) {
+		return sef_callbacks->state_is_valid && sef_callbacks->state_is_reached &&
+		       sef_callbacks->state_is_valid(state);
+	}
+	switch ((enum quiescent)state) {
 	case QS_WORK_FREE:
 	case QS_REQUEST_FREE:
 	case QS_UNREACHABLE:
 		return true;
-	default:
-		if (state < QS_CUSTOM) {
-			return sef_hook_state(state);
-		}
-		return sef_callbacks->state_is_valid && sef_callbacks->state_is_reached &&
-		       sef_callbacks->state_is_valid(state);
+	case QS_DEFAULT: /* RS asks for the state that it stands for */
+	case QS_PROTOCOL_FREE:
+	case QS_PREPARE_CRASH:
+	case QS_CUSTOM:
+		break;
 	}
+	return sef_hook_state(state);
 }
 
+/* Is a known state reached, at this receive point? */
 static bool prepare_state_is_reached(uint32_t state)
 {
-	switch (state) {
+	if (state >= QS_CUSTOM) {
+		return sef_callbacks->state_is_reached(state);
+	}
+	switch ((enum quiescent)state) {
 	case QS_WORK_FREE:
 		return true;
 	case QS_REQUEST_FREE:
 		return !sef_callbacks->n_requests_open || sef_callbacks->n_requests_open() == 0;
 	case QS_UNREACHABLE:
-		return false;
-	default:
-		return sef_callbacks->state_is_reached(state);
+	case QS_DEFAULT:
+	case QS_PROTOCOL_FREE:
+	case QS_PREPARE_CRASH:
+	case QS_CUSTOM:
+		break;
 	}
+	return false;
 }
 
 void sef_prepare_begin(const struct sef_prepare *request)
