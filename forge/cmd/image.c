@@ -11,7 +11,7 @@
 
 /*
  * It holds the seed of the machine's random source: nobody but the owner reads it. An image that is
- * there already keeps its mode, since only a new file gets one.
+ * there already is replaced by a new file, and its mode with it.
  */
 static int image_write(const struct buf *image, const char *path)
 {

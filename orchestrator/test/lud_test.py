@@ -314,6 +314,21 @@ def test_confirm_not_made(world):
         assert job['generation'] == world.running()
 
 
+def test_repeated_result(world):
+    """The update's result said once more is not that of its confirm, which has an order of its own."""
+    world.prepare()
+    assert world.kill(signal.SIGTERM) in (0, None)
+    world.start(stop_at='confirm.begin')
+    with world.control() as control:
+        asked = control.send(update={'service': 'ds'})
+        world.wait_stopped()
+        world.peer.repeat_result()
+        world.lud.send_signal(signal.SIGCONT)
+        job = control.wait_reply(asked, 30)
+    assert job['state'] == 'JOB_STATE_COMMITTED' and not job.get('hint'), job
+    assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 1
+
+
 def test_reboot_before_confirm(world):
     """A confirm is for the boot that ran the order; after another boot, and after a snapshot, there is none to give."""
     world.prepare()

@@ -167,6 +167,8 @@ void job_step_confirm(struct job *job)
 		/* What became of one that was sent before; one that is forgotten is given again. */
 		job_order_ask(job, confirm_make);
 	} else {
+		/* Until there is a confirm no result is one, the update's said once more least of all. */
+		job->order = (struct order_row){0};
 		job_refresh(job, confirm_make);
 	}
 }
