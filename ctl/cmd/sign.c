@@ -19,7 +19,7 @@
 
 /* Most bytes of a signed manifest, and of the signed root. */
 #define SIGN_PART_MAX 8192u
-/* A directory of kits with more entries is not read to its end: it is the wrong directory. */
+/* A directory with more entries is refused: it is not one of kits. */
 #define SIGN_KITS_SEEN_MAX 100000u
 
 /* What a run of the command works with. */
@@ -93,7 +93,8 @@ static int sign_read_earlier(struct sign *sign, const char *kit, struct kit_mani
 /*
  * The newest release of the service in a directory of kits, such as lud's store. The kit that is
  * being signed may lie in it, so a manifest that equals it is passed over; a kit of this directory
- * that cannot be verified ends the search, whatever its service. CTL_OK also when none was found.
+ * that cannot be verified ends the search, whatever its service. CTL_OK also when none was found, but
+ * not when the directory could not be read: who signs would take all that the release may do for new.
  */
 static int sign_search(
         struct sign *sign, const struct kit_manifest *now, struct sign_earlier *ret_earlier)
@@ -103,10 +104,19 @@ static int sign_search(
 	struct dirent *entry;
 	unsigned int n = 0;
 
-	while (dir && (entry = readdir(dir)) && n++ < SIGN_KITS_SEEN_MAX) {
+	if (!dir) {
+		return ctl_fail(CTL_KEYS, sign->previous,
+		        "name a kit or a directory of kits, or leave --previous out",
+		        "cannot read it: %s", strerror(errno));
+	}
+	while ((entry = readdir(dir))) {
 		_cleanup_(ctl_freep) char *kit = ctl_format("%s/%s", sign->previous, entry->d_name);
 		size_t len = strlen(entry->d_name);
 
+		if (n++ == SIGN_KITS_SEEN_MAX) {
+			return ctl_fail(CTL_KEYS, sign->previous, "name the earlier kit itself",
+			        "more than %u entries", SIGN_KITS_SEEN_MAX);
+		}
 		if (entry->d_name[0] == '.' || len < 4 ||
 		        strcmp(entry->d_name + len - 4, ".kit") != 0) {
 			continue;

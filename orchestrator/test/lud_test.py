@@ -685,6 +685,8 @@ def test_sign(world):
     assert 'not of tty' in world.luctl('release', 'sign', world.kit('tty', 2), *keys, '--previous', old, code=8)
     os.unlink(old + '/manifest.signed')
     assert 'not signed' in world.luctl('release', 'sign', new, *keys, '--previous', old, code=8)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', world.state + '/no-releases', code=8)
+    assert 'no-releases' in told and 'No such file' in told and '--previous' in told, told
 
 
 def test_one_lud(world):
