@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The services that a machine ships, read from their descriptions; the build, tests and tools ask here.
 
-usage: osd/services.py      prints their names, highest rank first: the kernel loads the first two
+usage: osd/services.py            prints their names, highest rank first: the kernel loads the first two
+       osd/services.py --rooms    prints their directories, below this one
 """
 import glob
 import os
 import re
+import sys
 
 OSD = os.path.dirname(os.path.abspath(__file__))
 # Suites and their actors (osd/suites) are no part of a machine.
@@ -19,11 +21,18 @@ def described(path):
     return int(re.search(r'^rank (\d+)', text, re.M).group(1)), re.search(r'^service (\w+)', text, re.M).group(1)
 
 
+def descriptions():
+    return sorted(p for room in ROOMS for p in glob.glob(os.path.join(OSD, room, '*', '*.service')))
+
+
 def machine():
     """Names, highest rank first."""
-    paths = [p for room in ROOMS for p in glob.glob(os.path.join(OSD, room, '*', '*.service'))]
-    return [name for _, name in sorted(map(described, paths), reverse=True)]
+    return [name for _, name in sorted(map(described, descriptions()), reverse=True)]
+
+
+def rooms():
+    return [os.path.relpath(os.path.dirname(p), OSD) for p in descriptions()]
 
 
 if __name__ == '__main__':
-    print(' '.join(machine()))
+    print(' '.join(rooms() if sys.argv[1:] == ['--rooms'] else machine()))
