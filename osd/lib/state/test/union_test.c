@@ -1,5 +1,4 @@
 /* Unions with a tag: which member goes along, tags that no member claims, and many unions at once. */
-/* What the engine carries over, each kind of state by itself, and what it refuses while walking. */
 #include "osd/lib/state/test/try.h"
 
 static void test_unions(void)
