@@ -1,6 +1,6 @@
 /*
- * The other side of the gate, on the host. The gate saves all registers that the kernel would keep,
- * vector registers included: the compiler does not expect a call there.
+ * A hostile machine behind the gate, on the host: it answers calls with what the bytes of a fuzzer's
+ * input say, keeps a service's variables and puts them back.
  */
 #include "osd/lib/sef/test/host.h"
 
@@ -13,13 +13,9 @@
 #include "osd/lib/heap/heap.h"
 #include "osd/lib/rt/rt.h"
 #include "osd/lib/sys/grant.h"
+#include "osd/lib/sys/test/host_gate.h"
 
 #define HEAP_BYTES (UINT64_C(16) << 20)
-
-/* As the gate pushes them. */
-struct host_registers {
-	uint64_t rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, r14;
-};
 
 extern char __start_service_bss[], __stop_service_bss[];
 extern char __start_service_data[], __stop_service_data[];
@@ -40,24 +36,6 @@ static uint64_t n_grants;
 /* There must be something in each section. */
 __attribute__((section("service_bss"), used)) static char in_bss;
 __attribute__((section("service_data"), used)) static char in_data = 1;
-
-void host_gate(void);
-void host_enter(struct host_registers *r);
-
-__asm__(".globl host_gate\n"
-        "host_gate:\n"
-        "	push %r14\n	push %r13\n	push %r12\n	push %r9\n	push %r8\n"
-        "	push %r10\n	push %rdx\n	push %rsi\n	push %rdi\n	push %rax\n"
-        "	mov %rsp, %rdi\n"
-        "	push %rbx\n	mov %rsp, %rbx\n"
-        "	sub $512, %rsp\n	and $-64, %rsp\n"
-        "	fxsave64 (%rsp)\n"
-        "	call host_enter\n"
-        "	fxrstor64 (%rsp)\n"
-        "	mov %rbx, %rsp\n	pop %rbx\n"
-        "	pop %rax\n	pop %rdi\n	pop %rsi\n	pop %rdx\n	pop %r10\n"
-        "	pop %r8\n	pop %r9\n	pop %r12\n	pop %r13\n	pop %r14\n"
-        "	ret\n");
 
 bool host_has_bytes(void)
 {
