@@ -1,0 +1,380 @@
+#undef NDEBUG
+/*
+ * What a step does to one service, call by call. The kernel, VM and the rooms of RS below are
+ * played: what changes something there leaves a word in `trace`, in order.
+ */
+#include "osd/servers/rs/update/priv.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/lib/sys/test/host_gate.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/life/recover.h"
+#include "osd/servers/rs/memory/memory.h"
+
+#define SERVICE 10 /* endpoint of the service */
+#define SPARE 100  /* the other instance's slot */
+#define OLD_SPACE 1
+#define NEW_SPACE 2
+#define OLD_KIT 7 /* release counters: privileges and floors of the two kits */
+#define NEW_KIT 8
+#define TICKET 77
+#define TRACE_SIZE 512
+
+struct machine machine;
+
+static struct service service;
+static struct update_txn txn;
+static char trace[TRACE_SIZE];
+static nsec_t now;
+static struct slot_info info; /* of the service's slot */
+static enum kcall bad_call;   /* this one fails so */
+static err_t bad_error;
+static uint32_t given; /* whose kit's privileges the slot has */
+static uint32_t floor;
+
+static void note(const char *word)
+{
+	assert(strlen(trace) + strlen(word) + 2 < sizeof(trace));
+	strcat(strcat(trace, word), " ");
+}
+
+/* Compare the trace and empty it. */
+static bool trace_is(const char *expected)
+{
+	bool is_same = strcmp(trace, expected) == 0;
+
+	if (!is_same) {
+		fprintf(stderr, "trace:    %s\nexpected: %s\n", trace, expected);
+	}
+	trace[0] = '\0';
+	return is_same;
+}
+
+/* A message goes out: its first word is in rsi with the type, w[0] in rdx. */
+static void play_asend(const struct host_registers *r)
+{
+	struct message head;
+
+	memcpy(&head, &r->rsi, sizeof(r->rsi));
+	assert(r->rdi == SERVICE && r->rdx == TICKET);
+	note(head.type == SEF_CANCEL ? "cancel" : "prepare");
+}
+
+void host_enter(struct host_registers *r)
+{
+	enum kcall call = (enum kcall)r->rax;
+
+	r->rax = (uint64_t)(call == bad_call ? bad_error : E_OK);
+	switch ((int)call) {
+	case KCALL_clock_read:
+		r->rax = now;
+		break;
+	case KCALL_slot_info:
+		assert(r->rdi == SERVICE);
+		*(struct slot_info *)r->rsi = info;
+		break;
+	case KCALL_slot_privileges:
+		given = ((const struct slot_privileges *)r->rsi)->rank;
+		note(given == OLD_KIT ? "give-old" : "give-new");
+		break;
+	case KCALL_slot_commit:
+		note("commit");
+		break;
+	case KCALL_slot_resume:
+		note("resume");
+		break;
+	case KCALL_slot_stop:
+		note("stop");
+		break;
+	case KCALL_slot_swap:
+		note("swap");
+		break;
+	case KCALL_slot_unhold:
+		note("unhold");
+		break;
+	case KCALL_asend:
+		play_asend(r);
+		break;
+	default:
+		abort();
+	}
+}
+
+err_t memory_regions(space_t space, struct vm_region *ret_regions, uint32_t max, uint32_t *ret_n)
+{
+	*ret_n = 0;
+	return E_OK;
+}
+
+err_t memory_mirror(space_t old, space_t new)
+{
+	assert(old == OLD_SPACE && new == NEW_SPACE);
+	note("mirror");
+	return E_OK;
+}
+
+void memory_unmirror(space_t old, space_t new)
+{
+	assert(old == OLD_SPACE && new == NEW_SPACE);
+	note("unmirror");
+}
+
+err_t instance_create(const struct instance_plan *plan, struct instance *ret_instance)
+{
+	note("create");
+	return E_OK;
+}
+
+err_t instance_start(const struct instance *instance)
+{
+	note("start");
+	return E_OK;
+}
+
+void instance_settle(struct instance *instance)
+{
+	note("settle");
+}
+
+void instance_destroy(struct instance *instance)
+{
+	note("destroy");
+}
+
+void service_set_state(struct service *s, enum rs_service_state state)
+{
+	s->state = state;
+}
+
+void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
+{
+	*ret_privileges = (struct slot_privileges){.rank = kit->counter};
+}
+
+uint32_t trust_floor(const struct trust_state *t, const char *name)
+{
+	return floor;
+}
+
+void trust_commit(struct trust_state *t, const char *name, struct trust_number generation,
+        struct trust_number order, uint32_t kit_floor)
+{
+	note("believe");
+}
+
+void binary_release(struct binary *binary)
+{
+	note("release");
+}
+
+void recover_heartbeat_arm(struct service *s, nsec_t at)
+{
+	note("arm");
+}
+
+void rs_panic(const char *text)
+{
+	fprintf(stderr, "panic: %s\n", text);
+	abort();
+}
+
+/* A transaction that has done what comes before the step. */
+static struct txn_component *begin(enum rs_step step)
+{
+	struct txn_component *c = &txn.components[0];
+
+	memset(&txn, 0, sizeof(txn));
+	txn.step = step;
+	txn.ticket = TICKET;
+	txn.n_components = 1;
+	txn.deadline = now + NSEC_SEC;
+	service = (struct service){.endpoint = SERVICE,
+	        .instance = {.slot = SERVICE, .space = OLD_SPACE},
+	        .binary.kit.counter = OLD_KIT};
+	*c = (struct txn_component){.service = &service,
+	        .instance = {.slot = SPARE, .space = NEW_SPACE},
+	        .binary.kit.counter = NEW_KIT,
+	        .poll_at = NSEC_NEVER,
+	        .poll_pause = NSEC_MSEC};
+	info = (struct slot_info){.state = SLOT_REPORTED, .n_vm_faults = 3};
+	bad_call = KCALL_receive; /* never made here */
+	given = OLD_KIT;
+	floor = 0;
+	return c;
+}
+
+/*
+ * Who was asked to be prepared, and does not stand in its report, is told that nobody waits for it
+ * any more. Who stands there is resumed; who is gone, or was never asked, hears nothing.
+ */
+static void test_restore(void)
+{
+	static const struct {
+		uint32_t n_tries;
+		bool is_prepared, is_lost;
+		const char *trace;
+	} cases[] = {
+	        {1, false, false, "cancel "},
+	        {1, true, false, "resume "},
+	        {1, false, true, ""},
+	        {0, false, false, ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct txn_component *c = begin(RS_STEP_ROLLBACK);
+
+		c->n_prepare_tries = cases[i].n_tries;
+		c->is_old_prepared = cases[i].is_prepared;
+		c->is_lost = cases[i].is_lost;
+		assert(component_restore(&txn, c) == E_OK && trace_is(cases[i].trace));
+		assert(!c->is_old_prepared);
+	}
+}
+
+/* From behind the switch the slots are swapped back before the old instance goes on. */
+static void test_restore_swapped(void)
+{
+	struct txn_component *c = begin(RS_STEP_ROLLBACK);
+
+	c->n_prepare_tries = 1;
+	c->is_old_prepared = c->is_new_behind = true;
+	assert(component_restore(&txn, c) == E_OK && trace_is("stop swap unhold resume "));
+	assert(!c->is_new_behind);
+}
+
+/* The view of the old memory is brought up to date once that memory stands still. */
+static void test_show(void)
+{
+	struct txn_component *c = begin(RS_STEP_SWITCH);
+
+	assert(component_show(&txn, c) == E_OK && trace_is("mirror ") && c->is_shown);
+}
+
+/* A view that was made for the switch goes before the instance that has it. */
+static void test_clear(void)
+{
+	struct txn_component *c = begin(RS_STEP_ROLLBACK);
+
+	assert(component_clear(&txn, c) == E_OK && trace_is("destroy "));
+	c->is_shown = true;
+	assert(component_clear(&txn, c) == E_OK && trace_is("unmirror destroy "));
+	assert(!c->is_shown);
+}
+
+/* Only an instance that stands in its report is committed, and none below the floor. */
+static void test_ready(void)
+{
+	static const struct {
+		enum slot_state state;
+		err_t err;
+		uint32_t floor;
+		err_t result;
+	} cases[] = {
+	        {SLOT_REPORTED, E_OK, NEW_KIT, E_OK},
+	        {SLOT_REPORTED, E_OK, NEW_KIT + 1, E_V_FLOOR},
+	        {SLOT_REPORTED, E_DEAD, 0, E_DEAD},
+	        {SLOT_RUNNABLE, E_OK, 0, E_STATE},
+	        {SLOT_FAULTED, E_OK, 0, E_STATE},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct txn_component *c = begin(RS_STEP_COMMIT);
+
+		info.state = cases[i].state;
+		floor = cases[i].floor;
+		if (cases[i].err != E_OK) {
+			bad_call = KCALL_slot_info;
+			bad_error = cases[i].err;
+		}
+		assert(component_ready(&txn, c) == cases[i].result && trace_is(""));
+		assert(c->n_vm_faults == (cases[i].result == E_OK ? 3 : 0));
+	}
+}
+
+/* A commit that the kernel refuses has not happened: the slot has the old kit's privileges. */
+static void test_commit_refused(void)
+{
+	struct txn_component *c = begin(RS_STEP_COMMIT);
+
+	bad_call = KCALL_slot_commit;
+	bad_error = E_STATE;
+	assert(component_commit(&txn, c) == E_STATE && trace_is("give-new commit give-old "));
+	assert(given == OLD_KIT && txn.outcome != RS_OUTCOME_COMMITTED);
+	assert(service.binary.kit.counter == OLD_KIT && c->binary.kit.counter == NEW_KIT);
+}
+
+static void test_commit(void)
+{
+	struct txn_component *c = begin(RS_STEP_COMMIT);
+
+	assert(component_commit(&txn, c) == E_OK && trace_is("give-new commit resume believe "));
+	assert(given == NEW_KIT && txn.outcome == RS_OUTCOME_COMMITTED);
+	assert(service.binary.kit.counter == NEW_KIT && c->binary.kit.counter == OLD_KIT);
+	assert(service.instance.space == NEW_SPACE && service.instance.slot == SERVICE);
+	assert(c->instance.space == OLD_SPACE && c->instance.slot == SPARE);
+	assert(c->poll_at == now + NSEC_MSEC);
+}
+
+/* A component that was committed: RS looks whether the new instance has received. */
+static struct txn_component *begin_committed(void)
+{
+	struct txn_component *c = begin(RS_STEP_COMMIT);
+
+	assert(component_commit(&txn, c) == E_OK);
+	trace[0] = '\0';
+	return c;
+}
+
+/*
+ * RS waits for the first receive with pauses that grow, and no longer than the limit: an instance
+ * that never receives would keep the slot of all updates.
+ */
+static void test_look(void)
+{
+	struct txn_component *c = begin_committed();
+	nsec_t longest = 0;
+
+	for (int i = 0; i < 20; i++) {
+		component_look(&txn, c, now);
+		assert(trace_is("") && c->poll_at > now);
+		longest = c->poll_at - now;
+	}
+	assert(longest >= 20 * NSEC_MSEC && longest < 40 * NSEC_MSEC);
+	component_look(&txn, c, txn.deadline - 1);
+	assert(trace_is("") && txn_is_awaited(&txn, c));
+	component_look(&txn, c, txn.deadline);
+	assert(trace_is("unmirror settle destroy ") && !txn_is_awaited(&txn, c));
+}
+
+/* What the service was without: from its report to the first receive. */
+static void test_look_received(void)
+{
+	struct txn_component *c = begin_committed();
+
+	c->prepared_at = now - 5;
+	info.first_receive_nsec = now + 2;
+	component_look(&txn, c, now + 10);
+	assert(trace_is("unmirror settle destroy ") && !txn_is_awaited(&txn, c));
+	assert(c->blackout == 7 && service.last_blackout == 7 && service.longest_gap == 7);
+}
+
+int main(void)
+{
+	sys_gate = (vaddr_t)host_gate;
+	now = 10 * NSEC_SEC;
+	test_restore();
+	test_restore_swapped();
+	test_show();
+	test_clear();
+	test_ready();
+	test_commit_refused();
+	test_commit();
+	test_look();
+	test_look_received();
+	return 0;
+}
