@@ -1280,21 +1280,27 @@ def test_stranger(world):
     assert 'another machine answers' in world.luctl('status', '-m', 'o')
 
 
-def test_ending(world):
-    """A machine whose process was asked to end, and is slow to, is not taken up again before it has."""
-    world.start()
+@contextlib.contextmanager
+def own_machine(world):
+    """A machine of lud's own without QEMU: a process, deaf to SIGTERM, that is found as one, and a peer at its socket."""
     home = os.path.join(world.state, 'machines/m')
     path = os.path.join(home, 'port.sock')
     os.makedirs(home)
     deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)'
-    luctl = [world.program('ctl/luctl'), 'machine', 'stop', 'm', '--force', '--socket', world.socket]
     with harness.peer.Peer(path), subprocess.Popen([sys.executable, '-c', deaf, 'path=%s,' % path],
                                                    stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         with open(home + '/qemu.pid', 'w', encoding='ascii') as f:
             f.write('%d\n' % process.pid)
         world.luctl('machine', 'start', 'm', '--attach', path)
+        yield process, path
 
+
+def test_ending(world):
+    """A machine whose process was asked to end, and is slow to, is not taken up again before it has."""
+    world.start()
+    luctl = [world.program('ctl/luctl'), 'machine', 'stop', 'm', '--force', '--socket', world.socket]
+    with own_machine(world) as (process, path):
         def machine():
             return world.json('machine', 'list')['machines'][0]
         assert machine()['state'] == 'up' and not machine().get('attached')
@@ -1305,6 +1311,31 @@ def test_ending(world):
         assert 'busy' in world.luctl('machine', 'stop', 'm', '--force', code=1)
         assert process.poll() is None and process.wait(20) == -signal.SIGKILL
         assert stop.wait(20) == 0 and machine()['state'] == 'stopped'
+
+
+def test_shutdown_not_recorded(world):
+    """A shutdown that cannot be recorded is refused as every change is, and is told from one that may not be."""
+    def refused():
+        try:
+            with world.control() as control:
+                control.call(timeout=20, machine_stop={'machine': 'm', 'clean': True})
+        except harness.wire.Refused as e:
+            return e.error['class'], e.error['cause']['name']
+        raise AssertionError('it is taken')
+    world.start()
+    with own_machine(world) as (process, _):
+        with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'), isolation_level=None)) as db:
+            db.execute("CREATE TRIGGER refuse BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END")
+            assert refused() == ('ERROR_INTERNAL', 'record')
+            db.execute('DROP TRIGGER refuse')
+            # A lock that lud has not met when it is asked: only planning finds it.
+            world.until(lambda: world.json('status')['record']['state'] == 'well')
+            db.execute('BEGIN IMMEDIATE')
+            assert refused() == ('ERROR_UNAVAILABLE', 'record-unwritable')
+            db.execute('ROLLBACK')
+        assert process.poll() is None
+        world.until(lambda: world.json('status')['record']['state'] == 'well')
+        process.kill()
 
 
 def test_left_open(world):
@@ -1759,7 +1790,7 @@ N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
           'crowded_socket', 'halted_lud', 'locked_record', 'timeout', 'moved_record', 'recover',
-          'bad_disk', 'ending')
+          'bad_disk', 'ending', 'shutdown_not_recorded')
 
 USAGE = [
     ([], 'usage'),

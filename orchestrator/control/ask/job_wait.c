@@ -1,5 +1,5 @@
 /*
- * Waiting for jobs. The client hears of each step, each notice and each proposal to sign on the
+ * Planning a job, and waiting for jobs. The client hears of each step, each notice and each proposal to sign on the
  * way, and gets its answer when the last of its jobs has ended. The wait is the client's alone:
  * when it leaves, the jobs go on. While the record cannot be written jobs stand still, and nobody
  * is kept waiting for that to end: the answer says so.
@@ -8,6 +8,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/plan/plan.h"
 
 /* A watch hears of all jobs; a wait is for a few. */
 static bool control_waits_for(const struct control_wait *wait, int64_t job)
@@ -161,12 +162,38 @@ void control_jobs_wait(struct control_wait *wait, bool detach)
 }
 
 /* As control_jobs_wait() for a single job that was recorded just now, or is known to be open. */
-void control_wait_job(struct control_client *client, uint64_t id, int64_t job)
+void control_wait_job(struct control_client *client, uint64_t id, int64_t job, bool detach)
 {
 	struct control_wait *wait = control_wait_new(client, id);
 
 	if (wait) {
 		wait->jobs[wait->n_jobs++] = job;
-		control_jobs_wait(wait, false);
+		control_jobs_wait(wait, detach);
 	}
+}
+
+/*
+ * A record that cannot be written is told as that, whatever planning says of it; of the rest what
+ * is positive is a refusal with its reason, and what is negative a fault of lud or the machine.
+ */
+void control_order(
+        struct control_client *client, uint64_t id, const struct job_order *order, bool detach)
+{
+	struct failure failure = {0};
+	int64_t job;
+	int r = engine_plan(control_engine(client), order, &job, &failure);
+
+	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, id);
+		return;
+	}
+	if (r) {
+		control_refuse(client, id,
+		        r < 0 ? WIRE__ERROR_CLASS__ERROR_INTERNAL
+		              : WIRE__ERROR_CLASS__ERROR_REFUSED,
+		        &failure);
+		err_forget();
+		return;
+	}
+	control_wait_job(client, id, job, detach);
 }

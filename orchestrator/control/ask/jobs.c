@@ -12,38 +12,6 @@
 #include "orchestrator/job/plan/plan.h"
 
 /*
- * Plans one order and answers when it is settled. A record that cannot be written is told as
- * that, whatever planning says of it; of the rest what is positive is a refusal with its reason,
- * and what is negative a fault of lud or the machine.
- */
-static void control_order(
-        struct control_client *client, uint64_t id, const struct job_order *order, bool detach)
-{
-	struct control_wait *wait;
-	struct failure failure = {0};
-	int64_t job;
-	int r = engine_plan(control_engine(client), order, &job, &failure);
-
-	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
-		control_refuse_change(client, id);
-		return;
-	}
-	if (r) {
-		control_refuse(client, id,
-		        r < 0 ? WIRE__ERROR_CLASS__ERROR_INTERNAL
-		              : WIRE__ERROR_CLASS__ERROR_REFUSED,
-		        &failure);
-		err_forget();
-		return;
-	}
-	wait = control_wait_new(client, id);
-	if (wait) {
-		wait->jobs[wait->n_jobs++] = job;
-		control_jobs_wait(wait, detach);
-	}
-}
-
-/*
  * An update to a release, or only its rehearsal (prepare_only). Which release that is, and
  * whether it can be done at all, is decided when the job is planned: what is refused there was
  * not recorded.
@@ -259,7 +227,7 @@ void control_on_job_show(struct control_client *client, const Control__Request *
 		return;
 	}
 	if (request->job_show->wait && engine_has_job(engine, (int64_t)request->job_show->job)) {
-		control_wait_job(client, request->id, request->job_show->job);
+		control_wait_job(client, request->id, request->job_show->job, false);
 		return;
 	}
 	control_reply(client, request->id, &reply);

@@ -172,21 +172,30 @@ static struct machine *control_machine_asked(
 
 /*
  * Has the machine an identity, which its boot configuration needs: else draws and records one.
- * What is not recorded must not boot: after lud's end the machine would be nobody's.
+ * What is not recorded must not boot: after lud's end the machine would be nobody's. False: there
+ * is none, and the request was refused.
  */
-static int control_ensure_identity(struct machine *machine, struct failure *ret_failure)
+static bool control_ensure_identity(
+        struct control_client *client, uint64_t id, struct machine *machine)
 {
+	struct failure failure;
 	int r = machine_ensure_id(machine);
 
-	if (r < 0) {
-		failure_set(ret_failure, "no-identity", machine_row(machine)->name,
-		        "try again; the log of lud has more",
-		        "the machine has no identity yet, and a new one cannot be drawn and "
-		        "recorded: %s",
-		        strerror(-r));
-		log_error("machine %s: %s", machine_row(machine)->name, err_trace());
+	if (!r) {
+		return true;
 	}
-	return err_up(r);
+	log_error("machine %s: %s", machine_row(machine)->name, err_trace());
+	err_forget();
+	if (db_health(control_db(client)) != DB_WELL) {
+		control_refuse_change(client, id);
+		return false;
+	}
+	failure_set(&failure, "no-identity", machine_row(machine)->name,
+	        "try again; the log of lud has more",
+	        "the machine has no identity yet, and a new one cannot be drawn and recorded: %s",
+	        strerror(-r));
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+	return false;
 }
 
 /*
@@ -206,9 +215,6 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 	        .quiescent = "",
 	        .identity = client->identity,
 	};
-	struct failure failure = {0};
-	int64_t job;
-	int r;
 
 	if (!machine) {
 		return;
@@ -217,18 +223,7 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 		control_attach(client, request->id, machine);
 		return;
 	}
-	r = control_ensure_identity(machine, &failure);
-	if (!r) {
-		r = engine_plan(control_engine(client), &order, &job, &failure);
+	if (control_ensure_identity(client, request->id, machine)) {
+		control_order(client, request->id, &order, false);
 	}
-	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
-		control_refuse_change(client, request->id);
-		return;
-	}
-	if (r) {
-		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
-		err_forget();
-		return;
-	}
-	control_wait_job(client, request->id, job);
 }

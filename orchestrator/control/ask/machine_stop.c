@@ -33,16 +33,8 @@ static void control_shutdown(struct control_client *client, uint64_t id, struct 
 	        .quiescent = "",
 	        .identity = client->identity,
 	};
-	struct failure failure = {0};
-	int64_t job;
-	int r = engine_plan(control_engine(client), &order, &job, &failure);
 
-	if (r) {
-		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
-		err_forget();
-		return;
-	}
-	control_wait_job(client, id, job);
+	control_order(client, id, &order, false);
 }
 
 /*
