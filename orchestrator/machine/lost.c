@@ -98,12 +98,17 @@ bool machines_find_lost(struct machines *machines, char *ret_name, size_t size)
 
 /*
  * The channel tells who it is; a machine that turns out to be another is FOREIGN, and not talked
- * to.
+ * to. While its launch is under way nothing is to be taken back: the launch takes the process up.
  */
 int machine_take_back(struct machine *machine)
 {
-	int r = machine->pidfd < 0 ? machine_process_find(machine) : 0;
+	int r;
 
+	machine_check(machine);
+	if (machine->launcher) {
+		return 0;
+	}
+	r = machine->pidfd < 0 ? machine_process_find(machine) : 0;
 	if (!r) {
 		r = machine_connect(machine);
 	}

@@ -73,7 +73,10 @@ bool machines_find_lost(struct machines *machines, char *ret_name, size_t size);
  */
 int __must_check machine_new_found(
         struct machines *machines, const char *name, struct machine **ret_machine);
-/* Takes up the process of a machine of ours that runs. -ESRCH: there is none. */
+/*
+ * Takes up the process of a machine of ours that runs; one that is being started is taken up by its
+ * launch. -ESRCH: there is none.
+ */
 int __must_check machine_take_back(struct machine *machine);
 /* Draws an identity for a machine of ours that is to be started and never had one. */
 int __must_check machine_ensure_id(struct machine *machine);
@@ -107,7 +110,8 @@ uint32_t machine_protocol(const struct machine *machine);
 
 /*
  * Starts the process from the boot image in its directory. done gets NULL or what
- * went wrong. A process that runs already is taken over.
+ * went wrong. A process that runs already is taken over, and a launch that nobody waits for any
+ * more is waited for again. -EBUSY: somebody does, or it is not ours to start now.
  */
 typedef void (*machine_launch_fn)(const struct failure *failure, void *arg);
 int __must_check machine_launch(struct machine *machine, machine_launch_fn done, void *arg);

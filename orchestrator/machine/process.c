@@ -8,6 +8,7 @@
  * An end that was asked for, or that the last line of the debug log says was ordered, is
  * STOPPED; any other is DOWN, with the panic that stands in that log.
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -126,12 +127,13 @@ static void machine_image_forget(const struct machine *machine)
 	}
 }
 
-/* Takes the process over, whoever started it: this lud, or one before. */
+/* Takes the process over, whoever started it: this lud, or one before. Once: it is watched then. */
 int machine_process_find(struct machine *machine)
 {
 	pid_t pid;
 	int r;
 
+	assert(machine->pidfd < 0);
 	r = qemu_find(machine->dir, &pid);
 	if (!r) {
 		r = qemu_watch(pid, &machine->pidfd);
@@ -178,7 +180,11 @@ void machine_on_stop_limit(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Tells who waits for the launch, once. A failure is the machine's reason for being down. */
+/*
+ * Tells who waits for the launch, once. A failure is the machine's reason for being down. Where it
+ * is OPEN, HUNG or MUTE there is none: a launch in those phases found a machine that was taken back
+ * meanwhile, and machine_connect() has nothing left to do that could fail.
+ */
 static void machine_launch_end(struct machine *machine, const struct failure *failure)
 {
 	machine_launch_fn done = machine->launch_done;
@@ -276,19 +282,23 @@ static int machine_spawn(struct machine *machine)
 }
 
 /*
- * A process that is there already is taken over, after a lud that died between its start and the
- * record of it: so a launch may be repeated.
+ * A launch may be repeated: one under way whose asker was let go of (machine_forget()) gets
+ * another, and a process that is there already, after a lud that died between its start and the
+ * record of it, is taken over.
  */
 int machine_launch(struct machine *machine, machine_launch_fn done, void *arg)
 {
 	int r;
 
 	machine_check(machine);
-	if (machine->row.attached || machine->launcher || machine->phase == MACHINE_IS_ENDING) {
+	if (machine->row.attached || machine->launch_done || machine->phase == MACHINE_IS_ENDING) {
 		return err_raise(-EBUSY);
 	}
 	machine->launch_done = done;
 	machine->launch_arg = arg;
+	if (machine->launcher) {
+		return 0;
+	}
 	if (machine->pidfd >= 0 || machine_process_find(machine) == 0) {
 		machine_launched(machine);
 		return 0;

@@ -25,16 +25,18 @@
  *   SOUGHT, LAUNCHED -> FOREIGN      machine_on_up: somebody else answers at the socket
  *   any with a process -> ENDING     machine_stop: it is asked to end
  *   any but OPEN, HUNG, MUTE -> OFF  machine_stopped: no process is left, or it was never ours
- *   others -> GONE                   machine_on_exit, machine_launch_end, machines_load: its
- *                                    process ended or was never there, and nobody asked for that
+ *   OFF, LAUNCHED, SOUGHT, FOREIGN -> GONE   machine_on_exit (which closes the session first),
+ *                                    machine_launch_end, machines_load: its process ended or was
+ *                                    never there, and nobody asked for that
  *
  * What holds (machine_check() asserts it):
  *
  *   OPEN, HUNG    there is a channel and a status
  *   SOUGHT, MUTE  there is a channel
- *   LAUNCHED      it is ours, and a launcher runs
+ *   LAUNCHED      it is ours, and a launcher runs, which no other phase has; no process is taken
+ *                 up yet, and there is no channel
  *   ENDING        it is ours, has a process, and no channel
- *   OFF           no channel and no launcher
+ *   OFF           no channel
  *
  * An attached machine has no process of ours: it is never LAUNCHED or ENDING, and to stop it is
  * only to detach it, which clients see as a state of its own. machine_free() alone sets OFF without
@@ -91,10 +93,11 @@ void machine_check(const struct machine *machine)
 
 	assert(!machine_is_open(machine) || (machine->channel && machine->status));
 	assert(!sought || machine->channel);
-	assert(machine->phase != MACHINE_IS_LAUNCHED ||
-	        (!machine->row.attached && machine->launcher));
+	assert((machine->phase == MACHINE_IS_LAUNCHED) == !!machine->launcher);
+	assert(!machine->launcher ||
+	        (!machine->row.attached && machine->pidfd < 0 && !machine->channel));
 	assert(machine->phase != MACHINE_IS_ENDING || (machine->pidfd >= 0 && !machine->channel));
-	assert(machine->phase != MACHINE_IS_OFF || (!machine->channel && !machine->launcher));
+	assert(machine->phase != MACHINE_IS_OFF || !machine->channel);
 }
 
 /* Tells the owner of all machines what the change means to it. */

@@ -2,7 +2,7 @@
 """Stands in for luforge where the machine half is not built: `variant` writes a flat
 payload that is well formed and depends on kit and seed, and holds no program; `pair` says
 of two kits what the harness writes in the place of @PAIRING@ (luforge(1), a direction's
-members). Kits are judged by the real one, whose path it writes in the place of @LUFORGE@."""
+members); `image` writes a file that boots nothing. Kits are judged by the real one, whose path it writes in the place of @LUFORGE@."""
 
 import hashlib
 import json
@@ -50,6 +50,10 @@ def main():
         pair(*[word for word in sys.argv[2:] if word != '--json'])
     if command == 'import':
         os.execv(luforge, ['luforge', *sys.argv[1:]])
+    if command == 'image':
+        with open(sys.argv[sys.argv.index('--out') + 1], 'wb') as f:
+            f.write(b'no image')
+        return
     if command != 'variant' or options.get('--seed') != '-':
         sys.exit('fake luforge: %s is not known here' % command)
     judged = subprocess.run([luforge, 'inspect', '--root', options['--root'], '--release', options['--release'],

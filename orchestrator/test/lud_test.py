@@ -1338,6 +1338,91 @@ def test_shutdown_not_recorded(world):
         process.kill()
 
 
+# As QEMU that makes itself a daemon: the process that stays, its pidfile; it returns when it is told, and as what.
+FAKE_QEMU = '''#!/usr/bin/env python3
+import os, subprocess, sys, time
+pidfile = sys.argv[sys.argv.index('-pidfile') + 1]
+word, = (word for word in sys.argv if 'port.sock' in word)
+process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', word], start_new_session=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+with open(pidfile + '.new', 'w') as f:
+    f.write('%d\\n' % process.pid)
+os.rename(pidfile + '.new', pidfile)
+while not os.path.exists(os.path.dirname(pidfile) + '/return'):
+    time.sleep(0.01)
+with open(os.path.dirname(pidfile) + '/return') as f:
+    sys.exit(int(f.read()))
+'''
+
+
+@contextlib.contextmanager
+def launching(world):
+    """A `machine start` that is under way, a peer that will be the machine, and a function that ends the launch."""
+    world.install('fake_qemu', FAKE_QEMU)
+    with open(world.config, encoding='ascii') as f:
+        config = f.read()
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(config.replace('programs:\n', 'programs:\n  qemu: %s/fake_qemu\n' % world.dir) +
+                'machine:\n  services: "ds"\n')
+    world.start()
+    kit = world.kit('ds', 1)
+    world.luctl('release', 'add', kit)
+    home = os.path.join(world.state, 'machines/own')
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'machine', 'start', 'own', '--socket', world.socket],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    world.until(lambda: os.path.exists(home + '/qemu.pid'))
+    machine = harness.peer.Peer(home + '/port.sock')
+    machine.machine_id, = record(world, "SELECT machine_id FROM machines WHERE name = 'own'")
+    machine.add_service('ds', world.release_id(kit))
+    machine.services['ds']['generation'], = record(world, 'SELECT max(number) FROM generations')
+
+    def end(code):
+        with open(home + '/return.new', 'w', encoding='ascii') as f:
+            f.write(str(code))
+        os.rename(home + '/return.new', home + '/return')
+    with machine:
+        yield luctl, machine, end
+    with open(home + '/qemu.pid', encoding='ascii') as f, contextlib.suppress(ProcessLookupError):
+        os.kill(int(f.read()), signal.SIGKILL)
+
+
+def n_watched(world, pid):
+    """By how many descriptors lud watches a process."""
+    fds = '/proc/%d/fdinfo' % world.lud.pid
+    return sum('\nPid:\t%d\n' % pid in open(os.path.join(fds, fd), encoding='ascii').read() for fd in os.listdir(fds))
+
+
+def test_attach_in_launch(world):
+    """To attach a machine that is being started waits for that start, and takes nothing up beside it."""
+    with launching(world) as (luctl, machine, end), world.control() as control:
+        asked = control.send(machine_start={'machine': 'own', 'attach': True, 'socket': machine.path})
+        control.call(status={})
+        end(0)
+        listed = control.wait_reply(asked, 20)['machines']
+        assert [m['state'] for m in listed] == ['MACHINE_UP'], listed
+        assert luctl.wait(20) == 0
+        with open(os.path.dirname(machine.path) + '/qemu.pid', encoding='ascii') as f:
+            assert n_watched(world, int(f.read())) == 1
+
+
+def test_failed_launch(world):
+    """A start that fails is told to whoever waits for it, and to whoever wanted to attach the machine."""
+    with launching(world) as (luctl, machine, end), world.control() as control:
+        asked = control.send(machine_start={'machine': 'own', 'attach': True, 'socket': machine.path})
+        control.call(status={})
+        end(1)
+        try:
+            control.wait_reply(asked, 20)
+            raise AssertionError('it is attached')
+        except harness.wire.Refused as e:
+            assert 'QEMU did not start' in str(e), e
+        assert luctl.wait(20) == 1 and 'QEMU did not start' in luctl.stdout.read()
+        # What runs all the same is not started a second time, and can be had.
+        assert '--attach' in world.luctl('machine', 'start', 'own', code=4)
+        world.luctl('machine', 'start', 'own', '--attach', machine.path)
+        assert world.json('machine', 'list')['machines'][0]['state'] == 'up'
+
+
 def test_left_open(world):
     """An open job that lud cannot take up bars nobody, and nobody is kept waiting for it."""
     world.prepare()
@@ -1790,7 +1875,8 @@ N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 # Tests that wait for limits to pass: a test of their own.
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
           'crowded_socket', 'halted_lud', 'locked_record', 'timeout', 'moved_record', 'recover',
-          'bad_disk', 'ending', 'shutdown_not_recorded')
+          'bad_disk', 'ending', 'shutdown_not_recorded',
+          'attach_in_launch', 'failed_launch')
 
 USAGE = [
     ([], 'usage'),

@@ -96,6 +96,13 @@ static struct machine *control_machine_to_attach(
 	return NULL;
 }
 
+/* Whether it is still to be known if the machine answers. */
+static bool control_is_attaching(const struct machine *machine)
+{
+	return machine_state(machine) == MACHINE_STARTING ||
+	       machine_state(machine) == MACHINE_CONNECTING;
+}
+
 /* Looks whether the attached machine has answered. */
 static void control_on_attach_look(evutil_socket_t fd, short what, void *arg)
 {
@@ -106,7 +113,7 @@ static void control_on_attach_look(evutil_socket_t fd, short what, void *arg)
 	struct failure failure;
 	uint64_t id = wait->id;
 
-	if (machine_state(machine) == MACHINE_CONNECTING && store_now_usec() < wait->deadline_us) {
+	if (control_is_attaching(machine) && store_now_usec() < wait->deadline_us) {
 		evtimer_add(wait->timer, &pause);
 		return;
 	}
