@@ -27,7 +27,7 @@ import harness
 SIGNER_UID, FORGE_UID = 60801, 60802
 
 # Steps as the record has them (proto/words/jobs.def).
-STEP_STAGE, STEP_RUN, STEP_IMAGE = 4, 5, 6
+STEP_STAGE, STEP_RUN, STEP_IMAGE, STEP_ORDER = 4, 5, 6, 9
 
 # Every place where lud_test can be made to end itself in an update.
 DEATHS = ['%s.%s' % (step, phase)
@@ -312,6 +312,23 @@ def test_confirm_not_made(world):
         assert job['state'] == 'JOB_STATE_COMMITTED' and 'confirm' in job['hint'], (fault, job)
         assert world.json('history', 'ds')['generations'][0]['state'] == 'running', fault
         assert job['generation'] == world.running()
+
+
+def test_root_in_confirm(world):
+    """A confirm that is refused for its root, which was renewed meanwhile, is no reason to make the update again."""
+    world.prepare()
+    assert world.kill(signal.SIGTERM) == 0
+    world.start(stop_at='confirm.sent')
+    with world.control() as control:
+        asked = control.send(update={'service': 'ds'})
+        world.wait_stopped()
+        world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
+        world.peer.faults['odd_confirm'] = 1
+        world.lud.send_signal(signal.SIGCONT)
+        job = control.wait_reply(asked, 30)
+    assert job['state'] == 'JOB_STATE_COMMITTED' and 'not confirmed' in job['hint'], job
+    assert job['generation'] == world.running() and len(world.peer.runs) == 1
+    assert world.json('update', 'ds')['state'] == 'committed'
 
 
 def test_repeated_result(world):
@@ -812,6 +829,23 @@ def test_refused_write(world):
         db.commit()
         assert 'settled later' in world.luctl('update', 'ds', code=7)
         assert world.json('status')['record']['state'] == 'well' and not world.peer.orders
+        db.execute('DROP TRIGGER refuse')
+        db.commit()
+    assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
+
+
+def test_stalled_limit(world):
+    """No time passes for a job that stands still: it is settled, however long the record could not be written."""
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('machine:\n  answer_timeout: "1s"\n')
+    world.prepare()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        db.execute('CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN new.step = %d'
+                   " BEGIN SELECT RAISE(ABORT, 'no'); END" % STEP_ORDER)
+        db.commit()
+        assert 'settled later' in world.luctl('update', 'ds', code=7)
+        # Taken up each second, it stands still again each time.
+        world.until(lambda: world.log().count('stands still') >= 4)
         db.execute('DROP TRIGGER refuse')
         db.commit()
     assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
