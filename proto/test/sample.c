@@ -84,24 +84,10 @@ static void sampler_value(
 	}
 }
 
-static size_t sampler_size(const ProtobufCFieldDescriptor *field)
-{
-	switch (field->type) {
-	case PROTOBUF_C_TYPE_STRING:
-	case PROTOBUF_C_TYPE_MESSAGE:
-		return sizeof(void *);
-	case PROTOBUF_C_TYPE_BYTES:
-		return sizeof(ProtobufCBinaryData);
-	case PROTOBUF_C_TYPE_BOOL:
-		return sizeof(protobuf_c_boolean);
-	default:
-		return 8;
-	}
-}
-
 static void sampler_repeated(struct sampler *s, const ProtobufCFieldDescriptor *field, uint8_t *msg)
 {
-	size_t size = sampler_size(field);
+	bool is_bytes = field->type == PROTOBUF_C_TYPE_BYTES;
+	size_t size = is_bytes ? sizeof(ProtobufCBinaryData) : sizeof(void *);
 	uint8_t *values = sampler_alloc(s, SAMPLE_REPEATED * size);
 
 	assert(field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE ||

@@ -31,7 +31,7 @@ void host_enter(struct host_registers *r)
 	enum kcall call = (enum kcall)r->rax;
 
 	r->rax = E_OK;
-	switch ((int)call) {
+	switch ((uint32_t)call) {
 	case KCALL_clock_read:
 		r->rax = now;
 		break;

@@ -173,7 +173,7 @@ static err_t call_answer(enum kcall number, const uint64_t *a, uint64_t *ret_sec
 	if (setup.call && setup.call(number, a, ret_second, &result)) {
 		return result;
 	}
-	switch (number) {
+	switch ((uint32_t)number) {
 	case KCALL_copy_from_grant:
 		return copy_hostile((void *)a[3], NULL, a[4]);
 	case KCALL_copy_to_grant:

@@ -12,7 +12,8 @@
 /* IPC out of the service: send, sendrec, notify, asend, reply. NULL: replies are taken, the rest is
  * answered with E_OK and a message of hostile words. */
 typedef err_t host_ipc(enum kcall number, endpoint_t to, struct message *msg);
-/* Other calls, before the hostile answer is made. True: *ret_result is set. */
+/* Other calls, before the hostile answer is made. True: *ret_result is set. The number is what was in
+ * the register; a model switches over it as over any number, since it plays a few calls only. */
 typedef bool host_call(
         enum kcall number, const uint64_t a[6], uint64_t *ret_second, err_t *ret_result);
 

@@ -60,10 +60,23 @@ static uint32_t emit_type(struct model *model, const struct model_type *type)
 			        model->build, type->names[i], (uint64_t)type->values[i]);
 		}
 		return id;
-	default:
-		return desc_build_ref(
-		        model->build, type->kind, "", type->to != NULL ? type->to->id : 0);
+	case STATE_BTF_VOID:
+	case STATE_BTF_PTR:
+	case STATE_BTF_FWD:
+	case STATE_BTF_TYPEDEF:
+	case STATE_BTF_VOLATILE:
+	case STATE_BTF_CONST:
+	case STATE_BTF_RESTRICT:
+	case STATE_BTF_FUNC:
+	case STATE_BTF_FUNC_PROTO:
+	case STATE_BTF_VAR:
+	case STATE_BTF_DATASEC:
+	case STATE_BTF_DECL_TAG:
+	case STATE_BTF_TYPE_TAG:
+	case _STATE_BTF_N:
+		break;
 	}
+	return desc_build_ref(model->build, type->kind, "", type->to != NULL ? type->to->id : 0);
 }
 
 static void emit_symbol(struct model *model, struct model_symbol *symbol)

@@ -141,7 +141,7 @@ static bool call_slot(enum kcall number, const uint64_t a[6], err_t *ret_result)
 	err_t present = slot ? E_OK : E_DEAD;
 
 	*ret_result = present;
-	switch (number) {
+	switch ((uint32_t)number) {
 	case KCALL_slot_create:
 		*ret_result = slot_create();
 		return true;
@@ -184,7 +184,7 @@ static bool call(enum kcall number, const uint64_t a[6], uint64_t *ret_second, e
 	if (call_slot(number, a, ret_result)) {
 		return true;
 	}
-	switch (number) {
+	switch ((uint32_t)number) {
 	case KCALL_clock_read:
 		*ret_result = (err_t)(now += 1000);
 		return true;

@@ -94,7 +94,7 @@ static bool kernel_call(
 {
 	struct slot_info *slot;
 
-	switch (number) {
+	switch ((uint32_t)number) {
 	case KCALL_random:
 		*ret_second = is_booting ? TABLES_AT : host_word();
 		*ret_result = E_OK;
