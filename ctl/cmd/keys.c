@@ -15,6 +15,7 @@
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/cmd/time_set.h"
+#include "host/text/hex.h"
 #include "keyring/keyring.h"
 
 /*
@@ -260,23 +261,6 @@ int cmd_keys_renew(const struct options *options)
 	return CTL_OK;
 }
 
-/* Exactly n bytes from hex digits; false: another length, or not hex. */
-static bool keys_hex(const char *text, uint8_t *ret_bytes, size_t n)
-{
-	if (strlen(text) != 2 * n) {
-		return false;
-	}
-	for (size_t i = 0; i < n; i++) {
-		unsigned int byte;
-
-		if (sscanf(text + 2 * i, "%2x", &byte) != 1) {
-			return false;
-		}
-		ret_bytes[i] = (uint8_t)byte;
-	}
-	return true;
-}
-
 static void keys_key_freep(struct keyring_key **key)
 {
 	*key = keyring_key_free(*key);
@@ -295,8 +279,8 @@ int cmd_keys_unseal(const struct options *options)
 	char hex[2 * SIGNER_SEED_SIZE + 1];
 	int r;
 
-	if (!keys_hex(options->args[0], context, sizeof(context)) ||
-	        !keys_hex(options->args[1], sealed, sizeof(sealed))) {
+	if (!hex_read(options->args[0], context, sizeof(context)) ||
+	        !hex_read(options->args[1], sealed, sizeof(sealed))) {
 		return ctl_fail(CTL_USAGE, "keys unseal",
 		        "`luctl show SERVICE GEN --json` has seed_commit and seed_sealed",
 		        "give a commitment of 128 hex digits and a sealed seed of 160");
@@ -342,7 +326,7 @@ int cmd_keys_time(const struct options *options)
 	if (options->at) {
 		time_set.time = strtoull(options->at, &end_at, 10);
 	}
-	if (!keys_hex(options->args[0], time_set.machine_id, sizeof(time_set.machine_id)) ||
+	if (!hex_read(options->args[0], time_set.machine_id, sizeof(time_set.machine_id)) ||
 	        *end_boot || *end_nonce || *end_at) {
 		return ctl_fail(CTL_USAGE, "keys time",
 		        "`luctl status --json` shows machine_id, boot_id and time_nonce",

@@ -12,6 +12,7 @@
 
 #include "ctl/client/command.h"
 #include "ctl/cmd/cmd.h"
+#include "host/text/hex.h"
 #include "keyring/keyring.h"
 
 static void time_key_freep(struct keyring_key **key)
@@ -51,26 +52,28 @@ int time_statement_make(const char *keys, struct time_manifest *manifest,
 	                           "the statement cannot be made");
 }
 
-/* The hex digits that `luctl keys time` prints. */
+/* What `luctl keys time` prints: one line of hex digits, whole. */
 static int time_file_read(
         const char *path, uint8_t ret_envelope[ENVELOPE_SIZE_MAX], size_t *ret_size)
 {
+	char text[2 * ENVELOPE_SIZE_MAX + 2];
 	FILE *file = fopen(path, "re");
-	unsigned int byte;
-	size_t n = 0;
+	size_t n;
 
 	if (!file) {
 		return ctl_fail(
 		        CTL_KEYS, path, "`luctl keys time` makes it", "%s", strerror(errno));
 	}
-	while (n < ENVELOPE_SIZE_MAX && fscanf(file, "%2x", &byte) == 1) {
-		ret_envelope[n++] = (uint8_t)byte;
-	}
+	n = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
-	*ret_size = n;
-	return n ? CTL_OK
-	         : ctl_fail(CTL_KEYS, path, "`luctl keys time` makes it",
-	                   "the file is not a time statement");
+	n -= n > 0 && text[n - 1] == '\n';
+	text[n] = '\0';
+	if (n == 0 || n > 2 * ENVELOPE_SIZE_MAX || !hex_read(text, ret_envelope, n / 2)) {
+		return ctl_fail(CTL_KEYS, path, "`luctl keys time` makes it",
+		        "the file is not a time statement");
+	}
+	*ret_size = n / 2;
+	return CTL_OK;
 }
 
 /* Asks what the statement must name, and signs one for it. */

@@ -17,7 +17,7 @@
 #include "forge/base/report.h"
 #include "forge/base/tool.h"
 #include "forge/kit/kit.h"
-#include "forge/layout/draw.h"
+#include "host/text/hex.h"
 
 void boot_writer_fini(struct boot_writer *w)
 {
@@ -52,21 +52,12 @@ static int boot_number(const char *where, const char *text, uint64_t *ret_value)
 	return 0;
 }
 
-/* Exactly n bytes in hexadecimal. draw_seed_parse() reads 32, so shorter ones are padded. */
+/* Exactly n bytes in hexadecimal. */
 static int boot_hex(const char *where, const char *text, uint8_t *ret_bytes, size_t n)
 {
-	char padded[2 * DRAW_SEED_SIZE + 1] = {0};
-	uint8_t bytes[DRAW_SEED_SIZE];
-
-	memset(padded, '0', 2 * DRAW_SEED_SIZE);
-	if (strlen(text) == 2 * n) {
-		memcpy(padded, text, 2 * n);
-	}
-	if (strlen(text) != 2 * n || draw_seed_parse(padded, bytes) < 0) {
-		return report_refuse(where, "'%s' is not %zu hexadecimal digits", text, 2 * n);
-	}
-	memcpy(ret_bytes, bytes, n);
-	return 0;
+	return hex_read(text, ret_bytes, n)
+	               ? 0
+	               : report_refuse(where, "'%s' is not %zu hexadecimal digits", text, 2 * n);
 }
 
 /*

@@ -14,6 +14,7 @@
 
 #include "forge/base/report.h"
 #include "forge/layout/draw.h"
+#include "host/text/hex.h"
 
 /* A signed root is a few KiB; its own format has the exact limit. */
 #define KIT_ROOT_MAX 8192u
@@ -54,14 +55,8 @@ int kit_report(int r, const struct kit_fault *fault)
 /* Both cases of letters are taken: ids are copied by hand. */
 int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE])
 {
-	size_t i;
-
-	if (strlen(hex) != 2 * TOOL_HASH_SIZE ||
-	        strspn(hex, "0123456789abcdefABCDEF") != 2 * TOOL_HASH_SIZE) {
+	if (!hex_read(hex, ret_id, TOOL_HASH_SIZE)) {
 		return report_refuse(where, "'%.140s' is not 128 hexadecimal digits", hex);
-	}
-	for (i = 0; i < TOOL_HASH_SIZE; i++) {
-		(void)sscanf(hex + 2 * i, "%2hhx", &ret_id[i]);
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "forge/base/mem.h"
+#include "host/text/hex.h"
 
 struct draw {
 	EVP_CIPHER_CTX *cipher;
@@ -114,35 +115,7 @@ void draw_shuffle(struct draw *draw, void *items, size_t n, size_t size)
 	}
 }
 
-/* Both cases; -1: none. */
-static int draw_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	if (c >= 'a' && c <= 'f') {
-		return c - 'a' + 10;
-	}
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int draw_seed_parse(const char *hex, uint8_t ret_seed[DRAW_SEED_SIZE])
 {
-	uint8_t seed[DRAW_SEED_SIZE];
-	size_t i;
-	int hi, lo;
-
-	if (strlen(hex) != sizeof(seed) * 2) {
-		return -EINVAL;
-	}
-	for (i = 0; i < sizeof(seed); i++) {
-		hi = draw_hex_digit(hex[2 * i]);
-		lo = draw_hex_digit(hex[2 * i + 1]);
-		if (hi < 0 || lo < 0) {
-			return -EINVAL;
-		}
-		seed[i] = (uint8_t)(hi << 4 | lo);
-	}
-	memcpy(ret_seed, seed, sizeof(seed));
-	return 0;
+	return hex_read(hex, ret_seed, DRAW_SEED_SIZE) ? 0 : -EINVAL;
 }

@@ -381,9 +381,16 @@ def test_time(world):
     status = world.json('status')
     made = world.luctl('keys', 'time', status['machine']['machine_id'],
                        str(status['machine']['boot_id']), str(status['time_nonce']), '--at', '5', *keys)
-    with open(world.dir + '/statement', 'w', encoding='ascii') as f:
+    path = world.dir + '/statement'
+    # What was damaged on its way is not sent at all.
+    for spoilt in ('', '\n', made[:7], made[:8] + '\n' + made[8:], '+' + made[1:], ' ' + made[1:], made[:-1] + '0',
+                   '0x' + made, made.replace('5', 'g', 1), made.strip() * 100):
+        with open(path, 'w', encoding='ascii') as f:
+            f.write(spoilt)
+        assert 'not a time statement' in world.luctl('machine', 'time', '--file', path, code=8), spoilt
+    with open(path, 'w', encoding='ascii') as f:
         f.write(made)
-    world.luctl('machine', 'time', '--file', world.dir + '/statement')
+    world.luctl('machine', 'time', '--file', path)
     assert world.peer.times[1] == 5
 
 
@@ -528,6 +535,8 @@ def test_unseal(world):
     assert hashlib.blake2b(bytes.fromhex(seed)).hexdigest() == shown['seed_commit']
     other = hashlib.blake2b(b'other').hexdigest()
     world.luctl('keys', 'unseal', other, shown['seed_sealed'], *keys, code=8)
+    for spoilt in (' ' + other[1:], '+' + other[1:], other[:-1], other + '00', '0x' + other[2:]):
+        assert '128 hex digits' in world.luctl('keys', 'unseal', spoilt, shown['seed_sealed'], *keys, code=2), spoilt
 
 
 def test_full_store(world):
