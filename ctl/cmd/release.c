@@ -15,9 +15,10 @@
 
 /*
  * The releases that lud has registered. FLOOR is the lowest release that may run after this one; a
- * blocked release is not chosen by itself, and the column says why it was blocked.
+ * blocked release is not chosen by itself, and the column says why it was blocked. Those that lud
+ * left out are announced behind the table, as in history.c.
  */
-static void release_list_print(const Control__ReleaseList *list)
+static void release_list_print(const Control__ReleaseList *list, const char *service)
 {
 	static const struct table_column columns[] = {
 	        {"SERVICE", false},
@@ -44,6 +45,10 @@ static void release_list_print(const Control__ReleaseList *list)
 		                release->blocked ? release->blocked_why : "-", release->path});
 	}
 	table_print(table);
+	if (list->left_out) {
+		printf("%u more, added before these, are left out%s\n", list->left_out,
+		        *service ? "" : ": name a service");
+	}
 }
 
 /*
@@ -105,7 +110,7 @@ int cmd_release_list(const struct options *options)
 	request.release_list = &list;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
 	if (code == CTL_OK && !options->json) {
-		release_list_print(reply->releases);
+		release_list_print(reply->releases, list.service);
 	}
 	return code;
 }

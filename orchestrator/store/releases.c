@@ -91,10 +91,24 @@ int store_release_by_prefix(
 	return err_up(store_one(db, STORE_release, ret, RELEASE_BY_PREFIX, "tt", service, hex));
 }
 
-int store_release_each(struct db *db, const char *service, store_release_fn fn, void *arg)
+/* Where rows are left out the older ones are: what is looked for in a long list was added lately. */
+int store_release_each(struct db *db, const char *service, uint64_t most, store_release_fn fn,
+        void *arg, uint64_t *ret_n)
 {
-	return err_up(store_each(db, STORE_release, store_release_visit, STORE_VISIT(fn, arg),
-	        "WHERE ?1 = '' OR service = ?1 ORDER BY service, counter, id", "t", service));
+	int64_t n;
+	int r = db_query_int(db, &n, "SELECT count(*) FROM releases WHERE ?1 = '' OR service = ?1",
+	        "t", service);
+
+	if (!r) {
+		r = store_each(db, STORE_release, store_release_visit, STORE_VISIT(fn, arg),
+		        "WHERE id IN (SELECT id FROM releases WHERE ?1 = '' OR service = ?1"
+		        " ORDER BY id DESC LIMIT ?2) ORDER BY service, counter, id",
+		        "ti", service, (int64_t)most);
+	}
+	if (!r) {
+		*ret_n = (uint64_t)n;
+	}
+	return err_fold(r);
 }
 
 int store_variant_insert(struct db *db, struct variant_row *row)

@@ -25,8 +25,12 @@ int __must_check store_release_block(struct db *db, int64_t id, int64_t job, con
 int __must_check store_release_by_prefix(
         struct db *db, const char *service, const char *hex, struct release_row *ret);
 typedef int (*store_release_fn)(const struct release_row *row, void *arg);
-int __must_check store_release_each(
-        struct db *db, const char *service, store_release_fn fn, void *arg);
+/*
+ * By service and counter, those of one service or ("") of all: not more than `most`, those added
+ * last, of the ret_n that there are.
+ */
+int __must_check store_release_each(struct db *db, const char *service, uint64_t most,
+        store_release_fn fn, void *arg, uint64_t *ret_n);
 
 /* Fills row->id. */
 int __must_check store_variant_insert(struct db *db, struct variant_row *row);

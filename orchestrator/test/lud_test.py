@@ -1623,6 +1623,27 @@ def test_blocked_release(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def test_many_releases(world):
+    """A list that is too long for one answer has what was added last, and says how much it leaves out."""
+    world.prepare()
+    assert world.json('release', 'list')['left_out'] == 0 and 'left out' not in world.luctl('release', 'list')
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        columns = [row[1] for row in db.execute('PRAGMA table_info(releases)') if row[1] != 'id']
+        changed = {'release_id': 'randomblob(64)', 'service': '?1', 'counter': '?2'}
+        copy = 'INSERT INTO releases (%s) SELECT %s FROM releases WHERE id = 1' % (
+            ', '.join(columns), ', '.join(changed.get(column, column) for column in columns))
+        for counter in range(2, 204):
+            db.execute(copy, ('ds', counter))
+        db.execute(copy, ('aa', 1))
+        db.commit()
+    listed = world.json('release', 'list')
+    assert [(r['service'], r['counter']) for r in listed['releases']] == [('aa', 1)] + [('ds', n) for n in range(5, 204)]
+    assert listed['left_out'] == 4
+    assert '4 more, added before these, are left out: name a service' in world.luctl('release', 'list')
+    assert '3 more, added before these, are left out\n' in world.luctl('release', 'list', 'ds')
+    assert len(world.json('release', 'list', 'aa')['releases']) == 1 and 'left out' not in world.luctl('release', 'list', 'aa')
+
+
 def test_reload(world):
     """SIGHUP takes what can change, names what cannot, and keeps everything when the file is wrong."""
     world.prepare()

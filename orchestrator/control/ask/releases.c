@@ -13,7 +13,7 @@
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/work/kit.h"
 
-#define CONTROL_RELEASES_MAX 200
+#define CONTROL_RELEASES_MAX 200 /* of one list; docs/man/luctl.1.scd */
 #define CONTROL_KIT_PATH_MAX 4096u
 
 /* The directory of kits that lud uses; workers write to it, nobody else. The caller frees. */
@@ -197,34 +197,37 @@ struct control_releases {
 	Control__ReleaseList *list;
 };
 
-/* Silently ends at CONTROL_RELEASES_MAX: the oldest counters of a service come first. */
+/* Not more than there is room for: the record was asked for so many. */
 static int control_releases_row(const struct release_row *row, void *arg)
 {
 	struct control_releases *visit = arg;
 
-	if (visit->list->n_releases < CONTROL_RELEASES_MAX) {
-		visit->list->releases[visit->list->n_releases++] = view_release(visit->pool, row);
-	}
+	visit->list->releases[visit->list->n_releases++] = view_release(visit->pool, row);
 	return 0;
 }
 
-/* Releases of one service or of all, blocked ones too. */
+/*
+ * Releases of one service or of all, blocked ones too. Of more than fit an answer those that were
+ * added last, and how many there are besides.
+ */
 void control_on_release_list(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
 	struct control_releases visit = {&pool, &list};
+	uint64_t n;
 	int r;
 
 	pool_init(&pool);
 	list.releases = pool_zero(&pool, CONTROL_RELEASES_MAX * sizeof(*list.releases));
-	r = store_release_each(
-	        control_db(client), request->release_list->service, control_releases_row, &visit);
+	r = store_release_each(control_db(client), request->release_list->service,
+	        CONTROL_RELEASES_MAX, control_releases_row, &visit, &n);
 	if (r) {
 		control_refuse_record(client, request->id);
 		return;
 	}
+	list.left_out = (uint32_t)(n - list.n_releases);
 	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
 	reply.releases = &list;
 	control_reply(client, request->id, &reply);
