@@ -829,17 +829,21 @@ def overwrite(path, rng, part):
             f.write(rng.randbytes(4096))
 
 
+@contextlib.contextmanager
+def refused(world, write):
+    """No such write to the record gets through, which is well all the same."""
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'), isolation_level=None)) as db:
+        db.execute("CREATE TRIGGER refuse BEFORE %s BEGIN SELECT RAISE(ABORT, 'no'); END" % write)
+        yield
+        db.execute('DROP TRIGGER refuse')
+
+
 def test_refused_write(world):
     """A write that fails though the record is well: the job stands still, says so, and is settled when it works."""
     world.prepare()
-    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
-        db.execute('CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN new.step = %d'
-                   " BEGIN SELECT RAISE(ABORT, 'no'); END" % STEP_STAGE)
-        db.commit()
+    with refused(world, 'UPDATE ON jobs WHEN new.step = %d' % STEP_STAGE):
         assert 'settled later' in world.luctl('update', 'ds', code=7)
         assert world.json('status')['record']['state'] == 'well' and not world.peer.orders
-        db.execute('DROP TRIGGER refuse')
-        db.commit()
     assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
 
 
@@ -848,15 +852,10 @@ def test_stalled_limit(world):
     with open(world.config, 'a', encoding='ascii') as f:
         f.write('machine:\n  answer_timeout: "1s"\n')
     world.prepare()
-    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
-        db.execute('CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN new.step = %d'
-                   " BEGIN SELECT RAISE(ABORT, 'no'); END" % STEP_ORDER)
-        db.commit()
+    with refused(world, 'UPDATE ON jobs WHEN new.step = %d' % STEP_ORDER):
         assert 'settled later' in world.luctl('update', 'ds', code=7)
         # Taken up each second, it stands still again each time.
         world.until(lambda: world.log().count('stands still') >= 4)
-        db.execute('DROP TRIGGER refuse')
-        db.commit()
     assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
 
 
@@ -1358,7 +1357,7 @@ def test_ending(world):
 
 def test_shutdown_not_recorded(world):
     """A shutdown that cannot be recorded is refused as every change is, and is told from one that may not be."""
-    def refused():
+    def answer():
         try:
             with world.control() as control:
                 control.call(timeout=20, machine_stop={'machine': 'm', 'clean': True})
@@ -1367,14 +1366,13 @@ def test_shutdown_not_recorded(world):
         raise AssertionError('it is taken')
     world.start()
     with own_machine(world) as (process, _):
+        with refused(world, 'INSERT ON jobs'):
+            assert answer() == ('ERROR_INTERNAL', 'record')
         with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'), isolation_level=None)) as db:
-            db.execute("CREATE TRIGGER refuse BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END")
-            assert refused() == ('ERROR_INTERNAL', 'record')
-            db.execute('DROP TRIGGER refuse')
             # A lock that lud has not met when it is asked: only planning finds it.
             world.until(lambda: world.json('status')['record']['state'] == 'well')
             db.execute('BEGIN IMMEDIATE')
-            assert refused() == ('ERROR_UNAVAILABLE', 'record-unwritable')
+            assert answer() == ('ERROR_UNAVAILABLE', 'record-unwritable')
             db.execute('ROLLBACK')
         assert process.poll() is None
         world.until(lambda: world.json('status')['record']['state'] == 'well')
