@@ -21,6 +21,10 @@
 #define ROOT_KEYS_MAX 4u
 #define ROOT_NEEDS_MAX 8u
 #define KIT_TARGETS_MAX 16u
+/* Words in the place of a target's name: every service, which stands alone; and the services whose
+ * kits have this one's name as a target. No service is called so. */
+#define KIT_TARGET_ALL "*"
+#define KIT_TARGET_CLIENTS "clients"
 #define KIT_IO_MAX 8u
 #define KIT_MMIO_MAX 4u
 #define KIT_IRQ_MAX 8u
@@ -122,7 +126,7 @@ struct kit_manifest {
 	uint8_t state_hash[64]; /* BLAKE2b-512 of the state description */
 	uint8_t files_hash[64]; /* BLAKE2b-512 of the list of the kit's files */
 	uint64_t call_mask[KIT_CALLS_MAX / 64];           /* bit n: kernel call base + n allowed */
-	char targets[KIT_TARGETS_MAX][SERVICE_NAME_SIZE]; /* IPC targets; "*" alone: all */
+	char targets[KIT_TARGETS_MAX][SERVICE_NAME_SIZE]; /* IPC targets, or KIT_TARGET_* */
 	char depends[KIT_DEPENDS_MAX][SERVICE_NAME_SIZE];
 	char metrics[KIT_METRICS_MAX][KIT_METRIC_NAME_SIZE];
 	char quiescent[SERVICE_NAME_SIZE]; /* default state, such as "work-free" */

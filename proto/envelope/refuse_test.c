@@ -150,6 +150,9 @@ SPOIL(kit_name_empty, memset(s->kit.service, 0, sizeof(s->kit.service)))
 SPOIL(kit_name_full, memset(s->kit.service, 'a', sizeof(s->kit.service)))
 SPOIL(kit_name_behind, s->kit.service[10] = 'x')
 SPOIL(kit_name_upper, s->kit.service[0] = 'T')
+SPOIL(kit_name_clients,
+        (memset(s->kit.service, 0, sizeof(s->kit.service)),
+                memcpy(s->kit.service, KIT_TARGET_CLIENTS, sizeof(KIT_TARGET_CLIENTS))))
 SPOIL(kit_targets_many, s->kit.n_targets = KIT_TARGETS_MAX + 1)
 SPOIL(kit_targets_star, s->kit.targets[1][0] = '*')
 SPOIL(kit_target_hidden, s->kit.n_targets = 1)
@@ -339,6 +342,7 @@ static const struct spoil spoils[] = {
         ROW(kit_name_full, MALFORMED),
         ROW(kit_name_behind, MALFORMED),
         ROW(kit_name_upper, MALFORMED),
+        ROW(kit_name_clients, MALFORMED),
         ROW(kit_targets_many, MALFORMED),
         ROW(kit_targets_star, MALFORMED),
         ROW(kit_target_hidden, MALFORMED),

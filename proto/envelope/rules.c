@@ -214,10 +214,10 @@ enum envelope_reason root_manifest_check(const struct root_manifest *root)
 	return envelope_key_is_safe(root->root_pub) ? ENVELOPE_OK : ENVELOPE_UNSAFE_KEY;
 }
 
-/* Targets are service names, or "*" as the only one. */
+/* Targets are service names and KIT_TARGET_CLIENTS, or KIT_TARGET_ALL as the only one. */
 static int rules_kit_targets_are_valid(const struct kit_manifest *kit)
 {
-	static const char all[SERVICE_NAME_SIZE] = "*";
+	static const char all[SERVICE_NAME_SIZE] = KIT_TARGET_ALL;
 
 	if (kit->n_targets == 1 && memcmp(kit->targets[0], all, sizeof(all)) == 0) {
 		return rules_bytes_are_zero(kit->targets[1], sizeof(kit->targets) - sizeof(all));
@@ -229,6 +229,7 @@ static int rules_kit_targets_are_valid(const struct kit_manifest *kit)
 static int rules_kit_names_are_valid(const struct kit_manifest *kit)
 {
 	return service_name_is_valid(kit->service) &&
+	       strcmp(kit->service, KIT_TARGET_CLIENTS) != 0 &&
 	       rules_name_is_valid(kit->quiescent, sizeof(kit->quiescent), "_-") &&
 	       rules_kit_targets_are_valid(kit) &&
 	       rules_names_are_valid(

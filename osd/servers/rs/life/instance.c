@@ -241,11 +241,12 @@ static err_t instance_map_transfer(const struct instance_plan *plan, struct inst
 
 /*
  * The endpoints that the kit may send to, by name, so that a service finds them without asking
- * anybody. A target that does not run yet has EP_NONE; `*` stands for every service.
+ * anybody. A target that does not run yet has EP_NONE; `*` stands for every service. Clients have
+ * no names here: they are known by what they send.
  */
 static void instance_names(const struct kit_manifest *kit)
 {
-	bool is_all = kit->n_targets == 1 && kit->targets[0][0] == '*';
+	bool is_all = kit->n_targets == 1 && strcmp(kit->targets[0], KIT_TARGET_ALL) == 0;
 	struct service *service;
 	uint32_t n = 0;
 
@@ -258,6 +259,9 @@ static void instance_names(const struct kit_manifest *kit)
 		instance_page.names[n++].endpoint = service->endpoint;
 	}
 	for (uint32_t i = 0; !is_all && i < kit->n_targets; i++) {
+		if (strcmp(kit->targets[i], KIT_TARGET_CLIENTS) == 0) {
+			continue;
+		}
 		service = service_find(kit->targets[i]);
 		memcpy(instance_page.names[n].name, kit->targets[i], SERVICE_NAME_LEN);
 		instance_page.names[n++].endpoint = service == NULL ? EP_NONE : service->endpoint;

@@ -112,21 +112,41 @@ void service_set_state(struct service *service, enum rs_service_state state)
 	service->state = state;
 }
 
+/* Does a kit have this target, literally? */
+static bool service_kit_targets(const struct kit_manifest *kit, const char target[SERVICE_NAME_LEN])
+{
+	for (uint32_t i = 0; i < kit->n_targets; i++) {
+		if (strncmp(kit->targets[i], target, SERVICE_NAME_LEN) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* May what runs from a kit send to the service, by its name or as a client? */
+static bool service_is_target(
+        const struct service *service, const struct kit_manifest *kit, bool has_clients)
+{
+	return service_kit_targets(kit, service->name) ||
+	       (has_clients && service_kit_targets(&service->binary.kit, kit->service));
+}
+
 /*
  * The slots that a kit may send to, as far as they exist; `*` alone means all, RS and VM included.
  */
 static void service_targets(const struct kit_manifest *kit, uint64_t ret_bits[N_SLOTS / 64])
 {
-	if (kit->n_targets == 1 && kit->targets[0][0] == '*') {
+	bool has_clients = service_kit_targets(kit, KIT_TARGET_CLIENTS);
+
+	if (service_kit_targets(kit, KIT_TARGET_ALL)) {
 		memset(ret_bits, 0xff, N_SLOTS / 8);
 		return;
 	}
-	for (uint32_t i = 0; i < kit->n_targets; i++) {
-		const struct service *target = service_find(kit->targets[i]);
+	for (uint32_t i = 0; i < services_n; i++) {
+		endpoint_t endpoint = services[i].endpoint;
 
-		if (target != NULL && target->endpoint != EP_NONE) {
-			ret_bits[EP_SLOT(target->endpoint) / 64] |=
-			        UINT64_C(1) << EP_SLOT(target->endpoint) % 64;
+		if (endpoint != EP_NONE && service_is_target(&services[i], kit, has_clients)) {
+			ret_bits[EP_SLOT(endpoint) / 64] |= UINT64_C(1) << EP_SLOT(endpoint) % 64;
 		}
 	}
 }

@@ -56,7 +56,7 @@ void service_set_state(struct service *service, enum rs_service_state state);
 /* Privileges of a kit, with the targets that exist now. */
 void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges);
 /*
- * A service has a new endpoint, or lost it: whoever may send to it gets the right, or loses it. The
- * kernel knows targets by slot, kits by name.
+ * A service has a new endpoint, or lost it, or runs from another kit: whoever may send to it gets
+ * the right, or loses it. The kernel knows targets by slot, kits by name, or as their clients.
  */
 void service_privileges_refresh(void);

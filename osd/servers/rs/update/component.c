@@ -387,10 +387,16 @@ err_t component_clear(struct update_txn *txn, struct txn_component *c)
 	return E_OK;
 }
 
-/* Let go of the binary that does not run, and of the service. */
+/*
+ * Let go of the binary that does not run, and of the service. A new kit may have made it a client of
+ * others, or no longer; they learn it now that nobody waits.
+ */
 err_t component_end(struct update_txn *txn, struct txn_component *c)
 {
 	binary_release(&c->binary);
+	if (txn->outcome == RS_OUTCOME_COMMITTED) {
+		service_privileges_refresh();
+	}
 	service_set_state(c->service, RS_SERVICE_RUNNING);
 	recover_heartbeat_arm(c->service, sys_clock_read());
 	return E_OK;

@@ -156,6 +156,11 @@ void service_privileges(const struct kit_manifest *kit, struct slot_privileges *
 	*ret_privileges = (struct slot_privileges){.rank = kit->counter};
 }
 
+void service_privileges_refresh(void)
+{
+	note("refresh");
+}
+
 uint32_t trust_floor(const struct trust_state *t, const char *name)
 {
 	return floor;
@@ -363,6 +368,18 @@ static void test_look_received(void)
 	assert(c->blackout == 7 && service.last_blackout == 7 && service.longest_gap == 7);
 }
 
+/* After a commit the service may be another one's client: its kit is another one. */
+static void test_end(void)
+{
+	struct txn_component *c = begin(RS_STEP_DONE);
+
+	txn.outcome = RS_OUTCOME_ROLLED_BACK;
+	assert(component_end(&txn, c) == E_OK && trace_is("release arm "));
+	txn.outcome = RS_OUTCOME_COMMITTED;
+	assert(component_end(&txn, c) == E_OK && trace_is("release refresh arm "));
+	assert(service.state == RS_SERVICE_RUNNING);
+}
+
 int main(void)
 {
 	sys_gate = (vaddr_t)host_gate;
@@ -376,5 +393,6 @@ int main(void)
 	test_commit();
 	test_look();
 	test_look_received();
+	test_end();
 	return 0;
 }

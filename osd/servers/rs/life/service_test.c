@@ -1,0 +1,95 @@
+#undef NDEBUG
+/* Who may send to whom, as the kernel gets to know it: kits name services, slots have bits. */
+#include "osd/servers/rs/life/service.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/lib/sys/test/host_gate.h"
+#include "osd/servers/rs/base/log.h"
+
+#define N 4
+
+static struct service *services[N];
+static uint64_t targets[N_SLOTS]; /* of the slot with this number, when privileges were set last */
+
+/* The kernel: it keeps what it is told. */
+void host_enter(struct host_registers *r)
+{
+	const struct slot_privileges *privileges = (const struct slot_privileges *)r->rsi;
+
+	assert(r->rax == KCALL_slot_privileges && EP_SLOT(r->rdi) < N_SLOTS);
+	targets[EP_SLOT(r->rdi)] = privileges->ipc_to[0];
+	/* All services are in the first slots: the others are targets of `*` only. */
+	for (uint32_t i = 1; i < N_SLOTS / 64; i++) {
+		assert(privileges->ipc_to[i] ==
+		        (privileges->ipc_to[0] == UINT64_MAX ? UINT64_MAX : 0));
+	}
+	r->rax = E_OK;
+}
+
+void rs_panic(const char *text)
+{
+	fprintf(stderr, "panic: %s\n", text);
+	abort();
+}
+
+/* A service in slot 1 + n, whose kit has up to two targets. */
+static void add(uint32_t n, const char *name, const char *target, const char *other)
+{
+	char field[SERVICE_NAME_LEN] = "";
+	struct kit_manifest *kit;
+
+	strcpy(field, name);
+	services[n] = service_add(field);
+	services[n]->endpoint = EP_MAKE(1 + (endpoint_t)n, 1);
+	kit = &services[n]->binary.kit;
+	strcpy(kit->service, name);
+	strcpy(kit->targets[0], target);
+	strcpy(kit->targets[1], other);
+	kit->n_targets = (target[0] != '\0') + (other[0] != '\0');
+}
+
+static uint64_t bit(uint32_t n)
+{
+	return UINT64_C(1) << (1 + n);
+}
+
+/* A name is one service, `clients` are those whose kits have the name, `*` is every slot. */
+static void test_targets(void)
+{
+	add(0, "store", "disk", "clients");
+	add(1, "disk", "", "");
+	add(2, "shell", "store", "");
+	add(3, "root", "*", "");
+	service_privileges_refresh();
+	assert(targets[1] == (bit(1) | bit(2)));
+	assert(targets[2] == 0 && targets[3] == bit(0) && targets[4] == UINT64_MAX);
+}
+
+/* Whoever is gone, or runs from a kit without the target, is no client any more. */
+static void test_clients(void)
+{
+	endpoint_t endpoint = services[2]->endpoint;
+
+	services[2]->endpoint = EP_NONE;
+	service_privileges_refresh();
+	assert(targets[1] == bit(1));
+	services[2]->endpoint = endpoint;
+	service_privileges_refresh();
+	assert(targets[1] == (bit(1) | bit(2)));
+	services[2]->binary.kit.n_targets = 0;
+	service_privileges_refresh();
+	assert(targets[1] == bit(1));
+}
+
+int main(void)
+{
+	sys_gate = (vaddr_t)host_gate;
+	test_targets();
+	test_clients();
+	return 0;
+}
