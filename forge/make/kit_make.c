@@ -32,6 +32,7 @@
 #include "forge/kit/kit.h"
 #include "forge/layout/layout.h"
 #include "forge/link/link.h"
+#include "forge/make/library.h"
 #include "forge/make/review.h"
 #include "forge/make/service.h"
 #include "forge/pair/pair.h"
@@ -211,52 +212,10 @@ static int kit_assembled(struct kit_maker *m)
 	return r;
 }
 
-/* The first directory that holds the library. */
-static char *kit_find_library(const struct kit_request *q, const char *name)
-{
-	static const char *const debian[] = {
-	        "/usr/lib/x86_64-linux-musl", "/usr/lib/x86_64-linux-gnu"};
-	const char *const *dirs = q->n_library_dirs ? q->library_dirs : debian;
-	const size_t n = q->n_library_dirs ? q->n_library_dirs : 2;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		char *path = mem_printf("%s/%s", dirs[i], name);
-
-		if (access(path, R_OK) == 0) {
-			return path;
-		}
-		free(path);
-	}
-	return NULL;
-}
-
-/*
- * Library members that are needed, appended to the objects. A missing library is refused by
- * name, with the line to blame being the description's.
- */
+/* Members that are needed of the description's libraries, appended to the objects. */
 static int kit_libraries(struct kit_maker *m)
 {
-	char *paths[SERVICE_LIBRARIES_MAX] = {0};
-	size_t i, n = m->service.n_libraries;
-	int r = 0;
-
-	for (i = 0; i < n && r == 0; i++) {
-		paths[i] = kit_find_library(m->request, m->service.libraries[i]);
-		if (!paths[i]) {
-			r = report_refuse(m->request->service_path,
-			        "library %s is in none of the --library-dir directories; run "
-			        "tools/deps",
-			        m->service.libraries[i]);
-		}
-	}
-	if (r == 0) {
-		r = archive_resolve(&m->objects, (const char *const *)paths, n);
-	}
-	for (i = 0; i < n; i++) {
-		free(paths[i]);
-	}
-	return r;
+	return library_gather(m->request, &m->service, &m->objects);
 }
 
 /*
