@@ -57,7 +57,8 @@ struct kit_maker {
 	size_t n_names;
 	struct elf_file linked;
 	struct buf state, symbols, order;
-	struct buf uses; /* names in the cache that it took, a line each */
+	struct buf uses;    /* names in the cache that it took, a line each */
+	struct buf origins; /* lines of the recipe: what each library was made from */
 };
 
 static void kit_maker_fini(struct kit_maker *m)
@@ -77,6 +78,7 @@ static void kit_maker_fini(struct kit_maker *m)
 	buf_fini(&m->symbols);
 	buf_fini(&m->order);
 	buf_fini(&m->uses);
+	buf_fini(&m->origins);
 	if (m->work) {
 		mem_remove_dir(m->work);
 		free(m->work);
@@ -215,7 +217,7 @@ static int kit_assembled(struct kit_maker *m)
 /* Members that are needed of the description's libraries, appended to the objects. */
 static int kit_libraries(struct kit_maker *m)
 {
-	return library_gather(m->request, &m->service, &m->objects);
+	return library_gather(m->request, &m->service, &m->objects, &m->origins);
 }
 
 /*
@@ -322,8 +324,8 @@ static int kit_put(const struct kit_maker *m, const char *name, const struct buf
 }
 
 /*
- * The recipe names format, recipe number, toolchain and the objects in link order. The
- * manifest says nothing of it but through the list.
+ * The recipe names format, recipe number, toolchain, what the libraries were made from, and the
+ * objects in link order. The manifest says nothing of it but through the list.
  */
 static int kit_write_texts(const struct kit_maker *m)
 {
@@ -333,6 +335,7 @@ static int kit_write_texts(const struct kit_maker *m)
 
 	buf_printf(&recipe, KIT_RECIPE_HEAD "recipe %u\ntoolchain LLVM %s\nservice %s\n",
 	        DRAW_RECIPE, LLVM_VERSION, m->service.manifest.service);
+	buf_add(&recipe, m->origins.bytes, m->origins.len);
 	for (i = 0; i < m->n_names; i++) {
 		buf_printf(&recipe, "object %s\n", m->names[i]);
 	}

@@ -8,8 +8,9 @@ struct kit_request;
 struct service;
 
 /*
- * Append the members that the objects need to them. A library that no directory has is refused by
- * name.
+ * Append the members that the objects need to them, and a line "library NAME ORIGIN" for each
+ * library to the text, ORIGIN as LIBRARY.source beside it says. A library that no directory has is
+ * refused by name.
  */
 int library_gather(const struct kit_request *request, const struct service *service,
-        struct object_list *objects);
+        struct object_list *objects, struct buf *origins);

@@ -297,6 +297,7 @@ def test_refusals(root):
         assert words in text, f'"{words}" is not in\n{text}'
         assert not os.path.exists(os.path.join(kit, 'manifest')), words
     test_reviewed(root, directory)
+    test_library_origin(root, directory)
     test_bad_inputs(root, directory)
 
 
@@ -317,6 +318,25 @@ def test_reviewed(root, directory):
     compile_in(directory, 'bad.c')
     open(reviewed, 'w').write('writable seed\n')
     assert 'KIND SYMBOL WHY' in luforge(*kit_args(directory, kit, '--reviewed', reviewed, *objects), code=2)
+
+
+def test_library_origin(root, directory):
+    """The recipe says what a library was made from, as the line beside it does; the first directory wins."""
+    first, kit = os.path.join(root, 'libraries'), os.path.join(root, 'origin.kit')
+    os.mkdir(first)
+    objects = compile_in(directory, 'main.c', 'other.c')
+    args = kit_args(directory, kit, '--library-dir', first, '--library-dir', '/usr/lib/x86_64-linux-musl', *objects)
+
+    def recipe():
+        luforge(*args)
+        return open(os.path.join(kit, 'recipe')).read().split('\n')
+    assert 'library libc.a unknown' in recipe()
+    shutil.copy('/usr/lib/x86_64-linux-musl/libc.a', first)
+    for text in ('', 'one', 'one\ntwo\n', 'a\tb\n', '\n'):
+        open(os.path.join(first, 'libc.a.source'), 'w').write(text)
+        assert 'not one line' in luforge(*args, code=2)
+    open(os.path.join(first, 'libc.a.source'), 'w').write('musl 1.2.3-1 prebuilt\n')
+    assert recipe()[4] == 'library libc.a musl 1.2.3-1 prebuilt'
 
 
 def test_bad_inputs(root, directory):
