@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "osd/lib/rt/rt.h"
 
@@ -49,12 +48,4 @@ int __lockfile(FILE *file)
 void __unlockfile(FILE *file);
 void __unlockfile(FILE *file)
 {
-}
-
-void __explicit_bzero_chk(void *memory, size_t bytes, size_t room);
-void __explicit_bzero_chk(void *memory, size_t bytes, size_t room)
-{
-	assert(bytes <= room);
-	memset(memory, 0, bytes);
-	__asm__ volatile("" : : "r"(memory) : "memory");
 }
