@@ -15,7 +15,7 @@ import tempfile
 
 import fetch
 import source
-from table import LIBRARIES
+from table import LIBRARIES, PUBLISHED
 
 SECTION = re.compile(r'^\s*\[\s*(\d+)\] (\S+)\s+PROGBITS\s+\S+ \S+ ([0-9a-f]+) \S+\s+(\w*X\w*) ', re.M)
 SYMBOL = re.compile(r'^\s*\d+: ([0-9a-f]{16})\s+\S+ FUNC\s+\S+\s+\S+\s+(\d+) (\S+)', re.M)
@@ -50,6 +50,22 @@ def refused(package, where, *words):
     raise AssertionError(f'{package} passed in {where}')
 
 
+def check_forged(package, where, name):
+    """An archive that is another one, and a description that says so."""
+    path = os.path.join(where, package.dsc)
+    before = source.sha256(os.path.join(where, name))
+    with open(os.path.join(where, name), 'ab') as f:
+        f.write(b'more')
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text.replace(before, source.sha256(os.path.join(where, name))))
+    refused(package, where, package.dsc, 'is not the one')
+    for file in (name, package.dsc):
+        shutil.copy(os.path.join(source.directory(), file), where)
+    source.check(package, where)
+
+
 def check_sources(package):
     """What of a package may not be there, or not as it is."""
     with open(os.path.join(source.directory(), package.dsc), encoding='utf-8') as f:
@@ -71,6 +87,8 @@ def check_sources(package):
                 f.write(bytes([byte[0] ^ 1]))
             refused(package, where, name, 'is not what')
             shutil.copy(os.path.join(source.directory(), name), where)
+        if package.dsc in PUBLISHED:
+            check_forged(package, where, next(iter(parts)))
         other = os.path.join(where, package._replace(version='0').dsc)
         shutil.copy(os.path.join(where, package.dsc), other)
         refused(package._replace(version='0'), where, 'is not the description of')

@@ -3,13 +3,16 @@
 They are kept outside of the checkout, so that all checkouts of a user share them: in $SAMSARA_SOURCES, or else
 samsara/sources below $XDG_CACHE_HOME (~/.cache). A package is a .dsc file and the archives that it names, with their
 SHA-256; the names hold the version, so versions lie side by side. The .dsc itself was checked by apt, against the
-signed index of its repository, when fetch.py took it; what is beside it is compared with it at each use.
+signed index of its repository, when fetch.py took it, and is compared with table.py at each use, as what is beside it
+is with the .dsc: who alters both in a cache is found out.
 """
 import hashlib
 import os
 import re
 import subprocess
 from typing import NamedTuple
+
+from table import PUBLISHED
 
 
 class Missing(Exception):
@@ -59,15 +62,19 @@ def check(package, where):
     remedy = f'remove it from {where} and run tools/deps'
     if not os.path.isfile(path):
         raise Missing(f'the source package {package.name} {package.version} is not in {where}; run tools/deps')
-    with open(path, encoding='utf-8') as f:
-        text = f.read()
+    with open(path, 'rb') as f:
+        data = f.read()
+    digest = hashlib.sha256(data).hexdigest()
+    if PUBLISHED.get(package.dsc, digest) != digest:
+        raise Missing(f'{package.dsc} is not the one that osd/library/table.py names; {remedy}')
+    text = data.decode('utf-8', 'replace')
     named = dict(re.findall(r'^(Source|Version): (\S+)$', text, re.M))
     if named != {'Source': package.name, 'Version': package.version} or not parts(text):
         raise Missing(f'{package.dsc} is not the description of {package.name} {package.version}; {remedy}')
-    for name, digest in parts(text).items():
+    for name, expect in parts(text).items():
         part = os.path.join(where, name)
         if not os.path.isfile(part):
             raise Missing(f'{name} is not in {where}; run tools/deps')
-        if sha256(part) != digest:
+        if sha256(part) != expect:
             raise Missing(f'{name} is not what {package.dsc} says; {remedy}')
-    return sha256(path)
+    return digest

@@ -8,6 +8,13 @@ from typing import NamedTuple
 
 SODIUM = 'src/libsodium/'
 
+# SHA-256 of the descriptions of source packages, as Debian's signed index has them: what lies in a cache is not believed
+# by itself. A version that is not here is taken as apt fetched it; a row for it belongs here soon.
+PUBLISHED = {
+    'libsodium_1.0.18-1+deb12u1.dsc': '2c23c57b5a9385dab5a1916014c9b5f2cdd7dadeb8a35b28c1bfb603ce7095c4',
+    'protobuf-c_1.4.1-1.dsc': '480082f3a320b6d718a8a218191168be9ab19e8115994739ee11e954498848e4',
+}
+
 
 class Library(NamedTuple):
     dev: str  # the package of the headers
