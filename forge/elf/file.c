@@ -4,8 +4,11 @@
  * every caller needs is asked (64-bit x86, little endian); relocatable or linked is the
  * caller's to know.
  *
+ * Relocations are read of sections that are loaded and in relocatable files only: a linked
+ * program has none left, and those of debug data are many and nobody's here.
+ *
  * After elf_file_init() every index in the tables is inside its table or one of the reserved
- * numbers, and every pointer is inside ->data.
+ * numbers, every pointer is inside ->data, and every relocation starts inside its section.
  */
 #include "forge/elf/file.h"
 
@@ -17,6 +20,11 @@
 
 void elf_file_fini(struct elf_file *elf)
 {
+	size_t i;
+
+	for (i = 0; i < elf->n_sections && elf->sections; i++) {
+		free(elf->sections[i].relocs);
+	}
 	free(elf->label);
 	free(elf->sections);
 	free(elf->symbols);
@@ -99,6 +107,71 @@ static int elf_load_symbols(struct elf_file *f, Elf *e, size_t index)
 	return 0;
 }
 
+/*
+ * One section's relocations. libelf has seen to it that the table is inside the file; what its
+ * entries say is checked here. The index of a symbol counts the null symbol, ->symbols does not.
+ */
+static int elf_load_relocs(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *h)
+{
+	struct elf_section *target = &f->sections[h->sh_info];
+	const size_t n = h->sh_size / sizeof(Elf64_Rela);
+	Elf_Data *data = elf_getdata(scn, NULL);
+	GElf_Rela rela;
+	size_t i, symbol;
+
+	if (!data || target->relocs) {
+		return elf_bad(f, "relocations");
+	}
+	target->relocs = mem_zalloc(n, sizeof(*target->relocs));
+	for (i = 0; i < n; i++) {
+		if (!gelf_getrela(data, (int)i, &rela)) {
+			return elf_bad(f, "relocation");
+		}
+		symbol = GELF_R_SYM(rela.r_info);
+		if (rela.r_offset >= target->size || symbol > f->n_symbols) {
+			return elf_bad(f, "relocation outside its section, or of no symbol");
+		}
+		target->relocs[target->n_relocs++] = (struct elf_reloc){
+		        .offset = rela.r_offset,
+		        .type = (uint32_t)GELF_R_TYPE(rela.r_info),
+		        .symbol = symbol ? (uint32_t)symbol - 1 : ELF_NO_SYMBOL,
+		        .addend = rela.r_addend,
+		};
+	}
+	return 0;
+}
+
+/* Every table of relocations of a section that is loaded. x86-64 has only those with addends. */
+static int elf_load_all_relocs(struct elf_file *f, Elf *e, size_t symtab)
+{
+	GElf_Shdr h;
+	size_t i;
+	int r;
+
+	for (i = 0; i < f->n_sections; i++) {
+		Elf_Scn *scn = elf_getscn(e, i);
+
+		if (f->sections[i].type != SHT_RELA && f->sections[i].type != SHT_REL) {
+			continue;
+		}
+		if (!gelf_getshdr(scn, &h) || h.sh_info >= f->n_sections) {
+			return elf_bad(f, "relocations of no section");
+		}
+		if ((f->sections[h.sh_info].flags & SHF_ALLOC) == 0) {
+			continue;
+		}
+		if (h.sh_type == SHT_REL || h.sh_link != symtab) {
+			return elf_bad(
+			        f, "relocations without addends, or of another symbol table");
+		}
+		r = elf_load_relocs(f, scn, &h);
+		if (r < 0) {
+			return r;
+		}
+	}
+	return 0;
+}
+
 static int elf_load_segments(struct elf_file *f)
 {
 	const Elf64_Ehdr *h = &f->header;
@@ -134,6 +207,9 @@ static int elf_load(struct elf_file *f, Elf *e)
 		}
 	}
 	r = symtab ? elf_load_symbols(f, e, symtab) : 0;
+	if (r == 0 && f->header.e_type == ET_REL) {
+		r = elf_load_all_relocs(f, e, symtab);
+	}
 	return r < 0 ? r : elf_load_segments(f);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-/* An x86-64 ELF file in memory: sections, symbols, segments, checked on loading. */
+/* An x86-64 ELF file in memory: sections, symbols, relocations, segments, checked on loading. */
 #include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,12 +16,28 @@ struct elf_symbol {
 	uint8_t bind;     /* STB_* */
 };
 
+/* A relocation of a relocatable file: its field begins inside the section. */
+struct elf_reloc {
+	uint64_t offset;
+	uint32_t type;   /* R_X86_64_* */
+	uint32_t symbol; /* index in ->symbols, or ELF_NO_SYMBOL */
+	int64_t addend;
+};
+
+#define ELF_NO_SYMBOL UINT32_MAX
+
+/* The section of witnesses of allocation sites (heap_new()); also NAME.SYMBOL, for one each. */
+#define ELF_SITES "lu_sites"
+
 struct elf_section {
 	const char *name;
 	uint32_t type;  /* SHT_* */
 	uint64_t flags; /* SHF_* */
 	uint64_t addr, size, align;
 	const uint8_t *bytes; /* NULL for SHT_NOBITS */
+	/* Of a section that is loaded, in file order. */
+	struct elf_reloc *relocs; /* owned */
+	size_t n_relocs;
 };
 
 struct elf_file {
