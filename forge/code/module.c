@@ -18,6 +18,7 @@
 
 #include "forge/base/report.h"
 #include "forge/base/tool.h"
+#include "forge/elf/file.h"
 
 struct module {
 	const char *path;
@@ -138,6 +139,22 @@ static void module_rename(const struct module *m, LLVMValueRef value)
 	LLVMSetValueName2(value, name, strlen(name));
 }
 
+/*
+ * Witnesses of allocation sites share a section in the source; each gets one of its own, so that
+ * each is placed by itself.
+ */
+static void module_part_site(LLVMValueRef value)
+{
+	const char *section = LLVMGetSection(value);
+	size_t len;
+
+	if (section && strcmp(section, ELF_SITES) == 0) {
+		MEM_FREE char *own = mem_printf(ELF_SITES ".%s", LLVMGetValueName2(value, &len));
+
+		LLVMSetSection(value, own);
+	}
+}
+
 /* Thread-local storage has no fixed address to describe. */
 static int module_check_variable(const struct module *m, LLVMValueRef value)
 {
@@ -168,6 +185,7 @@ static int module_prepare(const struct module *m)
 		}
 		if (module_is_internal(v)) {
 			module_rename(m, v);
+			module_part_site(v);
 		}
 	}
 	for (v = LLVMGetFirstFunction(m->ref); v; v = LLVMGetNextFunction(v)) {

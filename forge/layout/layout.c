@@ -144,7 +144,7 @@ static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
                 "    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) .fini_array))\n"
                 "    __fini_array_end = .; } :rodata\n",
         [LAYOUT_DATA] = "  .data : { *(" LAYOUT_DATA_PATTERN ") } :data\n"
-                        "  lu_sites : { KEEP(*(lu_sites)) BYTE(0) } :data\n"
+                        "  lu_sites : { KEEP(*(lu_sites lu_sites.*)) BYTE(0) } :data\n"
                         "  .bss : { *(.bss .bss.* COMMON) } :data\n",
 };
 

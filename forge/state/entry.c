@@ -31,8 +31,6 @@
 #include "forge/code/module.h"
 #include "forge/debug/signature.h"
 
-#define ENTRY_SITE_SECTION "lu_sites"
-
 struct entry_reader {
 	const struct state_request *request;
 	const struct debug_info *debug;
@@ -344,7 +342,7 @@ static int entry_add_object(
 		entry_add_string(r, s, section);
 		return 0;
 	}
-	if (p && strcmp(section->name, ENTRY_SITE_SECTION) == 0) {
+	if (p && strcmp(section->name, ELF_SITES) == 0) {
 		return entry_add_site(r, s, p);
 	}
 	if (p && *p->name) {
