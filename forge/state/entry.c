@@ -155,20 +155,26 @@ static uint64_t entry_natural_align(const struct elf_section *section, uint64_t 
 }
 
 /*
- * A prebuilt symbol: known by archive, member and name. A local name that is there more than
- * once in the program says nothing, and is left out: nothing can point to it from outside its
- * member.
+ * Is this one of several symbols of one name in the program? Only local ones of prebuilt objects
+ * can be. They are left out: the name says nothing, and nothing outside points to them.
  */
+static bool entry_is_one_of_many(const struct entry_reader *r, const struct elf_symbol *s)
+{
+	const uint64_t *n = names_find(&r->seen, s->name);
+
+	return s->bind == STB_LOCAL && n && *n > 1;
+}
+
+/* A prebuilt symbol: known by archive, member and name. */
 static void entry_add_library(
         struct entry_reader *r, const struct elf_symbol *s, const struct elf_section *section)
 {
 	struct entry e = entry_new(s, STATE_LIBRARY);
 	const uint64_t *origin = names_find(&r->origin, s->name);
 	const struct object *o = origin ? &r->request->objects->items[*origin] : NULL;
-	const uint64_t *n = names_find(&r->seen, s->name);
 	const char *slash = o ? strrchr(o->elf.label, '/') : NULL;
 
-	if (s->bind == STB_LOCAL && n && *n > 1) {
+	if (entry_is_one_of_many(r, s)) {
 		return;
 	}
 	if (o && o->archive) {
@@ -312,7 +318,7 @@ static void entry_add_string(
 	const uint64_t off = s->value - section->addr;
 
 	if (!section->bytes || off > section->size || s->size == 0 ||
-	        s->size > section->size - off) {
+	        s->size > section->size - off || entry_is_one_of_many(r, s)) {
 		return;
 	}
 	e.content = section->bytes + off;
