@@ -20,15 +20,62 @@ void layout_fini(struct layout *layout)
 {
 	pad_list_fini(&layout->pads);
 	buf_fini(&layout->order_file);
+	buf_fini(&layout->script);
+}
+
+static const char *const layout_segment_name[_LAYOUT_SEGMENT_N] = {
+        [LAYOUT_TEXT] = "text",
+        [LAYOUT_RODATA] = "rodata",
+        [LAYOUT_DATA] = "data",
+};
+
+static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
+        [LAYOUT_TEXT] = "  .text : { *(.text .text.*) *(.plt .iplt) } :text =0xcccccccc\n",
+        [LAYOUT_RODATA] =
+                "  .rodata : { *(.rodata .rodata.*) } :rodata\n"
+                "  .data.rel.ro : { *(.data.rel.ro .data.rel.ro.*) *(.got .got.plt) } :rodata\n"
+                "  .init_array : { __init_array_start = .;\n"
+                "    KEEP(*(SORT_BY_INIT_PRIORITY(.init_array.*) .init_array))\n"
+                "    __init_array_end = .; } :rodata\n"
+                "  .fini_array : { __fini_array_start = .;\n"
+                "    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) .fini_array))\n"
+                "    __fini_array_end = .; } :rodata\n",
+        [LAYOUT_DATA] = "  .data : { *(" LAYOUT_DATA_PATTERN ") } :data\n"
+                        "  lu_sites : { KEEP(*(lu_sites lu_sites.*)) BYTE(0) } :data\n"
+                        "  .bss : { *(.bss .bss.* COMMON) } :data\n",
+};
+
+/*
+ * ALIGN, then the gap: segments start on pages, at least the next one. What is discarded
+ * lists code addresses.
+ */
+static void layout_write_script(const struct layout *l, struct buf *ret_text)
+{
+	int i;
+
+	buf_printf(ret_text, "ENTRY(_start)\nPHDRS {\n"
+	                     "  text PT_LOAD FLAGS(5);\n  rodata PT_LOAD FLAGS(4);\n"
+	                     "  data PT_LOAD FLAGS(6);\n}\nSECTIONS {\n");
+	buf_printf(ret_text, "  . = 0x%llx;\n", (unsigned long long)l->base);
+	for (i = 0; i < _LAYOUT_SEGMENT_N; i++) {
+		buf_printf(ret_text, "  . = ALIGN(0x1000) + 0x%x;\n", l->gap_pages[i] * IMAGE_PAGE);
+		buf_printf(ret_text, "  __%s_start = .;\n", layout_segment_name[l->order[i]]);
+		buf_printf(ret_text, "%s", layout_segment_text[l->order[i]]);
+	}
+	buf_printf(ret_text, "  /DISCARD/ : { *(.eh_frame .eh_frame.* .eh_frame_hdr"
+	                     " .comment .note .note.*) }\n}\n");
 }
 
 /* No pads and an empty order file: lld keeps the order of the objects. */
 struct layout layout_plain(void)
 {
-	return (struct layout){
+	struct layout l = {
 	        .base = IMAGE_BASE_MIN,
 	        .order = {LAYOUT_TEXT, LAYOUT_RODATA, LAYOUT_DATA},
 	};
+
+	layout_write_script(&l, &l.script);
+	return l;
 }
 
 /* A stream, or a failure that names what is missing. */
@@ -54,6 +101,9 @@ static int layout_draw_place(
 	l->base = IMAGE_BASE_MIN + draw_below(d, n_bases) * IMAGE_WINDOW_ALIGN;
 	if (fixed_base != 0) {
 		l->base = fixed_base;
+	}
+	for (i = 0; i < _LAYOUT_SEGMENT_N; i++) {
+		l->order[i] = (enum layout_segment)i;
 	}
 	draw_shuffle(d, l->order, _LAYOUT_SEGMENT_N, sizeof(l->order[0]));
 	for (i = 0; i < _LAYOUT_SEGMENT_N; i++) {
@@ -101,7 +151,7 @@ static int layout_draw_class(struct layout *l, const struct order *order, enum o
 int layout_draw(struct layout *ret_layout, const struct order *order,
         const uint8_t seed[DRAW_SEED_SIZE], uint64_t fixed_base)
 {
-	MEM_CLEANUP(layout_fini) struct layout l = layout_plain();
+	MEM_CLEANUP(layout_fini) struct layout l = {0};
 	int class, r;
 
 	r = layout_draw_place(&l, seed, fixed_base);
@@ -112,59 +162,9 @@ int layout_draw(struct layout *ret_layout, const struct order *order,
 		r = report_refuse("layout", "more than %u pieces to be placed", PAD_MAX);
 	}
 	if (r == 0) {
+		layout_write_script(&l, &l.script);
 		*ret_layout = l;
 		l = (struct layout){0};
 	}
 	return r;
-}
-
-static const char *const layout_segment_name[_LAYOUT_SEGMENT_N] = {
-        [LAYOUT_TEXT] = "text",
-        [LAYOUT_RODATA] = "rodata",
-        [LAYOUT_DATA] = "data",
-};
-
-/*
- * The first pattern that fits a section takes it, whatever the order of segments:
- * so this one, for writable data, must not fit .data.rel.ro and .data.rel.ro.*.
- */
-#define LAYOUT_DATA_PATTERN                                                                        \
-	".data .data.[!r]* .data.r .data.r[!e]* .data.re .data.re[!l]* .data.rel .data.rel[!.]* "  \
-	".data.rel.[!r]* .data.rel.r .data.rel.r[!o]*"
-
-static const char *const layout_segment_text[_LAYOUT_SEGMENT_N] = {
-        [LAYOUT_TEXT] = "  .text : { *(.text .text.*) *(.plt .iplt) } :text =0xcccccccc\n",
-        [LAYOUT_RODATA] =
-                "  .rodata : { *(.rodata .rodata.*) } :rodata\n"
-                "  .data.rel.ro : { *(.data.rel.ro .data.rel.ro.*) *(.got .got.plt) } :rodata\n"
-                "  .init_array : { __init_array_start = .;\n"
-                "    KEEP(*(SORT_BY_INIT_PRIORITY(.init_array.*) .init_array))\n"
-                "    __init_array_end = .; } :rodata\n"
-                "  .fini_array : { __fini_array_start = .;\n"
-                "    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) .fini_array))\n"
-                "    __fini_array_end = .; } :rodata\n",
-        [LAYOUT_DATA] = "  .data : { *(" LAYOUT_DATA_PATTERN ") } :data\n"
-                        "  lu_sites : { KEEP(*(lu_sites lu_sites.*)) BYTE(0) } :data\n"
-                        "  .bss : { *(.bss .bss.* COMMON) } :data\n",
-};
-
-/*
- * ALIGN, then the gap: segments start on pages, at least the next one. What is discarded
- * lists code addresses.
- */
-void layout_write_script(const struct layout *l, struct buf *ret_text)
-{
-	int i;
-
-	buf_printf(ret_text, "ENTRY(_start)\nPHDRS {\n"
-	                     "  text PT_LOAD FLAGS(5);\n  rodata PT_LOAD FLAGS(4);\n"
-	                     "  data PT_LOAD FLAGS(6);\n}\nSECTIONS {\n");
-	buf_printf(ret_text, "  . = 0x%llx;\n", (unsigned long long)l->base);
-	for (i = 0; i < _LAYOUT_SEGMENT_N; i++) {
-		buf_printf(ret_text, "  . = ALIGN(0x1000) + 0x%x;\n", l->gap_pages[i] * IMAGE_PAGE);
-		buf_printf(ret_text, "  __%s_start = .;\n", layout_segment_name[l->order[i]]);
-		buf_printf(ret_text, "%s", layout_segment_text[l->order[i]]);
-	}
-	buf_printf(ret_text, "  /DISCARD/ : { *(.eh_frame .eh_frame.* .eh_frame_hdr"
-	                     " .comment .note .note.*) }\n}\n");
 }

@@ -58,12 +58,11 @@ static void link_files_fini(struct link_files *f)
 /* What the layout says, in the three forms that lld takes it. */
 static int link_prepare(const struct layout *layout, const struct link_files *f)
 {
-	BUF_CLEANUP struct buf script = {0}, pads = {0};
+	BUF_CLEANUP struct buf pads = {0};
 	int r;
 
-	layout_write_script(layout, &script);
 	pad_list_write(&layout->pads, &pads);
-	r = buf_write_file(&script, f->script);
+	r = buf_write_file(&layout->script, f->script);
 	if (r == 0) {
 		r = buf_write_file(&layout->order_file, f->order);
 	}
