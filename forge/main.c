@@ -17,7 +17,9 @@ static const struct command {
         {"kit", cmd_kit,
                 "luforge kit --out DIR --service FILE --calls FILE [--counter N [--floor N]]\n"
                 "            [--issued SECONDS] [--source-id HEX128] [--library-dir DIR]...\n"
-                "            [--reviewed FILE] [--cache DIR] [--unit-map FROM=TO]... INPUT...\n"
+                "            [--reviewed FILE] [--cache DIR] [--objects DIR] [--unit-map "
+                "FROM=TO]...\n"
+                "            INPUT...\n"
                 "        make a release kit from bitcode and assembled objects"},
         {"variant", cmd_variant,
                 "luforge variant --kit DIR --seed HEX64|- --out FILE [--base ADDRESS]\n"

@@ -64,6 +64,7 @@ static int kit_parse(struct kit_options *o, struct kit_request *q, int argc, cha
 	        {"calls", "file (calls.def)", &q->calls_path, NULL},
 	        {"reviewed", "file", &q->reviewed_path, NULL},
 	        {"cache", "directory", &q->cache, NULL},
+	        {"objects", "directory", &q->objects, NULL},
 	        {"counter", "release number", &o->counter, NULL},
 	        {"floor", "release number", &o->floor, NULL},
 	        {"issued", "unix seconds", &o->issued, NULL},

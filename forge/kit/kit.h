@@ -7,6 +7,8 @@
  *   files        path, length and hash of each of the following; its hash is in the manifest
  *   state        state description (proto/state/state.h)
  *   symbols      symbol of each entry of the state description, one a line
+ *   flat         the pieces of the program (proto/image/flat.h): what variants are made from
+ *   names        a name for each piece, for people
  *   order        what variants may reorder (order.h)
  *   recipe       text: format, recipe number, tools, objects in link order
  *   objects/     machine code without debug data
@@ -20,6 +22,7 @@
 #include "forge/base/tool.h"
 #include "forge/layout/order.h"
 #include "host/kit/dir.h"
+#include "proto/image/flat.h"
 
 struct elf_file;
 struct layout;
@@ -28,6 +31,8 @@ struct kit {
 	char *path;
 	struct kit_dir dir;
 	const struct kit_manifest *manifest; /* in dir */
+	uint8_t release_id[TOOL_HASH_SIZE];  /* hash of the manifest */
+	struct flat_view flat;               /* checked; in dir */
 	struct buf state;
 	const char **objects; /* paths in dir, in link order; array owned */
 	size_t n_objects, objects_capacity;

@@ -4,6 +4,7 @@
  *   inputs -> nameable modules -> machine code, with and without debug data
  *   + members of the libraries -> linked once, to be looked at
  *   looked at: library review, what can be reordered, state description
+ *   objects without debug data -> pieces: the flat kit, all that the linker needs
  *   written: objects without debug data, texts, at last list and manifest
  *
  * The program that is looked at is linked with debug data and without a layout, from the same
@@ -36,6 +37,7 @@
 #include "forge/make/review.h"
 #include "forge/make/service.h"
 #include "forge/pair/pair.h"
+#include "forge/piece/piece.h"
 #include "forge/state/write.h"
 #include "proto/envelope/envelope.h"
 
@@ -56,7 +58,9 @@ struct kit_maker {
 	char **names;               /* of the objects, relative to the kit */
 	size_t n_names;
 	struct elf_file linked;
+	struct review_list reviewed;
 	struct buf state, symbols, order;
+	struct buf flat, piece_names;
 	struct buf uses;    /* names in the cache that it took, a line each */
 	struct buf origins; /* lines of the recipe: what each library was made from */
 };
@@ -74,6 +78,9 @@ static void kit_maker_fini(struct kit_maker *m)
 	free(m->assembled);
 	object_list_fini(&m->objects);
 	elf_file_fini(&m->linked);
+	review_list_fini(&m->reviewed);
+	buf_fini(&m->flat);
+	buf_fini(&m->piece_names);
 	buf_fini(&m->state);
 	buf_fini(&m->symbols);
 	buf_fini(&m->order);
@@ -307,13 +314,114 @@ static int kit_describe(struct kit_maker *m)
 	};
 	int r;
 
-	r = review_run(&m->objects, &m->linked, m->request->reviewed_path);
+	r = review_list_read(&m->reviewed, m->request->reviewed_path);
+	if (r == 0) {
+		r = review_run(&m->objects, &m->linked, &m->reviewed);
+	}
 	if (r == 0) {
 		order_describe(&m->objects, &m->linked, &m->order);
 		r = state_write(&q, &m->state, &m->symbols);
 	}
 	/* A release that could not follow itself would be the last one of its service. */
 	return r < 0 ? r : pair_check_self(m->request->out, &m->state);
+}
+
+/* The objects as the kit has them, generated ones without debug data. */
+static int kit_read_plain(
+        const struct kit_maker *m, struct elf_file *plain, struct piece_input *inputs)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < m->n_names && r == 0; i++) {
+		const struct object *o = &m->objects.items[i];
+
+		inputs[i] = (struct piece_input){
+		        .elf = o->plain ? &plain[i] : &o->elf,
+		        .name = strchr(m->names[i], '/') + 1,
+		        .library = o->archive != NULL,
+		};
+		r = o->plain ? elf_file_read(&plain[i], o->plain) : 0;
+	}
+	return r;
+}
+
+/* The symbols of the description's entries, cut out of their text, which is changed. */
+static const char **kit_cut_symbols(char *text, size_t *ret_n)
+{
+	const char **symbols = NULL;
+	size_t capacity = 0;
+	char *line;
+
+	*ret_n = 0;
+	while ((line = strsep(&text, "\n"))) {
+		if (*line) {
+			MEM_PUSH(symbols, *ret_n, capacity);
+			symbols[(*ret_n)++] = line;
+		}
+	}
+	return symbols;
+}
+
+/* For the oracle: the objects, and the list of them in link order. */
+static int kit_write_objects(const struct kit_maker *m, const struct piece_set *set)
+{
+	const char *dir = m->request->objects;
+	MEM_FREE char *list = mem_printf("%s/list", dir);
+	BUF_CLEANUP struct buf names = {0};
+	size_t i;
+	int r;
+
+	r = mem_make_dir(dir);
+	for (i = 0; i < m->n_names && r == 0; i++) {
+		MEM_FREE char *path = mem_printf("%s/%s", dir, strchr(m->names[i], '/') + 1);
+		BUF_CLEANUP struct buf object = {0};
+
+		r = piece_write_object(set, i, &object);
+		r = r < 0 ? r : buf_write_file(&object, path);
+		buf_printf(&names, "%s\n", strchr(m->names[i], '/') + 1);
+	}
+	/* What else lies in the directory is of another release, and not on the list. */
+	return r < 0 ? r : buf_write_file(&names, list);
+}
+
+static int kit_write_pieces(struct kit_maker *m, const struct piece_set *set)
+{
+	MEM_FREE char *text = mem_strdup((const char *)m->symbols.bytes);
+	MEM_FREE const char **symbols = NULL;
+	size_t n;
+	int r;
+
+	symbols = kit_cut_symbols(text, &n);
+	r = piece_write_flat(set, m->service.manifest.service, symbols, n, &m->flat);
+	piece_write_names(set, &m->piece_names);
+	return r < 0 || !m->request->objects ? r : kit_write_objects(m, set);
+}
+
+/* What every variant is made from. */
+static int kit_pieces(struct kit_maker *m)
+{
+	struct elf_file *plain = mem_zalloc(m->n_names, sizeof(*plain));
+	MEM_FREE struct piece_input *inputs = mem_zalloc(m->n_names, sizeof(*inputs));
+	const struct piece_request q = {
+	        .inputs = inputs, .n_inputs = m->n_names, .constants = &m->reviewed.constant};
+	struct piece_set *set = NULL;
+	size_t i;
+	int r;
+
+	r = kit_read_plain(m, plain, inputs);
+	if (r == 0) {
+		r = piece_set_new(&q, &set);
+	}
+	if (r == 0) {
+		r = kit_write_pieces(m, set);
+	}
+	set = piece_set_free(set);
+	for (i = 0; i < m->n_names; i++) {
+		elf_file_fini(&plain[i]);
+	}
+	free(plain);
+	return r;
 }
 
 static int kit_put(const struct kit_maker *m, const char *name, const struct buf *b)
@@ -345,6 +453,12 @@ static int kit_write_texts(const struct kit_maker *m)
 	}
 	if (r == 0) {
 		r = kit_put(m, "symbols", &m->symbols);
+	}
+	if (r == 0) {
+		r = kit_put(m, "flat", &m->flat);
+	}
+	if (r == 0) {
+		r = kit_put(m, "names", &m->piece_names);
 	}
 	if (r == 0) {
 		r = kit_put(m, "state", &m->state);
@@ -498,7 +612,8 @@ static int kit_write_uses(const struct kit_maker *m)
 static int kit_maker_run(struct kit_maker *m)
 {
 	static int (*const steps[])(struct kit_maker *) = {kit_start, kit_inputs, kit_compile,
-	        kit_assembled, kit_libraries, kit_copy_objects, kit_link_debug, kit_describe};
+	        kit_assembled, kit_libraries, kit_copy_objects, kit_link_debug, kit_describe,
+	        kit_pieces};
 	size_t i;
 	int r;
 

@@ -14,6 +14,7 @@ struct kit_request {
 	const char *calls_path;
 	const char *reviewed_path; /* list of reviewed library objects, or NULL */
 	const char *cache;         /* directory for generated code, or NULL */
+	const char *objects;       /* directory for objects that lld can lay out alike, or NULL */
 	const char *const *inputs; /* bitcode and assembled objects */
 	size_t n_inputs;
 	const char *const *library_dirs; /* none: where Debian has them */

@@ -14,14 +14,11 @@
 #include <llvm-c/Disassembler.h>
 #include <llvm-c/Target.h>
 
-#include "forge/base/names.h"
 #include "forge/base/report.h"
 
 struct review {
-	struct names live;              /* symbols of the linked program */
-	struct names writable, syscall; /* reviewed exceptions */
-	struct buf list;
-	const char *list_path;
+	struct names live; /* symbols of the linked program */
+	const struct review_list *list;
 	LLVMDisasmContextRef disassembler;
 	unsigned int n_findings;
 };
@@ -32,14 +29,28 @@ static const char *review_origin(const struct object *o)
 	return o->elf.label;
 }
 
-/* One line: KIND SYMBOL WHY. A reason is demanded, and not judged. */
-static int review_add_exception(struct review *v, char *line, unsigned int number)
+/* The names of a kind of line; NULL: there is no such kind. */
+static struct names *review_kind(struct review_list *list, const char *kind)
 {
-	MEM_FREE char *where = mem_printf("%s:%u", v->list_path, number);
+	if (strcmp(kind, "writable") == 0) {
+		return &list->writable;
+	}
+	if (strcmp(kind, "constant") == 0) {
+		return &list->constant;
+	}
+	return strcmp(kind, "syscall") == 0 ? &list->syscall : NULL;
+}
+
+/* One line: KIND SYMBOL WHY. A reason is demanded, and not judged. */
+static int review_add_exception(
+        struct review_list *list, char *line, const char *path, unsigned int number)
+{
+	MEM_FREE char *where = mem_printf("%s:%u", path, number);
 	char *save = NULL;
 	const char *kind = strtok_r(line, " \t", &save);
 	const char *symbol = kind ? strtok_r(NULL, " \t", &save) : NULL;
 	const char *why = symbol ? strtok_r(NULL, "", &save) : NULL;
+	struct names *names;
 
 	if (!kind || *kind == '#') {
 		return 0;
@@ -47,18 +58,25 @@ static int review_add_exception(struct review *v, char *line, unsigned int numbe
 	if (!why) {
 		return report_refuse(where, "a line is KIND SYMBOL WHY");
 	}
-	if (strcmp(kind, "writable") == 0) {
-		(void)names_add(&v->writable, symbol, number);
-	} else if (strcmp(kind, "syscall") == 0) {
-		(void)names_add(&v->syscall, symbol, number);
-	} else {
-		return report_refuse(where, "the kind is writable or syscall, not %s", kind);
+	names = review_kind(list, kind);
+	if (!names) {
+		return report_refuse(
+		        where, "the kind is writable, constant or syscall, not %s", kind);
 	}
+	(void)names_add(names, symbol, number);
 	return 0;
 }
 
-/* The exceptions of a file, one a line; NULL is no exceptions. Ends at the first invalid line. */
-static int review_read_list(struct review *v, const char *path)
+void review_list_fini(struct review_list *list)
+{
+	names_fini(&list->writable);
+	names_fini(&list->constant);
+	names_fini(&list->syscall);
+	buf_fini(&list->text);
+}
+
+/* Ends at the first invalid line; what was read so far is the caller's to end. */
+int review_list_read(struct review_list *ret_list, const char *path)
 {
 	unsigned int number = 0;
 	char *next, *line;
@@ -67,11 +85,10 @@ static int review_read_list(struct review *v, const char *path)
 	if (!path) {
 		return 0;
 	}
-	v->list_path = path;
-	r = buf_read_file(&v->list, path);
-	next = (char *)v->list.bytes;
+	r = buf_read_file(&ret_list->text, path);
+	next = (char *)ret_list->text.bytes;
 	while (r == 0 && (line = strsep(&next, "\n"))) {
-		r = review_add_exception(v, line, ++number);
+		r = review_add_exception(ret_list, line, path, ++number);
 	}
 	return r;
 }
@@ -87,7 +104,8 @@ static bool review_is_writable(const struct elf_section *s)
 static void review_writable_symbol(
         struct review *v, const struct object *o, const struct elf_symbol *s)
 {
-	if (!names_find(&v->live, s->name) || names_find(&v->writable, s->name)) {
+	if (!names_find(&v->live, s->name) || names_find(&v->list->writable, s->name) ||
+	        names_find(&v->list->constant, s->name)) {
 		return;
 	}
 	v->n_findings++;
@@ -177,7 +195,7 @@ static void review_function(struct review *v, const struct object *o, const stru
 	const size_t len = s->size ? s->size : section->size - s->value;
 
 	if (s->value > section->size || len > section->size - s->value ||
-	        !names_find(&v->live, s->name) || names_find(&v->syscall, s->name) ||
+	        !names_find(&v->live, s->name) || names_find(&v->list->syscall, s->name) ||
 	        !review_enters_kernel(v, section->bytes + s->value, len)) {
 		return;
 	}
@@ -212,8 +230,8 @@ static void review_functions(struct review *v, const struct object *o)
 	}
 }
 
-/* What is alive, a disassembler, the exceptions. review_close() takes it from any state. */
-static int review_open(struct review *v, const struct elf_file *linked, const char *path)
+/* What is alive, and a disassembler. review_close() takes it from any state. */
+static int review_open(struct review *v, const struct elf_file *linked)
 {
 	size_t i;
 
@@ -229,7 +247,7 @@ static int review_open(struct review *v, const struct elf_file *linked, const ch
 	if (!v->disassembler) {
 		return report_failed("LLVM", "there is no x86-64 disassembler");
 	}
-	return review_read_list(v, path);
+	return 0;
 }
 
 static void review_close(struct review *v)
@@ -238,23 +256,20 @@ static void review_close(struct review *v)
 		LLVMDisasmDispose(v->disassembler);
 	}
 	names_fini(&v->live);
-	names_fini(&v->writable);
-	names_fini(&v->syscall);
-	buf_fini(&v->list);
 }
 
 /*
  * Writable objects only of libraries; system calls of everybody. -EINVAL after all findings
  * have been said.
  */
-int review_run(
-        const struct object_list *objects, const struct elf_file *linked, const char *list_path)
+int review_run(const struct object_list *objects, const struct elf_file *linked,
+        const struct review_list *list)
 {
-	struct review v = {0};
+	struct review v = {.list = list};
 	size_t i;
 	int r;
 
-	r = review_open(&v, linked, list_path);
+	r = review_open(&v, linked);
 	for (i = 0; i < objects->n && r == 0; i++) {
 		if (objects->items[i].archive) {
 			review_writable(&v, &objects->items[i]);

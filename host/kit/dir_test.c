@@ -109,6 +109,8 @@ static void make(struct spoilt *s)
 	put_text("kit/state", SAMPLE_DESCRIPTION);
 	put_text("kit/order", "t main\n");
 	put_text("kit/symbols", "main\n");
+	put_text("kit/flat", "pieces");
+	put_text("kit/names", "main\n");
 	put_text("kit/service", "service tty\n");
 	put_text("kit/recipe", RECIPE);
 	finish(s);
