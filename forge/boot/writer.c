@@ -26,6 +26,7 @@ void boot_writer_fini(struct boot_writer *w)
 	for (i = 0; i < w->n_entries; i++) {
 		buf_fini(&w->entries[i].manifest);
 		buf_fini(&w->entries[i].state);
+		buf_fini(&w->entries[i].flat);
 		buf_fini(&w->entries[i].payload);
 		buf_fini(&w->entries[i].envelope);
 		free(w->entries[i].kit);
@@ -116,14 +117,16 @@ static int boot_entry_text(const char *where, const char *key, const char *value
 }
 
 /*
- * Read the entry's kit, now that the root is known whatever the order of the lines: its manifest
- * and state description become parts of the image. With a release the kit must be that one, signed
- * under the list's root; without, it only has to be whole.
+ * Read the entry's kit, now that the root is known whatever the order of the lines: its manifest,
+ * state description and flat kit become parts of the image. With a release the kit must be that one,
+ * signed under the list's root; without, it only has to be whole.
  */
 static int boot_read_kit(const struct boot_writer *w, struct boot_source *e)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
 	const struct kit_signed_by by = {.root = &w->root, .release = e->release};
+	const uint8_t *flat;
+	size_t len;
 	int r;
 
 	if (e->release && (w->root.len == 0 || !e->kit)) {
@@ -137,6 +140,10 @@ static int boot_read_kit(const struct boot_writer *w, struct boot_source *e)
 		buf_add(&e->manifest, kit.manifest, sizeof(*kit.manifest));
 		e->state = kit.state;
 		kit.state = (struct buf){0};
+		flat = kit_dir_file(&kit.dir, "flat", &len);
+		if (flat) {
+			buf_add(&e->flat, flat, len);
+		}
 	}
 	return r;
 }
@@ -371,6 +378,7 @@ static int boot_put_entries(struct boot_writer *w, struct buf *out)
 		}
 		e->entry.manifest = boot_put(out, &e->manifest);
 		e->entry.state = boot_put(out, &e->state);
+		e->entry.flat = boot_put(out, &e->flat);
 		e->entry.payload = boot_put(out, &e->payload);
 		e->entry.envelope = boot_put(out, &e->envelope);
 		memcpy(out->bytes + w->header.entries_off + i * sizeof(e->entry), &e->entry,

@@ -15,10 +15,10 @@ struct boot_writer {
 	struct boot_header header; /* offsets are filled in by boot_writer_finish() */
 	struct boot_source {
 		struct boot_entry entry;
-		struct buf manifest, state;   /* of the kit; owned */
-		struct buf payload, envelope; /* owned */
-		char *kit, *release;          /* from the list; owned, NULL when not given */
-	} *entries;                           /* owned */
+		struct buf manifest, state, flat; /* of the kit; owned */
+		struct buf payload, envelope;     /* owned */
+		char *kit, *release;              /* from the list; owned, NULL when not given */
+	} *entries;                               /* owned */
 	size_t n_entries, capacity;
 	struct buf root, statement;
 };

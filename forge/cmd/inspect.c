@@ -65,8 +65,10 @@ static void inspect_entry(const struct boot_item *item)
 	printf("  %-8s %-16s generation %" PRIu64 ", floor %" PRIu64 "%s\n",
 	        e->kind == BOOT_KIND_SERVICE ? "service" : "blob", e->name, e->generation, e->floor,
 	        e->flags & BOOT_KERNEL_LOADED ? ", loaded by the kernel" : "");
-	printf("           manifest %zu, state %zu, payload %zu, envelope %zu bytes\n",
-	        item->manifest_len, item->state_len, item->payload_len, item->envelope_len);
+	printf("           manifest %zu, state %zu, flat kit %zu, payload %zu, envelope %zu "
+	       "bytes\n",
+	        item->manifest_len, item->state_len, item->flat_len, item->payload_len,
+	        item->envelope_len);
 }
 
 /* Settings and entries. The seed of the random source is in the image and is not shown. */

@@ -69,6 +69,7 @@ static bool boot_parts_are_good(const struct boot_entry *e, size_t len)
 
 	return boot_part_is_good(&e->manifest, start, len) &&
 	       boot_part_is_good(&e->state, start, len) &&
+	       boot_part_is_good(&e->flat, start, len) &&
 	       boot_part_is_good(&e->payload, start, len) &&
 	       boot_part_is_good(&e->envelope, start, len);
 }
@@ -176,6 +177,7 @@ void boot_entry_get(const struct boot_view *view, unsigned int i, struct boot_it
 	ret_item->entry = e;
 	ret_item->manifest = boot_part_get(view, &e->manifest, &ret_item->manifest_len);
 	ret_item->state = boot_part_get(view, &e->state, &ret_item->state_len);
+	ret_item->flat = boot_part_get(view, &e->flat, &ret_item->flat_len);
 	ret_item->payload = boot_part_get(view, &e->payload, &ret_item->payload_len);
 	ret_item->envelope = boot_part_get(view, &e->envelope, &ret_item->envelope_len);
 }

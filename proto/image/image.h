@@ -31,7 +31,7 @@
 #define IMAGE_SYMBOLS_MAX (1u << 20)
 
 #define BOOT_MAGIC "SAMBOOT"
-#define BOOT_VERSION 2u
+#define BOOT_VERSION 3u
 #define BOOT_ENTRIES_MAX 256u
 #define BOOT_CMDLINE_SIZE 256u
 
@@ -118,6 +118,7 @@ struct boot_entry {
 	uint32_t flags;             /* enum boot_flag */
 	struct boot_part manifest;  /* kit manifest (proto/envelope) */
 	struct boot_part state;     /* state description (proto/state) */
+	struct boot_part flat;      /* flat kit (flat.h) */
 	struct boot_part payload;   /* flat payload; a plain blob's bytes */
 	struct boot_part envelope;  /* signatures (proto/envelope) */
 	uint64_t generation;
@@ -151,14 +152,14 @@ struct boot_view {
 /* One entry with its parts resolved; an absent part is NULL with length 0. */
 struct boot_item {
 	const struct boot_entry *entry;
-	const uint8_t *manifest, *state, *payload, *envelope;
-	size_t manifest_len, state_len, payload_len, envelope_len;
+	const uint8_t *manifest, *state, *flat, *payload, *envelope;
+	size_t manifest_len, state_len, flat_len, payload_len, envelope_len;
 };
 
 _Static_assert(sizeof(struct image_segment) == 40, "layout");
 _Static_assert(sizeof(struct image_header) == 128, "layout");
 _Static_assert(offsetof(struct image_header, build_id) == 88, "layout");
-_Static_assert(sizeof(struct boot_entry) == 112, "layout");
+_Static_assert(sizeof(struct boot_entry) == 128, "layout");
 _Static_assert(sizeof(struct boot_header) == 448, "layout");
 _Static_assert(offsetof(struct boot_header, cmdline) == 192, "layout");
 

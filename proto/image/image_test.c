@@ -331,6 +331,7 @@ static struct boot_sample boot_good(void)
 	                        .kind = BOOT_KIND_SERVICE,
 	                        .manifest = part_good,
 	                        .state = part_good,
+	                        .flat = part_good,
 	                        .payload = part_good},
 	                {.name = "ds#2", .kind = BOOT_KIND_BLOB, .envelope = part_good}},
 	};
@@ -432,6 +433,10 @@ static void boot_break_part_none(struct boot_sample *s)
 {
 	s->entries[1].envelope.off = 4096;
 }
+static void boot_break_part_flat(struct boot_sample *s)
+{
+	s->entries[1].flat.len = sizeof(*s);
+}
 static void boot_break_no_payload(struct boot_sample *s)
 {
 	s->entries[1].payload = (struct boot_part){0};
@@ -469,6 +474,7 @@ static const struct {
         {boot_break_part_len, IMAGE_E_PART},
         {boot_break_part_head, IMAGE_E_PART},
         {boot_break_part_none, IMAGE_E_PART},
+        {boot_break_part_flat, IMAGE_E_PART},
         {boot_break_no_payload, IMAGE_E_PART},
         {boot_break_no_manifest, IMAGE_E_PART},
 };
@@ -483,6 +489,9 @@ static void test_boot_good(void)
 	boot_entry_get(&v, 0, &item);
 	assert(item.payload == (const uint8_t *)s.part && item.payload_len == 64);
 	assert(item.state == NULL && item.state_len == 0);
+	assert(item.flat == NULL && item.flat_len == 0);
+	boot_entry_get(&v, 1, &item);
+	assert(item.flat == (const uint8_t *)s.part && item.flat_len == 64);
 	boot_entry_get(&v, 2, &item);
 	assert(item.entry->kind == BOOT_KIND_BLOB && item.envelope_len == 64);
 }

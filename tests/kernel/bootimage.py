@@ -16,7 +16,7 @@ PAGE = 4096
 IMAGE_HEADER = struct.Struct("<8sIIQ24sQQIIQQ32sQ")
 IMAGE_SEGMENT = struct.Struct("<QQQQII")
 BOOT_HEADER = struct.Struct("<8sIIQIIQ16s64sQQQQ32sQ256s")
-BOOT_ENTRY = struct.Struct("<24sIIQQQQQQQQQQ")
+BOOT_ENTRY = struct.Struct("<24sIIQQQQQQQQQQQQ")
 KIND_SERVICE, KERNEL_LOADED = 1, 1
 
 
@@ -69,10 +69,10 @@ def boot_image(entries, cmdline, seed=b""):
     table, body = b"", manifest.ljust(PAGE, b"\0")
     for name, data in entries:
         table += BOOT_ENTRY.pack(name.encode(), KIND_SERVICE, KERNEL_LOADED,
-                                 offset, len(manifest), 0, 0,
+                                 offset, len(manifest), 0, 0, 0, 0,
                                  offset + len(body), len(data), 0, 0, 1, 0)
         body += data + bytes(page_up(len(data)) - len(data))
-    head = BOOT_HEADER.pack(b"SAMBOOT", 2, BOOT_HEADER.size, offset + len(body), len(entries), 0,
+    head = BOOT_HEADER.pack(b"SAMBOOT", 3, BOOT_HEADER.size, offset + len(body), len(entries), 0,
                             BOOT_HEADER.size, b"kernel-suite", bytes(64), 0, 0, 0, 0,
                             hashlib.sha256(seed).digest(), 1700000000, cmdline.encode())
     return (head + table).ljust(offset, b"\0") + body

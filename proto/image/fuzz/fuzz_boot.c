@@ -29,6 +29,7 @@ static uint64_t fuzz_boot_touch(const struct boot_view *v)
 		boot_entry_get(v, i, &item);
 		sum += fuzz_boot_sum(item.manifest, item.manifest_len);
 		sum += fuzz_boot_sum(item.state, item.state_len);
+		sum += fuzz_boot_sum(item.flat, item.flat_len);
 		sum += fuzz_boot_sum(item.payload, item.payload_len);
 		sum += fuzz_boot_sum(item.envelope, item.envelope_len);
 	}
