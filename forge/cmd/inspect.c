@@ -137,6 +137,7 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->issued);
 	inspect_hex("source", m->source_id, sizeof(m->source_id));
 	inspect_hex("state", m->state_hash, sizeof(m->state_hash));
+	inspect_hex("flat kit", m->flat_hash, sizeof(m->flat_hash));
 	inspect_hex("files", m->files_hash, sizeof(m->files_hash));
 	inspect_hex("call mask", (const uint8_t *)m->call_mask, sizeof(m->call_mask));
 	inspect_names("targets", m->targets[0], SERVICE_NAME_SIZE, m->n_targets);

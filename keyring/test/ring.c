@@ -59,6 +59,7 @@ void test_kit(struct kit_manifest *ret_kit)
 	        .floor = 1,
 	        .quiescent = "work-free",
 	        .state_len = 8,
+	        .flat_len = 8,
 	        .heap_limit = 1 << 20,
 	        .stack_size = 16384,
 	};

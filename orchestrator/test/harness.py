@@ -35,7 +35,7 @@ def kit_finish(kit, manifest):
     """Writes list and manifest of a kit whose files have changed; the signature stays what it was."""
     listed = kit_list(kit)
     manifest = bytearray(manifest)
-    manifest[192:256] = hashlib.blake2b(listed).digest()
+    manifest[264:328] = hashlib.blake2b(listed).digest()
     for name, content in (('files', listed), ('manifest', manifest)):
         with open(os.path.join(kit, name), 'wb') as f:
             f.write(content)
@@ -43,14 +43,14 @@ def kit_finish(kit, manifest):
 
 def kit_manifest(service, counter, state):
     """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
-    manifest = bytearray(1216)
-    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT2', 2, 1216, service.encode(), counter, 0,
+    manifest = bytearray(1288)
+    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT3', 2, 1288, service.encode(), counter, 0,
                      int(time.time()))
     manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
     struct.pack_into('<Q', manifest, 120, len(state))
     manifest[128:192] = hashlib.blake2b(state).digest()
-    struct.pack_into('<24s', manifest, 960, b'work-free')
-    struct.pack_into('<QQ', manifest, 1216 - 16, 1 << 20, 65536)
+    struct.pack_into('<24s', manifest, 1032, b'work-free')
+    struct.pack_into('<QQ', manifest, 1288 - 16, 1 << 20, 65536)
     return bytes(manifest)
 
 

@@ -693,9 +693,9 @@ def test_sign(world):
     old, new = world.kit('ds', 31), world.kit('ds', 32)
     with open(new + '/manifest', 'rb') as f:
         manifest = bytearray(f.read())
-    manifest[256] = 1 << 3 | 1 << 4  # calls
-    struct.pack_into('<4I', manifest, 1112, 4, 0, 0, 0)
-    struct.pack_into('<I', manifest, 1144 + 5 * 4, 1)  # n_irqs
+    manifest[328] = 1 << 3 | 1 << 4  # calls
+    struct.pack_into('<4I', manifest, 1184, 4, 0, 0, 0)
+    struct.pack_into('<I', manifest, 1216 + 5 * 4, 1)  # n_irqs
     harness.kit_finish(new, manifest)
     told = world.luctl('release', 'sign', new, *keys, '--previous', old)
     for line in ('+ call sendrec', '+ call notify', '+ irq 4', 'since release 31'):

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define ROOT_MAGIC "SAMROOT2" /* 8 bytes without the NUL */
-#define KIT_MAGIC "SAMKIT2"   /* 8 bytes with the NUL */
+#define KIT_MAGIC "SAMKIT3"   /* 8 bytes with the NUL */
 #define VARIANT_MAGIC "SAMVAR2"
 #define ORDER_MAGIC "SAMORD1"
 #define STATEMENT_MAGIC "SAMSTA1"
@@ -32,6 +32,8 @@
 #define KIT_METRICS_MAX 6u
 #define KIT_METRIC_NAME_SIZE 16u
 #define KIT_CALLS_MAX 256u
+/* The longest flat kit (proto/image/flat.h) that anybody has to have room for. */
+#define KIT_FLAT_LEN_MAX (UINT64_C(32) << 20)
 #define ORDER_COMPONENTS_MAX 32u
 #define STATEMENT_SERVICES_MAX 64u
 /*
@@ -124,6 +126,8 @@ struct kit_manifest {
 	uint8_t source_id[64];  /* names the source state */
 	uint64_t state_len;     /* bytes of the state description */
 	uint8_t state_hash[64]; /* BLAKE2b-512 of the state description */
+	uint64_t flat_len;      /* bytes of the flat kit, at most KIT_FLAT_LEN_MAX */
+	uint8_t flat_hash[64];  /* BLAKE2b-512 of the flat kit */
 	uint8_t files_hash[64]; /* BLAKE2b-512 of the list of the kit's files */
 	uint64_t call_mask[KIT_CALLS_MAX / 64];           /* bit n: kernel call base + n allowed */
 	char targets[KIT_TARGETS_MAX][SERVICE_NAME_SIZE]; /* IPC targets, or KIT_TARGET_* */
@@ -271,10 +275,11 @@ _Static_assert(sizeof(struct root_need) == 32, "layout");
 _Static_assert(offsetof(struct root_manifest, keys) == 152, "layout");
 _Static_assert(sizeof(struct root_manifest) == 152 + 20 * 64 + 8 * 32, "layout");
 _Static_assert(offsetof(struct kit_manifest, source_id) == 56, "layout");
-_Static_assert(offsetof(struct kit_manifest, call_mask) == 256, "layout");
-_Static_assert(offsetof(struct kit_manifest, quiescent) == 960, "layout");
-_Static_assert(offsetof(struct kit_manifest, irqs) == 1112, "layout");
-_Static_assert(sizeof(struct kit_manifest) == 1216, "layout");
+_Static_assert(offsetof(struct kit_manifest, flat_len) == 192, "layout");
+_Static_assert(offsetof(struct kit_manifest, call_mask) == 328, "layout");
+_Static_assert(offsetof(struct kit_manifest, quiescent) == 1032, "layout");
+_Static_assert(offsetof(struct kit_manifest, irqs) == 1184, "layout");
+_Static_assert(sizeof(struct kit_manifest) == 1288, "layout");
 _Static_assert(offsetof(struct variant_manifest, issued) == 120, "layout");
 _Static_assert(offsetof(struct variant_manifest, recipe) == 272, "layout");
 _Static_assert(sizeof(struct variant_manifest) == 280, "layout");

@@ -115,6 +115,8 @@ static void sample_init_kit(struct kit_manifest *kit)
 	memset(kit->files_hash, 0x22, sizeof(kit->files_hash));
 	kit->state_len = strlen(SAMPLE_DESCRIPTION);
 	envelope_hash(SAMPLE_DESCRIPTION, kit->state_len, kit->state_hash);
+	kit->flat_len = strlen(SAMPLE_FLAT);
+	envelope_hash(SAMPLE_FLAT, kit->flat_len, kit->flat_hash);
 }
 
 static void sample_init_variant(struct variant_manifest *variant)

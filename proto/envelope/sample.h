@@ -9,6 +9,7 @@
 #define SAMPLE_DAY UINT64_C(86400)
 #define SAMPLE_PAYLOAD "the payload"
 #define SAMPLE_DESCRIPTION "the description"
+#define SAMPLE_FLAT "the flat kit"
 
 /* Fixed keys: one per role, a second of two roles, and a stranger's. */
 enum sample_key {

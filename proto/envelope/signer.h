@@ -15,7 +15,7 @@
 #include "proto/envelope/envelope.h"
 
 #define SIGNER_MAGIC "SAMSGN2"
-#define SIGNER_KIT_MAX 1560u
+#define SIGNER_KIT_MAX 1632u
 #define SIGNER_ROOT_MAX 2032u
 #define SIGNER_ORDER_MAX 8296u
 #define SIGNER_STATEMENT_MAX 3128u
@@ -114,7 +114,7 @@ struct signer_reply {
 	};
 };
 
-_Static_assert(sizeof(struct signer_variant) == 280 + 8 + 1560, "layout");
+_Static_assert(sizeof(struct signer_variant) == 280 + 8 + 1632, "layout");
 _Static_assert(sizeof(struct signer_request) == 24 + 8 + 8296, "layout");
 _Static_assert(sizeof(struct signer_reply) == 32 + 160 + 8 + 8640, "layout");
 _Static_assert(

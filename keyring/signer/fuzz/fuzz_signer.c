@@ -35,6 +35,7 @@ static void good_make(const struct keyring_key *release)
 	        .counter = 1,
 	        .quiescent = "work-free",
 	        .state_len = 8,
+	        .flat_len = 8,
 	        .stack_size = 4096};
 	good[0] = (struct signer_request){.magic = SIGNER_MAGIC, .op = SIGNER_SIGN_VARIANT};
 	good[0].variant.lifetime_sec = 60;

@@ -98,6 +98,7 @@ static void make_sign(struct signer_request *request)
 	        .counter = 1,
 	        .quiescent = "work-free",
 	        .state_len = 8,
+	        .flat_len = 8,
 	        .stack_size = 4096};
 	struct keyring_key *release = NULL;
 	size_t len;
