@@ -48,8 +48,8 @@
 #define LINK_PAD_MIN 32u
 #define LINK_GROW_TEXT 16384u /* a class grows at least by about these */
 #define LINK_GROW_CONST 14336u
-#define LINK_GROW_DATA 8192u /* data and zeroed pieces share a segment */
-#define LINK_GROW_ZERO 8192u
+#define LINK_GROW_DATA 9216u /* data and zeroed pieces share a segment */
+#define LINK_GROW_ZERO 9216u
 
 enum link_segment { LINK_TEXT, LINK_CONST, LINK_DATA, _LINK_SEGMENT_N };
 

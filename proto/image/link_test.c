@@ -476,11 +476,11 @@ static void test_golden(void)
 {
 	static const uint32_t order[9] = {3, 0, 1, 2, 6, 4, 5, 7, 8};
 	static const uint32_t pad[13] = {
-	        2695, 2353, 2067, 3469, 3828, 1966, 4169, 2644, 1449, 1289, 1377, 2459, 0};
+	        2695, 2353, 2067, 3469, 3828, 1966, 4169, 2644, 1449, 1450, 1549, 2766, 0};
 	static const uint64_t address[9] = {0x74b94953f3d8, 0x74b94953fc08, 0x74b9495409b0,
-	        0x74b94953ea88, 0x74b92c828818, 0x74b92c829288, 0x74b92c8277b0, 0x74b9141c6510,
-	        0x74b9141c6a90};
-	static const uint8_t build_id[8] = {0xdc, 0x28, 0xdc, 0x7d, 0xec, 0x26, 0xa5, 0x17};
+	        0x74b94953ea88, 0x74b92c828818, 0x74b92c829288, 0x74b92c8277b0, 0x74b9141c65b0,
+	        0x74b9141c6bd8};
+	static const uint8_t build_id[8] = {0x48, 0x7f, 0xa4, 0xa5, 0x45, 0xa2, 0x53, 0x5c};
 	struct bench b;
 	uint8_t *payload;
 	uint32_t i;
@@ -511,7 +511,7 @@ static void test_pad_limit(void)
 
 	assert(link_pad_limit(&kit, FLAT_TEXT) == 16384);
 	assert(link_pad_limit(&kit, FLAT_CONST) == 14336);
-	assert(link_pad_limit(&kit, FLAT_DATA) == 8192 && link_pad_limit(&kit, FLAT_ZERO) == 8192);
+	assert(link_pad_limit(&kit, FLAT_DATA) == 9216 && link_pad_limit(&kit, FLAT_ZERO) == 9216);
 	kit.memory[FLAT_ZERO] = UINT64_C(32) << 20;
 	assert(link_pad_limit(&kit, FLAT_ZERO) == LINK_PAD_MAX);
 	kit = (struct flat_view){
