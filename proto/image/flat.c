@@ -2,9 +2,10 @@
  * Checking flat kits.
  *
  * The idea is image.c's: every field is looked at once, in an order in which each check only
- * leans on earlier ones. Counts are bounded before the tables' size is formed from them;
- * sums that run over the pieces (memory, relocations) are compared with what is left of their
- * limit before they grow. So no sum can overflow, whatever the bytes.
+ * leans on earlier ones. Counts are bounded before the tables' size is formed from them; the
+ * sum of the pieces' memory is compared with what is left of its limit before it grows, that
+ * of their relocations is wider than any number of pieces can make it. So no sum can overflow,
+ * whatever the bytes.
  *
  * What this does not do: recipes, hashes and signatures are for those who use the kit.
  */
@@ -70,7 +71,7 @@ static enum flat_error flat_check_tables(struct flat_view *v, const uint8_t *byt
 /* What the pieces looked at so far come to. */
 struct flat_sums {
 	uint64_t memory; /* with the most that alignment adds; at most FLAT_MEMORY_MAX */
-	uint32_t relocs; /* at most header->n_relocs */
+	uint64_t relocs; /* at most FLAT_PIECES_MAX * UINT16_MAX */
 };
 
 static enum flat_error flat_check_piece(struct flat_view *v, const struct flat_piece *p,
@@ -89,9 +90,6 @@ static enum flat_error flat_check_piece(struct flat_view *v, const struct flat_p
 	if (most > FLAT_MEMORY_MAX - sums->memory) {
 		return FLAT_E_MEMORY;
 	}
-	if (p->n_relocs > v->header->n_relocs - sums->relocs) {
-		return FLAT_E_RELOC;
-	}
 	sums->memory += most;
 	sums->relocs += p->n_relocs;
 	v->memory[class] += p->size;
@@ -107,7 +105,7 @@ static enum flat_error flat_check_pieces(struct flat_view *v, size_t len)
 	uint32_t i;
 
 	for (c = 0; c < _FLAT_CLASS_N; c++) {
-		v->first_reloc[c] = sums.relocs;
+		v->first_reloc[c] = (uint32_t)sums.relocs;
 		for (i = v->first[c]; i < v->first[c + 1]; i++) {
 			r = flat_check_piece(v, &v->pieces[i], (enum flat_class)c, &sums);
 			if (r != FLAT_OK) {

@@ -67,6 +67,10 @@ static void break_total(struct sample *s)
 {
 	s->header.total_size++;
 }
+static void break_total_less(struct sample *s)
+{
+	s->header.total_size--;
+}
 static void break_name_empty(struct sample *s)
 {
 	s->header.service[0] = 0;
@@ -248,6 +252,7 @@ static const struct {
         {break_version, FLAT_E_VERSION},
         {break_header_size, FLAT_E_VERSION},
         {break_total, FLAT_E_SHORT},
+        {break_total_less, FLAT_E_SHORT},
         {break_name_empty, FLAT_E_NAME},
         {break_name_upper, FLAT_E_NAME},
         {break_name_tail, FLAT_E_NAME},
