@@ -1,4 +1,7 @@
-/* Without a cipher there is no layout: nothing is drawn from something else in its place. */
+/*
+ * Without a cipher there is no layout: nothing is drawn from something else in its place. The
+ * library is taken away altogether, and the cipher fails at each place where it is asked.
+ */
 #undef NDEBUG
 #include <assert.h>
 #include <stdlib.h>
@@ -8,6 +11,27 @@
 
 #include "proto/image/flat_sample.h"
 #include "proto/image/link.h"
+#include "proto/image/link_crypto.h"
+
+/* Calls of the cipher until it fails. */
+static unsigned int calls_left = 1000;
+
+int __real_link_stream(const uint8_t key[LINK_KEY_SIZE], uint32_t stream, uint32_t block,
+        uint8_t *ret_bytes, size_t len);
+int __wrap_link_stream(const uint8_t key[LINK_KEY_SIZE], uint32_t stream, uint32_t block,
+        uint8_t *ret_bytes, size_t len);
+
+/* Zeros are the worst that a failed cipher can leave: they are drawn again and again. */
+int __wrap_link_stream(const uint8_t key[LINK_KEY_SIZE], uint32_t stream, uint32_t block,
+        uint8_t *ret_bytes, size_t len)
+{
+	if (calls_left == 0) {
+		memset(ret_bytes, 0, len);
+		return -1;
+	}
+	calls_left--;
+	return __real_link_stream(key, stream, block, ret_bytes, len);
+}
 
 int main(void)
 {
@@ -19,6 +43,7 @@ int main(void)
 	struct sample_kit sample = sample_draw(&state, &size);
 	struct link_layout layout = {0}, none = {0};
 	struct flat_view kit;
+	unsigned int i, calls;
 	uint8_t *payload;
 	void *file, *scratch;
 	size_t len;
@@ -26,14 +51,24 @@ int main(void)
 	assert(ciphers);
 	file = sample_file(&sample, &len);
 	assert(flat_check(file, len, &kit) == FLAT_OK);
-	scratch = malloc(link_scratch_size(&kit));
+	len = link_scratch_size(&kit);
+	scratch = malloc(len);
 	assert(scratch);
-	assert(link_place(&kit, &request, scratch, link_scratch_size(&kit), &layout) == LINK_OK);
+	assert(link_place(&kit, &request, scratch, len, &layout) == LINK_OK);
+	calls = 1000 - calls_left;
+	/* Base, segments, order and pads of each class. */
+	assert(calls >= 10);
+	for (i = 0; i < calls; i++) {
+		calls_left = i;
+		assert(link_place(&kit, &request, scratch, len, &none) == LINK_E_CIPHER);
+	}
+	calls_left = calls;
+	assert(link_place(&kit, &request, scratch, len, &layout) == LINK_OK);
+	calls_left = calls;
 	assert(OSSL_PROVIDER_unload(ciphers) == 1);
 	payload = malloc(layout.payload_size);
 	assert(payload && link_payload_write(&kit, &layout, payload) == LINK_E_CIPHER);
-	assert(link_place(&kit, &request, scratch, link_scratch_size(&kit), &none) ==
-	        LINK_E_CIPHER);
+	assert(link_place(&kit, &request, scratch, len, &none) == LINK_E_CIPHER);
 	assert(none.base == 0 && none.n_segments == 0);
 	free(payload);
 	free(scratch);
