@@ -152,25 +152,6 @@ static void kit_read_symbols(struct kit *kit)
 	}
 }
 
-/* The linker takes what the checker has accepted; bytes of a kit are 8-byte aligned. */
-static int kit_read_flat(struct kit *kit)
-{
-	enum flat_error error;
-	size_t len;
-	const uint8_t *bytes = kit_dir_file(&kit->dir, "flat", &len);
-
-	error = flat_check(bytes, len, &kit->flat);
-	if (error != FLAT_OK) {
-		return report_refuse(kit->path,
-		        "the file 'flat' is damaged: %s; make the kit again",
-		        flat_error_text(error));
-	}
-	if (strcmp(kit->flat.header->service, kit->manifest->service) != 0) {
-		return report_refuse(kit->path, "the file 'flat' is of another service");
-	}
-	return tool_hash(kit->manifest, sizeof(*kit->manifest), kit->release_id);
-}
-
 int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {.path = mem_strdup(path)};
@@ -183,7 +164,8 @@ int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *
 		r = kit_parse_recipe(&kit);
 	}
 	if (r == 0) {
-		r = kit_read_flat(&kit);
+		kit.flat = kit.dir.flat;
+		r = tool_hash(kit.manifest, sizeof(*kit.manifest), kit.release_id);
 	}
 	if (r == 0) {
 		kit_take(&kit, "state", &kit.state);

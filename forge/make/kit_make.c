@@ -489,7 +489,7 @@ static int kit_write_list(const struct kit_maker *m, uint8_t ret_hash[TOOL_HASH_
 }
 
 /*
- * state_hash and files_hash bind the whole kit to the manifest, whose own hash is the release
+ * state_hash, flat_hash and files_hash bind the whole kit to the manifest, whose own hash is the release
  * id. A counter from the command line beats the description's; its floor comes with it.
  */
 static int kit_write_manifest(struct kit_maker *m)
@@ -506,6 +506,10 @@ static int kit_write_manifest(struct kit_maker *m)
 	memcpy(manifest->source_id, m->request->source_id, sizeof(manifest->source_id));
 	manifest->state_len = m->state.len;
 	r = tool_hash(m->state.bytes, m->state.len, manifest->state_hash);
+	manifest->flat_len = m->flat.len;
+	if (r == 0) {
+		r = tool_hash(m->flat.bytes, m->flat.len, manifest->flat_hash);
+	}
 	if (r == 0) {
 		r = kit_write_list(m, manifest->files_hash);
 	}
@@ -515,7 +519,8 @@ static int kit_write_manifest(struct kit_maker *m)
 	if (kit_manifest_check(manifest) != ENVELOPE_OK) {
 		return report_refuse(m->request->service_path,
 		        "what it says breaks a rule of kit manifests: names are [a-z0-9_], a "
-		        "state is needed, counter >= floor, sizes are multiples of 4096");
+		        "state is needed, counter >= floor, sizes are multiples of 4096, a "
+		        "flat kit has at most 32 MiB");
 	}
 	return mem_write_file(path, manifest, sizeof(*manifest));
 }

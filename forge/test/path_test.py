@@ -2,6 +2,7 @@
 """The whole path on the host: source -> kit -> variants, looked at with nm; then
 everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG NM SOURCE_DIR CALLS"""
 import filecmp
+import hashlib
 import os
 import re
 import shutil
@@ -254,8 +255,13 @@ def test_images(root, kit, a):
     assert os.stat(image).st_mode & 0o777 == 0o600  # the seed is in it
     text = luforge('inspect', image)
     for line in ['3 entries', 'ab' * 16, 'boot time    1000', 'test=x level=2', 'loaded by the kernel',
-                 'small#2', f'payload {a.payload.size}']:
+                 'small#2', f'payload {a.payload.size}',
+                 f'flat kit {os.path.getsize(os.path.join(kit, "flat"))}', 'flat kit 0, payload']:
         assert line in text, text
+    flat = open(os.path.join(kit, 'flat'), 'rb').read()
+    assert open(image, 'rb').read().count(flat) == 2
+    text = luforge('inspect', kit)
+    assert f'flat kit     {hashlib.blake2b(flat).hexdigest()}' in text, text
     assert 'payload of small' in luforge('inspect', a.path)
     for bad in ['service big kit KIT payload P', 'service small kit KIT', 'service small kit KIT payload ROOT',
                 'blob a b', 'blob', 'machine_id 00', 'cmdline ' + 'x' * 256, 'colour red',
@@ -366,7 +372,7 @@ def test_bad_inputs(root, directory):
 def test_damaged_kit(root, kit):
     copy = os.path.join(root, 'damaged.kit')
     code = 'objects/' + sorted(os.listdir(os.path.join(kit, 'objects')))[0]
-    for name in ('manifest', 'state', 'order', 'symbols', 'recipe', code):
+    for name in ('manifest', 'state', 'flat', 'names', 'order', 'symbols', 'recipe', code):
         shutil.copytree(kit, copy)
         path = os.path.join(copy, name)
         b = bytearray(open(path, 'rb').read())

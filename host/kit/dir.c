@@ -7,8 +7,9 @@
  *   3. files, the list: its hash is in the manifest; its form is the one form (list.c)
  *   4. names in the directory: the list's, and nothing else
  *   5. every file: regular, of the list's length and hash, read once into memory
- *   6. the form of a kit: what every kit has, the description that the manifest names, a recipe
- *      that links files of the list
+ *   6. the form of a kit: what every kit has, the description and the flat kit that the manifest
+ *      names, a flat kit of this service that the linker's checker accepts, a recipe that links
+ *      files of the list
  *
  * Afterwards only memory is used. Not judged here: whose the root is (its caller knows),
  * whether the release is below a floor, what is in objects.
@@ -310,13 +311,49 @@ static int kit_check_recipe(
 	return 0;
 }
 
-/*
- * What every user of a kit takes for granted. The state description is bound to the manifest
- * a second time, by its own hash: the machine knows that one only.
- */
-static int kit_check_form(const struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
+/* Is the file of the list the one whose length and hash the manifest has beside the list's? */
+static bool kit_file_is_named(
+        const struct kit_dir *dir, const char *name, uint64_t len, const uint8_t hash[64])
 {
+	const struct kit_list_entry *entry = kit_list_find(&dir->list, name);
+
+	return entry->len == len && memcmp(entry->hash, hash, 64) == 0;
+}
+
+/* What variants are made from: a flat kit that every linker takes, of this very service. */
+static int kit_check_flat(struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
+{
+	const struct kit_manifest *manifest = &dir->manifest;
+	enum flat_error error;
+	size_t len;
+	const uint8_t *bytes = kit_dir_file(dir, "flat", &len);
+
+	if (!kit_file_is_named(dir, "flat", manifest->flat_len, manifest->flat_hash)) {
+		return kit_fault_set(ret_fault, -EBADMSG, path,
+		        "the flat kit is not the manifest's; make the kit again");
+	}
+	error = flat_check(bytes, len, &dir->flat);
+	if (error != FLAT_OK) {
+		return kit_fault_set(ret_fault, -EBADMSG, path,
+		        "the flat kit is damaged: %s; make the kit again", flat_error_text(error));
+	}
+	if (strcmp(dir->flat.header->service, manifest->service) != 0) {
+		return kit_fault_set(ret_fault, -EBADMSG, path,
+		        "the flat kit is one of %s, not of %s; make the kit again",
+		        dir->flat.header->service, manifest->service);
+	}
+	return 0;
+}
+
+/*
+ * What every user of a kit takes for granted. State description and flat kit are bound to the
+ * manifest a second time, by their own hashes: the machine knows those only.
+ */
+static int kit_check_form(struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
+{
+	const struct kit_manifest *manifest = &dir->manifest;
 	size_t i;
+	int r;
 
 	for (i = 0; i < sizeof(kit_needed) / sizeof(kit_needed[0]); i++) {
 		if (!kit_list_find(&dir->list, kit_needed[i])) {
@@ -325,13 +362,14 @@ static int kit_check_form(const struct kit_dir *dir, const char *path, struct ki
 			        kit_needed[i]);
 		}
 	}
-	if (memcmp(kit_list_find(&dir->list, "state")->hash, dir->manifest.state_hash, 64) != 0) {
+	if (!kit_file_is_named(dir, "state", manifest->state_len, manifest->state_hash)) {
 		(void)kit_fault_set(ret_fault, -EBADMSG, path,
 		        "the state description is not the manifest's; make the kit again");
 		ret_fault->reason = ENVELOPE_DESCRIPTION_MISMATCH;
 		return -EBADMSG;
 	}
-	return kit_check_recipe(dir, path, ret_fault);
+	r = kit_check_flat(dir, path, ret_fault);
+	return r < 0 ? r : kit_check_recipe(dir, path, ret_fault);
 }
 
 /* The directory itself may be behind a link: it is the caller who named it. */

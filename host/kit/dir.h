@@ -15,6 +15,7 @@
  */
 #include "host/kit/list.h"
 #include "proto/envelope/manifest.h"
+#include "proto/image/flat.h"
 
 #define KIT_RECIPE_HEAD "luforge kit 2\n"
 
@@ -32,7 +33,8 @@ struct kit_dir {
 	uint8_t *list_bytes; /* owned */
 	size_t list_len;
 	struct kit_manifest manifest;
-	uint8_t *signed_part; /* owned; NULL when nothing was demanded */
+	struct flat_view flat; /* in bytes[] */
+	uint8_t *signed_part;  /* owned; NULL when nothing was demanded */
 	size_t signed_len;
 	uint8_t key_id[16]; /* of the first signature */
 };

@@ -21,6 +21,21 @@
 #define OBJECT "objects/0000-a.o"
 #define RECIPE KIT_RECIPE_HEAD "recipe 1\nobject " OBJECT "\n"
 
+/* The least that the linker's checker accepts: one piece of text. */
+static struct flat_file {
+	struct flat_header header;
+	struct flat_piece piece;
+	uint8_t bytes[8];
+} flat_good = {
+        .header = {.magic = FLAT_MAGIC,
+                .version = FLAT_VERSION,
+                .header_size = sizeof(struct flat_header),
+                .total_size = sizeof(struct flat_file),
+                .service = "tty",
+                .n_pieces = {[FLAT_TEXT] = 1}},
+        .piece = {.size = 8, .align_log2 = 4},
+};
+
 /* The kit of a test, in the working directory; root and time it is judged by. */
 struct spoilt {
 	struct sample sample;
@@ -109,10 +124,21 @@ static void make(struct spoilt *s)
 	put_text("kit/state", SAMPLE_DESCRIPTION);
 	put_text("kit/order", "t main\n");
 	put_text("kit/symbols", "main\n");
-	put_text("kit/flat", "pieces");
+	put("kit/flat", &flat_good, sizeof(flat_good));
+	s->sample.kit.flat_len = sizeof(flat_good);
+	envelope_hash(&flat_good, sizeof(flat_good), s->sample.kit.flat_hash);
 	put_text("kit/names", "main\n");
 	put_text("kit/service", "service tty\n");
 	put_text("kit/recipe", RECIPE);
+	finish(s);
+	sign(s);
+}
+
+/* A signed kit with this flat kit, whatever it is worth. */
+static void put_flat(struct spoilt *s, const struct flat_file *flat)
+{
+	put("kit/flat", flat, sizeof(*flat));
+	envelope_hash(flat, sizeof(*flat), s->sample.kit.flat_hash);
 	finish(s);
 	sign(s);
 }
@@ -192,6 +218,17 @@ SPOIL(recipe_elsewhere, put_text("kit/recipe", KIT_RECIPE_HEAD "object state\n")
 SPOIL(recipe_old, put_text("kit/recipe", "luforge kit 1\n"); finish(s); sign(s))
 SPOIL(recipe_nul, put("kit/recipe", RECIPE "\0x", sizeof(RECIPE) + 1); finish(s); sign(s))
 SPOIL(no_service, remove_all("kit/service"); finish(s); sign(s))
+SPOIL(no_flat, remove_all("kit/flat"); finish(s); sign(s))
+SPOIL(other_flat, struct flat_file other = flat_good; other.bytes[3] ^= 1;
+        put("kit/flat", &other, sizeof(other)); finish(s); sign(s))
+SPOIL(flat_length, s->sample.kit.flat_len++; finish(s); sign(s))
+SPOIL(state_length, s->sample.kit.state_len++; finish(s); sign(s))
+SPOIL(flat_damaged, struct flat_file other = flat_good; other.piece.align_log2 = 13;
+        put_flat(s, &other))
+SPOIL(flat_service, struct flat_file other = flat_good; strcpy(other.header.service, "ds");
+        put_flat(s, &other))
+SPOIL(flat_patched, put_flat(s, &flat_good); put("kit/flat", "SAMFLIT", 8);
+        assert(truncate("kit/flat", sizeof(flat_good)) == 0))
 SPOIL(other_state, put_text("kit/state", "another description"); finish(s); sign(s))
 
 #define ROW(name, r, said, place) {#name, spoil_##name, r, said, place}
@@ -249,6 +286,13 @@ static const struct row {
         ROW(recipe_old, -EBADMSG, "unknown format", "kit"),
         ROW(recipe_nul, -EBADMSG, "unknown format", "kit"),
         ROW(no_service, -EBADMSG, "'service' is not in its list", "kit"),
+        ROW(no_flat, -EBADMSG, "'flat' is not in its list", "kit"),
+        ROW(other_flat, -EBADMSG, "flat kit is not the manifest's", "kit"),
+        ROW(flat_length, -EBADMSG, "flat kit is not the manifest's", "kit"),
+        ROW(state_length, -EBADMSG, "state description is not the manifest's", "kit"),
+        ROW(flat_damaged, -EBADMSG, "damaged: a piece is empty, oddly", "kit"),
+        ROW(flat_service, -EBADMSG, "is one of ds, not of tty", "kit"),
+        ROW(flat_patched, -EBADMSG, "not the file that", "kit/flat"),
         ROW(other_state, -EBADMSG, "state description is not the manifest's", "kit"),
 };
 

@@ -41,7 +41,14 @@ def kit_finish(kit, manifest):
             f.write(content)
 
 
-def kit_manifest(service, counter, state):
+def flat_kit(service, code):
+    """A flat kit of proto/image/flat.h: one piece of text, 16-byte aligned, nothing to relocate."""
+    size = 96 + 8 + len(code)
+    header = struct.pack('<8sIIQ24s12I', b'SAMFLAT', 1, 96, size, service.encode(), 2, 1, 0, 0, 0, *[0] * 7)
+    return header + struct.pack('<IHBB', len(code), 0, 4, 0) + code
+
+
+def kit_manifest(service, counter, state, flat):
     """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
     manifest = bytearray(1288)
     struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT3', 2, 1288, service.encode(), counter, 0,
@@ -49,6 +56,8 @@ def kit_manifest(service, counter, state):
     manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
     struct.pack_into('<Q', manifest, 120, len(state))
     manifest[128:192] = hashlib.blake2b(state).digest()
+    struct.pack_into('<Q', manifest, 192, len(flat))
+    manifest[200:264] = hashlib.blake2b(flat).digest()
     struct.pack_into('<24s', manifest, 1032, b'work-free')
     struct.pack_into('<QQ', manifest, 1288 - 16, 1 << 20, 65536)
     return bytes(manifest)
@@ -136,12 +145,13 @@ class World:
         path = os.path.join(self.dir, '%s-%d.kit' % (service, counter))
         os.makedirs(os.path.join(path, 'objects'))
         state = b'state description %d' % counter
-        for name, content in (('state', state), ('order', b''), ('symbols', b''), ('service', b''),
+        flat = flat_kit(service, b'machine code %d' % counter)
+        for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('order', b''), ('symbols', b''), ('service', b''),
                               ('recipe', b'luforge kit 2\nrecipe 1\nobject objects/one.o\n'),
                               ('objects/one.o', b'object')):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)
-        kit_finish(path, kit_manifest(service, counter, state))
+        kit_finish(path, kit_manifest(service, counter, state, flat))
         self.luctl('release', 'sign', path, '--keys', self.dir + '/keys')
         return path
 

@@ -577,6 +577,15 @@ def patch(kit, *finish):
         os.unlink(os.path.join(kit, 'manifest'))
 
 
+def damage(kit, name):
+    """Changes the last byte of a file."""
+    with open(os.path.join(kit, name), 'r+b') as f:
+        f.seek(-1, os.SEEK_END)
+        byte, = f.read(1)
+        f.seek(-1, os.SEEK_END)
+        f.write(bytes([byte ^ 1]))
+
+
 def instead(kit, name, make):
     os.unlink(os.path.join(kit, name))
     make(os.path.join(kit, name))
@@ -585,6 +594,7 @@ def instead(kit, name, make):
 # What is done to a signed kit, and what must be said of it.
 SPOILT = [
     ('an object', patch, 'objects/one.o: not the file'),
+    ('the flat kit', lambda kit: damage(kit, 'flat'), 'flat: not the file'),
     ('an object and the list', lambda kit: patch(kit, 'list'), 'not the one that was signed'),
     ('no unsigned manifest either', lambda kit: patch(kit, 'list', 'unsigned'), "not the manifest's"),
     ('a file more', lambda kit: open(kit + '/more', 'w').close(), "more: not in the kit's list"),

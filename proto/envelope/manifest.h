@@ -126,7 +126,7 @@ struct kit_manifest {
 	uint8_t source_id[64];  /* names the source state */
 	uint64_t state_len;     /* bytes of the state description */
 	uint8_t state_hash[64]; /* BLAKE2b-512 of the state description */
-	uint64_t flat_len;      /* bytes of the flat kit, at most KIT_FLAT_LEN_MAX */
+	uint64_t flat_len;      /* bytes of the flat kit, 1 to KIT_FLAT_LEN_MAX */
 	uint8_t flat_hash[64];  /* BLAKE2b-512 of the flat kit */
 	uint8_t files_hash[64]; /* BLAKE2b-512 of the list of the kit's files */
 	uint64_t call_mask[KIT_CALLS_MAX / 64];           /* bit n: kernel call base + n allowed */

@@ -143,8 +143,9 @@ SPOIL(kit_by_control, sample_by(s, ENVELOPE_KIT, SAMPLE_CONTROL))
 SPOIL(kit_by_policy, sample_by(s, ENVELOPE_KIT, SAMPLE_POLICY))
 SPOIL(kit_version_1, s->kit.version = 1)
 SPOIL(kit_no_state, s->kit.state_len = 0)
+SPOIL(kit_flat_longest, (s->kit.flat_len = KIT_FLAT_LEN_MAX, sample_bind(s)))
 SPOIL(kit_flat_long, s->kit.flat_len = KIT_FLAT_LEN_MAX + 1)
-SPOIL(kit_flat_hidden, s->kit.flat_len = 0)
+SPOIL(kit_no_flat, s->kit.flat_len = 0)
 SPOIL(kit_format_2, memcpy(s->kit.magic, "SAMKIT2", 8))
 SPOIL(kit_version, s->kit.version = 9)
 SPOIL(kit_floor_above, s->kit.floor = 8)
@@ -338,8 +339,9 @@ static const struct spoil spoils[] = {
         ROW(kit_by_control, WRONG_ROLE),
         ROW(kit_version_1, UNKNOWN_VERSION),
         ROW(kit_no_state, MALFORMED),
+        ROW(kit_flat_longest, OK),
         ROW(kit_flat_long, MALFORMED),
-        ROW(kit_flat_hidden, MALFORMED),
+        ROW(kit_no_flat, MALFORMED),
         ROW(kit_format_2, MALFORMED),
         ROW(kit_version, UNKNOWN_VERSION),
         ROW(kit_floor_above, MALFORMED),

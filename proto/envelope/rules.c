@@ -289,13 +289,6 @@ static int rules_kit_irqs_are_valid(const struct kit_manifest *kit)
 	        kit->irqs + kit->n_irqs, (KIT_IRQ_MAX - kit->n_irqs) * sizeof(kit->irqs[0]));
 }
 
-/* A flat kit that somebody has to have room for, or, in a kit that has none yet, no word of one. */
-static int rules_kit_flat_is_valid(const struct kit_manifest *kit)
-{
-	return kit->flat_len <= KIT_FLAT_LEN_MAX &&
-	       (kit->flat_len > 0 || rules_bytes_are_zero(kit->flat_hash, sizeof(kit->flat_hash)));
-}
-
 /*
  * counter and floor: the release may follow itself. heap_limit may be 0 (no heap), a stack
  * may not. Unknown flags are refused: a kit that asks for something this version cannot give
@@ -308,7 +301,7 @@ static int rules_kit_numbers_are_valid(const struct kit_manifest *kit)
 	       (kit->flags & ~(uint32_t)(KIT_WAS_STRICT | KIT_CONTROL)) == 0 &&
 	       kit->reserved == 0 && kit->stack_size >= RULE_PAGE &&
 	       kit->stack_size % RULE_PAGE == 0 && kit->heap_limit % RULE_PAGE == 0 &&
-	       kit->state_len > 0;
+	       kit->state_len > 0 && kit->flat_len > 0 && kit->flat_len <= KIT_FLAT_LEN_MAX;
 }
 
 enum envelope_reason kit_manifest_check(const struct kit_manifest *kit)
@@ -319,8 +312,8 @@ enum envelope_reason kit_manifest_check(const struct kit_manifest *kit)
 		return r;
 	}
 	return rules_kit_names_are_valid(kit) && rules_kit_numbers_are_valid(kit) &&
-	                       rules_kit_flat_is_valid(kit) && rules_kit_io_is_valid(kit) &&
-	                       rules_kit_mmio_is_valid(kit) && rules_kit_irqs_are_valid(kit)
+	                       rules_kit_io_is_valid(kit) && rules_kit_mmio_is_valid(kit) &&
+	                       rules_kit_irqs_are_valid(kit)
 	               ? ENVELOPE_OK
 	               : ENVELOPE_MALFORMED;
 }
