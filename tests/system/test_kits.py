@@ -29,7 +29,7 @@ def finish(kit):
     with open(os.path.join(kit, 'files'), 'w') as f:
         f.write(listed)
     with open(os.path.join(kit, 'manifest'), 'r+b') as f:
-        f.seek(192)
+        f.seek(264)
         f.write(hashlib.blake2b(listed.encode()).digest())
 
 
