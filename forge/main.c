@@ -23,7 +23,7 @@ static const struct command {
                 "        make a release kit from bitcode and assembled objects"},
         {"variant", cmd_variant,
                 "luforge variant --kit DIR --seed HEX64|- --out FILE [--base ADDRESS]\n"
-                "                [--elf FILE] [--root FILE [--release HEX128]]\n"
+                "                [--map FILE] [--root FILE [--release HEX128]]\n"
                 "        make the payload that kit and seed determine"},
         {"pair", cmd_pair,
                 "luforge pair OLD NEW [--json]\n"

@@ -1,11 +1,10 @@
 /*
- * Service descriptions, and order files of kits. A description that is accepted makes a manifest in
- * which every name ends and every count is within its array.
+ * Service descriptions. One that is accepted makes a manifest in which every name ends and every
+ * count is within its array.
  */
 #include <string.h>
 
 #include "forge/fuzz/fuzz.h"
-#include "forge/layout/order.h"
 #include "forge/make/service.h"
 
 static void require(int condition)
@@ -37,9 +36,7 @@ static void manifest_check(const struct kit_manifest *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *path = fuzz_file(data, size);
-	MEM_FREE char *text = mem_printf("%.*s", (int)size, (const char *)data);
 	struct service service;
-	struct order order;
 
 	if (service_read(&service, path, CALLS_DEF) == 0) {
 		manifest_check(&service.manifest);
@@ -47,14 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_touch_text(service.libraries[i]);
 		}
 		service_fini(&service);
-	}
-	if (order_parse(&order, path, text) == 0) {
-		for (int c = 0; c < _ORDER_CLASS_N; c++) {
-			for (size_t i = 0; i < order.n[c]; i++) {
-				fuzz_touch_text(order.names[c][i]);
-			}
-		}
-		order_fini(&order);
 	}
 	return 0;
 }

@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "forge/base/report.h"
-#include "forge/layout/draw.h"
 #include "host/text/hex.h"
+#include "proto/image/link.h"
 
 /* A signed root is a few KiB; its own format has the exact limit. */
 #define KIT_ROOT_MAX 8192u
@@ -28,7 +28,6 @@ void kit_fini(struct kit *kit)
 	buf_fini(&kit->state);
 	buf_fini(&kit->symbols_text);
 	buf_fini(&kit->recipe_text);
-	order_fini(&kit->order);
 	*kit = (struct kit){0};
 }
 
@@ -52,7 +51,6 @@ int kit_report(int r, const struct kit_fault *fault)
 	}
 }
 
-/* Both cases of letters are taken: ids are copied by hand. */
 int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE])
 {
 	if (!hex_read(hex, ret_id, TOOL_HASH_SIZE)) {
@@ -126,7 +124,7 @@ int kit_parse_recipe(struct kit *kit)
 			MEM_PUSH(kit->objects, kit->n_objects, kit->objects_capacity);
 			kit->objects[kit->n_objects++] = line + 7;
 		} else if (strncmp(line, "recipe ", 7) == 0 &&
-		           strtoul(line + 7, NULL, 10) != DRAW_RECIPE) {
+		           strtoul(line + 7, NULL, 10) != LINK_RECIPE) {
 			return report_refuse(
 			        kit->path, "the kit asks for another recipe; make the kit again");
 		}
@@ -155,8 +153,6 @@ static void kit_read_symbols(struct kit *kit)
 int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {.path = mem_strdup(path)};
-	MEM_FREE char *order = mem_printf("%s/order", path);
-	size_t len;
 	int r = kit_read_dir(&kit, by);
 
 	if (r == 0) {
@@ -170,8 +166,6 @@ int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *
 	if (r == 0) {
 		kit_take(&kit, "state", &kit.state);
 		kit_read_symbols(&kit);
-		r = order_parse(
-		        &kit.order, order, (const char *)kit_dir_file(&kit.dir, "order", &len));
 	}
 	if (r == 0) {
 		*ret_kit = kit;

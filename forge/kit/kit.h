@@ -9,7 +9,6 @@
  *   symbols      symbol of each entry of the state description, one a line
  *   flat         the pieces of the program (proto/image/flat.h): what variants are made from
  *   names        a name for each piece, for people
- *   order        what variants may reorder (order.h)
  *   recipe       text: format, recipe number, tools, objects in link order
  *   objects/     machine code without debug data
  *   bitcode/     the modules without debug data
@@ -20,7 +19,6 @@
 
 #include "forge/base/mem.h"
 #include "forge/base/tool.h"
-#include "forge/layout/order.h"
 #include "host/kit/dir.h"
 #include "proto/image/flat.h"
 
@@ -39,7 +37,6 @@ struct kit {
 	struct buf symbols_text, recipe_text;
 	const char **vector; /* names in symbols_text; array owned */
 	size_t n_vector, vector_capacity;
-	struct order order;
 };
 
 void kit_fini(struct kit *kit);

@@ -1,17 +1,16 @@
 #pragma once
 /*
- * From a seed to a layout: where the window lies, in which order the segments and
- * what is in them come, and how far apart. The linker is told by an order file, a
- * script and the pads' object.
+ * A layout as lld takes it: a script, an order file, the object of the pads. Variants are made by
+ * our own linker (proto/image/link.h) and need none of this; lld links each release once, to be
+ * looked at, and is the oracle in tests.
  */
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "forge/layout/draw.h"
-#include "forge/layout/order.h"
 #include "forge/layout/pad.h"
 
-enum layout_segment { LAYOUT_TEXT, LAYOUT_RODATA, LAYOUT_DATA, _LAYOUT_SEGMENT_N };
+struct layout {
+	struct pad_list pads;
+	struct buf order_file; /* for --symbol-ordering-file */
+	struct buf script;     /* the linker script */
+};
 
 /*
  * The first pattern that fits a section takes it, whatever the order of segments:
@@ -21,20 +20,12 @@ enum layout_segment { LAYOUT_TEXT, LAYOUT_RODATA, LAYOUT_DATA, _LAYOUT_SEGMENT_N
 	".data .data.[!r]* .data.r .data.r[!e]* .data.re .data.re[!l]* .data.rel .data.rel[!.]* "  \
 	".data.rel.[!r]* .data.rel.r .data.rel.r[!o]*"
 
-struct layout {
-	uint64_t base; /* IMAGE_WINDOW_ALIGN aligned */
-	enum layout_segment order[_LAYOUT_SEGMENT_N];
-	uint32_t gap_pages[_LAYOUT_SEGMENT_N]; /* before the nth segment */
-	struct pad_list pads;
-	struct buf order_file; /* for --symbol-ordering-file */
-	struct buf script;     /* the linker script */
-};
+/* The beginning of every script: entry point and segments `text`, `rodata`, `data`. */
+#define LAYOUT_HEAD                                                                                \
+	"ENTRY(_start)\nPHDRS {\n  text PT_LOAD FLAGS(5);\n  rodata PT_LOAD FLAGS(4);\n"           \
+	"  data PT_LOAD FLAGS(6);\n}\nSECTIONS {\n"
 
 void layout_fini(struct layout *layout);
 
 /* The layout every release is first linked with, to be described: nothing drawn. */
 struct layout layout_plain(void);
-
-/* Draw everything. The base is drawn too unless fixed_base is not 0. */
-int layout_draw(struct layout *ret_layout, const struct order *order,
-        const uint8_t seed[DRAW_SEED_SIZE], uint64_t fixed_base);

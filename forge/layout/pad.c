@@ -25,12 +25,11 @@ static const struct pad_kind {
 	uint32_t type;
 	uint64_t flags;
 	uint8_t fill;
-} pad_kinds[_ORDER_CLASS_N] = {
-        [ORDER_TEXT] = {".text.lupad", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, 0xcc},
-        [ORDER_RODATA] = {".rodata.lupad", SHT_PROGBITS, SHF_ALLOC, 0},
-        [ORDER_RELRO] = {".data.rel.ro.lupad", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 0},
-        [ORDER_DATA] = {".data.lupad", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 0},
-        [ORDER_BSS] = {".bss.lupad", SHT_NOBITS, SHF_ALLOC | SHF_WRITE, 0},
+} pad_kinds[_FLAT_CLASS_N] = {
+        [FLAT_TEXT] = {".text.lupad", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, 0xcc},
+        [FLAT_CONST] = {".rodata.lupad", SHT_PROGBITS, SHF_ALLOC, 0},
+        [FLAT_DATA] = {".data.lupad", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 0},
+        [FLAT_ZERO] = {".bss.lupad", SHT_NOBITS, SHF_ALLOC | SHF_WRITE, 0},
 };
 
 void pad_list_fini(struct pad_list *list)
@@ -39,7 +38,7 @@ void pad_list_fini(struct pad_list *list)
 	*list = (struct pad_list){0};
 }
 
-size_t pad_list_add(struct pad_list *list, enum order_class class, uint32_t size)
+size_t pad_list_add(struct pad_list *list, enum flat_class class, uint32_t size)
 {
 	MEM_PUSH(list->items, list->n, list->capacity);
 	list->items[list->n] = (struct pad){class, size};

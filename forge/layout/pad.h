@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "forge/base/mem.h"
-#include "forge/layout/order.h"
+#include "proto/image/flat.h"
 
 struct pad_list {
 	struct pad {
-		enum order_class class;
+		enum flat_class class;
 		uint32_t size; /* bytes */
 	} *items;              /* owned; item N has the symbol lupad.N */
 	size_t n, capacity;
@@ -24,7 +24,7 @@ struct pad_list {
 void pad_list_fini(struct pad_list *list);
 
 /* Append a pad and return its number. */
-size_t pad_list_add(struct pad_list *list, enum order_class class, uint32_t size);
+size_t pad_list_add(struct pad_list *list, enum flat_class class, uint32_t size);
 
 /* Write the object file. */
 void pad_list_write(const struct pad_list *list, struct buf *ret_object);

@@ -3,7 +3,7 @@
  *
  *   inputs -> nameable modules -> machine code, with and without debug data
  *   + members of the libraries -> linked once, to be looked at
- *   looked at: library review, what can be reordered, state description
+ *   looked at: library review, state description
  *   objects without debug data -> pieces: the flat kit, all that the linker needs
  *   written: objects without debug data, texts, at last list and manifest
  *
@@ -40,6 +40,7 @@
 #include "forge/piece/piece.h"
 #include "forge/state/write.h"
 #include "proto/envelope/envelope.h"
+#include "proto/image/link.h"
 
 /*
  * What is gathered on the way. Freed whole by kit_maker_fini() from any state, with both
@@ -59,7 +60,7 @@ struct kit_maker {
 	size_t n_names;
 	struct elf_file linked;
 	struct review_list reviewed;
-	struct buf state, symbols, order;
+	struct buf state, symbols;
 	struct buf flat, piece_names;
 	struct buf uses;    /* names in the cache that it took, a line each */
 	struct buf origins; /* lines of the recipe: what each library was made from */
@@ -83,7 +84,6 @@ static void kit_maker_fini(struct kit_maker *m)
 	buf_fini(&m->piece_names);
 	buf_fini(&m->state);
 	buf_fini(&m->symbols);
-	buf_fini(&m->order);
 	buf_fini(&m->uses);
 	buf_fini(&m->origins);
 	if (m->work) {
@@ -299,7 +299,7 @@ static int kit_link_debug(struct kit_maker *m)
 }
 
 /*
- * Review, order, description, in this order: what a review refuses need not be describable. A
+ * First the review: what it refuses need not be describable. A
  * release that could not follow itself would be the last one of its service.
  */
 static int kit_describe(struct kit_maker *m)
@@ -319,7 +319,6 @@ static int kit_describe(struct kit_maker *m)
 		r = review_run(&m->objects, &m->linked, &m->reviewed);
 	}
 	if (r == 0) {
-		order_describe(&m->objects, &m->linked, &m->order);
 		r = state_write(&q, &m->state, &m->symbols);
 	}
 	/* A release that could not follow itself would be the last one of its service. */
@@ -442,15 +441,12 @@ static int kit_write_texts(const struct kit_maker *m)
 	int r;
 
 	buf_printf(&recipe, KIT_RECIPE_HEAD "recipe %u\ntoolchain LLVM %s\nservice %s\n",
-	        DRAW_RECIPE, LLVM_VERSION, m->service.manifest.service);
+	        LINK_RECIPE, LLVM_VERSION, m->service.manifest.service);
 	buf_add(&recipe, m->origins.bytes, m->origins.len);
 	for (i = 0; i < m->n_names; i++) {
 		buf_printf(&recipe, "object %s\n", m->names[i]);
 	}
 	r = kit_put(m, "recipe", &recipe);
-	if (r == 0) {
-		r = kit_put(m, "order", &m->order);
-	}
 	if (r == 0) {
 		r = kit_put(m, "symbols", &m->symbols);
 	}

@@ -416,6 +416,42 @@ static void test_refuse(void)
 	expect_refused(&l, NULL, "twice: this symbol of the state description is not in");
 }
 
+/* Relocations that no assembler writes: outside their section, of no symbol, of another table. */
+static void test_bad_relocs(void)
+{
+	static const struct {
+		size_t field; /* in the first entry; or in the header of the table, from 100 on */
+		uint64_t value;
+		size_t width;
+	} rows[] = {
+	        {offsetof(Elf64_Rela, r_offset), 5, 8},
+	        {offsetof(Elf64_Rela, r_offset), UINT64_MAX, 8},
+	        {offsetof(Elf64_Rela, r_info), UINT64_C(99) << 32 | R_X86_64_PC32, 8},
+	        {100 + offsetof(Elf64_Shdr, sh_link), 0, 4},
+	        {100 + offsetof(Elf64_Shdr, sh_info), 99, 4},
+	        {100 + offsetof(Elf64_Shdr, sh_type), SHT_REL, 4},
+	};
+	struct linked l = {0};
+	size_t i, k;
+
+	link_add(&l, "one.o", ".section .text.f,\"ax\"\ncall f\n");
+	for (k = 0; l.elf[0].sections[k].type != SHT_RELA; k++) {
+	}
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const size_t header = l.elf[0].header.e_shoff + k * sizeof(Elf64_Shdr);
+		const size_t entry = (size_t)(l.elf[0].sections[k].bytes - l.elf[0].data.bytes);
+		BUF_CLEANUP struct buf bytes = {0};
+		struct elf_file elf;
+
+		buf_add(&bytes, l.elf[0].data.bytes, l.elf[0].data.len);
+		memcpy(bytes.bytes + (rows[i].field < 100 ? entry + rows[i].field
+		                                          : header + rows[i].field - 100),
+		        &rows[i].value, rows[i].width);
+		assert(elf_file_init(&elf, "damaged.o", &bytes) == -EINVAL);
+	}
+	link_fini(&l);
+}
+
 /* The oracle's objects: numbers of sections and symbols stay, every piece has its symbol. */
 static void test_object(void)
 {
@@ -464,6 +500,7 @@ int main(void)
 	test_constants();
 	test_refuse();
 	test_object();
+	test_bad_relocs();
 	mem_remove_dir(work);
 	free(work);
 	return 0;

@@ -84,12 +84,6 @@ static int oracle_open(struct oracle *o, const char *kit_path, const char *root)
 static void oracle_write_order(
         const struct flat_view *flat, const struct link_layout *l, struct layout *ret_layout)
 {
-	static const enum order_class classes[_FLAT_CLASS_N] = {
-	        [FLAT_TEXT] = ORDER_TEXT,
-	        [FLAT_CONST] = ORDER_RODATA,
-	        [FLAT_DATA] = ORDER_DATA,
-	        [FLAT_ZERO] = ORDER_BSS,
-	};
 	struct buf *order = &ret_layout->order_file;
 	uint32_t i;
 	int c;
@@ -100,7 +94,7 @@ static void oracle_write_order(
 		}
 		for (i = flat->first[c]; i <= flat->first[c + 1]; i++) {
 			buf_printf(order, "lupad.%zu\n",
-			        pad_list_add(&ret_layout->pads, classes[c], l->pad[i + c]));
+			        pad_list_add(&ret_layout->pads, (enum flat_class)c, l->pad[i + c]));
 			if (i < flat->first[c + 1]) {
 				buf_printf(order, "lu.piece.%u\n", l->order[i]);
 			}
@@ -123,9 +117,7 @@ static void oracle_write_script(const struct link_layout *l, struct buf *text)
 	};
 	uint32_t i;
 
-	buf_printf(text, "ENTRY(_start)\nPHDRS {\n"
-	                 "  text PT_LOAD FLAGS(5);\n  rodata PT_LOAD FLAGS(4);\n"
-	                 "  data PT_LOAD FLAGS(6);\n}\nSECTIONS {\n");
+	buf_printf(text, LAYOUT_HEAD);
 	for (i = 0; i < l->n_segments; i++) {
 		buf_printf(text, "  . = 0x%llx;\n%s", (unsigned long long)l->segment[i].vaddr,
 		        sections[l->kind[i]]);
@@ -137,7 +129,7 @@ static void oracle_write_script(const struct link_layout *l, struct buf *text)
 /* What lld makes of the layout. */
 static int oracle_link(const struct oracle *o, const struct link_layout *l, struct buf *ret_payload)
 {
-	MEM_CLEANUP(layout_fini) struct layout layout = {.base = l->base};
+	MEM_CLEANUP(layout_fini) struct layout layout = {0};
 	MEM_CLEANUP(elf_file_fini) struct elf_file linked = {0};
 	const struct link_job job = {.work_dir = o->work,
 	        .objects = (const char *const *)o->paths,

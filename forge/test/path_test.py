@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The whole path on the host: source -> kit -> variants, looked at with nm; then
-everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG NM SOURCE_DIR CALLS"""
+"""The whole path on the host: source -> kit -> variants, looked at by their maps; then
+everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG SOURCE_DIR CALLS"""
 import filecmp
 import hashlib
 import os
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-LUFORGE, CLANG, NM, SOURCE, CALLS = (os.path.abspath(a) if '/' in a else a for a in sys.argv[1:6])
+LUFORGE, CLANG, SOURCE, CALLS = (os.path.abspath(a) if '/' in a else a for a in sys.argv[1:5])
 RESOURCE = subprocess.run([CLANG, '-print-resource-dir'], capture_output=True, text=True,
                           check=True).stdout.strip()
 FLAGS = ['-target', 'x86_64-linux-musl', '-nostdinc', '-isystem', RESOURCE + '/include', '-isystem',
@@ -85,16 +85,26 @@ class Payload:
 class Variant:
     def __init__(self, kit, number, where):
         self.path = os.path.join(where, f'v{number}.payload')
-        elf = self.path + '.elf'
-        luforge('variant', '--kit', kit, '--seed', f'{number:064x}', '--out', self.path, '--elf', elf)
+        listing = self.path + '.map'
+        luforge('variant', '--kit', kit, '--seed', f'{number:064x}', '--out', self.path, '--map', listing)
         self.payload = Payload(self.path)
-        out = subprocess.run([NM, '-n', '-S', elf], capture_output=True, text=True, check=True).stdout
-        self.nm = [(int(m[1], 16), int(m[2] or '0', 16), m[3], m[4]) for m in re.finditer(
-            r'^([0-9a-f]+)(?: ([0-9a-f]+))? (\w) (\S+)$', out, re.M)]
-        self.addr = {name: addr for addr, _, _, name in self.nm}
+        rows = [line.split(' ') for line in open(listing, encoding='ascii').read().splitlines()]
+        self.map = [(int(a, 16), int(s), self.kind(int(a, 16)), n) for a, s, n in rows]
+        self.addr = {name: addr for addr, _, _, name in self.map}
+        assert [r[0] for r in self.map] == sorted(r[0] for r in self.map)
+        assert len(self.addr) == len(self.map) and [sorted(self.addr)] == [sorted(piece_names(kit))]
 
-    def order(self, kinds):
-        return [n for _, _, k, n in self.nm if k in kinds and not n.startswith(('lupad.', '__'))]
+    def kind(self, addr):
+        """t, r, d or b, as nm has them: code, constants, data, zeroed data."""
+        va, _, _, size, prot, _ = self.payload.segment(addr)
+        return {5: 't', 1: 'r', 3: 'd' if addr < va + size else 'b'}[prot]
+
+    def order(self, kind):
+        return [n for _, _, k, n in self.map if k == kind]
+
+
+def piece_names(kit):
+    return open(os.path.join(kit, 'names'), encoding='ascii').read().splitlines()
 
 
 def read_entries(kit):
@@ -120,8 +130,7 @@ def check_layout(v):
     assert p.segment(p.entry)[4] == 5
     assert sorted(s[4] for s in p.segments) == [1, 3, 5]
     check_fill(v)
-    objects = [(a, s, n) for a, s, k, n in v.nm if s and '$' in n and k in 'dDrRbB' and '.lu_site_' not in n]
-    for (a, size, n), (b, _, m) in zip(objects, objects[1:]):
+    for (a, size, _, n), (b, _, _, m) in zip(v.map, v.map[1:]):
         assert a + size < b, f'{n} ends where {m} begins'
 
 
@@ -129,8 +138,8 @@ def check_fill(v):
     """Nothing but int3 where no function is."""
     va, _, off, size, _, _ = next(s for s in v.payload.segments if s[4] == 5)
     text = bytearray(v.payload.bytes[off:off + size])
-    for a, s, k, n in v.nm:
-        if k in 'tT' and va <= a < va + size and not n.startswith('lupad.'):
+    for a, s, k, _ in v.map:
+        if k == 't':
             text[a - va:a - va + s] = b'\xcc' * s
     assert text == b'\xcc' * size
 
@@ -141,7 +150,7 @@ def check_description(kit, v):
     p = v.payload
     assert len(entries) == len(names) == len(p.symbols)
     for (kind, flags, _, _, body, size), name, addr in zip(entries, names, p.symbols):
-        assert addr == v.addr[name], name
+        assert addr == v.addr.get(name, addr), name
         prot = p.segment(addr)[4]
         assert (prot == 5) == (kind == 1 or (kind == 4 and prot == 5)), name
         assert bool(flags & 1) == (prot != 3) or kind == 2, name
@@ -160,10 +169,10 @@ def check_description(kit, v):
     for s in [b'world\0', b'hello world\0', b'three\0', b'first\0']:
         assert s in strings, s
     assert strings.count(b'one\0') == 2
-    # Everything of ours that nm knows and that is state is described.
+    # Everything of ours that is state is a piece of its own, and described.
     described = set(names)
-    for _, size, k, n in v.nm:
-        assert size == 0 or k not in 'dDbB' or '$' not in n or n in described, n
+    own = {n for _, _, k, n in v.map if k in 'db' and '$' in n}
+    assert len([n for n in own if '.lu_site_' in n]) == 4 and own <= described
 
 
 def check_types(kit):
@@ -189,9 +198,9 @@ def test_path(root):
         check_layout(v)
         check_description(kit, v)
     assert a.payload.base != b.payload.base
-    for kinds in ('tT', 'dD', 'rR', 'bB'):
-        assert a.order(kinds) != b.order(kinds), kinds
-        assert sorted(a.order(kinds)) == sorted(b.order(kinds)), kinds
+    for kind in 'tdrb':
+        assert a.order(kind) != b.order(kind), kind
+        assert sorted(a.order(kind)) == sorted(b.order(kind)), kind
     seen = set()
     for v in (Variant(kit, n, root) for n in range(3, 13)):
         check_layout(v)
@@ -364,6 +373,7 @@ def test_bad_inputs(root, directory):
                  ['variant', '--kit']):
         assert 'try luforge --help' in luforge(*args, code=1), args
     test_damaged_kit(root, kit)
+    test_bad_pieces(root, kit)
     test_tampered_kit(root, kit)
     test_outputs(root, kit, objects)
     test_inputs(root, kit)
@@ -372,7 +382,7 @@ def test_bad_inputs(root, directory):
 def test_damaged_kit(root, kit):
     copy = os.path.join(root, 'damaged.kit')
     code = 'objects/' + sorted(os.listdir(os.path.join(kit, 'objects')))[0]
-    for name in ('manifest', 'state', 'flat', 'names', 'order', 'symbols', 'recipe', code):
+    for name in ('manifest', 'state', 'flat', 'names', 'symbols', 'recipe', code):
         shutil.copytree(kit, copy)
         path = os.path.join(copy, name)
         b = bytearray(open(path, 'rb').read())
@@ -382,6 +392,39 @@ def test_damaged_kit(root, kit):
         assert 'make the kit again' in luforge('variant', '--kit', copy, '--seed', '0' * 64, '--out', out,
                                                code=2) or name == 'manifest', name
         assert not os.path.exists(out), name
+        shutil.rmtree(copy)
+
+
+def replace_file(kit, name, content):
+    """Change a file of a kit, its list and the manifest with it."""
+    def digest(b):
+        return hashlib.blake2b(b).digest()
+    path, list_path, manifest_path = (os.path.join(kit, n) for n in (name, 'files', 'manifest'))
+    was, listing, manifest = (open(p, 'rb').read() for p in (path, list_path, manifest_path))
+    old, new = (f'{digest(b).hex()} {len(b)} {name}\n'.encode() for b in (was, content))
+    assert listing.count(old) == 1 and manifest.count(digest(listing)) == 1
+    changed = listing.replace(old, new)
+    open(path, 'wb').write(content)
+    open(list_path, 'wb').write(changed)
+    open(manifest_path, 'wb').write(manifest.replace(digest(listing), digest(changed)))
+
+
+def test_bad_pieces(root, kit):
+    """Kits that are whole by their lists, with pieces that no linker should see."""
+    flat = open(os.path.join(kit, 'flat'), 'rb').read()
+    names = open(os.path.join(kit, 'names'), 'rb').read()
+    rows = [('flat', b'X' + flat[1:], 'the magic number is wrong'),
+            ('flat', flat[:-1], 'do not come to the size of the file'),
+            ('flat', flat[:24] + b'other' + flat[29:], "the file 'flat' is of another service"),
+            ('flat', flat[:48] + b'\x01' + flat[49:], 'the kit was made for another recipe'),
+            ('names', names[:len(names) // 2], "the file 'names' has no line for each piece")]
+    for name, content, words in rows:
+        copy = os.path.join(root, 'pieces.kit')
+        shutil.copytree(kit, copy)
+        replace_file(copy, name, content)
+        out = os.path.join(root, 'z.payload')
+        text = luforge('variant', '--kit', copy, '--seed', '0' * 64, '--out', out, '--map', out + '.map', code=2)
+        assert words in text and not os.path.exists(out), text
         shutil.rmtree(copy)
 
 

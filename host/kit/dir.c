@@ -29,8 +29,7 @@
 /* A kit's part with all its signatures is a fraction of it; more is not read. */
 #define KIT_PART_MAX 8192u
 
-static const char *const kit_needed[] = {
-        "flat", "names", "order", "recipe", "service", "state", "symbols"};
+static const char *const kit_needed[] = {"flat", "names", "recipe", "service", "state", "symbols"};
 
 void kit_dir_fini(struct kit_dir *dir)
 {

@@ -122,7 +122,6 @@ static void make(struct spoilt *s)
 	assert(mkdir("kit", 0755) == 0 && mkdir("kit/objects", 0755) == 0);
 	put_text("kit/" OBJECT, "machine code");
 	put_text("kit/state", SAMPLE_DESCRIPTION);
-	put_text("kit/order", "t main\n");
 	put_text("kit/symbols", "main\n");
 	put("kit/flat", &flat_good, sizeof(flat_good));
 	s->sample.kit.flat_len = sizeof(flat_good);
