@@ -3,7 +3,10 @@
  * The commands of luforge. Each gets argv with its own name first, and returns 0,
  * a negative errno (already reported), FORGE_USAGE, or an exit code of its own.
  */
+/* Become luforge-kit; and what that does. */
 int cmd_kit(int argc, char **argv);
+int cmd_kit_make(int argc, char **argv);
+
 int cmd_variant(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_pair(int argc, char **argv);
