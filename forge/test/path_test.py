@@ -404,9 +404,14 @@ def replace_file(kit, name, content):
     old, new = (f'{digest(b).hex()} {len(b)} {name}\n'.encode() for b in (was, content))
     assert listing.count(old) == 1 and manifest.count(digest(listing)) == 1
     changed = listing.replace(old, new)
+    manifest = manifest.replace(digest(listing), digest(changed))
+    if name == 'flat':
+        names = [struct.pack('<Q', len(b)) + digest(b) for b in (was, content)]
+        assert manifest.count(names[0]) == 1
+        manifest = manifest.replace(*names)
     open(path, 'wb').write(content)
     open(list_path, 'wb').write(changed)
-    open(manifest_path, 'wb').write(manifest.replace(digest(listing), digest(changed)))
+    open(manifest_path, 'wb').write(manifest)
 
 
 def test_bad_pieces(root, kit):
@@ -415,7 +420,7 @@ def test_bad_pieces(root, kit):
     names = open(os.path.join(kit, 'names'), 'rb').read()
     rows = [('flat', b'X' + flat[1:], 'the magic number is wrong'),
             ('flat', flat[:-1], 'do not come to the size of the file'),
-            ('flat', flat[:24] + b'other' + flat[29:], "the file 'flat' is of another service"),
+            ('flat', flat[:24] + b'other' + flat[29:], 'the flat kit is one of other'),
             ('flat', flat[:48] + b'\x01' + flat[49:], 'the kit was made for another recipe'),
             ('names', names[:len(names) // 2], "the file 'names' has no line for each piece")]
     for name, content, words in rows:
