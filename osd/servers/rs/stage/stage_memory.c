@@ -1,6 +1,7 @@
 /*
- * Memory of the staging store. Staged blobs share one window of RS's space, drawn at the first use:
- * page tables of a space stay until it ends, so places all over it would use up memory.
+ * Memory of the staging store, and of layouts that are made here. They share one window of RS's space,
+ * drawn at the first use: page tables of a space stay until it ends, so places all over it would use
+ * up memory.
  *
  * The window is several times as large as the store's budget, so first fit finds room in spite of
  * gaps. Where a blob lies tells nothing about where an instance will: payloads are copied, and
@@ -14,6 +15,8 @@
 
 /* Address space only: memory is taken blob by blob. */
 #define STAGE_WINDOW (UINT64_C(128) << 20)
+/* Blobs, and two layouts for each service that RS can have: what runs, and what comes. */
+#define STAGE_N_PARTS (STAGE_N_BLOBS + 128)
 
 struct stage_part {
 	vaddr_t va; /* 0: free entry */
@@ -21,7 +24,7 @@ struct stage_part {
 };
 
 static struct vm_region stage_own_regions[RS_N_REGIONS];
-static struct stage_part stage_parts[STAGE_N_BLOBS];
+static struct stage_part stage_parts[STAGE_N_PARTS];
 static vaddr_t stage_window;
 
 /* Draw the window: a place for it in RS's own space. */
@@ -47,7 +50,7 @@ static err_t stage_window_draw(void)
  */
 static bool stage_is_free(vaddr_t va, uint64_t bytes)
 {
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
+	for (uint32_t i = 0; i < STAGE_N_PARTS; i++) {
 		if (va < stage_parts[i].va + stage_parts[i].bytes &&
 		        stage_parts[i].va < va + bytes) {
 			return false;
@@ -63,7 +66,7 @@ static bool stage_part_place(uint64_t bytes, vaddr_t *ret_va)
 		*ret_va = stage_window;
 		return true;
 	}
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
+	for (uint32_t i = 0; i < STAGE_N_PARTS; i++) {
 		vaddr_t end = stage_parts[i].va + stage_parts[i].bytes;
 
 		if (stage_parts[i].bytes > 0 && stage_is_free(end, bytes)) {
@@ -77,7 +80,7 @@ static bool stage_part_place(uint64_t bytes, vaddr_t *ret_va)
 /* The entry of the part at this address; 0: a free entry. NULL: there is none. */
 static struct stage_part *stage_part_find(vaddr_t va)
 {
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
+	for (uint32_t i = 0; i < STAGE_N_PARTS; i++) {
 		if (stage_parts[i].va == va) {
 			return &stage_parts[i];
 		}

@@ -1,0 +1,230 @@
+/*
+ * Linking in the machine; see layout.h.
+ *
+ * The linker asks for nothing: what it works in and what it writes to is memory of RS, taken before
+ * and bounded by the kit, whose size a release key signed. The work memory goes when a call
+ * returns, and the map in it with that; the payload stays, since the instance is loaded from it and
+ * its symbol vector is what the next update starts from. A seed is never anywhere but on the stack
+ * of layout_make(), and is wiped there.
+ *
+ * A layout whose window hits what is taken is dropped after the placing, which is the cheap half,
+ * and another one is drawn. Address space is so empty that this hardly ever happens.
+ */
+#include "osd/servers/rs/layout/layout.h"
+
+#include <string.h>
+
+#include <sodium/utils.h>
+
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "proto/envelope/envelope_crypto.h"
+
+#define LAYOUT_TRIES 8
+
+/* What a commitment is the hash of. Bytes only, and no gaps. */
+struct layout_commitment {
+	char text[16];
+	uint8_t release_id[RS_HASH_LEN];
+	uint32_t recipe;
+	uint8_t seed[LINK_SEED_SIZE];
+};
+_Static_assert(sizeof(struct layout_commitment) == 116, "no gaps");
+_Static_assert(RS_HASH_LEN == LINK_RELEASE_SIZE, "a release id is a hash");
+
+/* A kit that is being laid out, and the memory for that. */
+struct layout_work {
+	const struct flat_view *kit;
+	void *scratch;
+	uint64_t scratch_bytes; /* whole pages */
+	struct link_layout layout;
+};
+
+static uint64_t layout_round(uint64_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN])
+{
+	struct flat_view view;
+	enum flat_error error;
+
+	if (kit->view.header != NULL) {
+		return E_OK;
+	}
+	error = flat_check(kit->bytes, kit->n_bytes, &view);
+	if (error != FLAT_OK) {
+		return error == FLAT_E_VERSION ? E_V_VERSION : E_V_IMAGE;
+	}
+	if (view.header->recipe != LINK_RECIPE) {
+		return E_V_VERSION;
+	}
+	if (memcmp(view.header->service, service, SERVICE_NAME_LEN) != 0) {
+		return E_V_SERVICE;
+	}
+	kit->view = view;
+	return E_OK;
+}
+
+/* A checked kit can be refused for one reason: it refers to places that are out of reach. */
+static err_t layout_error(enum link_error error)
+{
+	switch (error) {
+	case LINK_OK:
+		return E_OK;
+	case LINK_E_RANGE:
+		return E_V_IMAGE;
+	case LINK_E_RECIPE:
+	case LINK_E_CIPHER:
+	case LINK_E_WINDOW:
+	case LINK_E_SCRATCH:
+	case _LINK_E_N:
+		break;
+	}
+	rs_panic("the linker was called with what it does not take");
+}
+
+/* E_NOMEM. Ended by layout_end(). */
+static err_t layout_begin(const struct layout_kit *kit, struct layout_work *ret_work)
+{
+	uint64_t bytes = layout_round(link_scratch_size(&kit->view));
+	void *scratch = stage_memory_new(bytes);
+
+	if (scratch == NULL) {
+		return E_NOMEM;
+	}
+	*ret_work =
+	        (struct layout_work){.kit = &kit->view, .scratch = scratch, .scratch_bytes = bytes};
+	return E_OK;
+}
+
+static void layout_end(struct layout_work *work)
+{
+	stage_memory_free(work->scratch, work->scratch_bytes);
+}
+
+static err_t layout_place(struct layout_work *work, const uint8_t release_id[RS_HASH_LEN],
+        const uint8_t seed[LINK_SEED_SIZE])
+{
+	const struct link_request request = {.seed = seed, .release_id = release_id};
+
+	return layout_error(
+	        link_place(work->kit, &request, work->scratch, work->scratch_bytes, &work->layout));
+}
+
+/* The bytes of what was placed, in memory of its own. */
+static err_t layout_write(const struct layout_work *work, struct layout *ret_layout)
+{
+	struct layout layout = {.n_bytes = work->layout.payload_size};
+	err_t err;
+
+	layout.payload = stage_memory_new(layout_round(layout.n_bytes));
+	if (layout.payload == NULL) {
+		return E_NOMEM;
+	}
+	err = layout_error(link_payload_write(work->kit, &work->layout, layout.payload));
+	if (err == E_OK && image_check(layout.payload, layout.n_bytes, &layout.image) != IMAGE_OK) {
+		err = E_V_IMAGE;
+	}
+	if (err != E_OK) {
+		layout_free(&layout);
+		return err;
+	}
+	*ret_layout = layout;
+	return E_OK;
+}
+
+static void layout_seed_draw(uint8_t ret_seed[LINK_SEED_SIZE])
+{
+	for (uint32_t i = 0; i < LINK_SEED_SIZE; i += sizeof(uint64_t)) {
+		uint64_t bits = sys_random();
+
+		memcpy(ret_seed + i, &bits, sizeof(bits));
+	}
+}
+
+/* Draw until the window is free. The seed is the caller's to wipe. */
+static err_t layout_draw(struct layout_work *work, const uint8_t release_id[RS_HASH_LEN],
+        const struct span_set *taken, uint8_t ret_seed[LINK_SEED_SIZE])
+{
+	for (uint32_t i = 0; i < LAYOUT_TRIES; i++) {
+		err_t err;
+
+		layout_seed_draw(ret_seed);
+		err = layout_place(work, release_id, ret_seed);
+		if (err != E_OK ||
+		        !span_set_hits(taken, work->layout.base, work->layout.window_len)) {
+			return err;
+		}
+	}
+	return E_AGAIN;
+}
+
+err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
+        const struct span_set *taken, struct layout *ret_layout)
+{
+	uint8_t seed[LINK_SEED_SIZE];
+	struct layout_work work;
+	err_t err = layout_begin(kit, &work);
+
+	if (err != E_OK) {
+		return err;
+	}
+	err = layout_draw(&work, release_id, taken, seed);
+	if (err == E_OK) {
+		err = layout_write(&work, ret_layout);
+	}
+	if (err == E_OK) {
+		layout_commit(release_id, seed, ret_layout->commitment);
+	}
+	sodium_memzero(seed, sizeof(seed));
+	layout_end(&work);
+	return err;
+}
+
+void layout_free(struct layout *layout)
+{
+	if (layout->payload != NULL) {
+		stage_memory_free(layout->payload, layout_round(layout->n_bytes));
+	}
+	*layout = (struct layout){0};
+}
+
+/* Made a second time and compared: what was made here is the only bytes that nobody could choose. */
+err_t layout_check(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
+        const uint8_t seed[LINK_SEED_SIZE], const void *payload, uint64_t n_bytes)
+{
+	struct layout_work work;
+	struct layout own = {0};
+	err_t err = layout_begin(kit, &work);
+
+	if (err != E_OK) {
+		return err;
+	}
+	err = layout_place(&work, release_id, seed);
+	if (err == E_OK && work.layout.payload_size != n_bytes) {
+		err = E_V_LAYOUT;
+	}
+	if (err == E_OK) {
+		err = layout_write(&work, &own);
+	}
+	if (err == E_OK && memcmp(own.payload, payload, n_bytes) != 0) {
+		err = E_V_LAYOUT;
+	}
+	layout_free(&own);
+	layout_end(&work);
+	return err;
+}
+
+void layout_commit(const uint8_t release_id[RS_HASH_LEN], const uint8_t seed[LINK_SEED_SIZE],
+        uint8_t ret_commitment[RS_HASH_LEN])
+{
+	struct layout_commitment commitment = {.text = "samsara commit", .recipe = LINK_RECIPE};
+
+	memcpy(commitment.release_id, release_id, RS_HASH_LEN);
+	memcpy(commitment.seed, seed, LINK_SEED_SIZE);
+	envelope_hash(&commitment, sizeof(commitment), ret_commitment);
+	sodium_memzero(&commitment, sizeof(commitment));
+}

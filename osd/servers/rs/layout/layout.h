@@ -1,0 +1,54 @@
+#pragma once
+/*
+ * Layouts inside the machine: RS links flat kits itself (proto/image/link.h). With a seed that it
+ * draws and forgets, that makes the layout of an instance which nobody outside knows; with the seed
+ * of a variant, it tells whether the variant's payload is what kit and seed give.
+ *
+ * Whether a kit may be run is decided in trust.c. Who calls here holds the blob that the kit lies in
+ * for as long as the kit is used.
+ */
+#include "osd/abi/rs.h"
+#include "osd/servers/rs/memory/span.h"
+#include "proto/image/link.h"
+
+/* A flat kit in memory that nobody else can write. */
+struct layout_kit {
+	const uint8_t *bytes; /* 8-byte aligned; NULL: there is none */
+	uint64_t n_bytes;
+	struct flat_view view; /* header NULL: not checked yet */
+};
+
+/* A payload that RS made, in pages of its own. */
+struct layout {
+	uint8_t *payload; /* NULL: none */
+	uint64_t n_bytes;
+	struct image_view image;
+	uint8_t commitment[RS_HASH_LEN]; /* to the seed that it was drawn from */
+};
+
+/*
+ * Check a kit, once: the answer stays in it. E_V_VERSION: a format or a recipe that this RS does
+ * not know. E_V_IMAGE: no flat kit. E_V_SERVICE: that of another service.
+ */
+__must_check err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN]);
+/*
+ * Make a layout of a checked kit, whose window hits nothing that is taken. The caller gives it back
+ * with layout_free(). E_NOMEM; E_AGAIN: every draw hit something; E_V_IMAGE: the kit's code cannot
+ * be placed so.
+ */
+__must_check err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
+        const struct span_set *taken, struct layout *ret_layout);
+/* Takes an empty one, and leaves one. */
+void layout_free(struct layout *layout);
+/*
+ * Is this payload, to the last byte, what a checked kit and this seed give? E_V_LAYOUT: no.
+ * E_NOMEM, E_V_IMAGE.
+ */
+__must_check err_t layout_check(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
+        const uint8_t seed[LINK_SEED_SIZE], const void *payload, uint64_t n_bytes);
+/*
+ * What may be known of a seed: BLAKE2b-512 of a label, release id, recipe and seed. Who is shown
+ * the seed later can say whether a layout is the one that was committed to.
+ */
+void layout_commit(const uint8_t release_id[RS_HASH_LEN], const uint8_t seed[LINK_SEED_SIZE],
+        uint8_t ret_commitment[RS_HASH_LEN]);

@@ -1,0 +1,303 @@
+/*
+ * Layouts that RS makes and checks, with the machine's linker and libsodium: bytes that fit their
+ * commitment, no two alike, away from what is taken; nothing but the same bytes passes the check;
+ * every refusal leaves memory as it was.
+ */
+#undef NDEBUG
+#include "osd/servers/rs/layout/layout.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/abi/errors.h"
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/stage/stage.h"
+#include "proto/image/flat_sample.h"
+
+#define SERVICE "sample\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define WORD_STEP UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t word __attribute__((used)); /* the next random word */
+static uint32_t n_taken, n_until_none = UINT32_MAX;
+static const uint8_t release[RS_HASH_LEN] = {1, 2, 3};
+static const struct span_set nothing;
+
+/* The kernel: every call draws a random word. */
+__attribute__((naked)) static void gate(void)
+{
+	__asm__("mov word(%%rip), %%rdx\n	movabs %0, %%r11\n	add %%r11, word(%%rip)\n"
+	        "	xor %%eax, %%eax\n	ret"
+	        :
+	        : "i"(WORD_STEP));
+}
+
+void *stage_memory_new(uint64_t bytes)
+{
+	assert(bytes > 0 && bytes % PAGE_SIZE == 0);
+	if (n_taken == n_until_none) {
+		return NULL;
+	}
+	n_taken++;
+	return aligned_alloc(PAGE_SIZE, bytes);
+}
+
+void stage_memory_free(void *memory, uint64_t bytes)
+{
+	assert(bytes > 0 && bytes % PAGE_SIZE == 0);
+	n_taken--;
+	free(memory);
+}
+
+_Noreturn void rs_panic(const char *text)
+{
+	abort();
+}
+
+/* The seed that the next draw gives. */
+static void seed_next(uint8_t ret_seed[LINK_SEED_SIZE])
+{
+	for (uint32_t i = 0; i < LINK_SEED_SIZE / 8; i++) {
+		uint64_t bits = word + i * WORD_STEP;
+
+		memcpy(ret_seed + 8 * i, &bits, 8);
+	}
+}
+
+static struct layout_kit kit_of(const struct sample_kit *sample)
+{
+	size_t n;
+	struct layout_kit kit = {.bytes = sample_file(sample, &n)};
+
+	kit.n_bytes = n;
+	return kit;
+}
+
+static struct layout_kit kit_good(void)
+{
+	static const struct sample_size size = {
+	        .pieces = {40, 20, 20, 20}, .bytes = 200, .relocs = 3, .symbols = 30};
+	uint64_t state = 4711;
+	struct sample_kit sample = sample_draw(&state, &size);
+	struct layout_kit kit = kit_of(&sample);
+
+	assert(layout_kit_check(&kit, SERVICE) == E_OK);
+	sample_fini(&sample);
+	return kit;
+}
+
+static void kit_free(struct layout_kit *kit)
+{
+	free((void *)kit->bytes);
+}
+
+/* A kit whose header has been spoilt. */
+static err_t check_spoilt(void (*spoil)(struct flat_header *))
+{
+	struct layout_kit kit = kit_good();
+	err_t err;
+
+	kit.view.header = NULL;
+	spoil((struct flat_header *)(uintptr_t)kit.bytes);
+	err = layout_kit_check(&kit, SERVICE);
+	assert(err == E_OK || kit.view.header == NULL);
+	kit_free(&kit);
+	return err;
+}
+
+static void spoil_nothing(struct flat_header *header)
+{
+}
+
+static void spoil_magic(struct flat_header *header)
+{
+	header->magic[0]++;
+}
+
+static void spoil_version(struct flat_header *header)
+{
+	header->version++;
+}
+
+static void spoil_recipe(struct flat_header *header)
+{
+	header->recipe++;
+}
+
+static void spoil_service(struct flat_header *header)
+{
+	header->service[0]++;
+}
+
+static void test_kit_check(void)
+{
+	assert(check_spoilt(spoil_nothing) == E_OK);
+	assert(check_spoilt(spoil_magic) == E_V_IMAGE);
+	assert(check_spoilt(spoil_version) == E_V_VERSION);
+	assert(check_spoilt(spoil_recipe) == E_V_VERSION);
+	assert(check_spoilt(spoil_service) == E_V_SERVICE);
+}
+
+/* What is made is what the linker makes of the drawn seed, and is committed to. */
+static void test_make(void)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t seed[LINK_SEED_SIZE], commitment[RS_HASH_LEN];
+	struct layout layout = {0};
+
+	seed_next(seed);
+	assert(layout_make(&kit, release, &nothing, &layout) == E_OK && n_taken == 1);
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
+	layout_commit(release, seed, commitment);
+	assert(memcmp(commitment, layout.commitment, sizeof(commitment)) == 0);
+	assert(layout.image.header == (const void *)layout.payload);
+	assert(layout.image.header->n_symbols == kit.view.header->n_symbols);
+	assert(n_taken == 1);
+	layout_free(&layout);
+	assert(n_taken == 0 && layout.payload == NULL);
+	layout_free(&layout);
+	kit_free(&kit);
+}
+
+/* Seed, release and recipe are in the commitment. */
+static void test_commit(void)
+{
+	uint8_t seed[LINK_SEED_SIZE] = {1}, a[RS_HASH_LEN], b[RS_HASH_LEN];
+	uint8_t other[RS_HASH_LEN] = {0};
+
+	layout_commit(release, seed, a);
+	layout_commit(other, seed, b);
+	assert(memcmp(a, b, sizeof(a)) != 0);
+	seed[LINK_SEED_SIZE - 1]++;
+	layout_commit(release, seed, b);
+	assert(memcmp(a, b, sizeof(a)) != 0);
+}
+
+static void test_another_each_time(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout a = {0}, b = {0};
+
+	assert(layout_make(&kit, release, &nothing, &a) == E_OK);
+	assert(layout_make(&kit, release, &nothing, &b) == E_OK);
+	assert(a.image.header->base != b.image.header->base);
+	assert(memcmp(a.commitment, b.commitment, sizeof(a.commitment)) != 0);
+	layout_free(&a);
+	layout_free(&b);
+	kit_free(&kit);
+}
+
+/* A layout in the way is drawn again; where everything is taken there is none. */
+static void test_taken(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout a = {0}, b = {0};
+	struct span_set taken;
+	uint64_t word_was = word;
+
+	assert(layout_make(&kit, release, &nothing, &a) == E_OK);
+	span_set_init(&taken);
+	assert(span_set_add(&taken, a.image.header->base, a.image.header->window_len) == E_OK);
+	word = word_was;
+	assert(layout_make(&kit, release, &taken, &b) == E_OK);
+	assert(!span_set_hits(&taken, b.image.header->base, b.image.header->window_len));
+	layout_free(&a);
+	layout_free(&b);
+
+	span_set_init(&taken);
+	assert(span_set_add(&taken, PAGE_SIZE, SPAN_END - PAGE_SIZE) == E_OK);
+	assert(layout_make(&kit, release, &taken, &a) == E_AGAIN && a.payload == NULL);
+	assert(n_taken == 0);
+	kit_free(&kit);
+}
+
+/* One bit anywhere, a length, another release, another seed. */
+static void test_check(void)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t seed[LINK_SEED_SIZE], other[RS_HASH_LEN] = {0};
+	struct layout layout = {0};
+
+	seed_next(seed);
+	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	for (uint64_t i = 0; i < layout.n_bytes; i += i < 512 ? 1 : 61) {
+		layout.payload[i] ^= 1;
+		assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) ==
+		        E_V_LAYOUT);
+		layout.payload[i] ^= 1;
+	}
+	layout.payload[layout.n_bytes - 1] ^= 0x80;
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
+	layout.payload[layout.n_bytes - 1] ^= 0x80;
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes - 1) == E_V_LAYOUT);
+	assert(layout_check(&kit, other, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
+	seed[0] ^= 1;
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
+	assert(n_taken == 1);
+	layout_free(&layout);
+	kit_free(&kit);
+}
+
+/* Without memory for the work, or for the payload. */
+static void test_no_memory(void)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t seed[LINK_SEED_SIZE];
+	struct layout layout = {0}, untouched = {0};
+
+	seed_next(seed);
+	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	for (n_until_none = 1; n_until_none < 3; n_until_none++) {
+		assert(layout_make(&kit, release, &nothing, &untouched) == E_NOMEM);
+		assert(untouched.payload == NULL && n_taken == 1);
+		assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) ==
+		        E_NOMEM);
+		assert(n_taken == 1);
+	}
+	n_until_none = UINT32_MAX;
+	layout_free(&layout);
+	kit_free(&kit);
+}
+
+/* Two pieces that each refer to what lies 2 GiB behind the other: one of the two is out of reach. */
+static void test_out_of_reach(void)
+{
+	struct flat_piece pieces[2] = {{.size = 16, .n_relocs = 1, .align_log2 = 4},
+	        {.size = 16, .n_relocs = 1, .align_log2 = 4}};
+	struct flat_reloc relocs[2] = {{.where = FLAT_PC32, .target = 1, .addend = INT32_MAX},
+	        {.where = FLAT_PC32, .target = 0, .addend = INT32_MAX}};
+	struct sample_kit sample = {.header = {.magic = FLAT_MAGIC,
+	                                    .version = FLAT_VERSION,
+	                                    .header_size = sizeof(struct flat_header),
+	                                    .service = "sample",
+	                                    .recipe = LINK_RECIPE,
+	                                    .n_pieces = {1, 1},
+	                                    .n_relocs = 2},
+	        .pieces = pieces,
+	        .relocs = relocs,
+	        .n_bytes = 32};
+	struct layout_kit kit = kit_of(&sample);
+	struct layout layout = {0};
+	uint8_t seed[LINK_SEED_SIZE] = {0}, payload[PAGE_SIZE];
+
+	assert(layout_kit_check(&kit, SERVICE) == E_OK);
+	assert(layout_make(&kit, release, &nothing, &layout) == E_V_IMAGE);
+	assert(layout.payload == NULL && n_taken == 0);
+	assert(layout_check(&kit, release, seed, payload, sizeof(payload)) != E_OK && n_taken == 0);
+	kit_free(&kit);
+}
+
+int main(void)
+{
+	sys_gate = (vaddr_t)gate;
+	test_kit_check();
+	test_make();
+	test_commit();
+	test_another_each_time();
+	test_taken();
+	test_check();
+	test_no_memory();
+	test_out_of_reach();
+	return 0;
+}
