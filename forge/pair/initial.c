@@ -37,19 +37,22 @@ static const struct state_desc *initial_desc(const struct compare *c, int age)
 	return &c->pair->side[age]->desc;
 }
 
-/* The bytes at an address of a linked program; false: none. */
+/*
+ * The bytes at an address of a linked program; false: none. NULL where memory starts as zeros. A
+ * segment has both only with the end of its file between them, where no object lies.
+ */
 static bool initial_bytes(
-        const struct elf_file *elf, uint64_t addr, uint64_t size, const uint8_t **ret)
+        const struct image_view *linked, uint64_t addr, uint64_t size, const uint8_t **ret)
 {
-	for (size_t i = 1; i < elf->n_sections; i++) {
-		const struct elf_section *s = &elf->sections[i];
+	for (uint32_t i = 0; i < linked->header->n_segments; i++) {
+		const struct image_segment *s = &linked->segments[i];
+		uint64_t at = addr - s->vaddr;
 
-		if ((s->flags & SHF_ALLOC) == 0 || addr < s->addr || size > s->size ||
-		        addr - s->addr > s->size - size) {
+		if (addr < s->vaddr || size > s->mem_size || at > s->mem_size - size) {
 			continue;
 		}
-		*ret = s->bytes != NULL ? s->bytes + (addr - s->addr) : NULL;
-		return true;
+		*ret = at < s->file_size ? image_segment_bytes(linked, i) + at : NULL;
+		return at >= s->file_size || size <= s->file_size - at;
 	}
 	return false;
 }
@@ -89,10 +92,10 @@ static uint32_t initial_entry(const struct pair_side *side, uint64_t addr)
 	uint32_t best = UINT32_MAX;
 
 	for (uint32_t i = 0; i < side->desc.n_entries; i++) {
-		uint64_t start = side->addr[i];
+		uint64_t start = side->linked.symbols[i];
 
 		if (start != 0 && addr >= start && addr - start <= side->desc.entries[i].size &&
-		        (best == UINT32_MAX || start > side->addr[best])) {
+		        (best == UINT32_MAX || start > side->linked.symbols[best])) {
 			best = i;
 		}
 	}
@@ -314,7 +317,7 @@ static bool initial_entries_differ(
 
 		p[age].type = e->type;
 		is_there &= initial_bytes(
-		        &side->linked, side->addr[entry[age]], e->size, &p[age].bytes);
+		        &side->linked, side->linked.symbols[entry[age]], e->size, &p[age].bytes);
 	}
 	r = is_there && initial_values_differ(&c, p, 0);
 	buf_fini(&c.path);

@@ -1,6 +1,6 @@
 /*
  * Pairing two kits on the host by the machine's own code, with loss accepted, so that all of
- * it is seen and not only the first. Both are linked without a layout: any addresses do for
+ * it is seen and not only the first. Both are linked in a fixed layout: any addresses do for
  * pairing, and the linked programs have the initial values that initial.c compares.
  *
  * pair_check_self() asks the same of one description against itself, without linking: a
@@ -11,19 +11,16 @@
 
 #include <string.h>
 
-#include "forge/base/names.h"
 #include "forge/base/report.h"
-#include "forge/layout/layout.h"
-#include "forge/link/link.h"
 #include "proto/envelope/pairing.h"
+#include "proto/image/link.h"
 
 #define PAIR_SCRATCH (UINT64_C(64) << 20)
 
 void pair_side_fini(struct pair_side *side)
 {
 	kit_fini(&side->kit);
-	elf_file_fini(&side->linked);
-	free(side->addr);
+	buf_fini(&side->payload);
 }
 
 void pair_fini(struct pair *pair)
@@ -39,32 +36,34 @@ void pair_fini(struct pair *pair)
 	free(pair->scratch);
 }
 
-/* An entry that the linker dropped has no address: 0, which pairing knows as "not there". */
-static void pair_side_address(struct pair_side *side)
+/*
+ * In one fixed layout for all kits: what is alive and what it starts with do not depend on one,
+ * and pairing takes any addresses. *ret_linked points into *ret_payload.
+ */
+static int pair_side_link(
+        const struct kit *kit, struct buf *ret_payload, struct image_view *ret_linked)
 {
-	const struct elf_file *elf = &side->linked;
-	struct names names = {0};
+	static const uint8_t seed[LINK_SEED_SIZE], release[LINK_RELEASE_SIZE];
+	const struct link_request request = {
+	        .seed = seed, .release_id = release, .fixed_base = IMAGE_BASE_MIN};
+	const size_t size = link_scratch_size(&kit->dir.flat);
+	MEM_FREE void *scratch = mem_zalloc(1, size);
+	struct link_layout layout;
+	enum link_error error = link_place(&kit->dir.flat, &request, scratch, size, &layout);
+	enum image_error bad;
 
-	side->addr = mem_zalloc(side->desc.n_entries + 1, sizeof(*side->addr));
-	for (size_t i = 0; i < elf->n_symbols; i++) {
-		if (elf_symbol_section(elf, &elf->symbols[i]) != NULL) {
-			(void)names_add(&names, elf->symbols[i].name, elf->symbols[i].value);
-		}
+	if (error == LINK_OK) {
+		buf_add_zero(ret_payload, layout.payload_size);
+		error = link_payload_write(&kit->dir.flat, &layout, ret_payload->bytes);
 	}
-	for (size_t i = 0; i < side->kit.n_vector && i < side->desc.n_entries; i++) {
-		const uint64_t *found = names_find(&names, side->kit.vector[i]);
-
-		side->addr[i] = found != NULL ? *found : 0;
+	if (error != LINK_OK) {
+		return report_refuse(kit->path, "cannot be linked: %s; make the kit again",
+		        link_error_text(error));
 	}
-	names_fini(&names);
-}
-
-/* Without a layout: what is alive does not depend on one. */
-static int pair_side_link(struct pair_side *side)
-{
-	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
-
-	return kit_link(&side->kit, &layout, &side->linked);
+	bad = image_check(ret_payload->bytes, ret_payload->len, ret_linked);
+	return bad == IMAGE_OK ? 0
+	                       : report_failed(kit->path, "what was linked is no payload: %s",
+	                                 image_error_text(bad));
 }
 
 /* *ret_side is to be given to pair_side_fini() also on failure; it starts zeroed. */
@@ -78,16 +77,13 @@ int pair_side_read(struct pair_side *ret_side, const char *path)
 	}
 	error = state_desc_check(
 	        ret_side->kit.state.bytes, ret_side->kit.state.len, &ret_side->desc);
-	if (error != STATE_DESC_OK || ret_side->kit.n_vector != ret_side->desc.n_entries) {
+	if (error != STATE_DESC_OK ||
+	        ret_side->kit.dir.flat.header->n_symbols != ret_side->desc.n_entries) {
 		return report_refuse(path,
 		        "the state description is damaged: %s; make the kit again",
 		        state_desc_error_text(error));
 	}
-	r = pair_side_link(ret_side);
-	if (r == 0) {
-		pair_side_address(ret_side);
-	}
-	return r;
+	return pair_side_link(&ret_side->kit, &ret_side->payload, &ret_side->linked);
 }
 
 static struct state_side pair_setup_side(const struct buf *state, const uint64_t *addr, size_t n)
@@ -103,8 +99,8 @@ static struct state_side pair_setup_side(const struct buf *state, const uint64_t
 int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct pair_side *new)
 {
 	struct state_setup setup = {
-	        .old = pair_setup_side(&old->kit.state, old->addr, old->desc.n_entries),
-	        .new = pair_setup_side(&new->kit.state, new->addr, new->desc.n_entries),
+	        .old = pair_setup_side(&old->kit.state, old->linked.symbols, old->desc.n_entries),
+	        .new = pair_setup_side(&new->kit.state, new->linked.symbols, new->desc.n_entries),
 	        .scratch_size = PAIR_SCRATCH,
 	        .accepts_loss = true, /* all of it is to be seen */
 	};

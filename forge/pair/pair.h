@@ -1,19 +1,19 @@
 #pragma once
 /*
  * What an update from one release to another would carry over, lose and leave as it is: pairing
- * (proto/state/pair) of two kits on the host. Both are linked once, without a layout, so that
+ * (proto/state/pair) of two kits on the host. Both are linked once, in a fixed layout, so that
  * symbols are as alive as they are in any variant, and their initial values can be compared.
  */
-#include "forge/elf/file.h"
 #include "forge/kit/kit.h"
+#include "proto/image/image.h"
 #include "proto/state/state_pair.h"
 #include "proto/state/state_desc.h"
 
 struct pair_side {
 	struct kit kit;
-	struct elf_file linked;
-	struct state_desc desc; /* of kit.state */
-	uint64_t *addr;         /* of each entry's symbol, 0: it is not there */
+	struct buf payload;       /* the kit in a fixed layout */
+	struct image_view linked; /* of the payload; its symbols are those of desc's entries */
+	struct state_desc desc;   /* of kit.state */
 };
 
 /* A variable that keeps its running value although the new release starts with another one; or a
