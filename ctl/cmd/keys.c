@@ -7,6 +7,7 @@
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +18,8 @@
 #include "ctl/cmd/time_set.h"
 #include "host/text/hex.h"
 #include "keyring/keyring.h"
+#include "proto/envelope/seed.h"
+#include "proto/image/link.h"
 
 /*
  * A year: how long a root and its keys are valid. Renewing is one command, and a key that was
@@ -266,6 +269,57 @@ static void keys_key_freep(struct keyring_key **key)
 	*key = keyring_key_free(*key);
 }
 
+/* What was committed to, and what is to be opened. */
+struct keys_sealed {
+	uint8_t commit[64], sealed[SIGNER_SEALED_SIZE], release_id[64];
+	uint32_t recipe;
+};
+
+static bool keys_sealed_read(const struct options *options, struct keys_sealed *ret)
+{
+	char *end = "";
+
+	ret->recipe = LINK_RECIPE;
+	if (options->n_args > 3) {
+		ret->recipe = (uint32_t)strtoul(options->args[3], &end, 10);
+	}
+	return hex_read(options->args[0], ret->commit, sizeof(ret->commit)) &&
+	       hex_read(options->args[1], ret->sealed, sizeof(ret->sealed)) &&
+	       hex_read(options->args[2], ret->release_id, sizeof(ret->release_id)) && !*end;
+}
+
+/*
+ * Open the seed, and see that it is the one that the variant's signature commits to: the sealed
+ * form proves only that whoever sealed it knew the commitment.
+ */
+static int keys_unseal(
+        const struct keys_sealed *from, const char *dir, uint8_t ret_seed[SIGNER_SEED_SIZE])
+{
+	_cleanup_(keys_key_freep) struct keyring_key *audit = NULL;
+	uint8_t commit[64];
+	int r = keyring_key_open(dir, KEYRING_AUDIT, &audit);
+
+	if (r == 0) {
+		r = keyring_unseal(audit, from->commit, from->sealed, ret_seed);
+	}
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        "use the audit key that was named when it was sealed",
+		        "the seed cannot be opened: %s", keyring_error_text(r));
+	}
+	envelope_seed_commit(from->release_id, from->recipe, ret_seed, commit);
+	if (memcmp(commit, from->commit, sizeof(commit)) != 0) {
+		explicit_bzero(ret_seed, SIGNER_SEED_SIZE);
+		return ctl_fail(CTL_KEYS, "keys unseal",
+		        "compare release and recipe with `luctl show SERVICE GEN --json`; if they "
+		        "are right, another seed was sealed than the one that was used",
+		        "the seed is not the one that was committed to for this release and recipe "
+		        "%u",
+		        from->recipe);
+	}
+	return CTL_OK;
+}
+
 /*
  * The seed of a layout is a secret as long as that layout runs, so it is printed on request
  * only, by whoever holds the audit key, and wiped from memory here. The commitment binds the
@@ -274,25 +328,22 @@ static void keys_key_freep(struct keyring_key **key)
 int cmd_keys_unseal(const struct options *options)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
-	_cleanup_(keys_key_freep) struct keyring_key *audit = NULL;
-	uint8_t context[64], sealed[SIGNER_SEALED_SIZE], seed[SIGNER_SEED_SIZE];
+	uint8_t seed[SIGNER_SEED_SIZE];
 	char hex[2 * SIGNER_SEED_SIZE + 1];
-	int r;
+	struct keys_sealed from;
+	int code;
 
-	if (!hex_read(options->args[0], context, sizeof(context)) ||
-	        !hex_read(options->args[1], sealed, sizeof(sealed))) {
+	if (!keys_sealed_read(options, &from)) {
 		return ctl_fail(CTL_USAGE, "keys unseal",
-		        "`luctl show SERVICE GEN --json` has seed_commit and seed_sealed",
-		        "give a commitment of 128 hex digits and a sealed seed of 160");
+		        "`luctl show SERVICE GEN --json` has seed_commit, seed_sealed and "
+		        "release_id",
+		        "give a commitment of 128 hex digits, a sealed seed of 160 and a release "
+		        "of "
+		        "128");
 	}
-	r = keyring_key_open(dir, KEYRING_AUDIT, &audit);
-	if (r == 0) {
-		r = keyring_unseal(audit, context, sealed, seed);
-	}
-	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
-		        "use the audit key that was named when it was sealed",
-		        "the seed cannot be opened: %s", keyring_error_text(r));
+	code = keys_unseal(&from, dir, seed);
+	if (code != CTL_OK) {
+		return code;
 	}
 	for (size_t i = 0; i < sizeof(seed); i++) {
 		snprintf(hex + 2 * i, 3, "%02x", seed[i]);

@@ -147,7 +147,7 @@ class World:
         state = b'state description %d' % counter
         flat = flat_kit(service, b'machine code %d' % counter)
         for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('order', b''), ('symbols', b''), ('service', b''),
-                              ('recipe', b'luforge kit 2\nrecipe 1\nobject objects/one.o\n'),
+                              ('recipe', b'luforge kit 2\nrecipe 2\nobject objects/one.o\n'),
                               ('objects/one.o', b'object')):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)

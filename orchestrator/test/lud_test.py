@@ -531,12 +531,18 @@ def test_unseal(world):
     world.luctl('update', 'ds')
     shown = world.json('show', 'ds', str(world.running()))
     keys = ['--keys', world.dir + '/keys']
-    seed = world.luctl('keys', 'unseal', shown['seed_commit'], shown['seed_sealed'], *keys).strip()
-    assert hashlib.blake2b(bytes.fromhex(seed)).hexdigest() == shown['seed_commit']
+    commit, sealed, release = (shown[name] for name in ('seed_commit', 'seed_sealed', 'release_id'))
+    seed = world.luctl('keys', 'unseal', commit, sealed, release, *keys).strip()
+    assert hashlib.blake2b(b'samsara commit'.ljust(16, b'\0') + bytes.fromhex(release) + struct.pack('<II', 2, 0) +
+                           bytes.fromhex(seed)).hexdigest() == commit
+    assert world.peer.orders[0].recipe == 2
     other = hashlib.blake2b(b'other').hexdigest()
-    world.luctl('keys', 'unseal', other, shown['seed_sealed'], *keys, code=8)
+    world.luctl('keys', 'unseal', other, sealed, release, *keys, code=8)
+    for wrong in ((other,), (release, '1')):
+        told = world.luctl('keys', 'unseal', commit, sealed, *wrong, *keys, code=8)
+        assert 'not the one' in told and seed not in told, told
     for spoilt in (' ' + other[1:], '+' + other[1:], other[:-1], other + '00', '0x' + other[2:]):
-        assert '128 hex digits' in world.luctl('keys', 'unseal', spoilt, shown['seed_sealed'], *keys, code=2), spoilt
+        assert '128 hex digits' in world.luctl('keys', 'unseal', spoilt, sealed, release, *keys, code=2), spoilt
 
 
 def test_full_store(world):

@@ -61,12 +61,12 @@ class Order:
         (self.boot_id, self.epoch, self.txn, self.issued, self.expires, self.argument, self.action,
          n_components, self.total_ms) = struct.unpack_from('<QQQQQQIII', manifest, 32)
         self.service = self.variant_hash = self.consent = None
-        self.generation = 0
+        self.generation = self.recipe = 0
         if n_components:
             self.service = text(manifest[104:128])
             self.variant_hash = bytes(manifest[216:280])
             self.consent = bytes(manifest[280:344])
-            self.generation, = struct.unpack_from('<Q', manifest, 344)
+            self.generation, self.recipe = struct.unpack_from('<QI', manifest, 344)
 
 
 class Peer:

@@ -170,7 +170,7 @@ struct variant_manifest {
 	uint64_t expires;         /* unix s, > issued; within the root's variant_life_sec_max */
 	uint8_t payload_hash[64]; /* BLAKE2b-512 of the payload */
 	uint64_t payload_len;     /* bytes */
-	uint8_t seed_commit[64];  /* BLAKE2b-512 of the layout seed */
+	uint8_t seed_commit[64];  /* envelope_seed_commit() (seed.h) */
 	uint32_t recipe;          /* of luforge, names how seed becomes layout */
 	uint32_t reserved;
 };

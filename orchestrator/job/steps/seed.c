@@ -6,7 +6,7 @@
  * others, and what it drew is abandoned.
  *
  *   seed        from the system's random source, kept in the part until the forge has it
- *   commitment  its hash: in the record, and in the variant that is signed
+ *   commitment  to it, for this release and recipe: in the record, and in the variant that is signed
  *   sealed      for the audit key: in the record; nobody online can open it
  *
  * So whoever audits can later show which layout ran, and lud itself cannot.
@@ -17,7 +17,8 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/steps/priv.h"
-#include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seed.h"
+#include "proto/image/link.h"
 
 static void seed_ask(struct job *job);
 
@@ -167,7 +168,9 @@ static void seed_ask(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
-	envelope_hash(request.seal.seed, sizeof(request.seal.seed), part->variant.seed_commit);
+	part->variant.recipe = LINK_RECIPE;
+	envelope_seed_commit(part->release.release_id, LINK_RECIPE, request.seal.seed,
+	        part->variant.seed_commit);
 	/* Binds the sealed seed to its commitment, which the signed variant carries. */
 	memcpy(request.seal.context, part->variant.seed_commit, sizeof(request.seal.context));
 	memcpy(part->seed, request.seal.seed, sizeof(part->seed));
