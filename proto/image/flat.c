@@ -123,22 +123,25 @@ static enum flat_error flat_check_pieces(struct flat_view *v, size_t len)
 	               : FLAT_E_SHORT;
 }
 
+/* Most of what a check costs: kits have some thousands of them. */
 static enum flat_error flat_check_relocs(const struct flat_view *v)
 {
 	const struct flat_reloc *reloc = v->relocs, *end;
-	uint32_t i, free_from;
+	uint32_t i, size, offset, width, free_from;
 
 	for (i = 0; i < v->n_pieces; i++) {
+		size = v->pieces[i].size;
 		free_from = 0;
 		for (end = reloc + v->pieces[i].n_relocs; reloc < end; reloc++) {
-			if (!image_range_is_inside(flat_reloc_offset(reloc), flat_reloc_size(reloc),
-			            free_from, v->pieces[i].size)) {
+			offset = flat_reloc_offset(reloc);
+			width = flat_reloc_size(reloc);
+			if (offset < free_from || width > size || offset > size - width) {
 				return FLAT_E_RELOC;
 			}
 			if (reloc->target >= v->n_pieces) {
 				return FLAT_E_TARGET;
 			}
-			free_from = flat_reloc_offset(reloc) + flat_reloc_size(reloc);
+			free_from = offset + width;
 		}
 	}
 	return FLAT_OK;

@@ -47,6 +47,8 @@ static struct sample sample_exact(void)
 {
 	struct sample s = sample_good;
 
+	/* Nothing that could pass for an entry of the table in front. */
+	memset(s.bytes, 0xff, sizeof(s.bytes));
 	s.header.total_size = sample_len();
 	return s;
 }
@@ -199,6 +201,13 @@ static void break_reloc_far(struct sample *s)
 {
 	s->relocs[1].where = FLAT_PC32 | FLAT_WHERE_MASK;
 }
+/* A piece of five bytes with a field of eight. */
+static void break_reloc_wide(struct sample *s)
+{
+	s->pieces[CONST_0].n_relocs = 1;
+	s->pieces[DATA_0].n_relocs = 1;
+	s->relocs[3].where = FLAT_ABS64 | 0;
+}
 static void break_reloc_overlap(struct sample *s)
 {
 	s->relocs[1].where = FLAT_PC32 | 4;
@@ -284,6 +293,7 @@ static const struct {
         {break_reloc_end_abs, FLAT_E_RELOC},
         {break_reloc_behind, FLAT_E_RELOC},
         {break_reloc_far, FLAT_E_RELOC},
+        {break_reloc_wide, FLAT_E_RELOC},
         {break_reloc_overlap, FLAT_E_RELOC},
         {break_reloc_overlap_abs, FLAT_E_RELOC},
         {break_reloc_twice, FLAT_E_RELOC},
