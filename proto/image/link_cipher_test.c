@@ -13,20 +13,20 @@
 #include "proto/image/link.h"
 #include "proto/image/link_crypto.h"
 
-/* Calls of the cipher until it fails. */
+/* Calls of the cipher until it fails, and what it leaves behind then. */
 static unsigned int calls_left = 1000;
+static uint8_t left_behind;
 
 int __real_link_stream(const uint8_t key[LINK_KEY_SIZE], uint32_t stream, uint32_t block,
         uint8_t *ret_bytes, size_t len);
 int __wrap_link_stream(const uint8_t key[LINK_KEY_SIZE], uint32_t stream, uint32_t block,
         uint8_t *ret_bytes, size_t len);
 
-/* Zeros are the worst that a failed cipher can leave: they are drawn again and again. */
 int __wrap_link_stream(const uint8_t key[LINK_KEY_SIZE], uint32_t stream, uint32_t block,
         uint8_t *ret_bytes, size_t len)
 {
 	if (calls_left == 0) {
-		memset(ret_bytes, 0, len);
+		memset(ret_bytes, left_behind, len);
 		return -1;
 	}
 	calls_left--;
@@ -58,8 +58,10 @@ int main(void)
 	calls = 1000 - calls_left;
 	/* Base, segments, order and pads of each class. */
 	assert(calls >= 10);
-	for (i = 0; i < calls; i++) {
-		calls_left = i;
+	for (i = 0; i < 2 * calls; i++) {
+		calls_left = i % calls;
+		/* Zeros are the worst: they would be drawn again and again. */
+		left_behind = i < calls ? 0xff : 0;
 		assert(link_place(&kit, &request, scratch, len, &none) == LINK_E_CIPHER);
 	}
 	calls_left = calls;

@@ -320,6 +320,38 @@ static double even_chi(const uint32_t *counts, uint32_t n)
 	return chi;
 }
 
+/* How often each result came, in sixteenths of its range; orders of three things. */
+struct counts {
+	uint32_t base[16], gap[_LINK_SEGMENT_N][16], pad[3][4][16];
+	uint32_t segments[6], order[3][6];
+};
+
+static void count(struct counts *n, const struct bench *b)
+{
+	static const uint8_t permutation[9] = {[0 * 3 + 1] = 0,
+	        [0 * 3 + 2] = 1,
+	        [1 * 3 + 0] = 2,
+	        [1 * 3 + 2] = 3,
+	        [2 * 3 + 0] = 4,
+	        [2 * 3 + 1] = 5};
+	const uint64_t span = IMAGE_BASE_END - IMAGE_BASE_MIN;
+	const struct link_layout *l = &b->layout;
+	uint64_t at = l->base;
+	uint32_t i, k;
+
+	n->base[(l->base - IMAGE_BASE_MIN) / (span / 16 + 1)]++;
+	n->segments[permutation[l->kind[0] * 3 + l->kind[1]]]++;
+	for (i = 0; i < 3; i++) {
+		n->gap[i][(l->segment[i].vaddr - at) / IMAGE_PAGE * 16 / LINK_GAP_PAGES]++;
+		at = l->segment[i].vaddr + l->segment[i].mem_size;
+		n->order[i][permutation[l->order[3 * i] % 3 * 3 + l->order[3 * i + 1] % 3]]++;
+		for (k = 0; k < 4; k++) {
+			n->pad[i][k][(l->pad[4 * i + k] - 1) * UINT64_C(16) /
+			             link_pad_limit(&b->kit, (enum flat_class)i)]++;
+		}
+	}
+}
+
 /*
  * Of fixed seeds, so it always passes or always fails. The bounds are those that one even
  * source in 10,000 exceeds: for 15 degrees of freedom 44.3, for 5 degrees 25.7.
@@ -328,33 +360,23 @@ static double even_chi(const uint32_t *counts, uint32_t n)
 #define EVEN_CHI_6 25.7
 static void test_even(void)
 {
-	uint32_t base[16] = {0}, gap[16] = {0}, segments[6] = {0}, order[6] = {0}, pad[16] = {0};
-	static const uint8_t permutation[9] = {[0 * 3 + 1] = 0,
-	        [0 * 3 + 2] = 1,
-	        [1 * 3 + 0] = 2,
-	        [1 * 3 + 2] = 3,
-	        [2 * 3 + 0] = 4,
-	        [2 * 3 + 1] = 5};
-	const uint64_t span = IMAGE_BASE_END - IMAGE_BASE_MIN;
+	struct counts n = {0};
 	struct bench b;
-	uint32_t limit;
 	uint64_t seed;
+	uint32_t i, k;
 
-	bench_init_even(&b, 3, 1, 1);
-	limit = link_pad_limit(&b.kit, FLAT_TEXT);
+	bench_init_even(&b, 3, 3, 3);
 	for (seed = 0; seed < 20000; seed++) {
-		const struct link_layout *l = &b.layout;
-
 		check(bench_place(&b, seed) == LINK_OK);
-		base[(l->base - IMAGE_BASE_MIN) / (span / 16 + 1)]++;
-		gap[(l->segment[0].vaddr - l->base) / IMAGE_PAGE * 16 / LINK_GAP_PAGES]++;
-		segments[permutation[l->kind[0] * 3 + l->kind[1]]]++;
-		order[permutation[l->order[0] * 3 + l->order[1]]]++;
-		pad[(l->pad[1] - 1) * UINT64_C(16) / limit]++;
+		count(&n, &b);
 	}
-	assert(even_chi(base, 16) < EVEN_CHI_16 && even_chi(gap, 16) < EVEN_CHI_16);
-	assert(even_chi(segments, 6) < EVEN_CHI_6 && even_chi(order, 6) < EVEN_CHI_6);
-	assert(even_chi(pad, 16) < EVEN_CHI_16);
+	check(even_chi(n.base, 16) < EVEN_CHI_16 && even_chi(n.segments, 6) < EVEN_CHI_6);
+	for (i = 0; i < 3; i++) {
+		check(even_chi(n.gap[i], 16) < EVEN_CHI_16 && even_chi(n.order[i], 6) < EVEN_CHI_6);
+		for (k = 0; k < 4; k++) {
+			check(even_chi(n.pad[i][k], 16) < EVEN_CHI_16);
+		}
+	}
 	bench_fini(&b);
 }
 
