@@ -153,6 +153,20 @@ static void inspect_manifest(const struct kit_manifest *m)
 	        m->stack_size);
 }
 
+/* What variants are made from, and how much each class of it weighs. */
+static void inspect_pieces(const struct flat_view *flat)
+{
+	static const char *const names[_FLAT_CLASS_N] = {"text", "const", "data", "zero"};
+	int c;
+
+	printf("  program      %" PRIu64 " bytes, %u relocations, recipe %u\n",
+	        flat->header->total_size, flat->header->n_relocs, flat->header->recipe);
+	for (c = 0; c < _FLAT_CLASS_N; c++) {
+		printf("  pieces       %u of %s, %" PRIu64 " bytes\n",
+		        flat->first[c + 1] - flat->first[c], names[c], flat->memory[c]);
+	}
+}
+
 /*
  * Whole by its own list in any case; signed only where `by` says by whom. Without it, the rights
  * that are printed are those that the kit asks for, and nobody has vouched for them.
@@ -161,7 +175,6 @@ static int inspect_kit(const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
 	uint8_t id[TOOL_HASH_SIZE];
-	size_t i;
 	int r;
 
 	r = kit_read(&kit, path, by);
@@ -174,10 +187,8 @@ static int inspect_kit(const char *path, const struct kit_signed_by *by)
 	printf("kit of %s\n", kit.manifest->service);
 	inspect_hex("release id", id, sizeof(id));
 	inspect_manifest(kit.manifest);
-	printf("  description  %zu bytes, %zu entries\n", kit.state.len, kit.n_vector);
-	for (i = 0; i < kit.n_objects; i++) {
-		printf("  object       %s\n", kit.objects[i]);
-	}
+	printf("  description  %zu bytes, %u entries\n", kit.state.len, kit.flat.header->n_symbols);
+	inspect_pieces(&kit.flat);
 	return 0;
 }
 

@@ -279,23 +279,11 @@ const char *module_name(const struct module_set *set, size_t i)
 	return set->items[i].name;
 }
 
-/*
- * Bitcode of one module as it is now: with debug data before module_set_strip(), without it
- * after.
- */
+/* Bitcode of one module as it is now. */
 void module_write(const struct module_set *set, size_t i, struct buf *ret_bitcode)
 {
 	LLVMMemoryBufferRef bytes = LLVMWriteBitcodeToMemoryBuffer(set->items[i].ref);
 
 	buf_add(ret_bitcode, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
 	LLVMDisposeMemoryBuffer(bytes);
-}
-
-void module_set_strip(struct module_set *set)
-{
-	size_t i;
-
-	for (i = 0; i < set->n; i++) {
-		(void)LLVMStripModuleDebugInfo(set->items[i].ref);
-	}
 }

@@ -29,9 +29,6 @@ const char *module_name(const struct module_set *set, size_t i);
 /* The bitcode as it is now. */
 void module_write(const struct module_set *set, size_t i, struct buf *ret_bitcode);
 
-/* Remove debug data from all modules. */
-void module_set_strip(struct module_set *set);
-
 static inline void module_set_freep(struct module_set **set)
 {
 	(void)module_set_free(*set);

@@ -1,9 +1,7 @@
 /*
  * A kit in memory. host/kit reads the directory once and judges it; from then on every name
- * and byte comes out of that memory: objects and symbols are pointers into texts of the kit,
- * and the linker gets copies written from here (kit_write_object()), never the kit's own
- * files. A recipe of another number is refused, because the same seed would give another
- * layout.
+ * and byte comes out of that memory, the linker's input too. A flat kit for another recipe is
+ * refused, because the same seed would give another layout.
  */
 #include "forge/kit/kit.h"
 
@@ -23,11 +21,7 @@ void kit_fini(struct kit *kit)
 {
 	kit_dir_fini(&kit->dir);
 	free(kit->path);
-	free(kit->objects);
-	free(kit->vector);
 	buf_fini(&kit->state);
-	buf_fini(&kit->symbols_text);
-	buf_fini(&kit->recipe_text);
 	*kit = (struct kit){0};
 }
 
@@ -111,53 +105,16 @@ static void kit_take(const struct kit *kit, const char *name, struct buf *ret_b)
 	buf_add(ret_b, bytes, len);
 }
 
-/*
- * Cuts the text up. That the objects are files of the kit was checked when it was read
- * (host/kit); other lines are for people.
- */
-int kit_parse_recipe(struct kit *kit)
-{
-	char *next = (char *)kit->recipe_text.bytes, *line;
-
-	while ((line = strsep(&next, "\n"))) {
-		if (strncmp(line, "object ", 7) == 0) {
-			MEM_PUSH(kit->objects, kit->n_objects, kit->objects_capacity);
-			kit->objects[kit->n_objects++] = line + 7;
-		} else if (strncmp(line, "recipe ", 7) == 0 &&
-		           strtoul(line + 7, NULL, 10) != LINK_RECIPE) {
-			return report_refuse(
-			        kit->path, "the kit asks for another recipe; make the kit again");
-		}
-	}
-	return 0;
-}
-
-/*
- * The order of lines is that of the description's entries; how many must be there is asked by
- * who needs both.
- */
-static void kit_read_symbols(struct kit *kit)
-{
-	char *next, *line;
-
-	kit_take(kit, "symbols", &kit->symbols_text);
-	next = (char *)kit->symbols_text.bytes;
-	while ((line = strsep(&next, "\n"))) {
-		if (*line) {
-			MEM_PUSH(kit->vector, kit->n_vector, kit->vector_capacity);
-			kit->vector[kit->n_vector++] = line;
-		}
-	}
-}
-
 int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by)
 {
 	MEM_CLEANUP(kit_fini) struct kit kit = {.path = mem_strdup(path)};
 	int r = kit_read_dir(&kit, by);
 
-	if (r == 0) {
-		kit_take(&kit, "recipe", &kit.recipe_text);
-		r = kit_parse_recipe(&kit);
+	if (r == 0 && kit.dir.flat.header->recipe != LINK_RECIPE) {
+		r = report_refuse(path,
+		        "the kit was made for recipe %u of layouts, and this luforge "
+		        "has %u; make the kit again",
+		        kit.dir.flat.header->recipe, LINK_RECIPE);
 	}
 	if (r == 0) {
 		kit.flat = kit.dir.flat;
@@ -165,7 +122,6 @@ int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *
 	}
 	if (r == 0) {
 		kit_take(&kit, "state", &kit.state);
-		kit_read_symbols(&kit);
 	}
 	if (r == 0) {
 		*ret_kit = kit;
@@ -173,17 +129,4 @@ int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *
 		kit = (struct kit){0};
 	}
 	return r;
-}
-
-/*
- * By number first: two objects may have one name. The index is the caller's, within
- * ->n_objects.
- */
-int kit_write_object(const struct kit *kit, size_t i, const char *work, char **ret_path)
-{
-	size_t len;
-	const uint8_t *bytes = kit_dir_file(&kit->dir, kit->objects[i], &len);
-
-	*ret_path = mem_printf("%s/%zu.%s", work, i, strrchr(kit->objects[i], '/') + 1);
-	return mem_write_file(*ret_path, bytes, len);
 }

@@ -6,12 +6,9 @@
  *   manifest     kit manifest, fixed layout (proto/envelope/manifest.h)
  *   files        path, length and hash of each of the following; its hash is in the manifest
  *   state        state description (proto/state/state.h)
- *   symbols      symbol of each entry of the state description, one a line
  *   flat         the pieces of the program (proto/image/flat.h): what variants are made from
  *   names        a name for each piece, for people
- *   recipe       text: format, recipe number, tools, objects in link order
- *   objects/     machine code without debug data
- *   bitcode/     the modules without debug data
+ *   recipe       text: format, recipe number, tools
  *   service      the service description as it was read
  */
 #include <stddef.h>
@@ -22,9 +19,6 @@
 #include "host/kit/dir.h"
 #include "proto/image/flat.h"
 
-struct elf_file;
-struct layout;
-
 struct kit {
 	char *path;
 	struct kit_dir dir;
@@ -32,11 +26,6 @@ struct kit {
 	uint8_t release_id[TOOL_HASH_SIZE];  /* hash of the manifest */
 	struct flat_view flat;               /* checked; in dir */
 	struct buf state;
-	const char **objects; /* paths in dir, in link order; array owned */
-	size_t n_objects, objects_capacity;
-	struct buf symbols_text, recipe_text;
-	const char **vector; /* names in symbols_text; array owned */
-	size_t n_vector, vector_capacity;
 };
 
 void kit_fini(struct kit *kit);
@@ -53,12 +42,6 @@ struct kit_signed_by {
  */
 int kit_read(struct kit *ret_kit, const char *path, const struct kit_signed_by *by);
 
-/* Find recipe number and objects in ->recipe_text, a text that ends with NUL. */
-int kit_parse_recipe(struct kit *kit);
-
-/* kit_link.c: link a kit that was read whole. */
-int kit_link(const struct kit *kit, const struct layout *layout, struct elf_file *ret_linked);
-
 /* Read a signed root from its file. */
 int kit_read_root(struct buf *ret_root, const char *path);
 
@@ -67,6 +50,3 @@ int kit_report(int r, const struct kit_fault *fault);
 
 /* Parse 128 hexadecimal digits; `where` is for the message when they are none. */
 int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE]);
-
-/* Write object i into a directory that is ours, for the linker; its path is the caller's. */
-int kit_write_object(const struct kit *kit, size_t i, const char *work, char **ret_path);

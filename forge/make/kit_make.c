@@ -5,7 +5,7 @@
  *   + members of the libraries -> linked once, to be looked at
  *   looked at: library review, state description
  *   objects without debug data -> pieces: the flat kit, all that the linker needs
- *   written: objects without debug data, texts, at last list and manifest
+ *   written: flat kit, description, texts, at last list and manifest
  *
  * The program that is looked at is linked with debug data and without a layout, from the same
  * sections as every variant later; so what is alive in it is alive in all of them.
@@ -56,7 +56,7 @@ struct kit_maker {
 	const char **assembled; /* inputs that are objects */
 	size_t n_assembled;
 	struct object_list objects; /* generated code first */
-	char **names;               /* of the objects, relative to the kit */
+	char **names;               /* of the objects: in link order, all different */
 	size_t n_names;
 	struct elf_file linked;
 	struct review_list reviewed;
@@ -165,23 +165,7 @@ static int kit_generate(struct kit_maker *m, const struct module_set *set, size_
 	return 0;
 }
 
-/*
- * The modules without debug data go into the kit, so that machine code can be generated again
- * with other flags.
- */
-static int kit_keep_bitcode(const struct kit_maker *m, const struct module_set *set, size_t i)
-{
-	MEM_FREE char *path = mem_printf("%s/bitcode/%s.bc", m->dir, module_name(set, i));
-	BUF_CLEANUP struct buf bitcode = {0};
-
-	module_write(set, i, &bitcode);
-	return buf_write_file(&bitcode, path);
-}
-
-/*
- * Machine code needs the debug data, the kit's bitcode must not have it: hence generate,
- * strip, keep, in this order.
- */
+/* Machine code of every module, in the order of the modules. */
 static int kit_compile(struct kit_maker *m)
 {
 	MEM_CLEANUP(module_set_freep) struct module_set *set = NULL;
@@ -191,13 +175,6 @@ static int kit_compile(struct kit_maker *m)
 	r = module_set_read(m->bitcode, m->n_bitcode, &set);
 	for (i = 0; r == 0 && i < module_set_count(set); i++) {
 		r = kit_generate(m, set, i);
-	}
-	if (r < 0) {
-		return r;
-	}
-	module_set_strip(set);
-	for (i = 0; r == 0 && i < module_set_count(set); i++) {
-		r = kit_keep_bitcode(m, set, i);
 	}
 	return r;
 }
@@ -236,27 +213,13 @@ static char *kit_object_name(const struct object *o, size_t i)
 	const char *slash = strrchr(o->elf.label, '/');
 
 	if (o->member) {
-		return mem_printf("objects/%04zu-%s%s", i, o->member, o->debug ? ".o" : "");
+		return mem_printf("%04zu-%s%s", i, o->member, o->debug ? ".o" : "");
 	}
-	return mem_printf("objects/%04zu-%s", i, slash ? slash + 1 : o->elf.label);
+	return mem_printf("%04zu-%s", i, slash ? slash + 1 : o->elf.label);
 }
 
-/* Generated code without debug data; anything else as it is. */
-static int kit_copy_object(const struct kit_maker *m, const struct object *o, const char *name)
-{
-	MEM_FREE char *path = mem_printf("%s/%s", m->dir, name);
-	BUF_CLEANUP struct buf data = {0};
-	int r;
-
-	if (!o->plain) {
-		return mem_write_file(path, o->elf.data.bytes, o->elf.data.len);
-	}
-	r = buf_read_file(&data, o->plain);
-	return r < 0 ? r : buf_write_file(&data, path);
-}
-
-/* Put all objects into the kit, without debug data, under numbered names. */
-static int kit_copy_objects(struct kit_maker *m)
+/* Name all objects; those that are in no file of their own get one for the linker. */
+static int kit_name_objects(struct kit_maker *m)
 {
 	size_t i;
 	int r = 0;
@@ -264,17 +227,19 @@ static int kit_copy_objects(struct kit_maker *m)
 	m->names = mem_zalloc(m->objects.n, sizeof(*m->names));
 	for (i = 0; i < m->objects.n && r == 0; i++) {
 		const struct object *o = &m->objects.items[i];
+		char *name = kit_object_name(o, i);
 
-		m->names[m->n_names++] = kit_object_name(o, i);
-		r = kit_copy_object(m, o, m->names[i]);
+		m->names[m->n_names++] = name;
+		if (!o->debug) {
+			MEM_FREE char *path = mem_printf("%s/%s", m->work, name);
+
+			r = mem_write_file(path, o->elf.data.bytes, o->elf.data.len);
+		}
 	}
 	return r;
 }
 
-/*
- * Link what is to be looked at: generated code in the form that has debug data, all else from
- * the kit.
- */
+/* Link what is to be looked at: generated code in the form that has debug data. */
 static int kit_link_debug(struct kit_maker *m)
 {
 	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
@@ -289,7 +254,7 @@ static int kit_link_debug(struct kit_maker *m)
 	for (i = 0; i < m->n_names; i++) {
 		const char *debug = m->objects.items[i].debug;
 
-		paths[i] = debug ? mem_strdup(debug) : mem_printf("%s/%s", m->dir, m->names[i]);
+		paths[i] = debug ? mem_strdup(debug) : mem_printf("%s/%s", m->work, m->names[i]);
 	}
 	r = link_run(&job, &m->linked);
 	for (i = 0; i < m->n_names; i++) {
@@ -325,7 +290,7 @@ static int kit_describe(struct kit_maker *m)
 	return r < 0 ? r : pair_check_self(m->request->out, &m->state);
 }
 
-/* The objects as the kit has them, generated ones without debug data. */
+/* The objects as the pieces are cut from them, generated ones without debug data. */
 static int kit_read_plain(
         const struct kit_maker *m, struct elf_file *plain, struct piece_input *inputs)
 {
@@ -337,7 +302,7 @@ static int kit_read_plain(
 
 		inputs[i] = (struct piece_input){
 		        .elf = o->plain ? &plain[i] : &o->elf,
-		        .name = strchr(m->names[i], '/') + 1,
+		        .name = m->names[i],
 		        .library = o->archive != NULL,
 		};
 		r = o->plain ? elf_file_read(&plain[i], o->plain) : 0;
@@ -362,26 +327,28 @@ static const char **kit_cut_symbols(char *text, size_t *ret_n)
 	return symbols;
 }
 
-/* For the oracle: the objects, and the list of them in link order. */
+/* For the oracle: the objects, the list of them in link order, symbols of the description. */
 static int kit_write_objects(const struct kit_maker *m, const struct piece_set *set)
 {
 	const char *dir = m->request->objects;
 	MEM_FREE char *list = mem_printf("%s/list", dir);
+	MEM_FREE char *symbols = mem_printf("%s/symbols", dir);
 	BUF_CLEANUP struct buf names = {0};
 	size_t i;
 	int r;
 
 	r = mem_make_dir(dir);
 	for (i = 0; i < m->n_names && r == 0; i++) {
-		MEM_FREE char *path = mem_printf("%s/%s", dir, strchr(m->names[i], '/') + 1);
+		MEM_FREE char *path = mem_printf("%s/%s", dir, m->names[i]);
 		BUF_CLEANUP struct buf object = {0};
 
 		r = piece_write_object(set, i, &object);
 		r = r < 0 ? r : buf_write_file(&object, path);
-		buf_printf(&names, "%s\n", strchr(m->names[i], '/') + 1);
+		buf_printf(&names, "%s\n", m->names[i]);
 	}
 	/* What else lies in the directory is of another release, and not on the list. */
-	return r < 0 ? r : buf_write_file(&names, list);
+	r = r < 0 ? r : buf_write_file(&names, list);
+	return r < 0 ? r : buf_write_file(&m->symbols, symbols);
 }
 
 static int kit_write_pieces(struct kit_maker *m, const struct piece_set *set)
@@ -430,26 +397,16 @@ static int kit_put(const struct kit_maker *m, const char *name, const struct buf
 	return buf_write_file(b, path);
 }
 
-/*
- * The recipe names format, recipe number, toolchain, what the libraries were made from, and the
- * objects in link order. The manifest says nothing of it but through the list.
- */
+/* What a person wants to know of how the kit came to be: nothing reads the recipe but its head. */
 static int kit_write_texts(const struct kit_maker *m)
 {
 	BUF_CLEANUP struct buf recipe = {0};
-	size_t i;
 	int r;
 
 	buf_printf(&recipe, KIT_RECIPE_HEAD "recipe %u\ntoolchain LLVM %s\nservice %s\n",
 	        LINK_RECIPE, LLVM_VERSION, m->service.manifest.service);
 	buf_add(&recipe, m->origins.bytes, m->origins.len);
-	for (i = 0; i < m->n_names; i++) {
-		buf_printf(&recipe, "object %s\n", m->names[i]);
-	}
 	r = kit_put(m, "recipe", &recipe);
-	if (r == 0) {
-		r = kit_put(m, "symbols", &m->symbols);
-	}
 	if (r == 0) {
 		r = kit_put(m, "flat", &m->flat);
 	}
@@ -547,13 +504,6 @@ static int kit_check_out(const char *out)
 	                                            "replace it, name another");
 }
 
-static int kit_make_sub(const struct kit_maker *m, const char *name)
-{
-	MEM_FREE char *path = mem_printf("%s/%s", m->dir, name);
-
-	return mem_make_dir(path);
-}
-
 /* The kit is made beside its place: what is there stays whole until the end. */
 static int kit_start(struct kit_maker *m)
 {
@@ -565,12 +515,6 @@ static int kit_start(struct kit_maker *m)
 	m->dir = mem_printf("%s.%ld.tmp", m->request->out, (long)getpid());
 	mem_remove_dir(m->dir);
 	r = mem_make_dir(m->dir);
-	if (r == 0) {
-		r = kit_make_sub(m, "objects");
-	}
-	if (r == 0) {
-		r = kit_make_sub(m, "bitcode");
-	}
 	if (r == 0 && m->request->cache) {
 		r = mem_make_dir(m->request->cache);
 	}
@@ -613,7 +557,7 @@ static int kit_write_uses(const struct kit_maker *m)
 static int kit_maker_run(struct kit_maker *m)
 {
 	static int (*const steps[])(struct kit_maker *) = {kit_start, kit_inputs, kit_compile,
-	        kit_assembled, kit_libraries, kit_copy_objects, kit_link_debug, kit_describe,
+	        kit_assembled, kit_libraries, kit_name_objects, kit_link_debug, kit_describe,
 	        kit_pieces};
 	size_t i;
 	int r;

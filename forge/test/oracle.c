@@ -30,7 +30,10 @@
 struct oracle {
 	struct kit kit;
 	struct buf list; /* text of the objects' names; owned */
-	char **paths;    /* of the objects, in link order; owned, as the strings */
+	struct buf symbols_text;
+	const char **symbols; /* names of the description's entries, in symbols_text; owned */
+	size_t n_symbols, symbols_capacity;
+	char **paths; /* of the objects, in link order; owned, as the strings */
 	size_t n_paths, capacity;
 	char *work; /* temporary directory; owned */
 	uint64_t *scratch;
@@ -45,12 +48,30 @@ static void oracle_fini(struct oracle *o)
 	}
 	free(o->paths);
 	free(o->scratch);
+	free(o->symbols);
+	buf_fini(&o->symbols_text);
 	buf_fini(&o->list);
 	kit_fini(&o->kit);
 	if (o->work) {
 		mem_remove_dir(o->work);
 		free(o->work);
 	}
+}
+
+/* The names that lld is asked for: what our linker has as pieces and offsets. */
+static int oracle_read_symbols(struct oracle *o, const char *dir)
+{
+	MEM_FREE char *path = mem_printf("%s/symbols", dir);
+	int r = buf_read_file(&o->symbols_text, path);
+	char *next = (char *)o->symbols_text.bytes, *line;
+
+	while (r == 0 && (line = strsep(&next, "\n"))) {
+		if (*line) {
+			MEM_PUSH(o->symbols, o->n_symbols, o->symbols_capacity);
+			o->symbols[o->n_symbols++] = line;
+		}
+	}
+	return r;
 }
 
 static int oracle_open(struct oracle *o, const char *kit_path, const char *root)
@@ -72,6 +93,9 @@ static int oracle_open(struct oracle *o, const char *kit_path, const char *root)
 			MEM_PUSH(o->paths, o->n_paths, o->capacity);
 			o->paths[o->n_paths++] = mem_printf("%s/%s", dir, line);
 		}
+	}
+	if (r == 0) {
+		r = oracle_read_symbols(o, dir);
 	}
 	if (r == 0) {
 		o->scratch = mem_zalloc(link_scratch_size(&o->kit.flat) / 8 + 1, 8);
@@ -141,8 +165,8 @@ static int oracle_link(const struct oracle *o, const struct link_layout *l, stru
 	oracle_write_script(l, &layout.script);
 	r = link_run(&job, &linked);
 	return r < 0 ? r
-	             : flat_write(&linked, o->kit.manifest->service, l->base, o->kit.vector,
-	                       o->kit.n_vector, ret_payload);
+	             : flat_write(&linked, o->kit.manifest->service, l->base, o->symbols,
+	                       o->n_symbols, ret_payload);
 }
 
 /* The name of a piece is a line of the kit's file `names`. */
@@ -194,8 +218,8 @@ static void oracle_print_place(const struct oracle *o, const struct link_layout 
 			return;
 		}
 	}
-	if (at >= symbols && (at - symbols) / 8 < o->kit.n_vector) {
-		fprintf(stderr, "address of symbol %s", o->kit.vector[(at - symbols) / 8]);
+	if (at >= symbols && (at - symbols) / 8 < o->n_symbols) {
+		fprintf(stderr, "address of symbol %s", o->symbols[(at - symbols) / 8]);
 	} else {
 		fprintf(stderr, "header or table");
 	}

@@ -46,7 +46,8 @@ def make_kit(root, name):
     objects = compile_in(directory, 'main.c', 'other.c')
     kit = os.path.join(directory, 'small.kit')
     cache = os.path.join(root, 'cache')
-    luforge(*kit_args(directory, kit, '--cache', cache, *objects))
+    luforge(*kit_args(directory, kit, '--cache', cache, '--objects', os.path.join(directory, 'parts'), *objects))
+    assert tree(kit) == ['files', 'flat', 'manifest', 'names', 'recipe', 'service', 'state']
     entries = {f for f in os.listdir(cache) if re.fullmatch(r'[0-9a-f]{32}(\.debug)?\.o', f)}
     assert set(os.listdir(cache)) - entries == {'small.kit.uses'}
     with open(os.path.join(cache, 'small.kit.uses'), encoding='ascii') as f:
@@ -146,7 +147,7 @@ def check_fill(v):
 
 def check_description(kit, v):
     entries = read_entries(kit)
-    names = open(os.path.join(kit, 'symbols')).read().split('\n')[:-1]
+    names = open(os.path.join(os.path.dirname(kit), 'parts', 'symbols')).read().split('\n')[:-1]
     p = v.payload
     assert len(entries) == len(names) == len(p.symbols)
     for (kind, flags, _, _, body, size), name, addr in zip(entries, names, p.symbols):
@@ -381,8 +382,7 @@ def test_bad_inputs(root, directory):
 
 def test_damaged_kit(root, kit):
     copy = os.path.join(root, 'damaged.kit')
-    code = 'objects/' + sorted(os.listdir(os.path.join(kit, 'objects')))[0]
-    for name in ('manifest', 'state', 'flat', 'names', 'symbols', 'recipe', code):
+    for name in ('manifest', 'files', 'state', 'flat', 'names', 'recipe', 'service'):
         shutil.copytree(kit, copy)
         path = os.path.join(copy, name)
         b = bytearray(open(path, 'rb').read())
@@ -421,7 +421,7 @@ def test_bad_pieces(root, kit):
     rows = [('flat', b'X' + flat[1:], 'the magic number is wrong'),
             ('flat', flat[:-1], 'do not come to the size of the file'),
             ('flat', flat[:24] + b'other' + flat[29:], 'the flat kit is one of other'),
-            ('flat', flat[:48] + b'\x01' + flat[49:], 'the kit was made for another recipe'),
+            ('flat', flat[:48] + b'\x01' + flat[49:], 'the kit was made for recipe 1 of layouts'),
             ('names', names[:len(names) // 2], "the file 'names' has no line for each piece")]
     for name, content, words in rows:
         copy = os.path.join(root, 'pieces.kit')
@@ -434,15 +434,16 @@ def test_bad_pieces(root, kit):
 
 
 def test_tampered_kit(root, kit):
-    """An object that was changed, its list and the manifest with it: whole again, and another release."""
+    """What does not belong into a kit, and what is no file."""
     copy = os.path.join(root, 'tampered.kit')
     shutil.copytree(kit, copy)
     out = os.path.join(root, 'y.payload')
     args = ('variant', '--kit', copy, '--seed', '0' * 64, '--out', out)
-    for extra in ('more', 'objects/more.o', 'bitcode/..more'):
-        open(os.path.join(copy, extra), 'w').close()
-        assert extra + ": not in the kit's list" in luforge(*args, code=2)
-        os.unlink(os.path.join(copy, extra))
+    for extra in ('more', '..more', 'objects/'):
+        path = os.path.join(copy, extra)
+        os.mkdir(path) if extra[-1] == '/' else open(path, 'w').close()
+        assert extra.rstrip('/') + ": not in the kit's list" in luforge(*args, code=2)
+        os.rmdir(path) if extra[-1] == '/' else os.unlink(path)
     state = os.path.join(copy, 'state')
     os.rename(state, os.path.join(root, 'aside'))
     os.symlink(os.path.join(root, 'aside'), state)

@@ -8,11 +8,10 @@
  *   4. names in the directory: the list's, and nothing else
  *   5. every file: regular, of the list's length and hash, read once into memory
  *   6. the form of a kit: what every kit has, the description and the flat kit that the manifest
- *      names, a flat kit of this service that the linker's checker accepts, a recipe that links
- *      files of the list
+ *      names, a flat kit of this service that the linker's checker accepts
  *
  * Afterwards only memory is used. Not judged here: whose the root is (its caller knows),
- * whether the release is below a floor, what is in objects.
+ * whether the release is below a floor, what the pieces do.
  */
 #include "host/kit/dir.h"
 
@@ -29,7 +28,7 @@
 /* A kit's part with all its signatures is a fraction of it; more is not read. */
 #define KIT_PART_MAX 8192u
 
-static const char *const kit_needed[] = {"flat", "names", "recipe", "service", "state", "symbols"};
+static const char *const kit_needed[] = {"flat", "names", "recipe", "service", "state"};
 
 void kit_dir_fini(struct kit_dir *dir)
 {
@@ -134,6 +133,25 @@ static int kit_signed_verify(struct kit_dir *dir, const char *path, const struct
 	return 0;
 }
 
+/*
+ * A manifest of another format is told apart by its magic before anything is verified: to sign
+ * such a kit again would not help.
+ */
+static int kit_check_format(
+        const uint8_t *manifest, size_t len, const char *path, struct kit_fault *ret_fault)
+{
+	static const char prefix[] = {'S', 'A', 'M', 'K', 'I', 'T'};
+
+	if (len < sizeof(KIT_MAGIC) || memcmp(manifest, prefix, sizeof(prefix)) != 0 ||
+	        memcmp(manifest, KIT_MAGIC, sizeof(KIT_MAGIC)) == 0) {
+		return 0;
+	}
+	return kit_fault_set(ret_fault, -EBADMSG, path,
+	        "a kit of another format (%.7s; this is a program for " KIT_MAGIC
+	        "); make the kit again with the luforge of this version, and sign it",
+	        (const char *)manifest);
+}
+
 /* Missing is a fault of its own: the remedy is to sign, not to make again. */
 static int kit_read_signed(struct kit_dir *dir, int fd, const char *path,
         const struct kit_demand *demand, struct kit_fault *ret_fault)
@@ -148,7 +166,11 @@ static int kit_read_signed(struct kit_dir *dir, int fd, const char *path,
 		                              "the kit is not signed; sign it with `luctl "
 		                              "release sign`");
 	}
-	return kit_signed_verify(dir, path, demand, ret_fault);
+	if (dir->signed_len > sizeof(struct envelope_part_header)) {
+		r = kit_check_format(dir->signed_part + sizeof(struct envelope_part_header),
+		        dir->signed_len - sizeof(struct envelope_part_header), path, ret_fault);
+	}
+	return r < 0 ? r : kit_signed_verify(dir, path, demand, ret_fault);
 }
 
 /* The unsigned manifest: all there is without a demand, and never another one with it. */
@@ -172,6 +194,10 @@ static int kit_read_manifest(
 		               : kit_fault_set(ret_fault, -EBADMSG, path,
 		                         "its manifest is not the one that was signed; make the "
 		                         "kit again");
+	}
+	r = kit_check_format(bytes, len, path, ret_fault);
+	if (r < 0) {
+		return r;
 	}
 	if (len == sizeof(dir->manifest)) {
 		memcpy(&dir->manifest, bytes, len);
@@ -281,33 +307,17 @@ const uint8_t *kit_dir_file(const struct kit_dir *dir, const char *path, size_t 
 	return dir->bytes[entry - dir->list.entries];
 }
 
-/* The recipe links files of the list and nothing else. */
+/* A recipe is for people; its head says which form the rest of the kit has. */
 static int kit_check_recipe(
         const struct kit_dir *dir, const char *path, struct kit_fault *ret_fault)
 {
-	size_t len, n;
-	const char *line = (const char *)kit_dir_file(dir, "recipe", &len);
-	char object[KIT_PATH_MAX + 1];
+	size_t len;
+	const char *text = (const char *)kit_dir_file(dir, "recipe", &len);
 
-	if (strlen(line) != len || strncmp(line, KIT_RECIPE_HEAD, strlen(KIT_RECIPE_HEAD)) != 0) {
-		return kit_fault_set(ret_fault, -EBADMSG, path,
-		        "the recipe has an unknown format; make the kit again");
-	}
-	for (; *line != '\0'; line += n + (line[n] == '\n')) {
-		n = strcspn(line, "\n");
-		if (strncmp(line, "object ", 7) != 0) {
-			continue;
-		}
-		(void)snprintf(object, sizeof(object), "%.*s", (int)(n - 7), line + 7);
-		if (strncmp(object, "objects/", 8) != 0 || strlen(object) != n - 7 ||
-		        !kit_list_find(&dir->list, object)) {
-			return kit_fault_set(ret_fault, -EBADMSG, path,
-			        "the recipe names the object '%s', which is no file of the kit; "
-			        "make the kit again",
-			        object);
-		}
-	}
-	return 0;
+	return strncmp(text, KIT_RECIPE_HEAD, strlen(KIT_RECIPE_HEAD)) == 0
+	               ? 0
+	               : kit_fault_set(ret_fault, -EBADMSG, path,
+	                         "the recipe has an unknown format; make the kit again");
 }
 
 /* Is the file of the list the one whose length and hash the manifest has beside the list's? */

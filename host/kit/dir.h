@@ -17,7 +17,7 @@
 #include "proto/envelope/manifest.h"
 #include "proto/image/flat.h"
 
-#define KIT_RECIPE_HEAD "luforge kit 2\n"
+#define KIT_RECIPE_HEAD "luforge kit 3\n"
 
 /* What a kit must show, besides being whole. */
 struct kit_demand {

@@ -18,8 +18,8 @@
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
 
+/* A list may name more than a kit needs, in directories too. */
 #define OBJECT "objects/0000-a.o"
-#define RECIPE KIT_RECIPE_HEAD "recipe 1\nobject " OBJECT "\n"
 
 /* The least that the linker's checker accepts: one piece of text. */
 static struct flat_file {
@@ -122,15 +122,23 @@ static void make(struct spoilt *s)
 	assert(mkdir("kit", 0755) == 0 && mkdir("kit/objects", 0755) == 0);
 	put_text("kit/" OBJECT, "machine code");
 	put_text("kit/state", SAMPLE_DESCRIPTION);
-	put_text("kit/symbols", "main\n");
 	put("kit/flat", &flat_good, sizeof(flat_good));
 	s->sample.kit.flat_len = sizeof(flat_good);
 	envelope_hash(&flat_good, sizeof(flat_good), s->sample.kit.flat_hash);
 	put_text("kit/names", "main\n");
 	put_text("kit/service", "service tty\n");
-	put_text("kit/recipe", RECIPE);
+	put_text("kit/recipe", KIT_RECIPE_HEAD "recipe 2\n");
 	finish(s);
 	sign(s);
+}
+
+/* The magic of format 2 where a manifest begins. */
+static void put_manifest_magic(const char *path, long at)
+{
+	FILE *file = fopen(path, "r+");
+
+	assert(file && fseek(file, at, SEEK_SET) == 0);
+	assert(fwrite("SAMKIT2", 1, 8, file) == 8 && fclose(file) == 0);
 }
 
 /* A signed kit with this flat kit, whatever it is worth. */
@@ -208,15 +216,9 @@ SPOIL(huge_list, assert(truncate("kit/files", (off_t)1 << 40) == 0))
 SPOIL(huge_object, assert(truncate("kit/" OBJECT, (off_t)1 << 40) == 0))
 /* Kits that somebody signed and that are none. */
 SPOIL(signed_parent, put_manifest(s, "samsara kit files 1\n", 20); sign(s))
-SPOIL(recipe_zero, put_text("kit/recipe", KIT_RECIPE_HEAD "object ../../dev/zero\n"); finish(s);
-        sign(s))
-SPOIL(recipe_absent, put_text("kit/recipe", KIT_RECIPE_HEAD "object objects/none.o\n"); finish(s);
-        sign(s))
-SPOIL(recipe_elsewhere, put_text("kit/recipe", KIT_RECIPE_HEAD "object state\n"); finish(s);
-        sign(s))
-SPOIL(recipe_old, put_text("kit/recipe", "luforge kit 1\n"); finish(s); sign(s))
-SPOIL(recipe_nul, put("kit/recipe", RECIPE "\0x", sizeof(RECIPE) + 1); finish(s); sign(s))
+SPOIL(recipe_old, put_text("kit/recipe", "luforge kit 2\n"); finish(s); sign(s))
 SPOIL(no_service, remove_all("kit/service"); finish(s); sign(s))
+SPOIL(format_2_signed, put_manifest_magic("kit/manifest.signed", 24))
 SPOIL(no_flat, remove_all("kit/flat"); finish(s); sign(s))
 SPOIL(other_flat, struct flat_file other = flat_good; other.bytes[3] ^= 1;
         put("kit/flat", &other, sizeof(other)); finish(s); sign(s))
@@ -279,12 +281,9 @@ static const struct row {
         ROW(huge_list, -EFBIG, "longer than it may be", "kit/files"),
         ROW(huge_object, -EBADMSG, "not the file that", "kit/" OBJECT),
         ROW(signed_parent, -EBADMSG, "not in the kit's list", ""),
-        ROW(recipe_zero, -EBADMSG, "'../../dev/zero'", "kit"),
-        ROW(recipe_absent, -EBADMSG, "'objects/none.o'", "kit"),
-        ROW(recipe_elsewhere, -EBADMSG, "'state'", "kit"),
         ROW(recipe_old, -EBADMSG, "unknown format", "kit"),
-        ROW(recipe_nul, -EBADMSG, "unknown format", "kit"),
         ROW(no_service, -EBADMSG, "'service' is not in its list", "kit"),
+        ROW(format_2_signed, -EBADMSG, "another format (SAMKIT2;", "kit"),
         ROW(no_flat, -EBADMSG, "'flat' is not in its list", "kit"),
         ROW(other_flat, -EBADMSG, "flat kit is not the manifest's", "kit"),
         ROW(flat_length, -EBADMSG, "flat kit is not the manifest's", "kit"),
@@ -343,6 +342,10 @@ static void test_unsigned(void)
 	s.sample.kit.counter = 0;
 	finish(&s);
 	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
+	put_manifest_magic("kit/manifest", 0);
+	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
+	assert(strstr(fault.text, "another format"));
+	finish(&s);
 	assert(truncate("kit/manifest", 8) == 0);
 	assert(kit_dir_read(&dir, "kit", NULL, &fault) == -EBADMSG);
 }

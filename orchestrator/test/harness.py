@@ -35,6 +35,10 @@ def kit_finish(kit, manifest):
     """Writes list and manifest of a kit whose files have changed; the signature stays what it was."""
     listed = kit_list(kit)
     manifest = bytearray(manifest)
+    with open(os.path.join(kit, 'flat'), 'rb') as f:
+        flat = f.read()
+    struct.pack_into('<Q', manifest, 192, len(flat))
+    manifest[200:264] = hashlib.blake2b(flat).digest()
     manifest[264:328] = hashlib.blake2b(listed).digest()
     for name, content in (('files', listed), ('manifest', manifest)):
         with open(os.path.join(kit, name), 'wb') as f:
@@ -48,7 +52,7 @@ def flat_kit(service, code):
     return header + struct.pack('<IHBB', len(code), 0, 4, 0) + code
 
 
-def kit_manifest(service, counter, state, flat):
+def kit_manifest(service, counter, state):
     """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
     manifest = bytearray(1288)
     struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT3', 2, 1288, service.encode(), counter, 0,
@@ -56,8 +60,6 @@ def kit_manifest(service, counter, state, flat):
     manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
     struct.pack_into('<Q', manifest, 120, len(state))
     manifest[128:192] = hashlib.blake2b(state).digest()
-    struct.pack_into('<Q', manifest, 192, len(flat))
-    manifest[200:264] = hashlib.blake2b(flat).digest()
     struct.pack_into('<24s', manifest, 1032, b'work-free')
     struct.pack_into('<QQ', manifest, 1288 - 16, 1 << 20, 65536)
     return bytes(manifest)
@@ -143,15 +145,14 @@ class World:
     def kit(self, service, counter):
         """Makes and signs a kit; its path."""
         path = os.path.join(self.dir, '%s-%d.kit' % (service, counter))
-        os.makedirs(os.path.join(path, 'objects'))
+        os.makedirs(path)
         state = b'state description %d' % counter
         flat = flat_kit(service, b'machine code %d' % counter)
-        for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('order', b''), ('symbols', b''), ('service', b''),
-                              ('recipe', b'luforge kit 2\nrecipe 2\nobject objects/one.o\n'),
-                              ('objects/one.o', b'object')):
+        for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('service', b''),
+                              ('recipe', b'luforge kit 3\nrecipe 2\n')):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)
-        kit_finish(path, kit_manifest(service, counter, state, flat))
+        kit_finish(path, kit_manifest(service, counter, state))
         self.luctl('release', 'sign', path, '--keys', self.dir + '/keys')
         return path
 

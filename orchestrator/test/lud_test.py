@@ -572,17 +572,6 @@ def test_bad_kits(world):
     assert world.json('release', 'list')['releases'] == []
 
 
-def patch(kit, *finish):
-    """Changes an object; with 'list', what names it is made to fit."""
-    with open(os.path.join(kit, 'objects/one.o'), 'wb') as f:
-        f.write(b'wicked')
-    if 'list' in finish:
-        with open(os.path.join(kit, 'manifest'), 'rb') as f:
-            harness.kit_finish(kit, f.read())
-    if 'unsigned' in finish:
-        os.unlink(os.path.join(kit, 'manifest'))
-
-
 def damage(kit, name):
     """Changes the last byte of a file."""
     with open(os.path.join(kit, name), 'r+b') as f:
@@ -592,6 +581,16 @@ def damage(kit, name):
         f.write(bytes([byte ^ 1]))
 
 
+def patch(kit, *finish):
+    """Changes the program; with 'list', what names it is made to fit."""
+    damage(kit, 'flat')
+    if 'list' in finish:
+        with open(os.path.join(kit, 'manifest'), 'rb') as f:
+            harness.kit_finish(kit, f.read())
+    if 'unsigned' in finish:
+        os.unlink(os.path.join(kit, 'manifest'))
+
+
 def instead(kit, name, make):
     os.unlink(os.path.join(kit, name))
     make(os.path.join(kit, name))
@@ -599,19 +598,18 @@ def instead(kit, name, make):
 
 # What is done to a signed kit, and what must be said of it.
 SPOILT = [
-    ('an object', patch, 'objects/one.o: not the file'),
-    ('the flat kit', lambda kit: damage(kit, 'flat'), 'flat: not the file'),
-    ('an object and the list', lambda kit: patch(kit, 'list'), 'not the one that was signed'),
+    ('the program', patch, 'flat: not the file'),
+    ('the program and the list', lambda kit: patch(kit, 'list'), 'not the one that was signed'),
     ('no unsigned manifest either', lambda kit: patch(kit, 'list', 'unsigned'), "not the manifest's"),
     ('a file more', lambda kit: open(kit + '/more', 'w').close(), "more: not in the kit's list"),
-    ('a file less', lambda kit: os.unlink(kit + '/order'), 'order: cannot be read'),
+    ('a file less', lambda kit: os.unlink(kit + '/names'), 'names: cannot be read'),
     ('FIFO for the signature', lambda kit: instead(kit, 'manifest.signed', os.mkfifo), 'not a regular file'),
-    ('FIFO for an object', lambda kit: instead(kit, 'objects/one.o', os.mkfifo), 'not a regular file'),
+    ('FIFO for the program', lambda kit: instead(kit, 'flat', os.mkfifo), 'not a regular file'),
     ('device', lambda kit: instead(kit, 'state', lambda p: os.symlink('/dev/zero', p)), 'a link'),
     ('private key', lambda kit: os.symlink('../keys', kit + '/keys'), "keys: not in the kit's list"),
-    ('private key for an object', lambda kit: instead(kit, 'objects/one.o', lambda p: os.symlink(
-        '../../keys/release.pem', p)), 'a link'),
-    ('length', lambda kit: os.truncate(kit + '/objects/one.o', 1 << 40), 'objects/one.o: not the file'),
+    ('private key for the program', lambda kit: instead(kit, 'flat', lambda p: os.symlink(
+        '../keys/release.pem', p)), 'a link'),
+    ('length', lambda kit: os.truncate(kit + '/flat', 1 << 40), 'flat: not the file'),
     ('long signature', lambda kit: os.truncate(kit + '/manifest.signed', 1 << 20), 'longer than it may be'),
     ('long list', lambda kit: os.truncate(kit + '/files', 1 << 40), 'longer than it may be'),
 ]

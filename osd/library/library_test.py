@@ -4,6 +4,7 @@ nothing of neighbours that were linked with it. And the build takes only what De
 not there, or altered, are refused with what to do.
 
 usage: osd/library/library_test.py LLVM-READELF KIT...
+The objects of NAME.kit, which are not part of it, are beside it in NAME.objects.
 """
 import glob
 import os
@@ -36,7 +37,7 @@ def crowded(readelf, paths):
 
 def check_kit(readelf, kit):
     found = [f'{path}: {name} has {size} bytes with {", ".join(functions)}'
-             for path, name, size, functions in crowded(readelf, glob.glob(os.path.join(kit, 'objects', '*')))]
+             for path, name, size, functions in crowded(readelf, glob.glob(kit.removesuffix('.kit') + '.objects/[0-9]*'))]
     assert not found, '\n'.join(found)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Code that nobody signed does not run. The attack: an object of a signed kit is changed, the kit's list and unsigned
+"""Code that nobody signed does not run. The attack: the program in a signed kit is changed, the kit's list and unsigned
 manifest are made to fit, the signature is left alone. It is tried before the kit is taken in, in lud's store, under
 a machine that is to start, and while luforge is at work; each time the file is named and what runs goes on.
 """
@@ -28,23 +28,23 @@ def finish(kit):
             listed += f'{hashlib.blake2b(body).hexdigest()} {len(body)} {name}\n'
     with open(os.path.join(kit, 'files'), 'w') as f:
         f.write(listed)
+    with open(os.path.join(kit, 'flat'), 'rb') as f:
+        flat = hashlib.blake2b(f.read()).digest()
     with open(os.path.join(kit, 'manifest'), 'r+b') as f:
-        f.seek(264)
-        f.write(hashlib.blake2b(listed.encode()).digest())
+        f.seek(200)
+        f.write(flat + hashlib.blake2b(listed.encode()).digest())
 
 
 def patch(kit):
-    """Let some function trap; the name of the object it is in."""
-    with open(os.path.join(kit, 'recipe')) as f:
-        objects = [line[7:].strip() for line in f if line.startswith('object ')]
-    for name in objects:
-        with open(os.path.join(kit, name), 'rb') as f:
-            body = f.read()
-        if PROLOGUE in body:
-            with open(os.path.join(kit, name), 'wb') as f:
-                f.write(body.replace(PROLOGUE, TRAP + PROLOGUE[2:], 1))
-            return name
-    raise lab.Failed(f'{kit} has no code')
+    """Let some function of the program trap; the name of the file that the program is in."""
+    path = os.path.join(kit, 'flat')
+    with open(path, 'rb') as f:
+        body = f.read()
+    if PROLOGUE not in body:
+        raise lab.Failed(f'{kit} has no code')
+    with open(path, 'wb') as f:
+        f.write(body.replace(PROLOGUE, TRAP + PROLOGUE[2:], 1))
+    return 'flat'
 
 
 def stored(world, name):
@@ -61,7 +61,7 @@ def goes_on(world, before):
 
 
 def attack(world, kit, refused):
-    """The attack in steps: an object alone, the list and manifest with it, no unsigned manifest at all."""
+    """The attack in steps: the program alone, the list and manifest with it, no unsigned manifest at all."""
     whole = world.dir + '/whole.kit'
     subprocess.run(['cp', '-a', kit, whole], check=True)
     try:
@@ -131,7 +131,7 @@ def case_swap(world, rng):
     def swap():
         target, third = os.path.join(copy, name), aside + '.2'
         while not over.is_set():
-            # The object is never missing: a hard link keeps it while the other takes its name.
+            # The file is never missing: a hard link keeps it while the other takes its name.
             os.link(target, third)
             os.rename(aside, target)
             os.rename(third, aside)
