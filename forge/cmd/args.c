@@ -91,6 +91,23 @@ int args_parse(int argc, char **argv, const struct args_option *options, int *re
 	return 0;
 }
 
+/* What follows moves up. Flags are taken before args_parse(), which knows options with values. */
+bool args_take_flag(int *argc, char **argv, const char *flag)
+{
+	bool was_there = false;
+	int i, n = 1;
+
+	for (i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], flag) == 0) {
+			was_there = true;
+		} else {
+			argv[n++] = argv[i];
+		}
+	}
+	*argc = n;
+	return was_there;
+}
+
 /* Decimal, hexadecimal or octal, as in C. A sign is rejected: strtoull() would wrap it around. */
 int args_number(const char *name, const char *text, uint64_t max, uint64_t *ret_value)
 {

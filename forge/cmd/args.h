@@ -3,6 +3,7 @@
  * Command lines: "--name value" options and plain operands. Each command states
  * its options in a table; the same table makes the usage text.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ struct args_option {
  * command) and counted. Return 0, or FORGE_USAGE after saying what is wrong.
  */
 int args_parse(int argc, char **argv, const struct args_option *options, int *ret_n_operands);
+
+/* Take an option without a value out of argv, wherever it stands. Was it there? */
+bool args_take_flag(int *argc, char **argv, const char *flag);
 
 /* Say what is wrong with the command line; return FORGE_USAGE. */
 [[gnu::format(printf, 1, 2)]] int args_wrong(const char *fmt, ...);

@@ -343,21 +343,13 @@ static int pair_show(const char *old_path, const char *new_path, bool is_json)
 	return pair_exit(&forward);
 }
 
-/* --json has no value, so it is taken out before the table of options sees the rest. */
 int cmd_pair(int argc, char **argv)
 {
 	const struct args_option options[] = {{0}};
-	bool is_json = false;
-	int n_operands, r, n = 1;
+	const bool is_json = args_take_flag(&argc, argv, "--json");
+	int n_operands, r;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0) {
-			is_json = true;
-		} else {
-			argv[n++] = argv[i];
-		}
-	}
-	r = args_parse(n, argv, options, &n_operands);
+	r = args_parse(argc, argv, options, &n_operands);
 	if (r != 0) {
 		return r;
 	}
