@@ -28,6 +28,9 @@ static const struct command {
         {"pair", cmd_pair,
                 "luforge pair OLD NEW [--json]\n"
                 "        show what an update between two kits carries over and loses, both ways"},
+        {"entropy", cmd_entropy,
+                "luforge entropy KIT [--variants N] [--json]\n"
+                "        show how much of a layout is left to guess after one pointer has leaked"},
         {"import", cmd_import,
                 "luforge import --root FILE --store DIR [--into DIR] KIT\n"
                 "        copy a signed kit into a store of releases; print its path"},

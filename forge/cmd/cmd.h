@@ -7,6 +7,7 @@
 int cmd_kit(int argc, char **argv);
 int cmd_kit_make(int argc, char **argv);
 
+int cmd_entropy(int argc, char **argv);
 int cmd_variant(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_pair(int argc, char **argv);

@@ -50,3 +50,9 @@ int kit_report(int r, const struct kit_fault *fault);
 
 /* Parse 128 hexadecimal digits; `where` is for the message when they are none. */
 int kit_parse_id(const char *where, const char *hex, uint8_t ret_id[TOOL_HASH_SIZE]);
+
+/*
+ * The name of a piece, escaped, owned by the caller: its line of the kit's `names`, or its number.
+ * piece < ->flat.n_pieces.
+ */
+char *kit_piece_name(const struct kit *kit, uint32_t piece);
