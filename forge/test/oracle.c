@@ -297,11 +297,11 @@ int main(int argc, char **argv)
 			if (!oracle_try(&o, seed)) {
 				fprintf(stderr, "failed; again: oracle %llu 1 %s %s\n",
 				        (unsigned long long)seed, argv[3], argv[i]);
+				printf("not ok %s\n", argv[i]);
 				return 1;
 			}
 		}
+		printf("ok %s: %llu layouts\n", argv[i], (unsigned long long)n);
 	}
-	printf("%d kits, %llu seeds each: the same bytes as lld\n", argc - 4,
-	        (unsigned long long)n);
 	return 0;
 }
