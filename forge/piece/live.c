@@ -88,16 +88,15 @@ static int piece_find_entry(struct piece_set *set)
 {
 	static const char entry[] = "_start";
 	const uint64_t *id = names_find(&set->globals, entry);
-	const struct piece from = {.input = id ? (uint32_t)(*id >> 32) : 0};
-	const struct elf_section none = {.name = "ENTRY"};
-	struct piece user = from;
+	const struct elf_section script = {.name = "ENTRY"};
+	struct piece user = {.from = &script};
 	uint64_t offset;
 	int r;
 
-	user.from = &none;
 	if (!id) {
 		return report_refuse(entry, "nothing defines the entry point");
 	}
+	user.input = (uint32_t)(*id >> 32);
 	r = piece_resolve(set, &user, (uint32_t)*id, &set->entry_piece, &offset);
 	if (r < 0) {
 		return r;
