@@ -209,6 +209,7 @@ def test_path(root):
         seen.add(v.payload.base)
     assert len(seen) == 10
     test_reproducible(root, again, a)
+    test_alone(root, kit, a)
     test_options(root, kit, a)
     test_images(root, kit, a)
     test_any_program(root)
@@ -223,6 +224,20 @@ def test_reproducible(root, kit, a):
             env={'TMPDIR': temp, 'LANG': 'C.UTF-8'})
     assert filecmp.cmp(out, a.path, shallow=False)
     assert os.listdir(temp) == ['x'], 'luforge left something behind'
+
+
+def test_alone(root, kit, a):
+    """Only kits need LLVM, and the program that makes them: variants do without both."""
+    place = os.path.join(root, 'alone')
+    os.mkdir(place)
+    program = shutil.copy(LUFORGE, place)
+    out = os.path.join(place, 'x')
+    subprocess.run([program, 'variant', '--kit', kit, '--seed', f'{1:064x}', '--out', out], check=True, env={})
+    assert filecmp.cmp(out, a.path, shallow=False)
+    r = subprocess.run([program, 'kit'], capture_output=True, text=True)
+    assert r.returncode == 3 and 'luforge-kit: cannot run the program that makes kits' in r.stderr, r.stderr
+    for name, needs in (('luforge', False), ('luforge-kit', True)):
+        assert (b'libLLVM' in open(os.path.join(os.path.dirname(LUFORGE), name), 'rb').read()) == needs, name
 
 
 def test_options(root, kit, a):
