@@ -152,6 +152,7 @@ static const enum keyring_role craft_roles[_ENVELOPE_KIND_N] = {
         [ENVELOPE_OF_ORDER] = KEYRING_ORDER,
         [ENVELOPE_OF_STATEMENT] = KEYRING_ORDER,
         [ENVELOPE_OF_TIME] = KEYRING_RELEASE,
+        [ENVELOPE_OF_KIT] = KEYRING_RELEASE,
 };
 
 /* Sign the last part anew, or add to what signed it. */

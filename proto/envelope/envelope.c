@@ -146,6 +146,8 @@ enum envelope_part_kind envelope_kind_part(enum envelope_kind kind, unsigned int
 		return n == 1 ? ENVELOPE_STATEMENT : _ENVELOPE_PART_N;
 	case ENVELOPE_OF_TIME:
 		return n == 1 ? ENVELOPE_TIME : _ENVELOPE_PART_N;
+	case ENVELOPE_OF_KIT:
+		return n == 1 ? ENVELOPE_KIT : _ENVELOPE_PART_N;
 	case _ENVELOPE_KIND_N:
 		break;
 	}

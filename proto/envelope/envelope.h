@@ -60,6 +60,7 @@ enum envelope_kind {
 	ENVELOPE_OF_ORDER,       /* root, order */
 	ENVELOPE_OF_STATEMENT,   /* root, statement */
 	ENVELOPE_OF_TIME,        /* root, time */
+	ENVELOPE_OF_KIT,         /* root, kit: a release, for layouts made in the machine */
 	_ENVELOPE_KIND_N
 };
 

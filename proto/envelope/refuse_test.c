@@ -141,6 +141,7 @@ SPOIL(kit_by_root, sample_by(s, ENVELOPE_KIT, SAMPLE_ROOT))
 SPOIL(kit_by_order, sample_by(s, ENVELOPE_KIT, SAMPLE_ORDER))
 SPOIL(kit_by_control, sample_by(s, ENVELOPE_KIT, SAMPLE_CONTROL))
 SPOIL(kit_by_policy, sample_by(s, ENVELOPE_KIT, SAMPLE_POLICY))
+SPOIL(kit_key_over, s->root.keys[ROOT_ROLE_RELEASE][0].not_after = t->time)
 SPOIL(kit_version_1, s->kit.version = 1)
 SPOIL(kit_no_state, s->kit.state_len = 0)
 SPOIL(kit_flat_longest, (s->kit.flat_len = KIT_FLAT_LEN_MAX, sample_bind(s)))
@@ -404,6 +405,12 @@ static const struct spoil spoils[] = {
         ROW_OF(ORDER, order_newest_number, OK),
         ROW_OF(ORDER, order_future, OK),
         ROW_OF(ORDER, order_at_edge, OK),
+        ROW_OF(KIT, nothing, OK),
+        ROW_OF(KIT, kit_stranger, UNKNOWN_KEY),
+        ROW_OF(KIT, kit_by_variant, WRONG_ROLE),
+        ROW_OF(KIT, root_old, OLD_ROOT),
+        ROW_OF(KIT, root_expired, ROOT_EXPIRED),
+        ROW_OF(KIT, kit_key_over, KEY_EXPIRED),
         ROW_OF(ORDER, nothing, OK),
         ROW_OF(STATEMENT, statement_long_ago, OK),
         ROW_OF(STATEMENT, statement_empty, OK),

@@ -470,6 +470,7 @@ static uint64_t envelope_judged_at(const struct envelope_view *view, const struc
 	switch (view->kind) {
 	case ENVELOPE_OF_VARIANT:
 	case ENVELOPE_OF_ORDER:
+	case ENVELOPE_OF_KIT:
 		return envelope_time(view, trust);
 	case ENVELOPE_OF_TIME:
 		return view->time->time;
@@ -497,6 +498,8 @@ enum envelope_reason envelope_verify(const struct envelope_view *view, const str
 		return verify_statement(view, trust);
 	case ENVELOPE_OF_TIME:
 		return verify_time(view, trust);
+	case ENVELOPE_OF_KIT:
+		return envelope_verify_kit(&view->part[1], view->root, time);
 	case _ENVELOPE_KIND_N:
 		break;
 	}

@@ -91,6 +91,8 @@ static int is_right(const struct envelope_view *view)
 		return view->statement->root_serial == view->root->serial;
 	case ENVELOPE_OF_TIME:
 		return view->time->nonce == trust.time_nonce;
+	case ENVELOPE_OF_KIT:
+		return view->kit->flat_len > 0;
 	case _ENVELOPE_KIND_N:
 		break;
 	}
