@@ -30,7 +30,7 @@ struct hook_harm {
 	uint32_t is_done; /* in the reply's count: the last harm was done */
 };
 
-enum hook_part { HOOK_MANIFEST = 0, HOOK_STATE, HOOK_PAYLOAD, HOOK_ENVELOPE };
+enum hook_part { HOOK_MANIFEST = 0, HOOK_STATE, HOOK_PAYLOAD, HOOK_ENVELOPE, HOOK_FLAT };
 struct hook_blob {
 	uint32_t grant, bytes;
 	uint64_t offset;

@@ -63,12 +63,12 @@ struct rs_blob {
 };
 
 /*
- * What an admitted variant is called in orders, and how much of what it names is
- * there: payload, description.
+ * What an admitted variant or kit is called in orders (a kit by its release id), and how much of
+ * what it names is there: payload (total 0: a kit has none), description, flat kit.
  */
 struct rs_admitted {
 	uint8_t variant[RS_HASH_LEN];
-	struct rs_blob blobs[2];
+	struct rs_blob blobs[3];
 };
 
 struct rs_check {
@@ -100,8 +100,9 @@ struct rs_result {
 	uint32_t action;     /* enum order_action */
 	uint64_t generation; /* that runs now */
 	uint64_t generation_epoch;
-	uint64_t base;
-	uint8_t build_id[32]; /* that runs now */
+	uint64_t base;                   /* base and build id are zero where RS made the layout: */
+	uint8_t build_id[32];            /* that runs now */
+	uint8_t commitment[RS_HASH_LEN]; /* to its seed then; zero: made by the host */
 	nsec_t started,
 	        step_at[RS_STEP_N]; /* kernel clock at the entry of each step, 0: not entered */
 	nsec_t blackout;            /* prepared answer to first receive after commit */
@@ -143,8 +144,9 @@ struct rs_service {
 	uint8_t build_id[32];
 	uint64_t generation, generation_epoch, base;
 	uint32_t n_restarts;
-	uint8_t is_up, is_updatable, in_transaction, pad;
-	nsec_t started; /* of this instance */
+	uint8_t is_up, is_updatable, in_transaction;
+	uint8_t is_machine_made; /* no base, build id or payload hash is told: nobody knows the layout */
+	nsec_t started;          /* of this instance */
 	nsec_t last_blackout, longest_gap;
 	uint64_t resident_bytes;
 	uint64_t state_bytes, state_objects; /* what the last transfer moved */
@@ -153,6 +155,7 @@ struct rs_service {
 	uint32_t state; /* enum rs_service_state */
 	char metric_names[RS_N_METRICS][RS_METRIC_NAME_LEN];
 	uint64_t metrics[RS_N_METRICS];
+	uint64_t n_made; /* layouts that RS made by itself in this generation: it is N.n_made */
 };
 
 struct rs_resources {

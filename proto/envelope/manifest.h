@@ -181,7 +181,7 @@ enum order_action {
 	ORDER_CONFIRM,    /* what transaction `argument` committed stays: floors rise */
 	ORDER_RESTART,    /* start the listed services afresh: their state is lost (control) */
 	ORDER_SHUTDOWN,   /* end the machine with exit code `argument` (control) */
-	ORDER_DROP,       /* forget the listed variants and what only they name (control) */
+	ORDER_DROP, /* forget the listed variants or kits, and what only they name (control) */
 	_ORDER_ACTION_N
 };
 
@@ -190,9 +190,10 @@ struct order_component {
 	char service[SERVICE_NAME_SIZE];
 	char state[SERVICE_NAME_SIZE]; /* quiescent state by name; zero: the service's default */
 	uint8_t release_id[64];
-	uint8_t variant_hash[64]; /* BLAKE2b-512 of the variant manifest; zero: machine-made */
-	uint8_t consent[64];      /* pairing id whose loss is consented to (control); zero: none */
-	uint64_t generation;      /* number inside the order's epoch, rises per service */
+	/* BLAKE2b-512 of the variant manifest; zero: machine-made; DROP: also a release id */
+	uint8_t variant_hash[64];
+	uint8_t consent[64]; /* pairing id whose loss is consented to (control); zero: none */
+	uint64_t generation; /* number inside the order's epoch, rises per service */
 	uint32_t recipe;
 	uint32_t reserved;
 };

@@ -69,6 +69,17 @@ ProtobufCBinaryData answer_bytes(struct wire_arena *arena, const void *bytes, si
 	return data;
 }
 
+/* The same for what is zero where there is none. */
+static ProtobufCBinaryData answer_given(struct wire_arena *arena, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] != 0) {
+			return answer_bytes(arena, bytes, n);
+		}
+	}
+	return (ProtobufCBinaryData){0};
+}
+
 /* What failed, by RS's error: `step` is a word of proto/words/steps.def or of a request. */
 static Wire__Cause *answer_cause(struct wire_arena *arena, err_t err, const char *step)
 {
@@ -175,6 +186,8 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->why_not = service->is_updatable ? "" : (char *)sys_error_text(E_NOT_UPDATABLE);
 	to->payload_hash = answer_bytes(arena, service->payload, RS_HASH_LEN);
 	to->uptime_ns = sys_clock_read() - service->started;
+	to->made = service->n_made;
+	to->machine_made = service->is_machine_made;
 	return to;
 }
 
@@ -326,6 +339,7 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 	to->vm_faults = (uint32_t)result->n_vm_faults;
 	to->finished_ns = result->step_at[RS_STEP_DONE];
 	to->arena_retried = result->n_arena_tries > 1;
+	to->commitment = answer_given(arena, result->commitment, RS_HASH_LEN);
 	return to;
 }
 

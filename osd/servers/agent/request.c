@@ -298,6 +298,9 @@ static void request_admit(struct request *r)
 	to->variant_hash = answer_bytes(r->arena, admitted->variant, RS_HASH_LEN);
 	to->blobs = wire_arena_alloc(r->arena, n_blobs * sizeof(to->blobs[0]));
 	for (uint32_t i = 0; to->blobs != NULL && i < n_blobs; i++) {
+		if (admitted->blobs[i].total == 0) {
+			continue; /* a kit alone has no payload */
+		}
 		to->blobs[to->n_blobs] = request_entry(r, &admitted->blobs[i]);
 		to->n_blobs += to->blobs[to->n_blobs] != NULL;
 	}

@@ -138,10 +138,10 @@ static void case_refused(void)
 	strcpy(order.component[0].service, "update");
 	CHECK_EQUAL(order_send(&order, NULL), E_V_SERVICE);
 
-	tap_case("machine-made variants and sets are refused as not supported");
+	tap_case("a layout of RS's own needs the kit, and sets are refused as not supported");
 	order_of(&order, "first", ORDER_UPDATE);
 	memset(order.component[0].variant_hash, 0, RS_HASH_LEN);
-	CHECK_EQUAL(order_send(&order, NULL), E_UNSUPPORTED);
+	CHECK_EQUAL(order_send(&order, NULL), E_V_UNADMITTED);
 	order_of(&order, "first", ORDER_UPDATE);
 	(void)order_add(&order, "update");
 	order.component[1] = order.component[0];

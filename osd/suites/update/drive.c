@@ -6,6 +6,7 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
+#include "proto/envelope/manifest.h"
 
 static err_t rs_send(struct message *msg, struct rs_reply *ret_reply)
 {
@@ -204,6 +205,12 @@ void stage_offer(const struct offer *offer)
 
 	stage_part(copy.blob, HOOK_PAYLOAD, copy.payload);
 	stage_part(copy.blob, HOOK_STATE, copy.description);
+}
+
+void stage_kit(const char *blob, const struct kit_manifest *kit)
+{
+	stage_part(blob, HOOK_STATE, kit->state_hash);
+	stage_part(blob, HOOK_FLAT, kit->flat_hash);
 }
 
 void stage_drop_all(void)

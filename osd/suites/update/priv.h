@@ -58,6 +58,9 @@ err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret
 err_t stage_drop(const uint8_t hash[RS_HASH_LEN]);
 /* Stage payload and description of an offer, unless they are staged. */
 void stage_offer(const struct offer *offer);
+/* Stage description and flat kit of the kit of a boot entry, unless they are staged. */
+struct kit_manifest;
+void stage_kit(const char *blob, const struct kit_manifest *kit);
 void stage_drop_all(void);
 
 struct ask {
@@ -90,6 +93,8 @@ err_t assist_ask(uint32_t type, uint64_t a, uint64_t b, struct assist_reply *ret
 /* Add 1 to assist's counter; the answer must be the next number. */
 void assist_count_up(void);
 uint64_t assist_checksum(void);
+/* Where a function of assist lies. It says so itself: of a layout that RS made nobody else does. */
+uint64_t assist_place(void);
 /* Wait until a restarted assist answers, and until this time has passed. */
 void assist_settle(void);
 /* The same for any service. */
@@ -123,3 +128,4 @@ void cases_crashes(void);
 void cases_many(void);
 void cases_services(void);
 void cases_events(void);
+void cases_layouts(void);

@@ -227,6 +227,14 @@ uint64_t assist_checksum(void)
 	return reply.a;
 }
 
+uint64_t assist_place(void)
+{
+	struct assist_reply reply = {0};
+
+	CHECK_EQUAL(assist_ask(ASSIST_LAYOUT, 0, 0, &reply), E_OK);
+	return reply.a;
+}
+
 void service_settle(const char *name)
 {
 	struct rs_service service;

@@ -4,7 +4,7 @@
  * trusted, as the host under the machine is, but checked for form.
  *
  *	root of trust    whose signatures count; without one nothing is ever believed
- *	entries          a service each: kit, payload, state description, floor, generation
+ *	entries          a service each: kit, payload, state description, flat kit, floor, generation
  *	statement        what the last boot knew of floors and generations, signed
  *
  * One bad entry must not take the machine down with it, so such a service is DOWN and the log says
@@ -21,6 +21,7 @@
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/life/start.h"
+#include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/base/text.h"
 #include "osd/servers/rs/trust/trust.h"
 
@@ -130,6 +131,7 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 	binary->generation =
 	        (struct trust_number){machine.trust.root_serial, item->entry->generation};
 	binary->payload_bytes = item->payload_len;
+	binary->flat = (struct layout_kit){.bytes = item->flat, .n_bytes = item->flat_len};
 	binary->description = item->state;
 	binary->description_bytes = item->state_len;
 	if (binary->description != NULL && !binary_describe(binary)) {
@@ -163,6 +165,22 @@ static bool boot_is_wanted(const char name[SERVICE_NAME_LEN])
 	return false;
 }
 
+/*
+ * A kit that the image has whole need not be staged: RS makes layouts of it when an order says so.
+ */
+static void boot_read_kit(const struct boot_item *item, const struct kit_manifest *kit)
+{
+	if (item->flat == NULL || item->state == NULL || item->flat_len != kit->flat_len ||
+	        item->state_len != kit->state_len) {
+		return;
+	}
+	if (trust_add_kit(&machine.trust, kit, item->envelope, item->envelope_len) != E_OK) {
+		rs_panic("more kits in the boot image than RS can keep");
+	}
+	stage_add_boot(kit->flat_hash, item->flat, item->flat_len);
+	stage_add_boot(kit->state_hash, item->state, item->state_len);
+}
+
 /* The floor of what the image starts counts: somebody chose to start it. */
 static void boot_read_trust(const struct boot_item *item)
 {
@@ -172,8 +190,9 @@ static void boot_read_trust(const struct boot_item *item)
 	if (item->manifest != NULL) {
 		kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
 	}
-	if (kit != NULL && kit_manifest_check(kit) == ENVELOPE_OK && kit->floor > floor) {
-		floor = kit->floor;
+	if (kit != NULL && kit_manifest_check(kit) == ENVELOPE_OK) {
+		floor = kit->floor > floor ? kit->floor : floor;
+		boot_read_kit(item, kit);
 	}
 	if (trust_add_service(&machine.trust, item->entry->name, item->entry->generation, floor) !=
 	        E_OK) {

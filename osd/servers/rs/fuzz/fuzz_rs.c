@@ -18,7 +18,7 @@
 int service_main(void);
 
 #define N_MODEL_SLOTS 24
-#define N_MAPPINGS 64
+#define N_MAPPINGS 128
 
 enum model_state { MODEL_FREE, MODEL_NEW, MODEL_RUNS, MODEL_REPORTED, MODEL_ENDED };
 

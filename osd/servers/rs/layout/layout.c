@@ -3,8 +3,9 @@
  *
  * The linker asks for nothing: what it works in and what it writes to is memory of RS, taken before
  * and bounded by the kit, whose size a release key signed. The work memory goes when a call
- * returns, and the map in it with that; the payload stays, since the instance is loaded from it and
- * its symbol vector is what the next update starts from. A seed is never anywhere but on the stack
+ * returns. The payload stays, since the instance is loaded from it and its symbol vector is what the
+ * next update starts from; so do the addresses of the pieces, which make of a crash's addresses
+ * something that may be told. A seed is never anywhere but on the stack
  * of layout_make(), and is wiped there.
  *
  * A layout whose window hits what is taken is dropped after the placing, which is the cheap half,
@@ -117,13 +118,17 @@ static err_t layout_place(struct layout_work *work, const uint8_t release_id[RS_
 /* The bytes of what was placed, in memory of its own. */
 static err_t layout_write(const struct layout_work *work, struct layout *ret_layout)
 {
-	struct layout layout = {.n_bytes = work->layout.payload_size};
+	uint64_t n_addresses = work->kit->n_pieces * sizeof(uint64_t);
+	uint64_t at = (work->layout.payload_size + 7) & ~UINT64_C(7);
+	struct layout layout = {
+	        .n_bytes = work->layout.payload_size, .n_mapped = layout_round(at + n_addresses)};
 	err_t err;
 
-	layout.payload = stage_memory_new(layout_round(layout.n_bytes));
+	layout.payload = stage_memory_new(layout.n_mapped);
 	if (layout.payload == NULL) {
 		return E_NOMEM;
 	}
+	layout.address = memcpy(layout.payload + at, work->layout.address, n_addresses);
 	err = layout_error(link_payload_write(work->kit, &work->layout, layout.payload));
 	if (err == E_OK && image_check(layout.payload, layout.n_bytes, &layout.image) != IMAGE_OK) {
 		err = E_V_IMAGE;
@@ -184,10 +189,23 @@ err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH
 	return err;
 }
 
+bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
+        uint32_t *ret_piece, uint32_t *ret_offset)
+{
+	for (uint32_t i = 0; i < kit->view.n_pieces; i++) {
+		if (address - layout->address[i] < kit->view.pieces[i].size) {
+			*ret_piece = i;
+			*ret_offset = (uint32_t)(address - layout->address[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
 void layout_free(struct layout *layout)
 {
 	if (layout->payload != NULL) {
-		stage_memory_free(layout->payload, layout_round(layout->n_bytes));
+		stage_memory_free(layout->payload, layout->n_mapped);
 	}
 	*layout = (struct layout){0};
 }

@@ -21,8 +21,10 @@ struct layout_kit {
 /* A payload that RS made, in pages of its own. */
 struct layout {
 	uint8_t *payload; /* NULL: none */
-	uint64_t n_bytes;
+	uint64_t n_bytes; /* of the payload */
+	uint64_t n_mapped;
 	struct image_view image;
+	const uint64_t *address; /* of each piece, behind the payload: for reports of crashes */
 	uint8_t commitment[RS_HASH_LEN]; /* to the seed that it was drawn from */
 };
 
@@ -38,6 +40,9 @@ __must_check err_t layout_kit_check(struct layout_kit *kit, const char service[S
  */
 __must_check err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
         const struct span_set *taken, struct layout *ret_layout);
+/* The piece of the kit that an address lies in, and the offset there. False: in none. */
+bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
+        uint32_t *ret_piece, uint32_t *ret_offset);
 /* Takes an empty one, and leaves one. */
 void layout_free(struct layout *layout);
 /*

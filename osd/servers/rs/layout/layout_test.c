@@ -160,6 +160,32 @@ static void test_make(void)
 	kit_free(&kit);
 }
 
+/* Of every piece the first byte and the last are found, and the one behind it is not. */
+static void test_locate(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout layout = {0};
+	uint32_t piece, offset;
+
+	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	for (uint32_t i = 0; i < kit.view.n_pieces; i++) {
+		uint32_t size = kit.view.pieces[i].size;
+		uint64_t at = layout.address[i];
+
+		assert(layout_locate(&kit, &layout, at, &piece, &offset));
+		assert(piece == i && offset == 0);
+		assert(layout_locate(&kit, &layout, at + size - 1, &piece, &offset));
+		assert(piece == i && offset == size - 1);
+		assert(!layout_locate(&kit, &layout, at + size, &piece, &offset));
+	}
+	assert(!layout_locate(&kit, &layout, layout.image.header->base - 1, &piece, &offset));
+	assert(layout_locate(&kit, &layout, layout.image.header->entry, &piece, &offset));
+	assert(piece == kit.view.header->entry_piece);
+	assert(offset == kit.view.header->entry_offset);
+	layout_free(&layout);
+	kit_free(&kit);
+}
+
 /* Seed, release and recipe are in the commitment. */
 static void test_commit(void)
 {
@@ -293,6 +319,7 @@ int main(void)
 	sys_gate = (vaddr_t)gate;
 	test_kit_check();
 	test_make();
+	test_locate();
 	test_commit();
 	test_another_each_time();
 	test_taken();

@@ -1,9 +1,12 @@
 /*
  * What RS reads of a state description: that it belongs to the payload, and where the typed
- * heap's root is. Types are not RS's business: the new instance pairs them. And the end of a
- * binary: it gives back the blobs and the variant that it refers to.
+ * heap's root is. Types are not RS's business: the new instance pairs them. Layouts that RS makes
+ * of a binary's flat kit. And the end of a binary: it gives back the blobs and the variant that it
+ * refers to.
  */
 #include "osd/servers/rs/life/binary.h"
+
+#include <string.h>
 
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/state/state_desc.h"
@@ -28,13 +31,69 @@ bool binary_describe(struct binary *binary)
 	return true;
 }
 
+err_t binary_make(struct binary *binary, const struct span_set *taken)
+{
+	uint8_t release_id[RS_HASH_LEN];
+	err_t err = layout_kit_check(&binary->flat, binary->kit.service);
+
+	if (err != E_OK) {
+		return err;
+	}
+	kit_manifest_release_id(&binary->kit, release_id);
+	err = layout_make(&binary->flat, release_id, taken, &binary->layout);
+	if (err != E_OK) {
+		return err;
+	}
+	binary->image = binary->layout.image;
+	binary->payload_bytes = binary->layout.n_bytes;
+	if (binary->description != NULL && !binary_describe(binary)) {
+		layout_free(&binary->layout);
+		return E_V_DESCRIPTION;
+	}
+	return E_OK;
+}
+
+/*
+ * The window that it has is taken, so even the base differs. The variant that the old layout came
+ * from is not what runs any more; the blobs that are still used hold their own references.
+ */
+err_t binary_remake(struct binary *binary)
+{
+	const struct image_header *image = binary->image.header;
+	struct binary fresh = *binary;
+	struct span_set taken;
+	err_t err;
+
+	if (binary->flat.bytes == NULL) {
+		return E_OK;
+	}
+	span_set_init(&taken);
+	err = span_set_add(&taken, image->base, image->window_len);
+	if (err == E_OK) {
+		fresh.layout = (struct layout){0};
+		err = binary_make(&fresh, &taken);
+	}
+	if (err != E_OK) {
+		return err;
+	}
+	layout_free(&binary->layout);
+	blob_unref(binary->payload_blob);
+	fresh.payload_blob = NULL;
+	memset(fresh.payload_hash, 0, sizeof(fresh.payload_hash));
+	fresh.n_made++;
+	*binary = fresh;
+	return E_OK;
+}
+
 void binary_release(struct binary *binary)
 {
+	layout_free(&binary->layout);
 	blob_unref(binary->payload_blob);
 	blob_unref(binary->description_blob);
+	blob_unref(binary->flat_blob);
 	if (binary->variant != NULL) {
 		binary->variant->n_users--;
 	}
-	binary->payload_blob = binary->description_blob = NULL;
+	binary->payload_blob = binary->description_blob = binary->flat_blob = NULL;
 	binary->variant = NULL;
 }

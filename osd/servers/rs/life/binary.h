@@ -2,11 +2,13 @@
 /*
  * What an instance is made from: payload, state description and what the kit says of the service.
  * The bytes stay where they are, in the boot image or in blobs that it holds a reference to, and
- * are used in place; everything in it was checked before it was put together.
+ * are used in place; everything in it was checked before it was put together. A payload that RS made
+ * itself of the flat kit is the binary's own, and nobody is told where it lies.
  *
  * A service holds the binary that it runs from, a transaction the one that is to run. At the commit
  * they change places, and the one that is left over is released.
  */
+#include "osd/servers/rs/layout/layout.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
 #include "proto/envelope/envelope.h"
@@ -19,9 +21,13 @@ struct binary {
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */
 	uint64_t description_bytes;
-	vaddr_t heap_root;                            /* of its typed heap; 0: it has none */
-	struct blob *payload_blob, *description_blob; /* NULL: in the boot image */
-	struct trust_variant *variant;                /* NULL: it came with the boot image */
+	vaddr_t heap_root;      /* of its typed heap; 0: it has none */
+	struct layout_kit flat; /* bytes NULL: none, so RS can make no layout of it */
+	struct layout layout;   /* payload NULL: the payload was made elsewhere */
+	uint64_t n_made;        /* layouts that RS made by itself since the order */
+	/* NULL: in the boot image, or (payload) made here */
+	struct blob *payload_blob, *description_blob, *flat_blob;
+	struct trust_variant *variant;     /* or kit; NULL: it came with the boot image */
 	uint8_t payload_hash[RS_HASH_LEN]; /* zero: unknown, a boot entry without an envelope */
 };
 
@@ -30,5 +36,20 @@ struct binary {
  * heap. False: the description is malformed, or is not that of the payload.
  */
 bool binary_describe(struct binary *binary);
+/* Was its layout made here, so that nobody outside knows it? */
+static inline bool binary_is_machine_made(const struct binary *binary)
+{
+	return binary->layout.payload != NULL;
+}
+/*
+ * Make a layout of the binary's flat kit, away from what is taken. It has no payload yet. Errors of
+ * layout_kit_check() and layout_make(); E_V_DESCRIPTION: that of another program.
+ */
+__must_check err_t binary_make(struct binary *binary, const struct span_set *taken);
+/*
+ * Give a binary that does not run another layout, never the one it has; nothing to do when it has no
+ * flat kit. On an error it is as it was. Errors of binary_make().
+ */
+__must_check err_t binary_remake(struct binary *binary);
 /* Give back what a binary refers to. Takes an empty one. */
 void binary_release(struct binary *binary);

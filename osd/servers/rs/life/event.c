@@ -54,7 +54,31 @@ static void event_describe_panic(const struct slot_event *event, struct text *te
 	}
 }
 
-void event_describe(const struct slot_event *event, char *ret_text, size_t size)
+/*
+ * An address of the instance. Where the layout is nobody's to know: what lies there, as far as that
+ * is the same in every layout. Nothing is drawn below SPAN_LOW, so a value there gives nothing away.
+ */
+static void event_add_address(struct text *text, const struct instance *instance,
+        const struct binary *binary, uint64_t address)
+{
+	uint32_t piece, offset;
+
+	if (!binary_is_machine_made(binary) || address < SPAN_LOW) {
+		text_add_hex(text, address);
+	} else if (layout_locate(&binary->flat, &binary->layout, address, &piece, &offset)) {
+		text_add(text, "piece ");
+		text_add_decimal(text, piece);
+		text_add(text, " + ");
+		text_add_hex(text, offset);
+	} else if (address - instance->heap < instance->heap_limit) {
+		text_add(text, "an address in its heap");
+	} else {
+		text_add(text, "an address outside its image");
+	}
+}
+
+void event_describe(const struct slot_event *event, const struct instance *instance,
+        const struct binary *binary, char *ret_text, size_t size)
 {
 	struct text text = text_init(ret_text, size);
 
@@ -62,9 +86,9 @@ void event_describe(const struct slot_event *event, char *ret_text, size_t size)
 	case SLOT_EVENT_FAULT:
 		text_add(&text, event_reason_text(event->w[0]));
 		text_add(&text, " at ");
-		text_add_hex(&text, event->w[1]);
+		event_add_address(&text, instance, binary, event->w[1]);
 		text_add(&text, ", ip ");
-		text_add_hex(&text, event->w[2]);
+		event_add_address(&text, instance, binary, event->w[2]);
 		break;
 	case SLOT_EVENT_EXIT:
 		text_add(&text, "exit ");
@@ -94,7 +118,7 @@ static void event_crash(struct service *service, const struct slot_event *event)
 {
 	char text[EVENT_TEXT];
 
-	event_describe(event, text, sizeof(text));
+	event_describe(event, &service->instance, &service->binary, text, sizeof(text));
 	recover_crash(service, event_error(event), text);
 }
 

@@ -8,6 +8,10 @@
  * and its place are not given up before there is something to put there. Where that fails (memory,
  * most likely), it is tried again every RECOVER_RETRY: the service is out, but not lost.
  *
+ * Where the service's flat kit is there, the new instance has a layout that was never used: RS makes
+ * one for every try (generation N.K). What was just probed, or crashed, runs nowhere any more. Only
+ * a service without a flat kit starts in the layout that it had.
+ *
  * A service that crashes more often in a row than its kit allows is given up: its slot ends,
  * callers get E_DEAD. A service that stayed up for RECOVER_CALM starts counting anew. Nothing of
  * its state comes along: that is what a transaction does.
@@ -87,8 +91,11 @@ static err_t recover_replace(struct service *service)
 static void recover_try(struct service *service)
 {
 	nsec_t now = sys_clock_read();
-	err_t err = recover_replace(service);
+	err_t err = binary_remake(&service->binary);
 
+	if (err == E_OK) {
+		err = recover_replace(service);
+	}
 	service->retry_at = err == E_OK ? NSEC_NEVER : now + RECOVER_RETRY;
 	service->start_deadline = err == E_OK ? now + RS_START_TIMEOUT : NSEC_NEVER;
 	service->started = now;
@@ -124,6 +131,19 @@ void recover_crash(struct service *service, err_t err, const char *text)
 	recover_begin(service);
 }
 
+/* It crashed before it was down, most likely. */
+static err_t recover_from_down(struct service *service)
+{
+	err_t err = binary_remake(&service->binary);
+
+	if (err != E_OK) {
+		return err;
+	}
+	service_set_state(service, RS_SERVICE_STARTING);
+	service->n_crashes_in_row = 0;
+	return start_service(service);
+}
+
 err_t recover_restart(struct service *service)
 {
 	if (service->is_kernel_loaded) {
@@ -140,9 +160,7 @@ err_t recover_restart(struct service *service)
 	case RS_SERVICE_UPDATING:
 		return E_BUSY;
 	case RS_SERVICE_DOWN:
-		service_set_state(service, RS_SERVICE_STARTING);
-		service->n_crashes_in_row = 0;
-		return start_service(service);
+		return recover_from_down(service);
 	case RS_SERVICE_NONE:
 	case RS_SERVICE_STARTING:
 	case RS_SERVICE_STATE_N:

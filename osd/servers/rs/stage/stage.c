@@ -9,7 +9,8 @@
  *	complete  free      stage_drop, when nobody uses it
  *
  * The hash is compared here and nowhere later: what a complete blob holds is what its name says for
- * as long as it is there, since nobody else can write to its memory.
+ * as long as it is there, since nobody else can write to its memory. Of parts of the boot image it
+ * is compared when one is asked for: most never are.
  */
 #include "osd/servers/rs/stage/stage.h"
 
@@ -18,7 +19,8 @@
 #include "osd/abi/errors.h"
 #include "proto/envelope/envelope_crypto.h"
 
-static struct blob stage_blobs[STAGE_N_BLOBS];
+static struct blob stage_blobs[STAGE_N_BLOBS], stage_boot[STAGE_N_BOOT];
+static uint32_t stage_n_boot;
 static uint64_t stage_budget_bytes;
 static uint64_t stage_used_bytes; /* sum of the blobs' totals, in whole pages */
 
@@ -49,15 +51,58 @@ void blob_unref(struct blob *blob)
 	}
 }
 
-struct blob *stage_find(const uint8_t hash[RS_HASH_LEN])
+static struct blob *stage_find_in(struct blob *blobs, uint32_t n, const uint8_t hash[RS_HASH_LEN])
 {
-	for (uint32_t i = 0; i < STAGE_N_BLOBS; i++) {
-		if (stage_blobs[i].bytes != NULL &&
-		        memcmp(stage_blobs[i].hash, hash, RS_HASH_LEN) == 0) {
-			return &stage_blobs[i];
+	for (uint32_t i = 0; i < n; i++) {
+		if (blobs[i].bytes != NULL && memcmp(blobs[i].hash, hash, RS_HASH_LEN) == 0) {
+			return &blobs[i];
 		}
 	}
 	return NULL;
+}
+
+struct blob *stage_find(const uint8_t hash[RS_HASH_LEN])
+{
+	struct blob *blob = stage_find_in(stage_boot, stage_n_boot, hash);
+
+	return blob != NULL ? blob : stage_find_in(stage_blobs, STAGE_N_BLOBS, hash);
+}
+
+void stage_add_boot(const uint8_t hash[RS_HASH_LEN], const uint8_t *bytes, uint64_t total)
+{
+	if (stage_n_boot == STAGE_N_BOOT || stage_find(hash) != NULL) {
+		return;
+	}
+	stage_boot[stage_n_boot] = (struct blob){
+	        .total = total, .held = total, .bytes = (uint8_t *)bytes, .is_claimed = true};
+	memcpy(stage_boot[stage_n_boot++].hash, hash, RS_HASH_LEN);
+}
+
+static bool stage_hash_is_right(const struct blob *blob)
+{
+	uint8_t hash[RS_HASH_LEN];
+
+	envelope_hash(blob->bytes, blob->total, hash);
+	return memcmp(hash, blob->hash, RS_HASH_LEN) == 0;
+}
+
+err_t stage_find_complete(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob)
+{
+	struct blob *blob = stage_find(hash);
+
+	if (blob == NULL) {
+		return E_NOTFOUND;
+	}
+	if (!blob_is_complete(blob)) {
+		return E_INCOMPLETE;
+	}
+	if (blob->is_claimed && !stage_hash_is_right(blob)) {
+		blob->bytes = NULL; /* from now on the hash can be staged */
+		return E_V_HASH;
+	}
+	blob->is_claimed = false;
+	*ret_blob = blob;
+	return E_OK;
 }
 
 static void stage_blob_free(struct blob *blob)
@@ -150,15 +195,12 @@ err_t stage_begin(
 
 err_t stage_advance(struct blob *blob, uint64_t bytes, nsec_t now)
 {
-	uint8_t hash[RS_HASH_LEN];
-
 	blob->held += bytes;
 	blob->touched = now;
 	if (!blob_is_complete(blob)) {
 		return E_OK;
 	}
-	envelope_hash(blob->bytes, blob->total, hash);
-	if (memcmp(hash, blob->hash, RS_HASH_LEN) != 0) {
+	if (!stage_hash_is_right(blob)) {
 		stage_blob_free(blob);
 		return E_V_HASH;
 	}
@@ -167,7 +209,7 @@ err_t stage_advance(struct blob *blob, uint64_t bytes, nsec_t now)
 
 err_t stage_drop(const uint8_t hash[RS_HASH_LEN])
 {
-	struct blob *blob = stage_find(hash);
+	struct blob *blob = stage_find_in(stage_blobs, STAGE_N_BLOBS, hash);
 
 	if (blob == NULL) {
 		return E_NOTFOUND;

@@ -1,5 +1,5 @@
 /*
- * Requests to the staging store. Nothing is staged that no admitted variant names by hash and
+ * Requests to the staging store. Nothing is staged that no admitted variant or kit names by hash and
  * length, so RS never holds a blob that nobody signed for; what is named is dropped only by an
  * order, or when the place is needed for what was admitted later.
  */
@@ -23,14 +23,16 @@ static err_t request_hash(
 	return sys_copy_from_grant(caller, request->grant, 0, ret_hash, RS_HASH_LEN);
 }
 
-/* Drop what a variant names and nobody else does. */
+/* Drop what a variant or kit names and nobody else does. A kit has no payload: its hash is none. */
 static void stage_request_forget(struct trust_variant *variant)
 {
-	if (!trust_names_elsewhere(&machine.trust, variant->variant.payload_hash, variant)) {
-		(void)stage_drop(variant->variant.payload_hash);
-	}
-	if (!trust_names_elsewhere(&machine.trust, variant->kit.state_hash, variant)) {
-		(void)stage_drop(variant->kit.state_hash);
+	const uint8_t *const hashes[] = {
+	        variant->variant.payload_hash, variant->kit.state_hash, variant->kit.flat_hash};
+
+	for (uint32_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
+		if (!trust_names_elsewhere(&machine.trust, hashes[i], variant)) {
+			(void)stage_drop(hashes[i]);
+		}
 	}
 }
 
@@ -192,7 +194,8 @@ static void stage_request_describe(
 }
 
 /*
- * RS_ADMIT: verify a variant and keep it; the answer says which blobs it wants, and what is here.
+ * RS_ADMIT: verify a variant or a kit and keep it; the answer says which blobs it wants, and what is
+ * here.
  */
 err_t rs_on_admit(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
@@ -210,5 +213,6 @@ err_t rs_on_admit(endpoint_t who, const struct rs_request *request, struct rs_re
 	memcpy(admitted.variant, v->hash, sizeof(admitted.variant));
 	stage_request_describe(v->variant.payload_hash, v->variant.payload_len, &admitted.blobs[0]);
 	stage_request_describe(v->kit.state_hash, v->kit.state_len, &admitted.blobs[1]);
+	stage_request_describe(v->kit.flat_hash, v->kit.flat_len, &admitted.blobs[2]);
 	return sys_copy_to_grant(who, request->grant, 0, &admitted, sizeof(admitted));
 }

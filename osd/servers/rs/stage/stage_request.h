@@ -7,5 +7,5 @@
 #include "osd/servers/rs/base/handler.h"
 #include "osd/servers/rs/trust/trust.h"
 
-/* Forget a variant, and drop what only it names. E_BUSY: it runs, or is about to. */
+/* Forget a variant or a kit, and drop what only it names. E_BUSY: it runs, or is about to. */
 __must_check err_t stage_request_drop(struct trust_variant *variant);

@@ -135,9 +135,39 @@ static void test_table_full(void)
 	assert(stage_used() == 0);
 }
 
+/*
+ * A part of the boot image needs no staging and cannot be dropped; what it is said to be is compared
+ * when it is asked for. A false name can be staged afterwards.
+ */
+static void test_boot(void)
+{
+	static uint8_t bytes[2][300];
+	uint8_t good[RS_HASH_LEN], bad[RS_HASH_LEN], hash[RS_HASH_LEN];
+	struct rs_blob record;
+	struct blob *blob;
+
+	make(bytes[0], 300, 11, good);
+	make(bytes[1], 300, 12, bad);
+	stage_add_boot(good, bytes[0], 300);
+	stage_add_boot(bad, bytes[0], 300);
+	assert(stage_used() == 0 && stage_count() == 0 && !stage_describe(0, &record));
+	assert(stage_begin(good, 300, 0, &blob) == E_OK && blob->held == 300);
+	assert(stage_find_complete(good, &blob) == E_OK && blob->bytes == bytes[0]);
+	assert(stage_drop(good) == E_NOTFOUND && stage_find(good) == blob);
+	assert(stage_find_complete(bad, &blob) == E_V_HASH);
+	assert(stage_find_complete(bad, &blob) == E_NOTFOUND);
+	assert(stage_begin(bad, 300, 0, &blob) == E_OK && blob->held == 0);
+	assert(stage_find_complete(bad, &blob) == E_INCOMPLETE);
+	assert(append(blob, bytes[1], 300, 0) == E_OK);
+	assert(stage_find_complete(bad, &blob) == E_OK && stage_drop(bad) == E_OK);
+	make(bytes[1], 300, 13, hash);
+	assert(stage_find_complete(hash, &blob) == E_NOTFOUND);
+}
+
 int main(void)
 {
 	stage_init(BUDGET);
+	test_boot();
 	test_resume();
 	test_wrong_hash();
 	test_budget();

@@ -6,7 +6,8 @@
  * Where a service lies in memory is nobody's business but that of the service which carries its
  * payloads, and so has the right to control RS. Others get the same records without what gives a
  * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
- * addresses or quote the words of the service that failed.
+ * addresses or quote the words of the service that failed. A layout that RS made itself is nobody's
+ * business at all.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -53,7 +54,9 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	record->generation = binary->generation.number;
 	record->generation_epoch = binary->generation.epoch;
 	kit_manifest_release_id(&binary->kit, record->release_id);
-	if (binary->image.header != NULL) {
+	record->n_made = binary->n_made;
+	record->is_machine_made = binary_is_machine_made(binary);
+	if (binary->image.header != NULL && !record->is_machine_made) {
 		record->base = binary->image.header->base;
 		memcpy(record->build_id, binary->image.header->build_id, sizeof(record->build_id));
 	}

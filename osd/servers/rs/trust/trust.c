@@ -13,6 +13,7 @@
 
 #include "osd/abi/errors.h"
 #include "proto/envelope/envelope_crypto.h"
+#include "proto/image/link.h"
 
 err_t trust_reason(enum envelope_reason reason)
 {
@@ -98,9 +99,14 @@ static void trust_learn_root(struct trust_state *t, const struct root_manifest *
 	envelope_hash(root, sizeof(*root), t->root_hash);
 }
 
-/* Open and verify an envelope of one kind. What it proves of root and time is kept. */
+#define TRUST_KIND(kind) (1u << (kind))
+
+/*
+ * Open and verify an envelope of one of the kinds (TRUST_KIND()s). What it proves of root and time
+ * is kept.
+ */
 static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
-        enum envelope_kind kind, struct envelope_view *ret_view)
+        unsigned int kinds, struct envelope_view *ret_view)
 {
 	struct trust trust = {
 	        .root_serial = t->root_serial,
@@ -118,7 +124,7 @@ static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, 
 	memcpy(trust.root_hash, t->root_hash, sizeof(trust.root_hash));
 	memcpy(trust.machine_id, t->machine_id, sizeof(trust.machine_id));
 	reason = envelope_open(bytes, len, ret_view);
-	if (reason == ENVELOPE_OK && ret_view->kind != kind) {
+	if (reason == ENVELOPE_OK && (TRUST_KIND(ret_view->kind) & kinds) == 0) {
 		return E_V_KIND;
 	}
 	if (reason == ENVELOPE_OK) {
@@ -126,7 +132,7 @@ static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, 
 	}
 	if (reason == ENVELOPE_OK) {
 		trust_learn_root(t, ret_view->root);
-		if (kind != ENVELOPE_OF_TIME) {
+		if (ret_view->kind != ENVELOPE_OF_TIME) {
 			trust_learn_time(t, envelope_time(ret_view, &trust), uptime);
 		}
 	}
@@ -191,16 +197,29 @@ struct trust_number trust_generation(const struct trust_state *t, const char *na
 	return service != NULL ? service->newest : (struct trust_number){0};
 }
 
-struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN])
+/* By its whole name. Names are hashes of different manifests, but nothing rests on that. */
+static struct trust_variant *trust_find(
+        struct trust_state *t, const uint8_t hash[RS_HASH_LEN], bool is_kit)
 {
 	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
 		struct trust_variant *v = &t->variants[i];
 
-		if (v->order != 0 && memcmp(v->hash, hash, sizeof(v->hash)) == 0) {
+		if (v->order != 0 && v->is_kit == is_kit &&
+		        memcmp(v->hash, hash, sizeof(v->hash)) == 0) {
 			return v;
 		}
 	}
 	return NULL;
+}
+
+struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN])
+{
+	return trust_find(t, hash, false);
+}
+
+struct trust_variant *trust_find_kit(struct trust_state *t, const uint8_t release_id[RS_HASH_LEN])
+{
+	return trust_find(t, release_id, true);
 }
 
 /* A free entry, or that of the variant which nobody uses for the longest time. NULL: none. */
@@ -218,28 +237,49 @@ static struct trust_variant *trust_variant_entry(struct trust_state *t)
 	return best;
 }
 
-err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
-        struct trust_variant **ret_variant)
+/* The entry of a kit, and of a variant unless that is NULL: found, or made. NULL: none is free. */
+static struct trust_variant *trust_entry_get(struct trust_state *t, const struct kit_manifest *kit,
+        const struct variant_manifest *variant)
 {
 	uint8_t hash[RS_HASH_LEN];
 	struct trust_variant *entry;
+
+	if (variant != NULL) {
+		variant_manifest_hash(variant, hash);
+	} else {
+		kit_manifest_release_id(kit, hash);
+	}
+	entry = trust_find(t, hash, variant == NULL);
+	if (entry != NULL) {
+		return entry;
+	}
+	entry = trust_variant_entry(t);
+	if (entry != NULL) {
+		memset(entry, 0, sizeof(*entry));
+		memcpy(entry->hash, hash, sizeof(hash));
+		entry->is_kit = variant == NULL;
+		entry->kit = *kit;
+		if (variant != NULL) {
+			entry->variant = *variant;
+		}
+	}
+	return entry;
+}
+
+err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+        struct trust_variant **ret_variant)
+{
+	struct trust_variant *entry;
 	struct envelope_view view;
-	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_VARIANT, &view);
+	err_t err = trust_verify(t, bytes, len, uptime,
+	        TRUST_KIND(ENVELOPE_OF_VARIANT) | TRUST_KIND(ENVELOPE_OF_KIT), &view);
 
 	if (err != E_OK) {
 		return err;
 	}
-	variant_manifest_hash(view.variant, hash);
-	entry = trust_find_variant(t, hash);
+	entry = trust_entry_get(t, view.kit, view.variant);
 	if (entry == NULL) {
-		entry = trust_variant_entry(t);
-		if (entry == NULL) {
-			return E_FULL;
-		}
-		memset(entry, 0, sizeof(*entry));
-		memcpy(entry->hash, hash, sizeof(hash));
-		entry->kit = *view.kit;
-		entry->variant = *view.variant;
+		return E_FULL;
 	}
 	entry->root_serial = view.root->serial;
 	entry->keys_end = envelope_keys_end(&view);
@@ -248,22 +288,66 @@ err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t
 	return E_OK;
 }
 
-/* Payload or description, whatever the length. */
-static bool trust_variant_names(const struct trust_variant *v, const uint8_t hash[RS_HASH_LEN])
+/*
+ * Is the kit in this envelope, and signed as the root asks that the machine was started with? The
+ * boot image is the host's word, as the root in it is; but orders come from somebody else.
+ */
+static bool trust_boot_kit_is_signed(const struct trust_state *t, const struct kit_manifest *kit,
+        const void *envelope, size_t len)
 {
-	return v->order != 0 && (memcmp(v->variant.payload_hash, hash, RS_HASH_LEN) == 0 ||
-	                                memcmp(v->kit.state_hash, hash, RS_HASH_LEN) == 0);
+	struct envelope_view view;
+	uint8_t hash[RS_HASH_LEN];
+
+	if (!t->has_root || envelope == NULL ||
+	        envelope_open(envelope, len, &view) != ENVELOPE_OK || view.kit == NULL ||
+	        memcmp(view.kit, kit, sizeof(*kit)) != 0) {
+		return false;
+	}
+	envelope_hash(view.root, sizeof(*view.root), hash);
+	return memcmp(hash, t->root_hash, sizeof(hash)) == 0 &&
+	       envelope_verify_kit(&view.part[1], view.root, 0) == ENVELOPE_OK;
+}
+
+err_t trust_add_kit(
+        struct trust_state *t, const struct kit_manifest *kit, const void *envelope, size_t len)
+{
+	struct trust_variant *entry = trust_entry_get(t, kit, NULL);
+
+	if (entry == NULL) {
+		return E_FULL;
+	}
+	entry->order = ++t->n_admitted;
+	entry->is_booted |= trust_boot_kit_is_signed(t, kit, envelope, len);
+	entry->n_users++; /* the image stays, and so does what is known of it */
+	return E_OK;
+}
+
+/* Does the entry name these bytes? len: UINT64_MAX: whatever the length. */
+static bool trust_entry_names(
+        const struct trust_variant *v, const uint8_t hash[RS_HASH_LEN], uint64_t len)
+{
+	const struct {
+		const uint8_t *hash;
+		uint64_t len;
+	} named[] = {
+	        {v->kit.state_hash, v->kit.state_len},
+	        {v->kit.flat_hash, v->kit.flat_len},
+	        {v->variant.payload_hash, v->variant.payload_len},
+	};
+
+	for (uint32_t i = 0; v->order != 0 && i < (v->is_kit ? 2u : 3u); i++) {
+		if (memcmp(named[i].hash, hash, RS_HASH_LEN) == 0 &&
+		        (len == UINT64_MAX || named[i].len == len)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool trust_names(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN], uint64_t len)
 {
-	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
-		const struct trust_variant *v = &t->variants[i];
-
-		if (v->order != 0 && ((memcmp(v->variant.payload_hash, hash, RS_HASH_LEN) == 0 &&
-		                              v->variant.payload_len == len) ||
-		                             (memcmp(v->kit.state_hash, hash, RS_HASH_LEN) == 0 &&
-		                                     v->kit.state_len == len))) {
+	for (uint32_t i = 0; len != UINT64_MAX && i < TRUST_N_VARIANTS; i++) {
+		if (trust_entry_names(&t->variants[i], hash, len)) {
 			return true;
 		}
 	}
@@ -274,7 +358,8 @@ bool trust_names_elsewhere(const struct trust_state *t, const uint8_t hash[RS_HA
         const struct trust_variant *but)
 {
 	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
-		if (&t->variants[i] != but && trust_variant_names(&t->variants[i], hash)) {
+		if (&t->variants[i] != but &&
+		        trust_entry_names(&t->variants[i], hash, UINT64_MAX)) {
 			return true;
 		}
 	}
@@ -288,7 +373,7 @@ struct trust_variant *trust_oldest(struct trust_state *t, const uint8_t hash[RS_
 	for (uint32_t i = 0; i < TRUST_N_VARIANTS; i++) {
 		struct trust_variant *v = &t->variants[i];
 
-		if (v->order != 0 && v->n_users == 0 && !trust_variant_names(v, hash) &&
+		if (v->order != 0 && v->n_users == 0 && !trust_entry_names(v, hash, UINT64_MAX) &&
 		        (oldest == NULL || v->order < oldest->order)) {
 			oldest = v;
 		}
@@ -313,7 +398,7 @@ err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t
         const struct order_manifest **ret_order)
 {
 	struct envelope_view view;
-	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_ORDER, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, TRUST_KIND(ENVELOPE_OF_ORDER), &view);
 
 	if (err == E_OK || err == E_V_EXPIRED) {
 		*ret_order = view.order;
@@ -331,15 +416,23 @@ err_t trust_order_is_new(const struct trust_state *t, const struct order_manifes
 	return trust_number_is_later(number, t->newest_order) ? E_OK : E_NOTFOUND;
 }
 
-/* What the component says of its variant is what was signed. */
-static err_t trust_component_match(
-        const struct order_component *c, const struct variant_manifest *variant)
+bool trust_is_machine_made(const struct order_component *component)
 {
-	if (memcmp(c->service, variant->service, SERVICE_NAME_SIZE) != 0) {
+	static const uint8_t none[RS_HASH_LEN];
+
+	return memcmp(component->variant_hash, none, sizeof(none)) == 0;
+}
+
+/* What the component says of its variant or kit is what was signed. */
+static err_t trust_component_match(const struct order_component *c, const struct trust_variant *v)
+{
+	const uint8_t *release_id = v->is_kit ? v->hash : v->variant.release_id;
+	uint32_t recipe = v->is_kit ? LINK_RECIPE : v->variant.recipe;
+
+	if (memcmp(c->service, v->kit.service, SERVICE_NAME_SIZE) != 0) {
 		return E_V_SERVICE;
 	}
-	return memcmp(c->release_id, variant->release_id, sizeof(c->release_id)) == 0 &&
-	                       c->recipe == variant->recipe
+	return memcmp(c->release_id, release_id, sizeof(c->release_id)) == 0 && c->recipe == recipe
 	               ? E_OK
 	               : E_V_RELEASE;
 }
@@ -350,32 +443,35 @@ static err_t trust_variant_is_current(
 {
 	uint64_t now = trust_time(t, uptime);
 
+	if (v->is_booted) {
+		return E_OK;
+	}
+	if (v->root_serial == 0) {
+		return E_V_UNADMITTED;
+	}
 	if (v->root_serial != t->root_serial) {
 		return E_V_ROOT;
 	}
 	if (now >= v->keys_end) {
 		return E_V_KEY_EXPIRED;
 	}
-	return now < v->variant.expires ? E_OK : E_V_EXPIRED;
+	return v->is_kit || now < v->variant.expires ? E_OK : E_V_EXPIRED;
 }
 
 err_t trust_component(struct trust_state *t, const struct order_manifest *order,
         const struct order_component *component, uint64_t uptime,
         struct trust_variant **ret_variant)
 {
-	static const uint8_t machine_made[RS_HASH_LEN];
 	struct trust_number generation = {order->epoch, component->generation};
-	struct trust_variant *v;
+	struct trust_variant *v = trust_is_machine_made(component)
+	                                  ? trust_find_kit(t, component->release_id)
+	                                  : trust_find_variant(t, component->variant_hash);
 	err_t err;
 
-	if (memcmp(component->variant_hash, machine_made, sizeof(machine_made)) == 0) {
-		return E_UNSUPPORTED;
-	}
-	v = trust_find_variant(t, component->variant_hash);
 	if (v == NULL) {
 		return E_V_UNADMITTED;
 	}
-	err = trust_component_match(component, &v->variant);
+	err = trust_component_match(component, v);
 	if (err == E_OK) {
 		err = trust_variant_is_current(t, v, uptime);
 	}
@@ -457,7 +553,7 @@ static void trust_statement_apply(
 err_t trust_statement(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime)
 {
 	struct envelope_view view;
-	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_STATEMENT, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, TRUST_KIND(ENVELOPE_OF_STATEMENT), &view);
 
 	if (err != E_OK) {
 		return err;
@@ -473,7 +569,7 @@ err_t trust_set_time(
         struct trust_state *t, const void *bytes, size_t len, uint64_t uptime, uint64_t next_nonce)
 {
 	struct envelope_view view;
-	err_t err = trust_verify(t, bytes, len, uptime, ENVELOPE_OF_TIME, &view);
+	err_t err = trust_verify(t, bytes, len, uptime, TRUST_KIND(ENVELOPE_OF_TIME), &view);
 
 	if (err != E_OK) {
 		return err;

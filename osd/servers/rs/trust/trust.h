@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What RS believes, and by which rules: the newest root, what time it is, floors and generations of
- * services, numbers of orders, and the variants that may be run or staged. No I/O, no globals, no
+ * services, numbers of orders, and the variants and kits that may be run or staged. No I/O, no globals, no
  * clock of its own: the caller says how long the machine has been up. Bytes are verified as they
  * come, and fields are read from those bytes only.
  *
@@ -19,22 +19,29 @@
 #include "proto/envelope/envelope.h"
 
 #define TRUST_N_SERVICES 64
-#define TRUST_N_VARIANTS 48
+#define TRUST_N_VARIANTS 96
 
 /* A number inside an epoch, the serial of a root. */
 struct trust_number {
 	uint64_t epoch, number;
 };
 
-/* A variant that was verified: what it says is true, whether it shall run is another question. */
+/*
+ * A variant that was verified: what it says is true, whether it shall run is another question. Or
+ * a kit alone, of which RS makes layouts itself; that has no variant manifest, and its name is the
+ * release id.
+ */
 struct trust_variant {
 	uint8_t hash[RS_HASH_LEN]; /* its name in orders */
+	bool is_kit;
+	bool is_booted; /* a kit that the machine started with, signed as its root asks: it stays */
 	struct kit_manifest kit;
 	struct variant_manifest variant;
-	uint64_t root_serial; /* it was verified under */
-	uint64_t keys_end;    /* unix s: first end of a key that signed it */
-	uint64_t order;       /* of admission; 0: the entry is free */
-	uint32_t n_users;     /* binaries made from it; such an entry stays */
+	uint64_t
+	        root_serial; /* it was verified under; 0: the host's word only, from the boot image */
+	uint64_t keys_end;   /* unix s: first end of a key that signed it */
+	uint64_t order;      /* of admission; 0: the entry is free */
+	uint32_t n_users;    /* binaries made from it; such an entry stays */
 };
 
 struct trust_service {
@@ -86,18 +93,27 @@ struct trust_number trust_generation(const struct trust_state *t, const char *na
 bool trust_number_is_later(struct trust_number a, struct trust_number b);
 
 /*
- * Verify a variant and keep it. E_V_*; E_FULL: every entry is in use. One that is known already is
- * verified and kept anew, which carries it over to a newer root.
+ * Verify a variant, or a kit alone, and keep it. E_V_*; E_FULL: every entry is in use. One that is
+ * known already is verified and kept anew, which carries it over to a newer root.
  */
 err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         struct trust_variant **ret_variant);
+/*
+ * A kit that the machine starts with. Its boot envelope (NULL: none) makes it one that orders may
+ * name, if the root that the machine was started with is in it and a release key signed the kit; its
+ * date does not matter. E_FULL.
+ */
+__must_check err_t trust_add_kit(
+        struct trust_state *t, const struct kit_manifest *kit, const void *envelope, size_t len);
+/* NULL: not admitted, or something else has this name. */
 struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN]);
-/* Does a kept variant name a payload or a state description of this hash and length? */
+struct trust_variant *trust_find_kit(struct trust_state *t, const uint8_t release_id[RS_HASH_LEN]);
+/* Does a kept entry name a payload, a flat kit or a state description of this hash and length? */
 bool trust_names(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN], uint64_t len);
 /* Does any but this one name the hash? */
 bool trust_names_elsewhere(const struct trust_state *t, const uint8_t hash[RS_HASH_LEN],
         const struct trust_variant *but);
-/* The variant that nobody uses for the longest time and that does not name the hash; NULL: none. */
+/* The entry that nobody uses for the longest time and that does not name the hash; NULL: none. */
 struct trust_variant *trust_oldest(struct trust_state *t, const uint8_t hash[RS_HASH_LEN]);
 /* Forget a variant. E_BUSY: a binary was made from it. */
 err_t trust_forget(struct trust_variant *variant);
@@ -112,9 +128,13 @@ err_t trust_order(struct trust_state *t, const void *bytes, size_t len, uint64_t
 /* E_NOTFOUND: its number is not above those accepted. E_V_STATEMENT: none of the newest root was
  * seen yet. */
 err_t trust_order_is_new(const struct trust_state *t, const struct order_manifest *order);
+/* Does the component leave its layout to RS: does it name a release and no variant? */
+bool trust_is_machine_made(const struct order_component *component);
 /*
  * May this component be run now? Its variant, verified under the newest root, with everything that
  * the component says of it; not expired, not below the floor, a later generation than all before.
+ * If it is machine-made: its kit, by the same rules, of the recipe that RS links by; one that the
+ * machine was booted with needs no newer root than that.
  */
 err_t trust_component(struct trust_state *t, const struct order_manifest *order,
         const struct order_component *component, uint64_t uptime,

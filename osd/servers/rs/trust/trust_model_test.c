@@ -21,9 +21,10 @@
 #include "osd/abi/errors.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
+#include "proto/image/link.h"
 
 #define N_STEPS 60
-#define N_KEPT 6 /* variants that orders choose from; far fewer than RS keeps */
+#define N_KEPT 6 /* variants and kits that orders choose from; far fewer than RS keeps */
 #define ORDER_LIFE 600
 
 struct number {
@@ -34,6 +35,7 @@ struct kept {
 	struct kit_manifest kit;
 	struct variant_manifest variant;
 	uint64_t serial; /* verified under */
+	bool is_kit;     /* no variant: the machine makes the layout */
 };
 
 /* What the machine ought to believe. */
@@ -254,9 +256,10 @@ static void admit(void)
 	uint64_t serial = draw_serial(), date = draw_date();
 	struct trust_variant *v;
 	struct kept *kept = &m.kept[m.n_kept % N_KEPT];
+	bool is_kit = draw(3) == 0;
 
-	did = "admit";
-	sample_of(ENVELOPE_OF_VARIANT, serial);
+	did = is_kit ? "admit a kit" : "admit";
+	sample_of(is_kit ? ENVELOPE_OF_KIT : ENVELOPE_OF_VARIANT, serial);
 	s.kit.counter = 4 + (uint32_t)draw(6);
 	s.kit.floor = 4 + (uint32_t)draw(s.kit.counter - 3);
 	s.variant.issued = date;
@@ -264,12 +267,19 @@ static void admit(void)
 	sample_bind(&s);
 	sample_sign(&s);
 	reason_if(&r, serial < m.serial, E_V_ROOT);
-	reason_if(&r, judged_at(date) >= date + SAMPLE_DAY, E_V_EXPIRED);
+	reason_if(&r, !is_kit && judged_at(date) >= date + SAMPLE_DAY, E_V_EXPIRED);
 	compare(trust_admit(&t, s.bytes, s.len, uptime, &v), &r);
-	if (r.n == 0) {
-		learn(serial, date);
-		*kept = (struct kept){.kit = s.kit, .variant = s.variant, .serial = serial};
-		m.n_kept++;
+	if (r.n > 0) {
+		return;
+	}
+	learn(serial, is_kit ? 0 : date); /* a release may be old */
+	*kept = (struct kept){
+	        .kit = s.kit, .variant = s.variant, .serial = serial, .is_kit = is_kit};
+	m.n_kept++;
+	for (uint32_t i = 0; is_kit && i < N_KEPT; i++) {
+		if (m.kept[i].is_kit && memcmp(&m.kept[i].kit, &s.kit, sizeof(s.kit)) == 0) {
+			m.kept[i].serial = serial; /* the same kit, shown again */
+		}
 	}
 }
 
@@ -298,6 +308,10 @@ static void order(void)
 	s.order.head.issued = date;
 	s.order.head.expires = date + ORDER_LIFE;
 	s.order.component[0].generation = generation.number;
+	if (kept->is_kit) {
+		s.order.component[0].recipe = LINK_RECIPE;
+		memset(s.order.component[0].variant_hash, 0, RS_HASH_LEN);
+	}
 	sample_sign(&s);
 	reason_if(&r, serial < m.serial, E_V_ROOT);
 	reason_if(&r, is_wrong_epoch, E_V_EPOCH);
@@ -317,7 +331,7 @@ static void order(void)
 	}
 	did = "component";
 	reason_if(&r, kept->serial != m.serial, E_V_ROOT);
-	reason_if(&r, time_now() >= kept->variant.expires, E_V_EXPIRED);
+	reason_if(&r, !kept->is_kit && time_now() >= kept->variant.expires, E_V_EXPIRED);
 	reason_if(&r, kept->kit.counter < floor_now(), E_V_FLOOR);
 	reason_if(&r, !is_later(generation, m.newest), E_V_REPLAY);
 	compare(trust_component(&t, seen, order_components(seen), uptime, &v), &r);

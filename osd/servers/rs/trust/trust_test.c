@@ -9,6 +9,7 @@
 #include "osd/abi/errors.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
+#include "proto/image/link.h"
 
 static struct trust_state t;
 static struct sample s; /* what is shown next */
@@ -360,8 +361,6 @@ static void test_components(void)
 	assert(tell_statement(5) == E_OK);
 	sample_of(ENVELOPE_OF_ORDER, 5);
 	assert(show_order() == E_V_UNADMITTED);
-	memset(s.order.component[0].variant_hash, 0, RS_HASH_LEN);
-	assert(show_order() == E_UNSUPPORTED);
 	assert(admit(5, SAMPLE_NOW) == E_OK);
 	sample_of(ENVELOPE_OF_ORDER, 5);
 	s.variant.issued = SAMPLE_NOW;
@@ -381,6 +380,133 @@ static void test_components(void)
 	sample_of(ENVELOPE_OF_ORDER, 5);
 	sample_sign(&s);
 	assert(trust_admit(&t, s.bytes, s.len, 0, &v) == E_V_KIND);
+}
+
+/* The sample's kit alone, under a root of this serial. */
+static err_t admit_kit(uint64_t serial)
+{
+	sample_of(ENVELOPE_OF_KIT, serial);
+	return show_variant(NULL);
+}
+
+/* An order that leaves the layout of the sample's kit to the machine. */
+static void machine_made(uint64_t serial, uint64_t number)
+{
+	sample_of(ENVELOPE_OF_ORDER, serial);
+	sample_bind(&s);
+	s.order.head.transaction = number;
+	s.order.component[0].generation = 9;
+	s.order.component[0].recipe = LINK_RECIPE;
+	memset(s.order.component[0].variant_hash, 0, RS_HASH_LEN);
+}
+
+/* A kit alone: by its release id, of the linker's recipe, by the rules of variants. */
+static void test_machine_made(void)
+{
+	struct trust_variant *v;
+
+	boot(SAMPLE_NOW, 5);
+	assert(tell_statement(5) == E_OK);
+	machine_made(5, 1);
+	assert(show_order() == E_V_UNADMITTED);
+	assert(admit(5, SAMPLE_NOW) == E_OK); /* a variant of it is not the kit */
+	machine_made(5, 1);
+	assert(show_order() == E_V_UNADMITTED);
+	assert(admit_kit(5) == E_OK);
+	machine_made(5, 1);
+	s.order.component[0].recipe++;
+	assert(show_order() == E_V_RELEASE);
+	machine_made(5, 1);
+	memcpy(s.order.component[0].service, "ds\0", 3);
+	assert(show_order() == E_V_SERVICE);
+	machine_made(5, 1);
+	s.order.component[0].generation = 3;
+	assert(show_order() == E_V_REPLAY);
+	machine_made(5, 1);
+	assert(show_order() == E_OK);
+	v = trust_find_kit(&t, s.order.component[0].release_id);
+	assert(v != NULL && v->is_kit && trust_find_variant(&t, v->hash) == NULL);
+	sample_of(ENVELOPE_OF_STATEMENT, 5);
+	s.statement.service[1].floor = s.kit.counter + 1;
+	assert(show_statement() == E_OK);
+	machine_made(5, 2);
+	assert(show_order() == E_V_FLOOR);
+}
+
+/* A name of one sort is none of the other: an order that names a kit as its variant. */
+static void test_kit_is_no_variant(void)
+{
+	boot(SAMPLE_NOW, 5);
+	assert(tell_statement(5) == E_OK && admit_kit(5) == E_OK);
+	machine_made(5, 1);
+	memcpy(s.order.component[0].variant_hash, s.order.component[0].release_id, RS_HASH_LEN);
+	assert(show_order() == E_V_UNADMITTED);
+}
+
+/* A newer root, or the end of the release key: the kit must be shown again. */
+static void test_kit_ends(void)
+{
+	boot(SAMPLE_NOW, 5);
+	assert(admit_kit(5) == E_OK && tell_statement(6) == E_OK);
+	machine_made(6, 1);
+	assert(show_order() == E_V_ROOT);
+	assert(admit_kit(6) == E_OK);
+	machine_made(6, 1);
+	assert(show_order() == E_OK);
+	sample_of(ENVELOPE_OF_KIT, 6);
+	t.variants[0].keys_end = SAMPLE_NOW;
+	machine_made(6, 2);
+	assert(show_order() == E_V_KEY_EXPIRED);
+}
+
+/* What the machine was booted with: known, but only as far as it was signed under the root at boot. */
+static void test_kit_of_boot(void)
+{
+	struct trust_variant *v;
+
+	boot(SAMPLE_NOW, 5);
+	assert(trust_add_kit(&t, &s.kit, NULL, 0) == E_OK);
+	assert(trust_names(&t, s.kit.flat_hash, s.kit.flat_len));
+	assert(tell_statement(5) == E_OK);
+	machine_made(5, 1);
+	assert(show_order() == E_V_UNADMITTED); /* the host's word is not a signature */
+	assert(admit_kit(5) == E_OK);
+	machine_made(5, 1);
+	assert(show_order() == E_OK);
+
+	boot(SAMPLE_NOW, 5);
+	sample_sign(&s);
+	s.bytes[s.len - 1] ^= 1; /* of the variant's signature: not asked for */
+	assert(trust_add_kit(&t, &s.kit, s.bytes, s.len) == E_OK);
+	assert(tell_statement(6) == E_OK);
+	machine_made(6, 1);
+	assert(show_order() == E_OK); /* also under a newer root */
+	v = trust_find_kit(&t, s.order.component[0].release_id);
+	assert(v != NULL && trust_forget(v) == E_BUSY);
+}
+
+/* A boot envelope that proves nothing: another kit's, another root's, not signed by release. */
+static void test_kit_of_boot_unsigned(void)
+{
+	struct kit_manifest kit;
+
+	for (int i = 0; i < 3; i++) {
+		boot(SAMPLE_NOW, 5);
+		kit = s.kit;
+		if (i == 0) {
+			s.kit.rank++;
+		} else if (i == 1) {
+			s.root.serial = 6;
+		} else {
+			sample_by(&s, ENVELOPE_KIT, SAMPLE_VARIANT);
+		}
+		sample_bind(&s);
+		sample_sign(&s);
+		assert(trust_add_kit(&t, &kit, s.bytes, s.len) == E_OK);
+		assert(tell_statement(6) == E_OK);
+		machine_made(6, 1);
+		assert(show_order() == E_V_UNADMITTED);
+	}
 }
 
 /* A life counts from the date that a document bears, and a date ahead is no reason to refuse. */
@@ -428,6 +554,9 @@ static void test_table(void)
 	assert(trust_names(&t, s.variant.payload_hash, s.variant.payload_len));
 	assert(!trust_names(&t, s.variant.payload_hash, s.variant.payload_len + 1));
 	assert(trust_names(&t, s.kit.state_hash, s.kit.state_len));
+	assert(trust_names(&t, s.kit.flat_hash, s.kit.flat_len));
+	assert(!trust_names(&t, s.kit.flat_hash, s.kit.flat_len + 1));
+	assert(!trust_names(&t, s.kit.flat_hash, UINT64_MAX));
 	assert(!trust_names(&t, s.kit.files_hash, s.kit.state_len));
 	for (uint32_t i = 0; i < 2 * TRUST_N_VARIANTS; i++) {
 		sample_of(ENVELOPE_OF_VARIANT, 5);
@@ -470,6 +599,23 @@ static void test_named_elsewhere(void)
 	assert(!trust_names(&t, s.kit.state_hash, s.variant.payload_len));
 }
 
+/* A kit names its flat kit and its description, and no payload: not even that of no bytes. */
+static void test_kit_names(void)
+{
+	static const uint8_t none[RS_HASH_LEN];
+	struct trust_variant *kit;
+
+	boot(SAMPLE_NOW, 5);
+	sample_of(ENVELOPE_OF_KIT, 5);
+	assert(show_variant(&kit) == E_OK);
+	assert(trust_names(&t, s.kit.flat_hash, s.kit.flat_len));
+	assert(trust_names(&t, s.kit.state_hash, s.kit.state_len));
+	assert(!trust_names(&t, none, 0));
+	assert(!trust_names_elsewhere(&t, s.kit.flat_hash, kit));
+	assert(admit(5, SAMPLE_NOW) == E_OK);
+	assert(trust_names_elsewhere(&t, s.kit.flat_hash, kit));
+}
+
 static void test_nothing_without_root(void)
 {
 	static const uint8_t machine_id[16] = "machine number 1";
@@ -504,10 +650,16 @@ int main(void)
 	test_time_is_whole();
 	test_time_moves_time_only();
 	test_components();
+	test_machine_made();
+	test_kit_is_no_variant();
+	test_kit_ends();
+	test_kit_of_boot();
+	test_kit_of_boot_unsigned();
 	test_dated_ahead();
 	test_key_ends();
 	test_table();
 	test_named_elsewhere();
+	test_kit_names();
 	test_nothing_without_root();
 	return EXIT_SUCCESS;
 }

@@ -120,6 +120,9 @@ static const uint8_t *hook_part(const struct boot_item *item, uint32_t part, uin
 	case HOOK_ENVELOPE:
 		*ret_len = item->envelope_len;
 		return item->envelope;
+	case HOOK_FLAT:
+		*ret_len = item->flat_len;
+		return item->flat;
 	}
 	return NULL;
 }

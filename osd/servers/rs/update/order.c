@@ -206,14 +206,21 @@ static err_t order_restart(const struct order_manifest *order)
 	return service == NULL ? E_NOTFOUND : recover_restart(service);
 }
 
+/* What is to be dropped: a variant, or a kit alone, by its release id. NULL: not admitted. */
+static struct trust_variant *order_find(const struct order_component *c)
+{
+	struct trust_variant *v = trust_find_variant(&machine.trust, c->variant_hash);
+
+	return v != NULL ? v : trust_find_kit(&machine.trust, c->variant_hash);
+}
+
 /* All or nothing: look at each before the first is dropped. */
 static err_t order_drop(const struct order_manifest *order)
 {
 	const struct order_component *c = order_components(order);
 
 	for (uint32_t i = 0; i < order->n_components; i++) {
-		const struct trust_variant *v =
-		        trust_find_variant(&machine.trust, c[i].variant_hash);
+		const struct trust_variant *v = order_find(&c[i]);
 
 		if (v == NULL) {
 			return E_V_UNADMITTED;
@@ -223,7 +230,7 @@ static err_t order_drop(const struct order_manifest *order)
 		}
 	}
 	for (uint32_t i = 0; i < order->n_components; i++) {
-		struct trust_variant *v = trust_find_variant(&machine.trust, c[i].variant_hash);
+		struct trust_variant *v = order_find(&c[i]);
 
 		if (v != NULL && stage_request_drop(v) != E_OK) {
 			rs_panic("a variant that nobody uses is in use");

@@ -85,6 +85,11 @@ struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t ha
 	abort();
 }
 
+struct trust_variant *trust_find_kit(struct trust_state *t, const uint8_t release_id[RS_HASH_LEN])
+{
+	abort();
+}
+
 err_t stage_request_drop(struct trust_variant *v)
 {
 	abort();

@@ -171,8 +171,8 @@ void report_refused(struct update_txn *txn, const struct message *msg);
 /* The service, if it can be updated now. E_NOTFOUND, E_NOT_UPDATABLE, E_STATE. */
 __must_check err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_service);
 /*
- * Check what is staged for a variant that is to become this generation of the service; *ret_binary
- * holds references to it.
+ * Check what is staged for a variant or a kit that is to become this generation of the service, and
+ * make the layout of a kit; *ret_binary holds references to it. E_NOTFOUND: it is not staged.
  */
 __must_check err_t verify_update(struct trust_variant *variant, struct trust_number generation,
         const struct service *service, struct binary *ret_binary);

@@ -56,7 +56,7 @@ static void report_new_ended(
 	bool is_heap = event->kind == SLOT_EVENT_FAULT && event->w[0] == FAULT_PAGE_UNCOMMITTED &&
 	               event->w[1] - c->instance.heap < c->instance.heap_limit;
 
-	event_describe(event, text, sizeof(text));
+	event_describe(event, &c->instance, &c->binary, text, sizeof(text));
 	txn_fail(txn, c, is_heap ? E_ARENA : event_error(event), text);
 }
 
@@ -109,7 +109,7 @@ static void report_old(
 		report_prepared(txn, c, event);
 		return;
 	}
-	event_describe(event, why, sizeof(why));
+	event_describe(event, &c->service->instance, &c->service->binary, why, sizeof(why));
 	txn_lost(txn, c, event_error(event), why);
 }
 

@@ -62,7 +62,8 @@ void component_settle(struct update_txn *t, struct txn_component *c)
 	txn_reach(t, c);
 }
 
-void event_describe(const struct slot_event *event, char *ret_text, size_t size)
+void event_describe(const struct slot_event *event, const struct instance *instance,
+        const struct binary *binary, char *ret_text, size_t size)
 {
 	ret_text[0] = '\0';
 }

@@ -271,6 +271,17 @@ static bool txn_has_news(const struct update_txn *txn)
 	return false;
 }
 
+/* Where it lies, if that is known outside anyway; else what was committed to. */
+static void txn_show_layout(const struct binary *binary, struct rs_result *result)
+{
+	if (binary_is_machine_made(binary)) {
+		memcpy(result->commitment, binary->layout.commitment, sizeof(result->commitment));
+		return;
+	}
+	result->base = binary->image.header->base;
+	memcpy(result->build_id, binary->image.header->build_id, sizeof(result->build_id));
+}
+
 static void txn_finish_result(struct update_txn *txn)
 {
 	const struct service *service = txn_subject(txn)->service;
@@ -281,9 +292,7 @@ static void txn_finish_result(struct update_txn *txn)
 	if (service->binary.image.header != NULL) {
 		result->generation = service->binary.generation.number;
 		result->generation_epoch = service->binary.generation.epoch;
-		result->base = service->binary.image.header->base;
-		memcpy(result->build_id, service->binary.image.header->build_id,
-		        sizeof(result->build_id));
+		txn_show_layout(&service->binary, result);
 	}
 	journal_add(&(struct journal_entry){
 	        .kind = RS_EVENT_RESULT,

@@ -1,7 +1,8 @@
 /*
  * Can what an order names be run here? That the variant is to be believed, and that the order may
  * name it, was decided in trust.c. Now payload and description, which the store keeps under the
- * hash of their bytes, must be there and well formed; last comes what only this machine knows.
+ * hash of their bytes, must be there and well formed; last comes what only this machine knows. Of a
+ * component that names no variant the payload is made here, of the flat kit.
  */
 #include "osd/servers/rs/update/priv.h"
 
@@ -16,21 +17,6 @@
 #include "osd/servers/rs/trust/trust.h"
 
 static struct vm_region verify_regions[RS_N_REGIONS];
-
-/* A complete blob by its hash. E_NOTFOUND; E_INCOMPLETE: its last bytes have not come yet. */
-static err_t verify_blob(const uint8_t hash[RS_HASH_LEN], struct blob **ret_blob)
-{
-	struct blob *blob = stage_find(hash);
-
-	if (blob == NULL) {
-		return E_NOTFOUND;
-	}
-	if (!blob_is_complete(blob)) {
-		return E_INCOMPLETE;
-	}
-	*ret_blob = blob;
-	return E_OK;
-}
 
 /*
  * The signature covers the hash of the payload; here the bytes must also be an image of that
@@ -48,59 +34,92 @@ static err_t verify_image(struct binary *binary)
 	return binary_describe(binary) ? E_OK : E_V_DESCRIPTION;
 }
 
-/* All that depends on the variant and what was staged for it, but not on this machine. */
-static err_t verify_staged(
-        struct trust_variant *v, struct trust_number generation, struct binary *ret_binary)
+/* The flat kit. What the service runs from may be of the same release: then it was checked. */
+static err_t verify_flat(const struct service *service, struct binary *binary)
 {
-	struct binary binary = {
-	        .kit = v->kit,
-	        .generation = generation,
-	        .variant = v,
-	};
-	err_t err = verify_blob(v->variant.payload_hash, &binary.payload_blob);
+	err_t err = stage_find_complete(binary->kit.flat_hash, &binary->flat_blob);
 
-	if (err == E_OK) {
-		err = verify_blob(v->kit.state_hash, &binary.description_blob);
-	}
 	if (err != E_OK) {
 		return err;
 	}
-	binary.payload_bytes = binary.payload_blob->total;
-	binary.description = binary.description_blob->bytes;
-	binary.description_bytes = binary.description_blob->total;
-	memcpy(binary.payload_hash, binary.payload_blob->hash, RS_HASH_LEN);
-	err = verify_image(&binary);
-	if (err == E_OK) {
-		*ret_binary = binary;
+	binary->flat.bytes = binary->flat_blob->bytes;
+	binary->flat.n_bytes = binary->flat_blob->total;
+	if (binary->flat.bytes == service->binary.flat.bytes) {
+		binary->flat = service->binary.flat;
 	}
-	return err;
+	return E_OK;
 }
 
 /*
- * The old instance's memory must stay where it is while the new one looks at it: device and DMA
- * memory cannot, and the new image's window must be free.
+ * What the kit names: its description, and the flat kit, which a variant can do without. *ret_binary
+ * holds no references yet.
  */
-static err_t verify_room(const struct service *service, const struct binary *binary)
+static err_t verify_kit(struct trust_variant *v, struct trust_number generation,
+        const struct service *service, struct binary *ret_binary)
 {
-	const struct image_header *image = binary->image.header;
-	struct span_set window;
+	struct binary binary = {.kit = v->kit, .generation = generation, .variant = v};
+	err_t err = stage_find_complete(v->kit.state_hash, &binary.description_blob);
+
+	if (err != E_OK) {
+		return err;
+	}
+	binary.description = binary.description_blob->bytes;
+	binary.description_bytes = binary.description_blob->total;
+	err = verify_flat(service, &binary);
+	if (err != E_OK && v->is_kit) {
+		return err;
+	}
+	*ret_binary = binary;
+	return E_OK;
+}
+
+/* The payload that was staged for a variant. */
+static err_t verify_staged(struct binary *binary)
+{
+	err_t err =
+	        stage_find_complete(binary->variant->variant.payload_hash, &binary->payload_blob);
+
+	if (err != E_OK) {
+		return err;
+	}
+	binary->payload_bytes = binary->payload_blob->total;
+	memcpy(binary->payload_hash, binary->payload_blob->hash, RS_HASH_LEN);
+	return verify_image(binary);
+}
+
+/*
+ * What the running instance takes in its space. Its memory must stay where it is while the new one
+ * looks at it: device and DMA memory cannot.
+ */
+static err_t verify_taken(const struct service *service, struct span_set *ret_taken)
+{
 	uint32_t n;
 	err_t err = memory_regions(service->instance.space, verify_regions, RS_N_REGIONS, &n);
 
-	span_set_init(&window);
-	if (err == E_OK) {
-		err = span_set_add(&window, image->base, image->window_len);
-	}
+	span_set_init(ret_taken);
 	for (uint32_t i = 0; err == E_OK && i < n; i++) {
 		const struct vm_region *region = &verify_regions[i];
 
 		if ((region->flags & (VM_REGION_DMA | VM_REGION_DEVICE)) != 0) {
 			err = E_NOT_UPDATABLE;
-		} else if (span_set_hits(&window, region->va, region->bytes)) {
-			err = E_V_OVERLAP;
+		} else {
+			err = span_set_add(ret_taken, region->va, region->bytes);
 		}
 	}
 	return err;
+}
+
+/* A payload that was made elsewhere: it must be whole, and its window free. */
+static err_t verify_host_made(struct binary *binary, const struct span_set *taken)
+{
+	err_t err = verify_staged(binary);
+
+	if (err != E_OK) {
+		return err;
+	}
+	return span_set_hits(taken, binary->image.header->base, binary->image.header->window_len)
+	               ? E_V_OVERLAP
+	               : E_OK;
 }
 
 err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_service)
@@ -123,16 +142,26 @@ err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_ser
 err_t verify_update(struct trust_variant *variant, struct trust_number generation,
         const struct service *service, struct binary *ret_binary)
 {
+	static struct span_set taken;
 	struct binary binary;
-	err_t err = verify_staged(variant, generation, &binary);
+	err_t err = verify_kit(variant, generation, service, &binary);
 
 	if (err == E_OK) {
-		err = verify_room(service, &binary);
+		err = verify_taken(service, &taken);
+	}
+	if (err == E_OK) {
+		err = variant->is_kit ? binary_make(&binary, &taken)
+		                      : verify_host_made(&binary, &taken);
 	}
 	if (err != E_OK) {
 		return err;
 	}
-	blob_ref(binary.payload_blob);
+	if (binary.payload_blob != NULL) {
+		blob_ref(binary.payload_blob);
+	}
+	if (binary.flat_blob != NULL) {
+		blob_ref(binary.flat_blob);
+	}
 	blob_ref(binary.description_blob);
 	binary.variant->n_users++;
 	*ret_binary = binary;

@@ -171,7 +171,8 @@ void journal_quiet(bool is)
 	is_quiet = is;
 }
 
-void event_describe(const struct slot_event *event, char *ret_text, size_t size)
+void event_describe(const struct slot_event *event, const struct instance *instance,
+        const struct binary *binary, char *ret_text, size_t size)
 {
 	assert(snprintf(ret_text, size, "ended") > 0);
 }
