@@ -43,22 +43,6 @@ static int kit_put(int dir_fd, const char *path, const void *bytes, size_t len)
 	return fd < 0 ? -errno : kit_fd_write(fd, bytes, len);
 }
 
-/* Its directory first. The paths were judged when the list was read. */
-static int kit_put_listed(const struct kit_dir *dir, size_t i, int dir_fd)
-{
-	const struct kit_list_entry *entry = &dir->list.entries[i];
-	const char *slash = strchr(entry->path, '/');
-	char name[KIT_PATH_MAX + 1];
-
-	if (slash) {
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(slash - entry->path), entry->path);
-		if (mkdirat(dir_fd, name, KIT_DIR_MODE) < 0 && errno != EEXIST) {
-			return -errno;
-		}
-	}
-	return kit_put(dir_fd, entry->path, dir->bytes[i], entry->len);
-}
-
 /*
  * Files, list, manifest, signature: what makes it a kit comes last. Synced whole, since it is
  * renamed next.
@@ -69,7 +53,8 @@ static int kit_put_all(const struct kit_dir *dir, int dir_fd)
 	int r = 0;
 
 	for (i = 0; r == 0 && i < dir->list.n; i++) {
-		r = kit_put_listed(dir, i, dir_fd);
+		r = kit_put(
+		        dir_fd, dir->list.entries[i].path, dir->bytes[i], dir->list.entries[i].len);
 	}
 	if (r == 0) {
 		r = kit_put(dir_fd, KIT_LIST, dir->list_bytes, dir->list_len);
@@ -151,34 +136,24 @@ int kit_dir_put_signed(const char *path, const void *part, size_t len, struct ki
 	return r < 0 ? kit_fault_file(ret_fault, r, path, KIT_SIGNED) : 0;
 }
 
-/* Every directory of the top is walked into, since there is no list yet; a link to one is none. */
-static bool kit_found_dir(const struct kit_walk *walk, int dir_fd, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
 /*
  * Every file that is there gets a line; one that is no regular file, or too long, ends the
  * listing.
  */
-static int kit_found_file(struct kit_walk *walk, int dir_fd, const char *path)
+static int kit_found_file(struct kit_walk *walk, int dir_fd, const char *name)
 {
-	const char *slash = strrchr(path, '/');
 	_cleanup_(kit_bytes_freep) uint8_t *bytes = NULL;
 	struct kit_list_entry entry = {0};
 	size_t len;
-	int r = kit_file_load(
-	        dir_fd, slash ? slash + 1 : path, KIT_FILE_BYTES_MAX, KIT_LENGTH_ANY, &bytes, &len);
+	int r = kit_file_load(dir_fd, name, KIT_FILE_BYTES_MAX, KIT_LENGTH_ANY, &bytes, &len);
 
-	if (r == 0 && strlen(path) > KIT_PATH_MAX) {
+	if (r == 0 && strlen(name) > KIT_PATH_MAX) {
 		r = -ENAMETOOLONG;
 	}
 	if (r < 0) {
-		return kit_fault_file(walk->fault, r, walk->place, path);
+		return kit_fault_file(walk->fault, r, walk->place, name);
 	}
-	strcpy(entry.path, path);
+	strcpy(entry.path, name);
 	entry.len = len;
 	envelope_hash(bytes, len, entry.hash);
 	return kit_list_add(walk->list, &entry, walk->place, walk->fault);
@@ -188,11 +163,8 @@ int kit_dir_list(const char *path, struct kit_list *ret_list, struct kit_fault *
 {
 	_cleanup_(kit_fd_closep) int fd = -1;
 	struct kit_list list = {0};
-	struct kit_walk walk = {.place = path,
-	        .is_dir = kit_found_dir,
-	        .file = kit_found_file,
-	        .list = &list,
-	        .fault = ret_fault};
+	struct kit_walk walk = {
+	        .place = path, .file = kit_found_file, .list = &list, .fault = ret_fault};
 	int r = kit_subdir_open(AT_FDCWD, path, &fd);
 
 	r = r < 0 ? kit_fault_file(ret_fault, r, path, "") : kit_walk_run(&walk, fd);

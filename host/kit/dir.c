@@ -227,12 +227,6 @@ static int kit_read_list(struct kit_dir *dir, int fd, const char *path, struct k
 	return kit_list_parse(&dir->list, dir->list_bytes, dir->list_len, path, ret_fault);
 }
 
-/* Directories that the list has files in; any other ends the walk. */
-static bool kit_known_dir(const struct kit_walk *walk, int dir_fd, const char *name)
-{
-	return kit_list_has_dir(walk->list, name);
-}
-
 /*
  * The kit's own three files, and those of the list. A stray file is refused although nobody
  * would read it: it is not what was released.
@@ -246,24 +240,6 @@ static int kit_known_file(struct kit_walk *walk, int dir_fd, const char *path)
 	(void)kit_fault_file(walk->fault, -EBADMSG, walk->place, path);
 	return kit_fault_set(walk->fault, -EBADMSG, walk->fault->place,
 	        "not in the kit's list of files; remove it, or make the kit again");
-}
-
-/* One file of the list, with the directory it lies in opened first. */
-static int kit_read_file(
-        int fd, const struct kit_list_entry *entry, uint8_t **ret_bytes, size_t *ret_len)
-{
-	_cleanup_(kit_fd_closep) int sub = -1;
-	const char *slash = strchr(entry->path, '/');
-	char dir[KIT_PATH_MAX + 1];
-	int r = 0;
-
-	if (slash) {
-		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - entry->path), entry->path);
-		r = kit_subdir_open(fd, dir, &sub);
-	}
-	return r < 0 ? r
-	             : kit_file_load(slash ? sub : fd, slash ? slash + 1 : entry->path,
-	                       KIT_FILE_BYTES_MAX, entry->len, ret_bytes, ret_len);
 }
 
 /*
@@ -284,7 +260,8 @@ static int kit_read_files(
 	for (i = 0; i < dir->list.n; i++) {
 		const struct kit_list_entry *entry = &dir->list.entries[i];
 
-		r = kit_read_file(fd, entry, &dir->bytes[i], &len);
+		r = kit_file_load(
+		        fd, entry->path, KIT_FILE_BYTES_MAX, entry->len, &dir->bytes[i], &len);
 		if (r == 0) {
 			envelope_hash(dir->bytes[i], len, hash);
 			r = memcmp(hash, entry->hash, sizeof(hash)) == 0 ? 0 : -EBADMSG;
@@ -399,11 +376,8 @@ static int kit_read_all(struct kit_dir *dir, const char *path, const struct kit_
         struct kit_fault *ret_fault)
 {
 	_cleanup_(kit_fd_closep) int fd = -1;
-	struct kit_walk walk = {.place = path,
-	        .is_dir = kit_known_dir,
-	        .file = kit_known_file,
-	        .list = &dir->list,
-	        .fault = ret_fault};
+	struct kit_walk walk = {
+	        .place = path, .file = kit_known_file, .list = &dir->list, .fault = ret_fault};
 	int r = kit_open(path, &fd, ret_fault);
 
 	if (r == 0 && demand) {

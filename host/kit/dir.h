@@ -9,7 +9,7 @@
  *   files             the list (list.h); the manifest holds its hash
  *   ...               exactly the files of the list
  *
- * Nothing but regular files and the directories they lie in is accepted, no link is
+ * Nothing but regular files is accepted, no link is
  * followed, nothing is opened in a way that can block, and nothing is larger than the
  * list says.
  */

@@ -18,8 +18,8 @@
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
 
-/* A list may name more than a kit needs, in directories too. */
-#define OBJECT "objects/0000-a.o"
+/* One file of the list, for whatever can be done to one. */
+#define FILE_ANY "service"
 
 /* The least that the linker's checker accepts: one piece of text. */
 static struct flat_file {
@@ -119,14 +119,13 @@ static void make(struct spoilt *s)
 	s->demand.time = SAMPLE_NOW;
 	s->demand.release_id = s->release_id;
 	remove_all("kit");
-	assert(mkdir("kit", 0755) == 0 && mkdir("kit/objects", 0755) == 0);
-	put_text("kit/" OBJECT, "machine code");
+	assert(mkdir("kit", 0755) == 0);
+	put_text("kit/" FILE_ANY, "service tty\n");
 	put_text("kit/state", SAMPLE_DESCRIPTION);
 	put("kit/flat", &flat_good, sizeof(flat_good));
 	s->sample.kit.flat_len = sizeof(flat_good);
 	envelope_hash(&flat_good, sizeof(flat_good), s->sample.kit.flat_hash);
 	put_text("kit/names", "main\n");
-	put_text("kit/service", "service tty\n");
 	put_text("kit/recipe", KIT_RECIPE_HEAD "recipe 2\n");
 	finish(s);
 	sign(s);
@@ -157,7 +156,7 @@ static void put_flat(struct spoilt *s, const struct flat_file *flat)
 		__VA_ARGS__;                                                                       \
 	}
 
-#define PATCH put_text("kit/" OBJECT, "evil machine")
+#define PATCH put_text("kit/" FILE_ANY, "service evil")
 #define INSTEAD(path, make_it)                                                                     \
 	do {                                                                                       \
 		remove_all(path);                                                                  \
@@ -167,12 +166,12 @@ static void put_flat(struct spoilt *s, const struct flat_file *flat)
 SPOIL(nothing, )
 SPOIL(no_unsigned, assert(unlink("kit/manifest") == 0))
 SPOIL(any_release, s->demand.release_id = NULL)
-/* Objects that nobody signed, more and more of the rest adapted. */
+/* A file that nobody signed, more and more of the rest adapted. */
 SPOIL(patched, PATCH)
 SPOIL(patched_list, PATCH; finish(s); assert(unlink("kit/manifest") == 0))
 SPOIL(patched_manifest, PATCH; finish(s))
-SPOIL(longer, put_text("kit/" OBJECT, "machine code and more"))
-SPOIL(shorter, put_text("kit/" OBJECT, "machine"))
+SPOIL(longer, put_text("kit/" FILE_ANY, "service tty\nand more"))
+SPOIL(shorter, put_text("kit/" FILE_ANY, "service"))
 SPOIL(resigned_by_stranger, PATCH; finish(s); s->sample.by[ENVELOPE_KIT].key[0] = SAMPLE_STRANGER;
         sign(s))
 SPOIL(resigned_by_variant_key, PATCH; finish(s); s->sample.by[ENVELOPE_KIT].key[0] = SAMPLE_VARIANT;
@@ -185,35 +184,30 @@ SPOIL(signed_longer, struct stat st; assert(stat("kit/manifest.signed", &st) == 
         assert(truncate("kit/manifest.signed", st.st_size + 8) == 0))
 SPOIL(root_cut, s->demand.root_len -= 8)
 SPOIL(extra, put_text("kit/more", "x"))
-SPOIL(extra_object, put_text("kit/objects/more.o", "x"))
 SPOIL(extra_dir, assert(mkdir("kit/more", 0755) == 0))
-SPOIL(extra_deep, assert(mkdir("kit/objects/more", 0755) == 0))
 SPOIL(extra_fifo, assert(mkfifo("kit/more", 0644) == 0))
-SPOIL(gone, assert(unlink("kit/" OBJECT) == 0))
+SPOIL(gone, assert(unlink("kit/" FILE_ANY) == 0))
 SPOIL(no_list, assert(unlink("kit/files") == 0))
 SPOIL(not_signed, assert(unlink("kit/manifest.signed") == 0))
 SPOIL(no_kit, remove_all("kit"))
 /* Things that are no regular files. */
 SPOIL(link_signed, assert(rename("kit/manifest.signed", "aside") == 0);
         assert(symlink("../aside", "kit/manifest.signed") == 0))
-SPOIL(link_object, assert(rename("kit/" OBJECT, "aside") == 0);
-        assert(symlink("../../aside", "kit/" OBJECT) == 0))
-SPOIL(link_dir, remove_all("aside"); assert(rename("kit/objects", "aside") == 0);
-        assert(symlink("../aside", "kit/objects") == 0))
+SPOIL(link_file, assert(rename("kit/" FILE_ANY, "aside") == 0);
+        assert(symlink("../aside", "kit/" FILE_ANY) == 0))
 SPOIL(link_list, remove_all("aside"); assert(rename("kit/files", "aside") == 0);
         assert(symlink("../aside", "kit/files") == 0))
 SPOIL(fifo_signed, INSTEAD("kit/manifest.signed", mkfifo("kit/manifest.signed", 0644)))
 SPOIL(fifo_manifest, INSTEAD("kit/manifest", mkfifo("kit/manifest", 0644)))
 SPOIL(fifo_list, INSTEAD("kit/files", mkfifo("kit/files", 0644)))
-SPOIL(fifo_object, INSTEAD("kit/" OBJECT, mkfifo("kit/" OBJECT, 0644)))
-SPOIL(dir_object, INSTEAD("kit/" OBJECT, mkdir("kit/" OBJECT, 0755)))
+SPOIL(fifo_file, INSTEAD("kit/" FILE_ANY, mkfifo("kit/" FILE_ANY, 0644)))
+SPOIL(dir_file, INSTEAD("kit/" FILE_ANY, mkdir("kit/" FILE_ANY, 0755)))
 SPOIL(dir_signed, INSTEAD("kit/manifest.signed", mkdir("kit/manifest.signed", 0755)))
-SPOIL(file_dir, remove_all("kit/objects"); put_text("kit/objects", "x"))
-SPOIL(device_object, INSTEAD("kit/" OBJECT, mknod("kit/" OBJECT, S_IFCHR | 0644, makedev(1, 5))))
+SPOIL(device_file, INSTEAD("kit/" FILE_ANY, mknod("kit/" FILE_ANY, S_IFCHR | 0644, makedev(1, 5))))
 /* More than there may be. */
 SPOIL(huge_signed, assert(truncate("kit/manifest.signed", 100000) == 0))
 SPOIL(huge_list, assert(truncate("kit/files", (off_t)1 << 40) == 0))
-SPOIL(huge_object, assert(truncate("kit/" OBJECT, (off_t)1 << 40) == 0))
+SPOIL(huge_file, assert(truncate("kit/" FILE_ANY, (off_t)1 << 40) == 0))
 /* Kits that somebody signed and that are none. */
 SPOIL(signed_parent, put_manifest(s, "samsara kit files 1\n", 20); sign(s))
 SPOIL(recipe_old, put_text("kit/recipe", "luforge kit 2\n"); finish(s); sign(s))
@@ -243,11 +237,11 @@ static const struct row {
         ROW(nothing, 0, "", ""),
         ROW(no_unsigned, 0, "", ""),
         ROW(any_release, 0, "", ""),
-        ROW(patched, -EBADMSG, "not the file that the kit's list names", "kit/" OBJECT),
+        ROW(patched, -EBADMSG, "not the file that the kit's list names", "kit/" FILE_ANY),
         ROW(patched_list, -EBADMSG, "list of files is not the manifest's", "kit"),
         ROW(patched_manifest, -EBADMSG, "manifest is not the one that was signed", "kit"),
-        ROW(longer, -EBADMSG, "not the file that", "kit/" OBJECT),
-        ROW(shorter, -EBADMSG, "not the file that", "kit/" OBJECT),
+        ROW(longer, -EBADMSG, "not the file that", "kit/" FILE_ANY),
+        ROW(shorter, -EBADMSG, "not the file that", "kit/" FILE_ANY),
         ROW(resigned_by_stranger, -EKEYREJECTED, "unknown-key", "kit/manifest.signed"),
         ROW(resigned_by_variant_key, -EKEYREJECTED, "wrong-role", "kit/manifest.signed"),
         ROW(another_release, -EBADMSG, "another release", "kit"),
@@ -257,29 +251,25 @@ static const struct row {
         ROW(signed_longer, -EKEYREJECTED, "malformed", "kit/manifest.signed"),
         ROW(root_cut, -EKEYREJECTED, "malformed", "kit/manifest.signed"),
         ROW(extra, -EBADMSG, "not in the kit's list", "kit/more"),
-        ROW(extra_object, -EBADMSG, "not in the kit's list", "kit/objects/more.o"),
         ROW(extra_dir, -EBADMSG, "not in the kit's list", "kit/more"),
-        ROW(extra_deep, -EBADMSG, "not in the kit's list", "kit/objects/more"),
         ROW(extra_fifo, -EBADMSG, "not in the kit's list", "kit/more"),
-        ROW(gone, -ENOENT, "make the kit again", "kit/" OBJECT),
+        ROW(gone, -ENOENT, "make the kit again", "kit/" FILE_ANY),
         ROW(no_list, -ENOENT, "make the kit again", "kit/files"),
         ROW(not_signed, -ENOENT, "luctl release sign", "kit/manifest.signed"),
         ROW(no_kit, -ENOENT, "not a kit's directory", "kit"),
         ROW(link_signed, -ELOOP, "a link", "kit/manifest.signed"),
-        ROW(link_object, -ELOOP, "a link", "kit/" OBJECT),
-        ROW(link_dir, -ELOOP, "a link", "kit/objects"),
+        ROW(link_file, -ELOOP, "a link", "kit/" FILE_ANY),
         ROW(link_list, -ELOOP, "a link", "kit/files"),
         ROW(fifo_signed, -EINVAL, "not a regular file", "kit/manifest.signed"),
         ROW(fifo_manifest, -EINVAL, "not a regular file", "kit/manifest"),
         ROW(fifo_list, -EINVAL, "not a regular file", "kit/files"),
-        ROW(fifo_object, -EINVAL, "not a regular file", "kit/" OBJECT),
-        ROW(dir_object, -EINVAL, "not a regular file", "kit/" OBJECT),
+        ROW(fifo_file, -EINVAL, "not a regular file", "kit/" FILE_ANY),
+        ROW(dir_file, -EINVAL, "not a regular file", "kit/" FILE_ANY),
         ROW(dir_signed, -EINVAL, "not a regular file", "kit/manifest.signed"),
-        ROW(file_dir, -EINVAL, "not a regular file", "kit/objects"),
-        ROW(device_object, -EINVAL, "not a regular file", "kit/" OBJECT),
+        ROW(device_file, -EINVAL, "not a regular file", "kit/" FILE_ANY),
         ROW(huge_signed, -EFBIG, "longer than it may be", "kit/manifest.signed"),
         ROW(huge_list, -EFBIG, "longer than it may be", "kit/files"),
-        ROW(huge_object, -EBADMSG, "not the file that", "kit/" OBJECT),
+        ROW(huge_file, -EBADMSG, "not the file that", "kit/" FILE_ANY),
         ROW(signed_parent, -EBADMSG, "not in the kit's list", ""),
         ROW(recipe_old, -EBADMSG, "unknown format", "kit"),
         ROW(no_service, -EBADMSG, "'service' is not in its list", "kit"),
@@ -331,7 +321,7 @@ static void test_unsigned(void)
 	make(&s);
 	assert(kit_dir_read(&dir, "kit", NULL, &fault) == 0);
 	assert(!dir.signed_part && !kit_dir_file(&dir, "none", &len));
-	assert(!strcmp((const char *)kit_dir_file(&dir, OBJECT, &len), "machine code"));
+	assert(!strcmp((const char *)kit_dir_file(&dir, FILE_ANY, &len), "service tty\n"));
 	assert(len == 12);
 	kit_dir_fini(&dir);
 	PATCH;
@@ -372,11 +362,10 @@ static void test_copy(void)
 	assert(kit_dir_write(&dir, "copy", &fault) == 0);
 	assert(kit_dir_write(&dir, "copy", &fault) == -EEXIST);
 	assert(kit_dir_read(&copy, "copy", &s.demand, &fault) == 0);
-	assert(!memcmp(kit_dir_file(&copy, OBJECT, &len), "machine code", 12));
+	assert(!memcmp(kit_dir_file(&copy, FILE_ANY, &len), "service tty\n", 12));
 	check_mode("copy", S_IFDIR | 0700);
-	check_mode("copy/objects", S_IFDIR | 0700);
 	check_mode("copy/manifest.signed", S_IFREG | 0600);
-	check_mode("copy/" OBJECT, S_IFREG | 0600);
+	check_mode("copy/" FILE_ANY, S_IFREG | 0600);
 	kit_dir_fini(&copy);
 	kit_dir_fini(&dir);
 	assert(kit_dir_read_signed(&copy, "copy", &s.demand, &fault) == 0);
@@ -434,7 +423,7 @@ int main(void)
 	(void)alarm(60); /* whoever waits for a FIFO waits no longer */
 	assert(mkdtemp(work) && chdir(work) == 0);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].apply != spoil_device_object || !cannot_make_devices()) {
+		if (rows[i].apply != spoil_device_file || !cannot_make_devices()) {
 			test_row(&rows[i]);
 		}
 	}

@@ -101,8 +101,7 @@ static int kit_fd_judge(int fd, uint64_t limit, uint64_t expect, size_t *ret_len
 }
 
 /*
- * Open, judge, read, once. O_NOFOLLOW for the last name only: directories above are opened by
- * kit_subdir_open(), one at a time. ENXIO is a FIFO or socket without another end. One zero
+ * Open, judge, read, once. O_NOFOLLOW is for the last name only. ENXIO is a FIFO or socket without another end. One zero
  * byte more is allocated, so that texts end.
  */
 int kit_file_load(int dir_fd, const char *path, uint64_t limit, uint64_t expect,
@@ -167,31 +166,10 @@ static void kit_dir_closep(DIR **dir)
 	}
 }
 
-static int kit_walk_dir(struct kit_walk *walk, int dir_fd, const char *below);
-
 /*
- * A kit is one directory deep: what lies deeper is handed to ->file, which knows no such
- * file.
+ * Every name in the directory. Takes over nothing: the stream works on a descriptor of its own.
  */
-static int kit_walk_entry(struct kit_walk *walk, int dir_fd, const char *below, const char *name)
-{
-	_cleanup_(kit_fd_closep) int fd = -1;
-	char path[2 * (NAME_MAX + 1)];
-	int r;
-
-	(void)snprintf(path, sizeof(path), "%s%s%s", below, *below ? "/" : "", name);
-	if (*below || !walk->is_dir(walk, dir_fd, name)) {
-		return walk->file(walk, dir_fd, path);
-	}
-	r = kit_subdir_open(dir_fd, name, &fd);
-	if (r < 0) {
-		return kit_fault_file(walk->fault, r, walk->place, name);
-	}
-	return kit_walk_dir(walk, fd, name);
-}
-
-/* Takes over nothing: the stream works on a descriptor of its own. */
-static int kit_walk_dir(struct kit_walk *walk, int dir_fd, const char *below)
+int kit_walk_run(struct kit_walk *walk, int dir_fd)
 {
 	int own = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(kit_dir_closep) DIR *dir = own < 0 ? NULL : fdopendir(own);
@@ -201,17 +179,12 @@ static int kit_walk_dir(struct kit_walk *walk, int dir_fd, const char *below)
 	if (!dir) {
 		r = -errno;
 		kit_fd_closep(&own);
-		return kit_fault_file(walk->fault, r, walk->place, below);
+		return kit_fault_file(walk->fault, r, walk->place, "");
 	}
 	while (r == 0 && (entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-			r = kit_walk_entry(walk, dir_fd, below, entry->d_name);
+			r = walk->file(walk, dir_fd, entry->d_name);
 		}
 	}
 	return r;
-}
-
-int kit_walk_run(struct kit_walk *walk, int dir_fd)
-{
-	return kit_walk_dir(walk, dir_fd, "");
 }

@@ -48,23 +48,14 @@ static size_t kit_name_length(const char *name)
 }
 
 /*
- * NAME or DIRECTORY/NAME, neither beginning with a dot (so no "..", nothing hidden), and none
- * of the kit's own files. Judged before a path is used for anything.
+ * A name that begins with no dot (so no "..", nothing hidden), and is none of the kit's own
+ * files. Judged before it is used for anything.
  */
 bool kit_path_is_valid(const char *path)
 {
-	size_t first = kit_name_length(path), second;
-
-	if (strlen(path) > KIT_PATH_MAX || first == 0 || path[0] == '.') {
-		return false;
-	}
-	if (path[first] == '\0') {
-		return strcmp(path, KIT_LIST) != 0 && strcmp(path, KIT_MANIFEST) != 0 &&
-		       strcmp(path, KIT_SIGNED) != 0;
-	}
-	second = kit_name_length(path + first + 1);
-	return path[first] == '/' && second > 0 && path[first + 1] != '.' &&
-	       path[first + 1 + second] == '\0';
+	return strlen(path) <= KIT_PATH_MAX && path[0] != '\0' && path[0] != '.' &&
+	       path[kit_name_length(path)] == '\0' && strcmp(path, KIT_LIST) != 0 &&
+	       strcmp(path, KIT_MANIFEST) != 0 && strcmp(path, KIT_SIGNED) != 0;
 }
 
 /* The first entry whose path is not below this one. */
@@ -90,20 +81,6 @@ const struct kit_list_entry *kit_list_find(const struct kit_list *list, const ch
 
 	return at < list->n && strcmp(list->entries[at].path, path) == 0 ? &list->entries[at]
 	                                                                 : NULL;
-}
-
-bool kit_list_has_dir(const struct kit_list *list, const char *name)
-{
-	size_t len = strlen(name);
-	size_t i;
-
-	for (i = 0; i < list->n; i++) {
-		if (strncmp(list->entries[i].path, name, len) == 0 &&
-		        list->entries[i].path[len] == '/') {
-			return true;
-		}
-	}
-	return false;
 }
 
 static uint64_t kit_list_bytes(const struct kit_list *list)
@@ -134,7 +111,7 @@ static int kit_list_judge(const struct kit_list *list, const struct kit_list_ent
 	}
 	if (list->n == KIT_FILES_MAX) {
 		return kit_fault_set(ret_fault, -EFBIG, place,
-		        "a kit has at most %u files; split the service", KIT_FILES_MAX);
+		        "a kit has at most %u files; make the kit again", KIT_FILES_MAX);
 	}
 	if (entry->len > KIT_FILE_BYTES_MAX) {
 		return kit_fault_set(ret_fault, -EFBIG, place,

@@ -10,8 +10,8 @@
 
 #include "host/kit/fault.h"
 
-/* Limits of a kit. The largest of ours has some 200 files and 1 MiB. */
-#define KIT_FILES_MAX 4096u
+/* Limits of a kit. The largest of ours has half a MiB. */
+#define KIT_FILES_MAX 16u
 #define KIT_FILE_BYTES_MAX (UINT64_C(32) << 20)
 #define KIT_BYTES_MAX (UINT64_C(128) << 20)
 #define KIT_PATH_MAX 127u
@@ -36,8 +36,8 @@ struct kit_list {
 void kit_list_fini(struct kit_list *list);
 
 /*
- * One or two names of letters, digits and `.`, `_`, `+`, `-`, none of which starts
- * with a dot; nor one of the three files above.
+ * A name of letters, digits and `.`, `_`, `+`, `-` that does not start with a dot and is none
+ * of the three files above.
  */
 bool kit_path_is_valid(const char *path);
 
@@ -53,5 +53,3 @@ int kit_list_parse(struct kit_list *ret_list, const void *bytes, size_t len, con
 
 /* The entry of this path, or NULL. */
 const struct kit_list_entry *kit_list_find(const struct kit_list *list, const char *path);
-/* Is there a file below this directory? */
-bool kit_list_has_dir(const struct kit_list *list, const char *name);

@@ -34,7 +34,8 @@ static const struct {
 } lists[] = {
         {HEAD, 0, ""},
         {HEAD HASH " 5 a\n", 0, ""},
-        {HEAD HASH " 5 a\n" HASH " 0 b/c\n", 0, ""},
+        {HEAD HASH " 5 a\n" HASH " 0 b\n", 0, ""},
+        {HEAD HASH " 5 a/b\n", -EBADMSG, "no path"},
         {"", -EBADMSG, "not a list"},
         {"samsara kit files 2\n", -EBADMSG, "not a list"},
         {HEAD HASH " 5 a", -EBADMSG, "one form"},
@@ -78,10 +79,10 @@ static void test_lists(void)
 
 static void test_paths(void)
 {
-	static const char *const good[] = {"a", "state", "objects/0001-a+b_c.o", "x/manifest"};
-	static const char *const bad[] = {"", "/", "/a", "a/", "a//b", "a/b/c", "..", ".", ".a",
-	        "../a", "a/..", "a/.b", "a/../b", "a b", "a\nb", "a\\b", "a:b", "\xc3\xa4", "files",
-	        "manifest", "manifest.signed", "/dev/zero", "../../dev/zero"};
+	static const char *const good[] = {"a", "state", "0001-a+b_c.o"};
+	static const char *const bad[] = {"", "/", "/a", "a/", "a//b", "a/b/c", "a/b", "x/manifest",
+	        "..", ".", ".a", "../a", "a/..", "a/.b", "a/../b", "a b", "a\nb", "a\\b", "a:b",
+	        "\xc3\xa4", "files", "manifest", "manifest.signed", "/dev/zero", "../../dev/zero"};
 	char long_path[KIT_PATH_MAX + 2];
 	size_t i;
 
@@ -114,11 +115,11 @@ static void test_many(void)
 	}
 	strcpy(entry.path, "last");
 	assert(kit_list_add(&list, &entry, "here", &fault) == -EFBIG);
-	assert(strstr(fault.text, "at most 4096 files"));
+	assert(strstr(fault.text, "at most 16 files"));
 	assert(kit_list_write(&list, &text, &len) == 0);
 	assert(kit_list_parse(&again, text, len, "here", &fault) == 0);
 	assert(again.n == KIT_FILES_MAX && kit_list_find(&again, "f0"));
-	assert(!kit_list_find(&again, "last") && !kit_list_has_dir(&again, "f0"));
+	assert(!kit_list_find(&again, "last"));
 	free(text);
 	kit_list_fini(&list);
 	kit_list_fini(&again);

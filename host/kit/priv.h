@@ -22,13 +22,12 @@ int kit_file_load(int dir_fd, const char *path, uint64_t limit, uint64_t expect,
 int kit_subdir_open(int dir_fd, const char *name, int *ret_fd);
 
 /*
- * A walk over a kit: ->file is called for each file below, by its path from the top, ->is_dir says
- * whether a name is a directory to go into. The first error ends it and is in *fault.
+ * A walk over a kit: ->file is called for each name in it. The first error ends it and is in
+ * *fault.
  */
 struct kit_walk {
 	const char *place; /* what a fault calls the kit */
-	bool (*is_dir)(const struct kit_walk *walk, int dir_fd, const char *name);
-	int (*file)(struct kit_walk *walk, int dir_fd, const char *path);
+	int (*file)(struct kit_walk *walk, int dir_fd, const char *name);
 	struct kit_list *list; /* what ->file adds to or compares with */
 	struct kit_fault *fault;
 };
