@@ -1,5 +1,5 @@
 /*
- * luforge-kit: what `luforge kit` becomes (forge/cmd/kit.c). It is a program of its own because it
+ * luforge-kit: what `luforge kit` becomes (forge/cmd/become.c). It is a program of its own because it
  * alone needs LLVM. Messages and exit codes are luforge's.
  */
 #include "forge/base/report.h"

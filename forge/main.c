@@ -28,6 +28,10 @@ static const struct command {
         {"pair", cmd_pair,
                 "luforge pair OLD NEW [--json]\n"
                 "        show what an update between two kits carries over and loses, both ways"},
+        {"compare", cmd_compare,
+                "luforge compare --kit DIR A B [--json]\n"
+                "luforge compare --kit DIR --seeds A B [--json]\n"
+                "        show what who knows layout A knows of layout B: payloads, or their seeds"},
         {"entropy", cmd_entropy,
                 "luforge entropy KIT [--variants N] [--json]\n"
                 "        show how much of a layout is left to guess after one pointer has leaked"},

@@ -10,15 +10,9 @@
 #include <string.h>
 
 #include "forge/effect/entropy.h"
-#include "proto/image/flat_sample.h"
+#include "forge/effect/hand.h"
 
 #define N_LAYOUTS 8192u
-
-/* A kit of at most a few pieces of each class; everything of a class is alike. */
-struct hand {
-	uint32_t n[_FLAT_CLASS_N], size[_FLAT_CLASS_N];
-	uint8_t align_log2[_FLAT_CLASS_N];
-};
 
 struct measured {
 	void *file;
@@ -27,30 +21,6 @@ struct measured {
 };
 
 static const struct entropy_room room = {.heap_limit = 1 << 20, .stack_size = 1 << 14};
-
-static void *hand_file(const struct hand *hand, size_t *ret_len)
-{
-	struct flat_piece pieces[64] = {0};
-	struct sample_kit kit = {.header = {.magic = FLAT_MAGIC,
-	                                 .version = FLAT_VERSION,
-	                                 .header_size = sizeof(struct flat_header),
-	                                 .service = "hand",
-	                                 .recipe = LINK_RECIPE},
-	        .pieces = pieces};
-	uint32_t n = 0, i;
-	int c;
-
-	for (c = 0; c < _FLAT_CLASS_N; c++) {
-		kit.header.n_pieces[c] = hand->n[c];
-		for (i = 0; i < hand->n[c]; i++) {
-			pieces[n++] = (struct flat_piece){
-			        .size = hand->size[c], .align_log2 = hand->align_log2[c]};
-			kit.n_bytes += c == FLAT_ZERO ? 0 : hand->size[c];
-		}
-	}
-	assert(n <= 64);
-	return sample_file(&kit, ret_len);
-}
 
 static void measure(const struct hand *hand, struct measured *ret_measured)
 {

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Making a release kit; the command line is parsed in forge/cmd/kit.c. Strings of a request are
+ * Making a release kit; the command line is parsed in forge/cmd/kit_make.c. Strings of a request are
  * borrowed and must live until kit_make() returns.
  */
 #include <stddef.h>
