@@ -1,8 +1,8 @@
 /*
- * luforge variant: a pure function of kit and seed, made in memory by our own linker. The seed is a secret until the
- * variant is retired, so it can come by standard input (`--seed -`), where other processes do
- * not see it. With --root, only the release that was named, as a release key of that root
- * signed it, is made into anything.
+ * luforge variant: a pure function of kit and seed, made in memory by our own linker. The seed is
+ * a secret until the variant is retired, so it can come by standard input (`--seed -`), where
+ * other processes do not see it. With --root, only the release that was named, as a release key
+ * of that root signed it, is made into anything.
  */
 #include <stdio.h>
 #include <string.h>
