@@ -235,7 +235,7 @@ def test_alone(root, kit, a):
     subprocess.run([program, 'variant', '--kit', kit, '--seed', f'{1:064x}', '--out', out], check=True, env={})
     assert filecmp.cmp(out, a.path, shallow=False)
     r = subprocess.run([program, 'kit'], capture_output=True, text=True)
-    assert r.returncode == 3 and 'luforge-kit: cannot run the program that makes kits' in r.stderr, r.stderr
+    assert r.returncode == 3 and 'luforge-kit: cannot be run; it belongs beside luforge' in r.stderr, r.stderr
     for name, needs in (('luforge', False), ('luforge-kit', True)):
         assert (b'libLLVM' in open(os.path.join(os.path.dirname(LUFORGE), name), 'rb').read()) == needs, name
 
