@@ -18,7 +18,7 @@
  * empty class has no pad.
  *
  * A pad has 1 to link_pad_limit() bytes: at least one, so that one past the end of a piece is
- * never the next, and so many that the class grows by about a fifth, and a small one by
+ * never the next, and so many that the class grows by about a sixth, and a small one by
  * enough that pieces of up to 32 bytes' alignment keep ten bits of distance from each other.
  *
  * A variant is a pure function of (kit, seed, release id): the same bytes on every host and in
@@ -42,14 +42,14 @@
 /* Gaps lie in [0, LINK_GAP_PAGES): three of them and the segments fill the window. */
 #define LINK_GAP_PAGES (1u << 17)
 /* Pads, in bytes: see link_pad_limit(). All of these are part of the recipe. */
-#define LINK_PAD_SHARE 5u /* a class grows by one part in so many */
+#define LINK_PAD_SHARE 6u /* a class grows by one part in so many */
 #define LINK_PAD_MAX 16384u
 #define LINK_PAD_MIN_TEXT 64u /* limits are at least these */
 #define LINK_PAD_MIN 32u
 #define LINK_GROW_TEXT 6144u /* a class grows at least by about these */
 #define LINK_GROW_CONST 20480u
 #define LINK_GROW_DATA 13312u /* data and zeroed pieces share a segment */
-#define LINK_GROW_ZERO 9216u
+#define LINK_GROW_ZERO 10240u
 
 enum link_segment { LINK_TEXT, LINK_CONST, LINK_DATA, _LINK_SEGMENT_N };
 
