@@ -47,7 +47,7 @@ _Static_assert(sizeof(struct record) == RECORD_SIZE, "as the suite reads it");
 
 /* As the suite reads it. */
 struct signing {
-	uint8_t seed[3][32]; /* order, control, release */
+	uint8_t seed[4][32]; /* order, control, release, variant */
 	uint32_t root_bytes, statement_bytes;
 	_Alignas(8) uint8_t root[2048], statement[4096];
 };
@@ -329,6 +329,7 @@ static void write_signing(const char *out)
 	take_seed(keys.order, signing.seed[0]);
 	take_seed(keys.control, signing.seed[1]);
 	take_seed(keys.release, signing.seed[2]);
+	take_seed(keys.variant, signing.seed[3]);
 	signing.root_bytes = (uint32_t)keys.root.size;
 	memcpy(signing.root, keys.root_bytes, keys.root.size);
 	signing.statement_bytes =

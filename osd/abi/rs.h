@@ -15,6 +15,7 @@ enum rs_request_number {
 };
 
 #define RS_HASH_LEN 64
+#define RS_SEED_LEN 32
 #define RS_N_METRICS 6
 #define RS_METRIC_NAME_LEN 16
 #define RS_CHUNK_MAX 65536u
@@ -27,7 +28,8 @@ struct rs_request {
 	uint32_t grant;    /* of the caller, readable or writable by RS */
 	uint32_t bytes;    /* length of the granted record or space for the answer */
 	uint64_t argument; /* EVENTS: first sequence number; RESULT, CANCEL: transaction;
-	                      STAGE_CHUNK: offset in the blob */
+	                      STAGE_CHUNK: offset in the blob; ADMIT: bytes of the
+	                      layout's seed that follow the envelope, RS_SEED_LEN or 0 */
 	uint64_t total;    /* STAGE_BEGIN: blob size; RESULT, CANCEL: epoch of the transaction */
 	char service[SERVICE_NAME_LEN]; /* ENVELOPE */
 };

@@ -276,7 +276,8 @@ static bool request_envelope_put(struct request *r, const ProtobufCBinaryData *e
 /* RS writes what it admitted over the envelope, in the same buffer. */
 static void request_admit(struct request *r)
 {
-	const ProtobufCBinaryData *envelope = &r->req->admit->envelope;
+	const ProtobufCBinaryData *envelope = &r->req->admit->envelope,
+	                          *seed = &r->req->admit->seed;
 	const struct rs_admitted *admitted = (const struct rs_admitted *)rs_buffer();
 	const uint32_t n_blobs = sizeof(admitted->blobs) / sizeof(admitted->blobs[0]);
 	Machine__Admitted *to;
@@ -285,7 +286,16 @@ static void request_admit(struct request *r)
 	if (!request_envelope_put(r, envelope)) {
 		return;
 	}
-	answer = rs_admit(rs_endpoint(), rs_request_make((uint32_t)envelope->len, 0, 0));
+	if (seed->len > RS_SEED_LEN) {
+		request_fail(r, E_TOO_LONG, "verify");
+		return;
+	}
+	if (seed->len > 0) {
+		memcpy(rs_buffer() + envelope->len, seed->data, seed->len);
+	}
+	answer = rs_admit(rs_endpoint(),
+	        rs_request_make((uint32_t)(envelope->len + seed->len), seed->len, 0));
+	memset(rs_buffer() + envelope->len, 0, seed->len);
 	if (answer.err != E_OK) {
 		request_refused(r, answer, "verify");
 		return;

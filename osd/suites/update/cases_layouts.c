@@ -24,8 +24,7 @@ static const uint8_t zeros[RS_HASH_LEN];
 /* Above the floor of the boot entries. */
 #define KIT_COUNTER 10
 
-/* The kit of a boot entry, as a later release of the same bytes: that is what the suite signs. */
-static struct kit_manifest kit_of(const char *entry)
+struct kit_manifest kit_of(const char *entry)
 {
 	struct kit_manifest kit = {0};
 

@@ -6,7 +6,6 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
-#include "proto/envelope/manifest.h"
 
 static err_t rs_send(struct message *msg, struct rs_reply *ret_reply)
 {

@@ -35,6 +35,11 @@ int main(void)
 	}
 	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "layouts") == 0) {
 		cases_layouts();
+		cases_proof();
+		tap_end();
+	}
+	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "no-kits") == 0) {
+		cases_no_kits();
 		tap_end();
 	}
 	cases_staging();

@@ -104,25 +104,47 @@ struct order_component *order_add(struct order *order, const char *service)
 	return c;
 }
 
-uint32_t order_seal(enum envelope_kind kind, enum envelope_part_kind part_kind,
-        const void *manifest, size_t len, const enum order_key *by, uint32_t n_by,
-        uint8_t ret_envelope[ORDER_ENVELOPE_MAX])
+/* A part with its signatures, where the next call does not need it. */
+static size_t order_part(enum envelope_part_kind kind, const void *manifest, size_t len,
+        const enum order_key *by, uint32_t n_by, uint8_t ret_part[ORDER_ENVELOPE_MAX])
 {
-	static _Alignas(8) uint8_t part[ORDER_ENVELOPE_MAX];
 	struct envelope_signature signatures[ENVELOPE_SIGNATURES_MAX];
-	const void *parts[] = {signing.root, part};
-	size_t sizes[] = {signing.root_bytes, 0};
 
 	order_keys_read();
-	sizes[0] = signing.root_bytes;
 	for (uint32_t i = 0; i < n_by; i++) {
 		memcpy(signatures[i].key_id, order_key_id[by[i]], sizeof(signatures[i].key_id));
 		(void)crypto_sign_ed25519_detached(
 		        signatures[i].sig, NULL, manifest, len, order_secret[by[i]]);
 	}
-	sizes[1] =
-	        envelope_part_write(part_kind, manifest, len, signatures, n_by, part, sizeof(part));
+	return envelope_part_write(
+	        kind, manifest, len, signatures, n_by, ret_part, ORDER_ENVELOPE_MAX);
+}
+
+uint32_t order_seal(enum envelope_kind kind, enum envelope_part_kind part_kind,
+        const void *manifest, size_t len, const enum order_key *by, uint32_t n_by,
+        uint8_t ret_envelope[ORDER_ENVELOPE_MAX])
+{
+	static _Alignas(8) uint8_t part[ORDER_ENVELOPE_MAX];
+	size_t size = order_part(part_kind, manifest, len, by, n_by, part);
+	const void *parts[] = {signing.root, part};
+	size_t sizes[] = {signing.root_bytes, size};
+
 	return (uint32_t)envelope_write(kind, parts, sizes, ret_envelope, ORDER_ENVELOPE_MAX);
+}
+
+uint32_t order_seal_variant(const struct kit_manifest *kit, const struct variant_manifest *variant,
+        uint8_t ret_envelope[ORDER_ENVELOPE_MAX])
+{
+	static _Alignas(8) uint8_t kit_part[ORDER_ENVELOPE_MAX], variant_part[ORDER_ENVELOPE_MAX];
+	static const enum order_key release = ORDER_KEY_RELEASE, online = ORDER_KEY_VARIANT;
+	size_t kit_size = order_part(ENVELOPE_KIT, kit, sizeof(*kit), &release, 1, kit_part);
+	size_t size =
+	        order_part(ENVELOPE_VARIANT, variant, sizeof(*variant), &online, 1, variant_part);
+	const void *parts[] = {signing.root, kit_part, variant_part};
+	size_t sizes[] = {signing.root_bytes, kit_size, size};
+
+	return (uint32_t)envelope_write(
+	        ENVELOPE_OF_VARIANT, parts, sizes, ret_envelope, ORDER_ENVELOPE_MAX);
 }
 
 uint32_t order_write(const struct order *order, uint8_t ret_envelope[ORDER_ENVELOPE_MAX])

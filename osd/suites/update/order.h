@@ -6,7 +6,13 @@
 #define ORDER_ENVELOPE_MAX 4096
 
 /* The keys of the blob "signing". */
-enum order_key { ORDER_KEY_ORDER, ORDER_KEY_CONTROL, ORDER_KEY_RELEASE, ORDER_N_KEYS };
+enum order_key {
+	ORDER_KEY_ORDER,
+	ORDER_KEY_CONTROL,
+	ORDER_KEY_RELEASE,
+	ORDER_KEY_VARIANT,
+	ORDER_N_KEYS
+};
 
 struct order {
 	struct order_manifest head;
@@ -26,6 +32,9 @@ struct order_component *order_add(struct order *order, const char *service);
 /* Sign and write any manifest as an envelope of two parts; returns its length. */
 uint32_t order_seal(enum envelope_kind kind, enum envelope_part_kind part_kind,
         const void *manifest, size_t len, const enum order_key *by, uint32_t n_by,
+        uint8_t ret_envelope[ORDER_ENVELOPE_MAX]);
+/* The same for a variant: its kit by the release key, itself by the variant key. */
+uint32_t order_seal_variant(const struct kit_manifest *kit, const struct variant_manifest *variant,
         uint8_t ret_envelope[ORDER_ENVELOPE_MAX]);
 uint32_t order_write(const struct order *order, uint8_t ret_envelope[ORDER_ENVELOPE_MAX]);
 err_t order_send(const struct order *order, struct rs_reply *ret_reply);

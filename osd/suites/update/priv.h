@@ -8,6 +8,7 @@
 #include "osd/abi/errors.h"
 #include "osd/abi/hook.h"
 #include "osd/abi/rs.h"
+#include "proto/envelope/manifest.h"
 
 #define NSEC_MSEC UINT64_C(1000000)
 /* Three heartbeats of assist (100 ms), and one before the first. */
@@ -58,8 +59,9 @@ err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret
 err_t stage_drop(const uint8_t hash[RS_HASH_LEN]);
 /* Stage payload and description of an offer, unless they are staged. */
 void stage_offer(const struct offer *offer);
+/* The kit of a boot entry, as a later release of the same bytes: above the floor of the entries. */
+struct kit_manifest kit_of(const char *entry);
 /* Stage description and flat kit of the kit of a boot entry, unless they are staged. */
-struct kit_manifest;
 void stage_kit(const char *blob, const struct kit_manifest *kit);
 void stage_drop_all(void);
 
@@ -129,3 +131,5 @@ void cases_many(void);
 void cases_services(void);
 void cases_events(void);
 void cases_layouts(void);
+void cases_proof(void);
+void cases_no_kits(void);

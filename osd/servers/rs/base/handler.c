@@ -9,7 +9,8 @@
 
 err_t handler_envelope(endpoint_t who, const struct rs_request *request, const void **ret_bytes)
 {
-	static uint64_t envelope[RS_ENVELOPE_MAX / sizeof(uint64_t)];
+	/* A seed may stand behind a variant. */
+	static uint64_t envelope[(RS_ENVELOPE_MAX + RS_SEED_LEN) / sizeof(uint64_t)];
 
 	if (request->bytes > sizeof(envelope)) {
 		return E_TOO_LONG;

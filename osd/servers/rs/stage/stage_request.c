@@ -194,18 +194,26 @@ static void stage_request_describe(
 }
 
 /*
- * RS_ADMIT: verify a variant or a kit and keep it; the answer says which blobs it wants, and what is
- * here.
+ * RS_ADMIT: verify a variant or a kit and keep it, a variant with its seed if that follows it; the
+ * answer says which blobs it wants, and what is here.
  */
 err_t rs_on_admit(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
+	uint64_t n_seed = request->argument;
 	struct rs_admitted admitted;
 	struct trust_variant *v;
 	const void *bytes;
-	err_t err = handler_envelope(who, request, &bytes);
+	err_t err;
 
+	if ((n_seed != 0 && n_seed != RS_SEED_LEN) || n_seed > request->bytes) {
+		return E_INVAL;
+	}
+	err = handler_envelope(who, request, &bytes);
 	if (err == E_OK) {
-		err = trust_admit(&machine.trust, bytes, request->bytes, rs_uptime(), &v);
+		err = trust_admit(&machine.trust, bytes, request->bytes - n_seed, rs_uptime(), &v);
+	}
+	if (err == E_OK && n_seed != 0) {
+		err = trust_give_seed(v, (const uint8_t *)bytes + request->bytes - n_seed);
 	}
 	if (err != E_OK) {
 		return err;

@@ -283,9 +283,33 @@ err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t
 	}
 	entry->root_serial = view.root->serial;
 	entry->keys_end = envelope_keys_end(&view);
+	entry->n_signatures = entry->is_kit ? 0 : view.part[2].n_signatures;
 	entry->order = ++t->n_admitted;
 	*ret_variant = entry;
 	return E_OK;
+}
+
+err_t trust_give_seed(struct trust_variant *variant, const uint8_t seed[RS_SEED_LEN])
+{
+	uint8_t commitment[RS_HASH_LEN];
+
+	envelope_hash(seed, RS_SEED_LEN, commitment);
+	if (variant->is_kit ||
+	        memcmp(commitment, variant->variant.seed_commit, sizeof(commitment)) != 0) {
+		return E_V_LAYOUT;
+	}
+	if (!variant->is_proved) {
+		memcpy(variant->seed, seed, RS_SEED_LEN);
+		variant->has_seed = true;
+	}
+	return E_OK;
+}
+
+void trust_prove(struct trust_variant *variant)
+{
+	memset(variant->seed, 0, sizeof(variant->seed));
+	variant->has_seed = false;
+	variant->is_proved = true;
 }
 
 /*

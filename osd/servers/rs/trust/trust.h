@@ -37,11 +37,17 @@ struct trust_variant {
 	bool is_booted; /* a kit that the machine started with, signed as its root asks: it stays */
 	struct kit_manifest kit;
 	struct variant_manifest variant;
-	uint64_t
-	        root_serial; /* it was verified under; 0: the host's word only, from the boot image */
-	uint64_t keys_end;   /* unix s: first end of a key that signed it */
-	uint64_t order;      /* of admission; 0: the entry is free */
-	uint32_t n_users;    /* binaries made from it; such an entry stays */
+	uint64_t root_serial;  /* it was verified under; 0: the boot image's word only */
+	uint64_t keys_end;     /* unix s: first end of a key that signed it */
+	uint64_t order;        /* of admission; 0: the entry is free */
+	uint32_t n_users;      /* binaries made from it; such an entry stays */
+	uint32_t n_signatures; /* of variant keys */
+	/*
+	 * The seed of its layout, until the payload was seen to be what kit and seed give. It is
+	 * told to nobody.
+	 */
+	bool has_seed, is_proved;
+	uint8_t seed[RS_SEED_LEN];
 };
 
 struct trust_service {
@@ -98,6 +104,12 @@ bool trust_number_is_later(struct trust_number a, struct trust_number b);
  */
 err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         struct trust_variant **ret_variant);
+/*
+ * The seed that a variant was made from. E_V_LAYOUT: another one was committed to, or it is a kit.
+ */
+__must_check err_t trust_give_seed(struct trust_variant *variant, const uint8_t seed[RS_SEED_LEN]);
+/* Its payload is what kit and seed give, for as long as it is kept; the seed is wiped. */
+void trust_prove(struct trust_variant *variant);
 /*
  * A kit that the machine starts with. Its boot envelope (NULL: none) makes it one that orders may
  * name, if the root that the machine was started with is in it and a release key signed the kit; its

@@ -509,6 +509,32 @@ static void test_kit_of_boot_unsigned(void)
 	}
 }
 
+/* A seed is the one that was committed to, of a variant, and goes when it is of no more use. */
+static void test_seed(void)
+{
+	static const uint8_t none[RS_SEED_LEN];
+	uint8_t seed[RS_SEED_LEN] = {1, 2, 3};
+	struct trust_variant *v, *kit;
+
+	boot(SAMPLE_NOW, 5);
+	envelope_hash(seed, sizeof(seed), s.variant.seed_commit);
+	assert(show_variant(&v) == E_OK && v->n_signatures == 1);
+	seed[31] ^= 1;
+	assert(trust_give_seed(v, seed) == E_V_LAYOUT && !v->has_seed);
+	seed[31] ^= 1;
+	assert(trust_give_seed(v, seed) == E_OK && v->has_seed && !v->is_proved);
+	trust_prove(v);
+	assert(v->is_proved && !v->has_seed && memcmp(v->seed, none, sizeof(none)) == 0);
+	assert(trust_give_seed(v, seed) == E_OK && !v->has_seed);
+	assert(show_variant(&v) == E_OK && v->is_proved); /* known, and so is the proof */
+	sample_of(ENVELOPE_OF_KIT, 5);
+	assert(show_variant(&kit) == E_OK && kit->n_signatures == 0);
+	assert(trust_give_seed(kit, seed) == E_V_LAYOUT);
+	sample_of(ENVELOPE_OF_VARIANT, 5);
+	sample_also_by(&s, ENVELOPE_VARIANT, SAMPLE_VARIANT2);
+	assert(show_variant(&v) == E_OK && v->n_signatures == 2 && !v->is_proved);
+}
+
 /* A life counts from the date that a document bears, and a date ahead is no reason to refuse. */
 static void test_dated_ahead(void)
 {
@@ -655,6 +681,7 @@ int main(void)
 	test_kit_ends();
 	test_kit_of_boot();
 	test_kit_of_boot_unsigned();
+	test_seed();
 	test_dated_ahead();
 	test_key_ends();
 	test_table();

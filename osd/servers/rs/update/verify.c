@@ -2,19 +2,23 @@
  * Can what an order names be run here? That the variant is to be believed, and that the order may
  * name it, was decided in trust.c. Now payload and description, which the store keeps under the
  * hash of their bytes, must be there and well formed; last comes what only this machine knows. Of a
- * component that names no variant the payload is made here, of the flat kit.
+ * component that names no variant the payload is made here, of the flat kit; one that was made
+ * elsewhere is made here again and compared, so that the key that signed it could choose nothing.
  */
 #include "osd/servers/rs/update/priv.h"
 
 #include <string.h>
 
 #include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/layout/layout.h"
 #include "osd/servers/rs/life/binary.h"
 #include "osd/servers/rs/memory/memory.h"
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/memory/span.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
+#include "proto/image/image.h"
 
 static struct vm_region verify_regions[RS_N_REGIONS];
 
@@ -109,7 +113,69 @@ static err_t verify_taken(const struct service *service, struct span_set *ret_ta
 	return err;
 }
 
-/* A payload that was made elsewhere: it must be whole, and its window free. */
+/*
+ * How a payload that the host made is proved to be a layout of its release: the word `kits` of the
+ * boot configuration. KITS_OFFERED (no word): where the seed was told. KITS_CHECKED: always.
+ * KITS_NONE: the machine has no room for kits, so a second variant key must have signed.
+ */
+enum verify_kits { KITS_OFFERED, KITS_CHECKED, KITS_NONE };
+
+#define VERIFY_SIGNATURES_WITHOUT_KIT 2
+
+/* A word that RS does not know is the strictest of them. */
+static enum verify_kits verify_kits(void)
+{
+	size_t len;
+	const char *word = boot_cmdline_get(machine.boot.header, "kits", &len);
+
+	if (word == NULL) {
+		return KITS_OFFERED;
+	}
+	return len == 4 && memcmp(word, "none", 4) == 0 ? KITS_NONE : KITS_CHECKED;
+}
+
+/* Make the layout again, and compare. What was proved once is proved for as long as it is kept. */
+static err_t verify_again(struct binary *binary)
+{
+	struct trust_variant *v = binary->variant;
+	struct blob *flat;
+	err_t err = stage_find_complete(v->kit.flat_hash, &flat);
+
+	if (err == E_OK) {
+		err = layout_kit_check(&binary->flat, v->kit.service);
+	}
+	if (err == E_OK) {
+		err = layout_check(&binary->flat, v->variant.release_id, v->seed,
+		        binary->payload_blob->bytes, binary->payload_blob->total);
+	}
+	if (err == E_OK) {
+		trust_prove(v);
+	}
+	return err;
+}
+
+/* Is the payload a layout of the release that it is signed for? E_V_LAYOUT: no, or nobody can say. */
+static err_t verify_layout(struct binary *binary)
+{
+	const struct trust_variant *v = binary->variant;
+	enum verify_kits kits = verify_kits();
+
+	if (v->is_proved) {
+		return E_OK;
+	}
+	if (kits == KITS_NONE) {
+		return v->n_signatures >= VERIFY_SIGNATURES_WITHOUT_KIT ? E_OK : E_V_THRESHOLD;
+	}
+	if (!v->has_seed) {
+		return kits == KITS_CHECKED ? E_V_LAYOUT : E_OK;
+	}
+	return verify_again(binary);
+}
+
+/*
+ * A payload that was made elsewhere: it must be whole, its window free, and (last, since it costs
+ * most) its bytes those that the kit gives.
+ */
 static err_t verify_host_made(struct binary *binary, const struct span_set *taken)
 {
 	err_t err = verify_staged(binary);
@@ -117,9 +183,10 @@ static err_t verify_host_made(struct binary *binary, const struct span_set *take
 	if (err != E_OK) {
 		return err;
 	}
-	return span_set_hits(taken, binary->image.header->base, binary->image.header->window_len)
-	               ? E_V_OVERLAP
-	               : E_OK;
+	if (span_set_hits(taken, binary->image.header->base, binary->image.header->window_len)) {
+		return E_V_OVERLAP;
+	}
+	return verify_layout(binary);
 }
 
 err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_service)
