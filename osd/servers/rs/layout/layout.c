@@ -20,18 +20,11 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
-#include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seed.h"
 
 #define LAYOUT_TRIES 8
 
-/* What a commitment is the hash of. Bytes only, and no gaps. */
-struct layout_commitment {
-	char text[16];
-	uint8_t release_id[RS_HASH_LEN];
-	uint32_t recipe;
-	uint8_t seed[LINK_SEED_SIZE];
-};
-_Static_assert(sizeof(struct layout_commitment) == 116, "no gaps");
+_Static_assert(LINK_SEED_SIZE == SEED_SIZE, "a layout's seed is what is committed to");
 _Static_assert(RS_HASH_LEN == LINK_RELEASE_SIZE, "a release id is a hash");
 
 /* A kit that is being laid out, and the memory for that. */
@@ -239,10 +232,5 @@ err_t layout_check(const struct layout_kit *kit, const uint8_t release_id[RS_HAS
 void layout_commit(const uint8_t release_id[RS_HASH_LEN], const uint8_t seed[LINK_SEED_SIZE],
         uint8_t ret_commitment[RS_HASH_LEN])
 {
-	struct layout_commitment commitment = {.text = "samsara commit", .recipe = LINK_RECIPE};
-
-	memcpy(commitment.release_id, release_id, RS_HASH_LEN);
-	memcpy(commitment.seed, seed, LINK_SEED_SIZE);
-	envelope_hash(&commitment, sizeof(commitment), ret_commitment);
-	sodium_memzero(&commitment, sizeof(commitment));
+	envelope_seed_commit(release_id, LINK_RECIPE, seed, ret_commitment);
 }

@@ -52,8 +52,9 @@ void layout_free(struct layout *layout);
 __must_check err_t layout_check(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
         const uint8_t seed[LINK_SEED_SIZE], const void *payload, uint64_t n_bytes);
 /*
- * What may be known of a seed: BLAKE2b-512 of a label, release id, recipe and seed. Who is shown
- * the seed later can say whether a layout is the one that was committed to.
+ * What may be known of a seed: the commitment that the manifests of variants have, too
+ * (proto/envelope/seed.h). Who is shown the seed later can say whether a layout is the one that
+ * was committed to.
  */
 void layout_commit(const uint8_t release_id[RS_HASH_LEN], const uint8_t seed[LINK_SEED_SIZE],
         uint8_t ret_commitment[RS_HASH_LEN]);

@@ -14,6 +14,7 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
+#include "proto/envelope/envelope_crypto.h"
 #include "proto/image/flat_sample.h"
 
 #define SERVICE "sample\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -186,6 +187,21 @@ static void test_locate(void)
 	kit_free(&kit);
 }
 
+/* Byte for byte as variants have it: whoever is shown the seed has one way to check for both. */
+static void test_commit_form(void)
+{
+	uint8_t input[16 + RS_HASH_LEN + 8 + LINK_SEED_SIZE] = "samsara commit";
+	uint8_t seed[LINK_SEED_SIZE], commitment[RS_HASH_LEN], expect[RS_HASH_LEN];
+
+	seed_next(seed);
+	memcpy(input + 16, release, RS_HASH_LEN);
+	input[16 + RS_HASH_LEN] = LINK_RECIPE;
+	memcpy(input + 16 + RS_HASH_LEN + 8, seed, LINK_SEED_SIZE);
+	envelope_hash(input, sizeof(input), expect);
+	layout_commit(release, seed, commitment);
+	assert(memcmp(commitment, expect, sizeof(expect)) == 0);
+}
+
 /* Seed, release and recipe are in the commitment. */
 static void test_commit(void)
 {
@@ -320,6 +336,7 @@ int main(void)
 	test_kit_check();
 	test_make();
 	test_locate();
+	test_commit_form();
 	test_commit();
 	test_another_each_time();
 	test_taken();
