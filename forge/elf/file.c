@@ -141,7 +141,11 @@ static int elf_load_relocs(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *h)
 	return 0;
 }
 
-/* Every table of relocations of a section that is loaded. x86-64 has only those with addends. */
+/*
+ * Every table of relocations of a section that is loaded. x86-64 has only those with addends, in
+ * one form; what is about a loaded section in another form (SHT_CREL, say) would be left out
+ * without a word, and is refused.
+ */
 static int elf_load_all_relocs(struct elf_file *f, Elf *e, size_t symtab)
 {
 	GElf_Shdr h;
@@ -151,7 +155,8 @@ static int elf_load_all_relocs(struct elf_file *f, Elf *e, size_t symtab)
 	for (i = 0; i < f->n_sections; i++) {
 		Elf_Scn *scn = elf_getscn(e, i);
 
-		if (f->sections[i].type != SHT_RELA && f->sections[i].type != SHT_REL) {
+		if (f->sections[i].type != SHT_RELA && f->sections[i].type != SHT_REL &&
+		        (f->sections[i].flags & SHF_INFO_LINK) == 0) {
 			continue;
 		}
 		if (!gelf_getshdr(scn, &h) || h.sh_info >= f->n_sections) {
@@ -160,9 +165,9 @@ static int elf_load_all_relocs(struct elf_file *f, Elf *e, size_t symtab)
 		if ((f->sections[h.sh_info].flags & SHF_ALLOC) == 0) {
 			continue;
 		}
-		if (h.sh_type == SHT_REL || h.sh_link != symtab) {
-			return elf_bad(
-			        f, "relocations without addends, or of another symbol table");
+		if (h.sh_type != SHT_RELA || h.sh_link != symtab) {
+			return elf_bad(f, "relocations of another form than RELA, or of another "
+			                  "symbol table");
 		}
 		r = elf_load_relocs(f, scn, &h);
 		if (r < 0) {
@@ -195,6 +200,11 @@ static int elf_load(struct elf_file *f, Elf *e)
 
 	if (elf_getshdrnum(e, &f->n_sections) < 0 || elf_getshdrstrndx(e, &names) < 0) {
 		return elf_bad(f, elf_errmsg(-1));
+	}
+	/* From here on the numbers of sections in symbols would mean something else. */
+	if (f->header.e_type == ET_REL && f->n_sections >= SHN_LORESERVE) {
+		return report_refuse(
+		        f->label, "%zu sections; at most %u", f->n_sections, SHN_LORESERVE - 1);
 	}
 	f->sections = mem_zalloc(f->n_sections, sizeof(*f->sections));
 	for (i = 0; i < f->n_sections; i++) {

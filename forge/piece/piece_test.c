@@ -430,6 +430,7 @@ static void test_bad_relocs(void)
 	        {100 + offsetof(Elf64_Shdr, sh_link), 0, 4},
 	        {100 + offsetof(Elf64_Shdr, sh_info), 99, 4},
 	        {100 + offsetof(Elf64_Shdr, sh_type), SHT_REL, 4},
+	        {100 + offsetof(Elf64_Shdr, sh_type), 0x40000014, 4}, /* SHT_CREL */
 	};
 	struct linked l = {0};
 	size_t i, k;
@@ -450,6 +451,24 @@ static void test_bad_relocs(void)
 		assert(elf_file_init(&elf, "damaged.o", &bytes) == -EINVAL);
 	}
 	link_fini(&l);
+}
+
+/* With so many sections, the number that says "absolute" would be one of them. */
+static void test_many_sections(void)
+{
+	BUF_CLEANUP struct buf text = {0};
+	MEM_FREE char *source = mem_printf("%s/many.s", work);
+	MEM_FREE char *object = mem_printf("%s/many.o", work);
+	const char *const argv[] = {LLVM_BIN "/llvm-mc", "-filetype=obj",
+	        "-triple=x86_64-linux-musl", "-o", object, source, NULL};
+	struct elf_file elf;
+	unsigned int i;
+
+	for (i = 0; i < SHN_LORESERVE; i++) {
+		buf_printf(&text, ".section .data.%x\n", i);
+	}
+	assert(buf_write_file(&text, source) == 0 && tool_run(argv) == 0);
+	assert(elf_file_read(&elf, object) == -EINVAL);
 }
 
 /* The oracle's objects: numbers of sections and symbols stay, every piece has its symbol. */
@@ -501,6 +520,7 @@ int main(void)
 	test_refuse();
 	test_object();
 	test_bad_relocs();
+	test_many_sections();
 	mem_remove_dir(work);
 	free(work);
 	return 0;
