@@ -155,6 +155,8 @@ static const struct relax_row {
         {"call v\n", {0xe8}, 5, 1, -4},
         {"leaq v(%rip), %rax\n", {0x48, 0x8d, 0x05}, 7, 3, -4},
         {"cmpl $7, v+8(%rip)\n", {0x83, 0x3d, 0, 0, 0, 0, 7}, 7, 2, 3},
+        {"call v+0x10000004\n", {0xe8}, 5, 1, 1 << 28},
+        {"call v-0xffffffc\n", {0xe8}, 5, 1, -(1 << 28)},
         {".quad v+5\n", {0}, 8, FLAT_ABS64, 5},
         {".quad v-3\n", {0}, 8, FLAT_ABS64, -3},
 };
@@ -332,6 +334,9 @@ static const struct refuse_row {
         {F ".quad v + 0x80000000\n" V,
                 "section .text.f: addend 2147483648 at 0x0 is beyond 32 bits"},
         {F ".quad v - 0x80000001\n" V, "is beyond 32 bits"},
+        {F "call v+0x10000005\n" V,
+                "section .text.f: at 0x1, a place 268435457 bytes from v would be out of reach"},
+        {F "call v-0xffffffd\n" V, "-268435457 bytes from v would be out of reach"},
         {F "leaq t@TPOFF(%rax), %rax\n.section .tbss.t,\"awT\",@nobits\nt: .quad 0\n",
                 "one.o: section .tbss.t: thread-local"},
         {F "ret\n.section .init_array,\"aw\",@init_array\n.quad f\n",

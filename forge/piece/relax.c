@@ -11,13 +11,22 @@
  *
  * These are lld's forms to the byte. Other instructions (test, add, cmp ...) would need a 32-bit
  * absolute address, which no layout of ours has, or a global offset table, which flat kits have
- * not: they are refused.
+ * not: they are refused. So is a distance to a place so far from its target that it would fit in
+ * some layouts only: a release can be linked however it is laid out, or it is none.
  */
 #include <errno.h>
 #include <limits.h>
 
 #include "forge/base/report.h"
 #include "forge/piece/priv.h"
+#include "proto/image/link.h"
+
+/* How far from its target a PC32 may lead: in any layout the field holds that much more. */
+#define PIECE_REACH (INT64_C(1) << 28)
+_Static_assert(2 * FLAT_MEMORY_MAX + _LINK_SEGMENT_N * (uint64_t)LINK_GAP_PAGES * IMAGE_PAGE +
+                               PIECE_REACH <=
+                       INT32_MAX,
+        "pieces, less than as much for pads, gaps, and the reach");
 
 static const struct piece_type {
 	const char *name;
@@ -120,6 +129,13 @@ static int piece_reduce_to(const struct piece_set *set, struct piece *p, const s
 	if (addend > INT32_MAX) {
 		return report_refuse(input, "section %s: addend %lld at 0x%llx is beyond 32 bits",
 		        p->from->name, (long long)r->addend, (unsigned long long)r->offset);
+	}
+	if (out.kind == FLAT_PC32 && (addend > PIECE_REACH || addend < -PIECE_REACH)) {
+		return report_refuse(input,
+		        "section %s: at 0x%llx, a place %lld bytes from %s would be out of reach "
+		        "in some layouts",
+		        p->from->name, (unsigned long long)r->offset, (long long)addend,
+		        set->request.inputs[p->input].elf->symbols[r->symbol].name);
 	}
 	out.addend = (int32_t)addend;
 	p->relocs[p->n_relocs++] = out;
