@@ -226,6 +226,11 @@ int mem_make_dir(const char *path)
 	return 0;
 }
 
+int mem_new_dir(const char *path)
+{
+	return mkdir(path, 0777) < 0 ? report_errno(path, errno, "cannot make the directory") : 0;
+}
+
 /*
  * TMPDIR is obeyed; mkdtemp() makes it 0700. The path is the caller's, and so is the
  * directory.
@@ -243,32 +248,36 @@ int mem_temp_dir(char **ret_path)
 	return 0;
 }
 
-/* Directories of ours are at most three deep. Links are removed, never followed. */
-static void mem_remove_entries(const char *path, int depth)
+/*
+ * Directories of ours are at most three deep. Links are removed, never followed, whatever becomes
+ * one meanwhile: each name is opened in the directory it was read from.
+ */
+static void mem_remove_entries(int at, const char *name, int depth)
 {
-	DIR *dir = opendir(path);
+	const int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
-		MEM_FREE char *name = mem_printf("%s/%s", path, e->d_name);
-
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
 			continue;
 		}
 		if (e->d_type == DT_DIR && depth > 0) {
-			mem_remove_entries(name, depth - 1);
-			(void)rmdir(name);
+			mem_remove_entries(dirfd(dir), e->d_name, depth - 1);
+			(void)unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
 		} else {
-			(void)unlink(name);
+			(void)unlinkat(dirfd(dir), e->d_name, 0);
 		}
 	}
 	if (dir) {
 		closedir(dir);
+	} else if (fd >= 0) {
+		close(fd);
 	}
 }
 
 void mem_remove_dir(const char *path)
 {
-	mem_remove_entries(path, 2);
+	mem_remove_entries(AT_FDCWD, path, 2);
 	(void)rmdir(path);
 }

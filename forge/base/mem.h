@@ -58,8 +58,11 @@ int buf_write_file(const struct buf *b, const char *path);
 /* Make a directory unless it is there. */
 int mem_make_dir(const char *path);
 
+/* Make a directory; anything that is there is an error, a link to one too. */
+int mem_new_dir(const char *path);
+
 /* Make a private temporary directory; *ret_path is owned by the caller. */
 int mem_temp_dir(char **ret_path);
 
-/* Remove a directory and the files in it (two levels of subdirectories). */
+/* Remove a directory and the files in it (two levels of subdirectories); a link stays. */
 void mem_remove_dir(const char *path);

@@ -504,7 +504,10 @@ static int kit_check_out(const char *out)
 	                                            "replace it, name another");
 }
 
-/* The kit is made beside its place: what is there stays whole until the end. */
+/*
+ * The kit is made beside its place: what is there stays whole until the end. What a luforge of
+ * this pid left there goes; where it does not go, it is somebody else's.
+ */
 static int kit_start(struct kit_maker *m)
 {
 	int r = kit_check_out(m->request->out);
@@ -514,7 +517,7 @@ static int kit_start(struct kit_maker *m)
 	}
 	m->dir = mem_printf("%s.%ld.tmp", m->request->out, (long)getpid());
 	mem_remove_dir(m->dir);
-	r = mem_make_dir(m->dir);
+	r = mem_new_dir(m->dir);
 	if (r == 0 && m->request->cache) {
 		r = mem_make_dir(m->request->cache);
 	}

@@ -392,6 +392,7 @@ def test_bad_inputs(root, directory):
     test_bad_pieces(root, kit)
     test_tampered_kit(root, kit)
     test_outputs(root, kit, objects)
+    test_links(root, kit, objects)
     test_inputs(root, kit)
 
 
@@ -517,6 +518,23 @@ def test_outputs(root, kit, objects):
         luforge(*kit_args(os.path.dirname(kit), again, *objects))
         assert not os.path.exists(again + '/manifest.signed')
         open(again + '/manifest.signed', 'w').close()
+
+
+def test_links(root, kit, objects):
+    """Where others may write, too: a link under the name in which a kit is made is not followed, into or out of."""
+    directory = os.path.join(root, 'shared')
+    theirs = os.path.join(root, 'theirs')
+    os.mkdir(directory)
+    os.makedirs(os.path.join(theirs, 'sub'))
+    for name in ('a', 'sub/b'):
+        open(os.path.join(theirs, name), 'w').close()
+    out = os.path.join(directory, 'k.kit')
+    for where in (out + '.$$.tmp', None):
+        link = f'ln -s "$1" "{where}"' if where else f'mkdir {out}.$$.tmp && ln -s "$1" {out}.$$.tmp/sub'
+        r = subprocess.run(['sh', '-c', link + '; shift; exec "$@"', 'sh', theirs, LUFORGE,
+                            *kit_args(os.path.dirname(kit), out, *objects)], capture_output=True, text=True)
+        assert tree(theirs) == ['a', 'sub/b']
+        assert r.returncode == (3 if where else 0) and os.path.exists(out) != bool(where), r.stderr
 
 
 def test_inputs(root, kit):
