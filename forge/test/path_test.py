@@ -3,6 +3,7 @@
 everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG SOURCE_DIR CALLS"""
 import filecmp
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -211,6 +212,7 @@ def test_path(root):
     test_reproducible(root, again, a)
     test_alone(root, kit, a)
     test_options(root, kit, a)
+    test_effect(root, kit, a, b)
     test_images(root, kit, a)
     test_any_program(root)
 
@@ -236,8 +238,11 @@ def test_alone(root, kit, a):
     assert filecmp.cmp(out, a.path, shallow=False)
     r = subprocess.run([program, 'kit'], capture_output=True, text=True)
     assert r.returncode == 3 and 'luforge-kit: cannot be run; it belongs beside luforge' in r.stderr, r.stderr
-    for name, needs in (('luforge', False), ('luforge-kit', True)):
-        assert (b'libLLVM' in open(os.path.join(os.path.dirname(LUFORGE), name), 'rb').read()) == needs, name
+    for name, needs in (('luforge', b''), ('luforge-kit', b'libLLVM'), ('luforge-compare', b'libcapstone')):
+        with open(os.path.join(os.path.dirname(LUFORGE), name), 'rb') as f:
+            content = f.read()
+        found = {lib for lib in (b'libLLVM', b'libcapstone') if lib in content}
+        assert found == ({needs} - {b''}), (name, found)
 
 
 def test_options(root, kit, a):
@@ -253,6 +258,35 @@ def test_options(root, kit, a):
     units = {e[2] for e in read_entries(other)}
     assert 'src/second.c' in units and 'other.c' not in units
     assert 'release      9 (floor 4)' in luforge('inspect', other)
+
+
+def test_effect(root, kit, a, b):
+    """What layouts protect: two of them, by payload and by seed; and all of them."""
+    def rows(*args):
+        return {row['name']: row for row in json.loads(luforge(*args, '--json'))['rows']}
+
+    seeds = [f'{n:064x}' for n in (1, 2)]
+    both = rows('compare', '--kit', kit, a.path, b.path)
+    assert both == rows('compare', '--kit', kit, '--seeds', *seeds)
+    n = len(piece_names(kit))
+    assert both['pieces.kept.address'] | {'note': ''} == {
+        'name': 'pieces.kept.address', 'value': 0, 'unit': 'pieces', 'better': 'lower', 'note': '', 'of': n}
+    assert both['gadgets.known.none']['value'] == 0 < both['gadgets.known']['value'] < 50
+    moved = os.path.join(root, 'moved')
+    luforge('variant', '--kit', kit, '--seed', seeds[0], '--base', '0x200000000000', '--out', moved)
+    same = rows('compare', '--kit', kit, a.path, moved)
+    assert same['pieces.kept.base']['value'] == n and same['pieces.kept.address']['value'] == 0
+    assert same['gadgets.known']['value'] == 100
+    assert 'gadgets.known.worst' in luforge('compare', '--kit', kit, a.path, b.path)
+    bits = rows('entropy', kit, '--variants', '1000')
+    assert 5 < bits['entropy.bits.text.given.text']['value'] <= bits['entropy.bits.text.given.text']['mean']
+    assert bits['entropy.bits.heap.given.text']['note'] == 'theory'
+    assert 'forge.size.ratio' in luforge('entropy', kit, '--variants', '100')
+    luforge('compare', '--kit', kit, a.path, kit + '/flat', code=2)
+    luforge('compare', '--kit', kit, a.path, code=1)
+    luforge('compare', '--kit', kit, '--seeds', 'x', 'y', code=1)
+    luforge('entropy', kit, '--variants', '1', code=1)
+    luforge('entropy', kit, '--variants', 'many', code=1)
 
 
 def test_any_program(root):
