@@ -18,7 +18,7 @@ def used(directory, kits):
         keep.add(kit + '.uses')
         with open(os.path.join(directory, kit + '.uses'), encoding='ascii') as f:
             for name in f.read().split():
-                keep |= {name, name.removesuffix('.o') + '.debug.o'}
+                keep |= {name, name.removesuffix('.o') + '.debug.o', name.removesuffix('.o') + '.sum'}
     return keep
 
 

@@ -17,11 +17,12 @@ def main():
         for key in 'abcd':
             put(key + '.o')
             put(key + '.debug.o')
+            put(key + '.sum')
         put('one.kit.uses', 'a.o\nb.o\n')
         put('two.kit.uses', 'b.o\n')
         put('gone.kit.uses', 'c.o\n')
         prune.prune(d, ['one.kit', 'two.kit'])
-        assert sorted(os.listdir(d)) == ['a.debug.o', 'a.o', 'b.debug.o', 'b.o', 'one.kit.uses', 'two.kit.uses']
+        assert sorted(os.listdir(d)) == ['a.debug.o', 'a.o', 'a.sum', 'b.debug.o', 'b.o', 'b.sum', 'one.kit.uses', 'two.kit.uses']
         put('one.kit.uses', 'd.o\n')
         try:
             prune.prune(d, ['one.kit', 'three.kit'])

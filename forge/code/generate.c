@@ -2,12 +2,15 @@
  * Code generation through llc, with a cache on disk. The name in the cache is a hash of
  * bitcode, flags and LLVM's version, so a name never stands for two contents and no entry is
  * ever out of date. Several luforge may fill one cache: each writes under names of its own and
- * renames; the object without debug data comes last, so where it is, both are.
+ * renames. The hashes of both objects come last: an entry is taken only when it is what they say,
+ * and made anew otherwise. So what a full disk, a lost power supply or a bad sector left of an
+ * entry is in no kit.
  */
 #include "forge/code/generate.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "forge/base/report.h"
@@ -82,7 +85,6 @@ static int generate_new(const struct buf *bitcode, const char *debug, const char
 	if (r == 0) {
 		r = generate_rename(new_debug, debug);
 	}
-	/* The one without debug data comes last: where it is, both are. */
 	if (r == 0) {
 		r = generate_rename(new_plain, plain);
 	}
@@ -90,6 +92,69 @@ static int generate_new(const struct buf *bitcode, const char *debug, const char
 	(void)unlink(new_debug);
 	(void)unlink(new_plain);
 	return r;
+}
+
+/* Of both objects, one behind the other. */
+static int generate_hash(
+        const char *debug, const char *plain, uint8_t ret_hashes[2 * TOOL_HASH_SIZE])
+{
+	const char *const paths[] = {debug, plain};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < 2 && r == 0; i++) {
+		BUF_CLEANUP struct buf object = {0};
+
+		r = buf_read_file(&object, paths[i]);
+		if (r == 0) {
+			r = tool_hash(object.bytes, object.len, ret_hashes + i * TOOL_HASH_SIZE);
+		}
+	}
+	return r;
+}
+
+/* Is the entry there, and what was written? */
+static int generate_is_whole(
+        const char *debug, const char *plain, const char *sum, bool *ret_is_whole)
+{
+	uint8_t hashes[2 * TOOL_HASH_SIZE];
+	BUF_CLEANUP struct buf expect = {0};
+	int r;
+
+	*ret_is_whole = false;
+	if (access(debug, R_OK) < 0 || access(plain, R_OK) < 0 || access(sum, R_OK) < 0) {
+		return 0;
+	}
+	r = buf_read_file(&expect, sum);
+	if (r == 0) {
+		r = generate_hash(debug, plain, hashes);
+	}
+	if (r == 0) {
+		*ret_is_whole = expect.len == sizeof(hashes) &&
+		                memcmp(expect.bytes, hashes, sizeof(hashes)) == 0;
+		if (!*ret_is_whole) {
+			report_warn(plain, "damaged in the cache; it is made anew");
+		}
+	}
+	return r;
+}
+
+/* An entry of the cache, whole. */
+static int generate_entry(
+        const struct buf *bitcode, const char *debug, const char *plain, const char *sum)
+{
+	uint8_t hashes[2 * TOOL_HASH_SIZE];
+	bool is_whole;
+	int r = generate_is_whole(debug, plain, sum, &is_whole);
+
+	if (r < 0 || is_whole) {
+		return r;
+	}
+	r = generate_new(bitcode, debug, plain);
+	if (r == 0) {
+		r = generate_hash(debug, plain, hashes);
+	}
+	return r < 0 ? r : mem_write_file(sum, hashes, sizeof(hashes));
 }
 
 /*
@@ -108,10 +173,9 @@ int generate_objects(
 	}
 	MEM_FREE char *debug = mem_printf("%s/%s.debug.o", cache, key);
 	MEM_FREE char *plain = mem_printf("%s/%s.o", cache, key);
+	MEM_FREE char *sum = mem_printf("%s/%s.sum", cache, key);
 
-	if (access(plain, R_OK) < 0) {
-		r = generate_new(bitcode, debug, plain);
-	}
+	r = generate_entry(bitcode, debug, plain, sum);
 	if (r == 0) {
 		*ret_debug = debug;
 		*ret_plain = plain;

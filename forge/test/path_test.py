@@ -49,11 +49,11 @@ def make_kit(root, name):
     cache = os.path.join(root, 'cache')
     luforge(*kit_args(directory, kit, '--cache', cache, '--objects', os.path.join(directory, 'parts'), *objects))
     assert tree(kit) == ['files', 'flat', 'manifest', 'names', 'recipe', 'service', 'state']
-    entries = {f for f in os.listdir(cache) if re.fullmatch(r'[0-9a-f]{32}(\.debug)?\.o', f)}
+    entries = {f for f in os.listdir(cache) if re.fullmatch(r'[0-9a-f]{32}((\.debug)?\.o|\.sum)', f)}
     assert set(os.listdir(cache)) - entries == {'small.kit.uses'}
     with open(os.path.join(cache, 'small.kit.uses'), encoding='ascii') as f:
         uses = f.read().split()
-    assert len(uses) == 2 and {e for u in uses for e in (u, u[:-2] + '.debug.o')} <= entries
+    assert len(uses) == 2 and {u[:-2] + e for u in uses for e in ('.o', '.debug.o', '.sum')} <= entries
     return kit
 
 
@@ -426,6 +426,7 @@ def test_bad_inputs(root, directory):
     test_bad_pieces(root, kit)
     test_tampered_kit(root, kit)
     test_outputs(root, kit, objects)
+    test_cache(root, kit, objects)
     test_links(root, kit, objects)
     test_inputs(root, kit)
 
@@ -552,6 +553,23 @@ def test_outputs(root, kit, objects):
         luforge(*kit_args(os.path.dirname(kit), again, *objects))
         assert not os.path.exists(again + '/manifest.signed')
         open(again + '/manifest.signed', 'w').close()
+
+
+def test_cache(root, kit, objects):
+    """What was cut off, altered or lost in the cache is made anew, and is in no kit."""
+    cache, out = os.path.join(root, 'damaged'), os.path.join(root, 'cached.kit')
+    args = kit_args(os.path.dirname(kit), out, '--cache', cache, *objects)
+    luforge(*args)
+    flat = open(out + '/flat', 'rb').read()
+    entries = [os.path.join(cache, f) for f in os.listdir(cache) if not f.endswith('.uses')]
+    assert len(entries) == 6
+    for i, path in enumerate(sorted(entries)):
+        data = open(path, 'rb').read()
+        os.unlink(path)
+        if i > 0:
+            open(path, 'wb').write(data[:-1] if i == 1 else data[:80] + bytes([data[80] ^ 1]) + data[81:])
+        luforge(*args)
+        assert open(path, 'rb').read() == data and open(out + '/flat', 'rb').read() == flat
 
 
 def test_links(root, kit, objects):
