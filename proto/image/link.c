@@ -345,7 +345,7 @@ static enum link_error link_build_id(const struct link_layout *layout, uint8_t *
 }
 
 /* Bytes between the parts are zero, and part of what is hashed. */
-enum link_error link_payload_write(
+enum link_error link_payload_write_unnamed(
         const struct flat_view *kit, const struct link_layout *layout, uint8_t *dst)
 {
 	struct image_header h = {.magic = IMAGE_MAGIC,
@@ -374,6 +374,14 @@ enum link_error link_payload_write(
 		r = link_segment_write(kit, layout, i, dst + layout->segment[i].file_off);
 		end = layout->segment[i].file_off + layout->segment[i].file_size;
 	}
+	return r;
+}
+
+enum link_error link_payload_write(
+        const struct flat_view *kit, const struct link_layout *layout, uint8_t *dst)
+{
+	const enum link_error r = link_payload_write_unnamed(kit, layout, dst);
+
 	return r == LINK_OK ? link_build_id(layout, dst) : r;
 }
 

@@ -126,5 +126,12 @@ void link_symbols_write(
 enum link_error link_payload_write(
         const struct flat_view *kit, const struct link_layout *layout, uint8_t *dst);
 
+/*
+ * The same without a build id, whose field stays zero: it is the hash of all bytes, and costs more
+ * than the rest. For payloads that nobody names. LINK_E_RANGE.
+ */
+enum link_error link_payload_write_unnamed(
+        const struct flat_view *kit, const struct link_layout *layout, uint8_t *dst);
+
 /* One short sentence for a person; never NULL. */
 const char *link_error_text(enum link_error error);

@@ -108,8 +108,13 @@ static err_t layout_place(struct layout_work *work, const uint8_t release_id[RS_
 	        link_place(work->kit, &request, work->scratch, work->scratch_bytes, &work->layout));
 }
 
-/* The bytes of what was placed, in memory of its own. */
-static err_t layout_write(const struct layout_work *work, struct layout *ret_layout)
+/*
+ * The bytes of what was placed, in memory of its own; `write` is one of the linker's two. A layout that
+ * RS makes has no build id: it would be told to nobody.
+ */
+static err_t layout_write(const struct layout_work *work,
+        enum link_error (*write)(const struct flat_view *, const struct link_layout *, uint8_t *),
+        struct layout *ret_layout)
 {
 	uint64_t n_addresses = work->kit->n_pieces * sizeof(uint64_t);
 	uint64_t at = (work->layout.payload_size + 7) & ~UINT64_C(7);
@@ -122,7 +127,7 @@ static err_t layout_write(const struct layout_work *work, struct layout *ret_lay
 		return E_NOMEM;
 	}
 	layout.address = memcpy(layout.payload + at, work->layout.address, n_addresses);
-	err = layout_error(link_payload_write(work->kit, &work->layout, layout.payload));
+	err = layout_error(write(work->kit, &work->layout, layout.payload));
 	if (err == E_OK && image_check(layout.payload, layout.n_bytes, &layout.image) != IMAGE_OK) {
 		err = E_V_IMAGE;
 	}
@@ -172,7 +177,7 @@ err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH
 	}
 	err = layout_draw(&work, release_id, taken, seed);
 	if (err == E_OK) {
-		err = layout_write(&work, ret_layout);
+		err = layout_write(&work, link_payload_write_unnamed, ret_layout);
 	}
 	if (err == E_OK) {
 		layout_commit(release_id, seed, ret_layout->commitment);
@@ -219,7 +224,7 @@ err_t layout_check(const struct layout_kit *kit, const uint8_t release_id[RS_HAS
 		err = E_V_LAYOUT;
 	}
 	if (err == E_OK) {
-		err = layout_write(&work, &own);
+		err = layout_write(&work, link_payload_write, &own);
 	}
 	if (err == E_OK && memcmp(own.payload, payload, n_bytes) != 0) {
 		err = E_V_LAYOUT;

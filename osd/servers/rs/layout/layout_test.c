@@ -140,6 +140,16 @@ static void test_kit_check(void)
 	assert(check_spoilt(spoil_service) == E_V_SERVICE);
 }
 
+/* What the host would have made of the same seed: the build id is in it, too. */
+static void name_payload(struct layout *layout)
+{
+	struct image_header *header = (struct image_header *)layout->payload;
+	uint8_t hash[RS_HASH_LEN];
+
+	envelope_hash(layout->payload, layout->n_bytes, hash);
+	memcpy(header->build_id, hash, sizeof(header->build_id));
+}
+
 /* What is made is what the linker makes of the drawn seed, and is committed to. */
 static void test_make(void)
 {
@@ -149,6 +159,8 @@ static void test_make(void)
 
 	seed_next(seed);
 	assert(layout_make(&kit, release, &nothing, &layout) == E_OK && n_taken == 1);
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
+	name_payload(&layout);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
 	layout_commit(release, seed, commitment);
 	assert(memcmp(commitment, layout.commitment, sizeof(commitment)) == 0);
@@ -263,6 +275,8 @@ static void test_check(void)
 
 	seed_next(seed);
 	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	name_payload(&layout);
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
 	for (uint64_t i = 0; i < layout.n_bytes; i += i < 512 ? 1 : 61) {
 		layout.payload[i] ^= 1;
 		assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) ==
