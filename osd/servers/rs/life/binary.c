@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/state/state_desc.h"
 
@@ -53,6 +54,12 @@ err_t binary_make(struct binary *binary, const struct span_set *taken)
 	return E_OK;
 }
 
+/* What may be over when it is tried again: memory, and draws that hit what is taken. */
+static bool binary_may_pass(err_t err)
+{
+	return err == E_NOMEM || err == E_AGAIN || err == E_FULL || err == E_TABLES;
+}
+
 /*
  * The window that it has is taken, so even the base differs. The variant that the old layout came
  * from is not what runs any more; the blobs that are still used hold their own references.
@@ -72,6 +79,11 @@ err_t binary_remake(struct binary *binary)
 	if (err == E_OK) {
 		fresh.layout = (struct layout){0};
 		err = binary_make(&fresh, &taken);
+	}
+	if (err != E_OK && !binary_may_pass(err)) {
+		rs_log("a flat kit is of no use: its service starts in the layout that it had");
+		binary->flat = (struct layout_kit){0};
+		return E_OK;
 	}
 	if (err != E_OK) {
 		return err;

@@ -48,7 +48,8 @@ static inline bool binary_is_machine_made(const struct binary *binary)
 __must_check err_t binary_make(struct binary *binary, const struct span_set *taken);
 /*
  * Give a binary that does not run another layout, never the one it has; nothing to do when it has no
- * flat kit. On an error it is as it was. Errors of binary_make().
+ * flat kit. One that no layout can be made of is forgotten, so that the service can start at all. On
+ * an error it is as it was, and another try may help: E_NOMEM, E_AGAIN.
  */
 __must_check err_t binary_remake(struct binary *binary);
 /* Give back what a binary refers to. Takes an empty one. */

@@ -1,0 +1,138 @@
+/*
+ * Layouts of binaries, with the machine's linker: another one each time, an old one given back, and
+ * what becomes of a kit that no layout can be made of.
+ */
+#undef NDEBUG
+#include "osd/servers/rs/life/binary.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osd/abi/errors.h"
+#include "osd/lib/sys/sys.h"
+#include "osd/servers/rs/base/log.h"
+#include "proto/image/flat_sample.h"
+
+static uint64_t word __attribute__((used)); /* the next random word */
+static uint32_t n_taken, n_logged;
+static bool is_out_of_memory;
+
+/* The kernel: every call draws a random word. */
+__attribute__((naked)) static void gate(void)
+{
+	__asm__("mov word(%rip), %rdx\n	incq word(%rip)\n	xor %eax, %eax\n	ret");
+}
+
+void *stage_memory_new(uint64_t bytes)
+{
+	if (is_out_of_memory) {
+		return NULL;
+	}
+	n_taken++;
+	return aligned_alloc(PAGE_SIZE, bytes);
+}
+
+void stage_memory_free(void *memory, uint64_t bytes)
+{
+	n_taken--;
+	free(memory);
+}
+
+void blob_unref(struct blob *blob)
+{
+	if (blob != NULL) {
+		blob->n_users--;
+	}
+}
+
+void rs_log(const char *text)
+{
+	n_logged++;
+}
+
+_Noreturn void rs_panic(const char *text)
+{
+	abort();
+}
+
+/* A binary as an order left it: made of the sample, in the layout that `first` holds. */
+static struct binary binary_of_sample(struct layout *first)
+{
+	static const struct sample_size size = {
+	        .pieces = {40, 20, 20, 20}, .bytes = 200, .relocs = 3, .symbols = 30};
+	static const struct span_set nothing;
+	struct binary binary = {.kit.service = "sample"};
+	uint64_t state = 99;
+	struct sample_kit sample = sample_draw(&state, &size);
+	size_t n;
+
+	binary.flat.bytes = sample_file(&sample, &n);
+	binary.flat.n_bytes = n;
+	sample_fini(&sample);
+	assert(binary_make(&binary, &nothing) == E_OK && binary_is_machine_made(&binary));
+	*first = binary.layout;
+	return binary;
+}
+
+static void test_remake(void)
+{
+	struct layout first;
+	struct binary binary = binary_of_sample(&first);
+	uint8_t *bytes = (uint8_t *)(uintptr_t)binary.flat.bytes;
+	uint64_t base = binary.image.header->base;
+	struct blob blob = {.n_users = 1};
+
+	binary.payload_blob = &blob; /* as if it had been staged */
+	binary.payload_hash[0] = 1;
+	assert(binary_remake(&binary) == E_OK && n_taken == 1);
+	assert(binary.image.header->base != base && binary.n_made == 1);
+	assert(memcmp(binary.layout.commitment, first.commitment, RS_HASH_LEN) != 0);
+	assert(binary.payload_blob == NULL && blob.n_users == 0 && binary.payload_hash[0] == 0);
+	assert(binary_remake(&binary) == E_OK && n_taken == 1 && binary.n_made == 2);
+	binary_release(&binary);
+	assert(n_taken == 0 && !binary_is_machine_made(&binary));
+	free(bytes);
+}
+
+/* Memory comes back: it is as it was, for the next try. */
+static void test_no_memory(void)
+{
+	struct layout first;
+	struct binary binary = binary_of_sample(&first);
+	struct binary before = binary;
+
+	is_out_of_memory = true;
+	assert(binary_remake(&binary) == E_NOMEM);
+	assert(memcmp(&binary, &before, sizeof(before)) == 0 && n_logged == 0);
+	is_out_of_memory = false;
+	assert(binary_remake(&binary) == E_OK && binary.n_made == 1);
+	binary_release(&binary);
+	free((void *)(uintptr_t)before.flat.bytes);
+}
+
+/* A damaged kit must not keep a service from starting; without one there is nothing to do. */
+static void test_bad_kit(void)
+{
+	struct layout first;
+	struct binary binary = binary_of_sample(&first);
+	struct flat_header *header = (struct flat_header *)(uintptr_t)binary.flat.bytes;
+
+	header->magic[0]++;
+	binary.flat.view.header = NULL;
+	assert(binary_remake(&binary) == E_OK && n_logged == 1);
+	assert(binary.flat.bytes == NULL && binary.n_made == 0);
+	assert(binary.layout.payload == first.payload && n_taken == 1);
+	assert(binary_remake(&binary) == E_OK && n_logged == 1);
+	binary_release(&binary);
+	free(header);
+}
+
+int main(void)
+{
+	sys_gate = (vaddr_t)gate;
+	test_remake();
+	test_no_memory();
+	test_bad_kit();
+	return 0;
+}
