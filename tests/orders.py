@@ -33,6 +33,18 @@ def component(service, variant=None, generation=0, state='', recipe=1):
                        generation, recipe if variant is not None else 0, 0)
 
 
+def kit_component(service, kit, generation, recipe=2):
+    """One whose layout the machine makes, of the release with this kit manifest. recipe: LINK_RECIPE."""
+    return struct.pack(COMPONENT, service.encode(), b'', hashlib.blake2b(kit).digest(), bytes(64), bytes(64),
+                       generation, recipe, 0)
+
+
+def kit_envelope(variant):
+    """The kit of a variant's envelope, alone."""
+    root, kit = (part[0] for part in parts(variant)[:2])
+    return struct.pack('<8sIIII', b'SAMENV1', 2, 24 + len(root) + len(kit), 5, 0) + root + kit
+
+
 def manifest(status, txn, action, components=(), argument=0, **fields):
     """An order's manifest for the machine and the boot of this status, good from now on."""
     body = b''.join(components)

@@ -108,6 +108,8 @@ struct rs_result {
 	nsec_t started,
 	        step_at[RS_STEP_N]; /* kernel clock at the entry of each step, 0: not entered */
 	nsec_t blackout;            /* prepared answer to first receive after commit */
+	nsec_t asked;               /* when its order came */
+	nsec_t layout_nsec;         /* that making the layout took, or checking what was staged */
 	uint64_t image_bytes, arena_bytes, n_vm_faults;
 	uint32_t n_prepare_tries, n_arena_tries;
 	struct sef_transfer_result transfer;

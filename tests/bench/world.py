@@ -139,12 +139,20 @@ class Machine:
     def update(self):
         """The next update of DS; its result. Staged before, as lud does it."""
         i = self.n_updates % len(self.payloads)
-        self.n_updates += 1
         envelope = self.world.envelopes[i]
         self.client.admit(envelope, self.payloads[i], self.state)
-        order = orders.manifest(self.client.call(status={'service': 'rs'}), self.n_updates, orders.UPDATE,
-                                [orders.component('ds', envelope, 1 + self.n_updates)])
-        root = orders.parts(envelope)[0][0]
+        return self.order(orders.component('ds', envelope, 2 + self.n_updates))
+
+    def move(self):
+        """DS into a layout that the machine makes; the result. Kit and state are in the boot image."""
+        envelope = self.world.envelopes[0]
+        self.client.call(admit={'envelope': orders.kit_envelope(envelope)})
+        return self.order(orders.kit_component('ds', orders.parts(envelope)[1][1], 2 + self.n_updates))
+
+    def order(self, component):
+        self.n_updates += 1
+        order = orders.manifest(self.client.call(status={'service': 'rs'}), self.n_updates, orders.UPDATE, [component])
+        root = orders.parts(self.world.envelopes[0])[0][0]
         result = self.client.order(orders.sign(self.world.build, self.world.work, root, order))
         if result['outcome'] != 'OUTCOME_COMMITTED':
             raise RuntimeError('update %d: %r' % (self.n_updates, result))

@@ -339,6 +339,10 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 	to->vm_faults = (uint32_t)result->n_vm_faults;
 	to->finished_ns = result->step_at[RS_STEP_DONE];
 	to->arena_retried = result->n_arena_tries > 1;
+	to->total_ns = result->step_at[RS_STEP_DONE] > 0
+	                       ? result->step_at[RS_STEP_DONE] - result->asked
+	                       : 0;
+	to->layout_ns = result->layout_nsec;
 	to->commitment = answer_given(arena, result->commitment, RS_HASH_LEN);
 	return to;
 }

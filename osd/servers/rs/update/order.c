@@ -163,7 +163,9 @@ static err_t order_component(const struct order_manifest *order, const struct or
 		err = order_state(c->state, component.service, &component.state);
 	}
 	if (err == E_OK) {
+		component.layout_nsec = sys_clock_read();
 		err = verify_update(variant, generation, component.service, &component.binary);
+		component.layout_nsec = sys_clock_read() - component.layout_nsec;
 	}
 	if (err == E_OK) {
 		component.image_bytes = component.binary.payload_bytes;
@@ -300,6 +302,7 @@ err_t rs_on_order(endpoint_t who, const struct rs_request *request, struct rs_re
 	const void *bytes;
 	err_t err = handler_envelope(who, request, &bytes);
 
+	update_record()->asked = sys_clock_read();
 	if (err == E_OK) {
 		err = trust_order(&machine.trust, bytes, request->bytes, rs_uptime(), &order);
 	}
@@ -356,6 +359,7 @@ err_t rs_on_prepare_check(
 		return err;
 	}
 	update->next_check = now + ORDER_CHECK_PAUSE;
+	update->asked = now;
 	plan.number.number = ++update->n_checks;
 	update->txn.components[0] = component;
 	txn_begin(update, &plan, 1);

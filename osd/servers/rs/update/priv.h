@@ -53,7 +53,7 @@ struct txn_component {
 	/* Figures for the result. */
 	uint64_t image_bytes, arena_bytes, n_vm_faults;
 	uint32_t n_prepare_tries, n_arena_tries;
-	nsec_t blackout;
+	nsec_t blackout, layout_nsec;
 	struct sef_transfer_result transfer;
 };
 
@@ -78,6 +78,7 @@ struct update {
 	uint64_t n_begun;  /* transactions since boot: gives tickets */
 	uint64_t n_checks; /* prepare checks since boot: gives their numbers */
 	nsec_t next_check; /* earliest time of the next one */
+	nsec_t asked;      /* when the present request came */
 };
 
 /* update.c */

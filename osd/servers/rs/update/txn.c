@@ -131,6 +131,7 @@ static void txn_show(struct update_txn *txn)
 	result->image_bytes = c->image_bytes;
 	result->arena_bytes = c->arena_bytes;
 	result->n_vm_faults = c->n_vm_faults;
+	result->layout_nsec = c->layout_nsec;
 	result->n_prepare_tries = c->n_prepare_tries;
 	result->n_arena_tries = c->n_arena_tries;
 	result->transfer = c->transfer;
@@ -236,6 +237,7 @@ void txn_begin(struct update *update, const struct update_plan *plan, uint32_t n
 	txn->result->outcome = RS_OUTCOME_RUNNING;
 	txn->result->action = plan->action;
 	txn->result->started = now;
+	txn->result->asked = update->asked;
 	txn_set_step(txn, TXN_BEGIN);
 }
 
