@@ -131,7 +131,8 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 	binary->generation =
 	        (struct trust_number){machine.trust.root_serial, item->entry->generation};
 	binary->payload_bytes = item->payload_len;
-	binary->flat = (struct layout_kit){.bytes = item->flat, .n_bytes = item->flat_len};
+	binary->flat = (struct layout_kit){
+	        .bytes = item->flat, .n_bytes = item->flat_len, .hash = kit->flat_hash};
 	binary->description = item->state;
 	binary->description_bytes = item->state_len;
 	if (binary->description != NULL && !binary_describe(binary)) {

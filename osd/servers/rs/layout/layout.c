@@ -20,6 +20,7 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
+#include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/seed.h"
 
 #define LAYOUT_TRIES 8
@@ -40,6 +41,17 @@ static uint64_t layout_round(uint64_t bytes)
 	return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
+static bool layout_hash_is_right(const struct layout_kit *kit)
+{
+	uint8_t hash[RS_HASH_LEN];
+
+	if (kit->hash == NULL) {
+		return true;
+	}
+	envelope_hash(kit->bytes, kit->n_bytes, hash);
+	return memcmp(hash, kit->hash, sizeof(hash)) == 0;
+}
+
 err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN])
 {
 	struct flat_view view;
@@ -47,6 +59,9 @@ err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_L
 
 	if (kit->view.header != NULL) {
 		return E_OK;
+	}
+	if (!layout_hash_is_right(kit)) {
+		return E_V_HASH;
 	}
 	error = flat_check(kit->bytes, kit->n_bytes, &view);
 	if (error != FLAT_OK) {

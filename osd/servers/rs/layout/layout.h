@@ -15,6 +15,8 @@
 struct layout_kit {
 	const uint8_t *bytes; /* 8-byte aligned; NULL: there is none */
 	uint64_t n_bytes;
+	/* RS_HASH_LEN bytes that its own must give. NULL: compared before, as in the store. */
+	const uint8_t *hash;
 	struct flat_view view; /* header NULL: not checked yet */
 };
 
@@ -31,6 +33,7 @@ struct layout {
 /*
  * Check a kit, once: the answer stays in it. E_V_VERSION: a format or a recipe that this RS does
  * not know. E_V_IMAGE: no flat kit. E_V_SERVICE: that of another service.
+ * E_V_HASH: not the bytes that were signed.
  */
 __must_check err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN]);
 /*

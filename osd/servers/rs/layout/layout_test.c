@@ -150,6 +150,22 @@ static void name_payload(struct layout *layout)
 	memcpy(header->build_id, hash, sizeof(header->build_id));
 }
 
+/* A byte that is not the signed one, though the kit is well formed with it. */
+static void test_kit_hash(void)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t *last = (uint8_t *)(uintptr_t)kit.bytes + kit.n_bytes - 1, hash[RS_HASH_LEN];
+
+	envelope_hash(kit.bytes, kit.n_bytes, hash);
+	kit.hash = hash;
+	kit.view.header = NULL;
+	*last ^= 1;
+	assert(layout_kit_check(&kit, SERVICE) == E_V_HASH && kit.view.header == NULL);
+	*last ^= 1;
+	assert(layout_kit_check(&kit, SERVICE) == E_OK && kit.view.header != NULL);
+	kit_free(&kit);
+}
+
 /* What is made is what the linker makes of the drawn seed, and is committed to. */
 static void test_make(void)
 {
@@ -348,6 +364,7 @@ int main(void)
 {
 	sys_gate = (vaddr_t)gate;
 	test_kit_check();
+	test_kit_hash();
 	test_make();
 	test_locate();
 	test_commit_form();
