@@ -19,6 +19,7 @@ const char rules_default_text[] =
         "machine *\n"
         "service *\n"
         "action update prepare confirm restart shutdown drop\n"
+        "machine_made *\n"
         "variant_life 604800\n"
         "order_life 1800\n"
         "generation_max 1000000000\n"
@@ -100,22 +101,33 @@ static bool rule_machine(struct rules *rules, const char *word)
  * The rule for names is the manifests' own: what could never be asked for is an error, not a
  * rule.
  */
-static bool rule_service(struct rules *rules, const char *word)
+static bool rules_name(
+        const char *word, char (*names)[SERVICE_NAME_SIZE], uint32_t *n_names, bool *all)
 {
-	char *to = rules->services[rules->n_services];
+	char *to = names[*n_names];
 	size_t len = strlen(word);
 
 	if (strcmp(word, "*") == 0) {
-		rules->all_services = true;
+		*all = true;
 		return true;
 	}
-	if (len >= SERVICE_NAME_SIZE || rules->n_services == RULES_SERVICES_MAX - 1) {
+	if (len >= SERVICE_NAME_SIZE || *n_names == RULES_SERVICES_MAX - 1) {
 		return false;
 	}
 	memset(to, 0, SERVICE_NAME_SIZE);
 	memcpy(to, word, len);
-	rules->n_services++;
+	++*n_names;
 	return service_name_is_valid(to);
+}
+
+static bool rule_service(struct rules *rules, const char *word)
+{
+	return rules_name(word, rules->services, &rules->n_services, &rules->all_services);
+}
+
+static bool rule_machine_made(struct rules *rules, const char *word)
+{
+	return rules_name(word, rules->made, &rules->n_made, &rules->all_made);
 }
 
 static bool rule_action(struct rules *rules, const char *word)
@@ -209,6 +221,9 @@ static bool rules_line(struct rules *rules, struct rules_line *line, const char 
 	if (strcmp(name, "action") == 0) {
 		return rules_list(rules, line, rule_action);
 	}
+	if (strcmp(name, "machine_made") == 0) {
+		return rules_list(rules, line, rule_machine_made);
+	}
 	limit = rules_limit(rules, name, &bit);
 	if (limit != NULL && (rules->limits & bit) != 0) {
 		*ret_why = "this limit is there twice: remove one of the lines";
@@ -264,14 +279,20 @@ static bool rules_allow_machine(const struct rules *rules, const uint8_t id[16])
 	return rules->all_machines;
 }
 
-static bool rules_allow_service(const struct rules *rules, const char *name)
+static bool rules_has_name(
+        const char (*names)[SERVICE_NAME_SIZE], uint32_t n_names, const char *name)
 {
-	for (uint32_t i = 0; i < rules->n_services; i++) {
-		if (strncmp(rules->services[i], name, SERVICE_NAME_SIZE) == 0) {
+	for (uint32_t i = 0; i < n_names; i++) {
+		if (strncmp(names[i], name, SERVICE_NAME_SIZE) == 0) {
 			return true;
 		}
 	}
-	return rules->all_services;
+	return false;
+}
+
+static bool rules_allow_service(const struct rules *rules, const char *name)
+{
+	return rules->all_services || rules_has_name(rules->services, rules->n_services, name);
 }
 
 const char *rules_refuse_variant(
@@ -289,8 +310,8 @@ const char *rules_refuse_variant(
 }
 
 /*
- * Each component's service and generation; release and variant are not the rule file's
- * business.
+ * Each component's service, generation and who makes its layout; which release and variant it
+ * names is not the rule file's business.
  */
 static const char *rules_refuse_components(
         const struct rules *rules, const struct order_manifest *order)
@@ -303,6 +324,11 @@ static const char *rules_refuse_components(
 		}
 		if (component->generation > rules->generation_max) {
 			return "the generation is above the rule file's generation_max";
+		}
+		if (order_component_is_machine_made(order, component) && !rules->all_made &&
+		        !rules_has_name(rules->made, rules->n_made, component->service)) {
+			return "the rule file does not let the machine make layouts of this "
+			       "service: add it to machine_made";
 		}
 	}
 	return NULL;

@@ -8,6 +8,8 @@
  *   machine 0123...ef        32 hex digits, or * for all; may be repeated
  *   service ds tty           names, or * for all; may be repeated
  *   action update prepare    of orders; may be repeated
+ *   machine_made ds tty      services whose layouts a machine may make, or * for all; may be
+ *                            repeated
  *   variant_life 604800      longest life of a variant, seconds
  *   order_life 1800          longest life of an order, seconds
  *   generation_max 1000000000 highest generation in an order or a statement
@@ -26,12 +28,15 @@
 struct rules {
 	bool all_machines;
 	bool all_services;
+	bool all_made;
 	uint32_t n_machines;
 	uint32_t n_services;
+	uint32_t n_made;
 	uint32_t actions; /* bit n: enum order_action n */
 	uint32_t limits;  /* bit n: the n-th limit was given */
 	uint8_t machines[RULES_MACHINES_MAX][16];
 	char services[RULES_SERVICES_MAX][SERVICE_NAME_SIZE];
+	char made[RULES_SERVICES_MAX][SERVICE_NAME_SIZE];
 	uint64_t variant_life_sec;
 	uint64_t order_life_sec;
 	uint64_t generation_max;

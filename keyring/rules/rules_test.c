@@ -29,8 +29,9 @@ static void test_rules_file(void)
 {
 	static const char *const bad[] = {"machine 00\n", "machine\n", "service Ds\n",
 	        "service a-name-that-is-much-too-long-for-one\n", "action fly\n", "action\n",
-	        "order_life\n", "order_life x\n", "order_life 1 2\n", "hello 1\n",
-	        "order_life 99999999999999999999\n", "machine 0000000000000000000000000000000G\n"};
+	        "machine_made\n", "machine_made Ds\n", "order_life\n", "order_life x\n",
+	        "order_life 1 2\n", "hello 1\n", "order_life 99999999999999999999\n",
+	        "machine 0000000000000000000000000000000G\n"};
 	struct rules rules;
 	const char *why;
 	char text[160];
@@ -47,10 +48,11 @@ static void test_rules_file(void)
 	assert(rules_parse("service ds\0x\n", 13, &rules, &why) == 1);
 	check_rule_max("machine 00000000000000000000000000000000\n", RULES_MACHINES_MAX - 1);
 	check_rule_max("service ds\n", RULES_SERVICES_MAX - 1);
+	check_rule_max("machine_made ds\n", RULES_SERVICES_MAX - 1);
 	assert(rules_parse("", 0, &rules, &why) == 0);
-	assert(!rules.all_machines && !rules.all_services && rules.actions == 0);
+	assert(!rules.all_machines && !rules.all_services && rules.actions == 0 && !rules.all_made);
 	assert(rules_parse(rules_default_text, strlen(rules_default_text), &rules, &why) == 0);
-	assert(rules.all_machines && rules.all_services && rules.actions == 0x7e);
+	assert(rules.all_machines && rules.all_services && rules.actions == 0x7e && rules.all_made);
 }
 
 int main(void)

@@ -6,8 +6,9 @@
  *   when    the dates are the signer's own; the life is within the root's limit
  *   form    the manifest obeys its own rules, dates included
  *   what    a variant: its kit is signed by a release key of the same root, of the same service,
- *           and is the one the variant names. An order: of the root's epoch. A statement: of
- *           the root's serial
+ *           and is the one the variant names. An order: of the root's epoch; where it leaves
+ *           a layout to the machine, with such a kit, of this recipe. A statement: of the
+ *           root's serial
  *   rules   machine, service, action, life and numbers are within the rule file
  *
  * What it cannot know: that a payload was made from its kit (a second signer can prove that
@@ -26,6 +27,8 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+
+#include "proto/image/link.h"
 
 /*
  * The root is read, not verified against anything: there is no pin here. A root that does not
@@ -149,23 +152,24 @@ static void signer_info(const struct signer *s, uint64_t now, struct signer_repl
 }
 
 /*
- * Does the kit that came along allow this manifest? The request says how long the kit is: not
- * longer than its place, one part to the last byte, signed by a release key of this root, not
- * over at the signer's time. Then service and release id, against the manifest.
+ * Is the kit that came along the release of this service that a manifest names? The request says
+ * how long the kit is: not longer than its place, one part to the last byte, signed by a release
+ * key of this root, not over at the signer's time. Then service and release id.
  */
 static enum envelope_reason signer_check_kit(const struct signer *s,
-        const struct signer_variant *ask, const struct variant_manifest *manifest, uint64_t now)
+        const uint8_t bytes[SIGNER_KIT_MAX], uint32_t len, const char *service,
+        const uint8_t release[64], uint64_t now)
 {
 	const struct kit_manifest *kit;
 	struct envelope_part part;
 	enum envelope_reason r;
 	uint8_t release_id[64];
 
-	if (ask->kit_len > sizeof(ask->kit)) {
+	if (len > SIGNER_KIT_MAX) {
 		return ENVELOPE_MALFORMED;
 	}
-	r = envelope_part_open(ask->kit, ask->kit_len, &part);
-	if (r == ENVELOPE_OK && part.size != ask->kit_len) {
+	r = envelope_part_open(bytes, len, &part);
+	if (r == ENVELOPE_OK && part.size != len) {
 		r = ENVELOPE_MALFORMED;
 	}
 	if (r == ENVELOPE_OK) {
@@ -175,13 +179,12 @@ static enum envelope_reason signer_check_kit(const struct signer *s,
 		return r;
 	}
 	kit = (const void *)part.manifest;
-	if (memcmp(kit->service, manifest->service, sizeof(kit->service)) != 0) {
+	if (memcmp(kit->service, service, sizeof(kit->service)) != 0) {
 		return ENVELOPE_WRONG_SERVICE;
 	}
 	kit_manifest_release_id(kit, release_id);
-	return memcmp(release_id, manifest->release_id, sizeof(release_id)) == 0
-	               ? ENVELOPE_OK
-	               : ENVELOPE_RELEASE_MISMATCH;
+	return memcmp(release_id, release, sizeof(release_id)) == 0 ? ENVELOPE_OK
+	                                                            : ENVELOPE_RELEASE_MISMATCH;
 }
 
 /*
@@ -229,7 +232,8 @@ static void signer_sign_variant(const struct signer *s, const struct signer_vari
 		signer_refuse(reply, reason, "the variant");
 		return;
 	}
-	reason = signer_check_kit(s, ask, &manifest, now);
+	reason = signer_check_kit(
+	        s, ask->kit, ask->kit_len, manifest.service, manifest.release_id, now);
 	if (reason != ENVELOPE_OK) {
 		signer_refuse(reply, reason, "the kit");
 		return;
@@ -268,6 +272,31 @@ static enum envelope_reason signer_stamp_order(const struct signer *s,
 }
 
 /*
+ * What leaves the layout to the machine has no variant that was judged before: its kit is judged
+ * here, by the same rules. A kit that no component asks for is a mistake of the requester's.
+ */
+static enum envelope_reason signer_check_made(const struct signer *s,
+        const struct signer_order *ask, const struct order_manifest *order, uint64_t now)
+{
+	enum envelope_reason reason = ENVELOPE_OK;
+	bool is_made = false;
+
+	for (uint32_t i = 0; reason == ENVELOPE_OK && i < order->n_components; i++) {
+		const struct order_component *component = &order_components(order)[i];
+
+		if (!order_component_is_machine_made(order, component)) {
+			continue;
+		}
+		is_made = true;
+		reason = component->recipe != LINK_RECIPE
+		                 ? ENVELOPE_MALFORMED
+		                 : signer_check_kit(s, ask->kit, ask->kit_len, component->service,
+		                           component->release_id, now);
+	}
+	return !is_made && ask->kit_len != 0 ? ENVELOPE_MALFORMED : reason;
+}
+
+/*
  * len is the requester's word: bounded by the place for it, then compared with the manifest's
  * own count by order_manifest_check().
  */
@@ -286,6 +315,11 @@ static void signer_sign_order(const struct signer *s, const struct signer_order 
 	reason = signer_stamp_order(s, ask, now, order);
 	if (reason != ENVELOPE_OK) {
 		signer_refuse(reply, reason, "the order");
+		return;
+	}
+	reason = signer_check_made(s, ask, order, now);
+	if (reason != ENVELOPE_OK) {
+		signer_refuse(reply, reason, "the kit");
 		return;
 	}
 	if (!signer_refuse_by_rule(

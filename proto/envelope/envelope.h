@@ -165,6 +165,10 @@ uint64_t envelope_keys_end(const struct envelope_view *view);
 /* Does the order need a control key beside the order key? */
 int order_needs_control(const struct order_manifest *order);
 
+/* Does this component of a checked order leave its layout to the machine? */
+int order_component_is_machine_made(
+        const struct order_manifest *order, const struct order_component *component);
+
 /* Compare the staged payload, or the state description, with what was signed. */
 enum envelope_reason envelope_verify_payload(
         const struct envelope_view *view, const void *bytes, size_t len);

@@ -463,6 +463,14 @@ int order_needs_control(const struct order_manifest *order)
 	return 0;
 }
 
+/* Only what runs or tries has a layout; a restart or a drop without a variant leaves none open. */
+int order_component_is_machine_made(
+        const struct order_manifest *order, const struct order_component *component)
+{
+	return rules_order_action_runs(order->action) &&
+	       rules_bytes_are_zero(component->variant_hash, sizeof(component->variant_hash));
+}
+
 size_t statement_manifest_size(uint32_t n_services)
 {
 	return sizeof(struct statement_manifest) +

@@ -5,16 +5,16 @@
  * signer_request, each answer one struct signer_reply, in order. A request that is
  * not well formed ends the signer. Little endian, both ends on one host.
  *
- * The signer signs variants of releases whose signed kit it is shown, orders and
- * starting statements, all within the limits of its rule file, and stamps the times
- * itself. It also seals layout seeds to the audit key, which it does not have.
+ * The signer signs variants of releases whose signed kit it is shown, orders (those
+ * that leave a layout to the machine with the kit) and starting statements, all
+ * within the limits of its rule file, and stamps the times itself. It also seals layout seeds to the audit key, which it does not have.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/envelope/envelope.h"
 
-#define SIGNER_MAGIC "SAMSGN2"
+#define SIGNER_MAGIC "SAMSGN3"
 #define SIGNER_KIT_MAX 1632u
 #define SIGNER_ROOT_MAX 2032u
 #define SIGNER_ORDER_MAX 8296u
@@ -48,11 +48,17 @@ struct signer_variant {
 	uint8_t kit[SIGNER_KIT_MAX]; /* the signed kit: a stored part */
 };
 
-/* Of a struct order_manifest with its components; issued and expires are 0. */
+/*
+ * Of a struct order_manifest with its components; issued and expires are 0. Components without a
+ * variant are all of the one kit that comes along; of others none comes: kit_len is 0.
+ */
 struct signer_order {
 	uint32_t lifetime_sec;
 	uint32_t len;
 	uint8_t manifest[SIGNER_ORDER_MAX];
+	uint32_t kit_len;
+	uint32_t reserved;
+	uint8_t kit[SIGNER_KIT_MAX]; /* the signed kit: a stored part */
 };
 
 /* Of a struct statement_manifest with its services; issued is 0. */
@@ -115,7 +121,7 @@ struct signer_reply {
 };
 
 _Static_assert(sizeof(struct signer_variant) == 280 + 8 + 1632, "layout");
-_Static_assert(sizeof(struct signer_request) == 24 + 8 + 8296, "layout");
+_Static_assert(sizeof(struct signer_request) == 24 + 8 + 8296 + 8 + 1632, "layout");
 _Static_assert(sizeof(struct signer_reply) == 32 + 160 + 8 + 8640, "layout");
 _Static_assert(
         SIGNER_KIT_MAX == sizeof(struct envelope_part_header) + sizeof(struct kit_manifest) +

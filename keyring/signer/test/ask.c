@@ -5,6 +5,7 @@
 #include "keyring/keyring.h"
 #include "keyring/signer/test/ask.h"
 #include "keyring/test/ring.h"
+#include "proto/image/link.h"
 
 struct order_manifest *ask_order_of(struct signer_request *r)
 {
@@ -21,22 +22,31 @@ struct statement_manifest *ask_statement_of(struct signer_request *r)
 	return (void *)r->statement.manifest;
 }
 
-void ask_variant(struct signer_request *request)
+/* The test's kit, signed; its length. */
+static uint32_t ask_kit(uint8_t ret_kit[SIGNER_KIT_MAX], uint8_t ret_release_id[64])
 {
 	struct kit_manifest kit;
 	struct keyring_key *release = NULL;
 	size_t len;
 
+	test_kit(&kit);
+	assert(keyring_key_open(test_ring, KEYRING_RELEASE, &release) == 0);
+	assert(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), ret_kit, SIGNER_KIT_MAX,
+	               &len) == 0);
+	keyring_key_free(release);
+	kit_manifest_release_id(&kit, ret_release_id);
+	return (uint32_t)len;
+}
+
+void ask_variant(struct signer_request *request)
+{
+	uint8_t release_id[64];
+
 	memset(request, 0, sizeof(*request));
 	memcpy(request->magic, SIGNER_MAGIC, 8);
 	request->op = SIGNER_SIGN_VARIANT;
 	request->id = 42;
-	test_kit(&kit);
-	assert(keyring_key_open(test_ring, KEYRING_RELEASE, &release) == 0);
-	assert(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), request->variant.kit,
-	               sizeof(request->variant.kit), &len) == 0);
-	keyring_key_free(release);
-	request->variant.kit_len = (uint32_t)len;
+	request->variant.kit_len = ask_kit(request->variant.kit, release_id);
 	request->variant.lifetime_sec = 3600;
 	request->variant.manifest = (struct variant_manifest){
 	        .magic = VARIANT_MAGIC,
@@ -45,7 +55,7 @@ void ask_variant(struct signer_request *request)
 	        .service = "ds",
 	        .payload_len = 4096,
 	};
-	kit_manifest_release_id(&kit, request->variant.manifest.release_id);
+	memcpy(request->variant.manifest.release_id, release_id, sizeof(release_id));
 }
 
 void ask_order(struct signer_request *request)
@@ -72,6 +82,16 @@ void ask_order(struct signer_request *request)
 	memset(component->release_id, 1, sizeof(component->release_id));
 	memset(component->variant_hash, 2, sizeof(component->variant_hash));
 	component->generation = 2;
+}
+
+void ask_made(struct signer_request *request)
+{
+	struct order_component *component = ask_component_of(request);
+
+	ask_order(request);
+	memset(component->variant_hash, 0, sizeof(component->variant_hash));
+	component->recipe = LINK_RECIPE;
+	request->order.kit_len = ask_kit(request->order.kit, component->release_id);
 }
 
 void ask_statement(struct signer_request *request)

@@ -5,6 +5,8 @@
 void ask_variant(struct signer_request *ret_request);
 /* An order of one update; of one service. */
 void ask_order(struct signer_request *ret_request);
+/* As ask_order(), with a layout that the machine makes, and its kit. */
+void ask_made(struct signer_request *ret_request);
 /* A statement of one service. */
 void ask_statement(struct signer_request *ret_request);
 

@@ -140,6 +140,34 @@ static struct statement_service *stated_of(struct signer_request *r)
 {
 	return (void *)(ask_statement_of(r) + 1);
 }
+static void spoil_made_release(struct signer_request *r)
+{
+	ask_component_of(r)->release_id[63] ^= 1;
+}
+static void spoil_made_recipe(struct signer_request *r)
+{
+	ask_component_of(r)->recipe++;
+}
+static void spoil_made_service(struct signer_request *r)
+{
+	memcpy(ask_component_of(r)->service, "tty", 4);
+}
+static void spoil_made_kit(struct signer_request *r)
+{
+	r->order.kit_len = 0;
+}
+static void spoil_made_kit_long(struct signer_request *r)
+{
+	r->order.kit_len = SIGNER_KIT_MAX + 1;
+}
+static void spoil_made_kit_byte(struct signer_request *r)
+{
+	r->order.kit[sizeof(struct envelope_part_header) + 60] ^= 1;
+}
+static void spoil_made_not(struct signer_request *r)
+{
+	ask_component_of(r)->variant_hash[0] = 1;
+}
 static void spoil_stated_issued(struct signer_request *r)
 {
 	ask_statement_of(r)->issued = 5;
@@ -203,6 +231,14 @@ static const struct refusal refusals[] = {
         {"order action", ask_order, spoil_order_action, TEST_NOW, ENVELOPE_OK},
         {"order number", ask_order, spoil_order_number, TEST_NOW, ENVELOPE_OK},
         {"order generation", ask_order, spoil_order_generation, TEST_NOW, ENVELOPE_OK},
+        {"made of another release", ask_made, spoil_made_release, TEST_NOW,
+                ENVELOPE_RELEASE_MISMATCH},
+        {"made by another recipe", ask_made, spoil_made_recipe, TEST_NOW, ENVELOPE_MALFORMED},
+        {"made of another service", ask_made, spoil_made_service, TEST_NOW, ENVELOPE_WRONG_SERVICE},
+        {"made of no kit", ask_made, spoil_made_kit, TEST_NOW, ENVELOPE_MALFORMED},
+        {"made of a long kit", ask_made, spoil_made_kit_long, TEST_NOW, ENVELOPE_MALFORMED},
+        {"made of a changed kit", ask_made, spoil_made_kit_byte, TEST_NOW, ENVELOPE_BAD_SIGNATURE},
+        {"a kit that nothing is made of", ask_made, spoil_made_not, TEST_NOW, ENVELOPE_MALFORMED},
         {"statement stamped", ask_statement, spoil_stated_issued, TEST_NOW, ENVELOPE_MALFORMED},
         {"statement serial", ask_statement, spoil_stated_serial, TEST_NOW, ENVELOPE_WRONG_EPOCH},
         {"statement cut", ask_statement, spoil_stated_len, TEST_NOW, ENVELOPE_MALFORMED},
@@ -218,6 +254,7 @@ static const char test_rules[] = "# a comment\n"
                                  "machine 00000000000000000000000000000000\n\n"
                                  "service ds tty # both\n"
                                  "action update confirm\n"
+                                 "machine_made ds\n"
                                  "variant_life 7200\n"
                                  "order_life 1200\n"
                                  "generation_max 50\n"
@@ -251,6 +288,33 @@ static void test_signer_refuses(const struct signer *as_made)
 	}
 }
 
+/* A rule file of before names no service whose layouts the machine may make. */
+static void test_made_rule(const struct signer *as_made)
+{
+	static const char *const files[] = {
+	        "", "machine_made tty\n", "machine_made tty ds\n", "machine_made *\n"};
+	static struct signer_request request;
+	static struct signer_reply reply;
+	static struct signer s;
+	const char *why;
+
+	s = *as_made;
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char text[160];
+		int n = snprintf(
+		        text, sizeof(text), "machine *\nservice *\naction update\n%s", files[i]);
+
+		assert(rules_parse(text, (size_t)n, &s.rules, &why) == 0);
+		ask_made(&request);
+		assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+		assert((reply.status == SIGNER_OK) == (i > 1));
+		assert(i > 1 || strstr(reply.text, "machine_made") != NULL);
+		ask_order(&request);
+		assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+		assert(reply.status == SIGNER_OK);
+	}
+}
+
 int main(void)
 {
 	static struct signer s;
@@ -259,6 +323,7 @@ int main(void)
 	test_setup();
 	assert(signer_init(&s, test_ring, &what) == 0);
 	test_signer_refuses(&s);
+	test_made_rule(&s);
 	signer_fini(&s);
 	test_teardown();
 	return 0;

@@ -91,11 +91,11 @@ static void test_kit_past_end(const struct signer *s)
 
 	assert(map != MAP_FAILED && mprotect(map + room, page, PROT_NONE) == 0);
 	request = (void *)(map + room - sizeof(*request));
-	ask_variant(request);
-	header = (void *)request->variant.kit;
+	ask_made(request);
+	header = (void *)request->order.kit;
 	header->kind = ENVELOPE_ORDER;
 	header->manifest_len = (uint32_t)order_manifest_size(ORDER_COMPONENTS_MAX);
-	request->variant.kit_len = (uint32_t)len;
+	request->order.kit_len = (uint32_t)len;
 	order = (void *)(header + 1);
 	*order = (struct order_manifest){
 	        .magic = ORDER_MAGIC,
