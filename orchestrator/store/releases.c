@@ -128,6 +128,12 @@ int store_variant_forged(struct db *db, const struct variant_row *row)
 	return err_fold(store_update(db, STORE_variant, row, NULL));
 }
 
+int store_variant_committed(struct db *db, int64_t id, const uint8_t commitment[64])
+{
+	return err_fold(db_run(db, "UPDATE variants SET seed_commit = ? WHERE id = ?", "bi",
+	        commitment, (size_t)64, id));
+}
+
 /* -EBADMSG: a seed that is longer than any that lud has sealed, so not one of lud's. */
 int store_variant_by_id(struct db *db, int64_t id, struct variant_row *ret)
 {
