@@ -38,7 +38,8 @@ static void history_row(struct table *table, const Control__Generation *generati
 {
 	const Control__Job *job = generation->job;
 	/* A layout that was given up before it was made: the job's result is another one's. */
-	bool was_made = generation->base_address != 0;
+	bool by_machine = !strcmp(generation->layout, "machine");
+	bool was_made = generation->base_address != 0 || (by_machine && generation->committed_us);
 	const Machine__Result *result = job && was_made ? job->result : NULL;
 	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
 	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE], consent[128];
@@ -46,13 +47,15 @@ static void history_row(struct table *table, const Control__Generation *generati
 	snprintf(number, TEXT_SIZE, "%" PRIu64, generation->generation);
 	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
 	        text_id(&generation->release_id, id));
-	snprintf(base, TEXT_SIZE, was_made ? "0x%" PRIx64 : "-", generation->base_address);
+	snprintf(base, TEXT_SIZE, generation->base_address ? "0x%" PRIx64 : "-",
+	        generation->base_address);
 	snprintf(job_id, TEXT_SIZE, "%" PRIu64, job ? job->id : 0);
-	table_row(table, (const char *const[]){generation->service, number, release, base,
-	                         generation->state, text_time(generation->committed_us, when),
-	                         job_id, job ? job_kind_text(job->kind) : "?",
-	                         text_nsec(result ? result->blackout_ns : 0, blackout),
-	                         history_cause(job, consent)});
+	table_row(table,
+	        (const char *const[]){generation->service, number, release, generation->layout,
+	                base, generation->state, text_time(generation->committed_us, when), job_id,
+	                job ? job_kind_text(job->kind) : "?",
+	                text_nsec(result ? result->blackout_ns : 0, blackout),
+	                history_cause(job, consent)});
 }
 
 /*
@@ -65,6 +68,7 @@ static void history_print(const Control__History *history)
 	        {"SERVICE", false},
 	        {"GEN", true},
 	        {"RELEASE", false},
+	        {"LAYOUT", false},
 	        {"BASE", true},
 	        {"STATE", false},
 	        {"COMMITTED", false},
@@ -184,6 +188,26 @@ static void history_show_pairing(const Control__Job *job)
 	}
 }
 
+/* Of a layout that the machine made there is the commitment to its seed, and nothing else. */
+static void history_show_layout(const Control__Generation *generation)
+{
+	char text[TEXT_SIZE];
+
+	printf("%-14s%s, known outside: %s\n", "layout", generation->layout,
+	        generation->known_outside ? "yes" : "no");
+	if (generation->known_outside) {
+		printf("%-14s0x%" PRIx64 ", payload %" PRIu64 " bytes\n", "base",
+		        generation->base_address, generation->payload_len);
+		history_show_bytes("build id", &generation->build_id);
+		history_show_bytes("payload", &generation->payload_hash);
+	}
+	history_show_bytes("seed commit", &generation->seed_commit);
+	if (generation->known_outside) {
+		printf("%-14s%s", "signed", text_seconds(generation->issued, text));
+		printf(", expires %s\n", text_seconds(generation->expires, text));
+	}
+}
+
 /*
  * One generation, from what it is to how it came to be. What was not made or not signed has
  * zeros, which print as `-`.
@@ -198,13 +222,7 @@ static void history_show_print(const Control__Generation *generation)
 	printf("%-14s%s\n", "state", generation->state);
 	printf("%-14s%u %s\n", "release", generation->counter,
 	        text_id(&generation->release_id, text));
-	printf("%-14s0x%" PRIx64 ", payload %" PRIu64 " bytes\n", "base", generation->base_address,
-	        generation->payload_len);
-	history_show_bytes("build id", &generation->build_id);
-	history_show_bytes("payload", &generation->payload_hash);
-	history_show_bytes("seed commit", &generation->seed_commit);
-	printf("%-14s%s", "signed", text_seconds(generation->issued, text));
-	printf(", expires %s\n", text_seconds(generation->expires, text));
+	history_show_layout(generation);
 	printf("%-14s%s\n", "committed", text_time(generation->committed_us, text));
 	if (!job) {
 		return;

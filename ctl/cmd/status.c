@@ -54,6 +54,7 @@ static void status_services(const Control__Status *status)
 	        {"STATE", false},
 	        {"GEN", true},
 	        {"RELEASE", false},
+	        {"LAYOUT", false},
 	        {"BASE", true},
 	        {"RESTARTS", true},
 	        {"MEMORY", true},
@@ -68,17 +69,21 @@ static void status_services(const Control__Status *status)
 		char generation[TEXT_SIZE], release[TEXT_SIZE], base[TEXT_SIZE];
 		char restarts[TEXT_SIZE], memory[TEXT_SIZE], blackout[TEXT_SIZE];
 
-		snprintf(generation, TEXT_SIZE, "%" PRIu64, service->generation);
+		/* N.K: what the machine made by itself after crashes in generation N. */
+		snprintf(generation, TEXT_SIZE, service->made ? "%" PRIu64 ".%" PRIu64 : "%" PRIu64,
+		        service->generation, service->made);
 		snprintf(release, TEXT_SIZE, "%u %s", service->counter, at->release);
-		snprintf(base, TEXT_SIZE, "0x%" PRIx64, service->base_address);
+		snprintf(base, TEXT_SIZE, service->machine_made ? "-" : "0x%" PRIx64,
+		        service->base_address);
 		snprintf(restarts, TEXT_SIZE, "%u", service->restarts);
-		table_row(table, (const char *const[]){service->name,
-		                         status_service_state(status, service), generation, release,
-		                         base, restarts, text_bytes(service->memory_bytes, memory),
-		                         text_nsec(service->last_blackout_ns, blackout),
-		                         at->job               ? "running now"
-		                         : service->can_update ? "yes"
-		                                               : "not yet"});
+		table_row(table,
+		        (const char *const[]){service->name, status_service_state(status, service),
+		                generation, release, service->machine_made ? "machine" : "host",
+		                base, restarts, text_bytes(service->memory_bytes, memory),
+		                text_nsec(service->last_blackout_ns, blackout),
+		                at->job               ? "running now"
+		                : service->can_update ? "yes"
+		                                      : "not yet"});
 	}
 	table_print(table);
 }

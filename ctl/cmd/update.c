@@ -54,6 +54,7 @@ int cmd_update(const struct options *options)
 	update.hold_ms = options->hold_ms;
 	update.detach = options->detach;
 	update.accept_loss = options->accept_loss;
+	update.layout = (char *)options->layout;
 	request.body_case = CONTROL__REQUEST__BODY_UPDATE;
 	request.update = &update;
 	return update_one(options, &request);
@@ -61,7 +62,7 @@ int cmd_update(const struct options *options)
 
 /*
  * The same for the release of before, or for that of generation --to (0: not given). The old
- * release gets a new layout, so this is an update to an older release and may lose state as one
+ * release gets a new layout, made by whom that generation's was, so this is an update to an older release and may lose state as one
  * does.
  */
 int cmd_rollback(const struct options *options)
@@ -149,6 +150,7 @@ int cmd_rerandomize(const struct options *options)
 	rerandomize.all = options->all;
 	rerandomize.timeout_ms = options->timeout_ms;
 	rerandomize.detach = options->detach;
+	rerandomize.layout = (char *)options->layout;
 	request.body_case = CONTROL__REQUEST__BODY_RERANDOMIZE;
 	request.rerandomize = &rerandomize;
 	job_progress_init(&progress, options, &request, true);

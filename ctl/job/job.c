@@ -99,15 +99,17 @@ static void job_print_cause(const Control__Job *job)
 /* A restart moves no state and has no layout of its own: nothing to tell. */
 static void job_print_result(const Machine__Result *result)
 {
-	char blackout[TEXT_SIZE], bytes[TEXT_SIZE];
+	char where[64], blackout[TEXT_SIZE], bytes[TEXT_SIZE];
 
-	if (!result->base_address) {
+	if (!result->base_address && !result->commitment.len) {
 		return;
 	}
-	printf("  base 0x%" PRIx64 ", blackout %s, %s of state in %" PRIu64 " objects, %" PRIu64
-	       " pages\n",
-	        result->base_address, text_nsec(result->blackout_ns, blackout),
-	        text_bytes(result->bytes, bytes), result->objects, result->pages);
+	/* Where the machine made the layout nobody outside is told where it lies. */
+	snprintf(where, sizeof(where), "base 0x%" PRIx64, result->base_address);
+	printf("  %s, blackout %s, %s of state in %" PRIu64 " objects, %" PRIu64 " pages\n",
+	        result->commitment.len ? "layout by the machine" : where,
+	        text_nsec(result->blackout_ns, blackout), text_bytes(result->bytes, bytes),
+	        result->objects, result->pages);
 	pairing_print_removed("  ", result);
 }
 

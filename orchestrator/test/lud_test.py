@@ -36,6 +36,12 @@ DEATHS = ['%s.%s' % (step, phase)
               'stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
 
 
+# The same where the machine makes the layout.
+DEATHS_MADE = ['%s.%s' % (step, phase) for step in ('stage', 'order', 'run', 'check', 'confirm')
+               for phase in ('begin', 'did', 'end')] + [
+                   'stage.drawn', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
+
+
 def test_update_and_back(world):
     """Update, prepare-only, rollback, rerandomize; each is told and kept."""
     world.prepare(2)
@@ -118,6 +124,172 @@ def test_killed_while_pairing(world):
         job = killed_once(world, death, update={'service': 'ds', 'release': release.hex()})
         assert world.peer.services['ds']['release_id'] == release, death
         assert [s['name'] for s in job['steps']][:2] == ['plan', 'pair'], job
+
+
+def made(world, *words):
+    """The job of a command whose layout the machine makes; it is to commit."""
+    job = world.json(*words)
+    job = job['jobs'][0] if 'jobs' in job else job
+    assert job['state'] == 'committed' and job['layout'] == 'machine', job
+    assert job['generation'] == world.running() and world.peer.services['ds']['machine_made'], job
+    return job
+
+
+def files_of(kit):
+    """The hashes of what a machine needs to make layouts."""
+    hashes = set()
+    for name in ('state', 'flat'):
+        with open(os.path.join(kit, name), 'rb') as f:
+            hashes.add(hashlib.blake2b(f.read()).digest())
+    return hashes
+
+
+def test_machine_made(world):
+    """A layout that the machine makes: nothing of it is made, signed or sent here, and nothing known afterwards."""
+    world.prepare(2)
+    first, second = (made(world, 'rerandomize', 'ds', '--layout', 'machine') for _ in range(2))
+    order = world.peer.orders[0]
+    assert order.is_made() and order.release_id == world.release_id(world.kits[0]) and order.recipe == 2
+    assert not world.peer.staged and not world.peer.n_begun, 'a machine was sent what it was booted with'
+    assert not os.path.exists(world.state + '/variants')
+    shown = [world.json('show', 'ds', str(job['generation'])) for job in (second, first)]
+    for job, generation in zip((second, first), shown):
+        assert generation['seed_commit'] == job['result']['commitment']
+        assert any(bytes.fromhex(generation['seed_commit'])), generation
+        assert generation['layout'] == 'machine' and not generation['known_outside'], generation
+        for name in ('seed_sealed', 'envelope', 'build_id', 'payload_hash', 'base_address'):
+            assert not generation[name], (name, generation)
+        assert [s['name'] for s in generation['job']['steps']] == ['plan', 'stage', 'order', 'run', 'check', 'confirm']
+    assert shown[0]['seed_commit'] != shown[1]['seed_commit']
+    text = world.luctl('show', 'ds', str(world.running()))
+    assert 'machine, known outside: no' in text and 'payload' not in text and 'signed' not in text, text
+
+    # Another release: its files are sent, once.
+    job = made(world, 'update', 'ds', '--layout', 'machine')
+    assert [s['name'] for s in job['steps']][:3] == ['plan', 'pair', 'stage'], job
+    assert set(world.peer.staged) == files_of(world.kits[1]) and world.peer.n_begun == 2
+    made(world, 'rerandomize', 'ds', '--layout', 'machine')
+    assert world.peer.n_begun == 2
+    assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
+
+    # Back to a generation of the machine's own: its release again, in a layout that is new as well.
+    back = made(world, 'rollback', 'ds')
+    assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[0])
+    assert back['result']['commitment'] not in [g['seed_commit'] for g in shown]
+    world.luctl('rerandomize', 'ds')  # by the host, which is how lud is configured here
+    status = world.luctl('status')
+    assert not world.peer.services['ds']['machine_made'] and ' host ' in status, status
+    hosted = world.running()
+    layouts = {g['generation']: (g['layout'], g['known_outside']) for g in world.json('history', 'ds')['generations']}
+    assert layouts[hosted] == ('host', True) and layouts[hosted - 1] == ('machine', False), layouts
+    made(world, 'rollback', 'ds', '--to', str(job['generation']))
+    assert world.json('rollback', 'ds', '--to', str(hosted))['layout'] == 'host'
+    runs = world.running()
+    assert world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], '--prepare-only',
+                      '--layout', 'machine')['state'] == 'prepared'
+    assert world.running() == runs and world.peer.orders[-1].is_made()
+    assert 'chance' in world.luctl('rerandomize', 'ds', '--layout', 'chance', code=4)
+
+
+def test_machine_made_by_default(world):
+    """Who makes layouts where nobody says is a matter of configuration."""
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('  layout: machine\n')
+    world.prepare()
+    made(world, 'update', 'ds')
+    made(world, 'rerandomize', '--all')
+    assert world.json('update', 'ds', '--layout', 'host')['layout'] == 'host'
+    assert not world.peer.services['ds']['machine_made']
+
+
+def test_machine_made_killed(world):
+    """kill -9 at every step of such a job, with files to send and without."""
+    world.prepare(2)
+    for death in DEATHS_MADE:
+        job = killed_once(world, death, rerandomize={'services': ['ds'], 'layout': 'machine'})
+        assert [s['name'] for s in job['steps']].count('seed') == 0 and len(world.json('history')['generations']) == \
+            len(world.peer.runs), death
+    for death in ('pair.end', 'stage.drawn', 'stage.chunk', 'stage.end'):
+        world.peer.staged.clear()
+        for kit in reversed(world.kits):
+            release = world.release_id(kit)
+            killed_once(world, death, update={'service': 'ds', 'release': release.hex(), 'layout': 'machine'})
+            assert world.peer.services['ds']['release_id'] == release, death
+            if death == 'stage.chunk':
+                break  # what the machine was booted with is not sent
+
+
+def test_machine_made_hindered(world):
+    """A cut channel, a full store, a newer root, a forgotten result: it ends as it would without."""
+    world.prepare(2)
+    for n in range(1, 30, 3):
+        world.peer.faults['cut_after'] = n
+        runs = len(world.peer.runs)
+        made(world, 'rerandomize', 'ds', '--layout', 'machine')
+        assert len(world.peer.runs) == runs + 1, n
+        world.peer.faults.pop('cut_after', None)
+    world.peer.faults['full'] = 1
+    made(world, 'update', 'ds', '--layout', 'machine')
+    world.peer.faults.update(rate_admit=2)
+    made(world, 'rerandomize', 'ds', '--layout', 'machine')
+    world.peer.faults.update(forget=1, lose_event=2)
+    job = made(world, 'rerandomize', 'ds', '--layout', 'machine')
+    assert not any(bytes.fromhex(world.json('show', 'ds', str(job['generation']))['seed_commit']))
+    world.kill()
+    for n, place in enumerate(('stage.begin', 'order.begin', 'run.begin')):
+        world.start(stop_at=place)
+        with world.control() as control:
+            asked = control.send(rerandomize={'services': ['ds'], 'layout': 'machine'})
+            world.wait_stopped()
+            world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
+            # The machine hears of the newer root before the job goes on.
+            world.peer.root_serial = world.peer.stated = n + 2
+            world.lud.send_signal(signal.SIGCONT)
+            job = control.wait_reply(asked, 30)['jobs'][0]
+        assert job['state'] == 'JOB_STATE_COMMITTED' and world.peer.orders[-2].epoch == n + 2, (place, job)
+        assert world.kill(signal.SIGTERM) == 0
+
+
+def test_machine_made_refused(world):
+    """What the machine, the signer or the kit's store stands against is told, and nothing is run."""
+    world.prepare(2)
+    world.peer.faults['refuse_kit'] = 1
+    told = world.luctl('update', 'ds', '--layout', 'machine', code=5)
+    assert 'E_V_KEY_EXPIRED' in told and not world.peer.orders, told
+    for fault in ('not_made', 'other_release'):
+        world.peer.faults[fault] = 1
+        told = world.luctl('rerandomize', 'ds', '--layout', 'machine', code=7)
+        assert 'not-confirmed' in told, told
+        world.peer.services['ds']['release_id'] = world.release_id(world.kits[0])
+    world.luctl('status')
+    # A machine that was not booted with the release is sent what the store has of it, if that is what was signed.
+    world.peer.booted.clear()
+    first, second = sorted(stored(world), key=lambda p: world.release_id(p) == world.release_id(world.kits[1]))
+    aside = world.dir + '/aside'
+    os.rename(first, aside)
+    for spoil, said in ((lambda: copy_stored(second, first), 'signed kit of the release cannot be read'),
+                        (lambda: os.truncate(first + '/flat', 7), 'not the one that was signed'),
+                        (lambda: os.unlink(first + '/state'), 'not the one that was signed'),
+                        (lambda: damage(first, 'flat'), 'payload-mismatch')):
+        if 'cannot be read' not in said:
+            copy_stored(aside, first)
+        spoil()
+        told = world.luctl('rerandomize', 'ds', '--layout', 'machine', code=1)
+        assert said in told and 'in step stage' in told, (said, told)
+        shutil.rmtree(first)
+    os.rename(aside, first)
+    made(world, 'rerandomize', 'ds', '--layout', 'machine')
+    runs = len(world.peer.runs)
+    assert world.kill(signal.SIGTERM) == 0
+    rules = world.dir + '/keys/signer.rules'
+    with open(rules, encoding='ascii') as f:
+        lines = f.readlines()
+    with open(rules, 'w', encoding='ascii') as f:
+        f.writelines(line for line in lines if not line.startswith('machine_made'))
+    world.start()
+    assert 'machine_made' in world.luctl('rerandomize', 'ds', '--layout', 'machine', code=1)
+    assert len(world.peer.runs) == runs
+    assert world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['state'] == 'committed'
 
 
 LOST = {'what': 'variable', 'entry': 'store.c:keys', 'member': '', 'text': 'store.c:keys'}
@@ -289,6 +461,15 @@ def test_not_confirmed(world):
         told = world.luctl('update', 'ds', code=7)
         assert 'not-confirmed' in told and 'generation %d' % world.running() in told, told
         assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 0
+
+
+def test_crash_before_check(world):
+    """A service that crashed right after the commit runs in another layout of the same generation and release."""
+    world.prepare()
+    world.peer.faults['crash'] = 1
+    job = world.json('update', 'ds')
+    assert job['state'] == 'committed' and not job['hint'] and world.peer.services['ds']['made'] == 1, job
+    assert '%d.1' % world.running() in world.luctl('status')
 
 
 def test_confirm_not_made(world):

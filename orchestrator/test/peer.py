@@ -23,7 +23,7 @@ RESULTS_KEPT = 64
 BASE_AT = 48  # of struct image_header
 
 
-VARIANT, ORDER, STATEMENT, TIME = 1, 2, 3, 4
+VARIANT, ORDER, STATEMENT, TIME, KIT = 1, 2, 3, 4, 5
 UPDATE, PREPARE, CONFIRM, RESTART, SHUTDOWN = 1, 2, 3, 4, 5
 
 
@@ -55,18 +55,32 @@ class Variant:
         self.payload_hash = bytes(manifest[136:200])
 
 
+class Kit:
+    def __init__(self, manifest):
+        self.release_id = hashlib.blake2b(manifest).digest()
+        self.service = text(manifest[16:40])
+        state_len, = struct.unpack_from('<Q', manifest, 120)
+        flat_len, = struct.unpack_from('<Q', manifest, 192)
+        self.files = {bytes(manifest[128:192]): state_len, bytes(manifest[200:264]): flat_len}
+
+
 class Order:
     def __init__(self, manifest, n_signatures):
         self.n_signatures = n_signatures
         (self.boot_id, self.epoch, self.txn, self.issued, self.expires, self.argument, self.action,
          n_components, self.total_ms) = struct.unpack_from('<QQQQQQIII', manifest, 32)
-        self.service = self.variant_hash = self.consent = None
+        self.service = self.release_id = self.variant_hash = self.consent = None
         self.generation = self.recipe = 0
         if n_components:
             self.service = text(manifest[104:128])
+            self.release_id = bytes(manifest[152:216])
             self.variant_hash = bytes(manifest[216:280])
             self.consent = bytes(manifest[280:344])
             self.generation, self.recipe = struct.unpack_from('<QI', manifest, 344)
+
+    def is_made(self):
+        """Whether the machine makes the layout."""
+        return self.action in (UPDATE, PREPARE) and not any(self.variant_hash)
 
 
 class Peer:
@@ -78,6 +92,9 @@ class Peer:
         self.staged = {}         # hash -> (length, bytearray)
         self.admitted_under = {} # the serial of its root, by the hash of a variant
         self.admitted = {}       # hash of a variant -> it, and the hash of its state description
+        self.kits = {}           # release id -> kit
+        self.booted = set()      # ids of the releases that it was booted with: their files are there
+        self.n_begun = 0         # files that were to be staged
         self.results = {}        # (epoch, txn) -> result
         self.runs = []           # numbers of updates that were really run, in order
         self.orders = []         # everything accepted
@@ -103,6 +120,7 @@ class Peer:
         self.thread = threading.Thread(target=self._serve, daemon=True)
 
     def add_service(self, name, release_id, can_update=True):
+        self.booted.add(release_id)
         self.services[name] = {
             'name': name, 'state': 'SERVICE_RUNNING', 'generation': 1, 'generation_epoch': 1, 'release_id': release_id,
             'counter': 1, 'build_id': bytes(32), 'base_address': 1 << 40,
@@ -123,7 +141,7 @@ class Peer:
         """Forgets everything but what the boot image would hold."""
         with self.lock:
             self.boot_id += 1
-            self.staged, self.results, self.events, self.admitted = {}, {}, [], {}
+            self.staged, self.results, self.events, self.admitted, self.kits = {}, {}, [], {}, {}
             self.seq, self.newest, self.statements, self.stated = 0, (0, 0), [], 0
 
     def put_back(self):
@@ -309,15 +327,32 @@ class Peer:
         if self._is_late(request, 'admit'):
             return
         kind, parts = envelope_parts(body['envelope'])
-        assert kind == VARIANT
+        assert kind in (VARIANT, KIT)
         if self._is_old_root(request, serial(parts)):
             return
         self._learn_root(parts)
+        if kind == KIT:
+            self._admit_kit(request, Kit(parts[1][0]))
+            return
         variant = Variant(parts[2][0])
         state_hash = bytes(parts[1][0][128:192])
         self.admitted[variant.hash] = variant, state_hash
         self.admitted_under[variant.hash] = self.root_serial
         self._reply(request, admitted={'variant_hash': variant.hash, 'blobs': []})
+
+    def _is_there(self, kit, digest):
+        length, content = self.staged.get(digest, (1, b''))
+        return kit.release_id in self.booted or len(content) == length
+
+    def _admit_kit(self, request, kit):
+        if self._fault('refuse_kit'):
+            self._refuse(request, 'ERROR_REFUSED', 'E_V_KEY_EXPIRED', 'its key is over')
+            return
+        self.kits[kit.release_id] = kit
+        self.admitted_under[kit.release_id] = self.root_serial
+        self._reply(request, admitted={'variant_hash': kit.release_id, 'blobs': [
+            {'hash': digest, 'len': length, 'complete': self._is_there(kit, digest)}
+            for digest, length in kit.files.items()]})
 
     def _on_event_subscribe(self, request, body):
         self.subscribed = True
@@ -347,6 +382,8 @@ class Peer:
             self._refuse(request, 'ERROR_FULL', 'E_STORE_FULL', 'the store is full')
             return
         named = {h for v, state in self.admitted.values() for h in (v.payload_hash, state)}
+        named |= {h for kit in self.kits.values() for h in kit.files}
+        self.n_begun += 1
         assert bytes(body['hash']) in named, 'a blob that no variant names'
         self.staged.setdefault(bytes(body['hash']), (body['len'], bytearray()))
         self._progress(request, bytes(body['hash']))
@@ -398,7 +435,8 @@ class Peer:
         self._learn_root(parts)
         if not self._is_good(request, order):
             return
-        if self._is_old_root(request, self.admitted_under.get(order.variant_hash, self.root_serial)):
+        named = order.release_id if order.is_made() else order.variant_hash
+        if self._is_old_root(request, self.admitted_under.get(named, self.root_serial)):
             return
         if self._fault('drop_run'):
             raise ConnectionError('the request is lost')
@@ -456,7 +494,11 @@ class Peer:
         service = self.services[order.service]
         result['generation'] = service['generation']
         variant, state_hash = self.admitted.get(order.variant_hash, (None, None))
-        if variant is None or not {variant.payload_hash, state_hash} <= set(self.staged):
+        kit = self.kits.get(order.release_id)
+        if order.is_made() and not (kit and all(self._is_there(kit, digest) for digest in kit.files)):
+            cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'its kit is not staged')
+        elif not order.is_made() and (
+                variant is None or not {variant.payload_hash, state_hash} <= set(self.staged)):
             cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'not staged')
         elif self._fault('overlap'):
             cause = ('OUTCOME_REFUSED', 'E_V_OVERLAP', 'draw again')
@@ -466,12 +508,21 @@ class Peer:
             cause = ('OUTCOME_ROLLED_BACK', 'E_TIMEOUT', 'a time limit passed')
         elif order.action == PREPARE:
             return {**result, 'outcome': 'OUTCOME_PREPARED', 'prepare_only': True}
+        elif order.is_made():
+            service.update(generation=order.generation, generation_epoch=order.epoch, release_id=order.release_id,
+                           base_address=0, build_id=b'', machine_made=not self._fault('not_made'))
+            if self._fault('other_release'):
+                service['release_id'] = bytes(64)
+            return {**result, 'generation': order.generation, 'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7,
+                    'commitment': os.urandom(64)}
         else:
             payload = self.staged[variant.payload_hash][1]
             base, = struct.unpack_from('<Q', payload, BASE_AT)
             service.update(generation=order.generation, generation_epoch=order.epoch,
-                           release_id=variant.release_id, base_address=base,
+                           release_id=variant.release_id, base_address=base, machine_made=False, made=0,
                            build_id=bytes(payload[88:120]))
+            if self._fault('crash'):
+                service.update(machine_made=True, made=1, base_address=0, build_id=b'')
             if self._fault('other_generation'):
                 service['generation'] += 1
             if self._fault('other_build'):

@@ -12,6 +12,7 @@
 #include "proto/envelope/envelope.h"
 
 #define KIT_STATE "state"
+#define KIT_FLAT "flat"
 /* The keyring's public file: the signed root. */
 #define KIT_ROOT "root.signed"
 

@@ -204,7 +204,11 @@ class Lab:
         now = self.settled(name)
         runs = [g for g in self.history(name) if g['state'] == 'running']
         assert len(runs) == 1, runs
-        for key in ('generation', 'build_id', 'base_address', 'release_id'):
+        # Of a layout that the machine made neither says where it lies.
+        place = () if now['machine_made'] else ('build_id', 'base_address')
+        assert runs[0]['known_outside'] == (not now['machine_made']), runs[0]
+        assert not now['machine_made'] or not (now['base_address'] or runs[0]['base_address']), (now, runs[0])
+        for key in ('generation', 'release_id', *place):
             assert runs[0][key] == now[key], (key, runs[0], now)
         return now
 

@@ -15,6 +15,7 @@ import lab
 
 PHASES = ('begin', 'did', 'end')
 UPDATE_STEPS = ('pair', 'seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
+MADE_STEPS = ('pair', 'stage', 'order', 'run', 'check', 'confirm')
 BETWEEN = ['stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
 START_STEPS = ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')
 
@@ -45,12 +46,12 @@ def next_update_works(world):
     assert figures['errors'] == 0, figures
 
 
-def case_update(point):
+def case_update(point, *words):
     def case(world, rng):
         world.lud_stop()
         world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
         before = world.settled()
-        lost = world.luctl('update', 'ds')
+        lost = world.luctl('update', 'ds', *words)
         assert lost.code == 3, (lost.code, lost.err)
         assert world.lud_has_died()
         world.lud_start()
@@ -156,7 +157,10 @@ def all_cases(args):
     def points(steps):
         return [f'{step}.{phase}' for step in steps for phase in (PHASES if args.all_points else [rng.choice(PHASES)])]
     updates, starts = points(UPDATE_STEPS) + BETWEEN, points(START_STEPS)
-    return ([('update, killed at ' + p, case_update(p)) for p in updates] + [('next update', case_next)]
+    made = points(MADE_STEPS) + ['stage.drawn', 'run.accepted']
+    return ([('update, killed at ' + p, case_update(p)) for p in updates]
+            + [('layout by the machine, killed at ' + p, case_update(p, '--layout', 'machine')) for p in made]
+            + [('next update', case_next)]
             + [('killed at random moments', case_random_kills(args.kills)), ('SIGTERM', case_terminate),
                ('machine killed', case_machine_killed), ('machine and lud killed', case_killed_together)]
             + [('start, killed at ' + p, case_start(p)) for p in starts] + [('next update after starts', case_next)])

@@ -79,6 +79,54 @@ def case_rerandomize(world, rng):
     no_errors(world)
 
 
+def by_machine(world, *words):
+    """The shown generation of a job whose layout the machine made, and how many bytes were staged for it."""
+    job = world.luctl(*words, '--layout', 'machine', check=True, as_json=True).json
+    job = job['jobs'][0] if 'jobs' in job else job
+    assert job['state'] == 'committed' and job['layout'] == 'machine', job
+    shown = world.show(job['service'], job['generation'])
+    steps = {s['name']: s for s in shown['job']['steps']}
+    assert not {'seed', 'forge', 'sign'} & set(steps), steps
+    assert shown['seed_commit'] == job['result']['commitment'] != '', shown
+    assert not shown['base_address'] and not shown['build_id'] and not shown['seed_sealed'], shown
+    assert world.check_truth(job['service'])['machine_made']
+    return shown, int(steps['stage']['detail'].split()[0])
+
+
+def case_machine_made(world, rng):
+    """Layouts that the machine makes: state is kept, nothing is staged but a kit once, and none is like another."""
+    keys, before = world.metrics()['keys'], world.service('ds')
+    world.add_release('ds-2')
+    listed = world.luctl('release', 'list', 'ds', check=True, as_json=True).json
+    releases = [r['release_id'] for r in listed['releases']]
+    world.luctl('update', 'ds', '--release', world.show('ds', 1)['release_id'][:12], check=True)
+    made = [by_machine(world, 'rerandomize', 'ds') for _ in range(2)]
+    assert [n for _, n in made] == [0, 0], made
+    assert made[0][0]['seed_commit'] != made[1][0]['seed_commit']
+    other, = set(releases) - {made[0][0]['release_id']}
+    _, first = by_machine(world, 'update', 'ds', '--release', other[:12])
+    _, again = by_machine(world, 'rerandomize', 'ds')
+    assert first > 0 and again == 0, (first, again)
+    back = world.luctl('rollback', 'ds', check=True, as_json=True).json
+    assert back['layout'] == 'machine' and back['release_id'] == made[0][0]['release_id'], back
+    after = world.check_truth()
+    assert after['machine_made'] and after['endpoint'] == before['endpoint'] and not after['made']
+    assert no_errors(world)['keys'] == keys
+    for name in sorted(UPDATABLE - {'ds'}):
+        by_machine(world, 'rerandomize', name)
+    assert 'machine' in world.luctl('status', check=True).out
+    # Afresh it is in another layout still, of the same generation.
+    world.luctl('restart', 'assist', '--keys', world.keys, check=True)
+    afresh = world.check_truth('assist')
+    assert afresh['machine_made'] and afresh['made'] == 1, afresh
+    assert f"{afresh['generation']}.1" in world.luctl('status', check=True).out
+    world.luctl('release', 'unblock', 'ds', other[:12], check=True)
+    world.luctl('update', 'ds', '--release', other[:12], '--layout', 'host', check=True)
+    assert not world.check_truth()['machine_made']
+    by_machine(world, 'rerandomize', 'assist')
+    no_errors(world)
+
+
 def case_prepare_only(world, rng):
     """A rehearsal says that it could be done and leaves no trace in the machine."""
     before = world.settled()
@@ -163,7 +211,8 @@ def case_exit_codes(world, rng):
 
 
 CASES = [('status', case_status), ('update under load', case_update), ('rollback', case_rollback),
-         ('rerandomize all', case_rerandomize), ('prepare only', case_prepare_only), ('states by name', case_states),
+         ('rerandomize all', case_rerandomize), ('layouts by the machine', case_machine_made),
+         ('prepare only', case_prepare_only), ('states by name', case_states),
          ('history and show', case_history), ('json', case_json), ('exit codes', case_exit_codes)]
 
 if __name__ == '__main__':

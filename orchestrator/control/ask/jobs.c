@@ -28,6 +28,7 @@ void control_on_update(struct control_client *client, const Control__Request *re
 	        .timeout_ms = update->timeout_ms,
 	        .hold_ms = update->hold_ms,
 	        .accept_loss = update->accept_loss,
+	        .layout = update->layout,
 	        .identity = client->identity,
 	};
 
@@ -130,6 +131,7 @@ static void control_rerandomize_one(
 	        .release = "",
 	        .quiescent = "",
 	        .timeout_ms = request->timeout_ms,
+	        .layout = request->layout,
 	        .identity = wait->client->identity,
 	};
 	struct failure failure = {0};

@@ -6,6 +6,12 @@
 
 #include "host/base/file.h"
 
+/* Who made a layout: the words of the command line. */
+const char *view_layout(bool machine_made)
+{
+	return machine_made ? "machine" : "host";
+}
+
 /*
  * What the generation is made of. A variant that was never forged has no payload: its build and
  * hash are left out, not shown as zeros.
@@ -23,6 +29,8 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	if (r) {
 		return err_fold(r);
 	}
+	view->layout = (char *)view_layout(variant.machine_made);
+	view->known_outside = !variant.machine_made;
 	view->base_address = variant.base;
 	view->payload_len = variant.payload_len;
 	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));

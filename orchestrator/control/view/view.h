@@ -17,6 +17,8 @@ struct job_skip {
 	bool refused; /* else it cannot be updated yet */
 };
 
+/* Who made a layout, or is to: the word of the command line. */
+const char *view_layout(bool machine_made);
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
 Control__Record *view_record(struct pool *pool, struct engine *engine);
 /*

@@ -3,6 +3,8 @@
  *
  *   update, rollback, prepare; rerandomize without pair, for the release stays the same:
  *     plan -> pair -> seed -> forge -> sign -> stage -> order -> run -> check -> confirm
+ *   the same where the machine makes the layout: nothing is drawn, made or signed before the order
+ *     plan -> pair -> stage -> order -> run -> check -> confirm
  *   start:
  *     plan -> seed -> forge -> sign -> image -> launch -> confirm
  *   restart, shutdown:
@@ -15,7 +17,8 @@
  *   stage -> sign    nothing is signed in the record, or the root was renewed
  *   order -> pair    another release runs than the one that was paired
  *   run -> seed      the layout hits the one that runs
- *   run -> sign      the root was renewed; without a variant to sign: to order
+ *   run -> sign      the root was renewed; without a variant to sign: to order, or to stage, where
+ *                    the kit is shown under the newer one (stage itself begins again so)
  *   run -> stage     the machine has never seen the order; with nothing to stage: to order
  *   run -> order     the order is too old, of another boot, or not in the record
  *
@@ -27,6 +30,7 @@
 /* The kinds that share an order of steps. */
 enum chain {
 	CHAIN_UPDATE,
+	CHAIN_MADE,
 	CHAIN_START,
 	CHAIN_ORDER,
 	_CHAIN_N,
@@ -46,6 +50,15 @@ static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] = {
                         [JOB_STEP_SEED] = {JOB_STEP_FORGE, {false, false, JOB_LIMIT_WORK}},
                         [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {false, false, JOB_LIMIT_WORK}},
                         [JOB_STEP_SIGN] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK}},
+                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
+                },
+        [CHAIN_MADE] =
+                {
+                        [JOB_STEP_PAIR] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK}},
                         [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE}},
                         [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
                         [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE}},
@@ -74,23 +87,32 @@ static const struct {
 	unsigned int from; /* steps */
 	enum job_step to[_CHAIN_N];
 } chain_backs[_JOB_ON_N] = {
-        [JOB_ON_OTHER_RELEASE] = {STEP(ORDER), {JOB_STEP_PAIR}},
-        [JOB_ON_SEED_LOST] = {STEP(FORGE), {JOB_STEP_SEED, JOB_STEP_SEED}},
-        [JOB_ON_OVERLAP] = {STEP(RUN), {JOB_STEP_SEED}},
-        [JOB_ON_PAYLOAD_LOST] = {STEP(STAGE), {JOB_STEP_FORGE}},
-        [JOB_ON_UNSIGNED] = {STEP(STAGE), {JOB_STEP_SIGN}},
+        [JOB_ON_OTHER_RELEASE] = {STEP(ORDER),
+                {[CHAIN_UPDATE] = JOB_STEP_PAIR, [CHAIN_MADE] = JOB_STEP_PAIR}},
+        [JOB_ON_SEED_LOST] = {STEP(FORGE),
+                {[CHAIN_UPDATE] = JOB_STEP_SEED, [CHAIN_START] = JOB_STEP_SEED}},
+        [JOB_ON_OVERLAP] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_SEED}},
+        [JOB_ON_PAYLOAD_LOST] = {STEP(STAGE), {[CHAIN_UPDATE] = JOB_STEP_FORGE}},
+        [JOB_ON_UNSIGNED] = {STEP(STAGE), {[CHAIN_UPDATE] = JOB_STEP_SIGN}},
         [JOB_ON_NEW_ROOT] = {STEP(STAGE) | STEP(RUN) | STEP(IMAGE),
-                {JOB_STEP_SIGN, JOB_STEP_SIGN, JOB_STEP_ORDER}},
-        [JOB_ON_UNSEEN] = {STEP(RUN), {JOB_STEP_STAGE, JOB_STEP_PLAN, JOB_STEP_ORDER}},
-        [JOB_ON_STALE_ORDER] = {STEP(RUN), {JOB_STEP_ORDER, JOB_STEP_PLAN, JOB_STEP_ORDER}},
+                {[CHAIN_UPDATE] = JOB_STEP_SIGN,
+                        [CHAIN_MADE] = JOB_STEP_STAGE,
+                        [CHAIN_START] = JOB_STEP_SIGN,
+                        [CHAIN_ORDER] = JOB_STEP_ORDER}},
+        [JOB_ON_UNSEEN] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_STAGE,
+                                              [CHAIN_MADE] = JOB_STEP_STAGE,
+                                              [CHAIN_ORDER] = JOB_STEP_ORDER}},
+        [JOB_ON_STALE_ORDER] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_ORDER,
+                                                   [CHAIN_MADE] = JOB_STEP_ORDER,
+                                                   [CHAIN_ORDER] = JOB_STEP_ORDER}},
 };
 #undef STEP
 _Static_assert(
         JOB_STEP_PLAN == 0, "what a table leaves out leads to plan, which is no step to go to");
 
-static enum chain chain_of(enum job_kind kind)
+static enum chain chain_of(struct job_way way)
 {
-	switch (kind) {
+	switch (way.kind) {
 	case JOB_START:
 		return CHAIN_START;
 	case JOB_RESTART:
@@ -103,49 +125,52 @@ static enum chain chain_of(enum job_kind kind)
 	case _JOB_KIND_N:
 		break;
 	}
-	return CHAIN_UPDATE;
+	return way.machine_made ? CHAIN_MADE : CHAIN_UPDATE;
 }
 
-bool job_step_is_of(enum job_kind kind, enum job_step step)
+bool job_step_is_of(struct job_way way, enum job_step step)
 {
 	/* The release of a rerandomization stays, so there is nothing to pair it with. */
-	if (kind == JOB_RERANDOMIZE && step == JOB_STEP_PAIR) {
+	if (way.kind == JOB_RERANDOMIZE && step == JOB_STEP_PAIR) {
 		return false;
 	}
-	return chain_links[chain_of(kind)][step].next != JOB_STEP_PLAN;
+	return chain_links[chain_of(way)][step].next != JOB_STEP_PLAN;
 }
 
-enum job_step job_first_step(enum job_kind kind)
+enum job_step job_first_step(struct job_way way)
 {
 	static const enum job_step firsts[_CHAIN_N] = {
 	        [CHAIN_UPDATE] = JOB_STEP_PAIR,
+	        [CHAIN_MADE] = JOB_STEP_PAIR,
 	        [CHAIN_START] = JOB_STEP_SEED,
 	        [CHAIN_ORDER] = JOB_STEP_ORDER,
 	};
 
-	return kind == JOB_RERANDOMIZE ? JOB_STEP_SEED : firsts[chain_of(kind)];
+	enum job_step first = firsts[chain_of(way)];
+
+	return job_step_is_of(way, first) ? first : chain_links[chain_of(way)][first].next;
 }
 
-enum job_step job_next(enum job_kind kind, enum job_step step, enum job_step_event event)
+enum job_step job_next(struct job_way way, enum job_step step, enum job_step_event event)
 {
-	enum chain chain = chain_of(kind);
+	enum chain chain = chain_of(way);
 
-	if (!job_step_is_of(kind, step)) {
+	if (!job_step_is_of(way, step)) {
 		return JOB_STEP_PLAN;
 	}
 	if (event == JOB_ON_DONE) {
 		return chain_links[chain][step].next;
 	}
 	if (!(chain_backs[event].from & 1u << step) ||
-	        !job_step_is_of(kind, chain_backs[event].to[chain])) {
+	        !job_step_is_of(way, chain_backs[event].to[chain])) {
 		return JOB_STEP_PLAN;
 	}
 	return chain_backs[event].to[chain];
 }
 
-struct job_step_needs job_step_needs(enum job_kind kind, enum job_step step)
+struct job_step_needs job_step_needs(struct job_way way, enum job_step step)
 {
-	return chain_links[chain_of(kind)][step].needs;
+	return chain_links[chain_of(way)][step].needs;
 }
 
 bool job_state_may_become(enum job_state from, enum job_state to)

@@ -19,6 +19,12 @@ enum job_step_event {
 	_JOB_ON_N,
 };
 
+/* What decides which steps a job takes. */
+struct job_way {
+	enum job_kind kind;
+	bool machine_made; /* the machine makes the layout; of kinds that have one */
+};
+
 /* What limits the time of a step. */
 enum job_limit_kind {
 	JOB_LIMIT_NONE,    /* no limit runs */
@@ -35,18 +41,18 @@ struct job_step_needs {
 	enum job_limit_kind limit;
 };
 
-/* Whether jobs of this kind have the step at all. PLAN is over when a job is recorded. */
-bool job_step_is_of(enum job_kind kind, enum job_step step);
-enum job_step job_first_step(enum job_kind kind);
+/* Whether jobs of this way have the step at all. PLAN is over when a job is recorded. */
+bool job_step_is_of(struct job_way way, enum job_step step);
+enum job_step job_first_step(struct job_way way);
 /*
  * The step that follows; _JOB_STEP_N: the job is over, which the step says by job_end().
  * JOB_STEP_PLAN: the event cannot happen in this step, which is a caller's error.
  */
-enum job_step job_next(enum job_kind kind, enum job_step step, enum job_step_event event);
+enum job_step job_next(struct job_way way, enum job_step step, enum job_step_event event);
 /*
  * Whether the record may change a job from one state to another: an open one ends, once; one that was
  * given up as unknown may become known by a result of the machine. Nothing opens again.
  */
 bool job_state_may_become(enum job_state from, enum job_state to);
-/* Of a step that the kind has. */
-struct job_step_needs job_step_needs(enum job_kind kind, enum job_step step);
+/* Of a step that the way has. */
+struct job_step_needs job_step_needs(struct job_way way, enum job_step step);

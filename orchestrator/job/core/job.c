@@ -79,9 +79,9 @@ void job_check(const struct job *job)
 	bool idle = job->phase == JOB_WAITING || job->phase == JOB_STALLED;
 
 	assert((job->row.state == JOB_OPEN) == (job->phase != JOB_OVER));
-	assert(job_step_is_of(job->row.kind, job->row.step));
+	assert(job_step_is_of(job_way(job), job->row.step));
 	assert(job->phase != JOB_WORKING || job->turn ||
-	        !job_step_needs(job->row.kind, job->row.step).turn);
+	        !job_step_needs(job_way(job), job->row.step).turn);
 	assert(!idle || (!job->proposal && !job->task));
 	assert(job->phase != JOB_STALLED || (!job->turn && job->limit.kind == JOB_LIMIT_NONE));
 	assert(job->limit.kind == JOB_LIMIT_NONE || job->limit.step == job->row.step);
@@ -134,7 +134,7 @@ static int job_begin_txn(struct db *db, void *arg)
 /* Whether another job must go first. One whose order was sent keeps the machine over a restart. */
 static bool job_must_wait(const struct job *job)
 {
-	bool needs_turn = job_step_needs(job->row.kind, job->row.step).turn;
+	bool needs_turn = job_step_needs(job_way(job), job->row.step).turn;
 	const struct job *other;
 
 	TAILQ_FOREACH(other, &job->engine->jobs, link)
@@ -162,7 +162,7 @@ static bool job_must_wait(const struct job *job)
  */
 static void job_advance(struct job *job)
 {
-	struct job_step_needs needs = job_step_needs(job->row.kind, job->row.step);
+	struct job_step_needs needs = job_step_needs(job_way(job), job->row.step);
 	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
 
 	job_check(job);
@@ -270,7 +270,7 @@ static int job_done_write(struct db *db, void *arg)
 		r = store_job_step_end(db, job->row.id, JOB_STEP_DONE, txn->detail);
 	}
 	if (!r) {
-		job->row.step = job_next(job->row.kind, job->row.step, JOB_ON_DONE);
+		job->row.step = job_next(job_way(job), job->row.step, JOB_ON_DONE);
 		r = store_job_update(db, &job->row);
 	}
 	return err_fold(r);
@@ -283,7 +283,7 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 
 	job_check(job);
 	assert(job->phase == JOB_WORKING);
-	assert(job_next(job->row.kind, job->row.step, JOB_ON_DONE) != _JOB_STEP_N);
+	assert(job_next(job_way(job), job->row.step, JOB_ON_DONE) != _JOB_STEP_N);
 	hook_point(step, "did");
 	if (!job_record(job, job_done_write, &txn)) {
 		return;
@@ -325,7 +325,7 @@ void job_again(struct job *job, uint64_t usec)
 
 void job_back(struct job *job, enum job_step_event event, const char *why)
 {
-	enum job_step step = job_next(job->row.kind, job->row.step, event);
+	enum job_step step = job_next(job_way(job), job->row.step, event);
 
 	job_check(job);
 	assert(job->phase == JOB_WORKING && step != JOB_STEP_PLAN && step != _JOB_STEP_N);

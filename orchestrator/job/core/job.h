@@ -42,6 +42,7 @@ struct job_stage {
 	size_t size;
 	uint64_t offset; /* the machine has everything before */
 	bool dropped;    /* room was made once already */
+	bool is_there;   /* the machine has it whole, from its boot or from before */
 };
 
 /* How far lud is with an open job; job.c has the diagram. Not in the record. */
@@ -85,6 +86,7 @@ struct job {
 	struct job_stage stage[2]; /* state description, payload */
 	size_t n_stage;
 	size_t stage_at;
+	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
 	/* Of the step pair. */
 	struct forge_task *task; /* owned */
@@ -139,6 +141,12 @@ struct job_end {
 	const char *hint;                  /* NULL is "" */
 	const Machine__Result *result;     /* NULL when the machine was not asked */
 };
+
+/* Which steps it takes. */
+static inline struct job_way job_way(const struct job *job)
+{
+	return (struct job_way){job->row.kind, job->row.machine_made};
+}
 
 /* engine.c: look-ups over all jobs, and calls to those who watch. */
 /* Tells every watch. */

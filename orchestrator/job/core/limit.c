@@ -104,7 +104,7 @@ void job_limit_again(struct job *job, uint64_t more_usec)
 
 static enum job_limit_kind limit_of_step(const struct job *job)
 {
-	return job_step_needs(job->row.kind, job->row.step).limit;
+	return job_step_needs(job_way(job), job->row.step).limit;
 }
 
 static void limit_set(struct job *job, enum job_limit_kind kind)

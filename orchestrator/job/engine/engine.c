@@ -243,7 +243,7 @@ static int engine_load_job(const struct job_row *row, void *arg)
 		return 0;
 	}
 	if (row->kind >= _JOB_KIND_N || row->step >= _JOB_STEP_N ||
-	        !job_step_is_of(row->kind, row->step)) {
+	        !job_step_is_of((struct job_way){row->kind, row->machine_made}, row->step)) {
 		log_error("job %lld stays open: a job of its kind has no step %d",
 		        (long long)row->id, (int)row->step);
 		return 0;

@@ -115,8 +115,8 @@ static void order_limits(const struct job *job, struct order_manifest *order)
 	}
 }
 
-/* The component of an update: what the signed variant says, and its generation. */
-static int order_component(struct job *job, struct order_component *component)
+/* What makes the variant: its name and recipe, from the signed document. */
+static int order_variant(struct job *job, struct order_component *component)
 {
 	const struct job_part *part = job->parts;
 	_cleanup_(freep) uint8_t *envelope = NULL;
@@ -133,10 +133,41 @@ static int order_component(struct job *job, struct order_component *component)
 	}
 	variant_manifest_hash(view.variant, component->variant_hash);
 	memcpy(component->release_id, view.variant->release_id, sizeof(component->release_id));
+	component->recipe = view.variant->recipe;
+	return 0;
+}
+
+/* No variant is named where the machine makes the layout: the hash stays zero. */
+static int order_component(struct job *job, struct order_component *component)
+{
+	const struct job_part *part = job->parts;
+
 	memcpy(component->consent, job->row.consent, sizeof(component->consent));
 	snprintf(component->state, sizeof(component->state), "%s", job->row.quiescent);
 	component->generation = part->generation.number;
-	component->recipe = view.variant->recipe;
+	if (!part->variant.machine_made) {
+		return err_up(order_variant(job, component));
+	}
+	memcpy(component->release_id, part->release.release_id, sizeof(component->release_id));
+	component->recipe = (uint32_t)part->variant.recipe;
+	return 0;
+}
+
+/* The signer judges the kit of a layout that is left to the machine, as it does before a variant. */
+static int order_kit(const struct job *job, struct signer_order *order)
+{
+	_cleanup_(freep) uint8_t *kit = NULL;
+	size_t size;
+	int r = kit_signed_read(job->parts->release.path, &kit, &size);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (size > sizeof(order->kit)) {
+		return err_raise(-E2BIG);
+	}
+	memcpy(order->kit, kit, size);
+	order->kit_len = (uint32_t)size;
 	return 0;
 }
 
@@ -262,6 +293,9 @@ void job_order_make(struct job *job, uint32_t action, uint64_t argument, job_ord
 	}
 	if (!r) {
 		r = order_fill(job, order);
+	}
+	if (!r && job->row.machine_made && (action == ORDER_UPDATE || action == ORDER_PREPARE)) {
+		r = order_kit(job, &request.order);
 	}
 	if (r < 0) {
 		job_order_fail(job, "the order cannot be made", r);

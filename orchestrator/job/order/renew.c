@@ -28,6 +28,18 @@ static uint64_t renew_serial(struct job *job)
 	return view.root->serial;
 }
 
+/*
+ * Whether something that the machine was shown is of an older root than the keyring's. A kit is shown
+ * anew by every attempt, so the job knows under which; after a restart of lud it does not, and shows it.
+ */
+static bool renew_is_older(struct job *job, uint64_t newest)
+{
+	if (job->row.kind == JOB_RESTART || job->row.kind == JOB_SHUTDOWN) {
+		return false;
+	}
+	return (job->row.machine_made ? job->stage_serial : renew_serial(job)) < newest;
+}
+
 /* What was ordered names what was signed before: it is not sent again. */
 static int renew_txn(struct db *db, void *arg)
 {
@@ -44,7 +56,6 @@ static int renew_txn(struct db *db, void *arg)
  */
 bool job_sign_again(struct job *job, const Wire__Cause *cause)
 {
-	bool has_variant = job->row.kind != JOB_RESTART && job->row.kind != JOB_SHUTDOWN;
 	uint64_t newest;
 
 	if (!cause || strcmp(cause->name, "E_V_ROOT") != 0 ||
@@ -52,8 +63,8 @@ bool job_sign_again(struct job *job, const Wire__Cause *cause)
 		err_forget();
 		return false;
 	}
-	if (job_next(job->row.kind, job->row.step, JOB_ON_NEW_ROOT) == JOB_STEP_PLAN ||
-	        (!(has_variant && renew_serial(job) < newest) &&
+	if (job_next(job_way(job), job->row.step, JOB_ON_NEW_ROOT) == JOB_STEP_PLAN ||
+	        (!renew_is_older(job, newest) &&
 	                !(job->row.step == JOB_STEP_RUN && job->order.epoch < newest))) {
 		return false;
 	}

@@ -9,10 +9,14 @@
  *   update, prepare      the newest release, or the one named      no release, ambiguous, blocked
  *   rollback             the release of a generation that ran      no generation
  *   rerandomize          the release that runs                     not registered
- *   all of these         the service                               not up, no service, below floor
+ *   all of these         the service, who makes the layout         not up, no service, below floor
  *   restart              the service                               not up, no service
  *   shutdown             nothing                                   not up
  *   start                nothing: the step seed picks releases     attached, running, busy
+ *
+ * A layout is made by whom the person says, else as configured. That of a rollback is made as that of
+ * the generation was to whose release it goes: one that the machine made is made by it again, and is
+ * another one.
  *
  * What is found here may be over when the job comes to its turn. The steps look again, and the
  * machine has the last word.
@@ -33,6 +37,7 @@ struct job_plan {
 	const Machine__Service *service;
 	struct release_row running;
 	struct release_row target;
+	bool machine_made; /* the machine makes the layout */
 	struct failure *failure;
 	struct job_row row;
 };
@@ -216,9 +221,26 @@ static int plan_rollback(struct job_plan *plan)
 		}
 	}
 	if (!r) {
+		plan->machine_made = row.machine_made;
 		r = store_release_by_id(db, row.release, &plan->target);
 	}
 	return err_fold(r);
+}
+
+static int plan_layout(struct job_plan *plan)
+{
+	const char *layout = plan->order->layout;
+
+	if (!layout) {
+		return 0;
+	}
+	if (*layout && strcmp(layout, "machine") != 0 && strcmp(layout, "host") != 0) {
+		return plan_refuse(plan, "no-layout", "give --layout machine or --layout host",
+		        "a layout is made by the machine or by the host, not by %s", layout);
+	}
+	layout = *layout ? layout : plan->engine->parts.config->update_layout;
+	plan->machine_made = !strcmp(layout, "machine");
+	return 0;
 }
 
 /* The machine would refuse it, after everything was made. */
@@ -330,11 +352,14 @@ static void plan_row(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
+	struct job_way way = {order->kind, plan->machine_made};
+
 	plan->row = (struct job_row){
 	        .machine = machine_row(order->machine)->id,
 	        .kind = order->kind,
 	        .state = JOB_OPEN,
-	        .step = job_first_step(order->kind),
+	        .step = job_first_step(way),
+	        .machine_made = plan->machine_made,
 	        .accept_loss = order->accept_loss,
 	        .from_generation = plan->service ? plan->service->generation : 0,
 	        .release = plan->target.id,
@@ -387,6 +412,9 @@ static int plan_resolve(struct job_plan *plan)
 	}
 	if (!r) {
 		r = plan_state(plan);
+	}
+	if (!r) {
+		r = plan_layout(plan);
 	}
 	return r;
 }

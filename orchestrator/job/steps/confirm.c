@@ -30,22 +30,45 @@ static int confirm_floor_txn(struct db *db, void *arg)
 	        store_service_floor(db, part->generation.service, (uint32_t)part->release.floor));
 }
 
-/* By generation and by build id: a number alone says what was ordered, not what runs. */
+/* Neither the machine nor the record says where a layout of the machine's own lies, or what hash it has. */
+static bool confirm_made_runs(const Machine__Service *service, const struct job_part *part)
+{
+	return service->machine_made && service->generation_epoch == part->generation.epoch &&
+	       service->release_id.len == sizeof(part->release.release_id) &&
+	       !memcmp(service->release_id.data, part->release.release_id,
+	               sizeof(part->release.release_id));
+}
+
+static bool confirm_runs(const Machine__Service *service, const struct job_part *part)
+{
+	const struct variant_row *variant = &part->variant;
+
+	if (service->generation != part->generation.number) {
+		return false;
+	}
+	/* One that crashed since then runs in a layout of the machine's own, in the same generation. */
+	if (variant->machine_made || service->made) {
+		return confirm_made_runs(service, part);
+	}
+	return service->build_id.len == sizeof(variant->build_id) &&
+	       !memcmp(service->build_id.data, variant->build_id, sizeof(variant->build_id));
+}
+
+/*
+ * By generation and by build id, or, of a layout that the machine made, by epoch and release: a number
+ * alone says what was ordered, not what runs.
+ */
 static void confirm_check(struct job *job)
 {
 	const Machine__Service *service = machine_service(job->machine, job->row.service);
 	struct failure failure;
-	const struct variant_row *variant;
 
 	if (job_parts_load(job) < 0) {
 		err_forget();
 		job_park(job, "the record gave no variant");
 		return;
 	}
-	variant = &job->parts->variant;
-	if (service && service->generation == job->row.generation &&
-	        service->build_id.len == sizeof(variant->build_id) &&
-	        !memcmp(service->build_id.data, variant->build_id, sizeof(variant->build_id))) {
+	if (service && confirm_runs(service, job->parts)) {
 		job_done(job, "", confirm_floor_txn, job);
 		return;
 	}

@@ -66,6 +66,12 @@ static int late_generation(struct db *db, const struct job_late *late)
 	if (r || row.state != GENERATION_UNKNOWN) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
+	if (row.machine_made && late->result->commitment.len == 64) {
+		r = store_variant_committed(db, row.variant, late->result->commitment.data);
+		if (r) {
+			return err_up(r);
+		}
+	}
 	if (late->row.state == JOB_COMMITTED) {
 		return err_up(store_generation_runs(db, row.service, row.number));
 	}

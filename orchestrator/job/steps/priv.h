@@ -22,6 +22,24 @@ void job_step_confirm_start(struct job *job);
 void job_on_result(struct job *job, const Machine__Result *result);
 void job_on_confirmed(struct job *job, const Machine__Result *result);
 
+/* seed.c */
+/*
+ * Has the record hold a generation of the job whose layout the machine makes, unless it does. False:
+ * it cannot, and the job has ended or stands still.
+ */
+bool __must_check job_draw_made(struct job *job);
+
+/* stage_made.c: of a job whose layout the machine makes, the files are state description and flat kit */
+/* Their names by the signed kit. False: it is not readable as such, and the job has ended. */
+bool __must_check job_made_files(struct job *job);
+/*
+ * The envelope of root and kit, which the caller frees, and the root's serial in the job. False: it
+ * cannot be made, and the job has ended.
+ */
+bool __must_check job_made_envelope(struct job *job, uint8_t **ret_envelope, size_t *ret_size);
+/* Takes from the machine's answer what is there, and reads what is not. False: the job has ended. */
+bool __must_check job_made_admitted(struct job *job, const Machine__Admitted *admitted);
+
 /* pair.c */
 /* Whether another release runs now than the one that was paired with the job's. */
 bool job_pair_is_over(const struct job *job);

@@ -22,6 +22,23 @@
 /* How many layouts are drawn for one update. */
 #define JOB_DRAW_TRIES 8
 
+/* Of a layout that the machine made, its word on the seed is all that is known. */
+static int run_keep_commitment(struct db *db, const struct job *job, const Machine__Result *result)
+{
+	struct generation_row row;
+	int r;
+
+	if (!job->row.machine_made || result->commitment.len != 64) {
+		return 0;
+	}
+	r = store_generation_find(
+	        db, job->row.machine, job->row.service, job->row.generation, &row);
+	if (!r) {
+		r = store_variant_committed(db, row.variant, result->commitment.data);
+	}
+	return err_fold(r);
+}
+
 /*
  * The result of an update that goes on to be checked; arg is {result, job}. A job that ends here
  * keeps it by its end.
@@ -32,9 +49,10 @@ static int run_keep_result(struct db *db, void *arg)
 	const struct job *job = ((void **)arg)[1];
 	size_t size = machine__result__get_packed_size(result);
 	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+	int r = run_keep_commitment(db, job, result);
 
 	machine__result__pack(result, packed);
-	return err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
+	return r ? err_up(r) : err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
 }
 
 /*
@@ -44,7 +62,7 @@ static int run_keep_result(struct db *db, void *arg)
 static bool run_overlaps(const struct job *job, const Machine__Result *result)
 {
 	return result->cause && !strcmp(result->cause->name, "E_V_OVERLAP") &&
-	       job_next(job->row.kind, job->row.step, JOB_ON_OVERLAP) != JOB_STEP_PLAN &&
+	       job_next(job_way(job), job->row.step, JOB_ON_OVERLAP) != JOB_STEP_PLAN &&
 	       job->n_drawn_again < JOB_DRAW_TRIES;
 }
 

@@ -10,6 +10,9 @@
  *   sealed      for the audit key: in the record; nobody online can open it
  *
  * So whoever audits can later show which layout ran, and lud itself cannot.
+ *
+ * Where the machine makes the layout there is no such step, and no seed here: the step that stages
+ * draws the number alone, by job_draw_made().
  */
 #include <errno.h>
 #include <string.h>
@@ -128,6 +131,35 @@ static int seed_write(struct db *db, void *arg)
 		job->row.generation = job->parts->generation.number;
 	}
 	return err_up(r);
+}
+
+/* Outside of the step seed nothing else writes the job's row. */
+static int seed_write_made(struct db *db, void *arg)
+{
+	struct job *job = arg;
+	int r = seed_write(db, job);
+
+	return r ? err_up(r) : err_up(store_job_update(db, &job->row));
+}
+
+/*
+ * Once a job: a number that was drawn and never run is as good as a new one, since nothing else of
+ * this service takes its turn in between.
+ */
+bool job_draw_made(struct job *job)
+{
+	struct failure failure = {0};
+
+	if (job->row.generation) {
+		return true;
+	}
+	if (seed_parts(job, &failure) < 0) {
+		job_fail(job, JOB_FAILED, &failure);
+		return false;
+	}
+	job->parts->variant.recipe = LINK_RECIPE;
+	job->parts->variant.machine_made = true;
+	return job_record(job, seed_write_made, job);
 }
 
 static void seed_sealed(const struct failure *failure, const struct signer_reply *reply, void *arg)

@@ -10,6 +10,9 @@
  *
  * Nothing is remembered from one attempt to the next: the machine's offset is the only truth
  * about how far a file is.
+ *
+ * Where the machine makes the layout it is shown the kit instead of a variant, and sent the flat kit
+ * instead of a payload: stage_made.c. A file that it has already is passed over.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -48,21 +51,34 @@ static void stage_ask(struct job *job, Machine__Request *request, channel_reply_
 
 static void stage_chunk(struct job *job);
 
-/* The machine has the whole file under its hash, which it computed itself. */
-static void stage_file_done(struct job *job)
+/* The next file that the machine has not got, or the end of the step. */
+static void stage_next(struct job *job)
 {
 	char detail[64];
+	size_t size = 0;
 
-	job->stage_at++;
+	while (job->stage_at < job->n_stage && stage_current(job)->is_there) {
+		job->stage_at++;
+	}
 	if (job->stage_at < job->n_stage) {
 		stage_begin(job);
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%zu bytes", job->stage[0].size + job->stage[1].size);
+	for (size_t i = 0; i < job->n_stage; i++) {
+		size += job->stage[i].is_there ? 0 : job->stage[i].size;
+	}
+	snprintf(detail, sizeof(detail), "%zu bytes", size);
 	job_done(job, detail, NULL, NULL);
 }
 
-/* The machine knows the variant now, so the hashes of its files are named. */
+/* The machine has the whole file under its hash, which it computed itself. */
+static void stage_file_done(struct job *job)
+{
+	job->stage_at++;
+	stage_next(job);
+}
+
+/* The machine knows the variant or kit now, so the hashes of its files are named. */
 static void stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -71,7 +87,9 @@ static void stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 		job_answer_bad(job, r, reply);
 		return;
 	}
-	stage_begin(job);
+	if (!job->row.machine_made || job_made_admitted(job, reply->admitted)) {
+		stage_next(job);
+	}
 }
 
 /* Shows the machine what may be staged. It may have seen it before. */
@@ -82,8 +100,12 @@ static void stage_admit(struct job *job)
 	Machine__Request request = MACHINE__REQUEST__INIT;
 	size_t size;
 
-	if (store_generation_envelope(
-	            job->engine->parts.db, job->parts->generation.id, &envelope, &size)) {
+	if (job->row.machine_made) {
+		if (!job_made_envelope(job, &envelope, &size)) {
+			return;
+		}
+	} else if (store_generation_envelope(
+	                   job->engine->parts.db, job->parts->generation.id, &envelope, &size)) {
 		err_forget();
 		job_back(job, JOB_ON_UNSIGNED, "its envelope is not in the record");
 		return;
@@ -222,7 +244,20 @@ static int stage_load(struct job_stage *stage, const char *path, const uint8_t h
 	return err_up(file_read(path, JOB_STAGE_FILE_MAX, &stage->bytes, &stage->size));
 }
 
-void job_step_stage(struct job *job)
+static void stage_made(struct job *job)
+{
+	if (!job_draw_made(job)) {
+		return;
+	}
+	hook_point("stage", "drawn");
+	if (job_made_files(job)) {
+		job->n_stage = 2;
+		job->stage_at = 0;
+		stage_admit(job);
+	}
+}
+
+static void stage_variant(struct job *job)
 {
 	_cleanup_(freep) char *state = NULL;
 	_cleanup_(freep) char *payload = NULL;
@@ -254,4 +289,13 @@ void job_step_stage(struct job *job)
 	job->n_stage = 2;
 	job->stage_at = 0;
 	stage_admit(job);
+}
+
+void job_step_stage(struct job *job)
+{
+	if (job->row.machine_made) {
+		stage_made(job);
+	} else {
+		stage_variant(job);
+	}
 }
