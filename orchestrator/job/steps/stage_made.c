@@ -19,7 +19,7 @@
 /* No flat kit is longer, and no state description comes near it. */
 #define MADE_FILE_MAX KIT_FLAT_LEN_MAX
 
-/* By ->stage: what the machine needs first is what it is asked for last. */
+/* Files of the kit, by their place in ->stage. */
 static const char *const made_names[] = {KIT_STATE, KIT_FLAT};
 
 static void made_fail(struct job *job, const char *place, const char *what, int r)
