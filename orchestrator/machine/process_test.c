@@ -16,7 +16,7 @@
 /* Who waits for a launch. */
 struct asker {
 	unsigned int n_calls;
-	char cause[256];
+	char cause[sizeof((struct failure *)0)->cause];
 };
 
 static void on_done(const struct failure *failure, void *arg)
