@@ -112,11 +112,14 @@ void service_set_state(struct service *service, enum rs_service_state state)
 	service->state = state;
 }
 
-/* Does a kit have this target, literally? */
+/*
+ * Does a kit have this target, literally? Whole names are compared, padding included, as three
+ * words: this runs between the switch of an update and its first receive, for each pair of them.
+ */
 static bool service_kit_targets(const struct kit_manifest *kit, const char target[SERVICE_NAME_LEN])
 {
 	for (uint32_t i = 0; i < kit->n_targets; i++) {
-		if (strncmp(kit->targets[i], target, SERVICE_NAME_LEN) == 0) {
+		if (memcmp(kit->targets[i], target, SERVICE_NAME_LEN) == 0) {
 			return true;
 		}
 	}
@@ -136,9 +139,11 @@ static bool service_is_target(
  */
 static void service_targets(const struct kit_manifest *kit, uint64_t ret_bits[N_SLOTS / 64])
 {
-	bool has_clients = service_kit_targets(kit, KIT_TARGET_CLIENTS);
+	static const char all[SERVICE_NAME_LEN] = KIT_TARGET_ALL;
+	static const char clients[SERVICE_NAME_LEN] = KIT_TARGET_CLIENTS;
+	bool has_clients = service_kit_targets(kit, clients);
 
-	if (service_kit_targets(kit, KIT_TARGET_ALL)) {
+	if (service_kit_targets(kit, all)) {
 		memset(ret_bits, 0xff, N_SLOTS / 8);
 		return;
 	}

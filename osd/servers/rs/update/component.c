@@ -41,6 +41,8 @@ static struct vm_region component_regions[RS_N_REGIONS]; /* scratch of component
 err_t component_claim(struct update_txn *txn, struct txn_component *c)
 {
 	service_set_state(c->service, RS_SERVICE_UPDATING);
+	c->is_same_kit =
+	        memcmp(&c->binary.kit, &c->service->binary.kit, sizeof(c->binary.kit)) == 0;
 	return E_OK;
 }
 
@@ -198,10 +200,14 @@ err_t component_ready(struct update_txn *txn, struct txn_component *c)
 	return E_OK;
 }
 
+/* The slot keeps its privileges over a swap, so those of the kit that runs need not be given again. */
 static err_t component_privileges_give(const struct txn_component *c, const struct binary *binary)
 {
 	struct slot_privileges privileges;
 
+	if (c->is_same_kit) {
+		return E_OK;
+	}
 	service_privileges(&binary->kit, &privileges);
 	return sys_slot_privileges(c->service->endpoint, &privileges);
 }

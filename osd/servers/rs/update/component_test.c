@@ -325,6 +325,18 @@ static void test_commit(void)
 	assert(c->poll_at == now + NSEC_MSEC);
 }
 
+/* Another layout of the same kit: its slot has the right privileges, which costs the blackout nothing. */
+static void test_commit_same(void)
+{
+	struct txn_component *c = begin(RS_STEP_COMMIT);
+
+	c->binary.kit = service.binary.kit;
+	assert(component_claim(&txn, c) == E_OK && c->is_same_kit);
+	assert(component_commit(&txn, c) == E_OK && trace_is("commit resume believe "));
+	c = begin(RS_STEP_COMMIT);
+	assert(component_claim(&txn, c) == E_OK && !c->is_same_kit);
+}
+
 /* A component that was committed: RS looks whether the new instance has received. */
 static struct txn_component *begin_committed(void)
 {
@@ -391,6 +403,7 @@ int main(void)
 	test_ready();
 	test_commit_refused();
 	test_commit();
+	test_commit_same();
 	test_look();
 	test_look_received();
 	test_end();
