@@ -26,10 +26,19 @@ def run(command, **more):
         sys.exit(f'{" ".join(command)}\n{made.stdout}library: {command[0]} failed')
 
 
-def unpack(package, tree):
-    """dpkg-source compares the archives with the .dsc once more and applies the patches."""
-    run(['dpkg-source', '--require-strong-checksums', '--no-copy', '-x',
-         os.path.join(source.directory(), package.dsc), tree])
+def take(package, work):
+    """Copy a package here, and judge the copy: who writes to the cache meanwhile changes nothing. SHA-256 of its .dsc."""
+    source.check(package, source.directory())
+    with open(os.path.join(source.directory(), package.dsc), encoding='utf-8') as f:
+        names = [package.dsc, *source.parts(f.read())]
+    for name in names:
+        shutil.copy(os.path.join(source.directory(), name), work)
+    return source.check(package, work)
+
+
+def unpack(package, work, tree):
+    """dpkg-source applies Debian's patches."""
+    run(['dpkg-source', '--require-strong-checksums', '--no-copy', '-x', os.path.join(work, package.dsc), tree])
 
 
 def compile_file(library, tree, path, compiler):
@@ -42,9 +51,11 @@ def compile_file(library, tree, path, compiler):
 
 
 def make(library, package, out, llvm, compiler):
+    """The archive; SHA-256 of the .dsc that it was made from."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(out)) as work:
         tree = os.path.join(work, 'tree')
-        unpack(package, tree)
+        digest = take(package, work)
+        unpack(package, work, tree)
         made = [compile_file(library, tree, path, compiler) for path in library.files]
         for path in made:
             for name in library.constant:
@@ -53,6 +64,7 @@ def make(library, package, out, llvm, compiler):
         archive = os.path.join(work, 'archive')
         run([os.path.join(llvm, 'llvm-ar'), 'crsD', archive, *made])
         os.replace(archive, out)
+    return digest
 
 
 def main():
@@ -65,8 +77,7 @@ def main():
         shutil.copyfile(library.prebuilt, out)
         origin += ' prebuilt'
     else:
-        origin += ' ' + source.check(package, source.directory())
-        make(library, package, out, llvm, compiler)
+        origin += ' ' + make(library, package, out, llvm, compiler)
     with open(out + '.source', 'w', encoding='ascii') as f:
         f.write(origin + '\n')
 

@@ -15,7 +15,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 HOLD_SECONDS = 1.5
 # What makes every package missing for tools/deps, and the private apt need no rights. The sources of libraries, which
 # are there since the build needs them, are looked up with the real dpkg-query.
-FAKES = {'dpkg-query': '[ "$3" = "\${Status}" ] && echo unknown || exec "%s" "$@"' % shutil.which('dpkg-query'),
+FAKES = {'dpkg-query': r'[ "$3" = "\${Status}" ] && echo unknown || exec "%s" "$@"' % shutil.which('dpkg-query'),
          'sudo': 'exec "$@"'}
 
 
