@@ -29,7 +29,7 @@ void job_on_confirmed(struct job *job, const Machine__Result *result);
  */
 bool __must_check job_draw_made(struct job *job);
 
-/* stage_made.c: of a job whose layout the machine makes, the files are state description and flat kit */
+/* stage_kit.c: of a job whose layout the machine makes, the files are state description and flat kit */
 /* Their names by the signed kit. False: it is not readable as such, and the job has ended. */
 bool __must_check job_made_files(struct job *job);
 /*

@@ -12,7 +12,7 @@
  * about how far a file is.
  *
  * Where the machine makes the layout it is shown the kit instead of a variant, and sent the flat kit
- * instead of a payload: stage_made.c. A file that it has already is passed over.
+ * instead of a payload: stage_kit.c. A file that it has already is passed over.
  */
 #include <errno.h>
 #include <inttypes.h>
