@@ -5,6 +5,7 @@
 #include "osd/suites/update/order.h"
 #include "osd/suites/update/priv.h"
 #include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seed.h"
 #include "proto/image/link.h"
 
 #include <string.h>
@@ -93,7 +94,8 @@ static void proof_sign(void)
 	memcpy(proof.variant.service, proof.kit.service, SERVICE_NAME_SIZE);
 	kit_manifest_release_id(&proof.kit, proof.variant.release_id);
 	envelope_hash(proof.payload, proof.n_bytes, proof.variant.payload_hash);
-	envelope_hash(proof.seed, sizeof(proof.seed), proof.variant.seed_commit);
+	envelope_seed_commit(
+	        proof.variant.release_id, LINK_RECIPE, proof.seed, proof.variant.seed_commit);
 }
 
 static err_t proof_admit(const uint8_t *seed)

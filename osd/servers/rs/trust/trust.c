@@ -13,6 +13,7 @@
 
 #include "osd/abi/errors.h"
 #include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seed.h"
 #include "proto/image/link.h"
 
 err_t trust_reason(enum envelope_reason reason)
@@ -293,8 +294,8 @@ err_t trust_give_seed(struct trust_variant *variant, const uint8_t seed[RS_SEED_
 {
 	uint8_t commitment[RS_HASH_LEN];
 
-	envelope_hash(seed, RS_SEED_LEN, commitment);
-	if (variant->is_kit ||
+	envelope_seed_commit(variant->variant.release_id, LINK_RECIPE, seed, commitment);
+	if (variant->is_kit || variant->variant.recipe != LINK_RECIPE ||
 	        memcmp(commitment, variant->variant.seed_commit, sizeof(commitment)) != 0) {
 		return E_V_LAYOUT;
 	}

@@ -105,7 +105,8 @@ bool trust_number_is_later(struct trust_number a, struct trust_number b);
 err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         struct trust_variant **ret_variant);
 /*
- * The seed that a variant was made from. E_V_LAYOUT: another one was committed to, or it is a kit.
+ * The seed that a variant was made from. E_V_LAYOUT: another one was committed to, it is a kit, or of
+ * a recipe that is not this linker's.
  */
 __must_check err_t trust_give_seed(struct trust_variant *variant, const uint8_t seed[RS_SEED_LEN]);
 /* Its payload is what kit and seed give, for as long as it is kept; the seed is wiped. */

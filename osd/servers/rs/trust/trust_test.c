@@ -9,6 +9,7 @@
 #include "osd/abi/errors.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
+#include "proto/envelope/seed.h"
 #include "proto/image/link.h"
 
 static struct trust_state t;
@@ -517,12 +518,17 @@ static void test_seed(void)
 	struct trust_variant *v, *kit;
 
 	boot(SAMPLE_NOW, 5);
-	envelope_hash(seed, sizeof(seed), s.variant.seed_commit);
+	s.variant.recipe = LINK_RECIPE;
+	sample_bind(&s);
+	envelope_seed_commit(s.variant.release_id, LINK_RECIPE, seed, s.variant.seed_commit);
 	assert(show_variant(&v) == E_OK && v->n_signatures == 1);
 	seed[31] ^= 1;
 	assert(trust_give_seed(v, seed) == E_V_LAYOUT && !v->has_seed);
 	seed[31] ^= 1;
 	assert(trust_give_seed(v, seed) == E_OK && v->has_seed && !v->is_proved);
+	v->variant.recipe++;
+	assert(trust_give_seed(v, seed) == E_V_LAYOUT);
+	v->variant.recipe--;
 	trust_prove(v);
 	assert(v->is_proved && !v->has_seed && memcmp(v->seed, none, sizeof(none)) == 0);
 	assert(trust_give_seed(v, seed) == E_OK && !v->has_seed);
