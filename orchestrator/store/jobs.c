@@ -217,6 +217,12 @@ int store_order_newest(struct db *db, int64_t job, uint32_t action, struct order
 	        (int64_t)action));
 }
 
+int store_order_void(struct db *db, int64_t job)
+{
+	return err_fold(db_run(
+	        db, "UPDATE orders SET expires = 0 WHERE job = ? AND NOT accepted", "i", job));
+}
+
 int store_order_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
 {
 	return err_up(store_blob(

@@ -62,6 +62,8 @@ int __must_check store_order_update(struct db *db, const struct order_row *row);
 /* The job's newest order of any action (0) or of one. DB_E_NONE. */
 int __must_check store_order_newest(
         struct db *db, int64_t job, uint32_t action, struct order_row *ret);
+/* What was ordered by a job and not accepted may not be sent any more. */
+int __must_check store_order_void(struct db *db, int64_t job);
 /* The caller frees *ret_envelope. */
 int __must_check store_order_envelope(
         struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size);

@@ -233,10 +233,16 @@ static int orders_make(struct db *db, void *arg)
 	assert(order_put(db, w, (struct order_row){.epoch = 1, .txn = 1, .action = 1}) ==
 	        DB_E_EXISTS);
 	assert(order_put(db, w,
-	               (struct order_row){.epoch = 1, .txn = 2, .action = 3, .boot_id = 5}) == 0);
-	assert(order_put(db, w,
 	               (struct order_row){
-	                       .epoch = 2, .txn = 1, .action = 1, .boot_id = 5, .line = 1}) == 0);
+	                       .epoch = 1, .txn = 2, .action = 3, .boot_id = 5, .expires = 9}) ==
+	        0);
+	assert(order_put(db, w,
+	               (struct order_row){.epoch = 2,
+	                       .txn = 1,
+	                       .action = 1,
+	                       .boot_id = 5,
+	                       .line = 1,
+	                       .expires = 9}) == 0);
 	assert(store_order_highest(db, w->machine.id, 1, &highest) == 0 && highest == 2);
 	assert(store_order_highest(db, w->machine.id, 2, &highest) == 0 && highest == 1);
 	assert(store_order_newest(db, w->job.id, 3, &row) == 0 && row.txn == 2 && row.epoch == 1);
@@ -245,6 +251,10 @@ static int orders_make(struct db *db, void *arg)
 	row.sent = row.accepted = true;
 	assert(store_order_update(db, &row) == 0);
 	assert(store_order_accepted(db, w->machine.id, 5, 0, &row) == 0 && row.txn == 2);
+	/* What the machine took stays what it was. */
+	assert(row.expires && store_order_void(db, w->job.id) == 0);
+	assert(store_order_newest(db, w->job.id, 3, &row) == 0 && row.expires);
+	assert(store_order_newest(db, w->job.id, 1, &row) == 0 && !row.expires);
 	assert(store_order_accepted(db, w->machine.id, 5, 1, &row) == DB_E_NONE);
 	assert(store_order_newest(db, w->job.id, 0, &row) == 0 && row.epoch == 2 && row.line == 1);
 	assert(store_order_envelope(db, row.id, &envelope, &size) == 0 && size == 5);

@@ -135,13 +135,17 @@ def made(world, *words):
     return job
 
 
-def files_of(kit):
-    """The hashes of what a machine needs to make layouts."""
-    hashes = set()
+def ordered_files(kit):
+    """The hashes of what a machine needs to make layouts: state description and flat kit."""
+    hashes = []
     for name in ('state', 'flat'):
         with open(os.path.join(kit, name), 'rb') as f:
-            hashes.add(hashlib.blake2b(f.read()).digest())
+            hashes.append(hashlib.blake2b(f.read()).digest())
     return hashes
+
+
+def files_of(kit):
+    return set(ordered_files(kit))
 
 
 def test_machine_made(world):
@@ -189,6 +193,41 @@ def test_machine_made(world):
                       '--layout', 'machine')['state'] == 'prepared'
     assert world.running() == runs and world.peer.orders[-1].is_made()
     assert 'chance' in world.luctl('rerandomize', 'ds', '--layout', 'chance', code=4)
+
+
+def holds(directory, secret):
+    """Files below the directory with these bytes, as they are or in hexadecimal digits."""
+    found = []
+    for path in (os.path.join(d, f) for d, _, names in os.walk(directory) for f in names):
+        if os.path.isfile(path):
+            with open(path, 'rb') as f:
+                content = f.read()
+            if secret in content or secret.hex().encode() in content.lower():
+                found.append(path)
+    return found
+
+
+def test_host_made(world):
+    """A layout that lud made goes with its seed and the flat kit, once a release; no file on the host has the seed."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    _, flat = ordered_files(world.kits[1])
+    assert files_of(world.kits[1]) <= set(world.peer.staged) and world.peer.n_begun == 3
+    for n in range(2, 4):
+        world.luctl('rerandomize', 'ds')
+        assert world.peer.n_begun == n + 2, 'a machine was sent more than a payload'
+    seeds = world.peer.seeds
+    assert len(set(seeds)) == 3 and all(len(seed) == 32 for seed in seeds), seeds
+    # What the machine was booted with is not sent.
+    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10])
+    assert world.peer.n_begun == 6 and not files_of(world.kits[0]) & set(world.peer.staged)
+    world.luctl('rollback', 'ds')
+    assert not any(holds(world.state, seed) for seed in seeds)
+    # Where the machine has no use for it, the flat kit stays here. What it wants is more than lud has.
+    world.peer.keeps_kits = False
+    world.peer.staged.clear()
+    told = world.luctl('update', 'ds', code=5)
+    assert flat not in world.peer.staged and 'E_V_THRESHOLD' in told and '--layout machine' in told, told
 
 
 def test_machine_made_by_default(world):
@@ -1322,6 +1361,7 @@ def test_put_off_for_good(world):
 def test_copy_damaged_in_job(world):
     """What goes from the copy of a release in the middle of a job ends it, and adding the release again helps."""
     world.prepare()
+    world.peer.booted.clear()
     assert world.kill(signal.SIGTERM) == 0
     world.start(stop_at='stage.begin')
     with subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--socket', world.socket],

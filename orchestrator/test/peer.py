@@ -21,6 +21,7 @@ import wire  # noqa: E402
 
 RESULTS_KEPT = 64
 BASE_AT = 48  # of struct image_header
+PAYLOAD_LEN_AT, COMMIT_AT = 200, 208  # of struct variant_manifest
 
 
 VARIANT, ORDER, STATEMENT, TIME, KIT = 1, 2, 3, 4, 5
@@ -48,11 +49,23 @@ def text(data):
 
 
 class Variant:
-    def __init__(self, manifest):
+    def __init__(self, manifest, kit):
         self.hash = hashlib.blake2b(manifest).digest()
         self.service = text(manifest[32:56])
         self.release_id = bytes(manifest[56:120])
         self.payload_hash = bytes(manifest[136:200])
+        self.payload_len, = struct.unpack_from('<Q', manifest, PAYLOAD_LEN_AT)
+        self.commitment = bytes(manifest[COMMIT_AT:COMMIT_AT + 64])
+        self.recipe, = struct.unpack_from('<I', manifest, COMMIT_AT + 64)
+        self.kit, self.seed = kit, b''
+
+    def files(self):
+        return {**self.kit.files, self.payload_hash: self.payload_len}
+
+    def is_proved(self):
+        """Whether its seed came with it, by the commitment (proto/envelope/seed.c)."""
+        known = b'samsara commit'.ljust(16, b'\0') + self.release_id + struct.pack('<II', self.recipe, 0) + self.seed
+        return len(self.seed) == 32 and hashlib.blake2b(known).digest() == self.commitment
 
 
 class Kit:
@@ -61,7 +74,8 @@ class Kit:
         self.service = text(manifest[16:40])
         state_len, = struct.unpack_from('<Q', manifest, 120)
         flat_len, = struct.unpack_from('<Q', manifest, 192)
-        self.files = {bytes(manifest[128:192]): state_len, bytes(manifest[200:264]): flat_len}
+        self.flat = bytes(manifest[200:264])
+        self.files = {bytes(manifest[128:192]): state_len, self.flat: flat_len}
 
 
 class Order:
@@ -91,7 +105,9 @@ class Peer:
         self.services = {}       # name -> dict as machine.Service
         self.staged = {}         # hash -> (length, bytearray)
         self.admitted_under = {} # the serial of its root, by the hash of a variant
-        self.admitted = {}       # hash of a variant -> it, and the hash of its state description
+        self.admitted = {}       # hash of a variant -> it
+        self.seeds = []          # what came beside variants, in order
+        self.keeps_kits = True   # it proves payloads; False: booted with kits=none
         self.kits = {}           # release id -> kit
         self.booted = set()      # ids of the releases that it was booted with: their files are there
         self.n_begun = 0         # files that were to be staged
@@ -334,15 +350,19 @@ class Peer:
         if kind == KIT:
             self._admit_kit(request, Kit(parts[1][0]))
             return
-        variant = Variant(parts[2][0])
-        state_hash = bytes(parts[1][0][128:192])
-        self.admitted[variant.hash] = variant, state_hash
+        variant = Variant(parts[2][0], Kit(parts[1][0]))
+        variant.seed = bytes(body.get('seed', b''))
+        self.seeds.append(variant.seed)
+        self.admitted[variant.hash] = variant
         self.admitted_under[variant.hash] = self.root_serial
-        self._reply(request, admitted={'variant_hash': variant.hash, 'blobs': []})
+        wanted = {h: n for h, n in variant.files().items() if self.keeps_kits or h != variant.kit.flat}
+        self._reply(request, admitted={'variant_hash': variant.hash, 'blobs': [
+            {'hash': digest, 'len': length, 'complete': self._is_there(variant.kit, digest)}
+            for digest, length in wanted.items()]})
 
     def _is_there(self, kit, digest):
         length, content = self.staged.get(digest, (1, b''))
-        return kit.release_id in self.booted or len(content) == length
+        return (kit.release_id in self.booted and digest in kit.files) or len(content) == length
 
     def _admit_kit(self, request, kit):
         if self._fault('refuse_kit'):
@@ -381,7 +401,7 @@ class Peer:
         if self._fault('full'):
             self._refuse(request, 'ERROR_FULL', 'E_STORE_FULL', 'the store is full')
             return
-        named = {h for v, state in self.admitted.values() for h in (v.payload_hash, state)}
+        named = {h for v in self.admitted.values() for h in v.files()}
         named |= {h for kit in self.kits.values() for h in kit.files}
         self.n_begun += 1
         assert bytes(body['hash']) in named, 'a blob that no variant names'
@@ -493,13 +513,18 @@ class Peer:
         self.runs.append(order.txn)
         service = self.services[order.service]
         result['generation'] = service['generation']
-        variant, state_hash = self.admitted.get(order.variant_hash, (None, None))
+        variant = self.admitted.get(order.variant_hash)
         kit = self.kits.get(order.release_id)
         if order.is_made() and not (kit and all(self._is_there(kit, digest) for digest in kit.files)):
             cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'its kit is not staged')
-        elif not order.is_made() and (
-                variant is None or not {variant.payload_hash, state_hash} <= set(self.staged)):
+        elif not order.is_made() and (variant is None or not all(
+                self._is_there(variant.kit, digest) for digest in variant.files()
+                if self.keeps_kits or digest != variant.kit.flat)):
             cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'not staged')
+        elif not order.is_made() and self.keeps_kits and not variant.is_proved():
+            cause = ('OUTCOME_REFUSED', 'E_V_LAYOUT', 'not what kit and seed give')
+        elif not order.is_made() and not self.keeps_kits:
+            cause = ('OUTCOME_REFUSED', 'E_V_THRESHOLD', 'one variant key has signed')
         elif self._fault('overlap'):
             cause = ('OUTCOME_REFUSED', 'E_V_OVERLAP', 'draw again')
         elif self._fault('refuse'):

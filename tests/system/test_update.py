@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Updates as a person makes them: luctl, lud and a machine under load."""
 import json
+import os
 
 import cases
 import lab
 
 # Frames by which the machine breathes while the load goes on.
 SLACK = 64
+# Two payloads of one kit differ by their pads.
+PAD_BYTES = 65536
 UPDATABLE = {'ds', 'tty', 'agent', 'assist'}
 
 
@@ -31,6 +34,17 @@ def case_status(world, rng):
     assert figures['keys'] > 0, figures
 
 
+def staged(world, job):
+    """How many bytes the machine was sent for a job."""
+    steps = {s['name']: s for s in world.show(job['service'], job['generation'])['job']['steps']}
+    return int(steps['stage']['detail'].split()[0])
+
+
+def kit_bytes(world, name):
+    """What a machine is sent of a kit, once."""
+    return sum(os.path.getsize(os.path.join(world.kit(name), part)) for part in ('state', 'flat'))
+
+
 def case_update(world, rng):
     """DS moves to a release whose record type differs; every record is there and right."""
     keys = world.metrics()['keys']
@@ -46,6 +60,7 @@ def case_update(world, rng):
     assert after['release_id'] == answer['release_id']
     figures = no_errors(world)
     assert figures['keys'] == keys, figures
+    world.staged_first = staged(world, answer)
 
 
 def case_rollback(world, rng):
@@ -60,6 +75,9 @@ def case_rollback(world, rng):
     no_errors(world)
     again = world.luctl('rollback', 'ds', '--to', str(before['generation']), check=True, as_json=True).json
     assert again['release_id'] == before['release_id'], again
+    # The kit, which proves a layout that the host made, was sent with the first one only.
+    payload = staged(world, again)
+    assert payload > 0 and abs(world.staged_first - payload - kit_bytes(world, 'ds-2')) < PAD_BYTES, payload
     no_errors(world)
 
 
@@ -85,12 +103,12 @@ def by_machine(world, *words):
     job = job['jobs'][0] if 'jobs' in job else job
     assert job['state'] == 'committed' and job['layout'] == 'machine', job
     shown = world.show(job['service'], job['generation'])
-    steps = {s['name']: s for s in shown['job']['steps']}
-    assert not {'seed', 'forge', 'sign'} & set(steps), steps
+    steps = {s['name'] for s in shown['job']['steps']}
+    assert not {'seed', 'forge', 'sign'} & steps, steps
     assert shown['seed_commit'] == job['result']['commitment'] != '', shown
     assert not shown['base_address'] and not shown['build_id'] and not shown['seed_sealed'], shown
     assert world.check_truth(job['service'])['machine_made']
-    return shown, int(steps['stage']['detail'].split()[0])
+    return shown, staged(world, job)
 
 
 def case_machine_made(world, rng):
@@ -106,7 +124,8 @@ def case_machine_made(world, rng):
     other, = set(releases) - {made[0][0]['release_id']}
     _, first = by_machine(world, 'update', 'ds', '--release', other[:12])
     _, again = by_machine(world, 'rerandomize', 'ds')
-    assert first > 0 and again == 0, (first, again)
+    # Its kit is here, if the host has made a layout of it before.
+    assert first in (0, kit_bytes(world, 'ds-2')) and again == 0, (first, again)
     back = world.luctl('rollback', 'ds', check=True, as_json=True).json
     assert back['layout'] == 'machine' and back['release_id'] == made[0][0]['release_id'], back
     after = world.check_truth()

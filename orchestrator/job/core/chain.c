@@ -12,7 +12,8 @@
  *
  * and goes back to an earlier one when the record or the machine turns out to lack something:
  *
- *   forge -> seed    the seed is lost                  image -> sign   the root was renewed
+ *   forge, sign, stage -> seed   the seed is lost: all three need it
+ *   image -> sign    the root was renewed
  *   stage -> forge   the payload's file is lost
  *   stage -> sign    nothing is signed in the record, or the root was renewed
  *   order -> pair    another release runs than the one that was paired
@@ -89,7 +90,7 @@ static const struct {
 } chain_backs[_JOB_ON_N] = {
         [JOB_ON_OTHER_RELEASE] = {STEP(ORDER),
                 {[CHAIN_UPDATE] = JOB_STEP_PAIR, [CHAIN_MADE] = JOB_STEP_PAIR}},
-        [JOB_ON_SEED_LOST] = {STEP(FORGE),
+        [JOB_ON_SEED_LOST] = {STEP(FORGE) | STEP(SIGN) | STEP(STAGE),
                 {[CHAIN_UPDATE] = JOB_STEP_SEED, [CHAIN_START] = JOB_STEP_SEED}},
         [JOB_ON_OVERLAP] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_SEED}},
         [JOB_ON_PAYLOAD_LOST] = {STEP(STAGE), {[CHAIN_UPDATE] = JOB_STEP_FORGE}},

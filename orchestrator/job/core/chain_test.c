@@ -35,6 +35,8 @@ static const struct move moves_update[] = {
         {"confirm", JOB_ON_DONE, ""},
         {"order", JOB_ON_OTHER_RELEASE, "pair"},
         {"forge", JOB_ON_SEED_LOST, "seed"},
+        {"sign", JOB_ON_SEED_LOST, "seed"},
+        {"stage", JOB_ON_SEED_LOST, "seed"},
         {"run", JOB_ON_OVERLAP, "seed"},
         {"stage", JOB_ON_PAYLOAD_LOST, "forge"},
         {"stage", JOB_ON_UNSIGNED, "sign"},
@@ -69,6 +71,7 @@ static const struct move moves_start[] = {
         {"launch", JOB_ON_DONE, "confirm"},
         {"confirm", JOB_ON_DONE, ""},
         {"forge", JOB_ON_SEED_LOST, "seed"},
+        {"sign", JOB_ON_SEED_LOST, "seed"},
         {"image", JOB_ON_NEW_ROOT, "sign"},
         {NULL, JOB_ON_DONE, NULL},
 };

@@ -16,6 +16,8 @@
 
 /* The most generations of one job, as many as the start of a machine has services. */
 #define JOB_PARTS_MAX 256u
+/* The most files that one generation has in the machine: state description, flat kit, payload. */
+#define JOB_STAGE_MAX 3u
 /* How long one request of a step may wait for the machine's answer. */
 #define JOB_ANSWER_USEC UINT64_C(10000000)
 /* Text that says why a machine put an order off. */
@@ -28,7 +30,7 @@ struct job_part {
 	struct variant_row variant;
 	struct release_row release;
 	struct forge_task *task;       /* makes its payload now; owned */
-	uint8_t seed[FORGE_SEED_SIZE]; /* wiped as soon as the worker has it */
+	uint8_t seed[FORGE_SEED_SIZE]; /* nowhere else; wiped with the part, see parts.c */
 	bool has_seed;
 	bool forged;       /* its payload is there */
 	uint8_t *envelope; /* fresh from signing, until it is recorded; owned */
@@ -83,7 +85,7 @@ struct job {
 	unsigned int n_drawn_again; /* layouts that hit the running one */
 
 	/* Of the step stage. */
-	struct job_stage stage[2]; /* state description, payload */
+	struct job_stage stage[JOB_STAGE_MAX]; /* state description, flat kit, payload */
 	size_t n_stage;
 	size_t stage_at;
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
@@ -233,6 +235,11 @@ void job_heard(struct job *job);
 /* parts.c: the generations that a job makes */
 /* Loads ->parts from the record, seeds kept. -ENODATA: none, or too many. */
 int __must_check job_parts_load(struct job *job);
+/*
+ * Whether the seed of each part is in memory. False: one is not, and the job has gone back to where
+ * others are drawn; the caller leaves it alone.
+ */
+bool __must_check job_parts_have_seeds(struct job *job);
 void job_parts_free(struct job *job);
 /* Where a part's payload lies; the caller frees it. */
 char *job_part_path(const struct job_part *part);

@@ -1,9 +1,13 @@
 /*
  * The generations that a job makes, as its steps work on them: one for an update, one a
  * service for the start of a machine. They are loaded from the record when a step needs them,
- * and may be loaded again at any time. Only seeds are nowhere else, and pass from the old
- * parts to the new ones. What a job drew and gave up (its layout hit the running one, or its
- * seed was lost) is not among them.
+ * and may be loaded again at any time. What a job drew and gave up (its layout hit the running one,
+ * or its seed was lost) is not among them.
+ *
+ * Seeds are nowhere but here, and pass from the old parts to the new ones. Three need them: the
+ * forge, the signer, which makes the layout again before it signs, and the machine, which does before it
+ * runs it. So they are kept until the job ends, or stands still; a lud that takes a job up before
+ * the machine has its seed draws another, for nobody online can open a sealed one.
  *
  * Payload files are tidied here too: of a service, those of the newest variants are kept.
  */
@@ -102,6 +106,17 @@ static void parts_release(struct job_part *parts, size_t n_parts)
 		free(parts[i].envelope);
 	}
 	free(parts);
+}
+
+bool job_parts_have_seeds(struct job *job)
+{
+	for (size_t i = 0; i < job->n_parts; i++) {
+		if (!job->parts[i].has_seed) {
+			job_back(job, JOB_ON_SEED_LOST, "its seed is lost; another is drawn");
+			return false;
+		}
+	}
+	return true;
 }
 
 int job_parts_load(struct job *job)

@@ -2,8 +2,7 @@
  * The step that forges: a worker gets each part's seed and makes the payload from the
  * release's kit, and what came out is checked and hashed. Parts are forged side by side
  * as far as there are workers. A payload that was forged before and is still there with
- * the right hash is taken as it is. A seed that is in no memory any more cannot be had
- * back here (only the audit key opens what was sealed), so another is drawn.
+ * the right hash is taken as it is.
  *
  * What is checked is the form of a payload and that it is of this service; that it follows from kit
  * and seed is checked by the machine, whose own linker must make the same bytes.
@@ -103,9 +102,6 @@ static void forge_made(const struct failure *failure, void *arg)
 	forge_part_done(part);
 }
 
-/*
- * The seed leaves lud's memory here. Should the worker fail, or lud end, another seed is drawn.
- */
 static void forge_part(struct job_part *part)
 {
 	_cleanup_(freep) char *path = job_part_path(part);
@@ -113,8 +109,6 @@ static void forge_part(struct job_part *part)
 	part->task = forge_variant(part->job->engine->parts.forge,
 	        &(const struct forge_kit){part->release.path, part->release.release_id}, part->seed,
 	        path, forge_made, part);
-	explicit_bzero(part->seed, sizeof(part->seed));
-	part->has_seed = false;
 }
 
 /*
@@ -149,12 +143,11 @@ void job_step_forge(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
+	if (!job_parts_have_seeds(job)) {
+		return;
+	}
 	for (size_t i = 0; i < job->n_parts; i++) {
 		job->parts[i].forged = forge_is_there(&job->parts[i]);
-		if (!job->parts[i].forged && !job->parts[i].has_seed) {
-			job_back(job, JOB_ON_SEED_LOST, "its seed is lost; another is drawn");
-			return;
-		}
 	}
 	/* The last part may end the step, and with it the parts. */
 	n_parts = job->n_parts;

@@ -2,10 +2,10 @@
  * The step that draws: which services, which release of each, a fresh seed sealed to
  * the audit key, and the next generation number. Nothing is recorded before all seeds
  * are sealed; then everything is, in one transaction with the end of the step. The
- * seeds themselves stay in memory until they are forged: a lud that dies before draws
- * others, and what it drew is abandoned.
+ * seeds themselves stay in memory, until the job ends (core/parts.c): a lud that dies before the
+ * machine has them draws others, and what it drew is abandoned.
  *
- *   seed        from the system's random source, kept in the part until the forge has it
+ *   seed        from the system's random source, kept in the part
  *   commitment  to it, for this release and recipe: in the record, and in the variant that is signed
  *   sealed      for the audit key: in the record; nobody online can open it
  *

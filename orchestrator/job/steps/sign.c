@@ -18,11 +18,14 @@
 
 static void sign_ask(struct job *job);
 
-/* All envelopes at once: a job has all of its variants signed, or none. */
+/*
+ * All envelopes at once: a job has all of its variants signed, or none. An order that was made before
+ * names what was signed before.
+ */
 static int sign_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
-	int r = 0;
+	int r = store_order_void(db, job->row.id);
 
 	for (size_t i = 0; !r && i < job->n_parts; i++) {
 		struct job_part *part = &job->parts[i];
@@ -160,7 +163,9 @@ static void sign_begin(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
-	sign_ask(job);
+	if (job_parts_have_seeds(job)) {
+		sign_ask(job);
+	}
 }
 
 static void sign_in_time(struct job *job)

@@ -1,8 +1,9 @@
 /*
  * The step that stages: the signed variant first, because the machine takes no bytes
- * that no variant names; then state description and payload, each under its hash, chunk
- * by chunk. The machine says how far a former attempt came, so a lost session or a
- * killed lud costs one chunk. A full store is asked once to drop what nobody uses.
+ * that no variant names, with its seed, by which the machine proves the payload; then state
+ * description, flat kit and payload, each under its hash, chunk by chunk. The machine says
+ * how far a former attempt came, so a lost session or a killed lud costs one chunk. A full
+ * store is asked once to drop what nobody uses.
  *
  *   job_step_stage ---> admit ---> begin ---> chunk ... chunk ---> next file, or done
  *                         ^          |          |
@@ -11,8 +12,8 @@
  * Nothing is remembered from one attempt to the next: the machine's offset is the only truth
  * about how far a file is.
  *
- * Where the machine makes the layout it is shown the kit instead of a variant, and sent the flat kit
- * instead of a payload: stage_kit.c. A file that it has already is passed over.
+ * Where the machine makes the layout it is shown the kit instead of a variant, and sent no payload:
+ * stage_kit.c, which has the kit's files for both. A file that it has already is passed over.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +30,7 @@
 
 static void stage_begin(struct job *job);
 
-/* The file under way: state description first, then the payload. */
+/* The file under way: the kit's first, then the payload. */
 static struct job_stage *stage_current(struct job *job)
 {
 	return &job->stage[job->stage_at];
@@ -78,7 +79,10 @@ static void stage_file_done(struct job *job)
 	stage_next(job);
 }
 
-/* The machine knows the variant or kit now, so the hashes of its files are named. */
+/*
+ * The machine knows the variant or kit now, so the hashes of its files are named. From here on it
+ * has the seed, too, but it may be asked again after a reboot: the seed stays.
+ */
 static void stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 {
 	struct job *job = arg;
@@ -87,7 +91,7 @@ static void stage_on_admitted(int r, const Machine__Reply *reply, void *arg)
 		job_answer_bad(job, r, reply);
 		return;
 	}
-	if (!job->row.machine_made || job_made_admitted(job, reply->admitted)) {
+	if (job_kit_admitted(job, reply->admitted)) {
 		stage_next(job);
 	}
 }
@@ -104,6 +108,8 @@ static void stage_admit(struct job *job)
 		if (!job_made_envelope(job, &envelope, &size)) {
 			return;
 		}
+	} else if (!job_parts_have_seeds(job)) {
+		return;
 	} else if (store_generation_envelope(
 	                   job->engine->parts.db, job->parts->generation.id, &envelope, &size)) {
 		err_forget();
@@ -112,6 +118,10 @@ static void stage_admit(struct job *job)
 	}
 	admit.envelope.data = envelope;
 	admit.envelope.len = size;
+	if (!job->row.machine_made) {
+		admit.seed.data = job->parts->seed;
+		admit.seed.len = sizeof(job->parts->seed);
+	}
 	request.body_case = MACHINE__REQUEST__BODY_ADMIT;
 	request.admit = &admit;
 	stage_ask(job, &request, stage_on_admitted);
@@ -250,44 +260,28 @@ static void stage_made(struct job *job)
 		return;
 	}
 	hook_point("stage", "drawn");
-	if (job_made_files(job)) {
-		job->n_stage = 2;
-		job->stage_at = 0;
+	if (job_kit_files(job)) {
 		stage_admit(job);
 	}
 }
 
 static void stage_variant(struct job *job)
 {
-	_cleanup_(freep) char *state = NULL;
 	_cleanup_(freep) char *payload = NULL;
-	struct failure failure;
-	int r = job_parts_load(job);
+	int r;
 
-	if (!r) {
-		state = text_format("%s/" KIT_STATE, job->parts->release.path);
-		payload = job_part_path(job->parts);
-		r = stage_load(&job->stage[0], state, job->parts->release.state_hash);
-		if (r < 0) {
-			failure_set(&failure, "kit", state,
-			        "make the copy whole: add the release again with `luctl release "
-			        "add`",
-			        "the release's state description cannot be read: %s", strerror(-r));
-			job_fail(job, JOB_FAILED, &failure);
-			return;
-		}
+	if (!job_kit_files(job)) {
+		return;
 	}
-	if (!r) {
-		r = stage_load(&job->stage[1], payload, job->parts->variant.payload_hash);
-	}
+	payload = job_part_path(job->parts);
+	r = stage_load(&job->stage[job->n_stage], payload, job->parts->variant.payload_hash);
 	if (r < 0) {
 		/* Somebody tidied up: the payload can be made again from its seed. */
 		err_forget();
 		job_back(job, JOB_ON_PAYLOAD_LOST, "its payload cannot be read");
 		return;
 	}
-	job->n_stage = 2;
-	job->stage_at = 0;
+	job->n_stage++;
 	stage_admit(job);
 }
 

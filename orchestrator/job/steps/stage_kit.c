@@ -1,8 +1,12 @@
 /*
- * What the step that stages does when the machine makes the layout: it shows the machine the signed
- * kit, and sends the files that the kit names by hash, state description and flat kit, unless the
- * machine says that it has them: from its boot image, or from a layout of the same release before.
- * So a rerandomization sends one envelope and no file.
+ * Which files the step that stages sends. Of every release the machine needs state description and
+ * flat kit: it makes layouts of it, or makes the one again that was made here, and so proves it. A
+ * payload comes third where the layout was made here. What the machine has is not sent: from its boot
+ * image, or from a layout of the same release before. So a rerandomization sends no file of a kit.
+ *
+ * A machine that was booted to keep no kits leaves the flat kit of a variant out of its answer; then
+ * nobody wants it. Where the machine makes the layout it is shown the kit alone, and its answer says
+ * nothing that this side relies on: a file that it does not name is sent.
  *
  * The kit's directory is believed only what a release key signed: what is shown is the stored part,
  * which must be that of the job's release, and a file is sent under the hash that the part has for
@@ -17,12 +21,13 @@
 #include "proto/envelope/envelope_crypto.h"
 
 /* No flat kit is longer, and no state description comes near it. */
-#define MADE_FILE_MAX KIT_FLAT_LEN_MAX
+#define STAGE_KIT_FILE_MAX KIT_FLAT_LEN_MAX
 
-/* Files of the kit, by their place in ->stage. */
-static const char *const made_names[] = {KIT_STATE, KIT_FLAT};
+/* Files of the kit, by their place in ->stage; what else there is stands behind them. */
+enum { STAGE_STATE, STAGE_FLAT, _STAGE_KIT_N };
+static const char *const stage_kit_names[_STAGE_KIT_N] = {KIT_STATE, KIT_FLAT};
 
-static void made_fail(struct job *job, const char *place, const char *what, int r)
+static void stage_kit_fail(struct job *job, const char *place, const char *what, int r)
 {
 	struct failure failure;
 
@@ -34,7 +39,7 @@ static void made_fail(struct job *job, const char *place, const char *what, int 
 }
 
 /* The stored part of the job's release, and the manifest inside it. -ESTALE: of another release. */
-static int made_kit_read(
+static int stage_kit_read(
         const struct job *job, uint8_t **ret_part, size_t *ret_size, struct kit_manifest *ret_kit)
 {
 	const struct release_row *release = &job->parts->release;
@@ -60,14 +65,14 @@ static int made_kit_read(
 	return 0;
 }
 
-static void made_file(struct job_stage *stage, const uint8_t hash[64], uint64_t len)
+static void stage_kit_name(struct job_stage *stage, const uint8_t hash[64], uint64_t len)
 {
 	free(stage->bytes);
 	*stage = (struct job_stage){.size = len};
 	memcpy(stage->hash, hash, sizeof(stage->hash));
 }
 
-bool job_made_files(struct job *job)
+bool job_kit_files(struct job *job)
 {
 	_cleanup_(freep) uint8_t *part = NULL;
 	struct kit_manifest kit;
@@ -75,15 +80,17 @@ bool job_made_files(struct job *job)
 	int r = job_parts_load(job);
 
 	if (!r) {
-		r = made_kit_read(job, &part, &size, &kit);
+		r = stage_kit_read(job, &part, &size, &kit);
 	}
 	if (r < 0) {
-		made_fail(job, job->n_parts ? job->parts->release.path : "record",
+		stage_kit_fail(job, job->n_parts ? job->parts->release.path : "record",
 		        "the signed kit of the release cannot be read", r);
 		return false;
 	}
-	made_file(&job->stage[0], kit.state_hash, kit.state_len);
-	made_file(&job->stage[1], kit.flat_hash, kit.flat_len);
+	stage_kit_name(&job->stage[STAGE_STATE], kit.state_hash, kit.state_len);
+	stage_kit_name(&job->stage[STAGE_FLAT], kit.flat_hash, kit.flat_len);
+	job->n_stage = _STAGE_KIT_N;
+	job->stage_at = 0;
 	return true;
 }
 
@@ -96,7 +103,7 @@ bool job_made_envelope(struct job *job, uint8_t **ret_envelope, size_t *ret_size
 	struct kit_manifest kit;
 	struct envelope_view view;
 	size_t root_size, part_size, size = 0;
-	int r = made_kit_read(job, &part, &part_size, &kit);
+	int r = stage_kit_read(job, &part, &part_size, &kit);
 
 	if (!r) {
 		r = kit_root_read(keyring, &root, &root_size);
@@ -109,7 +116,7 @@ bool job_made_envelope(struct job *job, uint8_t **ret_envelope, size_t *ret_size
 		r = err_raise(-EBADMSG);
 	}
 	if (r < 0) {
-		made_fail(job, job->parts->release.path,
+		stage_kit_fail(job, job->parts->release.path,
 		        "kit and signed root cannot be put together", r);
 		return false;
 	}
@@ -119,46 +126,58 @@ bool job_made_envelope(struct job *job, uint8_t **ret_envelope, size_t *ret_size
 	return true;
 }
 
-static bool made_is_there(const struct job_stage *stage, const Machine__Admitted *admitted)
+/* What the machine says of a file; NULL: it does not name it. */
+static const Machine__StageEntry *stage_kit_blob(
+        const struct job_stage *stage, const Machine__Admitted *admitted)
 {
 	for (size_t i = 0; i < admitted->n_blobs; i++) {
 		const Machine__StageEntry *blob = admitted->blobs[i];
 
-		if (blob->complete && blob->hash.len == sizeof(stage->hash) &&
+		if (blob->hash.len == sizeof(stage->hash) &&
 		        !memcmp(blob->hash.data, stage->hash, sizeof(stage->hash))) {
-			return true;
+			return blob;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 /* Read whole, for the same reason as a payload; a file of another length is another file. */
-static int made_load(struct job_stage *stage, const char *path)
+static int stage_kit_load(struct job_stage *stage, const char *path)
 {
 	size_t size;
 	int r;
 
 	free(stage->bytes);
 	stage->bytes = NULL;
-	r = file_read(path, MADE_FILE_MAX, &stage->bytes, &size);
+	r = file_read(path, STAGE_KIT_FILE_MAX, &stage->bytes, &size);
 	if (r < 0) {
 		return err_up(r);
 	}
 	return size == stage->size ? 0 : err_raise(-EBADMSG);
 }
 
-bool job_made_admitted(struct job *job, const Machine__Admitted *admitted)
+/* Of a file that is not in the machine: it has no use for it. */
+static bool stage_kit_unwanted(const struct job *job, size_t file, const Machine__StageEntry *blob)
+{
+	return !job->row.machine_made && file == STAGE_FLAT && !blob;
+}
+
+bool job_kit_admitted(struct job *job, const Machine__Admitted *admitted)
 {
 	for (size_t i = 0; i < job->n_stage; i++) {
 		struct job_stage *stage = &job->stage[i];
-		_cleanup_(freep) char *path =
-		        text_format("%s/%s", job->parts->release.path, made_names[i]);
+		const Machine__StageEntry *blob = stage_kit_blob(stage, admitted);
+		_cleanup_(freep) char *path = NULL;
 		int r;
 
-		stage->is_there = made_is_there(stage, admitted);
-		r = stage->is_there ? 0 : made_load(stage, path);
+		stage->is_there = (blob && blob->complete) || stage_kit_unwanted(job, i, blob);
+		if (stage->is_there || i >= _STAGE_KIT_N) {
+			continue;
+		}
+		path = text_format("%s/%s", job->parts->release.path, stage_kit_names[i]);
+		r = stage_kit_load(stage, path);
 		if (r < 0) {
-			made_fail(job, path, "the file is not the one that was signed", r);
+			stage_kit_fail(job, path, "the file is not the one that was signed", r);
 			return false;
 		}
 	}
