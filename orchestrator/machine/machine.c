@@ -375,6 +375,13 @@ uint32_t machine_protocol(const struct machine *machine)
 	return machine_state(machine) == MACHINE_UP ? machine->protocol : 0;
 }
 
+/* A machine that is not up says nothing of what it can do. */
+bool machine_makes_layouts(const struct machine *machine)
+{
+	return machine_state(machine) == MACHINE_UP &&
+	       machine->features & WIRE__FEATURE__FEATURE_LAYOUTS;
+}
+
 /* Whoever is about to be freed calls this with what it passed as arg, for any request. */
 void machine_forget(struct machine *machine, const void *arg)
 {

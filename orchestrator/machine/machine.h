@@ -107,6 +107,8 @@ const char *machine_ahead(const struct machine *machine);
 	"restore a newer backup of lud.db if there is one; else go on: numbers continue above "    \
 	"the machine's, and what it ran in between is not in the history"
 uint32_t machine_protocol(const struct machine *machine);
+/* Whether it said in its last session that it makes layouts of kits by itself. */
+bool machine_makes_layouts(const struct machine *machine);
 
 /*
  * Starts the process from the boot image in its directory. done gets NULL or what

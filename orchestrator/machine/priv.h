@@ -67,8 +67,9 @@ struct machine {
 	struct channel *channel;
 	int64_t heard_usec; /* unix; of channels that are closed */
 	uint32_t protocol;
-	bool known;      /* the record had met it before this session */
-	char ahead[200]; /* what it has that the record has not; "": nothing */
+	uint64_t features; /* WIRE__FEATURE__*, of both sides of the last session */
+	bool known;        /* the record had met it before this session */
+	char ahead[200];   /* what it has that the record has not; "": nothing */
 	Machine__Status *status;
 	int64_t status_usec; /* unix; when it was given */
 	LIST_HEAD(, machine_refreshing) refreshing;

@@ -114,6 +114,7 @@ static void machine_on_up(const struct session *session, void *arg)
 		return;
 	}
 	machine->protocol = session->version;
+	machine->features = session->features;
 	machine->newest_seq = machine->row.event_seq;
 	evbuffer_drain(machine->events, evbuffer_get_length(machine->events));
 	machine_ask_first_status(machine);

@@ -272,7 +272,8 @@ static int channel_connect(struct channel *channel)
 	static const struct session_identity self = {
 	        .min_version = MACHINE_PROTOCOL,
 	        .max_version = MACHINE_PROTOCOL,
-	        .features = WIRE__FEATURE__FEATURE_METRICS | WIRE__FEATURE__FEATURE_LOG,
+	        .features = WIRE__FEATURE__FEATURE_METRICS | WIRE__FEATURE__FEATURE_LOG |
+	                    WIRE__FEATURE__FEATURE_LAYOUTS,
 	        .software = "lud",
 	};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

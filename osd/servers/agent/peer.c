@@ -28,6 +28,7 @@
 #define PEER_STALL_NSEC (FRAME_STALL_MSEC * 1000000ull)
 #define PEER_VERSION 2u
 #define PEER_ARENA_BYTES (2 * FRAME_SIZE_MAX)
+#define PEER_FEATURES (WIRE__FEATURE__FEATURE_METRICS | WIRE__FEATURE__FEATURE_LAYOUTS)
 
 static uint8_t peer_input[FRAME_SIZE_MAX]; /* the decoder's: the frame that is coming in */
 static struct frame_decoder peer_decoder;
@@ -45,7 +46,7 @@ void peer_start(void)
 	struct session_identity self = {
 	        .min_version = PEER_VERSION,
 	        .max_version = PEER_VERSION,
-	        .features = WIRE__FEATURE__FEATURE_METRICS,
+	        .features = PEER_FEATURES,
 	        .software = "osd agent",
 	        .boot_id = follow_boot_id(),
 	};
