@@ -30,6 +30,17 @@ def machine():
     return [name for _, name in sorted(map(described, descriptions()), reverse=True)]
 
 
+def updatable(names):
+    """Those of these services that can be updated live: they have a quiescent state, and the kernel does not load them."""
+    found = set()
+    for path in glob.glob(os.path.join(OSD, '*', '*', '*.service')):
+        with open(path, encoding='ascii') as f:
+            text = f.read()
+        if not re.search(r'^state none', text, re.M):
+            found.add(described(path)[1])
+    return [name for name in names if name in found and name not in machine()[:2]]
+
+
 def rooms():
     return [os.path.relpath(os.path.dirname(p), OSD) for p in descriptions()]
 

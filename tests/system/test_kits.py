@@ -97,13 +97,13 @@ def case_store(world, rng):
     kit, _ = stored(world, 'ds')
 
     def refused(said):
-        answer = world.luctl('rerandomize', 'ds')
+        answer = world.luctl('rerandomize', 'ds', *lab.HOST)
         assert answer.code == 1 and said in answer.err + answer.out, (said, answer.code, answer.err, answer.out)
         newest = world.history('ds')[0]
         assert newest['state'] != 'running' and said in newest['job']['cause']['message'], newest
     attack(world, kit, refused)
     goes_on(world, before)
-    world.luctl('rerandomize', 'ds', check=True)
+    world.luctl('rerandomize', 'ds', *lab.HOST, check=True)
     assert world.check_truth('ds')['generation'] > before['generation']
 
 

@@ -5,6 +5,7 @@ slots, spaces and grants are free as before. Speaks the machine protocol itself;
 import time
 
 import cases
+import lab
 
 WATCHED = ('slots_free', 'spaces_free', 'grants_used', 'stage_used', 'irq_hooks_free')
 SETTLE = 30
@@ -19,7 +20,7 @@ class Turns:
         self.world, self.machine, self.service = world, machine, service
         self.pairs = []
         for _ in range(2):
-            world.luctl('update', service, check=True)
+            world.luctl('update', service, *lab.HOST, check=True)
             payload, state, envelope, self.generation = world.offer(service)
             self.pairs.append((payload, state, envelope, world.order(service, self.generation)))
         self.txn = world.newest_txn()

@@ -158,7 +158,7 @@ def all_cases(args):
         return [f'{step}.{phase}' for step in steps for phase in (PHASES if args.all_points else [rng.choice(PHASES)])]
     updates, starts = points(UPDATE_STEPS) + BETWEEN, points(START_STEPS)
     made = points(MADE_STEPS) + ['stage.drawn', 'run.accepted']
-    return ([('update, killed at ' + p, case_update(p)) for p in updates]
+    return ([('update, killed at ' + p, case_update(p, *lab.HOST)) for p in updates]
             + [('layout by the machine, killed at ' + p, case_update(p, '--layout', 'machine')) for p in made]
             + [('next update', case_next)]
             + [('killed at random moments', case_random_kills(args.kills)), ('SIGTERM', case_terminate),

@@ -286,7 +286,9 @@ CASES = [('offers to the machine', case_offers), ("the signer's clock is late", 
 
 
 class ClockLab(lab.Lab):
-    """A lab whose signer asks a file for the time."""
+    """A lab whose signer asks a file for the time; what is refused are variants, so the host makes them."""
+
+    layout = 'host'
 
     def __init__(self, build, **options):
         config = (f'programs:\n  lusign: "{os.path.abspath(build)}/keyring/signer/lusign_test"\n'

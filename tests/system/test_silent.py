@@ -48,7 +48,7 @@ def halt_at(world, point, *command):
 def case_update(point):
     def case(world, rng):
         before = world.settled()
-        told = halt_at(world, point, 'update', 'ds')
+        told = halt_at(world, point, 'update', 'ds', *lab.HOST)
         assert 'is silent' in told and 'answers' in told, told
         _, committed = check_once(world, before, 1)
         assert len(committed) == 1, 'nothing stood against this update'

@@ -24,7 +24,10 @@ PREPARE, SHUTDOWN = 2, 5
 
 
 class TrustLab(lab.Lab):
-    """A lab whose clock can be set, that keeps the first boot image, and starts a week ago."""
+    """A lab whose clock can be set, that keeps the first boot image, and starts a week ago. Layouts are
+    the host's, which signs each of them: when that may be is the question here."""
+
+    layout = 'host'
 
     def __init__(self, build, **options):
         super().__init__(build, **options)

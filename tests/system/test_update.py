@@ -10,7 +10,7 @@ import lab
 SLACK = 64
 # Two payloads of one kit differ by their pads.
 PAD_BYTES = 65536
-UPDATABLE = {'ds', 'tty', 'agent', 'assist'}
+UPDATABLE = lab.shipped.updatable(lab.SERVICES.split())
 
 
 def no_errors(world):
@@ -51,7 +51,7 @@ def case_update(world, rng):
     before = world.service('ds')
     added = world.add_release('ds-2')
     assert added.code == 0
-    answer = world.luctl('update', 'ds', check=True, as_json=True).json
+    answer = world.luctl('update', 'ds', *lab.HOST, check=True, as_json=True).json
     assert answer['state'] == 'committed' and answer['result']['objects'] > 0, answer
     after = world.check_truth()
     assert after['endpoint'] == before['endpoint']
@@ -67,13 +67,13 @@ def case_rollback(world, rng):
     """Back to the release before: live, to a new generation, state kept."""
     before = world.service('ds')
     first = world.show('ds', 1)
-    answer = world.luctl('rollback', 'ds', check=True, as_json=True).json
+    answer = world.luctl('rollback', 'ds', *lab.HOST, check=True, as_json=True).json
     assert answer['kind'] == 'rollback' and answer['generation'] > before['generation'], answer
     after = world.check_truth()
     assert after['release_id'] == first['release_id']
     assert after['restarts'] == before['restarts'] and after['endpoint'] == before['endpoint']
     no_errors(world)
-    again = world.luctl('rollback', 'ds', '--to', str(before['generation']), check=True, as_json=True).json
+    again = world.luctl('rollback', 'ds', '--to', str(before['generation']), *lab.HOST, check=True, as_json=True).json
     assert again['release_id'] == before['release_id'], again
     # The kit, which proves a layout that the host made, was sent with the first one only.
     payload = staged(world, again)
@@ -84,7 +84,7 @@ def case_rollback(world, rng):
 def case_rerandomize(world, rng):
     """Everything that can move moves; the rest is listed as skipped."""
     before = {s['service']['name']: s['service'] for s in world.status()['services']}
-    jobs = world.luctl('rerandomize', '--all', check=True, as_json=True).json['jobs']
+    jobs = world.luctl('rerandomize', '--all', *lab.HOST, check=True, as_json=True).json['jobs']
     states = {j['service']: j['state'] for j in jobs}
     assert set(states) == set(before), states
     for name, state in states.items():
@@ -97,18 +97,51 @@ def case_rerandomize(world, rng):
     no_errors(world)
 
 
-def by_machine(world, *words):
-    """The shown generation of a job whose layout the machine made, and how many bytes were staged for it."""
-    job = world.luctl(*words, '--layout', 'machine', check=True, as_json=True).json
+def moved(world, road, *words):
+    """The job of a command that moves one service, on this road, and its steps by name."""
+    job = world.luctl(*words, check=True, as_json=True).json
     job = job['jobs'][0] if 'jobs' in job else job
-    assert job['state'] == 'committed' and job['layout'] == 'machine', job
+    assert job['state'] == 'committed' and job['layout'] == road, job
     shown = world.show(job['service'], job['generation'])
-    steps = {s['name'] for s in shown['job']['steps']}
-    assert not {'seed', 'forge', 'sign'} & steps, steps
+    return job, shown, {s['name']: s for s in shown['job']['steps']}
+
+
+def by_machine(world, *words, named=True):
+    """The shown generation of a job whose layout the machine made, and how many bytes were staged for it."""
+    job, shown, steps = moved(world, 'machine', *words, *(('--layout', 'machine') if named else ()))
+    assert not {'seed', 'forge', 'sign'} & set(steps), steps
     assert shown['seed_commit'] == job['result']['commitment'] != '', shown
     assert not shown['base_address'] and not shown['build_id'] and not shown['seed_sealed'], shown
-    assert world.check_truth(job['service'])['machine_made']
+    assert not shown['known_outside'] and world.check_truth(job['service'])['machine_made']
     return shown, staged(world, job)
+
+
+def by_host(world, *words):
+    """The shown generation of a job whose layout the host made."""
+    job, shown, steps = moved(world, 'host', *words, *lab.HOST)
+    assert {'seed', 'forge', 'sign'} <= set(steps), steps
+    assert shown['known_outside'] and shown['base_address'] and shown['seed_sealed'] and shown['envelope'], shown
+    now = world.check_truth(job['service'])
+    assert not now['machine_made'] and now['base_address'] == shown['base_address'], now
+    return shown
+
+
+def case_both_roads(world, rng):
+    """Every service that can be updated moves on both roads, with its state, and by the machine where nobody says."""
+    keys = world.metrics()['keys']
+    for name in UPDATABLE:
+        before = world.service(name)
+        shown, _ = by_machine(world, 'rerandomize', name, named=False)
+        assert shown['job']['steps'][0]['detail'] == 'layout by the machine: it can make it', shown
+        hosted = by_host(world, 'rerandomize', name)
+        by_machine(world, 'update', name, '--release', before['release_id'][:12])
+        again = by_host(world, 'update', name, '--release', before['release_id'][:12])
+        assert again['base_address'] != hosted['base_address'] and again['seed_commit'] != hosted['seed_commit']
+        _, sent = by_machine(world, 'rollback', name, '--to', str(hosted['generation']))
+        assert sent == 0, name
+        after = world.check_truth(name)
+        assert after['endpoint'] == before['endpoint'] and after['restarts'] == before['restarts'], after
+    assert no_errors(world)['keys'] == keys
 
 
 def case_machine_made(world, rng):
@@ -117,7 +150,7 @@ def case_machine_made(world, rng):
     world.add_release('ds-2')
     listed = world.luctl('release', 'list', 'ds', check=True, as_json=True).json
     releases = [r['release_id'] for r in listed['releases']]
-    world.luctl('update', 'ds', '--release', world.show('ds', 1)['release_id'][:12], check=True)
+    world.luctl('update', 'ds', '--release', world.show('ds', 1)['release_id'][:12], *lab.HOST, check=True)
     made = [by_machine(world, 'rerandomize', 'ds') for _ in range(2)]
     assert [n for _, n in made] == [0, 0], made
     assert made[0][0]['seed_commit'] != made[1][0]['seed_commit']
@@ -131,8 +164,7 @@ def case_machine_made(world, rng):
     after = world.check_truth()
     assert after['machine_made'] and after['endpoint'] == before['endpoint'] and not after['made']
     assert no_errors(world)['keys'] == keys
-    for name in sorted(UPDATABLE - {'ds'}):
-        by_machine(world, 'rerandomize', name)
+    by_machine(world, 'rerandomize', 'assist')
     assert 'machine' in world.luctl('status', check=True).out
     # Afresh it is in another layout still, of the same generation.
     world.luctl('restart', 'assist', '--keys', world.keys, check=True)
@@ -140,7 +172,7 @@ def case_machine_made(world, rng):
     assert afresh['machine_made'] and afresh['made'] == 1, afresh
     assert f"{afresh['generation']}.1" in world.luctl('status', check=True).out
     world.luctl('release', 'unblock', 'ds', other[:12], check=True)
-    world.luctl('update', 'ds', '--release', other[:12], '--layout', 'host', check=True)
+    world.luctl('update', 'ds', '--release', other[:12], *lab.HOST, check=True)
     assert not world.check_truth()['machine_made']
     by_machine(world, 'rerandomize', 'assist')
     no_errors(world)
@@ -171,10 +203,10 @@ def case_states(world, rng):
     """A quiescent state is asked for by its name."""
     before = world.service('ds')
     for state in ('work-free', 'request-free'):
-        assert world.luctl('update', 'ds', '--state', state, as_json=True).json['state'] == 'committed'
+        assert world.luctl('update', 'ds', '--state', state, *lab.HOST, as_json=True).json['state'] == 'committed'
     refused = world.luctl('update', 'ds', '--state', 'no-such-state')
     assert refused.code == 4 and 'no-such-state' in refused.err, refused.err
-    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '3s', as_json=True)
+    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '3s', *lab.HOST, as_json=True)
     assert late.code == 6 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
     assert late.json['cause']['step'] == 'prepare' and late.json['hint'], late.out
     after = world.check_truth()
@@ -187,7 +219,8 @@ def case_history(world, rng):
     rows = world.history('ds')
     numbers = [g['generation'] for g in rows]
     assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == len(numbers), numbers
-    assert {g['service'] for g in world.history()} == set(world.services.split())
+    assert {g['service'] for g in world.history()} >= set(UPDATABLE)
+    assert all(world.history(name) for name in world.services.split())
     shown = world.show('ds', numbers[0])
     steps = [s['name'] for s in shown['job']['steps']]
     assert steps[:3] == ['plan', 'pair', 'seed'] and shown['envelope'] and shown['seed_commit'], shown
@@ -231,6 +264,7 @@ def case_exit_codes(world, rng):
 
 CASES = [('status', case_status), ('update under load', case_update), ('rollback', case_rollback),
          ('rerandomize all', case_rerandomize), ('layouts by the machine', case_machine_made),
+         ('both roads', case_both_roads),
          ('prepare only', case_prepare_only), ('states by name', case_states),
          ('history and show', case_history), ('json', case_json), ('exit codes', case_exit_codes)]
 
