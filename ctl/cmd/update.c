@@ -62,8 +62,7 @@ int cmd_update(const struct options *options)
 
 /*
  * The same for the release of before, or for that of generation --to (0: not given). The old
- * release gets a new layout, made by whom that generation's was, so this is an update to an older release and may lose state as one
- * does.
+ * release gets a new layout, so this is an update to an older release and may lose state as one does.
  */
 int cmd_rollback(const struct options *options)
 {
@@ -77,6 +76,7 @@ int cmd_rollback(const struct options *options)
 	rollback.timeout_ms = options->timeout_ms;
 	rollback.detach = options->detach;
 	rollback.accept_loss = options->accept_loss;
+	rollback.layout = (char *)options->layout;
 	request.body_case = CONTROL__REQUEST__BODY_ROLLBACK;
 	request.rollback = &rollback;
 	return update_one(options, &request);

@@ -37,6 +37,7 @@ const struct config_key config_keys[] = {
 	KEY(section, key, field, CONFIG_PATH, NULL, 0, 0, reload)
 #define CHOICE(section, key, field, reload, words, preset)                                         \
 	KEY(section, key, field, CONFIG_CHOICE, words, 0, 0, reload)
+#define MAP(section, field, reload, words) KEY(section, "", field, CONFIG_MAP, words, 0, 0, reload)
 #define COUNT(section, key, field, reload, min, max, preset)                                       \
 	KEY(section, key, field, CONFIG_COUNT, NULL, min, max, reload)
 #define SIZE(section, key, field, reload, min, max, preset)                                        \
@@ -46,18 +47,19 @@ const struct config_key config_keys[] = {
 #include "orchestrator/config/config.def"
 #undef PATH
 #undef CHOICE
+#undef MAP
 #undef COUNT
 #undef SIZE
 #undef DURATION
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);
 
-/* NULL: the section has no such key. */
+/* NULL: the section has no such key. One whose keys are the file's own has every key. */
 const struct config_key *config_key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < config_keys_n; i++) {
 		if (!strcmp(config_keys[i].section, section) &&
-		        !strcmp(config_keys[i].name, name)) {
+		        (config_keys[i].type == CONFIG_MAP || !strcmp(config_keys[i].name, name))) {
 			return &config_keys[i];
 		}
 	}
@@ -75,6 +77,7 @@ enum quantity_kind config_key_quantity(const struct config_key *key)
 	case CONFIG_COUNT:
 	case CONFIG_PATH:
 	case CONFIG_CHOICE:
+	case CONFIG_MAP:
 	case _CONFIG_TYPE_N:
 		break;
 	}
@@ -130,12 +133,14 @@ void config_init(struct config *config, const char *dir)
 	*config = (struct config){
 #define PATH(section, key, field, reload, preset) .field = preset,
 #define CHOICE(section, key, field, reload, words, preset) .field = text_copy(preset),
+#define MAP(section, field, reload, words) .field = text_copy(""),
 #define COUNT(section, key, field, reload, min, max, preset) .field = preset,
 #define SIZE(section, key, field, reload, min, max, preset) .field = preset,
 #define DURATION(section, key, field, reload, min, max, preset) .field = preset,
 #include "orchestrator/config/config.def"
 #undef PATH
 #undef CHOICE
+#undef MAP
 #undef COUNT
 #undef SIZE
 #undef DURATION
@@ -144,7 +149,7 @@ void config_init(struct config *config, const char *dir)
 
 static bool config_key_is_text(const struct config_key *key)
 {
-	return key->type == CONFIG_PATH || key->type == CONFIG_CHOICE;
+	return key->type == CONFIG_PATH || key->type == CONFIG_CHOICE || key->type == CONFIG_MAP;
 }
 
 static char **config_text(const struct config *config, const struct config_key *key)
@@ -235,8 +240,8 @@ void config_reload(
 		if (!key->fixed) {
 			config_key_take(key, config, fresh);
 		}
-		snprintf(name, sizeof(name), "%s%s%s", key->section, *key->section ? "." : "",
-		        key->name);
+		snprintf(name, sizeof(name), "%s%s%s", key->section,
+		        *key->section && *key->name ? "." : "", key->name);
 		fn(name, !key->fixed, arg);
 	}
 }
@@ -253,6 +258,7 @@ static void config_print_number(FILE *file, enum config_type type, uint64_t valu
 	case CONFIG_COUNT:
 	case CONFIG_PATH:
 	case CONFIG_CHOICE:
+	case CONFIG_MAP:
 	case _CONFIG_TYPE_N:
 		fprintf(file, "\"%" PRIu64 "\"", value);
 		return;
@@ -261,7 +267,8 @@ static void config_print_number(FILE *file, enum config_type type, uint64_t valu
 
 /*
  * Quantities are printed in base units, quoted as the reader wants them. A section's name is
- * printed once, which takes rows of a section to stand together in config.def.
+ * printed once, which takes rows of a section to stand together in config.def; one that has keys of
+ * the file's own is left out while it has none.
  */
 void config_print(const struct config *config, FILE *file)
 {
@@ -271,12 +278,17 @@ void config_print(const struct config *config, FILE *file)
 		const struct config_key *key = &config_keys[i];
 		uint64_t number = *(uint64_t *)((char *)config + key->offset);
 
-		if (key->type == CONFIG_COUNT && number == UINT64_MAX) {
+		if ((key->type == CONFIG_COUNT && number == UINT64_MAX) ||
+		        (key->type == CONFIG_MAP && !**config_text(config, key))) {
 			continue;
 		}
 		if (strcmp(section, key->section)) {
 			section = key->section;
 			fprintf(file, "%s:\n", section);
+		}
+		if (key->type == CONFIG_MAP) {
+			config_map_print(*config_text(config, key), file);
+			continue;
 		}
 		fprintf(file, "%s%s: ", *section ? "  " : "", key->name);
 		if (config_key_is_text(key)) {

@@ -18,12 +18,14 @@
 struct config {
 #define PATH(section, key, field, ...) char *field;
 #define CHOICE(section, key, field, ...) char *field;
+#define MAP(section, field, ...) char *field;
 #define COUNT(section, key, field, ...) uint64_t field;
 #define SIZE(section, key, field, ...) uint64_t field;
 #define DURATION(section, key, field, ...) uint64_t field;
 #include "orchestrator/config/config.def"
 #undef PATH
 #undef CHOICE
+#undef MAP
 #undef COUNT
 #undef SIZE
 #undef DURATION
@@ -47,5 +49,13 @@ void config_complete(struct config *config);
 typedef void (*config_change_fn)(const char *key, bool taken, void *arg);
 void config_reload(
         struct config *config, const struct config *fresh, config_change_fn fn, void *arg);
+/*
+ * Who makes the layouts of a machine's service: "auto", "machine" or "host". *ret_key is the key that
+ * says so, in the words of the file: the most particular one of MACHINE/SERVICE, /SERVICE and
+ * MACHINE in `layouts`, else update.layout.
+ */
+#define CONFIG_NAME_SIZE 128
+const char *config_layout(const struct config *config, const char *machine, const char *service,
+        char ret_key[CONFIG_NAME_SIZE]);
 /* Prints every key with its value, as a file that could be read again. */
 void config_print(const struct config *config, FILE *file);

@@ -60,6 +60,13 @@ static const struct {
         {"upgrade:\n  timeout: \"9s\"\n", ":2", "unknown section upgrade", "lud(8)"},
         {"update:\n  hold:\n    x: 1\n", ":3", "hold: a mapping", "one level"},
         {"state_dir: ''\n", ":1", "state_dir: empty", "give a path"},
+        {"layouts:\n  m1: machine\n  m1/ds: host\n  /tty: auto\n", NULL, NULL, NULL},
+        {"layouts:\n  m1: any\n", ":2", "m1: unknown choice", "auto machine host"},
+        {"layouts:\n  m1/: host\n", ":2", "m1/: no name", "MACHINE/SERVICE"},
+        {"layouts:\n  m1/ds/x: host\n", ":2", "m1/ds/x: no name", "/SERVICE"},
+        {"layouts:\n  \"m 1\": host\n", ":2", "m 1: no name", "name a MACHINE"},
+        {"layouts:\n  m1:\n    ds: host\n", ":3", "m1: a mapping", "one level"},
+        {"update:\n  layout: guest\n", ":2", "layout: unknown choice", "auto machine host"},
         {"just words\n", ":1", "not a mapping", "key: value"},
         {"state_dir: \"x\n", ":", "", "correct the YAML"},
 };
@@ -111,6 +118,41 @@ static void test_between_keys(const char *dir)
 	config_fini(&config);
 }
 
+static const struct {
+	const char *machine, *service, *layout, *key;
+} layout_cases[] = {
+        {"m1", "ds", "host", "layouts.m1/ds"},
+        {"m1", "tty", "machine", "layouts.m1"},
+        {"m1", "agent", "auto", "layouts./agent"},
+        {"m2", "agent", "auto", "layouts./agent"},
+        {"m2", "ds", "machine", "update.layout"},
+        {"m", "d", "machine", "update.layout"},
+};
+
+/* Who makes a layout is said by the most particular key, and by its last value. */
+static void test_layouts(const char *dir)
+{
+	static const char text[] = "update:\n  layout: machine\nlayouts:\n  m1/ds: machine\n"
+	                           "  m1: machine\n  /agent: auto\n  m1/ds: host\n";
+	_cleanup_(freep) char *path = text_format("%s/layouts.yaml", dir);
+	struct failure failure = {0};
+	struct config config;
+	char key[CONFIG_NAME_SIZE];
+
+	assert(file_write(path, text, strlen(text)) == 0);
+	config_init(&config, dir);
+	assert(!strcmp(config_layout(&config, "m1", "ds", key), "auto"));
+	assert(config_read(&config, path, &failure) == 0);
+	for (size_t i = 0; i < sizeof(layout_cases) / sizeof(layout_cases[0]); i++) {
+		assert(!strcmp(config_layout(&config, layout_cases[i].machine,
+		                       layout_cases[i].service, key),
+		        layout_cases[i].layout));
+		assert(!strcmp(key, layout_cases[i].key));
+	}
+	assert(!strcmp(config.layouts, "m1 machine\n/agent auto\nm1/ds host\n"));
+	config_fini(&config);
+}
+
 /* What is printed can be read back to the same values. */
 static void test_round_trip(const char *dir)
 {
@@ -121,6 +163,8 @@ static void test_round_trip(const char *dir)
 
 	config_init(&first, dir);
 	first.hold_usec = 12345;
+	free(first.layouts);
+	first.layouts = text_copy("m1 host\n/ds machine\n");
 	config_complete(&first);
 	file = fopen(path, "we");
 	config_print(&first, file);
@@ -129,6 +173,7 @@ static void test_round_trip(const char *dir)
 	assert(config_read(&second, path, &failure) == 0);
 	assert(second.hold_usec == 12345);
 	assert(!strcmp(second.control_socket, first.control_socket));
+	assert(!strcmp(second.layouts, first.layouts));
 	config_fini(&first);
 	config_fini(&second);
 }
@@ -169,8 +214,12 @@ static void test_reload(void)
 	fresh.log_level = text_copy("debug");
 	fresh.hold_usec = 7000;
 	fresh.forge_workers = 9;
+	free(fresh.layouts);
+	fresh.layouts = text_copy("m1 host\n");
 	config_reload(&config, &fresh, changed, said);
-	assert(!strcmp(said, "keyring left,log_level taken,forge.workers left,update.hold taken,"));
+	assert(!strcmp(said, "keyring left,log_level taken,forge.workers left,update.hold "
+	                     "taken,layouts taken,"));
+	assert(!strcmp(config.layouts, "m1 host\n"));
 	assert(!strcmp(config.log_level, "debug") && config.hold_usec == 7000);
 	assert(strcmp(config.keyring, "/elsewhere") && config.forge_workers == 2);
 	config_fini(&config);
@@ -185,6 +234,7 @@ int main(void)
 	test_quantities();
 	test_file(dir);
 	test_between_keys(dir);
+	test_layouts(dir);
 	test_round_trip(dir);
 	test_missing(dir);
 	test_reload();

@@ -22,7 +22,7 @@ struct config_reader {
 	struct failure *failure;
 	yaml_parser_t parser;
 	char section[64];
-	char key[64]; /* "" while a key is expected */
+	char key[128]; /* "" while a key is expected */
 	size_t line;
 	int depth;
 };
@@ -49,6 +49,25 @@ static bool config_choice_ok(const char *choices, const char *value)
 		}
 	}
 	return false;
+}
+
+/* A name of the file's own is looked at as a mistyped key would be, and its value as a choice. */
+static int config_set_named(
+        struct config_reader *reader, const struct config_key *key, const char *value)
+{
+	char remedy[160];
+
+	if (!config_map_key_ok(reader->key)) {
+		return config_refuse(reader,
+		        "name a MACHINE, a MACHINE/SERVICE, or a /SERVICE of every machine",
+		        "%s: no name of a machine or service", reader->key);
+	}
+	if (!config_choice_ok(key->choices, value)) {
+		snprintf(remedy, sizeof(remedy), "choose one of: %s", key->choices);
+		return config_refuse(reader, remedy, "%s: unknown choice", reader->key);
+	}
+	config_map_set((char **)((char *)reader->config + key->offset), reader->key, value);
+	return 0;
 }
 
 /*
@@ -125,7 +144,9 @@ static int config_scalar(struct config_reader *reader, const yaml_event_t *event
 		return config_refuse(reader, "see lud(8) for the keys, or remove the line",
 		        "unknown key %s", reader->key);
 	}
-	if (key->type == CONFIG_PATH || key->type == CONFIG_CHOICE) {
+	if (key->type == CONFIG_MAP) {
+		r = config_set_named(reader, key, value);
+	} else if (key->type == CONFIG_PATH || key->type == CONFIG_CHOICE) {
 		r = config_set_text(reader, key, value);
 	} else {
 		r = config_set_number(reader, key, value, quoted);

@@ -81,7 +81,7 @@ class World:
         with open(self.config, 'w', encoding='ascii') as f:
             f.write('state_dir: %s\nkeyring: %s/keys\nprograms:\n  luforge: %s/fake_luforge\n'
                     'update:\n  timeout: "400ms"\n  prepare_timeout: "100ms"\n'
-                    '  transfer_timeout: "100ms"\n  stage_chunk: "2KiB"\n'
+                    '  transfer_timeout: "100ms"\n  stage_chunk: "2KiB"\n  layout: host\n'
                     % (self.state, self.dir, self.dir))
         self.pairing()
         self.peer = peer.Peer(os.path.join(self.dir, 'port.sock'))

@@ -177,7 +177,7 @@ def test_machine_made(world):
     assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
 
     # Back to a generation of the machine's own: its release again, in a layout that is new as well.
-    back = made(world, 'rollback', 'ds')
+    back = made(world, 'rollback', 'ds', '--layout', 'machine')
     assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[0])
     assert back['result']['commitment'] not in [g['seed_commit'] for g in shown]
     world.luctl('rerandomize', 'ds')  # by the host, which is how lud is configured here
@@ -186,7 +186,7 @@ def test_machine_made(world):
     hosted = world.running()
     layouts = {g['generation']: (g['layout'], g['known_outside']) for g in world.json('history', 'ds')['generations']}
     assert layouts[hosted] == ('host', True) and layouts[hosted - 1] == ('machine', False), layouts
-    made(world, 'rollback', 'ds', '--to', str(job['generation']))
+    made(world, 'rollback', 'ds', '--to', str(job['generation']), '--layout', 'machine')
     assert world.json('rollback', 'ds', '--to', str(hosted))['layout'] == 'host'
     runs = world.running()
     assert world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], '--prepare-only',
@@ -230,15 +230,61 @@ def test_host_made(world):
     assert flat not in world.peer.staged and 'E_V_THRESHOLD' in told and '--layout machine' in told, told
 
 
-def test_machine_made_by_default(world):
-    """Who makes layouts where nobody says is a matter of configuration."""
-    with open(world.config, 'a', encoding='ascii') as f:
-        f.write('  layout: machine\n')
-    world.prepare()
-    made(world, 'update', 'ds')
+def configured(world, text):
+    """Has lud read its configuration, with this behind the section `update`."""
+    with open(world.config, encoding='ascii') as f:
+        was = f.read()
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(was.split('  layout: ')[0].split('layouts:')[0] + text)
+    n = world.log().count('configuration is read')
+    world.lud.send_signal(signal.SIGHUP)
+    world.until(lambda: world.log().count('configuration is read') > n)
+
+
+def planned(job):
+    """Why the layout of a job is made by whom it is."""
+    return job['steps'][0]['detail']
+
+
+def test_layout_by_default(world):
+    """Who makes layouts where nobody says is a matter of what can be done, and of configuration."""
+    world.prepare(2)
+    first, second = (world.release_id(kit).hex()[:12] for kit in world.kits)
+    configured(world, '')
+    job = made(world, 'update', 'ds')
+    assert planned(job) == 'layout by the machine: it can make it', job
+    assert planned(job) in world.luctl('show', 'ds', str(job['generation']))
     made(world, 'rerandomize', '--all')
+    for text, by, why in (('  layout: host\n', 'host', 'update.layout'),
+                          ('layouts:\n  /ds: host\n', 'host', 'layouts./ds'),
+                          ('  layout: host\nlayouts:\n  m: machine\n  m2/ds: host\n', 'machine', 'layouts.m'),
+                          ('layouts:\n  m: machine\n  m/ds: host\n  /ds: machine\n', 'host', 'layouts.m/ds')):
+        configured(world, text)
+        job = world.json('update', 'ds', '--release', first)
+        assert (job['layout'], planned(job)) == (by, f'layout by the {by}: {why} says so'), (text, job)
+        assert world.peer.services['ds']['machine_made'] == (by == 'machine')
+    made(world, 'rollback', 'ds', '--layout', 'machine')
+    assert world.json('rollback', 'ds', '--to', str(world.running()))['layout'] == 'host'
+    configured(world, '')
+    # What the machine's store cannot hold it makes no layout of, unless it has the kit already.
+    world.peer.stage_limit = 100
+    world.json('update', 'ds', '--release', first)
+    told = world.luctl('update', 'ds', '--release', second, '--layout', 'machine', code=4)
+    assert 'the machine stages at most 100' in told, told
+    job = world.json('update', 'ds', '--release', second)
+    assert job['layout'] == 'host' and 'the machine stages at most' in planned(job), job
+    made(world, 'rerandomize', 'ds')
+    # A machine that does not say that it makes layouts, as those of before.
+    world.peer.features = 3
+    world.kill()
+    world.start()
+    told = world.luctl('rerandomize', 'ds', '--layout', 'machine', code=4)
+    assert 'machine m makes no layouts' in told and '--layout host' in told, told
+    job = world.json('rerandomize', 'ds')['jobs'][0]
+    assert job['layout'] == 'host' and 'm makes no layouts' in planned(world.json('update', 'ds')), job
+    configured(world, '  layout: machine\n')
+    assert 'makes no layouts' in world.luctl('update', 'ds', code=4), 'what was configured was not done'
     assert world.json('update', 'ds', '--layout', 'host')['layout'] == 'host'
-    assert not world.peer.services['ds']['machine_made']
 
 
 def test_machine_made_killed(world):

@@ -102,6 +102,7 @@ class Peer:
         self.path, self.schema = path, wire.Schema()
         self.machine_id, self.boot_id = os.urandom(16), random.getrandbits(60) | 1
         self.versions = (2, 2)
+        self.features = 7        # of Hello: metrics, log, and that it makes layouts
         self.services = {}       # name -> dict as machine.Service
         self.staged = {}         # hash -> (length, bytearray)
         self.admitted_under = {} # the serial of its root, by the hash of a variant
@@ -110,6 +111,7 @@ class Peer:
         self.keeps_kits = True   # it proves payloads; False: booted with kits=none
         self.kits = {}           # release id -> kit
         self.booted = set()      # ids of the releases that it was booted with: their files are there
+        self.stage_limit = 16 << 20
         self.n_begun = 0         # files that were to be staged
         self.results = {}        # (epoch, txn) -> result
         self.runs = []           # numbers of updates that were really run, in order
@@ -223,7 +225,7 @@ class Peer:
                 'wire.Bye', {'reason': 'BYE_VERSION', 'min_version': low, 'max_version': high})))
             return
         self.connection.sendall(wire.seal(wire.WELCOME, frame.nonce, 0, self.schema.encode(
-            'wire.Hello', {'min_version': low, 'max_version': high, 'features': 3,
+            'wire.Hello', {'min_version': low, 'max_version': high, 'features': self.features,
                            'software': 'peer.py', 'machine_id': self.machine_id,
                            'boot_id': self.boot_id, 'version': 2})))
         if self._fault('early_events'):
@@ -299,7 +301,8 @@ class Peer:
             'machine_id': self.machine_id, 'boot_id': self.boot_id, 'clock_ns': 5,
             'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': self.root_serial,
             'has_statement': self.stated == self.root_serial, 'newest_epoch': self.newest[0],
-            'newest_txn': self.newest[1], 'services': list(self.services.values())})
+            'newest_txn': self.newest[1], 'resources': {'stage_limit': self.stage_limit},
+            'services': list(self.services.values())})
 
     def _learn_root(self, parts):
         self.root_serial = serial(parts)

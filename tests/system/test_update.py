@@ -120,6 +120,7 @@ def by_host(world, *words):
     """The shown generation of a job whose layout the host made."""
     job, shown, steps = moved(world, 'host', *words, *lab.HOST)
     assert {'seed', 'forge', 'sign'} <= set(steps), steps
+    assert job['result']['layout_ns'], 'the machine did not make it again'
     assert shown['known_outside'] and shown['base_address'] and shown['seed_sealed'] and shown['envelope'], shown
     now = world.check_truth(job['service'])
     assert not now['machine_made'] and now['base_address'] == shown['base_address'], now

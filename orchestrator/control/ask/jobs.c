@@ -53,6 +53,7 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 	        .quiescent = rollback->state,
 	        .timeout_ms = rollback->timeout_ms,
 	        .accept_loss = rollback->accept_loss,
+	        .layout = rollback->layout,
 	        .identity = client->identity,
 	};
 

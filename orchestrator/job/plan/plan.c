@@ -14,9 +14,7 @@
  *   shutdown             nothing                                   not up
  *   start                nothing: the step seed picks releases     attached, running, busy
  *
- * A layout is made by whom the person says, else as configured. That of a rollback is made as that of
- * the generation was to whose release it goes: one that the machine made is made by it again, and is
- * another one.
+ * Who makes the layout is found out in layout.c, and noted with the reason in the job's first step.
  *
  * What is found here may be over when the job comes to its turn. The steps look again, and the
  * machine has the last word.
@@ -29,6 +27,7 @@
 
 #include "host/base/log.h"
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/plan/priv.h"
 
 /* What planning finds out, before anything is recorded. */
 struct job_plan {
@@ -37,7 +36,7 @@ struct job_plan {
 	const Machine__Service *service;
 	struct release_row running;
 	struct release_row target;
-	bool machine_made; /* the machine makes the layout */
+	struct layout_choice layout;
 	struct failure *failure;
 	struct job_row row;
 };
@@ -221,26 +220,9 @@ static int plan_rollback(struct job_plan *plan)
 		}
 	}
 	if (!r) {
-		plan->machine_made = row.machine_made;
 		r = store_release_by_id(db, row.release, &plan->target);
 	}
 	return err_fold(r);
-}
-
-static int plan_layout(struct job_plan *plan)
-{
-	const char *layout = plan->order->layout;
-
-	if (!layout) {
-		return 0;
-	}
-	if (*layout && strcmp(layout, "machine") != 0 && strcmp(layout, "host") != 0) {
-		return plan_refuse(plan, "no-layout", "give --layout machine or --layout host",
-		        "a layout is made by the machine or by the host, not by %s", layout);
-	}
-	layout = *layout ? layout : plan->engine->parts.config->update_layout;
-	plan->machine_made = !strcmp(layout, "machine");
-	return 0;
 }
 
 /* The machine would refuse it, after everything was made. */
@@ -342,7 +324,7 @@ static int plan_write(struct db *db, void *arg)
 		r = store_job_step_begin(db, plan->row.id, JOB_STEP_PLAN);
 	}
 	if (!r) {
-		r = store_job_step_end(db, plan->row.id, JOB_STEP_DONE, "");
+		r = store_job_step_end(db, plan->row.id, JOB_STEP_DONE, plan->layout.why);
 	}
 	return err_up(r);
 }
@@ -352,14 +334,14 @@ static void plan_row(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
-	struct job_way way = {order->kind, plan->machine_made};
+	struct job_way way = {order->kind, plan->layout.machine_made};
 
 	plan->row = (struct job_row){
 	        .machine = machine_row(order->machine)->id,
 	        .kind = order->kind,
 	        .state = JOB_OPEN,
 	        .step = job_first_step(way),
-	        .machine_made = plan->machine_made,
+	        .machine_made = plan->layout.machine_made,
 	        .accept_loss = order->accept_loss,
 	        .from_generation = plan->service ? plan->service->generation : 0,
 	        .release = plan->target.id,
@@ -414,7 +396,8 @@ static int plan_resolve(struct job_plan *plan)
 		r = plan_state(plan);
 	}
 	if (!r) {
-		r = plan_layout(plan);
+		r = layout_choose(plan->engine, plan->order, plan->service, &plan->target,
+		        &plan->layout, plan->failure);
 	}
 	return r;
 }
@@ -437,8 +420,9 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	if (r) {
 		return r;
 	}
-	log_info("job %" PRId64 ": %s %s on %s for %s", plan.row.id, job_kind_name(order->kind),
-	        order->service, machine_row(order->machine)->name, order->identity);
+	log_info("job %" PRId64 ": %s %s on %s for %s%s%s", plan.row.id, job_kind_name(order->kind),
+	        order->service, machine_row(order->machine)->name, order->identity,
+	        *plan.layout.why ? "; " : "", plan.layout.why);
 	job_new(engine, &plan.row);
 	*ret_job = plan.row.id;
 	return 0;

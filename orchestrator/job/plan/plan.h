@@ -10,7 +10,7 @@ struct job_order {
 	const char *release;    /* JOB_UPDATE: id prefix, or "" for the newest */
 	uint64_t to_generation; /* JOB_ROLLBACK: 0 is the release before */
 	const char *quiescent;  /* "" is the service's default */
-	/* Who makes the layout, "machine" or "host"; "": as configured. Of a rollback NULL: see plan.c. */
+	/* Who makes the layout, "machine" or "host"; "": as configured. NULL: the job makes none. */
 	const char *layout;
 	uint32_t timeout_ms; /* 0 is the configured one */
 	uint32_t hold_ms;

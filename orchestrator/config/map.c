@@ -1,0 +1,112 @@
+/*
+ * Sections whose keys are the file's own: names of machines and services. They are kept as text, a
+ * line "KEY VALUE" for each, so that they are compared, replaced and freed as any other text of the
+ * configuration is. Files have a few of them, so a look-up goes through all.
+ *
+ * A key says for what its value counts, MACHINE/SERVICE before /SERVICE before MACHINE. That a name
+ * is one of a machine that there is, is not asked: it may come tomorrow.
+ */
+#include "orchestrator/config/config.h"
+
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/config/priv.h"
+
+/* The longest names there can be, as in the record. */
+#define MAP_MACHINE_MAX 63u
+#define MAP_SERVICE_MAX 23u
+
+#define MAP_LOWER "abcdefghijklmnopqrstuvwxyz0123456789_"
+#define MAP_UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+
+bool config_map_key_ok(const char *key)
+{
+	size_t machine = strspn(key, MAP_LOWER MAP_UPPER);
+	size_t service;
+
+	if (machine > MAP_MACHINE_MAX) {
+		return false;
+	}
+	if (!key[machine]) {
+		return machine > 0;
+	}
+	if (key[machine] != '/') {
+		return false;
+	}
+	service = strspn(key + machine + 1, MAP_LOWER);
+	return service > 0 && service <= MAP_SERVICE_MAX && !key[machine + 1 + service];
+}
+
+/* The line of a key, NULL: there is none. */
+static const char *config_map_find(const char *map, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (; *map; map += strcspn(map, "\n") + 1) {
+		if (!strncmp(map, key, len) && map[len] == ' ') {
+			return map;
+		}
+	}
+	return NULL;
+}
+
+void config_map_set(char **map, const char *key, const char *value)
+{
+	_cleanup_(freep) char *was = *map;
+	const char *line = config_map_find(was, key);
+	const char *rest = line ? line + strcspn(line, "\n") + 1 : "";
+	size_t before = line ? (size_t)(line - was) : strlen(was);
+
+	*map = text_format("%.*s%s%s %s\n", (int)before, was, rest, key, value);
+}
+
+void config_map_print(const char *map, FILE *file)
+{
+	for (; *map; map += strcspn(map, "\n") + 1) {
+		int key = (int)strcspn(map, " ");
+
+		fprintf(file, "  \"%.*s\": %.*s\n", key, map, (int)strcspn(map, "\n") - key - 1,
+		        map + key + 1);
+	}
+}
+
+/* The words of config.def are the only values; the one that a line has is found by its beginning. */
+static const char *config_layout_word(const char *line)
+{
+	static const char *const words[] = {"auto", "machine", "host"};
+	const char *value = line + strcspn(line, " ") + 1;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strncmp(value, words[i], strlen(words[i]))) {
+			return words[i];
+		}
+	}
+	return words[0];
+}
+
+const char *config_layout(const struct config *config, const char *machine, const char *service,
+        char ret_key[CONFIG_NAME_SIZE])
+{
+	static const char *const section = "layouts.";
+	char *key = ret_key + strlen(section);
+	size_t size = CONFIG_NAME_SIZE - strlen(section);
+	const char *line;
+
+	strcpy(ret_key, section);
+	snprintf(key, size, "%s/%s", machine, service);
+	line = config_map_find(config->layouts, key);
+	if (!line) {
+		snprintf(key, size, "/%s", service);
+		line = config_map_find(config->layouts, key);
+	}
+	if (!line) {
+		snprintf(key, size, "%s", machine);
+		line = config_map_find(config->layouts, key);
+	}
+	if (line) {
+		return config_layout_word(line);
+	}
+	strcpy(ret_key, "update.layout");
+	return config->update_layout;
+}

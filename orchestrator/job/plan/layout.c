@@ -1,0 +1,110 @@
+/*
+ * Who makes the layout of an update, a rollback or a rerandomization: the machine, of the signed kit
+ * and with a seed that nobody else ever has, or this host. It is decided once, when the job is
+ * planned, by the first of these that says something:
+ *
+ *   1. the person (`--layout`)
+ *   2. the configuration, for this service of this machine, for the service, for the machine
+ *   3. the configuration, for all (update.layout)
+ *
+ * `machine` and `host` are orders; `auto`, which is what an empty configuration says, leaves it to
+ * what can be done: the machine makes it if it can, else the host does. A machine can if its agent says
+ * so in its Hello, and if it has the kit or room for it. An order that cannot be carried out is
+ * refused and never carried out in the other way: a layout of the host's is known outside, and somebody
+ * did not want that.
+ *
+ * What is not found out here: whether the signer's rules let the machine make it. The signer says that,
+ * with its remedy.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/base/file.h"
+#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/plan/priv.h"
+#include "orchestrator/work/kit.h"
+
+/*
+ * Whether the machine has the kit of the release, or has room for it. What a service runs the machine
+ * was booted with, or was sent. A file that is not there is a matter of the step that reads it.
+ */
+static bool layout_kit_fits(const struct machine *machine, const Machine__Service *service,
+        const struct release_row *target, struct failure *ret_failure)
+{
+	const Machine__Status *status = machine_status(machine);
+	_cleanup_(freep) char *path = text_format("%s/%s", target->path, KIT_FLAT);
+	uint64_t limit = status->resources ? status->resources->stage_limit : 0;
+	struct stat file;
+	char what[80];
+
+	if (service->release_id.len == sizeof(target->release_id) &&
+	        !memcmp(service->release_id.data, target->release_id, sizeof(target->release_id))) {
+		return true;
+	}
+	if (!limit || stat(path, &file) < 0 ||
+	        (uint64_t)(file.st_size + target->state_len) <= limit) {
+		return true;
+	}
+	snprintf(what, sizeof(what), "%" PRId64 " bytes, and the machine stages at most %" PRIu64,
+	        (int64_t)file.st_size + target->state_len, limit);
+	failure_set(ret_failure, "kit-too-large", "",
+	        "start the machine with the release, or with more memory", "the kit has %s", what);
+	return false;
+}
+
+/* Code, cause and remedy without the place, which depends on who asks. */
+static bool layout_can_make(const struct machine *machine, const Machine__Service *service,
+        const struct release_row *target, struct failure *ret_failure)
+{
+	if (!machine_makes_layouts(machine)) {
+		failure_set(ret_failure, "no-layouts", "",
+		        "update the machine's agent, or let the host make it: --layout host",
+		        "machine %s makes no layouts", machine_row(machine)->name);
+		return false;
+	}
+	if (!layout_kit_fits(machine, service, target, ret_failure)) {
+		return false;
+	}
+	return true;
+}
+
+static int layout_unknown(const struct job_order *order, struct failure *ret_failure)
+{
+	failure_set(ret_failure, "no-layout", order->service,
+	        "give --layout machine or --layout host",
+	        "a layout is made by the machine or by the host, not by %s", order->layout);
+	return ENGINE_E_REFUSED;
+}
+
+int layout_choose(struct engine *engine, const struct job_order *order,
+        const Machine__Service *service, const struct release_row *target,
+        struct layout_choice *ret_choice, struct failure *ret_failure)
+{
+	char said_by[CONFIG_NAME_SIZE] = "--layout";
+	const char *wanted = order->layout;
+	struct failure failure = {0};
+	bool can = layout_can_make(order->machine, service, target, &failure);
+
+	if (!*wanted) {
+		wanted = config_layout(engine->parts.config, machine_row(order->machine)->name,
+		        order->service, said_by);
+	} else if (strcmp(wanted, "machine") != 0 && strcmp(wanted, "host") != 0) {
+		return layout_unknown(order, ret_failure);
+	}
+	if (!strcmp(wanted, "machine") && !can) {
+		*ret_failure = failure;
+		snprintf(ret_failure->place, sizeof(ret_failure->place), "%s", order->service);
+		return ENGINE_E_REFUSED;
+	}
+	if (!strcmp(wanted, "auto")) {
+		ret_choice->machine_made = can;
+		snprintf(ret_choice->why, sizeof(ret_choice->why), "layout by the %s: %.120s",
+		        can ? "machine" : "host", can ? "it can make it" : failure.cause);
+	} else {
+		ret_choice->machine_made = !strcmp(wanted, "machine");
+		snprintf(ret_choice->why, sizeof(ret_choice->why),
+		        "layout by the %s: %.120s says so", wanted, said_by);
+	}
+	return 0;
+}
