@@ -359,6 +359,14 @@ static const char *desc_tag_value(const char *text, const char *key)
 	return text[len] == '=' ? text + len + 1 : text[len] == 0 ? text + len : NULL;
 }
 
+bool state_desc_is_tagged(
+        const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner, uint32_t member)
+{
+	uint32_t i = desc_tag_first(desc, scope, owner, member);
+
+	return i < desc->n_tags && desc_tag_compare(&desc->tags[i], scope, owner, member) == 0;
+}
+
 const char *state_desc_tag(const struct state_desc *desc, enum state_tag_scope scope,
         uint32_t owner, uint32_t member, const char *key, unsigned n)
 {

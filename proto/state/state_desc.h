@@ -79,6 +79,9 @@ uint32_t state_desc_find(const struct state_desc *desc, enum state_entry_kind ki
 /* The variable outside functions of this name, in any unit; UINT32_MAX: none. False: several. */
 bool state_desc_find_global(const struct state_desc *desc, const char *name, uint32_t *ret);
 
+/* Does the owner have any tag? Most have none, and one look says so for every key. */
+bool state_desc_is_tagged(
+        const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner, uint32_t member);
 /*
  * The text after "state:KEY" or "state:KEY=" of the n-th (from 0) such tag of an owner; NULL when
  * there are not so many.

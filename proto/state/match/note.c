@@ -7,10 +7,17 @@
 
 bool state_type_has_notes(const struct state_desc *desc, uint32_t id)
 {
-	return state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "skip", 0) != NULL ||
-	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "raw", 0) != NULL ||
-	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "handler", 0) != NULL ||
-	       state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, "version", 0) != NULL;
+	static const char *const keys[] = {"skip", "raw", "handler", "version"};
+
+	if (!state_desc_is_tagged(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF)) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (state_desc_tag(desc, STATE_TAG_TYPE, id, STATE_TAG_SELF, keys[i], 0) != NULL) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /*
@@ -44,8 +51,11 @@ static uint32_t note_number(const char *text)
 static struct state_notes note_get(
         const struct state_desc *desc, enum state_tag_scope scope, uint32_t owner, uint32_t member)
 {
-	struct state_notes notes;
+	struct state_notes notes = {0};
 
+	if (!state_desc_is_tagged(desc, scope, owner, member)) {
+		return notes;
+	}
 	notes.skip = state_desc_tag(desc, scope, owner, member, "skip", 0) != NULL;
 	notes.raw = state_desc_tag(desc, scope, owner, member, "raw", 0) != NULL;
 	notes.handler = state_desc_tag(desc, scope, owner, member, "handler", 0);
