@@ -1,7 +1,8 @@
 /*
  * Items: everything with a fixed address that an old pointer may lead to: variables, constants,
  * functions, literals, library symbols. Sorted by address and disjoint, with a row of buckets of
- * equal width over them, so that a look-up is a shift and, as a rule, one or two comparisons. The
+ * equal width over them, so that a look-up is a shift and, as a rule, one or two comparisons. Sorted
+ * by the bytes of their distance from the lowest one: no comparisons, and no bad case. The
  * table is what makes following a hostile pointer safe: an address that is in no item is refused,
  * never read.
  *
@@ -11,67 +12,101 @@
 
 #include "proto/state/pair/pairing.h"
 
-/*
- * By address; of several symbols at one place the one with a partner counts, then the larger one.
- */
-static bool item_before(const struct state_item *a, const struct state_item *b)
+/* What is sorted for an item, which is moved once, at the end. */
+struct item_key {
+	uint64_t distance; /* from the lowest item */
+	uint64_t at;
+};
+
+#define ITEM_DIGIT_BITS 8
+#define ITEM_DIGITS (1u << ITEM_DIGIT_BITS)
+
+/* One pass: the keys in the order of one digit, and in the order they had where that is equal. */
+static void item_pass(const struct item_key *from, struct item_key *to, uint32_t n, unsigned shift)
 {
-	if (a->start != b->start) {
-		return a->start < b->start;
+	uint32_t first[ITEM_DIGITS] = {0}, at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		first[from[i].distance >> shift & (ITEM_DIGITS - 1)]++;
 	}
-	/* Of several symbols at one place the one with a partner counts, then the larger one. */
+	for (uint32_t digit = 0; digit < ITEM_DIGITS; digit++) {
+		uint32_t count = first[digit];
+
+		first[digit] = at;
+		at += count;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		to[first[from[i].distance >> shift & (ITEM_DIGITS - 1)]++] = from[i];
+	}
+}
+
+/*
+ * Of several symbols at one place the one with a partner counts, then the larger one, then the
+ * first.
+ */
+static bool item_is_better(const struct state_item *a, const struct state_item *b)
+{
 	if ((a->new_addr != 0) != (b->new_addr != 0)) {
 		return a->new_addr != 0;
 	}
 	return a->size > b->size;
 }
 
-/* Let the item at i sink to its place among those below it, the last first. */
-static void item_sift(struct state_item *item, uint32_t i, uint32_t n)
-{
-	struct state_item top = item[i];
-
-	while (i * 2 + 1 < n) {
-		uint32_t child = i * 2 + 1;
-
-		if (child + 1 < n && item_before(&item[child], &item[child + 1])) {
-			child++;
-		}
-		if (!item_before(&top, &item[child])) {
-			break;
-		}
-		item[i] = item[child];
-		i = child;
-	}
-	item[i] = top;
-}
-
-/* Heap sort: no recursion, no memory, no bad case. */
-static void item_sort(struct state_item *item, uint32_t n)
-{
-	for (uint32_t i = n / 2; i > 0; i--) {
-		item_sift(item, i - 1, n);
-	}
-	for (uint32_t end = n; end > 1; end--) {
-		struct state_item last = item[end - 1];
-
-		item[end - 1] = item[0];
-		item[0] = last;
-		item_sift(item, 0, end - 1);
-	}
-}
-
-/* Of items that start at one place the first is kept: item_before() has put it there. */
-static uint32_t item_unique(struct state_item *item, uint32_t n)
+/* Move the items to their places, and of those that start at one place only the best. */
+static uint32_t item_collect(const struct state_item *from, const struct item_key *keys, uint32_t n,
+        struct state_item *to)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (kept == 0 || item[kept - 1].start != item[i].start) {
-			item[kept++] = item[i];
+		const struct state_item *item = &from[keys[i].at];
+
+		if (kept == 0 || to[kept - 1].start != item->start) {
+			to[kept++] = *item;
+		} else if (item_is_better(item, &to[kept - 1])) {
+			to[kept - 1] = *item;
 		}
 	}
 	return kept;
+}
+
+/* Fill the keys; the result is the largest distance. */
+static uint64_t item_measure(const struct state_item *item, uint32_t n, struct item_key *keys)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		low = item[i].start < low ? item[i].start : low;
+		high = item[i].start > high ? item[i].start : high;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		keys[i] = (struct item_key){item[i].start - low, i};
+	}
+	return high - low;
+}
+
+/* From `items`, as filled, to p->items, which has room for all. What is stacked here is popped. */
+static enum state_code item_sort(
+        struct state_pairing *p, const struct state_item *items, uint32_t n)
+{
+	uint64_t high = p->report.scratch.high, span;
+	struct item_key *keys = state_stack(&p->report, n * sizeof(*keys));
+	struct item_key *other = state_stack(&p->report, n * sizeof(*other));
+
+	if (keys == NULL || other == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	span = item_measure(items, n, keys);
+	for (unsigned shift = 0; shift < 64 && span >> shift != 0; shift += ITEM_DIGIT_BITS) {
+		struct item_key *done = other;
+
+		item_pass(keys, other, n, shift);
+		other = keys;
+		keys = done;
+	}
+	p->items.n = item_collect(items, keys, n, p->items.item);
+	p->report.scratch.high = high;
+	return STATE_OK;
 }
 
 /*
@@ -79,11 +114,12 @@ static uint32_t item_unique(struct state_item *item, uint32_t n)
  * a handler may say where parts of it live now, of a variable whose plan has one or that has no
  * partner.
  */
-static void item_fill(struct state_pairing *p)
+static uint32_t item_fill(const struct state_pairing *p, struct state_item *items)
 {
 	const struct state_desc *desc = &p->sides.desc[STATE_OLD];
 	const struct state_job *job = p->jobs;
 	const struct state_job *end = p->jobs + p->n_jobs;
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < desc->n_entries; i++) {
 		uint32_t k = p->partner[i];
@@ -100,7 +136,7 @@ static void item_fill(struct state_pairing *p)
 		if (p->sides.addr[STATE_OLD][i] == 0 || desc->entries[i].kind == STATE_SITE) {
 			continue;
 		}
-		p->items.item[p->items.n++] = (struct state_item){
+		items[n++] = (struct state_item){
 		        .start = p->sides.addr[STATE_OLD][i],
 		        .size = desc->entries[i].size,
 		        .new_addr = k != STATE_NONE ? p->sides.addr[STATE_NEW][k] : 0,
@@ -110,6 +146,7 @@ static void item_fill(struct state_pairing *p)
 		                      !state_signatures_match(&p->sides, i, k),
 		};
 	}
+	return n;
 }
 
 /* The width is a power of two, so wide that there are at most four buckets per item. */
@@ -141,15 +178,18 @@ static enum state_code item_make_buckets(struct state_pairing *p)
 
 enum state_code state_items_make(struct state_pairing *p)
 {
-	p->items.item = state_keep(
-	        &p->report, (uint64_t)p->sides.desc[STATE_OLD].n_entries * sizeof(*p->items.item));
-	if (p->items.item == NULL) {
+	uint64_t high = p->report.scratch.high;
+	uint64_t bytes = p->sides.desc[STATE_OLD].n_entries * sizeof(*p->items.item);
+	struct state_item *filled = state_stack(&p->report, bytes);
+	enum state_code code;
+
+	p->items.item = state_keep(&p->report, bytes);
+	if (filled == NULL || p->items.item == NULL) {
 		return STATE_E_SCRATCH;
 	}
-	item_fill(p);
-	item_sort(p->items.item, p->items.n);
-	p->items.n = item_unique(p->items.item, p->items.n);
-	return p->items.n == 0 ? STATE_OK : item_make_buckets(p);
+	code = item_sort(p, filled, item_fill(p, filled));
+	p->report.scratch.high = high;
+	return code != STATE_OK || p->items.n == 0 ? code : item_make_buckets(p);
 }
 
 struct state_item *state_item_find(const struct state_items *items, uint64_t value)
