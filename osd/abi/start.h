@@ -44,7 +44,7 @@ struct start_info {
 	                            after commit */
 	vaddr_t scratch;         /* only until commit: memory for pairing tables */
 	uint64_t scratch_bytes;
-	/* Mapped from creation to commit or rollback. */
+	/* Mapped from creation to commit or rollback. One description at one address: the same release. */
 	struct start_description old_state, new_state;
 	vaddr_t old_heap_base;   /* START_UPDATE: the predecessor's heap, mirrored */
 	uint64_t old_heap_bytes; /* of it, all readable */

@@ -42,6 +42,7 @@ struct state_side {
 };
 
 struct state_setup {
+	/* One description at one address: the release follows itself, and is paired the short way. */
 	struct state_side old;
 	struct state_side new;
 	/*

@@ -13,6 +13,10 @@
  * what is shown there is what the machine will do. What depends on values is left for the
  * transfer.
  *
+ * A release that follows itself in another layout is one description at one address: then every
+ * entry is its own partner, no name is compared, and renamings are its past. Plans and items are
+ * made as ever, since they hold addresses.
+ *
  * The descriptions are signed, but checked as if they were not. Constants are not carried over:
  * the new release has its own.
  */
@@ -30,6 +34,20 @@ static enum state_code pair_code(const struct state_report *r, enum state_code c
  * The address vector must have one address for each entry: it belongs to a variant of this
  * release.
  */
+static bool pair_check_addresses(
+        struct state_pairing *p, enum state_age age, const struct state_side *side)
+{
+	const struct state_desc *desc = &p->sides.desc[age];
+
+	if (side->n_addr != desc->n_entries) {
+		(void)state_fail(&p->report, STATE_E_SETUP, "address vector is for another release",
+		        side->n_addr);
+		return false;
+	}
+	p->sides.addr[age] = side->addr;
+	return true;
+}
+
 static bool pair_check_side(
         struct state_pairing *p, enum state_age age, const struct state_side *side)
 {
@@ -42,13 +60,22 @@ static bool pair_check_side(
 		        &p->report, STATE_E_DESCRIPTION, state_desc_error_text(error), age);
 		return false;
 	}
-	if (side->n_addr != desc->n_entries) {
-		(void)state_fail(&p->report, STATE_E_SETUP, "address vector is for another release",
-		        side->n_addr);
+	return pair_check_addresses(p, age, side);
+}
+
+/* What was checked as the old release need not be checked again as the new one. */
+static bool pair_check_sides(struct state_pairing *p, const struct state_setup *setup)
+{
+	p->sides.is_same =
+	        setup->old.desc == setup->new.desc && setup->old.desc_size == setup->new.desc_size;
+	if (!pair_check_side(p, STATE_OLD, &setup->old)) {
 		return false;
 	}
-	p->sides.addr[age] = side->addr;
-	return true;
+	if (!p->sides.is_same) {
+		return pair_check_side(p, STATE_NEW, &setup->new);
+	}
+	p->sides.desc[STATE_NEW] = p->sides.desc[STATE_OLD];
+	return pair_check_addresses(p, STATE_NEW, &setup->new);
 }
 
 /* The pairing lies at the start of the scratch memory that it works in. */
@@ -219,8 +246,7 @@ enum state_code state_pair(
 	if (p == NULL) {
 		return result->code;
 	}
-	if (!pair_check_side(p, STATE_OLD, &setup->old) ||
-	        !pair_check_side(p, STATE_NEW, &setup->new)) {
+	if (!pair_check_sides(p, setup)) {
 		return pair_code(&p->report, STATE_E_SCRATCH);
 	}
 	code = state_partners_make(p);

@@ -9,6 +9,8 @@
  * - all others pair by their keys (partner_merge);
  * - what is left has perhaps moved, and pairs with the only one of its name and type (stray.c).
  *
+ * A release that follows itself needs none of this: each entry is its own partner.
+ *
  * An annotation that names what does not exist claims nothing: releases keep such notes for the
  * sake of older ones. Two that claim one are an error of the release.
  */
@@ -228,23 +230,17 @@ static void partner_merge(struct state_pairing *p, uint8_t taken[])
 }
 
 /*
- * `taken` says of each new entry how it got its partner, and is only needed here: it is popped at
- * the end.
+ * Of two releases. `taken` says of each new entry how it got its partner, and is only needed here:
+ * it is popped at the end.
  */
-enum state_code state_partners_make(struct state_pairing *p)
+static enum state_code partner_find_all(struct state_pairing *p)
 {
-	uint32_t n = p->sides.desc[STATE_OLD].n_entries;
 	uint64_t high = p->report.scratch.high;
 	uint8_t *taken = state_stack(&p->report, p->sides.desc[STATE_NEW].n_entries);
 	enum state_code code;
 
-	p->partner = state_keep(&p->report, (uint64_t)n * sizeof(*p->partner));
-	p->unsure = state_keep(&p->report, n);
-	if (taken == NULL || p->partner == NULL || p->unsure == NULL) {
+	if (taken == NULL) {
 		return STATE_E_SCRATCH;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		p->partner[i] = STATE_NONE;
 	}
 	code = partner_check_renames(&p->report);
 	if (code == STATE_OK) {
@@ -262,4 +258,19 @@ enum state_code state_partners_make(struct state_pairing *p)
 	}
 	p->report.scratch.high = high;
 	return code;
+}
+
+enum state_code state_partners_make(struct state_pairing *p)
+{
+	uint32_t n = p->sides.desc[STATE_OLD].n_entries;
+
+	p->partner = state_keep(&p->report, (uint64_t)n * sizeof(*p->partner));
+	p->unsure = state_keep(&p->report, n);
+	if (p->partner == NULL || p->unsure == NULL) {
+		return STATE_E_SCRATCH;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		p->partner[i] = p->sides.is_same ? i : STATE_NONE;
+	}
+	return p->sides.is_same ? STATE_OK : partner_find_all(p);
 }

@@ -45,6 +45,9 @@ static uint32_t site_partner(const struct state_pairing *p, uint32_t i)
 	uint32_t best = STATE_NONE;
 	unsigned best_rank = 0;
 
+	if (p->sides.is_same && p->sides.addr[STATE_NEW][i] != 0) {
+		return i;
+	}
 	for (uint32_t k = first; k < first + n; k++) {
 		unsigned rank = site_rank(p, i, k);
 

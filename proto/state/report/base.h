@@ -28,6 +28,7 @@ struct state_sides {
 	struct state_desc desc[_STATE_AGE_N];
 	const uint64_t *addr[_STATE_AGE_N]; /* of each entry in its variant; 0: not in it */
 	bool has_renamed_types;             /* else names of types are compared as they stand */
+	bool is_same;                       /* one release follows itself: see pair.c */
 };
 
 static inline enum state_btf_kind state_kind(const struct state_desc *desc, uint32_t id)

@@ -112,11 +112,12 @@ static void names_each(const struct world *w, bool put)
 }
 
 /* Every release follows itself, with all that it says about its predecessor. */
-static void graph_run_self(const struct graph_text *text)
+static void graph_run_self(const struct graph_text *text, bool is_same)
 {
 	struct world *world = graph_world(text->new, text->new);
 	enum state_code code;
 
+	world->is_same = is_same;
 	world_start(world);
 	names_each(world, true);
 	code = world_transfer(world);
@@ -282,7 +283,8 @@ int main(int argc, char **argv)
 		assert(text != NULL);
 		graph_text_make(text, &random);
 		n_removed = graph_run(text, random);
-		graph_run_self(text);
+		graph_run_self(text, false);
+		graph_run_self(text, true);
 		n_harmed += graph_run_harm(text, random, n_removed);
 		n_refused += graph_spoil(text, random);
 		free(text);

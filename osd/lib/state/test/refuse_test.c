@@ -328,6 +328,25 @@ static void test_scratch(void)
 	world_free(world);
 }
 
+/* What a release says of its past is no claim on itself: refused of two releases, not of one. */
+static void test_same(void)
+{
+	const char *text = "i32 b @renamed=x; i32 c @renamed=x; i32 a;";
+
+	for (unsigned is_same = 0; is_same < 2; is_same++) {
+		struct world *world = world_new(text, text, 7);
+
+		world->is_same = is_same != 0;
+		world_start(world);
+		world_switch(world);
+		assert(world_pair(world) == (is_same ? STATE_OK : STATE_E_ANNOTATION));
+		for (uint32_t i = 0; is_same && i < 3; i++) {
+			assert(state_pair_partner(world->pairing, i) == i);
+		}
+		world_free(world);
+	}
+}
+
 static void test_setup(void)
 {
 	struct world *world = world_new("i32 a;", "i32 a;", 7);
@@ -342,6 +361,10 @@ static void test_setup(void)
 	setup.old.n_addr++;
 	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_SETUP);
 	setup.old.n_addr--;
+	setup.new.desc = setup.old.desc;
+	setup.new.n_addr--;
+	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_SETUP);
+	setup.new = model_side(world->new);
 	setup.new.desc_size--;
 	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_DESCRIPTION);
 	assert(strstr(world->result.error, "header") != NULL);
@@ -436,6 +459,7 @@ int main(void)
 		refusal_run(&refusals[i]);
 	}
 	test_scratch();
+	test_same();
 	test_setup();
 	test_changed_descriptions();
 	test_alias_length();

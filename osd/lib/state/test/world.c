@@ -148,6 +148,13 @@ enum state_code world_pair(struct world *world)
 	};
 	enum state_code code;
 
+	if (world->is_same) {
+		if (setup.old.desc_size != setup.new.desc_size ||
+		        memcmp(setup.old.desc, setup.new.desc, setup.old.desc_size) != 0) {
+			abort();
+		}
+		setup.new.desc = setup.old.desc;
+	}
 	code = state_pair(&setup, &world->result, &world->pairing);
 	return code == STATE_OK ? state_transfer_new(
 	                                  world->pairing, &old_heap, world->seed, &world->transfer)

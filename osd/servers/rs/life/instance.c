@@ -191,20 +191,44 @@ static err_t instance_share(struct instance *instance, enum instance_share share
 	return err;
 }
 
-/* The description of one side, and the addresses that its symbols have in that layout. */
-static err_t instance_share_side(struct instance *instance, const struct binary *binary,
-        enum instance_share state, enum instance_share symbols, struct start_description *ret_side)
+/* The addresses that the symbols of one side have in its layout. */
+static err_t instance_share_symbols(struct instance *instance, const struct binary *binary,
+        enum instance_share share, struct start_description *side)
 {
-	uint64_t n = binary->image.header->n_symbols;
-	err_t err = instance_share(instance, state, binary->description, binary->description_bytes,
-	        &ret_side->description);
+	side->n_addresses = binary->image.header->n_symbols;
+	return instance_share(
+	        instance, share, binary->image.symbols, side->n_addresses * 8, &side->addresses);
+}
 
-	if (err == E_OK) {
-		err = instance_share(
-		        instance, symbols, binary->image.symbols, n * 8, &ret_side->addresses);
+static err_t instance_share_description(struct instance *instance, const struct binary *binary,
+        enum instance_share share, struct start_description *side)
+{
+	side->bytes = binary->description_bytes;
+	return instance_share(instance, share, binary->description, binary->description_bytes,
+	        &side->description);
+}
+
+/*
+ * Both sides of an update. A release that follows itself is shown its description once: by the one
+ * address the engine knows that every entry is its own partner.
+ */
+static err_t instance_share_sides(const struct instance_plan *plan, struct instance *instance)
+{
+	struct start_description *old = &instance_page.old_state, *new = &instance_page.new_state;
+	bool is_same = plan->binary->description == plan->old_binary->description;
+	err_t err = instance_share_description(instance, plan->old_binary, SHARE_OLD_STATE, old);
+
+	if (err == E_OK && is_same) {
+		*new = *old;
+	} else if (err == E_OK) {
+		err = instance_share_description(instance, plan->binary, SHARE_NEW_STATE, new);
 	}
-	ret_side->bytes = binary->description_bytes;
-	ret_side->n_addresses = n;
+	if (err == E_OK) {
+		err = instance_share_symbols(instance, plan->old_binary, SHARE_OLD_SYMBOLS, old);
+	}
+	if (err == E_OK) {
+		err = instance_share_symbols(instance, plan->binary, SHARE_NEW_SYMBOLS, new);
+	}
 	return err;
 }
 
@@ -230,13 +254,7 @@ static err_t instance_map_transfer(const struct instance_plan *plan, struct inst
 	instance_page.scratch_bytes = bytes;
 	instance_page.old_heap_base = plan->old->heap;
 	instance_page.old_heap_bytes = plan->old->heap_limit;
-	err = instance_share_side(instance, plan->old_binary, SHARE_OLD_STATE, SHARE_OLD_SYMBOLS,
-	        &instance_page.old_state);
-	if (err != E_OK) {
-		return err;
-	}
-	return instance_share_side(instance, plan->binary, SHARE_NEW_STATE, SHARE_NEW_SYMBOLS,
-	        &instance_page.new_state);
+	return instance_share_sides(plan, instance);
 }
 
 /*
