@@ -39,8 +39,8 @@ static int piece_sort_relocs(const struct piece_set *set, struct piece *p)
 
 	if (p->n_relocs > UINT16_MAX) {
 		return report_refuse(set->request.inputs[p->input].name,
-		        "section %s: %zu relocations; at most %u", p->from->name, p->n_relocs,
-		        UINT16_MAX);
+		        "section %s: %zu relocations; at most %u: make two of what is in it",
+		        p->from->name, p->n_relocs, UINT16_MAX);
 	}
 	if (p->n_relocs == 0) {
 		return 0;

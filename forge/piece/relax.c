@@ -28,34 +28,55 @@ _Static_assert(2 * FLAT_MEMORY_MAX + _LINK_SEGMENT_N * (uint64_t)LINK_GAP_PAGES 
                        INT32_MAX,
         "pieces, less than as much for pads, gaps, and the reach");
 
+#define PIECE_SMALL_CODE "compile with -mcmodel=small"
+#define PIECE_NO_THREADS "services have one thread: do without thread-local variables"
+
 static const struct piece_type {
 	const char *name;
 	uint32_t width; /* 0: not supported */
 	uint32_t kind;
+	const char *remedy; /* when not supported */
 } piece_types[] = {
-        [R_X86_64_64] = {"R_X86_64_64", 8, FLAT_ABS64},
-        [R_X86_64_PC32] = {"R_X86_64_PC32", 4, FLAT_PC32},
-        [R_X86_64_PLT32] = {"R_X86_64_PLT32", 4, FLAT_PC32},
-        [R_X86_64_GOTPCRELX] = {"R_X86_64_GOTPCRELX", 4, FLAT_PC32},
-        [R_X86_64_REX_GOTPCRELX] = {"R_X86_64_REX_GOTPCRELX", 4, FLAT_PC32},
+        [R_X86_64_64] = {"R_X86_64_64", 8, FLAT_ABS64, NULL},
+        [R_X86_64_PC32] = {"R_X86_64_PC32", 4, FLAT_PC32, NULL},
+        [R_X86_64_PLT32] = {"R_X86_64_PLT32", 4, FLAT_PC32, NULL},
+        [R_X86_64_GOTPCRELX] = {"R_X86_64_GOTPCRELX", 4, FLAT_PC32, NULL},
+        [R_X86_64_REX_GOTPCRELX] = {"R_X86_64_REX_GOTPCRELX", 4, FLAT_PC32, NULL},
         /* So that what a compiler is likely to make has a name when it is refused. */
-        [R_X86_64_GOT32] = {"R_X86_64_GOT32", 0, 0},
-        [R_X86_64_GOTPCREL] = {"R_X86_64_GOTPCREL", 0, 0},
-        [R_X86_64_32] = {"R_X86_64_32", 0, 0},
-        [R_X86_64_32S] = {"R_X86_64_32S", 0, 0},
-        [R_X86_64_PC64] = {"R_X86_64_PC64", 0, 0},
-        [R_X86_64_GOTOFF64] = {"R_X86_64_GOTOFF64", 0, 0},
-        [R_X86_64_GOTPC32] = {"R_X86_64_GOTPC32", 0, 0},
-        [R_X86_64_TLSGD] = {"R_X86_64_TLSGD", 0, 0},
-        [R_X86_64_TLSLD] = {"R_X86_64_TLSLD", 0, 0},
-        [R_X86_64_DTPOFF32] = {"R_X86_64_DTPOFF32", 0, 0},
-        [R_X86_64_GOTTPOFF] = {"R_X86_64_GOTTPOFF", 0, 0},
-        [R_X86_64_TPOFF32] = {"R_X86_64_TPOFF32", 0, 0},
+        [R_X86_64_GOT32] = {"R_X86_64_GOT32", 0, 0, PIECE_SMALL_CODE},
+        [R_X86_64_GOTPCREL] = {"R_X86_64_GOTPCREL", 0, 0,
+                "define the symbol, not only as weak; in assembly use mov, call or jmp"},
+        [R_X86_64_32] = {"R_X86_64_32", 0, 0, "address it relative to rip"},
+        [R_X86_64_32S] = {"R_X86_64_32S", 0, 0, "address it relative to rip"},
+        [R_X86_64_PC64] = {"R_X86_64_PC64", 0, 0, "subtract the addresses when the program runs"},
+        [R_X86_64_GOTOFF64] = {"R_X86_64_GOTOFF64", 0, 0, PIECE_SMALL_CODE},
+        [R_X86_64_GOTPC32] = {"R_X86_64_GOTPC32", 0, 0, PIECE_SMALL_CODE},
+        [R_X86_64_TLSGD] = {"R_X86_64_TLSGD", 0, 0, PIECE_NO_THREADS},
+        [R_X86_64_TLSLD] = {"R_X86_64_TLSLD", 0, 0, PIECE_NO_THREADS},
+        [R_X86_64_DTPOFF32] = {"R_X86_64_DTPOFF32", 0, 0, PIECE_NO_THREADS},
+        [R_X86_64_GOTTPOFF] = {"R_X86_64_GOTTPOFF", 0, 0, PIECE_NO_THREADS},
+        [R_X86_64_TPOFF32] = {"R_X86_64_TPOFF32", 0, 0, PIECE_NO_THREADS},
 };
+
+/* What a relocation leads to, for people: a local label is known by its section. */
+static const char *piece_reloc_name(
+        const struct piece_set *set, const struct piece *p, const struct elf_reloc *r)
+{
+	const struct elf_file *elf = set->request.inputs[p->input].elf;
+	const struct elf_symbol *s;
+	const struct elf_section *section;
+
+	if (r->symbol == ELF_NO_SYMBOL) {
+		return "nothing";
+	}
+	s = &elf->symbols[r->symbol];
+	section = s->name[0] == '\0' ? elf_symbol_section(elf, s) : NULL;
+	return section ? section->name : s->name;
+}
 
 /* The row of a type; NULL after it was refused. */
 static const struct piece_type *piece_type_of(
-        const char *input, const struct piece *p, const struct elf_reloc *r)
+        const struct piece_set *set, const struct piece *p, const struct elf_reloc *r)
 {
 	const struct piece_type *type = NULL;
 
@@ -65,11 +86,12 @@ static const struct piece_type *piece_type_of(
 	if (type && type->width != 0) {
 		return type;
 	}
-	(void)report_refuse(input,
-	        "section %s: relocation %s (type %u) at offset 0x%llx is not supported; compile "
-	        "with -fPIE",
+	(void)report_refuse(set->request.inputs[p->input].name,
+	        "section %s: relocation %s (type %u) at offset 0x%llx to %s is not supported; %s",
 	        p->from->name, type && type->name ? type->name : "of an unknown kind", r->type,
-	        (unsigned long long)r->offset);
+	        (unsigned long long)r->offset, piece_reloc_name(set, p, r),
+	        type && type->remedy ? type->remedy
+	                             : "address it relative to rip, in a field of 32 bits");
 	return NULL;
 }
 
@@ -135,7 +157,7 @@ static int piece_reduce_to(const struct piece_set *set, struct piece *p, const s
 		        "section %s: at 0x%llx, a place %lld bytes from %s would be out of reach "
 		        "in some layouts",
 		        p->from->name, (unsigned long long)r->offset, (long long)addend,
-		        set->request.inputs[p->input].elf->symbols[r->symbol].name);
+		        piece_reloc_name(set, p, r));
 	}
 	out.addend = (int32_t)addend;
 	p->relocs[p->n_relocs++] = out;
@@ -145,7 +167,7 @@ static int piece_reduce_to(const struct piece_set *set, struct piece *p, const s
 int piece_reduce(const struct piece_set *set, struct piece *piece, const struct elf_reloc *reloc)
 {
 	const char *input = set->request.inputs[piece->input].name;
-	const struct piece_type *type = piece_type_of(input, piece, reloc);
+	const struct piece_type *type = piece_type_of(set, piece, reloc);
 	struct piece_reloc out = {0};
 
 	if (!type) {
@@ -161,9 +183,11 @@ int piece_reduce(const struct piece_set *set, struct piece *piece, const struct 
 	if ((reloc->type == R_X86_64_GOTPCRELX || reloc->type == R_X86_64_REX_GOTPCRELX) &&
 	        !piece_relax(piece->bytes, reloc, &out.offset)) {
 		return report_refuse(input,
-		        "section %s: the access through the global offset table at 0x%llx cannot "
-		        "be made direct; only mov, call and jmp can",
-		        piece->from->name, (unsigned long long)reloc->offset);
+		        "section %s: the access to %s through the global offset table at 0x%llx "
+		        "cannot be made direct; only mov, call and jmp can: in C, declare it with "
+		        "__attribute__((visibility(\"hidden\")))",
+		        piece->from->name, piece_reloc_name(set, piece, reloc),
+		        (unsigned long long)reloc->offset);
 	}
 	return piece_reduce_to(set, piece, reloc, out);
 }

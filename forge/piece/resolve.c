@@ -126,9 +126,12 @@ int piece_resolve(const struct piece_set *set, const struct piece *user, uint32_
 	if (piece == PIECE_NONE) {
 		return report_refuse(name,
 		        "section %s refers to symbol %s in %s, which is not in memory (section "
-		        "%s)",
+		        "%s)%s",
 		        user->from->name, s->name, set->request.inputs[id >> 32].name,
-		        section ? section->name : "none");
+		        section ? section->name : "none",
+		        section && section->size == 0 ? "; what has no size has no address: "
+		                                        "give it a byte"
+		                                      : "");
 	}
 	if (s->type == STT_GNU_IFUNC || s->type == STT_TLS) {
 		return report_refuse(name,
