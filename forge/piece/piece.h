@@ -50,6 +50,12 @@ static inline void piece_set_freep(struct piece_set **set)
 int piece_write_flat(const struct piece_set *set, const char *service, const char *const symbols[],
         size_t n_symbols, struct buf *ret_flat);
 
+/*
+ * Every writable piece of the service's own must hold a symbol of the description that was written
+ * into this flat kit. One without is data that was only assembled, and no update would carry it.
+ */
+int piece_check_carried(const struct piece_set *set, const struct buf *flat);
+
 /* Write the names of the pieces for people, a line each, all different. */
 void piece_write_names(const struct piece_set *set, struct buf *ret_text);
 

@@ -181,6 +181,37 @@ int piece_write_flat(const struct piece_set *set, const char *service, const cha
 	return 0;
 }
 
+int piece_check_carried(const struct piece_set *set, const struct buf *flat)
+{
+	const uint32_t n = piece_n_live(set);
+	MEM_FREE bool *carried = mem_zalloc(n, sizeof(*carried));
+	struct flat_view view;
+	int r = 0;
+	uint32_t i;
+
+	if (flat_check(flat->bytes, flat->len, &view) != FLAT_OK) {
+		return report_failed("flat kit", "not the one that was written");
+	}
+	for (i = 0; i < view.header->n_symbols; i++) {
+		if (view.symbols[i].piece != FLAT_NO_PIECE) {
+			carried[view.symbols[i].piece] = true;
+		}
+	}
+	for (i = 0; i < n; i++) {
+		const struct piece *p = piece_by_number(set, i);
+		const struct piece_input *in = &set->request.inputs[p->input];
+
+		if ((p->class == FLAT_DATA || p->class == FLAT_ZERO) && !in->library &&
+		        !carried[i]) {
+			r = report_refuse(in->name,
+			        "section %s is writable, and no variable that debug data tells of "
+			        "is in it, so every update would lose it; define it in C",
+			        p->from->name);
+		}
+	}
+	return r;
+}
+
 /* The symbol that a piece is known by: the first one at its start, global before local. */
 static void piece_list_names(const struct piece_set *set, const struct elf_symbol **names)
 {

@@ -18,6 +18,9 @@
  *   other constants, copies, aliases      nothing: no pointer that is kept leads to them
  *   a writable object without debug data  refused: an update could not find it again
  *
+ * At last the writable symbols of the service itself are asked for the other way round: each must
+ * lie in one of the variables, whatever it is called and whoever compiled or assembled it.
+ *
  * Invariant at the end: sorted by kind, unit, scope, name, and no two entries of one key. A
  * key is what an entry of the next release is looked for by.
  */
@@ -364,7 +367,8 @@ static int entry_add_object(
 	}
 	return report_refuse(s->name,
 	        "this object has no debug data, so an update could not find it again; if it is a "
-	        "compound literal, give it a name, else compile with -g");
+	        "compound literal, give it a name, else compile with -g and "
+	        "-fkeep-persistent-storage-variables");
 }
 
 /*
@@ -516,6 +520,66 @@ static int entry_check_unique(const struct entry_list *list)
 	return r;
 }
 
+/* Does an update carry over what lies there? Witnesses carry nothing and are found by name. */
+static bool entry_is_carried(const struct entry_list *list, uint64_t addr)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		const struct entry *e = &list->items[i];
+
+		if ((e->kind == STATE_VARIABLE && !e->readonly && addr - e->addr < e->size) ||
+		        (e->kind == STATE_SITE && addr == e->addr)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The one object that a symbol of the program came from, when it is the service's own; NULL for
+ * libraries, which the review judges, and for what the linker defined.
+ */
+static const struct object *entry_own_object(
+        const struct entry_reader *r, const struct elf_symbol *s)
+{
+	const uint64_t *origin = names_find(&r->origin, s->name);
+	const struct object *o = origin ? &r->request->objects->items[*origin] : NULL;
+
+	return o && !o->archive ? o : NULL;
+}
+
+/*
+ * Nothing of the service's own that is written may be missing: a symbol that is called otherwise
+ * than its variable looks like an alias, and what an assembler made has no debug data. All are
+ * reported. A variable of C that has no size carries nothing.
+ */
+static int entry_check_carried(const struct entry_reader *r)
+{
+	const struct elf_file *linked = r->request->linked;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < linked->n_symbols; i++) {
+		const struct elf_symbol *s = &linked->symbols[i];
+		const struct elf_section *section = elf_symbol_section(linked, s);
+		const struct object *o = section ? entry_own_object(r, s) : NULL;
+
+		if (!o || (section->flags & SHF_ALLOC) == 0 || entry_is_readonly(section) ||
+		        s->type == STT_SECTION ||
+		        (s->size == 0 && s->type == STT_OBJECT && o->debug) ||
+		        entry_is_carried(&r->list, s->value)) {
+			continue;
+		}
+		err = report_refuse(o->elf.label,
+		        "writable object %s is no variable that debug data tells of, so every "
+		        "update would lose its value; define it in C, compiled with -g, under its "
+		        "own name (no assembler label, no $)",
+		        s->name);
+	}
+	return err;
+}
+
 static int entry_collect(struct entry_reader *r)
 {
 	size_t i;
@@ -531,7 +595,8 @@ static int entry_collect(struct entry_reader *r)
 	}
 	entry_name_sites(&r->list);
 	qsort(r->list.items, r->list.n, sizeof(*r->list.items), entry_compare);
-	return entry_check_unique(&r->list);
+	err = entry_check_carried(r);
+	return err < 0 ? err : entry_check_unique(&r->list);
 }
 
 /* On failure nothing is left but a graph with some types more; the caller frees that. */

@@ -343,8 +343,16 @@ REFUSED = {
     '.compoundliteral': 'const int *p = (const int[]){1, 2}; int _start(void) { return *p++; }',
     'named as a handler of state': 'int n __attribute__((btf_decl_tag("state:handler=f")));'
                                    '__attribute__((used)) void f(void) { n++; } void _start(void) { n++; }',
-    'undefined symbol: nothing': 'void nothing(void); void _start(void) { nothing(); }',
+    'undefined hidden symbol: nothing': 'void nothing(void); void _start(void) { nothing(); }',
     'beyond 2 MiB': 'struct { char c[3 << 20]; int b : 3; } s; void _start(void) { s.b++; }',
+    'object other_name is no variable': 'int n __asm__("other_name"); void _start(void) { n++; }',
+    'object n$m is no variable': 'int n$m; void _start(void) { n$m++; }',
+    'object n$m$': 'static int n$m; void _start(void) { n$m++; }',
+    'object n is no variable': r'__asm__(".data\nn: .quad 1\n"); extern long n; void _start(void) { n++; }',
+    'section .data.x is writable, and no variable':
+        r'void _start(void) { __asm__ volatile(".pushsection .data.x,\"aw\"\n1: .quad 1\n.popsection\nincq 1b(%rip)"); }',
+    'to n is not supported; define the symbol':
+        'extern int n(void) __attribute__((weak)); int _start(void) { return !n; }',
     'without a size': '#include <stddef.h>\n#include <stdint.h>\n#include "shapes.h"\n'
                       'void _start(void) { *(char *)shape_new(void) = 1; }'.replace('sizeof(T)', '1'),
 }
@@ -361,9 +369,27 @@ def test_refusals(root):
         text = luforge(*kit_args(directory, kit, *objects), code=expect)
         assert words in text, f'"{words}" is not in\n{text}'
         assert not os.path.exists(os.path.join(kit, 'manifest')), words
+    test_assembled(root, directory)
     test_reviewed(root, directory)
     test_library_origin(root, directory)
     test_bad_inputs(root, directory)
+
+
+def test_assembled(root, directory):
+    """What is written must have debug data, whoever compiled or assembled it."""
+    kit = os.path.join(root, 'assembled.kit')
+    write = lambda name, text: open(os.path.join(directory, name), 'w').write(text)
+    write('bad.c', 'int grow(void); void _start(void) { grow(); }')
+    write('data.c', 'static int n; int grow(void) { return n++; }')
+    write('data.s', '.globl grow\ngrow: incq n(%rip)\nret\n.data\nn: .quad 1\n.globl k\nk: .quad 1\n'
+                    '.section .rodata\n.globl c\nc: .quad 1\n')
+    bitcode = compile_in(directory, 'bad.c')
+    text = luforge(*kit_args(directory, kit, *bitcode, *compile_in(directory, 'data.s', flags=('-g0',))), code=2)
+    assert 'writable object n is no' in text and 'object k is no' in text and 'object c' not in text, text
+    text = luforge(*kit_args(directory, kit, *bitcode, *compile_in(directory, 'data.c', flags=('-g0',))), code=2)
+    assert 'data.o: writable object n is no' in text, text
+    luforge(*kit_args(directory, kit, *bitcode, *compile_in(directory, 'data.c', flags=())))
+    assert [e[4] for e in read_entries(kit) if e[0] == 0] == ['n']
 
 
 def test_reviewed(root, directory):
