@@ -170,6 +170,23 @@ static int module_check_variable(const struct module *m, LLVMValueRef value)
 }
 
 /*
+ * A service is one static program: what a name outside of a module stands for is in reach, never in
+ * a library that is loaded later. Said to the compiler, so that it addresses it directly whatever
+ * the module was compiled with, and compares it without a global offset table, which flat kits have
+ * not. A weak reference may stand for nothing, and stays as it is.
+ */
+static void module_bind(LLVMValueRef value)
+{
+	const LLVMLinkage linkage = LLVMGetLinkage(value);
+	size_t len;
+
+	if ((linkage == LLVMExternalLinkage || linkage == LLVMWeakAnyLinkage) &&
+	        strncmp(LLVMGetValueName2(value, &len), "llvm.", 5) != 0) {
+		LLVMSetVisibility(value, LLVMHiddenVisibility);
+	}
+}
+
+/*
  * Variables, functions and aliases; what is visible outside keeps its name, which is unique
  * already.
  */
@@ -187,16 +204,19 @@ static int module_prepare(const struct module *m)
 			module_rename(m, v);
 			module_part_site(v);
 		}
+		module_bind(v);
 	}
 	for (v = LLVMGetFirstFunction(m->ref); v; v = LLVMGetNextFunction(v)) {
 		if (module_is_internal(v)) {
 			module_rename(m, v);
 		}
+		module_bind(v);
 	}
 	for (v = LLVMGetFirstGlobalAlias(m->ref); v; v = LLVMGetNextGlobalAlias(v)) {
 		if (module_is_internal(v)) {
 			module_rename(m, v);
 		}
+		module_bind(v);
 	}
 	return 0;
 }

@@ -370,6 +370,7 @@ def test_refusals(root):
         assert words in text, f'"{words}" is not in\n{text}'
         assert not os.path.exists(os.path.join(kit, 'manifest')), words
     test_assembled(root, directory)
+    test_compared(root, directory)
     test_reviewed(root, directory)
     test_library_origin(root, directory)
     test_bad_inputs(root, directory)
@@ -390,6 +391,19 @@ def test_assembled(root, directory):
     assert 'data.o: writable object n is no' in text, text
     luforge(*kit_args(directory, kit, *bitcode, *compile_in(directory, 'data.c', flags=())))
     assert [e[4] for e in read_entries(kit) if e[0] == 0] == ['n']
+
+
+def test_compared(root, directory):
+    """Addresses of what other files define are compared, and taken, however the files were compiled."""
+    kit = os.path.join(root, 'compared.kit')
+    write = lambda name, text: open(os.path.join(directory, name), 'w').write(text)
+    write('bad.c', 'extern int n; int f(void); int (*p)(void) = f; int *q = &n;\n'
+                   'int _start(void) { return p == f && q == &n ? f() : n; }')
+    write('defined.c', '__attribute__((weak)) int n = 3; int f(void) { return ++n; }')
+    for flags in ((), ('-fPIC',), ('-O0',), ('-O3', '-fno-plt')):
+        objects = compile_in(directory, 'bad.c', 'defined.c', flags=('-flto', *flags))
+        luforge(*kit_args(directory, kit, *objects))
+        assert sorted(e[4] for e in read_entries(kit) if e[0] == 0) == ['n', 'p', 'q'], flags
 
 
 def test_reviewed(root, directory):
