@@ -21,10 +21,33 @@ err_t arch_space_init(struct arch_space *space, paddr_t root)
 	return E_OK;
 }
 
+/*
+ * The first entry from i on that is not 0; n: none. Tables are nearly empty, and a space has dozens
+ * of them: four entries are looked at together. n is a multiple of four.
+ */
+static uint32_t space_next(const uint64_t *table, uint32_t i, uint32_t n)
+{
+	while (i < n && i % 4 != 0 && table[i] == 0) {
+		i++;
+	}
+	while (i < n && i % 4 == 0 &&
+	        (table[i] | table[i + 1] | table[i + 2] | table[i + 3]) == 0) {
+		i += 4;
+	}
+	while (i < n && table[i] == 0) {
+		i++;
+	}
+	return i;
+}
+
+#define SPACE_EACH(i, table, n)                                                                    \
+	for (uint32_t i = space_next(table, 0, n); i < (n); i = space_next(table, i + 1, n))
+
 /* Is a last-level table of the space shared with a mirror elsewhere? */
 static bool space_directory_is_shared(const uint64_t *directory)
 {
-	for (uint32_t i = 0; i < PTE_N; i++) {
+	SPACE_EACH(i, directory, PTE_N)
+	{
 		uint64_t entry = directory[i];
 		if (entry & PTE_P && !(entry & (PTE_MIRROR | PTE_ZERO_TABLE)) &&
 		        frame_use(entry & PTE_FRAME) != FRAME_TABLE) {
@@ -50,6 +73,9 @@ static bool space_reclaim_frame(struct space_reclaim *reclaim, paddr_t pa)
 	return true;
 }
 
+static bool space_reclaim_table(
+        struct space_reclaim *reclaim, uint64_t *table, uint32_t n, uint32_t level);
+
 /* Give back all tables below the entry at this level, and the entry's own. */
 static bool space_reclaim_entry(struct space_reclaim *reclaim, uint64_t *entry, uint32_t level)
 {
@@ -66,10 +92,8 @@ static bool space_reclaim_entry(struct space_reclaim *reclaim, uint64_t *entry, 
 		*entry = 0;
 		return true;
 	}
-	for (uint32_t i = 0; level > PTE_LEVEL_DIRECTORY && i < PTE_N; i++) {
-		if (!space_reclaim_entry(reclaim, &table[i], level - 1)) {
-			return false;
-		}
+	if (level > PTE_LEVEL_DIRECTORY && !space_reclaim_table(reclaim, table, PTE_N, level - 1)) {
+		return false;
 	}
 	if (!space_reclaim_frame(reclaim, *entry & PTE_FRAME)) {
 		return false;
@@ -78,13 +102,28 @@ static bool space_reclaim_entry(struct space_reclaim *reclaim, uint64_t *entry, 
 	return true;
 }
 
+/* What the first n entries of a table name; `level` is theirs. */
+static bool space_reclaim_table(
+        struct space_reclaim *reclaim, uint64_t *table, uint32_t n, uint32_t level)
+{
+	SPACE_EACH(i, table, n)
+	{
+		if (!space_reclaim_entry(reclaim, &table[i], level)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool space_is_shared(const struct arch_space *space)
 {
 	const uint64_t *root = arch_frame_ptr(space->root);
 
-	for (uint32_t i = 0; i < PTE_N_USER; i++) {
+	SPACE_EACH(i, root, PTE_N_USER)
+	{
 		const uint64_t *middle = pte_table(root[i]);
-		for (uint32_t j = 0; root[i] & PTE_P && j < PTE_N; j++) {
+		SPACE_EACH(j, middle, PTE_N)
+		{
 			if (middle[j] & PTE_P && space_directory_is_shared(pte_table(middle[j]))) {
 				return true;
 			}
@@ -97,14 +136,12 @@ err_t arch_space_fini(struct arch_space *space, paddr_t *frames, uint32_t max, u
 {
 	struct space_reclaim reclaim = {frames, 0, max};
 	uint64_t *root = arch_frame_ptr(space->root);
-	bool is_done = true;
+	bool is_done;
 
 	if (space_is_shared(space)) {
 		return E_BUSY;
 	}
-	for (uint32_t i = 0; is_done && i < PTE_N_USER; i++) {
-		is_done = space_reclaim_entry(&reclaim, &root[i], PTE_LEVEL_ROOT);
-	}
+	is_done = space_reclaim_table(&reclaim, root, PTE_N_USER, PTE_LEVEL_ROOT);
 	is_done = is_done && space_reclaim_frame(&reclaim, space->root);
 	*ret_n = reclaim.n;
 	return is_done ? E_OK : E_AGAIN;
