@@ -253,6 +253,21 @@ static bool ipc_take(struct slot *slot, endpoint_t from, struct message *message
 	       ipc_take_async(slot, from, message) || ipc_take_sender(slot, from, message);
 }
 
+/*
+ * The service is at work again after its commit. Its supervisor, who waits for that to clear up, is
+ * notified as of an event, though there is none to take: slot_info has the time.
+ */
+static void ipc_first_receive(struct slot *slot)
+{
+	struct slot *supervisor = slot_of(slot->supervisor);
+
+	slot->pending &= ~PENDING_FIRST_RECEIVE;
+	slot->first_receive_nsec = arch_clock();
+	if (supervisor != NULL) {
+		ipc_notify_kernel(supervisor, NOTIFIED_KERNEL, 0);
+	}
+}
+
 /* self receives now or waits. */
 static err_t ipc_receive_from(struct instance *self, endpoint_t from)
 {
@@ -260,8 +275,7 @@ static err_t ipc_receive_from(struct instance *self, endpoint_t from)
 	struct message message;
 
 	if (slot->pending & PENDING_FIRST_RECEIVE) {
-		slot->pending &= ~PENDING_FIRST_RECEIVE;
-		slot->first_receive_nsec = arch_clock();
+		ipc_first_receive(slot);
 	}
 	if (!slot->is_held && ipc_take(slot, from, &message)) {
 		arch_context_message_set(&self->context, &message);

@@ -70,6 +70,7 @@ static void main_notified(const struct message *msg)
 
 	if (msg->source == EP_KERNEL) {
 		main_events();
+		update_signal(now);
 	} else if (msg->source == EP_CLOCK) {
 		update_tick(now);
 		recover_tick(now);

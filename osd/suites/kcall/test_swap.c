@@ -1,6 +1,7 @@
 /* Updates as the kernel sees them: swap, hold, commit, roll back, start afresh. */
 #include "osd/suites/kcall/kcall.h"
 #include "osd/abi/grant.h"
+#include "osd/lib/sys/sys.h"
 
 static struct puppet old, new, client, other;
 static const char service_name[SERVICE_NAME_LEN] = "svc";
@@ -39,6 +40,42 @@ static void swap_held(void)
 {
 	IS(E_OK, sys_slot_swap(old.child.ep, new.child.ep, SWAP_HOLD));
 	puppets_exchange();
+}
+
+/* Was this program notified by the kernel since it looked last, or is it within a millisecond? */
+static bool is_notified(void)
+{
+	struct message msg;
+	bool is_kernel = false;
+
+	(void)sys_alarm_set(sys_clock_read() + 1000 * 1000);
+	do {
+		IS(E_OK, sys_receive(EP_ANY, &msg));
+		is_kernel |= message_is_notify(&msg, EP_KERNEL);
+	} while (!message_is_notify(&msg, EP_CLOCK));
+	return is_kernel;
+}
+
+/* The supervisor is notified of the first receive after a commit, and of no other. */
+static void test_first_receive(void)
+{
+	nsec_t first_receive = 0;
+
+	service_new();
+	swap_held();
+	IS(E_OK, sys_slot_commit(new.child.ep));
+	(void)is_notified();
+	OK(!is_notified());
+	for (unsigned i = 0; i < 2; i++) {
+		puppet_ipc_begin(&new, KCALL_receive, EP_ANY, 0, 0);
+		IS(i == 0, is_notified());
+		IS(i == 0, info_of(new.child.ep).first_receive_nsec != first_receive);
+		first_receive = info_of(new.child.ep).first_receive_nsec;
+		IS(E_OK, sys_notify(new.child.ep));
+		IS(E_OK, puppet_end(&new));
+		(void)is_notified();
+	}
+	service_free();
 }
 
 /*
@@ -355,6 +392,7 @@ static void test_swap_many(void)
 
 const struct test tests_swap[] = {
         {"an update: what waits reaches the new instance", test_update},
+        {"the first receive after a commit notifies the supervisor", test_first_receive},
         {"a rollback: the old instance goes on", test_rollback},
         {"an instance that receives in a held slot", test_held_receiver},
         {"notifications and alarms of a held slot", test_hold_notify_alarm},

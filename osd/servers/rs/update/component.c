@@ -33,8 +33,6 @@
 #define COMPONENT_HEAP_SLACK_PAGES 48
 /* After a lack of arena: four times as much. */
 #define COMPONENT_HEAP_RETRY_SHIFT 2
-/* Longest pause between two looks at a new instance that has not received yet. */
-#define COMPONENT_LOOK_PAUSE_MAX (20 * NSEC_MSEC)
 
 static struct vm_region component_regions[RS_N_REGIONS]; /* scratch of component_create() */
 
@@ -289,7 +287,6 @@ err_t component_commit(struct update_txn *txn, struct txn_component *c)
 	trust_commit(&machine.trust, service->name, service->binary.generation, txn->plan.number,
 	        service->binary.kit.floor);
 	service->started = sys_clock_read();
-	c->poll_at = service->started + c->poll_pause;
 	if (err != E_OK) {
 		component_stuck(txn, c, err);
 	}
@@ -325,7 +322,7 @@ void component_settle(struct update_txn *txn, struct txn_component *c)
 	txn_reach(txn, c);
 }
 
-/* Has the new instance received? Then, or when the limit is over, clear up. */
+/* Has the new instance received, of which the kernel notifies? Then, or when the limit is over, clear up. */
 void component_look(struct update_txn *txn, struct txn_component *c, nsec_t now)
 {
 	struct slot_info info = {0};
@@ -333,12 +330,7 @@ void component_look(struct update_txn *txn, struct txn_component *c, nsec_t now)
 	(void)sys_slot_info(c->service->endpoint, &info);
 	if (info.first_receive_nsec != 0 || now >= txn->deadline) {
 		component_settle(txn, c);
-		return;
 	}
-	if (c->poll_pause < COMPONENT_LOOK_PAUSE_MAX) {
-		c->poll_pause *= 2;
-	}
-	c->poll_at = now + c->poll_pause;
 }
 
 /* Put the old instance back behind the service's endpoint. */

@@ -135,6 +135,8 @@ void txn_lost(struct update_txn *txn, struct txn_component *c, err_t err, const 
 void txn_run(struct update_txn *txn);
 /* Limits, polls and heartbeats. */
 void txn_tick(struct update_txn *txn, nsec_t now);
+/* The kernel notified; all events have been taken. Has a new instance received? */
+void txn_signal(struct update_txn *txn, nsec_t now);
 /* End it on somebody's word. E_STATE: it has come to the switch. */
 __must_check err_t txn_cancel(struct update_txn *txn, const char *why);
 /* Do the old instances still work in this step? Then it can be cancelled, and heartbeats go on. */

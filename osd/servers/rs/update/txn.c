@@ -37,7 +37,6 @@
 #define TXN_COMMIT_LIMIT (2 * NSEC_SEC)
 #define TXN_TOTAL_LIMIT (15 * NSEC_SEC)
 #define TXN_PREPARE_POLL NSEC_MSEC
-#define TXN_COMMIT_POLL (100 * NSEC_USEC)
 #define TXN_N_PHASES 2
 
 struct txn_step {
@@ -48,6 +47,7 @@ struct txn_step {
 	nsec_t limit;    /* unless the order has its own; 0: the step does not wait */
 	txn_poll *poll;  /* NULL: only reports end the wait */
 	nsec_t pause;    /* before the first poll */
+	bool looks;      /* poll also when the kernel says that something happened to a slot */
 	bool fails_late; /* at its limit; else poll() deals with it */
 	bool is_open;    /* the old instances still work */
 	bool is_quiet;   /* services are held: subscribers are notified afterwards */
@@ -78,7 +78,7 @@ static const struct txn_step txn_steps[RS_STEP_N] = {
                                     {component_commit, "the new instance could not be committed"}},
                 .limit = TXN_COMMIT_LIMIT,
                 .poll = component_look,
-                .pause = TXN_COMMIT_POLL,
+                .looks = true,
                 .is_quiet = true},
         [RS_STEP_ROLLBACK] = {.phases = {{component_restore, NULL}, {component_clear, NULL}},
                 .is_quiet = true,
@@ -403,14 +403,16 @@ void txn_run(struct update_txn *txn)
 	}
 }
 
-static void txn_poll_all(struct update_txn *txn, nsec_t now)
+/* Poll what is due, or is_asked: everything. */
+static void txn_poll_all(struct update_txn *txn, nsec_t now, bool is_asked)
 {
 	const struct txn_step *step = &txn_steps[txn->step];
 
 	for (uint32_t i = 0; step->poll != NULL && i < txn->n_components; i++) {
 		struct txn_component *c = &txn->components[i];
 
-		if (txn_is_awaited(txn, c) && (now >= c->poll_at || now >= txn->deadline)) {
+		if (txn_is_awaited(txn, c) &&
+		        (is_asked || now >= c->poll_at || now >= txn->deadline)) {
 			step->poll(txn, c, now);
 		}
 	}
@@ -440,11 +442,19 @@ void txn_tick(struct update_txn *txn, nsec_t now)
 	} else if (now >= txn->total_deadline && txn_is_open(txn)) {
 		txn_fail(txn, txn_slowest(txn), E_TIMEOUT, "time limit of the transaction");
 	} else {
-		txn_poll_all(txn, now);
+		txn_poll_all(txn, now, false);
 	}
 	txn_run(txn);
 	txn_watch(txn, now);
 	txn_run(txn);
+}
+
+void txn_signal(struct update_txn *txn, nsec_t now)
+{
+	if (txn_steps[txn->step].looks) {
+		txn_poll_all(txn, now, true);
+		txn_run(txn);
+	}
 }
 
 static nsec_t txn_earlier(nsec_t a, nsec_t b)

@@ -23,6 +23,25 @@ static void test_one(void)
 	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
 }
 
+/* The first receive is a signal of the kernel's; no clock is waited for. Before the commit it means nothing. */
+static void test_signal(void)
+{
+	begin(1, ORDER_UPDATE);
+	txn_signal(&update.txn, now);
+	report_new_all(1, SEF_REPORT_READY);
+	txn_signal(&update.txn, now);
+	assert(update.txn.step == RS_STEP_PREPARE && trace_is("claim0 create0 ask0 "));
+	report_prepared_all(1);
+	report_new_all(1, SEF_REPORT_TRANSFERRED);
+	assert(trace_is("show0 swap0 go0 ready0 commit0 "));
+	assert(txn_next_deadline(&update.txn) == update.txn.deadline);
+	txn_tick(&update.txn, now);
+	assert(update.txn.step == RS_STEP_COMMIT && trace_is(""));
+	txn_signal(&update.txn, now);
+	assert(trace_is("settle0 end0 "));
+	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
+}
+
 /* No component begins a step, or the second half of one, before all have done what is before it. */
 static void test_set(void)
 {
@@ -408,6 +427,7 @@ int main(void)
 	sys_gate = (vaddr_t)gate;
 	now = NSEC_SEC;
 	test_one();
+	test_signal();
 	test_set();
 	test_failures();
 	test_cause();

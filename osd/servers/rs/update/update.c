@@ -66,6 +66,15 @@ void update_refused(const struct message *msg)
 	}
 }
 
+void update_signal(nsec_t now)
+{
+	struct update_txn *txn = update_txn();
+
+	if (txn != NULL) {
+		txn_signal(txn, now);
+	}
+}
+
 void update_tick(nsec_t now)
 {
 	struct update_txn *txn = update_txn();

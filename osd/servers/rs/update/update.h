@@ -20,6 +20,8 @@ void update_run(void);
 bool update_event(const struct slot_event *event);
 /* SEF_PREPARE_REFUSED */
 void update_refused(const struct message *msg);
+/* The kernel notified, and all its events have been taken. */
+void update_signal(nsec_t now);
 void update_tick(nsec_t now);
 nsec_t update_next_deadline(void);
 /* All limits of the running transaction run on by so much. */

@@ -24,6 +24,11 @@ void txn_tick(struct update_txn *txn, nsec_t now)
 	n_calls++;
 }
 
+void txn_signal(struct update_txn *txn, nsec_t now)
+{
+	n_calls++;
+}
+
 nsec_t txn_next_deadline(const struct update_txn *txn)
 {
 	return 5;
@@ -54,6 +59,7 @@ static void ask_all(void)
 	n_calls = 0;
 	update_run();
 	update_tick(1);
+	update_signal(1);
 	update_extend(1);
 	update_refused(&msg);
 	assert(update_event(&event) == (update_running().number != 0));
@@ -73,7 +79,7 @@ static void test_none(void)
 	assert(!update_is_holding(10));
 	txn->step = RS_STEP_PAIR;
 	ask_all();
-	assert(n_calls == 5 && update_next_deadline() == 5);
+	assert(n_calls == 6 && update_next_deadline() == 5);
 	assert(update_running().number == 4 && update_running().epoch == 3);
 }
 
