@@ -30,6 +30,12 @@ char *text_nsec(uint64_t nsec, char ret_text[TEXT_SIZE])
 	return ret_text;
 }
 
+char *text_generation(uint64_t number, uint64_t made, char ret_text[TEXT_SIZE])
+{
+	snprintf(ret_text, TEXT_SIZE, made ? "%" PRIu64 ".%" PRIu64 : "%" PRIu64, number, made);
+	return ret_text;
+}
+
 char *text_bytes(uint64_t bytes, char ret_text[TEXT_SIZE])
 {
 	if (bytes < 1024) {

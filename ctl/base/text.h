@@ -20,6 +20,8 @@ char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE]);
 char *text_seconds(int64_t unix_sec, char ret_text[TEXT_SIZE]);
 /* The first 12 hex digits; "-" when there are no bytes. */
 char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE]);
+/* "7"; "7.2": generation 7, in the second layout that the machine made by itself in it. */
+char *text_generation(uint64_t number, uint64_t made, char ret_text[TEXT_SIZE]);
 /* "50ms", "5s", "2min" to milliseconds. -EINVAL, -ERANGE. */
 int text_duration_msec(const char *text, uint32_t *ret_msec);
 /* A whole number > 0. -EINVAL. */

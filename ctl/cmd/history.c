@@ -44,18 +44,18 @@ static void history_row(struct table *table, const Control__Generation *generati
 	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
 	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE], consent[128];
 
-	snprintf(number, TEXT_SIZE, "%" PRIu64, generation->generation);
+	text_generation(generation->generation, generation->made, number);
 	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
 	        text_id(&generation->release_id, id));
 	snprintf(base, TEXT_SIZE, generation->base_address ? "0x%" PRIx64 : "-",
 	        generation->base_address);
 	snprintf(job_id, TEXT_SIZE, "%" PRIu64, job ? job->id : 0);
-	table_row(table,
-	        (const char *const[]){generation->service, number, release, generation->layout,
-	                base, generation->state, text_time(generation->committed_us, when), job_id,
-	                job ? job_kind_text(job->kind) : "?",
-	                text_nsec(result ? result->blackout_ns : 0, blackout),
-	                history_cause(job, consent)});
+	table_row(table, (const char *const[]){generation->service, number, release,
+	                         generation->layout, generation->known_outside ? "yes" : "no", base,
+	                         generation->state, text_time(generation->committed_us, when),
+	                         job_id, job ? job_kind_text(job->kind) : "?",
+	                         text_nsec(result ? result->blackout_ns : 0, blackout),
+	                         history_cause(job, consent)});
 }
 
 /*
@@ -69,6 +69,7 @@ static void history_print(const Control__History *history)
 	        {"GEN", true},
 	        {"RELEASE", false},
 	        {"LAYOUT", false},
+	        {"KNOWN", false},
 	        {"BASE", true},
 	        {"STATE", false},
 	        {"COMMITTED", false},
@@ -188,7 +189,10 @@ static void history_show_pairing(const Control__Job *job)
 	}
 }
 
-/* Of a layout that the machine made there is the commitment to its seed, and nothing else. */
+/*
+ * Of a layout that the machine made there is the commitment to its seed, and nothing else. Where it
+ * made one after a crash, the one that was ordered was another: its seed is a line of its own.
+ */
 static void history_show_layout(const Control__Generation *generation)
 {
 	char text[TEXT_SIZE];
@@ -200,6 +204,10 @@ static void history_show_layout(const Control__Generation *generation)
 		        generation->base_address, generation->payload_len);
 		history_show_bytes("build id", &generation->build_id);
 		history_show_bytes("payload", &generation->payload_hash);
+	}
+	if (generation->made) {
+		printf("%-14sthe machine made it after a crash; another one was ordered\n", "");
+		history_show_bytes("commitment", &generation->commitment);
 	}
 	history_show_bytes("seed commit", &generation->seed_commit);
 	if (generation->known_outside) {
@@ -217,8 +225,9 @@ static void history_show_print(const Control__Generation *generation)
 	const Control__Job *job = generation->job;
 	char text[TEXT_SIZE];
 
-	printf("%-14s%s on %s, generation %" PRIu64 "\n", "service", generation->service,
-	        generation->machine, generation->generation);
+	printf("%-14s%s on %s, generation %s\n", "service", generation->service,
+	        generation->machine,
+	        text_generation(generation->generation, generation->made, text));
 	printf("%-14s%s\n", "state", generation->state);
 	printf("%-14s%u %s\n", "release", generation->counter,
 	        text_id(&generation->release_id, text));

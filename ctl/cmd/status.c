@@ -45,7 +45,7 @@ static const char *status_service_state(
 /*
  * The table of services: what runs, since which layout, and whether it can be updated. RELEASE has
  * the number that the machine says and lud's words for it. UPDATE is the machine's answer;
- * a job that runs for the service goes before it.
+ * a job that runs for the service goes before it. KNOWN is whether anybody outside knows the layout.
  */
 static void status_services(const Control__Status *status)
 {
@@ -55,6 +55,7 @@ static void status_services(const Control__Status *status)
 	        {"GEN", true},
 	        {"RELEASE", false},
 	        {"LAYOUT", false},
+	        {"KNOWN", false},
 	        {"BASE", true},
 	        {"RESTARTS", true},
 	        {"MEMORY", true},
@@ -69,9 +70,7 @@ static void status_services(const Control__Status *status)
 		char generation[TEXT_SIZE], release[TEXT_SIZE], base[TEXT_SIZE];
 		char restarts[TEXT_SIZE], memory[TEXT_SIZE], blackout[TEXT_SIZE];
 
-		/* N.K: what the machine made by itself after crashes in generation N. */
-		snprintf(generation, TEXT_SIZE, service->made ? "%" PRIu64 ".%" PRIu64 : "%" PRIu64,
-		        service->generation, service->made);
+		text_generation(service->generation, service->made, generation);
 		snprintf(release, TEXT_SIZE, "%u %s", service->counter, at->release);
 		snprintf(base, TEXT_SIZE, service->machine_made ? "-" : "0x%" PRIx64,
 		        service->base_address);
@@ -79,7 +78,8 @@ static void status_services(const Control__Status *status)
 		table_row(table,
 		        (const char *const[]){service->name, status_service_state(status, service),
 		                generation, release, service->machine_made ? "machine" : "host",
-		                base, restarts, text_bytes(service->memory_bytes, memory),
+		                at->known_outside ? "yes" : "no", base, restarts,
+		                text_bytes(service->memory_bytes, memory),
 		                text_nsec(service->last_blackout_ns, blackout),
 		                at->job               ? "running now"
 		                : service->can_update ? "yes"

@@ -173,6 +173,20 @@ static void machine_on_change(struct machine *machine, const Machine__ServiceCha
 	        change->cause ? change->cause->message : "");
 }
 
+static void machine_on_restarted_status(int r, void *arg)
+{
+}
+
+/* A service that started afresh has another layout: the record learns of it by a status. */
+static void machine_on_restarted(struct machine *machine)
+{
+	if (machine_is_open(machine) &&
+	        machine_refresh(machine, machine_on_restarted_status, machine) < 0) {
+		log_warn("machine %s: %s", machine->row.name, err_trace());
+		err_forget();
+	}
+}
+
 /*
  * Only after it is recorded: the owner acts on results, and what it does must not be ahead of the
  * record.
@@ -191,6 +205,9 @@ static int machine_event_tell(
 		break;
 	case MACHINE__EVENT__BODY_CHANGE:
 		machine_on_change(machine, event->change);
+		if (event->change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED) {
+			machine_on_restarted(machine);
+		}
 		break;
 	case MACHINE__EVENT__BODY_METRICS:
 	case MACHINE__EVENT__BODY__NOT_SET:

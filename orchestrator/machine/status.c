@@ -81,6 +81,10 @@ static int machine_status_txn(struct db *db, void *arg)
 		if (!r) {
 			r = store_generation_runs(db, row.id, service->generation);
 		}
+		if (!r) {
+			r = store_generation_layout(db, row.id, service->generation, service->made,
+			        service->commitment.len == 64 ? service->commitment.data : NULL);
+		}
 	}
 	return err_fold(r);
 }

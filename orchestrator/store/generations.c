@@ -80,6 +80,28 @@ int store_generation_runs(struct db *db, int64_t service, uint64_t number)
 	return err_fold(r);
 }
 
+/* A snapshot that was put back counts anew: what the machine says last is what it ran last. */
+int store_generation_layout(
+        struct db *db, int64_t service, uint64_t number, uint64_t made, const uint8_t *commitment)
+{
+	static const uint8_t unknown[64];
+	bool is_own = made && commitment;
+	int r = db_run(db,
+	        "UPDATE generations SET made = ?, made_commit = ? WHERE service = ? AND number = ?",
+	        "ibii", (int64_t)made, is_own ? commitment : NULL, is_own ? sizeof(unknown) : 0,
+	        service, (int64_t)number);
+
+	if (!r && !made && commitment) {
+		r = db_run(db,
+		        "UPDATE variants SET seed_commit = ? WHERE seed_commit = ? AND "
+		        "machine_made AND"
+		        " id = (SELECT variant FROM generations WHERE service = ? AND number = ?)",
+		        "bbii", commitment, sizeof(unknown), unknown, sizeof(unknown), service,
+		        (int64_t)number);
+	}
+	return err_fold(r);
+}
+
 int store_generation_find(struct db *db, int64_t machine, const char *service, uint64_t number,
         struct generation_row *ret)
 {

@@ -76,6 +76,41 @@ static int service_see(struct db *db, const struct world *w, struct service_row 
 	return store_service_seen(db, &row, "st", 2) == 0;
 }
 
+/* What runs is the ordered layout, or one of the machine's own since; only what nobody told is filled in. */
+static int layouts_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct variant_row variant = {.release = w->release[0].id, .machine_made = true};
+	struct generation_row row = {.service = w->service.id, .job = w->job.id};
+	uint8_t first[64], second[64];
+
+	memset(first, 1, sizeof(first));
+	memset(second, 2, sizeof(second));
+	assert(store_variant_insert(db, &variant) == 0);
+	assert(store_service_draw(db, w->service.id, &row.number) == 0);
+	row.variant = variant.id;
+	assert(store_generation_insert(db, &row) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 0, NULL) == 0);
+	assert(store_variant_by_id(db, variant.id, &variant) == 0 && !variant.seed_commit[0]);
+	assert(store_generation_layout(db, row.service, row.number, 0, first) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 0, second) == 0);
+	assert(store_variant_by_id(db, variant.id, &variant) == 0);
+	assert(!memcmp(variant.seed_commit, first, sizeof(first)));
+	assert(store_generation_layout(db, row.service, row.number, 3, second) == 0);
+	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
+	assert(row.made == 3 && !memcmp(row.made_commit, second, sizeof(second)));
+	assert(store_variant_by_id(db, variant.id, &variant) == 0);
+	assert(!memcmp(variant.seed_commit, first, sizeof(first)));
+	assert(store_generation_layout(db, row.service, row.number, 0, first) == 0);
+	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
+	assert(!row.made && !row.made_commit[0]);
+	/* The host's own commitment is what it signed, whatever a machine says. */
+	assert(store_variant_by_id(db, 1, &variant) == 0 && !variant.machine_made);
+	assert(store_generation_layout(db, row.service, 1, 0, first) == 0);
+	assert(store_variant_by_id(db, 1, &variant) == 0 && !variant.seed_commit[0]);
+	return 0;
+}
+
 static int history_make(struct db *db, void *arg)
 {
 	struct world *w = arg;
@@ -333,6 +368,7 @@ int main(void)
 	test_filters(db, &w);
 	test_releases(db);
 	assert(db_txn(db, blocks_make, &w) == 0);
+	assert(db_txn(db, layouts_make, &w) == 0);
 	assert(db_txn(db, removal_make, &w) == 0);
 	test_jobs(db, &w);
 	test_events(db, &w);

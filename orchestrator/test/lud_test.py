@@ -230,6 +230,45 @@ def test_host_made(world):
     assert flat not in world.peer.staged and 'E_V_THRESHOLD' in told and '--layout machine' in told, told
 
 
+def test_known_outside(world):
+    """Who knows a layout is told of the one that runs: after a crash that is one of the machine's own."""
+    world.prepare()
+
+    def told():
+        runs = next(g for g in world.json('history', 'ds')['generations'] if g['state'] == 'running')
+        return runs['layout'], runs['known_outside'], runs['made'], runs['commitment']
+
+    def status():
+        return next(s for s in world.json('status')['services'] if s['service']['name'] == 'ds')
+    hosted = world.json('update', 'ds')
+    assert told() == ('host', True, 0, '') and status()['known_outside'] and not status()['service']['commitment']
+    was = world.json('show', 'ds', str(hosted['generation']))
+    for n in (1, 2):
+        world.peer.crash('ds')
+        service = world.peer.services['ds']
+        # Nobody asks: lud hears of the fresh start, and asks itself.
+        world.until(lambda s=service, k=n: told() == ('machine', False, k, s['commitment'].hex()))
+        assert not status()['known_outside'] and status()['service']['commitment'] == service['commitment'].hex()
+    now = world.json('show', 'ds', str(hosted['generation']))
+    assert not now['base_address'] and not now['build_id'], now
+    for key in ('seed_commit', 'seed_sealed', 'envelope', 'payload_hash'):
+        assert now[key] == was[key] and now[key], key
+    text = world.luctl('show', 'ds', str(hosted['generation']))
+    assert f"generation {hosted['generation']}.2\n" in text and 'known outside: no' in text, text
+    assert f"{hosted['generation']}.2 " in world.luctl('history', 'ds')
+    assert f"{hosted['generation']}.2 " in world.luctl('status')
+    # One that the machine made crashes, too: the commitment of what was ordered stays beside the new one.
+    job = made(world, 'rerandomize', 'ds', '--layout', 'machine')
+    assert told()[2:] == (0, job['result']['commitment'])
+    world.peer.crash('ds')
+    world.until(lambda: told()[2] == 1)
+    now = world.json('show', 'ds', str(job['generation']))
+    assert now['seed_commit'] == job['result']['commitment'] != now['commitment'], now
+    # What ran before stays as it ran last.
+    past = {g['generation']: g for g in world.json('history', 'ds')['generations']}[hosted['generation']]
+    assert (past['made'], past['known_outside']) == (2, False), past
+
+
 def configured(world, text):
     """Has lud read its configuration, with this behind the section `update`."""
     with open(world.config, encoding='ascii') as f:
@@ -319,7 +358,7 @@ def test_machine_made_hindered(world):
     made(world, 'rerandomize', 'ds', '--layout', 'machine')
     world.peer.faults.update(forget=1, lose_event=2)
     job = made(world, 'rerandomize', 'ds', '--layout', 'machine')
-    assert not any(bytes.fromhex(world.json('show', 'ds', str(job['generation']))['seed_commit']))
+    assert world.json('show', 'ds', str(job['generation']))['seed_commit'] == world.peer.services['ds']['commitment'].hex()
     world.kill()
     for n, place in enumerate(('stage.begin', 'order.begin', 'run.begin')):
         world.start(stop_at=place)

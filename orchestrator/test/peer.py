@@ -258,6 +258,20 @@ class Peer:
         """The newest result once more, as an event of its own."""
         self._event(result=self.results[max(self.results)])
 
+    @staticmethod
+    def _made_afresh(service):
+        service.update(machine_made=True, made=service.get('made', 0) + 1, base_address=0, build_id=b'',
+                       commitment=os.urandom(64))
+
+    def crash(self, name):
+        """The service crashes and starts afresh, in a layout that the machine makes."""
+        with self.lock:
+            service = self.services[name]
+            self._made_afresh(service)
+            change = {'service': name, 'generation': service['generation']}
+            self._event(change={**change, 'kind': 'CHANGE_CRASHED'})
+            self._event(change={**change, 'kind': 'CHANGE_RESTARTED'})
+
     def _event(self, **body):
         self.seq += 1
         event = {'seq': self.seq, 'clock_ns': self.seq * 1000, **body}
@@ -538,19 +552,20 @@ class Peer:
             return {**result, 'outcome': 'OUTCOME_PREPARED', 'prepare_only': True}
         elif order.is_made():
             service.update(generation=order.generation, generation_epoch=order.epoch, release_id=order.release_id,
-                           base_address=0, build_id=b'', machine_made=not self._fault('not_made'))
+                           base_address=0, build_id=b'', machine_made=not self._fault('not_made'), made=0,
+                           commitment=os.urandom(64))
             if self._fault('other_release'):
                 service['release_id'] = bytes(64)
             return {**result, 'generation': order.generation, 'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7,
-                    'commitment': os.urandom(64)}
+                    'commitment': service['commitment']}
         else:
             payload = self.staged[variant.payload_hash][1]
             base, = struct.unpack_from('<Q', payload, BASE_AT)
             service.update(generation=order.generation, generation_epoch=order.epoch,
-                           release_id=variant.release_id, base_address=base, machine_made=False, made=0,
+                           release_id=variant.release_id, base_address=base, machine_made=False, made=0, commitment=b'',
                            build_id=bytes(payload[88:120]))
             if self._fault('crash'):
-                service.update(machine_made=True, made=1, base_address=0, build_id=b'')
+                self._made_afresh(service)
             if self._fault('other_generation'):
                 service['generation'] += 1
             if self._fault('other_build'):

@@ -160,6 +160,8 @@ struct rs_service {
 	char metric_names[RS_N_METRICS][RS_METRIC_NAME_LEN];
 	uint64_t metrics[RS_N_METRICS];
 	uint64_t n_made; /* layouts that RS made by itself in this generation: it is N.n_made */
+	uint8_t commitment
+	        [RS_HASH_LEN]; /* to the seed of the layout that runs; zero: made by the host */
 };
 
 struct rs_resources {

@@ -214,7 +214,7 @@ class Lab:
         place = () if now['machine_made'] else ('build_id', 'base_address')
         assert runs[0]['known_outside'] == (not now['machine_made']), runs[0]
         assert not now['machine_made'] or not (now['base_address'] or runs[0]['base_address']), (now, runs[0])
-        for key in ('generation', 'release_id', *place):
+        for key in ('generation', 'release_id', 'made', *place, *(('commitment',) if now['machine_made'] else ())):
             assert runs[0][key] == now[key], (key, runs[0], now)
         return now
 

@@ -32,6 +32,10 @@ def case_storm(world, rng):
         service = world.service(name)
         assert service['restarts'] >= times and service['endpoint'] == before[name], (before[name], service)
         assert service['state'] == 'running' and service['generation'] == 1, service
+        # It was booted in a layout of the host's, and runs in one that nobody outside knows.
+        now = world.check_truth(name)
+        assert now['machine_made'] and now['made'] and now['commitment'], now
+        assert not next(g for g in world.history(name) if g['state'] == 'running')['known_outside'], name
 
 
 def case_record(world, rng):

@@ -4,12 +4,40 @@
  */
 #include "orchestrator/control/view/view.h"
 
+#include <string.h>
+
 #include "host/base/file.h"
 
 /* Who made a layout: the words of the command line. */
 const char *view_layout(bool machine_made)
 {
 	return machine_made ? "machine" : "host";
+}
+
+/*
+ * Who made the layout that it ran last, and who knows it. A service that crashed runs one of the
+ * machine's own since then, whoever made the one that was ordered: that is still in the envelope, and
+ * lies nowhere any more.
+ */
+static void view_generation_layout(struct pool *pool, const struct generation_row *row,
+        const struct variant_row *variant, Control__Generation *view)
+{
+	static const uint8_t unknown[sizeof(row->made_commit)];
+	const uint8_t *commitment = row->made ? row->made_commit : variant->seed_commit;
+	bool machine_made = row->made || variant->machine_made;
+
+	view->layout = (char *)view_layout(machine_made);
+	view->known_outside = !machine_made;
+	view->made = row->made;
+	if (machine_made && memcmp(commitment, unknown, sizeof(unknown)) != 0) {
+		view->commitment = pool_bytes(pool, commitment, sizeof(unknown));
+	}
+	if (!machine_made) {
+		view->base_address = variant->base;
+	}
+	if (!machine_made && variant->payload_len) {
+		view->build_id = pool_bytes(pool, variant->build_id, sizeof(variant->build_id));
+	}
 }
 
 /*
@@ -29,16 +57,13 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	if (r) {
 		return err_fold(r);
 	}
-	view->layout = (char *)view_layout(variant.machine_made);
-	view->known_outside = !variant.machine_made;
-	view->base_address = variant.base;
+	view_generation_layout(pool, row, &variant, view);
 	view->payload_len = variant.payload_len;
 	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
 	if (with_seed) {
 		view->seed_sealed = pool_bytes(pool, variant.seed_sealed, variant.seed_sealed_size);
 	}
 	if (variant.payload_len) {
-		view->build_id = pool_bytes(pool, variant.build_id, sizeof(variant.build_id));
 		view->payload_hash =
 		        pool_bytes(pool, variant.payload_hash, sizeof(variant.payload_hash));
 	}

@@ -138,8 +138,12 @@ static void view_service(
 	}
 	if (store_generation_find(db, machine_row(visit->machine)->id, service->name,
 	            service->generation, &generation) == 0) {
-		view->layout_since = generation.committed_us / 1000000;
+		view->layout_since =
+		        service->made
+		                ? (as_of_usec - (int64_t)(service->uptime_ns / 1000)) / 1000000
+		                : generation.committed_us / 1000000;
 	}
+	view->known_outside = !service->machine_made;
 	err_forget();
 	visit->status->services[visit->status->n_services++] = view;
 }

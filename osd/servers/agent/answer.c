@@ -188,6 +188,7 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->uptime_ns = sys_clock_read() - service->started;
 	to->made = service->n_made;
 	to->machine_made = service->is_machine_made;
+	to->commitment = answer_given(arena, service->commitment, RS_HASH_LEN);
 	return to;
 }
 

@@ -110,6 +110,7 @@ static void check_secret(const char *name, uint64_t n_made)
 	CHECK_EQUAL(service.base, 0);
 	CHECK(memcmp(service.build_id, zeros, sizeof(service.build_id)) == 0);
 	CHECK(memcmp(service.payload, zeros, sizeof(service.payload)) == 0);
+	CHECK(memcmp(service.commitment, zeros, RS_HASH_LEN) != 0);
 }
 
 static void check_committed(const struct rs_result *result, uint64_t generation)
@@ -254,6 +255,7 @@ static void case_crash(enum assist_crash how, uint64_t n_made)
 	check_secret("assist", n_made);
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.generation, old.generation);
+	CHECK(memcmp(new.commitment, old.commitment, RS_HASH_LEN) != 0);
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
 }

@@ -205,6 +205,7 @@ static void case_genuine(void)
 	CHECK_EQUAL(assist_checksum(), checksum);
 	CHECK(rs_service("assist", &service));
 	CHECK(!service.is_machine_made);
+	CHECK(memcmp(service.commitment, (uint8_t[RS_HASH_LEN]){0}, RS_HASH_LEN) == 0);
 	CHECK_EQUAL(service.base, ((struct image_header *)proof.payload)->base);
 }
 

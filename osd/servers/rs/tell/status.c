@@ -7,7 +7,7 @@
  * payloads, and so has the right to control RS. Others get the same records without what gives a
  * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
  * addresses or quote the words of the service that failed. A layout that RS made itself is nobody's
- * business at all.
+ * business at all; of its seed everybody gets the commitment, which tells nothing of it.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -56,6 +56,7 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	kit_manifest_release_id(&binary->kit, record->release_id);
 	record->n_made = binary->n_made;
 	record->is_machine_made = binary_is_machine_made(binary);
+	memcpy(record->commitment, binary->layout.commitment, sizeof(record->commitment));
 	if (binary->image.header != NULL && !record->is_machine_made) {
 		record->base = binary->image.header->base;
 		memcpy(record->build_id, binary->image.header->build_id, sizeof(record->build_id));
