@@ -33,7 +33,7 @@ def component(service, variant=None, generation=0, state='', recipe=1):
                        generation, recipe if variant is not None else 0, 0)
 
 
-def kit_component(service, kit, generation, recipe=2):
+def kit_component(service, kit, generation, recipe=3):
     """One whose layout the machine makes, of the release with this kit manifest. recipe: LINK_RECIPE."""
     return struct.pack(COMPONENT, service.encode(), b'', hashlib.blake2b(kit).digest(), bytes(64), bytes(64),
                        generation, recipe, 0)

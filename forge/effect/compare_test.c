@@ -173,8 +173,11 @@ static void test_alone(void)
 	assert(c.known_mean == 100 && c.known_worst == 100 && c.worst_piece == 0);
 }
 
-/* Ten functions that the first one calls, each a call and a return. */
-static void test_several(uint32_t seed, bool is_same_layout)
+/*
+ * Ten functions that the first one calls, each a pop and a return: two gadgets each, and one where
+ * the first returns. In the layouts of these seeds no distance of a call adds another.
+ */
+static void test_several(uint32_t first, uint32_t second)
 {
 	struct flat_piece pieces[11] = {{.size = 51, .n_relocs = 10, .align_log2 = 4}};
 	struct flat_reloc relocs[10];
@@ -208,21 +211,21 @@ static void test_several(uint32_t seed, bool is_same_layout)
 	code[50] = 0xc3;
 	assert(flat_check(file, len, &kit) == FLAT_OK);
 	/* Of one seed with two bases: everything keeps its distance. */
-	side_make(&a, &kit, 1, UINT64_C(0x200000000));
-	side_make(&b, &kit, seed, UINT64_C(0x400000000));
+	side_make(&a, &kit, first, UINT64_C(0x200000000));
+	side_make(&b, &kit, second, UINT64_C(0x400000000));
 	const struct compare_side sides[2] = {a.side, b.side};
 
 	assert(compare_sides(&kit, sides, &c) == 0);
 	assert(c.pieces == 11 && c.unplaced == 0 && c.kept_address == 0 && c.returns == 10);
-	assert(c.returns_address == 0 && c.known_none == 0 && c.gadgets == 23);
-	if (is_same_layout) {
+	assert(c.returns_address == 0 && c.known_none == 0 && c.gadgets == 21);
+	if (first == second) {
 		assert(c.kept_base == 11 && c.kept_before == 10 && c.returns_base == 10);
 		assert(c.same_bytes == c.gadgets && fabs(c.known_mean - 100) < 1e-9);
 	} else {
 		assert(c.kept_base == 0 && c.kept_before == 0 && c.returns_base == 0);
 		/* In this pair no two moved equally far: each knows its own only. */
 		assert(fabs(c.known_mean - 100.0 / 11) < 1e-9);
-		assert(fabs(c.known_worst - 100.0 * 3 / 23) < 1e-9 && c.worst_piece == 0);
+		assert(fabs(c.known_worst - 100.0 * 2 / 21) < 1e-9 && c.worst_piece > 0);
 	}
 	side_fini(&a);
 	side_fini(&b);
@@ -234,7 +237,7 @@ int main(void)
 	test_gadgets();
 	test_locate();
 	test_alone();
-	test_several(1, true);
-	test_several(3, false);
+	test_several(6, 6);
+	test_several(6, 7);
 	return 0;
 }

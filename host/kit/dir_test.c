@@ -126,7 +126,7 @@ static void make(struct spoilt *s)
 	s->sample.kit.flat_len = sizeof(flat_good);
 	envelope_hash(&flat_good, sizeof(flat_good), s->sample.kit.flat_hash);
 	put_text("kit/names", "main\n");
-	put_text("kit/recipe", KIT_RECIPE_HEAD "recipe 2\n");
+	put_text("kit/recipe", KIT_RECIPE_HEAD "recipe 3\n");
 	finish(s);
 	sign(s);
 }

@@ -14,6 +14,7 @@ import time
 
 import peer
 
+RECIPE = 3  # of layouts: LINK_RECIPE of proto/image/link.h
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../../proto/py'))
 import wire  # noqa: E402
@@ -48,7 +49,7 @@ def kit_finish(kit, manifest):
 def flat_kit(service, code):
     """A flat kit of proto/image/flat.h: one piece of text, 16-byte aligned, nothing to relocate."""
     size = 96 + 8 + len(code)
-    header = struct.pack('<8sIIQ24s12I', b'SAMFLAT', 1, 96, size, service.encode(), 2, 1, 0, 0, 0, *[0] * 7)
+    header = struct.pack('<8sIIQ24s12I', b'SAMFLAT', 1, 96, size, service.encode(), RECIPE, 1, 0, 0, 0, *[0] * 7)
     return header + struct.pack('<IHBB', len(code), 0, 4, 0) + code
 
 
@@ -149,7 +150,7 @@ class World:
         state = b'state description %d' % counter
         flat = flat_kit(service, b'machine code %d' % counter)
         for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('service', b''),
-                              ('recipe', b'luforge kit 3\nrecipe 2\n')):
+                              ('recipe', b'luforge kit 3\nrecipe %d\n' % RECIPE)):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)
         kit_finish(path, kit_manifest(service, counter, state))

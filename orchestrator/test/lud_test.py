@@ -153,7 +153,7 @@ def test_machine_made(world):
     world.prepare(2)
     first, second = (made(world, 'rerandomize', 'ds', '--layout', 'machine') for _ in range(2))
     order = world.peer.orders[0]
-    assert order.is_made() and order.release_id == world.release_id(world.kits[0]) and order.recipe == 2
+    assert order.is_made() and order.release_id == world.release_id(world.kits[0]) and order.recipe == 3
     assert not world.peer.staged and not world.peer.n_begun, 'a machine was sent what it was booted with'
     assert not os.path.exists(world.state + '/variants')
     shown = [world.json('show', 'ds', str(job['generation'])) for job in (second, first)]
@@ -838,9 +838,9 @@ def test_unseal(world):
     keys = ['--keys', world.dir + '/keys']
     commit, sealed, release = (shown[name] for name in ('seed_commit', 'seed_sealed', 'release_id'))
     seed = world.luctl('keys', 'unseal', commit, sealed, release, *keys).strip()
-    assert hashlib.blake2b(b'samsara commit'.ljust(16, b'\0') + bytes.fromhex(release) + struct.pack('<II', 2, 0) +
+    assert hashlib.blake2b(b'samsara commit'.ljust(16, b'\0') + bytes.fromhex(release) + struct.pack('<II', 3, 0) +
                            bytes.fromhex(seed)).hexdigest() == commit
-    assert world.peer.orders[0].recipe == 2
+    assert world.peer.orders[0].recipe == 3
     other = hashlib.blake2b(b'other').hexdigest()
     world.luctl('keys', 'unseal', other, sealed, release, *keys, code=8)
     for wrong in ((other,), (release, '1')):

@@ -28,14 +28,14 @@ static const struct link_part {
         [LINK_DATA] = {FLAT_DATA, _FLAT_CLASS_N, FLAT_ZERO, IMAGE_PROT_READ | IMAGE_PROT_WRITE, 0},
 };
 
-/* How much a class grows at least, and the smallest limit of its pads. */
+/* A class grows by one part in `share`, or so much that it has `room` bytes. */
 static const struct link_pads {
-	uint32_t grow, min;
+	uint32_t share, room;
 } link_pads[_FLAT_CLASS_N] = {
-        [FLAT_TEXT] = {LINK_GROW_TEXT, LINK_PAD_MIN_TEXT},
-        [FLAT_CONST] = {LINK_GROW_CONST, LINK_PAD_MIN},
-        [FLAT_DATA] = {LINK_GROW_DATA, LINK_PAD_MIN},
-        [FLAT_ZERO] = {LINK_GROW_ZERO, LINK_PAD_MIN},
+        [FLAT_TEXT] = {LINK_PAD_SHARE_TEXT, LINK_ROOM_TEXT},
+        [FLAT_CONST] = {LINK_PAD_SHARE, LINK_ROOM_CONST},
+        [FLAT_DATA] = {LINK_PAD_SHARE, LINK_ROOM_DATA},
+        [FLAT_ZERO] = {LINK_PAD_SHARE, LINK_ROOM_ZERO},
 };
 
 /*
@@ -44,8 +44,8 @@ static const struct link_pads {
  */
 #define LINK_PADS_TOTAL                                                                            \
 	(2 * FLAT_MEMORY_MAX / LINK_PAD_SHARE +                                                    \
-	        2 * (LINK_GROW_TEXT + LINK_GROW_CONST + LINK_GROW_DATA + LINK_GROW_ZERO) +         \
-	        (FLAT_PIECES_MAX + _FLAT_CLASS_N) * (uint64_t)LINK_PAD_MIN_TEXT)
+	        2 * (LINK_ROOM_TEXT + LINK_ROOM_CONST + LINK_ROOM_DATA + LINK_ROOM_ZERO) +         \
+	        (FLAT_PIECES_MAX + _FLAT_CLASS_N) * (uint64_t)LINK_PAD_MIN)
 _Static_assert(FLAT_MEMORY_MAX + LINK_PADS_TOTAL + _LINK_SEGMENT_N * IMAGE_PAGE +
                                _LINK_SEGMENT_N * (uint64_t)LINK_GAP_PAGES * IMAGE_PAGE <=
                        IMAGE_WINDOW_MAX,
@@ -78,16 +78,32 @@ size_t link_scratch_size(const struct flat_view *kit)
 	       (LINK_DRAW_WORDS + _FLAT_CLASS_N) * sizeof(uint32_t);
 }
 
+/* Bytes of a class that its order spreads: a large piece moves others about, not itself. */
+static uint64_t link_class_spread(const struct flat_view *kit, enum flat_class class)
+{
+	uint64_t spread = 0;
+	uint32_t i;
+
+	for (i = kit->first[class]; i < kit->first[class + 1]; i++) {
+		const uint32_t size = kit->pieces[i].size;
+
+		spread += size < LINK_SPREAD_MAX ? size : LINK_SPREAD_MAX;
+	}
+	return spread;
+}
+
 uint32_t link_pad_limit(const struct flat_view *kit, enum flat_class class)
 {
-	uint64_t grow = kit->memory[class] / LINK_PAD_SHARE, limit;
+	const struct link_pads *pads = &link_pads[class];
+	const uint64_t spread = link_class_spread(kit, class);
+	uint64_t grow = kit->memory[class] / pads->share, limit;
 
-	if (grow < link_pads[class].grow) {
-		grow = link_pads[class].grow;
+	if (grow + spread < pads->room) {
+		grow = pads->room - spread;
 	}
 	limit = 2 * grow / (link_class_pieces(kit, class) + UINT64_C(1));
-	if (limit < link_pads[class].min) {
-		limit = link_pads[class].min;
+	if (limit < LINK_PAD_MIN) {
+		limit = LINK_PAD_MIN;
 	}
 	return limit < LINK_PAD_MAX ? (uint32_t)limit : LINK_PAD_MAX;
 }

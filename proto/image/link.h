@@ -18,8 +18,8 @@
  * empty class has no pad.
  *
  * A pad has 1 to link_pad_limit() bytes: at least one, so that one past the end of a piece is
- * never the next, and so many that the class grows by about a sixth, and a small one by
- * enough that pieces of up to 32 bytes' alignment keep ten bits of distance from each other.
+ * never the next, and so many that pieces of up to 32 bytes' alignment keep ten bits of distance
+ * from each other. Most of that comes from their order; pads make up what a small class lacks.
  *
  * A variant is a pure function of (kit, seed, release id): the same bytes on every host and in
  * every machine. The linker allocates nothing, calls nothing but memcpy(), memset() and the seam
@@ -35,21 +35,22 @@
 #include "proto/image/flat.h"
 #include "proto/image/image.h"
 
-/* Rises whenever the same seed would give another layout. 1 was lld's. */
-#define LINK_RECIPE 2u
+/* Rises whenever the same seed would give another layout. 1 was lld's, 2 had wider pads. */
+#define LINK_RECIPE 3u
 #define LINK_SEED_SIZE 32u
 #define LINK_RELEASE_SIZE 64u
 /* Gaps lie in [0, LINK_GAP_PAGES): three of them and the segments fill the window. */
 #define LINK_GAP_PAGES (1u << 17)
 /* Pads, in bytes: see link_pad_limit(). All of these are part of the recipe. */
-#define LINK_PAD_SHARE 6u /* a class grows by one part in so many */
-#define LINK_PAD_MAX 16384u
-#define LINK_PAD_MIN_TEXT 64u /* limits are at least these */
-#define LINK_PAD_MIN 32u
-#define LINK_GROW_TEXT 6144u /* a class grows at least by about these */
-#define LINK_GROW_CONST 20480u
-#define LINK_GROW_DATA 13312u /* data and zeroed pieces share a segment */
-#define LINK_GROW_ZERO 10240u
+#define LINK_PAD_SHARE 6u /* a class grows by one part in so many, */
+#define LINK_PAD_SHARE_TEXT 16u
+#define LINK_ROOM_TEXT 14336u /* or until this is what its pieces are spread over */
+#define LINK_ROOM_CONST 23552u
+#define LINK_ROOM_DATA 13312u
+#define LINK_ROOM_ZERO 14336u
+#define LINK_SPREAD_MAX 1024u /* of one piece, in that sum */
+#define LINK_PAD_MIN 32u      /* limits are at least this, */
+#define LINK_PAD_MAX 16384u   /* and at most this */
 
 enum link_segment { LINK_TEXT, LINK_CONST, LINK_DATA, _LINK_SEGMENT_N };
 
@@ -94,9 +95,10 @@ size_t link_scratch_size(const struct flat_view *kit);
 /*
  * A pad of this class has 1 to so many bytes:
  *
- *   2 * max(bytes of the class / LINK_PAD_SHARE, LINK_GROW_x) / (pieces + 1)
+ *   2 * max(bytes of the class / LINK_PAD_SHARE, LINK_ROOM_x - spread) / (pieces + 1)
  *
- * at least LINK_PAD_MIN_TEXT or LINK_PAD_MIN, at most LINK_PAD_MAX. A property of the kit.
+ * at least LINK_PAD_MIN, at most LINK_PAD_MAX. The spread is the sum of the pieces' sizes, each
+ * counted with at most LINK_SPREAD_MAX. A property of the kit; it walks its pieces.
  */
 uint32_t link_pad_limit(const struct flat_view *kit, enum flat_class class);
 

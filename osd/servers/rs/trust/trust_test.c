@@ -368,7 +368,7 @@ static void test_components(void)
 	memcpy(s.order.component[0].service, "ds\0", 3);
 	assert(show_order() == E_V_SERVICE);
 	sample_of(ENVELOPE_OF_ORDER, 5);
-	s.order.component[0].recipe = 2;
+	s.order.component[0].recipe = LINK_RECIPE;
 	assert(show_order() == E_V_RELEASE);
 	sample_of(ENVELOPE_OF_ORDER, 5);
 	s.order.component[0].release_id[63] ^= 1;
