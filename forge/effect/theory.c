@@ -6,25 +6,15 @@
  *   one class         the number of pieces between the two (each order is equally likely), and so
  *                     many sizes and pads: a normal distribution for each number
  *   data and zero     how far each lies from the border between them: two even distributions
- *   the machine's     the places that RS draws from (osd/servers/rs/memory/span.c: steps of 2 MiB
- *                     and a page in them; life/instance.c: 16-byte steps of the stack pointer),
- *                     and the heap's pages (osd/lib/heap/page.c: one in a chunk of 2 MiB).
- *                     Frames of one stack keep their distance, and the gate page is one address:
- *                     given themselves, they have nothing left
- *
- * The machine's numbers stand here a second time: nothing of osd may be included, and none of
- * them decides anything on this side.
+ *   the machine's     the places that RS draws spans from, the steps of the first stack pointer, and
+ *                     the heap's pages: one in a chunk (proto/image/place.h). Frames of one stack
+ *                     keep their distance, and the gate page is one address: given themselves,
+ *                     they have nothing left
  */
 #include <math.h>
 
 #include "forge/effect/entropy.h"
-
-/* Pages that RS draws from, of the user half above 4 GiB, with its guards. */
-#define THEORY_SPAN_STEP (UINT64_C(2) << 20)
-#define THEORY_SPAN_ROOM ((UINT64_C(1) << 47) - (UINT64_C(1) << 32) - 3 * THEORY_SPAN_STEP)
-#define THEORY_SPAN_PAGES 512.0
-#define THEORY_STACK_STEPS 128.0
-#define THEORY_CHUNK_PAGES 504.0 /* of 512; the rest are its directory */
+#include "proto/image/place.h"
 
 /* Terms of the mixture below that are smaller than exp(-this) are nothing. */
 #define THEORY_EXPONENT 40.0
@@ -130,8 +120,9 @@ static double theory_gaps(const struct flat_view *kit)
 /* Places for so many bytes, in pages. */
 static double theory_span(uint64_t bytes)
 {
-	return log2(
-	        (double)((THEORY_SPAN_ROOM - bytes) / THEORY_SPAN_STEP + 1) * THEORY_SPAN_PAGES);
+	const uint64_t room = PLACE_END - PLACE_LOW - PLACE_MARGIN;
+
+	return log2((double)((room - bytes) / PLACE_STEP + 1) * (PLACE_STEP / IMAGE_PAGE));
 }
 
 static double theory_machine(const struct entropy_room *room, enum entropy_class of)
@@ -140,7 +131,7 @@ static double theory_machine(const struct entropy_room *room, enum entropy_class
 	case ENTROPY_HEAP:
 		return theory_span(room->heap_limit);
 	case ENTROPY_STACK:
-		return theory_span(room->stack_size) + log2(THEORY_STACK_STEPS);
+		return theory_span(room->stack_size) + log2(PLACE_STACK_SPREAD / PLACE_STACK_ALIGN);
 	case ENTROPY_TEXT:
 	case ENTROPY_CONST:
 	case ENTROPY_DATA:
@@ -158,7 +149,7 @@ double entropy_theory(const struct flat_view *kit, const struct entropy_room *ro
 	const enum flat_class b = (enum flat_class)of, a = (enum flat_class)given;
 
 	if (of == given && of > ENTROPY_ZERO) {
-		return of == ENTROPY_HEAP ? log2(THEORY_CHUNK_PAGES) : 0;
+		return of == ENTROPY_HEAP ? log2(PLACE_CHUNK_PAGES - PLACE_CHUNK_DIRECTORY) : 0;
 	}
 	if (of > ENTROPY_ZERO) {
 		return theory_machine(room, of);

@@ -29,16 +29,17 @@
 #include "osd/servers/rs/memory/memory.h"
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/memory/span.h"
+#include "proto/image/place.h"
 
 /* Draws of SPAN_TRIES places each; a space is so empty that the first one nearly always fits. */
 #define INSTANCE_DRAWS 16
 #define INSTANCE_STACK_MIN (4 * PAGE_SIZE)
 /* The stack pointer is a multiple of this at the entry, as the ABI of x86-64 asks. */
-#define INSTANCE_STACK_ALIGN 16
+#define INSTANCE_STACK_ALIGN PLACE_STACK_ALIGN
 /*
  * Random distance of the first stack pointer from the end of the stack, in steps of the alignment.
  */
-#define INSTANCE_STACK_STEPS (PAGE_SIZE / 2 / INSTANCE_STACK_ALIGN)
+#define INSTANCE_STACK_STEPS (PLACE_STACK_SPREAD / INSTANCE_STACK_ALIGN)
 #define INSTANCE_START_VERSION 1
 /* What the pairing of two descriptions may take for each of their entries, and besides. */
 #define INSTANCE_SCRATCH_ENTRY 64

@@ -15,8 +15,7 @@ void span_set_init(struct span_set *set)
 /* The page inside the first SPAN_ALIGN is drawn with the top 9 bits of a word. */
 #define SPAN_PAGE_SHIFT (64 - 9)
 _Static_assert(SPAN_ALIGN / PAGE_SIZE == UINT64_C(1) << (64 - SPAN_PAGE_SHIFT), "a page of a span");
-/* Guards on both sides, and room to move the start to any page. */
-#define SPAN_MARGIN (3 * SPAN_ALIGN)
+#define SPAN_MARGIN PLACE_MARGIN
 
 static vaddr_t span_down(vaddr_t va)
 {

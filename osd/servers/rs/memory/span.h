@@ -6,12 +6,11 @@
  * caller brings the random words.
  */
 #include "osd/abi/types.h"
+#include "proto/image/place.h"
 
-#define SPAN_ALIGN (UINT64_C(2) << 20)
-/* Nothing is drawn below 4 GiB, so an address that was cut to 32 bits hits none of it. */
-#define SPAN_LOW (UINT64_C(1) << 32)
-/* End of the user half. */
-#define SPAN_END (UINT64_C(1) << 47)
+#define SPAN_ALIGN PLACE_STEP
+#define SPAN_LOW PLACE_LOW
+#define SPAN_END PLACE_END
 /* Regions of an old instance (RS_N_REGIONS at most) and what the new one draws. */
 #define SPAN_SET_MAX 192
 #define SPAN_TRIES 8
