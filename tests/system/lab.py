@@ -134,6 +134,11 @@ class Lab:
             raise Failed(f'luctl {" ".join(args)}: exit {run.returncode}: {run.stderr.strip()}')
         return answer
 
+    def luctl_begin(self, *args):
+        """luctl at work, for a test that does something meanwhile."""
+        return subprocess.Popen([self.program('ctl', 'luctl'), *args, '--socket', self.socket], text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
     def lud_launch(self, program=None, env=None):
         """Start lud and do not wait for it."""
         self.lud = subprocess.Popen(
@@ -156,6 +161,10 @@ class Lab:
     def lud_has_died(self):
         """Wait for a lud that ends itself; true if it was by SIGKILL."""
         return self.lud.wait(DEADLINE) == -signal.SIGKILL
+
+    def lud_is_halted(self):
+        with open(f'/proc/{self.lud.pid}/stat', encoding='ascii') as f:
+            return f.read().rsplit(') ', 1)[1][0] == 'T'
 
     def start(self, env=None):
         """Everything from nothing to a machine whose services are up."""

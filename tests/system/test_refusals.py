@@ -6,6 +6,7 @@ The bad envelopes go straight to the machine, while lud has let go of it; the re
 """
 import hashlib
 import os
+import signal
 import time
 
 import cases
@@ -230,10 +231,10 @@ def case_damaged_file(world, rng):
     """A bit of the forged payload changes on the disk before it is staged."""
     before = world.check_truth('ds')
     world.lud_stop()
-    world.lud_start('lud_test', {'SAMSARA_DIE_AT': 'stage.begin'})
+    world.lud_start('lud_test', {'SAMSARA_STOP_AT': 'stage.begin'})
     world.settled('ds')
-    world.luctl('update', 'ds', '--release', before['release_id'][:16])
-    assert world.lud_has_died()
+    asker = world.luctl_begin('update', 'ds', '--release', before['release_id'][:16], '--layout', 'host')
+    lab.until('lud to halt', lab.DEADLINE, world.lud_is_halted)
     path, = world.record('SELECT path FROM variants ORDER BY id DESC LIMIT 1')[0]
     with open(path, 'r+b') as f:
         at = rng.randrange(os.path.getsize(path))
@@ -241,7 +242,8 @@ def case_damaged_file(world, rng):
         byte = f.read(1)[0] ^ 1 << rng.randrange(8)
         f.seek(at)
         f.write(bytes([byte]))
-    world.lud_start()
+    world.lud.send_signal(signal.SIGCONT)
+    asker.communicate(timeout=lab.DEADLINE)
     unchanged(before, world.check_truth('ds'))
     newest = world.history('ds')[0]
     assert newest['state'] != 'running' and newest['job']['cause']['name'] == 'E_V_HASH', newest

@@ -6,7 +6,6 @@ lud_test is lud with places where SAMSARA_STOP_AT=STEP.PHASE halts it once (orch
 """
 import os
 import signal
-import subprocess
 
 import cases
 import lab
@@ -17,20 +16,14 @@ POINTS = ['stage.chunk', 'run.sent']
 MORE_POINTS = ['forge.did', 'stage.begin', 'run.accepted', 'confirm.begin']
 
 
-def lud_is_halted(world):
-    with open(f'/proc/{world.lud.pid}/stat') as f:
-        return f.read().rsplit(') ', 1)[1][0] == 'T'
-
-
 def halt_at(world, point, *command):
     """Halt the machine when a job comes to this point, until it is shown as silent; what luctl told of the job."""
     world.lud_stop()
     world.lud_start('lud_test', {'SAMSARA_STOP_AT': point})
     if command[0] != 'machine':
         world.settled()
-    asker = subprocess.Popen([world.program('ctl', 'luctl'), *command, '--socket', world.socket], text=True,
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    lab.until('lud to halt', lab.DEADLINE, lambda: lud_is_halted(world))
+    asker = world.luctl_begin(*command)
+    lab.until('lud to halt', lab.DEADLINE, world.lud_is_halted)
     os.kill(world.qemu_pid(), signal.SIGSTOP)
     try:
         world.lud.send_signal(signal.SIGCONT)
