@@ -23,7 +23,7 @@ def parts(envelope):
     return found
 
 
-def component(service, variant=None, generation=0, state='', recipe=1):
+def component(service, variant=None, generation=0, state='', recipe=2):
     """One component of an order; variant: its envelope."""
     release = commitment = bytes(64)
     if variant is not None:

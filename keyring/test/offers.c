@@ -9,22 +9,25 @@
  * statement. Each line of the list is one record of OUT (struct offer, osd/suites/update/priv.h), in
  * this order:
  *
- *	NAME BLOB SERVICE KIT-MANIFEST STATE PAYLOAD GENERATION EXPECTED FLAW
+ *	NAME BLOB SERVICE KIT SEED PAYLOAD GENERATION EXPECTED FLAW
  *
  * FLAW is `none` or what is to be wrong with the envelope. Good kits are signed with their release
- * number raised by RELEASE_RAISE, so that a floor can lie below them.
+ * number raised by RELEASE_RAISE, so that a floor can lie below them. That makes them other releases, and
+ * a layout depends on its release: so PAYLOAD is linked here, of KIT and SEED (hexadecimal digits).
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "keyring/priv.h"
 #include "proto/envelope/envelope.h"
 #include "proto/envelope/envelope_crypto.h"
-#include "proto/image/image.h"
+#include "proto/envelope/seed.h"
+#include "proto/image/link.h"
 
 #define RECORD_SIZE 4096
-#define ENVELOPE_ROOM 3872
+#define ENVELOPE_ROOM 3840
 #define STATEMENT_FLOOR 6 /* of assist: above that of the boot image, below its kits' */
 #define KIT_FLOOR 7
 #define RELEASE_RAISE 10
@@ -41,6 +44,7 @@ struct record {
 	int32_t expected;
 	uint8_t payload[64], description[64];
 	uint64_t generation;
+	uint8_t seed[SEED_SIZE];
 	uint8_t envelope[ENVELOPE_ROOM];
 };
 _Static_assert(sizeof(struct record) == RECORD_SIZE, "as the suite reads it");
@@ -64,14 +68,15 @@ struct keys {
 };
 
 struct line {
-	char name[32], blob[24], service[24], kit[256], state[256], payload[256], flaw[32];
+	char name[32], blob[24], service[24], kit[256], seed[2 * SEED_SIZE + 1], payload[256];
+	char flaw[32];
 	unsigned long long generation;
 	int expected;
 };
 
 static uint64_t now;
 static struct keys keys;
-static struct bytes kit_file, state_file, payload_file;
+static struct bytes kit_file, state_file, flat_file, payload;
 
 static _Noreturn void die(const char *what, const char *which)
 {
@@ -79,10 +84,13 @@ static _Noreturn void die(const char *what, const char *which)
 	exit(1);
 }
 
-static void read_file(const char *path, struct bytes *ret)
+static void read_file(const char *kit, const char *name, struct bytes *ret)
 {
-	FILE *f = fopen(path, "rb");
+	char path[512];
+	FILE *f;
 
+	snprintf(path, sizeof(path), "%s/%s", kit, name);
+	f = fopen(path, "rb");
 	if (f == NULL) {
 		die(path, strerror(errno));
 	}
@@ -150,26 +158,53 @@ static size_t sign_as(const struct keyring_key *key, enum envelope_part_kind kin
 	return sign_part(&disguised, kind, manifest, len, ret_part);
 }
 
-static void make_kit(const struct line *line, struct kit_manifest *kit)
+/* The payload of a release's layout, for the record and in its file. */
+static void make_payload(
+        const struct line *line, const struct kit_manifest *kit, const uint8_t seed[SEED_SIZE])
+{
+	static _Alignas(8) uint8_t scratch[FILE_MAX];
+	uint8_t release_id[64];
+	const struct link_request request = {.seed = seed, .release_id = release_id};
+	struct link_layout layout;
+	struct flat_view flat;
+	FILE *f;
+
+	kit_manifest_release_id(kit, release_id);
+	if (flat_check(flat_file.bytes, flat_file.len, &flat) != FLAT_OK ||
+	        link_place(&flat, &request, scratch, sizeof(scratch), &layout) != LINK_OK ||
+	        layout.payload_size > sizeof(payload.bytes) ||
+	        link_payload_write(&flat, &layout, payload.bytes) != LINK_OK) {
+		die("cannot be linked", line->kit);
+	}
+	payload.len = layout.payload_size;
+	f = fopen(line->payload, "wb");
+	if (f == NULL || fwrite(payload.bytes, 1, payload.len, f) != payload.len ||
+	        fclose(f) != 0) {
+		die(line->payload, strerror(errno));
+	}
+}
+
+/* With its flaws, if the kit is what is wrong. */
+static void make_kit(const struct line *line, bool with_flaws, struct kit_manifest *kit)
 {
 	if (kit_file.len != sizeof(*kit)) {
 		die("not a kit manifest", line->kit);
 	}
 	memcpy(kit, kit_file.bytes, sizeof(*kit));
 	kit->issued = now;
-	if (!is_flaw(line, "floor")) {
+	if (!with_flaws || !is_flaw(line, "floor")) {
 		kit->counter += RELEASE_RAISE;
 		kit->floor = KIT_FLOOR;
 	}
 	kit->state_len = state_file.len;
 	envelope_hash(state_file.bytes, state_file.len, kit->state_hash);
-	if (is_flaw(line, "description")) {
+	if (with_flaws && is_flaw(line, "description")) {
 		kit->state_hash[5] ^= 1;
 	}
 }
 
-static void make_variant(
-        const struct line *line, const struct kit_manifest *kit, struct variant_manifest *variant)
+static void make_variant(const uint8_t seed[SEED_SIZE], const struct kit_manifest *kit,
+        struct variant_manifest *variant)
 {
 	memset(variant, 0, sizeof(*variant));
 	memcpy(variant->magic, VARIANT_MAGIC, sizeof(variant->magic));
@@ -182,9 +217,10 @@ static void make_variant(
 	kit_manifest_release_id(kit, variant->release_id);
 	variant->issued = now + 60;
 	variant->expires = now + 7 * DAY_SEC;
-	envelope_hash(payload_file.bytes, payload_file.len, variant->payload_hash);
-	variant->payload_len = payload_file.len;
-	variant->recipe = 1;
+	envelope_hash(payload.bytes, payload.len, variant->payload_hash);
+	variant->payload_len = payload.len;
+	variant->recipe = LINK_RECIPE;
+	envelope_seed_commit(variant->release_id, LINK_RECIPE, seed, variant->seed_commit);
 }
 
 static void spoil_variant(const struct line *line, struct variant_manifest *variant)
@@ -222,7 +258,8 @@ static size_t make_other_root(uint8_t *ret_part)
 	return sign_part(keys.root_key, ENVELOPE_ROOT, &root, sizeof(root), ret_part);
 }
 
-static size_t make_envelope(const struct line *line, uint8_t *ret_envelope)
+static size_t make_envelope(
+        const struct line *line, const uint8_t seed[SEED_SIZE], uint8_t *ret_envelope)
 {
 	static _Alignas(8) uint8_t root_part[4096], kit_part[4096], variant_part[4096];
 	struct kit_manifest kit;
@@ -235,8 +272,8 @@ static size_t make_envelope(const struct line *line, uint8_t *ret_envelope)
 		parts[0] = root_part;
 		sizes[0] = make_other_root(root_part);
 	}
-	make_kit(line, &kit);
-	make_variant(line, &kit, &variant);
+	make_kit(line, true, &kit);
+	make_variant(seed, &kit, &variant);
 	spoil_variant(line, &variant);
 	sizes[1] = sign_part(keys.release, ENVELOPE_KIT, &kit, sizeof(kit), kit_part);
 	sizes[2] = sign_as(is_flaw(line, "key")    ? keys.foreign
@@ -260,18 +297,27 @@ static size_t make_envelope(const struct line *line, uint8_t *ret_envelope)
 
 static void make_record(const struct line *line, struct record *record)
 {
+	struct kit_manifest kit;
+
 	memset(record, 0, sizeof(*record));
-	read_file(line->kit, &kit_file);
-	read_file(line->state, &state_file);
-	read_file(line->payload, &payload_file);
+	read_file(line->kit, "manifest", &kit_file);
+	read_file(line->kit, "state", &state_file);
+	read_file(line->kit, "flat", &flat_file);
+	for (size_t i = 0; i < SEED_SIZE; i++) {
+		if (sscanf(line->seed + 2 * i, "%2hhx", &record->seed[i]) != 1) {
+			die("not a seed", line->seed);
+		}
+	}
+	make_kit(line, false, &kit);
+	make_payload(line, &kit, record->seed);
 	snprintf(record->name, sizeof(record->name), "%s", line->name);
 	snprintf(record->blob, sizeof(record->blob), "%s", line->blob);
 	snprintf(record->service, sizeof(record->service), "%s", line->service);
 	record->expected = line->expected;
 	record->generation = line->generation;
-	envelope_hash(payload_file.bytes, payload_file.len, record->payload);
+	envelope_hash(payload.bytes, payload.len, record->payload);
 	envelope_hash(state_file.bytes, state_file.len, record->description);
-	record->envelope_bytes = (uint32_t)make_envelope(line, record->envelope);
+	record->envelope_bytes = (uint32_t)make_envelope(line, record->seed, record->envelope);
 }
 
 static size_t make_statement(uint8_t *ret_envelope, size_t cap)
@@ -354,8 +400,8 @@ int main(int argc, char **argv)
 	if (out == NULL) {
 		die(argv[3], strerror(errno));
 	}
-	while (scanf("%31s %23s %23s %255s %255s %255s %llu %d %31s", line.name, line.blob,
-	               line.service, line.kit, line.state, line.payload, &line.generation,
+	while (scanf("%31s %23s %23s %255s %64s %255s %llu %d %31s", line.name, line.blob,
+	               line.service, line.kit, line.seed, line.payload, &line.generation,
 	               &line.expected, line.flaw) == 9) {
 		make_record(&line, &record);
 		if (fwrite(&record, sizeof(record), 1, out) != 1) {

@@ -372,10 +372,10 @@ class Client:
                                               'data': content[at:at + chunk]})
         return progress
 
-    def admit(self, envelope, *contents):
-        """Show a variant and stage what it waits for out of the contents; returns its hash."""
+    def admit(self, envelope, *contents, seed=b''):
+        """Show a variant, with its seed, and stage what it waits for out of the contents; returns its hash."""
         by_digest = {hashlib.blake2b(content).digest(): content for content in contents}
-        admitted = self.call(admit={'envelope': envelope})
+        admitted = self.call(admit={'envelope': envelope, **({'seed': seed} if seed else {})})
         for blob in admitted.get('blobs', []):
             if not blob.get('complete') and blob['hash'] in by_digest:
                 self.stage(by_digest[blob['hash']], blob['hash'])

@@ -19,7 +19,9 @@ SERVICES = (*services.machine(), 'load')
 LOAD_KEYS, LOAD_BYTES = 364, 144
 CONNECT_SECONDS = 20
 # osd/suites/update/priv.h, struct offer.
-OFFER, OFFER_BYTES, OFFER_ENVELOPE = 4096, 80, 224
+OFFER, OFFER_BYTES, OFFER_SEED, OFFER_ENVELOPE = 4096, 80, 224, 256
+# When the machine starts: release ids depend on it, and so do layouts.
+NOW = 1800000000
 
 
 def slurp(path):
@@ -28,12 +30,13 @@ def slurp(path):
 
 
 class World:
-    """Everything made before the machine starts. DS can be updated between two layouts."""
+    """Everything made before the machine starts. DS can be updated from one of its layouts to the next."""
 
-    def __init__(self, build, work, seed=0):
-        self.build, self.work, self.now, self.seed = build, work, int(time.time()), seed
-        self.payloads = [self.variant('ds', 'ds-%d' % i) for i in range(2)]
-        self.envelopes = self.sign()
+    def __init__(self, build, work, seed=0, layouts=2):
+        self.build, self.work, self.now, self.seed = build, work, NOW, seed
+        self.payloads = [self.path('ds-%d.payload' % i) for i in range(layouts)]
+        self.seeds, self.envelopes = [], []
+        self.sign()
         self.image = self.boot()
 
     def path(self, name):
@@ -53,16 +56,17 @@ class World:
         return out
 
     def sign(self):
-        """The envelopes of both variants; keys and a starting statement are made on the way."""
-        kit = self.kit('ds')
-        lines = ['x%d x ds %s/manifest %s/state %s 1 0 none' % (i, kit, kit, payload)
+        """Variants and their envelopes; keys and a starting statement are made on the way."""
+        lines = ['x%d x ds %s %064x %s 1 0 none' % (i, self.kit('ds'), self.seed + 1 + i, payload)
                  for i, payload in enumerate(self.payloads)]
+        self.seed += len(lines)
         subprocess.run([os.path.join(self.build, 'keyring', 'update_offers'), self.path('keys'),
                         str(self.now), self.path('offers')], input='\n'.join(lines), text=True, check=True)
         records = slurp(self.path('offers'))
-        offers = [records[OFFER * i:OFFER * (i + 1)] for i in range(len(lines))]
-        return [offer[OFFER_ENVELOPE:OFFER_ENVELOPE + struct.unpack_from('<I', offer, OFFER_BYTES)[0]]
-                for offer in offers]
+        for offer in (records[OFFER * i:OFFER * (i + 1)] for i in range(len(lines))):
+            size, = struct.unpack_from('<I', offer, OFFER_BYTES)
+            self.envelopes.append(offer[OFFER_ENVELOPE:OFFER_ENVELOPE + size])
+            self.seeds.append(offer[OFFER_SEED:OFFER_ENVELOPE])
 
     def boot(self):
         lines = ['machine_id ' + bytes(range(16)).hex(), 'random_seed ' + '%064x' % self.seed,
@@ -140,7 +144,7 @@ class Machine:
         """The next update of DS; its result. Staged before, as lud does it."""
         i = self.n_updates % len(self.payloads)
         envelope = self.world.envelopes[i]
-        self.client.admit(envelope, self.payloads[i], self.state)
+        self.client.admit(envelope, self.payloads[i], self.state, seed=self.world.seeds[i])
         return self.order(orders.component('ds', envelope, 2 + self.n_updates))
 
     def move(self):

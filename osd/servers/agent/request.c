@@ -309,7 +309,7 @@ static void request_admit(struct request *r)
 	to->blobs = wire_arena_alloc(r->arena, n_blobs * sizeof(to->blobs[0]));
 	for (uint32_t i = 0; to->blobs != NULL && i < n_blobs; i++) {
 		if (admitted->blobs[i].total == 0) {
-			continue; /* a kit alone has no payload */
+			continue; /* a kit alone has no payload; nor is a kit wanted everywhere */
 		}
 		to->blobs[to->n_blobs] = request_entry(r, &admitted->blobs[i]);
 		to->n_blobs += to->blobs[to->n_blobs] != NULL;

@@ -1,6 +1,7 @@
 /*
- * Layouts that the host made, in a machine that has them proved (`kits=checked`). The suite is the
- * host: it has the linker and the genuine keys, and changes what it signs.
+ * Layouts that the host made, in a machine that has them proved (no word `kits`), and in one that
+ * cannot (`kits=none`). The suite is the host: it has the linker and the genuine keys, and changes
+ * what it signs.
  */
 #include "osd/suites/update/order.h"
 #include "osd/suites/update/priv.h"
@@ -24,6 +25,7 @@ static struct proof {
 	struct variant_manifest variant;
 	uint8_t seed[RS_SEED_LEN];
 	uint64_t n_bytes;
+	struct rs_admitted admitted; /* what RS said last */
 	_Alignas(8) uint8_t flat[FLAT_MAX], scratch[FLAT_MAX], payload[PAYLOAD_MAX];
 } proof;
 
@@ -104,12 +106,15 @@ static err_t proof_admit(const uint8_t *seed)
 	uint32_t n = order_seal_variant(&proof.kit, &proof.variant, bytes);
 	uint32_t n_seed = seed != NULL ? RS_SEED_LEN : 0;
 	struct rs_reply reply;
+	err_t err;
 
 	if (seed != NULL) {
 		memcpy(bytes + n, seed, RS_SEED_LEN);
 	}
-	return rs_ask_with(RS_ADMIT, bytes, n + n_seed, GRANT_READ | GRANT_WRITE,
+	err = rs_ask_with(RS_ADMIT, bytes, n + n_seed, GRANT_READ | GRANT_WRITE,
 	        (struct rs_request){.argument = n_seed}, &reply);
+	memcpy(&proof.admitted, bytes, sizeof(proof.admitted));
+	return err;
 }
 
 static void proof_stage(void)
@@ -229,6 +234,8 @@ void cases_no_kits(void)
 	proof_link("assist-r2");
 	proof_sign();
 	CHECK_EQUAL(proof_admit(proof.seed), E_OK);
+	CHECK_EQUAL(proof.admitted.blobs[0].total, proof.n_bytes);
+	CHECK_EQUAL(proof.admitted.blobs[2].total, 0);
 	proof_stage();
 	stage_kit("assist-r2", &proof.kit);
 	CHECK_EQUAL(proof_order(ORDER_UPDATE, FIRST_GENERATION), E_V_THRESHOLD);

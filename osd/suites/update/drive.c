@@ -201,9 +201,11 @@ static void stage_part(const char *blob, enum hook_part part, const uint8_t hash
 void stage_offer(const struct offer *offer)
 {
 	struct offer copy = *offer; /* the record is read again underneath */
+	struct kit_manifest kit = kit_of(copy.blob);
 
 	stage_part(copy.blob, HOOK_PAYLOAD, copy.payload);
 	stage_part(copy.blob, HOOK_STATE, copy.description);
+	stage_part(copy.blob, HOOK_FLAT, kit.flat_hash);
 }
 
 void stage_kit(const char *blob, const struct kit_manifest *kit)

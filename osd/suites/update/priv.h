@@ -15,7 +15,7 @@
 #define HANG_NOTICED (500 * NSEC_MSEC)
 
 /* One record of the blob "offers"; written by tests/update/run. */
-#define OFFER_ENVELOPE_MAX 3872
+#define OFFER_ENVELOPE_MAX 3840
 struct offer {
 	char name[32];
 	char blob[SERVICE_NAME_LEN]; /* boot entry with payload and description */
@@ -24,6 +24,7 @@ struct offer {
 	int32_t expected; /* error that RS answers with */
 	uint8_t payload[RS_HASH_LEN], description[RS_HASH_LEN];
 	uint64_t generation; /* to be ordered */
+	uint8_t seed[RS_SEED_LEN];
 	uint8_t envelope[OFFER_ENVELOPE_MAX];
 };
 _Static_assert(sizeof(struct offer) == 4096, "a record as the runner writes it");
@@ -57,7 +58,7 @@ err_t stage_append(const uint8_t hash[RS_HASH_LEN], uint64_t offset, const void 
         uint64_t *ret_held);
 err_t stage_begin(const uint8_t hash[RS_HASH_LEN], uint64_t total, uint64_t *ret_held);
 err_t stage_drop(const uint8_t hash[RS_HASH_LEN]);
-/* Stage payload and description of an offer, unless they are staged. */
+/* Stage what an offer and its kit name, unless it is staged. */
 void stage_offer(const struct offer *offer);
 /* The kit of a boot entry, as a later release of the same bytes: above the floor of the entries. */
 struct kit_manifest kit_of(const char *entry);

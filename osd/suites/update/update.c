@@ -33,13 +33,14 @@ static uint32_t update_msec(nsec_t nsec)
 
 static err_t offer_admit_as(const struct offer *offer, struct rs_admitted *ret_admitted)
 {
-	static _Alignas(8) uint8_t envelope[OFFER_ENVELOPE_MAX];
+	static _Alignas(8) uint8_t envelope[OFFER_ENVELOPE_MAX + RS_SEED_LEN];
 	struct rs_reply reply;
 	err_t r;
 
 	memcpy(envelope, offer->envelope, offer->envelope_bytes);
-	r = rs_ask_with(RS_ADMIT, envelope, offer->envelope_bytes, GRANT_READ | GRANT_WRITE,
-	        (struct rs_request){0}, &reply);
+	memcpy(envelope + offer->envelope_bytes, offer->seed, RS_SEED_LEN);
+	r = rs_ask_with(RS_ADMIT, envelope, offer->envelope_bytes + RS_SEED_LEN,
+	        GRANT_READ | GRANT_WRITE, (struct rs_request){.argument = RS_SEED_LEN}, &reply);
 	memcpy(ret_admitted, envelope, sizeof(*ret_admitted));
 	return r;
 }

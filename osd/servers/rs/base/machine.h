@@ -20,5 +20,10 @@ struct machine {
 };
 extern struct machine machine;
 
+/*
+ * Whether payloads that the host made are proved by making them again of their kits. The word
+ * `kits=none` of the boot configuration says that there is no room for kits; nothing else does.
+ */
+bool machine_keeps_kits(void);
 /* Seconds that the machine has been up. */
 uint64_t rs_uptime(void);

@@ -222,5 +222,8 @@ err_t rs_on_admit(endpoint_t who, const struct rs_request *request, struct rs_re
 	stage_request_describe(v->variant.payload_hash, v->variant.payload_len, &admitted.blobs[0]);
 	stage_request_describe(v->kit.state_hash, v->kit.state_len, &admitted.blobs[1]);
 	stage_request_describe(v->kit.flat_hash, v->kit.flat_len, &admitted.blobs[2]);
+	if (!v->is_kit && !machine_keeps_kits()) {
+		memset(&admitted.blobs[2], 0, sizeof(admitted.blobs[2])); /* of no use here */
+	}
 	return sys_copy_to_grant(who, request->grant, 0, &admitted, sizeof(admitted));
 }

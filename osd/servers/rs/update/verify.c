@@ -113,26 +113,8 @@ static err_t verify_taken(const struct service *service, struct span_set *ret_ta
 	return err;
 }
 
-/*
- * How a payload that the host made is proved to be a layout of its release: the word `kits` of the
- * boot configuration. KITS_OFFERED (no word): where the seed was told. KITS_CHECKED: always.
- * KITS_NONE: the machine has no room for kits, so a second variant key must have signed.
- */
-enum verify_kits { KITS_OFFERED, KITS_CHECKED, KITS_NONE };
-
+/* Of variant keys, on a machine that cannot make a layout again. */
 #define VERIFY_SIGNATURES_WITHOUT_KIT 2
-
-/* A word that RS does not know is the strictest of them. */
-static enum verify_kits verify_kits(void)
-{
-	size_t len;
-	const char *word = boot_cmdline_get(machine.boot.header, "kits", &len);
-
-	if (word == NULL) {
-		return KITS_OFFERED;
-	}
-	return len == 4 && memcmp(word, "none", 4) == 0 ? KITS_NONE : KITS_CHECKED;
-}
 
 /* Make the layout again, and compare. What was proved once is proved for as long as it is kept. */
 static err_t verify_again(struct binary *binary)
@@ -158,18 +140,14 @@ static err_t verify_again(struct binary *binary)
 static err_t verify_layout(struct binary *binary)
 {
 	const struct trust_variant *v = binary->variant;
-	enum verify_kits kits = verify_kits();
 
 	if (v->is_proved) {
 		return E_OK;
 	}
-	if (kits == KITS_NONE) {
+	if (!machine_keeps_kits()) {
 		return v->n_signatures >= VERIFY_SIGNATURES_WITHOUT_KIT ? E_OK : E_V_THRESHOLD;
 	}
-	if (!v->has_seed) {
-		return kits == KITS_CHECKED ? E_V_LAYOUT : E_OK;
-	}
-	return verify_again(binary);
+	return v->has_seed ? verify_again(binary) : E_V_LAYOUT;
 }
 
 /*
