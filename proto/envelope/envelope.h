@@ -116,6 +116,8 @@ struct trust {
 	uint8_t root_pub[32];  /* Ed25519 public key of the root */
 	uint64_t root_serial;  /* newest signed root seen; 0: none */
 	uint8_t root_hash[64]; /* BLAKE2b-512 of its manifest; zero: not known */
+	/* Under which that manifest was verified before: need not be checked again. Zero: none. */
+	struct envelope_signature root_signature;
 	uint8_t machine_id[16];
 	uint64_t boot_id;
 	uint64_t time_nonce;

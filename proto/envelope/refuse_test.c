@@ -505,8 +505,68 @@ static void test_reasons(void)
 	}
 }
 
+/* The signature of the root in an envelope, which lies behind the root's manifest. */
+static struct envelope_signature *root_signature(struct sample *s)
+{
+	struct envelope_view view;
+
+	assert(envelope_open(s->bytes, s->len, &view) == ENVELOPE_OK);
+	return (struct envelope_signature *)(uintptr_t)view.part[0].signatures;
+}
+
+/*
+ * A root that was verified before is known by its manifest, its number and its signature. That it is
+ * not verified again shows in a signature that nobody made, and is remembered as good.
+ */
+static void test_known_root(void)
+{
+	struct sample s;
+	struct trust trust;
+
+	sample_init(&s, ENVELOPE_OF_ORDER);
+	sample_trust(&trust);
+	sample_sign(&s);
+	trust.root_serial = s.root.serial;
+	envelope_hash(&s.root, sizeof(s.root), trust.root_hash);
+	root_signature(&s)->sig[5] ^= 1;
+	assert(sample_judge(&s, &trust) == ENVELOPE_BAD_SIGNATURE);
+	trust.root_signature = *root_signature(&s);
+	assert(sample_judge(&s, &trust) == ENVELOPE_OK);
+	root_signature(&s)->sig[6] ^= 1;
+	assert(sample_judge(&s, &trust) == ENVELOPE_BAD_SIGNATURE);
+	root_signature(&s)->sig[6] ^= 1;
+	root_signature(&s)->key_id[3] ^= 1;
+	assert(sample_judge(&s, &trust) == ENVELOPE_UNKNOWN_KEY);
+	root_signature(&s)->key_id[3] ^= 1;
+	trust.root_hash[9] ^= 1;
+	assert(sample_judge(&s, &trust) == ENVELOPE_BAD_SIGNATURE);
+	trust.root_hash[9] ^= 1;
+	trust.root_serial--;
+	assert(sample_judge(&s, &trust) == ENVELOPE_BAD_SIGNATURE);
+	trust.root_serial++;
+	trust.time = trust.latest_time = s.root.expires;
+	assert(sample_judge(&s, &trust) == ENVELOPE_ROOT_EXPIRED);
+}
+
+/* A verifier that has verified no root has no signature of zeros for one either. */
+static void test_no_known_root(void)
+{
+	struct sample s;
+	struct trust trust;
+
+	sample_init(&s, ENVELOPE_OF_ORDER);
+	sample_trust(&trust);
+	sample_sign(&s);
+	trust.root_serial = s.root.serial;
+	envelope_hash(&s.root, sizeof(s.root), trust.root_hash);
+	memset(root_signature(&s), 0, sizeof(struct envelope_signature));
+	assert(sample_judge(&s, &trust) == ENVELOPE_UNKNOWN_KEY);
+}
+
 int main(void)
 {
 	test_reasons();
+	test_known_root();
+	test_no_known_root();
 	return 0;
 }

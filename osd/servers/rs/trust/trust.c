@@ -91,13 +91,16 @@ static void trust_learn_time(struct trust_state *t, uint64_t date, uint64_t upti
 }
 
 /* What a statement told ends with its root, so a newer root needs one of its own. */
-static void trust_learn_root(struct trust_state *t, const struct root_manifest *root)
+static void trust_learn_root(struct trust_state *t, const struct envelope_part *part)
 {
+	const struct root_manifest *root = (const void *)part->manifest;
+
 	if (root->serial != t->root_serial) {
 		t->has_statement = false;
+		t->root_serial = root->serial;
+		envelope_hash(root, sizeof(*root), t->root_hash);
 	}
-	t->root_serial = root->serial;
-	envelope_hash(root, sizeof(*root), t->root_hash);
+	t->root_signature = part->signatures[0];
 }
 
 #define TRUST_KIND(kind) (1u << (kind))
@@ -123,6 +126,7 @@ static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, 
 	}
 	memcpy(trust.root_pub, t->root_pub, sizeof(trust.root_pub));
 	memcpy(trust.root_hash, t->root_hash, sizeof(trust.root_hash));
+	trust.root_signature = t->root_signature;
 	memcpy(trust.machine_id, t->machine_id, sizeof(trust.machine_id));
 	reason = envelope_open(bytes, len, ret_view);
 	if (reason == ENVELOPE_OK && (TRUST_KIND(ret_view->kind) & kinds) == 0) {
@@ -132,7 +136,7 @@ static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, 
 		reason = envelope_verify(ret_view, &trust);
 	}
 	if (reason == ENVELOPE_OK) {
-		trust_learn_root(t, ret_view->root);
+		trust_learn_root(t, &ret_view->part[0]);
 		if (ret_view->kind != ENVELOPE_OF_TIME) {
 			trust_learn_time(t, envelope_time(ret_view, &trust), uptime);
 		}

@@ -66,6 +66,7 @@ struct trust_state {
 	bool has_statement; /* seen in this boot, of the newest root */
 	uint8_t root_pub[32];
 	uint8_t root_hash[RS_HASH_LEN];
+	struct envelope_signature root_signature; /* that it was verified under; zero: not yet */
 	uint64_t root_serial;
 	uint8_t machine_id[16];
 	uint64_t boot_id, time_nonce;

@@ -207,6 +207,27 @@ static void test_roots(void)
 	assert(show_statement() == E_V_EPOCH); /* an order key bars no roots */
 }
 
+/* The signature of a root is kept once it was verified, and another one of the same root is not. */
+static void test_root_signature(void)
+{
+	static const struct envelope_signature none;
+	struct envelope_signature first;
+
+	boot(SAMPLE_NOW, 5);
+	assert(memcmp(&t.root_signature, &none, sizeof(none)) == 0);
+	assert(tell_statement(5) == E_OK);
+	first = t.root_signature;
+	assert(memcmp(&first, &none, sizeof(none)) != 0);
+	assert(admit(5, SAMPLE_NOW) == E_OK &&
+	        memcmp(&t.root_signature, &first, sizeof(first)) == 0);
+	t.root_signature.sig[0] ^=
+	        1; /* as if it had been another one: the real one is verified again */
+	assert(admit(5, SAMPLE_NOW) == E_OK &&
+	        memcmp(&t.root_signature, &first, sizeof(first)) == 0);
+	assert(admit(6, SAMPLE_NOW) == E_OK &&
+	        memcmp(&t.root_signature, &first, sizeof(first)) != 0);
+}
+
 static void test_statement_raises(void)
 {
 	boot(SAMPLE_NOW, 5);
@@ -672,6 +693,7 @@ int main(void)
 	test_numbers();
 	test_epochs();
 	test_roots();
+	test_root_signature();
 	test_statement_raises();
 	test_commit_lowers_nothing();
 	test_confirm();
