@@ -123,12 +123,14 @@ int pair_make(struct pair *ret_pair, const struct pair_side *old, const struct p
 
 /*
  * Needs no link: addresses are made up, 16 MiB apart, so that no object reaches into the
- * next.
+ * next. The new side is a copy: of one description for both, pairing would believe every entry to
+ * be its own partner, and look at no annotation. What follows this release is another one.
  */
 int pair_check_self(const char *where, const struct buf *state)
 {
 	MEM_FREE void *scratch = mem_zalloc(1, PAIR_SCRATCH);
 	MEM_FREE uint64_t *addr = NULL;
+	BUF_CLEANUP struct buf copy = {0};
 	struct state_result result;
 	struct state_pairing *pairing;
 	struct state_desc desc;
@@ -144,7 +146,9 @@ int pair_check_self(const char *where, const struct buf *state)
 	for (uint32_t i = 0; i < desc.n_entries; i++) {
 		addr[i] = (i + UINT64_C(1)) << 24;
 	}
-	setup.old = setup.new = pair_setup_side(state, addr, desc.n_entries);
+	buf_add(&copy, state->bytes, state->len);
+	setup.old = pair_setup_side(state, addr, desc.n_entries);
+	setup.new = pair_setup_side(&copy, addr, desc.n_entries);
 	if (state_pair(&setup, &result, &pairing) != STATE_OK) {
 		return report_refuse(where,
 		        "no update could follow this release: %s (%s); change the type, or say "
