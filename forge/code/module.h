@@ -13,6 +13,7 @@
 
 /* Separates a name from the tag in the symbols made here. */
 #define MODULE_NAME_MARK '$'
+#define MODULE_TAG_DIGITS 8
 
 struct module_set;
 

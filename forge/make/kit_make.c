@@ -361,6 +361,11 @@ static int kit_write_pieces(struct kit_maker *m, const struct piece_set *set)
 	symbols = kit_cut_symbols(text, &n);
 	r = piece_write_flat(set, m->service.manifest.service, symbols, n, &m->flat);
 	r = r < 0 ? r : piece_check_carried(set, &m->flat);
+	if (r == 0 && m->flat.len > KIT_FLAT_LEN_MAX) {
+		r = report_refuse(m->service.manifest.service,
+		        "a flat kit of %zu bytes; at most %llu: hand over large tables at run time",
+		        m->flat.len, (unsigned long long)KIT_FLAT_LEN_MAX);
+	}
 	piece_write_names(set, &m->piece_names);
 	return r < 0 || !m->request->objects ? r : kit_write_objects(m, set);
 }

@@ -79,10 +79,19 @@ static char *entry_unit(const struct state_request *q, const char *path)
 	return mem_strdup(path);
 }
 
-/* The name a symbol had before it was made unique. Owned by the caller. */
+/*
+ * The name a symbol had before it was made unique: without the last tag and what LLVM put behind
+ * it. The mark alone may be part of a name. Owned by the caller.
+ */
 static char *entry_base(const char *symbol)
 {
-	return mem_printf("%.*s", (int)strcspn(symbol, (char[]){MODULE_NAME_MARK, '\0'}), symbol);
+	const char *mark = strrchr(symbol, MODULE_NAME_MARK);
+	const size_t digits = mark ? strspn(mark + 1, "0123456789abcdef") : 0;
+
+	if (digits != MODULE_TAG_DIGITS || (mark[1 + digits] != '\0' && mark[1 + digits] != '.')) {
+		return mem_strdup(symbol);
+	}
+	return mem_printf("%.*s", (int)(mark - symbol), symbol);
 }
 
 /* Is this the end of a name, or a number that LLVM put behind it? */
@@ -123,11 +132,7 @@ static bool entry_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/*
- * Not written while the service runs: also sections that are relocated at link time and lie
- * in the read-only segment.
- */
-static bool entry_is_readonly(const struct elf_section *s)
+bool entry_is_readonly(const struct elf_section *s)
 {
 	return (s->flags & SHF_WRITE) == 0 || entry_starts(s->name, ".data.rel.ro") ||
 	       strcmp(s->name, ".init_array") == 0 || strcmp(s->name, ".fini_array") == 0;
@@ -201,6 +206,30 @@ static bool entry_is_prebuilt(const struct entry_reader *r, const struct elf_sym
 	return origin && !r->request->objects->items[*origin].debug;
 }
 
+/*
+ * Is it a function of the source, although debug data calls what is there otherwise: the alias of
+ * one whose own symbol is gone, or one with an assembler label? What the compiler copied has a dot
+ * in its name, and nothing points to it.
+ */
+static bool entry_is_only_name(const struct entry_reader *r, const struct elf_symbol *s,
+        const char *base, const char *name)
+{
+	const struct elf_file *linked = r->request->linked;
+	bool is_only = strchr(base, '.') == NULL;
+	size_t i;
+
+	for (i = 0; i < linked->n_symbols && is_only; i++) {
+		const struct elf_symbol *other = &linked->symbols[i];
+
+		if (other->type == STT_FUNC && other->value == s->value) {
+			MEM_FREE char *other_base = entry_base(other->name);
+
+			is_only = strcmp(other_base, name) != 0;
+		}
+	}
+	return is_only;
+}
+
 static void entry_add_function(
         struct entry_reader *r, const struct elf_symbol *s, const struct elf_section *section)
 {
@@ -215,8 +244,7 @@ static void entry_add_function(
 		}
 		return;
 	}
-	/* Other names are copies that the compiler made; nothing points to them. */
-	if (strcmp(p->name, base) != 0) {
+	if (strcmp(p->name, base) != 0 && !entry_is_only_name(r, s, base, p->name)) {
 		return;
 	}
 	e.unit = entry_unit(r->request, p->unit);
@@ -286,6 +314,13 @@ static int entry_add_variable(struct entry_reader *r, const struct elf_symbol *s
 	err = type_graph_add_of(r->graph, (Dwarf_Die *)&p->die, &e.type);
 	if (err < 0 || type_graph_size(r->graph, e.type) == 0) {
 		return err;
+	}
+	if (type_graph_size(r->graph, e.type) > s->size) {
+		return report_refuse(p->unit,
+		        "line %d: %s has %llu bytes, but %llu where it is defined; give both "
+		        "declarations one type",
+		        p->line, p->name, (unsigned long long)type_graph_size(r->graph, e.type),
+		        (unsigned long long)s->size);
 	}
 	e.align = type_graph_align(r->graph, e.type);
 	asked = dwarf_hasattr((Dwarf_Die *)&p->die, DW_AT_alignment)
@@ -520,66 +555,6 @@ static int entry_check_unique(const struct entry_list *list)
 	return r;
 }
 
-/* Does an update carry over what lies there? Witnesses carry nothing and are found by name. */
-static bool entry_is_carried(const struct entry_list *list, uint64_t addr)
-{
-	size_t i;
-
-	for (i = 0; i < list->n; i++) {
-		const struct entry *e = &list->items[i];
-
-		if ((e->kind == STATE_VARIABLE && !e->readonly && addr - e->addr < e->size) ||
-		        (e->kind == STATE_SITE && addr == e->addr)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * The one object that a symbol of the program came from, when it is the service's own; NULL for
- * libraries, which the review judges, and for what the linker defined.
- */
-static const struct object *entry_own_object(
-        const struct entry_reader *r, const struct elf_symbol *s)
-{
-	const uint64_t *origin = names_find(&r->origin, s->name);
-	const struct object *o = origin ? &r->request->objects->items[*origin] : NULL;
-
-	return o && !o->archive ? o : NULL;
-}
-
-/*
- * Nothing of the service's own that is written may be missing: a symbol that is called otherwise
- * than its variable looks like an alias, and what an assembler made has no debug data. All are
- * reported. A variable of C that has no size carries nothing.
- */
-static int entry_check_carried(const struct entry_reader *r)
-{
-	const struct elf_file *linked = r->request->linked;
-	int err = 0;
-	size_t i;
-
-	for (i = 0; i < linked->n_symbols; i++) {
-		const struct elf_symbol *s = &linked->symbols[i];
-		const struct elf_section *section = elf_symbol_section(linked, s);
-		const struct object *o = section ? entry_own_object(r, s) : NULL;
-
-		if (!o || (section->flags & SHF_ALLOC) == 0 || entry_is_readonly(section) ||
-		        s->type == STT_SECTION ||
-		        (s->size == 0 && s->type == STT_OBJECT && o->debug) ||
-		        entry_is_carried(&r->list, s->value)) {
-			continue;
-		}
-		err = report_refuse(o->elf.label,
-		        "writable object %s is no variable that debug data tells of, so every "
-		        "update would lose its value; define it in C, compiled with -g, under its "
-		        "own name (no assembler label, no $)",
-		        s->name);
-	}
-	return err;
-}
-
 static int entry_collect(struct entry_reader *r)
 {
 	size_t i;
@@ -595,7 +570,7 @@ static int entry_collect(struct entry_reader *r)
 	}
 	entry_name_sites(&r->list);
 	qsort(r->list.items, r->list.n, sizeof(*r->list.items), entry_compare);
-	err = entry_check_carried(r);
+	err = carried_check(&r->list, r->request, &r->origin);
 	return err < 0 ? err : entry_check_unique(&r->list);
 }
 

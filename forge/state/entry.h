@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "forge/base/names.h"
 #include "forge/debug/info.h"
 #include "forge/debug/type_graph.h"
 #include "forge/state/write.h"
@@ -35,3 +36,16 @@ void entry_list_fini(struct entry_list *list);
 /* Collect, name and sort all entries; their types are added to the graph. */
 int entry_list_init(struct entry_list *ret_list, const struct state_request *request,
         const struct debug_info *debug, struct type_graph *graph);
+
+/*
+ * Not written while the service runs: also sections that are relocated at link time and lie in the
+ * read-only segment.
+ */
+bool entry_is_readonly(const struct elf_section *s);
+
+/*
+ * Refuse, after all were reported, what the service itself writes and no entry carries over.
+ * `origins` has the index of the object for each symbol.
+ */
+int carried_check(const struct entry_list *list, const struct state_request *request,
+        const struct names *origins);

@@ -346,8 +346,7 @@ REFUSED = {
     'undefined hidden symbol: nothing': 'void nothing(void); void _start(void) { nothing(); }',
     'beyond 2 MiB': 'struct { char c[3 << 20]; int b : 3; } s; void _start(void) { s.b++; }',
     'object other_name is no variable': 'int n __asm__("other_name"); void _start(void) { n++; }',
-    'object n$m is no variable': 'int n$m; void _start(void) { n$m++; }',
-    'object n$m$': 'static int n$m; void _start(void) { n$m++; }',
+    'object n$m$00000000 is no variable': 'int n$m$00000000; void _start(void) { n$m$00000000++; }',
     'object n is no variable': r'__asm__(".data\nn: .quad 1\n"); extern long n; void _start(void) { n++; }',
     'section .data.x is writable, and no variable':
         r'void _start(void) { __asm__ volatile(".pushsection .data.x,\"aw\"\n1: .quad 1\n.popsection\nincq 1b(%rip)"); }',
@@ -371,6 +370,7 @@ def test_refusals(root):
         assert not os.path.exists(os.path.join(kit, 'manifest')), words
     test_assembled(root, directory)
     test_compared(root, directory)
+    test_names(root, directory)
     test_reviewed(root, directory)
     test_library_origin(root, directory)
     test_bad_inputs(root, directory)
@@ -404,6 +404,27 @@ def test_compared(root, directory):
         objects = compile_in(directory, 'bad.c', 'defined.c', flags=('-flto', *flags))
         luforge(*kit_args(directory, kit, *objects))
         assert sorted(e[4] for e in read_entries(kit) if e[0] == 0) == ['n', 'p', 'q'], flags
+
+
+def test_names(root, directory):
+    """Whatever a thing is called in the source and in the object, the description has it, once."""
+    kit = os.path.join(root, 'names.kit')
+    open(os.path.join(directory, 'bad.c'), 'w').write(
+        'static int n$m; int k$; int _$0; static int hidden(int x) { return x + 1; }\n'
+        'int alias(int) __attribute__((alias("hidden"))); int label(int) __asm__("other_name");\n'
+        'int label(int x) { return x * 2; } int plain(int x) { return x - 1; }\n'
+        'int second(int) __attribute__((alias("plain"))); static int d$(int x) { return x * 5; }\n'
+        'int (*p[])(int) = {alias, label, second, plain, d$};\n'
+        'int _start(void) { return p[n$m++](k$++) + _$0++; }')
+    luforge(*kit_args(directory, kit, *compile_in(directory, 'bad.c')))
+    entries = read_entries(kit)
+    assert [e[4] for e in entries if e[0] == 0] == ['_$0', 'k$', 'n$m', 'p']
+    assert [e[4] for e in entries if e[2] == 'bad.c' and e[0] != 0] == ['_start', 'alias', 'd$', 'other_name', 'plain']
+    # A weak variable of another type than the strong one that takes its place.
+    open(os.path.join(directory, 'bad.c'), 'w').write('long n __attribute__((weak)); void _start(void) { n++; }')
+    open(os.path.join(directory, 'second.c'), 'w').write('int n = 1;')
+    text = luforge(*kit_args(directory, kit, *compile_in(directory, 'bad.c', 'second.c')), code=2)
+    assert 'bad.c: line 1: n has 8 bytes, but 4 where it is defined' in text, text
 
 
 def test_reviewed(root, directory):
