@@ -34,6 +34,7 @@ static bool sign_role_fits(enum keyring_role role, enum envelope_part_kind kind)
 		return role == KEYRING_VARIANT;
 	case ENVELOPE_ORDER:
 	case ENVELOPE_STATEMENT:
+	case ENVELOPE_STANDING:
 		return role == KEYRING_ORDER;
 	case ENVELOPE_TIME:
 		return role == KEYRING_ROOT || role == KEYRING_RELEASE;

@@ -153,6 +153,7 @@ static const enum keyring_role craft_roles[_ENVELOPE_KIND_N] = {
         [ENVELOPE_OF_STATEMENT] = KEYRING_ORDER,
         [ENVELOPE_OF_TIME] = KEYRING_RELEASE,
         [ENVELOPE_OF_KIT] = KEYRING_RELEASE,
+        [ENVELOPE_OF_STANDING] = KEYRING_ORDER,
 };
 
 /* Sign the last part anew, or add to what signed it. */
@@ -203,6 +204,11 @@ static const struct field {
         FIELD(ENVELOPE_OF_TIME, "boot", time_manifest, boot_id),
         FIELD(ENVELOPE_OF_TIME, "time", time_manifest, time),
         FIELD(ENVELOPE_OF_TIME, "nonce", time_manifest, nonce),
+        FIELD(ENVELOPE_OF_STANDING, "issued", standing_manifest, issued),
+        FIELD(ENVELOPE_OF_STANDING, "expires", standing_manifest, expires),
+        FIELD(ENVELOPE_OF_STANDING, "boot", standing_manifest, boot_id),
+        FIELD(ENVELOPE_OF_STANDING, "number", standing_manifest, number),
+        FIELD(ENVELOPE_OF_STANDING, "every", standing_manifest, every_ms),
 #undef FIELD
 };
 

@@ -36,6 +36,8 @@ static enum envelope_reason envelope_part_manifest_check(const struct envelope_p
 		return statement_manifest_check(manifest, part->manifest_len);
 	case ENVELOPE_TIME:
 		return time_manifest_check(manifest);
+	case ENVELOPE_STANDING:
+		return standing_manifest_check(manifest, part->manifest_len);
 	case _ENVELOPE_PART_N:
 		break;
 	}
@@ -43,8 +45,8 @@ static enum envelope_reason envelope_part_manifest_check(const struct envelope_p
 }
 
 /*
- * Smallest and largest manifest of a kind; those without a tail have one size. The order and
- * the statement count what is behind their head; that count is checked against the length in
+ * Smallest and largest manifest of a kind; those without a tail have one size. Orders, statements
+ * and standing orders count what is behind their head; that count is checked against the length in
  * rules.c.
  */
 static void envelope_part_sizes(enum envelope_part_kind kind, size_t *ret_min, size_t *ret_max)
@@ -63,6 +65,9 @@ static void envelope_part_sizes(enum envelope_part_kind kind, size_t *ret_min, s
 	                sizeof(struct statement_manifest) +
 	                        STATEMENT_SERVICES_MAX * sizeof(struct statement_service)},
 	        [ENVELOPE_TIME] = {sizeof(struct time_manifest), sizeof(struct time_manifest)},
+	        [ENVELOPE_STANDING] = {sizeof(struct standing_manifest),
+	                sizeof(struct standing_manifest) +
+	                        STANDING_SERVICES_MAX * sizeof(struct standing_service)},
 	};
 
 	*ret_min = sizes[kind].min;
@@ -148,6 +153,8 @@ enum envelope_part_kind envelope_kind_part(enum envelope_kind kind, unsigned int
 		return n == 1 ? ENVELOPE_TIME : _ENVELOPE_PART_N;
 	case ENVELOPE_OF_KIT:
 		return n == 1 ? ENVELOPE_KIT : _ENVELOPE_PART_N;
+	case ENVELOPE_OF_STANDING:
+		return n == 1 ? ENVELOPE_STANDING : _ENVELOPE_PART_N;
 	case _ENVELOPE_KIND_N:
 		break;
 	}
@@ -203,6 +210,9 @@ static void envelope_view_add(struct envelope_view *view, const struct envelope_
 		break;
 	case ENVELOPE_TIME:
 		view->time = manifest;
+		break;
+	case ENVELOPE_STANDING:
+		view->standing = manifest;
 		break;
 	case _ENVELOPE_PART_N:
 		break;

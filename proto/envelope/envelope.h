@@ -13,6 +13,7 @@
  *   order      signed by an order key, and a control key where state may be lost
  *   statement  signed by an order key: what a reboot would forget
  *   time       signed by the root key or a release key: what time it is
+ *   standing   signed by an order key: what moves into new layouts by itself, and how often
  *
  * The first part is always the root. A part stands alone too: a signed root or a
  * signed kit is a file. See envelope_write().
@@ -51,6 +52,7 @@ enum envelope_part_kind {
 	ENVELOPE_ORDER,
 	ENVELOPE_STATEMENT,
 	ENVELOPE_TIME,
+	ENVELOPE_STANDING,
 	_ENVELOPE_PART_N
 };
 
@@ -61,6 +63,7 @@ enum envelope_kind {
 	ENVELOPE_OF_STATEMENT,   /* root, statement */
 	ENVELOPE_OF_TIME,        /* root, time */
 	ENVELOPE_OF_KIT,         /* root, kit: a release, for layouts made in the machine */
+	ENVELOPE_OF_STANDING,    /* root, standing */
 	_ENVELOPE_KIND_N
 };
 
@@ -109,6 +112,7 @@ struct envelope_view {
 	const struct order_manifest *order;
 	const struct statement_manifest *statement;
 	const struct time_manifest *time;
+	const struct standing_manifest *standing;
 };
 
 /* What the verifying side knows and believes by itself. */
@@ -194,10 +198,12 @@ enum envelope_reason order_manifest_check(const struct order_manifest *order, si
 enum envelope_reason statement_manifest_check(
         const struct statement_manifest *statement, size_t len);
 enum envelope_reason time_manifest_check(const struct time_manifest *time);
+enum envelope_reason standing_manifest_check(const struct standing_manifest *standing, size_t len);
 
-/* Bytes of an order with n components, of a statement with n services. */
+/* Bytes of an order with n components, of a statement or a standing order with n services. */
 size_t order_manifest_size(uint32_t n_components);
 size_t statement_manifest_size(uint32_t n_services);
+size_t standing_manifest_size(uint32_t n_services);
 
 /* A service name: 1..23 of [a-z0-9_], NUL padded to SERVICE_NAME_SIZE. */
 int service_name_is_valid(const char *name);

@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 	        [ENVELOPE_OF_STATEMENT] = "v2_statement",
 	        [ENVELOPE_OF_TIME] = "v2_time",
 	        [ENVELOPE_OF_KIT] = "v2_kit",
+	        [ENVELOPE_OF_STANDING] = "v2_standing",
 	};
 	int write = argc == 3 && strcmp(argv[2], "--write") == 0;
 	struct envelope_view view;

@@ -24,6 +24,7 @@ enum {
 	RULE_PRIORITY_MAX = 15,
 	RULE_KEYS_MAX = _ROOT_ROLE_N * ROOT_KEYS_MAX,
 	RULE_EXIT_CODE_MAX = 255,
+	RULE_DAY_SEC = 86400,
 };
 
 /* No early exit: short, and the same for every content. */
@@ -514,4 +515,75 @@ enum envelope_reason time_manifest_check(const struct time_manifest *time)
 		return r;
 	}
 	return time->time >= 1 ? ENVELOPE_OK : ENVELOPE_MALFORMED;
+}
+
+size_t standing_manifest_size(uint32_t n_services)
+{
+	return sizeof(struct standing_manifest) +
+	       (size_t)n_services * sizeof(struct standing_service);
+}
+
+/* Parts of a day, none of them empty or the whole day; unused entries are zero. */
+static int rules_standing_quiet_is_valid(const struct standing_manifest *standing)
+{
+	const struct standing_quiet *quiet = standing->quiet;
+	uint32_t n = standing->n_quiet;
+
+	if (n > STANDING_QUIET_MAX) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (quiet[i].from_sec >= RULE_DAY_SEC || quiet[i].until_sec >= RULE_DAY_SEC ||
+		        quiet[i].from_sec == quiet[i].until_sec) {
+			return 0;
+		}
+	}
+	return rules_bytes_are_zero(quiet + n, (STANDING_QUIET_MAX - n) * sizeof(quiet[0]));
+}
+
+/* What ends a standing order says nothing else; so that it has one form. */
+static int rules_standing_times_are_valid(const struct standing_manifest *standing)
+{
+	if (standing->n_services == 0) {
+		return standing->every_ms == 0 && standing->jitter_ms == 0 &&
+		       standing->n_quiet == 0;
+	}
+	return standing->every_ms >= STANDING_EVERY_MS_MIN &&
+	       standing->every_ms <= STANDING_EVERY_MS_MAX &&
+	       standing->jitter_ms <= standing->every_ms;
+}
+
+/* Each with a release, in rising order, each once. */
+static int rules_standing_services_are_valid(const struct standing_manifest *standing)
+{
+	const struct standing_service *s = standing_services(standing);
+
+	for (uint32_t i = 0; i < standing->n_services; i++) {
+		if (!service_name_is_valid(s[i].service) || s[i].reserved != 0 ||
+		        rules_bytes_are_zero(s[i].release_id, sizeof(s[i].release_id)) ||
+		        (i > 0 && memcmp(s[i - 1].service, s[i].service, SERVICE_NAME_SIZE) >= 0)) {
+			return 0;
+		}
+	}
+	return 1;
+}
+
+enum envelope_reason standing_manifest_check(const struct standing_manifest *standing, size_t len)
+{
+	enum envelope_reason r = rules_manifest_head_check(standing, STANDING_MAGIC, len);
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (standing->n_services > STANDING_SERVICES_MAX ||
+	        len != standing_manifest_size(standing->n_services)) {
+		return ENVELOPE_MALFORMED;
+	}
+	return standing->epoch >= 1 && standing->number >= 1 &&
+	                       standing->issued < standing->expires &&
+	                       rules_standing_times_are_valid(standing) &&
+	                       rules_standing_quiet_is_valid(standing) &&
+	                       rules_standing_services_are_valid(standing)
+	               ? ENVELOPE_OK
+	               : ENVELOPE_MALFORMED;
 }

@@ -185,6 +185,28 @@ static void sample_init_time(struct time_manifest *time)
 	};
 }
 
+static void sample_init_standing(struct sample_standing *standing)
+{
+	*standing = (struct sample_standing){
+	        .head = {.magic = STANDING_MAGIC,
+	                .version = MANIFEST_VERSION,
+	                .size = (uint32_t)standing_manifest_size(2),
+	                .machine_id = "machine number 1",
+	                .boot_id = SAMPLE_BOOT,
+	                .epoch = 5,
+	                .number = 3,
+	                .issued = SAMPLE_NOW + 60,
+	                .expires = SAMPLE_NOW + 60 + SAMPLE_DAY,
+	                .every_ms = 20000,
+	                .jitter_ms = 5000,
+	                .n_services = 2,
+	                .n_quiet = 1,
+	                .quiet = {{.from_sec = 8 * 3600, .until_sec = 9 * 3600}}},
+	        .service = {{.service = "ds", .recipe = 2}, {.service = "tty", .recipe = 2}},
+	};
+	memset(standing->service[0].release_id, 0x55, sizeof(standing->service[0].release_id));
+}
+
 void sample_by(struct sample *s, enum envelope_part_kind part, enum sample_key key)
 {
 	s->by[part].n = 0;
@@ -206,6 +228,7 @@ void sample_init(struct sample *s, enum envelope_kind kind)
 	sample_init_order(&s->order);
 	sample_init_statement(&s->statement);
 	sample_init_time(&s->time);
+	sample_init_standing(&s->standing);
 	sample_bind(s);
 	sample_by(s, ENVELOPE_ROOT, SAMPLE_ROOT);
 	sample_by(s, ENVELOPE_KIT, SAMPLE_RELEASE);
@@ -213,6 +236,7 @@ void sample_init(struct sample *s, enum envelope_kind kind)
 	sample_by(s, ENVELOPE_ORDER, SAMPLE_ORDER);
 	sample_by(s, ENVELOPE_STATEMENT, SAMPLE_ORDER);
 	sample_by(s, ENVELOPE_TIME, SAMPLE_RELEASE);
+	sample_by(s, ENVELOPE_STANDING, SAMPLE_ORDER);
 }
 
 void sample_trust(struct trust *ret_trust)
@@ -234,6 +258,7 @@ void sample_bind(struct sample *s)
 
 	kit_manifest_release_id(&s->kit, s->variant.release_id);
 	memcpy(c->release_id, s->variant.release_id, sizeof(c->release_id));
+	memcpy(s->standing.service[1].release_id, s->variant.release_id, sizeof(c->release_id));
 	variant_manifest_hash(&s->variant, c->variant_hash);
 }
 
@@ -277,6 +302,9 @@ static const void *sample_manifest(
 	case ENVELOPE_TIME:
 		*ret_len = sizeof(s->time);
 		return &s->time;
+	case ENVELOPE_STANDING:
+		*ret_len = s->standing.head.size;
+		return &s->standing;
 	case _ENVELOPE_PART_N:
 		break;
 	}

@@ -27,7 +27,7 @@ enum sample_key {
 #define SAMPLE_BOOT UINT64_C(0x0123456789abcdef)
 #define SAMPLE_NONCE UINT64_C(0xfedcba9876543210)
 
-/* An order with room for two components, a statement with room for two services. */
+/* An order with room for two components, a statement and a standing order for two services. */
 struct sample_order {
 	struct order_manifest head;
 	struct order_component component[2];
@@ -35,6 +35,11 @@ struct sample_order {
 struct sample_statement {
 	struct statement_manifest head;
 	struct statement_service service[2];
+};
+
+struct sample_standing {
+	struct standing_manifest head;
+	struct standing_service service[2];
 };
 
 /* Who signs a manifest. */
@@ -51,6 +56,7 @@ struct sample {
 	struct sample_order order;
 	struct sample_statement statement;
 	struct time_manifest time;
+	struct sample_standing standing;
 	struct sample_signers by[_ENVELOPE_PART_N];
 	_Alignas(8) uint8_t bytes[ENVELOPE_SIZE_MAX];
 	size_t len;

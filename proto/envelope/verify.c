@@ -289,6 +289,7 @@ uint64_t envelope_time(const struct envelope_view *view, const struct trust *tru
 {
 	uint64_t date = view->variant != NULL     ? view->variant->issued
 	                : view->order != NULL     ? view->order->issued
+	                : view->standing != NULL  ? view->standing->issued
 	                : view->statement != NULL ? view->statement->issued
 	                                          : 0;
 
@@ -443,6 +444,35 @@ static enum envelope_reason verify_order(
 	return time < order->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
 }
 
+/*
+ * By order keys: it loses no state and brings no release, so it asks for no control key. The rules
+ * of an order but for the life, whose bound is its own: no root can make it longer than a day.
+ */
+static enum envelope_reason verify_standing(
+        const struct envelope_view *view, const struct trust *trust, uint64_t time)
+{
+	const struct standing_manifest *standing = view->standing;
+	enum envelope_reason r =
+	        verify_part(&view->part[1], view->root, ROLE_BIT(ROOT_ROLE_ORDER), time);
+
+	if (r == ENVELOPE_OK) {
+		r = verify_machine(standing->machine_id, trust);
+	}
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (standing->boot_id != trust->boot_id) {
+		return ENVELOPE_WRONG_BOOT;
+	}
+	if (standing->epoch != view->root->serial) {
+		return ENVELOPE_WRONG_EPOCH;
+	}
+	if (!verify_life_is_within(standing->issued, standing->expires, STANDING_LIFE_SEC_MAX)) {
+		return ENVELOPE_LONG_LIFE;
+	}
+	return time < standing->expires ? ENVELOPE_OK : ENVELOPE_EXPIRED;
+}
+
 /* It may name no root but its own: else whoever has an order key could bar all roots. */
 static enum envelope_reason verify_statement(
         const struct envelope_view *view, const struct trust *trust)
@@ -494,6 +524,7 @@ static uint64_t envelope_judged_at(const struct envelope_view *view, const struc
 	case ENVELOPE_OF_VARIANT:
 	case ENVELOPE_OF_ORDER:
 	case ENVELOPE_OF_KIT:
+	case ENVELOPE_OF_STANDING:
 		return envelope_time(view, trust);
 	case ENVELOPE_OF_TIME:
 		return view->time->time;
@@ -523,6 +554,8 @@ enum envelope_reason envelope_verify(const struct envelope_view *view, const str
 		return verify_time(view, trust);
 	case ENVELOPE_OF_KIT:
 		return envelope_verify_kit(&view->part[1], view->root, time);
+	case ENVELOPE_OF_STANDING:
+		return verify_standing(view, trust, time);
 	case _ENVELOPE_KIND_N:
 		break;
 	}

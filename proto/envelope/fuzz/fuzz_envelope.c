@@ -73,6 +73,10 @@ static unsigned int touch(const struct envelope_view *view)
 
 		sum += (unsigned int)(strlen(last->service) + strlen(last->state));
 	}
+	if (view->kind == ENVELOPE_OF_STANDING && view->standing->n_services > 0) {
+		sum += (unsigned int)strlen(
+		        standing_services(view->standing)[view->standing->n_services - 1].service);
+	}
 	return sum;
 }
 
@@ -93,6 +97,10 @@ static int is_right(const struct envelope_view *view)
 		return view->time->nonce == trust.time_nonce;
 	case ENVELOPE_OF_KIT:
 		return view->kit->flat_len > 0;
+	case ENVELOPE_OF_STANDING:
+		return view->standing->boot_id == trust.boot_id &&
+		       view->standing->epoch == view->root->serial &&
+		       view->standing->expires - view->standing->issued <= STANDING_LIFE_SEC_MAX;
 	case _ENVELOPE_KIND_N:
 		break;
 	}
