@@ -49,7 +49,8 @@ _Static_assert(sizeof(struct rs_acknowledge) == 8, "layout of RS_ACKNOWLEDGE");
  * accepted ones, never run. Other errors: refused, and the number is still free. EVENTS: count, a =
  * oldest kept, b = next sequence number. STAGE_LIST: count, a = budget, b = used. STAGE_BEGIN,
  * STAGE_CHUNK: count = bytes held, a = total. STATUS, RESULT, RESOURCES: count = records written.
- * ADMIT, ORDER, STATEMENT, TIME: E_RATE: nothing was looked at; a = ms after which to ask again.
+ * ADMIT, ORDER, STATEMENT, TIME, STANDING: E_RATE: nothing was looked at; a = ms after which to ask
+ * again.
  */
 /* STAGE_*: the granted memory starts with the blob's hash; STAGE_CHUNK: followed by the chunk. */
 struct rs_reply {
@@ -162,6 +163,8 @@ struct rs_service {
 	uint64_t n_made; /* layouts that RS made by itself in this generation: it is N.n_made */
 	uint8_t commitment
 	        [RS_HASH_LEN]; /* to the seed of the layout that runs; zero: made by the host */
+	nsec_t made_first, made_last;   /* when (kernel clock); 0: none was made */
+	uint8_t made_head[RS_HASH_LEN]; /* of the chain of their commitments */
 };
 
 struct rs_resources {
@@ -179,4 +182,33 @@ struct rs_resources {
 	uint64_t busy, busy_epoch;     /* the running transaction; busy 0: none */
 	uint64_t newest, newest_epoch; /* newest order accepted; newest 0: none */
 	uint32_t has_statement, pad;   /* else no order is carried out */
+};
+
+/* How it stands with the standing order; the counts of one that is over stay. */
+enum rs_standing_state {
+	RS_STANDING_NONE, /* none was given in this boot */
+#define STANDING(name, word, sentence) RS_STANDING_##name,
+#include "proto/words/standing.def"
+#undef STANDING
+	RS_STANDING_STATE_N
+};
+
+struct rs_standing {
+	uint64_t epoch, number;
+	uint64_t expires; /* unix s */
+	uint32_t state;   /* enum rs_standing_state */
+	uint32_t every_ms, jitter_ms, n_services, n_quiet, pad;
+	struct rs_standing_quiet {
+		uint32_t from_sec, until_sec;
+	} quiet[8];
+};
+
+/* One of its services. Times are the kernel's clock; 0: never. */
+struct rs_standing_service {
+	char service[SERVICE_NAME_LEN];
+	uint8_t release_id[RS_HASH_LEN];
+	uint64_t n_moved, n_skipped, n_failed; /* skipped: a transaction was in the way */
+	nsec_t moved_at, failed_at, next;
+	err_t err; /* why the last turn failed; E_OK: it did not */
+	uint32_t pad;
 };

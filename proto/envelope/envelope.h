@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "proto/envelope/manifest.h"
+#include "proto/envelope/standing.h"
 
 #define ENVELOPE_MAGIC "SAMENV1" /* with its NUL: 8 bytes, as all magics here */
 #define ENVELOPE_PART_MAGIC "SAMPART"

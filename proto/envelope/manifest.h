@@ -15,7 +15,6 @@
 #define ORDER_MAGIC "SAMORD1"
 #define STATEMENT_MAGIC "SAMSTA1"
 #define TIME_MAGIC "SAMTIM1"
-#define STANDING_MAGIC "SAMSTO1"
 #define MANIFEST_VERSION 2u
 
 #define SERVICE_NAME_SIZE 24u
@@ -37,13 +36,6 @@
 #define KIT_FLAT_LEN_MAX (UINT64_C(32) << 20)
 #define ORDER_COMPONENTS_MAX 32u
 #define STATEMENT_SERVICES_MAX 64u
-#define STANDING_SERVICES_MAX 64u
-#define STANDING_QUIET_MAX 8u
-/* The shortest and the longest pause between two layouts of one service. */
-#define STANDING_EVERY_MS_MIN 100u
-#define STANDING_EVERY_MS_MAX 86400000u
-/* The longest life of a standing order: a machine that nobody speaks to stops by then. */
-#define STANDING_LIFE_SEC_MAX 86400u
 /*
  * How far a signed date may move a machine's time beyond its own clock. Less than the
  * life of an order: a date from a clock that jumped does not have orders refused.
@@ -268,46 +260,6 @@ struct time_manifest {
 	uint64_t time;  /* unix s */
 };
 
-/*
- * A part of the day in which nothing moves: from its first second until its last, which it does not
- * hold any more. Seconds of the machine's time since midnight UTC; until <= from: over midnight.
- */
-struct standing_quiet {
-	uint32_t from_sec;
-	uint32_t until_sec;
-};
-
-/* One service of a standing order, and the release that it must be running. */
-struct standing_service {
-	char service[SERVICE_NAME_SIZE];
-	uint8_t release_id[64];
-	uint32_t recipe;
-	uint32_t reserved;
-};
-
-/*
- * A standing order: while it lasts, the machine gives each listed service a new layout, made by
- * itself, every so often. It moves what runs already and brings no other release. Each one replaces
- * the one before it; one without services ends it. n_services services follow it, sorted by name:
- * standing_services().
- */
-struct standing_manifest {
-	uint8_t magic[8];
-	uint32_t version;
-	uint32_t size; /* of all */
-	uint8_t machine_id[16];
-	uint64_t boot_id;
-	uint64_t epoch;     /* serial of the root it came with */
-	uint64_t number;    /* rises inside the epoch, >= 1 */
-	uint64_t issued;    /* unix s */
-	uint64_t expires;   /* unix s, > issued; within STANDING_LIFE_SEC_MAX */
-	uint32_t every_ms;  /* from one layout of a service to its next */
-	uint32_t jitter_ms; /* drawn below this each time and added; <= every_ms */
-	uint32_t n_services;
-	uint32_t n_quiet;
-	struct standing_quiet quiet[STANDING_QUIET_MAX];
-};
-
 static inline const struct order_component *order_components(const struct order_manifest *order)
 {
 	return (const struct order_component *)(order + 1);
@@ -317,12 +269,6 @@ static inline const struct statement_service *statement_services(
         const struct statement_manifest *statement)
 {
 	return (const struct statement_service *)(statement + 1);
-}
-
-static inline const struct standing_service *standing_services(
-        const struct standing_manifest *standing)
-{
-	return (const struct standing_service *)(standing + 1);
 }
 
 _Static_assert(sizeof(struct root_key) == 64, "layout");
@@ -343,6 +289,3 @@ _Static_assert(sizeof(struct order_manifest) == 104, "layout");
 _Static_assert(sizeof(struct statement_service) == 48, "layout");
 _Static_assert(sizeof(struct statement_manifest) == 56, "layout");
 _Static_assert(sizeof(struct time_manifest) == 56, "layout");
-_Static_assert(sizeof(struct standing_service) == 96, "layout");
-_Static_assert(offsetof(struct standing_manifest, every_ms) == 72, "layout");
-_Static_assert(sizeof(struct standing_manifest) == 152, "layout");

@@ -24,6 +24,20 @@ static struct order_component *component(struct sample *s)
 	return &s->order.component[0];
 }
 
+static struct standing_manifest *standing(struct sample *s)
+{
+	return &s->standing.head;
+}
+
+/* Make the standing order the form that ends one. */
+static void make_withdrawal(struct sample *s)
+{
+	standing(s)->every_ms = standing(s)->jitter_ms = 0;
+	standing(s)->n_services = standing(s)->n_quiet = 0;
+	memset(standing(s)->quiet, 0, sizeof(standing(s)->quiet));
+	standing(s)->size = (uint32_t)standing_manifest_size(0);
+}
+
 /* Make the order another one that obeys the rules of its action. */
 static void make_order(struct sample *s, enum order_action action, uint64_t argument)
 {
@@ -290,20 +304,6 @@ SPOIL(time_zero, s->time.time = 0)
 SPOIL(time_version, s->time.version = 7)
 
 /* Standing order. */
-static struct standing_manifest *standing(struct sample *s)
-{
-	return &s->standing.head;
-}
-
-/* The form that ends one. */
-static void make_withdrawal(struct sample *s)
-{
-	standing(s)->every_ms = standing(s)->jitter_ms = 0;
-	standing(s)->n_services = standing(s)->n_quiet = 0;
-	memset(standing(s)->quiet, 0, sizeof(standing(s)->quiet));
-	standing(s)->size = (uint32_t)standing_manifest_size(0);
-}
-
 SPOIL(standing_end, make_withdrawal(s))
 SPOIL(standing_end_quiet, make_withdrawal(s); standing(s)->n_quiet = 1;
         standing(s)->quiet[0].from_sec = 1)

@@ -187,6 +187,9 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->payload_hash = answer_bytes(arena, service->payload, RS_HASH_LEN);
 	to->uptime_ns = sys_clock_read() - service->started;
 	to->made = service->n_made;
+	to->made_first_ns = service->made_first;
+	to->made_last_ns = service->made_last;
+	to->made_head = answer_given(arena, service->made_head, sizeof(service->made_head));
 	to->machine_made = service->is_machine_made;
 	to->commitment = answer_given(arena, service->commitment, RS_HASH_LEN);
 	return to;

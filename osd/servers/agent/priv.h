@@ -2,7 +2,7 @@
 /*
  * The agent's parts: bytes to and from the channel driver (channel.c), frames and the session with
  * the host (peer.c), requests (request.c), what is asked of RS (rs.c), records as protocol messages
- * (answer.c), events (follow.c).
+ * (answer.c, standing.c), events (follow.c).
  */
 #include "osd/lib/request/rs.h"
 #include "proto/frame/arena.h"
@@ -63,6 +63,8 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 Machine__Resources *answer_resources(struct wire_arena *arena, const struct rs_resources *from);
 Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result *result);
 Machine__Event *answer_event(struct wire_arena *arena, const struct rs_event *event);
+/* The machine's standing order, asked of RS; NULL: there was none in this boot. */
+Machine__Standing *standing_answer(struct wire_arena *arena);
 char *answer_text(struct wire_arena *arena, const char *text, size_t max);
 ProtobufCBinaryData answer_bytes(struct wire_arena *arena, const void *bytes, size_t n);
 const char *answer_step_name(enum rs_step step);

@@ -117,6 +117,9 @@ static void request_status(struct request *r)
 	status->boot_ns = resources->boot_done;
 	status->resources = answer_resources(r->arena, resources);
 	request_status_services(r, r->req->status->service);
+	if (r->reply.body_case == MACHINE__REPLY__BODY_STATUS) {
+		status->standing = standing_answer(r->arena);
+	}
 }
 
 /* Put a hash where RS reads it, at the start of the buffer. False: it is none, and the reply says so. */
@@ -402,6 +405,17 @@ static void request_time(struct request *r)
 	}
 }
 
+static void request_standing(struct request *r)
+{
+	const ProtobufCBinaryData *envelope = &r->req->standing_set->envelope;
+
+	if (request_envelope_put(r, envelope)) {
+		request_done(r,
+		        rs_standing(rs_endpoint(), rs_request_make((uint32_t)envelope->len, 0, 0)),
+		        "verify");
+	}
+}
+
 /* A result that RS does not know is no error: the host asks after orders that may never have come. */
 static void request_result(struct request *r)
 {
@@ -517,6 +531,8 @@ static void request_dispatch(struct request *r)
 		return request_statement(r);
 	case MACHINE__REQUEST__BODY_TIME_SET:
 		return request_time(r);
+	case MACHINE__REQUEST__BODY_STANDING_SET:
+		return request_standing(r);
 	case MACHINE__REQUEST__BODY_RESULT_QUERY:
 		return request_result(r);
 	case MACHINE__REQUEST__BODY_EVENT_SUBSCRIBE:

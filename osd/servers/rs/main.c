@@ -8,7 +8,8 @@
  * alarm is set for the first of them.
  *
  * The order in the loop matters: the reply to a request leaves before update_run() does work that
- * it caused, so that no caller waits for a transaction.
+ * it caused, so that no caller waits for a transaction; and the standing order comes last, when
+ * nobody else needs the place.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -21,6 +22,7 @@
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/life/recover.h"
 #include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/standing/standing.h"
 #include "osd/servers/rs/update/update.h"
 
 /* Of all staged blobs together. */
@@ -32,10 +34,15 @@ static nsec_t main_seen, main_alarm = NSEC_NEVER;
 /* One alarm for whatever is due first. */
 static void main_alarm_set(void)
 {
-	nsec_t update = update_next_deadline(), recover = recover_next_deadline();
+	const nsec_t limits[] = {
+	        update_next_deadline(), recover_next_deadline(), standing_next_deadline()};
+	nsec_t next = NSEC_NEVER;
 
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		next = limits[i] < next ? limits[i] : next;
+	}
 	main_seen = sys_clock_read();
-	main_alarm = limit_alarm(main_seen, update < recover ? update : recover);
+	main_alarm = limit_alarm(main_seen, next);
 	(void)sys_alarm_set(main_alarm == NSEC_NEVER ? 0 : main_alarm);
 }
 
@@ -47,6 +54,7 @@ static void main_limits_extend(void)
 	if (by != 0) {
 		update_extend(by);
 		recover_extend(by);
+		standing_extend(by);
 		rs_log("the machine stood still: all limits are extended");
 	}
 }
@@ -110,5 +118,6 @@ int main(void)
 		main_limits_extend();
 		main_handle(&msg);
 		update_run();
+		standing_run();
 	}
 }

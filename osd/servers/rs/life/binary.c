@@ -8,8 +8,10 @@
 
 #include <string.h>
 
+#include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
+#include "proto/envelope/envelope_crypto.h"
 #include "proto/state/state_desc.h"
 
 /*
@@ -54,6 +56,33 @@ err_t binary_make(struct binary *binary, const struct span_set *taken)
 	return E_OK;
 }
 
+struct binary_link {
+	char label[16];
+	uint8_t head[RS_HASH_LEN];
+	uint64_t epoch, generation, n_made;
+	uint8_t commitment[RS_HASH_LEN];
+};
+
+_Static_assert(sizeof(struct binary_link) == 16 + 64 + 24 + 64, "layout of what is hashed");
+
+void binary_follow(struct binary *fresh, const struct binary *old)
+{
+	struct binary_link link = {
+	        .label = "samsara chain",
+	        .epoch = old->generation.epoch,
+	        .generation = old->generation.number,
+	        .n_made = old->n_made + 1,
+	};
+
+	memcpy(link.head, old->made_head, sizeof(link.head));
+	memcpy(link.commitment, fresh->layout.commitment, sizeof(link.commitment));
+	fresh->generation = old->generation;
+	fresh->n_made = link.n_made;
+	fresh->made_last = sys_clock_read();
+	fresh->made_first = old->n_made == 0 ? fresh->made_last : old->made_first;
+	envelope_hash(&link, sizeof(link), fresh->made_head);
+}
+
 /* What may be over when it is tried again: memory, and draws that hit what is taken. */
 static bool binary_may_pass(err_t err)
 {
@@ -92,7 +121,7 @@ err_t binary_remake(struct binary *binary)
 	blob_unref(binary->payload_blob);
 	fresh.payload_blob = NULL;
 	memset(fresh.payload_hash, 0, sizeof(fresh.payload_hash));
-	fresh.n_made++;
+	binary_follow(&fresh, binary);
 	*binary = fresh;
 	return E_OK;
 }

@@ -24,7 +24,11 @@ struct binary {
 	vaddr_t heap_root;      /* of its typed heap; 0: it has none */
 	struct layout_kit flat; /* bytes NULL: none, so RS can make no layout of it */
 	struct layout layout;   /* payload NULL: the payload was made elsewhere */
-	uint64_t n_made;        /* layouts that RS made by itself since the order */
+	/* Layouts that RS made by itself since the order: how many, when the first and the last
+	 * (kernel clock), and the head of the chain of their commitments. */
+	uint64_t n_made;
+	nsec_t made_first, made_last;
+	uint8_t made_head[RS_HASH_LEN];
 	/* NULL: in the boot image, or (payload) made here */
 	struct blob *payload_blob, *description_blob, *flat_blob;
 	struct trust_variant *variant;     /* or kit; NULL: it came with the boot image */
@@ -52,5 +56,11 @@ __must_check err_t binary_make(struct binary *binary, const struct span_set *tak
  * an error it is as it was, and another try may help: E_NOMEM, E_AGAIN.
  */
 __must_check err_t binary_remake(struct binary *binary);
+/*
+ * The layout of `fresh`, which RS made by itself, follows the one of `old` in the same generation:
+ * count it. The chain: BLAKE2b-512 of "samsara chain", NULs up to 16 bytes, the head before it
+ * [64], epoch, generation and count u64 each, and the commitment [64].
+ */
+void binary_follow(struct binary *fresh, const struct binary *old);
 /* Give back what a binary refers to. Takes an empty one. */
 void binary_release(struct binary *binary);

@@ -95,6 +95,37 @@ static void test_remake(void)
 	free(bytes);
 }
 
+/* What RS makes by itself is counted, and each commitment hangs on those before it. */
+static void test_follow(void)
+{
+	static const uint8_t none[RS_HASH_LEN];
+	struct binary ordered = {.generation = {3, 7}}, first, second, other;
+
+	first = ordered;
+	first.layout.commitment[0] = 1;
+	binary_follow(&first, &ordered);
+	assert(first.n_made == 1 && memcmp(first.made_head, none, sizeof(none)) != 0);
+	second = (struct binary){.layout.commitment[0] = 2};
+	binary_follow(&second, &first);
+	assert(second.n_made == 2 && second.generation.epoch == 3 && second.generation.number == 7);
+	assert(second.made_first == first.made_first);
+	other = (struct binary){.layout.commitment[0] = 2};
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) == 0);
+	/* Another commitment, generation or past gives another head. */
+	other.layout.commitment[0] = 3;
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
+	other.layout.commitment[0] = 2;
+	first.made_head[63]++;
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
+	first.made_head[63]--;
+	first.generation.number++;
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
+}
+
 /* Memory comes back: it is as it was, for the next try. */
 static void test_no_memory(void)
 {
@@ -132,6 +163,7 @@ int main(void)
 {
 	sys_gate = (vaddr_t)gate;
 	test_remake();
+	test_follow();
 	test_no_memory();
 	test_bad_kit();
 	return 0;

@@ -55,6 +55,9 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	record->generation_epoch = binary->generation.epoch;
 	kit_manifest_release_id(&binary->kit, record->release_id);
 	record->n_made = binary->n_made;
+	record->made_first = binary->made_first;
+	record->made_last = binary->made_last;
+	memcpy(record->made_head, binary->made_head, sizeof(record->made_head));
 	record->is_machine_made = binary_is_machine_made(binary);
 	memcpy(record->commitment, binary->layout.commitment, sizeof(record->commitment));
 	if (binary->image.header != NULL && !record->is_machine_made) {
@@ -158,7 +161,9 @@ static void status_kernel(struct rs_resources *resources)
  */
 err_t rs_on_resources(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct trust_number running = update_running();
+	/* A move of RS's own gives way: nobody has to wait for it. */
+	const struct trust_number running =
+	        update_is_moving() ? (struct trust_number){0} : update_running();
 	struct rs_resources resources = {
 	        .n_blobs = stage_count(),
 	        .staged_bytes = stage_used(),

@@ -7,7 +7,7 @@
  * for longer than the call. Numbers are compared with their epoch, which is the serial of the
  * root that they were signed under; sums of times stand still at the end of their range.
  */
-#include "osd/servers/rs/trust/trust.h"
+#include "osd/servers/rs/trust/priv.h"
 
 #include <string.h>
 
@@ -103,13 +103,7 @@ static void trust_learn_root(struct trust_state *t, const struct envelope_part *
 	t->root_signature = part->signatures[0];
 }
 
-#define TRUST_KIND(kind) (1u << (kind))
-
-/*
- * Open and verify an envelope of one of the kinds (TRUST_KIND()s). What it proves of root and time
- * is kept.
- */
-static err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
+err_t trust_verify(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         unsigned int kinds, struct envelope_view *ret_view)
 {
 	struct trust trust = {
@@ -466,8 +460,7 @@ static err_t trust_component_match(const struct order_component *c, const struct
 	               : E_V_RELEASE;
 }
 
-/* What was verified once may have become invalid: by a newer root, or by time. */
-static err_t trust_variant_is_current(
+err_t trust_variant_is_current(
         const struct trust_state *t, const struct trust_variant *v, uint64_t uptime)
 {
 	uint64_t now = trust_time(t, uptime);

@@ -73,6 +73,9 @@ struct trust_state {
 	uint64_t time_base; /* unix s when the machine had been up for 0 s, as last stated */
 	uint64_t time_skew; /* s that signed dates moved time ahead of that */
 	struct trust_number newest_order; /* accepted in this boot */
+	struct trust_number
+	        newest_standing; /* the same of standing orders, which count by themselves */
+	uint8_t standing_hash[RS_HASH_LEN]; /* of the newest one's manifest */
 	uint64_t n_admitted;
 	struct trust_service services[TRUST_N_SERVICES];
 	struct trust_variant variants[TRUST_N_VARIANTS];
@@ -155,6 +158,22 @@ err_t trust_component(struct trust_state *t, const struct order_manifest *order,
         struct trust_variant **ret_variant);
 /* From here on the order's number counts. */
 void trust_accept(struct trust_state *t, const struct order_manifest *order);
+
+/*
+ * Verify a standing order, whose manifest stays where it is in the bytes, and let its number count.
+ * *ret_is_new false: it is the newest one, told again. E_V_*; E_V_STATEMENT as for orders;
+ * E_NOTFOUND: a later one was told, or this number was used for another.
+ */
+__must_check err_t trust_standing(struct trust_state *t, const void *bytes, size_t len,
+        uint64_t uptime, const struct standing_manifest **ret_standing, bool *ret_is_new);
+/* Does a standing order of this epoch still count? A newer root ends it. */
+bool trust_standing_holds(const struct trust_state *t, uint64_t epoch);
+/*
+ * May the service get a layout of the release that a standing order names for it? Its kit, by the
+ * rules of trust_component() but for the generation, which stays.
+ */
+__must_check err_t trust_standing_service(struct trust_state *t,
+        const struct standing_service *service, uint64_t uptime, struct trust_variant **ret_kit);
 
 /* A generation runs, made by this order. Its kit's floor waits for the confirm. */
 void trust_commit(struct trust_state *t, const char *name, struct trust_number generation,

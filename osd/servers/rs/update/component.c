@@ -284,8 +284,10 @@ err_t component_commit(struct update_txn *txn, struct txn_component *c)
 	c->transfer.err = E_OK;
 	component_exchange(c);
 	txn->outcome = RS_OUTCOME_COMMITTED;
-	trust_commit(&machine.trust, service->name, service->binary.generation, txn->plan.number,
-	        service->binary.kit.floor);
+	if (!txn->plan.is_move) { /* what an order committed still waits for its confirm */
+		trust_commit(&machine.trust, service->name, service->binary.generation,
+		        txn->plan.number, service->binary.kit.floor);
+	}
 	service->started = sys_clock_read();
 	if (err != E_OK) {
 		component_stuck(txn, c, err);

@@ -337,6 +337,18 @@ static void test_commit_same(void)
 	assert(component_claim(&txn, c) == E_OK && !c->is_same_kit);
 }
 
+/* A move has no order: what the last order committed waits for its confirm as before. */
+static void test_commit_move(void)
+{
+	struct txn_component *c = begin(RS_STEP_COMMIT);
+
+	txn.plan.is_move = true;
+	c->binary.kit = service.binary.kit;
+	assert(component_claim(&txn, c) == E_OK && component_commit(&txn, c) == E_OK);
+	assert(trace_is("commit resume "));
+	txn.plan.is_move = false;
+}
+
 /* A component that was committed: RS looks whether the new instance has received. */
 static struct txn_component *begin_committed(void)
 {
@@ -400,6 +412,7 @@ int main(void)
 	test_commit_refused();
 	test_commit();
 	test_commit_same();
+	test_commit_move();
 	test_look();
 	test_look_received();
 	test_end();

@@ -5,7 +5,8 @@
  * and it has a result. A refusal is the answer to the request, uses nothing up and leaves no trace.
  *
  * Without an order anybody on the channel may ask whether a service could be prepared now, and end
- * a transaction that has not come to the switch. Such a check gives way to an order.
+ * a transaction that has not come to the switch. Such a check gives way to an order, and so does a
+ * move that a standing order asked for.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -50,6 +51,13 @@ static err_t order_busy(struct trust_number running, struct rs_reply *ret_reply)
 	ret_reply->a = running.number;
 	ret_reply->b = running.epoch;
 	return E_BUSY;
+}
+
+/* A move of RS's own has come to the switch: it is over in a moment. */
+static err_t order_later(struct rs_reply *ret_reply)
+{
+	ret_reply->a = UPDATE_MOVE_MS;
+	return E_RATE;
 }
 
 /* The result of an order that needs no transaction: it is done as soon as it is accepted. */
@@ -132,8 +140,7 @@ static err_t order_state_find(const char name[SERVICE_NAME_LEN], uint32_t *ret_s
 	return hook_state(name, ret_state);
 }
 
-/* State by name; the service's own, when none is named. */
-static err_t order_state(
+err_t order_state(
         const char state[SERVICE_NAME_LEN], const struct service *service, uint32_t *ret_state)
 {
 	err_t err = order_state_find(state, ret_state);
@@ -272,17 +279,6 @@ static err_t order_act(const struct order_manifest *order, struct rs_reply *ret_
 	return err;
 }
 
-/* The transaction that stands in the way of an order, number 0: none; a check gives way. */
-static struct trust_number order_clear_way(void)
-{
-	struct trust_number running = update_running();
-
-	if (running.number != 0 && running.epoch == 0) {
-		(void)txn_cancel(&update_record()->txn, "an order came");
-	}
-	return update_running();
-}
-
 /* A confirm too: it raises a floor that the running transaction was measured against. */
 static bool order_needs_slot(const struct order_manifest *order)
 {
@@ -320,9 +316,10 @@ err_t rs_on_order(endpoint_t who, const struct rs_request *request, struct rs_re
 	if (order->n_components > 1 && order->action != ORDER_DROP) {
 		return E_UNSUPPORTED;
 	}
-	running = order_clear_way();
+	update_give_way("an order came");
+	running = update_running();
 	if (running.number != 0 && order_needs_slot(order)) {
-		return order_busy(running, ret_reply);
+		return update_is_moving() ? order_later(ret_reply) : order_busy(running, ret_reply);
 	}
 	return order_act(order, ret_reply);
 }
@@ -345,10 +342,10 @@ err_t rs_on_prepare_check(
 	if (err != E_OK) {
 		return err;
 	}
-	if (update_running().number != 0) {
+	if (update_running().number != 0 && !update_is_moving()) {
 		return order_busy(update_running(), ret_reply);
 	}
-	if (now < update->next_check) {
+	if (now < update->next_check || update_is_moving()) {
 		return E_AGAIN;
 	}
 	err = verify_service(check.service, &component.service);

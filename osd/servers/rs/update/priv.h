@@ -5,6 +5,7 @@
  * else here gets it as an argument and keeps nothing of its own.
  *
  *	order.c      fills the components and begins
+ *	move.c       the same, for layouts that RS makes by itself
  *	update.c     owns the record; what comes in from outside
  *	txn.c        takes the steps: work, limits, causes
  *	step.c       which move an event makes; questions to the record; pure
@@ -22,6 +23,7 @@
 struct update_plan {
 	struct trust_number number; /* of the order; epoch 0: RS's own */
 	uint32_t action;            /* ORDER_UPDATE or ORDER_PREPARE */
+	bool is_move; /* another layout by RS itself: no order's books, no events, no kept result */
 	/* Of each step, of all steps before the switch, and longest time that a service may have
 	 * stood prepared when RS comes to it. 0: the usual. */
 	nsec_t limit[RS_STEP_N], total_limit, hold;
@@ -76,10 +78,12 @@ struct update_txn {
 /* Everything of this room that outlives a message. */
 struct update {
 	struct update_txn txn;
-	uint64_t n_begun;  /* transactions since boot: gives tickets */
-	uint64_t n_checks; /* prepare checks since boot: gives their numbers */
-	nsec_t next_check; /* earliest time of the next one */
-	nsec_t asked;      /* when the present request came */
+	uint64_t n_begun;       /* transactions since boot: gives tickets */
+	uint64_t n_checks;      /* prepare checks since boot: gives their numbers */
+	uint64_t n_moves;       /* the same of moves */
+	nsec_t next_check;      /* earliest time of the next one */
+	nsec_t asked;           /* when the present request came */
+	struct rs_result moved; /* of the last move */
 };
 
 /* update.c */
@@ -170,6 +174,11 @@ void component_settle(struct update_txn *txn, struct txn_component *c);
 bool report_event(struct update_txn *txn, const struct slot_event *event);
 /* SEF_PREPARE_REFUSED */
 void report_refused(struct update_txn *txn, const struct message *msg);
+
+/* order.c */
+/* Quiescent state by name; the service's own, when none is named. E_UNSUPPORTED. */
+__must_check err_t order_state(
+        const char state[SERVICE_NAME_LEN], const struct service *service, uint32_t *ret_state);
 
 /* verify.c */
 /* The service, if it can be updated now. E_NOTFOUND, E_NOT_UPDATABLE, E_STATE. */

@@ -160,6 +160,32 @@ static void txn_enter(struct update_txn *txn)
 	}
 }
 
+static void txn_tell_step(const struct update_txn *txn)
+{
+	journal_add(&(struct journal_entry){
+	        .kind = RS_EVENT_STEP,
+	        .step = txn->step,
+	        .transaction = txn->plan.number,
+	        .err = txn->err,
+	        .service = txn->result->service,
+	        .text = txn_step_names[txn->step],
+	});
+}
+
+static void txn_tell_result(const struct update_txn *txn)
+{
+	const struct rs_result *result = txn->result;
+
+	journal_add(&(struct journal_entry){
+	        .kind = RS_EVENT_RESULT,
+	        .step = result->step,
+	        .transaction = txn->plan.number,
+	        .err = result->err,
+	        .service = result->service,
+	        .text = result->transfer.message,
+	});
+}
+
 void txn_set_step(struct update_txn *txn, enum txn_event event)
 {
 	enum rs_step step = txn_next(txn->step, event);
@@ -181,14 +207,9 @@ void txn_set_step(struct update_txn *txn, enum txn_event event)
 		txn->result->step = step;
 	}
 	journal_quiet(txn_steps[step].is_quiet);
-	journal_add(&(struct journal_entry){
-	        .kind = RS_EVENT_STEP,
-	        .step = step,
-	        .transaction = txn->plan.number,
-	        .err = txn->err,
-	        .service = txn->result->service,
-	        .text = txn_step_names[step],
-	});
+	if (!txn->plan.is_move) {
+		txn_tell_step(txn);
+	}
 	hook_step(txn);
 }
 
@@ -233,7 +254,12 @@ void txn_begin(struct update *update, const struct update_plan *plan, uint32_t n
 	txn->err = E_OK;
 	txn->culprit = NULL;
 	txn->total_deadline = now + txn_limit(plan->total_limit, TXN_TOTAL_LIMIT);
-	txn->result = result_open(plan->number);
+	if (plan->is_move) {
+		update->moved = (struct rs_result){.transaction = plan->number.number};
+		txn->result = &update->moved;
+	} else {
+		txn->result = result_open(plan->number);
+	}
 	txn->result->outcome = RS_OUTCOME_RUNNING;
 	txn->result->action = plan->action;
 	txn->result->started = now;
@@ -296,14 +322,9 @@ static void txn_finish_result(struct update_txn *txn)
 		result->generation_epoch = service->binary.generation.epoch;
 		txn_show_layout(&service->binary, result);
 	}
-	journal_add(&(struct journal_entry){
-	        .kind = RS_EVENT_RESULT,
-	        .step = result->step,
-	        .transaction = txn->plan.number,
-	        .err = result->err,
-	        .service = result->service,
-	        .text = result->transfer.message,
-	});
+	if (!txn->plan.is_move) {
+		txn_tell_result(txn);
+	}
 }
 
 /* Everybody is back at work; services that crashed meanwhile are recovered now. */

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "osd/servers/rs/update/result.h"
 #include "osd/servers/rs/update/test/play.h"
 
 static void test_one(void)
@@ -422,6 +423,30 @@ static void test_crash_after_commit(void)
 	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
 }
 
+/* A move makes no events and takes no place among the results: its own is kept aside. */
+static void test_move(void)
+{
+	struct trust_number check = {0, 1};
+
+	begin(1, ORDER_PREPARE);
+	assert(n_told > 0 && txn_cancel(&update.txn, "enough") == E_OK);
+	assert(result_open(check)->transaction == 1);
+	for (uint64_t i = 1; i < 3 * RESULT_N_OWN; i++) {
+		begin_move(i);
+		report_new_all(1, SEF_REPORT_READY);
+		report_prepared_all(1);
+		report_new_all(1, SEF_REPORT_TRANSFERRED);
+		txn_tick(&update.txn, now += NSEC_SEC * 3);
+		assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
+		assert(n_told == 0 && update.txn.result == &update.moved);
+		assert(update.moved.transaction == i && update.moved.epoch == 0);
+	}
+	assert(result_find(check) != NULL);
+	begin_move(99);
+	assert(txn_cancel(&update.txn, "an order came") == E_OK && n_told == 0);
+	assert_over(RS_OUTCOME_ROLLED_BACK, RS_STEP_PAIR, E_CANCELLED);
+}
+
 int main(void)
 {
 	sys_gate = (vaddr_t)gate;
@@ -446,5 +471,6 @@ int main(void)
 	test_lost();
 	test_poll();
 	test_crash_after_commit();
+	test_move();
 	return 0;
 }

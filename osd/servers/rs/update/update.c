@@ -26,6 +26,27 @@ struct trust_number update_running(void)
 	return txn != NULL ? txn->plan.number : (struct trust_number){0};
 }
 
+void update_give_way(const char *why)
+{
+	struct update_txn *txn = update_txn();
+
+	if (txn != NULL && txn->plan.number.epoch == 0) {
+		(void)txn_cancel(txn, why);
+	}
+}
+
+bool update_is_moving(void)
+{
+	const struct update_txn *txn = update_txn();
+
+	return txn != NULL && txn->plan.is_move;
+}
+
+const struct rs_result *update_moved(void)
+{
+	return &update_state.moved;
+}
+
 bool update_is_holding(endpoint_t endpoint)
 {
 	const struct update_txn *txn = update_txn();

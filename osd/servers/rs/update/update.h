@@ -7,8 +7,22 @@
 #include "osd/abi/message.h"
 #include "osd/servers/rs/trust/trust.h"
 
-/* The number of the running transaction; number 0: none runs. */
+/* The number of the running transaction; number 0: none runs. Of epoch 0: RS's own. */
 struct trust_number update_running(void);
+/*
+ * Begin to move a service into another layout of the release that it runs, whose kit this is: a
+ * transaction of RS's own, without events, which gives way to orders. E_BUSY: a transaction runs.
+ * E_V_RELEASE: the service runs another release. Errors of verification.
+ */
+__must_check err_t update_move(const char name[SERVICE_NAME_LEN], struct trust_variant *kit);
+/* A transaction of RS's own (a prepare check, a move) ends, unless it has come to the switch. */
+void update_give_way(const char *why);
+/* What a move needs at most from the switch on, as a rule: when to ask again. */
+#define UPDATE_MOVE_MS 20
+/* Does such a move run? */
+bool update_is_moving(void);
+/* How the last move ended, when none runs. */
+const struct rs_result *update_moved(void);
 /*
  * Is the slot behind this endpoint held? A copy through its grants
  * would make RS wait for itself.

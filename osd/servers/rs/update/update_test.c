@@ -12,7 +12,7 @@
 #define N 2
 
 static struct service services[N];
-static uint32_t n_calls;
+static uint32_t n_calls, n_cancelled;
 
 void txn_run(struct update_txn *txn)
 {
@@ -37,6 +37,12 @@ nsec_t txn_next_deadline(const struct update_txn *txn)
 void txn_extend(struct update_txn *txn, nsec_t by)
 {
 	n_calls++;
+}
+
+err_t txn_cancel(struct update_txn *txn, const char *why)
+{
+	n_cancelled++;
+	return E_OK;
 }
 
 bool report_event(struct update_txn *txn, const struct slot_event *event)
@@ -110,12 +116,33 @@ static void test_holding(void)
 	}
 }
 
+/* RS's own transactions give way, orders never; a move is one of them. */
+static void test_give_way(void)
+{
+	struct update_txn *txn = &update_record()->txn;
+
+	n_cancelled = 0;
+	txn->step = RS_STEP_PAIR;
+	txn->plan = (struct update_plan){.number = {3, 4}};
+	update_give_way("an order came");
+	assert(n_cancelled == 0 && !update_is_moving());
+	txn->plan = (struct update_plan){.number = {0, 4}};
+	update_give_way("an order came");
+	assert(n_cancelled == 1 && !update_is_moving());
+	txn->plan.is_move = true;
+	assert(update_is_moving());
+	txn->step = RS_STEP_NONE;
+	update_give_way("an order came");
+	assert(n_cancelled == 1 && !update_is_moving());
+}
+
 int main(void)
 {
 	for (uint32_t i = 0; i < N; i++) {
 		services[i].endpoint = 10 + (endpoint_t)i;
 		update_record()->txn.components[i].service = &services[i];
 	}
+	test_give_way();
 	test_none();
 	test_holding();
 	return 0;

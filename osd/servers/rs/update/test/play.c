@@ -22,6 +22,7 @@ struct image_header header;
 nsec_t now __attribute__((used));
 int64_t call_err __attribute__((used)); /* of every call but the clock */
 bool is_quiet;
+uint32_t n_told;
 char trace[TRACE_SIZE];
 const char *bad_work = "";
 uint32_t bad_component, silent_component = N;
@@ -164,6 +165,7 @@ void recover_crash(struct service *service, err_t err, const char *text)
 
 void journal_add(const struct journal_entry *entry)
 {
+	n_told++;
 }
 
 void journal_quiet(bool is)
@@ -193,11 +195,8 @@ struct txn_component *component(uint32_t i)
 	return &update.txn.components[i];
 }
 
-void begin(uint32_t n, uint32_t action)
+static void begin_plan(uint32_t n, const struct update_plan *plan)
 {
-	static uint64_t n_orders;
-	struct update_plan plan = {.number = {1, ++n_orders}, .action = action};
-
 	for (uint32_t i = 0; i < n; i++) {
 		services[i].endpoint = 10 + (endpoint_t)i;
 		services[i].ping_at = NSEC_NEVER;
@@ -208,9 +207,23 @@ void begin(uint32_t n, uint32_t action)
 		};
 	}
 	trace[0] = '\0';
-	txn_begin(&update, &plan, n);
+	n_told = 0;
+	txn_begin(&update, plan, n);
 	assert(update.txn.step == RS_STEP_VERIFY && trace[0] == '\0');
 	txn_run(&update.txn);
+}
+
+void begin(uint32_t n, uint32_t action)
+{
+	static uint64_t n_orders;
+
+	begin_plan(n, &(struct update_plan){.number = {1, ++n_orders}, .action = action});
+}
+
+void begin_move(uint64_t number)
+{
+	begin_plan(1, &(struct update_plan){
+	                      .number = {0, number}, .action = ORDER_UPDATE, .is_move = true});
 }
 
 void report(endpoint_t who, uint64_t what)

@@ -16,7 +16,8 @@ extern struct update update;
 extern struct service services[N];
 extern struct image_header header; /* of every new binary */
 extern nsec_t now;
-extern bool is_quiet; /* what the journal was told last */
+extern bool is_quiet;   /* what the journal was told last */
+extern uint32_t n_told; /* events since the transaction began */
 extern char trace[TRACE_SIZE];
 
 /* What is to go wrong: the work of this name fails so, for this component. "": nothing. */
@@ -35,6 +36,8 @@ bool trace_is(const char *expected);
 struct txn_component *component(uint32_t i);
 /* Begin an order for the first n services, and work on it until it waits. */
 void begin(uint32_t n, uint32_t action);
+/* A move of the first service, of this number. */
+void begin_move(uint64_t number);
 /* The same with N services, up to PAIR, PREPARE or TRANSFER; the trace is empty then. */
 void begin_up_to(enum rs_step step);
 /* A report of the new instance, or of the old one. */
