@@ -49,15 +49,14 @@ static err_t kit_admit_by(
 	return err;
 }
 
-static void kit_admit(const struct kit_manifest *kit)
+void kit_admit(const struct kit_manifest *kit)
 {
 	struct rs_admitted admitted;
 
 	CHECK_EQUAL(kit_admit_by(kit, ORDER_KEY_RELEASE, &admitted), E_OK);
 }
 
-/* An order that leaves the layout of this kit to RS. */
-static void order_kit(struct order *order, enum order_action action, const struct kit_manifest *kit,
+void order_kit(struct order *order, enum order_action action, const struct kit_manifest *kit,
         uint64_t generation)
 {
 	struct order_component *c;

@@ -38,6 +38,10 @@ int main(void)
 		cases_proof();
 		tap_end();
 	}
+	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "standing") == 0) {
+		cases_standing();
+		tap_end();
+	}
 	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "no-kits") == 0) {
 		cases_no_kits();
 		tap_end();

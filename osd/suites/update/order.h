@@ -36,6 +36,11 @@ uint32_t order_seal(enum envelope_kind kind, enum envelope_part_kind part_kind,
 /* The same for a variant: its kit by the release key, itself by the variant key. */
 uint32_t order_seal_variant(const struct kit_manifest *kit, const struct variant_manifest *variant,
         uint8_t ret_envelope[ORDER_ENVELOPE_MAX]);
+/* Have a kit admitted, signed by the release key. */
+void kit_admit(const struct kit_manifest *kit);
+/* An order that leaves the layout of this kit to RS. */
+void order_kit(struct order *order, enum order_action action, const struct kit_manifest *kit,
+        uint64_t generation);
 uint32_t order_write(const struct order *order, uint8_t ret_envelope[ORDER_ENVELOPE_MAX]);
 err_t order_send(const struct order *order, struct rs_reply *ret_reply);
 /* An order of one service, or of none, under the next number. */

@@ -133,4 +133,5 @@ void cases_services(void);
 void cases_events(void);
 void cases_layouts(void);
 void cases_proof(void);
+void cases_standing(void);
 void cases_no_kits(void);
