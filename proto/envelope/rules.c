@@ -553,7 +553,13 @@ static int rules_standing_times_are_valid(const struct standing_manifest *standi
 	       standing->jitter_ms <= standing->every_ms;
 }
 
-/* Each with a release, in rising order, each once. */
+/* Rising: so that a service stands once, and one content has one form. */
+static int rules_name_is_above(const char *name, const char *before)
+{
+	return memcmp(name, before, SERVICE_NAME_SIZE) > 0;
+}
+
+/* Each with a release, in rising order. */
 static int rules_standing_services_are_valid(const struct standing_manifest *standing)
 {
 	const struct standing_service *s = standing_services(standing);
@@ -561,7 +567,7 @@ static int rules_standing_services_are_valid(const struct standing_manifest *sta
 	for (uint32_t i = 0; i < standing->n_services; i++) {
 		if (!service_name_is_valid(s[i].service) || s[i].reserved != 0 ||
 		        rules_bytes_are_zero(s[i].release_id, sizeof(s[i].release_id)) ||
-		        (i > 0 && memcmp(s[i - 1].service, s[i].service, SERVICE_NAME_SIZE) >= 0)) {
+		        (i > 0 && !rules_name_is_above(s[i].service, s[i - 1].service))) {
 			return 0;
 		}
 	}
