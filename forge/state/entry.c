@@ -207,27 +207,29 @@ static bool entry_is_prebuilt(const struct entry_reader *r, const struct elf_sym
 }
 
 /*
- * Is it a function of the source, although debug data calls what is there otherwise: the alias of
- * one whose own symbol is gone, or one with an assembler label? What the compiler copied has a dot
- * in its name, and nothing points to it.
+ * Is this the symbol that stands for a function of the source, although it is called otherwise:
+ * the first alias of one whose own symbol is gone, or an assembler label? How it is known must not
+ * depend on what the optimizer left of its symbols. What the compiler copied has a dot in its
+ * name, and nothing points to it.
  */
-static bool entry_is_only_name(const struct entry_reader *r, const struct elf_symbol *s,
+static bool entry_stands_for(const struct entry_reader *r, const struct elf_symbol *s,
         const char *base, const char *name)
 {
 	const struct elf_file *linked = r->request->linked;
-	bool is_only = strchr(base, '.') == NULL;
+	bool stands = strchr(base, '.') == NULL;
 	size_t i;
 
-	for (i = 0; i < linked->n_symbols && is_only; i++) {
+	for (i = 0; i < linked->n_symbols && stands; i++) {
 		const struct elf_symbol *other = &linked->symbols[i];
 
-		if (other->type == STT_FUNC && other->value == s->value) {
+		if (other != s && other->type == STT_FUNC && other->value == s->value) {
 			MEM_FREE char *other_base = entry_base(other->name);
 
-			is_only = strcmp(other_base, name) != 0;
+			stands = strcmp(other_base, name) != 0 &&
+			         (other > s || strchr(other_base, '.') != NULL);
 		}
 	}
-	return is_only;
+	return stands;
 }
 
 static void entry_add_function(
@@ -244,13 +246,12 @@ static void entry_add_function(
 		}
 		return;
 	}
-	if (strcmp(p->name, base) != 0 && !entry_is_only_name(r, s, base, p->name)) {
+	if (strcmp(p->name, base) != 0 && !entry_stands_for(r, s, base, p->name)) {
 		return;
 	}
 	e.unit = entry_unit(r->request, p->unit);
 	e.scope = mem_strdup("");
-	e.name = base;
-	base = NULL;
+	e.name = mem_strdup(p->name);
 	e.readonly = true;
 	signature = signature_of((Dwarf_Die *)&p->die);
 	e.signature = mem_printf(STATE_TAG_PREFIX "signature=%s", signature);

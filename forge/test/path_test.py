@@ -416,10 +416,11 @@ def test_names(root, directory):
         'int second(int) __attribute__((alias("plain"))); static int d$(int x) { return x * 5; }\n'
         'int (*p[])(int) = {alias, label, second, plain, d$};\n'
         'int _start(void) { return p[n$m++](k$++) + _$0++; }')
-    luforge(*kit_args(directory, kit, *compile_in(directory, 'bad.c')))
-    entries = read_entries(kit)
-    assert [e[4] for e in entries if e[0] == 0] == ['_$0', 'k$', 'n$m', 'p']
-    assert [e[4] for e in entries if e[2] == 'bad.c' and e[0] != 0] == ['_start', 'alias', 'd$', 'other_name', 'plain']
+    for flags in ('-O2', '-O0'):
+        luforge(*kit_args(directory, kit, *compile_in(directory, 'bad.c', flags=('-flto', flags))))
+        entries = read_entries(kit)
+        assert [e[4] for e in entries if e[0] == 0] == ['_$0', 'k$', 'n$m', 'p']
+        assert [e[4] for e in entries if e[2] == 'bad.c' and e[0] != 0] == ['_start', 'd$', 'hidden', 'label', 'plain']
     # A weak variable of another type than the strong one that takes its place.
     open(os.path.join(directory, 'bad.c'), 'w').write('long n __attribute__((weak)); void _start(void) { n++; }')
     open(os.path.join(directory, 'second.c'), 'w').write('int n = 1;')
