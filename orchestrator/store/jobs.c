@@ -116,6 +116,14 @@ int store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *a
 	        "WHERE ended_us = 0 AND (?1 = 0 OR machine = ?1) ORDER BY id", "i", machine));
 }
 
+/* Children are younger than who asked for them, so not all of the table is looked through. */
+int store_job_child(struct db *db, int64_t parent, const char *service, struct job_row *ret)
+{
+	return err_up(store_one(db, STORE_job, ret,
+	        "WHERE id > ?1 AND parent = ?1 AND service = ?2 ORDER BY id DESC LIMIT 1", "it",
+	        parent, service));
+}
+
 /*
  * Newest first, at most filter->limit. filter->bare: only ended jobs for which no generation was
  * drawn.

@@ -26,6 +26,9 @@ int __must_check store_job_by_order(
 typedef int (*store_job_fn)(const struct job_row *row, void *arg);
 /* Open jobs, oldest first; machine 0: of all. */
 int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg);
+/* The newest job for this service that another one asked for. DB_E_NONE. */
+int __must_check store_job_child(
+        struct db *db, int64_t parent, const char *service, struct job_row *ret);
 struct job_filter {
 	int64_t machine;     /* 0: all */
 	const char *service; /* "": all */

@@ -44,6 +44,13 @@ int store_machine_remove(struct db *db, int64_t id)
 }
 
 /* One statement, so that there is never a moment with two of them. */
+int store_machine_moved(struct db *db, int64_t id, uint64_t boot_id, uint64_t line)
+{
+	return err_fold(
+	        db_run(db, "UPDATE machines SET moved_boot = ?, moved_line = ? WHERE id = ?", "iii",
+	                (int64_t)boot_id, (int64_t)line, id));
+}
+
 int store_machine_set_default(struct db *db, int64_t id)
 {
 	return err_fold(db_run(db, "UPDATE machines SET is_default = (id = ?)", "i", id));

@@ -12,6 +12,8 @@ int __must_check store_machine_by_id(struct db *db, int64_t id, struct machine_r
 /* By name, removed ones included. */
 int __must_check store_machine_by_name(struct db *db, const char *name, struct machine_row *ret);
 int __must_check store_machine_remove(struct db *db, int64_t id);
+/* A job is to move the services out of the layouts of this boot, on this line. */
+int __must_check store_machine_moved(struct db *db, int64_t id, uint64_t boot_id, uint64_t line);
 /* Makes it the only default. */
 int __must_check store_machine_set_default(struct db *db, int64_t id);
 /* Calls fn for every machine that is not removed, in order of id. */

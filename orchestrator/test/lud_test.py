@@ -42,6 +42,10 @@ DEATHS_MADE = ['%s.%s' % (step, phase) for step in ('stage', 'order', 'run', 'ch
                    'stage.drawn', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
 
 
+# The same of the job that moves services out of the layouts that a machine was booted with.
+DEATHS_MOVE = ['move.begin', 'move.planned', 'move.did', 'move.end']
+
+
 def test_update_and_back(world):
     """Update, prepare-only, rollback, rerandomize; each is told and kept."""
     world.prepare(2)
@@ -269,12 +273,92 @@ def test_known_outside(world):
     assert (past['made'], past['known_outside']) == (2, False), past
 
 
+MOVED = 'machine:\n  boot_layouts: moved\n'
+
+
+def moves(world):
+    """The jobs that moved boot layouts, newest first, and the jobs that they asked for."""
+    jobs = world.json('jobs')['jobs']
+    return [j for j in jobs if j['kind'] == 'move'], [j for j in jobs if j['parent']]
+
+
+def is_moved(world, n):
+    """Whether so many moves are over, and what can move is in a layout of the machine's own."""
+    done, _ = moves(world)
+    return len(done) == n and all(j['state'] != 'open' for j in done) and all(
+        s.get('machine_made') for s in world.peer.services.values() if s['can_update'])
+
+
+def test_boot_layouts(world):
+    """What can be moved is moved out of the layouts that a machine was booted with, once a boot, if so configured."""
+    world.peer.add_service('tty', bytes(64))  # its release is registered nowhere
+    world.prepare()
+    assert not moves(world)[0]
+    configured(world, MOVED)
+    world.peer.boot_anew()
+    world.until(lambda: world.peer.services['ds'].get('machine_made'))
+    world.until(lambda: moves(world)[0] and moves(world)[0][0]['state'] == 'failed')
+    (move,), children = moves(world)
+    assert [(c['service'], c['kind'], c['layout'], c['state'], c['parent'], c['identity']) for c in children] == [
+        ('ds', 'rerandomize', 'machine', 'committed', move['id'], f'lud, job {move["id"]}')], children
+    assert 'tty' in move['cause']['message'] and 'luctl jobs' in move['hint'] and move['identity'] == 'lud', move
+    assert ' move ' in world.luctl('jobs')
+    del world.peer.services['tty']
+    for _ in range(2):  # the same boot: whoever starts, and whatever runs by now
+        world.json('rerandomize', 'ds', '--layout', 'host')
+        assert world.kill(signal.SIGTERM) == 0
+        world.start()
+        world.luctl('status')
+        assert len(moves(world)[0]) == 1 and not world.peer.services['ds']['machine_made']
+    world.peer.boot_anew()
+    world.until(lambda: is_moved(world, 2))
+    newest = moves(world)[0][0]
+    assert newest['state'] == 'committed' and newest['hint'].startswith('1 services run'), newest
+    # A snapshot of before is another line of the same boot.
+    world.peer.put_back()
+    world.peer.services['ds'].update(machine_made=False, base_address=1 << 40, commitment=b'')
+    world.peer.cut()
+    world.until(lambda: is_moved(world, 3))
+    configured(world, '')
+    world.peer.boot_anew()
+    world.until(lambda: world.peer.stated and world.json('status')['machine']['state'] == 'up')
+    world.json('rerandomize', 'ds', '--layout', 'host')
+    assert len(moves(world)[0]) == 3
+
+
+def test_boot_layouts_of_old_machine(world):
+    """One that makes no layouts stays as it was booted, and lud says so."""
+    world.prepare()
+    world.peer.features = 3
+    configured(world, MOVED)
+    world.peer.boot_anew()
+    world.until(lambda: 'its services stay in those' in world.log())
+    assert not moves(world)[0]
+
+
+def test_boot_layouts_killed(world):
+    """kill -9 at every step of the move, and a machine that goes away in the middle of it."""
+    world.prepare()
+    configured(world, MOVED)
+    for n, death in enumerate(DEATHS_MOVE + ['stage.drawn', 'run.sent', 'confirm.end'], 1):
+        world.kill()
+        world.peer.boot_anew()
+        runs = len(world.peer.runs)
+        world.start(die_at=death)
+        world.wait_dead()
+        world.start()
+        world.until(lambda k=n: is_moved(world, k))
+        assert len(world.peer.runs) == runs + 1, death
+        done, children = moves(world)
+        assert done[0]['state'] == 'committed' and len(children) == n, (death, done[0], children)
+
+
 def configured(world, text):
     """Has lud read its configuration, with this behind the section `update`."""
     with open(world.config, encoding='ascii') as f:
         was = f.read()
     with open(world.config, 'w', encoding='ascii') as f:
-        f.write(was.split('  layout: ')[0].split('layouts:')[0] + text)
+        f.write(was.split('  layout: ')[0].split('layouts:')[0].split('machine:')[0] + text)
     n = world.log().count('configuration is read')
     world.lud.send_signal(signal.SIGHUP)
     world.until(lambda: world.log().count('configuration is read') > n)

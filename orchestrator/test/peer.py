@@ -6,6 +6,7 @@ what the machine really does is tested on the machine.
         machine.faults['cut_after'] = 5     # close the connection after 5 more frames
 """
 
+import contextlib
 import hashlib
 import os
 import random
@@ -262,6 +263,19 @@ class Peer:
     def _made_afresh(service):
         service.update(machine_made=True, made=service.get('made', 0) + 1, base_address=0, build_id=b'',
                        commitment=os.urandom(64))
+
+    def boot_anew(self):
+        """Another boot, in layouts that the host made; lud finds it when it connects again."""
+        with self.lock:
+            self.reboot()
+            for service in self.services.values():
+                service.update(machine_made=False, made=0, commitment=b'', base_address=1 << 40, build_id=bytes(32))
+        self.cut()
+
+    def cut(self):
+        """The channel is cut: lud connects again."""
+        with self.lock, contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def crash(self, name):
         """The service crashes and starts afresh, in a layout that the machine makes."""

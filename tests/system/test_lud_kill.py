@@ -17,6 +17,7 @@ PHASES = ('begin', 'did', 'end')
 UPDATE_STEPS = ('pair', 'seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
 MADE_STEPS = ('pair', 'stage', 'order', 'run', 'check', 'confirm')
 BETWEEN = ['stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
+MOVE_STEPS = ('move',)
 START_STEPS = ('seed', 'forge', 'sign', 'image', 'launch', 'confirm')
 
 
@@ -117,6 +118,10 @@ def case_machine_killed(world, rng):
     world.luctl('machine', 'start', check=True)
     after = world.check_truth('ds')
     assert after['generation'] > before['generation'] and after['release_id'] == before['release_id']
+    # Layouts of the boot image are drawn for each start.
+    for service in (s['service'] for s in world.status()['services']):
+        first = world.show(service['name'], 1)['base_address']
+        assert service['base_address'] and first and service['base_address'] != first, service
     next_update_works(world)
 
 
@@ -151,6 +156,42 @@ def case_start(point):
     return case
 
 
+def boot_layouts(world, word):
+    with open(world.config) as f:
+        lines = [line for line in f if 'boot_layouts' not in line]
+    with open(world.config, 'w') as f:
+        f.writelines(lines + [f'  boot_layouts: {word}\n'])  # the section `machine` is the last one
+
+
+def moved(world):
+    names = lab.shipped.updatable(world.services.split())
+    return world.is_up() and not world.status().get('open_jobs') and all(
+        world.service(name)['machine_made'] for name in names)
+
+
+def case_move(point):
+    """Killed in the job that moves services out of the layouts that the machine was booted with."""
+    def case(world, rng):
+        world.luctl('machine', 'stop', '--force', check=True)
+        world.lud_stop()
+        boot_layouts(world, 'moved')
+        before, = world.record('SELECT max(id) FROM jobs')[0]
+        world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
+        started = world.luctl('machine', 'start')
+        assert started.code in (0, 3), (started.code, started.err)  # it dies as the start ends
+        assert world.lud_has_died()
+        world.lud_start()
+        lab.until('the boot layouts to be left', lab.DEADLINE, lambda: moved(world))
+        job, = world.record('SELECT id FROM jobs WHERE kind = 8 AND state = 2 AND id > ?', before)
+        children = [name for name, in world.record('SELECT service FROM jobs WHERE parent = ?', *job)]
+        assert sorted(children) == sorted(lab.shipped.updatable(world.services.split())), children
+        for name in children:
+            assert world.check_truth(name)['machine_made'], name
+        boot_layouts(world, 'kept')
+        next_update_works(world)
+    return case
+
+
 def all_cases(args):
     rng = random.Random(args.seed)
 
@@ -158,12 +199,14 @@ def all_cases(args):
         return [f'{step}.{phase}' for step in steps for phase in (PHASES if args.all_points else [rng.choice(PHASES)])]
     updates, starts = points(UPDATE_STEPS) + BETWEEN, points(START_STEPS)
     made = points(MADE_STEPS) + ['stage.drawn', 'run.accepted']
+    moves = points(MOVE_STEPS) + ['move.planned']
     return ([('update, killed at ' + p, case_update(p, *lab.HOST)) for p in updates]
             + [('layout by the machine, killed at ' + p, case_update(p, '--layout', 'machine')) for p in made]
             + [('next update', case_next)]
             + [('killed at random moments', case_random_kills(args.kills)), ('SIGTERM', case_terminate),
                ('machine killed', case_machine_killed), ('machine and lud killed', case_killed_together)]
-            + [('start, killed at ' + p, case_start(p)) for p in starts] + [('next update after starts', case_next)])
+            + [('start, killed at ' + p, case_start(p)) for p in starts]
+            + [('boot layouts, killed at ' + p, case_move(p)) for p in moves] + [('next update after starts', case_next)])
 
 
 if __name__ == '__main__':

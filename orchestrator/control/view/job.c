@@ -104,6 +104,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->created_us = row->created_us;
 	view->ended_us = row->ended_us;
 	view->hint = pool_text(pool, row->hint);
+	view->parent = row->parent;
 	if (job_step_is_of((struct job_way){row->kind, row->machine_made}, JOB_STEP_STAGE)) {
 		view->layout = (char *)view_layout(row->machine_made);
 	}

@@ -9,6 +9,8 @@
  *     plan -> seed -> forge -> sign -> image -> launch -> confirm
  *   restart, shutdown:
  *     plan -> order -> run
+ *   move:
+ *     plan -> move
  *
  * and goes back to an earlier one when the record or the machine turns out to lack something:
  *
@@ -34,6 +36,7 @@ enum chain {
 	CHAIN_MADE,
 	CHAIN_START,
 	CHAIN_ORDER,
+	CHAIN_MOVE,
 	_CHAIN_N,
 };
 
@@ -80,6 +83,8 @@ static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] = {
                         [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
                         [JOB_STEP_RUN] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
                 },
+        /* Without the turn: the jobs that it asks for need it. */
+        [CHAIN_MOVE] = {[JOB_STEP_MOVE] = {_JOB_STEP_N, {false, true, JOB_LIMIT_WORK}}},
 };
 
 #define STEP(name) (1u << JOB_STEP_##name)
@@ -119,6 +124,8 @@ static enum chain chain_of(struct job_way way)
 	case JOB_RESTART:
 	case JOB_SHUTDOWN:
 		return CHAIN_ORDER;
+	case JOB_MOVE:
+		return CHAIN_MOVE;
 	case JOB_UPDATE:
 	case JOB_ROLLBACK:
 	case JOB_RERANDOMIZE:
@@ -145,6 +152,7 @@ enum job_step job_first_step(struct job_way way)
 	        [CHAIN_MADE] = JOB_STEP_PAIR,
 	        [CHAIN_START] = JOB_STEP_SEED,
 	        [CHAIN_ORDER] = JOB_STEP_ORDER,
+	        [CHAIN_MOVE] = JOB_STEP_MOVE,
 	};
 
 	enum job_step first = firsts[chain_of(way)];

@@ -85,6 +85,11 @@ static const struct move moves_order[] = {
         {NULL, JOB_ON_DONE, NULL},
 };
 
+static const struct move moves_move[] = {
+        {"move", JOB_ON_DONE, ""},
+        {NULL, JOB_ON_DONE, NULL},
+};
+
 static const struct {
 	struct job_way way;
 	const struct move *moves;
@@ -102,6 +107,7 @@ static const struct {
         {{JOB_START, false}, moves_start, "seed", ""},
         {{JOB_RESTART, false}, moves_order, "order", ""},
         {{JOB_SHUTDOWN, false}, moves_order, "order", ""},
+        {{JOB_MOVE, false}, moves_move, "move", ""},
 };
 
 static enum job_step step_of(const char *name)

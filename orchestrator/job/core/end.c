@@ -108,6 +108,16 @@ static void end_log(const struct job *job, const struct job_end *end)
 	        end->cause ? ": " : "", end->cause ? end->cause->message : "");
 }
 
+/* Whoever asked for a job looks at its end. One that is not at work looks when it is begun again. */
+static void end_tell_parent(struct engine *engine, int64_t id)
+{
+	struct job *parent = id ? engine_job_by_id(engine, id) : NULL;
+
+	if (parent && parent->phase == JOB_WORKING) {
+		job_again(parent, 0);
+	}
+}
+
 void job_end(struct job *job, const struct job_end *end)
 {
 	struct engine *engine = job->engine;
@@ -129,6 +139,7 @@ void job_end(struct job *job, const struct job_end *end)
 	job_free(job);
 	engine_tell(engine, &news);
 	engine_wake(engine, machine);
+	end_tell_parent(engine, txn.row.parent);
 }
 
 /* The failure in the form of a machine's cause; it lives as long as the failure does. */

@@ -3,7 +3,8 @@
  * session, falls silent or goes down, a result that comes as an event, a record that cannot be
  * written. It decides nothing about steps: it wakes, parks or ends jobs.
  *
- *   machine up        its jobs look again; it is sent a statement
+ *   machine up        its jobs look again; it is sent a statement; once a boot, and where the
+ *                     configuration says so, its services move out of their boot layouts
  *   session lost      a job that waits for its result is parked; requests end by themselves
  *   machine down      its jobs end: UNKNOWN if an order was sent, else FAILED; one that is to
  *                     start it goes on, one that was to end it is COMMITTED
@@ -15,10 +16,13 @@
  */
 #include "orchestrator/job/engine/engine.h"
 
+#include <string.h>
+
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/job/core/statement.h"
 #include "orchestrator/job/order/order.h"
+#include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/steps.h"
 
 /* How often it is looked whether the record can be written again. */
@@ -38,6 +42,44 @@ static void engine_notice(struct engine *engine, const struct machine *machine, 
 }
 
 /*
+ * Has a job move the services out of the layouts that the machine was booted with, which this host
+ * made and knows. Once for each boot, whatever became of it; a machine that was put back to a
+ * snapshot is in them again. A start that is under way goes first.
+ */
+static void engine_move(struct engine *engine, struct machine *machine)
+{
+	const struct machine_row *now = machine_row(machine);
+	struct job_order order = {
+	        .kind = JOB_MOVE,
+	        .machine = machine,
+	        .service = "",
+	        .release = "",
+	        .quiescent = "",
+	        .identity = "lud",
+	};
+	struct machine_row row;
+	struct failure failure;
+	int64_t job;
+
+	if (strcmp(engine->parts.config->machine_boot_layouts, "moved") != 0 ||
+	        store_machine_by_id(engine->parts.db, now->id, &row) != 0 ||
+	        (row.moved_boot == now->boot_id && row.moved_line == now->line)) {
+		err_forget();
+		return;
+	}
+	if (!machine_makes_layouts(machine)) {
+		log_warn("machine %s makes no layouts: its services stay in those that it was "
+		         "booted with",
+		        now->name);
+		return;
+	}
+	if (engine_plan(engine, &order, &job, &failure)) {
+		err_forget();
+		log_warn("%s: %s; %s", now->name, failure.cause, failure.remedy);
+	}
+}
+
+/*
  * First the statement, then the jobs: the signer answers in turn, so the machine has its floors
  * before an order.
  */
@@ -48,6 +90,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 	snprintf(text, sizeof(text), "machine %s answers", machine_row(machine)->name);
 	engine_notice(arg, machine, text);
 	statement_send(arg, machine);
+	engine_move(arg, machine);
 	engine_wake(arg, machine);
 }
 

@@ -81,11 +81,12 @@ int layout_choose(struct engine *engine, const struct job_order *order,
         const Machine__Service *service, const struct release_row *target,
         struct layout_choice *ret_choice, struct failure *ret_failure)
 {
-	char said_by[CONFIG_NAME_SIZE] = "--layout";
+	char said_by[CONFIG_NAME_SIZE];
 	const char *wanted = order->layout;
 	struct failure failure = {0};
 	bool can = layout_can_make(order->machine, service, target, &failure);
 
+	snprintf(said_by, sizeof(said_by), "%s", order->parent ? order->identity : "--layout");
 	if (!*wanted) {
 		wanted = config_layout(engine->parts.config, machine_row(order->machine)->name,
 		        order->service, said_by);

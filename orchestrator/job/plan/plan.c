@@ -11,7 +11,7 @@
  *   rerandomize          the release that runs                     not registered
  *   all of these         the service, who makes the layout         not up, no service, below floor
  *   restart              the service                               not up, no service
- *   shutdown             nothing                                   not up
+ *   shutdown, move       nothing                                   not up
  *   start                nothing: the step seed picks releases     attached, running, busy
  *
  * Who makes the layout is found out in layout.c, and noted with the reason in the job's first step.
@@ -274,6 +274,7 @@ static int plan_target(struct job_plan *plan)
 	case JOB_START:
 	case JOB_RESTART:
 	case JOB_SHUTDOWN:
+	case JOB_MOVE:
 	case _JOB_KIND_N:
 		break;
 	}
@@ -314,10 +315,14 @@ static int plan_start(struct job_plan *plan)
 	return 0;
 }
 
-/* The job and its step `plan`, begun and done: the history of each job begins with it. */
+/*
+ * The job and its step `plan`, begun and done: the history of each job begins with it. A move is noted
+ * at its machine as well, so that no boot has two.
+ */
 static int plan_write(struct db *db, void *arg)
 {
 	struct job_plan *plan = arg;
+	const struct machine_row *machine = machine_row(plan->order->machine);
 	int r = store_job_insert(db, &plan->row);
 
 	if (!r) {
@@ -325,6 +330,9 @@ static int plan_write(struct db *db, void *arg)
 	}
 	if (!r) {
 		r = store_job_step_end(db, plan->row.id, JOB_STEP_DONE, plan->layout.why);
+	}
+	if (!r && plan->row.kind == JOB_MOVE) {
+		r = store_machine_moved(db, machine->id, machine->boot_id, machine->line);
 	}
 	return err_up(r);
 }
@@ -348,6 +356,7 @@ static void plan_row(struct job_plan *plan)
 	        .prepare_only = order->kind == JOB_PREPARE,
 	        .timeout_ms = order->timeout_ms,
 	        .hold_ms = order->hold_ms,
+	        .parent = order->parent,
 	};
 	snprintf(plan->row.service, sizeof(plan->row.service), "%s", order->service);
 	snprintf(plan->row.quiescent, sizeof(plan->row.quiescent), "%s", order->quiescent);
@@ -362,7 +371,7 @@ static int plan_order(struct job_plan *plan)
 	if (machine_state(order->machine) != MACHINE_UP) {
 		return plan_not_up(plan);
 	}
-	if (order->kind == JOB_SHUTDOWN) {
+	if (order->kind == JOB_SHUTDOWN || order->kind == JOB_MOVE) {
 		return 0;
 	}
 	plan->service = machine_service(order->machine, order->service);
@@ -382,7 +391,8 @@ static int plan_resolve(struct job_plan *plan)
 	if (plan->order->kind == JOB_START) {
 		return plan_start(plan);
 	}
-	if (plan->order->kind == JOB_RESTART || plan->order->kind == JOB_SHUTDOWN) {
+	if (plan->order->kind == JOB_RESTART || plan->order->kind == JOB_SHUTDOWN ||
+	        plan->order->kind == JOB_MOVE) {
 		return plan_order(plan);
 	}
 	r = plan_service(plan);

@@ -16,6 +16,7 @@ struct job_order {
 	uint32_t hold_ms;
 	bool accept_loss;     /* consent to what the pairing says is lost */
 	const char *identity; /* who asks, as verified */
+	int64_t parent;       /* the job that asks; 0: none */
 };
 
 /* Records a job and lets it begin; its id goes to ret_job. */

@@ -36,6 +36,7 @@ static uint32_t order_step_action(const struct job *job)
 	case JOB_SHUTDOWN:
 		return ORDER_SHUTDOWN;
 	case JOB_START:
+	case JOB_MOVE:
 	case _JOB_KIND_N:
 		break;
 	}

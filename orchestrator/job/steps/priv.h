@@ -17,6 +17,7 @@ void job_step_confirm(struct job *job);
 void job_step_image(struct job *job);
 void job_step_launch(struct job *job);
 void job_step_confirm_start(struct job *job);
+void job_step_move(struct job *job);
 
 /* The result of ->order, of the step at work. */
 void job_on_result(struct job *job, const Machine__Result *result);

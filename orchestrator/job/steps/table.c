@@ -26,4 +26,5 @@ const struct job_step_ops job_steps[_JOB_STEP_N] = {
         [JOB_STEP_CONFIRM] = {.begin = table_confirm, .result = job_on_confirmed},
         [JOB_STEP_IMAGE] = {.begin = job_step_image},
         [JOB_STEP_LAUNCH] = {.begin = job_step_launch},
+        [JOB_STEP_MOVE] = {.begin = job_step_move},
 };
