@@ -32,3 +32,5 @@ static inline bool state_btf_kind_has_size(enum state_btf_kind kind)
  * fill the views of types and their names.
  */
 enum state_desc_error state_btf_check(const uint8_t *bytes, uint64_t size, struct state_desc *desc);
+/* Fill them from a part that was checked. */
+void state_btf_fill(const uint8_t *bytes, struct state_desc *desc);

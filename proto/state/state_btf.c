@@ -288,6 +288,16 @@ static bool btf_header_check(const struct state_btf_header *header, uint64_t siz
 	       header->str_len > 0;
 }
 
+void state_btf_fill(const uint8_t *bytes, struct state_desc *desc)
+{
+	const struct state_btf_header *header = (const void *)bytes;
+
+	desc->types = bytes + sizeof(*header) + header->type_off;
+	desc->types_size = header->type_len;
+	desc->btf_strings = (const char *)bytes + sizeof(*header) + header->str_off;
+	desc->btf_strings_size = header->str_len;
+}
+
 enum state_desc_error state_btf_check(const uint8_t *bytes, uint64_t size, struct state_desc *desc)
 {
 	const struct state_btf_header *header = (const void *)bytes;
@@ -295,10 +305,7 @@ enum state_desc_error state_btf_check(const uint8_t *bytes, uint64_t size, struc
 	if (size < sizeof(*header) || !btf_header_check(header, size)) {
 		return STATE_DESC_E_BTF;
 	}
-	desc->types = bytes + sizeof(*header) + header->type_off;
-	desc->types_size = header->type_len;
-	desc->btf_strings = (const char *)bytes + sizeof(*header) + header->str_off;
-	desc->btf_strings_size = header->str_len;
+	state_btf_fill(bytes, desc);
 	if (desc->btf_strings[0] != 0 || desc->btf_strings[header->str_len - 1] != 0 ||
 	        !btf_records_check(desc)) {
 		return STATE_DESC_E_BTF;

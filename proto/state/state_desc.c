@@ -219,6 +219,16 @@ enum state_desc_error state_desc_check(const void *bytes, size_t size, struct st
 	return STATE_DESC_OK;
 }
 
+void state_desc_read(const void *bytes, struct state_desc *ret)
+{
+	const struct state_header *header = bytes;
+	struct state_desc desc = {0};
+
+	desc_fill(bytes, &desc);
+	state_btf_fill((const uint8_t *)bytes + header->part[STATE_PART_BTF].off, &desc);
+	*ret = desc;
+}
+
 const char *state_desc_error_text(enum state_desc_error error)
 {
 	static const char *const text[_STATE_DESC_ERROR_N] = {

@@ -63,6 +63,8 @@ struct state_member {
  * Fails with STATE_DESC_E_*.
  */
 enum state_desc_error state_desc_check(const void *bytes, size_t size, struct state_desc *ret);
+/* The same of bytes that state_desc_check() has passed and that nobody could change since. */
+void state_desc_read(const void *bytes, struct state_desc *ret);
 const char *state_desc_error_text(enum state_desc_error error);
 
 const char *state_desc_string(const struct state_desc *desc, uint32_t off);

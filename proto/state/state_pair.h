@@ -52,6 +52,9 @@ struct state_setup {
 	void *scratch;
 	size_t scratch_size;
 	bool accepts_loss; /* state without a place is listed, not refused: somebody consented */
+	/* The descriptions passed state_desc_check(), and nobody but who checked them could write to
+	 * them since. */
+	bool is_checked;
 };
 
 struct state_result {

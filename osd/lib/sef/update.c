@@ -82,6 +82,7 @@ static struct state_transfer *update_pair(const struct start_info *info)
 	        .scratch = (void *)info->scratch,
 	        .scratch_size = info->scratch_bytes,
 	        .accepts_loss = (info->flags & START_ACCEPT_LOSS) != 0,
+	        .is_checked = true, /* by RS, in whose pages they lie */
 	};
 	nsec_t begin = sys_clock_read();
 

@@ -366,6 +366,10 @@ static void test_setup(void)
 	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_SETUP);
 	setup.new = model_side(world->new);
 	setup.new.desc_size--;
+	setup.is_checked = true; /* nobody looks */
+	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_OK);
+	setup.is_checked = false;
+	memset(world->scratch, 0, world->scratch_size);
 	assert(state_pair(&setup, &world->result, &world->pairing) == STATE_E_DESCRIPTION);
 	assert(strstr(world->result.error, "header") != NULL);
 	assert(model_symbol_at(world->old, 0, &n) != NULL && n == 2);

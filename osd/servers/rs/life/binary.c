@@ -14,24 +14,45 @@
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/state/state_desc.h"
 
+/* What does not depend on the layout. The bytes are RS's own, so that once is enough. */
+static bool binary_read_description(struct binary *binary)
+{
+	struct state_desc desc;
+
+	if (binary->described == binary->description) {
+		return true;
+	}
+	if (state_desc_check(binary->description, binary->description_bytes, &desc) !=
+	                STATE_DESC_OK ||
+	        !state_desc_find_global(&desc, STATE_HEAP_ROOT, &binary->root_entry)) {
+		return false;
+	}
+	binary->n_described = desc.n_entries;
+	binary->described = binary->description;
+	return true;
+}
+
 /*
  * The number of symbols is what ties the two together: the addresses of one are those of the other.
  */
 bool binary_describe(struct binary *binary)
 {
-	struct state_desc desc;
-	uint32_t root;
-
-	if (state_desc_check(binary->description, binary->description_bytes, &desc) !=
-	                STATE_DESC_OK ||
-	        desc.n_entries != binary->image.header->n_symbols) {
+	if (!binary_read_description(binary) ||
+	        binary->n_described != binary->image.header->n_symbols) {
 		return false;
 	}
-	if (!state_desc_find_global(&desc, STATE_HEAP_ROOT, &root)) {
-		return false;
-	}
-	binary->heap_root = root == UINT32_MAX ? 0 : binary->image.symbols[root];
+	binary->heap_root =
+	        binary->root_entry == UINT32_MAX ? 0 : binary->image.symbols[binary->root_entry];
 	return true;
+}
+
+void binary_describe_as(struct binary *binary, const struct binary *other)
+{
+	if (binary->description == other->description) {
+		binary->described = other->described;
+		binary->n_described = other->n_described;
+		binary->root_entry = other->root_entry;
+	}
 }
 
 err_t binary_make(struct binary *binary, const struct span_set *taken)

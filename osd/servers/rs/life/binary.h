@@ -21,6 +21,10 @@ struct binary {
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */
 	uint64_t description_bytes;
+	/* What was read of the description, once: it has been checked. NULL: not yet. */
+	const uint8_t *described;
+	uint32_t n_described;   /* entries */
+	uint32_t root_entry;    /* of the root of its typed heap; UINT32_MAX: none */
 	vaddr_t heap_root;      /* of its typed heap; 0: it has none */
 	struct layout_kit flat; /* bytes NULL: none, so RS can make no layout of it */
 	struct layout layout;   /* payload NULL: the payload was made elsewhere */
@@ -40,6 +44,8 @@ struct binary {
  * heap. False: the description is malformed, or is not that of the payload.
  */
 bool binary_describe(struct binary *binary);
+/* Take over what was read of another binary's description, if this one has the same. */
+void binary_describe_as(struct binary *binary, const struct binary *other);
 /* Was its layout made here, so that nobody outside knows it? */
 static inline bool binary_is_machine_made(const struct binary *binary)
 {

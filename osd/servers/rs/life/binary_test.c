@@ -159,6 +159,35 @@ static void test_bad_kit(void)
 	free(header);
 }
 
+/*
+ * What was read of a description once serves every layout of it, and no other description. That it
+ * is not read again shows in bytes that are none.
+ */
+static void test_described(void)
+{
+	static const uint8_t description[8], other[8];
+	struct layout first;
+	struct binary binary = binary_of_sample(&first), next;
+	uint32_t n = binary.image.header->n_symbols;
+
+	binary.description = binary.described = description;
+	binary.n_described = n;
+	binary.root_entry = 1;
+	assert(binary_describe(&binary) && binary.heap_root == binary.image.symbols[1]);
+	binary.root_entry = UINT32_MAX;
+	assert(binary_describe(&binary) && binary.heap_root == 0);
+	next = (struct binary){.description = description, .image = binary.image};
+	binary_describe_as(&next, &binary);
+	assert(binary_describe(&next) && next.n_described == n);
+	next = (struct binary){.description = other, .description_bytes = sizeof(other)};
+	binary_describe_as(&next, &binary);
+	assert(next.described == NULL && !binary_describe(&next));
+	binary.n_described = n + 1;
+	assert(!binary_describe(&binary));
+	free((void *)(uintptr_t)binary.flat.bytes);
+	binary_release(&binary);
+}
+
 int main(void)
 {
 	sys_gate = (vaddr_t)gate;
@@ -166,5 +195,6 @@ int main(void)
 	test_follow();
 	test_no_memory();
 	test_bad_kit();
+	test_described();
 	return 0;
 }

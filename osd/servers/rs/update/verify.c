@@ -69,6 +69,7 @@ static err_t verify_kit(struct trust_variant *v, struct trust_number generation,
 	}
 	binary.description = binary.description_blob->bytes;
 	binary.description_bytes = binary.description_blob->total;
+	binary_describe_as(&binary, &service->binary);
 	err = verify_flat(service, &binary);
 	if (err != E_OK && v->is_kit) {
 		return err;
