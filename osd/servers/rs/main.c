@@ -20,6 +20,7 @@
 #include "osd/servers/rs/base/limit.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/base/machine.h"
+#include "osd/servers/rs/layout/layout.h"
 #include "osd/servers/rs/life/recover.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/standing/standing.h"
@@ -27,6 +28,9 @@
 
 /* Of all staged blobs together. */
 #define MAIN_STAGING_BUDGET (UINT64_C(24) << 20)
+
+/* Of all layouts that were made here: two of each service, and what linking one needs. */
+#define MAIN_LAYOUT_BUDGET (UINT64_C(24) << 20)
 
 /* When limits were looked at last, and the alarm that was set then; see base/limit.h. */
 static nsec_t main_seen, main_alarm = NSEC_NEVER;
@@ -109,6 +113,7 @@ int main(void)
 	struct message msg;
 
 	stage_init(MAIN_STAGING_BUDGET);
+	layout_init(MAIN_LAYOUT_BUDGET);
 	boot_begin(rt_start_info());
 	for (;;) {
 		main_alarm_set();

@@ -8,6 +8,10 @@
  * something that may be told. A seed is never anywhere but on the stack
  * of layout_make(), and is wiped there.
  *
+ * All of that memory together has a budget of its own: what is staged cannot take it from a service
+ * that crashed and needs another layout. Time is bounded with it, being linear in what is written,
+ * and in a kit's tables, which are as long as its file.
+ *
  * A layout whose window hits what is taken is dropped after the placing, which is the cheap half,
  * and another one is drawn. Address space is so empty that this hardly ever happens.
  */
@@ -35,6 +39,8 @@ struct layout_work {
 	uint64_t scratch_bytes; /* whole pages */
 	struct link_layout layout;
 };
+
+static uint64_t layout_room; /* of the budget: bytes that may still be taken */
 
 static uint64_t layout_round(uint64_t bytes)
 {
@@ -95,23 +101,50 @@ static err_t layout_error(enum link_error error)
 	rs_panic("the linker was called with what it does not take");
 }
 
-/* E_NOMEM. Ended by layout_end(). */
-static err_t layout_begin(const struct layout_kit *kit, struct layout_work *ret_work)
+void layout_init(uint64_t budget)
 {
-	uint64_t bytes = layout_round(link_scratch_size(&kit->view));
-	void *scratch = stage_memory_new(bytes);
+	layout_room = budget;
+}
 
-	if (scratch == NULL) {
+/* Whole pages. E_STORE_FULL: the budget has no room for them. E_NOMEM. */
+static err_t layout_memory_take(uint64_t bytes, void **ret_memory)
+{
+	void *memory;
+
+	if (bytes > layout_room) {
+		return E_STORE_FULL;
+	}
+	memory = stage_memory_new(bytes);
+	if (memory == NULL) {
 		return E_NOMEM;
 	}
-	*ret_work =
-	        (struct layout_work){.kit = &kit->view, .scratch = scratch, .scratch_bytes = bytes};
+	layout_room -= bytes;
+	*ret_memory = memory;
 	return E_OK;
+}
+
+static void layout_memory_give(void *memory, uint64_t bytes)
+{
+	stage_memory_free(memory, bytes);
+	layout_room += bytes;
+}
+
+/* E_STORE_FULL, E_NOMEM. Ended by layout_end(). */
+static err_t layout_begin(const struct layout_kit *kit, struct layout_work *ret_work)
+{
+	struct layout_work work = {
+	        .kit = &kit->view, .scratch_bytes = layout_round(link_scratch_size(&kit->view))};
+	err_t err = layout_memory_take(work.scratch_bytes, &work.scratch);
+
+	if (err == E_OK) {
+		*ret_work = work;
+	}
+	return err;
 }
 
 static void layout_end(struct layout_work *work)
 {
-	stage_memory_free(work->scratch, work->scratch_bytes);
+	layout_memory_give(work->scratch, work->scratch_bytes);
 }
 
 static err_t layout_place(struct layout_work *work, const uint8_t release_id[RS_HASH_LEN],
@@ -135,12 +168,13 @@ static err_t layout_write(const struct layout_work *work,
 	uint64_t at = (work->layout.payload_size + 7) & ~UINT64_C(7);
 	struct layout layout = {
 	        .n_bytes = work->layout.payload_size, .n_mapped = layout_round(at + n_addresses)};
-	err_t err;
+	void *memory;
+	err_t err = layout_memory_take(layout.n_mapped, &memory);
 
-	layout.payload = stage_memory_new(layout.n_mapped);
-	if (layout.payload == NULL) {
-		return E_NOMEM;
+	if (err != E_OK) {
+		return err;
 	}
+	layout.payload = memory;
 	layout.address = memcpy(layout.payload + at, work->layout.address, n_addresses);
 	err = layout_error(write(work->kit, &work->layout, layout.payload));
 	if (err == E_OK && image_check(layout.payload, layout.n_bytes, &layout.image) != IMAGE_OK) {
@@ -218,7 +252,7 @@ bool layout_locate(const struct layout_kit *kit, const struct layout *layout, ui
 void layout_free(struct layout *layout)
 {
 	if (layout->payload != NULL) {
-		stage_memory_free(layout->payload, layout->n_mapped);
+		layout_memory_give(layout->payload, layout->n_mapped);
 	}
 	*layout = (struct layout){0};
 }

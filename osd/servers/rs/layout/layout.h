@@ -30,6 +30,8 @@ struct layout {
 	uint8_t commitment[RS_HASH_LEN]; /* to the seed that it was drawn from */
 };
 
+/* budget: bytes of all payloads made here and all work areas. Call once, before anything else. */
+void layout_init(uint64_t budget);
 /*
  * Check a kit, once: the answer stays in it. E_V_VERSION: a format or a recipe that this RS does
  * not know. E_V_IMAGE: no flat kit. E_V_SERVICE: that of another service.
@@ -38,7 +40,7 @@ struct layout {
 __must_check err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN]);
 /*
  * Make a layout of a checked kit, whose window hits nothing that is taken. The caller gives it back
- * with layout_free(). E_NOMEM; E_AGAIN: every draw hit something; E_V_IMAGE: the kit's code cannot
+ * with layout_free(). E_STORE_FULL: the budget is used up; E_NOMEM; E_AGAIN: every draw hit something; E_V_IMAGE: the kit's code cannot
  * be placed so.
  */
 __must_check err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
@@ -50,7 +52,7 @@ bool layout_locate(const struct layout_kit *kit, const struct layout *layout, ui
 void layout_free(struct layout *layout);
 /*
  * Is this payload, to the last byte, what a checked kit and this seed give? E_V_LAYOUT: no.
- * E_NOMEM, E_V_IMAGE.
+ * E_STORE_FULL, E_NOMEM, E_V_IMAGE.
  */
 __must_check err_t layout_check(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
         const uint8_t seed[LINK_SEED_SIZE], const void *payload, uint64_t n_bytes);

@@ -18,6 +18,7 @@
 #include "proto/image/flat_sample.h"
 
 #define SERVICE "sample\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define BUDGET (UINT64_C(8) << 20)
 #define WORD_STEP UINT64_C(0x9e3779b97f4a7c15)
 
 static uint64_t word __attribute__((used)); /* the next random word */
@@ -311,6 +312,42 @@ static void test_check(void)
 	kit_free(&kit);
 }
 
+/*
+ * The budget holds both the work and the payload, of making and of checking; what is refused takes
+ * nothing, and what is freed can be taken again.
+ */
+static void test_budget(void)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t seed[LINK_SEED_SIZE];
+	struct layout layout = {0}, other = {0};
+	uint64_t work = (link_scratch_size(&kit.view) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	uint64_t payload;
+
+	seed_next(seed);
+	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	name_payload(&layout);
+	payload = layout.n_mapped;
+	for (uint64_t budget = 0; budget < work + payload; budget += PAGE_SIZE) {
+		layout_init(budget);
+		assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) ==
+		        E_STORE_FULL);
+		assert(n_taken == 1);
+	}
+	layout_init(work + payload);
+	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
+	layout_free(&layout);
+	layout_init(2 * work + 2 * payload);
+	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	layout_init(work);
+	assert(layout_make(&kit, release, &nothing, &other) == E_STORE_FULL);
+	assert(other.payload == NULL && n_taken == 1);
+	layout_free(&layout);
+	assert(n_taken == 0);
+	layout_init(BUDGET);
+	kit_free(&kit);
+}
+
 /* Without memory for the work, or for the payload. */
 static void test_no_memory(void)
 {
@@ -363,6 +400,7 @@ static void test_out_of_reach(void)
 int main(void)
 {
 	sys_gate = (vaddr_t)gate;
+	layout_init(BUDGET);
 	test_kit_check();
 	test_kit_hash();
 	test_make();
@@ -372,6 +410,7 @@ int main(void)
 	test_another_each_time();
 	test_taken();
 	test_check();
+	test_budget();
 	test_no_memory();
 	test_out_of_reach();
 	return 0;

@@ -107,7 +107,8 @@ void binary_follow(struct binary *fresh, const struct binary *old)
 /* What may be over when it is tried again: memory, and draws that hit what is taken. */
 static bool binary_may_pass(err_t err)
 {
-	return err == E_NOMEM || err == E_AGAIN || err == E_FULL || err == E_TABLES;
+	return err == E_NOMEM || err == E_STORE_FULL || err == E_AGAIN || err == E_FULL ||
+	       err == E_TABLES;
 }
 
 /*

@@ -59,7 +59,7 @@ __must_check err_t binary_make(struct binary *binary, const struct span_set *tak
 /*
  * Give a binary that does not run another layout, never the one it has; nothing to do when it has no
  * flat kit. One that no layout can be made of is forgotten, so that the service can start at all. On
- * an error it is as it was, and another try may help: E_NOMEM, E_AGAIN.
+ * an error it is as it was, and another try may help: E_NOMEM, E_STORE_FULL, E_AGAIN.
  */
 __must_check err_t binary_remake(struct binary *binary);
 /*

@@ -137,6 +137,10 @@ static void test_no_memory(void)
 	assert(binary_remake(&binary) == E_NOMEM);
 	assert(memcmp(&binary, &before, sizeof(before)) == 0 && n_logged == 0);
 	is_out_of_memory = false;
+	layout_init(PAGE_SIZE);
+	assert(binary_remake(&binary) == E_STORE_FULL);
+	assert(memcmp(&binary, &before, sizeof(before)) == 0 && n_logged == 0);
+	layout_init(UINT64_C(8) << 20);
 	assert(binary_remake(&binary) == E_OK && binary.n_made == 1);
 	binary_release(&binary);
 	free((void *)(uintptr_t)before.flat.bytes);
@@ -191,6 +195,7 @@ static void test_described(void)
 int main(void)
 {
 	sys_gate = (vaddr_t)gate;
+	layout_init(UINT64_C(8) << 20);
 	test_remake();
 	test_follow();
 	test_no_memory();
