@@ -18,21 +18,27 @@ const char rules_default_text[] =
         "# What lusign signs; see lusign(1). It reads this file when it starts.\n"
         "machine *\n"
         "service *\n"
-        "action update prepare confirm restart shutdown drop\n"
+        "action update prepare confirm restart shutdown drop standing\n"
         "machine_made *\n"
         "variant_life 604800\n"
         "order_life 1800\n"
+        "standing_life 86400\n"
+        "standing_every 100\n"
         "generation_max 1000000000\n"
         "transaction_max 1000000000\n"
         "floor_max 1000000\n";
 
-static const char *const action_names[_ORDER_ACTION_N] = {
+/* In ->actions, behind those of orders. */
+#define RULES_STANDING _ORDER_ACTION_N
+
+static const char *const action_names[_ORDER_ACTION_N + 1] = {
         [ORDER_UPDATE] = "update",
         [ORDER_PREPARE] = "prepare",
         [ORDER_CONFIRM] = "confirm",
         [ORDER_RESTART] = "restart",
         [ORDER_SHUTDOWN] = "shutdown",
         [ORDER_DROP] = "drop",
+        [RULES_STANDING] = "standing",
 };
 
 /* The text that is left of one line. */
@@ -132,7 +138,7 @@ static bool rule_machine_made(struct rules *rules, const char *word)
 
 static bool rule_action(struct rules *rules, const char *word)
 {
-	for (unsigned int i = ORDER_UPDATE; i < _ORDER_ACTION_N; i++) {
+	for (unsigned int i = ORDER_UPDATE; i <= RULES_STANDING; i++) {
 		if (strcmp(word, action_names[i]) == 0) {
 			rules->actions |= 1u << i;
 			return true;
@@ -182,6 +188,8 @@ static uint64_t *rules_limit(struct rules *rules, const char *name, uint32_t *re
 	} limits[] = {
 	        {"variant_life", &rules->variant_life_sec},
 	        {"order_life", &rules->order_life_sec},
+	        {"standing_life", &rules->standing_life_sec},
+	        {"standing_every", &rules->standing_every_ms},
 	        {"generation_max", &rules->generation_max},
 	        {"transaction_max", &rules->transaction_max},
 	        {"floor_max", &rules->floor_max},
@@ -249,6 +257,8 @@ unsigned int rules_parse(
 	*ret_rules = (struct rules){
 	        .variant_life_sec = UINT64_C(7) * 24 * 3600,
 	        .order_life_sec = 1800,
+	        .standing_life_sec = STANDING_LIFE_SEC_MAX,
+	        .standing_every_ms = STANDING_EVERY_MS_MIN,
 	        .generation_max = 1000000000,
 	        .transaction_max = 1000000000,
 	        .floor_max = 1000000,
@@ -354,6 +364,42 @@ const char *rules_refuse_order(
 		return "the transaction is above the rule file's transaction_max";
 	}
 	return rules_refuse_components(rules, order);
+}
+
+/* The layout of each listed service is left to the machine. One that ends another asks for no more. */
+static const char *rules_refuse_standing_services(
+        const struct rules *rules, const struct standing_manifest *standing)
+{
+	for (uint32_t i = 0; i < standing->n_services; i++) {
+		const char *service = standing_services(standing)[i].service;
+
+		if (!rules_allow_service(rules, service)) {
+			return "the rule file does not name this service";
+		}
+		if (!rules->all_made && !rules_has_name(rules->made, rules->n_made, service)) {
+			return "the rule file does not let the machine make layouts of this "
+			       "service: add it to machine_made";
+		}
+	}
+	return NULL;
+}
+
+const char *rules_refuse_standing(
+        const struct rules *rules, const struct standing_manifest *standing, uint64_t life_sec)
+{
+	if (!rules_allow_machine(rules, standing->machine_id)) {
+		return "the rule file does not name this machine";
+	}
+	if ((rules->actions & (1u << RULES_STANDING)) == 0) {
+		return "the rule file does not allow standing orders: add `standing` to action";
+	}
+	if (life_sec < 1 || life_sec > rules->standing_life_sec) {
+		return "the rule file does not allow this standing_life";
+	}
+	if (standing->n_services > 0 && standing->every_ms < rules->standing_every_ms) {
+		return "the pause is below the rule file's standing_every";
+	}
+	return rules_refuse_standing_services(rules, standing);
 }
 
 const char *rules_refuse_statement(

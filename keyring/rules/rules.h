@@ -7,11 +7,13 @@
  *
  *   machine 0123...ef        32 hex digits, or * for all; may be repeated
  *   service ds tty           names, or * for all; may be repeated
- *   action update prepare    of orders; may be repeated
+ *   action update prepare    of orders, and `standing` for standing orders; may be repeated
  *   machine_made ds tty      services whose layouts a machine may make, or * for all; may be
  *                            repeated
  *   variant_life 604800      longest life of a variant, seconds
  *   order_life 1800          longest life of an order, seconds
+ *   standing_life 86400      longest life of a standing order, seconds
+ *   standing_every 100       shortest time between two layouts of a service by one, ms
  *   generation_max 1000000000 highest generation in an order or a statement
  *   transaction_max 1000000000 highest transaction number of an order
  *   floor_max 1000000        highest floor in a statement
@@ -32,13 +34,15 @@ struct rules {
 	uint32_t n_machines;
 	uint32_t n_services;
 	uint32_t n_made;
-	uint32_t actions; /* bit n: enum order_action n */
+	uint32_t actions; /* bit n: enum order_action n; bit _ORDER_ACTION_N: standing orders */
 	uint32_t limits;  /* bit n: the n-th limit was given */
 	uint8_t machines[RULES_MACHINES_MAX][16];
 	char services[RULES_SERVICES_MAX][SERVICE_NAME_SIZE];
 	char made[RULES_SERVICES_MAX][SERVICE_NAME_SIZE];
 	uint64_t variant_life_sec;
 	uint64_t order_life_sec;
+	uint64_t standing_life_sec;
+	uint64_t standing_every_ms;
 	uint64_t generation_max;
 	uint64_t transaction_max;
 	uint64_t floor_max;
@@ -58,3 +62,5 @@ const char *rules_refuse_order(
         const struct rules *rules, const struct order_manifest *order, uint64_t life_sec);
 const char *rules_refuse_statement(
         const struct rules *rules, const struct statement_manifest *statement);
+const char *rules_refuse_standing(
+        const struct rules *rules, const struct standing_manifest *standing, uint64_t life_sec);

@@ -52,11 +52,48 @@ static void test_rules_file(void)
 	assert(rules_parse("", 0, &rules, &why) == 0);
 	assert(!rules.all_machines && !rules.all_services && rules.actions == 0 && !rules.all_made);
 	assert(rules_parse(rules_default_text, strlen(rules_default_text), &rules, &why) == 0);
-	assert(rules.all_machines && rules.all_services && rules.actions == 0x7e && rules.all_made);
+	assert(rules.all_machines && rules.all_services && rules.actions == 0xfe && rules.all_made);
+}
+
+/* What standing orders may do: asked for by name, within the limits, for services that are listed. */
+static void test_standing(void)
+{
+	static const struct {
+		const char *text, *refusal; /* a word of it; NULL: allowed */
+	} files[] = {
+	        {"machine *\nservice *\nmachine_made *\naction update\n", "`standing`"},
+	        {"service *\nmachine_made *\naction standing\n", "machine"},
+	        {"machine *\nmachine_made *\naction standing\n", "this service"},
+	        {"machine *\nservice *\nmachine_made ds\naction standing\n", "machine_made"},
+	        {"machine *\nservice *\nmachine_made ds tty\naction standing\n", NULL},
+	        {"machine *\nservice *\nmachine_made *\naction standing\nstanding_life 599\n",
+	                "standing_life"},
+	        {"machine *\nservice *\nmachine_made *\naction standing\nstanding_every 1001\n",
+	                "standing_every"},
+	};
+	struct {
+		struct standing_manifest head;
+		struct standing_service service[2];
+	} standing = {.head = {.every_ms = 1000, .n_services = 2},
+	        .service = {{.service = "ds"}, {.service = "tty"}}};
+	struct rules rules;
+	const char *why;
+
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		assert(rules_parse(files[i].text, strlen(files[i].text), &rules, &why) == 0);
+		why = rules_refuse_standing(&rules, &standing.head, 600);
+		assert((why == NULL) == (files[i].refusal == NULL));
+		assert(why == NULL || strstr(why, files[i].refusal) != NULL);
+	}
+	/* One that ends another has no pause. */
+	standing.head.n_services = standing.head.every_ms = 0;
+	assert(rules_refuse_standing(&rules, &standing.head, 600) == NULL);
+	assert(rules_refuse_standing(&rules, &standing.head, 0) != NULL);
 }
 
 int main(void)
 {
 	test_rules_file();
+	test_standing();
 	return 0;
 }

@@ -7,8 +7,8 @@
  *   form    the manifest obeys its own rules, dates included
  *   what    a variant: its kit is signed by a release key of the same root, of the same service,
  *           and is the one the variant names. An order: of the root's epoch; where it leaves
- *           a layout to the machine, with such a kit, of this recipe. A statement: of the
- *           root's serial
+ *           a layout to the machine, with such a kit, of this recipe. A standing order: of the
+ *           root's epoch, for a day at most. A statement: of the root's serial
  *   rules   machine, service, action, life and numbers are within the rule file
  *
  * What it cannot know: that a payload was made from its kit (a second signer can prove that
@@ -364,6 +364,54 @@ static void signer_sign_statement(const struct signer *s, const struct signer_st
 }
 
 /*
+ * No kit comes along: a standing order moves what the machine runs already, and the machine makes
+ * layouts of kits only that a release key signed.
+ */
+static enum envelope_reason signer_stamp_standing(const struct signer *s,
+        const struct signer_standing *ask, uint64_t now, struct standing_manifest *standing)
+{
+	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_ORDER, s->order, now);
+
+	if (reason != ENVELOPE_OK) {
+		return reason;
+	}
+	if (standing->issued != 0 || standing->expires != 0) {
+		return ENVELOPE_MALFORMED;
+	}
+	standing->issued = now;
+	standing->expires = now + ask->lifetime_sec;
+	reason = standing_manifest_check(standing, ask->len);
+	if (reason != ENVELOPE_OK) {
+		return reason;
+	}
+	if (ask->lifetime_sec > STANDING_LIFE_SEC_MAX) {
+		return ENVELOPE_LONG_LIFE;
+	}
+	return standing->epoch == signer_root(s)->serial ? ENVELOPE_OK : ENVELOPE_WRONG_EPOCH;
+}
+
+static void signer_sign_standing(const struct signer *s, const struct signer_standing *ask,
+        uint64_t now, struct signer_reply *reply)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_STANDING_MAX];
+	struct standing_manifest *standing = (void *)bytes;
+	enum envelope_reason reason = ENVELOPE_MALFORMED;
+
+	if (ask->len >= sizeof(*standing) && ask->len <= sizeof(bytes)) {
+		memcpy(bytes, ask->manifest, ask->len);
+		reason = signer_stamp_standing(s, ask, now, standing);
+	}
+	if (reason != ENVELOPE_OK) {
+		signer_refuse(reply, reason, "the standing order");
+		return;
+	}
+	if (!signer_refuse_by_rule(
+	            reply, rules_refuse_standing(&s->rules, standing, ask->lifetime_sec))) {
+		signer_reply_sign(reply, s->order, ENVELOPE_STANDING, standing, ask->len);
+	}
+}
+
+/*
  * Any seed, for any context: sealing reveals nothing and proves nothing, so there is nothing
  * to check but that somebody can open it.
  */
@@ -413,6 +461,7 @@ static void signer_note(const struct signer_request *request, const struct signe
 	const void *manifest = reply->part.bytes + sizeof(struct envelope_part_header);
 	const struct variant_manifest *variant = manifest;
 	const struct statement_manifest *statement = manifest;
+	const struct standing_manifest *standing = manifest;
 	char machine[33], release[17];
 
 	ret_note[0] = '\0';
@@ -440,6 +489,14 @@ static void signer_note(const struct signer_request *request, const struct signe
 		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
 		        "statement machine %s root %" PRIu64 " services %" PRIu32, machine,
 		        statement->root_serial, statement->n_services);
+		break;
+	case SIGNER_SIGN_STANDING:
+		signer_note_hex(standing->machine_id, 16, machine);
+		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
+		        "standing order machine %s boot %" PRIx64 " epoch %" PRIu64
+		        " number %" PRIu64 " services %" PRIu32 " every %" PRIu32 " ms",
+		        machine, standing->boot_id, standing->epoch, standing->number,
+		        standing->n_services, standing->every_ms);
 		break;
 	case SIGNER_INFO:
 	case SIGNER_SEAL:
@@ -480,6 +537,9 @@ int signer_handle(const struct signer *s, const struct signer_request *request, 
 		break;
 	case SIGNER_SEAL:
 		signer_seal(s, &request->seal, ret_reply);
+		break;
+	case SIGNER_SIGN_STANDING:
+		signer_sign_standing(s, &request->standing, now, ret_reply);
 		break;
 	case _SIGNER_OP_N:
 		break;

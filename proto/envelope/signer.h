@@ -6,7 +6,7 @@
  * not well formed ends the signer. Little endian, both ends on one host.
  *
  * The signer signs variants of releases whose signed kit it is shown, orders (those
- * that leave a layout to the machine with the kit) and starting statements, all
+ * that leave a layout to the machine with the kit), standing orders and starting statements, all
  * within the limits of its rule file, and stamps the times itself. It also seals layout seeds to the audit key, which it does not have.
  */
 #include <stddef.h>
@@ -19,6 +19,7 @@
 #define SIGNER_ROOT_MAX 2032u
 #define SIGNER_ORDER_MAX 8296u
 #define SIGNER_STATEMENT_MAX 3128u
+#define SIGNER_STANDING_MAX 6296u
 #define SIGNER_PART_MAX 8640u
 #define SIGNER_SEED_SIZE 32u
 #define SIGNER_SEALED_SIZE 80u /* ephemeral key 32, seed 32, tag 16 */
@@ -30,6 +31,7 @@ enum signer_op {
 	SIGNER_SIGN_ORDER,     /* order -> part */
 	SIGNER_SIGN_STATEMENT, /* statement -> part */
 	SIGNER_SEAL,           /* seal -> sealed */
+	SIGNER_SIGN_STANDING,  /* standing -> part */
 	_SIGNER_OP_N
 };
 
@@ -68,6 +70,13 @@ struct signer_statement {
 	uint8_t manifest[SIGNER_STATEMENT_MAX];
 };
 
+/* Of a struct standing_manifest with its services; issued and expires are 0. */
+struct signer_standing {
+	uint32_t lifetime_sec;
+	uint32_t len;
+	uint8_t manifest[SIGNER_STANDING_MAX];
+};
+
 /* context is authenticated with the seed: unsealing needs the same (seed_commit). */
 struct signer_seal {
 	uint8_t context[64];
@@ -84,6 +93,7 @@ struct signer_request {
 		struct signer_order order;
 		struct signer_statement statement;
 		struct signer_seal seal;
+		struct signer_standing standing;
 	};
 };
 
@@ -138,6 +148,10 @@ _Static_assert(
         SIGNER_STATEMENT_MAX == sizeof(struct statement_manifest) +
                                         STATEMENT_SERVICES_MAX * sizeof(struct statement_service),
         "every statement fits");
+_Static_assert(
+        SIGNER_STANDING_MAX == sizeof(struct standing_manifest) +
+                                       STANDING_SERVICES_MAX * sizeof(struct standing_service),
+        "every standing order fits");
 _Static_assert(
         SIGNER_PART_MAX == sizeof(struct envelope_part_header) + SIGNER_ORDER_MAX +
                                    ENVELOPE_SIGNATURES_MAX * sizeof(struct envelope_signature),

@@ -14,7 +14,7 @@
 #define NOW UINT64_C(1800000000)
 
 static struct signer signer;
-static struct signer_request good[3]; /* a variant, an order, a statement */
+static struct signer_request good[4]; /* a variant, an order, a statement, a standing order */
 static struct kit_manifest kit;
 
 static void require(int condition)
@@ -94,6 +94,27 @@ static void good_statement(struct signer_request *request)
 	}
 }
 
+static void good_standing(struct signer_request *request)
+{
+	struct standing_manifest *standing = (void *)request->standing.manifest;
+	struct standing_service *service = (void *)(standing + 1);
+
+	*request = (struct signer_request){.magic = SIGNER_MAGIC, .op = SIGNER_SIGN_STANDING};
+	request->standing.lifetime_sec = 60;
+	request->standing.len = (uint32_t)standing_manifest_size(2);
+	*standing = (struct standing_manifest){.magic = STANDING_MAGIC,
+	        .version = MANIFEST_VERSION,
+	        .size = request->standing.len,
+	        .epoch = 1,
+	        .number = 1,
+	        .every_ms = 1000,
+	        .n_services = 2};
+	for (unsigned int i = 0; i < 2; i++) {
+		(void)snprintf(service[i].service, SERVICE_NAME_SIZE, "s%u", i);
+		memset(service[i].release_id, 1, sizeof(service[i].release_id));
+	}
+}
+
 /* Keys live in memory afterwards; the directory is removed. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -110,6 +131,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	good_make(release);
 	good_order(&good[1]);
 	good_statement(&good[2]);
+	good_standing(&good[3]);
 	keyring_key_free(release);
 	for (unsigned int i = 0; i < 8; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -126,11 +148,13 @@ static void check_signed(const struct signer_reply *reply)
 	const struct variant_manifest *v;
 	const struct order_manifest *o;
 	const struct statement_manifest *s;
+	const struct standing_manifest *t;
 
 	require(envelope_part_open(reply->part.bytes, reply->part.len, &part) == ENVELOPE_OK);
 	v = (const void *)part.manifest;
 	o = (const void *)part.manifest;
 	s = (const void *)part.manifest;
+	t = (const void *)part.manifest;
 	switch ((enum signer_op)reply->op) {
 	case SIGNER_SIGN_VARIANT:
 		require(part.kind == ENVELOPE_VARIANT && v->issued == NOW);
@@ -144,6 +168,10 @@ static void check_signed(const struct signer_reply *reply)
 	case SIGNER_SIGN_STATEMENT:
 		require(part.kind == ENVELOPE_STATEMENT && s->issued == NOW);
 		require(s->root_serial == 1);
+		break;
+	case SIGNER_SIGN_STANDING:
+		require(part.kind == ENVELOPE_STANDING && t->issued == NOW && t->epoch == 1);
+		require(t->expires - t->issued <= STANDING_LIFE_SEC_MAX);
 		break;
 	case SIGNER_INFO:
 	case SIGNER_SEAL:
@@ -161,7 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1) {
 		return 0;
 	}
-	request = good[data[0] % 3];
+	request = good[data[0] % 4];
 	for (data++, size--; size >= 3; data += 3, size -= 3) {
 		((uint8_t *)&request)[(data[0] | data[1] << 8) % sizeof(request)] = data[2];
 	}

@@ -315,6 +315,75 @@ static void test_made_rule(const struct signer *as_made)
 	}
 }
 
+/* A good standing order of this root; the signer dates it. */
+static void ask_standing(struct signer_request *request)
+{
+	static const struct {
+		struct standing_manifest head;
+		struct standing_service service[1];
+	} good = {.head = {.magic = STANDING_MAGIC,
+	                  .version = MANIFEST_VERSION,
+	                  .size = sizeof(good),
+	                  .boot_id = 7,
+	                  .epoch = 1,
+	                  .number = 3,
+	                  .every_ms = 20000,
+	                  .n_services = 1},
+	        .service = {{.service = "ds", .release_id = {1}, .recipe = 2}}};
+
+	memset(request, 0, sizeof(*request));
+	memcpy(request->magic, SIGNER_MAGIC, sizeof(request->magic));
+	request->op = SIGNER_SIGN_STANDING;
+	request->standing.lifetime_sec = 3600;
+	request->standing.len = sizeof(good);
+	memcpy(request->standing.manifest, &good, sizeof(good));
+}
+
+/* Standing orders: dated here, of this root, for a day at most, whole, and as the rules allow. */
+static void test_standing(const struct signer *as_made)
+{
+	static const char rules[] = "machine *\nservice *\nmachine_made *\naction standing\n";
+	static struct signer s;
+	static struct signer_request request;
+	static struct signer_reply reply;
+	struct standing_manifest *standing = (void *)request.standing.manifest;
+	struct envelope_part part;
+	const char *why;
+
+	s = *as_made;
+	assert(rules_parse(rules, sizeof(rules) - 1, &s.rules, &why) == 0);
+	for (unsigned int i = 0; i < 8; i++) {
+		enum envelope_reason reason = ENVELOPE_MALFORMED;
+
+		ask_standing(&request);
+		standing->issued = i == 1;
+		standing->epoch += i == 2;
+		reason = i == 2 ? ENVELOPE_WRONG_EPOCH : reason;
+		request.standing.lifetime_sec = i == 3 ? STANDING_LIFE_SEC_MAX + 1 : 3600;
+		reason = i == 3 ? ENVELOPE_LONG_LIFE : reason;
+		request.standing.len -= i == 4 ? 8 : 0;
+		request.standing.len = i == 5 ? SIGNER_STANDING_MAX + 8 : request.standing.len;
+		standing->every_ms = i == 6 ? STANDING_EVERY_MS_MIN - 1 : standing->every_ms;
+		standing->expires = i == 7;
+		assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+		assert((reply.status == SIGNER_OK) == (i == 0));
+		assert(i == 0 || reply.reason == reason);
+		if (i == 0) {
+			assert(envelope_part_open(reply.part.bytes, reply.part.len, &part) ==
+			        ENVELOPE_OK);
+			assert(part.kind == ENVELOPE_STANDING && strstr(note, "standing") != NULL);
+			standing = (void *)(reply.part.bytes + sizeof(struct envelope_part_header));
+			assert(standing->issued == TEST_NOW &&
+			        standing->expires == TEST_NOW + 3600);
+			standing = (void *)request.standing.manifest;
+		}
+	}
+	assert(rules_parse("machine *\n", 10, &s.rules, &why) == 0);
+	ask_standing(&request);
+	assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+	assert(reply.status == SIGNER_REFUSED && reply.reason == ENVELOPE_OK);
+}
+
 int main(void)
 {
 	static struct signer s;
@@ -324,6 +393,7 @@ int main(void)
 	assert(signer_init(&s, test_ring, &what) == 0);
 	test_signer_refuses(&s);
 	test_made_rule(&s);
+	test_standing(&s);
 	signer_fini(&s);
 	test_teardown();
 	return 0;
