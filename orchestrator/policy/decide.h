@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * What policies allow on a machine at a time. Pure: the time is an argument, and the answer is the
+ * same on every host.
+ */
+#include "orchestrator/policy/policy.h"
+
+/* Whom it is about. Lists have commas between, "" for none. */
+struct decide_subject {
+	const char *machine;
+	const char *groups;
+	const char *labels; /* KEY=VALUE,... */
+	const char *service;
+};
+
+enum decide_action { DECIDE_RERANDOMIZE, DECIDE_UPDATE, _DECIDE_ACTION_N };
+
+enum decide_verdict {
+	DECIDE_UNASKED, /* no policy that matches wants it */
+	DECIDE_ALLOWED,
+	DECIDE_DENIED,
+	_DECIDE_VERDICT_N
+};
+
+/* Times are microseconds since 1970; DECIDE_NEVER: none is in sight. */
+#define DECIDE_NEVER INT64_MAX
+
+struct decision {
+	enum decide_verdict verdict;
+	const struct policy *by; /* who asks for it, or denies it; NULL: nobody */
+	const char *why;         /* a static sentence */
+	int64_t until;           /* when the answer changes */
+	int64_t next;            /* when a job may start: `at` itself if it may now */
+};
+
+void decide(const struct policy *const *policies, size_t n, const struct decide_subject *subject,
+        enum decide_action action, int64_t at, struct decision *ret_decision);
+const char *decide_action_name(enum decide_action action);
+const char *decide_verdict_name(enum decide_verdict verdict);

@@ -1,0 +1,135 @@
+/*
+ * A policy from its file and the drop-ins beside it: PATH.d/NAME.yaml in the order of their names
+ * (bytes, so that it is the same in every language). A drop-in has the same keys and may leave out
+ * any. What it gives replaces what was there: scalars and whole lists; mappings are merged key by key.
+ * Each value keeps the place that it came from.
+ *
+ * Nothing is checked between keys before all is merged.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/policy/tree.h"
+
+#define LOAD_DROP_INS_MAX 64
+
+/* The name is the policy's from now on. */
+static struct tree_node *load_file(struct policy *policy, char *path, struct policy_errors *errors)
+{
+	policy->files[policy->n_files++] = path;
+	return tree_file_read(path, errors);
+}
+
+/* Is it replaced as a whole? */
+static bool load_is_one_value(const struct tree_node *node)
+{
+	return node->is_list || tree_keys[node->row].type != TREE_MAP;
+}
+
+/* Move what the drop-in gives into the policy; the drop-in's own nodes are freed or moved. */
+static void load_merge(struct tree_node *into, struct tree_node *from, struct policy_errors *errors)
+{
+	for (size_t i = 0; i < from->n_children; i++) {
+		struct tree_node *child = steal(&from->children[i]);
+		struct tree_node *there = tree_node_given(into, child->row);
+
+		if (child->row == POLICY_NAME && there && child->text && there->text &&
+		        strcmp(child->text, there->text) != 0) {
+			tree_error(errors, &child->place, "the name of the policy, or no name",
+			        "a drop-in cannot name the policy `%s` otherwise", there->text);
+		}
+		if (!there) {
+			tree_node_add(into, child);
+			continue;
+		}
+		if (load_is_one_value(child) || child->is_invalid || there->is_invalid) {
+			struct tree_node old = *there;
+
+			*there = *child;
+			*child = old;
+		} else {
+			load_merge(there, child, errors);
+		}
+		tree_node_free(child);
+	}
+	from->n_children = 0;
+}
+
+/* Editors leave copies with other endings behind, and hidden ones. */
+static int load_is_drop_in(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return entry->d_name[0] != '.' && dot && !strcmp(dot, ".yaml");
+}
+
+static int load_compare(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* No directory is no drop-in; one that cannot be read may hide some, and is an error. */
+static void load_drop_ins(struct policy *policy, const char *path, struct policy_errors *errors)
+{
+	_cleanup_(freep) char *dir = text_format("%s.d", path);
+	struct tree_place place = {dir, 0, 0};
+	struct dirent **entries = NULL;
+	int n = scandir(dir, &entries, load_is_drop_in, load_compare);
+
+	if (n < 0 && errno != ENOENT) {
+		tree_error(errors, &place, "a directory that can be read, or none",
+		        "cannot be read: %s", strerror(errno));
+	}
+	if (n > LOAD_DROP_INS_MAX) {
+		tree_error(errors, &place, "at most 64", "there are %d drop-ins", n);
+	}
+	for (int i = 0; i < n; i++) {
+		struct tree_node *drop_in = NULL;
+
+		if (n <= LOAD_DROP_INS_MAX) {
+			drop_in = load_file(
+			        policy, text_format("%s/%s", dir, entries[i]->d_name), errors);
+		}
+		if (drop_in) {
+			load_merge(policy->root, drop_in, errors);
+			tree_node_free(drop_in);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+/* With errors in the file itself its drop-ins are read all the same, for theirs. */
+int policy_load(const char *path, struct policy_errors *errors, struct policy **ret_policy)
+{
+	_cleanup_(policy_freep) struct policy *policy = mem_zero(sizeof(*policy));
+	size_t n_errors = errors->n + errors->n_left_out;
+
+	policy->files = mem_zero((1 + LOAD_DROP_INS_MAX) * sizeof(*policy->files));
+	policy->root = load_file(policy, text_copy(path), errors);
+	if (!policy->root) {
+		return POLICY_E_INVALID;
+	}
+	load_drop_ins(policy, path, errors);
+	tree_check(policy, errors);
+	if (errors->n + errors->n_left_out > n_errors) {
+		return POLICY_E_INVALID;
+	}
+	*ret_policy = steal(&policy);
+	return 0;
+}
+
+struct policy *policy_free(struct policy *policy)
+{
+	if (policy) {
+		tree_node_free(policy->root);
+		for (size_t i = 0; i < policy->n_files; i++) {
+			free(policy->files[i]);
+		}
+		free(policy->files);
+		free(policy);
+	}
+	return NULL;
+}
