@@ -4,6 +4,7 @@ name every command, option and configuration key of the programs.
 
 usage: docs_test.py LUCTL LUD LUFORGE
 """
+import json
 import os
 import re
 import subprocess
@@ -87,6 +88,19 @@ def test_luctl():
         assert option in options, f'luctl has no option --{option}'
     for code in re.findall(r'CTL_\w+ = (\d+)', slurp('ctl/base/base.h')):
         assert re.search(rf'^\*{code}\*', text, re.M), f'luctl(1) has no exit code {code}'
+
+
+def test_policy():
+    """samsara-policy(5) has every key of policy.def, with its form, default and sentence, in the same order."""
+    text = ' '.join(page('samsara-policy.5.scd').split('# KEYS', 1)[1].split())
+    keys = json.loads(output('luctl', 'policy', 'schema', '--json'))['keys']
+    assert len(keys) > 50
+    for key in keys:
+        how = ', required' if key['required'] else f', default "{key["default"]}"' if key['default'] is not None else ''
+        told = f'*{key["key"]}* ({key["type"]}{how}) {key["what"][0].upper()}{key["what"][1:]}. '
+        assert told in text, f'samsara-policy(5) lacks: {told}'
+        text = text[text.index(told) + len(told):]
+    assert text.startswith('# FILES'), f'samsara-policy(5) has more keys: {text[:80]}'
 
 
 UNITS = {'us': 1, 'ms': 1000, 's': 10**6, 'min': 60 * 10**6, 'h': 3600 * 10**6, 'd': 86400 * 10**6, '': 1,
