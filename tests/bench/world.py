@@ -100,7 +100,16 @@ class Machine:
         self.boot_seconds = time.monotonic() - started
         self.payloads = [slurp(p) for p in world.payloads]
         self.state = slurp(os.path.join(world.kit('ds'), 'state'))
-        self.n_updates = 0
+        self.n_updates = self.n_staged = 0
+        self.n_payloads = len(self.payloads)
+        self.client.stage = self.counted(self.client.stage)
+
+    def counted(self, stage):
+        """Staging, its bytes counted."""
+        def count(content, *rest):
+            self.n_staged += len(content)
+            return stage(content, *rest)
+        return count
 
     def __enter__(self):
         return self
