@@ -123,3 +123,10 @@ int args_number(const char *name, const char *text, uint64_t max, uint64_t *ret_
 	*ret_value = v;
 	return 0;
 }
+
+void args_hex(const uint8_t bytes[64], char ret_text[129])
+{
+	for (int i = 0; i < 64; i++) {
+		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
+	}
+}

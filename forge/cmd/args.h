@@ -30,3 +30,6 @@ bool args_take_flag(int *argc, char **argv, const char *flag);
 
 /* Parse a number in C notation; `name` is the option, for the message. */
 int args_number(const char *name, const char *text, uint64_t max, uint64_t *ret_value);
+
+/* 64 bytes, a hash or an id, in hexadecimal. */
+void args_hex(const uint8_t bytes[64], char ret_text[129]);

@@ -11,6 +11,7 @@
 #include "forge/cmd/cmd.h"
 #include "forge/effect/entropy.h"
 #include "forge/kit/kit.h"
+#include "proto/image/link.h"
 
 /* One row. Pairs of pieces stand by name, bits of the worst by what so many layouts can show. */
 static void entropy_print_row(const struct kit *kit, const struct entropy_row *row)
@@ -49,24 +50,25 @@ static void entropy_print(
 /* A row as benchmarks print them, with what else is known. Its value is the worst piece's. */
 static json_t *entropy_json_row(const struct kit *kit, const struct entropy_row *row)
 {
-	MEM_FREE char *name = mem_printf("entropy.bits.%s.given.%s", entropy_class_name(row->of),
-	        entropy_class_name(row->given));
+	const char *left = entropy_class_name(row->of), *given = entropy_class_name(row->given);
+	MEM_FREE char *name = mem_printf("entropy.bits.%s.given.%s", left, given);
 	MEM_FREE char *note = NULL;
 	json_t *out;
 
 	if (!row->is_measured) {
-		return json_pack("{ss sf ss ss ss sf}", "name", name, "value", row->theory, "unit",
-		        "bits", "better", "higher", "note", "theory", "theory", row->theory);
+		return json_pack("{ss ss ss sf ss ss ss sf}", "name", name, "given", given, "left",
+		        left, "value", row->theory, "unit", "bits", "better", "higher", "note",
+		        "theory", "theory", row->theory);
 	}
 	MEM_FREE char *piece = kit_piece_name(kit, row->piece);
 	MEM_FREE char *leak = kit_piece_name(kit, row->leak);
 
 	note = mem_printf("worst piece; mean %.1f, theory %.1f, aim %.0f: %u below", row->mean,
 	        row->theory, row->aim, row->n_below);
-	out = json_pack("{ss sf ss ss ss sf sf sf si sb}", "name", name, "value", row->worst,
-	        "unit", "bits", "better", "higher", "note", note, "theory", row->theory, "mean",
-	        row->mean, "aim", row->aim, "below", (int)row->n_below, "bound",
-	        (int)row->is_bound);
+	out = json_pack("{ss ss ss sf ss ss ss sf sf sf si sb}", "name", name, "given", given,
+	        "left", left, "value", row->worst, "unit", "bits", "better", "higher", "note", note,
+	        "theory", row->theory, "mean", row->mean, "aim", row->aim, "below",
+	        (int)row->n_below, "bound", (int)row->is_bound);
 	(void)json_object_set_new(out, "piece", json_string(piece));
 	(void)json_object_set_new(out, "leak", json_string(leak));
 	return out;
@@ -84,16 +86,18 @@ static void entropy_print_json(
         const struct kit *kit, const struct layouts *sample, const struct entropy_table *table)
 {
 	json_t *rows = json_array(), *out;
+	char release[129];
 	uint32_t i;
 
+	args_hex(kit->release_id, release);
 	for (i = 0; i < table->n; i++) {
 		(void)json_array_append_new(rows, entropy_json_row(kit, &table->rows[i]));
 	}
 	(void)json_array_append_new(rows, entropy_json_ratio("payload", table->payload_ratio));
 	(void)json_array_append_new(rows, entropy_json_ratio("memory", table->memory_ratio));
-	out = json_pack("{si ss ss si si so}", "format", 1, "service", kit->manifest->service,
-	        "estimator", "collision", "variants", (int)sample->n, "pieces",
-	        (int)kit->flat.n_pieces, "rows", rows);
+	out = json_pack("{si ss ss si ss si si so}", "format", 1, "service", kit->manifest->service,
+	        "release_id", release, "recipe", (int)LINK_RECIPE, "estimator", "collision",
+	        "variants", (int)sample->n, "pieces", (int)kit->flat.n_pieces, "rows", rows);
 	(void)json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	(void)putchar('\n');
 	json_decref(out);

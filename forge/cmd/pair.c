@@ -43,14 +43,6 @@ static const struct {
         [STATE_NOTICE_MOVED] = {"moved", "moved"},
 };
 
-/* 64 bytes in hexadecimal. */
-static void pair_hex(const uint8_t bytes[64], char ret_text[129])
-{
-	for (int i = 0; i < 64; i++) {
-		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
-	}
-}
-
 /*
  * "FILE:NAME" or "FILE:FUNCTION:NAME", as state pairs; "" for UINT32_MAX, which stands for no
  * entry. Owned by the caller.
@@ -180,8 +172,8 @@ static json_t *pair_json_side(const struct pair_side *side)
 	char hash[129], release[129];
 
 	kit_manifest_release_id(side->kit.manifest, id);
-	pair_hex(id, release);
-	pair_hex(side->kit.manifest->state_hash, hash);
+	args_hex(id, release);
+	args_hex(side->kit.manifest->state_hash, hash);
 	return json_pack("{ss ss si ss ss}", "kit", side->kit.path, "service",
 	        side->kit.manifest->service, "release", (int)side->kit.manifest->counter,
 	        "release_id", release, "state_hash", hash);
@@ -197,7 +189,7 @@ static json_t *pair_json(const struct pair *pair)
 	json_t *object;
 	char id[129];
 
-	pair_hex(pair->id, id);
+	args_hex(pair->id, id);
 	object = json_pack("{so so ss sb}", "old", pair_json_side(pair->side[0]), "new",
 	        pair_json_side(pair->side[1]), "pairing_id", id, "possible", is_possible);
 	if (!is_possible) {
@@ -252,7 +244,7 @@ static void pair_write(const struct pair *pair, FILE *to)
 	uint32_t entry[2];
 	char id[129];
 
-	pair_hex(pair->id, id);
+	args_hex(pair->id, id);
 	fprintf(to, "%s -> %s\n  pairing %s\n", pair->side[0]->kit.path, pair->side[1]->kit.path,
 	        id);
 	if (pair->result.code != STATE_OK) {

@@ -111,6 +111,20 @@ int store_release_each(struct db *db, const char *service, uint64_t most, store_
 	return err_fold(r);
 }
 
+int store_protection_put(struct db *db, int64_t release, const void *measured, size_t size)
+{
+	return err_fold(db_run(db,
+	        "INSERT INTO protections (release, measured) VALUES (?, ?)"
+	        " ON CONFLICT (release) DO UPDATE SET measured = excluded.measured",
+	        "ib", release, measured, size));
+}
+
+int store_protection_get(struct db *db, int64_t release, uint8_t **ret_measured, size_t *ret_size)
+{
+	return err_up(store_blob(db, ret_measured, ret_size,
+	        "SELECT measured FROM protections WHERE release = ?", release));
+}
+
 int store_variant_insert(struct db *db, struct variant_row *row)
 {
 	struct store_bytes sealed = {row->seed_sealed, row->seed_sealed_size};

@@ -32,6 +32,13 @@ typedef int (*store_release_fn)(const struct release_row *row, void *arg);
 int __must_check store_release_each(struct db *db, const char *service, uint64_t most,
         store_release_fn fn, void *arg, uint64_t *ret_n);
 
+/* What its layouts protect: a packed message, in place of an older one. */
+int __must_check store_protection_put(
+        struct db *db, int64_t release, const void *measured, size_t size);
+/* In memory that the caller frees. DB_E_NONE: not measured. */
+int __must_check store_protection_get(
+        struct db *db, int64_t release, uint8_t **ret_measured, size_t *ret_size);
+
 /* Fills row->id. */
 int __must_check store_variant_insert(struct db *db, struct variant_row *row);
 /* Records what forging made of it. */

@@ -914,6 +914,30 @@ def test_root_before_confirm(world):
     world.until(lambda: len(world.peer.statements) > n_statements)
 
 
+def test_entropy(world):
+    """What layouts protect is measured once for a release, told of those that run, and kept."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    answer = world.json('entropy')
+    ds, = [s for s in answer['services'] if s['service'] == 'ds']
+    assert not answer['stale'] and ds['release_id'] == world.release_id(world.kits[-1]).hex() and ds['recipe'] == 3, ds
+    rows = {(r['given'], r['left']): r for r in ds['rows']}
+    assert rows['text', 'stack']['theory'] > 24 and not rows['text', 'stack']['measured'], ds
+    assert ds['payload_ratio'] > 1 and ds['pieces'] == 1 and ds['variants'] > 1000
+    # A release that was never registered has no kit to measure.
+    assert all('not registered' in s['text'] for s in answer['services'] if s is not ds)
+    kept = os.path.join(world.state, 'releases')
+    os.rename(kept, kept + '.away')
+    assert world.json('entropy', 'ds')['services'] == [ds]
+    assert 'given' in world.luctl('entropy', 'ds').lower()
+    os.rename(kept + '.away', kept)
+    assert 'no service' in world.luctl('entropy', 'nobody', code=4)
+    # Another machine's word is not asked for: what it said last counts, and the answer says so.
+    world.luctl('machine', 'stop', 'm')
+    assert world.json('entropy', 'ds') == {'services': [ds], 'stale': True}
+    assert 'does not answer' in world.luctl('entropy', 'ds')
+
+
 def test_unseal(world):
     """The audit key opens what the signer sealed, and makes the variant again."""
     world.prepare()

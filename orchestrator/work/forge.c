@@ -532,3 +532,14 @@ struct forge_task *forge_pair(struct forge *forge, const char *old_kit, const ch
 	forge_word(task, new_name);
 	return task;
 }
+
+struct forge_task *forge_entropy(
+        struct forge *forge, const char *kit, char **ret_json, forge_fn fn, void *arg)
+{
+	struct forge_task *task = forge_task_bare(forge, "entropy", fn, arg);
+
+	task->ret_json = ret_json;
+	forge_word(task, "--json");
+	task->words[task->n_words++] = forge_kit_name(kit);
+	return task;
+}

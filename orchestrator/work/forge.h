@@ -76,5 +76,8 @@ struct forge_task *forge_import(
  */
 struct forge_task *forge_pair(struct forge *forge, const char *old_kit, const char *new_kit,
         char **ret_json, forge_fn fn, void *arg);
+/* Measures what layouts of a kit protect. *ret_json as of forge_pair(). */
+struct forge_task *forge_entropy(
+        struct forge *forge, const char *kit, char **ret_json, forge_fn fn, void *arg);
 /* Ends a task early; its callback is not called. Not needed after the callback. */
 struct forge_task *forge_task_free(struct forge_task *task);

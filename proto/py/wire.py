@@ -157,6 +157,8 @@ class Schema:
             return 2, varint(len(data)) + data, not data
         if kind == 'fixed64':
             return 1, struct.pack('<Q', value), value == 0
+        if kind == 'double':
+            return 1, struct.pack('<d', value), value == 0
         if kind in ('sint32', 'sint64'):
             return 0, varint(value << 1 if value >= 0 else (-value << 1) - 1), value == 0
         return 0, varint(int(value) & 0xffffffffffffffff), value == 0
@@ -195,6 +197,8 @@ class Schema:
             return names.get(raw, raw)
         if kind == 'string':
             return raw.decode()
+        if kind == 'double':
+            return struct.unpack('<d', struct.pack('<Q', raw))[0]
         if kind == 'bool':
             return bool(raw)
         if kind in ('sint32', 'sint64'):

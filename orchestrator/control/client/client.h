@@ -43,8 +43,9 @@ struct control_wait {
 	int64_t deadline_us; /* unix us */
 
 	struct machine_listener *log; /* log follow */
-	struct forge_task *task;      /* release add */
-	char path[FORGE_PATH_SIZE];   /* what the task made */
+	struct forge_task *task;      /* release add, entropy */
+	char path[FORGE_PATH_SIZE];   /* what the task made; entropy: the service, or "" */
+	char *json;                   /* what the task wrote */
 
 	/* Jobs: ->jobs are planned, ->skipped never came to be; both are in the answer. */
 	struct engine_watch *watch;
@@ -53,7 +54,9 @@ struct control_wait {
 	int64_t jobs[CONTROL_JOBS_MAX];
 	struct job_skip skipped[CONTROL_JOBS_MAX];
 	size_t n_skipped;
-	bool many; /* answer with a list of jobs, even of one */
+	bool many;       /* answer with a list of jobs, even of one */
+	int64_t release; /* entropy: which is measured */
+	bool stale;      /* entropy: the machine did not answer */
 };
 
 /* A connection. Who it is comes from the kernel, never from what it says. */
