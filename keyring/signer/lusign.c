@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -52,6 +53,31 @@ static int lusign_read(int fd, void *to, size_t len)
 		got += n > 0 ? (size_t)n : 0;
 	}
 	return 1;
+}
+
+/*
+ * What follows a request, in memory that the caller frees; 1, or -1. Nothing is read of one that is
+ * too long: signer_handle() ends the signer for it.
+ */
+static int lusign_read_flat(const struct signer_request *request, uint8_t **ret_flat)
+{
+	uint32_t len = signer_flat_len(request);
+	uint8_t *flat;
+	int r = -1;
+
+	if (len == 0 || len > KIT_FLAT_LEN_MAX) {
+		return 1;
+	}
+	flat = malloc(len);
+	if (flat != NULL) {
+		r = lusign_read(STDIN_FILENO, flat, len) == 1 ? 1 : -1;
+	}
+	if (r < 0) {
+		free(flat);
+		return r;
+	}
+	*ret_flat = flat;
+	return r;
 }
 
 static int lusign_write(int fd, const void *from, size_t len)
@@ -91,18 +117,23 @@ static int lusign_log(int log, uint64_t now, const char *note)
  * and wiped: a seed that was sealed, or a manifest, does not lie in memory for a later bug to
  * show.
  */
-static int lusign_serve_one(const struct signer *s, int log)
+static int lusign_serve_one(struct signer *s, int log)
 {
 	static struct signer_request request;
 	static struct signer_reply reply;
 	char note[SIGNER_NOTE_SIZE];
+	uint8_t *flat = NULL;
 	uint64_t now;
 	int code = -1;
 	int r = lusign_read(STDIN_FILENO, &request, sizeof(request));
 
+	if (r > 0) {
+		r = lusign_read_flat(&request, &flat);
+	}
 	if (r <= 0) {
 		return r == 0 ? 0 : EXIT_IO;
 	}
+	s->flat = flat;
 	now = signer_clock_now();
 	if (signer_handle(s, &request, now, &reply, note) < 0) {
 		code = EXIT_REQUEST;
@@ -112,6 +143,8 @@ static int lusign_serve_one(const struct signer *s, int log)
 	}
 	OPENSSL_cleanse(&request, sizeof(request));
 	OPENSSL_cleanse(&reply, sizeof(reply));
+	s->flat = NULL;
+	free(flat);
 	return code;
 }
 

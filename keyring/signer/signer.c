@@ -6,13 +6,13 @@
  *   when    the dates are the signer's own; the life is within the root's limit
  *   form    the manifest obeys its own rules, dates included
  *   what    a variant: its kit is signed by a release key of the same root, of the same service,
- *           and is the one the variant names. An order: of the root's epoch; where it leaves
- *           a layout to the machine, with such a kit, of this recipe. A standing order: of the
- *           root's epoch, for a day at most. A statement: of the root's serial
+ *           and is the one the variant names; its payload is what the linker makes of flat kit
+ *           and seed (remake.c). An order: of the root's epoch; where it leaves a layout to the
+ *           machine, with such a kit, of this recipe. A standing order: of the root's epoch, for
+ *           a day at most. A statement: of the root's serial
  *   rules   machine, service, action, life and numbers are within the rule file
  *
- * What it cannot know: that a payload was made from its kit (a second signer can prove that
- * by making it again), that a machine exists, that a number is the next one. An order of the
+ * What it cannot know: that a machine exists, that a number is the next one. An order of the
  * kind that destroys gets this signature too, and is worth nothing without a control key's.
  *
  * Keys, root and rules are read once, at start. No request changes anything here: each is
@@ -28,6 +28,7 @@
 
 #include <openssl/crypto.h>
 
+#include "keyring/signer/remake.h"
 #include "proto/image/link.h"
 
 /*
@@ -208,6 +209,28 @@ static void signer_reply_sign(struct signer_reply *reply, const struct keyring_k
 }
 
 /*
+ * Whether the payload is the one that this signer makes itself; last of all, since it costs most. The
+ * kit was checked: it is one part, and a release key signed its manifest.
+ */
+static bool signer_made_it(
+        const struct signer *s, const struct signer_variant *ask, struct signer_reply *reply)
+{
+	enum envelope_reason reason;
+	struct envelope_part part;
+
+	if (envelope_part_open(ask->kit, ask->kit_len, &part) != ENVELOPE_OK ||
+	        remake_variant((const void *)part.manifest, ask, s->flat, &reason) < 0) {
+		signer_reply_text(reply, SIGNER_FAILED, "the layout cannot be made again");
+		return false;
+	}
+	if (reason != ENVELOPE_OK) {
+		signer_refuse(reply, reason,
+		        reason == ENVELOPE_OTHER_LAYOUT ? "the layout" : "the flat kit");
+	}
+	return reason == ENVELOPE_OK;
+}
+
+/*
  * Dates must come as 0: a request that brings its own has misunderstood who dates.
  * lifetime_sec is 32 bits: now + life does not wrap.
  */
@@ -239,7 +262,8 @@ static void signer_sign_variant(const struct signer *s, const struct signer_vari
 		return;
 	}
 	if (!signer_refuse_by_rule(
-	            reply, rules_refuse_variant(&s->rules, &manifest, ask->lifetime_sec))) {
+	            reply, rules_refuse_variant(&s->rules, &manifest, ask->lifetime_sec)) &&
+	        signer_made_it(s, ask, reply)) {
 		signer_reply_sign(reply, s->variant, ENVELOPE_VARIANT, &manifest, sizeof(manifest));
 	}
 }
@@ -505,6 +529,11 @@ static void signer_note(const struct signer_request *request, const struct signe
 	}
 }
 
+uint32_t signer_flat_len(const struct signer_request *request)
+{
+	return request->op == SIGNER_SIGN_VARIANT ? request->variant.flat_len : 0;
+}
+
 /*
  * -EPROTO only for a frame that no correct client sends (magic, operation, reserved field).
  * Everything else, however wrong, gets an answer with a reason. The reply is zeroed first: it
@@ -515,7 +544,7 @@ int signer_handle(const struct signer *s, const struct signer_request *request, 
 {
 	if (memcmp(request->magic, SIGNER_MAGIC, sizeof(request->magic)) != 0 ||
 	        request->op < SIGNER_INFO || request->op >= _SIGNER_OP_N ||
-	        request->reserved != 0) {
+	        request->reserved != 0 || signer_flat_len(request) > KIT_FLAT_LEN_MAX) {
 		return -EPROTO;
 	}
 	memset(ret_reply, 0, sizeof(*ret_reply));

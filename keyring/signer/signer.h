@@ -18,6 +18,8 @@ struct signer {
 	const char *rules_why;
 	struct envelope_part root; /* in root_bytes */
 	_Alignas(8) uint8_t root_bytes[SIGNER_ROOT_MAX];
+	/* What followed the request: ->variant.flat_len bytes, 8-byte aligned. The caller's. */
+	const uint8_t *flat;
 };
 
 /*
@@ -26,6 +28,9 @@ struct signer {
  */
 int signer_init(struct signer *s, const char *dir, const char **ret_what);
 void signer_fini(struct signer *s);
+
+/* How many bytes follow a request; more than KIT_FLAT_LEN_MAX: no correct client sends it. */
+uint32_t signer_flat_len(const struct signer_request *request);
 
 /*
  * Answer one request at a time (unix s). Returns 0, or -EPROTO for a request that

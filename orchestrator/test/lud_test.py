@@ -2301,6 +2301,41 @@ def test_hostile_forge(world):
     assert ('each forge worker runs as uid %d' % FORGE_UID if root else 'each forge worker runs as lud') in world.log()
 
 
+# Put into the fake luforge: the real one's payload with a byte changed, and a build id that is right again.
+CHANGE = """    done = subprocess.run([luforge, *sys.argv[1:]], close_fds=False)
+    if command == 'variant' and not done.returncode:
+        with open(options['--out'], 'r+b') as f:
+            payload = bytearray(f.read())
+            payload[%s] ^= 1
+            payload[88:120] = bytes(32)
+            payload[88:120] = hashlib.blake2b(payload).digest()[:32]
+            f.seek(0)
+            f.write(payload)
+    sys.exit(done.returncode)
+"""
+
+
+def test_forge_changes(world):
+    """A payload of which the forge changed one byte is well formed, and the signer does not sign it."""
+    world.prepare()
+    with open(world.dir + '/fake_luforge', encoding='ascii') as f:
+        good = f.read()
+    execs = "    os.execv(luforge, ['luforge', *sys.argv[1:]])\n"
+    assert execs in good
+    # Code, which the segment has behind its pads; the entry point; the last byte.
+    for place in ('payload.index(b"machine code")', '56', '-1'):
+        changed = good.replace(execs, CHANGE % place).replace('import sys\n', 'import subprocess\nimport sys\n')
+        world.install('fake_luforge', changed)
+        told = world.luctl('rerandomize', 'ds', '--layout', 'host', code=1)
+        assert 'other-layout' in told and 'step sign' in told and 'luforge verify' in told, (place, told)
+        assert not world.peer.seeds and not world.peer.orders
+    with open(world.dir + '/keys/signer.log', encoding='ascii') as f:
+        log = f.read()
+    assert log.count('refused op 2: the layout: ') == 3 and 'variant machine' not in log, log
+    world.install('fake_luforge', good)
+    assert world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['state'] == 'committed'
+
+
 def test_users(world):
     """The configuration's users are taken as they are, or lud does not start; none is told."""
     with open(world.config, encoding='ascii') as f:

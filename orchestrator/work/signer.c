@@ -37,7 +37,8 @@
 struct signer_pending {
 	TAILQ_ENTRY(signer_pending) link;
 	struct signer_request request;
-	signer_fn fn; /* NULL: nobody waits any more */
+	uint8_t *flat; /* ->request.variant.flat_len bytes that follow it, or NULL; owned */
+	signer_fn fn;  /* NULL: nobody waits any more */
 	void *arg;
 };
 
@@ -63,6 +64,7 @@ struct signer_client {
 static void signer_pending_free(struct signer_client *client, struct signer_pending *pending)
 {
 	TAILQ_REMOVE(&client->pending, pending, link);
+	free(pending->flat);
 	explicit_bzero(pending, sizeof(*pending));
 	free(pending);
 }
@@ -130,16 +132,22 @@ static void signer_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct signer_client *client = arg;
 	struct signer_pending *pending = TAILQ_FIRST(&client->pending);
+	const size_t head = sizeof(pending->request);
+	const size_t all = head + (pending->flat ? pending->request.variant.flat_len : 0);
 	ssize_t n;
 
-	n = write(client->process.input, (const uint8_t *)&pending->request + client->sent,
-	        sizeof(pending->request) - client->sent);
+	n = client->sent < head
+	            ? write(client->process.input,
+	                      (const uint8_t *)&pending->request + client->sent,
+	                      head - client->sent)
+	            : write(client->process.input, pending->flat + (client->sent - head),
+	                      all - client->sent);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		signer_fail(client, "the signer went away");
 		return;
 	}
 	client->sent += n > 0 ? n : 0;
-	if (client->sent == sizeof(pending->request)) {
+	if (client->sent == all) {
 		event_del(client->input_event);
 	}
 }
@@ -290,10 +298,17 @@ struct signer_client *signer_client_free(struct signer_client *client)
 void signer_client_ask(
         struct signer_client *client, const struct signer_request *request, signer_fn fn, void *arg)
 {
+	signer_client_ask_with(client, request, NULL, fn, arg);
+}
+
+void signer_client_ask_with(struct signer_client *client, const struct signer_request *request,
+        uint8_t *flat, signer_fn fn, void *arg)
+{
 	static const struct timeval now = {0, 0};
 	struct signer_pending *pending = mem_zero(sizeof(*pending));
 
 	pending->request = *request;
+	pending->flat = flat;
 	memcpy(pending->request.magic, SIGNER_MAGIC, sizeof(pending->request.magic));
 	pending->request.id = ++client->last_id;
 	pending->fn = fn;

@@ -27,6 +27,9 @@ struct signer_client *signer_client_free(struct signer_client *client);
  */
 void signer_client_ask(struct signer_client *client, const struct signer_request *request,
         signer_fn fn, void *arg);
+/* The same, with the flat kit that follows the request for a variant; it is the signer client's from here on. */
+void signer_client_ask_with(struct signer_client *client, const struct signer_request *request,
+        uint8_t *flat, signer_fn fn, void *arg);
 /* The callbacks of requests with this arg will not be called. */
 void signer_client_forget(struct signer_client *client, const void *arg);
 /* What a person can do about a refusal: of a reply whose status is not SIGNER_OK. */

@@ -2,11 +2,13 @@
 /*
  * Talking to the signer. lusign holds the online private keys and answers typed
  * requests on its standard input and output: each request is one struct
- * signer_request, each answer one struct signer_reply, in order. A request that is
+ * signer_request, each answer one struct signer_reply, in order. Behind the request for a
+ * variant follow the ->variant.flat_len bytes of the flat kit. A request that is
  * not well formed ends the signer. Little endian, both ends on one host.
  *
- * The signer signs variants of releases whose signed kit it is shown, orders (those
- * that leave a layout to the machine with the kit), standing orders and starting statements, all
+ * The signer signs variants of releases whose signed kit it is shown, if it makes the same
+ * payload of flat kit and seed, orders (those that leave a layout to the machine with the
+ * kit), standing orders and starting statements, all
  * within the limits of its rule file, and stamps the times itself. It also seals layout seeds to the audit key, which it does not have.
  */
 #include <stddef.h>
@@ -14,7 +16,7 @@
 
 #include "proto/envelope/envelope.h"
 
-#define SIGNER_MAGIC "SAMSGN3"
+#define SIGNER_MAGIC "SAMSGN4"
 #define SIGNER_KIT_MAX 1632u
 #define SIGNER_ROOT_MAX 2032u
 #define SIGNER_ORDER_MAX 8296u
@@ -48,6 +50,9 @@ struct signer_variant {
 	uint32_t lifetime_sec; /* at least 1, within rules and root */
 	uint32_t kit_len;
 	uint8_t kit[SIGNER_KIT_MAX]; /* the signed kit: a stored part */
+	uint8_t seed[SIGNER_SEED_SIZE];
+	uint32_t flat_len; /* at most KIT_FLAT_LEN_MAX */
+	uint32_t reserved;
 };
 
 /*
@@ -130,7 +135,7 @@ struct signer_reply {
 	};
 };
 
-_Static_assert(sizeof(struct signer_variant) == 280 + 8 + 1632, "layout");
+_Static_assert(sizeof(struct signer_variant) == 280 + 8 + 1632 + 32 + 8, "layout");
 _Static_assert(sizeof(struct signer_request) == 24 + 8 + 8296 + 8 + 1632, "layout");
 _Static_assert(sizeof(struct signer_reply) == 32 + 160 + 8 + 8640, "layout");
 _Static_assert(

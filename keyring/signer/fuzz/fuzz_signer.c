@@ -10,8 +10,10 @@
 
 #include "keyring/keyring.h"
 #include "keyring/signer/signer.h"
+#include "keyring/signer/test/layout.h"
 
 #define NOW UINT64_C(1800000000)
+#define FLAT_ROOM 65536u
 
 static struct signer signer;
 static struct signer_request good[4]; /* a variant, an order, a statement, a standing order */
@@ -35,16 +37,16 @@ static void good_make(const struct keyring_key *release)
 	        .counter = 1,
 	        .quiescent = "work-free",
 	        .state_len = 8,
-	        .flat_len = 8,
 	        .stack_size = 4096};
+	layout_of_kit(&kit);
 	good[0] = (struct signer_request){.magic = SIGNER_MAGIC, .op = SIGNER_SIGN_VARIANT};
 	good[0].variant.lifetime_sec = 60;
 	good[0].variant.manifest = (struct variant_manifest){.magic = VARIANT_MAGIC,
 	        .version = MANIFEST_VERSION,
 	        .size = sizeof(struct variant_manifest),
-	        .service = "ds",
-	        .payload_len = 1};
+	        .service = "ds"};
 	kit_manifest_release_id(&kit, good[0].variant.manifest.release_id);
+	layout_of_variant(&good[0].variant);
 	require(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), good[0].variant.kit,
 	                sizeof(good[0].variant.kit), &len) == 0);
 	good[0].variant.kit_len = (uint32_t)len;
@@ -185,6 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct signer_request request;
 	static struct signer_reply reply;
 	char note[SIGNER_NOTE_SIZE];
+	uint32_t flat_len, n_flat;
+	uint8_t *flat;
 
 	if (size < 1) {
 		return 0;
@@ -193,9 +197,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (data++, size--; size >= 3; data += 3, size -= 3) {
 		((uint8_t *)&request)[(data[0] | data[1] << 8) % sizeof(request)] = data[2];
 	}
+	/* As many bytes as the request says, the kit's first: more is not read. */
+	flat_len = signer_flat_len(&request);
+	if (flat_len > FLAT_ROOM && flat_len <= KIT_FLAT_LEN_MAX) {
+		return 0;
+	}
+	flat = calloc(1, flat_len > FLAT_ROOM ? 1 : flat_len + 1);
+	require(flat != NULL);
+	n_flat = good[0].variant.flat_len < flat_len ? good[0].variant.flat_len : flat_len;
+	signer.flat = memcpy(flat, layout_flat(), flat_len > FLAT_ROOM ? 0 : n_flat);
 	if (signer_handle(&signer, &request, NOW, &reply, note) == 0 && reply.op != SIGNER_INFO &&
 	        reply.op != SIGNER_SEAL && reply.status == SIGNER_OK) {
 		check_signed(&reply);
 	}
+	free(flat);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "keyring/keyring.h"
 #include "keyring/signer/test/ask.h"
+#include "keyring/signer/test/layout.h"
 #include "keyring/test/ring.h"
 #include "proto/image/link.h"
 
@@ -30,6 +31,7 @@ static uint32_t ask_kit(uint8_t ret_kit[SIGNER_KIT_MAX], uint8_t ret_release_id[
 	size_t len;
 
 	test_kit(&kit);
+	layout_of_kit(&kit);
 	assert(keyring_key_open(test_ring, KEYRING_RELEASE, &release) == 0);
 	assert(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), ret_kit, SIGNER_KIT_MAX,
 	               &len) == 0);
@@ -53,9 +55,9 @@ void ask_variant(struct signer_request *request)
 	        .version = MANIFEST_VERSION,
 	        .size = sizeof(struct variant_manifest),
 	        .service = "ds",
-	        .payload_len = 4096,
 	};
 	memcpy(request->variant.manifest.release_id, release_id, sizeof(release_id));
+	layout_of_variant(&request->variant);
 }
 
 void ask_order(struct signer_request *request)

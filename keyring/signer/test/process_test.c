@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "keyring/keyring.h"
+#include "keyring/signer/test/layout.h"
 
 #define HOUR UINT64_C(3600)
 
@@ -83,7 +84,11 @@ static int reply_read(struct process *p, struct signer_reply *ret_reply)
 static int ask(
         struct process *p, const struct signer_request *request, struct signer_reply *ret_reply)
 {
-	if (write(p->to, request, sizeof(*request)) != (ssize_t)sizeof(*request)) {
+	ssize_t flat_len =
+	        request->op == SIGNER_SIGN_VARIANT ? (ssize_t)request->variant.flat_len : 0;
+
+	if (write(p->to, request, sizeof(*request)) != (ssize_t)sizeof(*request) ||
+	        (flat_len > 0 && write(p->to, layout_flat(), (size_t)flat_len) != flat_len)) {
 		return -1;
 	}
 	return reply_read(p, ret_reply);
@@ -98,11 +103,11 @@ static void make_sign(struct signer_request *request)
 	        .counter = 1,
 	        .quiescent = "work-free",
 	        .state_len = 8,
-	        .flat_len = 8,
 	        .stack_size = 4096};
 	struct keyring_key *release = NULL;
 	size_t len;
 
+	layout_of_kit(&kit);
 	*request = (struct signer_request){.magic = SIGNER_MAGIC, .op = SIGNER_SIGN_VARIANT};
 	assert(keyring_key_open(test_ring, KEYRING_RELEASE, &release) == 0);
 	assert(keyring_sign(release, ENVELOPE_KIT, &kit, sizeof(kit), request->variant.kit,
@@ -113,9 +118,9 @@ static void make_sign(struct signer_request *request)
 	request->variant.manifest = (struct variant_manifest){.magic = VARIANT_MAGIC,
 	        .version = MANIFEST_VERSION,
 	        .size = sizeof(struct variant_manifest),
-	        .service = "ds",
-	        .payload_len = 1};
+	        .service = "ds"};
 	kit_manifest_release_id(&kit, request->variant.manifest.release_id);
+	layout_of_variant(&request->variant);
 }
 
 /* Lines of the log that begin, after their time, with this word. */
@@ -157,8 +162,12 @@ static void test_serves(const char *lusign)
 	}
 	sign.variant.manifest.release_id[0] ^= 1;
 	assert(ask(&p, &sign, &reply) == 0 && reply.status == SIGNER_REFUSED);
+	make_sign(&sign);
+	sign.variant.manifest.payload_hash[63] ^= 1;
+	assert(ask(&p, &sign, &reply) == 0 && reply.status == SIGNER_REFUSED);
+	assert(reply.reason == ENVELOPE_OTHER_LAYOUT);
 	assert(process_end(&p) == 0);
-	assert(log_lines("variant") == 20 && log_lines("refused") == 1 && log_lines("") == 21);
+	assert(log_lines("variant") == 20 && log_lines("refused") == 2 && log_lines("") == 22);
 }
 
 /* The shipped signer has given up its system calls. */
@@ -212,7 +221,7 @@ static void test_clock_is_settable(const char *lusign_test)
 static void test_bad_request(const char *lusign)
 {
 	struct process p = process_start(lusign, test_ring);
-	struct signer_request request = {.magic = "nothing", .op = SIGNER_INFO};
+	struct signer_request request = {.magic = "nothing", .op = SIGNER_INFO}, sign;
 	static struct signer_reply reply;
 	int status;
 
@@ -221,6 +230,19 @@ static void test_bad_request(const char *lusign)
 	assert(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 	p = process_start(lusign, test_ring);
 	assert(write(p.to, &request, 100) == 100);
+	status = process_end(&p);
+	assert(WIFEXITED(status) && WEXITSTATUS(status) == 4);
+	/* More behind it than any flat kit has, and less than was said. */
+	p = process_start(lusign, test_ring);
+	make_sign(&sign);
+	sign.variant.flat_len = KIT_FLAT_LEN_MAX + 1;
+	assert(write(p.to, &sign, sizeof(sign)) == sizeof(sign));
+	assert(reply_read(&p, &reply) == -1);
+	status = process_end(&p);
+	assert(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	p = process_start(lusign, test_ring);
+	make_sign(&sign);
+	assert(write(p.to, &sign, sizeof(sign)) == sizeof(sign));
 	status = process_end(&p);
 	assert(WIFEXITED(status) && WEXITSTATUS(status) == 4);
 }

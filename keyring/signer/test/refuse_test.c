@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "keyring/signer/test/ask.h"
+#include "keyring/signer/test/layout.h"
 #include "keyring/test/ring.h"
 
 static char note[SIGNER_NOTE_SIZE];
@@ -80,6 +81,30 @@ static void spoil_kit_byte(struct signer_request *r)
 static void spoil_kit_key(struct signer_request *r)
 {
 	r->variant.kit[sizeof(struct envelope_part_header) + sizeof(struct kit_manifest)] ^= 1;
+}
+static void spoil_payload(struct signer_request *r)
+{
+	r->variant.manifest.payload_hash[63] ^= 1;
+}
+static void spoil_payload_len(struct signer_request *r)
+{
+	r->variant.manifest.payload_len++;
+}
+static void spoil_seed(struct signer_request *r)
+{
+	r->variant.seed[31] ^= 1;
+}
+static void spoil_seed_commit(struct signer_request *r)
+{
+	r->variant.manifest.seed_commit[63] ^= 1;
+}
+static void spoil_recipe(struct signer_request *r)
+{
+	r->variant.manifest.recipe--;
+}
+static void spoil_flat_len(struct signer_request *r)
+{
+	r->variant.flat_len--;
 }
 static void spoil_order_issued(struct signer_request *r)
 {
@@ -214,6 +239,12 @@ static const struct refusal refusals[] = {
         {"long kit", ask_variant, spoil_kit_long, TEST_NOW, ENVELOPE_MALFORMED},
         {"kit byte", ask_variant, spoil_kit_byte, TEST_NOW, ENVELOPE_BAD_SIGNATURE},
         {"kit key", ask_variant, spoil_kit_key, TEST_NOW, ENVELOPE_UNKNOWN_KEY},
+        {"other payload", ask_variant, spoil_payload, TEST_NOW, ENVELOPE_OTHER_LAYOUT},
+        {"longer payload", ask_variant, spoil_payload_len, TEST_NOW, ENVELOPE_OTHER_LAYOUT},
+        {"other seed", ask_variant, spoil_seed, TEST_NOW, ENVELOPE_OTHER_LAYOUT},
+        {"other commitment", ask_variant, spoil_seed_commit, TEST_NOW, ENVELOPE_OTHER_LAYOUT},
+        {"other recipe", ask_variant, spoil_recipe, TEST_NOW, ENVELOPE_OTHER_LAYOUT},
+        {"cut flat kit", ask_variant, spoil_flat_len, TEST_NOW, ENVELOPE_RELEASE_MISMATCH},
         {"too early", ask_variant, spoil_nothing, TEST_NOW - TEST_DAY - 1, ENVELOPE_KEY_EXPIRED},
         {"too late", ask_variant, spoil_nothing, TEST_NOW + 365 * TEST_DAY, ENVELOPE_ROOT_EXPIRED},
         {"order stamped", ask_order, spoil_order_issued, TEST_NOW, ENVELOPE_MALFORMED},
@@ -286,6 +317,30 @@ static void test_signer_refuses(const struct signer *as_made)
 		assert(reply.text[0] != '\0' && strstr(note, reply.text) != NULL);
 		assert(memcmp(&reply.part, &none, sizeof(none)) == 0);
 	}
+}
+
+/* The flat kit is the one that a release key signed, and it must be there. */
+static void test_flat(const struct signer *as_made)
+{
+	static _Alignas(8) uint8_t flat[4096];
+	static struct signer_request request;
+	static struct signer_reply reply;
+	static struct signer s;
+
+	s = *as_made;
+	s.flat = flat;
+	ask_variant(&request);
+	assert(request.variant.flat_len <= sizeof(flat));
+	memcpy(flat, layout_flat(), request.variant.flat_len);
+	assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+	assert(reply.status == SIGNER_OK);
+	flat[request.variant.flat_len - 1] ^= 1;
+	assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+	assert(reply.status == SIGNER_REFUSED && reply.reason == ENVELOPE_RELEASE_MISMATCH);
+	assert(strstr(reply.text, "flat kit") != NULL);
+	s.flat = NULL;
+	assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+	assert(reply.status == SIGNER_REFUSED && reply.reason == ENVELOPE_RELEASE_MISMATCH);
 }
 
 /* A rule file of before names no service whose layouts the machine may make. */
@@ -391,9 +446,11 @@ int main(void)
 
 	test_setup();
 	assert(signer_init(&s, test_ring, &what) == 0);
+	s.flat = layout_flat();
 	test_signer_refuses(&s);
 	test_made_rule(&s);
 	test_standing(&s);
+	test_flat(&s);
 	signer_fini(&s);
 	test_teardown();
 	return 0;

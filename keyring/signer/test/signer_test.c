@@ -10,6 +10,7 @@
 
 #include "keyring/keyring.h"
 #include "keyring/signer/test/ask.h"
+#include "keyring/signer/test/layout.h"
 #include "keyring/test/ring.h"
 
 static char note[SIGNER_NOTE_SIZE];
@@ -186,6 +187,7 @@ static void test_signer_key_ends(void)
 	assert(keyring_renew(other, TEST_NOW, 7 * TEST_DAY, 0) == 0);
 	assert(rename(aside, path) == 0);
 	assert(signer_init(&s, other, &what) == 0);
+	s.flat = layout_flat();
 	ask_order(&request);
 	ask_order_of(&request)->epoch = 2;
 	assert(signer_handle(&s, &request, TEST_NOW + TEST_DAY - 1, &reply, note) == 0);
@@ -211,6 +213,7 @@ static void test_signer_stranger(void)
 	(void)snprintf(to, sizeof(to), "%s/root.signed", other);
 	assert(unlink(to) == 0 && link(from, to) == 0);
 	assert(signer_init(&s, other, &what) == 0);
+	s.flat = layout_flat();
 	ask_variant(&request);
 	assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
 	assert(reply.status == SIGNER_REFUSED && reply.reason == ENVELOPE_UNKNOWN_KEY);
@@ -251,6 +254,7 @@ int main(void)
 
 	test_setup();
 	assert(signer_init(&s, test_ring, &what) == 0);
+	s.flat = layout_flat();
 	test_signer_signs(&s);
 	test_control_sign(&s);
 	test_kit_past_end(&s);

@@ -2,8 +2,8 @@
  * The step that signs: the signer is shown the variant's manifest and the signed kit
  * and gives back a signed part; root, kit and variant part make the envelope.
  *
- * The signer checks the kit and its own rules before it signs, so what is shown to it here need not be
- * believed by it. The envelope is opened once before it is kept: its dates and its root's serial go
+ * The signer checks the kit and its own rules before it signs, and makes the payload again of the flat
+ * kit and the seed that it is given, so what is shown to it here need not be believed by it. The envelope is opened once before it is kept: its dates and its root's serial go
  * into the record as they were signed and not as they were wished for. Machines that run are asked
  * for their time first, because what they would take for expired is not worth a signature.
  */
@@ -122,14 +122,23 @@ static void sign_manifest(const struct job_part *part, struct variant_manifest *
 	ret->recipe = variant->recipe;
 }
 
+/* What the signer makes the layout of again; it finds out whether it is the one that was signed. */
+static int sign_flat_read(const struct job_part *part, uint8_t **ret_flat, size_t *ret_size)
+{
+	_cleanup_(freep) char *path = text_format("%s/" KIT_FLAT, part->release.path);
+
+	return err_up(file_read(path, KIT_FLAT_LEN_MAX, ret_flat, ret_size));
+}
+
 /* Asks for the next signature, or ends the step. */
 static void sign_ask(struct job *job)
 {
 	struct signer_request request = {.op = SIGNER_SIGN_VARIANT};
 	struct job_part *part = &job->parts[job->n_done];
 	_cleanup_(freep) uint8_t *kit = NULL;
+	_cleanup_(freep) uint8_t *flat = NULL;
 	struct failure failure;
-	size_t size;
+	size_t size, flat_size;
 	int r;
 
 	if (job->n_done == job->n_parts) {
@@ -144,11 +153,23 @@ static void sign_ask(struct job *job)
 		job_fail(job, JOB_FAILED, &failure);
 		return;
 	}
+	r = sign_flat_read(part, &flat, &flat_size);
+	if (r < 0) {
+		failure_set(&failure, "kit", part->release.path,
+		        "make the copy whole: add the release again with `luctl release add`",
+		        "the flat kit cannot be read: %s", strerror(-r));
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
 	sign_manifest(part, &request.variant.manifest);
+	memcpy(request.variant.seed, part->seed, sizeof(part->seed));
+	request.variant.flat_len = (uint32_t)flat_size;
 	request.variant.lifetime_sec = job->engine->parts.config->variant_lifetime_usec / 1000000;
 	request.variant.kit_len = size;
 	memcpy(request.variant.kit, kit, size);
-	signer_client_ask(job->engine->parts.signer, &request, sign_signed, part);
+	signer_client_ask_with(
+	        job->engine->parts.signer, &request, steal(&flat), sign_signed, part);
+	explicit_bzero(&request, sizeof(request));
 }
 
 /* From the record: a job that was taken up again has no parts in memory. */
