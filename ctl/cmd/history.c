@@ -191,7 +191,8 @@ static void history_show_pairing(const Control__Job *job)
 
 /*
  * Of a layout that the machine made there is the commitment to its seed, and nothing else. Where it
- * made one after a crash, the one that was ordered was another: its seed is a line of its own.
+ * made one by itself since (after a crash, by a standing order), the one that was ordered was another:
+ * its seed is a line of its own.
  */
 static void history_show_layout(const Control__Generation *generation)
 {
@@ -206,7 +207,7 @@ static void history_show_layout(const Control__Generation *generation)
 		history_show_bytes("payload", &generation->payload_hash);
 	}
 	if (generation->made) {
-		printf("%-14sthe machine made it after a crash; another one was ordered\n", "");
+		printf("%-14sthe machine made it by itself since; another one was ordered\n", "");
 		history_show_bytes("commitment", &generation->commitment);
 	}
 	history_show_bytes("seed commit", &generation->seed_commit);
