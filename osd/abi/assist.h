@@ -27,6 +27,7 @@ enum assist_crash {
 	ASSIST_CRASH_DAMAGE,     /* damage a pointer of its own state and go on */
 	ASSIST_CRASH_LATER,      /* damage: crash at the next preparation */
 	ASSIST_CRASH_HANG_LATER, /* damage: hang at the next preparation */
+	ASSIST_CRASH_OBJECT,     /* execute an object of the heap */
 	ASSIST_CRASH_N
 };
 

@@ -1,6 +1,7 @@
 /* Ways to go wrong, each a real one: the processor, the kernel or RS has to notice. */
 #include "osd/suites/assist/priv.h"
 
+#include "osd/lib/heap/heap.h"
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/suites/assist/behaviour.h"
@@ -25,6 +26,18 @@ static void crash_jump(void)
 	void (*volatile target)(void) = (void (*)(void))(uintptr_t)code;
 
 	target();
+}
+
+/* The same of an object of the heap. */
+static void crash_object(void)
+{
+	uint8_t *code = heap_new_n(uint8_t, 16);
+	void (*volatile target)(void) = (void (*)(void))(uintptr_t)code;
+
+	if (code != NULL) {
+		code[0] = 0xc3;
+		target();
+	}
 }
 
 static void crash_divide(void)
@@ -79,6 +92,9 @@ void crash_now(enum assist_crash how)
 		break;
 	case ASSIST_CRASH_TEXT:
 		*(volatile uint8_t *)(uintptr_t)crash_now = 0;
+		break;
+	case ASSIST_CRASH_OBJECT:
+		crash_object();
 		break;
 	case ASSIST_CRASH_DIVIDE:
 		crash_divide();

@@ -270,12 +270,17 @@ static void cases_crash(void)
 	CHECK(strstr(crash_text(), "page fault at piece ") != NULL);
 	CHECK(names_no_address(crash_text()));
 	case_crash(ASSIST_CRASH_STACK, 3);
+	CHECK(strstr(crash_text(), "page fault at stack, depth 0x") != NULL);
+	CHECK(names_no_address(crash_text()));
+	case_crash(ASSIST_CRASH_OBJECT, 4);
+	CHECK(strstr(crash_text(), "page fault at object ") != NULL);
+	CHECK(strstr(crash_text(), " + 0x0 of site piece ") != NULL);
 	CHECK(names_no_address(crash_text()));
 
 	tap_case("and so does one that is started afresh by an order");
 	CHECK_EQUAL(order_simple(ORDER_RESTART, "assist", 0), E_OK);
 	assist_settle();
-	check_secret("assist", 4);
+	check_secret("assist", 5);
 	CHECK_EQUAL(assist_ask(ASSIST_BUILD, 42, 300, &reply), E_OK);
 }
 

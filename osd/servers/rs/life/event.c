@@ -7,6 +7,7 @@
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/life/recover.h"
 #include "osd/servers/rs/life/service.h"
+#include "osd/servers/rs/life/where.h"
 #include "osd/servers/rs/base/text.h"
 
 static const char *event_reason_text(uint64_t reason)
@@ -36,7 +37,7 @@ static const char *event_reason_text(uint64_t reason)
 	return "exception";
 }
 
-#define EVENT_TEXT 96
+#define EVENT_TEXT 104
 /* Of the words of a service: more is cut off by the text that they go into. */
 #define EVENT_PANIC_WORDS 100
 
@@ -54,29 +55,6 @@ static void event_describe_panic(const struct slot_event *event, struct text *te
 	}
 }
 
-/*
- * An address of the instance. Where the layout is nobody's to know: what lies there, as far as that
- * is the same in every layout. Nothing is drawn below SPAN_LOW, so a value there gives nothing away.
- */
-static void event_add_address(struct text *text, const struct instance *instance,
-        const struct binary *binary, uint64_t address)
-{
-	uint32_t piece, offset;
-
-	if (!binary_is_machine_made(binary) || address < SPAN_LOW) {
-		text_add_hex(text, address);
-	} else if (layout_locate(&binary->flat, &binary->layout, address, &piece, &offset)) {
-		text_add(text, "piece ");
-		text_add_decimal(text, piece);
-		text_add(text, " + ");
-		text_add_hex(text, offset);
-	} else if (address - instance->heap < instance->heap_limit) {
-		text_add(text, "an address in its heap");
-	} else {
-		text_add(text, "an address outside its image");
-	}
-}
-
 void event_describe(const struct slot_event *event, const struct instance *instance,
         const struct binary *binary, char *ret_text, size_t size)
 {
@@ -86,9 +64,9 @@ void event_describe(const struct slot_event *event, const struct instance *insta
 	case SLOT_EVENT_FAULT:
 		text_add(&text, event_reason_text(event->w[0]));
 		text_add(&text, " at ");
-		event_add_address(&text, instance, binary, event->w[1]);
+		where_add(&text, instance, binary, event->endpoint, event->w[1]);
 		text_add(&text, ", ip ");
-		event_add_address(&text, instance, binary, event->w[2]);
+		where_add(&text, instance, binary, event->endpoint, event->w[2]);
 		break;
 	case SLOT_EVENT_EXIT:
 		text_add(&text, "exit ");

@@ -117,7 +117,7 @@ static err_t instance_map_stack(const struct instance_plan *plan, struct instanc
 	bytes = bytes < INSTANCE_STACK_MIN ? INSTANCE_STACK_MIN : bytes;
 	err = instance_region(instance->space, bytes, PROT_R | PROT_W,
 	        plan->kind == START_UPDATE ? bytes : 0, &low);
-	instance_page.stack_low = low;
+	instance->stack_low = instance_page.stack_low = low;
 	instance_page.stack_high = low + bytes;
 	instance->stack_pointer =
 	        low + bytes - (sys_random() % INSTANCE_STACK_STEPS + 1) * INSTANCE_STACK_ALIGN;
