@@ -55,6 +55,7 @@ int cmd_update(const struct options *options)
 	update.detach = options->detach;
 	update.accept_loss = options->accept_loss;
 	update.layout = (char *)options->layout;
+	update.recipe = (char *)options->recipe;
 	request.body_case = CONTROL__REQUEST__BODY_UPDATE;
 	request.update = &update;
 	return update_one(options, &request);
@@ -151,6 +152,7 @@ int cmd_rerandomize(const struct options *options)
 	rerandomize.timeout_ms = options->timeout_ms;
 	rerandomize.detach = options->detach;
 	rerandomize.layout = (char *)options->layout;
+	rerandomize.recipe = (char *)options->recipe;
 	request.body_case = CONTROL__REQUEST__BODY_RERANDOMIZE;
 	request.rerandomize = &rerandomize;
 	job_progress_init(&progress, options, &request, true);

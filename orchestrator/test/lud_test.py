@@ -197,6 +197,13 @@ def test_machine_made(world):
                       '--layout', 'machine')['state'] == 'prepared'
     assert world.running() == runs and world.peer.orders[-1].is_made()
     assert 'chance' in world.luctl('rerandomize', 'ds', '--layout', 'chance', code=4)
+    n_orders = len(world.peer.orders)
+    for command in (('rerandomize', 'ds'), ('update', 'ds', '--release', world.release_id(world.kits[0]).hex())):
+        for recipe in ('9', '33', '3u', 'newest'):
+            told = world.luctl(*command, '--recipe', recipe, code=4)
+            assert 'no recipe of layouts is called %s; known: 3' % recipe in told, told
+    assert len(world.peer.orders) == n_orders
+    made(world, 'rerandomize', 'ds', '--layout', 'machine', '--recipe', '3')
 
 
 def holds(directory, secret):

@@ -29,6 +29,7 @@ void control_on_update(struct control_client *client, const Control__Request *re
 	        .hold_ms = update->hold_ms,
 	        .accept_loss = update->accept_loss,
 	        .layout = update->layout,
+	        .recipe = update->recipe,
 	        .identity = client->identity,
 	};
 
@@ -133,6 +134,7 @@ static void control_rerandomize_one(
 	        .quiescent = "",
 	        .timeout_ms = request->timeout_ms,
 	        .layout = request->layout,
+	        .recipe = request->recipe,
 	        .identity = wait->client->identity,
 	};
 	struct failure failure = {0};

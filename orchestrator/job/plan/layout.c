@@ -24,6 +24,7 @@
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/plan/priv.h"
 #include "orchestrator/work/kit.h"
+#include "proto/image/link.h"
 
 /*
  * Whether the machine has the kit of the release, or has room for it. What a service runs the machine
@@ -77,6 +78,32 @@ static int layout_unknown(const struct job_order *order, struct failure *ret_fai
 	return ENGINE_E_REFUSED;
 }
 
+/* The recipes that layouts are drawn by, newest first: those of our linker. Their names are their numbers. */
+static const uint32_t layout_recipes[] = {LINK_RECIPE};
+
+/* Unknown ones are refused by name, with those that there are. */
+static int layout_recipe_check(const struct job_order *order, struct failure *ret_failure)
+{
+	char known[64] = "", name[16];
+	size_t len = 0;
+
+	if (!order->recipe || !*order->recipe) {
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(layout_recipes) / sizeof(layout_recipes[0]); i++) {
+		snprintf(name, sizeof(name), "%" PRIu32, layout_recipes[i]);
+		if (!strcmp(order->recipe, name)) {
+			return 0;
+		}
+		len += (size_t)snprintf(
+		        known + len, sizeof(known) - len, "%s%s", i ? ", " : "", name);
+	}
+	failure_set(ret_failure, "no-recipe", order->service,
+	        "leave --recipe out, or name one that is known",
+	        "no recipe of layouts is called %.40s; known: %s", order->recipe, known);
+	return ENGINE_E_REFUSED;
+}
+
 int layout_choose(struct engine *engine, const struct job_order *order,
         const Machine__Service *service, const struct release_row *target,
         struct layout_choice *ret_choice, struct failure *ret_failure)
@@ -86,6 +113,9 @@ int layout_choose(struct engine *engine, const struct job_order *order,
 	struct failure failure = {0};
 	bool can = layout_can_make(order->machine, service, target, &failure);
 
+	if (layout_recipe_check(order, ret_failure) != 0) {
+		return ENGINE_E_REFUSED;
+	}
 	snprintf(said_by, sizeof(said_by), "%s", order->parent ? order->identity : "--layout");
 	if (!*wanted) {
 		wanted = config_layout(engine->parts.config, machine_row(order->machine)->name,

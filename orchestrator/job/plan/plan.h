@@ -12,6 +12,7 @@ struct job_order {
 	const char *quiescent;  /* "" is the service's default */
 	/* Who makes the layout, "machine" or "host"; "": as configured. NULL: the job makes none. */
 	const char *layout;
+	const char *recipe;  /* how it is drawn, by name; "" or NULL: by the newest */
 	uint32_t timeout_ms; /* 0 is the configured one */
 	uint32_t hold_ms;
 	bool accept_loss;     /* consent to what the pairing says is lost */
