@@ -389,6 +389,54 @@ static void test_windows(void)
 	policy_errors_fini(&errors);
 }
 
+/* A policy whose match is this; what it allows on m1, which is in group production and has these labels. */
+static enum decide_verdict verdict_of(const char *match, const char *labels)
+{
+	_cleanup_(freep) char *text = text_format(
+	        "kind: UpdatePolicy\nname: x\nmatch: {%s}\nrerandomize: {every: 1h}\n", match);
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	struct policy_errors errors = {0};
+
+	assert(load(text, &errors, &policy) == 0);
+	return ask((const struct policy *[]){policy}, 1, labels, DECIDE_RERANDOMIZE, SUNDAY)
+	        .verdict;
+}
+
+/* All that match gives has to be true: one of the names and groups, all of the labels. */
+static void test_match(void)
+{
+	assert(verdict_of("machines: [m2, m1]", "") == DECIDE_ALLOWED);
+	assert(verdict_of("machines: [m, m11]", "") == DECIDE_UNASKED);
+	assert(verdict_of("groups: [test, production]", "") == DECIDE_ALLOWED);
+	assert(verdict_of("groups: [product]", "") == DECIDE_UNASKED);
+	assert(verdict_of("labels: [a=1, b=2]", "b=2,c=3,a=1") == DECIDE_ALLOWED);
+	assert(verdict_of("labels: [a=1, b=2]", "a=1,b=3") == DECIDE_UNASKED);
+	assert(verdict_of("machines: [\"*\"], groups: [test]", "") == DECIDE_UNASKED);
+	assert(verdict_of("machines: [m1], services: [ds]", "") == DECIDE_ALLOWED);
+}
+
+/* A window that lies in a denied one never opens, and one that opens before it closes never closes. */
+static void test_never(void)
+{
+	_cleanup_(policy_freep) struct policy *never = NULL, *always = NULL;
+	struct policy_errors errors = {0};
+
+	assert(load("kind: UpdatePolicy\nname: x\nmatch: {machines: [m1]}\nrerandomize: {every: "
+	            "1h}\n"
+	            "windows: {allow: [{start: \"02:00\", length: 1h}],\n"
+	            "  deny: [{start: \"00:00\", length: 6h}]}\n",
+	               &errors, &never) == 0);
+	check_decision(ask((const struct policy *[]){never}, 1, "", DECIDE_RERANDOMIZE, SUNDAY),
+	        DECIDE_DENIED, -1, -1);
+	assert(load("kind: UpdatePolicy\nname: x\nmatch: {machines: [m1]}\nrerandomize: {every: "
+	            "1h}\n"
+	            "windows: {allow: [{start: daily, length: 24h}]}\n",
+	               &errors, &always) == 0);
+	check_decision(
+	        ask((const struct policy *[]){always}, 1, "", DECIDE_RERANDOMIZE, SUNDAY + 7),
+	        DECIDE_ALLOWED, -1, SUNDAY + 7);
+}
+
 /* The files that ship, beside each other, and what they allow. */
 static void test_shipped(const char *policies_dir)
 {
@@ -465,6 +513,8 @@ int main(int argc, char **argv)
 	test_drop_ins();
 	test_together();
 	test_windows();
+	test_match();
+	test_never();
 	test_shipped(argv[1]);
 	test_rows();
 	assert(dir_remove(dir) == 0);
