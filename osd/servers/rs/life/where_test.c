@@ -32,7 +32,7 @@ static uint32_t n_copies;
 /* The kernel: memory of the instance is its heap's directory. */
 void host_enter(struct host_registers *r)
 {
-	assert(r->rax == KCALL_copy && r->rdi == 77);
+	assert(r->rax == KCALL_copy && r->rdi == 77 && r->rsi - HEAP < instance.heap_limit);
 	n_copies++;
 	r->rax = (uint64_t)E_FAULT;
 	if (r->rsi - HEAP + sizeof(struct heap_page) <= sizeof(directory)) {
