@@ -10,6 +10,7 @@ UPDATE, PREPARE, CONFIRM, RESTART, SHUTDOWN, DROP = range(1, 7)
 ORDER = '<8sII16sQQQQQQIIIIII'
 COMPONENT = '<24s24s64s64s64sQII'
 LIFE_SEC = 600
+RECIPE = 3  # proto/image/link.h, LINK_RECIPE
 
 
 def parts(envelope):
@@ -23,7 +24,7 @@ def parts(envelope):
     return found
 
 
-def component(service, variant=None, generation=0, state='', recipe=2):
+def component(service, variant=None, generation=0, state='', recipe=RECIPE):
     """One component of an order; variant: its envelope."""
     release = commitment = bytes(64)
     if variant is not None:
@@ -33,8 +34,8 @@ def component(service, variant=None, generation=0, state='', recipe=2):
                        generation, recipe if variant is not None else 0, 0)
 
 
-def kit_component(service, kit, generation, recipe=3):
-    """One whose layout the machine makes, of the release with this kit manifest. recipe: LINK_RECIPE."""
+def kit_component(service, kit, generation, recipe=RECIPE):
+    """One whose layout the machine makes, of the release with this kit manifest."""
     return struct.pack(COMPONENT, service.encode(), b'', hashlib.blake2b(kit).digest(), bytes(64), bytes(64),
                        generation, recipe, 0)
 
