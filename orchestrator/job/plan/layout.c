@@ -60,7 +60,7 @@ static bool layout_can_make(const struct machine *machine, const Machine__Servic
 {
 	if (!machine_makes_layouts(machine)) {
 		failure_set(ret_failure, "no-layouts", "",
-		        "update the machine's agent, or let the host make it: --layout host",
+		        "start it with a newer agent, or let the host make it: --layout host",
 		        "machine %s makes no layouts", machine_row(machine)->name);
 		return false;
 	}
