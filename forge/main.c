@@ -25,6 +25,9 @@ static const struct command {
                 "luforge variant --kit DIR --seed HEX64|- --out FILE [--base ADDRESS]\n"
                 "                [--map FILE] [--root FILE [--release HEX128]]\n"
                 "        make the payload that kit and seed determine"},
+        {"batch", cmd_batch,
+                "luforge batch --count N --seed HEX64|- KIT OUT\n"
+                "        make N variants of a kit, each of a seed of its own; or the rest of them"},
         {"pair", cmd_pair,
                 "luforge pair OLD NEW [--json]\n"
                 "        show what an update between two kits carries over and loses, both ways"},

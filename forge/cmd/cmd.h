@@ -11,6 +11,7 @@ int cmd_compare_layouts(int argc, char **argv);
 
 int cmd_entropy(int argc, char **argv);
 int cmd_variant(int argc, char **argv);
+int cmd_batch(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_pair(int argc, char **argv);
 int cmd_import(int argc, char **argv);

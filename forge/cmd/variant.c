@@ -4,16 +4,16 @@
  * other processes do not see it. With --root, only the release that was named, as a release key
  * of that root signed it, is made into anything.
  */
+#include "forge/cmd/variant.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
-#include "forge/kit/kit.h"
 #include "host/text/hex.h"
 #include "proto/image/image.h"
-#include "proto/image/link.h"
 
 /* A piece, for the map. */
 struct variant_row {
@@ -81,7 +81,7 @@ static int variant_write_map(
  * finds wrong is about the kit or the base, but for the cryptographic library. What it made is
  * checked by the rules that the machine has.
  */
-static int variant_make(const struct kit *kit, const uint8_t seed[LINK_SEED_SIZE], uint64_t base,
+int variant_make(const struct kit *kit, const uint8_t seed[LINK_SEED_SIZE], uint64_t base,
         const char *map_path, struct buf *ret_payload)
 {
 	const struct link_request q = {
@@ -113,7 +113,7 @@ static int variant_make(const struct kit *kit, const uint8_t seed[LINK_SEED_SIZE
 }
 
 /* "-" reads the seed from standard input, where other processes cannot see it. */
-static int variant_parse_seed(const char *text, uint8_t ret_seed[LINK_SEED_SIZE])
+int variant_parse_seed(const char *text, uint8_t ret_seed[LINK_SEED_SIZE])
 {
 	char line[2 * LINK_SEED_SIZE + 2];
 

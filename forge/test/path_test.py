@@ -210,6 +210,7 @@ def test_path(root):
         seen.add(v.payload.base)
     assert len(seen) == 10
     test_reproducible(root, again, a)
+    test_batch(root, again)
     test_alone(root, kit, a)
     test_options(root, kit, a)
     test_effect(root, kit, a, b)
@@ -226,6 +227,37 @@ def test_reproducible(root, kit, a):
             env={'TMPDIR': temp, 'LANG': 'C.UTF-8'})
     assert filecmp.cmp(out, a.path, shallow=False)
     assert os.listdir(temp) == ['x'], 'luforge left something behind'
+
+
+def test_batch(root, kit):
+    """Many variants of one seed: the same ones again, none alike, and only what is missing is made."""
+    out, again = os.path.join(root, 'batch'), os.path.join(root, 'batch2')
+    os.mkdir(out)
+    words = ('--seed', f'{9:064x}', kit)
+    assert '40 variants, 40 of them made now' in luforge('batch', '--count', '40', *words, out)
+    names = {f'{n}.{kind}' for n in range(1, 41) for kind in ('payload', 'seed')}
+    assert set(os.listdir(out)) == names and os.stat(out + '/7.seed').st_mode & 0o777 == 0o600
+    bytes_of = {n: open(f'{out}/{n}.payload', 'rb').read() for n in range(1, 41)}
+    assert len(set(bytes_of.values())) == 40 and len({open(f'{out}/{n}.seed').read() for n in bytes_of}) == 40
+    with open(out + '/7.seed') as f:
+        luforge('variant', '--kit', kit, '--seed', '-', '--out', root + '/seventh', stdin=f.read())
+    assert filecmp.cmp(root + '/seventh', out + '/7.payload', shallow=False)
+    # Interrupted: a variant without its seed is not there yet, whatever its payload has.
+    os.unlink(out + '/8.seed')
+    with open(out + '/8.payload', 'wb') as f:
+        f.write(b'half')
+    made = os.stat(out + '/7.payload').st_mtime_ns
+    assert '42 variants, 3 of them made now' in luforge('batch', '--count', '42', *words, out)
+    assert open(out + '/8.payload', 'rb').read() == bytes_of[8] and os.stat(out + '/7.payload').st_mtime_ns == made
+    luforge('batch', '--count', '8', *words, again)
+    assert all(filecmp.cmp(f'{out}/{n}.payload', f'{again}/{n}.payload', shallow=False) for n in range(1, 9))
+    # Another batch's directory is left as it is.
+    told = luforge('batch', '--count', '2', '--seed', f'{8:064x}', kit, again, code=2)
+    assert 'not variant 1 of this kit and seed' in told and open(again + '/1.payload', 'rb').read() == bytes_of[1]
+    for count, words_told in (('0', 'from 1 to 65536'), ('65537', 'up to 65536'), ('x', 'not a number')):
+        assert words_told in luforge('batch', '--count', count, *words, again, code=1), count
+    assert 'batch needs' in luforge('batch', *words, again, code=1)
+    assert '1.payload' in luforge('batch', '--count', '1', *words, '/proc/self', code=3)
 
 
 def test_alone(root, kit, a):
