@@ -103,7 +103,11 @@ static void test_values(void)
 	check_error("rollback: {block: yes}\n", 4, 19, "`yes` is neither", "true or false");
 	check_error(
 	        "rerandomize: {every: 1h, triggers: [crash, dawn]}\n", 4, 44, "`dawn`", "probing");
-	check_error("windows: {deny: [{start: \"25:00\", length: 1h}]}\n", 4, 26,
+	check_error("windows: {deny: [{start: daily Moon/Base, length: 1h}]}\n", 4, 32,
+	        "no such time zone", "");
+	check_error(
+	        "windows: {deny: [{start: \"\\x4don 25:0x\", length: 1h}]}\n", 4, 26, "comma", "");
+	check_error("windows: {deny: [{start: \"25:00\", length: 1h}]}\n", 4, 27,
 	        "the hour is not within 0 to 23", "systemd.time(7)");
 	check_error(
 	        "windows: {deny: [{start: \"*-02-30\", length: 1h}]}\n", 4, 26, "never comes", "");

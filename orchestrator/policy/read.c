@@ -262,6 +262,22 @@ static bool read_is_expected(struct reader *reader, enum policy_row row, bool is
 	return false;
 }
 
+/*
+ * The column of the first byte of a scalar's text, if each byte of it stands in the file as it is:
+ * then it takes as many columns there as it has bytes, quotes aside. Else 0.
+ */
+static size_t read_text_column(const yaml_event_t *event)
+{
+	const yaml_mark_t *start = &event->start_mark, *end = &event->end_mark;
+	bool is_quoted = event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+	                 event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+	size_t columns = event->data.scalar.length + (is_quoted ? 2 : 0);
+
+	return start->line == end->line && start->column + columns == end->column
+	               ? start->column + 1 + is_quoted
+	               : 0;
+}
+
 /* A scalar with a NUL inside would be cut there. */
 static bool read_scalar(struct reader *reader, struct tree_node *node)
 {
@@ -272,6 +288,7 @@ static bool read_scalar(struct reader *reader, struct tree_node *node)
 		return false;
 	}
 	node->text = text_copy(value);
+	node->text_column = read_text_column(&reader->event);
 	return tree_value_read(node, reader->errors);
 }
 

@@ -58,7 +58,8 @@ struct tree_node {
 	bool is_invalid; /* there was an error; nothing but its place counts */
 	struct tree_place place;
 	char *text;
-	uint64_t number; /* COUNT, DURATION (usec), SHARE, BOOL; CHOICE: which word */
+	size_t text_column; /* of its first byte, where the file has it as it is; else 0 */
+	uint64_t number;    /* COUNT, DURATION (usec), SHARE, BOOL; CHOICE: which word */
 	bool is_percent;
 	struct calendar *calendar;
 	struct zone *zone;

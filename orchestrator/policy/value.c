@@ -151,29 +151,32 @@ static bool value_count(struct tree_node *node, struct policy_errors *errors)
 	return value_range(node, errors, "", 1);
 }
 
-/* The place is that of the byte that is refused, where the text stands as it is in the file. */
+/* The place of the byte that is refused, where the text stands in the file as it is. */
+static bool value_calendar_refuse(const struct tree_node *node, struct policy_errors *errors,
+        const struct calendar_fault *fault)
+{
+	_cleanup_(freep) char *what = text_format(
+	        "is not a calendar expression: %s (at `%s`)", fault->cause, node->text + fault->at);
+	struct tree_node there = *node;
+
+	if (node->text_column) {
+		there.place.column = node->text_column + fault->at;
+	}
+	return value_refuse(&there, errors, "as in systemd.time(7): Mon..Fri 02:00", what);
+}
+
+/* One that can never come would be a window that nobody misses before it is needed. */
 static bool value_calendar(struct tree_node *node, struct policy_errors *errors)
 {
+	_cleanup_(zone_freep) struct zone *utc = NULL;
 	struct calendar_fault fault;
-	struct zone *utc = NULL;
-	_cleanup_(zone_freep) struct zone *owned = NULL;
 	int64_t next;
 
 	if (calendar_parse(node->text, &node->calendar, &fault) != 0) {
-		_cleanup_(freep) char *what =
-		        text_format("is not a calendar expression: %s (at `%s`)", fault.cause,
-		                node->text + fault.at);
-
-		return value_refuse(node, errors, "as in systemd.time(7): Mon..Fri 02:00", what);
+		return value_calendar_refuse(node, errors, &fault);
 	}
-	if (zone_open("UTC", &utc) == 0) {
-		owned = utc;
-	}
-	if (owned && !calendar_next(node->calendar, owned, 0, &next)) {
-		return value_refuse(
-		        node, errors, "a date that there is in some year", "never comes");
-	}
-	return true;
+	return zone_open("UTC", &utc) != 0 || calendar_next(node->calendar, utc, 0, &next) ||
+	       value_refuse(node, errors, "a date that there is in some year", "never comes");
 }
 
 /* Zones are those of the host that checks; lud's host has to have them, too. */

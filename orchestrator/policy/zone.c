@@ -5,7 +5,8 @@
  *
  * The offset of a zone changes at most once within SPAN on either side of an instant, and by no more
  * than SPAN; that holds for every zone of the last fifty years. Zone files list changes until 2037;
- * behind their last one GLib keeps its offset.
+ * behind that GLib goes by the rule at a file's end, which it gets wrong by an hour on the days of change
+ * where winter is the exception (Europe/Dublin).
  */
 #include "orchestrator/policy/zone.h"
 
