@@ -12,6 +12,7 @@ int cmd_compare_layouts(int argc, char **argv);
 int cmd_entropy(int argc, char **argv);
 int cmd_variant(int argc, char **argv);
 int cmd_batch(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_pair(int argc, char **argv);
 int cmd_import(int argc, char **argv);
