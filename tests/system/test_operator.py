@@ -151,8 +151,17 @@ def case_output(world, rng):
     assert wrong.returncode == 4, wrong
 
 
-CASES = [('a lost record', case_lost_record), ('a record that is too old', case_old_record),
-         ('another socket', case_other_socket), ('heard last', case_heard), ('a machine that is down', case_down),
+def case_entropy(world, rng):
+    """What the layouts of a running service protect is measured under the worker's guard, and meets the aims."""
+    ds, = world.luctl('entropy', 'ds', check=True, as_json=True).json['services']
+    assert ds['release_id'] == world.service('ds')['release_id'] and ds['pieces'] > 100, ds
+    rows = [row for row in ds['rows'] if row['measured']]
+    assert {(r['given'], r['left']) for r in rows} >= {('text', 'text'), ('text', 'data'), ('const', 'const')}, rows
+    assert all(r['below'] == 0 and r['worst'] >= r['aim'] and r['piece'] and r['leak'] for r in rows), rows
+
+
+CASES = [('what layouts protect', case_entropy), ('a lost record', case_lost_record),
+         ('a record that is too old', case_old_record), ('another socket', case_other_socket), ('heard last', case_heard), ('a machine that is down', case_down),
          ('output that is lost', case_output)]
 
 
