@@ -12,6 +12,7 @@
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/cmd/standing.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/control.h"
 #include "version.h"
@@ -200,6 +201,7 @@ static void status_print(const Control__Status *status)
 	status_time(status);
 	status_services(status);
 	status_metrics(status);
+	standing_print(status->standing, status->clock_ns);
 	for (size_t i = 0; i < status->n_open_jobs; i++) {
 		const Control__Job *job = status->open_jobs[i];
 

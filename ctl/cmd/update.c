@@ -6,7 +6,10 @@
  */
 #include "ctl/cmd/cmd.h"
 
+#include <string.h>
+
 #include "ctl/client/command.h"
+#include "ctl/cmd/standing.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/control.h"
 
@@ -141,9 +144,20 @@ int cmd_rerandomize(const struct options *options)
 	struct job_progress progress;
 	int code;
 
+	if (options->every && !strcmp(options->every, "off")) {
+		return standing_give(options);
+	}
 	if (options->all == (options->n_args > 0)) {
 		return ctl_fail(CTL_USAGE, "rerandomize", NULL,
 		        "name services, or give --all, and not both");
+	}
+	if (options->every) {
+		return standing_give(options);
+	}
+	if (options->jitter_ms || *options->quiet || options->for_ms) {
+		return ctl_fail(CTL_USAGE, "rerandomize", NULL,
+		        "--jitter, --quiet and --for say how the machine goes on: give --every, "
+		        "too");
 	}
 	rerandomize.machine = (char *)options->machine;
 	rerandomize.services = options->args;

@@ -165,3 +165,23 @@ int store_service_each(struct db *db, int64_t machine, store_service_fn fn, void
 	return err_up(store_each(db, STORE_service, store_service_visit_row, &visit,
 	        "WHERE machine = ? ORDER BY id", "i", machine));
 }
+
+int store_standing_find(struct db *db, int64_t machine, struct standing_row *ret)
+{
+	return err_up(store_one(db, STORE_standing, ret, "WHERE machine = ?", "i", machine));
+}
+
+int store_standing_put(struct db *db, struct standing_row *row)
+{
+	int r;
+
+	if (row->id) {
+		return err_fold(store_update(db, STORE_standing, row, NULL));
+	}
+	r = store_insert(db, STORE_standing, row, NULL);
+	if (r) {
+		return err_fold(r);
+	}
+	row->id = db_last_id(db);
+	return 0;
+}

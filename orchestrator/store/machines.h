@@ -20,6 +20,11 @@ int __must_check store_machine_set_default(struct db *db, int64_t id);
 typedef int (*store_machine_fn)(const struct machine_row *row, void *arg);
 int __must_check store_machine_each(struct db *db, store_machine_fn fn, void *arg);
 
+/* What is wanted of a machine's layouts: of a machine, by its id. DB_E_NONE. */
+int __must_check store_standing_find(struct db *db, int64_t machine, struct standing_row *ret);
+/* Writes the row, or makes it where its id is 0. */
+int __must_check store_standing_put(struct db *db, struct standing_row *row);
+
 /* Finds or makes the row. */
 int __must_check store_service_ensure(
         struct db *db, int64_t machine, const char *name, struct service_row *ret);

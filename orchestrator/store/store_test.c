@@ -201,6 +201,32 @@ static int machine_count(const struct machine_row *row, void *arg)
 	return 0;
 }
 
+/* One row a machine: made once, written as often as what is wanted changes. */
+static int standings_make(struct db *db, void *arg)
+{
+	struct world *w = arg;
+	struct standing_row row = {.machine = w->machine.id,
+	                            .wanted = true,
+	                            .services = "ds tty",
+	                            .every_ms = 20000,
+	                            .quiet = "28800-32400 ",
+	                            .number = 4},
+	                    read;
+
+	assert(store_standing_find(db, w->machine.id, &read) == DB_E_NONE);
+	assert(store_standing_put(db, &row) == 0 && row.id != 0);
+	assert(store_standing_find(db, w->machine.id, &read) == 0 && read.wanted && !read.given);
+	assert(!strcmp(read.services, "ds tty") && read.every_ms == 20000 && read.number == 4);
+	row.wanted = false;
+	row.given = true;
+	row.number++;
+	row.releases[63] = 9;
+	assert(store_standing_put(db, &row) == 0);
+	assert(store_standing_find(db, w->machine.id, &read) == 0 && read.id == row.id);
+	assert(!read.wanted && read.given && read.number == 5 && read.releases[63] == 9);
+	return 0;
+}
+
 static int removal_make(struct db *db, void *arg)
 {
 	struct machine_row second = {.name = "second", .socket = "/t"};
@@ -369,6 +395,7 @@ int main(void)
 	test_releases(db);
 	assert(db_txn(db, blocks_make, &w) == 0);
 	assert(db_txn(db, layouts_make, &w) == 0);
+	assert(db_txn(db, standings_make, &w) == 0);
 	assert(db_txn(db, removal_make, &w) == 0);
 	test_jobs(db, &w);
 	test_events(db, &w);

@@ -47,6 +47,8 @@ struct control_wait {
 	char path[FORGE_PATH_SIZE];   /* what the task made; entropy: the service, or "" */
 	char *json;                   /* what the task wrote */
 
+	bool is_standing; /* a standing order that the machine is to take */
+
 	/* Jobs: ->jobs are planned, ->skipped never came to be; both are in the answer. */
 	struct engine_watch *watch;
 	size_t n_jobs;

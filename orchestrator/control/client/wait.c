@@ -6,6 +6,7 @@
 #include "orchestrator/control/client/client.h"
 
 #include "host/base/file.h"
+#include "orchestrator/job/core/standing.h"
 
 struct control_wait *control_wait_new(struct control_client *client, uint64_t id)
 {
@@ -33,6 +34,9 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 {
 	if (wait->machine) {
 		machine_forget(wait->machine, wait);
+	}
+	if (wait->is_standing) {
+		standing_forget(control_engine(wait->client), wait);
 	}
 	engine_watch_free(wait->watch);
 	machine_listener_free(wait->log);

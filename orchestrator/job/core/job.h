@@ -133,6 +133,8 @@ struct engine {
 	LIST_HEAD(, engine_watch) watches;
 	struct event *resume;                     /* looks whether the record can be written */
 	LIST_HEAD(, engine_statement) statements; /* being signed */
+	LIST_HEAD(, engine_standing) standings;   /* on their way to machines */
+	struct event *standing_timer;             /* looks whether one is due */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */

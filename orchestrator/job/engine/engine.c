@@ -20,6 +20,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/job/core/standing.h"
 #include "orchestrator/job/core/statement.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
@@ -238,6 +239,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	TAILQ_INIT(&engine->jobs);
 	LIST_INIT(&engine->watches);
 	LIST_INIT(&engine->statements);
+	LIST_INIT(&engine->standings);
 	r = machines_new(parts->base, parts->db, parts->config, &engine_machines_ops, engine,
 	        &engine->machines);
 	if (r < 0) {
@@ -248,6 +250,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	if (!engine->resume) {
 		abort();
 	}
+	engine->standing_timer = standing_watch(engine);
 	db_watch(parts->db, engine_on_health, engine);
 	*ret_engine = engine;
 	return 0;
@@ -267,6 +270,8 @@ struct engine *engine_free(struct engine *engine)
 		engine_watch_free(LIST_FIRST(&engine->watches));
 	}
 	statement_forget(engine, NULL);
+	standing_forget(engine, NULL);
+	event_free(engine->standing_timer);
 	machines_free(engine->machines);
 	free(engine);
 	return NULL;

@@ -1,0 +1,115 @@
+/*
+ * Standing orders: what a person wants is recorded, and answered when the machine has taken it. What
+ * could not be carried out is refused before it is recorded; what happens later is for the status.
+ */
+#include <string.h>
+
+#include "host/base/log.h"
+#include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/core/standing.h"
+#include "proto/envelope/envelope.h"
+
+static void control_on_standing_given(const struct failure *failure, void *arg)
+{
+	struct control_wait *wait = arg;
+	struct control_client *client = wait->client;
+	uint64_t id = wait->id;
+
+	wait->is_standing = false;
+	control_wait_free(wait);
+	if (failure) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, failure);
+	} else {
+		control_done(client, id, "");
+	}
+}
+
+/* Named services must be there, and be such as can move. False: ret_failure says which is not. */
+static bool control_standing_services(const struct machine *machine,
+        const Control__StandingRequest *from, struct standing_row *row, struct failure *ret_failure)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < from->n_services; i++) {
+		const Machine__Service *service = machine_service(machine, from->services[i]);
+
+		if (!service || !service->can_update) {
+			failure_set(ret_failure, "not-updatable", from->services[i],
+			        "`luctl status` shows what can be moved",
+			        service ? "this service cannot be moved while it runs"
+			                : "the machine has no such service");
+			return false;
+		}
+		at += (size_t)snprintf(row->services + at, sizeof(row->services) - at, "%s%s",
+		        i ? " " : "", service->name);
+	}
+	return true;
+}
+
+static bool control_standing_times(
+        const Control__StandingRequest *from, struct standing_row *row, struct failure *ret_failure)
+{
+	size_t at = 0;
+	bool good = !from->every_ms || (from->every_ms >= STANDING_EVERY_MS_MIN &&
+	                                       from->every_ms <= STANDING_EVERY_MS_MAX &&
+	                                       from->jitter_ms <= from->every_ms &&
+	                                       from->n_services <= STANDING_SERVICES_MAX &&
+	                                       from->n_quiet <= STANDING_QUIET_MAX);
+
+	for (size_t i = 0; good && i < from->n_quiet; i++) {
+		const Machine__StandingQuiet *quiet = from->quiet[i];
+
+		good = quiet->from_sec < 86400 && quiet->until_sec < 86400 &&
+		       quiet->from_sec != quiet->until_sec;
+		at += (size_t)snprintf(row->quiet + at, sizeof(row->quiet) - at, "%u-%u ",
+		        quiet->from_sec, quiet->until_sec);
+	}
+	if (!good) {
+		failure_set(ret_failure, "times", "standing order",
+		        "give 100ms to 24h between layouts, jitter below that, and up to 8 quiet "
+		        "times of the day",
+		        "these times make no standing order");
+	}
+	return good;
+}
+
+void control_on_standing(struct control_client *client, const Control__Request *request)
+{
+	const Control__StandingRequest *from = request->standing;
+	struct machine *machine = control_machine(client, request->id, from->machine);
+	struct standing_row row = {.wanted = from->every_ms != 0,
+	        .every_ms = from->every_ms,
+	        .jitter_ms = from->jitter_ms};
+	struct control_wait *wait;
+	struct failure failure;
+
+	if (!machine) {
+		return;
+	}
+	if (!machine_status(machine)) {
+		failure_set(&failure, "machine-down", machine_row(machine)->name,
+		        "see `luctl machine list`", "the machine is not up");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+		return;
+	}
+	if (!control_standing_services(machine, from, &row, &failure) ||
+	        !control_standing_times(from, &row, &failure)) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+		return;
+	}
+	snprintf(row.identity, sizeof(row.identity), "%s", client->identity);
+	row.until_us = from->for_ms ? store_now_usec() + (int64_t)from->for_ms * 1000 : 0;
+	wait = control_wait_new(client, request->id);
+	if (!wait) {
+		return;
+	}
+	wait->machine = machine;
+	wait->is_standing = true;
+	if (standing_want(control_engine(client), machine, &row, control_on_standing_given, wait) <
+	        0) {
+		log_error("standing order: %s", err_trace());
+		wait->is_standing = false;
+		control_wait_free(wait);
+		control_refuse_record(client, request->id);
+	}
+}

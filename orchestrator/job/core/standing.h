@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * Standing orders: that a machine shall give its services new layouts by itself, and how often. What
+ * a person wants is a row of the record; what the machine has is made to agree with it, after each
+ * boot, before an order ends, under a newer root, and when its services run other releases.
+ */
+#include "orchestrator/job/core/core.h"
+#include "orchestrator/store/machines.h"
+
+struct event;
+
+/* NULL: the machine took it; else why not. */
+typedef void (*standing_fn)(const struct failure *failure, void *arg);
+/*
+ * Records what is wanted of a machine, and has the machine told. fn is called once, later; not at
+ * all where this fails: the record could not be written.
+ */
+int __must_check standing_want(struct engine *engine, struct machine *machine,
+        const struct standing_row *want, standing_fn fn, void *arg);
+/* Whoever waits with this arg is not called any more; NULL: nobody is, and nothing is sent. */
+void standing_forget(struct engine *engine, const void *arg);
+/* Looks at what a machine that is up has, and renews it where that is due. */
+void standing_look(struct engine *engine, struct machine *machine);
+/* Looks at all machines from now on; the caller frees the timer at the end. */
+struct event *standing_watch(struct engine *engine);
