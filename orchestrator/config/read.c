@@ -165,7 +165,8 @@ static int config_section(struct config_reader *reader)
 		return config_refuse(reader, "sections are one level deep; see lud(8)",
 		        "%s: a mapping is not allowed here", reader->key);
 	}
-	snprintf(reader->section, sizeof(reader->section), "%s", reader->key);
+	snprintf(reader->section, sizeof(reader->section), "%.*s", (int)sizeof(reader->section) - 1,
+	        reader->key);
 	for (size_t i = 0; i < config_keys_n; i++) {
 		if (!strcmp(config_keys[i].section, reader->section)) {
 			reader->key[0] = '\0';

@@ -282,7 +282,7 @@ void decide(const struct policy *const *policies, size_t n, const struct decide_
 	struct decide_view view = {policies, n, subject, NULL, 0};
 	struct decision decision = {DECIDE_UNASKED, NULL, "no policy that matches asks for it",
 	        DECIDE_NEVER, DECIDE_NEVER};
-	int64_t end;
+	int64_t end = DECIDE_NEVER;
 
 	view.by = decide_by(&view, is_update ? POLICY_UPDATE : POLICY_RERANDOMIZE);
 	decision.by = view.by;
