@@ -220,10 +220,26 @@ static bool verify_root_is_known(const struct envelope_part *part, const struct 
 }
 
 /*
- * The chain's first link. The root manifest names its own public key too; it must be the
- * pinned one, so that a root signed for another keyring says so (UNKNOWN_KEY) before its
- * contents are used. `time` 0 never expires anything.
+ * A root that was not verified before. Its manifest names its own public key too; it must be the
+ * pinned one, so that a root signed for another keyring says so (UNKNOWN_KEY) before its contents
+ * are used.
  */
+static enum envelope_reason verify_root_new(
+        const struct envelope_part *part, const struct trust *trust)
+{
+	const struct root_manifest *root = (const void *)part->manifest;
+	enum envelope_reason r = verify_root_key(part, trust->root_pub);
+
+	if (r != ENVELOPE_OK) {
+		return r;
+	}
+	if (memcmp(root->root_pub, trust->root_pub, sizeof(root->root_pub)) != 0) {
+		return ENVELOPE_UNKNOWN_KEY;
+	}
+	return verify_root_serial(root, trust);
+}
+
+/* The chain's first link. `time` 0 never expires anything. */
 static enum envelope_reason verify_root(
         const struct envelope_part *part, const struct trust *trust, uint64_t time)
 {
@@ -233,17 +249,7 @@ static enum envelope_reason verify_root(
 	if (part->kind != ENVELOPE_ROOT) {
 		return ENVELOPE_MALFORMED;
 	}
-	if (verify_root_is_known(part, trust)) {
-		return time < root->expires ? ENVELOPE_OK : ENVELOPE_ROOT_EXPIRED;
-	}
-	r = verify_root_key(part, trust->root_pub);
-	if (r != ENVELOPE_OK) {
-		return r;
-	}
-	if (memcmp(root->root_pub, trust->root_pub, sizeof(root->root_pub)) != 0) {
-		return ENVELOPE_UNKNOWN_KEY;
-	}
-	r = verify_root_serial(root, trust);
+	r = verify_root_is_known(part, trust) ? ENVELOPE_OK : verify_root_new(part, trust);
 	if (r != ENVELOPE_OK) {
 		return r;
 	}
