@@ -9,6 +9,9 @@ UPDATE, PREPARE, CONFIRM, RESTART, SHUTDOWN, DROP = range(1, 7)
 # proto/envelope/manifest.h.
 ORDER = '<8sII16sQQQQQQIIIIII'
 COMPONENT = '<24s24s64s64s64sQII'
+# proto/envelope/standing.h.
+STANDING = '<8sII16sQQQQQIIII64x'
+STANDING_SERVICE = '<24s64sI4x'
 LIFE_SEC = 600
 RECIPE = 3  # proto/image/link.h, LINK_RECIPE
 
@@ -57,11 +60,21 @@ def manifest(status, txn, action, components=(), argument=0, **fields):
         0, 0, 0, 0) + body
 
 
+def standing(status, number, every_ms, names):
+    """A standing order's manifest: services of this status, by name, each with the release that it runs."""
+    releases = {s['name']: s['release_id'] for s in status['services']}
+    body = b''.join(struct.pack(STANDING_SERVICE, n.encode(), releases[n], RECIPE) for n in sorted(names))
+    return struct.pack(
+        STANDING, b'SAMSTO1', 2, struct.calcsize(STANDING) + len(body), status['machine_id'], status['boot_id'], 1,
+        number, status['time'], status['time'] + LIFE_SEC, every_ms, 0, len(names), 0) + body
+
+
 def sign(build, directory, root, order, *, control=False, changes=()):
-    """The envelope of an order, under the stored part of a root, signed with the order key of directory/keys, and
-    with the control key if asked."""
-    part = struct.pack('<8sIIII', b'SAMPART', 3, len(order), 1, 0) + order + bytes(80)
-    envelope = struct.pack('<8sIIII', b'SAMENV1', 2, 24 + len(root) + len(part), 2, 0) + root + part
+    """The envelope of an order or a standing one, under the stored part of a root, signed with the order key of
+    directory/keys, and with the control key if asked."""
+    part_kind, kind = (6, 6) if order.startswith(b'SAMSTO1') else (3, 2)
+    part = struct.pack('<8sIIII', b'SAMPART', part_kind, len(order), 1, 0) + order + bytes(80)
+    envelope = struct.pack('<8sIIII', b'SAMENV1', 2, 24 + len(root) + len(part), kind, 0) + root + part
     raw, out, keys = (os.path.join(directory, name) for name in ('order.raw', 'order', 'keys'))
     with open(raw, 'wb') as f:
         f.write(envelope)

@@ -1,5 +1,5 @@
 """A world for benchmarks: variants, keys, signed envelopes and a boot image in one directory, and the machine
-booted from it. DS is what gets updated; the load gives it a known state and then stays quiet."""
+booted from it. DS is what gets updated; the load gives it a known state and then stays quiet, or goes on (pause=0)."""
 import os
 import secrets
 import struct
@@ -30,13 +30,14 @@ def slurp(path):
 
 
 class World:
-    """Everything made before the machine starts. DS can be updated from one of its layouts to the next."""
+    """Everything made before the machine starts. DS can be updated from one of its layouts to the next; it and the
+    others have a signed kit, by which the machine can move them."""
 
-    def __init__(self, build, work, seed=0, layouts=2):
-        self.build, self.work, self.now, self.seed = build, work, NOW, seed
+    def __init__(self, build, work, seed=0, layouts=2, pause=LOAD_KEYS + 1, others=()):
+        self.build, self.work, self.now, self.seed, self.pause = build, work, NOW, seed, pause
         self.payloads = [self.path('ds-%d.payload' % i) for i in range(layouts)]
-        self.seeds, self.envelopes = [], []
-        self.sign()
+        self.seeds, self.envelopes, self.kits = [], [], {}
+        self.sign(others)
         self.image = self.boot()
 
     def path(self, name):
@@ -55,24 +56,29 @@ class World:
         self.luforge('variant', '--kit', self.kit(service), '--seed', '%064x' % self.seed, '--out', out)
         return out
 
-    def sign(self):
+    def sign(self, others):
         """Variants and their envelopes; keys and a starting statement are made on the way."""
-        lines = ['x%d x ds %s %064x %s 1 0 none' % (i, self.kit('ds'), self.seed + 1 + i, payload)
-                 for i, payload in enumerate(self.payloads)]
+        offered = [('ds', payload) for payload in self.payloads] + [(n, self.path(n + '.payload')) for n in others]
+        lines = ['x%d x %s %s %064x %s 1 0 none' % (i, name, self.kit(name), self.seed + 1 + i, payload)
+                 for i, (name, payload) in enumerate(offered)]
         self.seed += len(lines)
         subprocess.run([os.path.join(self.build, 'keyring', 'update_offers'), self.path('keys'),
                         str(self.now), self.path('offers')], input='\n'.join(lines), text=True, check=True)
         records = slurp(self.path('offers'))
-        for offer in (records[OFFER * i:OFFER * (i + 1)] for i in range(len(lines))):
+        for i, (name, _) in enumerate(offered):
+            offer = records[OFFER * i:OFFER * (i + 1)]
             size, = struct.unpack_from('<I', offer, OFFER_BYTES)
-            self.envelopes.append(offer[OFFER_ENVELOPE:OFFER_ENVELOPE + size])
-            self.seeds.append(offer[OFFER_SEED:OFFER_ENVELOPE])
+            envelope = offer[OFFER_ENVELOPE:OFFER_ENVELOPE + size]
+            self.kits[name] = orders.kit_envelope(envelope)
+            if i < len(self.payloads):
+                self.envelopes.append(envelope)
+                self.seeds.append(offer[OFFER_SEED:OFFER_ENVELOPE])
 
     def boot(self):
         lines = ['machine_id ' + bytes(range(16)).hex(), 'random_seed ' + '%064x' % self.seed,
                  'boot_time %d' % self.now, 'root ' + self.path('keys/root.signed'),
                  'statement ' + self.path('offers.statement'),
-                 'cmdline load_keys=%d load_bytes=%d load_pause=%d' % (LOAD_KEYS, LOAD_BYTES, LOAD_KEYS + 1)]
+                 'cmdline load_keys=%d load_bytes=%d load_pause=%d' % (LOAD_KEYS, LOAD_BYTES, self.pause)]
         for name in SERVICES:
             lines.append('service %s %skit %s payload %s generation 1 floor 2' % (
                 name, 'kernel ' if name in ('vm', 'rs') else '', self.kit(name), self.variant(name, 'boot-' + name)))
@@ -156,11 +162,11 @@ class Machine:
         self.client.admit(envelope, self.payloads[i], self.state, seed=self.world.seeds[i])
         return self.order(orders.component('ds', envelope, 2 + self.n_updates))
 
-    def move(self):
-        """DS into a layout that the machine makes; the result. Kit and state are in the boot image."""
-        envelope = self.world.envelopes[0]
-        self.client.call(admit={'envelope': orders.kit_envelope(envelope)})
-        return self.order(orders.kit_component('ds', orders.parts(envelope)[1][1], 2 + self.n_updates))
+    def move(self, name='ds'):
+        """A service into a layout that the machine makes; the result. Kit and state are in the boot image."""
+        kit = self.world.kits[name]
+        self.client.call(admit={'envelope': kit})
+        return self.order(orders.kit_component(name, orders.parts(kit)[1][1], 2 + self.n_updates))
 
     def order(self, component):
         self.n_updates += 1
