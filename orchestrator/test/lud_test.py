@@ -2470,6 +2470,32 @@ def test_rejections(world):
         assert said in told, (args, told)
 
 
+def refused_standing(world, ask):
+    """The code that a standing order is refused with."""
+    with world.control() as control:
+        try:
+            control.call(standing=ask)
+        except harness.wire.Refused as e:
+            return e.error['cause']['name']
+    return 'not refused'
+
+
+def test_standing_sizes(world):
+    """More services and quiet times than a standing order holds are refused, also of one that is to end another."""
+    world.prepare()
+    quiet = [{'from_sec': 86000 + i % 300, 'until_sec': 86399} for i in range(9)]
+    for ask in ({'services': ['ds'] * 65}, {'services': ['ds'] * 4000}, {'services': ['ds'] * 4000, 'every_ms': 0},
+                {'quiet': quiet}, {'quiet': quiet * 60, 'every_ms': 0}, {'quiet': quiet[:1], 'every_ms': 50},
+                {'for_ms': 2 ** 63}):
+        assert refused_standing(world, {'every_ms': 20000, **ask}) == 'times', ask
+    # A machine whose services have longer names than a kit can give them.
+    long = ['x%0200d' % i for i in range(20)]
+    for name in long:
+        world.peer.add_service(name, bytes(64))
+    world.luctl('status')
+    assert refused_standing(world, {'every_ms': 20000, 'services': long}) == 'too-many'
+
+
 def run_group(names, n_side_by_side):
     """Each test in a process of its own, several at a time, for they wait a lot. True if one failed."""
     def run(name):

@@ -9,6 +9,9 @@
 #include "orchestrator/job/core/standing.h"
 #include "proto/envelope/envelope.h"
 
+/* How long one may be renewed at most: 100 years, whose sum with any clock fits. */
+#define STANDING_FOR_MS_MAX (UINT64_C(100) * 366 * STANDING_EVERY_MS_MAX)
+
 static void control_on_standing_given(const struct failure *failure, void *arg)
 {
 	struct control_wait *wait = arg;
@@ -24,12 +27,25 @@ static void control_on_standing_given(const struct failure *failure, void *arg)
 	}
 }
 
-/* Named services must be there, and be such as can move. False: ret_failure says which is not. */
+/* Behind what is there. False: there is no room, and nothing was added. */
+static bool control_standing_add(char *text, size_t size, const char *added)
+{
+	size_t len = strlen(text), n = strlen(added);
+
+	if (n >= size - len) {
+		return false;
+	}
+	memcpy(text + len, added, n + 1);
+	return true;
+}
+
+/*
+ * Named services must be there, and be such as can move. How many names come, and how long those of
+ * a machine are, is not ours to say. False: ret_failure says which is not.
+ */
 static bool control_standing_services(const struct machine *machine,
         const Control__StandingRequest *from, struct standing_row *row, struct failure *ret_failure)
 {
-	size_t at = 0;
-
 	for (size_t i = 0; i < from->n_services; i++) {
 		const Machine__Service *service = machine_service(machine, from->services[i]);
 
@@ -40,34 +56,46 @@ static bool control_standing_services(const struct machine *machine,
 			                : "the machine has no such service");
 			return false;
 		}
-		at += (size_t)snprintf(row->services + at, sizeof(row->services) - at, "%s%s",
-		        i ? " " : "", service->name);
+		if (!control_standing_add(row->services, sizeof(row->services), i ? " " : "") ||
+		        !control_standing_add(
+		                row->services, sizeof(row->services), service->name)) {
+			failure_set(ret_failure, "too-many", from->services[i],
+			        "name each service once, or none for all of them",
+			        "there is no room for so many services");
+			return false;
+		}
 	}
 	return true;
+}
+
+/* Of one that ends another nothing is asked, but that there is room for what it says. */
+static bool control_standing_counts(const Control__StandingRequest *from)
+{
+	return from->n_services <= STANDING_SERVICES_MAX && from->n_quiet <= STANDING_QUIET_MAX &&
+	       from->for_ms <= STANDING_FOR_MS_MAX;
 }
 
 static bool control_standing_times(
         const Control__StandingRequest *from, struct standing_row *row, struct failure *ret_failure)
 {
-	size_t at = 0;
-	bool good = !from->every_ms || (from->every_ms >= STANDING_EVERY_MS_MIN &&
-	                                       from->every_ms <= STANDING_EVERY_MS_MAX &&
-	                                       from->jitter_ms <= from->every_ms &&
-	                                       from->n_services <= STANDING_SERVICES_MAX &&
-	                                       from->n_quiet <= STANDING_QUIET_MAX);
+	bool good = control_standing_counts(from) &&
+	            (!from->every_ms || (from->every_ms >= STANDING_EVERY_MS_MIN &&
+	                                        from->every_ms <= STANDING_EVERY_MS_MAX &&
+	                                        from->jitter_ms <= from->every_ms));
 
 	for (size_t i = 0; good && i < from->n_quiet; i++) {
 		const Machine__StandingQuiet *quiet = from->quiet[i];
+		char text[32];
 
+		snprintf(text, sizeof(text), "%u-%u ", quiet->from_sec, quiet->until_sec);
 		good = quiet->from_sec < 86400 && quiet->until_sec < 86400 &&
-		       quiet->from_sec != quiet->until_sec;
-		at += (size_t)snprintf(row->quiet + at, sizeof(row->quiet) - at, "%u-%u ",
-		        quiet->from_sec, quiet->until_sec);
+		       quiet->from_sec != quiet->until_sec &&
+		       control_standing_add(row->quiet, sizeof(row->quiet), text);
 	}
 	if (!good) {
 		failure_set(ret_failure, "times", "standing order",
-		        "give 100ms to 24h between layouts, jitter below that, and up to 8 quiet "
-		        "times of the day",
+		        "give 100ms to 24h between layouts, jitter below that, up to 8 quiet "
+		        "times of the day, and up to 64 services",
 		        "these times make no standing order");
 	}
 	return good;
@@ -92,8 +120,8 @@ void control_on_standing(struct control_client *client, const Control__Request *
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 		return;
 	}
-	if (!control_standing_services(machine, from, &row, &failure) ||
-	        !control_standing_times(from, &row, &failure)) {
+	if (!control_standing_times(from, &row, &failure) ||
+	        !control_standing_services(machine, from, &row, &failure)) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
 		return;
 	}
