@@ -390,6 +390,8 @@ err_t instance_create(const struct instance_plan *plan, struct instance *ret_ins
 		return err;
 	}
 	instance.has_space = true;
+	instance.is_shown_secret =
+	        plan->kind == START_UPDATE && binary_is_machine_made(plan->old_binary);
 	instance_page_begin(plan);
 	err = instance_fill(plan, &instance);
 	if (err != E_OK) {
@@ -408,6 +410,7 @@ err_t instance_start(const struct instance *instance)
 
 void instance_settle(struct instance *instance)
 {
+	instance->is_shown_secret = false;
 	for (uint32_t i = 0; i < sizeof(instance->shares) / sizeof(instance->shares[0]); i++) {
 		if (instance->shares[i].bytes > 0) {
 			memory_unmap(instance->space, instance->shares[i].base,

@@ -17,8 +17,9 @@ struct instance {
 	bool has_space;
 	vaddr_t entry, stack_pointer, start_page; /* what slot_start takes */
 	vaddr_t stack_low;
-	vaddr_t heap;        /* 0 when heap_limit is 0: it has no typed heap */
-	uint64_t heap_limit; /* bytes reserved, not all of them backed */
+	bool is_shown_secret; /* from creation to commit: a predecessor whose layout RS made */
+	vaddr_t heap;         /* 0 when heap_limit is 0: it has no typed heap */
+	uint64_t heap_limit;  /* bytes reserved, not all of them backed */
 	/*
 	 * Of a successor, mapped from creation to commit or rollback; bytes 0: not mapped. shares:
 	 * both descriptions and both address vectors, which are RS's own pages shown read-only.

@@ -25,7 +25,8 @@ static bool where_add_piece(struct text *text, const struct binary *binary, uint
 {
 	uint32_t piece, offset;
 
-	if (!layout_locate(&binary->flat, &binary->layout, address, &piece, &offset)) {
+	if (!binary_is_machine_made(binary) ||
+	        !layout_locate(&binary->flat, &binary->layout, address, &piece, &offset)) {
 		return false;
 	}
 	text_add(text, "piece ");
@@ -106,11 +107,26 @@ static void where_add_heap(struct text *text, const struct instance *instance,
 	}
 }
 
-/* Nothing is drawn below SPAN_LOW, so a value there gives nothing away. */
+/*
+ * Nothing is drawn below SPAN_LOW, so a value there gives nothing away. A layout that was made
+ * outside is known there; but such an instance may have been shown one that RS made, in which its
+ * predecessor goes on running, and then only what lies in its own image is told.
+ */
+static bool where_is_known(
+        const struct instance *instance, const struct binary *binary, uint64_t address)
+{
+	const struct image_header *image = binary->image.header;
+
+	if (address < SPAN_LOW || binary_is_machine_made(binary)) {
+		return address < SPAN_LOW;
+	}
+	return !instance->is_shown_secret || address - image->base < image->window_len;
+}
+
 void where_add(struct text *text, const struct instance *instance, const struct binary *binary,
         endpoint_t slot, uint64_t address)
 {
-	if (!binary_is_machine_made(binary) || address < SPAN_LOW) {
+	if (where_is_known(instance, binary, address)) {
 		text_add_hex(text, address);
 	} else if (where_add_piece(text, binary, address)) {
 		return;

@@ -26,7 +26,8 @@ static struct instance instance = {.heap = HEAP,
         .stack_low = STACK,
         .stack_pointer = STACK + 0x3000};
 static uint8_t payload;
-static struct binary binary = {.layout.payload = &payload};
+static struct image_header header = {.base = IMAGE, .window_len = 2 * PAGE_SIZE};
+static struct binary binary = {.layout.payload = &payload, .image.header = &header};
 static uint32_t n_copies;
 
 /* The kernel: memory of the instance is its heap's directory. */
@@ -114,6 +115,23 @@ static void test_heap(void)
 	is(page(9) + 2 * 48, "object 9.2 + 0x0 of site unknown");
 }
 
+/* Made outside, but in the middle of an update it sees an instance whose layout RS made. */
+static void test_shown_secret(void)
+{
+	binary.layout.payload = NULL;
+	is(9 * TERA, "0x90000000000");
+	instance.is_shown_secret = true;
+	is(8, "0x8");
+	is(SITE, "0x30000000040");
+	is(IMAGE + 2 * PAGE_SIZE, "an address outside its image");
+	is(9 * TERA, "an address outside its image");
+	is(STACK + 0x2ff0, "stack, depth 0x10");
+	directory[9].site = SITE;
+	is(page(9) + 2 * 48, "object 9.2 + 0x0 of site unknown");
+	instance.is_shown_secret = false;
+	binary.layout.payload = &payload;
+}
+
 /* What the instance wrote there is not believed. */
 static void test_hostile(void)
 {
@@ -144,6 +162,7 @@ int main(void)
 	sys_gate = (vaddr_t)host_gate;
 	test_image_and_stack();
 	test_heap();
+	test_shown_secret();
 	test_hostile();
 	return 0;
 }
