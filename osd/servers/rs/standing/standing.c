@@ -12,7 +12,8 @@
  *
  * One move runs at a time, and never beside a transaction that somebody ordered: an order in the
  * way costs a service this turn (a skip), and one that comes while a move runs ends the move, or
- * waits for the moment that it still takes. A turn that fails leaves the old layout; the service's
+ * waits for the moment that it still takes. Whoever has signed nothing can neither end a move nor
+ * keep one from its turn. A turn that fails leaves the old layout; the service's
  * next turn comes twice as late after each failure in a row, up to STANDING_BACKOFF_MAX.
  * Altogether moves take half of the time at most: after each RS rests for as long as it took.
  *
@@ -201,6 +202,13 @@ static void standing_turn_off(uint32_t n, nsec_t now, uint64_t quiet_sec)
 	standing.turns[n].told.next = now + quiet_sec * NSEC_SEC + standing_jitter();
 }
 
+/* Is nothing under way that was ordered? A check, which nobody signed, gives way. */
+static bool standing_has_way(void)
+{
+	update_give_way("a turn of the standing order came");
+	return update_running().number == 0;
+}
+
 /* One turn that is due. False: nothing is, or a move is under way. */
 static bool standing_step(nsec_t now)
 {
@@ -214,7 +222,7 @@ static bool standing_step(nsec_t now)
 	quiet_sec = standing_quiet_sec();
 	if (quiet_sec != 0) {
 		standing_turn_off(n, now, quiet_sec);
-	} else if (update_running().number != 0) {
+	} else if (!standing_has_way()) {
 		standing_skipped(&standing.turns[n], now);
 	} else {
 		standing_begin(n, now);
@@ -259,6 +267,9 @@ nsec_t standing_next_deadline(void)
 
 void standing_extend(nsec_t by)
 {
+	if (standing.moving != STANDING_NOBODY) {
+		standing.begun = limit_extend(standing.begun, by); /* it took no longer */
+	}
 	for (uint32_t i = 0; i < standing.order.n_services; i++) {
 		nsec_t *next = &standing.turns[i].told.next;
 
@@ -300,6 +311,18 @@ static void standing_turn_init(struct standing_turn *turn, const struct standing
 	}
 }
 
+/*
+ * How long it lasts from now on: never longer than its life, which is a day at most. A date ahead is
+ * no reason to refuse it, so it says nothing of when it ends.
+ */
+static nsec_t standing_left(const struct standing_manifest *order)
+{
+	uint64_t time = trust_time(&machine.trust, rs_uptime());
+	uint64_t from = order->issued > time ? order->issued : time;
+
+	return order->expires > from ? (order->expires - from) * NSEC_SEC : 0;
+}
+
 /* Take over a standing order that was verified and is new. */
 static void standing_give(const struct standing_manifest *order, nsec_t now)
 {
@@ -307,12 +330,11 @@ static void standing_give(const struct standing_manifest *order, nsec_t now)
 	uint32_t n_before = standing.order.n_services, n = order->n_services;
 	bool is_same_pace = standing_is_on() && standing.order.every_ms == order->every_ms &&
 	                    standing.order.jitter_ms == order->jitter_ms;
-	uint64_t time = trust_time(&machine.trust, rs_uptime());
 
 	memcpy(before, standing.turns, sizeof(before));
 	memset(standing.turns, 0, sizeof(standing.turns));
 	standing.order = *order;
-	standing.ends = now + (order->expires > time ? order->expires - time : 0) * NSEC_SEC;
+	standing.ends = now + standing_left(order);
 	standing.state = n > 0 ? RS_STANDING_RUNNING : RS_STANDING_WITHDRAWN;
 	for (uint32_t i = 0; i < n; i++) {
 		struct standing_turn *turn = &standing.turns[i];
@@ -338,22 +360,27 @@ static err_t standing_stop(struct rs_reply *ret_reply)
 	return E_OK;
 }
 
-/* RS_STANDING: a standing order, in place of the one before. The same one again changes nothing. */
+/*
+ * RS_STANDING: a standing order, in place of the one before. The same one again changes nothing, and
+ * nor does one that is refused: no move ends for what nobody signed.
+ */
 err_t rs_on_standing(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
 	const struct standing_manifest *order;
 	const void *bytes;
 	bool is_new;
-	err_t err = standing_stop(ret_reply);
+	err_t err = handler_envelope(who, request, &bytes);
 
-	if (err == E_OK) {
-		err = handler_envelope(who, request, &bytes);
-	}
 	if (err == E_OK) {
 		err = trust_standing(
 		        &machine.trust, bytes, request->bytes, rs_uptime(), &order, &is_new);
 	}
-	if (err == E_OK && is_new) {
+	if (err != E_OK || !is_new) {
+		return err;
+	}
+	err = standing_stop(ret_reply);
+	if (err == E_OK) {
+		trust_standing_accept(&machine.trust, order);
 		standing_give(order, sys_clock_read());
 	}
 	return err;

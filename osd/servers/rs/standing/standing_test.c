@@ -29,10 +29,10 @@ static struct {
 } told;
 static nsec_t now;
 static uint64_t unix_sec, jitter_draw;
-static bool is_new, holds, is_ordered, is_moving, is_switched;
+static bool is_new, holds, is_ordered, is_checking, is_moving, is_switched;
 static err_t trust_err, kit_err, move_err;
 static char moved[SERVICE_NAME_LEN]; /* whom the move is of */
-static uint32_t n_moves;
+static uint32_t n_moves, n_accepted;
 static struct rs_result result;
 static struct trust_variant kit;
 
@@ -79,6 +79,12 @@ err_t trust_standing(struct trust_state *t, const void *bytes, size_t len, uint6
 	return trust_err;
 }
 
+void trust_standing_accept(struct trust_state *t, const struct standing_manifest *standing)
+{
+	assert(standing == &order.head && !is_moving);
+	n_accepted++;
+}
+
 bool trust_standing_holds(const struct trust_state *t, uint64_t epoch)
 {
 	return holds;
@@ -93,12 +99,12 @@ err_t trust_standing_service(struct trust_state *t, const struct standing_servic
 
 struct trust_number update_running(void)
 {
-	return (struct trust_number){is_ordered ? 7 : 0, is_ordered || is_moving};
+	return (struct trust_number){is_ordered ? 7 : 0, is_ordered || is_checking || is_moving};
 }
 
 err_t update_move(const char name[SERVICE_NAME_LEN], struct trust_variant *v)
 {
-	assert(v == &kit && !is_moving && !is_ordered);
+	assert(v == &kit && !is_moving && !is_checking && !is_ordered);
 	if (move_err != E_OK) {
 		return move_err;
 	}
@@ -134,6 +140,7 @@ static void move_end(err_t err)
 
 void update_give_way(const char *why)
 {
+	is_checking = false;
 	if (is_moving && !is_switched) {
 		is_moving = false;
 		result.outcome = RS_OUTCOME_ROLLED_BACK;
@@ -158,7 +165,7 @@ static void begin(void)
 	unix_sec = MIDNIGHT + 43200 - now / NSEC_SEC;
 	order.head.expires = MIDNIGHT + 43200 + 3600;
 	is_new = holds = true;
-	is_ordered = is_moving = is_switched = false;
+	is_ordered = is_checking = is_moving = is_switched = false;
 	trust_err = kit_err = move_err = E_OK;
 	jitter_draw = n_moves = 0;
 }
@@ -266,6 +273,11 @@ static void test_skips(void)
 	move_end(E_CANCELLED);
 	assert(service(1)->n_skipped == 1 && service(1)->n_failed == 0 && service(1)->n_moved == 0);
 	assert(service(1)->next == now + 20 * NSEC_SEC);
+	/* A check, which nobody has to sign for, costs none. */
+	is_checking = true;
+	at(t0 + 30 * NSEC_SEC);
+	assert(is_moving && strcmp(moved, "ds") == 0 && service(0)->n_skipped == 1);
+	move_end(E_OK);
 }
 
 /* Each failure in a row makes the next turn later, within bounds; a move ends the row. */
@@ -336,6 +348,17 @@ static void test_ends(void)
 	at(t0 + 3600 * NSEC_SEC);
 	assert(state() == RS_STANDING_EXPIRED && !is_moving);
 	assert(standing_next_deadline() == NSEC_NEVER);
+	/* A date ahead makes its life no longer: it ends a day from now, not a day from then. */
+	(void)start();
+	order.head.issued = MIDNIGHT + 43200 + UINT64_C(400) * 366 * 86400;
+	order.head.expires = order.head.issued + 86400;
+	t0 = now;
+	assert(give() == E_OK);
+	at(t0 + 86400 * NSEC_SEC - 1);
+	assert(state() == RS_STANDING_RUNNING);
+	move_end(E_OK);
+	at(t0 + 86400 * NSEC_SEC);
+	assert(state() == RS_STANDING_EXPIRED);
 	t0 = start();
 	holds = false;
 	at(t0 + 10 * NSEC_SEC);
@@ -382,9 +405,17 @@ static void test_replaced_while_moving(void)
 
 	at(t0 + 10 * NSEC_SEC);
 	is_switched = true;
-	assert(is_moving && give() == E_RATE);
+	n_accepted = 0;
+	assert(is_moving && give() == E_RATE && n_accepted == 0);
 	is_switched = false;
-	assert(give() == E_OK && !is_moving);
+	/* What is refused ends no move, and nor does the order that it is made for. */
+	trust_err = E_V_SIGNATURE;
+	assert(give() == E_V_SIGNATURE && is_moving);
+	trust_err = E_OK;
+	is_new = false;
+	assert(give() == E_OK && is_moving && n_accepted == 0);
+	is_new = true;
+	assert(give() == E_OK && !is_moving && n_accepted == 1);
 	assert(service(0)->n_skipped == 1 && service(0)->n_moved == 0);
 }
 
@@ -397,6 +428,14 @@ static void test_stopped(void)
 	assert(standing_next_deadline() == t0 + 17 * NSEC_SEC);
 	standing_extend(3600 * NSEC_SEC);
 	assert(standing_next_deadline() == t0 + 3600 * NSEC_SEC);
+	/* In the middle of a move: RS rests for as long as that took of the machine's time. */
+	t0 = start();
+	at(t0 + 20 * NSEC_SEC);
+	assert(is_moving);
+	standing_extend(600 * NSEC_SEC);
+	now += 600 * NSEC_SEC + 40 * NSEC_MSEC;
+	move_end(E_OK);
+	assert(standing_next_deadline() == now + 40 * NSEC_MSEC);
 }
 
 static void ask(void)

@@ -35,10 +35,14 @@ err_t trust_standing(struct trust_state *t, const void *bytes, size_t len, uint6
 	if (!*ret_is_new && memcmp(hash, t->standing_hash, sizeof(hash)) != 0) {
 		return E_NOTFOUND;
 	}
-	t->newest_standing = number;
-	memcpy(t->standing_hash, hash, sizeof(hash));
 	*ret_standing = view.standing;
 	return E_OK;
+}
+
+void trust_standing_accept(struct trust_state *t, const struct standing_manifest *standing)
+{
+	t->newest_standing = (struct trust_number){standing->epoch, standing->number};
+	envelope_hash(standing, standing->size, t->standing_hash);
 }
 
 bool trust_standing_holds(const struct trust_state *t, uint64_t epoch)

@@ -160,12 +160,14 @@ err_t trust_component(struct trust_state *t, const struct order_manifest *order,
 void trust_accept(struct trust_state *t, const struct order_manifest *order);
 
 /*
- * Verify a standing order, whose manifest stays where it is in the bytes, and let its number count.
- * *ret_is_new false: it is the newest one, told again. E_V_*; E_V_STATEMENT as for orders;
- * E_NOTFOUND: a later one was told, or this number was used for another.
+ * Verify a standing order, whose manifest stays where it is in the bytes. *ret_is_new false: it is
+ * the newest one, told again. E_V_*; E_V_STATEMENT as for orders; E_NOTFOUND: a later one was told,
+ * or this number was used for another.
  */
 __must_check err_t trust_standing(struct trust_state *t, const void *bytes, size_t len,
         uint64_t uptime, const struct standing_manifest **ret_standing, bool *ret_is_new);
+/* From here on its number counts. */
+void trust_standing_accept(struct trust_state *t, const struct standing_manifest *standing);
 /* Does a standing order of this epoch still count? A newer root ends it. */
 bool trust_standing_holds(const struct trust_state *t, uint64_t epoch);
 /*
