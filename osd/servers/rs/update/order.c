@@ -5,8 +5,8 @@
  * and it has a result. A refusal is the answer to the request, uses nothing up and leaves no trace.
  *
  * Without an order anybody on the channel may ask whether a service could be prepared now, and end
- * a transaction that has not come to the switch. Such a check gives way to an order, and so does a
- * move that a standing order asked for.
+ * a transaction that has not come to the switch, unless it is a move. Such a check gives way to an
+ * order, and so does a move that a standing order asked for.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -364,12 +364,15 @@ err_t rs_on_prepare_check(
 	return E_OK;
 }
 
-/* RS_CANCEL: the running transaction, by its whole number. */
+/*
+ * RS_CANCEL: the running transaction, by its whole number. A move has one of RS's own, which anybody
+ * could guess: a standing order was signed for it, and another one ends it.
+ */
 err_t rs_on_cancel(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
 	struct trust_number running = update_running();
 
-	if (running.number == 0 || running.number != request->argument ||
+	if (running.number == 0 || update_is_moving() || running.number != request->argument ||
 	        running.epoch != request->total) {
 		return E_NOTFOUND;
 	}
