@@ -34,7 +34,8 @@ static uint64_t peek_n_services(uint64_t n)
 	for (uint64_t i = 0; i < n; i++) {
 		const struct rs_service *service = &peek_buffer.services[i];
 
-		n_seen += service->base != 0 || !peek_is_zero(service->payload, RS_HASH_LEN);
+		n_seen += service->base != 0 || !peek_is_zero(service->payload, RS_HASH_LEN) ||
+		          !peek_is_zero(service->build_id, sizeof(service->build_id));
 	}
 	return n_seen;
 }
@@ -54,8 +55,9 @@ static uint64_t peek_n_results(void)
 {
 	const struct rs_result *result = &peek_buffer.result;
 
-	return result->base != 0 || result->transfer.element[0] != '\0' ||
-	       result->transfer.message[0] != '\0' || result->transfer.removed[0] != '\0';
+	return result->base != 0 || !peek_is_zero(result->build_id, sizeof(result->build_id)) ||
+	       result->transfer.element[0] != '\0' || result->transfer.message[0] != '\0' ||
+	       result->transfer.removed[0] != '\0';
 }
 
 static uint64_t peek_n_seen(uint32_t request, uint64_t n)

@@ -93,6 +93,8 @@ static const struct look looks[] = {
         {RS_STATEMENT, E_PERM},
         {RS_TIME, E_PERM},
         {RS_ACKNOWLEDGE, E_PERM},
+        {RS_STANDING, E_PERM},
+        {RS_STANDING_STATUS, E_PERM},
 };
 
 /* With the right there is something to see, so that a blind test would not pass. */

@@ -5,9 +5,9 @@
  *
  * Where a service lies in memory is nobody's business but that of the service which carries its
  * payloads, and so has the right to control RS. Others get the same records without what gives a
- * layout away: bases, hashes of payloads, and the texts of crashes and failures, which name
- * addresses or quote the words of the service that failed. A layout that RS made itself is nobody's
- * business at all; of its seed everybody gets the commitment, which tells nothing of it.
+ * layout away: bases, hashes of payloads (a build id is one), and the texts of crashes and failures,
+ * which name addresses or quote the words of the service that failed. A layout that RS made itself is
+ * nobody's business at all; of its seed everybody gets the commitment, which tells nothing of it.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -95,6 +95,7 @@ static void status_service_hide(struct rs_service *record)
 {
 	record->base = 0;
 	memset(record->payload, 0, sizeof(record->payload));
+	memset(record->build_id, 0, sizeof(record->build_id));
 }
 
 /* Texts quote the instances, which know their addresses. */
@@ -103,6 +104,7 @@ static void status_result_hide(struct rs_result *result)
 	struct sef_transfer_result *transfer = &result->transfer;
 
 	result->base = 0;
+	memset(result->build_id, 0, sizeof(result->build_id));
 	memset(transfer->element, 0, sizeof(transfer->element));
 	memset(transfer->message, 0, sizeof(transfer->message));
 	memset(transfer->removed, 0, sizeof(transfer->removed));
