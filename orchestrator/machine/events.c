@@ -173,15 +173,35 @@ static void machine_on_change(struct machine *machine, const Machine__ServiceCha
 	        change->cause ? change->cause->message : "");
 }
 
+static void machine_on_restarted(struct machine *machine);
+
 static void machine_on_restarted_status(int r, void *arg)
 {
+	struct machine *machine = arg;
+	bool again = machine->restarted == MACHINE_RESTARTED_AGAIN;
+
+	machine->restarted = MACHINE_RESTARTED_NONE;
+	if (again && r >= 0) {
+		machine_on_restarted(machine);
+	}
 }
 
-/* A service that started afresh has another layout: the record learns of it by a status. */
+/*
+ * A service that started afresh has another layout: the record learns of it by a status. One at a
+ * time, and another one for all that started meanwhile: how many do is the machine's word.
+ */
 static void machine_on_restarted(struct machine *machine)
 {
-	if (machine_is_open(machine) &&
-	        machine_refresh(machine, machine_on_restarted_status, machine) < 0) {
+	if (machine->restarted != MACHINE_RESTARTED_NONE) {
+		machine->restarted = MACHINE_RESTARTED_AGAIN;
+		return;
+	}
+	if (!machine_is_open(machine)) {
+		return;
+	}
+	machine->restarted = MACHINE_RESTARTED_ASKED;
+	if (machine_refresh(machine, machine_on_restarted_status, machine) < 0) {
+		machine->restarted = MACHINE_RESTARTED_NONE;
 		log_warn("machine %s: %s", machine->row.name, err_trace());
 		err_forget();
 	}

@@ -73,6 +73,8 @@ struct machine {
 	Machine__Status *status;
 	int64_t status_usec; /* unix; when it was given */
 	LIST_HEAD(, machine_refreshing) refreshing;
+	/* A status for services that started afresh: under way, and wanted once more behind it. */
+	enum { MACHINE_RESTARTED_NONE, MACHINE_RESTARTED_ASKED, MACHINE_RESTARTED_AGAIN } restarted;
 	struct event *flush;
 	struct event *first_status; /* asks again while the first one failed */
 	struct evbuffer *events;    /* length, packed event; not recorded yet */

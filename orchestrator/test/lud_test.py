@@ -2470,6 +2470,19 @@ def test_rejections(world):
         assert said in told, (args, told)
 
 
+def test_restarts(world):
+    """Many services that start afresh at once cost few questions, and the last layout is the one that is recorded."""
+    world.prepare()
+    number = world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['generation']
+    before = world.peer.n_status
+    with world.peer.lock:  # no answer before all have started
+        for _ in range(300):
+            world.peer.crash('ds')
+    world.until(lambda: f'{number}.300 ' in world.luctl('history', 'ds'))
+    # One of lud's own, one behind it, and one for each look at the record, should that ask.
+    assert world.peer.n_status - before < 100, world.peer.n_status - before
+
+
 def refused_standing(world, ask):
     """The code that a standing order is refused with."""
     with world.control() as control:

@@ -128,6 +128,7 @@ class Peer:
         self.pings = 0
         self.newest = (0, 0)
         self.lock = threading.RLock()
+        self.n_status = 0  # asked for
         self.rollback_step = 'transfer'
         self.withheld = []       # results that `hold_result` keeps back
         self.awake = threading.Event()  # cleared: neither reads nor answers
@@ -322,6 +323,7 @@ class Peer:
         self._reply(request, pong=body)
 
     def _on_status(self, request, body):
+        self.n_status += 1
         if self._fault('busy_status'):
             self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'not now')
             return
