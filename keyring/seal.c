@@ -1,15 +1,7 @@
 /*
  * Sealing seeds: whoever makes a layout keeps its seed for those who audit it, in a form that
- * no online process can open, the maker included.
- *
- *   secret = X25519(ephemeral private, audit public)
- *   key    = HKDF-SHA256(secret, salt: ephemeral public, audit public; info: SEAL_INFO)
- *   sealed = ephemeral public [32] | ChaCha20-Poly1305(key, nonce 0, seed; context) [32 + 16]
- *
- * A fresh ephemeral key for each seed makes each box key a key of one message, so the nonce
- * may be zero. The context (the seed's commitment) is authenticated and not stored: sealed
- * seeds cannot be swapped between rows of a database. Nothing here says who sealed: anybody
- * can who has the public key.
+ * no online process can open, the maker included. The form is described in
+ * proto/envelope/seal.h, where the machine has it, too; the context here is the commitment there.
  *
  * All private values are wiped on every way out.
  */
@@ -21,15 +13,9 @@
 #include <openssl/kdf.h>
 
 #include "keyring/priv.h"
+#include "proto/envelope/seal.h"
 
-enum {
-	SEAL_PUB = 32,
-	SEAL_TAG = 16,
-};
-
-#define SEAL_INFO "samsara seed seal 1"
-
-_Static_assert(SEAL_PUB + SIGNER_SEED_SIZE + SEAL_TAG == SIGNER_SEALED_SIZE, "layout");
+_Static_assert(SEAL_SIZE == SIGNER_SEALED_SIZE, "layout");
 
 static void seal_cipher_ctx_freep(EVP_CIPHER_CTX **ctx)
 {
@@ -119,8 +105,8 @@ int keyring_seal(const uint8_t audit_pub[32], const uint8_t context[64],
 	static const uint8_t nonce[12];
 	_cleanup_(seal_pkey_freep) EVP_PKEY *ephemeral = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	_cleanup_(seal_cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	uint8_t *body = ret_sealed + SEAL_PUB;
-	size_t len = SEAL_PUB;
+	uint8_t *body = ret_sealed + SEAL_PUB_SIZE;
+	size_t len = SEAL_PUB_SIZE;
 	uint8_t key[32];
 	int good, n;
 
@@ -131,8 +117,8 @@ int keyring_seal(const uint8_t audit_pub[32], const uint8_t context[64],
 	       EVP_EncryptUpdate(ctx, NULL, &n, context, 64) == 1 &&
 	       EVP_EncryptUpdate(ctx, body, &n, seed, SIGNER_SEED_SIZE) == 1 &&
 	       EVP_EncryptFinal_ex(ctx, body + SIGNER_SEED_SIZE, &n) == 1 &&
-	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, body + SIGNER_SEED_SIZE) ==
-	               1;
+	       EVP_CIPHER_CTX_ctrl(
+	               ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_SIZE, body + SIGNER_SEED_SIZE) == 1;
 	OPENSSL_cleanse(key, sizeof(key));
 	if (!good) {
 		memset(ret_sealed, 0, SIGNER_SEALED_SIZE);
@@ -150,7 +136,7 @@ int keyring_unseal(const struct keyring_key *audit, const uint8_t context[64],
 {
 	static const uint8_t nonce[12];
 	_cleanup_(seal_cipher_ctx_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	const uint8_t *body = sealed + SEAL_PUB;
+	const uint8_t *body = sealed + SEAL_PUB_SIZE;
 	const uint8_t *tag = body + SIGNER_SEED_SIZE;
 	uint8_t seed[SIGNER_SEED_SIZE + 1], key[32];
 	int good, n;
@@ -165,8 +151,8 @@ int keyring_unseal(const struct keyring_key *audit, const uint8_t context[64],
 	       EVP_DecryptInit_ex2(ctx, EVP_chacha20_poly1305(), key, nonce, NULL) == 1 &&
 	       EVP_DecryptUpdate(ctx, NULL, &n, context, 64) == 1 &&
 	       EVP_DecryptUpdate(ctx, seed, &n, body, SIGNER_SEED_SIZE) == 1 &&
-	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, (void *)(uintptr_t)tag) ==
-	               1 &&
+	       EVP_CIPHER_CTX_ctrl(
+	               ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_SIZE, (void *)(uintptr_t)tag) == 1 &&
 	       EVP_DecryptFinal_ex(ctx, seed + n, &n) == 1;
 	if (good) {
 		memcpy(ret_seed, seed, SIGNER_SEED_SIZE);

@@ -6,6 +6,7 @@
 
 #include "keyring/priv.h"
 #include "keyring/test/ring.h"
+#include "proto/envelope/seal_vectors.h"
 
 /* What the signer seals it cannot open; the audit key does, for this context only. */
 static void test_seal(void)
@@ -38,10 +39,35 @@ static void test_seal(void)
 	keyring_key_free(variant);
 }
 
+/* What the machine seals the host opens: answers that neither of the two computed. */
+static void test_known_answers(void)
+{
+	for (size_t i = 0; i < sizeof(seal_vectors) / sizeof(*seal_vectors); i++) {
+		const struct seal_vector *v = &seal_vectors[i];
+		struct keyring_key audit = {.role = KEYRING_AUDIT};
+		uint8_t seed[SEED_SIZE] = {0}, sealed[SEAL_SIZE];
+		size_t len = sizeof(audit.pub);
+
+		audit.pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, v->audit, 32);
+		assert(EVP_PKEY_get_raw_public_key(audit.pkey, audit.pub, &len) == 1);
+		assert(memcmp(audit.pub, v->audit_pub, sizeof(audit.pub)) == 0);
+		assert(keyring_unseal(&audit, v->commitment, v->sealed, seed) == 0);
+		assert(memcmp(seed, v->seed, sizeof(seed)) == 0);
+		for (unsigned int at = 0; at < SEAL_SIZE; at++) {
+			memcpy(sealed, v->sealed, sizeof(sealed));
+			sealed[at] ^= 1;
+			assert(keyring_unseal(&audit, v->commitment, sealed, seed) ==
+			        KEYRING_E_REFUSED);
+		}
+		EVP_PKEY_free(audit.pkey);
+	}
+}
+
 int main(void)
 {
 	test_setup();
 	test_seal();
+	test_known_answers();
 	test_teardown();
 	return 0;
 }

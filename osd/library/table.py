@@ -40,12 +40,19 @@ LIBRARIES = {
     'libsodium.a': Library(
         dev='libsodium-dev',
         files=[SODIUM + name for name in (
+            'crypto_aead/chacha20poly1305/sodium/aead_chacha20poly1305.c',
+            'crypto_auth/hmacsha256/auth_hmacsha256.c',
             'crypto_core/ed25519/ref10/ed25519_ref10.c',
             'crypto_generichash/blake2b/generichash_blake2.c',
             'crypto_generichash/blake2b/ref/blake2b-compress-ref.c',
             'crypto_generichash/blake2b/ref/blake2b-ref.c',
             'crypto_generichash/blake2b/ref/generichash_blake2b.c',
+            'crypto_hash/sha256/cp/hash_sha256_cp.c',
             'crypto_hash/sha512/cp/hash_sha512_cp.c',
+            'crypto_onetimeauth/poly1305/donna/poly1305_donna.c',
+            'crypto_onetimeauth/poly1305/onetimeauth_poly1305.c',
+            'crypto_scalarmult/curve25519/ref10/x25519_ref10.c',
+            'crypto_scalarmult/curve25519/scalarmult_curve25519.c',
             'crypto_sign/ed25519/ref10/keypair.c',
             'crypto_sign/ed25519/ref10/open.c',
             'crypto_sign/ed25519/ref10/sign.c',
@@ -58,7 +65,8 @@ LIBRARIES = {
                '-DHAVE_EXPLICIT_BZERO=1', '-DHAVE_WEAK_SYMBOLS=1', '-fstack-protector-strong',
                # A tenth less for a hash, a fiftieth for a signature.
                '-O3', '-fomit-frame-pointer'],
-        constant={'crypto_stream_chacha20_ref_implementation': 'its functions; only a `const` is missing in the source'},
+        constant={f'crypto_{name}_implementation': 'its functions; only a `const` is missing in the source'
+                  for name in ('onetimeauth_poly1305_donna', 'scalarmult_curve25519_ref10', 'stream_chacha20_ref')},
     ),
     # Each of its functions has a section of its own already.
     'libc.a': Library(dev='musl-dev', prebuilt='/usr/lib/x86_64-linux-musl/libc.a'),
