@@ -16,6 +16,7 @@ enum rs_request_number {
 
 #define RS_HASH_LEN 64
 #define RS_SEED_LEN 32
+#define RS_SEALED_LEN 80 /* a seed, sealed to the audit key */
 #define RS_N_METRICS 6
 #define RS_METRIC_NAME_LEN 16
 #define RS_CHUNK_MAX 65536u
@@ -106,6 +107,7 @@ struct rs_result {
 	uint64_t base;                   /* base and build id are zero where RS made the layout: */
 	uint8_t build_id[32];            /* that runs now */
 	uint8_t commitment[RS_HASH_LEN]; /* to its seed then; zero: made by the host */
+	uint8_t sealed[RS_SEALED_LEN]; /* the seed, for the audit key; zero: the root names none */
 	nsec_t started,
 	        step_at[RS_STEP_N]; /* kernel clock at the entry of each step, 0: not entered */
 	nsec_t blackout;            /* prepared answer to first receive after commit */
@@ -163,7 +165,8 @@ struct rs_service {
 	uint64_t n_made; /* layouts that RS made by itself in this generation: it is N.n_made */
 	uint8_t commitment
 	        [RS_HASH_LEN]; /* to the seed of the layout that runs; zero: made by the host */
-	nsec_t made_first, made_last;   /* when (kernel clock); 0: none was made */
+	uint8_t sealed[RS_SEALED_LEN]; /* that seed, for the audit key; zero: the root named none */
+	nsec_t made_first, made_last;  /* when (kernel clock); 0: none was made */
 	uint8_t made_head[RS_HASH_LEN]; /* of the chain of their commitments */
 };
 

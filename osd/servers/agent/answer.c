@@ -192,6 +192,7 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->made_head = answer_given(arena, service->made_head, sizeof(service->made_head));
 	to->machine_made = service->is_machine_made;
 	to->commitment = answer_given(arena, service->commitment, RS_HASH_LEN);
+	to->sealed = answer_given(arena, service->sealed, RS_SEALED_LEN);
 	return to;
 }
 
@@ -348,6 +349,7 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 	                       : 0;
 	to->layout_ns = result->layout_nsec;
 	to->commitment = answer_given(arena, result->commitment, RS_HASH_LEN);
+	to->sealed = answer_given(arena, result->sealed, RS_SEALED_LEN);
 	return to;
 }
 

@@ -19,7 +19,7 @@
 /* Layouts in a row in case_many(). */
 #define N_LAYOUTS 6
 
-static const uint8_t zeros[RS_HASH_LEN];
+static const uint8_t zeros[RS_SEALED_LEN];
 
 /* Above the floor of the boot entries. */
 #define KIT_COUNTER 10
@@ -110,6 +110,7 @@ static void check_secret(const char *name, uint64_t n_made)
 	CHECK(memcmp(service.build_id, zeros, sizeof(service.build_id)) == 0);
 	CHECK(memcmp(service.payload, zeros, sizeof(service.payload)) == 0);
 	CHECK(memcmp(service.commitment, zeros, RS_HASH_LEN) != 0);
+	CHECK(memcmp(service.sealed, zeros, RS_SEALED_LEN) != 0);
 }
 
 static void check_committed(const struct rs_result *result, uint64_t generation)
@@ -122,6 +123,7 @@ static void check_committed(const struct rs_result *result, uint64_t generation)
 	CHECK_EQUAL(result->base, 0);
 	CHECK(memcmp(result->build_id, zeros, sizeof(result->build_id)) == 0);
 	CHECK(memcmp(result->commitment, zeros, RS_HASH_LEN) != 0);
+	CHECK(memcmp(result->sealed, zeros, RS_SEALED_LEN) != 0);
 }
 
 static void case_refused(const struct kit_manifest *kit)
@@ -165,6 +167,7 @@ static void case_made(const struct kit_manifest *kit)
 	struct assist_reply places[3] = {where()};
 	uint64_t checksum = assist_checksum();
 	uint8_t commitment[RS_HASH_LEN];
+	struct rs_service service = {0};
 	struct rs_result result;
 	struct order order;
 
@@ -177,6 +180,8 @@ static void case_made(const struct kit_manifest *kit)
 	places[1] = where();
 	CHECK(is_elsewhere(&places[0], &places[1]));
 	memcpy(commitment, result.commitment, sizeof(commitment));
+	CHECK(rs_service("assist", &service));
+	CHECK(memcmp(service.sealed, result.sealed, RS_SEALED_LEN) == 0);
 
 	tap_case("and from there into another one");
 	order_kit(&order, ORDER_UPDATE, kit, 3);
@@ -255,6 +260,7 @@ static void case_crash(enum assist_crash how, uint64_t n_made)
 	CHECK(rs_service("assist", &new));
 	CHECK_EQUAL(new.generation, old.generation);
 	CHECK(memcmp(new.commitment, old.commitment, RS_HASH_LEN) != 0);
+	CHECK(memcmp(new.sealed, old.sealed, RS_SEALED_LEN) != 0);
 	CHECK_EQUAL(new.endpoint, old.endpoint);
 	CHECK_EQUAL(new.n_restarts, old.n_restarts + 1);
 }

@@ -211,6 +211,7 @@ static void case_genuine(void)
 	CHECK(rs_service("assist", &service));
 	CHECK(!service.is_machine_made);
 	CHECK(memcmp(service.commitment, (uint8_t[RS_HASH_LEN]){0}, RS_HASH_LEN) == 0);
+	CHECK(memcmp(service.sealed, (uint8_t[RS_SEALED_LEN]){0}, RS_SEALED_LEN) == 0);
 	CHECK_EQUAL(service.base, ((struct image_header *)proof.payload)->base);
 }
 

@@ -124,7 +124,7 @@ static void case_refused(const struct kit_manifest *const kits[])
 
 static void case_moves(const struct kit_manifest *const kits[])
 {
-	static const uint8_t zeros[RS_HASH_LEN];
+	static const uint8_t zeros[RS_SEALED_LEN];
 	uint64_t checksum = assist_checksum(), place = assist_place(), events, frames;
 	struct rs_service service = {0};
 	uint8_t head[RS_HASH_LEN];
@@ -142,7 +142,8 @@ static void case_moves(const struct kit_manifest *const kits[])
 	CHECK(rs_service("assist", &service));
 	CHECK(service.n_made >= 2 && service.made_first != 0);
 	CHECK(service.made_last > service.made_first && service.is_machine_made);
-	CHECK(memcmp(service.made_head, zeros, sizeof(zeros)) != 0);
+	CHECK(memcmp(service.sealed, zeros, RS_SEALED_LEN) != 0);
+	CHECK(memcmp(service.made_head, zeros, RS_HASH_LEN) != 0);
 	memcpy(head, service.made_head, sizeof(head));
 	CHECK(assist_place() != place);
 	until_moved(0, 6);

@@ -28,6 +28,7 @@ struct layout {
 	struct image_view image;
 	const uint64_t *address; /* of each piece, behind the payload: for reports of crashes */
 	uint8_t commitment[RS_HASH_LEN]; /* to the seed that it was drawn from */
+	uint8_t sealed[RS_SEALED_LEN];   /* the seed, for the audit key; zero: there is none */
 };
 
 /* budget: bytes of all payloads made here and all work areas. Call once, before anything else. */
@@ -39,12 +40,13 @@ void layout_init(uint64_t budget);
  */
 __must_check err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN]);
 /*
- * Make a layout of a checked kit, whose window hits nothing that is taken. The caller gives it back
- * with layout_free(). E_STORE_FULL: the budget is used up; E_NOMEM; E_AGAIN: every draw hit something; E_V_IMAGE: the kit's code cannot
- * be placed so.
+ * Make a layout of a checked kit, whose window hits nothing that is taken, and seal its seed to the
+ * audit key (32 bytes; zero, or one that protects nothing: it is not sealed). The caller gives it
+ * back with layout_free(). E_STORE_FULL: the budget is used up; E_NOMEM; E_AGAIN: every draw hit
+ * something; E_V_IMAGE: the kit's code cannot be placed so.
  */
 __must_check err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
-        const struct span_set *taken, struct layout *ret_layout);
+        const uint8_t audit_pub[32], const struct span_set *taken, struct layout *ret_layout);
 /* The piece of the kit that an address lies in, and the offset there. False: in none. */
 bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
         uint32_t *ret_piece, uint32_t *ret_offset);

@@ -15,6 +15,7 @@
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seal_vectors.h"
 #include "proto/image/flat_sample.h"
 
 #define SERVICE "sample\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -25,6 +26,7 @@ static uint64_t word __attribute__((used)); /* the next random word */
 static uint32_t n_taken, n_until_none = UINT32_MAX;
 static const uint8_t release[RS_HASH_LEN] = {1, 2, 3};
 static const struct span_set nothing;
+static const uint8_t *const audit_pub = seal_vectors[0].audit_pub;
 
 /* The kernel: every call draws a random word. */
 __attribute__((naked)) static void gate(void)
@@ -175,7 +177,7 @@ static void test_make(void)
 	struct layout layout = {0};
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, &nothing, &layout) == E_OK && n_taken == 1);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK && n_taken == 1);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
 	name_payload(&layout);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
@@ -197,7 +199,7 @@ static void test_locate(void)
 	struct layout layout = {0};
 	uint32_t piece, offset;
 
-	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
 	for (uint32_t i = 0; i < kit.view.n_pieces; i++) {
 		uint32_t size = kit.view.pieces[i].size;
 		uint64_t at = layout.address[i];
@@ -245,15 +247,51 @@ static void test_commit(void)
 	assert(memcmp(a, b, sizeof(a)) != 0);
 }
 
+/* The seed for the audit key, bound to the commitment; with a key of its own each time. */
+static void test_sealed(void)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t drawn[2][LINK_SEED_SIZE], sealed[SEAL_SIZE];
+	struct layout layout = {0};
+
+	seed_next(drawn[0]);
+	word += LINK_SEED_SIZE / 8 * WORD_STEP;
+	seed_next(drawn[1]);
+	word -= LINK_SEED_SIZE / 8 * WORD_STEP;
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
+	assert(envelope_seed_seal(audit_pub, layout.commitment, drawn[0], drawn[1], sealed) == 0);
+	assert(memcmp(layout.sealed, sealed, sizeof(sealed)) == 0);
+	layout_free(&layout);
+	kit_free(&kit);
+}
+
+/* Without an audit key, and with one that protects nothing: a layout, and no sealed seed. */
+static void test_not_sealed(void)
+{
+	static const uint8_t keys[2][32] = {{0}, {1}}, none[SEAL_SIZE];
+	struct layout_kit kit = kit_good();
+
+	for (int i = 0; i < 2; i++) {
+		struct layout layout = {0};
+
+		assert(layout_make(&kit, release, keys[i], &nothing, &layout) == E_OK);
+		assert(memcmp(layout.commitment, none, RS_HASH_LEN) != 0);
+		assert(memcmp(layout.sealed, none, sizeof(none)) == 0);
+		layout_free(&layout);
+	}
+	kit_free(&kit);
+}
+
 static void test_another_each_time(void)
 {
 	struct layout_kit kit = kit_good();
 	struct layout a = {0}, b = {0};
 
-	assert(layout_make(&kit, release, &nothing, &a) == E_OK);
-	assert(layout_make(&kit, release, &nothing, &b) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &a) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &b) == E_OK);
 	assert(a.image.header->base != b.image.header->base);
 	assert(memcmp(a.commitment, b.commitment, sizeof(a.commitment)) != 0);
+	assert(memcmp(a.sealed, b.sealed, SEAL_PUB_SIZE) != 0);
 	layout_free(&a);
 	layout_free(&b);
 	kit_free(&kit);
@@ -267,18 +305,18 @@ static void test_taken(void)
 	struct span_set taken;
 	uint64_t word_was = word;
 
-	assert(layout_make(&kit, release, &nothing, &a) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &a) == E_OK);
 	span_set_init(&taken);
 	assert(span_set_add(&taken, a.image.header->base, a.image.header->window_len) == E_OK);
 	word = word_was;
-	assert(layout_make(&kit, release, &taken, &b) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &taken, &b) == E_OK);
 	assert(!span_set_hits(&taken, b.image.header->base, b.image.header->window_len));
 	layout_free(&a);
 	layout_free(&b);
 
 	span_set_init(&taken);
 	assert(span_set_add(&taken, PAGE_SIZE, SPAN_END - PAGE_SIZE) == E_OK);
-	assert(layout_make(&kit, release, &taken, &a) == E_AGAIN && a.payload == NULL);
+	assert(layout_make(&kit, release, audit_pub, &taken, &a) == E_AGAIN && a.payload == NULL);
 	assert(n_taken == 0);
 	kit_free(&kit);
 }
@@ -291,7 +329,7 @@ static void test_check(void)
 	struct layout layout = {0};
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
 	name_payload(&layout);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
 	for (uint64_t i = 0; i < layout.n_bytes; i += i < 512 ? 1 : 61) {
@@ -325,7 +363,7 @@ static void test_budget(void)
 	uint64_t payload;
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
 	name_payload(&layout);
 	payload = layout.n_mapped;
 	for (uint64_t budget = 0; budget < work + payload; budget += PAGE_SIZE) {
@@ -338,9 +376,9 @@ static void test_budget(void)
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
 	layout_free(&layout);
 	layout_init(2 * work + 2 * payload);
-	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
 	layout_init(work);
-	assert(layout_make(&kit, release, &nothing, &other) == E_STORE_FULL);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &other) == E_STORE_FULL);
 	assert(other.payload == NULL && n_taken == 1);
 	layout_free(&layout);
 	assert(n_taken == 0);
@@ -356,9 +394,9 @@ static void test_no_memory(void)
 	struct layout layout = {0}, untouched = {0};
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
 	for (n_until_none = 1; n_until_none < 3; n_until_none++) {
-		assert(layout_make(&kit, release, &nothing, &untouched) == E_NOMEM);
+		assert(layout_make(&kit, release, audit_pub, &nothing, &untouched) == E_NOMEM);
 		assert(untouched.payload == NULL && n_taken == 1);
 		assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) ==
 		        E_NOMEM);
@@ -391,7 +429,7 @@ static void test_out_of_reach(void)
 	uint8_t seed[LINK_SEED_SIZE] = {0}, payload[PAGE_SIZE];
 
 	assert(layout_kit_check(&kit, SERVICE) == E_OK);
-	assert(layout_make(&kit, release, &nothing, &layout) == E_V_IMAGE);
+	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_V_IMAGE);
 	assert(layout.payload == NULL && n_taken == 0);
 	assert(layout_check(&kit, release, seed, payload, sizeof(payload)) != E_OK && n_taken == 0);
 	kit_free(&kit);
@@ -407,6 +445,8 @@ int main(void)
 	test_locate();
 	test_commit_form();
 	test_commit();
+	test_sealed();
+	test_not_sealed();
 	test_another_each_time();
 	test_taken();
 	test_check();

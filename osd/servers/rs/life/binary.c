@@ -10,6 +10,7 @@
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/state/state_desc.h"
@@ -64,7 +65,8 @@ err_t binary_make(struct binary *binary, const struct span_set *taken)
 		return err;
 	}
 	kit_manifest_release_id(&binary->kit, release_id);
-	err = layout_make(&binary->flat, release_id, taken, &binary->layout);
+	err = layout_make(
+	        &binary->flat, release_id, machine.trust.audit_pub, taken, &binary->layout);
 	if (err != E_OK) {
 		return err;
 	}

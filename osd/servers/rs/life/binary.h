@@ -52,7 +52,8 @@ static inline bool binary_is_machine_made(const struct binary *binary)
 	return binary->layout.payload != NULL;
 }
 /*
- * Make a layout of the binary's flat kit, away from what is taken. It has no payload yet. Errors of
+ * Make a layout of the binary's flat kit, away from what is taken, with its seed sealed to the audit
+ * key of the newest root. It has no payload yet. Errors of
  * layout_kit_check() and layout_make(); E_V_DESCRIPTION: that of another program.
  */
 __must_check err_t binary_make(struct binary *binary, const struct span_set *taken);

@@ -12,8 +12,10 @@
 #include "osd/abi/errors.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/base/machine.h"
 #include "proto/image/flat_sample.h"
 
+struct machine machine;                     /* whose root names the audit key */
 static uint64_t word __attribute__((used)); /* the next random word */
 static uint32_t n_taken, n_logged;
 static bool is_out_of_memory;
@@ -77,6 +79,7 @@ static struct binary binary_of_sample(struct layout *first)
 
 static void test_remake(void)
 {
+	static const uint8_t none[RS_SEALED_LEN];
 	struct layout first;
 	struct binary binary = binary_of_sample(&first);
 	uint8_t *bytes = (uint8_t *)(uintptr_t)binary.flat.bytes;
@@ -89,7 +92,12 @@ static void test_remake(void)
 	assert(binary.image.header->base != base && binary.n_made == 1);
 	assert(memcmp(binary.layout.commitment, first.commitment, RS_HASH_LEN) != 0);
 	assert(binary.payload_blob == NULL && blob.n_users == 0 && binary.payload_hash[0] == 0);
+	assert(memcmp(binary.layout.sealed, none, sizeof(none)) == 0);
+	/* Another root: what is made from now on is sealed to its key. */
+	memset(machine.trust.audit_pub, 0x42, sizeof(machine.trust.audit_pub));
 	assert(binary_remake(&binary) == E_OK && n_taken == 1 && binary.n_made == 2);
+	assert(memcmp(binary.layout.sealed, none, sizeof(none)) != 0);
+	memset(machine.trust.audit_pub, 0, sizeof(machine.trust.audit_pub));
 	binary_release(&binary);
 	assert(n_taken == 0 && !binary_is_machine_made(&binary));
 	free(bytes);

@@ -7,7 +7,9 @@
  * payloads, and so has the right to control RS. Others get the same records without what gives a
  * layout away: bases, hashes of payloads (a build id is one), and the texts of crashes and failures,
  * which name addresses or quote the words of the service that failed. A layout that RS made itself is
- * nobody's business at all; of its seed everybody gets the commitment, which tells nothing of it.
+ * nobody's business at all; of its seed everybody gets the commitment, which tells nothing of it. The
+ * seed sealed to the audit key goes the way out of the machine only: who holds that key need not know
+ * what runs in it.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -60,6 +62,7 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	memcpy(record->made_head, binary->made_head, sizeof(record->made_head));
 	record->is_machine_made = binary_is_machine_made(binary);
 	memcpy(record->commitment, binary->layout.commitment, sizeof(record->commitment));
+	memcpy(record->sealed, binary->layout.sealed, sizeof(record->sealed));
 	if (binary->image.header != NULL && !record->is_machine_made) {
 		record->base = binary->image.header->base;
 		memcpy(record->build_id, binary->image.header->build_id, sizeof(record->build_id));
@@ -90,12 +93,13 @@ static void status_service(const struct service *service, struct rs_service *rec
 	status_memory(service, record);
 }
 
-/* Where it lies, and by which payload that can be looked up. */
+/* Where it lies, and by what that can be looked up. */
 static void status_service_hide(struct rs_service *record)
 {
 	record->base = 0;
 	memset(record->payload, 0, sizeof(record->payload));
 	memset(record->build_id, 0, sizeof(record->build_id));
+	memset(record->sealed, 0, sizeof(record->sealed));
 }
 
 /* Texts quote the instances, which know their addresses. */
@@ -105,6 +109,7 @@ static void status_result_hide(struct rs_result *result)
 
 	result->base = 0;
 	memset(result->build_id, 0, sizeof(result->build_id));
+	memset(result->sealed, 0, sizeof(result->sealed));
 	memset(transfer->element, 0, sizeof(transfer->element));
 	memset(transfer->message, 0, sizeof(transfer->message));
 	memset(transfer->removed, 0, sizeof(transfer->removed));

@@ -50,6 +50,7 @@ void trust_init(struct trust_state *t, const struct trust_start *start)
 		t->has_root = true;
 		t->root_serial = start->root->serial;
 		memcpy(t->root_pub, start->root->root_pub, sizeof(t->root_pub));
+		memcpy(t->audit_pub, start->root->audit_pub, sizeof(t->audit_pub));
 		envelope_hash(start->root, sizeof(*start->root), t->root_hash);
 	}
 }
@@ -98,6 +99,7 @@ static void trust_learn_root(struct trust_state *t, const struct envelope_part *
 	if (root->serial != t->root_serial) {
 		t->has_statement = false;
 		t->root_serial = root->serial;
+		memcpy(t->audit_pub, root->audit_pub, sizeof(t->audit_pub));
 		envelope_hash(root, sizeof(*root), t->root_hash);
 	}
 	t->root_signature = part->signatures[0];

@@ -68,6 +68,7 @@ struct trust_state {
 	uint8_t root_hash[RS_HASH_LEN];
 	struct envelope_signature root_signature; /* that it was verified under; zero: not yet */
 	uint64_t root_serial;
+	uint8_t audit_pub[32]; /* of the newest root; zero: it names none */
 	uint8_t machine_id[16];
 	uint64_t boot_id, time_nonce;
 	uint64_t time_base; /* unix s when the machine had been up for 0 s, as last stated */

@@ -375,6 +375,22 @@ static void test_time_moves_time_only(void)
 	assert(trust_generation(&t, "tty").number == generation.number);
 }
 
+/* Layouts are sealed to the audit key of the newest root, and to nobody's when that names none. */
+static void test_audit_key(void)
+{
+	uint8_t keys[2][32] = {{0}};
+
+	boot(SAMPLE_NOW, 5);
+	assert(memcmp(t.audit_pub, s.root.audit_pub, sizeof(keys[0])) == 0);
+	memset(keys[0], 0x99, sizeof(keys[0]));
+	for (uint64_t i = 0; i < 2; i++) {
+		sample_of(ENVELOPE_OF_STATEMENT, 6 + i);
+		memcpy(s.root.audit_pub, keys[i], sizeof(keys[i]));
+		assert(show_statement() == E_OK);
+		assert(memcmp(t.audit_pub, keys[i], sizeof(keys[i])) == 0);
+	}
+}
+
 static void test_components(void)
 {
 	struct trust_variant *v;
@@ -703,6 +719,7 @@ int main(void)
 	test_old_image();
 	test_time_is_whole();
 	test_time_moves_time_only();
+	test_audit_key();
 	test_components();
 	test_machine_made();
 	test_kit_is_no_variant();

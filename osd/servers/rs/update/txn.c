@@ -304,6 +304,7 @@ static void txn_show_layout(const struct binary *binary, struct rs_result *resul
 {
 	if (binary_is_machine_made(binary)) {
 		memcpy(result->commitment, binary->layout.commitment, sizeof(result->commitment));
+		memcpy(result->sealed, binary->layout.sealed, sizeof(result->sealed));
 		return;
 	}
 	result->base = binary->image.header->base;
