@@ -189,8 +189,17 @@ static void history_show_pairing(const Control__Job *job)
 	}
 }
 
+/* Whether whoever has the audit key can make the layout again; --json has the bytes. */
+static void history_show_sealed(const ProtobufCBinaryData *sealed)
+{
+	printf("%-14s%s\n", "sealed seed",
+	        sealed->len ? "yes, for the audit key: luforge verify makes the layout again"
+	                    : "no");
+}
+
 /*
- * Of a layout that the machine made there is the commitment to its seed, and nothing else. Where it
+ * Of a layout that the machine made there is the commitment to its seed, the seed sealed to the audit
+ * key where the root names one, and nothing else. Where it
  * made one by itself since (after a crash, by a standing order), the one that was ordered was another:
  * its seed is a line of its own.
  */
@@ -209,8 +218,10 @@ static void history_show_layout(const Control__Generation *generation)
 	if (generation->made) {
 		printf("%-14sthe machine made it by itself since; another one was ordered\n", "");
 		history_show_bytes("commitment", &generation->commitment);
+		history_show_sealed(&generation->sealed);
 	}
 	history_show_bytes("seed commit", &generation->seed_commit);
+	history_show_sealed(&generation->seed_sealed);
 	if (generation->known_outside) {
 		printf("%-14s%s", "signed", text_seconds(generation->issued, text));
 		printf(", expires %s\n", text_seconds(generation->expires, text));

@@ -135,6 +135,12 @@ void machine_forget(struct machine *machine, const void *arg);
 const Machine__Status *machine_status(const struct machine *machine);
 /* NULL when the machine has no such service. */
 const Machine__Service *machine_service(const struct machine *machine, const char *name);
+/*
+ * What a service's status or an order's result tells of the seed, of a length that can be kept; it
+ * points into that message.
+ */
+struct store_seed machine_seed(
+        const ProtobufCBinaryData *commitment, const ProtobufCBinaryData *sealed);
 /* Asks the machine; fn gets 0 when machine_status() is fresh. */
 typedef void (*machine_refresh_fn)(int r, void *arg);
 int __must_check machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg);

@@ -58,6 +58,15 @@ static int machine_look_ahead(struct db *db, struct machine *machine)
 	return err_up(r);
 }
 
+struct store_seed machine_seed(
+        const ProtobufCBinaryData *commitment, const ProtobufCBinaryData *sealed)
+{
+	return (struct store_seed){
+	        .commit = commitment->len == STORE_COMMIT_SIZE ? commitment->data : NULL,
+	        .sealed = sealed->len == STORE_SEALED_SIZE ? sealed->data : NULL,
+	};
+}
+
 /* Every service that the machine has, known or new, and which of its generations runs. */
 static int machine_status_txn(struct db *db, void *arg)
 {
@@ -82,8 +91,11 @@ static int machine_status_txn(struct db *db, void *arg)
 			r = store_generation_runs(db, row.id, service->generation);
 		}
 		if (!r) {
-			r = store_generation_layout(db, row.id, service->generation, service->made,
-			        service->commitment.len == 64 ? service->commitment.data : NULL);
+			const struct store_seed seed =
+			        machine_seed(&service->commitment, &service->sealed);
+
+			r = store_generation_layout(
+			        db, row.id, service->generation, service->made, &seed);
 		}
 	}
 	return err_fold(r);

@@ -81,23 +81,25 @@ int store_generation_runs(struct db *db, int64_t service, uint64_t number)
 }
 
 /* A snapshot that was put back counts anew: what the machine says last is what it ran last. */
-int store_generation_layout(
-        struct db *db, int64_t service, uint64_t number, uint64_t made, const uint8_t *commitment)
+int store_generation_layout(struct db *db, int64_t service, uint64_t number, uint64_t made,
+        const struct store_seed *seed)
 {
-	static const uint8_t unknown[64];
-	bool is_own = made && commitment;
+	static const uint8_t unknown[STORE_COMMIT_SIZE];
+	const struct store_seed own = made && seed->commit ? *seed : (struct store_seed){0};
 	int r = db_run(db,
-	        "UPDATE generations SET made = ?, made_commit = ? WHERE service = ? AND number = ?",
-	        "ibii", (int64_t)made, is_own ? commitment : NULL, is_own ? sizeof(unknown) : 0,
-	        service, (int64_t)number);
+	        "UPDATE generations SET made = ?, made_commit = ?, made_sealed = ?"
+	        " WHERE service = ? AND number = ?",
+	        "ibbii", (int64_t)made, own.commit, own.commit ? sizeof(unknown) : 0, own.sealed,
+	        own.sealed ? (size_t)STORE_SEALED_SIZE : 0, service, (int64_t)number);
 
-	if (!r && !made && commitment) {
+	if (!r && !made && seed->commit) {
 		r = db_run(db,
-		        "UPDATE variants SET seed_commit = ? WHERE seed_commit = ? AND "
-		        "machine_made AND"
+		        "UPDATE variants SET seed_commit = ?, seed_sealed = coalesce(?, x'')"
+		        " WHERE seed_commit = ? AND machine_made AND"
 		        " id = (SELECT variant FROM generations WHERE service = ? AND number = ?)",
-		        "bbii", commitment, sizeof(unknown), unknown, sizeof(unknown), service,
-		        (int64_t)number);
+		        "bbbii", seed->commit, sizeof(unknown), seed->sealed,
+		        seed->sealed ? (size_t)STORE_SEALED_SIZE : 0, unknown, sizeof(unknown),
+		        service, (int64_t)number);
 	}
 	return err_fold(r);
 }

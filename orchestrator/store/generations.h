@@ -23,11 +23,11 @@ int __must_check store_generation_set_state(struct db *db, int64_t id, enum gene
 int __must_check store_generation_runs(struct db *db, int64_t service, uint64_t number);
 /*
  * The machine runs this number in the layout that it made by itself as the `made`th since the order,
- * 0: in the one that was ordered. commitment: to the layout's seed, NULL: made by the host, or not
- * told. Of an ordered one it is kept where no result has told it.
+ * 0: in the one that was ordered; and what it tells of its seed. Of an ordered one that is kept where
+ * no result has told it.
  */
-int __must_check store_generation_layout(
-        struct db *db, int64_t service, uint64_t number, uint64_t made, const uint8_t *commitment);
+int __must_check store_generation_layout(struct db *db, int64_t service, uint64_t number,
+        uint64_t made, const struct store_seed *seed);
 
 int __must_check store_generation_find(struct db *db, int64_t machine, const char *service,
         uint64_t number, struct generation_row *ret);

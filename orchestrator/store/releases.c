@@ -142,10 +142,12 @@ int store_variant_forged(struct db *db, const struct variant_row *row)
 	return err_fold(store_update(db, STORE_variant, row, NULL));
 }
 
-int store_variant_committed(struct db *db, int64_t id, const uint8_t commitment[64])
+int store_variant_committed(struct db *db, int64_t id, const struct store_seed *seed)
 {
-	return err_fold(db_run(db, "UPDATE variants SET seed_commit = ? WHERE id = ?", "bi",
-	        commitment, (size_t)64, id));
+	return err_fold(db_run(db,
+	        "UPDATE variants SET seed_commit = ?, seed_sealed = coalesce(?, x'') WHERE id = ?",
+	        "bbi", seed->commit, (size_t)STORE_COMMIT_SIZE, seed->sealed,
+	        seed->sealed ? (size_t)STORE_SEALED_SIZE : 0, id));
 }
 
 /* -EBADMSG: a seed that is longer than any that lud has sealed, so not one of lud's. */

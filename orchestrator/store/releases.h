@@ -43,8 +43,8 @@ int __must_check store_protection_get(
 int __must_check store_variant_insert(struct db *db, struct variant_row *row);
 /* Records what forging made of it. */
 int __must_check store_variant_forged(struct db *db, const struct variant_row *row);
-/* What the machine says of a layout that it made: the commitment to its seed. */
-int __must_check store_variant_committed(struct db *db, int64_t id, const uint8_t commitment[64]);
+/* What the machine says of a layout that it made; it is committed to. */
+int __must_check store_variant_committed(struct db *db, int64_t id, const struct store_seed *seed);
 int __must_check store_variant_by_id(struct db *db, int64_t id, struct variant_row *ret);
 
 /* Variants of a service whose payload file may go: all but the newest `kept` files. */

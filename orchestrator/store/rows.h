@@ -62,3 +62,12 @@ enum generation_state {
 #undef APART
 #undef JOINED
 #undef END
+
+#define STORE_COMMIT_SIZE 64u
+#define STORE_SEALED_SIZE 80u
+
+/* What a machine tells of the seed of a layout. */
+struct store_seed {
+	const uint8_t *commit; /* STORE_COMMIT_SIZE bytes; NULL: made by the host, or not told */
+	const uint8_t *sealed; /* STORE_SEALED_SIZE bytes; NULL: there was no audit key */
+};

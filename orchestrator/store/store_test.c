@@ -82,31 +82,50 @@ static int layouts_make(struct db *db, void *arg)
 	struct world *w = arg;
 	struct variant_row variant = {.release = w->release[0].id, .machine_made = true};
 	struct generation_row row = {.service = w->service.id, .job = w->job.id};
-	uint8_t first[64], second[64];
+	const struct store_seed none = {0};
+	uint8_t first[64], second[64], sealed[STORE_SEALED_SIZE];
+	const struct store_seed ordered = {first, sealed}, later = {second, NULL};
+	const struct store_seed own = {second, sealed};
 
 	memset(first, 1, sizeof(first));
 	memset(second, 2, sizeof(second));
+	memset(sealed, 3, sizeof(sealed));
 	assert(store_variant_insert(db, &variant) == 0);
 	assert(store_service_draw(db, w->service.id, &row.number) == 0);
 	row.variant = variant.id;
 	assert(store_generation_insert(db, &row) == 0);
-	assert(store_generation_layout(db, row.service, row.number, 0, NULL) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 0, &none) == 0);
 	assert(store_variant_by_id(db, variant.id, &variant) == 0 && !variant.seed_commit[0]);
-	assert(store_generation_layout(db, row.service, row.number, 0, first) == 0);
-	assert(store_generation_layout(db, row.service, row.number, 0, second) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 0, &ordered) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 0, &later) == 0);
 	assert(store_variant_by_id(db, variant.id, &variant) == 0);
 	assert(!memcmp(variant.seed_commit, first, sizeof(first)));
-	assert(store_generation_layout(db, row.service, row.number, 3, second) == 0);
+	assert(variant.seed_sealed_size == sizeof(sealed));
+	assert(!memcmp(variant.seed_sealed, sealed, sizeof(sealed)));
+	assert(store_generation_layout(db, row.service, row.number, 3, &own) == 0);
 	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
 	assert(row.made == 3 && !memcmp(row.made_commit, second, sizeof(second)));
+	assert(!memcmp(row.made_sealed, sealed, sizeof(sealed)));
+	/* Another root, without an audit key: what was sealed before is not this one's. */
+	assert(store_generation_layout(db, row.service, row.number, 4, &later) == 0);
+	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
+	assert(row.made == 4 && !row.made_sealed[0]);
 	assert(store_variant_by_id(db, variant.id, &variant) == 0);
 	assert(!memcmp(variant.seed_commit, first, sizeof(first)));
-	assert(store_generation_layout(db, row.service, row.number, 0, first) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 0, &ordered) == 0);
 	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
-	assert(!row.made && !row.made_commit[0]);
+	assert(!row.made && !row.made_commit[0] && !row.made_sealed[0]);
+	/* What a result tells counts, whatever a status said. */
+	assert(store_variant_committed(db, variant.id, &later) == 0);
+	assert(store_variant_by_id(db, variant.id, &variant) == 0);
+	assert(!memcmp(variant.seed_commit, second, sizeof(second)) && !variant.seed_sealed_size);
+	assert(store_variant_committed(db, variant.id, &ordered) == 0);
+	assert(store_variant_by_id(db, variant.id, &variant) == 0);
+	assert(!memcmp(variant.seed_commit, first, sizeof(first)));
+	assert(variant.seed_sealed_size == sizeof(sealed));
 	/* The host's own commitment is what it signed, whatever a machine says. */
 	assert(store_variant_by_id(db, 1, &variant) == 0 && !variant.machine_made);
-	assert(store_generation_layout(db, row.service, 1, 0, first) == 0);
+	assert(store_generation_layout(db, row.service, 1, 0, &ordered) == 0);
 	assert(store_variant_by_id(db, 1, &variant) == 0 && !variant.seed_commit[0]);
 	return 0;
 }

@@ -165,11 +165,15 @@ def test_machine_made(world):
         assert generation['seed_commit'] == job['result']['commitment']
         assert any(bytes.fromhex(generation['seed_commit'])), generation
         assert generation['layout'] == 'machine' and not generation['known_outside'], generation
-        for name in ('seed_sealed', 'envelope', 'build_id', 'payload_hash', 'base_address'):
+        sealed = job['result']['sealed']
+        assert len(sealed) == 160 and generation['seed_sealed'] == generation['sealed'] == sealed, generation
+        for name in ('envelope', 'build_id', 'payload_hash', 'base_address'):
             assert not generation[name], (name, generation)
         assert [s['name'] for s in generation['job']['steps']] == ['plan', 'stage', 'order', 'run', 'check', 'confirm']
     assert shown[0]['seed_commit'] != shown[1]['seed_commit']
+    assert shown[0]['sealed'] != shown[1]['sealed']
     text = world.luctl('show', 'ds', str(world.running()))
+    assert 'sealed seed   yes' in text and shown[0]['sealed'] not in text, text
     assert 'machine, known outside: no' in text and 'payload' not in text and 'signed' not in text, text
 
     # Another release: its files are sent, once.
@@ -275,6 +279,17 @@ def test_known_outside(world):
     world.until(lambda: told()[2] == 1)
     now = world.json('show', 'ds', str(job['generation']))
     assert now['seed_commit'] == job['result']['commitment'] != now['commitment'], now
+    assert now['seed_sealed'] == job['result']['sealed'] != now['sealed'], now
+    assert now['sealed'] == world.peer.services['ds']['sealed'].hex(), now
+    # A root without an audit key: nothing is sealed, and both say so.
+    world.peer.has_audit_key = False
+    world.peer.crash('ds')
+    world.until(lambda: told()[2] == 2)
+    job = made(world, 'rerandomize', 'ds', '--layout', 'machine')
+    for number, ordered in ((now['generation'], now['seed_sealed']), (job['generation'], '')):
+        shown = world.json('show', 'ds', str(number))
+        assert shown['commitment'] and not shown['sealed'] and shown['seed_sealed'] == ordered, shown
+    assert 'sealed seed   no\n' in world.luctl('show', 'ds', str(job['generation']))
     # What ran before stays as it ran last.
     past = {g['generation']: g for g in world.json('history', 'ds')['generations']}[hosted['generation']]
     assert (past['made'], past['known_outside']) == (2, False), past
@@ -449,7 +464,8 @@ def test_machine_made_hindered(world):
     made(world, 'rerandomize', 'ds', '--layout', 'machine')
     world.peer.faults.update(forget=1, lose_event=2)
     job = made(world, 'rerandomize', 'ds', '--layout', 'machine')
-    assert world.json('show', 'ds', str(job['generation']))['seed_commit'] == world.peer.services['ds']['commitment'].hex()
+    shown, ds = world.json('show', 'ds', str(job['generation'])), world.peer.services['ds']
+    assert (shown['seed_commit'], shown['seed_sealed']) == (ds['commitment'].hex(), ds['sealed'].hex()), shown
     world.kill()
     for n, place in enumerate(('stage.begin', 'order.begin', 'run.begin')):
         world.start(stop_at=place)

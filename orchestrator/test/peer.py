@@ -125,6 +125,7 @@ class Peer:
         self.floors = {}
         self.events, self.seq = [], 0
         self.faults = {}
+        self.has_audit_key = True  # its root names one
         self.pings = 0
         self.newest = (0, 0)
         self.lock = threading.RLock()
@@ -260,17 +261,22 @@ class Peer:
         """The newest result once more, as an event of its own."""
         self._event(result=self.results[max(self.results)])
 
-    @staticmethod
-    def _made_afresh(service):
+    def _made_afresh(self, service):
         service.update(machine_made=True, made=service.get('made', 0) + 1, base_address=0, build_id=b'',
                        commitment=os.urandom(64))
+        self._seal(service)
+
+    def _seal(self, service):
+        """What only the audit key opens: random bytes serve, where lud keeps what it cannot read."""
+        service['sealed'] = os.urandom(80) if self.has_audit_key else b''
 
     def boot_anew(self):
         """Another boot, in layouts that the host made; lud finds it when it connects again."""
         with self.lock:
             self.reboot()
             for service in self.services.values():
-                service.update(machine_made=False, made=0, commitment=b'', base_address=1 << 40, build_id=bytes(32))
+                service.update(machine_made=False, made=0, commitment=b'', sealed=b'', base_address=1 << 40,
+                               build_id=bytes(32))
         self.cut()
 
     def cut(self):
@@ -570,16 +576,17 @@ class Peer:
             service.update(generation=order.generation, generation_epoch=order.epoch, release_id=order.release_id,
                            base_address=0, build_id=b'', machine_made=not self._fault('not_made'), made=0,
                            commitment=os.urandom(64))
+            self._seal(service)
             if self._fault('other_release'):
                 service['release_id'] = bytes(64)
             return {**result, 'generation': order.generation, 'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7,
-                    'commitment': service['commitment']}
+                    'commitment': service['commitment'], 'sealed': service['sealed']}
         else:
             payload = self.staged[variant.payload_hash][1]
             base, = struct.unpack_from('<Q', payload, BASE_AT)
             service.update(generation=order.generation, generation_epoch=order.epoch,
                            release_id=variant.release_id, base_address=base, machine_made=False, made=0, commitment=b'',
-                           build_id=bytes(payload[88:120]))
+                           sealed=b'', build_id=bytes(payload[88:120]))
             if self._fault('crash'):
                 self._made_afresh(service)
             if self._fault('other_generation'):

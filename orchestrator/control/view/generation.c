@@ -22,7 +22,7 @@ const char *view_layout(bool machine_made)
 static void view_generation_layout(struct pool *pool, const struct generation_row *row,
         const struct variant_row *variant, Control__Generation *view)
 {
-	static const uint8_t unknown[sizeof(row->made_commit)];
+	static const uint8_t unknown[STORE_COMMIT_SIZE];
 	const uint8_t *commitment = row->made ? row->made_commit : variant->seed_commit;
 	bool machine_made = row->made || variant->machine_made;
 
@@ -37,6 +37,23 @@ static void view_generation_layout(struct pool *pool, const struct generation_ro
 	}
 	if (!machine_made && variant->payload_len) {
 		view->build_id = pool_bytes(pool, variant->build_id, sizeof(variant->build_id));
+	}
+}
+
+/*
+ * Sealed seeds: of the layout that was ordered, and of the one that it ran last where the machine made
+ * that.
+ */
+static void view_generation_seeds(struct pool *pool, const struct generation_row *row,
+        const struct variant_row *variant, Control__Generation *view)
+{
+	static const uint8_t none[sizeof(row->made_sealed)];
+
+	view->seed_sealed = pool_bytes(pool, variant->seed_sealed, variant->seed_sealed_size);
+	if (!row->made && variant->machine_made) {
+		view->sealed = view->seed_sealed;
+	} else if (memcmp(row->made_sealed, none, sizeof(none)) != 0) {
+		view->sealed = pool_bytes(pool, row->made_sealed, sizeof(none));
 	}
 }
 
@@ -61,7 +78,7 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	view->payload_len = variant.payload_len;
 	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
 	if (with_seed) {
-		view->seed_sealed = pool_bytes(pool, variant.seed_sealed, variant.seed_sealed_size);
+		view_generation_seeds(pool, row, &variant, view);
 	}
 	if (variant.payload_len) {
 		view->payload_hash =

@@ -59,6 +59,8 @@ struct job_late {
 /* Only a generation that was left as unknown: a status may have settled it since. */
 static int late_generation(struct db *db, const struct job_late *late)
 {
+	const struct store_seed seed =
+	        machine_seed(&late->result->commitment, &late->result->sealed);
 	struct generation_row row;
 	int r = store_generation_find(
 	        db, late->row.machine, late->row.service, late->row.generation, &row);
@@ -66,8 +68,8 @@ static int late_generation(struct db *db, const struct job_late *late)
 	if (r || row.state != GENERATION_UNKNOWN) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
-	if (row.machine_made && late->result->commitment.len == 64) {
-		r = store_variant_committed(db, row.variant, late->result->commitment.data);
+	if (row.machine_made && seed.commit) {
+		r = store_variant_committed(db, row.variant, &seed);
 		if (r) {
 			return err_up(r);
 		}

@@ -25,16 +25,17 @@
 /* Of a layout that the machine made, its word on the seed is all that is known. */
 static int run_keep_commitment(struct db *db, const struct job *job, const Machine__Result *result)
 {
+	const struct store_seed seed = machine_seed(&result->commitment, &result->sealed);
 	struct generation_row row;
 	int r;
 
-	if (!job->row.machine_made || result->commitment.len != 64) {
+	if (!job->row.machine_made || !seed.commit) {
 		return 0;
 	}
 	r = store_generation_find(
 	        db, job->row.machine, job->row.service, job->row.generation, &row);
 	if (!r) {
-		r = store_variant_committed(db, row.variant, result->commitment.data);
+		r = store_variant_committed(db, row.variant, &seed);
 	}
 	return err_fold(r);
 }
