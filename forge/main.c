@@ -29,10 +29,13 @@ static const struct command {
                 "luforge batch --count N --seed HEX64|- KIT OUT\n"
                 "        make N variants of a kit, each of a seed of its own; or the rest of them"},
         {"verify", cmd_verify,
-                "luforge verify --kit DIR --envelope FILE --seed HEX64|- [--payload FILE]\n"
+                "luforge verify --kit DIR --envelope FILE SEED [--payload FILE] [--map FILE]\n"
                 "               [--root FILE]\n"
-                "        make a signed variant again; say whether it is identical, or what "
-                "differs"},
+                "luforge verify --kit DIR --commitment HEX128 SEED [--map FILE] [--root FILE]\n"
+                "               SEED: --seed HEX64|-, or --sealed FILE --audit-key DIR\n"
+                "        make a signed variant, or a layout that a machine made, again; say "
+                "whether\n"
+                "        it is identical, or what differs"},
         {"pair", cmd_pair,
                 "luforge pair OLD NEW [--json]\n"
                 "        show what an update between two kits carries over and loses, both ways"},
@@ -72,7 +75,7 @@ static void main_help(void)
 	}
 	printf("Exit codes: 0 done, 1 wrong usage, 2 an input was refused, 3 a tool or the\n"
 	       "system failed; pair: 4 state would be lost, 5 there is no such update;\n"
-	       "verify: 6 the variant was not made of this kit and seed.\n"
+	       "verify: 6 the layout was not made of this kit and seed.\n"
 	       "forge/README.md tells the rest.\n");
 }
 

@@ -1,8 +1,12 @@
 /*
- * luforge verify: was this variant made of that kit and seed? Whoever is given the seed can say so
- * years later, on any host, without trust in who made it: kit and seed are linked again, and what
- * comes out is compared with what was signed, by length and hash, and byte by byte where the payload
- * is at hand. What differs is named part by part.
+ * luforge verify: was this layout made of that kit and seed? Whoever is given the seed, or has the
+ * audit key that it is sealed to, can say so years later, on any host, without trust in who made it:
+ * kit and seed are linked again, and what comes out is compared with what was signed, by length and
+ * hash, and byte by byte where the payload is at hand. What differs is named part by part.
+ *
+ * Of a layout that a machine made there is no payload outside, and no signature: the commitment that
+ * the machine told is all there is to compare. It names release, recipe and seed, and these determine
+ * every byte and address; --map shows where each piece lay.
  *
  * The envelope is read for what it says of the variant. Whose signatures it bears is not judged here,
  * but for the kit's, with --root; a machine judges them all.
@@ -14,6 +18,7 @@
 #include "forge/base/report.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
+#include "forge/cmd/seed.h"
 #include "forge/cmd/variant.h"
 #include "host/text/hex.h"
 #include "proto/envelope/envelope.h"
@@ -21,6 +26,25 @@
 #include "proto/envelope/seed.h"
 
 #define VERIFY_DIFFERS 6 /* exit code: it was not made of this kit and seed */
+
+/* The command line; NULL: not given. */
+struct verify_args {
+	const char *kit, *envelope, *commitment, *seed, *sealed, *audit_key, *payload, *map, *root;
+};
+
+/* What is known of the layout that is to be made again. */
+struct verify_made {
+	struct buf envelope;
+	struct envelope_view view;
+	const struct variant_manifest *variant; /* in the envelope; NULL: the machine made it */
+	uint8_t commitment[64], seed[LINK_SEED_SIZE];
+};
+
+static void verify_made_fini(struct verify_made *made)
+{
+	explicit_bzero(made->seed, sizeof(made->seed));
+	buf_fini(&made->envelope);
+}
 
 /* What is compared, from byte `from` of the payload to before `to`. */
 struct verify_part {
@@ -90,22 +114,12 @@ static void verify_show(const struct buf *own, const struct buf *other)
 	}
 }
 
-/* The envelope of a variant: bytes, or hexadecimal digits as `luctl show --json` has them. */
 static int verify_read_envelope(const char *path, struct buf *bytes, struct envelope_view *ret_view)
 {
-	int r = buf_read_file(bytes, path);
-	size_t len;
+	int r = seed_read_bytes(bytes, path);
 
 	if (r < 0) {
 		return r;
-	}
-	buf_add_zero(bytes, 1);
-	len = strspn((const char *)bytes->bytes, "0123456789abcdefABCDEF");
-	bytes->bytes[len] = bytes->bytes[len] == '\n' ? '\0' : bytes->bytes[len];
-	bytes->len--;
-	if (len > 0 && bytes->bytes[len] == '\0' &&
-	        hex_read((const char *)bytes->bytes, bytes->bytes, len / 2)) {
-		bytes->len = len / 2;
 	}
 	if (envelope_open(bytes->bytes, bytes->len, ret_view) != ENVELOPE_OK ||
 	        ret_view->variant == NULL) {
@@ -114,12 +128,9 @@ static int verify_read_envelope(const char *path, struct buf *bytes, struct enve
 	return 0;
 }
 
-/* Of another release, or another seed: then nothing needs to be made. 0, or VERIFY_DIFFERS. */
-static int verify_inputs(const struct kit *kit, const struct variant_manifest *variant,
-        const uint8_t seed[LINK_SEED_SIZE])
+/* What the variant says of itself: then nothing needs to be made. 0, or VERIFY_DIFFERS. */
+static int verify_variant(const struct kit *kit, const struct variant_manifest *variant)
 {
-	uint8_t commitment[64];
-
 	if (memcmp(variant->release_id, kit->release_id, sizeof(variant->release_id)) != 0) {
 		printf("not identical: the variant is of another release than the kit\n");
 		return VERIFY_DIFFERS;
@@ -129,12 +140,22 @@ static int verify_inputs(const struct kit *kit, const struct variant_manifest *v
 		        variant->recipe, LINK_RECIPE);
 		return VERIFY_DIFFERS;
 	}
-	envelope_seed_commit(kit->release_id, LINK_RECIPE, seed, commitment);
-	if (memcmp(variant->seed_commit, commitment, sizeof(commitment)) != 0) {
-		printf("not identical: the variant commits to another seed\n");
-		return VERIFY_DIFFERS;
-	}
 	return 0;
+}
+
+/* Is it a commitment to this seed, for this kit and recipe? 0, or VERIFY_DIFFERS. */
+static int verify_commitment(const struct kit *kit, const struct verify_made *made)
+{
+	uint8_t commitment[64];
+
+	envelope_seed_commit(kit->release_id, LINK_RECIPE, made->seed, commitment);
+	if (memcmp(made->commitment, commitment, sizeof(commitment)) == 0) {
+		return 0;
+	}
+	puts(made->variant ? "not identical: the variant commits to another seed"
+	                   : "not identical: the commitment is to another seed, or of another "
+	                     "release or recipe than the kit");
+	return VERIFY_DIFFERS;
 }
 
 /* What was signed, against what was made here; payload_path NULL: only the hash is known. */
@@ -164,48 +185,91 @@ static int verify_payload(
 	return same ? 0 : VERIFY_DIFFERS;
 }
 
+/* 0, or FORGE_USAGE. */
+static int verify_check_args(const struct verify_args *a)
+{
+	if (!a->kit || !a->envelope == !a->commitment || !a->seed == !a->sealed ||
+	        !a->sealed != !a->audit_key) {
+		return args_wrong("verify needs --kit; --envelope or --commitment; and --seed, or "
+		                  "--sealed and --audit-key");
+	}
+	return a->payload && !a->envelope
+	               ? args_wrong("--payload needs --envelope: the machine's own is nowhere else")
+	               : 0;
+}
+
+/* What was typed, before any file is read. 0, or FORGE_USAGE. */
+static int verify_read_typed(const struct verify_args *a, struct verify_made *made)
+{
+	if (a->commitment && !hex_read(a->commitment, made->commitment, 64)) {
+		return args_wrong("--commitment: not 128 hexadecimal digits");
+	}
+	return a->seed ? variant_parse_seed(a->seed, made->seed) : 0;
+}
+
+/* Fill in what the files say, and look whether it fits the kit. */
+static int verify_read_made(
+        const struct verify_args *a, const struct kit *kit, struct verify_made *made)
+{
+	int r = a->envelope ? verify_read_envelope(a->envelope, &made->envelope, &made->view) : 0;
+
+	if (r == 0 && a->envelope) {
+		made->variant = made->view.variant;
+		memcpy(made->commitment, made->variant->seed_commit, 64);
+		r = verify_variant(kit, made->variant);
+	}
+	if (r == 0 && a->sealed) {
+		r = seed_open(a->audit_key, a->sealed, made->commitment, made->seed);
+	}
+	return r == 0 ? verify_commitment(kit, made) : r;
+}
+
 int cmd_verify(int argc, char **argv)
 {
-	const char *kit_path = NULL, *envelope_path = NULL, *seed_hex = NULL;
-	const char *payload_path = NULL, *root_path = NULL;
+	struct verify_args a = {0};
 	BUF_CLEANUP struct buf root = {0};
-	BUF_CLEANUP struct buf envelope = {0};
 	BUF_CLEANUP struct buf payload = {0};
 	MEM_CLEANUP(kit_fini) struct kit kit = {0};
+	MEM_CLEANUP(verify_made_fini) struct verify_made made = {0};
 	const struct kit_signed_by by = {.root = &root};
 	const struct args_option options[] = {
-	        {"kit", "directory", &kit_path, NULL},
-	        {"envelope", "file", &envelope_path, NULL},
-	        {"seed", "64 hexadecimal digits", &seed_hex, NULL},
-	        {"payload", "file", &payload_path, NULL},
-	        {"root", "file (root.signed)", &root_path, NULL},
+	        {"kit", "directory", &a.kit, NULL},
+	        {"envelope", "file", &a.envelope, NULL},
+	        {"commitment", "128 hexadecimal digits", &a.commitment, NULL},
+	        {"seed", "64 hexadecimal digits", &a.seed, NULL},
+	        {"sealed", "file", &a.sealed, NULL},
+	        {"audit-key", "keyring (directory with audit.pem)", &a.audit_key, NULL},
+	        {"payload", "file", &a.payload, NULL},
+	        {"map", "file", &a.map, NULL},
+	        {"root", "file (root.signed)", &a.root, NULL},
 	        {0},
 	};
-	uint8_t seed[LINK_SEED_SIZE];
-	struct envelope_view view;
 	int n_operands, r = args_parse(argc, argv, options, &n_operands);
 
-	if (r != 0) {
-		return r;
-	}
-	if (!kit_path || !envelope_path || !seed_hex || n_operands > 0) {
-		return args_wrong("verify needs --kit, --envelope and --seed");
-	}
-	r = variant_parse_seed(seed_hex, seed);
-	if (r == 0 && root_path) {
-		r = kit_read_root(&root, root_path);
+	if (r == 0) {
+		r = n_operands > 0 ? args_wrong("verify takes options only")
+		                   : verify_check_args(&a);
 	}
 	if (r == 0) {
-		r = kit_read(&kit, kit_path, root_path ? &by : NULL);
+		r = verify_read_typed(&a, &made);
+	}
+	if (r == 0 && a.root) {
+		r = kit_read_root(&root, a.root);
 	}
 	if (r == 0) {
-		r = verify_read_envelope(envelope_path, &envelope, &view);
+		r = kit_read(&kit, a.kit, a.root ? &by : NULL);
 	}
 	if (r == 0) {
-		r = verify_inputs(&kit, view.variant, seed);
+		r = verify_read_made(&a, &kit, &made);
 	}
 	if (r == 0) {
-		r = variant_make(&kit, seed, 0, NULL, &payload);
+		r = variant_make(&kit, made.seed, 0, a.map, &payload);
 	}
-	return r == 0 ? verify_payload(&payload, view.variant, payload_path) : r;
+	if (r == 0 && made.variant) {
+		return verify_payload(&payload, made.variant, a.payload);
+	}
+	if (r == 0) {
+		printf("identical: the commitment is to this kit and seed\n");
+	}
+	return r;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The whole path on the host: source -> kit -> variants, looked at by their maps; then
-everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG SOURCE_DIR CALLS"""
+everything that luforge must refuse. Usage: path_test.py LUFORGE CLANG SOURCE_DIR CALLS SEAL_SEED"""
 import filecmp
 import hashlib
 import json
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-LUFORGE, CLANG, SOURCE, CALLS = (os.path.abspath(a) if '/' in a else a for a in sys.argv[1:5])
+LUFORGE, CLANG, SOURCE, CALLS, SEAL = (os.path.abspath(a) if '/' in a else a for a in sys.argv[1:6])
 RESOURCE = subprocess.run([CLANG, '-print-resource-dir'], capture_output=True, text=True,
                           check=True).stdout.strip()
 FLAGS = ['-target', 'x86_64-linux-musl', '-nostdinc', '-isystem', RESOURCE + '/include', '-isystem',
@@ -211,6 +211,7 @@ def test_path(root):
     assert len(seen) == 10
     test_reproducible(root, again, a)
     test_batch(root, again)
+    test_verify_sealed(root, again)
     test_alone(root, kit, a)
     test_options(root, kit, a)
     test_effect(root, kit, a, b)
@@ -258,6 +259,64 @@ def test_batch(root, kit):
         assert words_told in luforge('batch', '--count', count, *words, again, code=1), count
     assert 'batch needs' in luforge('batch', *words, again, code=1)
     assert '1.payload' in luforge('batch', '--count', '1', *words, '/proc/self', code=3)
+
+
+def changed(digits, at):
+    """With another byte in its place."""
+    return digits[:2 * at] + f'{int(digits[2 * at:2 * at + 2], 16) ^ 1:02x}' + digits[2 * at + 2:]
+
+
+def test_verify_sealed(root, kit):
+    """A layout that a machine made: its commitment and its sealed seed are all that is known, and the audit key opens
+    it. Whatever is altered or swapped is refused, or not identical."""
+    keys, other_keys, path = (os.path.join(root, name) for name in ('ring', 'other-ring', 'sealed'))
+    with open(os.path.join(kit, 'manifest'), 'rb') as f:
+        release = hashlib.blake2b(f.read()).hexdigest()
+    seed = 'a5' * 32
+
+    def seal(keys, release, seed):
+        return subprocess.run([SEAL, keys, release, seed], check=True, capture_output=True, text=True).stdout.split()
+
+    def verify(code, commitment, content, *more, audit=keys):
+        with open(path, 'wb' if isinstance(content, bytes) else 'w') as f:
+            f.write(content)
+        return luforge('verify', '--kit', kit, '--commitment', commitment, '--sealed', path, '--audit-key', audit, *more,
+                       code=code)
+    commitment, sealed = seal(keys, release, seed)
+    for content in (sealed, sealed + '\n', bytes.fromhex(sealed)):
+        assert verify(0, commitment, content).startswith('identical: '), content
+    # Where the pieces lay: as a variant of the same seed has them.
+    maps = [os.path.join(root, name) for name in ('audit.map', 'variant.map')]
+    verify(0, commitment, sealed, '--map', maps[0])
+    luforge('variant', '--kit', kit, '--seed', seed, '--out', path, '--map', maps[1])
+    assert filecmp.cmp(*maps, shallow=False)
+    luforge('verify', '--kit', kit, '--commitment', commitment, '--seed', seed)
+    # A byte of each part: ephemeral key, seed, tag; of the commitment.
+    for at in (0, 31, 32, 63, 64, 79):
+        assert 'does not open' in verify(2, commitment, changed(sealed, at)), at
+    for at in (0, 63):
+        assert 'does not open' in verify(2, changed(commitment, at), sealed), at
+    for content in (sealed[:-2], sealed + '00', bytes(80)[:79], '', 'x' + sealed):
+        assert 'not a sealed seed: 80 bytes' in verify(2, commitment, content), content
+    # Another keyring's; none; one that others can read.
+    seal(other_keys, release, seed)
+    assert 'does not open' in verify(2, commitment, sealed, audit=other_keys)
+    assert 'audit key (audit.pem) cannot be used' in verify(2, commitment, sealed, audit=root + '/nowhere')
+    os.chmod(os.path.join(other_keys, 'audit.pem'), 0o644)
+    assert 'mode 0600' in verify(2, commitment, sealed, audit=other_keys)
+    # Sealed as it should be, of another release.
+    other, sealed_other = seal(keys, changed(release, 0), seed)
+    r = subprocess.run([LUFORGE, 'verify', '--kit', kit, '--commitment', other, '--seed', seed], capture_output=True,
+                       text=True)
+    assert r.returncode == 6 and r.stdout.startswith('not identical: '), r
+    with open(path, 'w') as f:
+        f.write(sealed_other)
+    r = subprocess.run([LUFORGE, 'verify', '--kit', kit, '--commitment', other, '--sealed', path, '--audit-key', keys],
+                       capture_output=True, text=True)
+    assert r.returncode == 6 and 'another release or recipe' in r.stdout, r
+    for wrong in (('--seed', seed), ('--envelope', path), ('--payload', path)):
+        verify(1, commitment, sealed, *wrong)
+    assert '128 hexadecimal digits' in verify(1, commitment[1:], sealed)
 
 
 def test_alone(root, kit, a):

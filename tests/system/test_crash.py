@@ -34,7 +34,7 @@ def case_storm(world, rng):
         assert service['state'] == 'running' and service['generation'] == 1, service
         # It was booted in a layout of the host's, and runs in one that nobody outside knows.
         now = world.check_truth(name)
-        assert now['machine_made'] and now['made'] and now['commitment'], now
+        assert now['machine_made'] and now['made'] and now['commitment'] and now['sealed'], now
         assert not next(g for g in world.history(name) if g['state'] == 'running')['known_outside'], name
 
 

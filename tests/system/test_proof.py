@@ -126,7 +126,48 @@ def case_verify(world, rng):
     assert verify(world, 1, envelope, seed[1:], other)
 
 
-CASES = [('a payload with one changed byte', case_changed), ('made again by a second party', case_verify)]
+def audit(world, code, sealed, *more):
+    """What who has the audit key says of a layout, by its sealed seed."""
+    path = os.path.join(world.dir, 'sealed')
+    with open(path, 'w', encoding='ascii') as f:
+        f.write(sealed + '\n')
+    done = subprocess.run([world.program('forge', 'luforge'), 'verify', '--kit', world.kit('ds'), '--sealed', path,
+                           '--audit-key', world.keys, *more], text=True, check=False, capture_output=True)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+def case_sealed(world, rng):
+    """The audit key opens what the machine sealed, and the layout is the one that was committed to."""
+    shown = []
+    for _ in range(2):
+        world.luctl('rerandomize', 'ds', '--layout', 'machine', check=True)
+        now = world.check_truth('ds')
+        shown.append(world.show('ds', now['generation']))
+        assert (now['commitment'], now['sealed']) == (shown[-1]['commitment'], shown[-1]['sealed']), now
+    first, second = shown
+    assert first['sealed'] != second['sealed']
+    where = os.path.join(world.dir, 'where')
+    for one in shown:
+        told = audit(world, 0, one['sealed'], '--commitment', one['commitment'], '--map', where)
+        assert told.startswith('identical'), told
+    with open(where, encoding='ascii') as f:
+        lines = f.read().splitlines()
+    assert lines and all(len(line.split(' ', 2)) == 3 for line in lines), lines[:3]
+    assert 'does not open' in audit(world, 2, first['sealed'], '--commitment', second['commitment'])
+    # A layout that the host made, by the same two words.
+    world.luctl('rerandomize', 'ds', *lab.HOST, check=True)
+    _, _, bytes_, generation = world.offer('ds')
+    envelope = os.path.join(world.dir, 'envelope')
+    with open(envelope, 'wb') as f:
+        f.write(bytes_)
+    made = world.show('ds', generation)
+    assert audit(world, 0, made['seed_sealed'], '--envelope', envelope).startswith('identical')
+    assert 'does not open' in audit(world, 2, first['sealed'], '--envelope', envelope)
+
+
+CASES = [('a payload with one changed byte', case_changed), ('made again by a second party', case_verify),
+         ('sealed by the machine, opened by the audit key', case_sealed)]
 
 if __name__ == '__main__':
     cases.run(__doc__, CASES)

@@ -45,6 +45,7 @@ def case_every(world, rng):
     after = world.check_truth()
     assert after['generation'] == before['generation'] and after['endpoint'] == before['endpoint']
     assert after['machine_made'] and after['commitment'] != before['commitment'], after
+    assert len(after['sealed']) == 160 and after['sealed'] != before['sealed'], after
     assert world.wait_load()['errors'] == 0
     assert turns(world, 'ds')['moved'] >= 3 and turns(world, 'ds')['failed'] == 0, turns(world, 'ds')
     assert rows(world, 'ds') == generations

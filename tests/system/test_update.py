@@ -111,7 +111,8 @@ def by_machine(world, *words, named=True):
     job, shown, steps = moved(world, 'machine', *words, *(('--layout', 'machine') if named else ()))
     assert not {'seed', 'forge', 'sign'} & set(steps), steps
     assert shown['seed_commit'] == job['result']['commitment'] != '', shown
-    assert not shown['base_address'] and not shown['build_id'] and not shown['seed_sealed'], shown
+    assert not shown['base_address'] and not shown['build_id'], shown
+    assert shown['seed_sealed'] == shown['sealed'] == job['result']['sealed'] != '', shown
     assert not shown['known_outside'] and world.check_truth(job['service'])['machine_made']
     return shown, staged(world, job)
 
