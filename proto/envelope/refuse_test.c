@@ -481,6 +481,16 @@ static struct envelope_signature *root_signature(struct sample *s)
 	return (struct envelope_signature *)(uintptr_t)view.part[0].signatures;
 }
 
+/* A signed order, and the trust of a verifier whose newest root is that of the order. */
+static void sample_of_newest_root(struct sample *s, struct trust *ret_trust)
+{
+	sample_init(s, ENVELOPE_OF_ORDER);
+	sample_trust(ret_trust);
+	sample_sign(s);
+	ret_trust->root_serial = s->root.serial;
+	envelope_hash(&s->root, sizeof(s->root), ret_trust->root_hash);
+}
+
 /*
  * A root that was verified before is known by its manifest, its number and its signature. That it is
  * not verified again shows in a signature that nobody made, and is remembered as good.
@@ -490,11 +500,7 @@ static void test_known_root(void)
 	struct sample s;
 	struct trust trust;
 
-	sample_init(&s, ENVELOPE_OF_ORDER);
-	sample_trust(&trust);
-	sample_sign(&s);
-	trust.root_serial = s.root.serial;
-	envelope_hash(&s.root, sizeof(s.root), trust.root_hash);
+	sample_of_newest_root(&s, &trust);
 	root_signature(&s)->sig[5] ^= 1;
 	assert(sample_judge(&s, &trust) == ENVELOPE_BAD_SIGNATURE);
 	trust.root_signature = *root_signature(&s);
@@ -521,11 +527,7 @@ static void test_no_known_root(void)
 	struct sample s;
 	struct trust trust;
 
-	sample_init(&s, ENVELOPE_OF_ORDER);
-	sample_trust(&trust);
-	sample_sign(&s);
-	trust.root_serial = s.root.serial;
-	envelope_hash(&s.root, sizeof(s.root), trust.root_hash);
+	sample_of_newest_root(&s, &trust);
 	memset(root_signature(&s), 0, sizeof(struct envelope_signature));
 	assert(sample_judge(&s, &trust) == ENVELOPE_UNKNOWN_KEY);
 }
