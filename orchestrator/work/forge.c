@@ -188,6 +188,14 @@ static void forge_fail(struct forge_task *task, const char *what, const char *er
 	forge_end(task, &failure);
 }
 
+int forge_answer_invalid(struct failure *ret_failure, const char *command, const char *kit)
+{
+	failure_set(ret_failure, command, kit,
+	        "use the luforge of lud's version; `luctl release list` shows where the kits are",
+	        "luforge %s gave an invalid answer, or one about another release", command);
+	return err_raise(-EBADMSG);
+}
+
 /* A kit's name in the store, as luforge makes it. */
 static bool forge_is_kit_name(const char *name)
 {

@@ -79,5 +79,8 @@ struct forge_task *forge_pair(struct forge *forge, const char *old_kit, const ch
 /* Measures what layouts of a kit protect. *ret_json as of forge_pair(). */
 struct forge_task *forge_entropy(
         struct forge *forge, const char *kit, char **ret_json, forge_fn fn, void *arg);
+/* Of such a text that is not of the known format or not about these kits: says so, -EBADMSG. */
+int __must_check forge_answer_invalid(
+        struct failure *ret_failure, const char *command, const char *kit);
 /* Ends a task early; its callback is not called. Not needed after the callback. */
 struct forge_task *forge_task_free(struct forge_task *task);

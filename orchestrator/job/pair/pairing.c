@@ -7,7 +7,6 @@
  */
 #include "orchestrator/job/pair/pairing.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -156,11 +155,7 @@ int pairing_read(struct pool *pool, const char *json, const struct release_row *
 	       pairing_take(pool, forward, pairing);
 	json_decref(answer);
 	if (!good) {
-		failure_set(ret_failure, "pair", to->path,
-		        "use the luforge of lud's version; `luctl release list` shows where the "
-		        "kits are",
-		        "luforge pair gave an invalid answer, or one of other releases");
-		return err_raise(-EBADMSG);
+		return err_up(forge_answer_invalid(ret_failure, "pair", to->path));
 	}
 	*ret_pairing = pairing;
 	return 0;

@@ -6,7 +6,6 @@
  */
 #include "orchestrator/job/pair/protection.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -132,11 +131,7 @@ int protection_read(struct pool *pool, const char *json, const struct release_ro
 	table->pieces = (uint32_t)pieces;
 	json_decref(answer);
 	if (!good) {
-		failure_set(ret_failure, "entropy", release->path,
-		        "use the luforge of lud's version; `luctl release list` shows where the "
-		        "kits are",
-		        "luforge entropy gave an invalid answer, or one of another release");
-		return err_raise(-EBADMSG);
+		return err_up(forge_answer_invalid(ret_failure, "entropy", release->path));
 	}
 	*ret_table = table;
 	return 0;
