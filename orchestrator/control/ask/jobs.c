@@ -70,14 +70,9 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 void control_on_restart(struct control_client *client, const Control__Request *request)
 {
 	const Control__RestartRequest *restart = request->restart;
-	struct job_order order = {
-	        .kind = JOB_RESTART,
-	        .machine = control_machine(client, request->id, restart->machine),
-	        .service = restart->service,
-	        .release = "",
-	        .quiescent = "",
-	        .identity = client->identity,
-	};
+	struct job_order order =
+	        job_order_of(JOB_RESTART, control_machine(client, request->id, restart->machine),
+	                restart->service, client->identity);
 
 	if (order.machine) {
 		control_order(client, request->id, &order, false);

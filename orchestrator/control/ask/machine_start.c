@@ -214,14 +214,7 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 {
 	const Control__MachineStartRequest *start = request->machine_start;
 	struct machine *machine = control_machine_asked(client, request->id, start);
-	struct job_order order = {
-	        .kind = JOB_START,
-	        .machine = machine,
-	        .service = "",
-	        .release = "",
-	        .quiescent = "",
-	        .identity = client->identity,
-	};
+	struct job_order order = job_order_of(JOB_START, machine, "", client->identity);
 
 	if (!machine) {
 		return;

@@ -25,14 +25,7 @@ static void control_on_stopped(void *arg)
 /* Plans that the machine ends itself; whoever asks signs with a control key. */
 static void control_shutdown(struct control_client *client, uint64_t id, struct machine *machine)
 {
-	struct job_order order = {
-	        .kind = JOB_SHUTDOWN,
-	        .machine = machine,
-	        .service = "",
-	        .release = "",
-	        .quiescent = "",
-	        .identity = client->identity,
-	};
+	struct job_order order = job_order_of(JOB_SHUTDOWN, machine, "", client->identity);
 
 	control_order(client, id, &order, false);
 }

@@ -50,14 +50,7 @@ static void engine_notice(struct engine *engine, const struct machine *machine, 
 static void engine_move(struct engine *engine, struct machine *machine)
 {
 	const struct machine_row *now = machine_row(machine);
-	struct job_order order = {
-	        .kind = JOB_MOVE,
-	        .machine = machine,
-	        .service = "",
-	        .release = "",
-	        .quiescent = "",
-	        .identity = "lud",
-	};
+	struct job_order order = job_order_of(JOB_MOVE, machine, "", "lud");
 	struct machine_row row;
 	struct failure failure;
 	int64_t job;

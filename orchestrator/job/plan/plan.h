@@ -20,6 +20,20 @@ struct job_order {
 	int64_t parent;       /* the job that asks; 0: none */
 };
 
+/* An order of which no more is said; it makes no layout. Service "": it is about the whole machine. */
+static inline struct job_order job_order_of(
+        enum job_kind kind, struct machine *machine, const char *service, const char *identity)
+{
+	return (struct job_order){
+	        .kind = kind,
+	        .machine = machine,
+	        .service = service,
+	        .release = "",
+	        .quiescent = "",
+	        .identity = identity,
+	};
+}
+
 /* Records a job and lets it begin; its id goes to ret_job. */
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure);
