@@ -1,7 +1,7 @@
 /*
  * The order of steps, over all kinds, steps and events: the moves that are meant stand below in
- * words, one kind a group, and every other combination must be refused. So a change of the tables
- * in chain.c is seen here, whichever way it goes.
+ * words, and every other combination must be refused. So a change of the tables in chain.c is
+ * seen here, whichever way it goes.
  */
 #undef NDEBUG
 #include "orchestrator/job/core/chain.h"
@@ -16,98 +16,68 @@ static const char *const step_names[_JOB_STEP_N] = {
 #undef JOB_STEP
 };
 
-struct move {
+/*
+ * The moves that are meant. Kinds that share their steps are a group, and a row says of which groups it
+ * is: u an update, and m one whose layout the machine makes, so that nothing is drawn, made or signed
+ * before the order; s a start; o an order alone; v a move.
+ */
+static const struct move {
+	const char *groups;
 	const char *from;
 	enum job_step_event event;
 	const char *to; /* "": the job is over */
-};
-
-/* What an update may do, and what comes to the kinds that share its steps. */
-static const struct move moves_update[] = {
-        {"pair", JOB_ON_DONE, "seed"},
-        {"seed", JOB_ON_DONE, "forge"},
-        {"forge", JOB_ON_DONE, "sign"},
-        {"sign", JOB_ON_DONE, "stage"},
-        {"stage", JOB_ON_DONE, "order"},
-        {"order", JOB_ON_DONE, "run"},
-        {"run", JOB_ON_DONE, "check"},
-        {"check", JOB_ON_DONE, "confirm"},
-        {"confirm", JOB_ON_DONE, ""},
-        {"order", JOB_ON_OTHER_RELEASE, "pair"},
-        {"forge", JOB_ON_SEED_LOST, "seed"},
-        {"sign", JOB_ON_SEED_LOST, "seed"},
-        {"stage", JOB_ON_SEED_LOST, "seed"},
-        {"run", JOB_ON_OVERLAP, "seed"},
-        {"stage", JOB_ON_PAYLOAD_LOST, "forge"},
-        {"stage", JOB_ON_UNSIGNED, "sign"},
-        {"stage", JOB_ON_NEW_ROOT, "sign"},
-        {"run", JOB_ON_NEW_ROOT, "sign"},
-        {"run", JOB_ON_UNSEEN, "stage"},
-        {"run", JOB_ON_STALE_ORDER, "order"},
-        {NULL, JOB_ON_DONE, NULL},
-};
-
-/* The same where the machine makes the layout: nothing is drawn, made or signed before the order. */
-static const struct move moves_made[] = {
-        {"pair", JOB_ON_DONE, "stage"},
-        {"stage", JOB_ON_DONE, "order"},
-        {"order", JOB_ON_DONE, "run"},
-        {"run", JOB_ON_DONE, "check"},
-        {"check", JOB_ON_DONE, "confirm"},
-        {"confirm", JOB_ON_DONE, ""},
-        {"order", JOB_ON_OTHER_RELEASE, "pair"},
-        {"stage", JOB_ON_NEW_ROOT, "stage"},
-        {"run", JOB_ON_NEW_ROOT, "stage"},
-        {"run", JOB_ON_UNSEEN, "stage"},
-        {"run", JOB_ON_STALE_ORDER, "order"},
-        {NULL, JOB_ON_DONE, NULL},
-};
-
-static const struct move moves_start[] = {
-        {"seed", JOB_ON_DONE, "forge"},
-        {"forge", JOB_ON_DONE, "sign"},
-        {"sign", JOB_ON_DONE, "image"},
-        {"image", JOB_ON_DONE, "launch"},
-        {"launch", JOB_ON_DONE, "confirm"},
-        {"confirm", JOB_ON_DONE, ""},
-        {"forge", JOB_ON_SEED_LOST, "seed"},
-        {"sign", JOB_ON_SEED_LOST, "seed"},
-        {"image", JOB_ON_NEW_ROOT, "sign"},
-        {NULL, JOB_ON_DONE, NULL},
-};
-
-static const struct move moves_order[] = {
-        {"order", JOB_ON_DONE, "run"},
-        {"run", JOB_ON_DONE, ""},
-        {"run", JOB_ON_NEW_ROOT, "order"},
-        {"run", JOB_ON_UNSEEN, "order"},
-        {"run", JOB_ON_STALE_ORDER, "order"},
-        {NULL, JOB_ON_DONE, NULL},
-};
-
-static const struct move moves_move[] = {
-        {"move", JOB_ON_DONE, ""},
-        {NULL, JOB_ON_DONE, NULL},
+} moves[] = {
+        {"u", "pair", JOB_ON_DONE, "seed"},
+        {"us", "seed", JOB_ON_DONE, "forge"},
+        {"us", "forge", JOB_ON_DONE, "sign"},
+        {"u", "sign", JOB_ON_DONE, "stage"},
+        {"um", "stage", JOB_ON_DONE, "order"},
+        {"umo", "order", JOB_ON_DONE, "run"},
+        {"um", "run", JOB_ON_DONE, "check"},
+        {"um", "check", JOB_ON_DONE, "confirm"},
+        {"ums", "confirm", JOB_ON_DONE, ""},
+        {"m", "pair", JOB_ON_DONE, "stage"},
+        {"s", "sign", JOB_ON_DONE, "image"},
+        {"s", "image", JOB_ON_DONE, "launch"},
+        {"s", "launch", JOB_ON_DONE, "confirm"},
+        {"o", "run", JOB_ON_DONE, ""},
+        {"v", "move", JOB_ON_DONE, ""},
+        {"um", "order", JOB_ON_OTHER_RELEASE, "pair"},
+        {"us", "forge", JOB_ON_SEED_LOST, "seed"},
+        {"us", "sign", JOB_ON_SEED_LOST, "seed"},
+        {"u", "stage", JOB_ON_SEED_LOST, "seed"},
+        {"u", "run", JOB_ON_OVERLAP, "seed"},
+        {"u", "stage", JOB_ON_PAYLOAD_LOST, "forge"},
+        {"u", "stage", JOB_ON_UNSIGNED, "sign"},
+        {"u", "stage", JOB_ON_NEW_ROOT, "sign"},
+        {"u", "run", JOB_ON_NEW_ROOT, "sign"},
+        {"um", "run", JOB_ON_UNSEEN, "stage"},
+        {"umo", "run", JOB_ON_STALE_ORDER, "order"},
+        {"m", "stage", JOB_ON_NEW_ROOT, "stage"},
+        {"m", "run", JOB_ON_NEW_ROOT, "stage"},
+        {"s", "image", JOB_ON_NEW_ROOT, "sign"},
+        {"o", "run", JOB_ON_NEW_ROOT, "order"},
+        {"o", "run", JOB_ON_UNSEEN, "order"},
 };
 
 static const struct {
 	struct job_way way;
-	const struct move *moves;
+	char group;
 	const char *first;
 	const char *without; /* a step that the others of the group have */
 } kinds[] = {
-        {{JOB_UPDATE, false}, moves_update, "pair", ""},
-        {{JOB_ROLLBACK, false}, moves_update, "pair", ""},
-        {{JOB_PREPARE, false}, moves_update, "pair", ""},
-        {{JOB_RERANDOMIZE, false}, moves_update, "seed", "pair"},
-        {{JOB_UPDATE, true}, moves_made, "pair", ""},
-        {{JOB_ROLLBACK, true}, moves_made, "pair", ""},
-        {{JOB_PREPARE, true}, moves_made, "pair", ""},
-        {{JOB_RERANDOMIZE, true}, moves_made, "stage", "pair"},
-        {{JOB_START, false}, moves_start, "seed", ""},
-        {{JOB_RESTART, false}, moves_order, "order", ""},
-        {{JOB_SHUTDOWN, false}, moves_order, "order", ""},
-        {{JOB_MOVE, false}, moves_move, "move", ""},
+        {{JOB_UPDATE, false}, 'u', "pair", ""},
+        {{JOB_ROLLBACK, false}, 'u', "pair", ""},
+        {{JOB_PREPARE, false}, 'u', "pair", ""},
+        {{JOB_RERANDOMIZE, false}, 'u', "seed", "pair"},
+        {{JOB_UPDATE, true}, 'm', "pair", ""},
+        {{JOB_ROLLBACK, true}, 'm', "pair", ""},
+        {{JOB_PREPARE, true}, 'm', "pair", ""},
+        {{JOB_RERANDOMIZE, true}, 'm', "stage", "pair"},
+        {{JOB_START, false}, 's', "seed", ""},
+        {{JOB_RESTART, false}, 'o', "order", ""},
+        {{JOB_SHUTDOWN, false}, 'o', "order", ""},
+        {{JOB_MOVE, false}, 'v', "move", ""},
 };
 
 static enum job_step step_of(const char *name)
@@ -121,14 +91,14 @@ static enum job_step step_of(const char *name)
 	return _JOB_STEP_N;
 }
 
-/* By the lists above; JOB_STEP_PLAN: the move is not meant. */
+/* By the table above; JOB_STEP_PLAN: the move is not meant. */
 static enum job_step meant(size_t kind, enum job_step step, enum job_step_event event)
 {
-	const struct move *move = kinds[kind].moves;
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		const struct move *move = &moves[i];
 
-	for (; move->from; move++) {
-		if (step_of(move->from) == step && move->event == event &&
-		        strcmp(move->from, kinds[kind].without) &&
+		if (strchr(move->groups, kinds[kind].group) && step_of(move->from) == step &&
+		        move->event == event && strcmp(move->from, kinds[kind].without) &&
 		        (!*move->to || strcmp(move->to, kinds[kind].without))) {
 			return step_of(move->to);
 		}
