@@ -32,6 +32,7 @@ void sample_of(enum envelope_kind kind, uint64_t serial)
 	s.root.serial = serial;
 	s.order.head.epoch = serial;
 	s.statement.head.root_serial = serial;
+	s.standing.head.epoch = serial;
 }
 
 err_t show_statement(void)
