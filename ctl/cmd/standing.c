@@ -125,7 +125,20 @@ static const char *standing_next(
 	return service->next_ns > now ? text_nsec(service->next_ns - now, text) : "now";
 }
 
-void standing_print(const Machine__Standing *standing, uint64_t now)
+/* What is in the way of the one that is wanted follows it. */
+static void standing_print_amiss(const Control__Status *status)
+{
+	if (!*status->standing_amiss) {
+		return;
+	}
+	printf("standing order: the machine has not the one that is wanted: %s\n",
+	        status->standing_amiss);
+	if (*status->standing_remedy) {
+		printf("  %s\n", status->standing_remedy);
+	}
+}
+
+static void standing_print_services(const Control__Status *status, bool is_on)
 {
 	static const struct table_column columns[] = {
 	        {"SERVICE", false},
@@ -135,33 +148,43 @@ void standing_print(const Machine__Standing *standing, uint64_t now)
 	        {"NEXT", true},
 	        {"WHY", false},
 	};
-	bool is_on;
-	struct table *table;
-	char every[TEXT_SIZE], next[TEXT_SIZE];
+	const Machine__Standing *standing = status->standing;
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 
-	if (!standing) {
-		return;
-	}
-	is_on = standing->state == MACHINE__STANDING_STATE__STANDING_RUNNING ||
-	        standing->state == MACHINE__STANDING_STATE__STANDING_QUIET;
-	printf("standing order: %s%s%s\n", standing_state(standing->state), is_on ? " every " : "",
-	        is_on ? text_nsec(standing->every_ms * UINT64_C(1000000), every) : "");
-	if (!standing->n_services) {
-		return;
-	}
-	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < standing->n_services; i++) {
 		const Machine__StandingService *service = standing->services[i];
-		char moved[TEXT_SIZE], skipped[TEXT_SIZE], failed[TEXT_SIZE];
+		char moved[TEXT_SIZE], skipped[TEXT_SIZE], failed[TEXT_SIZE], next[TEXT_SIZE];
 
 		snprintf(moved, TEXT_SIZE, "%" PRIu64, service->moved);
 		snprintf(skipped, TEXT_SIZE, "%" PRIu64, service->skipped);
 		snprintf(failed, TEXT_SIZE, "%" PRIu64, service->failed);
 		table_row(table, (const char *const[]){service->service, moved, skipped, failed,
-		                         is_on ? standing_next(service, now, next) : "-",
+		                         is_on && !status->stale
+		                                 ? standing_next(service, status->clock_ns, next)
+		                                 : "-",
 		                         service->error && service->error->cause
 		                                 ? service->error->cause->message
 		                                 : ""});
 	}
 	table_print(table);
+}
+
+void standing_print(const Control__Status *status)
+{
+	const Machine__Standing *standing = status->standing;
+	bool is_on;
+	char every[TEXT_SIZE];
+
+	if (standing) {
+		is_on = standing->state == MACHINE__STANDING_STATE__STANDING_RUNNING ||
+		        standing->state == MACHINE__STANDING_STATE__STANDING_QUIET;
+		printf("standing order%s: %s%s%s\n",
+		        status->stale ? ", when the machine was heard last" : "",
+		        standing_state(standing->state), is_on ? " every " : "",
+		        is_on ? text_nsec(standing->every_ms * UINT64_C(1000000), every) : "");
+		if (standing->n_services) {
+			standing_print_services(status, is_on);
+		}
+	}
+	standing_print_amiss(status);
 }

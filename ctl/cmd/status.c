@@ -201,7 +201,7 @@ static void status_print(const Control__Status *status)
 	status_time(status);
 	status_services(status);
 	status_metrics(status);
-	standing_print(status->standing, status->clock_ns);
+	standing_print(status);
 	for (size_t i = 0; i < status->n_open_jobs; i++) {
 		const Control__Job *job = status->open_jobs[i];
 

@@ -2424,7 +2424,7 @@ N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
           'crowded_socket', 'halted_lud', 'locked_record', 'timeout', 'moved_record', 'recover',
           'bad_disk', 'ending', 'shutdown_not_recorded',
-          'attach_in_launch', 'failed_launch')
+          'attach_in_launch', 'failed_launch', 'standing_truth')
 
 USAGE = [
     ([], 'usage'),
@@ -2523,6 +2523,45 @@ def test_standing_sizes(world):
         world.peer.add_service(name, bytes(64))
     world.luctl('status')
     assert refused_standing(world, {'every_ms': 20000, 'services': long}) == 'too-many'
+
+
+def test_standing_truth(world):
+    """What a machine has is the machine's word: whatever the record says of it, it is brought to what is wanted, and
+    until it is, the status says why not."""
+    world.prepare()
+
+    def amiss():
+        return world.json('status')['standing_amiss']
+
+    def gives_again(lost):
+        taken, world.peer.standing = world.peer.n_standing, lost
+        world.luctl('status')
+        assert 'within some seconds' in amiss(), world.json('status')
+        world.until(lambda: world.peer.n_standing == taken + 1)
+        world.until(lambda: not amiss())
+        world.luctl('status')
+        assert world.peer.n_standing == taken + 1
+    world.luctl('rerandomize', 'ds', '--every', '20s')
+    first = dict(world.peer.standing)
+    assert first['state'] == 'STANDING_RUNNING' and not amiss(), first
+    gives_again(None)                                                   # put back to a snapshot
+    assert world.peer.standing == dict(first, number=first['number'] + 1, expires=world.peer.standing['expires'])
+    gives_again(dict(world.peer.standing, state='STANDING_EXPIRED'))    # the clocks do not agree
+    gives_again(dict(world.peer.standing, number=70, every_ms=5000))    # the record is an old copy
+    assert (world.peer.standing['number'], world.peer.standing['every_ms']) == (71, 20000)
+    world.luctl('rerandomize', '--every', 'off')
+    gives_again(dict(world.peer.standing, state='STANDING_RUNNING', number=80))
+    assert world.peer.standing['state'] == 'STANDING_WITHDRAWN' and world.peer.standing['number'] == 81
+    # One that cannot be given: status says so, with the remedy, and the log once.
+    world.luctl('rerandomize', 'ds', '--every', '20s')
+    world.peer.faults['refuse_standing'] = 2
+    world.peer.standing = None
+    world.until(lambda: 'another boot' in amiss(), seconds=40)
+    told = world.luctl('status')
+    assert 'standing order: the machine has not the one that is wanted: made for another boot' in told, told
+    assert '`luctl status`' in told, told
+    world.until(lambda: not amiss(), seconds=40)
+    assert world.log().count('the standing order: made for another boot') == 1, world.log()
 
 
 def run_group(names, n_side_by_side):

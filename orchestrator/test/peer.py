@@ -25,7 +25,7 @@ BASE_AT = 48  # of struct image_header
 PAYLOAD_LEN_AT, COMMIT_AT = 200, 208  # of struct variant_manifest
 
 
-VARIANT, ORDER, STATEMENT, TIME, KIT = 1, 2, 3, 4, 5
+VARIANT, ORDER, STATEMENT, TIME, KIT, STANDING = 1, 2, 3, 4, 5, 6
 UPDATE, PREPARE, CONFIRM, RESTART, SHUTDOWN = 1, 2, 3, 4, 5
 
 
@@ -121,6 +121,8 @@ class Peer:
         self.root_serial = 1     # the newest seen
         self.stated = 0          # the root serial of the statement that counts
         self.times = []
+        self.standing = None     # what it has, as machine.Standing
+        self.n_standing = 0      # standing orders taken
         self.time_ahead = 0
         self.floors = {}
         self.events, self.seq = [], 0
@@ -310,7 +312,7 @@ class Peer:
     def _request(self, request):
         for name in ('status', 'admit', 'stage_begin', 'stage_chunk', 'stage_drop', 'order_run',
                      'result_query', 'event_subscribe', 'event_ack', 'log_subscribe', 'statement',
-                     'time_set', 'ping'):
+                     'time_set', 'standing_set', 'ping'):
             if name in request:
                 getattr(self, '_on_' + name)(request, request[name])
                 return
@@ -338,6 +340,7 @@ class Peer:
             'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': self.root_serial,
             'has_statement': self.stated == self.root_serial, 'newest_epoch': self.newest[0],
             'newest_txn': self.newest[1], 'resources': {'stage_limit': self.stage_limit},
+            **({'standing': self.standing} if self.standing else {}),
             'services': list(self.services.values())})
 
     def _learn_root(self, parts):
@@ -369,6 +372,18 @@ class Peer:
             return
         self.times.append(self_time)
         self.time_ahead = 0
+        self._reply(request, done={})
+
+    def _on_standing_set(self, request, body):
+        kind, parts = envelope_parts(body['envelope'])
+        assert kind == STANDING
+        boot, epoch, number, _, expires, every_ms, _, n_services = struct.unpack_from('<QQQQQIII', parts[1][0], 32)
+        if boot != self.boot_id or self._fault('refuse_standing'):
+            self._refuse(request, 'ERROR_REFUSED', 'E_V_BOOT', 'made for another boot of this machine')
+            return
+        self.n_standing += 1
+        self.standing = {'state': 'STANDING_RUNNING' if n_services else 'STANDING_WITHDRAWN', 'epoch': epoch,
+                         'number': number, 'expires': expires, 'every_ms': every_ms}
         self._reply(request, done={})
 
     def _is_late(self, request, name):

@@ -11,6 +11,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/job/core/standing.h"
 
 #define VIEW_SERVICES_MAX 256u
 #define VIEW_OPEN_JOBS_MAX 32u
@@ -205,6 +206,18 @@ static void view_services(struct view_services *visit)
 	}
 }
 
+/* Whether the machine's standing order is the one that is wanted. */
+static void view_standing(
+        struct pool *pool, struct engine *engine, struct machine *machine, Control__Status *status)
+{
+	struct failure failure;
+
+	if (standing_is_amiss(engine, machine, &failure)) {
+		status->standing_amiss = pool_text(pool, failure.cause);
+		status->standing_remedy = pool_text(pool, failure.remedy);
+	}
+}
+
 /* The open jobs of one status while they are filled in. */
 struct view_jobs {
 	struct pool *pool;
@@ -256,6 +269,7 @@ Control__Status *view_status(
 	status->services = pool_zero(pool, VIEW_SERVICES_MAX * sizeof(*status->services));
 	status->stale = stale;
 	view_services(&services);
+	view_standing(pool, engine, machine, status);
 	view_validity(status);
 	status->open_jobs = pool_zero(pool, VIEW_OPEN_JOBS_MAX * sizeof(*status->open_jobs));
 	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <

@@ -125,6 +125,7 @@ struct engine_watch {
 };
 
 struct engine_statement;
+struct standing_trouble;
 struct engine {
 	struct engine_parts parts;
 	struct machines *machines;
@@ -134,7 +135,8 @@ struct engine {
 	struct event *resume;                     /* looks whether the record can be written */
 	LIST_HEAD(, engine_statement) statements; /* being signed */
 	LIST_HEAD(, engine_standing) standings;   /* on their way to machines */
-	struct event *standing_timer;             /* looks whether one is due */
+	LIST_HEAD(, standing_trouble) standing_troubles; /* why others did not get there */
+	struct event *standing_timer;                    /* looks whether one is due */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */

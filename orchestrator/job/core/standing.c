@@ -8,6 +8,10 @@
  * recorded before it is signed. To give the same thing twice does no harm: services that are listed
  * again go on where they were.
  *
+ * What the machine has is the machine's word, not the row's: the record may be an old copy, the
+ * machine a snapshot, and a clock that jumped makes either end the order before the other. What
+ * stands in the way of one is kept for the status until it is given.
+ *
  *   wanted, or not current ---> number recorded ---> signer ---> machine ---> `given` recorded
  */
 #include "orchestrator/job/core/standing.h"
@@ -26,7 +30,7 @@
 #include "proto/image/link.h"
 
 #define STANDING_ANSWER_USEC UINT64_C(10000000)
-#define STANDING_LOOK_SEC 10
+#define STANDING_LOOK_SEC 5
 /* Renewed when so much of its life is left, so that a lud that is away for some hours costs nothing. */
 #define STANDING_LEFT_SEC (STANDING_LIFE_SEC_MAX / 4)
 /* A machine in the middle of a move asks for patience; how often it gets some. */
@@ -46,6 +50,56 @@ struct engine_standing {
 	uint8_t envelope[ENVELOPE_SIZE_MAX];
 };
 
+/* Why a machine did not get one. */
+struct standing_trouble {
+	LIST_ENTRY(standing_trouble) link;
+	int64_t machine; /* its id */
+	struct failure failure;
+};
+
+static struct standing_trouble *standing_trouble_of(
+        const struct engine *engine, const struct machine *machine)
+{
+	struct standing_trouble *trouble;
+
+	LIST_FOREACH(trouble, &engine->standing_troubles, link)
+	{
+		if (trouble->machine == machine_row(machine)->id) {
+			return trouble;
+		}
+	}
+	return NULL;
+}
+
+static void standing_trouble_free(struct standing_trouble *trouble)
+{
+	LIST_REMOVE(trouble, link);
+	free(trouble);
+}
+
+/* Kept, and logged when it is news: it is tried again and again. NULL: there is none any more. */
+static void standing_trouble_set(
+        struct engine *engine, const struct machine *machine, const struct failure *failure)
+{
+	struct standing_trouble *trouble = standing_trouble_of(engine, machine);
+
+	if (trouble && failure && !strcmp(trouble->failure.cause, failure->cause)) {
+		return;
+	}
+	if (trouble) {
+		standing_trouble_free(trouble);
+	}
+	if (!failure) {
+		return;
+	}
+	log_warn("machine %s: the standing order: %s; %s", machine_row(machine)->name,
+	        failure->cause, failure->remedy);
+	trouble = mem_zero(sizeof(*trouble));
+	trouble->machine = machine_row(machine)->id;
+	trouble->failure = *failure;
+	LIST_INSERT_HEAD(&engine->standing_troubles, trouble, link);
+}
+
 static void standing_free(struct engine_standing *it)
 {
 	signer_client_forget(it->engine->parts.signer, it);
@@ -61,10 +115,7 @@ static void standing_end(struct engine_standing *it, const struct failure *failu
 	standing_fn fn = it->fn;
 	void *arg = it->arg;
 
-	if (failure) {
-		log_warn("machine %s: the standing order: %s; %s", machine_row(it->machine)->name,
-		        failure->cause, failure->remedy);
-	}
+	standing_trouble_set(it->engine, it->machine, failure);
 	standing_free(it);
 	if (fn) {
 		fn(failure, arg);
@@ -382,18 +433,30 @@ void standing_forget(struct engine *engine, const void *arg)
 		}
 		it = next;
 	}
+	while (!arg && !LIST_EMPTY(&engine->standing_troubles)) {
+		standing_trouble_free(LIST_FIRST(&engine->standing_troubles));
+	}
 }
 
-/* Does what was given last still say what is wanted, for long enough? */
+/* Does the machine move services by one? */
+static bool standing_is_on(const Machine__Standing *has)
+{
+	return has && (has->state == MACHINE__STANDING_STATE__STANDING_RUNNING ||
+	                      has->state == MACHINE__STANDING_STATE__STANDING_QUIET);
+}
+
+/* Does the machine have what was given last, and does that still say what is wanted, for long enough? */
 static bool standing_is_current(
         struct engine *engine, const struct machine *machine, const struct standing_row *row)
 {
 	static _Alignas(8) uint8_t bytes[SIGNER_STANDING_MAX];
+	const Machine__Standing *has = machine_status(machine)->standing;
 	struct standing_manifest *manifest = (void *)bytes;
 	uint8_t releases[64];
 	uint64_t serial;
 
-	if (!row->given || row->boot_id != machine_row(machine)->boot_id) {
+	if (!row->given || row->boot_id != machine_row(machine)->boot_id || !has ||
+	        has->epoch != row->epoch || has->number != row->number) {
 		return false;
 	}
 	if (kit_root_serial(engine->parts.config->keyring, &serial)) {
@@ -404,32 +467,68 @@ static bool standing_is_current(
 	standing_fill(row, machine_status(machine), manifest);
 	standing_digest(manifest, releases);
 	return serial == row->epoch && !memcmp(releases, row->releases, sizeof(releases)) &&
+	       (standing_is_on(has) || !manifest->n_services) &&
 	       (row->expires - STANDING_LEFT_SEC > store_now_usec() / 1000000 ||
 	               (row->until_us && row->expires * INT64_C(1000000) >= row->until_us));
+}
+
+/*
+ * Has the machine what is wanted of it by now? A new boot knows of no order, and one that is over is
+ * not wanted any more.
+ */
+static bool standing_is_settled(
+        struct engine *engine, const struct machine *machine, struct standing_row *row)
+{
+	if (row->wanted && row->until_us && row->until_us <= store_now_usec()) {
+		row->wanted = row->given = false;
+	}
+	if (row->wanted) {
+		return standing_is_current(engine, machine, row);
+	}
+	return !standing_is_on(machine_status(machine)->standing) &&
+	       (row->given || row->boot_id != machine_row(machine)->boot_id);
+}
+
+/* What a machine that says what it has is to have; false: nothing is known of either. */
+static bool standing_find(
+        struct engine *engine, const struct machine *machine, struct standing_row *ret_row)
+{
+	if (machine_state(machine) != MACHINE_UP || !machine_status(machine)) {
+		return false;
+	}
+	if (store_standing_find(engine->parts.db, machine_row(machine)->id, ret_row)) {
+		err_forget();
+		return false;
+	}
+	return true;
 }
 
 void standing_look(struct engine *engine, struct machine *machine)
 {
 	struct standing_row row;
 
-	if (machine_state(machine) != MACHINE_UP || !machine_status(machine) ||
-	        !machine_status(machine)->has_statement || standing_under_way(engine, machine) ||
-	        db_health(engine->parts.db) != DB_WELL) {
-		return;
-	}
-	if (store_standing_find(engine->parts.db, machine_row(machine)->id, &row)) {
-		err_forget();
-		return;
-	}
-	if (row.wanted && row.until_us && row.until_us <= store_now_usec()) {
-		row.wanted = row.given = false;
-	}
-	if (!row.wanted && (row.given || row.boot_id != machine_row(machine)->boot_id)) {
-		return; /* a new boot knows of none */
-	}
-	if (!row.wanted || !standing_is_current(engine, machine, &row)) {
+	if (db_health(engine->parts.db) == DB_WELL && standing_find(engine, machine, &row) &&
+	        machine_status(machine)->has_statement && !standing_under_way(engine, machine) &&
+	        !standing_is_settled(engine, machine, &row)) {
 		standing_give(engine, machine, &row, NULL, NULL);
 	}
+}
+
+bool standing_is_amiss(
+        struct engine *engine, const struct machine *machine, struct failure *ret_failure)
+{
+	const struct standing_trouble *trouble = standing_trouble_of(engine, machine);
+	struct standing_row row;
+
+	if (!standing_find(engine, machine, &row) || standing_is_settled(engine, machine, &row)) {
+		return false;
+	}
+	failure_set(ret_failure, "standing", machine_row(machine)->name, "",
+	        "it is given to the machine within some seconds");
+	if (trouble) {
+		*ret_failure = trouble->failure;
+	}
+	return true;
 }
 
 /* The status is asked for, too: what moved meanwhile is in the record soon, and releases are known. */

@@ -21,5 +21,8 @@ int __must_check standing_want(struct engine *engine, struct machine *machine,
 void standing_forget(struct engine *engine, const void *arg);
 /* Looks at what a machine that is up has, and renews it where that is due. */
 void standing_look(struct engine *engine, struct machine *machine);
+/* Has a machine that is up another one than is wanted? ret_failure says why. */
+bool standing_is_amiss(
+        struct engine *engine, const struct machine *machine, struct failure *ret_failure);
 /* Looks at all machines from now on; the caller frees the timer at the end. */
 struct event *standing_watch(struct engine *engine);

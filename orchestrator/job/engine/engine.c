@@ -233,6 +233,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	LIST_INIT(&engine->watches);
 	LIST_INIT(&engine->statements);
 	LIST_INIT(&engine->standings);
+	LIST_INIT(&engine->standing_troubles);
 	r = machines_new(parts->base, parts->db, parts->config, &engine_machines_ops, engine,
 	        &engine->machines);
 	if (r < 0) {
