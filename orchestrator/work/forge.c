@@ -192,7 +192,7 @@ int forge_answer_invalid(struct failure *ret_failure, const char *command, const
 {
 	failure_set(ret_failure, command, kit,
 	        "use the luforge of lud's version; `luctl release list` shows where the kits are",
-	        "luforge %s gave an invalid answer, or one about another release", command);
+	        "luforge %s gave an invalid answer, or one of other releases", command);
 	return err_raise(-EBADMSG);
 }
 
