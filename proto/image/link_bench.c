@@ -1,7 +1,7 @@
 /*
  * Shared by the tests of the linker. The scratch is exactly as large as the linker asks for, so that
- * the sanitizers see a byte too much; payloads are filled before they are written, so that a byte
- * left out differs from a zero.
+ * the sanitizers see a byte too much; scratch and payloads are filled before they are written, so
+ * that a byte left out differs from a zero.
  */
 #include "proto/image/link_bench.h"
 
@@ -31,6 +31,7 @@ enum link_error bench_place(struct bench *b, uint64_t seed)
 	        .seed = b->seed, .release_id = b->release_id, .fixed_base = b->fixed_base};
 
 	memcpy(b->seed, &seed, sizeof(seed));
+	memset(b->scratch, 0xa5, link_scratch_size(&b->kit));
 	check_seed = seed;
 	return link_place(&b->kit, &request, b->scratch, link_scratch_size(&b->kit), &b->layout);
 }
