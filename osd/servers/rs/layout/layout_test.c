@@ -24,6 +24,7 @@
 
 static uint64_t word __attribute__((used)); /* the next random word */
 static uint32_t n_taken, n_until_none = UINT32_MAX;
+static uint8_t wiped[LINK_SEED_SIZE]; /* what was in the memory that was wiped last */
 static const uint8_t release[RS_HASH_LEN] = {1, 2, 3};
 static const struct span_set nothing;
 static const uint8_t *const audit_pub = seal_vectors[0].audit_pub;
@@ -52,6 +53,15 @@ void stage_memory_free(void *memory, uint64_t bytes)
 	assert(bytes > 0 && bytes % PAGE_SIZE == 0);
 	n_taken--;
 	free(memory);
+}
+
+/* Stands before libsodium's, which uses it as well. */
+void sodium_memzero(void *const memory, const size_t len)
+{
+	if (len == sizeof(wiped)) {
+		memcpy(wiped, memory, len);
+	}
+	memset(memory, 0, len);
 }
 
 _Noreturn void rs_panic(const char *text)
@@ -169,7 +179,7 @@ static void test_kit_hash(void)
 	kit_free(&kit);
 }
 
-/* What is made is what the linker makes of the drawn seed, and is committed to. */
+/* What is made is what the linker makes of the drawn seed, which is committed to and forgotten. */
 static void test_make(void)
 {
 	struct layout_kit kit = kit_good();
@@ -178,6 +188,7 @@ static void test_make(void)
 
 	seed_next(seed);
 	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK && n_taken == 1);
+	assert(memcmp(wiped, seed, sizeof(seed)) == 0);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
 	name_payload(&layout);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);

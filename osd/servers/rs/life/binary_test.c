@@ -11,19 +11,27 @@
 
 #include "osd/abi/errors.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/lib/sys/test/host_gate.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/base/machine.h"
 #include "proto/image/flat_sample.h"
 
-struct machine machine;                     /* whose root names the audit key */
-static uint64_t word __attribute__((used)); /* the next random word */
+struct machine machine; /* whose root names the audit key */
+static uint64_t word;   /* the next random word */
+static nsec_t now;
 static uint32_t n_taken, n_logged;
 static bool is_out_of_memory;
 
-/* The kernel: every call draws a random word. */
-__attribute__((naked)) static void gate(void)
+/* The kernel: a clock that goes on, and random words. */
+void host_enter(struct host_registers *r)
 {
-	__asm__("mov word(%rip), %rdx\n	incq word(%rip)\n	xor %eax, %eax\n	ret");
+	if (r->rax == KCALL_clock_read) {
+		r->rax = ++now;
+		return;
+	}
+	assert(r->rax == KCALL_random);
+	r->rax = E_OK;
+	r->rdx = word++;
 }
 
 void *stage_memory_new(uint64_t bytes)
@@ -113,14 +121,16 @@ static void test_follow(void)
 	first.layout.commitment[0] = 1;
 	binary_follow(&first, &ordered);
 	assert(first.n_made == 1 && memcmp(first.made_head, none, sizeof(none)) != 0);
+	assert(first.made_first == now && first.made_last == now);
 	second = (struct binary){.layout.commitment[0] = 2};
 	binary_follow(&second, &first);
 	assert(second.n_made == 2 && second.generation.epoch == 3 && second.generation.number == 7);
-	assert(second.made_first == first.made_first);
+	assert(second.made_first == first.made_first && second.made_last == now);
+	assert(second.made_last > second.made_first);
 	other = (struct binary){.layout.commitment[0] = 2};
 	binary_follow(&other, &first);
 	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) == 0);
-	/* Another commitment, generation or past gives another head. */
+	/* Another commitment, generation, count or past gives another head. */
 	other.layout.commitment[0] = 3;
 	binary_follow(&other, &first);
 	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
@@ -132,6 +142,35 @@ static void test_follow(void)
 	first.generation.number++;
 	binary_follow(&other, &first);
 	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
+	first.generation.number--;
+	first.generation.epoch++;
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
+	first.generation.epoch--;
+	first.n_made++;
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) != 0);
+	first.n_made--;
+	binary_follow(&other, &first);
+	assert(memcmp(other.made_head, second.made_head, RS_HASH_LEN) == 0);
+}
+
+/* Everything that it refers to knows that it is gone, so that it can be dropped. */
+static void test_release(void)
+{
+	struct blob blobs[3] = {{.n_users = 2}, {.n_users = 2}, {.n_users = 2}};
+	struct trust_variant variant = {.n_users = 2};
+	struct binary binary = {.payload_blob = &blobs[0],
+	        .description_blob = &blobs[1],
+	        .flat_blob = &blobs[2],
+	        .variant = &variant};
+
+	binary_release(&binary);
+	binary_release(&binary);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert(blobs[i].n_users == 1);
+	}
+	assert(variant.n_users == 1);
 }
 
 /* Memory comes back: it is as it was, for the next try. */
@@ -178,6 +217,7 @@ static void test_bad_kit(void)
 static void test_described(void)
 {
 	static const uint8_t description[8], other[8];
+	static const struct span_set nothing;
 	struct layout first;
 	struct binary binary = binary_of_sample(&first), next;
 	uint32_t n = binary.image.header->n_symbols;
@@ -196,16 +236,21 @@ static void test_described(void)
 	assert(next.described == NULL && !binary_describe(&next));
 	binary.n_described = n + 1;
 	assert(!binary_describe(&binary));
+	/* A layout of a kit that the description does not fit is not kept. */
+	next = binary;
+	next.layout = (struct layout){0};
+	assert(n_taken == 1 && binary_make(&next, &nothing) == E_V_DESCRIPTION && n_taken == 1);
 	free((void *)(uintptr_t)binary.flat.bytes);
 	binary_release(&binary);
 }
 
 int main(void)
 {
-	sys_gate = (vaddr_t)gate;
+	sys_gate = (vaddr_t)host_gate;
 	layout_init(UINT64_C(8) << 20);
 	test_remake();
 	test_follow();
+	test_release();
 	test_no_memory();
 	test_bad_kit();
 	test_described();
