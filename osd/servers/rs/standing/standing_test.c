@@ -287,6 +287,7 @@ static void test_failures(void)
 	nsec_t t0 = start();
 
 	order.head.n_services = 1;
+	order.head.expires = MIDNIGHT + 43200 + 86400;
 	assert(give() == E_OK);
 	now = t0;
 	for (uint32_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
@@ -296,6 +297,12 @@ static void test_failures(void)
 		assert(service(0)->err == E_TIMEOUT && service(0)->n_failed == i + 1);
 		assert(service(0)->failed_at == now);
 		assert(service(0)->next == now + pauses[i] * NSEC_SEC);
+	}
+	/* However many there were. */
+	for (uint32_t i = 0; i < 64; i++) {
+		at(service(0)->next);
+		move_end(E_TIMEOUT);
+		assert(service(0)->next == now + 600 * NSEC_SEC);
 	}
 	at(service(0)->next);
 	move_end(E_OK);
@@ -337,6 +344,24 @@ static void test_quiet(void)
 	assert(state() == RS_STANDING_QUIET);
 	unix_sec = MIDNIGHT + 600 - now / NSEC_SEC;
 	assert(state() == RS_STANDING_RUNNING);
+}
+
+/* Of two quiet times that overlap the one that ends later counts, in either order. */
+static void test_quiet_overlap(void)
+{
+	const struct standing_quiet shorter = {.from_sec = 43190, .until_sec = 43300},
+	                            longer = {.from_sec = 43000, .until_sec = 43400};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		nsec_t t0 = start();
+
+		order.head.n_quiet = 2;
+		order.head.quiet[i] = longer;
+		order.head.quiet[1 - i] = shorter;
+		assert(give() == E_OK);
+		at(t0 + 20 * NSEC_SEC);
+		assert(!is_moving && service(0)->next == t0 + 200 * NSEC_SEC);
+	}
 }
 
 /* An end: by time, whatever the time is set to; by a newer root; by the order's own word. */
@@ -396,6 +421,47 @@ static void test_replaced(void)
 	order.head.every_ms = 1000;
 	assert(give() == E_OK);
 	assert(service(0)->n_moved == 1 && service(0)->next == now + 500 * NSEC_MSEC);
+	order.head.jitter_ms = 1;
+	now += 100 * NSEC_MSEC;
+	assert(give() == E_OK && service(0)->next == now + 500 * NSEC_MSEC);
+}
+
+/* An order that was over for long leaves its counts, and no turns that are long due. */
+static void test_replaced_late(void)
+{
+	nsec_t t0 = start();
+
+	at(t0 + 10 * NSEC_SEC);
+	move_end(E_OK);
+	at(t0 + 7200 * NSEC_SEC);
+	assert(state() == RS_STANDING_EXPIRED);
+	order.head.expires += 7200;
+	assert(give() == E_OK && service(0)->n_moved == 1);
+	assert(service(0)->next == now + 10 * NSEC_SEC);
+}
+
+/* The move in whose middle the order ends is counted like any other. */
+static void test_last_move(void)
+{
+	nsec_t t0 = start();
+
+	at(t0 + 10 * NSEC_SEC);
+	at(t0 + 3600 * NSEC_SEC);
+	assert(is_moving && state() == RS_STANDING_EXPIRED);
+	move_end(E_OK);
+	assert(service(0)->n_moved == 1 && standing_next_deadline() == NSEC_NEVER);
+}
+
+/* An answer has as many services as the grant has room for. */
+static void test_room(void)
+{
+	struct rs_request request = {.bytes = sizeof(told.head) + 2 * sizeof(told.service[0]) - 1};
+	struct rs_reply reply = {0};
+
+	(void)start();
+	memset(&told, 0, sizeof(told));
+	assert(rs_on_standing_status(1, &request, &reply) == E_OK && reply.count == 1);
+	assert(told.service[0].next != 0 && told.service[1].next == 0);
 }
 
 /* A move under way gives way to another standing order, or it is over in a moment. */
@@ -462,9 +528,13 @@ int main(void)
 	test_skips();
 	test_failures();
 	test_quiet();
+	test_quiet_overlap();
 	test_ends();
 	test_replaced();
+	test_replaced_late();
 	test_replaced_while_moving();
+	test_room();
 	test_stopped();
+	test_last_move();
 	return 0;
 }
