@@ -137,6 +137,14 @@ def check_keys(text):
     assert f'({values["machine.services"]})' in text, 'lud(8): default of machine.services'
 
 
+def test_record_version():
+    """The newest release notes name the version of the record once, the one that its tables have."""
+    tables = slurp('orchestrator/store/tables.def')
+    newest = max(int(n) for n in re.findall(r'^(?:TABLE|COLUMN|APART)\(\w+, (\d+),', tables, re.M))
+    said = re.findall(r'record is of\s+version (\d+)', slurp('CHANGELOG.md').split('\n## ')[1])
+    assert said == [str(newest)], f'CHANGELOG.md says that the record is of version {said}; it is of version {newest}'
+
+
 def test_lud():
     text = page('lud.8.scd')
     for option in re.findall(r'--[a-z-]+', output('lud', '--help')):
