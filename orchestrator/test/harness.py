@@ -14,9 +14,9 @@ import time
 
 import peer
 
-RECIPE = 3  # of layouts: LINK_RECIPE of proto/image/link.h
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../../proto/py'))
+import formats  # noqa: E402
 import wire  # noqa: E402
 
 
@@ -49,14 +49,15 @@ def kit_finish(kit, manifest):
 def flat_kit(service, code):
     """A flat kit of proto/image/flat.h: one piece of text, 16-byte aligned, nothing to relocate."""
     size = 96 + 8 + len(code)
-    header = struct.pack('<8sIIQ24s12I', b'SAMFLAT', 1, 96, size, service.encode(), RECIPE, 1, 0, 0, 0, *[0] * 7)
+    header = struct.pack('<8sIIQ24s12I', b'SAMFLAT', formats.FLAT, 96, size, service.encode(), formats.RECIPE, 1,
+                         *[0] * 10)
     return header + struct.pack('<IHBB', len(code), 0, 4, 0) + code
 
 
 def kit_manifest(service, counter, state):
     """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
     manifest = bytearray(1288)
-    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT3', 2, 1288, service.encode(), counter, 0,
+    struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT3', formats.MANIFEST, 1288, service.encode(), counter, 0,
                      int(time.time()))
     manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
     struct.pack_into('<Q', manifest, 120, len(state))
@@ -150,7 +151,7 @@ class World:
         state = b'state description %d' % counter
         flat = flat_kit(service, b'machine code %d' % counter)
         for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('service', b''),
-                              ('recipe', b'luforge kit 3\nrecipe %d\n' % RECIPE)):
+                              ('recipe', b'luforge kit 3\nrecipe %d\n' % formats.RECIPE)):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)
         kit_finish(path, kit_manifest(service, counter, state))

@@ -22,6 +22,7 @@ import sys
 import time
 
 import harness
+from harness import formats
 
 # What lud's children run as where lud is root and no such users have names (lud(8)).
 SIGNER_UID, FORGE_UID = 60801, 60802
@@ -157,7 +158,7 @@ def test_machine_made(world):
     world.prepare(2)
     first, second = (made(world, 'rerandomize', 'ds', '--layout', 'machine') for _ in range(2))
     order = world.peer.orders[0]
-    assert order.is_made() and order.release_id == world.release_id(world.kits[0]) and order.recipe == 3
+    assert order.is_made() and order.release_id == world.release_id(world.kits[0]) and order.recipe == formats.RECIPE
     assert not world.peer.staged and not world.peer.n_begun, 'a machine was sent what it was booted with'
     assert not os.path.exists(world.state + '/variants')
     shown = [world.json('show', 'ds', str(job['generation'])) for job in (second, first)]
@@ -205,9 +206,9 @@ def test_machine_made(world):
     for command in (('rerandomize', 'ds'), ('update', 'ds', '--release', world.release_id(world.kits[0]).hex())):
         for recipe in ('9', '33', '3u', 'newest'):
             told = world.luctl(*command, '--recipe', recipe, code=4)
-            assert 'no recipe of layouts is called %s; known: 3' % recipe in told, told
+            assert 'no recipe of layouts is called %s; known: %d' % (recipe, formats.RECIPE) in told, told
     assert len(world.peer.orders) == n_orders
-    made(world, 'rerandomize', 'ds', '--layout', 'machine', '--recipe', '3')
+    made(world, 'rerandomize', 'ds', '--layout', 'machine', '--recipe', str(formats.RECIPE))
 
 
 def holds(directory, secret):
@@ -943,7 +944,8 @@ def test_entropy(world):
     world.luctl('update', 'ds')
     answer = world.json('entropy')
     ds, = [s for s in answer['services'] if s['service'] == 'ds']
-    assert not answer['stale'] and ds['release_id'] == world.release_id(world.kits[-1]).hex() and ds['recipe'] == 3, ds
+    assert not answer['stale'] and ds['release_id'] == world.release_id(world.kits[-1]).hex(), answer
+    assert ds['recipe'] == formats.RECIPE, ds
     rows = {(r['given'], r['left']): r for r in ds['rows']}
     assert rows['text', 'stack']['theory'] > 24 and not rows['text', 'stack']['measured'], ds
     assert ds['payload_ratio'] > 1 and ds['pieces'] == 1 and ds['variants'] > 1000
@@ -969,9 +971,9 @@ def test_unseal(world):
     keys = ['--keys', world.dir + '/keys']
     commit, sealed, release = (shown[name] for name in ('seed_commit', 'seed_sealed', 'release_id'))
     seed = world.luctl('keys', 'unseal', commit, sealed, release, *keys).strip()
-    assert hashlib.blake2b(b'samsara commit'.ljust(16, b'\0') + bytes.fromhex(release) + struct.pack('<II', 3, 0) +
-                           bytes.fromhex(seed)).hexdigest() == commit
-    assert world.peer.orders[0].recipe == 3
+    committed = b'samsara commit'.ljust(16, b'\0') + bytes.fromhex(release) + struct.pack('<II', formats.RECIPE, 0)
+    assert hashlib.blake2b(committed + bytes.fromhex(seed)).hexdigest() == commit
+    assert world.peer.orders[0].recipe == formats.RECIPE
     other = hashlib.blake2b(b'other').hexdigest()
     world.luctl('keys', 'unseal', other, sealed, release, *keys, code=8)
     for wrong in ((other,), (release, '1')):

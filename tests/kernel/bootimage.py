@@ -9,8 +9,12 @@ proto/image/image.h. Everything else that boots is made by luforge.
 """
 
 import hashlib
+import os
 import struct
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/py'))
+import formats  # noqa: E402
 
 PAGE = 4096
 IMAGE_HEADER = struct.Struct("<8sIIQ24sQQIIQQ32sQ")
@@ -53,7 +57,7 @@ def payload(name, elf):
         body += data + bytes(page_up(len(data)) - len(data))
 
     def build(build_id):
-        head = IMAGE_HEADER.pack(b"SAMIMG1", 1, IMAGE_HEADER.size, offset + len(body),
+        head = IMAGE_HEADER.pack(b"SAMIMG1", formats.IMAGE, IMAGE_HEADER.size, offset + len(body),
                                  name.encode(), base, entry, len(segments), 0,
                                  IMAGE_HEADER.size, symbols_off, build_id, end - base)
         return (head + table).ljust(offset, b"\0") + body
@@ -72,7 +76,7 @@ def boot_image(entries, cmdline, seed=b""):
                                  offset, len(manifest), 0, 0, 0, 0,
                                  offset + len(body), len(data), 0, 0, 1, 0)
         body += data + bytes(page_up(len(data)) - len(data))
-    head = BOOT_HEADER.pack(b"SAMBOOT", 3, BOOT_HEADER.size, offset + len(body), len(entries), 0,
+    head = BOOT_HEADER.pack(b"SAMBOOT", formats.BOOT, BOOT_HEADER.size, offset + len(body), len(entries), 0,
                             BOOT_HEADER.size, b"kernel-suite", bytes(64), 0, 0, 0, 0,
                             hashlib.sha256(seed).digest(), 1700000000, cmdline.encode())
     return (head + table).ljust(offset, b"\0") + body
