@@ -39,10 +39,15 @@ static bool seal_opens(
 static int seal_machine(
         const struct seal_case *c, const uint8_t audit_pub[32], uint8_t ret_sealed[SEAL_SIZE])
 {
+	struct seal_agreement agreement;
 	uint8_t ephemeral[32];
 
 	memcpy(ephemeral, c->ephemeral, sizeof(ephemeral));
-	return envelope_seed_seal(audit_pub, c->commitment, c->seed, ephemeral, ret_sealed);
+	if (envelope_seal_agree(audit_pub, ephemeral, &agreement) != 0) {
+		return -1;
+	}
+	envelope_seal(&agreement, c->commitment, c->seed, ret_sealed);
+	return 0;
 }
 
 /* Whether a public key is of small order both libraries must say alike. */

@@ -20,13 +20,30 @@
 
 #define SEAL_INFO "samsara seed seal 1"
 #define SEAL_PUB_SIZE 32u
+#define SEAL_KEY_SIZE 32u
 #define SEAL_TAG_SIZE 16u
 #define SEAL_SIZE (SEAL_PUB_SIZE + SEED_SIZE + SEAL_TAG_SIZE)
 
 /*
- * Seal a seed to an audit key, bound to the commitment to it. `ephemeral`: 32 random bytes that
- * nothing else has been or will be made of; they are wiped. 0; or -1 and ret_sealed is all zero,
- * which opens under no key: the audit key is of small order, or zero, which stands for none.
+ * The key of one seal, agreed on with whoever holds an audit key. It is as secret as the seed. The seed has
+ * no part in it, so it can be had long before; and nearly all that sealing costs is in it, two
+ * multiplications on the curve.
  */
-int envelope_seed_seal(const uint8_t audit_pub[32], const uint8_t commitment[64],
-        const uint8_t seed[SEED_SIZE], uint8_t ephemeral[32], uint8_t ret_sealed[SEAL_SIZE]);
+struct seal_agreement {
+	uint8_t ephemeral_pub[SEAL_PUB_SIZE];
+	uint8_t key[SEAL_KEY_SIZE];
+};
+
+/*
+ * Agree on the key of one seal. `ephemeral`: 32 random bytes that nothing else has been or will be
+ * made of; they are wiped. 0; or -1 and the agreement is all zero: the audit key is of small order,
+ * or zero, which stands for none.
+ */
+int envelope_seal_agree(
+        const uint8_t audit_pub[32], uint8_t ephemeral[32], struct seal_agreement *ret_agreement);
+/*
+ * Seal a seed, bound to the commitment to it. The nonce is always the same, so an agreement is good
+ * for one seal only: it is wiped.
+ */
+void envelope_seal(struct seal_agreement *agreement, const uint8_t commitment[64],
+        const uint8_t seed[SEED_SIZE], uint8_t ret_sealed[SEAL_SIZE]);

@@ -12,8 +12,6 @@
 #include <sodium/crypto_scalarmult_curve25519.h>
 #include <sodium/utils.h>
 
-#define SEAL_KEY_SIZE 32u
-
 _Static_assert(crypto_scalarmult_curve25519_BYTES == SEAL_PUB_SIZE, "layout");
 _Static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == SEAL_TAG_SIZE, "layout");
 _Static_assert(crypto_aead_chacha20poly1305_ietf_KEYBYTES == SEAL_KEY_SIZE, "one block of HKDF");
@@ -48,22 +46,29 @@ static void seal_key(const uint8_t secret[32], const uint8_t ephemeral_pub[SEAL_
 	sodium_memzero(extracted, sizeof(extracted));
 }
 
-int envelope_seed_seal(const uint8_t audit_pub[32], const uint8_t commitment[64],
-        const uint8_t seed[SEED_SIZE], uint8_t ephemeral[32], uint8_t ret_sealed[SEAL_SIZE])
+int envelope_seal_agree(
+        const uint8_t audit_pub[32], uint8_t ephemeral[32], struct seal_agreement *ret_agreement)
 {
-	static const uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
-	uint8_t secret[32], key[SEAL_KEY_SIZE];
+	uint8_t secret[32];
 	int r = crypto_scalarmult_curve25519(secret, ephemeral, audit_pub);
 
-	memset(ret_sealed, 0, SEAL_SIZE);
+	memset(ret_agreement, 0, sizeof(*ret_agreement));
 	if (r == 0) {
-		(void)crypto_scalarmult_curve25519_base(ret_sealed, ephemeral);
-		seal_key(secret, ret_sealed, audit_pub, key);
-		(void)crypto_aead_chacha20poly1305_ietf_encrypt(ret_sealed + SEAL_PUB_SIZE, NULL,
-		        seed, SEED_SIZE, commitment, 64, NULL, nonce, key);
+		(void)crypto_scalarmult_curve25519_base(ret_agreement->ephemeral_pub, ephemeral);
+		seal_key(secret, ret_agreement->ephemeral_pub, audit_pub, ret_agreement->key);
 	}
 	sodium_memzero(secret, sizeof(secret));
-	sodium_memzero(key, sizeof(key));
 	sodium_memzero(ephemeral, 32);
 	return r;
+}
+
+void envelope_seal(struct seal_agreement *agreement, const uint8_t commitment[64],
+        const uint8_t seed[SEED_SIZE], uint8_t ret_sealed[SEAL_SIZE])
+{
+	static const uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+
+	memcpy(ret_sealed, agreement->ephemeral_pub, SEAL_PUB_SIZE);
+	(void)crypto_aead_chacha20poly1305_ietf_encrypt(ret_sealed + SEAL_PUB_SIZE, NULL, seed,
+	        SEED_SIZE, commitment, 64, NULL, nonce, agreement->key);
+	sodium_memzero(agreement, sizeof(*agreement));
 }

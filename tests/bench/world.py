@@ -166,7 +166,10 @@ class Machine:
         """A service into a layout that the machine makes; the result. Kit and state are in the boot image."""
         kit = self.world.kits[name]
         self.client.call(admit={'envelope': kit})
-        return self.order(orders.kit_component(name, orders.parts(kit)[1][1], 2 + self.n_updates))
+        result = self.order(orders.kit_component(name, orders.parts(kit)[1][1], 2 + self.n_updates))
+        if not result.get('sealed'):
+            raise RuntimeError('the root has an audit key, and the seed is not sealed: %r' % result)
+        return result
 
     def order(self, component):
         self.n_updates += 1

@@ -10,12 +10,18 @@
  * The order in the loop matters: the reply to a request leaves before update_run() does work that
  * it caused, so that no caller waits for a transaction; and the standing order comes last, when
  * nobody else needs the place.
+ *
+ * Keys of seals can be agreed on before the layouts are made. RS does so for one of them when it has
+ * waited for MAIN_IDLE and no message came: then nothing is queued and no transaction runs, and who
+ * comes meanwhile waits for 850 k instructions. The wait begins anew with each message and each key, so
+ * where RS is always wanted, a layout waits for its own key.
  */
 #include "osd/servers/rs/priv.h"
 
 #include "osd/lib/rt/rt.h"
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/boot/boot.h"
+#include "osd/servers/rs/life/binary.h"
 #include "osd/servers/rs/life/event.h"
 #include "osd/servers/rs/base/limit.h"
 #include "osd/servers/rs/base/log.h"
@@ -32,6 +38,12 @@
 /* Of all layouts that were made here: two of each service, and what linking one needs. */
 #define MAIN_LAYOUT_BUDGET (UINT64_C(24) << 20)
 
+/* Wait for so long before doing anything that nobody asked for. */
+#define MAIN_IDLE (5 * NSEC_MSEC)
+
+/* When RS will have waited that long; NSEC_NEVER: there is nothing to do then. */
+static nsec_t main_idle = NSEC_NEVER;
+
 /* When limits were looked at last, and the alarm that was set then; see base/limit.h. */
 static nsec_t main_seen, main_alarm = NSEC_NEVER;
 
@@ -40,12 +52,15 @@ static void main_alarm_set(void)
 {
 	const nsec_t limits[] = {
 	        update_next_deadline(), recover_next_deadline(), standing_next_deadline()};
-	nsec_t next = NSEC_NEVER;
+	bool may_idle = machine.boot_done != 0 && update_running().number == 0;
+	nsec_t next;
 
+	main_seen = sys_clock_read();
+	main_idle = may_idle && binary_wants_key() ? main_seen + MAIN_IDLE : NSEC_NEVER;
+	next = main_idle;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		next = limits[i] < next ? limits[i] : next;
 	}
-	main_seen = sys_clock_read();
 	main_alarm = limit_alarm(main_seen, next);
 	(void)sys_alarm_set(main_alarm == NSEC_NEVER ? 0 : main_alarm);
 }
@@ -108,6 +123,15 @@ static void main_handle(const struct message *msg)
 	}
 }
 
+/* It was the alarm that ended the wait, and nothing has begun on it. */
+static void main_agree(const struct message *msg)
+{
+	if (message_is_notify(msg, EP_CLOCK) && sys_clock_read() >= main_idle &&
+	        update_running().number == 0) {
+		binary_agree_key();
+	}
+}
+
 int main(void)
 {
 	struct message msg;
@@ -124,5 +148,6 @@ int main(void)
 		main_handle(&msg);
 		update_run();
 		standing_run();
+		main_agree(&msg);
 	}
 }

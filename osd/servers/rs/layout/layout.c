@@ -6,8 +6,9 @@
  * returns. The payload stays, since the instance is loaded from it and its symbol vector is what the
  * next update starts from; so do the addresses of the pieces, which make of a crash's addresses
  * something that may be told. A seed is never anywhere but on the stack of
- * layout_make(), and is wiped there, like the key that it was sealed with: RS cannot open what it
- * has sealed.
+ * layout_make(), and is wiped there, like the key that it was sealed with (agree.c): RS cannot open
+ * what it has sealed. That there is no audit key is the root's word, and no reason to leave a
+ * service without a layout.
  *
  * All of that memory together has a budget of its own: what is staged cannot take it from a service
  * that crashed and needs another layout. Time is bounded with it, being linear in what is written,
@@ -26,7 +27,6 @@
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/envelope/envelope_crypto.h"
-#include "proto/envelope/seal.h"
 #include "proto/envelope/seed.h"
 
 #define LAYOUT_TRIES 8
@@ -191,34 +191,6 @@ static err_t layout_write(const struct layout_work *work,
 	return E_OK;
 }
 
-/* 32 random bytes: a seed, or the key of one seal. */
-static void layout_bytes_draw(uint8_t ret_bytes[LINK_SEED_SIZE])
-{
-	for (uint32_t i = 0; i < LINK_SEED_SIZE; i += sizeof(uint64_t)) {
-		uint64_t bits = sys_random();
-
-		memcpy(ret_bytes + i, &bits, sizeof(bits));
-	}
-}
-
-/*
- * What is known of the seed later. That there is no audit key is the root's word, and no reason to
- * leave a service without a layout.
- */
-static void layout_keep_seed(const uint8_t release_id[RS_HASH_LEN], const uint8_t audit_pub[32],
-        const uint8_t seed[LINK_SEED_SIZE], struct layout *layout)
-{
-	static const uint8_t none[32];
-	uint8_t ephemeral[32];
-
-	layout_commit(release_id, seed, layout->commitment);
-	if (memcmp(audit_pub, none, sizeof(none)) == 0) {
-		return;
-	}
-	layout_bytes_draw(ephemeral);
-	(void)envelope_seed_seal(audit_pub, layout->commitment, seed, ephemeral, layout->sealed);
-}
-
 /* Draw until the window is free. The seed is the caller's to wipe. */
 static err_t layout_draw(struct layout_work *work, const uint8_t release_id[RS_HASH_LEN],
         const struct span_set *taken, uint8_t ret_seed[LINK_SEED_SIZE])
@@ -226,7 +198,7 @@ static err_t layout_draw(struct layout_work *work, const uint8_t release_id[RS_H
 	for (uint32_t i = 0; i < LAYOUT_TRIES; i++) {
 		err_t err;
 
-		layout_bytes_draw(ret_seed);
+		agree_draw(ret_seed);
 		err = layout_place(work, release_id, ret_seed);
 		if (err != E_OK ||
 		        !span_set_hits(taken, work->layout.base, work->layout.window_len)) {
@@ -237,7 +209,7 @@ static err_t layout_draw(struct layout_work *work, const uint8_t release_id[RS_H
 }
 
 err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
-        const uint8_t audit_pub[32], const struct span_set *taken, struct layout *ret_layout)
+        const struct agree_audit *audit, const struct span_set *taken, struct layout *ret_layout)
 {
 	uint8_t seed[LINK_SEED_SIZE];
 	struct layout_work work;
@@ -251,7 +223,8 @@ err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH
 		err = layout_write(&work, link_payload_write_unnamed, ret_layout);
 	}
 	if (err == E_OK) {
-		layout_keep_seed(release_id, audit_pub, seed, ret_layout);
+		layout_commit(release_id, seed, ret_layout->commitment);
+		(void)agree_seal(audit, ret_layout->commitment, seed, ret_layout->sealed);
 	}
 	sodium_memzero(seed, sizeof(seed));
 	layout_end(&work);

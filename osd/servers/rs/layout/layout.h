@@ -8,6 +8,7 @@
  * for as long as the kit is used.
  */
 #include "osd/abi/rs.h"
+#include "osd/servers/rs/layout/agree.h"
 #include "osd/servers/rs/memory/span.h"
 #include "proto/image/link.h"
 
@@ -41,12 +42,12 @@ void layout_init(uint64_t budget);
 __must_check err_t layout_kit_check(struct layout_kit *kit, const char service[SERVICE_NAME_LEN]);
 /*
  * Make a layout of a checked kit, whose window hits nothing that is taken, and seal its seed to the
- * audit key (32 bytes; zero, or one that protects nothing: it is not sealed). The caller gives it
+ * audit key (one that protects nothing: it is not sealed). The caller gives it
  * back with layout_free(). E_STORE_FULL: the budget is used up; E_NOMEM; E_AGAIN: every draw hit
  * something; E_V_IMAGE: the kit's code cannot be placed so.
  */
 __must_check err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
-        const uint8_t audit_pub[32], const struct span_set *taken, struct layout *ret_layout);
+        const struct agree_audit *audit, const struct span_set *taken, struct layout *ret_layout);
 /* The piece of the kit that an address lies in, and the offset there. False: in none. */
 bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
         uint32_t *ret_piece, uint32_t *ret_offset);

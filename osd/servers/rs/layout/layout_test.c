@@ -15,6 +15,7 @@
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seal.h"
 #include "proto/envelope/seal_vectors.h"
 #include "proto/image/flat_sample.h"
 
@@ -23,11 +24,12 @@
 #define WORD_STEP UINT64_C(0x9e3779b97f4a7c15)
 
 static uint64_t word __attribute__((used)); /* the next random word */
+static size_t n_wiped;
 static uint32_t n_taken, n_until_none = UINT32_MAX;
 static uint8_t wiped[LINK_SEED_SIZE]; /* what was in the memory that was wiped last */
 static const uint8_t release[RS_HASH_LEN] = {1, 2, 3};
 static const struct span_set nothing;
-static const uint8_t *const audit_pub = seal_vectors[0].audit_pub;
+static const struct agree_audit audit = {1, seal_vectors[0].audit_pub};
 
 /* The kernel: every call draws a random word. */
 __attribute__((naked)) static void gate(void)
@@ -58,6 +60,7 @@ void stage_memory_free(void *memory, uint64_t bytes)
 /* Stands before libsodium's, which uses it as well. */
 void sodium_memzero(void *const memory, const size_t len)
 {
+	n_wiped += len;
 	if (len == sizeof(wiped)) {
 		memcpy(wiped, memory, len);
 	}
@@ -187,7 +190,7 @@ static void test_make(void)
 	struct layout layout = {0};
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK && n_taken == 1);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK && n_taken == 1);
 	assert(memcmp(wiped, seed, sizeof(seed)) == 0);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_V_LAYOUT);
 	name_payload(&layout);
@@ -210,7 +213,7 @@ static void test_locate(void)
 	struct layout layout = {0};
 	uint32_t piece, offset;
 
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
 	for (uint32_t i = 0; i < kit.view.n_pieces; i++) {
 		uint32_t size = kit.view.pieces[i].size;
 		uint64_t at = layout.address[i];
@@ -258,22 +261,113 @@ static void test_commit(void)
 	assert(memcmp(a, b, sizeof(a)) != 0);
 }
 
+/* The random words are `n` seeds further, or back. */
+static void words_skip(int n)
+{
+	word += (uint64_t)n * (LINK_SEED_SIZE / 8) * WORD_STEP;
+}
+
+/* Is the seed sealed as it must be with this ephemeral key? */
+static bool is_sealed_by(const struct layout *layout, const uint8_t *audit_pub,
+        const uint8_t seed[LINK_SEED_SIZE], const uint8_t ephemeral[LINK_SEED_SIZE])
+{
+	uint8_t drawn[LINK_SEED_SIZE], sealed[SEAL_SIZE];
+	struct seal_agreement agreement;
+
+	memcpy(drawn, ephemeral, sizeof(drawn));
+	assert(envelope_seal_agree(audit_pub, drawn, &agreement) == 0);
+	envelope_seal(&agreement, layout->commitment, seed, sealed);
+	return memcmp(layout->sealed, sealed, sizeof(sealed)) == 0;
+}
+
+/*
+ * Make a layout: it draws `n` times 32 bytes, the seed first. Its seed is sealed with the key that
+ * was agreed on ahead (`kept`), or with one of the second draw.
+ */
+static void make_sealed(const struct agree_audit *to, const uint8_t *kept)
+{
+	struct layout_kit kit = kit_good();
+	uint8_t seed[LINK_SEED_SIZE], next[LINK_SEED_SIZE];
+	struct layout layout = {0};
+	uint64_t begin = word;
+
+	seed_next(seed);
+	words_skip(1);
+	seed_next(next);
+	words_skip(-1);
+	assert(layout_make(&kit, release, to, &nothing, &layout) == E_OK);
+	assert(is_sealed_by(&layout, to->pub, seed, kept != NULL ? kept : next));
+	words_skip(kept != NULL ? -1 : -2);
+	assert(word == begin);
+	words_skip(2);
+	layout_free(&layout);
+	kit_free(&kit);
+}
+
 /* The seed for the audit key, bound to the commitment; with a key of its own each time. */
 static void test_sealed(void)
 {
-	struct layout_kit kit = kit_good();
-	uint8_t drawn[2][LINK_SEED_SIZE], sealed[SEAL_SIZE];
-	struct layout layout = {0};
+	make_sealed(&audit, NULL);
+	make_sealed(&audit, NULL);
+}
 
-	seed_next(drawn[0]);
-	word += LINK_SEED_SIZE / 8 * WORD_STEP;
-	seed_next(drawn[1]);
-	word -= LINK_SEED_SIZE / 8 * WORD_STEP;
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
-	assert(envelope_seed_seal(audit_pub, layout.commitment, drawn[0], drawn[1], sealed) == 0);
-	assert(memcmp(layout.sealed, sealed, sizeof(sealed)) == 0);
-	layout_free(&layout);
-	kit_free(&kit);
+static void agree_next(const struct agree_audit *to, uint8_t ret_ephemeral[LINK_SEED_SIZE])
+{
+	seed_next(ret_ephemeral);
+	agree_ahead(to);
+}
+
+/* Keys that were kept are used, each once; then there are none, and it goes on without. */
+static void test_agreed_ahead(void)
+{
+	uint8_t kept[2][LINK_SEED_SIZE];
+
+	for (int round = 0; round < 2; round++) {
+		assert(agree_is_wanted(&audit));
+		agree_next(&audit, kept[0]);
+		assert(agree_is_wanted(&audit));
+		agree_next(&audit, kept[1]);
+		assert(!agree_is_wanted(&audit));
+		make_sealed(&audit, kept[1]);
+		assert(agree_is_wanted(&audit));
+		make_sealed(&audit, kept[0]);
+		make_sealed(&audit, NULL);
+		make_sealed(&audit, NULL);
+	}
+}
+
+/* No more than there is room for, however often it is asked for. */
+static void test_agreed_enough(void)
+{
+	uint8_t kept[2][LINK_SEED_SIZE];
+	uint64_t was;
+
+	agree_next(&audit, kept[0]);
+	agree_next(&audit, kept[1]);
+	was = word;
+	agree_ahead(&audit);
+	assert(word == was);
+	make_sealed(&audit, kept[1]);
+	make_sealed(&audit, kept[0]);
+}
+
+/* Under another root, with the same audit key or with another, nothing that was kept is used. */
+static void test_agreed_root(void)
+{
+	const struct agree_audit roots[] = {{2, audit.pub}, {2, seal_vectors[1].audit_pub}, audit};
+	uint8_t kept[2][LINK_SEED_SIZE];
+
+	agree_next(&audit, kept[0]);
+	for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
+		n_wiped = 0;
+		assert(agree_is_wanted(&roots[i]));
+		assert(n_wiped == 2 * sizeof(struct seal_agreement));
+		make_sealed(&roots[i], NULL);
+		agree_next(&roots[i], kept[0]);
+		agree_next(&roots[i], kept[1]);
+	}
+	make_sealed(&audit, kept[1]);
+	make_sealed(&audit, kept[0]);
 }
 
 /* Without an audit key, and with one that protects nothing: a layout, and no sealed seed. */
@@ -282,10 +376,14 @@ static void test_not_sealed(void)
 	static const uint8_t keys[2][32] = {{0}, {1}}, none[SEAL_SIZE];
 	struct layout_kit kit = kit_good();
 
-	for (int i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct agree_audit useless = {3 + i, keys[i]};
 		struct layout layout = {0};
 
-		assert(layout_make(&kit, release, keys[i], &nothing, &layout) == E_OK);
+		assert(agree_is_wanted(&useless) == (i == 1));
+		agree_ahead(&useless);
+		assert(!agree_is_wanted(&useless));
+		assert(layout_make(&kit, release, &useless, &nothing, &layout) == E_OK);
 		assert(memcmp(layout.commitment, none, RS_HASH_LEN) != 0);
 		assert(memcmp(layout.sealed, none, sizeof(none)) == 0);
 		layout_free(&layout);
@@ -298,8 +396,8 @@ static void test_another_each_time(void)
 	struct layout_kit kit = kit_good();
 	struct layout a = {0}, b = {0};
 
-	assert(layout_make(&kit, release, audit_pub, &nothing, &a) == E_OK);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &b) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &a) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &b) == E_OK);
 	assert(a.image.header->base != b.image.header->base);
 	assert(memcmp(a.commitment, b.commitment, sizeof(a.commitment)) != 0);
 	assert(memcmp(a.sealed, b.sealed, SEAL_PUB_SIZE) != 0);
@@ -316,18 +414,18 @@ static void test_taken(void)
 	struct span_set taken;
 	uint64_t word_was = word;
 
-	assert(layout_make(&kit, release, audit_pub, &nothing, &a) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &a) == E_OK);
 	span_set_init(&taken);
 	assert(span_set_add(&taken, a.image.header->base, a.image.header->window_len) == E_OK);
 	word = word_was;
-	assert(layout_make(&kit, release, audit_pub, &taken, &b) == E_OK);
+	assert(layout_make(&kit, release, &audit, &taken, &b) == E_OK);
 	assert(!span_set_hits(&taken, b.image.header->base, b.image.header->window_len));
 	layout_free(&a);
 	layout_free(&b);
 
 	span_set_init(&taken);
 	assert(span_set_add(&taken, PAGE_SIZE, SPAN_END - PAGE_SIZE) == E_OK);
-	assert(layout_make(&kit, release, audit_pub, &taken, &a) == E_AGAIN && a.payload == NULL);
+	assert(layout_make(&kit, release, &audit, &taken, &a) == E_AGAIN && a.payload == NULL);
 	assert(n_taken == 0);
 	kit_free(&kit);
 }
@@ -340,7 +438,7 @@ static void test_check(void)
 	struct layout layout = {0};
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
 	name_payload(&layout);
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
 	for (uint64_t i = 0; i < layout.n_bytes; i += i < 512 ? 1 : 61) {
@@ -374,7 +472,7 @@ static void test_budget(void)
 	uint64_t payload;
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
 	name_payload(&layout);
 	payload = layout.n_mapped;
 	for (uint64_t budget = 0; budget < work + payload; budget += PAGE_SIZE) {
@@ -387,9 +485,9 @@ static void test_budget(void)
 	assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) == E_OK);
 	layout_free(&layout);
 	layout_init(2 * work + 2 * payload);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
 	layout_init(work);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &other) == E_STORE_FULL);
+	assert(layout_make(&kit, release, &audit, &nothing, &other) == E_STORE_FULL);
 	assert(other.payload == NULL && n_taken == 1);
 	layout_free(&layout);
 	assert(n_taken == 0);
@@ -405,9 +503,9 @@ static void test_no_memory(void)
 	struct layout layout = {0}, untouched = {0};
 
 	seed_next(seed);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
 	for (n_until_none = 1; n_until_none < 3; n_until_none++) {
-		assert(layout_make(&kit, release, audit_pub, &nothing, &untouched) == E_NOMEM);
+		assert(layout_make(&kit, release, &audit, &nothing, &untouched) == E_NOMEM);
 		assert(untouched.payload == NULL && n_taken == 1);
 		assert(layout_check(&kit, release, seed, layout.payload, layout.n_bytes) ==
 		        E_NOMEM);
@@ -440,7 +538,7 @@ static void test_out_of_reach(void)
 	uint8_t seed[LINK_SEED_SIZE] = {0}, payload[PAGE_SIZE];
 
 	assert(layout_kit_check(&kit, SERVICE) == E_OK);
-	assert(layout_make(&kit, release, audit_pub, &nothing, &layout) == E_V_IMAGE);
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_V_IMAGE);
 	assert(layout.payload == NULL && n_taken == 0);
 	assert(layout_check(&kit, release, seed, payload, sizeof(payload)) != E_OK && n_taken == 0);
 	kit_free(&kit);
@@ -457,6 +555,9 @@ int main(void)
 	test_commit_form();
 	test_commit();
 	test_sealed();
+	test_agreed_ahead();
+	test_agreed_enough();
+	test_agreed_root();
 	test_not_sealed();
 	test_another_each_time();
 	test_taken();

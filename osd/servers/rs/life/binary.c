@@ -56,8 +56,29 @@ void binary_describe_as(struct binary *binary, const struct binary *other)
 	}
 }
 
+/* Of the newest root. */
+static struct agree_audit binary_audit(void)
+{
+	return (struct agree_audit){machine.trust.root_serial, machine.trust.audit_pub};
+}
+
+bool binary_wants_key(void)
+{
+	const struct agree_audit audit = binary_audit();
+
+	return agree_is_wanted(&audit);
+}
+
+void binary_agree_key(void)
+{
+	const struct agree_audit audit = binary_audit();
+
+	agree_ahead(&audit);
+}
+
 err_t binary_make(struct binary *binary, const struct span_set *taken)
 {
+	const struct agree_audit audit = binary_audit();
 	uint8_t release_id[RS_HASH_LEN];
 	err_t err = layout_kit_check(&binary->flat, binary->kit.service);
 
@@ -65,8 +86,7 @@ err_t binary_make(struct binary *binary, const struct span_set *taken)
 		return err;
 	}
 	kit_manifest_release_id(&binary->kit, release_id);
-	err = layout_make(
-	        &binary->flat, release_id, machine.trust.audit_pub, taken, &binary->layout);
+	err = layout_make(&binary->flat, release_id, &audit, taken, &binary->layout);
 	if (err != E_OK) {
 		return err;
 	}

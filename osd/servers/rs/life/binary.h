@@ -52,6 +52,12 @@ static inline bool binary_is_machine_made(const struct binary *binary)
 	return binary->layout.payload != NULL;
 }
 /*
+ * Is there room for a key that a layout still to be made will be sealed with (layout/agree.h)? It
+ * takes less than a ms, for which RS has nothing else to do.
+ */
+bool binary_wants_key(void);
+void binary_agree_key(void);
+/*
  * Make a layout of the binary's flat kit, away from what is taken, with its seed sealed to the audit
  * key of the newest root. It has no payload yet. Errors of
  * layout_kit_check() and layout_make(); E_V_DESCRIPTION: that of another program.

@@ -103,9 +103,18 @@ static void test_remake(void)
 	assert(memcmp(binary.layout.sealed, none, sizeof(none)) == 0);
 	/* Another root: what is made from now on is sealed to its key. */
 	memset(machine.trust.audit_pub, 0x42, sizeof(machine.trust.audit_pub));
+	assert(binary_wants_key());
+	binary_agree_key();
+	binary_agree_key();
+	assert(!binary_wants_key());
 	assert(binary_remake(&binary) == E_OK && n_taken == 1 && binary.n_made == 2);
 	assert(memcmp(binary.layout.sealed, none, sizeof(none)) != 0);
+	assert(binary_wants_key());
+	machine.trust.root_serial++;
+	binary_agree_key();
+	assert(binary_wants_key());
 	memset(machine.trust.audit_pub, 0, sizeof(machine.trust.audit_pub));
+	assert(!binary_wants_key());
 	binary_release(&binary);
 	assert(n_taken == 0 && !binary_is_machine_made(&binary));
 	free(bytes);
