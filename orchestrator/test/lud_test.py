@@ -1695,6 +1695,27 @@ def test_queued(world):
     assert releases[2] and not releases[1], releases
 
 
+def test_queued_rerandomize(world):
+    """A new layout that waited while an update brought another release does not bring the old one back."""
+    world.prepare(2)
+    for layout in ('host', 'machine'):
+        older, newer = [world.release_id(kit).hex() for kit in world.kits]
+        world.luctl('update', 'ds', '--release', older)
+        world.peer.faults['hold_result'] = 1
+        with world.control() as control:
+            update = control.send(update={'service': 'ds', 'release': newer})
+            world.until(lambda: world.peer.withheld)
+            move = control.send(rerandomize={'services': ['ds'], 'layout': layout})
+            world.until(lambda: len(world.json('status')['open_jobs']) == 2)
+            world.peer.release()
+            update, move = control.wait_reply(update, 30), control.wait_reply(move, 30)['jobs'][0]
+        assert update['state'] == 'JOB_STATE_COMMITTED', update
+        assert move['state'] == 'JOB_STATE_FAILED' and 'another release of ds runs' in move['cause']['message'], move
+        assert newer.startswith(world.json('status')['services'][0]['release']), layout
+        world.luctl('rerandomize', 'ds', '--layout', layout)
+        assert newer.startswith(world.json('status')['services'][0]['release']), layout
+
+
 def test_one_at_a_time(world):
     """Jobs of two services are prepared side by side, and the machine has one transaction at a time, whatever becomes
     of lud."""

@@ -353,6 +353,8 @@ static void plan_row(struct job_plan *plan)
 	        .accept_loss = order->accept_loss,
 	        .from_generation = plan->service ? plan->service->generation : 0,
 	        .release = plan->target.id,
+	        /* Others are paired when they begin; here what runs must stay what it is. */
+	        .from_release = order->kind == JOB_RERANDOMIZE ? plan->target.id : 0,
 	        .prepare_only = order->kind == JOB_PREPARE,
 	        .timeout_ms = order->timeout_ms,
 	        .hold_ms = order->hold_ms,

@@ -134,6 +134,20 @@ static void order_state_again(struct job *job)
 }
 
 /*
+ * A new layout was asked for and nothing else: while the job waited, an update brought another release,
+ * and this layout would take it back.
+ */
+static void order_fail_other_release(struct job *job)
+{
+	struct failure failure;
+
+	failure_set(&failure, "other-release", job->row.service,
+	        "run the command again: it makes a layout of what runs now",
+	        "another release of %s runs than when the layout was asked for", job->row.service);
+	job_fail(job, JOB_FAILED, &failure);
+}
+
+/*
  * With a fresh status. The checks are in the order in which they are cheap, and in which one
  * makes the next one moot: no statement, another release, an order that still holds, a clock that
  * is off.
@@ -148,6 +162,10 @@ static void order_begin(struct job *job)
 		return;
 	}
 	job->n_unstated = 0;
+	if (job_pair_is_over(job) && job->row.kind == JOB_RERANDOMIZE) {
+		order_fail_other_release(job);
+		return;
+	}
 	if (job_pair_is_over(job)) {
 		job_back(job, JOB_ON_OTHER_RELEASE,
 		        "another release runs than the one it was paired with");
