@@ -167,10 +167,9 @@ static int machine_flush_txn(struct db *db, void *arg)
 
 static void machine_on_change(struct machine *machine, const Machine__ServiceChange *change)
 {
-	log_info("machine %s: %s %s (generation %" PRIu64 ")%s%s", machine->row.name,
+	log_info("machine %s: %s %s%s%s", machine->row.name,
 	        *change->service ? change->service : "it", change_text(change->kind),
-	        change->generation, change->cause ? ": " : "",
-	        change->cause ? change->cause->message : "");
+	        change->cause ? ": " : "", change->cause ? change->cause->message : "");
 }
 
 static void machine_on_restarted(struct machine *machine);
@@ -187,8 +186,9 @@ static void machine_on_restarted_status(int r, void *arg)
 }
 
 /*
- * A service that started afresh has another layout: the record learns of it by a status. One at a
- * time, and another one for all that started meanwhile: how many do is the machine's word.
+ * A service that started afresh has another layout, and one that stays down runs no more: the record
+ * learns of it by a status. One at a time, and another one for all that befell meanwhile: how much
+ * does is the machine's word.
  */
 static void machine_on_restarted(struct machine *machine)
 {
@@ -225,7 +225,8 @@ static int machine_event_tell(
 		break;
 	case MACHINE__EVENT__BODY_CHANGE:
 		machine_on_change(machine, event->change);
-		if (event->change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED) {
+		if (event->change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED ||
+		        event->change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_GAVE_UP) {
 			machine_on_restarted(machine);
 		}
 		break;

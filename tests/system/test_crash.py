@@ -62,6 +62,41 @@ def case_load(world, rng):
     assert load['errors'] == 0, load
 
 
+def state(world, name):
+    try:
+        return world.service(name)['state']
+    except lab.Failed:
+        return ''
+
+
+def case_given_up(world, rng):
+    """A service that crashes too often stays down; what is asked of it names the remedy, which works as it stands, and
+    the record has what runs then."""
+    world.luctl('rerandomize', 'tty', *lab.HOST, check=True)
+    before = world.check_truth('tty')
+    assert not before['machine_made'], before
+    world.luctl('restart', 'chaos', '--keys', world.keys, check=True)
+    lab.until('tty to be given up', lab.DEADLINE, lambda: state(world, 'tty') == 'down')
+    for command in (('rollback', 'tty'), ('rerandomize', 'tty'), ('update', 'tty')):
+        refused = world.luctl(*command)
+        assert refused.code == 4 and 'tty is down' in refused.err, (command, refused.code, refused.err)
+        assert '`luctl restart tty`' in refused.err, refused.err
+    seen = len(world.events())
+    world.luctl('restart', 'tty', '--keys', world.keys, check=True)
+    lab.until('tty to be told of as started', lab.DEADLINE, lambda: any(
+        e.get('change', {}).get('kind') == 'CHANGE_RESTARTED' and e['change']['service'] == 'tty'
+        for e in world.events()[seen:]))
+
+    def is_known():
+        row = next(g for g in world.history('tty') if g['state'] == 'running')
+        return row['made'] and not row['known_outside']
+    lab.until('the record to have the new layout', 5, is_known)
+    after = world.check_truth('tty')
+    assert after['generation'] == before['generation'] and after['restarts'] > before['restarts'], after
+    world.luctl('rollback', 'tty', '--to', '1', check=True)
+    world.check_truth('tty')
+
+
 def case_next_update(world, rng):
     """Everything that can be updated still can."""
     for name in ('ds', 'tty', 'agent', 'assist'):
@@ -81,7 +116,7 @@ class ChaosLab(lab.Lab):
         return super().kit_source('rs_test' if name == 'rs' else name)
 
 
-CASES = [('every service crashes', case_storm), ('record', case_record), ('load', case_load),
+CASES = [('every service crashes', case_storm), ('record', case_record), ('load', case_load), ('a service is given up', case_given_up),
          ('next update', case_next_update)]
 
 if __name__ == '__main__':

@@ -76,6 +76,21 @@ static int plan_not_up(struct job_plan *plan)
 	return ENGINE_E_REFUSED;
 }
 
+/* Nothing holds the state that an update would carry over. */
+static int plan_down(struct job_plan *plan)
+{
+	const char *service = plan->order->service;
+	char remedy[240];
+
+	snprintf(remedy, sizeof(remedy),
+	        "`luctl log` shows why; start it afresh with `luctl restart %s` and ask again when "
+	        "it "
+	        "runs; where it crashes at once, add a corrected release and start the machine "
+	        "anew",
+	        service);
+	return plan_refuse(plan, "down", remedy, "%s is down", service);
+}
+
 /*
  * What every job of a service needs: the machine is up, has it, and can update it. One that it
  * cannot update yet is SKIPPED and no error: `luctl update --all` goes on with the others.
@@ -91,6 +106,9 @@ static int plan_service(struct job_plan *plan)
 	if (!plan->service) {
 		return plan_refuse(plan, "no-service", "`luctl status` lists its services",
 		        "the machine has no service %s", order->service);
+	}
+	if (plan->service->state == MACHINE__SERVICE_STATE__SERVICE_DOWN) {
+		return plan_down(plan);
 	}
 	if (!plan->service->can_update) {
 		(void)plan_refuse(plan, "cannot-update", "", "%s",

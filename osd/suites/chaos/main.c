@@ -1,7 +1,8 @@
 /*
  * chaos: what can befall a machine's services outside an update, each once and in order: assist
  * crashes in every way it knows, and every other service that is not the supervisor is ended in
- * the middle of its work. Then it is quiet. Its metric counts what is done.
+ * the middle of its work. Then it is quiet. Its metric counts what is done. Restarted, it ends tty
+ * as soon as it is up, until RS gives that up.
  */
 #include <string.h>
 
@@ -66,12 +67,36 @@ static void chaos_next(void)
 	(void)rs_report_metrics(sef_start()->supervisor, metrics);
 }
 
+static bool chaos_is_second;
+
+static err_t chaos_init_restart(void)
+{
+	chaos_is_second = true;
+	return E_OK;
+}
+
+/* What is down has no endpoint. */
+static void chaos_end_for_good(const char service[SERVICE_NAME_LEN])
+{
+	struct message msg;
+
+	while (sef_lookup(service) != EP_NONE) {
+		(void)chaos_end(service);
+		(void)sys_alarm_set(sys_clock_read() + CHAOS_PAUSE_NSEC);
+		sef_receive(&msg);
+	}
+}
+
 int main(void)
 {
-	static const struct sef_callbacks callbacks = {0};
+	static const struct sef_callbacks callbacks = {.init_restart = chaos_init_restart};
 	struct message msg;
 
 	sef_startup(&callbacks);
+	if (chaos_is_second) {
+		chaos_end_for_good("tty");
+		chaos_n_done = N_MISFORTUNES;
+	}
 	(void)sys_alarm_set(sys_clock_read() + CHAOS_START_NSEC);
 	while (chaos_n_done < N_MISFORTUNES) {
 		sef_receive(&msg);

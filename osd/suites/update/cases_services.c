@@ -109,7 +109,7 @@ static void case_kill(const char *name)
 static void case_crash_loop(const char *name)
 {
 	struct rs_service service = {0};
-	uint32_t n = 0;
+	uint32_t n = 0, n_restarts;
 
 	tap_case("a service that crashes again and again is given up");
 	CHECK(rs_service(name, &service));
@@ -125,8 +125,11 @@ static void case_crash_loop(const char *name)
 	CHECK(n <= 11);
 
 	tap_case("and starts again by an order");
+	n_restarts = service.n_restarts;
 	CHECK_EQUAL(order_simple(ORDER_RESTART, name, 0), E_OK);
 	service_settle(name);
+	CHECK(rs_service(name, &service));
+	CHECK_EQUAL(service.n_restarts, n_restarts + 1);
 }
 
 /* DS stays in its preparation; another service hangs meanwhile. */

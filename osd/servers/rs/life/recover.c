@@ -50,6 +50,7 @@ static void recover_give_up(struct service *service, err_t err, const char *text
 {
 	instance_destroy(&service->instance);
 	service->endpoint = EP_NONE;
+	service->crashed = 0; /* nobody waits for it any more */
 	service_set_state(service, RS_SERVICE_DOWN);
 	service_privileges_refresh();
 	recover_journal(service, RS_EVENT_GAVE_UP, err, text);
@@ -141,6 +142,7 @@ static err_t recover_from_down(struct service *service)
 	}
 	service_set_state(service, RS_SERVICE_STARTING);
 	service->n_crashes_in_row = 0;
+	service->n_restarts++;
 	return start_service(service);
 }
 
@@ -172,15 +174,17 @@ err_t recover_restart(struct service *service)
 void recover_started(struct service *service)
 {
 	nsec_t now = sys_clock_read();
-	bool is_restart = service->state == RS_SERVICE_RESTARTING;
 
 	service_set_state(service, RS_SERVICE_RUNNING);
 	service->start_deadline = NSEC_NEVER;
 	recover_heartbeat_arm(service, now);
-	if (is_restart) {
+	if (service->crashed != 0) {
 		nsec_t gap = now - service->crashed;
 
 		service->longest_gap = gap > service->longest_gap ? gap : service->longest_gap;
+	}
+	/* It may lie elsewhere now, and whoever keeps a record must hear of it. */
+	if (service->n_restarts > 0) {
 		recover_journal(service, RS_EVENT_RESTARTED, E_OK, "started afresh");
 	}
 	service->crashed = 0;
