@@ -89,6 +89,22 @@ static void status_services(const Control__Status *status)
 	table_print(table);
 }
 
+/* A layout that was probed, or crashed, and runs again. */
+static void status_kept(const Control__Status *status)
+{
+	for (size_t i = 0; i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i]->service;
+
+		if (service->layout_kept) {
+			printf("%s was started afresh in the layout that it had: the machine has "
+			       "no usable kit of its release\n"
+			       "  `luctl rerandomize %s --layout host` gives it another one; where "
+			       "that is refused, start the machine anew\n",
+			        service->name, service->name);
+		}
+	}
+}
+
 /*
  * Services report figures of their own, such as the load's operations and errors: one line a
  * service, none for a service without figures. Names are the service's own.
@@ -200,6 +216,7 @@ static void status_print(const Control__Status *status)
 	}
 	status_time(status);
 	status_services(status);
+	status_kept(status);
 	status_metrics(status);
 	standing_print(status);
 	for (size_t i = 0; i < status->n_open_jobs; i++) {

@@ -168,6 +168,8 @@ struct rs_service {
 	uint8_t sealed[RS_SEALED_LEN]; /* that seed, for the audit key; zero: the root named none */
 	nsec_t made_first, made_last;  /* when (kernel clock); 0: none was made */
 	uint8_t made_head[RS_HASH_LEN]; /* of the chain of their commitments */
+	uint32_t is_layout_kept; /* started afresh in the layout that it had, for want of a kit */
+	uint32_t pad;
 };
 
 struct rs_resources {

@@ -191,6 +191,7 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->made_last_ns = service->made_last;
 	to->made_head = answer_given(arena, service->made_head, sizeof(service->made_head));
 	to->machine_made = service->is_machine_made;
+	to->layout_kept = service->is_layout_kept != 0;
 	to->commitment = answer_given(arena, service->commitment, RS_HASH_LEN);
 	to->sealed = answer_given(arena, service->sealed, RS_SEALED_LEN);
 	return to;

@@ -145,6 +145,7 @@ err_t binary_remake(struct binary *binary)
 	err_t err;
 
 	if (binary->flat.bytes == NULL) {
+		binary->is_kept = true;
 		return E_OK;
 	}
 	span_set_init(&taken);
@@ -156,6 +157,7 @@ err_t binary_remake(struct binary *binary)
 	if (err != E_OK && !binary_may_pass(err)) {
 		rs_log("a flat kit is of no use: its service starts in the layout that it had");
 		binary->flat = (struct layout_kit){0};
+		binary->is_kept = true;
 		return E_OK;
 	}
 	if (err != E_OK) {

@@ -28,6 +28,7 @@ struct binary {
 	vaddr_t heap_root;      /* of its typed heap; 0: it has none */
 	struct layout_kit flat; /* bytes NULL: none, so RS can make no layout of it */
 	struct layout layout;   /* payload NULL: the payload was made elsewhere */
+	bool is_kept;           /* a restart left it in the layout that it had */
 	/* Layouts that RS made by itself since the order: how many, when the first and the last
 	 * (kernel clock), and the head of the chain of their commitments. */
 	uint64_t n_made;
@@ -64,9 +65,10 @@ void binary_agree_key(void);
  */
 __must_check err_t binary_make(struct binary *binary, const struct span_set *taken);
 /*
- * Give a binary that does not run another layout, never the one it has; nothing to do when it has no
- * flat kit. One that no layout can be made of is forgotten, so that the service can start at all. On
- * an error it is as it was, and another try may help: E_NOMEM, E_STORE_FULL, E_AGAIN.
+ * Give a binary that does not run another layout, never the one it has. Where it has no flat kit, or
+ * one that no layout can be made of (which is forgotten), it keeps the layout that it has, and
+ * is_kept says so: a service that is there, and known to be where it was, is better than none. On an
+ * error it is as it was, and another try may help: E_NOMEM, E_STORE_FULL, E_AGAIN.
  */
 __must_check err_t binary_remake(struct binary *binary);
 /*

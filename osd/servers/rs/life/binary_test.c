@@ -108,6 +108,7 @@ static void test_remake(void)
 	binary_agree_key();
 	assert(!binary_wants_key());
 	assert(binary_remake(&binary) == E_OK && n_taken == 1 && binary.n_made == 2);
+	assert(!binary.is_kept);
 	assert(memcmp(binary.layout.sealed, none, sizeof(none)) != 0);
 	assert(binary_wants_key());
 	machine.trust.root_serial++;
@@ -212,9 +213,10 @@ static void test_bad_kit(void)
 	header->magic[0]++;
 	binary.flat.view.header = NULL;
 	assert(binary_remake(&binary) == E_OK && n_logged == 1);
-	assert(binary.flat.bytes == NULL && binary.n_made == 0);
+	assert(binary.flat.bytes == NULL && binary.n_made == 0 && binary.is_kept);
 	assert(binary.layout.payload == first.payload && n_taken == 1);
-	assert(binary_remake(&binary) == E_OK && n_logged == 1);
+	binary.is_kept = false;
+	assert(binary_remake(&binary) == E_OK && n_logged == 1 && binary.is_kept);
 	binary_release(&binary);
 	free(header);
 }

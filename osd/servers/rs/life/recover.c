@@ -10,7 +10,7 @@
  *
  * Where the service's flat kit is there, the new instance has a layout that was never used: RS makes
  * one for every try (generation N.K). What was just probed, or crashed, runs nowhere any more. Only
- * a service without a flat kit starts in the layout that it had.
+ * a service without a usable flat kit starts in the layout that it had: event and status say so.
  *
  * A service that crashes more often in a row than its kit allows is given up: its slot ends,
  * callers get E_DEAD. A service that stayed up for RECOVER_CALM starts counting anew. Nothing of
@@ -185,7 +185,10 @@ void recover_started(struct service *service)
 	}
 	/* It may lie elsewhere now, and whoever keeps a record must hear of it. */
 	if (service->n_restarts > 0) {
-		recover_journal(service, RS_EVENT_RESTARTED, E_OK, "started afresh");
+		recover_journal(service, RS_EVENT_RESTARTED, E_OK,
+		        service->binary.is_kept ? "started afresh in the layout that it had, "
+		                                  "without a kit to make another of"
+		                                : "started afresh");
 	}
 	service->crashed = 0;
 	start_step();

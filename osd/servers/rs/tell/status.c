@@ -61,6 +61,7 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	record->made_last = binary->made_last;
 	memcpy(record->made_head, binary->made_head, sizeof(record->made_head));
 	record->is_machine_made = binary_is_machine_made(binary);
+	record->is_layout_kept = binary->is_kept;
 	memcpy(record->commitment, binary->layout.commitment, sizeof(record->commitment));
 	memcpy(record->sealed, binary->layout.sealed, sizeof(record->sealed));
 	if (binary->image.header != NULL && !record->is_machine_made) {
