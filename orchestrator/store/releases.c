@@ -52,6 +52,14 @@ int store_release_by_hash(struct db *db, const uint8_t release_id[64], struct re
 }
 
 /* Blocked or not: what is newest is shown, what is free to run is chosen. */
+bool store_release_is_later(const struct release_row *a, const struct release_row *b)
+{
+	if (a->counter != b->counter) {
+		return a->counter > b->counter;
+	}
+	return a->added_us != b->added_us ? a->added_us > b->added_us : a->id > b->id;
+}
+
 int store_release_newest(struct db *db, const char *service, struct release_row *ret)
 {
 	return err_up(store_one(

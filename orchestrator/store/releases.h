@@ -16,6 +16,8 @@ int __must_check store_release_by_hash(
         struct db *db, const uint8_t release_id[64], struct release_row *ret);
 /* The newest release of a service: highest counter, then added last. */
 int __must_check store_release_newest(struct db *db, const char *service, struct release_row *ret);
+/* Does a come after b in that order? Both are of one service. */
+bool store_release_is_later(const struct release_row *a, const struct release_row *b);
 /* The newest one that is not blocked. */
 int __must_check store_release_newest_free(
         struct db *db, const char *service, struct release_row *ret);

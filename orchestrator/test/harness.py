@@ -144,11 +144,12 @@ class World:
         db.close()
         return n
 
-    def kit(self, service, counter):
-        """Makes and signs a kit; its path."""
-        path = os.path.join(self.dir, '%s-%d.kit' % (service, counter))
+    def kit(self, service, counter, build=None):
+        """Makes and signs a kit; its path. Builds of one counter are different releases."""
+        build = build or counter
+        path = os.path.join(self.dir, '%s-%d.kit' % (service, build))
         os.makedirs(path)
-        state = b'state description %d' % counter
+        state = b'state description %d' % build
         flat = flat_kit(service, b'machine code %d' % counter)
         for name, content in (('state', state), ('flat', flat), ('names', b'_start\n'), ('service', b''),
                               ('recipe', b'luforge kit 3\nrecipe %d\n' % formats.RECIPE)):

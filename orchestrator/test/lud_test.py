@@ -2095,6 +2095,25 @@ def test_blocked_release(world):
     assert world.json('update', 'ds')['state'] == 'committed'
 
 
+def test_blocked_rebuild(world):
+    """Of two releases with one number the one that was added last is the later: going back from it blocks it."""
+    world.prepare()
+    world.kits.append(world.kit('ds', 1, build=2))
+    world.luctl('release', 'add', world.kits[1])
+    world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex())
+    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('rollback', 'ds')['state'] == 'committed'
+    told = world.luctl('update', 'ds', code=4)
+    assert 'blocked' in told and 'release unblock' in told, told
+    blocked = [r['release_id'] for r in world.json('release', 'list')['releases'] if r['blocked']]
+    assert blocked == [world.release_id(world.kits[1]).hex()]
+    # The other way it is no step back.
+    world.json('update', 'ds', '--release', blocked[0])
+    world.json('rollback', 'ds')
+    world.json('rollback', 'ds', '--to', str(world.running() - 1))
+    assert world.json('update', 'ds')['state'] == 'committed'
+
+
 def test_many_releases(world):
     """A list that is too long for one answer has what was added last, and says how much it leaves out."""
     world.prepare()

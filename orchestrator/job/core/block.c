@@ -90,7 +90,7 @@ static int block_left(struct db *db, const struct job *job)
 		r = store_release_by_id(db, job->row.release, &target);
 	}
 	/* To a newer release, or to the same: that is no step back, whatever it is called. */
-	if (r || left.counter <= target.counter) {
+	if (r || !store_release_is_later(&left, &target)) {
 		return err_fold(r);
 	}
 	snprintf(why, sizeof(why), "rolled back for %.100s", job->row.identity);
