@@ -200,6 +200,30 @@ static void case_orders(const struct kit_manifest *const kits[])
 	withdraw();
 }
 
+/* Sent again and again while moves run: who has seen it once can do so. */
+static void case_refused_again(const struct kit_manifest *const kits[])
+{
+	struct kit_manifest other = *kits[0];
+	struct order order;
+	nsec_t end;
+
+	tap_case("orders that are refused end no move, however often they are sent");
+	other.counter += 7;
+	order_kit(&order, ORDER_UPDATE, &other, 9);
+	standing_init(kits, 2);
+	CHECK_EQUAL(standing_send(), E_OK);
+	end = sys_clock_read() + SOME_TURNS;
+	while (sys_clock_read() < end) {
+		err_t err = order_send(&order, NULL);
+
+		CHECK(err == E_V_UNADMITTED || err == E_RATE);
+	}
+	until_moved(0, 1);
+	until_moved(1, 1);
+	CHECK_EQUAL(told.service[0].n_skipped + told.service[1].n_skipped, 0);
+	withdraw();
+}
+
 /* What goes wrong in a move leaves the old layout; what crashes is recovered, and moved again. */
 static void case_harm(const struct kit_manifest *const kits[])
 {
@@ -257,6 +281,7 @@ void cases_standing(void)
 	}
 	case_refused(kits);
 	case_moves(kits);
+	case_refused_again(kits);
 	case_orders(kits);
 	case_harm(kits);
 }

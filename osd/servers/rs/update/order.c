@@ -6,7 +6,9 @@
  *
  * Without an order anybody on the channel may ask whether a service could be prepared now, and end
  * a transaction that has not come to the switch, unless it is a move. Such a check gives way to an
- * order, and so does a move that a standing order asked for.
+ * order that needs its place, and so does a move that a standing order asked for; but only when
+ * nothing can refuse the order any more. One that is refused keeps its number, so whoever has seen it
+ * can send it as often as he likes, and he must not be able to keep a service in its layout by that.
  */
 #include "osd/servers/rs/base/handler.h"
 
@@ -181,38 +183,72 @@ static err_t order_component(const struct order_manifest *order, const struct or
 	return err;
 }
 
-/*
- * All components or none: the record takes them one by one, and gives back what it has when one is
- * refused. It is free: rs_on_order() has looked.
- */
-static err_t order_update(const struct order_manifest *order, struct rs_reply *ret_reply)
+static void order_release(struct txn_component *components, uint32_t n)
 {
-	struct update *update = update_record();
-	struct update_plan plan = order_plan(order);
-	struct txn_component *components = update->txn.components;
+	while (n-- > 0) {
+		binary_release(&components[n].binary);
+	}
+}
 
+/* All components or none. */
+static err_t order_components_find(
+        const struct order_manifest *order, struct txn_component *ret_components)
+{
 	for (uint32_t i = 0; i < order->n_components; i++) {
-		err_t err = order_component(order, &order_components(order)[i], &components[i]);
+		err_t err = order_component(order, &order_components(order)[i], &ret_components[i]);
 
 		if (err != E_OK) {
-			while (i-- > 0) {
-				binary_release(&components[i].binary);
-			}
+			order_release(ret_components, i);
 			return err;
 		}
 	}
+	return E_OK;
+}
+
+/*
+ * The record is free for it, or what gives way has it: so the components become ready beside it. A
+ * service that crashed while a move was taken back is none that can be updated.
+ */
+static err_t order_update(const struct order_manifest *order, struct rs_reply *ret_reply)
+{
+	static struct txn_component ready[TXN_N_COMPONENTS];
+	struct update *update = update_record();
+	struct update_plan plan = order_plan(order);
+	uint32_t n = order->n_components;
+	err_t err = order_components_find(order, ready);
+
+	if (err != E_OK) {
+		return err;
+	}
+	update_give_way("an order came");
+	for (uint32_t i = 0; i < n; i++) {
+		if (ready[i].service->state != RS_SERVICE_RUNNING) {
+			order_release(ready, n);
+			return E_STATE;
+		}
+	}
+	memcpy(update->txn.components, ready, n * sizeof(ready[0]));
 	trust_accept(&machine.trust, order);
-	txn_begin(update, &plan, order->n_components);
+	txn_begin(update, &plan, n);
 	order_answer(update->txn.result, ret_reply);
 	return E_OK;
 }
 
-/* Restart afresh: the service loses its state, so the signature of a control key was required. */
+/*
+ * Restart afresh: the service loses its state, so the signature of a control key was required. One
+ * that is being moved is up, and so nothing refuses its restart.
+ */
 static err_t order_restart(const struct order_manifest *order)
 {
 	struct service *service = service_find(order_components(order)->service);
 
-	return service == NULL ? E_NOTFOUND : recover_restart(service);
+	if (service == NULL) {
+		return E_NOTFOUND;
+	}
+	if (service->state == RS_SERVICE_UPDATING) {
+		update_give_way("an order came");
+	}
+	return recover_restart(service);
 }
 
 /* What is to be dropped: a variant, or a kit alone, by its release id. NULL: not admitted. */
@@ -248,7 +284,7 @@ static err_t order_drop(const struct order_manifest *order)
 	return E_OK;
 }
 
-/* An order that was verified and is new, and nothing runs that it would need the place of. */
+/* An order that was verified and is new; what it would need the place of is not there, or gives way. */
 static err_t order_act(const struct order_manifest *order, struct rs_reply *ret_reply)
 {
 	err_t err = E_UNSUPPORTED;
@@ -316,9 +352,8 @@ err_t rs_on_order(endpoint_t who, const struct rs_request *request, struct rs_re
 	if (order->n_components > 1 && order->action != ORDER_DROP) {
 		return E_UNSUPPORTED;
 	}
-	update_give_way("an order came");
 	running = update_running();
-	if (running.number != 0 && order_needs_slot(order)) {
+	if (running.number != 0 && !update_gives_way() && order_needs_slot(order)) {
 		return update_is_moving() ? order_later(ret_reply) : order_busy(running, ret_reply);
 	}
 	return order_act(order, ret_reply);

@@ -36,7 +36,10 @@ static nsec_t now;
 static struct rs_result result;
 static struct trust_number running; /* number 0: nothing */
 static bool is_move, is_switched;
-static uint32_t n_given_way, n_cancelled;
+static uint32_t n_given_way, n_cancelled, n_released;
+static err_t refusal;    /* of whatever an order asks for */
+static bool is_hurt;     /* what gives way leaves the service crashed */
+static bool is_accepted; /* its number is used up */
 
 /* The kernel: a clock that moves on with each look at it, and nothing else to ask for. */
 void host_enter(struct host_registers *r)
@@ -78,26 +81,27 @@ err_t trust_component(struct trust_state *t, const struct order_manifest *head,
 
 void trust_accept(struct trust_state *t, const struct order_manifest *head)
 {
+	is_accepted = true;
 }
 
 err_t trust_confirm(struct trust_state *t, struct trust_number number)
 {
-	abort();
+	return refusal;
 }
 
 struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN])
 {
-	abort();
+	return refusal == E_OK ? &variant : NULL;
 }
 
 struct trust_variant *trust_find_kit(struct trust_state *t, const uint8_t release_id[RS_HASH_LEN])
 {
-	abort();
+	return NULL;
 }
 
 err_t stage_request_drop(struct trust_variant *v)
 {
-	abort();
+	return E_OK;
 }
 
 void envelope_pairing_id(
@@ -115,22 +119,22 @@ err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_ser
 err_t verify_update(struct trust_variant *v, struct trust_number generation,
         const struct service *s, struct binary *ret_binary)
 {
-	return E_OK;
+	return refusal;
 }
 
 void binary_release(struct binary *binary)
 {
-	abort();
+	n_released++;
 }
 
 struct service *service_find(const char name[SERVICE_NAME_LEN])
 {
-	abort();
+	return &service;
 }
 
 err_t recover_restart(struct service *s)
 {
-	abort();
+	return s->state == RS_SERVICE_UPDATING ? E_BUSY : refusal;
 }
 
 struct rs_result *result_find(struct trust_number number)
@@ -140,12 +144,11 @@ struct rs_result *result_find(struct trust_number number)
 
 struct rs_result *result_open(struct trust_number number)
 {
-	abort();
+	return &result;
 }
 
 void journal_add(const struct journal_entry *entry)
 {
-	abort();
 }
 
 struct update *update_record(void)
@@ -163,12 +166,19 @@ bool update_is_moving(void)
 	return running.number != 0 && running.epoch == 0 && is_move;
 }
 
-/* RS's own go, unless they have come to the switch. */
+bool update_gives_way(void)
+{
+	return running.number != 0 && running.epoch == 0 && !is_switched;
+}
+
+/* The record is the transaction's until then, and no order may have written to it. */
 void update_give_way(const char *why)
 {
-	n_given_way++;
-	if (running.epoch == 0 && !is_switched) {
+	if (update_gives_way()) {
+		assert(record.txn.components[0].service == NULL);
 		running = (struct trust_number){0, 0};
+		service.state = is_hurt ? RS_SERVICE_RESTARTING : RS_SERVICE_RUNNING;
+		n_given_way++;
 	}
 }
 
@@ -191,7 +201,7 @@ void rs_panic(const char *text)
 	abort();
 }
 
-/* Send an order with these limits; it is accepted. */
+/* Send an order with these limits to a service that is at work; it is accepted. */
 static void ask(uint32_t total, uint32_t prepare, uint32_t transfer, uint32_t hold)
 {
 	const struct rs_request request = {.bytes = sizeof(order)};
@@ -208,6 +218,7 @@ static void ask(uint32_t total, uint32_t prepare, uint32_t transfer, uint32_t ho
 	order.head.hold_ms = hold;
 	n_begun = 0;
 	record.asked = 0;
+	service.state = RS_SERVICE_RUNNING;
 	assert(rs_on_order(10, &request, &reply) == E_OK && n_begun == 1);
 	assert(record.asked != 0 && record.txn.components[0].layout_nsec != 0);
 	assert(plan.number.epoch == 3 && plan.number.number == 4 && plan.action == ORDER_UPDATE);
@@ -235,8 +246,18 @@ static err_t show(struct rs_reply *ret_reply)
 	const struct rs_request request = {.bytes = sizeof(order)};
 
 	*ret_reply = (struct rs_reply){0};
-	n_begun = n_given_way = 0;
+	n_begun = n_given_way = n_released = 0;
+	is_accepted = false;
 	return rs_on_order(10, &request, ret_reply);
+}
+
+/* A transaction of RS's own has the service; a move, or else a check. */
+static void occupy(bool by_move)
+{
+	is_move = by_move;
+	running = (struct trust_number){0, 8};
+	service.state = RS_SERVICE_UPDATING;
+	memset(record.txn.components, 0, sizeof(record.txn.components));
 }
 
 /*
@@ -248,10 +269,12 @@ static void test_way(void)
 	struct rs_reply reply;
 
 	ask(0, 0, 0, 0);
-	is_move = true;
-	running = (struct trust_number){0, 8};
-	assert(show(&reply) == E_OK && n_begun == 1 && n_given_way == 1);
-	running = (struct trust_number){0, 8};
+	for (int by_move = 0; by_move < 2; by_move++) {
+		occupy(by_move);
+		assert(show(&reply) == E_OK && n_begun == 1 && n_given_way == 1);
+		assert(record.txn.components[0].service == &service && n_released == 0);
+	}
+	occupy(true);
 	is_switched = true;
 	assert(show(&reply) == E_RATE && n_begun == 0 && reply.a == UPDATE_MOVE_MS);
 	is_move = false; /* a prepare check never gets there; were it so, it is busy */
@@ -260,6 +283,63 @@ static void test_way(void)
 	assert(show(&reply) == E_BUSY && n_begun == 0 && reply.a == 2 && reply.b == 3);
 	running = (struct trust_number){0, 0};
 	is_switched = false;
+}
+
+/* A genuine order that is refused can be sent again and again: it ends nothing. */
+static void test_refused(void)
+{
+	static const uint32_t actions[] = {
+	        ORDER_UPDATE, ORDER_PREPARE, ORDER_CONFIRM, ORDER_DROP, ORDER_RESTART};
+	struct rs_reply reply;
+
+	ask(0, 0, 0, 0);
+	refusal = E_V_UNADMITTED;
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		order.head.action = actions[i];
+		occupy(true);
+		if (actions[i] == ORDER_RESTART) {
+			service.state = RS_SERVICE_DOWN; /* another one is moved */
+		}
+		assert(show(&reply) == E_V_UNADMITTED && !is_accepted);
+		assert(n_given_way == 0 && n_begun == 0 && n_released == 0);
+		assert(record.txn.components[0].service == NULL && running.number == 8);
+	}
+	refusal = E_OK;
+	running = (struct trust_number){0, 0};
+}
+
+/* Only what needs the service, or the record, ends a move. */
+static void test_beside(void)
+{
+	static const struct {
+		uint32_t action;
+		bool ends;
+	} rows[] = {{ORDER_CONFIRM, false}, {ORDER_DROP, false}, {ORDER_RESTART, true}};
+	struct rs_reply reply;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		order.head.action = rows[i].action;
+		occupy(true);
+		assert(show(&reply) == E_OK && is_accepted && n_begun == 0);
+		assert(n_given_way == rows[i].ends);
+	}
+	order.head.action = ORDER_RESTART;
+	occupy(true);
+	service.state = RS_SERVICE_RUNNING; /* another one is moved */
+	assert(show(&reply) == E_OK && is_accepted && n_given_way == 0);
+	running = (struct trust_number){0, 0};
+}
+
+/* What gave way left a service that is not at work: nothing is begun with it. */
+static void test_hurt(void)
+{
+	struct rs_reply reply;
+
+	ask(0, 0, 0, 0);
+	is_hurt = true;
+	occupy(true);
+	assert(show(&reply) == E_STATE && !is_accepted && n_begun == 0 && n_released == 1);
+	is_hurt = false;
 }
 
 static err_t cancel(uint64_t epoch, uint64_t number)
@@ -291,6 +371,9 @@ int main(void)
 	sys_gate = (vaddr_t)host_gate;
 	test_limits();
 	test_way();
+	test_refused();
+	test_beside();
+	test_hurt();
 	test_cancel();
 	return 0;
 }

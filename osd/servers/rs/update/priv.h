@@ -181,7 +181,10 @@ __must_check err_t order_state(
         const char state[SERVICE_NAME_LEN], const struct service *service, uint32_t *ret_state);
 
 /* verify.c */
-/* The service, if it can be updated now. E_NOTFOUND, E_NOT_UPDATABLE, E_STATE. */
+/*
+ * The service, if it can be updated now, or as soon as what gives way has ended. E_NOTFOUND,
+ * E_NOT_UPDATABLE, E_STATE.
+ */
 __must_check err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_service);
 /*
  * Check what is staged for a variant or a kit that is to become this generation of the service, and

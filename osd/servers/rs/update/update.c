@@ -26,12 +26,17 @@ struct trust_number update_running(void)
 	return txn != NULL ? txn->plan.number : (struct trust_number){0};
 }
 
+bool update_gives_way(void)
+{
+	const struct update_txn *txn = update_txn();
+
+	return txn != NULL && txn->plan.number.epoch == 0 && txn_is_open(txn);
+}
+
 void update_give_way(const char *why)
 {
-	struct update_txn *txn = update_txn();
-
-	if (txn != NULL && txn->plan.number.epoch == 0) {
-		(void)txn_cancel(txn, why);
+	if (update_gives_way()) {
+		(void)txn_cancel(update_txn(), why);
 	}
 }
 

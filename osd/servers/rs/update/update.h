@@ -15,7 +15,9 @@ struct trust_number update_running(void);
  * E_V_RELEASE: the service runs another release. Errors of verification.
  */
 __must_check err_t update_move(const char name[SERVICE_NAME_LEN], struct trust_variant *kit);
-/* A transaction of RS's own (a prepare check, a move) ends, unless it has come to the switch. */
+/* Does a transaction of RS's own run (a prepare check, a move) that has not come to the switch? */
+bool update_gives_way(void);
+/* Then it ends. */
 void update_give_way(const char *why);
 /* What a move needs at most from the switch on, as a rule: when to ask again. */
 #define UPDATE_MOVE_MS 20

@@ -39,6 +39,11 @@ void txn_extend(struct update_txn *txn, nsec_t by)
 	n_calls++;
 }
 
+bool txn_is_open(const struct update_txn *txn)
+{
+	return txn->step == RS_STEP_PAIR;
+}
+
 err_t txn_cancel(struct update_txn *txn, const char *why)
 {
 	n_cancelled++;
@@ -125,12 +130,16 @@ static void test_give_way(void)
 	txn->step = RS_STEP_PAIR;
 	txn->plan = (struct update_plan){.number = {3, 4}};
 	update_give_way("an order came");
-	assert(n_cancelled == 0 && !update_is_moving());
+	assert(n_cancelled == 0 && !update_is_moving() && !update_gives_way());
 	txn->plan = (struct update_plan){.number = {0, 4}};
+	assert(update_gives_way());
 	update_give_way("an order came");
 	assert(n_cancelled == 1 && !update_is_moving());
 	txn->plan.is_move = true;
-	assert(update_is_moving());
+	assert(update_is_moving() && update_gives_way());
+	txn->step = RS_STEP_TRANSFER;
+	update_give_way("an order came");
+	assert(n_cancelled == 1 && update_is_moving() && !update_gives_way());
 	txn->step = RS_STEP_NONE;
 	update_give_way("an order came");
 	assert(n_cancelled == 1 && !update_is_moving());

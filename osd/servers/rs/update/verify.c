@@ -6,6 +6,7 @@
  * elsewhere is made here again and compared, so that the key that signed it could choose nothing.
  */
 #include "osd/servers/rs/update/priv.h"
+#include "osd/servers/rs/update/update.h"
 
 #include <string.h>
 
@@ -178,7 +179,8 @@ err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_ser
 	if (!service_is_updatable(service)) {
 		return E_NOT_UPDATABLE;
 	}
-	if (service->state != RS_SERVICE_RUNNING) {
+	if (service->state != RS_SERVICE_RUNNING &&
+	        !(service->state == RS_SERVICE_UPDATING && update_gives_way())) {
 		return E_STATE;
 	}
 	*ret_service = service;
