@@ -98,6 +98,45 @@ static void test_tables(void)
 	world_free(w);
 }
 
+/* Two functions at one address: what leads there leads to the one that is still there. */
+static void test_one_place(void)
+{
+	static const char *const gone[] = {"a", "g"};
+	static uint64_t code;
+
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		struct world *w;
+		char old[64];
+
+		snprintf(old, sizeof(old), "fn *p; func f; func %s;", gone[i]);
+		w = world_new(old, "fn *p; func f;", SEED);
+		model_bind(w->old, "f", &code);
+		model_bind(w->old, gone[i], &code);
+		world_start(w);
+		point(w, "p", &code);
+		done(w);
+		assert(where(w, "p") == model_symbol_find(w->new, "f")->addr);
+		world_free(w);
+	}
+}
+
+/* Of two variables at one address the larger one: a pointer into it may be behind the other. */
+static void test_larger_at_one_place(void)
+{
+	static const char text[] = "char *p; char first; char whole[8]; char last;";
+	static uint64_t bytes;
+	struct world *w = world_new(text, text, SEED);
+
+	model_bind(w->old, "first", &bytes);
+	model_bind(w->old, "whole", &bytes);
+	model_bind(w->old, "last", &bytes);
+	world_start(w);
+	point(w, "p", (char *)&bytes + 5);
+	done(w);
+	assert(where(w, "p") == new_at(w, "whole[5]"));
+	world_free(w);
+}
+
 /*
  * A function is the one of the same name in the same file, or the only
  * one; and called as before.
@@ -343,6 +382,8 @@ int main(void)
 	test_pointer_refusals();
 	test_widened_characters();
 	test_tables();
+	test_one_place();
+	test_larger_at_one_place();
 	test_functions();
 	test_loose_pointers();
 	return 0;
