@@ -41,6 +41,10 @@ struct state_side {
 	size_t n_addr;
 };
 
+/*
+ * Both descriptions have passed state_desc_check(), and nobody but who checked them could write to
+ * them since.
+ */
 struct state_setup {
 	/* One description at one address: the release follows itself, and is paired the short way. */
 	struct state_side old;
@@ -52,9 +56,6 @@ struct state_setup {
 	void *scratch;
 	size_t scratch_size;
 	bool accepts_loss; /* state without a place is listed, not refused: somebody consented */
-	/* The descriptions passed state_desc_check(), and nobody but who checked them could write to
-	 * them since. */
-	bool is_checked;
 };
 
 struct state_result {

@@ -60,6 +60,7 @@ static _Noreturn void update_give_up_engine(void)
 	update_give_up(is_room ? E_ARENA : is_loss ? E_STATE_LOSS : E_TRANSFER);
 }
 
+/* RS has checked the description, and it lies in RS's pages. */
 static struct state_side update_side(const struct start_description *given)
 {
 	return (struct state_side){
@@ -82,7 +83,6 @@ static struct state_transfer *update_pair(const struct start_info *info)
 	        .scratch = (void *)info->scratch,
 	        .scratch_size = info->scratch_bytes,
 	        .accepts_loss = (info->flags & START_ACCEPT_LOSS) != 0,
-	        .is_checked = true, /* by RS, in whose pages they lie */
 	};
 	nsec_t begin = sys_clock_read();
 

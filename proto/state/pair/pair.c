@@ -48,39 +48,20 @@ static bool pair_check_addresses(
 	return true;
 }
 
-static bool pair_check_side(
-        struct state_pairing *p, enum state_age age, const struct state_side *side, bool is_checked)
+/* A release that follows itself is read once. */
+static bool pair_read_sides(struct state_pairing *p, const struct state_setup *setup)
 {
-	struct state_desc *desc = &p->sides.desc[age];
-	enum state_desc_error error;
+	struct state_desc *desc = p->sides.desc;
 
-	if (is_checked) {
-		state_desc_read(side->desc, desc);
-		return pair_check_addresses(p, age, side);
+	p->sides.is_same = setup->old.desc == setup->new.desc;
+	state_desc_read(setup->old.desc, &desc[STATE_OLD]);
+	if (p->sides.is_same) {
+		desc[STATE_NEW] = desc[STATE_OLD];
+	} else {
+		state_desc_read(setup->new.desc, &desc[STATE_NEW]);
 	}
-	error = state_desc_check(side->desc, side->desc_size, desc);
-	if (error != STATE_DESC_OK) {
-		memset(desc, 0, sizeof(*desc));
-		(void)state_fail(
-		        &p->report, STATE_E_DESCRIPTION, state_desc_error_text(error), age);
-		return false;
-	}
-	return pair_check_addresses(p, age, side);
-}
-
-/* What was checked as the old release need not be checked again as the new one. */
-static bool pair_check_sides(struct state_pairing *p, const struct state_setup *setup)
-{
-	p->sides.is_same =
-	        setup->old.desc == setup->new.desc && setup->old.desc_size == setup->new.desc_size;
-	if (!pair_check_side(p, STATE_OLD, &setup->old, setup->is_checked)) {
-		return false;
-	}
-	if (!p->sides.is_same) {
-		return pair_check_side(p, STATE_NEW, &setup->new, setup->is_checked);
-	}
-	p->sides.desc[STATE_NEW] = p->sides.desc[STATE_OLD];
-	return pair_check_addresses(p, STATE_NEW, &setup->new);
+	return pair_check_addresses(p, STATE_OLD, &setup->old) &&
+	       pair_check_addresses(p, STATE_NEW, &setup->new);
 }
 
 /* The pairing lies at the start of the scratch memory that it works in. */
@@ -251,7 +232,7 @@ enum state_code state_pair(
 	if (p == NULL) {
 		return result->code;
 	}
-	if (!pair_check_sides(p, setup)) {
+	if (!pair_read_sides(p, setup)) {
 		return pair_code(&p->report, STATE_E_SCRATCH);
 	}
 	code = state_partners_make(p);

@@ -118,7 +118,6 @@ static void graph_run_self(const struct graph_text *text, bool is_same)
 	enum state_code code;
 
 	world->is_same = is_same;
-	world->is_checked = is_same;
 	world_start(world);
 	names_each(world, true);
 	code = world_transfer(world);

@@ -145,7 +145,6 @@ enum state_code world_pair(struct world *world)
 	        .scratch = world->scratch,
 	        .scratch_size = world->scratch_size,
 	        .accepts_loss = world->accepts_loss,
-	        .is_checked = world->is_checked,
 	};
 	enum state_code code;
 

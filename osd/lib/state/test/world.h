@@ -22,7 +22,6 @@ struct world {
 	size_t scratch_size;
 	uint64_t seed;
 	bool accepts_loss;
-	bool is_checked; /* the descriptions, by somebody else */
 	bool is_same; /* both sides show one description, as RS does when a release follows itself */
 	struct state_pairing *pairing;
 	struct state_transfer *transfer;
