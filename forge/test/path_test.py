@@ -255,6 +255,9 @@ def test_batch(root, kit):
     # Another batch's directory is left as it is.
     told = luforge('batch', '--count', '2', '--seed', f'{8:064x}', kit, again, code=2)
     assert 'not variant 1 of this kit and seed' in told and open(again + '/1.payload', 'rb').read() == bytes_of[1]
+    with open(again + '/2.payload', 'r+b') as f:  # one byte of a variant that is there
+        f.write(b'X')
+    assert 'not variant 2 of this kit and seed' in luforge('batch', '--count', '2', *words, again, code=2)
     for count, words_told in (('0', 'from 1 to 65536'), ('65537', 'up to 65536'), ('x', 'not a number')):
         assert words_told in luforge('batch', '--count', count, *words, again, code=1), count
     assert 'batch needs' in luforge('batch', *words, again, code=1)
