@@ -88,6 +88,8 @@ static void test_kit_of_boot(void)
 	sample_sign(&s);
 	s.bytes[s.len - 1] ^= 1; /* of the variant's signature: not asked for */
 	assert(trust_add_kit(&t, &s.kit, s.bytes, s.len) == E_OK);
+	assert(trust_add_kit(&t, &s.kit, NULL, 0) ==
+	        E_OK); /* of another service, without its envelope */
 	assert(tell_statement(6) == E_OK);
 	machine_made(6, 1);
 	assert(show_order() == E_OK); /* also under a newer root */
@@ -172,6 +174,9 @@ static void test_table(void)
 		memcpy(s.variant.seed_commit, &i, sizeof(i));
 		memcpy(s.variant.payload_hash, &i, sizeof(i));
 		assert(show_variant(&v) == E_OK && v != first);
+		/* Nothing of the one whose place it took. */
+		assert(!v->is_proved && !v->has_seed && !v->is_booted);
+		v->is_proved = v->has_seed = v->is_booted = true;
 	}
 	assert(trust_find_variant(&t, hash) == first);
 	assert(trust_forget(first) == E_BUSY);
