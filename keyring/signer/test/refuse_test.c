@@ -407,8 +407,9 @@ static void test_standing(const struct signer *as_made)
 
 	s = *as_made;
 	assert(rules_parse(rules, sizeof(rules) - 1, &s.rules, &why) == 0);
-	for (unsigned int i = 0; i < 8; i++) {
+	for (unsigned int i = 0; i < 10; i++) {
 		enum envelope_reason reason = ENVELOPE_MALFORMED;
+		uint64_t now = TEST_NOW;
 
 		ask_standing(&request);
 		standing->issued = i == 1;
@@ -420,7 +421,11 @@ static void test_standing(const struct signer *as_made)
 		request.standing.len = i == 5 ? SIGNER_STANDING_MAX + 8 : request.standing.len;
 		standing->every_ms = i == 6 ? STANDING_EVERY_MS_MIN - 1 : standing->every_ms;
 		standing->expires = i == 7;
-		assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
+		now += i == 8 ? 365 * TEST_DAY : 0;
+		reason = i == 8 ? ENVELOPE_ROOT_EXPIRED : reason;
+		now -= i == 9 ? TEST_DAY + 1 : 0;
+		reason = i == 9 ? ENVELOPE_KEY_EXPIRED : reason;
+		assert(signer_handle(&s, &request, now, &reply, note) == 0);
 		assert((reply.status == SIGNER_OK) == (i == 0));
 		assert(i == 0 || reply.reason == reason);
 		if (i == 0) {
