@@ -8,18 +8,9 @@
 
 #include "proto/image/image.h"
 
-void layout_fini(struct layout *layout)
+void layout_plain(struct buf *ret_script)
 {
-	pad_list_fini(&layout->pads);
-	buf_fini(&layout->order_file);
-	buf_fini(&layout->script);
-}
-
-struct layout layout_plain(void)
-{
-	struct layout l = {0};
-
-	buf_printf(&l.script,
+	buf_printf(ret_script,
 	        LAYOUT_HEAD
 	        "  . = 0x%llx;\n"
 	        "  .text : { *(.text .text.*) *(.plt .iplt) } :text =0xcccccccc\n"
@@ -39,5 +30,4 @@ struct layout layout_plain(void)
 	        "  /DISCARD/ : { *(.eh_frame .eh_frame.* .eh_frame_hdr"
 	        " .comment .note .note.*) }\n}\n",
 	        (unsigned long long)IMAGE_BASE_MIN);
-	return l;
 }

@@ -1,16 +1,10 @@
 #pragma once
 /*
- * A layout as lld takes it: a script, an order file, the object of the pads. Variants are made by
- * our own linker (proto/image/link.h) and need none of this; lld links each release once, to be
- * looked at, and is the oracle in tests.
+ * The linker script with which lld links each release once, to be looked at, and what scripts of
+ * layouts have in common with it. Variants are made by our own linker (proto/image/link.h) and need
+ * none of this.
  */
-#include "forge/layout/pad.h"
-
-struct layout {
-	struct pad_list pads;
-	struct buf order_file; /* for --symbol-ordering-file */
-	struct buf script;     /* the linker script */
-};
+#include "forge/base/mem.h"
 
 /*
  * The first pattern that fits a section takes it, whatever the order of segments:
@@ -25,7 +19,5 @@ struct layout {
 	"ENTRY(_start)\nPHDRS {\n  text PT_LOAD FLAGS(5);\n  rodata PT_LOAD FLAGS(4);\n"           \
 	"  data PT_LOAD FLAGS(6);\n}\nSECTIONS {\n"
 
-void layout_fini(struct layout *layout);
-
-/* The layout every release is first linked with, to be described: nothing drawn. */
-struct layout layout_plain(void);
+/* The script that every release is first linked with, to be described: nothing drawn. */
+void layout_plain(struct buf *ret_script);

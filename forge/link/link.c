@@ -1,7 +1,7 @@
 /*
- * Running lld with what a layout says: an order file, a linker script and the object file of
- * the pads, all in the caller's directory. The flags are part of what makes a payload the same
- * everywhere (one thread, no build id, no tail merging); forge/README.md explains them.
+ * Running lld with a linker script and, where there is one, an order file, in the caller's
+ * directory. The flags are part of what makes a payload the same everywhere (one thread, no build
+ * id, no tail merging); forge/README.md explains them.
  */
 #include "forge/link/link.h"
 
@@ -44,34 +44,26 @@ static const char *const link_flags[] = {
 
 /* Paths of what one link writes and reads besides its objects. */
 struct link_files {
-	char *script, *order, *pads, *out; /* owned */
+	char *script, *order, *out; /* owned */
 };
 
 static void link_files_fini(struct link_files *f)
 {
 	free(f->script);
 	free(f->order);
-	free(f->pads);
 	free(f->out);
 }
 
-/* What the layout says, in the three forms that lld takes it. */
-static int link_prepare(const struct layout *layout, const struct link_files *f)
+static int link_prepare(const struct link_job *job, const struct link_files *f)
 {
-	BUF_CLEANUP struct buf pads = {0};
-	int r;
+	int r = buf_write_file(job->script, f->script);
 
-	pad_list_write(&layout->pads, &pads);
-	r = buf_write_file(&layout->script, f->script);
-	if (r == 0) {
-		r = buf_write_file(&layout->order_file, f->order);
-	}
-	return r < 0 ? r : buf_write_file(&pads, f->pads);
+	return r < 0 || !job->order ? r : buf_write_file(job->order, f->order);
 }
 
 /*
- * Run lld and wait for it. Objects in the caller's order, the pads last: order is part of what
- * makes a payload the same everywhere. What lld says is shown when it fails.
+ * Run lld and wait for it. Objects in the caller's order: it is part of what makes a payload the
+ * same everywhere. What lld says is shown when it fails.
  */
 static int link_spawn(const struct link_job *job, const struct link_files *f)
 {
@@ -84,14 +76,15 @@ static int link_spawn(const struct link_job *job, const struct link_files *f)
 	}
 	link_arg(&args, "-T");
 	link_arg(&args, f->script);
-	link_arg(&args, "--symbol-ordering-file");
-	link_arg(&args, f->order);
+	if (job->order) {
+		link_arg(&args, "--symbol-ordering-file");
+		link_arg(&args, f->order);
+	}
 	link_arg(&args, "-o");
 	link_arg(&args, f->out);
 	for (i = 0; i < job->n_objects; i++) {
 		link_arg(&args, job->objects[i]);
 	}
-	link_arg(&args, f->pads);
 	link_arg(&args, NULL);
 	r = tool_run(args.items);
 	free(args.items);
@@ -105,13 +98,12 @@ int link_run(const struct link_job *job, struct elf_file *ret_linked)
 	struct link_files f = {
 	        .script = mem_printf("%s/script.ld", job->work_dir),
 	        .order = mem_printf("%s/order.txt", job->work_dir),
-	        .pads = mem_printf("%s/pads.o", job->work_dir),
 	        .out = mem_printf("%s/linked.elf", job->work_dir),
 	};
 	BUF_CLEANUP struct buf data = {0};
 	int r;
 
-	r = link_prepare(job->layout, &f);
+	r = link_prepare(job, &f);
 	if (r == 0) {
 		r = link_spawn(job, &f);
 	}

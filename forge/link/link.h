@@ -4,13 +4,13 @@
 #include <stdint.h>
 
 #include "forge/elf/file.h"
-#include "forge/layout/layout.h"
 
 struct link_job {
-	const char *work_dir;       /* for the script, the pads and the output */
+	const char *work_dir;       /* for the script, the order and the output */
 	const char *const *objects; /* paths, in link order */
 	size_t n_objects;
-	const struct layout *layout;
+	const struct buf *script;
+	const struct buf *order; /* for --symbol-ordering-file; NULL: as the objects have it */
 };
 
 /* Link and load the result. Its label is "the linked program". */

@@ -242,15 +242,16 @@ static int kit_name_objects(struct kit_maker *m)
 /* Link what is to be looked at: generated code in the form that has debug data. */
 static int kit_link_debug(struct kit_maker *m)
 {
-	MEM_CLEANUP(layout_fini) struct layout layout = layout_plain();
+	BUF_CLEANUP struct buf script = {0};
 	MEM_FREE char **paths = mem_zalloc(m->n_names, sizeof(*paths));
 	const struct link_job job = {.work_dir = m->work,
 	        .objects = (const char *const *)paths,
 	        .n_objects = m->n_names,
-	        .layout = &layout};
+	        .script = &script};
 	size_t i;
 	int r;
 
+	layout_plain(&script);
 	for (i = 0; i < m->n_names; i++) {
 		const char *debug = m->objects.items[i].debug;
 

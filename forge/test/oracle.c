@@ -20,6 +20,7 @@
 #include "forge/base/tool.h"
 #include "forge/kit/kit.h"
 #include "forge/layout/layout.h"
+#include "forge/layout/pad.h"
 #include "forge/link/flat.h"
 #include "forge/link/link.h"
 #include "proto/image/flat.h"
@@ -33,7 +34,7 @@ struct oracle {
 	struct buf symbols_text;
 	const char **symbols; /* names of the description's entries, in symbols_text; owned */
 	size_t n_symbols, symbols_capacity;
-	char **paths; /* of the objects, in link order; owned, as the strings */
+	char **paths; /* of the objects, in link order, the pads last; owned, as the strings */
 	size_t n_paths, capacity;
 	char *work; /* temporary directory; owned */
 	uint64_t *scratch;
@@ -101,14 +102,17 @@ static int oracle_open(struct oracle *o, const char *kit_path, const char *root)
 		o->scratch = mem_zalloc(link_scratch_size(&o->kit.flat) / 8 + 1, 8);
 		r = mem_temp_dir(&o->work);
 	}
+	if (r == 0) {
+		MEM_PUSH(o->paths, o->n_paths, o->capacity);
+		o->paths[o->n_paths++] = mem_printf("%s/pads.o", o->work);
+	}
 	return r;
 }
 
 /* Each class in its order, with the pads that were drawn before, between and behind. */
-static void oracle_write_order(
-        const struct flat_view *flat, const struct link_layout *l, struct layout *ret_layout)
+static void oracle_write_order(const struct flat_view *flat, const struct link_layout *l,
+        struct pad_list *pads, struct buf *order)
 {
-	struct buf *order = &ret_layout->order_file;
 	uint32_t i;
 	int c;
 
@@ -118,7 +122,7 @@ static void oracle_write_order(
 		}
 		for (i = flat->first[c]; i <= flat->first[c + 1]; i++) {
 			buf_printf(order, "lupad.%zu\n",
-			        pad_list_add(&ret_layout->pads, (enum flat_class)c, l->pad[i + c]));
+			        pad_list_add(pads, (enum flat_class)c, l->pad[i + c]));
 			if (i < flat->first[c + 1]) {
 				buf_printf(order, "lu.piece.%u\n", l->order[i]);
 			}
@@ -153,17 +157,23 @@ static void oracle_write_script(const struct link_layout *l, struct buf *text)
 /* What lld makes of the layout. */
 static int oracle_link(const struct oracle *o, const struct link_layout *l, struct buf *ret_payload)
 {
-	MEM_CLEANUP(layout_fini) struct layout layout = {0};
+	MEM_CLEANUP(pad_list_fini) struct pad_list pads = {0};
 	MEM_CLEANUP(elf_file_fini) struct elf_file linked = {0};
+	BUF_CLEANUP struct buf order = {0}, script = {0}, object = {0};
 	const struct link_job job = {.work_dir = o->work,
 	        .objects = (const char *const *)o->paths,
 	        .n_objects = o->n_paths,
-	        .layout = &layout};
+	        .script = &script,
+	        .order = &order};
 	int r;
 
-	oracle_write_order(&o->kit.flat, l, &layout);
-	oracle_write_script(l, &layout.script);
-	r = link_run(&job, &linked);
+	oracle_write_order(&o->kit.flat, l, &pads, &order);
+	oracle_write_script(l, &script);
+	pad_list_write(&pads, &object);
+	r = buf_write_file(&object, o->paths[o->n_paths - 1]);
+	if (r == 0) {
+		r = link_run(&job, &linked);
+	}
 	return r < 0 ? r
 	             : flat_write(&linked, o->kit.manifest->service, l->base, o->symbols,
 	                       o->n_symbols, ret_payload);
