@@ -7,7 +7,7 @@
  * compiles with function and data sections.
  *
  * The rules are lld's, so that lld can be the oracle: given the same order and pads it makes
- * the same bytes (forge/test/oracle.c). What is not known here is refused by name.
+ * the same bytes (forge/lld/oracle.c). What is not known here is refused by name.
  */
 #include <stddef.h>
 #include <stdint.h>

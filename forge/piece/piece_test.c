@@ -1,7 +1,7 @@
 /*
  * Small objects, assembled here, become pieces as lld would link them: each relaxation, each
  * way a name is resolved, what is dropped, what is refused and in which words. That lld agrees
- * about whole services is the oracle's to say (forge/test/oracle.c).
+ * about whole services is the oracle's to say (forge/lld/oracle.c).
  */
 #undef NDEBUG
 #include <assert.h>

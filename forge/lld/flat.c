@@ -9,7 +9,7 @@
  * which the machine runs, is asked last: a layout that breaks a rule is found here. Nothing
  * of ELF is left in the payload: no names, no relocations, no debug data.
  */
-#include "forge/link/flat.h"
+#include "forge/lld/flat.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  * Pads are kept by SHF_GNU_RETAIN, since nothing refers to them. Code pads are int3: running
  * into one is a trap, and so a finding.
  */
-#include "forge/layout/pad.h"
+#include "forge/lld/pad.h"
 
 #include <elf.h>
 #include <string.h>
