@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "forge/base/report.h"
+#include "forge/base/tool.h"
 #include "forge/cmd/args.h"
 #include "forge/cmd/cmd.h"
 #include "forge/effect/compare.h"
@@ -106,27 +107,51 @@ static void compare_print(const struct compare_result *c, const char *worst)
 	}
 }
 
-static void compare_print_json(
-        const struct kit *kit, const struct compare_result *c, const char *worst)
+/* Who records the figures must know of which payloads they are: their hashes, as they are signed. */
+static int compare_json_payloads(const struct buf *const sides[2], json_t **ret_list)
+{
+	uint8_t hash[TOOL_HASH_SIZE];
+	char text[2 * TOOL_HASH_SIZE + 1];
+	json_t *list = json_array();
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 2; i++) {
+		r = tool_hash(sides[i]->bytes, sides[i]->len, hash);
+		args_hex(hash, text);
+		(void)json_array_append_new(list, json_string(text));
+	}
+	*ret_list = list;
+	return r;
+}
+
+static int compare_print_json(const struct kit *kit, const struct buf *const sides[2],
+        const struct compare_result *c, const char *worst)
 {
 	struct compare_row rows[COMPARE_N_ROWS];
-	json_t *list = json_array(), *out;
+	json_t *list = json_array(), *payloads, *out;
+	char release[2 * TOOL_HASH_SIZE + 1];
 	unsigned int i;
+	int r = compare_json_payloads(sides, &payloads);
 
+	args_hex(kit->release_id, release);
 	compare_rows(c, rows);
 	for (i = 0; i < COMPARE_N_ROWS; i++) {
 		out = json_pack("{ss sf ss ss ss}", "name", rows[i].name, "value", rows[i].value,
 		        "unit", rows[i].unit, "better", "lower", "note", rows[i].what);
-		if (rows[i].of > 0) {
+		if (strcmp(rows[i].unit, "%") != 0) {
 			(void)json_object_set_new(out, "of", json_integer(rows[i].of));
 		}
 		(void)json_array_append_new(list, out);
 	}
-	out = json_pack("{si ss si ss so}", "format", 1, "service", kit->manifest->service,
-	        "unplaced", (int)c->unplaced, "worst", worst, "rows", list);
-	(void)json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-	(void)putchar('\n');
+	out = json_pack("{si ss ss so si ss so}", "format", 1, "service", kit->manifest->service,
+	        "release_id", release, "payloads", payloads, "unplaced", (int)c->unplaced, "worst",
+	        worst, "rows", list);
+	if (r == 0) {
+		(void)json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+		(void)putchar('\n');
+	}
 	json_decref(out);
+	return r;
 }
 
 static int compare_show(const char *kit_path, char *const operands[2], bool is_seeds, bool is_json)
@@ -152,10 +177,10 @@ static int compare_show(const char *kit_path, char *const operands[2], bool is_s
 	MEM_FREE char *worst = kit_piece_name(&kit, result.worst_piece);
 
 	if (is_json) {
-		compare_print_json(&kit, &result, worst);
-	} else {
-		compare_print(&result, worst);
+		return compare_print_json(
+		        &kit, (const struct buf *const[]){&first, &second}, &result, worst);
 	}
+	compare_print(&result, worst);
 	return 0;
 }
 
