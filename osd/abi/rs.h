@@ -115,6 +115,9 @@ struct rs_result {
 	nsec_t layout_nsec;         /* that making the layout took, or checking what was staged */
 	uint64_t image_bytes, arena_bytes, n_vm_faults;
 	uint32_t n_prepare_tries, n_arena_tries;
+	/* Where RS made this layout and the one before, of one release: its pieces, and how many kept
+	 * their address and their distance from the base. Else zero. */
+	uint32_t layout_pieces, layout_kept_address, layout_kept_base;
 	struct sef_transfer_result transfer;
 };
 

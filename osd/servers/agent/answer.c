@@ -349,6 +349,9 @@ Machine__Result *answer_result(struct wire_arena *arena, const struct rs_result 
 	                       ? result->step_at[RS_STEP_DONE] - result->asked
 	                       : 0;
 	to->layout_ns = result->layout_nsec;
+	to->layout_pieces = result->layout_pieces;
+	to->layout_kept_address = result->layout_kept_address;
+	to->layout_kept_base = result->layout_kept_base;
 	to->commitment = answer_given(arena, result->commitment, RS_HASH_LEN);
 	to->sealed = answer_given(arena, result->sealed, RS_SEALED_LEN);
 	return to;

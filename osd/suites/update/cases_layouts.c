@@ -182,6 +182,7 @@ static void case_made(const struct kit_manifest *kit)
 	memcpy(commitment, result.commitment, sizeof(commitment));
 	CHECK(rs_service("assist", &service));
 	CHECK(memcmp(service.sealed, result.sealed, RS_SEALED_LEN) == 0);
+	CHECK_EQUAL(result.layout_pieces, 0); /* the boot image's: RS has no map of it */
 
 	tap_case("and from there into another one");
 	order_kit(&order, ORDER_UPDATE, kit, 3);
@@ -192,6 +193,9 @@ static void case_made(const struct kit_manifest *kit)
 	places[2] = where();
 	CHECK(is_elsewhere(&places[1], &places[2]) && is_elsewhere(&places[0], &places[2]));
 	CHECK(memcmp(commitment, result.commitment, sizeof(commitment)) != 0);
+	CHECK(result.layout_pieces > 100);
+	CHECK_EQUAL(result.layout_kept_address, 0);
+	CHECK(result.layout_kept_base < result.layout_pieces / 20);
 }
 
 /* A layout is made, and nothing of it stays. */

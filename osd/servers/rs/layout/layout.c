@@ -244,6 +244,22 @@ bool layout_locate(const struct layout_kit *kit, const struct layout *layout, ui
 	return false;
 }
 
+/* Some instructions for each piece, and no memory: both maps are there for reports of crashes. */
+void layout_compare(const struct layout_kit *kit, const struct layout *before,
+        const struct layout *after, struct layout_kept *ret_kept)
+{
+	uint64_t shift = after->image.header->base - before->image.header->base;
+	struct layout_kept kept = {.pieces = kit->view.n_pieces};
+
+	for (uint32_t i = 0; i < kit->view.n_pieces; i++) {
+		uint64_t moved = after->address[i] - before->address[i];
+
+		kept.address += moved == 0;
+		kept.base += moved == shift;
+	}
+	*ret_kept = kept;
+}
+
 void layout_free(struct layout *layout)
 {
 	if (layout->payload != NULL) {

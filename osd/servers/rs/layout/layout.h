@@ -32,6 +32,11 @@ struct layout {
 	uint8_t sealed[RS_SEALED_LEN];   /* the seed, for the audit key; zero: there is none */
 };
 
+/* See layout_compare(). pieces 0: nothing was compared. */
+struct layout_kept {
+	uint32_t pieces, address, base;
+};
+
 /* budget: bytes of all payloads made here and all work areas. Call once, before anything else. */
 void layout_init(uint64_t budget);
 /*
@@ -51,6 +56,12 @@ __must_check err_t layout_make(const struct layout_kit *kit, const uint8_t relea
 /* The piece of the kit that an address lies in, and the offset there. False: in none. */
 bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
         uint32_t *ret_piece, uint32_t *ret_offset);
+/*
+ * Count what two layouts of one kit have in common: pieces, and of these, those at the same address
+ * and those as far from the base. Only counts leave RS, for the record of what layouts are worth.
+ */
+void layout_compare(const struct layout_kit *kit, const struct layout *before,
+        const struct layout *after, struct layout_kept *ret_kept);
 /* Takes an empty one, and leaves one. */
 void layout_free(struct layout *layout);
 /*

@@ -232,6 +232,42 @@ static void test_locate(void)
 	kit_free(&kit);
 }
 
+/* What a layout shares with itself, with its copy elsewhere, and with another one. */
+static void test_compare(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout a = {0}, b = {0};
+	struct layout_kept kept;
+	uint32_t n = kit.view.n_pieces, n_address = 0, n_base = 0;
+
+	assert(layout_make(&kit, release, &audit, &nothing, &a) == E_OK);
+	assert(layout_make(&kit, release, &audit, &nothing, &b) == E_OK);
+	layout_compare(&kit, &a, &a, &kept);
+	assert(kept.pieces == n && kept.address == n && kept.base == n);
+	for (uint32_t i = 0; i < n; i++) {
+		n_address += a.address[i] == b.address[i];
+		n_base +=
+		        a.address[i] - a.image.header->base == b.address[i] - b.image.header->base;
+	}
+	layout_compare(&kit, &a, &b, &kept);
+	assert(kept.pieces == n && kept.address == n_address && kept.base == n_base);
+	assert(n_address == 0 && n_base < n);
+	/* One piece that stayed where it was, though the window moved. */
+	((uint64_t *)(uintptr_t)b.address)[n - 1] = a.address[n - 1];
+	layout_compare(&kit, &a, &b, &kept);
+	assert(kept.address == 1);
+	/* All of them moved with the window. */
+	for (uint32_t i = 0; i < n; i++) {
+		((uint64_t *)(uintptr_t)b.address)[i] =
+		        a.address[i] - a.image.header->base + b.image.header->base;
+	}
+	layout_compare(&kit, &a, &b, &kept);
+	assert(kept.address == 0 && kept.base == n);
+	layout_free(&a);
+	layout_free(&b);
+	kit_free(&kit);
+}
+
 /* Byte for byte as variants have it: whoever is shown the seed has one way to check for both. */
 static void test_commit_form(void)
 {
@@ -552,6 +588,7 @@ int main(void)
 	test_kit_hash();
 	test_make();
 	test_locate();
+	test_compare();
 	test_commit_form();
 	test_commit();
 	test_sealed();

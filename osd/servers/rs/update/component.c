@@ -41,6 +41,12 @@ err_t component_claim(struct update_txn *txn, struct txn_component *c)
 	service_set_state(c->service, RS_SERVICE_UPDATING);
 	c->is_same_kit =
 	        memcmp(&c->binary.kit, &c->service->binary.kit, sizeof(c->binary.kit)) == 0;
+	/* While both maps are there. Nobody reads the result of a move. */
+	if (c->is_same_kit && !txn->plan.is_move && binary_is_machine_made(&c->binary) &&
+	        binary_is_machine_made(&c->service->binary)) {
+		layout_compare(
+		        &c->binary.flat, &c->service->binary.layout, &c->binary.layout, &c->kept);
+	}
 	return E_OK;
 }
 

@@ -111,6 +111,13 @@ err_t memory_regions(space_t space, struct vm_region *ret_regions, uint32_t max,
 	return E_OK;
 }
 
+void layout_compare(const struct layout_kit *kit, const struct layout *before,
+        const struct layout *after, struct layout_kept *ret_kept)
+{
+	assert(before == &service.binary.layout && after == &txn.components[0].binary.layout);
+	*ret_kept = (struct layout_kept){.pieces = 5, .address = 1, .base = 2};
+}
+
 err_t memory_mirror(space_t old, space_t new)
 {
 	assert(old == OLD_SPACE && new == NEW_SPACE);
@@ -337,6 +344,27 @@ static void test_commit_same(void)
 	assert(component_claim(&txn, c) == E_OK && !c->is_same_kit);
 }
 
+/* Two maps of one release are compared; a move is not, for its result is told to nobody. */
+static void test_claim_kept(void)
+{
+	static uint8_t payload[2];
+
+	for (uint32_t i = 0; i < 16; i++) {
+		struct txn_component *c = begin(RS_STEP_COMMIT);
+
+		c->kept = (struct layout_kept){0};
+		if ((i & 1) == 0) {
+			c->binary.kit = service.binary.kit;
+		}
+		service.binary.layout.payload = (i & 2) == 0 ? &payload[0] : NULL;
+		c->binary.layout.payload = (i & 4) == 0 ? &payload[1] : NULL;
+		txn.plan.is_move = (i & 8) != 0;
+		assert(component_claim(&txn, c) == E_OK && c->kept.pieces == (i == 0 ? 5 : 0));
+		service.binary.layout.payload = NULL;
+		txn.plan.is_move = false;
+	}
+}
+
 /* A move has no order: what the last order committed waits for its confirm as before. */
 static void test_commit_move(void)
 {
@@ -412,6 +440,7 @@ int main(void)
 	test_commit_refused();
 	test_commit();
 	test_commit_same();
+	test_claim_kept();
 	test_commit_move();
 	test_look();
 	test_look_received();

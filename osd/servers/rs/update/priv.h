@@ -57,6 +57,8 @@ struct txn_component {
 	uint64_t image_bytes, arena_bytes, n_vm_faults;
 	uint32_t n_prepare_tries, n_arena_tries;
 	nsec_t blackout, layout_nsec;
+	struct layout_kept
+	        kept; /* of the layout that runs by the one that is to run, where RS made both */
 	struct sef_transfer_result transfer;
 };
 

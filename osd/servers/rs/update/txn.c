@@ -132,6 +132,9 @@ static void txn_show(struct update_txn *txn)
 	result->arena_bytes = c->arena_bytes;
 	result->n_vm_faults = c->n_vm_faults;
 	result->layout_nsec = c->layout_nsec;
+	result->layout_pieces = c->kept.pieces;
+	result->layout_kept_address = c->kept.address;
+	result->layout_kept_base = c->kept.base;
 	result->n_prepare_tries = c->n_prepare_tries;
 	result->n_arena_tries = c->n_arena_tries;
 	result->transfer = c->transfer;

@@ -54,6 +54,7 @@ static void test_set(void)
 	report(101, SEF_REPORT_READY);
 	assert(update.txn.step == RS_STEP_PREPARE && trace_is("ask0 ask1 ask2 "));
 	assert(update.txn.result->n_prepare_tries == 1);
+	component(0)->kept = (struct layout_kept){7, 1, 2};
 	report(11, SEF_REPORT_PREPARED);
 	report(12, SEF_REPORT_PREPARED);
 	assert(update.txn.step == RS_STEP_PREPARE && trace_is(""));
@@ -70,6 +71,9 @@ static void test_set(void)
 	txn_tick(&update.txn, now);
 	assert(trace_is("settle0 settle2 end0 end1 end2 "));
 	assert_over(RS_OUTCOME_COMMITTED, RS_STEP_COMMIT, E_OK);
+	assert(update.txn.result->layout_pieces == 7);
+	assert(update.txn.result->layout_kept_address == 1);
+	assert(update.txn.result->layout_kept_base == 2);
 }
 
 /*
