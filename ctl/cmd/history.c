@@ -30,6 +30,21 @@ static const char *history_cause(const Control__Job *job, char text[128])
 	return text;
 }
 
+/* What the layout kept of the one before, in two cells. What never ran has nothing to tell. */
+static void history_kept(
+        const Control__Effect *effect, char kept[TEXT_SIZE], char gadgets[TEXT_SIZE])
+{
+	strcpy(kept, effect ? effect->found : "-");
+	strcpy(gadgets, "-");
+	if (effect && effect->pieces) {
+		snprintf(kept, TEXT_SIZE, "%" PRIu64 " of %" PRIu64, effect->kept_address,
+		        effect->pieces);
+	}
+	if (effect && !strcmp(effect->found, "compared")) {
+		snprintf(gadgets, TEXT_SIZE, "%.2f%%", effect->known_mean);
+	}
+}
+
 /*
  * One generation as a row. A job may have drawn several layouts before one fitted; its result
  * belongs to the generation that ran, so a row without a base address shows none.
@@ -43,6 +58,9 @@ static void history_row(struct table *table, const Control__Generation *generati
 	const Machine__Result *result = job && was_made ? job->result : NULL;
 	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
 	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE], consent[128];
+	char kept[TEXT_SIZE], gadgets[TEXT_SIZE];
+
+	history_kept(generation->effect, kept, gadgets);
 
 	text_generation(generation->generation, generation->made, number);
 	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
@@ -54,8 +72,8 @@ static void history_row(struct table *table, const Control__Generation *generati
 	                         generation->layout, generation->known_outside ? "yes" : "no", base,
 	                         generation->state, text_time(generation->committed_us, when),
 	                         job_id, job ? job_kind_text(job->kind) : "?",
-	                         text_nsec(result ? result->blackout_ns : 0, blackout),
-	                         history_cause(job, consent)});
+	                         text_nsec(result ? result->blackout_ns : 0, blackout), kept,
+	                         gadgets, history_cause(job, consent)});
 }
 
 /*
@@ -76,6 +94,8 @@ static void history_print(const Control__History *history)
 	        {"JOB", true},
 	        {"BY", false},
 	        {"BLACKOUT", true},
+	        {"KEPT", true},
+	        {"GADGETS", true},
 	        {"CAUSE", false},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -197,6 +217,42 @@ static void history_show_sealed(const ProtobufCBinaryData *sealed)
 	                    : "no");
 }
 
+static void history_show_count(const char *what, uint64_t n, uint64_t of, const char *where)
+{
+	printf("%-14s%" PRIu64 " of %" PRIu64 " %s %s\n", "", n, of, what, where);
+}
+
+static void history_show_compared(const Control__Effect *effect)
+{
+	static const char *const kinds[] = {"at the same address", "as far from the base"};
+
+	history_show_count(
+	        "pieces", effect->kept_before, effect->pieces, "as far from the piece before");
+	history_show_count("return addresses", effect->returns_address, effect->returns, kinds[0]);
+	history_show_count("return addresses", effect->returns_base, effect->returns, kinds[1]);
+	printf("%-14sgadgets known: %.2f%%; after one leaked code pointer %.2f%%, worst piece "
+	       "%.2f%%\n",
+	        "", effect->known_none, effect->known_mean, effect->known_worst);
+}
+
+/* What who knows the layout before knows of this one. */
+static void history_show_effect(const Control__Effect *effect)
+{
+	if (!effect->pieces) {
+		printf("%-14s%s%s%s\n", "kept", effect->found, *effect->why ? ": " : "",
+		        *effect->why ? effect->why : "");
+		return;
+	}
+	printf("%-14s%s, against generation %" PRIu64 "\n", "kept",
+	        !strcmp(effect->found, "counted") ? "counted by the machine" : effect->found,
+	        effect->against);
+	history_show_count("pieces", effect->kept_address, effect->pieces, "at the same address");
+	history_show_count("pieces", effect->kept_base, effect->pieces, "as far from the base");
+	if (!strcmp(effect->found, "compared")) {
+		history_show_compared(effect);
+	}
+}
+
 /*
  * Of a layout that the machine made there is the commitment to its seed, the seed sealed to the audit
  * key where the root names one, and nothing else. Where it
@@ -244,6 +300,9 @@ static void history_show_print(const Control__Generation *generation)
 	printf("%-14s%u %s\n", "release", generation->counter,
 	        text_id(&generation->release_id, text));
 	history_show_layout(generation);
+	if (generation->effect) {
+		history_show_effect(generation->effect);
+	}
 	printf("%-14s%s\n", "committed", text_time(generation->committed_us, text));
 	if (!job) {
 		return;

@@ -126,6 +126,43 @@ int store_generation_earlier(struct db *db, int64_t service, uint64_t number, in
 	        "iiii", service, (int64_t)number, release, (int64_t)GENERATION_PAST));
 }
 
+/*
+ * By the time at which each was seen to run, not by number: one that was drawn later may have run first.
+ * One that has not been seen to run yet comes after all.
+ */
+int store_generation_before(
+        struct db *db, const struct generation_row *row, struct generation_row *ret)
+{
+	return err_up(store_one(db, STORE_generation, ret,
+	        "WHERE generations.service = ?1 AND generations.id != ?2"
+	        " AND generations.committed_us > 0 AND (?3 = 0 OR generations.committed_us < ?3)"
+	        " ORDER BY generations.committed_us DESC LIMIT 1",
+	        "iii", row->service, row->id, row->committed_us));
+}
+
+int store_effect_next(struct db *db, int64_t before, struct generation_row *ret)
+{
+	return err_up(store_one(db, STORE_generation, ret,
+	        "WHERE generations.id < ? AND generations.state IN (?, ?)"
+	        " AND generations.committed_us > 0 AND variants.path != ''"
+	        " AND generations.id NOT IN (SELECT generation FROM effects)"
+	        " ORDER BY generations.id DESC LIMIT 1",
+	        "iii", before, (int64_t)GENERATION_RUNNING, (int64_t)GENERATION_PAST));
+}
+
+int store_effect_put(struct db *db, const struct effect_row *row)
+{
+	int r = db_run(db, "DELETE FROM effects WHERE generation = ?", "i", row->generation);
+
+	return r ? err_fold(r) : err_fold(store_insert(db, STORE_effect, row, NULL));
+}
+
+int store_effect_get(struct db *db, int64_t generation, struct effect_row *ret)
+{
+	return err_up(
+	        store_one(db, STORE_effect, ret, "WHERE effects.generation = ?", "i", generation));
+}
+
 int store_generation_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
 {
 	return err_up(store_blob(db, ret_envelope, ret_size,

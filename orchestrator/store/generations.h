@@ -34,6 +34,19 @@ int __must_check store_generation_find(struct db *db, int64_t machine, const cha
 /* The newest generation of another release that ran before `number`. */
 int __must_check store_generation_earlier(struct db *db, int64_t service, uint64_t number,
         int64_t release, struct generation_row *ret);
+/* The generation that ran last before this one did, or does. DB_E_NONE: none that is known of. */
+int __must_check store_generation_before(
+        struct db *db, const struct generation_row *row, struct generation_row *ret);
+/*
+ * The newest generation, of those with ids below `before`, that ran in a layout whose payload is kept,
+ * and of which it is not recorded what it has in common with the one before. DB_E_NONE.
+ */
+int __must_check store_effect_next(struct db *db, int64_t before, struct generation_row *ret);
+/* Records it, in place of what was recorded. */
+int __must_check store_effect_put(struct db *db, const struct effect_row *row);
+/* DB_E_NONE: nothing is recorded. */
+int __must_check store_effect_get(struct db *db, int64_t generation, struct effect_row *ret);
+
 /* The caller frees *ret_envelope. DB_E_NONE when it was never signed. */
 int __must_check store_generation_envelope(
         struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size);

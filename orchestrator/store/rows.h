@@ -48,6 +48,18 @@ enum generation_state {
 	_GENERATION_N,
 };
 
+/* What was found out of a layout and the one before it. A generation without a row: nothing yet. */
+enum effect_found {
+	EFFECT_COMPARED,      /* by a worker, byte by byte */
+	EFFECT_COUNTED,       /* by the machine, which made both; pieces 0: it could not */
+	EFFECT_FIRST,         /* none ran before, as far as the record has it */
+	EFFECT_OTHER_RELEASE, /* another release ran before */
+	EFFECT_UNSEEN,        /* the machine had made the one before */
+	EFFECT_GONE,          /* the payload of the one before is kept no more */
+	EFFECT_FAILED,        /* the worker's answer made no sense */
+	_EFFECT_FOUND_N,
+};
+
 /* struct machine_row, release_row, service_row, variant_row, generation_row, job_row ... */
 #define TABLE(row, since, rules, joins) struct row##_row {
 #define COLUMN(row, since, name, type, written, declared) typeof(type) name;

@@ -130,6 +130,46 @@ static int layouts_make(struct db *db, void *arg)
 	return 0;
 }
 
+/* What ran, by the time at which it was seen to, and what of it is to be compared. */
+static void effect_check(struct db *db, struct world *w)
+{
+	struct effect_row effect = {.found = EFFECT_COMPARED, .pieces = 7, .known_mean = 3931};
+	struct generation_row first, second, row;
+	struct variant_row variant;
+
+	assert(store_generation_find(db, w->machine.id, "ds", 1, &first) == 0);
+	assert(store_generation_find(db, w->machine.id, "ds", 2, &second) == 0);
+	assert(store_generation_before(db, &first, &row) == DB_E_NONE);
+	assert(store_generation_before(db, &second, &row) == 0 && row.number == 1);
+	row = second;
+	row.committed_us = 0;
+	row.id = INT64_MAX;
+	assert(store_generation_before(db, &row, &row) == 0 && row.number == 2);
+	/* Without a payload there is nothing to compare. */
+	assert(store_effect_next(db, INT64_MAX, &row) == DB_E_NONE);
+	for (uint64_t n = 1; n <= 2; n++) {
+		assert(store_variant_by_id(db, n == 1 ? first.variant : second.variant, &variant) ==
+		        0);
+		strcpy(variant.path, "/p");
+		assert(store_variant_forged(db, &variant) == 0);
+	}
+	assert(store_effect_next(db, INT64_MAX, &row) == 0 && row.id == second.id);
+	assert(store_effect_next(db, second.id, &row) == 0 && row.id == first.id);
+	assert(store_effect_get(db, second.id, &effect) == DB_E_NONE);
+	effect.generation = second.id;
+	assert(store_effect_put(db, &effect) == 0);
+	effect.kept_base = 2;
+	assert(store_effect_put(db, &effect) == 0);
+	effect = (struct effect_row){0};
+	assert(store_effect_get(db, second.id, &effect) == 0);
+	assert(effect.pieces == 7 && effect.kept_base == 2 && effect.known_mean == 3931);
+	assert(effect.found == EFFECT_COMPARED && effect.generation == second.id);
+	assert(store_effect_next(db, INT64_MAX, &row) == 0 && row.id == first.id);
+	assert(store_generation_set_state(db, first.id, GENERATION_UNDONE) == 0);
+	assert(store_effect_next(db, INT64_MAX, &row) == DB_E_NONE);
+	assert(store_generation_set_state(db, first.id, GENERATION_PAST) == 0);
+}
+
 static int history_make(struct db *db, void *arg)
 {
 	struct world *w = arg;
@@ -145,6 +185,7 @@ static int history_make(struct db *db, void *arg)
 	assert(store_generation_earlier(db, w->service.id, 2, w->release[1].id, &row) == 0);
 	assert(row.number == 1);
 	assert(store_generation_earlier(db, w->service.id, 1, w->release[0].id, &row) == DB_E_NONE);
+	effect_check(db, w);
 	/* A machine that ran further than the record knows: numbers jump ahead. */
 	assert(service_see(
 	        db, w, (struct service_row){.run_epoch = 2, .run_number = 40, .floor = 3}));

@@ -33,7 +33,7 @@ def main():
         with open(sys.argv[sys.argv.index('--out') + 1], 'wb') as f:
             f.write(b'no image')
         return
-    if command not in ('import', 'variant', 'entropy') or options.get('--seed', '-') != '-':
+    if command not in ('import', 'variant', 'entropy', 'compare') or options.get('--seed', '-') != '-':
         sys.exit('fake luforge: %s is not known here' % command)
     os.execv(luforge, ['luforge', *sys.argv[1:]])
 

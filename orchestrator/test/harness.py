@@ -112,6 +112,7 @@ class World:
         os.chmod(self.dir, 0o711)
         real = os.path.join(self.dir, 'luforge')
         shutil.copy(self.program('forge/luforge'), real)
+        shutil.copy(self.program('forge/luforge-compare'), real + '-compare')
         with open(os.path.join(HERE, 'fake_luforge.py'), encoding='ascii') as f:
             fake = f.read().replace('@LUFORGE@', real).replace('@PAIRING@', pairing)
         self.install('fake_luforge', fake)

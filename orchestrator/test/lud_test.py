@@ -7,6 +7,7 @@ Usage: lud_test.py BUILD [main | faults | NAME...]      (the two groups: several
 
 import concurrent.futures
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -961,6 +962,78 @@ def test_entropy(world):
     world.luctl('machine', 'stop', 'm')
     assert world.json('entropy', 'ds') == {'services': [ds], 'stale': True}
     assert 'does not answer' in world.luctl('entropy', 'ds')
+
+
+def effects(world, n):
+    """What the history says of the last n generations' layouts, newest first, once nothing is pending."""
+    def read():
+        rows = world.json('history', '--limit', str(n))['generations']
+        return [r.get('effect') for r in rows if (r.get('effect') or {}).get('found') != 'pending']
+    world.until(lambda: len(read()) == n)
+    return read()
+
+
+def test_effect(world):
+    """What each layout has in common with the one before: by a worker, by the machine, or unknown, and why."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    first, = effects(world, 1)
+    assert first['found'] == 'unknown' and 'no generation that ran before' in first['why'], first
+    before = world.running()
+    world.luctl('rerandomize', 'ds')
+    second, _ = effects(world, 2)
+    assert second['found'] == 'compared' and second['against'] == before and second['pieces'] == 1, second
+    assert second['kept_address'] == 0 and 'known_worst' in second and not second['why']
+    assert '0 of 1' in world.luctl('history') and 'unknown' in world.luctl('history')
+    shown = world.luctl('show', 'ds', str(world.running()))
+    assert 'compared, against generation %d' % before in shown and 'gadgets known: ' in shown, shown
+    # A release before is another program; what the machine made is known to the machine alone.
+    world.luctl('release', 'add', world.kit('ds', 2))
+    world.luctl('update', 'ds')
+    assert 'another release' in effects(world, 1)[0]['why']
+    world.luctl('rerandomize', 'ds', '--layout', 'machine')
+    assert 'no map' in effects(world, 1)[0]['why']
+    made = world.running()
+    world.luctl('rerandomize', 'ds', '--layout', 'machine')
+    counted = effects(world, 1)[0]
+    assert (counted['found'], counted['against'], counted['pieces']) == ('counted', made, 9), counted
+    assert (counted['kept_address'], counted['kept_base']) == (0, 1)
+    assert 'counted by the machine' in world.luctl('show', 'ds', str(world.running()))
+    world.luctl('rerandomize', 'ds', '--layout', 'host')
+    assert 'nobody else knows it' in effects(world, 1)[0]['why']
+    # What the machine undid never ran.
+    world.peer.faults['roll_back'] = 1
+    world.luctl('rerandomize', 'ds', '--layout', 'host', code=6)
+    assert world.json('history', '--limit', '1')['generations'][0].get('effect') is None
+
+
+def test_effect_later(world):
+    """Figures that no worker could find out are found out later, and a lud that was killed goes on with them."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    effects(world, 1)
+    compare = os.path.join(world.dir, 'luforge-compare')
+    os.rename(compare, compare + '.away')
+    world.luctl('rerandomize', 'ds')
+    world.until(lambda: 'not known yet' in world.log())
+    assert world.json('history', '--limit', '1')['generations'][0]['effect']['found'] == 'pending'
+    assert 'pending' in world.luctl('history')
+    world.kill()
+    os.rename(compare + '.away', compare)
+    world.start()
+    assert effects(world, 1)[0]['found'] == 'compared'
+    # A payload that is not the one that was signed gives no figures.
+    world.luctl('rerandomize', 'ds')
+    effects(world, 1)
+    db = sqlite3.connect(world.state + '/lud.db')
+    db.execute('DELETE FROM effects')
+    db.commit()
+    db.close()
+    world.kill()
+    paths = sorted(glob.glob(world.state + '/variants/*.payload'), key=os.path.getmtime)
+    shutil.copy(paths[-2], paths[-1])
+    world.start()
+    assert 'invalid answer' in effects(world, 1)[0]['why']
 
 
 def test_unseal(world):

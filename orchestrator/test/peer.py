@@ -588,6 +588,8 @@ class Peer:
         elif order.action == PREPARE:
             return {**result, 'outcome': 'OUTCOME_PREPARED', 'prepare_only': True}
         elif order.is_made():
+            kept = {'layout_pieces': 9, 'layout_kept_base': 1} \
+                if service.get('machine_made') and service['release_id'] == order.release_id else {}
             service.update(generation=order.generation, generation_epoch=order.epoch, release_id=order.release_id,
                            base_address=0, build_id=b'', machine_made=not self._fault('not_made'), made=0,
                            commitment=os.urandom(64))
@@ -595,7 +597,7 @@ class Peer:
             if self._fault('other_release'):
                 service['release_id'] = bytes(64)
             return {**result, 'generation': order.generation, 'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7,
-                    'commitment': service['commitment'], 'sealed': service['sealed']}
+                    'commitment': service['commitment'], 'sealed': service['sealed'], **kept}
         else:
             payload = self.staged[variant.payload_hash][1]
             base, = struct.unpack_from('<Q', payload, BASE_AT)

@@ -551,3 +551,20 @@ struct forge_task *forge_entropy(
 	task->words[task->n_words++] = forge_kit_name(kit);
 	return task;
 }
+
+struct forge_task *forge_compare(struct forge *forge, const char *kit,
+        const char *const payloads[2], char **ret_json, forge_fn fn, void *arg)
+{
+	static const char *const names[] = {"before.payload", "after.payload"};
+	struct forge_task *task = forge_task_bare(forge, "compare", fn, arg);
+
+	task->ret_json = ret_json;
+	forge_word(task, "--json");
+	forge_word(task, "--kit");
+	task->words[task->n_words++] = forge_kit_name(kit);
+	for (int i = 0; i < 2; i++) {
+		forge_task_put(task, payloads[i], names[i]);
+		forge_word(task, names[i]);
+	}
+	return task;
+}

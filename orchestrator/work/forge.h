@@ -79,6 +79,12 @@ struct forge_task *forge_pair(struct forge *forge, const char *old_kit, const ch
 /* Measures what layouts of a kit protect. *ret_json as of forge_pair(). */
 struct forge_task *forge_entropy(
         struct forge *forge, const char *kit, char **ret_json, forge_fn fn, void *arg);
+/*
+ * Compares two payloads of the release that the kit holds, as files that lud has. *ret_json as of
+ * forge_pair(); it names release and payloads by their hashes.
+ */
+struct forge_task *forge_compare(struct forge *forge, const char *kit,
+        const char *const payloads[2], char **ret_json, forge_fn fn, void *arg);
 /* Of such a text that is not of the known format or not about these kits: says so, -EBADMSG. */
 int __must_check forge_answer_invalid(
         struct failure *ret_failure, const char *command, const char *kit);

@@ -156,6 +156,9 @@ def case_machine_made(world, rng):
     made = [by_machine(world, 'rerandomize', 'ds') for _ in range(2)]
     assert [n for _, n in made] == [0, 0], made
     assert made[0][0]['seed_commit'] != made[1][0]['seed_commit']
+    kept = world.show('ds', made[1][0]['generation'])['effect']
+    assert kept['found'] == 'counted' and kept['against'] == made[0][0]['generation'], kept
+    assert kept['pieces'] > 100 and not kept['kept_address'] and kept['kept_base'] * 20 < kept['pieces'], kept
     other, = set(releases) - {made[0][0]['release_id']}
     _, first = by_machine(world, 'update', 'ds', '--release', other[:12])
     _, again = by_machine(world, 'rerandomize', 'ds')

@@ -86,7 +86,7 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	}
 	view->release_id = pool_bytes(pool, release.release_id, sizeof(release.release_id));
 	view->counter = release.counter;
-	return 0;
+	return err_up(view_effect(pool, db, row, &variant, &view->effect));
 }
 
 /* What the record has as running only runs while its machine is known to. */

@@ -38,6 +38,11 @@ Control__Job *view_skipped(
 /* with_envelope: the signed variant and the sealed seed too, which may be large */
 int __must_check view_generation(struct pool *pool, struct engine *engine,
         const struct generation_row *row, bool with_envelope, Control__Generation **ret_view);
+/*
+ * effect.c: what its layout has in common with the one before. *ret_view is NULL for one that never ran.
+ */
+int __must_check view_effect(struct pool *pool, struct db *db, const struct generation_row *row,
+        const struct variant_row *variant, Control__Effect **ret_view);
 /* pairing.c: without findings there are only their numbers */
 int __must_check view_job_pairing(struct pool *pool, struct db *db, const struct job_row *row,
         bool with_findings, Control__Job *view);

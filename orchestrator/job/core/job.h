@@ -126,6 +126,7 @@ struct engine_watch {
 
 struct engine_statement;
 struct standing_trouble;
+struct measure;
 struct engine {
 	struct engine_parts parts;
 	struct machines *machines;
@@ -137,6 +138,7 @@ struct engine {
 	LIST_HEAD(, engine_standing) standings;   /* on their way to machines */
 	LIST_HEAD(, standing_trouble) standing_troubles; /* why others did not get there */
 	struct event *standing_timer;                    /* looks whether one is due */
+	struct measure *measure; /* owned; NULL until the record was loaded */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */

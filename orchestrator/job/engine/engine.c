@@ -22,6 +22,7 @@
 #include "host/base/log.h"
 #include "orchestrator/job/core/standing.h"
 #include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/idle/idle.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/steps.h"
@@ -256,6 +257,7 @@ struct engine *engine_free(struct engine *engine)
 		return NULL;
 	}
 	db_watch(engine->parts.db, NULL, NULL);
+	engine->measure = measure_free(engine->measure);
 	event_free(engine->resume);
 	while (!TAILQ_EMPTY(&engine->jobs)) {
 		job_free(TAILQ_FIRST(&engine->jobs));
@@ -309,6 +311,7 @@ int engine_load(struct engine *engine)
 		return err_up(r);
 	}
 	engine_abandon_gone(engine);
+	engine->measure = measure_new(engine);
 	return 0;
 }
 

@@ -59,8 +59,6 @@ struct job_late {
 /* Only a generation that was left as unknown: a status may have settled it since. */
 static int late_generation(struct db *db, const struct job_late *late)
 {
-	const struct store_seed seed =
-	        machine_seed(&late->result->commitment, &late->result->sealed);
 	struct generation_row row;
 	int r = store_generation_find(
 	        db, late->row.machine, late->row.service, late->row.generation, &row);
@@ -68,11 +66,12 @@ static int late_generation(struct db *db, const struct job_late *late)
 	if (r || row.state != GENERATION_UNKNOWN) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
-	if (row.machine_made && seed.commit) {
-		r = store_variant_committed(db, row.variant, &seed);
-		if (r) {
-			return err_up(r);
-		}
+	/* Of one that was undone the machine tells the layout that runs instead. */
+	if (late->row.state == JOB_COMMITTED) {
+		r = job_keep_layout(db, &row, late->result);
+	}
+	if (r) {
+		return err_up(r);
 	}
 	if (late->row.state == JOB_COMMITTED) {
 		return err_up(store_generation_runs(db, row.service, row.number));

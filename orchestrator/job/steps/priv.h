@@ -53,6 +53,14 @@ bool job_pair_is_over(const struct job *job);
 /* The pairing that the record has, in the pool; NULL: none. */
 Control__Pairing *job_pair_recorded(const struct job *job, struct pool *pool);
 
+/* run.c */
+/*
+ * Records of a layout that the machine made what its result says: the commitment to the seed, and what
+ * the layout has in common with the one before. Nothing to do for another. Called inside db_txn().
+ */
+int __must_check job_keep_layout(
+        struct db *db, const struct generation_row *row, const Machine__Result *result);
+
 /* late.c */
 /* The end of a job by what the machine says of its order. */
 enum job_state job_outcome_state(Machine__Outcome outcome);

@@ -22,20 +22,47 @@
 /* How many layouts are drawn for one update. */
 #define JOB_DRAW_TRIES 8
 
-/* Of a layout that the machine made, its word on the seed is all that is known. */
-static int run_keep_commitment(struct db *db, const struct job *job, const Machine__Result *result)
+/* Counts of a machine that cannot be true are as good as none. */
+static int run_keep_effect(
+        struct db *db, const struct generation_row *row, const Machine__Result *result)
+{
+	struct effect_row effect = {.generation = row->id, .found = EFFECT_COUNTED};
+	struct generation_row before;
+	int r = store_generation_before(db, row, &before);
+
+	if (!r) {
+		effect.against = before.number;
+	}
+	if (result->layout_kept_address <= result->layout_pieces &&
+	        result->layout_kept_base <= result->layout_pieces) {
+		effect.pieces = result->layout_pieces;
+		effect.kept_address = result->layout_kept_address;
+		effect.kept_base = result->layout_kept_base;
+	}
+	return r < 0 ? err_up(r) : err_up(store_effect_put(db, &effect));
+}
+
+int job_keep_layout(struct db *db, const struct generation_row *row, const Machine__Result *result)
 {
 	const struct store_seed seed = machine_seed(&result->commitment, &result->sealed);
-	struct generation_row row;
 	int r;
 
-	if (!job->row.machine_made || !seed.commit) {
+	if (!row->machine_made || !seed.commit) {
 		return 0;
 	}
-	r = store_generation_find(
-	        db, job->row.machine, job->row.service, job->row.generation, &row);
-	if (!r) {
-		r = store_variant_committed(db, row.variant, &seed);
+	r = store_variant_committed(db, row->variant, &seed);
+	return r ? err_up(r) : err_up(run_keep_effect(db, row, result));
+}
+
+static int run_keep_layout(struct db *db, const struct job *job, const Machine__Result *result)
+{
+	struct generation_row row;
+	int r = 0;
+
+	if (job->row.machine_made) {
+		r = store_generation_find(
+		        db, job->row.machine, job->row.service, job->row.generation, &row);
+		r = r ? r : job_keep_layout(db, &row, result);
 	}
 	return err_fold(r);
 }
@@ -50,7 +77,7 @@ static int run_keep_result(struct db *db, void *arg)
 	const struct job *job = ((void **)arg)[1];
 	size_t size = machine__result__get_packed_size(result);
 	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
-	int r = run_keep_commitment(db, job, result);
+	int r = run_keep_layout(db, job, result);
 
 	machine__result__pack(result, packed);
 	return r ? err_up(r) : err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
