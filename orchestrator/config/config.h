@@ -57,5 +57,7 @@ void config_reload(
 #define CONFIG_NAME_SIZE 128
 const char *config_layout(const struct config *config, const char *machine, const char *service,
         char ret_key[CONFIG_NAME_SIZE]);
+/* How many variants of a machine's service are to be made ahead: `prebuilt`, by the same order of keys. */
+unsigned int config_prebuilt(const struct config *config, const char *machine, const char *service);
 /* Prints every key with its value, as a file that could be read again. */
 void config_print(const struct config *config, FILE *file);

@@ -61,6 +61,8 @@ static const struct {
         {"update:\n  hold:\n    x: 1\n", ":3", "hold: a mapping", "one level"},
         {"state_dir: ''\n", ":1", "state_dir: empty", "give a path"},
         {"layouts:\n  m1: machine\n  m1/ds: host\n  /tty: auto\n", NULL, NULL, NULL},
+        {"prebuilt:\n  m1: 16\n", NULL, NULL, NULL},
+        {"prebuilt:\n  m1: 17\n", ":2", "m1: unknown choice", "15 16"},
         {"layouts:\n  m1: any\n", ":2", "m1: unknown choice", "auto machine host"},
         {"layouts:\n  m1/: host\n", ":2", "m1/: no name", "MACHINE/SERVICE"},
         {"layouts:\n  m1/ds/x: host\n", ":2", "m1/ds/x: no name", "/SERVICE"},
@@ -153,6 +155,24 @@ static void test_layouts(const char *dir)
 	config_fini(&config);
 }
 
+static void test_prebuilt(const char *dir)
+{
+	static const char text[] = "prebuilt:\n  /ds: 4\n  m1: 2\n  m1/agent: 16\n";
+	_cleanup_(freep) char *path = text_format("%s/prebuilt.yaml", dir);
+	struct failure failure = {0};
+	struct config config;
+
+	assert(file_write(path, text, strlen(text)) == 0);
+	config_init(&config, dir);
+	assert(config_prebuilt(&config, "m1", "ds") == 0);
+	assert(config_read(&config, path, &failure) == 0);
+	assert(config_prebuilt(&config, "m1", "ds") == 4);
+	assert(config_prebuilt(&config, "m1", "agent") == 16);
+	assert(config_prebuilt(&config, "m1", "tty") == 2);
+	assert(config_prebuilt(&config, "m2", "tty") == 0);
+	config_fini(&config);
+}
+
 /* What is printed can be read back to the same values. */
 static void test_round_trip(const char *dir)
 {
@@ -235,6 +255,7 @@ int main(void)
 	test_file(dir);
 	test_between_keys(dir);
 	test_layouts(dir);
+	test_prebuilt(dir);
 	test_round_trip(dir);
 	test_missing(dir);
 	test_reload();

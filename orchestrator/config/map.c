@@ -8,6 +8,7 @@
  */
 #include "orchestrator/config/config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/base/file.h"
@@ -85,25 +86,42 @@ static const char *config_layout_word(const char *line)
 	return words[0];
 }
 
+/* The line of the most particular key, which is in `key` then; NULL: none counts for the service. */
+static const char *config_map_most(
+        const char *map, const char *machine, const char *service, char *key, size_t size)
+{
+	const char *line;
+
+	snprintf(key, size, "%s/%s", machine, service);
+	line = config_map_find(map, key);
+	if (!line) {
+		snprintf(key, size, "/%s", service);
+		line = config_map_find(map, key);
+	}
+	if (!line) {
+		snprintf(key, size, "%s", machine);
+		line = config_map_find(map, key);
+	}
+	return line;
+}
+
+unsigned int config_prebuilt(const struct config *config, const char *machine, const char *service)
+{
+	char key[CONFIG_NAME_SIZE];
+	const char *line = config_map_most(config->prebuilt, machine, service, key, sizeof(key));
+
+	return line ? (unsigned int)strtoul(line + strcspn(line, " "), NULL, 10) : 0;
+}
+
 const char *config_layout(const struct config *config, const char *machine, const char *service,
         char ret_key[CONFIG_NAME_SIZE])
 {
 	static const char *const section = "layouts.";
-	char *key = ret_key + strlen(section);
-	size_t size = CONFIG_NAME_SIZE - strlen(section);
 	const char *line;
 
 	strcpy(ret_key, section);
-	snprintf(key, size, "%s/%s", machine, service);
-	line = config_map_find(config->layouts, key);
-	if (!line) {
-		snprintf(key, size, "/%s", service);
-		line = config_map_find(config->layouts, key);
-	}
-	if (!line) {
-		snprintf(key, size, "%s", machine);
-		line = config_map_find(config->layouts, key);
-	}
+	line = config_map_most(config->layouts, machine, service, ret_key + strlen(section),
+	        CONFIG_NAME_SIZE - strlen(section));
 	if (line) {
 		return config_layout_word(line);
 	}
