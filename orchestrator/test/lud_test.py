@@ -1036,6 +1036,127 @@ def test_effect_later(world):
     assert 'invalid answer' in effects(world, 1)[0]['why']
 
 
+def ahead(world, n):
+    """Contents of the n payloads that were made ahead, oldest first, once they are there and lud says no more."""
+    def read():
+        paths = glob.glob(world.state + '/variants/ahead-*.payload')
+        contents = []
+        for path in sorted(paths, key=lambda p: int(p.rsplit('-', 1)[1].split('.')[0])):
+            with contextlib.suppress(FileNotFoundError), open(path, 'rb') as f:
+                contents.append(f.read())
+        return contents
+    world.until(lambda: len(read()) == n)
+    return read()
+
+
+def prebuild(world, n):
+    """Has lud keep n variants of ds, from now on."""
+    with open(world.config, encoding='ascii') as f:
+        text = f.read().split('prebuilt:')[0]
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(text + 'prebuilt:\n  /ds: %d\n' % n)
+    if world.lud:
+        world.lud.send_signal(signal.SIGHUP)
+
+
+def newest_payload(world, machine='m'):
+    """What the newest generation was made as; None: its file is gone."""
+    row = world.json('history', '--limit', '1', '-m', machine)['generations'][0]
+    for path in glob.glob(world.state + '/variants/ds-*.payload'):
+        with open(path, 'rb') as f:
+            content = f.read()
+        if hashlib.blake2b(content).hexdigest() == row['payload_hash']:
+            return content
+    return None
+
+
+def test_prebuilt(world):
+    """Variants made ahead are used in order, once, by the machine they are for, and made again; without a trace of a seed."""
+    prebuild(world, 2)
+    world.prepare()
+    first = ahead(world, 2)
+    assert len(set(first)) == 2
+    for n in range(2):
+        world.luctl('rerandomize', 'ds')
+        assert newest_payload(world) == first[n]
+    later = ahead(world, 2)
+    assert not set(later) & set(first)
+    assert world.peer.seeds and not any(holds(world.state, seed) for seed in world.peer.seeds)
+    # The machine makes its own, and what is damaged is made again of the same seed.
+    world.luctl('rerandomize', 'ds', '--layout', 'machine')
+    assert ahead(world, 2) == later
+    oldest = sorted(glob.glob(world.state + '/variants/ahead-*.payload'), key=os.path.getmtime)[0]
+    with open(oldest, 'wb') as f:
+        f.write(b'damaged')
+    world.luctl('rerandomize', 'ds')
+    assert newest_payload(world) == later[0]
+    # Another machine gets others.
+    mine = ahead(world, 2)
+    other = harness.peer.Peer(os.path.join(world.dir, 'other.sock'))
+    other.add_service('ds', world.release_id(world.kits[0]))
+    with other:
+        world.luctl('machine', 'start', 'other', '--attach', other.path)
+        others = set(ahead(world, 4)) - set(mine)
+        assert len(others) == 2
+        world.luctl('rerandomize', 'ds', '-m', 'other')
+        assert newest_payload(world, 'other') in others and set(mine) < set(ahead(world, 4))
+        world.luctl('machine', 'stop', 'other')
+        world.luctl('machine', 'remove', 'other')
+        ahead(world, 2)
+    prebuild(world, 0)
+    assert ahead(world, 0) == []
+
+
+def test_prebuilt_stale(world):
+    """What was made ahead goes with its release, its root and the lud that has its seed."""
+    prebuild(world, 2)
+    world.prepare()
+    made = [ahead(world, 2)]
+    world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
+    world.until(lambda: len(ahead(world, 2)) == 2 and not set(ahead(world, 2)) & set(made[0]))
+    made.append(ahead(world, 2))
+    world.kill()
+    world.start()
+    world.until(lambda: len(ahead(world, 2)) == 2 and not set(ahead(world, 2)) & set(made[1]))
+    made.append(ahead(world, 2))
+    world.luctl('rerandomize', 'ds')
+    assert newest_payload(world) == made[2][0]
+    world.luctl('release', 'add', world.kit('ds', 2))
+    world.luctl('update', 'ds')
+    assert newest_payload(world) not in sum(made, [])
+    world.until(lambda: not set(ahead(world, 2)) & set(sum(made, [])))
+    # A rollback blocks the release that it leaves; killed in the middle of using one, lud makes others.
+    before = ahead(world, 2)
+    world.kill()
+    world.start(die_at='forge.begin')
+    ahead(world, 2)
+    subprocess.run([world.program('ctl/luctl'), 'rerandomize', 'ds', '--socket', world.socket], check=False,
+                   capture_output=True)
+    world.wait_dead()
+    world.start()
+    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+    assert not set(ahead(world, 2)) & set(before)
+    db = sqlite3.connect(world.state + '/lud.db')
+    db.execute('UPDATE releases SET blocked_us = 1')
+    db.commit()
+    db.close()
+    assert ahead(world, 0) == []
+
+
+def test_prebuilt_full(world):
+    """A full disk keeps variants from being made ahead, which is told, and keeps no update from its end later."""
+    world.small_disk()
+    if not world.disk:
+        return
+    world.prepare()
+    ballast = fill(world.state)
+    prebuild(world, 4)
+    world.until(lambda: 'is made ahead; updates make their own' in world.log())
+    assert not glob.glob(world.state + '/variants/ahead-*')
+    os.unlink(ballast)
+    world.luctl('rerandomize', 'ds')
+
+
 def test_unseal(world):
     """The audit key opens what the signer sealed, and makes the variant again."""
     world.prepare()

@@ -23,6 +23,13 @@
 /* Text that says why a machine put an order off. */
 #define JOB_PUT_OFF_SIZE 120
 
+/* A payload that was made before a job asked for it. */
+struct job_ahead {
+	char *path; /* owned, as is the file; NULL: none */
+	uint8_t hash[64];
+	int64_t len;
+};
+
 /* One generation that a job makes: its variant, its files, its signature. */
 struct job_part {
 	struct job *job;
@@ -32,8 +39,9 @@ struct job_part {
 	struct forge_task *task;       /* makes its payload now; owned */
 	uint8_t seed[FORGE_SEED_SIZE]; /* nowhere else; wiped with the part, see parts.c */
 	bool has_seed;
-	bool forged;       /* its payload is there */
-	uint8_t *envelope; /* fresh from signing, until it is recorded; owned */
+	struct job_ahead ahead; /* its payload, if it was made ahead; passed on as the seed is */
+	bool forged;            /* its payload is there */
+	uint8_t *envelope;      /* fresh from signing, until it is recorded; owned */
 	size_t envelope_size;
 };
 
@@ -127,6 +135,7 @@ struct engine_watch {
 struct engine_statement;
 struct standing_trouble;
 struct measure;
+struct prebuilt;
 struct engine {
 	struct engine_parts parts;
 	struct machines *machines;
@@ -138,7 +147,8 @@ struct engine {
 	LIST_HEAD(, engine_standing) standings;   /* on their way to machines */
 	LIST_HEAD(, standing_trouble) standing_troubles; /* why others did not get there */
 	struct event *standing_timer;                    /* looks whether one is due */
-	struct measure *measure; /* owned; NULL until the record was loaded */
+	struct measure *measure;   /* owned; NULL until the record was loaded */
+	struct prebuilt *prebuilt; /* the same */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */
@@ -247,5 +257,7 @@ int __must_check job_parts_load(struct job *job);
  */
 bool __must_check job_parts_have_seeds(struct job *job);
 void job_parts_free(struct job *job);
+/* Removes the file, if there is one. */
+void job_ahead_drop(struct job_ahead *ahead);
 /* Where a part's payload lies; the caller frees it. */
 char *job_part_path(const struct job_part *part);

@@ -65,6 +65,8 @@ static void parts_keep_seeds(struct job *job, struct job_part *was, size_t n_was
 			if (was[j].has_seed && was[j].variant.id == job->parts[i].variant.id) {
 				memcpy(job->parts[i].seed, was[j].seed, FORGE_SEED_SIZE);
 				job->parts[i].has_seed = true;
+				job->parts[i].ahead = was[j].ahead;
+				was[j].ahead.path = NULL;
 			}
 		}
 	}
@@ -95,6 +97,15 @@ static int parts_read(struct job *job)
 	return err_up(r);
 }
 
+void job_ahead_drop(struct job_ahead *ahead)
+{
+	if (ahead->path) {
+		(void)unlink(ahead->path);
+	}
+	free(ahead->path);
+	*ahead = (struct job_ahead){0};
+}
+
 /*
  * Ends what works on them. Seeds are wiped: they open nothing of the past, but foretell a layout.
  */
@@ -104,6 +115,7 @@ static void parts_release(struct job_part *parts, size_t n_parts)
 		forge_task_free(parts[i].task);
 		explicit_bzero(parts[i].seed, sizeof(parts[i].seed));
 		free(parts[i].envelope);
+		job_ahead_drop(&parts[i].ahead);
 	}
 	free(parts);
 }

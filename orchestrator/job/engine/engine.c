@@ -258,6 +258,7 @@ struct engine *engine_free(struct engine *engine)
 	}
 	db_watch(engine->parts.db, NULL, NULL);
 	engine->measure = measure_free(engine->measure);
+	engine->prebuilt = prebuilt_free(engine->prebuilt);
 	event_free(engine->resume);
 	while (!TAILQ_EMPTY(&engine->jobs)) {
 		job_free(TAILQ_FIRST(&engine->jobs));
@@ -312,6 +313,7 @@ int engine_load(struct engine *engine)
 	}
 	engine_abandon_gone(engine);
 	engine->measure = measure_new(engine);
+	engine->prebuilt = prebuilt_new(engine);
 	return 0;
 }
 

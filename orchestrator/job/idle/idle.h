@@ -1,10 +1,14 @@
 #pragma once
 /*
  * What lud has the forge's workers do when no job asks for it: whatever ran has its layout compared with
- * the one before.
+ * the one before, and variants are made ahead.
  */
+#include <stdbool.h>
+
 struct engine;
+struct job_part;
 struct measure;
+struct prebuilt;
 
 /*
  * Compares, one after the other, generations that ran in a layout which the host made with what ran
@@ -13,3 +17,15 @@ struct measure;
  */
 struct measure *measure_new(struct engine *engine);
 struct measure *measure_free(struct measure *measure);
+
+/*
+ * Keeps as many variants of what each machine runs as the configuration says (prebuilt), each made for one
+ * machine and used once. Freed before the engine: what was not used is removed.
+ */
+struct prebuilt *prebuilt_new(struct engine *engine);
+struct prebuilt *prebuilt_free(struct prebuilt *prebuilt);
+/*
+ * Gives the oldest variant that was made for the part's machine and release: seed, sealed seed, payload.
+ * False: there is none, and the part is as it was.
+ */
+bool prebuilt_take(struct engine *engine, struct job_part *part);

@@ -112,6 +112,22 @@ static void forge_part(struct job_part *part)
 }
 
 /*
+ * A payload that was made ahead takes its place under the name that the record gives it. What it must
+ * be is known: one that is damaged, or gone, is made again of the same seed.
+ */
+static void forge_take_ahead(struct job_part *part)
+{
+	_cleanup_(freep) char *path = job_part_path(part);
+
+	if (part->ahead.path && rename(part->ahead.path, path) == 0) {
+		part->variant.payload_len = part->ahead.len;
+		memcpy(part->variant.payload_hash, part->ahead.hash,
+		        sizeof(part->variant.payload_hash));
+	}
+	job_ahead_drop(&part->ahead);
+}
+
+/*
  * A payload that was described before, in an earlier attempt, is read again: the file may have
  * been changed or removed since.
  */
@@ -119,6 +135,7 @@ static bool forge_is_there(struct job_part *part)
 {
 	struct failure unread;
 
+	forge_take_ahead(part);
 	if (!part->variant.payload_len || forge_read(part, &unread) < 0) {
 		err_forget();
 		return false;

@@ -9,7 +9,8 @@
  *   commitment  to it, for this release and recipe: in the record, and in the variant that is signed
  *   sealed      for the audit key: in the record; nobody online can open it
  *
- * So whoever audits can later show which layout ran, and lud itself cannot.
+ * So whoever audits can later show which layout ran, and lud itself cannot. All of it may have been made
+ * ahead (idle/prebuilt.c): then there is nothing to draw, and the payload is there, too.
  *
  * Where the machine makes the layout there is no such step, and no seed here: the step that stages
  * draws the number alone, by job_draw_made().
@@ -19,6 +20,7 @@
 #include <sys/random.h>
 
 #include "host/base/file.h"
+#include "orchestrator/job/idle/idle.h"
 #include "orchestrator/job/steps/priv.h"
 #include "proto/envelope/seed.h"
 #include "proto/image/link.h"
@@ -183,13 +185,17 @@ static void seed_sealed(const struct failure *failure, const struct signer_reply
 	seed_ask(job);
 }
 
-/* Seals the next seed, or ends the step. */
+/* Seals the next seed, of those parts that were not made ahead, or ends the step. */
 static void seed_ask(struct job *job)
 {
 	struct signer_request request = {.op = SIGNER_SEAL};
-	struct job_part *part = &job->parts[job->n_done];
+	struct job_part *part;
 	struct failure failure;
 
+	while (job->n_done < job->n_parts && prebuilt_take(job->engine, &job->parts[job->n_done])) {
+		job->n_done++;
+	}
+	part = &job->parts[job->n_done];
 	if (job->n_done == job->n_parts) {
 		job_done(job, "", seed_write, job);
 		return;

@@ -1,0 +1,381 @@
+/*
+ * Variants made ahead, for jobs on the host's road: such a job finds seed, sealed seed and payload and goes
+ * on to the signer, which looks at them as at any other.
+ *
+ *   drawn -> sealed by the signer -> made by a worker -> ready -> taken by a job
+ *
+ * Seeds are in memory and nowhere else, as those of jobs are. So what was made ahead does not outlive lud:
+ * a payload whose seed is lost can neither be signed nor proved, and is removed at the next start. Each is
+ * of one machine, and leaves the list before a job has it: no two machines, and no two jobs, get the
+ * same. It is thrown away when the machine runs another release, when that release is blocked or not
+ * registered any more, and when the signed root has changed, which every change of a key does: the seed
+ * is sealed to a key of the root.
+ *
+ * One is made at a time, and none for a machine that a job works on. Whatever keeps one from being made
+ * (a full disk, no signer) is told once, and tried again later; jobs make their own meanwhile.
+ */
+#include <dirent.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/idle/idle.h"
+#include "orchestrator/work/kit.h"
+#include "proto/envelope/envelope_crypto.h"
+#include "proto/envelope/seed.h"
+#include "proto/image/image.h"
+#include "proto/image/link.h"
+
+#define PREBUILT_MARK "ahead-"
+/* How often it is looked what is missing, and what is stale; and when it is tried again. */
+#define PREBUILT_LOOK_SEC 1
+#define PREBUILT_AGAIN_SEC 30
+#define PREBUILT_PAYLOAD_MAX (64u << 20)
+
+struct prebuilt_variant {
+	TAILQ_ENTRY(prebuilt_variant) link;
+	struct prebuilt *prebuilt;
+	int64_t machine;
+	struct release_row release;
+	struct variant_row variant; /* recipe, commitment, sealed seed */
+	uint8_t seed[FORGE_SEED_SIZE];
+	struct job_ahead ahead;
+	bool ready;
+};
+
+struct prebuilt {
+	struct engine *engine;
+	struct event *timer;
+	TAILQ_HEAD(prebuilt_list, prebuilt_variant)
+	variants;                /* oldest first; at most one is not ready */
+	struct forge_task *task; /* makes that one; owned */
+	uint8_t root[64];        /* hash of the root that all are for */
+	uint64_t n_made;         /* for names of files */
+	char told[240];          /* why none could be made; "": one could */
+};
+
+static void prebuilt_look_in(struct prebuilt *prebuilt, int sec)
+{
+	struct timeval pause = {sec, 0};
+
+	evtimer_add(prebuilt->timer, &pause);
+}
+
+/* The file goes with it. Whoever is asked for it will not answer. */
+static void prebuilt_drop(struct prebuilt_variant *it)
+{
+	struct prebuilt *prebuilt = it->prebuilt;
+
+	if (!it->ready) {
+		prebuilt->task = forge_task_free(prebuilt->task);
+		signer_client_forget(prebuilt->engine->parts.signer, it);
+	}
+	TAILQ_REMOVE(&prebuilt->variants, it, link);
+	job_ahead_drop(&it->ahead);
+	explicit_bzero(it, sizeof(*it));
+	free(it);
+}
+
+/* Told when it is news; the one that was being made is given up. */
+static void prebuilt_fail(struct prebuilt_variant *it, const char *why)
+{
+	struct prebuilt *prebuilt = it->prebuilt;
+
+	if (strcmp(prebuilt->told, why) != 0) {
+		snprintf(prebuilt->told, sizeof(prebuilt->told), "%s", why);
+		log_warn("no variant of %s is made ahead; updates make their own: %s",
+		        it->release.service, why);
+	}
+	prebuilt_drop(it);
+	prebuilt_look_in(prebuilt, PREBUILT_AGAIN_SEC);
+}
+
+/* What the worker made: a payload of the service, by its own word; the signer looks closer. */
+static int prebuilt_read(struct prebuilt_variant *it)
+{
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	struct image_view view;
+	size_t size;
+	int r = file_read(it->ahead.path, PREBUILT_PAYLOAD_MAX, &bytes, &size);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (image_check(bytes, size, &view) != IMAGE_OK ||
+	        strcmp(view.header->service, it->release.service) != 0) {
+		return err_raise(-EBADMSG);
+	}
+	it->ahead.len = (int64_t)size;
+	envelope_hash(bytes, size, it->ahead.hash);
+	return 0;
+}
+
+static void prebuilt_on_made(const struct failure *failure, void *arg)
+{
+	struct prebuilt_variant *it = arg;
+	struct prebuilt *prebuilt = it->prebuilt;
+	int r = 0;
+
+	prebuilt->task = NULL;
+	if (!failure) {
+		r = prebuilt_read(it);
+	}
+	if (failure || r < 0) {
+		err_forget();
+		prebuilt_fail(it, failure ? failure->cause : strerror(-r));
+		return;
+	}
+	it->ready = true;
+	*prebuilt->told = '\0';
+	prebuilt_look_in(prebuilt, 0);
+}
+
+static void prebuilt_on_sealed(
+        const struct failure *failure, const struct signer_reply *reply, void *arg)
+{
+	struct prebuilt_variant *it = arg;
+	struct prebuilt *prebuilt = it->prebuilt;
+
+	if (failure || reply->status != SIGNER_OK) {
+		prebuilt_fail(it, failure ? failure->cause : reply->text);
+		return;
+	}
+	memcpy(it->variant.seed_sealed, reply->sealed, SIGNER_SEALED_SIZE);
+	it->variant.seed_sealed_size = SIGNER_SEALED_SIZE;
+	prebuilt->task = forge_variant(prebuilt->engine->parts.forge,
+	        &(const struct forge_kit){it->release.path, it->release.release_id}, it->seed,
+	        it->ahead.path, prebuilt_on_made, it);
+}
+
+static void prebuilt_seal(struct prebuilt_variant *it)
+{
+	struct signer_request request = {.op = SIGNER_SEAL};
+
+	memcpy(request.seal.seed, it->seed, sizeof(it->seed));
+	/* Binds the sealed seed to its commitment, as in the step that draws. */
+	memcpy(request.seal.context, it->variant.seed_commit, sizeof(request.seal.context));
+	signer_client_ask(it->prebuilt->engine->parts.signer, &request, prebuilt_on_sealed, it);
+	explicit_bzero(&request, sizeof(request));
+}
+
+static void prebuilt_make(
+        struct prebuilt *prebuilt, const struct machine *machine, const struct release_row *release)
+{
+	struct prebuilt_variant *it = mem_zero(sizeof(*it));
+	const char *state_dir = prebuilt->engine->parts.config->state_dir;
+	_cleanup_(freep) char *dir = text_format("%s/variants", state_dir);
+	int r = dir_make(dir);
+
+	it->prebuilt = prebuilt;
+	it->machine = machine_row(machine)->id;
+	it->release = *release;
+	it->ahead.path =
+	        text_format("%s/" PREBUILT_MARK "%" PRIu64 ".payload", dir, ++prebuilt->n_made);
+	TAILQ_INSERT_TAIL(&prebuilt->variants, it, link);
+	if (r < 0 || getrandom(it->seed, sizeof(it->seed), 0) != sizeof(it->seed)) {
+		err_forget();
+		prebuilt_fail(it, r < 0 ? strerror(-r) : "the system gives no random bytes");
+		return;
+	}
+	it->variant.recipe = LINK_RECIPE;
+	envelope_seed_commit(release->release_id, LINK_RECIPE, it->seed, it->variant.seed_commit);
+	prebuilt_seal(it);
+}
+
+/* The release that a service of the machine runs, if variants of it are wanted. */
+static bool prebuilt_release(const struct prebuilt *prebuilt, const struct machine *machine,
+        const Machine__Service *service, struct release_row *ret)
+{
+	struct db *db = prebuilt->engine->parts.db;
+	bool is_known = service->release_id.len == sizeof(ret->release_id) &&
+	                store_release_by_hash(db, service->release_id.data, ret) == 0;
+
+	err_forget();
+	return is_known && service->can_update && !ret->blocked_us &&
+	       config_prebuilt(prebuilt->engine->parts.config, machine_row(machine)->name,
+	               service->name) > 0;
+}
+
+/* A machine that does not answer runs what it ran, as far as anybody knows. */
+static bool prebuilt_is_stale(const struct prebuilt_variant *it)
+{
+	const struct machine *machine = machines_by_id(it->prebuilt->engine->machines, it->machine);
+	const Machine__Service *service =
+	        machine ? machine_service(machine, it->release.service) : NULL;
+	struct release_row release;
+
+	return !service || !prebuilt_release(it->prebuilt, machine, service, &release) ||
+	       release.id != it->release.id;
+}
+
+/* False: there is no root to make anything for. A changed one ends all that was made before. */
+static bool prebuilt_root(struct prebuilt *prebuilt, bool *ret_changed)
+{
+	_cleanup_(freep) uint8_t *root = NULL;
+	uint8_t hash[sizeof(prebuilt->root)];
+	size_t size;
+
+	if (kit_root_read(prebuilt->engine->parts.config->keyring, &root, &size) < 0) {
+		err_forget();
+		return false;
+	}
+	envelope_hash(root, size, hash);
+	*ret_changed = memcmp(hash, prebuilt->root, sizeof(hash)) != 0;
+	memcpy(prebuilt->root, hash, sizeof(hash));
+	return true;
+}
+
+static void prebuilt_tidy(struct prebuilt *prebuilt)
+{
+	struct prebuilt_variant *it = TAILQ_FIRST(&prebuilt->variants);
+	bool is_changed = false;
+	bool has_root = prebuilt_root(prebuilt, &is_changed);
+
+	while (it) {
+		struct prebuilt_variant *next = TAILQ_NEXT(it, link);
+
+		if (!has_root || is_changed || prebuilt_is_stale(it)) {
+			prebuilt_drop(it);
+		}
+		it = next;
+	}
+}
+
+/* What there is for a service of a machine, ready or not. */
+static unsigned int prebuilt_count(
+        const struct prebuilt *prebuilt, const struct machine *machine, const char *service)
+{
+	const struct prebuilt_variant *it;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(it, &prebuilt->variants, link)
+	{
+		n += it->machine == machine_row(machine)->id &&
+		     !strcmp(it->release.service, service);
+	}
+	return n;
+}
+
+/* The first service of the machine that lacks one. */
+static bool prebuilt_machine(struct prebuilt *prebuilt, const struct machine *machine)
+{
+	const Machine__Status *status = machine_status(machine);
+	const struct config *config = prebuilt->engine->parts.config;
+	struct release_row release;
+
+	for (size_t i = 0; status && i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i];
+
+		if (prebuilt_release(prebuilt, machine, service, &release) &&
+		        prebuilt_count(prebuilt, machine, service->name) <
+		                config_prebuilt(
+		                        config, machine_row(machine)->name, service->name)) {
+			prebuilt_make(prebuilt, machine, &release);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void prebuilt_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct prebuilt *prebuilt = arg;
+	const struct prebuilt_variant *last;
+	struct machine *machine = NULL;
+
+	prebuilt_look_in(prebuilt, PREBUILT_LOOK_SEC);
+	if (!*prebuilt->engine->parts.config->prebuilt && TAILQ_EMPTY(&prebuilt->variants)) {
+		return;
+	}
+	prebuilt_tidy(prebuilt);
+	last = TAILQ_LAST(&prebuilt->variants, prebuilt_list);
+	if (last && !last->ready) {
+		return;
+	}
+	while ((machine = machines_next(prebuilt->engine->machines, machine))) {
+		if (machine_state(machine) == MACHINE_UP &&
+		        !engine_is_busy(prebuilt->engine, machine) &&
+		        prebuilt_machine(prebuilt, machine)) {
+			return;
+		}
+	}
+}
+
+/* What an earlier lud made ahead: its seeds went with it. */
+static void prebuilt_sweep(const struct config *config)
+{
+	_cleanup_(freep) char *path = text_format("%s/variants", config->state_dir);
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, PREBUILT_MARK, strlen(PREBUILT_MARK))) {
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+		}
+	}
+	if (dir) {
+		closedir(dir);
+	}
+}
+
+struct prebuilt *prebuilt_new(struct engine *engine)
+{
+	struct prebuilt *prebuilt = mem_zero(sizeof(*prebuilt));
+
+	prebuilt->engine = engine;
+	TAILQ_INIT(&prebuilt->variants);
+	prebuilt->timer = evtimer_new(engine->parts.base, prebuilt_on_timer, prebuilt);
+	if (!prebuilt->timer) {
+		abort();
+	}
+	prebuilt_sweep(engine->parts.config);
+	prebuilt_look_in(prebuilt, 0);
+	return prebuilt;
+}
+
+struct prebuilt *prebuilt_free(struct prebuilt *prebuilt)
+{
+	if (!prebuilt) {
+		return NULL;
+	}
+	while (!TAILQ_EMPTY(&prebuilt->variants)) {
+		prebuilt_drop(TAILQ_FIRST(&prebuilt->variants));
+	}
+	event_free(prebuilt->timer);
+	free(prebuilt);
+	return NULL;
+}
+
+static void prebuilt_give(struct prebuilt_variant *it, struct job_part *part)
+{
+	part->variant = it->variant;
+	memcpy(part->seed, it->seed, sizeof(part->seed));
+	part->has_seed = true;
+	part->ahead = it->ahead;
+	it->ahead.path = NULL;
+	prebuilt_drop(it);
+}
+
+bool prebuilt_take(struct engine *engine, struct job_part *part)
+{
+	struct prebuilt *prebuilt = engine->prebuilt;
+	struct prebuilt_variant *it;
+
+	if (!prebuilt || TAILQ_EMPTY(&prebuilt->variants)) {
+		return false;
+	}
+	prebuilt_tidy(prebuilt);
+	TAILQ_FOREACH(it, &prebuilt->variants, link)
+	{
+		if (it->ready && it->machine == machine_row(part->job->machine)->id &&
+		        it->release.id == part->release.id) {
+			prebuilt_give(it, part);
+			prebuilt_look_in(prebuilt, 0);
+			return true;
+		}
+	}
+	return false;
+}
