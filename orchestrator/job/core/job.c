@@ -96,6 +96,7 @@ void job_settle_calls(struct job *job)
 {
 	evtimer_del(job->timer);
 	machine_forget(job->machine, job);
+	send_stop(&job->send);
 	signer_client_forget(job->engine->parts.signer, job);
 	statement_forget(job->engine, job);
 	free(job->proposal);
@@ -233,9 +234,7 @@ struct job *job_free(struct job *job)
 	job_settle_calls(job);
 	TAILQ_REMOVE(&job->engine->jobs, job, link);
 	job_parts_free(job);
-	for (size_t i = 0; i < sizeof(job->stage) / sizeof(job->stage[0]); i++) {
-		free(job->stage[i].bytes);
-	}
+	send_fini(&job->send);
 	free(job->order_envelope);
 	event_free(job->kick);
 	event_free(job->timer);

@@ -11,13 +11,12 @@
 
 #include "orchestrator/job/core/chain.h"
 #include "orchestrator/job/core/core.h"
+#include "orchestrator/job/send/send.h"
 #include "orchestrator/store/releases.h"
 #include "proto/machine/machine.pb-c.h"
 
 /* The most generations of one job, as many as the start of a machine has services. */
 #define JOB_PARTS_MAX 256u
-/* The most files that one generation has in the machine: state description, flat kit, payload. */
-#define JOB_STAGE_MAX 3u
 /* How long one request of a step may wait for the machine's answer. */
 #define JOB_ANSWER_USEC UINT64_C(10000000)
 /* Text that says why a machine put an order off. */
@@ -43,16 +42,6 @@ struct job_part {
 	bool forged;            /* its payload is there */
 	uint8_t *envelope;      /* fresh from signing, until it is recorded; owned */
 	size_t envelope_size;
-};
-
-/* A file on its way into the machine's staging store. */
-struct job_stage {
-	uint8_t hash[64];
-	uint8_t *bytes; /* owned */
-	size_t size;
-	uint64_t offset; /* the machine has everything before */
-	bool dropped;    /* room was made once already */
-	bool is_there;   /* the machine has it whole, from its boot or from before */
 };
 
 /* How far lud is with an open job; job.c has the diagram. Not in the record. */
@@ -93,9 +82,7 @@ struct job {
 	unsigned int n_drawn_again; /* layouts that hit the running one */
 
 	/* Of the step stage. */
-	struct job_stage stage[JOB_STAGE_MAX]; /* state description, flat kit, payload */
-	size_t n_stage;
-	size_t stage_at;
+	struct send send;      /* state description, flat kit, payload */
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
 	/* Of the step pair. */

@@ -30,23 +30,6 @@ void job_on_confirmed(struct job *job, const Machine__Result *result);
  */
 bool __must_check job_draw_made(struct job *job);
 
-/* stage_kit.c: the files of the kit, first in ->stage */
-/*
- * Loads the parts, and has ->stage begin with the files of the kit, by the names that the signed kit
- * has for them. False: it is not readable as such, and the job has ended.
- */
-bool __must_check job_kit_files(struct job *job);
-/*
- * The envelope of root and kit, which the caller frees, and the root's serial in the job. False: it
- * cannot be made, and the job has ended.
- */
-bool __must_check job_made_envelope(struct job *job, uint8_t **ret_envelope, size_t *ret_size);
-/*
- * Takes from the machine's answer which files it has or does not want, and reads what is left of the
- * kit. False: the job has ended.
- */
-bool __must_check job_kit_admitted(struct job *job, const Machine__Admitted *admitted);
-
 /* pair.c */
 /* Whether another release runs now than the one that was paired with the job's. */
 bool job_pair_is_over(const struct job *job);
