@@ -128,6 +128,7 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 		return false;
 	}
 	binary->kit = *kit;
+	kit_manifest_release_id(kit, binary->release_id);
 	binary->generation =
 	        (struct trust_number){machine.trust.root_serial, item->entry->generation};
 	binary->payload_bytes = item->payload_len;

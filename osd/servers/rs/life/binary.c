@@ -79,14 +79,12 @@ void binary_agree_key(void)
 err_t binary_make(struct binary *binary, const struct span_set *taken)
 {
 	const struct agree_audit audit = binary_audit();
-	uint8_t release_id[RS_HASH_LEN];
 	err_t err = layout_kit_check(&binary->flat, binary->kit.service);
 
 	if (err != E_OK) {
 		return err;
 	}
-	kit_manifest_release_id(&binary->kit, release_id);
-	err = layout_make(&binary->flat, release_id, &audit, taken, &binary->layout);
+	err = layout_make(&binary->flat, binary->release_id, &audit, taken, &binary->layout);
 	if (err != E_OK) {
 		return err;
 	}

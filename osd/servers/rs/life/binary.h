@@ -16,7 +16,8 @@
 
 struct binary {
 	struct kit_manifest kit;
-	struct trust_number generation; /* as the order named it; epoch of the root at boot else */
+	uint8_t release_id[RS_HASH_LEN]; /* hash of the kit: hashing is not for every question */
+	struct trust_number generation;  /* as the order named it; epoch of the root at boot else */
 	struct image_view image; /* header NULL: no payload (a service that the kernel loaded) */
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */

@@ -55,7 +55,7 @@ static void status_binary(const struct binary *binary, struct rs_service *record
 	record->release = binary->kit.counter;
 	record->generation = binary->generation.number;
 	record->generation_epoch = binary->generation.epoch;
-	kit_manifest_release_id(&binary->kit, record->release_id);
+	memcpy(record->release_id, binary->release_id, sizeof(record->release_id));
 	record->n_made = binary->n_made;
 	record->made_first = binary->made_first;
 	record->made_last = binary->made_last;

@@ -65,6 +65,7 @@ static err_t verify_kit(struct trust_variant *v, struct trust_number generation,
 	struct binary binary = {.kit = v->kit, .generation = generation, .variant = v};
 	err_t err = stage_find_complete(v->kit.state_hash, &binary.description_blob);
 
+	memcpy(binary.release_id, v->is_kit ? v->hash : v->variant.release_id, RS_HASH_LEN);
 	if (err != E_OK) {
 		return err;
 	}
