@@ -1,7 +1,8 @@
 /*
  * A ring of numbered events. The oldest go when it is full, acknowledged or not: a
  * reader sees the gap in the numbers. Subscribers are notified, never waited for; they
- * fetch what they have not seen.
+ * fetch what they have not seen. While it is quiet there is nothing to be fetched either: a subscriber
+ * that has not caught up would pass old events on while services are held.
  */
 #include "osd/servers/rs/base/journal.h"
 
@@ -18,8 +19,7 @@ static struct rs_event journal_events[RS_N_EVENTS];
 static uint64_t journal_first = 1, journal_end = 1;
 static endpoint_t journal_subscribers[JOURNAL_N_SUBSCRIBERS];
 static uint32_t journal_n_subscribers;
-static bool journal_is_quiet,
-        journal_is_untold; /* untold: there are events that nobody was notified of */
+static bool journal_is_quiet, journal_is_untold; /* untold: there is something to notify of */
 
 /* Notify all subscribers, or remember to; one whose endpoint is gone is none any more. */
 static void journal_tell(void)
@@ -96,6 +96,13 @@ uint64_t journal_oldest(void)
 uint64_t journal_next(void)
 {
 	return journal_end;
+}
+
+/* Who asks in vain while it is quiet must hear of it afterwards, whether anything is added or not. */
+uint64_t journal_fetchable(void)
+{
+	journal_is_untold = journal_is_untold || journal_is_quiet;
+	return journal_is_quiet ? journal_first : journal_end;
 }
 
 const struct rs_event *journal_get(uint64_t sequence)

@@ -19,8 +19,8 @@ struct journal_entry {
 
 void journal_add(const struct journal_entry *entry);
 /*
- * While it is quiet, events are kept and nobody is notified: a subscriber's
- * work would lengthen a blackout.
+ * While it is quiet, events are kept, but nobody is notified and nothing can be fetched: a
+ * subscriber's work would lengthen a blackout.
  */
 void journal_quiet(bool is_quiet);
 /* E_FULL: too many subscribers. Subscribing again is no error. */
@@ -30,5 +30,7 @@ void journal_acknowledge(uint64_t below);
 /* The lowest number that is kept, and the number that the next event will get. */
 uint64_t journal_oldest(void);
 uint64_t journal_next(void);
+/* Events below this number can be fetched now. Subscribers are notified when there are more. */
+uint64_t journal_fetchable(void);
 /* The event with this number, oldest <= sequence < next. */
 const struct rs_event *journal_get(uint64_t sequence);

@@ -235,14 +235,14 @@ err_t rs_on_events(endpoint_t who, const struct rs_request *request, struct rs_r
 {
 	uint64_t sequence =
 	        request->argument < journal_oldest() ? journal_oldest() : request->argument;
+	uint64_t end = journal_fetchable();
 	bool may_see = service_may_control(who);
 	struct rs_event event;
 	uint64_t n = 0;
 
 	ret_reply->a = journal_oldest();
 	ret_reply->b = journal_next();
-	for (; sequence < journal_next() && (n + 1) * sizeof(event) <= request->bytes;
-	        sequence++, n++) {
+	for (; sequence < end && (n + 1) * sizeof(event) <= request->bytes; sequence++, n++) {
 		err_t err;
 
 		event = *journal_get(sequence);
