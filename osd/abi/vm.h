@@ -34,6 +34,13 @@ struct vm_request_share { /* VM_SHARE */
 	uint64_t bytes;
 };
 _Static_assert(sizeof(struct vm_request_share) == 32, "layout of VM_SHARE");
+struct vm_request_give { /* VM_GIVE: pages of the caller's own space */
+	space_t to;
+	uint32_t prot;
+	vaddr_t from_va, to_va;
+	uint64_t bytes;
+};
+_Static_assert(sizeof(struct vm_request_give) == 32, "layout of VM_GIVE");
 struct vm_request_mirror { /* VM_MIRROR, VM_UNMIRROR */
 	space_t old, new;
 };

@@ -139,6 +139,29 @@ paddr_t frame_run_pa(uint32_t frame)
 	return first_pa + frame * PAGE_SIZE;
 }
 
+/* A run that lies on both sides becomes two. */
+void frame_run_split(uint32_t *head, uint32_t page, uint32_t *ret_tail)
+{
+	uint32_t frame = *head;
+
+	*head = *ret_tail = FRAME_NONE;
+	while (frame != FRAME_NONE) {
+		struct frame_run run = runs[frame];
+		uint32_t n_before = run.page >= page          ? 0
+		                    : page - run.page < run.n ? page - run.page
+		                                              : run.n;
+
+		if (n_before > 0) {
+			frame_run_link(head, frame_run_pa(frame), run.page, n_before);
+		}
+		if (n_before < run.n) {
+			frame_run_link(ret_tail, frame_run_pa(frame + n_before),
+			        run.page + n_before - page, run.n - n_before);
+		}
+		frame = run.next;
+	}
+}
+
 void frame_run_give_all(uint32_t *head)
 {
 	while (*head != FRAME_NONE) {

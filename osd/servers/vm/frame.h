@@ -41,5 +41,9 @@ void frame_run_link(uint32_t *head, paddr_t pa, uint32_t page, uint32_t n);
 /* The run with this first frame. */
 const struct frame_run *frame_run_of(uint32_t frame);
 paddr_t frame_run_pa(uint32_t frame);
+/*
+ * What backs the pages from `page` on goes to another, empty list, where it backs pages from 0 on.
+ */
+void frame_run_split(uint32_t *head, uint32_t page, uint32_t *ret_tail);
 /* Give all runs of a list back and empty it. */
 void frame_run_give_all(uint32_t *head);

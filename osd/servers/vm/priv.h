@@ -79,6 +79,18 @@ bool map_prot_is_valid(uint32_t prot);
 
 err_t share_map(
         struct space *from, vaddr_t from_va, struct space *to, vaddr_t to_va, uint64_t n_pages);
+/* The end of an anonymous region, all of it backed, becomes a region of another space. */
+struct give_request {
+	struct space *to;
+	vaddr_t to_va;
+	uint64_t n_pages;
+	uint32_t prot;
+};
+/*
+ * E_FAULT: not the end of a region, or not all of it backed. E_BUSY: shown elsewhere. E_EXISTS, E_FULL,
+ * E_NOMEM. After an error both are as they were.
+ */
+err_t give_map(struct space *from, vaddr_t from_va, const struct give_request *give);
 /* Show all memory of a space in another one. Repeating it brings the view up to date. */
 err_t mirror_map(struct space *old, struct space *new);
 err_t mirror_unmap(struct space *old, struct space *new);

@@ -114,6 +114,19 @@ err_t vm_on_share(endpoint_t who, const struct vm_request_share *ask, struct vm_
 	return share_map(from, ask->from_va, to, ask->to_va, table_pages_of(ask->bytes));
 }
 
+err_t vm_on_give(endpoint_t who, const struct vm_request_give *ask, struct vm_reply *ret_reply)
+{
+	struct give_request give = {
+	        .to_va = ask->to_va, .n_pages = table_pages_of(ask->bytes), .prot = ask->prot};
+	struct space *from;
+	err_t err = table_space_named(who, VM_SPACE_SELF, &from);
+
+	if (err == E_OK) {
+		err = table_space_named(who, ask->to, &give.to);
+	}
+	return err == E_OK ? give_map(from, ask->from_va, &give) : err;
+}
+
 err_t vm_on_mirror(endpoint_t who, const struct vm_request_mirror *ask, struct vm_reply *ret_reply)
 {
 	struct space *old = space_of(ask->old), *new = space_of(ask->new);

@@ -62,6 +62,14 @@ err_t ask_share(vaddr_t from_va, space_t to, vaddr_t to_va, uint64_t bytes)
 	return vm_share(EP_VM, request).err;
 }
 
+err_t ask_give(vaddr_t from_va, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
+{
+	struct vm_request_give request = {
+	        .to = to, .prot = prot, .from_va = from_va, .to_va = to_va, .bytes = bytes};
+
+	return vm_give(EP_VM, request).err;
+}
+
 err_t ask_mirror(uint32_t type, space_t old, space_t new)
 {
 	struct message msg = {.type = type};

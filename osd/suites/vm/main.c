@@ -156,6 +156,37 @@ static void test_share(void)
 	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, FAR, DATA_BYTES, 0) == E_OK);
 }
 
+/* What is given is there with its bytes, with the access that was asked for, and gone here. */
+static void test_give(void)
+{
+	struct child child;
+	uint8_t *own = (uint8_t *)FAR;
+
+	child_new(&child, 0);
+	CHECK(ask_map(VM_SPACE_SELF, FAR, DATA_BYTES, RW, DATA_BYTES) == E_OK);
+	for (uint64_t i = 0; i < DATA_PAGES; i++) {
+		own[i * PAGE_SIZE] = i < 10 ? 5 : 4;
+	}
+	CHECK(ask_give(FAR, child.space, DATA, PAGE_SIZE, PROT_R) == E_FAULT);
+	CHECK(ask_give(FAR, child.space, DATA, DATA_BYTES, RW | PROT_X) == E_INVAL);
+	CHECK(ask_give(FAR, VM_SPACE_SELF, DATA, DATA_BYTES, RW) == E_INVAL);
+	CHECK(ask_give(FAR + 10 * PAGE_SIZE, child.space, DATA, DATA_BYTES - 10 * PAGE_SIZE,
+	              PROT_R | PROT_X) == E_OK);
+	CHECK(child_touch(&child, CHILD_READ, DATA, DATA_PAGES - 10, 0) ==
+	        4 * ((int64_t)DATA_PAGES - 10));
+	CHECK(sys_copy(EP_SELF, FAR + 10 * PAGE_SIZE, EP_SELF, (vaddr_t)&child, 1, 0) == E_FAULT);
+	CHECK(own[9 * PAGE_SIZE] == 5);
+	CHECK(ask_give(FAR, child.space, FAR, 10 * PAGE_SIZE, RW) == E_OK);
+	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, FAR, 10 * PAGE_SIZE, 0) == E_NOTFOUND);
+	CHECK(child_touch(&child, CHILD_READ, FAR, 10, 0) == 50);
+	CHECK(child_touch(&child, CHILD_WRITE, FAR, 10, 1) == 10);
+	CHECK(child_touch(&child, CHILD_WRITE, DATA, 1, 1) == -1);
+	child_free(&child);
+	CHECK(ask_map(VM_SPACE_SELF, FAR, DATA_BYTES, RW, DATA_BYTES) == E_OK);
+	CHECK(own[10 * PAGE_SIZE] == 0);
+	CHECK(ask_range(VM_UNMAP, VM_SPACE_SELF, FAR, DATA_BYTES, 0) == E_OK);
+}
+
 static void test_regions(void)
 {
 	static struct vm_region regions[32];
@@ -195,8 +226,8 @@ static void test_device(void)
 /* What a service may ask: its own memory, nothing that is another's or RS's alone. */
 static void test_rights(void)
 {
-	static const uint32_t for_rs[] = {
-	        VM_SPACE_NEW, VM_SPACE_FREE, VM_SHARE, VM_MIRROR, VM_UNMIRROR, VM_REGIONS, VM_GATE};
+	static const uint32_t for_rs[] = {VM_SPACE_NEW, VM_SPACE_FREE, VM_SHARE, VM_MIRROR,
+	        VM_UNMIRROR, VM_REGIONS, VM_GATE, VM_GIVE};
 	struct message msg = {.type = VM_MAP};
 	struct vm_request_map *map = MSG_AS(struct vm_request_map, &msg);
 	struct child child, other;
@@ -265,6 +296,7 @@ static void test_all(void)
 	test_mirror();
 	test_mirror_overlap();
 	test_share();
+	test_give();
 	test_regions();
 	test_rights();
 }

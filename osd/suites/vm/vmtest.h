@@ -16,6 +16,7 @@ err_t ask_space(uint32_t type, space_t space, struct vm_reply *ret_reply);
 err_t ask_range(uint32_t type, space_t space, vaddr_t va, uint64_t bytes, uint32_t prot);
 err_t ask_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t populate);
 err_t ask_share(vaddr_t from_va, space_t to, vaddr_t to_va, uint64_t bytes);
+err_t ask_give(vaddr_t from_va, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot);
 err_t ask_mirror(uint32_t type, space_t old, space_t new);
 err_t ask_regions(space_t space, struct vm_region *ret_regions, uint32_t max, uint32_t *ret_n);
 /* Free frames of the machine and those used as page tables. */
