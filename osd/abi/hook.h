@@ -20,6 +20,7 @@ enum hook_how {
 	HOOK_HANG,      /* it is stopped and never goes on */
 	HOOK_STARVE,    /* at CREATE: the new one's heap is next to nothing */
 	HOOK_FAIL,      /* at COMMIT: a kernel call fails; `who` is an enum hook_operation */
+	HOOK_CROWD,     /* at once, until the next harm: layouts of assist use up their budget */
 };
 /* The kernel calls of a commit. */
 enum hook_operation { HOOK_PRIVILEGES = 1, HOOK_COMMIT, HOOK_RESUME };

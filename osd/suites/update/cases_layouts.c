@@ -333,6 +333,45 @@ static struct kit_manifest case_other_release(void)
 	return kit;
 }
 
+/* The first layout goes with the instance that it was handed to. */
+static void case_arena(const struct kit_manifest *kit)
+{
+	struct assist_reply before = where(), after;
+	uint64_t checksum = assist_checksum();
+	struct rs_result result;
+	struct order order;
+
+	tap_case("an arena that was too small is tried once more, in another layout");
+	rs_arm(RS_STEP_CREATE, HOOK_NEW, HOOK_STARVE);
+	order_kit(&order, ORDER_UPDATE, kit, 11);
+	result = run(&order);
+	check_committed(&result, 11);
+	CHECK_EQUAL(result.n_arena_tries, 2);
+	CHECK(rs_harm_was_done());
+	after = where();
+	CHECK(is_elsewhere(&before, &after));
+	CHECK_EQUAL(assist_checksum(), checksum);
+	check_secret("assist", 0);
+}
+
+static void case_crowded(const struct kit_manifest *kit)
+{
+	struct assist_reply before = where(), after;
+	struct rs_result result;
+	struct order order;
+
+	tap_case("layouts that use up their budget are refused, and made again when there is room");
+	rs_arm(RS_STEP_CREATE, HOOK_NEW, HOOK_CROWD);
+	CHECK_EQUAL(refusal(kit, 12), E_STORE_FULL);
+	CHECK_EQUAL(refusal(kit, 12), E_STORE_FULL);
+	after = where();
+	CHECK_EQUAL(after.a, before.a);
+	CHECK(rs_harm_was_done());
+	order_kit(&order, ORDER_UPDATE, kit, 12);
+	result = run(&order);
+	check_committed(&result, 12);
+}
+
 /* Again and again: memory stays what it was. */
 static void case_many(const struct kit_manifest *kit)
 {
@@ -368,7 +407,7 @@ static void case_dropped(const struct kit_manifest *kit)
 	CHECK_EQUAL(stage_begin(other.flat_hash, other.flat_len, &held), E_OK);
 	CHECK_EQUAL(held, 0);
 	CHECK_EQUAL(drop(&other), E_OK);
-	CHECK_EQUAL(refusal(&other, 12), E_V_UNADMITTED);
+	CHECK_EQUAL(refusal(&other, 13), E_V_UNADMITTED);
 	CHECK_EQUAL(stage_drop(other.flat_hash), E_NOTFOUND);
 	CHECK_EQUAL(stage_begin(other.flat_hash, other.flat_len, &held), E_V_UNNAMED);
 }
@@ -397,6 +436,8 @@ void cases_layouts(void)
 	cases_crash();
 	kit = case_other_release();
 	case_many(&kit);
+	case_arena(&kit);
+	case_crowded(&kit);
 	case_dropped(&kit);
 	case_ds();
 }

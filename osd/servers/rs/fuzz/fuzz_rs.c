@@ -238,6 +238,26 @@ static err_t vm_unmap_own(const struct vm_request_map *asked)
 	abort();
 }
 
+/* The end of a mapping goes to somebody else. */
+static err_t vm_give_own(const struct vm_request_give *asked)
+{
+	if (host_byte() % 16 == 15) {
+		return E_NOMEM;
+	}
+	for (uint32_t i = 0; i < N_MAPPINGS; i++) {
+		vaddr_t at = (vaddr_t)mappings[i].at;
+
+		if (at != 0 && at < asked->from_va &&
+		        at + mappings[i].n == asked->from_va + asked->bytes) {
+			(void)munmap((void *)asked->from_va, asked->bytes);
+			mappings[i].n -= asked->bytes;
+			return E_OK;
+		}
+	}
+	(void)fprintf(stderr, "RS gives away what it does not have\n");
+	abort();
+}
+
 static struct vm_reply vm_answer(const struct message *msg)
 {
 	const struct vm_request_map *map = MSG_AS(const struct vm_request_map, msg);
@@ -254,6 +274,9 @@ static struct vm_reply vm_answer(const struct message *msg)
 		break;
 	case VM_UNMAP:
 		reply.err = is_own ? vm_unmap_own(map) : E_OK;
+		break;
+	case VM_GIVE:
+		reply.err = vm_give_own(MSG_AS(const struct vm_request_give, msg));
 		break;
 	case VM_SHARE:
 	case VM_MIRROR:

@@ -3,12 +3,15 @@
  *
  * The linker asks for nothing: what it works in and what it writes to is memory of RS, taken before
  * and bounded by the kit, whose size a release key signed. The work memory goes when a call
- * returns. The payload stays, since the instance is loaded from it and its symbol vector is what the
- * next update starts from; so do the addresses of the pieces, which make of a crash's addresses
- * something that may be told. A seed is never anywhere but on the stack of
- * layout_make(), and is wiped there, like the key that it was sealed with (agree.c): RS cannot open
- * what it has sealed. That there is no audit key is the root's word, and no reason to leave a
- * service without a layout.
+ * returns. A seed is never anywhere but on the stack of layout_make(), and is wiped there, like the key
+ * that it was sealed with (agree.c): RS cannot open what it has sealed. That there is no audit key is
+ * the root's word, and no reason to leave a service without a layout.
+ *
+ *	addresses of the pieces | header, symbols | segment | segment | segment
+ *	`-- stay: reports of crashes, next update -´   `-- become the instance's, from the last one on
+ *
+ * Segments are linked into the very frames that the instance will have. While they are written, RS
+ * alone maps them, and not executable; when VM has made them the instance's, RS maps them no more.
  *
  * All of that memory together has a budget of its own: what is staged cannot take it from a service
  * that crashed and needs another layout. Time is bounded with it, being linear in what is written,
@@ -25,6 +28,7 @@
 
 #include "osd/lib/sys/sys.h"
 #include "osd/servers/rs/base/log.h"
+#include "osd/servers/rs/memory/memory.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/seed.h"
@@ -126,7 +130,7 @@ static err_t layout_memory_take(uint64_t bytes, void **ret_memory)
 	return E_OK;
 }
 
-static void layout_memory_give(void *memory, uint64_t bytes)
+static void layout_memory_free(void *memory, uint64_t bytes)
 {
 	stage_memory_free(memory, bytes);
 	layout_room += bytes;
@@ -147,7 +151,7 @@ static err_t layout_begin(const struct layout_kit *kit, struct layout_work *ret_
 
 static void layout_end(struct layout_work *work)
 {
-	layout_memory_give(work->scratch, work->scratch_bytes);
+	layout_memory_free(work->scratch, work->scratch_bytes);
 }
 
 static err_t layout_place(struct layout_work *work, const uint8_t release_id[RS_HASH_LEN],
@@ -168,17 +172,17 @@ static err_t layout_write(const struct layout_work *work,
         struct layout *ret_layout)
 {
 	uint64_t n_addresses = work->kit->n_pieces * sizeof(uint64_t);
-	uint64_t at = (work->layout.payload_size + 7) & ~UINT64_C(7);
-	struct layout layout = {
-	        .n_bytes = work->layout.payload_size, .n_mapped = layout_round(at + n_addresses)};
+	uint64_t at = layout_round(n_addresses);
+	struct layout layout = {.n_bytes = work->layout.payload_size,
+	        .n_mapped = at + layout_round(work->layout.payload_size)};
 	void *memory;
 	err_t err = layout_memory_take(layout.n_mapped, &memory);
 
 	if (err != E_OK) {
 		return err;
 	}
-	layout.payload = memory;
-	layout.address = memcpy(layout.payload + at, work->layout.address, n_addresses);
+	layout.address = memcpy(memory, work->layout.address, n_addresses);
+	layout.payload = (uint8_t *)memory + at;
 	err = layout_error(write(work->kit, &work->layout, layout.payload));
 	if (err == E_OK && image_check(layout.payload, layout.n_bytes, &layout.image) != IMAGE_OK) {
 		err = E_V_IMAGE;
@@ -231,6 +235,52 @@ err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH
 	return err;
 }
 
+/* The pages of a segment's bytes: the end of what RS has. */
+static err_t layout_give_bytes(
+        struct layout *layout, const struct image_segment *segment, uint64_t bytes, space_t space)
+{
+	err_t err = memory_give(
+	        layout->payload + segment->file_off, space, segment->vaddr, bytes, segment->prot);
+
+	if (err == E_OK) {
+		layout->n_mapped -= bytes;
+		layout_room += bytes;
+		stage_memory_cut((void *)(uintptr_t)layout->address, layout->n_mapped);
+	}
+	return err;
+}
+
+/* Its bytes, and behind them pages of zeros, all backed: the image is there before the instance runs. */
+static err_t layout_give_segment(
+        struct layout *layout, const struct image_segment *segment, space_t space)
+{
+	uint64_t bytes = layout_round(segment->file_size);
+	uint64_t rest = segment->mem_size - bytes;
+	err_t err = E_OK;
+
+	if (bytes > 0) {
+		err = layout_give_bytes(layout, segment, bytes, space);
+	}
+	if (err == E_OK && rest > 0) {
+		err = memory_map(space, segment->vaddr + bytes, rest, segment->prot, rest);
+	}
+	return err;
+}
+
+err_t layout_give(struct layout *layout, space_t space)
+{
+	err_t err = E_OK;
+
+	if (layout->is_given) {
+		return E_STATE;
+	}
+	layout->is_given = true;
+	for (uint32_t i = layout->image.header->n_segments; i-- > 0 && err == E_OK;) {
+		err = layout_give_segment(layout, &layout->image.segments[i], space);
+	}
+	return err;
+}
+
 bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
         uint32_t *ret_piece, uint32_t *ret_offset)
 {
@@ -263,7 +313,7 @@ void layout_compare(const struct layout_kit *kit, const struct layout *before,
 void layout_free(struct layout *layout)
 {
 	if (layout->payload != NULL) {
-		layout_memory_give(layout->payload, layout->n_mapped);
+		layout_memory_free((void *)(uintptr_t)layout->address, layout->n_mapped);
 	}
 	*layout = (struct layout){0};
 }

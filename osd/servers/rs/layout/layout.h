@@ -23,11 +23,13 @@ struct layout_kit {
 
 /* A payload that RS made, in pages of its own. */
 struct layout {
-	uint8_t *payload; /* NULL: none */
-	uint64_t n_bytes; /* of the payload */
-	uint64_t n_mapped;
+	uint8_t *payload;  /* NULL: none */
+	uint64_t n_bytes;  /* of the payload */
+	uint64_t n_mapped; /* that are still RS's, from the addresses on */
+	bool is_given;     /* its segments are an instance's; header and symbols are still here */
 	struct image_view image;
-	const uint64_t *address; /* of each piece, behind the payload: for reports of crashes */
+	/* Of each piece, in front of the payload: for reports of crashes. Its own pages. */
+	const uint64_t *address;
 	uint8_t commitment[RS_HASH_LEN]; /* to the seed that it was drawn from */
 	uint8_t sealed[RS_SEALED_LEN];   /* the seed, for the audit key; zero: there is none */
 };
@@ -53,6 +55,13 @@ __must_check err_t layout_kit_check(struct layout_kit *kit, const char service[S
  */
 __must_check err_t layout_make(const struct layout_kit *kit, const uint8_t release_id[RS_HASH_LEN],
         const struct agree_audit *audit, const struct span_set *taken, struct layout *ret_layout);
+/*
+ * Make the segments regions of a space. Nothing is copied: the pages that were linked into become
+ * the instance's, with its access, and RS has no mapping of them any more. So it can be done once:
+ * E_STATE. After any other error some of them may be gone, too. Errors of memory_give() and
+ * memory_map().
+ */
+__must_check err_t layout_give(struct layout *layout, space_t space);
 /* The piece of the kit that an address lies in, and the offset there. False: in none. */
 bool layout_locate(const struct layout_kit *kit, const struct layout *layout, uint64_t address,
         uint32_t *ret_piece, uint32_t *ret_offset);

@@ -26,6 +26,7 @@
 static uint64_t word __attribute__((used)); /* the next random word */
 static size_t n_wiped;
 static uint32_t n_taken, n_until_none = UINT32_MAX;
+static uint64_t n_left;               /* bytes of RS's last region */
 static uint8_t wiped[LINK_SEED_SIZE]; /* what was in the memory that was wiped last */
 static const uint8_t release[RS_HASH_LEN] = {1, 2, 3};
 static const struct span_set nothing;
@@ -47,7 +48,8 @@ void *stage_memory_new(uint64_t bytes)
 		return NULL;
 	}
 	n_taken++;
-	return aligned_alloc(PAGE_SIZE, bytes);
+	n_left = bytes;
+	return memset(aligned_alloc(PAGE_SIZE, bytes), 0, bytes);
 }
 
 void stage_memory_free(void *memory, uint64_t bytes)
@@ -65,6 +67,62 @@ void sodium_memzero(void *const memory, const size_t len)
 		memcpy(wiped, memory, len);
 	}
 	memset(memory, 0, len);
+}
+
+#define SPACE 5
+
+/* The instance: its pages by address, and how it may use them. */
+static struct page {
+	vaddr_t va;
+	uint32_t prot;
+	uint8_t bytes[PAGE_SIZE];
+} pages[64];
+static uint32_t n_pages, n_until_refused = UINT32_MAX;
+
+static err_t play_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t backed)
+{
+	assert(space == SPACE && bytes > 0 && bytes % PAGE_SIZE == 0 && backed == bytes);
+	if (n_until_refused-- == 0) {
+		return E_NOMEM;
+	}
+	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
+		assert(n_pages < sizeof(pages) / sizeof(pages[0]));
+		pages[n_pages].va = va + at;
+		pages[n_pages].prot = prot;
+		memset(pages[n_pages++].bytes, 0, PAGE_SIZE);
+	}
+	return E_OK;
+}
+
+/* The end of what RS has; it is out of RS's reach at once. */
+static err_t play_give(const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
+{
+	uint32_t first = n_pages;
+	err_t err = play_map(to, to_va, bytes, prot, bytes);
+
+	assert((uintptr_t)from % PAGE_SIZE == 0 && bytes < n_left);
+	for (uint64_t at = 0; err == E_OK && at < bytes; at += PAGE_SIZE) {
+		uint8_t *page = (uint8_t *)(uintptr_t)from + at;
+
+		memcpy(pages[first + at / PAGE_SIZE].bytes, page, PAGE_SIZE);
+		memset(page, 0xee, PAGE_SIZE);
+	}
+	return err;
+}
+
+void stage_memory_cut(void *memory, uint64_t bytes)
+{
+	n_left = bytes;
+}
+
+err_t memory_give(const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
+{
+	return play_give(from, to, to_va, bytes, prot);
+}
+
+err_t memory_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t backed)
+{
+	return play_map(space, va, bytes, prot, backed);
 }
 
 _Noreturn void rs_panic(const char *text)
@@ -552,6 +610,80 @@ static void test_no_memory(void)
 	kit_free(&kit);
 }
 
+static const struct page *page_at(vaddr_t va)
+{
+	for (uint32_t i = 0; i < n_pages; i++) {
+		if (pages[i].va == va) {
+			return &pages[i];
+		}
+	}
+	return NULL;
+}
+
+/*
+ * All of the image, byte for byte, is the instance's, zeros included; RS keeps what it needs for the
+ * next update, and the budget has room again.
+ */
+static void test_give(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout layout = {0};
+	static uint8_t copy[64 * PAGE_SIZE];
+	uint64_t all, given = 0, kept;
+	uint32_t piece, offset;
+
+	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
+	all = layout.n_mapped;
+	n_left = all;
+	assert(layout.n_bytes <= sizeof(copy));
+	memcpy(copy, layout.payload, layout.n_bytes);
+	assert(!layout.is_given && layout_give(&layout, SPACE) == E_OK && layout.is_given);
+	for (uint32_t i = 0; i < layout.image.header->n_segments; i++) {
+		const struct image_segment *s = &layout.image.segments[i];
+
+		for (uint64_t at = 0; at < s->mem_size; at++) {
+			const struct page *page = page_at(s->vaddr + at / PAGE_SIZE * PAGE_SIZE);
+
+			assert(page->prot == s->prot);
+			assert(page->bytes[at % PAGE_SIZE] ==
+			        (at < s->file_size ? copy[s->file_off + at] : 0));
+		}
+		given += (s->file_size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+	}
+	kept = layout.image.header->symbols_off + layout.image.header->n_symbols * sizeof(uint64_t);
+	assert(layout.n_mapped == all - given && n_left == layout.n_mapped);
+	assert(memcmp(layout.payload, copy, kept) == 0);
+	assert(layout_locate(&kit, &layout, layout.image.header->entry, &piece, &offset));
+	assert(layout_give(&layout, SPACE) == E_STATE);
+	layout_free(&layout);
+	assert(n_taken == 0);
+	n_pages = 0;
+	kit_free(&kit);
+}
+
+/* Whatever is refused, RS has lost count of nothing. */
+static void test_give_refused(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout layout = {0};
+	err_t err = E_NOMEM;
+
+	for (uint32_t n = 0; err != E_OK; n++) {
+		uint64_t all;
+
+		assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
+		n_left = all = layout.n_mapped;
+		n_until_refused = n;
+		err = layout_give(&layout, SPACE);
+		n_until_refused = UINT32_MAX;
+		assert(err == E_OK || (n < 4 && n_left <= all && (n > 0 || n_left == all)));
+		assert(layout.is_given && layout.n_mapped == n_left);
+		layout_free(&layout);
+		n_pages = 0;
+	}
+	kit_free(&kit);
+}
+
 /* Two pieces that each refer to what lies 2 GiB behind the other: one of the two is out of reach. */
 static void test_out_of_reach(void)
 {
@@ -601,6 +733,8 @@ int main(void)
 	test_check();
 	test_budget();
 	test_no_memory();
+	test_give();
+	test_give_refused();
 	test_out_of_reach();
 	return 0;
 }

@@ -97,6 +97,28 @@ err_t binary_make(struct binary *binary, const struct span_set *taken)
 	return E_OK;
 }
 
+err_t binary_renew(struct binary *binary, const struct vm_region *regions, uint32_t n_regions)
+{
+	static struct span_set taken;
+	struct binary fresh = *binary;
+	err_t err = E_OK;
+
+	span_set_init(&taken);
+	for (uint32_t i = 0; err == E_OK && i < n_regions; i++) {
+		err = span_set_add(&taken, regions[i].va, regions[i].bytes);
+	}
+	if (err == E_OK) {
+		fresh.layout = (struct layout){0};
+		err = binary_make(&fresh, &taken);
+	}
+	if (err != E_OK) {
+		return err;
+	}
+	layout_free(&binary->layout);
+	*binary = fresh;
+	return E_OK;
+}
+
 struct binary_link {
 	char label[16];
 	uint8_t head[RS_HASH_LEN];
@@ -152,7 +174,7 @@ err_t binary_remake(struct binary *binary)
 		fresh.layout = (struct layout){0};
 		err = binary_make(&fresh, &taken);
 	}
-	if (err != E_OK && !binary_may_pass(err)) {
+	if (err != E_OK && !binary_may_pass(err) && !binary_is_given(binary)) {
 		rs_log("a flat kit is of no use: its service starts in the layout that it had");
 		binary->flat = (struct layout_kit){0};
 		binary->is_kept = true;

@@ -8,6 +8,7 @@
  * A service holds the binary that it runs from, a transaction the one that is to run. At the commit
  * they change places, and the one that is left over is released.
  */
+#include "osd/abi/vm.h"
 #include "osd/servers/rs/layout/layout.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
@@ -65,11 +66,23 @@ void binary_agree_key(void);
  * layout_kit_check() and layout_make(); E_V_DESCRIPTION: that of another program.
  */
 __must_check err_t binary_make(struct binary *binary, const struct span_set *taken);
+/* Was its layout made here, and handed over to an instance? Another one needs another layout. */
+static inline bool binary_is_given(const struct binary *binary)
+{
+	return binary->layout.is_given;
+}
+/*
+ * Another layout for another try, away from these regions. On an error it is as it was. Errors of
+ * binary_make().
+ */
+__must_check err_t binary_renew(
+        struct binary *binary, const struct vm_region *regions, uint32_t n_regions);
 /*
  * Give a binary that does not run another layout, never the one it has. Where it has no flat kit, or
  * one that no layout can be made of (which is forgotten), it keeps the layout that it has, and
- * is_kept says so: a service that is there, and known to be where it was, is better than none. On an
- * error it is as it was, and another try may help: E_NOMEM, E_STORE_FULL, E_AGAIN.
+ * is_kept says so: a service that is there, and known to be where it was, is better than none.
+ * A layout that was handed over cannot be kept. On an error it is as it was, and another try may
+ * help: E_NOMEM, E_STORE_FULL, E_AGAIN.
  */
 __must_check err_t binary_remake(struct binary *binary);
 /*

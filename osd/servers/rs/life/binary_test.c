@@ -49,6 +49,20 @@ void stage_memory_free(void *memory, uint64_t bytes)
 	free(memory);
 }
 
+void stage_memory_cut(void *memory, uint64_t bytes)
+{
+}
+
+err_t memory_give(const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
+{
+	return E_OK;
+}
+
+err_t memory_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t backed)
+{
+	return E_OK;
+}
+
 void blob_unref(struct blob *blob)
 {
 	if (blob != NULL) {
@@ -118,6 +132,38 @@ static void test_remake(void)
 	assert(!binary_wants_key());
 	binary_release(&binary);
 	assert(n_taken == 0 && !binary_is_machine_made(&binary));
+	free(bytes);
+}
+
+/*
+ * What was handed over cannot be started again: another layout takes its place, and a kit that gives
+ * none any more is not forgotten, since then nothing could be started.
+ */
+static void test_given(void)
+{
+	struct layout first;
+	struct binary binary = binary_of_sample(&first);
+	const struct vm_region old = {
+	        .va = binary.image.header->base, .bytes = binary.image.header->window_len};
+	uint8_t *bytes = (uint8_t *)(uintptr_t)binary.flat.bytes;
+	uint64_t base = binary.image.header->base;
+
+	assert(!binary_is_given(&binary) && layout_give(&binary.layout, 1) == E_OK);
+	assert(binary_is_given(&binary) && binary.image.header->base == base);
+	assert(binary_renew(&binary, &old, 1) == E_OK && !binary_is_given(&binary));
+	assert(binary.image.header->base != base && n_taken == 1 && binary.n_made == 0);
+	assert(memcmp(binary.layout.commitment, first.commitment, RS_HASH_LEN) != 0);
+	is_out_of_memory = true;
+	assert(layout_give(&binary.layout, 1) == E_OK);
+	assert(binary_renew(&binary, &old, 1) == E_NOMEM && binary_is_given(&binary));
+	is_out_of_memory = false;
+	binary.flat.view.header = NULL;
+	bytes[0]++;
+	assert(binary_remake(&binary) == E_V_IMAGE && binary.flat.bytes != NULL);
+	bytes[0]--;
+	assert(binary_remake(&binary) == E_OK && !binary_is_given(&binary) && n_logged == 0);
+	binary_release(&binary);
+	assert(n_taken == 0);
 	free(bytes);
 }
 
@@ -260,6 +306,7 @@ int main(void)
 	sys_gate = (vaddr_t)host_gate;
 	layout_init(UINT64_C(8) << 20);
 	test_remake();
+	test_given();
 	test_follow();
 	test_release();
 	test_no_memory();

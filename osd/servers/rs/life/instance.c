@@ -94,10 +94,18 @@ static err_t instance_region(
 	return err == E_OK ? memory_map(space, *ret_va, bytes, prot, backed) : err;
 }
 
-/* Backed at once for every kind of start: the image is copied in before the instance runs. */
-static err_t instance_map_image(const struct image_view *image, space_t space)
+/*
+ * Backed at once for every kind of start: the image is there before the instance runs. What RS
+ * linked itself is handed over; other payloads are copied in later.
+ */
+static err_t instance_map_image(struct binary *binary, space_t space)
 {
+	const struct image_view *image = &binary->image;
 	err_t err = E_OK;
+
+	if (binary_is_machine_made(binary)) {
+		return layout_give(&binary->layout, space);
+	}
 
 	for (uint32_t i = 0; err == E_OK && i < image->header->n_segments; i++) {
 		const struct image_segment *segment = &image->segments[i];
@@ -336,13 +344,14 @@ static err_t instance_open_slot(const struct instance_plan *plan, struct instanc
 	return E_OK;
 }
 
-/* Copy the image and the start page in. */
+/* Copy the start page in, and the image unless it is there. */
 static err_t instance_load(const struct instance_plan *plan, struct instance *instance)
 {
 	const struct image_view *image = &plan->binary->image;
+	bool is_there = binary_is_machine_made(plan->binary);
 	err_t err = E_OK;
 
-	for (uint32_t i = 0; err == E_OK && i < image->header->n_segments; i++) {
+	for (uint32_t i = 0; err == E_OK && !is_there && i < image->header->n_segments; i++) {
 		const struct image_segment *segment = &image->segments[i];
 
 		if (segment->file_size > 0) {
@@ -360,7 +369,7 @@ static err_t instance_load(const struct instance_plan *plan, struct instance *in
 /* Everything after the address space exists; what was made is in *instance also when it fails. */
 static err_t instance_fill(const struct instance_plan *plan, struct instance *instance)
 {
-	err_t err = instance_map_image(&plan->binary->image, instance->space);
+	err_t err = instance_map_image(plan->binary, instance->space);
 
 	if (err == E_OK) {
 		err = instance_map_own(plan, instance);

@@ -32,7 +32,7 @@ struct instance {
 
 /* What is to be made. Nothing in it is kept: it lives on the caller's stack. */
 struct instance_plan {
-	const struct binary *binary;
+	struct binary *binary; /* a layout that RS made is handed over: it serves one instance */
 	enum start_kind kind;
 	endpoint_t self; /* that it will serve; START_FRESH: ignored, its slot is new */
 	/* START_UPDATE: the predecessor, its regions, and bytes of heap to back. */

@@ -41,6 +41,7 @@ static uint64_t word;            /* the next random word */
 static uint32_t n_until_failure; /* calls that can fail before one does; 0: none does */
 static uint32_t slot_flags;
 static struct start_info page; /* as the instance has it */
+static uint32_t n_copies, n_given;
 
 /* Is it this one's turn to fail? */
 static bool fails(void)
@@ -51,6 +52,7 @@ static bool fails(void)
 static void copied(const struct host_registers *r)
 {
 	assert((endpoint_t)r->rdi == EP_SELF && r->rdx == SLOT && has_slot);
+	n_copies++;
 	if (r->r8 == sizeof(page)) {
 		memcpy(&page, (const void *)r->rsi, sizeof(page));
 	}
@@ -129,6 +131,16 @@ err_t memory_share(const void *from, space_t to, vaddr_t to_va, uint64_t bytes)
 {
 	assert(from != NULL && (uintptr_t)from % PAGE_SIZE == 0);
 	return region_add(&(struct region){.va = to_va, .bytes = bytes, .shown = from});
+}
+
+/* What RS linked: the sample has one segment. */
+err_t layout_give(struct layout *layout, space_t space)
+{
+	n_given++;
+	return region_add(&(struct region){.va = BASE,
+	        .bytes = 4 * PAGE_SIZE,
+	        .backed = 4 * PAGE_SIZE,
+	        .prot = PROT_R | PROT_X});
 }
 
 void memory_unmap(space_t space, vaddr_t va, uint64_t bytes)
@@ -384,6 +396,25 @@ static void test_shown_secret(void)
 	instance_destroy(&instance);
 }
 
+/* What RS linked is handed over, and not copied; what was staged is copied, and stays. */
+static void test_given(void)
+{
+	uint8_t payload;
+	struct instance instance;
+
+	release_init(&new_release, BASE);
+	n_copies = n_given = 0;
+	assert(make(START_FRESH, &instance) == E_OK && n_given == 0);
+	assert(n_copies == 2); /* a segment, the start page */
+	instance_destroy(&instance);
+	new_release.binary.layout.payload = &payload;
+	n_copies = 0;
+	assert(make(START_FRESH, &instance) == E_OK && n_given == 1 && n_copies == 1);
+	assert(region_at(BASE)->prot == (PROT_R | PROT_X) && n_regions == 5);
+	check_apart();
+	instance_destroy(&instance);
+}
+
 /* Whatever fails, nothing is left, and nothing is given out. */
 static void test_failures(void)
 {
@@ -421,6 +452,7 @@ int main(void)
 	test_update();
 	test_same_release();
 	test_shown_secret();
+	test_given();
 	test_failures();
 	return 0;
 }

@@ -74,6 +74,14 @@ err_t memory_share(const void *from, space_t to, vaddr_t to_va, uint64_t bytes)
 	return vm_share(EP_VM, request).err;
 }
 
+err_t memory_give(const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
+{
+	struct vm_request_give request = {
+	        .to = to, .prot = prot, .from_va = (vaddr_t)from, .to_va = to_va, .bytes = bytes};
+
+	return vm_give(EP_VM, request).err;
+}
+
 err_t memory_mirror(space_t old, space_t new)
 {
 	return vm_mirror(EP_VM, (struct vm_request_mirror){.old = old, .new = new}).err;

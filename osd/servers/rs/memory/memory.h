@@ -25,6 +25,12 @@ __must_check err_t memory_gate(space_t space, vaddr_t va);
 /* Show pages of RS in another space, read-only. */
 __must_check err_t memory_share(const void *from, space_t to, vaddr_t to_va, uint64_t bytes);
 /*
+ * Pages of RS become a region of another space: RS has them no more. They are the end of a region
+ * that is backed. After an error they are still here.
+ */
+__must_check err_t memory_give(
+        const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot);
+/*
  * Show all of old in new at the same addresses, read-only. The first time is costly; what the old
  * instance writes into memory that it has shows up by itself, and asking again brings in what it
  * got since.

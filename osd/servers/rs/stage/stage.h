@@ -67,4 +67,6 @@ uint32_t stage_count(void);
 
 /* Seam: memory of the store, page aligned. NULL: out of memory. */
 void *stage_memory_new(uint64_t bytes);
+/* All but its first bytes has been given to somebody else. bytes: more than 0, whole pages. */
+void stage_memory_cut(void *memory, uint64_t bytes);
 void stage_memory_free(void *memory, uint64_t bytes);

@@ -102,6 +102,11 @@ void *stage_memory_new(uint64_t bytes)
 	return (void *)va;
 }
 
+void stage_memory_cut(void *memory, uint64_t bytes)
+{
+	stage_part_find((vaddr_t)memory)->bytes = bytes;
+}
+
 void stage_memory_free(void *memory, uint64_t bytes)
 {
 	*stage_part_find((vaddr_t)memory) = (struct stage_part){0};

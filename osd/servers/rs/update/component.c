@@ -92,6 +92,24 @@ static err_t component_privileges_try(const struct txn_component *c)
 	return sys_slot_privileges(c->instance.slot, &privileges) == E_OK ? E_OK : E_V_PRIVILEGE;
 }
 
+/*
+ * A layout that RS made went into the instance of the first try, and with that instance it is gone.
+ * Nobody has been told of it: the next one takes its place, in a move's chain, too.
+ */
+static err_t component_layout_again(struct txn_component *c, uint32_t n_regions)
+{
+	err_t err;
+
+	if (!binary_is_given(&c->binary)) {
+		return E_OK;
+	}
+	err = binary_renew(&c->binary, component_regions, n_regions);
+	if (err == E_OK && c->binary.n_made > 0) {
+		binary_follow(&c->binary, &c->service->binary);
+	}
+	return err;
+}
+
 static err_t component_make(struct txn_component *c)
 {
 	const struct service *service = c->service;
@@ -108,6 +126,9 @@ static err_t component_make(struct txn_component *c)
 	err_t err = memory_regions(
 	        service->instance.space, component_regions, RS_N_REGIONS, &plan.n_old_regions);
 
+	if (err == E_OK) {
+		err = component_layout_again(c, plan.n_old_regions);
+	}
 	if (err != E_OK) {
 		return err;
 	}

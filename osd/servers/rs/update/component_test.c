@@ -131,6 +131,18 @@ void memory_unmirror(space_t old, space_t new)
 	note("unmirror");
 }
 
+err_t binary_renew(struct binary *binary, const struct vm_region *regions, uint32_t n_regions)
+{
+	note("renew");
+	binary->layout = (struct layout){.payload = binary->layout.payload};
+	return E_OK;
+}
+
+void binary_follow(struct binary *fresh, const struct binary *old)
+{
+	note("follow");
+}
+
 err_t instance_create(const struct instance_plan *plan, struct instance *ret_instance)
 {
 	note("create");
@@ -218,6 +230,24 @@ static struct txn_component *begin(enum rs_step step)
 	given = OLD_KIT;
 	floor = 0;
 	return c;
+}
+
+/*
+ * A layout that RS made goes into the first instance. So another try gets another layout, which in a
+ * move's chain takes the place of the one that nobody heard of.
+ */
+static void test_create_again(void)
+{
+	struct txn_component *c = begin(RS_STEP_CREATE);
+
+	assert(component_create(&txn, c) == E_OK && trace_is("create mirror give-new start "));
+	c->binary.layout.is_given = true;
+	assert(component_create(&txn, c) == E_OK);
+	assert(trace_is("renew create mirror give-new start ") && !c->binary.layout.is_given);
+	c->binary.layout.is_given = true;
+	c->binary.n_made = 1;
+	assert(component_create(&txn, c) == E_OK);
+	assert(trace_is("renew follow create mirror give-new start "));
 }
 
 /*
@@ -432,6 +462,7 @@ int main(void)
 {
 	sys_gate = (vaddr_t)host_gate;
 	now = 10 * NSEC_SEC;
+	test_create_again();
 	test_restore();
 	test_restore_swapped();
 	test_show();

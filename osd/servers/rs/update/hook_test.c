@@ -15,9 +15,12 @@
 #include "osd/servers/rs/update/priv.h"
 
 #define HOOK_BREAKPOINT 0xcc
+/* More than fit the budget of layouts. */
+#define HOOK_N_LAYOUTS 200
 
 static struct hook_harm hook_armed;
 static uint8_t hook_breakpoints[PAGE_SIZE];
+static struct layout hook_layouts[HOOK_N_LAYOUTS];
 
 /* Overwrite all code behind an endpoint. */
 static void hook_crash(endpoint_t endpoint, const struct image_view *image)
@@ -63,7 +66,7 @@ void hook_step(const struct update_txn *txn)
 	endpoint_t endpoint;
 
 	if (txn->step != hook_armed.step || hook_armed.how == HOOK_STARVE ||
-	        hook_armed.how == HOOK_FAIL) {
+	        hook_armed.how == HOOK_FAIL || hook_armed.how == HOOK_CROWD) {
 		return;
 	}
 	hook_armed.step = RS_STEP_NONE;
@@ -97,11 +100,38 @@ uint64_t hook_heap_bytes(uint64_t bytes)
 	return HEAP_DIRECTORY_PAGES * PAGE_SIZE;
 }
 
+/* Make layouts until one is refused for want of room: real ones, by the real accounts. */
+static bool hook_crowd(void)
+{
+	static const uint8_t no_key[32];
+	static const struct agree_audit nobody = {.pub = no_key};
+	static const struct span_set nothing;
+	const struct binary *binary = &service_find("assist")->binary;
+	struct layout_kit kit = binary->flat;
+	err_t err = layout_kit_check(&kit, binary->kit.service);
+
+	for (uint32_t i = 0; err == E_OK && i < HOOK_N_LAYOUTS; i++) {
+		err = layout_make(&kit, binary->release_id, &nobody, &nothing, &hook_layouts[i]);
+	}
+	return err == E_STORE_FULL;
+}
+
+static void hook_crowd_end(void)
+{
+	for (uint32_t i = 0; i < HOOK_N_LAYOUTS; i++) {
+		layout_free(&hook_layouts[i]);
+	}
+}
+
 static err_t hook_arm(const struct message *msg, struct rs_reply *ret_reply)
 {
 	ret_reply->count = hook_armed.is_done;
 	hook_armed = *MSG_AS(struct hook_harm, msg);
 	hook_armed.is_done = 0;
+	hook_crowd_end();
+	if (hook_armed.how == HOOK_CROWD) {
+		hook_armed.is_done = hook_crowd();
+	}
 	return E_OK;
 }
 
