@@ -1,6 +1,7 @@
 #pragma once
 /* Inside core: what its files do to a job for each other. */
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/standing.h"
 
 /* job.c */
 /* The only writer of ->phase: the move must be in its table. */
@@ -24,3 +25,22 @@ int __must_check job_block(struct db *db, const struct job *job, const struct jo
 /* parts.c */
 /* Deletes old payload files of a service (store id); inside db_txn(). */
 int __must_check job_parts_tidy(struct db *db, int64_t service, int64_t kept);
+
+/* standing_give.c */
+int __must_check standing_put(struct engine *engine, struct standing_row *row);
+/*
+ * Has a standing order made of the row and of what the machine runs, signed, and sent; one that is on
+ * its way to this machine ends for it. The number is in the record before anybody signs it.
+ */
+void standing_give(struct engine *engine, struct machine *machine, const struct standing_row *row,
+        standing_fn fn, void *arg);
+/* The one that is on its way to the machine; NULL. */
+struct engine_standing *standing_under_way(
+        const struct engine *engine, const struct machine *machine);
+/* How many services it would list; they and their releases in few bytes. */
+uint32_t standing_releases(
+        const struct standing_row *row, const struct machine *machine, uint8_t ret_digest[64]);
+/* Why the machine did not get the one that is wanted; NULL: nothing is in its way. */
+const struct failure *standing_trouble(const struct engine *engine, const struct machine *machine);
+/* The machine's status is asked for: it shows what became of an order. */
+void standing_refresh(struct machine *machine);
