@@ -86,6 +86,37 @@ def case_boot(world, rng):
     until_moved(world, 'assist')
 
 
+def case_kits(world, rng):
+    """A machine has no kit of what the host made: lud stages those that an order needs, as soon as one needs them."""
+    world.add_release('ds')
+    answer = world.luctl('update', 'ds', *lab.HOST, check=True, as_json=True).json
+    assert answer['state'] == 'committed' and not world.service('ds')['machine_made'], answer
+    until_moved(world, 'ds')
+    after = world.check_truth()
+    assert after['machine_made'] and after['release_id'] == answer['release_id'], after
+    # Asked for by a person, when there is none yet.
+    world.luctl('rerandomize', '--every', 'off', check=True)
+    world.add_release('ds-2')
+    answer = world.luctl('update', 'ds', *lab.HOST, check=True, as_json=True).json
+    world.luctl('rerandomize', '--all', '--every', f'{int(EVERY * 1000)}ms', check=True)
+    until_moved(world, 'ds')
+    assert world.service('ds')['release_id'] == answer['release_id'] and not turns(world, 'ds')['failed'], standing(world)
+    assert world.wait_load()['errors'] == 0
+
+
+def case_root(world, rng):
+    """A newer root ends an order, and what kits were shown under; lud gives both anew."""
+    before = standing(world)
+    world.luctl('keys', 'renew', '--keys', world.keys, '--replace', 'order', offline=True, check=True)
+    lab.until('the order to be given under the newer root', TURNS,
+              lambda: int(standing(world)['epoch']) > int(before['epoch']) and is_running(world))
+    failed = turns(world, 'ds')['failed']
+    until_moved(world, 'ds')
+    until_moved(world, 'assist')
+    assert turns(world, 'ds')['failed'] == failed, standing(world)
+    assert world.wait_load()['errors'] == 0
+
+
 def case_off(world, rng):
     """It ends when that is asked for, and stays ended."""
     world.luctl('rerandomize', '--every', 'off', check=True)
@@ -115,7 +146,7 @@ def case_refused(world, rng):
 
 
 CASES = [('every', case_every), ('orders go first', case_order), ('lud dies', case_lud_dies),
-         ('another boot', case_boot), ('off', case_off), ('refused', case_refused)]
+         ('another boot', case_boot), ('kits', case_kits), ('a newer root', case_root), ('off', case_off), ('refused', case_refused)]
 
 if __name__ == '__main__':
     cases.run(__doc__, CASES)

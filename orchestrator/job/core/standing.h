@@ -2,7 +2,8 @@
 /*
  * Standing orders: that a machine shall give its services new layouts by itself, and how often. What
  * a person wants is a row of the record; what the machine has is made to agree with it, after each
- * boot, before an order ends, under a newer root, and when its services run other releases.
+ * boot, before an order ends, under a newer root, and when its services run other releases. The kits
+ * that its services need are staged with it.
  */
 #include "orchestrator/job/core/core.h"
 #include "orchestrator/store/machines.h"

@@ -3,7 +3,13 @@
  * runs now, is signed, and sent until the machine says yes or no. When to make one is decided in
  * standing.c, which tells of what stood in the way.
  *
- *   number recorded ---> signer ---> machine ---> `given` recorded, whoever waits is told
+ *   number recorded ---> kits ---> signer ---> machine ---> `given` recorded, whoever waits is told
+ *
+ * The machine moves a service only by the kit of its release, shown under the root that the machine
+ * knows as its newest. One whose layout the host made has no kit, and a newer root ends what was
+ * shown under an older one: so each kit is shown first, and sent as far as the machine lacks it. What
+ * cannot be sent ends an order that a person waits for; when nobody does, the service is listed all
+ * the same, and its turns fail and say why, while the others go on.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +20,8 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/job/core/priv.h"
+#include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/send/send.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/image/link.h"
@@ -31,7 +39,12 @@ struct engine_standing {
 	standing_fn fn; /* NULL: nobody waits */
 	void *arg;
 	struct event *again;
+	void (*to_try)(struct engine_standing *it); /* when ->again fires */
 	uint32_t n_tries;
+	struct send send; /* the kit of ->release */
+	uint32_t n_kits;  /* how many services are through with theirs */
+	struct release_row release;
+	struct signer_request request;
 	size_t size;
 	uint8_t envelope[ENVELOPE_SIZE_MAX];
 };
@@ -97,6 +110,7 @@ static void standing_free(struct engine_standing *it)
 {
 	signer_client_forget(it->engine->parts.signer, it);
 	machine_forget(it->machine, it);
+	send_fini(&it->send);
 	event_free(it->again);
 	LIST_REMOVE(it, link);
 	free(it);
@@ -149,18 +163,29 @@ static void standing_send(struct engine_standing *it);
 
 static void standing_on_again(evutil_socket_t fd, short what, void *arg)
 {
-	standing_send(arg);
+	struct engine_standing *it = arg;
+
+	it->to_try(it);
 }
 
-/* In the middle of a move it is over in a moment: the same one is sent again. */
-static bool standing_put_off(struct engine_standing *it, const Wire__Error *error)
+/*
+ * In the middle of a move it is over in a moment: the same is sent again. So it is to a machine that
+ * just learned of a newer root, once it has a statement under that one.
+ */
+static bool standing_put_off(struct engine_standing *it, const Wire__Error *error,
+        void (*to_try)(struct engine_standing *it))
 {
 	struct timeval pause = {.tv_usec = 20000};
+	bool is_unstated = error->cause && !strcmp(error->cause->name, "E_V_STATEMENT");
 
-	if (error->class_ != WIRE__ERROR_CLASS__ERROR_UNAVAILABLE ||
+	if ((error->class_ != WIRE__ERROR_CLASS__ERROR_UNAVAILABLE && !is_unstated) ||
 	        ++it->n_tries > STANDING_TRIES) {
 		return false;
 	}
+	if (is_unstated && it->n_tries == 1) {
+		statement_send(it->engine, it->machine);
+	}
+	it->to_try = to_try;
 	evtimer_add(it->again, &pause);
 	return true;
 }
@@ -176,7 +201,7 @@ static void standing_on_taken(int r, const Machine__Reply *reply, void *arg)
 	if (reply->body_case == MACHINE__REPLY__BODY_ERROR) {
 		const Wire__Cause *cause = reply->error->cause;
 
-		if (!standing_put_off(it, reply->error)) {
+		if (!standing_put_off(it, reply->error, standing_send)) {
 			standing_fail(it, "`luctl status` shows what the machine runs",
 			        cause ? cause->message : "the machine refuses");
 		}
@@ -238,6 +263,120 @@ static void standing_on_signed(
 		return;
 	}
 	standing_send(it);
+}
+
+static void standing_kit_next(struct engine_standing *it);
+
+/* Whoever waits is told; else the next one, for the others need not stand still for this one. */
+static void standing_kit_fail(struct engine_standing *it, const struct failure *failure)
+{
+	if (it->fn) {
+		standing_end(it, failure);
+		return;
+	}
+	log_warn("machine %s: the standing order: the kit of %s is not in the machine: %s; %s",
+	        machine_row(it->machine)->name, it->release.service, failure->cause,
+	        failure->remedy);
+	it->n_kits++;
+	standing_kit_next(it);
+}
+
+static void standing_kit_show(struct engine_standing *it)
+{
+	_cleanup_(freep) uint8_t *envelope = NULL;
+	struct failure failure;
+	uint64_t serial;
+	size_t size;
+
+	if (send_kit_envelope(&it->release, it->engine->parts.config->keyring, &envelope, &size,
+	            &serial, &failure) < 0) {
+		err_forget();
+		standing_kit_fail(it, &failure);
+		return;
+	}
+	send_show(&it->send, envelope, size, NULL, 0);
+}
+
+static void standing_kit_on_done(size_t bytes, void *arg)
+{
+	struct engine_standing *it = arg;
+
+	it->n_kits++;
+	standing_kit_next(it);
+}
+
+/* Nobody watches how far it is. */
+static void standing_kit_on_came(const struct send_file *file, void *arg)
+{
+}
+
+static void standing_kit_on_again(void *arg)
+{
+	standing_kit_show(arg);
+}
+
+static void standing_kit_on_refused(int r, const Machine__Reply *reply, void *arg)
+{
+	struct engine_standing *it = arg;
+	const Wire__Error *error;
+	struct failure failure;
+
+	if (r) {
+		standing_fail(it, "it is given when the machine answers", strerror(-r));
+		return;
+	}
+	error = reply->body_case == MACHINE__REPLY__BODY_ERROR ? reply->error : NULL;
+	if (error && standing_put_off(it, error, standing_kit_show)) {
+		return;
+	}
+	failure_set(&failure, error ? "refused" : "protocol", it->release.service,
+	        error && *error->hint ? error->hint : "`luctl stage list` shows what is there",
+	        "%.160s",
+	        error && error->cause ? error->cause->message : "an answer that does not fit");
+	standing_kit_fail(it, &failure);
+}
+
+static void standing_kit_on_failed(const struct failure *failure, void *arg)
+{
+	standing_kit_fail(arg, failure);
+}
+
+static const struct send_ops standing_kit_ops = {
+        .done = standing_kit_on_done,
+        .came = standing_kit_on_came,
+        .again = standing_kit_on_again,
+        .refused = standing_kit_on_refused,
+        .failed = standing_kit_on_failed,
+};
+
+/*
+ * The next service's kit; after the last one the order is signed. Of a release that is not registered
+ * there is no kit here: if the machine was booted with it, it needs none.
+ */
+static void standing_kit_next(struct engine_standing *it)
+{
+	const struct standing_manifest *manifest = (void *)it->request.standing.manifest;
+	const struct standing_service *services = standing_services(manifest);
+	struct failure failure;
+
+	while (it->n_kits < manifest->n_services &&
+	        store_release_by_hash(
+	                it->engine->parts.db, services[it->n_kits].release_id, &it->release)) {
+		err_forget();
+		it->n_kits++;
+	}
+	if (it->n_kits == manifest->n_services) {
+		signer_client_ask(it->engine->parts.signer, &it->request, standing_on_signed, it);
+		return;
+	}
+	send_init(&it->send, it->machine, it->engine->parts.config->stage_chunk_bytes,
+	        &standing_kit_ops, it);
+	if (send_kit_files(&it->send, &it->release, true, &failure) < 0) {
+		err_forget();
+		standing_kit_fail(it, &failure);
+		return;
+	}
+	standing_kit_show(it);
 }
 
 /* Is the service among those that are wanted: named with blanks between, or all? */
@@ -374,7 +513,6 @@ struct engine_standing *standing_under_way(
 void standing_give(struct engine *engine, struct machine *machine, const struct standing_row *row,
         standing_fn fn, void *arg)
 {
-	struct signer_request request = {.op = SIGNER_SIGN_STANDING};
 	struct engine_standing *it = standing_under_way(engine, machine);
 
 	if (it) {
@@ -386,16 +524,17 @@ void standing_give(struct engine *engine, struct machine *machine, const struct 
 	it->row = *row;
 	it->fn = fn;
 	it->arg = arg;
+	it->request.op = SIGNER_SIGN_STANDING;
 	it->again = evtimer_new(engine->parts.base, standing_on_again, it);
 	LIST_INSERT_HEAD(&engine->standings, it, link);
-	if (standing_make(engine, machine, &it->row, &request.standing) < 0 ||
+	if (standing_make(engine, machine, &it->row, &it->request.standing) < 0 ||
 	        standing_put(engine, &it->row) < 0) {
 		standing_fail(
 		        it, "check the keyring's root.signed and the state directory", err_trace());
 		err_forget();
 		return;
 	}
-	signer_client_ask(engine->parts.signer, &request, standing_on_signed, it);
+	standing_kit_next(it);
 }
 
 void standing_forget(struct engine *engine, const void *arg)
