@@ -233,6 +233,44 @@ static void test_damage_keyed(const char *path)
 	db_close(db);
 }
 
+static const struct db_migration plain_steps[] = {
+        {"CREATE TABLE odd(x INTEGER) STRICT; CREATE TABLE plain(y INTEGER) STRICT;"},
+};
+
+/* A damaged file has whatever names its pages hold, of any length: they cost their own table. */
+static void test_damage_names(const char *path)
+{
+	static char name[6000], sql[16 * sizeof(name)];
+	struct db_migration odd_steps[] = {{sql}};
+	struct failure failure = {0};
+	_cleanup_(freep) char *kept = NULL;
+	int64_t n_saved = -1, value;
+	size_t used = snprintf(sql, sizeof(sql),
+	        "CREATE TABLE plain(y INTEGER) STRICT; INSERT INTO plain VALUES(7);"
+	        "CREATE TABLE odd(x INTEGER");
+	struct stat stat_;
+	struct db *db;
+
+	memset(name, 'n', sizeof(name) - 1);
+	for (int i = 0; i < 12; i++) {
+		used += snprintf(
+		        sql + used, sizeof(sql) - used, ", \"%s\"\"(%d\" INTEGER", name, i);
+	}
+	snprintf(sql + used, sizeof(sql) - used,
+	        ") STRICT; INSERT INTO odd(x) VALUES(8); CREATE TABLE hurt(z TEXT) STRICT;"
+	        "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+	        " INSERT INTO hurt SELECT 'a row of it' FROM n;");
+	assert(db_open(path, odd_steps, 1, &db, &failure) == 0);
+	db_close(db);
+	assert(stat(path, &stat_) == 0);
+	damage(path, stat_.st_size / 4096 - 1, stat_.st_size / 4096 - 1);
+	assert(db_recover(path, plain_steps, 1, saved, &n_saved, &kept, &failure) == 0);
+	assert(db_open(path, plain_steps, 1, &db, &failure) == 0);
+	assert(db_query_int(db, &value, "SELECT y FROM plain", "") == 0 && value == 7);
+	assert(db_query_int(db, &value, "SELECT count(*) FROM odd", "") == 0 && value == 0);
+	db_close(db);
+}
+
 /* Damage that comes while the file is open is an error, never an empty answer. */
 static void test_damage_met(const char *path)
 {
@@ -300,10 +338,10 @@ static void test_moved_within(const char *path)
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[11];
+	char *path[12];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 11; i++) {
+	for (size_t i = 0; i < 12; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -315,7 +353,8 @@ int main(void)
 	test_moved(path[7], path[8]);
 	test_moved_within(path[9]);
 	test_damage_keyed(path[10]);
-	for (size_t i = 0; i < 11; i++) {
+	test_damage_names(path[11]);
+	for (size_t i = 0; i < 12; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

@@ -15,7 +15,6 @@
 #include "host/base/file.h"
 
 #define DB_TABLES_MAX 64
-#define DB_SQL_MAX 4096
 
 /* From a damaged file to a fresh one. The tables are those that the fresh one has. */
 struct db_rescue {
@@ -73,42 +72,47 @@ static int recover_tables(struct db_rescue *rescue)
 	return 0;
 }
 
-/* "INSERT OR IGNORE INTO t(a, b) VALUES(?, ?)" for the columns that `rows` gives. */
-static int recover_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sqlite3_stmt **ret)
+/*
+ * "INSERT OR IGNORE INTO t("a", "b") VALUES(?, ?)" for the columns that `rows` gives. How many there are,
+ * and what they are called, is the damaged file's word. False: the fresh table has no such columns.
+ */
+static bool recover_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sqlite3_stmt **ret)
 {
-	char sql[DB_SQL_MAX], marks[512] = "";
-	int n = sqlite3_column_count(rows);
-	size_t used = snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO %s(", table);
+	sqlite3_str *sql = sqlite3_str_new(to);
+	int n = sqlite3_column_count(rows), code;
+	char *text;
 
-	for (int i = 0; i < n && used < sizeof(sql) - 128 && i < 128; i++) {
-		used += snprintf(sql + used, sizeof(sql) - used, "%s%s", i ? ", " : "",
-		        sqlite3_column_name(rows, i));
-		strcat(marks, i ? ",?" : "?");
+	sqlite3_str_appendf(sql, "INSERT OR IGNORE INTO %s(", table);
+	for (int i = 0; i < n; i++) {
+		sqlite3_str_appendf(sql, "%s\"%w\"", i ? ", " : "", sqlite3_column_name(rows, i));
 	}
-	snprintf(sql + used, sizeof(sql) - used, ") VALUES(%s)", marks);
-	if (sqlite3_prepare_v2(to, sql, -1, ret, NULL) != SQLITE_OK) {
-		return err_raise(-EIO);
+	for (int i = 0; i < n; i++) {
+		sqlite3_str_appendf(sql, "%s", i ? ", ?" : ") VALUES(?");
 	}
-	return 0;
+	sqlite3_str_appendf(sql, ")");
+	text = sqlite3_str_finish(sql);
+	code = text ? sqlite3_prepare_v2(to, text, -1, ret, NULL) : SQLITE_NOMEM;
+	sqlite3_free(text);
+	return code == SQLITE_OK;
 }
 
-/* Copies rows in one order until their end or damage. ret_whole: it was the end. */
+/*
+ * Copies rows in one order until their end or damage. ret_whole: it was the end. Of a table whose columns
+ * are not those of the fresh one nothing is copied.
+ */
 static int recover_rows(
         struct db_rescue *rescue, const char *table, const char *order, bool *ret_whole)
 {
 	_cleanup_(recover_finalize) sqlite3_stmt *rows = NULL;
 	_cleanup_(recover_finalize) sqlite3_stmt *insert = NULL;
 	char sql[160];
-	int code, r;
+	int code;
 
 	*ret_whole = false;
 	snprintf(sql, sizeof(sql), "SELECT * FROM %s NOT INDEXED %s", table, order);
-	if (sqlite3_prepare_v2(rescue->from, sql, -1, &rows, NULL) != SQLITE_OK) {
+	if (sqlite3_prepare_v2(rescue->from, sql, -1, &rows, NULL) != SQLITE_OK ||
+	        !recover_insert(rescue->to, table, rows, &insert)) {
 		return 0;
-	}
-	r = recover_insert(rescue->to, table, rows, &insert);
-	if (r < 0) {
-		return err_up(r);
 	}
 	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
 		for (int i = 0; i < sqlite3_column_count(rows); i++) {
