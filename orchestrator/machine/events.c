@@ -167,8 +167,11 @@ static int machine_flush_txn(struct db *db, void *arg)
 
 static void machine_on_change(struct machine *machine, const Machine__ServiceChange *change)
 {
-	log_info("machine %s: %s %s%s%s", machine->row.name,
-	        *change->service ? change->service : "it", change_text(change->kind),
+	char generation[64];
+
+	change_generation(change, machine->status, generation, sizeof(generation));
+	log_info("machine %s: %s %s%s%s%s", machine->row.name,
+	        *change->service ? change->service : "it", change_text(change->kind), generation,
 	        change->cause ? ": " : "", change->cause ? change->cause->message : "");
 }
 
