@@ -36,17 +36,22 @@
 
 static struct vm_region component_regions[RS_N_REGIONS]; /* scratch of component_create() */
 
-err_t component_claim(struct update_txn *txn, struct txn_component *c)
+/* What the new layout has of the old one, while both maps are there. Nobody reads the result of a move. */
+static void component_compare(const struct update_txn *txn, struct txn_component *c)
 {
-	service_set_state(c->service, RS_SERVICE_UPDATING);
-	c->is_same_kit =
-	        memcmp(&c->binary.kit, &c->service->binary.kit, sizeof(c->binary.kit)) == 0;
-	/* While both maps are there. Nobody reads the result of a move. */
 	if (c->is_same_kit && !txn->plan.is_move && binary_is_machine_made(&c->binary) &&
 	        binary_is_machine_made(&c->service->binary)) {
 		layout_compare(
 		        &c->binary.flat, &c->service->binary.layout, &c->binary.layout, &c->kept);
 	}
+}
+
+err_t component_claim(struct update_txn *txn, struct txn_component *c)
+{
+	service_set_state(c->service, RS_SERVICE_UPDATING);
+	c->is_same_kit =
+	        memcmp(&c->binary.kit, &c->service->binary.kit, sizeof(c->binary.kit)) == 0;
+	component_compare(txn, c);
 	return E_OK;
 }
 
@@ -96,7 +101,8 @@ static err_t component_privileges_try(const struct txn_component *c)
  * A layout that RS made went into the instance of the first try, and with that instance it is gone.
  * Nobody has been told of it: the next one takes its place, in a move's chain, too.
  */
-static err_t component_layout_again(struct txn_component *c, uint32_t n_regions)
+static err_t component_layout_again(
+        const struct update_txn *txn, struct txn_component *c, uint32_t n_regions)
 {
 	err_t err;
 
@@ -107,10 +113,13 @@ static err_t component_layout_again(struct txn_component *c, uint32_t n_regions)
 	if (err == E_OK && c->binary.n_made > 0) {
 		binary_follow(&c->binary, &c->service->binary);
 	}
+	if (err == E_OK) {
+		component_compare(txn, c);
+	}
 	return err;
 }
 
-static err_t component_make(struct txn_component *c)
+static err_t component_make(const struct update_txn *txn, struct txn_component *c)
 {
 	const struct service *service = c->service;
 	struct instance_plan plan = {
@@ -127,7 +136,7 @@ static err_t component_make(struct txn_component *c)
 	        service->instance.space, component_regions, RS_N_REGIONS, &plan.n_old_regions);
 
 	if (err == E_OK) {
-		err = component_layout_again(c, plan.n_old_regions);
+		err = component_layout_again(txn, c, plan.n_old_regions);
 	}
 	if (err != E_OK) {
 		return err;
@@ -145,7 +154,7 @@ static err_t component_make(struct txn_component *c)
 /* Make the new instance in a slot of its own, with a view of the old one, and let it run. */
 err_t component_create(struct update_txn *txn, struct txn_component *c)
 {
-	err_t err = component_make(c);
+	err_t err = component_make(txn, c);
 
 	if (err == E_OK) {
 		/* The costly part of the view; at the switch it is only brought up to date. */

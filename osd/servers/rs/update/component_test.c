@@ -238,12 +238,21 @@ static struct txn_component *begin(enum rs_step step)
  */
 static void test_create_again(void)
 {
+	static uint8_t payload[1];
 	struct txn_component *c = begin(RS_STEP_CREATE);
 
 	assert(component_create(&txn, c) == E_OK && trace_is("create mirror give-new start "));
 	c->binary.layout.is_given = true;
 	assert(component_create(&txn, c) == E_OK);
 	assert(trace_is("renew create mirror give-new start ") && !c->binary.layout.is_given);
+	/* What it has of the one that runs is counted anew. */
+	c->binary.layout = (struct layout){.payload = payload, .is_given = true};
+	service.binary.layout.payload = payload;
+	c->is_same_kit = true;
+	c->kept = (struct layout_kept){0};
+	assert(component_create(&txn, c) == E_OK && c->kept.pieces == 5);
+	assert(trace_is("renew create mirror give-new start "));
+	service.binary.layout.payload = NULL;
 	c->binary.layout.is_given = true;
 	c->binary.n_made = 1;
 	assert(component_create(&txn, c) == E_OK);
