@@ -661,6 +661,36 @@ static void test_give(void)
 	kit_free(&kit);
 }
 
+/* The same layout a second time: there is room for it when the segments of the first are gone. */
+static void test_give_budget(void)
+{
+	struct layout_kit kit = kit_good();
+	struct layout first = {0}, second = {0};
+	uint64_t work = (link_scratch_size(&kit.view) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	uint64_t word_was = word, all, kept;
+
+	assert(layout_make(&kit, release, &audit, &nothing, &first) == E_OK);
+	n_left = all = first.n_mapped;
+	assert(layout_give(&first, SPACE) == E_OK && first.n_mapped < all);
+	kept = first.n_mapped;
+	layout_free(&first);
+	layout_init(work + all + kept);
+	word = word_was;
+	assert(layout_make(&kit, release, &audit, &nothing, &first) == E_OK);
+	n_left = all;
+	word = word_was;
+	assert(layout_make(&kit, release, &audit, &nothing, &second) == E_STORE_FULL);
+	n_left = all;
+	assert(layout_give(&first, SPACE) == E_OK);
+	word = word_was;
+	assert(layout_make(&kit, release, &audit, &nothing, &second) == E_OK);
+	layout_free(&first);
+	layout_free(&second);
+	n_pages = 0;
+	layout_init(BUDGET);
+	kit_free(&kit);
+}
+
 /* Whatever is refused, RS has lost count of nothing. */
 static void test_give_refused(void)
 {
@@ -734,6 +764,7 @@ int main(void)
 	test_budget();
 	test_no_memory();
 	test_give();
+	test_give_budget();
 	test_give_refused();
 	test_out_of_reach();
 	return 0;
