@@ -20,6 +20,8 @@ LOAD_KEYS, LOAD_BYTES = 364, 144
 CONNECT_SECONDS = 20
 # osd/suites/update/priv.h, struct offer.
 OFFER, OFFER_BYTES, OFFER_SEED, OFFER_ENVELOPE = 4096, 80, 224, 256
+# Where plain layouts start, and how far they are apart.
+PLAIN_BASE, PLAIN_STEP = 1 << 40, 1 << 32
 # When the machine starts: release ids depend on it, and so do layouts.
 NOW = 1800000000
 
@@ -33,8 +35,9 @@ class World:
     """Everything made before the machine starts. DS can be updated from one of its layouts to the next; it and the
     others have a signed kit, by which the machine can move them."""
 
-    def __init__(self, build, work, seed=0, layouts=2, pause=LOAD_KEYS + 1, others=()):
+    def __init__(self, build, work, seed=0, layouts=2, pause=LOAD_KEYS + 1, others=(), plain=False):
         self.build, self.work, self.now, self.seed, self.pause = build, work, NOW, seed, pause
+        self.plain = plain  # the boot image has layouts that hide nothing
         self.payloads = [self.path('ds-%d.payload' % i) for i in range(layouts)]
         self.seeds, self.envelopes, self.kits = [], [], {}
         self.sign(others)
@@ -53,6 +56,10 @@ class World:
         """The same world has the same layouts, so that figures can be compared."""
         out = self.path(label + '.payload')
         self.seed += 1
+        if self.plain:
+            subprocess.run([os.path.join(self.build, 'forge', 'plain'), self.kit(service),
+                            hex(PLAIN_BASE + self.seed * PLAIN_STEP), out], check=True)
+            return out
         self.luforge('variant', '--kit', self.kit(service), '--seed', '%064x' % self.seed, '--out', out)
         return out
 
