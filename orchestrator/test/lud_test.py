@@ -2788,8 +2788,14 @@ def test_standing_truth(world):
     world.luctl('rerandomize', '--every', 'off')
     gives_again(dict(world.peer.standing, state='STANDING_RUNNING', number=80))
     assert world.peer.standing['state'] == 'STANDING_WITHDRAWN' and world.peer.standing['number'] == 81
-    # One that cannot be given: status says so, with the remedy, and the log once.
     world.luctl('rerandomize', 'ds', '--every', '20s')
+    # A newer root ends it, and the machine learns of that root by the next one: it is given a statement first.
+    n_stated = len(world.peer.statements)
+    world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
+    world.until(lambda: world.peer.standing['epoch'] == 2)
+    assert len(world.peer.statements) == n_stated + 1 and 'the standing order' not in world.log(), world.log()
+    world.until(lambda: not amiss())
+    # One that cannot be given: status says so, with the remedy, and the log once.
     world.peer.faults['refuse_standing'] = 2
     world.peer.standing = None
     world.until(lambda: 'another boot' in amiss(), seconds=40)

@@ -378,6 +378,10 @@ class Peer:
         kind, parts = envelope_parts(body['envelope'])
         assert kind == STANDING
         boot, epoch, number, _, expires, every_ms, _, n_services = struct.unpack_from('<QQQQQIII', parts[1][0], 32)
+        self._learn_root(parts)
+        if self.stated != self.root_serial:
+            self._refuse(request, 'ERROR_REFUSED', 'E_V_STATEMENT', 'no starting statement of the newest root')
+            return
         if boot != self.boot_id or self._fault('refuse_standing'):
             self._refuse(request, 'ERROR_REFUSED', 'E_V_BOOT', 'made for another boot of this machine')
             return

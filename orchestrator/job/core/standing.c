@@ -116,7 +116,7 @@ void standing_look(struct engine *engine, struct machine *machine)
 	struct standing_row row;
 
 	if (db_health(engine->parts.db) == DB_WELL && standing_find(engine, machine, &row) &&
-	        machine_status(machine)->has_statement && !standing_under_way(engine, machine) &&
+	        !standing_under_way(engine, machine) &&
 	        !standing_is_settled(engine, machine, &row)) {
 		standing_give(engine, machine, &row, NULL, NULL);
 	}
