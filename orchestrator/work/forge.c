@@ -165,6 +165,11 @@ static void forge_remedy(
 		snprintf(ret_text, size,
 		        "forge workers have a user of their own: let others read the kit "
 		        "(`chmod -R a+rX KIT`)");
+	} else if (strstr(said, forge->store)) {
+		snprintf(ret_text, size,
+		        "make lud's copy whole: add the release again with `luctl release add "
+		        "KIT`; "
+		        "then ask again");
 	} else {
 		snprintf(ret_text, size,
 		        *said ? "mend what is named, and ask again; `luforge inspect KIT` looks "

@@ -99,6 +99,7 @@ def case_store(world, rng):
     def refused(said):
         answer = world.luctl('rerandomize', 'ds', *lab.HOST)
         assert answer.code == 1 and said in answer.err + answer.out, (said, answer.code, answer.err, answer.out)
+        assert '`luctl release add KIT`' in answer.err, answer.err
         newest = world.history('ds')[0]
         assert newest['state'] != 'running' and said in newest['job']['cause']['message'], newest
     attack(world, kit, refused)
