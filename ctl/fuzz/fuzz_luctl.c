@@ -203,6 +203,30 @@ char *place_keys(void)
 	return ctl_format("%s", "/nowhere");
 }
 
+/* A text of an option, of bytes that lead somewhere. */
+static const char *next_text(char *to, size_t size)
+{
+	static const char letters[] = "0123456789:-,smhof ";
+	size_t n = next_byte() % size;
+
+	for (size_t i = 0; i < n; i++) {
+		to[i] = letters[next_byte() % (sizeof(letters) - 1)];
+	}
+	to[n] = '\0';
+	return to;
+}
+
+/* --every and what belongs to it: a standing order instead of a job. */
+static void next_standing(struct options *options)
+{
+	static char every[8], quiet[120];
+
+	options->every = next_byte() % 2 ? next_text(every, sizeof(every)) : "20s";
+	options->quiet = next_text(quiet, sizeof(quiet));
+	options->jitter_ms = next_byte() * 1000u;
+	options->for_ms = (uint64_t)next_byte() << 24;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const commands[])(const struct options *) = {cmd_status, cmd_update,
@@ -224,6 +248,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	is_raw = options.json;
 	input = data + 1;
 	input_left = size - 1;
+	if (data[0] / 128) {
+		next_standing(&options);
+	}
 	(void)commands[data[0] % 16 % (sizeof(commands) / sizeof(commands[0]))](&options);
 	return 0;
 }
