@@ -2660,7 +2660,7 @@ N_SIDE_BY_SIDE = {'faults': 5, 'main': 2}
 FAULTS = ('disk_full', 'disk_full_in_jobs', 'damaged_record', 'silent_machine', 'silent_in_jobs', 'silent_for_good',
           'crowded_socket', 'halted_lud', 'locked_record', 'timeout', 'moved_record', 'recover',
           'bad_disk', 'ending', 'shutdown_not_recorded',
-          'attach_in_launch', 'failed_launch', 'standing_truth')
+          'attach_in_launch', 'failed_launch', 'standing_truth', 'standing_renewal')
 
 USAGE = [
     ([], 'usage'),
@@ -2804,6 +2804,55 @@ def test_standing_truth(world):
     assert '`luctl status`' in told, told
     world.until(lambda: not amiss(), seconds=40)
     assert world.log().count('the standing order: made for another boot') == 1, world.log()
+
+
+def standing_ends(world, sec):
+    """lud comes back as if time had passed: the machine's standing order ends in so many seconds."""
+    world.kill()
+    ends = int(time.time()) + sec
+    db = sqlite3.connect(world.state + '/lud.db')
+    db.execute('UPDATE standings SET expires = ?', (ends,))
+    db.commit()
+    db.close()
+    world.peer.standing['expires'] = ends
+    world.start()
+
+
+def test_standing_renewal(world):
+    """An order is renewed when a quarter of a day is left of it, and under a newer root, each time after the kits that it
+    needs; one that is to end is not made longer."""
+    hour = 3600
+    world.prepare()
+    world.luctl('update', 'ds')
+    assert not world.peer.kits
+    # The kit of what the host made is shown first; one that the machine does not take is told.
+    world.peer.faults['refuse_kit'] = 1
+    assert 'its key is over' in world.luctl('rerandomize', 'ds', '--every', '20s', code=4)
+    assert not world.peer.n_standing
+    world.until(lambda: world.peer.n_standing == 1)
+    kit, = world.peer.kits.values()
+    assert kit.release_id == world.release_id(world.kits[0])
+    # A look at the machine ends with its status: two of them, and nothing was given.
+    standing_ends(world, 6 * hour + 600)
+    statuses = world.peer.n_status
+    world.until(lambda: world.peer.n_status >= statuses + 3)
+    assert world.peer.n_standing == 1
+    standing_ends(world, 6 * hour - 600)
+    world.until(lambda: world.peer.n_standing == 2)
+    assert world.peer.standing['expires'] > time.time() + 23 * hour, world.peer.standing
+    epoch = world.peer.standing['epoch']
+    world.peer.kits.clear()
+    world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
+    world.until(lambda: world.peer.n_standing == 3)
+    assert world.peer.standing['epoch'] > epoch and kit.release_id in world.peer.kits
+    # One that is wanted for an hour ends then.
+    world.luctl('rerandomize', 'ds', '--every', '20s', '--for', '1h')
+    assert world.peer.n_standing == 4 and world.peer.standing['expires'] <= time.time() + hour + 2
+    world.kill()
+    world.start()
+    statuses = world.peer.n_status
+    world.until(lambda: world.peer.n_status >= statuses + 3)
+    assert world.peer.n_standing == 4
 
 
 def run_group(names, n_side_by_side):

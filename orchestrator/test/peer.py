@@ -123,6 +123,7 @@ class Peer:
         self.times = []
         self.standing = None     # what it has, as machine.Standing
         self.n_standing = 0      # standing orders taken
+        self.n_status = 0        # times that it was asked for its status
         self.time_ahead = 0
         self.floors = {}
         self.events, self.seq = [], 0
@@ -331,6 +332,7 @@ class Peer:
         self._reply(request, pong=body)
 
     def _on_status(self, request, body):
+        self.n_status += 1
         self.n_status += 1
         if self._fault('busy_status'):
             self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'not now')
