@@ -36,6 +36,8 @@ int command_call(const struct options *options, Control__Request *request, clien
 {
 	int code = client_open(options->socket, ret_client);
 
+	request->reason = (char *)options->reason;
+	request->request_id = (char *)options->request_id;
 	if (code == CTL_OK) {
 		code = client_call(*ret_client, request, news, arg, ret_reply);
 	}

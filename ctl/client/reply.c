@@ -23,7 +23,7 @@ static const struct {
 	Control__Reply__BodyCase reply;
 	Control__Reply__BodyCase or_reply; /* another kind; NOT_SET: none */
 } reply_kinds[] = {
-#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect)                                        \
+#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role)                                  \
 	{CONTROL__REQUEST__BODY_##NAME, CONTROL__REPLY__BODY_##ANSWER,                             \
 	        CONTROL__REPLY__BODY_##OTHER},
 #include "proto/control/requests.gen.def"

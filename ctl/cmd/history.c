@@ -309,6 +309,12 @@ static void history_show_print(const Control__Generation *generation)
 	}
 	printf("%-14s%" PRIu64 " %s, %s, for %s\n", "job", job->id, job_kind_text(job->kind),
 	        job_state_text(job->state), job->identity);
+	if (*job->role) {
+		printf("%-14s%s, by the way %s\n", "role", job->role, job->way);
+	}
+	if (*job->reason) {
+		printf("%-14s%s\n", "reason", job->reason);
+	}
 	if (job->cause) {
 		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,
 		        job->cause->step, job->cause->message, job->cause->name);

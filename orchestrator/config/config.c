@@ -29,15 +29,22 @@
 
 #define LIVE false
 #define FIXED true
+/* The words of proto/words/access.def, which the build puts into one text. */
+#define ROLE(name, number, word, includes, sentence) " " word
+static const char role_words[] =
+#include "proto/words/access.def"
+        ;
+#define ROLE_WORDS (role_words + 1)
 #define KEY(section, key, field, type, choices, min, max, fixed)                                   \
-	{section, key, type, offsetof(struct config, field), choices, min, max, fixed},
+	{section, key, type, offsetof(struct config, field), choices, min, max, fixed, 0},
 
 const struct config_key config_keys[] = {
 #define PATH(section, key, field, reload, preset)                                                  \
 	KEY(section, key, field, CONFIG_PATH, NULL, 0, 0, reload)
 #define CHOICE(section, key, field, reload, words, preset)                                         \
 	KEY(section, key, field, CONFIG_CHOICE, words, 0, 0, reload)
-#define MAP(section, field, reload, words) KEY(section, "", field, CONFIG_MAP, words, 0, 0, reload)
+#define MAP(section, field, reload, keys, words)                                                   \
+	{section, "", CONFIG_MAP, offsetof(struct config, field), words, 0, 0, reload, keys},
 #define COUNT(section, key, field, reload, min, max, preset)                                       \
 	KEY(section, key, field, CONFIG_COUNT, NULL, min, max, reload)
 #define SIZE(section, key, field, reload, min, max, preset)                                        \
@@ -133,7 +140,7 @@ void config_init(struct config *config, const char *dir)
 	*config = (struct config){
 #define PATH(section, key, field, reload, preset) .field = preset,
 #define CHOICE(section, key, field, reload, words, preset) .field = text_copy(preset),
-#define MAP(section, field, reload, words) .field = text_copy(""),
+#define MAP(section, field, ...) .field = text_copy(""),
 #define COUNT(section, key, field, reload, min, max, preset) .field = preset,
 #define SIZE(section, key, field, reload, min, max, preset) .field = preset,
 #define DURATION(section, key, field, reload, min, max, preset) .field = preset,

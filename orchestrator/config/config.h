@@ -59,5 +59,12 @@ const char *config_layout(const struct config *config, const char *machine, cons
         char ret_key[CONFIG_NAME_SIZE]);
 /* How many variants of a machine's service are to be made ahead: `prebuilt`, by the same order of keys. */
 unsigned int config_prebuilt(const struct config *config, const char *machine, const char *service);
+/*
+ * Whether `access` gives a role to a name, of kind "user" or "group", which is looked up as it is
+ * written; the role as a word of proto/words/access.def.
+ */
+#define CONFIG_ROLE_SIZE 24
+bool config_role(const struct config *config, const char *kind, const char *name,
+        char ret_role[CONFIG_ROLE_SIZE]);
 /* Prints every key with its value, as a file that could be read again. */
 void config_print(const struct config *config, FILE *file);

@@ -68,6 +68,13 @@ static const struct {
         {"layouts:\n  m1/ds/x: host\n", ":2", "m1/ds/x: no name", "/SERVICE"},
         {"layouts:\n  \"m 1\": host\n", ":2", "m 1: no name", "name a MACHINE"},
         {"layouts:\n  m1:\n    ds: host\n", ":3", "m1: a mapping", "one level"},
+        {"access:\n  user/eve: viewer\n  group/42: release-manager\n", NULL, NULL, NULL},
+        {"access:\n  user/eve: root\n", ":2", "user/eve: unknown choice",
+                "choose one of: viewer operator release-manager admin"},
+        {"access:\n  eve: viewer\n", ":2", "eve: no name of a user", "user/NAME"},
+        {"access:\n  user/: viewer\n", ":2", "user/: no name", "group/NAME"},
+        {"access:\n  user/eve/x: viewer\n", ":2", "user/eve/x: no name", "user/NAME"},
+        {"access:\n  host/eve: viewer\n", ":2", "host/eve: no name", "user/NAME"},
         {"update:\n  layout: guest\n", ":2", "layout: unknown choice", "auto machine host"},
         {"just words\n", ":1", "not a mapping", "key: value"},
         {"state_dir: \"x\n", ":", "", "correct the YAML"},
@@ -173,6 +180,29 @@ static void test_prebuilt(const char *dir)
 	config_fini(&config);
 }
 
+/* A role is that of the whole key and of the last value it was given. */
+static void test_roles(const char *dir)
+{
+	static const char text[] = "access:\n  user/eve: viewer\n  group/eve: admin\n"
+	                           "  user/7: operator\n  user/eve: release-manager\n";
+	_cleanup_(freep) char *path = text_format("%s/access.yaml", dir);
+	struct failure failure = {0};
+	struct config config;
+	char role[CONFIG_ROLE_SIZE];
+
+	assert(file_write(path, text, strlen(text)) == 0);
+	config_init(&config, dir);
+	assert(!config_role(&config, "user", "eve", role));
+	assert(config_read(&config, path, &failure) == 0);
+	assert(config_role(&config, "user", "eve", role) && !strcmp(role, "release-manager"));
+	assert(config_role(&config, "group", "eve", role) && !strcmp(role, "admin"));
+	assert(config_role(&config, "user", "7", role) && !strcmp(role, "operator"));
+	assert(!config_role(&config, "group", "7", role));
+	assert(!config_role(&config, "user", "ev", role));
+	assert(!config_role(&config, "user", "", role));
+	config_fini(&config);
+}
+
 /* What is printed can be read back to the same values. */
 static void test_round_trip(const char *dir)
 {
@@ -185,6 +215,8 @@ static void test_round_trip(const char *dir)
 	first.hold_usec = 12345;
 	free(first.layouts);
 	first.layouts = text_copy("m1 host\n/ds machine\n");
+	free(first.access);
+	first.access = text_copy("user/eve release-manager\ngroup/7 viewer\n");
 	config_complete(&first);
 	file = fopen(path, "we");
 	config_print(&first, file);
@@ -194,6 +226,7 @@ static void test_round_trip(const char *dir)
 	assert(second.hold_usec == 12345);
 	assert(!strcmp(second.control_socket, first.control_socket));
 	assert(!strcmp(second.layouts, first.layouts));
+	assert(!strcmp(second.access, first.access));
 	config_fini(&first);
 	config_fini(&second);
 }
@@ -256,6 +289,7 @@ int main(void)
 	test_between_keys(dir);
 	test_layouts(dir);
 	test_prebuilt(dir);
+	test_roles(dir);
 	test_round_trip(dir);
 	test_missing(dir);
 	test_reload();

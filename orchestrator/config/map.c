@@ -1,10 +1,10 @@
 /*
- * Sections whose keys are the file's own: names of machines and services. They are kept as text, a
+ * Sections whose keys are the file's own: names of machines and services, of users and groups. They are kept as text, a
  * line "KEY VALUE" for each, so that they are compared, replaced and freed as any other text of the
  * configuration is. Files have a few of them, so a look-up goes through all.
  *
  * A key says for what its value counts, MACHINE/SERVICE before /SERVICE before MACHINE. That a name
- * is one of a machine that there is, is not asked: it may come tomorrow.
+ * is one of a machine, or of a user, that there is, is not asked: it may come tomorrow.
  */
 #include "orchestrator/config/config.h"
 
@@ -17,11 +17,25 @@
 /* The longest names there can be, as in the record. */
 #define MAP_MACHINE_MAX 63u
 #define MAP_SERVICE_MAX 23u
+#define MAP_USER_MAX 32u
 
 #define MAP_LOWER "abcdefghijklmnopqrstuvwxyz0123456789_"
 #define MAP_UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
-bool config_map_key_ok(const char *key)
+/* user/NAME or group/NAME, in the letters that useradd(8) takes. */
+static bool config_user_ok(const char *key)
+{
+	const char *slash = strchr(key, '/');
+	size_t len;
+
+	if (!slash || (strncmp(key, "user/", 5) != 0 && strncmp(key, "group/", 6) != 0)) {
+		return false;
+	}
+	len = strspn(slash + 1, MAP_LOWER MAP_UPPER ".");
+	return len > 0 && len <= MAP_USER_MAX && !slash[1 + len];
+}
+
+static bool config_service_ok(const char *key)
 {
 	size_t machine = strspn(key, MAP_LOWER MAP_UPPER);
 	size_t service;
@@ -50,6 +64,11 @@ static const char *config_map_find(const char *map, const char *key)
 		}
 	}
 	return NULL;
+}
+
+bool config_map_key_ok(enum config_names names, const char *key)
+{
+	return names == CONFIG_USERS ? config_user_ok(key) : config_service_ok(key);
 }
 
 void config_map_set(char **map, const char *key, const char *value)
@@ -127,4 +146,18 @@ const char *config_layout(const struct config *config, const char *machine, cons
 	}
 	strcpy(ret_key, "update.layout");
 	return config->update_layout;
+}
+
+bool config_role(const struct config *config, const char *kind, const char *name,
+        char ret_role[CONFIG_ROLE_SIZE])
+{
+	_cleanup_(freep) char *key = text_format("%s/%s", kind, name);
+	const char *line = config_map_find(config->access, key);
+
+	if (!line) {
+		return false;
+	}
+	line += strlen(key) + 1;
+	snprintf(ret_role, CONFIG_ROLE_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
+	return true;
 }

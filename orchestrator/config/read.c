@@ -55,12 +55,20 @@ static bool config_choice_ok(const char *choices, const char *value)
 static int config_set_named(
         struct config_reader *reader, const struct config_key *key, const char *value)
 {
+	static const struct {
+		const char *remedy, *cause;
+	} wrong[_CONFIG_NAMES_N] = {
+	        [CONFIG_SERVICES] =
+	                {"name a MACHINE, a MACHINE/SERVICE, or a /SERVICE of every machine",
+	                        "%s: no name of a machine or service"},
+	        [CONFIG_USERS] = {"name a user/NAME or a group/NAME; a NAME may be a number",
+	                "%s: no name of a user or group"},
+	};
 	char remedy[160];
 
-	if (!config_map_key_ok(reader->key)) {
-		return config_refuse(reader,
-		        "name a MACHINE, a MACHINE/SERVICE, or a /SERVICE of every machine",
-		        "%s: no name of a machine or service", reader->key);
+	if (!config_map_key_ok(key->names, reader->key)) {
+		return config_refuse(
+		        reader, wrong[key->names].remedy, wrong[key->names].cause, reader->key);
 	}
 	if (!config_choice_ok(key->choices, value)) {
 		snprintf(remedy, sizeof(remedy), "choose one of: %s", key->choices);

@@ -12,9 +12,6 @@
  * Only connections that wait for an answer keep their places against everybody.
  */
 #include <event2/event.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -97,7 +94,7 @@ static void control_on_limit(evutil_socket_t fd, short what, void *arg)
 		control_client_busy(client);
 		return;
 	}
-	log_info("control: %s is disconnected: %s", client->identity,
+	log_info("control: %s is disconnected: %s", client->peer.name,
 	        client->open ? "it asks nothing" : "it does not say Hello");
 	link_end(client->stream, WIRE__BYE_REASON__BYE_CLOSING);
 	control_client_free(client);
@@ -155,16 +152,10 @@ bool control_make_room(struct control *control)
 	if (!first || control_worth(first) == CONTROL_WAITS) {
 		return false;
 	}
-	log_warn("control: %s loses its place: all %zu are taken", first->identity,
+	log_warn("control: %s loses its place: all %zu are taken", first->peer.name,
 	        control->n_clients);
 	control_client_free(first);
 	return true;
-}
-
-/* Who could end lud anyhow: no limit would keep those out. */
-static bool control_is_owner(uint64_t uid)
-{
-	return uid == 0 || uid == geteuid();
 }
 
 static size_t control_n_of(const struct control *control, uint64_t uid)
@@ -174,18 +165,22 @@ static size_t control_n_of(const struct control *control, uint64_t uid)
 
 	LIST_FOREACH(client, &control->clients, link)
 	{
-		n += client->uid == uid;
+		n += client->peer.uid == uid;
 	}
 	return n;
 }
 
-/* NULL when the peer may come in, else why not. */
-static const char *control_objection(struct control *control, uint64_t uid)
+/*
+ * NULL when the peer may come in, else why not. Who could end lud anyhow has no limit: it would keep
+ * those out.
+ */
+static const char *control_objection(
+        struct control *control, const struct access_peer *peer, unsigned int roles)
 {
-	if (!control_is_owner(uid) && uid != engine_config(control->engine)->allow_uid) {
+	if (!roles) {
 		return "may not ask here";
 	}
-	if (!control_is_owner(uid) && control_n_of(control, uid) >= CONTROL_GUESTS_MAX) {
+	if (!access_is_owner(peer) && control_n_of(control, peer->uid) >= CONTROL_GUESTS_MAX) {
 		return "has too many connections";
 	}
 	if (control->n_clients >= CONTROL_CLIENTS_MAX && !control_make_room(control)) {
@@ -194,25 +189,8 @@ static const char *control_objection(struct control *control, uint64_t uid)
 	return NULL;
 }
 
-/* Who the peer is, as the kernel tells it. */
-static int control_identify(int fd, uint64_t *ret_uid, char *ret_identity, size_t size)
-{
-	struct ucred peer;
-	socklen_t peer_size = sizeof(peer);
-	struct passwd *user;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0) {
-		return err_raise(-errno);
-	}
-	user = getpwuid(peer.uid);
-	snprintf(ret_identity, size, "%s (uid %u, pid %d)", user ? user->pw_name : "?", peer.uid,
-	        peer.pid);
-	*ret_uid = peer.uid;
-	return 0;
-}
-
-static int control_client_new(
-        struct control *control, int fd, uint64_t uid, struct control_client **ret_client)
+static int control_client_new(struct control *control, int fd, const struct access_peer *peer,
+        unsigned int roles, struct control_client **ret_client)
 {
 	static const struct session_identity self = {
 	        .min_version = CONTROL_PROTOCOL_MIN,
@@ -223,7 +201,8 @@ static int control_client_new(
 	int r;
 
 	client->control = control;
-	client->uid = uid;
+	client->peer = *peer;
+	client->roles = roles;
 	LIST_INIT(&client->waiting);
 	r = link_new(control->base, fd, SESSION_RESPONDER, &self, &control_link_ops, client,
 	        &client->stream);
@@ -249,26 +228,44 @@ static int control_client_new(
 void control_admit(struct control *control, int fd)
 {
 	struct control_client *client = NULL;
-	char identity[64] = "?";
+	struct access_peer peer;
 	const char *objection;
-	uint64_t uid = 0;
+	unsigned int roles;
 
-	if (control_identify(fd, &uid, identity, sizeof(identity)) < 0) {
+	if (access_peer_of(fd, &peer) < 0) {
 		err_forget();
 		close(fd);
 		return;
 	}
-	objection = control_objection(control, uid);
+	roles = access_roles(engine_config(control->engine), &peer);
+	objection = control_objection(control, &peer, roles);
 	if (objection) {
-		log_warn("control: %s %s", identity, objection);
+		log_warn("control: %s %s", peer.name, objection);
 		close(fd);
 		return;
 	}
-	if (control_client_new(control, fd, uid, &client) < 0) {
-		log_warn("control: %s: %s", identity, err_trace());
+	if (control_client_new(control, fd, &peer, roles, &client) < 0) {
+		log_warn("control: %s: %s", peer.name, err_trace());
 		err_forget();
 		return;
 	}
-	snprintf(client->identity, sizeof(client->identity), "%s", identity);
 	control_client_limit(client, CONTROL_HELLO_SEC * INT64_C(1000000));
+}
+
+/* Who has no role any more is disconnected; jobs that it asked for go on. */
+void control_clients_reloaded(struct control *control)
+{
+	struct control_client *client = LIST_FIRST(&control->clients);
+
+	while (client) {
+		struct control_client *next = LIST_NEXT(client, link);
+
+		client->roles = access_roles(engine_config(control->engine), &client->peer);
+		if (!client->roles) {
+			log_warn("control: %s may not ask here any more", client->peer.name);
+			link_end(client->stream, WIRE__BYE_REASON__BYE_CLOSING);
+			control_client_free(client);
+		}
+		client = next;
+	}
 }

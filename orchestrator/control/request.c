@@ -1,6 +1,6 @@
 /*
  * From a request to its handler, by one table. A row says what must hold before the handler
- * runs: that the machine that is named can be spoken with (one that is connecting is waited
+ * runs: that whoever asks has the role for it, that the machine that is named can be spoken with (one that is connecting is waited
  * for, a few seconds, and the request is handled then), and that what changes something can be
  * recorded. The rows are those of control.proto, where the comment behind each request says so; a
  * request whose handler is missing does not link. What this lud does not know is answered
@@ -20,6 +20,7 @@ struct control_rule {
 	const char *(*machine)(const Control__Request *request);
 	/* It changes something that must be recorded: refused while nothing can be. */
 	bool records;
+	enum access_role role; /* that is needed */
 };
 
 /* The machine that a request names, for those whose row says NAMED. */
@@ -29,7 +30,7 @@ struct control_rule {
 		return request->field->machine;                                                    \
 	}
 #define CONTROL_ANY(field)
-#define REQUEST(NAME, field, answer, other, machine, effect) CONTROL_##machine(field)
+#define REQUEST(NAME, field, answer, other, machine, effect, role) CONTROL_##machine(field)
 #include "proto/control/requests.gen.def"
 #undef REQUEST
 #undef CONTROL_NAMED
@@ -44,10 +45,10 @@ struct control_rule {
 static const struct control_rule *control_rule(Control__Request__BodyCase body)
 {
 	switch (body) {
-#define REQUEST(NAME, field, answer, other, machine, effect)                                       \
+#define REQUEST(NAME, field, answer, other, machine, effect, role)                                 \
 	case CONTROL__REQUEST__BODY_##NAME: {                                                      \
-		static const struct control_rule rule = {                                          \
-		        control_on_##field, CONTROL_##machine(field), CONTROL_##effect};           \
+		static const struct control_rule rule = {control_on_##field,                       \
+		        CONTROL_##machine(field), CONTROL_##effect, ACCESS_##role};                \
 		return &rule;                                                                      \
 	}
 #include "proto/control/requests.gen.def"
@@ -57,6 +58,47 @@ static const struct control_rule *control_rule(Control__Request__BodyCase body)
 		break;
 	}
 	return NULL;
+}
+
+/* Who asks has no role that the request needs: which one, and who has one. */
+static void control_refuse_role(struct control_client *client, uint64_t id, enum access_role needed)
+{
+	struct failure failure;
+
+	failure_set(&failure, "role", "access",
+	        "have an admin give it in `access` of lud's configuration, or ask as somebody who "
+	        "has "
+	        "it",
+	        "%s may not do this without the role %s", client->peer.name,
+	        access_role_word(needed));
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_DENIED, &failure);
+}
+
+/* Whether reason and request id are what the record can keep and a log can print. */
+static bool control_words_ok(const Control__Request *request)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                              "0123456789_.:+-";
+	const char *id = request->request_id;
+
+	for (const char *at = request->reason; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f) {
+			return false;
+		}
+	}
+	return strlen(request->reason) < sizeof((struct job_row){0}.reason) &&
+	       strlen(id) < sizeof((struct job_row){0}.request_id) && !id[strspn(id, letters)];
+}
+
+/* Whether whoever asks has a role that is enough, the least of which counts; false: it was refused. */
+static bool control_may(struct control_client *client, const struct control_rule *rule, uint64_t id)
+{
+	client->role = access_role_for(client->roles, rule->role);
+	if (client->role == ACCESS_NOBODY) {
+		control_refuse_role(client, id, rule->role);
+		return false;
+	}
+	return true;
 }
 
 /*
@@ -79,7 +121,10 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	}
 	wait->request = NULL;
 	control_wait_free(wait);
-	rule->handle(client, request);
+	/* Roles may have changed since it came. */
+	if (control_may(client, rule, request->id)) {
+		rule->handle(client, request);
+	}
 	control__request__free_unpacked(request, NULL);
 }
 
@@ -126,10 +171,19 @@ void control_on_request(struct control_client *client, const Control__Request *r
 {
 	static const struct failure unknown = {"unsupported", "lud",
 	        "this lud does not know the request", "use the luctl of the same version"};
+	static const struct failure words = {"words", "request",
+	        "a reason or a request id is too long, or has characters that it must not have",
+	        "give a reason of up to 199 bytes in one line, and an id of up to 63 letters, "
+	        "digits "
+	        "and _.:+-"};
 	const struct control_rule *rule = control_rule(request->body_case);
 
 	if (!rule) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
+	} else if (!control_may(client, rule, request->id)) {
+		return;
+	} else if (!control_words_ok(request)) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &words);
 	} else if (rule->records && !control_can_record(client)) {
 		control_refuse_change(client, request->id);
 	} else if (rule->machine && control_is_connecting(client, rule->machine(request))) {

@@ -126,9 +126,11 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 /* Who may ask is checked at every connection; others need to reach us to be told. */
 void control_reloaded(struct control *control)
 {
-	bool guests = engine_config(control->engine)->allow_uid != UINT64_MAX;
+	const struct config *config = engine_config(control->engine);
+	bool guests = config->allow_uid != UINT64_MAX || *config->access;
 
 	(void)chmod(control->path, guests ? 0666 : 0700);
+	control_clients_reloaded(control);
 }
 
 /*

@@ -100,6 +100,14 @@ int store_job_find(struct db *db, int64_t id, struct job_row *ret)
 	return err_up(store_one(db, STORE_job, ret, "WHERE id = ?", "i", id));
 }
 
+int store_job_by_request(struct db *db, const char *request_id, int64_t machine,
+        const char *service, struct job_row *ret)
+{
+	return err_up(store_one(db, STORE_job, ret,
+	        "WHERE request_id = ? AND request_id <> '' AND machine = ? AND service = ?", "tit",
+	        request_id, machine, service));
+}
+
 /* Which job an order was for: how a result that comes after a restart finds its job. */
 int store_job_by_order(
         struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret)

@@ -21,6 +21,9 @@ int __must_check store_job_pairing_put(
 int __must_check store_job_pairing_get(
         struct db *db, int64_t id, uint8_t **ret_pairing, size_t *ret_size);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
+/* The job of a request that has an id. DB_E_NONE. */
+int __must_check store_job_by_request(struct db *db, const char *request_id, int64_t machine,
+        const char *service, struct job_row *ret);
 int __must_check store_job_by_order(
         struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret);
 typedef int (*store_job_fn)(const struct job_row *row, void *arg);

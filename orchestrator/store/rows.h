@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "orchestrator/access/access.h"
+
 enum job_kind {
 #define JOB_KIND(name, number, word) JOB_##name = number,
 #include "proto/words/jobs.def"

@@ -53,6 +53,8 @@ static const struct {
                          " SELECT id, machine, boot_id, seq, clock_ns, seen_us, body"
                          " FROM events_without_lines;"
                          "DROP TABLE events_without_lines;"},
+        [11] = {.after = "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service)"
+                         " WHERE request_id <> '';"},
 };
 
 unsigned store_schema_version(void)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -20,6 +21,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 import harness
@@ -2435,6 +2437,146 @@ def test_foreign_user(world):
             sock.connect(world.socket)
             os._exit(len(sock.recv(100)))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def ask_as(world, uid, *args):
+    """luctl run by another user: its exit status and what it said."""
+    with tempfile.TemporaryFile('w+') as said:
+        def run():
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            os.execve(world.program('ctl/luctl'), ['luctl', *args],
+                      {'SAMSARA_SOCKET': world.socket})
+        code = as_user(uid, run)
+        said.seek(0)
+        return code, said.read()
+
+
+ROLE_CASES = [  # of the requests of control.proto: what a role may, and what it may not
+    ('viewer', [('status',), ('history',), ('jobs',), ('machine', 'list'), ('release', 'list')],
+     [('update', 'ds', 'operator'), ('machine', 'stop', 'operator'), ('machine', 'default', 'm', 'admin'),
+      ('release', 'unblock', 'ds', '00', 'release-manager')]),
+    ('operator', [('update', 'ds'), ('status',)],
+     [('machine', 'remove', 'm', 'admin'), ('release', 'unblock', 'ds', '00', 'release-manager')]),
+    ('release-manager', [('status',)], [('rerandomize', 'ds', 'operator'), ('machine', 'default', 'm', 'admin')]),
+    ('admin', [('machine', 'default', 'm'), ('rerandomize', 'ds')], []),
+]
+
+
+def test_roles(world):
+    """What somebody may ask for is said by the configuration; a refusal says which role was missing."""
+    if os.getuid() != 0:
+        return
+    world.prepare()
+    with open(world.config, encoding='ascii') as f:
+        good = f.read()
+    for path in (world.dir, world.state):
+        os.chmod(path, 0o755)
+    reloads = 0
+    for kind, number in (('user', 65534), ('group', 65534)):
+        for role, may, may_not in ROLE_CASES:
+            with open(world.config, 'w', encoding='ascii') as f:
+                f.write('access:\n  %s/%d: %s\n' % (kind, number, role) + good)
+            reloads += 1
+            world.lud.send_signal(signal.SIGHUP)
+            world.until(lambda: world.log().count('access is changed') == reloads)
+            for command in may:
+                code, said = ask_as(world, 65534, *command)
+                assert code == 0, (role, command, code, said)
+            for *command, needed in may_not:
+                code, said = ask_as(world, 65534, *command)
+                assert code == 4 and 'without the role ' + needed in said and 'lud\'s configuration' in said, (role, said)
+    # Nobody again: who is connected is let go, and comes in no more.
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(good)
+    world.lud.send_signal(signal.SIGHUP)
+    world.until(lambda: world.log().count('access is changed') == reloads + 1)
+    assert os.stat(world.socket).st_mode & 0o777 == 0o700
+    os.chmod(world.socket, 0o777)
+    code, said = ask_as(world, 65534, 'status')
+    assert code == 3 and 'may not ask here' in world.log(), (code, said)
+
+
+def test_reload_lets_go(world):
+    """Who loses the last role is disconnected at once; the owner is not."""
+    if os.getuid() != 0:
+        return
+    world.prepare()
+    with open(world.config, encoding='ascii') as f:
+        good = f.read()
+    for path in (world.dir, world.state):
+        os.chmod(path, 0o755)
+
+    def reload(text, times):
+        with open(world.config, 'w', encoding='ascii') as f:
+            f.write(text)
+        world.lud.send_signal(signal.SIGHUP)
+        world.until(lambda: world.log().count('access is changed') == times)
+
+    reload('access:\n  group/65534: viewer\n' + good, 1)
+    ready, tell = os.pipe()
+    guest = os.fork()
+    if guest == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            with world.control() as client:
+                os.write(tell, b'.')
+                client.sock.settimeout(20)
+                while client.sock.recv(1000):
+                    pass
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.read(ready, 1) == b'.'
+    reload(good, 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(guest, 0)[1]) == 0
+    assert 'may not ask here any more' in world.log()
+    world.luctl('status')
+
+
+def test_asked(world):
+    """Who asked, in which role, and why, is in the history of a job."""
+    world.prepare()
+    job = world.json('update', 'ds', '--reason', 'CVE-2026-1: \u00e4 "fix"')
+    assert job['reason'] == 'CVE-2026-1: \u00e4 "fix"' and job['way'] == 'local' and job['role'] == 'admin', job
+    assert job.get('uid', 0) == os.getuid(), job
+    shown = world.luctl('show', 'ds', str(job['generation']))
+    assert re.search(r'reason +CVE-2026-1: \u00e4 "fix"\n', shown) and re.search(r'role +admin, by the way local\n', shown)
+    for reason in ('x' * 200, 'two\nlines', 'a\x7f'):
+        assert 'in one line' in world.luctl('update', 'ds', '--reason', reason, code=4)
+    assert not world.json('update', 'ds').get('reason')
+
+
+def test_request_id(world):
+    """A request that comes again is answered with the job of the first; one that asks for something else is refused."""
+    world.prepare()
+    first = world.json('rerandomize', 'ds', '--request-id', 'nightly:1')['jobs'][0]
+    again = world.json('rerandomize', 'ds', '--request-id', 'nightly:1', '--reason', 'another')['jobs'][0]
+    assert first['id'] == again['id'] and first['generation'] == again['generation'], (first, again)
+    assert first['request_id'] == 'nightly:1' and not again.get('reason')
+    told = world.luctl('update', 'ds', '--request-id', 'nightly:1', code=4)
+    assert 'belongs to another request' in told, told
+    assert world.json('rerandomize', 'ds', '--request-id', 'nightly:2')['jobs'][0]['id'] != first['id']
+    # Without an id each request is one of its own.
+    assert world.json('update', 'ds')['id'] != world.json('update', 'ds')['id']
+    for wrong in ('a b', 'x' * 64, '\u00e4', '%s'):
+        assert 'up to 63 letters' in world.luctl('update', 'ds', '--request-id', wrong, code=4)
+    # Of a job that is open, both wait for the same end; a lud that was killed knows it, too.
+    world.peer.faults['hold_result'] = 1
+    with world.control() as one, world.control() as two:
+        asked = one.send(update={'service': 'ds'}, request_id='open')
+        world.until(lambda: world.peer.withheld)
+        asked_again = two.send(update={'service': 'ds'}, request_id='open')
+        world.peer.release()
+        ends = [one.wait_reply(asked, 30), two.wait_reply(asked_again, 30)]
+    assert ends[0]['id'] == ends[1]['id'] and ends[0]['state'] == ends[1]['state'] == 'JOB_STATE_COMMITTED', ends
+    world.kill()
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    known = world.json('rerandomize', 'ds', '--request-id', 'nightly:1')['jobs'][0]
+    assert known['id'] == first['id'] and known['state'] == 'committed', known
 
 
 def children(pid):

@@ -8,7 +8,36 @@
 
 #include "host/base/file.h"
 #include "orchestrator/control/ask/priv.h"
-#include "orchestrator/job/plan/plan.h"
+#include "proto/envelope/envelope_crypto.h"
+
+/*
+ * The id is bound to what is asked for: kind, machine, service and options; not to who asks, for what
+ * reason, or under which number of the session.
+ */
+struct job_asked control_asked(const struct control_client *client, const Control__Request *request)
+{
+	struct job_asked asked = {
+	        .who = {.way = ACCESS_WAY_LOCAL, .role = client->role, .uid = client->peer.uid},
+	        .reason = request->reason,
+	        .request_id = request->request_id,
+	};
+	Control__Request plain = *request;
+	size_t size;
+	uint8_t *packed;
+
+	snprintf(asked.who.name, sizeof(asked.who.name), "%s", client->peer.name);
+	if (!*request->request_id) {
+		return asked;
+	}
+	plain.id = 0;
+	plain.identity = plain.reason = plain.request_id = "";
+	size = control__request__get_packed_size(&plain);
+	packed = mem_zero(size);
+	control__request__pack(&plain, packed);
+	envelope_hash(packed, size, asked.request_hash);
+	free(packed);
+	return asked;
+}
 
 /* A watch hears of all jobs; a wait is for a few. */
 static bool control_waits_for(const struct control_wait *wait, int64_t job)
@@ -146,11 +175,16 @@ static void control_on_news(const struct job_news *news, void *arg)
 	}
 }
 
-/* Waits for what ->jobs holds; `detach` answers with what is known now. */
+/*
+ * Waits for what ->jobs holds; `detach` answers with what is known now. Of a request that came again
+ * some may be over.
+ */
 void control_jobs_wait(struct control_wait *wait, bool detach)
 {
-	wait->n_open = wait->n_jobs;
-	if (detach || !wait->n_jobs) {
+	for (size_t i = 0; i < wait->n_jobs; i++) {
+		wait->n_open += engine_has_job(control_engine(wait->client), wait->jobs[i]);
+	}
+	if (detach || !wait->n_open) {
 		control_jobs_answer(wait);
 		return;
 	}

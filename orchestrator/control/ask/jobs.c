@@ -19,6 +19,7 @@
 void control_on_update(struct control_client *client, const Control__Request *request)
 {
 	const Control__UpdateRequest *update = request->update;
+	struct job_asked asked = control_asked(client, request);
 	struct job_order order = {
 	        .kind = update->prepare_only ? JOB_PREPARE : JOB_UPDATE,
 	        .machine = control_machine(client, request->id, update->machine),
@@ -30,7 +31,7 @@ void control_on_update(struct control_client *client, const Control__Request *re
 	        .accept_loss = update->accept_loss,
 	        .layout = update->layout,
 	        .recipe = update->recipe,
-	        .identity = client->identity,
+	        .asked = &asked,
 	};
 
 	if (order.machine) {
@@ -45,6 +46,7 @@ void control_on_update(struct control_client *client, const Control__Request *re
 void control_on_rollback(struct control_client *client, const Control__Request *request)
 {
 	const Control__RollbackRequest *rollback = request->rollback;
+	struct job_asked asked = control_asked(client, request);
 	struct job_order order = {
 	        .kind = JOB_ROLLBACK,
 	        .machine = control_machine(client, request->id, rollback->machine),
@@ -55,7 +57,7 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 	        .timeout_ms = rollback->timeout_ms,
 	        .accept_loss = rollback->accept_loss,
 	        .layout = rollback->layout,
-	        .identity = client->identity,
+	        .asked = &asked,
 	};
 
 	if (order.machine) {
@@ -70,9 +72,9 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 void control_on_restart(struct control_client *client, const Control__Request *request)
 {
 	const Control__RestartRequest *restart = request->restart;
-	struct job_order order =
-	        job_order_of(JOB_RESTART, control_machine(client, request->id, restart->machine),
-	                restart->service, client->identity);
+	struct job_asked asked = control_asked(client, request);
+	struct job_order order = job_order_of(JOB_RESTART,
+	        control_machine(client, request->id, restart->machine), restart->service, &asked);
 
 	if (order.machine) {
 		control_order(client, request->id, &order, false);
@@ -118,8 +120,8 @@ void control_on_job_sign(struct control_client *client, const Control__Request *
 }
 
 /* Plans one service's rerandomization; what cannot be done is kept with its reason. */
-static void control_rerandomize_one(
-        struct control_wait *wait, const char *service, const Control__RerandomizeRequest *request)
+static void control_rerandomize_one(struct control_wait *wait, const char *service,
+        const Control__RerandomizeRequest *request, const struct job_asked *asked)
 {
 	struct job_order order = {
 	        .kind = JOB_RERANDOMIZE,
@@ -130,7 +132,7 @@ static void control_rerandomize_one(
 	        .timeout_ms = request->timeout_ms,
 	        .layout = request->layout,
 	        .recipe = request->recipe,
-	        .identity = wait->client->identity,
+	        .asked = asked,
 	};
 	struct failure failure = {0};
 	struct job_skip *skip;
@@ -156,13 +158,13 @@ static void control_rerandomize_one(
  * Every service that the machine has named. One that cannot be updated at all, as it says itself,
  * is in the answer as skipped and not as an error.
  */
-static void control_rerandomize_all(
-        struct control_wait *wait, const Control__RerandomizeRequest *request)
+static void control_rerandomize_all(struct control_wait *wait,
+        const Control__RerandomizeRequest *request, const struct job_asked *asked)
 {
 	const Machine__Status *status = machine_status(wait->machine);
 
 	for (size_t i = 0; status && i < status->n_services; i++) {
-		control_rerandomize_one(wait, status->services[i]->name, request);
+		control_rerandomize_one(wait, status->services[i]->name, request, asked);
 	}
 }
 
@@ -174,6 +176,7 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 {
 	const Control__RerandomizeRequest *rerandomize = request->rerandomize;
 	struct machine *machine = control_machine(client, request->id, rerandomize->machine);
+	struct job_asked asked = control_asked(client, request);
 	struct failure failure;
 	struct control_wait *wait;
 
@@ -192,10 +195,10 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 	wait->machine = machine;
 	wait->many = true;
 	if (rerandomize->all) {
-		control_rerandomize_all(wait, rerandomize);
+		control_rerandomize_all(wait, rerandomize, &asked);
 	}
 	for (size_t i = 0; !rerandomize->all && i < rerandomize->n_services; i++) {
-		control_rerandomize_one(wait, rerandomize->services[i], rerandomize);
+		control_rerandomize_one(wait, rerandomize->services[i], rerandomize, &asked);
 	}
 	control_jobs_wait(wait, rerandomize->detach);
 }

@@ -214,7 +214,8 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 {
 	const Control__MachineStartRequest *start = request->machine_start;
 	struct machine *machine = control_machine_asked(client, request->id, start);
-	struct job_order order = job_order_of(JOB_START, machine, "", client->identity);
+	struct job_asked asked = control_asked(client, request);
+	struct job_order order = job_order_of(JOB_START, machine, "", &asked);
 
 	if (!machine) {
 		return;

@@ -23,11 +23,13 @@ static void control_on_stopped(void *arg)
 }
 
 /* Plans that the machine ends itself; whoever asks signs with a control key. */
-static void control_shutdown(struct control_client *client, uint64_t id, struct machine *machine)
+static void control_shutdown(
+        struct control_client *client, const Control__Request *request, struct machine *machine)
 {
-	struct job_order order = job_order_of(JOB_SHUTDOWN, machine, "", client->identity);
+	struct job_asked asked = control_asked(client, request);
+	struct job_order order = job_order_of(JOB_SHUTDOWN, machine, "", &asked);
 
-	control_order(client, id, &order, false);
+	control_order(client, request->id, &order, false);
 }
 
 /*
@@ -58,7 +60,7 @@ void control_on_machine_stop(struct control_client *client, const Control__Reque
 	}
 	if (request->machine_stop->clean && !request->machine_stop->force &&
 	        !machine_row(machine)->attached && machine_state(machine) == MACHINE_UP) {
-		control_shutdown(client, request->id, machine);
+		control_shutdown(client, request, machine);
 		return;
 	}
 	engine_abandon(engine, machine, "stopped by request");

@@ -188,7 +188,7 @@ void control_on_release_unblock(struct control_client *client, const Control__Re
 		return;
 	}
 	log_info("release %" PRId64 " of %s is unblocked for %s", row.counter, row.service,
-	        client->identity);
+	        client->peer.name);
 	control_done(client, request->id, "");
 }
 

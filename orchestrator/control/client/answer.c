@@ -26,7 +26,7 @@ static void control_send(struct control_client *client, Control__FromLud *from)
 
 	control_client_busy(client);
 	if (r < 0 && r != -ENOTCONN) {
-		log_warn("%s: an answer cannot be sent: %s", client->identity, strerror(-r));
+		log_warn("%s: an answer cannot be sent: %s", client->peer.name, strerror(-r));
 	}
 	if (r == -EXFULL) {
 		shutdown(link_fd(client->stream), SHUT_RDWR);

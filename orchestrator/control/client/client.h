@@ -11,6 +11,7 @@
  */
 #include <sys/queue.h>
 
+#include "orchestrator/access/access.h"
 #include "orchestrator/control/view/view.h"
 #include "orchestrator/link/link.h"
 #include "proto/control/control.pb-c.h"
@@ -67,11 +68,12 @@ struct control_client {
 	struct control *control;
 	struct link *stream; /* owned; its callbacks get the client */
 	struct event *limit; /* of saying Hello, then of asking nothing */
-	uint64_t uid;
-	bool open;           /* said Hello */
-	int64_t quiet_since; /* monotonic us; of the last request or answer */
-	char identity[64];   /* name, uid and pid, for the log and for jobs */
-	size_t n_waiting;    /* entries of ->waiting */
+	struct access_peer peer;
+	unsigned int roles;    /* that the configuration gives it, as a set */
+	enum access_role role; /* in which the request at hand is made */
+	bool open;             /* said Hello */
+	int64_t quiet_since;   /* monotonic us; of the last request or answer */
+	size_t n_waiting;      /* entries of ->waiting */
 	LIST_HEAD(, control_wait) waiting;
 };
 

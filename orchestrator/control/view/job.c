@@ -99,6 +99,11 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->kind = (Control__JobKind)row->kind;
 	view->state = (Control__JobState)row->state;
 	view->identity = pool_text(pool, row->identity);
+	view->way = (char *)access_way_word(row->way);
+	view->role = row->role == ACCESS_NOBODY ? "" : (char *)access_role_word(row->role);
+	view->uid = row->uid;
+	view->reason = pool_text(pool, row->reason);
+	view->request_id = pool_text(pool, row->request_id);
 	view->generation = row->generation;
 	view->from_generation = row->from_generation;
 	view->created_us = row->created_us;

@@ -51,7 +51,9 @@ static void engine_notice(struct engine *engine, const struct machine *machine, 
 static void engine_move(struct engine *engine, struct machine *machine)
 {
 	const struct machine_row *now = machine_row(machine);
-	struct job_order order = job_order_of(JOB_MOVE, machine, "", "lud");
+	struct job_asked asked = {
+	        .who = access_lud(0), .reason = "machine.boot_layouts", .request_id = ""};
+	struct job_order order = job_order_of(JOB_MOVE, machine, "", &asked);
 	struct machine_row row;
 	struct failure failure;
 	int64_t job;

@@ -116,7 +116,8 @@ int layout_choose(struct engine *engine, const struct job_order *order,
 	if (layout_recipe_check(order, ret_failure) != 0) {
 		return ENGINE_E_REFUSED;
 	}
-	snprintf(said_by, sizeof(said_by), "%s", order->parent ? order->identity : "--layout");
+	snprintf(said_by, sizeof(said_by), "%s",
+	        order->parent ? order->asked->who.name : "--layout");
 	if (!*wanted) {
 		wanted = config_layout(engine->parts.config, machine_row(order->machine)->name,
 		        order->service, said_by);

@@ -377,10 +377,20 @@ static void plan_row(struct job_plan *plan)
 	        .timeout_ms = order->timeout_ms,
 	        .hold_ms = order->hold_ms,
 	        .parent = order->parent,
+	        .way = order->asked->who.way,
+	        .role = order->asked->who.role,
+	        .uid = order->asked->who.uid,
 	};
 	snprintf(plan->row.service, sizeof(plan->row.service), "%s", order->service);
 	snprintf(plan->row.quiescent, sizeof(plan->row.quiescent), "%s", order->quiescent);
-	snprintf(plan->row.identity, sizeof(plan->row.identity), "%s", order->identity);
+	snprintf(plan->row.identity, sizeof(plan->row.identity), "%s", order->asked->who.name);
+	snprintf(plan->row.reason, sizeof(plan->row.reason), "%s", order->asked->reason);
+	snprintf(
+	        plan->row.request_id, sizeof(plan->row.request_id), "%s", order->asked->request_id);
+	if (*plan->row.request_id) {
+		memcpy(plan->row.request_hash, order->asked->request_hash,
+		        sizeof(plan->row.request_hash));
+	}
 }
 
 /* What only needs the machine: to end it, or to start a service of it afresh. */
@@ -432,12 +442,43 @@ static int plan_resolve(struct job_plan *plan)
 	return r;
 }
 
+/*
+ * Whether the request was here before: whoever gave it did not hear the answer, or cannot know. Then
+ * its job is the answer, whatever became of it. DB_E_NONE: it was not.
+ */
+static int plan_again(struct job_plan *plan, int64_t *ret_job)
+{
+	const struct job_asked *asked = plan->order->asked;
+	struct job_row row;
+	int r = DB_E_NONE;
+
+	if (*asked->request_id) {
+		r = store_job_by_request(plan->engine->parts.db, asked->request_id,
+		        machine_row(plan->order->machine)->id, plan->order->service, &row);
+	}
+	if (r) {
+		return err_up(r);
+	}
+	if (memcmp(row.request_hash, asked->request_hash, sizeof(row.request_hash)) != 0) {
+		return plan_refuse(plan, "request-id", "give each request an id of its own",
+		        "the request id %s belongs to another request", asked->request_id);
+	}
+	*ret_job = row.id;
+	return 0;
+}
+
 int engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure)
 {
 	struct job_plan plan = {.engine = engine, .order = order, .failure = ret_failure};
-	int r = plan_resolve(&plan);
+	int r = plan_again(&plan, ret_job);
 
+	if (r == 0 || r == ENGINE_E_REFUSED) {
+		return r;
+	}
+	if (r == DB_E_NONE) {
+		r = plan_resolve(&plan);
+	}
 	if (!r) {
 		plan_row(&plan);
 		r = db_txn(engine->parts.db, plan_write, &plan);
@@ -451,7 +492,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 		return r;
 	}
 	log_info("job %" PRId64 ": %s %s on %s for %s%s%s", plan.row.id, job_kind_name(order->kind),
-	        order->service, machine_row(order->machine)->name, order->identity,
+	        order->service, machine_row(order->machine)->name, order->asked->who.name,
 	        *plan.layout.why ? "; " : "", plan.layout.why);
 	job_new(engine, &plan.row);
 	*ret_job = plan.row.id;

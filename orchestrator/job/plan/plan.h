@@ -2,6 +2,18 @@
 /* From what a person asks for to a recorded job. */
 #include "orchestrator/job/core/core.h"
 
+/* Who asks, and what else comes with every request. */
+struct job_asked {
+	struct principal who; /* as verified */
+	const char *reason;   /* "": none is given */
+	/*
+	 * "": none. One that a job of this machine and service has is a request that came again: no
+	 * other job is made, unless it asks for something else, which is refused.
+	 */
+	const char *request_id;
+	uint8_t request_hash[64]; /* of what it asks for */
+};
+
 /* What a person asks for, resolved by engine_plan(). Texts live until it returns. */
 struct job_order {
 	enum job_kind kind;
@@ -15,14 +27,14 @@ struct job_order {
 	const char *recipe;  /* how it is drawn, by name; "" or NULL: by the newest */
 	uint32_t timeout_ms; /* 0 is the configured one */
 	uint32_t hold_ms;
-	bool accept_loss;     /* consent to what the pairing says is lost */
-	const char *identity; /* who asks, as verified */
-	int64_t parent;       /* the job that asks; 0: none */
+	bool accept_loss; /* consent to what the pairing says is lost */
+	const struct job_asked *asked;
+	int64_t parent; /* the job that asks; 0: none */
 };
 
 /* An order of which no more is said; it makes no layout. Service "": it is about the whole machine. */
-static inline struct job_order job_order_of(
-        enum job_kind kind, struct machine *machine, const char *service, const char *identity)
+static inline struct job_order job_order_of(enum job_kind kind, struct machine *machine,
+        const char *service, const struct job_asked *asked)
 {
 	return (struct job_order){
 	        .kind = kind,
@@ -30,11 +42,11 @@ static inline struct job_order job_order_of(
 	        .service = service,
 	        .release = "",
 	        .quiescent = "",
-	        .identity = identity,
+	        .asked = asked,
 	};
 }
 
-/* Records a job and lets it begin; its id goes to ret_job. */
+/* Records a job and lets it begin, or finds the one that the request had made; its id goes to ret_job. */
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure);
 

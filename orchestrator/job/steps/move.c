@@ -44,7 +44,7 @@ static void move_failed(struct move_count *count, const char *service)
 /* Asks for the move of one service. It may be refused: it is not up, or its release is not registered. */
 static int move_ask(struct job *job, const char *service, struct move_count *count)
 {
-	char identity[32];
+	struct job_asked asked = {.who = access_lud(job->row.id), .reason = "", .request_id = ""};
 	struct job_order order = {
 	        .kind = JOB_RERANDOMIZE,
 	        .machine = job->machine,
@@ -52,14 +52,13 @@ static int move_ask(struct job *job, const char *service, struct move_count *cou
 	        .release = "",
 	        .quiescent = "",
 	        .layout = "machine",
-	        .identity = identity,
+	        .asked = &asked,
 	        .parent = job->row.id,
 	};
 	struct failure failure;
 	int64_t id;
 	int r;
 
-	snprintf(identity, sizeof(identity), "lud, job %" PRId64, job->row.id);
 	r = engine_plan(job->engine, &order, &id, &failure);
 	if (r < 0) {
 		return err_up(r);
