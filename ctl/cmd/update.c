@@ -10,6 +10,7 @@
 
 #include "ctl/client/command.h"
 #include "ctl/cmd/standing.h"
+#include "ctl/cmd/update.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/control.h"
 
@@ -40,13 +41,12 @@ static int update_one(const struct options *options, Control__Request *request)
 }
 
 /*
- * The request as the person gave it. What was left out is "" or 0, and lud decides: the newest
+ * The requests as the person gave them. What was left out is "" or 0, and lud decides: the newest
  * release that is not blocked, the default state, the limits of its configuration.
  */
-int cmd_update(const struct options *options)
+Control__UpdateRequest update_request(const struct options *options)
 {
 	Control__UpdateRequest update = CONTROL__UPDATE_REQUEST__INIT;
-	Control__Request request = CONTROL__REQUEST__INIT;
 
 	update.machine = (char *)options->machine;
 	update.service = options->args[0];
@@ -59,6 +59,46 @@ int cmd_update(const struct options *options)
 	update.accept_loss = options->accept_loss;
 	update.layout = (char *)options->layout;
 	update.recipe = (char *)options->recipe;
+	return update;
+}
+
+/* There is no --hold of a rollback. */
+Control__RollbackRequest rollback_request(const struct options *options)
+{
+	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
+
+	rollback.machine = (char *)options->machine;
+	rollback.service = options->args[0];
+	rollback.to_generation = options->to;
+	rollback.state = (char *)options->state;
+	rollback.timeout_ms = options->timeout_ms;
+	rollback.detach = options->detach;
+	rollback.accept_loss = options->accept_loss;
+	rollback.layout = (char *)options->layout;
+	return rollback;
+}
+
+/* The services are the options' own: nothing is copied. */
+Control__RerandomizeRequest rerandomize_request(const struct options *options)
+{
+	Control__RerandomizeRequest rerandomize = CONTROL__RERANDOMIZE_REQUEST__INIT;
+
+	rerandomize.machine = (char *)options->machine;
+	rerandomize.services = options->args;
+	rerandomize.n_services = options->n_args;
+	rerandomize.all = options->all;
+	rerandomize.timeout_ms = options->timeout_ms;
+	rerandomize.detach = options->detach;
+	rerandomize.layout = (char *)options->layout;
+	rerandomize.recipe = (char *)options->recipe;
+	return rerandomize;
+}
+
+int cmd_update(const struct options *options)
+{
+	Control__UpdateRequest update = update_request(options);
+	Control__Request request = CONTROL__REQUEST__INIT;
+
 	request.body_case = CONTROL__REQUEST__BODY_UPDATE;
 	request.update = &update;
 	return update_one(options, &request);
@@ -70,17 +110,9 @@ int cmd_update(const struct options *options)
  */
 int cmd_rollback(const struct options *options)
 {
-	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
+	Control__RollbackRequest rollback = rollback_request(options);
 	Control__Request request = CONTROL__REQUEST__INIT;
 
-	rollback.machine = (char *)options->machine;
-	rollback.service = options->args[0];
-	rollback.to_generation = options->to;
-	rollback.state = (char *)options->state;
-	rollback.timeout_ms = options->timeout_ms;
-	rollback.detach = options->detach;
-	rollback.accept_loss = options->accept_loss;
-	rollback.layout = (char *)options->layout;
 	request.body_case = CONTROL__REQUEST__BODY_ROLLBACK;
 	request.rollback = &rollback;
 	return update_one(options, &request);
@@ -138,7 +170,7 @@ static int update_rerandomize_tell(const struct options *options,
 int cmd_rerandomize(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
-	Control__RerandomizeRequest rerandomize = CONTROL__RERANDOMIZE_REQUEST__INIT;
+	Control__RerandomizeRequest rerandomize = rerandomize_request(options);
 	Control__Request request = CONTROL__REQUEST__INIT;
 	const Control__Reply *reply;
 	struct job_progress progress;
@@ -159,14 +191,6 @@ int cmd_rerandomize(const struct options *options)
 		        "--jitter, --quiet and --for say how the machine goes on: give --every, "
 		        "too");
 	}
-	rerandomize.machine = (char *)options->machine;
-	rerandomize.services = options->args;
-	rerandomize.n_services = options->n_args;
-	rerandomize.all = options->all;
-	rerandomize.timeout_ms = options->timeout_ms;
-	rerandomize.detach = options->detach;
-	rerandomize.layout = (char *)options->layout;
-	rerandomize.recipe = (char *)options->recipe;
 	request.body_case = CONTROL__REQUEST__BODY_RERANDOMIZE;
 	request.rerandomize = &rerandomize;
 	job_progress_init(&progress, options, &request, true);

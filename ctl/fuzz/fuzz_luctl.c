@@ -232,7 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int (*const commands[])(const struct options *) = {cmd_status, cmd_update,
 	        cmd_rollback, cmd_rerandomize, cmd_history, cmd_show, cmd_machine_list,
 	        cmd_machine_start, cmd_machine_stop, cmd_release_list, cmd_log, cmd_version,
-	        cmd_entropy};
+	        cmd_entropy, cmd_plan_update, cmd_plan_rollback, cmd_plan_rerandomize};
 	char name[] = "ds", number[] = "5";
 	char *args[] = {name, number, NULL};
 	struct options options;

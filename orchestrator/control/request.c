@@ -86,6 +86,10 @@ static bool control_words_ok(const Control__Request *request)
 			return false;
 		}
 	}
+	if (request->expect_plan.len &&
+	        request->expect_plan.len != sizeof((struct job_row){0}.plan)) {
+		return false;
+	}
 	return strlen(request->reason) < sizeof((struct job_row){0}.reason) &&
 	       strlen(id) < sizeof((struct job_row){0}.request_id) && !id[strspn(id, letters)];
 }
@@ -172,7 +176,8 @@ void control_on_request(struct control_client *client, const Control__Request *r
 	static const struct failure unknown = {"unsupported", "lud",
 	        "this lud does not know the request", "use the luctl of the same version"};
 	static const struct failure words = {"words", "request",
-	        "a reason or a request id is too long, or has characters that it must not have",
+	        "a reason, a request id or a plan's hash is too long, or has characters that it "
+	        "must not have",
 	        "give a reason of up to 199 bytes in one line, and an id of up to 63 letters, "
 	        "digits "
 	        "and _.:+-"};

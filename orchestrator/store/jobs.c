@@ -83,6 +83,12 @@ int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause
 	        "bbi", cause, cause_size, result, result_size, id));
 }
 
+int store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns)
+{
+	return err_fold(db_run(db, "UPDATE jobs SET blackout_ns = ? WHERE id = ?", "ii",
+	        (int64_t)blackout_ns, id));
+}
+
 int store_job_pairing_put(struct db *db, int64_t id, const void *pairing, size_t pairing_size)
 {
 	return err_fold(db_run(
@@ -106,6 +112,39 @@ int store_job_by_request(struct db *db, const char *request_id, int64_t machine,
 	return err_up(store_one(db, STORE_job, ret,
 	        "WHERE request_id = ? AND request_id <> '' AND machine = ? AND service = ?", "tit",
 	        request_id, machine, service));
+}
+
+/* In the order of the index; what is sorted are the newest few. */
+#define STORE_BLACKOUTS 9
+struct store_blackouts {
+	uint64_t ns[STORE_BLACKOUTS];
+	uint32_t n;
+};
+
+static int store_blackout_visit(const struct job_row *row, void *arg)
+{
+	struct store_blackouts *all = arg;
+	uint32_t at = all->n++;
+
+	for (; at && all->ns[at - 1] > row->blackout_ns; at--) {
+		all->ns[at] = all->ns[at - 1];
+	}
+	all->ns[at] = row->blackout_ns;
+	return 0;
+}
+
+int store_job_blackout(
+        struct db *db, int64_t machine, const char *service, uint64_t *ret_ns, uint32_t *ret_of)
+{
+	struct store_blackouts all = {.n = 0};
+	int r = store_each(db, STORE_job, store_job_visit, STORE_VISIT(store_blackout_visit, &all),
+	        "WHERE machine = ? AND service = ? AND state = ? AND blackout_ns > 0"
+	        " ORDER BY id DESC LIMIT ?",
+	        "itii", machine, service, (int64_t)JOB_COMMITTED, (int64_t)STORE_BLACKOUTS);
+
+	*ret_of = all.n;
+	*ret_ns = all.n ? all.ns[all.n / 2] : 0;
+	return err_up(r);
 }
 
 /* Which job an order was for: how a result that comes after a restart finds its job. */

@@ -15,6 +15,8 @@ int __must_check store_job_from(struct db *db, int64_t id, uint64_t generation);
 /* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */
 int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
         const void *result, size_t result_size);
+/* How long the service stood still for the job. */
+int __must_check store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns);
 /* Keeps a packed control.Pairing, and reads it: the caller frees, NULL when there is none. */
 int __must_check store_job_pairing_put(
         struct db *db, int64_t id, const void *pairing, size_t pairing_size);
@@ -42,6 +44,12 @@ struct job_filter {
 /* Newest first. */
 int __must_check store_job_each(
         struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg);
+/*
+ * The median blackout of the newest jobs for a service that committed, ns, and of how many it is; 0 and
+ * 0: none has one.
+ */
+int __must_check store_job_blackout(
+        struct db *db, int64_t machine, const char *service, uint64_t *ret_ns, uint32_t *ret_of);
 /* Packed cause and result; the caller frees both; NULL where there is none. */
 struct job_outcome {
 	uint8_t *cause;

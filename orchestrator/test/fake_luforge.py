@@ -19,8 +19,9 @@ def pair(old, new):
     forward = {'old': side(old), 'new': side(new), 'possible': True, 'loss': [], 'at_risk': [],
                'dropped': [], 'moved': [], 'initial': []}
     said = json.loads('''@PAIRING@''')
-    forward.update(said)
-    json.dump({'format': 1, 'forward': forward}, sys.stdout)
+    forward.update({key: value for key, value in said.items() if key != 'back'})
+    back = {**forward, 'old': side(new), 'new': side(old), **said.pop('back', {})}
+    json.dump({'format': 1, 'forward': forward, 'back': back}, sys.stdout)
     sys.exit(said.get('exit', 4 if forward['loss'] else 0 if forward['possible'] else 5))
 
 

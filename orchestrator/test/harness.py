@@ -123,16 +123,16 @@ class World:
             f.write(text)
         os.chmod(path, 0o755)
 
-    def luctl(self, *args, code=0, errors=False):
+    def luctl(self, *args, code=0, errors=False, out=False):
         """Runs luctl; its standard output, or its errors when it is to fail or they are asked for."""
         environment = {**os.environ, 'SAMSARA_SOCKET': self.socket}
         done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
-        return done.stderr if code or errors else done.stdout
+        return done.stderr if (code or errors) and not out else done.stdout
 
-    def json(self, *args):
-        return json.loads(self.luctl(*args, '--json'))
+    def json(self, *args, code=0):
+        return json.loads(self.luctl(*args, '--json', code=code, out=True))
 
     def pairing(self, **forward):
         """What luforge will say of any two kits; nothing is lost unless told."""

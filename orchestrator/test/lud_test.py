@@ -1891,6 +1891,84 @@ def test_queued(world):
     assert releases[2] and not releases[1], releases
 
 
+def test_plan(world):
+    """A plan says what would be done and why it would be refused, begins nothing, and has the same hash each time."""
+    world.prepare(2)
+    older, newer = [world.release_id(kit).hex() for kit in world.kits]
+    world.luctl('update', 'ds', '--release', older)
+    world.pairing(loss=[{'what': 'variable', 'text': 'variable store.c:keys'}], back={'loss': []})
+    jobs, paired = world.json('jobs')['jobs'], len(world.peer.runs)
+    told = world.json('plan', 'update', 'ds', code=4)
+    part, = told['parts']
+    assert told['refused'] and not told['hash'], told
+    assert part['from_release'] == older and part['to_release'] == newer, part
+    assert part['refused']['name'] == 'state-loss' and '--accept-loss' in part['hint'], part
+    assert part['pairing']['n_lost'] == 1 and not part['back'].get('n_lost'), part
+    told = world.json('plan', 'update', 'ds', '--accept-loss')
+    part, = told['parts']
+    assert len(told['hash']) == 128 and not told['refused'] and not part.get('refused'), told
+    assert part['blackout_ns'] == 1234567 and part['blackout_of'] == 1, part
+    assert told['hash'] == world.json('plan', 'update', 'ds', '--accept-loss')['hash']
+    # What makes another plan: each term by itself.
+    hashes = {told['hash']}
+    for others in (('--timeout', '4s'), ('--hold', '5ms'), ('--layout', 'machine'), ('--release', older), ('--prepare-only',),
+                   ('--state', 'request-free')):
+        hashes.add(world.json('plan', 'update', 'ds', '--accept-loss', *others)['hash'])
+    world.pairing(loss=[])
+    hashes.add(world.json('plan', 'update', 'ds', '--accept-loss')['hash'])
+    hashes.add(world.json('plan', 'update', 'ds')['hash'])
+    assert len(hashes) == 9, hashes
+    # A person reads the same.
+    shown = world.luctl('plan', 'update', 'ds')
+    assert re.search(r'^update on m$', shown, re.M) and 'loses nothing' in shown and re.search(r'^plan [0-9a-f]{128}$', shown, re.M)
+    assert 'about 1.23 ms, the median of the last 1' in shown, shown
+    # What would be refused before a job is made is told with its reason, too.
+    for command, said in ((('update', 'nobody'), 'no service nobody'), (('update', 'ds', '--release', 'ffff'), 'no release ffff'),
+                          (('rollback', 'ds'), 'no earlier release'), (('rerandomize', 'ds', '--layout', 'chance'), 'chance')):
+        assert said in world.luctl('plan', *command, code=4, out=True), command
+    # Nothing was begun.
+    assert world.json('jobs')['jobs'] == jobs and len(world.peer.runs) == paired
+
+
+def test_expect_plan(world):
+    """With the hash of a plan that plan is carried out, or nothing is."""
+    world.prepare(2)
+    older, newer = [world.release_id(kit).hex() for kit in world.kits]
+    world.luctl('update', 'ds', '--release', older)
+    plan = world.json('plan', 'update', 'ds')['hash']
+    told = world.luctl('update', 'ds', '--expect-plan', plan, '--timeout', '4s', code=5)
+    assert 'not the plan that was meant' in told and 'luctl plan' in told, told
+    world.pairing(moved=[{'text': 'a to b'}])  # which is no loss: it is told, and the plan is the same
+    job = world.json('update', 'ds', '--expect-plan', plan)
+    assert job['state'] == 'committed' and job['plan'] == plan, job
+    assert newer.startswith(world.json('status')['services'][0]['release'])
+    # What runs is another release now.
+    assert 'not the plan' in world.luctl('update', 'ds', '--expect-plan', plan, code=5)
+    # Several services, of which the hash is one.
+    plan = world.json('plan', 'rerandomize', '--all')['hash']
+    assert plan == world.json('plan', 'rerandomize', 'ds')['hash']
+    moved = world.json('rerandomize', '--all', '--expect-plan', plan)['jobs']
+    assert moved[0]['state'] == 'committed' and moved[0]['plan'] == plan, moved
+    assert 'not the plan' in world.luctl('rerandomize', 'ds', '--layout', 'machine', '--expect-plan', plan, code=4)
+    for wrong in ('', 'ab', 'x' * 128, plan + '0'):
+        if wrong:
+            assert '128 hexadecimal digits' in world.luctl('rerandomize', 'ds', '--expect-plan', wrong, code=2)
+    # An update that waits is planned again when its turn comes.
+    world.luctl('update', 'ds', '--release', older)
+    plan = world.json('plan', 'update', 'ds', '--release', older)['hash']
+    world.peer.faults['hold_result'] = 1
+    with world.control() as control:
+        first = control.send(update={'service': 'ds', 'release': newer})
+        world.until(lambda: world.peer.withheld)
+        second = control.send(update={'service': 'ds', 'release': older}, expect_plan=bytes.fromhex(plan))
+        world.until(lambda: len(world.json('status')['open_jobs']) == 2)
+        world.peer.release()
+        first, second = control.wait_reply(first, 30), control.wait_reply(second, 30)
+    assert first['state'] == 'JOB_STATE_COMMITTED', first
+    assert second['state'] == 'JOB_STATE_REFUSED' and second['cause']['name'] == 'plan-changed', second
+    assert newer.startswith(world.json('status')['services'][0]['release'])
+
+
 def test_queued_rerandomize(world):
     """A new layout that waited while an update brought another release does not bring the old one back."""
     world.prepare(2)

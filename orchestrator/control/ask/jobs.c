@@ -11,6 +11,65 @@
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/plan/plan.h"
 
+/* The hash of the one plan that the request is for; NULL: it is for any. */
+static const uint8_t *control_expected(const Control__Request *request)
+{
+	return request->expect_plan.len ? request->expect_plan.data : NULL;
+}
+
+/* What a request asks for, as an order for one service; plan.c asks for the same without doing it. */
+struct job_order control_update_order(const Control__UpdateRequest *update, struct machine *machine,
+        const struct job_asked *asked)
+{
+	return (struct job_order){
+	        .kind = update->prepare_only ? JOB_PREPARE : JOB_UPDATE,
+	        .machine = machine,
+	        .service = update->service,
+	        .release = update->release,
+	        .quiescent = update->state,
+	        .timeout_ms = update->timeout_ms,
+	        .hold_ms = update->hold_ms,
+	        .accept_loss = update->accept_loss,
+	        .layout = update->layout,
+	        .recipe = update->recipe,
+	        .asked = asked,
+	};
+}
+
+/* It has no hold limit of its own: the configured one counts. */
+struct job_order control_rollback_order(const Control__RollbackRequest *rollback,
+        struct machine *machine, const struct job_asked *asked)
+{
+	return (struct job_order){
+	        .kind = JOB_ROLLBACK,
+	        .machine = machine,
+	        .service = rollback->service,
+	        .release = "",
+	        .to_generation = rollback->to_generation,
+	        .quiescent = rollback->state,
+	        .timeout_ms = rollback->timeout_ms,
+	        .accept_loss = rollback->accept_loss,
+	        .layout = rollback->layout,
+	        .asked = asked,
+	};
+}
+
+struct job_order control_rerandomize_order(const Control__RerandomizeRequest *request,
+        struct machine *machine, const char *service, const struct job_asked *asked)
+{
+	return (struct job_order){
+	        .kind = JOB_RERANDOMIZE,
+	        .machine = machine,
+	        .service = service,
+	        .release = "",
+	        .quiescent = "",
+	        .timeout_ms = request->timeout_ms,
+	        .layout = request->layout,
+	        .recipe = request->recipe,
+	        .asked = asked,
+	};
+}
+
 /*
  * An update to a release, or only its rehearsal (prepare_only). Which release that is, and
  * whether it can be done at all, is decided when the job is planned: what is refused there was
@@ -20,47 +79,28 @@ void control_on_update(struct control_client *client, const Control__Request *re
 {
 	const Control__UpdateRequest *update = request->update;
 	struct job_asked asked = control_asked(client, request);
-	struct job_order order = {
-	        .kind = update->prepare_only ? JOB_PREPARE : JOB_UPDATE,
-	        .machine = control_machine(client, request->id, update->machine),
-	        .service = update->service,
-	        .release = update->release,
-	        .quiescent = update->state,
-	        .timeout_ms = update->timeout_ms,
-	        .hold_ms = update->hold_ms,
-	        .accept_loss = update->accept_loss,
-	        .layout = update->layout,
-	        .recipe = update->recipe,
-	        .asked = &asked,
-	};
+	struct machine *machine = control_machine(client, request->id, update->machine);
+	struct job_order order = control_update_order(update, machine, &asked);
 
-	if (order.machine) {
+	order.plan = control_expected(request);
+	if (machine) {
 		control_order(client, request->id, &order, update->detach);
 	}
 }
 
 /*
  * A rollback is an update to something that ran before: to a generation, or to the release before
- * the one that runs. It has no hold limit of its own: the configured one counts.
+ * the one that runs.
  */
 void control_on_rollback(struct control_client *client, const Control__Request *request)
 {
 	const Control__RollbackRequest *rollback = request->rollback;
 	struct job_asked asked = control_asked(client, request);
-	struct job_order order = {
-	        .kind = JOB_ROLLBACK,
-	        .machine = control_machine(client, request->id, rollback->machine),
-	        .service = rollback->service,
-	        .release = "",
-	        .to_generation = rollback->to_generation,
-	        .quiescent = rollback->state,
-	        .timeout_ms = rollback->timeout_ms,
-	        .accept_loss = rollback->accept_loss,
-	        .layout = rollback->layout,
-	        .asked = &asked,
-	};
+	struct machine *machine = control_machine(client, request->id, rollback->machine);
+	struct job_order order = control_rollback_order(rollback, machine, &asked);
 
-	if (order.machine) {
+	order.plan = control_expected(request);
+	if (machine) {
 		control_order(client, request->id, &order, rollback->detach);
 	}
 }
@@ -123,17 +163,7 @@ void control_on_job_sign(struct control_client *client, const Control__Request *
 static void control_rerandomize_one(struct control_wait *wait, const char *service,
         const Control__RerandomizeRequest *request, const struct job_asked *asked)
 {
-	struct job_order order = {
-	        .kind = JOB_RERANDOMIZE,
-	        .machine = wait->machine,
-	        .service = service,
-	        .release = "",
-	        .quiescent = "",
-	        .timeout_ms = request->timeout_ms,
-	        .layout = request->layout,
-	        .recipe = request->recipe,
-	        .asked = asked,
-	};
+	struct job_order order = control_rerandomize_order(request, wait->machine, service, asked);
 	struct failure failure = {0};
 	struct job_skip *skip;
 	int64_t job;
@@ -186,6 +216,9 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 	if (machine_state(machine) != MACHINE_UP) {
 		engine_not_up(machine, &failure);
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
+		return;
+	}
+	if (!control_plan_is_meant(client, request, machine)) {
 		return;
 	}
 	wait = control_wait_new(client, request->id);

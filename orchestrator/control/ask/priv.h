@@ -7,6 +7,18 @@
 /* machines.c: the list of all machines, which is the answer to whatever changes it */
 void control_machines_answer(struct control_client *client, uint64_t id);
 
+/* jobs.c: what a request asks for, of one service; nothing is copied */
+struct job_order control_update_order(const Control__UpdateRequest *update, struct machine *machine,
+        const struct job_asked *asked);
+struct job_order control_rollback_order(const Control__RollbackRequest *rollback,
+        struct machine *machine, const struct job_asked *asked);
+struct job_order control_rerandomize_order(const Control__RerandomizeRequest *request,
+        struct machine *machine, const char *service, const struct job_asked *asked);
+
+/* plan.c: whether a rerandomization is the one whose plan is expected; false: it was refused. */
+bool control_plan_is_meant(
+        struct control_client *client, const Control__Request *request, struct machine *machine);
+
 /* job_wait.c: who asks, why, and under which id; texts are the request's */
 struct job_asked control_asked(
         const struct control_client *client, const Control__Request *request);

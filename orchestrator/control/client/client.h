@@ -48,6 +48,9 @@ struct control_wait {
 	char path[FORGE_PATH_SIZE];   /* what the task made; entropy: the service, or "" */
 	char *json;                   /* what the task wrote */
 
+	struct pool *pool;         /* memory of what is put together for the answer */
+	struct control_plan *plan; /* in ->pool */
+
 	bool is_standing; /* a standing order that the machine is to take */
 
 	/* Jobs: ->jobs are planned, ->skipped never came to be; both are in the answer. */

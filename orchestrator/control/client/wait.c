@@ -47,6 +47,10 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 	if (wait->request) {
 		control__request__free_unpacked(wait->request, NULL);
 	}
+	if (wait->pool) {
+		pool_fini(wait->pool);
+		free(wait->pool);
+	}
 	wait->client->n_waiting--;
 	LIST_REMOVE(wait, link);
 	free(wait);

@@ -81,6 +81,15 @@ static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Contro
 	return err_fold(r);
 }
 
+/* Empty while it is not known: no hash is all zero. */
+static ProtobufCBinaryData view_plan_hash(struct pool *pool, const struct job_row *row)
+{
+	static const uint8_t none[sizeof(row->plan)];
+
+	return pool_bytes(
+	        pool, row->plan, memcmp(row->plan, none, sizeof(none)) ? sizeof(row->plan) : 0);
+}
+
 /*
  * The numbers of kinds and states are the protocol's, so that they can be copied; the build
  * checks that the two lists agree.
@@ -104,6 +113,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->uid = row->uid;
 	view->reason = pool_text(pool, row->reason);
 	view->request_id = pool_text(pool, row->request_id);
+	view->plan = view_plan_hash(pool, row);
 	view->generation = row->generation;
 	view->from_generation = row->from_generation;
 	view->created_us = row->created_us;

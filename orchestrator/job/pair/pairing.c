@@ -136,11 +136,14 @@ static bool pairing_take(struct pool *pool, const json_t *forward, Control__Pair
 }
 
 /* Everything in the message is a copy in the pool; the JSON is let go of in every case. */
-int pairing_read(struct pool *pool, const char *json, const struct release_row *from,
-        const struct release_row *to, Control__Pairing **ret_pairing, struct failure *ret_failure)
+int pairing_read(struct pool *pool, const char *json, enum pairing_way way,
+        const struct release_row *from, const struct release_row *to,
+        Control__Pairing **ret_pairing, struct failure *ret_failure)
 {
+	static const char *const keys[_PAIRING_WAY_N] = {
+	        [PAIRING_FORWARD] = "forward", [PAIRING_BACK] = "back"};
 	json_t *answer = json_loads(json, 0, NULL);
-	const json_t *forward = json_object_get(answer, "forward");
+	const json_t *forward = json_object_get(answer, keys[way]);
 	Control__Pairing *pairing = pool_zero(pool, sizeof(*pairing));
 	uint8_t id[64];
 	bool good;
@@ -159,6 +162,53 @@ int pairing_read(struct pool *pool, const char *json, const struct release_row *
 	}
 	*ret_pairing = pairing;
 	return 0;
+}
+
+static void pairing_impossible(
+        const Control__Pairing *pairing, const char *service, struct failure *ret_failure)
+{
+	failure_set(ret_failure, "pair-impossible", service,
+	        "change the type, or say what becomes of it with an annotation or a handler, in "
+	        "the release that comes",
+	        "release %u cannot take over the state of release %u: %s (%s)", pairing->to_counter,
+	        pairing->from_counter, pairing->error, pairing->rule);
+}
+
+static void pairing_loss(const Control__Pairing *pairing, enum job_kind kind, const char *service,
+        struct failure *ret_failure)
+{
+	char remedy[sizeof(ret_failure->remedy)];
+
+	snprintf(remedy, sizeof(remedy),
+	        "annotate what may go in the release that comes (STATE_DROPPED, "
+	        "STATE_RENAMED_FROM), or consent to the loss with `luctl %s %s --accept-loss`",
+	        job_kind_name(kind == JOB_PREPARE ? JOB_UPDATE : kind), service);
+	failure_set(ret_failure, "state-loss", service, remedy,
+	        "%u part%s of the state of release %u %s no place in release %u and would be lost",
+	        pairing->n_lost, pairing->n_lost == 1 ? "" : "s", pairing->from_counter,
+	        pairing->n_lost == 1 ? "has" : "have", pairing->to_counter);
+}
+
+bool pairing_refuses(const Control__Pairing *pairing, enum job_kind kind, const char *service,
+        bool accepts, struct failure *ret_failure)
+{
+	if (!pairing->possible) {
+		pairing_impossible(pairing, service, ret_failure);
+		return true;
+	}
+	if (pairing->n_lost && !accepts) {
+		pairing_loss(pairing, kind, service, ret_failure);
+		return true;
+	}
+	return false;
+}
+
+void pairing_unregistered(const char *service, struct failure *ret_failure)
+{
+	failure_set(ret_failure, "unregistered", service,
+	        "add the kit that it was made of with `luctl release add`",
+	        "the release that %s runs is not registered, so what would be lost is not known",
+	        service);
 }
 
 bool pairing_is_lossy(const Control__Pairing *pairing)

@@ -30,7 +30,8 @@ static char *answer(const struct world *w, const char *format, const char *new_i
 static int read_answer(struct world *w, char *json)
 {
 	struct failure failure = {0};
-	int r = pairing_read(&w->pool, json, &w->from, &w->to, &w->pairing, &failure);
+	int r = pairing_read(
+	        &w->pool, json, PAIRING_FORWARD, &w->from, &w->to, &w->pairing, &failure);
 
 	assert((r < 0) == (*failure.cause != '\0'));
 	err_forget();

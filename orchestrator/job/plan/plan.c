@@ -28,6 +28,7 @@
 #include "host/base/log.h"
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/plan/priv.h"
+#include "proto/image/link.h"
 
 /* What planning finds out, before anything is recorded. */
 struct job_plan {
@@ -387,6 +388,10 @@ static void plan_row(struct job_plan *plan)
 	snprintf(plan->row.reason, sizeof(plan->row.reason), "%s", order->asked->reason);
 	snprintf(
 	        plan->row.request_id, sizeof(plan->row.request_id), "%s", order->asked->request_id);
+	if (order->plan) {
+		plan->row.plan_expected = true;
+		memcpy(plan->row.plan, order->plan, sizeof(plan->row.plan));
+	}
 	if (*plan->row.request_id) {
 		memcpy(plan->row.request_hash, order->asked->request_hash,
 		        sizeof(plan->row.request_hash));
@@ -442,6 +447,57 @@ static int plan_resolve(struct job_plan *plan)
 	return r;
 }
 
+/* What planning found out, in the form of which the hash is made. Releases that differ are paired later. */
+static struct job_forecast plan_forecast(const struct job_plan *plan)
+{
+	struct job_forecast forecast = {
+	        .from = plan->running,
+	        .to = plan->target,
+	        .from_generation = plan->service ? plan->service->generation : 0,
+	        .machine_made = plan->layout.machine_made,
+	        .recipe = LINK_RECIPE,
+	};
+
+	snprintf(forecast.service, sizeof(forecast.service), "%s", plan->order->service);
+	snprintf(forecast.layout_why, sizeof(forecast.layout_why), "%s", plan->layout.why);
+	return forecast;
+}
+
+int engine_foresee(struct engine *engine, const struct job_order *order, struct job_forecast *ret,
+        struct failure *ret_failure)
+{
+	struct job_plan plan = {.engine = engine, .order = order, .failure = ret_failure};
+	int r = plan_resolve(&plan);
+
+	if (plan.service && plan_running(&plan) < 0) {
+		err_forget();
+	}
+	*ret = plan_forecast(&plan);
+	return err_up(r);
+}
+
+/*
+ * A layout of what runs is paired with nothing, so its plan is whole now. That of an update is when
+ * its releases are paired, which is where one that was not meant ends.
+ */
+static int plan_settle(struct job_plan *plan)
+{
+	struct plan_terms terms = plan_terms_of(plan->order);
+	struct job_forecast forecast = plan_forecast(plan);
+	uint8_t hash[64];
+
+	if (plan->order->kind != JOB_RERANDOMIZE) {
+		return 0;
+	}
+	plan_hash(&terms, &forecast, 1, hash);
+	if (plan->row.plan_expected && memcmp(hash, plan->row.plan, sizeof(hash)) != 0) {
+		plan_changed(plan->order->service, plan->failure);
+		return ENGINE_E_REFUSED;
+	}
+	memcpy(plan->row.plan, hash, sizeof(hash));
+	return 0;
+}
+
 /*
  * Whether the request was here before: whoever gave it did not hear the answer, or cannot know. Then
  * its job is the answer, whatever became of it. DB_E_NONE: it was not.
@@ -481,6 +537,9 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	}
 	if (!r) {
 		plan_row(&plan);
+		r = plan_settle(&plan);
+	}
+	if (!r) {
 		r = db_txn(engine->parts.db, plan_write, &plan);
 	}
 	if (r < 0) {

@@ -1,5 +1,7 @@
 #pragma once
 /* From what a person asks for to a recorded job. */
+#include <string.h>
+
 #include "orchestrator/job/core/core.h"
 
 /* Who asks, and what else comes with every request. */
@@ -30,6 +32,8 @@ struct job_order {
 	bool accept_loss; /* consent to what the pairing says is lost */
 	const struct job_asked *asked;
 	int64_t parent; /* the job that asks; 0: none */
+	/* Its plan as somebody saw it, for this service alone: no other is carried out. NULL: any. */
+	const uint8_t *plan;
 };
 
 /* An order of which no more is said; it makes no layout. Service "": it is about the whole machine. */
@@ -45,6 +49,51 @@ static inline struct job_order job_order_of(enum job_kind kind, struct machine *
 	        .asked = asked,
 	};
 }
+
+/* What a job would do, as far as releases and layout go, and what a plan says of it besides. */
+struct job_forecast {
+	char service[24];
+	struct release_row from; /* that runs; id 0: it is not registered, or there is none */
+	struct release_row to;
+	uint64_t from_generation;
+	bool machine_made;
+	char layout_why[160];
+	uint32_t recipe;
+	bool paired;
+	uint8_t pairing[64]; /* its id, of releases that were paired */
+	uint32_t n_lost;     /* what has no place, of these */
+};
+
+/* As engine_plan() without recording anything; what that would refuse is refused. */
+int __must_check engine_foresee(struct engine *engine, const struct job_order *order,
+        struct job_forecast *ret, struct failure *ret_failure);
+/*
+ * The hash of a plan: BLAKE2b-512 of a text that says, a line for each, machine (name and id), kind,
+ * recipe, state, limits and consent of the order, and for each part, in their order, service, release
+ * before and after, who makes the layout, pairing and loss. No generations, no times, no figures: the
+ * same plan has the same hash tomorrow. "samsara plan 1" is its first line.
+ */
+static inline void job_forecast_pair(
+        struct job_forecast *forecast, const uint8_t pairing[64], uint32_t n_lost)
+{
+	forecast->paired = true;
+	forecast->n_lost = n_lost;
+	memcpy(forecast->pairing, pairing, sizeof(forecast->pairing));
+}
+
+struct plan_terms {
+	const struct machine_row *machine;
+	enum job_kind kind;
+	const char *quiescent;
+	uint32_t timeout_ms;
+	uint32_t hold_ms;
+	bool accept_loss;
+};
+struct plan_terms plan_terms_of(const struct job_order *order);
+void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
+        uint8_t ret_hash[64]);
+/* Why a job is not carried out whose plan is another than the one that was meant. */
+void plan_changed(const char *service, struct failure *ret_failure);
 
 /* Records a job and lets it begin, or finds the one that the request had made; its id goes to ret_job. */
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,

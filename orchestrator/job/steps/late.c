@@ -104,6 +104,9 @@ static int late_write(struct db *db, void *arg)
 		r = store_job_outcome(db, late->row.id, NULL, 0, packed, size);
 	}
 	if (!r) {
+		r = store_job_stood(db, late->row.id, late->result->blackout_ns);
+	}
+	if (!r) {
 		r = late_generation(db, late);
 	}
 	return err_fold(r);

@@ -15,7 +15,9 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/pair/pairing.h"
+#include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/priv.h"
+#include "proto/image/link.h"
 
 /* What the step records. */
 struct job_pair_txn {
@@ -36,40 +38,41 @@ static int pair_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
-/* Nothing that a person could consent to: the new release cannot read the old state at all. */
-static void pair_impossible(struct job *job, const Control__Pairing *pairing)
-{
-	struct failure failure;
-
-	failure_set(&failure, "pair-impossible", job->row.service,
-	        "change the type, or say what becomes of it with an annotation or a handler, in "
-	        "the "
-	        "release that comes",
-	        "release %u cannot take over the state of release %u: %s (%s)", pairing->to_counter,
-	        pairing->from_counter, pairing->error, pairing->rule);
-	job_fail(job, JOB_REFUSED, &failure);
-}
-
 /*
- * What is lost only if it is in use does not refuse: RS sees at the transfer whether it is, and
- * refuses then.
+ * The plan is whole: notes its hash. False: another one was meant. pairing is NULL where the release
+ * stays the same.
  */
-static void pair_lossy(struct job *job, const Control__Pairing *pairing)
+static bool pair_is_meant(
+        struct job *job, const Control__Pairing *pairing, struct failure *ret_failure)
 {
-	struct failure failure;
-	char remedy[sizeof(failure.remedy)];
+	const struct job_row *row = &job->row;
+	struct plan_terms terms = {
+	        .machine = machine_row(job->machine),
+	        .kind = row->kind,
+	        .quiescent = row->quiescent,
+	        .timeout_ms = (uint32_t)row->timeout_ms,
+	        .hold_ms = (uint32_t)row->hold_ms,
+	        .accept_loss = row->accept_loss,
+	};
+	struct job_forecast forecast = {
+	        .from = job->pair_from,
+	        .to = job->pair_to,
+	        .machine_made = row->machine_made,
+	        .recipe = LINK_RECIPE,
+	};
+	uint8_t hash[64];
 
-	snprintf(remedy, sizeof(remedy),
-	        "annotate what may go in the release that comes (STATE_DROPPED, "
-	        "STATE_RENAMED_FROM), "
-	        "or consent to the loss with `luctl %s %s --accept-loss`",
-	        job_kind_name(job->row.kind == JOB_PREPARE ? JOB_UPDATE : job->row.kind),
-	        job->row.service);
-	failure_set(&failure, "state-loss", job->row.service, remedy,
-	        "%u part%s of the state of release %u %s no place in release %u and would be lost",
-	        pairing->n_lost, pairing->n_lost == 1 ? "" : "s", pairing->from_counter,
-	        pairing->n_lost == 1 ? "has" : "have", pairing->to_counter);
-	job_fail(job, JOB_REFUSED, &failure);
+	snprintf(forecast.service, sizeof(forecast.service), "%s", row->service);
+	if (pairing) {
+		job_forecast_pair(&forecast, pairing->id.data, pairing->n_lost);
+	}
+	plan_hash(&terms, &forecast, 1, hash);
+	if (row->plan_expected && memcmp(hash, row->plan, sizeof(hash)) != 0) {
+		plan_changed(row->service, ret_failure);
+		return false;
+	}
+	memcpy(job->row.plan, hash, sizeof(hash));
+	return true;
 }
 
 /*
@@ -80,7 +83,10 @@ static void pair_judge(struct job *job, const Control__Pairing *pairing)
 {
 	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
 	_cleanup_(freep) uint8_t *packed = mem_zero(txn.size + 1);
-	bool refused = !pairing->possible || (pairing->n_lost && !job->row.accept_loss);
+	struct failure failure;
+	bool refused = !pair_is_meant(job, pairing, &failure) ||
+	               pairing_refuses(pairing, job->row.kind, job->row.service,
+	                       job->row.accept_loss, &failure);
 	char detail[160];
 
 	txn.packed = packed;
@@ -95,13 +101,8 @@ static void pair_judge(struct job *job, const Control__Pairing *pairing)
 		job_done(job, detail, pair_write, &txn);
 		return;
 	}
-	if (!job_record(job, pair_write, &txn)) {
-		return;
-	}
-	if (!pairing->possible) {
-		pair_impossible(job, pairing);
-	} else {
-		pair_lossy(job, pairing);
+	if (job_record(job, pair_write, &txn)) {
+		job_fail(job, JOB_REFUSED, &failure);
 	}
 }
 
@@ -119,8 +120,8 @@ static void pair_done(const struct failure *failure, void *arg)
 
 	pool_init(&pool);
 	job->task = NULL;
-	if (!failure &&
-	        pairing_read(&pool, json, &job->pair_from, &job->pair_to, &pairing, &unread) < 0) {
+	if (!failure && pairing_read(&pool, json, PAIRING_FORWARD, &job->pair_from, &job->pair_to,
+	                        &pairing, &unread) < 0) {
 		failure = &unread;
 	}
 	if (failure) {
@@ -169,11 +170,11 @@ void job_step_pair(struct job *job)
 		return;
 	}
 	if (r) {
-		failure_set(&failure, "unregistered", job->row.service,
-		        "add the kit that it was made of with `luctl release add`",
-		        "the release that %s runs is not registered, so what would be lost is not "
-		        "known",
-		        job->row.service);
+		pairing_unregistered(job->row.service, &failure);
+		job_fail(job, JOB_REFUSED, &failure);
+		return;
+	}
+	if (job->pair_from.id == job->pair_to.id && !pair_is_meant(job, NULL, &failure)) {
 		job_fail(job, JOB_REFUSED, &failure);
 		return;
 	}

@@ -80,6 +80,9 @@ static int run_keep_result(struct db *db, void *arg)
 	int r = run_keep_layout(db, job, result);
 
 	machine__result__pack(result, packed);
+	if (!r) {
+		r = store_job_stood(db, job->row.id, result->blackout_ns);
+	}
 	return r ? err_up(r) : err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
 }
 

@@ -1,0 +1,142 @@
+/*
+ * plan update, plan rollback, plan rerandomize: what a command would do, with nothing begun. The exit
+ * code is that of a refusal when some part would be refused, so that a script can ask first.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/base/text.h"
+#include "ctl/client/command.h"
+#include "ctl/cmd/update.h"
+#include "ctl/job/job.h"
+#include "ctl/sign/pairing.h"
+
+/* One way from release to release: nothing lost, or what. */
+static void plan_print_pairing(const char *name, const Control__Pairing *pairing)
+{
+	if (!pairing->possible) {
+		printf("  %-12simpossible: %s (%s)\n", name, pairing->error, pairing->rule);
+		return;
+	}
+	printf("  %-12s%s\n", name,
+	        pairing->n_lost      ? "loses state"
+	        : pairing->n_at_risk ? "loses state if it is in use"
+	                             : "loses nothing");
+	pairing_print(stdout, "              ", pairing, PAIRING_ALL);
+}
+
+static void plan_print_release(const Control__PlanPart *part)
+{
+	char from[TEXT_SIZE], to[TEXT_SIZE];
+
+	text_id(&part->from_release, from);
+	text_id(&part->to_release, to);
+	if (!part->from_release.len) {
+		printf("  %-12s%u %s\n", "release", part->to_counter, to);
+	} else if (!strcmp(from, to)) {
+		printf("  %-12s%u %s stays\n", "release", part->to_counter, to);
+	} else {
+		printf("  %-12s%u %s -> %u %s\n", "release", part->from_counter, from,
+		        part->to_counter, to);
+	}
+}
+
+static void plan_print_part(const Control__PlanPart *part)
+{
+	char text[TEXT_SIZE];
+
+	printf("%s, generation %" PRIu64 "\n", part->service, part->from_generation);
+	if (part->to_release.len) {
+		plan_print_release(part);
+		printf("  %-12s%s\n", "layout", part->layout_why);
+	}
+	if (part->pairing) {
+		plan_print_pairing("there", part->pairing);
+	}
+	if (part->back) {
+		plan_print_pairing("back", part->back);
+	}
+	if (part->blackout_of) {
+		printf("  %-12sabout %s, the median of the last %u\n", "blackout",
+		        text_nsec(part->blackout_ns, text), part->blackout_of);
+	}
+	if (part->refused) {
+		printf("  %-12s%s (%s)\n", part->skipped ? "skipped" : "refused",
+		        part->refused->message, part->refused->name);
+	}
+	if (part->refused && *part->hint) {
+		printf("  %-12s%s\n", "", part->hint);
+	}
+}
+
+static void plan_print(const Control__Plan *plan)
+{
+	printf("%s on %s%s\n", job_kind_text(plan->kind), plan->machine,
+	        plan->refused ? ": it would be refused" : "");
+	for (size_t i = 0; i < plan->n_parts; i++) {
+		plan_print_part(plan->parts[i]);
+	}
+	if (plan->hash.len) {
+		printf("plan ");
+		for (size_t i = 0; i < plan->hash.len; i++) {
+			printf("%02x", plan->hash.data[i]);
+		}
+		putchar('\n');
+	}
+}
+
+static int plan_ask(const struct options *options, Control__PlanRequest *plan)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	plan->machine = (char *)options->machine;
+	request.body_case = CONTROL__REQUEST__BODY_PLAN;
+	request.plan = plan;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code != CTL_OK || reply->body_case != CONTROL__REPLY__BODY_PLAN) {
+		return code;
+	}
+	if (!options->json) {
+		plan_print(reply->plan);
+	}
+	return reply->plan->refused ? CTL_REJECTED : CTL_OK;
+}
+
+int cmd_plan_update(const struct options *options)
+{
+	Control__UpdateRequest update = update_request(options);
+	Control__PlanRequest plan = CONTROL__PLAN_REQUEST__INIT;
+
+	plan.asked_case = CONTROL__PLAN_REQUEST__ASKED_UPDATE;
+	plan.update = &update;
+	return plan_ask(options, &plan);
+}
+
+int cmd_plan_rollback(const struct options *options)
+{
+	Control__RollbackRequest rollback = rollback_request(options);
+	Control__PlanRequest plan = CONTROL__PLAN_REQUEST__INIT;
+
+	plan.asked_case = CONTROL__PLAN_REQUEST__ASKED_ROLLBACK;
+	plan.rollback = &rollback;
+	return plan_ask(options, &plan);
+}
+
+int cmd_plan_rerandomize(const struct options *options)
+{
+	Control__RerandomizeRequest rerandomize = rerandomize_request(options);
+	Control__PlanRequest plan = CONTROL__PLAN_REQUEST__INIT;
+
+	if (options->all == (options->n_args > 0)) {
+		return ctl_fail(CTL_USAGE, "plan rerandomize", NULL,
+		        "name services, or give --all, and not both");
+	}
+	plan.asked_case = CONTROL__PLAN_REQUEST__ASKED_RERANDOMIZE;
+	plan.rerandomize = &rerandomize;
+	return plan_ask(options, &plan);
+}

@@ -1,0 +1,76 @@
+/*
+ * The hash of a plan, by which a person says: this one and no other. Every line that goes into it has
+ * a name, and no value has a line's end in it, so that two plans with one text are one plan.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "orchestrator/job/plan/plan.h"
+#include "proto/envelope/envelope_crypto.h"
+
+static void plan_hash_hex(FILE *text, const char *name, const uint8_t *bytes, size_t size)
+{
+	fprintf(text, "%s ", name);
+	for (size_t i = 0; i < size; i++) {
+		fprintf(text, "%02x", bytes[i]);
+	}
+	fputc('\n', text);
+}
+
+static void plan_hash_part(FILE *text, const struct job_forecast *part)
+{
+	fprintf(text, "service %s\n", part->service);
+	plan_hash_hex(text, "from", part->from.release_id, sizeof(part->from.release_id));
+	plan_hash_hex(text, "to", part->to.release_id, sizeof(part->to.release_id));
+	fprintf(text, "layout %s\nrecipe %" PRIu32 "\n", part->machine_made ? "machine" : "host",
+	        part->recipe);
+	if (part->paired) {
+		plan_hash_hex(text, "pairing", part->pairing, sizeof(part->pairing));
+		fprintf(text, "lost %" PRIu32 "\n", part->n_lost);
+	}
+}
+
+struct plan_terms plan_terms_of(const struct job_order *order)
+{
+	return (struct plan_terms){
+	        .machine = machine_row(order->machine),
+	        .kind = order->kind,
+	        .quiescent = order->quiescent,
+	        .timeout_ms = order->timeout_ms,
+	        .hold_ms = order->hold_ms,
+	        .accept_loss = order->accept_loss,
+	};
+}
+
+void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
+        uint8_t ret_hash[64])
+{
+	char *bytes = NULL;
+	size_t size;
+	FILE *text = open_memstream(&bytes, &size);
+
+	if (!text) {
+		abort();
+	}
+	fprintf(text, "samsara plan 1\nmachine %s\n", terms->machine->name);
+	plan_hash_hex(text, "id", terms->machine->machine_id, sizeof(terms->machine->machine_id));
+	fprintf(text, "kind %s\nstate %s\ntimeout %" PRIu32 "\nhold %" PRIu32 "\n",
+	        job_kind_name(terms->kind), terms->quiescent, terms->timeout_ms, terms->hold_ms);
+	fprintf(text, "accept-loss %d\n", terms->accept_loss);
+	for (size_t i = 0; i < n; i++) {
+		plan_hash_part(text, &parts[i]);
+	}
+	if (fclose(text)) {
+		abort();
+	}
+	envelope_hash(bytes, size, ret_hash);
+	free(bytes);
+}
+
+void plan_changed(const char *service, struct failure *ret_failure)
+{
+	failure_set(ret_failure, "plan-changed", service,
+	        "see what it would do now with `luctl plan`, and give that hash",
+	        "what would be done is not the plan that was meant: %s", "something changed since");
+}
