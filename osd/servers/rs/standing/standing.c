@@ -42,6 +42,7 @@
 struct standing_turn {
 	struct standing_service service;
 	struct rs_standing_service told; /* counts and times, as they are told */
+	nsec_t due;                      /* told.next and what was drawn: told to nobody */
 	uint32_t n_failed_in_row;
 };
 
@@ -75,11 +76,16 @@ static nsec_t standing_every(void)
 	return standing.order.every_ms * NSEC_MSEC;
 }
 
-static nsec_t standing_jitter(void)
+/*
+ * The turn comes at `from`, or later by as much as is drawn. Only `from` is told: the jitter is there so that
+ * nobody can time what he does by the next move.
+ */
+static void standing_turn_set(struct standing_turn *turn, nsec_t from)
 {
 	nsec_t jitter = standing.order.jitter_ms * NSEC_MSEC;
 
-	return jitter == 0 ? 0 : sys_random() % jitter;
+	turn->told.next = from;
+	turn->due = from + (jitter == 0 ? 0 : sys_random() % jitter);
 }
 
 /* Until which second from now on a quiet time lasts; 0: there is none now. */
@@ -120,13 +126,13 @@ static void standing_moved(struct standing_turn *turn, nsec_t now)
 	turn->told.n_moved++;
 	turn->told.moved_at = now;
 	turn->told.err = E_OK;
-	turn->told.next = now + standing_every() + standing_jitter();
+	standing_turn_set(turn, now + standing_every());
 }
 
 static void standing_skipped(struct standing_turn *turn, nsec_t now)
 {
 	turn->told.n_skipped++;
-	turn->told.next = now + standing_every() + standing_jitter();
+	standing_turn_set(turn, now + standing_every());
 }
 
 /* The old layout stays. Who cannot be moved is asked less and less often. */
@@ -140,9 +146,8 @@ static void standing_failed(struct standing_turn *turn, err_t err, nsec_t now)
 	turn->told.n_failed++;
 	turn->told.failed_at = now;
 	turn->told.err = err;
-	turn->told.next = now +
-	                  standing_later(every, standing_earlier(pause, STANDING_BACKOFF_MAX)) +
-	                  standing_jitter();
+	standing_turn_set(
+	        turn, now + standing_later(every, standing_earlier(pause, STANDING_BACKOFF_MAX)));
 }
 
 /* A move that an order ended is a turn that was skipped, not one that failed. */
@@ -168,10 +173,9 @@ static uint32_t standing_due(nsec_t now)
 	uint32_t first = STANDING_NOBODY;
 
 	for (uint32_t i = 0; i < standing.order.n_services; i++) {
-		nsec_t next = standing.turns[i].told.next;
+		nsec_t due = standing.turns[i].due;
 
-		if (next <= now &&
-		        (first == STANDING_NOBODY || next < standing.turns[first].told.next)) {
+		if (due <= now && (first == STANDING_NOBODY || due < standing.turns[first].due)) {
 			first = i;
 		}
 	}
@@ -199,7 +203,7 @@ static void standing_begin(uint32_t n, nsec_t now)
 /* Turns that come due in a quiet time come when it is over. */
 static void standing_turn_off(uint32_t n, nsec_t now, uint64_t quiet_sec)
 {
-	standing.turns[n].told.next = now + quiet_sec * NSEC_SEC + standing_jitter();
+	standing_turn_set(&standing.turns[n], now + quiet_sec * NSEC_SEC);
 }
 
 /* Is nothing under way that was ordered? A check, which nobody signed, gives way. */
@@ -258,7 +262,7 @@ nsec_t standing_next_deadline(void)
 		return NSEC_NEVER; /* the transaction has limits of its own */
 	}
 	for (uint32_t i = 0; i < standing.order.n_services; i++) {
-		nsec_t turn = standing_later(standing.turns[i].told.next, standing.rest_until);
+		nsec_t turn = standing_later(standing.turns[i].due, standing.rest_until);
 
 		next = standing_earlier(next, turn);
 	}
@@ -271,9 +275,10 @@ void standing_extend(nsec_t by)
 		standing.begun = limit_extend(standing.begun, by); /* it took no longer */
 	}
 	for (uint32_t i = 0; i < standing.order.n_services; i++) {
-		nsec_t *next = &standing.turns[i].told.next;
+		struct standing_turn *turn = &standing.turns[i];
 
-		*next = limit_extend(*next, by);
+		turn->due = limit_extend(turn->due, by);
+		turn->told.next = limit_extend(turn->told.next, by);
 	}
 }
 
@@ -307,7 +312,7 @@ static void standing_turn_init(struct standing_turn *turn, const struct standing
 	}
 	if (before == NULL || !is_same_pace) {
 		turn->n_failed_in_row = 0;
-		turn->told.next = first;
+		standing_turn_set(turn, first);
 	}
 }
 
@@ -341,7 +346,7 @@ static void standing_give(const struct standing_manifest *order, nsec_t now)
 
 		turn->service = standing_services(order)[i];
 		standing_turn_init(turn, standing_find(before, n_before, &turn->service),
-		        is_same_pace, now + standing_every() * (i + 1) / n + standing_jitter());
+		        is_same_pace, now + standing_every() * (i + 1) / n);
 	}
 }
 

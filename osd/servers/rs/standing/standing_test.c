@@ -229,7 +229,7 @@ static void test_turns(void)
 	assert(service(1)->n_moved == 1 && service(1)->n_skipped == 0);
 }
 
-/* Jitter is added to each turn. */
+/* Jitter is added to each turn, and what was drawn of it is told to nobody. */
 static void test_jitter(void)
 {
 	nsec_t t0;
@@ -239,9 +239,32 @@ static void test_jitter(void)
 	jitter_draw = 12 * NSEC_SEC; /* 2 s of 5 */
 	t0 = now;
 	assert(give() == E_OK && standing_next_deadline() == t0 + 12 * NSEC_SEC);
+	assert(service(0)->next == t0 + 10 * NSEC_SEC && service(1)->next == t0 + 20 * NSEC_SEC);
 	at(t0 + 12 * NSEC_SEC);
 	move_end(E_OK);
-	assert(service(0)->next == now + 22 * NSEC_SEC);
+	assert(service(0)->next == t0 + 32 * NSEC_SEC);
+	is_ordered = true;
+	at(t0 + 22 * NSEC_SEC);
+	assert(service(1)->n_skipped == 1 && service(1)->next == t0 + 42 * NSEC_SEC);
+	is_ordered = false;
+	at(t0 + 34 * NSEC_SEC - 1);
+	assert(!is_moving);
+	at(t0 + 34 * NSEC_SEC);
+	assert(is_moving && strcmp(moved, "ds") == 0);
+	move_end(E_CRASHED);
+	assert(service(0)->n_failed == 1 && service(0)->next == t0 + 54 * NSEC_SEC);
+	order.head.n_quiet = 1;
+	order.head.quiet[0] = (struct standing_quiet){.from_sec = 43200, .until_sec = 43900};
+	assert(give() == E_OK && standing_next_deadline() == t0 + 44 * NSEC_SEC);
+	at(t0 + 44 * NSEC_SEC);
+	at(t0 + 56 * NSEC_SEC);
+	assert(!is_moving && service(0)->next == service(1)->next);
+	t0 = service(1)->next;
+	at(t0 + 2 * NSEC_SEC - 1);
+	assert(!is_moving);
+	at(t0 + 2 * NSEC_SEC);
+	assert(is_moving);
+	move_end(E_OK);
 }
 
 /* RS rests after a move for as long as it took: moves take half of its time at most. */
