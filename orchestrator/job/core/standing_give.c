@@ -510,6 +510,19 @@ struct engine_standing *standing_under_way(
 	return NULL;
 }
 
+/*
+ * The highest number that lud gives: the record counts no further. What the machine says of its
+ * own may be anything, and a number that begins anew would be one that is told again.
+ */
+#define STANDING_NUMBER_MAX ((uint64_t)INT64_MAX)
+
+static bool standing_is_last(const struct machine *machine, const struct standing_row *row)
+{
+	const Machine__Standing *told = machine_status(machine)->standing;
+
+	return row->number >= STANDING_NUMBER_MAX || (told && told->number >= STANDING_NUMBER_MAX);
+}
+
 void standing_give(struct engine *engine, struct machine *machine, const struct standing_row *row,
         standing_fn fn, void *arg)
 {
@@ -527,6 +540,11 @@ void standing_give(struct engine *engine, struct machine *machine, const struct 
 	it->request.op = SIGNER_SIGN_STANDING;
 	it->again = evtimer_new(engine->parts.base, standing_on_again, it);
 	LIST_INSERT_HEAD(&engine->standings, it, link);
+	if (standing_is_last(machine, row)) {
+		standing_fail(it, "stop the machine and start it: numbers count anew in each boot",
+		        "the machine says that its standing order has the highest number there is");
+		return;
+	}
 	if (standing_make(engine, machine, &it->row, &it->request.standing) < 0 ||
 	        standing_put(engine, &it->row) < 0) {
 		standing_fail(
