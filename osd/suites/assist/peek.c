@@ -55,7 +55,8 @@ static uint64_t peek_n_results(void)
 {
 	const struct rs_result *result = &peek_buffer.result;
 
-	return result->base != 0 || !peek_is_zero(result->build_id, sizeof(result->build_id)) ||
+	return result->base != 0 || result->image_bytes != 0 ||
+	       !peek_is_zero(result->build_id, sizeof(result->build_id)) ||
 	       result->transfer.element[0] != '\0' || result->transfer.message[0] != '\0' ||
 	       result->transfer.removed[0] != '\0';
 }

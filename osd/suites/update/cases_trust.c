@@ -118,7 +118,7 @@ static void case_layouts(void)
 
 	tap_case("layouts of others are not shown to a service without rights");
 	result = check_run("custom-7");
-	CHECK(result.base != 0 && result.transfer.message[0] != '\0');
+	CHECK(result.base != 0 && result.image_bytes != 0 && result.transfer.message[0] != '\0');
 	check_visible();
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
 		uint64_t argument = looks[i].request == RS_RESULT ? result.transaction : 0;

@@ -103,12 +103,16 @@ static void status_service_hide(struct rs_service *record)
 	memset(record->sealed, 0, sizeof(record->sealed));
 }
 
-/* Texts quote the instances, which know their addresses. */
+/*
+ * Texts quote the instances, which know their addresses. Of the pads, whose sizes are drawn, the
+ * length of a payload tells the sum.
+ */
 static void status_result_hide(struct rs_result *result)
 {
 	struct sef_transfer_result *transfer = &result->transfer;
 
 	result->base = 0;
+	result->image_bytes = 0;
 	memset(result->build_id, 0, sizeof(result->build_id));
 	memset(result->sealed, 0, sizeof(result->sealed));
 	memset(transfer->element, 0, sizeof(transfer->element));
