@@ -19,3 +19,5 @@
  */
 __must_check err_t handler_envelope(
         endpoint_t who, const struct rs_request *request, const void **ret_bytes);
+/* Wipe it, where something secret came with it. */
+void handler_envelope_wipe(void);

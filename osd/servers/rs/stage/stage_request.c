@@ -215,6 +215,9 @@ err_t rs_on_admit(endpoint_t who, const struct rs_request *request, struct rs_re
 	if (err == E_OK && n_seed != 0) {
 		err = trust_give_seed(v, (const uint8_t *)bytes + request->bytes - n_seed);
 	}
+	if (n_seed != 0) {
+		handler_envelope_wipe();
+	}
 	if (err != E_OK) {
 		return err;
 	}
