@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "host/base/file.h"
+#include "host/base/wipe.h"
 
 #define CHILD_ERRORS_KEPT 2048
 
@@ -224,7 +225,7 @@ int child_worker_new(
 	worker->input = evbuffer_new();
 	worker->output = evbuffer_new();
 	worker->errors = evbuffer_new();
-	evbuffer_add(worker->input, job->input, job->input_size);
+	wipe_queue(worker->input, job->input, job->input_size);
 	child_worker_listen(worker, base, job->timeout_usec);
 	*ret_worker = worker;
 	return 0;

@@ -19,6 +19,7 @@
 #include <sys/random.h>
 
 #include "host/base/file.h"
+#include "host/base/wipe.h"
 #include "proto/frame/arena.h"
 #include "proto/frame/hello.pb-c.h"
 
@@ -44,9 +45,7 @@ struct link {
 
 static void link_write(struct link *link, const uint8_t *bytes, size_t len)
 {
-	if (len) {
-		bufferevent_write(link->stream, bytes, len);
-	}
+	wipe_queue(bufferevent_get_output(link->stream), bytes, len);
 }
 
 /* Has link_on_retry() look in so long whether a Hello is due. */
@@ -313,7 +312,9 @@ int link_send(struct link *link, const ProtobufCMessage *message)
 		return err_raise(-EXFULL);
 	}
 	protobuf_c_message_pack(message, link->out + FRAME_HEADER_SIZE);
-	link_write(link, link->out, session_seal(&link->session, link->out, len));
+	len = session_seal(&link->session, link->out, len);
+	link_write(link, link->out, len);
+	explicit_bzero(link->out, len); /* seeds are sent here */
 	return 0;
 }
 
