@@ -218,6 +218,6 @@ struct rs_standing_service {
 	uint64_t n_moved, n_skipped, n_failed; /* skipped: a transaction was in the way */
 	nsec_t moved_at, failed_at;
 	nsec_t next; /* not before: what is drawn of the jitter is not told */
-	err_t err; /* why the last turn failed; E_OK: it did not */
+	err_t err;   /* why the last turn failed; E_OK: it did not */
 	uint32_t pad;
 };
