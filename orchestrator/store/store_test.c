@@ -96,6 +96,9 @@ static int layouts_make(struct db *db, void *arg)
 	assert(store_generation_insert(db, &row) == 0);
 	assert(store_generation_layout(db, row.service, row.number, 0, &none) == 0);
 	assert(store_variant_by_id(db, variant.id, &variant) == 0 && !variant.seed_commit[0]);
+	/* One that came after a crash, before anything was known of the ordered one. */
+	assert(store_generation_layout(db, row.service, row.number, 1, &own) == 0);
+	assert(store_variant_by_id(db, variant.id, &variant) == 0 && !variant.seed_commit[0]);
 	assert(store_generation_layout(db, row.service, row.number, 0, &ordered) == 0);
 	assert(store_generation_layout(db, row.service, row.number, 0, &later) == 0);
 	assert(store_variant_by_id(db, variant.id, &variant) == 0);
