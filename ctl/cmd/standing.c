@@ -138,6 +138,33 @@ static void standing_print_amiss(const Control__Status *status)
 	}
 }
 
+/* Until now, by the machine's clock. */
+static const char *standing_ago(uint64_t then, uint64_t now, char text[TEXT_SIZE])
+{
+	return !then ? "-" : text_nsec(now > then ? now - then : 0, text);
+}
+
+/*
+ * The layouts that the machine made by itself, of each service that has any: how many, when, and the
+ * head of the chain of their commitments, by which whoever is shown them sees that none is left out.
+ */
+static void standing_print_chains(const Control__Status *status)
+{
+	for (size_t i = 0; i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i]->service;
+		char first[TEXT_SIZE], last[TEXT_SIZE], head[TEXT_SIZE];
+
+		if (service && service->made && service->made_head.len) {
+			printf("  %s: %" PRIu64 " layouts since generation %" PRIu64
+			       ", first %s ago, last %s ago, chain %s\n",
+			        service->name, service->made, service->generation,
+			        standing_ago(service->made_first_ns, status->clock_ns, first),
+			        standing_ago(service->made_last_ns, status->clock_ns, last),
+			        text_id(&service->made_head, head));
+		}
+	}
+}
+
 static void standing_print_services(const Control__Status *status, bool is_on)
 {
 	static const struct table_column columns[] = {
@@ -145,6 +172,7 @@ static void standing_print_services(const Control__Status *status, bool is_on)
 	        {"MOVED", true},
 	        {"SKIPPED", true},
 	        {"FAILED", true},
+	        {"LAST", true},
 	        {"NEXT", true},
 	        {"WHY", false},
 	};
@@ -153,12 +181,14 @@ static void standing_print_services(const Control__Status *status, bool is_on)
 
 	for (size_t i = 0; i < standing->n_services; i++) {
 		const Machine__StandingService *service = standing->services[i];
-		char moved[TEXT_SIZE], skipped[TEXT_SIZE], failed[TEXT_SIZE], next[TEXT_SIZE];
+		char moved[TEXT_SIZE], skipped[TEXT_SIZE], failed[TEXT_SIZE], last[TEXT_SIZE];
+		char next[TEXT_SIZE];
 
 		snprintf(moved, TEXT_SIZE, "%" PRIu64, service->moved);
 		snprintf(skipped, TEXT_SIZE, "%" PRIu64, service->skipped);
 		snprintf(failed, TEXT_SIZE, "%" PRIu64, service->failed);
 		table_row(table, (const char *const[]){service->service, moved, skipped, failed,
+		                         standing_ago(service->moved_ns, status->clock_ns, last),
 		                         is_on && !status->stale
 		                                 ? standing_next(service, status->clock_ns, next)
 		                                 : "-",
@@ -167,6 +197,7 @@ static void standing_print_services(const Control__Status *status, bool is_on)
 		                                 : ""});
 	}
 	table_print(table);
+	standing_print_chains(status);
 }
 
 void standing_print(const Control__Status *status)

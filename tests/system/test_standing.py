@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Standing orders: the machine moves its services by itself, whatever becomes of lud, and lud keeps it at it."""
+import re
+
 import cases
 import lab
 
@@ -52,6 +54,7 @@ def case_every(world, rng):
     assert len(world.luctl('jobs', check=True).out.splitlines()) == jobs
     text = world.luctl('status', check=True).out
     assert 'standing order: services move' in text and '500' in text, text
+    assert re.search(r'  ds: \d+ layouts since generation \d+, first [^,]+ ago, last [^,]+ ago, chain [0-9a-f]{8}', text), text
 
 
 def case_order(world, rng):
