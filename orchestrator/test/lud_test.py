@@ -3008,19 +3008,19 @@ def test_standing_truth(world):
     world.luctl('rerandomize', '--every', 'off')
     gives_again(dict(world.peer.standing, state='STANDING_RUNNING', number=80))
     assert world.peer.standing['state'] == 'STANDING_WITHDRAWN' and world.peer.standing['number'] == 81
-    # No number is above this one: none is given, and 0 least of all.
-    taken, had = world.peer.n_standing, dict(world.peer.standing)
-    world.peer.standing = dict(had, state='STANDING_RUNNING', number=2 ** 64 - 1)
-    world.until(lambda: 'the highest number' in amiss())
-    assert 'stop the machine' in world.luctl('status') and world.peer.n_standing == taken
-    world.peer.standing = had
-    world.until(lambda: not amiss())
     world.luctl('rerandomize', 'ds', '--every', '20s')
     # A newer root ends it, and the machine learns of that root by the next one: it is given a statement first.
     n_stated = len(world.peer.statements)
     world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
     world.until(lambda: world.peer.standing['epoch'] == 2)
     assert len(world.peer.statements) == n_stated + 1 and 'the standing order' not in world.log(), world.log()
+    world.until(lambda: not amiss())
+    # No number is above this one: none is given, and 0 least of all.
+    taken, had = world.peer.n_standing, dict(world.peer.standing)
+    world.peer.standing = dict(had, state='STANDING_RUNNING', number=2 ** 64 - 1)
+    world.until(lambda: 'the highest number' in amiss())
+    assert 'stop the machine' in world.luctl('status') and world.peer.n_standing == taken
+    world.peer.standing = had
     world.until(lambda: not amiss())
     # One that cannot be given: status says so, with the remedy, and the log once.
     world.peer.faults['refuse_standing'] = 2
