@@ -90,6 +90,7 @@ err_t assist_on_peek(
 	request->grant = grant;
 	request->bytes = sizeof(peek_buffer);
 	request->argument = ask->b;
+	request->total = (uint32_t)(ask->a >> 32);
 	strcpy(request->service, "assist");
 	err = sys_sendrec(rs, &msg);
 	grant_revoke(grant);

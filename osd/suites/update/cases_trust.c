@@ -6,6 +6,7 @@
 #include "osd/lib/sef/sef.h"
 #include "osd/lib/sys/grant.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/suites/update/order.h"
 
 /* Everything that RS says to a service, said by one that is not RS. */
 static const struct message forged[] = {
@@ -117,15 +118,20 @@ static void case_layouts(void)
 	struct rs_result result;
 
 	tap_case("layouts of others are not shown to a service without rights");
-	result = check_run("custom-7");
-	CHECK(result.base != 0 && result.image_bytes != 0 && result.transfer.message[0] != '\0');
+	result = update_run("second", &(struct ask){.state = "custom-7"});
+	CHECK(result.base != 0);
+	CHECK(result.image_bytes != 0);
+	CHECK(result.transfer.message[0] != '\0');
 	check_visible();
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
-		uint64_t argument = looks[i].request == RS_RESULT ? result.transaction : 0;
+		bool of_result = looks[i].request == RS_RESULT;
+		uint64_t argument = of_result ? result.transaction : 0;
+		uint64_t epoch = of_result ? order_epoch() : 0;
 		struct assist_reply reply = {0};
 
 		CHECK_EQUAL(
-		        assist_ask(ASSIST_PEEK, looks[i].request, argument, &reply), looks[i].err);
+		        assist_ask(ASSIST_PEEK, epoch << 32 | looks[i].request, argument, &reply),
+		        looks[i].err);
 		CHECK((reply.a > 0) == (looks[i].err == E_OK));
 		CHECK_EQUAL(reply.b, 0);
 	}
