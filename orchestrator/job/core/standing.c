@@ -77,7 +77,7 @@ static bool standing_is_current(
 	return serial == row->epoch && !memcmp(releases, row->releases, sizeof(releases)) &&
 	       (standing_is_on(has) || !n_services) &&
 	       (row->expires - STANDING_LEFT_SEC > store_now_usec() / 1000000 ||
-	               (row->until_us && row->expires * INT64_C(1000000) >= row->until_us));
+	               (row->until_us && row->expires >= row->until_us / 1000000));
 }
 
 /*
