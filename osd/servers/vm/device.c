@@ -24,16 +24,19 @@ void device_dma_keep(paddr_t pa, uint32_t n)
 	}
 }
 
-static paddr_t device_dma_take(uint32_t n)
+/* *ret_is_fresh: no device was ever told of it. */
+static paddr_t device_dma_take(uint32_t n, bool *ret_is_fresh)
 {
 	for (uint32_t i = 0; i < n_kept; i++) {
 		if (kept[i].n == n) {
 			paddr_t pa = kept[i].pa;
 
 			kept[i] = kept[--n_kept];
+			*ret_is_fresh = false;
 			return pa;
 		}
 	}
+	*ret_is_fresh = true;
 	return frame_take_run(n);
 }
 
@@ -70,6 +73,12 @@ static err_t device_place_map(struct space *space, const struct region *wanted, 
 		batch_begin(space);
 		batch_add(SPACE_MAP, region->va, region->pa, region->n_pages, region->prot | flags);
 		err = batch_end();
+		if (err != E_OK) {
+			/* What a batch did before its error stays done. */
+			batch_begin(space);
+			batch_add(SPACE_UNMAP, region->va, 0, region->n_pages, 0);
+			(void)batch_end();
+		}
 	}
 	if (err == E_OK) {
 		err = region_insert(&space->regions, region);
@@ -85,6 +94,7 @@ static err_t device_place_map(struct space *space, const struct region *wanted, 
 err_t device_map_dma(struct space *space, uint64_t bytes, vaddr_t *ret_va, paddr_t *ret_pa)
 {
 	struct region wanted = {.kind = REGION_DMA, .prot = PROT_R | PROT_W, .runs = FRAME_NONE};
+	bool is_fresh;
 	err_t err;
 
 	if (bytes == 0 || bytes > DMA_BYTES_MAX) {
@@ -95,11 +105,15 @@ err_t device_map_dma(struct space *space, uint64_t bytes, vaddr_t *ret_va, paddr
 	if (wanted.n_pages + VM_RESERVE_FRAMES > frame_n_free()) {
 		return E_NOMEM;
 	}
-	wanted.pa = device_dma_take((uint32_t)wanted.n_pages);
+	wanted.pa = device_dma_take((uint32_t)wanted.n_pages, &is_fresh);
 	if (wanted.pa == FRAME_PA_NONE) {
 		return E_NOMEM;
 	}
 	err = device_place_map(space, &wanted, ret_va);
+	if (err != E_OK && is_fresh) {
+		frame_give(wanted.pa, (uint32_t)wanted.n_pages);
+		return err;
+	}
 	if (err != E_OK) {
 		device_dma_keep(wanted.pa, (uint32_t)wanted.n_pages);
 		return err;
