@@ -311,7 +311,7 @@ static int kit_check_flat(struct kit_dir *dir, const char *path, struct kit_faul
 {
 	const struct kit_manifest *manifest = &dir->manifest;
 	enum flat_error error;
-	size_t len;
+	size_t len = 0;
 	const uint8_t *bytes = kit_dir_file(dir, "flat", &len);
 
 	if (!kit_file_is_named(dir, "flat", manifest->flat_len, manifest->flat_hash)) {
