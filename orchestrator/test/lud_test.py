@@ -2519,12 +2519,16 @@ def test_foreign_user(world):
 
 def ask_as(world, uid, *args):
     """luctl run by another user: its exit status and what it said."""
+    program = os.path.join(world.dir, 'luctl')  # the tree may be where nobody else may look
+    if not os.path.exists(program):
+        shutil.copy(world.program('ctl/luctl'), program)
+        os.chmod(program, 0o755)
     with tempfile.TemporaryFile('w+') as said:
         def run():
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
-            os.execve(world.program('ctl/luctl'), ['luctl', *args],
-                      {'SAMSARA_SOCKET': world.socket})
+            os.chdir('/')
+            os.execve(program, ['luctl', *args], {'SAMSARA_SOCKET': world.socket})
         code = as_user(uid, run)
         said.seek(0)
         return code, said.read()
