@@ -477,25 +477,18 @@ int engine_foresee(struct engine *engine, const struct job_order *order, struct 
 }
 
 /*
- * A layout of what runs is paired with nothing, so its plan is whole now. That of an update is when
- * its releases are paired, which is where one that was not meant ends.
+ * A layout of what runs is paired with nothing, so its plan is whole now. A hash that came with such a
+ * request is of all its services together, and was compared before (control/ask/plan.c). The plan of
+ * an update is whole when its releases are paired, which is where one that was not meant ends.
  */
-static int plan_settle(struct job_plan *plan)
+static void plan_settle(struct job_plan *plan)
 {
 	struct plan_terms terms = plan_terms_of(plan->order);
 	struct job_forecast forecast = plan_forecast(plan);
-	uint8_t hash[64];
 
-	if (plan->order->kind != JOB_RERANDOMIZE) {
-		return 0;
+	if (plan->order->kind == JOB_RERANDOMIZE) {
+		plan_hash(&terms, &forecast, 1, plan->row.plan);
 	}
-	plan_hash(&terms, &forecast, 1, hash);
-	if (plan->row.plan_expected && memcmp(hash, plan->row.plan, sizeof(hash)) != 0) {
-		plan_changed(plan->order->service, plan->failure);
-		return ENGINE_E_REFUSED;
-	}
-	memcpy(plan->row.plan, hash, sizeof(hash));
-	return 0;
 }
 
 /*
@@ -537,9 +530,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	}
 	if (!r) {
 		plan_row(&plan);
-		r = plan_settle(&plan);
-	}
-	if (!r) {
+		plan_settle(&plan);
 		r = db_txn(engine->parts.db, plan_write, &plan);
 	}
 	if (r < 0) {

@@ -32,7 +32,10 @@ struct job_order {
 	bool accept_loss; /* consent to what the pairing says is lost */
 	const struct job_asked *asked;
 	int64_t parent; /* the job that asks; 0: none */
-	/* Its plan as somebody saw it, for this service alone: no other is carried out. NULL: any. */
+	/*
+	 * JOB_UPDATE, JOB_PREPARE, JOB_ROLLBACK: its plan as somebody saw it; no other is carried out.
+	 * NULL: any.
+	 */
 	const uint8_t *plan;
 };
 
@@ -67,12 +70,7 @@ struct job_forecast {
 /* As engine_plan() without recording anything; what that would refuse is refused. */
 int __must_check engine_foresee(struct engine *engine, const struct job_order *order,
         struct job_forecast *ret, struct failure *ret_failure);
-/*
- * The hash of a plan: BLAKE2b-512 of a text that says, a line for each, machine (name and id), kind,
- * recipe, state, limits and consent of the order, and for each part, in their order, service, release
- * before and after, who makes the layout, pairing and loss. No generations, no times, no figures: the
- * same plan has the same hash tomorrow. "samsara plan 1" is its first line.
- */
+/* What a worker said of the two releases. */
 static inline void job_forecast_pair(
         struct job_forecast *forecast, const uint8_t pairing[64], uint32_t n_lost)
 {
@@ -81,6 +79,7 @@ static inline void job_forecast_pair(
 	memcpy(forecast->pairing, pairing, sizeof(forecast->pairing));
 }
 
+/* What all parts of a plan have in common; texts are borrowed. */
 struct plan_terms {
 	const struct machine_row *machine;
 	enum job_kind kind;
@@ -90,6 +89,12 @@ struct plan_terms {
 	bool accept_loss;
 };
 struct plan_terms plan_terms_of(const struct job_order *order);
+/*
+ * The hash of a plan: BLAKE2b-512 of a text that says, a line for each, machine (name and id), kind,
+ * recipe, state, limits and consent of the order, and for each part, in their order, service, release
+ * before and after, who makes the layout, pairing and loss. No generations, no times, no figures: the
+ * same plan has the same hash tomorrow. "samsara plan 1" is its first line.
+ */
 void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
         uint8_t ret_hash[64]);
 /* Why a job is not carried out whose plan is another than the one that was meant. */
