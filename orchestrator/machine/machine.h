@@ -135,6 +135,9 @@ void machine_forget(struct machine *machine, const void *arg);
 const Machine__Status *machine_status(const struct machine *machine);
 /* NULL when the machine has no such service. */
 const Machine__Service *machine_service(const struct machine *machine, const char *name);
+/* The release that a service runs, by the machine's word. DB_E_NONE: none that is registered. */
+int __must_check machine_release(
+        struct db *db, const Machine__Service *service, struct release_row *ret);
 /*
  * What a service's status or an order's result tells of the seed, of a length that can be kept; it
  * points into that message.

@@ -12,6 +12,7 @@
 #include "orchestrator/machine/priv.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
+#include "orchestrator/store/releases.h"
 
 /* As long as a machine may be quiet before it counts as silent. */
 #define MACHINE_STATUS_USEC (CHANNEL_SILENT_SEC * UINT64_C(1000000))
@@ -56,6 +57,14 @@ static int machine_look_ahead(struct db *db, struct machine *machine)
 		        machine->ahead);
 	}
 	return err_up(r);
+}
+
+int machine_release(struct db *db, const Machine__Service *service, struct release_row *ret)
+{
+	if (service->release_id.len != sizeof(ret->release_id)) {
+		return DB_E_NONE;
+	}
+	return err_up(store_release_by_hash(db, service->release_id.data, ret));
 }
 
 struct store_seed machine_seed(

@@ -19,17 +19,6 @@
 
 static void entropy_step(struct control_wait *wait);
 
-/* The release that a service runs. DB_E_NONE: not one that is registered here. */
-static int entropy_release(
-        struct control_wait *wait, const Machine__Service *service, struct release_row *ret)
-{
-	if (service->release_id.len != sizeof(ret->release_id)) {
-		return DB_E_NONE;
-	}
-	return err_up(
-	        store_release_by_hash(control_db(wait->client), service->release_id.data, ret));
-}
-
 /* Whether the table of this service is part of the answer. */
 static bool entropy_is_asked(const struct control_wait *wait, const Machine__Service *service)
 {
@@ -63,7 +52,7 @@ static int entropy_list(struct control_wait *wait, struct pool *pool, Control__E
 		if (!entropy_is_asked(wait, service)) {
 			continue;
 		}
-		r = entropy_release(wait, service, &release);
+		r = machine_release(control_db(wait->client), service, &release);
 		if (r == DB_E_NONE) {
 			*table = entropy_without(pool, service);
 			r = 0;
@@ -159,7 +148,7 @@ static void entropy_step(struct control_wait *wait)
 		const Machine__Service *service = status->services[i];
 
 		if (!entropy_is_asked(wait, service) ||
-		        entropy_release(wait, service, &release) != 0 ||
+		        machine_release(control_db(wait->client), service, &release) != 0 ||
 		        protection_get(control_db(wait->client), &pool, release.id, &table) !=
 		                DB_E_NONE) {
 			err_forget();

@@ -132,7 +132,7 @@ static void view_service(
 		for (size_t i = 0; i < VIEW_RELEASE_BYTES; i++) {
 			snprintf(view->release + 2 * i, 3, "%02x", service->release_id.data[i]);
 		}
-		if (store_release_by_hash(db, service->release_id.data, &release) == 0) {
+		if (machine_release(db, service, &release) == 0) {
 			view->release_name = pool_format(
 			        visit->pool, "release %lld", (long long)release.counter);
 		}

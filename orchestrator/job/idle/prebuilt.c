@@ -189,9 +189,7 @@ static void prebuilt_make(
 static bool prebuilt_release(const struct prebuilt *prebuilt, const struct machine *machine,
         const Machine__Service *service, struct release_row *ret)
 {
-	struct db *db = prebuilt->engine->parts.db;
-	bool is_known = service->release_id.len == sizeof(ret->release_id) &&
-	                store_release_by_hash(db, service->release_id.data, ret) == 0;
+	bool is_known = machine_release(prebuilt->engine->parts.db, service, ret) == 0;
 
 	err_forget();
 	return is_known && service->can_update && !ret->blocked_us &&

@@ -123,13 +123,7 @@ static int plan_service(struct job_plan *plan)
 /* The release that runs, as far as it is registered. */
 static int plan_running(struct job_plan *plan)
 {
-	int r = DB_E_NONE;
-
-	if (plan->service->release_id.len == sizeof(plan->running.release_id)) {
-		r = store_release_by_hash(
-		        plan->engine->parts.db, plan->service->release_id.data, &plan->running);
-	}
-	return r;
+	return err_up(machine_release(plan->engine->parts.db, plan->service, &plan->running));
 }
 
 /* What was rolled back once is not taken again by accident. */

@@ -140,10 +140,7 @@ static int pair_releases(struct job *job, const Machine__Service *service)
 	if (r) {
 		return err_fold(r);
 	}
-	if (service->release_id.len != sizeof(job->pair_from.release_id)) {
-		return DB_E_NONE;
-	}
-	return err_up(store_release_by_hash(db, service->release_id.data, &job->pair_from));
+	return err_up(machine_release(db, service, &job->pair_from));
 }
 
 /*
@@ -199,7 +196,7 @@ bool job_pair_is_over(const struct job *job)
 	        service->release_id.len != sizeof(release.release_id)) {
 		return false;
 	}
-	if (store_release_by_hash(job->engine->parts.db, service->release_id.data, &release) != 0) {
+	if (machine_release(job->engine->parts.db, service, &release) != 0) {
 		err_forget();
 		return true;
 	}
