@@ -182,6 +182,15 @@ static void status_time(const Control__Status *status)
 	        status->machine->name);
 }
 
+/* By what policies match the machine. */
+static void status_marks(const Control__Machine *machine)
+{
+	if (*machine->groups || *machine->labels) {
+		printf("groups %s; labels %s\n", *machine->groups ? machine->groups : "none",
+		        *machine->labels ? machine->labels : "none");
+	}
+}
+
 /*
  * The whole status. The first line says whether the figures below are of now, and else how old
  * they are: of a machine that does not answer, lud has the last status that it heard. Memory is
@@ -207,6 +216,7 @@ static void status_print(const Control__Status *status)
 	if (*machine->remedy) {
 		printf("  %s\n", machine->remedy);
 	}
+	status_marks(machine);
 	if (resources && resources->frames_total) {
 		printf("memory %s of %s used, %u slots free, staging %" PRIu64 " of %" PRIu64
 		       " bytes\n",
@@ -266,6 +276,8 @@ static void status_machines_print(const Control__MachineList *list)
 	        {"SINCE", false},
 	        {"HEARD", false},
 	        {"SOCKET", false},
+	        {"GROUPS", false},
+	        {"LABELS", false},
 	        {"WHY", false},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -280,7 +292,8 @@ static void status_machines_print(const Control__MachineList *list)
 		        (const char *const[]){name, status_machine_state(machine->state),
 		                machine->pid ? pid : "-", text_seconds(machine->since, since),
 		                text_time(machine->heard_us, heard), machine->socket,
-		                machine->text});
+		                *machine->groups ? machine->groups : "-",
+		                *machine->labels ? machine->labels : "-", machine->text});
 	}
 	table_print(table);
 }
@@ -400,6 +413,38 @@ int cmd_machine_default(const struct options *options)
 	choose.machine = options->args[0];
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_DEFAULT;
 	request.machine_default = &choose;
+	return status_machines_call(options, &request);
+}
+
+/* NAME, then what is added or taken away. */
+static Control__MachineMarkRequest status_mark(const struct options *options)
+{
+	Control__MachineMarkRequest mark = CONTROL__MACHINE_MARK_REQUEST__INIT;
+
+	mark.machine = options->args[0];
+	mark.words = options->args + 1;
+	mark.n_words = options->n_args - 1;
+	mark.remove = options->remove;
+	return mark;
+}
+
+int cmd_machine_group(const struct options *options)
+{
+	Control__MachineMarkRequest mark = status_mark(options);
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_GROUP;
+	request.machine_group = &mark;
+	return status_machines_call(options, &request);
+}
+
+int cmd_machine_label(const struct options *options)
+{
+	Control__MachineMarkRequest mark = status_mark(options);
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_LABEL;
+	request.machine_label = &mark;
 	return status_machines_call(options, &request);
 }
 

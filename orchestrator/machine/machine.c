@@ -320,6 +320,27 @@ int machine_set_default(struct machine *machine)
 	return 0;
 }
 
+static int machine_marks_txn(struct db *db, void *arg)
+{
+	return store_machine_marks(db, arg);
+}
+
+/* In memory they follow what is recorded. */
+int machine_set_marks(struct machine *machine, const char *groups, const char *labels)
+{
+	struct machine_row row = machine->row;
+	int r;
+
+	snprintf(row.groups, sizeof(row.groups), "%s", groups);
+	snprintf(row.labels, sizeof(row.labels), "%s", labels);
+	r = db_txn(machine->machines->db, machine_marks_txn, &row);
+	if (r) {
+		return err_fold(r);
+	}
+	machine->row = row;
+	return 0;
+}
+
 static int machine_remove_txn(struct db *db, void *arg)
 {
 	const struct machine_row *row = arg;

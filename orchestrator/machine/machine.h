@@ -83,6 +83,8 @@ int __must_check machine_ensure_id(struct machine *machine);
 
 /* It is meant from now on when no machine is named. */
 int __must_check machine_set_default(struct machine *machine);
+/* Its groups and labels are these from now on; lists as in machine_row. */
+int __must_check machine_set_marks(struct machine *machine, const char *groups, const char *labels);
 /*
  * Forgets a machine that is stopped or down and has no open jobs, and removes its files.
  * Its rows stay in the record; machine_new() takes them up again.

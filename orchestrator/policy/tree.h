@@ -95,6 +95,9 @@ enum policy_row tree_key_near(enum policy_row above, const char *name);
 /* The nearest of words with spaces between, copied to ret_word; false: none is near. */
 bool tree_word_near(const char *words, const char *text, char ret_word[POLICY_PATH_SIZE]);
 
+/* 1 to 64 letters, digits and . _ - : / [ ]; KEY=VALUE, both of them names. */
+bool tree_is_name(const char *text);
+bool tree_is_label(const char *text);
 /* Read a scalar's text by its type; false: an error was added. */
 bool tree_value_read(struct tree_node *node, struct policy_errors *errors);
 /* The whole file into a tree; NULL when nothing of it could be used. Errors are added. */

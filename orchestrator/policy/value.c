@@ -25,7 +25,7 @@ static bool value_refuse(const struct tree_node *node, struct policy_errors *err
 }
 
 /* What names of machines, services, releases and members of state have in common. */
-static bool value_is_name(const char *text)
+bool tree_is_name(const char *text)
 {
 	size_t len = strlen(text);
 
@@ -40,7 +40,7 @@ static bool value_name(struct tree_node *node, struct policy_errors *errors)
 	if (!strcmp(node->text, "*") && node->row == POLICY_MATCH_MACHINES) {
 		return true;
 	}
-	return value_is_name(node->text) ||
+	return tree_is_name(node->text) ||
 	       value_refuse(node, errors, "1 to 64 letters, digits and . _ - : / [ ]",
 	               strcmp(node->text, "*") ? "is not a name"
 	                                       : "is not allowed here: name each one");
@@ -187,15 +187,20 @@ static bool value_zone(struct tree_node *node, struct policy_errors *errors)
 	               "is not a time zone");
 }
 
-static bool value_label(struct tree_node *node, struct policy_errors *errors)
+bool tree_is_label(const char *text)
 {
-	_cleanup_(freep) char *key = text_copy(node->text);
+	_cleanup_(freep) char *key = text_copy(text);
 	char *equals = strchr(key, '=');
 
 	if (equals) {
 		*equals = '\0';
 	}
-	return (equals && value_is_name(key) && value_is_name(equals + 1)) ||
+	return equals && tree_is_name(key) && tree_is_name(equals + 1);
+}
+
+static bool value_label(struct tree_node *node, struct policy_errors *errors)
+{
+	return tree_is_label(node->text) ||
 	       value_refuse(node, errors, "KEY=VALUE, both names", "is not a label");
 }
 

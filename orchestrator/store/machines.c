@@ -56,6 +56,12 @@ int store_machine_set_default(struct db *db, int64_t id)
 	return err_fold(db_run(db, "UPDATE machines SET is_default = (id = ?)", "i", id));
 }
 
+int store_machine_marks(struct db *db, const struct machine_row *row)
+{
+	return err_fold(db_run(db, "UPDATE machines SET groups = ?, labels = ? WHERE id = ?", "tti",
+	        row->groups, row->labels, row->id));
+}
+
 int store_machine_by_id(struct db *db, int64_t id, struct machine_row *ret)
 {
 	return err_up(store_one(db, STORE_machine, ret, "WHERE id = ?", "i", id));

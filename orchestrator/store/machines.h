@@ -16,6 +16,8 @@ int __must_check store_machine_remove(struct db *db, int64_t id);
 int __must_check store_machine_moved(struct db *db, int64_t id, uint64_t boot_id, uint64_t line);
 /* Makes it the only default. */
 int __must_check store_machine_set_default(struct db *db, int64_t id);
+/* What policies match: the row's groups and labels. */
+int __must_check store_machine_marks(struct db *db, const struct machine_row *row);
 /* Calls fn for every machine that is not removed, in order of id. */
 typedef int (*store_machine_fn)(const struct machine_row *row, void *arg);
 int __must_check store_machine_each(struct db *db, store_machine_fn fn, void *arg);

@@ -48,6 +48,8 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	view->since = machine_since(machine);
 	view->heard_us = machine_heard_usec(machine);
 	view->is_default = row->is_default;
+	view->groups = pool_text(pool, row->groups);
+	view->labels = pool_text(pool, row->labels);
 	return view;
 }
 
