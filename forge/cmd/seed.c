@@ -14,21 +14,23 @@
 
 _Static_assert(SEED_SIZE == LINK_SEED_SIZE, "a layout is drawn from what is sealed");
 
+/* Bytes may begin with what could be digits, and with the end of a line: only a whole file is text. */
 int seed_read_bytes(struct buf *ret_bytes, const char *path)
 {
 	int r = buf_read_file(ret_bytes, path);
-	size_t len;
+	char *text;
+	size_t n;
 
 	if (r < 0) {
 		return r;
 	}
 	buf_add_zero(ret_bytes, 1);
-	len = strspn((const char *)ret_bytes->bytes, "0123456789abcdefABCDEF");
-	ret_bytes->bytes[len] = ret_bytes->bytes[len] == '\n' ? '\0' : ret_bytes->bytes[len];
 	ret_bytes->len--;
-	if (len > 0 && ret_bytes->bytes[len] == '\0' &&
-	        hex_read((const char *)ret_bytes->bytes, ret_bytes->bytes, len / 2)) {
-		ret_bytes->len = len / 2;
+	text = (char *)ret_bytes->bytes;
+	n = strspn(text, "0123456789abcdefABCDEF");
+	if (n > 0 && (n == ret_bytes->len || (n + 1 == ret_bytes->len && text[n] == '\n'))) {
+		text[n] = '\0';
+		ret_bytes->len = hex_read(text, ret_bytes->bytes, n / 2) ? n / 2 : ret_bytes->len;
 	}
 	return 0;
 }

@@ -301,6 +301,8 @@ def test_verify_sealed(root, kit):
         assert 'does not open' in verify(2, changed(commitment, at), sealed), at
     for content in (sealed[:-2], sealed + '00', bytes(80)[:79], '', 'x' + sealed):
         assert 'not a sealed seed: 80 bytes' in verify(2, commitment, content), content
+    for start in (b'ab\0', b'ab\n', b'\n'):  # bytes, whatever they begin with
+        assert 'does not open' in verify(2, commitment, start + bytes(80 - len(start))), start
     # Another keyring's; none; one that others can read.
     seal(other_keys, release, seed)
     assert 'does not open' in verify(2, commitment, sealed, audit=other_keys)
