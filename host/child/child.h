@@ -45,6 +45,8 @@ int __must_check child_spawn(const char *const *argv, const struct child_guard *
         struct child_process *ret_process);
 /* Closes what is open, kills and reaps what still runs. */
 void child_process_fini(struct child_process *process);
+/* The same, and how it ended, as waitpid() gives it; -1: there was none. */
+int child_process_end(struct child_process *process);
 
 struct child_worker;
 

@@ -182,17 +182,25 @@ int child_spawn(
 }
 
 /* Kills what still runs and waits for it: no child outlives its handle. */
-void child_process_fini(struct child_process *process)
+int child_process_end(struct child_process *process)
 {
+	int status = -1;
+
 	fd_closep(&process->input);
 	fd_closep(&process->output);
 	fd_closep(&process->errors);
 	fd_closep(&process->pidfd);
 	if (process->pid > 0) {
 		kill(process->pid, SIGKILL);
-		waitpid(process->pid, NULL, 0);
+		waitpid(process->pid, &status, 0);
 	}
 	*process = (struct child_process){0, -1, -1, -1, -1};
+	return status;
+}
+
+void child_process_fini(struct child_process *process)
+{
+	(void)child_process_end(process);
 }
 
 void child_status_text(int status, char *ret_text, size_t size)

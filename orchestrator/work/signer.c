@@ -88,15 +88,18 @@ static void signer_answer(struct signer_client *client, const struct failure *fa
 	}
 }
 
-/* Nothing is running afterwards, and the next request starts another. */
-static void signer_stop(struct signer_client *client)
+/*
+ * Nothing is running afterwards, and the next request starts another. How it ended, as waitpid()
+ * gives it.
+ */
+static int signer_stop(struct signer_client *client)
 {
 	if (client->input_event) {
 		event_free(client->input_event);
 		event_free(client->output_event);
 	}
 	client->input_event = client->output_event = NULL;
-	child_process_fini(&client->process);
+	return child_process_end(&client->process);
 }
 
 /* What the signer wrote to stderr before it went away. */
@@ -109,21 +112,34 @@ static void signer_last_words(struct signer_client *client, char *ret_text, size
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 }
 
-/* Fails the request under way with whatever the signer said last; those behind it go on. */
+/*
+ * Fails the request under way with whatever the signer said last; those behind it go on. One that
+ * complains before it ends means its keys, rules or program. One that ends without a word was ended,
+ * and its keys are as they were: another is started for the next request.
+ */
 static void signer_fail(struct signer_client *client, const char *what)
 {
 	struct failure failure = {0};
-	char words[200], remedy[sizeof(failure.remedy)];
+	char words[200], remedy[sizeof(failure.remedy)], end[80] = "";
+	int status;
 
 	signer_last_words(client, words, sizeof(words));
-	snprintf(remedy, sizeof(remedy),
-	        "`luctl keys list --keys %.120s` says what is wrong with the keys or the rules, "
-	        "and "
-	        "what to do",
-	        client->keys);
-	failure_set(&failure, "signer", client->program, remedy, "%s%s%s", what, *words ? ": " : "",
-	        words);
-	signer_stop(client);
+	status = signer_stop(client);
+	if (*words) {
+		snprintf(remedy, sizeof(remedy),
+		        "`luctl keys list --keys %.120s` says what is wrong with the keys or the "
+		        "rules, and what to do",
+		        client->keys);
+	} else {
+		if (status >= 0) {
+			child_status_text(status, end, sizeof(end));
+		}
+		snprintf(remedy, sizeof(remedy),
+		        "run the command again: another signer is started for it; if that ends, "
+		        "too, `journalctl` says who ends it (memory, a signal, its sandbox)");
+	}
+	failure_set(&failure, "signer", client->program, remedy, "%s%s%s", what,
+	        *words || *end ? ": " : "", *words ? words : end);
 	signer_answer(client, &failure);
 }
 
@@ -168,7 +184,7 @@ static void signer_on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (!pending) {
-		signer_stop(client);
+		(void)signer_stop(client);
 		return;
 	}
 	if (n <= 0) {
@@ -236,7 +252,7 @@ static void signer_renew(struct signer_client *client)
 	                root.st_mtim.tv_sec != client->root.st_mtim.tv_sec ||
 	                root.st_mtim.tv_nsec != client->root.st_mtim.tv_nsec)) {
 		log_info("the signed root has changed: the signer is restarted");
-		signer_stop(client);
+		(void)signer_stop(client);
 	}
 	client->root = root;
 }
@@ -285,7 +301,7 @@ struct signer_client *signer_client_free(struct signer_client *client)
 	while (!TAILQ_EMPTY(&client->pending)) {
 		signer_pending_free(client, TAILQ_FIRST(&client->pending));
 	}
-	signer_stop(client);
+	(void)signer_stop(client);
 	event_free(client->timeout);
 	event_free(client->kick);
 	free(client->program);
