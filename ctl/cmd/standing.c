@@ -95,7 +95,9 @@ int standing_give(const struct options *options)
 	request.body_case = CONTROL__REQUEST__BODY_STANDING;
 	request.standing = &standing;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
+	if (code == CTL_OK && !options->json && *reply->done->text) {
+		puts(reply->done->text);
+	} else if (code == CTL_OK && !options->json) {
 		puts(standing.every_ms ? "the machine moves its services by itself from now on; "
 		                         "`luctl status` shows how it goes"
 		                       : "the machine moves nothing by itself any more");

@@ -12,15 +12,30 @@
 /* How long one may be renewed at most: 100 years, whose sum with any clock fits. */
 #define STANDING_FOR_MS_MAX (UINT64_C(100) * 366 * STANDING_EVERY_MS_MAX)
 
+/* What was recorded is done: the machine gets it without anybody's asking again. */
+static void control_standing_later(
+        struct control_client *client, uint64_t id, const struct machine *machine)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+	        "recorded; machine %s is %s, and gets it as soon as it is up again",
+	        machine_row(machine)->name, machine_state_name(machine_state(machine)));
+	control_done(client, id, text);
+}
+
 static void control_on_standing_given(const struct failure *failure, void *arg)
 {
 	struct control_wait *wait = arg;
 	struct control_client *client = wait->client;
+	const struct machine *machine = wait->machine;
 	uint64_t id = wait->id;
 
 	wait->is_standing = false;
 	control_wait_free(wait);
-	if (failure) {
+	if (failure && !strcmp(failure->code, STANDING_LATER)) {
+		control_standing_later(client, id, machine);
+	} else if (failure) {
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, failure);
 	} else {
 		control_done(client, id, "");
@@ -110,11 +125,13 @@ void control_on_standing(struct control_client *client, const Control__Request *
 	        .jitter_ms = from->jitter_ms};
 	struct control_wait *wait;
 	struct failure failure;
+	int r;
 
 	if (!machine) {
 		return;
 	}
-	if (!machine_status(machine)) {
+	/* What its services are has to be known, but to end one. */
+	if (row.wanted && !machine_status(machine)) {
 		failure_set(&failure, "machine-down", machine_row(machine)->name,
 		        "see `luctl machine list`", "the machine is not up");
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
@@ -134,11 +151,16 @@ void control_on_standing(struct control_client *client, const Control__Request *
 	}
 	wait->machine = machine;
 	wait->is_standing = true;
-	if (standing_want(control_engine(client), machine, &row, control_on_standing_given, wait) <
-	        0) {
+	r = standing_want(control_engine(client), machine, &row, control_on_standing_given, wait);
+	if (!r) {
+		return;
+	}
+	wait->is_standing = false;
+	control_wait_free(wait);
+	if (r == STANDING_E_LATER) {
+		control_standing_later(client, request->id, machine);
+	} else {
 		log_error("standing order: %s", err_trace());
-		wait->is_standing = false;
-		control_wait_free(wait);
 		control_refuse_record(client, request->id);
 	}
 }

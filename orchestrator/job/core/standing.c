@@ -41,9 +41,13 @@ int standing_want(struct engine *engine, struct machine *machine, const struct s
 	row.id = r ? 0 : before.id;
 	row.number = r ? 0 : before.number;
 	row.created_us = store_now_usec();
+	standing_supersede(engine, machine);
 	r = standing_put(engine, &row);
 	if (r) {
 		return err_up(r);
+	}
+	if (machine_state(machine) != MACHINE_UP) {
+		return STANDING_E_LATER;
 	}
 	standing_give(engine, machine, &row, fn, arg);
 	return 0;

@@ -10,12 +10,15 @@
 
 struct event;
 
-/* NULL: the machine took it; else why not. */
+/* NULL: the machine took it; else why not: of the code STANDING_LATER, it will. */
+#define STANDING_LATER "later"
 typedef void (*standing_fn)(const struct failure *failure, void *arg);
 /*
  * Records what is wanted of a machine, and has the machine told. fn is called once, later; not at
- * all where this fails: the record could not be written.
+ * all where this fails: the record could not be written; nor where it gives STANDING_E_LATER: it is
+ * recorded, the machine is not up, and is told as soon as it is.
  */
+#define STANDING_E_LATER 1
 int __must_check standing_want(struct engine *engine, struct machine *machine,
         const struct standing_row *want, standing_fn fn, void *arg);
 /* Whoever waits with this arg is not called any more; NULL: nobody is, and nothing is sent. */

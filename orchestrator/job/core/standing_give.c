@@ -137,6 +137,16 @@ static void standing_fail(struct engine_standing *it, const char *remedy, const 
 	standing_end(it, &failure);
 }
 
+/* The machine does not answer now; what is recorded is given to it when it does. */
+static void standing_put_by(struct engine_standing *it, const char *cause)
+{
+	struct failure failure;
+
+	failure_set(&failure, STANDING_LATER, machine_row(it->machine)->name,
+	        "it is given again when the machine answers", "%s", cause);
+	standing_end(it, &failure);
+}
+
 static int standing_put_txn(struct db *db, void *arg)
 {
 	return err_up(store_standing_put(db, arg));
@@ -195,7 +205,7 @@ static void standing_on_taken(int r, const Machine__Reply *reply, void *arg)
 	struct engine_standing *it = arg;
 
 	if (r) {
-		standing_fail(it, "it is given again when the machine answers", strerror(-r));
+		standing_put_by(it, strerror(-r));
 		return;
 	}
 	if (reply->body_case == MACHINE__REPLY__BODY_ERROR) {
@@ -230,8 +240,7 @@ static void standing_send(struct engine_standing *it)
 	if (machine_request(it->machine, &request, STANDING_ANSWER_USEC, standing_on_taken, it) <
 	        0) {
 		err_forget();
-		standing_fail(
-		        it, "it is given when the machine answers", "the machine does not answer");
+		standing_put_by(it, "the machine does not answer");
 	}
 }
 
@@ -322,7 +331,7 @@ static void standing_kit_on_refused(int r, const Machine__Reply *reply, void *ar
 	struct failure failure;
 
 	if (r) {
-		standing_fail(it, "it is given when the machine answers", strerror(-r));
+		standing_put_by(it, strerror(-r));
 		return;
 	}
 	error = reply->body_case == MACHINE__REPLY__BODY_ERROR ? reply->error : NULL;
@@ -523,15 +532,21 @@ static bool standing_is_last(const struct machine *machine, const struct standin
 	return row->number >= STANDING_NUMBER_MAX || (told && told->number >= STANDING_NUMBER_MAX);
 }
 
-void standing_give(struct engine *engine, struct machine *machine, const struct standing_row *row,
-        standing_fn fn, void *arg)
+void standing_supersede(struct engine *engine, const struct machine *machine)
 {
 	struct engine_standing *it = standing_under_way(engine, machine);
 
 	if (it) {
 		standing_fail(it, "", "another one was asked for");
 	}
-	it = mem_zero(sizeof(*it));
+}
+
+void standing_give(struct engine *engine, struct machine *machine, const struct standing_row *row,
+        standing_fn fn, void *arg)
+{
+	struct engine_standing *it = mem_zero(sizeof(*it));
+
+	standing_supersede(engine, machine);
 	it->engine = engine;
 	it->machine = machine;
 	it->row = *row;
