@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -205,6 +206,69 @@ def test_workshop_gone(world):
     assert world.state + '/tmp: Not a directory' in told and '.c:' not in told and 'check the kit' not in told, told
     os.unlink(world.state + '/tmp')
     assert world.json('update', 'ds')['state'] == 'committed'
+
+
+def child(world, name):
+    """The process id of a program that lud runs; None."""
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as f:
+                comm, rest = f.read().split('(', 1)[1].rsplit(') ', 1)
+        except OSError:
+            continue
+        if comm == name and int(rest.split()[1]) == world.lud.pid:
+            return int(pid)
+    return None
+
+
+def test_signer_killed(world):
+    """A signer that is ended while a job waits for it: told as that, and what is named helps."""
+    world.prepare()
+    assert world.json('update', 'ds')['state'] == 'committed'
+    signer = child(world, 'lusign')
+    os.kill(signer, signal.SIGSTOP)
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--socket', world.socket],
+                             stderr=subprocess.PIPE, text=True)
+    world.until(lambda: [job['state'] for job in world.json('jobs')['jobs']].count('open') == 1)
+    os.kill(signer, signal.SIGKILL)
+    told = ' '.join(luctl.communicate(timeout=40)[1].split())
+    assert 'the signer went away: killed by signal 9' in told and 'keys list' not in told, told
+    assert 'run the command again' in told, told
+    assert world.json('update', 'ds')['state'] == 'committed' and child(world, 'lusign') != signer
+
+
+def unreachable(world):
+    """The machine goes on, and lud does not reach it; how to end that."""
+    aside = world.peer.path + '.aside'
+    os.rename(world.peer.path, aside)
+    world.peer.connection.shutdown(socket.SHUT_RDWR)
+    world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] != 'up')
+    return lambda: os.rename(aside, world.peer.path)
+
+
+def test_standing_while_away(world):
+    """What is wanted of a machine that does not answer is recorded, which is success; the machine gets it later."""
+    world.prepare()
+    world.luctl('rerandomize', 'ds', '--every', '20s')
+    reached = unreachable(world)
+    told = world.luctl('rerandomize', '--every', 'off')
+    assert 'recorded' in told and 'as soon as it is up again' in told, told
+    assert world.peer.standing['state'] == 'STANDING_RUNNING'
+    reached()
+    world.until(lambda: world.peer.standing['state'] == 'STANDING_WITHDRAWN')
+    reached = unreachable(world)
+    assert 'recorded' in world.luctl('rerandomize', 'ds', '--every', '30s')
+    reached()
+    world.until(lambda: world.peer.standing['every_ms'] == 30000)
+    reached = unreachable(world)
+    # A lud that never heard the machine cannot know what its services are; that it is to stop needs none.
+    assert world.kill(signal.SIGTERM) == 0
+    world.start()
+    assert 'the machine is not up' in world.luctl('rerandomize', 'ds', '--every', '20s', code=4)
+    assert 'recorded' in world.luctl('rerandomize', '--every', 'off')
+    assert world.peer.standing['state'] == 'STANDING_RUNNING'
+    reached()
+    world.until(lambda: world.peer.standing['state'] == 'STANDING_WITHDRAWN')
 
 
 def main():
