@@ -1,5 +1,8 @@
-"""What the tests of lud share: a state directory, keys, kits, a peer, lud and luctl."""
+"""What the tests of lud share: a state directory, keys, kits, a peer, lud and luctl; looks at what they leave behind;
+and the loop that runs the cases of a file."""
 
+import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +21,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../../proto/py'))
 import formats  # noqa: E402
 import wire  # noqa: E402
+
+# What lud's children run as where lud is root and no such users have names (lud(8)).
+SIGNER_UID, FORGE_UID = 60801, 60802
+
+# Steps as the record has them (proto/words/jobs.def).
+STEP_STAGE, STEP_RUN, STEP_IMAGE, STEP_ORDER = 4, 5, 6, 9
 
 
 def kit_list(kit):
@@ -242,3 +251,150 @@ class World:
 
     def running(self):
         return self.peer.services['ds']['generation']
+
+
+def record(world, query):
+    """The first row of what is asked of the record."""
+    with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:
+        return db.execute(query).fetchone()
+
+
+def made(world, *words):
+    """The job of a command whose layout the machine makes; it is to commit."""
+    job = world.json(*words)
+    job = job['jobs'][0] if 'jobs' in job else job
+    assert job['state'] == 'committed' and job['layout'] == 'machine', job
+    assert job['generation'] == world.running() and world.peer.services['ds']['machine_made'], job
+    return job
+
+
+def holds(directory, secret):
+    """Files below the directory with these bytes, as they are or in hexadecimal digits."""
+    found = []
+    for path in (os.path.join(d, f) for d, _, names in os.walk(directory) for f in names):
+        if os.path.isfile(path):
+            with open(path, 'rb') as f:
+                content = f.read()
+            if secret in content or secret.hex().encode() in content.lower():
+                found.append(path)
+    return found
+
+
+MOVED = 'machine:\n  boot_layouts: moved\n'
+
+
+def moves(world):
+    """The jobs that moved boot layouts, newest first, and the jobs that they asked for."""
+    jobs = world.json('jobs')['jobs']
+    return [j for j in jobs if j['kind'] == 'move'], [j for j in jobs if j['parent']]
+
+
+def is_moved(world, n):
+    """Whether so many moves are over, and what can move is in a layout of the machine's own."""
+    done, _ = moves(world)
+    return len(done) == n and all(j['state'] != 'open' for j in done) and all(
+        s.get('machine_made') for s in world.peer.services.values() if s['can_update'])
+
+
+def configured(world, text):
+    """Has lud read its configuration, with this behind the section `update`."""
+    with open(world.config, encoding='ascii') as f:
+        was = f.read()
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(was.split('  layout: ')[0].split('layouts:')[0].split('machine:')[0] + text)
+    n = world.log().count('configuration is read')
+    world.lud.send_signal(signal.SIGHUP)
+    world.until(lambda: world.log().count('configuration is read') > n)
+
+
+LOST = {'what': 'variable', 'entry': 'store.c:keys', 'member': '', 'text': 'store.c:keys'}
+
+
+def damage(kit, name):
+    """Changes the last byte of a file."""
+    with open(os.path.join(kit, name), 'r+b') as f:
+        f.seek(-1, os.SEEK_END)
+        byte, = f.read(1)
+        f.seek(-1, os.SEEK_END)
+        f.write(bytes([byte ^ 1]))
+
+
+def stored(world):
+    """The stored kits; everything in the store is lud's, and forge workers with a user of their own read it."""
+    store = world.state + '/releases'
+    shared = 0o050 if os.getuid() == 0 else 0
+    for place, _, names in os.walk(store):
+        for name in ('.', *names):
+            found = os.lstat(os.path.join(place, name))
+            assert found.st_mode & 0o777 == (0o700 | shared if name == '.' else 0o600 | shared & 0o040), name
+            assert found.st_uid == os.getuid() and found.st_gid == (FORGE_UID if shared else os.getgid()), name
+    return sorted(os.path.join(store, name) for name in os.listdir(store))
+
+
+def copy_stored(path, to):
+    """As it is, with owners and modes."""
+    subprocess.run(['cp', '-a', path, to], check=True)
+
+
+def fill(directory):
+    """Leaves no byte free on the file system of a directory; the file that does it."""
+    path = os.path.join(directory, 'ballast')
+    with open(path, 'wb', buffering=0) as f, contextlib.suppress(OSError):
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    f.write(bytes(size))
+    return path
+
+
+@contextlib.contextmanager
+def refused(world, write):
+    """No such write to the record gets through, which is well all the same."""
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'), isolation_level=None)) as db:
+        db.execute("CREATE TRIGGER refuse BEFORE %s BEGIN SELECT RAISE(ABORT, 'no'); END" % write)
+        yield
+        db.execute('DROP TRIGGER refuse')
+
+
+def children(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid), encoding='ascii') as f:
+        return [int(child) for child in f.read().split()]
+
+
+def status_of(pid):
+    """What the kernel says of a process."""
+    with open('/proc/%d/status' % pid, encoding='utf-8') as f:
+        return dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+
+
+def child_named(world, name):
+    found = [status_of(child) for child in children(world.lud.pid)]
+    return next((status for status in found if status['Name'].startswith(name)), None)
+
+
+def run_alone(names, n_side_by_side):
+    """Each case in a process of its own, several at a time, for they wait a lot. True if one failed."""
+    def run(name):
+        started = time.monotonic()
+        return name, subprocess.run([sys.executable, sys.argv[0], sys.argv[1], name], check=False, capture_output=True,
+                                    text=True), time.monotonic() - started
+    failed = False
+    with concurrent.futures.ThreadPoolExecutor(n_side_by_side) as pool:
+        for number, (name, done, seconds) in enumerate(pool.map(run, names), 1):
+            print('%sok %d %s # %.1f s' % ('not ' if done.returncode else '', number, name, seconds), flush=True)
+            if done.returncode:
+                failed = True
+                print(done.stdout + done.stderr, flush=True)
+    return failed
+
+
+def main(file, n_side_by_side):
+    """Runs the cases named on the command line, or all functions test_NAME of a file, so many at a time; and ends."""
+    tests = {n[5:]: f for n, f in file.items() if n.startswith('test_')}
+    if not sys.argv[2:]:
+        sys.exit(run_alone(list(tests), n_side_by_side))
+    for number, name in enumerate(sys.argv[2:], 1):
+        with World(sys.argv[1]) as world:
+            tests[name](world)
+        print('ok %d %s' % (number, name), flush=True)
+    sys.exit(0)

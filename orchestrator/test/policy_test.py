@@ -2,10 +2,8 @@
 """What policies decide in lud: which machines they match, how they come into the record and out of it again, and what
 they let happen.
 
-Usage: policy_test.py BUILD [NAME...]
+Usage: policy_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
-
-import sys
 
 import harness
 
@@ -35,13 +33,4 @@ def test_marks(world):
     assert marks(world) == ('', 'role=appliance')
 
 
-def main():
-    tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
-    for number, name in enumerate(sys.argv[2:] or tests, 1):
-        with harness.World(sys.argv[1]) as world:
-            tests[name](world)
-        print('ok %d %s' % (number, name), flush=True)
-    return 0
-
-
-sys.exit(main())
+harness.main(globals(), 2)

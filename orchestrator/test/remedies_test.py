@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What goes wrong beside lud is named with its cause and its place, and the remedy that is named works when it is done.
 
-Usage: remedies_test.py BUILD [NAME...]
+Usage: remedies_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
 import json
@@ -12,7 +12,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 
 import harness
 
@@ -271,12 +270,4 @@ def test_standing_while_away(world):
     world.until(lambda: world.peer.standing['state'] == 'STANDING_WITHDRAWN')
 
 
-def main():
-    tests = {n[5:]: f for n, f in globals().items() if n.startswith('test_')}
-    for number, name in enumerate(sys.argv[2:] or list(tests), 1):
-        with harness.World(sys.argv[1]) as world:
-            tests[name](world)
-        print('ok %d %s' % (number, name), flush=True)
-
-
-main()
+harness.main(globals(), 2)

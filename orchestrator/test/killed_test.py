@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""lud is killed at each step of its work: what was begun ends as the machine says, and nothing is run twice.
+
+Usage: killed_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+
+import harness
+from harness import MOVED, STEP_IMAGE, configured, is_moved, moves, record
+
+# Every place where lud_test can be made to end itself in an update.
+DEATHS = ['%s.%s' % (step, phase)
+          for step in ('seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
+          for phase in ('begin', 'did', 'end')] + [
+              'stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
+
+# The same where the machine makes the layout.
+DEATHS_MADE = ['%s.%s' % (step, phase) for step in ('stage', 'order', 'run', 'check', 'confirm')
+               for phase in ('begin', 'did', 'end')] + [
+                   'stage.drawn', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
+
+# The same of the job that moves services out of the layouts that a machine was booted with.
+DEATHS_MOVE = ['move.begin', 'move.planned', 'move.did', 'move.end']
+
+
+def die(world, death, **request):
+    """lud started anew, with a request during which it kills itself at this point."""
+    world.kill()
+    world.start(die_at=death)
+    with world.control() as control, contextlib.suppress(harness.wire.Ended, OSError):
+        control.call(**request)
+    world.wait_dead()
+
+
+def killed_once(world, death, **request):
+    """kill -9 at this point of a job: taken up again, run once, and true to the machine. The job."""
+    runs = len(world.peer.runs)
+    die(world, death, **request)
+    world.start()
+    job = world.settle()
+    assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
+    assert job['generation'] == world.running(), death
+    assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
+    return job
+
+
+def test_killed_everywhere(world):
+    """kill -9 at every step of a job."""
+    world.prepare()
+    for death in DEATHS:
+        killed_once(world, death, rerandomize={'services': ['ds']})
+
+
+def test_killed_while_pairing(world):
+    """An update to another release pairs first; killed there, it is paired again."""
+    world.prepare(2)
+    for n, death in enumerate('pair.' + phase for phase in ('begin', 'did', 'end')):
+        release = world.release_id(world.kits[1 - n % 2])
+        job = killed_once(world, death, update={'service': 'ds', 'release': release.hex()})
+        assert world.peer.services['ds']['release_id'] == release, death
+        assert [s['name'] for s in job['steps']][:2] == ['plan', 'pair'], job
+
+
+def test_boot_layouts_killed(world):
+    """kill -9 at every step of the move, and a machine that goes away in the middle of it."""
+    world.prepare()
+    configured(world, MOVED)
+    for n, death in enumerate(DEATHS_MOVE + ['stage.drawn', 'run.sent', 'confirm.end'], 1):
+        world.kill()
+        world.peer.boot_anew()
+        runs = len(world.peer.runs)
+        world.start(die_at=death)
+        world.wait_dead()
+        world.start()
+        world.until(lambda k=n: is_moved(world, k))
+        assert len(world.peer.runs) == runs + 1, death
+        done, children = moves(world)
+        assert done[0]['state'] == 'committed' and len(children) == n, (death, done[0], children)
+
+
+def test_machine_made_killed(world):
+    """kill -9 at every step of such a job, with files to send and without."""
+    world.prepare(2)
+    for death in DEATHS_MADE:
+        job = killed_once(world, death, rerandomize={'services': ['ds'], 'layout': 'machine'})
+        assert [s['name'] for s in job['steps']].count('seed') == 0 and len(world.json('history')['generations']) == \
+            len(world.peer.runs), death
+    for death in ('pair.end', 'stage.drawn', 'stage.chunk', 'stage.end'):
+        world.peer.staged.clear()
+        for kit in reversed(world.kits):
+            release = world.release_id(kit)
+            killed_once(world, death, update={'service': 'ds', 'release': release.hex(), 'layout': 'machine'})
+            assert world.peer.services['ds']['release_id'] == release, death
+            if death == 'stage.chunk':
+                break  # what the machine was booted with is not sent
+
+
+def test_killed_before_the_machine(world):
+    """A job that the machine has not seen when lud dies is sent, once, by the next lud."""
+    world.prepare()
+    world.peer.faults['drop_run'] = 1
+    assert world.json('update', 'ds')['state'] == 'committed'
+    assert len(world.peer.runs) == 1
+
+
+def test_reboot_before_confirm(world):
+    """A confirm is for the boot that ran the order; after another boot, and after a snapshot, there is none to give."""
+    world.prepare()
+    for n, end_boot in enumerate((world.peer.reboot, world.peer.put_back)):
+        die(world, 'check.end', rerandomize={'services': ['ds']})
+        end_boot()
+        world.start()
+        job = world.settle()
+        assert job['state'] == 'JOB_STATE_COMMITTED' and 'restarted before the confirm' in job['hint'], (n, job)
+        assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 0
+    assert world.json('update', 'ds')['hint'] == ''
+
+
+def test_one_lud(world):
+    """One lud per state directory; SIGTERM ends it in good order."""
+    world.start()
+    second = subprocess.run([world.program('orchestrator/lud'), '--config', world.config],
+                            capture_output=True, text=True, check=False, timeout=20)
+    assert second.returncode == 5 and 'another lud' in second.stderr, second
+    assert world.kill(signal.SIGTERM) == 0
+    assert not os.path.exists(world.socket)
+    world.luctl('status', code=3)
+
+
+def test_early_result(world):
+    """A result that comes before lud has looked at its own order settles nothing; the job asks for it."""
+    world.prepare()
+    die(world, 'run.accepted', rerandomize={'services': ['ds']})
+    world.until(lambda: world.peer.events)
+    world.peer.faults['early_events'] = 1
+    world.start()
+    job = world.settle()
+    assert job['state'] == 'JOB_STATE_COMMITTED' and not job.get('hint') and len(world.peer.runs) == 1, job
+    assert not world.peer.faults['early_events'] and 'given up' not in world.log()
+
+
+def test_left_open(world):
+    """An open job that lud cannot take up bars nobody, and nobody is kept waiting for it."""
+    world.prepare()
+    die(world, 'seed.end', rerandomize={'services': ['ds']})
+    job, = record(world, 'SELECT id FROM jobs')
+    for step in (STEP_IMAGE, 99):
+        world.kill()
+        with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+            db.execute('UPDATE jobs SET step = %d WHERE id = %d' % (step, job))
+            db.commit()
+        world.start()
+        assert 'job %d stays open: a job of its kind has no step %d' % (job, step) in world.log()
+        assert world.json('update', 'ds')['state'] == 'committed'
+        with world.control() as control:
+            assert control.call(timeout=5, job_show={'job': job, 'wait': True})['state'] == 'JOB_STATE_OPEN'
+
+
+def test_interrupted(world):
+    """Ctrl-C ends luctl, says that the job goes on, and it does."""
+    world.prepare()
+    world.peer.faults['hold_result'] = 1
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--socket', world.socket],
+                             stderr=subprocess.PIPE, text=True)
+    world.until(lambda: world.peer.withheld)
+    luctl.send_signal(signal.SIGINT)
+    _, told = luctl.communicate(timeout=10)
+    assert luctl.returncode == 130 and 'continues in lud' in told, (luctl.returncode, told)
+    world.peer.release()
+    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+
+
+def test_restarts(world):
+    """Many services that start afresh at once cost few questions, and the last layout is the one that is recorded."""
+    world.prepare()
+    number = world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['generation']
+    before = world.peer.n_status
+    with world.peer.lock:  # no answer before all have started
+        for _ in range(300):
+            world.peer.crash('ds')
+    world.until(lambda: f'{number}.300 ' in world.luctl('history', 'ds'))
+    # One of lud's own, one behind it, and one for each look at the record, should that ask.
+    assert world.peer.n_status - before < 100, world.peer.n_status - before
+
+
+harness.main(globals(), 2)

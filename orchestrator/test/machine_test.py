@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""Machines that start, end, are strangers or have no identity; and what is seen of them.
+
+Usage: machine_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import harness
+from harness import record, refused
+
+
+def test_known_machine(world):
+    """The machine that a name stood for when a control key was used first is the only one it is used for again."""
+    world.prepare()
+    command = [world.program('ctl/luctl'), 'restart', 'ds', '--socket', world.socket, '--keys', world.dir + '/keys']
+    known = world.dir + '/keys/known_machines'
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    line = 'm %s\n' % world.peer.machine_id.hex()
+    assert f'machine m, {world.peer.machine_id.hex()} (order 1.1)' in done.stderr, done.stderr
+    assert 'service ds' in done.stderr and f'noted in {known}' in done.stderr, done.stderr
+    with open(known, encoding='ascii') as f:
+        assert f.read() == line
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert 'noted' not in done.stderr, done.stderr
+    with open(known, 'w', encoding='ascii') as f:
+        f.write('m ' + '0' * 32 + '\n')
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=10)
+    assert f'{known}:1: the order is for another machine' in done.stderr and done.returncode == 8, done
+    assert 'did not sign' not in done.stderr and 'restart failed' in done.stdout, done
+    assert 'luctl did not sign the order' in world.luctl('jobs')
+    assert len(world.peer.orders) == 2
+    # What is printed is done: the line goes.
+    with open(known, 'w', encoding='ascii'):
+        pass
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    assert len(world.peer.orders) == 3
+
+
+def test_snapshot(world):
+    """A machine that was put back under one boot id is a new boot: nothing is taken for done."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    world.luctl('rerandomize', 'ds')
+    world.kill()
+    world.peer.put_back()
+    world.peer.services['ds']['generation'] = 1
+    world.start()
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.running() == 4 and len(world.peer.statements) == 1
+    with open(os.path.join(world.dir, 'lud.log'), encoding='utf-8') as f:
+        assert 'snapshot' in f.read()
+
+
+def test_stranger(world):
+    """Another machine at the socket is named, is not believed and is ordered nothing; what is said to be done helps."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    orders, known = len(world.peer.orders), world.peer.machine_id
+    world.kill()
+    n_events, = record(world, 'SELECT count(*) FROM events')
+    world.peer.reboot()
+    world.peer.machine_id = os.urandom(16)
+    world.peer.seq = 1000
+    world.peer.events = [{'seq': 1001, 'clock_ns': 1, 'result': {'txn': 99, 'epoch': 1, 'outcome': 'OUTCOME_COMMITTED'}}]
+    world.peer.faults['early_events'] = 1
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'down')
+    assert 'another machine answers' in world.luctl('status')
+    told = world.luctl('update', 'ds', code=4)
+    assert 'luctl machine stop m' in told and 'under another name' in told, told
+    assert len(world.peer.orders) == orders and not world.peer.statements
+    assert record(world, 'SELECT count(*) FROM events') == (n_events,)
+    assert record(world, "SELECT machine_id FROM machines WHERE name = 'm'") == (known,)
+    world.luctl('machine', 'stop', 'm')
+    world.luctl('machine', 'start', 'n', '--attach', world.peer.path)
+    assert world.json('update', 'ds', '-m', 'n')['state'] == 'committed'
+    # Nor does a second name for one machine make two of it.
+    world.luctl('machine', 'stop', 'n')
+    world.luctl('machine', 'start', 'o', '--attach', world.peer.path, code=4)
+    assert 'another machine answers' in world.luctl('status', '-m', 'o')
+
+
+@contextlib.contextmanager
+def own_machine(world):
+    """A machine of lud's own without QEMU: a process, deaf to SIGTERM, that is found as one, and a peer at its socket."""
+    home = os.path.join(world.state, 'machines/m')
+    path = os.path.join(home, 'port.sock')
+    os.makedirs(home)
+    deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)'
+    with harness.peer.Peer(path), subprocess.Popen([sys.executable, '-c', deaf, 'path=%s,' % path],
+                                                   stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with open(home + '/qemu.pid', 'w', encoding='ascii') as f:
+            f.write('%d\n' % process.pid)
+        world.luctl('machine', 'start', 'm', '--attach', path)
+        yield process, path
+
+
+def test_ending(world):
+    """A machine whose process was asked to end, and is slow to, is not taken up again before it has."""
+    world.start()
+    luctl = [world.program('ctl/luctl'), 'machine', 'stop', 'm', '--force', '--socket', world.socket]
+    with own_machine(world) as (process, path):
+        def machine():
+            return world.json('machine', 'list')['machines'][0]
+        assert machine()['state'] == 'up' and not machine().get('attached')
+        stop = subprocess.Popen(luctl, stdout=subprocess.DEVNULL)
+        world.until(lambda: machine()['state'] == 'connecting')
+        assert 'runs already' in world.luctl('machine', 'start', 'm', code=4)
+        assert 'busy' in world.luctl('machine', 'start', 'm', '--attach', path, code=1)
+        assert 'busy' in world.luctl('machine', 'stop', 'm', '--force', code=1)
+        assert process.poll() is None and process.wait(20) == -signal.SIGKILL
+        assert stop.wait(20) == 0 and machine()['state'] == 'stopped'
+
+
+def test_shutdown_not_recorded(world):
+    """A shutdown that cannot be recorded is refused as every change is, and is told from one that may not be."""
+    def answer():
+        try:
+            with world.control() as control:
+                control.call(timeout=20, machine_stop={'machine': 'm', 'clean': True})
+        except harness.wire.Refused as e:
+            return e.error['class'], e.error['cause']['name']
+        raise AssertionError('it is taken')
+    world.start()
+    with own_machine(world) as (process, _):
+        with refused(world, 'INSERT ON jobs'):
+            assert answer() == ('ERROR_INTERNAL', 'record')
+        with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'), isolation_level=None)) as db:
+            # A lock that lud has not met when it is asked: only planning finds it.
+            world.until(lambda: world.json('status')['record']['state'] == 'well')
+            db.execute('BEGIN IMMEDIATE')
+            assert answer() == ('ERROR_UNAVAILABLE', 'record-unwritable')
+            db.execute('ROLLBACK')
+        assert process.poll() is None
+        world.until(lambda: world.json('status')['record']['state'] == 'well')
+        process.kill()
+
+
+# As QEMU that makes itself a daemon: the process that stays, its pidfile; it returns when it is told, and as what.
+FAKE_QEMU = '''#!/usr/bin/env python3
+import os, subprocess, sys, time
+pidfile = sys.argv[sys.argv.index('-pidfile') + 1]
+word, = (word for word in sys.argv if 'port.sock' in word)
+process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', word], start_new_session=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+with open(pidfile + '.new', 'w') as f:
+    f.write('%d\\n' % process.pid)
+os.rename(pidfile + '.new', pidfile)
+while not os.path.exists(os.path.dirname(pidfile) + '/return'):
+    time.sleep(0.01)
+with open(os.path.dirname(pidfile) + '/return') as f:
+    sys.exit(int(f.read()))
+'''
+
+
+@contextlib.contextmanager
+def launching(world):
+    """A `machine start` that is under way, a peer that will be the machine, and a function that ends the launch."""
+    world.install('fake_qemu', FAKE_QEMU)
+    with open(world.config, encoding='ascii') as f:
+        config = f.read()
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write(config.replace('programs:\n', 'programs:\n  qemu: %s/fake_qemu\n' % world.dir) +
+                'machine:\n  services: "ds"\n')
+    world.start()
+    kit = world.kit('ds', 1)
+    world.luctl('release', 'add', kit)
+    home = os.path.join(world.state, 'machines/own')
+    luctl = subprocess.Popen([world.program('ctl/luctl'), 'machine', 'start', 'own', '--socket', world.socket],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    world.until(lambda: os.path.exists(home + '/qemu.pid'))
+    machine = harness.peer.Peer(home + '/port.sock')
+    machine.machine_id, = record(world, "SELECT machine_id FROM machines WHERE name = 'own'")
+    machine.add_service('ds', world.release_id(kit))
+    machine.services['ds']['generation'], = record(world, 'SELECT max(number) FROM generations')
+
+    def end(code):
+        with open(home + '/return.new', 'w', encoding='ascii') as f:
+            f.write(str(code))
+        os.rename(home + '/return.new', home + '/return')
+    with machine:
+        yield luctl, machine, end
+    with open(home + '/qemu.pid', encoding='ascii') as f, contextlib.suppress(ProcessLookupError):
+        os.kill(int(f.read()), signal.SIGKILL)
+
+
+def n_watched(world, pid):
+    """By how many descriptors lud watches a process."""
+    fds = '/proc/%d/fdinfo' % world.lud.pid
+    return sum('\nPid:\t%d\n' % pid in open(os.path.join(fds, fd), encoding='ascii').read() for fd in os.listdir(fds))
+
+
+def test_attach_in_launch(world):
+    """To attach a machine that is being started waits for that start, and takes nothing up beside it."""
+    with launching(world) as (luctl, machine, end), world.control() as control:
+        asked = control.send(machine_start={'machine': 'own', 'attach': True, 'socket': machine.path})
+        control.call(status={})
+        end(0)
+        listed = control.wait_reply(asked, 20)['machines']
+        assert [m['state'] for m in listed] == ['MACHINE_UP'], listed
+        assert luctl.wait(20) == 0
+        with open(os.path.dirname(machine.path) + '/qemu.pid', encoding='ascii') as f:
+            assert n_watched(world, int(f.read())) == 1
+
+
+def test_failed_launch(world):
+    """A start that fails is told to whoever waits for it, and to whoever wanted to attach the machine."""
+    with launching(world) as (luctl, machine, end), world.control() as control:
+        asked = control.send(machine_start={'machine': 'own', 'attach': True, 'socket': machine.path})
+        control.call(status={})
+        end(1)
+        try:
+            control.wait_reply(asked, 20)
+            raise AssertionError('it is attached')
+        except harness.wire.Refused as e:
+            assert 'QEMU did not start' in str(e), e
+        assert luctl.wait(20) == 1 and 'QEMU did not start' in luctl.stdout.read()
+        # What runs all the same is not started a second time, and can be had.
+        assert '--attach' in world.luctl('machine', 'start', 'own', code=4)
+        world.luctl('machine', 'start', 'own', '--attach', machine.path)
+        assert world.json('machine', 'list')['machines'][0]['state'] == 'up'
+
+
+def test_second_machine(world):
+    """A second machine changes nothing for bare commands; a machine that is removed keeps its history."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    other = harness.peer.Peer(os.path.join(world.dir, 'other.sock'))
+    other.add_service('ds', world.release_id(world.kits[0]))
+    with other:
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        assert world.json('status')['machine']['name'] == 'm'
+        assert world.json('update', 'ds')['machine'] == 'm' and not other.runs
+        assert world.json('update', 'ds', '-m', 'b')['state'] == 'committed' and len(other.runs) == 1
+        marked = {m['name']: m['is_default'] for m in world.json('machine', 'list')['machines']}
+        assert marked == {'m': True, 'b': False}
+        world.luctl('machine', 'default', 'b')
+        world.kill()
+        world.start()
+        assert world.json('status')['machine']['name'] == 'b'
+        assert 'luctl machine stop b' in world.luctl('machine', 'remove', 'b', code=4)
+        assert 'usage' in world.luctl('machine', 'remove', code=2)
+        world.luctl('machine', 'stop', 'b')
+        # What is to be done names the machine: the default one is another.
+        world.luctl('machine', 'default', 'm')
+        for command in (['update', 'ds'], ['restart', 'ds', '--keys', world.dir + '/keys'], ['rerandomize', '--all']):
+            assert 'luctl machine start b' in world.luctl(*command, '-m', 'b', code=4), command
+        world.luctl('machine', 'default', 'b')
+        world.luctl('machine', 'remove', 'b')
+        # The only one that is left is meant.
+        assert world.json('status')['machine']['name'] == 'm'
+        assert [m['name'] for m in world.json('machine', 'list')['machines']] == ['m']
+        history = world.json('history', '-m', 'b')['generations']
+        assert history and all(g['machine'] == 'b' for g in history)
+        shown = world.json('show', 'ds', str(history[0]['generation']), '-m', 'b')
+        assert shown['machine'] == 'b'
+        # Two machines and no default: the error names both, and what to do.
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        assert len(world.json('history', '-m', 'b')['generations']) == len(history)
+        told = world.luctl('status', code=4)
+        assert 'm' in told and 'b' in told and '--machine' in told and 'machine default' in told, told
+        world.luctl('machine', 'stop', 'b')
+
+
+def test_no_identity(world):
+    """A machine whose identity cannot be recorded is not started, and the refusal says so."""
+    world.start()
+    world.luctl('machine', 'start', 'lost', '--attach', world.dir + '/nobody.sock', code=4)
+    world.kill()
+    # One of lud's own that was found and never answered leaves such a row.
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        db.execute('UPDATE machines SET attached = 0')
+        db.execute("CREATE TRIGGER refuse BEFORE UPDATE OF machine_id ON machines"
+                   " BEGIN SELECT RAISE(ABORT, 'no'); END")
+        db.commit()
+    world.start()
+    for _ in range(2):
+        told = world.luctl('machine', 'start', 'lost', code=4)
+        assert 'lost: the machine has no identity yet' in told and 'recorded' in told and 'log of lud' in told, told
+
+
+harness.main(globals(), 3)

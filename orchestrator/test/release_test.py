@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Kits and releases that are not as they should be: in a directory, in the store, under a signature.
+
+Usage: release_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import struct
+
+import harness
+from harness import copy_stored, damage, stored
+
+
+def test_full_store(world):
+    world.prepare()
+    world.peer.faults['full'] = 1
+    assert world.json('update', 'ds')['state'] == 'committed'
+    world.peer.faults['full'] = 5
+    assert 'E_STORE_FULL' in world.luctl('update', 'ds', code=5)
+
+
+def test_bad_kits(world):
+    """A kit that is not signed, or changed after signing, is not registered."""
+    world.start()
+    kit = world.kit('ds', 1)
+    with open(os.path.join(kit, 'state'), 'ab') as f:
+        f.write(b'!')
+    assert 'state: not the file' in world.luctl('release', 'add', kit, code=4)
+    os.unlink(os.path.join(kit, 'manifest.signed'))
+    assert 'luctl release sign' in world.luctl('release', 'add', kit, code=4)
+    assert world.json('release', 'list')['releases'] == []
+
+
+def patch(kit, *finish):
+    """Changes the program; with 'list', what names it is made to fit."""
+    damage(kit, 'flat')
+    if 'list' in finish:
+        with open(os.path.join(kit, 'manifest'), 'rb') as f:
+            harness.kit_finish(kit, f.read())
+    if 'unsigned' in finish:
+        os.unlink(os.path.join(kit, 'manifest'))
+
+
+def instead(kit, name, make):
+    os.unlink(os.path.join(kit, name))
+    make(os.path.join(kit, name))
+
+
+# What is done to a signed kit, and what must be said of it.
+SPOILT = [
+    ('the program', patch, 'flat: not the file'),
+    ('the program and the list', lambda kit: patch(kit, 'list'), 'not the one that was signed'),
+    ('no unsigned manifest either', lambda kit: patch(kit, 'list', 'unsigned'), "not the manifest's"),
+    ('a file more', lambda kit: open(kit + '/more', 'w').close(), "more: not in the kit's list"),
+    ('a file less', lambda kit: os.unlink(kit + '/names'), 'names: cannot be read'),
+    ('FIFO for the signature', lambda kit: instead(kit, 'manifest.signed', os.mkfifo), 'not a regular file'),
+    ('FIFO for the program', lambda kit: instead(kit, 'flat', os.mkfifo), 'not a regular file'),
+    ('device', lambda kit: instead(kit, 'state', lambda p: os.symlink('/dev/zero', p)), 'a link'),
+    ('private key', lambda kit: os.symlink('../keys', kit + '/keys'), "keys: not in the kit's list"),
+    ('private key for the program', lambda kit: instead(kit, 'flat', lambda p: os.symlink(
+        '../keys/release.pem', p)), 'a link'),
+    ('length', lambda kit: os.truncate(kit + '/flat', 1 << 40), 'flat: not the file'),
+    ('long signature', lambda kit: os.truncate(kit + '/manifest.signed', 1 << 20), 'longer than it may be'),
+    ('long list', lambda kit: os.truncate(kit + '/files', 1 << 40), 'longer than it may be'),
+]
+
+
+def test_spoilt_kits(world):
+    """Whatever a kit directory holds, lud answers, registers nothing and keeps nothing."""
+    world.start()
+    for number, (what, spoil, said) in enumerate(SPOILT):
+        kit = world.kit('ds', number + 1)
+        spoil(kit)
+        told = world.luctl('release', 'add', kit, code=4)
+        assert said in told, (what, told)
+    for path, said in (('/dev', 'kit'), ('/dev/zero', 'directory'), (world.dir + '/none', 'no')):
+        assert said in world.luctl('release', 'add', path, code=8 if path.endswith('none') else 4).lower()
+    assert world.json('release', 'list')['releases'] == []
+    assert os.listdir(world.state + '/releases') == [] and os.listdir(world.state + '/tmp') == []
+
+
+def test_added_again(world):
+    """Adding the same bytes again changes nothing; a damaged copy is made whole; nothing else replaces it."""
+    world.start()
+    kit = world.kit('ds', 1)
+    world.luctl('release', 'add', kit)
+    first, = world.json('release', 'list')['releases']
+    path, = stored(world)
+    inode = os.stat(path).st_ino
+    world.luctl('release', 'add', kit)
+    assert world.json('release', 'list')['releases'] == [first]
+    assert stored(world) == [path] and os.stat(path).st_ino == inode
+    patch(kit, 'list')
+    world.luctl('release', 'add', kit, code=4)
+    assert stored(world) == [path] and os.stat(path).st_ino == inode
+    world.luctl('release', 'sign', kit, '--keys', world.dir + '/keys')
+    world.luctl('release', 'add', kit)
+    assert len(stored(world)) == 2 and len(world.json('release', 'list')['releases']) == 2
+    patch(path, 'list')
+    again = world.kit('tty', 1)
+    world.luctl('release', 'add', again, path, code=4)
+    assert len(stored(world)) == 3
+
+
+def test_tampered_store(world):
+    """A stored kit that was changed, or another release in its place, is not made a variant of."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    runs, now = len(world.peer.runs), world.running()
+    old, new = sorted(stored(world), key=lambda p: world.release_id(p) == world.release_id(world.kits[1]))
+    aside = world.dir + '/aside'
+    os.rename(new, aside)
+    copy_stored(old, new)
+    assert 'another release' in world.luctl('update', 'ds', code=1)
+    shutil.rmtree(new)
+    for finish in ((), ('list',), ('list', 'unsigned')):
+        copy_stored(aside, new)
+        patch(new, *finish)
+        told = world.luctl('update', 'ds', code=1)
+        assert 'luforge variant' in told and os.path.basename(new) in told, told
+        shutil.rmtree(new)
+    assert world.running() == now and len(world.peer.runs) == runs
+    copy_stored(aside, new)
+    patch(new)
+    world.luctl('release', 'add', world.kits[1])
+    world.luctl('update', 'ds')
+    assert world.running() > now
+
+
+def test_sign(world):
+    """Signing judges the kit first, and shows what it may do and what changes."""
+    keys = ('--keys', world.dir + '/keys')
+    world.start()
+    for number, (what, spoil, said) in enumerate(SPOILT):
+        if 'signature' not in what and 'manifest' not in what and 'and the list' not in what:
+            kit = world.kit('ds', number + 1)
+            spoil(kit)
+            told = world.luctl('release', 'sign', kit, *keys, code=8)
+            assert said in told, (what, told)
+    old, new = world.kit('ds', 31), world.kit('ds', 32)
+    with open(new + '/manifest', 'rb') as f:
+        manifest = bytearray(f.read())
+    manifest[328] = 1 << 3 | 1 << 4  # calls
+    struct.pack_into('<4I', manifest, 1184, 4, 0, 0, 0)
+    struct.pack_into('<I', manifest, 1216 + 5 * 4, 1)  # n_irqs
+    harness.kit_finish(new, manifest)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', old)
+    for line in ('+ call sendrec', '+ call notify', '+ irq 4', 'since release 31'):
+        assert line in told, told
+    told = world.json('release', 'sign', old, *keys, '--previous', new)[0]
+    assert 'irq 4' in told['removed'] and told['added'] == [] and told['previous'] == 32, told
+    assert 'stack 65536' in told['privileges']
+    world.luctl('release', 'add', old)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', world.state + '/releases')
+    assert 'since release 31' in told
+    assert 'no earlier release' in world.luctl('release', 'sign', world.kit('tty', 1), *keys, '--previous',
+                                               world.state + '/releases')
+    assert 'not of tty' in world.luctl('release', 'sign', world.kit('tty', 2), *keys, '--previous', old, code=8)
+    os.unlink(old + '/manifest.signed')
+    assert 'not signed' in world.luctl('release', 'sign', new, *keys, '--previous', old, code=8)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', world.state + '/no-releases', code=8)
+    assert 'no-releases' in told and 'No such file' in told and '--previous' in told, told
+
+
+def test_many_releases(world):
+    """A list that is too long for one answer has what was added last, and says how much it leaves out."""
+    world.prepare()
+    assert world.json('release', 'list')['left_out'] == 0 and 'left out' not in world.luctl('release', 'list')
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        columns = [row[1] for row in db.execute('PRAGMA table_info(releases)') if row[1] != 'id']
+        changed = {'release_id': 'randomblob(64)', 'service': '?1', 'counter': '?2'}
+        copy = 'INSERT INTO releases (%s) SELECT %s FROM releases WHERE id = 1' % (
+            ', '.join(columns), ', '.join(changed.get(column, column) for column in columns))
+        for counter in range(2, 204):
+            db.execute(copy, ('ds', counter))
+        db.execute(copy, ('aa', 1))
+        db.commit()
+    listed = world.json('release', 'list')
+    assert [(r['service'], r['counter']) for r in listed['releases']] == [('aa', 1)] + [('ds', n) for n in range(5, 204)]
+    assert listed['left_out'] == 4
+    assert '4 more, added before these, are left out: name a service' in world.luctl('release', 'list')
+    assert '3 more, added before these, are left out\n' in world.luctl('release', 'list', 'ds')
+    assert len(world.json('release', 'list', 'aa')['releases']) == 1 and 'left out' not in world.luctl('release', 'list', 'aa')
+
+
+harness.main(globals(), 2)
