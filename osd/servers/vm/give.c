@@ -54,13 +54,6 @@ static err_t give_show(
 	return batch_end();
 }
 
-static err_t give_hide(struct space *space, vaddr_t va, uint64_t n_pages)
-{
-	batch_begin(space);
-	batch_add(SPACE_UNMAP, va, 0, n_pages, 0);
-	return batch_end();
-}
-
 /*
  * From one space's tables to the other's. The giver's tables stay when what they show goes, so that
  * the pages can always be put back.
@@ -70,13 +63,13 @@ static err_t give_move(struct space *from, const struct region *source, struct s
 {
 	uint64_t first = source->n_pages - region->n_pages;
 	vaddr_t va = source->va + first * PAGE_SIZE;
-	err_t err = give_hide(from, va, region->n_pages);
+	err_t err = batch_unmap(from, va, region->n_pages);
 
 	if (err == E_OK) {
 		err = give_show(to, source, first, region->va, region->prot);
 	}
 	if (err != E_OK) {
-		(void)give_hide(to, region->va, region->n_pages);
+		(void)batch_unmap(to, region->va, region->n_pages);
 		(void)give_show(from, source, first, va, source->prot);
 	}
 	return err;

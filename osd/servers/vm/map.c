@@ -64,11 +64,8 @@ void map_release(struct region *region)
 /* Unmap a region's pages and forget it. The pages go from the tables before the frames are free. */
 static err_t map_region_drop(struct space *space, struct region *region)
 {
-	err_t err;
+	err_t err = batch_unmap(space, region->va, region->n_pages);
 
-	batch_begin(space);
-	batch_add(SPACE_UNMAP, region->va, 0, region->n_pages, 0);
-	err = batch_end();
 	if (err == E_OK) {
 		region_remove(&space->regions, region);
 		map_release(region);

@@ -47,6 +47,13 @@ err_t space_of_endpoint(endpoint_t endpoint, struct space **ret_space);
 void batch_begin(struct space *space);
 void batch_add(enum space_op_kind kind, vaddr_t va, uint64_t arg, uint64_t n_pages, uint32_t prot);
 err_t batch_end(void);
+/* A batch of its own; of use where another one failed, since what that did before its error stays done. */
+static inline err_t batch_unmap(struct space *space, vaddr_t va, uint64_t n_pages)
+{
+	batch_begin(space);
+	batch_add(SPACE_UNMAP, va, 0, n_pages, 0);
+	return batch_end();
+}
 /* Frames kept ready to become page tables. */
 uint32_t batch_n_reserved(void);
 

@@ -67,9 +67,7 @@ static err_t share_commit(struct space *to, struct region *region, uint64_t firs
 	if (err == E_OK && shown == region->n_pages) {
 		return E_OK;
 	}
-	batch_begin(to);
-	batch_add(SPACE_UNMAP, region->va, 0, region->n_pages, 0);
-	(void)batch_end();
+	(void)batch_unmap(to, region->va, region->n_pages);
 	return err == E_OK ? E_FAULT : err;
 }
 
