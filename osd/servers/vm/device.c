@@ -58,10 +58,23 @@ static err_t device_place_draw(const struct space *space, uint64_t n_pages, vadd
 	return E_NOMEM;
 }
 
+static err_t device_show(struct space *space, const struct region *region)
+{
+	uint32_t flags = region->kind == REGION_DEVICE ? SPACE_OP_DEVICE : SPACE_OP_ZERO;
+	err_t err;
+
+	batch_begin(space);
+	batch_add(SPACE_MAP, region->va, region->pa, region->n_pages, region->prot | flags);
+	err = batch_end();
+	if (err != E_OK) {
+		(void)batch_unmap(space, region->va, region->n_pages);
+	}
+	return err;
+}
+
 static err_t device_place_map(struct space *space, const struct region *wanted, vaddr_t *ret_va)
 {
 	struct region *region = region_new();
-	uint32_t flags = wanted->kind == REGION_DEVICE ? SPACE_OP_DEVICE : SPACE_OP_ZERO;
 	err_t err;
 
 	if (!region) {
@@ -70,18 +83,13 @@ static err_t device_place_map(struct space *space, const struct region *wanted, 
 	*region = *wanted;
 	err = device_place_draw(space, region->n_pages, &region->va);
 	if (err == E_OK) {
-		batch_begin(space);
-		batch_add(SPACE_MAP, region->va, region->pa, region->n_pages, region->prot | flags);
-		err = batch_end();
-		if (err != E_OK) {
-			/* What a batch did before its error stays done. */
-			batch_begin(space);
-			batch_add(SPACE_UNMAP, region->va, 0, region->n_pages, 0);
-			(void)batch_end();
-		}
+		err = region_insert(&space->regions, region);
 	}
 	if (err == E_OK) {
-		err = region_insert(&space->regions, region);
+		err = device_show(space, region);
+		if (err != E_OK) {
+			region_remove(&space->regions, region);
+		}
 	}
 	if (err != E_OK) {
 		(void)region_free(region);
