@@ -12,6 +12,7 @@
 
 #include "osd/abi/errors.h"
 #include "osd/lib/sys/sys.h"
+#include "osd/lib/sys/test/host_gate.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "proto/envelope/envelope_crypto.h"
@@ -23,7 +24,7 @@
 #define BUDGET (UINT64_C(8) << 20)
 #define WORD_STEP UINT64_C(0x9e3779b97f4a7c15)
 
-static uint64_t word __attribute__((used)); /* the next random word */
+static uint64_t word; /* the next random word */
 static size_t n_wiped;
 static uint32_t n_taken, n_until_none = UINT32_MAX;
 static uint64_t n_left;               /* bytes of RS's last region */
@@ -33,12 +34,12 @@ static const struct span_set nothing;
 static const struct agree_audit audit = {1, seal_vectors[0].audit_pub};
 
 /* The kernel: every call draws a random word. */
-__attribute__((naked)) static void gate(void)
+void host_enter(struct host_registers *r)
 {
-	__asm__("mov word(%%rip), %%rdx\n	movabs %0, %%r11\n	add %%r11, word(%%rip)\n"
-	        "	xor %%eax, %%eax\n	ret"
-	        :
-	        : "i"(WORD_STEP));
+	assert(r->rax == KCALL_random);
+	r->rax = E_OK;
+	r->rdx = word;
+	word += WORD_STEP;
 }
 
 void *stage_memory_new(uint64_t bytes)
@@ -744,7 +745,7 @@ static void test_out_of_reach(void)
 
 int main(void)
 {
-	sys_gate = (vaddr_t)gate;
+	sys_gate = (vaddr_t)host_gate;
 	layout_init(BUDGET);
 	test_kit_check();
 	test_kit_hash();
