@@ -4,169 +4,13 @@
  * every refusal leaves memory as it was.
  */
 #undef NDEBUG
-#include "osd/servers/rs/layout/layout.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "osd/abi/errors.h"
-#include "osd/lib/sys/sys.h"
-#include "osd/lib/sys/test/host_gate.h"
-#include "osd/servers/rs/base/log.h"
-#include "osd/servers/rs/stage/stage.h"
+#include "osd/servers/rs/layout/play.h"
 #include "proto/envelope/envelope_crypto.h"
-#include "proto/envelope/seal.h"
-#include "proto/envelope/seal_vectors.h"
-#include "proto/image/flat_sample.h"
-
-#define SERVICE "sample\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-#define BUDGET (UINT64_C(8) << 20)
-#define WORD_STEP UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t word; /* the next random word */
-static size_t n_wiped;
-static uint32_t n_taken, n_until_none = UINT32_MAX;
-static uint64_t n_left;               /* bytes of RS's last region */
-static uint8_t wiped[LINK_SEED_SIZE]; /* what was in the memory that was wiped last */
-static const uint8_t release[RS_HASH_LEN] = {1, 2, 3};
-static const struct span_set nothing;
-static const struct agree_audit audit = {1, seal_vectors[0].audit_pub};
-
-/* The kernel: every call draws a random word. */
-void host_enter(struct host_registers *r)
-{
-	assert(r->rax == KCALL_random);
-	r->rax = E_OK;
-	r->rdx = word;
-	word += WORD_STEP;
-}
-
-void *stage_memory_new(uint64_t bytes)
-{
-	assert(bytes > 0 && bytes % PAGE_SIZE == 0);
-	if (n_taken == n_until_none) {
-		return NULL;
-	}
-	n_taken++;
-	n_left = bytes;
-	return memset(aligned_alloc(PAGE_SIZE, bytes), 0, bytes);
-}
-
-void stage_memory_free(void *memory, uint64_t bytes)
-{
-	assert(bytes > 0 && bytes % PAGE_SIZE == 0);
-	n_taken--;
-	free(memory);
-}
-
-/* Stands before libsodium's, which uses it as well. */
-void sodium_memzero(void *const memory, const size_t len)
-{
-	n_wiped += len;
-	if (len == sizeof(wiped)) {
-		memcpy(wiped, memory, len);
-	}
-	memset(memory, 0, len);
-}
-
-#define SPACE 5
-
-/* The instance: its pages by address, and how it may use them. */
-static struct page {
-	vaddr_t va;
-	uint32_t prot;
-	uint8_t bytes[PAGE_SIZE];
-} pages[64];
-static uint32_t n_pages, n_until_refused = UINT32_MAX;
-
-static err_t play_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t backed)
-{
-	assert(space == SPACE && bytes > 0 && bytes % PAGE_SIZE == 0 && backed == bytes);
-	if (n_until_refused-- == 0) {
-		return E_NOMEM;
-	}
-	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
-		assert(n_pages < sizeof(pages) / sizeof(pages[0]));
-		pages[n_pages].va = va + at;
-		pages[n_pages].prot = prot;
-		memset(pages[n_pages++].bytes, 0, PAGE_SIZE);
-	}
-	return E_OK;
-}
-
-/* The end of what RS has; it is out of RS's reach at once. */
-static err_t play_give(const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
-{
-	uint32_t first = n_pages;
-	err_t err = play_map(to, to_va, bytes, prot, bytes);
-
-	assert((uintptr_t)from % PAGE_SIZE == 0 && bytes < n_left);
-	for (uint64_t at = 0; err == E_OK && at < bytes; at += PAGE_SIZE) {
-		uint8_t *page = (uint8_t *)(uintptr_t)from + at;
-
-		memcpy(pages[first + at / PAGE_SIZE].bytes, page, PAGE_SIZE);
-		memset(page, 0xee, PAGE_SIZE);
-	}
-	return err;
-}
-
-void stage_memory_cut(void *memory, uint64_t bytes)
-{
-	n_left = bytes;
-}
-
-err_t memory_give(const void *from, space_t to, vaddr_t to_va, uint64_t bytes, uint32_t prot)
-{
-	return play_give(from, to, to_va, bytes, prot);
-}
-
-err_t memory_map(space_t space, vaddr_t va, uint64_t bytes, uint32_t prot, uint64_t backed)
-{
-	return play_map(space, va, bytes, prot, backed);
-}
-
-_Noreturn void rs_panic(const char *text)
-{
-	abort();
-}
-
-/* The seed that the next draw gives. */
-static void seed_next(uint8_t ret_seed[LINK_SEED_SIZE])
-{
-	for (uint32_t i = 0; i < LINK_SEED_SIZE / 8; i++) {
-		uint64_t bits = word + i * WORD_STEP;
-
-		memcpy(ret_seed + 8 * i, &bits, 8);
-	}
-}
-
-static struct layout_kit kit_of(const struct sample_kit *sample)
-{
-	size_t n;
-	struct layout_kit kit = {.bytes = sample_file(sample, &n)};
-
-	kit.n_bytes = n;
-	return kit;
-}
-
-static struct layout_kit kit_good(void)
-{
-	static const struct sample_size size = {
-	        .pieces = {40, 20, 20, 20}, .bytes = 200, .relocs = 3, .symbols = 30};
-	uint64_t state = 4711;
-	struct sample_kit sample = sample_draw(&state, &size);
-	struct layout_kit kit = kit_of(&sample);
-
-	assert(layout_kit_check(&kit, SERVICE) == E_OK);
-	sample_fini(&sample);
-	return kit;
-}
-
-static void kit_free(struct layout_kit *kit)
-{
-	free((void *)kit->bytes);
-}
 
 /* A kit whose header has been spoilt. */
 static err_t check_spoilt(void (*spoil)(struct flat_header *))
@@ -356,136 +200,6 @@ static void test_commit(void)
 	assert(memcmp(a, b, sizeof(a)) != 0);
 }
 
-/* The random words are `n` seeds further, or back. */
-static void words_skip(int n)
-{
-	word += (uint64_t)n * (LINK_SEED_SIZE / 8) * WORD_STEP;
-}
-
-/* Is the seed sealed as it must be with this ephemeral key? */
-static bool is_sealed_by(const struct layout *layout, const uint8_t *audit_pub,
-        const uint8_t seed[LINK_SEED_SIZE], const uint8_t ephemeral[LINK_SEED_SIZE])
-{
-	uint8_t drawn[LINK_SEED_SIZE], sealed[SEAL_SIZE];
-	struct seal_agreement agreement;
-
-	memcpy(drawn, ephemeral, sizeof(drawn));
-	assert(envelope_seal_agree(audit_pub, drawn, &agreement) == 0);
-	envelope_seal(&agreement, layout->commitment, seed, sealed);
-	return memcmp(layout->sealed, sealed, sizeof(sealed)) == 0;
-}
-
-/*
- * Make a layout: it draws `n` times 32 bytes, the seed first. Its seed is sealed with the key that
- * was agreed on ahead (`kept`), or with one of the second draw.
- */
-static void make_sealed(const struct agree_audit *to, const uint8_t *kept)
-{
-	struct layout_kit kit = kit_good();
-	uint8_t seed[LINK_SEED_SIZE], next[LINK_SEED_SIZE];
-	struct layout layout = {0};
-	uint64_t begin = word;
-
-	seed_next(seed);
-	words_skip(1);
-	seed_next(next);
-	words_skip(-1);
-	assert(layout_make(&kit, release, to, &nothing, &layout) == E_OK);
-	assert(is_sealed_by(&layout, to->pub, seed, kept != NULL ? kept : next));
-	words_skip(kept != NULL ? -1 : -2);
-	assert(word == begin);
-	words_skip(2);
-	layout_free(&layout);
-	kit_free(&kit);
-}
-
-/* The seed for the audit key, bound to the commitment; with a key of its own each time. */
-static void test_sealed(void)
-{
-	make_sealed(&audit, NULL);
-	make_sealed(&audit, NULL);
-}
-
-static void agree_next(const struct agree_audit *to, uint8_t ret_ephemeral[LINK_SEED_SIZE])
-{
-	seed_next(ret_ephemeral);
-	agree_ahead(to);
-}
-
-/* Keys that were kept are used, each once; then there are none, and it goes on without. */
-static void test_agreed_ahead(void)
-{
-	uint8_t kept[2][LINK_SEED_SIZE];
-
-	for (int round = 0; round < 2; round++) {
-		assert(agree_is_wanted(&audit));
-		agree_next(&audit, kept[0]);
-		assert(agree_is_wanted(&audit));
-		agree_next(&audit, kept[1]);
-		assert(!agree_is_wanted(&audit));
-		make_sealed(&audit, kept[1]);
-		assert(agree_is_wanted(&audit));
-		make_sealed(&audit, kept[0]);
-		make_sealed(&audit, NULL);
-		make_sealed(&audit, NULL);
-	}
-}
-
-/* No more than there is room for, however often it is asked for. */
-static void test_agreed_enough(void)
-{
-	uint8_t kept[2][LINK_SEED_SIZE];
-	uint64_t was;
-
-	agree_next(&audit, kept[0]);
-	agree_next(&audit, kept[1]);
-	was = word;
-	agree_ahead(&audit);
-	assert(word == was);
-	make_sealed(&audit, kept[1]);
-	make_sealed(&audit, kept[0]);
-}
-
-/* Under another root, with the same audit key or with another, nothing that was kept is used. */
-static void test_agreed_root(void)
-{
-	const struct agree_audit roots[] = {{2, audit.pub}, {2, seal_vectors[1].audit_pub}, audit};
-	uint8_t kept[2][LINK_SEED_SIZE];
-
-	agree_next(&audit, kept[0]);
-	for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
-		n_wiped = 0;
-		assert(agree_is_wanted(&roots[i]));
-		assert(n_wiped == 2 * sizeof(struct seal_agreement));
-		make_sealed(&roots[i], NULL);
-		agree_next(&roots[i], kept[0]);
-		agree_next(&roots[i], kept[1]);
-	}
-	make_sealed(&audit, kept[1]);
-	make_sealed(&audit, kept[0]);
-}
-
-/* Without an audit key, and with one that protects nothing: a layout, and no sealed seed. */
-static void test_not_sealed(void)
-{
-	static const uint8_t keys[2][32] = {{0}, {1}}, none[SEAL_SIZE];
-	struct layout_kit kit = kit_good();
-
-	for (uint32_t i = 0; i < 2; i++) {
-		const struct agree_audit useless = {3 + i, keys[i]};
-		struct layout layout = {0};
-
-		assert(agree_is_wanted(&useless) == (i == 1));
-		agree_ahead(&useless);
-		assert(!agree_is_wanted(&useless));
-		assert(layout_make(&kit, release, &useless, &nothing, &layout) == E_OK);
-		assert(memcmp(layout.commitment, none, RS_HASH_LEN) != 0);
-		assert(memcmp(layout.sealed, none, sizeof(none)) == 0);
-		layout_free(&layout);
-	}
-	kit_free(&kit);
-}
-
 static void test_another_each_time(void)
 {
 	struct layout_kit kit = kit_good();
@@ -611,110 +325,6 @@ static void test_no_memory(void)
 	kit_free(&kit);
 }
 
-static const struct page *page_at(vaddr_t va)
-{
-	for (uint32_t i = 0; i < n_pages; i++) {
-		if (pages[i].va == va) {
-			return &pages[i];
-		}
-	}
-	return NULL;
-}
-
-/*
- * All of the image, byte for byte, is the instance's, zeros included; RS keeps what it needs for the
- * next update, and the budget has room again.
- */
-static void test_give(void)
-{
-	struct layout_kit kit = kit_good();
-	struct layout layout = {0};
-	static uint8_t copy[64 * PAGE_SIZE];
-	uint64_t all, given = 0, kept;
-	uint32_t piece, offset;
-
-	assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
-	all = layout.n_mapped;
-	n_left = all;
-	assert(layout.n_bytes <= sizeof(copy));
-	memcpy(copy, layout.payload, layout.n_bytes);
-	assert(!layout.is_given && layout_give(&layout, SPACE) == E_OK && layout.is_given);
-	for (uint32_t i = 0; i < layout.image.header->n_segments; i++) {
-		const struct image_segment *s = &layout.image.segments[i];
-
-		for (uint64_t at = 0; at < s->mem_size; at++) {
-			const struct page *page = page_at(s->vaddr + at / PAGE_SIZE * PAGE_SIZE);
-
-			assert(page->prot == s->prot);
-			assert(page->bytes[at % PAGE_SIZE] ==
-			        (at < s->file_size ? copy[s->file_off + at] : 0));
-		}
-		given += (s->file_size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
-	}
-	kept = layout.image.header->symbols_off + layout.image.header->n_symbols * sizeof(uint64_t);
-	assert(layout.n_mapped == all - given && n_left == layout.n_mapped);
-	assert(memcmp(layout.payload, copy, kept) == 0);
-	assert(layout_locate(&kit, &layout, layout.image.header->entry, &piece, &offset));
-	assert(layout_give(&layout, SPACE) == E_STATE);
-	layout_free(&layout);
-	assert(n_taken == 0);
-	n_pages = 0;
-	kit_free(&kit);
-}
-
-/* The same layout a second time: there is room for it when the segments of the first are gone. */
-static void test_give_budget(void)
-{
-	struct layout_kit kit = kit_good();
-	struct layout first = {0}, second = {0};
-	uint64_t work = (link_scratch_size(&kit.view) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	uint64_t word_was = word, all, kept;
-
-	assert(layout_make(&kit, release, &audit, &nothing, &first) == E_OK);
-	n_left = all = first.n_mapped;
-	assert(layout_give(&first, SPACE) == E_OK && first.n_mapped < all);
-	kept = first.n_mapped;
-	layout_free(&first);
-	layout_init(work + all + kept);
-	word = word_was;
-	assert(layout_make(&kit, release, &audit, &nothing, &first) == E_OK);
-	n_left = all;
-	word = word_was;
-	assert(layout_make(&kit, release, &audit, &nothing, &second) == E_STORE_FULL);
-	n_left = all;
-	assert(layout_give(&first, SPACE) == E_OK);
-	word = word_was;
-	assert(layout_make(&kit, release, &audit, &nothing, &second) == E_OK);
-	layout_free(&first);
-	layout_free(&second);
-	n_pages = 0;
-	layout_init(BUDGET);
-	kit_free(&kit);
-}
-
-/* Whatever is refused, RS has lost count of nothing. */
-static void test_give_refused(void)
-{
-	struct layout_kit kit = kit_good();
-	struct layout layout = {0};
-	err_t err = E_NOMEM;
-
-	for (uint32_t n = 0; err != E_OK; n++) {
-		uint64_t all;
-
-		assert(layout_make(&kit, release, &audit, &nothing, &layout) == E_OK);
-		n_left = all = layout.n_mapped;
-		n_until_refused = n;
-		err = layout_give(&layout, SPACE);
-		n_until_refused = UINT32_MAX;
-		assert(err == E_OK || (n < 4 && n_left <= all && (n > 0 || n_left == all)));
-		assert(layout.is_given && layout.n_mapped == n_left);
-		layout_free(&layout);
-		n_pages = 0;
-	}
-	kit_free(&kit);
-}
-
 /* Two pieces that each refer to what lies 2 GiB behind the other: one of the two is out of reach. */
 static void test_out_of_reach(void)
 {
@@ -745,8 +355,7 @@ static void test_out_of_reach(void)
 
 int main(void)
 {
-	sys_gate = (vaddr_t)host_gate;
-	layout_init(BUDGET);
+	play_begin();
 	test_kit_check();
 	test_kit_hash();
 	test_make();
@@ -754,19 +363,11 @@ int main(void)
 	test_compare();
 	test_commit_form();
 	test_commit();
-	test_sealed();
-	test_agreed_ahead();
-	test_agreed_enough();
-	test_agreed_root();
-	test_not_sealed();
 	test_another_each_time();
 	test_taken();
 	test_check();
 	test_budget();
 	test_no_memory();
-	test_give();
-	test_give_budget();
-	test_give_refused();
 	test_out_of_reach();
 	return 0;
 }
