@@ -15,6 +15,7 @@ static const struct {
 } reply_parts[] = {
         {&control__status__descriptor, offsetof(Control__Status, machine)},
         {&control__service_status__descriptor, offsetof(Control__ServiceStatus, service)},
+        {&control__policy_set__descriptor, offsetof(Control__PolicySet, version)},
 };
 
 /* What each request is answered with. */

@@ -1,5 +1,5 @@
 /*
- * The policy commands, all offline: files are read here, with the library that lud uses, and nothing
+ * The policy commands that are offline: files are read here, with the library that lud uses, and nothing
  * is asked of lud. check says everything that is wrong with some files and between them; test says what
  * they would allow on a machine at a time; show prints a policy with its drop-ins; schema lists the
  * keys.
@@ -15,107 +15,12 @@
 
 #include "ctl/base/json.h"
 #include "ctl/base/table.h"
-#include "host/text/escape.h"
+#include "ctl/cmd/policy_files.h"
 #include "orchestrator/policy/calendar.h"
 #include "orchestrator/policy/decide.h"
 
 #define POLICY_TIME_SIZE 40u
 #define POLICY_USEC INT64_C(1000000)
-/* No command takes more files (commands.def). */
-#define POLICY_FILES_MAX 64
-
-/* The files of a command line, read. */
-struct policy_files {
-	struct policy *policies[POLICY_FILES_MAX];
-	size_t n;
-	struct policy_errors errors;
-};
-
-static void policy_files_fini(struct policy_files *files)
-{
-	for (size_t i = 0; i < files->n; i++) {
-		policy_free(files->policies[i]);
-	}
-	policy_errors_fini(&files->errors);
-}
-
-/* Files say what they like, also to a terminal. */
-static json_t *policy_json_text(const char *text)
-{
-	char *utf8 = text_utf8_new(text);
-	json_t *json = json_string(utf8);
-
-	free(utf8);
-	return json;
-}
-
-static void policy_error_print(const struct policy_error *error)
-{
-	char *file = text_escape_new(error->file);
-	char *what = text_escape_new(error->what);
-	char *expected = text_escape_new(error->expected);
-
-	fprintf(stderr, "%s:", file);
-	if (error->line) {
-		fprintf(stderr, "%zu:%zu:", error->line, error->column);
-	}
-	fprintf(stderr, " %s\n    expected: %s\n", what, expected);
-	free(file);
-	free(what);
-	free(expected);
-}
-
-static json_t *policy_errors_json(const struct policy_errors *errors)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < errors->n; i++) {
-		const struct policy_error *error = &errors->list[i];
-
-		json_array_append_new(
-		        list, json_pack("{s:o, s:I, s:I, s:o, s:o}", "file",
-		                      policy_json_text(error->file), "line",
-		                      (json_int_t)error->line, "column", (json_int_t)error->column,
-		                      "what", policy_json_text(error->what), "expected",
-		                      policy_json_text(error->expected)));
-	}
-	return json_pack("{s:b, s:o, s:I}", "valid", errors->n == 0, "errors", list, "left_out",
-	        (json_int_t)errors->n_left_out);
-}
-
-/* CTL_FAILED after all errors were told. */
-static int policy_refuse(const struct options *options, const struct policy_errors *errors)
-{
-	size_t n = errors->n + errors->n_left_out;
-
-	if (options->json) {
-		json_print(policy_errors_json(errors));
-		return CTL_FAILED;
-	}
-	for (size_t i = 0; i < errors->n; i++) {
-		policy_error_print(&errors->list[i]);
-	}
-	fprintf(stderr, "luctl: %zu error%s%s; samsara-policy(5) has all keys\n", n,
-	        n == 1 ? "" : "s", errors->n_left_out ? ", the first of which are above" : "");
-	return CTL_FAILED;
-}
-
-/* Read all files, and compare them when each by itself is valid. */
-static int policy_files_read(const struct options *options, struct policy_files *ret_files)
-{
-	*ret_files = (struct policy_files){0};
-	for (int i = 0; i < options->n_args; i++) {
-		if (policy_load(options->args[i], &ret_files->errors,
-		            &ret_files->policies[ret_files->n]) == 0) {
-			ret_files->n++;
-		}
-	}
-	if (ret_files->errors.n ||
-	        policy_check_together(ret_files->policies, ret_files->n, &ret_files->errors) != 0) {
-		return policy_refuse(options, &ret_files->errors);
-	}
-	return CTL_OK;
-}
 
 int cmd_policy_check(const struct options *options)
 {
@@ -123,10 +28,10 @@ int cmd_policy_check(const struct options *options)
 	int code = policy_files_read(options, &files);
 
 	if (code == CTL_OK && options->json) {
-		json_print(policy_errors_json(&files.errors));
+		policy_errors_print_json(&files.errors);
 	} else if (code == CTL_OK) {
 		for (size_t i = 0; i < files.n; i++) {
-			printf("%s: policy %s is valid\n", options->args[i],
+			printf("%s: policy %s is valid\n", files.sources[i].texts[0].name,
 			        policy_name(files.policies[i]));
 		}
 	}
@@ -134,7 +39,7 @@ int cmd_policy_check(const struct options *options)
 }
 
 /* With --json each policy is one string of YAML: it is for people and for files. */
-int cmd_policy_show(const struct options *options)
+static int policy_show_files(const struct options *options)
 {
 	_cleanup_(policy_files_fini) struct policy_files files;
 	int code = policy_files_read(options, &files);
@@ -163,6 +68,12 @@ int cmd_policy_show(const struct options *options)
 		json_print(json_pack("{s:o}", "policies", list));
 	}
 	return code;
+}
+
+/* Of files, or of what counts in lud. */
+int cmd_policy_show(const struct options *options)
+{
+	return options->n_args ? policy_show_files(options) : policy_show_running(options);
 }
 
 static void policy_schema_json(void)

@@ -65,8 +65,7 @@ static bool decide_list_matches(
 	return all ? n == list->n_children : n > 0;
 }
 
-/* A question about no service is one about the machine; it is matched by policies for some services, too. */
-static bool decide_matches(const struct policy *policy, const struct decide_subject *subject)
+bool decide_matches(const struct policy *policy, const struct decide_subject *subject)
 {
 	return decide_list_matches(policy, POLICY_MATCH_MACHINES, subject->machine, false) &&
 	       decide_list_matches(policy, POLICY_MATCH_GROUPS, subject->groups, false) &&
@@ -240,15 +239,16 @@ static int64_t decide_start(const struct decide_view *view, int64_t at, int64_t 
 	return DECIDE_NEVER;
 }
 
-/* The matching policy of the highest priority that has a section; of equal ones the first. */
-static const struct policy *decide_by(const struct decide_view *view, enum policy_row section)
+/* Of equal ones the first. */
+const struct policy *decide_by(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, enum policy_row section)
 {
 	const struct policy *by = NULL;
 
-	for (size_t i = 0; i < view->n; i++) {
-		const struct policy *policy = view->policies[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct policy *policy = policies[i];
 
-		if (policy_has(policy, section) && decide_matches(policy, view->subject) &&
+		if (policy_has(policy, section) && decide_matches(policy, subject) &&
 		        (!by || policy_number(policy, POLICY_PRIORITY) >
 		                        policy_number(by, POLICY_PRIORITY))) {
 			by = policy;
@@ -284,7 +284,7 @@ void decide(const struct policy *const *policies, size_t n, const struct decide_
 	        DECIDE_NEVER, DECIDE_NEVER};
 	int64_t end = DECIDE_NEVER;
 
-	view.by = decide_by(&view, is_update ? POLICY_UPDATE : POLICY_RERANDOMIZE);
+	view.by = decide_by(policies, n, subject, is_update ? POLICY_UPDATE : POLICY_RERANDOMIZE);
 	decision.by = view.by;
 	if (view.by && is_update && strcmp(policy_text(view.by, POLICY_MODE), "apply") != 0) {
 		decision.why = "the policy does not apply updates";

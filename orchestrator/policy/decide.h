@@ -35,5 +35,16 @@ struct decision {
 
 void decide(const struct policy *const *policies, size_t n, const struct decide_subject *subject,
         enum decide_action action, int64_t at, struct decision *ret_decision);
+/* Does it match whom it is about? A question about no service is matched by policies for some, too. */
+bool decide_matches(const struct policy *policy, const struct decide_subject *subject);
+/* The matching policy of the highest priority that has a section; NULL: none has. */
+const struct policy *decide_by(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, enum policy_row section);
+/*
+ * What counts for somebody: each section by the policy that decides, with its defaults and where each
+ * value is from, and all windows that matching policies deny.
+ */
+void decide_print(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, FILE *file);
 const char *decide_action_name(enum decide_action action);
 const char *decide_verdict_name(enum decide_verdict verdict);

@@ -10,17 +10,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host/base/err.h"
 #include "host/base/file.h"
 #include "orchestrator/policy/tree.h"
 
 #define LOAD_DROP_INS_MAX 64
-
-/* The name is the policy's from now on. */
-static struct tree_node *load_file(struct policy *policy, char *path, struct policy_errors *errors)
-{
-	policy->files[policy->n_files++] = path;
-	return tree_file_read(path, errors);
-}
 
 /* Is it replaced as a whole? */
 static bool load_is_one_value(const struct tree_node *node)
@@ -70,8 +64,53 @@ static int load_compare(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+bool policy_source_add(
+        struct policy_source *source, const char *name, const uint8_t *bytes, size_t size)
+{
+	struct policy_text *text = &source->texts[source->n];
+
+	if (source->n == POLICY_TEXTS_MAX) {
+		return false;
+	}
+	text->name = text_copy(name);
+	text->bytes = mem_zero(size + 1);
+	text->size = size;
+	if (size) {
+		memcpy(text->bytes, bytes, size);
+	}
+	source->n++;
+	return true;
+}
+
+void policy_source_fini(struct policy_source *source)
+{
+	for (size_t i = 0; i < source->n; i++) {
+		free(source->texts[i].name);
+		free(source->texts[i].bytes);
+	}
+	*source = (struct policy_source){0};
+}
+
+/* There is room: drop-ins were counted. */
+static void load_read(struct policy_source *source, const char *path, struct policy_errors *errors)
+{
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	struct tree_place place = {path, 0, 0};
+	size_t size;
+	int r = file_read(path, TREE_FILE_BYTES, &bytes, &size);
+
+	if (r < 0) {
+		err_forget();
+		tree_error(errors, &place, "a file of at most 64 KiB that can be read, and no link",
+		        "cannot be read: %s", strerror(-r));
+	} else {
+		(void)policy_source_add(source, path, bytes, size);
+	}
+}
+
 /* No directory is no drop-in; one that cannot be read may hide some, and is an error. */
-static void load_drop_ins(struct policy *policy, const char *path, struct policy_errors *errors)
+static void load_drop_ins(
+        struct policy_source *source, const char *path, struct policy_errors *errors)
 {
 	_cleanup_(freep) char *dir = text_format("%s.d", path);
 	struct tree_place place = {dir, 0, 0};
@@ -86,39 +125,78 @@ static void load_drop_ins(struct policy *policy, const char *path, struct policy
 		tree_error(errors, &place, "at most 64", "there are %d drop-ins", n);
 	}
 	for (int i = 0; i < n; i++) {
-		struct tree_node *drop_in = NULL;
-
 		if (n <= LOAD_DROP_INS_MAX) {
-			drop_in = load_file(
-			        policy, text_format("%s/%s", dir, entries[i]->d_name), errors);
-		}
-		if (drop_in) {
-			load_merge(policy->root, drop_in, errors);
-			tree_node_free(drop_in);
+			_cleanup_(freep) char *file = text_format("%s/%s", dir, entries[i]->d_name);
+
+			load_read(source, file, errors);
 		}
 		free(entries[i]);
 	}
 	free(entries);
 }
 
-/* With errors in the file itself its drop-ins are read all the same, for theirs. */
-int policy_load(const char *path, struct policy_errors *errors, struct policy **ret_policy)
+int policy_source_read(
+        const char *path, struct policy_errors *errors, struct policy_source *ret_source)
+{
+	size_t n_errors = errors->n + errors->n_left_out;
+
+	*ret_source = (struct policy_source){0};
+	load_read(ret_source, path, errors);
+	if (ret_source->n) {
+		load_drop_ins(ret_source, path, errors);
+	}
+	return errors->n + errors->n_left_out > n_errors ? POLICY_E_INVALID : 0;
+}
+
+/* With errors in the first file the drop-ins are read all the same, for theirs. */
+int policy_parse(const struct policy_source *source, struct policy_errors *errors,
+        struct policy **ret_policy)
 {
 	_cleanup_(policy_freep) struct policy *policy = mem_zero(sizeof(*policy));
 	size_t n_errors = errors->n + errors->n_left_out;
 
-	policy->files = mem_zero((1 + LOAD_DROP_INS_MAX) * sizeof(*policy->files));
-	policy->root = load_file(policy, text_copy(path), errors);
+	policy->files = mem_zero((source->n + 1) * sizeof(*policy->files));
+	for (size_t i = 0; i < source->n; i++) {
+		const struct policy_text *text = &source->texts[i];
+		struct tree_node *root;
+
+		policy->files[policy->n_files] = text_copy(text->name);
+		root = tree_text_read(
+		        policy->files[policy->n_files++], text->bytes, text->size, errors);
+		if (i == 0) {
+			policy->root = root;
+		} else {
+			if (root && policy->root) {
+				load_merge(policy->root, root, errors);
+			}
+			tree_node_free(root);
+		}
+	}
 	if (!policy->root) {
 		return POLICY_E_INVALID;
 	}
-	load_drop_ins(policy, path, errors);
 	tree_check(policy, errors);
 	if (errors->n + errors->n_left_out > n_errors) {
 		return POLICY_E_INVALID;
 	}
 	*ret_policy = steal(&policy);
 	return 0;
+}
+
+int policy_load(const char *path, struct policy_errors *errors, struct policy **ret_policy)
+{
+	_cleanup_(policy_source_fini) struct policy_source source;
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	int r = policy_source_read(path, errors, &source);
+
+	/* What can be read is read, for its errors. */
+	if (source.n && policy_parse(&source, errors, &policy) != 0) {
+		r = POLICY_E_INVALID;
+	}
+	if (r == 0) {
+		*ret_policy = steal(&policy);
+	}
+	return r;
 }
 
 struct policy *policy_free(struct policy *policy)

@@ -15,7 +15,7 @@ struct policy;
 /* The keys, by the rows of policy.def; the file itself is the mapping above all. */
 enum policy_row {
 	POLICY_ROOT,
-#define ROW(id, above, key, shape, type, min, max, words, preset, need, sentence) POLICY_##id,
+#define ROW(id, above, key, shape, type, min, max, words, preset, need, acts, sentence) POLICY_##id,
 #include "orchestrator/policy/policy.def"
 	_POLICY_ROW_N
 };
@@ -40,10 +40,35 @@ struct policy_errors {
 
 void policy_errors_fini(struct policy_errors *errors);
 
+/* The files of a policy, as they were read: its own first, then the drop-ins in their order. Init with {0}. */
+#define POLICY_TEXTS_MAX 65u
+struct policy_source {
+	struct policy_text {
+		char *name; /* as errors and origins tell it */
+		uint8_t *bytes;
+		size_t size;
+	} texts[POLICY_TEXTS_MAX];
+	size_t n;
+};
+
 /*
- * Read a file and the drop-ins beside it (PATH.d/NAME.yaml, by name), and check it. POLICY_E_INVALID:
- * *errors got longer. The caller frees *ret_policy.
+ * Read a file and the drop-ins beside it (PATH.d/NAME.yaml, by name). POLICY_E_INVALID: *errors got
+ * longer, and what could be read is there.
  */
+int __must_check policy_source_read(
+        const char *path, struct policy_errors *errors, struct policy_source *ret_source);
+/* Copies; false: there is no room for another file. */
+bool policy_source_add(
+        struct policy_source *source, const char *name, const uint8_t *bytes, size_t size);
+void policy_source_fini(struct policy_source *source);
+
+/*
+ * Make one policy of its files, and check it. POLICY_E_INVALID: *errors got longer. The caller frees
+ * *ret_policy, which keeps nothing of the source.
+ */
+int __must_check policy_parse(const struct policy_source *source, struct policy_errors *errors,
+        struct policy **ret_policy);
+/* Both, of a file and its drop-ins. */
 int __must_check policy_load(
         const char *path, struct policy_errors *errors, struct policy **ret_policy);
 struct policy *policy_free(struct policy *policy);
@@ -58,6 +83,14 @@ static inline void policy_freep(struct policy **policy)
  */
 int __must_check policy_check_together(
         struct policy *const *policies, size_t n, struct policy_errors *errors);
+
+/* What a policy says and lud does not act on: one entry a key, the outermost of each. */
+void policy_idle(const struct policy *policy, struct policy_errors *notes);
+/*
+ * What two policies say differently, defaults aside: lines "- KEY: VALUE" of the first and "+ KEY: VALUE"
+ * of the second, of which either may be NULL. False: they say the same.
+ */
+bool policy_diff(const struct policy *before, const struct policy *after, FILE *file);
 
 const char *policy_name(const struct policy *policy);
 /* One value of a key that is in no list, its default if it is not given; 0 or NULL without one. */

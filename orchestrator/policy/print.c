@@ -101,6 +101,13 @@ void policy_print(const struct policy *policy, bool defaults, FILE *file)
 	print_map(&print, policy->root, POLICY_ROOT, 0);
 }
 
+void tree_key_print(const struct tree_node *node, enum policy_row row, FILE *file)
+{
+	struct print print = {file, true, true};
+
+	print_key(&print, node, row, 0);
+}
+
 void tree_node_print(const struct tree_node *node, bool defaults, FILE *file)
 {
 	struct print print = {file, defaults, false};

@@ -340,27 +340,20 @@ static struct tree_node *read_stream(struct reader *reader)
 	return root && !root->is_invalid && !reader->is_broken ? steal(&root) : NULL;
 }
 
-struct tree_node *tree_file_read(const char *path, struct policy_errors *errors)
+struct tree_node *tree_text_read(
+        const char *name, const uint8_t *bytes, size_t size, struct policy_errors *errors)
 {
-	struct reader reader = {.path = path, .errors = errors};
-	_cleanup_(freep) uint8_t *bytes = NULL;
-	struct tree_place place = {path, 0, 0};
+	struct reader reader = {.path = name, .errors = errors, .bytes = bytes, .size = size};
+	struct tree_place place = {name, 0, 0};
 	struct tree_node *root;
-	size_t size;
-	int r;
 
-	r = file_read(path, TREE_FILE_BYTES, &bytes, &size);
-	if (r < 0) {
-		err_forget();
-		tree_error(errors, &place, "a file of at most 64 KiB that can be read, and no link",
-		        "cannot be read: %s", strerror(-r));
+	if (size > TREE_FILE_BYTES) {
+		tree_error(errors, &place, "a file of at most 64 KiB", "the file is too large");
 		return NULL;
 	}
 	if (!yaml_parser_initialize(&reader.parser)) {
 		abort();
 	}
-	reader.bytes = bytes;
-	reader.size = size;
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, bytes, size);
 	root = read_stream(&reader);

@@ -17,10 +17,10 @@
 #define SCHEMA_WORD_MAX 32u
 
 const struct tree_key tree_keys[_POLICY_ROW_N] = {
-        [POLICY_ROOT] = {.name = "", .type = TREE_MAP, .sentence = "the file"},
-#define ROW(id, above, key, shape, type, min, max, words, preset, need, sentence)                  \
+        [POLICY_ROOT] = {.name = "", .type = TREE_MAP, .acts = TREE_ACTS, .sentence = "the file"},
+#define ROW(id, above, key, shape, type, min, max, words, preset, need, acts, sentence)            \
 	[POLICY_##id] = {POLICY_##above, key, TREE_##shape, TREE_##type, min, max, words, preset,  \
-	        TREE_##need, sentence},
+	        TREE_##need, TREE_##acts, sentence},
 #include "orchestrator/policy/policy.def"
 };
 

@@ -29,6 +29,7 @@ enum tree_type {
 
 enum tree_shape { TREE_ONE, TREE_LIST, _TREE_SHAPE_N };
 enum tree_need { TREE_MAY, TREE_MUST, TREE_ALWAYS, _TREE_NEED_N };
+enum tree_acts { TREE_IDLE, TREE_ACTS, _TREE_ACTS_N };
 
 /* A row of policy.def. */
 struct tree_key {
@@ -40,6 +41,7 @@ struct tree_key {
 	const char *words; /* with spaces between */
 	const char *preset;
 	enum tree_need need;
+	enum tree_acts acts;
 	const char *sentence;
 };
 
@@ -100,12 +102,17 @@ bool tree_is_name(const char *text);
 bool tree_is_label(const char *text);
 /* Read a scalar's text by its type; false: an error was added. */
 bool tree_value_read(struct tree_node *node, struct policy_errors *errors);
-/* The whole file into a tree; NULL when nothing of it could be used. Errors are added. */
-struct tree_node *tree_file_read(const char *path, struct policy_errors *errors);
+/*
+ * A whole file into a tree, whose places have this name and not a copy; NULL when nothing of it could
+ * be used. Errors are added.
+ */
+struct tree_node *tree_text_read(
+        const char *name, const uint8_t *bytes, size_t size, struct policy_errors *errors);
 /* What must hold in a policy between keys; errors are added. */
 void tree_check(const struct policy *policy, struct policy_errors *errors);
-/* As policy_print(), of one node without origins. */
+/* As policy_print(), of one node without origins; or of a key with them, where node may be NULL. */
 void tree_node_print(const struct tree_node *node, bool defaults, FILE *file);
+void tree_key_print(const struct tree_node *node, enum policy_row row, FILE *file);
 
 void tree_error(struct policy_errors *errors, const struct tree_place *place, const char *expected,
         const char *format, ...) __attribute__((format(printf, 4, 5)));

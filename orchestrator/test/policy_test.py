@@ -5,6 +5,8 @@ they let happen.
 Usage: policy_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import os
+
 import harness
 
 
@@ -31,6 +33,133 @@ def test_marks(world):
     world.luctl('machine', 'label', 'm', '--remove', 'site')
     world.luctl('machine', 'group', 'm', '--remove', 'production', 'eu')
     assert marks(world) == ('', 'role=appliance')
+
+
+def policy(world, name, text, match='machines: ["*"]'):
+    """A file with a policy; its path."""
+    path = os.path.join(world.dir, name + '.yaml')
+    with open(path, 'w', encoding='ascii') as f:
+        f.write('kind: UpdatePolicy\nname: %s\nmatch: {%s}\n%s\n' % (name, match, text))
+    return path
+
+
+def refused(control, **request):
+    """The error that a request is answered with."""
+    try:
+        control.call(**request)
+    except harness.wire.Refused as error:
+        return error.error
+    raise AssertionError('%s is not refused' % request)
+
+
+def versions(world):
+    return [(int(v['version']), v['change'], v.get('reason', '')) for v in
+            world.json('policy', 'history')['versions']]
+
+
+def names(world):
+    return sorted(p['name'] for p in world.json('policy', 'show').get('policies', []))
+
+
+def test_apply(world):
+    """Policies come into the record in versions, with who, why and their digest, and count after a restart."""
+    world.prepare()
+    assert 'no policy' in world.luctl('policy', 'show')
+    night = policy(world, 'night', 'windows: {deny: [{start: "*-12-24 00:00", length: 3d}]}')
+    told = world.luctl('policy', 'apply', night, '--reason', 'first')
+    assert 'version 1: 1 policy' in told, told
+    os.mkdir(night + '.d')
+    with open(night + '.d/site.yaml', 'w', encoding='ascii') as f:
+        f.write('priority: 7\n')
+    day = policy(world, 'day', 'rerandomize: {every: 1h}', match='labels: [role=appliance]')
+    diff = world.luctl('policy', 'diff', night, day)
+    assert diff.splitlines()[:2] == ['policy night', '+ priority: 7'], diff
+    assert 'policy day, which does not count yet' in diff and '+ rerandomize.every: 1h' in diff, diff
+    world.luctl('policy', 'apply', world.dir, '--reason', 'both', code=1)  # lud.yaml is there, too, and no policy
+    world.luctl('policy', 'apply', night, day)
+    assert world.luctl('policy', 'diff', night, day) == ''
+    world.luctl('policy', 'apply', day)  # counts already
+    assert versions(world) == [(2, 'applied night day', ''), (1, 'applied night', 'first')]
+    world.kill()
+    world.start()
+    shown = world.luctl('policy', 'show')
+    assert 'version 2: 2 policies' in shown and f'priority: "7" # {night}.d/site.yaml:1' in shown, shown
+    # The same version by the same digest; who did it is recorded as it is of a job.
+    history = world.json('policy', 'history')['versions']
+    assert len({v['digest'] for v in history}) == 2 and history[0]['role'] == 'admin', history
+    assert history[0]['identity'].startswith('root (uid 0') or history[0]['uid'], history
+    # What counts for a machine, with where it is from.
+    assert 'rerandomize: no policy' in world.luctl('policy', 'show', '--effective')
+    world.luctl('machine', 'label', 'm', 'role=appliance')
+    effective = world.luctl('policy', 'show', '--effective', '-m', 'm', '--service', 'ds')
+    assert f'every: "1h" # {day}:4' in effective and 'jitter: "0s" # default' in effective, effective
+    assert 'windows.deny of policy night' in effective, effective
+
+
+def test_bad_policy(world):
+    """What has an error anywhere changes nothing: not the policies that count, nor the history."""
+    world.prepare()
+    good = policy(world, 'good', 'update: {mode: check}')
+    world.luctl('policy', 'apply', good)
+    bad = policy(world, 'bad', 'priorty: 5')
+    told = world.luctl('policy', 'apply', good, bad, code=1)
+    assert f'{bad}:4:1: unknown key `priorty`' in told and 'did you mean' in told, told
+    # A client that checks nothing: lud does, by itself, and says where and what was expected.
+    with open(bad, 'rb') as f:
+        sources = [{'files': [{'name': 'x/bad.yaml', 'text': f.read()}]}]
+    with world.control() as control:
+        answer = refused(control, policy_apply={'policies': sources})
+        assert 'x/bad.yaml:4:1' in str(answer) and 'did you mean' in str(answer), answer
+        refused(control, policy_apply={'policies': [{}]})
+    # Policies that contradict what counts already.
+    other = policy(world, 'other', 'update: {mode: none}')
+    told = world.luctl('policy', 'apply', other, code=4)
+    assert 'contradicts policy `good`' in told, told
+    # More than one answer could have.
+    big = policy(world, 'big', 'description: x\n' + '# %s\n' % ('x' * 60000))
+    assert '56 KiB' in world.luctl('policy', 'apply', big, code=4)
+    assert names(world) == ['good'] and versions(world) == [(1, 'applied good', '')]
+
+
+def test_policy_rollback(world):
+    """Back to a version, as a new one; and policies that are removed."""
+    world.prepare()
+    first = policy(world, 'a', 'update: {mode: check}')
+    world.luctl('policy', 'apply', first)
+    policy(world, 'a', 'update: {mode: none}')
+    world.luctl('policy', 'apply', first, policy(world, 'b', 'priority: 3'))
+    world.luctl('policy', 'rollback', '1', '--reason', 'too early')
+    assert names(world) == ['a'] and 'mode: "check"' in world.luctl('policy', 'show')
+    world.luctl('policy', 'rollback', '9', code=4)
+    assert 'no policy is called b' in world.luctl('policy', 'remove', 'b', code=4)
+    world.luctl('policy', 'rollback', '2')
+    world.luctl('policy', 'remove', 'a', 'b')
+    assert names(world) == []
+    assert [v[1:] for v in versions(world)] == [
+        ('removed a b', ''), ('back to 2', ''), ('back to 1', 'too early'), ('applied a b', ''), ('applied a', '')]
+    digests = [v['digest'] for v in world.json('policy', 'history')['versions']]
+    assert digests[2] == digests[4] and digests[1] == digests[3] and len(set(digests)) == 3
+
+
+def test_idle_keys(world):
+    """What lud does not act on is said by name and place, and not said of what it does."""
+    world.prepare()
+    path = policy(world, 'p', 'health: {blackout: 5ms}')
+    told = world.luctl('policy', 'apply', path, errors=True)
+    assert f'{path}:4:9: lud does not act on health yet' in told, told
+    assert 'match' not in told, told
+    notes = world.json('policy', 'show')['notes']
+    assert [(n['line'], 'health' in n['what']) for n in notes] == [(4, True)], notes
+
+
+def test_plan_policies(world):
+    """The hash of a plan covers the policies: one that was seen before they changed is not carried out."""
+    world.prepare()
+    plan = world.json('plan', 'rerandomize', 'ds')['hash']
+    assert world.json('plan', 'rerandomize', 'ds')['hash'] == plan
+    world.luctl('policy', 'apply', policy(world, 'p', 'priority: 3'))
+    assert world.json('plan', 'rerandomize', 'ds')['hash'] != plan
+    assert 'not the plan that was meant' in world.luctl('rerandomize', 'ds', '--expect-plan', plan, code=4)
 
 
 harness.main(globals(), 2)

@@ -218,7 +218,7 @@ static struct control_plan *plan_begin(struct control_wait *wait, const struct j
 	plan->view.machine = pool_text(wait->pool, machine_row(wait->machine)->name);
 	plan->view.kind = (Control__JobKind)order->kind;
 	plan->view.parts = pool_zero(wait->pool, CONTROL_JOBS_MAX * sizeof(*plan->view.parts));
-	plan->terms = plan_terms_of(order);
+	plan->terms = plan_terms_of(control_engine(wait->client), order);
 	plan->terms.quiescent = pool_text(wait->pool, order->quiescent);
 	return plan;
 }

@@ -5,6 +5,7 @@
  * one event loop, and nothing blocks.
  */
 #include "orchestrator/machine/machine.h"
+#include "orchestrator/rules/rules.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
 #include "orchestrator/work/forge.h"
@@ -29,6 +30,7 @@ enum engine_outcome {
 };
 
 struct machines *engine_machines(struct engine *engine);
+struct rules *engine_rules(const struct engine *engine);
 struct db *engine_db(struct engine *engine);
 const struct config *engine_config(struct engine *engine);
 struct forge *engine_forge(struct engine *engine);

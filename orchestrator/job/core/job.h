@@ -126,6 +126,7 @@ struct prebuilt;
 struct engine {
 	struct engine_parts parts;
 	struct machines *machines;
+	struct rules *rules;              /* owned */
 	const struct job_step_ops *steps; /* [_JOB_STEP_N] */
 	TAILQ_HEAD(job_list, job) jobs;   /* open ones, oldest first */
 	LIST_HEAD(, engine_watch) watches;

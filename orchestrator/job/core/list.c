@@ -14,6 +14,11 @@ struct machines *engine_machines(struct engine *engine)
 	return engine->machines;
 }
 
+struct rules *engine_rules(const struct engine *engine)
+{
+	return engine->rules;
+}
+
 struct db *engine_db(struct engine *engine)
 {
 	return engine->parts.db;

@@ -243,6 +243,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 		free(engine);
 		return err_up(r);
 	}
+	engine->rules = rules_new(parts->db);
 	engine->resume = evtimer_new(parts->base, engine_on_resume, engine);
 	if (!engine->resume) {
 		abort();
@@ -272,6 +273,7 @@ struct engine *engine_free(struct engine *engine)
 	standing_forget(engine, NULL);
 	event_free(engine->standing_timer);
 	machines_free(engine->machines);
+	rules_free(engine->rules);
 	free(engine);
 	return NULL;
 }
@@ -305,7 +307,11 @@ static int engine_load_job(const struct job_row *row, void *arg)
 /* Machines first: their jobs look them up. Those that are down already will not tell it again. */
 int engine_load(struct engine *engine)
 {
-	int r = machines_load(engine->machines);
+	int r = rules_load(engine->rules);
+
+	if (!r) {
+		r = machines_load(engine->machines);
+	}
 
 	if (!r) {
 		r = store_job_each_open(engine->parts.db, 0, engine_load_job, engine);

@@ -31,7 +31,7 @@ static void plan_hash_part(FILE *text, const struct job_forecast *part)
 	}
 }
 
-struct plan_terms plan_terms_of(const struct job_order *order)
+struct plan_terms plan_terms_of(const struct engine *engine, const struct job_order *order)
 {
 	return (struct plan_terms){
 	        .machine = machine_row(order->machine),
@@ -40,6 +40,7 @@ struct plan_terms plan_terms_of(const struct job_order *order)
 	        .timeout_ms = order->timeout_ms,
 	        .hold_ms = order->hold_ms,
 	        .accept_loss = order->accept_loss,
+	        .policies = rules_version(engine_rules(engine))->digest,
 	};
 }
 
@@ -58,6 +59,7 @@ void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts,
 	fprintf(text, "kind %s\nstate %s\ntimeout %" PRIu32 "\nhold %" PRIu32 "\n",
 	        job_kind_name(terms->kind), terms->quiescent, terms->timeout_ms, terms->hold_ms);
 	fprintf(text, "accept-loss %d\n", terms->accept_loss);
+	plan_hash_hex(text, "policies", terms->policies, 64);
 	for (size_t i = 0; i < n; i++) {
 		plan_hash_part(text, &parts[i]);
 	}

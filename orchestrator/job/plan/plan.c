@@ -477,7 +477,7 @@ int engine_foresee(struct engine *engine, const struct job_order *order, struct 
  */
 static void plan_settle(struct job_plan *plan)
 {
-	struct plan_terms terms = plan_terms_of(plan->order);
+	struct plan_terms terms = plan_terms_of(plan->engine, plan->order);
 	struct job_forecast forecast = plan_forecast(plan);
 
 	if (plan->order->kind == JOB_RERANDOMIZE) {

@@ -87,8 +87,9 @@ struct plan_terms {
 	uint32_t timeout_ms;
 	uint32_t hold_ms;
 	bool accept_loss;
+	const uint8_t *policies; /* 64 bytes: digest of all that count, zeros without any */
 };
-struct plan_terms plan_terms_of(const struct job_order *order);
+struct plan_terms plan_terms_of(const struct engine *engine, const struct job_order *order);
 /*
  * The hash of a plan: BLAKE2b-512 of a text that says, a line for each, machine (name and id), kind,
  * recipe, state, limits and consent of the order, and for each part, in their order, service, release

@@ -53,6 +53,7 @@ static bool pair_is_meant(
 	        .timeout_ms = (uint32_t)row->timeout_ms,
 	        .hold_ms = (uint32_t)row->hold_ms,
 	        .accept_loss = row->accept_loss,
+	        .policies = rules_version(engine_rules(job->engine))->digest,
 	};
 	struct job_forecast forecast = {
 	        .from = job->pair_from,

@@ -1,0 +1,104 @@
+/*
+ * Policies compared, and what of one has no effect. A policy is flattened into lines that say the whole
+ * path of a value, "windows.allow[0].start: Sun 01:00": then two policies differ in the lines that only
+ * one has, whatever the order of their keys.
+ */
+#include <string.h>
+
+#include "host/base/file.h"
+#include "orchestrator/policy/tree.h"
+
+/* Below a path, which ends with the name of the node. */
+static void differ_flatten(const struct tree_node *node, const char *path, FILE *file)
+{
+	if (node->text) {
+		fprintf(file, "%s: %s\n", path, node->text);
+		return;
+	}
+	if (!node->n_children) {
+		fprintf(file, "%s: %s\n", path, node->is_list ? "[]" : "{}");
+	}
+	for (size_t i = 0; i < node->n_children; i++) {
+		const struct tree_node *child = node->children[i];
+		_cleanup_(freep) char *below =
+		        node->is_list ? text_format("%s[%zu]", path, i)
+		                      : text_format("%s%s%s", path, *path ? "." : "",
+		                                tree_keys[child->row].name);
+
+		differ_flatten(child, below, file);
+	}
+}
+
+/* The caller frees. */
+static char *differ_text(const struct policy *policy)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file) {
+		abort();
+	}
+	if (policy) {
+		differ_flatten(policy->root, "", file);
+	}
+	(void)fclose(file);
+	return text;
+}
+
+/* Is there a line that is exactly this one? */
+static bool differ_has(const char *text, const char *line, size_t len)
+{
+	for (; *text; text += strcspn(text, "\n") + 1) {
+		if (strcspn(text, "\n") == len && !strncmp(text, line, len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The lines of a text that the other has not, each behind a sign; whether there are any. */
+static bool differ_lines(const char *text, const char *other, char sign, FILE *file)
+{
+	bool any = false;
+
+	for (; *text; text += strcspn(text, "\n") + 1) {
+		size_t len = strcspn(text, "\n");
+
+		if (!differ_has(other, text, len)) {
+			fprintf(file, "%c %.*s\n", sign, (int)len, text);
+			any = true;
+		}
+	}
+	return any;
+}
+
+bool policy_diff(const struct policy *before, const struct policy *after, FILE *file)
+{
+	_cleanup_(freep) char *a = differ_text(before);
+	_cleanup_(freep) char *b = differ_text(after);
+	bool less = differ_lines(a, b, '-', file);
+	bool more = differ_lines(b, a, '+', file);
+
+	return less || more;
+}
+
+/* What stands below a key without effect has none either, and is not told again. */
+static void differ_idle(const struct tree_node *node, struct policy_errors *notes)
+{
+	char path[POLICY_PATH_SIZE];
+
+	if (tree_keys[node->row].acts == TREE_IDLE) {
+		tree_error(notes, &node->place, "nothing comes of it: see to it by hand meanwhile",
+		        "lud does not act on %s yet", policy_row_path(node->row, path));
+		return;
+	}
+	for (size_t i = 0; i < node->n_children; i++) {
+		differ_idle(node->children[i], notes);
+	}
+}
+
+void policy_idle(const struct policy *policy, struct policy_errors *notes)
+{
+	differ_idle(policy->root, notes);
+}

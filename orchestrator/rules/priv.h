@@ -1,0 +1,38 @@
+#pragma once
+/* Inside rules: policies with the bytes that they are recorded as. */
+#include "orchestrator/rules/rules.h"
+
+struct rules_policy {
+	struct policy *policy; /* NULL: it cannot be read */
+	char name[72];
+	uint8_t digest[64];
+	uint8_t *body; /* a packed control.PolicySource */
+	size_t size;
+};
+
+/* As many as count together. */
+struct rules_set {
+	struct rules_policy list[RULES_POLICIES_MAX];
+	size_t n;
+};
+
+struct rules {
+	struct db *db;
+	struct rules_set set;
+	const struct policy *policies[RULES_POLICIES_MAX]; /* of ->set, those that could be read */
+	size_t n_policies;
+	struct policy_version_row version;
+	char *broken;
+};
+
+void rules_set_fini(struct rules_set *set);
+/*
+ * Reads a policy from its message and adds it. False: there is no room, or it has an error, which was
+ * added; then it is added all the same where `anyhow`, by the name that it was recorded with.
+ */
+bool rules_set_add(struct rules_set *set, const Control__PolicySource *source, bool anyhow,
+        struct policy_errors *errors);
+/* What is in the set counts from now on; the set is empty then. broken: what of it cannot be read, or NULL. */
+void rules_take(struct rules *rules, struct rules_set *set, char *broken);
+/* "FILE:LINE:COLUMN: what" of the first error; the caller frees. */
+char *rules_error_text(const struct policy_errors *errors);
