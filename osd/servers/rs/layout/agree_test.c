@@ -119,6 +119,18 @@ static void test_agreed_root(void)
 	make_sealed(&audit, kept[0]);
 }
 
+/* A layout that is made before RS has waited again: nothing that was kept seals its seed. */
+static void test_agreed_root_at_once(void)
+{
+	const struct agree_audit root = {2, seal_vectors[1].audit_pub};
+	uint8_t kept[LINK_SEED_SIZE];
+
+	agree_next(&audit, kept);
+	make_sealed(&root, NULL);
+	agree_next(&root, kept);
+	make_sealed(&audit, NULL);
+}
+
 /* Without an audit key, and with one that protects nothing: a layout, and no sealed seed. */
 static void test_not_sealed(void)
 {
@@ -147,6 +159,7 @@ int main(void)
 	test_agreed_ahead();
 	test_agreed_enough();
 	test_agreed_root();
+	test_agreed_root_at_once();
 	test_not_sealed();
 	return 0;
 }

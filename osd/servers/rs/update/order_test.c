@@ -33,7 +33,7 @@ static struct update record;
 static struct update_plan plan; /* that the transaction was begun with */
 static uint32_t n_begun;
 static nsec_t now;
-static struct rs_result result;
+static struct rs_result result = {.transaction = 4, .epoch = 3};
 static struct trust_number running; /* number 0: nothing */
 static bool is_move, is_switched;
 static uint32_t n_given_way, n_cancelled, n_released;
@@ -272,6 +272,7 @@ static void test_way(void)
 	for (int by_move = 0; by_move < 2; by_move++) {
 		occupy(by_move);
 		assert(show(&reply) == E_OK && n_begun == 1 && n_given_way == 1);
+		assert(is_accepted && reply.a == 4 && reply.b == 3);
 		assert(record.txn.components[0].service == &service && n_released == 0);
 	}
 	occupy(true);

@@ -9,6 +9,8 @@
 #include "osd/lib/sys/test/host_gate.h"
 #include "osd/servers/vm/test/half.h"
 
+#define KEPT_MAX 64u /* runs that are remembered; see device.c */
+
 static struct space driver = {.is_live = true, .id = 1};
 
 /* The kernel: a random word is its second result. */
@@ -72,11 +74,33 @@ static void test_told(void)
 	assert(frame_n_free() == HALF_FRAMES - 3);
 }
 
+/* More than can be remembered: those come back that are, and the others are never free again. */
+static void test_kept_full(void)
+{
+	uint32_t n;
+	vaddr_t va;
+	paddr_t pa;
+
+	start();
+	for (uint32_t i = 0; i < KEPT_MAX + 1; i++) {
+		device_dma_keep(frame_take(1, &n), 1);
+	}
+	for (uint32_t i = 0; i < KEPT_MAX; i++) {
+		assert(device_map_dma(&driver, PAGE_SIZE, &va, &pa) == E_OK);
+		assert(frame_n_free() == HALF_FRAMES - KEPT_MAX - 1);
+		region_remove(&driver.regions, driver.regions);
+		half_n_shown = 0;
+	}
+	assert(device_map_dma(&driver, PAGE_SIZE, &va, &pa) == E_OK);
+	assert(frame_n_free() == HALF_FRAMES - KEPT_MAX - 2);
+}
+
 int main(void)
 {
 	sys_gate = (vaddr_t)host_gate;
 	test_untold();
 	test_reserve();
 	test_told();
+	test_kept_full();
 	return 0;
 }

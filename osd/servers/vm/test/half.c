@@ -9,6 +9,7 @@
 bool half_fails;
 uint64_t half_n_shown;
 static err_t batch_err;
+static bool is_begun;
 static uint32_t n_regions;
 
 void half_start(void)
@@ -32,13 +33,15 @@ bool half_is_as_before(void)
 
 void batch_begin(struct space *space)
 {
+	assert(!is_begun);
+	is_begun = true;
 	batch_err = E_OK;
 }
 
 /* No frame is in a table while it is free. */
 void batch_add(enum space_op_kind kind, vaddr_t va, uint64_t arg, uint64_t n_pages, uint32_t prot)
 {
-	assert(frame_n_free() + half_n_shown <= HALF_FRAMES);
+	assert(is_begun && frame_n_free() + half_n_shown <= HALF_FRAMES);
 	if (kind == SPACE_UNMAP) {
 		half_n_shown = 0;
 	} else if (batch_err == E_OK) {
@@ -49,5 +52,6 @@ void batch_add(enum space_op_kind kind, vaddr_t va, uint64_t arg, uint64_t n_pag
 
 err_t batch_end(void)
 {
+	is_begun = false;
 	return batch_err;
 }

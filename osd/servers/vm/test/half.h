@@ -2,7 +2,7 @@
 /* For tests: memory, and a kernel whose batches fail when told to, with a part of them done. */
 #include "osd/servers/vm/priv.h"
 
-#define HALF_SPARE 64u /* for anybody */
+#define HALF_SPARE 128u /* for anybody */
 #define HALF_FRAMES (VM_RESERVE_FRAMES + HALF_SPARE)
 
 extern bool half_fails;

@@ -53,6 +53,10 @@ static void test_page(void)
 	assert(map_back_page(&us, us.regions, 3) == E_NOMEM);
 	assert(us.regions->n_backed == 0 && us.regions->runs == FRAME_NONE);
 	assert(frame_n_free() == HALF_FRAMES);
+	half_fails = false;
+	assert(map_back_page(&us, us.regions, 3) == E_OK && us.regions->n_backed == 1);
+	assert(frame_n_free() == HALF_FRAMES - 1);
+	assert(map_remove(&us, HERE, N_PAGES) == E_OK && half_is_as_before());
 }
 
 /* By page tables that ran out, and by pages of the source that are not there. */
@@ -73,6 +77,7 @@ static void test_shared(void)
 		half_fails = false;
 		assert(share_map(&us, HERE, &them, THERE, n_backed) == E_OK);
 		assert(half_n_shown == n_backed && us.regions->n_shares == 1);
+		assert(map_remove(&us, HERE, N_PAGES) == E_BUSY && us.regions != NULL);
 	}
 }
 
