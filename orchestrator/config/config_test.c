@@ -80,18 +80,25 @@ static const struct {
         {"state_dir: \"x\n", ":", "", "correct the YAML"},
 };
 
-static void test_file(const char *dir)
+/* What is in a file of this text is added to what the configuration says. */
+static int read_text(
+        struct config *config, const char *dir, const char *text, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *path = text_format("%s/lud.yaml", dir);
 
+	assert(file_write(path, text, strlen(text)) == 0);
+	return config_read(config, path, ret_failure);
+}
+
+static void test_file(const char *dir)
+{
 	for (size_t i = 0; i < sizeof(config_cases) / sizeof(config_cases[0]); i++) {
 		struct failure failure = {0};
 		struct config config;
 		int r;
 
-		assert(file_write(path, config_cases[i].text, strlen(config_cases[i].text)) == 0);
 		config_init(&config, dir);
-		r = config_read(&config, path, &failure);
+		r = read_text(&config, dir, config_cases[i].text, &failure);
 		if (!config_cases[i].place) {
 			assert(r == 0);
 		} else {
@@ -143,15 +150,13 @@ static void test_layouts(const char *dir)
 {
 	static const char text[] = "update:\n  layout: machine\nlayouts:\n  m1/ds: machine\n"
 	                           "  m1: machine\n  /agent: auto\n  m1/ds: host\n";
-	_cleanup_(freep) char *path = text_format("%s/layouts.yaml", dir);
 	struct failure failure = {0};
 	struct config config;
 	char key[CONFIG_NAME_SIZE];
 
-	assert(file_write(path, text, strlen(text)) == 0);
 	config_init(&config, dir);
 	assert(!strcmp(config_layout(&config, "m1", "ds", key), "auto"));
-	assert(config_read(&config, path, &failure) == 0);
+	assert(read_text(&config, dir, text, &failure) == 0);
 	for (size_t i = 0; i < sizeof(layout_cases) / sizeof(layout_cases[0]); i++) {
 		assert(!strcmp(config_layout(&config, layout_cases[i].machine,
 		                       layout_cases[i].service, key),
@@ -165,14 +170,12 @@ static void test_layouts(const char *dir)
 static void test_prebuilt(const char *dir)
 {
 	static const char text[] = "prebuilt:\n  /ds: 4\n  m1: 2\n  m1/agent: 16\n";
-	_cleanup_(freep) char *path = text_format("%s/prebuilt.yaml", dir);
 	struct failure failure = {0};
 	struct config config;
 
-	assert(file_write(path, text, strlen(text)) == 0);
 	config_init(&config, dir);
 	assert(config_prebuilt(&config, "m1", "ds") == 0);
-	assert(config_read(&config, path, &failure) == 0);
+	assert(read_text(&config, dir, text, &failure) == 0);
 	assert(config_prebuilt(&config, "m1", "ds") == 4);
 	assert(config_prebuilt(&config, "m1", "agent") == 16);
 	assert(config_prebuilt(&config, "m1", "tty") == 2);
@@ -185,15 +188,13 @@ static void test_roles(const char *dir)
 {
 	static const char text[] = "access:\n  user/eve: viewer\n  group/eve: admin\n"
 	                           "  user/7: operator\n  user/eve: release-manager\n";
-	_cleanup_(freep) char *path = text_format("%s/access.yaml", dir);
 	struct failure failure = {0};
 	struct config config;
 	char role[CONFIG_ROLE_SIZE];
 
-	assert(file_write(path, text, strlen(text)) == 0);
 	config_init(&config, dir);
 	assert(!config_role(&config, "user", "eve", role));
-	assert(config_read(&config, path, &failure) == 0);
+	assert(read_text(&config, dir, text, &failure) == 0);
 	assert(config_role(&config, "user", "eve", role) && !strcmp(role, "release-manager"));
 	assert(config_role(&config, "group", "eve", role) && !strcmp(role, "admin"));
 	assert(config_role(&config, "user", "7", role) && !strcmp(role, "operator"));
