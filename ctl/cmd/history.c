@@ -291,7 +291,7 @@ static void history_show_layout(const Control__Generation *generation)
 static void history_show_print(const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], wait[JOB_WAIT_SIZE];
 
 	printf("%-14s%s on %s, generation %s\n", "service", generation->service,
 	        generation->machine,
@@ -314,6 +314,9 @@ static void history_show_print(const Control__Generation *generation)
 	}
 	if (*job->reason) {
 		printf("%-14s%s\n", "reason", job->reason);
+	}
+	if (*job->waits_for) {
+		printf("%-14s%s\n", "waiting", job_wait_text(job, wait));
 	}
 	if (job->cause) {
 		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,

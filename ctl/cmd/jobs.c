@@ -12,19 +12,21 @@
 #include "ctl/job/job.h"
 
 /*
- * One job as a row. The last column is the reason of a failure, or else the notice of one that
- * succeeded with something to say.
+ * One job as a row. The last column is the reason of a failure, or what it waits for, or else the notice of
+ * one that succeeded with something to say.
  */
 static void jobs_row(struct table *table, const Control__Job *job)
 {
-	char id[TEXT_SIZE], when[TEXT_SIZE], generation[TEXT_SIZE];
+	char id[TEXT_SIZE], when[TEXT_SIZE], generation[TEXT_SIZE], wait[JOB_WAIT_SIZE];
 
 	snprintf(id, TEXT_SIZE, "%" PRIu64, job->id);
 	snprintf(generation, TEXT_SIZE, "%" PRIu64, job->generation);
 	table_row(table, (const char *const[]){id, job->service, job_kind_text(job->kind),
 	                         job_state_text(job->state), job->generation ? generation : "-",
 	                         text_time(job->created_us, when), job->identity,
-	                         job->cause ? job->cause->message : job->hint});
+	                         job->cause                  ? job->cause->message
+	                         : *job_wait_text(job, wait) ? wait
+	                                                     : job->hint});
 }
 
 /* FOR is who asked, by the credentials of the connection; GEN is `-` until a layout was drawn. */

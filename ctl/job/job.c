@@ -19,7 +19,7 @@
 const char *job_state_text(Control__JobState state)
 {
 	switch (state) {
-#define JOB_STATE(name, number, word)                                                              \
+#define JOB_STATE(name, number, word, class)                                                       \
 	case CONTROL__JOB_STATE__JOB_STATE_##name:                                                 \
 		return word;
 #include "proto/words/jobs.def"
@@ -46,10 +46,41 @@ const char *job_kind_text(Control__JobKind kind)
 	return "?";
 }
 
+char *job_wait_text(const Control__Job *job, char ret_text[JOB_WAIT_SIZE])
+{
+	bool is_put_off = job->state == CONTROL__JOB_STATE__JOB_STATE_HELD ||
+	                  job->state == CONTROL__JOB_STATE__JOB_STATE_SCHEDULED;
+	char until[TEXT_SIZE], look[TEXT_SIZE];
+	int len;
+
+	*ret_text = '\0';
+	if (!*job->waits_for) {
+		return ret_text;
+	}
+	len = snprintf(ret_text, JOB_WAIT_SIZE, "%s%s, until %s", is_put_off ? "" : "waits for ",
+	        job->waits_for, text_time(job->deadline_us, until));
+	if (job->next_look_us < job->deadline_us && len < JOB_WAIT_SIZE) {
+		snprintf(ret_text + len, JOB_WAIT_SIZE - (size_t)len, "; looked at again at %s",
+		        text_time(job->next_look_us, look));
+	}
+	return ret_text;
+}
+
 int job_exit(const Control__Job *job)
 {
 	switch (job->state) {
-	case CONTROL__JOB_STATE__JOB_STATE_OPEN:
+	case CONTROL__JOB_STATE__JOB_STATE_PLANNED:
+	case CONTROL__JOB_STATE__JOB_STATE_APPROVED:
+	case CONTROL__JOB_STATE__JOB_STATE_FORGING:
+	case CONTROL__JOB_STATE__JOB_STATE_STAGED:
+	case CONTROL__JOB_STATE__JOB_STATE_SCHEDULED:
+	case CONTROL__JOB_STATE__JOB_STATE_HELD:
+	case CONTROL__JOB_STATE__JOB_STATE_ORDERED:
+	case CONTROL__JOB_STATE__JOB_STATE_PREPARING:
+	case CONTROL__JOB_STATE__JOB_STATE_SWITCHING:
+	case CONTROL__JOB_STATE__JOB_STATE_PROBATION:
+	case CONTROL__JOB_STATE__JOB_STATE_SOAKING:
+	case CONTROL__JOB_STATE__JOB_STATE_CONFIRMED:
 	case CONTROL__JOB_STATE__JOB_STATE_COMMITTED:
 	case CONTROL__JOB_STATE__JOB_STATE_PREPARED:
 	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
@@ -60,8 +91,11 @@ int job_exit(const Control__Job *job)
 	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
 		return CTL_ROLLED_BACK;
 	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
+	case CONTROL__JOB_STATE__JOB_STATE_CANCELLED:
+	case CONTROL__JOB_STATE__JOB_STATE_SUPERSEDED:
+	case CONTROL__JOB_STATE__JOB_STATE_EXPIRED:
 		return CTL_FAILED;
-	case CONTROL__JOB_STATE__JOB_STATE_UNKNOWN:
+	case CONTROL__JOB_STATE__JOB_STATE_INCONSISTENT:
 	case CONTROL__JOB_STATE__JOB_STATE_NONE:
 	case _CONTROL__JOB_STATE_IS_INT_SIZE:
 		break;
@@ -113,6 +147,13 @@ static void job_print_result(const Machine__Result *result)
 	pairing_print_removed("  ", result);
 }
 
+/* What was ordered runs. */
+static bool job_is_done(const Control__Job *job)
+{
+	return job->state == CONTROL__JOB_STATE__JOB_STATE_CONFIRMED ||
+	       job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED;
+}
+
 /* What was found out before: of what is over, only what the machine did not say itself. */
 static void job_print_pairing(const Control__Job *job)
 {
@@ -125,7 +166,7 @@ static void job_print_pairing(const Control__Job *job)
 	if (!job->pairing) {
 		return;
 	}
-	if (job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+	if (job_is_done(job)) {
 		pairing_print(stdout, "  ", job->pairing, PAIRING_INITIAL);
 	} else if (job->state == CONTROL__JOB_STATE__JOB_STATE_PREPARED) {
 		pairing_print(stdout, "  ", job->pairing, PAIRING_ALL);
@@ -156,7 +197,7 @@ void job_print(const Control__Job *job)
 		return;
 	}
 	job_print_line(job);
-	if (job->result && job->state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+	if (job->result && job_is_done(job)) {
 		job_print_result(job->result);
 	}
 	if (job->state != CONTROL__JOB_STATE__JOB_STATE_REFUSED) {

@@ -15,6 +15,9 @@ void job_print(const Control__Job *job);
 /* Words for people; "?" for what this luctl does not know. */
 const char *job_state_text(Control__JobState state);
 const char *job_kind_text(Control__JobKind kind);
+#define JOB_WAIT_SIZE 320
+/* What an open job waits for, and until when it does; "": it does not. Returns ret_text. */
+char *job_wait_text(const Control__Job *job, char ret_text[JOB_WAIT_SIZE]);
 
 /*
  * What is known of the jobs of one request while it is waited for. Belongs to the command, which

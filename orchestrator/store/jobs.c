@@ -21,7 +21,7 @@ static const char *const job_kind_names[_JOB_KIND_N] = {
 };
 
 static const char *const job_state_names[_JOB_STATE_N] = {
-#define JOB_STATE(name, number, word) [JOB_##name] = word,
+#define JOB_STATE(name, number, word, class) [JOB_##name] = word,
 #include "proto/words/jobs.def"
 #undef JOB_STATE
 };
@@ -40,7 +40,7 @@ const char *job_kind_name(enum job_kind kind)
 
 const char *job_state_name(enum job_state state)
 {
-	return state < _JOB_STATE_N ? job_state_names[state] : "unknown";
+	return state < _JOB_STATE_N && job_state_names[state] ? job_state_names[state] : "unknown";
 }
 
 const char *job_step_name(enum job_step step)
@@ -138,9 +138,10 @@ int store_job_blackout(
 {
 	struct store_blackouts all = {.n = 0};
 	int r = store_each(db, STORE_job, store_job_visit, STORE_VISIT(store_blackout_visit, &all),
-	        "WHERE machine = ? AND service = ? AND state = ? AND blackout_ns > 0"
+	        "WHERE machine = ? AND service = ? AND state IN (?, ?) AND blackout_ns > 0"
 	        " ORDER BY id DESC LIMIT ?",
-	        "itii", machine, service, (int64_t)JOB_COMMITTED, (int64_t)STORE_BLACKOUTS);
+	        "itiii", machine, service, (int64_t)JOB_CONFIRMED, (int64_t)JOB_COMMITTED,
+	        (int64_t)STORE_BLACKOUTS);
 
 	*ret_of = all.n;
 	*ret_ns = all.n ? all.ns[all.n / 2] : 0;

@@ -18,7 +18,7 @@ enum job_kind {
 };
 
 enum job_state {
-#define JOB_STATE(name, number, word) JOB_##name = number,
+#define JOB_STATE(name, number, word, class) JOB_##name = number,
 #include "proto/words/jobs.def"
 #undef JOB_STATE
 	_JOB_STATE_N,

@@ -55,6 +55,19 @@ static const struct {
                          "DROP TABLE events_without_lines;"},
         [11] = {.after = "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service)"
                          " WHERE request_id <> '';"},
+        /* An open job had one state, 1; now it has that of its step, and waits for its turn. */
+        [14] = {.after = "UPDATE jobs SET state = CASE"
+                         " WHEN step IN (2, 3, 6) OR (step = 4 AND NOT machine_made) THEN 11"
+                         " WHEN step IN (1, 4, 12) OR (step = 9 AND kind IN (6, 7)) THEN 10"
+                         " WHEN step = 9 THEN 12"
+                         " WHEN step IN (5, 7) THEN 15"
+                         " WHEN step = 10 OR (step = 8 AND kind = 5) THEN 18"
+                         " WHEN step = 8 THEN 19"
+                         " ELSE 9 END,"
+                         " wait_why = 'its turn',"
+                         " wait_until_us = (unixepoch() + 86400) * 1000000,"
+                         " wait_look_us = (unixepoch() + 86400) * 1000000"
+                         " WHERE state = 1;"},
 };
 
 unsigned store_schema_version(void)

@@ -101,6 +101,44 @@ static void test_same(const struct released *released)
 	db_close(new);
 }
 
+/* Open jobs of earlier records, which had one state, and what they are by their step. */
+static const struct {
+	enum job_kind kind;
+	enum job_step step;
+	enum job_state state;
+} opens[] = {
+        {JOB_UPDATE, JOB_STEP_PAIR, JOB_PLANNED},
+        {JOB_UPDATE, JOB_STEP_SEED, JOB_APPROVED},
+        {JOB_UPDATE, JOB_STEP_FORGE, JOB_FORGING},
+        {JOB_UPDATE, JOB_STEP_SIGN, JOB_FORGING},
+        {JOB_UPDATE, JOB_STEP_STAGE, JOB_FORGING},
+        {JOB_UPDATE, JOB_STEP_ORDER, JOB_STAGED},
+        {JOB_UPDATE, JOB_STEP_RUN, JOB_ORDERED},
+        {JOB_UPDATE, JOB_STEP_CHECK, JOB_PROBATION},
+        {JOB_UPDATE, JOB_STEP_CONFIRM, JOB_SOAKING},
+        {JOB_START, JOB_STEP_IMAGE, JOB_FORGING},
+        {JOB_START, JOB_STEP_LAUNCH, JOB_ORDERED},
+        {JOB_START, JOB_STEP_CONFIRM, JOB_PROBATION},
+        {JOB_RESTART, JOB_STEP_ORDER, JOB_APPROVED},
+        {JOB_SHUTDOWN, JOB_STEP_RUN, JOB_ORDERED},
+        {JOB_MOVE, JOB_STEP_MOVE, JOB_APPROVED},
+};
+
+static void check_states(struct db *db)
+{
+	size_t n = sizeof(opens) / sizeof(opens[0]);
+	struct job_row job;
+
+	for (size_t i = 0; i < n; i++) {
+		assert(store_job_find(db, 2 + (int64_t)i, &job) == 0);
+		assert(job.state == opens[i].state && job.step == opens[i].step);
+		assert(!strcmp(job.wait_why, "its turn") && job.wait_look_us == job.wait_until_us);
+	}
+	assert(store_job_find(db, 2 + (int64_t)n, &job) == 0 && job.state == JOB_COMMITTED);
+	assert(!*job.wait_why && !job.wait_until_us);
+	assert(store_job_find(db, 3 + (int64_t)n, &job) == 0 && job.state == JOB_INCONSISTENT);
+}
+
 static int fill(struct db *db, void *arg)
 {
 	assert(db_run(db,
@@ -110,6 +148,17 @@ static int fill(struct db *db, void *arg)
 	assert(db_run(db,
 	               "INSERT INTO jobs(machine, service, kind, state, step, identity, created_us)"
 	               " VALUES(1, 'ds', 1, 1, 0, 'uid 0', 9)",
+	               "") == 0);
+	for (size_t i = 0; i < sizeof(opens) / sizeof(opens[0]); i++) {
+		assert(db_run(db,
+		               "INSERT INTO jobs(machine, service, kind, state, step, identity,"
+		               " created_us) VALUES(1, 'tty', ?, 1, ?, 'uid 0', 9)",
+		               "ii", (int64_t)opens[i].kind, (int64_t)opens[i].step) == 0);
+	}
+	assert(db_run(db,
+	               "INSERT INTO jobs(machine, service, kind, state, step, identity, created_us,"
+	               " ended_us) VALUES(1, 'vm', 1, 2, 8, 'uid 0', 9, 10), (1, 'vm', 1, 7, 5, "
+	               "'uid 0', 9, 10)",
 	               "") == 0);
 	assert(db_run(db,
 	               "INSERT INTO events(machine, boot_id, seq, clock_ns, seen_us, body)"
@@ -138,6 +187,8 @@ static void test_open(const struct released *released, const char *path, int ver
 	assert(machine.is_default == (version < 2) && !machine.has_machine_id);
 	assert(store_job_find(db, 1, &job) == 0);
 	assert(job.machine == 1 && !strcmp(job.service, "ds") && !job.release && !job.accept_loss);
+	assert(job.state == JOB_PLANNED && !strcmp(job.wait_why, "its turn") && job.wait_until_us);
+	check_states(db);
 	assert(db_query_int(db, &n, "SELECT sum(seq) * 10 + sum(length(body)) FROM events", "") ==
 	        0);
 	assert(n == 833);

@@ -50,7 +50,7 @@ static int world_make(struct db *db, void *arg)
 	        .machine = w->machine.id,
 	        .service = "ds",
 	        .kind = JOB_UPDATE,
-	        .state = JOB_OPEN,
+	        .state = JOB_PLANNED,
 	        .identity = "uid 0",
 	        .release = w->release[1].id,
 	};

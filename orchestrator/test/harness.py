@@ -26,7 +26,7 @@ import wire  # noqa: E402
 SIGNER_UID, FORGE_UID = 60801, 60802
 
 # Steps as the record has them (proto/words/jobs.def).
-STEP_STAGE, STEP_RUN, STEP_IMAGE, STEP_ORDER = 4, 5, 6, 9
+STEP_FORGE, STEP_STAGE, STEP_RUN, STEP_IMAGE, STEP_ORDER = 2, 4, 5, 6, 9
 
 
 def kit_list(kit):
@@ -253,6 +253,15 @@ class World:
         return self.peer.services['ds']['generation']
 
 
+def die(world, death, **request):
+    """lud started anew, with a request during which it kills itself at this point."""
+    world.kill()
+    world.start(die_at=death)
+    with world.control() as control, contextlib.suppress(wire.Ended, OSError):
+        control.call(**request)
+    world.wait_dead()
+
+
 def record(world, query):
     """The first row of what is asked of the record."""
     with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:
@@ -263,7 +272,7 @@ def made(world, *words):
     """The job of a command whose layout the machine makes; it is to commit."""
     job = world.json(*words)
     job = job['jobs'][0] if 'jobs' in job else job
-    assert job['state'] == 'committed' and job['layout'] == 'machine', job
+    assert job['state'] == 'confirmed' and job['layout'] == 'machine', job
     assert job['generation'] == world.running() and world.peer.services['ds']['machine_made'], job
     return job
 
@@ -292,7 +301,7 @@ def moves(world):
 def is_moved(world, n):
     """Whether so many moves are over, and what can move is in a layout of the machine's own."""
     done, _ = moves(world)
-    return len(done) == n and all(j['state'] != 'open' for j in done) and all(
+    return len(done) == n and all(j['ended_us'] for j in done) and all(
         s.get('machine_made') for s in world.peer.services.values() if s['can_update'])
 
 

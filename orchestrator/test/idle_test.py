@@ -213,7 +213,7 @@ def test_prebuilt_stale(world):
                    capture_output=True)
     world.wait_dead()
     world.start()
-    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+    assert world.settle()['state'] == 'JOB_STATE_CONFIRMED'
     assert not set(ahead(world, 2)) & set(before)
     db = sqlite3.connect(world.state + '/lud.db')
     db.execute('UPDATE releases SET blocked_us = 1')

@@ -47,7 +47,7 @@ def test_queued(world):
         world.until(lambda: len(world.json('status')['open_jobs']) == 2)
         world.peer.release()
         update, rollback = control.wait_reply(update, 30), control.wait_reply(rollback, 30)
-    assert update['state'] == rollback['state'] == 'JOB_STATE_COMMITTED', (update, rollback)
+    assert update['state'] == rollback['state'] == 'JOB_STATE_CONFIRMED', (update, rollback)
     assert update['from_generation'] == back, update
     assert rollback['from_generation'] == update['generation'], (update, rollback)
     # So it is known which release was left.
@@ -104,7 +104,7 @@ def test_expect_plan(world):
     assert 'not the plan that was meant' in told and 'luctl plan' in told, told
     world.pairing(moved=[{'text': 'a to b'}])  # which is no loss: it is told, and the plan is the same
     job = world.json('update', 'ds', '--expect-plan', plan)
-    assert job['state'] == 'committed' and job['plan'] == plan, job
+    assert job['state'] == 'confirmed' and job['plan'] == plan, job
     assert newer.startswith(world.json('status')['services'][0]['release'])
     # What runs is another release now.
     assert 'not the plan' in world.luctl('update', 'ds', '--expect-plan', plan, code=5)
@@ -112,7 +112,7 @@ def test_expect_plan(world):
     plan = world.json('plan', 'rerandomize', '--all')['hash']
     assert plan == world.json('plan', 'rerandomize', 'ds')['hash']
     moved = world.json('rerandomize', '--all', '--expect-plan', plan)['jobs']
-    assert moved[0]['state'] == 'committed' and moved[0]['plan'] == plan, moved
+    assert moved[0]['state'] == 'confirmed' and moved[0]['plan'] == plan, moved
     assert 'not the plan' in world.luctl('rerandomize', 'ds', '--layout', 'machine', '--expect-plan', plan, code=4)
     for wrong in ('', 'ab', 'x' * 128, plan + '0'):
         if wrong:
@@ -128,7 +128,7 @@ def test_expect_plan(world):
         world.until(lambda: len(world.json('status')['open_jobs']) == 2)
         world.peer.release()
         first, second = control.wait_reply(first, 30), control.wait_reply(second, 30)
-    assert first['state'] == 'JOB_STATE_COMMITTED', first
+    assert first['state'] == 'JOB_STATE_CONFIRMED', first
     assert second['state'] == 'JOB_STATE_REFUSED' and second['cause']['name'] == 'plan-changed', second
     assert newer.startswith(world.json('status')['services'][0]['release'])
 
@@ -147,7 +147,7 @@ def test_queued_rerandomize(world):
             world.until(lambda: len(world.json('status')['open_jobs']) == 2)
             world.peer.release()
             update, move = control.wait_reply(update, 30), control.wait_reply(move, 30)['jobs'][0]
-        assert update['state'] == 'JOB_STATE_COMMITTED', update
+        assert update['state'] == 'JOB_STATE_CONFIRMED', update
         assert move['state'] == 'JOB_STATE_FAILED' and 'another release of ds runs' in move['cause']['message'], move
         assert newer.startswith(world.json('status')['services'][0]['release']), layout
         world.luctl('rerandomize', 'ds', '--layout', layout)
@@ -189,7 +189,7 @@ def test_one_at_a_time(world):
     assert record(world, 'SELECT count(*) FROM job_steps WHERE job = %d AND step = %d' % (first, STEP_STAGE)) == (0,)
     assert len(world.peer.orders) == 1
     world.peer.release()
-    assert [world.settle(job)['state'] for job in (first, second)] == ['JOB_STATE_COMMITTED'] * 2
+    assert [world.settle(job)['state'] for job in (first, second)] == ['JOB_STATE_CONFIRMED'] * 2
     assert [o.service for o in world.peer.orders if o.action == harness.peer.UPDATE] == ['tty', 'ds']
 
 
@@ -228,12 +228,12 @@ def test_request_id(world):
         asked_again = two.send(update={'service': 'ds'}, request_id='open')
         world.peer.release()
         ends = [one.wait_reply(asked, 30), two.wait_reply(asked_again, 30)]
-    assert ends[0]['id'] == ends[1]['id'] and ends[0]['state'] == ends[1]['state'] == 'JOB_STATE_COMMITTED', ends
+    assert ends[0]['id'] == ends[1]['id'] and ends[0]['state'] == ends[1]['state'] == 'JOB_STATE_CONFIRMED', ends
     world.kill()
     world.start()
     world.until(lambda: world.json('status')['machine']['state'] == 'up')
     known = world.json('rerandomize', 'ds', '--request-id', 'nightly:1')['jobs'][0]
-    assert known['id'] == first['id'] and known['state'] == 'committed', known
+    assert known['id'] == first['id'] and known['state'] == 'confirmed', known
 
 
 harness.main(globals(), 2)

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 
 import harness
-from harness import MOVED, STEP_IMAGE, configured, is_moved, moves, record
+from harness import MOVED, STEP_FORGE, STEP_IMAGE, configured, die, is_moved, moves, record
 
 # Every place where lud_test can be made to end itself in an update.
 DEATHS = ['%s.%s' % (step, phase)
@@ -28,22 +28,13 @@ DEATHS_MADE = ['%s.%s' % (step, phase) for step in ('stage', 'order', 'run', 'ch
 DEATHS_MOVE = ['move.begin', 'move.planned', 'move.did', 'move.end']
 
 
-def die(world, death, **request):
-    """lud started anew, with a request during which it kills itself at this point."""
-    world.kill()
-    world.start(die_at=death)
-    with world.control() as control, contextlib.suppress(harness.wire.Ended, OSError):
-        control.call(**request)
-    world.wait_dead()
-
-
 def killed_once(world, death, **request):
     """kill -9 at this point of a job: taken up again, run once, and true to the machine. The job."""
     runs = len(world.peer.runs)
     die(world, death, **request)
     world.start()
     job = world.settle()
-    assert job['state'] == 'JOB_STATE_COMMITTED', (death, job)
+    assert job['state'] == 'JOB_STATE_CONFIRMED', (death, job)
     assert job['generation'] == world.running(), death
     assert len(world.peer.runs) == runs + 1, (death, world.peer.runs)
     return job
@@ -104,7 +95,7 @@ def test_killed_before_the_machine(world):
     """A job that the machine has not seen when lud dies is sent, once, by the next lud."""
     world.prepare()
     world.peer.faults['drop_run'] = 1
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     assert len(world.peer.runs) == 1
 
 
@@ -140,7 +131,7 @@ def test_early_result(world):
     world.peer.faults['early_events'] = 1
     world.start()
     job = world.settle()
-    assert job['state'] == 'JOB_STATE_COMMITTED' and not job.get('hint') and len(world.peer.runs) == 1, job
+    assert job['state'] == 'JOB_STATE_CONFIRMED' and not job.get('hint') and len(world.peer.runs) == 1, job
     assert not world.peer.faults['early_events'] and 'given up' not in world.log()
 
 
@@ -149,16 +140,18 @@ def test_left_open(world):
     world.prepare()
     die(world, 'seed.end', rerandomize={'services': ['ds']})
     job, = record(world, 'SELECT id FROM jobs')
-    for step in (STEP_IMAGE, 99):
+    for change, why in (('step = %d' % STEP_IMAGE, 'a job of its kind has no step %d' % STEP_IMAGE),
+                        ('step = 99', 'a job of its kind has no step 99'),
+                        ('step = %d, state = 17' % STEP_FORGE, 'it cannot be switching in step forge')):
         world.kill()
         with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
-            db.execute('UPDATE jobs SET step = %d WHERE id = %d' % (step, job))
+            db.execute('UPDATE jobs SET %s WHERE id = %d' % (change, job))
             db.commit()
         world.start()
-        assert 'job %d stays open: a job of its kind has no step %d' % (job, step) in world.log()
-        assert world.json('update', 'ds')['state'] == 'committed'
+        assert 'job %d stays open: %s' % (job, why) in world.log()
+        assert world.json('update', 'ds')['state'] == 'confirmed'
         with world.control() as control:
-            assert control.call(timeout=5, job_show={'job': job, 'wait': True})['state'] == 'JOB_STATE_OPEN'
+            assert not control.call(timeout=5, job_show={'job': job, 'wait': True}).get('ended_us')
 
 
 def test_interrupted(world):
@@ -172,7 +165,7 @@ def test_interrupted(world):
     _, told = luctl.communicate(timeout=10)
     assert luctl.returncode == 130 and 'continues in lud' in told, (luctl.returncode, told)
     world.peer.release()
-    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+    assert world.settle()['state'] == 'JOB_STATE_CONFIRMED'
 
 
 def test_restarts(world):

@@ -168,7 +168,7 @@ def test_boot_layouts(world):
     world.until(lambda: moves(world)[0] and moves(world)[0][0]['state'] == 'failed')
     (move,), children = moves(world)
     assert [(c['service'], c['kind'], c['layout'], c['state'], c['parent'], c['identity']) for c in children] == [
-        ('ds', 'rerandomize', 'machine', 'committed', move['id'], f'lud, job {move["id"]}')], children
+        ('ds', 'rerandomize', 'machine', 'confirmed', move['id'], f'lud, job {move["id"]}')], children
     assert 'tty' in move['cause']['message'] and 'luctl jobs' in move['hint'] and move['identity'] == 'lud', move
     assert ' move ' in world.luctl('jobs')
     del world.peer.services['tty']
@@ -278,7 +278,7 @@ def test_machine_made_hindered(world):
             world.peer.root_serial = world.peer.stated = n + 2
             world.lud.send_signal(signal.SIGCONT)
             job = control.wait_reply(asked, 30)['jobs'][0]
-        assert job['state'] == 'JOB_STATE_COMMITTED' and world.peer.orders[-2].epoch == n + 2, (place, job)
+        assert job['state'] == 'JOB_STATE_CONFIRMED' and world.peer.orders[-2].epoch == n + 2, (place, job)
         assert world.kill(signal.SIGTERM) == 0
 
 
@@ -321,7 +321,7 @@ def test_machine_made_refused(world):
     world.start()
     assert 'machine_made' in world.luctl('rerandomize', 'ds', '--layout', 'machine', code=1)
     assert len(world.peer.runs) == runs
-    assert world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['state'] == 'confirmed'
 
 
 harness.main(globals(), 2)

@@ -51,7 +51,7 @@ def test_snapshot(world):
     world.peer.put_back()
     world.peer.services['ds']['generation'] = 1
     world.start()
-    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
     assert world.running() == 4 and len(world.peer.statements) == 1
     with open(os.path.join(world.dir, 'lud.log'), encoding='utf-8') as f:
         assert 'snapshot' in f.read()
@@ -79,7 +79,7 @@ def test_stranger(world):
     assert record(world, "SELECT machine_id FROM machines WHERE name = 'm'") == (known,)
     world.luctl('machine', 'stop', 'm')
     world.luctl('machine', 'start', 'n', '--attach', world.peer.path)
-    assert world.json('update', 'ds', '-m', 'n')['state'] == 'committed'
+    assert world.json('update', 'ds', '-m', 'n')['state'] == 'confirmed'
     # Nor does a second name for one machine make two of it.
     world.luctl('machine', 'stop', 'n')
     world.luctl('machine', 'start', 'o', '--attach', world.peer.path, code=4)
@@ -238,7 +238,7 @@ def test_second_machine(world):
         world.luctl('machine', 'start', 'b', '--attach', other.path)
         assert world.json('status')['machine']['name'] == 'm'
         assert world.json('update', 'ds')['machine'] == 'm' and not other.runs
-        assert world.json('update', 'ds', '-m', 'b')['state'] == 'committed' and len(other.runs) == 1
+        assert world.json('update', 'ds', '-m', 'b')['state'] == 'confirmed' and len(other.runs) == 1
         marked = {m['name']: m['is_default'] for m in world.json('machine', 'list')['machines']}
         assert marked == {'m': True, 'b': False}
         world.luctl('machine', 'default', 'b')

@@ -70,7 +70,7 @@ def test_loss_that_may_be(world):
     """State that is lost only if in use needs consent only where it was offered; the same release needs no pairing."""
     world.prepare(2)
     world.pairing(at_risk=[RISK], dropped=[LOST])
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     assert not any(any(o.consent or b'') for o in world.peer.orders)
     asked = world.n_paired()
     world.luctl('update', 'ds')
@@ -113,7 +113,7 @@ def test_pair_over(world):
         world.peer.services['ds']['release_id'] = world.release_id(world.kits[1])
         world.lud.send_signal(signal.SIGCONT)
         job = control.wait_reply(asked, 30)
-    assert job['state'] == 'JOB_STATE_COMMITTED' and job['pairing']['from_counter'] == 2, job
+    assert job['state'] == 'JOB_STATE_CONFIRMED' and job['pairing']['from_counter'] == 2, job
     assert [s['name'] for s in job['steps']].count('pair') == 2, job
 
 
@@ -123,7 +123,7 @@ def test_blocked_release(world):
     ids = [world.release_id(kit).hex()[:10] for kit in world.kits]
     world.json('update', 'ds', '--release', ids[0])
     world.json('update', 'ds', '--release', ids[2])
-    assert world.json('rollback', 'ds')['state'] == 'committed'
+    assert world.json('rollback', 'ds')['state'] == 'confirmed'
     told = world.luctl('update', 'ds', code=4)
     assert 'blocked' in told and 'release 3' in told and 'release unblock' in told and '--release' in told, told
     assert 'rolled back for' in world.luctl('release', 'list')
@@ -132,15 +132,15 @@ def test_blocked_release(world):
     # Kits that are added again do not unblock; a rerandomization is no update.
     world.luctl('release', 'add', world.kits[2])
     world.luctl('update', 'ds', code=4)
-    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
     # Named, it is taken; once it runs it is free.
-    assert world.json('update', 'ds', '--release', ids[2])['state'] == 'committed'
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds', '--release', ids[2])['state'] == 'confirmed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     # So it is with a rollback that goes forward again.
     world.json('rollback', 'ds', '--to', '2')
     world.luctl('update', 'ds', code=4)
     world.json('rollback', 'ds', '--to', '3')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     # The machine rolls it back: in the transfer it is the release's fault, in the preparation not.
     world.json('update', 'ds', '--release', ids[1])
     for step, code in (('prepare', 0), ('pair', 0), ('transfer', 4)):
@@ -152,7 +152,7 @@ def test_blocked_release(world):
             world.json('update', 'ds', '--release', ids[1])
     assert 'is not blocked' in world.luctl('release', 'unblock', 'ds', ids[0], code=4)
     world.luctl('release', 'unblock', 'ds', ids[2])
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_blocked_rebuild(world):
@@ -161,8 +161,8 @@ def test_blocked_rebuild(world):
     world.kits.append(world.kit('ds', 1, build=2))
     world.luctl('release', 'add', world.kits[1])
     world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex())
-    assert world.json('update', 'ds')['state'] == 'committed'
-    assert world.json('rollback', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
+    assert world.json('rollback', 'ds')['state'] == 'confirmed'
     told = world.luctl('update', 'ds', code=4)
     assert 'blocked' in told and 'release unblock' in told, told
     blocked = [r['release_id'] for r in world.json('release', 'list')['releases'] if r['blocked']]
@@ -171,7 +171,7 @@ def test_blocked_rebuild(world):
     world.json('update', 'ds', '--release', blocked[0])
     world.json('rollback', 'ds')
     world.json('rollback', 'ds', '--to', str(world.running() - 1))
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 harness.main(globals(), 2)

@@ -520,6 +520,10 @@ class Peer:
             return
         if self._fault('drop_run'):
             raise ConnectionError('the request is lost')
+        if self._fault('switch_unseen'):
+            self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': 'switch', 'ns': 1})
+            self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'it never saw it', retry_ms=20)
+            return
         self.newest = number
         self.orders.append(order)
         result = self._run(order)
@@ -535,7 +539,8 @@ class Peer:
             self.reboot()
             self.services[order.service]['generation'] = 1
             raise ConnectionError('rebooted')
-        self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': 'transfer', 'ns': 1})
+        for step in ('verify',) if result['outcome'] == 'OUTCOME_REFUSED' else ('verify', 'transfer'):
+            self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': step, 'ns': 1})
         if order.action == UPDATE and self._fault('hold_result'):
             self.withheld.append(result)
         else:

@@ -51,12 +51,12 @@ def test_disk_full(world):
     """Between jobs: lud reads on, refuses changes by name, and is well again when there is room."""
     world.small_disk()
     world.prepare()
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     with disk_full(world):
         check_read_only(world)
         lud = world.lud.pid
     world.until(lambda: world.json('status')['record']['state'] == 'well')
-    assert world.json('update', 'ds')['state'] == 'committed' and world.lud.pid == lud
+    assert world.json('update', 'ds')['state'] == 'confirmed' and world.lud.pid == lud
 
 
 def test_disk_full_in_jobs(world):
@@ -76,13 +76,13 @@ def test_disk_full_in_jobs(world):
             world.lud.send_signal(signal.SIGCONT)
             job = control.wait_reply(asked, 30)['jobs'][0]
         assert world.lud.poll() is None, step
-        assert job['state'] == 'JOB_STATE_UNKNOWN' and job['cause']['name'] == 'record-unwritable', (step, job)
+        assert job['state'] == 'JOB_STATE_INCONSISTENT' and job['cause']['name'] == 'record-unwritable', (step, job)
         assert 'settled later' in job['hint']
         assert world.json('status')['machine']['state'] == 'up'
         full.__exit__(None, None, None)
         world.until(lambda: world.json('status')['record']['state'] == 'well')
         job = world.settle(job['id'])
-        assert job['state'] == 'JOB_STATE_COMMITTED', (step, job)
+        assert job['state'] == 'JOB_STATE_CONFIRMED', (step, job)
         assert job['generation'] == world.running() and len(world.peer.runs) == runs + 1, step
 
 
@@ -97,7 +97,7 @@ def test_locked_record(world):
     other.execute('ROLLBACK')
     other.close()
     world.until(lambda: world.json('status')['record']['state'] == 'well')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def overwrite(path, rng, part):
@@ -115,7 +115,7 @@ def test_refused_write(world):
     with refused(world, 'UPDATE ON jobs WHEN new.step = %d' % STEP_STAGE):
         assert 'settled later' in world.luctl('update', 'ds', code=7)
         assert world.json('status')['record']['state'] == 'well' and not world.peer.orders
-    assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
+    assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == 1
 
 
 def test_stalled_limit(world):
@@ -127,7 +127,7 @@ def test_stalled_limit(world):
         assert 'settled later' in world.luctl('update', 'ds', code=7)
         # Taken up each second, it stands still again each time.
         world.until(lambda: world.log().count('stands still') >= 4)
-    assert world.settle()['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == 1
+    assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == 1
 
 
 def test_damaged_record(world):
@@ -175,7 +175,7 @@ def test_damaged_record(world):
     if not machines:
         world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
     world.luctl('release', 'add', *world.kits)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_moved_record(world):
@@ -194,7 +194,7 @@ def test_moved_record(world):
         assert world.json('history')['generations']
         os.rename(name + '.away', name)
         world.until(lambda: world.json('status')['record']['state'] == 'well')
-        assert world.json('update', 'ds')['state'] == 'committed'
+        assert world.json('update', 'ds')['state'] == 'confirmed'
     assert world.kill(signal.SIGTERM) == 0
     world.start(stop_at='forge.did')
     runs = len(world.peer.runs)
@@ -205,16 +205,16 @@ def test_moved_record(world):
         os.unlink(db)
         world.lud.send_signal(signal.SIGCONT)
         job = control.wait_reply(asked, 30)['jobs'][0]
-    assert job['state'] == 'JOB_STATE_UNKNOWN' and job['cause']['name'] == 'record-unwritable', job
+    assert job['state'] == 'JOB_STATE_INCONSISTENT' and job['cause']['name'] == 'record-unwritable', job
     os.rename(db + '.away', db)
     world.until(lambda: world.json('status')['record']['state'] == 'well')
-    assert world.settle(job['id'])['state'] == 'JOB_STATE_COMMITTED' and len(world.peer.runs) == runs + 1
+    assert world.settle(job['id'])['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == runs + 1
     os.replace(backup(world), db)
     world.until(lambda: world.json('status')['record']['state'] == 'unwritable', 5)
     assert world.kill(signal.SIGTERM) == 0
     world.start()
     world.until(lambda: world.json('status')['machine']['state'] == 'up')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def lud_once(world, *options):
@@ -290,7 +290,7 @@ def test_bad_disk(world):
         assert f.read() == good
     world.start()
     world.until(lambda: world.json('status')['machine']['state'] == 'up')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_copy_damaged_in_job(world):
@@ -308,7 +308,7 @@ def test_copy_damaged_in_job(world):
         told = luctl.communicate(timeout=20)[1]
     assert luctl.returncode == 1 and copy + '/state' in told and 'luctl release add' in told, told
     world.luctl('release', 'add', *world.kits)
-    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
 
 
 def backup(world):
@@ -356,7 +356,7 @@ def test_old_backup(world):
         assert record['text'] in world.log() and 'older than the machines' in world.luctl('status', errors=True)
         assert world.json('machine', 'list')['record']['state'] == 'behind'
         job = world.json('update', 'ds')
-        assert job['state'] == 'committed' and world.running() > runs and world.peer.newest > newest
+        assert job['state'] == 'confirmed' and world.running() > runs and world.peer.newest > newest
         # No number is tried that the machine has seen: the update's order and its confirm.
         db = sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)
         assert [txn for txn, in db.execute('SELECT txn FROM orders WHERE job = ? ORDER BY id', (job['id'],))] == [

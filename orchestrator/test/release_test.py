@@ -17,7 +17,7 @@ from harness import copy_stored, damage, stored
 def test_full_store(world):
     world.prepare()
     world.peer.faults['full'] = 1
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     world.peer.faults['full'] = 5
     assert 'E_STORE_FULL' in world.luctl('update', 'ds', code=5)
 

@@ -53,7 +53,7 @@ def test_rules_missing(world):
     assert 'luctl keys init --keys DIR' in told, told
     world.luctl('keys', 'init', '--keys', world.dir + '/more')
     shutil.copy(world.dir + '/more/signer.rules', rules)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_rules_refuse(world):
@@ -77,7 +77,7 @@ def test_root_expired(world):
     assert 'whose time of validity is over' in told and 'release sign' not in told, told
     remedy(world, told, 'keys renew')
     world.luctl('keys', 'list', *keys)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_release_key(world):
@@ -92,7 +92,7 @@ def test_release_key(world):
     world.luctl('release', 'sign', *world.kits, *keys)
     world.luctl('release', 'add', *world.kits)
     assert len(world.json('release', 'list')['releases']) == 1
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def renew_at(world, point, *command, replace=()):
@@ -116,10 +116,11 @@ def test_renewed_meanwhile(world):
         runs = len(world.peer.runs)
         replace = ('--replace', 'variant,order') if serial % 2 else ()
         job = renew_at(world, point, 'update', 'ds', replace=replace)
-        assert job['state'] == 'committed' and job['generation'] == world.running(), (point, job)
+        assert job['state'] == ('committed' if job['hint'] else 'confirmed'), (point, job)
+        assert job['generation'] == world.running(), (point, job)
         assert len(world.peer.runs) == runs + 1, point
         # The newest root reaches the machine at the latest with the next order.
-        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed', point
+        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed', point
         assert world.peer.root_serial == serial, point
     # A machine that saw a root that lud has not: no signing helps.
     world.peer.root_serial = 99
@@ -135,7 +136,7 @@ def test_jobs(world):
     world.pairing()
     world.luctl('update', 'ds')
     listed = world.luctl('jobs', 'ds').splitlines()
-    assert len(listed) == 3 and ' committed ' in listed[1] and ' refused ' in listed[2], listed
+    assert len(listed) == 3 and ' confirmed ' in listed[1] and ' refused ' in listed[2], listed
     assert 'would be lost' in listed[2], listed
     assert [j['id'] for j in world.json('jobs')['jobs']] == [2, 1]
     assert 'there is more' in world.luctl('jobs', '--limit', '1')
@@ -197,14 +198,14 @@ def test_workshop_gone(world):
     """The workers' directory is removed under a running lud: it is made anew. Something else in its place is named."""
     world.prepare()
     shutil.rmtree(world.state + '/tmp')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     shutil.rmtree(world.state + '/tmp')
     with open(world.state + '/tmp', 'wb'):
         pass
     told = world.luctl('rerandomize', 'ds', code=1)
     assert world.state + '/tmp: Not a directory' in told and '.c:' not in told and 'check the kit' not in told, told
     os.unlink(world.state + '/tmp')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def child(world, name):
@@ -223,17 +224,17 @@ def child(world, name):
 def test_signer_killed(world):
     """A signer that is ended while a job waits for it: told as that, and what is named helps."""
     world.prepare()
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     signer = child(world, 'lusign')
     os.kill(signer, signal.SIGSTOP)
     luctl = subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--socket', world.socket],
                              stderr=subprocess.PIPE, text=True)
-    world.until(lambda: [job['state'] for job in world.json('jobs')['jobs']].count('open') == 1)
+    world.until(lambda: [job['ended_us'] for job in world.json('jobs')['jobs']].count(0) == 1)
     os.kill(signer, signal.SIGKILL)
     told = ' '.join(luctl.communicate(timeout=40)[1].split())
     assert 'the signer went away: killed by signal 9' in told and 'keys list' not in told, told
     assert 'run the command again' in told, told
-    assert world.json('update', 'ds')['state'] == 'committed' and child(world, 'lusign') != signer
+    assert world.json('update', 'ds')['state'] == 'confirmed' and child(world, 'lusign') != signer
 
 
 def unreachable(world):

@@ -43,7 +43,7 @@ def test_silent_machine(world):
     world.peer.awake.set()
     world.until(lambda: world.json('status')['machine']['state'] == 'up')
     assert world.json('status')['validity'] == 'fresh'
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 SILENCES = ['stage.begin', 'stage.chunk', 'run.begin', 'run.sent', 'run.accepted', 'confirm.begin']
@@ -65,7 +65,7 @@ def test_silent_in_jobs(world):
             world.peer.awake.set()
             job = control.wait_reply(asked, 40)['jobs'][0]
             notices = [p['notice'] for p in control.progress if 'notice' in p]
-        assert job['state'] == 'JOB_STATE_COMMITTED', (place, job)
+        assert job['state'] == 'JOB_STATE_CONFIRMED', (place, job)
         assert job['generation'] == world.running() and len(world.peer.runs) == runs + 1, place
         assert 'is silent' in notices[0] and 'answers' in notices[1], (place, notices)
 
@@ -96,7 +96,7 @@ def test_silent_for_good(world):
             job = world.json('history', 'ds')['generations'][0]['job']
             assert job['state'] == 'committed' and job['generation'] == world.running(), job
         assert len(world.peer.runs) == runs + (code != 1)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_put_off_for_good(world):
@@ -113,7 +113,7 @@ def test_put_off_for_good(world):
         assert often - world.peer.faults[fault] < 60, (fault, world.peer.faults[fault])
         world.peer.faults[fault] = 0
     assert not world.peer.runs
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_timeout(world):
@@ -150,14 +150,14 @@ def test_timeout(world):
     world.start()
     assert world.settle()['cause']['name'] == 'job-timeout' and time.monotonic() - began < 2.5
     world.install('fake_luforge', good)
-    assert world.json('update', 'ds', '--timeout', '30s')['state'] == 'committed'
+    assert world.json('update', 'ds', '--timeout', '30s')['state'] == 'confirmed'
     runs += 1
     assert 20000 < world.peer.orders[-2].total_ms < 30000
     signer = int(child_named(world, 'lusign')['Pid'])
     os.kill(signer, signal.SIGSTOP)
     late('seed', 'rerandomize', 'ds')
     os.kill(signer, signal.SIGCONT)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_halted_lud(world):
@@ -176,7 +176,7 @@ def test_halted_lud(world):
     # Its own pause is not the machine's silence.
     assert world.json('status')['machine']['state'] == 'up'
     world.peer.release()
-    assert world.settle()['state'] == 'JOB_STATE_COMMITTED'
+    assert world.settle()['state'] == 'JOB_STATE_CONFIRMED'
 
 
 def half_open(world, n):
@@ -196,7 +196,7 @@ def test_crowded_socket(world):
     peers[-1].sendall(b'SAM1')  # a frame that never ends
     for _ in range(3):
         assert world.json('status')['machine']['state'] == 'up'
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     for sock in peers:
         sock.settimeout(15)
         while sock.recv(4096):
@@ -211,7 +211,7 @@ def test_crowded_socket(world):
         world.until(lambda: world.peer.withheld)
         idle += [world.control() for _ in range(80)]
         world.peer.release()
-        assert waits.wait_reply(asked, 30)['state'] == 'JOB_STATE_COMMITTED'
+        assert waits.wait_reply(asked, 30)['state'] == 'JOB_STATE_CONFIRMED'
     for client in idle:
         client.sock.close()
 

@@ -18,7 +18,7 @@ def test_update_and_back(world):
     world.luctl('update', 'ds', '--prepare-only')
     assert world.running() == 1 and len(world.peer.runs) == 1
     job = world.json('update', 'ds')
-    assert job['state'] == 'committed' and world.running() == job['generation']
+    assert job['state'] == 'confirmed' and world.running() == job['generation']
     assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
     world.luctl('rollback', 'ds', code=4)  # release 1 never ran by our record
     world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10])
@@ -26,7 +26,7 @@ def test_update_and_back(world):
     assert job['kind'] == 'rollback' and world.running() == job['generation']
     assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
     jobs = world.json('rerandomize', '--all')['jobs']
-    assert sorted((j['service'], j['state']) for j in jobs) == [('ds', 'committed'),
+    assert sorted((j['service'], j['state']) for j in jobs) == [('ds', 'confirmed'),
                                                                ('rs', 'skipped')]
     states = [g['state'] for g in world.json('history', 'ds')['generations']]
     assert states == ['running', 'past', 'past', 'past', 'rehearsed'], states
@@ -47,7 +47,7 @@ def test_outcomes(world):
     assert world.running() == 1
     world.peer.faults['overlap'] = 2
     job = world.json('update', 'ds')
-    assert job['state'] == 'committed' and len(world.peer.runs) == 5
+    assert job['state'] == 'confirmed' and len(world.peer.runs) == 5
     states = [g['state'] for g in world.json('history')['generations']]
     assert states == ['running', 'refused', 'refused', 'rolled back', 'refused'], states
 
@@ -59,7 +59,7 @@ def test_channel_cut(world):
         world.peer.faults['cut_after'] = n
         runs = len(world.peer.runs)
         job = world.json('rerandomize', 'ds')['jobs'][0]
-        assert job['state'] == 'committed' and job['generation'] == world.running(), n
+        assert job['state'] == 'confirmed' and job['generation'] == world.running(), n
         assert len(world.peer.runs) == runs + 1, n
 
 
@@ -69,7 +69,7 @@ def test_channel_damage(world):
     for fault, n in (('garbage', 3), ('reorder', 2), ('lose_event', 2), ('die_in_run', 1)):
         world.peer.faults[fault] = n
         job = world.json('rerandomize', 'ds')['jobs'][0]
-        assert job['state'] == 'committed' and job['generation'] == world.running(), fault
+        assert job['state'] == 'confirmed' and job['generation'] == world.running(), fault
 
 
 def test_forgotten(world):
@@ -77,7 +77,7 @@ def test_forgotten(world):
     world.prepare()
     world.peer.faults.update(forget=1, lose_event=2)
     job = world.json('update', 'ds')
-    assert job['state'] == 'committed' and job['generation'] == world.running()
+    assert job['state'] == 'confirmed' and job['generation'] == world.running()
     world.peer.faults['reboot'] = 1
     assert 'restarted' in world.luctl('update', 'ds', code=7)
 
@@ -115,7 +115,7 @@ def test_crash_before_check(world):
     world.prepare()
     world.peer.faults['crash'] = 1
     job = world.json('update', 'ds')
-    assert job['state'] == 'committed' and not job['hint'] and world.peer.services['ds']['made'] == 1, job
+    assert job['state'] == 'confirmed' and not job['hint'] and world.peer.services['ds']['made'] == 1, job
     assert '%d.1' % world.running() in world.luctl('status')
 
 
@@ -156,7 +156,7 @@ def test_root_in_confirm(world):
         job = control.wait_reply(asked, 30)
     assert job['state'] == 'JOB_STATE_COMMITTED' and 'not confirmed' in job['hint'], job
     assert job['generation'] == world.running() and len(world.peer.runs) == 1
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_repeated_result(world):
@@ -170,7 +170,7 @@ def test_repeated_result(world):
         world.peer.repeat_result()
         world.lud.send_signal(signal.SIGCONT)
         job = control.wait_reply(asked, 30)
-    assert job['state'] == 'JOB_STATE_COMMITTED' and not job.get('hint'), job
+    assert job['state'] == 'JOB_STATE_CONFIRMED' and not job.get('hint'), job
     assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 1
 
 
@@ -178,7 +178,7 @@ def test_time(world):
     """A machine ahead of us is refused before anything is signed for it; one behind is not."""
     world.prepare()
     world.peer.time_ahead = -86400
-    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
     assert ' s behind this host' in world.luctl('status')
     world.peer.time_ahead = 86400
     orders = len(world.peer.orders)
@@ -191,7 +191,7 @@ def test_time(world):
     os.rename(world.dir + '/release.pem', world.dir + '/keys/release.pem')
     world.luctl('machine', 'time', 'm', *keys)
     assert len(world.peer.times) == 1 and world.peer.time_ahead == 0
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     # The same without the key where lud is: the statement is made elsewhere.
     status = world.json('status')
     made = world.luctl('keys', 'time', status['machine']['machine_id'],
@@ -250,7 +250,7 @@ def test_next_root(world):
     world.luctl('update', 'ds')
     assert len(world.peer.statements) == 1
     world.luctl('keys', 'renew', '--keys', world.dir + '/keys', '--replace', 'order')
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     assert [o.epoch for o in world.peer.orders] == [1, 1, 2, 2]
     assert world.peer.orders[2].txn == 1
     assert len(world.peer.statements) == 2
@@ -266,7 +266,7 @@ def test_statement_again(world):
     for action in (harness.peer.UPDATE, harness.peer.CONFIRM):
         n = len(world.peer.orders), len(world.peer.statements)
         world.peer.faults['unstated_%d' % action] = 1
-        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
         assert (len(world.peer.orders), len(world.peer.statements)) == (n[0] + 2, n[1] + 1)
         assert world.peer.orders[-1].action == harness.peer.CONFIRM
 
@@ -277,7 +277,7 @@ def test_rate(world):
     late = ['rate_admit', 'rate_order_%d' % harness.peer.UPDATE, 'rate_order_%d' % harness.peer.CONFIRM]
     world.peer.faults.update({name: 2 for name in late})
     job = world.json('update', 'ds')
-    assert job['state'] == 'committed' and not job['hint'], job
+    assert job['state'] == 'confirmed' and not job['hint'], job
     assert [world.peer.faults[name] for name in late] == [0, 0, 0]
     assert world.peer.orders[-1].action == harness.peer.CONFIRM and len(world.peer.runs) == 1
 

@@ -34,7 +34,7 @@ def test_reload(world):
     assert 'nonsense' in world.log()
     reload('allow_uid: "65534"\n' + good, 'allow_uid is changed')
     assert os.stat(world.socket).st_mode & 0o777 == 0o666
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def test_foreign_user(world):
@@ -294,7 +294,7 @@ def test_forge_changes(world):
         log = f.read()
     assert log.count('refused op 2: the layout: ') == 3 and 'variant machine' not in log, log
     world.install('fake_luforge', good)
-    assert world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds', '--layout', 'host')['jobs'][0]['state'] == 'confirmed'
 
 
 def test_users(world):
@@ -329,7 +329,7 @@ def test_users(world):
     with open(world.config, 'w', encoding='ascii') as f:
         f.write(good)
     world.start()
-    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'committed'
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
     stored(world)
 
 
@@ -344,7 +344,7 @@ def test_one_user(world):
     world.start(inside=inside)
     world.luctl('release', 'add', *world.kits)
     world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     for what in ('the signer', 'each forge worker'):
         assert what + ' runs as root, like lud' in world.log()
     assert child_named(world, 'lusign')['Seccomp'] == '2'

@@ -101,7 +101,7 @@ def case_next_update(world, rng):
     """Everything that can be updated still can."""
     for name in ('ds', 'tty', 'agent', 'assist'):
         answer = world.luctl('rerandomize', name, as_json=True)
-        assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'committed', answer.out + answer.err
+        assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'confirmed', answer.out + answer.err
         world.check_truth(name)
     case_load(world, rng)
 

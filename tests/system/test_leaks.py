@@ -100,7 +100,7 @@ def case_service(service, times):
 def case_record(world, rng):
     """lud did not see these updates, and does not claim that it did: the next one is above them all."""
     answer = world.luctl('rerandomize', 'ds', as_json=True)
-    assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'committed', answer.out + answer.err
+    assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'confirmed', answer.out + answer.err
     world.check_truth('ds')
 
 

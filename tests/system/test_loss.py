@@ -68,7 +68,7 @@ def case_moved(world, rng):
     answer = world.luctl('update', 'ds', '--release', prefix(world, 'ds-moved'), check=True)
     assert 'state moved store.c:store_buckets' in answer.out, answer.out
     job = world.history('ds')[0]['job']
-    assert job['state'] == 'committed' and not job['consent'] and job['pairing']['n_moved'] == 4, job
+    assert job['state'] == 'confirmed' and not job['consent'] and job['pairing']['n_moved'] == 4, job
     world.check_truth()
     no_errors(world, keys)
 

@@ -31,7 +31,7 @@ def check_once(world, before, jobs, name='ds'):
     for g in new:
         # What a job drew before its seed was lost with lud never ran.
         last = g['generation'] == g['job']['generation']
-        assert (g['job']['state'] == 'committed' and last) == (g in committed), g
+        assert (g['job']['state'] == 'confirmed' and last) == (g in committed), g
         assert last or g['state'] == 'never ran', g
     assert len({g['job']['id'] for g in new}) == jobs, f'{jobs} jobs expected: {new}'
     assert after['generation'] == max([g['generation'] for g in committed] + [before['generation']])
@@ -42,7 +42,7 @@ def check_once(world, before, jobs, name='ds'):
 
 def next_update_works(world):
     answer = world.luctl('rerandomize', 'ds', as_json=True)
-    assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'committed', answer.out + answer.err
+    assert answer.code == 0 and answer.json['jobs'][0]['state'] == 'confirmed', answer.out + answer.err
     figures = world.metrics()
     assert figures['errors'] == 0, figures
 
@@ -137,7 +137,7 @@ def case_killed_together(world, rng):
     world.luctl('machine', 'start', check=True)
     world.check_truth('ds')
     newest = [g for g in world.history('ds') if g['job']['kind'] == 'update'][0]
-    assert newest['job']['state'] in ('unknown', 'failed'), newest
+    assert newest['job']['state'] in ('inconsistent', 'failed', 'expired'), newest
     next_update_works(world)
 
 

@@ -61,7 +61,7 @@ def case_order(world, rng):
     """An order goes first; after an update lud lists the service with the release that it runs now."""
     world.add_release('ds-2')
     answer = world.luctl('update', 'ds', '--layout', 'machine', check=True, as_json=True).json
-    assert answer['state'] == 'committed', answer
+    assert answer['state'] == 'confirmed', answer
     until_moved(world, 'ds')
     after = world.check_truth()
     assert after['generation'] == answer['generation'] and after['release_id'] == answer['release_id']
@@ -94,7 +94,7 @@ def case_kits(world, rng):
     world.add_release('ds')
     answer = world.luctl('update', 'ds', *lab.HOST, check=True, as_json=True).json
     # By its result: the machine may have moved it on before it could be asked.
-    assert answer['state'] == 'committed' and int(answer['result']['base_address']), answer
+    assert answer['state'] == 'confirmed' and int(answer['result']['base_address']), answer
     until_moved(world, 'ds')
     after = world.check_truth()
     assert after['machine_made'] and after['release_id'] == answer['release_id'], after

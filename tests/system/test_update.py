@@ -52,7 +52,7 @@ def case_update(world, rng):
     added = world.add_release('ds-2')
     assert added.code == 0
     answer = world.luctl('update', 'ds', *lab.HOST, check=True, as_json=True).json
-    assert answer['state'] == 'committed' and answer['result']['objects'] > 0, answer
+    assert answer['state'] == 'confirmed' and answer['result']['objects'] > 0, answer
     after = world.check_truth()
     assert after['endpoint'] == before['endpoint']
     for key in ('release_id', 'build_id', 'base_address'):
@@ -88,12 +88,12 @@ def case_rerandomize(world, rng):
     states = {j['service']: j['state'] for j in jobs}
     assert set(states) == set(before), states
     for name, state in states.items():
-        assert state == ('committed' if name in UPDATABLE else 'skipped'), (name, state)
+        assert state == ('confirmed' if name in UPDATABLE else 'skipped'), (name, state)
         after = world.check_truth(name)
         assert (after['base_address'] != before[name]['base_address']) == (name in UPDATABLE), name
         assert after['release_id'] == before[name]['release_id'], name
     text = world.luctl('rerandomize', 'tty', 'vm', check=True)
-    assert 'tty: rerandomize committed' in text.out and 'vm: skipped: ' in text.out, text.out
+    assert 'tty: rerandomize confirmed' in text.out and 'vm: skipped: ' in text.out, text.out
     no_errors(world)
 
 
@@ -101,7 +101,7 @@ def moved(world, road, *words):
     """The job of a command that moves one service, on this road, and its steps by name."""
     job = world.luctl(*words, check=True, as_json=True).json
     job = job['jobs'][0] if 'jobs' in job else job
-    assert job['state'] == 'committed' and job['layout'] == road, job
+    assert job['state'] == 'confirmed' and job['layout'] == road, job
     shown = world.show(job['service'], job['generation'])
     return job, shown, {s['name']: s for s in shown['job']['steps']}
 
@@ -208,7 +208,7 @@ def case_states(world, rng):
     """A quiescent state is asked for by its name."""
     before = world.service('ds')
     for state in ('work-free', 'request-free'):
-        assert world.luctl('update', 'ds', '--state', state, *lab.HOST, as_json=True).json['state'] == 'committed'
+        assert world.luctl('update', 'ds', '--state', state, *lab.HOST, as_json=True).json['state'] == 'confirmed'
     refused = world.luctl('update', 'ds', '--state', 'no-such-state')
     assert refused.code == 4 and 'no-such-state' in refused.err, refused.err
     late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '3s', *lab.HOST, as_json=True)

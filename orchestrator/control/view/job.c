@@ -100,7 +100,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->service = pool_text(pool, row->service);
 #define JOB_KIND(name, number, word)                                                               \
 	_Static_assert(CONTROL__JOB_KIND__JOB_KIND_##name == (number), "as in the record");
-#define JOB_STATE(name, number, word)                                                              \
+#define JOB_STATE(name, number, word, class)                                                       \
 	_Static_assert(CONTROL__JOB_STATE__JOB_STATE_##name == (number), "as in the record");
 #include "proto/words/jobs.def"
 #undef JOB_KIND
@@ -120,6 +120,10 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->ended_us = row->ended_us;
 	view->hint = pool_text(pool, row->hint);
 	view->parent = row->parent;
+	view->state_us = row->state_us;
+	view->waits_for = pool_text(pool, row->wait_why);
+	view->deadline_us = row->wait_until_us;
+	view->next_look_us = row->wait_look_us;
 	if (job_step_is_of((struct job_way){row->kind, row->machine_made}, JOB_STEP_STAGE)) {
 		view->layout = (char *)view_layout(row->machine_made);
 	}
@@ -188,7 +192,7 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 }
 
 /*
- * Its state is "unknown": it is true that nobody can say how the job ends, and untrue that it has
+ * Its state is "inconsistent": it is true that nobody can say how the job ends, and untrue that it has
  * ended. What the record still tells of it is shown; without that, its id.
  */
 Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id)
@@ -209,7 +213,7 @@ Control__Job *view_stalled(struct pool *pool, struct engine *engine, int64_t id)
 	cause->step = "record";
 	cause->name = pool_text(pool, failure.code);
 	cause->message = pool_text(pool, failure.cause);
-	view->state = CONTROL__JOB_STATE__JOB_STATE_UNKNOWN;
+	view->state = CONTROL__JOB_STATE__JOB_STATE_INCONSISTENT;
 	view->cause = cause;
 	view->hint =
 	        pool_format(pool, "the job stays open and is settled later; %s", failure.remedy);

@@ -107,7 +107,7 @@ int job_block(struct db *db, const struct job *job, const struct job_end *end)
 	if (job->row.kind == JOB_UPDATE && end->state == JOB_ROLLED_BACK) {
 		return err_up(block_undone(db, job, end));
 	}
-	if (end->state != JOB_COMMITTED) {
+	if (end->state != JOB_CONFIRMED && end->state != JOB_COMMITTED) {
 		return 0;
 	}
 	r = store_release_block(db, job->row.release, 0, NULL);

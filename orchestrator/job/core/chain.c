@@ -25,10 +25,15 @@
  *   run -> stage     the machine has never seen the order; with nothing to stage: to order
  *   run -> order     the order is too old, of another boot, or not in the record
  *
+ * A job that is put off gives the machine to others, who may have its files dropped: so
+ *   order, run -> stage   it is put off before its order was sent; with nothing to stage: to order
+ *
  * Nothing leads back from check or confirm: what a machine committed is never made again. A step
  * that is begun again comes to the same end, or to one that replaces what was made before.
  */
 #include "orchestrator/job/core/chain.h"
+
+#include "orchestrator/job/core/state.h"
 
 /* The kinds that share an order of steps. */
 enum chain {
@@ -44,47 +49,75 @@ enum chain {
 struct chain_link {
 	enum job_step next;
 	struct job_step_needs needs;
+	/* The job's state until the step is begun, and from then on. */
+	struct {
+		enum job_state before, begun;
+	} states;
 };
 
-/* next, {turn, session, limit} */
+/* next, {turn, session, limit}, {before, begun} */
 static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] = {
         [CHAIN_UPDATE] =
                 {
-                        [JOB_STEP_PAIR] = {JOB_STEP_SEED, {false, true, JOB_LIMIT_WORK}},
-                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {false, false, JOB_LIMIT_WORK}},
-                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {false, false, JOB_LIMIT_WORK}},
-                        [JOB_STEP_SIGN] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK}},
-                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_PAIR] = {JOB_STEP_SEED, {false, true, JOB_LIMIT_WORK},
+                                {JOB_PLANNED, JOB_PLANNED}},
+                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {false, false, JOB_LIMIT_WORK},
+                                {JOB_APPROVED, JOB_FORGING}},
+                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {false, false, JOB_LIMIT_WORK},
+                                {JOB_FORGING, JOB_FORGING}},
+                        [JOB_STEP_SIGN] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK},
+                                {JOB_FORGING, JOB_FORGING}},
+                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_FORGING, JOB_STAGED}},
+                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_STAGED, JOB_STAGED}},
+                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_ORDERED, JOB_ORDERED}},
+                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_PROBATION, JOB_PROBATION}},
+                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_SOAKING, JOB_SOAKING}},
                 },
         [CHAIN_MADE] =
                 {
-                        [JOB_STEP_PAIR] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK}},
-                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_PAIR] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK},
+                                {JOB_PLANNED, JOB_PLANNED}},
+                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_APPROVED, JOB_STAGED}},
+                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_STAGED, JOB_STAGED}},
+                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_ORDERED, JOB_ORDERED}},
+                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_PROBATION, JOB_PROBATION}},
+                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_SOAKING, JOB_SOAKING}},
                 },
         [CHAIN_START] =
                 {
-                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {true, false, JOB_LIMIT_WORK}},
-                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {true, false, JOB_LIMIT_WORK}},
-                        [JOB_STEP_SIGN] = {JOB_STEP_IMAGE, {true, false, JOB_LIMIT_WORK}},
-                        [JOB_STEP_IMAGE] = {JOB_STEP_LAUNCH, {true, false, JOB_LIMIT_WORK}},
-                        [JOB_STEP_LAUNCH] = {JOB_STEP_CONFIRM, {true, false, JOB_LIMIT_BOOT}},
-                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, false, JOB_LIMIT_BOOT}},
+                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {true, false, JOB_LIMIT_WORK},
+                                {JOB_APPROVED, JOB_FORGING}},
+                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {true, false, JOB_LIMIT_WORK},
+                                {JOB_FORGING, JOB_FORGING}},
+                        [JOB_STEP_SIGN] = {JOB_STEP_IMAGE, {true, false, JOB_LIMIT_WORK},
+                                {JOB_FORGING, JOB_FORGING}},
+                        [JOB_STEP_IMAGE] = {JOB_STEP_LAUNCH, {true, false, JOB_LIMIT_WORK},
+                                {JOB_FORGING, JOB_FORGING}},
+                        [JOB_STEP_LAUNCH] = {JOB_STEP_CONFIRM, {true, false, JOB_LIMIT_BOOT},
+                                {JOB_ORDERED, JOB_ORDERED}},
+                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, false, JOB_LIMIT_BOOT},
+                                {JOB_PROBATION, JOB_PROBATION}},
                 },
         [CHAIN_ORDER] =
                 {
-                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE}},
-                        [JOB_STEP_RUN] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}},
+                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_APPROVED, JOB_STAGED}},
+                        [JOB_STEP_RUN] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
+                                {JOB_ORDERED, JOB_ORDERED}},
                 },
         /* Without the turn: the jobs that it asks for need it. */
-        [CHAIN_MOVE] = {[JOB_STEP_MOVE] = {_JOB_STEP_N, {false, true, JOB_LIMIT_WORK}}},
+        [CHAIN_MOVE] = {[JOB_STEP_MOVE] = {_JOB_STEP_N, {false, true, JOB_LIMIT_WORK},
+                                {JOB_APPROVED, JOB_ORDERED}}},
 };
 
 #define STEP(name) (1u << JOB_STEP_##name)
@@ -108,6 +141,9 @@ static const struct {
         [JOB_ON_UNSEEN] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_STAGE,
                                               [CHAIN_MADE] = JOB_STEP_STAGE,
                                               [CHAIN_ORDER] = JOB_STEP_ORDER}},
+        [JOB_ON_PUT_OFF] = {STEP(ORDER) | STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_STAGE,
+                                                             [CHAIN_MADE] = JOB_STEP_STAGE,
+                                                             [CHAIN_ORDER] = JOB_STEP_ORDER}},
         [JOB_ON_STALE_ORDER] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_ORDER,
                                                    [CHAIN_MADE] = JOB_STEP_ORDER,
                                                    [CHAIN_ORDER] = JOB_STEP_ORDER}},
@@ -182,25 +218,34 @@ struct job_step_needs job_step_needs(struct job_way way, enum job_step step)
 	return chain_links[chain_of(way)][step].needs;
 }
 
-bool job_state_may_become(enum job_state from, enum job_state to)
+enum job_state job_state_before(struct job_way way, enum job_step step)
 {
-	/* What a result can say. FAILED is not among it: the machine was asked. */
-	static const unsigned int results = 1u << JOB_COMMITTED | 1u << JOB_PREPARED |
-	                                    1u << JOB_REFUSED | 1u << JOB_ROLLED_BACK;
+	return chain_links[chain_of(way)][step].states.before;
+}
 
-	switch (from) {
-	case JOB_OPEN:
-		return (results | 1u << JOB_FAILED | 1u << JOB_UNKNOWN) & 1u << to;
-	case JOB_UNKNOWN:
-		return results & 1u << to;
-	case JOB_COMMITTED:
-	case JOB_PREPARED:
-	case JOB_REFUSED:
-	case JOB_ROLLED_BACK:
-	case JOB_FAILED:
-	case JOB_SKIPPED:
-	case _JOB_STATE_N:
-		break;
+/* In the step run the machine says how far it is; a step that is begun again stays where that led. */
+enum job_state job_state_begun(struct job_way way, enum job_step step, enum job_state now)
+{
+	bool is_further = step == JOB_STEP_RUN && (now == JOB_PREPARING || now == JOB_SWITCHING);
+
+	return is_further ? now : chain_links[chain_of(way)][step].states.begun;
+}
+
+enum job_step job_step_put_off(struct job_way way, enum job_step step)
+{
+	enum job_step back = job_next(way, step, JOB_ON_PUT_OFF);
+	enum job_class class = job_class(job_state_begun(way, step, JOB_PLANNED));
+
+	if (back == JOB_STEP_PLAN && (class == JOB_CLASS_WAITS || class == JOB_CLASS_WORKS)) {
+		return step;
 	}
-	return false;
+	return back;
+}
+
+bool job_state_is_of(struct job_way way, enum job_step step, enum job_state state)
+{
+	if (job_state_is_put_off(state)) {
+		return job_step_put_off(way, step) == step;
+	}
+	return state == job_state_before(way, step) || state == job_state_begun(way, step, state);
 }

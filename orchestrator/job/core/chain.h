@@ -16,6 +16,7 @@ enum job_step_event {
 	JOB_ON_NEW_ROOT,      /* what was signed is of a root that was renewed since */
 	JOB_ON_UNSEEN,        /* the machine has never seen the order */
 	JOB_ON_STALE_ORDER,   /* the order is too old, of another boot, or not in the record */
+	JOB_ON_PUT_OFF,       /* it gives the machine to others, its order not sent */
 	_JOB_ON_N,
 };
 
@@ -49,10 +50,15 @@ enum job_step job_first_step(struct job_way way);
  * JOB_STEP_PLAN: the event cannot happen in this step, which is a caller's error.
  */
 enum job_step job_next(struct job_way way, enum job_step step, enum job_step_event event);
-/*
- * Whether the record may change a job from one state to another: an open one ends, once; one that was
- * given up as unknown may become known by a result of the machine. Nothing opens again.
- */
-bool job_state_may_become(enum job_state from, enum job_state to);
 /* Of a step that the way has. */
 struct job_step_needs job_step_needs(struct job_way way, enum job_step step);
+/*
+ * The state of a job by its step: until that is begun, and when it is, from the state that it has now.
+ * Each step of a way that has it.
+ */
+enum job_state job_state_before(struct job_way way, enum job_step step);
+enum job_state job_state_begun(struct job_way way, enum job_step step, enum job_state now);
+/* Where a job stands while it is put off in this step; JOB_STEP_PLAN: it cannot be any more. */
+enum job_step job_step_put_off(struct job_way way, enum job_step step);
+/* Whether an open job may be in this state at this step. */
+bool job_state_is_of(struct job_way way, enum job_step step, enum job_state state);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestrator/job/core/state.h"
+
 static const char *const step_names[_JOB_STEP_N] = {
 #define JOB_STEP(name, number, word) [number] = word,
 #include "proto/words/jobs.def"
@@ -53,6 +55,10 @@ static const struct move {
         {"u", "run", JOB_ON_NEW_ROOT, "sign"},
         {"um", "run", JOB_ON_UNSEEN, "stage"},
         {"umo", "run", JOB_ON_STALE_ORDER, "order"},
+        {"um", "order", JOB_ON_PUT_OFF, "stage"},
+        {"um", "run", JOB_ON_PUT_OFF, "stage"},
+        {"o", "order", JOB_ON_PUT_OFF, "order"},
+        {"o", "run", JOB_ON_PUT_OFF, "order"},
         {"m", "stage", JOB_ON_NEW_ROOT, "stage"},
         {"m", "run", JOB_ON_NEW_ROOT, "stage"},
         {"s", "image", JOB_ON_NEW_ROOT, "sign"},
@@ -187,32 +193,83 @@ static void test_needs(void)
 	}
 }
 
-/* Ends are final, but for an unknown one; no job is opened again, and SKIPPED is never recorded. */
+/*
+ * States follow steps: each step has one until it is begun and one from then on, no step leads to a state that
+ * may not follow, and only before the order can a job be put off.
+ */
 static void test_states(void)
 {
-	static const char *const rows[_JOB_STATE_N] = {
-	        /* to:           .OCPRBFUS */
-	        [JOB_OPEN] = "  CPRBFU ",
-	        [JOB_COMMITTED] = "         ",
-	        [JOB_PREPARED] = "         ",
-	        [JOB_REFUSED] = "         ",
-	        [JOB_ROLLED_BACK] = "         ",
-	        [JOB_FAILED] = "         ",
-	        [JOB_UNKNOWN] = "  CPRB   ",
-	        [JOB_SKIPPED] = "         ",
-	};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (enum job_step step = 1; step < _JOB_STEP_N; step++) {
+			enum job_state before, begun;
 
-	for (enum job_state from = 1; from < _JOB_STATE_N; from++) {
-		assert(strlen(rows[from]) == _JOB_STATE_N);
-		for (enum job_state to = 1; to < _JOB_STATE_N; to++) {
-			assert(job_state_may_become(from, to) == (rows[from][to] != ' '));
+			if (!job_step_is_of(kinds[i].way, step)) {
+				continue;
+			}
+			before = job_state_before(kinds[i].way, step);
+			begun = job_state_begun(kinds[i].way, step, before);
+			assert(job_class(before) != JOB_CLASS_ENDED);
+			assert(before == begun || job_state_may_become(before, begun));
+			assert(job_state_is_of(kinds[i].way, step, before));
+			assert(job_state_is_of(kinds[i].way, step, begun));
+			for (enum job_step_event event = 0; event < _JOB_ON_N; event++) {
+				enum job_step to = job_next(kinds[i].way, step, event);
+				enum job_state next;
+
+				if (to == JOB_STEP_PLAN || to == _JOB_STEP_N) {
+					continue;
+				}
+				next = job_state_before(kinds[i].way, to);
+				assert(next == begun || job_state_may_become(begun, next));
+			}
 		}
 	}
+}
+
+/* By kind and step: where a job stands while it is put off; "": it cannot be any more. */
+static void test_put_off(void)
+{
+	static const struct {
+		const char *groups, *step, *at;
+	} rows[] = {
+	        {"um", "pair", "pair"},
+	        {"us", "seed", "seed"},
+	        {"us", "forge", "forge"},
+	        {"us", "sign", "sign"},
+	        {"um", "stage", "stage"},
+	        {"um", "order", "stage"},
+	        {"um", "run", "stage"},
+	        {"um", "check", ""},
+	        {"ums", "confirm", ""},
+	        {"s", "image", "image"},
+	        {"s", "launch", ""},
+	        {"o", "order", "order"},
+	        {"o", "run", "order"},
+	        {"v", "move", ""},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+			enum job_step step = step_of(rows[r].step);
+			enum job_step at = *rows[r].at ? step_of(rows[r].at) : JOB_STEP_PLAN;
+
+			if (strchr(rows[r].groups, kinds[i].group) &&
+			        job_step_is_of(kinds[i].way, step)) {
+				assert(job_step_put_off(kinds[i].way, step) == at);
+				assert(job_state_is_of(kinds[i].way, step, JOB_HELD) ==
+				        (at == step));
+				n++;
+			}
+		}
+	}
+	assert(n == 4 * 9 - 1 + 4 * 6 - 1 + 6 + 2 * 2 + 1);
 }
 
 int main(void)
 {
 	test_states();
+	test_put_off();
 	test_every_pair();
 	test_chains_end();
 	test_backwards();

@@ -42,6 +42,34 @@ bool engine_has_job(const struct engine *engine, int64_t id);
 int64_t engine_open_job(
         const struct engine *engine, const struct machine *machine, const char *service);
 
+/*
+ * Jobs that are put off. A job may be, by a rule or by a person, until its order is sent: it gives its machine
+ * to others, keeps what was made for it, and waits as SCHEDULED or HELD until it is released or its
+ * deadline passes, which ends it as EXPIRED. All of it is in the record.
+ */
+struct job_hold {
+	enum job_state
+	        state; /* SCHEDULED: until a time; HELD: until somebody or something releases it */
+	char why[160]; /* for people: which rule, or who and why; never "" */
+	int64_t until_us; /* unix: its deadline; in the future */
+	int64_t look_us;  /* unix: SCHEDULED: when it goes on; HELD: when the gate is asked again */
+};
+/* ENGINE_E_REFUSED fills ret_failure: there is no such open job, or its order was sent. */
+int __must_check engine_hold(struct engine *engine, int64_t job, const struct job_hold *hold,
+        struct failure *ret_failure);
+/* It goes on where it was, in its turn, unless the gate puts it off again. ENGINE_E_REFUSED: it is not put off. */
+int __must_check engine_release(struct engine *engine, int64_t job, struct failure *ret_failure);
+/*
+ * A gate that every job comes to before each of its steps until its order is sent, and when it was put off
+ * and is looked at again. False: it may not go on now, and ret_hold says how it waits. It is asked often
+ * and answers from memory; it changes no job.
+ */
+typedef bool (*job_gate_fn)(const struct job_row *row, struct job_hold *ret_hold, void *arg);
+/* One at most; NULL: every job may go on. */
+void engine_gate(struct engine *engine, job_gate_fn fn, void *arg);
+/* What the gate says may have changed: it is asked anew of every job that was put off or waits. */
+void engine_gate_changed(struct engine *engine);
+
 /* What happens to a job, for whoever shows it. */
 enum job_event {
 	JOB_EVENT_STEP,     /* a step begins; the record says so */

@@ -4,7 +4,7 @@
  * the job itself. If that cannot be written the job has not ended: it stalls. Then the job is
  * gone, who watches hears of it, and others of the machine may have their turn.
  */
-#include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 
 #include "host/base/file.h"
@@ -17,6 +17,12 @@ struct end_txn {
 	const struct job_end *end;
 	struct job_row row; /* as it is to be recorded */
 };
+
+/* What was ordered runs. */
+static bool end_is_good(enum job_state state)
+{
+	return state == JOB_CONFIRMED || state == JOB_COMMITTED;
+}
 
 /*
  * One generation that the job made. Only what is still planned is settled: what it drew and gave
@@ -34,7 +40,7 @@ static int end_generation(const struct generation_row *row, void *arg)
 	if (r < 0 || row->state != GENERATION_PLANNED) {
 		return err_up(r);
 	}
-	if (txn->end->state == JOB_COMMITTED) {
+	if (end_is_good(txn->end->state)) {
 		return err_up(store_generation_runs(
 		        txn->job->engine->parts.db, row->service, row->number));
 	}
@@ -73,12 +79,14 @@ static int end_write(struct db *db, void *arg)
 	struct end_txn *txn = arg;
 	struct job_row *row = &txn->row;
 	struct generation_filter filter = {.job = row->id};
-	bool good = txn->end->state == JOB_COMMITTED || txn->end->state == JOB_PREPARED;
+	bool good = end_is_good(txn->end->state) || txn->end->state == JOB_PREPARED;
 	int r;
 
 	/* Written last, by store_job_update(): a job with an end has all that belongs to it. */
-	row->state = txn->end->state;
 	row->ended_us = store_now_usec();
+	if (!job_row_move(row, txn->end->state, NULL, row->ended_us)) {
+		return err_raise(-EINVAL);
+	}
 	snprintf(row->hint, sizeof(row->hint), "%s", txn->end->hint ? txn->end->hint : "");
 	r = txn->job->phase != JOB_WORKING
 	            ? 0
@@ -127,7 +135,10 @@ void job_end(struct job *job, const struct job_end *end)
 	struct job_news news = {.event = JOB_EVENT_ENDED, .row = &txn.row};
 
 	job_check(job);
-	assert(job_state_may_become(job->row.state, end->state));
+	if (!job_state_may_become(job->row.state, end->state)) {
+		job_defect(job, end->state);
+		return;
+	}
 	hook_point(step, "did");
 	if (!job_record(job, end_write, &txn)) {
 		return;
@@ -174,9 +185,9 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	Wire__Cause cause;
 	struct job_end end = {
 	        .state = state,
-	        .generations = state == JOB_REFUSED   ? GENERATION_REFUSED
-	                       : state == JOB_UNKNOWN ? GENERATION_UNKNOWN
-	                                              : GENERATION_ABANDONED,
+	        .generations = state == JOB_REFUSED        ? GENERATION_REFUSED
+	                       : state == JOB_INCONSISTENT ? GENERATION_UNKNOWN
+	                                                   : GENERATION_ABANDONED,
 	        .cause = &cause,
 	        .hint = failure->remedy,
 	};
@@ -191,5 +202,5 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 
 void job_give_up(struct job *job, const struct failure *failure)
 {
-	job_fail(job, job->row.boot_id ? JOB_UNKNOWN : JOB_FAILED, failure);
+	job_fail(job, job->row.boot_id ? JOB_INCONSISTENT : JOB_FAILED, failure);
 }

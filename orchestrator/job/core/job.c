@@ -71,6 +71,9 @@ void job_set_phase(struct job *job, enum job_phase phase)
 	log_debug("job %" PRId64 ", step %s: %s -> %s", job->row.id, job_step_name(job->row.step),
 	        job_phases[job->phase].name, job_phases[phase].name);
 	job->phase = phase;
+	if (phase == JOB_WAITING && !job->row.wait_until_us) {
+		job_wait_begin(job);
+	}
 }
 
 void job_check(const struct job *job)
@@ -78,8 +81,12 @@ void job_check(const struct job *job)
 	const struct job *other;
 	bool idle = job->phase == JOB_WAITING || job->phase == JOB_STALLED;
 
-	assert((job->row.state == JOB_OPEN) == (job->phase != JOB_OVER));
+	assert((job_class(job->row.state) == JOB_CLASS_ENDED) == (job->phase == JOB_OVER));
 	assert(job_step_is_of(job_way(job), job->row.step));
+	assert(job->phase == JOB_OVER ||
+	        job_state_is_of(job_way(job), job->row.step, job->row.state));
+	assert(!job_state_is_put_off(job->row.state) || (job->phase != JOB_WORKING && !job->turn));
+	assert(job->phase != JOB_WAITING || job->row.wait_until_us);
 	assert(job->phase != JOB_WORKING || job->turn ||
 	        !job_step_needs(job_way(job), job->row.step).turn);
 	assert(!idle || (!job->proposal && !job->task));
@@ -95,6 +102,7 @@ void job_check(const struct job *job)
 void job_settle_calls(struct job *job)
 {
 	evtimer_del(job->timer);
+	evtimer_del(job->look);
 	machine_forget(job->machine, job);
 	send_stop(&job->send);
 	signer_client_forget(job->engine->parts.signer, job);
@@ -123,38 +131,40 @@ static int job_begin_from(struct db *db, struct job *job)
 	return err_up(store_job_from(db, job->row.id, service->generation));
 }
 
-/* The begin of a step: a row of its own each time, so that the history shows every attempt. */
+/*
+ * The begin of a step, and the state that goes with it: a row of its own each time, so that the history shows
+ * every attempt.
+ */
 static int job_begin_txn(struct db *db, void *arg)
 {
 	struct job *job = arg;
 	int r = store_job_step_begin(db, job->row.id, job->row.step);
 
+	if (!r) {
+		r = store_job_update(db, &job->row);
+	}
 	return r ? err_up(r) : err_up(job_begin_from(db, job));
 }
 
-/* Whether another job must go first. One whose order was sent keeps the machine over a restart. */
-static bool job_must_wait(const struct job *job)
+/* Its limit is that of the machine's answers, and its deadline. */
+static bool job_wait_machine(struct job *job)
 {
-	bool needs_turn = job_step_needs(job_way(job), job->row.step).turn;
-	const struct job *other;
+	char why[sizeof(job->row.wait_why)];
 
-	TAILQ_FOREACH(other, &job->engine->jobs, link)
-	{
-		bool earlier = other->row.id < job->row.id;
+	job_unheard(job);
+	snprintf(why, sizeof(why), "machine %.60s, which does not answer",
+	        machine_row(job->machine)->name);
+	return job_waits(job, why, job_limit_at_usec(job));
+}
 
-		if (other == job || other->machine != job->machine) {
-			continue;
-		}
-		if (earlier && (!strcmp(other->row.service, job->row.service) ||
-		                       other->row.kind == JOB_START)) {
-			return true;
-		}
-		if (needs_turn && !job->turn &&
-		        (other->turn || (other->row.boot_id && !job->row.boot_id))) {
-			return true;
-		}
+/* Nothing is in its way: the begin is recorded, and it waits for nothing more. */
+static bool job_begin(struct job *job)
+{
+	if (!job_set_state(job, job_state_begun(job_way(job), job->row.step, job->row.state))) {
+		return false;
 	}
-	return false;
+	job_row_wait(&job->row, NULL);
+	return job_record(job, job_begin_txn, job);
 }
 
 /*
@@ -167,18 +177,23 @@ static void job_advance(struct job *job)
 	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
 
 	job_check(job);
-	if (job->phase != JOB_WAITING || job_must_wait(job)) {
+	if (job->phase != JOB_WAITING || !job_gate_is_open(job)) {
+		return;
+	}
+	if (job_must_wait(job)) {
+		job_wait_turn(job);
 		return;
 	}
 	job_limit_begin(job);
 	if (needs.session && machine_state(job->machine) != MACHINE_UP) {
-		job_unheard(job);
+		(void)job_wait_machine(job);
 		return;
 	}
-	if (!job_record(job, job_begin_txn, job)) {
+	if (!job_begin(job)) {
 		return;
 	}
 	evtimer_del(job->timer);
+	evtimer_del(job->look);
 	job->turn = job->turn || needs.turn;
 	job_set_phase(job, JOB_WORKING);
 	hook_point(job_step_name(job->row.step), "begin");
@@ -220,7 +235,11 @@ struct job *job_new(struct engine *engine, const struct job_row *row)
 	job->machine = machines_by_id(engine->machines, row->machine);
 	job->kick = evtimer_new(engine->parts.base, job_on_kick, job);
 	job->timer = evtimer_new(engine->parts.base, job_on_timer, job);
+	job->look = evtimer_new(engine->parts.base, job_on_look, job);
 	job->phase = JOB_WAITING;
+	if (!job->row.wait_until_us) {
+		job_wait_begin(job);
+	}
 	job_limit_init(job);
 	assert(job->machine);
 	TAILQ_INSERT_TAIL(&engine->jobs, job, link);
@@ -238,6 +257,7 @@ struct job *job_free(struct job *job)
 	free(job->order_envelope);
 	event_free(job->kick);
 	event_free(job->timer);
+	event_free(job->look);
 	job_limit_fini(job);
 	free(job);
 	return NULL;
@@ -255,10 +275,7 @@ struct job_done_txn {
 	void *also_arg;
 };
 
-/*
- * ->row.step is changed inside, so that a write that fails leaves a job which is read anew
- * anyway.
- */
+/* With the step changes the state. */
 static int job_done_write(struct db *db, void *arg)
 {
 	struct job_done_txn *txn = arg;
@@ -269,10 +286,22 @@ static int job_done_write(struct db *db, void *arg)
 		r = store_job_step_end(db, job->row.id, JOB_STEP_DONE, txn->detail);
 	}
 	if (!r) {
-		job->row.step = job_next(job_way(job), job->row.step, JOB_ON_DONE);
 		r = store_job_update(db, &job->row);
 	}
 	return err_fold(r);
+}
+
+/* In memory, for the write that follows; one that fails leaves a job which is read anew anyway. */
+static bool job_goes_to(struct job *job, enum job_step step)
+{
+	if (!job_set_state(job, job_state_before(job_way(job), step))) {
+		return false;
+	}
+	job->row.step = step;
+	if (!job->row.wait_until_us) {
+		job_wait_begin(job);
+	}
+	return true;
 }
 
 void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg)
@@ -284,6 +313,9 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 	assert(job->phase == JOB_WORKING);
 	assert(job_next(job_way(job), job->row.step, JOB_ON_DONE) != _JOB_STEP_N);
 	hook_point(step, "did");
+	if (!job_goes_to(job, job_next(job_way(job), job->row.step, JOB_ON_DONE))) {
+		return;
+	}
 	if (!job_record(job, job_done_write, &txn)) {
 		return;
 	}
@@ -307,10 +339,9 @@ void job_park(struct job *job, const char *why)
 	log_info("job %" PRId64 " waits in step %s: %s", job->row.id, job_step_name(job->row.step),
 	        why);
 	job_settle_calls(job);
-	job_unheard(job);
 	job_set_phase(job, JOB_WAITING);
 	/* Whatever it was, it would be so again at once. */
-	if (machine_state(job->machine) == MACHINE_UP) {
+	if (job_wait_machine(job) && machine_state(job->machine) == MACHINE_UP) {
 		job_timer_set(job, JOB_PARKED_USEC);
 	}
 }
@@ -331,7 +362,9 @@ void job_back(struct job *job, enum job_step_event event, const char *why)
 	log_info("job %" PRId64 " goes back to step %s: %s", job->row.id, job_step_name(step), why);
 	job_settle_calls(job);
 	job_limit_end(job);
-	job->row.step = step;
+	if (!job_goes_to(job, step)) {
+		return;
+	}
 	job->row.boot_id = 0;
 	if (!job_save(job)) {
 		return;

@@ -11,6 +11,7 @@
 
 #include "orchestrator/job/core/chain.h"
 #include "orchestrator/job/core/core.h"
+#include "orchestrator/job/core/state.h"
 #include "orchestrator/job/send/send.h"
 #include "orchestrator/store/releases.h"
 #include "proto/machine/machine.pb-c.h"
@@ -71,6 +72,7 @@ struct job {
 	enum job_phase phase;    /* job_set_phase() is the only writer */
 	struct event *kick;      /* looks in the next turn of the loop whether it can go on */
 	struct event *timer;     /* begins its step again; see job_again() */
+	struct event *look;      /* it waits: the next look, or its deadline; see wait.c */
 	struct job_limit limit;
 	uint64_t deadline_usec; /* monotonic, of the whole job; 0: not begun, or no time given */
 	bool turn;              /* it holds the machine, until it ends or stalls */
@@ -135,13 +137,15 @@ struct engine {
 	LIST_HEAD(, engine_standing) standings;   /* on their way to machines */
 	LIST_HEAD(, standing_trouble) standing_troubles; /* why others did not get there */
 	struct event *standing_timer;                    /* looks whether one is due */
+	job_gate_fn gate; /* NULL: every job may go on; see engine_gate() */
+	void *gate_arg;
 	struct measure *measure;   /* owned; NULL until the record was loaded */
 	struct prebuilt *prebuilt; /* the same */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */
 struct job_end {
-	enum job_state state;              /* any but OPEN */
+	enum job_state state;              /* of the class ENDED */
 	enum generation_state generations; /* of those it made and that are still planned */
 	const Wire__Cause *cause;          /* NULL when all went well */
 	const char *hint;                  /* NULL is "" */
@@ -197,6 +201,18 @@ void job_notice(struct job *job, const char *text);
 /* The step came forward: tells who watches, and its time limit begins anew. */
 void job_progress(struct job *job, uint64_t done, uint64_t total, const char *text);
 
+/* wait.c: states, and what a job waits for */
+/*
+ * The state of an open job, to be recorded by the caller's next write, in one transaction with what makes it
+ * so. A state that waits begins with the wait for its turn. False: no rule has the move, which is a defect of
+ * lud or of what the machine says: the job has ended as INCONSISTENT, and the caller leaves it alone.
+ */
+bool __must_check job_set_state(struct job *job, enum job_state to);
+/* The wait of a job for its turn, from now on. */
+struct job_wait job_turn(const struct engine *engine);
+/* What it waits for now, recorded if that is news. False: the caller leaves the job alone. */
+bool __must_check job_waits(struct job *job, const char *why, int64_t until_us);
+
 /* record.c: writes, and what happens when the record cannot be written */
 /*
  * Runs fn in a transaction. False: the record cannot be written, and the job is stalled: the caller
@@ -221,7 +237,7 @@ void job_end(struct job *job, const struct job_end *end);
 void job_fail(struct job *job, enum job_state state, const struct failure *failure);
 /*
  * Ends a job that cannot be carried on, by what is known of it: one whose update was committed and
- * checked is COMMITTED, and says that it is not confirmed; one whose order was sent is UNKNOWN;
+ * checked is COMMITTED, and says that it is not confirmed; one whose order was sent is INCONSISTENT;
  * any other is FAILED.
  */
 void job_give_up(struct job *job, const struct failure *failure);

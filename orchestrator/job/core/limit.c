@@ -14,8 +14,9 @@
  * Time that was given for the job as a whole (--timeout) bounds every step until the order is
  * sent; as far as it is left then it is the order's own limit, which the machine keeps. It runs
  * from the first step that was begun, in this lud or one before, by the record's clock: so a
- * restart gives a job no more time. A limit that passes ends the job by job_give_up(): as FAILED
- * while nothing was sent, else as UNKNOWN, and what became of it is still to be had.
+ * restart gives a job no more time. A limit that passes ends the job: while nothing was sent
+ * as EXPIRED where the machine or the job's own time was waited for, as FAILED where a worker was; else as
+ * INCONSISTENT, and what became of it is still to be had.
  */
 #include <inttypes.h>
 #include <time.h>
@@ -124,6 +125,16 @@ void job_limit_begin(struct job *job)
 	limit_set(job, limit_of_step(job));
 }
 
+int64_t job_limit_at_usec(const struct job *job)
+{
+	struct timeval at;
+
+	if (!evtimer_pending(job->limit.timer, &at)) {
+		return store_now_usec();
+	}
+	return (int64_t)at.tv_sec * (int64_t)LIMIT_USEC_PER_SEC + at.tv_usec;
+}
+
 void job_limit_end(struct job *job)
 {
 	job->limit.kind = JOB_LIMIT_NONE;
@@ -186,13 +197,24 @@ static void limit_failure(const struct job *job, struct failure *ret_failure)
 	}
 }
 
+/* It waited for the machine, or used up its own time, and nothing was begun there. */
+static bool limit_is_a_wait(const struct job *job)
+{
+	return !job->row.boot_id &&
+	       (job->limit.by_deadline || job->limit.kind == JOB_LIMIT_MACHINE);
+}
+
 static void limit_on_passed(evutil_socket_t fd, short what, void *arg)
 {
 	struct job *job = arg;
 	struct failure failure;
 
 	limit_failure(job, &failure);
-	job_give_up(job, &failure);
+	if (limit_is_a_wait(job)) {
+		job_fail(job, JOB_EXPIRED, &failure);
+	} else {
+		job_give_up(job, &failure);
+	}
 }
 
 void job_limit_init(struct job *job)

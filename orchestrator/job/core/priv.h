@@ -9,7 +9,22 @@ void job_set_phase(struct job *job, enum job_phase phase);
 /* Nothing that was asked for answers to this job any more; its timers are off. */
 void job_settle_calls(struct job *job);
 
+/* wait.c */
+/* The job was to go to a state that no rule lets it go to: that is logged, and it ends as INCONSISTENT. */
+void job_defect(struct job *job, enum job_state to);
+/* The job waits for its turn, in memory. */
+void job_wait_begin(struct job *job);
+/* It waits for its turn, in the record too, until that comes or its deadline. */
+void job_wait_turn(struct job *job);
+/* Whether the gate lets it go on. False: it is put off, or stalled; the caller leaves it alone. */
+bool __must_check job_gate_is_open(struct job *job);
+/* Whether another job goes first. */
+bool job_must_wait(const struct job *job);
+void job_on_look(evutil_socket_t fd, short what, void *arg);
+
 /* limit.c */
+/* When the limit that runs ends, unix. */
+int64_t job_limit_at_usec(const struct job *job);
 void job_limit_init(struct job *job);
 void job_limit_fini(struct job *job);
 /* Begins the step's limit, and the job's own time, unless that was done for this step. */

@@ -6,7 +6,7 @@
  *   machine up        its jobs look again; it is sent a statement; once a boot, and where the
  *                     configuration says so, its services move out of their boot layouts
  *   session lost      a job that waits for its result is parked; requests end by themselves
- *   machine down      its jobs end: UNKNOWN if an order was sent, else FAILED; one that is to
+ *   machine down      its jobs end: INCONSISTENT if an order was sent, else FAILED; one that is to
  *                     start it goes on, one that was to end it is COMMITTED
  *   record unwritable jobs stall where they are, and are taken up from the record when a
  *                     write works again
@@ -125,12 +125,42 @@ static void engine_on_down(struct machine *machine, void *arg)
 	}
 }
 
+/*
+ * From the switch on nothing can be let go of; before it RS prepares, and after the commit it tidies up or has
+ * undone. Written before it is told, as every change of a state is. False: the job is gone, or stands still.
+ */
+static bool engine_take_step(struct job *job, const char *word)
+{
+	enum { /* in their order */
+#define STEP(name, word, blame) STEP_##name,
+#include "proto/words/steps.def"
+#undef STEP
+	};
+	static const char *const words[] = {
+#define STEP(name, word, blame) [STEP_##name] = word,
+#include "proto/words/steps.def"
+#undef STEP
+	};
+	size_t at = 0;
+
+	while (at <= STEP_COMMIT && strcmp(words[at], word) != 0) {
+		at++;
+	}
+	if (at > STEP_COMMIT || job->row.step != JOB_STEP_RUN || job->phase != JOB_WORKING ||
+	        job->row.state == JOB_SWITCHING ||
+	        (at < STEP_SWITCH && job->row.state == JOB_PREPARING)) {
+		return true;
+	}
+	return job_set_state(job, at < STEP_SWITCH ? JOB_PREPARING : JOB_SWITCHING) &&
+	       job_save(job);
+}
+
 /* A step of RS shows that the machine works on it: the job's own limit begins anew. */
 static void engine_on_step(struct machine *machine, const Machine__TxnStep *step, void *arg)
 {
 	struct job *job = engine_job_by_order(arg, machine, step->epoch, step->txn);
 
-	if (job) {
+	if (job && engine_take_step(job, step->step)) {
 		job_progress(job, 0, 0, step->step);
 	}
 }
@@ -295,6 +325,12 @@ static int engine_load_job(const struct job_row *row, void *arg)
 	        !job_step_is_of((struct job_way){row->kind, row->machine_made}, row->step)) {
 		log_error("job %lld stays open: a job of its kind has no step %d",
 		        (long long)row->id, (int)row->step);
+		return 0;
+	}
+	if (!job_state_is_of(
+	            (struct job_way){row->kind, row->machine_made}, row->step, row->state)) {
+		log_error("job %lld stays open: it cannot be %s in step %s", (long long)row->id,
+		        job_state_name(row->state), job_step_name(row->step));
 		return 0;
 	}
 	job = job_new(engine, row);

@@ -91,7 +91,9 @@ static int send_accepted_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
 
-	return err_up(store_order_update(db, &job->order));
+	int r = store_order_update(db, &job->order);
+
+	return r ? err_up(r) : err_up(store_job_update(db, &job->row));
 }
 
 /*
@@ -105,6 +107,9 @@ void job_order_accepted(struct job *job)
 		machine_expect_end(job->machine);
 	}
 	job->order.accepted = true;
+	if (job->row.state == JOB_ORDERED && !job_set_state(job, JOB_PREPARING)) {
+		return;
+	}
 	if (!job_record(job, send_accepted_txn, job)) {
 		return;
 	}

@@ -356,11 +356,12 @@ static void plan_row(struct job_plan *plan)
 	const struct job_order *order = plan->order;
 
 	struct job_way way = {order->kind, plan->layout.machine_made};
+	struct job_wait turn = job_turn(plan->engine);
 
 	plan->row = (struct job_row){
 	        .machine = machine_row(order->machine)->id,
 	        .kind = order->kind,
-	        .state = JOB_OPEN,
+	        .state = job_state_before(way, job_first_step(way)),
 	        .step = job_first_step(way),
 	        .machine_made = plan->layout.machine_made,
 	        .accept_loss = order->accept_loss,
@@ -375,6 +376,7 @@ static void plan_row(struct job_plan *plan)
 	        .way = order->asked->who.way,
 	        .role = order->asked->who.role,
 	        .uid = order->asked->who.uid,
+	        .state_us = store_now_usec(),
 	};
 	snprintf(plan->row.service, sizeof(plan->row.service), "%s", order->service);
 	snprintf(plan->row.quiescent, sizeof(plan->row.quiescent), "%s", order->quiescent);
@@ -382,6 +384,7 @@ static void plan_row(struct job_plan *plan)
 	snprintf(plan->row.reason, sizeof(plan->row.reason), "%s", order->asked->reason);
 	snprintf(
 	        plan->row.request_id, sizeof(plan->row.request_id), "%s", order->asked->request_id);
+	job_row_wait(&plan->row, &turn);
 	if (order->plan) {
 		plan->row.plan_expected = true;
 		memcpy(plan->row.plan, order->plan, sizeof(plan->row.plan));

@@ -76,7 +76,7 @@ static void confirm_check(struct job *job)
 	        "`luctl status` shows what runs; `luctl log` may show why",
 	        "the machine committed generation %" PRIu64 " and now runs generation %" PRIu64,
 	        job->row.generation, service ? service->generation : 0);
-	job_fail(job, JOB_UNKNOWN, &failure);
+	job_fail(job, JOB_INCONSISTENT, &failure);
 }
 
 void job_step_check(struct job *job)
@@ -84,9 +84,10 @@ void job_step_check(struct job *job)
 	job_refresh(job, confirm_check);
 }
 
+/* hint: why the machine does not have it confirmed; NULL: it has. */
 static void confirm_end(struct job *job, const char *hint)
 {
-	struct job_end end = {.state = JOB_COMMITTED, .hint = hint};
+	struct job_end end = {.state = hint ? JOB_COMMITTED : JOB_CONFIRMED, .hint = hint};
 
 	job_end(job, &end);
 }
@@ -97,7 +98,7 @@ void job_on_confirmed(struct job *job, const Machine__Result *result)
 	char hint[200];
 
 	if (result->outcome == MACHINE__OUTCOME__OUTCOME_COMMITTED) {
-		confirm_end(job, "");
+		confirm_end(job, NULL);
 		return;
 	}
 	snprintf(hint, sizeof(hint), "it runs, but the machine did not confirm it: %.120s",

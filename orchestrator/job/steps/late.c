@@ -1,6 +1,6 @@
 /*
  * What a machine's outcome is called here, and results that come after their job was given up.
- * A job whose order was sent, and of which nothing was heard for long enough, ends as UNKNOWN:
+ * A job whose order was sent, and of which nothing was heard for long enough, ends as INCONSISTENT:
  * that is true and final for whoever waited. The machine keeps its results, though, and tells
  * them when it is heard again; then the record is corrected, the only change that an ended job
  * ever sees. A job that ended in any other way is never touched.
@@ -23,12 +23,13 @@ enum job_state job_outcome_state(Machine__Outcome outcome)
 	case _MACHINE__OUTCOME_IS_INT_SIZE:
 		break;
 	}
-	return JOB_UNKNOWN;
+	return JOB_INCONSISTENT;
 }
 
 enum generation_state job_generation_state(enum job_state state)
 {
 	switch (state) {
+	case JOB_CONFIRMED:
 	case JOB_COMMITTED:
 		return GENERATION_RUNNING;
 	case JOB_PREPARED:
@@ -37,10 +38,23 @@ enum generation_state job_generation_state(enum job_state state)
 		return GENERATION_REFUSED;
 	case JOB_ROLLED_BACK:
 		return GENERATION_UNDONE;
-	case JOB_UNKNOWN:
+	case JOB_INCONSISTENT:
 		return GENERATION_UNKNOWN;
-	case JOB_OPEN:
+	case JOB_PLANNED:
+	case JOB_APPROVED:
+	case JOB_FORGING:
+	case JOB_STAGED:
+	case JOB_SCHEDULED:
+	case JOB_HELD:
+	case JOB_ORDERED:
+	case JOB_PREPARING:
+	case JOB_SWITCHING:
+	case JOB_PROBATION:
+	case JOB_SOAKING:
 	case JOB_FAILED:
+	case JOB_CANCELLED:
+	case JOB_SUPERSEDED:
+	case JOB_EXPIRED:
 	case JOB_SKIPPED:
 	case _JOB_STATE_N:
 		break;
@@ -91,11 +105,10 @@ static int late_write(struct db *db, void *arg)
 	r = store_job_by_order(db, machine_row(late->machine)->id, late->result->epoch,
 	        late->result->txn, &late->row);
 	/* An open job that has not loaded its order yet asks for the result itself. */
-	if (r || late->row.state == JOB_OPEN || !job_state_may_become(late->row.state, state)) {
+	if (r || !late->row.ended_us || !job_row_move(&late->row, state, NULL, store_now_usec())) {
 		return r == DB_E_NONE ? 0 : err_up(r);
 	}
 	late->settles = true;
-	late->row.state = state;
 	snprintf(late->row.hint, sizeof(late->row.hint),
 	        "the machine's result came after the job was given up");
 	machine__result__pack(late->result, packed);
@@ -120,7 +133,7 @@ void job_late_result(struct engine *engine, struct machine *machine, const Machi
 		log_warn("a late result is not recorded: %s", err_trace());
 		err_forget();
 	} else if (late.settles) {
-		log_info("job %" PRId64 ", given up as unknown: %s", late.row.id,
+		log_info("job %" PRId64 ", given up as inconsistent: %s", late.row.id,
 		        job_state_name(late.row.state));
 	}
 }

@@ -85,9 +85,10 @@ static int move_service(struct job *job, const Machine__Service *service, struct
 	if (r == DB_E_NONE && !service->machine_made) {
 		return err_up(move_ask(job, service->name, count));
 	}
-	if (r == DB_E_NONE || (!r && child.state == JOB_COMMITTED)) {
+	if (r == DB_E_NONE ||
+	        (!r && (child.state == JOB_CONFIRMED || child.state == JOB_COMMITTED))) {
 		count->n_moved++;
-	} else if (!r && child.state == JOB_OPEN) {
+	} else if (!r && !child.ended_us) {
 		count->n_wait++;
 	} else if (!r) {
 		move_failed(count, service->name);

@@ -88,6 +88,10 @@ static void order_step_signed(struct job *job)
 	news.machine = machine_row(job->machine)->name;
 	job_limit_again(job, ORDER_CONTROL_USEC);
 	job_again(job, ORDER_CONTROL_USEC);
+	if (!job_waits(job, "the signature of a control key",
+	            store_now_usec() + (int64_t)ORDER_CONTROL_USEC)) {
+		return;
+	}
 	engine_tell(job->engine, &news);
 }
 

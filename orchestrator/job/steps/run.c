@@ -209,7 +209,7 @@ static void run_unknown(struct job *job)
 	        : row->boot_id == job->order.boot_id ? "the machine was put back to a snapshot"
 	                                             : "the machine was restarted in the meantime",
 	        job->row.generation);
-	job_fail(job, JOB_UNKNOWN, &failure);
+	job_fail(job, JOB_INCONSISTENT, &failure);
 }
 
 /* The last look before it is sent: made for this boot, and nothing came after it. */

@@ -1,0 +1,342 @@
+/*
+ * States of open jobs, and what keeps one waiting: its turn, the machine, or that it was put off. All of it is
+ * in the record, with a deadline, so that a person sees why nothing happens, and that it will not be
+ * so for ever.
+ *
+ *   its turn       other jobs of the machine go first. Until update.wait_timeout; it is looked at whenever one
+ *                  of them ends
+ *   the machine    does not answer: the limit of the step is the deadline (limit.c)
+ *   put off        SCHEDULED or HELD, by engine_hold() or by the gate: until it is released, until the gate
+ *                  lets it go on at one of its looks, or until its deadline
+ *
+ *     any step before its order is sent ---job_put_off---> SCHEDULED, HELD ---job_go_on---> the same step
+ *                                                             |   ^ |
+ *     order, and run: back to stage, where files that others  |   '-' a look: the gate says so again
+ *     had dropped are sent again                              '-----> EXPIRED
+ *
+ * A job that is put off has no turn, no timer but its look, and nothing that was asked for answers any more: as
+ * if lud had ended there. Others of its service go on.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "host/base/log.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/priv.h"
+
+static const char wait_turn[] = "its turn";
+
+/* No rule has the move. What is known of the job cannot be trusted, so nothing is made of it. */
+void job_defect(struct job *job, enum job_state to)
+{
+	struct failure failure;
+
+	failure_set(&failure, "defect", machine_row(job->machine)->name,
+	        "`luctl status` shows what runs; please report this with the log of lud",
+	        "job %" PRId64 " was to go from %s to %s in step %s, which no rule allows",
+	        job->row.id, job_state_name(job->row.state), job_state_name(to),
+	        job_step_name(job->row.step));
+	log_error("%s", failure.cause);
+	job_fail(job, JOB_INCONSISTENT, &failure);
+}
+
+struct job_wait job_turn(const struct engine *engine)
+{
+	int64_t until = store_now_usec() + (int64_t)engine->parts.config->wait_timeout_usec;
+
+	return (struct job_wait){.why = wait_turn, .until_us = until, .look_us = until};
+}
+
+bool job_set_state(struct job *job, enum job_state to)
+{
+	struct job_wait wait = job_turn(job->engine);
+
+	if (job_row_move(&job->row, to, &wait, store_now_usec())) {
+		return true;
+	}
+	job_defect(job, to);
+	return false;
+}
+
+void job_wait_begin(struct job *job)
+{
+	struct job_wait wait = job_turn(job->engine);
+
+	job_row_wait(&job->row, &wait);
+}
+
+bool job_waits(struct job *job, const char *why, int64_t until_us)
+{
+	struct job_wait wait = {.why = why, .until_us = until_us, .look_us = until_us};
+
+	if (!strcmp(job->row.wait_why, why)) {
+		return true;
+	}
+	job_row_wait(&job->row, &wait);
+	return job_save(job);
+}
+
+/* At the next look, or at the deadline; at once when that has passed. */
+static void wait_arm(struct job *job)
+{
+	int64_t now = store_now_usec();
+	int64_t at = job->row.wait_look_us;
+	int64_t usec = at > now ? at - now : 0;
+	struct timeval pause = {usec / 1000000, usec % 1000000};
+
+	evtimer_add(job->look, &pause);
+}
+
+/* Whether another job must go first. One whose order was sent keeps the machine over a restart. */
+bool job_must_wait(const struct job *job)
+{
+	bool needs_turn = job_step_needs(job_way(job), job->row.step).turn;
+	const struct job *other;
+
+	TAILQ_FOREACH(other, &job->engine->jobs, link)
+	{
+		bool earlier = other->row.id < job->row.id;
+
+		if (other == job || other->machine != job->machine ||
+		        job_state_is_put_off(other->row.state)) {
+			continue;
+		}
+		if (earlier && (!strcmp(other->row.service, job->row.service) ||
+		                       other->row.kind == JOB_START)) {
+			return true;
+		}
+		if (needs_turn && !job->turn &&
+		        (other->turn || (other->row.boot_id && !job->row.boot_id))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void job_wait_turn(struct job *job)
+{
+	if (job_waits(job, wait_turn, job_turn(job->engine).until_us)) {
+		wait_arm(job);
+	}
+}
+
+/* Its deadline passed while it was put off, or while others went first. */
+static void wait_expire(struct job *job)
+{
+	bool is_put_off = job_state_is_put_off(job->row.state);
+	struct failure failure;
+
+	failure_set(&failure, "expired", machine_row(job->machine)->name,
+	        is_put_off
+	                ? "ask for it again, or see that it is released in time"
+	                : "ask for it again when the others are through: `luctl jobs` lists them",
+	        is_put_off ? "it was %s until its deadline: %s"
+	                   : "it was %s until its deadline, and waited for %s",
+	        job_state_name(job->row.state), job->row.wait_why);
+	job_fail(job, JOB_EXPIRED, &failure);
+}
+
+/* Whether it may be put off, and at which step it stands then. */
+static bool wait_may_be_put_off(const struct job *job, enum job_step *ret_step)
+{
+	*ret_step = job_step_put_off(job_way(job), job->row.step);
+	return !job->row.boot_id && *ret_step != JOB_STEP_PLAN && job->phase != JOB_STALLED;
+}
+
+/*
+ * Also for one that is put off already, with other words or another time. False: the record could not be
+ * written, or there is no job any more.
+ */
+static bool wait_put_off(struct job *job, enum job_step step, const struct job_hold *hold)
+{
+	struct job_wait wait = {hold->why, hold->until_us,
+	        hold->look_us < hold->until_us ? hold->look_us : hold->until_us};
+	bool is_news = job->row.state != hold->state || strcmp(job->row.wait_why, hold->why) != 0 ||
+	               job->row.wait_until_us != wait.until_us ||
+	               job->row.wait_look_us != wait.look_us;
+
+	if (!job_row_move(&job->row, hold->state, &wait, store_now_usec())) {
+		job_defect(job, hold->state);
+		return false;
+	}
+	job->row.step = step;
+	job_settle_calls(job);
+	job_limit_end(job);
+	job->turn = false;
+	if (job->phase == JOB_WORKING) {
+		job_set_phase(job, JOB_WAITING);
+	}
+	hook_point("hold", "did");
+	if (is_news && !job_save(job)) {
+		return false;
+	}
+	hook_point("hold", "end");
+	if (is_news) {
+		log_info("job %" PRId64 " is %s: %s", job->row.id, job_state_name(hold->state),
+		        hold->why);
+	}
+	wait_arm(job);
+	engine_wake(job->engine, job->machine);
+	return true;
+}
+
+/* It waits for its turn, in the state of its step. */
+static bool wait_go_on(struct job *job)
+{
+	if (!job_set_state(job, job_state_before(job_way(job), job->row.step))) {
+		return false;
+	}
+	hook_point("release", "did");
+	if (!job_save(job)) {
+		return false;
+	}
+	hook_point("release", "end");
+	log_info("job %" PRId64 " goes on in step %s", job->row.id, job_step_name(job->row.step));
+	evtimer_del(job->look);
+	return true;
+}
+
+/* Whether somebody said how it is put off; of a job whose order was sent nobody is asked. */
+static bool wait_gate_says(struct job *job, enum job_step *ret_step, struct job_hold *ret_hold)
+{
+	struct engine *engine = job->engine;
+
+	return wait_may_be_put_off(job, ret_step) && engine->gate &&
+	       !engine->gate(&job->row, ret_hold, engine->gate_arg);
+}
+
+bool job_gate_is_open(struct job *job)
+{
+	struct job_hold hold = {.state = JOB_HELD};
+	enum job_step step;
+
+	if (job_state_is_put_off(job->row.state)) {
+		wait_arm(job);
+		return false;
+	}
+	if (wait_gate_says(job, &step, &hold)) {
+		(void)wait_put_off(job, step, &hold);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * One that is put off: the gate may let it go on, or say anew how it waits. Without a gate a scheduled one
+ * goes on when its time has come, and a held one when it is released.
+ */
+static void wait_look(struct job *job)
+{
+	bool is_time = store_now_usec() >= job->row.wait_look_us;
+	struct job_hold hold = {.state = JOB_HELD};
+	enum job_step step;
+
+	if (wait_gate_says(job, &step, &hold)) {
+		(void)wait_put_off(job, step, &hold);
+	} else if (job->engine->gate || (is_time && job->row.state == JOB_SCHEDULED)) {
+		if (wait_go_on(job)) {
+			job_kick(job);
+		}
+	} else {
+		job->row.wait_look_us = is_time ? job->row.wait_until_us : job->row.wait_look_us;
+		if (!is_time || job_save(job)) {
+			wait_arm(job);
+		}
+	}
+}
+
+/* The deadline counts only for one that cannot go on: lud may have been away meanwhile. */
+void job_on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct job *job = arg;
+	bool is_put_off = job_state_is_put_off(job->row.state);
+
+	job_check(job);
+	if (job->phase != JOB_WAITING || (!is_put_off && !job_must_wait(job))) {
+		job_kick(job);
+		return;
+	}
+	if (store_now_usec() >= job->row.wait_until_us) {
+		wait_expire(job);
+	} else if (is_put_off) {
+		wait_look(job);
+	} else {
+		wait_arm(job);
+	}
+}
+
+void engine_gate(struct engine *engine, job_gate_fn fn, void *arg)
+{
+	engine->gate = fn;
+	engine->gate_arg = arg;
+	engine_gate_changed(engine);
+}
+
+/* Only sets timers: whoever calls may be in the middle of a job's step. */
+void engine_gate_changed(struct engine *engine)
+{
+	static const struct timeval now = {0, 0};
+	struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job_state_is_put_off(job->row.state)) {
+			evtimer_add(job->look, &now);
+		} else {
+			job_kick(job);
+		}
+	}
+}
+
+static struct job *wait_open_job(struct engine *engine, int64_t id, struct failure *ret_failure)
+{
+	struct job *job = engine_job_by_id(engine, id);
+
+	if (!job) {
+		failure_set(ret_failure, "no-job", "job", "`luctl jobs` lists them",
+		        "there is no open job %" PRId64, id);
+	}
+	return job;
+}
+
+int engine_hold(
+        struct engine *engine, int64_t id, const struct job_hold *hold, struct failure *ret_failure)
+{
+	struct job *job = wait_open_job(engine, id, ret_failure);
+	enum job_step step;
+
+	assert(job_state_is_put_off(hold->state));
+	if (!job) {
+		return ENGINE_E_REFUSED;
+	}
+	job_check(job);
+	if (!wait_may_be_put_off(job, &step)) {
+		failure_set(ret_failure, "too-late", "job",
+		        "wait for its end: `luctl jobs` shows it",
+		        "job %" PRId64 " is %s in step %s and cannot be put off", id,
+		        job_state_name(job->row.state), job_step_name(job->row.step));
+		return ENGINE_E_REFUSED;
+	}
+	(void)wait_put_off(job, step, hold);
+	return 0;
+}
+
+int engine_release(struct engine *engine, int64_t id, struct failure *ret_failure)
+{
+	struct job *job = wait_open_job(engine, id, ret_failure);
+
+	if (!job) {
+		return ENGINE_E_REFUSED;
+	}
+	if (!job_state_is_put_off(job->row.state) || job->phase == JOB_STALLED) {
+		failure_set(ret_failure, "not-held", "job", "`luctl jobs` shows where it stands",
+		        "job %" PRId64 " is not put off: it is %s", id,
+		        job_state_name(job->row.state));
+		return ENGINE_E_REFUSED;
+	}
+	if (wait_go_on(job)) {
+		job_kick(job);
+	}
+	return 0;
+}
