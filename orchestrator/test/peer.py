@@ -135,6 +135,7 @@ class Peer:
         self.n_status = 0  # asked for
         self.rollback_step = 'transfer'
         self.withheld = []       # results that `hold_result` keeps back
+        self.preparing = None    # the order that `hold_prepare` keeps from the switch
         self.awake = threading.Event()  # cleared: neither reads nor answers
         self.awake.set()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -313,7 +314,7 @@ class Peer:
     def _request(self, request):
         for name in ('status', 'admit', 'stage_begin', 'stage_chunk', 'stage_drop', 'order_run',
                      'result_query', 'event_subscribe', 'event_ack', 'log_subscribe', 'statement',
-                     'time_set', 'standing_set', 'ping'):
+                     'time_set', 'standing_set', 'cancel', 'ping'):
             if name in request:
                 getattr(self, '_on_' + name)(request, request[name])
                 return
@@ -479,9 +480,26 @@ class Peer:
         self.staged.clear()
         self._reply(request, stage_store={})
 
+    def _on_cancel(self, request, body):
+        order = self.preparing
+        if not order or (order.epoch, order.txn) != (body['epoch'], body['txn']):
+            self._refuse(request, 'ERROR_NOT_FOUND', 'E_NOTFOUND', 'no such transaction')
+            return
+        self.preparing = None
+        if self._fault('cancel_late'):
+            result = self._run(order)
+            self._refuse(request, 'ERROR_REFUSED', 'E_STATE', 'it switches')
+        else:
+            result = {'txn': order.txn, 'epoch': order.epoch, 'service': order.service, 'action': order.action,
+                      'outcome': 'OUTCOME_ROLLED_BACK', 'generation': self.services[order.service]['generation'],
+                      'cause': {'component': 'rs', 'step': 'prepare', 'name': 'E_CANCELLED', 'message': 'cancelled'}}
+            self._reply(request, done={})
+        self._finish(result)
+
     def _on_result_query(self, request, body):
         number = body['epoch'], body['txn']
-        if any((r['epoch'], r['txn']) == number for r in self.withheld):
+        preparing = self.preparing and (self.preparing.epoch, self.preparing.txn)
+        if number == preparing or any((r['epoch'], r['txn']) == number for r in self.withheld):
             self._reply(request, result={'state': 'TXN_RUNNING', 'boot_id': self.boot_id})
             return
         result = self.results.get(number)
@@ -526,6 +544,11 @@ class Peer:
             return
         self.newest = number
         self.orders.append(order)
+        if order.action == UPDATE and self._fault('hold_prepare'):
+            self.preparing = order
+            self._reply(request, accepted={'txn': order.txn, 'epoch': order.epoch})
+            self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': 'prepare', 'ns': 1})
+            return
         result = self._run(order)
         self.results[number] = result
         for old in sorted(self.results)[:-RESULTS_KEPT]:

@@ -200,6 +200,15 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	job_end(job, &end);
 }
 
+void job_cancel(struct job *job)
+{
+	struct failure failure;
+
+	failure_set(&failure, "cancelled", machine_row(job->machine)->name,
+	        "nothing was begun on the machine", "%s", job->row.cancel);
+	job_fail(job, JOB_CANCELLED, &failure);
+}
+
 void job_give_up(struct job *job, const struct failure *failure)
 {
 	job_fail(job, job->row.boot_id ? JOB_INCONSISTENT : JOB_FAILED, failure);

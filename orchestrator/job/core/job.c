@@ -177,7 +177,14 @@ static void job_advance(struct job *job)
 	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
 
 	job_check(job);
-	if (job->phase != JOB_WAITING || !job_gate_is_open(job)) {
+	if (job->phase != JOB_WAITING) {
+		return;
+	}
+	if (*job->row.cancel && !job->row.boot_id) {
+		job_cancel(job);
+		return;
+	}
+	if (!job_gate_is_open(job)) {
 		return;
 	}
 	if (job_must_wait(job)) {
@@ -294,13 +301,10 @@ static int job_done_write(struct db *db, void *arg)
 /* In memory, for the write that follows; one that fails leaves a job which is read anew anyway. */
 static bool job_goes_to(struct job *job, enum job_step step)
 {
-	if (!job_set_state(job, job_state_before(job_way(job), step))) {
+	if (!job_wait_at(job, step)) {
 		return false;
 	}
 	job->row.step = step;
-	if (!job->row.wait_until_us) {
-		job_wait_begin(job);
-	}
 	return true;
 }
 

@@ -242,6 +242,9 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
  */
 void job_give_up(struct job *job, const struct failure *failure);
 
+/* Somebody ended it, as ->row.cancel says, and its order was not sent. */
+void job_cancel(struct job *job);
+
 /* limit.c: time */
 /* Monotonic. */
 uint64_t job_clock_usec(void);

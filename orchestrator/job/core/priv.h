@@ -12,8 +12,9 @@ void job_settle_calls(struct job *job);
 /* wait.c */
 /* The job was to go to a state that no rule lets it go to: that is logged, and it ends as INCONSISTENT. */
 void job_defect(struct job *job, enum job_state to);
-/* The job waits for its turn, in memory. */
+/* The job waits for its turn, in memory; at a step, in the state of a job that has not begun it. */
 void job_wait_begin(struct job *job);
+bool __must_check job_wait_at(struct job *job, enum job_step step);
 /* It waits for its turn, in the record too, until that comes or its deadline. */
 void job_wait_turn(struct job *job);
 /* Whether the gate lets it go on. False: it is put off, or stalled; the caller leaves it alone. */

@@ -66,6 +66,15 @@ void job_wait_begin(struct job *job)
 	job_row_wait(&job->row, &wait);
 }
 
+bool job_wait_at(struct job *job, enum job_step step)
+{
+	if (!job_set_state(job, job_state_before(job_way(job), step))) {
+		return false;
+	}
+	job_wait_begin(job);
+	return true;
+}
+
 bool job_waits(struct job *job, const char *why, int64_t until_us)
 {
 	struct job_wait wait = {.why = why, .until_us = until_us, .look_us = until_us};
@@ -184,7 +193,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 /* It waits for its turn, in the state of its step. */
 static bool wait_go_on(struct job *job)
 {
-	if (!job_set_state(job, job_state_before(job_way(job), job->row.step))) {
+	if (!job_wait_at(job, job->row.step)) {
 		return false;
 	}
 	hook_point("release", "did");

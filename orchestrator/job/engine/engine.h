@@ -25,6 +25,12 @@ int __must_check engine_countersign(struct engine *engine, int64_t job,
 int __must_check engine_decline(
         struct engine *engine, int64_t job, const char *why, struct failure *ret_failure);
 /*
+ * Somebody ends a job: at once, or by asking the machine, whose answer then is the job's end. ENGINE_E_REFUSED
+ * fills ret_failure: there is no such job, or nothing lets go of it any more.
+ */
+int __must_check engine_cancel(struct engine *engine, int64_t job, const char *who,
+        const char *reason, struct failure *ret_failure);
+/*
  * Ends the open jobs of a machine that went away, as job_give_up() does; not one that is about to
  * start it, nor those that stand still until the record can be written.
  */

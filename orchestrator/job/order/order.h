@@ -40,6 +40,11 @@ int __must_check job_order_insert(struct db *db, void *arg);
 int __must_check job_order_mark_sent(struct db *db, void *arg);
 /* Sends the recorded ->order; fn gets the answer. Where there is no session the job is parked. */
 void job_order_send(struct job *job, channel_reply_fn fn);
+/*
+ * Asks the machine to let go of ->order, which was sent; what comes of it is the order's result. Where there is
+ * no session it is asked when the job is taken up again.
+ */
+void job_order_cancel(struct job *job);
 /* The end of ->order: to the step that waits for it. */
 void job_order_result(struct job *job, const Machine__Result *result);
 /* The machine took it: that is recorded, and its result is waited for. */

@@ -87,6 +87,26 @@ void job_order_send(struct job *job, channel_reply_fn fn)
 	}
 }
 
+/* The result says what became of it, also when the machine refuses, so nothing is made of the answer. */
+static void send_cancelled(int r, const Machine__Reply *reply, void *arg)
+{
+}
+
+void job_order_cancel(struct job *job)
+{
+	Machine__Cancel cancel = MACHINE__CANCEL__INIT;
+	Machine__Request request = MACHINE__REQUEST__INIT;
+
+	cancel.epoch = job->order.epoch;
+	cancel.txn = job->order.txn;
+	request.body_case = MACHINE__REQUEST__BODY_CANCEL;
+	request.cancel = &cancel;
+	request.identity = job->row.identity;
+	if (machine_request(job->machine, &request, JOB_ANSWER_USEC, send_cancelled, job) < 0) {
+		err_forget();
+	}
+}
+
 static int send_accepted_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
@@ -117,6 +137,9 @@ void job_order_accepted(struct job *job)
 	/* The result comes as an event; should it be lost, it is asked for. */
 	job_limit_again(job, job_order_timeout_ms(job) * UINT64_C(1000));
 	job_again(job, job_order_timeout_ms(job) * UINT64_C(1000) + SEND_RESULT_GRACE_USEC);
+	if (*job->row.cancel) {
+		job_order_cancel(job);
+	}
 }
 
 void job_order_result(struct job *job, const Machine__Result *result)

@@ -151,6 +151,11 @@ void job_on_result(struct job *job, const Machine__Result *result)
 		return;
 	}
 	end.generations = job_generation_state(end.state);
+	if (*job->row.cancel && result->cause && !strcmp(result->cause->name, "E_CANCELLED") &&
+	        job_state_may_become(job->row.state, JOB_CANCELLED)) {
+		end.state = JOB_CANCELLED;
+		end.hint = job->row.cancel;
+	}
 	job_end(job, &end);
 }
 

@@ -1,0 +1,82 @@
+/*
+ * job cancel, hold, release: what a person does to one open job.
+ */
+#include <inttypes.h>
+
+#include "ctl/base/base.h"
+#include "ctl/base/text.h"
+#include "ctl/client/command.h"
+#include "ctl/cmd/cmd.h"
+#include "ctl/job/job.h"
+
+/* The first argument as the id of a job; CTL_USAGE after the reason was printed. */
+static int job_change_which(const struct options *options, uint64_t *ret_job)
+{
+	if (text_number(options->args[0], ret_job) < 0 || !*ret_job) {
+		return ctl_fail(CTL_USAGE, "job", "`luctl jobs` lists them",
+		        "`%s` is no number of a job", options->args[0]);
+	}
+	return CTL_OK;
+}
+
+/* Sends the request, and prints the job as it is then. */
+static int job_change_call(const struct options *options, Control__Request *request,
+        struct client **ret_client, const Control__Reply **ret_reply)
+{
+	int code = command_call(options, request, NULL, NULL, ret_client, ret_reply);
+
+	if (code == CTL_OK && !options->json) {
+		job_print((*ret_reply)->job);
+	}
+	return code;
+}
+
+/* Done is a job that ended so. One that the machine did not let go of ended otherwise, which is told. */
+int cmd_job_cancel(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__JobCancelRequest cancel = CONTROL__JOB_CANCEL_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = job_change_which(options, &cancel.job);
+
+	request.body_case = CONTROL__REQUEST__BODY_JOB_CANCEL;
+	request.job_cancel = &cancel;
+	if (code == CTL_OK) {
+		code = job_change_call(options, &request, &client, &reply);
+	}
+	if (code == CTL_OK && reply->job->state != CONTROL__JOB_STATE__JOB_STATE_CANCELLED) {
+		return ctl_fail(CTL_REJECTED, "job",
+		        "`luctl rollback` goes back to the release before",
+		        "job %" PRIu64 " was not cancelled any more: it is %s", reply->job->id,
+		        job_state_text(reply->job->state));
+	}
+	return code;
+}
+
+int cmd_job_hold(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__JobHoldRequest hold = CONTROL__JOB_HOLD_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = job_change_which(options, &hold.job);
+
+	hold.for_ms = options->for_ms;
+	request.body_case = CONTROL__REQUEST__BODY_JOB_HOLD;
+	request.job_hold = &hold;
+	return code != CTL_OK ? code : job_change_call(options, &request, &client, &reply);
+}
+
+int cmd_job_release(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__JobReleaseRequest release = CONTROL__JOB_RELEASE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = job_change_which(options, &release.job);
+
+	request.body_case = CONTROL__REQUEST__BODY_JOB_RELEASE;
+	request.job_release = &release;
+	return code != CTL_OK ? code : job_change_call(options, &request, &client, &reply);
+}

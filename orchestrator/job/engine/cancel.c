@@ -1,0 +1,74 @@
+/*
+ * Jobs that somebody ends. Until its order was sent a job ends at once: whatever it was at is let go of, and
+ * nothing was begun on the machine. Then the machine is asked, which lets go of what it prepares and
+ * refuses from the switch on: its answer is the order's result, and the job ends by that, as CANCELLED if the
+ * machine let go, else by what it did.
+ *
+ * That it shall end is in the record before the machine is asked. So a lud that dies in between asks again,
+ * and a job that would send its order anew ends instead.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "host/base/err.h"
+#include "host/base/log.h"
+#include "orchestrator/job/core/hook.h"
+#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/engine/engine.h"
+#include "orchestrator/job/order/order.h"
+
+/* Whether the machine may still let go of what it was ordered, as far as is known here. */
+static bool cancel_may_ask(const struct job *job)
+{
+	return job->row.boot_id && job->row.step == JOB_STEP_RUN &&
+	       job_state_may_become(job->row.state, JOB_CANCELLED);
+}
+
+/* The process of a start is launched: to end that is to stop the machine. */
+static bool cancel_may_end(const struct job *job)
+{
+	return !job->row.boot_id && job->row.step != JOB_STEP_LAUNCH &&
+	       job_state_may_become(job->row.state, JOB_CANCELLED);
+}
+
+static void cancel_refuse(const struct job *job, struct failure *ret_failure)
+{
+	bool starts = job->row.kind == JOB_START;
+
+	failure_set(ret_failure, "too-late", "job",
+	        starts ? "`luctl machine stop` ends what it has started"
+	               : "wait for its end; `luctl rollback` goes back to the release before",
+	        "job %" PRId64 " is %s in step %s and cannot be cancelled any more", job->row.id,
+	        job_state_name(job->row.state), job_step_name(job->row.step));
+}
+
+int engine_cancel(struct engine *engine, int64_t id, const char *who, const char *reason,
+        struct failure *ret_failure)
+{
+	struct job *job = engine_job_by_id(engine, id);
+
+	if (!job || job->phase == JOB_STALLED) {
+		failure_set(ret_failure, "no-job", "job", "`luctl jobs` shows them",
+		        job ? "job %" PRId64 " stands still until the record can be written"
+		            : "there is no open job %" PRId64,
+		        id);
+		return ENGINE_E_REFUSED;
+	}
+	if (!cancel_may_end(job) && !cancel_may_ask(job)) {
+		cancel_refuse(job, ret_failure);
+		return ENGINE_E_REFUSED;
+	}
+	snprintf(job->row.cancel, sizeof(job->row.cancel), "cancelled by %.60s%s%.80s", who,
+	        *reason ? ": " : "", reason);
+	hook_point("cancel", "did");
+	if (!job->row.boot_id) {
+		job_cancel(job);
+		return 0;
+	}
+	if (job_save(job)) {
+		hook_point("cancel", "end");
+		log_info("job %" PRId64 ": %s; the machine is asked", id, job->row.cancel);
+		job_order_cancel(job);
+	}
+	return 0;
+}
