@@ -22,12 +22,12 @@
 #include "keyring/signer/signer.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
+#include "keyring/signer/note.h"
 #include "keyring/signer/remake.h"
 #include "proto/image/link.h"
 
@@ -452,83 +452,6 @@ static void signer_seal(
 	}
 }
 
-static void signer_note_hex(const uint8_t *bytes, size_t n, char *ret_text)
-{
-	for (size_t i = 0; i < n; i++) {
-		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
-	}
-}
-
-static void signer_note_order(const struct order_manifest *order, char *ret_note, size_t size)
-{
-	char machine[33];
-	size_t at;
-
-	signer_note_hex(order->machine_id, 16, machine);
-	at = (size_t)snprintf(ret_note, size,
-	        "order machine %s boot %" PRIx64 " epoch %" PRIu64 " transaction %" PRIu64
-	        " action %" PRIu32,
-	        machine, order->boot_id, order->epoch, order->transaction, order->action);
-	for (uint32_t i = 0; i < order->n_components && at < size; i++) {
-		at += (size_t)snprintf(ret_note + at, size - at, " %.24s:%" PRIu64,
-		        order_components(order)[i].service, order_components(order)[i].generation);
-	}
-}
-
-/*
- * One line of the log about what was signed, or was not. From the signed bytes, not from the
- * request; machine and service are what the owner of the keys will look for.
- */
-static void signer_note(const struct signer_request *request, const struct signer_reply *reply,
-        char ret_note[SIGNER_NOTE_SIZE])
-{
-	const void *manifest = reply->part.bytes + sizeof(struct envelope_part_header);
-	const struct variant_manifest *variant = manifest;
-	const struct statement_manifest *statement = manifest;
-	const struct standing_manifest *standing = manifest;
-	char machine[33], release[17];
-
-	ret_note[0] = '\0';
-	if (request->op == SIGNER_INFO || request->op == SIGNER_SEAL) {
-		return;
-	}
-	if (reply->status != SIGNER_OK) {
-		(void)snprintf(ret_note, SIGNER_NOTE_SIZE, "refused op %" PRIu32 ": %s",
-		        request->op, reply->text);
-		return;
-	}
-	switch ((enum signer_op)request->op) {
-	case SIGNER_SIGN_VARIANT:
-		signer_note_hex(variant->machine_id, 16, machine);
-		signer_note_hex(variant->release_id, 8, release);
-		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
-		        "variant machine %s service %.24s release %s expires %" PRIu64, machine,
-		        variant->service, release, variant->expires);
-		break;
-	case SIGNER_SIGN_ORDER:
-		signer_note_order(manifest, ret_note, SIGNER_NOTE_SIZE);
-		break;
-	case SIGNER_SIGN_STATEMENT:
-		signer_note_hex(statement->machine_id, 16, machine);
-		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
-		        "statement machine %s root %" PRIu64 " services %" PRIu32, machine,
-		        statement->root_serial, statement->n_services);
-		break;
-	case SIGNER_SIGN_STANDING:
-		signer_note_hex(standing->machine_id, 16, machine);
-		(void)snprintf(ret_note, SIGNER_NOTE_SIZE,
-		        "standing order machine %s boot %" PRIx64 " epoch %" PRIu64
-		        " number %" PRIu64 " services %" PRIu32 " every %" PRIu32 " ms",
-		        machine, standing->boot_id, standing->epoch, standing->number,
-		        standing->n_services, standing->every_ms);
-		break;
-	case SIGNER_INFO:
-	case SIGNER_SEAL:
-	case _SIGNER_OP_N:
-		break;
-	}
-}
-
 uint32_t signer_flat_len(const struct signer_request *request)
 {
 	return request->op == SIGNER_SIGN_VARIANT ? request->variant.flat_len : 0;
@@ -573,6 +496,6 @@ int signer_handle(const struct signer *s, const struct signer_request *request, 
 	case _SIGNER_OP_N:
 		break;
 	}
-	signer_note(request, ret_reply, ret_note);
+	note_write(request, ret_reply, ret_note);
 	return 0;
 }
