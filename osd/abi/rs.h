@@ -189,7 +189,8 @@ struct rs_resources {
 	uint64_t root_serial;          /* newest signed root seen */
 	uint64_t busy, busy_epoch;     /* the running transaction; busy 0: none */
 	uint64_t newest, newest_epoch; /* newest order accepted; newest 0: none */
-	uint32_t has_statement, pad;   /* else no order is carried out */
+	uint32_t has_statement;        /* else no order is carried out */
+	uint32_t keeps_no_kits;        /* started with kits=none */
 };
 
 /* How it stands with the standing order; the counts of one that is over stay. */

@@ -195,6 +195,7 @@ static void view_services(struct view_services *visit)
 		        (int64_t)said->time - store_now_usec() / INT64_C(1000000);
 		visit->status->root_serial = said->root_serial;
 		visit->status->has_statement = said->has_statement;
+		visit->status->no_kits = said->no_kits;
 		visit->status->standing = said->standing;
 		for (size_t i = 0; i < said->n_services; i++) {
 			view_service(visit, said->services[i], visit->status->as_of_us);

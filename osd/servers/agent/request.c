@@ -110,6 +110,7 @@ static void request_status(struct request *r)
 	status->time_nonce = resources->time_nonce;
 	status->root_serial = resources->root_serial;
 	status->has_statement = resources->has_statement;
+	status->no_kits = resources->keeps_no_kits;
 	status->busy_txn = resources->busy;
 	status->busy_epoch = resources->busy_epoch;
 	status->newest_txn = resources->newest;

@@ -191,6 +191,7 @@ err_t rs_on_resources(endpoint_t who, const struct rs_request *request, struct r
 	        .newest = machine.trust.newest_order.number,
 	        .newest_epoch = machine.trust.newest_order.epoch,
 	        .has_statement = machine.trust.has_statement,
+	        .keeps_no_kits = !machine_keeps_kits(),
 	};
 	struct vm_reply usage;
 
