@@ -94,13 +94,24 @@ struct keyring_info {
 int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec);
 
 /*
+ * Make the keyring of a second signer in dir: a variant key of its own and the default rules. Its
+ * public key is for the keyring that has the root key (keyring_renew()), whose next root.signed has to
+ * be put beside it. All or nothing.
+ */
+int keyring_create_second(const char *dir, uint8_t ret_pub[32]);
+
+/*
  * Sign the next root: serial one higher, another lifetime, and for every role the key
  * that the directory holds now; a role whose file is not here keeps what the last root
  * said. Bit n of replace draws a new key for role n first (not for the root itself:
  * KEYRING_E_REFUSED). What is superseded ends with the first machine that sees the new
  * root. All or nothing, but for keys drawn and not named if the disk fails.
+ *
+ * second: the public key of a second signer, to be named beside the variant key; zeros: none is named
+ * any more; NULL: as the last root has it, end included.
  */
-int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace);
+int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace,
+        const uint8_t second[32]);
 
 /* Describe every role's key as of now (unix s). Never opens what it must not. */
 int keyring_list(const char *dir, uint64_t now, struct keyring_info ret_infos[_KEYRING_N]);

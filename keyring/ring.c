@@ -14,6 +14,7 @@
 
 #include "keyring/priv.h"
 #include "keyring/rules/rules.h"
+#include "proto/envelope/envelope_crypto.h"
 
 /* The rows of the root manifest: which file's key has which role there. */
 static const struct ring_row {
@@ -28,15 +29,38 @@ static const struct ring_row {
 
 #define RING_ROWS (sizeof(ring_rows) / sizeof(ring_rows[0]))
 
+/* Where the root has the key of a second signer: behind the first one's. */
+#define RING_SECOND 1u
+
 /* One entry of the root manifest: a key and its time. */
-static void ring_root_key(const struct keyring_key *key, uint64_t not_before, uint64_t not_after,
-        struct root_key *ret_entry)
+static void ring_root_key(
+        const uint8_t pub[32], uint64_t not_before, uint64_t not_after, struct root_key *ret_entry)
 {
+	uint8_t hash[64];
+
 	memset(ret_entry, 0, sizeof(*ret_entry));
-	memcpy(ret_entry->id, key->id, sizeof(ret_entry->id));
-	memcpy(ret_entry->pub, key->pub, sizeof(ret_entry->pub));
+	envelope_hash(pub, sizeof(ret_entry->pub), hash);
+	memcpy(ret_entry->id, hash, sizeof(ret_entry->id));
+	memcpy(ret_entry->pub, pub, sizeof(ret_entry->pub));
 	ret_entry->not_before = not_before;
 	ret_entry->not_after = not_after;
+}
+
+/* Name the key of a second signer, or none any more. */
+static void ring_root_second(
+        struct root_manifest *root, const uint8_t pub[32], uint64_t now, uint64_t lifetime_sec)
+{
+	static const uint8_t none[32];
+	struct root_key *entry = &root->keys[ROOT_ROLE_VARIANT][RING_SECOND];
+
+	if (memcmp(pub, none, sizeof(none)) == 0) {
+		memset(entry, 0, sizeof(*entry));
+		root->n_keys[ROOT_ROLE_VARIANT] = RING_SECOND;
+		return;
+	}
+	ring_root_key(pub, now > KEYRING_SKEW_SEC ? now - KEYRING_SKEW_SEC : 0, now + lifetime_sec,
+	        entry);
+	root->n_keys[ROOT_ROLE_VARIANT] = RING_SECOND + 1;
 }
 
 /* Name the keys that are here; roles without one stay as they are in the manifest. */
@@ -53,9 +77,8 @@ static void ring_root_name(struct root_manifest *root, struct keyring_key *const
 		enum root_role role = ring_rows[i].role;
 
 		if (key != NULL) {
-			memset(root->keys[role], 0, sizeof(root->keys[role]));
-			ring_root_key(key, from, now + lifetime_sec, &root->keys[role][0]);
-			root->n_keys[role] = 1;
+			ring_root_key(key->pub, from, now + lifetime_sec, &root->keys[role][0]);
+			root->n_keys[role] = root->n_keys[role] > 1 ? root->n_keys[role] : 1;
 		}
 	}
 	if (keys[KEYRING_AUDIT] != NULL) {
@@ -110,8 +133,24 @@ static int ring_key_draw(enum keyring_role role, int dir_fd, struct keyring_key 
 	return r == 0 ? keyring_key_save(*ret_key, dir_fd) : r;
 }
 
-/* Draw and save all keys, the root and the rules into an empty directory. */
-static int ring_fill(int dir_fd, uint64_t now, uint64_t lifetime_sec)
+/* The default rules; then all that is in the directory is on disk. */
+static int ring_fill_rules(int dir_fd)
+{
+	int r = keyring_file_write(
+	        dir_fd, KEYRING_FILE_RULES, 1, rules_default_text, strlen(rules_default_text));
+
+	return r == 0 && fsync(dir_fd) < 0 ? -errno : r;
+}
+
+/* What a new keyring is to have, and what its maker is told of it. */
+struct ring_new {
+	uint64_t now, lifetime_sec;
+	uint8_t second_pub[32];
+	int (*fill)(int dir_fd, struct ring_new *ring); /* into an empty directory */
+};
+
+/* Draw and save all keys, the root and the rules. */
+static int ring_fill(int dir_fd, struct ring_new *ring)
 {
 	struct keyring_key *keys[_KEYRING_N] = {NULL};
 	int r = 0;
@@ -120,16 +159,26 @@ static int ring_fill(int dir_fd, uint64_t now, uint64_t lifetime_sec)
 		r = ring_key_draw((enum keyring_role)i, dir_fd, &keys[i]);
 	}
 	if (r == 0) {
-		r = ring_root_first(keys, now, lifetime_sec, dir_fd);
+		r = ring_root_first(keys, ring->now, ring->lifetime_sec, dir_fd);
 	}
 	if (r == 0) {
-		r = keyring_file_write(dir_fd, KEYRING_FILE_RULES, 1, rules_default_text,
-		        strlen(rules_default_text));
-	}
-	if (r == 0 && fsync(dir_fd) < 0) {
-		r = -errno;
+		r = ring_fill_rules(dir_fd);
 	}
 	ring_keys_free(keys);
+	return r;
+}
+
+/* A variant key and the rules. */
+static int ring_fill_second(int dir_fd, struct ring_new *ring)
+{
+	struct keyring_key *key = NULL;
+	int r = ring_key_draw(KEYRING_VARIANT, dir_fd, &key);
+
+	if (r == 0) {
+		memcpy(ring->second_pub, key->pub, sizeof(ring->second_pub));
+		r = ring_fill_rules(dir_fd);
+	}
+	keyring_key_free(key);
 	return r;
 }
 
@@ -161,7 +210,7 @@ static int ring_publish(const char *from, const char *to)
  * Made in DIR.XXXXXX beside it and renamed: rename() replaces an empty directory and no
  * other, so what is there is never lost and two that run at once make one keyring.
  */
-int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
+static int ring_create(const char *dir, struct ring_new *ring)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	char temp[4096];
@@ -180,13 +229,31 @@ int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
 	}
 	r = keyring_dir_open(temp, &fd);
 	if (r == 0) {
-		r = ring_fill(fd, now, lifetime_sec);
+		r = ring->fill(fd, ring);
 	}
 	if (r == 0) {
 		r = ring_publish(temp, dir);
 	}
 	if (r != 0) {
 		ring_remove(temp, fd);
+	}
+	return r;
+}
+
+int keyring_create(const char *dir, uint64_t now, uint64_t lifetime_sec)
+{
+	struct ring_new ring = {.now = now, .lifetime_sec = lifetime_sec, .fill = ring_fill};
+
+	return ring_create(dir, &ring);
+}
+
+int keyring_create_second(const char *dir, uint8_t ret_pub[32])
+{
+	struct ring_new ring = {.fill = ring_fill_second};
+	int r = ring_create(dir, &ring);
+
+	if (r == 0) {
+		memcpy(ret_pub, ring.second_pub, sizeof(ring.second_pub));
 	}
 	return r;
 }
@@ -222,7 +289,8 @@ static int ring_renew_keys(int dir_fd, const struct root_manifest *last, unsigne
  * without a file here keep their entry, end included, so a key that should outlive this root
  * must be at hand.
  */
-int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace)
+int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace,
+        const uint8_t second[32])
 {
 	struct keyring_key *keys[_KEYRING_N] = {NULL};
 	_cleanup_(fd_closep) int fd = -1;
@@ -244,6 +312,9 @@ int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned
 	if (r == 0) {
 		root.serial++;
 		ring_root_name(&root, keys, now, lifetime_sec);
+		if (second != NULL) {
+			ring_root_second(&root, second, now, lifetime_sec);
+		}
 		r = ring_root_sign(&root, keys[KEYRING_ROOT], fd);
 	}
 	ring_keys_free(keys);

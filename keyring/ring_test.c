@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "keyring/priv.h"
 #include "keyring/test/ring.h"
@@ -73,7 +74,8 @@ static void test_renew_foreign(const char *ring)
 	test_path(foreign, "root.signed");
 	assert(keyring_key_open(ring, KEYRING_ORDER, &before) == 0);
 	assert(rename(own, aside) == 0 && link(foreign, own) == 0);
-	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 1u << KEYRING_ORDER) == KEYRING_E_REFUSED);
+	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 1u << KEYRING_ORDER, NULL) ==
+	        KEYRING_E_REFUSED);
 	assert(keyring_key_open(ring, KEYRING_ORDER, &after) == 0);
 	assert(memcmp(keyring_key_id(before), keyring_key_id(after), 16) == 0);
 	assert(unlink(own) == 0 && rename(aside, own) == 0);
@@ -97,7 +99,8 @@ static void test_renew(void)
 	memcpy(order, root->keys[ROOT_ROLE_ORDER][0].id, 16);
 	(void)snprintf(path, sizeof(path), "%s/release.pem", other);
 	assert(unlink(path) == 0);
-	assert(keyring_renew(other, TEST_NOW + TEST_DAY, 7 * TEST_DAY, 1u << KEYRING_ORDER) == 0);
+	assert(keyring_renew(other, TEST_NOW + TEST_DAY, 7 * TEST_DAY, 1u << KEYRING_ORDER, NULL) ==
+	        0);
 	root = root_of(other, bytes);
 	assert(root->serial == 2 && root->issued == TEST_NOW + TEST_DAY &&
 	        root->expires == TEST_NOW + 8 * TEST_DAY);
@@ -108,13 +111,66 @@ static void test_renew(void)
 	assert(keyring_key_open(other, KEYRING_ORDER, &key) == 0);
 	assert(memcmp(root->keys[ROOT_ROLE_ORDER][0].id, keyring_key_id(key), 16) == 0);
 	key = keyring_key_free(key);
-	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 1u << KEYRING_ROOT) == KEYRING_E_REFUSED);
+	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 1u << KEYRING_ROOT, NULL) ==
+	        KEYRING_E_REFUSED);
 	test_renew_foreign(other);
 	(void)snprintf(path, sizeof(path), "%s/root.pem", other);
 	assert(unlink(path) == 0);
-	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 0) == KEYRING_E_MISSING);
+	assert(keyring_renew(other, TEST_NOW, TEST_DAY, 0, NULL) == KEYRING_E_MISSING);
 	assert(root_of(other, bytes)->serial == 2);
 	test_ring_remove(other);
+}
+
+/* How many variant keys the root names; the second's end. */
+static uint32_t root_second(const char *ring, const uint8_t pub[32], uint64_t *ret_end)
+{
+	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
+	const struct root_manifest *root = root_of(ring, bytes);
+	const struct root_key *second = &root->keys[ROOT_ROLE_VARIANT][1];
+
+	assert(root_manifest_check(root) == ENVELOPE_OK);
+	assert(root->n_keys[ROOT_ROLE_VARIANT] < 2 || memcmp(second->pub, pub, 32) == 0);
+	*ret_end = second->not_after;
+	return root->n_keys[ROOT_ROLE_VARIANT];
+}
+
+/* A second signer's key: named, kept as it is by the next root, named anew, and named no more. */
+static void test_second(void)
+{
+	static const uint8_t none[32];
+	struct keyring_info infos[_KEYRING_N];
+	char ring[160], second[160], from[256], to[256];
+	struct keyring_key *key = NULL;
+	uint8_t pub[32], again[32];
+	uint64_t end;
+
+	(void)snprintf(ring, sizeof(ring), "%s/first", test_dir);
+	(void)snprintf(second, sizeof(second), "%s/second", test_dir);
+	assert(keyring_create(ring, TEST_NOW, TEST_DAY) == 0);
+	assert(keyring_create_second(second, pub) == 0);
+	assert(keyring_create_second(second, again) == KEYRING_E_EXISTS);
+	assert(keyring_key_open(second, KEYRING_VARIANT, &key) == 0);
+	assert(memcmp(keyring_key_pub(key), pub, 32) == 0);
+	assert(keyring_list(second, TEST_NOW, infos) == 0);
+	assert(infos[KEYRING_VARIANT].fault == KEYRING_NO_ROOT);
+	assert(infos[KEYRING_ORDER].fault == KEYRING_ABSENT &&
+	        infos[KEYRING_ROOT].fault == KEYRING_ABSENT);
+	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 0, pub) == 0);
+	assert(root_second(ring, pub, &end) == 2 && end == TEST_NOW + TEST_DAY);
+	(void)snprintf(from, sizeof(from), "%s/root.signed", ring);
+	(void)snprintf(to, sizeof(to), "%s/root.signed", second);
+	assert(link(from, to) == 0 && keyring_list(second, TEST_NOW, infos) == 0);
+	assert(infos[KEYRING_VARIANT].fault == KEYRING_USABLE);
+	assert(memcmp(infos[KEYRING_VARIANT].id, keyring_key_id(key), 16) == 0);
+	assert(keyring_renew(ring, TEST_NOW, 7 * TEST_DAY, 1u << KEYRING_VARIANT, NULL) == 0);
+	assert(root_second(ring, pub, &end) == 2 && end == TEST_NOW + TEST_DAY);
+	assert(keyring_renew(ring, TEST_NOW, 7 * TEST_DAY, 0, pub) == 0);
+	assert(root_second(ring, pub, &end) == 2 && end == TEST_NOW + 7 * TEST_DAY);
+	assert(keyring_renew(ring, TEST_NOW, 7 * TEST_DAY, 0, none) == 0);
+	assert(root_second(ring, pub, &end) == 1 && end == 0);
+	keyring_key_free(key);
+	test_ring_remove(ring);
+	test_ring_remove(second);
 }
 
 int main(void)
@@ -123,6 +179,7 @@ int main(void)
 	test_create_and_list();
 	test_root_verifies();
 	test_renew();
+	test_second();
 	test_teardown();
 	return 0;
 }

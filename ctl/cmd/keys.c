@@ -223,6 +223,51 @@ static bool keys_roles(const char *text, unsigned int *ret_roles)
 }
 
 /*
+ * The keyring of a second signer, whose public key is told for whoever has the root key. Nothing of it
+ * but that key has to leave the place where it was made.
+ */
+int cmd_keys_second(const struct options *options)
+{
+	_cleanup_(ctl_freep) char *dir = command_keys(options);
+	uint8_t pub[32];
+	char text[2 * sizeof(pub) + 1];
+	int r = keyring_create_second(dir, pub);
+
+	if (r != 0) {
+		return ctl_fail(CTL_KEYS, dir,
+		        r == KEYRING_E_EXISTS ? "name another directory with --keys"
+		                              : "check the directory and its owner",
+		        "the key cannot be made: %s", keyring_error_text(r));
+	}
+	for (size_t i = 0; i < sizeof(pub); i++) {
+		(void)snprintf(text + 2 * i, 3, "%02x", pub[i]);
+	}
+	if (options->json) {
+		json_print(json_pack("{s:s, s:s}", "keys", dir, "public", text));
+	} else {
+		printf("%s: made the variant key of a second signer\n", dir);
+		printf("Where root.pem is, give `luctl keys renew --second %s`, and copy the\n"
+		       "root.signed that it makes here and to lud's keyring. Then start "
+		       "`lusign --second --keys %s --listen SOCKET`.\n",
+		        text, dir);
+	}
+	return CTL_OK;
+}
+
+/* --second: the key, or `none`: zeros. Nothing is asked for where it is not given. */
+static bool keys_second_read(const char *text, uint8_t ret_pub[32])
+{
+	memset(ret_pub, 0, 32);
+	if (!*text || !strcmp(text, "none") || hex_read(text, ret_pub, 32)) {
+		return true;
+	}
+	(void)ctl_fail(CTL_USAGE, "--second",
+	        "give the 64 digits that `luctl keys second` printed, or none",
+	        "%s is no public key", text);
+	return false;
+}
+
+/*
  * Sign the next root. Its serial is above the last one's, so machines that have seen it reject
  * the last one; kits need another signature only when the release key was replaced.
  */
@@ -231,20 +276,23 @@ int cmd_keys_renew(const struct options *options)
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	_Alignas(8) uint8_t root[SIGNER_ROOT_MAX];
 	struct envelope_part part;
+	uint8_t second[32];
 	unsigned int replace;
 	uint64_t serial;
 	int r;
 
-	if (!keys_roles(options->replace, &replace)) {
+	if (!keys_roles(options->replace, &replace) || !keys_second_read(options->second, second)) {
 		return CTL_USAGE;
 	}
-	r = keyring_renew(dir, time(NULL), KEYS_LIFETIME_SEC, replace);
+	r = keyring_renew(
+	        dir, time(NULL), KEYS_LIFETIME_SEC, replace, *options->second ? second : NULL);
 	if (r == 0) {
 		r = keyring_root_read(dir, root, sizeof(root), &part);
 	}
 	if (r != 0) {
 		return ctl_fail(CTL_KEYS, dir,
-		        "it needs root.pem and root.signed; see `luctl keys list`",
+		        "it needs root.pem and root.signed, and --second another key than these; "
+		        "see `luctl keys list`",
 		        "the next root cannot be signed: %s", keyring_error_text(r));
 	}
 	serial = ((const struct root_manifest *)part.manifest)->serial;

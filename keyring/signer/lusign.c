@@ -1,5 +1,5 @@
 /*
- * lusign --keys DIR [--log FILE] [--user UID:GID]: the signer process. It opens the online keys,
+ * lusign [--second] --keys DIR [--log FILE] [--user UID:GID] [--listen SOCKET]: the signer process. It opens the online keys,
  * the rules and its log, then does nothing but answer requests (proto/envelope/signer.h) until its
  * input ends. What it signed or refused is a line in the log, on disk before the answer leaves: a
  * log that cannot be written ends the signer. It leaves no core file and cannot be traced by
@@ -7,12 +7,17 @@
  * with --user, it opens its files and then becomes that user for good, before it reads a request:
  * keys and log stay root's.
  *
+ * With --listen it answers at a socket, one client after the other, and what a client does wrong ends
+ * that client's connection only. With --second it has a variant key only, and signs what a first
+ * signer signed.
+ *
  * Exit codes: 0 end of input, 1 usage, 2 keys, 3 a malformed request, 4 I/O.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +30,7 @@
 #include <openssl/crypto.h>
 
 #include "keyring/signer/clock.h"
+#include "keyring/signer/listen.h"
 #include "keyring/signer/sandbox.h"
 #include "keyring/signer/signer.h"
 
@@ -33,7 +39,15 @@ enum {
 	EXIT_KEYS = 2,
 	EXIT_REQUEST = 3,
 	EXIT_IO = 4,
+	LUSIGN_ON = -1,      /* not over: the next request */
+	LUSIGN_UNLOGGED = 5, /* nothing is signed without a log: ends with EXIT_IO */
 };
+
+/* What goes on while it is tried again: a descriptor that does not block is waited for. */
+static bool lusign_again(int fd, short events)
+{
+	return errno == EINTR || (errno == EAGAIN && listen_wait(fd, events));
+}
 
 /* 1 when all was read, 0 at the end of input, -1 on an error or a cut request. */
 static int lusign_read(int fd, void *to, size_t len)
@@ -47,7 +61,7 @@ static int lusign_read(int fd, void *to, size_t len)
 		if (n == 0) {
 			return got == 0 ? 0 : -1;
 		}
-		if (n < 0 && errno != EINTR) {
+		if (n < 0 && !lusign_again(fd, POLLIN)) {
 			return -1;
 		}
 		got += n > 0 ? (size_t)n : 0;
@@ -59,7 +73,7 @@ static int lusign_read(int fd, void *to, size_t len)
  * What follows a request, in memory that the caller frees; 1, or -1. Nothing is read of one that is
  * too long: signer_handle() ends the signer for it.
  */
-static int lusign_read_flat(const struct signer_request *request, uint8_t **ret_flat)
+static int lusign_read_flat(int fd, const struct signer_request *request, uint8_t **ret_flat)
 {
 	uint32_t len = signer_flat_len(request);
 	uint8_t *flat;
@@ -70,7 +84,7 @@ static int lusign_read_flat(const struct signer_request *request, uint8_t **ret_
 	}
 	flat = malloc(len);
 	if (flat != NULL) {
-		r = lusign_read(STDIN_FILENO, flat, len) == 1 ? 1 : -1;
+		r = lusign_read(fd, flat, len) == 1 ? 1 : -1;
 	}
 	if (r < 0) {
 		free(flat);
@@ -87,7 +101,7 @@ static int lusign_write(int fd, const void *from, size_t len)
 	while (len > 0) {
 		ssize_t n = write(fd, p, len);
 
-		if (n < 0 && errno != EINTR) {
+		if (n < 0 && !lusign_again(fd, POLLOUT)) {
 			return -1;
 		}
 		p += n > 0 ? n : 0;
@@ -113,22 +127,22 @@ static int lusign_log(int log, uint64_t now, const char *note)
 }
 
 /*
- * Answer one request. Returns -1 to go on, else the exit code. Request and reply are static
+ * Answer one request. Returns LUSIGN_ON to go on, else the exit code. Request and reply are static
  * and wiped: a seed that was sealed, or a manifest, does not lie in memory for a later bug to
  * show.
  */
-static int lusign_serve_one(struct signer *s, int log)
+static int lusign_serve_one(struct signer *s, int log, int in, int out)
 {
 	static struct signer_request request;
 	static struct signer_reply reply;
 	char note[SIGNER_NOTE_SIZE];
 	uint8_t *flat = NULL;
 	uint64_t now;
-	int code = -1;
-	int r = lusign_read(STDIN_FILENO, &request, sizeof(request));
+	int code = LUSIGN_ON;
+	int r = lusign_read(in, &request, sizeof(request));
 
 	if (r > 0) {
-		r = lusign_read_flat(&request, &flat);
+		r = lusign_read_flat(in, &request, &flat);
 	}
 	if (r <= 0) {
 		return r == 0 ? 0 : EXIT_IO;
@@ -137,14 +151,43 @@ static int lusign_serve_one(struct signer *s, int log)
 	now = signer_clock_now();
 	if (signer_handle(s, &request, now, &reply, note) < 0) {
 		code = EXIT_REQUEST;
-	} else if (lusign_log(log, now, note) < 0 ||
-	           lusign_write(STDOUT_FILENO, &reply, sizeof(reply)) < 0) {
+	} else if (lusign_log(log, now, note) < 0) {
+		code = LUSIGN_UNLOGGED;
+	} else if (lusign_write(out, &reply, sizeof(reply)) < 0) {
 		code = EXIT_IO;
 	}
 	OPENSSL_cleanse(&request, sizeof(request));
 	OPENSSL_cleanse(&reply, sizeof(reply));
 	s->flat = NULL;
 	free(flat);
+	return code;
+}
+
+/* All requests of whoever asks here; the exit code. */
+static int lusign_serve(struct signer *s, int log, int in, int out)
+{
+	int code = LUSIGN_ON;
+
+	while (code == LUSIGN_ON) {
+		code = lusign_serve_one(s, log, in, out);
+	}
+	return code;
+}
+
+/* One client after the other, until the log or the socket is lost. */
+static int lusign_serve_clients(struct signer *s, int log, int listener)
+{
+	int code = LUSIGN_ON;
+
+	while (code != LUSIGN_UNLOGGED) {
+		int client = listen_accept(listener);
+
+		if (client < 0) {
+			return EXIT_IO;
+		}
+		code = lusign_serve(s, log, client, client);
+		(void)close(client);
+	}
 	return code;
 }
 
@@ -184,6 +227,8 @@ struct options {
 	const char *keys;
 	const char *log;
 	const char *user;
+	const char *listen;
+	enum signer_kind kind;
 	unsigned int uid, gid; /* of --user */
 };
 
@@ -223,15 +268,22 @@ static bool lusign_parse_user(struct options *options)
 	               options->uid != 0 && options->gid != 0);
 }
 
-/* False: invalid command line. Every option takes a value and is given once. */
+/* False: invalid command line. Every option but --second takes a value, and is given once. */
 static bool lusign_parse_options(int argc, char **argv, struct options *ret)
 {
 	*ret = (struct options){.keys = NULL};
 	for (int i = 1; i < argc; i += 2) {
-		const char **to = strcmp(argv[i], "--keys") == 0   ? &ret->keys
-		                  : strcmp(argv[i], "--log") == 0  ? &ret->log
-		                  : strcmp(argv[i], "--user") == 0 ? &ret->user
-		                                                   : NULL;
+		const char **to = strcmp(argv[i], "--keys") == 0     ? &ret->keys
+		                  : strcmp(argv[i], "--log") == 0    ? &ret->log
+		                  : strcmp(argv[i], "--user") == 0   ? &ret->user
+		                  : strcmp(argv[i], "--listen") == 0 ? &ret->listen
+		                                                     : NULL;
+
+		if (strcmp(argv[i], "--second") == 0 && ret->kind == SIGNER_FIRST) {
+			ret->kind = SIGNER_SECOND;
+			i--;
+			continue;
+		}
 
 		if (to == NULL || *to != NULL || i + 1 == argc) {
 			return false;
@@ -241,43 +293,54 @@ static bool lusign_parse_options(int argc, char **argv, struct options *ret)
 	return ret->keys != NULL && lusign_parse_user(ret);
 }
 
+/* The keys and their rules; else the exit code, and what is wrong is told. */
+static int lusign_open(const struct options *options, struct signer *signer)
+{
+	const char *what;
+	int r = signer_init(signer, options->keys, options->kind, &what);
+
+	if (r != 0 && signer->rules_line != 0) {
+		(void)fprintf(stderr, "lusign: %s/%s:%u: %s\n", options->keys, what,
+		        signer->rules_line, signer->rules_why);
+	} else if (r != 0) {
+		(void)fprintf(
+		        stderr, "lusign: %s/%s: %s\n", options->keys, what, keyring_error_text(r));
+	}
+	return r != 0 ? EXIT_KEYS : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct signer signer;
 	struct options options;
 	const char *what;
-	int code = -1;
-	int log, r;
+	int log, listener = -1, code;
 
 	if (!lusign_parse_options(argc, argv, &options)) {
-		(void)fprintf(stderr, "usage: lusign --keys DIR [--log FILE] [--user UID:GID]\n");
+		(void)fprintf(stderr, "usage: lusign [--second] --keys DIR [--log FILE] "
+		                      "[--user UID:GID] [--listen SOCKET]\n");
 		return EXIT_USAGE;
 	}
 	lusign_harden();
-	r = signer_init(&signer, options.keys, &what);
-	if (r != 0 && signer.rules_line != 0) {
-		(void)fprintf(stderr, "lusign: %s/%s:%u: %s\n", options.keys, what,
-		        signer.rules_line, signer.rules_why);
-		return EXIT_KEYS;
-	}
-	if (r != 0) {
-		(void)fprintf(
-		        stderr, "lusign: %s/%s: %s\n", options.keys, what, keyring_error_text(r));
+	if (lusign_open(&options, &signer) != 0) {
 		return EXIT_KEYS;
 	}
 	log = lusign_log_open(options.keys, options.log);
-	what = log < 0                            ? "cannot open its log: see --log"
-	       : lusign_become_user(&options) < 0 ? "cannot become the user of --user"
-	       : sandbox_enter() < 0              ? "cannot enter the sandbox"
-	                                          : NULL;
+	if (options.listen != NULL) {
+		listener = listen_open(options.listen, options.uid, options.gid);
+	}
+	what = log < 0                                  ? "cannot open its log: see --log"
+	       : options.listen != NULL && listener < 0 ? "cannot make its socket: see --listen"
+	       : lusign_become_user(&options) < 0       ? "cannot become the user of --user"
+	       : sandbox_enter() < 0                    ? "cannot enter the sandbox"
+	                                                : NULL;
 	if (what != NULL) {
 		(void)fprintf(stderr, "lusign: %s\n", what);
 		signer_fini(&signer);
 		return EXIT_IO;
 	}
-	while (code < 0) {
-		code = lusign_serve_one(&signer, log);
-	}
+	code = listener < 0 ? lusign_serve(&signer, log, STDIN_FILENO, STDOUT_FILENO)
+	                    : lusign_serve_clients(&signer, log, listener);
 	signer_fini(&signer);
-	return code;
+	return code == LUSIGN_UNLOGGED ? EXIT_IO : code;
 }

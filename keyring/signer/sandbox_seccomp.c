@@ -10,11 +10,13 @@
 
 #include <seccomp.h>
 
-/* Memory for OpenSSL, random numbers, the clock, two pipes and a log, and the end. */
+/* Memory for OpenSSL, random numbers, the clock, two pipes or a socket, a log, and the end. */
 static const int sandbox_calls[] = {
         SCMP_SYS(read),
         SCMP_SYS(write),
         SCMP_SYS(fdatasync),
+        SCMP_SYS(accept4),
+        SCMP_SYS(poll),
         SCMP_SYS(getrandom),
         SCMP_SYS(clock_gettime),
         SCMP_SYS(time),

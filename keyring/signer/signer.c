@@ -12,6 +12,9 @@
  *           a day at most. A statement: of the root's serial
  *   rules   machine, service, action, life and numbers are within the rule file
  *
+ * A second signer signs variants only, and those that the first one dated: the dates must be what it
+ * would have written itself, but for what two clocks may differ by.
+ *
  * What it cannot know: that a machine exists, that a number is the next one. An order of the
  * kind that destroys gets this signature too, and is worth nothing without a control key's.
  *
@@ -36,7 +39,7 @@
  * name these keys gives a signer that refuses everything (signer_key_reason()), and one with
  * the wrong root key is refused by machines.
  */
-int signer_init(struct signer *s, const char *dir, const char **ret_what)
+int signer_init(struct signer *s, const char *dir, enum signer_kind kind, const char **ret_what)
 {
 	int r;
 
@@ -51,7 +54,7 @@ int signer_init(struct signer *s, const char *dir, const char **ret_what)
 		*ret_what = keyring_role_file(KEYRING_VARIANT);
 		r = keyring_key_open(dir, KEYRING_VARIANT, &s->variant);
 	}
-	if (r == 0) {
+	if (r == 0 && kind == SIGNER_FIRST) {
 		*ret_what = keyring_role_file(KEYRING_ORDER);
 		r = keyring_key_open(dir, KEYRING_ORDER, &s->order);
 	}
@@ -131,17 +134,21 @@ static enum envelope_reason signer_key_reason(
 }
 
 /*
- * What the signer is, for `lud` and people: both key ids, until when both can sign (0: the
- * root does not name both), its time, and the root itself. Nothing of it is secret.
+ * What the signer is, for `lud` and people: its key ids, until when they can sign (0: the root does
+ * not name them), its time, and the root itself. Nothing of it is secret. A second signer's order key
+ * is zeros.
  */
 static void signer_info(const struct signer *s, uint64_t now, struct signer_reply *reply)
 {
 	const struct root_key *variant = signer_own_key(s, ROOT_ROLE_VARIANT, s->variant);
-	const struct root_key *order = signer_own_key(s, ROOT_ROLE_ORDER, s->order);
+	const struct root_key *order =
+	        s->order != NULL ? signer_own_key(s, ROOT_ROLE_ORDER, s->order) : variant;
 	struct signer_info *info = &reply->info;
 
 	memcpy(info->variant_key, keyring_key_id(s->variant), sizeof(info->variant_key));
-	memcpy(info->order_key, keyring_key_id(s->order), sizeof(info->order_key));
+	if (s->order != NULL) {
+		memcpy(info->order_key, keyring_key_id(s->order), sizeof(info->order_key));
+	}
 	if (variant != NULL && order != NULL) {
 		info->not_after = variant->not_after < order->not_after ? variant->not_after
 		                                                        : order->not_after;
@@ -231,20 +238,38 @@ static bool signer_made_it(
 }
 
 /*
- * Dates must come as 0: a request that brings its own has misunderstood who dates.
- * lifetime_sec is 32 bits: now + life does not wrap.
+ * To the first signer dates must come as 0: a request that brings its own has misunderstood who dates.
+ * lifetime_sec is 32 bits: now + life does not wrap. A second one is shown the first one's.
  */
+static enum envelope_reason signer_date_variant(const struct signer *s, uint32_t lifetime_sec,
+        uint64_t now, struct variant_manifest *manifest)
+{
+	uint64_t issued = manifest->issued;
+
+	if (s->order != NULL) {
+		if (issued != 0 || manifest->expires != 0) {
+			return ENVELOPE_MALFORMED;
+		}
+		manifest->issued = now;
+		manifest->expires = now + lifetime_sec;
+		return ENVELOPE_OK;
+	}
+	if (manifest->expires != issued + lifetime_sec) {
+		return ENVELOPE_MALFORMED;
+	}
+	return (issued > now ? issued - now : now - issued) > TIME_SKEW_SEC_MAX ? ENVELOPE_EXPIRED
+	                                                                        : ENVELOPE_OK;
+}
+
 static void signer_sign_variant(const struct signer *s, const struct signer_variant *ask,
         uint64_t now, struct signer_reply *reply)
 {
 	struct variant_manifest manifest = ask->manifest;
 	enum envelope_reason reason = signer_key_reason(s, ROOT_ROLE_VARIANT, s->variant, now);
 
-	if (reason == ENVELOPE_OK && (manifest.issued != 0 || manifest.expires != 0)) {
-		reason = ENVELOPE_MALFORMED;
+	if (reason == ENVELOPE_OK) {
+		reason = signer_date_variant(s, ask->lifetime_sec, now, &manifest);
 	}
-	manifest.issued = now;
-	manifest.expires = now + ask->lifetime_sec;
 	if (reason == ENVELOPE_OK && ask->lifetime_sec > signer_root(s)->variant_life_sec_max) {
 		reason = ENVELOPE_LONG_LIFE;
 	}
@@ -474,6 +499,12 @@ int signer_handle(const struct signer *s, const struct signer_request *request, 
 	memcpy(ret_reply->magic, SIGNER_MAGIC, sizeof(ret_reply->magic));
 	ret_reply->op = request->op;
 	ret_reply->id = request->id;
+	if (s->order == NULL && request->op != SIGNER_INFO && request->op != SIGNER_SIGN_VARIANT) {
+		signer_reply_text(ret_reply, SIGNER_REFUSED,
+		        "a second signer signs variants only, after the first");
+		note_write(request, ret_reply, ret_note);
+		return 0;
+	}
 	switch ((enum signer_op)request->op) {
 	case SIGNER_INFO:
 		signer_info(s, now, ret_reply);

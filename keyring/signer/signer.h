@@ -10,9 +10,15 @@
 
 #define SIGNER_NOTE_SIZE 512u
 
+/*
+ * A second signer has a variant key of its own and no other: what the first one signed, it makes
+ * again, and signs the same bytes, for machines that cannot make them again themselves.
+ */
+enum signer_kind { SIGNER_FIRST, SIGNER_SECOND, _SIGNER_KIND_N };
+
 struct signer {
 	struct keyring_key *variant;
-	struct keyring_key *order;
+	struct keyring_key *order; /* NULL: of a second signer */
 	struct rules rules;
 	unsigned int rules_line; /* of the rule file that is to blame; 0: none */
 	const char *rules_why;
@@ -26,7 +32,7 @@ struct signer {
  * Open the online keys, the root and the rules of a keyring. On failure (see
  * keyring.h) *ret_what names the file that is to blame, rules_line its line.
  */
-int signer_init(struct signer *s, const char *dir, const char **ret_what);
+int signer_init(struct signer *s, const char *dir, enum signer_kind kind, const char **ret_what);
 void signer_fini(struct signer *s);
 
 /* How many bytes follow a request; more than KIT_FLAT_LEN_MAX: no correct client sends it. */

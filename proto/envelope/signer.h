@@ -9,7 +9,8 @@
  * The signer signs variants of releases whose signed kit it is shown, if it makes the same
  * payload of flat kit and seed, orders (those that leave a layout to the machine with the
  * kit), standing orders and starting statements, all
- * within the limits of its rule file, and stamps the times itself. It also seals layout seeds to the audit key, which it does not have.
+ * within the limits of its rule file, and stamps the times itself. A second signer signs what the
+ * first one signed, times included. It also seals layout seeds to the audit key, which it does not have.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -44,7 +45,10 @@ enum signer_status {
 	_SIGNER_STATUS_N
 };
 
-/* The manifest's issued and expires are 0: the signer fills them in. */
+/*
+ * The manifest's issued and expires are 0: the signer fills them in. A second signer is shown the
+ * manifest as the first one signed it.
+ */
 struct signer_variant {
 	struct variant_manifest manifest;
 	uint32_t lifetime_sec; /* at least 1, within rules and root */

@@ -128,7 +128,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	char path[64];
 
 	require(mkdtemp(dir) != NULL && rmdir(dir) == 0);
-	require(keyring_create(dir, NOW, 1000) == 0 && signer_init(&signer, dir, &what) == 0);
+	require(keyring_create(dir, NOW, 1000) == 0 &&
+	        signer_init(&signer, dir, SIGNER_FIRST, &what) == 0);
 	require(keyring_key_open(dir, KEYRING_RELEASE, &release) == 0);
 	good_make(release);
 	good_order(&good[1]);

@@ -450,7 +450,7 @@ int main(void)
 	const char *what = NULL;
 
 	test_setup();
-	assert(signer_init(&s, test_ring, &what) == 0);
+	assert(signer_init(&s, test_ring, SIGNER_FIRST, &what) == 0);
 	s.flat = layout_flat();
 	test_signer_refuses(&s);
 	test_made_rule(&s);

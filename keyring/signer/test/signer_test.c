@@ -184,9 +184,9 @@ static void test_signer_key_ends(void)
 	(void)snprintf(aside, sizeof(aside), "%s/aside.pem", test_dir);
 	assert(keyring_create(other, TEST_NOW, TEST_DAY) == 0);
 	assert(rename(path, aside) == 0);
-	assert(keyring_renew(other, TEST_NOW, 7 * TEST_DAY, 0) == 0);
+	assert(keyring_renew(other, TEST_NOW, 7 * TEST_DAY, 0, NULL) == 0);
 	assert(rename(aside, path) == 0);
-	assert(signer_init(&s, other, &what) == 0);
+	assert(signer_init(&s, other, SIGNER_FIRST, &what) == 0);
 	s.flat = layout_flat();
 	ask_order(&request);
 	ask_order_of(&request)->epoch = 2;
@@ -212,7 +212,7 @@ static void test_signer_stranger(void)
 	test_path(from, "root.signed");
 	(void)snprintf(to, sizeof(to), "%s/root.signed", other);
 	assert(unlink(to) == 0 && link(from, to) == 0);
-	assert(signer_init(&s, other, &what) == 0);
+	assert(signer_init(&s, other, SIGNER_FIRST, &what) == 0);
 	s.flat = layout_flat();
 	ask_variant(&request);
 	assert(signer_handle(&s, &request, TEST_NOW, &reply, note) == 0);
@@ -235,16 +235,103 @@ static void test_signer_rules_file(void)
 	test_path(path, "signer.rules");
 	test_path(aside, "aside");
 	assert(chmod(path, 0620) == 0);
-	assert(signer_init(&s, test_ring, &what) == KEYRING_E_UNSAFE);
+	assert(signer_init(&s, test_ring, SIGNER_FIRST, &what) == KEYRING_E_UNSAFE);
 	assert(strcmp(what, "signer.rules") == 0);
 	assert(chmod(path, 0600) == 0 && rename(path, aside) == 0);
-	assert(signer_init(&s, test_ring, &what) == KEYRING_E_MISSING);
+	assert(signer_init(&s, test_ring, SIGNER_FIRST, &what) == KEYRING_E_MISSING);
 	rules = fopen(path, "w");
 	assert(rules != NULL && chmod(path, 0600) == 0);
 	assert(fputs("order_life 60\n# and\norder_life 1800\n", rules) >= 0 && fclose(rules) == 0);
-	assert(signer_init(&s, test_ring, &what) == KEYRING_E_FORMAT);
+	assert(signer_init(&s, test_ring, SIGNER_FIRST, &what) == KEYRING_E_FORMAT);
 	assert(strcmp(what, "signer.rules") == 0 && s.rules_line == 3);
 	assert(rename(aside, path) == 0);
+}
+
+/* What the first signer signed, as the second is asked for it. */
+static void second_ask(const struct signer_reply *first, struct signer_request *request)
+{
+	struct envelope_part part;
+
+	assert(envelope_part_open(first->part.bytes, first->part.len, &part) == ENVELOPE_OK);
+	memcpy(&request->variant.manifest, part.manifest, sizeof(request->variant.manifest));
+}
+
+static enum envelope_reason second_reason(
+        const struct signer *s, const struct signer_request *request, uint64_t now)
+{
+	static struct signer_reply reply;
+
+	assert(signer_handle(s, request, now, &reply, note) == 0);
+	assert((reply.status == SIGNER_OK) == (reply.reason == ENVELOPE_OK));
+	return reply.reason;
+}
+
+/* It signs variants as the first has dated them, that it can make again, and nothing else. */
+static void test_second_signs(const struct signer *first, const struct signer *second)
+{
+	static const enum signer_op others[] = {
+	        SIGNER_SIGN_ORDER, SIGNER_SIGN_STATEMENT, SIGNER_SEAL, SIGNER_SIGN_STANDING};
+	static struct signer_request request, changed;
+	static struct signer_reply reply, again;
+
+	ask_variant(&request);
+	assert(second_reason(second, &request, TEST_NOW) == ENVELOPE_MALFORMED);
+	assert(signer_handle(first, &request, TEST_NOW, &reply, note) == 0);
+	second_ask(&reply, &request);
+	assert(second_reason(first, &request, TEST_NOW) == ENVELOPE_MALFORMED);
+	assert(signer_handle(second, &request, TEST_NOW + TIME_SKEW_SEC_MAX, &again, note) == 0);
+	assert(again.status == SIGNER_OK && again.part.len == reply.part.len);
+	assert(memcmp(again.part.bytes, reply.part.bytes,
+	               sizeof(struct envelope_part_header) + sizeof(struct variant_manifest)) == 0);
+	assert(ask_verify(second, ENVELOPE_OF_VARIANT, &request, &again, TEST_NOW) == ENVELOPE_OK);
+	assert(second_reason(second, &request, TEST_NOW - TIME_SKEW_SEC_MAX) == ENVELOPE_OK);
+	assert(second_reason(second, &request, TEST_NOW + TIME_SKEW_SEC_MAX + 1) ==
+	        ENVELOPE_EXPIRED);
+	assert(second_reason(second, &request, TEST_NOW - TIME_SKEW_SEC_MAX - 1) ==
+	        ENVELOPE_EXPIRED);
+	changed = request;
+	changed.variant.manifest.expires++;
+	assert(second_reason(second, &changed, TEST_NOW) == ENVELOPE_MALFORMED);
+	changed = request;
+	changed.variant.manifest.payload_hash[63] ^= 1;
+	assert(second_reason(second, &changed, TEST_NOW) == ENVELOPE_OTHER_LAYOUT);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		changed = request;
+		changed.op = others[i];
+		assert(signer_handle(second, &changed, TEST_NOW, &again, note) == 0);
+		assert(again.status == SIGNER_REFUSED &&
+		        strstr(again.text, "second signer") != NULL);
+		assert(again.part.len == 0);
+	}
+	changed.op = SIGNER_INFO;
+	assert(signer_handle(second, &changed, TEST_NOW, &again, note) == 0);
+	assert(again.status == SIGNER_OK && again.info.not_after == TEST_NOW + TEST_DAY);
+	assert(again.info.order_key[0] == 0 &&
+	        memcmp(again.info.variant_key, keyring_key_id(second->variant), 16) == 0);
+}
+
+static void test_second(void)
+{
+	static struct signer first, second;
+	char ring[160], from[256], to[256];
+	uint8_t pub[32];
+	const char *what;
+
+	(void)snprintf(ring, sizeof(ring), "%s/second", test_dir);
+	(void)snprintf(to, sizeof(to), "%s/root.signed", ring);
+	test_path(from, "root.signed");
+	assert(keyring_create_second(ring, pub) == 0);
+	assert(keyring_renew(test_ring, TEST_NOW, TEST_DAY, 0, pub) == 0);
+	assert(link(from, to) == 0);
+	assert(signer_init(&first, test_ring, SIGNER_FIRST, &what) == 0);
+	assert(signer_init(&second, ring, SIGNER_SECOND, &what) == 0);
+	first.flat = second.flat = layout_flat();
+	test_second_signs(&first, &second);
+	signer_fini(&first);
+	signer_fini(&second);
+	assert(signer_init(&first, ring, SIGNER_FIRST, &what) == KEYRING_E_MISSING);
+	assert(strcmp(what, "order.pem") == 0);
+	test_ring_remove(ring);
 }
 
 int main(void)
@@ -253,7 +340,7 @@ int main(void)
 	const char *what = NULL;
 
 	test_setup();
-	assert(signer_init(&s, test_ring, &what) == 0);
+	assert(signer_init(&s, test_ring, SIGNER_FIRST, &what) == 0);
 	s.flat = layout_flat();
 	test_signer_signs(&s);
 	test_control_sign(&s);
@@ -264,7 +351,8 @@ int main(void)
 	test_signer_key_ends();
 	test_signer_stranger();
 	test_signer_rules_file();
-	assert(signer_init(&s, "/nonexistent", &what) == KEYRING_E_MISSING);
+	test_second();
+	assert(signer_init(&s, "/nonexistent", SIGNER_FIRST, &what) == KEYRING_E_MISSING);
 	assert(strcmp(what, "root.signed") == 0);
 	test_teardown();
 	return 0;

@@ -1,0 +1,71 @@
+/*
+ * The socket of a second signer. It need not know who asks: what it signs, it has made itself of a kit
+ * that a release key signed. What a client can do is to keep the others waiting, so one that neither
+ * asks nor reads for LISTEN_IDLE_MSEC is let go.
+ *
+ * The socket is made before the user is changed and the sandbox entered; after that there is only
+ * accept4() and poll().
+ */
+#include "keyring/signer/listen.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LISTEN_IDLE_MSEC 10000
+#define LISTEN_QUEUE 8
+
+int listen_open(const char *path, uid_t uid, gid_t gid)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat there;
+	mode_t mask;
+	int fd, r;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode)) {
+		(void)unlink(path);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return -1;
+	}
+	mask = umask(0117);
+	r = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	(void)umask(mask);
+	if (r < 0 || (uid != 0 && lchown(path, uid, gid) < 0) || listen(fd, LISTEN_QUEUE) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int listen_accept(int listener)
+{
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0 || (errno != EINTR && errno != ECONNABORTED)) {
+			return fd;
+		}
+	}
+}
+
+bool listen_wait(int fd, short events)
+{
+	struct pollfd at = {.fd = fd, .events = events};
+	int n;
+
+	do {
+		n = poll(&at, 1, LISTEN_IDLE_MSEC);
+	} while (n < 0 && errno == EINTR);
+	return n > 0;
+}

@@ -1,0 +1,17 @@
+#pragma once
+/*
+ * A signer that is asked at a socket: by `lud` of another user, or by what carries the socket there
+ * from another host. One client at a time; who may connect is said by the socket's mode and place.
+ */
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * A socket at this path, with mode 0660 and, unless uid is 0, of this user and group; one that is
+ * there is replaced. -1: it cannot be had; errno says why.
+ */
+int listen_open(const char *path, uid_t uid, gid_t gid);
+/* The next client, not blocking; -1: the socket is of no use any more. */
+int listen_accept(int listener);
+/* Wait until this descriptor can be read (POLLIN) or written; false: nothing came for too long. */
+bool listen_wait(int fd, short events);
