@@ -282,6 +282,9 @@ static void history_show_layout(const Control__Generation *generation)
 		printf("%-14s%s", "signed", text_seconds(generation->issued, text));
 		printf(", expires %s\n", text_seconds(generation->expires, text));
 	}
+	for (size_t i = 0; i < generation->n_signed_by; i++) {
+		printf("%-14s%s\n", i ? "" : "signed by", text_id(&generation->signed_by[i], text));
+	}
 }
 
 /*

@@ -226,6 +226,11 @@ static void status_print(const Control__Status *status)
 	}
 	status_time(status);
 	status_services(status);
+	if (status->no_kits) {
+		puts("this machine keeps no kits: it takes layouts of the host's that two variant "
+		     "keys have "
+		     "signed, and makes none");
+	}
 	status_kept(status);
 	status_metrics(status);
 	standing_print(status);

@@ -354,6 +354,15 @@ static int boot_check_envelope(const struct boot_source *e)
 	return 0;
 }
 
+/* Whether the machine is told to keep no kits (osd/servers/rs/base/machine.h): then it is given none. */
+static bool boot_keeps_kits(const struct boot_writer *w)
+{
+	size_t len;
+	const char *word = boot_cmdline_get(&w->header, "kits", &len);
+
+	return !word || len != 4 || memcmp(word, "none", 4) != 0;
+}
+
 /*
  * The kits are read here, after the list: the root that they must be signed under may stand
  * behind them in it.
@@ -378,7 +387,9 @@ static int boot_put_entries(struct boot_writer *w, struct buf *out)
 		}
 		e->entry.manifest = boot_put(out, &e->manifest);
 		e->entry.state = boot_put(out, &e->state);
-		e->entry.flat = boot_put(out, &e->flat);
+		if (e->entry.kind != BOOT_KIND_SERVICE || boot_keeps_kits(w)) {
+			e->entry.flat = boot_put(out, &e->flat);
+		}
 		e->entry.payload = boot_put(out, &e->payload);
 		e->entry.envelope = boot_put(out, &e->envelope);
 		memcpy(out->bytes + w->header.entries_off + i * sizeof(e->entry), &e->entry,

@@ -197,6 +197,14 @@ int config_check(const struct config *config, struct failure *ret_failure)
 		        config->control_socket, sizeof(address.sun_path) - 1);
 		return err_raise(-ENAMETOOLONG);
 	}
+	if (strstr(config->kits, " none\n") && !strcmp(config->signer_second, "none")) {
+		failure_set(ret_failure, "config", "signer.second",
+		        "name the socket of a second signer (lusign(1)), or let the machine keep "
+		        "kits",
+		        "a machine that keeps no kits takes layouts that two variant keys have "
+		        "signed, and there is one signer");
+		return err_raise(-EINVAL);
+	}
 	if (config->prepare_timeout_usec + config->transfer_timeout_usec >
 	        config->update_timeout_usec) {
 		failure_set(ret_failure, "config", "update.timeout",

@@ -57,6 +57,8 @@ void config_reload(
 #define CONFIG_NAME_SIZE 128
 const char *config_layout(const struct config *config, const char *machine, const char *service,
         char ret_key[CONFIG_NAME_SIZE]);
+/* Whether a machine is to be started with room for kits: unless `kits` says `none` of it. */
+bool config_keeps_kits(const struct config *config, const char *machine);
 /* How many variants of a machine's service are to be made ahead: `prebuilt`, by the same order of keys. */
 unsigned int config_prebuilt(const struct config *config, const char *machine, const char *service);
 /*

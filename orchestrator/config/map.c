@@ -68,7 +68,16 @@ static const char *config_map_find(const char *map, const char *key)
 
 bool config_map_key_ok(enum config_names names, const char *key)
 {
-	return names == CONFIG_USERS ? config_user_ok(key) : config_service_ok(key);
+	switch (names) {
+	case CONFIG_USERS:
+		return config_user_ok(key);
+	case CONFIG_MACHINES:
+		return config_service_ok(key) && !strchr(key, '/');
+	case CONFIG_SERVICES:
+	case _CONFIG_NAMES_N:
+		break;
+	}
+	return config_service_ok(key);
 }
 
 void config_map_set(char **map, const char *key, const char *value)
@@ -122,6 +131,13 @@ static const char *config_map_most(
 		line = config_map_find(map, key);
 	}
 	return line;
+}
+
+bool config_keeps_kits(const struct config *config, const char *machine)
+{
+	const char *line = config_map_find(config->kits, machine);
+
+	return !line || strncmp(line + strlen(machine), " none\n", 6) != 0;
 }
 
 unsigned int config_prebuilt(const struct config *config, const char *machine, const char *service)

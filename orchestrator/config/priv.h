@@ -20,6 +20,7 @@ enum config_type {
 /* What the keys of a MAP name. */
 enum config_names {
 	CONFIG_SERVICES, /* MACHINE, MACHINE/SERVICE or /SERVICE */
+	CONFIG_MACHINES, /* MACHINE */
 	CONFIG_USERS,    /* user/NAME or group/NAME; a NAME may be a number */
 	_CONFIG_NAMES_N,
 };

@@ -61,6 +61,7 @@ static int config_set_named(
 	        [CONFIG_SERVICES] =
 	                {"name a MACHINE, a MACHINE/SERVICE, or a /SERVICE of every machine",
 	                        "%s: no name of a machine or service"},
+	        [CONFIG_MACHINES] = {"name a MACHINE", "%s: no name of a machine"},
 	        [CONFIG_USERS] = {"name a user/NAME or a group/NAME; a NAME may be a number",
 	                "%s: no name of a user or group"},
 	};

@@ -48,6 +48,7 @@ struct lud {
 	struct db *db;
 	struct forge *forge;
 	struct signer_client *signer;
+	struct signer_client *second; /* NULL: none is configured */
 	struct engine *engine;
 	struct control *control;
 	struct event *signals[LUD_SIGNALS_N];

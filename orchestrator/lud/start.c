@@ -118,6 +118,9 @@ static int lud_open_workers(struct lud *lud, struct failure *ret_failure)
 		        "the store of kits, releases, cannot be made: %s", strerror(-r));
 		return err_up(r);
 	}
+	if (strcmp(config->signer_second, "none") != 0) {
+		lud->second = signer_client_second(lud->base, config->signer_second);
+	}
 	return err_up(signer_client_new(
 	        lud->base, config->lusign, config->keyring, &lud->signer_user, &lud->signer));
 }
@@ -147,7 +150,8 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 	if (r < 0) {
 		return err_up(r);
 	}
-	parts = (struct engine_parts){lud->base, lud->db, &lud->config, lud->forge, lud->signer};
+	parts = (struct engine_parts){
+	        lud->base, lud->db, &lud->config, lud->forge, lud->signer, lud->second};
 	r = engine_new(&parts, &lud->engine);
 	if (!r) {
 		r = engine_load(lud->engine);
@@ -163,6 +167,7 @@ void lud_close(struct lud *lud)
 {
 	control_free(lud->control);
 	engine_free(lud->engine);
+	signer_client_free(lud->second);
 	signer_client_free(lud->signer);
 	forge_free(lud->forge);
 	db_close(lud->db);

@@ -343,7 +343,7 @@ class Peer:
             'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': self.root_serial,
             'has_statement': self.stated == self.root_serial, 'newest_epoch': self.newest[0],
             'newest_txn': self.newest[1], 'resources': {'stage_limit': self.stage_limit},
-            **({'standing': self.standing} if self.standing else {}),
+            **({'standing': self.standing} if self.standing else {}), 'no_kits': not self.keeps_kits,
             'services': list(self.services.values())})
 
     def _learn_root(self, parts):
@@ -412,6 +412,7 @@ class Peer:
             self._admit_kit(request, Kit(parts[1][0]))
             return
         variant = Variant(parts[2][0], Kit(parts[1][0]))
+        variant.n_signatures = parts[2][1]
         variant.seed = bytes(body.get('seed', b''))
         self.seeds.append(variant.seed)
         self.admitted[variant.hash] = variant
@@ -611,7 +612,7 @@ class Peer:
             cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'not staged')
         elif not order.is_made() and self.keeps_kits and not variant.is_proved():
             cause = ('OUTCOME_REFUSED', 'E_V_LAYOUT', 'not what kit and seed give')
-        elif not order.is_made() and not self.keeps_kits:
+        elif not order.is_made() and not self.keeps_kits and variant.n_signatures < 2:
             cause = ('OUTCOME_REFUSED', 'E_V_THRESHOLD', 'one variant key has signed')
         elif self._fault('overlap'):
             cause = ('OUTCOME_REFUSED', 'E_V_OVERLAP', 'draw again')

@@ -12,15 +12,22 @@
  * That requests are answered in order is relied on: what was asked for first is signed first, so a
  * statement comes before the order that needs it.
  *
+ * A second signer is the same conversation over a socket: a connection in the place of a process, made
+ * when there is something to ask and given up when there is nothing more, since it serves one client
+ * at a time.
+ *
  * A request may hold a seed: it is wiped as soon as it is answered, as is the reply.
  */
 #include "orchestrator/work/signer.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "host/base/file.h"
@@ -48,6 +55,7 @@ struct signer_client {
 	char *program;
 	char *keys;
 	char *user;                   /* UID:GID for it to become, or NULL */
+	char *socket;                 /* of a second signer: then the three above are NULL */
 	struct child_process process; /* pid 0: not running */
 	struct event *input_event;
 	struct event *output_event;
@@ -69,6 +77,8 @@ static void signer_pending_free(struct signer_client *client, struct signer_pend
 	free(pending);
 }
 
+static int signer_stop(struct signer_client *client);
+
 /* Answers the oldest request, takes it off, and sees to the next. */
 static void signer_answer(struct signer_client *client, const struct failure *failure)
 {
@@ -82,6 +92,8 @@ static void signer_answer(struct signer_client *client, const struct failure *fa
 	client->sent = client->received = 0;
 	if (!TAILQ_EMPTY(&client->pending)) {
 		evtimer_add(client->kick, &now);
+	} else if (client->socket) {
+		(void)signer_stop(client);
 	}
 	if (fn) {
 		fn(failure, failure ? NULL : &client->reply, arg);
@@ -112,6 +124,20 @@ static void signer_last_words(struct signer_client *client, char *ret_text, size
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 }
 
+/* Nobody but who runs it can do something about it. */
+static void signer_fail_second(struct signer_client *client, const char *what)
+{
+	struct failure failure = {0};
+
+	failure_set(&failure, "second-signer", client->socket,
+	        "start it where its keys are, `lusign --second --keys DIR --listen SOCKET`, and "
+	        "run "
+	        "the command again; its log says what it did",
+	        "the second signer: %s", what);
+	(void)signer_stop(client);
+	signer_answer(client, &failure);
+}
+
 /*
  * Fails the request under way with whatever the signer said last; those behind it go on. One that
  * complains before it ends means its keys, rules or program. One that ends without a word was ended,
@@ -123,6 +149,10 @@ static void signer_fail(struct signer_client *client, const char *what)
 	char words[200], remedy[sizeof(failure.remedy)], end[80] = "";
 	int status;
 
+	if (client->socket) {
+		signer_fail_second(client, what);
+		return;
+	}
 	signer_last_words(client, words, sizeof(words));
 	status = signer_stop(client);
 	if (*words) {
@@ -209,6 +239,28 @@ static void signer_on_timeout(evutil_socket_t fd, short what, void *arg)
 	signer_fail(arg, "the signer does not answer");
 }
 
+/* A connection in both directions, as two descriptors. */
+static int signer_connect(struct signer_client *client)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int fd =
+	        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (strlen(client->socket) >= sizeof(address.sun_path)) {
+		return err_raise(-ENAMETOOLONG);
+	}
+	strcpy(address.sun_path, client->socket);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		return err_raise(-errno);
+	}
+	client->process.output = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (client->process.output < 0) {
+		return err_raise(-errno);
+	}
+	client->process.input = fd_steal(&fd);
+	return 0;
+}
+
 /* Requests and replies have a pipe each; its stderr is read only when it has failed. */
 static int signer_start(struct signer_client *client)
 {
@@ -216,7 +268,7 @@ static int signer_start(struct signer_client *client)
 	        client->user ? "--user" : NULL, client->user, NULL};
 	int r;
 
-	r = child_spawn(argv, NULL, &client->process);
+	r = client->socket ? signer_connect(client) : child_spawn(argv, NULL, &client->process);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -246,6 +298,9 @@ static void signer_renew(struct signer_client *client)
 {
 	struct stat root;
 
+	if (client->socket) {
+		return;
+	}
 	signer_root_stat(client, &root);
 	if (client->input_event &&
 	        (root.st_ino != client->root.st_ino || root.st_size != client->root.st_size ||
@@ -262,34 +317,52 @@ static void signer_on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval limit = {SIGNER_ANSWER_SEC, 0};
 	struct signer_client *client = arg;
+	int r;
 
 	if (TAILQ_EMPTY(&client->pending) || client->sent) {
 		return;
 	}
 	signer_renew(client);
-	if (!client->input_event && signer_start(client) < 0) {
-		signer_fail(client, "the signer cannot be started");
+	r = client->input_event ? 0 : signer_start(client);
+	if (r < 0) {
+		signer_fail(client, client->socket ? strerror(-r) : "the signer cannot be started");
+		err_forget();
 		return;
 	}
 	event_add(client->input_event, NULL);
 	evtimer_add(client->timeout, &limit);
 }
 
-int signer_client_new(struct event_base *base, const char *program, const char *keys,
-        const struct child_user *user, struct signer_client **ret_client)
+static struct signer_client *signer_client_init(struct event_base *base)
 {
 	struct signer_client *client = mem_zero(sizeof(*client));
 
 	client->base = base;
-	client->program = text_copy(program);
-	client->keys = text_copy(keys);
-	client->user = user->separate ? text_format("%u:%u", user->uid, user->gid) : NULL;
 	client->process = (struct child_process){0, -1, -1, -1, -1};
 	client->timeout = evtimer_new(base, signer_on_timeout, client);
 	client->kick = evtimer_new(base, signer_on_kick, client);
 	TAILQ_INIT(&client->pending);
+	return client;
+}
+
+int signer_client_new(struct event_base *base, const char *program, const char *keys,
+        const struct child_user *user, struct signer_client **ret_client)
+{
+	struct signer_client *client = signer_client_init(base);
+
+	client->program = text_copy(program);
+	client->keys = text_copy(keys);
+	client->user = user->separate ? text_format("%u:%u", user->uid, user->gid) : NULL;
 	*ret_client = client;
 	return 0;
+}
+
+struct signer_client *signer_client_second(struct event_base *base, const char *socket)
+{
+	struct signer_client *client = signer_client_init(base);
+
+	client->socket = text_copy(socket);
+	return client;
 }
 
 /* Nobody is called. */
@@ -307,6 +380,7 @@ struct signer_client *signer_client_free(struct signer_client *client)
 	free(client->program);
 	free(client->keys);
 	free(client->user);
+	free(client->socket);
 	free(client);
 	return NULL;
 }
@@ -339,6 +413,9 @@ void signer_client_forget(struct signer_client *client, const void *arg)
 {
 	struct signer_pending *pending;
 
+	if (!client) {
+		return;
+	}
 	TAILQ_FOREACH(pending, &client->pending, link)
 	{
 		if (pending->arg == arg) {

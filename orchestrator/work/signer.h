@@ -19,6 +19,12 @@ typedef void (*signer_fn)(
 
 int __must_check signer_client_new(struct event_base *base, const char *program, const char *keys,
         const struct child_user *user, struct signer_client **ret_client);
+/*
+ * A second signer, which is not started by lud but listens at a socket: connected to for each run of
+ * requests. What is sent, and answered, is the same.
+ */
+struct signer_client *signer_client_second(struct event_base *base, const char *socket);
+/* Takes NULL, returns NULL. */
 struct signer_client *signer_client_free(struct signer_client *client);
 
 /*
@@ -30,7 +36,7 @@ void signer_client_ask(struct signer_client *client, const struct signer_request
 /* The same, with the flat kit that follows the request for a variant; it is the signer client's from here on. */
 void signer_client_ask_with(struct signer_client *client, const struct signer_request *request,
         uint8_t *flat, signer_fn fn, void *arg);
-/* The callbacks of requests with this arg will not be called. */
+/* The callbacks of requests with this arg will not be called. NULL: there is no such signer. */
 void signer_client_forget(struct signer_client *client, const void *arg);
 /* What a person can do about a refusal: of a reply whose status is not SIGNER_OK. */
 const char *signer_remedy(const struct signer_reply *reply);

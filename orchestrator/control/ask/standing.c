@@ -137,6 +137,15 @@ void control_on_standing(struct control_client *client, const Control__Request *
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 		return;
 	}
+	if (row.wanted && machine_status(machine)->no_kits) {
+		failure_set(&failure, "no-kits", machine_row(machine)->name,
+		        "`luctl rerandomize` moves services into layouts of the host's; or start "
+		        "the "
+		        "machine with room for kits",
+		        "a machine that keeps no kits makes no layouts by itself");
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+		return;
+	}
 	if (!control_standing_times(from, &row, &failure) ||
 	        !control_standing_services(machine, from, &row, &failure)) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "proto/envelope/envelope.h"
 
 /* Who made a layout: the words of the command line. */
 const char *view_layout(bool machine_made)
@@ -89,6 +90,24 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	return err_up(view_effect(pool, db, row, &variant, &view->effect));
 }
 
+/* Whose signatures are under the variant. An envelope that makes no sense was signed by nobody. */
+static void view_generation_signed(
+        struct pool *pool, const uint8_t *envelope, size_t size, Control__Generation *view)
+{
+	const struct envelope_part *part;
+	struct envelope_view open;
+
+	if (envelope_open(envelope, size, &open) != ENVELOPE_OK || open.n_parts == 0) {
+		return;
+	}
+	part = &open.part[open.n_parts - 1];
+	view->signed_by = pool_zero(pool, part->n_signatures * sizeof(*view->signed_by));
+	for (unsigned int i = 0; i < part->n_signatures; i++) {
+		view->signed_by[view->n_signed_by++] = pool_bytes(
+		        pool, part->signatures[i].key_id, sizeof(part->signatures[i].key_id));
+	}
+}
+
 /* What the record has as running only runs while its machine is known to. */
 static const char *view_generation_state(struct engine *engine, const struct generation_row *row)
 {
@@ -145,6 +164,7 @@ int view_generation(struct pool *pool, struct engine *engine, const struct gener
 	}
 	if (envelope) {
 		view->envelope = pool_bytes(pool, envelope, size);
+		view_generation_signed(pool, envelope, size, view);
 	}
 	*ret_view = view;
 	return 0;

@@ -20,6 +20,7 @@ struct engine_parts {
 	const struct config *config;
 	struct forge *forge;
 	struct signer_client *signer;
+	struct signer_client *second; /* for machines that keep no kits; NULL: there is none */
 };
 
 /* Positive outcomes of what is asked of the engine; ret_failure says why. */

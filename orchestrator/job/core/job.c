@@ -112,6 +112,7 @@ void job_settle_calls(struct job *job)
 	job->task = forge_task_free(job->task);
 	for (size_t i = 0; i < job->n_parts; i++) {
 		signer_client_forget(job->engine->parts.signer, &job->parts[i]);
+		signer_client_forget(job->engine->parts.second, &job->parts[i]);
 		job->parts[i].task = forge_task_free(job->parts[i].task);
 	}
 }

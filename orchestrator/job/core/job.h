@@ -39,9 +39,10 @@ struct job_part {
 	struct forge_task *task;       /* makes its payload now; owned */
 	uint8_t seed[FORGE_SEED_SIZE]; /* nowhere else; wiped with the part, see parts.c */
 	bool has_seed;
-	struct job_ahead ahead; /* its payload, if it was made ahead; passed on as the seed is */
-	bool forged;            /* its payload is there */
-	uint8_t *envelope;      /* fresh from signing, until it is recorded; owned */
+	struct job_ahead ahead;   /* its payload, if it was made ahead; passed on as the seed is */
+	bool forged;              /* its payload is there */
+	struct signer_part *once; /* signed by the first signer, until the second has; owned */
+	uint8_t *envelope;        /* fresh from signing, until it is recorded; owned */
 	size_t envelope_size;
 };
 

@@ -114,6 +114,7 @@ static void parts_release(struct job_part *parts, size_t n_parts)
 	for (size_t i = 0; i < n_parts; i++) {
 		forge_task_free(parts[i].task);
 		explicit_bzero(parts[i].seed, sizeof(parts[i].seed));
+		free(parts[i].once);
 		free(parts[i].envelope);
 		job_ahead_drop(&parts[i].ahead);
 	}

@@ -64,7 +64,8 @@ static void engine_move(struct engine *engine, struct machine *machine)
 		err_forget();
 		return;
 	}
-	if (!machine_makes_layouts(machine)) {
+	if (!machine_makes_layouts(machine) ||
+	        !config_keeps_kits(engine->parts.config, now->name)) {
 		log_warn("machine %s makes no layouts: its services stay in those that it was "
 		         "booted with",
 		        now->name);

@@ -13,6 +13,9 @@
  * refused and never carried out in the other way: a layout of the host's is known outside, and somebody
  * did not want that.
  *
+ * A machine that was started to keep no kits makes none, and takes those of the host that a second signer
+ * has signed, too: without one there is nothing that it would take.
+ *
  * What is not found out here: whether the signer's rules let the machine make it. The signer says that,
  * with its remedy.
  */
@@ -64,6 +67,15 @@ static bool layout_can_make(const struct machine *machine, const Machine__Servic
 		        "machine %s makes no layouts", machine_row(machine)->name);
 		return false;
 	}
+	if (machine_status(machine)->no_kits) {
+		failure_set(ret_failure, "no-kits", "",
+		        "let the host make it: --layout host; or take the machine out of `kits` in "
+		        "lud's "
+		        "configuration, and start it anew",
+		        "machine %s was started to keep no kits, of which layouts are made",
+		        machine_row(machine)->name);
+		return false;
+	}
 	if (!layout_kit_fits(machine, service, target, ret_failure)) {
 		return false;
 	}
@@ -104,6 +116,18 @@ static int layout_recipe_check(const struct job_order *order, struct failure *re
 	return ENGINE_E_REFUSED;
 }
 
+void plan_no_second(const struct machine *machine, struct failure *ret_failure)
+{
+	failure_set(ret_failure, "no-second-signer", machine_row(machine)->name,
+	        "name its socket as signer.second in lud's configuration; lusign(1) says how one "
+	        "is "
+	        "set up; or start the machine with room for kits",
+	        "machine %s keeps no kits, and takes layouts that two variant keys have signed; "
+	        "lud "
+	        "has no second signer",
+	        machine_row(machine)->name);
+}
+
 int layout_choose(struct engine *engine, const struct job_order *order,
         const Machine__Service *service, const struct release_row *target,
         struct layout_choice *ret_choice, struct failure *ret_failure)
@@ -137,6 +161,11 @@ int layout_choose(struct engine *engine, const struct job_order *order,
 		ret_choice->machine_made = !strcmp(wanted, "machine");
 		snprintf(ret_choice->why, sizeof(ret_choice->why),
 		        "layout by the %s: %.120s says so", wanted, said_by);
+	}
+	if (!ret_choice->machine_made && machine_status(order->machine)->no_kits &&
+	        !engine->parts.second) {
+		plan_no_second(order->machine, ret_failure);
+		return ENGINE_E_REFUSED;
 	}
 	return 0;
 }

@@ -39,6 +39,9 @@ struct job_order {
 	const uint8_t *plan;
 };
 
+/* Why a layout of the host's is of no use to a machine that keeps no kits, where there is no second signer. */
+void plan_no_second(const struct machine *machine, struct failure *ret_failure);
+
 /* An order of which no more is said; it makes no layout. Service "": it is about the whole machine. */
 static inline struct job_order job_order_of(enum job_kind kind, struct machine *machine,
         const char *service, const struct job_asked *asked)

@@ -42,6 +42,9 @@ static void image_head(const struct job *job, FILE *file)
 	}
 	fprintf(file, "\nboot_time %lld\nroot " FORGE_ROOT "\nstatement " JOB_STATEMENT "\n",
 	        (long long)time(NULL));
+	if (!config_keeps_kits(job->engine->parts.config, machine->name)) {
+		fputs("cmdline kits=none\n", file);
+	}
 	explicit_bzero(seed, sizeof(seed));
 }
 

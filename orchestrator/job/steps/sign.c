@@ -2,6 +2,10 @@
  * The step that signs: the signer is shown the variant's manifest and the signed kit
  * and gives back a signed part; root, kit and variant part make the envelope.
  *
+ * A machine that keeps no kits cannot make a layout again, and takes one that two signers have made: there
+ * the second one is shown, beside kit and seed, what the first one signed, and signs the same bytes with
+ * a key of its own (second.c). What a machine boots with is between lud and its host, and has one signature.
+ *
  * The signer checks the kit and its own rules before it signs, and makes the payload again of the flat
  * kit and the seed that it is given, so what is shown to it here need not be believed by it. The envelope is opened once before it is kept: its dates and its root's serial go
  * into the record as they were signed and not as they were wished for. Machines that run are asked
@@ -12,7 +16,9 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/order/order.h"
+#include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/priv.h"
+#include "orchestrator/job/steps/second.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope.h"
 
@@ -69,35 +75,72 @@ static int sign_assemble(struct job_part *part, const struct signer_part *signed
 	return 0;
 }
 
-/*
- * One part is signed; the next is asked for. A refusal of the signer's ends the job with its
- * reason.
- */
-static void sign_signed(const struct failure *failure, const struct signer_reply *reply, void *arg)
+static void sign_refused(struct job_part *part, const char *who, const struct signer_reply *reply)
 {
-	struct job_part *part = arg;
-	struct failure refused;
-	int r;
+	struct failure failure;
 
-	if (!failure && reply->status != SIGNER_OK) {
-		failure_set(&refused,
-		        reply->reason ? envelope_reason_name(reply->reason) : "signer", "signer",
-		        signer_remedy(reply), "the signer refuses the variant of %s: %s",
-		        part->release.service, reply->text);
-		failure = &refused;
-	}
-	if (!failure && (r = sign_assemble(part, &reply->part)) < 0) {
-		failure_set(&refused, "envelope", part->release.path,
+	failure_set(&failure, reply->reason ? envelope_reason_name(reply->reason) : who, who,
+	        signer_remedy(reply), "the %s refuses the variant of %s: %s", who,
+	        part->release.service, reply->text);
+	job_fail(part->job, JOB_FAILED, &failure);
+}
+
+/* One part is signed by all who are to; the next is asked for. */
+static void sign_done(struct job_part *part, const struct signer_part *signed_part)
+{
+	struct failure failure;
+	int r = sign_assemble(part, signed_part);
+
+	if (r < 0) {
+		failure_set(&failure, "envelope", part->release.path,
 		        "check the kit and the keyring's root.signed",
 		        "the envelope cannot be put together: %s", strerror(-r));
-		failure = &refused;
-	}
-	if (failure) {
-		job_fail(part->job, JOB_FAILED, failure);
+		job_fail(part->job, JOB_FAILED, &failure);
 		return;
 	}
 	part->job->n_done++;
 	sign_ask(part->job);
+}
+
+/* Both have signed: two signatures under one manifest, or the job ends. */
+static void sign_signed_twice(
+        const struct failure *failure, const struct signer_reply *reply, void *arg)
+{
+	struct job_part *part = arg;
+	struct signer_part both;
+	struct failure wrong;
+
+	if (failure) {
+		job_fail(part->job, JOB_FAILED, failure);
+		return;
+	}
+	if (reply->status != SIGNER_OK) {
+		sign_refused(part, "second signer", reply);
+		return;
+	}
+	if (!second_join(part->once, &reply->part, &both, &wrong)) {
+		job_fail(part->job, JOB_FAILED, &wrong);
+		return;
+	}
+	sign_done(part, &both);
+}
+
+static void sign_ask_second(struct job_part *part, const struct signer_part *first);
+
+/* A refusal of the signer's ends the job with its reason. */
+static void sign_signed(const struct failure *failure, const struct signer_reply *reply, void *arg)
+{
+	struct job_part *part = arg;
+
+	if (failure) {
+		job_fail(part->job, JOB_FAILED, failure);
+	} else if (reply->status != SIGNER_OK) {
+		sign_refused(part, "signer", reply);
+	} else if (second_is_needed(part->job)) {
+		sign_ask_second(part, &reply->part);
+	} else {
+		sign_done(part, &reply->part);
+	}
 }
 
 /*
@@ -130,45 +173,81 @@ static int sign_flat_read(const struct job_part *part, uint8_t **ret_flat, size_
 	return err_up(file_read(path, KIT_FLAT_LEN_MAX, ret_flat, ret_size));
 }
 
-/* Asks for the next signature, or ends the step. */
-static void sign_ask(struct job *job)
+/* Kit, flat kit and seed of a part: all that its layout is made again of. False: the job has ended. */
+static bool sign_request(
+        const struct job_part *part, struct signer_request *request, uint8_t **ret_flat)
 {
-	struct signer_request request = {.op = SIGNER_SIGN_VARIANT};
-	struct job_part *part = &job->parts[job->n_done];
+	struct job *job = part->job;
 	_cleanup_(freep) uint8_t *kit = NULL;
-	_cleanup_(freep) uint8_t *flat = NULL;
 	struct failure failure;
 	size_t size, flat_size;
 	int r;
 
-	if (job->n_done == job->n_parts) {
-		job_done(job, "", sign_write, job);
-		return;
-	}
+	*request = (struct signer_request){.op = SIGNER_SIGN_VARIANT};
 	r = kit_signed_read(part->release.path, &kit, &size);
-	if (r < 0 || size > sizeof(request.variant.kit)) {
+	if (r < 0 || size > sizeof(request->variant.kit)) {
 		failure_set(&failure, "kit", part->release.path,
 		        "sign the kit with `luctl release sign` and add it again",
 		        "the signed kit cannot be read: %s", r < 0 ? strerror(-r) : "too long");
 		job_fail(job, JOB_FAILED, &failure);
-		return;
+		return false;
 	}
-	r = sign_flat_read(part, &flat, &flat_size);
+	r = sign_flat_read(part, ret_flat, &flat_size);
 	if (r < 0) {
 		failure_set(&failure, "kit", part->release.path,
 		        "make the copy whole: add the release again with `luctl release add`",
 		        "the flat kit cannot be read: %s", strerror(-r));
 		job_fail(job, JOB_FAILED, &failure);
+		return false;
+	}
+	memcpy(request->variant.seed, part->seed, sizeof(part->seed));
+	request->variant.flat_len = (uint32_t)flat_size;
+	request->variant.kit_len = size;
+	memcpy(request->variant.kit, kit, size);
+	return true;
+}
+
+/* Asks for the next signature, or ends the step. */
+static void sign_ask(struct job *job)
+{
+	struct job_part *part = &job->parts[job->n_done];
+	struct signer_request request;
+	uint8_t *flat;
+
+	if (job->n_done == job->n_parts) {
+		job_done(job, "", sign_write, job);
+		return;
+	}
+	if (!sign_request(part, &request, &flat)) {
 		return;
 	}
 	sign_manifest(part, &request.variant.manifest);
-	memcpy(request.variant.seed, part->seed, sizeof(part->seed));
-	request.variant.flat_len = (uint32_t)flat_size;
 	request.variant.lifetime_sec = job->engine->parts.config->variant_lifetime_usec / 1000000;
-	request.variant.kit_len = size;
-	memcpy(request.variant.kit, kit, size);
-	signer_client_ask_with(
-	        job->engine->parts.signer, &request, steal(&flat), sign_signed, part);
+	signer_client_ask_with(job->engine->parts.signer, &request, flat, sign_signed, part);
+	explicit_bzero(&request, sizeof(request));
+}
+
+/* The second signer is shown what the first one signed, dates included. */
+static void sign_ask_second(struct job_part *part, const struct signer_part *first)
+{
+	struct job *job = part->job;
+	struct signer_request request;
+	struct failure failure;
+	uint8_t *flat;
+
+	if (!job->engine->parts.second) {
+		plan_no_second(job->machine, &failure);
+		job_fail(job, JOB_FAILED, &failure);
+		return;
+	}
+	free(part->once);
+	part->once = mem_zero(sizeof(*part->once));
+	*part->once = *first;
+	if (!sign_request(part, &request, &flat)) {
+		return;
+	}
+	second_manifest(first, &request.variant);
+	signer_client_ask_with(job->engine->parts.second, &request, flat, sign_signed_twice, part);
 	explicit_bzero(&request, sizeof(request));
 }
 
