@@ -104,7 +104,7 @@ def test_by_default(world):
         f.write(config.replace('layout: host', 'layout: auto'))
     second = begin(world)
     job = world.json('update', 'ds')
-    assert job['state'] == 'committed' and job['layout'] == 'host', job
+    assert job['state'] == 'confirmed' and job['layout'] == 'host', job
 
 
 def test_down(world):
@@ -117,7 +117,7 @@ def test_down(world):
         assert 'the second signer' in told and second.socket in told and 'lusign --second' in told, told
         assert not world.peer.runs
     second.start()
-    assert world.json('update', 'ds')['state'] == 'committed' and len(signed(world)) == 2
+    assert world.json('update', 'ds')['state'] == 'confirmed' and len(signed(world)) == 2
     # One that dies while it is asked.
     os.kill(second.process.pid, signal.SIGSTOP)
     luctl = subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--socket', world.socket],
@@ -131,7 +131,7 @@ def test_down(world):
 def test_wrong_key(world):
     """A second key that the root does not name signs nothing; one that is the first's counts once."""
     second = begin(world)
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     runs = len(world.peer.runs)
     second.named('none')
     second.start()
@@ -171,7 +171,7 @@ def test_clients(world):
     idle = socket.socket(socket.AF_UNIX)
     idle.connect(second.socket)
     started = time.monotonic()
-    assert world.json('update', 'ds')['state'] == 'committed'
+    assert world.json('update', 'ds')['state'] == 'confirmed'
     assert time.monotonic() - started < 20 and second.process.poll() is None
     idle.close()
 
