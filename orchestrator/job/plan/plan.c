@@ -84,10 +84,9 @@ static int plan_down(struct job_plan *plan)
 	char remedy[240];
 
 	snprintf(remedy, sizeof(remedy),
-	        "`luctl log` shows why; start it afresh with `luctl restart %s` and ask again when "
-	        "it "
-	        "runs; where it crashes at once, add a corrected release and start the machine "
-	        "anew",
+	        "`luctl log` shows why; `luctl restart %s` starts this release afresh, then ask "
+	        "again; if that crashes, too, add another one with a higher counter (the older "
+	        "source will do) and start the machine anew",
 	        service);
 	return plan_refuse(plan, "down", remedy, "%s is down", service);
 }
