@@ -429,3 +429,30 @@ int kit_dir_read_signed(struct kit_dir *ret_dir, const char *path, const struct 
 	*ret_dir = dir;
 	return 0;
 }
+
+int kit_signed_open(const void *part, size_t len, const char *place,
+        const struct kit_demand *demand, struct kit_manifest *ret_manifest,
+        struct kit_fault *ret_fault)
+{
+	struct kit_dir dir = {.signed_len = len, .signed_part = calloc(1, len + 1)};
+	struct envelope_part opened;
+	int r = 0;
+
+	if (!dir.signed_part) {
+		return kit_fault_set(ret_fault, -ENOMEM, place, "out of memory");
+	}
+	memcpy(dir.signed_part, part, len);
+	if (demand) {
+		r = kit_signed_verify(&dir, place, demand, ret_fault);
+	} else if (envelope_part_open(dir.signed_part, len, &opened) != ENVELOPE_OK ||
+	           opened.kind != ENVELOPE_KIT || opened.size != len) {
+		r = kit_fault_set(ret_fault, -EBADMSG, place, "not the signed manifest of a kit");
+	} else {
+		memcpy(&dir.manifest, opened.manifest, sizeof(dir.manifest));
+	}
+	if (r == 0) {
+		*ret_manifest = dir.manifest;
+	}
+	kit_dir_fini(&dir);
+	return r;
+}

@@ -58,6 +58,14 @@ int kit_dir_read(struct kit_dir *ret_dir, const char *path, const struct kit_dem
 int kit_dir_read_signed(struct kit_dir *ret_dir, const char *path, const struct kit_demand *demand,
         struct kit_fault *ret_fault);
 
+/*
+ * The signed manifest in a part that came by another way than a kit's directory. Without a demand its
+ * signatures are not looked at: enough to show it, and for nothing else.
+ */
+int kit_signed_open(const void *part, size_t len, const char *place,
+        const struct kit_demand *demand, struct kit_manifest *ret_manifest,
+        struct kit_fault *ret_fault);
+
 /* A file of the kit, or NULL. */
 const uint8_t *kit_dir_file(const struct kit_dir *dir, const char *path, size_t *ret_len);
 

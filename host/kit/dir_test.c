@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "host/kit/dir.h"
+#include "host/kit/renew.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/envelope/sample.h"
 
@@ -392,6 +393,79 @@ static void test_put_signed(void)
 	assert(kit_dir_put_signed("none", "xy", 2, &fault) == -ENOENT);
 }
 
+/*
+ * A kit becomes a release: other number, source and notes, the same program; and what is read of it is
+ * what its manifest covers.
+ */
+static void test_renew(void)
+{
+	static struct spoilt s;
+	static const char source[] = KIT_SOURCE_HEAD KIT_SOURCE_IS "a tree\n";
+	struct kit_release release = {
+	        .counter = 9, .issued = SAMPLE_NOW, .source = source, .notes = "good\n"};
+	struct kit_dir built, made;
+	struct kit_manifest manifest;
+	struct kit_fault fault;
+	uint8_t hash[64];
+	char *text;
+
+	make(&s);
+	/* Twice: the second time the files are there already. */
+	for (int i = 0; i < 2; i++) {
+		assert(kit_dir_read(&built, "kit", &s.demand, &fault) == 0);
+		assert(kit_dir_renew(&built, &release, "kit", &fault) == 0);
+		assert(kit_dir_renew(&built, &release, "kit", &fault) == 0);
+		remove_all("renewed");
+		assert(kit_dir_write(&built, "renewed", &fault) == 0);
+		assert(kit_dir_read(&made, "renewed", NULL, &fault) == 0 && !made.signed_part);
+		assert(made.manifest.counter == 9 && made.list.n == 7);
+		envelope_hash(source, strlen(source), hash);
+		assert(memcmp(made.manifest.source_id, hash, 64) == 0);
+		assert(memcmp(made.manifest.flat_hash, s.sample.kit.flat_hash, 64) == 0);
+		kit_dir_fini(&built);
+		manifest = made.manifest;
+		kit_dir_fini(&made);
+	}
+	assert(kit_file_of("renewed", &manifest, KIT_NOTES, KIT_NOTES_MAX, &text, &fault) == 0);
+	assert(strcmp(text, "good\n") == 0);
+	free(text);
+	assert(kit_file_of("renewed", &manifest, "none", 9, &text, &fault) == -ENOENT);
+	assert(kit_file_of("renewed", &manifest, KIT_NOTES, 4, &text, &fault) == -EFBIG);
+	put_text("renewed/notes", "evil\n");
+	assert(kit_file_of("renewed", &manifest, KIT_NOTES, KIT_NOTES_MAX, &text, &fault) ==
+	        -EBADMSG);
+	manifest.files_hash[0] ^= 1;
+	assert(kit_file_of("renewed", &manifest, KIT_SOURCE, 99, &text, &fault) == -EBADMSG);
+	/* A number that the release's own floor forbids. */
+	assert(kit_dir_read(&built, "kit", NULL, &fault) == 0);
+	built.manifest.floor = 10;
+	assert(kit_dir_renew(&built, &release, "kit", &fault) == -EBADMSG);
+	assert(strstr(fault.text, "below its floor 10"));
+	kit_dir_fini(&built);
+}
+
+/* A signed manifest in memory: whose it is counts only with a demand. */
+static void test_signed_open(void)
+{
+	static struct spoilt s;
+	struct kit_manifest manifest;
+	struct kit_fault fault;
+	uint8_t *part;
+	size_t len;
+
+	make(&s);
+	assert(kit_file_read("kit/manifest.signed", 8192, &part, &len, &fault) == 0);
+	assert(kit_signed_open(part, len, "x", &s.demand, &manifest, &fault) == 0);
+	assert(memcmp(&manifest, &s.sample.kit, sizeof(manifest)) == 0);
+	assert(kit_signed_open(part, len - 1, "x", NULL, &manifest, &fault) == -EBADMSG);
+	part[len - 1] ^= 1;
+	assert(kit_signed_open(part, len, "x", &s.demand, &manifest, &fault) == -EKEYREJECTED);
+	assert(kit_signed_open(part, len, "x", NULL, &manifest, &fault) == 0);
+	assert(kit_signed_open(s.root, s.demand.root_len, "x", NULL, &manifest, &fault) ==
+	        -EBADMSG);
+	free(part);
+}
+
 /* What cannot be in a kit is not listed. */
 static void test_list(void)
 {
@@ -431,6 +505,8 @@ int main(void)
 	test_copy();
 	test_put_signed();
 	test_list();
+	test_renew();
+	test_signed_open();
 	assert(chdir("/") == 0);
 	remove_all(work);
 	return 0;
