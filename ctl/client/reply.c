@@ -16,6 +16,9 @@ static const struct {
         {&control__status__descriptor, offsetof(Control__Status, machine)},
         {&control__service_status__descriptor, offsetof(Control__ServiceStatus, service)},
         {&control__policy_set__descriptor, offsetof(Control__PolicySet, version)},
+        {&control__release_detail__descriptor, offsetof(Control__ReleaseDetail, release)},
+        {&control__release_diff__descriptor, offsetof(Control__ReleaseDiff, from)},
+        {&control__release_diff__descriptor, offsetof(Control__ReleaseDiff, to)},
 };
 
 /* What each request is answered with. */

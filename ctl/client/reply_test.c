@@ -35,7 +35,7 @@ static unsigned int n_kinds(Control__Request__BodyCase body)
 
 static void test_done(void)
 {
-	static const Control__Request__BodyCase done[] = {CONTROL__REQUEST__BODY_RELEASE_UNBLOCK,
+	static const Control__Request__BodyCase done[] = {CONTROL__REQUEST__BODY_RELEASE_CLEAR,
 	        CONTROL__REQUEST__BODY_LOG_FOLLOW, CONTROL__REQUEST__BODY_JOB_SIGN,
 	        CONTROL__REQUEST__BODY_MACHINE_TIME};
 	Control__Request request = CONTROL__REQUEST__INIT;

@@ -9,12 +9,12 @@
 
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/cmd/plan.h"
 #include "ctl/cmd/update.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/pairing.h"
 
-/* One way from release to release: nothing lost, or what. */
-static void plan_print_pairing(const char *name, const Control__Pairing *pairing)
+void plan_print_pairing(const char *name, const Control__Pairing *pairing)
 {
 	if (!pairing->possible) {
 		printf("  %-12simpossible: %s (%s)\n", name, pairing->error, pairing->rule);

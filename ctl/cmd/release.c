@@ -1,7 +1,7 @@
 /*
- * The release commands that ask lud: add, list, unblock. A kit is added by its path, which
- * lud's worker reads; it is made absolute here, since lud runs in another directory. Signing is
- * in sign.c, offline.
+ * Releases that lud has: add, list. A kit is added by its path, which
+ * lud's worker reads; it is made absolute here, since lud runs in another directory. Making
+ * one is in release_new.c, signing in sign.c, one of them in release_one.c.
  */
 #include "ctl/cmd/cmd.h"
 
@@ -27,6 +27,7 @@ static void release_list_print(const Control__ReleaseList *list, const char *ser
 	        {"FLOOR", true},
 	        {"KEY", false},
 	        {"ADDED", false},
+	        {"SOURCE", false},
 	        {"BLOCKED", false},
 	        {"KIT", false},
 	};
@@ -42,6 +43,7 @@ static void release_list_print(const Control__ReleaseList *list, const char *ser
 		        (const char *const[]){release->service, counter,
 		                text_id(&release->release_id, id), floor, release->key_id,
 		                text_seconds(release->added, added),
+		                *release->source ? release->source : "-",
 		                release->blocked ? release->blocked_why : "-", release->path});
 	}
 	table_print(table);
@@ -113,22 +115,4 @@ int cmd_release_list(const struct options *options)
 		release_list_print(reply->releases, list.service);
 	}
 	return code;
-}
-
-/*
- * Let plain updates take a release again that a rollback has blocked. lud answers with nothing but
- * success: `release list` shows it. The release may be named by the beginning of its id.
- */
-int cmd_release_unblock(const struct options *options)
-{
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__ReleaseUnblockRequest unblock = CONTROL__RELEASE_UNBLOCK_REQUEST__INIT;
-	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-
-	unblock.service = options->args[0];
-	unblock.release = options->args[1];
-	request.body_case = CONTROL__REQUEST__BODY_RELEASE_UNBLOCK;
-	request.release_unblock = &unblock;
-	return command_call(options, &request, NULL, NULL, &client, &reply);
 }

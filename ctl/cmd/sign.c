@@ -13,8 +13,8 @@
 #include "ctl/base/json.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/cmd/rights.h"
 #include "host/kit/dir.h"
-#include "host/kit/show.h"
 #include "keyring/keyring.h"
 
 /* Most bytes of a signed manifest, and of the signed root. */
@@ -163,89 +163,43 @@ static int sign_earlier(
 }
 
 /*
- * One line of output for each kind: "    call      copy random". A line of kit_lines is a kind, a
- * space and a value, and lines of one kind follow each other.
- */
-static void sign_print_lines(const struct kit_lines *lines)
-{
-	const char *kind = "";
-	size_t kind_len = 0;
-
-	for (size_t i = 0; i < lines->n; i++) {
-		size_t len = strcspn(lines->line[i], " ");
-
-		if (len != kind_len || strncmp(lines->line[i], kind, len) != 0) {
-			printf("%s    %-13.*s", i ? "\n" : "", (int)len, lines->line[i]);
-		}
-		printf(" %s", lines->line[i] + len + 1);
-		kind = lines->line[i];
-		kind_len = len;
-	}
-	if (lines->n) {
-		putchar('\n');
-	}
-}
-
-/* The lines that one release has and the other has not, each behind `+` or `-`. */
-static void sign_print_changes(const char *mark, const struct kit_lines *lines)
-{
-	for (size_t i = 0; i < lines->n; i++) {
-		printf("    %s %s\n", mark, lines->line[i]);
-	}
-}
-
-/* The same as an array of strings; the caller owns it. */
-static json_t *sign_json_lines(const struct kit_lines *lines)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < lines->n; i++) {
-		json_array_append_new(array, json_string(lines->line[i]));
-	}
-	return array;
-}
-
-/*
  * Show what the signature grants, as words or as an entry of the JSON list. It is printed after
  * the signature was written: what is shown is what was signed.
  */
 static void sign_show(const struct sign *sign, const char *kit, const struct kit_manifest *now,
         const struct sign_earlier *earlier)
 {
-	static struct kit_lines lines, before, added, removed;
+	static struct rights rights;
 	uint8_t release_id[64];
 	ProtobufCBinaryData id = {sizeof(release_id), release_id};
 	char text[TEXT_SIZE];
 
 	kit_manifest_release_id(now, release_id);
 	text_id(&id, text);
-	kit_lines_of(now, &lines);
-	kit_lines_of(earlier->found ? &earlier->manifest : now, &before);
-	kit_lines_without(&lines, &before, &added);
-	kit_lines_without(&before, &lines, &removed);
+	rights_of(now, earlier->found ? &earlier->manifest : NULL, &rights);
 	if (sign->list) {
-		json_array_append_new(sign->list,
-		        json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "kit", kit, "service",
-		                now->service, "release", text, "counter", (int)now->counter,
-		                "previous",
-		                earlier->found ? json_integer(earlier->manifest.counter)
-		                               : json_null(),
-		                "privileges", sign_json_lines(&lines), "added",
-		                sign_json_lines(&added), "removed", sign_json_lines(&removed)));
+		json_array_append_new(
+		        sign->list, json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "kit",
+		                            kit, "service", now->service, "release", text,
+		                            "counter", (int)now->counter, "previous",
+		                            earlier->found ? json_integer(earlier->manifest.counter)
+		                                           : json_null(),
+		                            "privileges", rights_json(&rights.lines), "added",
+		                            rights_json(&rights.added), "removed",
+		                            rights_json(&rights.removed)));
 		return;
 	}
 	printf("%s: release %u of %s is signed: %s\n", kit, now->counter, now->service, text);
 	puts("  it may do and use:");
-	sign_print_lines(&lines);
+	rights_print(&rights);
 	if (!earlier->found) {
 		puts(sign->previous ? "  no earlier release of this service is there"
 		                    : "  compared with no earlier release: --previous names one");
 		return;
 	}
 	printf("  since release %u: %s\n", earlier->manifest.counter,
-	        added.n + removed.n ? "" : "no change of what it may do and use");
-	sign_print_changes("+", &added);
-	sign_print_changes("-", &removed);
+	        rights.added.n + rights.removed.n ? "" : "no change of what it may do and use");
+	rights_print_changes(&rights);
 }
 
 /*

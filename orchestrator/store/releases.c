@@ -7,10 +7,14 @@
 #include "orchestrator/store/releases.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "orchestrator/store/priv.h"
 
 #define RELEASE_NEWEST " ORDER BY counter DESC, added_us DESC, id DESC LIMIT 1"
+/* Longer ones are beginnings of ids, which are shown with 12 digits. */
+#define RELEASE_DIGITS_MAX 7u
+#define RELEASE_BY_NUMBER "WHERE service = ?1 AND counter = CAST(?2 AS INTEGER)"
 #define RELEASE_BY_PREFIX                                                                          \
 	"WHERE service = ?1 AND substr(lower(hex(release_id)), 1, length(?2)) = lower(?2)"
 
@@ -81,22 +85,88 @@ int store_release_block(struct db *db, int64_t id, int64_t job, const char *why)
 	        "iiti", why ? store_now_usec() : 0, why ? job : 0, why ? why : "", id));
 }
 
-/* Counts first: a prefix that fits two must not silently mean one of them. */
-int store_release_by_prefix(
-        struct db *db, const char *service, const char *hex, struct release_row *ret)
+/* A number is never taken for the beginning of an id: who names one that is not there means no other. */
+static bool store_release_is_number(const char *name)
 {
+	size_t digits = strspn(name, "0123456789");
+
+	return digits <= RELEASE_DIGITS_MAX && !name[digits];
+}
+
+/* Counts first: a name that fits two must not silently mean one of them. */
+int store_release_named(
+        struct db *db, const char *service, const char *name, struct release_row *ret)
+{
+	bool number = store_release_is_number(name);
 	int64_t n;
 	int r;
 
-	r = db_query_int(
-	        db, &n, "SELECT count(*) FROM releases " RELEASE_BY_PREFIX, "tt", service, hex);
+	if (!*name || !strcmp(name, "newest")) {
+		return err_up(store_release_newest(db, service, ret));
+	}
+	r = db_query_int(db, &n,
+	        number ? "SELECT count(*) FROM releases " RELEASE_BY_NUMBER
+	               : "SELECT count(*) FROM releases " RELEASE_BY_PREFIX,
+	        "tt", service, name);
 	if (r) {
 		return err_fold(r);
 	}
 	if (n > 1) {
 		return STORE_E_AMBIGUOUS;
 	}
-	return err_up(store_one(db, STORE_release, ret, RELEASE_BY_PREFIX, "tt", service, hex));
+	return err_up(store_one(db, STORE_release, ret,
+	        number ? RELEASE_BY_NUMBER : RELEASE_BY_PREFIX, "tt", service, name));
+}
+
+int store_release_before(struct db *db, const struct release_row *release, struct release_row *ret)
+{
+	return err_up(store_one(db, STORE_release, ret,
+	        "WHERE service = ? AND counter < ?" RELEASE_NEWEST, "ti", release->service,
+	        release->counter));
+}
+
+int store_release_notes_put(struct db *db, int64_t id, const char *notes)
+{
+	return err_fold(db_run(
+	        db, "UPDATE releases SET notes = ? WHERE id = ?", "bi", notes, strlen(notes), id));
+}
+
+int store_release_notes(struct db *db, int64_t id, uint8_t **ret_notes, size_t *ret_size)
+{
+	return err_up(
+	        store_blob(db, ret_notes, ret_size, "SELECT notes FROM releases WHERE id = ?", id));
+}
+
+int store_number_known(struct db *db, const char *service)
+{
+	return err_up(
+	        db_query(db, NULL, NULL, "SELECT 1 FROM numbers WHERE service = ?", "t", service));
+}
+
+/* A release that was added with a number of its own counts as much as a number that was given. */
+int store_number_give(
+        struct db *db, const char *service, int64_t above, int64_t wanted, int64_t *ret_number)
+{
+	int64_t used;
+	int r = db_query_int(db, &used,
+	        "SELECT max(?2, (SELECT coalesce(max(counter), 0) FROM releases WHERE service = "
+	        "?1),"
+	        " (SELECT coalesce(max(given), 0) FROM numbers WHERE service = ?1))",
+	        "ti", service, above);
+
+	if (r) {
+		return err_fold(r);
+	}
+	*ret_number = used;
+	wanted = wanted ? wanted : used + 1;
+	if (wanted <= used || wanted > STORE_NUMBER_MAX) {
+		return STORE_E_USED;
+	}
+	*ret_number = wanted;
+	return err_fold(db_run(db,
+	        "INSERT INTO numbers (service, given) VALUES (?, ?)"
+	        " ON CONFLICT (service) DO UPDATE SET given = excluded.given",
+	        "ti", service, *ret_number));
 }
 
 /* Where rows are left out the older ones are: what is looked for in a long list was added lately. */

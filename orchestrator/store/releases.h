@@ -4,7 +4,10 @@
 #include "orchestrator/store/schema.h"
 
 /* Positive outcomes, besides those of db.h. */
-enum { STORE_E_AMBIGUOUS = 16 /* several rows fit */ };
+enum {
+	STORE_E_AMBIGUOUS = 16, /* several rows fit */
+	STORE_E_USED,           /* a number that was used, or is below one that was */
+};
 
 /*
  * Adds it. A known one stays as it is, but for the path (the store may have moved). Fills
@@ -23,9 +26,30 @@ int __must_check store_release_newest_free(
         struct db *db, const char *service, struct release_row *ret);
 /* Blocks a release for plain updates; why NULL: lets them take it again. */
 int __must_check store_release_block(struct db *db, int64_t id, int64_t job, const char *why);
-/* By hex prefix of its id. DB_E_NONE, STORE_E_AMBIGUOUS. */
-int __must_check store_release_by_prefix(
-        struct db *db, const char *service, const char *hex, struct release_row *ret);
+/*
+ * As a person names it: "newest" or "", by its number, or by the beginning of its id in hex. Up to
+ * seven decimal digits are a number. DB_E_NONE, STORE_E_AMBIGUOUS.
+ */
+int __must_check store_release_named(
+        struct db *db, const char *service, const char *name, struct release_row *ret);
+/* The one before: the newest with a lower number. DB_E_NONE. */
+int __must_check store_release_before(
+        struct db *db, const struct release_row *release, struct release_row *ret);
+/* Notes of a release; the caller frees, NULL: none. */
+int __must_check store_release_notes_put(struct db *db, int64_t id, const char *notes);
+int __must_check store_release_notes(
+        struct db *db, int64_t id, uint8_t **ret_notes, size_t *ret_size);
+
+/* Whether a number was ever given out for the service. DB_E_NONE. */
+int __must_check store_number_known(struct db *db, const char *service);
+/*
+ * Gives out a number above every release of the service that is recorded, every one that was given
+ * before, and `above`; `wanted` unless it is 0. STORE_E_USED: ret_number is the highest so far, and
+ * nothing was given; also where the numbers end, at STORE_NUMBER_MAX.
+ */
+#define STORE_NUMBER_MAX 9999999
+int __must_check store_number_give(
+        struct db *db, const char *service, int64_t above, int64_t wanted, int64_t *ret_number);
 typedef int (*store_release_fn)(const struct release_row *row, void *arg);
 /*
  * By service and counter, those of one service or ("") of all: not more than `most`, those added

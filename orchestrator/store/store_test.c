@@ -235,10 +235,36 @@ static void test_releases(struct db *db)
 	struct release_row row;
 
 	assert(store_release_newest(db, "ds", &row) == 0 && row.counter == 2);
-	assert(store_release_by_prefix(db, "ds", "A0A0", &row) == 0 && row.counter == 1);
-	assert(store_release_by_prefix(db, "ds", "a", &row) == STORE_E_AMBIGUOUS);
-	assert(store_release_by_prefix(db, "ds", "ff", &row) == DB_E_NONE);
+	assert(store_release_named(db, "ds", "A0A0", &row) == 0 && row.counter == 1);
+	assert(store_release_named(db, "ds", "a", &row) == STORE_E_AMBIGUOUS);
+	assert(store_release_named(db, "ds", "ff", &row) == DB_E_NONE);
 	assert(store_release_newest(db, "tty", &row) == DB_E_NONE);
+	/* By number; what is no number that there is, is no beginning of an id either. */
+	assert(store_release_named(db, "ds", "1", &row) == 0 && row.counter == 1);
+	assert(store_release_named(db, "ds", "newest", &row) == 0 && row.counter == 2);
+	assert(store_release_before(db, &row, &row) == 0 && row.counter == 1);
+	assert(store_release_before(db, &row, &row) == DB_E_NONE);
+	assert(store_release_named(db, "ds", "0", &row) == DB_E_NONE);
+	assert(store_release_named(db, "tty", "1", &row) == DB_E_NONE);
+}
+
+/* A number is never given twice, whether or not a release was made of it. */
+static int numbers_make(struct db *db, void *arg)
+{
+	int64_t n;
+
+	assert(store_number_known(db, "ds") == DB_E_NONE);
+	assert(store_number_give(db, "ds", 0, 0, &n) == 0 && n == 3);
+	assert(store_number_known(db, "ds") == 0);
+	assert(store_number_give(db, "ds", 0, 0, &n) == 0 && n == 4);
+	assert(store_number_give(db, "ds", 0, 4, &n) == STORE_E_USED && n == 4);
+	assert(store_number_give(db, "ds", 7, 0, &n) == 0 && n == 8);
+	assert(store_number_give(db, "ds", 0, 20, &n) == 0 && n == 20);
+	assert(store_number_give(db, "tty", 0, 0, &n) == 0 && n == 1);
+	assert(store_number_give(db, "ds", STORE_NUMBER_MAX, 0, &n) == STORE_E_USED);
+	assert(store_number_give(db, "ds", 0, STORE_NUMBER_MAX + 1, &n) == STORE_E_USED && n == 20);
+	assert(store_number_give(db, "ds", 0, STORE_NUMBER_MAX, &n) == 0);
+	return 0;
 }
 
 static int blocks_make(struct db *db, void *arg)
@@ -456,6 +482,7 @@ int main(void)
 	assert(db_txn(db, history_make, &w) == 0);
 	test_filters(db, &w);
 	test_releases(db);
+	assert(db_txn(db, numbers_make, NULL) == 0);
 	assert(db_txn(db, blocks_make, &w) == 0);
 	assert(db_txn(db, layouts_make, &w) == 0);
 	assert(db_txn(db, standings_make, &w) == 0);

@@ -125,11 +125,11 @@ def test_blocked_release(world):
     world.json('update', 'ds', '--release', ids[2])
     assert world.json('rollback', 'ds')['state'] == 'confirmed'
     told = world.luctl('update', 'ds', code=4)
-    assert 'blocked' in told and 'release 3' in told and 'release unblock' in told and '--release' in told, told
+    assert 'blocked' in told and 'release 3' in told and 'release clear' in told and '--release' in told, told
     assert 'rolled back for' in world.luctl('release', 'list')
     blocked = [r['counter'] for r in world.json('release', 'list')['releases'] if r['blocked']]
     assert blocked == [3]
-    # Kits that are added again do not unblock; a rerandomization is no update.
+    # Kits that are added again do not clear it; a rerandomization is no update.
     world.luctl('release', 'add', world.kits[2])
     world.luctl('update', 'ds', code=4)
     assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
@@ -150,8 +150,8 @@ def test_blocked_release(world):
         world.luctl('update', 'ds', code=code)
         if not code:
             world.json('update', 'ds', '--release', ids[1])
-    assert 'is not blocked' in world.luctl('release', 'unblock', 'ds', ids[0], code=4)
-    world.luctl('release', 'unblock', 'ds', ids[2])
+    assert 'is not blocked' in world.luctl('release', 'clear', 'ds', ids[0], code=4)
+    world.luctl('release', 'clear', 'ds', ids[2])
     assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
@@ -164,7 +164,7 @@ def test_blocked_rebuild(world):
     assert world.json('update', 'ds')['state'] == 'confirmed'
     assert world.json('rollback', 'ds')['state'] == 'confirmed'
     told = world.luctl('update', 'ds', code=4)
-    assert 'blocked' in told and 'release unblock' in told, told
+    assert 'blocked' in told and 'release clear' in told, told
     blocked = [r['release_id'] for r in world.json('release', 'list')['releases'] if r['blocked']]
     assert blocked == [world.release_id(world.kits[1]).hex()]
     # The other way it is no step back.

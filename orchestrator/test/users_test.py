@@ -74,9 +74,9 @@ def ask_as(world, uid, *args):
 ROLE_CASES = [  # of the requests of control.proto: what a role may, and what it may not
     ('viewer', [('status',), ('history',), ('jobs',), ('machine', 'list'), ('release', 'list')],
      [('update', 'ds', 'operator'), ('machine', 'stop', 'operator'), ('machine', 'default', 'm', 'admin'),
-      ('release', 'unblock', 'ds', '00', 'release-manager')]),
+      ('release', 'clear', 'ds', '00', 'release-manager')]),
     ('operator', [('update', 'ds'), ('status',)],
-     [('machine', 'remove', 'm', 'admin'), ('release', 'unblock', 'ds', '00', 'release-manager')]),
+     [('machine', 'remove', 'm', 'admin'), ('release', 'clear', 'ds', '00', 'release-manager')]),
     ('release-manager', [('status',)], [('rerandomize', 'ds', 'operator'), ('machine', 'default', 'm', 'admin')]),
     ('admin', [('machine', 'default', 'm'), ('rerandomize', 'ds')], []),
 ]

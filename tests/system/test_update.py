@@ -176,7 +176,7 @@ def case_machine_made(world, rng):
     afresh = world.check_truth('assist')
     assert afresh['machine_made'] and afresh['made'] == 1, afresh
     assert f"{afresh['generation']}.1" in world.luctl('status', check=True).out
-    world.luctl('release', 'unblock', 'ds', other[:12], check=True)
+    world.luctl('release', 'clear', 'ds', other[:12], check=True)
     world.luctl('update', 'ds', '--release', other[:12], *lab.HOST, check=True)
     assert not world.check_truth()['machine_made']
     by_machine(world, 'rerandomize', 'assist')

@@ -7,6 +7,9 @@
 /* machines.c: the list of all machines, which is the answer to whatever changes it */
 void control_machines_answer(struct control_client *client, uint64_t id);
 
+/* releases.c: the directory of kits that lud uses; workers write to it, nobody else. The caller frees. */
+char *control_store(struct control_client *client);
+
 /* jobs.c: what a request asks for, of one service; nothing is copied */
 struct job_order control_update_order(const Control__UpdateRequest *update, struct machine *machine,
         const struct job_asked *asked);

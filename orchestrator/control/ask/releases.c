@@ -9,22 +9,54 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "host/base/log.h"
+#include "host/kit/renew.h"
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/work/kit.h"
 
 #define CONTROL_RELEASES_MAX 200 /* of one list; docs/man/luctl.1.scd */
 #define CONTROL_KIT_PATH_MAX 4096u
 
-/* The directory of kits that lud uses; workers write to it, nobody else. The caller frees. */
-static char *control_store(struct control_client *client)
+char *control_store(struct control_client *client)
 {
 	return text_format("%s/releases", engine_config(control_engine(client))->state_dir);
 }
 
+/* A release, and what its kit says of it. */
+struct control_added {
+	struct release_row *row;
+	const char *notes;
+};
+
 static int control_release_txn(struct db *db, void *arg)
 {
-	return store_release_put(db, arg);
+	const struct control_added *added = arg;
+	int r = store_release_put(db, added->row);
+
+	return r || !*added->notes
+	               ? err_up(r)
+	               : err_up(store_release_notes_put(db, added->row->id, added->notes));
+}
+
+/* A file of the kit for people; "" where it has none, or has one that nobody signed. The caller frees. */
+static char *control_release_text(
+        const char *path, const struct kit_facts *facts, const char *name, size_t limit)
+{
+	struct kit_fault fault;
+	char *text;
+
+	return kit_file_of(path, &facts->manifest, name, limit, &text, &fault) < 0 ? text_format("")
+	                                                                           : text;
+}
+
+/* Of what it was made of, the line that says it in a few words. */
+static void control_release_source(struct release_row *row, const char *text)
+{
+	const char *is = strstr(text, "\n" KIT_SOURCE_IS);
+
+	if (is && !strncmp(text, KIT_SOURCE_HEAD, strlen(KIT_SOURCE_HEAD))) {
+		is += strlen("\n" KIT_SOURCE_IS);
+		snprintf(row->source, sizeof(row->source), "%.*s", (int)strcspn(is, "\n"), is);
+	}
 }
 
 /*
@@ -55,6 +87,9 @@ static int control_release_register(struct control_client *client, const char *p
 {
 	const struct config *config = engine_config(control_engine(client));
 	_cleanup_(freep) char *store = control_store(client);
+	_cleanup_(freep) char *source = NULL;
+	_cleanup_(freep) char *notes = NULL;
+	struct control_added added = {.row = ret_row};
 	struct kit_facts facts;
 	int r;
 
@@ -68,7 +103,11 @@ static int control_release_register(struct control_client *client, const char *p
 		return err_up(r);
 	}
 	control_release_row(ret_row, &facts, path);
-	r = db_txn(control_db(client), control_release_txn, ret_row);
+	source = control_release_text(path, &facts, KIT_SOURCE, KIT_SOURCE_MAX);
+	notes = control_release_text(path, &facts, KIT_NOTES, KIT_NOTES_MAX);
+	control_release_source(ret_row, source);
+	added.notes = notes;
+	r = db_txn(control_db(client), control_release_txn, &added);
 	if (r) {
 		failure_set(ret_failure, "record", path, "check the state directory",
 		        "the release cannot be recorded: %s", strerror(r < 0 ? -r : 0));
@@ -148,48 +187,6 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 		wait->task = forge_import(engine_forge(control_engine(client)), kit, wait->path,
 		        control_on_imported, wait);
 	}
-}
-
-static int control_unblock_txn(struct db *db, void *arg)
-{
-	const struct release_row *row = arg;
-
-	return store_release_block(db, row->id, 0, NULL);
-}
-
-/*
- * Lets plain updates take a release again that a rollback had blocked. By a prefix of its id that
- * fits one release of the service; one that is not blocked is refused, since it is hardly the one
- * that was meant.
- */
-void control_on_release_unblock(struct control_client *client, const Control__Request *request)
-{
-	const Control__ReleaseUnblockRequest *ask = request->release_unblock;
-	struct release_row row;
-	struct failure failure;
-	int r = store_release_by_prefix(control_db(client), ask->service, ask->release, &row);
-
-	if (r < 0) {
-		control_refuse_record(client, request->id);
-		return;
-	}
-	if (r || !row.blocked_us) {
-		failure_set(&failure, "no-release", ask->service,
-		        "`luctl release list` shows releases and which are blocked",
-		        r == DB_E_NONE           ? "no release %s of this service is registered"
-		        : r == STORE_E_AMBIGUOUS ? "several releases begin with %s"
-		                                 : "release %s is not blocked",
-		        ask->release);
-		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
-		return;
-	}
-	if (db_txn(control_db(client), control_unblock_txn, &row)) {
-		control_refuse_change(client, request->id);
-		return;
-	}
-	log_info("release %" PRId64 " of %s is unblocked for %s", row.counter, row.service,
-	        client->peer.name);
-	control_done(client, request->id, "");
 }
 
 struct control_releases {

@@ -50,6 +50,7 @@ struct control_wait {
 
 	struct pool *pool;         /* memory of what is put together for the answer */
 	struct control_plan *plan; /* in ->pool */
+	struct control_diff *diff; /* in ->pool */
 
 	bool is_standing; /* a standing order that the machine is to take */
 

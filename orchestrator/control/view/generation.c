@@ -187,6 +187,7 @@ Control__Release *view_release(struct pool *pool, const struct release_row *row)
 	view->blocked = row->blocked_us / 1000000;
 	view->blocked_job = row->blocked_job;
 	view->blocked_why = pool_text(pool, row->blocked_why);
+	view->source = pool_text(pool, row->source);
 	view->key_id = pool_format(pool, "%02x%02x%02x%02x%02x%02x", row->key_id[0], row->key_id[1],
 	        row->key_id[2], row->key_id[3], row->key_id[4], row->key_id[5]);
 	return view;

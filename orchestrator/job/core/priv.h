@@ -36,7 +36,7 @@ void job_limit_end(struct job *job);
 void job_unheard(struct job *job);
 
 /* block.c */
-/* Blocks or unblocks the job's release by how it ends; inside db_txn(). */
+/* Blocks or clears the job's release by how it ends; inside db_txn(). */
 int __must_check job_block(struct db *db, const struct job *job, const struct job_end *end);
 /* parts.c */
 /* Deletes old payload files of a service (store id); inside db_txn(). */

@@ -129,23 +129,26 @@ static int plan_running(struct job_plan *plan)
 static int plan_refuse_blocked(struct job_plan *plan)
 {
 	const struct release_row *target = &plan->target;
-	char remedy[240];
+	char remedy[240], job[32] = "";
 
+	if (target->blocked_job) {
+		snprintf(job, sizeof(job), " (job %" PRId64 ")", target->blocked_job);
+	}
 	snprintf(remedy, sizeof(remedy),
 	        "add a newer release; or take this one all the same with --release "
 	        "%02x%02x%02x%02x, "
-	        "or `luctl release unblock %s %02x%02x%02x%02x`",
+	        "or `luctl release clear %s %02x%02x%02x%02x`",
 	        target->release_id[0], target->release_id[1], target->release_id[2],
 	        target->release_id[3], target->service, target->release_id[0],
 	        target->release_id[1], target->release_id[2], target->release_id[3]);
 	failure_set(plan->failure, "blocked", target->service, remedy,
-	        "release %" PRId64 ", the newest, is blocked: %s (job %" PRId64 ")",
-	        target->counter, target->blocked_why, target->blocked_job);
+	        "release %" PRId64 ", the newest, is blocked: %s%s", target->counter,
+	        target->blocked_why, job);
 	return ENGINE_E_REFUSED;
 }
 
 /*
- * The release to go to: the one named, by the beginning of its id, or the newest. The newest is
+ * The release to go to: the one named, by number or by the beginning of its id, or the newest. The newest is
  * refused while it is blocked; one that is blocked and named is taken: whoever names it has read
  * why.
  */
@@ -160,7 +163,7 @@ static int plan_update(struct job_plan *plan)
 			return plan_refuse_blocked(plan);
 		}
 	} else {
-		r = store_release_by_prefix(
+		r = store_release_named(
 		        plan->engine->parts.db, order->service, order->release, &plan->target);
 	}
 	if (r == DB_E_NONE) {
@@ -169,8 +172,9 @@ static int plan_update(struct job_plan *plan)
 		        "no release %s of this service is registered", order->release);
 	}
 	if (r == STORE_E_AMBIGUOUS) {
-		return plan_refuse(plan, "ambiguous", "give more digits of the release's id",
-		        "several releases begin with %s", order->release);
+		return plan_refuse(plan, "ambiguous",
+		        "give (more digits of) the release's id; `luctl release list` shows it",
+		        "several releases are called %s", order->release);
 	}
 	return err_up(r);
 }
