@@ -63,3 +63,8 @@ char *place_keys(void)
 
 	return path ? path : ctl_format("/etc/samsara/keys");
 }
+
+char *place_build(void)
+{
+	return place_from("SAMSARA_BUILD", ".");
+}

@@ -198,6 +198,11 @@ char *place_socket(void)
 	return ctl_format("%s", "/nowhere");
 }
 
+char *place_build(void)
+{
+	return NULL;
+}
+
 char *place_keys(void)
 {
 	return ctl_format("%s", "/nowhere");

@@ -1,0 +1,50 @@
+/*
+ * dev: from a saved line to the service that runs it. The steps are those of `release new` and
+ * `update`, with their checks: what runs is a numbered, signed release, whose source is recorded, and
+ * the state comes along. What runs already is left alone.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include "ctl/base/base.h"
+#include "ctl/base/json.h"
+#include "ctl/cmd/release.h"
+
+/* Nothing to do is an answer, too. */
+static int dev_tell_same(const struct options *options, const struct release_made *made)
+{
+	if (options->json) {
+		json_print(json_pack("{s:s, s:i, s:s, s:b}", "service", made->service, "counter",
+		        (int)made->counter, "release_id", made->id, "unchanged", true));
+	} else {
+		printf("%s: release %u runs, and the source makes the same program\n",
+		        made->service, made->counter);
+	}
+	return CTL_OK;
+}
+
+int cmd_dev(const struct options *options)
+{
+	_cleanup_(release_maker_closep) struct release_maker *maker = NULL;
+	_cleanup_(release_made_finip) struct release_made made = {0};
+	struct options update = *options;
+	char *args[] = {made.service, NULL};
+	int code = release_maker_open(options, true, &maker);
+
+	if (code == CTL_OK) {
+		code = release_make(maker, options->args[0], &made);
+	}
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (made.runs) {
+		return dev_tell_same(options, &made);
+	}
+	if (!options->json) {
+		printf("%s: release %u, %.12s\n", made.service, made.counter, made.id);
+		fflush(stdout);
+	}
+	update.release = made.id;
+	update.args = args;
+	update.n_args = 1;
+	return cmd_update(&update);
+}
