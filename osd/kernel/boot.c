@@ -19,7 +19,8 @@
 
 #define N_SERVICES 2u
 #define STACK_PAGES 32u
-#define HEAP_PAGES 1024u
+/* As their descriptions say: they cannot ask for more, and what is not used is lost to everybody else. */
+#define HEAP_PAGES 16u
 #define HEAP_LIMIT (1ull << 32)
 #define TABLES_PER_MAP 16u
 #define REGION_ALIGN (2ull << 20)
