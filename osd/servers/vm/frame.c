@@ -34,22 +34,33 @@ static uint64_t frame_of(paddr_t pa)
 	return (pa - first_pa) / PAGE_SIZE;
 }
 
+/* The bits of [frame, end) that are in the word of `frame`: runs are long, and all memory is given at the start. */
+static uint64_t frame_word_mask(uint64_t frame, uint64_t end)
+{
+	uint64_t word_end = (frame / 64 + 1) * 64;
+	uint64_t n_beyond = end < word_end ? word_end - end : 0;
+
+	return UINT64_MAX << frame % 64 & UINT64_MAX >> n_beyond;
+}
+
 void frame_give(paddr_t pa, uint64_t n)
 {
 	uint64_t frame = frame_of(pa);
 
 	assert(n <= n_frames - frame);
-	for (uint64_t i = frame; i < frame + n; i++) {
-		assert(!frame_bit_is_free(i) && "frame given back twice");
-		bitmap[i / 64] |= UINT64_C(1) << (i % 64);
+	for (uint64_t i = frame; i < frame + n; i = (i / 64 + 1) * 64) {
+		uint64_t mask = frame_word_mask(i, frame + n);
+
+		assert((bitmap[i / 64] & mask) == 0 && "frame given back twice");
+		bitmap[i / 64] |= mask;
 	}
 	n_free += n;
 }
 
 static paddr_t frame_bits_take(uint64_t frame, uint64_t n)
 {
-	for (uint64_t i = frame; i < frame + n; i++) {
-		bitmap[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	for (uint64_t i = frame; i < frame + n; i = (i / 64 + 1) * 64) {
+		bitmap[i / 64] &= ~frame_word_mask(i, frame + n);
 	}
 	n_free -= n;
 	next_search = frame + n;

@@ -27,3 +27,13 @@ static inline void frame_use_set(paddr_t pa, uint32_t use)
 {
 	frame_uses[pa / PAGE_SIZE] = (uint16_t)use;
 }
+
+/* The same of n frames from pa on. At boot these are all that there are, twice. */
+static inline void frame_uses_set(paddr_t pa, uint64_t n, uint32_t use)
+{
+	uint16_t *uses = frame_uses + pa / PAGE_SIZE;
+
+	for (uint64_t i = 0; i < n; i++) {
+		uses[i] = (uint16_t)use;
+	}
+}

@@ -150,9 +150,7 @@ static void memory_frame_uses_init(void)
 	pa = arch_boot_frames(memory_page_up(n_frame_uses * sizeof(*frame_uses)) / PAGE_SIZE);
 	frame_uses = arch_frame_ptr(pa);
 	for (uint32_t i = 0; i < n_ranges; i++) {
-		for (uint64_t n = 0; n < ranges[i].bytes / PAGE_SIZE; n++) {
-			frame_uses[ranges[i].base / PAGE_SIZE + n] = FRAME_KERNEL;
-		}
+		frame_uses_set(ranges[i].base, ranges[i].bytes / PAGE_SIZE, FRAME_KERNEL);
 	}
 }
 
@@ -199,9 +197,7 @@ void arch_boot_image(paddr_t *ret_base, uint64_t *ret_bytes)
 
 void arch_boot_frames_to_user(paddr_t pa, uint64_t n)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		frame_use_set(pa + i * PAGE_SIZE, FRAME_USER);
-	}
+	frame_uses_set(pa, n, FRAME_USER);
 	if (pa >= boot_first && pa < boot_next) {
 		n_given += n;
 	}
