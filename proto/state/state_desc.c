@@ -266,16 +266,25 @@ uint32_t state_desc_kind_first(
 	return first;
 }
 
+/*
+ * Texts that many entries share stand in the table once, so that most comparisons within a
+ * description are over with the address.
+ */
+static int desc_text_compare(const char *a, const char *b)
+{
+	return a == b ? 0 : strcmp(a, b);
+}
+
 /* Order of an entry against a key, bytewise as the writer sorted them. */
 static int desc_key_compare(const struct state_desc *desc, const struct state_entry *entry,
         const char *unit, const char *scope, const char *name)
 {
-	int order = strcmp(desc->strings + entry->unit, unit);
+	int order = desc_text_compare(desc->strings + entry->unit, unit);
 
 	if (order == 0) {
-		order = strcmp(desc->strings + entry->scope, scope);
+		order = desc_text_compare(desc->strings + entry->scope, scope);
 	}
-	return order != 0 ? order : strcmp(desc->strings + entry->name, name);
+	return order != 0 ? order : desc_text_compare(desc->strings + entry->name, name);
 }
 
 /* String literals compare by their length first, then by all of their bytes: they may hold NULs. */
