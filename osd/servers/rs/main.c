@@ -11,10 +11,12 @@
  * it caused, so that no caller waits for a transaction; and the standing order comes last, when
  * nobody else needs the place.
  *
- * Keys of seals can be agreed on before the layouts are made. RS does so for one of them when it has
+ * What somebody will wait for can be done before he asks: state descriptions of the boot image are
+ * read, and keys of seals agreed on before the layouts are made. RS does so for one of them when it has
  * waited for MAIN_IDLE and no message came: then nothing is queued and no transaction runs, and who
- * comes meanwhile waits for 850 k instructions. The wait begins anew with each message and each key, so
- * where RS is always wanted, a layout waits for its own key.
+ * comes meanwhile waits for 850 k instructions at most. The wait begins anew with each message and each
+ * piece of work, so where RS is always wanted, an update waits for its description and a layout for
+ * its key.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -28,6 +30,7 @@
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/layout/layout.h"
 #include "osd/servers/rs/life/recover.h"
+#include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/standing/standing.h"
 #include "osd/servers/rs/update/update.h"
@@ -47,6 +50,24 @@ static nsec_t main_idle = NSEC_NEVER;
 /* When limits were looked at last, and the alarm that was set then; see base/limit.h. */
 static nsec_t main_seen, main_alarm = NSEC_NEVER;
 
+/* Is there anything to do that nobody asked for? */
+static bool main_has_idle_work(void)
+{
+	return service_undescribed() != NULL || binary_wants_key();
+}
+
+/* A piece of it; status answers had better know soon which service cannot be updated. */
+static void main_idle_work(void)
+{
+	struct service *service = service_undescribed();
+
+	if (service != NULL) {
+		(void)binary_has_description(&service->binary);
+	} else {
+		binary_agree_key();
+	}
+}
+
 /* One alarm for whatever is due first. */
 static void main_alarm_set(void)
 {
@@ -56,7 +77,7 @@ static void main_alarm_set(void)
 	nsec_t next;
 
 	main_seen = sys_clock_read();
-	main_idle = may_idle && binary_wants_key() ? main_seen + MAIN_IDLE : NSEC_NEVER;
+	main_idle = may_idle && main_has_idle_work() ? main_seen + MAIN_IDLE : NSEC_NEVER;
 	next = main_idle;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		next = limits[i] < next ? limits[i] : next;
@@ -124,11 +145,11 @@ static void main_handle(const struct message *msg)
 }
 
 /* It was the alarm that ended the wait, and nothing has begun on it. */
-static void main_agree(const struct message *msg)
+static void main_idled(const struct message *msg)
 {
 	if (message_is_notify(msg, EP_CLOCK) && sys_clock_read() >= main_idle &&
 	        update_running().number == 0) {
-		binary_agree_key();
+		main_idle_work();
 	}
 }
 
@@ -148,6 +169,6 @@ int main(void)
 		main_handle(&msg);
 		update_run();
 		standing_run();
-		main_agree(&msg);
+		main_idled(&msg);
 	}
 }

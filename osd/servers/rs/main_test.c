@@ -1,8 +1,8 @@
 #undef NDEBUG
 /*
- * What RS does while nobody wants anything of it: one key of a seal after each wait, and never while
- * somebody waits, a transaction runs, or the machine still boots. The rooms are played, and the
- * kernel sends what a case wants.
+ * What RS does while nobody wants anything of it: one description read, or one key of a seal agreed on,
+ * after each wait, and never while somebody waits, a transaction runs, or the machine still boots. The
+ * rooms are played, and the kernel sends what a case wants.
  */
 #include "osd/servers/rs/priv.h"
 
@@ -19,6 +19,7 @@
 #include "osd/servers/rs/life/binary.h"
 #include "osd/servers/rs/life/event.h"
 #include "osd/servers/rs/life/recover.h"
+#include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/standing/standing.h"
 #include "osd/servers/rs/update/update.h"
 
@@ -32,10 +33,10 @@ struct machine machine;
 static nsec_t request_every, turn_every, limit_every; /* NSEC_NEVER: never */
 static nsec_t request_takes;
 static bool has_boot_done, is_running;
-static uint32_t n_wanted;
+static uint32_t n_wanted, n_undescribed;
 
 static nsec_t now, end, alarm, next_request, next_turn, next_limit;
-static uint32_t n_agreed, n_requests, n_turns;
+static uint32_t n_agreed, n_described, n_requests, n_turns;
 static nsec_t last_message; /* that RS got */
 static bool is_moving;
 static jmp_buf over;
@@ -90,12 +91,33 @@ bool binary_wants_key(void)
 }
 
 /* Asked for in the same moment that the alarm came, and not before RS has waited. */
+static void work_alone(void)
+{
+	assert(has_boot_done && !is_running && !is_moving);
+	assert(now == last_message && next_request > now);
+	now += NSEC_MSEC;
+}
+
 void binary_agree_key(void)
 {
-	assert(binary_wants_key() && has_boot_done && !is_running && !is_moving);
-	assert(now == last_message && next_request > now);
+	assert(binary_wants_key() && service_undescribed() == NULL);
+	work_alone();
 	n_agreed++;
-	now += NSEC_MSEC;
+}
+
+struct service *service_undescribed(void)
+{
+	static struct service service;
+
+	return n_described < n_undescribed ? &service : NULL;
+}
+
+bool binary_has_description(struct binary *binary)
+{
+	assert(binary == &service_undescribed()->binary);
+	work_alone();
+	n_described++;
+	return true;
 }
 
 struct trust_number update_running(void)
@@ -229,7 +251,7 @@ static void live(void)
 	next_request = request_every == NSEC_NEVER ? NSEC_NEVER : now + NSEC_MSEC;
 	next_turn = turn_every == NSEC_NEVER ? NSEC_NEVER : now + turn_every;
 	next_limit = limit_every == NSEC_NEVER ? NSEC_NEVER : now + limit_every;
-	n_agreed = n_requests = n_turns = 0;
+	n_agreed = n_described = n_requests = n_turns = 0;
 	is_moving = false;
 	if (setjmp(over) == 0) {
 		(void)service_main();
@@ -243,6 +265,7 @@ static void reset(void)
 	has_boot_done = true;
 	is_running = false;
 	n_wanted = N_KEPT;
+	n_undescribed = 0;
 }
 
 /* Nobody wants anything: as many as are wanted, and then no alarm any more. */
@@ -254,6 +277,12 @@ static void test_idle(void)
 	n_wanted = 0;
 	live();
 	assert(n_agreed == 0 && alarm == 0);
+	n_undescribed = 3;
+	live();
+	assert(n_described == 3 && n_agreed == 0 && alarm == 0);
+	n_wanted = N_KEPT;
+	live();
+	assert(n_described == 3 && n_agreed == N_KEPT && alarm == 0);
 }
 
 /* Between requests, and between moves, that leave time for it. */
@@ -287,8 +316,9 @@ static void test_busy(void)
 	assert(n_agreed == 0 && n_turns > 200);
 	reset();
 	limit_every = 2 * NSEC_MSEC;
+	n_undescribed = 1;
 	live();
-	assert(n_agreed == 0);
+	assert(n_agreed == 0 && n_described == 0);
 }
 
 /* A turn that is due at the very moment goes first. */
@@ -308,8 +338,9 @@ static void test_not_now(void)
 	assert(n_agreed == 0 && alarm == 0);
 	reset();
 	has_boot_done = false;
+	n_undescribed = 1;
 	live();
-	assert(n_agreed == 0);
+	assert(n_agreed == 0 && n_described == 0);
 }
 
 int main(void)

@@ -28,6 +28,10 @@ int main(void)
 		cases_services();
 		tap_end();
 	}
+	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "damaged") == 0) {
+		cases_damaged();
+		tap_end();
+	}
 	build_state();
 	if (sef_argument("part", part, sizeof(part)) && strcmp(part, "orders") == 0) {
 		cases_orders();

@@ -135,3 +135,4 @@ void cases_layouts(void);
 void cases_proof(void);
 void cases_standing(void);
 void cases_no_kits(void);
+void cases_damaged(void);

@@ -112,8 +112,9 @@ static void boot_read_envelope(struct service *service, const struct boot_item *
 }
 
 /*
- * What the service runs from. A description that does not belong to the payload is left out: the
- * service runs, and cannot be updated. False: the entry cannot be run.
+ * What the service runs from. Whether description and flat kit are good is asked when one is wanted
+ * (binary_has_description(), layout_kit_check()): the service runs without them. False: the entry
+ * cannot be run.
  */
 static bool boot_read_binary(struct binary *binary, const struct boot_item *item)
 {
@@ -136,9 +137,6 @@ static bool boot_read_binary(struct binary *binary, const struct boot_item *item
 	        .bytes = item->flat, .n_bytes = item->flat_len, .hash = kit->flat_hash};
 	binary->description = item->state;
 	binary->description_bytes = item->state_len;
-	if (binary->description != NULL && !binary_describe(binary)) {
-		binary->description = NULL;
-	}
 	return true;
 }
 

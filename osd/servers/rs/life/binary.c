@@ -47,6 +47,17 @@ bool binary_describe(struct binary *binary)
 	return true;
 }
 
+bool binary_has_description(struct binary *binary)
+{
+	if (binary->description != NULL && !binary_describe(binary)) {
+		binary->description = NULL;
+		rs_log("a state description is not that of its service, which cannot be updated "
+		       "live:");
+		rs_log(binary->kit.service);
+	}
+	return binary->description != NULL;
+}
+
 void binary_describe_as(struct binary *binary, const struct binary *other)
 {
 	if (binary->description == other->description) {
@@ -160,7 +171,7 @@ static bool binary_may_pass(err_t err)
 err_t binary_remake(struct binary *binary)
 {
 	const struct image_header *image = binary->image.header;
-	struct binary fresh = *binary;
+	struct binary fresh;
 	struct span_set taken;
 	err_t err;
 
@@ -168,6 +179,9 @@ err_t binary_remake(struct binary *binary)
 		binary->is_kept = true;
 		return E_OK;
 	}
+	/* A bad one is no reason to keep the layout. */
+	(void)binary_has_description(binary);
+	fresh = *binary;
 	span_set_init(&taken);
 	err = span_set_add(&taken, image->base, image->window_len);
 	if (err == E_OK) {

@@ -2,7 +2,8 @@
 /*
  * What an instance is made from: payload, state description and what the kit says of the service.
  * The bytes stay where they are, in the boot image or in blobs that it holds a reference to, and
- * are used in place; everything in it was checked before it was put together. A payload that RS made
+ * are used in place; everything in it was checked before it was put together, but for descriptions
+ * and flat kits of the boot image, which are checked before they are used. A payload that RS made
  * itself of the flat kit is the binary's own, and nobody is told where it lies.
  *
  * A service holds the binary that it runs from, a transaction the one that is to run. At the commit
@@ -47,6 +48,12 @@ struct binary {
  * heap. False: the description is malformed, or is not that of the payload.
  */
 bool binary_describe(struct binary *binary);
+/*
+ * Has it a description that fits? One of the boot image is read at the first question, since reading
+ * all of them takes longer than starting their services. One that does not fit is left out from then
+ * on, and the log says so: the service runs, and cannot be updated live.
+ */
+bool binary_has_description(struct binary *binary);
 /* Take over what was read of another binary's description, if this one has the same. */
 void binary_describe_as(struct binary *binary, const struct binary *other);
 /* Was its layout made here, so that nobody outside knows it? */

@@ -288,15 +288,21 @@ static void test_described(void)
 	next = (struct binary){.description = description, .image = binary.image};
 	binary_describe_as(&next, &binary);
 	assert(binary_describe(&next) && next.n_described == n);
+	assert(binary_has_description(&next) && next.description == description);
 	next = (struct binary){.description = other, .description_bytes = sizeof(other)};
 	binary_describe_as(&next, &binary);
 	assert(next.described == NULL && !binary_describe(&next));
 	binary.n_described = n + 1;
 	assert(!binary_describe(&binary));
-	/* A layout of a kit that the description does not fit is not kept. */
+	/* A layout of a kit that the description does not fit is not kept... */
 	next = binary;
 	next.layout = (struct layout){0};
 	assert(n_taken == 1 && binary_make(&next, &nothing) == E_V_DESCRIPTION && n_taken == 1);
+	/* ... but a running service, which reads it now, had better move without it. */
+	n_logged = 0;
+	assert(binary_remake(&binary) == E_OK && !binary.is_kept && binary.n_made == 1);
+	assert(binary.description == NULL && n_logged == 2);
+	assert(!binary_has_description(&binary) && n_logged == 2);
 	free((void *)(uintptr_t)binary.flat.bytes);
 	binary_release(&binary);
 }

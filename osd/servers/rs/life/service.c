@@ -60,6 +60,18 @@ bool service_is_updatable(const struct service *service)
 	       strncmp(service->binary.kit.quiescent, "none", SERVICE_NAME_LEN) != 0;
 }
 
+struct service *service_undescribed(void)
+{
+	static uint32_t n; /* of the first ones, which are done with */
+
+	for (; n < services_n; n++) {
+		if (service_is_updatable(&services[n]) && services[n].binary.described == NULL) {
+			return &services[n];
+		}
+	}
+	return NULL;
+}
+
 bool service_may_control(endpoint_t caller)
 {
 	const struct service *service = service_of(caller);

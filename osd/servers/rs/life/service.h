@@ -49,6 +49,11 @@ struct service *service_add(const char name[SERVICE_NAME_LEN]);
  * state to stand in. Whether its memory can be moved is asked when an update is verified.
  */
 bool service_is_updatable(const struct service *service);
+/*
+ * One that could be, whose description nobody has read yet (binary_has_description()). NULL: there
+ * is none, and will be none: only those of the boot image are not read before their service runs.
+ */
+struct service *service_undescribed(void);
 /* Does the caller's kit let it control RS, and see the layouts of others? */
 bool service_may_control(endpoint_t caller);
 /* The only writer of service->state; a move that is not in its table is a panic. */

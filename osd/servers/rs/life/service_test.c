@@ -86,10 +86,27 @@ static void test_clients(void)
 	assert(targets[1] == bit(1));
 }
 
+/* Each once, in any order of reading; what cannot be updated in any case need not be read. */
+static void test_undescribed(void)
+{
+	static const uint8_t description[1];
+
+	for (uint32_t i = 0; i < N; i++) {
+		services[i]->binary.description = description;
+	}
+	services[0]->is_kernel_loaded = true;
+	services[1]->binary.description = NULL;
+	services[3]->binary.described = description;
+	assert(service_undescribed() == services[2] && service_undescribed() == services[2]);
+	services[2]->binary.described = description;
+	assert(service_undescribed() == NULL);
+}
+
 int main(void)
 {
 	sys_gate = (vaddr_t)host_gate;
 	test_targets();
 	test_clients();
+	test_undescribed();
 	return 0;
 }

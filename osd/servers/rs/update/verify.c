@@ -177,7 +177,7 @@ err_t verify_service(const char name[SERVICE_NAME_LEN], struct service **ret_ser
 	if (service == NULL) {
 		return E_NOTFOUND;
 	}
-	if (!service_is_updatable(service)) {
+	if (!service_is_updatable(service) || !binary_has_description(&service->binary)) {
 		return E_NOT_UPDATABLE;
 	}
 	if (service->state != RS_SERVICE_RUNNING &&
