@@ -14,4 +14,4 @@ __must_check err_t trust_verify(struct trust_state *t, const void *bytes, size_t
 void trust_service_told(struct trust_state *t, const struct statement_service *s, uint64_t epoch);
 /* What was verified once may have become invalid: by a newer root (E_V_ROOT), or by time. */
 __must_check err_t trust_variant_is_current(
-        const struct trust_state *t, const struct trust_variant *v, uint64_t uptime);
+        const struct trust_state *t, struct trust_variant *v, uint64_t uptime);

@@ -43,6 +43,7 @@ void trust_init(struct trust_state *t, const struct trust_start *start)
 		memcpy(t->root_pub, start->root->root_pub, sizeof(t->root_pub));
 		memcpy(t->audit_pub, start->root->audit_pub, sizeof(t->audit_pub));
 		envelope_hash(start->root, sizeof(*start->root), t->root_hash);
+		memcpy(t->boot_root_hash, t->root_hash, sizeof(t->boot_root_hash));
 	}
 }
 

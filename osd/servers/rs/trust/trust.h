@@ -35,6 +35,8 @@ struct trust_variant {
 	uint8_t hash[RS_HASH_LEN]; /* its name in orders */
 	bool is_kit;
 	bool is_booted; /* a kit that the machine started with, signed as its root asks: it stays */
+	const void *boot_envelope; /* that may prove so, not looked at yet; NULL: none */
+	size_t boot_envelope_len;
 	struct kit_manifest kit;
 	struct variant_manifest variant;
 	uint64_t root_serial;  /* it was verified under; 0: the boot image's word only */
@@ -65,7 +67,7 @@ struct trust_state {
 	bool has_root;
 	bool has_statement; /* seen in this boot, of the newest root */
 	uint8_t root_pub[32];
-	uint8_t root_hash[RS_HASH_LEN];
+	uint8_t root_hash[RS_HASH_LEN], boot_root_hash[RS_HASH_LEN]; /* the newest; as started */
 	struct envelope_signature root_signature; /* that it was verified under; zero: not yet */
 	uint64_t root_serial;
 	uint8_t audit_pub[32]; /* of the newest root; zero: it names none */
@@ -119,7 +121,8 @@ void trust_prove(struct trust_variant *variant);
 /*
  * A kit that the machine starts with. Its boot envelope (NULL: none) makes it one that orders may
  * name, if the root that the machine was started with is in it and a release key signed the kit; its
- * date does not matter. E_FULL.
+ * date does not matter. Whether it does is found out when an order names the kit: the bytes must stay
+ * where they are, unchanged. E_FULL.
  */
 __must_check err_t trust_add_kit(
         struct trust_state *t, const struct kit_manifest *kit, const void *envelope, size_t len);

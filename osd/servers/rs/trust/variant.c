@@ -131,23 +131,33 @@ void trust_prove(struct trust_variant *variant)
 }
 
 /*
- * Is the kit in this envelope, and signed as the root asks that the machine was started with? The
+ * Is the kit in its boot envelope, and signed as the root asks that the machine was started with? The
  * boot image is the host's word, as the root in it is; but orders come from somebody else.
  */
-static bool trust_boot_kit_is_signed(const struct trust_state *t, const struct kit_manifest *kit,
-        const void *envelope, size_t len)
+static bool trust_boot_kit_is_signed(const struct trust_state *t, const struct trust_variant *v)
 {
 	struct envelope_view view;
 	uint8_t hash[RS_HASH_LEN];
 
-	if (!t->has_root || envelope == NULL ||
-	        envelope_open(envelope, len, &view) != ENVELOPE_OK || view.kit == NULL ||
-	        memcmp(view.kit, kit, sizeof(*kit)) != 0) {
+	if (!t->has_root || v->boot_envelope == NULL ||
+	        envelope_open(v->boot_envelope, v->boot_envelope_len, &view) != ENVELOPE_OK ||
+	        view.kit == NULL || memcmp(view.kit, &v->kit, sizeof(v->kit)) != 0) {
 		return false;
 	}
 	envelope_hash(view.root, sizeof(*view.root), hash);
-	return memcmp(hash, t->root_hash, sizeof(hash)) == 0 &&
+	return memcmp(hash, t->boot_root_hash, sizeof(hash)) == 0 &&
 	       envelope_verify_kit(&view.part[1], view.root, 0) == ENVELOPE_OK;
+}
+
+/*
+ * Asked when the kit is wanted, and found out once: a signature of each kit at the start would take
+ * longer than all the rest of it.
+ */
+static bool trust_is_booted(const struct trust_state *t, struct trust_variant *v)
+{
+	v->is_booted |= trust_boot_kit_is_signed(t, v);
+	v->boot_envelope = NULL;
+	return v->is_booted;
 }
 
 err_t trust_add_kit(
@@ -159,19 +169,21 @@ err_t trust_add_kit(
 		return E_FULL;
 	}
 	entry->order = ++t->n_admitted;
-	entry->is_booted |= trust_boot_kit_is_signed(t, kit, envelope, len);
+	/* Two services may have it; either envelope will do. */
+	if (envelope != NULL && !trust_is_booted(t, entry)) {
+		entry->boot_envelope = envelope;
+		entry->boot_envelope_len = len;
+	}
 	entry->n_users++; /* the image stays, and so does what is known of it */
 	return E_OK;
 }
 
-err_t trust_variant_is_current(
+/* As far as it was shown over the channel. */
+static err_t trust_admission_is_current(
         const struct trust_state *t, const struct trust_variant *v, uint64_t uptime)
 {
 	uint64_t now = trust_time(t, uptime);
 
-	if (v->is_booted) {
-		return E_OK;
-	}
 	if (v->root_serial == 0) {
 		return E_V_UNADMITTED;
 	}
@@ -182,6 +194,14 @@ err_t trust_variant_is_current(
 		return E_V_KEY_EXPIRED;
 	}
 	return v->is_kit || now < v->variant.expires ? E_OK : E_V_EXPIRED;
+}
+
+err_t trust_variant_is_current(
+        const struct trust_state *t, struct trust_variant *v, uint64_t uptime)
+{
+	err_t err = trust_admission_is_current(t, v, uptime);
+
+	return err != E_OK && trust_is_booted(t, v) ? E_OK : err;
 }
 
 /* Does the entry name these bytes? len: UINT64_MAX: whatever the length. */
