@@ -111,30 +111,48 @@ static void boot_read_envelope(struct service *service, const struct boot_item *
 	memcpy(service->binary.payload_hash, view.variant->payload_hash, RS_HASH_LEN);
 }
 
+/* The kit of an entry, and its name: hashed once, since seven of them are a tenth of the start. */
+struct boot_kit {
+	const struct kit_manifest *manifest; /* NULL: none, or malformed */
+	uint8_t release_id[RS_HASH_LEN];
+};
+
+static struct boot_kit boot_read_kit(const struct boot_item *item)
+{
+	struct boot_kit kit = {0};
+
+	if (item->manifest != NULL) {
+		kit.manifest = boot_manifest(
+		        item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit.manifest));
+	}
+	if (kit.manifest != NULL && kit_manifest_check(kit.manifest) != ENVELOPE_OK) {
+		kit.manifest = NULL;
+	}
+	if (kit.manifest != NULL) {
+		kit_manifest_release_id(kit.manifest, kit.release_id);
+	}
+	return kit;
+}
+
 /*
  * What the service runs from. Whether description and flat kit are good is asked when one is wanted
  * (binary_has_description(), layout_kit_check()): the service runs without them. False: the entry
  * cannot be run.
  */
-static bool boot_read_binary(struct binary *binary, const struct boot_item *item)
+static bool boot_read_binary(
+        struct binary *binary, const struct boot_item *item, const struct boot_kit *kit)
 {
-	const struct kit_manifest *kit;
-
-	if (item->manifest == NULL) {
-		return false;
-	}
-	kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
-	if (kit == NULL || kit_manifest_check(kit) != ENVELOPE_OK ||
+	if (kit->manifest == NULL ||
 	        image_check(item->payload, item->payload_len, &binary->image) != IMAGE_OK) {
 		return false;
 	}
-	binary->kit = *kit;
-	kit_manifest_release_id(kit, binary->release_id);
+	binary->kit = *kit->manifest;
+	memcpy(binary->release_id, kit->release_id, sizeof(binary->release_id));
 	binary->generation =
 	        (struct trust_number){machine.trust.root_serial, item->entry->generation};
 	binary->payload_bytes = item->payload_len;
 	binary->flat = (struct layout_kit){
-	        .bytes = item->flat, .n_bytes = item->flat_len, .hash = kit->flat_hash};
+	        .bytes = item->flat, .n_bytes = item->flat_len, .hash = kit->manifest->flat_hash};
 	binary->description = item->state;
 	binary->description_bytes = item->state_len;
 	return true;
@@ -168,31 +186,30 @@ static bool boot_is_wanted(const char name[SERVICE_NAME_LEN])
 /*
  * A kit that the image has whole need not be staged: RS makes layouts of it when an order says so.
  */
-static void boot_read_kit(const struct boot_item *item, const struct kit_manifest *kit)
+static void boot_keep_kit(const struct boot_item *item, const struct boot_kit *kit)
 {
-	if (item->flat == NULL || item->state == NULL || item->flat_len != kit->flat_len ||
-	        item->state_len != kit->state_len) {
+	const struct kit_manifest *manifest = kit->manifest;
+
+	if (item->flat == NULL || item->state == NULL || item->flat_len != manifest->flat_len ||
+	        item->state_len != manifest->state_len) {
 		return;
 	}
-	if (trust_add_kit(&machine.trust, kit, item->envelope, item->envelope_len) != E_OK) {
+	if (trust_add_kit(&machine.trust, manifest, kit->release_id, item->envelope,
+	            item->envelope_len) != E_OK) {
 		rs_panic("more kits in the boot image than RS can keep");
 	}
-	stage_add_boot(kit->flat_hash, item->flat, item->flat_len);
-	stage_add_boot(kit->state_hash, item->state, item->state_len);
+	stage_add_boot(manifest->flat_hash, item->flat, item->flat_len);
+	stage_add_boot(manifest->state_hash, item->state, item->state_len);
 }
 
 /* The floor of what the image starts counts: somebody chose to start it. */
-static void boot_read_trust(const struct boot_item *item)
+static void boot_read_trust(const struct boot_item *item, const struct boot_kit *kit)
 {
-	const struct kit_manifest *kit = NULL;
 	uint32_t floor = (uint32_t)item->entry->floor;
 
-	if (item->manifest != NULL) {
-		kit = boot_manifest(item->manifest, item->manifest_len, ENVELOPE_KIT, sizeof(*kit));
-	}
-	if (kit != NULL && kit_manifest_check(kit) == ENVELOPE_OK) {
-		floor = kit->floor > floor ? kit->floor : floor;
-		boot_read_kit(item, kit);
+	if (kit->manifest != NULL) {
+		floor = kit->manifest->floor > floor ? kit->manifest->floor : floor;
+		boot_keep_kit(item, kit);
 	}
 	if (trust_add_service(&machine.trust, item->entry->name, item->entry->generation, floor) !=
 	        E_OK) {
@@ -207,6 +224,7 @@ static void boot_read_trust(const struct boot_item *item)
 static void boot_read_entry(const struct boot_item *item, uint32_t n)
 {
 	struct service *service;
+	struct boot_kit kit;
 	bool is_loaded = (item->entry->flags & BOOT_KERNEL_LOADED) != 0;
 
 	if (item->entry->kind != BOOT_KIND_SERVICE ||
@@ -217,12 +235,13 @@ static void boot_read_entry(const struct boot_item *item, uint32_t n)
 	if (service == NULL) {
 		rs_panic("more services in the boot image than RS has places for");
 	}
-	boot_read_trust(item);
+	kit = boot_read_kit(item);
+	boot_read_trust(item, &kit);
 	service->is_kernel_loaded = is_loaded;
 	service->start_deadline = service->retry_at = service->ping_at = NSEC_NEVER;
 	service->boot_generation = item->entry->generation;
 	boot_read_envelope(service, item);
-	if (!boot_read_binary(&service->binary, item)) {
+	if (!boot_read_binary(&service->binary, item, &kit)) {
 		rs_log("a boot entry is malformed:");
 		rs_log(service->name);
 		service_set_state(service, is_loaded ? RS_SERVICE_RUNNING : RS_SERVICE_DOWN);

@@ -122,10 +122,10 @@ void trust_prove(struct trust_variant *variant);
  * A kit that the machine starts with. Its boot envelope (NULL: none) makes it one that orders may
  * name, if the root that the machine was started with is in it and a release key signed the kit; its
  * date does not matter. Whether it does is found out when an order names the kit: the bytes must stay
- * where they are, unchanged. E_FULL.
+ * where they are, unchanged. release_id: of this kit. E_FULL.
  */
-__must_check err_t trust_add_kit(
-        struct trust_state *t, const struct kit_manifest *kit, const void *envelope, size_t len);
+__must_check err_t trust_add_kit(struct trust_state *t, const struct kit_manifest *kit,
+        const uint8_t release_id[RS_HASH_LEN], const void *envelope, size_t len);
 /* NULL: not admitted, or something else has this name. */
 struct trust_variant *trust_find_variant(struct trust_state *t, const uint8_t hash[RS_HASH_LEN]);
 struct trust_variant *trust_find_kit(struct trust_state *t, const uint8_t release_id[RS_HASH_LEN]);

@@ -55,26 +55,22 @@ static struct trust_variant *trust_variant_entry(struct trust_state *t)
 	return best;
 }
 
-/* The entry of a kit, and of a variant unless that is NULL: found, or made. NULL: none is free. */
+/*
+ * The entry of a variant with its kit, or of a kit alone (variant: NULL), by its hash: found, or made.
+ * NULL: none is free.
+ */
 static struct trust_variant *trust_entry_get(struct trust_state *t, const struct kit_manifest *kit,
-        const struct variant_manifest *variant)
+        const struct variant_manifest *variant, const uint8_t hash[RS_HASH_LEN])
 {
-	uint8_t hash[RS_HASH_LEN];
-	struct trust_variant *entry;
+	struct trust_variant *entry = trust_find(t, hash, variant == NULL);
 
-	if (variant != NULL) {
-		variant_manifest_hash(variant, hash);
-	} else {
-		kit_manifest_release_id(kit, hash);
-	}
-	entry = trust_find(t, hash, variant == NULL);
 	if (entry != NULL) {
 		return entry;
 	}
 	entry = trust_variant_entry(t);
 	if (entry != NULL) {
 		memset(entry, 0, sizeof(*entry));
-		memcpy(entry->hash, hash, sizeof(hash));
+		memcpy(entry->hash, hash, sizeof(entry->hash));
 		entry->is_kit = variant == NULL;
 		entry->kit = *kit;
 		if (variant != NULL) {
@@ -87,6 +83,7 @@ static struct trust_variant *trust_entry_get(struct trust_state *t, const struct
 err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t uptime,
         struct trust_variant **ret_variant)
 {
+	uint8_t hash[RS_HASH_LEN];
 	struct trust_variant *entry;
 	struct envelope_view view;
 	err_t err = trust_verify(t, bytes, len, uptime,
@@ -95,7 +92,12 @@ err_t trust_admit(struct trust_state *t, const void *bytes, size_t len, uint64_t
 	if (err != E_OK) {
 		return err;
 	}
-	entry = trust_entry_get(t, view.kit, view.variant);
+	if (view.variant != NULL) {
+		variant_manifest_hash(view.variant, hash);
+	} else {
+		kit_manifest_release_id(view.kit, hash);
+	}
+	entry = trust_entry_get(t, view.kit, view.variant, hash);
 	if (entry == NULL) {
 		return E_FULL;
 	}
@@ -160,10 +162,10 @@ static bool trust_is_booted(const struct trust_state *t, struct trust_variant *v
 	return v->is_booted;
 }
 
-err_t trust_add_kit(
-        struct trust_state *t, const struct kit_manifest *kit, const void *envelope, size_t len)
+err_t trust_add_kit(struct trust_state *t, const struct kit_manifest *kit,
+        const uint8_t release_id[RS_HASH_LEN], const void *envelope, size_t len)
 {
-	struct trust_variant *entry = trust_entry_get(t, kit, NULL);
+	struct trust_variant *entry = trust_entry_get(t, kit, NULL, release_id);
 
 	if (entry == NULL) {
 		return E_FULL;

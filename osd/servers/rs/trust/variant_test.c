@@ -69,13 +69,21 @@ static void test_kit_ends(void)
 	assert(show_order() == E_V_KEY_EXPIRED);
 }
 
+static err_t add_kit(const struct kit_manifest *kit, const void *envelope, size_t len)
+{
+	uint8_t release_id[RS_HASH_LEN];
+
+	kit_manifest_release_id(kit, release_id);
+	return trust_add_kit(&t, kit, release_id, envelope, len);
+}
+
 /* With the sample as its envelope, which stays what it is: RS looks at it later. */
 static err_t add_boot_kit(const struct kit_manifest *kit)
 {
 	static _Alignas(8) uint8_t envelope[sizeof(s.bytes)];
 
 	memcpy(envelope, s.bytes, s.len);
-	return trust_add_kit(&t, kit, envelope, s.len);
+	return add_kit(kit, envelope, s.len);
 }
 
 /* What the machine was booted with: known, but only as far as it was signed under the root at boot. */
@@ -84,7 +92,7 @@ static void test_kit_of_boot(void)
 	struct trust_variant *v;
 
 	boot(SAMPLE_NOW, 5);
-	assert(trust_add_kit(&t, &s.kit, NULL, 0) == E_OK);
+	assert(add_kit(&s.kit, NULL, 0) == E_OK);
 	assert(trust_names(&t, s.kit.flat_hash, s.kit.flat_len));
 	assert(tell_statement(5) == E_OK);
 	machine_made(5, 1);
@@ -97,8 +105,7 @@ static void test_kit_of_boot(void)
 	sample_sign(&s);
 	s.bytes[s.len - 1] ^= 1; /* of the variant's signature: not asked for */
 	assert(add_boot_kit(&s.kit) == E_OK);
-	assert(trust_add_kit(&t, &s.kit, NULL, 0) ==
-	        E_OK); /* of another service, without its envelope */
+	assert(add_kit(&s.kit, NULL, 0) == E_OK); /* of another service, without its envelope */
 	assert(tell_statement(6) == E_OK);
 	machine_made(6, 1);
 	assert(show_order() == E_OK); /* also under a newer root */
@@ -118,11 +125,11 @@ static void test_kit_of_boot_twice(void)
 		boot(SAMPLE_NOW, 5);
 		sample_sign(&s);
 		if (is_bad_first) {
-			assert(trust_add_kit(&t, &s.kit, bad, sizeof(bad)) == E_OK);
+			assert(add_kit(&s.kit, bad, sizeof(bad)) == E_OK);
 		}
 		assert(add_boot_kit(&s.kit) == E_OK);
 		if (!is_bad_first) {
-			assert(trust_add_kit(&t, &s.kit, bad, sizeof(bad)) == E_OK);
+			assert(add_kit(&s.kit, bad, sizeof(bad)) == E_OK);
 		}
 		assert(tell_statement(5) == E_OK);
 		machine_made(5, 1);
