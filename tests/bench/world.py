@@ -1,7 +1,10 @@
 """A world for benchmarks: variants, keys, signed envelopes and a boot image in one directory, and the machine
 booted from it. DS is what gets updated; the load gives it a known state and then stays quiet, or goes on (pause=0)."""
+import contextlib
 import os
+import re
 import secrets
+import shutil
 import struct
 import subprocess
 import sys
@@ -33,7 +36,8 @@ def slurp(path):
 
 class World:
     """Everything made before the machine starts. DS can be updated from one of its layouts to the next; it and the
-    others have a signed kit, by which the machine can move them."""
+    others have a signed kit, by which the machine can move them. The boot image has a starting statement and signed
+    variants, as one of lud's has: what they cost at the start is measured with it."""
 
     def __init__(self, build, work, seed=0, layouts=2, pause=LOAD_KEYS + 1, others=(), plain=False):
         self.build, self.work, self.now, self.seed, self.pause = build, work, NOW, seed, pause
@@ -52,20 +56,27 @@ class World:
     def luforge(self, *args):
         subprocess.run([os.path.join(self.build, 'forge', 'luforge'), *args], check=True)
 
-    def variant(self, service, label):
-        """The same world has the same layouts, so that figures can be compared."""
-        out = self.path(label + '.payload')
+    def plain_layout(self, service):
+        """For the boot image; nobody signs such a layout."""
+        out = self.path('boot-%s.payload' % service)
         self.seed += 1
-        if self.plain:
-            subprocess.run([os.path.join(self.build, 'forge', 'plain'), self.kit(service),
-                            hex(PLAIN_BASE + self.seed * PLAIN_STEP), out], check=True)
-            return out
-        self.luforge('variant', '--kit', self.kit(service), '--seed', '%064x' % self.seed, '--out', out)
+        subprocess.run([os.path.join(self.build, 'forge', 'plain'), self.kit(service),
+                        hex(PLAIN_BASE + self.seed * PLAIN_STEP), out], check=True)
         return out
+
+    def signed_kit(self, service, envelope):
+        """For the boot image, whose entries are of one release with their envelopes: what is signed is a later one."""
+        shutil.copytree(self.kit(service), self.path(service + '.kit'))
+        for path, content in ((self.path(service + '.kit/manifest'), orders.parts(envelope)[1][1]),
+                              (self.path('boot-%s.envelope' % service), envelope)):
+            with open(path, 'wb') as f:
+                f.write(content)
 
     def sign(self, others):
         """Variants and their envelopes; keys and a starting statement are made on the way."""
         offered = [('ds', payload) for payload in self.payloads] + [(n, self.path(n + '.payload')) for n in others]
+        if not self.plain:
+            offered += [(n, self.path('boot-%s.payload' % n)) for n in SERVICES]
         lines = ['x%d x %s %s %064x %s 1 0 none' % (i, name, self.kit(name), self.seed + 1 + i, payload)
                  for i, (name, payload) in enumerate(offered)]
         self.seed += len(lines)
@@ -77,6 +88,8 @@ class World:
             size, = struct.unpack_from('<I', offer, OFFER_BYTES)
             envelope = offer[OFFER_ENVELOPE:OFFER_ENVELOPE + size]
             self.kits[name] = orders.kit_envelope(envelope)
+            if i >= len(self.payloads) + len(others):
+                self.signed_kit(name, envelope)
             if i < len(self.payloads):
                 self.envelopes.append(envelope)
                 self.seeds.append(offer[OFFER_SEED:OFFER_ENVELOPE])
@@ -87,12 +100,42 @@ class World:
                  'statement ' + self.path('offers.statement'),
                  'cmdline load_keys=%d load_bytes=%d load_pause=%d' % (LOAD_KEYS, LOAD_BYTES, self.pause)]
         for name in SERVICES:
-            lines.append('service %s %skit %s payload %s generation 1 floor 2' % (
-                name, 'kernel ' if name in ('vm', 'rs') else '', self.kit(name), self.variant(name, 'boot-' + name)))
+            payload = self.plain_layout(name) if self.plain else self.path('boot-%s.payload' % name)
+            lines.append('service %s %skit %s payload %s generation 1 floor 2%s' % (
+                name, 'kernel ' if name in ('vm', 'rs') else '',
+                self.kit(name) if self.plain else self.path(name + '.kit'), payload,
+                '' if self.plain else ' envelope ' + self.path('boot-%s.envelope' % name)))
         with open(self.path('boot.list'), 'w') as f:
             f.write('\n'.join(lines) + '\n')
         self.luforge('image', '--out', self.path('boot.img'), self.path('boot.list'))
         return self.path('boot.img')
+
+
+def launch(world, socket, icount, timeout):
+    return subprocess.Popen(
+        [os.path.join(ROOT, 'tools', 'run'), world.image, '--timeout', str(timeout),
+         '--kernel', os.path.join(world.build, 'osd', 'kernel', 'samsara-kernel'),
+         '--log', world.path('log'), '--port', socket] + (['--icount', '--real-idle'] if icount else []),
+        stdin=subprocess.DEVNULL)
+
+
+def boot_instructions(world, timeout):
+    """What a boot takes by the machine's own clock, which the kernel starts early. Nobody is connected, since answers
+    would count; so two boots differ by some thousands."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(world.path('log'))
+    qemu, deadline, up = launch(world, world.path('port-boot'), True, timeout), time.monotonic() + timeout, None
+    try:
+        while up is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+            if os.path.exists(world.path('log')):
+                up = re.search(rb'services up after (\d+) us', slurp(world.path('log')))
+    finally:
+        qemu.terminate()
+        qemu.wait()
+    if up is None:
+        raise TimeoutError('the machine does not boot')
+    return int(up.group(1)) * 1000
 
 
 class Machine:
@@ -102,11 +145,7 @@ class Machine:
         self.world = world
         self.socket = world.path('port-' + secrets.token_hex(4))
         started = time.monotonic()
-        self.qemu = subprocess.Popen(
-            [os.path.join(ROOT, 'tools', 'run'), world.image, '--timeout', str(timeout),
-             '--kernel', os.path.join(world.build, 'osd', 'kernel', 'samsara-kernel'),
-             '--log', world.path('log'), '--port', self.socket] + (['--icount', '--real-idle'] if icount else []),
-            stdin=subprocess.DEVNULL)
+        self.qemu = launch(world, self.socket, icount, timeout)
         self.client = self.connect(started + CONNECT_SECONDS)
         while not self.is_up():
             time.sleep(0.005)
