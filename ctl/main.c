@@ -26,15 +26,32 @@ static const struct verb main_verbs[] = {
 #include "ctl/cmdline/commands.def"
 };
 
+#define MAIN_COLUMNS 100u
 #define MAIN_N_VERBS (sizeof(main_verbs) / sizeof(main_verbs[0]))
+
+/* Every way to end, by its word (proto/words/exits.def), as many to a line as fit. */
+static void main_help_exits(FILE *to)
+{
+	static const char *const exits[] = {
+#define EXIT(NAME, number, word, sentence) #number " " word,
+#include "proto/words/exits.def"
+	};
+	size_t used = (size_t)fprintf(to, "\nExit codes:");
+
+	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+		bool is_full = used + strlen(exits[i]) + 2 > MAIN_COLUMNS;
+
+		used = (is_full ? 0 : used) +
+		       (size_t)fprintf(to, "%s%s%s", is_full ? "\n" : " ", exits[i],
+		               i + 1 < sizeof(exits) / sizeof(exits[0]) ? "," : "");
+	}
+	fputs(". See luctl(1).\n", to);
+}
 
 static void main_help(FILE *to)
 {
 	cmdline_help(to, main_verbs, MAIN_N_VERBS);
-	fputs("\nExit codes: 0 done, 1 failed, 2 invalid command line, 3 lud unreachable,\n"
-	      "4 rejected by lud, 5 refused by the machine, 6 rolled back, 7 outcome unknown,\n"
-	      "8 keys or kits unusable, 9 answer not written, 130 interrupted. See luctl(1).\n",
-	        to);
+	main_help_exits(to);
 }
 
 /* The exit code of a command, or CTL_OUTPUT: a full disk must not look like success. */

@@ -13,6 +13,9 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = {'M': 34, 'S': 9, 'X': 11, 'U': 8, 'C': 8, 'B': 15}
 STATES = ('works', 'partly', 'not yet')
+sys.path.insert(0, os.path.join(TOP, 'proto/words'))
+import words  # noqa: E402
+
 PROGRAMS = dict(zip(('luctl', 'lud', 'luforge'), sys.argv[1:]))
 
 
@@ -68,7 +71,7 @@ def test_links():
 
 
 def test_luctl():
-    """The manual page has every command with exactly its options, every option and every exit code; so has --help."""
+    """The manual page has every command with exactly its options, every option; so has --help."""
     text, table = page('luctl.1.scd'), slurp('ctl/cmdline/commands.def')
     row = r'^VERB\("([a-z ]+)", \w+, \d+, \d+, "[^"]*",\s*"([^"]*)"'
     commands = {name: takes.split() for name, takes in re.findall(row, table, re.M)}
@@ -86,8 +89,25 @@ def test_luctl():
         assert re.search(rf'^\*--{option}\*', text, re.M), f'luctl(1) has no option --{option}'
     for option in set(re.findall(r'--([a-z-]+)', text)):
         assert option in options, f'luctl has no option --{option}'
-    for code in re.findall(r'CTL_\w+ = (\d+)', slurp('ctl/base/base.h')):
-        assert re.search(rf'^\*{code}\*', text, re.M), f'luctl(1) has no exit code {code}'
+
+
+def test_exits():
+    """luctl(1) has every exit code with its sentence, in order, and `luctl --help` its word; lud has each cause by name."""
+    table = os.path.join(TOP, 'proto/words/exits.def')
+    exits = words.rows(table, 'EXIT')
+    status = page('luctl.1.scd').split('# EXIT STATUS\n')[1].split('# ENVIRONMENT')[0].replace('\n\t', ' ')
+    told = re.findall(r'^\*(\d+)\* (.*)$', status, re.M)
+    plain = [(code, sentence.replace('*', '').replace('luctl status shows', 'status shows')) for code, sentence in told]
+    assert plain == [(code, sentence) for _, code, _, sentence in exits], plain
+    usage = ' '.join(output('luctl', '--help').split())
+    for _, code, word, _ in exits:
+        assert f'{code} {word}' in usage, f'`luctl --help` has no exit code {code}'
+    sources = ''.join(slurp(os.path.relpath(os.path.join(d, n), TOP)) for d, _, names in
+                      os.walk(os.path.join(TOP, 'orchestrator')) for n in names if n.endswith('.c'))
+    names = {name for name, _ in words.rows(table, 'EXIT_OF_CAUSE')}
+    errors = words.errors(os.path.join(TOP, 'proto/words/errors.def'))
+    for name in names - set(errors):
+        assert f'"{name}"' in sources, f'exits.def: lud has no cause {name}'
 
 
 def test_policy():

@@ -12,22 +12,10 @@
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
-/*
- * Documented in luctl(1), and stable: scripts branch on them. They say who ended it and how far it
- * had come. No _N: the values are the interface, and 130 is that of shells for SIGINT.
- */
+/* The numbers of proto/words/exits.def. No _N: the values are the interface. */
 enum ctl_exit {
-	CTL_OK = 0,
-	CTL_FAILED = 1,        /* it was tried and failed before the machine was asked */
-	CTL_USAGE = 2,         /* the command line is invalid */
-	CTL_UNREACHABLE = 3,   /* lud cannot be reached or spoken with */
-	CTL_REJECTED = 4,      /* lud says no: not found, busy, not now */
-	CTL_REFUSED = 5,       /* the machine refused; nothing was begun */
-	CTL_ROLLED_BACK = 6,   /* the machine began and undid it; the old one goes on */
-	CTL_UNKNOWN = 7,       /* what became of it cannot be told */
-	CTL_KEYS = 8,          /* keys or kits on this host are missing or unfit */
-	CTL_OUTPUT = 9,        /* it was done, but what it had to say could not be written */
-	CTL_INTERRUPTED = 130, /* by Ctrl-C; what lud was asked for goes on */
+#define EXIT(NAME, number, word, sentence) CTL_##NAME = (number),
+#include "proto/words/exits.def"
 };
 
 /*

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "ctl/base/clean.h"
+#include "ctl/base/exits.h"
 #include "ctl/client/place.h"
 #include "ctl/client/reply.h"
 #include "proto/frame/arena.h"
@@ -290,31 +291,6 @@ int client_open(const char *path, struct client **ret_client)
 }
 
 /*
- * The exit code of an error of lud. FAILED and INTERNAL: something was tried. All others: lud
- * rejected the request and did nothing.
- */
-static enum ctl_exit client_error_exit(Wire__ErrorClass class)
-{
-	switch (class) {
-	case WIRE__ERROR_CLASS__ERROR_FAILED:
-	case WIRE__ERROR_CLASS__ERROR_INTERNAL:
-		return CTL_FAILED;
-	case WIRE__ERROR_CLASS__ERROR_NONE:
-	case WIRE__ERROR_CLASS__ERROR_UNSUPPORTED:
-	case WIRE__ERROR_CLASS__ERROR_INVALID:
-	case WIRE__ERROR_CLASS__ERROR_NOT_FOUND:
-	case WIRE__ERROR_CLASS__ERROR_BUSY:
-	case WIRE__ERROR_CLASS__ERROR_DENIED:
-	case WIRE__ERROR_CLASS__ERROR_FULL:
-	case WIRE__ERROR_CLASS__ERROR_REFUSED:
-	case WIRE__ERROR_CLASS__ERROR_UNAVAILABLE:
-	case _WIRE__ERROR_CLASS_IS_INT_SIZE:
-		break;
-	}
-	return CTL_REJECTED;
-}
-
-/*
  * Print an error of lud with its hint; its exit code. The cause is missing only in errors of a
  * lud that is older or broken.
  */
@@ -323,10 +299,10 @@ static int client_tell_error(const Wire__Error *error)
 	const Wire__Cause *cause = error->cause;
 
 	if (!cause) {
-		return ctl_fail(client_error_exit(error->class_), "", error->hint,
+		return ctl_fail(exits_of_error(error), "", error->hint,
 		        "lud rejected the request (class %d)", error->class_);
 	}
-	return ctl_fail(client_error_exit(error->class_), cause->component, error->hint, "%s (%s)",
+	return ctl_fail(exits_of_error(error), cause->component, error->hint, "%s (%s)",
 	        cause->message, cause->name);
 }
 

@@ -46,8 +46,7 @@ int cmd_job_cancel(const struct options *options)
 		code = job_change_call(options, &request, &client, &reply);
 	}
 	if (code == CTL_OK && reply->job->state != CONTROL__JOB_STATE__JOB_STATE_CANCELLED) {
-		return ctl_fail(CTL_REJECTED, "job",
-		        "`luctl rollback` goes back to the release before",
+		return ctl_fail(CTL_HELD, "job", "`luctl rollback` goes back to the release before",
 		        "job %" PRIu64 " was not cancelled any more: it is %s", reply->job->id,
 		        job_state_text(reply->job->state));
 	}

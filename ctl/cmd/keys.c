@@ -38,12 +38,12 @@ int cmd_keys_init(const struct options *options)
 	int r = keyring_create(dir, time(NULL), KEYS_LIFETIME_SEC);
 
 	if (r == KEYRING_E_EXISTS) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        "`luctl keys list` shows them; name another directory with --keys",
 		        "there are keys already; nothing was changed");
 	}
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir, "check the directory and its owner",
+		return ctl_fail(CTL_TRUST, dir, "check the directory and its owner",
 		        "the keys cannot be made: %s", keyring_error_text(r));
 	}
 	if (options->json) {
@@ -146,7 +146,7 @@ static void keys_print(const struct keyring_info infos[_KEYRING_N])
 }
 
 /*
- * CTL_OK, or CTL_KEYS when keys that are here cannot be used: each is printed, with what to do, and
+ * CTL_OK, or CTL_TRUST when keys that are here cannot be used: each is printed, with what to do, and
  * a remedy that several have in common only once in a row. An absent key is no fault: keys belong
  * to different hosts, and none needs all of them.
  */
@@ -162,7 +162,7 @@ static int keys_judge(const char *dir, const struct keyring_info infos[_KEYRING_
 			continue;
 		}
 		keyring_fault_remedy(&infos[i], remedy, sizeof(remedy));
-		code = ctl_fail(CTL_KEYS, dir, strcmp(remedy, last) ? remedy : NULL,
+		code = ctl_fail(CTL_TRUST, dir, strcmp(remedy, last) ? remedy : NULL,
 		        "the %s key cannot be used: %s", keyring_role_name(infos[i].role), state);
 		memcpy(last, remedy, sizeof(last));
 	}
@@ -180,7 +180,7 @@ int cmd_keys_list(const struct options *options)
 	int r = keyring_list(dir, (uint64_t)time(NULL), infos);
 
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        "make keys with `luctl keys init`, or name a keyring with --keys",
 		        "the keyring cannot be read: %s", keyring_error_text(r));
 	}
@@ -234,7 +234,7 @@ int cmd_keys_second(const struct options *options)
 	int r = keyring_create_second(dir, pub);
 
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        r == KEYRING_E_EXISTS ? "name another directory with --keys"
 		                              : "check the directory and its owner",
 		        "the key cannot be made: %s", keyring_error_text(r));
@@ -290,7 +290,7 @@ int cmd_keys_renew(const struct options *options)
 		r = keyring_root_read(dir, root, sizeof(root), &part);
 	}
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        "it needs root.pem and root.signed, and --second another key than these; "
 		        "see `luctl keys list`",
 		        "the next root cannot be signed: %s", keyring_error_text(r));
@@ -351,14 +351,14 @@ static int keys_unseal(
 		r = keyring_unseal(audit, from->commit, from->sealed, ret_seed);
 	}
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        "use the audit key that was named when it was sealed",
 		        "the seed cannot be opened: %s", keyring_error_text(r));
 	}
 	envelope_seed_commit(from->release_id, from->recipe, ret_seed, commit);
 	if (memcmp(commit, from->commit, sizeof(commit)) != 0) {
 		explicit_bzero(ret_seed, SIGNER_SEED_SIZE);
-		return ctl_fail(CTL_KEYS, "keys unseal",
+		return ctl_fail(CTL_TRUST, "keys unseal",
 		        "compare release and recipe with `luctl show SERVICE GEN --json`; if they "
 		        "are right, another seed was sealed than the one that was used",
 		        "the seed is not the one that was committed to for this release and recipe "

@@ -104,7 +104,7 @@ static int plan_ask(const struct options *options, Control__PlanRequest *plan)
 	if (!options->json) {
 		plan_print(reply->plan);
 	}
-	return reply->plan->refused ? CTL_REJECTED : CTL_OK;
+	return reply->plan->refused ? CTL_HELD : CTL_OK;
 }
 
 int cmd_plan_update(const struct options *options)

@@ -69,7 +69,7 @@ static int release_add_one(const struct options *options, const char *kit)
 	int code;
 
 	if (!path) {
-		return ctl_fail(CTL_KEYS, kit, "check the path", "%s", strerror(errno));
+		return ctl_fail(CTL_NOT_FOUND, kit, "check the path", "%s", strerror(errno));
 	}
 	add.kit = path;
 	request.body_case = CONTROL__REQUEST__BODY_RELEASE_ADD;

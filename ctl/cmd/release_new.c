@@ -111,7 +111,7 @@ static int release_open_keys(struct release_maker *m)
 	root = ctl_format("%s/" KEYRING_FILE_ROOT_SIGNED, m->keys);
 	r = keyring_key_open(m->keys, KEYRING_RELEASE, &m->key);
 	if (r != 0 && (m->for_dev || (r != KEYRING_E_MISSING && r != -ENOENT))) {
-		return ctl_fail(CTL_KEYS, m->keys,
+		return ctl_fail(CTL_TRUST, m->keys,
 		        m->for_dev
 		                ? "make development keys with `luctl keys init`, or name a keyring "
 		                  "with --keys; `luctl release new` makes a kit without a key"
@@ -119,7 +119,7 @@ static int release_open_keys(struct release_maker *m)
 		        "the release key cannot be used: %s", keyring_error_text(r));
 	}
 	if (kit_file_read(root, RELEASE_PART_MAX, &m->root, &m->root_len, &fault) < 0 && m->key) {
-		return ctl_fail(CTL_KEYS, fault.place,
+		return ctl_fail(CTL_TRUST, fault.place,
 		        "`luctl keys list` says what is wrong with it", "%s", fault.text);
 	}
 	return CTL_OK;
@@ -270,7 +270,7 @@ static int release_number(const struct release_maker *m, const char *service, ui
 		                      : code;
 	}
 	if (wanted && (wanted <= used || wanted > UINT32_MAX)) {
-		return ctl_fail(CTL_REJECTED, m->into, "leave --number out, or give a higher one",
+		return ctl_fail(CTL_HELD, m->into, "leave --number out, or give a higher one",
 		        "number %ju was used, or is below %u, which was", (uintmax_t)wanted, used);
 	}
 	*ret_number = wanted ? (uint32_t)wanted : used + 1;
@@ -300,7 +300,7 @@ static int release_judge_rights(const struct release_maker *m,
 		return CTL_OK;
 	}
 	if (!earlier->is_known) {
-		return ctl_fail(CTL_KEYS, service,
+		return ctl_fail(CTL_TRUST, service,
 		        "mend that, or sign all the same with --accept-rights",
 		        "not signed: what it may do cannot be compared with release %u: %s",
 		        earlier->counter, earlier->why);
@@ -310,7 +310,7 @@ static int release_judge_rights(const struct release_maker *m,
 	}
 	return rights->added.n == 0
 	               ? CTL_OK
-	               : ctl_fail(CTL_KEYS, service,
+	               : ctl_fail(CTL_TRUST, service,
 	                         "take them out of the service's description, or sign all the same "
 	                         "with --accept-rights",
 	                         "not signed: it may do and use what release %u, %s, may not",
@@ -326,7 +326,7 @@ static int release_sign(const struct release_maker *m, struct kit_dir *kit)
 
 	kit->signed_part = part;
 	return r == 0 ? CTL_OK
-	              : ctl_fail(CTL_KEYS, m->keys, "`luctl keys list` says what is wrong with it",
+	              : ctl_fail(CTL_TRUST, m->keys, "`luctl keys list` says what is wrong with it",
 	                        "the kit cannot be signed: %s", keyring_error_text(r));
 }
 
@@ -493,7 +493,7 @@ int release_make(struct release_maker *m, const char *name, struct release_made 
 	int code;
 
 	if (kit_dir_read(&kit, path, NULL, &fault) < 0) {
-		return ctl_fail(CTL_KEYS, fault.place, NULL, "%s", fault.text);
+		return ctl_fail(CTL_TRUST, fault.place, NULL, "%s", fault.text);
 	}
 	snprintf(made->service, sizeof(made->service), "%s", kit.manifest.service);
 	code = release_number(m, made->service, &number, &earlier);

@@ -59,13 +59,13 @@ static void sign_dir_closep(DIR **dir)
 /* A fault of a kit has its own remedy in its text, so none is added. */
 static int sign_fail(const struct kit_fault *fault)
 {
-	return ctl_fail(CTL_KEYS, fault->place, NULL, "%s", fault->text);
+	return ctl_fail(CTL_TRUST, fault->place, NULL, "%s", fault->text);
 }
 
 /*
  * The signed manifest of an earlier kit, verified under this keyring's root: a comparison with
  * something that nobody signed would show what a forger likes. The root is read once for all kits
- * and stays in *sign. CTL_OK, or CTL_KEYS after the reason was printed.
+ * and stays in *sign. CTL_OK, or CTL_TRUST after the reason was printed.
  */
 static int sign_read_earlier(struct sign *sign, const char *kit, struct kit_manifest *ret_manifest)
 {
@@ -105,7 +105,7 @@ static int sign_search(
 	unsigned int n = 0;
 
 	if (!dir) {
-		return ctl_fail(CTL_KEYS, sign->previous,
+		return ctl_fail(CTL_TRUST, sign->previous,
 		        "name a kit or a directory of kits, or leave --previous out",
 		        "cannot read it: %s", strerror(errno));
 	}
@@ -114,7 +114,7 @@ static int sign_search(
 		size_t len = strlen(entry->d_name);
 
 		if (n++ == SIGN_KITS_SEEN_MAX) {
-			return ctl_fail(CTL_KEYS, sign->previous, "name the earlier kit itself",
+			return ctl_fail(CTL_TRUST, sign->previous, "name the earlier kit itself",
 			        "more than %u entries", SIGN_KITS_SEEN_MAX);
 		}
 		if (entry->d_name[0] == '.' || len < 4 ||
@@ -122,7 +122,7 @@ static int sign_search(
 			continue;
 		}
 		if (sign_read_earlier(sign, kit, &manifest) != CTL_OK) {
-			return CTL_KEYS;
+			return CTL_TRUST;
 		}
 		if (strcmp(manifest.service, now->service) == 0 &&
 		        memcmp(&manifest, now, sizeof(manifest)) != 0 &&
@@ -154,7 +154,7 @@ static int sign_earlier(
 	}
 	code = sign_read_earlier(sign, sign->previous, &ret_earlier->manifest);
 	if (code == CTL_OK && strcmp(ret_earlier->manifest.service, now->service) != 0) {
-		return ctl_fail(CTL_KEYS, sign->previous,
+		return ctl_fail(CTL_TRUST, sign->previous,
 		        "name an earlier release of the same service, or a directory of kits",
 		        "a release of %s, not of %s", ret_earlier->manifest.service, now->service);
 	}
@@ -225,7 +225,7 @@ static int sign_one(struct sign *sign, const char *kit)
 	r = keyring_sign(sign->key, ENVELOPE_KIT, &dir.manifest, sizeof(dir.manifest), part,
 	        sizeof(part), &len);
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, kit, "build the kit again", "it cannot be signed: %s",
+		return ctl_fail(CTL_TRUST, kit, "build the kit again", "it cannot be signed: %s",
 		        keyring_error_text(r));
 	}
 	if (kit_dir_put_signed(kit, part, len, &fault) < 0) {
@@ -249,7 +249,7 @@ int cmd_release_sign(const struct options *options)
 	int code = CTL_OK;
 
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        "make keys with `luctl keys init`, or name a keyring with --keys",
 		        "the release key cannot be used: %s", keyring_error_text(r));
 	}

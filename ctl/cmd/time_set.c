@@ -40,7 +40,7 @@ int time_statement_make(const char *keys, struct time_manifest *manifest,
 		        sizeof(part), &len);
 	}
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, keys,
+		return ctl_fail(CTL_TRUST, keys,
 		        "sign it where the release key is: `luctl keys time`; then "
 		        "`luctl machine time --file`",
 		        "the time statement cannot be signed: %s", keyring_error_text(r));
@@ -48,7 +48,7 @@ int time_statement_make(const char *keys, struct time_manifest *manifest,
 	*ret_size = envelope_write(ENVELOPE_OF_TIME, (const void *const[]){root, part},
 	        (const size_t[]){root_part.size, len}, ret_envelope, ENVELOPE_SIZE_MAX);
 	return *ret_size ? CTL_OK
-	                 : ctl_fail(CTL_KEYS, keys, "see `luctl keys list`",
+	                 : ctl_fail(CTL_TRUST, keys, "see `luctl keys list`",
 	                           "the statement cannot be made");
 }
 
@@ -62,14 +62,14 @@ static int time_file_read(
 
 	if (!file) {
 		return ctl_fail(
-		        CTL_KEYS, path, "`luctl keys time` makes it", "%s", strerror(errno));
+		        CTL_TRUST, path, "`luctl keys time` makes it", "%s", strerror(errno));
 	}
 	n = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	n -= n > 0 && text[n - 1] == '\n';
 	text[n] = '\0';
 	if (n == 0 || n > 2 * ENVELOPE_SIZE_MAX || !hex_read(text, ret_envelope, n / 2)) {
-		return ctl_fail(CTL_KEYS, path, "`luctl keys time` makes it",
+		return ctl_fail(CTL_TRUST, path, "`luctl keys time` makes it",
 		        "the file is not a time statement");
 	}
 	*ret_size = n / 2;
@@ -98,7 +98,7 @@ static int time_for_machine(const struct options *options, const char *name,
 		return code;
 	}
 	if (reply->status->stale || reply->status->machine->machine_id.len != 16) {
-		return ctl_fail(CTL_REJECTED, reply->status->machine->name,
+		return ctl_fail(CTL_UNREACHABLE, reply->status->machine->name,
 		        "see `luctl machine list`", "the machine does not answer");
 	}
 	memcpy(manifest.machine_id, reply->status->machine->machine_id.data, 16);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ctl/client/command.h"
+#include "ctl/base/exits.h"
 #include "ctl/cmd/standing.h"
 #include "ctl/cmd/update.h"
 #include "ctl/job/job.h"
@@ -27,7 +28,7 @@ static int update_one(const struct options *options, Control__Request *request)
 	int code;
 
 	if (options->accept_loss && (options->detach || !control_is_at_hand(options))) {
-		return ctl_fail(CTL_KEYS, "--accept-loss",
+		return ctl_fail(CTL_TRUST, "--accept-loss",
 		        "name the keyring with the control key by --keys, and leave --detach out",
 		        "consent to loss is signed here with a control key when the order is made");
 	}
@@ -128,7 +129,7 @@ int cmd_restart(const struct options *options)
 	Control__Request request = CONTROL__REQUEST__INIT;
 
 	if (!control_is_at_hand(options)) {
-		return ctl_fail(CTL_KEYS, "control key",
+		return ctl_fail(CTL_TRUST, "control key",
 		        "name its keyring with --keys; `luctl keys list` shows what is there",
 		        "a restart loses state, so it needs a control key, and this keyring has "
 		        "none");
@@ -152,7 +153,7 @@ static int update_rerandomize_tell(const struct options *options,
 
 	for (size_t i = 0; i < list->n_jobs; i++) {
 		const Control__Job *job = list->jobs[i];
-		int code = job_exit(job);
+		int code = exits_of_job(job);
 		bool told = progress->shown && job->id && !options->detach;
 
 		if (!options->json && !told) {

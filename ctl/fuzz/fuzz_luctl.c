@@ -185,7 +185,7 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 		}
 		if (!reply_answers(request, from->reply) ||
 		        from->reply->body_case == CONTROL__REPLY__BODY_ERROR) {
-			return CTL_REJECTED;
+			return CTL_HELD;
 		}
 		*ret_reply = from->reply;
 		return CTL_OK;

@@ -1,8 +1,7 @@
 /*
  * Jobs as a person meets them: progress on stderr while it is a terminal, the outcome on
- * stdout, causes and remedies on stderr, and an exit code that says who ended it: lud before
- * the machine was asked, the machine before it began, or the machine by undoing it. An outcome
- * that luctl does not know is CTL_UNKNOWN, never success.
+ * stdout, causes and remedies on stderr, and the exit code that its end has in
+ * proto/words/exits.def.
  */
 #include "ctl/job/job.h"
 
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl/base/base.h"
+#include "ctl/base/exits.h"
 #include "ctl/base/text.h"
 #include "ctl/sign/control.h"
 #include "ctl/sign/pairing.h"
@@ -64,43 +64,6 @@ char *job_wait_text(const Control__Job *job, char ret_text[JOB_WAIT_SIZE])
 		        text_time(job->next_look_us, look));
 	}
 	return ret_text;
-}
-
-int job_exit(const Control__Job *job)
-{
-	switch (job->state) {
-	case CONTROL__JOB_STATE__JOB_STATE_PLANNED:
-	case CONTROL__JOB_STATE__JOB_STATE_APPROVED:
-	case CONTROL__JOB_STATE__JOB_STATE_FORGING:
-	case CONTROL__JOB_STATE__JOB_STATE_STAGED:
-	case CONTROL__JOB_STATE__JOB_STATE_SCHEDULED:
-	case CONTROL__JOB_STATE__JOB_STATE_HELD:
-	case CONTROL__JOB_STATE__JOB_STATE_ORDERED:
-	case CONTROL__JOB_STATE__JOB_STATE_PREPARING:
-	case CONTROL__JOB_STATE__JOB_STATE_SWITCHING:
-	case CONTROL__JOB_STATE__JOB_STATE_PROBATION:
-	case CONTROL__JOB_STATE__JOB_STATE_SOAKING:
-	case CONTROL__JOB_STATE__JOB_STATE_CONFIRMED:
-	case CONTROL__JOB_STATE__JOB_STATE_COMMITTED:
-	case CONTROL__JOB_STATE__JOB_STATE_PREPARED:
-	case CONTROL__JOB_STATE__JOB_STATE_SKIPPED:
-		return CTL_OK;
-	case CONTROL__JOB_STATE__JOB_STATE_REFUSED:
-		/* Without a job it was lud that refused. */
-		return job->id ? CTL_REFUSED : CTL_REJECTED;
-	case CONTROL__JOB_STATE__JOB_STATE_ROLLED_BACK:
-		return CTL_ROLLED_BACK;
-	case CONTROL__JOB_STATE__JOB_STATE_FAILED:
-	case CONTROL__JOB_STATE__JOB_STATE_CANCELLED:
-	case CONTROL__JOB_STATE__JOB_STATE_SUPERSEDED:
-	case CONTROL__JOB_STATE__JOB_STATE_EXPIRED:
-		return CTL_FAILED;
-	case CONTROL__JOB_STATE__JOB_STATE_INCONSISTENT:
-	case CONTROL__JOB_STATE__JOB_STATE_NONE:
-	case _CONTROL__JOB_STATE_IS_INT_SIZE:
-		break;
-	}
-	return CTL_UNKNOWN;
 }
 
 /*
@@ -283,5 +246,5 @@ int job_outcome(const struct job_progress *progress, const Control__Job *job)
 	} else if (!progress->options->json) {
 		job_print(job);
 	}
-	return declined ? CTL_KEYS : job_exit(job);
+	return declined ? CTL_TRUST : exits_of_job(job);
 }

@@ -8,8 +8,6 @@
 #include "ctl/cmdline/cmdline.h"
 #include "proto/control/control.pb-c.h"
 
-/* The exit code for the outcome of a job. An open job is CTL_OK: it was asked for with --detach. */
-int job_exit(const Control__Job *job);
 /* Print what became of it: a line or a few on stdout, the cause of a failure on stderr. */
 void job_print(const Control__Job *job);
 /* Words for people; "?" for what this luctl does not know. */
@@ -42,6 +40,6 @@ void job_on_news(const Control__FromLud *from, void *progress);
 void job_progress_end(struct job_progress *progress);
 /*
  * Print what became of the job that was asked for, unless --json; its exit code. A job that failed
- * because luctl did not sign its order is CTL_KEYS, and the reason is not printed again.
+ * because luctl did not sign its order is CTL_TRUST, and the reason is not printed again.
  */
 int job_outcome(const struct job_progress *progress, const Control__Job *job);

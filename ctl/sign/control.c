@@ -22,14 +22,14 @@ static void control_key_freep(struct keyring_key **key)
 	*key = keyring_key_free(*key);
 }
 
-/* The control key of this keyring. CTL_OK, or CTL_KEYS after the reason was printed. */
+/* The control key of this keyring. CTL_OK, or CTL_TRUST after the reason was printed. */
 static int control_open(const struct options *options, struct keyring_key **ret_key)
 {
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	int r = keyring_key_open(dir, KEYRING_CONTROL, ret_key);
 
 	if (r != 0) {
-		return ctl_fail(CTL_KEYS, dir,
+		return ctl_fail(CTL_TRUST, dir,
 		        "name the keyring that has control.pem with --keys; see `luctl keys list`",
 		        "the control key cannot be used: %s", keyring_error_text(r));
 	}
@@ -115,13 +115,13 @@ static bool control_machine_is_known(
 		return true;
 	case KNOWN_OTHER:
 		where = ctl_format("%s:%u", path, line);
-		ctl_fail(CTL_KEYS, where, "if the machine was recreated, remove this line",
+		ctl_fail(CTL_TRUST, where, "if the machine was recreated, remove this line",
 		        "the order is for another machine than the one that was called %s before",
 		        name);
 		return false;
 	case KNOWN_NAMED:
 		where = ctl_format("%s:%u", path, line);
-		ctl_fail(CTL_KEYS, where, "if the machine has another name now, remove this line",
+		ctl_fail(CTL_TRUST, where, "if the machine has another name now, remove this line",
 		        "the order is for a machine that has another name here than %s", name);
 		return false;
 	case KNOWN_BAD:
@@ -129,7 +129,7 @@ static bool control_machine_is_known(
 		break;
 	}
 	where = line ? ctl_format("%s:%u", path, line) : ctl_format("%s", path);
-	ctl_fail(CTL_KEYS, where, "correct the line (NAME and 32 hex digits), or remove it",
+	ctl_fail(CTL_TRUST, where, "correct the line (NAME and 32 hex digits), or remove it",
 	        "cannot find out which machine is %s: %s", name,
 	        line ? "the line is damaged" : strerror(errno));
 	return false;
@@ -142,7 +142,7 @@ static bool control_is_machine(const struct options *options, const Control__Req
 	const char *named = intent_machine(asked);
 
 	if (*named && strcmp(named, said->machine) != 0) {
-		ctl_fail(CTL_KEYS, "order", "look into lud's log",
+		ctl_fail(CTL_TRUST, "order", "look into lud's log",
 		        "lud proposes an order for machine %s, and %s was named", said->machine,
 		        named);
 		return false;
@@ -156,7 +156,7 @@ static bool control_is_asked(const Control__Request *asked, const struct order_m
 	const char *refusal = intent_refusal(asked, order, (uint64_t)time(NULL));
 
 	if (refusal) {
-		ctl_fail(CTL_KEYS, "order",
+		ctl_fail(CTL_TRUST, "order",
 		        "do not give this lud a control key before it is known why",
 		        "the order that lud proposes was not signed: %s", refusal);
 	}
@@ -217,7 +217,7 @@ static bool control_agree(const struct options *options, const Control__Request 
 	}
 	memcpy(bytes, news->proposal->order.data, len <= sizeof(bytes) ? len : 0);
 	if (len > sizeof(bytes) || keyring_control_sign(key, bytes, len, ret_signature) != 0) {
-		ctl_fail(CTL_KEYS, "order", "use the luctl of lud's version",
+		ctl_fail(CTL_TRUST, "order", "use the luctl of lud's version",
 		        "lud proposed something that is not an order");
 		return false;
 	}
@@ -225,7 +225,7 @@ static bool control_agree(const struct options *options, const Control__Request 
 		return false;
 	}
 	if (!control_consent_is_shown(order, news->proposal)) {
-		ctl_fail(CTL_KEYS, "order", "look into lud's log, and at `luforge pair`",
+		ctl_fail(CTL_TRUST, "order", "look into lud's log, and at `luforge pair`",
 		        "the proposed order consents to another pairing than the one that lud "
 		        "shows");
 		return false;

@@ -40,7 +40,7 @@ def test_cancel(world):
         assert 'cancelled by root' in told and 'not today' in told, (death, told)
         got = job_of(world, job)
         assert got['state'] == 'cancelled' and got['ended_us'] and got['cause']['name'] == 'cancelled', (death, got)
-        assert 'no open job' in world.luctl('job', 'cancel', str(job), code=4)
+        assert 'no open job' in world.luctl('job', 'cancel', str(job), code=3)
         answers(world)
         assert not world.peer.runs, death
     assert world.json('update', 'ds')['state'] == 'confirmed'
@@ -63,7 +63,7 @@ def test_cancel_ordered(world):
     for death in ('', 'cancel.did', 'cancel.end'):
         job = preparing(world, death)
         if death:
-            world.luctl('job', 'cancel', str(job), code=3)
+            world.luctl('job', 'cancel', str(job), code=8)
             world.wait_dead()
             world.start()
         if death != 'cancel.end':
@@ -109,7 +109,7 @@ def test_hold(world):
         assert job_of(world, job)['state'] == 'held' and len(world.peer.runs) == runs + 1, death
         world.luctl('job', 'release', str(job))
         assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == runs + 2, death
-    assert 'no open job' in world.luctl('job', 'release', str(job), code=4)
+    assert 'no open job' in world.luctl('job', 'release', str(job), code=3)
 
 
 def test_hold_ends(world):
@@ -151,7 +151,7 @@ def test_killed(world):
             world.luctl('job', 'hold', str(job))
         world.kill()
         world.start(die_at=death)
-        world.luctl('job', verb, str(job), code=3)
+        world.luctl('job', verb, str(job), code=8)
         world.wait_dead()
         world.start()
         assert job_of(world, job)['state'] == state, (death, job_of(world, job))

@@ -36,7 +36,7 @@ def test_entropy(world):
     assert world.json('entropy', 'ds')['services'] == [ds]
     assert 'given' in world.luctl('entropy', 'ds').lower()
     os.rename(kept + '.away', kept)
-    assert 'no service' in world.luctl('entropy', 'nobody', code=4)
+    assert 'no service' in world.luctl('entropy', 'nobody', code=3)
     # Another machine's word is not asked for: what it said last counts, and the answer says so.
     world.luctl('machine', 'stop', 'm')
     assert world.json('entropy', 'ds') == {'services': [ds], 'stale': True}
@@ -82,7 +82,7 @@ def test_effect(world):
     assert 'nobody else knows it' in effects(world, 1)[0]['why']
     # What the machine undid never ran.
     world.peer.faults['roll_back'] = 1
-    world.luctl('rerandomize', 'ds', '--layout', 'host', code=6)
+    world.luctl('rerandomize', 'ds', '--layout', 'host', code=5)
     assert world.json('history', '--limit', '1')['generations'][0].get('effect') is None
 
 
@@ -248,9 +248,9 @@ def test_unseal(world):
     assert hashlib.blake2b(committed + bytes.fromhex(seed)).hexdigest() == commit
     assert world.peer.orders[0].recipe == formats.RECIPE
     other = hashlib.blake2b(b'other').hexdigest()
-    world.luctl('keys', 'unseal', other, sealed, release, *keys, code=8)
+    world.luctl('keys', 'unseal', other, sealed, release, *keys, code=7)
     for wrong in ((other,), (release, '1')):
-        told = world.luctl('keys', 'unseal', commit, sealed, *wrong, *keys, code=8)
+        told = world.luctl('keys', 'unseal', commit, sealed, *wrong, *keys, code=7)
         assert 'not the one' in told and seed not in told, told
     for spoilt in (' ' + other[1:], '+' + other[1:], other[:-1], other + '00', '0x' + other[2:]):
         assert '128 hex digits' in world.luctl('keys', 'unseal', spoilt, sealed, release, *keys, code=2), spoilt

@@ -16,11 +16,11 @@ def test_job_list(world):
     """Every job is in the record and can be asked for, those too that ended before they drew a generation."""
     world.prepare(2)
     world.pairing(loss=[LOST])
-    world.luctl('update', 'ds', code=5)
+    world.luctl('update', 'ds', code=4)
     world.pairing()
     world.luctl('update', 'ds')
     world.pairing(loss=[LOST])
-    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex(), code=5)
+    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex(), code=4)
     with world.control() as control:
         def jobs(**ask):
             reply = control.call(job_list=ask)
@@ -100,14 +100,14 @@ def test_expect_plan(world):
     older, newer = [world.release_id(kit).hex() for kit in world.kits]
     world.luctl('update', 'ds', '--release', older)
     plan = world.json('plan', 'update', 'ds')['hash']
-    told = world.luctl('update', 'ds', '--expect-plan', plan, '--timeout', '4s', code=5)
+    told = world.luctl('update', 'ds', '--expect-plan', plan, '--timeout', '4s', code=4)
     assert 'not the plan that was meant' in told and 'luctl plan' in told, told
     world.pairing(moved=[{'text': 'a to b'}])  # which is no loss: it is told, and the plan is the same
     job = world.json('update', 'ds', '--expect-plan', plan)
     assert job['state'] == 'confirmed' and job['plan'] == plan, job
     assert newer.startswith(world.json('status')['services'][0]['release'])
     # What runs is another release now.
-    assert 'not the plan' in world.luctl('update', 'ds', '--expect-plan', plan, code=5)
+    assert 'not the plan' in world.luctl('update', 'ds', '--expect-plan', plan, code=4)
     # Several services, of which the hash is one.
     plan = world.json('plan', 'rerandomize', '--all')['hash']
     assert plan == world.json('plan', 'rerandomize', 'ds')['hash']
@@ -202,7 +202,7 @@ def test_asked(world):
     shown = world.luctl('show', 'ds', str(job['generation']))
     assert re.search(r'reason +CVE-2026-1: \u00e4 "fix"\n', shown) and re.search(r'role +admin, by the way local\n', shown)
     for reason in ('x' * 200, 'two\nlines', 'a\x7f'):
-        assert 'in one line' in world.luctl('update', 'ds', '--reason', reason, code=4)
+        assert 'in one line' in world.luctl('update', 'ds', '--reason', reason, code=2)
     assert not world.json('update', 'ds').get('reason')
 
 
@@ -219,7 +219,7 @@ def test_request_id(world):
     # Without an id each request is one of its own.
     assert world.json('update', 'ds')['id'] != world.json('update', 'ds')['id']
     for wrong in ('a b', 'x' * 64, '\u00e4', '%s'):
-        assert 'up to 63 letters' in world.luctl('update', 'ds', '--request-id', wrong, code=4)
+        assert 'up to 63 letters' in world.luctl('update', 'ds', '--request-id', wrong, code=2)
     # Of a job that is open, both wait for the same end; a lud that was killed knows it, too.
     world.peer.faults['hold_result'] = 1
     with world.control() as one, world.control() as two:

@@ -120,7 +120,7 @@ def test_one_lud(world):
     assert second.returncode == 5 and 'another lud' in second.stderr, second
     assert world.kill(signal.SIGTERM) == 0
     assert not os.path.exists(world.socket)
-    world.luctl('status', code=3)
+    world.luctl('status', code=8)
 
 
 def test_early_result(world):

@@ -31,7 +31,7 @@ def test_known_machine(world):
     with open(known, 'w', encoding='ascii') as f:
         f.write('m ' + '0' * 32 + '\n')
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=10)
-    assert f'{known}:1: the order is for another machine' in done.stderr and done.returncode == 8, done
+    assert f'{known}:1: the order is for another machine' in done.stderr and done.returncode == 7, done
     assert 'did not sign' not in done.stderr and 'restart failed' in done.stdout, done
     assert 'luctl did not sign the order' in world.luctl('jobs')
     assert len(world.peer.orders) == 2
@@ -72,7 +72,7 @@ def test_stranger(world):
     world.start()
     world.until(lambda: world.json('status')['machine']['state'] == 'down')
     assert 'another machine answers' in world.luctl('status')
-    told = world.luctl('update', 'ds', code=4)
+    told = world.luctl('update', 'ds', code=8)
     assert 'luctl machine stop m' in told and 'under another name' in told, told
     assert len(world.peer.orders) == orders and not world.peer.statements
     assert record(world, 'SELECT count(*) FROM events') == (n_events,)
@@ -82,7 +82,7 @@ def test_stranger(world):
     assert world.json('update', 'ds', '-m', 'n')['state'] == 'confirmed'
     # Nor does a second name for one machine make two of it.
     world.luctl('machine', 'stop', 'n')
-    world.luctl('machine', 'start', 'o', '--attach', world.peer.path, code=4)
+    world.luctl('machine', 'start', 'o', '--attach', world.peer.path, code=8)
     assert 'another machine answers' in world.luctl('status', '-m', 'o')
 
 
@@ -251,7 +251,7 @@ def test_second_machine(world):
         # What is to be done names the machine: the default one is another.
         world.luctl('machine', 'default', 'm')
         for command in (['update', 'ds'], ['restart', 'ds', '--keys', world.dir + '/keys'], ['rerandomize', '--all']):
-            assert 'luctl machine start b' in world.luctl(*command, '-m', 'b', code=4), command
+            assert 'luctl machine start b' in world.luctl(*command, '-m', 'b', code=8), command
         world.luctl('machine', 'default', 'b')
         world.luctl('machine', 'remove', 'b')
         # The only one that is left is meant.
@@ -264,7 +264,7 @@ def test_second_machine(world):
         # Two machines and no default: the error names both, and what to do.
         world.luctl('machine', 'start', 'b', '--attach', other.path)
         assert len(world.json('history', '-m', 'b')['generations']) == len(history)
-        told = world.luctl('status', code=4)
+        told = world.luctl('status', code=2)
         assert 'm' in told and 'b' in told and '--machine' in told and 'machine default' in told, told
         world.luctl('machine', 'stop', 'b')
 
@@ -272,7 +272,7 @@ def test_second_machine(world):
 def test_no_identity(world):
     """A machine whose identity cannot be recorded is not started, and the refusal says so."""
     world.start()
-    world.luctl('machine', 'start', 'lost', '--attach', world.dir + '/nobody.sock', code=4)
+    world.luctl('machine', 'start', 'lost', '--attach', world.dir + '/nobody.sock', code=8)
     world.kill()
     # One of lud's own that was found and never answered leaves such a row.
     with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:

@@ -30,16 +30,16 @@ def test_loss(world):
     """Loss refuses before anything is drawn or staged; with consent it is signed for this pairing only."""
     world.prepare(2)
     world.pairing(loss=[LOST], at_risk=[RISK], initial=[INITIAL])
-    told = world.luctl('update', 'ds', code=5)
+    told = world.luctl('update', 'ds', code=4)
     for text in ('lost: variable store.c:keys', 'lost if in use: elements from [4] of store.c:v',
                  '`luctl update ds --accept-loss`', 'STATE_DROPPED', 'in step pair', 'state-loss'):
         assert text in told, (text, told)
-    world.luctl('update', 'ds', '--prepare-only', code=5)
+    world.luctl('update', 'ds', '--prepare-only', code=4)
     assert world.running() == 1 and not world.peer.staged and not world.peer.orders
     assert not world.json('history').get('generations'), 'something was drawn'
 
     keys = ('--keys', world.dir + '/keys')
-    assert 'control key' in world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir, code=8)
+    assert 'control key' in world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir, code=7)
     environment = {**os.environ, 'SAMSARA_SOCKET': world.socket}
     done = subprocess.run([world.program('ctl/luctl'), 'update', 'ds', '--accept-loss', *keys], env=environment,
                           check=False, capture_output=True, text=True, timeout=60)
@@ -58,10 +58,10 @@ def test_loss(world):
     shown = world.luctl('show', 'ds', str(world.running()))
     assert 'lost: variable store.c:keys' in shown and ', for ' in shown.split('consent')[-1], shown
 
-    told = world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], code=5)
+    told = world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], code=4)
     assert 'of release 2 has no place in release 1' in told, told
     world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10], '--accept-loss', *keys)
-    assert 'luctl rollback ds --accept-loss' in world.luctl('rollback', 'ds', code=5)
+    assert 'luctl rollback ds --accept-loss' in world.luctl('rollback', 'ds', code=4)
     world.luctl('rollback', 'ds', '--accept-loss', *keys)
     assert world.peer.orders[-2].consent == consent, 'the consent is not for this way'
 
@@ -85,7 +85,7 @@ def test_no_pairing(world):
     """What is impossible, not known or not believable ends before anything is made, and says why."""
     world.prepare(2)
     world.pairing(possible=False, error='type changed its kind at store.c:v', rule='type')
-    told = world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir + '/keys', code=5)
+    told = world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir + '/keys', code=4)
     assert 'pair-impossible' in told and 'type changed its kind at store.c:v (type)' in told, told
     world.pairing(new={'release_id': '00' * 64})
     assert 'of other releases' in world.luctl('update', 'ds', code=1)
@@ -97,7 +97,7 @@ def test_no_pairing(world):
     world.pairing()
     world.peer.services['ds']['release_id'] = bytes(64)
     for _ in range(2):  # it is noticed when the order is made; then lud knows it at once
-        told = world.luctl('update', 'ds', code=5)
+        told = world.luctl('update', 'ds', code=4)
         assert 'is not registered' in told and 'release add' in told, told
     assert not world.peer.orders and len(world.json('history')['generations']) == 1
 
@@ -146,11 +146,11 @@ def test_blocked_release(world):
     for step, code in (('prepare', 0), ('pair', 0), ('transfer', 4)):
         world.peer.rollback_step = step
         world.peer.faults['roll_back'] = 1
-        world.luctl('update', 'ds', '--release', ids[2], code=6)
+        world.luctl('update', 'ds', '--release', ids[2], code=5)
         world.luctl('update', 'ds', code=code)
         if not code:
             world.json('update', 'ds', '--release', ids[1])
-    assert 'is not blocked' in world.luctl('release', 'clear', 'ds', ids[0], code=4)
+    assert 'is not blocked' in world.luctl('release', 'clear', 'ds', ids[0], code=3)
     world.luctl('release', 'clear', 'ds', ids[2])
     assert world.json('update', 'ds')['state'] == 'confirmed'
 

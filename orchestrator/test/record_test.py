@@ -113,7 +113,7 @@ def test_refused_write(world):
     """A write that fails though the record is well: the job stands still, says so, and is settled when it works."""
     world.prepare()
     with refused(world, 'UPDATE ON jobs WHEN new.step = %d' % STEP_STAGE):
-        assert 'settled later' in world.luctl('update', 'ds', code=7)
+        assert 'settled later' in world.luctl('update', 'ds', code=6)
         assert world.json('status')['record']['state'] == 'well' and not world.peer.orders
     assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == 1
 
@@ -124,7 +124,7 @@ def test_stalled_limit(world):
         f.write('machine:\n  answer_timeout: "1s"\n')
     world.prepare()
     with refused(world, 'UPDATE ON jobs WHEN new.step = %d' % STEP_ORDER):
-        assert 'settled later' in world.luctl('update', 'ds', code=7)
+        assert 'settled later' in world.luctl('update', 'ds', code=6)
         # Taken up each second, it stands still again each time.
         world.until(lambda: world.log().count('stands still') >= 4)
     assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == 1

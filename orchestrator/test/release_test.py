@@ -19,7 +19,7 @@ def test_full_store(world):
     world.peer.faults['full'] = 1
     assert world.json('update', 'ds')['state'] == 'confirmed'
     world.peer.faults['full'] = 5
-    assert 'E_STORE_FULL' in world.luctl('update', 'ds', code=5)
+    assert 'E_STORE_FULL' in world.luctl('update', 'ds', code=4)
 
 
 def test_bad_kits(world):
@@ -77,7 +77,7 @@ def test_spoilt_kits(world):
         told = world.luctl('release', 'add', kit, code=4)
         assert said in told, (what, told)
     for path, said in (('/dev', 'kit'), ('/dev/zero', 'directory'), (world.dir + '/none', 'no')):
-        assert said in world.luctl('release', 'add', path, code=8 if path.endswith('none') else 4).lower()
+        assert said in world.luctl('release', 'add', path, code=3 if path.endswith('none') else 4).lower()
     assert world.json('release', 'list')['releases'] == []
     assert os.listdir(world.state + '/releases') == [] and os.listdir(world.state + '/tmp') == []
 
@@ -138,7 +138,7 @@ def test_sign(world):
         if 'signature' not in what and 'manifest' not in what and 'and the list' not in what:
             kit = world.kit('ds', number + 1)
             spoil(kit)
-            told = world.luctl('release', 'sign', kit, *keys, code=8)
+            told = world.luctl('release', 'sign', kit, *keys, code=7)
             assert said in told, (what, told)
     old, new = world.kit('ds', 31), world.kit('ds', 32)
     with open(new + '/manifest', 'rb') as f:
@@ -158,10 +158,10 @@ def test_sign(world):
     assert 'since release 31' in told
     assert 'no earlier release' in world.luctl('release', 'sign', world.kit('tty', 1), *keys, '--previous',
                                                world.state + '/releases')
-    assert 'not of tty' in world.luctl('release', 'sign', world.kit('tty', 2), *keys, '--previous', old, code=8)
+    assert 'not of tty' in world.luctl('release', 'sign', world.kit('tty', 2), *keys, '--previous', old, code=7)
     os.unlink(old + '/manifest.signed')
-    assert 'not signed' in world.luctl('release', 'sign', new, *keys, '--previous', old, code=8)
-    told = world.luctl('release', 'sign', new, *keys, '--previous', world.state + '/no-releases', code=8)
+    assert 'not signed' in world.luctl('release', 'sign', new, *keys, '--previous', old, code=7)
+    told = world.luctl('release', 'sign', new, *keys, '--previous', world.state + '/no-releases', code=7)
     assert 'no-releases' in told and 'No such file' in told and '--previous' in told, told
 
 

@@ -48,7 +48,7 @@ def test_rules_missing(world):
     new_signer(world)
     told = world.luctl('update', 'ds', code=1)
     assert 'signer.rules: it is not there' in told and 'no such key' not in told, told
-    told = remedy(world, told, 'keys list', code=8)
+    told = remedy(world, told, 'keys list', code=7)
     assert 'signer.rules is missing' in told, told
     assert 'luctl keys init --keys DIR' in told, told
     world.luctl('keys', 'init', '--keys', world.dir + '/more')
@@ -71,7 +71,7 @@ def test_root_expired(world):
     world.prepare()
     keys = ['--keys', world.dir + '/keys']
     shifted(world, -400, 'keys', 'renew', *keys)
-    listed = world.luctl('keys', 'list', *keys, code=8)
+    listed = world.luctl('keys', 'list', *keys, code=7)
     assert 'expired since' in listed, listed
     told = world.luctl('update', 'ds', code=1)
     assert 'whose time of validity is over' in told and 'release sign' not in told, told
@@ -124,7 +124,7 @@ def test_renewed_meanwhile(world):
         assert world.peer.root_serial == serial, point
     # A machine that saw a root that lud has not: no signing helps.
     world.peer.root_serial = 99
-    told = world.luctl('update', 'ds', code=5)
+    told = world.luctl('update', 'ds', code=7)
     assert 'copy the newest root.signed' in told, told
 
 
@@ -132,7 +132,7 @@ def test_jobs(world):
     """What was refused, and never had a generation, is found with its reason."""
     world.prepare(2)
     world.pairing(loss=[{'what': 'variable', 'entry': 'ds.c:store', 'text': 'it is gone'}])
-    world.luctl('update', 'ds', code=5)
+    world.luctl('update', 'ds', code=4)
     world.pairing()
     world.luctl('update', 'ds')
     listed = world.luctl('jobs', 'ds').splitlines()
@@ -264,7 +264,7 @@ def test_standing_while_away(world):
     # A lud that never heard the machine cannot know what its services are; that it is to stop needs none.
     assert world.kill(signal.SIGTERM) == 0
     world.start()
-    assert 'the machine is not up' in world.luctl('rerandomize', 'ds', '--every', '20s', code=4)
+    assert 'the machine is not up' in world.luctl('rerandomize', 'ds', '--every', '20s', code=8)
     assert 'recorded' in world.luctl('rerandomize', '--every', 'off')
     assert world.peer.standing['state'] == 'STANDING_RUNNING'
     reached()

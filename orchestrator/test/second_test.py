@@ -135,7 +135,7 @@ def test_wrong_key(world):
     runs = len(world.peer.runs)
     second.named('none')
     second.start()
-    told = world.luctl('rerandomize', 'ds', code=1)
+    told = world.luctl('rerandomize', 'ds', code=7)
     assert 'the second signer refuses' in told and 'does not name' in told, told
     shutil.copy(world.dir + '/keys/variant.pem', second.keys)
     second.start()

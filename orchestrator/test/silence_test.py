@@ -33,7 +33,7 @@ def test_silent_machine(world):
     text = world.luctl('status')
     assert 'is silent' in text and ' s old' in text and 'running' not in text, text
     for command in (['update', 'ds'], ['rerandomize', '--all']):
-        assert 'silent' in world.luctl(*command, code=4)
+        assert 'silent' in world.luctl(*command, code=8)
     # The next lud finds a machine that has never spoken to it.
     world.kill()
     world.start()
@@ -75,7 +75,7 @@ def test_silent_for_good(world):
     with open(world.config, 'a', encoding='ascii') as f:
         f.write('machine:\n  answer_timeout: "7s"\n')
     world.prepare()
-    for place, code in (('forge.end', 1), ('stage.begin', 1), ('run.sent', 7), ('confirm.begin', 0)):
+    for place, code in (('forge.end', 8), ('stage.begin', 8), ('run.sent', 6), ('confirm.begin', 0)):
         assert world.kill(signal.SIGTERM) == 0
         world.start(stop_at=place)
         runs = len(world.peer.runs)
@@ -95,7 +95,7 @@ def test_silent_for_good(world):
             world.until(lambda: world.json('history', 'ds')['generations'][0]['state'] == 'running')
             job = world.json('history', 'ds')['generations'][0]['job']
             assert job['state'] == 'committed' and job['generation'] == world.running(), job
-        assert len(world.peer.runs) == runs + (code != 1)
+        assert len(world.peer.runs) == runs + (code != 8)
     assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
@@ -104,8 +104,8 @@ def test_put_off_for_good(world):
     with open(world.config, 'a', encoding='ascii') as f:
         f.write('machine:\n  answer_timeout: "1s"\n')
     world.prepare()
-    for fault, code, said in (('rate_order_%d' % harness.peer.UPDATE, 5, 'too many'), ('rate_admit', 1, 'too many'),
-                              ('busy_status', 1, 'step sign waited 1 s')):
+    for fault, code, said in (('rate_order_%d' % harness.peer.UPDATE, 4, 'too many'), ('rate_admit', 4, 'too many'),
+                              ('busy_status', 4, 'step sign waited 1 s')):
         world.peer.faults[fault] = often = 10000
         began = time.monotonic()
         told = world.luctl('update', 'ds', code=code)
@@ -128,7 +128,7 @@ def test_timeout(world):
 
     def late(step, *command):
         began = time.monotonic()
-        told = world.luctl(*command, '--timeout', '2s', code=1)
+        told = world.luctl(*command, '--timeout', '2s', code=4)
         took = time.monotonic() - began
         assert 1.9 < took < 6, (step, took)
         assert 'job-timeout' in told and 'the 2 s' in told and 'step %s' % step in told and '--timeout' in told, told
@@ -172,7 +172,7 @@ def test_halted_lud(world):
         _, told = luctl.communicate(timeout=50)
     finally:
         world.lud.send_signal(signal.SIGCONT)
-    assert luctl.returncode == 3 and 'has not answered' in told, (luctl.returncode, told)
+    assert luctl.returncode == 8 and 'has not answered' in told, (luctl.returncode, told)
     # Its own pause is not the machine's silence.
     assert world.json('status')['machine']['state'] == 'up'
     world.peer.release()

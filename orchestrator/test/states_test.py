@@ -61,7 +61,7 @@ def test_contradiction(world):
     """A machine that switched and then never saw the order contradicts itself: nothing is sent again."""
     world.prepare()
     world.peer.faults['switch_unseen'] = 1
-    told = world.luctl('update', 'ds', code=7)
+    told = world.luctl('update', 'ds', code=6)
     assert 'switching' in told and 'no rule allows' in told and 'luctl status' in told, told
     assert newest(world)['state'] == 'inconsistent' and newest(world)['cause']['name'] == 'defect'
     assert 'which no rule allows' in world.log() and not world.peer.runs

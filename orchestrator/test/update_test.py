@@ -20,7 +20,7 @@ def test_update_and_back(world):
     job = world.json('update', 'ds')
     assert job['state'] == 'confirmed' and world.running() == job['generation']
     assert world.peer.services['ds']['release_id'] == world.release_id(world.kits[1])
-    world.luctl('rollback', 'ds', code=4)  # release 1 never ran by our record
+    world.luctl('rollback', 'ds', code=3)  # release 1 never ran by our record
     world.json('update', 'ds', '--release', world.release_id(world.kits[0]).hex()[:10])
     job = world.json('rollback', 'ds')
     assert job['kind'] == 'rollback' and world.running() == job['generation']
@@ -40,10 +40,10 @@ def test_outcomes(world):
     """What the machine refuses or undoes comes back with its cause and its exit code."""
     world.prepare()
     world.peer.faults['refuse'] = 1
-    told = world.luctl('rerandomize', 'ds', code=5)
+    told = world.luctl('rerandomize', 'ds', code=7)
     assert 'E_V_EXPIRED' in told and 'clock' in told, told
     world.peer.faults['roll_back'] = 1
-    assert 'E_TIMEOUT' in world.luctl('update', 'ds', code=6)
+    assert 'E_TIMEOUT' in world.luctl('update', 'ds', code=5)
     assert world.running() == 1
     world.peer.faults['overlap'] = 2
     job = world.json('update', 'ds')
@@ -79,7 +79,7 @@ def test_forgotten(world):
     job = world.json('update', 'ds')
     assert job['state'] == 'confirmed' and job['generation'] == world.running()
     world.peer.faults['reboot'] = 1
-    assert 'restarted' in world.luctl('update', 'ds', code=7)
+    assert 'restarted' in world.luctl('update', 'ds', code=6)
 
 
 def test_confirm(world):
@@ -105,7 +105,7 @@ def test_not_confirmed(world):
     world.prepare()
     for fault in ('other_generation', 'other_build'):
         world.peer.faults[fault] = 1
-        told = world.luctl('update', 'ds', code=7)
+        told = world.luctl('update', 'ds', code=6)
         assert 'not-confirmed' in told and 'generation %d' % world.running() in told, told
         assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 0
 
@@ -187,7 +187,7 @@ def test_time(world):
     assert len(world.peer.orders) == orders
     keys = ['--keys', world.dir + '/keys']
     os.rename(world.dir + '/keys/release.pem', world.dir + '/release.pem')
-    assert 'luctl keys time' in world.luctl('machine', 'time', 'm', *keys, code=8)
+    assert 'luctl keys time' in world.luctl('machine', 'time', 'm', *keys, code=7)
     os.rename(world.dir + '/release.pem', world.dir + '/keys/release.pem')
     world.luctl('machine', 'time', 'm', *keys)
     assert len(world.peer.times) == 1 and world.peer.time_ahead == 0
@@ -202,7 +202,7 @@ def test_time(world):
                    '0x' + made, made.replace('5', 'g', 1), made.strip() * 100):
         with open(path, 'w', encoding='ascii') as f:
             f.write(spoilt)
-        assert 'not a time statement' in world.luctl('machine', 'time', '--file', path, code=8), spoilt
+        assert 'not a time statement' in world.luctl('machine', 'time', '--file', path, code=7), spoilt
     with open(path, 'w', encoding='ascii') as f:
         f.write(made)
     world.luctl('machine', 'time', '--file', path)
@@ -214,7 +214,7 @@ def test_control(world):
     world.prepare()
     keys = ['--keys', world.dir + '/keys']
     world.luctl('keys', 'init', '--keys', world.dir + '/foreign')
-    assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir, code=8)
+    assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir, code=7)
     assert world.peer.orders == []
     job = world.json('restart', 'ds', *keys)
     assert job['state'] == 'committed' and job['kind'] == 'restart', job
@@ -222,7 +222,7 @@ def test_control(world):
     assert world.peer.orders[-1].n_signatures == 2
     # A machine that speaks of layouts where none was ordered is believed the refusal, and no more.
     world.peer.faults['overlap_of_none'] = 1
-    assert 'E_V_OVERLAP' in world.luctl('restart', 'ds', *keys, code=5)
+    assert 'E_V_OVERLAP' in world.luctl('restart', 'ds', *keys, code=4)
     role, = (key for key in world.json('keys', 'list', *keys) if key['role'] == 'control')
     with open(world.dir + '/keys/root.signed', 'rb') as f:
         root = f.read()
@@ -240,7 +240,7 @@ def test_control(world):
                 except harness.wire.Refused as e:
                     assert 'control key' in str(e) or 'signature' in str(e), e
         assert world.settle(job)['state'] == 'JOB_STATE_FAILED'
-    assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir + '/foreign', code=1)
+    assert 'control key' in world.luctl('restart', 'ds', '--keys', world.dir + '/foreign', code=7)
     assert len(world.peer.orders) == 2
 
 
@@ -302,7 +302,7 @@ def test_old_machine(world):
     """A machine that speaks none of our versions is told apart from one that is silent."""
     world.peer.versions = (3, 4)
     world.start()
-    assert 'version' in world.luctl('machine', 'start', 'm', '--attach', world.peer.path, code=4)
+    assert 'version' in world.luctl('machine', 'start', 'm', '--attach', world.peer.path, code=8)
 
 
 harness.main(globals(), 2)

@@ -104,7 +104,7 @@ def test_roles(world):
                 assert code == 0, (role, command, code, said)
             for *command, needed in may_not:
                 code, said = ask_as(world, 65534, *command)
-                assert code == 4 and 'without the role ' + needed in said and 'lud\'s configuration' in said, (role, said)
+                assert code == 7 and 'without the role ' + needed in said and 'lud\'s configuration' in said, (role, said)
     # Nobody again: who is connected is let go, and comes in no more.
     with open(world.config, 'w', encoding='ascii') as f:
         f.write(good)
@@ -113,7 +113,7 @@ def test_roles(world):
     assert os.stat(world.socket).st_mode & 0o777 == 0o700
     os.chmod(world.socket, 0o777)
     code, said = ask_as(world, 65534, 'status')
-    assert code == 3 and 'may not ask here' in world.log(), (code, said)
+    assert code == 8 and 'may not ask here' in world.log(), (code, said)
 
 
 def test_reload_lets_go(world):
@@ -287,7 +287,7 @@ def test_forge_changes(world):
     for place in ('payload.index(b"machine code")', '56', '-1'):
         changed = good.replace(execs, CHANGE % place).replace('import sys\n', 'import subprocess\nimport sys\n')
         world.install('fake_luforge', changed)
-        told = world.luctl('rerandomize', 'ds', '--layout', 'host', code=1)
+        told = world.luctl('rerandomize', 'ds', '--layout', 'host', code=7)
         assert 'other-layout' in told and 'step sign' in told and 'luforge verify' in told, (place, told)
         assert not world.peer.seeds and not world.peer.orders
     with open(world.dir + '/keys/signer.log', encoding='ascii') as f:

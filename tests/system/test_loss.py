@@ -46,7 +46,7 @@ class World(lab.Lab):
         """luctl refuses, names what would be lost and what to do; nothing is drawn, forged or staged."""
         before, used, n = self.settled(name), self.resources_used(), len(self.history(name))
         answer = self.luctl(*command)
-        assert answer.code == 5, (answer.code, answer.out, answer.err)
+        assert answer.code == 4, (answer.code, answer.out, answer.err)
         for text in (*lost, 'in step pair', '(state-loss)', '--accept-loss', 'STATE_DROPPED'):
             assert text in answer.err, (text, answer.err)
         is_untouched(self, name, before, used, n)
@@ -91,7 +91,7 @@ def case_unknown(world, rng):
     release = bytes.fromhex(before['release_id'])
     rename(world, release, bytes(64))
     answer = world.luctl('update', 'assist', '--accept-loss', '--keys', world.keys)
-    assert answer.code == 5 and 'is not registered' in answer.err and 'release add' in answer.err, answer.err
+    assert answer.code == 4 and 'is not registered' in answer.err and 'release add' in answer.err, answer.err
     rename(world, bytes(64), release)
     is_untouched(world, 'assist', before, used, n)
 
@@ -104,7 +104,7 @@ def case_consent(world, rng):
     lost = ('lost: member struct zoo_pair.is_new', 'lost: member struct zoo_node.age')
     world.refused('assist', 'rollback', 'assist', lost=(*lost, 'luctl rollback assist --accept-loss'))
     keyless = world.luctl('rollback', 'assist', '--accept-loss', '--keys', world.dir + '/no-keys')
-    assert keyless.code == 8 and 'control key' in keyless.err, (keyless.code, keyless.err)
+    assert keyless.code == 7 and 'control key' in keyless.err, (keyless.code, keyless.err)
     answer = world.luctl('rollback', 'assist', '--accept-loss', '--keys', world.keys, check=True)
     for text in lost:
         assert text in answer.err, (text, answer.err)

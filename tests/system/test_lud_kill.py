@@ -53,7 +53,7 @@ def case_update(point, *words):
         world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
         before = world.settled()
         lost = world.luctl('update', 'ds', *words)
-        assert lost.code == 3, (lost.code, lost.err)
+        assert lost.code == 8, (lost.code, lost.err)
         assert world.lud_has_died()
         world.lud_start()
         _, committed = check_once(world, before, 1)
@@ -94,7 +94,7 @@ def case_terminate(world, rng):
     machine = world.qemu_pid()
     boot = world.status()['machine']['boot_id']
     assert world.lud_stop() == 0
-    assert world.luctl('status').code == 3
+    assert world.luctl('status').code == 8
     assert machine and world.qemu_pid() == machine
     world.lud_start()
     after = world.check_truth('ds')
@@ -113,7 +113,7 @@ def case_machine_killed(world, rng):
     before = world.settled()
     os.kill(world.qemu_pid(), signal.SIGKILL)
     lab.until('the machine to be shown as down', lab.DEADLINE, lambda: machine_state(world) == 'down')
-    assert world.luctl('update', 'ds').code == 4
+    assert world.luctl('update', 'ds').code == 8
     assert world.status()['stale']
     world.luctl('machine', 'start', check=True)
     after = world.check_truth('ds')
@@ -130,7 +130,7 @@ def case_killed_together(world, rng):
     world.lud_stop()
     world.lud_start('lud_test', {'SAMSARA_DIE_AT': 'run.accepted'})
     world.settled()
-    assert world.luctl('update', 'ds').code == 3 and world.lud_has_died()
+    assert world.luctl('update', 'ds').code == 8 and world.lud_has_died()
     os.kill(world.qemu_pid(), signal.SIGKILL)
     world.lud_start()
     lab.until('the machine to be shown as down', lab.DEADLINE, lambda: machine_state(world) == 'down')
@@ -147,7 +147,7 @@ def case_start(point):
         world.lud_stop()
         world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
         lost = world.luctl('machine', 'start')
-        assert lost.code == 3, (lost.code, lost.err)
+        assert lost.code == 8, (lost.code, lost.err)
         assert world.lud_has_died()
         world.lud_start()
         world.check_truth('ds')
@@ -178,7 +178,7 @@ def case_move(point):
         before, = world.record('SELECT max(id) FROM jobs')[0]
         world.lud_start('lud_test', {'SAMSARA_DIE_AT': point})
         started = world.luctl('machine', 'start')
-        assert started.code in (0, 3), (started.code, started.err)  # it dies as the start ends
+        assert started.code in (0, 8), (started.code, started.err)  # it dies as the start ends
         assert world.lud_has_died()
         world.lud_start()
         lab.until('the boot layouts to be left', lab.DEADLINE, lambda: moved(world))

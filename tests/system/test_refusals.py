@@ -165,7 +165,7 @@ def case_clock_late(world, rng):
     before = world.check_truth('ds')
     answer = world.luctl('rerandomize', 'ds')
     clock(world, '')
-    assert answer.code == 5 and 'E_V_EXPIRED' in answer.err, (answer.code, answer.out, answer.err)
+    assert answer.code == 4 and 'E_V_EXPIRED' in answer.err, (answer.code, answer.out, answer.err)
     unchanged(before, world.check_truth('ds'))
     newest = world.history('ds')[0]
     assert newest['state'] == 'refused' and newest['job']['cause']['name'] == 'E_V_EXPIRED', newest
@@ -217,7 +217,7 @@ def case_time(world, rng):
 def case_control(world, rng):
     """A fresh start loses state and a shutdown ends the machine: with the person's key only."""
     before = world.service('assist')
-    assert world.luctl('restart', 'assist', '--keys', world.dir + '/state').code == 8
+    assert world.luctl('restart', 'assist', '--keys', world.dir + '/state').code == 7
     assert world.luctl('restart', 'assist', '--keys', world.dir + '/foreign').code != 0
     assert world.service('assist')['restarts'] == before['restarts']
     committed(world, 'restart', 'assist', '--keys', world.keys)
@@ -256,7 +256,7 @@ def case_bad_instance(kit, reason, *options):
     def case(world, rng):
         before = world.check_truth('assist')
         answer = world.luctl('update', 'assist', '--release', add_release(world, kit), *options)
-        assert answer.code == 6 and reason in answer.err, (answer.code, answer.err)
+        assert answer.code == 5 and reason in answer.err, (answer.code, answer.err)
         unchanged(before, world.check_truth('assist'))
         row = world.history('assist')[0]
         assert row['state'] == 'rolled back', row

@@ -127,7 +127,7 @@ def case_down(world, rng):
     world.second_named('none')
     world.second_start()
     told = world.luctl('rerandomize', 'ds')
-    assert told.code == 1 and 'does not name' in told.err, (told.code, told.err)
+    assert told.code == 7 and 'does not name' in told.err, (told.code, told.err)
     assert world.check_truth('ds')['generation'] == before['generation']
 
 

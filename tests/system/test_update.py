@@ -210,9 +210,9 @@ def case_states(world, rng):
     for state in ('work-free', 'request-free'):
         assert world.luctl('update', 'ds', '--state', state, *lab.HOST, as_json=True).json['state'] == 'confirmed'
     refused = world.luctl('update', 'ds', '--state', 'no-such-state')
-    assert refused.code == 4 and 'no-such-state' in refused.err, refused.err
+    assert refused.code == 2 and 'no-such-state' in refused.err, refused.err
     late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '3s', *lab.HOST, as_json=True)
-    assert late.code == 6 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
+    assert late.code == 5 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
     assert late.json['cause']['step'] == 'prepare' and late.json['hint'], late.out
     after = world.check_truth()
     assert after['generation'] > before['generation'] and after['restarts'] == before['restarts']
@@ -255,16 +255,16 @@ def case_json(world, rng):
 def case_exit_codes(world, rng):
     """Each way to fail has its exit code, and says what failed and what to do."""
     for code, command in ((2, ('update',)), (2, ('nonsense',)), (2, ('update', 'ds', '--timeout', 'soon')),
-                          (2, ('rerandomize', 'ds', '--all')), (4, ('update', 'nobody')),
-                          (4, ('update', 'ds', '--release', 'ffff0000')), (4, ('show', 'ds', '99999')),
-                          (4, ('rollback', 'ds', '--to', '99999')), (4, ('machine', 'start')),
+                          (2, ('rerandomize', 'ds', '--all')), (3, ('update', 'nobody')),
+                          (3, ('update', 'ds', '--release', 'ffff0000')), (3, ('show', 'ds', '99999')),
+                          (3, ('rollback', 'ds', '--to', '99999')), (4, ('machine', 'start')),
                           (4, ('update', 'vm'))):
         answer = world.luctl(*command)
         assert answer.code == code and answer.err.startswith(('luctl: ', 'usage: ')), (command, answer.code, answer.err)
     lost = world.luctl('status', '--socket', world.socket + '.not', offline=True)
-    assert lost.code == 3 and 'start lud' in lost.err, lost.err
+    assert lost.code == 8 and 'start lud' in lost.err, lost.err
     keyless = world.luctl('keys', 'list', '--keys', world.dir + '/no-keys', offline=True)
-    assert keyless.code == 8, (keyless.code, keyless.err)
+    assert keyless.code == 7, (keyless.code, keyless.err)
 
 
 CASES = [('status', case_status), ('update under load', case_update), ('rollback', case_rollback),

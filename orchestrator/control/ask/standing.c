@@ -65,8 +65,8 @@ static bool control_standing_services(const struct machine *machine,
 		const Machine__Service *service = machine_service(machine, from->services[i]);
 
 		if (!service || !service->can_update) {
-			failure_set(ret_failure, "not-updatable", from->services[i],
-			        "`luctl status` shows what can be moved",
+			failure_set(ret_failure, service ? "not-updatable" : "no-service",
+			        from->services[i], "`luctl status` shows what can be moved",
 			        service ? "this service cannot be moved while it runs"
 			                : "the machine has no such service");
 			return false;
