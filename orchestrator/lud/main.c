@@ -3,8 +3,16 @@
  * holds no state of its own: what it must not forget is in the record, what is true is
  * in the machines. Ending it, by whatever means, stops no machine.
  */
+#include <malloc.h>
+
 #include "host/base/log.h"
 #include "orchestrator/lud/priv.h"
+
+/*
+ * Kits, payloads and boot images come and go, and go back to the system at once: libc would keep the
+ * first one's size as the new limit, put the next ones on the heap, and small things between them.
+ */
+#define LUD_MMAP_BYTES (128 << 10)
 
 /*
  * The log is up before the configuration is read, at its default level, since what is wrong with
@@ -21,6 +29,7 @@ int main(int argc, char **argv)
 	if (code >= 0) {
 		return code;
 	}
+	(void)mallopt(M_MMAP_THRESHOLD, LUD_MMAP_BYTES);
 	log_init(LOG_LEVEL_INFO);
 	lud.options = &options;
 	if (lud_configure(&lud.config, &options, &failure) < 0 ||
