@@ -1,5 +1,5 @@
 /*
- * Commands of luctl against a lud that answers anything: the first byte chooses the command and
+ * Commands of luctl against a lud that answers anything: the first two bytes choose the command and
  * whether it prints JSON; the rest decides what comes back, message by message: raw bytes, or
  * fields as the protocol has them, with any values. What the real client checks is checked here by
  * the same calls; the channel itself has fuzzers of its own. What is printed goes nowhere.
@@ -237,12 +237,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int (*const commands[])(const struct options *) = {cmd_status, cmd_update,
 	        cmd_rollback, cmd_rerandomize, cmd_history, cmd_show, cmd_machine_list,
 	        cmd_machine_start, cmd_machine_stop, cmd_release_list, cmd_log, cmd_version,
-	        cmd_entropy, cmd_plan_update, cmd_plan_rollback, cmd_plan_rerandomize};
+	        cmd_entropy, cmd_plan_update, cmd_plan_rollback, cmd_plan_rerandomize,
+	        cmd_release_show, cmd_release_diff, cmd_release_block, cmd_release_clear};
 	char name[] = "ds", number[] = "5";
 	char *args[] = {name, number, NULL};
 	struct options options;
 
-	if (size < 2) {
+	if (size < 3) {
 		return 0;
 	}
 	cmdline_init(&options);
@@ -251,11 +252,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.json = data[0] / 32 % 2;
 	options.follow = data[0] / 64 % 2;
 	is_raw = options.json;
-	input = data + 1;
-	input_left = size - 1;
+	input = data + 2;
+	input_left = size - 2;
 	if (data[0] / 128) {
 		next_standing(&options);
 	}
-	(void)commands[data[0] % 16 % (sizeof(commands) / sizeof(commands[0]))](&options);
+	(void)commands[(data[0] % 16 + data[1] % 2 * 16u) %
+	               (sizeof(commands) / sizeof(commands[0]))](&options);
 	return 0;
 }

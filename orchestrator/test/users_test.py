@@ -72,9 +72,9 @@ def ask_as(world, uid, *args):
 
 
 ROLE_CASES = [  # of the requests of control.proto: what a role may, and what it may not
-    ('viewer', [('status',), ('history',), ('jobs',), ('machine', 'list'), ('release', 'list')],
+    ('viewer', [('status',), ('history',), ('jobs',), ('machine', 'list'), ('release', 'list'), ('release', 'show', 'ds'), ('release', 'diff', 'ds')],
      [('update', 'ds', 'operator'), ('machine', 'stop', 'operator'), ('machine', 'default', 'm', 'admin'),
-      ('release', 'clear', 'ds', '00', 'release-manager')]),
+      ('release', 'clear', 'ds', '00', 'release-manager'), ('release', 'block', 'ds', '1', 'release-manager')]),
     ('operator', [('update', 'ds'), ('status',)],
      [('machine', 'remove', 'm', 'admin'), ('release', 'clear', 'ds', '00', 'release-manager')]),
     ('release-manager', [('status',)], [('rerandomize', 'ds', 'operator'), ('machine', 'default', 'm', 'admin')]),

@@ -173,6 +173,32 @@ def case_rights(world, rng):
     world.luctl('release', 'block', 'ds', str(made['counter']), check=True)
 
 
+def case_other_key(world, rng):
+    """What the release before may do counts only as signed under this keyring's root."""
+    other = os.path.join(world.dir, 'renewed')
+    shutil.copytree(world.keys, other)
+    world.luctl('keys', 'renew', '--replace', 'release', '--keys', other, offline=True, check=True)
+    kits = world.tree.kits()
+    refused(world.new(keys=other), 'cannot be compared with release', '--accept-rights')
+    assert world.tree.kits() == kits
+
+
+def case_meanwhile(world, rng):
+    """A source that changes while it is built is the source of no release."""
+    before, path = world.made()['counter'], os.path.join(world.tree.build, 'build.ninja')
+    with open(path, encoding='utf-8') as f:
+        build = f.read()
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(build.replace('rule make\n  command = ', 'rule make\n  command = date +%%N >> %s/more && ' % world.tree.source))
+    world.tree.edit(3)
+    refused(world.new(), 'the source changed while it was built', 'no number was used')
+    world.tree.edit(2)
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(build)
+    os.remove(os.path.join(world.tree.source, 'more'))
+    assert world.made()['counter'] == before + 1
+
+
 def case_other_format(world, rng):
     """A kit that a luforge of another version made is told as that."""
     world.made()
@@ -256,6 +282,8 @@ CASES = [
     ('a tree without git', case_no_git),
     ('a keyring without a release key', case_no_key),
     ('a release that may do more', case_rights),
+    ('a release before under another root', case_other_key),
+    ('a source that changes meanwhile', case_meanwhile),
     ('a kit of another format', case_other_format),
     ('a release is blocked and cleared', case_block),
     ('a release that was rolled back', case_rolled_back),
