@@ -32,10 +32,40 @@ char *command_keys(const struct options *options)
 	return options->keys ? ctl_format("%s", options->keys) : place_keys();
 }
 
+/* Words with commas between, as a set of bits. */
+static int command_override(const char *words, uint32_t *ret_set)
+{
+	static const struct {
+		const char *word;
+		uint32_t bit;
+	} known[] = {
+#define OVERRIDE(name, bit, word, sentence) {word, bit},
+#include "proto/words/access.def"
+	};
+
+	*ret_set = 0;
+	while (*words) {
+		size_t len = strcspn(words, ","), i = 0;
+
+		while (i < sizeof(known) / sizeof(known[0]) &&
+		        (strlen(known[i].word) != len || strncmp(known[i].word, words, len) != 0)) {
+			i++;
+		}
+		if (i == sizeof(known) / sizeof(known[0])) {
+			return ctl_fail(CTL_USAGE, "--override", "give window, hold or block",
+			        "`%.*s` is nothing that a job could pass", (int)len, words);
+		}
+		*ret_set |= known[i].bit;
+		words += len + (words[len] == ',');
+	}
+	return CTL_OK;
+}
+
 int command_call(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply)
 {
 	uint8_t plan[64];
+	uint32_t override;
 	int code = CTL_OK;
 
 	if (*options->expect_plan && !hex_read(options->expect_plan, plan, sizeof(plan))) {
@@ -46,8 +76,13 @@ int command_call(const struct options *options, Control__Request *request, clien
 	if (*options->expect_plan) {
 		request->expect_plan = (ProtobufCBinaryData){sizeof(plan), plan};
 	}
+	code = command_override(options->override, &override);
+	if (code != CTL_OK) {
+		return code;
+	}
 	code = client_open(options->socket, ret_client);
 	request->reason = (char *)options->reason;
+	request->override = override;
 	request->request_id = (char *)options->request_id;
 	if (code == CTL_OK) {
 		code = client_call(*ret_client, request, news, arg, ret_reply);

@@ -146,6 +146,30 @@ static void history_show_bytes(const char *name, const ProtobufCBinaryData *byte
 	putchar('\n');
 }
 
+/* What it was let pass; nothing of most. */
+static void history_show_override(uint32_t set)
+{
+	static const struct {
+		uint32_t bit;
+		const char *word;
+	} known[] = {
+#define OVERRIDE(name, bit, word, sentence) {bit, word},
+#include "proto/words/access.def"
+	};
+	const char *comma = "";
+
+	if (set) {
+		printf("%-14s", "override");
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+			if (set & known[i].bit) {
+				printf("%s%s", comma, known[i].word);
+				comma = ", ";
+			}
+		}
+		putchar('\n');
+	}
+}
+
 /*
  * The steps of a job in the order in which it took them, each with its time. A step that did
  * not end, or whose clock was set back meanwhile, took 0.
@@ -321,6 +345,7 @@ static void history_show_print(const Control__Generation *generation)
 	if (*job->waits_for) {
 		printf("%-14s%s\n", "waiting", job_wait_text(job, wait));
 	}
+	history_show_override(job->override);
 	if (job->cause) {
 		printf("%-14s%s in step %s: %s (%s)\n", "cause", job->cause->component,
 		        job->cause->step, job->cause->message, job->cause->name);

@@ -62,6 +62,11 @@ static void plan_print_part(const Control__PlanPart *part)
 		printf("  %-12sabout %s, the median of the last %u\n", "blackout",
 		        text_nsec(part->blackout_ns, text), part->blackout_of);
 	}
+	if (*part->held) {
+		printf("  %-12s%s; %s%s\n", "held", part->held,
+		        part->held_until_us ? "not before " : "nobody knows for how long",
+		        part->held_until_us ? text_time(part->held_until_us, text) : "");
+	}
 	if (part->refused) {
 		printf("  %-12s%s (%s)\n", part->skipped ? "skipped" : "refused",
 		        part->refused->message, part->refused->name);

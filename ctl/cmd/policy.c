@@ -20,7 +20,6 @@
 #include "orchestrator/policy/decide.h"
 
 #define POLICY_TIME_SIZE 40u
-#define POLICY_USEC INT64_C(1000000)
 
 int cmd_policy_check(const struct options *options)
 {
@@ -130,40 +129,6 @@ static const char *policy_time(int64_t usec, char ret_text[POLICY_TIME_SIZE])
 	return ret_text;
 }
 
-/*
- * --at: seconds since 1970, or a date and time with or without a zone, which is a calendar expression
- * that elapses once. RFC 3339 in UTC is taken, too.
- */
-static int policy_read_at(const char *text, int64_t *ret_usec)
-{
-	_cleanup_(calendar_freep) struct calendar *calendar = NULL;
-	_cleanup_(zone_freep) struct zone *utc = NULL;
-	_cleanup_(ctl_freep) char *copy = ctl_format("%s UTC", text);
-	size_t len = strlen(text);
-	struct calendar_fault fault;
-	int64_t again;
-
-	if (len && len < 12 && strspn(text, "0123456789") == len) {
-		*ret_usec = strtoll(text, NULL, 10) * POLICY_USEC;
-		return CTL_OK;
-	}
-	if (len == 20 && text[10] == 'T' && text[19] == 'Z') {
-		copy[10] = ' ';
-		memcpy(copy + 19, " UTC", 5);
-	} else {
-		copy[len] = '\0';
-	}
-	if (zone_open("UTC", &utc) != 0 || calendar_parse(copy, &calendar, &fault) != 0 ||
-	        !calendar_next(calendar, utc, -1, ret_usec) ||
-	        calendar_next(calendar, utc, *ret_usec, &again)) {
-		return ctl_fail(CTL_USAGE, "--at",
-		        "give seconds since 1970, or `2026-03-29 01:30 Europe/Berlin` (UTC without "
-		        "a zone)",
-		        "`%s` is not one point in time", text);
-	}
-	return CTL_OK;
-}
-
 static json_t *policy_instant_json(int64_t usec)
 {
 	return usec == DECIDE_NEVER ? json_null() : json_integer(usec / POLICY_USEC);
@@ -205,7 +170,7 @@ int cmd_policy_test(const struct options *options)
 		        "policies are about machines, and none is named");
 	}
 	if (code == CTL_OK && options->at) {
-		code = policy_read_at(options->at, &at);
+		code = policy_read_time("--at", options->at, &at);
 	}
 	if (code != CTL_OK) {
 		return code;

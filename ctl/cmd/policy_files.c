@@ -12,6 +12,7 @@
 #include "ctl/base/base.h"
 #include "ctl/base/json.h"
 #include "host/text/escape.h"
+#include "orchestrator/policy/calendar.h"
 
 void policy_files_fini(struct policy_files *files)
 {
@@ -169,4 +170,38 @@ int policy_files_read(const struct options *options, struct policy_files *ret_fi
 		code = policy_refuse(options, &ret_files->errors);
 	}
 	return code;
+}
+
+/*
+ * Seconds since 1970, or a date and time with or without a zone, which is a calendar expression
+ * that elapses once. RFC 3339 in UTC is taken, too.
+ */
+int policy_read_time(const char *option, const char *text, int64_t *ret_usec)
+{
+	_cleanup_(calendar_freep) struct calendar *calendar = NULL;
+	_cleanup_(zone_freep) struct zone *utc = NULL;
+	_cleanup_(ctl_freep) char *copy = ctl_format("%s UTC", text);
+	size_t len = strlen(text);
+	struct calendar_fault fault;
+	int64_t again;
+
+	if (len && len < 12 && strspn(text, "0123456789") == len) {
+		*ret_usec = strtoll(text, NULL, 10) * POLICY_USEC;
+		return CTL_OK;
+	}
+	if (len == 20 && text[10] == 'T' && text[19] == 'Z') {
+		copy[10] = ' ';
+		memcpy(copy + 19, " UTC", 5);
+	} else {
+		copy[len] = '\0';
+	}
+	if (zone_open("UTC", &utc) != 0 || calendar_parse(copy, &calendar, &fault) != 0 ||
+	        !calendar_next(calendar, utc, -1, ret_usec) ||
+	        calendar_next(calendar, utc, *ret_usec, &again)) {
+		return ctl_fail(CTL_USAGE, option,
+		        "give seconds since 1970, or `2026-03-29 01:30 Europe/Berlin` (UTC without "
+		        "a zone)",
+		        "`%s` is not one point in time", text);
+	}
+	return CTL_OK;
 }

@@ -25,5 +25,9 @@ void policy_files_fini(struct policy_files *files);
 json_t *policy_json_text(const char *text);
 void policy_errors_print_json(const struct policy_errors *errors);
 
+/* A point in time that an option names, in microseconds since 1970. CTL_USAGE: it names none. */
+#define POLICY_USEC INT64_C(1000000)
+int policy_read_time(const char *option, const char *text, int64_t *ret_usec);
+
 /* policy_lud.c: `policy show` without files */
 int policy_show_running(const struct options *options);

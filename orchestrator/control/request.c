@@ -94,6 +94,41 @@ static bool control_words_ok(const Control__Request *request)
 	       strlen(id) < sizeof((struct job_row){0}.request_id) && !id[strspn(id, letters)];
 }
 
+/*
+ * Whether an override may be: a right of its own, for a request whose jobs have something to pass, with
+ * a reason, since the history is all that is left of what was passed. False: it was refused.
+ */
+static bool control_override_ok(struct control_client *client, const Control__Request *request)
+{
+	static const struct failure reason = {"no-reason", "override",
+	        "an override has to say why, in the history", "give --reason"};
+	static const struct failure unknown = {"invalid", "override",
+	        "this request has nothing that could be passed, or the override is unknown",
+	        "use the luctl of the same version"};
+	bool has_jobs = request->body_case == CONTROL__REQUEST__BODY_UPDATE ||
+	                request->body_case == CONTROL__REQUEST__BODY_ROLLBACK ||
+	                request->body_case == CONTROL__REQUEST__BODY_RERANDOMIZE ||
+	                request->body_case == CONTROL__REQUEST__BODY_RESTART;
+
+	if (!request->override) {
+		return true;
+	}
+	if (!has_jobs || request->override >= 2 * (_RULES_OVERRIDE_N - 1)) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &unknown);
+		return false;
+	}
+	if (access_role_for(client->roles, ACCESS_OVERRIDE) == ACCESS_NOBODY) {
+		control_refuse_role(client, request->id, ACCESS_OVERRIDE);
+		return false;
+	}
+	if (!*request->reason) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &reason);
+		return false;
+	}
+	client->role = access_role_for(client->roles, ACCESS_OVERRIDE);
+	return true;
+}
+
 /* Whether whoever asks has a role that is enough, the least of which counts; false: it was refused. */
 static bool control_may(struct control_client *client, const struct control_rule *rule, uint64_t id)
 {
@@ -126,7 +161,7 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	wait->request = NULL;
 	control_wait_free(wait);
 	/* Roles may have changed since it came. */
-	if (control_may(client, rule, request->id)) {
+	if (control_may(client, rule, request->id) && control_override_ok(client, request)) {
 		rule->handle(client, request);
 	}
 	control__request__free_unpacked(request, NULL);
@@ -186,6 +221,8 @@ void control_on_request(struct control_client *client, const Control__Request *r
 	if (!rule) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
 	} else if (!control_may(client, rule, request->id)) {
+		return;
+	} else if (!control_override_ok(client, request)) {
 		return;
 	} else if (!control_words_ok(request)) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &words);

@@ -209,10 +209,16 @@ static int64_t decide_deny_opening(const struct decide_view *view, int64_t after
 	return first;
 }
 
+/* The windows in which jobs start; NULL: at any time. */
+static const struct tree_node *decide_allow(const struct decide_view *view)
+{
+	return view->by ? tree_find(view->by, POLICY_ALLOW) : NULL;
+}
+
 /* Until when it is allowed from an instant on at which it is not denied; the instant itself: it is not. */
 static int64_t decide_allowed_end(const struct decide_view *view, int64_t at)
 {
-	const struct tree_node *allow = tree_find(view->by, POLICY_ALLOW);
+	const struct tree_node *allow = decide_allow(view);
 	int64_t end = allow && allow->n_children ? decide_list_closing(allow, at) : DECIDE_NEVER;
 	int64_t deny = decide_deny_opening(view, at);
 
@@ -234,7 +240,7 @@ static int64_t decide_start(const struct decide_view *view, int64_t at, int64_t 
 			*ret_end = end;
 			return at;
 		}
-		at = end > at ? end : decide_list_opening(tree_find(view->by, POLICY_ALLOW), at);
+		at = end > at ? end : decide_list_opening(decide_allow(view), at);
 	}
 	return DECIDE_NEVER;
 }
@@ -275,6 +281,21 @@ static void decide_refuse(const struct decide_view *view, int64_t at, struct dec
 	                        : "no window is open";
 }
 
+/* By the windows, for whoever asks for it. */
+static void decide_now(const struct decide_view *view, int64_t at, struct decision *decision)
+{
+	int64_t end = DECIDE_NEVER;
+
+	decision->next = decide_start(view, at, &end);
+	if (decision->next == at) {
+		decision->verdict = DECIDE_ALLOWED;
+		decision->why = "nothing is in the way";
+		decision->until = end == DECIDE_NEVER ? end : end - view->limit;
+	} else {
+		decide_refuse(view, at, decision);
+	}
+}
+
 void decide(const struct policy *const *policies, size_t n, const struct decide_subject *subject,
         enum decide_action action, int64_t at, struct decision *ret_decision)
 {
@@ -282,7 +303,6 @@ void decide(const struct policy *const *policies, size_t n, const struct decide_
 	struct decide_view view = {policies, n, subject, NULL, 0};
 	struct decision decision = {DECIDE_UNASKED, NULL, "no policy that matches asks for it",
 	        DECIDE_NEVER, DECIDE_NEVER};
-	int64_t end = DECIDE_NEVER;
 
 	view.by = decide_by(policies, n, subject, is_update ? POLICY_UPDATE : POLICY_RERANDOMIZE);
 	decision.by = view.by;
@@ -291,16 +311,49 @@ void decide(const struct policy *const *policies, size_t n, const struct decide_
 	} else if (view.by) {
 		view.limit = (int64_t)policy_number(
 		        view.by, is_update ? POLICY_UPDATE_LIMIT : POLICY_RERANDOMIZE_LIMIT);
-		decision.next = decide_start(&view, at, &end);
-		if (decision.next == at) {
-			decision.verdict = DECIDE_ALLOWED;
-			decision.why = "nothing is in the way";
-			decision.until = end == DECIDE_NEVER ? end : end - view.limit;
-		} else {
-			decide_refuse(&view, at, &decision);
-		}
+		decide_now(&view, at, &decision);
 	}
 	*ret_decision = decision;
+}
+
+void decide_windows(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, enum decide_action action, int64_t limit, int64_t at,
+        struct decision *ret_decision)
+{
+	struct decide_view view = {policies, n, subject, NULL, limit};
+	struct decision decision = {0};
+
+	view.by = decision.by = decide_by(
+	        policies, n, subject, action == DECIDE_UPDATE ? POLICY_UPDATE : POLICY_RERANDOMIZE);
+	decide_now(&view, at, &decision);
+	*ret_decision = decision;
+}
+
+size_t decide_closed(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, enum decide_action action, int64_t limit,
+        const struct decide_span *stretch, struct decide_span *ret_spans, size_t max)
+{
+	int64_t at = stretch->from;
+	size_t n_spans = 0;
+
+	while (at < stretch->until) {
+		struct decision decision;
+
+		decide_windows(policies, n, subject, action, limit, at, &decision);
+		if (decision.verdict == DECIDE_ALLOWED) {
+			/* `until` is the last instant at which one may start. */
+			at = decision.until < stretch->until ? decision.until + 1 : stretch->until;
+			continue;
+		}
+		if (n_spans == max) {
+			ret_spans[max - 1].until = stretch->until;
+			break;
+		}
+		ret_spans[n_spans].from = at;
+		at = decision.next < stretch->until ? decision.next : stretch->until;
+		ret_spans[n_spans++].until = at;
+	}
+	return n_spans;
 }
 
 const char *decide_action_name(enum decide_action action)

@@ -35,6 +35,25 @@ struct decision {
 
 void decide(const struct policy *const *policies, size_t n, const struct decide_subject *subject,
         enum decide_action action, int64_t at, struct decision *ret_decision);
+/*
+ * The windows alone, for a job that somebody asked for and that ends `limit` after its start at the
+ * latest: those of the policy that decides for the action, whatever it asks for itself, and all that
+ * matching policies deny. The verdict is ALLOWED or DENIED.
+ */
+void decide_windows(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, enum decide_action action, int64_t limit, int64_t at,
+        struct decision *ret_decision);
+/* A time in which no job may start; until is not part of it. */
+struct decide_span {
+	int64_t from, until;
+};
+/*
+ * The spans of a stretch of time in which decide_windows() denies, in their order; what is between the last
+ * two that would fit is closed, too, where there are more than `max`.
+ */
+size_t decide_closed(const struct policy *const *policies, size_t n,
+        const struct decide_subject *subject, enum decide_action action, int64_t limit,
+        const struct decide_span *stretch, struct decide_span *ret_spans, size_t max);
 /* Does it match whom it is about? A question about no service is matched by policies for some, too. */
 bool decide_matches(const struct policy *policy, const struct decide_subject *subject);
 /* The matching policy of the highest priority that has a section; NULL: none has. */

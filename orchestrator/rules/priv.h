@@ -23,7 +23,13 @@ struct rules {
 	size_t n_policies;
 	struct policy_version_row version;
 	char *broken;
+	struct hold_row holds[RULES_HOLDS_MAX]; /* that were not taken away */
+	size_t n_holds;
 };
+
+bool rules_hold_is_on(const struct hold_row *row, int64_t now_us);
+/* Those of the record. */
+int __must_check rules_holds_load(struct rules *rules);
 
 void rules_set_fini(struct rules_set *set);
 /*

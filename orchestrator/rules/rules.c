@@ -172,7 +172,10 @@ int rules_load(struct rules *rules)
 	}
 	rules_set_fini(&load.set);
 	policy_errors_fini(&load.errors);
-	return r == DB_E_NONE ? 0 : err_up(r);
+	if (!r || r == DB_E_NONE) {
+		r = rules_holds_load(rules);
+	}
+	return err_up(r);
 }
 
 const struct policy *const *rules_policies(const struct rules *rules, size_t *ret_n)

@@ -11,6 +11,7 @@
 #include "orchestrator/store/priv.h"
 
 STORE_VISITOR(policy_version)
+STORE_VISITOR(hold)
 
 int store_policy_source(struct db *db, const uint8_t digest[64], const void *body, size_t body_size,
         int64_t *ret_id)
@@ -84,4 +85,28 @@ int store_policy_versions(
 	return err_up(store_each(db, STORE_policy_version, store_policy_version_visit,
 	        STORE_VISIT(fn, arg), "WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2", "ii",
 	        before, limit));
+}
+
+int store_hold_insert(struct db *db, struct hold_row *row)
+{
+	int r;
+
+	row->created_us = store_now_usec();
+	r = store_insert(db, STORE_hold, row, NULL);
+	if (r) {
+		return err_fold(r);
+	}
+	row->id = db_last_id(db);
+	return 0;
+}
+
+int store_hold_end(struct db *db, const struct hold_row *row)
+{
+	return err_fold(store_update(db, STORE_hold, row, NULL));
+}
+
+int store_hold_each(struct db *db, store_hold_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_hold, store_hold_visit, STORE_VISIT(fn, arg),
+	        "WHERE ended_us = 0 ORDER BY id", ""));
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* Policies in the record, in numbered versions. Writers are called inside db_txn(). */
+/* Policies in the record, in numbered versions, and holds. Writers are called inside db_txn(). */
 #include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
 
@@ -18,3 +18,11 @@ int __must_check store_policy_each(struct db *db, int64_t version, store_policy_
 typedef int (*store_policy_version_fn)(const struct policy_version_row *row, void *arg);
 int __must_check store_policy_versions(
         struct db *db, int64_t before, int64_t limit, store_policy_version_fn fn, void *arg);
+
+/* Fills row->id and its time. */
+int __must_check store_hold_insert(struct db *db, struct hold_row *row);
+/* It was taken away: writes the row's end. */
+int __must_check store_hold_end(struct db *db, const struct hold_row *row);
+/* Those that were not taken away, oldest first, whatever their time is. */
+typedef int (*store_hold_fn)(const struct hold_row *row, void *arg);
+int __must_check store_hold_each(struct db *db, store_hold_fn fn, void *arg);

@@ -53,6 +53,7 @@ static const struct {
                          " SELECT id, machine, boot_id, seq, clock_ns, seen_us, body"
                          " FROM events_without_lines;"
                          "DROP TABLE events_without_lines;"},
+        [17] = {.after = "CREATE INDEX holds_active ON holds(id) WHERE ended_us = 0;"},
         [11] = {.after = "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service)"
                          " WHERE request_id <> '';"},
         /* An open job had one state, 1; now it has that of its step, and waits for its turn. */

@@ -122,7 +122,8 @@ class Peer:
         self.stated = 0          # the root serial of the statement that counts
         self.times = []
         self.standing = None     # what it has, as machine.Standing
-        self.n_standing = 0      # standing orders taken
+        self.n_standing = 0      # standing orders taken; quiet times and services of the last one
+        self.standing_quiet, self.standing_services = [], []
         self.n_status = 0        # times that it was asked for its status
         self.time_ahead = 0
         self.floors = {}
@@ -388,7 +389,10 @@ class Peer:
         if boot != self.boot_id or self._fault('refuse_standing'):
             self._refuse(request, 'ERROR_REFUSED', 'E_V_BOOT', 'made for another boot of this machine')
             return
+        n_quiet, = struct.unpack_from('<I', parts[1][0], 84)
         self.n_standing += 1
+        self.standing_quiet = [struct.unpack_from('<II', parts[1][0], 88 + 8 * i) for i in range(n_quiet)]
+        self.standing_services = [parts[1][0][152 + 96 * i:][:24].rstrip(b'\0').decode() for i in range(n_services)]
         self.standing = {'state': 'STANDING_RUNNING' if n_services else 'STANDING_WITHDRAWN', 'epoch': epoch,
                          'number': number, 'expires': expires, 'every_ms': every_ms}
         self._reply(request, done={})

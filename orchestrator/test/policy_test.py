@@ -144,10 +144,10 @@ def test_policy_rollback(world):
 def test_idle_keys(world):
     """What lud does not act on is said by name and place, and not said of what it does."""
     world.prepare()
-    path = policy(world, 'p', 'health: {blackout: 5ms}')
+    path = policy(world, 'p', 'health: {blackout: 5ms}\nwindows: {deny: [{start: "*-12-24", length: 1h}]}')
     told = world.luctl('policy', 'apply', path, errors=True)
     assert f'{path}:4:9: lud does not act on health yet' in told, told
-    assert 'match' not in told, told
+    assert 'match' not in told and 'windows' not in told, told
     notes = world.json('policy', 'show')['notes']
     assert [(n['line'], 'health' in n['what']) for n in notes] == [(4, True)], notes
 

@@ -76,8 +76,11 @@ ROLE_CASES = [  # of the requests of control.proto: what a role may, and what it
      [('update', 'ds', 'operator'), ('machine', 'stop', 'operator'), ('machine', 'default', 'm', 'admin'),
       ('release', 'clear', 'ds', '00', 'release-manager'), ('release', 'block', 'ds', '1', 'release-manager')]),
     ('operator', [('update', 'ds'), ('status',)],
-     [('machine', 'remove', 'm', 'admin'), ('release', 'clear', 'ds', '00', 'release-manager')]),
+     [('machine', 'remove', 'm', 'admin'), ('rerandomize', 'ds', '--override', 'window', '--reason', 'x', 'override'),
+      ('release', 'clear', 'ds', '00', 'release-manager')]),
     ('release-manager', [('status',)], [('rerandomize', 'ds', 'operator'), ('machine', 'default', 'm', 'admin')]),
+    ('override', [('rerandomize', 'ds', '--override', 'window,hold', '--reason', 'x'), ('status',)],
+     [('machine', 'default', 'm', 'admin'), ('policy', 'remove', 'x', 'admin')]),
     ('admin', [('machine', 'default', 'm'), ('rerandomize', 'ds')], []),
 ]
 

@@ -20,6 +20,7 @@ struct job_asked control_asked(const struct control_client *client, const Contro
 	        .who = {.way = ACCESS_WAY_LOCAL, .role = client->role, .uid = client->peer.uid},
 	        .reason = request->reason,
 	        .request_id = request->request_id,
+	        .overrides = request->override,
 	};
 	Control__Request plain = *request;
 	size_t size;

@@ -7,6 +7,7 @@
 
 #include "host/base/log.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/policy/subject.h"
 
 /* Both lists as they are to be. */
@@ -74,6 +75,7 @@ static void control_mark(struct control_client *client, const Control__Request *
 	        machine_row(machine)->name, *marks.groups ? marks.groups : "none",
 	        *marks.labels ? marks.labels : "none", client->peer.name,
 	        *request->reason ? ": " : "", request->reason);
+	engine_rules_changed(control_engine(client));
 	control_machines_answer(client, request->id);
 }
 

@@ -13,6 +13,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/pair/pairing.h"
 
 /* A plan while it is put together; all of it is in the wait's pool. */
@@ -67,6 +68,23 @@ static void plan_view_part(
 	}
 }
 
+/* What would keep it waiting if it was asked for now. It is of this moment, so the hash has nothing of it. */
+static void plan_view_gates(
+        struct control_wait *wait, const struct job_order *order, Control__PlanPart *part)
+{
+	struct job_row row = {.kind = order->kind, .timeout_ms = order->timeout_ms};
+	struct rules_gate gates[_RULES_GATE_N];
+	const struct rules_gate *shut;
+
+	snprintf(row.service, sizeof(row.service), "%s", order->service);
+	engine_gates(control_engine(wait->client), wait->machine, &row, gates);
+	shut = engine_gate_shut(gates);
+	if (shut) {
+		part->held = pool_text(wait->pool, shut->why);
+		part->held_until_us = shut->next_us == DECIDE_NEVER ? 0 : shut->next_us;
+	}
+}
+
 /* One service's part. What cannot be updated at all is skipped where all are asked for. */
 static void plan_part(struct control_wait *wait, const struct job_order *order, bool of_all)
 {
@@ -82,6 +100,7 @@ static void plan_part(struct control_wait *wait, const struct job_order *order, 
 	r = engine_foresee(control_engine(wait->client), order, forecast, &failure);
 	part = pool_zero(wait->pool, sizeof(*part));
 	plan_view_part(wait, forecast, part);
+	plan_view_gates(wait, order, part);
 	plan->view.parts[plan->view.n_parts++] = part;
 	if (r < 0) {
 		failure_set(&failure, "record", "lud", "check the state directory",

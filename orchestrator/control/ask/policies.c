@@ -9,6 +9,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 
 #define CONTROL_VERSIONS_DEFAULT 20
 #define CONTROL_VERSIONS_MAX 100
@@ -96,6 +97,7 @@ static void control_policy_changed(
 		                          : WIRE__ERROR_CLASS__ERROR_REFUSED,
 		        failure);
 	} else {
+		engine_rules_changed(control_engine(client));
 		control_policy_set(&pool, engine_rules(control_engine(client)), &set);
 		control_policy_reply(client, id, &set);
 	}
@@ -139,6 +141,7 @@ void control_on_policy_rollback(struct control_client *client, const Control__Re
 	        &failure);
 }
 
+/* One that is no message any more is left out; ->broken says so. */
 static int control_policy_source(const uint8_t *body, size_t size, void *arg)
 {
 	void **to = arg;
@@ -172,6 +175,7 @@ static char *control_policy_text(struct pool *pool, const struct rules *rules,
 	return pool_text(pool, text);
 }
 
+/* The policies as they were given, or what counts for a machine as a text. */
 void control_on_policy_show(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;

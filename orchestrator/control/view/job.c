@@ -112,6 +112,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->role = row->role == ACCESS_NOBODY ? "" : (char *)access_role_word(row->role);
 	view->uid = row->uid;
 	view->reason = pool_text(pool, row->reason);
+	view->override = row->overrides;
 	view->request_id = pool_text(pool, row->request_id);
 	view->plan = view_plan_hash(pool, row);
 	view->generation = row->generation;

@@ -51,6 +51,7 @@ int64_t engine_open_job(
 struct job_hold {
 	enum job_state
 	        state; /* SCHEDULED: until a time; HELD: until somebody or something releases it */
+	bool by_hand;  /* by engine_hold(): no gate lets it go on */
 	char why[160]; /* for people: which rule, or who and why; never "" */
 	int64_t until_us; /* unix: its deadline; in the future */
 	int64_t look_us;  /* unix: SCHEDULED: when it goes on; HELD: when the gate is asked again */

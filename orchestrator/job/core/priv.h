@@ -56,8 +56,14 @@ void standing_supersede(struct engine *engine, const struct machine *machine);
 struct engine_standing *standing_under_way(
         const struct engine *engine, const struct machine *machine);
 /* How many services it would list; they and their releases in few bytes. */
-uint32_t standing_releases(
-        const struct standing_row *row, const struct machine *machine, uint8_t ret_digest[64]);
+uint32_t standing_releases(const struct engine *engine, const struct standing_row *row,
+        const struct machine *machine, uint8_t ret_digest[64]);
+/* standing_quiet.c: whether holds and policies let a service move now */
+bool standing_may_move(
+        const struct engine *engine, const struct machine *machine, const char *service);
+/* Fills the manifest's quiet times in: those of the row, and when windows close for its services. */
+void standing_quiet(const struct engine *engine, const struct machine *machine,
+        const struct standing_row *row, struct standing_manifest *manifest);
 /* Why the machine did not get the one that is wanted; NULL: nothing is in its way. */
 const struct failure *standing_trouble(const struct engine *engine, const struct machine *machine);
 /* The machine's status is asked for: it shows what became of an order. */

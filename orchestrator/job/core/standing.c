@@ -77,7 +77,7 @@ static bool standing_is_current(
 		err_forget();
 		return true; /* nothing can be signed now */
 	}
-	n_services = standing_releases(row, machine, releases);
+	n_services = standing_releases(engine, row, machine, releases);
 	return serial == row->epoch && !memcmp(releases, row->releases, sizeof(releases)) &&
 	       (standing_is_on(has) || !n_services) &&
 	       (row->expires - STANDING_LEFT_SEC > store_now_usec() / 1000000 ||

@@ -424,18 +424,18 @@ static void standing_add(struct standing_manifest *manifest, const Machine__Serv
 	manifest->n_services++;
 }
 
-/* What the row asks for, of what the machine runs now; its number and times are the caller's. */
-static void standing_fill(const struct standing_row *row, const Machine__Status *status,
-        struct standing_manifest *manifest)
+/* What the row asks for, of what the machine runs now and may move; its number and times are the caller's. */
+static void standing_fill(const struct engine *engine, const struct machine *machine,
+        const struct standing_row *row, struct standing_manifest *manifest)
 {
-	unsigned int from, until;
-	int n;
+	const Machine__Status *status = machine_status(machine);
 
 	memcpy(manifest->magic, STANDING_MAGIC, sizeof(manifest->magic));
 	manifest->version = MANIFEST_VERSION;
 	for (size_t i = 0; row->wanted && i < status->n_services; i++) {
 		if (status->services[i]->can_update &&
-		        standing_names(row, status->services[i]->name)) {
+		        standing_names(row, status->services[i]->name) &&
+		        standing_may_move(engine, machine, status->services[i]->name)) {
 			standing_add(manifest, status->services[i]);
 		}
 	}
@@ -445,28 +445,40 @@ static void standing_fill(const struct standing_row *row, const Machine__Status 
 	}
 	manifest->every_ms = row->every_ms;
 	manifest->jitter_ms = row->jitter_ms;
-	for (const char *at = row->quiet; manifest->n_quiet < STANDING_QUIET_MAX &&
-	                                  sscanf(at, "%u-%u %n", &from, &until, &n) == 2;
-	        at += n) {
-		manifest->quiet[manifest->n_quiet++] = (struct standing_quiet){from, until};
-	}
+	standing_quiet(engine, machine, row, manifest);
 }
 
-static void standing_digest(const struct standing_manifest *manifest, uint8_t ret_digest[64])
+/* With what decides about quiet times: they move with the clock, and are reckoned anew where that changes. */
+static void standing_digest(const struct engine *engine, const struct machine *machine,
+        const struct standing_manifest *manifest, uint8_t ret_digest[64])
 {
-	envelope_hash(standing_services(manifest),
-	        manifest->n_services * sizeof(struct standing_service), ret_digest);
+	const struct machine_row *row = machine_row(machine);
+	const struct policy_version_row *version = rules_version(engine->rules);
+	size_t size = manifest->n_services * sizeof(struct standing_service);
+	_cleanup_(freep) uint8_t *bytes = mem_zero(
+	        size + sizeof(version->digest) + sizeof(row->groups) + sizeof(row->labels));
+
+	memcpy(bytes, standing_services(manifest), size);
+	if (version->id) {
+		memcpy(bytes + size, version->digest, sizeof(version->digest));
+		size += sizeof(version->digest);
+		memcpy(bytes + size, row->groups, sizeof(row->groups));
+		size += sizeof(row->groups);
+		memcpy(bytes + size, row->labels, sizeof(row->labels));
+		size += sizeof(row->labels);
+	}
+	envelope_hash(bytes, size, ret_digest);
 }
 
-uint32_t standing_releases(
-        const struct standing_row *row, const struct machine *machine, uint8_t ret_digest[64])
+uint32_t standing_releases(const struct engine *engine, const struct standing_row *row,
+        const struct machine *machine, uint8_t ret_digest[64])
 {
 	static _Alignas(8) uint8_t bytes[SIGNER_STANDING_MAX];
 	struct standing_manifest *manifest = (void *)bytes;
 
 	memset(bytes, 0, sizeof(bytes));
-	standing_fill(row, machine_status(machine), manifest);
-	standing_digest(manifest, ret_digest);
+	standing_fill(engine, machine, row, manifest);
+	standing_digest(engine, machine, manifest, ret_digest);
 	return manifest->n_services;
 }
 
@@ -480,8 +492,8 @@ static int standing_make(struct engine *engine, const struct machine *machine,
 	uint64_t life = STANDING_LIFE_SEC_MAX;
 	int r;
 
-	standing_fill(row, status, manifest);
-	standing_digest(manifest, row->releases);
+	standing_fill(engine, machine, row, manifest);
+	standing_digest(engine, machine, manifest, row->releases);
 	memcpy(manifest->machine_id, machine_row(machine)->machine_id,
 	        sizeof(manifest->machine_id));
 	manifest->boot_id = row->boot_id = machine_row(machine)->boot_id;

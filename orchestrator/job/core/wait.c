@@ -161,7 +161,8 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 {
 	struct job_wait wait = {hold->why, hold->until_us,
 	        hold->look_us < hold->until_us ? hold->look_us : hold->until_us};
-	bool is_news = job->row.state != hold->state || strcmp(job->row.wait_why, hold->why) != 0 ||
+	bool is_news = job->row.state != hold->state || job->row.by_hand != hold->by_hand ||
+	               strcmp(job->row.wait_why, hold->why) != 0 ||
 	               job->row.wait_until_us != wait.until_us ||
 	               job->row.wait_look_us != wait.look_us;
 
@@ -170,6 +171,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 		return false;
 	}
 	job->row.step = step;
+	job->row.by_hand = hold->by_hand;
 	job_settle_calls(job);
 	job_limit_end(job);
 	job->turn = false;
@@ -193,6 +195,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 /* It waits for its turn, in the state of its step. */
 static bool wait_go_on(struct job *job)
 {
+	job->row.by_hand = false;
 	if (!job_wait_at(job, job->row.step)) {
 		return false;
 	}
@@ -232,8 +235,8 @@ bool job_gate_is_open(struct job *job)
 }
 
 /*
- * One that is put off: the gate may let it go on, or say anew how it waits. Without a gate a scheduled one
- * goes on when its time has come, and a held one when it is released.
+ * One that is put off: the gate may let it go on, or say anew how it waits. One that a person put off is not
+ * asked about before it goes on: a scheduled one when its time has come, a held one when it is released.
  */
 static void wait_look(struct job *job)
 {
@@ -241,9 +244,9 @@ static void wait_look(struct job *job)
 	struct job_hold hold = {.state = JOB_HELD};
 	enum job_step step;
 
-	if (wait_gate_says(job, &step, &hold)) {
+	if (!job->row.by_hand && wait_gate_says(job, &step, &hold)) {
 		(void)wait_put_off(job, step, &hold);
-	} else if (job->engine->gate || (is_time && job->row.state == JOB_SCHEDULED)) {
+	} else if (!job->row.by_hand || (is_time && job->row.state == JOB_SCHEDULED)) {
 		if (wait_go_on(job)) {
 			job_kick(job);
 		}
@@ -313,9 +316,11 @@ int engine_hold(
         struct engine *engine, int64_t id, const struct job_hold *hold, struct failure *ret_failure)
 {
 	struct job *job = wait_open_job(engine, id, ret_failure);
+	struct job_hold by_hand = *hold;
 	enum job_step step;
 
 	assert(job_state_is_put_off(hold->state));
+	by_hand.by_hand = true;
 	if (!job) {
 		return ENGINE_E_REFUSED;
 	}
@@ -327,7 +332,7 @@ int engine_hold(
 		        job_state_name(job->row.state), job_step_name(job->row.step));
 		return ENGINE_E_REFUSED;
 	}
-	(void)wait_put_off(job, step, hold);
+	(void)wait_put_off(job, step, &by_hand);
 	return 0;
 }
 

@@ -280,6 +280,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 		abort();
 	}
 	engine->standing_timer = standing_watch(engine);
+	engine_gate(engine, engine_may_go_on, engine);
 	db_watch(parts->db, engine_on_health, engine);
 	*ret_engine = engine;
 	return 0;

@@ -24,6 +24,17 @@ int __must_check engine_countersign(struct engine *engine, int64_t job,
 /* Nobody will sign what a job proposed: it ends. ENGINE_E_REFUSED fills ret_failure. */
 int __must_check engine_decline(
         struct engine *engine, int64_t job, const char *why, struct failure *ret_failure);
+/* The gate of all jobs, see engine_gate(); arg is the engine. */
+bool engine_may_go_on(const struct job_row *row, struct job_hold *ret_hold, void *arg);
+/* Policies, holds or what they are about changed: whatever waits for them is looked at again. */
+void engine_rules_changed(struct engine *engine);
+/*
+ * The gates that a job of this machine and row (kind, service, limit, parent, overrides) comes to now. And
+ * the first of them that is shut; NULL: none is.
+ */
+void engine_gates(const struct engine *engine, const struct machine *machine,
+        const struct job_row *row, struct rules_gate ret_gates[_RULES_GATE_N]);
+const struct rules_gate *engine_gate_shut(const struct rules_gate gates[_RULES_GATE_N]);
 /*
  * Somebody ends a job: at once, or by asking the machine, whose answer then is the job's end. ENGINE_E_REFUSED
  * fills ret_failure: there is no such job, or nothing lets go of it any more.

@@ -159,7 +159,8 @@ static int plan_update(struct job_plan *plan)
 
 	if (!*order->release || !strcmp(order->release, "newest")) {
 		r = store_release_newest(plan->engine->parts.db, order->service, &plan->target);
-		if (!r && plan->target.blocked_us) {
+		if (!r && plan->target.blocked_us &&
+		        !(order->asked->overrides & RULES_OVERRIDE_BLOCK)) {
 			return plan_refuse_blocked(plan);
 		}
 	} else {
@@ -380,6 +381,7 @@ static void plan_row(struct job_plan *plan)
 	        .role = order->asked->who.role,
 	        .uid = order->asked->who.uid,
 	        .state_us = store_now_usec(),
+	        .overrides = order->asked->overrides,
 	};
 	snprintf(plan->row.service, sizeof(plan->row.service), "%s", order->service);
 	snprintf(plan->row.quiescent, sizeof(plan->row.quiescent), "%s", order->quiescent);

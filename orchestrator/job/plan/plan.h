@@ -14,6 +14,7 @@ struct job_asked {
 	 */
 	const char *request_id;
 	uint8_t request_hash[64]; /* of what it asks for */
+	uint32_t overrides;       /* gates that its jobs pass */
 };
 
 /* What a person asks for, resolved by engine_plan(). Texts live until it returns. */

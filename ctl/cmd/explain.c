@@ -1,0 +1,76 @@
+/*
+ * explain: what is in the way of a job, or of changes of a machine, gate by gate, as lud asks them itself.
+ */
+#include "ctl/cmd/cmd.h"
+
+#include <inttypes.h>
+
+#include "ctl/base/base.h"
+#include "ctl/base/table.h"
+#include "ctl/base/text.h"
+#include "ctl/client/command.h"
+#include "ctl/job/job.h"
+
+/* One row a gate. A gate that is open and says something was passed by an override. */
+static void explain_print(const Control__Explanation *explanation)
+{
+	static const struct table_column columns[] = {{"CHANGE", false}, {"GATE", false},
+	        {"STATE", false}, {"OPENS", false}, {"WHY", false}};
+	const Control__Job *job = explanation->job;
+	struct table *table;
+
+	if (job) {
+		printf("job %" PRIu64 ": %s %s on %s\n", job->id, job_kind_text(job->kind),
+		        job->service, job->machine);
+	} else {
+		printf("%s%s%s\n", explanation->machine, *explanation->service ? ", service " : "",
+		        explanation->service);
+	}
+	if (job && !explanation->n_gates) {
+		puts("it is over: `luctl jobs` says how it ended");
+		return;
+	}
+	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < explanation->n_gates; i++) {
+		const Control__ExplainGate *gate = explanation->gates[i];
+		char next[TEXT_SIZE];
+
+		table_row(table, (const char *const[]){gate->change, gate->gate,
+		                         !gate->open  ? "shut"
+		                         : *gate->why ? "passed"
+		                                      : "open",
+		                         gate->open      ? "-"
+		                         : gate->next_us ? text_time(gate->next_us, next)
+		                                         : "nobody knows",
+		                         gate->why});
+	}
+	table_print(table);
+}
+
+/* Of a job by its number; without one, of what could be asked for on the machine. */
+int cmd_explain(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ExplainRequest explain = CONTROL__EXPLAIN_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	char *end = "";
+	int code;
+
+	if (options->n_args) {
+		explain.job = strtoull(options->args[0], &end, 10);
+	}
+	if (*end || (options->n_args && !explain.job)) {
+		return ctl_fail(CTL_USAGE, "explain", "`luctl jobs` lists the jobs",
+		        "`%s` is not the number of a job", options->args[0]);
+	}
+	explain.machine = (char *)options->machine;
+	explain.service = (char *)options->service;
+	request.body_case = CONTROL__REQUEST__BODY_EXPLAIN;
+	request.explain = &explain;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && !options->json) {
+		explain_print(reply->explanation);
+	}
+	return code;
+}

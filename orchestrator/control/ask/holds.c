@@ -1,0 +1,180 @@
+/*
+ * Holds: who wants nothing to be changed says so here, and takes it away again. A hold is known by what it
+ * holds, so a request with the same words as the one that made it ends it.
+ */
+#include <string.h>
+
+#include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
+
+/* Machines by name, as people know them. */
+static Control__Hold *control_hold_view(
+        struct pool *pool, struct machines *machines, const struct hold_row *row)
+{
+	const struct machine *machine =
+	        row->machine ? machines_by_id(machines, row->machine) : NULL;
+	Control__Hold *view = pool_zero(pool, sizeof(*view));
+
+	control__hold__init(view);
+	view->id = (uint64_t)row->id;
+	/* Of one that was removed since the number is all there is. */
+	view->machine = machine ? pool_text(pool, machine_row(machine)->name)
+	                : row->machine
+	                        ? pool_format(pool, "(removed, %lld)", (long long)row->machine)
+	                        : (char *)"";
+	view->service = pool_text(pool, row->service);
+	view->created_us = row->created_us;
+	view->until_us = row->until_us;
+	view->identity = pool_text(pool, row->identity);
+	view->role = (char *)access_role_word(row->role);
+	view->reason = pool_text(pool, row->reason);
+	return view;
+}
+
+/* All that hold now, which is the answer to whatever changes them. */
+static void control_holds_answer(struct control_client *client, uint64_t id)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	struct engine *engine = control_engine(client);
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__HoldList list = CONTROL__HOLD_LIST__INIT;
+	const struct hold_row *rows;
+	size_t n = rules_holds(engine_rules(engine), store_now_usec(), &rows);
+
+	pool_init(&pool);
+	list.holds = pool_zero(&pool, (n + 1) * sizeof(*list.holds));
+	for (size_t i = 0; i < n; i++) {
+		list.holds[list.n_holds++] =
+		        control_hold_view(&pool, engine_machines(engine), &rows[i]);
+	}
+	reply.body_case = CONTROL__REPLY__BODY_HOLDS;
+	reply.holds = &list;
+	control_reply(client, id, &reply);
+}
+
+/* Whom a hold is about: one target for each service, or one for all of them. */
+struct control_targets {
+	struct rules_target list[CONTROL_JOBS_MAX];
+	size_t n;
+};
+
+/* A name that no machine has ever had would hold nothing. False: it was refused. */
+static bool control_hold_knows(
+        struct control_client *client, uint64_t id, int64_t machine, const char *service)
+{
+	struct service_row row;
+	struct failure failure;
+
+	if (!machine || store_service_find(control_db(client), machine, service, &row) == 0) {
+		return true;
+	}
+	err_forget();
+	failure_set(&failure, "no-service", service, "`luctl status` lists its services",
+	        "the machine has no service %s", service);
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+	return false;
+}
+
+/* False: the request was refused. */
+static bool control_hold_targets(struct control_client *client, uint64_t id, const char *machine,
+        bool all, char *const *services, size_t n_services, struct control_targets *ret)
+{
+	static const struct failure many = {"too-many", "hold", "a request names up to 64 services",
+	        "name none for all of them"};
+	int64_t of = all ? 0 : control_machine_of_record(client, id, machine);
+
+	*ret = (struct control_targets){.n = n_services ? n_services : 1};
+	if (!all && !of) {
+		return false;
+	}
+	if (n_services > CONTROL_JOBS_MAX) {
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &many);
+		return false;
+	}
+	ret->list[0] = (struct rules_target){of, ""};
+	for (size_t i = 0; i < n_services; i++) {
+		if (!control_hold_knows(client, id, of, services[i])) {
+			return false;
+		}
+		ret->list[i] = (struct rules_target){of, services[i]};
+	}
+	return true;
+}
+
+/* The class is what a script branches on: nobody held it, or somebody else does. */
+static void control_hold_refuse(
+        struct control_client *client, uint64_t id, int r, const struct failure *failure)
+{
+	if (r < 0) {
+		control_refuse_change(client, id);
+	} else {
+		control_refuse(client, id,
+		        r == RULES_E_NONE ? WIRE__ERROR_CLASS__ERROR_NOT_FOUND
+		                          : WIRE__ERROR_CLASS__ERROR_DENIED,
+		        failure);
+	}
+}
+
+/* One row for each service that is named, so that each can be taken away by itself. */
+void control_on_hold(struct control_client *client, const Control__Request *request)
+{
+	static const struct failure past = {
+	        "time", "hold", "the hold would be over already", "give a later time"};
+	const Control__HoldRequest *hold = request->hold;
+	struct job_asked asked = control_asked(client, request);
+	struct rules_asked by = {&asked.who, asked.reason};
+	struct control_targets targets;
+	struct failure failure;
+	int r = 0;
+
+	if (hold->until_us && hold->until_us <= store_now_usec()) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &past);
+		return;
+	}
+	if (!control_hold_targets(client, request->id, hold->machine, hold->all, hold->services,
+	            hold->n_services, &targets)) {
+		return;
+	}
+	for (size_t i = 0; !r && i < targets.n; i++) {
+		r = rules_hold(engine_rules(control_engine(client)), &targets.list[i],
+		        hold->until_us, &by, &failure);
+	}
+	engine_rules_changed(control_engine(client));
+	if (r) {
+		control_hold_refuse(client, request->id, r, &failure);
+	} else {
+		control_holds_answer(client, request->id);
+	}
+}
+
+/* Whoever may override takes away the holds of others, too. */
+void control_on_unhold(struct control_client *client, const Control__Request *request)
+{
+	const Control__UnholdRequest *unhold = request->unhold;
+	bool any = access_role_for(client->roles, ACCESS_OVERRIDE) != ACCESS_NOBODY;
+	struct job_asked asked = control_asked(client, request);
+	struct rules_asked by = {&asked.who, asked.reason};
+	struct control_targets targets;
+	struct failure failure;
+	int r = 0;
+
+	if (!control_hold_targets(client, request->id, unhold->machine, unhold->all,
+	            unhold->services, unhold->n_services, &targets)) {
+		return;
+	}
+	for (size_t i = 0; !r && i < targets.n; i++) {
+		r = rules_unhold(
+		        engine_rules(control_engine(client)), &targets.list[i], any, &by, &failure);
+	}
+	engine_rules_changed(control_engine(client));
+	if (r) {
+		control_hold_refuse(client, request->id, r, &failure);
+	} else {
+		control_holds_answer(client, request->id);
+	}
+}
+
+void control_on_hold_list(struct control_client *client, const Control__Request *request)
+{
+	control_holds_answer(client, request->id);
+}
