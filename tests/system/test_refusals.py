@@ -165,7 +165,7 @@ def case_clock_late(world, rng):
     before = world.check_truth('ds')
     answer = world.luctl('rerandomize', 'ds')
     clock(world, '')
-    assert answer.code == 4 and 'E_V_EXPIRED' in answer.err, (answer.code, answer.out, answer.err)
+    assert answer.code == 7 and 'E_V_EXPIRED' in answer.err, (answer.code, answer.out, answer.err)
     unchanged(before, world.check_truth('ds'))
     newest = world.history('ds')[0]
     assert newest['state'] == 'refused' and newest['job']['cause']['name'] == 'E_V_EXPIRED', newest
