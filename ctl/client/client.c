@@ -122,11 +122,13 @@ static int client_send(struct client *client, Control__Request *request);
 /* Ctrl-C: ends luctl, and nothing else. */
 static int client_leave(const struct client *client)
 {
+	_cleanup_(ctl_freep) char *remedy =
+	        ctl_format("`luctl job show %" PRIu64 "` shows what becomes of it", client->job);
+
 	if (!client->job) {
 		return ctl_fail(CTL_INTERRUPTED, "", NULL, "interrupted");
 	}
-	return ctl_fail(CTL_INTERRUPTED, "",
-	        "`luctl status` shows it while it runs, `luctl history` shows its outcome",
+	return ctl_fail(CTL_INTERRUPTED, "", remedy,
 	        "interrupted; job %" PRIu64 " continues in lud", client->job);
 }
 

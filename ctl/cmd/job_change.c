@@ -1,5 +1,5 @@
 /*
- * job cancel, hold, release: what a person does to one open job.
+ * job show, and job cancel, hold, release: one job, and what a person does to it while it is open.
  */
 #include <inttypes.h>
 
@@ -29,6 +29,20 @@ static int job_change_call(const struct options *options, Control__Request *requ
 		job_print((*ret_reply)->job);
 	}
 	return code;
+}
+
+/* A job as it is now, open or over. That it failed is what is shown: it is no failure to show it. */
+int cmd_job_show(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__JobShowRequest show = CONTROL__JOB_SHOW_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = job_change_which(options, &show.job);
+
+	request.body_case = CONTROL__REQUEST__BODY_JOB_SHOW;
+	request.job_show = &show;
+	return code == CTL_OK ? job_change_call(options, &request, &client, &reply) : code;
 }
 
 /* Done is a job that ended so. One that the machine did not let go of ended otherwise, which is told. */

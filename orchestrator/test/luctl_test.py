@@ -67,4 +67,19 @@ def test_rejections(world):
         assert said in told, (args, told)
 
 
+def test_job_show(world):
+    """One job by its number, in words and with its steps; what became of it is no failure of the command."""
+    world.prepare()
+    world.json('update', 'ds')
+    shown = world.json('job', 'show', '1')
+    assert shown['id'] == 1 and shown['state'] == 'confirmed' and shown['steps'], shown
+    assert 'ds: update confirmed (job 1' in world.luctl('job', 'show', '1')
+    world.peer.faults['refuse_kit'] = 1
+    world.luctl('update', 'ds', '--layout', 'machine', code=7)
+    assert world.json('job', 'show', '2')['state'] == 'refused'
+    assert world.json('job', 'list') == world.json('jobs') and len(world.json('job', 'list')['jobs']) == 2
+    assert 'no job 3' in world.luctl('job', 'show', '3', code=3)
+    assert 'no number of a job' in world.luctl('job', 'show', 'ds', code=2)
+
+
 harness.main(globals(), 2)
