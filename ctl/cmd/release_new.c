@@ -489,7 +489,7 @@ int release_make(struct release_maker *m, const char *name, struct release_made 
 	_cleanup_(release_earlier_finip) struct release_earlier earlier = {0};
 	static struct rights rights;
 	struct kit_fault fault;
-	uint32_t number;
+	uint32_t number = 0;
 	int code;
 
 	if (kit_dir_read(&kit, path, NULL, &fault) < 0) {

@@ -225,7 +225,7 @@ int source_read(const char *tree, const char *named, struct source *ret_source)
 		        "say in 1 to %u bytes of one line what the tree is", SOURCE_NAMED_MAX);
 	}
 	ret_source->is = ctl_format("%s", named);
-	ret_source->first = ctl_format("");
+	ret_source->first = ctl_format("%s", "");
 	ret_source->text = ctl_format(KIT_SOURCE_HEAD KIT_SOURCE_IS "%s\n", named);
 	return CTL_OK;
 }

@@ -44,8 +44,9 @@ static char *control_release_text(
 	struct kit_fault fault;
 	char *text;
 
-	return kit_file_of(path, &facts->manifest, name, limit, &text, &fault) < 0 ? text_format("")
-	                                                                           : text;
+	return kit_file_of(path, &facts->manifest, name, limit, &text, &fault) < 0
+	               ? text_format("%s", "")
+	               : text;
 }
 
 /* Of what it was made of, the line that says it in a few words. */
