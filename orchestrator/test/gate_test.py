@@ -5,6 +5,7 @@ Usage: gate_test.py BUILD [CASE...]      (no case: all of them, several side by 
 """
 
 import os
+import subprocess
 import time
 
 import harness
@@ -93,6 +94,14 @@ def test_held_jobs(world):
         assert is_put_off(world, job, 'HELD') and len(world.peer.runs) == runs
         world.luctl('unhold', *hold)
         assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == runs + 1
+    # Whoever waits for it hears why.
+    world.luctl('hold', '--reason', 'so there')
+    waits = subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds'], stderr=subprocess.PIPE, text=True,
+                             env={**os.environ, 'SAMSARA_SOCKET': world.socket})
+    world.until(lambda: 'so there' in waits.stderr.readline())
+    world.luctl('unhold')
+    waits.communicate(timeout=30)
+    assert waits.returncode == 0
     # Another service is not held.
     world.luctl('hold', 'rs')
     world.luctl('rerandomize', 'ds')

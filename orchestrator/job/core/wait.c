@@ -19,6 +19,7 @@
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/base/log.h"
@@ -184,8 +185,13 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 	}
 	hook_point("hold", "end");
 	if (is_news) {
+		char text[240];
+
 		log_info("job %" PRId64 " is %s: %s", job->row.id, job_state_name(hold->state),
 		        hold->why);
+		snprintf(text, sizeof(text), "job %" PRId64 " is %s: %s", job->row.id,
+		        job_state_name(hold->state), hold->why);
+		job_notice(job, text);
 	}
 	wait_arm(job);
 	engine_wake(job->engine, job->machine);
