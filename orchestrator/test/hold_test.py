@@ -105,7 +105,7 @@ def test_hold(world):
         assert got['state'] == 'held' and got['waits_for'].startswith('freeze (root'), (death, got)
         assert got['deadline_us'] / 1e6 > time.time() + 6 * 86400 and got['next_look_us'] == got['deadline_us'], got
         runs = len(world.peer.runs)
-        assert world.json('update', 'ds')['state'] == 'confirmed', death
+        assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed', death
         assert job_of(world, job)['state'] == 'held' and len(world.peer.runs) == runs + 1, death
         world.luctl('job', 'release', str(job))
         assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == runs + 2, death

@@ -97,6 +97,10 @@ void job_order_cancel(struct job *job)
 	Machine__Cancel cancel = MACHINE__CANCEL__INIT;
 	Machine__Request request = MACHINE__REQUEST__INIT;
 
+	/* One that is taken up again has no order yet: it asks what became of it, and then comes here. */
+	if (job->phase != JOB_WORKING || !job->order.id) {
+		return;
+	}
 	cancel.epoch = job->order.epoch;
 	cancel.txn = job->order.txn;
 	request.body_case = MACHINE__REQUEST__BODY_CANCEL;
