@@ -112,6 +112,22 @@ def test_hold(world):
     assert 'no open job' in world.luctl('job', 'release', str(job), code=3)
 
 
+def test_released_behind(world):
+    """An older job that is released while a newer one of its service has the machine waits, and neither waits for ever."""
+    world.prepare()
+    older = left_at(world, 'forge.end', 0)
+    world.luctl('job', 'hold', str(older))
+    answers(world)
+    world.peer.faults['hold_result'] = 1
+    newer = world.json('update', 'ds', '--detach')['id']
+    world.until(lambda: world.peer.withheld)
+    world.luctl('job', 'release', str(older))
+    world.until(lambda: job_of(world, older)['waits_for'] == 'its turn')
+    world.peer.release()
+    first, then = world.settle(newer), world.settle(older)
+    assert first['state'] == then['state'] == 'JOB_STATE_CONFIRMED' and first['ended_us'] < then['ended_us'], then
+
+
 def test_hold_ends(world):
     """Scheduled for a while a job goes on by itself; held beyond its deadline it expires; neither is forgotten."""
     world.prepare()

@@ -112,8 +112,10 @@ bool job_must_wait(const struct job *job)
 		        job_state_is_put_off(other->row.state)) {
 			continue;
 		}
-		if (earlier && (!strcmp(other->row.service, job->row.service) ||
-		                       other->row.kind == JOB_START)) {
+		/* Who has the machine keeps it: an older one that was put off may have been released meanwhile. */
+		if (!job->turn && earlier &&
+		        (!strcmp(other->row.service, job->row.service) ||
+		                other->row.kind == JOB_START)) {
 			return true;
 		}
 		if (needs_turn && !job->turn &&
