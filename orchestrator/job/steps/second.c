@@ -11,6 +11,7 @@
 
 #include "orchestrator/job/steps/priv.h"
 #include "orchestrator/job/steps/second.h"
+#include "orchestrator/work/signer.h"
 #include "proto/envelope/envelope.h"
 
 bool second_is_needed(const struct job *job)
@@ -36,6 +37,21 @@ void second_manifest(const struct signer_part *first, struct signer_variant *ret
 		memcpy(&ret->manifest, part.manifest, sizeof(ret->manifest));
 	}
 	ret->lifetime_sec = (uint32_t)(ret->manifest.expires - ret->manifest.issued);
+}
+
+/*
+ * It has a copy of the root of its own, read when it started, and what a newer one says is unknown to it; and
+ * a newer one leaves the end of its key as it was unless the key is named again.
+ */
+const char *second_remedy(const struct signer_reply *reply)
+{
+	if (reply->reason == ENVELOPE_UNKNOWN_KEY || reply->reason == ENVELOPE_ROOT_EXPIRED ||
+	        reply->reason == ENVELOPE_KEY_EXPIRED) {
+		return "copy lud's root.signed into the second signer's keyring and restart it; if "
+		       "it has that one, sign the next with `luctl keys renew --second KEY` and "
+		       "copy it to both";
+	}
+	return signer_remedy(reply);
 }
 
 bool second_join(const struct signer_part *first, const struct signer_part *second,

@@ -75,13 +75,14 @@ static int sign_assemble(struct job_part *part, const struct signer_part *signed
 	return 0;
 }
 
-static void sign_refused(struct job_part *part, const char *who, const struct signer_reply *reply)
+static void sign_refused(struct job_part *part, const char *who, const struct signer_reply *reply,
+        const char *remedy)
 {
 	struct failure failure;
 
 	failure_set(&failure, reply->reason ? envelope_reason_name(reply->reason) : who, who,
-	        signer_remedy(reply), "the %s refuses the variant of %s: %s", who,
-	        part->release.service, reply->text);
+	        remedy, "the %s refuses the variant of %s: %s", who, part->release.service,
+	        reply->text);
 	job_fail(part->job, JOB_FAILED, &failure);
 }
 
@@ -115,7 +116,7 @@ static void sign_signed_twice(
 		return;
 	}
 	if (reply->status != SIGNER_OK) {
-		sign_refused(part, "second signer", reply);
+		sign_refused(part, "second signer", reply, second_remedy(reply));
 		return;
 	}
 	if (!second_join(part->once, &reply->part, &both, &wrong)) {
@@ -135,7 +136,7 @@ static void sign_signed(const struct failure *failure, const struct signer_reply
 	if (failure) {
 		job_fail(part->job, JOB_FAILED, failure);
 	} else if (reply->status != SIGNER_OK) {
-		sign_refused(part, "signer", reply);
+		sign_refused(part, "signer", reply, signer_remedy(reply));
 	} else if (second_is_needed(part->job)) {
 		sign_ask_second(part, &reply->part);
 	} else {
