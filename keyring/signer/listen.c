@@ -1,7 +1,8 @@
 /*
  * The socket of a second signer. It need not know who asks: what it signs, it has made itself of a kit
- * that a release key signed. What a client can do is to keep the others waiting, so one that neither
- * asks nor reads for LISTEN_IDLE_MSEC is let go.
+ * that a release key signed. What a client can do is to keep the others waiting, be it with a byte now and
+ * then or with one request after the other. So each has LISTEN_CLIENT_MSEC in all; what it has asked by then
+ * is answered, and the next one's turn comes.
  *
  * The socket is made before the user is changed and the sandbox entered; after that there is only
  * accept4() and poll().
@@ -14,10 +15,21 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LISTEN_IDLE_MSEC 10000
+#define LISTEN_CLIENT_MSEC 10000
 #define LISTEN_QUEUE 8
+
+static int64_t listen_end; /* of the client that was accepted last, as listen_msec() counts */
+
+static int64_t listen_msec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 int listen_open(const char *path, uid_t uid, gid_t gid)
 {
@@ -54,18 +66,26 @@ int listen_accept(int listener)
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0 || (errno != EINTR && errno != ECONNABORTED)) {
+			listen_end = listen_msec() + LISTEN_CLIENT_MSEC;
 			return fd;
 		}
 	}
 }
 
+bool listen_is_over(void)
+{
+	return listen_msec() >= listen_end;
+}
+
 bool listen_wait(int fd, short events)
 {
 	struct pollfd at = {.fd = fd, .events = events};
+	int64_t left;
 	int n;
 
 	do {
-		n = poll(&at, 1, LISTEN_IDLE_MSEC);
+		left = listen_end - listen_msec();
+		n = left > 0 ? poll(&at, 1, (int)left) : 0;
 	} while (n < 0 && errno == EINTR);
 	return n > 0;
 }

@@ -13,5 +13,7 @@
 int listen_open(const char *path, uid_t uid, gid_t gid);
 /* The next client, not blocking; -1: the socket is of no use any more. */
 int listen_accept(int listener);
-/* Wait until this descriptor can be read (POLLIN) or written; false: nothing came for too long. */
+/* Has the client that was accepted last had its time? */
+bool listen_is_over(void);
+/* Wait until this descriptor can be read (POLLIN) or written; false: its client's time is over. */
 bool listen_wait(int fd, short events);

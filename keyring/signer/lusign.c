@@ -7,7 +7,7 @@
  * with --user, it opens its files and then becomes that user for good, before it reads a request:
  * keys and log stay root's.
  *
- * With --listen it answers at a socket, one client after the other, and what a client does wrong ends
+ * With --listen it answers at a socket, one client after the other and none for long, and what a client does wrong ends
  * that client's connection only. With --second it has a variant key only, and signs what a first
  * signer signed.
  *
@@ -163,18 +163,18 @@ static int lusign_serve_one(struct signer *s, int log, int in, int out)
 	return code;
 }
 
-/* All requests of whoever asks here; the exit code. */
-static int lusign_serve(struct signer *s, int log, int in, int out)
+/* All requests of whoever started it; the exit code. */
+static int lusign_serve(struct signer *s, int log)
 {
 	int code = LUSIGN_ON;
 
 	while (code == LUSIGN_ON) {
-		code = lusign_serve_one(s, log, in, out);
+		code = lusign_serve_one(s, log, STDIN_FILENO, STDOUT_FILENO);
 	}
 	return code;
 }
 
-/* One client after the other, until the log or the socket is lost. */
+/* One client after the other, each for as long as it has, until the log or the socket is lost. */
 static int lusign_serve_clients(struct signer *s, int log, int listener)
 {
 	int code = LUSIGN_ON;
@@ -185,7 +185,9 @@ static int lusign_serve_clients(struct signer *s, int log, int listener)
 		if (client < 0) {
 			return EXIT_IO;
 		}
-		code = lusign_serve(s, log, client, client);
+		do {
+			code = lusign_serve_one(s, log, client, client);
+		} while (code == LUSIGN_ON && !listen_is_over());
 		(void)close(client);
 	}
 	return code;
@@ -339,7 +341,7 @@ int main(int argc, char **argv)
 		signer_fini(&signer);
 		return EXIT_IO;
 	}
-	code = listener < 0 ? lusign_serve(&signer, log, STDIN_FILENO, STDOUT_FILENO)
+	code = listener < 0 ? lusign_serve(&signer, log)
 	                    : lusign_serve_clients(&signer, log, listener);
 	signer_fini(&signer);
 	return code == LUSIGN_UNLOGGED ? EXIT_IO : code;

@@ -12,9 +12,9 @@
  * That requests are answered in order is relied on: what was asked for first is signed first, so a
  * statement comes before the order that needs it.
  *
- * A second signer is the same conversation over a socket: a connection in the place of a process, made
- * when there is something to ask and given up when there is nothing more, since it serves one client
- * at a time.
+ * A second signer is the same conversation over a socket: a connection in the place of a process, and one
+ * for each request, since it serves one client at a time and none for long. It is somebody else's, so of
+ * what it answers nothing is believed but its signature.
  *
  * A request may hold a seed: it is wiped as soon as it is answered, as is the reply.
  */
@@ -90,10 +90,11 @@ static void signer_answer(struct signer_client *client, const struct failure *fa
 	evtimer_del(client->timeout);
 	signer_pending_free(client, pending);
 	client->sent = client->received = 0;
+	if (client->socket) {
+		(void)signer_stop(client);
+	}
 	if (!TAILQ_EMPTY(&client->pending)) {
 		evtimer_add(client->kick, &now);
-	} else if (client->socket) {
-		(void)signer_stop(client);
 	}
 	if (fn) {
 		fn(failure, failure ? NULL : &client->reply, arg);
@@ -230,6 +231,7 @@ static void signer_on_readable(evutil_socket_t fd, short what, void *arg)
 		signer_fail(client, "the signer answered something else");
 		return;
 	}
+	client->reply.text[sizeof(client->reply.text) - 1] = '\0';
 	signer_answer(client, NULL);
 	explicit_bzero(&client->reply, sizeof(client->reply));
 }
