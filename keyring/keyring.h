@@ -108,7 +108,8 @@ int keyring_create_second(const char *dir, uint8_t ret_pub[32]);
  * root. All or nothing, but for keys drawn and not named if the disk fails.
  *
  * second: the public key of a second signer, to be named beside the variant key; zeros: none is named
- * any more; NULL: as the last root has it, end included.
+ * any more; NULL: as the last root has it, end included. KEYRING_E_REFUSED, and no key is drawn, where a
+ * root could not name it.
  */
 int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned int replace,
         const uint8_t second[32]);

@@ -284,6 +284,16 @@ static int ring_renew_keys(int dir_fd, const struct root_manifest *last, unsigne
 	return r;
 }
 
+/* Would the root be valid with this second key? Asked before keys are drawn that it could not name then. */
+static int ring_second_check(const struct root_manifest *last, const uint8_t pub[32], uint64_t now,
+        uint64_t lifetime_sec)
+{
+	struct root_manifest root = *last;
+
+	ring_root_second(&root, pub, now, lifetime_sec);
+	return root_manifest_check(&root) == ENVELOPE_OK ? 0 : KEYRING_E_REFUSED;
+}
+
 /*
  * The next root has the last one's numbers and needs, a serial one higher, and new times. Roles
  * without a file here keep their entry, end included, so a key that should outlive this root
@@ -307,6 +317,9 @@ int keyring_renew(const char *dir, uint64_t now, uint64_t lifetime_sec, unsigned
 	}
 	if (r == 0) {
 		memcpy(&root, part.manifest, sizeof(root));
+		r = second != NULL ? ring_second_check(&root, second, now, lifetime_sec) : 0;
+	}
+	if (r == 0) {
 		r = ring_renew_keys(fd, &root, replace, keys);
 	}
 	if (r == 0) {

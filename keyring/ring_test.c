@@ -134,6 +134,26 @@ static uint32_t root_second(const char *ring, const uint8_t pub[32], uint64_t *r
 	return root->n_keys[ROOT_ROLE_VARIANT];
 }
 
+/* A second key that has a role already, or is no point of the curve: refused before another key is drawn. */
+static void test_second_bad(const char *ring)
+{
+	static const uint8_t zero_point[32] = {1};
+	_Alignas(8) uint8_t bytes[SIGNER_ROOT_MAX];
+	struct keyring_key *before = NULL, *after = NULL;
+	uint8_t first[32];
+
+	memcpy(first, root_of(ring, bytes)->keys[ROOT_ROLE_VARIANT][0].pub, sizeof(first));
+	assert(keyring_key_open(ring, KEYRING_ORDER, &before) == 0);
+	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 1u << KEYRING_ORDER, first) ==
+	        KEYRING_E_REFUSED);
+	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 1u << KEYRING_ORDER, zero_point) ==
+	        KEYRING_E_REFUSED);
+	assert(keyring_key_open(ring, KEYRING_ORDER, &after) == 0);
+	assert(memcmp(keyring_key_id(before), keyring_key_id(after), 16) == 0);
+	keyring_key_free(before);
+	keyring_key_free(after);
+}
+
 /* A second signer's key: named, kept as it is by the next root, named anew, and named no more. */
 static void test_second(void)
 {
@@ -155,6 +175,7 @@ static void test_second(void)
 	assert(infos[KEYRING_VARIANT].fault == KEYRING_NO_ROOT);
 	assert(infos[KEYRING_ORDER].fault == KEYRING_ABSENT &&
 	        infos[KEYRING_ROOT].fault == KEYRING_ABSENT);
+	test_second_bad(ring);
 	assert(keyring_renew(ring, TEST_NOW, TEST_DAY, 0, pub) == 0);
 	assert(root_second(ring, pub, &end) == 2 && end == TEST_NOW + TEST_DAY);
 	(void)snprintf(from, sizeof(from), "%s/root.signed", ring);
