@@ -112,12 +112,11 @@ struct service *service_undescribed(void)
 	return n_described < n_undescribed ? &service : NULL;
 }
 
-bool binary_has_description(struct binary *binary)
+void binary_read_ahead(struct binary *binary)
 {
 	assert(binary == &service_undescribed()->binary);
 	work_alone();
 	n_described++;
-	return true;
 }
 
 struct trust_number update_running(void)

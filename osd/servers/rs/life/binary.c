@@ -1,6 +1,6 @@
 /*
- * What RS reads of a state description: that it belongs to the payload, and where the typed
- * heap's root is. Types are not RS's business: the new instance pairs them. Layouts that RS makes
+ * What RS reads of a state description: that it is the one that the kit names and belongs to the
+ * payload, and where the typed heap's root is. Types are not RS's business: the new instance pairs them. Layouts that RS makes
  * of a binary's flat kit. And the end of a binary: it gives back the blobs and the variant that it
  * refers to.
  */
@@ -15,6 +15,24 @@
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/state/state_desc.h"
 
+/*
+ * Is it the description that the kit names? A damaged one may be well formed, and then describes a
+ * state that is not there. The store has compared what was staged. The kit of a boot entry may not be
+ * signed, or not be verified yet: what the kit's own bytes say counts in any case.
+ */
+static bool binary_compare(struct binary *binary)
+{
+	uint8_t hash[RS_HASH_LEN];
+
+	if (!binary->is_compared && binary->description_blob == NULL) {
+		envelope_hash(binary->description, binary->description_bytes, hash);
+		binary->is_compared = memcmp(hash, binary->kit.state_hash, sizeof(hash)) == 0;
+		return binary->is_compared;
+	}
+	binary->is_compared = true;
+	return true;
+}
+
 /* What does not depend on the layout. The bytes are RS's own, so that once is enough. */
 static bool binary_read_description(struct binary *binary)
 {
@@ -23,7 +41,8 @@ static bool binary_read_description(struct binary *binary)
 	if (binary->described == binary->description) {
 		return true;
 	}
-	if (state_desc_check(binary->description, binary->description_bytes, &desc) !=
+	if (!binary_compare(binary) ||
+	        state_desc_check(binary->description, binary->description_bytes, &desc) !=
 	                STATE_DESC_OK ||
 	        !state_desc_find_global(&desc, STATE_HEAP_ROOT, &binary->root_entry)) {
 		return false;
@@ -47,20 +66,37 @@ bool binary_describe(struct binary *binary)
 	return true;
 }
 
+static void binary_forget_description(struct binary *binary)
+{
+	binary->description = NULL;
+	rs_log(binary->is_compared ? "a state description is not that of its service, which cannot "
+	                             "be updated live:"
+	                           : "a state description is damaged: its hash is not that in the "
+	                             "kit. Its service cannot be updated live:");
+	rs_log(binary->kit.service);
+}
+
 bool binary_has_description(struct binary *binary)
 {
 	if (binary->description != NULL && !binary_describe(binary)) {
-		binary->description = NULL;
-		rs_log("a state description is not that of its service, which cannot be updated "
-		       "live:");
-		rs_log(binary->kit.service);
+		binary_forget_description(binary);
 	}
 	return binary->description != NULL;
+}
+
+void binary_read_ahead(struct binary *binary)
+{
+	if (binary->is_compared) {
+		(void)binary_has_description(binary);
+	} else if (!binary_compare(binary)) {
+		binary_forget_description(binary);
+	}
 }
 
 void binary_describe_as(struct binary *binary, const struct binary *other)
 {
 	if (binary->description == other->description) {
+		binary->is_compared = other->is_compared;
 		binary->described = other->described;
 		binary->n_described = other->n_described;
 		binary->root_entry = other->root_entry;

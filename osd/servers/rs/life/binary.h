@@ -24,6 +24,7 @@ struct binary {
 	uint64_t payload_bytes;
 	const uint8_t *description; /* NULL: none */
 	uint64_t description_bytes;
+	bool is_compared; /* the description is the one that the kit names */
 	/* What was read of the description, once: it has been checked. NULL: not yet. */
 	const uint8_t *described;
 	uint32_t n_described;   /* entries */
@@ -49,11 +50,13 @@ struct binary {
  */
 bool binary_describe(struct binary *binary);
 /*
- * Has it a description that fits? One of the boot image is read at the first question, since reading
- * all of them takes longer than starting their services. One that does not fit is left out from then
- * on, and the log says so: the service runs, and cannot be updated live.
+ * Has it a description that is the one its kit names, and fits? One of the boot image is read at the
+ * first question, since reading all of them takes longer than starting their services. One that does
+ * not fit is left out from then on, and the log says so: the service runs, and cannot be updated live.
  */
 bool binary_has_description(struct binary *binary);
+/* A step of the same that nobody waits for: the first compares the hash, the second reads. */
+void binary_read_ahead(struct binary *binary);
 /* Take over what was read of another binary's description, if this one has the same. */
 void binary_describe_as(struct binary *binary, const struct binary *other);
 /* Was its layout made here, so that nobody outside knows it? */

@@ -14,6 +14,7 @@
 #include "osd/lib/sys/test/host_gate.h"
 #include "osd/servers/rs/base/log.h"
 #include "osd/servers/rs/base/machine.h"
+#include "proto/envelope/envelope_crypto.h"
 #include "proto/image/flat_sample.h"
 
 struct machine machine; /* whose root names the audit key */
@@ -307,6 +308,31 @@ static void test_described(void)
 	binary_release(&binary);
 }
 
+/*
+ * A description of the boot image is compared with the kit before it is read, in idle time in a step of
+ * its own. The store has compared what is in it.
+ */
+static void test_compared(void)
+{
+	static const uint64_t description[2];
+	struct blob blob = {.n_users = 1};
+	struct binary good = {.description = (const uint8_t *)description,
+	        .description_bytes = sizeof(description)};
+	struct binary bad = good, staged = good;
+
+	envelope_hash(description, sizeof(description), good.kit.state_hash);
+	n_logged = 0;
+	binary_read_ahead(&bad);
+	assert(bad.description == NULL && !bad.is_compared && n_logged == 2);
+	binary_read_ahead(&good);
+	assert(good.description != NULL && good.is_compared && n_logged == 2);
+	/* Zeros are no description. */
+	binary_read_ahead(&good);
+	assert(good.description == NULL && n_logged == 4);
+	staged.description_blob = &blob;
+	assert(!binary_describe(&staged) && staged.is_compared);
+}
+
 int main(void)
 {
 	sys_gate = (vaddr_t)host_gate;
@@ -318,5 +344,6 @@ int main(void)
 	test_no_memory();
 	test_bad_kit();
 	test_described();
+	test_compared();
 	return 0;
 }
