@@ -198,6 +198,21 @@ def test_boot_layouts_of_old_machine(world):
     assert not moves(world)[0]
 
 
+def test_boot_layouts_of_kits(world):
+    """Whether it keeps kits is what the machine says, whatever the configuration says by now."""
+    world.prepare()
+    world.peer.keeps_kits = False
+    configured(world, MOVED)
+    world.peer.boot_anew()
+    world.until(lambda: 'its services stay in those' in world.log())
+    assert not moves(world)[0]
+    world.peer.keeps_kits = True
+    configured(world, MOVED + f'kits:\n  m: none\nsigner:\n  second: {world.dir}/none.sock\n')
+    world.peer.boot_anew()
+    world.until(lambda: is_moved(world, 1))
+    assert world.log().count('its services stay in those') == 1
+
+
 def planned(job):
     """Why the layout of a job is made by whom it is."""
     return job['steps'][0]['detail']

@@ -64,8 +64,8 @@ static void engine_move(struct engine *engine, struct machine *machine)
 		err_forget();
 		return;
 	}
-	if (!machine_makes_layouts(machine) ||
-	        !config_keeps_kits(engine->parts.config, now->name)) {
+	/* The configuration may be another one than it was started with. */
+	if (!machine_makes_layouts(machine) || machine_status(machine)->no_kits) {
 		log_warn("machine %s makes no layouts: its services stay in those that it was "
 		         "booted with",
 		        now->name);
