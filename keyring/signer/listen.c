@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 
 #define LISTEN_CLIENT_MSEC 10000
 #define LISTEN_QUEUE 8
+#define LISTEN_PAUSE_MSEC 1000 /* before the next try, where a client cannot be had */
 
 static int64_t listen_end; /* of the client that was accepted last, as listen_msec() counts */
 
@@ -31,10 +33,36 @@ static int64_t listen_msec(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/*
+ * What a signer that is gone has left there goes; one that answers stays, and so does what nobody can
+ * say that of. One whose queue is full (EAGAIN) lives.
+ */
+static int listen_clear(const struct sockaddr_un *address)
+{
+	struct stat there;
+	int fd, r, why;
+
+	if (lstat(address->sun_path, &there) < 0 || !S_ISSOCK(there.st_mode)) {
+		return 0;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		return -1;
+	}
+	r = connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	why = r == 0 || errno == EAGAIN ? EBUSY : errno;
+	(void)close(fd);
+	if (why != ECONNREFUSED) {
+		errno = why;
+		return -1;
+	}
+	(void)unlink(address->sun_path);
+	return 0;
+}
+
 int listen_open(const char *path, uid_t uid, gid_t gid)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat there;
 	mode_t mask;
 	int fd, r;
 
@@ -43,8 +71,8 @@ int listen_open(const char *path, uid_t uid, gid_t gid)
 		return -1;
 	}
 	strcpy(address.sun_path, path);
-	if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode)) {
-		(void)unlink(path);
+	if (listen_clear(&address) < 0) {
+		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -60,12 +88,30 @@ int listen_open(const char *path, uid_t uid, gid_t gid)
 	return fd;
 }
 
+/* What may be over when it is tried again, and says nothing about the socket. */
+static bool listen_may_pass(int why)
+{
+	return why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS;
+}
+
 int listen_accept(int listener)
 {
+	bool is_told = false;
+
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd >= 0 || (errno != EINTR && errno != ECONNABORTED)) {
+		if (fd < 0 && listen_may_pass(errno)) {
+			if (!is_told) {
+				(void)fprintf(stderr,
+				        "lusign: a client waits for memory or a descriptor, which "
+				        "the host or this process has none of (errno %d); "
+				        "tried again each second\n",
+				        errno);
+			}
+			is_told = true;
+			(void)poll(NULL, 0, LISTEN_PAUSE_MSEC);
+		} else if (fd >= 0 || (errno != EINTR && errno != ECONNABORTED)) {
 			listen_end = listen_msec() + LISTEN_CLIENT_MSEC;
 			return fd;
 		}

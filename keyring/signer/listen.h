@@ -7,11 +7,14 @@
 #include <sys/types.h>
 
 /*
- * A socket at this path, with mode 0660 and, unless uid is 0, of this user and group; one that is
- * there is replaced. -1: it cannot be had; errno says why.
+ * A socket at this path, with mode 0660 and, unless uid is 0, of this user and group; one that a
+ * signer left there is replaced. -1: it cannot be had; errno says why (EBUSY: somebody answers there).
  */
 int listen_open(const char *path, uid_t uid, gid_t gid);
-/* The next client, not blocking; -1: the socket is of no use any more. */
+/*
+ * The next client, not blocking; waits where the host is short of what it takes. -1: the socket is of
+ * no use any more.
+ */
 int listen_accept(int listener);
 /* Has the client that was accepted last had its time? */
 bool listen_is_over(void);

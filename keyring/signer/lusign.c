@@ -311,6 +311,14 @@ static int lusign_open(const struct options *options, struct signer *signer)
 	return r != 0 ? EXIT_KEYS : 0;
 }
 
+/* Of errno, which listen_open() has left. */
+static const char *lusign_no_socket(void)
+{
+	return errno == EBUSY
+	               ? "another signer listens at its socket: end that one, or see --listen"
+	               : "cannot make its socket: see --listen";
+}
+
 int main(int argc, char **argv)
 {
 	struct signer signer;
@@ -332,7 +340,7 @@ int main(int argc, char **argv)
 		listener = listen_open(options.listen, options.uid, options.gid);
 	}
 	what = log < 0                                  ? "cannot open its log: see --log"
-	       : options.listen != NULL && listener < 0 ? "cannot make its socket: see --listen"
+	       : options.listen != NULL && listener < 0 ? lusign_no_socket()
 	       : lusign_become_user(&options) < 0       ? "cannot become the user of --user"
 	       : sandbox_enter() < 0                    ? "cannot enter the sandbox"
 	                                                : NULL;

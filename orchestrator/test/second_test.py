@@ -8,6 +8,7 @@ Usage: second_test.py BUILD [NAME...]
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 import harness
 
@@ -171,6 +173,29 @@ def test_clients(world):
             assert client.recv(1) == b''
         except ConnectionResetError:
             pass
+
+
+def test_taken(world):
+    """A second one at the same socket ends, and the one that listens there goes on."""
+    second = begin(world)
+    told = subprocess.run([world.program('keyring/signer/lusign'), '--second', '--keys', second.keys, '--listen',
+                           second.socket], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=20)
+    assert told.returncode == 4 and 'another signer listens' in told.stderr, told
+    assert world.json('update', 'ds')['state'] == 'confirmed' and second.process.poll() is None
+
+
+def test_short(world):
+    """A host that is short of descriptors for a while costs no signer."""
+    second = begin(world)
+    limits = resource.prlimit(second.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(second.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(second.socket)  # the descriptor for this one was taken before
+    time.sleep(1)
+    assert second.process.poll() is None, second.process.returncode
+    resource.prlimit(second.process.pid, resource.RLIMIT_NOFILE, limits)
+    assert world.json('update', 'ds')['state'] == 'confirmed'
 
 
 def client_idle(_, ended):
