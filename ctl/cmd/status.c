@@ -234,6 +234,10 @@ static void status_print(const Control__Status *status)
 	status_kept(status);
 	status_metrics(status);
 	standing_print(status);
+	if (status->skipped) {
+		printf("skipped %" PRIu64 " times, since it was busy: what a timer asked for\n",
+		        status->skipped);
+	}
 	for (size_t i = 0; i < status->n_open_jobs; i++) {
 		const Control__Job *job = status->open_jobs[i];
 		char wait[JOB_WAIT_SIZE];

@@ -89,6 +89,7 @@ Control__RerandomizeRequest rerandomize_request(const struct options *options)
 	rerandomize.n_services = options->n_args;
 	rerandomize.all = options->all;
 	rerandomize.timeout_ms = options->timeout_ms;
+	rerandomize.scheduled = options->scheduled;
 	rerandomize.detach = options->detach;
 	rerandomize.layout = (char *)options->layout;
 	rerandomize.recipe = (char *)options->recipe;

@@ -34,7 +34,7 @@ const char *job_state_text(Control__JobState state)
 const char *job_kind_text(Control__JobKind kind)
 {
 	switch (kind) {
-#define JOB_KIND(name, number, word)                                                               \
+#define JOB_KIND(name, number, word, priority)                                                     \
 	case CONTROL__JOB_KIND__JOB_KIND_##name:                                                   \
 		return word;
 #include "proto/words/jobs.def"

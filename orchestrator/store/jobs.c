@@ -15,7 +15,7 @@ STORE_VISITOR(job)
 STORE_VISITOR(job_step)
 
 static const char *const job_kind_names[_JOB_KIND_N] = {
-#define JOB_KIND(name, number, word) [JOB_##name] = word,
+#define JOB_KIND(name, number, word, priority) [JOB_##name] = word,
 #include "proto/words/jobs.def"
 #undef JOB_KIND
 };

@@ -51,6 +51,12 @@ int store_machine_moved(struct db *db, int64_t id, uint64_t boot_id, uint64_t li
 	                (int64_t)boot_id, (int64_t)line, id));
 }
 
+int store_machine_skipped(struct db *db, int64_t id)
+{
+	return err_fold(
+	        db_run(db, "UPDATE machines SET skipped = skipped + 1 WHERE id = ?", "i", id));
+}
+
 int store_machine_set_default(struct db *db, int64_t id)
 {
 	return err_fold(db_run(db, "UPDATE machines SET is_default = (id = ?)", "i", id));

@@ -14,6 +14,8 @@ int __must_check store_machine_by_name(struct db *db, const char *name, struct m
 int __must_check store_machine_remove(struct db *db, int64_t id);
 /* A job is to move the services out of the layouts of this boot, on this line. */
 int __must_check store_machine_moved(struct db *db, int64_t id, uint64_t boot_id, uint64_t line);
+/* Counts a time that the machine was too busy for what a timer asked of it. */
+int __must_check store_machine_skipped(struct db *db, int64_t id);
 /* Makes it the only default. */
 int __must_check store_machine_set_default(struct db *db, int64_t id);
 /* What policies match: the row's groups and labels. */

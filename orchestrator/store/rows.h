@@ -11,7 +11,7 @@
 #include "orchestrator/access/access.h"
 
 enum job_kind {
-#define JOB_KIND(name, number, word) JOB_##name = number,
+#define JOB_KIND(name, number, word, priority) JOB_##name = number,
 #include "proto/words/jobs.def"
 #undef JOB_KIND
 	_JOB_KIND_N,

@@ -67,6 +67,7 @@ struct job_order control_rerandomize_order(const Control__RerandomizeRequest *re
 	        .layout = request->layout,
 	        .recipe = request->recipe,
 	        .asked = asked,
+	        .scheduled = request->scheduled,
 	};
 }
 
@@ -169,6 +170,7 @@ static void control_rerandomize_one(struct control_wait *wait, const char *servi
 	int64_t job;
 	int r;
 
+	order.skipped = wait->is_skipped;
 	if (wait->n_jobs + wait->n_skipped >= CONTROL_JOBS_MAX) {
 		return;
 	}
@@ -227,6 +229,8 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 	}
 	wait->machine = machine;
 	wait->many = true;
+	wait->is_skipped =
+	        rerandomize->scheduled && engine_is_skipped(control_engine(client), machine);
 	if (rerandomize->all) {
 		control_rerandomize_all(wait, rerandomize, &asked);
 	}

@@ -62,6 +62,7 @@ struct control_wait {
 	struct job_skip skipped[CONTROL_JOBS_MAX];
 	size_t n_skipped;
 	bool many;       /* answer with a list of jobs, even of one */
+	bool is_skipped; /* a timer asked, and the machine is busy: no job is made */
 	int64_t release; /* entropy: which is measured */
 	bool stale;      /* entropy: the machine did not answer */
 };

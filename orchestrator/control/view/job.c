@@ -98,7 +98,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 {
 	view->id = row->id;
 	view->service = pool_text(pool, row->service);
-#define JOB_KIND(name, number, word)                                                               \
+#define JOB_KIND(name, number, word, priority)                                                     \
 	_Static_assert(CONTROL__JOB_KIND__JOB_KIND_##name == (number), "as in the record");
 #define JOB_STATE(name, number, word, class)                                                       \
 	_Static_assert(CONTROL__JOB_STATE__JOB_STATE_##name == (number), "as in the record");
@@ -122,6 +122,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->hint = pool_text(pool, row->hint);
 	view->parent = row->parent;
 	view->state_us = row->state_us;
+	view->scheduled = row->scheduled;
 	view->waits_for = pool_text(pool, row->wait_why);
 	view->deadline_us = row->wait_until_us;
 	view->next_look_us = row->wait_look_us;

@@ -221,6 +221,18 @@ static void view_standing(
 	}
 }
 
+/* How often the machine was too busy for what a timer asked; 0 where the record cannot be read. */
+static void view_passed_over(
+        struct engine *engine, const struct machine *machine, Control__Status *status)
+{
+	struct machine_row row;
+
+	if (store_machine_by_id(engine_db(engine), machine_row(machine)->id, &row) == 0) {
+		status->skipped = row.skipped;
+	}
+	err_forget();
+}
+
 /* The open jobs of one status while they are filled in. */
 struct view_jobs {
 	struct pool *pool;
@@ -273,6 +285,7 @@ Control__Status *view_status(
 	status->stale = stale;
 	view_services(&services);
 	view_standing(pool, engine, machine, status);
+	view_passed_over(engine, machine, status);
 	view_validity(status);
 	status->open_jobs = pool_zero(pool, VIEW_OPEN_JOBS_MAX * sizeof(*status->open_jobs));
 	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <

@@ -70,3 +70,21 @@ bool job_row_move(
 	job_row_wait(row, waits ? wait : NULL);
 	return true;
 }
+
+static unsigned int state_priority(const struct job_row *row)
+{
+	static const unsigned int priorities[_JOB_KIND_N] = {
+#define JOB_KIND(name, number, word, priority) [JOB_##name] = priority,
+#include "proto/words/jobs.def"
+#undef JOB_KIND
+	};
+
+	return row->scheduled ? 1 : priorities[row->kind];
+}
+
+bool job_goes_before(const struct job_row *one, const struct job_row *other)
+{
+	unsigned int a = state_priority(one), b = state_priority(other);
+
+	return a != b ? a > b : one->id < other->id;
+}

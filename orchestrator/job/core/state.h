@@ -40,5 +40,7 @@ static inline bool job_state_is_put_off(enum job_state state)
  */
 bool __must_check job_row_move(
         struct job_row *row, enum job_state to, const struct job_wait *wait, int64_t now_us);
+/* Of two jobs that wait for a machine, whether the first goes before the second: an order of all jobs. */
+bool job_goes_before(const struct job_row *one, const struct job_row *other);
 /* What it waits for now; NULL: nothing. */
 void job_row_wait(struct job_row *row, const struct job_wait *wait);

@@ -132,8 +132,33 @@ static void test_put_off(void)
 	assert(!job_state_may_become(JOB_SWITCHING, JOB_CANCELLED));
 }
 
+/* The highest first, of one kind the oldest; nothing goes before itself, and of two one goes first. */
+static void test_order(void)
+{
+	static const struct job_row rows[] = {
+	        {.id = 7, .kind = JOB_START},
+	        {.id = 5, .kind = JOB_ROLLBACK},
+	        {.id = 6, .kind = JOB_ROLLBACK},
+	        {.id = 8, .kind = JOB_RESTART},
+	        {.id = 1, .kind = JOB_PREPARE},
+	        {.id = 3, .kind = JOB_UPDATE},
+	        {.id = 9, .kind = JOB_SHUTDOWN},
+	        {.id = 10, .kind = JOB_MOVE},
+	        {.id = 2, .kind = JOB_RERANDOMIZE},
+	        {.id = 4, .kind = JOB_RERANDOMIZE},
+	        {.id = 0, .kind = JOB_RERANDOMIZE, .scheduled = true},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {
+			assert(job_goes_before(&rows[i], &rows[j]) == (i < j));
+		}
+	}
+}
+
 int main(void)
 {
+	test_order();
 	test_every_pair();
 	test_ends();
 	test_reached();

@@ -98,7 +98,23 @@ static void wait_arm(struct job *job)
 	evtimer_add(job->look, &pause);
 }
 
-/* Whether another job must go first. One whose order was sent keeps the machine over a restart. */
+/* It has the machine for itself: in memory, or, over a restart, by an order that was sent. */
+static bool wait_has_machine(const struct job *job)
+{
+	return job->turn || job->row.boot_id;
+}
+
+/* Only the machine's turn keeps it from its next step, as far as jobs are concerned. */
+static bool wait_wants_turn(const struct job *job)
+{
+	return job->phase == JOB_WAITING && job_step_needs(job_way(job), job->row.step).turn;
+}
+
+/*
+ * Whether another job must go first. Jobs of one service follow each other, and all follow a start; of those that
+ * want the machine for themselves one gets it, and keeps it. Who is first is one order for both, or two
+ * jobs could wait for each other.
+ */
 bool job_must_wait(const struct job *job)
 {
 	bool needs_turn = job_step_needs(job_way(job), job->row.step).turn;
@@ -106,20 +122,21 @@ bool job_must_wait(const struct job *job)
 
 	TAILQ_FOREACH(other, &job->engine->jobs, link)
 	{
-		bool earlier = other->row.id < job->row.id;
+		bool same = !strcmp(other->row.service, job->row.service) ||
+		            other->row.kind == JOB_START;
 
 		if (other == job || other->machine != job->machine ||
 		        job_state_is_put_off(other->row.state)) {
 			continue;
 		}
-		/* Who has the machine keeps it: an older one that was put off may have been released meanwhile. */
-		if (!job->turn && earlier &&
-		        (!strcmp(other->row.service, job->row.service) ||
-		                other->row.kind == JOB_START)) {
-			return true;
-		}
 		if (needs_turn && !job->turn &&
 		        (other->turn || (other->row.boot_id && !job->row.boot_id))) {
+			return true;
+		}
+		if (!wait_has_machine(job) &&
+		        (same ? wait_has_machine(other) || job_goes_before(&other->row, &job->row)
+		              : needs_turn && wait_wants_turn(other) &&
+		                                job_goes_before(&other->row, &job->row))) {
 			return true;
 		}
 	}

@@ -377,6 +377,7 @@ static void plan_row(struct job_plan *plan)
 	        .timeout_ms = order->timeout_ms,
 	        .hold_ms = order->hold_ms,
 	        .parent = order->parent,
+	        .scheduled = order->scheduled,
 	        .way = order->asked->who.way,
 	        .role = order->asked->who.role,
 	        .uid = order->asked->who.uid,
@@ -518,6 +519,14 @@ static int plan_again(struct job_plan *plan, int64_t *ret_job)
 	return 0;
 }
 
+/* Its time comes again. */
+static int plan_skip(struct job_plan *plan)
+{
+	(void)plan_refuse(plan, "busy", "", "machine %s is busy with other jobs",
+	        machine_row(plan->order->machine)->name);
+	return ENGINE_E_SKIPPED;
+}
+
 int engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure)
 {
@@ -528,7 +537,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 		return r;
 	}
 	if (r == DB_E_NONE) {
-		r = plan_resolve(&plan);
+		r = order->skipped ? plan_skip(&plan) : plan_resolve(&plan);
 	}
 	if (!r) {
 		plan_row(&plan);
@@ -546,7 +555,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	log_info("job %" PRId64 ": %s %s on %s for %s%s%s", plan.row.id, job_kind_name(order->kind),
 	        order->service, machine_row(order->machine)->name, order->asked->who.name,
 	        *plan.layout.why ? "; " : "", plan.layout.why);
-	job_new(engine, &plan.row);
+	plan_supersede(engine, job_new(engine, &plan.row));
 	*ret_job = plan.row.id;
 	return 0;
 }

@@ -32,6 +32,8 @@ struct job_order {
 	uint32_t hold_ms;
 	bool accept_loss; /* consent to what the pairing says is lost */
 	const struct job_asked *asked;
+	bool scheduled; /* a timer asks: it goes after all others */
+	bool skipped; /* ... and its time came while the machine was busy: no job is made, see engine_is_skipped() */
 	int64_t parent; /* the job that asks; 0: none */
 	/*
 	 * JOB_UPDATE, JOB_PREPARE, JOB_ROLLBACK: its plan as somebody saw it; no other is carried out.
@@ -109,5 +111,10 @@ void plan_changed(const char *service, struct failure *ret_failure);
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure);
 
+/*
+ * Whether the machine has open jobs, so that what a timer asks of it now is skipped, which is counted. Asked once
+ * for each request, before any of its jobs is planned.
+ */
+bool engine_is_skipped(struct engine *engine, const struct machine *machine);
 /* Why nothing can be asked of a machine that is not up, and what to do about this one. */
 void engine_not_up(const struct machine *machine, struct failure *ret_failure);

@@ -15,3 +15,6 @@ struct layout_choice {
 int __must_check layout_choose(struct engine *engine, const struct job_order *order,
         const Machine__Service *service, const struct release_row *target,
         struct layout_choice *ret_choice, struct failure *ret_failure);
+
+/* supersede.c: updates that wait and are moot since this job was planned end as SUPERSEDED. */
+void plan_supersede(struct engine *engine, const struct job *job);
