@@ -61,6 +61,7 @@ def test_order(world):
         if restarted:
             world.kill()
             world.start()
+            world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] == 'up')
         world.peer.release()
         ended = [int(world.settle(j)['ended_us']) for j in jobs]
         assert ended[2] < ended[1] < ended[0], (restarted, ended)
