@@ -172,6 +172,12 @@ int store_job_child(struct db *db, int64_t parent, const char *service, struct j
 	        parent, service));
 }
 
+int store_job_children(struct db *db, int64_t parent, int64_t *ret_n)
+{
+	return err_fold(db_query_int(
+	        db, ret_n, "SELECT count(*) FROM jobs WHERE id > ?1 AND parent = ?1", "i", parent));
+}
+
 /*
  * Newest first, at most filter->limit. filter->bare: only ended jobs for which no generation was
  * drawn.

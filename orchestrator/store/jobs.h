@@ -34,6 +34,8 @@ int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_f
 /* The newest job for this service that another one asked for. DB_E_NONE. */
 int __must_check store_job_child(
         struct db *db, int64_t parent, const char *service, struct job_row *ret);
+/* How many jobs another one asked for. */
+int __must_check store_job_children(struct db *db, int64_t parent, int64_t *ret_n);
 struct job_filter {
 	int64_t machine;     /* 0: all */
 	const char *service; /* "": all */

@@ -4,13 +4,15 @@
 Usage: layout_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
 import signal
+import sqlite3
 
 import harness
-from harness import MOVED, configured, copy_stored, damage, formats, holds, is_moved, made, moves, stored
+from harness import MOVED, configured, copy_stored, damage, formats, holds, is_moved, made, moves, record, stored
 
 
 def ordered_files(kit):
@@ -149,6 +151,39 @@ def test_known_outside(world):
     # What ran before stays as it ran last.
     past = {g['generation']: g for g in world.json('history', 'ds')['generations']}[hosted['generation']]
     assert (past['made'], past['known_outside']) == (2, False), past
+
+
+def test_many_names(world):
+    """A machine that names ever other services does not fill the record: a move asks for 64 jobs at most."""
+    world.prepare()
+    kits = {name: world.kit(name, 1) for name in ('fs', 'aa')}  # the last that is asked for, and one too many
+    world.luctl('release', 'add', *kits.values())
+    configured(world, MOVED)
+    world.peer.faults['hold_result'] = 1
+    world.peer.boot_anew()
+    world.until(lambda: world.peer.withheld)
+    world.kill()
+    moved_names(world, 62)
+    for name, kit in kits.items():
+        world.peer.add_service(name, world.release_id(kit))
+    world.start()
+    world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] == 'up')
+    world.peer.release()
+    move, = record(world, 'SELECT min(id) FROM jobs')
+    ended = world.settle(move)
+    assert ended['cause']['name'] == 'not-moved' and ended['cause']['message'].endswith(': aa'), ended
+    assert record(world, 'SELECT count(*) FROM jobs WHERE parent = %d' % move) == (64,)
+    configured(world, '')
+
+
+def moved_names(world, n):
+    """The record gets so many jobs more that the move asked for, for services that are not there any more."""
+    child, = record(world, 'SELECT max(id) FROM jobs')
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db')) as db, db:
+        names = [c[1] for c in db.execute('PRAGMA table_info(jobs)') if c[1] not in ('id', 'service', 'ended_us', 'state')]
+        for i in range(n):
+            db.execute("INSERT INTO jobs(service, ended_us, state, %s) SELECT 'x%d', 1, 2, %s FROM jobs WHERE id = %d" % (
+                ', '.join('"%s"' % c for c in names), i, ', '.join('"%s"' % c for c in names), child))
 
 
 def test_boot_layouts(world):

@@ -10,11 +10,15 @@
  * one, and from nothing in memory. So a lud that dies anywhere goes on where it was: its jobs are
  * taken up as all are, and a service is never asked for twice. One whose job did not commit stays
  * where it is, for a person to look at: what keeps it there would most likely do so again.
+ *
+ * A machine that names other services at every look gets no more than MOVE_JOBS_MAX jobs: its names are not to
+ * fill the record.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/log.h"
 #include "orchestrator/job/core/hook.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
@@ -22,6 +26,9 @@
 
 /* A job whose end was not told is looked for after so long. */
 #define MOVE_AGAIN_USEC UINT64_C(30000000)
+
+/* That one move asks for: no machine has more services that can be moved. */
+#define MOVE_JOBS_MAX 64
 
 /* What a look at all services finds. */
 struct move_count {
@@ -56,9 +63,18 @@ static int move_ask(struct job *job, const char *service, struct move_count *cou
 	        .parent = job->row.id,
 	};
 	struct failure failure;
-	int64_t id;
-	int r;
+	int64_t id, n;
+	int r = store_job_children(job->engine->parts.db, job->row.id, &n);
 
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (n >= MOVE_JOBS_MAX) {
+		log_warn("job %" PRId64 " asked for %d moves, and asks for no more: not for %s",
+		        job->row.id, MOVE_JOBS_MAX, service);
+		move_failed(count, service);
+		return 0;
+	}
 	r = engine_plan(job->engine, &order, &id, &failure);
 	if (r < 0) {
 		return err_up(r);
