@@ -58,7 +58,7 @@ def figures(machine):
 def settled(machine):
     """The figures once frames have stayed nearly the same for a while."""
     last, since, deadline = figures(machine), time.monotonic(), time.monotonic() + SETTLE
-    while time.monotonic() < deadline and time.monotonic() - since < 1.5:
+    while time.monotonic() < deadline and time.monotonic() - since < 3:
         time.sleep(0.1)
         now = figures(machine)
         if abs(now['frames_free'] - last['frames_free']) > 4:
