@@ -99,6 +99,28 @@ def test_superseded(world):
     assert world.settle(first)['state'] == world.settle(last)['state'] == 'JOB_STATE_CONFIRMED'
 
 
+def test_superseded_later(world):
+    """lud ends between the record of the newer job and the end of the older one."""
+    prepared(world)
+    one, two, three = (world.release_id(kit).hex() for kit in world.kits)
+    world.kill()
+    world.start(die_at='plan.supersede')
+    world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] == 'up')
+    world.peer.faults['hold_result'] = 1
+    world.json('rerandomize', 'tty', '--detach')
+    world.until(lambda: world.peer.withheld)
+    old = world.json('update', 'ds', '--release', two, '--detach')['id']
+    world.luctl('update', 'ds', '--release', three, '--detach', code=8)
+    world.kill()
+    world.start()
+    new = max(j['id'] for j in world.json('jobs')['jobs'])
+    assert new > old and job_of(world, old)['state'] == 'superseded'
+    world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] == 'up')
+    world.peer.release()
+    assert world.settle(new)['state'] == 'JOB_STATE_CONFIRMED'
+    assert world.peer.services['ds']['release_id'].hex() == three
+
+
 def test_rollback_supersedes(world):
     """Who goes back does not want an update that waits to go forward afterwards."""
     prepared(world)

@@ -247,6 +247,7 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 	}
 	if (good) {
 		machines_recorded(engine->machines);
+		plan_supersede_all(engine);
 		engine_abandon_gone(engine);
 	} else if (db_health(engine->parts.db) != DB_DAMAGED) {
 		engine_resume_in(engine, ENGINE_RESUME_MSEC);
@@ -357,6 +358,7 @@ int engine_load(struct engine *engine)
 	if (r < 0) {
 		return err_up(r);
 	}
+	plan_supersede_all(engine);
 	engine_abandon_gone(engine);
 	engine->measure = measure_new(engine);
 	engine->prebuilt = prebuilt_new(engine);

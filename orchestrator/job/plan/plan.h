@@ -118,3 +118,6 @@ int __must_check engine_plan(struct engine *engine, const struct job_order *orde
 bool engine_is_skipped(struct engine *engine, const struct machine *machine);
 /* Why nothing can be asked of a machine that is not up, and what to do about this one. */
 void engine_not_up(const struct machine *machine, struct failure *ret_failure);
+
+/* Ends updates that wait and are moot since a newer job was recorded; for jobs that are taken up from the record. */
+void plan_supersede_all(struct engine *engine);

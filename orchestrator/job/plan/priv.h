@@ -16,5 +16,5 @@ int __must_check layout_choose(struct engine *engine, const struct job_order *or
         const Machine__Service *service, const struct release_row *target,
         struct layout_choice *ret_choice, struct failure *ret_failure);
 
-/* supersede.c: updates that wait and are moot since this job was planned end as SUPERSEDED. */
+/* supersede.c: updates that wait and are moot since this later job was planned end as SUPERSEDED. */
 void plan_supersede(struct engine *engine, const struct job *job);

@@ -1,10 +1,11 @@
 /*
  * What jobs are to each other when another one is planned.
  *
- * An update that does not have the machine yet is moot once somebody asks for another release of the service, by an update or a
- * rollback: carried out after all it would go where nobody wants to be any more. So it ends as superseded. One that
- * has the machine goes on, and the newer one follows it; a rehearsal, a new layout, or the
- * same release once more supersede nothing.
+ * An update that does not have the machine yet is moot once somebody asks for another release of the service, by an
+ * update or a rollback: carried out after all it would go where nobody wants to be any more. So it ends as superseded.
+ * One that has the machine goes on, and the newer one follows it; a rehearsal, a new layout, or the same release once
+ * more supersede nothing. The newer job is in the record by then: where lud ends between the two, or the end cannot be
+ * recorded, the rule holds again when the jobs are taken up.
  *
  * What a timer asks for does not queue: it would be carried out late and several times. It is skipped while the
  * machine has other jobs, and counted.
@@ -13,14 +14,15 @@
 #include <string.h>
 
 #include "host/base/log.h"
+#include "orchestrator/job/core/hook.h"
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/plan/priv.h"
 
 static bool supersede_is_moot(const struct job *old, const struct job *job)
 {
-	return old != job && old->machine == job->machine && old->row.kind == JOB_UPDATE &&
-	       !strcmp(old->row.service, job->row.service) &&
+	return old->row.id < job->row.id && old->machine == job->machine &&
+	       old->row.kind == JOB_UPDATE && !strcmp(old->row.service, job->row.service) &&
 	       old->row.release != job->row.release && old->phase != JOB_STALLED && !old->turn &&
 	       !old->row.boot_id;
 }
@@ -41,9 +43,20 @@ void plan_supersede(struct engine *engine, const struct job *job)
 			        "ask for it again if it is wanted all the same",
 			        "job %" PRId64 " goes to another release of %s", job->row.id,
 			        job->row.service);
+			hook_point("plan", "supersede");
 			job_fail(old, JOB_SUPERSEDED, &failure);
 		}
 		old = next;
+	}
+}
+
+void plan_supersede_all(struct engine *engine)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		plan_supersede(engine, job);
 	}
 }
 
