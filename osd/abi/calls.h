@@ -116,7 +116,9 @@ enum space_op_kind {
 	SPACE_GATE,        /* map the gate page, read and execute, at va */
 };
 #define SPACE_OP_PAGES_MAX (1u << 18) /* of one operation: 1 GiB */
-#define SPACE_OP_ZERO 0x100u          /* with MAP, in prot: clear the frames first */
+/* Of one that takes away, or protects what is there: it passes over what has no page table. 1 TiB. */
+#define SPACE_OP_NOTHING_MAX (1u << 28)
+#define SPACE_OP_ZERO 0x100u /* with MAP, in prot: clear the frames first */
 #define SPACE_OP_DEVICE                                                                            \
 	0x200u /* with MAP, in prot: uncached; a slot on this space needs the MMIO right */
 struct space_op {
@@ -134,7 +136,36 @@ struct space_batch {
 	const paddr_t *tables; /* frames that may become page tables; taken from the front */
 	uint32_t n_tables;
 	uint32_t n_tables_used; /* written by the kernel */
+	uint32_t n_spare; /* written by the kernel: what space_trim would give back of the space
+	                           of the last operation done */
+	uint32_t pad;
 };
+
+/*
+ * frame_list: what the kernel has of a space, or, with FRAME_LIST_SPACES for a number, the spaces.
+ * What a table's mirrors and a grant to a device pin is the table, or the page, that is listed with
+ * them: nothing else here keeps a frame.
+ */
+#define FRAME_LIST_SPACES UINT32_MAX
+enum frame_kind {
+	FRAME_LIST_SPACE = 1, /* va: its number; pa: its root; n: its tables, the root too */
+	FRAME_LIST_TABLE, /* va: where it begins; n: mirrors that pin it, of a root all of the space's */
+	FRAME_LIST_PAGES,  /* a run of n frames from pa on, mapped from va on */
+	FRAME_LIST_DEVICE, /* the same, without RAM behind it */
+	FRAME_LIST_ZERO,   /* n pages from va on that show the zero frame */
+	FRAME_LIST_GATE,
+	FRAME_LIST_MIRROR, /* va: a table of another space, whose frame is pa */
+	FRAME_LIST_SPARE   /* n frames that space_trim would give back */
+};
+struct frame_entry {
+	vaddr_t va;
+	paddr_t pa;
+	uint32_t n;
+	uint8_t kind, prot, level,
+	        pad; /* enum frame_kind; PROT_*; of a table, 0 for one of pages */
+};
+#define FRAME_LIST_MIN 8u  /* entries that there must be room for */
+#define FRAME_LIST_MAX 64u /* written by one call */
 
 #define PAGE_FAULT_PRESENT 1u
 #define PAGE_FAULT_WRITE 2u
@@ -145,6 +176,12 @@ struct page_fault {
 	vaddr_t address;
 	uint32_t flags; /* PAGE_FAULT_* */
 	uint32_t pad;
+};
+
+#define KERNEL_BUILD_ID_BYTES 20
+struct kernel_info {
+	char version[20]; /* ends with a 0 */
+	uint8_t build_id[KERNEL_BUILD_ID_BYTES];
 };
 
 struct kernel_stats {

@@ -5,8 +5,8 @@
  * embedded here and the inlines that the fast paths need).
  *
  * The kernel runs with interrupts off under the big kernel lock, from the entry into it until
- * arch_resume(). User memory is reached only through a table walk (arch_space_ptr), never through
- * user mappings.
+ * arch_resume(). User memory is reached only through a table walk (mmu_ptr), never through user
+ * mappings.
  */
 #include "osd/abi/boot.h"
 #include "osd/abi/calls.h"
@@ -87,66 +87,45 @@ _Noreturn void arch_idle(void);
  */
 
 /*
- * Address spaces. Every range is page aligned and below ARCH_USER_END; operations check everything
- * first and then either do all or change nothing. Errors: E_INVAL (range or alignment), E_PERM (a
- * frame that does not belong to user memory), E_BUSY (something else is mapped there), E_TABLES
- * (pool too small; needed is set).
+ * Address spaces. The machine walks a radix tree of page tables from arch_space.root; the kernel
+ * builds and reads it (osd/kernel/mmu). An entry is 64 bits and 0 when it is absent; what else it
+ * says, only these inlines of machine.h know:
+ *
+ * PTE_N                                          entries of a table; ... of a root below user memory's
+ * PTE_N_USER                                     end, which are the first of it
+ * PTE_LEVEL_ROOT, PTE_LEVEL_DIRECTORY (1), PTE_LEVEL_PAGE (0)
+ * uint32_t pte_shift(level)                      lowest bit of an address that chooses an entry
+ * uint32_t pte_index(va, level)
+ * paddr_t pte_frame(entry)                       of a page or table
+ * uint64_t pte_of_frame(pa)                       what it is in an entry; a sum of frames is one of these
+ * bool pte_frame_is_valid(pa, n_pages)           could an entry name these frames?
+ *
+ * uint64_t pte_page(pa, prot)                    prot: PROT_* and SPACE_OP_DEVICE
+ * uint64_t pte_page_protect(page, prot)
+ * uint32_t pte_page_prot(page)                   PROT_*
+ * bool pte_page_is_writable(page), pte_page_is_device(page)
+ * uint64_t pte_page_zero(pa)                     read-only, and known as such:
+ * bool pte_is_zero(entry)                        pte_page_zero or pte_table_zero
+ *
+ * uint64_t pte_table(pa)                         of a table that is the space's own
+ * uint64_t pte_table_mirror(table)               the same, of another space: not writable, not executable
+ * uint64_t pte_table_zero(pa)                    of one that many spaces have; not writable
+ * bool pte_table_is_own(table), pte_table_is_mirror(table)
+ *
+ * void *arch_frame_ptr(paddr_t pa)               direct-map address of a frame of RAM
+ *
+ * What each frame is used for is in osd/arch/frame.h.
  */
-struct arch_tables {
-	const paddr_t *frames; /* kernel memory; clean-up of the frames is done here */
-	uint32_t n;
-	uint32_t used;   /* taken from the front */
-	uint32_t needed; /* set with E_TABLES: frames that the operation needs */
-};
 
-/* Start an empty space on a root frame (a user frame; it becomes a table frame). */
-err_t arch_space_init(struct arch_space *space, paddr_t root);
+/* Fill a root frame: nothing in user memory, the kernel's half. */
+void arch_space_root_init(void *root);
+/* Fill the page through which services call. */
+void arch_gate_write(void *page);
 /*
- * Map n frames from pa. prot: PROT_* and SPACE_OP_* as in a space_op
- * (SPACE_OP_ZERO clears the frames).
+ * Translations of n pages from va on are gone or are others now, and tables above them may be: no
+ * CPU uses the old ones when this returns. NULL: in any space.
  */
-struct arch_map {
-	vaddr_t va;
-	paddr_t pa;
-	uint32_t n_pages;
-	uint32_t prot;
-};
-err_t arch_space_map(
-        struct arch_space *space, const struct arch_map *map, struct arch_tables *tables);
-/* Unmap what is mapped in the range; absent pages are passed over. */
-err_t arch_space_unmap(struct arch_space *space, vaddr_t va, uint32_t n_pages);
-/* Only of user frames, else E_PERM and nothing changes; zero frames stay read-only. */
-err_t arch_space_protect(struct arch_space *space, vaddr_t va, uint32_t n_pages, uint32_t prot);
-/*
- * Show source's range (whole ARCH_MIRROR_PAGES) read-only in space by
- * sharing its last-level tables.
- */
-err_t arch_space_mirror(struct arch_space *space, struct arch_space *source, vaddr_t va,
-        uint32_t n_pages, struct arch_tables *tables);
-err_t arch_space_unmirror(struct arch_space *space, vaddr_t va, uint32_t n_pages);
-/*
- * Absent pages become the shared zero frame, read-only; through a mirror
- * this fills the source's tables.
- */
-err_t arch_space_zero_absent(
-        struct arch_space *space, vaddr_t va, uint32_t n_pages, struct arch_tables *tables);
-err_t arch_space_gate(struct arch_space *space, vaddr_t va, struct arch_tables *tables);
-/*
- * Take the table frames of a space that nobody runs in, at most max of them; they are user frames
- * again. E_AGAIN: there are more. E_BUSY: a mirror still shares one. With 0 the space is gone.
- */
-err_t arch_space_fini(struct arch_space *space, paddr_t *frames, uint32_t max, uint32_t *ret_n);
-
-#define ARCH_ACCESS_READ 1u
-#define ARCH_ACCESS_WRITE 2u
-/* With WRITE: read-only pages too, but never the shared zero frame. */
-#define ARCH_ACCESS_FORCE 4u
-/*
- * Direct-map address of the byte at va; NULL when absent or without this access. The rest of its
- * page follows.
- */
-void *arch_space_ptr(const struct arch_space *space, vaddr_t va, uint32_t access);
-/* In machine.h: void *arch_frame_ptr(paddr_t pa), direct-map address of a frame of RAM. */
+void arch_space_gone(const struct arch_space *space, vaddr_t va, uint64_t n_pages);
 
 /* Clock and timer. Nanoseconds since boot, never backwards. */
 nsec_t arch_clock(void);
@@ -186,5 +165,7 @@ void arch_boot_image(paddr_t *ret_base, uint64_t *ret_bytes);
 void arch_boot_finish(struct boot_info *info);
 /* Turn frames of arch_boot_frames into user memory, which may be mapped into spaces. */
 void arch_boot_frames_to_user(paddr_t pa, uint64_t n);
+/* The KERNEL_BUILD_ID_BYTES that the linker made of the kernel's bytes. */
+const uint8_t *arch_kernel_build_id(void);
 /* Memory that the kernel itself occupies. */
 uint64_t arch_kernel_bytes(void);

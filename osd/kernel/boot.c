@@ -22,7 +22,6 @@
 /* As their descriptions say: they cannot ask for more, and what is not used is lost to everybody else. */
 #define HEAP_PAGES 16u
 #define HEAP_LIMIT (1ull << 32)
-#define TABLES_PER_MAP 16u
 #define REGION_ALIGN (2ull << 20)
 #define REGION_GAP_MAX 4096u /* of REGION_ALIGN, drawn between regions */
 #define WINDOW_DISTANCE (1ull << 36)
@@ -66,36 +65,49 @@ static vaddr_t boot_region_place(struct load *load, uint64_t n_pages)
 	return va;
 }
 
-static void boot_map(struct load *load, const struct arch_map *map)
+/* Map what lies in one table; pa 0: the gate page. */
+static void boot_map_part(struct load *load, const struct space_op *map)
 {
-	paddr_t frames[TABLES_PER_MAP];
-	struct arch_tables tables = {.frames = frames, .n = TABLES_PER_MAP};
-	err_t err = E_TABLES;
+	paddr_t frames[MMU_TABLES_MAX];
+	struct mmu_tables tables = {.frames = frames};
+	uint32_t n = mmu_map_need(&load->space->mmu, map->va, map->n_pages);
+	err_t err;
 
-	for (uint32_t n = 0; err == E_TABLES && n <= TABLES_PER_MAP; n = tables.needed) {
-		for (uint32_t i = 0; i < n; i++) {
-			frames[i] = arch_boot_frames(1);
-			arch_boot_frames_to_user(frames[i], 1);
-		}
-		tables = (struct arch_tables){
-		        .frames = frames, .n = n, .needed = TABLES_PER_MAP + 1};
-		err = map->pa != 0 ? arch_space_map(&load->space->arch, map, &tables)
-		                   : arch_space_gate(&load->space->arch, map->va, &tables);
+	for (; tables.n < n; tables.n++) {
+		frames[tables.n] = arch_boot_frames(1);
+		arch_boot_frames_to_user(frames[tables.n], 1);
 	}
+	err = map->arg != 0 ? mmu_map(&load->space->mmu, map, &tables)
+	                    : mmu_gate(&load->space->mmu, map->va, &tables);
 	if (err != E_OK) {
 		panic("cannot map %lx of %.24s: %ld", map->va, load->slot->name, err);
 	}
 }
 
+static void boot_map(struct load *load, const struct space_op *map)
+{
+	vaddr_t end = map->va + map->n_pages * PAGE_SIZE;
+	struct space_op part = *map;
+
+	for (; part.va < end; part.va += part.n_pages * PAGE_SIZE) {
+		vaddr_t part_end = mmu_part_end(part.va);
+
+		part.n_pages =
+		        (uint32_t)(((part_end < end ? part_end : end) - part.va) / PAGE_SIZE);
+		boot_map_part(load, &part);
+		part.arg += part.n_pages * PAGE_SIZE;
+	}
+}
+
 /* Map frames at va and tell VM of them. */
-static void boot_region_map(struct load *load, const struct arch_map *region)
+static void boot_region_map(struct load *load, const struct space_op *region)
 {
 	struct boot_space *boot = load->boot;
 
 	KASSERT(boot->n_regions < BOOT_REGIONS_MAX);
 	boot_map(load, region);
 	boot->regions[boot->n_regions++] = (struct boot_region){
-	        region->va, region->pa, region->n_pages * PAGE_SIZE, region->prot, 0};
+	        region->va, region->arg, region->n_pages * PAGE_SIZE, region->prot, 0};
 }
 
 /* Fresh frames at va; returns their direct-map address. */
@@ -104,7 +116,8 @@ static void *boot_region_new(struct load *load, vaddr_t va, uint32_t n_pages, ui
 	paddr_t pa = arch_boot_frames(n_pages);
 
 	arch_boot_frames_to_user(pa, n_pages);
-	boot_region_map(load, &(struct arch_map){va, pa, n_pages, prot});
+	boot_region_map(
+	        load, &(struct space_op){.va = va, .arg = pa, .n_pages = n_pages, .prot = prot});
 	return arch_frame_ptr(pa);
 }
 
@@ -156,7 +169,7 @@ static void boot_memory_map(struct load *load, struct start_info *start)
 	start->stack_high = start->stack_low + STACK_PAGES * PAGE_SIZE;
 	(void)boot_region_new(load, start->stack_low, STACK_PAGES, PROT_R | PROT_W);
 	start->gate = boot_region_place(load, 1);
-	boot_map(load, &(struct arch_map){.va = start->gate, .n_pages = 1});
+	boot_map(load, &(struct space_op){.va = start->gate, .n_pages = 1});
 	space_gate_set(load->space, start->gate);
 	start->heap_base = boot_region_place(load, HEAP_LIMIT / PAGE_SIZE);
 	(void)boot_region_new(load, start->heap_base, HEAP_PAGES, PROT_R | PROT_W);
@@ -172,8 +185,10 @@ static void boot_image_map(struct load *load, struct start_info *start)
 	arch_boot_frames_to_user(base, bytes / PAGE_SIZE);
 	start->boot_image = boot_region_place(load, bytes / PAGE_SIZE);
 	start->boot_image_bytes = image.header->total_size;
-	boot_region_map(load,
-	        &(struct arch_map){start->boot_image, base, (uint32_t)(bytes / PAGE_SIZE), PROT_R});
+	boot_region_map(load, &(struct space_op){.va = start->boot_image,
+	                              .arg = base,
+	                              .n_pages = (uint32_t)(bytes / PAGE_SIZE),
+	                              .prot = PROT_R});
 }
 
 static struct slot *boot_slot_make(uint32_t number)
@@ -198,8 +213,9 @@ static void boot_privileges_give(void)
 	static struct slot_privileges rs = {.rank = UINT32_MAX - 1};
 
 	vm.calls[0] = CALL_BIT(space_create) | CALL_BIT(space_batch) | CALL_BIT(space_destroy) |
-	              CALL_BIT(fault_next) | CALL_BIT(fault_done) | CALL_BIT(kernel_stats) |
-	              CALL_BIT(slot_info) | CALL_BIT(copy);
+	              CALL_BIT(space_trim) | CALL_BIT(frame_list) | CALL_BIT(fault_next) |
+	              CALL_BIT(fault_done) | CALL_BIT(kernel_stats) | CALL_BIT(slot_info) |
+	              CALL_BIT(copy);
 	vm.ipc_to[0] = 1ull << EP_SLOT(EP_RS);
 	__builtin_memset(rs.calls, 0xff, sizeof(rs.calls));
 	__builtin_memset(rs.ipc_to, 0xff, sizeof(rs.ipc_to));
@@ -245,7 +261,10 @@ static void boot_service_load(uint32_t number, struct boot_info *info, paddr_t i
 	if (number == EP_SLOT(EP_VM)) {
 		start->boot_info = boot_region_place(&load, 1);
 		arch_boot_frames_to_user(info_pa, 1);
-		boot_region_map(&load, &(struct arch_map){start->boot_info, info_pa, 1, PROT_R});
+		boot_region_map(&load, &(struct space_op){.va = start->boot_info,
+		                               .arg = info_pa,
+		                               .n_pages = 1,
+		                               .prot = PROT_R});
 	} else {
 		boot_image_map(&load, start);
 	}

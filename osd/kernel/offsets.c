@@ -8,7 +8,7 @@ CHECK(struct cpu, arch, 0);
 CHECK(struct cpu, ready_mask, CPU_READY_MASK);
 CHECK(struct cpu, cycles_last, CPU_CYCLES_LAST);
 CHECK(struct cpu, n_ipc_fast, CPU_IPC_FAST);
-CHECK(struct space, arch, SPACE_ROOT);
+CHECK(struct space, mmu.arch.root, SPACE_ROOT);
 CHECK(struct slot, endpoint, SLOT_ENDPOINT);
 CHECK(struct slot, is_held, SLOT_HELD);
 CHECK(struct slot, pending, SLOT_PENDING);

@@ -3,12 +3,12 @@
 #include <stdint.h>
 #include "osd/abi/message.h"
 #include "osd/arch/x86_64/offsets.h"
+#include "osd/arch/x86_64/pte.h"
 #include "osd/arch/x86_64/registers.h"
 
 /* First address above user memory. The last page below the canonical hole is left out: sysret there
  * is unsafe. */
 #define ARCH_USER_END 0x00007ffffffff000ull
-#define ARCH_MIRROR_PAGES 512u
 
 /*
  * Traps save into this from its end (CTX_FRAME_END) downwards. What came in by a call is resumed

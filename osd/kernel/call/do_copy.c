@@ -25,7 +25,7 @@ static err_t check_copy(struct instance *self, const uint64_t *args, struct user
 	        .from_va = args[1],
 	        .to_va = args[3],
 	        .n = args[4],
-	        .access = ARCH_ACCESS_WRITE | (args[5] & COPY_FORCE ? ARCH_ACCESS_FORCE : 0)};
+	        .access = MMU_ACCESS_WRITE | (args[5] & COPY_FORCE ? MMU_ACCESS_FORCE : 0)};
 	return E_OK;
 }
 

@@ -1,74 +1,93 @@
 /*
- * Mapping operations on behalf of VM, run in order. Each one is checked completely by
- * arch before it changes anything, so a failed batch has done `n_done` whole
- * operations and nothing of the next.
+ * Mapping operations on behalf of VM, run in order. An operation is checked whole before it changes
+ * anything, so a failed batch has done `n_done` whole operations and nothing of the next.
  *
- * A batch that has worked long restarts, to let others run: progress is operations done and
- * tables used, in self->call_progress. The operations and the frame list stay in the caller's
- * memory and are read as they are needed; whatever the caller writes there meanwhile, arch
- * checks each frame before it takes it.
+ * The page tables work on parts that lie in one last-level table. Most operations are one part, and
+ * done in a step that checks and changes. A longer one is gone over twice, part by part: once to
+ * check, and, when its tables have been counted, once to change. A batch that has worked long gives
+ * way between two parts and restarts: what is done is in self->call_progress (operations and tables)
+ * and self->call_place (the part). What another caller changes in the same space meanwhile is its
+ * own affair: the operation may then end half done.
+ *
+ * The operations and the frame list stay in the caller's memory and are read as they are needed;
+ * whatever the caller writes there meanwhile, each frame is checked before it is taken.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/fault/usercopy.h"
 
-/*
- * An operation needs a table for each 2 MiB it touches and one for each
- * higher level at either end.
- */
-#define OP_TABLES_MAX (SPACE_OP_PAGES_MAX / 512 + 8)
-/* Pages handled before the call gives way. */
-#define STEP_PAGES 2048u
+/* An operation that makes tables needs one for each that it touches, and some above at either end. */
+#define OP_TABLES_MAX (SPACE_OP_PAGES_MAX / PTE_N + 8)
+/* About how many instructions a batch takes before it gives way, and what its parts do. */
+#define WORK_MAX 20000u
+#define WORK_PART 150u
+#define WORK_PAGE 20u
+#define WORK_PAGE_ZEROED 540u
+#define WORK_TABLE 50u /* to count one and to look at its frame */
+/* Pages that are zeroed in one part. */
+#define ZEROED_MAX 16u
 /* Operations fetched at once. */
 #define FETCH 16u
+
+#define SPACE_NONE UINT32_MAX
+
+#define PROGRESS_VALID (UINT64_C(1) << 63) /* in call_progress: it and call_place are set */
+#define PLACE_CHECKED (UINT64_C(1) << 63)  /* in call_place: the operation at hand is checked */
 
 struct batch_run {
 	struct instance *self;
 	vaddr_t address;
 	struct space_batch batch; /* copy; the counts written by the kernel are kept here */
 	struct space_op fetched[FETCH];
-	uint32_t n_fetched, first_fetched;
-	uint32_t needed; /* with E_TABLES */
+	uint32_t n_fetched;
+	space_t space_id;    /* of the operation before, or SPACE_NONE */
+	struct space *space; /* the same */
+	struct mmu_tables no_tables;
+	uint64_t needed; /* with E_TABLES */
+	uint32_t work;   /* since the call was entered */
+	uint32_t place;  /* pages of the operation at hand that this pass is behind */
+	bool is_checked; /* the pass that changes */
+	bool gives_way;  /* with KCALL_PENDING: the time is up; otherwise a page is waited for */
 };
 
 /* Frame numbers for the operation at hand. One for all: the big lock is held. */
 static paddr_t batch_frames[OP_TABLES_MAX];
 
-static err_t space_op_fetch(struct batch_run *run, const struct space_op **ret_op)
+/* Fetch the next operations. */
+static err_t space_ops_fetch(struct batch_run *run)
 {
-	uint32_t at = run->batch.n_done;
+	uint32_t at = run->batch.n_done, n = run->batch.n_ops - at;
 	err_t err;
 
-	if (at - run->first_fetched >= run->n_fetched) {
-		uint32_t n = run->batch.n_ops - at;
-
-		n = n < FETCH ? n : FETCH;
-		err = user_read(run->self, (vaddr_t)(run->batch.ops + at), run->fetched,
-		        n * sizeof(run->fetched[0]));
-		if (err != E_OK) {
-			return err;
-		}
-		run->first_fetched = at;
+	n = n < FETCH ? n : FETCH;
+	err = user_read(run->self, (vaddr_t)(run->batch.ops + at), run->fetched,
+	        n * sizeof(run->fetched[0]));
+	if (err == E_OK) {
 		run->n_fetched = n;
 	}
-	*ret_op = &run->fetched[at - run->first_fetched];
-	return E_OK;
+	return err;
 }
 
-/* The frames that the operation may use as tables: no more are read than it can need. */
-static err_t space_tables_fetch(
-        struct batch_run *run, const struct space_op *op, struct arch_tables *ret_tables)
+/* The next n frames of the caller's, which there are. */
+static err_t space_tables_fetch(struct batch_run *run, struct mmu_tables *tables, uint32_t n)
 {
-	uint32_t n = run->batch.n_tables - run->batch.n_tables_used;
-	uint32_t most = op->n_pages / 512 + 6;
-
-	n = n < most ? n : most;
-	*ret_tables = (struct arch_tables){.frames = batch_frames, .n = n};
-	if (n == 0) {
-		return E_OK;
-	}
-	return user_read(run->self, (vaddr_t)(run->batch.tables + run->batch.n_tables_used),
+	err_t err = user_read(run->self, (vaddr_t)(run->batch.tables + run->batch.n_tables_used),
 	        batch_frames, n * sizeof(batch_frames[0]));
+
+	if (err == E_OK) {
+		tables->n = n;
+	}
+	return err;
+}
+
+/* With E_TABLES, fetch the tables that are needed; E_TABLES: so many are not there. */
+static err_t space_tables_get(struct batch_run *run, struct mmu_tables *tables)
+{
+	run->needed = tables->needed;
+	if (tables->needed > run->batch.n_tables - run->batch.n_tables_used) {
+		return E_TABLES;
+	}
+	return space_tables_fetch(run, tables, tables->needed);
 }
 
 /* Registers of devices are mapped only for a slot that has the right to them. */
@@ -92,110 +111,325 @@ static err_t check_device(const struct space *space, const struct space_op *op)
 	return E_PERM;
 }
 
-static err_t space_op_map(
-        struct space *space, const struct space_op *op, struct arch_tables *tables)
+static struct space *space_op_source(const struct space *space, const struct space_op *op)
 {
-	const struct arch_map map = {
-	        .va = op->va, .pa = op->arg, .n_pages = op->n_pages, .prot = op->prot};
-	err_t err = op->prot & SPACE_OP_DEVICE ? check_device(space, op) : E_OK;
+	struct space *source = op->arg < N_SPACES ? space_of((space_t)op->arg) : NULL;
 
-	return err == E_OK ? arch_space_map(&space->arch, &map, tables) : err;
+	return source != space ? source : NULL;
 }
 
-static err_t space_op_unmap(struct space *space, const struct space_op *op)
+static err_t space_op_unmap(struct space *space, const struct space_op *part)
 {
-	err_t err = arch_space_unmap(&space->arch, op->va, op->n_pages);
+	err_t err = mmu_unmap(&space->mmu, part->va, part->n_pages);
 
-	if (err == E_OK && space->gate - op->va < op->n_pages * PAGE_SIZE) {
+	if (err == E_OK && space->gate - part->va < part->n_pages * PAGE_SIZE) {
 		space_gate_set(space, 0);
 	}
 	return err;
 }
 
-static err_t space_op_gate(
-        struct space *space, const struct space_op *op, struct arch_tables *tables)
+static err_t space_op_gate(struct space *space, vaddr_t va, struct mmu_tables *tables)
 {
 	err_t err;
 
-	if (op->n_pages != 1) {
-		return E_INVAL;
-	}
 	if (space->gate != 0) {
 		return E_BUSY;
 	}
-	err = arch_space_gate(&space->arch, op->va, tables);
+	err = mmu_gate(&space->mmu, va, tables);
 	if (err == E_OK) {
-		space_gate_set(space, op->va);
+		space_gate_set(space, va);
 	}
 	return err;
 }
 
-static err_t space_op_mirror(
-        struct space *space, const struct space_op *op, struct arch_tables *tables)
-{
-	struct space *source = op->arg < N_SPACES ? space_of((space_t)op->arg) : NULL;
-
-	if (!source || source == space) {
-		return E_INVAL;
-	}
-	return arch_space_mirror(&space->arch, &source->arch, op->va, op->n_pages, tables);
-}
-
-static err_t space_op_run(
-        struct space *space, const struct space_op *op, struct arch_tables *tables)
+/* Check one part of an operation and do it. */
+static err_t batch_part_run(struct space *space, const struct space_op *op,
+        const struct space_op *part, struct mmu_tables *tables)
 {
 	switch ((enum space_op_kind)op->kind) {
 	case SPACE_MAP:
-		return space_op_map(space, op, tables);
+		return mmu_map(&space->mmu, part, tables);
 	case SPACE_UNMAP:
-		return space_op_unmap(space, op);
+		return space_op_unmap(space, part);
 	case SPACE_PROTECT:
-		return arch_space_protect(&space->arch, op->va, op->n_pages, op->prot);
+		return mmu_protect(&space->mmu, part->va, part->n_pages, part->prot);
 	case SPACE_MIRROR:
-		return space_op_mirror(space, op, tables);
+		return mmu_mirror(&space->mmu, &space_op_source(space, op)->mmu, part->va, tables);
 	case SPACE_UNMIRROR:
-		return arch_space_unmirror(&space->arch, op->va, op->n_pages);
+		mmu_unmirror(&space->mmu, part->va);
+		return E_OK;
 	case SPACE_ZERO_ABSENT:
-		return arch_space_zero_absent(&space->arch, op->va, op->n_pages, tables);
+		return mmu_zero_absent(&space->mmu, part->va, part->n_pages, tables);
 	case SPACE_GATE:
-		return space_op_gate(space, op, tables);
+		return space_op_gate(space, part->va, tables);
 	}
 	return E_INVAL;
 }
 
-/* Run the next operation of the batch. Adds its pages to *pages. */
-static err_t batch_step(struct batch_run *run, uint32_t *pages)
+/* The same, out of the caller's frames where it needs tables. */
+static err_t batch_part_run_with_tables(struct batch_run *run, struct space *space,
+        const struct space_op *op, const struct space_op *part)
 {
-	const struct space_op *op;
-	struct arch_tables tables;
-	struct space *space;
-	err_t err = space_op_fetch(run, &op);
+	struct mmu_tables tables = {.frames = batch_frames};
+	err_t err = batch_part_run(space, op, part, &tables);
+
+	if (err == E_TABLES) {
+		err = space_tables_get(run, &tables);
+		if (err == E_OK) {
+			err = batch_part_run(space, op, part, &tables);
+			run->batch.n_tables_used += tables.used;
+		}
+	}
+	return err;
+}
+
+/* Check one part of a long operation. */
+static err_t batch_part_check(
+        const struct space *space, const struct space_op *op, const struct space_op *part)
+{
+	switch ((enum space_op_kind)op->kind) {
+	case SPACE_MAP:
+		return mmu_map_check(&space->mmu, part);
+	case SPACE_UNMAP:
+		return mmu_unmap_check(&space->mmu, part->va);
+	case SPACE_PROTECT:
+		return mmu_protect_check(&space->mmu, part->va, part->n_pages, part->prot);
+	case SPACE_MIRROR:
+		return mmu_mirror_check(&space->mmu, &space_op_source(space, op)->mmu, part->va);
+	case SPACE_UNMIRROR:
+	case SPACE_ZERO_ABSENT:
+	case SPACE_GATE:
+		break;
+	}
+	return E_OK;
+}
+
+/* Are there tables for all of a long operation, whose parts are checked? */
+static err_t batch_op_check_tables(
+        struct batch_run *run, const struct space *space, const struct space_op *op)
+{
+	struct mmu_tables tables = {.frames = batch_frames};
+	err_t err;
+
+	switch ((enum space_op_kind)op->kind) {
+	case SPACE_MAP:
+		tables.needed = mmu_map_need(&space->mmu, op->va, op->n_pages);
+		break;
+	case SPACE_MIRROR:
+		tables.needed = mmu_mirror_need(
+		        &space->mmu, &space_op_source(space, op)->mmu, op->va, op->n_pages);
+		break;
+	case SPACE_ZERO_ABSENT:
+		tables.needed = mmu_zero_need(&space->mmu, op->va, op->n_pages);
+		break;
+	case SPACE_UNMAP:
+	case SPACE_PROTECT:
+	case SPACE_UNMIRROR:
+	case SPACE_GATE:
+		return E_OK;
+	}
+	err = space_tables_get(run, &tables);
+	return err == E_OK ? mmu_tables_check(&tables, tables.n) : err;
+}
+
+/* The kinds that pass over what has no table, and so may name ranges of any size. */
+static bool batch_op_passes_over_nothing(const struct space_op *op)
+{
+	return op->kind == SPACE_UNMAP || op->kind == SPACE_PROTECT || op->kind == SPACE_UNMIRROR;
+}
+
+static bool batch_op_zeroes(const struct space_op *op)
+{
+	return op->kind == SPACE_MAP && op->prot & SPACE_OP_ZERO && !(op->prot & SPACE_OP_DEVICE);
+}
+
+/* What there is to check of the operation as a whole. */
+static err_t batch_op_check(const struct space *space, const struct space_op *op)
+{
+	uint64_t n_max =
+	        batch_op_passes_over_nothing(op) ? SPACE_OP_NOTHING_MAX : SPACE_OP_PAGES_MAX;
+
+	if (!mmu_range_is_valid(op->va, op->n_pages, n_max)) {
+		return E_INVAL;
+	}
+	switch ((enum space_op_kind)op->kind) {
+	case SPACE_MAP:
+		return op->prot & SPACE_OP_DEVICE ? check_device(space, op) : E_OK;
+	case SPACE_MIRROR:
+		if (!space_op_source(space, op)) {
+			return E_INVAL;
+		}
+		/* fallthrough */
+	case SPACE_UNMIRROR:
+		return op->va % MMU_TABLE_BYTES == 0 && op->n_pages % PTE_N == 0 ? E_OK : E_INVAL;
+	case SPACE_GATE:
+		return op->n_pages == 1 ? E_OK : E_INVAL;
+	case SPACE_UNMAP:
+	case SPACE_PROTECT:
+	case SPACE_ZERO_ABSENT:
+		return E_OK;
+	}
+	return E_INVAL;
+}
+
+/* The part of a long operation from run->place on; without a page when there is none left. */
+static struct space_op batch_op_part(
+        struct batch_run *run, const struct space *space, const struct space_op *op)
+{
+	vaddr_t end = op->va + op->n_pages * PAGE_SIZE, va = op->va + run->place * PAGE_SIZE;
+	vaddr_t part_end;
+	uint64_t n;
+
+	if (op->kind == SPACE_MIRROR) {
+		va = mmu_next(&space_op_source(space, op)->mmu, va, end);
+	} else if (batch_op_passes_over_nothing(op)) {
+		va = mmu_next(&space->mmu, va, end);
+	}
+	run->place = (uint32_t)((va - op->va) / PAGE_SIZE);
+	part_end = mmu_part_end(va);
+	n = ((part_end < end ? part_end : end) - va) / PAGE_SIZE;
+	if (run->is_checked && batch_op_zeroes(op) && n > ZEROED_MAX) {
+		n = ZEROED_MAX;
+	}
+	return (struct space_op){
+	        .va = va, .arg = op->arg + (va - op->va), .n_pages = (uint32_t)n, .prot = op->prot};
+}
+
+/* May so much more be done before others run? Whatever is done first may. */
+static bool batch_has_time(struct batch_run *run, uint32_t work)
+{
+	run->gives_way = run->work != 0 && run->work + work > WORK_MAX;
+	run->work += work;
+	return !run->gives_way;
+}
+
+static bool batch_part_has_time(
+        struct batch_run *run, const struct space_op *op, const struct space_op *part)
+{
+	uint32_t page = run->is_checked && batch_op_zeroes(op) ? WORK_PAGE_ZEROED : WORK_PAGE;
+
+	return batch_has_time(run, WORK_PART + part->n_pages * page);
+}
+
+/* One step of a long operation; is_checked with no page left: it is done. KCALL_PENDING: give way. */
+static err_t batch_op_step(struct batch_run *run, struct space *space, const struct space_op *op)
+{
+	struct space_op part = batch_op_part(run, space, op);
+	err_t err;
+
+	if (part.n_pages == 0) {
+		if (!batch_op_passes_over_nothing(op) &&
+		        !batch_has_time(run, op->n_pages / PTE_N * WORK_TABLE)) {
+			return KCALL_PENDING;
+		}
+		err = batch_op_check_tables(run, space, op);
+		run->is_checked = err == E_OK;
+		run->place = 0;
+		return err;
+	}
+	if (!batch_part_has_time(run, op, &part)) {
+		return KCALL_PENDING;
+	}
+	err = run->is_checked ? batch_part_run_with_tables(run, space, op, &part)
+	                      : batch_part_check(space, op, &part);
+	if (err == E_OK) {
+		run->place += part.n_pages;
+	}
+	return err;
+}
+
+static err_t batch_op_run_long(
+        struct batch_run *run, struct space *space, const struct space_op *op)
+{
+	err_t err = E_OK;
+
+	while (err == E_OK && !(run->is_checked && batch_op_part(run, space, op).n_pages == 0)) {
+		err = batch_op_step(run, space, op);
+	}
+	return err;
+}
+
+/* An operation of any kind and size. */
+static __attribute__((noinline)) err_t batch_op_run(
+        struct batch_run *run, struct space *space, const struct space_op *op)
+{
+	err_t err = batch_op_check(space, op);
 
 	if (err != E_OK) {
 		return err;
 	}
-	space = op->space < N_SPACES ? space_of(op->space) : NULL;
-	if (!space || op->n_pages == 0 || op->n_pages > SPACE_OP_PAGES_MAX) {
-		return E_INVAL;
+	if (op->va + op->n_pages * PAGE_SIZE <= mmu_part_end(op->va) &&
+	        (op->n_pages <= ZEROED_MAX || !batch_op_zeroes(op))) {
+		run->is_checked = true;
+		return batch_part_has_time(run, op, op)
+		               ? batch_part_run_with_tables(run, space, op, op)
+		               : KCALL_PENDING;
 	}
-	err = space_tables_fetch(run, op, &tables);
-	if (err != E_OK) {
-		return err;
+	return batch_op_run_long(run, space, op);
+}
+
+/* Memory into one table: most operations. What is not that, or not so simple, is op_run's. */
+static inline bool batch_op_is_plain_map(const struct space_op *op)
+{
+	return op->kind == SPACE_MAP && !(op->prot & (SPACE_OP_ZERO | SPACE_OP_DEVICE)) &&
+	       op->va % PAGE_SIZE == 0 && op->va < ARCH_USER_END - MMU_TABLE_BYTES &&
+	       op->n_pages - 1 < PTE_N - pte_index(op->va, PTE_LEVEL_PAGE);
+}
+
+static inline err_t batch_op_map_plain(
+        struct batch_run *run, struct space *space, const struct space_op *op)
+{
+	run->work += WORK_PART + op->n_pages * WORK_PAGE;
+	if (run->work > WORK_MAX) {
+		run->gives_way = true;
+		return KCALL_PENDING;
 	}
-	err = space_op_run(space, op, &tables);
-	if (err != E_OK) {
-		run->needed = tables.needed;
-		return err;
+	return mmu_map(&space->mmu, op, &run->no_tables);
+}
+
+/* Run the operation at hand, or as much of it as there is time for: KCALL_PENDING. */
+static inline err_t batch_step(struct batch_run *run, const struct space_op *op)
+{
+	err_t err = E_TABLES;
+
+	if (op->space != run->space_id) {
+		run->space = op->space < N_SPACES ? space_of(op->space) : NULL;
+		if (!run->space) {
+			run->space_id = SPACE_NONE;
+			return E_INVAL;
+		}
+		run->space_id = op->space;
 	}
-	run->batch.n_tables_used += tables.used;
-	run->batch.n_done++;
-	*pages += op->n_pages;
-	return E_OK;
+	if (batch_op_is_plain_map(op)) {
+		err = batch_op_map_plain(run, run->space, op);
+	}
+	if (err == E_TABLES) {
+		err = batch_op_run(run, run->space, op);
+		if (err == E_OK) {
+			run->place = 0;
+			run->is_checked = false;
+		}
+	}
+	return err;
+}
+
+/* Run what is fetched at once. */
+static err_t batch_steps(struct batch_run *run)
+{
+	const struct space_op *op = run->fetched, *end;
+	err_t err = space_ops_fetch(run);
+
+	end = op + run->n_fetched;
+	for (; err == E_OK && op < end; op++) {
+		err = batch_step(run, op);
+		run->batch.n_done += err == E_OK;
+	}
+	return err;
 }
 
 static err_t check_space_batch(struct batch_run *run)
 {
-	uint64_t progress = run->self->call_progress;
+	uint64_t progress = run->self->call_progress & ~PROGRESS_VALID;
 	err_t err = user_read(run->self, run->address, &run->batch, sizeof(run->batch));
 
 	if (err == E_OK) {
@@ -203,6 +437,10 @@ static err_t check_space_batch(struct batch_run *run)
 	}
 	run->batch.n_done = (uint32_t)progress;
 	run->batch.n_tables_used = (uint32_t)(progress >> 32);
+	if (run->self->call_progress != 0) {
+		run->place = (uint32_t)run->self->call_place;
+		run->is_checked = run->self->call_place & PLACE_CHECKED;
+	}
 	if (err == E_OK && (run->batch.n_done > run->batch.n_ops ||
 	                           run->batch.n_tables_used > run->batch.n_tables)) {
 		err = E_INVAL; /* the caller's memory changed between two steps */
@@ -210,9 +448,11 @@ static err_t check_space_batch(struct batch_run *run)
 	return err;
 }
 
-static uint64_t batch_progress(const struct batch_run *run)
+static void batch_progress_keep(const struct batch_run *run)
 {
-	return run->batch.n_done | (uint64_t)run->batch.n_tables_used << 32;
+	run->self->call_progress =
+	        PROGRESS_VALID | run->batch.n_done | (uint64_t)run->batch.n_tables_used << 32;
+	run->self->call_place = run->place | (run->is_checked ? PLACE_CHECKED : 0);
 }
 
 /* The batch may have taken away the very page that its counts go to. */
@@ -221,7 +461,10 @@ static err_t batch_finish(struct batch_run *run, err_t result)
 	struct instance *self = run->self;
 	err_t err;
 
-	self->call_progress = batch_progress(run);
+	if (run->space != NULL) {
+		run->batch.n_spare = run->space->mmu.n_spare;
+	}
+	batch_progress_keep(run);
 	err = user_write(self, run->address, &run->batch, sizeof(run->batch));
 	if (err == KCALL_PENDING) {
 		return err;
@@ -235,13 +478,18 @@ static err_t batch_finish(struct batch_run *run, err_t result)
 err_t do_space_batch(struct instance *self, const uint64_t *args)
 {
 	struct batch_run run;
-	uint32_t pages = 0;
 	err_t err;
 
 	run.self = self;
 	run.address = args[0];
+	run.space = NULL;
+	run.space_id = SPACE_NONE;
+	run.no_tables = (struct mmu_tables){.frames = batch_frames};
 	run.n_fetched = 0;
-	run.first_fetched = 0;
+	run.work = 0;
+	run.place = 0;
+	run.is_checked = false;
+	run.gives_way = false;
 	err = check_space_batch(&run);
 	if (err != E_OK) {
 		if (err != KCALL_PENDING) {
@@ -250,15 +498,11 @@ err_t do_space_batch(struct instance *self, const uint64_t *args)
 		return err;
 	}
 	while (err == E_OK && run.batch.n_done < run.batch.n_ops) {
-		if (pages >= STEP_PAGES) {
-			self->call_progress = batch_progress(&run);
-			return call_yield(self);
-		}
-		err = batch_step(&run, &pages);
+		err = batch_steps(&run);
 	}
 	if (err == KCALL_PENDING) {
-		self->call_progress = batch_progress(&run);
-		return err;
+		batch_progress_keep(&run);
+		return run.gives_way ? call_yield(self) : err;
 	}
 	return batch_finish(&run, err);
 }

@@ -39,7 +39,7 @@ err_t do_space_destroy(struct instance *self, const uint64_t *args)
 	err_t err = check_space_destroy(self, args, &space, &max);
 
 	if (err == E_OK) {
-		err = arch_space_fini(&space->arch, frames, max, &n);
+		err = mmu_space_fini(&space->mmu, frames, max, &n);
 	}
 	if (err != E_OK && err != E_AGAIN) {
 		return err;

@@ -87,7 +87,7 @@ static struct grant_use grant_use_of(const uint64_t *args, uint16_t access)
 err_t grant_copy(struct instance *self, const uint64_t *args, uint16_t access)
 {
 	const struct grant_use use = grant_use_of(args, access);
-	struct user_copy copy = {.n = use.bytes, .access = ARCH_ACCESS_WRITE};
+	struct user_copy copy = {.n = use.bytes, .access = MMU_ACCESS_WRITE};
 	struct slot *granter;
 	vaddr_t remote;
 	err_t err = grant_check(self, &use, &granter, &remote);

@@ -19,11 +19,11 @@ static bool user_range_is_valid(vaddr_t va, uint64_t n)
 static err_t user_page_at(
         struct instance *self, struct space *space, vaddr_t va, uint32_t access, void **ret)
 {
-	void *at = arch_space_ptr(&space->arch, va, access);
+	void *at = mmu_ptr(&space->mmu, va, access);
 
 	if (at == NULL) {
 		return fault_copy(
-		        self, space, va, access & ARCH_ACCESS_WRITE ? PAGE_FAULT_WRITE : 0);
+		        self, space, va, access & MMU_ACCESS_WRITE ? PAGE_FAULT_WRITE : 0);
 	}
 	if (self->copy_fault_asked == va) {
 		self->copy_fault_asked = 0;
@@ -44,7 +44,7 @@ err_t user_read_from(struct instance *self, struct space *space, vaddr_t va, voi
 	}
 	for (size_t done = 0, step; done < n; done += step) {
 		void *at;
-		err_t err = user_page_at(self, space, va + done, ARCH_ACCESS_READ, &at);
+		err_t err = user_page_at(self, space, va + done, MMU_ACCESS_READ, &at);
 
 		if (err != E_OK) {
 			return err;
@@ -66,7 +66,7 @@ static err_t user_check_pages(struct instance *self, vaddr_t va, size_t n)
 	void *at;
 
 	for (size_t done = user_page_rest(va); done < n; done += PAGE_SIZE) {
-		err_t err = user_page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
+		err_t err = user_page_at(self, self->space, va + done, MMU_ACCESS_WRITE, &at);
 		if (err != E_OK) {
 			return err;
 		}
@@ -79,7 +79,7 @@ err_t user_write_check(struct instance *self, vaddr_t va, size_t n)
 	void *at;
 	err_t err = user_range_is_valid(va, n) ? user_check_pages(self, va, n) : E_FAULT;
 
-	return err == E_OK ? user_page_at(self, self->space, va, ARCH_ACCESS_WRITE, &at) : err;
+	return err == E_OK ? user_page_at(self, self->space, va, MMU_ACCESS_WRITE, &at) : err;
 }
 
 err_t user_write(struct instance *self, vaddr_t va, const void *src, size_t n)
@@ -89,7 +89,7 @@ err_t user_write(struct instance *self, vaddr_t va, const void *src, size_t n)
 	for (size_t done = 0, step; err == E_OK && done < n; done += step) {
 		void *at;
 
-		err = user_page_at(self, self->space, va + done, ARCH_ACCESS_WRITE, &at);
+		err = user_page_at(self, self->space, va + done, MMU_ACCESS_WRITE, &at);
 		if (err != E_OK) {
 			break;
 		}
@@ -105,7 +105,7 @@ static err_t user_copy_run(struct instance *self, const struct user_copy *copy)
 	uint64_t done = self->call_progress, step = copy->n - done;
 	vaddr_t from_va = copy->from_va + done, to_va = copy->to_va + done;
 	void *from, *to;
-	err_t err = user_page_at(self, copy->from, from_va, ARCH_ACCESS_READ, &from);
+	err_t err = user_page_at(self, copy->from, from_va, MMU_ACCESS_READ, &from);
 
 	if (err != E_OK) {
 		return err;

@@ -4,6 +4,7 @@
  * E_FAULT, or KCALL_PENDING (a page was asked from VM and the call of `self` restarts): anything
  * but 0 is returned by the handler at once. They fault before they write, except where stated.
  */
+#include "osd/kernel/mmu/mmu.h"
 #include "osd/kernel/object/slot.h"
 
 struct space;
@@ -20,7 +21,7 @@ struct user_copy {
 	struct space *from, *to;
 	vaddr_t from_va, to_va;
 	uint64_t n;
-	uint32_t access; /* of the target: ARCH_ACCESS_WRITE, also ARCH_ACCESS_FORCE */
+	uint32_t access; /* of the target: MMU_ACCESS_WRITE, also MMU_ACCESS_FORCE */
 };
 /*
  * Copy between spaces. Works forward from self->call_progress and keeps it current, so that a

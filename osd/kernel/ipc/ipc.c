@@ -57,12 +57,19 @@ static bool ipc_is_receiving_from(const struct slot *slot, endpoint_t from)
 	       (instance->peer == EP_ANY || instance->peer == from);
 }
 
-/* Would self, by waiting for target, close a circle of instances that wait for each other? */
+/*
+ * Would self, by waiting for target, close a circle of instances that wait for each other? A target
+ * that receives from self is none: it is stopped or held, and takes the message when it goes on.
+ */
 static bool ipc_is_circle(const struct instance *self, const struct slot *target)
 {
 	const uint32_t waiting =
 	        1u << SLOT_SENDING | 1u << SLOT_WAITING_REPLY | 1u << SLOT_RECEIVING;
 
+	if (target->instance->state == SLOT_RECEIVING &&
+	        target->instance->peer == self->slot->endpoint) {
+		return false;
+	}
 	for (uint32_t hops = 0; target != NULL && hops < N_SLOTS; hops++) {
 		const struct instance *at = target->instance;
 		if (at == self) {

@@ -59,6 +59,7 @@ struct instance {
 	uint32_t n_grants;
 	uint64_t call_progress; /* of a call that restarts; 0 at every fresh call: reset before a
 	                           final result */
+	uint64_t call_place; /* more of it, for a call that needs more; means nothing by itself */
 
 	/* Page fault, own or met by a kernel copy on its behalf. */
 	uint8_t fault_wait; /* enum fault_wait */

@@ -6,6 +6,7 @@ static struct space spaces[N_SPACES];
 
 void spaces_init(void)
 {
+	mmu_init();
 	for (uint32_t i = 0; i < N_SPACES; i++) {
 		spaces[i].id = i;
 	}
@@ -30,7 +31,7 @@ err_t space_open(paddr_t root, struct space **ret_space)
 		if (spaces[i].is_live) {
 			continue;
 		}
-		err = arch_space_init(&spaces[i].arch, root);
+		err = mmu_space_init(&spaces[i].mmu, root);
 		if (err != E_OK) {
 			return err;
 		}

@@ -1,11 +1,11 @@
 #pragma once
 /* Address spaces as kernel objects, numbered; their tables are arch's. */
-#include "osd/arch/arch.h"
+#include "osd/kernel/mmu/mmu.h"
 
 struct instance;
 
 struct space {
-	struct arch_space arch;
+	struct mmu_space mmu;
 	space_t id;
 	bool is_live;
 	bool is_closing; /* space_destroy has begun: nothing but space_destroy may use it */
@@ -20,8 +20,8 @@ struct space *space_of(space_t id);
 struct space *space_of_any(space_t id);
 /* The space's gate page is here now (0: nowhere), and who runs in it may call through it alone. */
 void space_gate_set(struct space *space, vaddr_t gate);
-/* New empty space on a root frame: E_FULL, or arch_space_init's errors. */
+/* New empty space on a root frame: E_FULL, or mmu_space_init's errors. */
 err_t space_open(paddr_t root, struct space **ret_space);
-/* All tables given back by arch_space_fini: the number is free again. */
+/* All tables given back by mmu_space_fini: the number is free again. */
 void space_close(struct space *space);
 uint32_t spaces_free_count(void);

@@ -116,7 +116,7 @@ static _Noreturn void sched_resume(struct cpu *cpu, struct instance *instance)
 	if (cpu->ready_mask != 0) {
 		timer_arm(cpu->quantum_end);
 	}
-	arch_resume(&instance->context, &instance->space->arch);
+	arch_resume(&instance->context, &instance->space->mmu.arch);
 }
 
 _Noreturn void sched_run(void)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "osd/kernel/mmu/mmu.h"
 #include "osd/kernel/object/rights.h"
 
 struct arch_cpu *fake_cpu;
@@ -58,9 +59,13 @@ void arch_irq_unmask(uint32_t line)
 	(void)line;
 }
 
-err_t arch_space_init(struct arch_space *space, paddr_t root)
+void mmu_init(void)
 {
-	space->root = root;
+}
+
+err_t mmu_space_init(struct mmu_space *space, paddr_t root)
+{
+	*space = (struct mmu_space){.arch.root = root};
 	return E_OK;
 }
 

@@ -2,9 +2,9 @@
 /* A machine made of nothing, for tests of the kernel's objects on the host: see osd/arch/arch.h. */
 #include <stdint.h>
 #include "osd/abi/message.h"
+#include "osd/kernel/mmu/test/small/pte.h"
 
 #define ARCH_USER_END 0x00007ffffffff000ull
-#define ARCH_MIRROR_PAGES 512u
 
 struct arch_context {
 	uint64_t args[6];

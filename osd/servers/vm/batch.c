@@ -5,6 +5,9 @@
  * how many an operation needs: the kernel stops with E_TABLES and says, VM adds to the stock, and
  * the rest is run again. The stock is kept between batches, so that most never stop.
  *
+ * Tables that become empty leave their frames with the space; these come back with the batch. Those of
+ * the spaces that the kernel made stay there: VM does not know where they came from.
+ *
  * The first error ends the batch: later operations are passed over, and batch_end() returns it. What
  * was done before it stays done.
  */
@@ -59,13 +62,30 @@ static void batch_tables_consume(uint32_t n)
 	batch_space->n_tables += n;
 }
 
+/* Have back what the space's page tables no longer need. */
+static void batch_tables_take_back(void)
+{
+	paddr_t frames[BATCH_TABLES_READY];
+	uint64_t n;
+	err_t err;
+
+	do {
+		n = 0;
+		err = sys_space_trim(batch_space->id, frames, BATCH_TABLES_READY, &n);
+		for (uint64_t i = 0; i < n; i++) {
+			frame_give(frames[i], 1);
+		}
+		batch_space->n_tables -= (uint32_t)n;
+	} while (err == E_AGAIN);
+}
+
 /*
  * Run what is collected. The kernel stops at E_TABLES with some operations
  * done; the rest is run again.
  */
 static void batch_flush(void)
 {
-	uint32_t done = 0;
+	uint32_t done = 0, n_spare = 0;
 
 	if (batch_err == E_OK) {
 		/* What really lacks tables is told so by the kernel; taking away needs none. */
@@ -81,6 +101,7 @@ static void batch_flush(void)
 
 		batch_tables_consume(batch.n_tables_used);
 		done += batch.n_done;
+		n_spare = batch.n_spare;
 		batch_err = err;
 		if (err == E_TABLES && needed > n_tables) {
 			batch_err = batch_tables_fill(
@@ -88,6 +109,9 @@ static void batch_flush(void)
 		}
 	}
 	n_ops = 0;
+	if (n_spare > 0 && !batch_space->is_boot) {
+		batch_tables_take_back();
+	}
 }
 
 void batch_begin(struct space *space)

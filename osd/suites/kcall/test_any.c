@@ -291,6 +291,21 @@ static void test_thread_pointer(void)
 	puppet_free(&p);
 }
 
+/* What it says goes to the log, where tests/kernel/run compares it with the kernel's file. */
+static void test_kernel_info(void)
+{
+	struct kernel_info info = {0};
+	char hex[2 * KERNEL_BUILD_ID_BYTES + 1] = {0};
+
+	IS(E_FAULT, sys_kernel_info((struct kernel_info *)NOWHERE));
+	IS(E_OK, sys_kernel_info(&info));
+	for (unsigned int i = 0; i < KERNEL_BUILD_ID_BYTES; i++) {
+		hex[2 * i] = "0123456789abcdef"[info.build_id[i] / 16];
+		hex[2 * i + 1] = "0123456789abcdef"[info.build_id[i] % 16];
+	}
+	bare_print("# kernel %s %s", info.version, hex);
+}
+
 const struct test tests_any[] = {
         {"null", test_null},
         {"unknown and foreign call numbers", test_numbers},
@@ -308,5 +323,6 @@ const struct test tests_any[] = {
         {"random", test_random},
         {"lookup", test_lookup},
         {"thread_pointer_set", test_thread_pointer},
+        {"kernel_info", test_kernel_info},
         {0},
 };

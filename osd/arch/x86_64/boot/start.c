@@ -7,6 +7,15 @@
 #include "osd/arch/x86_64/irq/time.h"
 
 #define BOOT_CPU 0
+#define BUILD_ID_NOTE_BYTES 16 /* of the ELF note before what it says: three numbers, and "GNU" */
+
+/* Of kernel.ld. */
+extern const char kernel_build_id[];
+
+const uint8_t *arch_kernel_build_id(void)
+{
+	return (const uint8_t *)kernel_build_id + BUILD_ID_NOTE_BYTES;
+}
 
 /* Called by boot.S with the physical address of the PVH start information. */
 _Noreturn void boot_start(uint32_t start_info);

@@ -434,7 +434,7 @@ trap_stubs:
 	.set vector, vector + 1
 	.endr
 
-/* The page through which services call: two instructions, and traps behind them. */
+/* What the page through which services call holds: two instructions, and traps behind them. */
 	.section .rodata.gate, "a"
 	.balign PAGE_BYTES
 	.globl gate_page
@@ -443,11 +443,6 @@ gate_page:
 	ret
 .Lgate_end:
 	.fill PAGE_BYTES - (.Lgate_end - gate_page), 1, INT3_OPCODE
-
-/* What a page that was never touched shows. */
-	.globl zero_page
-zero_page:
-	.fill PAGE_BYTES, 1, 0
 
 /* Bit LOCK_BIT: somebody is in the kernel. */
 	.bss

@@ -7,7 +7,6 @@
 #include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/arch.h"
 #include "osd/arch/x86_64/mmu/memory.h"
-#include "osd/arch/x86_64/mmu/pte.h"
 #include "osd/arch/x86_64/x86.h"
 
 extern char kernel_start[], kernel_text_start[], kernel_text_end[], kernel_rodata_end[],
@@ -26,7 +25,7 @@ static uint64_t *kmap_entry(vaddr_t va, uint32_t level)
 		if (!(*entry & PTE_P)) {
 			*entry = arch_boot_frames(1) | PTE_P | PTE_W;
 		}
-		table = pte_table(*entry);
+		table = arch_frame_ptr(pte_frame(*entry));
 	}
 	return &table[pte_index(va, level)];
 }

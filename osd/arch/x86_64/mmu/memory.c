@@ -7,7 +7,7 @@
  */
 #include "osd/arch/x86_64/mmu/memory.h"
 #include "osd/arch/arch.h"
-#include "osd/arch/x86_64/mmu/frame.h"
+#include "osd/arch/frame.h"
 #include "osd/arch/x86_64/mmu/kmap.h"
 
 #define PVH_MAGIC 0x336ec578u

@@ -85,8 +85,20 @@ static err_t kernel_space_batch(struct space_batch *batch, uint64_t *ret_second)
 		kernel[id].tables[kernel[id].n++] = batch->tables[batch->n_tables_used++];
 	}
 	batch->n_done = batch->n_ops;
+	batch->n_spare = host_byte() % 2;
 	*ret_second = needed;
 	return E_OK;
+}
+
+/* Some of a space's tables become empty at times. */
+static err_t kernel_space_trim(uint64_t id, paddr_t *ret_frames, uint64_t max, uint64_t *ret_n)
+{
+	uint64_t n = host_byte() % 3;
+
+	while (*ret_n < n && *ret_n < max && kernel[id].n > 1) {
+		ret_frames[(*ret_n)++] = kernel[id].tables[--kernel[id].n];
+	}
+	return *ret_n == max ? E_AGAIN : E_OK;
 }
 
 static bool kernel_call(
@@ -104,6 +116,10 @@ static bool kernel_call(
 		return true;
 	case KCALL_space_destroy:
 		*ret_result = kernel_space_destroy(a[0], (paddr_t *)a[1], a[2], ret_second);
+		return true;
+	case KCALL_space_trim:
+		*ret_second = 0;
+		*ret_result = kernel_space_trim(a[0], (paddr_t *)a[1], a[2], ret_second);
 		return true;
 	case KCALL_space_batch:
 		*ret_result = kernel_space_batch((struct space_batch *)a[0], ret_second);

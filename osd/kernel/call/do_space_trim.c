@@ -1,0 +1,28 @@
+/* Give frames of page tables that became empty back to VM, at most a page's worth of numbers a call. */
+#include "osd/kernel/call/call.h"
+#include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/object/space.h"
+
+/* Frames given back by one call. */
+#define FRAMES_MAX 256u
+
+err_t do_space_trim(struct instance *self, const uint64_t *args)
+{
+	uint64_t max = args[2] < FRAMES_MAX ? args[2] : FRAMES_MAX;
+	struct space *space = args[0] < N_SPACES ? space_of((space_t)args[0]) : NULL;
+	paddr_t frames[FRAMES_MAX];
+	uint32_t n;
+	err_t err;
+
+	if (!space || max == 0) {
+		return E_INVAL;
+	}
+	err = user_write_check(self, args[1], max * sizeof(paddr_t));
+	if (err != E_OK) {
+		return err;
+	}
+	n = mmu_trim(&space->mmu, frames, (uint32_t)max);
+	call_output(self, args[1], frames, n * sizeof(frames[0]));
+	arch_context_result2_set(&self->context, n);
+	return space->mmu.n_spare != 0 ? E_AGAIN : E_OK;
+}
