@@ -1,10 +1,10 @@
 /*
  * luctl: finds the command in one table (ctl/cmdline/commands.def), reads its options, runs it. With
  * --json an answer of lud is printed as it came, by its descriptor; only the commands that work
- * without lud write JSON of their own.
+ * without lud write JSON of their own. Either is kept until the end (ctl/base/answer.h).
  *
  *     main_run: cmdline_find -> cmdline_read -> cmd_NAME -> command_call -> client_call
- *     main_end: flush what was printed
+ *     main_end: answer_end, flush what was printed
  *
  * A command has succeeded only when its output is written: main_end() turns output that was lost
  * into an exit code, and never into success.
@@ -12,8 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ctl/base/answer.h"
+#include "ctl/base/tone.h"
 #include "ctl/client/client.h"
 #include "ctl/cmd/cmd.h"
+#include "ctl/cmd/completion.h"
 #include "ctl/cmdline/cmdline.h"
 
 /*
@@ -57,16 +60,31 @@ static void main_help(FILE *to)
 /* The exit code of a command, or CTL_OUTPUT: a full disk must not look like success. */
 static int main_end(int code)
 {
-	bool lost = ferror(stdout) != 0;
-	const char *why = fflush(stdout) != 0 ? strerror(errno) : "it is closed";
+	const char *why;
+	bool lost;
+
+	answer_end(code);
+	lost = ferror(stdout) != 0;
+	why = fflush(stdout) != 0 ? strerror(errno) : "it is closed";
 
 	if (ferror(stdout) || lost) {
-		ctl_fail(CTL_OUTPUT, "standard output",
+		(void)ctl_fail(CTL_OUTPUT, "standard output",
 		        "free some space, or ask again; what the command did is not undone",
 		        "the answer could not be written: %s", why);
 		return code == CTL_OK ? CTL_OUTPUT : code;
 	}
 	return code;
+}
+
+/* Also of a command line that is wrong: its error is wanted as JSON, too. */
+static bool main_wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (!strcmp(argv[i], "--json")) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /*
@@ -83,10 +101,17 @@ static int main_run(int argc, char **argv)
 		main_help(stdout);
 		return CTL_OK;
 	}
+	if (argc > 1 && !strcmp(argv[1], "__complete")) {
+		return completion_answer(main_verbs, MAIN_N_VERBS, argc - 2, argv + 2);
+	}
 	verb = cmdline_find(main_verbs, MAIN_N_VERBS, argc, argv, &words);
+	if (main_wants_json(argc, argv)) {
+		answer_begin(verb ? verb->name : "");
+	}
 	if (!verb) {
 		if (argc > 1) {
-			fprintf(stderr, "luctl: there is no command `%s`\n\n", argv[1]);
+			(void)ctl_fail(CTL_USAGE, "", NULL, "there is no command `%s`", argv[1]);
+			fputc('\n', stderr);
 		}
 		main_help(stderr);
 		return CTL_USAGE;
@@ -99,6 +124,10 @@ static int main_run(int argc, char **argv)
 	if (options.help) {
 		cmdline_help_verb(stdout, verb);
 		return CTL_OK;
+	}
+	if (!tone_choose(options.color)) {
+		return ctl_fail(CTL_USAGE, "--color", "give auto, always or never",
+		        "`%s` is none of them", options.color);
 	}
 	if (options.json) {
 		client_keep_raw();

@@ -159,10 +159,3 @@ json_t *json_of_message(const ProtobufCMessage *message)
 	}
 	return object;
 }
-
-void json_print(json_t *json)
-{
-	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(json);
-}

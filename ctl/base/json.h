@@ -8,5 +8,3 @@
 #include <protobuf-c/protobuf-c.h>
 
 json_t *json_of_message(const ProtobufCMessage *message);
-/* Prints and frees. */
-void json_print(json_t *json);

@@ -5,12 +5,16 @@
  */
 #include "ctl/base/table.h"
 
+#include <langinfo.h>
 #include <libsmartcols.h>
+#include <locale.h>
+#include <string.h>
 
 /* A table that is being filled. n_columns bounds what table_row() reads of its argument. */
 struct table {
 	struct libscols_table *scols;
 	size_t n_columns;
+	struct libscols_line *top; /* the last row that is below none; NULL: there is none */
 };
 
 struct table *table_new(const struct table_column *columns, size_t n_columns)
@@ -31,20 +35,50 @@ struct table *table_new(const struct table_column *columns, size_t n_columns)
 	return table;
 }
 
-void table_row(struct table *table, const char *const *fields)
+/* The locale is set for its characters only: numbers stay as they are in every other output. */
+void table_tree(struct table *table)
 {
-	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
+	struct libscols_column *first = scols_table_get_column(table->scols, 0);
+
+	if (scols_column_set_flags(first, SCOLS_FL_TREE)) {
+		abort();
+	}
+	(void)setlocale(LC_CTYPE, "");
+	(void)scols_table_enable_ascii(table->scols, strcmp(nl_langinfo(CODESET), "UTF-8") != 0);
+}
+
+/* parent: NULL for a row of the top. */
+static struct libscols_line *table_line(
+        struct table *table, struct libscols_line *parent, const char *const *fields)
+{
+	struct libscols_line *line = scols_table_new_line(table->scols, parent);
 
 	for (size_t i = 0; i < table->n_columns; i++) {
 		if (!line || scols_line_set_data(line, i, fields[i] ? fields[i] : "")) {
 			abort();
 		}
 	}
+	return line;
+}
+
+void table_row(struct table *table, const char *const *fields)
+{
+	table->top = table_line(table, NULL, fields);
+}
+
+void table_below(struct table *table, const char *const *fields)
+{
+	(void)table_line(table, table->top, fields);
 }
 
 void table_print(struct table *table)
 {
 	scols_print_table(table->scols);
+	table_free(table);
+}
+
+void table_free(struct table *table)
+{
 	scols_unref_table(table->scols);
 	free(table);
 }

@@ -67,6 +67,37 @@ char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE])
 	return text_seconds(unix_usec / 1000000, ret_text);
 }
 
+char *text_clock(int64_t unix_usec, int64_t now_usec, char ret_text[TEXT_SIZE])
+{
+	time_t sec = unix_usec / 1000000, now = now_usec / 1000000;
+	struct tm tm, today;
+
+	if (!localtime_r(&sec, &tm) || !localtime_r(&now, &today)) {
+		return text_time(unix_usec, ret_text);
+	}
+	strftime(ret_text, TEXT_SIZE,
+	        tm.tm_yday == today.tm_yday && tm.tm_year == today.tm_year ? "%H:%M"
+	                                                                   : "%Y-%m-%d %H:%M",
+	        &tm);
+	return ret_text;
+}
+
+char *text_age(int64_t usec, char ret_text[TEXT_SIZE])
+{
+	int64_t sec = usec / 1000000;
+
+	if (sec < 120) {
+		snprintf(ret_text, TEXT_SIZE, "%" PRId64 " s", sec);
+	} else if (sec < 2 * 3600) {
+		snprintf(ret_text, TEXT_SIZE, "%" PRId64 " min", sec / 60);
+	} else if (sec < 2 * 24 * 3600) {
+		snprintf(ret_text, TEXT_SIZE, "%" PRId64 " h", sec / 3600);
+	} else {
+		snprintf(ret_text, TEXT_SIZE, "%" PRId64 " days", sec / (24 * 3600));
+	}
+	return ret_text;
+}
+
 char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE])
 {
 	if (bytes->len < 6) {

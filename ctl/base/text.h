@@ -16,6 +16,10 @@ char *text_nsec(uint64_t nsec, char ret_text[TEXT_SIZE]);
 char *text_bytes(uint64_t bytes, char ret_text[TEXT_SIZE]);
 /* Local time of unix microseconds; "-" for 0. */
 char *text_time(int64_t unix_usec, char ret_text[TEXT_SIZE]);
+/* Of a time near now: "14:02" of the same day, else with its date. */
+char *text_clock(int64_t unix_usec, int64_t now_usec, char ret_text[TEXT_SIZE]);
+/* How long, in the largest unit that fits twice or so: "41 s", "7 min", "3 h", "12 days". */
+char *text_age(int64_t usec, char ret_text[TEXT_SIZE]);
 /* The same from seconds; "-" also for what no calendar has. */
 char *text_seconds(int64_t unix_sec, char ret_text[TEXT_SIZE]);
 /* The first 12 hex digits; "-" when there are no bytes. */

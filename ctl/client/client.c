@@ -3,9 +3,9 @@
  * is unpacked into the client's own arena, checked (reply.c) and escaped (clean.c) before a
  * command sees it, and lives until the next call.
  *
- * The wait for an answer has no limit as long as lud lives: jobs take their time. A lud that
+ * The wait for an answer ends by client_wait_limit(), if nothing else ends it: jobs take their time. A lud that
  * says nothing for a while is asked for its version, as a sign of life, and given up after
- * CLIENT_SILENT_MSEC. Ctrl-C ends luctl and no job. Progress and log lines go to the caller's
+ * CLIENT_SILENT_MSEC. Ctrl-C and that limit end luctl and no job. Progress and log lines go to the caller's
  * function; an answer to another request, such as the version, is dropped.
  */
 #include "ctl/client/client.h"
@@ -47,6 +47,9 @@
  */
 #define CLIENT_ARENA_SIZE (4u << 20)
 
+/* Inside: no exit code, see client_stop_at(). */
+#define CLIENT_STOPPED (-1)
+
 /*
  * The connection and everything that one message needs. The two buffers are part of it, so that
  * a client is one allocation and nothing is allocated while it is used.
@@ -58,12 +61,35 @@ struct client {
 	struct frame_decoder decoder;
 	struct wire_arena arena;
 	uint64_t last_id;
-	uint64_t job; /* that the newest news was about; 0: none */
+	uint64_t job;    /* that the newest news was about; 0: none */
+	bool is_many;    /* it was about others, too */
+	char waits[240]; /* what is known of why it is not over */
 	unsigned int quiet_msec;
+	int stop_fd; /* readable: the wait for an answer ends; -1: none */
 	uint8_t buffer[2 * FRAME_SIZE_MAX];
 	uint8_t out[FRAME_SIZE_MAX];
 	uint8_t arena_bytes[CLIENT_ARENA_SIZE] __attribute__((aligned(16)));
 };
+
+/* When luctl gives up waiting, by the monotonic clock, and how long that was. One for the program. */
+static int64_t client_deadline_msec;
+static uint32_t client_limit_msec;
+
+static int64_t client_now_msec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+void client_wait_limit(uint32_t msec)
+{
+	if (!client_limit_msec) {
+		client_limit_msec = msec;
+		client_deadline_msec = client_now_msec() + msec;
+	}
+}
 
 /* Set by Ctrl-C and never cleared: luctl ends at its next wait. */
 static volatile sig_atomic_t client_interrupted;
@@ -71,6 +97,11 @@ static volatile sig_atomic_t client_interrupted;
 static void client_on_interrupt(int signal)
 {
 	client_interrupted = 1;
+}
+
+bool client_is_interrupted(void)
+{
+	return client_interrupted;
 }
 
 void client_closep(struct client **client)
@@ -119,17 +150,41 @@ static int client_write(struct client *client, const uint8_t *bytes, size_t len)
  */
 static int client_send(struct client *client, Control__Request *request);
 
-/* Ctrl-C: ends luctl, and nothing else. */
-static int client_leave(const struct client *client)
+/* luctl goes before the job is over, which nothing happens to: says why, and how to come back. */
+static int client_leave(const struct client *client, enum ctl_exit code, const char *why)
 {
 	_cleanup_(ctl_freep) char *remedy =
-	        ctl_format("`luctl job show %" PRIu64 "` shows what becomes of it", client->job);
+	        client->is_many ? ctl_format("`luctl jobs` lists them, `luctl job show %" PRIu64
+	                                     " --wait` waits for the last one",
+	                                  client->job)
+	                        : ctl_format("`luctl job show %" PRIu64 " --wait` waits for it",
+	                                  client->job);
+	_cleanup_(ctl_freep) char *text =
+	        ctl_format("%s; job %" PRIu64 " goes on in lud%s%s%s", why, client->job,
+	                *client->waits ? " (" : "", client->waits, *client->waits ? ")" : "");
 
 	if (!client->job) {
-		return ctl_fail(CTL_INTERRUPTED, "", NULL, "interrupted");
+		return ctl_fail(code, "", NULL, "%s", why);
 	}
-	return ctl_fail(CTL_INTERRUPTED, "", remedy,
-	        "interrupted; job %" PRIu64 " continues in lud", client->job);
+	return ctl_fail_as(&(struct ctl_fault){code, "", text, remedy, "", client->job}, false);
+}
+
+/* The time to wait is over. */
+static int client_waited(const struct client *client)
+{
+	_cleanup_(ctl_freep) char *why =
+	        ctl_format("not over after %g s", client_limit_msec / 1000.0);
+
+	return client_leave(client, CTL_WAITED, why);
+}
+
+/* How long to sleep for news; 0: the time to wait is over. */
+static int client_pause_msec(void)
+{
+	int64_t left =
+	        client_limit_msec ? client_deadline_msec - client_now_msec() : CLIENT_PULSE_MSEC;
+
+	return left <= 0 ? 0 : left < CLIENT_PULSE_MSEC ? (int)left : CLIENT_PULSE_MSEC;
 }
 
 /* Nothing came for a while: asks whether lud is there at all. */
@@ -147,20 +202,50 @@ static int client_pulse(struct client *client)
 	return client_send(client, &request);
 }
 
+void client_stop_at(struct client *client, int fd)
+{
+	client->stop_fd = fd;
+}
+
+bool client_can_connect(const char *path)
+{
+	_cleanup_(ctl_freep) char *place = path ? ctl_format("%s", path) : place_socket();
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool can;
+
+	strncpy(address.sun_path, place, sizeof(address.sun_path) - 1);
+	can = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+	      (errno != ENOENT && errno != ECONNREFUSED);
+	close(fd);
+	return can;
+}
+
 /* Reads once. msec < 0: as long as lud gives signs of life. */
 static int client_read(struct client *client, int msec)
 {
-	struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+	struct pollfd fds[] = {
+	        {.fd = client->fd, .events = POLLIN}, {.fd = client->stop_fd, .events = POLLIN}};
 	size_t room;
 	uint8_t *space = frame_decoder_space(&client->decoder, &room);
+	int pause = msec < 0 ? client_pause_msec() : msec;
 	ssize_t n;
 
-	n = client_interrupted ? -1 : poll(&poll_fd, 1, msec < 0 ? CLIENT_PULSE_MSEC : msec);
+	if (!pause) {
+		return client_waited(client);
+	}
+	n = client_interrupted ? -1 : poll(fds, 2, pause);
 	if (client_interrupted) {
-		return client_leave(client);
+		return client_leave(client, CTL_INTERRUPTED, "interrupted");
+	}
+	if (n > 0 && fds[1].revents) {
+		return CLIENT_STOPPED;
+	}
+	if (n == 0 && msec < 0) {
+		return pause == CLIENT_PULSE_MSEC ? client_pulse(client) : CTL_OK;
 	}
 	if (n == 0) {
-		return msec < 0 ? client_pulse(client) : client_lost(client, "lud does not answer");
+		return client_lost(client, "lud does not answer");
 	}
 	client->quiet_msec = 0;
 	n = read(client->fd, space, room);
@@ -278,6 +363,7 @@ int client_open(const char *path, struct client **ret_client)
 
 	sigaction(SIGINT, &interrupt, NULL);
 	client->fd = -1;
+	client->stop_fd = -1;
 	client->path = path ? ctl_format("%s", path) : place_socket();
 	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
 	wire_arena_init(&client->arena, client->arena_bytes, sizeof(client->arena_bytes));
@@ -296,7 +382,7 @@ int client_open(const char *path, struct client **ret_client)
  * Print an error of lud with its hint; its exit code. The cause is missing only in errors of a
  * lud that is older or broken.
  */
-static int client_tell_error(const Wire__Error *error)
+static int client_tell_error(const struct client *client, const Wire__Error *error)
 {
 	const Wire__Cause *cause = error->cause;
 
@@ -304,8 +390,9 @@ static int client_tell_error(const Wire__Error *error)
 		return ctl_fail(exits_of_error(error), "", error->hint,
 		        "lud rejected the request (class %d)", error->class_);
 	}
-	return ctl_fail(exits_of_error(error), cause->component, error->hint, "%s (%s)",
-	        cause->message, cause->name);
+	return ctl_fail_as(&(struct ctl_fault){exits_of_error(error), cause->component,
+	                           cause->message, error->hint, cause->name, client->job},
+	        false);
 }
 
 /*
@@ -353,6 +440,18 @@ static int client_send(struct client *client, Control__Request *request)
 	return client_write(client, client->out, session_seal(&client->session, client->out, len));
 }
 
+/* What is said of the job when luctl leaves it: the newest notice, or the step that it is in. */
+static void client_note(struct client *client, const Control__Progress *news)
+{
+	client->is_many = client->is_many || (client->job && client->job != news->job);
+	client->job = news->job;
+	if (*news->notice) {
+		snprintf(client->waits, sizeof(client->waits), "%s", news->notice);
+	} else if (*news->step) {
+		snprintf(client->waits, sizeof(client->waits), "in step %s", news->step);
+	}
+}
+
 int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
         const Control__Reply **ret_reply)
 {
@@ -365,7 +464,7 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 			break;
 		}
 		if (from->body_case == CONTROL__FROM_LUD__BODY_PROGRESS) {
-			client->job = from->progress->job;
+			client_note(client, from->progress);
 		}
 		if (from->body_case != CONTROL__FROM_LUD__BODY_REPLY) {
 			if (news) {
@@ -381,10 +480,11 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 			return client_lost(client, "lud sent an answer of the wrong kind");
 		}
 		if (from->reply->body_case == CONTROL__REPLY__BODY_ERROR) {
-			return client_tell_error(from->reply->error);
+			return client_tell_error(client, from->reply->error);
 		}
 		*ret_reply = from->reply;
 		return CTL_OK;
 	}
-	return code;
+	*ret_reply = NULL;
+	return code == CLIENT_STOPPED ? CTL_OK : code;
 }

@@ -14,8 +14,22 @@ int client_open(const char *path, struct client **ret_client);
 /* Ends the session; for the cleanup attribute. Jobs that were asked for continue in lud. */
 void client_closep(struct client **client);
 
+/* Whether anybody listens there, NULL: at lud's usual place. A socket that may not be tried counts. */
+bool client_can_connect(const char *path);
+/* From now on client_call() ends as soon as the descriptor is readable, too: with CTL_OK and no answer, NULL. */
+void client_stop_at(struct client *client, int fd);
+
+/* Whether Ctrl-C was pressed, since the first client_open(). */
+bool client_is_interrupted(void);
+
 /* Strings come as lud sends them, for JSON; without this they come fit for a terminal. */
 void client_keep_raw(void);
+
+/*
+ * From now on luctl waits no longer than so long for an answer, whatever it is that it waits for; the first call
+ * counts. CTL_WAITED then, after it was told how to come back.
+ */
+void client_wait_limit(uint32_t msec);
 
 /* What lud sends before its answer; messages live until the return. */
 typedef void (*client_news_fn)(const Control__FromLud *from, void *arg);

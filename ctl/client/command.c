@@ -1,30 +1,32 @@
 /*
  * One request of a command, from its options to the answer. An answer that is wanted as JSON is
- * printed here, by its descriptor and as it came: a command that asks lud has no JSON of its own to
+ * handed on here (ctl/base/answer.h), by its descriptor and as it came: a command that asks lud has no JSON of its own to
  * write. A connection serves one request; a command that needs two answers opens two.
  */
 #include "ctl/client/command.h"
 
 #include <string.h>
 
+#include "ctl/base/answer.h"
 #include "ctl/base/json.h"
 #include "ctl/client/place.h"
 #include "host/text/hex.h"
 
-/* The body of an answer, without its envelope. */
-static void command_print_json(const Control__Reply *reply)
+/* There is one field beside the id: an answer has one kind. */
+json_t *command_json(const Control__Reply *reply)
 {
 	json_t *json = json_of_message(&reply->base);
+	json_t *body = NULL, *value;
 	const char *name;
-	json_t *value;
 
 	json_object_foreach(json, name, value)
 	{
 		if (strcmp(name, "id") != 0) {
-			json_print(json_incref(value));
+			body = json_incref(value);
 		}
 	}
 	json_decref(json);
+	return body;
 }
 
 char *command_keys(const struct options *options)
@@ -61,7 +63,7 @@ static int command_override(const char *words, uint32_t *ret_set)
 	return CTL_OK;
 }
 
-int command_call(const struct options *options, Control__Request *request, client_news_fn news,
+int command_ask(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply)
 {
 	uint8_t plan[64];
@@ -80,6 +82,7 @@ int command_call(const struct options *options, Control__Request *request, clien
 	if (code != CTL_OK) {
 		return code;
 	}
+	client_wait_limit(options->wait_ms ? options->wait_ms : CMDLINE_WAIT_MSEC);
 	code = client_open(options->socket, ret_client);
 	request->reason = (char *)options->reason;
 	request->override = override;
@@ -88,8 +91,17 @@ int command_call(const struct options *options, Control__Request *request, clien
 		code = client_call(*ret_client, request, news, arg, ret_reply);
 	}
 	request->expect_plan.len = 0;
-	if (code == CTL_OK && options->json) {
-		command_print_json(*ret_reply);
+	return code;
+}
+
+int command_call(const struct options *options, Control__Request *request, client_news_fn news,
+        void *arg, struct client **ret_client, const Control__Reply **ret_reply)
+{
+	int code = command_ask(options, request, news, arg, ret_client, ret_reply);
+	json_t *json = code == CTL_OK && options->json ? command_json(*ret_reply) : NULL;
+
+	if (json) {
+		answer_add(json);
 	}
 	return code;
 }

@@ -3,6 +3,8 @@
  * What every command begins with: its keyring, and a request to lud with its answer, both by the
  * options that were given.
  */
+#include <jansson.h>
+
 #include "ctl/client/client.h"
 #include "ctl/cmdline/cmdline.h"
 
@@ -16,3 +18,7 @@ char *command_keys(const struct options *options);
  */
 int command_call(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply);
+/* The same, and nothing is printed; what command_call() prints of an answer, which the caller frees. */
+int command_ask(const struct options *options, Control__Request *request, client_news_fn news,
+        void *arg, struct client **ret_client, const Control__Reply **ret_reply);
+json_t *command_json(const Control__Reply *reply);

@@ -13,7 +13,6 @@ static const struct {
 	const ProtobufCMessageDescriptor *type;
 	size_t offset; /* of the pointer */
 } reply_parts[] = {
-        {&control__status__descriptor, offsetof(Control__Status, machine)},
         {&control__service_status__descriptor, offsetof(Control__ServiceStatus, service)},
         {&control__policy_set__descriptor, offsetof(Control__PolicySet, version)},
         {&control__release_detail__descriptor, offsetof(Control__ReleaseDetail, release)},

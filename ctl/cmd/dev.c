@@ -6,14 +6,14 @@
 #include "ctl/cmd/cmd.h"
 
 #include "ctl/base/base.h"
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "ctl/cmd/release.h"
 
 /* Nothing to do is an answer, too. */
 static int dev_tell_same(const struct options *options, const struct release_made *made)
 {
 	if (options->json) {
-		json_print(json_pack("{s:s, s:i, s:s, s:b}", "service", made->service, "counter",
+		answer_add(json_pack("{s:s, s:i, s:s, s:b}", "service", made->service, "counter",
 		        (int)made->counter, "release_id", made->id, "unchanged", true));
 	} else {
 		printf("%s: release %u runs, and the source makes the same program\n",

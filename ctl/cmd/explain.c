@@ -4,6 +4,7 @@
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "ctl/base/base.h"
 #include "ctl/base/table.h"
@@ -11,11 +12,28 @@
 #include "ctl/client/command.h"
 #include "ctl/job/job.h"
 
-/* One row a gate. A gate that is open and says something was passed by an override. */
+/* Whether every gate of a change is open, from the first one on. */
+static const char *explain_change(const Control__Explanation *explanation, size_t first)
+{
+	const Control__ExplainGate *const *gates =
+	        (const Control__ExplainGate *const *)explanation->gates;
+
+	for (size_t i = first; i < explanation->n_gates; i++) {
+		if (!strcmp(gates[i]->change, gates[first]->change) && !gates[i]->open) {
+			return "shut";
+		}
+	}
+	return "open";
+}
+
+/*
+ * A tree: the changes, and below each its gates in the order in which they are come to. A gate that is open and says
+ * something was passed by an override.
+ */
 static void explain_print(const Control__Explanation *explanation)
 {
-	static const struct table_column columns[] = {{"CHANGE", false}, {"GATE", false},
-	        {"STATE", false}, {"OPENS", false}, {"WHY", false}};
+	static const struct table_column columns[] = {
+	        {"GATE", false}, {"STATE", false}, {"OPENS", false}, {"WHY", false}};
 	const Control__Job *job = explanation->job;
 	struct table *table;
 
@@ -31,18 +49,23 @@ static void explain_print(const Control__Explanation *explanation)
 		return;
 	}
 	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	table_tree(table);
 	for (size_t i = 0; i < explanation->n_gates; i++) {
 		const Control__ExplainGate *gate = explanation->gates[i];
 		char next[TEXT_SIZE];
 
-		table_row(table, (const char *const[]){gate->change, gate->gate,
-		                         !gate->open  ? "shut"
-		                         : *gate->why ? "passed"
-		                                      : "open",
-		                         gate->open      ? "-"
-		                         : gate->next_us ? text_time(gate->next_us, next)
-		                                         : "nobody knows",
-		                         gate->why});
+		if (!i || strcmp(gate->change, explanation->gates[i - 1]->change) != 0) {
+			table_row(table, (const char *const[]){gate->change,
+			                         explain_change(explanation, i), "", ""});
+		}
+		table_below(table, (const char *const[]){gate->gate,
+		                           !gate->open  ? "shut"
+		                           : *gate->why ? "passed"
+		                                        : "open",
+		                           gate->open      ? "-"
+		                           : gate->next_us ? text_time(gate->next_us, next)
+		                                           : "nobody knows",
+		                           gate->why});
 	}
 	table_print(table);
 }

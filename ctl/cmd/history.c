@@ -5,14 +5,21 @@
  */
 #include "ctl/cmd/cmd.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "ctl/base/answer.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/cmd/graph.h"
+#include "ctl/client/pages.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/pairing.h"
+
+#define HISTORY_GRAPH_MAX 20000 /* generations of a picture, where nobody says how many */
 
 /*
  * Why it did not run, or what it cost: the cause of a failure goes before the consent to a loss.
@@ -46,90 +53,216 @@ static void history_kept(
 }
 
 /*
- * One generation as a row. A job may have drawn several layouts before one fitted; its result
- * belongs to the generation that ran, so a row without a base address shows none.
+ * What the machine said of it. A job may have drawn several layouts before one fitted; its result belongs to
+ * the generation that ran, so one without a base address has none. NULL: none.
  */
+static const Machine__Result *history_result(const Control__Generation *generation)
+{
+	bool by_machine = !strcmp(generation->layout, "machine");
+	bool was_made = generation->base_address != 0 || (by_machine && generation->committed_us);
+
+	return generation->job && was_made ? generation->job->result : NULL;
+}
+
+/* When it was decided: when it ran, or else when it was asked for. */
+static int64_t history_when(const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+
+	return generation->committed_us ? generation->committed_us
+	       : job                    ? (job->ended_us ? job->ended_us : job->created_us)
+	                                : 0;
+}
+
+/* One generation as a row of a log of decisions: when, who, why, what, and what came of it. */
 static void history_row(struct table *table, const Control__Generation *generation)
 {
 	const Control__Job *job = generation->job;
-	/* A layout that was given up before it was made: the job's result is another one's. */
-	bool by_machine = !strcmp(generation->layout, "machine");
-	bool was_made = generation->base_address != 0 || (by_machine && generation->committed_us);
-	const Machine__Result *result = job && was_made ? job->result : NULL;
-	char number[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE], base[TEXT_SIZE];
+	const Machine__Result *result = history_result(generation);
+	char number[TEXT_SIZE], from[TEXT_SIZE], release[TEXT_SIZE], id[TEXT_SIZE];
 	char when[TEXT_SIZE], blackout[TEXT_SIZE], job_id[TEXT_SIZE], consent[128];
 	char kept[TEXT_SIZE], gadgets[TEXT_SIZE];
 
 	history_kept(generation->effect, kept, gadgets);
-
 	text_generation(generation->generation, generation->made, number);
+	snprintf(from, TEXT_SIZE, "%" PRIu64, job ? job->from_generation : 0);
 	snprintf(release, TEXT_SIZE, "%u %s", generation->counter,
 	        text_id(&generation->release_id, id));
-	snprintf(base, TEXT_SIZE, generation->base_address ? "0x%" PRIx64 : "-",
-	        generation->base_address);
 	snprintf(job_id, TEXT_SIZE, "%" PRIu64, job ? job->id : 0);
-	table_row(table, (const char *const[]){generation->service, number, release,
-	                         generation->layout, generation->known_outside ? "yes" : "no", base,
-	                         generation->state, text_time(generation->committed_us, when),
-	                         job_id, job ? job_kind_text(job->kind) : "?",
-	                         text_nsec(result ? result->blackout_ns : 0, blackout), kept,
-	                         gadgets, history_cause(job, consent)});
+	table_row(
+	        table, (const char *const[]){text_time(history_when(generation), when),
+	                       generation->service, job ? job_kind_text(job->kind) : "?", from,
+	                       number, release, generation->state,
+	                       text_nsec(result ? result->blackout_ns : 0, blackout), kept, gadgets,
+	                       generation->layout, generation->known_outside ? "yes" : "no", job_id,
+	                       job ? job->identity : "-", job && *job->reason ? job->reason : "-",
+	                       history_cause(job, consent)});
 }
 
-/*
- * The answer as a table. Rows that lud left out are announced on stdout, behind the table, because
- * a list that silently ends looks like the whole history.
- */
-static void history_print(const Control__History *history)
-{
-	static const struct table_column columns[] = {
-	        {"SERVICE", false},
-	        {"GEN", true},
-	        {"RELEASE", false},
-	        {"LAYOUT", false},
-	        {"KNOWN", false},
-	        {"BASE", true},
-	        {"STATE", false},
-	        {"COMMITTED", false},
-	        {"JOB", true},
-	        {"BY", false},
-	        {"BLACKOUT", true},
-	        {"KEPT", true},
-	        {"GADGETS", true},
-	        {"CAUSE", false},
-	};
-	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+/* The list as far as it has come, and the request for its next page. */
+struct history_list {
+	Control__HistoryRequest ask;
+	struct table *table;
+	uint64_t removed; /* as the last page told */
+	int64_t removed_us;
+	bool is_graph;
+	struct graph_point *points; /* --graph */
+	size_t n_points;
+};
 
-	for (size_t i = 0; i < history->n_generations; i++) {
-		history_row(table, history->generations[i]);
+/* What is meant to have run and did not: its job is over, and it was no rehearsal. */
+static bool history_is_incident(const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+
+	return !generation->committed_us && job && job->ended_us &&
+	       job->state != CONTROL__JOB_STATE__JOB_STATE_PREPARED;
+}
+
+static void history_point(struct history_list *list, const Control__Generation *generation)
+{
+	const Control__Job *job = generation->job;
+	const Machine__Result *result = history_result(generation);
+	struct graph_point *points = realloc(list->points, (list->n_points + 1) * sizeof(*points));
+	char when[TEXT_SIZE];
+
+	if (!points) {
+		abort();
 	}
-	table_print(table);
-	if (history->more) {
-		puts("there is more: use --limit");
+	list->points = points;
+	points[list->n_points] = (struct graph_point){.number = generation->generation,
+	        .when_us = history_when(generation),
+	        .blackout_ns = result ? result->blackout_ns : 0,
+	        .is_incident = history_is_incident(generation)};
+	snprintf(
+	        points[list->n_points].service, sizeof(points->service), "%s", generation->service);
+	snprintf(points[list->n_points].text, sizeof(points->text),
+	        "%s %" PRIu64 ": %s, %s, %s%s%s", generation->service, generation->generation,
+	        generation->state, text_time(history_when(generation), when),
+	        job ? job->identity : "", job && job->cause ? ": " : "",
+	        job && job->cause ? job->cause->message : "");
+	/* One that is planned is neither. */
+	list->n_points += generation->committed_us || history_is_incident(generation);
+}
+
+/* Rows as they come; the cursor is lud\'s, and says where the next page begins. */
+static size_t history_page(const Control__Reply *reply, bool print, void *arg, char *cursor)
+{
+	const Control__History *history = reply->history;
+	struct history_list *list = arg;
+
+	for (size_t i = 0; print && i < history->n_generations; i++) {
+		if (list->is_graph) {
+			history_point(list, history->generations[i]);
+		} else {
+			history_row(list->table, history->generations[i]);
+		}
 	}
+	list->removed = history->removed;
+	list->removed_us = history->removed_us;
+	if (history->next) {
+		snprintf(cursor, PAGES_CURSOR_SIZE, "%" PRIu64, history->next);
+	}
+	return history->n_generations;
+}
+
+/* Puts it into the request; behind the last page nobody asks again. */
+static void history_seek(const char *cursor, void *arg)
+{
+	struct history_list *list = arg;
+
+	list->ask.before = strtoull(cursor, NULL, 10);
+}
+
+/* The picture is whole, or there is an error; a file that is there is written anew. */
+static int history_draw(const struct options *options, struct history_list *list)
+{
+	FILE *to = fopen(options->graph, "w");
+	char title[160];
+	bool is_lost = !to;
+
+	snprintf(title, sizeof(title), "%zu generations of %s%s%s", list->n_points,
+	        *list->ask.service ? list->ask.service : "all services",
+	        *options->machine ? " on " : "", options->machine);
+	if (to) {
+		graph_write(to, title, list->points, list->n_points);
+		is_lost = ferror(to) != 0;
+		is_lost |= fclose(to) != 0;
+	}
+	if (is_lost) {
+		return ctl_fail(CTL_OUTPUT, options->graph, "name a file that you may write",
+		        "the picture cannot be written: %s", strerror(errno));
+	}
+	if (options->json) {
+		answer_add(json_pack("{s:s, s:I}", "graph", options->graph, "generations",
+		        (json_int_t)list->n_points));
+	}
+	return CTL_OK;
 }
 
 /*
  * Without a service, the generations of all services, in one order of time. How many come without
- * --limit is lud's decision, and so is the order: rows are printed as they came.
+ * --limit is lud's decision, and so is the order: rows are printed as they came. What was left out is
+ * announced behind the table, because a list that silently ends looks like the whole history.
  */
 int cmd_history(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__HistoryRequest history = CONTROL__HISTORY_REQUEST__INIT;
+	static const struct table_column columns[] = {
+	        {"WHEN", false},
+	        {"SERVICE", false},
+	        {"WHAT", false},
+	        {"FROM", true},
+	        {"GEN", true},
+	        {"RELEASE", false},
+	        {"RESULT", false},
+	        {"BLACKOUT", true},
+	        {"KEPT", true},
+	        {"GADGETS", true},
+	        {"LAYOUT", false},
+	        {"KNOWN", false},
+	        {"JOB", true},
+	        {"WHO", false},
+	        {"WHY", false},
+	        {"CAUSE", false},
+	};
+	struct history_list list = {
+	        .ask = CONTROL__HISTORY_REQUEST__INIT, .is_graph = options->graph != NULL};
+	struct options all = *options;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
+	const struct pages pages = {
+	        .request = &request,
+	        .limit = &list.ask.limit,
+	        .list = "generations",
+	        .page = history_page,
+	        .seek = history_seek,
+	        .arg = &list,
+	};
+	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
-	history.machine = (char *)options->machine;
-	history.service = options->n_args ? options->args[0] : "";
-	history.limit = options->limit;
+	list.ask.before = options->before;
+	list.ask.machine = (char *)options->machine;
+	list.ask.service = options->n_args ? options->args[0] : "";
 	request.body_case = CONTROL__REQUEST__BODY_HISTORY;
-	request.history = &history;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		history_print(reply->history);
+	request.history = &list.ask;
+	/* One table for all pages: columns are as wide as the widest of them needs. */
+	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	if (list.is_graph) {
+		all.json = false;
+		all.limit = options->limit ? options->limit : HISTORY_GRAPH_MAX;
 	}
+	code = pages_call(&all, &pages, cursor);
+	if (code == CTL_OK && !all.json && !list.is_graph) {
+		table_print(list.table);
+		pages_more(options, "history", "--before", cursor);
+		pages_removed(cursor, list.removed, list.removed_us);
+	} else {
+		table_free(list.table);
+	}
+	if (code == CTL_OK && list.is_graph) {
+		code = history_draw(options, &list);
+	}
+	free(list.points);
 	return code;
 }
 

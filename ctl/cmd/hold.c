@@ -12,6 +12,14 @@
 #include "ctl/client/command.h"
 #include "ctl/cmd/policy_files.h"
 
+/* By its time, by its command, or by a person: how it ends. */
+static const char *hold_until(const Control__Hold *hold, char until[TEXT_SIZE])
+{
+	return hold->until_us          ? text_time(hold->until_us, until)
+	       : hold->while_connected ? "its command ends"
+	                               : "taken away";
+}
+
 /* All that holds now, whoever asked for it; the answer to every change, too. */
 static void hold_print(const Control__HoldList *list)
 {
@@ -29,12 +37,11 @@ static void hold_print(const Control__HoldList *list)
 		const Control__Hold *hold = list->holds[i];
 		char since[TEXT_SIZE], until[TEXT_SIZE];
 
-		table_row(table,
-		        (const char *const[]){*hold->machine ? hold->machine : "all",
-		                *hold->service ? hold->service : "all",
-		                text_time(hold->created_us, since),
-		                hold->until_us ? text_time(hold->until_us, until) : "taken away",
-		                hold->identity, hold->role, hold->reason});
+		table_row(
+		        table, (const char *const[]){*hold->machine ? hold->machine : "all",
+		                       *hold->service ? hold->service : "all",
+		                       text_time(hold->created_us, since), hold_until(hold, until),
+		                       hold->identity, hold->role, hold->reason});
 	}
 	table_print(table);
 }

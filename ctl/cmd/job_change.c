@@ -31,7 +31,25 @@ static int job_change_call(const struct options *options, Control__Request *requ
 	return code;
 }
 
-/* A job as it is now, open or over. That it failed is what is shown: it is no failure to show it. */
+/* To the end of a job that others asked for; orders that it proposes are for them to sign. */
+static int job_change_wait(const struct options *options, Control__Request *request)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	const Control__Reply *reply;
+	struct job_progress progress;
+	int code;
+
+	job_progress_init(&progress, options, request, false);
+	progress.is_watched = true;
+	code = command_call(options, request, job_on_news, &progress, &client, &reply);
+	job_progress_end(&progress);
+	return code == CTL_OK ? job_outcome(&progress, reply->job) : code;
+}
+
+/*
+ * A job as it is now, open or over. That it failed is what is shown: it is no failure to show it. Who waits for
+ * its end (--wait) wants to know how it ended, so then the exit code says it.
+ */
 int cmd_job_show(const struct options *options)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -40,8 +58,12 @@ int cmd_job_show(const struct options *options)
 	const Control__Reply *reply;
 	int code = job_change_which(options, &show.job);
 
+	show.wait = options->wait_ms != 0;
 	request.body_case = CONTROL__REQUEST__BODY_JOB_SHOW;
 	request.job_show = &show;
+	if (code == CTL_OK && show.wait) {
+		return job_change_wait(options, &request);
+	}
 	return code == CTL_OK ? job_change_call(options, &request, &client, &reply) : code;
 }
 

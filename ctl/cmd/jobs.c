@@ -5,10 +5,11 @@
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
-#include "ctl/client/command.h"
+#include "ctl/client/pages.h"
 #include "ctl/job/job.h"
 
 /*
@@ -29,8 +30,44 @@ static void jobs_row(struct table *table, const Control__Job *job)
 	                                                     : job->hint});
 }
 
-/* FOR is who asked, by the credentials of the connection; GEN is `-` until a layout was drawn. */
-static void jobs_print(const Control__JobList *list)
+/* The list as far as it has come, and the request for its next page. */
+struct jobs_list {
+	Control__JobListRequest ask;
+	struct table *table;
+	uint64_t removed; /* as the last page told */
+	int64_t removed_us;
+};
+
+/* Rows as they come; the cursor is lud\'s, and says where the next page begins. */
+static size_t jobs_page(const Control__Reply *reply, bool print, void *arg, char *cursor)
+{
+	const Control__JobList *jobs = reply->jobs;
+	struct jobs_list *list = arg;
+
+	for (size_t i = 0; print && i < jobs->n_jobs; i++) {
+		jobs_row(list->table, jobs->jobs[i]);
+	}
+	list->removed = jobs->removed;
+	list->removed_us = jobs->removed_us;
+	if (jobs->next) {
+		snprintf(cursor, PAGES_CURSOR_SIZE, "%" PRIu64, jobs->next);
+	}
+	return jobs->n_jobs;
+}
+
+/* Puts it into the request; behind the last page nobody asks again. */
+static void jobs_seek(const char *cursor, void *arg)
+{
+	struct jobs_list *list = arg;
+
+	list->ask.before = strtoull(cursor, NULL, 10);
+}
+
+/*
+ * Open jobs and those that are over, of one service or of all; --limit says how many. FOR is who
+ * asked, by the credentials of the connection; GEN is `-` until a layout was drawn.
+ */
+int cmd_jobs(const struct options *options)
 {
 	static const struct table_column columns[] = {
 	        {"JOB", true},
@@ -42,34 +79,33 @@ static void jobs_print(const Control__JobList *list)
 	        {"FOR", false},
 	        {"CAUSE", false},
 	};
-	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-
-	for (size_t i = 0; i < list->n_jobs; i++) {
-		jobs_row(table, list->jobs[i]);
-	}
-	table_print(table);
-	if (list->more) {
-		puts("there is more: use --limit");
-	}
-}
-
-/* Open jobs and those that are over, of one service or of all; --limit says how many. */
-int cmd_jobs(const struct options *options)
-{
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__JobListRequest jobs = CONTROL__JOB_LIST_REQUEST__INIT;
+	struct jobs_list list = {.ask = CONTROL__JOB_LIST_REQUEST__INIT};
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
+	const struct pages pages = {
+	        .request = &request,
+	        .limit = &list.ask.limit,
+	        .list = "jobs",
+	        .page = jobs_page,
+	        .seek = jobs_seek,
+	        .arg = &list,
+	};
+	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
-	jobs.machine = (char *)options->machine;
-	jobs.service = options->n_args ? options->args[0] : "";
-	jobs.limit = options->limit;
+	list.ask.machine = (char *)options->machine;
+	list.ask.service = options->n_args ? options->args[0] : "";
+	list.ask.before = options->before;
 	request.body_case = CONTROL__REQUEST__BODY_JOB_LIST;
-	request.job_list = &jobs;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	request.job_list = &list.ask;
+	/* One table for all pages: columns are as wide as the widest of them needs. */
+	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	code = pages_call(options, &pages, cursor);
 	if (code == CTL_OK && !options->json) {
-		jobs_print(reply->jobs);
+		table_print(list.table);
+		pages_more(options, "job list", "--before", cursor);
+		pages_removed(cursor, list.removed, list.removed_us);
+	} else {
+		table_free(list.table);
 	}
 	return code;
 }

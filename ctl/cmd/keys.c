@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
@@ -47,7 +47,7 @@ int cmd_keys_init(const struct options *options)
 		        "the keys cannot be made: %s", keyring_error_text(r));
 	}
 	if (options->json) {
-		json_print(json_pack("{s:s}", "keys", dir));
+		answer_add(json_pack("{s:s}", "keys", dir));
 	} else {
 		printf("%s: made root, release, variant, order, control and audit keys\n", dir);
 		puts("Where it matters, keep root.pem, release.pem and audit.pem offline and "
@@ -74,7 +74,7 @@ static void keys_id(const struct keyring_info *info, char ret_text[TEXT_SIZE])
 }
 
 /* Every role as an object, whether its key is here or not: scripts look `usable` up by role. */
-static void keys_json(const struct keyring_info infos[_KEYRING_N])
+static void keys_json(const char *dir, const struct keyring_info infos[_KEYRING_N])
 {
 	json_t *list = json_array();
 	char id[TEXT_SIZE], remedy[KEYS_REMEDY_SIZE];
@@ -93,7 +93,7 @@ static void keys_json(const struct keyring_info infos[_KEYRING_N])
 		                      remedy, "not_before", (json_int_t)info->not_before,
 		                      "not_after", (json_int_t)info->not_after));
 	}
-	json_print(list);
+	answer_add(json_pack("{s:s, s:o}", "directory", dir, "keys", list));
 }
 
 /*
@@ -185,7 +185,7 @@ int cmd_keys_list(const struct options *options)
 		        "the keyring cannot be read: %s", keyring_error_text(r));
 	}
 	if (options->json) {
-		keys_json(infos);
+		keys_json(dir, infos);
 	} else {
 		keys_print(infos);
 		fflush(stdout);
@@ -243,7 +243,7 @@ int cmd_keys_second(const struct options *options)
 		(void)snprintf(text + 2 * i, 3, "%02x", pub[i]);
 	}
 	if (options->json) {
-		json_print(json_pack("{s:s, s:s}", "keys", dir, "public", text));
+		answer_add(json_pack("{s:s, s:s}", "keys", dir, "public", text));
 	} else {
 		printf("%s: made the variant key of a second signer\n", dir);
 		printf("Where root.pem is, give `luctl keys renew --second %s`, and copy the\n"
@@ -297,7 +297,7 @@ int cmd_keys_renew(const struct options *options)
 	}
 	serial = ((const struct root_manifest *)part.manifest)->serial;
 	if (options->json) {
-		json_print(json_pack("{s:s, s:I}", "keys", dir, "serial", (json_int_t)serial));
+		answer_add(json_pack("{s:s, s:I}", "keys", dir, "serial", (json_int_t)serial));
 	} else {
 		printf("%s: signed root %" PRIu64 "; machines that see it refuse older ones\n", dir,
 		        serial);
@@ -317,7 +317,7 @@ static void keys_key_freep(struct keyring_key **key)
 	*key = keyring_key_free(*key);
 }
 
-/* What was committed to, and what is to be opened. */
+/* What was committed to, and what is to be opened: the three of them belong to one layout, or nothing opens. */
 struct keys_sealed {
 	uint8_t commit[64], sealed[SIGNER_SEALED_SIZE], release_id[64];
 	uint32_t recipe;
@@ -397,7 +397,7 @@ int cmd_keys_unseal(const struct options *options)
 		snprintf(hex + 2 * i, 3, "%02x", seed[i]);
 	}
 	if (options->json) {
-		json_print(json_pack("{s:s}", "seed", hex));
+		answer_add(json_pack("{s:s}", "seed", hex));
 	} else {
 		puts(hex);
 	}
@@ -416,6 +416,7 @@ int cmd_keys_time(const struct options *options)
 	_cleanup_(ctl_freep) char *dir = command_keys(options);
 	struct time_manifest time_set = {.time = (uint64_t)time(NULL)};
 	uint8_t envelope[ENVELOPE_SIZE_MAX];
+	char hex[2 * ENVELOPE_SIZE_MAX + 1];
 	size_t size;
 	char *end_boot, *end_nonce, *end_at = "";
 	int code;
@@ -434,7 +435,12 @@ int cmd_keys_time(const struct options *options)
 	}
 	code = time_statement_make(dir, &time_set, envelope, &size);
 	for (size_t i = 0; code == CTL_OK && i < size; i++) {
-		printf("%02x%s", envelope[i], i + 1 == size ? "\n" : "");
+		(void)snprintf(hex + 2 * i, 3, "%02x", envelope[i]);
+	}
+	if (code == CTL_OK && options->json) {
+		answer_add(json_pack("{s:s}", "statement", hex));
+	} else if (code == CTL_OK) {
+		puts(hex);
 	}
 	return code;
 }

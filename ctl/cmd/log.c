@@ -6,13 +6,18 @@
 
 #include <inttypes.h>
 
+#include "ctl/base/answer.h"
 #include "ctl/base/json.h"
 #include "ctl/client/client.h"
 
 /* Lines of before that are printed without --limit. */
 #define LOG_BACKLOG_DEFAULT 100
 
-/* How lines are printed; handed to log_on_news() through the client. */
+/*
+ * A log is a stream: with --json every line is an object by itself, so that a reader need not wait for the end, which with
+ * --follow never comes.
+ *
+ * How lines are printed; handed to log_on_news() through the client. */
 struct log_view {
 	bool json;
 };
@@ -47,9 +52,8 @@ static void log_on_news(const Control__FromLud *from, void *arg)
 		if (view->json) {
 			json_t *json = json_of_message(&line->base);
 
-			json_dumpf(json, stdout, JSON_COMPACT);
-			putchar('\n');
-			json_decref(json);
+			json_object_set_new(json, "machine", json_string(chunk->machine));
+			answer_line(json);
 			continue;
 		}
 		printf("%s ", chunk->machine);

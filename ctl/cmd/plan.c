@@ -27,6 +27,7 @@ void plan_print_pairing(const char *name, const Control__Pairing *pairing)
 	pairing_print(stdout, "              ", pairing, PAIRING_ALL);
 }
 
+/* Whose number and id change; a rerandomization keeps them, and what is not registered has neither. */
 static void plan_print_release(const Control__PlanPart *part)
 {
 	char from[TEXT_SIZE], to[TEXT_SIZE];
@@ -43,6 +44,10 @@ static void plan_print_release(const Control__PlanPart *part)
 	}
 }
 
+/*
+ * Everything about one service, a line for each thing that is known: what was not found out, because it would be refused
+ * before, has no line.
+ */
 static void plan_print_part(const Control__PlanPart *part)
 {
 	char text[TEXT_SIZE];
@@ -76,6 +81,7 @@ static void plan_print_part(const Control__PlanPart *part)
 	}
 }
 
+/* The hash comes last, alone on its line, so that it can be cut off and handed to --expect-plan. */
 static void plan_print(const Control__Plan *plan)
 {
 	printf("%s on %s%s\n", job_kind_text(plan->kind), plan->machine,
@@ -92,6 +98,23 @@ static void plan_print(const Control__Plan *plan)
 	}
 }
 
+/* The exit code of the first part that would be refused; the plan itself was printed. */
+static int plan_judge(const Control__Plan *plan)
+{
+	for (size_t i = 0; plan->refused && i < plan->n_parts; i++) {
+		const Control__PlanPart *part = plan->parts[i];
+
+		if (part->refused && !part->skipped) {
+			return ctl_fail_as(
+			        &(struct ctl_fault){CTL_HELD, part->service, part->refused->message,
+			                part->hint, part->refused->name, 0},
+			        true);
+		}
+	}
+	return plan->refused ? CTL_HELD : CTL_OK;
+}
+
+/* The three commands differ in what the request asks for; the machine is named outside of it. */
 static int plan_ask(const struct options *options, Control__PlanRequest *plan)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
@@ -109,7 +132,7 @@ static int plan_ask(const struct options *options, Control__PlanRequest *plan)
 	if (!options->json) {
 		plan_print(reply->plan);
 	}
-	return reply->plan->refused ? CTL_HELD : CTL_OK;
+	return plan_judge(reply->plan);
 }
 
 int cmd_plan_update(const struct options *options)

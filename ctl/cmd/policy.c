@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "ctl/base/table.h"
 #include "ctl/cmd/policy_files.h"
 #include "orchestrator/policy/calendar.h"
@@ -64,7 +64,7 @@ static int policy_show_files(const struct options *options)
 		}
 	}
 	if (list) {
-		json_print(json_pack("{s:o}", "policies", list));
+		answer_add(json_pack("{s:o}", "policies", list));
 	}
 	return code;
 }
@@ -87,7 +87,7 @@ static void policy_schema_json(void)
 		                policy_row_must(row), "default", policy_row_default(row), "what",
 		                policy_row_sentence(row)));
 	}
-	json_print(json_pack("{s:o}", "keys", list));
+	answer_add(json_pack("{s:o}", "keys", list));
 }
 
 int cmd_policy_schema(const struct options *options)
@@ -129,6 +129,7 @@ static const char *policy_time(int64_t usec, char ret_text[POLICY_TIME_SIZE])
 	return ret_text;
 }
 
+/* Seconds since 1970; null where there is no such instant, since no number would say that. */
 static json_t *policy_instant_json(int64_t usec)
 {
 	return usec == DECIDE_NEVER ? json_null() : json_integer(usec / POLICY_USEC);
@@ -143,6 +144,7 @@ static json_t *policy_decision_json(enum decide_action action, const struct deci
 	        policy_instant_json(d->until), "next", policy_instant_json(d->next));
 }
 
+/* The same for people: times in UTC, as policies without a zone have them. */
 static void policy_decision_row(
         struct table *table, enum decide_action action, const struct decision *d)
 {
@@ -153,6 +155,10 @@ static void policy_decision_row(
 	                         policy_time(d->until, until), policy_time(d->next, next), d->why});
 }
 
+/*
+ * Asks the policies of files, and nobody else: no machine has to exist, and the time may be any. Whatever the answer is, the
+ * question was answered, so the exit code is 0.
+ */
 int cmd_policy_test(const struct options *options)
 {
 	static const struct table_column columns[] = {{"ACTION", false}, {"ANSWER", false},
@@ -189,7 +195,7 @@ int cmd_policy_test(const struct options *options)
 		}
 	}
 	if (list) {
-		json_print(json_pack("{s:s, s:o, s:o}", "machine", options->machine, "at",
+		answer_add(json_pack("{s:s, s:o, s:o}", "machine", options->machine, "at",
 		        policy_instant_json(at), "answers", list));
 	} else {
 		table_print(table);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "ctl/base/base.h"
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "host/text/escape.h"
 #include "orchestrator/policy/calendar.h"
 
@@ -73,7 +73,7 @@ static int policy_refuse(const struct options *options, const struct policy_erro
 	size_t n = errors->n + errors->n_left_out;
 
 	if (options->json) {
-		json_print(policy_errors_json(errors));
+		answer_add(policy_errors_json(errors));
 		return CTL_FAILED;
 	}
 	for (size_t i = 0; i < errors->n; i++) {
@@ -86,7 +86,7 @@ static int policy_refuse(const struct options *options, const struct policy_erro
 
 void policy_errors_print_json(const struct policy_errors *errors)
 {
-	json_print(policy_errors_json(errors));
+	answer_add(policy_errors_json(errors));
 }
 
 /* False: there are too many. */

@@ -8,12 +8,14 @@
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/client/pages.h"
 #include "ctl/cmd/policy_files.h"
 
 /* The policies of an answer, read as lud has read them. */
@@ -296,12 +298,48 @@ int cmd_policy_diff(const struct options *options)
 	differ = policy_diff_all(&running, &files, to);
 	(void)fclose(to);
 	if (options->json) {
-		json_print(json_pack("{s:b, s:I, s:s}", "differs", differ, "version",
+		answer_add(json_pack("{s:b, s:I, s:s}", "differs", differ, "version",
 		        (json_int_t)set->version->version, "diff", text));
 	} else {
 		fputs(text, stdout);
 	}
 	return CTL_OK;
+}
+
+/* The list as far as it has come, and the request for its next page. */
+struct policy_versions {
+	Control__PolicyHistoryRequest ask;
+	struct table *table;
+};
+
+/* Rows as they come; the cursor is lud\'s, and says where the next page begins. */
+static size_t policy_versions_page(const Control__Reply *reply, bool print, void *arg, char *cursor)
+{
+	const Control__PolicyHistory *history = reply->policy_history;
+	struct policy_versions *list = arg;
+
+	for (size_t i = 0; print && i < history->n_versions; i++) {
+		const Control__PolicyVersion *at = history->versions[i];
+		char version[TEXT_SIZE], n[TEXT_SIZE], time[TEXT_SIZE];
+
+		snprintf(version, TEXT_SIZE, "%" PRIu64, at->version);
+		snprintf(n, TEXT_SIZE, "%u", at->n_policies);
+		table_row(
+		        list->table, (const char *const[]){version, text_time(at->created_us, time),
+		                             n, at->change, at->identity, at->role, at->reason});
+	}
+	if (history->next) {
+		snprintf(cursor, PAGES_CURSOR_SIZE, "%" PRIu64, history->next);
+	}
+	return history->n_versions;
+}
+
+/* Puts it into the request; behind the last page nobody asks again. */
+static void policy_versions_seek(const char *cursor, void *arg)
+{
+	struct policy_versions *list = arg;
+
+	list->ask.before = strtoull(cursor, NULL, 10);
 }
 
 /* Newest first, as the history of generations. */
@@ -310,33 +348,30 @@ int cmd_policy_history(const struct options *options)
 	static const struct table_column columns[] = {{"VERSION", true}, {"TIME", false},
 	        {"POLICIES", true}, {"CHANGE", false}, {"WHO", false}, {"ROLE", false},
 	        {"REASON", false}};
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__PolicyHistoryRequest history = CONTROL__POLICY_HISTORY_REQUEST__INIT;
+	struct policy_versions list = {.ask = CONTROL__POLICY_HISTORY_REQUEST__INIT};
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	struct table *table;
+	const struct pages pages = {
+	        .request = &request,
+	        .limit = &list.ask.limit,
+	        .list = "versions",
+	        .page = policy_versions_page,
+	        .seek = policy_versions_seek,
+	        .arg = &list,
+	};
+	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
-	history.limit = (uint32_t)options->limit;
+	list.ask.before = options->before;
 	request.body_case = CONTROL__REQUEST__BODY_POLICY_HISTORY;
-	request.policy_history = &history;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code != CTL_OK || options->json) {
-		return code;
+	request.policy_history = &list.ask;
+	/* One table for all pages: columns are as wide as the widest of them needs. */
+	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	code = pages_call(options, &pages, cursor);
+	if (code == CTL_OK && !options->json) {
+		table_print(list.table);
+		pages_more(options, "policy history", "--before", cursor);
+	} else {
+		table_free(list.table);
 	}
-	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	for (size_t i = 0; i < reply->policy_history->n_versions; i++) {
-		const Control__PolicyVersion *at = reply->policy_history->versions[i];
-		char version[TEXT_SIZE], n[TEXT_SIZE], time[TEXT_SIZE];
-
-		snprintf(version, TEXT_SIZE, "%" PRIu64, at->version);
-		snprintf(n, TEXT_SIZE, "%u", at->n_policies);
-		table_row(table, (const char *const[]){version, text_time(at->created_us, time), n,
-		                         at->change, at->identity, at->role, at->reason});
-	}
-	table_print(table);
-	if (reply->policy_history->more) {
-		puts("older versions are left out: --limit");
-	}
-	return CTL_OK;
+	return code;
 }

@@ -6,51 +6,28 @@
 #include "ctl/cmd/cmd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/client/pages.h"
 
-/*
- * The releases that lud has registered. FLOOR is the lowest release that may run after this one; a
- * blocked release is not chosen by itself, and the column says why it was blocked. Those that lud
- * left out are announced behind the table, as in history.c.
- */
-static void release_list_print(const Control__ReleaseList *list, const char *service)
+/* One release as a row. A kit that is not known to come from anywhere has `-`. */
+static void release_list_row(struct table *table, const Control__Release *release)
 {
-	static const struct table_column columns[] = {
-	        {"SERVICE", false},
-	        {"RELEASE", true},
-	        {"ID", false},
-	        {"FLOOR", true},
-	        {"KEY", false},
-	        {"ADDED", false},
-	        {"SOURCE", false},
-	        {"BLOCKED", false},
-	        {"KIT", false},
-	};
-	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	char counter[TEXT_SIZE], id[TEXT_SIZE], floor[TEXT_SIZE], added[TEXT_SIZE];
 
-	for (size_t i = 0; i < list->n_releases; i++) {
-		const Control__Release *release = list->releases[i];
-		char counter[TEXT_SIZE], id[TEXT_SIZE], floor[TEXT_SIZE], added[TEXT_SIZE];
-
-		snprintf(counter, TEXT_SIZE, "%u", release->counter);
-		snprintf(floor, TEXT_SIZE, "%u", release->floor);
-		table_row(table,
-		        (const char *const[]){release->service, counter,
-		                text_id(&release->release_id, id), floor, release->key_id,
-		                text_seconds(release->added, added),
-		                *release->source ? release->source : "-",
-		                release->blocked ? release->blocked_why : "-", release->path});
-	}
-	table_print(table);
-	if (list->left_out) {
-		printf("%u more, added before these, are left out%s\n", list->left_out,
-		        *service ? "" : ": name a service");
-	}
+	snprintf(counter, TEXT_SIZE, "%u", release->counter);
+	snprintf(floor, TEXT_SIZE, "%u", release->floor);
+	table_row(table,
+	        (const char *const[]){release->service, counter, text_id(&release->release_id, id),
+	                floor, release->key_id, text_seconds(release->added, added),
+	                *release->source ? release->source : "-",
+	                release->blocked ? release->blocked_why : "-", release->path});
 }
 
 /*
@@ -98,21 +75,79 @@ int cmd_release_add(const struct options *options)
 	return code;
 }
 
-/* All releases, or those of one service. Answered from the record: no machine is asked. */
+/* The list as far as it has come, and the request for its next page. */
+struct release_list {
+	Control__ReleaseListRequest ask;
+	struct table *table;
+};
+
+/* Rows as they come; the cursor is lud\'s, and says where the next page begins. */
+static size_t release_list_page(const Control__Reply *reply, bool print, void *arg, char *cursor)
+{
+	const Control__ReleaseList *releases = reply->releases;
+	struct release_list *list = arg;
+
+	for (size_t i = 0; print && i < releases->n_releases; i++) {
+		release_list_row(list->table, releases->releases[i]);
+	}
+	if (releases->next) {
+		snprintf(cursor, PAGES_CURSOR_SIZE, "%" PRIu64, releases->next);
+	}
+	return releases->n_releases;
+}
+
+/* Puts it into the request; behind the last page nobody asks again. */
+static void release_list_seek(const char *cursor, void *arg)
+{
+	struct release_list *list = arg;
+
+	list->ask.after = strtoull(cursor, NULL, 10);
+}
+
+/*
+ * All releases, or those of one service. Answered from the record: no machine is asked. FLOOR is the
+ * lowest release that may run after this one; a blocked release is not chosen by itself, and the
+ * column says why it was blocked.
+ */
 int cmd_release_list(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__ReleaseListRequest list = CONTROL__RELEASE_LIST_REQUEST__INIT;
+	static const struct table_column columns[] = {
+	        {"SERVICE", false},
+	        {"RELEASE", true},
+	        {"ID", false},
+	        {"FLOOR", true},
+	        {"KEY", false},
+	        {"ADDED", false},
+	        {"SOURCE", false},
+	        {"BLOCKED", false},
+	        {"KIT", false},
+	};
+	struct release_list list = {.ask = CONTROL__RELEASE_LIST_REQUEST__INIT};
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
+	const struct pages pages = {
+	        .request = &request,
+	        .limit = &list.ask.limit,
+	        .list = "releases",
+	        .whole = true,
+	        .page = release_list_page,
+	        .seek = release_list_seek,
+	        .arg = &list,
+	};
+	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
-	list.service = options->n_args ? options->args[0] : "";
+	list.ask.service = options->n_args ? options->args[0] : "";
+	list.ask.after = strtoull(options->after, NULL, 10);
 	request.body_case = CONTROL__REQUEST__BODY_RELEASE_LIST;
-	request.release_list = &list;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	request.release_list = &list.ask;
+	/* One table for all pages: columns are as wide as the widest of them needs. */
+	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	code = pages_call(options, &pages, cursor);
 	if (code == CTL_OK && !options->json) {
-		release_list_print(reply->releases, list.service);
+		table_print(list.table);
+		pages_more(options, "release list", "--after", cursor);
+	} else {
+		table_free(list.table);
 	}
 	return code;
 }

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/cmd/release.h"
@@ -433,7 +433,7 @@ static void release_tell_json(const struct release_maker *m, const struct releas
 	        rights_json(&rights->added), "removed", rights_json(&rights->removed), "pairing",
 	        pairing);
 
-	json_print(row);
+	answer_add(row);
 }
 
 /* What is told once all is done. */

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/base/json.h"
+#include "ctl/base/answer.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/cmd/rights.h"
@@ -257,7 +257,7 @@ int cmd_release_sign(const struct options *options)
 		code = sign_one(&sign, options->args[i]);
 	}
 	if (sign.list) {
-		json_print(sign.list);
+		answer_add(json_pack("{s:o}", "kits", sign.list));
 	}
 	return code;
 }

@@ -211,10 +211,12 @@ void standing_print(const Control__Status *status)
 	if (standing) {
 		is_on = standing->state == MACHINE__STANDING_STATE__STANDING_RUNNING ||
 		        standing->state == MACHINE__STANDING_STATE__STANDING_QUIET;
-		printf("standing order%s: %s%s%s\n",
+		printf("standing order%s: %s%s%s%s%s\n",
 		        status->stale ? ", when the machine was heard last" : "",
 		        standing_state(standing->state), is_on ? " every " : "",
-		        is_on ? text_nsec(standing->every_ms * UINT64_C(1000000), every) : "");
+		        is_on ? text_nsec(standing->every_ms * UINT64_C(1000000), every) : "",
+		        is_on && *status->standing_by ? ", wanted by " : "",
+		        is_on ? status->standing_by : "");
 		if (standing->n_services) {
 			standing_print_services(status, is_on);
 		}

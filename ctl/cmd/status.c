@@ -1,24 +1,23 @@
 /*
- * status, the machine commands (all but time) and version. A status that the machine did not
- * give now is marked with its age. What is wrong with lud's record follows on stderr, with the
+ * status, the machine commands (all but time) and version. The head of a status is overview.c's. A status that the machine
+ * did not give now is marked with its age. What is wrong with lud's record follows on stderr, with the
  * remedy; only a damaged record makes the command fail.
  */
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
+#include "ctl/client/pages.h"
+#include "ctl/cmd/next.h"
+#include "ctl/cmd/overview.h"
 #include "ctl/cmd/standing.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/control.h"
 #include "version.h"
-
-/* A difference of clocks below this is not shown: orders live for minutes. */
-#define STATUS_TIME_SEC 60
 
 /*
  * What the service is doing; `-` when the machine was not asked just now, since a state of
@@ -89,22 +88,6 @@ static void status_services(const Control__Status *status)
 	table_print(table);
 }
 
-/* A layout that was probed, or crashed, and runs again. */
-static void status_kept(const Control__Status *status)
-{
-	for (size_t i = 0; i < status->n_services; i++) {
-		const Machine__Service *service = status->services[i]->service;
-
-		if (service->layout_kept) {
-			printf("%s was started afresh in the layout that it had: the machine has "
-			       "no usable kit of its release\n"
-			       "  `luctl rerandomize %s --layout host` gives it another one; where "
-			       "that is refused, start the machine anew\n",
-			        service->name, service->name);
-		}
-	}
-}
-
 /*
  * Services report figures of their own, such as the load's operations and errors: one line a
  * service, none for a service without figures. Names are the service's own.
@@ -166,22 +149,6 @@ static int status_record(const Control__Record *record)
 	        record->place, record->remedy, "%s", record->text);
 }
 
-/*
- * Warn of a machine whose clock differs: it refuses what is signed, or takes what has expired. A
- * stale status says nothing of its clock now.
- */
-static void status_time(const Control__Status *status)
-{
-	int64_t ahead = status->time_ahead;
-
-	if (status->stale || (ahead >= -STATUS_TIME_SEC && ahead <= STATUS_TIME_SEC)) {
-		return;
-	}
-	printf("its time is %" PRId64 " s %s this host's; `luctl machine time %s` sets it\n",
-	        ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of",
-	        status->machine->name);
-}
-
 /* By what policies match the machine. */
 static void status_marks(const Control__Machine *machine)
 {
@@ -224,16 +191,15 @@ static void status_print(const Control__Status *status)
 		        text_bytes(resources->frames_total * 4096, total), resources->slots_free,
 		        resources->stage_used, resources->stage_limit);
 	}
-	status_time(status);
 	status_services(status);
 	if (status->no_kits) {
 		puts("this machine keeps no kits: it takes layouts of the host's that two variant "
 		     "keys have "
 		     "signed, and makes none");
 	}
-	status_kept(status);
 	status_metrics(status);
 	standing_print(status);
+	policies_print(status);
 	if (status->skipped) {
 		printf("skipped %" PRIu64 " times, since it was busy: what a timer asked for\n",
 		        status->skipped);
@@ -249,37 +215,35 @@ static void status_print(const Control__Status *status)
 	}
 }
 
-/*
- * One machine, --machine or the default one. The answer may be old: lud does not wait long for a
- * machine that is silent. The exit code is that of the record, not of the machine: a status that
- * shows a machine which is down has succeeded.
- */
-int cmd_status(const struct options *options)
+/* By its name, however many there are: `status` alone may be about all of them. */
+int cmd_machine_show(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__StatusRequest status = CONTROL__STATUS_REQUEST__INIT;
-	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code;
+	struct options named = *options;
 
-	status.machine = (char *)options->machine;
-	request.body_case = CONTROL__REQUEST__BODY_STATUS;
-	request.status = &status;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code != CTL_OK) {
-		return code;
-	}
-	if (!options->json) {
-		status_print(reply->status);
-	}
-	return status_record(reply->status->record);
+	named.machine = options->args[0];
+	return cmd_status(&named);
 }
 
 /*
  * The table of machines. The default one has a star behind its name; WHY is what keeps a
  * machine down.
  */
-static void status_machines_print(const Control__MachineList *list)
+/* One machine as a row: the default one is marked, and WHY is empty while it is up. */
+static void status_machine_row(struct table *table, const Control__Machine *machine)
+{
+	char name[TEXT_SIZE], pid[TEXT_SIZE], since[TEXT_SIZE], heard[TEXT_SIZE];
+
+	snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
+	snprintf(name, TEXT_SIZE, "%s%s", machine->name, machine->is_default ? " *" : "");
+	table_row(table, (const char *const[]){name, status_machine_state(machine->state),
+	                         machine->pid ? pid : "-", text_seconds(machine->since, since),
+	                         text_time(machine->heard_us, heard), machine->socket,
+	                         *machine->groups ? machine->groups : "-",
+	                         *machine->labels ? machine->labels : "-", machine->text});
+}
+
+/* The caller fills it, and prints or frees it. */
+static struct table *status_machines_table(void)
 {
 	static const struct table_column columns[] = {
 	        {"MACHINE", false},
@@ -292,22 +256,99 @@ static void status_machines_print(const Control__MachineList *list)
 	        {"LABELS", false},
 	        {"WHY", false},
 	};
-	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 
-	for (size_t i = 0; i < list->n_machines; i++) {
-		const Control__Machine *machine = list->machines[i];
-		char name[TEXT_SIZE], pid[TEXT_SIZE], since[TEXT_SIZE], heard[TEXT_SIZE];
+	return table_new(columns, sizeof(columns) / sizeof(columns[0]));
+}
 
-		snprintf(pid, TEXT_SIZE, "%" PRId64, machine->pid);
-		snprintf(name, TEXT_SIZE, "%s%s", machine->name, machine->is_default ? " *" : "");
-		table_row(table,
-		        (const char *const[]){name, status_machine_state(machine->state),
-		                machine->pid ? pid : "-", text_seconds(machine->since, since),
-		                text_time(machine->heard_us, heard), machine->socket,
-		                *machine->groups ? machine->groups : "-",
-		                *machine->labels ? machine->labels : "-", machine->text});
+/* The first page of them: what a change of the list is answered with. */
+static void status_machines_print(
+        Control__Machine *const *machines, size_t n_machines, const char *next)
+{
+	struct table *table = status_machines_table();
+
+	for (size_t i = 0; i < n_machines; i++) {
+		status_machine_row(table, machines[i]);
 	}
 	table_print(table);
+	if (*next) {
+		printf("more: luctl machine list --after %s\n", next);
+	}
+}
+
+/* The list as far as it has come, and the request for its next page. */
+struct status_machines {
+	Control__MachineListRequest ask;
+	struct table *table;
+	char after[PAGES_CURSOR_SIZE];
+	int record; /* the exit code that the record's state asks for, once it was ->judged */
+	bool judged;
+};
+
+/* Rows as they come; the cursor is lud\'s, and says where the next page begins. */
+static size_t status_machines_page(const Control__Reply *reply, bool print, void *arg, char *cursor)
+{
+	const Control__MachineList *machines = reply->machines;
+	struct status_machines *list = arg;
+
+	for (size_t i = 0; print && i < machines->n_machines; i++) {
+		status_machine_row(list->table, machines->machines[i]);
+	}
+	snprintf(cursor, PAGES_CURSOR_SIZE, "%s", machines->next);
+	if (!list->judged) {
+		list->record = status_record(machines->record);
+		list->judged = true;
+	}
+	return machines->n_machines;
+}
+
+/* Puts it into the request; behind the last page nobody asks again. */
+static void status_machines_seek(const char *cursor, void *arg)
+{
+	struct status_machines *list = arg;
+
+	snprintf(list->after, sizeof(list->after), "%s", cursor);
+}
+
+/* The machine that is meant, or the list of them where that is not clear. */
+static void status_print_rest(const Control__Status *status)
+{
+	if (status->machine) {
+		status_print(status);
+	} else if (status->n_machines) {
+		status_machines_print(status->machines, status->n_machines, status->machines_next);
+		puts("`luctl status --machine NAME` shows one of them, `luctl machine default "
+		     "NAME` "
+		     "chooses it for good");
+	}
+}
+
+/*
+ * All machines at a glance, then one: --machine or the default one. The answer may be old: lud does not wait long for a
+ * machine that is silent. The exit code is that of the record, not of the machine: a status that
+ * shows a machine which is down has succeeded.
+ */
+int cmd_status(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__StatusRequest status = CONTROL__STATUS_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code;
+
+	status.machine = (char *)options->machine;
+	status.overview = true;
+	request.body_case = CONTROL__REQUEST__BODY_STATUS;
+	request.status = &status;
+	code = command_call(options, &request, NULL, NULL, &client, &reply);
+	if (code != CTL_OK) {
+		return code;
+	}
+	if (!options->json) {
+		overview_print(reply->status->overview,
+		        reply->status->machine ? reply->status->machine->name : "");
+		status_print_rest(reply->status);
+	}
+	return status_record(reply->status->record);
 }
 
 /*
@@ -316,22 +357,34 @@ static void status_machines_print(const Control__MachineList *list)
  */
 int cmd_machine_list(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__MachineListRequest list = CONTROL__MACHINE_LIST_REQUEST__INIT;
+	struct status_machines list = {
+	        .ask = CONTROL__MACHINE_LIST_REQUEST__INIT, .record = CTL_OK};
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
+	const struct pages pages = {
+	        .request = &request,
+	        .limit = &list.ask.limit,
+	        .list = "machines",
+	        .whole = true,
+	        .page = status_machines_page,
+	        .seek = status_machines_seek,
+	        .arg = &list,
+	};
+	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
+	snprintf(list.after, sizeof(list.after), "%s", options->after);
+	list.ask.after = list.after;
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_LIST;
-	request.machine_list = &list;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code != CTL_OK) {
-		return code;
+	request.machine_list = &list.ask;
+	list.table = status_machines_table();
+	code = pages_call(options, &pages, cursor);
+	if (code == CTL_OK && !options->json) {
+		table_print(list.table);
+		pages_more(options, "machine list", "--after", cursor);
+	} else {
+		table_free(list.table);
 	}
-	if (!options->json) {
-		status_machines_print(reply->machines);
-	}
-	return status_record(reply->machines->record);
+	return code == CTL_OK ? list.record : code;
 }
 
 /*
@@ -350,6 +403,7 @@ int cmd_machine_start(const struct options *options)
 	start.machine = options->n_args ? options->args[0] : "";
 	start.attach = options->attach != NULL;
 	start.socket = (char *)(options->attach ? options->attach : "");
+	start.detach = options->no_wait;
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_START;
 	request.machine_start = &start;
 	job_progress_init(&progress, options, &request, false);
@@ -362,7 +416,8 @@ int cmd_machine_start(const struct options *options)
 		return job_outcome(&progress, reply->job);
 	}
 	if (!options->json) {
-		status_machines_print(reply->machines);
+		status_machines_print(reply->machines->machines, reply->machines->n_machines,
+		        reply->machines->next);
 	}
 	return CTL_OK;
 }
@@ -375,7 +430,8 @@ static int status_machines_call(const struct options *options, Control__Request 
 	int code = command_call(options, request, NULL, NULL, &client, &reply);
 
 	if (code == CTL_OK && !options->json) {
-		status_machines_print(reply->machines);
+		status_machines_print(reply->machines->machines, reply->machines->n_machines,
+		        reply->machines->next);
 	}
 	return code;
 }
@@ -411,7 +467,8 @@ int cmd_machine_stop(const struct options *options)
 		return job_outcome(&progress, reply->job);
 	}
 	if (code == CTL_OK && !options->json) {
-		status_machines_print(reply->machines);
+		status_machines_print(reply->machines->machines, reply->machines->n_machines,
+		        reply->machines->next);
 	}
 	return code;
 }

@@ -97,9 +97,10 @@ static int time_for_machine(const struct options *options, const char *name,
 	if (code != CTL_OK) {
 		return code;
 	}
-	if (reply->status->stale || reply->status->machine->machine_id.len != 16) {
-		return ctl_fail(CTL_UNREACHABLE, reply->status->machine->name,
-		        "see `luctl machine list`", "the machine does not answer");
+	if (reply->status->stale || !reply->status->machine ||
+	        reply->status->machine->machine_id.len != 16) {
+		return ctl_fail(CTL_UNREACHABLE, name, "see `luctl machine list`",
+		        "the machine does not answer");
 	}
 	memcpy(manifest.machine_id, reply->status->machine->machine_id.data, 16);
 	manifest.boot_id = reply->status->machine->boot_id;

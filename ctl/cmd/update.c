@@ -9,15 +9,20 @@
 #include <string.h>
 
 #include "ctl/client/command.h"
-#include "ctl/base/exits.h"
 #include "ctl/cmd/standing.h"
 #include "ctl/cmd/update.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/control.h"
 
+/* The end of the job is not waited for. */
+static bool update_is_left(const struct options *options)
+{
+	return options->no_wait || options->detach;
+}
+
 /*
  * Ask for one job and print what became of it. The exit code is that of its outcome, or of why
- * there is no job. --accept-loss and --detach exclude each other: the order that destroys is
+ * there is no job. --accept-loss and --no-wait exclude each other: the order that destroys is
  * proposed while the job runs, and only a luctl that still waits can sign it.
  */
 static int update_one(const struct options *options, Control__Request *request)
@@ -27,9 +32,13 @@ static int update_one(const struct options *options, Control__Request *request)
 	struct job_progress progress;
 	int code;
 
-	if (options->accept_loss && (options->detach || !control_is_at_hand(options))) {
+	if (update_is_left(options) && options->wait_ms) {
+		return ctl_fail(CTL_USAGE, "--wait", "leave one of them out",
+		        "--wait and --no-wait exclude each other");
+	}
+	if (options->accept_loss && (update_is_left(options) || !control_is_at_hand(options))) {
 		return ctl_fail(CTL_TRUST, "--accept-loss",
-		        "name the keyring with the control key by --keys, and leave --detach out",
+		        "name the keyring with the control key by --keys, and leave --no-wait out",
 		        "consent to loss is signed here with a control key when the order is made");
 	}
 	job_progress_init(&progress, options, request, false);
@@ -56,7 +65,7 @@ Control__UpdateRequest update_request(const struct options *options)
 	update.state = (char *)options->state;
 	update.timeout_ms = options->timeout_ms;
 	update.hold_ms = options->hold_ms;
-	update.detach = options->detach;
+	update.detach = update_is_left(options);
 	update.accept_loss = options->accept_loss;
 	update.layout = (char *)options->layout;
 	update.recipe = (char *)options->recipe;
@@ -73,7 +82,7 @@ Control__RollbackRequest rollback_request(const struct options *options)
 	rollback.to_generation = options->to;
 	rollback.state = (char *)options->state;
 	rollback.timeout_ms = options->timeout_ms;
-	rollback.detach = options->detach;
+	rollback.detach = update_is_left(options);
 	rollback.accept_loss = options->accept_loss;
 	rollback.layout = (char *)options->layout;
 	return rollback;
@@ -90,7 +99,7 @@ Control__RerandomizeRequest rerandomize_request(const struct options *options)
 	rerandomize.all = options->all;
 	rerandomize.timeout_ms = options->timeout_ms;
 	rerandomize.scheduled = options->scheduled;
-	rerandomize.detach = options->detach;
+	rerandomize.detach = update_is_left(options);
 	rerandomize.layout = (char *)options->layout;
 	rerandomize.recipe = (char *)options->recipe;
 	return rerandomize;
@@ -122,7 +131,7 @@ int cmd_rollback(const struct options *options)
 
 /*
  * A restart without a control key would be rejected by the machine in the end; it is said
- * before anything is asked. There is no --detach here, for the reason of update_one().
+ * before anything is asked. There is no --no-wait here, for the reason of update_one().
  */
 int cmd_restart(const struct options *options)
 {
@@ -154,8 +163,8 @@ static int update_rerandomize_tell(const struct options *options,
 
 	for (size_t i = 0; i < list->n_jobs; i++) {
 		const Control__Job *job = list->jobs[i];
-		int code = exits_of_job(job);
-		bool told = progress->shown && job->id && !options->detach;
+		int code = job_judge(job);
+		bool told = progress->shown && job->id && !update_is_left(options);
 
 		if (!options->json && !told) {
 			job_print(job);
@@ -178,6 +187,12 @@ int cmd_rerandomize(const struct options *options)
 	struct job_progress progress;
 	int code;
 
+	if (options->every && options->scheduled) {
+		return ctl_fail(CTL_USAGE, "rerandomize", NULL,
+		        "--every lets the machine do it by itself, and --scheduled is for a timer "
+		        "that "
+		        "asks again and again: give one of them");
+	}
 	if (options->every && !strcmp(options->every, "off")) {
 		return standing_give(options);
 	}

@@ -27,6 +27,7 @@ enum option_kind {
 	OPTION_FIELD,
 	OPTION_NUMBER,
 	OPTION_DURATION,
+	OPTION_WAIT,
 	_OPTION_KIND_N
 };
 
@@ -71,7 +72,7 @@ static bool cmdline_is_listed(const char *list, const char *word)
 
 bool cmdline_takes(const struct verb *verb, const char *option)
 {
-	return !strcmp(option, "help") || !strcmp(option, "json") ||
+	return !strcmp(option, "help") || !strcmp(option, "json") || !strcmp(option, "color") ||
 	       cmdline_is_listed(verb->options, option);
 }
 
@@ -95,6 +96,13 @@ static const struct option_row *cmdline_row(const char *name)
 bool cmdline_has_option(const char *name)
 {
 	return cmdline_row(name) != NULL;
+}
+
+bool cmdline_has_value(const char *option)
+{
+	const struct option_row *row = cmdline_row(option);
+
+	return row && row->kind != OPTION_FLAG && row->kind != OPTION_WAIT;
 }
 
 void cmdline_init(struct options *ret_options)
@@ -172,8 +180,10 @@ static void cmdline_put_usage(struct cmdline_line *line, const struct verb *verb
 		const struct option_row *row = cmdline_row(at);
 
 		if (row && row->scope == OPTION_OWN) {
-			snprintf(piece, sizeof(piece), "[--%s%s%s]", row->name,
-			        *row->argument ? " " : "", row->argument);
+			snprintf(piece, sizeof(piece),
+			        row->kind == OPTION_WAIT ? "[--%s%s[=%s]]" : "[--%s%s%s]",
+			        row->name, *row->argument && row->kind != OPTION_WAIT ? " " : "",
+			        row->argument);
 			cmdline_put(line, piece);
 		}
 		at += strcspn(at, " ");
@@ -218,14 +228,20 @@ void cmdline_help_verb(FILE *to, const struct verb *verb)
 		if (row->letter) {
 			snprintf(letter, sizeof(letter), "-%c, ", row->letter);
 		}
-		snprintf(name, sizeof(name), "%s--%s %s", letter, row->name, row->argument);
+		snprintf(name, sizeof(name), row->kind == OPTION_WAIT ? "%s--%s[=%s]" : "%s--%s %s",
+		        letter, row->name, row->argument);
 		fprintf(to, "  %-24s %s\n", name, row->help);
 	}
 }
 
-/* CTL_USAGE, after the usage was printed. */
-static int cmdline_wrong(const struct verb *verb)
+/* CTL_USAGE, after the usage was printed. what: for --json; NULL: it was told. */
+static int cmdline_wrong(const struct verb *verb, const char *what)
 {
+	if (what) {
+		(void)ctl_fail_as(&(struct ctl_fault){CTL_USAGE, verb->name, what,
+		                          "see its usage: `--help`", "", 0},
+		        true);
+	}
 	cmdline_usage(stderr, verb);
 	fputs("luctl: `luctl --help` lists all commands\n", stderr);
 	return CTL_USAGE;
@@ -245,6 +261,7 @@ static int cmdline_set(const struct option_row *row, const char *value, struct o
 	static const char *const remedies[_OPTION_KIND_N] = {
 	        [OPTION_NUMBER] = "give a whole number above 0",
 	        [OPTION_DURATION] = "give a time with its unit: 50ms, 5s, 2min",
+	        [OPTION_WAIT] = "give a time with its unit behind `=`: --wait=5min",
 	};
 	void *field = (char *)ret + row->offset;
 	int r = 0;
@@ -262,6 +279,10 @@ static int cmdline_set(const struct option_row *row, const char *value, struct o
 		break;
 	case OPTION_DURATION:
 		r = text_duration_msec(value, field);
+		break;
+	case OPTION_WAIT:
+		*(uint32_t *)field = CMDLINE_WAIT_MSEC;
+		r = value ? text_duration_msec(value, field) : 0;
 		break;
 	case _OPTION_KIND_N:
 		break;
@@ -284,7 +305,9 @@ static void cmdline_getopt(struct option ret_long[CMDLINE_N_ROWS + 1], char *ret
 
 	for (size_t i = 0; i < CMDLINE_N_ROWS; i++) {
 		const struct option_row *row = &cmdline_rows[i];
-		int has_value = row->kind == OPTION_FLAG ? no_argument : required_argument;
+		int has_value = row->kind == OPTION_FLAG   ? no_argument
+		                : row->kind == OPTION_WAIT ? optional_argument
+		                                           : required_argument;
 
 		ret_long[i] = (struct option){row->name, has_value, NULL, CMDLINE_ROW(i)};
 		if (row->letter) {
@@ -324,7 +347,7 @@ int cmdline_read(const struct verb *verb, int argc, char **argv, struct options 
 		if (!row || !cmdline_takes(verb, row->name)) {
 			ctl_fail(CTL_USAGE, argv[optind - 1], NULL, "not an option of `luctl %s`",
 			        verb->name);
-			return cmdline_wrong(verb);
+			return cmdline_wrong(verb, NULL);
 		}
 		if (given[row - cmdline_rows]) {
 			return cmdline_reject(
@@ -339,6 +362,6 @@ int cmdline_read(const struct verb *verb, int argc, char **argv, struct options 
 	ret_options->args = argv + optind;
 	ret_options->n_args = argc - optind;
 	return ret_options->n_args < verb->min_args || ret_options->n_args > verb->max_args
-	               ? cmdline_wrong(verb)
+	               ? cmdline_wrong(verb, "too few or too many arguments")
 	               : CTL_OK;
 }

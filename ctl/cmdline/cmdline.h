@@ -13,6 +13,10 @@
 #define OPTION_TYPE_FIELD const char *
 #define OPTION_TYPE_NUMBER uint64_t
 #define OPTION_TYPE_DURATION uint32_t
+#define OPTION_TYPE_WAIT uint32_t
+
+/* What --wait means alone; and how long a job is waited for where it is not given. */
+#define CMDLINE_WAIT_MSEC (30u * 60 * 1000)
 
 /*
  * What was said, one field for each row of OPTION. Strings belong to argv. A command may rely on it
@@ -56,5 +60,7 @@ void cmdline_help_verb(FILE *to, const struct verb *verb);
 
 /* Does the command take the option of this name? False also for options that do not exist. */
 bool cmdline_takes(const struct verb *verb, const char *option);
+/* Does the option take a value as the word behind it? False also for options that do not exist. */
+bool cmdline_has_value(const char *option);
 /* Is there an option of the name that stands at the beginning, up to a space or the end? */
 bool cmdline_has_option(const char *name);

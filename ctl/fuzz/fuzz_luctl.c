@@ -51,6 +51,25 @@ void client_keep_raw(void)
 {
 }
 
+bool client_can_connect(const char *path)
+{
+	return true;
+}
+
+void client_stop_at(struct client *client, int fd)
+{
+}
+
+void client_wait_limit(uint32_t msec)
+{
+}
+
+/* So that a watch ends when lud does. */
+bool client_is_interrupted(void)
+{
+	return true;
+}
+
 void client_closep(struct client **client)
 {
 	*client = NULL;
@@ -238,7 +257,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	        cmd_rollback, cmd_rerandomize, cmd_history, cmd_show, cmd_machine_list,
 	        cmd_machine_start, cmd_machine_stop, cmd_release_list, cmd_log, cmd_version,
 	        cmd_entropy, cmd_plan_update, cmd_plan_rollback, cmd_plan_rerandomize,
-	        cmd_release_show, cmd_release_diff, cmd_release_block, cmd_release_clear};
+	        cmd_release_show, cmd_release_diff, cmd_release_block, cmd_release_clear,
+	        cmd_watch};
 	char name[] = "ds", number[] = "5";
 	char *args[] = {name, number, NULL};
 	struct options options;

@@ -178,6 +178,7 @@ void job_progress_init(struct job_progress *progress, const struct options *opti
 {
 	progress->shown = isatty(STDERR_FILENO) && !options->json;
 	progress->many = many;
+	progress->is_watched = false;
 	progress->options = options;
 	progress->asked = asked;
 	progress->declined = false;
@@ -211,7 +212,8 @@ void job_on_news(const Control__FromLud *from, void *arg)
 		        news->job, news->notice);
 		return;
 	}
-	if (news->proposal && !control_sign(progress->options, progress->asked, news)) {
+	if (news->proposal && !progress->is_watched &&
+	        !control_sign(progress->options, progress->asked, news)) {
 		progress->declined = true;
 	}
 	if (!progress->shown) {
@@ -237,6 +239,20 @@ void job_progress_end(struct job_progress *progress)
 	}
 }
 
+int job_judge(const Control__Job *job)
+{
+	enum ctl_exit code = exits_of_job(job);
+	const Wire__Cause *cause = job->cause;
+
+	if (code == CTL_OK) {
+		return code;
+	}
+	return ctl_fail_as(&(struct ctl_fault){code, *job->service ? job->service : job->machine,
+	                           cause ? cause->message : job_state_text(job->state), job->hint,
+	                           cause ? cause->name : "", job->id},
+	        true);
+}
+
 int job_outcome(const struct job_progress *progress, const Control__Job *job)
 {
 	bool declined = progress->declined && job->state == CONTROL__JOB_STATE__JOB_STATE_FAILED;
@@ -246,5 +262,5 @@ int job_outcome(const struct job_progress *progress, const Control__Job *job)
 	} else if (!progress->options->json) {
 		job_print(job);
 	}
-	return declined ? CTL_TRUST : exits_of_job(job);
+	return declined ? CTL_TRUST : job_judge(job);
 }

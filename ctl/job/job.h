@@ -10,6 +10,8 @@
 
 /* Print what became of it: a line or a few on stdout, the cause of a failure on stderr. */
 void job_print(const Control__Job *job);
+/* The exit code of what became of it, which is noted as a failure for --json; prints nothing. */
+int job_judge(const Control__Job *job);
 /* Words for people; "?" for what this luctl does not know. */
 const char *job_state_text(Control__JobState state);
 const char *job_kind_text(Control__JobKind kind);
@@ -24,10 +26,11 @@ char *job_wait_text(const Control__Job *job, char ret_text[JOB_WAIT_SIZE]);
  *     job_progress_init -> job_on_news, any number of times -> job_progress_end -> job_outcome
  */
 struct job_progress {
-	bool shown;    /* stderr is a terminal and nobody asked for JSON */
-	bool many;     /* several jobs: each is printed when it ends */
-	bool declined; /* an order was not signed, and the reason was printed */
-	size_t n_done; /* jobs that ended, of many */
+	bool shown;      /* stderr is a terminal and nobody asked for JSON */
+	bool is_watched; /* somebody else's: nothing is signed */
+	bool many;       /* several jobs: each is printed when it ends */
+	bool declined;   /* an order was not signed, and the reason was printed */
+	size_t n_done;   /* jobs that ended, of many */
 	const struct options *options;
 	const Control__Request *asked; /* what the news is about */
 };

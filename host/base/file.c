@@ -93,9 +93,9 @@ static int file_dir_sync_of(const char *path)
 	return 0;
 }
 
-int file_write(const char *path, const void *data, size_t size)
+/* A new file with these bytes at `beside`, open. */
+static int file_create(const char *beside, const void *data, size_t size, int *ret_fd)
 {
-	_cleanup_(freep) char *beside = text_format("%s.new", path);
 	_cleanup_(fd_closep) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int r;
 
@@ -106,7 +106,42 @@ int file_write(const char *path, const void *data, size_t size)
 	if (r < 0) {
 		return err_up(r);
 	}
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+int file_write(const char *path, const void *data, size_t size)
+{
+	_cleanup_(freep) char *beside = text_format("%s.new", path);
+	_cleanup_(fd_closep) int fd = -1;
+	int r = file_create(beside, data, size, &fd);
+
+	if (r < 0) {
+		return err_up(r);
+	}
 	if (fsync(fd) < 0 || rename(beside, path) < 0) {
+		return err_raise(-errno);
+	}
+	return err_up(file_dir_sync_of(path));
+}
+
+int file_write_unsynced(const char *path, const void *data, size_t size)
+{
+	_cleanup_(freep) char *beside = text_format("%s.new", path);
+	_cleanup_(fd_closep) int fd = -1;
+	int r = file_create(beside, data, size, &fd);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	return rename(beside, path) < 0 ? err_raise(-errno) : 0;
+}
+
+int file_sync(const char *path)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0) {
 		return err_raise(-errno);
 	}
 	return err_up(file_dir_sync_of(path));

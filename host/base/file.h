@@ -13,6 +13,10 @@
 int __must_check file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size);
 /* Writes beside `path`, syncs, renames over it. Errors: any of these steps. */
 int __must_check file_write(const char *path, const void *data, size_t size);
+/* The same without waiting for the disk: after a loss of power it may be the old one, empty or torn. */
+int __must_check file_write_unsynced(const char *path, const void *data, size_t size);
+/* Brings a file and its name to disk. -ENOENT: there is none. */
+int __must_check file_sync(const char *path);
 /* Makes a directory and what is missing above it (mode 0700). */
 int __must_check dir_make(const char *path);
 /* Removes a directory and all below it; one that is not there is no error. */

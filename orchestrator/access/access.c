@@ -117,6 +117,15 @@ struct principal access_lud(int64_t job)
 	return lud;
 }
 
+struct principal access_policy(const char *name, int64_t version)
+{
+	struct principal policy = {.way = ACCESS_WAY_POLICY};
+
+	/* The version is what tells two of one name apart: the name gives way. */
+	snprintf(policy.name, sizeof(policy.name), "policy %.36s version %" PRId64, name, version);
+	return policy;
+}
+
 const char *access_role_word(enum access_role role)
 {
 	switch (role) {

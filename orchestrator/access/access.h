@@ -59,6 +59,8 @@ unsigned int access_roles(const struct config *config, const struct access_peer 
 enum access_role access_role_for(unsigned int roles, enum access_role needed);
 /* lud itself; job: the one that asks for another, 0: its configuration. */
 struct principal access_lud(int64_t job);
+/* A policy that acts by itself, of a version of those that count. */
+struct principal access_policy(const char *name, int64_t version);
 /* "viewer", "local"; "nobody" of none. */
 const char *access_role_word(enum access_role role);
 const char *access_way_word(enum access_way way);

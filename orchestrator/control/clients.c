@@ -31,6 +31,7 @@ struct control_client *control_client_free(struct control_client *client)
 	client->control->n_clients--;
 	link_free(client->stream);
 	event_free(client->limit);
+	fd_closep(&client->backup);
 	free(client);
 	return NULL;
 }
@@ -104,7 +105,7 @@ static void control_on_limit(evutil_socket_t fd, short what, void *arg)
 enum control_worth {
 	CONTROL_NO_SESSION,
 	CONTROL_IDLE,
-	CONTROL_FOLLOWS, /* only reads the log */
+	CONTROL_FOLLOWS, /* only reads the log, or what happens */
 	CONTROL_WAITS,
 	_CONTROL_WORTH_N,
 };
@@ -115,7 +116,7 @@ static enum control_worth control_worth(const struct control_client *client)
 
 	LIST_FOREACH(wait, &client->waiting, link)
 	{
-		if (!wait->log) {
+		if (!wait->log && !wait->feed) {
 			return CONTROL_WAITS;
 		}
 	}
@@ -203,9 +204,10 @@ static int control_client_new(struct control *control, int fd, const struct acce
 	client->control = control;
 	client->peer = *peer;
 	client->roles = roles;
+	client->backup = -1;
 	LIST_INIT(&client->waiting);
-	r = link_new(control->base, fd, SESSION_RESPONDER, &self, &control_link_ops, client,
-	        &client->stream);
+	r = link_new(link_stream(control->base, fd), control->buffers, SESSION_RESPONDER, &self,
+	        &control_link_ops, client, &client->stream);
 	if (r < 0) {
 		free(client);
 		return err_up(r);

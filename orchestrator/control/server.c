@@ -108,6 +108,8 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 	control = mem_zero(sizeof(*control));
 	control->base = base;
 	control->engine = engine;
+	control->buffers = link_buffers_new(engine_db(engine));
+	control->feed = feed_new(base, engine);
 	control->fd = fd;
 	control->path = text_copy(config->control_socket);
 	LIST_INIT(&control->clients);
@@ -142,17 +144,20 @@ struct control *control_free(struct control *control)
 	if (!control) {
 		return NULL;
 	}
+	control->is_ending = true;
 	while (!LIST_EMPTY(&control->clients)) {
 		struct control_client *client = LIST_FIRST(&control->clients);
 
 		link_end(client->stream, WIRE__BYE_REASON__BYE_CLOSING);
 		control_client_free(client);
 	}
+	feed_free(control->feed);
 	event_free(control->accept_event);
 	event_free(control->accept_again);
 	close(control->fd);
 	(void)unlink(control->path);
 	free(control->path);
+	link_buffers_free(control->buffers);
 	free(control);
 	return NULL;
 }

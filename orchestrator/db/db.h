@@ -1,7 +1,8 @@
 #pragma once
 /*
  * One SQLite file: opening it safely (checked, WAL, synchronous=FULL, foreign keys),
- * bringing its schema up to date, and the only way to write to it, db_txn().
+ * bringing its schema up to date, and the only way to write to it, db_txn(). When what it
+ * wrote is on disk: at once, or as durable.h says.
  *
  * Whoever reads or writes learns of an error by the return value; besides, the
  * database remembers how it is: writable or not, and whether damage was met.

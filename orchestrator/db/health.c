@@ -15,6 +15,12 @@
 
 #include "orchestrator/db/priv.h"
 
+/* While it cannot be written nobody is kept waiting to learn so again. */
+void db_set_patience(struct db *db)
+{
+	sqlite3_busy_timeout(db->sqlite, db->health == DB_WELL ? DB_BUSY_MSEC : 0);
+}
+
 void db_set_health(struct db *db, enum db_health health, const char *trouble)
 {
 	struct timespec now;
@@ -27,8 +33,7 @@ void db_set_health(struct db *db, enum db_health health, const char *trouble)
 	db->health = health;
 	db->ill_since = health == DB_WELL ? 0 : now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 	snprintf(db->trouble, sizeof(db->trouble), "%s", trouble);
-	/* While it cannot be written nobody is kept waiting to learn so again. */
-	sqlite3_busy_timeout(db->sqlite, health == DB_WELL ? DB_BUSY_MSEC : 0);
+	db_set_patience(db);
 	if (db->watch) {
 		db->watch(health, db->watch_arg);
 	}
@@ -126,8 +131,11 @@ void db_failure(const struct db *db, struct failure *ret_failure)
 		return;
 	case DB_DAMAGED:
 		failure_set(ret_failure, "record-damaged", db->path,
-		        "end lud, then restore a backup of the file, or save what can be read "
-		        "with `lud --recover`",
+		        db->lost ? "look at the disk (dmesg), then start lud again: what the disk "
+		                   "has counts, and machines are asked for the rest"
+		                 : "end lud, then restore a backup of the file, or save what can "
+		                   "be read "
+		                   "with `lud --recover`",
 		        "the record is damaged: %s", db->trouble);
 		return;
 	case DB_WELL:

@@ -2,7 +2,7 @@
  * Opening: from a path to a database that can be relied on. Nothing is written to a file before
  * it is known to be ours (application id), no newer than this program (user_version) and whole
  * (each page, row and index entry is read). Then it gets WAL with synchronous=FULL, under which a
- * commit that returned survives a loss of power, and the migrations that it lacks, all of them
+ * commit that returned survives a loss of power (until db_follow(): then db_after() says when), and the migrations that it lacks, all of them
  * in one transaction: a file has one schema version or the next, never half of one.
  *
  * A file that is refused stays as it was, its log included: no checkpoint is made on the way
@@ -17,8 +17,7 @@
 #include "host/base/file.h"
 #include "orchestrator/db/priv.h"
 
-#define DB_APPLICATION_ID 0x53414d53 /* "SAMS": tells our files from others */
-#define DB_CHECK_LINES 3             /* so many findings of the check are reported */
+#define DB_CHECK_LINES 3 /* so many findings of the check are reported */
 
 /* From the file's version to the program's. */
 struct db_migrate {
@@ -224,6 +223,9 @@ int db_open(const char *path, const struct db_migration *migrations, size_t n_mi
 struct db *db_close(struct db *db)
 {
 	if (db) {
+		db->durable = db_durable_free(db->durable);
+		/* The last one to close it waits for the disk: nothing else is left to do. */
+		(void)sqlite3_exec(db->sqlite, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
 		sqlite3_close(db->sqlite);
 		free(db->path);
 		free(db);

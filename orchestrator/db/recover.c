@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/base/file.h"
+#include "orchestrator/db/copy.h"
 
 #define DB_TABLES_MAX 64
 
@@ -241,34 +241,6 @@ static int recover_copy(const char *path, const char *fresh, db_saved_fn fn, voi
 	return err_up(recover_all(&rescue));
 }
 
-/*
- * The damaged file gets a second name, its log goes there too, and the fresh file
- * takes the first: at every moment there is a file that lud either refuses or may use.
- */
-static int recover_replace(const char *path, const char *fresh, const char *kept)
-{
-	_cleanup_(freep) char *log = text_format("%s-wal", path);
-	_cleanup_(freep) char *index = text_format("%s-shm", path);
-	_cleanup_(freep) char *kept_log = text_format("%s-wal", kept);
-
-	if (link(path, kept) < 0 || (rename(log, kept_log) < 0 && errno != ENOENT) ||
-	        (unlink(index) < 0 && errno != ENOENT) || rename(fresh, path) < 0) {
-		return err_raise(-errno);
-	}
-	return 0;
-}
-
-static char *recover_kept_name(const char *path)
-{
-	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
-
-	gmtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
-	return text_format("%s.damaged-%s", path, when);
-}
-
 /* An empty database beside the damaged one. One that an earlier try has left is overwritten. */
 static int recover_fresh(const char *fresh, const struct db_migration *migrations,
         size_t n_migrations, struct failure *ret_failure)
@@ -290,7 +262,7 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
         db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *fresh = text_format("%s.recovered", path);
-	_cleanup_(freep) char *kept = recover_kept_name(path);
+	_cleanup_(freep) char *kept = db_kept_name(path, "damaged");
 	struct db *db = NULL;
 	int r;
 
@@ -322,7 +294,7 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	}
 	if (!r) {
 		db_close(db);
-		r = recover_replace(path, fresh, kept);
+		r = db_replace(path, fresh, kept);
 	}
 	if (r == -ENODATA) {
 		(void)unlink(fresh);

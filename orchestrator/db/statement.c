@@ -1,7 +1,7 @@
 /*
  * Statements and their parameters. A format string names the parameters, one letter each, so
  * that a call is one line and cannot leave a parameter unbound: their number is asserted against
- * what SQLite has parsed. Each statement is prepared anew: next to the fsync of a transaction
+ * what SQLite has parsed. Each statement is prepared anew: next to a transaction
  * that costs nothing, and no statement outlives its call.
  *
  * It does not look at the health before it reads: a damaged file is read as far as it goes, and

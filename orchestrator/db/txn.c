@@ -66,9 +66,14 @@ int db_txn(struct db *db, db_txn_fn fn, void *arg)
 	}
 	r = db_check_place(db);
 	if (!r) {
-		r = db_exec(db, "BEGIN IMMEDIATE");
+		r = db_durable_begin(db);
 	}
 	if (r < 0) {
+		return err_up(r);
+	}
+	r = db_exec(db, "BEGIN IMMEDIATE");
+	if (r < 0) {
+		db_durable_end(db, false);
 		return err_up(r);
 	}
 	db->in_txn = true;
@@ -83,6 +88,7 @@ int db_txn(struct db *db, db_txn_fn fn, void *arg)
 	if (r && !sqlite3_get_autocommit(db->sqlite)) {
 		(void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
 	}
+	db_durable_end(db, !r);
 	return err_up(r);
 }
 

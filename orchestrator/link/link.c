@@ -6,8 +6,16 @@
  *
  * Any callback may free the link. Where frames are handled one after the other, ->freed points
  * to a local that link_free() sets; nothing of the link is touched after that. A message is
- * unpacked into the link's own arena and dies with the callback, so a peer cannot make lud
- * allocate. What is queued for a peer that does not read is limited by link_send().
+ * unpacked into an arena that all links share, and dies with the callback, so a peer cannot make lud
+ * allocate; the loop has one thread, and a link calls back only from the loop, so that no two are at
+ * work at once. A link that is idle has no buffer: it borrows one for each reading, and keeps it only
+ * while part of a frame is there. What is queued for a peer that does not read is limited by link_send().
+ *
+ * Nothing leaves a link that the record could still lose, where it was given a database: frames wait in ->held, one callback of the database for each, and go in their order. So an order,
+ * an acknowledgement or an answer need not know what they rest on, and no caller can forget to wait.
+ * What rests on nothing in the record (Hello, Bye, link_say()) waits only behind what waits already.
+ * All that is queued, and what it costs to hold it, has one limit: a peer that makes us say more without
+ * reading it is cut off.
  */
 #include "orchestrator/link/link.h"
 
@@ -16,10 +24,13 @@
 #include <event2/bufferevent.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "host/base/file.h"
 #include "host/base/wipe.h"
+#include "orchestrator/db/durable.h"
 #include "proto/frame/arena.h"
 #include "proto/frame/hello.pb-c.h"
 
@@ -28,24 +39,127 @@
 #define LINK_BACKLOG_MAX (4u << 20)           /* queued for a peer that does not read */
 #define LINK_AGAIN_MSEC 50u                   /* from a lost session to the next Hello */
 
+/* Bytes that wait for the database. */
+struct link_held {
+	STAILQ_ENTRY(link_held) link;
+	size_t len;
+	uint8_t bytes[];
+};
+
 struct link {
 	struct bufferevent *stream; /* owned, with its descriptor */
 	struct event *retry;        /* initiator: runs while there is no session */
 	struct event *stall;        /* runs while the decoder has part of a frame */
 	struct session session;
-	struct frame_decoder decoder; /* over ->buffer */
-	struct wire_arena arena;      /* over ->arena_bytes; reset at each message */
-	const struct link_ops *ops;   /* the owner's, with its ->arg */
+	struct frame_decoder decoder;
+	struct link_buffers *buffers;
+	uint8_t *own; /* the decoder's, from one reading to the next; NULL: nothing is left there */
+	const struct link_ops *ops; /* the owner's, with its ->arg */
 	void *arg;
+	struct db *db;                 /* what is sent waits for it; NULL: for nothing */
+	STAILQ_HEAD(, link_held) held; /* in the order of their callbacks */
+	size_t held_bytes;
 	bool *freed; /* set while a callback may free us */
-	uint8_t buffer[LINK_BUFFER_SIZE];
-	uint8_t out[FRAME_SIZE_MAX]; /* one message on its way into ->stream */
+};
+
+struct link_buffers {
+	struct db *db;
+	struct wire_arena arena;      /* over ->arena_bytes; reset at each message */
+	uint8_t in[LINK_BUFFER_SIZE]; /* what is being read */
+	uint8_t out[FRAME_SIZE_MAX];  /* one message on its way into a stream */
 	uint8_t arena_bytes[LINK_ARENA_SIZE] __attribute__((aligned(16)));
 };
 
-static void link_write(struct link *link, const uint8_t *bytes, size_t len)
+struct link_buffers *link_buffers_new(struct db *db)
 {
-	wipe_queue(bufferevent_get_output(link->stream), bytes, len);
+	struct link_buffers *buffers = mem_zero(sizeof(*buffers));
+
+	buffers->db = db;
+	wire_arena_init(&buffers->arena, buffers->arena_bytes, sizeof(buffers->arena_bytes));
+	return buffers;
+}
+
+struct link_buffers *link_buffers_free(struct link_buffers *buffers)
+{
+	if (buffers) {
+		explicit_bzero(buffers->out, sizeof(buffers->out));
+	}
+	free(buffers);
+	return NULL;
+}
+
+/* For a reading: the decoder works in what all share, unless it has kept part of a frame. */
+static void link_borrow(struct link *link)
+{
+	if (!link->own) {
+		frame_decoder_move(&link->decoder, link->buffers->in);
+	}
+}
+
+/* Behind it: what is left of a frame moves into memory of the link's own, and else nothing stays. */
+static void link_return(struct link *link)
+{
+	bool partial = frame_decoder_is_partial(&link->decoder);
+
+	if (partial && !link->own) {
+		link->own = mem_zero(LINK_BUFFER_SIZE);
+		frame_decoder_move(&link->decoder, link->own);
+	} else if (!partial) {
+		frame_decoder_move(&link->decoder, NULL);
+		free(link->own);
+		link->own = NULL;
+	}
+}
+
+static void link_close(struct link *link, const char *why);
+
+static void link_held_free(struct link *link, struct link_held *held)
+{
+	STAILQ_REMOVE_HEAD(&link->held, link);
+	link->held_bytes -= sizeof(*held) + held->len;
+	explicit_bzero(held->bytes, held->len);
+	free(held);
+}
+
+/* The oldest that is held. It may hold secrets, as the queue that it goes to. */
+static void link_on_durable(int r, void *arg)
+{
+	struct link *link = arg;
+	struct link_held *held = STAILQ_FIRST(&link->held);
+
+	if (r < 0) {
+		link_close(link, "what was to be said is not in the record: its disk failed");
+		return;
+	}
+	wipe_queue(bufferevent_get_output(link->stream), held->bytes, held->len);
+	link_held_free(link, held);
+}
+
+/*
+ * rests: on what the record has. Over the limit the connection is shut, and the loop frees it when it
+ * reads the end: the caller may still hold it.
+ */
+static void link_write(struct link *link, const uint8_t *bytes, size_t len, bool rests)
+{
+	struct link_held *held;
+
+	if (!len) {
+		return;
+	}
+	if (link_backlog(link) > LINK_BACKLOG_MAX + FRAME_SIZE_MAX) {
+		shutdown(link_fd(link), SHUT_RDWR);
+		return;
+	}
+	if (!link->db || (STAILQ_EMPTY(&link->held) && (!rests || db_is_settled(link->db)))) {
+		wipe_queue(bufferevent_get_output(link->stream), bytes, len);
+		return;
+	}
+	held = mem_zero(sizeof(*held) + len);
+	held->len = len;
+	memcpy(held->bytes, bytes, len);
+	STAILQ_INSERT_TAIL(&link->held, held, link);
+	link->held_bytes += sizeof(*held) + len;
+	db_after(link->db, link_on_durable, link);
 }
 
 /* Has link_on_retry() look in so long whether a Hello is due. */
@@ -67,7 +181,7 @@ static void link_hello(struct link *link, bool fresh)
 
 	while (fresh && getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce)) {
 	}
-	link_write(link, out, session_hello(&link->session, nonce ? nonce : 1, out));
+	link_write(link, out, session_hello(&link->session, nonce ? nonce : 1, out), false);
 	link_retry_in(link, SESSION_RETRY_MSEC);
 }
 
@@ -89,6 +203,9 @@ static void link_close(struct link *link, const char *why)
 	bufferevent_disable(link->stream, EV_READ);
 	evtimer_del(link->retry);
 	evtimer_del(link->stall);
+	if (link->db) {
+		db_forget(link->db, link);
+	}
 	link->ops->closed(link, why, link->arg);
 }
 
@@ -109,7 +226,7 @@ static void link_bad(struct link *link)
 {
 	uint8_t out[SESSION_OUT_MAX];
 
-	link_write(link, out, session_end(&link->session, WIRE__BYE_REASON__BYE_FRAME, out));
+	link_write(link, out, session_end(&link->session, WIRE__BYE_REASON__BYE_FRAME, out), false);
 	link_lose(link);
 }
 
@@ -121,9 +238,9 @@ static void link_message(struct link *link, const struct frame *frame)
 {
 	ProtobufCMessage *message;
 
-	wire_arena_reset(&link->arena);
-	message = protobuf_c_message_unpack(
-	        link->ops->message_type, &link->arena.allocator, frame->len, frame->payload);
+	wire_arena_reset(&link->buffers->arena);
+	message = protobuf_c_message_unpack(link->ops->message_type,
+	        &link->buffers->arena.allocator, frame->len, frame->payload);
 	if (!message) {
 		link_bad(link);
 		return;
@@ -149,7 +266,7 @@ static void link_frame(struct link *link, const struct frame *frame)
 	size_t out_len = 0;
 	enum session_event event = session_receive(&link->session, frame, out, &out_len);
 
-	link_write(link, out, out_len);
+	link_write(link, out, out_len, false);
 	switch (event) {
 	case SESSION_NOTHING:
 	case _SESSION_EVENT_N:
@@ -204,6 +321,7 @@ static void link_on_read(struct bufferevent *stream, void *arg)
 	struct evbuffer *input = bufferevent_get_input(stream);
 	struct link *link = arg;
 
+	link_borrow(link);
 	while (evbuffer_get_length(input)) {
 		size_t room;
 		uint8_t *space = frame_decoder_space(&link->decoder, &room);
@@ -217,7 +335,8 @@ static void link_on_read(struct bufferevent *stream, void *arg)
 			return;
 		}
 	}
-	if (frame_decoder_is_partial(&link->decoder)) {
+	link_return(link);
+	if (link->own) {
 		evtimer_add(link->stall, &limit);
 	} else {
 		evtimer_del(link->stall);
@@ -239,8 +358,8 @@ static void link_on_stall(evutil_socket_t fd, short what, void *arg)
 	frame_decoder_stalled(&link->decoder);
 	link->freed = &freed;
 	link_bad(link);
-	if (!freed) {
-		(void)link_frames(link);
+	if (!freed && link_frames(link)) {
+		link_return(link);
 	}
 }
 
@@ -253,24 +372,38 @@ static void link_on_event(struct bufferevent *stream, short what, void *arg)
 	}
 }
 
-int link_new(struct event_base *base, int fd, enum session_role role,
+struct bufferevent *link_stream(struct event_base *base, int fd)
+{
+	struct bufferevent *stream;
+
+	evutil_make_socket_nonblocking(fd);
+	stream = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!stream) {
+		abort();
+	}
+	return stream;
+}
+
+int link_new(struct bufferevent *stream, struct link_buffers *buffers, enum session_role role,
         const struct session_identity *self, const struct link_ops *ops, void *arg,
         struct link **ret_link)
 {
+	struct event_base *base = bufferevent_get_base(stream);
 	struct link *link = mem_zero(sizeof(*link));
 
-	evutil_make_socket_nonblocking(fd);
-	link->stream = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	link->stream = stream;
+	link->buffers = buffers;
+	link->db = buffers->db;
 	link->retry = evtimer_new(base, link_on_retry, link);
 	link->stall = evtimer_new(base, link_on_stall, link);
-	if (!link->stream || !link->retry || !link->stall) {
+	if (!link->retry || !link->stall) {
 		abort();
 	}
+	STAILQ_INIT(&link->held);
 	link->ops = ops;
 	link->arg = arg;
 	session_init(&link->session, role, self);
-	frame_decoder_init(&link->decoder, link->buffer, sizeof(link->buffer));
-	wire_arena_init(&link->arena, link->arena_bytes, sizeof(link->arena_bytes));
+	frame_decoder_init(&link->decoder, NULL, LINK_BUFFER_SIZE);
 	bufferevent_setcb(link->stream, link_on_read, NULL, link_on_event, link);
 	if (bufferevent_enable(link->stream, EV_READ | EV_WRITE) < 0) {
 		link_free(link);
@@ -291,14 +424,21 @@ struct link *link_free(struct link *link)
 	if (link->freed) {
 		*link->freed = true;
 	}
+	if (link->db) {
+		db_forget(link->db, link);
+	}
+	while (!STAILQ_EMPTY(&link->held)) {
+		link_held_free(link, STAILQ_FIRST(&link->held));
+	}
 	event_free(link->retry);
 	event_free(link->stall);
 	bufferevent_free(link->stream);
+	free(link->own);
 	free(link);
 	return NULL;
 }
 
-int link_send(struct link *link, const ProtobufCMessage *message)
+static int link_pack(struct link *link, const ProtobufCMessage *message, bool rests)
 {
 	size_t len = protobuf_c_message_get_packed_size(message);
 
@@ -311,23 +451,38 @@ int link_send(struct link *link, const ProtobufCMessage *message)
 	if (link_backlog(link) > LINK_BACKLOG_MAX) {
 		return err_raise(-EXFULL);
 	}
-	protobuf_c_message_pack(message, link->out + FRAME_HEADER_SIZE);
-	len = session_seal(&link->session, link->out, len);
-	link_write(link, link->out, len);
-	explicit_bzero(link->out, len); /* seeds are sent here */
+	protobuf_c_message_pack(message, link->buffers->out + FRAME_HEADER_SIZE);
+	len = session_seal(&link->session, link->buffers->out, len);
+	link_write(link, link->buffers->out, len, rests);
+	explicit_bzero(link->buffers->out, len); /* seeds are sent here */
 	return 0;
+}
+
+int link_send(struct link *link, const ProtobufCMessage *message)
+{
+	return err_up(link_pack(link, message, true));
+}
+
+int link_say(struct link *link, const ProtobufCMessage *message)
+{
+	return err_up(link_pack(link, message, false));
 }
 
 size_t link_backlog(struct link *link)
 {
-	return evbuffer_get_length(bufferevent_get_output(link->stream));
+	return evbuffer_get_length(bufferevent_get_output(link->stream)) + link->held_bytes;
+}
+
+bool link_is_held(const struct link *link)
+{
+	return !STAILQ_EMPTY(&link->held);
 }
 
 void link_end(struct link *link, uint32_t reason)
 {
 	uint8_t out[SESSION_OUT_MAX];
 
-	link_write(link, out, session_end(&link->session, reason, out));
+	link_write(link, out, session_end(&link->session, reason, out), false);
 }
 
 const struct session *link_session(const struct link *link)

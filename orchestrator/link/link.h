@@ -7,13 +7,27 @@
  * A link has one owner, whose callbacks it calls; none is called from inside
  * link_new(). link_free() may be called inside any callback.
  */
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 
 #include "host/base/err.h"
 #include "proto/frame/session.h"
 
 struct link;
+/*
+ * What links need only while they are at work, so that one set serves all links of an event loop: room for
+ * a message that is unpacked or packed, and for a frame that comes in. A link keeps a piece of it
+ * no longer than part of a frame is there.
+ */
+struct db;
+struct link_buffers;
+
+/* db: what is sent waits for it; NULL: for nothing. */
+struct link_buffers *link_buffers_new(struct db *db);
+/* All links that use them are freed by then. */
+struct link_buffers *link_buffers_free(struct link_buffers *buffers);
 
 struct link_ops {
 	const ProtobufCMessageDescriptor *message_type; /* of what the peer sends */
@@ -27,10 +41,16 @@ struct link_ops {
 	void (*closed)(struct link *link, const char *why, void *arg);
 };
 
-/* Takes fd. An initiator says Hello at once. */
-int __must_check link_new(struct event_base *base, int fd, enum session_role role,
-        const struct session_identity *self, const struct link_ops *ops, void *arg,
-        struct link **ret_link);
+/* A stream over a connected socket, which it takes. */
+struct bufferevent *link_stream(struct event_base *base, int fd);
+/*
+ * Takes the stream, whatever it is made of. An initiator says Hello at once. What is sent leaves when all that
+ * the database of the buffers was given before is on disk, in the order in which it was sent: whoever
+ * hears us can rely on it. A disk that fails ends the connection for what waits.
+ */
+int __must_check link_new(struct bufferevent *stream, struct link_buffers *buffers,
+        enum session_role role, const struct session_identity *self, const struct link_ops *ops,
+        void *arg, struct link **ret_link);
 struct link *link_free(struct link *link);
 
 /*
@@ -38,8 +58,12 @@ struct link *link_free(struct link *link);
  * -EXFULL when the peer does not read what is queued for it.
  */
 int __must_check link_send(struct link *link, const ProtobufCMessage *message);
-/* Bytes queued and not yet taken by the socket. */
+/* As link_send(), for what would be no less true if the power went now: it does not wait for the database. */
+int __must_check link_say(struct link *link, const ProtobufCMessage *message);
+/* Bytes queued and not yet taken by the socket, or that wait for the database. */
 size_t link_backlog(struct link *link);
+/* Whether something that was sent waits for the database. */
+bool link_is_held(const struct link *link);
 /* Says Bye for a reason (enum Wire__ByeReason); what is queued is still sent. */
 void link_end(struct link *link, uint32_t reason);
 

@@ -42,7 +42,11 @@ int main(int argc, char **argv)
 		}
 		code = LUD_EXIT_OK;
 	} else {
-		code = options.recover ? lud_recover(&lud) : lud_run(&lud);
+		code = options.recover   ? lud_recover(&lud)
+		       : options.record  ? lud_check_record(&lud)
+		       : options.backup  ? lud_backup(&lud)
+		       : options.restore ? lud_restore(&lud)
+		                         : lud_run(&lud);
 	}
 	lud_close(&lud);
 	return code;

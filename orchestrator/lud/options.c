@@ -13,7 +13,8 @@
 static void lud_usage(FILE *file)
 {
 	fputs("usage: lud [--config FILE] [--state-dir DIR] [--log-level LEVEL]\n"
-	      "           [--check-config] [--print-config] [--recover] [--version] [--help]\n"
+	      "           [--check-config] [--print-config] [--recover] [--check-record[=FILE]]\n"
+	      "           [--backup FILE] [--restore FILE] [--version] [--help]\n"
 	      "The orchestrator of Samsara machines; see lud(8).\n",
 	        file);
 }
@@ -31,6 +32,9 @@ int lud_options_parse(int argc, char **argv, struct lud_options *ret)
 	        {"check-config", no_argument, NULL, 'k'},
 	        {"print-config", no_argument, NULL, 'p'},
 	        {"recover", no_argument, NULL, 'r'},
+	        {"check-record", optional_argument, NULL, 'd'},
+	        {"backup", required_argument, NULL, 'b'},
+	        {"restore", required_argument, NULL, 'o'},
 	        {"version", no_argument, NULL, 'v'},
 	        {"help", no_argument, NULL, 'h'},
 	        {0},
@@ -62,6 +66,15 @@ int lud_options_parse(int argc, char **argv, struct lud_options *ret)
 			break;
 		case 'r':
 			ret->recover = true;
+			break;
+		case 'd':
+			ret->record = optarg ? optarg : "";
+			break;
+		case 'b':
+			ret->backup = optarg;
+			break;
+		case 'o':
+			ret->restore = optarg;
 			break;
 		case 'v':
 			puts("lud " SAMSARA_VERSION " (" SAMSARA_BUILD ")");

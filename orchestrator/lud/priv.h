@@ -30,6 +30,9 @@ struct lud_options {
 	bool check;
 	bool print;
 	bool recover;
+	const char *record;  /* to check; "": that of the state directory */
+	const char *backup;  /* to make */
+	const char *restore; /* to put in the record's place */
 };
 
 #define LUD_SIGNALS_N 3 /* that end lud, or have it read its configuration again */
@@ -75,5 +78,8 @@ int __must_check lud_open(struct lud *lud, struct failure *ret_failure);
 void lud_close(struct lud *lud);
 
 /* The exit code; all that failed was logged. */
-int lud_recover(struct lud *lud); /* recover.c */
-int lud_run(struct lud *lud);     /* run.c */
+int lud_recover(struct lud *lud);      /* recover.c */
+int lud_check_record(struct lud *lud); /* keep.c */
+int lud_backup(struct lud *lud);
+int lud_restore(struct lud *lud);
+int lud_run(struct lud *lud); /* run.c */

@@ -13,6 +13,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/db/durable.h"
 #include "orchestrator/lud/priv.h"
 
 /* The trace is for whoever knows the source; the sentence has to do for everybody else. */
@@ -143,6 +144,9 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 	r = lud_clear_workshop(&lud->config, ret_failure);
 	if (!r) {
 		r = store_open(path, &lud->db, ret_failure);
+	}
+	if (!r) {
+		r = db_follow(lud->db, lud->base, ret_failure);
 	}
 	if (!r) {
 		r = lud_open_workers(lud, ret_failure);

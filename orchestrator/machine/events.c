@@ -22,7 +22,8 @@
 #include "orchestrator/store/jobs.h"
 
 #define MACHINE_ANSWER_USEC UINT64_C(10000000)
-#define MACHINE_EVENTS_KEPT 10000
+/* Too many by so many at most, of those that are kept: to find the oldest steps over all of them. */
+#define MACHINE_EVENTS_SLACK 16
 /* Events that wait for a record that cannot be written. */
 #define MACHINE_EVENTS_WAITING (1u << 20)
 
@@ -147,6 +148,7 @@ static int machine_event_record(
 		return 0;
 	}
 	r = store_event_insert(machine->machines->db, &row, packed, size);
+	machine->until_trim -= machine->until_trim > 0;
 	return r == DB_E_EXISTS ? 0 : err_up(r);
 }
 
@@ -154,13 +156,15 @@ static int machine_event_record(
 static int machine_flush_txn(struct db *db, void *arg)
 {
 	struct machine *machine = arg;
+	uint64_t kept = machine->machines->config->record_events;
 	int r = machine_events_each(machine, machine_event_record);
 
 	if (!r) {
 		r = store_machine_update(db, &machine->row);
 	}
-	if (!r) {
-		r = store_event_trim(db, machine->row.id, MACHINE_EVENTS_KEPT);
+	if (!r && !machine->until_trim) {
+		r = store_event_trim(db, machine->row.id, (int64_t)kept);
+		machine->until_trim = kept / MACHINE_EVENTS_SLACK;
 	}
 	return err_fold(r);
 }
@@ -231,6 +235,9 @@ static int machine_event_tell(
 		if (event->change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED ||
 		        event->change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_GAVE_UP) {
 			machine_on_restarted(machine);
+		}
+		if (machines->ops->change) {
+			machines->ops->change(machine, event->change, machines->arg);
 		}
 		break;
 	case MACHINE__EVENT__BODY_METRICS:

@@ -11,7 +11,13 @@
 /* The oldest line gives its place. Packed, a line takes what it needs and no more. */
 static void machine_log_keep(struct machine *machine, const Machine__LogLine *line)
 {
-	struct machine_log_line *slot = &machine->log[machine->log_next++ % MACHINE_LOG_KEPT];
+	struct machine_log_line *slot;
+
+	/* A machine that says nothing has no room for it. */
+	if (!machine->log) {
+		machine->log = mem_zero(MACHINE_LOG_KEPT * sizeof(*machine->log));
+	}
+	slot = &machine->log[machine->log_next++ % MACHINE_LOG_KEPT];
 
 	free(slot->packed);
 	slot->packed = mem_zero(machine__log_line__get_packed_size(line) + 1);
@@ -75,9 +81,11 @@ struct machine_listener *machine_listener_free(struct machine_listener *listener
 
 void machine_log_fini(struct machine *machine)
 {
-	for (size_t i = 0; i < MACHINE_LOG_KEPT; i++) {
+	for (size_t i = 0; machine->log && i < MACHINE_LOG_KEPT; i++) {
 		free(machine->log[i].packed);
 	}
+	free(machine->log);
+	machine->log = NULL;
 	/* Listeners belong to whoever listens; they only lose their list. */
 	while (!LIST_EMPTY(&machine->listeners)) {
 		LIST_REMOVE(LIST_FIRST(&machine->listeners), link);

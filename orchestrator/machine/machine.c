@@ -1,5 +1,5 @@
 /*
- * The machines of the record: taken up, made, found by name, made the default, removed. What a
+ * The machines of the record: taken up, made, made the default, removed. What a
  * machine is at is in state.c; its session and its process have files of their own below this.
  */
 #include "orchestrator/machine/machine.h"
@@ -11,9 +11,10 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/link/link.h"
 #include "orchestrator/machine/priv.h"
 
-/* The list is empty until machines_load(). */
+/* There are none until machines_load(). */
 int machines_new(struct event_base *base, struct db *db, const struct config *config,
         const struct machines_ops *ops, void *arg, struct machines **ret_machines)
 {
@@ -24,7 +25,7 @@ int machines_new(struct event_base *base, struct db *db, const struct config *co
 	machines->config = config;
 	machines->ops = ops;
 	machines->arg = arg;
-	LIST_INIT(&machines->list);
+	machines->buffers = link_buffers_new(db);
 	*ret_machines = machines;
 	return 0;
 }
@@ -32,7 +33,7 @@ int machines_new(struct event_base *base, struct db *db, const struct config *co
 /* The phase is set without telling anybody: the owner of all machines may be half gone. */
 static void machine_free(struct machine *machine)
 {
-	LIST_REMOVE(machine, link);
+	machines_unindex(machine);
 	machine->phase = MACHINE_IS_OFF; /* nobody is told any more */
 	machine_session_fini(machine);
 	machine_process_fini(machine);
@@ -53,9 +54,12 @@ struct machines *machines_free(struct machines *machines)
 	if (!machines) {
 		return NULL;
 	}
-	while (!LIST_EMPTY(&machines->list)) {
-		machine_free(LIST_FIRST(&machines->list));
+	while (machines->n) {
+		machine_free(machines->by_id[machines->n - 1]);
 	}
+	free(machines->by_name);
+	free(machines->by_id);
+	link_buffers_free(machines->buffers);
 	free(machines);
 	return NULL;
 }
@@ -77,7 +81,7 @@ static struct machine *machine_take(struct machines *machines, const struct mach
 	machine->events = evbuffer_new();
 	LIST_INIT(&machine->listeners);
 	LIST_INIT(&machine->refreshing);
-	LIST_INSERT_HEAD(&machines->list, machine, link);
+	machines_index(machine);
 	return machine;
 }
 
@@ -131,10 +135,9 @@ int machines_load(struct machines *machines)
  */
 void machines_recorded(struct machines *machines)
 {
-	struct machine *machine;
+	for (size_t i = 0; i < machines->n; i++) {
+		struct machine *machine = machines->by_id[i];
 
-	LIST_FOREACH(machine, &machines->list, link)
-	{
 		if (machine_save(machine)) {
 			log_error("machine %s: %s", machine->row.name, err_trace());
 			err_forget();
@@ -142,38 +145,6 @@ void machines_recorded(struct machines *machines)
 		}
 		machine_session_recorded(machine);
 	}
-}
-
-/* Machines are few, and looked up by people and jobs: a list does. */
-struct machine *machines_by_id(struct machines *machines, int64_t id)
-{
-	struct machine *machine;
-
-	LIST_FOREACH(machine, &machines->list, link)
-	{
-		if (machine->row.id == id) {
-			return machine;
-		}
-	}
-	return NULL;
-}
-
-struct machine *machines_by_name(struct machines *machines, const char *name)
-{
-	struct machine *machine;
-
-	LIST_FOREACH(machine, &machines->list, link)
-	{
-		if (!strcmp(machine->row.name, name)) {
-			return machine;
-		}
-	}
-	return NULL;
-}
-
-struct machine *machines_next(struct machines *machines, struct machine *after)
-{
-	return after ? LIST_NEXT(after, link) : LIST_FIRST(&machines->list);
 }
 
 /* Inserts the row, or takes up that of a removed machine of the same name. */
@@ -235,8 +206,7 @@ int machine_ensure_id(struct machine *machine)
 static void machine_new_row(
         struct machines *machines, const char *name, const char *socket, struct machine_row *ret)
 {
-	*ret = (struct machine_row){
-	        .attached = socket != NULL, .is_default = LIST_EMPTY(&machines->list)};
+	*ret = (struct machine_row){.attached = socket != NULL, .is_default = !machines->n};
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	if (socket) {
 		snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
@@ -280,23 +250,6 @@ int machine_new_found(struct machines *machines, const char *name, struct machin
 	return err_up(machine_insert(machines, &row, ret_machine));
 }
 
-/*
- * With one machine there is nothing to name; with several, guessing would be worse than asking.
- */
-struct machine *machines_default(struct machines *machines)
-{
-	struct machine *first = LIST_FIRST(&machines->list);
-	struct machine *machine;
-
-	LIST_FOREACH(machine, &machines->list, link)
-	{
-		if (machine->row.is_default) {
-			return machine;
-		}
-	}
-	return first && !LIST_NEXT(first, link) ? first : NULL;
-}
-
 static int machine_default_txn(struct db *db, void *arg)
 {
 	const struct machine *machine = arg;
@@ -307,16 +260,17 @@ static int machine_default_txn(struct db *db, void *arg)
 /* The record has one default by its own rule; the rows in memory follow. */
 int machine_set_default(struct machine *machine)
 {
-	struct machine *other;
+	struct machine **by_default = &machine->machines->by_default;
 	int r = db_txn(machine->machines->db, machine_default_txn, machine);
 
 	if (r) {
 		return err_fold(r);
 	}
-	LIST_FOREACH(other, &machine->machines->list, link)
-	{
-		other->row.is_default = other == machine;
+	if (*by_default) {
+		(*by_default)->row.is_default = false;
 	}
+	machine->row.is_default = true;
+	*by_default = machine;
 	return 0;
 }
 

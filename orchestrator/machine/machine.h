@@ -32,6 +32,10 @@ struct machines_ops {
 	void (*silent)(struct machine *machine, void *arg);
 	void (*step)(struct machine *machine, const Machine__TxnStep *step, void *arg);
 	void (*result)(struct machine *machine, const Machine__Result *result, void *arg);
+	/* People see another state of it; told before the others. NULL: nobody wants to know. */
+	void (*shown)(struct machine *machine, void *arg);
+	/* Something happened to a service; NULL: nobody wants to know. */
+	void (*change)(struct machine *machine, const Machine__ServiceChange *change, void *arg);
 };
 
 int __must_check machines_new(struct event_base *base, struct db *db, const struct config *config,
@@ -46,7 +50,9 @@ struct machine *machines_by_id(struct machines *machines, int64_t id);
 struct machine *machines_by_name(struct machines *machines, const char *name);
 /* The default one, else the only one; NULL: there is none, or nobody can say which. */
 struct machine *machines_default(struct machines *machines);
-/* Visits all, for lists that a person asked for. */
+/* The first whose name sorts behind this one; "": the first. NULL: none does. */
+struct machine *machines_after(struct machines *machines, const char *name);
+/* Visits all by name, for lists that a person asked for. */
 struct machine *machines_next(struct machines *machines, struct machine *after);
 
 /*
@@ -141,11 +147,18 @@ const Machine__Service *machine_service(const struct machine *machine, const cha
 int __must_check machine_release(
         struct db *db, const Machine__Service *service, struct release_row *ret);
 /*
+ * When the layout that a service runs was made, unix us; as_of: when the machine said so. 0: not recorded.
+ */
+int64_t machine_layout_usec(struct db *db, const struct machine *machine,
+        const Machine__Service *service, int64_t as_of_usec);
+/*
  * What a service's status or an order's result tells of the seed, of a length that can be kept; it
  * points into that message.
  */
 struct store_seed machine_seed(
         const ProtobufCBinaryData *commitment, const ProtobufCBinaryData *sealed);
+/* Whether something that the machine is to be told waits for lud's own disk. */
+bool machine_is_held(const struct machine *machine);
 /* Asks the machine; fn gets 0 when machine_status() is fresh. */
 typedef void (*machine_refresh_fn)(int r, void *arg);
 int __must_check machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg);

@@ -45,7 +45,6 @@ struct machine_refreshing {
 };
 
 struct machine {
-	LIST_ENTRY(machine) link;
 	struct machines *machines;
 	struct machine_row row;
 	enum machine_phase phase; /* machine_set_phase() is the only writer */
@@ -79,13 +78,14 @@ struct machine {
 	struct event *first_status; /* asks again while the first one failed */
 	struct evbuffer *events;    /* length, packed event; not recorded yet */
 	uint64_t newest_seq;
+	uint64_t until_trim; /* events that may be recorded before old ones are dropped */
 
 	/* The debug console's file; -1 and NULL while it is not followed. */
 	int log_file;
 	int log_watch;
 	struct event *log_event;
-	struct evbuffer *log_rest; /* a line that has not ended */
-	struct machine_log_line log[MACHINE_LOG_KEPT];
+	struct evbuffer *log_rest;    /* a line that has not ended */
+	struct machine_log_line *log; /* MACHINE_LOG_KEPT of them; NULL: it never said anything */
 	size_t log_next;
 	LIST_HEAD(, machine_listener) listeners;
 };
@@ -96,8 +96,15 @@ struct machines {
 	const struct config *config;
 	const struct machines_ops *ops;
 	void *arg;
-	LIST_HEAD(, machine) list;
+	struct machine **by_name, **by_id; /* sorted; index.c */
+	size_t n;
+	struct machine *by_default;   /* NULL: none is marked */
+	struct link_buffers *buffers; /* of all channels' links */
 };
+
+/* index.c: once its row has name and id; before it is freed */
+void machines_index(struct machine *machine);
+void machines_unindex(struct machine *machine);
 
 /* state.c */
 /*

@@ -247,7 +247,7 @@ static int machine_logs_make(const struct machine *machine)
 	for (size_t i = 0; !r && i < sizeof(names) / sizeof(names[0]); i++) {
 		_cleanup_(freep) char *path = text_format("%s/%s", machine->dir, names[i]);
 
-		r = file_write(path, "", 0);
+		r = file_write_unsynced(path, "", 0);
 	}
 	return err_up(r);
 }

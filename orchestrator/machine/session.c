@@ -202,8 +202,8 @@ int machine_connect(struct machine *machine)
 		r = err_fold(machine_save(machine));
 	}
 	if (!r && !machine->channel) {
-		r = channel_new(machine->machines->base, machine->row.socket, &session_channel_ops,
-		        machine, &machine->channel);
+		r = channel_new(machine->machines->base, machine->machines->buffers,
+		        machine->row.socket, &session_channel_ops, machine, &machine->channel);
 	}
 	if (r < 0) {
 		return err_up(r);

@@ -153,6 +153,9 @@ void machine_set_phase(struct machine *machine, enum machine_phase phase, const 
 	snprintf(machine->why, sizeof(machine->why), "%s", why);
 	log_info("machine %s is %s%s%s", machine->row.name,
 	        machine_state_names[machine_state(machine)], *why ? ": " : "", why);
+	if (machine->machines->ops->shown) {
+		machine->machines->ops->shown(machine, machine->machines->arg);
+	}
 	machine_tell_owner(machine, was_open);
 }
 

@@ -67,6 +67,20 @@ int machine_release(struct db *db, const Machine__Service *service, struct relea
 	return err_up(store_release_by_hash(db, service->release_id.data, ret));
 }
 
+int64_t machine_layout_usec(struct db *db, const struct machine *machine,
+        const Machine__Service *service, int64_t as_of_usec)
+{
+	struct generation_row generation;
+
+	if (store_generation_find(
+	            db, machine->row.id, service->name, service->generation, &generation)) {
+		err_forget();
+		return 0;
+	}
+	return service->made ? as_of_usec - (int64_t)(service->uptime_ns / 1000)
+	                     : generation.committed_us;
+}
+
 struct store_seed machine_seed(
         const ProtobufCBinaryData *commitment, const ProtobufCBinaryData *sealed)
 {
@@ -177,6 +191,11 @@ int machine_request(struct machine *machine, Machine__Request *request, uint64_t
 		return err_raise(-ENOTCONN);
 	}
 	return err_up(channel_request(machine->channel, request, timeout_usec, fn, arg));
+}
+
+bool machine_is_held(const struct machine *machine)
+{
+	return machine->channel && channel_is_held(machine->channel);
 }
 
 static void machine_refreshing_free(struct machine_refreshing *refreshing)

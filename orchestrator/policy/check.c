@@ -239,6 +239,24 @@ static void check_ring_times(const struct tree_node *ring, struct policy_errors 
 	}
 }
 
+/* The same where no ring says so; either may be left to its default. */
+static void check_health_times(const struct policy *policy, struct policy_errors *errors)
+{
+	const struct tree_node *health = tree_find(policy, POLICY_HEALTH);
+	const struct tree_node *soak = tree_find(policy, POLICY_HEALTH_SOAK);
+	const struct tree_node *healthy = tree_find(policy, POLICY_HEALTH_HEALTHY);
+
+	if (health && (soak || healthy) &&
+	        policy_number(policy, POLICY_HEALTH_HEALTHY) <=
+	                policy_number(policy, POLICY_HEALTH_SOAK)) {
+		tree_error(errors, healthy ? &healthy->place : &soak->place,
+		        "healthy longer than soak",
+		        "healthy of %s is over before the soak of %s is",
+		        policy_text(policy, POLICY_HEALTH_HEALTHY),
+		        policy_text(policy, POLICY_HEALTH_SOAK));
+	}
+}
+
 /* Sizes count earlier rings, so they rise, and the last one is everything. */
 static void check_ring_size(const struct tree_node *ring, const struct tree_node *before,
         bool is_last, struct policy_errors *errors)
@@ -314,6 +332,7 @@ void tree_check(const struct policy *policy, struct policy_errors *errors)
 	check_sets(policy, errors);
 	check_consent(policy, errors);
 	check_rings(policy, errors);
+	check_health_times(policy, errors);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		check_unique(tree_find(policy, lists[i]), errors);
 	}

@@ -83,6 +83,27 @@ bool policy_diff(const struct policy *before, const struct policy *after, FILE *
 	return less || more;
 }
 
+/* Words of lists that act, which nothing comes of: the word, and why. */
+static const struct {
+	enum policy_row row;
+	const char *word, *why;
+} differ_words[] = {
+        {POLICY_TRIGGERS, "probing", "no machine reports that it is probed"},
+};
+
+static void differ_idle_word(const struct tree_node *node, struct policy_errors *notes)
+{
+	char path[POLICY_PATH_SIZE];
+
+	for (size_t i = 0; node->text && i < sizeof(differ_words) / sizeof(differ_words[0]); i++) {
+		if (node->row == differ_words[i].row && !strcmp(node->text, differ_words[i].word)) {
+			tree_error(notes, &node->place, "the others do what they say",
+			        "lud does not act on `%s` in %s yet: %s", node->text,
+			        policy_row_path(node->row, path), differ_words[i].why);
+		}
+	}
+}
+
 /* What stands below a key without effect has none either, and is not told again. */
 static void differ_idle(const struct tree_node *node, struct policy_errors *notes)
 {
@@ -93,6 +114,7 @@ static void differ_idle(const struct tree_node *node, struct policy_errors *note
 		        "lud does not act on %s yet", policy_row_path(node->row, path));
 		return;
 	}
+	differ_idle_word(node, notes);
 	for (size_t i = 0; i < node->n_children; i++) {
 		differ_idle(node->children[i], notes);
 	}

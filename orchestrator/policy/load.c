@@ -82,6 +82,14 @@ bool policy_source_add(
 	return true;
 }
 
+void policy_source_refuse(const char *name, struct policy_errors *errors)
+{
+	struct tree_place place = {name, 0, 0};
+
+	tree_error(errors, &place, "names of one line, and at most 64 drop-ins",
+	        "the file cannot belong to a policy");
+}
+
 void policy_source_fini(struct policy_source *source)
 {
 	for (size_t i = 0; i < source->n; i++) {

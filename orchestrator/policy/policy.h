@@ -61,6 +61,8 @@ int __must_check policy_source_read(
 bool policy_source_add(
         struct policy_source *source, const char *name, const uint8_t *bytes, size_t size);
 void policy_source_fini(struct policy_source *source);
+/* The error of a file that was not added: there are too many, or its name is none. */
+void policy_source_refuse(const char *name, struct policy_errors *errors);
 
 /*
  * Make one policy of its files, and check it. POLICY_E_INVALID: *errors got longer. The caller frees
@@ -96,7 +98,20 @@ const char *policy_name(const struct policy *policy);
 /* One value of a key that is in no list, its default if it is not given; 0 or NULL without one. */
 uint64_t policy_number(const struct policy *policy, enum policy_row row);
 const char *policy_text(const struct policy *policy, enum policy_row row);
+/* Of a SHARE: it is a percentage. */
+bool policy_is_percent(const struct policy *policy, enum policy_row row);
 bool policy_has(const struct policy *policy, enum policy_row row);
+/*
+ * A list of mappings: how many there are, and a value of one of them, its default if it is not given. Of a
+ * SHARE also whether it is a percentage.
+ */
+size_t policy_list_size(const struct policy *policy, enum policy_row list);
+uint64_t policy_list_number(
+        const struct policy *policy, enum policy_row list, size_t i, enum policy_row row);
+bool policy_list_is_percent(
+        const struct policy *policy, enum policy_row list, size_t i, enum policy_row row);
+const char *policy_list_text(
+        const struct policy *policy, enum policy_row list, size_t i, enum policy_row row);
 
 /*
  * The policy as a file that could be read again, with the origin of each value behind it; with

@@ -103,8 +103,8 @@ static void together_section(const struct policy *a, const struct policy *b, enu
 static void together_pair(
         const struct policy *a, const struct policy *b, struct policy_errors *errors)
 {
-	static const enum policy_row sections[] = {
-	        POLICY_RERANDOMIZE, POLICY_UPDATE, POLICY_ROLLOUT, POLICY_HEALTH, POLICY_ROLLBACK};
+	static const enum policy_row sections[] = {POLICY_RERANDOMIZE, POLICY_UPDATE, POLICY_LIMITS,
+	        POLICY_ROLLOUT, POLICY_HEALTH, POLICY_ROLLBACK};
 
 	if (!strcmp(policy_name(a), policy_name(b))) {
 		tree_error(errors, &tree_find(b, POLICY_NAME)->place, "a name of its own",

@@ -113,9 +113,45 @@ const char *policy_text(const struct policy *policy, enum policy_row row)
 	return node ? node->text : tree_keys[row].preset;
 }
 
+bool policy_is_percent(const struct policy *policy, enum policy_row row)
+{
+	const struct tree_node *node = tree_find(policy, row);
+
+	return node && node->is_percent;
+}
+
 bool policy_has(const struct policy *policy, enum policy_row row)
 {
 	return tree_find(policy, row) != NULL;
+}
+
+size_t policy_list_size(const struct policy *policy, enum policy_row list)
+{
+	const struct tree_node *node = tree_find(policy, list);
+
+	return node ? node->n_children : 0;
+}
+
+uint64_t policy_list_number(
+        const struct policy *policy, enum policy_row list, size_t i, enum policy_row row)
+{
+	return tree_number(tree_find(policy, list)->children[i], row);
+}
+
+bool policy_list_is_percent(
+        const struct policy *policy, enum policy_row list, size_t i, enum policy_row row)
+{
+	const struct tree_node *node = tree_node_child(tree_find(policy, list)->children[i], row);
+
+	return node && node->is_percent;
+}
+
+const char *policy_list_text(
+        const struct policy *policy, enum policy_row list, size_t i, enum policy_row row)
+{
+	const struct tree_node *node = tree_node_child(tree_find(policy, list)->children[i], row);
+
+	return node ? node->text : tree_keys[row].preset;
 }
 
 const char *policy_name(const struct policy *policy)

@@ -5,6 +5,7 @@
  *   policies  all that count can be read; else what they would forbid is not known, and windows are shut
  *   hold      nobody holds the machine, the service, or everything
  *   window    a window is open and stays open for the limit of the job, and none denies
+ *   limit     jobs are at work on fewer machines than `limits` allows (limit.c)
  *
  * Nothing here waits or remembers; the time is an argument. An override opens its gate, which then says so.
  */
@@ -15,14 +16,15 @@
 
 const char *rules_gate_name(enum rules_gate_id gate)
 {
-	static const char *const names[_RULES_GATE_N] = {"policies", "hold", "window"};
+	static const char *const names[_RULES_GATE_N] = {
+	        "policies", "hold", "window", "limit", "rollout"};
 
 	return names[gate];
 }
 
 /* Shut, unless the job passes it. */
-static void rules_shut(struct rules_gate *gate, const struct rules_question *question,
-        uint32_t override, int64_t next_us)
+void rules_shut(struct rules_gate *gate, const struct rules_question *question, uint32_t override,
+        int64_t next_us)
 {
 	gate->is_open = (question->overrides & override) != 0;
 	gate->next_us = next_us;
@@ -99,7 +101,7 @@ static void rules_ask_window(const struct rules *rules, const struct rules_quest
 	}
 }
 
-void rules_ask(const struct rules *rules, const struct rules_question *question, int64_t now_us,
+void rules_ask(struct rules *rules, const struct rules_question *question, int64_t now_us,
         struct rules_gate ret_gates[_RULES_GATE_N])
 {
 	for (enum rules_gate_id gate = 0; gate < _RULES_GATE_N; gate++) {
@@ -108,6 +110,7 @@ void rules_ask(const struct rules *rules, const struct rules_question *question,
 	rules_ask_policies(rules, question, &ret_gates[RULES_GATE_POLICIES]);
 	rules_ask_hold(rules, question, now_us, &ret_gates[RULES_GATE_HOLD]);
 	rules_ask_window(rules, question, now_us, &ret_gates[RULES_GATE_WINDOW]);
+	rules_ask_limit(rules, question, &ret_gates[RULES_GATE_LIMIT]);
 }
 
 size_t rules_closed(const struct rules *rules, const struct rules_question *question,

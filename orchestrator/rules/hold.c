@@ -7,17 +7,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/rules/priv.h"
 
+/* A change of the holds: rows that end or last longer, and rows that begin (id 0), all of them or none. */
+struct rules_hold_change {
+	struct hold_row rows[2 * RULES_HOLDS_MAX];
+	size_t n;
+};
+
 static int rules_hold_txn(struct db *db, void *arg)
 {
-	return store_hold_insert(db, arg);
-}
+	struct rules_hold_change *change = arg;
+	int r = 0;
 
-static int rules_unhold_txn(struct db *db, void *arg)
-{
-	return store_hold_end(db, arg);
+	for (size_t i = 0; !r && i < change->n; i++) {
+		struct hold_row *row = &change->rows[i];
+
+		r = row->id ? store_hold_set(db, row) : store_hold_insert(db, row);
+	}
+	return r;
 }
 
 /* Negative: it could not be recorded. */
@@ -46,81 +56,208 @@ static void rules_hold_forget(struct rules *rules, int64_t now_us)
 	rules->n_holds = n;
 }
 
-int rules_hold(struct rules *rules, const struct rules_target *target, int64_t until_us,
-        const struct rules_asked *asked, struct failure *ret_failure)
+static bool rules_is_by(const struct hold_row *row, const struct principal *who)
+{
+	return row->way == who->way && row->uid == who->uid;
+}
+
+/* The hold of these words, and of no command or of this one, that somebody has already; NULL: none. */
+static struct hold_row *rules_hold_mine(
+        struct rules *rules, const struct rules_target *target, const struct rules_asked *asked)
+{
+	for (size_t i = 0; i < rules->n_holds; i++) {
+		struct hold_row *row = &rules->holds[i];
+
+		if (row->machine == target->machine && !strcmp(row->service, target->service) &&
+		        !strcmp(row->token, asked->token) && rules_is_by(row, asked->who)) {
+			return row;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The last places are kept for holds of everything: whoever has filled the others with small ones cannot
+ * keep anybody from stopping it all. One user has one hold of the same words, so nobody fills those either.
+ */
+static bool rules_hold_has_room(const struct rules *rules, const struct rules_target *targets,
+        size_t n_new, const struct rules_asked *asked)
+{
+	bool is_all = !targets[0].machine && !*targets[0].service && !*asked->token;
+
+	return !n_new ||
+	       rules->n_holds + n_new <= RULES_HOLDS_MAX - (is_all ? 0 : RULES_HOLDS_KEPT);
+}
+
+static struct hold_row rules_hold_row(
+        const struct rules_target *target, int64_t until_us, const struct rules_asked *asked)
 {
 	struct hold_row row = {.machine = target->machine, .until_us = until_us};
+
+	snprintf(row.service, sizeof(row.service), "%s", target->service);
+	snprintf(row.identity, sizeof(row.identity), "%s", asked->who->name);
+	snprintf(row.reason, sizeof(row.reason), "%s", asked->reason);
+	snprintf(row.token, sizeof(row.token), "%s", asked->token);
+	row.way = asked->who->way;
+	row.role = asked->who->role;
+	row.uid = asked->who->uid;
+	return row;
+}
+
+static void rules_hold_end(struct hold_row *row, int64_t now, const struct rules_asked *asked)
+{
+	row->ended_us = now;
+	snprintf(row->ended_by, sizeof(row->ended_by), "%s", asked->who->name);
+	snprintf(row->ended_reason, sizeof(row->ended_reason), "%s", asked->reason);
+}
+
+/* What is in the record now is in memory, too. */
+static void rules_hold_take(struct rules *rules, const struct rules_hold_change *change)
+{
+	for (size_t i = 0; i < change->n; i++) {
+		const struct hold_row *row = &change->rows[i];
+
+		for (size_t k = 0; row->ended_us && k < rules->n_holds; k++) {
+			if (rules->holds[k].id == row->id) {
+				rules->holds[k] = *row;
+			}
+		}
+		log_info("hold %" PRId64 " %s %s%s%s", row->id,
+		        row->ended_us ? "is taken away by" : "by",
+		        row->ended_us ? row->ended_by : row->identity,
+		        *(row->ended_us ? row->ended_reason : row->reason) ? ": " : "",
+		        row->ended_us ? row->ended_reason : row->reason);
+	}
+	rules_hold_forget(rules, store_now_usec());
+	for (size_t i = 0; i < change->n; i++) {
+		if (!change->rows[i].ended_us) {
+			rules->holds[rules->n_holds++] = change->rows[i];
+		}
+	}
+}
+
+int rules_hold(struct rules *rules, const struct rules_target *targets, size_t n, int64_t until_us,
+        const struct rules_asked *asked, struct failure *ret_failure)
+{
+	_cleanup_(freep) struct rules_hold_change *change = mem_zero(sizeof(*change));
+	int64_t now = store_now_usec();
 	int r;
 
-	rules_hold_forget(rules, store_now_usec());
-	if (rules->n_holds == RULES_HOLDS_MAX) {
+	rules_hold_forget(rules, now);
+	for (size_t i = 0; i < n; i++) {
+		struct hold_row *mine = rules_hold_mine(rules, &targets[i], asked);
+
+		if (mine) {
+			change->rows[change->n] = *mine;
+			rules_hold_end(&change->rows[change->n++], now, asked);
+		}
+	}
+	if (n > RULES_HOLDS_MAX || !rules_hold_has_room(rules, targets, n - change->n, asked)) {
 		failure_set(ret_failure, "too-many", "holds",
 		        "`luctl holds` lists them; `luctl unhold` takes them away",
 		        "there are too many holds%s", "");
 		return RULES_E_REFUSED;
 	}
-	snprintf(row.service, sizeof(row.service), "%s", target->service);
-	snprintf(row.identity, sizeof(row.identity), "%s", asked->who->name);
-	snprintf(row.reason, sizeof(row.reason), "%s", asked->reason);
-	row.way = asked->who->way;
-	row.role = asked->who->role;
-	row.uid = asked->who->uid;
-	r = db_txn(rules->db, rules_hold_txn, &row);
+	for (size_t i = 0; i < n; i++) {
+		change->rows[change->n++] = rules_hold_row(&targets[i], until_us, asked);
+	}
+	r = db_txn(rules->db, rules_hold_txn, change);
 	if (r) {
 		return rules_hold_lost(r, ret_failure);
 	}
-	rules->holds[rules->n_holds++] = row;
-	log_info("hold %" PRId64 " by %s%s%s", row.id, row.identity, *row.reason ? ": " : "",
-	        row.reason);
+	rules_hold_take(rules, change);
 	return 0;
+}
+
+bool rules_is_held(const struct rules *rules, const char *token)
+{
+	for (size_t i = 0; i < rules->n_holds; i++) {
+		if (!strcmp(rules->holds[i].token, token) && !rules->holds[i].ended_us) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What cannot be written now is over in memory, and in the record a while after lud's next start. */
+void rules_hold_over(struct rules *rules, const char *token, const struct rules_asked *asked)
+{
+	_cleanup_(freep) struct rules_hold_change *change = mem_zero(sizeof(*change));
+	int64_t now = store_now_usec();
+
+	for (size_t i = 0; i < rules->n_holds; i++) {
+		const struct hold_row *row = &rules->holds[i];
+
+		if (!strcmp(row->token, token) && rules_is_by(row, asked->who)) {
+			change->rows[change->n] = *row;
+			rules_hold_end(&change->rows[change->n++], now, asked);
+		}
+	}
+	if (change->n && db_txn(rules->db, rules_hold_txn, change) != 0) {
+		err_forget();
+	}
+	rules_hold_take(rules, change);
 }
 
 /* Who made it, or may pass it anyhow. */
 static bool rules_may_unhold(const struct hold_row *row, const struct principal *who, bool all)
 {
-	return all || (row->way == who->way && row->uid == who->uid);
+	return all || rules_is_by(row, who);
 }
 
-int rules_unhold(struct rules *rules, const struct rules_target *target, bool all,
-        const struct rules_asked *asked, struct failure *ret_failure)
+/* Those of exactly this target that may be taken away; how many others hold. */
+static size_t rules_unhold_find(const struct rules *rules, const struct rules_target *target,
+        bool all, const struct rules_asked *asked, struct rules_hold_change *change)
 {
 	int64_t now = store_now_usec();
-	size_t n_others = 0, n = 0;
+	size_t n_others = 0;
 
 	for (size_t i = 0; i < rules->n_holds; i++) {
-		struct hold_row row = rules->holds[i];
-		int r;
+		const struct hold_row *row = &rules->holds[i];
 
-		if (row.machine != target->machine || strcmp(row.service, target->service) != 0 ||
-		        !rules_hold_is_on(&row, now)) {
+		if (row->machine != target->machine || strcmp(row->service, target->service) != 0) {
 			continue;
 		}
-		if (!rules_may_unhold(&row, asked->who, all)) {
+		if (!rules_may_unhold(row, asked->who, all)) {
 			n_others++;
 			continue;
 		}
-		row.ended_us = now;
-		snprintf(row.ended_by, sizeof(row.ended_by), "%s", asked->who->name);
-		snprintf(row.ended_reason, sizeof(row.ended_reason), "%s", asked->reason);
-		r = db_txn(rules->db, rules_unhold_txn, &row);
-		if (r) {
-			return rules_hold_lost(r, ret_failure);
+		change->rows[change->n] = *row;
+		rules_hold_end(&change->rows[change->n++], now, asked);
+	}
+	return n_others;
+}
+
+int rules_unhold(struct rules *rules, const struct rules_target *targets, size_t n, bool all,
+        const struct rules_asked *asked, struct failure *ret_failure)
+{
+	_cleanup_(freep) struct rules_hold_change *change = mem_zero(sizeof(*change));
+	size_t n_others = 0;
+	int r;
+
+	rules_hold_forget(rules, store_now_usec());
+	for (size_t i = 0; i < n; i++) {
+		size_t n_before = change->n;
+
+		n_others += rules_unhold_find(rules, &targets[i], all, asked, change);
+		if (change->n == n_before && !n_others) {
+			failure_set(ret_failure, "no-hold", "holds",
+			        "`luctl holds` lists them: give the words of the hold",
+			        "nothing holds exactly that%s", "");
+			return RULES_E_NONE;
 		}
-		rules->holds[i] = row;
-		n++;
-		log_info("hold %" PRId64 " is taken away by %s%s%s", row.id, row.ended_by,
-		        *row.ended_reason ? ": " : "", row.ended_reason);
 	}
-	rules_hold_forget(rules, now);
-	if (!n || n_others) {
-		failure_set(ret_failure, n_others ? "held-by-others" : "no-hold", "holds",
-		        n_others ? "ask who made it, or have it taken away by somebody with the "
-		                   "role override"
-		                 : "`luctl holds` lists them: give the words of the hold",
-		        n_others ? "somebody else holds it, too%s" : "nothing holds exactly that%s",
-		        "");
+	r = db_txn(rules->db, rules_hold_txn, change);
+	if (r) {
+		return rules_hold_lost(r, ret_failure);
 	}
-	return n_others ? RULES_E_REFUSED : n ? 0 : RULES_E_NONE;
+	rules_hold_take(rules, change);
+	if (n_others) {
+		failure_set(ret_failure, "held-by-others", "holds",
+		        "ask who made it, or have it taken away by somebody with the role override",
+		        "somebody else holds it, too%s", "");
+	}
+	return n_others ? RULES_E_REFUSED : 0;
 }
 
 size_t rules_holds(struct rules *rules, int64_t now_us, const struct hold_row **ret_rows)
@@ -128,6 +265,27 @@ size_t rules_holds(struct rules *rules, int64_t now_us, const struct hold_row **
 	rules_hold_forget(rules, now_us);
 	*ret_rows = rules->holds;
 	return rules->n_holds;
+}
+
+/*
+ * One that lasts as long as a command has lost it: lud was not there. The command has a while to be heard
+ * again; then the hold is over, by a time that stands in the record like any other.
+ */
+static int rules_hold_wait(struct db *db, void *arg)
+{
+	struct rules *rules = arg;
+	int64_t until = store_now_usec() + RULES_HOLD_GRACE_USEC;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < rules->n_holds; i++) {
+		struct hold_row *row = &rules->holds[i];
+
+		if (*row->token && !row->until_us) {
+			row->until_us = until;
+			r = store_hold_set(db, row);
+		}
+	}
+	return r;
 }
 
 static int rules_hold_load(const struct hold_row *row, void *arg)
@@ -140,8 +298,15 @@ static int rules_hold_load(const struct hold_row *row, void *arg)
 	return 0;
 }
 
+/* A record that cannot be written now has the holds all the same, and their times in memory. */
 int rules_holds_load(struct rules *rules)
 {
+	int r;
+
 	rules->n_holds = 0;
-	return err_up(store_hold_each(rules->db, rules_hold_load, rules));
+	r = store_hold_each(rules->db, rules_hold_load, rules);
+	if (!r && db_txn(rules->db, rules_hold_wait, rules) != 0) {
+		err_forget();
+	}
+	return err_up(r);
 }

@@ -21,6 +21,9 @@ struct rules {
 	struct rules_set set;
 	const struct policy *policies[RULES_POLICIES_MAX]; /* of ->set, those that could be read */
 	size_t n_policies;
+	/* Of ->policies, how many machines each matches, where it was asked for; 0: it was not. */
+	size_t n_matched[RULES_POLICIES_MAX];
+	struct rules_fleet fleet;
 	struct policy_version_row version;
 	char *broken;
 	struct hold_row holds[RULES_HOLDS_MAX]; /* that were not taken away */
@@ -30,6 +33,13 @@ struct rules {
 bool rules_hold_is_on(const struct hold_row *row, int64_t now_us);
 /* Those of the record. */
 int __must_check rules_holds_load(struct rules *rules);
+
+/* gate.c */
+void rules_shut(struct rules_gate *gate, const struct rules_question *question, uint32_t override,
+        int64_t next_us);
+/* limit.c: the gate of `limits` */
+void rules_ask_limit(
+        struct rules *rules, const struct rules_question *question, struct rules_gate *gate);
 
 void rules_set_fini(struct rules_set *set);
 /*

@@ -55,15 +55,23 @@ static void rules_digest(const Control__PolicySource *source, uint8_t ret_digest
 	free(bytes);
 }
 
-/* With all errors of it; NULL: it has some. */
+/*
+ * With all errors of it; NULL: it has some. A file more than there may be is one: what was left out could
+ * be the one that denies. So is a name of several lines, which rules_digest() could not tell from two files.
+ */
 static struct policy *rules_read(const Control__PolicySource *source, struct policy_errors *errors)
 {
 	_cleanup_(policy_source_fini) struct policy_source files = {0};
 	struct policy *policy = NULL;
 
 	for (size_t i = 0; i < source->n_files; i++) {
-		(void)policy_source_add(&files, source->files[i]->name, source->files[i]->text.data,
-		        source->files[i]->text.len);
+		const Control__PolicyFile *file = source->files[i];
+
+		if (strchr(file->name, '\n') ||
+		        !policy_source_add(&files, file->name, file->text.data, file->text.len)) {
+			policy_source_refuse(file->name, errors);
+			return NULL;
+		}
 	}
 	return policy_parse(&files, errors, &policy) == 0 ? policy : NULL;
 }
@@ -111,6 +119,7 @@ void rules_take(struct rules *rules, struct rules_set *set, char *broken)
 	rules->set = *set;
 	*set = (struct rules_set){0};
 	rules->n_policies = 0;
+	rules_fleet_changed(rules);
 	for (size_t i = 0; i < rules->set.n; i++) {
 		if (rules->set.list[i].policy) {
 			rules->policies[rules->n_policies++] = rules->set.list[i].policy;

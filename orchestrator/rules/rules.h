@@ -25,6 +25,7 @@ enum rules_outcome {
 struct rules_asked {
 	const struct principal *who;
 	const char *reason;
+	const char *token; /* of the command that a hold lasts as long as; "": of none */
 };
 
 struct rules *rules_new(struct db *db);
@@ -54,20 +55,31 @@ int __must_check rules_back(struct rules *rules, int64_t version, const struct r
  * Holds: somebody wants nothing to be changed, on a machine, of a service of it, or anywhere, until it is
  * taken away or its time is over.
  */
-#define RULES_HOLDS_MAX 64u
+#define RULES_HOLDS_MAX 72u
+#define RULES_HOLDS_KEPT 8u /* of these, for holds of everything alone */
 struct rules_target {
 	int64_t machine;     /* 0: all */
 	const char *service; /* "": all */
 };
-/* RULES_E_REFUSED: there are too many. */
-int __must_check rules_hold(struct rules *rules, const struct rules_target *target,
+/*
+ * Holds all of these, or none; a hold of the same words by the same user is replaced. n at least 1.
+ * RULES_E_REFUSED: there are too many.
+ */
+int __must_check rules_hold(struct rules *rules, const struct rules_target *targets, size_t n,
         int64_t until_us, const struct rules_asked *asked, struct failure *ret_failure);
 /*
- * Takes away those of exactly this target, of others only where `all`. RULES_E_NONE: there are none;
- * RULES_E_REFUSED: others hold it.
+ * Takes away those of exactly these targets, of others only where `all`. RULES_E_NONE: one has none, and
+ * nothing was taken away; RULES_E_REFUSED: others hold some, those of whoever asks are gone.
  */
-int __must_check rules_unhold(struct rules *rules, const struct rules_target *target, bool all,
-        const struct rules_asked *asked, struct failure *ret_failure);
+int __must_check rules_unhold(struct rules *rules, const struct rules_target *targets, size_t n,
+        bool all, const struct rules_asked *asked, struct failure *ret_failure);
+/*
+ * A hold that lasts as long as a command is one with a token. rules_hold() with the same words and token
+ * takes it again after lud was away, for RULES_HOLD_GRACE_USEC from its start; rules_hold_over() ends it.
+ */
+#define RULES_HOLD_GRACE_USEC INT64_C(30000000)
+bool rules_is_held(const struct rules *rules, const char *token);
+void rules_hold_over(struct rules *rules, const char *token, const struct rules_asked *asked);
 /* Those that hold now, oldest first. */
 size_t rules_holds(struct rules *rules, int64_t now_us, const struct hold_row **ret_rows);
 
@@ -83,6 +95,8 @@ enum rules_gate_id {
 	RULES_GATE_POLICIES, /* they can be read */
 	RULES_GATE_HOLD,
 	RULES_GATE_WINDOW,
+	RULES_GATE_LIMIT,
+	RULES_GATE_ROLLOUT, /* asked by others, see orchestrator/rollout */
 	_RULES_GATE_N,
 };
 struct rules_question {
@@ -92,16 +106,33 @@ struct rules_question {
 	enum decide_action action;
 	int64_t limit_us;
 	uint32_t overrides;
+	bool is_job; /* it is one of those that `limits` counts */
 };
 struct rules_gate {
 	bool is_open;
-	bool is_timed;   /* it opens by itself: a window, and no hold */
-	char why[160];   /* of one that is shut, or was passed by an override; else "" */
-	int64_t next_us; /* when it may be open; DECIDE_NEVER: nobody knows */
+	bool is_timed;    /* it opens by itself: a window, and no hold */
+	char why[160];    /* of one that is shut, or was passed by an override; else "" */
+	int64_t next_us;  /* when it may be open; DECIDE_NEVER: nobody knows */
+	int64_t since_us; /* of one that is shut: since when; 0: not told */
 };
+/*
+ * The fleet, for `limits`: each() calls fn once for every machine that a job is at work on, or, where all, for
+ * every machine. Nothing is limited without one. How many machines a policy matches is kept until
+ * rules_fleet_changed().
+ */
+typedef void (*rules_machine_fn)(const struct machine_row *row, void *arg);
+struct rules_fleet {
+	void (*each)(void *arg, bool all, rules_machine_fn fn, void *fn_arg);
+	void *arg;
+};
+void rules_fleet(struct rules *rules, const struct rules_fleet *fleet);
+void rules_fleet_changed(struct rules *rules);
+/* Whether any policy that counts has `limits`. */
+bool rules_has_limits(const struct rules *rules);
+
 /* Spans in which the window gate is shut for the one that asks; see decide_closed(). */
 size_t rules_closed(const struct rules *rules, const struct rules_question *question,
         const struct decide_span *stretch, struct decide_span *ret_spans, size_t max);
 const char *rules_gate_name(enum rules_gate_id gate);
-void rules_ask(const struct rules *rules, const struct rules_question *question, int64_t now_us,
+void rules_ask(struct rules *rules, const struct rules_question *question, int64_t now_us,
         struct rules_gate ret_gates[_RULES_GATE_N]);

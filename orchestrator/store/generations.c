@@ -6,7 +6,13 @@
  */
 #include "orchestrator/store/generations.h"
 
+#include <assert.h>
+
 #include "orchestrator/store/priv.h"
+
+/* In words that the index generations_running has, too. */
+#define GENERATION_IS_RUNNING "state = 1"
+static_assert(GENERATION_RUNNING == 1, "as written in queries and in the index");
 
 STORE_VISITOR(generation)
 
@@ -26,10 +32,23 @@ const char *generation_state_name(enum generation_state state)
 	return generation_state_names[state];
 }
 
+/* Whose it is and of which release: told once, by its service and its variant. */
 int store_generation_insert(struct db *db, struct generation_row *row)
 {
-	int r = store_insert(db, STORE_generation, row, NULL);
+	int r = db_query_int(
+	        db, &row->machine, "SELECT machine FROM services WHERE id = ?", "i", row->service);
 
+	if (!r) {
+		r = db_query_int(db, &row->release, "SELECT release FROM variants WHERE id = ?",
+		        "i", row->variant);
+	}
+	if (!r) {
+		r = db_run(db, "UPDATE variants SET service = ? WHERE id = ?", "ii", row->service,
+		        row->variant);
+	}
+	if (!r) {
+		r = store_insert(db, STORE_generation, row, NULL);
+	}
 	if (r) {
 		return err_fold(r);
 	}
@@ -60,22 +79,27 @@ int store_generation_set_state(struct db *db, int64_t id, enum generation_state 
 /*
  * What ran becomes past before the new one runs, whatever state that was in: the machine's word
  * counts, also of one that the record had given up. A machine says it again and again; committed_us
- * is set when it is news.
+ * is set when it is news, and so is which one ran until then.
  */
 int store_generation_runs(struct db *db, int64_t service, uint64_t number)
 {
-	int r;
+	int64_t before = 0;
+	int r = db_query_int(db, &before,
+	        "SELECT id FROM generations WHERE service = ? AND " GENERATION_IS_RUNNING
+	        " AND number != ?",
+	        "ii", service, (int64_t)number);
 
-	r = db_run(db,
-	        "UPDATE generations SET state = ? WHERE service = ? AND state = ? AND number != ?",
-	        "iiii", (int64_t)GENERATION_PAST, service, (int64_t)GENERATION_RUNNING,
-	        (int64_t)number);
 	if (!r) {
+		r = db_run(db, "UPDATE generations SET state = ? WHERE id = ?", "ii",
+		        (int64_t)GENERATION_PAST, before);
+	}
+	if (r == DB_E_NONE || !r) {
 		r = db_run(db,
-		        "UPDATE generations SET state = ?, committed_us = ?"
-		        " WHERE service = ? AND number = ? AND state != ?",
+		        "UPDATE generations SET state = ?1, committed_us = ?2,"
+		        " ran_after = CASE WHEN ?5 THEN ?5 ELSE ran_after END"
+		        " WHERE service = ?3 AND number = ?4 AND state != ?1",
 		        "iiiii", (int64_t)GENERATION_RUNNING, store_now_usec(), service,
-		        (int64_t)number, (int64_t)GENERATION_RUNNING);
+		        (int64_t)number, before);
 	}
 	return err_fold(r);
 }
@@ -114,39 +138,47 @@ int store_generation_find(struct db *db, int64_t machine, const char *service, u
 
 /*
  * Of another release: to go back from a rerandomized layout means the release before, not the
- * layout.
+ * layout. A release may have had thousands of layouts, so each other release is asked for its last.
  */
 int store_generation_earlier(struct db *db, int64_t service, uint64_t number, int64_t release,
         struct generation_row *ret)
 {
 	return err_up(store_one(db, STORE_generation, ret,
-	        "WHERE generations.service = ? AND generations.number < ?"
-	        " AND variants.release != ? AND generations.state = ?"
-	        " ORDER BY generations.number DESC LIMIT 1",
-	        "iiii", service, (int64_t)number, release, (int64_t)GENERATION_PAST));
+	        "WHERE generations.service = ?1 AND generations.number = (SELECT max((SELECT "
+	        "g.number"
+	        " FROM generations g WHERE g.service = ?1 AND g.release = releases.id"
+	        " AND g.number < ?2 AND g.state = 2 ORDER BY g.number DESC LIMIT 1)) FROM releases"
+	        " WHERE releases.service = (SELECT name FROM services WHERE id = ?1)"
+	        " AND releases.id != ?3)",
+	        "iii", service, (int64_t)number, release));
 }
+static_assert(GENERATION_PAST == 2, "as written in the query and in its index");
 
 /*
- * By the time at which each was seen to run, not by number: one that was drawn later may have run first.
- * One that has not been seen to run yet comes after all.
+ * As it was seen to run, not by number: one that was drawn later may have run first. One that has not
+ * been seen to run yet comes after all.
  */
 int store_generation_before(
         struct db *db, const struct generation_row *row, struct generation_row *ret)
 {
+	if (row->committed_us) {
+		return err_up(store_one(db, STORE_generation, ret, "WHERE generations.id = ?", "i",
+		        row->ran_after));
+	}
 	return err_up(store_one(db, STORE_generation, ret,
-	        "WHERE generations.service = ?1 AND generations.id != ?2"
-	        " AND generations.committed_us > 0 AND (?3 = 0 OR generations.committed_us < ?3)"
-	        " ORDER BY generations.committed_us DESC LIMIT 1",
-	        "iii", row->service, row->id, row->committed_us));
+	        "WHERE generations.service = ? AND generations.id != ?"
+	        " AND generations." GENERATION_IS_RUNNING,
+	        "ii", row->service, row->id));
 }
 
+/* Those that are due are few: of each a file is kept, and it has not been compared. */
 int store_effect_next(struct db *db, int64_t before, struct generation_row *ret)
 {
 	return err_up(store_one(db, STORE_generation, ret,
-	        "WHERE generations.id < ? AND generations.state IN (?, ?)"
-	        " AND generations.committed_us > 0 AND variants.path != ''"
-	        " AND generations.id NOT IN (SELECT generation FROM effects)"
-	        " ORDER BY generations.id DESC LIMIT 1",
+	        "WHERE generations.id = (SELECT max(g.id) FROM variants v INDEXED BY variants_due"
+	        " CROSS JOIN generations g INDEXED BY generations_variant ON g.variant = v.id"
+	        " WHERE v.path <> '' AND v.compared = 0 AND g.id < ? AND g.state IN (?, ?) AND "
+	        "g.committed_us > 0)",
 	        "iii", before, (int64_t)GENERATION_RUNNING, (int64_t)GENERATION_PAST));
 }
 
@@ -154,6 +186,12 @@ int store_effect_put(struct db *db, const struct effect_row *row)
 {
 	int r = db_run(db, "DELETE FROM effects WHERE generation = ?", "i", row->generation);
 
+	if (!r) {
+		r = db_run(db,
+		        "UPDATE variants SET compared = 1"
+		        " WHERE id = (SELECT variant FROM generations WHERE id = ?)",
+		        "i", row->generation);
+	}
 	return r ? err_fold(r) : err_fold(store_insert(db, STORE_effect, row, NULL));
 }
 
@@ -169,19 +207,28 @@ int store_generation_envelope(struct db *db, int64_t id, uint8_t **ret_envelope,
 	        "SELECT envelope FROM generations WHERE id = ? AND envelope IS NOT NULL", id));
 }
 
-/*
- * One statement for all filters: a filter that is 0 is true of every row. Newest first is the
- * order of pages, oldest first the order in which a person reads a whole list.
- */
+int store_generation_each_of(struct db *db, int64_t job, store_generation_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_generation, store_generation_visit, STORE_VISIT(fn, arg),
+	        "WHERE generations.job = ? ORDER BY generations.id", "i", job));
+}
+
+/* A statement for each way through an index: one that fits all filters would walk the table. */
 int store_generation_each(
         struct db *db, const struct generation_filter *filter, store_generation_fn fn, void *arg)
 {
-	const char *service = filter->service ? filter->service : "";
+	int64_t before = filter->before ? filter->before : INT64_MAX;
 
+	if (!filter->service || !*filter->service) {
+		return err_up(store_each(db, STORE_generation, store_generation_visit,
+		        STORE_VISIT(fn, arg),
+		        "WHERE generations.machine = ? AND generations.id < ?"
+		        " ORDER BY generations.id DESC LIMIT ?",
+		        "iii", filter->machine, before, filter->limit));
+	}
 	return err_up(store_each(db, STORE_generation, store_generation_visit, STORE_VISIT(fn, arg),
-	        "WHERE (?1 = 0 OR services.machine = ?1) AND (?2 = 0 OR generations.job = ?2)"
-	        " AND (?3 = '' OR services.name = ?3) AND (?4 = 0 OR generations.id < ?4)"
-	        " ORDER BY CASE WHEN ?5 > 0 THEN -generations.id ELSE generations.id END"
-	        " LIMIT CASE WHEN ?5 > 0 THEN ?5 ELSE -1 END",
-	        "iitii", filter->machine, filter->job, service, filter->before, filter->limit));
+	        "WHERE generations.service ="
+	        " (SELECT id FROM services WHERE machine = ? AND name = ?)"
+	        " AND generations.id < ? ORDER BY generations.id DESC LIMIT ?",
+	        "itii", filter->machine, filter->service, before, filter->limit));
 }

@@ -3,13 +3,12 @@
 #include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
 
-/* Which generations store_generation_each() visits. Zero fields do not restrict. */
+/* Which generations store_generation_each() visits, newest first. */
 struct generation_filter {
 	int64_t machine;
-	int64_t job;
 	const char *service; /* NULL or "": all */
-	int64_t before;      /* rows older than this id */
-	int64_t limit;       /* at most so many, newest first; 0: all, oldest first */
+	int64_t before;      /* rows older than this id; 0: all */
+	int64_t limit;       /* at most so many */
 };
 
 /* Fills row->id. */
@@ -53,5 +52,8 @@ int __must_check store_generation_envelope(
 typedef int (*store_generation_fn)(const struct generation_row *row, void *arg);
 int __must_check store_generation_each(
         struct db *db, const struct generation_filter *filter, store_generation_fn fn, void *arg);
+/* Those that a job drew, oldest first. */
+int __must_check store_generation_each_of(
+        struct db *db, int64_t job, store_generation_fn fn, void *arg);
 
 const char *generation_state_name(enum generation_state state);

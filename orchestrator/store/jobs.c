@@ -106,12 +106,13 @@ int store_job_find(struct db *db, int64_t id, struct job_row *ret)
 	return err_up(store_one(db, STORE_job, ret, "WHERE id = ?", "i", id));
 }
 
-int store_job_by_request(struct db *db, const char *request_id, int64_t machine,
+int store_job_by_request(struct db *db, const char *request_id, uint64_t uid, int64_t machine,
         const char *service, struct job_row *ret)
 {
 	return err_up(store_one(db, STORE_job, ret,
-	        "WHERE request_id = ? AND request_id <> '' AND machine = ? AND service = ?", "tit",
-	        request_id, machine, service));
+	        "WHERE request_id = ? AND request_id <> '' AND machine = ? AND service = ?"
+	        " AND uid = ?",
+	        "titi", request_id, machine, service, (int64_t)uid));
 }
 
 /* In the order of the index; what is sorted are the newest few. */
@@ -138,7 +139,7 @@ int store_job_blackout(
 {
 	struct store_blackouts all = {.n = 0};
 	int r = store_each(db, STORE_job, store_job_visit, STORE_VISIT(store_blackout_visit, &all),
-	        "WHERE machine = ? AND service = ? AND state IN (?, ?) AND blackout_ns > 0"
+	        "WHERE machine = ? AND service = ? AND blackout_ns > 0 AND state IN (?, ?)"
 	        " ORDER BY id DESC LIMIT ?",
 	        "itiii", machine, service, (int64_t)JOB_CONFIRMED, (int64_t)JOB_COMMITTED,
 	        (int64_t)STORE_BLACKOUTS);
@@ -160,38 +161,63 @@ int store_job_by_order(
 /* Jobs without an end, oldest first; machine 0: of all machines. */
 int store_job_each_open(struct db *db, int64_t machine, store_job_fn fn, void *arg)
 {
+	if (!machine) {
+		return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
+		        "INDEXED BY jobs_open WHERE ended_us = 0 ORDER BY id", ""));
+	}
 	return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
-	        "WHERE ended_us = 0 AND (?1 = 0 OR machine = ?1) ORDER BY id", "i", machine));
+	        "INDEXED BY jobs_open WHERE ended_us = 0 AND machine = ? ORDER BY id", "i",
+	        machine));
 }
 
-/* Children are younger than who asked for them, so not all of the table is looked through. */
+/* The index has those alone that another job asked for, hence both conditions. */
 int store_job_child(struct db *db, int64_t parent, const char *service, struct job_row *ret)
 {
 	return err_up(store_one(db, STORE_job, ret,
-	        "WHERE id > ?1 AND parent = ?1 AND service = ?2 ORDER BY id DESC LIMIT 1", "it",
+	        "WHERE parent = ? AND parent > 0 AND service = ? ORDER BY id DESC LIMIT 1", "it",
 	        parent, service));
 }
 
 int store_job_children(struct db *db, int64_t parent, int64_t *ret_n)
 {
-	return err_fold(db_query_int(
-	        db, ret_n, "SELECT count(*) FROM jobs WHERE id > ?1 AND parent = ?1", "i", parent));
+	return err_fold(db_query_int(db, ret_n,
+	        "SELECT count(*) FROM jobs WHERE parent = ? AND parent > 0", "i", parent));
 }
 
 /*
- * Newest first, at most filter->limit. filter->bare: only ended jobs for which no generation was
- * drawn.
+ * Jobs that ended with no generation drawn; of one that starts a machine the row itself does not say
+ * so. Of one service and of all are one question: such jobs are few.
  */
-int store_job_each(struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg)
+static int store_job_each_bare(
+        struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
-	        "WHERE (?1 = 0 OR machine = ?1)"
-	        " AND (?2 = '' OR service = ?2) AND (?3 = 0 OR id < ?3)"
-	        " AND (?4 = 0 OR (ended_us AND NOT EXISTS"
-	        " (SELECT 1 FROM generations WHERE generations.job = jobs.id)))"
-	        " ORDER BY id DESC LIMIT ?5",
-	        "itiii", filter->machine, filter->service, filter->before, (int64_t)filter->bare,
-	        (int64_t)filter->limit));
+	        "INDEXED BY jobs_bare WHERE machine = ?1 AND ended_us > 0 AND generation = 0"
+	        " AND id < ?3 AND (?2 = '' OR service = ?2)"
+	        " AND NOT EXISTS (SELECT 1 FROM generations WHERE generations.job = jobs.id)"
+	        " ORDER BY id DESC LIMIT ?4",
+	        "itii", filter->machine, filter->service,
+	        filter->before ? filter->before : INT64_MAX, (int64_t)filter->limit));
+}
+
+/* A statement for each way through an index: one that fits all filters would walk the table. */
+int store_job_each(struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg)
+{
+	int64_t before = filter->before ? filter->before : INT64_MAX;
+
+	if (filter->bare) {
+		return err_up(store_job_each_bare(db, filter, fn, arg));
+	}
+	if (!*filter->service) {
+		return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
+		        "INDEXED BY jobs_machine WHERE machine = ? AND id < ?"
+		        " ORDER BY id DESC LIMIT ?",
+		        "iii", filter->machine, before, (int64_t)filter->limit));
+	}
+	return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
+	        "INDEXED BY jobs_service WHERE machine = ? AND service = ? AND id < ?"
+	        " ORDER BY id DESC LIMIT ?",
+	        "itii", filter->machine, filter->service, before, (int64_t)filter->limit));
 }
 
 static int store_job_outcome_row(sqlite3_stmt *row, void *arg)

@@ -23,9 +23,9 @@ int __must_check store_job_pairing_put(
 int __must_check store_job_pairing_get(
         struct db *db, int64_t id, uint8_t **ret_pairing, size_t *ret_size);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
-/* The job of a request that has an id. DB_E_NONE. */
-int __must_check store_job_by_request(struct db *db, const char *request_id, int64_t machine,
-        const char *service, struct job_row *ret);
+/* The job of a user's request that has an id. DB_E_NONE. */
+int __must_check store_job_by_request(struct db *db, const char *request_id, uint64_t uid,
+        int64_t machine, const char *service, struct job_row *ret);
 int __must_check store_job_by_order(
         struct db *db, int64_t machine, uint64_t epoch, uint64_t txn, struct job_row *ret);
 typedef int (*store_job_fn)(const struct job_row *row, void *arg);
@@ -37,7 +37,7 @@ int __must_check store_job_child(
 /* How many jobs another one asked for. */
 int __must_check store_job_children(struct db *db, int64_t parent, int64_t *ret_n);
 struct job_filter {
-	int64_t machine;     /* 0: all */
+	int64_t machine;
 	const char *service; /* "": all */
 	int64_t before;      /* 0: from the newest on */
 	bool bare;           /* ended, and made no generation */

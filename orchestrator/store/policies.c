@@ -100,7 +100,7 @@ int store_hold_insert(struct db *db, struct hold_row *row)
 	return 0;
 }
 
-int store_hold_end(struct db *db, const struct hold_row *row)
+int store_hold_set(struct db *db, const struct hold_row *row)
 {
 	return err_fold(store_update(db, STORE_hold, row, NULL));
 }

@@ -22,7 +22,7 @@ int __must_check store_policy_versions(
 /* Fills row->id and its time. */
 int __must_check store_hold_insert(struct db *db, struct hold_row *row);
 /* It was taken away: writes the row's end. */
-int __must_check store_hold_end(struct db *db, const struct hold_row *row);
+int __must_check store_hold_set(struct db *db, const struct hold_row *row);
 /* Those that were not taken away, oldest first, whatever their time is. */
 typedef int (*store_hold_fn)(const struct hold_row *row, void *arg);
 int __must_check store_hold_each(struct db *db, store_hold_fn fn, void *arg);

@@ -144,49 +144,53 @@ int store_number_known(struct db *db, const char *service)
 }
 
 /* A release that was added with a number of its own counts as much as a number that was given. */
-int store_number_give(
-        struct db *db, const char *service, int64_t above, int64_t wanted, int64_t *ret_number)
+int store_number_give(struct db *db, const struct number_ask *ask, int64_t *ret_number)
 {
-	int64_t used;
+	int64_t used, wanted;
 	int r = db_query_int(db, &used,
 	        "SELECT max(?2, (SELECT coalesce(max(counter), 0) FROM releases WHERE service = "
 	        "?1),"
 	        " (SELECT coalesce(max(given), 0) FROM numbers WHERE service = ?1))",
-	        "ti", service, above);
+	        "ti", ask->service, ask->kits);
 
 	if (r) {
 		return err_fold(r);
 	}
 	*ret_number = used;
-	wanted = wanted ? wanted : used + 1;
-	if (wanted <= used || wanted > STORE_NUMBER_MAX) {
+	if (ask->above > used + STORE_NUMBER_JUMP) {
+		return STORE_E_USED;
+	}
+	*ret_number = used = ask->above > used ? ask->above : used;
+	wanted = ask->wanted ? ask->wanted : used + 1;
+	if (wanted <= used || wanted > used + STORE_NUMBER_JUMP || wanted > STORE_NUMBER_MAX) {
 		return STORE_E_USED;
 	}
 	*ret_number = wanted;
 	return err_fold(db_run(db,
 	        "INSERT INTO numbers (service, given) VALUES (?, ?)"
 	        " ON CONFLICT (service) DO UPDATE SET given = excluded.given",
-	        "ti", service, *ret_number));
+	        "ti", ask->service, wanted));
 }
 
-/* Where rows are left out the older ones are: what is looked for in a long list was added lately. */
-int store_release_each(struct db *db, const char *service, uint64_t most, store_release_fn fn,
-        void *arg, uint64_t *ret_n)
-{
-	int64_t n;
-	int r = db_query_int(db, &n, "SELECT count(*) FROM releases WHERE ?1 = '' OR service = ?1",
-	        "t", service);
+/* By the index of service and number, whose entries of one number are in the order of ids. */
+#define RELEASE_AFTER "(counter, id) > ((SELECT counter FROM releases WHERE id = ?2), ?2)"
 
-	if (!r) {
-		r = store_each(db, STORE_release, store_release_visit, STORE_VISIT(fn, arg),
-		        "WHERE id IN (SELECT id FROM releases WHERE ?1 = '' OR service = ?1"
-		        " ORDER BY id DESC LIMIT ?2) ORDER BY service, counter, id",
-		        "ti", service, (int64_t)most);
-	}
-	if (!r) {
-		*ret_n = (uint64_t)n;
-	}
-	return err_fold(r);
+/* Of all services: the rest of the one that the page before ended in, then those behind it. */
+int store_release_each(struct db *db, const char *service, int64_t after, int64_t limit,
+        store_release_fn fn, void *arg)
+{
+	const char *tail =
+	        *service && after ? "WHERE service = ?1 AND " RELEASE_AFTER
+	                            " ORDER BY service, counter, id LIMIT ?3"
+	        : *service ? "WHERE service = ?1 AND ?2 = 0 ORDER BY service, counter, id LIMIT ?3"
+	        : after    ? "WHERE ?1 = '' AND (service, counter, id) >"
+	                     " ((SELECT service FROM releases WHERE id = ?2),"
+	                     " (SELECT counter FROM releases WHERE id = ?2), ?2)"
+	                     " ORDER BY service, counter, id LIMIT ?3"
+	                   : "WHERE ?1 = '' AND ?2 = 0 ORDER BY service, counter, id LIMIT ?3";
+
+	return err_up(store_each(db, STORE_release, store_release_visit, STORE_VISIT(fn, arg), tail,
+	        "tii", service, after, limit));
 }
 
 int store_protection_put(struct db *db, int64_t release, const void *measured, size_t size)
@@ -266,8 +270,8 @@ int store_variant_each_stale(
 	int r = db_query(db, store_variant_visit_row, &visit,
 	        "SELECT v.id, v.path FROM variants v JOIN generations g ON g.variant = v.id"
 	        " JOIN jobs j ON j.id = g.job"
-	        " WHERE g.service = ? AND v.path != '' AND j.ended_us > 0"
-	        " ORDER BY g.number DESC LIMIT -1 OFFSET ?",
+	        " WHERE v.service = ? AND v.path <> '' AND j.ended_us > 0"
+	        " ORDER BY v.id DESC LIMIT -1 OFFSET ?",
 	        "ii", service, kept);
 
 	return r == DB_E_NONE ? 0 : err_up(r);

@@ -44,19 +44,27 @@ int __must_check store_release_notes(
 int __must_check store_number_known(struct db *db, const char *service);
 /*
  * Gives out a number above every release of the service that is recorded, every one that was given
- * before, and `above`; `wanted` unless it is 0. STORE_E_USED: ret_number is the highest so far, and
- * nothing was given; also where the numbers end, at STORE_NUMBER_MAX.
+ * before, and those that are in `ask`. STORE_E_USED: ret_number is the highest so far, and nothing was given;
+ * also where the numbers end, at STORE_NUMBER_MAX, and for one that is more than STORE_NUMBER_JUMP above the
+ * highest: numbers are never given back, so nobody may skip most of them at once.
  */
 #define STORE_NUMBER_MAX 9999999
+#define STORE_NUMBER_JUMP 1000
+struct number_ask {
+	const char *service;
+	int64_t kits;   /* the highest of signed kits */
+	int64_t above;  /* the highest that was used, as the client says */
+	int64_t wanted; /* 0: the next */
+};
 int __must_check store_number_give(
-        struct db *db, const char *service, int64_t above, int64_t wanted, int64_t *ret_number);
+        struct db *db, const struct number_ask *ask, int64_t *ret_number);
 typedef int (*store_release_fn)(const struct release_row *row, void *arg);
 /*
- * By service and counter, those of one service or ("") of all: not more than `most`, those added
- * last, of the ret_n that there are.
+ * By service and number, those of one service or ("") of all: at most `limit`, that come after the
+ * one with this id (0: from the first on).
  */
-int __must_check store_release_each(struct db *db, const char *service, uint64_t most,
-        store_release_fn fn, void *arg, uint64_t *ret_n);
+int __must_check store_release_each(struct db *db, const char *service, int64_t after,
+        int64_t limit, store_release_fn fn, void *arg);
 
 /* What its layouts protect: a packed message, in place of an older one. */
 int __must_check store_protection_put(

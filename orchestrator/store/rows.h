@@ -50,6 +50,31 @@ enum generation_state {
 	_GENERATION_N,
 };
 
+/* What is known of the health of an update that is watched. */
+enum soak_verdict {
+	SOAK_UNKNOWN, /* it holds, and never passes */
+	SOAK_WELL,
+	SOAK_FAILED,
+	_SOAK_VERDICT_N,
+};
+
+/* The words of proto/words/rollouts.def. */
+enum rollout_state {
+#define ROLLOUT_STATE(name, number, word, sentence) ROLLOUT_##name = number,
+#include "proto/words/rollouts.def"
+	_ROLLOUT_STATE_N,
+};
+enum rollout_member_state {
+#define ROLLOUT_MEMBER(name, number, word) ROLLOUT_IS_##name = number,
+#include "proto/words/rollouts.def"
+	_ROLLOUT_MEMBER_N,
+};
+enum rollout_changed {
+#define ROLLOUT_CHANGE(name, number, word) ROLLOUT_WAS_##name = number,
+#include "proto/words/rollouts.def"
+	_ROLLOUT_CHANGED_N,
+};
+
 /* What was found out of a layout and the one before it. A generation without a row: nothing yet. */
 enum effect_found {
 	EFFECT_COMPARED,      /* by a worker, byte by byte */
@@ -60,6 +85,14 @@ enum effect_found {
 	EFFECT_GONE,          /* the payload of the one before is kept no more */
 	EFFECT_FAILED,        /* the worker's answer made no sense */
 	_EFFECT_FOUND_N,
+};
+
+/* Rows that go when they are many and old, in this order: see retention.h. */
+enum retention_what {
+	RETENTION_GENERATIONS,
+	RETENTION_JOBS,
+	RETENTION_POLICIES,
+	_RETENTION_N,
 };
 
 /* struct machine_row, release_row, service_row, variant_row, generation_row, job_row ... */

@@ -53,6 +53,46 @@ static const struct {
                          " SELECT id, machine, boot_id, seq, clock_ns, seen_us, body"
                          " FROM events_without_lines;"
                          "DROP TABLE events_without_lines;"},
+        /*
+         * No question walks a table. Those that a status or a job's end asks each time have an
+         * index of their own; conditions of partial ones stand in the queries word by word.
+         */
+        [20] = {.after = "UPDATE generations SET"
+                         " machine = (SELECT machine FROM services WHERE id = service),"
+                         " release = (SELECT release FROM variants WHERE id = variant);"
+                         "CREATE INDEX generations_variant ON generations(variant);"
+                         "UPDATE variants SET service = coalesce("
+                         "(SELECT service FROM generations WHERE variant = variants.id), 0),"
+                         " compared = EXISTS (SELECT 1 FROM effects e JOIN generations g"
+                         " ON g.id = e.generation WHERE g.variant = variants.id);"
+                         "CREATE INDEX generations_time ON generations(service, committed_us)"
+                         " WHERE committed_us > 0;"
+                         "UPDATE generations SET ran_after = coalesce((SELECT id FROM generations o"
+                         " WHERE o.service = generations.service AND o.committed_us > 0"
+                         " AND o.committed_us < generations.committed_us"
+                         " ORDER BY o.committed_us DESC LIMIT 1), 0) WHERE committed_us > 0;"
+                         "DROP INDEX generations_time;"
+                         "CREATE INDEX generations_machine ON generations(machine);"
+                         "CREATE INDEX generations_service ON generations(service);"
+                         "CREATE INDEX generations_running ON generations(service) WHERE state = 1;"
+                         "CREATE INDEX generations_past ON generations(service, release, number)"
+                         " WHERE state = 2;"
+                         "CREATE INDEX variants_kept ON variants(service) WHERE path <> '';"
+                         "CREATE INDEX variants_due ON variants(id)"
+                         " WHERE path <> '' AND compared = 0;"
+                         "CREATE INDEX jobs_machine ON jobs(machine);"
+                         "CREATE INDEX jobs_bare ON jobs(machine)"
+                         " WHERE ended_us > 0 AND generation = 0;"
+                         "CREATE INDEX jobs_child ON jobs(parent) WHERE parent > 0;"
+                         "CREATE INDEX jobs_stood ON jobs(machine, service) WHERE blackout_ns > 0;"
+                         "CREATE INDEX orders_accepted"
+                         " ON orders(machine, boot_id, line, epoch, txn) WHERE accepted = 1;"
+                         "CREATE INDEX events_machine ON events(machine);"},
+        [22] = {.after = "CREATE INDEX timers_look ON timers(look_us) WHERE look_us > 0;"
+                         "CREATE INDEX timers_alarm ON timers(alarm_us) WHERE alarm_us > 0;"},
+        [24] = {.after = "CREATE INDEX rollouts_open ON rollouts(id) WHERE is_open;"
+                         "CREATE INDEX rollouts_release ON rollouts(release, id);"
+                         "CREATE INDEX rollout_changes_of ON rollout_changes(rollout, id);"},
         [17] = {.after = "CREATE INDEX holds_active ON holds(id) WHERE ended_us = 0;"},
         [11] = {.after = "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service)"
                          " WHERE request_id <> '';"},
@@ -69,6 +109,11 @@ static const struct {
                          " wait_until_us = (unixepoch() + 86400) * 1000000,"
                          " wait_look_us = (unixepoch() + 86400) * 1000000"
                          " WHERE state = 1;"},
+        /* An id is that of a user: others have their own of the same words. */
+        [19] = {.after = "DROP INDEX jobs_request;"
+                         "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service, "
+                         "uid)"
+                         " WHERE request_id <> '';"},
 };
 
 unsigned store_schema_version(void)
@@ -81,6 +126,10 @@ unsigned store_schema_version(void)
 
 			version = since > version ? since : version;
 		}
+	}
+	/* One that brings no column. */
+	while (version < STORE_VERSIONS_MAX && store_steps[version + 1].after) {
+		version++;
 	}
 	return version;
 }

@@ -217,13 +217,20 @@ static void test_filters(struct db *db, struct world *w)
 {
 	uint64_t seen[8] = {0};
 	struct generation_filter newest = {.machine = w->machine.id, .limit = 2};
-	struct generation_filter all = {.service = "ds"};
-	struct generation_filter other = {.service = "tty"};
+	struct generation_filter older = {.machine = w->machine.id, .service = "ds", .limit = 9};
+	struct generation_filter other = {.machine = w->machine.id, .service = "tty", .limit = 9};
 
 	assert(store_generation_each(db, &newest, count_row, seen) == 0);
 	assert(seen[0] == 2 && seen[1] == 42 && seen[2] == 41);
 	seen[0] = 0;
-	assert(store_generation_each(db, &all, count_row, seen) == 0);
+	assert(store_generation_each(db, &older, count_row, seen) == 0);
+	assert(seen[0] == 4 && seen[1] == 42 && seen[4] == 1);
+	seen[0] = 0;
+	older.before = 4;
+	assert(store_generation_each(db, &older, count_row, seen) == 0);
+	assert(seen[0] == 3 && seen[1] == 41);
+	seen[0] = 0;
+	assert(store_generation_each_of(db, w->job.id, count_row, seen) == 0);
 	assert(seen[0] == 4 && seen[1] == 1);
 	seen[0] = 0;
 	assert(store_generation_each(db, &other, count_row, seen) == 0);
@@ -248,22 +255,38 @@ static void test_releases(struct db *db)
 	assert(store_release_named(db, "tty", "1", &row) == DB_E_NONE);
 }
 
+static int number_give(
+        struct db *db, const char *service, int64_t above, int64_t wanted, int64_t *ret)
+{
+	struct number_ask ask = {service, 0, above, wanted};
+
+	return store_number_give(db, &ask, ret);
+}
+
 /* A number is never given twice, whether or not a release was made of it. */
 static int numbers_make(struct db *db, void *arg)
 {
+	const struct number_ask signed_kit = {"ds", STORE_NUMBER_MAX - 1, 0, 0};
 	int64_t n;
 
 	assert(store_number_known(db, "ds") == DB_E_NONE);
-	assert(store_number_give(db, "ds", 0, 0, &n) == 0 && n == 3);
+	assert(number_give(db, "ds", 0, 0, &n) == 0 && n == 3);
 	assert(store_number_known(db, "ds") == 0);
-	assert(store_number_give(db, "ds", 0, 0, &n) == 0 && n == 4);
-	assert(store_number_give(db, "ds", 0, 4, &n) == STORE_E_USED && n == 4);
-	assert(store_number_give(db, "ds", 7, 0, &n) == 0 && n == 8);
-	assert(store_number_give(db, "ds", 0, 20, &n) == 0 && n == 20);
-	assert(store_number_give(db, "tty", 0, 0, &n) == 0 && n == 1);
-	assert(store_number_give(db, "ds", STORE_NUMBER_MAX, 0, &n) == STORE_E_USED);
-	assert(store_number_give(db, "ds", 0, STORE_NUMBER_MAX + 1, &n) == STORE_E_USED && n == 20);
-	assert(store_number_give(db, "ds", 0, STORE_NUMBER_MAX, &n) == 0);
+	assert(number_give(db, "ds", 0, 0, &n) == 0 && n == 4);
+	assert(number_give(db, "ds", 0, 4, &n) == STORE_E_USED && n == 4);
+	assert(number_give(db, "ds", 7, 0, &n) == 0 && n == 8);
+	assert(number_give(db, "ds", 0, 20, &n) == 0 && n == 20);
+	assert(number_give(db, "tty", 0, 0, &n) == 0 && n == 1);
+	assert(number_give(db, "ds", STORE_NUMBER_MAX, 0, &n) == STORE_E_USED);
+	assert(number_give(db, "ds", 0, STORE_NUMBER_MAX + 1, &n) == STORE_E_USED && n == 20);
+	/* Nobody skips most of them at once, neither by the number nor by what was used; signed kits may. */
+	assert(number_give(db, "ds", 0, 21 + STORE_NUMBER_JUMP, &n) == STORE_E_USED && n == 20);
+	assert(number_give(db, "ds", 21 + STORE_NUMBER_JUMP, 0, &n) == STORE_E_USED && n == 20);
+	assert(number_give(db, "ds", 0, 20 + STORE_NUMBER_JUMP, &n) == 0);
+	assert(number_give(db, "ds", 20 + 2 * STORE_NUMBER_JUMP, 0, &n) == 0);
+	assert(n == 21 + 2 * STORE_NUMBER_JUMP);
+	assert(store_number_give(db, &signed_kit, &n) == 0 && n == STORE_NUMBER_MAX);
+	assert(number_give(db, "ds", 0, 0, &n) == STORE_E_USED && n == STORE_NUMBER_MAX);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 Usage: gate_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -207,6 +208,12 @@ def test_explain(world):
     assert 3500 < int(window['next_us']) / 1e6 - time.time() < 3600, window
     text = world.luctl('explain')
     assert 'shut' in text and 'a denied window' in text, text
+    lines = text.split('\n')
+    update, rollback = (next(line for line in lines if line.startswith(change)) for change in ('update', 'rollback'))
+    assert 'shut' in update and 'open' in rollback and lines.index(update) + 1 < len(lines), text
+    # Lines of a tree where the terminal can show them, else of ASCII.
+    assert '├─machine' in world.on_terminal('explain', LC_ALL='C.UTF-8')
+    assert '|-machine' in world.on_terminal('explain', LC_ALL='C')
     world.peer.__exit__()
     world.until(lambda: gates(world)['update', 'machine'])
 
@@ -246,6 +253,49 @@ def test_standing_windows(world):
     world.until(lambda: world.peer.standing['state'] == 'STANDING_WITHDRAWN')
     world.luctl('policy', 'remove', 'p')
     world.until(lambda: world.peer.standing_services == ['ds'] and world.peer.standing_quiet == [(10800, 14400)])
+
+
+def test_limits(world):
+    """No more machines are at work at a time than a policy says; the next one goes on when one is done; a way back needs
+    no place, and an override passes."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    others = {}
+    with contextlib.ExitStack() as stack:
+        for name in 'bc':
+            others[name] = stack.enter_context(harness.peer.Peer(os.path.join(world.dir, name + '.sock')))
+            others[name].add_service('ds', world.release_id(world.kits[0]))
+            world.luctl('machine', 'start', name, '--attach', others[name].path)
+        policy(world, 'limits: {machines: 1}')
+        world.peer.faults['hold_result'] = 1
+        first = begun(world, 'rerandomize', 'ds', '-m', 'm')
+        world.until(lambda: len(world.peer.runs) == 2)
+        jobs = {name: world.json('rerandomize', 'ds', '-m', name, '--detach')['jobs'][0]['id'] for name in 'bc'}
+        world.until(lambda: all(is_put_off(world, job, 'HELD') for job in jobs.values()))
+        told = state(world, jobs['b'])['waits_for']
+        assert told == '1 of 1 machines are at work (policy p)', told
+        assert gates(world, '-m', 'b')['update', 'limit'] == told and not gates(world, '-m', 'b')['rollback', 'limit']
+        assert not gates(world, '-m', 'm')['update', 'limit']  # it has its place
+        assert not others['b'].runs and not others['c'].runs
+        # The machines that it matches count, by share: of three two make a place for one more, and of none always one.
+        policy(world, 'limits: {machines: "1%"}')
+        assert told == gates(world, '-m', 'b')['update', 'limit']
+        urgent = world.json('rerandomize', 'ds', '-m', 'c', '--override', 'window', '--reason', 'urgent', '--no-wait')
+        assert world.settle(urgent['jobs'][0]['id'])['state'] == 'JOB_STATE_CONFIRMED'  # c has a place until then
+        world.until(lambda: len(others['c'].runs) == 1 and is_put_off(world, jobs['c'], 'HELD'))
+        others['b'].faults['hold_result'] = 1
+        policy(world, 'limits: {machines: "67%"}')
+        world.until(lambda: others['b'].runs)
+        assert is_put_off(world, jobs['c'], 'HELD') and '2 of 2' in state(world, jobs['c'])['waits_for']
+        world.kill()
+        world.start()
+        world.until(lambda: [m['state'] for m in world.json('machine', 'list')['machines']] == ['up'] * 3)
+        assert is_put_off(world, jobs['c'], 'HELD') and len(others['c'].runs) == 1
+        others['b'].release()
+        assert world.settle(jobs['b'])['state'] == world.settle(jobs['c'])['state'] == 'JOB_STATE_CONFIRMED'
+        assert len(world.peer.runs) == 2
+        world.peer.release()
+        assert world.settle(first)['state'] == 'JOB_STATE_CONFIRMED'
 
 
 def test_override_words(world):

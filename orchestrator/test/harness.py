@@ -137,11 +137,35 @@ class World:
         environment = {**os.environ, 'SAMSARA_SOCKET': self.socket}
         done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
                               capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
+        assert code is None or done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
         return done.stderr if (code or errors) and not out else done.stdout
 
     def json(self, *args, code=0):
         return json.loads(self.luctl(*args, '--json', code=code, out=True))
+
+    def shifted(self, days, *command):
+        """Runs luctl with its clock put elsewhere."""
+        with open(self.dir + '/clock', 'wb') as f:
+            f.write(struct.pack('=q', int(days * 86400)))
+        subprocess.run([self.program('ctl/luctl'), *command], check=True, capture_output=True, env=dict(
+            os.environ, LD_PRELOAD=self.program('tests/system/libclock_shift.so'),
+            SAMSARA_TEST_CLOCK=self.dir + '/clock'))
+
+    def on_terminal(self, *args, **environment):
+        """What luctl shows on a terminal, both streams."""
+        ours, theirs = os.openpty()
+        environment = {'TERM': 'xterm', **{k: v for k, v in os.environ.items() if k != 'NO_COLOR'},
+                       'SAMSARA_SOCKET': self.socket, **environment}
+        luctl = subprocess.Popen([self.program('ctl/luctl'), *args], stdin=theirs, stdout=theirs, stderr=theirs,
+                                 env=environment)
+        os.close(theirs)
+        shown = b''
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := os.read(ours, 4096):
+                shown += part
+        os.close(ours)
+        luctl.wait(60)
+        return shown.decode()
 
     def pairing(self, **forward):
         """What luforge will say of any two kits; nothing is lost unless told."""
@@ -190,9 +214,14 @@ class World:
             assert time.monotonic() < deadline, 'waited in vain'
             time.sleep(0.02)
 
-    def start(self, die_at='', stop_at='', inside=()):
-        """Starts lud (the test build), perhaps inside another program, and waits until it answers."""
+    def start(self, die_at='', stop_at='', inside=(), faults=None):
+        """Starts lud (the test build), perhaps inside another program, and waits until it answers. `faults`: of its
+        disk (record_fault.c); with DIE_AT it may end before."""
         environment = {**os.environ, 'SAMSARA_DIE_AT': die_at, 'SAMSARA_STOP_AT': stop_at}
+        if faults is not None:
+            environment['LD_PRELOAD'] = self.program('orchestrator/librecord_fault.so')
+            environment.update({'RECORD_FAULT_' + name: str(value) for name, value in faults.items()})
+            die_at = die_at or faults.get('DIE_AT')
         with open(os.path.join(self.dir, 'lud.log'), 'ab') as log:
             self.lud = subprocess.Popen(
                 [*inside, self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,
@@ -379,6 +408,29 @@ def status_of(pid):
 def child_named(world, name):
     found = [status_of(child) for child in children(world.lud.pid)]
     return next((status for status in found if status['Name'].startswith(name)), None)
+
+
+def as_user(uid, what):
+    """Runs something as another user; its result, a small number."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os._exit(what())
+        finally:
+            os._exit(255)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def refused_call(control, **request):
+    """The error that a request is answered with."""
+    try:
+        control.call(**request)
+    except wire.Refused as error:
+        return error.error
+    raise AssertionError('%s is not refused' % request)
 
 
 def run_alone(names, n_side_by_side):

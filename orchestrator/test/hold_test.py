@@ -107,7 +107,7 @@ def test_hold(world):
         runs = len(world.peer.runs)
         assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed', death
         assert job_of(world, job)['state'] == 'held' and len(world.peer.runs) == runs + 1, death
-        world.luctl('job', 'release', str(job))
+        world.luctl('job', 'resume' if n % 2 else 'release', str(job))
         assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == runs + 2, death
     assert 'no open job' in world.luctl('job', 'release', str(job), code=3)
 

@@ -163,8 +163,8 @@ def test_interrupted(world):
     world.until(lambda: world.peer.withheld)
     luctl.send_signal(signal.SIGINT)
     _, told = luctl.communicate(timeout=10)
-    assert luctl.returncode == 130 and 'job 1 continues in lud' in told, (luctl.returncode, told)
-    assert '`luctl job show 1`' in told and 'job 1' in world.luctl('job', 'show', '1'), told
+    assert luctl.returncode == 130 and 'job 1 goes on in lud' in told, (luctl.returncode, told)
+    assert '`luctl job show 1 --wait`' in told and 'job 1' in world.luctl('job', 'show', '1'), told
     world.peer.release()
     assert world.settle()['state'] == 'JOB_STATE_CONFIRMED'
 

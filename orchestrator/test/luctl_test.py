@@ -20,6 +20,8 @@ USAGE = [
     (['rollback', 'ds', '--to'], 'usage: luctl rollback'),
     (['rerandomize'], 'give --all'),
     (['rerandomize', 'ds', '--all'], 'not both'),
+    (['rerandomize', 'ds', '--every', '20s', '--scheduled'], 'one of them'),
+    (['rerandomize', '--every', 'off', '--scheduled'], 'one of them'),
     (['show', 'ds'], 'luctl show ds 5'),
     (['show', 'ds', '-3'], 'not an option'),
     (['update', 'ds', '--machine', 'm', '--machine', 'm'], 'given twice'),
@@ -38,7 +40,7 @@ def test_luctl(world):
     assert 'start lud' in world.luctl('status', code=8)
     assert 'keys already' in world.luctl('keys', 'init', '--keys', world.dir + '/keys', code=7)
     assert 'keys init' in world.luctl('keys', 'list', '--keys', world.dir + '/none', code=7)
-    roles = world.json('keys', 'list', '--keys', world.dir + '/keys')
+    roles = world.json('keys', 'list', '--keys', world.dir + '/keys')['keys']
     assert [r['role'] for r in roles] == ['root', 'release', 'variant', 'order', 'control',
                                           'audit']
     assert all(r['usable'] for r in roles)
@@ -77,7 +79,7 @@ def test_job_show(world):
     world.peer.faults['refuse_kit'] = 1
     world.luctl('update', 'ds', '--layout', 'machine', code=7)
     assert world.json('job', 'show', '2')['state'] == 'refused'
-    assert world.json('job', 'list') == world.json('jobs') and len(world.json('job', 'list')['jobs']) == 2
+    assert world.json('job', 'list')['jobs'] == world.json('jobs')['jobs'] and len(world.json('job', 'list')['jobs']) == 2
     assert 'no job 3' in world.luctl('job', 'show', '3', code=3)
     assert 'no number of a job' in world.luctl('job', 'show', 'ds', code=2)
 

@@ -264,7 +264,7 @@ def test_second_machine(world):
         # Two machines and no default: the error names both, and what to do.
         world.luctl('machine', 'start', 'b', '--attach', other.path)
         assert len(world.json('history', '-m', 'b')['generations']) == len(history)
-        told = world.luctl('status', code=2)
+        told = world.luctl('history', code=2)
         assert 'm' in told and 'b' in told and '--machine' in told and 'machine default' in told, told
         world.luctl('machine', 'stop', 'b')
 

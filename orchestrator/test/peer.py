@@ -294,6 +294,7 @@ class Peer:
         with self.lock:
             service = self.services[name]
             self._made_afresh(service)
+            service['restarts'] = service.get('restarts', 0) + 1
             change = {'service': name, 'generation': service['generation']}
             self._event(change={**change, 'kind': 'CHANGE_CRASHED'})
             self._event(change={**change, 'kind': 'CHANGE_RESTARTED'})
@@ -340,7 +341,7 @@ class Peer:
             self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'not now')
             return
         self._reply(request, status={
-            'machine_id': self.machine_id, 'boot_id': self.boot_id, 'clock_ns': 5,
+            'machine_id': self.machine_id, 'boot_id': self.boot_id, 'clock_ns': time.monotonic_ns(),
             'time': int(time.time()) + self.time_ahead, 'time_nonce': 77, 'root_serial': self.root_serial,
             'has_statement': self.stated == self.root_serial, 'newest_epoch': self.newest[0],
             'newest_txn': self.newest[1], 'resources': {'stage_limit': self.stage_limit},

@@ -8,6 +8,7 @@ Usage: policy_test.py BUILD [CASE...]      (no case: all of them, several side b
 import os
 
 import harness
+from harness import refused_call
 
 
 def marks(world):
@@ -41,15 +42,6 @@ def policy(world, name, text, match='machines: ["*"]'):
     with open(path, 'w', encoding='ascii') as f:
         f.write('kind: UpdatePolicy\nname: %s\nmatch: {%s}\n%s\n' % (name, match, text))
     return path
-
-
-def refused(control, **request):
-    """The error that a request is answered with."""
-    try:
-        control.call(**request)
-    except harness.wire.Refused as error:
-        return error.error
-    raise AssertionError('%s is not refused' % request)
 
 
 def versions(world):
@@ -108,9 +100,9 @@ def test_bad_policy(world):
     with open(bad, 'rb') as f:
         sources = [{'files': [{'name': 'x/bad.yaml', 'text': f.read()}]}]
     with world.control() as control:
-        answer = refused(control, policy_apply={'policies': sources})
+        answer = refused_call(control, policy_apply={'policies': sources})
         assert 'x/bad.yaml:4:1' in str(answer) and 'did you mean' in str(answer), answer
-        refused(control, policy_apply={'policies': [{}]})
+        refused_call(control, policy_apply={'policies': [{}]})
     # Policies that contradict what counts already.
     other = policy(world, 'other', 'update: {mode: none}')
     told = world.luctl('policy', 'apply', other, code=4)
@@ -144,9 +136,10 @@ def test_policy_rollback(world):
 def test_idle_keys(world):
     """What lud does not act on is said by name and place, and not said of what it does."""
     world.prepare()
-    path = policy(world, 'p', 'health: {blackout: 5ms}\nwindows: {deny: [{start: "*-12-24", length: 1h}]}')
+    path = policy(world, 'p', 'health: {probes: [{service: ds, message: ping}]}\n'
+                  'windows: {deny: [{start: "*-12-24", length: 1h}]}')
     told = world.luctl('policy', 'apply', path, errors=True)
-    assert f'{path}:4:9: lud does not act on health yet' in told, told
+    assert f'{path}:4:' in told and 'lud does not act on health.probes' in told, told
     assert 'match' not in told and 'windows' not in told, told
     notes = world.json('policy', 'show')['notes']
     assert [(n['line'], 'health' in n['what']) for n in notes] == [(4, True)], notes

@@ -24,15 +24,6 @@ def remedy(world, told, begins, code=0):
     return world.luctl(*command, *keys, code=code)
 
 
-def shifted(world, days, *command):
-    """Runs luctl with its clock put elsewhere."""
-    with open(world.dir + '/clock', 'wb') as f:
-        f.write(struct.pack('=q', days * 86400))
-    subprocess.run([world.program('ctl/luctl'), *command], check=True, capture_output=True, env=dict(
-        os.environ, LD_PRELOAD=world.program('tests/system/libclock_shift.so'),
-        SAMSARA_TEST_CLOCK=world.dir + '/clock'))
-
-
 def new_signer(world):
     """The signer reads its rules when it starts."""
     assert world.kill(signal.SIGTERM) == 0
@@ -70,7 +61,7 @@ def test_root_expired(world):
     """A root whose time is over is renewed, and no kit is signed again."""
     world.prepare()
     keys = ['--keys', world.dir + '/keys']
-    shifted(world, -400, 'keys', 'renew', *keys)
+    world.shifted(-400, 'keys', 'renew', *keys)
     listed = world.luctl('keys', 'list', *keys, code=7)
     assert 'expired since' in listed, listed
     told = world.luctl('update', 'ds', code=1)
@@ -139,7 +130,7 @@ def test_jobs(world):
     assert len(listed) == 3 and ' confirmed ' in listed[1] and ' refused ' in listed[2], listed
     assert 'would be lost' in listed[2], listed
     assert [j['id'] for j in world.json('jobs')['jobs']] == [2, 1]
-    assert 'there is more' in world.luctl('jobs', '--limit', '1')
+    assert 'more: luctl job list' in world.luctl('jobs', '--limit', '1')
     assert len(world.luctl('jobs', 'rs').splitlines()) <= 1
 
 

@@ -223,7 +223,7 @@ def test_control(world):
     # A machine that speaks of layouts where none was ordered is believed the refusal, and no more.
     world.peer.faults['overlap_of_none'] = 1
     assert 'E_V_OVERLAP' in world.luctl('restart', 'ds', *keys, code=4)
-    role, = (key for key in world.json('keys', 'list', *keys) if key['role'] == 'control')
+    role, = (key for key in world.json('keys', 'list', *keys)['keys'] if key['role'] == 'control')
     with open(world.dir + '/keys/root.signed', 'rb') as f:
         root = f.read()
     named = root[root.index(bytes.fromhex(role['id'])):][:16]

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 
 import harness
-from harness import FORGE_UID, SIGNER_UID, child_named, children, status_of, stored
+from harness import FORGE_UID, SIGNER_UID, as_user, child_named, children, status_of, stored
 
 
 def test_reload(world):
@@ -163,20 +163,6 @@ def assert_confined(status, uid):
     assert not status['Groups'].split() or uid == os.getuid(), status
     assert status['NoNewPrivs'] == '1' and status['Seccomp'] == '2', status
     assert uid == 0 or int(status['CapEff'], 16) == 0, status
-
-
-def as_user(uid, what):
-    """Runs something as another user; its result, a small number."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            os._exit(what())
-        finally:
-            os._exit(255)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def test_signer_user(world):

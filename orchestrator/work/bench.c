@@ -172,7 +172,7 @@ int bench_give(const char *bench, const struct child_user *user, int *ret_fd)
 
 /*
  * Read, written anew beside its place and renamed: what is taken over is bytes, no file of the
- * worker's.
+ * worker's. It is not on disk yet: the loop does not wait for that.
  */
 int bench_take_file(const char *bench, const char *name, const char *out)
 {
@@ -184,7 +184,7 @@ int bench_take_file(const char *bench, const char *name, const char *out)
 	if (r < 0) {
 		return err_up(r);
 	}
-	r = file_write(out, bytes, size);
+	r = file_write_unsynced(out, bytes, size);
 	/* A boot image holds the seed of a machine's random source. */
 	explicit_bzero(bytes, size);
 	return err_up(r);

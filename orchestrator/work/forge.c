@@ -62,6 +62,7 @@ struct forge_task {
 	char *ret_path;  /* where a stored kit's path goes, the caller's; or NULL */
 	char **ret_json; /* where all that it wrote goes, the caller's; or NULL */
 	char input[2 * FORGE_SEED_SIZE + 2];
+	bool is_question;
 	forge_fn fn;
 	void *arg;
 };
@@ -75,7 +76,7 @@ struct forge {
 	struct child_user user;
 	uint64_t n_idle;
 	struct event *kick;
-	TAILQ_HEAD(, forge_task) tasks; /* running ones first */
+	TAILQ_HEAD(, forge_task) tasks; /* running ones first, questions last */
 };
 
 /* The worker is killed, and its place given to the next in the queue. */
@@ -412,6 +413,29 @@ static void forge_word(struct forge_task *task, const char *word)
 	task->words[task->n_words++] = text_copy(word);
 }
 
+/* Behind all but the questions that still wait. */
+static void forge_task_queue(struct forge_task *task)
+{
+	struct forge_task *before;
+
+	TAILQ_FOREACH(before, &task->forge->tasks, link)
+	{
+		if (before->is_question && !before->worker) {
+			TAILQ_INSERT_BEFORE(before, task, link);
+			return;
+		}
+	}
+	TAILQ_INSERT_TAIL(&task->forge->tasks, task, link);
+}
+
+struct forge_task *forge_task_question(struct forge_task *task)
+{
+	task->is_question = true;
+	TAILQ_REMOVE(&task->forge->tasks, task, link);
+	TAILQ_INSERT_TAIL(&task->forge->tasks, task, link);
+	return task;
+}
+
 /*
  * Started in the next turn of the loop at the earliest, so the caller may add words and files to
  * it.
@@ -427,7 +451,7 @@ static struct forge_task *forge_task_bare(
 	task->arg = arg;
 	forge_word(task, forge->program);
 	forge_word(task, command);
-	TAILQ_INSERT_TAIL(&forge->tasks, task, link);
+	forge_task_queue(task);
 	evtimer_add(forge->kick, &now);
 	return task;
 }

@@ -88,5 +88,10 @@ struct forge_task *forge_compare(struct forge *forge, const char *kit,
 /* Of such a text that is not of the known format or not about these kits: says so, -EBADMSG. */
 int __must_check forge_answer_invalid(
         struct failure *ret_failure, const char *command, const char *kit);
+/*
+ * The task, which nobody's job waits for: it is begun when no other waits. So whoever may only ask keeps no
+ * job from its turn for longer than the questions take that run already. Right after it was made.
+ */
+struct forge_task *forge_task_question(struct forge_task *task);
 /* Ends a task early; its callback is not called. Not needed after the callback. */
 struct forge_task *forge_task_free(struct forge_task *task);

@@ -60,6 +60,19 @@ void frame_decoder_init(struct frame_decoder *d, void *buf, size_t cap)
 	*d = (struct frame_decoder){.buf = buf, .cap = cap};
 }
 
+/* What was handed out last is consumed, so it does not move. */
+void frame_decoder_move(struct frame_decoder *d, void *buf)
+{
+	size_t left = d->end - (d->start + d->taken);
+
+	if (left) {
+		memcpy(buf, d->buf + d->start + d->taken, left);
+	}
+	d->buf = buf;
+	d->start = d->taken = 0;
+	d->end = left;
+}
+
 void frame_decoder_reset(struct frame_decoder *d)
 {
 	d->start = d->end = d->taken = 0;

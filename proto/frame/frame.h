@@ -59,6 +59,12 @@ struct frame_decoder {
 /* buf stays the caller's and must outlive the decoder; cap >= FRAME_SIZE_MAX. */
 void frame_decoder_init(struct frame_decoder *d, void *buf, size_t cap);
 
+/*
+ * Goes on in another buffer of the same size, to which what was not consumed is copied. NULL: in none,
+ * which is for one without a partial frame, until it is given one again.
+ */
+void frame_decoder_move(struct frame_decoder *d, void *buf);
+
 /* Forget everything received, as after a port was closed and opened. */
 void frame_decoder_reset(struct frame_decoder *d);
 

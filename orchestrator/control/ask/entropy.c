@@ -155,8 +155,9 @@ static void entropy_step(struct control_wait *wait)
 			continue;
 		}
 		wait->release = release.id;
-		wait->task = forge_entropy(engine_forge(control_engine(wait->client)), release.path,
-		        &wait->json, entropy_on_measured, wait);
+		wait->task = forge_task_question(
+		        forge_entropy(engine_forge(control_engine(wait->client)), release.path,
+		                &wait->json, entropy_on_measured, wait));
 		return;
 	}
 	entropy_answer(wait);

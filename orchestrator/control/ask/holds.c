@@ -28,6 +28,7 @@ static Control__Hold *control_hold_view(
 	view->identity = pool_text(pool, row->identity);
 	view->role = (char *)access_role_word(row->role);
 	view->reason = pool_text(pool, row->reason);
+	view->while_connected = *row->token != '\0';
 	return view;
 }
 
@@ -75,6 +76,17 @@ static bool control_hold_knows(
 	return false;
 }
 
+/* Each name counts once. */
+static void control_hold_add(struct control_targets *targets, struct rules_target target)
+{
+	for (size_t i = 0; i < targets->n; i++) {
+		if (!strcmp(targets->list[i].service, target.service)) {
+			return;
+		}
+	}
+	targets->list[targets->n++] = target;
+}
+
 /* False: the request was refused. */
 static bool control_hold_targets(struct control_client *client, uint64_t id, const char *machine,
         bool all, char *const *services, size_t n_services, struct control_targets *ret)
@@ -83,7 +95,7 @@ static bool control_hold_targets(struct control_client *client, uint64_t id, con
 	        "name none for all of them"};
 	int64_t of = all ? 0 : control_machine_of_record(client, id, machine);
 
-	*ret = (struct control_targets){.n = n_services ? n_services : 1};
+	*ret = (struct control_targets){.n = 0};
 	if (!all && !of) {
 		return false;
 	}
@@ -91,12 +103,14 @@ static bool control_hold_targets(struct control_client *client, uint64_t id, con
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &many);
 		return false;
 	}
-	ret->list[0] = (struct rules_target){of, ""};
+	if (!n_services) {
+		control_hold_add(ret, (struct rules_target){of, ""});
+	}
 	for (size_t i = 0; i < n_services; i++) {
 		if (!control_hold_knows(client, id, of, services[i])) {
 			return false;
 		}
-		ret->list[i] = (struct rules_target){of, services[i]};
+		control_hold_add(ret, (struct rules_target){of, services[i]});
 	}
 	return true;
 }
@@ -115,33 +129,131 @@ static void control_hold_refuse(
 	}
 }
 
-/* One row for each service that is named, so that each can be taken away by itself. */
-void control_on_hold(struct control_client *client, const Control__Request *request)
+/* Whether another connection of the same user holds by the same token already. */
+static bool control_hold_goes_on(const struct control_wait *wait)
+{
+	const struct control_client *client;
+	const struct control_wait *other;
+
+	LIST_FOREACH(client, &wait->client->control->clients, link)
+	{
+		LIST_FOREACH(other, &client->waiting, link)
+		{
+			if (other != wait && other->over && !strcmp(other->path, wait->path) &&
+			        client->peer.uid == wait->client->peer.uid) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* The connection has ended, or the request was answered: nothing is held for its command any more. */
+static void control_hold_over(struct control_wait *wait)
+{
+	struct engine *engine = control_engine(wait->client);
+	struct principal who = {.way = ACCESS_WAY_LOCAL, .uid = wait->client->peer.uid};
+	struct rules_asked by = {&who, "its command is over", wait->path};
+
+	/* lud is ending, and the command goes on: it takes the hold again when lud is back. */
+	if (wait->client->control->is_ending || control_hold_goes_on(wait)) {
+		return;
+	}
+	snprintf(who.name, sizeof(who.name), "%s", wait->client->peer.name);
+	rules_hold_over(engine_rules(engine), wait->path, &by);
+	engine_rules_changed(engine);
+}
+
+/* Holds for as long as the request is not answered, and so no longer than the connection lives. */
+static void control_hold_wait(struct control_client *client, const Control__Request *request)
+{
+	struct control_wait *wait = control_wait_new(client, request->id);
+	Control__Progress progress = CONTROL__PROGRESS__INIT;
+
+	if (!wait) {
+		return;
+	}
+	snprintf(wait->path, sizeof(wait->path), "%s", request->request_id);
+	wait->over = control_hold_over;
+	progress.id = request->id;
+	progress.text = "held";
+	control_progress(client, &progress);
+}
+
+/* Whoever waits for a hold that somebody has taken away is answered. */
+static void control_holds_look(struct control *control)
+{
+	struct control_client *client;
+
+	LIST_FOREACH(client, &control->clients, link)
+	{
+		struct control_wait *wait = LIST_FIRST(&client->waiting);
+
+		while (wait) {
+			struct control_wait *next = LIST_NEXT(wait, link);
+
+			if (wait->over &&
+			        !rules_is_held(engine_rules(control->engine), wait->path)) {
+				control_holds_answer(client, wait->id);
+				control_wait_free(wait);
+			}
+			wait = next;
+		}
+	}
+}
+
+/*
+ * What can be refused before anything is looked up. One that lasts as long as a command has to be known
+ * again after lud was away, and to be given up with the connection: so it needs an id and a place among the
+ * answers that are waited for, and has no time of its own. False: the request was refused.
+ */
+static bool control_hold_ok(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure past = {
 	        "time", "hold", "the hold would be over already", "give a later time"};
+	static const struct failure unnamed = {"no-id", "hold",
+	        "a hold that lasts as long as a command has no expiry, and needs a request id",
+	        "give an id, by which it is taken again when lud was away"};
+	static const struct failure full = {"too-many", "control",
+	        "this connection waits for too many answers", "wait for some of them"};
+	const Control__HoldRequest *hold = request->hold;
+	bool is_past = hold->until_us && hold->until_us <= store_now_usec();
+
+	if (hold->while_connected && client->n_waiting >= CONTROL_WAITING_MAX) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_FULL, &full);
+		return false;
+	}
+	if (is_past || (hold->while_connected && (!*request->request_id || hold->until_us))) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID,
+		        is_past ? &past : &unnamed);
+		return false;
+	}
+	return true;
+}
+
+/* One row for each service that is named, so that each can be taken away by itself. */
+void control_on_hold(struct control_client *client, const Control__Request *request)
+{
 	const Control__HoldRequest *hold = request->hold;
 	struct job_asked asked = control_asked(client, request);
-	struct rules_asked by = {&asked.who, asked.reason};
+	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct control_targets targets;
 	struct failure failure;
-	int r = 0;
+	int r;
 
-	if (hold->until_us && hold->until_us <= store_now_usec()) {
-		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &past);
+	if (!control_hold_ok(client, request) ||
+	        !control_hold_targets(client, request->id, hold->machine, hold->all, hold->services,
+	                hold->n_services, &targets)) {
 		return;
 	}
-	if (!control_hold_targets(client, request->id, hold->machine, hold->all, hold->services,
-	            hold->n_services, &targets)) {
-		return;
-	}
-	for (size_t i = 0; !r && i < targets.n; i++) {
-		r = rules_hold(engine_rules(control_engine(client)), &targets.list[i],
-		        hold->until_us, &by, &failure);
-	}
+	by.token = hold->while_connected ? request->request_id : "";
+	r = rules_hold(engine_rules(control_engine(client)), targets.list, targets.n,
+	        hold->until_us, &by, &failure);
 	engine_rules_changed(control_engine(client));
 	if (r) {
 		control_hold_refuse(client, request->id, r, &failure);
+	} else if (hold->while_connected) {
+		control_hold_wait(client, request);
 	} else {
 		control_holds_answer(client, request->id);
 	}
@@ -153,20 +265,19 @@ void control_on_unhold(struct control_client *client, const Control__Request *re
 	const Control__UnholdRequest *unhold = request->unhold;
 	bool any = access_role_for(client->roles, ACCESS_OVERRIDE) != ACCESS_NOBODY;
 	struct job_asked asked = control_asked(client, request);
-	struct rules_asked by = {&asked.who, asked.reason};
+	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct control_targets targets;
 	struct failure failure;
-	int r = 0;
+	int r;
 
 	if (!control_hold_targets(client, request->id, unhold->machine, unhold->all,
 	            unhold->services, unhold->n_services, &targets)) {
 		return;
 	}
-	for (size_t i = 0; !r && i < targets.n; i++) {
-		r = rules_unhold(
-		        engine_rules(control_engine(client)), &targets.list[i], any, &by, &failure);
-	}
+	r = rules_unhold(
+	        engine_rules(control_engine(client)), targets.list, targets.n, any, &by, &failure);
 	engine_rules_changed(control_engine(client));
+	control_holds_look(client->control);
 	if (r) {
 		control_hold_refuse(client, request->id, r, &failure);
 	} else {

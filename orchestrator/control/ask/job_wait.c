@@ -11,8 +11,8 @@
 #include "proto/envelope/envelope_crypto.h"
 
 /*
- * The id is bound to what is asked for: kind, machine, service and options; not to who asks, for what
- * reason, or under which number of the session.
+ * The id is the user's, and bound to what is asked for: kind, machine, service and options; not to the
+ * reason, or to the number in the session.
  */
 struct job_asked control_asked(const struct control_client *client, const Control__Request *request)
 {
@@ -177,6 +177,34 @@ static void control_on_news(const struct job_news *news, void *arg)
 }
 
 /*
+ * The first news of a job that is waited for: its number, by which the client finds it again, and what
+ * keeps it waiting, which was told before anybody waited.
+ */
+static void control_jobs_begin(struct control_wait *wait, int64_t job)
+{
+	struct engine *engine = control_engine(wait->client);
+	const char *why = engine_job_waits(engine, job);
+	Control__Progress progress = CONTROL__PROGRESS__INIT;
+	char notice[240];
+	struct job_row row;
+
+	if (store_job_find(control_db(wait->client), job, &row) != 0) {
+		/* The answer itself will say that the record cannot be read. */
+		err_forget();
+		return;
+	}
+	progress.id = wait->id;
+	progress.job = job;
+	progress.service = row.service;
+	progress.step = (char *)job_step_name(row.step);
+	if (why) {
+		snprintf(notice, sizeof(notice), "%s: %s", job_state_name(row.state), why);
+		progress.notice = progress.text = notice;
+	}
+	control_progress(wait->client, &progress);
+}
+
+/*
  * Waits for what ->jobs holds; `detach` answers with what is known now. Of a request that came again
  * some may be over.
  */
@@ -194,6 +222,11 @@ void control_jobs_wait(struct control_wait *wait, bool detach)
 		return;
 	}
 	wait->watch = engine_watch(control_engine(wait->client), control_on_news, wait);
+	for (size_t i = 0; i < wait->n_jobs; i++) {
+		if (engine_has_job(control_engine(wait->client), wait->jobs[i])) {
+			control_jobs_begin(wait, wait->jobs[i]);
+		}
+	}
 }
 
 /* As control_jobs_wait() for a single job that was recorded just now, or is known to be open. */

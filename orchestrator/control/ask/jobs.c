@@ -6,10 +6,12 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/plan/plan.h"
+#include "orchestrator/store/retention.h"
 
 /* The hash of the one plan that the request is for; NULL: it is for any. */
 static const uint8_t *control_expected(const Control__Request *request)
@@ -240,6 +242,31 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 	control_jobs_wait(wait, rerandomize->detach);
 }
 
+/* It never was there, or went because it was old. */
+static void control_no_job(struct control_client *client, uint64_t id, uint64_t job)
+{
+	struct failure failure;
+	struct tm tm;
+	char day[32];
+	int64_t usec;
+	time_t sec;
+
+	failure_set(&failure, "no-job", "lud", "`luctl job list` shows the jobs",
+	        "there is no job %" PRIu64, job);
+	if (job <= INT64_MAX && !store_job_removed(control_db(client), (int64_t)job, &usec)) {
+		sec = (time_t)(usec / 1000000);
+		strftime(day, sizeof(day), "%F", localtime_r(&sec, &tm));
+		failure_set(&failure, "job-removed", "lud",
+		        "`luctl job list` shows those that are kept; record.jobs of lud's "
+		        "configuration says how many",
+		        "job %" PRIu64
+		        " is kept no more: retention removed it, on %s at the latest",
+		        job, day);
+	}
+	err_forget();
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+}
+
 /*
  * One job in its long form, with the steps it has taken. `wait` answers when it is settled, for a
  * client that left, or never was, and wants to know the end. One that is open in the record only,
@@ -250,7 +277,6 @@ void control_on_job_show(struct control_client *client, const Control__Request *
 	_cleanup_(pool_fini) struct pool pool;
 	struct engine *engine = control_engine(client);
 	Control__Reply reply = CONTROL__REPLY__INIT;
-	struct failure failure;
 	int r;
 
 	pool_init(&pool);
@@ -261,9 +287,7 @@ void control_on_job_show(struct control_client *client, const Control__Request *
 		return;
 	}
 	if (r) {
-		failure_set(&failure, "no-job", "lud", "`luctl history` shows the jobs",
-		        "there is no job %" PRIu64, request->job_show->job);
-		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+		control_no_job(client, request->id, request->job_show->job);
 		return;
 	}
 	if (request->job_show->wait && engine_has_job(engine, (int64_t)request->job_show->job)) {

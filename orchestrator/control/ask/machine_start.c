@@ -113,7 +113,7 @@ static void control_on_attach_look(evutil_socket_t fd, short what, void *arg)
 	struct failure failure;
 	uint64_t id = wait->id;
 
-	if (control_is_attaching(machine) && store_now_usec() < wait->deadline_us) {
+	if (control_is_attaching(machine) && control_now_usec() < wait->deadline_us) {
 		evtimer_add(wait->timer, &pause);
 		return;
 	}
@@ -155,7 +155,7 @@ static void control_attach(struct control_client *client, uint64_t id, struct ma
 		return;
 	}
 	wait->machine = machine;
-	wait->deadline_us = store_now_usec() + CONTROL_ATTACH_USEC;
+	wait->deadline_us = control_now_usec() + CONTROL_ATTACH_USEC;
 	wait->timer = evtimer_new(client->control->base, control_on_attach_look, wait);
 	evtimer_add(wait->timer, &now);
 }
@@ -225,6 +225,6 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 		return;
 	}
 	if (control_ensure_identity(client, request->id, machine)) {
-		control_order(client, request->id, &order, false);
+		control_order(client, request->id, &order, start->detach);
 	}
 }

@@ -5,38 +5,60 @@
 #include <string.h>
 
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 
-/*
- * The list with the record's health. Every change of the list answers with it, so that a client
- * sees what it has become, not what it asked for.
- */
-void control_machines_answer(struct control_client *client, uint64_t id)
+Control__Machine **control_machines_view(struct pool *pool, struct machines *machines,
+        uint32_t limit, const char *after, size_t *ret_n, char **ret_next)
+{
+	struct control_page page = control_page(limit, CONTROL_PAGE_MAX);
+	Control__Machine **list = pool_zero(pool, page.limit * sizeof(*list));
+	struct machine *machine = machines_after(machines, after);
+	char *next = "";
+
+	*ret_n = 0;
+	for (; machine && !page.more; machine = machines_next(machines, machine)) {
+		Control__Machine *view = view_machine(pool, machine);
+
+		if (control_page_takes(&page, &view->base)) {
+			list[(*ret_n)++] = view;
+			next = view->name;
+		}
+	}
+	*ret_next = page.more ? next : "";
+	return list;
+}
+
+/* With the record's health, which whoever looks at machines must know, too. */
+static void control_machines_page(
+        struct control_client *client, uint64_t id, uint32_t limit, const char *after)
 {
 	_cleanup_(pool_fini) struct pool pool;
-	struct machines *machines = engine_machines(control_engine(client));
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__MachineList list = CONTROL__MACHINE_LIST__INIT;
-	struct machine *machine = NULL;
-	size_t n = 0;
 
 	pool_init(&pool);
-	while ((machine = machines_next(machines, machine))) {
-		n++;
-	}
-	list.machines = pool_zero(&pool, n * sizeof(*list.machines));
-	while ((machine = machines_next(machines, machine))) {
-		list.machines[list.n_machines++] = view_machine(&pool, machine);
-	}
+	list.machines = control_machines_view(&pool, engine_machines(control_engine(client)), limit,
+	        after, &list.n_machines, &list.next);
 	list.record = view_record(&pool, control_engine(client));
 	reply.body_case = CONTROL__REPLY__BODY_MACHINES;
 	reply.machines = &list;
 	control_reply(client, id, &reply);
 }
 
+/*
+ * Every change of the list answers with its first page, so that a client sees what it has become, not
+ * what it asked for.
+ */
+void control_machines_answer(struct control_client *client, uint64_t id)
+{
+	control_machines_page(client, id, 0, "");
+}
+
 /* All machines, down and silent ones too. Asks none of them, so it is never late. */
 void control_on_machine_list(struct control_client *client, const Control__Request *request)
 {
-	control_machines_answer(client, request->id);
+	control_machines_page(
+	        client, request->id, request->machine_list->limit, request->machine_list->after);
 }
 
 /*
@@ -100,5 +122,6 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 		control_refuse_change(client, request->id);
 		return;
 	}
+	engine_rules_changed(control_engine(client));
 	control_machines_answer(client, request->id);
 }

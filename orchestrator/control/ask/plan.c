@@ -147,12 +147,13 @@ static void plan_answer(struct control_wait *wait)
 	control_wait_free(wait);
 }
 
-/* What a worker says of both ways: the way there may refuse the part, the way back is only told. */
+/* What a worker says of both ways: the way there may refuse the part; the way back where a policy needs one. */
 static void plan_take(struct control_wait *wait, const char *json)
 {
 	struct control_plan *plan = wait->plan;
 	struct job_forecast *forecast = &plan->parts[plan->at];
 	Control__PlanPart *part = plan->view.parts[plan->at];
+	struct job_way_back way = {machine_row(wait->machine), plan->terms.kind, forecast->service};
 	struct failure failure = {0};
 
 	if (pairing_read(wait->pool, json, PAIRING_FORWARD, &forecast->from, &forecast->to,
@@ -168,7 +169,8 @@ static void plan_take(struct control_wait *wait, const char *json)
 		part->back = NULL;
 	}
 	if (pairing_refuses(part->pairing, plan->terms.kind, forecast->service,
-	            plan->terms.accept_loss, &failure)) {
+	            plan->terms.accept_loss, &failure) ||
+	        plan_no_way_back(control_engine(wait->client), &way, part->back, &failure)) {
 		plan_refuse(wait, part, &failure);
 	}
 }
@@ -199,8 +201,9 @@ static void plan_next(struct control_wait *wait)
 		if (plan->view.parts[plan->at]->refused || part->from.id == part->to.id) {
 			continue;
 		}
-		wait->task = forge_pair(engine_forge(control_engine(wait->client)), part->from.path,
-		        part->to.path, &wait->json, plan_on_paired, wait);
+		wait->task =
+		        forge_task_question(forge_pair(engine_forge(control_engine(wait->client)),
+		                part->from.path, part->to.path, &wait->json, plan_on_paired, wait));
 		return;
 	}
 	plan_answer(wait);

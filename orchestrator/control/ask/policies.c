@@ -12,7 +12,6 @@
 #include "orchestrator/job/engine/engine.h"
 
 #define CONTROL_VERSIONS_DEFAULT 20
-#define CONTROL_VERSIONS_MAX 100
 
 static Control__PolicyVersion *control_policy_version(
         struct pool *pool, const struct policy_version_row *row)
@@ -107,7 +106,7 @@ void control_on_policy_apply(struct control_client *client, const Control__Reque
 {
 	const Control__PolicyApplyRequest *apply = request->policy_apply;
 	struct job_asked asked = control_asked(client, request);
-	struct rules_asked by = {&asked.who, asked.reason};
+	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct failure failure;
 
 	control_policy_changed(client, request->id,
@@ -120,7 +119,7 @@ void control_on_policy_remove(struct control_client *client, const Control__Requ
 {
 	const Control__PolicyRemoveRequest *remove = request->policy_remove;
 	struct job_asked asked = control_asked(client, request);
-	struct rules_asked by = {&asked.who, asked.reason};
+	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct failure failure;
 
 	control_policy_changed(client, request->id,
@@ -132,7 +131,7 @@ void control_on_policy_remove(struct control_client *client, const Control__Requ
 void control_on_policy_rollback(struct control_client *client, const Control__Request *request)
 {
 	struct job_asked asked = control_asked(client, request);
-	struct rules_asked by = {&asked.who, asked.reason};
+	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct failure failure;
 
 	control_policy_changed(client, request->id,
@@ -203,44 +202,45 @@ void control_on_policy_show(struct control_client *client, const Control__Reques
 	control_policy_reply(client, request->id, &set);
 }
 
-/* One more than are shown, to know whether there are more. */
+/* A page of versions while it is filled. */
 struct control_versions {
 	struct pool *pool;
 	Control__PolicyHistory *history;
-	size_t limit;
+	struct control_page page;
 };
 
 static int control_policy_version_row(const struct policy_version_row *row, void *arg)
 {
 	struct control_versions *visit = arg;
 	Control__PolicyHistory *history = visit->history;
+	Control__PolicyVersion *version = control_policy_version(visit->pool, row);
 
-	if (history->n_versions == visit->limit) {
-		history->more = true;
-	} else {
-		history->versions[history->n_versions++] = control_policy_version(visit->pool, row);
+	if (control_page_takes(&visit->page, &version->base)) {
+		history->versions[history->n_versions++] = version;
+		history->next = version->version;
 	}
 	return 0;
 }
 
+/* Versions, newest first: who made which change of what counts. */
 void control_on_policy_history(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	const Control__PolicyHistoryRequest *ask = request->policy_history;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__PolicyHistory history = CONTROL__POLICY_HISTORY__INIT;
-	struct control_versions visit = {&pool, &history, CONTROL_VERSIONS_DEFAULT};
+	struct control_versions visit = {
+	        &pool, &history, control_page(ask->limit, CONTROL_VERSIONS_DEFAULT)};
 
 	pool_init(&pool);
-	if (ask->limit) {
-		visit.limit = ask->limit < CONTROL_VERSIONS_MAX ? ask->limit : CONTROL_VERSIONS_MAX;
-	}
-	history.versions = pool_zero(&pool, visit.limit * sizeof(*history.versions));
+	history.versions = pool_zero(&pool, visit.page.limit * sizeof(*history.versions));
 	if (store_policy_versions(control_db(client), (int64_t)ask->before,
-	            (int64_t)visit.limit + 1, control_policy_version_row, &visit) != 0) {
+	            (int64_t)visit.page.limit + 1, control_policy_version_row, &visit) != 0) {
 		control_refuse_record(client, request->id);
 		return;
 	}
+	history.more = visit.page.more;
+	history.next = history.more ? history.next : 0;
 	reply.body_case = CONTROL__REPLY__BODY_POLICY_HISTORY;
 	reply.policy_history = &history;
 	control_reply(client, request->id, &reply);

@@ -4,7 +4,22 @@
 
 #include "orchestrator/job/plan/plan.h"
 
-/* machines.c: the list of all machines, which is the answer to whatever changes it */
+/* page.c: a page of a list while it is filled; ->more: there is a row that it did not take */
+#define CONTROL_PAGE_MAX 100
+struct control_page {
+	size_t limit, n;
+	size_t bytes;
+	bool more;
+};
+/* `asked` rows at most; 0: as many as is usual. */
+struct control_page control_page(uint32_t asked, size_t usual);
+/* Whether the row is one of the page: in order, until one is not. */
+bool control_page_takes(struct control_page *page, const ProtobufCMessage *row);
+
+/* machines.c: a page of the list, and where the next begins ("": nowhere) */
+Control__Machine **control_machines_view(struct pool *pool, struct machines *machines,
+        uint32_t limit, const char *after, size_t *ret_n, char **ret_next);
+/* Its first page, which is the answer to whatever changes the list. */
 void control_machines_answer(struct control_client *client, uint64_t id);
 
 /* releases.c: the directory of kits that lud uses; workers write to it, nobody else. The caller frees. */

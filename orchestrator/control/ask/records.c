@@ -1,7 +1,6 @@
 /*
  * Requests that only read: versions, history, jobs, one generation, and the log. They ask
- * nothing of a machine. Lists are cut to a limit and paged by the id of the last row, newest
- * first. Following the log ends when the client leaves.
+ * nothing of a machine. Lists are paged by the id of the last row, newest first (page.c). Following the log ends when the client leaves.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,10 +9,10 @@
 
 #include "host/base/log.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/store/retention.h"
 #include "version.h"
 
 #define CONTROL_HISTORY_DEFAULT 20
-#define CONTROL_HISTORY_MAX 40
 
 /*
  * Of this lud: its version, the protocols it speaks and its record's schema. Answered in every
@@ -34,48 +33,37 @@ void control_on_version(struct control_client *client, const Control__Request *r
 	control_reply(client, request->id, &reply);
 }
 
-/*
- * A list while it is filled; one row more than `limit` is asked for, to know whether there are
- * more.
- */
+/* A page of the history while it is filled. */
 struct control_history {
 	struct pool *pool;
 	struct engine *engine;
 	Control__History *history;
-	size_t limit;
+	struct control_page page;
 };
 
+/* ->next is where the page ends; whether there is anything behind that shows in the row after it. */
 static int control_history_row(const struct generation_row *row, void *arg)
 {
 	struct control_history *visit = arg;
 	Control__History *history = visit->history;
 	int r;
 
-	if (history->n_generations == visit->limit) {
-		history->more = true;
+	Control__Generation *generation;
+
+	if (visit->page.more) {
 		return 0;
 	}
-	r = view_generation(visit->pool, visit->engine, row, false,
-	        &history->generations[history->n_generations]);
-	history->n_generations += !r;
+	r = view_generation(visit->pool, visit->engine, row, false, &generation);
+	if (!r && control_page_takes(&visit->page, &generation->base)) {
+		history->generations[history->n_generations++] = generation;
+		history->next = (uint64_t)row->id;
+	}
 	return err_up(r);
 }
 
 /*
- * A page: generations come with their jobs and their reasons, and a page must fit one message
- * (control_reply() refuses what does not).
- */
-static size_t control_history_limit(uint32_t asked)
-{
-	size_t limit = asked ? asked : CONTROL_HISTORY_DEFAULT;
-
-	return limit < CONTROL_HISTORY_MAX ? limit : CONTROL_HISTORY_MAX;
-}
-
-/*
  * Generations of a machine, newest first, whatever became of them. Works for a machine that was
- * removed: its rows are there under its name. Paged by `before`, the row that the last page ended
- * with, so that what is added meanwhile shifts nothing.
+ * removed: its rows are there under its name.
  */
 void control_on_history(struct control_client *client, const Control__Request *request)
 {
@@ -84,7 +72,8 @@ void control_on_history(struct control_client *client, const Control__Request *r
 	int64_t machine = control_machine_of_record(client, request->id, ask->machine);
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__History history = CONTROL__HISTORY__INIT;
-	struct control_history visit = {&pool, control_engine(client), &history, ask->limit};
+	struct control_history visit = {&pool, control_engine(client), &history,
+	        control_page(ask->limit, CONTROL_HISTORY_DEFAULT)};
 	struct generation_filter filter = {.service = ask->service, .before = ask->before};
 	int r;
 
@@ -92,25 +81,31 @@ void control_on_history(struct control_client *client, const Control__Request *r
 	if (!machine) {
 		return;
 	}
-	visit.limit = control_history_limit(ask->limit);
 	filter.machine = machine;
-	filter.limit = visit.limit + 1;
-	history.generations = pool_zero(&pool, visit.limit * sizeof(*history.generations));
+	filter.limit = (int64_t)visit.page.limit + 1;
+	history.generations = pool_zero(&pool, visit.page.limit * sizeof(*history.generations));
 	r = store_generation_each(control_db(client), &filter, control_history_row, &visit);
+	if (!r) {
+		r = store_removed(control_db(client), RETENTION_GENERATIONS, machine, ask->service,
+		        &history.removed, &history.removed_us);
+	}
 	if (r) {
 		control_refuse_record(client, request->id);
 		return;
 	}
+	history.more = visit.page.more;
+	history.next = history.more ? history.next : 0;
 	reply.body_case = CONTROL__REPLY__BODY_HISTORY;
 	reply.history = &history;
 	control_reply(client, request->id, &reply);
 }
 
+/* As control_history, of jobs. */
 struct control_job_list {
 	struct pool *pool;
 	struct engine *engine;
 	Control__JobList *list;
-	size_t limit;
+	struct control_page page;
 };
 
 static int control_job_row(const struct job_row *row, void *arg)
@@ -119,12 +114,16 @@ static int control_job_row(const struct job_row *row, void *arg)
 	Control__JobList *list = visit->list;
 	int r;
 
-	if (list->n_jobs == visit->limit) {
-		list->more = true;
+	Control__Job *job;
+
+	if (visit->page.more) {
 		return 0;
 	}
-	r = view_job(visit->pool, visit->engine, row->id, false, &list->jobs[list->n_jobs]);
-	list->n_jobs += !r;
+	r = view_job(visit->pool, visit->engine, row->id, false, &job);
+	if (!r && control_page_takes(&visit->page, &job->base)) {
+		list->jobs[list->n_jobs++] = job;
+		list->next = (uint64_t)row->id;
+	}
 	return err_fold(r);
 }
 
@@ -138,25 +137,29 @@ void control_on_job_list(struct control_client *client, const Control__Request *
 	const Control__JobListRequest *ask = request->job_list;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__JobList list = CONTROL__JOB_LIST__INIT;
-	struct control_job_list visit = {
-	        &pool, control_engine(client), &list, control_history_limit(ask->limit)};
+	struct control_job_list visit = {&pool, control_engine(client), &list,
+	        control_page(ask->limit, CONTROL_HISTORY_DEFAULT)};
 	struct job_filter filter = {
 	        .machine = control_machine_of_record(client, request->id, ask->machine),
 	        .service = ask->service,
 	        .before = (int64_t)ask->before,
 	        .bare = ask->bare,
-	        .limit = visit.limit + 1,
+	        .limit = visit.page.limit + 1,
 	};
 
 	pool_init(&pool);
 	if (!filter.machine) {
 		return;
 	}
-	list.jobs = pool_zero(&pool, visit.limit * sizeof(*list.jobs));
-	if (store_job_each(control_db(client), &filter, control_job_row, &visit)) {
+	list.jobs = pool_zero(&pool, visit.page.limit * sizeof(*list.jobs));
+	if (store_job_each(control_db(client), &filter, control_job_row, &visit) ||
+	        store_removed(control_db(client), RETENTION_JOBS, filter.machine, ask->service,
+	                &list.removed, &list.removed_us)) {
 		control_refuse_record(client, request->id);
 		return;
 	}
+	list.more = visit.page.more;
+	list.next = list.more ? list.next : 0;
 	reply.body_case = CONTROL__REPLY__BODY_JOBS;
 	reply.jobs = &list;
 	control_reply(client, request->id, &reply);

@@ -14,6 +14,7 @@
 #include "host/base/log.h"
 #include "host/base/pool.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/pair/pairing.h"
 #include "orchestrator/work/kit.h"
 
@@ -259,8 +260,8 @@ void control_on_release_diff(struct control_client *client, const Control__Reque
 		release_diff_answer(wait);
 		return;
 	}
-	wait->task = forge_pair(engine_forge(control_engine(client)), diff->from.path,
-	        diff->to.path, &wait->json, release_on_paired, wait);
+	wait->task = forge_task_question(forge_pair(engine_forge(control_engine(client)),
+	        diff->from.path, diff->to.path, &wait->json, release_on_paired, wait));
 }
 
 /* A release that is blocked or cleared. */
@@ -290,6 +291,7 @@ static void release_block(struct control_client *client, const Control__Request 
 	log_info("release %" PRId64 " of %s is %s for %s%s%s", row->counter, row->service,
 	        why ? "blocked" : "cleared", client->peer.name, *request->reason ? ": " : "",
 	        request->reason);
+	engine_releases_changed(control_engine(client));
 	control_done(client, request->id, "");
 }
 
@@ -371,31 +373,43 @@ static int64_t release_highest_kit(struct control_client *client, const char *se
 }
 
 struct control_number {
-	const char *service;
-	int64_t above, wanted, number;
+	struct number_ask ask;
+	int64_t number; /* that was given; if none was, the highest that was used */
 };
 
 static int release_number_txn(struct db *db, void *arg)
 {
 	struct control_number *number = arg;
 
-	return err_up(store_number_give(
-	        db, number->service, number->above, number->wanted, &number->number));
+	return err_up(store_number_give(db, &number->ask, &number->number));
 }
 
+/* The kits that a client says it knows are not believed without limit: they need not be signed. */
 static void release_refuse_number(
         struct control_client *client, uint64_t id, const struct control_number *number)
 {
+	const struct number_ask *ask = &number->ask;
+	int64_t used = number->number;
+	int64_t last = used + STORE_NUMBER_JUMP < STORE_NUMBER_MAX ? used + STORE_NUMBER_JUMP
+	                                                           : STORE_NUMBER_MAX;
 	struct failure failure;
 	char remedy[160];
 
-	snprintf(remedy, sizeof(remedy), "leave --number out, or give one from %" PRId64 " to %d",
-	        number->number + 1, STORE_NUMBER_MAX);
-	failure_set(&failure, "number-used", number->service, remedy,
+	if (ask->above > last) {
+		snprintf(remedy, sizeof(remedy),
+		        "register the kits of these numbers first: `luctl release add KIT`");
+	} else {
+		snprintf(remedy, sizeof(remedy),
+		        "leave --number out, or give one from %" PRId64 " to %" PRId64, used + 1,
+		        last);
+	}
+	failure_set(&failure, "number-used", ask->service, remedy,
 	        "number %" PRId64 " cannot be given: numbers up to %" PRId64
-	        " were used, and %d is the last there is",
-	        number->wanted ? number->wanted : number->number + 1, number->number,
-	        STORE_NUMBER_MAX);
+	        " were used, and the next is at most %" PRId64 "; the last there is, is %d",
+	        ask->wanted         ? ask->wanted
+	        : ask->above > last ? ask->above + 1
+	                            : used + 1,
+	        used, last, STORE_NUMBER_MAX);
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 }
 
@@ -451,8 +465,7 @@ static bool release_service_ok(struct control_client *client, uint64_t id, const
 void control_on_release_number(struct control_client *client, const Control__Request *request)
 {
 	const Control__ReleaseNumberRequest *ask = request->release_number;
-	struct control_number number = {ask->service, ask->above, ask->wanted, 0};
-	int64_t kits = 0;
+	struct control_number number = {{ask->service, 0, ask->above, ask->wanted}, 0};
 	int r;
 
 	if (!release_service_ok(client, request->id, ask->service)) {
@@ -460,10 +473,9 @@ void control_on_release_number(struct control_client *client, const Control__Req
 	}
 	r = store_number_known(control_db(client), ask->service);
 	if (r == DB_E_NONE) {
-		kits = release_highest_kit(client, ask->service);
+		number.ask.kits = release_highest_kit(client, ask->service);
 		r = 0;
 	}
-	number.above = kits > number.above ? kits : number.above;
 	r = r ? r : db_txn(control_db(client), release_number_txn, &number);
 	if (r == STORE_E_USED) {
 		release_refuse_number(client, request->id, &number);

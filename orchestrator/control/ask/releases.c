@@ -11,9 +11,9 @@
 #include "host/base/file.h"
 #include "host/kit/renew.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/work/kit.h"
 
-#define CONTROL_RELEASES_MAX 200 /* of one list; docs/man/luctl.1.scd */
 #define CONTROL_KIT_PATH_MAX 4096u
 
 char *control_store(struct control_client *client)
@@ -156,6 +156,7 @@ static void control_on_imported(const struct failure *failure, void *arg)
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, failure);
 		err_forget();
 	} else {
+		engine_releases_changed(control_engine(client));
 		control_release_answer(client, id, &row);
 	}
 	control_wait_free(wait);
@@ -190,42 +191,45 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 	}
 }
 
+/* A page of releases while it is filled. */
 struct control_releases {
 	struct pool *pool;
 	Control__ReleaseList *list;
+	struct control_page page;
 };
 
-/* Not more than there is room for: the record was asked for so many. */
+/* The cursor is a release: one of the same number may be added meanwhile, and sorts behind it. */
 static int control_releases_row(const struct release_row *row, void *arg)
 {
 	struct control_releases *visit = arg;
+	Control__Release *release = view_release(visit->pool, row);
 
-	visit->list->releases[visit->list->n_releases++] = view_release(visit->pool, row);
+	if (control_page_takes(&visit->page, &release->base)) {
+		visit->list->releases[visit->list->n_releases++] = release;
+		visit->list->next = (uint64_t)row->id;
+	}
 	return 0;
 }
 
-/*
- * Releases of one service or of all, blocked ones too. Of more than fit an answer those that were
- * added last, and how many there are besides.
- */
+/* Releases of one service or of all, blocked ones too, by service and number. */
 void control_on_release_list(struct control_client *client, const Control__Request *request)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__ReleaseList list = CONTROL__RELEASE_LIST__INIT;
-	struct control_releases visit = {&pool, &list};
-	uint64_t n;
+	const Control__ReleaseListRequest *ask = request->release_list;
+	struct control_releases visit = {&pool, &list, control_page(ask->limit, CONTROL_PAGE_MAX)};
 	int r;
 
 	pool_init(&pool);
-	list.releases = pool_zero(&pool, CONTROL_RELEASES_MAX * sizeof(*list.releases));
-	r = store_release_each(control_db(client), request->release_list->service,
-	        CONTROL_RELEASES_MAX, control_releases_row, &visit, &n);
+	list.releases = pool_zero(&pool, visit.page.limit * sizeof(*list.releases));
+	r = store_release_each(control_db(client), ask->service, (int64_t)ask->after,
+	        (int64_t)visit.page.limit + 1, control_releases_row, &visit);
 	if (r) {
 		control_refuse_record(client, request->id);
 		return;
 	}
-	list.left_out = (uint32_t)(n - list.n_releases);
+	list.next = visit.page.more ? list.next : 0;
 	reply.body_case = CONTROL__REPLY__BODY_RELEASES;
 	reply.releases = &list;
 	control_reply(client, request->id, &reply);

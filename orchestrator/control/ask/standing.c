@@ -7,6 +7,7 @@
 #include "host/base/log.h"
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/core/standing.h"
+#include "orchestrator/job/engine/engine.h"
 #include "proto/envelope/envelope.h"
 
 /* How long one may be renewed at most: 100 years, whose sum with any clock fits. */
@@ -161,6 +162,7 @@ void control_on_standing(struct control_client *client, const Control__Request *
 	wait->machine = machine;
 	wait->is_standing = true;
 	r = standing_want(control_engine(client), machine, &row, control_on_standing_given, wait);
+	engine_policies_look(control_engine(client), machine);
 	if (!r) {
 		return;
 	}

@@ -3,7 +3,11 @@
  * any other, and of one that does not answer in time, the last word is shown and said to be
  * stale.
  */
+#include <errno.h>
+
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/db/durable.h"
+#include "orchestrator/job/engine/engine.h"
 
 /* Answers with what is known, which is the machine's word of now unless stale. */
 static void control_status_answer(
@@ -30,15 +34,65 @@ static void control_on_refreshed(int r, void *arg)
 	control_status_answer(client, id, machine, r < 0);
 }
 
+static void control_on_kept(evutil_socket_t fd, short what, void *arg)
+{
+	control_on_refreshed(-ETIMEDOUT, arg);
+}
+
+static bool control_status_is_kept(
+        const struct control_client *client, const struct machine *machine)
+{
+	return db_late_sec(control_db(client)) && machine_is_held(machine);
+}
+
+/*
+ * It is not clear which machine is meant, and whoever asks takes all of them then. An empty record
+ * beside a machine that runs is a lost record, and no overview of nothing: that is refused by name.
+ */
+static bool control_status_is_of_all(
+        struct control_client *client, const Control__StatusRequest *status)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	char lost[CONTROL_NAME_SIZE];
+
+	return status->overview && !*status->machine && !machines_default(machines) &&
+	       (machines_next(machines, NULL) || !machines_find_lost(machines, lost, sizeof(lost)));
+}
+
+/* The overview, and machines as a list. */
+static void control_status_of_all(struct control_client *client, uint64_t id)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	struct engine *engine = control_engine(client);
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__Status status = CONTROL__STATUS__INIT;
+
+	pool_init(&pool);
+	status.overview = view_overview(&pool, engine);
+	status.machines = control_machines_view(
+	        &pool, engine_machines(engine), 0, "", &status.n_machines, &status.machines_next);
+	status.record = view_record(&pool, engine);
+	reply.body_case = CONTROL__REPLY__BODY_STATUS;
+	reply.status = &status;
+	control_reply(client, id, &reply);
+}
+
 /*
  * One machine's status. Never refused for what the machine is: a machine that is down, silent or
- * about to start has a status too, and that is when somebody looks.
+ * about to start has a status too, and that is when somebody looks. Nor is a disk waited for: behind
+ * what it keeps from the machine nothing can be asked.
  */
 void control_on_status(struct control_client *client, const Control__Request *request)
 {
-	struct machine *machine = control_machine(client, request->id, request->status->machine);
+	static const struct timeval soon = {1, 0};
 	struct control_wait *wait;
+	struct machine *machine;
 
+	if (control_status_is_of_all(client, request->status)) {
+		control_status_of_all(client, request->id);
+		return;
+	}
+	machine = control_machine(client, request->id, request->status->machine);
 	if (!machine) {
 		return;
 	}
@@ -47,8 +101,12 @@ void control_on_status(struct control_client *client, const Control__Request *re
 		return;
 	}
 	wait->machine = machine;
-	if (machine_state(machine) == MACHINE_UP &&
+	if (machine_state(machine) == MACHINE_UP && !control_status_is_kept(client, machine) &&
 	        machine_refresh(machine, control_on_refreshed, wait) == 0) {
+		if (machine_is_held(machine)) {
+			wait->timer = evtimer_new(client->control->base, control_on_kept, wait);
+			evtimer_add(wait->timer, &soon);
+		}
 		return;
 	}
 	err_forget();

@@ -15,6 +15,17 @@
 #include "host/base/log.h"
 
 /*
+ * Whether it may be said only when the record has it on disk. A refusal is nothing that was done; a status is
+ * how things are now, and says itself how the record is: a disk that does not answer must not keep it.
+ */
+static bool control_rests(const Control__FromLud *from)
+{
+	return from->body_case != CONTROL__FROM_LUD__BODY_REPLY ||
+	       (from->reply->body_case != CONTROL__REPLY__BODY_STATUS &&
+	               from->reply->body_case != CONTROL__REPLY__BODY_ERROR);
+}
+
+/*
  * Queues one message of any kind. A client without a session (-ENOTCONN: it dropped its own)
  * asked under that session and waits for nothing now, so that is no warning. One whose queue is
  * full is shut down and not freed: the caller still holds it; the loop frees it when it reads the
@@ -22,7 +33,8 @@
  */
 static void control_send(struct control_client *client, Control__FromLud *from)
 {
-	int r = link_send(client->stream, &from->base);
+	int r = control_rests(from) ? link_send(client->stream, &from->base)
+	                            : link_say(client->stream, &from->base);
 
 	control_client_busy(client);
 	if (r < 0 && r != -ENOTCONN) {
@@ -124,6 +136,15 @@ void control_log(struct control_client *client, Control__LogChunk *chunk)
 
 	from.body_case = CONTROL__FROM_LUD__BODY_LOG;
 	from.log = chunk;
+	control_send(client, &from);
+}
+
+void control_events(struct control_client *client, Control__EventChunk *chunk)
+{
+	Control__FromLud from = CONTROL__FROM_LUD__INIT;
+
+	from.body_case = CONTROL__FROM_LUD__BODY_EVENTS;
+	from.events = chunk;
 	control_send(client, &from);
 }
 

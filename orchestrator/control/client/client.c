@@ -10,7 +10,7 @@
 #define CONTROL_IDLE_SEC 60 /* docs/man/lud.8.scd */
 
 /* Not the time of day: who is quiet longest must not change when somebody sets the clock. */
-static int64_t control_now_usec(void)
+int64_t control_now_usec(void)
 {
 	struct timespec now;
 

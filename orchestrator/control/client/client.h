@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "orchestrator/access/access.h"
+#include "orchestrator/control/feed/feed.h"
 #include "orchestrator/control/view/view.h"
 #include "orchestrator/link/link.h"
 #include "proto/control/control.pb-c.h"
@@ -41,16 +42,22 @@ struct control_wait {
 	Control__Request *request;
 	/* Whatever is looked for again and again: a connection, an attached machine's Hello. */
 	struct event *timer;
-	int64_t deadline_us; /* unix us */
+	int64_t deadline_us; /* of control_now_usec() */
 
 	struct machine_listener *log; /* log follow */
+	struct feed_reader *feed;     /* watch */
 	struct forge_task *task;      /* release add, entropy */
-	char path[FORGE_PATH_SIZE];   /* what the task made; entropy: the service, or "" */
-	char *json;                   /* what the task wrote */
+	struct child_worker *child;   /* db check, db backup */
+	char path
+	        [FORGE_PATH_SIZE]; /* what the task or the child made; entropy: the service, or "" */
+	char *json;                /* what the task wrote */
 
 	struct pool *pool;         /* memory of what is put together for the answer */
 	struct control_plan *plan; /* in ->pool */
 	struct control_diff *diff; /* in ->pool */
+
+	/* hold: called when the wait ends, however that may be; ->path is its token */
+	void (*over)(struct control_wait *wait);
 
 	bool is_standing; /* a standing order that the machine is to take */
 
@@ -78,18 +85,23 @@ struct control_client {
 	enum access_role role; /* in which the request at hand is made */
 	bool open;             /* said Hello */
 	int64_t quiet_since;   /* monotonic us; of the last request or answer */
+	int backup;            /* of the record, for this client to read; -1: none */
 	size_t n_waiting;      /* entries of ->waiting */
 	LIST_HEAD(, control_wait) waiting;
 };
 
 struct control {
 	struct event_base *base;
-	struct engine *engine;      /* borrowed, as is the base */
-	struct event *accept_event; /* the listener is readable */
-	struct event *accept_again; /* when descriptors ran out */
-	int fd;                     /* the listener */
-	char *path;                 /* of its socket, removed at the end */
-	size_t n_clients;           /* entries of ->clients */
+	struct engine *engine;        /* borrowed, as is the base */
+	struct feed *feed;            /* owned: what happens, for whoever watches */
+	struct link_buffers *buffers; /* of all clients' links */
+	struct event *accept_event;   /* the listener is readable */
+	struct event *accept_again;   /* when descriptors ran out */
+	int fd;                       /* the listener */
+	char *path;                   /* of its socket, removed at the end */
+	size_t n_clients;             /* entries of ->clients */
+	bool is_ending;     /* lud is, so that what clients have until they leave stays theirs */
+	uint64_t n_backups; /* that were begun: each has a name of its own */
 	LIST_HEAD(, control_client) clients;
 };
 
@@ -106,9 +118,12 @@ void control_done(struct control_client *client, uint64_t id, const char *text);
 /* On the way to an answer: not an answer, and as many as there are. */
 void control_progress(struct control_client *client, Control__Progress *progress);
 void control_log(struct control_client *client, Control__LogChunk *chunk);
+void control_events(struct control_client *client, Control__EventChunk *chunk);
 struct db *control_db(const struct control_client *client);
 struct engine *control_engine(const struct control_client *client);
 
+/* Monotonic. */
+int64_t control_now_usec(void);
 /* client.c: disconnects the client after so long, unless this is called again */
 void control_client_limit(struct control_client *client, int64_t usec);
 /* The client asked or was answered: its time to ask nothing begins anew. */

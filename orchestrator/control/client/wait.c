@@ -6,6 +6,7 @@
 #include "orchestrator/control/client/client.h"
 
 #include "host/base/file.h"
+#include "host/child/child.h"
 #include "orchestrator/job/core/standing.h"
 
 struct control_wait *control_wait_new(struct control_client *client, uint64_t id)
@@ -38,9 +39,18 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 	if (wait->is_standing) {
 		standing_forget(control_engine(wait->client), wait);
 	}
+	if (wait->over) {
+		wait->over(wait);
+	}
 	engine_watch_free(wait->watch);
 	machine_listener_free(wait->log);
+	feed_reader_free(wait->feed);
 	forge_task_free(wait->task);
+	if (wait->child) {
+		child_worker_free(wait->child);
+		/* What it made, if it was to make something that nobody took. */
+		(void)(*wait->path && dir_remove(wait->path));
+	}
 	if (wait->timer) {
 		event_free(wait->timer);
 	}

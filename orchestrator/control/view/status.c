@@ -11,10 +11,12 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/db/durable.h"
 #include "orchestrator/job/core/standing.h"
 
 #define VIEW_SERVICES_MAX 256u
 #define VIEW_OPEN_JOBS_MAX 32u
+#define VIEW_POLICIES_MAX (2 * RULES_POLICIES_MAX)
 #define VIEW_RELEASE_BYTES 6u /* of a release's id: enough to tell releases apart */
 
 /*
@@ -89,6 +91,16 @@ Control__Record *view_record(struct pool *pool, struct engine *engine)
 		view->place = pool_text(pool, failure.place);
 		view->text = pool_text(pool, failure.cause);
 		view->remedy = pool_text(pool, failure.remedy);
+	} else if (db_late_sec(db)) {
+		view->state = CONTROL__RECORD_STATE__RECORD_UNWRITABLE;
+		view->since = store_now_usec() / 1000000 - db_late_sec(db);
+		view->place = pool_text(pool, db_path(db));
+		view->text = pool_format(pool,
+		        "the disk has not finished a write for %u s: what is asked waits for it",
+		        db_late_sec(db));
+		view->remedy =
+		        "look at the disk (dmesg) and at what else writes to it; lud goes on by "
+		        "itself";
 	} else if (ahead) {
 		view->state = CONTROL__RECORD_STATE__RECORD_BEHIND;
 		view->place = pool_text(pool, db_path(db));
@@ -118,7 +130,6 @@ static void view_service(
 	struct db *db = engine_db(visit->engine);
 	Control__ServiceStatus *view = pool_zero(visit->pool, sizeof(*view));
 	Machine__Service *service = pool_zero(visit->pool, sizeof(*service));
-	struct generation_row generation;
 	struct release_row release;
 
 	*service = *said;
@@ -139,13 +150,7 @@ static void view_service(
 			        visit->pool, "release %lld", (long long)release.counter);
 		}
 	}
-	if (store_generation_find(db, machine_row(visit->machine)->id, service->name,
-	            service->generation, &generation) == 0) {
-		view->layout_since =
-		        service->made
-		                ? (as_of_usec - (int64_t)(service->uptime_ns / 1000)) / 1000000
-		                : generation.committed_us / 1000000;
-	}
+	view->layout_since = machine_layout_usec(db, visit->machine, service, as_of_usec) / 1000000;
 	view->known_outside = !service->machine_made;
 	err_forget();
 	visit->status->services[visit->status->n_services++] = view;
@@ -221,6 +226,22 @@ static void view_standing(
 	}
 }
 
+/* Who wants the standing order, and what policies do here. */
+static void view_policies(
+        struct pool *pool, struct engine *engine, struct machine *machine, Control__Status *status)
+{
+	struct standing_row standing;
+
+	if (!store_standing_find(engine_db(engine), machine_row(machine)->id, &standing) &&
+	        standing.wanted) {
+		status->standing_by = pool_text(pool, standing.identity);
+	}
+	if (view_next(pool, engine, machine, false, VIEW_POLICIES_MAX, &status->policies,
+	            &status->n_policies)) {
+		err_forget();
+	}
+}
+
 /* How often the machine was too busy for what a timer asked; 0 where the record cannot be read. */
 static void view_passed_over(
         struct engine *engine, const struct machine *machine, Control__Status *status)
@@ -286,6 +307,7 @@ Control__Status *view_status(
 	view_services(&services);
 	view_standing(pool, engine, machine, status);
 	view_passed_over(engine, machine, status);
+	view_policies(pool, engine, machine, status);
 	view_validity(status);
 	status->open_jobs = pool_zero(pool, VIEW_OPEN_JOBS_MAX * sizeof(*status->open_jobs));
 	if (store_job_each_open(engine_db(engine), machine_row(machine)->id, view_open_job, &jobs) <
@@ -293,6 +315,7 @@ Control__Status *view_status(
 		log_error("status: %s", err_trace());
 		err_forget();
 	}
+	status->overview = view_overview(pool, engine);
 	/* Last: what was read above may have met what it tells. */
 	status->record = view_record(pool, engine);
 	return status;

@@ -27,6 +27,8 @@ Control__Record *view_record(struct pool *pool, struct engine *engine);
  */
 Control__Status *view_status(
         struct pool *pool, struct engine *engine, struct machine *machine, bool stale);
+/* overview.c: all machines at a glance, and what is wrong, from memory. */
+Control__Overview *view_overview(struct pool *pool, struct engine *engine);
 /* DB_E_NONE when there is no such job. with_steps: the long form. */
 int __must_check view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
         Control__Job **ret_view);
@@ -49,3 +51,9 @@ int __must_check view_job_pairing(struct pool *pool, struct db *db, const struct
 /* What a control key is to sign, and what it destroys. */
 Control__Proposal *view_proposal(struct pool *pool, const struct job_news *news);
 Control__Release *view_release(struct pool *pool, const struct release_row *row);
+/*
+ * next.c: what happens next on a machine, or on all (NULL); with jobs that wait for a time. At most `max`; an error
+ * of the record.
+ */
+int __must_check view_next(struct pool *pool, struct engine *engine, struct machine *machine,
+        bool jobs, size_t max, Control__NextItem ***ret_items, size_t *ret_n);

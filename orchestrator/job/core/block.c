@@ -1,7 +1,11 @@
 /*
  * Releases that plain updates pass by. A release that was rolled back, by an operator or
  * by the machine, would be the newest one again at the next `luctl update`; so the end of
- * such a job blocks it. A job that goes to it and commits lifts the block: somebody named it.
+ * such a job blocks it. A job that goes to it and commits lifts the block: somebody named it. One
+ * that was asked for before the release was blocked does not: nobody knew by then.
+ *
+ * A release whose health failed is blocked by the step soak; how the job of such an update ends says nothing
+ * more.
  *
  * An update that ended before the new release was given the state (verify, create,
  * prepare, or out of time in pair) tells nothing against the release: the machine was
@@ -93,15 +97,29 @@ static int block_left(struct db *db, const struct job *job)
 	if (r || !store_release_is_later(&left, &target)) {
 		return err_fold(r);
 	}
-	snprintf(why, sizeof(why), "rolled back for %.100s", job->row.identity);
+	snprintf(why, sizeof(why), "rolled back for %.60s%s%.80s", job->row.identity,
+	        *job->row.reason ? ": " : "", job->row.reason);
 	return err_up(store_release_block(db, left.id, job->row.id, why));
+}
+
+/* The release runs, and was asked for when it was blocked already. */
+static int block_lift(struct db *db, const struct job *job)
+{
+	struct release_row release;
+	int r = store_release_by_id(db, job->row.release, &release);
+
+	if (r || release.blocked_us > job->row.created_us) {
+		return err_fold(r);
+	}
+	return err_up(store_release_block(db, release.id, 0, NULL));
 }
 
 int job_block(struct db *db, const struct job *job, const struct job_end *end)
 {
 	int r;
 
-	if (job->row.kind != JOB_UPDATE && job->row.kind != JOB_ROLLBACK) {
+	if ((job->row.kind != JOB_UPDATE && job->row.kind != JOB_ROLLBACK) ||
+	        job->row.step == JOB_STEP_SOAK) {
 		return 0;
 	}
 	if (job->row.kind == JOB_UPDATE && end->state == JOB_ROLLED_BACK) {
@@ -110,8 +128,8 @@ int job_block(struct db *db, const struct job *job, const struct job_end *end)
 	if (end->state != JOB_CONFIRMED && end->state != JOB_COMMITTED) {
 		return 0;
 	}
-	r = store_release_block(db, job->row.release, 0, NULL);
-	if (!r && job->row.kind == JOB_ROLLBACK) {
+	r = block_lift(db, job);
+	if (!r && job->row.kind == JOB_ROLLBACK && !job->row.spares) {
 		r = block_left(db, job);
 	}
 	return err_up(r);

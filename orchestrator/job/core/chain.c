@@ -28,7 +28,10 @@
  * A job that is put off gives the machine to others, who may have its files dropped: so
  *   order, run -> stage   it is put off before its order was sent; with nothing to stage: to order
  *
- * Nothing leads back from check or confirm: what a machine committed is never made again. A step
+ * What a policy has watched takes one step more:
+ *   check -> soak -> confirm
+ *
+ * Nothing leads back from check, soak or confirm: what a machine committed is never made again. A step
  * that is begun again comes to the same end, or to one that replaces what was made before.
  */
 #include "orchestrator/job/core/chain.h"
@@ -55,73 +58,74 @@ struct chain_link {
 	} states;
 };
 
+/* From the order on it does not matter any more who makes the layout. */
+#define CHAIN_ORDERED                                                                              \
+	[JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},                         \
+	        {JOB_STAGED, JOB_STAGED}},                                                         \
+	[JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE},                         \
+	        {JOB_ORDERED, JOB_ORDERED}},                                                       \
+	[JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE},                     \
+	        {JOB_PROBATION, JOB_PROBATION}},                                                   \
+	[JOB_STEP_SOAK] = {JOB_STEP_CONFIRM, {false, false, JOB_LIMIT_NONE},                       \
+	        {JOB_SOAKING, JOB_SOAKING}},                                                       \
+	[JOB_STEP_CONFIRM] = {                                                                     \
+	        _JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE}, {JOB_SOAKING, JOB_SOAKING}}
+
 /* next, {turn, session, limit}, {before, begun} */
-static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] = {
-        [CHAIN_UPDATE] =
-                {
-                        [JOB_STEP_PAIR] = {JOB_STEP_SEED, {false, true, JOB_LIMIT_WORK},
-                                {JOB_PLANNED, JOB_PLANNED}},
-                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {false, false, JOB_LIMIT_WORK},
-                                {JOB_APPROVED, JOB_FORGING}},
-                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {false, false, JOB_LIMIT_WORK},
-                                {JOB_FORGING, JOB_FORGING}},
-                        [JOB_STEP_SIGN] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK},
-                                {JOB_FORGING, JOB_FORGING}},
-                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_FORGING, JOB_STAGED}},
-                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_STAGED, JOB_STAGED}},
-                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_ORDERED, JOB_ORDERED}},
-                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_PROBATION, JOB_PROBATION}},
-                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_SOAKING, JOB_SOAKING}},
-                },
-        [CHAIN_MADE] =
-                {
-                        [JOB_STEP_PAIR] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK},
-                                {JOB_PLANNED, JOB_PLANNED}},
-                        [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_APPROVED, JOB_STAGED}},
-                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_STAGED, JOB_STAGED}},
-                        [JOB_STEP_RUN] = {JOB_STEP_CHECK, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_ORDERED, JOB_ORDERED}},
-                        [JOB_STEP_CHECK] = {JOB_STEP_CONFIRM, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_PROBATION, JOB_PROBATION}},
-                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_SOAKING, JOB_SOAKING}},
-                },
-        [CHAIN_START] =
-                {
-                        [JOB_STEP_SEED] = {JOB_STEP_FORGE, {true, false, JOB_LIMIT_WORK},
-                                {JOB_APPROVED, JOB_FORGING}},
-                        [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {true, false, JOB_LIMIT_WORK},
-                                {JOB_FORGING, JOB_FORGING}},
-                        [JOB_STEP_SIGN] = {JOB_STEP_IMAGE, {true, false, JOB_LIMIT_WORK},
-                                {JOB_FORGING, JOB_FORGING}},
-                        [JOB_STEP_IMAGE] = {JOB_STEP_LAUNCH, {true, false, JOB_LIMIT_WORK},
-                                {JOB_FORGING, JOB_FORGING}},
-                        [JOB_STEP_LAUNCH] = {JOB_STEP_CONFIRM, {true, false, JOB_LIMIT_BOOT},
-                                {JOB_ORDERED, JOB_ORDERED}},
-                        [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, false, JOB_LIMIT_BOOT},
-                                {JOB_PROBATION, JOB_PROBATION}},
-                },
-        [CHAIN_ORDER] =
-                {
-                        [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_APPROVED, JOB_STAGED}},
-                        [JOB_STEP_RUN] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
-                                {JOB_ORDERED, JOB_ORDERED}},
-                },
-        /* Without the turn: the jobs that it asks for need it. */
-        [CHAIN_MOVE] = {[JOB_STEP_MOVE] = {_JOB_STEP_N, {false, true, JOB_LIMIT_WORK},
-                                {JOB_APPROVED, JOB_ORDERED}}},
+static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] =
+        {
+                [CHAIN_UPDATE] =
+                        {
+                                [JOB_STEP_PAIR] = {JOB_STEP_SEED, {false, true, JOB_LIMIT_WORK},
+                                        {JOB_PLANNED, JOB_PLANNED}},
+                                [JOB_STEP_SEED] = {JOB_STEP_FORGE, {false, false, JOB_LIMIT_WORK},
+                                        {JOB_APPROVED, JOB_FORGING}},
+                                [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {false, false, JOB_LIMIT_WORK},
+                                        {JOB_FORGING, JOB_FORGING}},
+                                [JOB_STEP_SIGN] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK},
+                                        {JOB_FORGING, JOB_FORGING}},
+                                [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE},
+                                        {JOB_FORGING, JOB_STAGED}},
+                                CHAIN_ORDERED,
+                        },
+                [CHAIN_MADE] =
+                        {
+                                [JOB_STEP_PAIR] = {JOB_STEP_STAGE, {false, true, JOB_LIMIT_WORK},
+                                        {JOB_PLANNED, JOB_PLANNED}},
+                                [JOB_STEP_STAGE] = {JOB_STEP_ORDER, {true, true, JOB_LIMIT_MACHINE},
+                                        {JOB_APPROVED, JOB_STAGED}},
+                                CHAIN_ORDERED,
+                        },
+                [CHAIN_START] =
+                        {
+                                [JOB_STEP_SEED] = {JOB_STEP_FORGE, {true, false, JOB_LIMIT_WORK},
+                                        {JOB_APPROVED, JOB_FORGING}},
+                                [JOB_STEP_FORGE] = {JOB_STEP_SIGN, {true, false, JOB_LIMIT_WORK},
+                                        {JOB_FORGING, JOB_FORGING}},
+                                [JOB_STEP_SIGN] = {JOB_STEP_IMAGE, {true, false, JOB_LIMIT_WORK},
+                                        {JOB_FORGING, JOB_FORGING}},
+                                [JOB_STEP_IMAGE] = {JOB_STEP_LAUNCH, {true, false, JOB_LIMIT_WORK},
+                                        {JOB_FORGING, JOB_FORGING}},
+                                [JOB_STEP_LAUNCH] = {JOB_STEP_CONFIRM,
+                                        {true, false, JOB_LIMIT_BOOT}, {JOB_ORDERED, JOB_ORDERED}},
+                                [JOB_STEP_CONFIRM] = {_JOB_STEP_N, {true, false, JOB_LIMIT_BOOT},
+                                        {JOB_PROBATION, JOB_PROBATION}},
+                        },
+                [CHAIN_ORDER] =
+                        {
+                                [JOB_STEP_ORDER] = {JOB_STEP_RUN, {true, true, JOB_LIMIT_MACHINE},
+                                        {JOB_APPROVED, JOB_STAGED}},
+                                [JOB_STEP_RUN] = {_JOB_STEP_N, {true, true, JOB_LIMIT_MACHINE},
+                                        {JOB_ORDERED, JOB_ORDERED}},
+                        },
+                /* Without the turn: the jobs that it asks for need it. */
+                [CHAIN_MOVE] = {[JOB_STEP_MOVE] = {_JOB_STEP_N, {false, true, JOB_LIMIT_WORK},
+                                        {JOB_APPROVED, JOB_ORDERED}}},
 };
+#undef CHAIN_ORDERED
 
 #define STEP(name) (1u << JOB_STEP_##name)
-/* Where each event may happen, and where it leads; JOB_STEP_PLAN: not in this chain. */
+/* Where each other event may happen, and where it leads; JOB_STEP_PLAN: not in this chain. */
 static const struct {
 	unsigned int from; /* steps */
 	enum job_step to[_CHAIN_N];
@@ -141,6 +145,8 @@ static const struct {
         [JOB_ON_UNSEEN] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_STAGE,
                                               [CHAIN_MADE] = JOB_STEP_STAGE,
                                               [CHAIN_ORDER] = JOB_STEP_ORDER}},
+        [JOB_ON_WATCHED] = {STEP(CHECK),
+                {[CHAIN_UPDATE] = JOB_STEP_SOAK, [CHAIN_MADE] = JOB_STEP_SOAK}},
         [JOB_ON_PUT_OFF] = {STEP(ORDER) | STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_STAGE,
                                                              [CHAIN_MADE] = JOB_STEP_STAGE,
                                                              [CHAIN_ORDER] = JOB_STEP_ORDER}},

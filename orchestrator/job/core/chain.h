@@ -16,7 +16,8 @@ enum job_step_event {
 	JOB_ON_NEW_ROOT,      /* what was signed is of a root that was renewed since */
 	JOB_ON_UNSEEN,        /* the machine has never seen the order */
 	JOB_ON_STALE_ORDER,   /* the order is too old, of another boot, or not in the record */
-	JOB_ON_PUT_OFF,       /* it gives the machine to others, its order not sent */
+	JOB_ON_WATCHED, /* its work is done, and what runs is watched before it is confirmed */
+	JOB_ON_PUT_OFF, /* it gives the machine to others, its order not sent */
 	_JOB_ON_N,
 };
 

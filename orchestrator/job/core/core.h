@@ -5,6 +5,7 @@
  * one event loop, and nothing blocks.
  */
 #include "orchestrator/machine/machine.h"
+#include "orchestrator/rollout/rollout.h"
 #include "orchestrator/rules/rules.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
@@ -32,11 +33,19 @@ enum engine_outcome {
 
 struct machines *engine_machines(struct engine *engine);
 struct rules *engine_rules(const struct engine *engine);
+struct rollouts *engine_rollouts(const struct engine *engine);
 struct db *engine_db(struct engine *engine);
 const struct config *engine_config(struct engine *engine);
 struct forge *engine_forge(struct engine *engine);
-/* Whether a machine has open jobs. */
+struct schedule;
+/* What policies do by themselves; NULL until the record was loaded. */
+struct schedule *engine_schedule(const struct engine *engine);
+/* Whether a machine has open jobs, besides those that are only watched. */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine);
+/* What keeps an open job from going on now, in words for people; NULL: nothing, or it is not open. */
+const char *engine_job_waits(const struct engine *engine, int64_t id);
+/* How many jobs are open, and how many of them wait. */
+void engine_count_jobs(const struct engine *engine, uint32_t *ret_open, uint32_t *ret_waiting);
 /* Whether a job is open and taken up, so that its end will come. */
 bool engine_has_job(const struct engine *engine, int64_t id);
 /* The id of a service's open job, the oldest; 0: none. */
@@ -102,3 +111,19 @@ struct engine_watch;
 /* Calls fn for every job's news until the watch is freed. */
 struct engine_watch *engine_watch(struct engine *engine, engine_watch_fn fn, void *arg);
 struct engine_watch *engine_watch_free(struct engine_watch *watch);
+
+/*
+ * What happens besides jobs, for whoever watches: machines, services, rollouts. Texts live until the callback
+ * returns; none is NULL.
+ */
+struct engine_note {
+	const char *kind; /* "machine", "service", "rollout" */
+	const char *machine;
+	const char *service; /* "": none */
+	const char *state;
+	const char *text;
+};
+typedef void (*engine_note_fn)(const struct engine_note *note, void *arg);
+/* One at most; NULL: nobody. It may not change what it is told of. */
+void engine_note_watch(struct engine *engine, engine_note_fn fn, void *arg);
+void engine_note(const struct engine *engine, const struct engine_note *note);

@@ -78,7 +78,6 @@ static int end_write(struct db *db, void *arg)
 {
 	struct end_txn *txn = arg;
 	struct job_row *row = &txn->row;
-	struct generation_filter filter = {.job = row->id};
 	bool good = end_is_good(txn->end->state) || txn->end->state == JOB_PREPARED;
 	int r;
 
@@ -88,12 +87,12 @@ static int end_write(struct db *db, void *arg)
 		return err_raise(-EINVAL);
 	}
 	snprintf(row->hint, sizeof(row->hint), "%s", txn->end->hint ? txn->end->hint : "");
-	r = txn->job->phase != JOB_WORKING
+	r = txn->job->phase != JOB_WORKING && txn->job->phase != JOB_BEGINNING
 	            ? 0
 	            : store_job_step_end(db, row->id, good ? JOB_STEP_DONE : JOB_STEP_FAILED,
 	                      txn->end->cause ? txn->end->cause->message : "");
 	if (!r) {
-		r = store_generation_each(db, &filter, end_generation, txn);
+		r = store_generation_each_of(db, row->id, end_generation, txn);
 	}
 	if (!r) {
 		r = end_outcome(db, txn);
@@ -164,18 +163,19 @@ static void end_cause(const struct failure *failure, enum job_step step, Wire__C
 }
 
 /*
- * What was committed and checked runs, whatever hinders the confirm. Its floors are recorded by the
- * step check, so the next statement brings them to the machine.
+ * What was committed and checked runs, whatever hinders the confirm. Its floors are recorded by then, so the next
+ * statement brings them to the machine; those of one that is watched are not, before its soak is over.
  */
 static void end_unconfirmed(struct job *job, const struct failure *failure)
 {
 	struct job_end end = {.state = JOB_COMMITTED};
 	char hint[sizeof(job->row.hint)];
 
-	snprintf(hint, sizeof(hint),
-	        "it was checked that it ran, but not confirmed: %.120s; its floor goes to the "
-	        "machine with the next statement",
-	        failure->cause);
+	snprintf(hint, sizeof(hint), "it was checked that it ran, but not confirmed: %.120s%s",
+	        failure->cause,
+	        job->row.step == JOB_STEP_SOAK
+	                ? "; whether it is well is not known"
+	                : "; its floor goes to the machine with the next statement");
 	end.hint = hint;
 	job_end(job, &end);
 }
@@ -192,7 +192,8 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	        .hint = failure->remedy,
 	};
 
-	if (job->row.step == JOB_STEP_CONFIRM && job->row.kind != JOB_START) {
+	if (job->row.step == JOB_STEP_SOAK ||
+	        (job->row.step == JOB_STEP_CONFIRM && job->row.kind != JOB_START)) {
 		end_unconfirmed(job, failure);
 		return;
 	}

@@ -2,39 +2,40 @@
  * A job's life: its phases, its turn, and what ends a step. Which step follows which is in
  * chain.c; what a step does is in the room of the steps, behind a table of functions.
  *
- *   job_new                job_advance
- *      `----> WAITING ---------------------> WORKING
- *              | ^ ^                          |  |
- *              | | `--------------------------'  |
- *              | |  job_done, job_back,          |
- *              | |  job_park, job_on_timer       |
- *              | |                               |
- *              | `-----job_resume--- STALLED <---+   record_stall, from WAITING too
- *              |                       |         |
- *              |                       v         |
- *              `-------------------> OVER <------'   job_end; job_resume
+ *   job_new      job_advance             job_on_begun
+ *      `----> WAITING -------> BEGINNING -----------> WORKING
+ *              | ^ ^              |                    |  |
+ *              | | `--------------+--------------------'  |
+ *              | |  job_hold      |  job_done, job_back,  |
+ *              | |                |  job_park, job_on_timer
+ *              | |                |                       |
+ *              | `-----job_resume--- STALLED <------------+   job_stall, from WAITING too
+ *              |                       |                  |
+ *              |                       v                  |
+ *              `-------------------> OVER <---------------'   job_end; job_resume
  *
- *   WAITING -> WORKING    job_advance: no other job goes first, the machine is there if the step
+ *   WAITING -> BEGINNING  job_advance: no other job goes first, the machine is there if the step
  *                         needs it, and the step's begin is recorded
+ *   BEGINNING -> WORKING  job_on_begun: that is on disk
  *   WORKING -> WAITING    job_done (the next step), job_back (an earlier one), job_park and
- *                         job_on_timer (the same one again)
- *   either -> STALLED     record_stall: a write to the record failed
+ *                         job_on_timer (the same one again), and from BEGINNING, too, where it is put off
+ *   any -> STALLED        job_stall: a write to the record failed
  *   STALLED -> WAITING    job_resume: the record can be written again
- *   either -> OVER        job_end: the end is recorded; the job is freed
+ *   any -> OVER           job_end: the end is recorded; the job is freed
  *   STALLED -> OVER       job_resume: the record has it as ended already
  *
  * What holds (job_check() asserts it):
  *
  *   all but OVER   ->row is open, and its step is one of its kind
  *   OVER           ->row has an end; the job is in no list when the caller returns
- *   WORKING        the last row of the job's steps is this step, begun; if the step needs the
- *                  machine for itself, the job has the turn
- *   other phases   nothing that was asked for will answer; no task, no proposal
+ *   WORKING,       the last row of the job's steps is this step, begun; if the step needs the
+ *   BEGINNING      machine for itself, the job has the turn
+ *   all but WORKING   nothing that was asked for will answer; no task, no proposal
  *   STALLED        no timer, no limit, no turn: as if lud had ended here
  *   all            one job of a machine has the turn; a running limit is of the current step
  *
- * The record is ahead of the work and never behind it: a begin is written before the step acts,
- * its end when it has acted. Between the two lud may die; then the step is begun again, which
+ * The record is ahead of the work and never behind it: a begin is on disk before the step acts,
+ * its end is written when it has acted. Between the two lud may die; then the step is begun again, which
  * comes to the same end. So a step must either ask what became of its earlier attempt, or do
  * something that may be done twice.
  *
@@ -48,6 +49,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/db/durable.h"
 #include "orchestrator/job/core/hook.h"
 #include "orchestrator/job/core/priv.h"
 #include "orchestrator/job/core/statement.h"
@@ -59,7 +61,9 @@ static const struct {
 	const char *name;
 	unsigned int to; /* phases that may follow, as bits */
 } job_phases[_JOB_PHASE_N] = {
-        [JOB_WAITING] = {"waiting", 1u << JOB_WORKING | 1u << JOB_STALLED | 1u << JOB_OVER},
+        [JOB_WAITING] = {"waiting", 1u << JOB_BEGINNING | 1u << JOB_STALLED | 1u << JOB_OVER},
+        [JOB_BEGINNING] = {"beginning",
+                1u << JOB_WAITING | 1u << JOB_WORKING | 1u << JOB_STALLED | 1u << JOB_OVER},
         [JOB_WORKING] = {"working", 1u << JOB_WAITING | 1u << JOB_STALLED | 1u << JOB_OVER},
         [JOB_STALLED] = {"stalled", 1u << JOB_WAITING | 1u << JOB_OVER},
         [JOB_OVER] = {"over", 0},
@@ -79,16 +83,16 @@ void job_set_phase(struct job *job, enum job_phase phase)
 void job_check(const struct job *job)
 {
 	const struct job *other;
-	bool idle = job->phase == JOB_WAITING || job->phase == JOB_STALLED;
+	bool idle = job->phase != JOB_WORKING && job->phase != JOB_OVER;
+	bool begun = job->phase == JOB_WORKING || job->phase == JOB_BEGINNING;
 
 	assert((job_class(job->row.state) == JOB_CLASS_ENDED) == (job->phase == JOB_OVER));
 	assert(job_step_is_of(job_way(job), job->row.step));
 	assert(job->phase == JOB_OVER ||
 	        job_state_is_of(job_way(job), job->row.step, job->row.state));
-	assert(!job_state_is_put_off(job->row.state) || (job->phase != JOB_WORKING && !job->turn));
+	assert(!job_state_is_put_off(job->row.state) || (!begun && !job->turn));
 	assert(job->phase != JOB_WAITING || job->row.wait_until_us);
-	assert(job->phase != JOB_WORKING || job->turn ||
-	        !job_step_needs(job_way(job), job->row.step).turn);
+	assert(!begun || job->turn || !job_step_needs(job_way(job), job->row.step).turn);
 	assert(!idle || (!job->proposal && !job->task));
 	assert(job->phase != JOB_STALLED || (!job->turn && job->limit.kind == JOB_LIMIT_NONE));
 	assert(job->limit.kind == JOB_LIMIT_NONE || job->limit.step == job->row.step);
@@ -103,6 +107,7 @@ void job_settle_calls(struct job *job)
 {
 	evtimer_del(job->timer);
 	evtimer_del(job->look);
+	db_forget(job->engine->parts.db, job);
 	machine_forget(job->machine, job);
 	send_stop(&job->send);
 	signer_client_forget(job->engine->parts.signer, job);
@@ -168,6 +173,25 @@ static bool job_begin(struct job *job)
 	return job_record(job, job_begin_txn, job);
 }
 
+/* The begin is on disk: now the step may act. */
+static void job_on_begun(int r, void *arg)
+{
+	struct job *job = arg;
+	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
+
+	if (r < 0) {
+		(void)err_raise(r);
+		job_stall(job);
+		return;
+	}
+	job_limit_resume(job);
+	job_set_phase(job, JOB_WORKING);
+	job_check(job);
+	hook_point(job_step_name(job->row.step), "begin");
+	engine_tell(job->engine, &news);
+	job->engine->steps[job->row.step].begin(job);
+}
+
 /*
  * Begins the step if nothing stands in its way. Its limit runs from the moment when no other job
  * does, so that a machine that is not there does not keep the job for ever.
@@ -175,7 +199,6 @@ static bool job_begin(struct job *job)
 static void job_advance(struct job *job)
 {
 	struct job_step_needs needs = job_step_needs(job_way(job), job->row.step);
-	struct job_news news = {.event = JOB_EVENT_STEP, .row = &job->row};
 
 	job_check(job);
 	if (job->phase != JOB_WAITING) {
@@ -203,10 +226,9 @@ static void job_advance(struct job *job)
 	evtimer_del(job->timer);
 	evtimer_del(job->look);
 	job->turn = job->turn || needs.turn;
-	job_set_phase(job, JOB_WORKING);
-	hook_point(job_step_name(job->row.step), "begin");
-	engine_tell(job->engine, &news);
-	job->engine->steps[job->row.step].begin(job);
+	job_limit_pause(job);
+	job_set_phase(job, JOB_BEGINNING);
+	db_after(job->engine->parts.db, job_on_begun, job);
 }
 
 static void job_on_kick(evutil_socket_t fd, short what, void *arg)
@@ -214,12 +236,19 @@ static void job_on_kick(evutil_socket_t fd, short what, void *arg)
 	job_advance(arg);
 }
 
-/* The step at work, or one that was parked, is begun again. */
+/*
+ * The step at work, or one that was parked, is begun again. A soak has a look every now and then for days, none of
+ * which is news for the history.
+ */
 static void job_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct job *job = arg;
 
 	job_settle_calls(job);
+	if (job->phase == JOB_WORKING && job_only_soaks(job)) {
+		job->engine->steps[job->row.step].begin(job);
+		return;
+	}
 	if (job->phase == JOB_WORKING) {
 		job_set_phase(job, JOB_WAITING);
 	}
@@ -311,14 +340,21 @@ static bool job_goes_to(struct job *job, enum job_step step)
 
 void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg)
 {
+	job_done_by(job, JOB_ON_DONE, detail, also, also_arg);
+}
+
+void job_done_by(struct job *job, enum job_step_event event, const char *detail, db_txn_fn also,
+        void *also_arg)
+{
 	struct job_done_txn txn = {job, detail, also, also_arg};
+	enum job_step next = job_next(job_way(job), job->row.step, event);
 	const char *step = job_step_name(job->row.step);
 
 	job_check(job);
 	assert(job->phase == JOB_WORKING);
-	assert(job_next(job_way(job), job->row.step, JOB_ON_DONE) != _JOB_STEP_N);
+	assert(next != JOB_STEP_PLAN && next != _JOB_STEP_N);
 	hook_point(step, "did");
-	if (!job_goes_to(job, job_next(job_way(job), job->row.step, JOB_ON_DONE))) {
+	if (!job_goes_to(job, next)) {
 		return;
 	}
 	if (!job_record(job, job_done_write, &txn)) {
@@ -329,6 +365,20 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 	job_limit_end(job);
 	job_set_phase(job, JOB_WAITING);
 	job_kick(job);
+}
+
+bool job_only_soaks(const struct job *job)
+{
+	return job->row.step == JOB_STEP_SOAK && job->phase != JOB_STALLED;
+}
+
+void job_leave_turn(struct job *job)
+{
+	assert(job_only_soaks(job));
+	if (job->turn) {
+		job->turn = false;
+		engine_wake(job->engine, job->machine);
+	}
 }
 
 static void job_timer_set(struct job *job, uint64_t usec)

@@ -48,10 +48,11 @@ struct job_part {
 
 /* How far lud is with an open job; job.c has the diagram. Not in the record. */
 enum job_phase {
-	JOB_WAITING, /* its step is not begun */
-	JOB_WORKING, /* its step is begun, in the record too, and not over */
-	JOB_STALLED, /* the record could not be written: all is let go of until it can */
-	JOB_OVER,    /* ended in the record: it is being freed */
+	JOB_WAITING,   /* its step is not begun */
+	JOB_BEGINNING, /* the begin is recorded, and not on disk yet: nothing was done */
+	JOB_WORKING,   /* its step is begun, and not over */
+	JOB_STALLED,   /* the record could not be written: all is let go of until it can */
+	JOB_OVER,      /* ended in the record: it is being freed */
 	_JOB_PHASE_N,
 };
 
@@ -60,8 +61,10 @@ struct job_limit {
 	struct event *timer;
 	enum job_limit_kind kind; /* what is waited for, so how long; NONE: the timer is off */
 	enum job_step step;       /* the step that it was begun for */
-	int64_t since_usec;       /* unix; when that was */
+	uint64_t since_usec;      /* monotonic; when that was */
 	bool by_deadline;         /* it is what was left of the job's own time */
+	uint64_t at_usec;         /* monotonic; when it passes */
+	uint64_t paused_usec;     /* monotonic; since then it waits for the disk */
 };
 
 /* Owned by the engine's list from job_new() to job_free(). */
@@ -88,6 +91,10 @@ struct job {
 	struct send send;      /* state description, flat kit, payload */
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
+	/* Of the step soak: when it was looked at last; wall clock, and monotonic. */
+	int64_t soak_wall_usec;
+	uint64_t soak_clock_usec;
+
 	/* Of the step pair. */
 	struct forge_task *task; /* owned */
 	char *pair_json;
@@ -110,7 +117,7 @@ struct job {
 
 /* What a step does. The table comes from the room of the steps: see engine_new(). */
 struct job_step_ops {
-	/* Called when the begin is recorded; of every step but PLAN. */
+	/* Called when the begin is on disk; of every step but PLAN. */
 	void (*begin)(struct job *job);
 	/* The end of ->order, however the machine told it; NULL: the step waits for none. */
 	void (*result)(struct job *job, const Machine__Result *result);
@@ -125,11 +132,14 @@ struct engine_watch {
 struct engine_statement;
 struct standing_trouble;
 struct measure;
+struct retain;
 struct prebuilt;
+struct schedule;
 struct engine {
 	struct engine_parts parts;
 	struct machines *machines;
 	struct rules *rules;              /* owned */
+	struct rollouts *rollouts;        /* owned */
 	const struct job_step_ops *steps; /* [_JOB_STEP_N] */
 	TAILQ_HEAD(job_list, job) jobs;   /* open ones, oldest first */
 	LIST_HEAD(, engine_watch) watches;
@@ -140,8 +150,13 @@ struct engine {
 	struct event *standing_timer;                    /* looks whether one is due */
 	job_gate_fn gate; /* NULL: every job may go on; see engine_gate() */
 	void *gate_arg;
-	struct measure *measure;   /* owned; NULL until the record was loaded */
-	struct prebuilt *prebuilt; /* the same */
+	engine_note_fn note; /* who watches machines, services and rollouts; NULL: nobody */
+	void *note_arg;
+	struct engine_watch *fleet_watch; /* owned: see engine_gate_fleet() */
+	struct measure *measure;          /* owned; NULL until the record was loaded */
+	struct prebuilt *prebuilt;        /* the same */
+	struct schedule *schedule;        /* the same */
+	struct retain *retain;            /* the same */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */
@@ -185,6 +200,13 @@ void job_kick(struct job *job);
  * nothing), and the next one follows. Not for the last step of a kind, which is job_end().
  */
 void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_arg);
+/* The same, where another event than JOB_ON_DONE leads to what follows. */
+void job_done_by(struct job *job, enum job_step_event event, const char *detail, db_txn_fn also,
+        void *also_arg);
+/* It is watched and nothing else: it has no turn, and bars nobody. */
+bool job_only_soaks(const struct job *job);
+/* Gives the machine to others, for as long as the job only soaks. */
+void job_leave_turn(struct job *job);
 /*
  * The step cannot go on now. It is begun again when the machine's session comes back, or soon
  * when the machine is up. Nothing that was asked for answers any more.
@@ -232,8 +254,8 @@ bool __must_check job_resume(struct job *job);
 /* Ends the job, which is freed, and gives its machine to others. */
 void job_end(struct job *job, const struct job_end *end);
 /*
- * As job_end(), with the failure for a cause and a hint. In the confirm of an update the job is
- * COMMITTED all the same, and says that it is not confirmed.
+ * As job_end(), with the failure for a cause and a hint. In the soak and the confirm of an update the job
+ * is COMMITTED all the same, and says that it is not confirmed.
  */
 void job_fail(struct job *job, enum job_state state, const struct failure *failure);
 /*

@@ -17,16 +17,23 @@
  * restart gives a job no more time. A limit that passes ends the job: while nothing was sent
  * as EXPIRED where the machine or the job's own time was waited for, as FAILED where a worker was; else as
  * INCONSISTENT, and what became of it is still to be had.
+ *
+ * Time in which lud waits for its own disk is nobody's: no limit runs between a step's begin and the disk
+ * having it (job_limit_pause() .. job_limit_resume()), and none passes while something is being written.
  */
 #include <inttypes.h>
 #include <time.h>
 
 #include "host/base/err.h"
 #include "host/base/failure.h"
+#include "orchestrator/db/durable.h"
 #include "orchestrator/job/core/priv.h"
 
 /* Backstops: what is limited by others ends before. */
 #define LIMIT_WORK_USEC UINT64_C(900000000)
+#define LIMIT_DISK_USEC                                                                            \
+	UINT64_C(                                                                                  \
+	        100000) /* until a limit is looked at again that passed while the disk was at work */
 #define LIMIT_BOOT_GRACE_USEC UINT64_C(10000000)
 #define LIMIT_USEC_PER_SEC UINT64_C(1000000)
 
@@ -88,19 +95,25 @@ uint64_t job_left_usec(const struct job *job)
 	return now < job->deadline_usec ? job->deadline_usec - now : 0;
 }
 
+static void limit_run(struct job *job, uint64_t usec)
+{
+	struct timeval limit = {usec / LIMIT_USEC_PER_SEC, usec % LIMIT_USEC_PER_SEC};
+
+	job->limit.at_usec = job_clock_usec() + usec;
+	evtimer_add(job->limit.timer, &limit);
+}
+
 void job_limit_again(struct job *job, uint64_t more_usec)
 {
 	uint64_t usec = limit_usec(job) + more_usec;
 	uint64_t left = job_left_usec(job);
-	struct timeval limit;
 
 	if (job->limit.kind == JOB_LIMIT_NONE) {
 		return;
 	}
 	job->limit.by_deadline = left < usec;
 	usec = job->limit.by_deadline ? left : usec;
-	limit = (struct timeval){usec / LIMIT_USEC_PER_SEC, usec % LIMIT_USEC_PER_SEC};
-	evtimer_add(job->limit.timer, &limit);
+	limit_run(job, usec);
 }
 
 static enum job_limit_kind limit_of_step(const struct job *job)
@@ -120,19 +133,35 @@ void job_limit_begin(struct job *job)
 		return;
 	}
 	job->limit.step = job->row.step;
-	job->limit.since_usec = store_now_usec();
+	job->limit.since_usec = job_clock_usec();
 	limit_deadline_begin(job);
 	limit_set(job, limit_of_step(job));
 }
 
 int64_t job_limit_at_usec(const struct job *job)
 {
-	struct timeval at;
-
-	if (!evtimer_pending(job->limit.timer, &at)) {
+	if (!evtimer_pending(job->limit.timer, NULL)) {
 		return store_now_usec();
 	}
-	return (int64_t)at.tv_sec * (int64_t)LIMIT_USEC_PER_SEC + at.tv_usec;
+	return store_now_usec() + (int64_t)(job->limit.at_usec - job_clock_usec());
+}
+
+void job_limit_pause(struct job *job)
+{
+	job->limit.paused_usec = job_clock_usec();
+	evtimer_del(job->limit.timer);
+}
+
+void job_limit_resume(struct job *job)
+{
+	uint64_t now = job_clock_usec();
+	uint64_t paused = now - job->limit.paused_usec;
+
+	job->deadline_usec += job->deadline_usec ? paused : 0;
+	if (job->limit.kind != JOB_LIMIT_NONE) {
+		limit_run(job,
+		        job->limit.at_usec + paused > now ? job->limit.at_usec + paused - now : 0);
+	}
 }
 
 void job_limit_end(struct job *job)
@@ -209,6 +238,10 @@ static void limit_on_passed(evutil_socket_t fd, short what, void *arg)
 	struct job *job = arg;
 	struct failure failure;
 
+	if (db_waits(job->engine->parts.db)) {
+		limit_run(job, LIMIT_DISK_USEC);
+		return;
+	}
 	limit_failure(job, &failure);
 	if (limit_is_a_wait(job)) {
 		job_fail(job, JOB_EXPIRED, &failure);

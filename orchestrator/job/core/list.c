@@ -19,6 +19,16 @@ struct rules *engine_rules(const struct engine *engine)
 	return engine->rules;
 }
 
+struct schedule *engine_schedule(const struct engine *engine)
+{
+	return engine->schedule;
+}
+
+struct rollouts *engine_rollouts(const struct engine *engine)
+{
+	return engine->rollouts;
+}
+
 struct db *engine_db(struct engine *engine)
 {
 	return engine->parts.db;
@@ -84,14 +94,30 @@ struct engine_watch *engine_watch_free(struct engine_watch *watch)
 	return NULL;
 }
 
-/* Stalled jobs count: they are open in the record, and will go on. */
+void engine_note_watch(struct engine *engine, engine_note_fn fn, void *arg)
+{
+	engine->note = fn;
+	engine->note_arg = arg;
+}
+
+void engine_note(const struct engine *engine, const struct engine_note *note)
+{
+	if (engine->note) {
+		engine->note(note, engine->note_arg);
+	}
+}
+
+/*
+ * Stalled jobs count: they are open in the record, and will go on. One that is only watched keeps nothing from
+ * being done.
+ */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine)
 {
 	const struct job *job;
 
 	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
-		if (job->machine == machine) {
+		if (job->machine == machine && !job_only_soaks(job)) {
 			return true;
 		}
 	}

@@ -78,11 +78,10 @@ static void parts_keep_seeds(struct job *job, struct job_part *was, size_t n_was
  */
 static int parts_read(struct job *job)
 {
-	struct generation_filter filter = {.job = job->row.id};
 	struct db *db = job->engine->parts.db;
 	int r;
 
-	r = store_generation_each(db, &filter, parts_count, job);
+	r = store_generation_each_of(db, job->row.id, parts_count, job);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -92,7 +91,7 @@ static int parts_read(struct job *job)
 	}
 	job->parts = mem_zero(job->n_parts * sizeof(*job->parts));
 	job->n_done = 0;
-	r = store_generation_each(db, &filter, parts_row, job);
+	r = store_generation_each_of(db, job->row.id, parts_row, job);
 	job->n_done = 0;
 	return err_up(r);
 }

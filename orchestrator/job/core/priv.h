@@ -9,6 +9,9 @@ void job_set_phase(struct job *job, enum job_phase phase);
 /* Nothing that was asked for answers to this job any more; its timers are off. */
 void job_settle_calls(struct job *job);
 
+/* record.c: a write failed: all that the job does is let go of, until the record can be written. */
+void job_stall(struct job *job);
+
 /* wait.c */
 /* The job was to go to a state that no rule lets it go to: that is logged, and it ends as INCONSISTENT. */
 void job_defect(struct job *job, enum job_state to);
@@ -30,6 +33,9 @@ void job_limit_init(struct job *job);
 void job_limit_fini(struct job *job);
 /* Begins the step's limit, and the job's own time, unless that was done for this step. */
 void job_limit_begin(struct job *job);
+/* From the step's begin to its being on disk no time passes. */
+void job_limit_pause(struct job *job);
+void job_limit_resume(struct job *job);
 /* No limit runs any more. */
 void job_limit_end(struct job *job);
 /* The step waits for the machine before it begins its work: no longer than others do. */
@@ -55,6 +61,9 @@ void standing_supersede(struct engine *engine, const struct machine *machine);
 /* The one that is on its way to the machine; NULL. */
 struct engine_standing *standing_under_way(
         const struct engine *engine, const struct machine *machine);
+/* standing_make.c: fills the order and, in the row, what it is tied to; 0, or the keyring cannot be read. */
+int __must_check standing_make(struct engine *engine, const struct machine *machine,
+        struct standing_row *row, struct signer_standing *ret);
 /* How many services it would list; they and their releases in few bytes. */
 uint32_t standing_releases(const struct engine *engine, const struct standing_row *row,
         const struct machine *machine, uint8_t ret_digest[64]);

@@ -1,6 +1,7 @@
 /*
  * Writes to the record on a job's behalf. The record is the ground that jobs stand on: without it
- * nothing more may be done. A job whose write fails is let go of as if lud had ended here (it
+ * nothing more may be done. What is recorded is on disk a little later: a step is not begun before that
+ * (job.c), and nothing that a peer is told leaves before (link_new()). A job whose write fails is let go of as if lud had ended here (it
  * stalls), and is taken up from the record when that can be written again, by the same way as
  * after a restart. So a failed write needs no undoing: what was changed in memory is read anew.
  */
@@ -18,7 +19,7 @@ static int record_save_txn(struct db *db, void *arg)
  * Told what the record does not have: who waits for the job learns that it stands still. Where the
  * record is well all the same nobody will say that it works again, so it is tried after a while.
  */
-static void record_stall(struct job *job)
+void job_stall(struct job *job)
 {
 	static const struct timeval pause = {.tv_sec = 1};
 	struct job_news news = {.event = JOB_EVENT_STALLED, .row = &job->row};
@@ -45,7 +46,7 @@ bool job_record(struct job *job, db_txn_fn fn, void *arg)
 	int r = db_txn(job->engine->parts.db, fn, arg);
 
 	if (r) {
-		record_stall(job);
+		job_stall(job);
 	}
 	return !r;
 }

@@ -23,6 +23,8 @@ int __must_check standing_want(struct engine *engine, struct machine *machine,
         const struct standing_row *want, standing_fn fn, void *arg);
 /* Whoever waits with this arg is not called any more; NULL: nobody is, and nothing is sent. */
 void standing_forget(struct engine *engine, const void *arg);
+/* Is one on its way to the machine that somebody waits for, and whom another one would tell that it was ended? */
+bool standing_is_awaited(const struct engine *engine, const struct machine *machine);
 /* Looks at what a machine that is up has, and renews it where that is due. */
 void standing_look(struct engine *engine, struct machine *machine);
 /* Has a machine that is up another one than is wanted? ret_failure says why. */

@@ -29,7 +29,7 @@ static const struct {
         {JOB_PREPARING, 'r', JOB_CLASS_RUNS, "afswbCPRBFXI"},
         {JOB_SWITCHING, 'w', JOB_CLASS_RUNS, "bCPRBI"},
         {JOB_PROBATION, 'b', JOB_CLASS_RUNS, "kCFI"},
-        {JOB_SOAKING, 'k', JOB_CLASS_RUNS, "GCI"},
+        {JOB_SOAKING, 'k', JOB_CLASS_RUNS, "GCBFI"},
         {JOB_CONFIRMED, 'G', JOB_CLASS_ENDED, ""},
         {JOB_COMMITTED, 'C', JOB_CLASS_ENDED, ""},
         {JOB_PREPARED, 'P', JOB_CLASS_ENDED, ""},

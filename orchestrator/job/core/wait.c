@@ -126,7 +126,8 @@ bool job_must_wait(const struct job *job)
 		            other->row.kind == JOB_START;
 
 		if (other == job || other->machine != job->machine ||
-		        job_state_is_put_off(other->row.state)) {
+		        job_state_is_put_off(other->row.state) ||
+		        other->row.step == JOB_STEP_SOAK) {
 			continue;
 		}
 		if (needs_turn && !job->turn &&
@@ -173,6 +174,30 @@ static bool wait_may_be_put_off(const struct job *job, enum job_step *ret_step)
 	return !job->row.boot_id && *ret_step != JOB_STEP_PLAN && job->phase != JOB_STALLED;
 }
 
+/* A turn that it gets at the next look of the loop is not waited for. */
+const char *engine_job_waits(const struct engine *engine, int64_t id)
+{
+	const struct job *job = engine_job_by_id(engine, id);
+
+	if (!job || !*job->row.wait_why ||
+	        (!strcmp(job->row.wait_why, wait_turn) && !job_must_wait(job))) {
+		return NULL;
+	}
+	return job->row.wait_why;
+}
+
+void engine_count_jobs(const struct engine *engine, uint32_t *ret_open, uint32_t *ret_waiting)
+{
+	const struct job *job;
+
+	*ret_open = *ret_waiting = 0;
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		*ret_open += 1;
+		*ret_waiting += engine_job_waits(engine, job->row.id) != NULL;
+	}
+}
+
 /*
  * Also for one that is put off already, with other words or another time. False: the record could not be
  * written, or there is no job any more.
@@ -195,7 +220,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 	job_settle_calls(job);
 	job_limit_end(job);
 	job->turn = false;
-	if (job->phase == JOB_WORKING) {
+	if (job->phase == JOB_WORKING || job->phase == JOB_BEGINNING) {
 		job_set_phase(job, JOB_WAITING);
 	}
 	hook_point("hold", "did");

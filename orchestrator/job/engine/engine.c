@@ -16,6 +16,7 @@
  */
 #include "orchestrator/job/engine/engine.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "host/base/file.h"
@@ -25,6 +26,7 @@
 #include "orchestrator/job/idle/idle.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
+#include "orchestrator/job/schedule/schedule.h"
 #include "orchestrator/job/steps/steps.h"
 
 /* How often it is looked whether the record can be written again. */
@@ -77,6 +79,20 @@ static void engine_move(struct engine *engine, struct machine *machine)
 	}
 }
 
+/* None before the record was loaded: then all are looked at. */
+void engine_policies_look(struct engine *engine, struct machine *machine)
+{
+	rules_fleet_changed(engine->rules);
+	if (engine->schedule) {
+		schedule_machine(engine->schedule, machine);
+	}
+}
+
+void engine_releases_changed(struct engine *engine)
+{
+	schedule_releases(engine->schedule);
+}
+
 /*
  * First the statement, then the jobs: the signer answers in turn, so the machine has its floors
  * before an order.
@@ -89,6 +105,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 	engine_notice(arg, machine, text);
 	statement_send(arg, machine);
 	engine_move(arg, machine);
+	engine_policies_look(arg, machine);
 	engine_wake(arg, machine);
 }
 
@@ -182,12 +199,61 @@ static void engine_on_result(struct machine *machine, const Machine__Result *res
 	}
 }
 
+static void engine_on_shown(struct machine *machine, void *arg)
+{
+	engine_note(arg, &(struct engine_note){"machine", machine_row(machine)->name, "",
+	                         machine_state_name(machine_state(machine)), machine_why(machine)});
+}
+
+/* In the words of proto/words/changes.def; of a kind that this lud does not know, none. */
+static void engine_note_change(
+        struct engine *engine, const struct machine *machine, const Machine__ServiceChange *change)
+{
+	static const struct {
+		Machine__ServiceChangeKind kind;
+		const char *state;
+		const char *text;
+	} words[] = {
+#define CHANGE(NAME, sentence) {MACHINE__SERVICE_CHANGE_KIND__CHANGE_##NAME, #NAME, sentence},
+#include "proto/words/changes.def"
+#undef CHANGE
+	};
+	char state[24] = "";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i].kind != change->kind) {
+			continue;
+		}
+		for (size_t n = 0; words[i].state[n] && n + 1 < sizeof(state); n++) {
+			state[n] = (char)tolower((unsigned char)words[i].state[n]);
+		}
+		engine_note(engine, &(struct engine_note){"service", machine_row(machine)->name,
+		                            change->service, state, words[i].text});
+	}
+}
+
+/* A crash is one that the service came back from: until then nothing can be done with it. */
+static void engine_on_change(
+        struct machine *machine, const Machine__ServiceChange *change, void *arg)
+{
+	struct engine *engine = arg;
+	char what[80];
+
+	engine_note_change(engine, machine, change);
+	if (engine->schedule && change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED) {
+		snprintf(what, sizeof(what), "%.30s crashed", change->service);
+		schedule_event(engine->schedule, machine, SECTION_CRASH, what);
+	}
+}
+
 static const struct machines_ops engine_machines_ops = {
         .up = engine_on_up,
         .down = engine_on_down,
         .silent = engine_on_silent,
         .step = engine_on_step,
         .result = engine_on_result,
+        .change = engine_on_change,
+        .shown = engine_on_shown,
 };
 
 /* One timer for all jobs: the record is one. */
@@ -254,6 +320,47 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void engine_rollout_changed(void *arg)
+{
+	engine_gate_changed(arg);
+}
+
+/* Those that wait for it end; what the machine has goes on. */
+static void engine_rollout_aborted(const struct rollout_row *row, void *arg)
+{
+	struct engine *engine = arg;
+	struct job *job = TAILQ_FIRST(&engine->jobs);
+	char who[40];
+
+	snprintf(who, sizeof(who), "rollout %lld", (long long)row->id);
+	while (job) {
+		struct job *next = TAILQ_NEXT(job, link);
+		struct failure failure;
+
+		if (job->row.kind == JOB_UPDATE && job->row.release == row->release &&
+		        job_state_is_put_off(job->row.state) &&
+		        !(job->row.overrides & RULES_OVERRIDE_ROLLOUT) &&
+		        engine_cancel(engine, job->row.id, who, row->why, &failure)) {
+			log_warn("%s: %s", failure.place, failure.cause);
+		}
+		job = next;
+	}
+}
+
+static const struct rollouts_ops engine_rollout_ops = {
+        .changed = engine_rollout_changed, .aborted = engine_rollout_aborted};
+
+/* What an update is at is what its machine is at in a rollout. */
+static void engine_rollout_news(const struct job_news *news, void *arg)
+{
+	struct engine *engine = arg;
+
+	if (news->row->kind == JOB_UPDATE &&
+	        (news->event == JOB_EVENT_STEP || news->event == JOB_EVENT_ENDED)) {
+		rollouts_kick(engine->rollouts);
+	}
+}
+
 /*
  * Watches the record's health from here on, so jobs may be taken up when everything else stands.
  */
@@ -276,12 +383,16 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 		return err_up(r);
 	}
 	engine->rules = rules_new(parts->db);
+	engine->rollouts =
+	        rollouts_new(parts->base, parts->db, engine->rules, &engine_rollout_ops, engine);
+	engine_watch(engine, engine_rollout_news, engine);
 	engine->resume = evtimer_new(parts->base, engine_on_resume, engine);
 	if (!engine->resume) {
 		abort();
 	}
 	engine->standing_timer = standing_watch(engine);
 	engine_gate(engine, engine_may_go_on, engine);
+	engine_gate_fleet(engine);
 	db_watch(parts->db, engine_on_health, engine);
 	*ret_engine = engine;
 	return 0;
@@ -293,8 +404,11 @@ struct engine *engine_free(struct engine *engine)
 		return NULL;
 	}
 	db_watch(engine->parts.db, NULL, NULL);
+	engine->fleet_watch = engine_watch_free(engine->fleet_watch);
 	engine->measure = measure_free(engine->measure);
+	engine->retain = retain_free(engine->retain);
 	engine->prebuilt = prebuilt_free(engine->prebuilt);
+	engine->schedule = schedule_free(engine->schedule);
 	event_free(engine->resume);
 	while (!TAILQ_EMPTY(&engine->jobs)) {
 		job_free(TAILQ_FIRST(&engine->jobs));
@@ -306,6 +420,7 @@ struct engine *engine_free(struct engine *engine)
 	standing_forget(engine, NULL);
 	event_free(engine->standing_timer);
 	machines_free(engine->machines);
+	rollouts_free(engine->rollouts);
 	rules_free(engine->rules);
 	free(engine);
 	return NULL;
@@ -360,8 +475,11 @@ int engine_load(struct engine *engine)
 	}
 	plan_supersede_all(engine);
 	engine_abandon_gone(engine);
+	rollouts_kick(engine->rollouts);
 	engine->measure = measure_new(engine);
+	engine->retain = retain_new(engine);
 	engine->prebuilt = prebuilt_new(engine);
+	engine->schedule = schedule_new(engine);
 	return 0;
 }
 

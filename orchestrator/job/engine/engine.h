@@ -26,8 +26,14 @@ int __must_check engine_decline(
         struct engine *engine, int64_t job, const char *why, struct failure *ret_failure);
 /* The gate of all jobs, see engine_gate(); arg is the engine. */
 bool engine_may_go_on(const struct job_row *row, struct job_hold *ret_hold, void *arg);
+/* Limits of policies count what the engine's jobs are at work on; once, by engine_new(). */
+void engine_gate_fleet(struct engine *engine);
 /* Policies, holds or what they are about changed: whatever waits for them is looked at again. */
 void engine_rules_changed(struct engine *engine);
+/* What a machine is wanted to do by itself may be another than a policy wants: that is made to agree. */
+void engine_policies_look(struct engine *engine, struct machine *machine);
+/* Releases were added, blocked or cleared. */
+void engine_releases_changed(struct engine *engine);
 /*
  * The gates that a job of this machine and row (kind, service, limit, parent, overrides) comes to now. And
  * the first of them that is shut; NULL: none is.

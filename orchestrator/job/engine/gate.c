@@ -7,6 +7,8 @@
  *   rollback, restart, move       no windows: the way back and the way out of a known layout are always there
  *   start, shutdown of a machine  nothing: no service is changed
  *
+ * What has to pass windows has to pass the limits of a fleet, too.
+ *
  * Holds hold all of them but the last.
  */
 #include "orchestrator/job/engine/engine.h"
@@ -43,6 +45,70 @@ static bool gate_is_change(enum job_kind kind)
 	return kind != JOB_START && kind != JOB_SHUTDOWN;
 }
 
+/* It has begun, and neither waits for a gate nor is only watched: it takes a place of the fleet's limits. */
+static bool gate_is_at_work(const struct job *job)
+{
+	enum job_state state = job->row.state;
+
+	return gate_is_change(job->row.kind) && !job_only_soaks(job) &&
+	       !job_state_is_put_off(state) && state != JOB_PLANNED && state != JOB_APPROVED &&
+	       job_class(state) != JOB_CLASS_ENDED;
+}
+
+/* No job before it in the list is at work on its machine, which is counted once. */
+static bool gate_is_first(const struct engine *engine, const struct job *job)
+{
+	const struct job *other;
+
+	TAILQ_FOREACH(other, &engine->jobs, link)
+	{
+		if (other == job) {
+			break;
+		}
+		if (other->machine == job->machine && gate_is_at_work(other)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void gate_each(void *arg, bool all, rules_machine_fn fn, void *fn_arg)
+{
+	struct engine *engine = arg;
+	struct machine *machine = NULL;
+	const struct job *job;
+
+	while (all && (machine = machines_next(engine->machines, machine))) {
+		fn(machine_row(machine), fn_arg);
+	}
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (!all && gate_is_at_work(job) && gate_is_first(engine, job)) {
+			fn(machine_row(job->machine), fn_arg);
+		}
+	}
+}
+
+/* One that ended, is only watched from now on, or was put off may leave its place to another machine's. */
+static void gate_on_news(const struct job_news *news, void *arg)
+{
+	struct engine *engine = arg;
+	bool is_free = news->event == JOB_EVENT_ENDED || news->event == JOB_EVENT_NOTICE ||
+	               (news->event == JOB_EVENT_STEP && news->row->step == JOB_STEP_SOAK);
+
+	if (is_free && rules_has_limits(engine->rules)) {
+		engine_gate_changed(engine);
+	}
+}
+
+void engine_gate_fleet(struct engine *engine)
+{
+	struct rules_fleet fleet = {gate_each, engine};
+
+	rules_fleet(engine->rules, &fleet);
+	engine->fleet_watch = engine_watch(engine, gate_on_news, engine);
+}
+
 void engine_gates(const struct engine *engine, const struct machine *machine,
         const struct job_row *row, struct rules_gate ret_gates[_RULES_GATE_N])
 {
@@ -53,9 +119,16 @@ void engine_gates(const struct engine *engine, const struct machine *machine,
 	        .limit_us = row->timeout_ms ? row->timeout_ms * 1000
 	                                    : (int64_t)engine->parts.config->update_timeout_usec,
 	        .overrides = gate_is_change(row->kind) ? row->overrides : ~0u,
+	        .is_job = true,
 	};
 
 	rules_ask(engine->rules, &question, store_now_usec(), ret_gates);
+	if (row->kind == JOB_UPDATE && row->release && machine) {
+		struct rules_gate *gate = &ret_gates[RULES_GATE_ROLLOUT];
+
+		rollouts_ask(engine->rollouts, question.machine->id, row->release, gate);
+		gate->is_open = gate->is_open || row->overrides & RULES_OVERRIDE_ROLLOUT;
+	}
 }
 
 const struct rules_gate *engine_gate_shut(const struct rules_gate gates[_RULES_GATE_N])
@@ -77,8 +150,10 @@ static void gate_hold(const struct engine *engine, const struct job_row *row,
 {
 	int64_t now = store_now_usec();
 	bool is_known = gate->next_us != DECIDE_NEVER;
-	int64_t until = is_known ? gate->next_us + (int64_t)engine->parts.config->wait_timeout_usec
-	                         : row->created_us + GATE_HELD_USEC;
+	int64_t until =
+	        is_known ? gate->next_us + (int64_t)engine->parts.config->wait_timeout_usec
+	                 : (gate->since_us > row->created_us ? gate->since_us : row->created_us) +
+	                           GATE_HELD_USEC;
 
 	*ret_hold = (struct job_hold){
 	        .state = gate->is_timed && is_known ? JOB_SCHEDULED : JOB_HELD,
@@ -107,8 +182,10 @@ void engine_rules_changed(struct engine *engine)
 {
 	struct machine *machine = NULL;
 
+	rules_fleet_changed(engine->rules);
 	engine_gate_changed(engine);
 	while ((machine = machines_next(engine->machines, machine))) {
 		standing_look(engine, machine);
+		engine_policies_look(engine, machine);
 	}
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What lud has the forge's workers do when no job asks for it: whatever ran has its layout compared with
- * the one before, and variants are made ahead.
+ * the one before, and variants are made ahead. And the record is kept small.
  */
 #include <stdbool.h>
 
@@ -9,6 +9,7 @@ struct engine;
 struct job_part;
 struct measure;
 struct prebuilt;
+struct retain;
 
 /*
  * Compares, one after the other, generations that ran in a layout which the host made with what ran
@@ -29,3 +30,7 @@ struct prebuilt *prebuilt_free(struct prebuilt *prebuilt);
  * False: there is none, and the part is as it was.
  */
 bool prebuilt_take(struct engine *engine, struct job_part *part);
+
+/* Removes what the record has too much of (record.jobs ...), a few rows at a time. Freed before the engine. */
+struct retain *retain_new(struct engine *engine);
+struct retain *retain_free(struct retain *retain);

@@ -60,6 +60,8 @@ void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts,
 	        job_kind_name(terms->kind), terms->quiescent, terms->timeout_ms, terms->hold_ms);
 	fprintf(text, "accept-loss %d\n", terms->accept_loss);
 	plan_hash_hex(text, "policies", terms->policies, 64);
+	/* By these policies match it: with others, other ones would decide. */
+	fprintf(text, "groups %s\nlabels %s\n", terms->machine->groups, terms->machine->labels);
 	for (size_t i = 0; i < n; i++) {
 		plan_hash_part(text, &parts[i]);
 	}

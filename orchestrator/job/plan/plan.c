@@ -199,7 +199,7 @@ static int plan_rerandomize(struct job_plan *plan)
 
 /*
  * The release of a generation that ran: the one named with --to, or the newest of another release
- * that ran before. It is a new generation of that release and not the old one: numbers only rise,
+ * that ran before; or a release that whoever asks knows to have run. It is a new generation of that release and not the old one: numbers only rise,
  * and no layout is used twice.
  */
 static int plan_rollback(struct job_plan *plan)
@@ -211,6 +211,9 @@ static int plan_rollback(struct job_plan *plan)
 	char number[24];
 	int r;
 
+	if (order->to_release) {
+		return err_fold(store_release_by_id(db, order->to_release, &plan->target));
+	}
 	if (order->to_generation) {
 		snprintf(number, sizeof(number), "%" PRIu64, order->to_generation);
 		r = store_generation_find(db, machine_row(order->machine)->id, order->service,
@@ -378,6 +381,7 @@ static void plan_row(struct job_plan *plan)
 	        .hold_ms = order->hold_ms,
 	        .parent = order->parent,
 	        .scheduled = order->scheduled,
+	        .spares = order->spares,
 	        .way = order->asked->who.way,
 	        .role = order->asked->who.role,
 	        .uid = order->asked->who.uid,
@@ -496,7 +500,8 @@ static void plan_settle(struct job_plan *plan)
 
 /*
  * Whether the request was here before: whoever gave it did not hear the answer, or cannot know. Then
- * its job is the answer, whatever became of it. DB_E_NONE: it was not.
+ * its job is the answer, whatever became of it. DB_E_NONE: it was not. An id belongs to the user who gave
+ * it: nobody can take one beforehand that somebody else is going to use.
  */
 static int plan_again(struct job_plan *plan, int64_t *ret_job)
 {
@@ -505,7 +510,7 @@ static int plan_again(struct job_plan *plan, int64_t *ret_job)
 	int r = DB_E_NONE;
 
 	if (*asked->request_id) {
-		r = store_job_by_request(plan->engine->parts.db, asked->request_id,
+		r = store_job_by_request(plan->engine->parts.db, asked->request_id, asked->who.uid,
 		        machine_row(plan->order->machine)->id, plan->order->service, &row);
 	}
 	if (r) {
@@ -513,10 +518,25 @@ static int plan_again(struct job_plan *plan, int64_t *ret_job)
 	}
 	if (memcmp(row.request_hash, asked->request_hash, sizeof(row.request_hash)) != 0) {
 		return plan_refuse(plan, "request-id", "give each request an id of its own",
-		        "the request id %s belongs to another request", asked->request_id);
+		        "the request id %s belongs to another request of yours", asked->request_id);
 	}
 	*ret_job = row.id;
 	return 0;
+}
+
+/* Where a policy has rings, the machine is in one. */
+static int plan_join(struct job_plan *plan)
+{
+	const struct job_order *order = plan->order;
+	struct rules_asked asked = {&order->asked->who, order->asked->reason, ""};
+	int r;
+
+	if (order->kind != JOB_UPDATE || order->asked->overrides & RULES_OVERRIDE_ROLLOUT) {
+		return 0;
+	}
+	r = rollouts_join(engine_rollouts(plan->engine), machine_row(order->machine),
+	        order->service, plan->target.id, &asked, plan->failure);
+	return r == ROLLOUT_E_REFUSED ? ENGINE_E_REFUSED : err_up(r);
 }
 
 /* Its time comes again. */
@@ -538,6 +558,9 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	}
 	if (r == DB_E_NONE) {
 		r = order->skipped ? plan_skip(&plan) : plan_resolve(&plan);
+	}
+	if (!r) {
+		r = plan_join(&plan);
 	}
 	if (!r) {
 		plan_row(&plan);

@@ -9,8 +9,8 @@ struct job_asked {
 	struct principal who; /* as verified */
 	const char *reason;   /* "": none is given */
 	/*
-	 * "": none. One that a job of this machine and service has is a request that came again: no
-	 * other job is made, unless it asks for something else, which is refused.
+	 * "": none. One that a job of this user, machine and service has is a request that came again:
+	 * no other job is made, unless it asks for something else, which is refused.
 	 */
 	const char *request_id;
 	uint8_t request_hash[64]; /* of what it asks for */
@@ -24,6 +24,7 @@ struct job_order {
 	const char *service;    /* "" for JOB_START */
 	const char *release;    /* JOB_UPDATE: id prefix, or "" for the newest */
 	uint64_t to_generation; /* JOB_ROLLBACK: 0 is the release before */
+	int64_t to_release;     /* JOB_ROLLBACK: this one, which ran before; 0: as said above */
 	const char *quiescent;  /* "" is the service's default */
 	/* Who makes the layout, "machine" or "host"; "": as configured. NULL: the job makes none. */
 	const char *layout;
@@ -35,6 +36,7 @@ struct job_order {
 	bool scheduled; /* a timer asks: it goes after all others */
 	bool skipped; /* ... and its time came while the machine was busy: no job is made, see engine_is_skipped() */
 	int64_t parent; /* the job that asks; 0: none */
+	bool spares;    /* JOB_ROLLBACK: the release that it goes back from is not blocked */
 	/*
 	 * JOB_UPDATE, JOB_PREPARE, JOB_ROLLBACK: its plan as somebody saw it; no other is carried out.
 	 * NULL: any.
@@ -99,13 +101,27 @@ struct plan_terms plan_terms_of(const struct engine *engine, const struct job_or
 /*
  * The hash of a plan: BLAKE2b-512 of a text that says, a line for each, machine (name and id), kind,
  * recipe, state, limits and consent of the order, and for each part, in their order, service, release
- * before and after, who makes the layout, pairing and loss. No generations, no times, no figures: the
+ * before and after, who makes the layout, pairing and loss; of policies all that count, and by
+ * which groups and labels they match the machine. No generations, no times, no figures: the
  * same plan has the same hash tomorrow. "samsara plan 1" is its first line.
  */
 void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
         uint8_t ret_hash[64]);
 /* Why a job is not carried out whose plan is another than the one that was meant. */
 void plan_changed(const char *service, struct failure *ret_failure);
+
+/* Whose way back is meant. */
+struct job_way_back {
+	const struct machine_row *machine;
+	enum job_kind kind;
+	const char *service;
+};
+/*
+ * Whether an update is refused because its way back would be, by a policy that goes back by itself. back: the
+ * pairing of the releases that way; NULL: it is not known, which refuses, too.
+ */
+bool plan_no_way_back(const struct engine *engine, const struct job_way_back *way,
+        const struct Control__Pairing *back, struct failure *ret_failure);
 
 /* Records a job and lets it begin, or finds the one that the request had made; its id goes to ret_job. */
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,

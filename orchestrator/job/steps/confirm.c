@@ -1,7 +1,8 @@
 /*
  * The steps after a commit: check that the machine runs what was made, and confirm it.
  * The floors that the release brings are in the record before the machine hears of
- * them, so that the next statement has them whatever happens to this order.
+ * them, so that the next statement has them whatever happens to this order. What is watched in between
+ * (soak.c) brings them later: a floor that was raised would bar the way back.
  *
  * A confirm that the machine refuses, forgets, or does not answer changes nothing about the
  * update: the job is committed and says what is missing. Its floor comes with the next statement.
@@ -21,7 +22,7 @@
 #define CONFIRM_AGAIN_USEC UINT64_C(100000)
 
 /* Floors only rise: the store keeps the higher one. */
-static int confirm_floor_txn(struct db *db, void *arg)
+int job_floor_txn(struct db *db, void *arg)
 {
 	const struct job *job = arg;
 	const struct job_part *part = job->parts;
@@ -69,7 +70,9 @@ static void confirm_check(struct job *job)
 		return;
 	}
 	if (service && confirm_runs(service, job->parts)) {
-		job_done(job, "", confirm_floor_txn, job);
+		if (!job_soak_begin(job, service)) {
+			job_done(job, "", job_floor_txn, job);
+		}
 		return;
 	}
 	failure_set(&failure, "not-confirmed", job->row.service,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "orchestrator/db/durable.h"
 #include "orchestrator/job/steps/priv.h"
 #include "proto/envelope/envelope_crypto.h"
 #include "proto/image/image.h"
@@ -99,6 +100,7 @@ static void forge_made(const struct failure *failure, void *arg)
 		job_fail(part->job, JOB_FAILED, failure);
 		return;
 	}
+	db_take_along(part->job->engine->parts.db, part->variant.path);
 	forge_part_done(part);
 }
 
@@ -120,6 +122,7 @@ static void forge_take_ahead(struct job_part *part)
 	_cleanup_(freep) char *path = job_part_path(part);
 
 	if (part->ahead.path && rename(part->ahead.path, path) == 0) {
+		db_take_along(part->job->engine->parts.db, path);
 		part->variant.payload_len = part->ahead.len;
 		memcpy(part->variant.payload_hash, part->ahead.hash,
 		        sizeof(part->variant.payload_hash));

@@ -3,6 +3,8 @@
  * signed root, a starting statement, a seed for the machine's random source. lud writes a list of
  * them, and a worker of the forge makes the image, since that takes reading kits. The list holds
  * the seed and is deleted at once; the image is deleted when QEMU has it (process.c).
+ *
+ * Its files are not brought to disk: what the power takes, it takes with the machine that they start.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -66,7 +68,7 @@ static int image_part(struct job_part *part, size_t at, const char *dir, FILE *f
 	forge_release_text(part->release.release_id, release);
 	r = store_generation_envelope(job->engine->parts.db, part->generation.id, &envelope, &size);
 	if (!r) {
-		r = file_write(path, envelope, size);
+		r = file_write_unsynced(path, envelope, size);
 	}
 	if (r) {
 		return err_fold(r);
@@ -150,7 +152,7 @@ static void image_stated(
 		job_fail(job, JOB_FAILED, failure);
 		return;
 	}
-	r = file_write(statement, envelope, size);
+	r = file_write_unsynced(statement, envelope, size);
 	if (!r) {
 		r = image_list(job, dir, list);
 	}

@@ -181,6 +181,9 @@ static void order_begin(struct job *job)
 		return;
 	}
 	err_forget();
+	if (!job_soak_before(job)) {
+		return;
+	}
 	if (job_time_fits(job)) {
 		order_state_again(job);
 		job_order_make(job, action, 0, order_step_signed);

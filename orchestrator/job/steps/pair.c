@@ -80,14 +80,17 @@ static bool pair_is_meant(
  * The verdict. A pairing that refuses is recorded first and by itself, so that luctl can show
  * what would be lost; one that does not, together with the end of the step.
  */
-static void pair_judge(struct job *job, const Control__Pairing *pairing)
+static void pair_judge(
+        struct job *job, const Control__Pairing *pairing, const Control__Pairing *back)
 {
 	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
 	_cleanup_(freep) uint8_t *packed = mem_zero(txn.size + 1);
+	struct job_way_back way = {machine_row(job->machine), job->row.kind, job->row.service};
 	struct failure failure;
 	bool refused = !pair_is_meant(job, pairing, &failure) ||
 	               pairing_refuses(pairing, job->row.kind, job->row.service,
-	                       job->row.accept_loss, &failure);
+	                       job->row.accept_loss, &failure) ||
+	               plan_no_way_back(job->engine, &way, back, &failure);
 	char detail[160];
 
 	txn.packed = packed;
@@ -117,7 +120,7 @@ static void pair_done(const struct failure *failure, void *arg)
 	_cleanup_(pool_fini) struct pool pool;
 	_cleanup_(freep) char *json = steal(&job->pair_json);
 	struct failure unread = {0};
-	Control__Pairing *pairing;
+	Control__Pairing *pairing, *back = NULL;
 
 	pool_init(&pool);
 	job->task = NULL;
@@ -129,7 +132,12 @@ static void pair_done(const struct failure *failure, void *arg)
 		job_fail(job, JOB_FAILED, failure);
 		return;
 	}
-	pair_judge(job, pairing);
+	if (pairing_read(&pool, json, PAIRING_BACK, &job->pair_to, &job->pair_from, &back,
+	            &unread) < 0) {
+		err_forget();
+		back = NULL;
+	}
+	pair_judge(job, pairing, back);
 }
 
 /* The two releases, as the record has them. Positive: the one that runs is not known. */
@@ -161,6 +169,7 @@ void job_step_pair(struct job *job)
 	struct failure failure;
 	int r = service ? pair_releases(job, service) : DB_E_NONE;
 
+	job_soak_early(job);
 	if (r < 0) {
 		failure_set(&failure, "record", "lud", "check the state directory",
 		        "the releases cannot be read: %s", strerror(-r));

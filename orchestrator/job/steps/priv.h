@@ -13,6 +13,7 @@ void job_step_stage(struct job *job);
 void job_step_order(struct job *job);
 void job_step_run(struct job *job);
 void job_step_check(struct job *job);
+void job_step_soak(struct job *job);
 void job_step_confirm(struct job *job);
 void job_step_image(struct job *job);
 void job_step_launch(struct job *job);
@@ -43,6 +44,18 @@ Control__Pairing *job_pair_recorded(const struct job *job, struct pool *pool);
  */
 int __must_check job_keep_layout(
         struct db *db, const struct generation_row *row, const Machine__Result *result);
+
+/* confirm.c */
+/* Records the floor that the job's release brings; its parts are loaded. */
+int __must_check job_floor_txn(struct db *db, void *arg);
+
+/* soak.c */
+/* Whether a policy has the update watched; then what has to be known before it is noted. */
+void job_soak_early(struct job *job);
+/* The same just before the order. False: it is too early, and is looked at again. */
+bool __must_check job_soak_before(struct job *job);
+/* It runs what it was updated to: it is watched from now on. False: no policy has it watched. */
+bool job_soak_begin(struct job *job, const Machine__Service *service);
 
 /* late.c */
 /* The end of a job by what the machine says of its order. */

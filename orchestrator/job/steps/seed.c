@@ -123,8 +123,7 @@ static int seed_abandon(const struct generation_row *row, void *arg)
 static int seed_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
-	struct generation_filter filter = {.job = job->row.id};
-	int r = store_generation_each(db, &filter, seed_abandon, db);
+	int r = store_generation_each_of(db, job->row.id, seed_abandon, db);
 
 	for (size_t i = 0; !r && i < job->n_parts; i++) {
 		r = seed_write_part(db, &job->parts[i]);

@@ -23,6 +23,7 @@ const struct job_step_ops job_steps[_JOB_STEP_N] = {
         [JOB_STEP_ORDER] = {.begin = job_step_order},
         [JOB_STEP_RUN] = {.begin = job_step_run, .result = job_on_result},
         [JOB_STEP_CHECK] = {.begin = job_step_check},
+        [JOB_STEP_SOAK] = {.begin = job_step_soak},
         [JOB_STEP_CONFIRM] = {.begin = table_confirm, .result = job_on_confirmed},
         [JOB_STEP_IMAGE] = {.begin = job_step_image},
         [JOB_STEP_LAUNCH] = {.begin = job_step_launch},

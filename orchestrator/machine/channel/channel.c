@@ -35,6 +35,8 @@ struct channel_pending {
 	LIST_ENTRY(channel_pending) link;
 	struct channel *channel;
 	struct event *timeout;
+	struct timeval limit; /* of ->timeout */
+	bool rests;           /* on the record: it may wait for the disk */
 	uint64_t id;
 	channel_reply_fn fn;
 	void *arg;
@@ -46,6 +48,7 @@ struct channel {
 	const struct channel_ops *ops;
 	void *arg;
 	struct link *link;
+	struct link_buffers *buffers;
 	struct event *again;
 	struct event *pulse;
 	int64_t pulsed_usec; /* monotonic, as the one below */
@@ -90,13 +93,14 @@ static void channel_ask(struct channel *channel)
 	request.id = ++channel->last_id;
 	request.body_case = MACHINE__REQUEST__BODY_PING;
 	request.ping = &ping;
-	channel->asked = link_send(channel->link, &request.base) == 0;
+	channel->asked = link_say(channel->link, &request.base) == 0;
 	err_forget();
 }
 
 /*
  * Asks a quiet machine, and finds a silent one. Time in which lud itself stood still
- * is not the machine's silence: what it said meanwhile may still be in the socket.
+ * is not the machine's silence: what it said meanwhile may still be in the socket. Nor is time
+ * in which the question waited for the disk.
  */
 static void channel_on_pulse(evutil_socket_t fd, short what, void *arg)
 {
@@ -107,6 +111,8 @@ static void channel_on_pulse(evutil_socket_t fd, short what, void *arg)
 
 	if (late > 2 * CHANNEL_PULSE_USEC) {
 		channel->heard_usec += late;
+	} else if (channel->link && link_is_held(channel->link)) {
+		channel->heard_usec += now - channel->pulsed_usec;
 	}
 	channel->pulsed_usec = now;
 	evtimer_add(channel->pulse, &pause);
@@ -137,9 +143,16 @@ static void channel_finish(struct channel_pending *pending, int r, const Machine
 	fn(r, reply, arg);
 }
 
+/* What waits for our own disk was not asked yet: the machine gets its time once it is. */
 static void channel_on_timeout(evutil_socket_t fd, short what, void *arg)
 {
-	channel_finish(arg, -ETIMEDOUT, NULL);
+	struct channel_pending *pending = arg;
+
+	if (pending->rests && link_is_held(pending->channel->link)) {
+		evtimer_add(pending->timeout, &pending->limit);
+		return;
+	}
+	channel_finish(pending, -ETIMEDOUT, NULL);
 }
 
 /*
@@ -288,8 +301,8 @@ static int channel_connect(struct channel *channel)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		return err_raise(-errno);
 	}
-	return err_up(link_new(channel->base, fd_steal(&fd), SESSION_INITIATOR, &self,
-	        &channel_link_ops, channel, &channel->link));
+	return err_up(link_new(link_stream(channel->base, fd_steal(&fd)), channel->buffers,
+	        SESSION_INITIATOR, &self, &channel_link_ops, channel, &channel->link));
 }
 
 static void channel_on_again(evutil_socket_t fd, short what, void *arg)
@@ -311,8 +324,8 @@ static void channel_on_again(evutil_socket_t fd, short what, void *arg)
  * The clock of silence starts as if it had been heard a pulse ago, so the owner is told after
  * CHANNEL_SILENT_SEC also of a machine that never was.
  */
-int channel_new(struct event_base *base, const char *path, const struct channel_ops *ops, void *arg,
-        struct channel **ret_channel)
+int channel_new(struct event_base *base, struct link_buffers *buffers, const char *path,
+        const struct channel_ops *ops, void *arg, struct channel **ret_channel)
 {
 	static const struct timeval now = {0, 0};
 	struct sockaddr_un address;
@@ -323,6 +336,7 @@ int channel_new(struct event_base *base, const char *path, const struct channel_
 	}
 	channel = mem_zero(sizeof(*channel));
 	channel->base = base;
+	channel->buffers = buffers;
 	channel->path = text_copy(path);
 	channel->ops = ops;
 	channel->arg = arg;
@@ -370,13 +384,16 @@ int channel_request(struct channel *channel, Machine__Request *request, uint64_t
 {
 	struct timeval limit = {timeout_usec / 1000000, timeout_usec % 1000000};
 	struct channel_pending *pending;
+	/* A question about the machine is true whatever the record has. */
+	bool rests = request->body_case != MACHINE__REQUEST__BODY_STATUS;
 	int r;
 
 	if (!channel->up) {
 		return err_raise(-ENOTCONN);
 	}
 	request->id = ++channel->last_id;
-	r = link_send(channel->link, &request->base);
+	r = rests ? link_send(channel->link, &request->base)
+	          : link_say(channel->link, &request->base);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -385,6 +402,8 @@ int channel_request(struct channel *channel, Machine__Request *request, uint64_t
 	pending->id = request->id;
 	pending->fn = fn;
 	pending->arg = arg;
+	pending->limit = limit;
+	pending->rests = rests;
 	pending->timeout = evtimer_new(channel->base, channel_on_timeout, pending);
 	evtimer_add(pending->timeout, &limit);
 	LIST_INSERT_HEAD(&channel->pending, pending, link);
@@ -403,6 +422,11 @@ void channel_forget(struct channel *channel, const void *arg)
 		}
 		pending = next;
 	}
+}
+
+bool channel_is_held(const struct channel *channel)
+{
+	return channel->link && link_is_held(channel->link);
 }
 
 bool channel_is_up(const struct channel *channel)

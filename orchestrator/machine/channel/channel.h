@@ -16,6 +16,7 @@
 #define MACHINE_PROTOCOL 2u
 
 struct channel;
+struct db;
 
 struct channel_ops {
 	/* A session is open; ->peer names machine and boot. */
@@ -36,9 +37,11 @@ struct channel_ops {
  */
 typedef void (*channel_reply_fn)(int r, const Machine__Reply *reply, void *arg);
 
-/* Starts connecting. `path` is copied. */
-int __must_check channel_new(struct event_base *base, const char *path,
-        const struct channel_ops *ops, void *arg, struct channel **ret_channel);
+struct link_buffers;
+
+/* Starts connecting. `path` is copied. What is said to the machine waits for the database (link_new()). */
+int __must_check channel_new(struct event_base *base, struct link_buffers *buffers,
+        const char *path, const struct channel_ops *ops, void *arg, struct channel **ret_channel);
 /* Pending requests end with -ECONNRESET; down() is not called. */
 struct channel *channel_free(struct channel *channel);
 
@@ -51,5 +54,7 @@ int __must_check channel_request(struct channel *channel, Machine__Request *requ
 /* The callbacks of requests with this arg will not be called. */
 void channel_forget(struct channel *channel, const void *arg);
 bool channel_is_up(const struct channel *channel);
+/* Whether something that it is to be told waits for lud's own disk, and all that is asked waits behind it. */
+bool channel_is_held(const struct channel *channel);
 /* When the machine said something last, over this session or one before: unix us; 0: never. */
 int64_t channel_heard_usec(const struct channel *channel);

@@ -1,0 +1,83 @@
+/*
+ * A page is a request of its own, by a connection of its own as any request. What the person wants
+ * is the number of rows: how many pages that takes is nobody's business but ours and lud's. A lud
+ * that gives no rows, or the same cursor again, has nothing more to say.
+ */
+#include "ctl/client/pages.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/base/answer.h"
+#include "ctl/base/text.h"
+#include "ctl/client/command.h"
+
+/* Rows join those of the pages before; whatever stands beside them is as in the last page. */
+static void pages_join(json_t **all, json_t *page, const char *list)
+{
+	json_t *rows = *all ? json_incref(json_object_get(*all, list)) : NULL;
+
+	if (rows) {
+		json_array_extend(rows, json_object_get(page, list));
+		json_object_set_new(page, list, rows);
+	}
+	json_decref(*all);
+	*all = page;
+}
+
+int pages_call(const struct options *options, const struct pages *pages, char *ret_cursor)
+{
+	uint64_t left = options->limit ? options->limit : UINT64_MAX;
+	bool on = options->limit || pages->whole;
+	char cursor[PAGES_CURSOR_SIZE] = "", last[PAGES_CURSOR_SIZE];
+	json_t *all = NULL;
+	size_t n;
+	int code;
+
+	do {
+		_cleanup_(client_closep) struct client *client = NULL;
+		const Control__Reply *reply;
+
+		strcpy(last, cursor);
+		*cursor = '\0';
+		*pages->limit = left < UINT32_MAX ? (uint32_t)left : 0;
+		code = command_ask(options, pages->request, NULL, NULL, &client, &reply);
+		if (code != CTL_OK) {
+			json_decref(all);
+			return code;
+		}
+		n = pages->page(reply, !options->json, pages->arg, cursor);
+		left -= n < left ? n : left;
+		if (options->json) {
+			pages_join(&all, command_json(reply), pages->list);
+		}
+		pages->seek(cursor, pages->arg);
+	} while (on && left && n && *cursor && strcmp(cursor, last) != 0);
+	if (options->json) {
+		answer_add(all);
+	}
+	snprintf(ret_cursor, PAGES_CURSOR_SIZE, "%s", cursor);
+	return CTL_OK;
+}
+
+void pages_more(
+        const struct options *options, const char *command, const char *option, const char *cursor)
+{
+	if (*cursor) {
+		printf("more: luctl %s%s%s%s%s %s %s\n", command, options->n_args ? " " : "",
+		        options->n_args ? options->args[0] : "", *options->machine ? " -m " : "",
+		        options->machine, option, cursor);
+	}
+}
+
+void pages_removed(const char *cursor, uint64_t removed, int64_t removed_us)
+{
+	char when[TEXT_SIZE];
+
+	if (!*cursor && removed) {
+		printf("older: %" PRIu64 " more were removed by retention, the last at %s\n",
+		        removed, text_time(removed_us, when));
+	}
+}

@@ -1,0 +1,253 @@
+/*
+ * Rollouts: what is known of them, and what people do to them. Every change is answered with the rollout as it is then.
+ *
+ * What may be changed when is for orchestrator/rollout to say; here is who may ask (access.def), for what a reason must be
+ * given, and the form of the answer. The answer is bounded: what is beyond the limits of rings, machines and changes is
+ * left out.
+ *
+ * A job stands for its rollout in job_approve; job_deny ends the job alone, as job_cancel does, in the role of who
+ * decides about releases.
+ */
+#include <string.h>
+
+#include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
+
+/*
+ * An answer has room for so many. Of a larger fleet `luctl explain JOB` still says in which ring a
+ * machine is and what that ring waits for.
+ */
+#define ROLLOUTS_MAX 64u
+#define ROLLOUT_MEMBERS_MAX 4096u
+#define ROLLOUT_CHANGES_MAX 256u
+
+/* An answer that is put together. */
+struct rollout_view {
+	struct pool *pool;
+	struct db *db;
+	Control__RolloutList *list;
+	Control__Rollout *rollout; /* that is filled now */
+};
+
+/* As the policy had it when the rollout started, with those who have approved of its end so far. */
+static int rollout_view_ring(const struct rollout_ring_row *row, void *arg)
+{
+	struct rollout_view *view = arg;
+	Control__RolloutRing *ring = pool_zero(view->pool, sizeof(*ring));
+	int64_t approved = 0;
+	int r = store_rollout_approvals(view->db, row->rollout, row->n, &approved);
+
+	control__rollout_ring__init(ring);
+	ring->name = pool_text(view->pool, row->name);
+	ring->size = row->size;
+	ring->soak_us = (uint64_t)row->soak_us;
+	ring->healthy_us = (uint64_t)row->healthy_us;
+	ring->deadline_us = (uint64_t)row->deadline_us;
+	ring->budget = row->budget;
+	ring->pauses = row->pauses;
+	ring->approvals = row->approvals;
+	ring->approved = (uint32_t)approved;
+	if (view->rollout->n_rings < ROLLOUT_RINGS_MAX) {
+		view->rollout->rings[view->rollout->n_rings++] = ring;
+	}
+	return err_up(r);
+}
+
+/* Machines that were removed are not shown; their jobs are in the list of jobs. */
+static int rollout_view_member(const struct rollout_member_row *row, void *arg)
+{
+	struct rollout_view *view = arg;
+	Control__RolloutMember *member;
+
+	if (row->removed_us || view->rollout->n_members == ROLLOUT_MEMBERS_MAX) {
+		return 0;
+	}
+	member = pool_zero(view->pool, sizeof(*member));
+	control__rollout_member__init(member);
+	member->machine = pool_text(view->pool, row->machine_name);
+	member->ring = row->ring;
+	member->state = (char *)rollout_member_name(row->state);
+	member->job = (uint64_t)row->job;
+	view->rollout->members[view->rollout->n_members++] = member;
+	return 0;
+}
+
+/*
+ * As it was recorded: the identity is that of the time, whatever users are called now, and the role is empty where lud
+ * decided by the policy.
+ */
+static int rollout_view_change(const struct rollout_change_row *row, void *arg)
+{
+	struct rollout_view *view = arg;
+	Control__RolloutChange *change = pool_zero(view->pool, sizeof(*change));
+
+	if (view->rollout->n_changes == ROLLOUT_CHANGES_MAX) {
+		return 0;
+	}
+	control__rollout_change__init(change);
+	change->at_us = row->at_us;
+	change->what = (char *)rollout_changed_name(row->what);
+	change->ring = row->ring;
+	change->identity = pool_text(view->pool, row->identity);
+	change->role = row->role == ACCESS_NOBODY ? "" : (char *)access_role_word(row->role);
+	change->reason = pool_text(view->pool, row->reason);
+	view->rollout->changes[view->rollout->n_changes++] = change;
+	return 0;
+}
+
+/* Fills a row of the list; a release whose kit was removed has number 0. */
+static int rollout_view_one(const struct rollout_row *row, void *arg)
+{
+	struct rollout_view *view = arg;
+	Control__Rollout *rollout = pool_zero(view->pool, sizeof(*rollout));
+	struct release_row release;
+	int r = store_release_by_id(view->db, row->release, &release);
+
+	control__rollout__init(rollout);
+	rollout->id = (uint64_t)row->id;
+	rollout->policy = pool_text(view->pool, row->policy);
+	rollout->service = pool_text(view->pool, row->service);
+	rollout->counter = r ? 0 : (uint32_t)release.counter;
+	rollout->state = (char *)rollout_state_name(row->state);
+	rollout->why = pool_text(view->pool, row->why);
+	rollout->ring = row->ring;
+	rollout->ring_us = row->ring_us;
+	rollout->created_us = row->created_us;
+	rollout->rings = pool_zero(view->pool, ROLLOUT_RINGS_MAX * sizeof(*rollout->rings));
+	rollout->members = pool_zero(view->pool, ROLLOUT_MEMBERS_MAX * sizeof(*rollout->members));
+	rollout->changes = pool_zero(view->pool, ROLLOUT_CHANGES_MAX * sizeof(*rollout->changes));
+	view->rollout = rollout;
+	view->list->rollouts[view->list->n_rollouts++] = rollout;
+	r = r ? r : store_rollout_ring_each(view->db, row->id, rollout_view_ring, view);
+	r = r ? r : store_rollout_member_each(view->db, row->id, rollout_view_member, view);
+	return r ? err_fold(r)
+	         : err_up(store_rollout_change_each(view->db, row->id, rollout_view_change, view));
+}
+
+/* Numbers are never given twice, so one that is not found was never a rollout of this record. */
+static void rollout_refuse_none(struct control_client *client, uint64_t id)
+{
+	static const struct failure none = {"no-rollout", "lud", "there is no such rollout",
+	        "`luctl rollout status` lists them"};
+
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &none);
+}
+
+/* 0: all of them. */
+static void rollouts_answer(struct control_client *client, uint64_t id, int64_t which)
+{
+	_cleanup_(pool_fini) struct pool pool;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__RolloutList list = CONTROL__ROLLOUT_LIST__INIT;
+	struct rollout_view view = {&pool, control_db(client), &list, NULL};
+	struct rollout_row row;
+	int r;
+
+	pool_init(&pool);
+	list.rollouts = pool_zero(&pool, ROLLOUTS_MAX * sizeof(*list.rollouts));
+	if (!which) {
+		r = store_rollout_each(control_db(client), true, rollout_view_one, &view);
+	} else {
+		r = store_rollout_find(control_db(client), which, &row);
+		r = r ? r : rollout_view_one(&row, &view);
+	}
+	if (r == DB_E_NONE) {
+		rollout_refuse_none(client, id);
+	} else if (r) {
+		control_refuse_record(client, id);
+	} else {
+		reply.body_case = CONTROL__REPLY__BODY_ROLLOUTS;
+		reply.rollouts = &list;
+		control_reply(client, id, &reply);
+	}
+}
+
+void control_on_rollout_list(struct control_client *client, const Control__Request *request)
+{
+	rollouts_answer(client, request->id, (int64_t)request->rollout_list->rollout);
+}
+
+/* The reply shows the rollout after the change, so nobody has to ask again. */
+static void rollout_change(struct control_client *client, const Control__Request *request,
+        int64_t rollout, enum rollout_changed what)
+{
+	struct job_asked asked = control_asked(client, request);
+	struct rules_asked by = {&asked.who, asked.reason, ""};
+	struct failure failure;
+	int r = rollouts_change(
+	        engine_rollouts(control_engine(client)), rollout, what, &by, &failure);
+
+	if (r == DB_E_NONE) {
+		rollout_refuse_none(client, request->id);
+	} else if (r == ROLLOUT_E_REFUSED) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
+	} else if (r) {
+		control_refuse_change(client, request->id);
+	} else {
+		rollouts_answer(client, request->id, rollout);
+	}
+}
+
+/* What takes a decision out of the hands of the policy says why. */
+void control_on_rollout_change(struct control_client *client, const Control__Request *request)
+{
+	static const enum rollout_changed may[] = {ROLLOUT_WAS_PAUSED, ROLLOUT_WAS_RESUMED,
+	        ROLLOUT_WAS_APPROVED, ROLLOUT_WAS_PROMOTED, ROLLOUT_WAS_ABORTED};
+	static const struct failure unknown = {"invalid", "rollout",
+	        "there is no such change of a rollout", "use the luctl of the same version"};
+	static const struct failure reason = {"no-reason", "rollout",
+	        "this has to say why, in the history of the rollout", "give --reason"};
+
+	for (size_t i = 0; i < sizeof(may) / sizeof(may[0]); i++) {
+		if (strcmp(request->rollout_change->what, rollout_changed_name(may[i])) != 0) {
+			continue;
+		}
+		if (!*request->reason &&
+		        (may[i] == ROLLOUT_WAS_PROMOTED || may[i] == ROLLOUT_WAS_ABORTED)) {
+			control_refuse(
+			        client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &reason);
+			return;
+		}
+		rollout_change(client, request, (int64_t)request->rollout_change->rollout, may[i]);
+		return;
+	}
+	control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &unknown);
+}
+
+/* A job says which machine and release is meant; it need not wait, since approvals may come early. */
+void control_on_job_approve(struct control_client *client, const Control__Request *request)
+{
+	struct rollout_member_row member;
+	struct rollout_row row;
+	struct job_row job;
+	int r = store_job_find(control_db(client), (int64_t)request->job_approve->job, &job);
+
+	if (!r) {
+		r = store_rollout_member(
+		        control_db(client), job.release, job.machine, &row, &member);
+	}
+	if (r) {
+		err_forget();
+		rollout_refuse_none(client, request->id);
+		return;
+	}
+	rollout_change(client, request, row.id, ROLLOUT_WAS_APPROVED);
+}
+
+/* The reason and who denied stand in the end of the job. */
+void control_on_job_deny(struct control_client *client, const Control__Request *request)
+{
+	int64_t job = (int64_t)request->job_deny->job;
+	struct failure failure = {0};
+	char who[80];
+
+	snprintf(who, sizeof(who), "denial of %.60s", client->peer.name);
+	if (engine_cancel(control_engine(client), job, who, request->reason, &failure)) {
+		control_refuse(client, request->id,
+		        !strcmp(failure.code, "no-job") ? WIRE__ERROR_CLASS__ERROR_NOT_FOUND
+		                                        : WIRE__ERROR_CLASS__ERROR_REFUSED,
+		        &failure);
+		return;
+	}
+	control_wait_job(client, request->id, job, false);
+}

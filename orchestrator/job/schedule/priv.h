@@ -1,0 +1,70 @@
+#pragma once
+/* Inside schedule: one timer while it is looked at. */
+#include <string.h>
+
+#include "orchestrator/job/core/job.h"
+#include "orchestrator/job/schedule/schedule.h"
+
+/* As many services as a machine has that can be updated. */
+#define SCHEDULE_SERVICES_MAX 64u
+/* How often is looked what only memory says: an alarm that is on, a standing order on its way. */
+#define SCHEDULE_LOOK_USEC INT64_C(1000000)
+
+struct schedule {
+	struct engine *engine;
+	struct event *timer;
+	struct engine_watch *watch;
+	int64_t clock_us; /* real time less monotonic time, when it was looked last */
+};
+
+/* All borrowed but the row, which is written when the look is over. */
+struct schedule_at {
+	struct schedule *schedule;
+	struct machine *machine;
+	const struct policy *policy;
+	struct timer_row row;
+	int64_t now;
+};
+
+struct schedule_services {
+	const Machine__Service *list[SCHEDULE_SERVICES_MAX];
+	size_t n;
+};
+
+/* schedule.c */
+struct decide_subject schedule_subject(const struct machine *machine, const char *service);
+enum policy_row schedule_section(enum decide_action action);
+/* The policy of a name among those that count; NULL: none is called so. */
+const struct policy *schedule_policy(const struct schedule *schedule, const char *name);
+/* The services of a machine that can be updated, and for which this policy decides. */
+void schedule_services(const struct schedule *schedule, const struct machine *machine,
+        const struct policy *policy, enum decide_action action, struct schedule_services *ret);
+/* Of the services those are left that no gate holds. The first gate that is shut, if all are: is_open else. */
+struct rules_gate schedule_gate(
+        const struct schedule_at *at, int64_t limit_us, struct schedule_services *services);
+/* Part of `jitter`, always the same one for a machine and a policy. */
+int64_t schedule_part(const struct machine *machine, const char *policy, int64_t jitter_us);
+/* Looked at again at a time, unless an earlier one is known; 0: no time is known. */
+void schedule_look_at(struct timer_row *row, int64_t look_us);
+/* Who asks for what a timer wants, for this round; its texts are the caller's. */
+struct job_asked;
+void schedule_asked(const struct schedule_at *at, char request_id[64], struct job_asked *ret);
+/*
+ * Its time has come: the round is recorded before any of its jobs is asked for, by `ask`, and is over when all
+ * are. A lud that ends between the two asks again when it is back, for the same request. False: the record could not
+ * be written.
+ */
+bool schedule_round(struct schedule_at *at, void (*ask)(struct schedule_at *at));
+/* Asks for one job of a round. One that cannot be had leaves the others alone, and is told. */
+struct job_order;
+void schedule_plan(struct schedule_at *at, const struct job_order *order);
+/* Goes on or off, which is logged when it is news. */
+void schedule_alarm(struct schedule_at *at, bool is_on, const char *text);
+
+/* rerandomize.c */
+void rerandomize_look(struct schedule_at *at);
+void rerandomize_next(const struct schedule_at *at, struct schedule_next *next);
+/* update.c */
+void update_look(struct schedule_at *at);
+/* standing.c: a policy's standing order is given, taken away, or left as it is; when to look again, 0: no time is known. */
+int64_t schedule_standing(struct schedule *schedule, struct machine *machine);

@@ -1,0 +1,200 @@
+/*
+ * Jobs that went well, as the engine records them: planned, a layout given up, another forged and
+ * signed, ordered, run, confirmed. What matters is how many rows each has and how large they are:
+ * steps, a signed variant, an order, an event, the packed result.
+ */
+#include "orchestrator/store/fill.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/store/generations.h"
+#include "orchestrator/store/jobs.h"
+#include "orchestrator/store/machines.h"
+#include "orchestrator/store/releases.h"
+
+#define FILL_AT_ONCE 500 /* jobs in one transaction */
+/* Sizes as lud has them: a signed variant and order, an event, a result with its phases. */
+#define FILL_ENVELOPE 900
+#define FILL_ORDER 1100
+#define FILL_EVENT 120
+#define FILL_RESULT 260
+
+const char *const fill_services[FILL_SERVICES] = {
+        "ds", "vm", "rs", "virtio", "agent", "tty", "load"};
+
+static const uint8_t fill_bytes[FILL_ORDER] = {1, 2, 3};
+
+static int fill_releases(struct fill *fill)
+{
+	int r = 0;
+
+	for (int s = 0; !r && s < FILL_SERVICES; s++) {
+		for (int n = 0; !r && n < FILL_RELEASES; n++) {
+			struct release_row *release = &fill->releases[s][n];
+
+			*release = (struct release_row){.counter = n + 1};
+			snprintf(
+			        release->service, sizeof(release->service), "%s", fill_services[s]);
+			memset(release->release_id, 16 * s + n + 1, sizeof(release->release_id));
+			r = store_release_put(fill->db, release);
+		}
+	}
+	return err_fold(r);
+}
+
+static int fill_machines(struct db *db, void *arg)
+{
+	struct fill *fill = arg;
+	int r = fill_releases(fill);
+
+	for (int64_t m = 0; !r && m < fill->n_machines; m++) {
+		struct machine_row machine = {.wanted = true, .attached = true};
+
+		snprintf(machine.name, sizeof(machine.name), "m%lld", (long long)m);
+		r = store_machine_insert(db, &machine);
+		for (int s = 0; !r && s < FILL_SERVICES; s++) {
+			struct service_row service;
+
+			r = store_service_ensure(db, machine.id, fill_services[s], &service);
+			if (!m && !s) {
+				fill->busy = service;
+			}
+		}
+	}
+	return err_fold(r);
+}
+
+static int fill_steps(struct db *db, int64_t job)
+{
+	static const enum job_step steps[] = {JOB_STEP_PLAN, JOB_STEP_FORGE, JOB_STEP_SIGN,
+	        JOB_STEP_STAGE, JOB_STEP_ORDER, JOB_STEP_RUN, JOB_STEP_CONFIRM};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		r = store_job_step_begin(db, job, steps[i]);
+		if (!r) {
+			r = store_job_step_end(db, job, JOB_STEP_DONE, "");
+		}
+	}
+	return err_fold(r);
+}
+
+/* A layout of the host's; of one that ran the payload's file is kept until lud tidies up. */
+static int fill_generation(struct fill *fill, int64_t service, int64_t release, bool runs)
+{
+	struct generation_row *row = &fill->generation;
+	struct variant_row variant = {.release = release, .recipe = 3, .seed_sealed_size = 80};
+	int r;
+
+	memset(variant.seed_commit, 7, sizeof(variant.seed_commit));
+	*row = (struct generation_row){.service = service, .job = fill->job.id};
+	r = store_variant_insert(fill->db, &variant);
+	row->variant = variant.id;
+	if (!r) {
+		r = store_service_draw(fill->db, service, &row->number);
+	}
+	if (!r) {
+		r = store_generation_insert(fill->db, row);
+	}
+	if (r || !runs) {
+		return r ? err_fold(r)
+		         : err_up(store_generation_set_state(
+		                   fill->db, row->id, GENERATION_ABANDONED));
+	}
+	variant.base = 0x7f0000000000;
+	variant.payload_len = 100000;
+	memset(variant.payload_hash, 8, sizeof(variant.payload_hash));
+	r = store_variant_forged(fill->db, &variant);
+	row->epoch = 1;
+	if (!r) {
+		r = store_generation_sign(fill->db, row, fill_bytes, FILL_ENVELOPE);
+	}
+	return r ? err_fold(r) : err_up(store_generation_runs(fill->db, service, row->number));
+}
+
+static int fill_order(struct fill *fill)
+{
+	struct order_row *order = &fill->order;
+	struct event_row event = {.machine = fill->job.machine, .boot_id = 1};
+	int r;
+
+	*order = (struct order_row){.job = fill->job.id,
+	        .machine = fill->job.machine,
+	        .boot_id = 1,
+	        .epoch = 1,
+	        .txn = (uint64_t)fill->job.id,
+	        .action = 1};
+	r = store_order_insert(fill->db, order, fill_bytes, FILL_ORDER);
+	order->sent = order->accepted = true;
+	if (!r) {
+		r = store_order_update(fill->db, order);
+	}
+	event.seq = order->txn;
+	return r ? err_fold(r)
+	         : err_fold(store_event_insert(fill->db, &event, fill_bytes, FILL_EVENT));
+}
+
+static int fill_job(struct fill *fill)
+{
+	int64_t m = fill->done % 2 ? fill->done / 2 % fill->n_machines : 0;
+	int s = fill->done % 2 ? (int)(fill->done / 2 / fill->n_machines % FILL_SERVICES) : 0;
+	struct service_row service;
+	struct job_row *job = &fill->job;
+	int r;
+
+	*job = (struct job_row){.machine = m + 1,
+	        .kind = JOB_RERANDOMIZE,
+	        .state = JOB_PLANNED,
+	        .identity = "uid 0",
+	        .release = fill->releases[s][fill->done * 2 / fill->n_jobs + 1].id};
+	snprintf(job->service, sizeof(job->service), "%s", fill_services[s]);
+	r = store_service_find(fill->db, job->machine, job->service, &service);
+	if (!r) {
+		r = store_job_insert(fill->db, job);
+	}
+	if (!r) {
+		r = fill_steps(fill->db, job->id);
+	}
+	if (!r) {
+		r = fill_generation(fill, service.id, job->release, false);
+	}
+	if (!r) {
+		r = fill_generation(fill, service.id, job->release, true);
+	}
+	if (!r) {
+		r = fill_order(fill);
+	}
+	job->generation = fill->generation.number;
+	job->state = JOB_CONFIRMED;
+	job->ended_us = store_now_usec();
+	if (!r) {
+		r = store_job_update(fill->db, job);
+	}
+	if (!r) {
+		r = store_job_outcome(fill->db, job->id, NULL, 0, fill_bytes, FILL_RESULT);
+	}
+	return r ? err_fold(r) : err_up(store_job_stood(fill->db, job->id, 1000000));
+}
+
+static int fill_jobs(struct db *db, void *arg)
+{
+	struct fill *fill = arg;
+	int r = 0;
+
+	for (int i = 0; !r && i < FILL_AT_ONCE && fill->done < fill->n_jobs; i++) {
+		r = fill_job(fill);
+		fill->done++;
+	}
+	return err_up(r);
+}
+
+int fill_record(struct fill *fill)
+{
+	int r = db_txn(fill->db, fill_machines, fill);
+
+	while (!r && fill->done < fill->n_jobs) {
+		r = db_txn(fill->db, fill_jobs, fill);
+	}
+	return err_fold(r);
+}

@@ -1,0 +1,520 @@
+/*
+ * What the questions to a large record cost. Every statement that SQLite runs here is looked at:
+ * its plan may not walk a table that grows, nor sort what it finds, and what it did may not take
+ * more of SQLite's steps than a page of rows does, however many there are.
+ *
+ *   questions_test                     fills a small record and checks
+ *   questions_test FILE JOBS MACHINES TIMES
+ *                                      fills FILE, has all of it TIMES times, and prints as JSON what
+ *                                      the slowest question takes
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "host/base/file.h"
+#include "orchestrator/store/fill.h"
+#include "orchestrator/store/generations.h"
+#include "orchestrator/store/jobs.h"
+#include "orchestrator/store/machines.h"
+#include "orchestrator/store/policies.h"
+#include "orchestrator/store/releases.h"
+#include "orchestrator/store/retention.h"
+
+#define STATEMENTS_MAX 256
+/* A page of 40 rows with all their columns; a walk of the small record takes some ten thousands. */
+#define STEPS_MAX 4000
+#define PAGE 40
+
+/* Tables with a row for each job, generation or event. */
+static const char *const growing[] = {
+        "jobs", "job_steps", "generations", "variants", "orders", "events", "effects"};
+
+struct statement {
+	char *sql;
+	int steps; /* the most that one run took */
+};
+
+static struct {
+	sqlite3 *sqlite;
+	struct statement all[STATEMENTS_MAX];
+	size_t n;
+	bool looks;
+} seen;
+
+static struct statement *statement_of(const char *sql)
+{
+	for (size_t i = 0; i < seen.n; i++) {
+		if (!strcmp(seen.all[i].sql, sql)) {
+			return &seen.all[i];
+		}
+	}
+	assert(seen.n < STATEMENTS_MAX);
+	seen.all[seen.n].sql = strdup(sql);
+	return &seen.all[seen.n++];
+}
+
+static int on_statement(unsigned kind, void *arg, void *statement, void *nsec)
+{
+	struct statement *it;
+	int steps;
+
+	if (seen.looks) {
+		it = statement_of(sqlite3_sql(statement));
+		steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
+		it->steps = steps > it->steps ? steps : it->steps;
+	}
+	return 0;
+}
+
+/* SQLite calls it for each database that is opened; the first is the record, one that it is compared with follows. */
+static int on_open(sqlite3 *sqlite, char **ret_error, const void *api)
+{
+	seen.sqlite = seen.sqlite ? seen.sqlite : sqlite;
+	return sqlite3_trace_v2(sqlite, SQLITE_TRACE_PROFILE, on_statement, NULL);
+}
+
+static bool is_growing(const char *name, size_t size)
+{
+	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {
+		if (strlen(growing[i]) == size && !memcmp(growing[i], name, size)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A line of a plan: "SCAN jobs", "SEARCH g USING INTEGER PRIMARY KEY (rowid<?)", "USE TEMP ...". */
+static bool is_bounded(const char *line)
+{
+	const char *table = strchr(line, ' ') + 1;
+
+	if (!strncmp(line, "USE TEMP B-TREE", 15)) {
+		return false;
+	}
+	if (!strncmp(line, "SCAN ", 5) && is_growing(table, strcspn(table, " "))) {
+		/* Of open jobs alone; and what has a file, is not compared, and has run, is next. */
+		return strstr(line, "INDEX jobs_open") || strstr(line, "INDEX variants_due");
+	}
+	return !strstr(line, "PRIMARY KEY (rowid<?)") && !strstr(line, "PRIMARY KEY (rowid>?)");
+}
+
+/* These sort what an index has found, which is a handful: releases, services of a machine, open jobs. */
+static bool is_small(const char *sql)
+{
+	return strstr(sql, " FROM releases ") || strstr(sql, " FROM services ") ||
+	       strstr(sql, "INDEXED BY jobs_open ") ||
+	       strstr(sql, " FROM machines WHERE id > ? ORDER BY id LIMIT 1");
+}
+
+static int n_bad;
+
+static void check_plan(const struct statement *statement)
+{
+	char sql[4096];
+	sqlite3_stmt *plan;
+
+	snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", statement->sql);
+	if (sqlite3_prepare_v2(seen.sqlite, sql, -1, &plan, NULL) != SQLITE_OK) {
+		fprintf(stderr, "%s\n  %s\n", statement->sql, sqlite3_errmsg(seen.sqlite));
+		abort();
+	}
+	while (sqlite3_step(plan) == SQLITE_ROW) {
+		const char *line = (const char *)sqlite3_column_text(plan, 3);
+
+		if (!is_bounded(line) && !is_small(statement->sql)) {
+			fprintf(stderr, "%s\n  %s\n", statement->sql, line);
+			n_bad++;
+		}
+	}
+	sqlite3_finalize(plan);
+	if (statement->steps > STEPS_MAX) {
+		fprintf(stderr, "%s\n  took %d steps\n", statement->sql, statement->steps);
+		n_bad++;
+	}
+}
+
+static int no_generation(const struct generation_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_job(const struct job_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_step(const struct job_step_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_release(const struct release_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_service(const struct service_row *row, const uint8_t *status, size_t size, void *arg)
+{
+	return 0;
+}
+
+static int no_machine(const struct machine_row *row, void *arg)
+{
+	return 0;
+}
+
+static void no_variant(int64_t id, const char *path, void *arg)
+{
+}
+
+static double now_msec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+
+struct asking {
+	struct fill *fill;
+	int64_t machine;
+	const char *service;
+	int64_t before; /* a cursor in the middle; 0: none */
+};
+
+static void ask_history(const struct asking *ask)
+{
+	struct generation_filter filter = {.machine = ask->machine,
+	        .service = ask->service,
+	        .before = 2 * ask->before,
+	        .limit = PAGE};
+
+	assert(store_generation_each(ask->fill->db, &filter, no_generation, NULL) == 0);
+}
+
+static void ask_jobs(const struct asking *ask)
+{
+	struct job_filter filter = {.machine = ask->machine,
+	        .service = ask->service,
+	        .before = ask->before,
+	        .limit = PAGE};
+
+	assert(store_job_each(ask->fill->db, &filter, no_job, NULL) == 0);
+}
+
+static void ask_bare(const struct asking *ask)
+{
+	struct job_filter filter = {.machine = ask->machine,
+	        .service = ask->service,
+	        .before = ask->before,
+	        .bare = true,
+	        .limit = PAGE};
+
+	assert(store_job_each(ask->fill->db, &filter, no_job, NULL) == 0);
+}
+
+static void ask_open(const struct asking *ask)
+{
+	assert(store_job_each_open(ask->fill->db, 0, no_job, NULL) == 0);
+	assert(store_job_each_open(ask->fill->db, ask->machine, no_job, NULL) == 0);
+}
+
+/* show, and what is shown with it */
+static void ask_show(const struct asking *ask)
+{
+	struct db *db = ask->fill->db;
+	struct generation_row row, other;
+	struct job_row job;
+	struct job_outcome outcome = {0};
+	struct effect_row effect;
+	struct variant_row variant;
+	uint64_t number = ask->fill->generation.number;
+
+	(void)store_generation_find(db, ask->machine, "ds", number, &row);
+	row = ask->fill->generation;
+	assert(store_variant_by_id(db, row.variant, &variant) == 0);
+	assert(store_effect_get(db, row.id, &effect) == DB_E_NONE);
+	(void)store_generation_before(db, &row, &other);
+	row.committed_us = 0;
+	row.id++;
+	(void)store_generation_before(db, &row, &other);
+	assert(store_job_find(db, ask->fill->job.id, &job) == 0);
+	assert(store_job_outcome_get(db, job.id, &outcome) == 0);
+	job_outcome_fini(&outcome);
+	assert(store_job_step_each(db, job.id, no_step, NULL) == 0);
+	assert(store_generation_each_of(db, job.id, no_generation, NULL) == 0);
+}
+
+static void ask_rollback(const struct asking *ask)
+{
+	const struct fill *fill = ask->fill;
+	struct generation_row row;
+
+	/* Of the busy service all newer generations are of one release. */
+	assert(store_generation_earlier(
+	               fill->db, fill->busy.id, 1 << 30, fill->releases[0][2].id, &row) == 0);
+	assert(row.release == fill->releases[0][1].id);
+}
+
+static void ask_plan(const struct asking *ask)
+{
+	struct job_row job;
+	struct order_row order;
+	uint64_t txn, ns;
+	int64_t began, n;
+	uint32_t of;
+
+	assert(store_job_blackout(ask->fill->db, ask->machine, "ds", &ns, &of) == 0);
+	assert(store_job_by_request(ask->fill->db, "none", 0, ask->machine, "ds", &job) ==
+	        DB_E_NONE);
+	assert(store_job_began(ask->fill->db, ask->fill->job.id, &began) == 0);
+	assert(store_job_child(ask->fill->db, 7, "ds", &job) == DB_E_NONE);
+	assert(store_job_children(ask->fill->db, 7, &n) == 0 && !n);
+	assert(store_job_by_order(ask->fill->db, 1, 1, 5, &job) != 2);
+	assert(store_order_highest(ask->fill->db, ask->machine, 1, &txn) == 0);
+	assert(store_order_newest(ask->fill->db, ask->fill->job.id, 0, &order) == 0);
+	/* A boot that accepted nothing yet: as all machines ask after each of their boots. */
+	assert(store_order_accepted(ask->fill->db, ask->machine, 77, 0, &order) == DB_E_NONE);
+}
+
+static void ask_releases(const struct asking *ask)
+{
+	struct release_row row;
+
+	assert(store_release_each(ask->fill->db, ask->service, ask->before ? 3 : 0, PAGE,
+	               no_release, NULL) == 0);
+	assert(store_release_newest_free(ask->fill->db, "ds", &row) == 0);
+	assert(store_release_before(ask->fill->db, &ask->fill->releases[0][1], &row) == 0);
+	assert(store_release_named(ask->fill->db, "ds", "2", &row) == 0);
+}
+
+static void ask_machine(const struct asking *ask)
+{
+	struct standing_row standing;
+
+	assert(store_machine_each(ask->fill->db, no_machine, NULL) == 0);
+	assert(store_service_each(ask->fill->db, ask->machine, no_service, NULL) == 0);
+	(void)store_standing_find(ask->fill->db, ask->machine, &standing);
+}
+
+/* A piece of each kind: rows are looked at, and all of them stay or few go. */
+static int ask_retain_txn(struct db *db, void *arg)
+{
+	const struct asking *ask = arg;
+	const struct retention_limits limits = {.kept = {1000000, 1000000, 1000000}};
+	struct retention generations = {
+	        .what = RETENTION_GENERATIONS, .of = ask->fill->busy.id, .upto = 20};
+	struct retention jobs = {.what = RETENTION_JOBS, .of = ask->machine, .upto = 20};
+	struct retention next = {.what = RETENTION_GENERATIONS};
+
+	assert(store_retain(db, &generations, &limits) == 0);
+	assert(store_retain(db, &jobs, &limits) == 0);
+	assert(store_retain(db, &next, &limits) == 0);
+	assert(store_retain(db, &next, &limits) == 0);
+	next = (struct retention){.what = RETENTION_JOBS};
+	assert(store_retain(db, &next, &limits) == 0);
+	assert(store_retain(db, &next, &limits) == 0);
+	return DB_E_EXISTS; /* nothing went */
+}
+
+static void ask_retention(const struct asking *ask)
+{
+	uint64_t n;
+	int64_t usec;
+
+	assert(db_txn(ask->fill->db, ask_retain_txn, (void *)ask) == DB_E_EXISTS);
+	assert(store_removed(ask->fill->db, RETENTION_JOBS, ask->machine, "ds", &n, &usec) == 0);
+	assert(store_job_removed(ask->fill->db, 1, &usec) == DB_E_NONE);
+}
+
+/* What lud does when nobody asks. */
+static void ask_idle(const struct asking *ask)
+{
+	struct generation_row row;
+
+	assert(store_effect_next(ask->fill->db, INT64_MAX, &row) == DB_E_NONE);
+	assert(store_variant_each_stale(ask->fill->db, ask->fill->busy.id, 8, no_variant, NULL) ==
+	        0);
+}
+
+/* What is written at each status, and at the end of a job. */
+static int ask_status_txn(struct db *db, void *arg)
+{
+	const struct asking *ask = arg;
+	const struct generation_row *row = &ask->fill->generation;
+	const struct effect_row effect = {.generation = row->id};
+	const struct store_seed seed = {0};
+
+	assert(store_generation_runs(db, row->service, row->number) == 0);
+	assert(store_generation_layout(db, row->service, row->number, 5, &seed) == 0);
+	assert(store_event_trim(db, ask->machine, 1000000) == 0);
+	assert(store_effect_put(db, &effect) == 0);
+	assert(db_run(db, "DELETE FROM effects WHERE generation = ?", "i", row->id) == 0);
+	assert(store_order_void(db, row->job) == 0);
+	return 0;
+}
+
+static void ask_status(const struct asking *ask)
+{
+	assert(db_txn(ask->fill->db, ask_status_txn, (void *)ask) == 0);
+}
+
+static const struct question {
+	const char *name;
+	void (*ask)(const struct asking *ask);
+} questions[] = {
+        {"history", ask_history},
+        {"jobs", ask_jobs},
+        {"jobs.bare", ask_bare},
+        {"jobs.open", ask_open},
+        {"show", ask_show},
+        {"rollback", ask_rollback},
+        {"plan", ask_plan},
+        {"releases", ask_releases},
+        {"machine", ask_machine},
+        {"idle", ask_idle},
+        {"retention", ask_retention},
+        {"status", ask_status},
+};
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+
+/* The longest of each, ms, over a busy and an idle machine, one service and all, first page and another. */
+static void ask_all(struct fill *fill, double worst[QUESTIONS])
+{
+	for (int i = 0; i < 8; i++) {
+		const struct asking ask = {fill, i & 1 ? fill->n_machines : 1, i & 2 ? "ds" : "",
+		        i & 4 ? fill->n_jobs / 2 : 0};
+
+		for (size_t q = 0; q < QUESTIONS; q++) {
+			double took = 1e9;
+
+			/* The best of some: others have the CPU, too. */
+			for (int n = 0; n < 3; n++) {
+				double from = now_msec();
+
+				questions[q].ask(&ask);
+				from = now_msec() - from;
+				took = from < took ? from : took;
+			}
+			worst[q] = took > worst[q] ? took : worst[q];
+		}
+	}
+}
+
+/* Columns that are another number in each copy; the rest is as it was. */
+static const struct {
+	const char *table, *shifted;
+} copied[] = {
+        {"jobs", " id "},
+        {"job_steps", " job "},
+        {"variants", " id "},
+        {"generations", " id number variant job ran_after "},
+        {"orders", " id job txn "},
+        {"events", " id seq "},
+};
+
+/* The select list of a copy: all columns of a table, some of them moved up. */
+static void copy_columns(const char *table, const char *shifted, char *ret_list, size_t size)
+{
+	char sql[128], word[64];
+	sqlite3_stmt *columns;
+
+	*ret_list = '\0';
+	snprintf(sql, sizeof(sql), "PRAGMA table_info(%s)", table);
+	assert(sqlite3_prepare_v2(seen.sqlite, sql, -1, &columns, NULL) == SQLITE_OK);
+	while (sqlite3_step(columns) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(columns, 1);
+		size_t used = strlen(ret_list);
+
+		snprintf(word, sizeof(word), " %s ", name);
+		snprintf(ret_list + used, size - used, "%s%s%s", used ? ", " : "", name,
+		        strstr(shifted, word) ? " + ?1" : "");
+	}
+	sqlite3_finalize(columns);
+}
+
+/* By lud's own functions 200,000 generations take minutes; what they made is copied instead. */
+static void copy_record(int times)
+{
+	char list[2048], sql[4096];
+
+	assert(sqlite3_exec(seen.sqlite, "PRAGMA synchronous = OFF; BEGIN", NULL, NULL, NULL) == 0);
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
+		sqlite3_stmt *copy;
+
+		copy_columns(copied[i].table, copied[i].shifted, list, sizeof(list));
+		snprintf(sql, sizeof(sql), "INSERT INTO %s SELECT %s FROM %s WHERE %.*s < 1000000",
+		        copied[i].table, list, copied[i].table,
+		        (int)strcspn(copied[i].shifted + 1, " "), copied[i].shifted + 1);
+		assert(sqlite3_prepare_v2(seen.sqlite, sql, -1, &copy, NULL) == SQLITE_OK);
+		for (int n = 1; n < times; n++) {
+			assert(sqlite3_bind_int64(copy, 1, INT64_C(1000000) * n) == SQLITE_OK);
+			assert(sqlite3_step(copy) == SQLITE_DONE);
+			sqlite3_reset(copy);
+		}
+		sqlite3_finalize(copy);
+	}
+	assert(sqlite3_exec(seen.sqlite, "COMMIT", NULL, NULL, NULL) == 0);
+}
+
+/* The slowest question, with its name; and how large the record is for each generation in it. */
+static void print_figures(const double worst[QUESTIONS], const char *path, int64_t n_generations)
+{
+	size_t slowest = 0;
+	struct stat file;
+
+	for (size_t q = 1; q < QUESTIONS; q++) {
+		slowest = worst[q] > worst[slowest] ? q : slowest;
+	}
+	assert(stat(path, &file) == 0);
+	printf("{\"name\": \"lud.query.ms\", \"value\": %.3f, \"unit\": \"ms\", \"better\": "
+	       "\"lower\","
+	       " \"note\": \"the slowest question (%s) to a record of %lld generations\"}\n",
+	        worst[slowest], questions[slowest].name, (long long)n_generations);
+	printf("{\"name\": \"lud.record.bytes_per_generation\", \"value\": %lld, \"unit\": \"B\","
+	       " \"better\": \"lower\", \"note\": \"with half a job, its steps, order and "
+	       "event\"}\n",
+	        (long long)(file.st_size / n_generations));
+}
+
+int main(int argc, char **argv)
+{
+	char dir[] = "/tmp/questions_test.XXXXXX", path[300];
+	double worst[QUESTIONS] = {0};
+	struct fill fill = {.n_machines = 6, .n_jobs = 1500};
+	struct failure failure;
+
+	assert(sqlite3_auto_extension((void (*)(void))on_open) == SQLITE_OK);
+	if (argc > 4) {
+		fill.n_jobs = atoll(argv[2]);
+		fill.n_machines = atoll(argv[3]);
+		snprintf(path, sizeof(path), "%s", argv[1]);
+	} else {
+		assert(mkdtemp(dir));
+		snprintf(path, sizeof(path), "%s/lud.db", dir);
+	}
+	assert(store_open(path, &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	if (argc > 4) {
+		copy_record(atoi(argv[4]));
+	}
+	seen.looks = true;
+	ask_all(&fill, worst);
+	seen.looks = false;
+	for (size_t i = 0; argc <= 4 && i < seen.n; i++) {
+		check_plan(&seen.all[i]);
+	}
+	db_close(fill.db);
+	if (argc > 4) {
+		print_figures(worst, path, fill.n_jobs * 2 * atoi(argv[4]));
+		return 0;
+	}
+	assert(!n_bad);
+	assert(dir_remove(dir) == 0);
+	return 0;
+}

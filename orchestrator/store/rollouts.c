@@ -1,0 +1,159 @@
+/*
+ * Rollouts: one row each, with rows for its rings, its machines, and what was decided. Whatever they say of a
+ * machine follows from its jobs, and is made of them again when it may have changed.
+ */
+#include "orchestrator/store/rollouts.h"
+
+#include "orchestrator/store/priv.h"
+
+STORE_VISITOR(rollout)
+STORE_VISITOR(rollout_ring)
+STORE_VISITOR(rollout_member)
+STORE_VISITOR(rollout_change)
+
+int store_rollout_insert(struct db *db, struct rollout_row *row)
+{
+	int r = store_insert(db, STORE_rollout, row, NULL);
+
+	if (r) {
+		return err_fold(r);
+	}
+	row->id = db_last_id(db);
+	return 0;
+}
+
+int store_rollout_ring_insert(struct db *db, const struct rollout_ring_row *row)
+{
+	return err_fold(store_insert(db, STORE_rollout_ring, row, NULL));
+}
+
+int store_rollout_member_insert(struct db *db, const struct rollout_member_row *row)
+{
+	return err_fold(store_insert(db, STORE_rollout_member, row, NULL));
+}
+
+int store_rollout_change_insert(struct db *db, const struct rollout_change_row *row)
+{
+	return err_fold(store_insert(db, STORE_rollout_change, row, NULL));
+}
+
+int store_rollout_update(struct db *db, const struct rollout_row *row)
+{
+	return err_fold(store_update(db, STORE_rollout, row, NULL));
+}
+
+int store_rollout_member_update(struct db *db, const struct rollout_member_row *row)
+{
+	return err_fold(store_update(db, STORE_rollout_member, row, NULL));
+}
+
+int store_rollout_find(struct db *db, int64_t id, struct rollout_row *ret)
+{
+	return err_up(store_one(db, STORE_rollout, ret, "WHERE rollouts.id = ?", "i", id));
+}
+
+int store_rollout_of(struct db *db, int64_t release, const char *policy, struct rollout_row *ret)
+{
+	return err_up(store_one(db, STORE_rollout, ret,
+	        "WHERE release = ? AND policy = ? ORDER BY id DESC LIMIT 1", "it", release,
+	        policy));
+}
+
+int store_rollout_member(struct db *db, int64_t release, int64_t machine, struct rollout_row *ret,
+        struct rollout_member_row *ret_member)
+{
+	int r = store_one(db, STORE_rollout, ret,
+	        "WHERE release = ? AND EXISTS (SELECT 1 FROM rollout_members m"
+	        " WHERE m.rollout = rollouts.id AND m.machine = ?) ORDER BY id DESC LIMIT 1",
+	        "ii", release, machine);
+
+	return r ? err_up(r)
+	         : err_up(store_one(db, STORE_rollout_member, ret_member,
+	                   "WHERE rollout = ? AND machine = ?", "ii", ret->id, machine));
+}
+
+int store_rollout_ring(struct db *db, int64_t rollout, uint32_t n, struct rollout_ring_row *ret)
+{
+	return err_up(store_one(db, STORE_rollout_ring, ret, "WHERE rollout = ? AND n = ?", "ii",
+	        rollout, (int64_t)n));
+}
+
+int store_rollout_each(struct db *db, bool all, store_rollout_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout, store_rollout_visit, STORE_VISIT(fn, arg),
+	        all ? "ORDER BY id DESC LIMIT 64" : "WHERE is_open ORDER BY id", ""));
+}
+
+int store_rollout_ring_each(struct db *db, int64_t rollout, store_rollout_ring_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout_ring, store_rollout_ring_visit,
+	        STORE_VISIT(fn, arg), "WHERE rollout = ? ORDER BY n", "i", rollout));
+}
+
+int store_rollout_member_each(struct db *db, int64_t rollout, store_rollout_member_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout_member, store_rollout_member_visit,
+	        STORE_VISIT(fn, arg), "WHERE rollout = ? ORDER BY ring, machines.name", "i",
+	        rollout));
+}
+
+int store_rollout_change_each(struct db *db, int64_t rollout, store_rollout_change_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout_change, store_rollout_change_visit,
+	        STORE_VISIT(fn, arg), "WHERE rollout = ? ORDER BY id", "i", rollout));
+}
+
+int store_rollout_approvals(struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n)
+{
+	return err_fold(db_query_int(db, ret_n,
+	        "SELECT count(DISTINCT uid) FROM rollout_changes"
+	        " WHERE rollout = ? AND ring = ? AND what = ?",
+	        "iii", rollout, (int64_t)ring, (int64_t)ROLLOUT_WAS_APPROVED));
+}
+
+/*
+ * Jobs that say nothing of the release come after those that do: one that was cancelled, or whose soak ended unknown since the
+ * machine had gone back meanwhile, does not hide the failure before it.
+ */
+int store_rollout_job(struct db *db, int64_t machine, const char *service, int64_t release,
+        int64_t after, struct job_row *ret)
+{
+	return err_up(store_one(db, STORE_job, ret,
+	        "WHERE machine = ? AND service = ? AND release = ? AND kind = ? AND id > ?"
+	        " ORDER BY state IN (?, ?, ?, ?) OR (state = ? AND NOT EXISTS"
+	        " (SELECT 1 FROM soaks WHERE soaks.job = jobs.id AND soaks.verdict = ?)),"
+	        " id DESC LIMIT 1",
+	        "itiiiiiiiii", machine, service, release, (int64_t)JOB_UPDATE, after,
+	        (int64_t)JOB_CANCELLED, (int64_t)JOB_SUPERSEDED, (int64_t)JOB_EXPIRED,
+	        (int64_t)JOB_SKIPPED, (int64_t)JOB_COMMITTED, (int64_t)SOAK_WELL));
+}
+
+const char *rollout_state_name(enum rollout_state state)
+{
+	static const char *const names[_ROLLOUT_STATE_N] = {
+#define ROLLOUT_STATE(name, number, word, sentence) [ROLLOUT_##name] = word,
+#include "proto/words/rollouts.def"
+	};
+
+	return names[state];
+}
+
+const char *rollout_member_name(enum rollout_member_state state)
+{
+	static const char *const names[_ROLLOUT_MEMBER_N] = {
+#define ROLLOUT_MEMBER(name, number, word) [ROLLOUT_IS_##name] = word,
+#include "proto/words/rollouts.def"
+	};
+
+	return names[state];
+}
+
+const char *rollout_changed_name(enum rollout_changed what)
+{
+	static const char *const names[_ROLLOUT_CHANGED_N] = {
+#define ROLLOUT_CHANGE(name, number, word) [ROLLOUT_WAS_##name] = word,
+#include "proto/words/rollouts.def"
+	};
+
+	return names[what];
+}

@@ -1,0 +1,47 @@
+#pragma once
+/* Rollouts in the record, with their rings, machines and history. Writers are called inside db_txn(). */
+#include "orchestrator/store/rows.h"
+#include "orchestrator/store/schema.h"
+
+/* Each fills row->id. */
+int __must_check store_rollout_insert(struct db *db, struct rollout_row *row);
+int __must_check store_rollout_ring_insert(struct db *db, const struct rollout_ring_row *row);
+int __must_check store_rollout_member_insert(struct db *db, const struct rollout_member_row *row);
+int __must_check store_rollout_change_insert(struct db *db, const struct rollout_change_row *row);
+int __must_check store_rollout_update(struct db *db, const struct rollout_row *row);
+int __must_check store_rollout_member_update(struct db *db, const struct rollout_member_row *row);
+
+/* DB_E_NONE. */
+int __must_check store_rollout_find(struct db *db, int64_t id, struct rollout_row *ret);
+/* The newest of a release by a policy. DB_E_NONE. */
+int __must_check store_rollout_of(
+        struct db *db, int64_t release, const char *policy, struct rollout_row *ret);
+/* The newest of a release that a machine is in, and the machine there. DB_E_NONE. */
+int __must_check store_rollout_member(struct db *db, int64_t release, int64_t machine,
+        struct rollout_row *ret, struct rollout_member_row *ret_member);
+int __must_check store_rollout_ring(
+        struct db *db, int64_t rollout, uint32_t n, struct rollout_ring_row *ret);
+
+/* Open ones, oldest first; or (all) the newest of all first, up to 64. */
+typedef int (*store_rollout_fn)(const struct rollout_row *row, void *arg);
+int __must_check store_rollout_each(struct db *db, bool all, store_rollout_fn fn, void *arg);
+typedef int (*store_rollout_ring_fn)(const struct rollout_ring_row *row, void *arg);
+int __must_check store_rollout_ring_each(
+        struct db *db, int64_t rollout, store_rollout_ring_fn fn, void *arg);
+/* By ring and machine. */
+typedef int (*store_rollout_member_fn)(const struct rollout_member_row *row, void *arg);
+int __must_check store_rollout_member_each(
+        struct db *db, int64_t rollout, store_rollout_member_fn fn, void *arg);
+typedef int (*store_rollout_change_fn)(const struct rollout_change_row *row, void *arg);
+int __must_check store_rollout_change_each(
+        struct db *db, int64_t rollout, store_rollout_change_fn fn, void *arg);
+/* How many users approved of a ring's end. */
+int __must_check store_rollout_approvals(
+        struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n);
+/* The newest update of a service of a machine to a release, after a job; one that says something of it first. DB_E_NONE. */
+int __must_check store_rollout_job(struct db *db, int64_t machine, const char *service,
+        int64_t release, int64_t after, struct job_row *ret);
+
+const char *rollout_state_name(enum rollout_state state);
+const char *rollout_member_name(enum rollout_member_state state);
+const char *rollout_changed_name(enum rollout_changed what);

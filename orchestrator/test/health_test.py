@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""Health gates, soaks, and the way back that policies go by themselves.
+
+Usage: health_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import os
+import signal
+import struct
+import time
+
+import harness
+from harness import LOST, die, record
+
+SOAK = 'health: {soak: 1s, healthy: 30s}'
+
+
+def policy(world, text, name='p'):
+    """A policy for every machine, applied."""
+    path = os.path.join(world.dir, name + '.yaml')
+    with open(path, 'w', encoding='ascii') as f:
+        f.write('kind: UpdatePolicy\nname: %s\nmatch: {machines: ["*"]}\n%s\n' % (name, text))
+    return world.luctl('policy', 'apply', path, errors=True)
+
+
+def job_of(world, job):
+    with world.control() as control:
+        return control.call(job_show={'job': job})
+
+
+def update(world, *args):
+    """The job of an update of ds that nobody waits for."""
+    world.luctl('update', 'ds', '--detach', *args)
+    return world.newest_job()
+
+
+def soaking(world, job):
+    """The job once it soaks, and was looked at."""
+    world.until(lambda: job_of(world, job)['state'] == 'JOB_STATE_SOAKING' and job_of(world, job).get('waits_for'))
+    return job_of(world, job)
+
+
+def runs(world, n):
+    """Whether ds runs the release of this number."""
+    return world.peer.services['ds']['release_id'] == world.release_id(world.kits[n - 1])
+
+
+def confirms(world):
+    return sum(order.action == 3 for order in world.peer.orders)
+
+
+def children(world, job):
+    return [j for j in world.json('jobs')['jobs'] if int(j['parent']) == job]
+
+
+def test_soak(world):
+    """An update is confirmed when it was well for as long as the policy says; until then its machine has other work."""
+    world.prepare(2)
+    told = policy(world, 'health: {soak: 3s, healthy: 30s, heartbeat: {}, blackout: 20ms}')
+    assert 'health' not in told, told
+    begun = time.monotonic()
+    job = update(world)
+    now = soaking(world, job)
+    assert 'well so far' in now['waits_for'], now
+    assert time.time() < now['next_look_us'] / 1e6 + 1 and now['next_look_us'] <= now['deadline_us'], now
+    assert 'well so far' in world.luctl('status')
+    assert not confirms(world) and not record(world, 'SELECT max(floor) FROM services')[0]
+    # The machine is free: another layout of the same release is made, and the soak goes on.
+    world.luctl('rerandomize', 'ds')
+    assert job_of(world, job)['state'] == 'JOB_STATE_SOAKING' and confirms(world) == 1
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_CONFIRMED' and time.monotonic() - begun > 3, done
+    assert [s['name'] for s in done['steps']][-3:] == ['check', 'soak', 'confirm'] and confirms(world) == 2
+    # What no policy has watched is confirmed at once.
+    world.luctl('policy', 'remove', 'p')
+    world.luctl('update', 'ds', '--release', world.release_id(world.kits[0]).hex())
+    assert [s['name'] for s in world.settle()['steps']][-2:] == ['check', 'confirm']
+
+
+def test_crash(world):
+    """One that crashes after its update goes back by itself: windows do not count, and the release is blocked."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 30s, healthy: 60s}')
+    job = update(world)
+    soaking(world, job)
+    policy(world, 'windows: {deny: [{start: "*-*-* *:*:00", length: 2min}]}', 'freeze')
+    world.peer.crash('ds')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1), done
+    assert 'started afresh' in done['cause']['message'] and done['cause']['step'] == 'soak', done
+    back, = children(world, job)
+    assert back['kind'] == 'rollback' and back['identity'].startswith('policy p version 2'), back
+    assert 'started afresh' in back['reason'] and back['way'] == 'lud', back
+    assert not [o for o in world.peer.orders if o.action == 3 and o.argument == world.peer.orders[0].txn]
+    told = world.luctl('update', 'ds', code=4)
+    assert 'blocked' in told and 'started afresh' in told, told
+    world.luctl('policy', 'remove', 'freeze')
+    world.luctl('release', 'clear', 'ds', '2')
+    world.luctl('update', 'ds', '--detach')
+
+
+def test_exit(world):
+    """Whoever waits for such an update hears that it was rolled back."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 1s, healthy: 60s, blackout: 1ms}')
+    told = world.luctl('update', 'ds', code=5)
+    assert 'stood still for 1.23457 ms' in told and 'health failed' in told, told
+
+
+def test_let_pass(world):
+    """So many restarts as the policy lets pass are no fault; one more is."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 4s, healthy: 60s, heartbeat: {missed: 1}}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.crash('ds')
+    time.sleep(1)
+    assert job_of(world, job)['state'] == 'JOB_STATE_SOAKING'
+    world.peer.crash('ds')
+    assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK'
+
+
+def test_loads(world):
+    """A figure of the load is compared with what it was, by value or by how fast it rises; an unknown one holds."""
+    world.prepare(2)
+    other = world.peer.services['rs']
+    other['metrics'] = [{'name': 'per_second', 'value': 1000}]
+    policy(world, 'health: {soak: 1s, healthy: 60s, loads: [{metric: per_second, least: 90%}]}')
+    job = update(world)
+    soaking(world, job)
+    other['metrics'] = []
+    world.until(lambda: 'does not tell per_second' in job_of(world, job)['waits_for'])
+    time.sleep(1.5)
+    assert job_of(world, job)['state'] == 'JOB_STATE_SOAKING'
+    other['metrics'] = [{'name': 'per_second', 'value': 900}]
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
+    other['metrics'] = [{'name': 'per_second', 'value': 1000}]
+    job = update(world, '--release', world.release_id(world.kits[0]).hex())
+    soaking(world, job)
+    other['metrics'] = [{'name': 'per_second', 'value': 899}]
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and 'per_second is 899 and was 1000' in done['cause']['message']
+
+
+def test_rates(world):
+    """A counter that rises as fast as before is well; one that stands still is not."""
+    world.prepare(3)
+    other = world.peer.services['rs']
+    other['metrics'] = [{'name': 'done', 'value': 0}]
+    speed = [1000]
+
+    def count(request, body, answer=world.peer._on_status):
+        count.value += speed[0] * (time.monotonic() - count.at)
+        count.at = time.monotonic()
+        other['metrics'] = [{'name': 'done', 'value': int(count.value)}]
+        answer(request, body)
+    count.value, count.at = 0, time.monotonic()
+    world.peer._on_status = count
+    world.luctl('status')
+    policy(world, 'health: {soak: 2s, healthy: 60s, loads: [{metric: done, as: rate, least: 50%}]}')
+    job = update(world, '--release', world.release_id(world.kits[1]).hex())
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
+    job = update(world)
+    soaking(world, job)
+    speed[0] = 100
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and 'done is' in done['cause']['message'], done
+
+
+def test_silent(world):
+    """A machine that is not heard holds: it never passes, and has failed when its time is over."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 1s, healthy: 20s}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.awake.clear()
+    time.sleep(2)
+    assert job_of(world, job)['state'] == 'JOB_STATE_SOAKING'
+    world.peer.awake.set()
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
+
+
+def test_unknown(world):
+    """What is not known in time has failed, and the machine, which answers, goes back."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 1s, healthy: 3s, loads: [{metric: nobody_has_it}]}')
+    job = update(world)
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and 'does not tell nobody_has_it' in done['cause']['message'], done
+    assert runs(world, 1)
+
+
+def test_by_hand(world):
+    """Where a policy does not go back, or does not block, it is left to people."""
+    world.prepare(2)
+    world.luctl('rerandomize', 'ds')
+    policy(world, 'health: {soak: 30s, healthy: 60s}\nrollback: {automatic: false}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.crash('ds')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_FAILED' and 'luctl rollback ds' in done['hint'] and runs(world, 2), done
+    assert not children(world, job) and 'not well on m' in world.luctl('release', 'list')
+    world.luctl('rollback', 'ds')
+    world.luctl('release', 'clear', 'ds', '2')
+    policy(world, 'health: {soak: 30s, healthy: 60s}\nrollback: {block: false}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.crash('ds')
+    assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1)
+    assert 'rolled back' not in world.luctl('release', 'list')
+
+
+def test_way_back_fails(world):
+    """A way back that fails is said, with what is left to do, and is not tried again."""
+    world.prepare(2)
+    world.luctl('rerandomize', 'ds')
+    policy(world, 'health: {soak: 30s, healthy: 60s}')
+    for fault in ('refuse', 'roll_back'):
+        job = update(world)
+        soaking(world, job)
+        world.peer.faults[fault] = 1
+        world.peer.crash('ds')
+        done = world.settle(job)
+        assert done['state'] == 'JOB_STATE_FAILED' and runs(world, 2), done
+        assert len(children(world, job)) == 1 and 'luctl job show %d' % children(world, job)[0]['id'] in done['hint'], done
+        assert 'health failed' in done['cause']['message'], done
+        world.kill()
+        world.start()
+        assert len(children(world, job)) == 1
+        world.until(lambda: world.json('status')['machine']['state'] == 'up')
+        world.luctl('rollback', 'ds')
+        world.luctl('release', 'clear', 'ds', '2')
+
+
+def test_no_way_back(world):
+    """An update whose way back would lose state is refused beforehand, unless the policy goes without."""
+    world.prepare(2)
+    world.pairing(back={'loss': [LOST]})
+    policy(world, SOAK)
+    plan = world.json('plan', 'update', 'ds', code=4)
+    assert plan['refused'] and 'way back' in plan['parts'][0]['refused']['message'], plan
+    told = world.luctl('update', 'ds', code=4)
+    assert 'its way back would be refused' in told and 'way_back: false' in told, told
+    assert not world.peer.runs
+    policy(world, SOAK + '\nrollback: {way_back: false}')
+    assert not world.json('plan', 'update', 'ds').get('refused')
+    world.luctl('update', 'ds')
+
+
+def test_others(world):
+    """Somebody goes to another release, or the machine is started anew: nobody will know, and that is said."""
+    world.prepare(3)
+    world.luctl('rerandomize', 'ds')
+    policy(world, 'health: {soak: 30s, healthy: 60s}')
+    job = update(world)
+    soaking(world, job)
+    world.luctl('rollback', 'ds')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_COMMITTED' and 'something else' in done['hint'], done
+    assert 'rolled back for' in world.luctl('release', 'list')
+    job = update(world, '--release', world.release_id(world.kits[1]).hex())
+    soaking(world, job)
+    world.peer.boot_anew()
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_COMMITTED' and 'started anew' in done['hint'], done
+    assert not children(world, job)
+
+
+def test_killed(world):
+    """kill -9 at every step of a soak, and of the way back: it goes back once."""
+    world.prepare(3)
+    policy(world, SOAK)
+    for n, death in enumerate(('check.did', 'check.end', 'soak.begin', 'soak.did', 'soak.end', 'confirm.begin')):
+        runs_before = len(world.peer.runs)
+        die(world, death, update={'service': 'ds', 'release': world.release_id(world.kits[1 - n % 2]).hex()})
+        world.start()
+        assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == runs_before + 1, death
+    policy(world, 'health: {soak: 1s, healthy: 30s, blackout: 1ms}')
+    world.luctl('policy', 'apply', os.path.join(world.dir, 'p.yaml'))
+    for death in ('soak.judged', 'soak.failed', 'soak.planned', 'soak.did', 'soak.end'):
+        runs_before = len(world.peer.runs)
+        die(world, death, update={'service': 'ds', 'release': world.release_id(world.kits[2]).hex()})
+        world.start()
+        job = next(int(j['id']) for j in world.json('jobs')['jobs'] if j['kind'] == 'update')
+        done = world.settle(job)
+        assert done['state'] == 'JOB_STATE_ROLLED_BACK', (death, done)
+        assert len(world.peer.runs) == runs_before + 2 and len(children(world, job)) == 1, death
+
+
+def test_clock(world):
+    """A clock that is a day ahead, or behind, neither shortens a soak nor fails it."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 4s, healthy: 10s}')
+    for n, days in enumerate((1, -1)):
+        job = update(world, '--release', world.release_id(world.kits[1 - n]).hex())
+        soaking(world, job)
+        world.kill(signal.SIGTERM)
+        world.peer.time_ahead = days * 86400  # else it would refuse what is signed
+        with open(world.dir + '/clock', 'wb') as f:
+            f.write(struct.pack('<q', days * 86400))
+        world.start(inside=('env', 'LD_PRELOAD=' + world.program('tests/system/libclock_shift.so'),
+                            'SAMSARA_TEST_CLOCK=%s/clock' % world.dir))
+        now = soaking(world, job)
+        assert now['state'] == 'JOB_STATE_SOAKING'
+        assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
+        world.kill(signal.SIGTERM)
+        world.peer.time_ahead = 0
+        world.start()
+        world.until(lambda: world.json('status')['machine']['state'] == 'up')
+
+
+harness.main(globals(), 3)

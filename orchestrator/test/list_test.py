@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Lists that are longer than an answer: each page is bounded, and the pages are the list.
+
+Usage: list_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import contextlib
+import os
+import sqlite3
+
+import harness
+
+
+@contextlib.contextmanager
+def record(world):
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        yield db
+        db.commit()
+
+
+def copies(db, table, row, times, **changed):
+    """Adds rows like one that is there; changed: expressions over :n, the number of the copy."""
+    columns = [c[1] for c in db.execute('PRAGMA table_info(%s)' % table) if c[1] != 'id']
+    copy = 'INSERT INTO %s (%s) SELECT %s FROM %s WHERE id = %d' % (
+        table, ', '.join(columns), ', '.join(changed.get(c, c) for c in columns), table, row)
+    for n in range(times):
+        db.execute(copy, {'n': n})
+
+
+def pages(world, words, rows, key, option, limit):
+    """Follows `more:` and `next` from page to page; what --json lists, in one piece."""
+    found, cursor = [], ()
+    while True:
+        page = world.json(*words, '--limit', str(limit), *cursor)
+        assert len(page[rows]) <= limit, (len(page[rows]), limit)
+        found += [key(row) for row in page[rows]]
+        told = world.luctl(*words, '--limit', str(limit), *cursor)
+        if not page['next']:
+            assert 'more:' not in told, told
+            return found
+        cursor = (option, str(page['next']))
+        assert 'more: luctl %s %s %s\n' % (' '.join(words), *cursor) in told, told
+
+
+def test_history(world):
+    """Generations and jobs, over pages of lud's and of the person's."""
+    world.prepare()
+    world.luctl('rerandomize', 'ds')
+    with record(world) as db:
+        copies(db, 'jobs', 1, 149, request_id="'r' || :n")
+        copies(db, 'generations', 1, 149, number=':n + 100', job=':n + 2', state='2')
+    numbers = [248 - n for n in range(149)]
+    assert len(world.json('history')['generations']) == 20
+    for limit in (17, 75, 148):
+        assert pages(world, ['history'], 'generations', lambda g: g['generation'], '--before', limit)[:149] == numbers
+        assert pages(world, ['job', 'list', 'ds'], 'jobs', lambda j: j['id'], '--before', limit) == [
+            150 - n for n in range(150)]
+    whole = world.json('history', '--limit', '1000')
+    assert [g['generation'] for g in whole['generations']][:149] == numbers and whole['next'] == 0
+    assert len(world.luctl('history', 'ds', '--limit', '1000').splitlines()) == 1 + 150
+    with world.control() as control:        # what no luctl asks for
+        assert 40 < len(control.call(history={'limit': 100000})['generations']) <= 100
+        assert 40 < len(control.call(job_list={'limit': 100000})['jobs']) <= 100
+    # What was added meanwhile shifts nothing.
+    page = world.json('history', '--limit', '10')
+    world.luctl('rerandomize', 'ds')
+    again = world.json('history', '--limit', '10', '--before', str(page['next']))
+    assert [g['generation'] for g in again['generations']] == numbers[10:20]
+    # Rows that are large end a page before its limit does.
+    with record(world) as db:
+        db.execute("UPDATE jobs SET reason = printf('%.*c', 190, 'x'), identity = printf('%.*c', 60, 'y')")
+        db.execute("UPDATE jobs SET hint = printf('%.*c', 230, 'z')")
+    with world.control() as control:
+        first = control.call(history={'limit': 100})
+        assert 10 < len(first['generations']) < 100 and first['next'], len(first['generations'])
+    assert len(world.json('history', '--limit', '100')['generations']) == 100
+    assert 'whole number' in world.luctl('history', '--before', 'x', code=2)
+
+
+def test_releases(world):
+    """All releases are listed without a word; a page of them is a page."""
+    world.prepare()
+    with record(world) as db:
+        copies(db, 'releases', 1, 202, release_id='randomblob(64)', counter=':n + 2')
+        copies(db, 'releases', 1, 1, release_id='randomblob(64)', service="'aa'")
+    ids = [('aa', 1)] + [('ds', n) for n in range(1, 204)]
+
+    def key(release):
+        return release['service'], release['counter']
+    assert [key(r) for r in world.json('release', 'list')['releases']] == ids
+    assert len(world.luctl('release', 'list').splitlines()) == 1 + 204
+    assert len(world.json('release', 'list', 'aa')['releases']) == 1
+    for limit in (3, 70):
+        assert pages(world, ['release', 'list'], 'releases', key, '--after', limit) == ids
+        assert pages(world, ['release', 'list', 'ds'], 'releases', key, '--after', limit) == ids[1:]
+
+
+def test_machines(world):
+    """A fleet: every machine is listed once, by name, whatever it takes."""
+    world.prepare()
+    world.kill()
+    with record(world) as db:
+        copies(db, 'machines', 1, 150, name="printf('f%03d', :n)", machine_id='NULL', wanted='0', is_default='0',
+               labels="printf('%.*c', 400, 'l')")
+    world.start()
+    names = ['f%03d' % n for n in range(150)] + ['m']
+    assert [m['name'] for m in world.json('machine', 'list')['machines']] == names
+    assert len(world.luctl('machine', 'list').splitlines()) == 1 + 151
+    for limit in (20, 149):
+        assert pages(world, ['machine', 'list'], 'machines', lambda m: m['name'], '--after', limit) == names
+    # Where a list ended may be gone; it goes on behind it.
+    world.luctl('machine', 'remove', 'f010')
+    page = world.json('machine', 'list', '--limit', '2', '--after', 'f010')
+    assert [m['name'] for m in page['machines']] == ['f011', 'f012']
+    told = world.luctl('machine', 'default', 'f020')
+    assert 'more: luctl machine list --after f' in told, told
+    default = [m['name'] for m in world.json('machine', 'list')['machines'] if m['is_default']]
+    assert default == ['f020'], default
+
+
+def test_policies(world):
+    """Versions of policies."""
+    world.prepare()
+    world.luctl('policy', 'apply', os.path.join(harness.HERE, '../../policies/laptop.yaml'))
+    with record(world) as db:
+        copies(db, 'policy_versions', 1, 119)
+    assert len(world.json('policy', 'history')['versions']) == 20
+    for limit in (50, 100):
+        assert pages(world, ['policy', 'history'], 'versions', lambda v: v['version'], '--before', limit) == [
+            120 - n for n in range(120)]
+
+
+def test_retention(world):
+    """What is too old goes while nobody asks, and lists, and who asks for a job that went, are told so."""
+    world.prepare()
+    world.luctl('rerandomize', 'ds')
+    world.luctl('rerandomize', 'ds')
+    assert world.json('history')['removed'] == 0
+    world.kill()
+    with record(world) as db:
+        copies(db, 'jobs', 1, 150, request_id="'r' || :n", ended_us='1')
+        copies(db, 'variants', 1, 150, path="''")
+        copies(db, 'generations', 1, 150, number=':n + 100', job=':n + 3', state='7',
+               variant='(SELECT max(id) - 149 + :n FROM variants)')
+    with open(world.config, 'a', encoding='ascii') as conf:
+        conf.write('record:\n  jobs: "100"\n  generations: "100"\n')
+    world.start()
+    world.until(lambda: world.json('job', 'list')['removed'] > 40, 60)
+    jobs = world.json('job', 'list', '--limit', '1000')
+    history = world.json('history', '--limit', '1000')
+    assert len(jobs['jobs']) + jobs['removed'] == 152, (len(jobs['jobs']), jobs['removed'])
+    assert len(history['generations']) + history['removed'] >= 152 and history['removed'] > 40
+    assert 'older: %d more were removed by retention' % jobs['removed'] in world.luctl('job', 'list', '--limit', '1000')
+    assert 'removed by retention' not in world.luctl('job', 'list', '--limit', '10')
+    assert 'removed by retention' in world.luctl('history', '--limit', '1000')
+    gone = min(set(range(1, 153)) - {j['id'] for j in jobs['jobs']})
+    told = world.luctl('job', 'show', str(gone), code=3)
+    assert 'retention removed it' in told, told
+    assert 'there is no job 5000' in world.luctl('job', 'show', '5000', code=3)
+    world.luctl('rerandomize', 'ds')        # what it needs is all there
+
+
+harness.main(globals(), 2)

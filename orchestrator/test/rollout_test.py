@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Rollouts: rings, pauses, approvals, error budgets, over a few machines.
+
+Usage: rollout_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import contextlib
+import os
+
+import harness
+import peer
+
+RINGS = '''update: {mode: apply}
+rollout:
+  rings:
+    - {name: first, size: 1, soak: %s, healthy: 60s, deadline: 60s, %s}
+    - {name: all, size: 100%%, soak: 1s, healthy: 30s, deadline: 60s, error_budget: 2}
+'''
+
+
+@contextlib.contextmanager
+def fleet(world, ring, n=3, soak='1s'):
+    """n machines under a policy with two rings, the update of all of them asked for."""
+    world.prepare(2)
+    with contextlib.ExitStack() as stack:
+        world.peers = {'m': world.peer}
+        for i in range(1, n):
+            other = peer.Peer(os.path.join(world.dir, 'p%d.sock' % i))
+            other.add_service('ds', world.release_id(world.kits[0]))
+            stack.enter_context(other)
+            world.luctl('machine', 'start', 'm%d' % i, '--attach', other.path)
+            world.peers['m%d' % i] = other
+        path = os.path.join(world.dir, 'p.yaml')
+        with open(path, 'w', encoding='ascii') as f:
+            f.write('kind: UpdatePolicy\nname: p\nmatch: {machines: ["*"]}\n' + RINGS % (soak, ring))
+        world.luctl('policy', 'apply', path)
+        for name in world.peers:
+            world.luctl('update', 'ds', '-m', name, '--detach')
+        yield
+        world.kill(15)
+
+
+def rollout(world):
+    return world.json('rollout', 'status', '1')['rollouts'][0]
+
+
+def state(world, wanted):
+    world.until(lambda: rollout(world)['state'] == wanted, 40)
+    return rollout(world)
+
+
+def run(world):
+    return sorted(name for name, machine in world.peers.items() if machine.runs)
+
+
+def test_rings(world):
+    """Machines of the second ring wait until the first has soaked; kill -9 changes nothing."""
+    with fleet(world, 'then: next'):
+        world.until(lambda: len(run(world)) == 1)
+        first, = run(world)
+        assert [m['machine'] for m in rollout(world)['members'] if not int(m.get('ring', 0))] == [first]
+        other = next(name for name in world.peers if name != first)
+        job = next(j for j in world.json('jobs', '-m', other)['jobs'])
+        assert 'ring all of rollout 1' in world.luctl('explain', str(job['id']))
+        world.kill()
+        world.start()
+        done = state(world, 'done')
+        assert len(run(world)) == 3 and {m['state'] for m in done['members']} == {'well'}, done
+        assert [c['what'] for c in done['changes']] == ['started', 'next ring', 'done'], done
+        assert 'ring 2 of 2: done' in world.luctl('rollout', 'status')
+
+
+def test_pause(world):
+    """At the end of a ring a person lets it go on; a pause stops it, a promotion lets all go."""
+    with fleet(world, 'then: pause'):
+        state(world, 'paused')
+        assert len(run(world)) == 1 and 'is done' in rollout(world)['why']
+        assert '--reason' in world.luctl('rollout', 'promote', '1', code=2)
+        world.luctl('rollout', 'promote', '1', '--reason', 'now')
+        done = state(world, 'done')
+        assert len(run(world)) == 3 and done['changes'][-2]['what'] == 'promoted', done
+        world.luctl('rollout', 'pause', '1', code=4)
+
+
+def test_approvals(world):
+    """A ring that asks for approval is not resumed without; with it, it goes on by itself."""
+    with fleet(world, 'then: pause, approvals: 1'):
+        state(world, 'paused')
+        assert 'approvals' in world.luctl('rollout', 'resume', '1', code=4)
+        job = next(j for j in world.json('jobs')['jobs'])
+        world.luctl('job', 'approve', str(job['id']), '--reason', 'it is fine')
+        done = state(world, 'done')
+        assert any(c['what'] == 'approved' and c['reason'] == 'it is fine' for c in done['changes']), done
+
+
+def test_budget(world):
+    """More failures than the budget lets pass abort it: what waits ends, and the machine goes back."""
+    with fleet(world, 'then: next, error_budget: 0', soak='50s'):
+        world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
+        first, = run(world)
+        world.peers[first].crash('ds')
+        aborted = state(world, 'aborted')
+        assert '1 failed, and 0 may: %s' % first in aborted['why'], aborted
+        world.until(lambda: not world.json('jobs').get('open') and len(run(world)) == 1)
+        jobs = [j for name in world.peers for j in world.json('jobs', '-m', name)['jobs']]
+        assert sorted(j['state'] for j in jobs if j['kind'] == 'update')[:2] == ['cancelled', 'cancelled'], jobs
+        assert 'was aborted' in world.luctl(
+            'update', 'ds', '--release', world.release_id(world.kits[1]).hex(), code=4)
+
+
+harness.main(globals(), 2)

@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""What policies do by themselves with layouts: when their time comes, once, whatever becomes of lud and its clock.
+
+Usage: timer_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+"""
+
+import contextlib
+import os
+import sqlite3
+import struct
+import time
+
+import harness
+import wire
+from harness import record
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+def policy(world, text, name='p', match='machines: ["*"]'):
+    """A policy, applied."""
+    path = os.path.join(world.dir, name + '.yaml')
+    with open(path, 'w', encoding='ascii') as f:
+        f.write('kind: UpdatePolicy\nname: %s\nmatch: {%s}\n%s\n' % (name, match, text))
+    return world.luctl('policy', 'apply', path, errors=True)
+
+
+def jobs(world, by='policy'):
+    """Jobs that a policy asked for, oldest first."""
+    return [j for j in reversed(world.json('jobs')['jobs']) if j.get('way') == by]
+
+
+def settled(world, n):
+    """So many jobs of policies are there, and over."""
+    def over():
+        found = jobs(world)
+        return len(found) >= n and all(j['ended_us'] for j in found)
+    world.until(over)
+    found = jobs(world)
+    assert len(found) == n, found
+    return found
+
+
+def timer(world, what='*'):
+    with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        return db.execute('SELECT %s FROM timers' % what).fetchone()
+
+
+def away(world, seconds, **start):
+    """lud is not there for so long."""
+    world.kill()
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
+        db.execute('UPDATE timers SET created_us = created_us - ?1, due_us = due_us - ?1, look_us = max(look_us - ?1, 1),'
+                   ' last_us = max(last_us - ?1, 0)', (seconds * 1000000,))
+    world.start(**start)
+    world.until(lambda: not world.lud or world.lud.poll() is not None or is_up(world))
+
+
+def is_up(world):
+    with contextlib.suppress(OSError, AssertionError):
+        return world.json('machine', 'list')['machines'][0]['state'] == 'up'
+    return False
+
+
+def starts(world):
+    """When the policy's next layouts begin, from now in seconds; None: nobody knows."""
+    item, = world.json('next', 'm')['items']
+    return int(item['start_us']) / 1e6 - shifted_now() if int(item['start_us']) else None
+
+
+SHIFT = [0]
+
+
+def shifted_now():
+    return time.time() + SHIFT[0]
+
+
+def clock(world):
+    """From now on lud's clock can be set."""
+    path = os.path.join(world.dir, 'clock')
+    with open(path, 'wb') as f:
+        f.write(struct.pack('=q', 0))
+    os.environ['SAMSARA_TEST_CLOCK'] = path
+    os.environ['LD_PRELOAD'] = world.program('tests/system/libclock_shift.so')
+
+
+def set_clock(world, seconds):
+    SHIFT[0] = seconds
+    with open(os.path.join(world.dir, 'clock'), 'r+b') as f:
+        f.write(struct.pack('=q', seconds))
+
+
+def quiet(world, seconds=5):
+    """Nothing more is asked for within some looks of lud's."""
+    n, end = len(jobs(world)), time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert len(jobs(world)) == n, jobs(world)
+        time.sleep(0.2)
+
+
+def test_every(world):
+    """The first time comes with the policy, the next one after `every`, and what was missed comes once."""
+    world.prepare()
+    told = policy(world, 'rerandomize: {every: 1h, jitter: 10min, triggers: [crash, probing]}')
+    assert 'probing' in told and 'does not act on rerandomize ' not in told, told
+    # Its part of the jitter is the same each time.
+    part = int(timer(world)['due_us']) - int(timer(world)['created_us'])
+    assert 0 <= part < 600e6, part
+    away(world, 601)
+    job, = settled(world, 1)
+    assert job['identity'] == 'policy p version 1' and job['scheduled'] and job['state'] == 'confirmed', job
+    assert job['service'] == 'ds' and job['reason'] == 'its time has come' and job['layout'] == 'host', job
+    row = timer(world)
+    assert row['due_us'] == row['last_us'] + HOUR * 1000000 + part and row['round'] == 1, dict(row)
+    assert abs(starts(world) - HOUR - part / 1e6) < 10, starts(world)
+    told = world.luctl('next')
+    assert 'rerandomize' in told and ' p ' in told, told
+    assert 'fresh layouts' in world.luctl('status')
+    away(world, HOUR - 30)
+    quiet(world)
+    away(world, 5 * DAY)
+    assert settled(world, 2)[1]['state'] == 'confirmed'
+    quiet(world, 3)
+    assert abs(starts(world) - HOUR - part / 1e6) < 20
+    # Another `every` counts from the last time on, and a policy that is gone asks for nothing.
+    policy(world, 'rerandomize: {every: 2h}')
+    assert abs(starts(world) - 2 * HOUR) < 20
+    world.luctl('policy', 'remove', 'p')
+    assert world.json('next')['items'] == [] and timer(world) is None
+    assert 'nothing happens by itself' in world.luctl('next')
+    # Applied again it begins anew, by requests that were never there.
+    policy(world, 'rerandomize: {every: 2h}')
+    settled(world, 3)
+
+
+def test_killed(world):
+    """lud ends between the time and the jobs, between two jobs, and after the last: each is made exactly once."""
+    other = world.kit('tty', 1)
+    world.peer.add_service('tty', world.release_id(other))
+    world.prepare()
+    world.luctl('release', 'add', other)
+    world.luctl('hold', '--all')
+    policy(world, 'rerandomize: {every: 1h}')
+    assert 'holds everything' in world.json('next', 'm')['items'][0]['why']
+    world.luctl('unhold', '--all')
+    settled(world, 2)
+    for n, place in enumerate(('timer.begin', 'timer.planned', 'timer.did'), 2):
+        away(world, 2 * HOUR, die_at=place)
+        world.wait_dead()
+        world.start()
+        found = settled(world, 2 * n)
+        assert sorted(j['service'] for j in found[-2:]) == ['ds', 'tty'], found
+        assert {j['state'] for j in found} == {'confirmed'}, found
+        assert timer(world)['round'] == n and not timer(world)['open']
+    quiet(world, 3)
+
+
+def test_clock(world):
+    """The clock is set by a day, either way, while lud runs and while it is away: no burst, and no day without layouts."""
+    clock(world)
+    world.prepare()
+    policy(world, 'rerandomize: {every: 1h}')
+    settled(world, 1)
+    for days in (1, -1, 0):
+        n = world.log().count('the clock was set')
+        set_clock(world, days * DAY)
+        world.until(lambda n=n: world.log().count('the clock was set') > n)
+        assert HOUR - 60 < starts(world) <= HOUR, (days, starts(world))
+    quiet(world, 3)
+    # Back, while nobody looks: what happened in the future happened just now. Ahead: once.
+    world.kill()
+    set_clock(world, -DAY)
+    world.start()
+    world.until(lambda: is_up(world))
+    world.until(lambda: HOUR - 60 < starts(world) <= HOUR + 1)
+    quiet(world, 3)
+    world.kill()
+    set_clock(world, 0)
+    world.start()
+    world.until(lambda: is_up(world))
+    settled(world, 2)
+    quiet(world, 3)
+
+
+def test_clock_waits(world):
+    """A request that waits for its machine waits no longer for a clock that is set back meanwhile."""
+    clock(world)
+    world.prepare()
+    world.kill()
+    world.peer.awake.clear()
+    world.start()
+    with world.control() as control:
+        asked = control.send(update={'service': 'ds'})
+        time.sleep(0.5)
+        set_clock(world, -DAY)
+        with contextlib.suppress(wire.Refused):
+            control.wait_reply(asked, 20)
+    set_clock(world, 0)
+    world.peer.awake.set()
+
+
+def test_skipped(world):
+    """A time that finds the machine busy is skipped, and counted; an event waits until it is free."""
+    world.prepare()
+    policy(world, 'rerandomize: {every: 1h, triggers: [crash]}')
+    settled(world, 1)
+    world.peer.faults['hold_result'] = 1
+    world.json('rerandomize', 'ds', '--detach')
+    world.until(lambda: world.peer.withheld)
+    away(world, 2 * HOUR)
+    world.until(lambda: timer(world)['skipped'] == 1)
+    item, = world.json('next', 'm')['items']
+    assert 'skipped: the machine was busy' in item['why'] and int(item['skipped']) == 1, item
+    assert world.json('status')['skipped'] == 1 and starts(world) > HOUR - 60
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
+        db.execute('UPDATE timers SET last_us = last_us - 120000000')
+    world.peer.crash('ds')
+    world.until(lambda: 'busy' in world.json('next', 'm')['items'][0]['why'])
+    assert len(jobs(world)) == 1
+    world.peer.release()
+    found = settled(world, 2)
+    assert found[1]['reason'] == 'ds crashed', found
+    assert world.json('status')['skipped'] == 1
+
+
+def test_windows(world):
+    """Its time comes while no window is open: it starts when one opens, and `next` says so."""
+    world.prepare()
+    opens = time.gmtime(time.time() + 8)
+    start = time.strftime('%H:%M:%S', opens)
+    policy(world, 'rerandomize: {every: 1h, limit: 1s}\nwindows: {allow: [{start: "%s", length: 1min}]}' % start)
+    item, = world.json('next', 'm')['items']
+    assert 'no window is open (policy p)' in item['why'] and 0 < starts(world) < 9, item
+    assert not jobs(world)
+    job, = settled(world, 1)
+    assert time.strftime('%H:%M:%S', time.gmtime(int(job['created_us']) / 1e6)) >= start, job
+
+
+def test_events(world):
+    """A crash, an update and a boot ask for fresh layouts at once, where the policy says so, and not time and again."""
+    world.prepare(2)
+    policy(world, 'rerandomize: {every: 2s, layout: machine, triggers: [crash, after-update, boot]}')
+    world.until(lambda: world.peer.standing)
+    world.peer.crash('ds')
+    assert settled(world, 1)[0]['reason'] == 'ds crashed'
+    for _ in range(5):
+        world.peer.crash('ds')
+    settled(world, 2)
+    world.luctl('update', 'ds')
+    assert settled(world, 3)[2]['reason'] == 'ds runs another release'
+    world.peer.boot_anew()
+    assert settled(world, 4)[3]['reason'] == 'the machine was booted'
+    policy(world, 'rerandomize: {every: 2s, layout: machine}')
+    world.peer.crash('ds')
+    quiet(world, 3)
+
+
+def test_standing(world):
+    """Below a minute the machine gets a standing order, after each boot anew; a person's goes first; without the policy
+    it goes."""
+    world.prepare()
+    policy(world, 'rerandomize: {every: 5s, jitter: 1s, layout: machine}')
+    world.until(lambda: world.peer.standing)
+    assert world.peer.standing['every_ms'] == 5000 and world.peer.standing_services == ['ds']
+    told = world.json('status')
+    assert told['standing_by'] == 'policy p version 1' and not jobs(world), told
+    assert 'wanted by policy p' in world.luctl('status')
+    taken = world.peer.n_standing
+    world.kill()
+    world.start()
+    world.peer.boot_anew()
+    world.until(lambda: world.peer.n_standing > taken and world.peer.standing)
+    # A person's, until it is over.
+    world.luctl('rerandomize', 'ds', '--every', '20s')
+    assert world.peer.standing['every_ms'] == 20000
+    policy(world, 'rerandomize: {every: 6s, layout: machine}')
+    assert 'the standing order of' in world.json('next', 'm')['items'][0]['why']
+    assert world.peer.standing['every_ms'] == 20000
+    world.luctl('rerandomize', '--every', 'off')
+    world.until(lambda: world.peer.standing['every_ms'] == 6000)
+    world.luctl('rerandomize', 'ds', '--every', '20s', '--for', '3s')
+    assert world.peer.standing['every_ms'] == 20000
+    world.until(lambda: world.peer.standing['every_ms'] == 6000)
+    # Windows that are shut leave nothing to move.
+    policy(world, 'windows: {deny: [{start: "*-*-* *:*:0/30", length: 31s}]}', name='freeze')
+    world.until(lambda: not world.peer.standing_services)
+    world.luctl('policy', 'remove', 'freeze')
+    world.until(lambda: world.peer.standing_services == ['ds'])
+    world.luctl('policy', 'remove', 'p')
+    world.until(lambda: world.peer.standing['state'] == 'STANDING_WITHDRAWN')
+
+
+def alarms(world):
+    return [a for a in world.json('status')['overview'].get('amiss', []) if a['kind'] == 'alarm']
+
+
+def test_max_age(world):
+    """A layout that is too old is an alarm, in status and in the log, until there is a new one."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    world.luctl('hold', '--reason', 'no change')
+    policy(world, 'rerandomize: {every: 1h, max_age: 2h}')
+    assert not alarms(world)
+    world.kill()
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
+        db.execute('UPDATE generations SET committed_us = committed_us - 7201000000')
+    world.start()
+    world.until(lambda: alarms(world))
+    alarm, = alarms(world)
+    assert 'alarm of policy p' in alarm['text'] and 'max_age, 7200 s' in alarm['text'], alarm
+    assert 'max_age' in world.luctl('status') and 'alarm of policy p: has a layout' in world.log()
+    world.luctl('unhold')
+    settled(world, 1)
+    world.until(lambda: not alarms(world))
+    assert 'alarm of policy p is over' in world.log()
+    assert record(world, 'SELECT alarm_us FROM timers') == (0,)
+
+
+def test_update(world):
+    """A release that comes is told, staged, or updated to; one that is blocked is not, and what failed is not asked for
+    time and again."""
+    world.prepare()
+    policy(world, 'update: {mode: check}')
+    assert world.json('next', 'm')['items'] == []
+    two = world.kit('ds', 2)
+    world.luctl('release', 'add', two)
+    world.until(lambda: world.json('next', 'm')['items'])
+    item, = world.json('next', 'm')['items']
+    assert item['what'] == 'there is an update: ds 1 -> 2' and item['action'] == 'update', item
+    assert 'ds 1 -> 2' in world.luctl('status')
+    quiet(world, 2)
+    policy(world, 'update: {mode: stage}')
+    job, = settled(world, 1)
+    assert job['kind'] == 'prepare' and job['state'] == 'prepared', job
+    assert job['identity'] == 'policy p version 2', job
+    quiet(world, 3)
+    assert world.json('next', 'm')['items'][0]['what'] == 'an update was staged: ds 1 -> 2'
+    # Held, and killed in between: one update.
+    world.luctl('hold', 'ds')
+    policy(world, 'update: {mode: apply, deadline: 1d}')
+    world.until(lambda: 'holds ds' in world.json('next', 'm')['items'][0]['why'])
+    world.kill()
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
+        db.execute('UPDATE releases SET added_us = added_us - ?', ((DAY + 1) * 1000000,))
+    world.start()
+    world.until(lambda: is_up(world) and alarms(world))
+    assert 'does not run release 2 of ds within' in alarms(world)[0]['text'], alarms(world)
+    world.kill()
+    world.start(die_at='timer.begin')
+    world.until(lambda: is_up(world))
+    world.luctl('unhold', 'ds', code=8)
+    world.wait_dead()
+    world.start()
+    found = settled(world, 2)
+    assert found[1]['kind'] == 'update' and found[1]['state'] == 'confirmed', found
+    assert world.peer.services['ds']['release_id'] == world.release_id(two)
+    world.until(lambda: not alarms(world))
+    # One that the machine rolls back is blocked, and left alone.
+    world.peer.faults['roll_back'] = 1
+    world.luctl('release', 'add', world.kit('ds', 3))
+    found = settled(world, 3)
+    assert found[2]['state'].startswith('rolled'), found
+    quiet(world, 3)
+    assert world.json('next', 'm')['items'] == []
+
+
+harness.main(globals(), 4)
