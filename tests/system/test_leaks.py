@@ -69,7 +69,7 @@ def settled(machine):
 def case_service(service, times):
     def case(world, rng):
         turns = Turns(world, None, service)
-        world.wait_load(2000)  # it has made its keys, which are memory too
+        world.wait_load(30000)  # it has made its keys, which are memory too
         world.lud_stop()
         with world.machine() as machine:
             turns.machine = machine

@@ -21,9 +21,10 @@ def remedies(text):
 
 
 def follow(world, text, verb):
-    """Do what a text names as the remedy: the command that begins so."""
-    command, = [c for c in remedies(text) if ' '.join(c).startswith(verb)]
-    return world.luctl(*command, check=True)
+    """Do what a text names as the remedy: the command that begins so. A text may say it in its summary, too."""
+    commands = [c for c in remedies(text) if ' '.join(c).startswith(verb)]
+    assert commands, text
+    return world.luctl(*commands[-1], check=True)
 
 
 def machine(world):

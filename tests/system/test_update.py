@@ -249,7 +249,7 @@ def case_json(world, rng):
     lines = [json.loads(line) for line in world.luctl('log', check=True, as_json=True).out.splitlines()]
     assert any(line['service'] == 'rs' and 'services up' in line['text'] for line in lines), lines
     keys = world.luctl('keys', 'list', '--keys', world.keys, offline=True, check=True, as_json=True).json
-    assert {k['role'] for k in keys} == {'root', 'release', 'variant', 'order', 'control', 'audit'}
+    assert {k['role'] for k in keys['keys']} == {'root', 'release', 'variant', 'order', 'control', 'audit'}
 
 
 def case_exit_codes(world, rng):
