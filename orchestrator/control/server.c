@@ -6,6 +6,7 @@
 #include "orchestrator/control/server.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,12 +49,22 @@ static void control_on_accept_again(evutil_socket_t fd, short what, void *arg)
 	event_add(control->accept_event, NULL);
 }
 
-/* Whether somebody answers at the socket: then it is not ours to take. */
+/*
+ * Whether somebody answers at the socket: then it is not ours to take. What only a child has
+ * kept that was forked just before its lud was killed answers nothing: the process that
+ * listens (unix(7), SO_PEERCRED) is gone.
+ */
 static bool control_is_taken(const struct sockaddr_un *address)
 {
 	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
 
-	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+		return false;
+	}
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || !peer.pid ||
+	       kill(peer.pid, 0) == 0 || errno != ESRCH;
 }
 
 /*

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -27,10 +26,15 @@ void lud_say(const struct failure *failure)
 	err_forget();
 }
 
-/* The state directory, made and locked: one lud at a time. */
+/*
+ * The state directory, made and locked: one lud at a time. The lock is the process's own
+ * (fcntl(2), F_SETLK) and not the open file's (flock(2)): children inherit that one, and a
+ * child that has only just been forked when lud is killed would keep the next lud out.
+ */
 int lud_claim(struct lud *lud, struct failure *ret_failure)
 {
 	struct config *config = &lud->config;
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	_cleanup_(freep) char *path = NULL;
 	int r = dir_make(config->state_dir);
 
@@ -42,13 +46,15 @@ int lud_claim(struct lud *lud, struct failure *ret_failure)
 	lud_absolute_all(config);
 	path = text_format("%s/lock", config->state_dir);
 	lud->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (lud->lock < 0 || flock(lud->lock, LOCK_EX | LOCK_NB) < 0) {
+	if (lud->lock < 0 || fcntl(lud->lock, F_SETLK, &whole) < 0) {
+		bool taken = errno == EAGAIN || errno == EACCES;
+
 		r = err_raise(-errno);
 		failure_set(ret_failure, "state_dir", path,
-		        r == -EWOULDBLOCK ? "stop the other lud or choose another --state-dir"
-		                          : LUD_DISK_REMEDY,
-		        r == -EWOULDBLOCK ? "another lud uses this state directory"
-		                          : "it cannot be opened for writing: %s",
+		        taken ? "stop the other lud or choose another --state-dir"
+		              : LUD_DISK_REMEDY,
+		        taken ? "another lud uses this state directory"
+		              : "it cannot be opened for writing: %s",
 		        strerror(-r));
 		return r;
 	}

@@ -47,6 +47,24 @@ def test_killed_everywhere(world):
         killed_once(world, death, rerandomize={'services': ['ds']})
 
 
+def test_killed_while_forking(world):
+    """A child that has got no further than its fork when lud is killed keeps no new lud out of the state directory."""
+    world.prepare()
+    world.kill()
+    faults = {'LIST': os.path.join(world.dir, 'calls'), 'CHILD': os.path.join(world.dir, 'child')}
+    world.start(faults=faults)
+    with open(faults['CHILD'], 'wb'), open(faults['LIST'], 'rb') as calls:
+        calls.seek(0, os.SEEK_END)
+        with world.control() as control:
+            control.send(rerandomize={'services': ['ds']})
+            world.until(lambda: b' fork ' in calls.read())
+        world.kill()
+    world.start()
+    os.unlink(faults['CHILD'])
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    world.luctl('rerandomize', 'ds')
+
+
 def test_killed_while_pairing(world):
     """An update to another release pairs first; killed there, it is paired again."""
     world.prepare(2)

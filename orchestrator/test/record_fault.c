@@ -13,6 +13,7 @@
  *   RECORD_FAULT_DELAY=MSEC  before each call that brings something to disk
  *   RECORD_FAULT_STUCK=FILE  such a call does not return while this file is there
  *   RECORD_FAULT_FAIL=FILE   such a call fails with EIO while this file is there
+ *   RECORD_FAULT_CHILD=FILE  a child of lud gets no further than its fork while this file is there
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,7 +40,7 @@ enum fault_file {
 static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
 static int fault_list = -1;
 static unsigned long fault_n, fault_die_at, fault_delay_msec;
-static const char *fault_stuck, *fault_fail;
+static const char *fault_stuck, *fault_fail, *fault_child;
 
 static unsigned long fault_number(const char *name)
 {
@@ -64,6 +65,7 @@ __attribute__((constructor)) static void fault_begin(void)
 	fault_delay_msec = fault_number("RECORD_FAULT_DELAY");
 	fault_stuck = getenv("RECORD_FAULT_STUCK");
 	fault_fail = getenv("RECORD_FAULT_FAIL");
+	fault_child = getenv("RECORD_FAULT_CHILD");
 	fault_list = open(list, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
@@ -86,6 +88,16 @@ static enum fault_file fault_file(int fd)
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
 	return fault_list < 0 ? FAULT_NONE : fault_name(path);
+}
+
+/* Returns once there is no such file. */
+static void fault_wait(const char *file)
+{
+	struct stat status;
+
+	while (file && stat(file, &status) == 0) {
+		usleep(10000);
+	}
 }
 
 static void fault_put(
@@ -157,9 +169,7 @@ static int fault_sync(int fd, long call)
 	fault_call("sync", file, NULL, fd, 0);
 	fault_end();
 	usleep(fault_delay_msec * 1000);
-	while (fault_stuck && stat(fault_stuck, &status) == 0) {
-		usleep(10000);
-	}
+	fault_wait(fault_stuck);
 	if (fault_fail && stat(fault_fail, &status) == 0) {
 		errno = EIO;
 		return -1;
@@ -241,7 +251,12 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 pid_t fork(void)
 {
 	pid_t (*next)(void) = (pid_t(*)(void))dlsym(RTLD_NEXT, "fork");
+	pid_t pid;
 
 	fault_leaves("fork", -1, 0);
-	return next();
+	pid = next();
+	if (!pid) {
+		fault_wait(fault_child);
+	}
+	return pid;
 }
