@@ -1,0 +1,238 @@
+/*
+ * What a look makes of a rollout: from the jobs of its machines, what each machine is at; from those, what becomes of the
+ * ring. It may be repeated at any time.
+ */
+#include "orchestrator/rollout/priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "orchestrator/store/jobs.h"
+#include "orchestrator/store/soaks.h"
+
+/* Deadlines are looked at as often as this. */
+#define ROLLOUT_LOOK_SEC 5
+
+/* Adds a name as far as there is room; n_failed and n_pending are exact. */
+static void rollout_name(char *list, size_t size, const char *name)
+{
+	size_t len = strlen(list);
+
+	snprintf(list + len, size - len, "%s%s", len ? ", " : "", name);
+}
+
+/* Whether its soak says so, whatever became of the confirm: a machine that was well does not fail by a lost reply. */
+static bool rollout_was_well(struct rollouts *rollouts, int64_t job)
+{
+	struct soak_row soak;
+	int r = store_soak_find(rollouts->db, job, &soak);
+
+	if (r) {
+		err_forget();
+	}
+	return !r && soak.verdict == SOAK_WELL;
+}
+
+/* What a machine is at, by the newest job that counts. */
+static enum rollout_member_state rollout_state_of(
+        struct rollouts *rollouts, const struct job_row *job)
+{
+	switch (job->state) {
+	case JOB_CONFIRMED:
+		return ROLLOUT_IS_WELL;
+	case JOB_COMMITTED:
+		return rollout_was_well(rollouts, job->id) ? ROLLOUT_IS_WELL : ROLLOUT_IS_UNKNOWN;
+	case JOB_REFUSED:
+	case JOB_ROLLED_BACK:
+	case JOB_FAILED:
+	case JOB_INCONSISTENT:
+		return ROLLOUT_IS_FAILED;
+	case JOB_SOAKING:
+		return ROLLOUT_IS_SOAKING;
+	case JOB_ORDERED:
+	case JOB_PREPARING:
+	case JOB_SWITCHING:
+	case JOB_PROBATION:
+		return ROLLOUT_IS_UPDATING;
+	case JOB_PLANNED:
+	case JOB_APPROVED:
+	case JOB_FORGING:
+	case JOB_STAGED:
+	case JOB_SCHEDULED:
+	case JOB_HELD:
+	case JOB_CANCELLED:
+	case JOB_SUPERSEDED:
+	case JOB_EXPIRED:
+	case JOB_SKIPPED:
+	case JOB_PREPARED:
+	case _JOB_STATE_N:
+		break;
+	}
+	return ROLLOUT_IS_WAITING;
+}
+
+/* For itself: a verdict on the ring is made of all members again, whichever of them are written. */
+int rollout_member_txn(struct db *db, void *arg)
+{
+	return err_up(store_rollout_member_update(db, arg));
+}
+
+/*
+ * Writes what the machine is at where that changed, and counts it. A machine that was removed holds nobody up and fails
+ * nobody.
+ */
+static int rollout_look_member(const struct rollout_member_row *was, void *arg)
+{
+	struct rollout_look *look = arg;
+	struct rollout_member_row member = *was;
+	struct job_row job;
+	int r = store_rollout_job(look->rollouts->db, was->machine, look->row->service,
+	        look->row->release, was->after, &job);
+
+	if (r < 0 || was->removed_us) {
+		return r < 0 ? err_up(r) : 0;
+	}
+	member.state = r ? ROLLOUT_IS_WAITING : rollout_state_of(look->rollouts, &job);
+	member.job = r ? 0 : job.id;
+	r = 0;
+	if (member.state != was->state || member.job != was->job) {
+		r = db_txn(look->rollouts->db, rollout_member_txn, &member);
+	}
+	if (member.state == ROLLOUT_IS_FAILED) {
+		look->n_failed++;
+		rollout_name(look->failed, sizeof(look->failed), member.machine_name);
+	} else if (member.state != ROLLOUT_IS_WELL && member.ring <= look->row->ring) {
+		look->n_pending++;
+		rollout_name(look->pending, sizeof(look->pending), member.machine_name);
+	}
+	return err_up(r);
+}
+
+bool rollout_has_ring(const struct rollout_look *look, uint32_t n)
+{
+	struct rollout_ring_row ring;
+	int r = store_rollout_ring(look->rollouts->db, look->row->id, n, &ring);
+
+	err_forget();
+	return !r;
+}
+
+/* Every machine of the ring is well, or failed within the budget. */
+static void rollout_ring_done(struct rollout_look *look)
+{
+	char why[160];
+
+	if (!rollout_has_ring(look, look->row->ring + 1)) {
+		rollout_set(look->row, ROLLOUT_DONE, "");
+		look->what = ROLLOUT_WAS_DONE;
+	} else if (look->ring.pauses) {
+		snprintf(why, sizeof(why), "ring %.40s is done, and %s", look->ring.name,
+		        look->ring.approvals ? "approvals are needed" : "a person lets it go on");
+		rollout_set(look->row, ROLLOUT_PAUSED, why);
+		look->what = ROLLOUT_WAS_PAUSED;
+	} else {
+		rollout_ring_begin(look->row, look->row->ring + 1);
+		look->what = ROLLOUT_WAS_NEXT;
+	}
+}
+
+/* What follows from what the machines are at. */
+static void rollout_judge(struct rollout_look *look)
+{
+	struct rollout_row *row = look->row;
+	int64_t now = store_now_usec();
+	char why[160];
+
+	if (look->n_failed > look->ring.budget && row->state != ROLLOUT_PAUSED) {
+		snprintf(why, sizeof(why), "%u failed, and %u may: %s", look->n_failed,
+		        look->ring.budget, look->failed);
+		rollout_set(row, ROLLOUT_ABORTED, why);
+		look->what = ROLLOUT_WAS_ABORTED;
+	} else if (row->state == ROLLOUT_PAUSED) {
+		return;
+	} else if (!look->n_pending) {
+		rollout_ring_done(look);
+	} else if (row->state == ROLLOUT_RUNNING && now >= row->ring_us + look->ring.deadline_us) {
+		snprintf(why, sizeof(why), "ring %.40s is not done in time: %.80s", look->ring.name,
+		        look->pending);
+		rollout_set(row, ROLLOUT_PAUSED, why);
+		look->what = ROLLOUT_WAS_PAUSED;
+	} else if (now < row->ring_us) {
+		/* This host's clock was set back: the ring begins anew. */
+		row->ring_us = now;
+	}
+}
+
+int rollout_look_machines(struct rollout_look *look)
+{
+	int r = store_rollout_ring(look->rollouts->db, look->row->id, look->row->ring, &look->ring);
+
+	return r ? err_fold(r)
+	         : err_up(store_rollout_member_each(
+	                   look->rollouts->db, look->row->id, rollout_look_member, look));
+}
+
+/* A look that fails changes nothing, and is repeated. */
+static void rollout_look_at(struct rollouts *rollouts, const struct rollout_row *was)
+{
+	struct rollout_row row = *was;
+	struct rollout_look look = {.rollouts = rollouts, .row = &row};
+	struct rollout_change_row change;
+	struct rollout_txn txn = {&row, NULL};
+	int r = rollout_look_machines(&look);
+
+	if (!r) {
+		rollout_judge(&look);
+		change = rollout_change_of(&row, look.what, NULL);
+		txn.change = look.what ? &change : NULL;
+	}
+	if (!r && (look.what || row.ring_us != was->ring_us)) {
+		r = db_txn(rollouts->db, rollout_change_txn, &txn);
+	}
+	if (r) {
+		log_warn("rollout %" PRId64 " cannot be looked at: %s", row.id, err_trace());
+		err_forget();
+	} else if (look.what) {
+		rollout_tell(rollouts, &row);
+		rollouts_kick(rollouts);
+	}
+}
+
+/* The open ones, before any of them is changed. */
+struct rollout_list {
+	struct rollout_row rows[64];
+	size_t n;
+};
+
+/* What has no room is looked at when those before it are over. */
+static int rollout_list_add(const struct rollout_row *row, void *arg)
+{
+	struct rollout_list *list = arg;
+
+	if (list->n < sizeof(list->rows) / sizeof(list->rows[0])) {
+		list->rows[list->n++] = *row;
+	}
+	return 0;
+}
+
+void rollouts_on_look(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval again = {ROLLOUT_LOOK_SEC, 0};
+	struct rollouts *rollouts = arg;
+	struct rollout_list *list = mem_zero(sizeof(*list));
+
+	if (store_rollout_each(rollouts->db, false, rollout_list_add, list)) {
+		err_forget();
+	}
+	if (list->n) {
+		evtimer_add(rollouts->look, &again);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		rollout_look_at(rollouts, &list->rows[i]);
+	}
+	free(list);
+}

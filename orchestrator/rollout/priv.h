@@ -1,0 +1,51 @@
+#pragma once
+/* Inside rollout: what its files share. A row that was changed is written with rollout_change_txn(). */
+#include "orchestrator/rollout/rollout.h"
+
+struct rollouts {
+	struct db *db;
+	struct rules *rules;
+	struct rollouts_ops ops;
+	void *arg;
+	struct event *look; /* rollouts_on_look() */
+};
+
+/* rollout.c */
+
+/* For the history: who changed it; asked NULL: lud itself decided, as its policy says. */
+struct rollout_change_row rollout_change_of(
+        const struct rollout_row *row, enum rollout_changed what, const struct rules_asked *asked);
+/*
+ * The only one that moves a rollout. The row is written by the caller, in the transaction that has the change for
+ * the history, too.
+ */
+void rollout_set(struct rollout_row *row, enum rollout_state state, const char *why);
+/* A ring's deadline counts from here; one that is resumed has all of it again. */
+void rollout_ring_begin(struct rollout_row *row, uint32_t ring);
+/* What somebody, or a look, makes of a rollout. */
+struct rollout_txn {
+	const struct rollout_row *row;
+	const struct rollout_change_row *change; /* NULL: nothing for the history */
+};
+int rollout_change_txn(struct db *db, void *arg);
+/* After the transaction: jobs may go, or have to end. */
+void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row);
+
+/* look.c */
+
+/* One look at a rollout. */
+struct rollout_look {
+	struct rollouts *rollouts;
+	struct rollout_row *row;
+	struct rollout_ring_row ring;
+	uint32_t n_failed;              /* of all rings */
+	uint32_t n_pending;             /* of the rings that are open: neither well nor failed */
+	char pending[100], failed[100]; /* names */
+	enum rollout_changed what;      /* what follows; 0: nothing */
+};
+/* Counts over all machines, for the ring that the row is at. */
+int rollout_look_machines(struct rollout_look *look);
+/* Whether there is a ring of this number, from 0. */
+bool rollout_has_ring(const struct rollout_look *look, uint32_t n);
+int rollout_member_txn(struct db *db, void *arg);
+void rollouts_on_look(evutil_socket_t fd, short what, void *arg);
