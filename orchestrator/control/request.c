@@ -8,9 +8,9 @@
  */
 #include <string.h>
 
+#include "host/base/clock.h"
 #include "host/base/file.h"
 #include "orchestrator/control/ask/ask.h"
-#include "orchestrator/control/priv.h"
 
 #define CONTROL_CONNECT_USEC INT64_C(5000000) /* that a request waits for its machine */
 
@@ -69,7 +69,7 @@ static void control_refuse_role(struct control_client *client, uint64_t id, enum
 	        "have an admin give it in `access` of lud's configuration, or ask as somebody who "
 	        "has "
 	        "it",
-	        "%s may not do this without the role %s", client->peer.name,
+	        "%s may not do this without the role %s", client->who.name,
 	        access_role_word(needed));
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_DENIED, &failure);
 }
@@ -125,15 +125,15 @@ static bool control_override_ok(struct control_client *client, const Control__Re
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &reason);
 		return false;
 	}
-	client->role = access_role_for(client->roles, ACCESS_OVERRIDE);
+	client->who.role = access_role_for(client->roles, ACCESS_OVERRIDE);
 	return true;
 }
 
 /* Whether whoever asks has a role that is enough, the least of which counts; false: it was refused. */
 static bool control_may(struct control_client *client, const struct control_rule *rule, uint64_t id)
 {
-	client->role = access_role_for(client->roles, rule->role);
-	if (client->role == ACCESS_NOBODY) {
+	client->who.role = access_role_for(client->roles, rule->role);
+	if (client->who.role == ACCESS_NOBODY) {
 		control_refuse_role(client, id, rule->role);
 		return false;
 	}
@@ -154,7 +154,7 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	const struct control_rule *rule = control_rule(request->body_case);
 
 	if (control_is_connecting(client, rule->machine(request)) &&
-	        control_now_usec() < wait->deadline_us) {
+	        clock_elapsed_usec() < wait->deadline_us) {
 		evtimer_add(wait->timer, &pause);
 		return;
 	}
@@ -183,7 +183,7 @@ static void control_defer(struct control_client *client, const Control__Request 
 	if (!wait->request) {
 		abort();
 	}
-	wait->deadline_us = control_now_usec() + CONTROL_CONNECT_USEC;
+	wait->deadline_us = clock_elapsed_usec() + CONTROL_CONNECT_USEC;
 	wait->timer = evtimer_new(client->control->base, control_on_connect_look, wait);
 	evtimer_add(wait->timer, &now);
 }
@@ -206,7 +206,7 @@ static bool control_can_record(const struct control_client *client)
  * The one way in. The order of the checks is that of what they cost to mend: an unknown request
  * is never going to work, the record may come back, and the machine is likely to answer soon.
  */
-void control_on_request(struct control_client *client, const Control__Request *request)
+void control_client_ask(struct control_client *client, const Control__Request *request)
 {
 	static const struct failure unknown = {"unsupported", "lud",
 	        "this lud does not know the request", "use the luctl of the same version"};

@@ -3,7 +3,8 @@
  * Inside lud's main program: the command line, the parts that stand while it serves, and the
  * stages of its start.
  */
-#include "orchestrator/control/server.h"
+#include "orchestrator/job/engine/engine.h"
+#include "orchestrator/server/server.h"
 
 /* What an administrator can do about a state directory that takes no files. */
 #define LUD_DISK_REMEDY                                                                            \
@@ -54,6 +55,8 @@ struct lud {
 	struct signer_client *second; /* NULL: none is configured */
 	struct engine *engine;
 	struct control *control;
+	struct link_buffers *buffers; /* of the server's connections */
+	struct server *server;
 	struct event *signals[LUD_SIGNALS_N];
 };
 

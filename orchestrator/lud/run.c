@@ -50,7 +50,7 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 		if (lud_set_log_level(&lud->config, &failure) < 0) {
 			err_forget();
 		}
-		control_reloaded(lud->control);
+		server_reloaded(lud->server);
 	}
 	config_fini(&fresh);
 }

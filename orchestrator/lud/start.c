@@ -167,7 +167,10 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 		r = engine_load(lud->engine);
 	}
 	if (!r) {
-		r = control_new(lud->base, lud->engine, &lud->control, ret_failure);
+		lud->control = control_new(lud->base, lud->engine);
+		lud->buffers = link_buffers_new(lud->db);
+		r = server_new(lud->base, &lud->config, lud->control, lud->buffers, &lud->server,
+		        ret_failure);
 	}
 	return err_up(r);
 }
@@ -175,6 +178,10 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 /* In reverse: a part may use what was made before it until its own end. */
 void lud_close(struct lud *lud)
 {
+	server_free(lud->server);
+	if (lud->buffers) {
+		link_buffers_free(lud->buffers);
+	}
 	control_free(lud->control);
 	engine_free(lud->engine);
 	signer_client_free(lud->second);

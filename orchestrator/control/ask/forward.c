@@ -62,7 +62,7 @@ static void control_forward(
 		return;
 	}
 	wait->machine = machine;
-	request->identity = client->peer.name;
+	request->identity = client->who.name;
 	if (machine_request(machine, request, CONTROL_ANSWER_USEC, control_on_machine_reply, wait) <
 	        0) {
 		control_wait_free(wait);

@@ -140,7 +140,8 @@ static bool control_hold_goes_on(const struct control_wait *wait)
 		LIST_FOREACH(other, &client->waiting, link)
 		{
 			if (other != wait && other->over && !strcmp(other->path, wait->path) &&
-			        client->peer.uid == wait->client->peer.uid) {
+			        client->who.way == wait->client->who.way &&
+			        client->who.uid == wait->client->who.uid) {
 				return true;
 			}
 		}
@@ -152,14 +153,14 @@ static bool control_hold_goes_on(const struct control_wait *wait)
 static void control_hold_over(struct control_wait *wait)
 {
 	struct engine *engine = control_engine(wait->client);
-	struct principal who = {.way = ACCESS_WAY_LOCAL, .uid = wait->client->peer.uid};
+	struct principal who = wait->client->who;
 	struct rules_asked by = {&who, "its command is over", wait->path};
 
 	/* lud is ending, and the command goes on: it takes the hold again when lud is back. */
 	if (wait->client->control->is_ending || control_hold_goes_on(wait)) {
 		return;
 	}
-	snprintf(who.name, sizeof(who.name), "%s", wait->client->peer.name);
+	who.role = ACCESS_NOBODY;
 	rules_hold_over(engine_rules(engine), wait->path, &by);
 	engine_rules_changed(engine);
 }

@@ -37,7 +37,7 @@ void control_on_job_cancel(struct control_client *client, const Control__Request
 	struct failure failure = {0};
 
 	if (engine_cancel(
-	            control_engine(client), job, client->peer.name, request->reason, &failure)) {
+	            control_engine(client), job, client->who.name, request->reason, &failure)) {
 		control_change_refuse(client, request->id, &failure);
 		return;
 	}
@@ -55,7 +55,7 @@ void control_on_job_hold(struct control_client *client, const Control__Request *
 	hold.until_us = control_hold_until(now, asked->deadline_ms);
 	hold.look_us = control_hold_until(now, asked->for_ms);
 	snprintf(hold.why, sizeof(hold.why), "%s%.80s (%.60s)", *request->reason ? "" : "by hand",
-	        request->reason, client->peer.name);
+	        request->reason, client->who.name);
 	if (engine_hold(control_engine(client), (int64_t)asked->job, &hold, &failure)) {
 		control_change_refuse(client, request->id, &failure);
 		return;

@@ -17,7 +17,7 @@
 struct job_asked control_asked(const struct control_client *client, const Control__Request *request)
 {
 	struct job_asked asked = {
-	        .who = {.way = ACCESS_WAY_LOCAL, .role = client->role, .uid = client->peer.uid},
+	        .who = client->who,
 	        .reason = request->reason,
 	        .request_id = request->request_id,
 	        .overrides = request->override,
@@ -26,7 +26,6 @@ struct job_asked control_asked(const struct control_client *client, const Contro
 	size_t size;
 	uint8_t *packed;
 
-	snprintf(asked.who.name, sizeof(asked.who.name), "%s", client->peer.name);
 	if (!*request->request_id) {
 		return asked;
 	}

@@ -73,7 +73,7 @@ static void control_mark(struct control_client *client, const Control__Request *
 	}
 	log_info("machine %s has groups %s and labels %s from now on, says %s%s%s",
 	        machine_row(machine)->name, *marks.groups ? marks.groups : "none",
-	        *marks.labels ? marks.labels : "none", client->peer.name,
+	        *marks.labels ? marks.labels : "none", client->who.name,
 	        *request->reason ? ": " : "", request->reason);
 	engine_rules_changed(control_engine(client));
 	control_machines_answer(client, request->id);

@@ -138,7 +138,7 @@ static void record_on_copied(const struct child_result *result, void *arg)
 	memcpy(digest, result->output, sizeof(digest) - 1);
 	backup.digest = digest;
 	log_info("a backup of the record, %" PRIu64 " bytes, is handed to %s", backup.size,
-	        wait->client->peer.name);
+	        wait->client->who.name);
 	reply.body_case = CONTROL__REPLY__BODY_DB_BACKUP;
 	reply.db_backup = &backup;
 	control_reply(wait->client, wait->id, &reply);
@@ -154,7 +154,7 @@ void control_on_db_backup(struct control_client *client, const Control__Request 
 	if (!wait) {
 		return;
 	}
-	log_info("%s asks for a backup of the record%s%s", client->peer.name,
+	log_info("%s asks for a backup of the record%s%s", client->who.name,
 	        *request->reason ? ": " : "", request->reason);
 	snprintf(wait->path, sizeof(wait->path), "%.200s/tmp/backup.%" PRIu64,
 	        engine_config(control_engine(client))->state_dir, client->control->n_backups++);

@@ -289,7 +289,7 @@ static void release_block(struct control_client *client, const Control__Request 
 		return;
 	}
 	log_info("release %" PRId64 " of %s is %s for %s%s%s", row->counter, row->service,
-	        why ? "blocked" : "cleared", client->peer.name, *request->reason ? ": " : "",
+	        why ? "blocked" : "cleared", client->who.name, *request->reason ? ": " : "",
 	        request->reason);
 	engine_releases_changed(control_engine(client));
 	control_done(client, request->id, "");
@@ -316,7 +316,7 @@ void control_on_release_block(struct control_client *client, const Control__Requ
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 		return;
 	}
-	snprintf(why, sizeof(why), "by %.60s%s%.80s", client->peer.name,
+	snprintf(why, sizeof(why), "by %.60s%s%.80s", client->who.name,
 	        *request->reason ? ": " : "", request->reason);
 	release_block(client, request, &row, why);
 }

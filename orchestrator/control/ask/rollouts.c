@@ -241,7 +241,7 @@ void control_on_job_deny(struct control_client *client, const Control__Request *
 	struct failure failure = {0};
 	char who[80];
 
-	snprintf(who, sizeof(who), "denial of %.60s", client->peer.name);
+	snprintf(who, sizeof(who), "denial of %.60s", client->who.name);
 	if (engine_cancel(control_engine(client), job, who, request->reason, &failure)) {
 		control_refuse(client, request->id,
 		        !strcmp(failure.code, "no-job") ? WIRE__ERROR_CLASS__ERROR_NOT_FOUND

@@ -152,7 +152,7 @@ void control_on_standing(struct control_client *client, const Control__Request *
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
 		return;
 	}
-	snprintf(row.identity, sizeof(row.identity), "%s", client->peer.name);
+	snprintf(row.identity, sizeof(row.identity), "%s", client->who.name);
 	snprintf(row.reason, sizeof(row.reason), "%s", request->reason);
 	row.until_us = from->for_ms ? store_now_usec() + (int64_t)from->for_ms * 1000 : 0;
 	wait = control_wait_new(client, request->id);

@@ -1,7 +1,7 @@
 /*
  * Watching: events as they happen, from the feed. There is no answer but the end: the machine was removed, or the client did
  * not read, which is told in a chunk of its own (EventChunk.is_cut) before. While all places are taken a client that
- * watches loses its own before any that waits for a job does (clients.c).
+ * watches loses its own before any that waits for a job does (server/connection.c).
  */
 #include "orchestrator/control/ask/priv.h"
 
@@ -19,9 +19,17 @@ static void control_on_events(Control__EventChunk *chunk, void *arg)
 	}
 }
 
+static size_t control_events_unread(const void *arg)
+{
+	const struct control_wait *wait = arg;
+
+	return wait->client->ops->backlog(wait->client->arg);
+}
+
 /* A machine that is named must be there; none is all machines, not the default one. */
 void control_on_watch(struct control_client *client, const Control__Request *request)
 {
+	static const struct feed_ops ops = {control_on_events, control_events_unread};
 	const Control__WatchRequest *ask = request->watch;
 	struct machine *machine = NULL;
 	struct control_wait *wait;
@@ -34,5 +42,5 @@ void control_on_watch(struct control_client *client, const Control__Request *req
 		return;
 	}
 	wait->machine = machine;
-	wait->feed = feed_read(client->control->feed, ask, client->stream, control_on_events, wait);
+	wait->feed = feed_read(client->control->feed, ask, &ops, wait);
 }

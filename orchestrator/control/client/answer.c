@@ -1,7 +1,6 @@
 /*
  * Answers, on which everything in this room stands. An answer that is too large for one frame is
- * refused instead, and a client that does not read what is queued for it is disconnected: what
- * waits for it would only grow.
+ * refused instead.
  *
  * A refusal always says the same four things: a code for programs, the place, the cause in words,
  * and what to do. The record's own failures are phrased here, so that every request that changes
@@ -10,7 +9,6 @@
 #include "orchestrator/control/client/client.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "host/base/log.h"
 
@@ -25,25 +23,9 @@ static bool control_rests(const Control__FromLud *from)
 	               from->reply->body_case != CONTROL__REPLY__BODY_ERROR);
 }
 
-/*
- * Queues one message of any kind. A client without a session (-ENOTCONN: it dropped its own)
- * asked under that session and waits for nothing now, so that is no warning. One whose queue is
- * full is shut down and not freed: the caller still holds it; the loop frees it when it reads the
- * end.
- */
-static void control_send(struct control_client *client, Control__FromLud *from)
+static void control_say(struct control_client *client, const Control__FromLud *from)
 {
-	int r = control_rests(from) ? link_send(client->stream, &from->base)
-	                            : link_say(client->stream, &from->base);
-
-	control_client_busy(client);
-	if (r < 0 && r != -ENOTCONN) {
-		log_warn("%s: an answer cannot be sent: %s", client->peer.name, strerror(-r));
-	}
-	if (r == -EXFULL) {
-		shutdown(link_fd(client->stream), SHUT_RDWR);
-	}
-	err_forget();
+	client->ops->say(client->arg, from, control_rests(from));
 }
 
 void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply)
@@ -59,7 +41,7 @@ void control_reply(struct control_client *client, uint64_t id, Control__Reply *r
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &large);
 		return;
 	}
-	control_send(client, &from);
+	control_say(client, &from);
 }
 
 /*
@@ -127,7 +109,7 @@ void control_progress(struct control_client *client, Control__Progress *progress
 
 	from.body_case = CONTROL__FROM_LUD__BODY_PROGRESS;
 	from.progress = progress;
-	control_send(client, &from);
+	control_say(client, &from);
 }
 
 void control_log(struct control_client *client, Control__LogChunk *chunk)
@@ -136,7 +118,7 @@ void control_log(struct control_client *client, Control__LogChunk *chunk)
 
 	from.body_case = CONTROL__FROM_LUD__BODY_LOG;
 	from.log = chunk;
-	control_send(client, &from);
+	control_say(client, &from);
 }
 
 void control_events(struct control_client *client, Control__EventChunk *chunk)
@@ -145,7 +127,7 @@ void control_events(struct control_client *client, Control__EventChunk *chunk)
 
 	from.body_case = CONTROL__FROM_LUD__BODY_EVENTS;
 	from.events = chunk;
-	control_send(client, &from);
+	control_say(client, &from);
 }
 
 struct db *control_db(const struct control_client *client)

@@ -1,32 +1,23 @@
 #pragma once
 /*
- * A connection to lud, the requests of it that wait, and what every request needs: answers, and
- * the machine that is meant.
+ * Who asks, the requests of it that wait, and what every request needs: answers, and the machine
+ * that is meant.
  *
- *   control -> client (a connection) -> wait (a request that is answered later)
+ *   control -> client -> wait (a request that is answered later)
  *
- * Each owns what stands to its right and frees it. Everything runs in one thread, lud's event
+ * A client owns what it waits for and frees it. Everything runs in one thread, lud's event
  * loop; a handler is never interrupted, and no client ends inside one: what ends a client is
  * noticed by the loop.
  */
 #include <sys/queue.h>
 
-#include "orchestrator/access/access.h"
+#include "orchestrator/request/request.h"
 #include "orchestrator/control/feed/feed.h"
 #include "orchestrator/control/view/view.h"
-#include "orchestrator/link/link.h"
-#include "proto/control/control.pb-c.h"
 
-#define CONTROL_CLIENTS_MAX 64u
-#define CONTROL_GUESTS_MAX 16u  /* of any one user but root and lud's own */
 #define CONTROL_WAITING_MAX 32u /* of one client */
 #define CONTROL_JOBS_MAX 64u    /* of one request */
 #define CONTROL_NAME_SIZE 32u   /* of a machine's name, with its end */
-/* Version 2 has orders to sign and a machine's time; what is in both means the same. */
-#define CONTROL_PROTOCOL 2u
-#define CONTROL_PROTOCOL_MIN 1u
-
-struct control_client;
 
 /*
  * A request that is answered later. It waits for one of several things; what it does not wait for
@@ -42,7 +33,7 @@ struct control_wait {
 	Control__Request *request;
 	/* Whatever is looked for again and again: a connection, an attached machine's Hello. */
 	struct event *timer;
-	int64_t deadline_us; /* of control_now_usec() */
+	int64_t deadline_us; /* of clock_elapsed_usec() */
 
 	struct machine_listener *log; /* log follow */
 	struct feed_reader *feed;     /* watch */
@@ -74,34 +65,25 @@ struct control_wait {
 	bool stale;      /* entropy: the machine did not answer */
 };
 
-/* A connection. Who it is comes from the kernel, never from what it says. */
+/* Who it is comes from whoever carries its requests, never from what it says. */
 struct control_client {
 	LIST_ENTRY(control_client) link; /* in control->clients */
 	struct control *control;
-	struct link *stream; /* owned; its callbacks get the client */
-	struct event *limit; /* of saying Hello, then of asking nothing */
-	struct access_peer peer;
-	unsigned int roles;    /* that the configuration gives it, as a set */
-	enum access_role role; /* in which the request at hand is made */
-	bool open;             /* said Hello */
-	int64_t quiet_since;   /* monotonic us; of the last request or answer */
-	int backup;            /* of the record, for this client to read; -1: none */
-	size_t n_waiting;      /* entries of ->waiting */
+	const struct control_ops *ops;
+	void *arg;            /* of ops */
+	struct principal who; /* its role is that in which the request at hand is made */
+	unsigned int roles;   /* that it has, as a set */
+	int backup;           /* of the record, for this client to read; -1: none */
+	size_t n_waiting;     /* entries of ->waiting */
 	LIST_HEAD(, control_wait) waiting;
 };
 
 struct control {
 	struct event_base *base;
-	struct engine *engine;        /* borrowed, as is the base */
-	struct feed *feed;            /* owned: what happens, for whoever watches */
-	struct link_buffers *buffers; /* of all clients' links */
-	struct event *accept_event;   /* the listener is readable */
-	struct event *accept_again;   /* when descriptors ran out */
-	int fd;                       /* the listener */
-	char *path;                   /* of its socket, removed at the end */
-	size_t n_clients;             /* entries of ->clients */
-	bool is_ending;     /* lud is, so that what clients have until they leave stays theirs */
-	uint64_t n_backups; /* that were begun: each has a name of its own */
+	struct engine *engine; /* borrowed, as is the base */
+	struct feed *feed;     /* owned: what happens, for whoever watches */
+	bool is_ending;        /* lud is, so that what clients have until they leave stays theirs */
+	uint64_t n_backups;    /* that were begun: each has a name of its own */
 	LIST_HEAD(, control_client) clients;
 };
 
@@ -121,13 +103,6 @@ void control_log(struct control_client *client, Control__LogChunk *chunk);
 void control_events(struct control_client *client, Control__EventChunk *chunk);
 struct db *control_db(const struct control_client *client);
 struct engine *control_engine(const struct control_client *client);
-
-/* Monotonic. */
-int64_t control_now_usec(void);
-/* client.c: disconnects the client after so long, unless this is called again */
-void control_client_limit(struct control_client *client, int64_t usec);
-/* The client asked or was answered: its time to ask nothing begins anew. */
-void control_client_busy(struct control_client *client);
 
 /* wait.c: NULL when the client waits for too much already; the request was refused then. */
 struct control_wait *control_wait_new(struct control_client *client, uint64_t id);

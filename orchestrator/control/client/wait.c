@@ -69,7 +69,7 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 
 /*
  * Clients that wait for a machine would wait for ever once it is removed, and a machine_forget()
- * on it later would be a use after free. Answering ends no client (control_send()), so the lists
+ * on it later would be a use after free. Answering ends no client (control_ops.say), so the lists
  * stay as they are but for the wait itself.
  */
 void control_end_waits(struct control *control, const struct machine *machine)

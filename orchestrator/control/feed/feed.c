@@ -8,7 +8,7 @@
  * What holds:
  *
  *   events with numbers [next - FEED_KEPT, next) are kept, of those that there are; none is ever changed
- *   a reader is sent each number once, in order; one whose stream is full is left alone until it is not, and cut when the
+ *   a reader is sent each number once, in order; one that does not read is left alone until it is not, and cut when the
  *   ring has gone on over its next number
  *   readers are called from the loop only, never from inside whatever made the event
  *
@@ -32,7 +32,7 @@
 #define FEED_CHUNK_MAX 32u /* events of a chunk; each is bounded, so that it fits a frame */
 #define FEED_TEXT_MAX 400u
 #define FEED_LOOK_SEC 1
-#define FEED_RETRY_MSEC 100 /* until a full stream is tried again */
+#define FEED_RETRY_MSEC 100 /* until one that did not read is tried again */
 
 /* An event, packed; what is asked of it here stands beside. */
 struct feed_entry {
@@ -46,8 +46,7 @@ struct feed_entry {
 struct feed_reader {
 	LIST_ENTRY(feed_reader) link; /* in feed->readers */
 	struct feed *feed;
-	struct link *stream;
-	feed_fn fn;
+	const struct feed_ops *ops;
 	void *arg;
 	char machine[32];
 	uint64_t next; /* number */
@@ -238,7 +237,7 @@ static bool feed_send(struct feed_reader *reader)
 	reader->missed = 0;
 	reader->is_other_run = false;
 	if (is_new || chunk.is_cut) {
-		reader->fn(&chunk, reader->arg);
+		reader->ops->take(&chunk, reader->arg);
 	}
 	return more;
 }
@@ -257,7 +256,7 @@ static void feed_on_flush(evutil_socket_t fd, short what, void *arg)
 		while (more) {
 			bool is_over = !reader->is_new && reader->next < feed_oldest(feed);
 
-			if (!is_over && link_backlog(reader->stream) > FEED_BACKLOG_MAX) {
+			if (!is_over && reader->ops->backlog(reader->arg) > FEED_BACKLOG_MAX) {
 				is_full = true;
 				break;
 			}
@@ -340,15 +339,14 @@ static void feed_seek(struct feed_reader *reader, const Control__WatchRequest *f
 	}
 }
 
-struct feed_reader *feed_read(struct feed *feed, const Control__WatchRequest *from,
-        struct link *stream, feed_fn fn, void *arg)
+struct feed_reader *feed_read(
+        struct feed *feed, const Control__WatchRequest *from, const struct feed_ops *ops, void *arg)
 {
 	static const struct timeval now = {0, 0};
 	struct feed_reader *reader = mem_zero(sizeof(*reader));
 
 	reader->feed = feed;
-	reader->stream = stream;
-	reader->fn = fn;
+	reader->ops = ops;
 	reader->arg = arg;
 	reader->is_new = true;
 	snprintf(reader->machine, sizeof(reader->machine), "%s", from->machine);

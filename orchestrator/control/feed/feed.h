@@ -6,7 +6,6 @@
 #include <event2/event.h>
 
 #include "orchestrator/job/core/core.h"
-#include "orchestrator/link/link.h"
 #include "proto/control/control.pb-c.h"
 
 #define FEED_RUN_SIZE 17u /* of a run's name, with its end */
@@ -21,15 +20,20 @@ struct feed *feed_free(struct feed *feed);
 /* An event; its number and time are filled in, and it is copied. */
 void feed_add(struct feed *feed, Control__Event *event);
 
-/*
- * Gets chunks, the first one soon, with events or without; the last one is_cut, where it did not read for so long that what
- * it has not seen is not kept any more. It may free the reader. chunk->id is not set.
- */
-typedef void (*feed_fn)(Control__EventChunk *chunk, void *arg);
+/* Who reads. */
+struct feed_ops {
+	/*
+	 * Gets chunks, the first one soon, with events or without; the last one is_cut, where it did not read for so long
+	 * that what it has not seen is not kept any more. It may free the reader. chunk->id is not set.
+	 */
+	void (*take)(Control__EventChunk *chunk, void *arg);
+	/* Bytes that it took and did not read yet. */
+	size_t (*backlog)(const void *arg);
+};
 /*
  * Reads from behind `after` of `run`; where that is "", from now on; of another run, all that is kept. machine: only this
- * one's events and those of none; "": all. stream: whose queue says whether the reader reads; borrowed, as arg is.
+ * one's events and those of none; "": all. ops and arg are borrowed.
  */
 struct feed_reader *feed_read(struct feed *feed, const Control__WatchRequest *from,
-        struct link *stream, feed_fn fn, void *arg);
+        const struct feed_ops *ops, void *arg);
 struct feed_reader *feed_reader_free(struct feed_reader *reader);

@@ -3,8 +3,6 @@
  * nobody answers at was left behind and is replaced. When descriptors run out, accepting pauses:
  * the listener would stay readable, and lud would spin.
  */
-#include "orchestrator/control/server.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -14,22 +12,22 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/control/priv.h"
+#include "orchestrator/server/priv.h"
 
-#define CONTROL_BACKLOG 128 /* connections that the kernel keeps until they are accepted */
+#define SERVER_BACKLOG 128 /* connections that the kernel keeps until they are accepted */
 
 /*
  * One connection at a time; the event comes again while there are more. Errors of a peer that is
  * gone already are nobody's concern.
  */
-static void control_on_accept(evutil_socket_t listener, short what, void *arg)
+static void server_on_accept(evutil_socket_t listener, short what, void *arg)
 {
 	static const struct timeval pause = {0, 200000};
-	struct control *control = arg;
+	struct server *server = arg;
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd >= 0) {
-		control_admit(control, fd);
+		connection_admit(server, fd);
 		return;
 	}
 	if (errno != EMFILE && errno != ENFILE) {
@@ -37,16 +35,16 @@ static void control_on_accept(evutil_socket_t listener, short what, void *arg)
 	}
 	/* The listener stays readable: without a pause lud would only spin here. */
 	log_warn("control: no descriptors left for another client");
-	(void)control_make_room(control);
-	event_del(control->accept_event);
-	evtimer_add(control->accept_again, &pause);
+	(void)connection_make_room(server);
+	event_del(server->accept_event);
+	evtimer_add(server->accept_again, &pause);
 }
 
-static void control_on_accept_again(evutil_socket_t fd, short what, void *arg)
+static void server_on_accept_again(evutil_socket_t fd, short what, void *arg)
 {
-	struct control *control = arg;
+	struct server *server = arg;
 
-	event_add(control->accept_event, NULL);
+	event_add(server->accept_event, NULL);
 }
 
 /*
@@ -54,7 +52,7 @@ static void control_on_accept_again(evutil_socket_t fd, short what, void *arg)
  * kept that was forked just before its lud was killed answers nothing: the process that
  * listens (unix(7), SO_PEERCRED) is gone.
  */
-static bool control_is_taken(const struct sockaddr_un *address)
+static bool server_is_taken(const struct sockaddr_un *address)
 {
 	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct ucred peer;
@@ -71,7 +69,7 @@ static bool control_is_taken(const struct sockaddr_un *address)
  * Between the look and the bind another lud could take the socket. It cannot have this state
  * directory (lud_claim() has locked it), so two must have been given one control_socket by hand.
  */
-static int control_listen(const char *path, int *ret_fd)
+static int server_listen(const char *path, int *ret_fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	_cleanup_(fd_closep) int fd =
@@ -81,29 +79,28 @@ static int control_listen(const char *path, int *ret_fd)
 		return err_raise(-errno);
 	}
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	if (control_is_taken(&address)) {
+	if (server_is_taken(&address)) {
 		return err_raise(-EADDRINUSE);
 	}
 	if (unlink(path) < 0 && errno != ENOENT) {
 		return err_raise(-errno);
 	}
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	        listen(fd, CONTROL_BACKLOG) < 0) {
+	        listen(fd, SERVER_BACKLOG) < 0) {
 		return err_raise(-errno);
 	}
 	*ret_fd = fd_steal(&fd);
 	return 0;
 }
 
-int control_new(struct event_base *base, struct engine *engine, struct control **ret_control,
-        struct failure *ret_failure)
+int server_new(struct event_base *base, const struct config *config, struct control *control,
+        struct link_buffers *buffers, struct server **ret_server, struct failure *ret_failure)
 {
-	const struct config *config = engine_config(engine);
-	struct control *control;
+	struct server *server;
 	int fd = -1;
 	int r;
 
-	r = control_listen(config->control_socket, &fd);
+	r = server_listen(config->control_socket, &fd);
 	if (r < 0) {
 		failure_set(ret_failure, "control", config->control_socket,
 		        r == -EADDRINUSE ? "stop the other lud, or choose another state_dir or "
@@ -116,59 +113,48 @@ int control_new(struct event_base *base, struct engine *engine, struct control *
 		        strerror(-r));
 		return err_up(r);
 	}
-	control = mem_zero(sizeof(*control));
-	control->base = base;
-	control->engine = engine;
-	control->buffers = link_buffers_new(engine_db(engine));
-	control->feed = feed_new(base, engine);
-	control->fd = fd;
-	control->path = text_copy(config->control_socket);
-	LIST_INIT(&control->clients);
-	control->accept_event =
-	        event_new(base, fd, EV_READ | EV_PERSIST, control_on_accept, control);
-	control->accept_again = evtimer_new(base, control_on_accept_again, control);
-	if (!control->accept_event || !control->accept_again ||
-	        event_add(control->accept_event, NULL) < 0) {
+	server = mem_zero(sizeof(*server));
+	*server = (struct server){
+	        .base = base, .config = config, .control = control, .buffers = buffers, .fd = fd};
+	server->path = text_copy(config->control_socket);
+	LIST_INIT(&server->connections);
+	server->accept_event = event_new(base, fd, EV_READ | EV_PERSIST, server_on_accept, server);
+	server->accept_again = evtimer_new(base, server_on_accept_again, server);
+	if (!server->accept_event || !server->accept_again ||
+	        event_add(server->accept_event, NULL) < 0) {
 		abort();
 	}
-	control_reloaded(control);
-	*ret_control = control;
+	server_reloaded(server);
+	*ret_server = server;
 	return 0;
 }
 
 /* Who may ask is checked at every connection; others need to reach us to be told. */
-void control_reloaded(struct control *control)
+void server_reloaded(struct server *server)
 {
-	const struct config *config = engine_config(control->engine);
-	bool guests = config->allow_uid != UINT64_MAX || *config->access;
+	bool guests = server->config->allow_uid != UINT64_MAX || *server->config->access;
 
-	(void)chmod(control->path, guests ? 0666 : 0700);
-	control_clients_reloaded(control);
+	(void)chmod(server->path, guests ? 0666 : 0700);
+	connections_reloaded(server);
 }
 
-/*
- * Jobs and machines are the engine's and are not touched: what clients waited for goes on, and
- * they find it again with `job show` after the next start.
- */
-struct control *control_free(struct control *control)
+struct server *server_free(struct server *server)
 {
-	if (!control) {
+	if (!server) {
 		return NULL;
 	}
-	control->is_ending = true;
-	while (!LIST_EMPTY(&control->clients)) {
-		struct control_client *client = LIST_FIRST(&control->clients);
+	control_ending(server->control);
+	while (!LIST_EMPTY(&server->connections)) {
+		struct connection *connection = LIST_FIRST(&server->connections);
 
-		link_end(client->stream, WIRE__BYE_REASON__BYE_CLOSING);
-		control_client_free(client);
+		link_end(connection->stream, WIRE__BYE_REASON__BYE_CLOSING);
+		connection_free(connection);
 	}
-	feed_free(control->feed);
-	event_free(control->accept_event);
-	event_free(control->accept_again);
-	close(control->fd);
-	(void)unlink(control->path);
-	free(control->path);
-	link_buffers_free(control->buffers);
-	free(control);
+	event_free(server->accept_event);
+	event_free(server->accept_again);
+	close(server->fd);
+	(void)unlink(server->path);
+	free(server->path);
+	free(server);
 	return NULL;
 }

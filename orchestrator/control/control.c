@@ -1,0 +1,86 @@
+/*
+ * Clients, and what all of them share. A client owns the requests that it waits for, and ends them when
+ * it goes; the jobs that it asked for are the engine's.
+ */
+#include "orchestrator/control/client/client.h"
+
+#include "host/base/file.h"
+
+struct control *control_new(struct event_base *base, struct engine *engine)
+{
+	struct control *control = mem_zero(sizeof(*control));
+
+	control->base = base;
+	control->engine = engine;
+	control->feed = feed_new(base, engine);
+	LIST_INIT(&control->clients);
+	return control;
+}
+
+void control_ending(struct control *control)
+{
+	control->is_ending = true;
+}
+
+/*
+ * Jobs and machines are the engine's and are not touched: what clients waited for goes on, and
+ * they find it again with `job show` after the next start.
+ */
+struct control *control_free(struct control *control)
+{
+	if (control) {
+		feed_free(control->feed);
+		free(control);
+	}
+	return NULL;
+}
+
+struct control_client *control_client_new(struct control *control, const struct principal *who,
+        unsigned int roles, const struct control_ops *ops, void *arg)
+{
+	struct control_client *client = mem_zero(sizeof(*client));
+
+	client->control = control;
+	client->who = *who;
+	client->roles = roles;
+	client->ops = ops;
+	client->arg = arg;
+	client->backup = -1;
+	LIST_INIT(&client->waiting);
+	LIST_INSERT_HEAD(&control->clients, client, link);
+	return client;
+}
+
+void control_client_forget(struct control_client *client)
+{
+	while (!LIST_EMPTY(&client->waiting)) {
+		control_wait_free(LIST_FIRST(&client->waiting));
+	}
+}
+
+struct control_client *control_client_free(struct control_client *client)
+{
+	control_client_forget(client);
+	LIST_REMOVE(client, link);
+	fd_closep(&client->backup);
+	free(client);
+	return NULL;
+}
+
+void control_client_roles(struct control_client *client, unsigned int roles)
+{
+	client->roles = roles;
+}
+
+enum control_load control_client_load(const struct control_client *client)
+{
+	const struct control_wait *wait;
+
+	LIST_FOREACH(wait, &client->waiting, link)
+	{
+		if (!wait->log && !wait->feed) {
+			return CONTROL_WAITS;
+		}
+	}
+	return client->n_waiting ? CONTROL_FOLLOWS : CONTROL_NOTHING;
+}

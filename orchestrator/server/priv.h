@@ -1,0 +1,41 @@
+#pragma once
+/* Inside server: the listener, and the connections that it lets in. */
+#include <sys/queue.h>
+
+#include "orchestrator/server/server.h"
+
+#define SERVER_CONNECTIONS_MAX 64u
+#define SERVER_GUESTS_MAX 16u /* of any one user but root and lud's own */
+
+/* Who it is comes from the kernel, never from what it says. */
+struct connection {
+	LIST_ENTRY(connection) link; /* in server->connections */
+	struct server *server;
+	struct link *stream;           /* owned; its callbacks get the connection */
+	struct control_client *client; /* owned */
+	struct event *limit;           /* of saying Hello, then of asking nothing */
+	struct access_peer peer;
+	bool open;           /* said Hello */
+	int64_t quiet_since; /* clock_elapsed_usec() of the last request or answer */
+};
+
+struct server {
+	struct event_base *base;
+	const struct config *config;
+	struct control *control;
+	struct link_buffers *buffers; /* of all connections */
+	struct event *accept_event;   /* the listener is readable */
+	struct event *accept_again;   /* when descriptors ran out */
+	int fd;                       /* the listener */
+	char *path;                   /* of its socket, removed at the end */
+	size_t n_connections;
+	LIST_HEAD(, connection) connections;
+};
+
+/* connection.c: who is connected, for how long, and who goes when there is no room */
+void connection_admit(struct server *server, int fd);
+struct connection *connection_free(struct connection *connection);
+/* Ends the connection that can be missed most; false: every one waits for an answer. */
+bool connection_make_room(struct server *server);
+/* Looks at the roles of everybody again. */
+void connections_reloaded(struct server *server);
