@@ -218,6 +218,7 @@ void control_client_ask(struct control_client *client, const Control__Request *r
 	        "and _.:+-"};
 	const struct control_rule *rule = control_rule(request->body_case);
 
+	engine_clock(control_engine(client));
 	if (!rule) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
 	} else if (!control_may(client, rule, request->id)) {

@@ -310,3 +310,33 @@ int rules_holds_load(struct rules *rules)
 	}
 	return err_up(r);
 }
+
+/* One that is not in memory any more since its end was over, by a clock that was ahead. */
+static int rules_hold_again(const struct hold_row *row, void *arg)
+{
+	struct rules *rules = arg;
+
+	for (size_t i = 0; i < rules->n_holds; i++) {
+		if (rules->holds[i].id == row->id) {
+			return 0;
+		}
+	}
+	return *row->token ? 0 : rules_hold_load(row, rules);
+}
+
+/*
+ * Those of commands are as memory has them: one that is over may not be so in the record yet. Where the record
+ * cannot be read the others are, too.
+ */
+void rules_clock_set(struct rules *rules, int64_t usec)
+{
+	for (size_t i = 0; i < rules->n_holds; i++) {
+		struct hold_row *row = &rules->holds[i];
+
+		row->created_us += usec;
+		row->until_us += row->until_us && *row->token ? usec : 0;
+	}
+	if (store_hold_each(rules->db, rules_hold_again, rules)) {
+		err_forget();
+	}
+}

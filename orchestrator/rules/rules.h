@@ -80,6 +80,8 @@ int __must_check rules_unhold(struct rules *rules, const struct rules_target *ta
 #define RULES_HOLD_GRACE_USEC INT64_C(30000000)
 bool rules_is_held(const struct rules *rules, const char *token);
 void rules_hold_over(struct rules *rules, const char *token, const struct rules_asked *asked);
+/* The host's clock was set by so much, and the record moved along: an end that was over may be to come again. */
+void rules_clock_set(struct rules *rules, int64_t usec);
 /* Those that hold now, oldest first. */
 size_t rules_holds(struct rules *rules, int64_t now_us, const struct hold_row **ret_rows);
 

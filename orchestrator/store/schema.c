@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "host/base/file.h"
 #include "orchestrator/store/priv.h"
@@ -287,12 +286,4 @@ int store_recover(
 
 	store_migrations_init(&all);
 	return err_up(db_recover(path, all.steps, all.n, fn, arg, ret_kept, ret_failure));
-}
-
-int64_t store_now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }

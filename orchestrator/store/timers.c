@@ -1,7 +1,7 @@
 /*
  * Timers of policies. Whoever waits for the next one asks for the first by the index of ->look_us; nothing
- * here goes over all rows but the two that say so: a new release may matter to any machine, and a clock
- * that was set moves the time of all of them.
+ * here goes over all rows but the two that say so: a new release may matter to any machine, and at lud's start
+ * nobody knows what happened meanwhile.
  */
 #include "orchestrator/store/timers.h"
 
@@ -71,11 +71,7 @@ int store_timer_poke(struct db *db, uint32_t action, int64_t look_us)
 	        "ii", look_us, (int64_t)action));
 }
 
-int store_timer_shift(struct db *db, int64_t usec, int64_t look_us)
+int store_timer_look(struct db *db, int64_t look_us)
 {
-	return err_fold(db_run(db,
-	        "UPDATE timers SET created_us = created_us + ?1, due_us = due_us + ?1,"
-	        " last_us = CASE last_us WHEN 0 THEN 0 ELSE last_us + ?1 END,"
-	        " alarm_us = CASE alarm_us WHEN 0 THEN 0 ELSE alarm_us + ?1 END, look_us = ?2",
-	        "ii", usec, look_us));
+	return err_fold(db_run(db, "UPDATE timers SET look_us = ?", "i", look_us));
 }

@@ -21,5 +21,5 @@ int __must_check store_timer_list(struct db *db, int64_t after_us, int64_t after
 int __must_check store_timer_alarms(struct db *db, store_timer_fn fn, void *arg);
 /* All of an action are looked at from a time on, those of removed machines aside. */
 int __must_check store_timer_poke(struct db *db, uint32_t action, int64_t look_us);
-/* The clock was set by so much: what happened stays as long ago as it was, and all are looked at from `look_us` on. */
-int __must_check store_timer_shift(struct db *db, int64_t usec, int64_t look_us);
+/* All are looked at from a time on. */
+int __must_check store_timer_look(struct db *db, int64_t look_us);

@@ -89,6 +89,7 @@ class World:
         self.lud = None
         self.disk = False
         self.ballast = ''
+        self.ahead = 0  # of the clock that programs see
         with open(self.config, 'w', encoding='ascii') as f:
             f.write('state_dir: %s\nkeyring: %s/keys\nprograms:\n  luforge: %s/fake_luforge\n'
                     'update:\n  timeout: "400ms"\n  prepare_timeout: "100ms"\n'
@@ -150,6 +151,29 @@ class World:
         subprocess.run([self.program('ctl/luctl'), *command], check=True, capture_output=True, env=dict(
             os.environ, LD_PRELOAD=self.program('tests/system/libclock_shift.so'),
             SAMSARA_TEST_CLOCK=self.dir + '/clock'))
+
+    def clock(self):
+        """From now on the clock of lud and luctl can be set, once they are started."""
+        path = os.path.join(self.dir, 'clock')
+        with open(path, 'wb') as f:
+            f.write(struct.pack('=q', 0))
+        os.environ['SAMSARA_TEST_CLOCK'] = path
+        os.environ['LD_PRELOAD'] = self.program('tests/system/libclock_shift.so')
+
+    def set_clock(self, seconds):
+        """The clock is ahead by so much from now on; a lud that runs has noticed when this returns."""
+        is_news, told = self.lud and self.ahead != seconds, self.log().count('the clock was set by') if self.lud else 0
+        self.ahead = seconds
+        with open(os.path.join(self.dir, 'clock'), 'r+b') as f:
+            f.write(struct.pack('=q', seconds))
+        if is_news:
+            with self.control() as control:
+                control.call(status={})
+            self.until(lambda: self.log().count('the clock was set by') > told)
+
+    def now(self):
+        """By that clock."""
+        return time.time() + self.ahead
 
     def on_terminal(self, *args, **environment):
         """What luctl shows on a terminal, both streams."""

@@ -7,7 +7,6 @@ Usage: timer_test.py BUILD [CASE...]      (no case: all of them, several side by
 import contextlib
 import os
 import sqlite3
-import struct
 import time
 
 import harness
@@ -67,29 +66,7 @@ def is_up(world):
 def starts(world):
     """When the policy's next layouts begin, from now in seconds; None: nobody knows."""
     item, = world.json('next', 'm')['items']
-    return int(item['start_us']) / 1e6 - shifted_now() if int(item['start_us']) else None
-
-
-SHIFT = [0]
-
-
-def shifted_now():
-    return time.time() + SHIFT[0]
-
-
-def clock(world):
-    """From now on lud's clock can be set."""
-    path = os.path.join(world.dir, 'clock')
-    with open(path, 'wb') as f:
-        f.write(struct.pack('=q', 0))
-    os.environ['SAMSARA_TEST_CLOCK'] = path
-    os.environ['LD_PRELOAD'] = world.program('tests/system/libclock_shift.so')
-
-
-def set_clock(world, seconds):
-    SHIFT[0] = seconds
-    with open(os.path.join(world.dir, 'clock'), 'r+b') as f:
-        f.write(struct.pack('=q', seconds))
+    return int(item['start_us']) / 1e6 - world.now() if int(item['start_us']) else None
 
 
 def quiet(world, seconds=5):
@@ -159,34 +136,49 @@ def test_killed(world):
 
 def test_clock(world):
     """The clock is set by a day, either way, while lud runs and while it is away: no burst, and no day without layouts."""
-    clock(world)
+    world.clock()
     world.prepare()
     policy(world, 'rerandomize: {every: 1h}')
     settled(world, 1)
     for days in (1, -1, 0):
-        n = world.log().count('the clock was set')
-        set_clock(world, days * DAY)
-        world.until(lambda n=n: world.log().count('the clock was set') > n)
+        world.set_clock(days * DAY)
+        assert HOUR - 60 < starts(world) <= HOUR, (days, starts(world))
+    for days in (-1, 1, 0):
+        world.kill()
+        world.set_clock(days * DAY)
+        world.start()
+        world.until(lambda: is_up(world))
         assert HOUR - 60 < starts(world) <= HOUR, (days, starts(world))
     quiet(world, 3)
-    # Back, while nobody looks: what happened in the future happened just now. Ahead: once.
+
+
+def booted(world, days):
+    """The host is booted meanwhile, and its clock is another one."""
     world.kill()
-    set_clock(world, -DAY)
+    world.set_clock(days * DAY)
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
+        db.execute("UPDATE clocks SET host_boot = 'another'")
     world.start()
     world.until(lambda: is_up(world))
+
+
+def test_clock_boot(world):
+    """Another boot of the host: behind what the record has seen a clock was put back; ahead it is time that passed."""
+    world.clock()
+    world.prepare()
+    policy(world, 'rerandomize: {every: 1h}')
+    settled(world, 1)
+    booted(world, -1)
     world.until(lambda: HOUR - 60 < starts(world) <= HOUR + 1)
     quiet(world, 3)
-    world.kill()
-    set_clock(world, 0)
-    world.start()
-    world.until(lambda: is_up(world))
+    booted(world, 0)
     settled(world, 2)
     quiet(world, 3)
 
 
 def test_clock_waits(world):
     """A request that waits for its machine waits no longer for a clock that is set back meanwhile."""
-    clock(world)
+    world.clock()
     world.prepare()
     world.kill()
     world.peer.awake.clear()
@@ -194,10 +186,10 @@ def test_clock_waits(world):
     with world.control() as control:
         asked = control.send(update={'service': 'ds'})
         time.sleep(0.5)
-        set_clock(world, -DAY)
+        world.set_clock(-DAY)
         with contextlib.suppress(wire.Refused):
             control.wait_reply(asked, 20)
-    set_clock(world, 0)
+    world.set_clock(0)
     world.peer.awake.set()
 
 

@@ -44,6 +44,11 @@ struct schedule *engine_schedule(const struct engine *engine);
 bool engine_is_busy(const struct engine *engine, const struct machine *machine);
 /* What keeps an open job from going on now, in words for people; NULL: nothing, or it is not open. */
 const char *engine_job_waits(const struct engine *engine, int64_t id);
+/*
+ * Looks at the host's clock, which somebody may have set: what waits keeps its distance (store/clock.h). Called every
+ * few seconds, and before each request, where nobody has a row in his hands that is to be written.
+ */
+void engine_clock(struct engine *engine);
 /* How many jobs are open, and how many of them wait. */
 void engine_count_jobs(const struct engine *engine, uint32_t *ret_open, uint32_t *ret_waiting);
 /* Whether a job is open and taken up, so that its end will come. */

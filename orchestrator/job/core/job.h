@@ -91,9 +91,7 @@ struct job {
 	struct send send;      /* state description, flat kit, payload */
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
-	/* Of the step soak: when it was looked at last; wall clock, and monotonic. */
-	int64_t soak_wall_usec;
-	uint64_t soak_clock_usec;
+	bool soak_is_seen; /* of the step soak: it was looked at in this lud */
 
 	/* Of the step pair. */
 	struct forge_task *task; /* owned */

@@ -28,6 +28,7 @@
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/schedule/schedule.h"
 #include "orchestrator/job/steps/steps.h"
+#include "orchestrator/store/clock.h"
 
 /* How often it is looked whether the record can be written again. */
 #define ENGINE_RESUME_MSEC 1000
@@ -458,11 +459,17 @@ static int engine_load_job(const struct job_row *row, void *arg)
 	return 0;
 }
 
-/* Machines first: their jobs look them up. Those that are down already will not tell it again. */
+/*
+ * The clock is looked at before anything is taken up that counts by it. Machines come before their jobs, which
+ * look them up. Those that are down already will not tell it again. */
 int engine_load(struct engine *engine)
 {
-	int r = rules_load(engine->rules);
+	int r = store_clock_begin(engine->parts.db);
 
+	if (!r) {
+		engine_clock(engine);
+		r = rules_load(engine->rules);
+	}
 	if (!r) {
 		r = machines_load(engine->machines);
 	}

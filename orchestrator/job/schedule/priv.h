@@ -14,7 +14,6 @@ struct schedule {
 	struct engine *engine;
 	struct event *timer;
 	struct engine_watch *watch;
-	int64_t clock_us; /* real time less monotonic time, when it was looked last */
 };
 
 /* All borrowed but the row, which is written when the look is over. */

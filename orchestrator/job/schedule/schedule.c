@@ -14,10 +14,8 @@
  *
  * A round that is found open is asked for again by the same request id, so that its jobs are made once.
  *
- * The clock: times are unix times, since windows are. lud compares the clock with the one that nobody sets, every few
- * seconds; where they part, every time in the rows moves with it. What was done an hour ago still was, and what is due in
- * an hour still is. A clock that was set while lud was away shows only where something happened in the
- * future; then it happened just now.
+ * The clock: times are unix times, since windows are. The host's is looked at every few seconds; where somebody set
+ * it, all that waits moves with it (engine_clock()), timers too, and each is looked at.
  */
 #include "orchestrator/job/schedule/schedule.h"
 
@@ -36,8 +34,6 @@
 
 /* A wait is never longer, since the clock may be set meanwhile. */
 #define SCHEDULE_WAIT_USEC INT64_C(2000000)
-/* So far both clocks part by themselves. */
-#define SCHEDULE_CLOCK_USEC INT64_C(2000000)
 /* Looks in one turn of the event loop. */
 #define SCHEDULE_BATCH 16
 
@@ -225,14 +221,6 @@ void schedule_plan(struct schedule_at *at, const struct job_order *order)
 	hook_point("timer", "planned");
 }
 
-/* What lies in the future happened just now: the clock was ahead then. */
-static void schedule_set_back(struct timer_row *row, int64_t now)
-{
-	row->created_us = row->created_us > now ? now : row->created_us;
-	row->last_us = row->last_us > now ? now : row->last_us;
-	row->alarm_us = row->alarm_us > now ? now : row->alarm_us;
-}
-
 /* A boot that was not seen yet is an event; what was up when the policy came is none. */
 static void schedule_boot(struct schedule_at *at)
 {
@@ -255,7 +243,6 @@ static void schedule_look(struct schedule *schedule, struct machine *machine,
 {
 	struct schedule_at at = {schedule, machine, policy, *row, store_now_usec()};
 
-	schedule_set_back(&at.row, at.now);
 	schedule_boot(&at);
 	at.row.look_us = 0;
 	if (at.row.action == DECIDE_UPDATE) {
@@ -327,46 +314,6 @@ static void schedule_in(struct schedule *schedule, int64_t usec)
 	evtimer_add(schedule->timer, &pause);
 }
 
-static int64_t schedule_monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-struct schedule_shift {
-	int64_t usec, look_us;
-};
-
-static int schedule_shift_txn(struct db *db, void *arg)
-{
-	const struct schedule_shift *shift = arg;
-
-	return err_up(store_timer_shift(db, shift->usec, shift->look_us));
-}
-
-/* Somebody set the clock: the rows go with it, and windows are asked anew. */
-static void schedule_clock(struct schedule *schedule)
-{
-	int64_t now = store_now_usec(), clock = now - schedule_monotonic();
-	struct schedule_shift shift = {clock - schedule->clock_us, now};
-
-	if (llabs(shift.usec) < SCHEDULE_CLOCK_USEC) {
-		/* What both drift apart by is none of anybody's doing. */
-		schedule->clock_us = clock;
-		return;
-	}
-	if (db_txn(engine_db(schedule->engine), schedule_shift_txn, &shift)) {
-		err_forget();
-		return;
-	}
-	log_warn("the clock was set by %" PRId64 " s: what policies do by themselves keeps its "
-	         "distance",
-	        shift.usec / 1000000);
-	schedule->clock_us = clock;
-}
-
 /* Waits for the first row; without any for somebody to make one. */
 static void schedule_wait(struct schedule *schedule)
 {
@@ -391,7 +338,7 @@ static void schedule_on_timer(evutil_socket_t fd, short what, void *arg)
 		schedule_in(schedule, SCHEDULE_WAIT_USEC);
 		return;
 	}
-	schedule_clock(schedule);
+	engine_clock(schedule->engine);
 	for (int i = 0; i < SCHEDULE_BATCH; i++) {
 		if (store_timer_first(engine_db(schedule->engine), &row) ||
 		        row.look_us > store_now_usec()) {
@@ -542,20 +489,23 @@ void schedule_releases(struct schedule *schedule)
 	schedule_in(schedule, 0);
 }
 
-/* All rows are looked at once: how long lud was away, and what became of the clock, is not known. */
+static int schedule_look_txn(struct db *db, void *arg)
+{
+	return err_up(store_timer_look(db, store_now_usec()));
+}
+
+/* All rows are looked at once: what happened while lud was away is not known. */
 struct schedule *schedule_new(struct engine *engine)
 {
 	struct schedule *schedule = mem_zero(sizeof(*schedule));
-	struct schedule_shift shift = {0, store_now_usec()};
 
 	schedule->engine = engine;
-	schedule->clock_us = store_now_usec() - schedule_monotonic();
 	schedule->timer = evtimer_new(engine->parts.base, schedule_on_timer, schedule);
 	if (!schedule->timer) {
 		abort();
 	}
 	schedule->watch = engine_watch(engine, schedule_on_news, schedule);
-	if (db_txn(engine_db(engine), schedule_shift_txn, &shift)) {
+	if (db_txn(engine_db(engine), schedule_look_txn, NULL)) {
 		err_forget();
 	}
 	schedule_in(schedule, 0);

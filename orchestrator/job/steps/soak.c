@@ -14,8 +14,7 @@
  *         `--- another boot, or another release: COMMITTED, and nobody knows whether it was well
  *
  * What is not known holds and never passes. How long it was well is counted by the clock of the machine in one
- * boot, which nobody sets; only how long what is not known may stay so is counted by the clock of this host, and steps of that are
- * taken out again.
+ * boot, which nobody sets; only how long what is not known may stay so is counted by the time of this host.
  *
  * A verdict is recorded before anything follows from it, and the rollback is found again as the job's child: so a lud that
  * dies anywhere goes back once. A rollback is not watched itself, and one that fails is not tried again.
@@ -35,8 +34,6 @@
 #define SOAK_LOOKS 10
 #define SOAK_LOOK_MIN_USEC (SOAK_SEC / 5)
 #define SOAK_LOOK_MAX_USEC (30 * SOAK_SEC)
-/* A step of this host's clock, and no delay. */
-#define SOAK_JUMP_USEC (2 * SOAK_SEC)
 /* lud may have been away: a machine has so long to be heard again. */
 #define SOAK_GRACE_USEC (20 * SOAK_SEC)
 /* How far apart the samples before an update are, of figures that are compared by how fast they rise. */
@@ -146,8 +143,7 @@ bool job_soak_begin(struct job *job, const Machine__Service *service)
 	soak.restarts = service->restarts;
 	soak.blackout_ns = row.blackout_ns;
 	health_sample(&terms, status, soak.since);
-	job->soak_wall_usec = now;
-	job->soak_clock_usec = job_clock_usec();
+	job->soak_is_seen = true;
 	job_done_by(job, JOB_ON_WATCHED, "", soak_put_txn, &soak);
 	return true;
 }
@@ -325,27 +321,13 @@ static void soak_passed(struct job *job, struct soak_row *soak)
 	job_done(job, "", soak_passed_txn, &txn);
 }
 
-/*
- * Steps of this host's clock since the last look, and one that was set back while lud was away. One that was set on
- * by then cannot be told from time that passed, so there is some left in any case.
- */
-static void soak_mend_clock(struct job *job, struct soak_row *soak, int64_t now)
+/* lud may have been away: the machine has a while to be heard again, at the first look. */
+static void soak_grace(struct job *job, struct soak_row *soak, int64_t now)
 {
-	uint64_t clock = job_clock_usec();
-	int64_t jump = job->soak_clock_usec
-	                       ? now - job->soak_wall_usec - (int64_t)(clock - job->soak_clock_usec)
-	                       : 0;
-
-	if (!job->soak_clock_usec && soak->healthy_us < now + SOAK_GRACE_USEC) {
+	if (!job->soak_is_seen && soak->healthy_us < now + SOAK_GRACE_USEC) {
 		soak->healthy_us = now + SOAK_GRACE_USEC;
 	}
-	job->soak_wall_usec = now;
-	job->soak_clock_usec = clock;
-	if (jump < SOAK_JUMP_USEC && jump > -SOAK_JUMP_USEC) {
-		jump = now < soak->from_us ? now - soak->from_us : 0;
-	}
-	soak->from_us += jump;
-	soak->healthy_us += jump;
+	job->soak_is_seen = true;
 }
 
 /* What is left by the machine's clock; as long as that cannot be read, all of it. */
@@ -424,7 +406,7 @@ static void soak_on_status(int r, void *arg)
 		return;
 	}
 	soak_terms(job, &terms);
-	soak_mend_clock(job, &soak, now);
+	soak_grace(job, &soak, now);
 	snprintf(soak.why, sizeof(soak.why), "machine %.64s does not answer",
 	        machine_row(job->machine)->name);
 	if (status && soak_is_over(job, &soak)) {
