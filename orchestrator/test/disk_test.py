@@ -299,6 +299,18 @@ def touched(world, name):
         return path
 
 
+def at_rest(world):
+    """Nothing was written for a while: what follows the start of a session is over (its statement, figures of layouts)."""
+    seen = [0, 0]
+
+    def rests():
+        size = os.path.getsize(listed(world))
+        if size != seen[0]:
+            seen[:] = size, time.monotonic()
+        return time.monotonic() - seen[1] > 0.7
+    world.until(rests)
+
+
 def memory(world):
     """Of lud, resident."""
     with open('/proc/%d/status' % world.lud.pid, encoding='ascii') as f:
@@ -377,6 +389,7 @@ def test_disk_fails(world):
     fails = os.path.join(world.dir, 'fails')
     start(world, FAIL=fails)
     up(world)
+    at_rest(world)
     touched(world, 'fails')
     orders = len(world.peer.orders)
     with world.control() as control, contextlib.suppress(wire.Ended, OSError):
