@@ -1,6 +1,6 @@
 /*
  * The machine's log lines: a ring of the newest MACHINE_LOG_KEPT, packed, and listeners that
- * get them as they come. Lines are not recorded: they are for people who watch. Listeners
+ * get them as they come. The ring has room for what was said so far: most machines say little. Lines are not recorded: they are for people who watch. Listeners
  * belong to whoever listens; a machine that goes away only takes them off its list.
  */
 #include <string.h>
@@ -8,17 +8,32 @@
 #include "host/base/file.h"
 #include "orchestrator/machine/priv.h"
 
+/* Doubles a ring that is full and may be larger. Until it is as large as it may be nothing has gone round. */
+static void machine_log_room(struct machine *machine)
+{
+	size_t room = machine->log_room ? 2 * machine->log_room : MACHINE_LOG_FIRST;
+	struct machine_log_line *log;
+
+	if (machine->log_next < machine->log_room || machine->log_room == MACHINE_LOG_KEPT) {
+		return;
+	}
+	room = room < MACHINE_LOG_KEPT ? room : MACHINE_LOG_KEPT;
+	log = mem_zero(room * sizeof(*log));
+	if (machine->log) {
+		memcpy(log, machine->log, machine->log_room * sizeof(*log));
+	}
+	free(machine->log);
+	machine->log = log;
+	machine->log_room = room;
+}
+
 /* The oldest line gives its place. Packed, a line takes what it needs and no more. */
 static void machine_log_keep(struct machine *machine, const Machine__LogLine *line)
 {
 	struct machine_log_line *slot;
 
-	/* A machine that says nothing has no room for it. */
-	if (!machine->log) {
-		machine->log = mem_zero(MACHINE_LOG_KEPT * sizeof(*machine->log));
-	}
+	machine_log_room(machine);
 	slot = &machine->log[machine->log_next++ % MACHINE_LOG_KEPT];
-
 	free(slot->packed);
 	slot->packed = mem_zero(machine__log_line__get_packed_size(line) + 1);
 	slot->size = machine__log_line__pack(line, slot->packed);
@@ -81,11 +96,12 @@ struct machine_listener *machine_listener_free(struct machine_listener *listener
 
 void machine_log_fini(struct machine *machine)
 {
-	for (size_t i = 0; machine->log && i < MACHINE_LOG_KEPT; i++) {
+	for (size_t i = 0; i < machine->log_room; i++) {
 		free(machine->log[i].packed);
 	}
 	free(machine->log);
 	machine->log = NULL;
+	machine->log_room = machine->log_next = 0;
 	/* Listeners belong to whoever listens; they only lose their list. */
 	while (!LIST_EMPTY(&machine->listeners)) {
 		LIST_REMOVE(LIST_FIRST(&machine->listeners), link);

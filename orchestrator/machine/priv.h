@@ -7,6 +7,7 @@
 #include "orchestrator/machine/qemu/qemu.h"
 
 #define MACHINE_LOG_KEPT 1000u
+#define MACHINE_LOG_FIRST 8u /* room for so many before there are more */
 #define MACHINE_USEC_PER_SEC 1000000
 /* Why a machine is stopped that ended as a signed order told it to. */
 #define MACHINE_BY_ORDER "it was switched off by order"
@@ -85,8 +86,9 @@ struct machine {
 	int log_watch;
 	struct event *log_event;
 	struct evbuffer *log_rest;    /* a line that has not ended */
-	struct machine_log_line *log; /* MACHINE_LOG_KEPT of them; NULL: it never said anything */
-	size_t log_next;
+	struct machine_log_line *log; /* ->log_room of them; NULL: it never said anything */
+	size_t log_room; /* MACHINE_LOG_KEPT at most; less: none of them was written twice */
+	size_t log_next; /* lines that came */
 	LIST_HEAD(, machine_listener) listeners;
 };
 

@@ -286,4 +286,18 @@ def test_no_identity(world):
         assert 'lost: the machine has no identity yet' in told and 'recorded' in told and 'log of lud' in told, told
 
 
+def test_log_kept(world):
+    """All that a machine said so far, in its order; the newest thousand lines of one that says more."""
+    world.prepare()
+
+    def told():
+        return [line.rsplit(' ', 1)[1] for line in world.luctl('log', '--limit', '5000').splitlines()]
+    for n, kept in ((20, 20), (1300, 1000)):
+        world.kill()
+        world.peer.says = ['line-%d' % i for i in range(n)]
+        world.start()
+        world.until(lambda k=n: told()[-1:] == ['line-%d' % (k - 1)])
+        assert told() == world.peer.says[-kept:]
+
+
 harness.main(globals(), 3)

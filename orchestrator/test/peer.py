@@ -131,6 +131,7 @@ class Peer:
         self.faults = {}
         self.has_audit_key = True  # its root names one
         self.pings = 0
+        self.says = ['hello from the peer']
         self.newest = (0, 0)
         self.lock = threading.RLock()
         self.n_status = 0  # asked for
@@ -455,8 +456,8 @@ class Peer:
 
     def _on_log_subscribe(self, request, body):
         self._reply(request, done={})
-        self._send({'log': {'lines': [{'clock_ns': 1, 'service': 'rs', 'level': 6,
-                                       'text': 'hello from the peer'}]}})
+        for text in self.says:
+            self._send({'log': {'lines': [{'clock_ns': 1, 'service': 'rs', 'level': 6, 'text': text}]}})
 
     def _progress(self, request, digest):
         length, content = self.staged[digest]
