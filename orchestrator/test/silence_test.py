@@ -19,7 +19,7 @@ def test_silent_machine(world):
     world.prepare()
     world.luctl('status')
     # One that has nothing to say is asked, and is not silent.
-    world.until(lambda: world.peer.pings >= 8)
+    world.until(lambda: world.peer.pings >= 4)
     assert 'silent' not in world.log()
     world.peer.awake.clear()
     began = time.monotonic()
@@ -44,6 +44,11 @@ def test_silent_machine(world):
     world.until(lambda: world.json('status')['machine']['state'] == 'up')
     assert world.json('status')['validity'] == 'fresh'
     assert world.json('update', 'ds')['state'] == 'confirmed'
+    # Once more: it is looked after again.
+    world.peer.awake.clear()
+    world.until(lambda: world.json('status')['machine']['state'] == 'silent', 12)
+    world.peer.awake.set()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
 
 
 SILENCES = ['stage.begin', 'stage.chunk', 'run.begin', 'run.sent', 'run.accepted', 'confirm.begin']

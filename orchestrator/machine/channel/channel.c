@@ -5,9 +5,14 @@
  * whatever waits in it fails with -ECONNRESET: the machine may have acted on it, and it is the
  * caller's to ask.
  *
- * Silence is another thing than a lost session. A pulse twice a second asks a quiet machine
- * with a ping and reports one that has not been heard for CHANNEL_SILENT_SEC. Time in which
- * lud itself stood still does not count.
+ * Silence is another thing than a lost session. A machine that was not heard for a while is asked
+ * with a ping, and one that has not been heard for CHANNEL_SILENT_SEC is reported. Time in which
+ * lud itself stood still does not count. Each channel looks by a timer of its own: when the machine
+ * will have been quiet long enough to be asked, then twice a second until it answers, and not at all
+ * once it is silent. So one that has something to say by itself costs nothing, and no turn of the loop
+ * goes over all of them.
+ *
+ *     heard --CHANNEL_QUIET_USEC--> asked --CHANNEL_PULSE_USEC, again and again--> silent --> heard
  *
  * A callback may free the channel. While those of pending requests run, ->calling keeps its
  * memory.
@@ -27,8 +32,11 @@
 
 #define CHANNEL_PAUSE_MIN_MSEC 20u
 #define CHANNEL_PAUSE_MAX_MSEC 2000u
-/* How often it is looked; a machine that is quiet for two of these is asked. */
+/* A machine that is quiet for so long is asked. */
+#define CHANNEL_QUIET_USEC 2000000
+/* How often it is looked while it does not answer, or has no session. */
 #define CHANNEL_PULSE_USEC 500000
+#define CHANNEL_TOGETHER_USEC 250000
 
 /* A request that was sent; owned by the list until it is answered, forgotten or out of time. */
 struct channel_pending {
@@ -51,7 +59,8 @@ struct channel {
 	struct link_buffers *buffers;
 	struct event *again;
 	struct event *pulse;
-	int64_t pulsed_usec; /* monotonic, as the one below */
+	int64_t pulsed_usec; /* when it was looked last; monotonic, as the two below */
+	int64_t pulse_usec;  /* when it is to be looked next */
 	int64_t heard_usec;
 	int64_t heard_at_usec; /* unix; 0: never */
 	bool asked;            /* a ping is under way */
@@ -72,14 +81,31 @@ static int64_t channel_now_usec(void)
 	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
-/* The machine said something, whatever it was. */
+/* A little later than that, so that the loop wakes once for all channels that are due about then. */
+static void channel_look_in(struct channel *channel, int64_t now, int64_t usec)
+{
+	int64_t due = now + usec;
+	struct timeval pause;
+
+	due += CHANNEL_TOGETHER_USEC - due % CHANNEL_TOGETHER_USEC;
+	pause = (struct timeval){(due - now) / 1000000, (due - now) % 1000000};
+	channel->pulsed_usec = now;
+	channel->pulse_usec = due;
+	evtimer_add(channel->pulse, &pause);
+}
+
+/* The machine said something, whatever it was. What it had been asked is answered by that. */
 static void channel_hear(struct channel *channel)
 {
+	bool was_silent = channel->silent;
+
 	channel->heard_usec = channel_now_usec();
 	channel->heard_at_usec = store_now_usec();
-	channel->asked = false;
-	if (channel->silent) {
-		channel->silent = false;
+	if (channel->asked || was_silent) {
+		channel_look_in(channel, channel->heard_usec, CHANNEL_QUIET_USEC);
+	}
+	channel->asked = channel->silent = false;
+	if (was_silent) {
 		channel->ops->heard(channel->arg);
 	}
 }
@@ -98,32 +124,39 @@ static void channel_ask(struct channel *channel)
 }
 
 /*
- * Asks a quiet machine, and finds a silent one. Time in which lud itself stood still
- * is not the machine's silence: what it said meanwhile may still be in the socket. Nor is time
- * in which the question waited for the disk.
+ * Time in which lud itself stood still is not the machine's silence: what it said meanwhile may still
+ * be in the socket. Nor is time in which the question waited for the disk.
  */
-static void channel_on_pulse(evutil_socket_t fd, short what, void *arg)
+static void channel_forgive(struct channel *channel, int64_t now)
 {
-	static const struct timeval pause = {0, CHANNEL_PULSE_USEC};
-	struct channel *channel = arg;
-	int64_t now = channel_now_usec();
-	int64_t late = now - channel->pulsed_usec - CHANNEL_PULSE_USEC;
+	int64_t late = now - channel->pulse_usec;
 
 	if (late > 2 * CHANNEL_PULSE_USEC) {
 		channel->heard_usec += late;
 	} else if (channel->link && link_is_held(channel->link)) {
 		channel->heard_usec += now - channel->pulsed_usec;
 	}
-	channel->pulsed_usec = now;
-	evtimer_add(channel->pulse, &pause);
-	if (channel->up && !channel->asked && now - channel->heard_usec >= 2 * CHANNEL_PULSE_USEC) {
-		channel_ask(channel);
-	}
-	if (!channel->silent &&
-	        now - channel->heard_usec >= CHANNEL_SILENT_SEC * INT64_C(1000000)) {
+}
+
+/* Asks a quiet machine, and finds a silent one. Who is told of that may free the channel. */
+static void channel_on_pulse(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *channel = arg;
+	int64_t now = channel_now_usec(), quiet;
+
+	channel_forgive(channel, now);
+	quiet = now - channel->heard_usec;
+	if (quiet >= CHANNEL_SILENT_SEC * INT64_C(1000000)) {
 		channel->silent = true;
 		channel->ops->silent(channel->arg);
+		return;
 	}
+	if (channel->up && !channel->asked && quiet >= CHANNEL_QUIET_USEC) {
+		channel_ask(channel);
+	}
+	channel_look_in(channel, now,
+	        channel->up && quiet < CHANNEL_QUIET_USEC ? CHANNEL_QUIET_USEC - quiet
+	                                                  : CHANNEL_PULSE_USEC);
 }
 
 static void channel_pending_free(struct channel_pending *pending)
@@ -321,7 +354,7 @@ static void channel_on_again(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The clock of silence starts as if it had been heard a pulse ago, so the owner is told after
+ * The clock of silence starts as if it had been heard now, so the owner is told after
  * CHANNEL_SILENT_SEC also of a machine that never was.
  */
 int channel_new(struct event_base *base, struct link_buffers *buffers, const char *path,
@@ -344,8 +377,8 @@ int channel_new(struct event_base *base, struct link_buffers *buffers, const cha
 	LIST_INIT(&channel->pending);
 	channel->again = evtimer_new(base, channel_on_again, channel);
 	channel->pulse = evtimer_new(base, channel_on_pulse, channel);
-	channel->heard_usec = channel->pulsed_usec = channel_now_usec() - CHANNEL_PULSE_USEC;
-	evtimer_add(channel->pulse, &now);
+	channel->heard_usec = channel_now_usec();
+	channel_look_in(channel, channel->heard_usec, CHANNEL_PULSE_USEC);
 	evtimer_add(channel->again, &now);
 	*ret_channel = channel;
 	return 0;
