@@ -189,7 +189,8 @@ int store_retain(struct db *db, struct retention *round, const struct retention_
 	if (!round->upto) {
 		r = retention_turn(db, round, limits);
 		if (r == DB_E_NONE) {
-			*round = (struct retention){.what = (round->what + 1) % _RETENTION_N};
+			*round = (struct retention){
+			        .what = (round->what + 1) % _RETENTION_N, .pages = round->pages};
 			return round->what ? 0 : DB_E_NONE;
 		}
 		return err_up(r);
@@ -200,6 +201,7 @@ int store_retain(struct db *db, struct retention *round, const struct retention_
 		round->upto = round->below = 0;
 		return 0;
 	}
+	round->pages++;
 	for (int i = 0; !r && i < page.n; i++) {
 		r = retention_drop(db, round->what, page.ids[i]);
 		round->after = page.ids[i];

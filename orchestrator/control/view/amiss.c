@@ -157,9 +157,10 @@ void amiss_service(struct amiss_list *list)
 
 void amiss_standing(struct amiss_list *list)
 {
-	struct machine *machine = NULL;
+	struct machine *machine;
+	int64_t after = 0;
 
-	while ((machine = machines_next(engine_machines(list->engine), machine))) {
+	while ((machine = standing_next(list->engine, &after))) {
 		struct failure failure = {0};
 		Control__Amiss *row;
 

@@ -143,18 +143,28 @@ bool standing_is_amiss(
 	return true;
 }
 
+struct machine *standing_next(struct engine *engine, int64_t *after)
+{
+	struct machine *machine = NULL;
+
+	while (!machine && !store_standing_next(engine->parts.db, *after, after)) {
+		machine = machines_by_id(engine->machines, *after);
+	}
+	err_forget();
+	return machine;
+}
+
 /* The status is asked for, too: what moved meanwhile is in the record soon, and releases are known. */
 static void standing_on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *engine = arg;
-	struct machine *machine = NULL;
+	struct machine *machine;
 	struct standing_row row;
+	int64_t after = 0;
 
-	while ((machine = machines_next(engine->machines, machine))) {
+	while ((machine = standing_next(engine, &after))) {
 		standing_look(engine, machine);
-		if (machine_state(machine) == MACHINE_UP &&
-		        !store_standing_find(engine->parts.db, machine_row(machine)->id, &row) &&
-		        row.wanted) {
+		if (standing_find(engine, machine, &row) && row.wanted) {
 			standing_refresh(machine);
 		}
 		err_forget();

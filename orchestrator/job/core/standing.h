@@ -27,8 +27,10 @@ void standing_forget(struct engine *engine, const void *arg);
 bool standing_is_awaited(const struct engine *engine, const struct machine *machine);
 /* Looks at what a machine that is up has, and renews it where that is due. */
 void standing_look(struct engine *engine, struct machine *machine);
+/* The next machine that has or had a standing order, of those behind *after, an id, which moves on; NULL. */
+struct machine *standing_next(struct engine *engine, int64_t *after);
 /* Has a machine that is up another one than is wanted? ret_failure says why. */
 bool standing_is_amiss(
         struct engine *engine, const struct machine *machine, struct failure *ret_failure);
-/* Looks at all machines from now on; the caller frees the timer at the end. */
+/* Looks at all machines that have or had one from now on; the caller frees the timer at the end. */
 struct event *standing_watch(struct engine *engine);

@@ -1,7 +1,8 @@
 /*
  * Keeps the record small while nobody asks for it: an hour after an hour, and soon after the start, it
- * goes through the record in pieces of a few rows (store/retention.h), one transaction each with a
- * pause behind it, so that jobs and clients wait for one piece at most.
+ * goes through the record in pieces of a few rows (store/retention.h), a transaction with a pause behind
+ * it, so that jobs and clients wait for one piece at most. Services and machines that have nothing to give
+ * are stepped over some dozens at a time: of many machines most have none.
  *
  * Limits are read anew for each piece: a reload counts from the next round on. A record that cannot be
  * written ends the round; the next one finds the same rows.
@@ -22,12 +23,19 @@ struct retain {
 static const struct timeval retain_start = {5, 0}, retain_pause = {0, 50000},
                             retain_rest = {3600, 0};
 
+#define RETAIN_STEPS 48 /* over services and machines, in one transaction */
+
+/* Until it has come to rows, or stepped far enough. */
 static int retain_txn(struct db *db, void *arg)
 {
 	struct retain *retain = arg;
 	struct retention round = retain->round;
-	int r = store_retain(db, &round, &retain->limits);
+	uint64_t pages = round.pages;
+	int r = 0;
 
+	for (int i = 0; !r && i < RETAIN_STEPS && round.pages == pages; i++) {
+		r = store_retain(db, &round, &retain->limits);
+	}
 	retain->round = r < 0 ? (struct retention){0} : round;
 	return err_up(r);
 }
