@@ -202,20 +202,24 @@ static void rollout_look_at(struct rollouts *rollouts, const struct rollout_row 
 	}
 }
 
-/* The open ones, before any of them is changed. */
+/* All that are open, before any of them is changed: one that waits for a person keeps no other waiting. */
 struct rollout_list {
-	struct rollout_row rows[64];
-	size_t n;
+	struct rollout_row *rows;
+	size_t n, room;
 };
 
-/* What has no room is looked at when those before it are over. */
 static int rollout_list_add(const struct rollout_row *row, void *arg)
 {
 	struct rollout_list *list = arg;
 
-	if (list->n < sizeof(list->rows) / sizeof(list->rows[0])) {
-		list->rows[list->n++] = *row;
+	if (list->n == list->room) {
+		list->room = list->room ? 2 * list->room : 16;
+		list->rows = realloc(list->rows, list->room * sizeof(list->rows[0]));
+		if (!list->rows) {
+			abort();
+		}
 	}
+	list->rows[list->n++] = *row;
 	return 0;
 }
 
@@ -223,16 +227,15 @@ void rollouts_on_look(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval again = {ROLLOUT_LOOK_SEC, 0};
 	struct rollouts *rollouts = arg;
-	struct rollout_list *list = mem_zero(sizeof(*list));
+	struct rollout_list list = {0};
+	int r = store_rollout_each(rollouts->db, false, rollout_list_add, &list);
 
-	if (store_rollout_each(rollouts->db, false, rollout_list_add, list)) {
-		err_forget();
-	}
-	if (list->n) {
+	err_forget();
+	if (r || list.n) {
 		evtimer_add(rollouts->look, &again);
 	}
-	for (size_t i = 0; i < list->n; i++) {
-		rollout_look_at(rollouts, &list->rows[i]);
+	for (size_t i = 0; i < list.n; i++) {
+		rollout_look_at(rollouts, &list.rows[i]);
 	}
-	free(list);
+	free(list.rows);
 }

@@ -97,10 +97,14 @@ int store_rollout_member_each(struct db *db, int64_t rollout, store_rollout_memb
 	        rollout));
 }
 
-int store_rollout_change_each(struct db *db, int64_t rollout, store_rollout_change_fn fn, void *arg)
+int store_rollout_change_each(
+        struct db *db, int64_t rollout, uint32_t max, store_rollout_change_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_rollout_change, store_rollout_change_visit,
-	        STORE_VISIT(fn, arg), "WHERE rollout = ? ORDER BY id", "i", rollout));
+	        STORE_VISIT(fn, arg),
+	        "WHERE id IN (SELECT id FROM rollout_changes WHERE rollout = ?"
+	        " ORDER BY id DESC LIMIT ?) ORDER BY id",
+	        "ii", rollout, (int64_t)max));
 }
 
 int store_rollout_approvals(struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n)

@@ -33,8 +33,9 @@ typedef int (*store_rollout_member_fn)(const struct rollout_member_row *row, voi
 int __must_check store_rollout_member_each(
         struct db *db, int64_t rollout, store_rollout_member_fn fn, void *arg);
 typedef int (*store_rollout_change_fn)(const struct rollout_change_row *row, void *arg);
+/* The newest ones, oldest first. */
 int __must_check store_rollout_change_each(
-        struct db *db, int64_t rollout, store_rollout_change_fn fn, void *arg);
+        struct db *db, int64_t rollout, uint32_t max, store_rollout_change_fn fn, void *arg);
 /* How many users approved of a ring's end. */
 int __must_check store_rollout_approvals(
         struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n);

@@ -6,6 +6,7 @@ Usage: rollout_test.py BUILD [CASE...]      (no case: all of them, several side 
 
 import contextlib
 import os
+import sqlite3
 
 import harness
 import peer
@@ -47,6 +48,19 @@ def rollout(world):
 def state(world, wanted):
     world.until(lambda: rollout(world)['state'] == wanted, 40)
     return rollout(world)
+
+
+def write(world, *statements):
+    """Changes the record while lud is away."""
+    world.kill()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    world.start()
+
+
+NUMBERS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) '
 
 
 def run(world):
@@ -106,6 +120,27 @@ def test_budget(world):
         assert sorted(j['state'] for j in jobs if j['kind'] == 'update')[:2] == ['cancelled', 'cancelled'], jobs
         assert 'was aborted' in world.luctl(
             'update', 'ds', '--release', world.release_id(world.kits[1]).hex(), code=4)
+
+
+def test_many(world):
+    """However many rollouts wait for people, others go on; of a long history the newest is shown."""
+    with fleet(world, 'then: pause'):
+        state(world, 'paused')
+        write(world, "INSERT INTO rollouts(id, policy, service, release, state, ring, ring_us, state_us, why, created_us,"
+              " is_open) SELECT id + 100, policy, service, release, state, ring, ring_us, state_us, why, created_us, is_open"
+              " FROM rollouts",
+              NUMBERS % 70 + "INSERT INTO rollouts(id, policy, service, release, state, ring, ring_us, state_us, why,"
+              " created_us, is_open) SELECT i + 1, policy || i, service, release, state, ring, ring_us, state_us, why,"
+              " created_us, is_open FROM rollouts, n WHERE rollouts.id = 1",
+              "UPDATE rollout_rings SET rollout = 101", "UPDATE rollout_members SET rollout = 101",
+              "UPDATE rollout_changes SET rollout = 101",
+              NUMBERS % 300 + "INSERT INTO rollout_changes(rollout, ring, what, at_us, identity, way, role, uid, reason)"
+              " SELECT 101, 0, 3, 1, 'n' || i, 1, 0, 0, '' FROM n")
+        world.luctl('rollout', 'promote', '101', '--reason', 'now')
+        world.until(lambda: world.json('rollout', 'status', '101')['rollouts'][0]['state'] == 'done', 40)
+        changes = world.json('rollout', 'status', '101')['rollouts'][0]['changes']
+        assert len(changes) == 256 and [c['what'] for c in changes[-2:]] == ['promoted', 'done'], changes
+        assert changes[-3]['identity'] == 'n300' and len(run(world)) == 3
 
 
 harness.main(globals(), 2)

@@ -2,8 +2,8 @@
  * Rollouts: what is known of them, and what people do to them. Every change is answered with the rollout as it is then.
  *
  * What may be changed when is for orchestrator/rollout to say; here is who may ask (access.def), for what a reason must be
- * given, and the form of the answer. The answer is bounded: what is beyond the limits of rings, machines and changes is
- * left out.
+ * given, and the form of the answer. The answer is bounded: what is beyond the limits of rings and machines is
+ * left out, and of the changes the oldest are.
  *
  * A job stands for its rollout in job_approve; job_deny ends the job alone, as job_cancel does, in the role of who
  * decides about releases.
@@ -81,9 +81,6 @@ static int rollout_view_change(const struct rollout_change_row *row, void *arg)
 	struct rollout_view *view = arg;
 	Control__RolloutChange *change = pool_zero(view->pool, sizeof(*change));
 
-	if (view->rollout->n_changes == ROLLOUT_CHANGES_MAX) {
-		return 0;
-	}
 	control__rollout_change__init(change);
 	change->at_us = row->at_us;
 	change->what = (char *)rollout_changed_name(row->what);
@@ -121,7 +118,8 @@ static int rollout_view_one(const struct rollout_row *row, void *arg)
 	r = r ? r : store_rollout_ring_each(view->db, row->id, rollout_view_ring, view);
 	r = r ? r : store_rollout_member_each(view->db, row->id, rollout_view_member, view);
 	return r ? err_fold(r)
-	         : err_up(store_rollout_change_each(view->db, row->id, rollout_view_change, view));
+	         : err_up(store_rollout_change_each(
+	                   view->db, row->id, ROLLOUT_CHANGES_MAX, rollout_view_change, view));
 }
 
 /* Numbers are never given twice, so one that is not found was never a rollout of this record. */
