@@ -76,7 +76,7 @@ static enum rollout_member_state rollout_state_of(
 }
 
 /* For itself: a verdict on the ring is made of all members again, whichever of them are written. */
-int rollout_member_txn(struct db *db, void *arg)
+static int rollout_member_txn(struct db *db, void *arg)
 {
 	return err_up(store_rollout_member_update(db, arg));
 }
@@ -102,7 +102,7 @@ static int rollout_look_member(const struct rollout_member_row *was, void *arg)
 	if (member.state != was->state || member.job != was->job) {
 		r = db_txn(look->rollouts->db, rollout_member_txn, &member);
 	}
-	if (member.state == ROLLOUT_IS_FAILED) {
+	if (member.state == ROLLOUT_IS_FAILED && !look->again) {
 		look->n_failed++;
 		rollout_name(look->failed, sizeof(look->failed), member.machine_name);
 	} else if (member.state != ROLLOUT_IS_WELL && member.ring <= look->row->ring) {
@@ -121,6 +121,18 @@ bool rollout_has_ring(const struct rollout_look *look, uint32_t n)
 	return !r;
 }
 
+bool rollout_is_approved(const struct rollout_look *look)
+{
+	int64_t approved = 0;
+
+	if (store_rollout_approvals(
+	            look->rollouts->db, look->row->id, look->row->ring, &approved)) {
+		err_forget();
+		return false;
+	}
+	return approved >= look->ring.approvals;
+}
+
 /* Every machine of the ring is well, or failed within the budget. */
 static void rollout_ring_done(struct rollout_look *look)
 {
@@ -129,12 +141,27 @@ static void rollout_ring_done(struct rollout_look *look)
 	if (!rollout_has_ring(look, look->row->ring + 1)) {
 		rollout_set(look->row, ROLLOUT_DONE, "");
 		look->what = ROLLOUT_WAS_DONE;
-	} else if (look->ring.pauses) {
+	} else if (look->ring.pauses && !(look->ring.approvals && rollout_is_approved(look))) {
 		snprintf(why, sizeof(why), "ring %.40s is done, and %s", look->ring.name,
 		        look->ring.approvals ? "approvals are needed" : "a person lets it go on");
 		rollout_set(look->row, ROLLOUT_PAUSED, why);
 		look->what = ROLLOUT_WAS_PAUSED;
 	} else {
+		rollout_ring_begin(look->row, look->row->ring + 1);
+		look->what = ROLLOUT_WAS_NEXT;
+	}
+}
+
+/* One that waits at the end of a ring for approvals has them now. Who paused it resumes it. */
+static void rollout_paused(struct rollout_look *look)
+{
+	bool is_by_hand = true;
+
+	if (store_rollout_by_hand(look->rollouts->db, look->row->id, &is_by_hand)) {
+		err_forget();
+	}
+	if (!is_by_hand && !look->n_pending && look->ring.approvals && rollout_is_approved(look) &&
+	        rollout_has_ring(look, look->row->ring + 1)) {
 		rollout_ring_begin(look->row, look->row->ring + 1);
 		look->what = ROLLOUT_WAS_NEXT;
 	}
@@ -153,7 +180,7 @@ static void rollout_judge(struct rollout_look *look)
 		rollout_set(row, ROLLOUT_ABORTED, why);
 		look->what = ROLLOUT_WAS_ABORTED;
 	} else if (row->state == ROLLOUT_PAUSED) {
-		return;
+		rollout_paused(look);
 	} else if (!look->n_pending) {
 		rollout_ring_done(look);
 	} else if (row->state == ROLLOUT_RUNNING && now >= row->ring_us + look->ring.deadline_us) {
@@ -182,7 +209,7 @@ static void rollout_look_at(struct rollouts *rollouts, const struct rollout_row 
 	struct rollout_row row = *was;
 	struct rollout_look look = {.rollouts = rollouts, .row = &row};
 	struct rollout_change_row change;
-	struct rollout_txn txn = {&row, NULL};
+	struct rollout_txn txn = {&row, NULL, false};
 	int r = rollout_look_machines(&look);
 
 	if (!r) {

@@ -24,8 +24,9 @@ void rollout_set(struct rollout_row *row, enum rollout_state state, const char *
 void rollout_ring_begin(struct rollout_row *row, uint32_t ring);
 /* What somebody, or a look, makes of a rollout. */
 struct rollout_txn {
-	const struct rollout_row *row;
+	struct rollout_row *row;
 	const struct rollout_change_row *change; /* NULL: nothing for the history */
+	bool again;                              /* machines that failed wait once more */
 };
 int rollout_change_txn(struct db *db, void *arg);
 /* After the transaction: jobs may go, or have to end. */
@@ -37,6 +38,7 @@ void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row);
 struct rollout_look {
 	struct rollouts *rollouts;
 	struct rollout_row *row;
+	bool again; /* what failed is to be tried again, and so pending */
 	struct rollout_ring_row ring;
 	uint32_t n_failed;              /* of all rings */
 	uint32_t n_pending;             /* of the rings that are open: neither well nor failed */
@@ -47,5 +49,6 @@ struct rollout_look {
 int rollout_look_machines(struct rollout_look *look);
 /* Whether there is a ring of this number, from 0. */
 bool rollout_has_ring(const struct rollout_look *look, uint32_t n);
-int rollout_member_txn(struct db *db, void *arg);
+/* Whether as many persons as it asks for have approved of the end of the ring that was looked at. */
+bool rollout_is_approved(const struct rollout_look *look);
 void rollouts_on_look(evutil_socket_t fd, short what, void *arg);

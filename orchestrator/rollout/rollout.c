@@ -71,6 +71,9 @@ int rollout_change_txn(struct db *db, void *arg)
 	struct rollout_txn *txn = arg;
 	int r = store_rollout_update(db, txn->row);
 
+	if (!r && txn->again) {
+		r = store_rollout_member_again(db, txn->row->id);
+	}
 	return r || !txn->change ? err_up(r) : err_up(store_rollout_change_insert(db, txn->change));
 }
 

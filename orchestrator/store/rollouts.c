@@ -47,6 +47,13 @@ int store_rollout_member_update(struct db *db, const struct rollout_member_row *
 	return err_fold(store_update(db, STORE_rollout_member, row, NULL));
 }
 
+int store_rollout_member_again(struct db *db, int64_t rollout)
+{
+	return err_fold(db_run(db,
+	        "UPDATE rollout_members SET after = job, state = ? WHERE rollout = ? AND state = ?",
+	        "iii", (int64_t)ROLLOUT_IS_WAITING, rollout, (int64_t)ROLLOUT_IS_FAILED));
+}
+
 int store_rollout_find(struct db *db, int64_t id, struct rollout_row *ret)
 {
 	return err_up(store_one(db, STORE_rollout, ret, "WHERE rollouts.id = ?", "i", id));
@@ -105,6 +112,18 @@ int store_rollout_change_each(
 	        "WHERE id IN (SELECT id FROM rollout_changes WHERE rollout = ?"
 	        " ORDER BY id DESC LIMIT ?) ORDER BY id",
 	        "ii", rollout, (int64_t)max));
+}
+
+int store_rollout_by_hand(struct db *db, int64_t rollout, bool *ret_is_by_hand)
+{
+	int64_t way = ACCESS_WAY_LUD;
+	int r = db_query_int(db, &way,
+	        "SELECT way FROM rollout_changes WHERE rollout = ? AND what = ?"
+	        " ORDER BY id DESC LIMIT 1",
+	        "ii", rollout, (int64_t)ROLLOUT_WAS_PAUSED);
+
+	*ret_is_by_hand = !r && way != ACCESS_WAY_LUD;
+	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
 int store_rollout_approvals(struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n)

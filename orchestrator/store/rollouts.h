@@ -10,6 +10,8 @@ int __must_check store_rollout_member_insert(struct db *db, const struct rollout
 int __must_check store_rollout_change_insert(struct db *db, const struct rollout_change_row *row);
 int __must_check store_rollout_update(struct db *db, const struct rollout_row *row);
 int __must_check store_rollout_member_update(struct db *db, const struct rollout_member_row *row);
+/* Machines that failed wait, and only jobs after the one that failed count. */
+int __must_check store_rollout_member_again(struct db *db, int64_t rollout);
 
 /* DB_E_NONE. */
 int __must_check store_rollout_find(struct db *db, int64_t id, struct rollout_row *ret);
@@ -36,6 +38,8 @@ typedef int (*store_rollout_change_fn)(const struct rollout_change_row *row, voi
 /* The newest ones, oldest first. */
 int __must_check store_rollout_change_each(
         struct db *db, int64_t rollout, uint32_t max, store_rollout_change_fn fn, void *arg);
+/* Whether it was a person who paused it last. */
+int __must_check store_rollout_by_hand(struct db *db, int64_t rollout, bool *ret_is_by_hand);
 /* How many users approved of a ring's end. */
 int __must_check store_rollout_approvals(
         struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n);

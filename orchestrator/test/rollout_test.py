@@ -101,10 +101,33 @@ def test_approvals(world):
     with fleet(world, 'then: pause, approvals: 1'):
         state(world, 'paused')
         assert 'approvals' in world.luctl('rollout', 'resume', '1', code=4)
+        world.luctl('rollout', 'abort', '1', '--reason', 'no')
+        before = rollout(world)
+        assert 'approvals' in world.luctl('rollout', 'approve', '1', code=4) + world.luctl('rollout', 'resume', '1', code=4)
+        assert rollout(world) == before and len(run(world)) == 1
+
+
+def test_approved(world):
+    """An approval lets it go on by itself; but not where a person has paused it."""
+    with fleet(world, 'then: pause, approvals: 1'):
+        state(world, 'paused')
+        world.luctl('rollout', 'pause', '1', '--reason', 'wait')
         job = next(j for j in world.json('jobs')['jobs'])
         world.luctl('job', 'approve', str(job['id']), '--reason', 'it is fine')
+        world.luctl('rollout', 'status')
+        assert rollout(world)['why'].endswith('wait') and len(run(world)) == 1
+        world.luctl('rollout', 'resume', '1')
         done = state(world, 'done')
         assert any(c['what'] == 'approved' and c['reason'] == 'it is fine' for c in done['changes']), done
+
+
+def test_approved_early(world):
+    """What is approved before its ring is done is not asked again."""
+    with fleet(world, 'then: pause, approvals: 1', soak='3s'):
+        world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
+        world.luctl('rollout', 'approve', '1')
+        done = state(world, 'done')
+        assert [c['what'] for c in done['changes']] == ['started', 'approved', 'next ring', 'done'], done
 
 
 def test_budget(world):
