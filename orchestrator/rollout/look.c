@@ -82,8 +82,8 @@ static int rollout_member_txn(struct db *db, void *arg)
 }
 
 /*
- * Writes what the machine is at where that changed, and counts it. A machine that was removed holds nobody up and fails
- * nobody.
+ * Writes what the machine is at where that changed, and counts it. Without a job it is what it was: it has none yet, or
+ * the record keeps that job no longer. A machine that was removed holds nobody up and fails nobody.
  */
 static int rollout_look_member(const struct rollout_member_row *was, void *arg)
 {
@@ -96,8 +96,10 @@ static int rollout_look_member(const struct rollout_member_row *was, void *arg)
 	if (r < 0 || was->removed_us) {
 		return r < 0 ? err_up(r) : 0;
 	}
-	member.state = r ? ROLLOUT_IS_WAITING : rollout_state_of(look->rollouts, &job);
-	member.job = r ? 0 : job.id;
+	if (!r) {
+		member.state = rollout_state_of(look->rollouts, &job);
+		member.job = job.id;
+	}
 	r = 0;
 	if (member.state != was->state || member.job != was->job) {
 		r = db_txn(look->rollouts->db, rollout_member_txn, &member);

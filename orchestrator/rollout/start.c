@@ -43,6 +43,15 @@ static uint32_t rollout_n_rings(const struct policy *by)
 	return (uint32_t)(n < ROLLOUT_RINGS_MAX ? n : ROLLOUT_RINGS_MAX);
 }
 
+/* What became of the release there before is history: a failure of then is not one of this rollout. */
+static int rollout_member_insert(
+        struct db *db, const struct rollout_row *row, struct rollout_member_row *member)
+{
+	int r = store_rollout_member_brings(db, row, member);
+
+	return r ? err_up(r) : err_up(store_rollout_member_insert(db, member));
+}
+
 /*
  * Sizes add up: a ring takes, of those drawn, the ones that the rings before it left. The last one takes the rest, whatever
  * its policy says, so that no machine is in none.
@@ -75,10 +84,9 @@ static int rollout_start_rings(struct db *db, struct rollout_start *start)
 		for (; !r && start->cohort.at < ring.size; start->cohort.at++) {
 			struct rollout_member_row member = {.rollout = start->row.id,
 			        .machine = start->cohort.list[start->cohort.at].machine,
-			        .ring = i,
-			        .state = ROLLOUT_IS_WAITING};
+			        .ring = i};
 
-			r = store_rollout_member_insert(db, &member);
+			r = rollout_member_insert(db, &start->row, &member);
 		}
 	}
 	return err_up(r);
@@ -149,26 +157,32 @@ static int rollout_begin(struct rollouts *rollouts, const struct policy *by, con
 	return err_up(r);
 }
 
+struct rollout_join {
+	const struct rollout_row *row;
+	struct rollout_member_row member;
+};
+
 static int rollout_join_txn(struct db *db, void *arg)
 {
-	return err_up(store_rollout_member_insert(db, arg));
+	struct rollout_join *join = arg;
+
+	return err_up(rollout_member_insert(db, join->row, &join->member));
 }
 
 /* Into the last ring: the others were drawn. */
 static int rollout_add(struct rollouts *rollouts, const struct rollout_row *row, int64_t machine)
 {
-	struct rollout_member_row member = {
-	        .rollout = row->id, .machine = machine, .state = ROLLOUT_IS_WAITING};
+	struct rollout_join join = {row, {.rollout = row->id, .machine = machine}};
 	struct rollout_ring_row ring;
 
 	for (uint32_t i = 0; i < ROLLOUT_RINGS_MAX; i++) {
 		if (store_rollout_ring(rollouts->db, row->id, i, &ring) != 0) {
 			break;
 		}
-		member.ring = i;
+		join.member.ring = i;
 	}
 	err_forget();
-	return err_up(db_txn(rollouts->db, rollout_join_txn, &member));
+	return err_up(db_txn(rollouts->db, rollout_join_txn, &join));
 }
 
 int rollouts_join(struct rollouts *rollouts, const struct machine_row *machine, const char *service,

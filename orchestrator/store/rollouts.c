@@ -151,6 +151,27 @@ int store_rollout_job(struct db *db, int64_t machine, const char *service, int64
 	        (int64_t)JOB_SKIPPED, (int64_t)JOB_COMMITTED, (int64_t)SOAK_WELL));
 }
 
+int store_rollout_member_brings(
+        struct db *db, const struct rollout_row *rollout, struct rollout_member_row *member)
+{
+	int r = db_query_int(db, &member->after,
+	        "SELECT coalesce(min(CASE WHEN ended_us = 0 THEN id - 1 END), max(id), 0) FROM jobs"
+	        " WHERE machine = ? AND service = ? AND release = ? AND kind = ?",
+	        "itii", member->machine, rollout->service, rollout->release, (int64_t)JOB_UPDATE);
+
+	if (r) {
+		return err_fold(r);
+	}
+	r = db_query_int(db, &member->job,
+	        "SELECT g.job FROM generations g JOIN services s ON s.id = g.service"
+	        " WHERE s.machine = ? AND s.name = ? AND g.state = ? AND g.release = ?"
+	        " ORDER BY g.number DESC LIMIT 1",
+	        "itii", member->machine, rollout->service, (int64_t)GENERATION_RUNNING,
+	        rollout->release);
+	member->state = r ? ROLLOUT_IS_WAITING : ROLLOUT_IS_WELL;
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
 const char *rollout_state_name(enum rollout_state state)
 {
 	static const char *const names[_ROLLOUT_STATE_N] = {

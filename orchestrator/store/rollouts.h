@@ -46,6 +46,12 @@ int __must_check store_rollout_approvals(
 /* The newest update of a service of a machine to a release, after a job; one that says something of it first. DB_E_NONE. */
 int __must_check store_rollout_job(struct db *db, int64_t machine, const char *service,
         int64_t release, int64_t after, struct job_row *ret);
+/*
+ * What a machine brings into a rollout, in ->state, ->job and ->after: WELL if the release runs, by the job that brought it;
+ * else WAITING. Jobs that ended before say nothing of this rollout.
+ */
+int __must_check store_rollout_member_brings(
+        struct db *db, const struct rollout_row *rollout, struct rollout_member_row *member);
 
 const char *rollout_state_name(enum rollout_state state);
 const char *rollout_member_name(enum rollout_member_state state);

@@ -20,9 +20,10 @@ rollout:
 
 
 @contextlib.contextmanager
-def fleet(world, ring, n=3, soak='1s'):
+def fleet(world, ring, n=3, soak='1s', before=lambda: None):
     """n machines under a policy with two rings, the update of all of them asked for."""
     world.prepare(2)
+    before()
     with contextlib.ExitStack() as stack:
         world.peers = {'m': world.peer}
         for i in range(1, n):
@@ -82,6 +83,21 @@ def test_rings(world):
         assert len(run(world)) == 3 and {m['state'] for m in done['members']} == {'well'}, done
         assert [c['what'] for c in done['changes']] == ['started', 'next ring', 'done'], done
         assert 'ring 2 of 2: done' in world.luctl('rollout', 'status')
+
+
+def test_before(world):
+    """What became of a release before its rollout is not held against it; a machine that runs it is well."""
+    def tried():
+        world.peer.faults['roll_back'] = 1
+        world.luctl('update', 'ds', code=5)
+        world.luctl('release', 'clear', 'ds', '2')
+    with fleet(world, 'then: next', before=tried):
+        done = state(world, 'done')
+        assert {m['state'] for m in done['members']} == {'well'}, done
+        write(world, "UPDATE rollouts SET policy = 'other'", 'DELETE FROM rollout_members WHERE machine = 1')
+        world.luctl('update', 'ds', '-m', 'm', '--detach')
+        again = world.json('rollout', 'status', '2')['rollouts'][0]
+        assert [m['state'] for m in again['members'] if m['machine'] != 'm'] == ['well', 'well'], again
 
 
 def test_pause(world):
