@@ -2,7 +2,7 @@
 """lud killed at every step of a job, at any moment, and together with its machine: the record is settled by what
 the machine says, nothing is done twice, and the next update works.
 
-lud_test is lud with places where SAMSARA_DIE_AT=STEP.PHASE ends it by SIGKILL (orchestrator/job/core/hook.h).
+lud_test is lud with places where SAMSARA_DIE_AT=STEP.PHASE ends it by SIGKILL (orchestrator/hook/hook.h).
 """
 import os
 import random

@@ -2,7 +2,7 @@
 """QEMU halted by SIGSTOP in every phase of a job: the machine is shown as silent within seconds, the job waits, and goes
 on when the machine does, without running anything twice.
 
-lud_test is lud with places where SAMSARA_STOP_AT=STEP.PHASE halts it once (orchestrator/job/core/hook.h).
+lud_test is lud with places where SAMSARA_STOP_AT=STEP.PHASE halts it once (orchestrator/hook/hook.h).
 """
 import os
 import signal

@@ -9,7 +9,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/priv.h"
 
 struct end_txn {

@@ -50,7 +50,7 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/db/durable.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/priv.h"
 #include "orchestrator/job/core/statement.h"
 

@@ -23,7 +23,7 @@
 #include <string.h>
 
 #include "host/base/log.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/priv.h"
 
 static const char wait_turn[] = "its turn";

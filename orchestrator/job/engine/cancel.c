@@ -12,7 +12,7 @@
 
 #include "host/base/err.h"
 #include "host/base/log.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/order/order.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/order/order.h"
 
 /* How long after the update's own limit its result is asked for. */

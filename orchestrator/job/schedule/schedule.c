@@ -27,7 +27,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/schedule/priv.h"
 #include "proto/envelope/envelope_crypto.h"

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "host/base/log.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/priv.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/send/send.h"
 #include "orchestrator/job/steps/priv.h"

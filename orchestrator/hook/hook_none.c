@@ -1,4 +1,4 @@
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 
 void hook_point(const char *step, const char *phase)
 {

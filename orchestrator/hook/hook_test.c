@@ -1,4 +1,4 @@
-#include "orchestrator/job/core/hook.h"
+#include "orchestrator/hook/hook.h"
 
 #include <signal.h>
 #include <stdbool.h>
