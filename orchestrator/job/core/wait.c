@@ -274,7 +274,10 @@ bool job_gate_is_open(struct job *job)
 	enum job_step step;
 
 	if (job_state_is_put_off(job->row.state)) {
-		wait_arm(job);
+		/* A look that is due now, since its gate changed, is not put off to the one that was set before. */
+		if (!evtimer_pending(job->look, NULL)) {
+			wait_arm(job);
+		}
 		return false;
 	}
 	if (wait_gate_says(job, &step, &hold)) {
