@@ -124,7 +124,7 @@ int rollouts_change(struct rollouts *rollouts, int64_t id, enum rollout_changed 
 	}
 	if (!r) {
 		change = rollout_change_of(&row, what, asked);
-		r = db_txn(rollouts->db, rollout_change_txn, &txn);
+		r = rollout_write(rollouts, &txn);
 	}
 	if (!r) {
 		rollout_tell(rollouts, &row);

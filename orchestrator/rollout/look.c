@@ -220,7 +220,7 @@ static void rollout_look_at(struct rollouts *rollouts, const struct rollout_row 
 		txn.change = look.what ? &change : NULL;
 	}
 	if (!r && (look.what || row.ring_us != was->ring_us)) {
-		r = db_txn(rollouts->db, rollout_change_txn, &txn);
+		r = rollout_write(rollouts, &txn);
 	}
 	if (r) {
 		log_warn("rollout %" PRId64 " cannot be looked at: %s", row.id, err_trace());
@@ -267,4 +267,5 @@ void rollouts_on_look(evutil_socket_t fd, short what, void *arg)
 		rollout_look_at(rollouts, &list.rows[i]);
 	}
 	free(list.rows);
+	rollouts->ops.looked(rollouts->arg);
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* Inside rollout: what its files share. A row that was changed is written with rollout_change_txn(). */
+/* Inside rollout: what its files share. A row that was changed is written with rollout_write(). */
 #include "orchestrator/rollout/rollout.h"
 
 struct rollouts {
@@ -28,7 +28,8 @@ struct rollout_txn {
 	const struct rollout_change_row *change; /* NULL: nothing for the history */
 	bool again;                              /* machines that failed wait once more */
 };
-int rollout_change_txn(struct db *db, void *arg);
+/* The state, its reason in the history, and machines, or none of it. */
+int __must_check rollout_write(struct rollouts *rollouts, struct rollout_txn *txn);
 /* After the transaction: jobs may go, or have to end. */
 void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row);
 

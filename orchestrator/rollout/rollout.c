@@ -25,6 +25,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/rollout/priv.h"
 
 #define ROLLOUT_SEC INT64_C(1000000)
@@ -66,7 +67,7 @@ void rollout_ring_begin(struct rollout_row *row, uint32_t ring)
 }
 
 /* The state and its reason in the history stand together, or neither does. */
-int rollout_change_txn(struct db *db, void *arg)
+static int rollout_change_txn(struct db *db, void *arg)
 {
 	struct rollout_txn *txn = arg;
 	int r = store_rollout_update(db, txn->row);
@@ -77,13 +78,21 @@ int rollout_change_txn(struct db *db, void *arg)
 	return r || !txn->change ? err_up(r) : err_up(store_rollout_change_insert(db, txn->change));
 }
 
+int rollout_write(struct rollouts *rollouts, struct rollout_txn *txn)
+{
+	const char *what = txn->change ? rollout_changed_name(txn->change->what) : "";
+	int r;
+
+	hook_point(what, "did");
+	r = db_txn(rollouts->db, rollout_change_txn, txn);
+	hook_point(what, "end");
+	return err_up(r);
+}
+
 void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row)
 {
 	log_info("rollout %" PRId64 " of %s is %s%s%s", row->id, row->service,
 	        rollout_state_name(row->state), *row->why ? ": " : "", row->why);
-	if (row->state == ROLLOUT_ABORTED) {
-		rollouts->ops.aborted(row, rollouts->arg);
-	}
 	rollouts->ops.changed(rollouts->arg);
 }
 
@@ -130,6 +139,16 @@ void rollouts_ask(
 		        "it is in ring %.28s of rollout %" PRId64 ", and ring %.28s has until %s",
 		        own.name, row.id, now.name, until);
 	}
+}
+
+bool rollouts_is_aborted(
+        struct rollouts *rollouts, int64_t machine, int64_t release, struct rollout_row *ret)
+{
+	struct rollout_member_row member;
+	int r = store_rollout_member(rollouts->db, release, machine, ret, &member);
+
+	err_forget();
+	return !r && ret->state == ROLLOUT_ABORTED;
 }
 
 bool rollouts_times(struct db *db, int64_t machine, int64_t release, int64_t *ret_soak_us,

@@ -19,10 +19,14 @@ enum rollout_outcome {
 
 struct rollouts;
 
-/* Told when gates may be open or shut that were not; and of one that was aborted, whose waiting jobs are to end. */
+/*
+ * Told when gates may be open or shut that were not; and after each look, of which there is one from the start on
+ * whenever a job of an update was put off or went on: jobs that wait for a rollout that was aborted are to end
+ * (rollouts_is_aborted()).
+ */
 struct rollouts_ops {
 	void (*changed)(void *arg);
-	void (*aborted)(const struct rollout_row *row, void *arg);
+	void (*looked)(void *arg);
 };
 
 struct rollouts *rollouts_new(struct event_base *base, struct db *db, struct rules *rules,
@@ -41,6 +45,9 @@ int __must_check rollouts_join(struct rollouts *rollouts, const struct machine_r
 /* Fills the gate in where the machine has to wait for its ring; else leaves it alone. */
 void rollouts_ask(
         struct rollouts *rollouts, int64_t machine, int64_t release, struct rules_gate *gate);
+/* Whether the newest rollout of the release that has the machine was aborted. */
+bool rollouts_is_aborted(
+        struct rollouts *rollouts, int64_t machine, int64_t release, struct rollout_row *ret);
 /* How long an update of the machine is watched, by its ring. False: by no ring. */
 bool rollouts_times(struct db *db, int64_t machine, int64_t release, int64_t *ret_soak_us,
         int64_t *ret_healthy_us);

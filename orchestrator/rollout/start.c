@@ -11,6 +11,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/rollout/cohort.h"
 #include "orchestrator/store/machines.h"
 
@@ -145,7 +146,9 @@ static int rollout_begin(struct rollouts *rollouts, const struct policy *by, con
 	r = store_machine_each(rollouts->db, rollout_start_machine, start);
 	if (!r) {
 		cohort_sort(&start->cohort);
+		hook_point("started", "did");
 		r = db_txn(rollouts->db, rollout_start_txn, start);
+		hook_point("started", "end");
 	}
 	if (!r) {
 		log_info("rollout %" PRId64 " of %s by policy %s: %zu machines in %u rings",

@@ -4,68 +4,8 @@
 Usage: rollout_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
-import contextlib
-import os
-import sqlite3
-
 import harness
-import peer
-
-RINGS = '''update: {mode: apply}
-rollout:
-  rings:
-    - {name: first, size: 1, soak: %s, healthy: 60s, deadline: 60s, %s}
-    - {name: all, size: 100%%, soak: 1s, healthy: 30s, deadline: 60s, error_budget: 2}
-'''
-
-
-@contextlib.contextmanager
-def fleet(world, ring, n=3, soak='1s', before=lambda: None):
-    """n machines under a policy with two rings, the update of all of them asked for."""
-    world.prepare(2)
-    before()
-    with contextlib.ExitStack() as stack:
-        world.peers = {'m': world.peer}
-        for i in range(1, n):
-            other = peer.Peer(os.path.join(world.dir, 'p%d.sock' % i))
-            other.add_service('ds', world.release_id(world.kits[0]))
-            stack.enter_context(other)
-            world.luctl('machine', 'start', 'm%d' % i, '--attach', other.path)
-            world.peers['m%d' % i] = other
-        path = os.path.join(world.dir, 'p.yaml')
-        with open(path, 'w', encoding='ascii') as f:
-            f.write('kind: UpdatePolicy\nname: p\nmatch: {machines: ["*"]}\n' + RINGS % (soak, ring))
-        world.luctl('policy', 'apply', path)
-        for name in world.peers:
-            world.luctl('update', 'ds', '-m', name, '--detach')
-        yield
-        world.kill(15)
-
-
-def rollout(world):
-    return world.json('rollout', 'status', '1')['rollouts'][0]
-
-
-def state(world, wanted):
-    world.until(lambda: rollout(world)['state'] == wanted, 40)
-    return rollout(world)
-
-
-def write(world, *statements):
-    """Changes the record while lud is away."""
-    world.kill()
-    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
-        for statement in statements:
-            db.execute(statement)
-        db.commit()
-    world.start()
-
-
-NUMBERS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) '
-
-
-def run(world):
-    return sorted(name for name, machine in world.peers.items() if machine.runs)
+from fleet import NUMBERS, fleet, rollout, run, state, write
 
 
 def test_rings(world):

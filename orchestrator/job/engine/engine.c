@@ -326,38 +326,50 @@ static void engine_rollout_changed(void *arg)
 	engine_gate_changed(arg);
 }
 
-/* Those that wait for it end; what the machine has goes on. */
-static void engine_rollout_aborted(const struct rollout_row *row, void *arg)
+/* Whether the job waits for a rollout that was aborted; else the row says nothing. */
+static bool engine_rollout_is_over(
+        struct engine *engine, const struct job *job, struct rollout_row *ret_rollout)
+{
+	const struct job_row *row = &job->row;
+
+	return row->kind == JOB_UPDATE && job_state_is_put_off(row->state) &&
+	       !(row->overrides & RULES_OVERRIDE_ROLLOUT) &&
+	       rollouts_is_aborted(engine->rollouts, row->machine, row->release, ret_rollout);
+}
+
+/* What the machine has goes on; what waits for the rollout ends, also where lud had no time for that when it was aborted. */
+static void engine_rollouts_looked(void *arg)
 {
 	struct engine *engine = arg;
 	struct job *job = TAILQ_FIRST(&engine->jobs);
-	char who[40];
 
-	snprintf(who, sizeof(who), "rollout %lld", (long long)row->id);
 	while (job) {
 		struct job *next = TAILQ_NEXT(job, link);
+		struct rollout_row rollout;
 		struct failure failure;
+		char who[40];
 
-		if (job->row.kind == JOB_UPDATE && job->row.release == row->release &&
-		        job_state_is_put_off(job->row.state) &&
-		        !(job->row.overrides & RULES_OVERRIDE_ROLLOUT) &&
-		        engine_cancel(engine, job->row.id, who, row->why, &failure)) {
-			log_warn("%s: %s", failure.place, failure.cause);
+		if (engine_rollout_is_over(engine, job, &rollout)) {
+			snprintf(who, sizeof(who), "rollout %lld", (long long)rollout.id);
+			if (engine_cancel(engine, job->row.id, who, rollout.why, &failure)) {
+				log_warn("%s: %s", failure.place, failure.cause);
+			}
 		}
 		job = next;
 	}
 }
 
 static const struct rollouts_ops engine_rollout_ops = {
-        .changed = engine_rollout_changed, .aborted = engine_rollout_aborted};
+        .changed = engine_rollout_changed, .looked = engine_rollouts_looked};
 
-/* What an update is at is what its machine is at in a rollout. */
+/* What an update is at is what its machine is at in a rollout; one that was put off may wait for one that is over. */
 static void engine_rollout_news(const struct job_news *news, void *arg)
 {
 	struct engine *engine = arg;
 
 	if (news->row->kind == JOB_UPDATE &&
-	        (news->event == JOB_EVENT_STEP || news->event == JOB_EVENT_ENDED)) {
+	        (news->event == JOB_EVENT_STEP || news->event == JOB_EVENT_ENDED ||
+	                news->event == JOB_EVENT_NOTICE)) {
 		rollouts_kick(engine->rollouts);
 	}
 }
@@ -483,6 +495,8 @@ int engine_load(struct engine *engine)
 	plan_supersede_all(engine);
 	engine_abandon_gone(engine);
 	rollouts_kick(engine->rollouts);
+	/* What opened a gate may have been the last that was recorded. */
+	engine_gate_changed(engine);
 	engine->measure = measure_new(engine);
 	engine->retain = retain_new(engine);
 	engine->prebuilt = prebuilt_new(engine);
