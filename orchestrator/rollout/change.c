@@ -19,6 +19,20 @@ static int rollout_refuse(struct failure *ret_failure, const struct rollout_row 
 	return ROLLOUT_E_REFUSED;
 }
 
+/* A person blocked the release, so another one lets it go first. */
+static int rollout_refuse_blocked(
+        const struct rollouts *rollouts, const struct rollout_row *row, struct failure *ret_failure)
+{
+	char why[sizeof(row->why)];
+
+	if (!rollout_is_blocked(rollouts, row, why)) {
+		return 0;
+	}
+	failure_set(ret_failure, "blocked", row->service,
+	        "`luctl release clear` lifts that; or let the rollout be", "%s", why);
+	return ROLLOUT_E_REFUSED;
+}
+
 /* To the next ring where this one is done, else on with it. One that was aborted has what failed tried again. */
 static int rollout_resume(
         struct rollouts *rollouts, struct rollout_txn *txn, struct failure *ret_failure)
@@ -32,7 +46,10 @@ static int rollout_resume(
 		return rollout_refuse(
 		        ret_failure, row, "`luctl rollout status` shows it", "is not paused");
 	}
-	r = rollout_look_machines(&look);
+	r = rollout_refuse_blocked(rollouts, row, ret_failure);
+	if (!r) {
+		r = rollout_look_machines(&look);
+	}
 	if (!r && !look.n_pending && !rollout_is_approved(&look)) {
 		return rollout_refuse(ret_failure, row,
 		        "`luctl rollout approve` by as many persons as the policy asks for",
@@ -59,8 +76,11 @@ static int rollout_promote(
         struct rollouts *rollouts, struct rollout_row *row, struct failure *ret_failure)
 {
 	struct rollout_look look = {.rollouts = rollouts, .row = row};
-	int r = rollout_look_machines(&look);
+	int r = rollout_refuse_blocked(rollouts, row, ret_failure);
 
+	if (!r) {
+		r = rollout_look_machines(&look);
+	}
 	if (!r && (!row->is_open || !rollout_is_approved(&look))) {
 		return rollout_refuse(ret_failure, row, "see `luctl rollout status`",
 		        row->is_open ? "waits for approvals" : "is over");

@@ -158,11 +158,13 @@ static void rollout_ring_done(struct rollout_look *look)
 static void rollout_paused(struct rollout_look *look)
 {
 	bool is_by_hand = true;
+	char why[sizeof(look->row->why)];
 
 	if (store_rollout_by_hand(look->rollouts->db, look->row->id, &is_by_hand)) {
 		err_forget();
 	}
-	if (!is_by_hand && !look->n_pending && look->ring.approvals && rollout_is_approved(look) &&
+	if (!is_by_hand && !rollout_is_blocked(look->rollouts, look->row, why) &&
+	        !look->n_pending && look->ring.approvals && rollout_is_approved(look) &&
 	        rollout_has_ring(look, look->row->ring + 1)) {
 		rollout_ring_begin(look->row, look->row->ring + 1);
 		look->what = ROLLOUT_WAS_NEXT;
@@ -183,6 +185,9 @@ static void rollout_judge(struct rollout_look *look)
 		look->what = ROLLOUT_WAS_ABORTED;
 	} else if (row->state == ROLLOUT_PAUSED) {
 		rollout_paused(look);
+	} else if (rollout_is_blocked(look->rollouts, row, why)) {
+		rollout_set(row, ROLLOUT_PAUSED, why);
+		look->what = ROLLOUT_WAS_PAUSED;
 	} else if (!look->n_pending) {
 		rollout_ring_done(look);
 	} else if (row->state == ROLLOUT_RUNNING && now >= row->ring_us + look->ring.deadline_us) {

@@ -30,6 +30,9 @@ struct rollout_txn {
 };
 /* The state, its reason in the history, and machines, or none of it. */
 int __must_check rollout_write(struct rollouts *rollouts, struct rollout_txn *txn);
+/* Whether a person blocked the release since its rollout began. */
+bool rollout_is_blocked(const struct rollouts *rollouts, const struct rollout_row *row,
+        char ret_why[sizeof(row->why)]);
 /* After the transaction: jobs may go, or have to end. */
 void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row);
 

@@ -151,6 +151,39 @@ bool rollouts_is_aborted(
 	return !r && ret->state == ROLLOUT_ABORTED;
 }
 
+bool rollouts_bears(struct rollouts *rollouts, int64_t machine, const struct release_row *release)
+{
+	struct rollout_member_row member;
+	struct rollout_row row;
+	bool is_by_hand;
+	int r = store_release_by_hand(rollouts->db, release, &is_by_hand);
+
+	if (!r) {
+		r = store_rollout_member(rollouts->db, release->id, machine, &row, &member);
+	}
+	err_forget();
+	return !r && row.is_open && !is_by_hand;
+}
+
+bool rollout_is_blocked(const struct rollouts *rollouts, const struct rollout_row *row,
+        char ret_why[sizeof(row->why)])
+{
+	struct release_row release;
+	bool is_by_hand = false;
+	int r = store_release_by_id(rollouts->db, row->release, &release);
+
+	if (!r && release.blocked_us > row->created_us) {
+		r = store_release_by_hand(rollouts->db, &release, &is_by_hand);
+	}
+	err_forget();
+	if (r || !is_by_hand) {
+		return false;
+	}
+	snprintf(ret_why, sizeof(row->why), "release %" PRId64 " is blocked: %.110s",
+	        release.counter, release.blocked_why);
+	return true;
+}
+
 bool rollouts_times(struct db *db, int64_t machine, int64_t release, int64_t *ret_soak_us,
         int64_t *ret_healthy_us)
 {

@@ -48,6 +48,11 @@ void rollouts_ask(
 /* Whether the newest rollout of the release that has the machine was aborted. */
 bool rollouts_is_aborted(
         struct rollouts *rollouts, int64_t machine, int64_t release, struct rollout_row *ret);
+/*
+ * Whether an update of the machine goes on although its release was blocked meanwhile: machines may fail, by whose jobs it
+ * is blocked, and it is for the error budget of the rollout that it is in how many.
+ */
+bool rollouts_bears(struct rollouts *rollouts, int64_t machine, const struct release_row *release);
 /* How long an update of the machine is watched, by its ring. False: by no ring. */
 bool rollouts_times(struct db *db, int64_t machine, int64_t release, int64_t *ret_soak_us,
         int64_t *ret_healthy_us);

@@ -17,7 +17,7 @@
 const char *rules_gate_name(enum rules_gate_id gate)
 {
 	static const char *const names[_RULES_GATE_N] = {
-	        "policies", "hold", "window", "limit", "rollout"};
+	        "policies", "hold", "window", "limit", "rollout", "block"};
 
 	return names[gate];
 }

@@ -99,6 +99,7 @@ enum rules_gate_id {
 	RULES_GATE_WINDOW,
 	RULES_GATE_LIMIT,
 	RULES_GATE_ROLLOUT, /* asked by others, see orchestrator/rollout */
+	RULES_GATE_BLOCK,   /* by others, too: its release was not blocked since it was asked for */
 	_RULES_GATE_N,
 };
 struct rules_question {

@@ -76,6 +76,20 @@ int store_release_newest_free(struct db *db, const char *service, struct release
 	        "WHERE service = ? AND blocked_us = 0" RELEASE_NEWEST, "t", service));
 }
 
+int store_release_by_hand(struct db *db, const struct release_row *release, bool *ret_is_by_hand)
+{
+	int64_t n = 0;
+	int r = db_query_int(db, &n,
+	        "SELECT count(*) FROM jobs WHERE id = ? AND (kind != ? OR way = ?)", "iii",
+	        release->blocked_job, (int64_t)JOB_ROLLBACK, (int64_t)ACCESS_WAY_LUD);
+
+	if (r) {
+		return err_fold(r);
+	}
+	*ret_is_by_hand = release->blocked_us && !n;
+	return 0;
+}
+
 /* For plain updates only: who names a release by its id gets it. */
 int store_release_block(struct db *db, int64_t id, int64_t job, const char *why)
 {

@@ -24,6 +24,9 @@ bool store_release_is_later(const struct release_row *a, const struct release_ro
 /* The newest one that is not blocked. */
 int __must_check store_release_newest_free(
         struct db *db, const char *service, struct release_row *ret);
+/* Whether it was a person who blocked it, or who went back from it; and not what became of an update. */
+int __must_check store_release_by_hand(
+        struct db *db, const struct release_row *release, bool *ret_is_by_hand);
 /* Blocks a release for plain updates; why NULL: lets them take it again. */
 int __must_check store_release_block(struct db *db, int64_t id, int64_t job, const char *why);
 /*

@@ -9,7 +9,7 @@ import peer
 RINGS = '''update: {mode: apply}
 rollout:
   rings:
-    - {name: first, size: 1, soak: %s, healthy: 60s, deadline: 60s, %s}
+    - {name: first, size: %d, soak: %s, healthy: 60s, deadline: 60s, %s}
     - {name: all, size: 100%%, soak: 1s, healthy: 30s, deadline: 60s, error_budget: 2}
 '''
 
@@ -21,7 +21,7 @@ def add(world):
 
 
 @contextlib.contextmanager
-def fleet(world, ring, n=3, soak='1s', before=lambda: None):
+def fleet(world, ring, n=3, soak='1s', before=lambda: None, size=1):
     """n machines under a policy with two rings, which has all of them updated to release 2."""
     world.prepare(2)
     before()
@@ -35,7 +35,7 @@ def fleet(world, ring, n=3, soak='1s', before=lambda: None):
             world.peers['m%d' % i] = other
         path = os.path.join(world.dir, 'p.yaml')
         with open(path, 'w', encoding='ascii') as f:
-            f.write('kind: UpdatePolicy\nname: p\nmatch: {machines: ["*"]}\n' + RINGS % (soak, ring))
+            f.write('kind: UpdatePolicy\nname: p\nmatch: {machines: ["*"]}\n' + RINGS % (size, soak, ring))
         world.luctl('policy', 'apply', path)
         yield
         world.kill(15)

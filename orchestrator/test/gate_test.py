@@ -255,6 +255,26 @@ def test_standing_windows(world):
     world.until(lambda: world.peer.standing_services == ['ds'] and world.peer.standing_quiet == [(10800, 14400)])
 
 
+def test_blocked_meanwhile(world):
+    """A job does not go to a release that was blocked since it was asked for; one that names it afterwards does."""
+    world.prepare(3)
+    world.luctl('hold', 'ds', '--reason', 'x')
+    job = world.json('update', 'ds', '--detach')['id']
+    world.luctl('release', 'block', 'ds', '3', '--reason', 'it crashes')
+    world.luctl('unhold', 'ds')
+    blocked = 'release 3 was blocked meanwhile: by '
+    world.until(lambda: blocked in world.json('job', 'show', str(job)).get('waits_for', ''))
+    assert blocked in world.luctl('explain', str(job)) and not world.peer.runs
+    world.kill()
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    assert blocked in world.json('job', 'show', str(job)).get('waits_for', '') and not world.peer.runs
+    world.luctl('release', 'clear', 'ds', '3')
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == 1
+    world.luctl('release', 'block', 'ds', '2')
+    assert world.json('update', 'ds', '--release', '2')['state'] == 'confirmed'
+
+
 def test_limits(world):
     """No more machines are at work at a time than a policy says; the next one goes on when one is done; a way back needs
     no place, and an override passes."""

@@ -101,6 +101,31 @@ def test_budget(world):
             'update', 'ds', '--release', world.release_id(world.kits[1]).hex(), code=4)
 
 
+def test_within_budget(world):
+    """A release that is blocked by a failure that its ring may have goes on; a person who blocks it stops it."""
+    with fleet(world, 'then: next, error_budget: 1', soak='5s', size=2):
+        world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
+        world.peers[run(world)[0]].crash('ds')
+        done = state(world, 'done')
+        assert sorted(m['state'] for m in done['members']) == ['failed', 'well', 'well'], done
+        assert 'rolled back for policy p' in world.luctl('release', 'list')
+
+
+def test_blocked(world):
+    """A release that a person blocks goes no further, and goes on when it was cleared and the rollout resumed."""
+    with fleet(world, 'then: next', soak='3s'):
+        world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
+        world.luctl('release', 'block', 'ds', '2', '--reason', 'too slow')
+        paused = state(world, 'paused')
+        assert 'release 2 is blocked: by ' in paused['why'] and 'too slow' in paused['why'], paused
+        for what in ('resume', 'promote'):
+            assert 'release clear' in world.luctl('rollout', what, '1', '--reason', 'x', code=4)
+        assert len(run(world)) == 1 and rollout(world)['state'] == 'paused'
+        world.luctl('release', 'clear', 'ds', '2')
+        world.luctl('rollout', 'resume', '1')
+        state(world, 'done')
+
+
 def test_many(world):
     """However many rollouts wait for people, others go on; of a long history the newest is shown."""
     with fleet(world, 'then: pause'):

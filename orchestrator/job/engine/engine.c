@@ -92,6 +92,8 @@ void engine_policies_look(struct engine *engine, struct machine *machine)
 void engine_releases_changed(struct engine *engine)
 {
 	schedule_releases(engine->schedule);
+	rollouts_kick(engine->rollouts);
+	engine_gate_changed(engine);
 }
 
 /*

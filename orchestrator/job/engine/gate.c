@@ -9,10 +9,12 @@
  *
  * What has to pass windows has to pass the limits of a fleet, too.
  *
- * Holds hold all of them but the last.
+ * Holds hold all of them but the last. An update and its preparation wait for their ring in a rollout, and while the release
+ * that they were asked for is blocked since.
  */
 #include "orchestrator/job/engine/engine.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "orchestrator/job/core/job.h"
@@ -109,6 +111,30 @@ void engine_gate_fleet(struct engine *engine)
 	engine->fleet_watch = engine_watch(engine, gate_on_news, engine);
 }
 
+/*
+ * Whoever named a release that was blocked had read why; of one that was blocked since the job was asked for nobody knew.
+ * It goes on when that is lifted, unless a newer job takes its place first.
+ */
+static void gate_ask_block(
+        const struct engine *engine, const struct job_row *row, struct rules_gate *gate)
+{
+	struct release_row release;
+
+	if (store_release_by_id(engine->parts.db, row->release, &release) != 0) {
+		err_forget();
+		return;
+	}
+	if (release.blocked_us <= row->created_us ||
+	        rollouts_bears(engine->rollouts, row->machine, &release)) {
+		return;
+	}
+	gate->is_open = (row->overrides & RULES_OVERRIDE_BLOCK) != 0;
+	gate->next_us = DECIDE_NEVER;
+	gate->since_us = release.blocked_us;
+	snprintf(gate->why, sizeof(gate->why), "release %" PRId64 " was blocked meanwhile: %.110s",
+	        release.counter, release.blocked_why);
+}
+
 void engine_gates(const struct engine *engine, const struct machine *machine,
         const struct job_row *row, struct rules_gate ret_gates[_RULES_GATE_N])
 {
@@ -128,6 +154,9 @@ void engine_gates(const struct engine *engine, const struct machine *machine,
 
 		rollouts_ask(engine->rollouts, question.machine->id, row->release, gate);
 		gate->is_open = gate->is_open || row->overrides & RULES_OVERRIDE_ROLLOUT;
+	}
+	if (gate_action(row->kind, row->parent) == DECIDE_UPDATE && row->id) {
+		gate_ask_block(engine, row, &ret_gates[RULES_GATE_BLOCK]);
 	}
 }
 
