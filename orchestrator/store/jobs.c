@@ -115,6 +115,15 @@ int store_job_by_request(struct db *db, const char *request_id, uint64_t uid, in
 	        "titi", request_id, machine, service, (int64_t)uid));
 }
 
+int store_job_newest_like(struct db *db, const struct job_row *like, struct job_row *ret)
+{
+	return err_up(store_one(db, STORE_job, ret,
+	        "INDEXED BY jobs_service WHERE machine = ? AND service = ? AND kind = ? AND way = ?"
+	        " AND release = ? ORDER BY id DESC LIMIT 1",
+	        "itiii", like->machine, like->service, (int64_t)like->kind, (int64_t)like->way,
+	        like->release));
+}
+
 /* In the order of the index; what is sorted are the newest few. */
 #define STORE_BLACKOUTS 9
 struct store_blackouts {

@@ -270,6 +270,9 @@ static void ask_plan(const struct asking *ask)
 	uint32_t of;
 
 	assert(store_job_blackout(ask->fill->db, ask->machine, "ds", &ns, &of) == 0);
+	assert(store_job_newest_like(ask->fill->db,
+	               &(struct job_row){.machine = ask->machine, .service = "ds", .release = 77},
+	               &job) == DB_E_NONE);
 	assert(store_job_by_request(ask->fill->db, "none", 0, ask->machine, "ds", &job) ==
 	        DB_E_NONE);
 	assert(store_job_began(ask->fill->db, ask->fill->job.id, &began) == 0);

@@ -112,12 +112,17 @@ def test_every(world):
     settled(world, 3)
 
 
+def with_tty(world):
+    """Prepared, with a second service; its kit."""
+    kit = world.kit('tty', 1)
+    world.peer.add_service('tty', world.release_id(kit))
+    world.prepare()
+    world.luctl('release', 'add', kit)
+
+
 def test_killed(world):
     """lud ends between the time and the jobs, between two jobs, and after the last: each is made exactly once."""
-    other = world.kit('tty', 1)
-    world.peer.add_service('tty', world.release_id(other))
-    world.prepare()
-    world.luctl('release', 'add', other)
+    with_tty(world)
     world.luctl('hold', '--all')
     policy(world, 'rerandomize: {every: 1h}')
     assert 'holds everything' in world.json('next', 'm')['items'][0]['why']
@@ -356,6 +361,31 @@ def test_update(world):
     assert found[2]['state'].startswith('rolled'), found
     quiet(world, 3)
     assert world.json('next', 'm')['items'] == []
+
+
+def test_update_held(world):
+    """Of two services one is held: the other gets its update staged, and this one when it may; neither does so twice."""
+    with_tty(world)
+    world.luctl('hold', 'tty')
+    world.luctl('release', 'add', world.kit('ds', 2), world.kit('tty', 2))
+    policy(world, 'update: {mode: stage}')
+    assert settled(world, 1)[0]['service'] == 'ds'
+    world.until(lambda: 'holds tty' in world.json('next', 'm')['items'][0]['why'])
+    world.luctl('unhold', 'tty')
+    assert [j['service'] for j in settled(world, 2)] == ['ds', 'tty']
+    world.until(lambda: world.json('next', 'm')['items'][0]['what'].startswith('an update was staged'))
+    world.luctl('hold', 'ds')
+    world.luctl('unhold', 'ds')
+    # Only one that is held has something to do: no round is for nothing.
+    world.luctl('hold', 'tty')
+    policy(world, 'update: {mode: apply}')
+    assert settled(world, 3)[2]['service'] == 'ds'
+    world.until(lambda: 'holds tty' in world.json('next', 'm')['items'][0]['why'])
+    n = timer(world)['round']
+    quiet(world, 2)
+    assert timer(world)['round'] == n
+    world.luctl('unhold', 'tty')
+    assert [(j['service'], j['state']) for j in settled(world, 4)[2:]] == [('ds', 'confirmed'), ('tty', 'confirmed')]
 
 
 harness.main(globals(), 4)

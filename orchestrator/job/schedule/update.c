@@ -10,6 +10,9 @@
  * blocked or cleared has all machines looked at. The same releases are not asked for twice within an hour:
  * what did not work is not going to work at once. An update waits for a busy machine, since it is still due
  * then, but makes no job before that is free.
+ *
+ * A round is for the services whose gates are open then, and ->tried is a hash of those. A service that is held
+ * meanwhile makes another round when its gate opens, which leaves out what has been asked for already.
  */
 #include <inttypes.h>
 
@@ -44,6 +47,20 @@ static void update_add(struct update_list *all, const struct update_wanted *want
 	all->list[at] = *wanted;
 }
 
+/* Those of a list that are among these services. */
+static void update_keep(const struct update_list *all, const struct schedule_services *services,
+        struct update_list *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < all->n; i++) {
+		for (size_t k = 0; k < services->n; k++) {
+			if (services->list[k] == all->list[i].service) {
+				ret->list[ret->n++] = all->list[i];
+			}
+		}
+	}
+}
+
 /* Of these services those that have something newer to run. */
 static void update_find(const struct schedule_at *at, const struct schedule_services *services,
         struct update_list *ret)
@@ -66,53 +83,109 @@ static void update_find(const struct schedule_at *at, const struct schedule_serv
 	}
 }
 
-/* What there is to do in words, and as a hash of mode and releases. */
-static void update_tell(struct timer_row *row, enum section_mode mode,
-        const struct update_list *all, uint8_t ret_hash[64])
+/* What there is to do in words. */
+static void update_tell(struct timer_row *row, const struct update_list *all)
 {
-	static uint8_t bytes[(1 + SCHEDULE_SERVICES_MAX) * 64];
 	size_t len = 0;
 
-	bytes[0] = (uint8_t)mode;
 	row->found[0] = '\0';
-	for (size_t i = 0; i < all->n; i++) {
+	for (size_t i = 0; i < all->n && len < sizeof(row->found); i++) {
 		const struct update_wanted *wanted = &all->list[i];
 
-		memcpy(bytes + (1 + i) * 64, wanted->to.release_id, 64);
-		if (len < sizeof(row->found)) {
-			len += (size_t)snprintf(row->found + len, sizeof(row->found) - len,
-			        "%s%.24s %" PRId64 " -> %" PRId64, i ? ", " : "",
-			        wanted->service->name, wanted->from.counter, wanted->to.counter);
-		}
+		len += (size_t)snprintf(row->found + len, sizeof(row->found) - len,
+		        "%s%.24s %" PRId64 " -> %" PRId64, i ? ", " : "", wanted->service->name,
+		        wanted->from.counter, wanted->to.counter);
 	}
-	envelope_hash(bytes, (1 + all->n) * 64, ret_hash);
 }
 
-static void update_ask(struct schedule_at *at)
+/* Mode and releases: whether a round was for the same. */
+static bool update_is_tried(const struct timer_row *row, enum section_mode mode,
+        const struct update_list *list, uint8_t ret_hash[64])
 {
-	static struct update_list all;
+	static uint8_t bytes[(1 + SCHEDULE_SERVICES_MAX) * 64];
+
+	bytes[0] = (uint8_t)mode;
+	for (size_t i = 0; i < list->n; i++) {
+		memcpy(bytes + (1 + i) * 64, list->list[i].to.release_id, 64);
+	}
+	envelope_hash(bytes, (1 + list->n) * 64, ret_hash);
+	return !memcmp(ret_hash, row->tried, 64);
+}
+
+/* Of what there is to do that which no gate is in the way of; the first gate that is shut, if all are. */
+static struct rules_gate update_open(const struct schedule_at *at, int64_t limit_us,
+        const struct update_list *all, struct update_list *ret)
+{
+	struct schedule_services services = {.n = 0};
+	struct rules_gate gate;
+
+	for (size_t i = 0; i < all->n; i++) {
+		services.list[services.n++] = all->list[i].service;
+	}
+	gate = schedule_gate(at, limit_us, &services);
+	update_keep(all, &services, ret);
+	return gate;
+}
+
+/* An earlier round has asked for it, and it is not time to do so again. */
+static bool update_was_asked(
+        const struct schedule_at *at, enum job_kind kind, const struct update_wanted *wanted)
+{
+	struct job_row like = {.machine = at->row.machine,
+	        .kind = kind,
+	        .way = ACCESS_WAY_POLICY,
+	        .release = wanted->to.id};
+	struct job_row newest;
+
+	snprintf(like.service, sizeof(like.service), "%s", wanted->service->name);
+	if (store_job_newest_like(engine_db(at->schedule->engine), &like, &newest)) {
+		err_forget();
+		return false;
+	}
+	return newest.created_us >= at->row.created_us &&
+	       (kind == JOB_PREPARE || newest.created_us > at->now - UPDATE_AGAIN_USEC);
+}
+
+/* rest: only for what no earlier round has asked for. */
+static void update_ask_for(struct schedule_at *at, bool rest)
+{
+	static struct update_list all, open;
 	struct section_update says;
 	struct schedule_services services;
+	enum job_kind kind;
 	char request_id[64];
 	struct job_asked asked;
 
-	if (!section_update(at->policy, &says)) {
+	/* A round that is found open may be one of a policy that has become another one. */
+	if (!section_update(at->policy, &says) || says.mode < SECTION_STAGE) {
 		return;
 	}
+	kind = says.mode == SECTION_APPLY ? JOB_UPDATE : JOB_PREPARE;
 	schedule_asked(at, request_id, &asked);
 	schedule_services(at->schedule, at->machine, at->policy, DECIDE_UPDATE, &services);
-	(void)schedule_gate(at, says.limit_us, &services);
 	update_find(at, &services, &all);
-	for (size_t i = 0; i < all.n; i++) {
+	(void)update_open(at, says.limit_us, &all, &open);
+	for (size_t i = 0; i < open.n; i++) {
 		struct job_order order =
-		        job_order_of(says.mode == SECTION_APPLY ? JOB_UPDATE : JOB_PREPARE,
-		                at->machine, all.list[i].service->name, &asked);
+		        job_order_of(kind, at->machine, open.list[i].service->name, &asked);
 
 		order.layout = "";
 		order.recipe = "";
 		order.timeout_ms = (uint32_t)(says.limit_us / 1000);
-		schedule_plan(at, &order);
+		if (!rest || !update_was_asked(at, kind, &open.list[i])) {
+			schedule_plan(at, &order);
+		}
 	}
+}
+
+static void update_ask(struct schedule_at *at)
+{
+	update_ask_for(at, false);
+}
+
+static void update_ask_rest(struct schedule_at *at)
+{
+	update_ask_for(at, true);
 }
 
 /* A release that is not everywhere in time, by the one that waits longest. */
@@ -140,27 +213,48 @@ static void update_deadline(
 	schedule_look_at(&at->row, at->now > ends ? 0 : ends + 1);
 }
 
-/* Something is due: now, unless something is in the way. */
-static void update_time(struct schedule_at *at, const struct section_update *says,
-        const uint8_t hash[64], struct schedule_services *services)
+/* Something is due: now, unless the machine is busy. again: it was tried, and its time has come again. */
+static void update_round(struct schedule_at *at, const uint8_t hash[64], bool again)
 {
 	struct timer_row *row = &at->row;
-	struct rules_gate gate = schedule_gate(at, says->limit_us, services);
 
 	row->why[0] = '\0';
-	if (!row->open && !gate.is_open) {
-		snprintf(row->why, sizeof(row->why), "%s", gate.why);
-		schedule_look_at(row, gate.next_us);
-		return;
-	}
 	if (!row->open && engine_is_busy(at->schedule->engine, at->machine)) {
 		snprintf(row->why, sizeof(row->why), "the machine is busy with other jobs");
 		return;
 	}
 	memcpy(row->tried, hash, sizeof(row->tried));
-	if (schedule_round(at, update_ask)) {
+	if (schedule_round(at, again ? update_ask : update_ask_rest)) {
 		row->due_us = row->last_us + UPDATE_AGAIN_USEC;
 		schedule_look_at(row, row->due_us);
+	}
+}
+
+/* There is something to do, and the policy wants it done: now, or when a gate opens, or when it is time again. */
+static void update_time(
+        struct schedule_at *at, const struct section_update *says, const struct update_list *all)
+{
+	static struct update_list open;
+	struct timer_row *row = &at->row;
+	struct rules_gate gate = update_open(at, says->limit_us, all, &open);
+	uint8_t hash[64], hash_all[64];
+	bool all_tried = update_is_tried(row, says->mode, all, hash_all);
+	bool is_tried = update_is_tried(row, says->mode, &open, hash) || all_tried || !open.n;
+	int64_t again_us = says->mode == SECTION_APPLY && open.n && row->last_us
+	                           ? row->last_us + UPDATE_AGAIN_USEC
+	                           : 0;
+
+	row->due_us = is_tried && (all_tried || open.n == all->n) ? again_us : at->now;
+	if (row->open || !is_tried || (again_us && again_us <= at->now)) {
+		update_round(at, hash, is_tried);
+		return;
+	}
+	schedule_look_at(row, again_us);
+	if (open.n < all->n) {
+		schedule_look_at(row, gate.next_us);
+		if (!all_tried) {
+			snprintf(row->why, sizeof(row->why), "%s", gate.why);
+		}
 	}
 }
 
@@ -170,8 +264,6 @@ void update_look(struct schedule_at *at)
 	struct timer_row *row = &at->row;
 	struct schedule_services services;
 	struct section_update says;
-	uint8_t hash[64];
-	bool is_tried;
 
 	if (!section_update(at->policy, &says) || machine_state(at->machine) != MACHINE_UP) {
 		return;
@@ -179,16 +271,10 @@ void update_look(struct schedule_at *at)
 	schedule_services(at->schedule, at->machine, at->policy, DECIDE_UPDATE, &services);
 	update_find(at, &services, &all);
 	all.n = says.mode == SECTION_NONE ? 0 : all.n;
-	update_tell(row, says.mode, &all, hash);
+	update_tell(row, &all);
 	update_deadline(at, &says, &all);
-	is_tried = !memcmp(hash, row->tried, sizeof(hash));
-	row->due_us = !all.n || says.mode < SECTION_STAGE ? 0
-	              : !is_tried                         ? at->now
-	              : says.mode == SECTION_STAGE        ? 0
-	                                                  : row->last_us + UPDATE_AGAIN_USEC;
-	if (row->open || (row->due_us && row->due_us <= at->now)) {
-		update_time(at, &says, hash, &services);
-	} else {
-		schedule_look_at(row, row->due_us);
+	row->due_us = 0;
+	if (row->open || (all.n && says.mode >= SECTION_STAGE)) {
+		update_time(at, &says, &all);
 	}
 }
