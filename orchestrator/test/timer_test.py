@@ -222,6 +222,26 @@ def test_skipped(world):
     assert world.json('status')['skipped'] == 1
 
 
+def test_put_off(world):
+    """An update that a gate puts off keeps nothing from getting fresh layouts, but what a timer asked for does not pile
+    up."""
+    with_tty(world)
+    world.luctl('release', 'add', world.kit('ds', 2))
+    world.luctl('hold', 'ds', '--until', str(int(time.time()) + 600))
+    world.luctl('update', 'ds', '--no-wait')
+    world.until(lambda: [j for j in world.json('jobs')['jobs'] if j['state'] == 'held'])
+    policy(world, 'rerandomize: {every: 1h}')
+    job, = settled(world, 1)
+    assert (job['service'], job['state']) == ('tty', 'confirmed'), job
+    assert timer(world)['skipped'] == 0
+    # By cron, too: tty moves again; but a job of a timer that waits is one that is there.
+    world.luctl('rerandomize', 'tty', '--scheduled')
+    world.luctl('hold', 'tty')
+    world.luctl('rerandomize', 'tty', '--scheduled', '--no-wait')
+    world.until(lambda: len([j for j in world.json('jobs')['jobs'] if j['state'] == 'held']) == 2)
+    assert world.json('rerandomize', 'tty', '--scheduled')['jobs'][0]['state'] == 'skipped'
+
+
 def test_windows(world):
     """Its time comes while no window is open: it starts when one opens, and `next` says so."""
     world.prepare()

@@ -42,6 +42,11 @@ struct schedule;
 struct schedule *engine_schedule(const struct engine *engine);
 /* Whether a machine has open jobs, besides those that are only watched. */
 bool engine_is_busy(const struct engine *engine, const struct machine *machine);
+/*
+ * Whether nothing keeps a timer from asking for something: no job is at work on the machine or waits for its turn, and
+ * none of a timer is open. What a gate or a person puts off leaves the machine to others, and to timers, too.
+ */
+bool engine_is_idle(const struct engine *engine, const struct machine *machine);
 /* What keeps an open job from going on now, in words for people; NULL: nothing, or it is not open. */
 const char *engine_job_waits(const struct engine *engine, int64_t id);
 /*

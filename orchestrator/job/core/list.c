@@ -124,6 +124,20 @@ bool engine_is_busy(const struct engine *engine, const struct machine *machine)
 	return false;
 }
 
+bool engine_is_idle(const struct engine *engine, const struct machine *machine)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		if (job->machine == machine && !job_only_soaks(job) &&
+		        (job->row.scheduled || !job_state_is_put_off(job->row.state))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 int64_t engine_open_job(
         const struct engine *engine, const struct machine *machine, const char *service)
 {

@@ -69,7 +69,7 @@ bool engine_is_skipped(struct engine *engine, const struct machine *machine)
 {
 	int64_t id = machine_row(machine)->id;
 
-	if (!engine_is_busy(engine, machine)) {
+	if (engine_is_idle(engine, machine)) {
 		return false;
 	}
 	log_info("machine %s: what a timer asked for is skipped: it is busy",
