@@ -57,6 +57,12 @@ int store_timer_list(struct db *db, int64_t after_us, int64_t after_id, int64_t 
 	        after_us, after_id, limit));
 }
 
+int store_timer_idle(struct db *db, int64_t after_id, int64_t limit, store_timer_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_timer, store_timer_visit, STORE_VISIT(fn, arg),
+	        "WHERE look_us = 0 AND id > ? ORDER BY id LIMIT ?", "ii", after_id, limit));
+}
+
 int store_timer_alarms(struct db *db, store_timer_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_timer, store_timer_visit, STORE_VISIT(fn, arg),

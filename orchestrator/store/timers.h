@@ -17,6 +17,9 @@ int __must_check store_timer_first(struct db *db, struct timer_row *ret);
 /* In the order in which they are looked at, after one of these (0, 0: from the first on). */
 int __must_check store_timer_list(struct db *db, int64_t after_us, int64_t after_id, int64_t limit,
         store_timer_fn fn, void *arg);
+/* Those that are looked at at no time of their own, after this one (0: from the first on). */
+int __must_check store_timer_idle(
+        struct db *db, int64_t after_id, int64_t limit, store_timer_fn fn, void *arg);
 /* Those whose alarm is on, the oldest first. */
 int __must_check store_timer_alarms(struct db *db, store_timer_fn fn, void *arg);
 /* All of an action are looked at from a time on, those of removed machines aside. */

@@ -126,6 +126,8 @@ def test_killed(world):
     world.luctl('hold', '--all')
     policy(world, 'rerandomize: {every: 1h}')
     assert 'holds everything' in world.json('next', 'm')['items'][0]['why']
+    # What nobody knows the time of is in the list of all machines, too.
+    assert [(i['machine'], i['policy']) for i in world.json('next')['items']] == [('m', 'p')]
     world.luctl('unhold', '--all')
     settled(world, 2)
     for n, place in enumerate(('timer.begin', 'timer.planned', 'timer.did'), 2):
@@ -224,7 +226,7 @@ def test_skipped(world):
 
 def test_put_off(world):
     """An update that a gate puts off keeps nothing from getting fresh layouts, but what a timer asked for does not pile
-    up."""
+    up; and the list of what is next has the first of timers and jobs alike."""
     with_tty(world)
     world.luctl('release', 'add', world.kit('ds', 2))
     world.luctl('hold', 'ds', '--until', str(int(time.time()) + 600))
@@ -234,6 +236,8 @@ def test_put_off(world):
     job, = settled(world, 1)
     assert (job['service'], job['state']) == ('tty', 'confirmed'), job
     assert timer(world)['skipped'] == 0
+    first, = world.json('next', '--limit', '1')['items']
+    assert first['job'] == 1 and len(world.json('next')['items']) == 2, first
     # By cron, too: tty moves again; but a job of a timer that waits is one that is there.
     world.luctl('rerandomize', 'tty', '--scheduled')
     world.luctl('hold', 'tty')

@@ -2,25 +2,13 @@
  * What happens next, when, by which policy, and why not earlier: of one machine, or of all in the order of
  * their times.
  */
-#include <stdlib.h>
-
 #include "orchestrator/control/ask/priv.h"
 
 #define NEXT_MAX 100u
 
-/* By the time at which it may begin; what has none comes last. */
-static int control_next_order(const void *a, const void *b)
-{
-	const Control__NextItem *x = *(Control__NextItem *const *)a;
-	const Control__NextItem *y = *(Control__NextItem *const *)b;
-	uint64_t at = (uint64_t)x->start_us - 1, other = (uint64_t)y->start_us - 1;
-
-	return at < other ? -1 : at > other;
-}
-
 /*
  * A name that is given has to be that of a machine; without one it is about all, and not about the default one.
- * A list is cut where it is sorted by the time at which lud looks, which is the time of what comes first.
+ * Timers are cut where they are sorted by the time at which lud looks, which is the time of what comes first.
  */
 void control_on_next(struct control_client *client, const Control__Request *request)
 {
@@ -43,7 +31,6 @@ void control_on_next(struct control_client *client, const Control__Request *requ
 		control_refuse_record(client, request->id);
 		return;
 	}
-	qsort(list.items, list.n_items, sizeof(list.items[0]), control_next_order);
 	reply.body_case = CONTROL__REPLY__BODY_NEXT;
 	reply.next = &list;
 	control_reply(client, request->id, &reply);

@@ -4,6 +4,8 @@
  */
 #include "orchestrator/job/schedule/schedule.h"
 
+#include <stdlib.h>
+
 #include "host/base/file.h"
 #include "orchestrator/control/view/amiss.h"
 
@@ -12,31 +14,59 @@ struct view_next {
 	struct engine *engine;
 	Control__NextItem **items;
 	size_t n, max;
+	size_t first_job; /* of ->items: those before it are timers */
 };
 
-static Control__NextItem *view_next_item(struct view_next *visit, int64_t machine)
+/* By the time at which it may begin; what has none comes last. */
+static int view_next_order(const void *a, const void *b)
+{
+	const Control__NextItem *x = *(Control__NextItem *const *)a;
+	const Control__NextItem *y = *(Control__NextItem *const *)b;
+	uint64_t at = (uint64_t)x->start_us - 1, other = (uint64_t)y->start_us - 1;
+
+	return at < other ? -1 : at > other;
+}
+
+static Control__NextItem *view_next_new(struct view_next *visit, int64_t machine)
 {
 	Control__NextItem *view;
-	const struct machine *its;
+	const struct machine *its = machines_by_id(engine_machines(visit->engine), machine);
 
-	its = machines_by_id(engine_machines(visit->engine), machine);
-	if (visit->n == visit->max || !its) {
+	if (!its) {
 		return NULL;
 	}
 	view = pool_zero(visit->pool, sizeof(*view));
 	control__next_item__init(view);
 	view->machine = pool_text(visit->pool, machine_row(its)->name);
-	visit->items[visit->n++] = view;
 	return view;
+}
+
+/* Jobs come in no order of time: where there is no room, the one that begins last gives way. */
+static void view_next_add_job(struct view_next *visit, Control__NextItem *view)
+{
+	Control__NextItem **jobs = visit->items + visit->first_job;
+	size_t n = visit->n - visit->first_job;
+	size_t last = 0;
+
+	if (n < visit->max) {
+		visit->items[visit->n++] = view;
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		last = view_next_order(&jobs[i], &jobs[last]) > 0 ? i : last;
+	}
+	if (view_next_order(&view, &jobs[last]) < 0) {
+		jobs[last] = view;
+	}
 }
 
 static int view_next_timer(const struct schedule_next *next, void *arg)
 {
 	struct view_next *visit = arg;
 	const struct timer_row *row = &next->row;
-	Control__NextItem *view = view_next_item(visit, row->machine);
+	Control__NextItem *view = view_next_new(visit, row->machine);
 
-	if (view) {
+	if (view && visit->n < visit->max) {
 		view->policy = pool_text(visit->pool, row->policy);
 		view->version = (uint64_t)rules_version(engine_rules(visit->engine))->id;
 		view->action = pool_text(visit->pool, decide_action_name(row->action));
@@ -48,6 +78,7 @@ static int view_next_timer(const struct schedule_next *next, void *arg)
 		view->skipped = row->skipped;
 		view->alarm = pool_text(visit->pool, row->alarm);
 		view->alarm_us = row->alarm_us;
+		visit->items[visit->n++] = view;
 	}
 	return 0;
 }
@@ -61,7 +92,7 @@ static int view_next_job(const struct job_row *row, void *arg)
 	if (row->state != JOB_SCHEDULED && row->state != JOB_HELD) {
 		return 0;
 	}
-	view = view_next_item(visit, row->machine);
+	view = view_next_new(visit, row->machine);
 	if (view) {
 		view->action = pool_text(visit->pool, job_kind_name(row->kind));
 		view->what = pool_format(visit->pool, "job %lld, %s", (long long)row->id,
@@ -69,27 +100,31 @@ static int view_next_job(const struct job_row *row, void *arg)
 		view->start_us = row->wait_look_us < row->wait_until_us ? row->wait_look_us : 0;
 		view->why = pool_text(visit->pool, row->wait_why);
 		view->job = (uint64_t)row->id;
+		view_next_add_job(visit, view);
 	}
 	return 0;
 }
 
+/* So many of each are gathered, since either may have the first ones. */
 int view_next(struct pool *pool, struct engine *engine, struct machine *machine, bool jobs,
         size_t max, Control__NextItem ***ret_items, size_t *ret_n)
 {
 	struct view_next visit = {
 	        .pool = pool,
 	        .engine = engine,
-	        .items = pool_zero(pool, max * sizeof(*visit.items)),
+	        .items = pool_zero(pool, 2 * max * sizeof(*visit.items)),
 	        .max = max,
 	};
 	int r = schedule_each_next(engine_schedule(engine), machine, max, view_next_timer, &visit);
 
 	if (!r && jobs) {
+		visit.first_job = visit.n;
 		r = store_job_each_open(engine_db(engine), machine ? machine_row(machine)->id : 0,
 		        view_next_job, &visit);
+		qsort(visit.items, visit.n, sizeof(visit.items[0]), view_next_order);
 	}
 	*ret_items = visit.items;
-	*ret_n = visit.n;
+	*ret_n = visit.n < max ? visit.n : max;
 	return err_up(r);
 }
 

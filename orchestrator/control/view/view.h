@@ -52,8 +52,8 @@ int __must_check view_job_pairing(struct pool *pool, struct db *db, const struct
 Control__Proposal *view_proposal(struct pool *pool, const struct job_news *news);
 Control__Release *view_release(struct pool *pool, const struct release_row *row);
 /*
- * next.c: what happens next on a machine, or on all (NULL); with jobs that wait for a time. At most `max`; an error
- * of the record.
+ * next.c: what happens next on a machine, or on all (NULL); with jobs that wait for a time, and then in the order of
+ * the times. At most `max`; an error of the record.
  */
 int __must_check view_next(struct pool *pool, struct engine *engine, struct machine *machine,
         bool jobs, size_t max, Control__NextItem ***ret_items, size_t *ret_n);

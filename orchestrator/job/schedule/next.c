@@ -75,17 +75,21 @@ static void next_update(const struct schedule_at *at, struct schedule_next *next
 	}
 }
 
-/* A list of them, on its way to whoever asked. */
+/* A list of them, on its way to whoever asked, in pages of rows: many of them may have nothing to tell. */
 struct next_visit {
 	struct schedule *schedule;
+	size_t limit, n; /* that are told */
 	schedule_next_fn fn;
 	void *arg;
+	int64_t look_us, id; /* of the last row */
+	int64_t n_rows;      /* of this page */
 };
+#define NEXT_PAGE INT64_C(64)
 
 /* A row that nothing comes of any more is left out. */
 static int next_visit_row(const struct timer_row *row, void *arg)
 {
-	const struct next_visit *visit = arg;
+	struct next_visit *visit = arg;
 	struct schedule_next next = {.row = *row};
 	struct schedule_at at = {
 	        .schedule = visit->schedule,
@@ -95,7 +99,10 @@ static int next_visit_row(const struct timer_row *row, void *arg)
 	        .now = store_now_usec(),
 	};
 
-	if (!at.machine || !at.policy) {
+	visit->look_us = row->look_us;
+	visit->id = row->id;
+	visit->n_rows++;
+	if (visit->n == visit->limit || !at.machine || !at.policy) {
 		return 0;
 	}
 	if (row->action == DECIDE_UPDATE) {
@@ -106,18 +113,42 @@ static int next_visit_row(const struct timer_row *row, void *arg)
 	if (!*next.what) {
 		return 0;
 	}
+	visit->n++;
 	return visit->fn(&next, visit->arg);
+}
+
+/* Those that are looked at at a time of their own come first; what waits for a person or a machine has none. */
+static int next_page(struct next_visit *visit, bool idle)
+{
+	struct db *db = engine_db(visit->schedule->engine);
+
+	visit->n_rows = 0;
+	return err_up(idle ? store_timer_idle(db, visit->id, NEXT_PAGE, next_visit_row, visit)
+	                   : store_timer_list(db, visit->look_us, visit->id, NEXT_PAGE,
+	                             next_visit_row, visit));
+}
+
+static int next_pages(struct next_visit *visit, bool idle)
+{
+	int r;
+
+	visit->look_us = visit->id = 0;
+	do {
+		r = next_page(visit, idle);
+	} while (!r && visit->n_rows == NEXT_PAGE && visit->n < visit->limit);
+	return err_up(r);
 }
 
 int schedule_each_next(struct schedule *schedule, struct machine *machine, size_t limit,
         schedule_next_fn fn, void *arg)
 {
-	struct next_visit visit = {schedule, fn, arg};
+	struct next_visit visit = {.schedule = schedule, .limit = limit, .fn = fn, .arg = arg};
+	int r;
 
 	if (machine) {
 		return err_up(store_timer_each(engine_db(schedule->engine),
 		        machine_row(machine)->id, next_visit_row, &visit));
 	}
-	return err_up(store_timer_list(
-	        engine_db(schedule->engine), 0, 0, (int64_t)limit, next_visit_row, &visit));
+	r = next_pages(&visit, false);
+	return err_up(r ? r : next_pages(&visit, true));
 }
