@@ -32,29 +32,79 @@ static const struct verb main_verbs[] = {
 #define MAIN_COLUMNS 100u
 #define MAIN_N_VERBS (sizeof(main_verbs) / sizeof(main_verbs[0]))
 
-/* Every way to end, by its word (proto/words/exits.def), as many to a line as fit. */
-static void main_help_exits(FILE *to)
+/* Is the number of an exit code one of those in a text with blanks between? */
+static bool main_is_among(const char *number, const char *codes)
 {
-	static const char *const exits[] = {
-#define EXIT(NAME, number, word, sentence) #number " " word,
+	size_t len = strlen(number);
+
+	for (const char *at = codes; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && !strncmp(at, number, len)) {
+			return true;
+		}
+		at += n;
+	}
+	return false;
+}
+
+/* Ways to end, by their words (proto/words/exits.def), as many to a line as fit. codes: of which; NULL: of all. */
+static void main_help_exits(FILE *to, const char *codes)
+{
+	static const struct {
+		const char *number;
+		const char *words;
+	} exits[] = {
+#define EXIT(NAME, number, word, sentence) {#number, #number " " word},
 #include "proto/words/exits.def"
 	};
 	size_t used = (size_t)fprintf(to, "\nExit codes:");
+	const char *comma = "";
 
 	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
-		bool is_full = used + strlen(exits[i]) + 2 > MAIN_COLUMNS;
+		bool is_full = used + strlen(exits[i].words) + 3 > MAIN_COLUMNS;
 
-		used = (is_full ? 0 : used) +
-		       (size_t)fprintf(to, "%s%s%s", is_full ? "\n" : " ", exits[i],
-		               i + 1 < sizeof(exits) / sizeof(exits[0]) ? "," : "");
+		if (codes && !main_is_among(exits[i].number, codes)) {
+			continue;
+		}
+		used = (is_full ? 0 : used) + (size_t)fprintf(to, "%s%s%s", comma,
+		                                      is_full ? "\n" : " ", exits[i].words);
+		comma = ",";
 	}
 	fputs(". See luctl(1).\n", to);
+}
+
+/* The exit codes of a command; NULL: it ends with those of what it runs. */
+static const char *main_ends(const char *command)
+{
+	enum main_kind {
+#define KIND(KIND, codes, what) MAIN_##KIND,
+#include "ctl/cmdline/ends.def"
+	};
+	static const char *const codes[] = {
+#define KIND(KIND, codes, what) [MAIN_##KIND] = codes,
+#include "ctl/cmdline/ends.def"
+	};
+	static const struct {
+		const char *command;
+		enum main_kind kind;
+	} ends[] = {
+#define ENDS(command, KIND) {command, MAIN_##KIND},
+#include "ctl/cmdline/ends.def"
+	};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (!strcmp(ends[i].command, command)) {
+			return codes[ends[i].kind];
+		}
+	}
+	return NULL;
 }
 
 static void main_help(FILE *to)
 {
 	cmdline_help(to, main_verbs, MAIN_N_VERBS);
-	main_help_exits(to);
+	main_help_exits(to, NULL);
 }
 
 /* The exit code of a command, or CTL_OUTPUT: a full disk must not look like success. */
@@ -123,6 +173,7 @@ static int main_run(int argc, char **argv)
 	}
 	if (options.help) {
 		cmdline_help_verb(stdout, verb);
+		main_help_exits(stdout, main_ends(verb->name));
 		return CTL_OK;
 	}
 	if (!tone_choose(options.color)) {

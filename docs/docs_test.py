@@ -110,6 +110,31 @@ def test_exits():
         assert f'"{name}"' in sources, f'exits.def: lud has no cause {name}'
 
 
+def told_ends(kind, codes, what, ends):
+    """The line of luctl(1) about a kind of command."""
+    codes = codes.split()
+    codes = ', '.join(codes[:-1]) + ' or ' + codes[-1]
+    if kind == 'ASKS':
+        return f'- All others, which {what.replace("lud", "*lud*")}, with {codes}.'
+    commands = ', '.join(f'*{command}*' for command, of in ends.items() if of == kind)
+    return f'- Those that {what}, with {codes}: {commands}.'
+
+
+def test_ends():
+    """luctl(1) and the help of each command have the exit codes of ends.def, which has every command but inhibit."""
+    table = slurp('ctl/cmdline/ends.def')
+    ends = dict(re.findall(r'^ENDS\("([a-z ]+)", (\w+)\)', table, re.M))
+    commands = re.findall(r'^VERB\("([a-z ]+)"', slurp('ctl/cmdline/commands.def'), re.M)
+    assert set(ends) == set(commands) - {'inhibit'}, set(ends) ^ set(commands)
+    text = page('luctl.1.scd')
+    for kind, codes, what in re.findall(r'^KIND\((\w+), "([\d ]+)", "([^"]+)"\)', table, re.M):
+        told = told_ends(kind, codes, what, ends)
+        assert told in text, f'luctl(1) lacks: {told}'
+        command = next(command for command, of in ends.items() if of == kind)
+        usage = ' '.join(output('luctl', *command.split(), '--help').split('Exit codes:')[1].split())
+        assert re.findall(r'(?:^|, )(\d+) ', usage) == codes.split(), (command, usage)
+
+
 def test_policy():
     """samsara-policy(5) has every key of policy.def, with its form, default and sentence, in the same order."""
     text = ' '.join(page('samsara-policy.5.scd').split('# KEYS', 1)[1].split())

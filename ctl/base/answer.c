@@ -20,8 +20,8 @@
 /* One command line, one document. */
 static const char *answer_command; /* NULL: no JSON is wanted */
 static json_t *answer_kept;        /* the first answer */
-static json_t *answer_more;        /* those behind it */
-static bool answer_is_stream;      /* lines were printed */
+static json_t *answer_others;      /* those behind it */
+static bool answer_is_stream;      /* lines are printed */
 
 void answer_begin(const char *command)
 {
@@ -34,10 +34,10 @@ void answer_add(json_t *json)
 		answer_kept = json;
 		return;
 	}
-	if (!answer_more) {
-		answer_more = json_array();
+	if (!answer_others) {
+		answer_others = json_array();
 	}
-	json_array_append_new(answer_more, json);
+	json_array_append_new(answer_others, json);
 }
 
 /* The envelope, with the members of the body behind it; the body is taken. */
@@ -52,6 +52,11 @@ static json_t *answer_envelope(json_t *body)
 	return whole;
 }
 
+void answer_lines(void)
+{
+	answer_is_stream = true;
+}
+
 void answer_line(json_t *json)
 {
 	json_t *line = answer_envelope(json);
@@ -59,7 +64,6 @@ void answer_line(json_t *json)
 	json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(line);
-	answer_is_stream = true;
 }
 
 /* Names of proto/words/exits.def in lower case, and what each says. */
@@ -149,8 +153,8 @@ void answer_end(int code)
 	if (answer_command && !(answer_is_stream && code == CTL_OK && !ctl_faults_n())) {
 		whole = answer_envelope(answer_kept);
 		answer_kept = NULL;
-		if (answer_more) {
-			json_object_set(whole, "more", answer_more);
+		if (answer_others) {
+			json_object_set(whole, "others", answer_others);
 		}
 		answer_faults(whole, code);
 		json_dumpf(whole, stdout,
@@ -159,8 +163,8 @@ void answer_end(int code)
 		json_decref(whole);
 	}
 	json_decref(answer_kept);
-	json_decref(answer_more);
-	answer_kept = answer_more = NULL;
+	json_decref(answer_others);
+	answer_kept = answer_others = NULL;
 	answer_is_stream = false;
 	answer_command = NULL;
 	ctl_faults_forget();

@@ -8,13 +8,15 @@
 
 #include "ctl/base/base.h"
 
-/* In every object; a change that would break a reader gives it another number. docs/schema describes it. */
+/* In every object; a change that would break a reader gives it another number. docs/protocol/answers.md describes it. */
 #define ANSWER_SCHEMA "samsara.luctl/1"
 
 /* From now on answers are kept for answer_end(). command: as in commands.def; it must live on. */
 void answer_begin(const char *command);
-/* Part of the answer, which must be an object; taken. A second one, of a command that does several things, goes to `more`. */
+/* Part of the answer, which must be an object; taken. A second one, of a command that does several things, goes to `others`. */
 void answer_add(json_t *json);
+/* The answer is lines, perhaps none: none is then no object without an answer. */
+void answer_lines(void);
 /* Print an object on a line of its own, now; taken. */
 void answer_line(json_t *json);
 /*

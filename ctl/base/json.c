@@ -31,8 +31,7 @@ static json_t *json_of_text(const char *text)
 	return json_string(utf8);
 }
 
-/* "JOB_STATE_ROLLED_BACK" of JobState becomes "rolled_back". */
-static json_t *json_of_enum(const ProtobufCEnumDescriptor *type, int value)
+json_t *json_of_enum(const ProtobufCEnumDescriptor *type, int value)
 {
 	const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(type, value);
 	const char *shared = type->values[0].name;

@@ -8,3 +8,5 @@
 #include <protobuf-c/protobuf-c.h>
 
 json_t *json_of_message(const ProtobufCMessage *message);
+/* A value of an enumeration: "JOB_STATE_ROLLED_BACK" of JobState is "rolled_back"; one that is not known its number. */
+json_t *json_of_enum(const ProtobufCEnumDescriptor *type, int value);

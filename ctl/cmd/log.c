@@ -87,6 +87,7 @@ int cmd_log(const struct options *options)
 	log.follow = options->follow;
 	request.body_case = CONTROL__REQUEST__BODY_LOG_FOLLOW;
 	request.log_follow = &log;
+	answer_lines();
 	code = client_open(options->socket, &client);
 	if (code == CTL_OK) {
 		code = client_call(client, &request, log_on_news, &view, &reply);

@@ -549,9 +549,9 @@ int cmd_version(const struct options *options)
 	request.version = &version;
 	code = command_call(options, &request, NULL, NULL, &client, &reply);
 	if (code == CTL_OK && !options->json) {
-		printf("%s (%s), control protocol %u, machine protocol %u, schema %u\n",
+		printf("%s (%s), control protocol %u, machine protocol %u, record %u\n",
 		        reply->version->software, reply->version->build, reply->version->protocol,
-		        reply->version->machine_protocol, reply->version->schema);
+		        reply->version->machine_protocol, reply->version->record);
 	}
 	return code;
 }

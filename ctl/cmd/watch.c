@@ -249,6 +249,7 @@ int cmd_watch(const struct options *options)
 	if (watch.enough < 0) {
 		return ctl_fail(CTL_FAILED, "watch", "close some files", "no descriptor is left");
 	}
+	answer_lines();
 	code = watch_run(&watch);
 	ctl_catch(false);
 	close(watch.enough);

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -24,6 +25,12 @@ import wire  # noqa: E402
 
 # What lud's children run as where lud is root and no such users have names (lud(8)).
 SIGNER_UID, FORGE_UID = 60801, 60802
+
+# The exit codes that each command of luctl may end with (ctl/cmdline/ends.def).
+with open(os.path.join(HERE, '../../ctl/cmdline/ends.def'), encoding='ascii') as ends_def:
+    TABLE = ends_def.read()
+KINDS = {kind: {int(code) for code in codes.split()} for kind, codes in re.findall(r'^KIND\((\w+), "([\d ]+)"', TABLE, re.M)}
+ENDS = {command: KINDS[kind] for command, kind in re.findall(r'^ENDS\("([a-z ]+)", (\w+)\)', TABLE, re.M)}
 
 # Steps as the record has them (proto/words/jobs.def).
 STEP_FORGE, STEP_STAGE, STEP_RUN, STEP_IMAGE, STEP_ORDER = 2, 4, 5, 6, 9
@@ -139,6 +146,8 @@ class World:
         done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
                               capture_output=True, text=True, timeout=60)
         assert code is None or done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
+        ends = ENDS.get(' '.join(args[:2])) or ENDS.get(' '.join(args[:1]))
+        assert not ends or done.returncode in ends, ('ends.def', args, done.returncode)
         return done.stderr if (code or errors) and not out else done.stdout
 
     def json(self, *args, code=0):

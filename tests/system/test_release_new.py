@@ -10,6 +10,7 @@ import shutil
 
 import cases
 import lab
+import luctl_json
 import tree
 
 
@@ -26,7 +27,12 @@ class World(lab.Lab):
     def made(self, *more, **how):
         answer = self.new(*more, **how)
         assert answer.code == 0, answer.err
+        self.checked(answer)
         return json.loads(answer.out)
+
+    def checked(self, answer):
+        """What --json printed is what `luctl schema` says."""
+        luctl_json.Schema(os.path.join(self.build, 'ctl/luctl')).check(json.loads(answer.out), answer.code)
 
     def dev(self, *more, code=0):
         answer = self.luctl('dev', 'ds', '--build', self.tree.build, '--keys', self.keys, *more)
@@ -243,11 +249,15 @@ def case_dev(world, rng):
     for n in (7, 8):
         world.tree.edit(n)
         before = world.service('ds')
-        told = world.dev('--reason', 'try line %d' % n)
+        told = world.dev('--reason', 'try line %d' % n, *['--json'] * (n == 8))
         now = world.service('ds')
         assert now['generation'] == before['generation'] + 1 and now['release_id'] != before['release_id'], (before, now)
         assert '1 file changed' in world.listed()[max(world.listed())]['source']
-        assert 'release %d' % max(world.listed()) in told.out, told.out
+        if n == 8:
+            world.checked(told)
+            assert told.json['state'] == 'confirmed', told.out
+        else:
+            assert 'release %d' % max(world.listed()) in told.out, told.out
         lab.until('the line', 20, lambda n=n: world.logged('this is line %d' % n))
     assert world.wait_load()['errors'] == 0
     assert any(j['reason'] == 'try line 8' for j in world.luctl('jobs', check=True, as_json=True).json['jobs'])
@@ -257,7 +267,9 @@ def case_dev_same(world, rng):
     """What runs already is left alone."""
     before, kits = world.service('ds'), world.tree.kits()
     assert 'the source makes the same program' in world.dev().out
-    assert world.dev('--json').json['unchanged']
+    same = world.dev('--json')
+    world.checked(same)
+    assert same.json['unchanged']
     world.tree.commit('lines')
     assert 'same program' in world.dev().out
     assert world.service('ds')['generation'] == before['generation'] and world.tree.kits() == kits

@@ -26,7 +26,7 @@ void control_on_version(struct control_client *client, const Control__Request *r
 	version.software = "lud " SAMSARA_VERSION;
 	version.protocol = CONTROL_PROTOCOL;
 	version.machine_protocol = MACHINE_PROTOCOL;
-	version.schema = store_schema_version();
+	version.record = store_schema_version();
 	version.build = SAMSARA_BUILD;
 	reply.body_case = CONTROL__REPLY__BODY_VERSION;
 	reply.version = &version;
