@@ -1,7 +1,7 @@
 /*
  * Numbers of generations rise by services, so each service has a line of its own, of steps: flat until the
- * next one runs. Its height is the number as a part of the highest in the picture. Times of blackouts span decades, so
- * their columns do, too: four to each decade.
+ * next one runs, and to the right edge behind the last. Its height is the number as a part of the highest in the picture.
+ * Times of blackouts span decades, so their columns do, too: four to each decade, of the decades that there are.
  *
  * Names and causes are other people's words: nothing of them is markup (graph_text()).
  */
@@ -22,7 +22,8 @@
 #define GRAPH_BARS_HEIGHT 140.0
 #define GRAPH_SERVICES_MAX 24u
 #define GRAPH_PER_DECADE 4
-#define GRAPH_COLUMNS 40 /* from 1 us on */
+#define GRAPH_DECADES 10 /* from 1 us on */
+#define GRAPH_COLUMNS (GRAPH_DECADES * GRAPH_PER_DECADE)
 
 struct graph {
 	FILE *to;
@@ -133,29 +134,51 @@ static void graph_label(
 	fputs("</text>\n", graph->to);
 }
 
-/* Both pairs, with the ends of time and of numbers beside the upper one. */
-static void graph_axes(const struct graph *graph)
+/* A pair of axes, with what is highest at the upright one. */
+static void graph_axes(const struct graph *graph, double top, double height, uint64_t highest)
 {
-	char from[TEXT_SIZE], until[TEXT_SIZE], highest[TEXT_SIZE];
+	char text[TEXT_SIZE];
 
-	fprintf(graph->to,
-	        "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n<path class=\"axis\" "
-	        "d=\"M%.1f %.1fV%.1fH%.1f\"/>\n",
-	        GRAPH_LEFT, GRAPH_TOP, GRAPH_TOP + GRAPH_HEIGHT, GRAPH_LEFT + GRAPH_WIDTH,
-	        GRAPH_LEFT, GRAPH_BARS_TOP, GRAPH_BARS_TOP + GRAPH_BARS_HEIGHT,
-	        GRAPH_LEFT + GRAPH_WIDTH);
-	snprintf(highest, sizeof(highest), "%" PRIu64, graph->highest);
-	graph_label(graph, GRAPH_LEFT - 6, GRAPH_TOP + 4, "end", highest);
-	graph_label(graph, GRAPH_LEFT - 6, GRAPH_TOP + GRAPH_HEIGHT, "end", "0");
-	if (graph->n) {
-		graph_label(graph, GRAPH_LEFT, GRAPH_TOP + GRAPH_HEIGHT + 18, "start",
-		        text_time(graph->from_us, from));
-		graph_label(graph, GRAPH_LEFT + GRAPH_WIDTH, GRAPH_TOP + GRAPH_HEIGHT + 18, "end",
-		        text_time(graph->until_us, until));
+	fprintf(graph->to, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", GRAPH_LEFT, top,
+	        top + height, GRAPH_LEFT + GRAPH_WIDTH);
+	snprintf(text, sizeof(text), "%" PRIu64, highest);
+	graph_label(graph, GRAPH_LEFT - 6, top + 9, "end", text);
+	graph_label(graph, GRAPH_LEFT - 6, top + height, "end", "0");
+}
+
+/* Times below the upper picture: of the ends and of the middle, or of the one moment that there is. */
+static void graph_times(const struct graph *graph)
+{
+	static const char *const anchors[] = {"start", "middle", "end"};
+	int64_t span = graph->until_us - graph->from_us;
+
+	for (int i = 0; graph->n && i < (span > 1 ? 3 : 1); i++) {
+		double x = GRAPH_LEFT + GRAPH_WIDTH / 2 * i;
+		char text[TEXT_SIZE];
+
+		graph_label(graph, x, GRAPH_TOP + GRAPH_HEIGHT + 18, anchors[i],
+		        text_time(graph->from_us + span / 2 * i, text));
+		fprintf(graph->to, "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>\n", x, GRAPH_TOP,
+		        GRAPH_TOP + GRAPH_HEIGHT);
 	}
 }
 
-/* One service: its steps, its points, and its name beside them. */
+/* Behind the services: what the crosses are. */
+static void graph_legend(const struct graph *graph)
+{
+	double y = GRAPH_TOP + 18.0 * (double)graph->n_services;
+
+	for (size_t i = 0; i < graph->n; i++) {
+		if (graph->points[i].is_incident) {
+			fprintf(graph->to,
+			        "<path class=\"cross\" d=\"M661 %.1fl8 8m0 -8l-8 8\"/>\n", y + 1);
+			graph_label(graph, 676, y + 9, "start", "did not come to run");
+			return;
+		}
+	}
+}
+
+/* One service: its steps, to the right edge, and its name beside them. */
 static void graph_line(const struct graph *graph, size_t service)
 {
 	const char *colour = graph_colour(service);
@@ -172,7 +195,7 @@ static void graph_line(const struct graph *graph, size_t service)
 		        graph_x(graph, point->when_us), graph_y(graph, point->number));
 		is_first = false;
 	}
-	fputs("\"/>\n", graph->to);
+	fprintf(graph->to, is_first ? "\"/>\n" : "H%.1f\"/>\n", GRAPH_LEFT + GRAPH_WIDTH);
 	fprintf(graph->to, "<rect x=\"660\" y=\"%.1f\" width=\"10\" height=\"10\" fill=\"%s\"/>\n",
 	        GRAPH_TOP + 18.0 * (double)service, colour);
 	graph_label(graph, 676, GRAPH_TOP + 9 + 18.0 * (double)service, "start",
@@ -226,44 +249,71 @@ static size_t graph_column(uint64_t ns)
 	return column;
 }
 
+/* The decades in which there are any, at least one: the first of them, and the one behind the last. */
+static void graph_decades(const size_t *columns, size_t *ret_first, size_t *ret_end)
+{
+	*ret_first = GRAPH_DECADES;
+	*ret_end = 0;
+	for (size_t i = 0; i < GRAPH_COLUMNS; i++) {
+		if (columns[i]) {
+			*ret_end = i / GRAPH_PER_DECADE + 1;
+			*ret_first = *ret_first < *ret_end ? *ret_first : *ret_end - 1;
+		}
+	}
+	if (!*ret_end) {
+		*ret_first = 3;
+		*ret_end = 4;
+	}
+}
+
 /*
- * The highest column is as high as there is room; the others are in proportion. Each says how many it is, and
- * every second decade is written below.
+ * The highest column is as high as there is room; the others are in proportion. Each says how many it is; below are the
+ * decades.
  */
 static void graph_bars(const struct graph *graph, const uint64_t *blackouts, size_t n)
 {
-	size_t columns[GRAPH_COLUMNS] = {0}, most = 1;
-	double width = GRAPH_WIDTH / GRAPH_COLUMNS;
+	static const char *const names[] = {"1 us", "10 us", "100 us", "1 ms", "10 ms", "100 ms",
+	        "1 s", "10 s", "100 s", "1000 s", "10000 s"};
+	size_t columns[GRAPH_COLUMNS] = {0}, most = 1, first, end;
+	double width;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t count = ++columns[graph_column(blackouts[i])];
 
 		most = count > most ? count : most;
 	}
-	for (size_t i = 0; i < GRAPH_COLUMNS; i++) {
+	graph_decades(columns, &first, &end);
+	width = GRAPH_WIDTH / (double)((end - first) * GRAPH_PER_DECADE);
+	for (size_t i = first * GRAPH_PER_DECADE; i < end * GRAPH_PER_DECADE; i++) {
 		double height = GRAPH_BARS_HEIGHT * (double)columns[i] / (double)most;
-		double x = GRAPH_LEFT + width * (double)i;
-		char text[TEXT_SIZE];
+		double x = GRAPH_LEFT + width * (double)(i - first * GRAPH_PER_DECADE);
 
 		if (columns[i]) {
 			fprintf(graph->to,
 			        "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
 			        "height=\"%.1f\"><title>%zu</title></rect>\n",
-			        x, GRAPH_BARS_TOP + GRAPH_BARS_HEIGHT - height, width - 1, height,
-			        columns[i]);
-		}
-		if (i % (2 * GRAPH_PER_DECADE) == 0) {
-			graph_label(graph, x, GRAPH_BARS_TOP + GRAPH_BARS_HEIGHT + 18, "start",
-			        text_nsec((uint64_t)graph_column_ns(i), text));
+			        x + 1, GRAPH_BARS_TOP + GRAPH_BARS_HEIGHT - height, width - 1,
+			        height, columns[i]);
 		}
 	}
+	for (size_t i = first; i <= end; i++) {
+		graph_label(graph, GRAPH_LEFT + width * (double)((i - first) * GRAPH_PER_DECADE),
+		        GRAPH_BARS_TOP + GRAPH_BARS_HEIGHT + 18, "middle", names[i]);
+	}
+	graph_axes(graph, GRAPH_BARS_TOP, GRAPH_BARS_HEIGHT, most);
+}
+
+/* The smallest that so many percent of them do not exceed; sorted, and at least one. */
+static uint64_t graph_percent(const uint64_t *sorted, size_t n, size_t percent)
+{
+	return sorted[(n * percent + 99) / 100 - 1];
 }
 
 /* Half and 99 % in words, since a column only says about where; then the columns. */
 static void graph_blackouts(const struct graph *graph)
 {
 	uint64_t *blackouts = ctl_zero((graph->n + 1) * sizeof(*blackouts));
-	char head[160], half[TEXT_SIZE], most[TEXT_SIZE];
+	char head[160] = "no blackout is known", half[TEXT_SIZE], most[TEXT_SIZE];
 	size_t n = 0;
 
 	for (size_t i = 0; i < graph->n; i++) {
@@ -272,11 +322,12 @@ static void graph_blackouts(const struct graph *graph)
 		}
 	}
 	qsort(blackouts, n, sizeof(*blackouts), graph_by_size);
-	snprintf(head, sizeof(head),
-	        n ? "blackouts of %zu generations: half up to %s, 99%% up to %s"
-	          : "no blackout is known",
-	        n, text_nsec(n ? blackouts[n / 2] : 0, half),
-	        text_nsec(n ? blackouts[(n - 1) * 99 / 100] : 0, most));
+	if (n) {
+		snprintf(head, sizeof(head),
+		        "blackouts of %zu generation%s: half up to %s, 99%% up to %s", n,
+		        n == 1 ? "" : "s", text_nsec(graph_percent(blackouts, n, 50), half),
+		        text_nsec(graph_percent(blackouts, n, 99), most));
+	}
 	graph_label(graph, GRAPH_LEFT, GRAPH_BARS_TOP - 14, "start", head);
 	graph_bars(graph, blackouts, n);
 	free(blackouts);
@@ -292,19 +343,22 @@ void graph_write(FILE *to, const char *title, struct graph_point *points, size_t
 	graph_learn(&graph);
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "
 	      "xmlns=\"http://www.w3.org/2000/svg\" "
-	      "viewBox=\"0 0 800 580\" width=\"800\" height=\"580\">\n<style>text{font:12px "
+	      "viewBox=\"0 0 860 580\" width=\"860\" height=\"580\">\n<style>text{font:12px "
 	      "sans-serif;fill:#222}.axis{fill:none;stroke:#888}.line{fill:none;stroke-width:1.5}"
-	      ".incident{fill:none;stroke:#d62728;stroke-width:2}.bar{fill:#1f77b4}</style>\n"
-	      "<rect width=\"800\" height=\"580\" fill=\"#fff\"/>\n",
+	      ".grid{fill:none;stroke:#ddd}.incident,.cross{fill:none;stroke:#d62728;stroke-width:"
+	      "2}.bar{fill:#1f77b4}</style>\n"
+	      "<rect width=\"860\" height=\"580\" fill=\"#fff\"/>\n",
 	        to);
 	graph_label(&graph, GRAPH_LEFT, 28, "start", title);
-	graph_axes(&graph);
+	graph_times(&graph);
+	graph_axes(&graph, GRAPH_TOP, GRAPH_HEIGHT, graph.highest);
 	for (size_t i = 0; i < graph.n_services; i++) {
 		graph_line(&graph, i);
 	}
 	for (size_t i = 0; i < n; i++) {
 		graph_point(&graph, &points[i]);
 	}
+	graph_legend(&graph);
 	graph_blackouts(&graph);
 	fputs("</svg>\n", to);
 }

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * The history as a picture (SVG, 800 wide): generations over time, a line for each service, with what did not
+ * The history as a picture (SVG, 860 wide): generations over time, a line for each service, with what did not
  * come to run marked; and how long services stood still, as a distribution.
  */
 #include <stdbool.h>

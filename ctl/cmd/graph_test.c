@@ -41,10 +41,24 @@ static void test_hostile(void)
 	assert(!strstr(text, "<script") && !strstr(text, "<x/>") && !strstr(text, "<b>"));
 	assert(strstr(text, "&lt;script&gt;&amp;&quot;'??") && strstr(text, "&lt;/title&gt;"));
 	assert(count(text, "<circle") == 2 && count(text, "class=\"incident\"") == 1);
-	assert(!strstr(text, "nan") && !strstr(text, "inf"));
+	assert(!strstr(text, "nan") && !strstr(text, "inf") && strstr(text, "did not come to run"));
 	for (const char *at = text; *at; at++) {
 		assert((*at >= ' ' && *at < 0x7f) || *at == '\n');
 	}
+	free(text);
+}
+
+/* Of four, half are up to the second, and 99 % up to the last; decades beyond them are not drawn. */
+static void test_blackouts(void)
+{
+	struct graph_point points[] = {{"ds", 1, 1, 4000000, false, ""},
+	        {"ds", 2, 2, 1000000, false, ""}, {"ds", 3, 3, 2000000, false, ""},
+	        {"ds", 4, 4, 30000000, false, ""}};
+	char *text = picture(points, 4);
+
+	assert(strstr(text, "blackouts of 4 generations: half up to 2.00 ms, 99% up to 30.00 ms"));
+	assert(strstr(text, ">1 ms<") && strstr(text, ">100 ms<") && !strstr(text, ">1 s<"));
+	assert(!strstr(text, "did not come to run"));
 	free(text);
 }
 
@@ -54,7 +68,7 @@ static void test_order(void)
 	struct graph_point points[] = {{"ds", 2, 200, 0, false, ""}, {"ds", 1, 100, 0, false, ""}};
 	char *text = picture(points, 2);
 
-	assert(points[0].number == 1 && strstr(text, "d=\"M60.0 180.0H640.0V50.0\""));
+	assert(points[0].number == 1 && strstr(text, "d=\"M60.0 180.0H640.0V50.0H640.0\""));
 	assert(strstr(text, "no blackout is known"));
 	free(text);
 }
@@ -65,7 +79,7 @@ static void test_few(void)
 	char *text = picture(&point, 1);
 
 	assert(count(text, "<circle") == 1 && count(text, "class=\"bar\"") == 1);
-	assert(strstr(text, "blackouts of 1 generations"));
+	assert(strstr(text, "blackouts of 1 generation: half up to 1.00 ms"));
 	free(text);
 	text = picture(NULL, 0);
 	assert(strstr(text, "</svg>") && !strstr(text, "nan"));
@@ -92,6 +106,7 @@ static void test_many_services(void)
 int main(void)
 {
 	test_hostile();
+	test_blackouts();
 	test_order();
 	test_few();
 	test_many_services();
