@@ -67,8 +67,8 @@ static void main_help_exits(FILE *to, const char *codes)
 		if (codes && !main_is_among(exits[i].number, codes)) {
 			continue;
 		}
-		used = (is_full ? 0 : used) + (size_t)fprintf(to, "%s%s%s", comma,
-		                                      is_full ? "\n" : " ", exits[i].words);
+		used = (is_full ? 0 : used) +
+		       (size_t)fprintf(to, "%s%s%s", comma, is_full ? "\n" : " ", exits[i].words);
 		comma = ",";
 	}
 	fputs(". See luctl(1).\n", to);

@@ -14,7 +14,8 @@
 struct table {
 	struct libscols_table *scols;
 	size_t n_columns;
-	struct libscols_line *top; /* the last row that is below none; NULL: there is none */
+	struct libscols_line
+	        *last[TABLE_DEPTH]; /* the last row of each depth; NULL: there is none */
 };
 
 struct table *table_new(const struct table_column *columns, size_t n_columns)
@@ -61,14 +62,14 @@ static struct libscols_line *table_line(
 	return line;
 }
 
-void table_row(struct table *table, const char *const *fields)
+void table_at(struct table *table, unsigned int depth, const char *const *fields)
 {
-	table->top = table_line(table, NULL, fields);
+	table->last[depth] = table_line(table, depth ? table->last[depth - 1] : NULL, fields);
 }
 
-void table_below(struct table *table, const char *const *fields)
+void table_row(struct table *table, const char *const *fields)
 {
-	(void)table_line(table, table->top, fields);
+	table_at(table, 0, fields);
 }
 
 void table_print(struct table *table)

@@ -58,14 +58,15 @@ static void explain_print(const Control__Explanation *explanation)
 			table_row(table, (const char *const[]){gate->change,
 			                         explain_change(explanation, i), "", ""});
 		}
-		table_below(table, (const char *const[]){gate->gate,
-		                           !gate->open  ? "shut"
-		                           : *gate->why ? "passed"
-		                                        : "open",
-		                           gate->open      ? "-"
-		                           : gate->next_us ? text_time(gate->next_us, next)
-		                                           : "nobody knows",
-		                           gate->why});
+		table_at(table, 1,
+		        (const char *const[]){gate->gate,
+		                !gate->open  ? "shut"
+		                : *gate->why ? "passed"
+		                             : "open",
+		                gate->open      ? "-"
+		                : gate->next_us ? text_time(gate->next_us, next)
+		                                : "nobody knows",
+		                gate->why});
 	}
 	table_print(table);
 }

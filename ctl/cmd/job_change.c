@@ -7,6 +7,7 @@
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/cmd/cmd.h"
+#include "ctl/cmd/job_tree.h"
 #include "ctl/job/job.h"
 
 /* The first argument as the id of a job; CTL_USAGE after the reason was printed. */
@@ -64,7 +65,8 @@ int cmd_job_show(const struct options *options)
 	if (code == CTL_OK && show.wait) {
 		return job_change_wait(options, &request);
 	}
-	return code == CTL_OK ? job_change_call(options, &request, &client, &reply) : code;
+	code = code == CTL_OK ? job_change_call(options, &request, &client, &reply) : code;
+	return code == CTL_OK && !options->json ? job_tree_print(options, reply->job) : code;
 }
 
 /* Done is a job that ended so. One that the machine did not let go of ended otherwise, which is told. */

@@ -155,6 +155,7 @@ static void schema_add_reply(json_t *answers, json_t *definitions, const char *n
 	}
 }
 
+/* What a row of the table adds: one form, or the one or two kinds of answer that the request has. */
 static void schema_add_row(json_t *answers, json_t *definitions, const struct schema_row *row)
 {
 	if (!row->asks) {
@@ -215,6 +216,10 @@ static void schema_define_fault(json_t *definitions)
 	json_object_set_new(json_object_get(fault, "code"), "enum", words);
 }
 
+/*
+ * The whole: the envelope that all answers share, a rule for each command, and under $defs each form and message once,
+ * however many commands answer with it.
+ */
 static json_t *schema_document(void)
 {
 	static const char *const commands[] = {
@@ -240,6 +245,7 @@ static json_t *schema_document(void)
 	        "array", "allOf", rules, "$defs", definitions);
 }
 
+/* A document by itself, for a validator; with --json within an answer, as of any command. */
 int cmd_schema(const struct options *options)
 {
 	json_t *document = schema_document();

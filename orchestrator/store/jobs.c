@@ -214,6 +214,12 @@ int store_job_each(struct db *db, const struct job_filter *filter, store_job_fn 
 {
 	int64_t before = filter->before ? filter->before : INT64_MAX;
 
+	if (filter->parent) {
+		return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
+		        "INDEXED BY jobs_child WHERE parent = ? AND parent > 0 AND machine = ?"
+		        " AND id < ? ORDER BY id DESC LIMIT ?",
+		        "iiii", filter->parent, filter->machine, before, (int64_t)filter->limit));
+	}
 	if (filter->bare) {
 		return err_up(store_job_each_bare(db, filter, fn, arg));
 	}

@@ -44,6 +44,7 @@ struct job_filter {
 	const char *service; /* "": all */
 	int64_t before;      /* 0: from the newest on */
 	bool bare;           /* ended, and made no generation */
+	int64_t parent;      /* that asked for them; 0: any, and nobody */
 	size_t limit;
 };
 /* Newest first. */

@@ -205,6 +205,8 @@ static void ask_jobs(const struct asking *ask)
 	        .limit = PAGE};
 
 	assert(store_job_each(ask->fill->db, &filter, no_job, NULL) == 0);
+	filter.parent = 1;
+	assert(store_job_each(ask->fill->db, &filter, no_job, NULL) == 0);
 }
 
 static void ask_bare(const struct asking *ask)

@@ -198,6 +198,11 @@ def test_boot_layouts(world):
     (move,), children = moves(world)
     assert [(c['service'], c['kind'], c['layout'], c['state'], c['parent'], c['identity']) for c in children] == [
         ('ds', 'rerandomize', 'machine', 'confirmed', move['id'], f'lud, job {move["id"]}')], children
+    for job in (move, children[0]):  # the same tree; the steps are of the one that is shown
+        tree = world.luctl('job', 'show', str(job['id']), errors=False).split('DETAIL')[1].splitlines()[1:]
+        assert tree[0].startswith('job %d: move ' % move['id']), tree
+        assert any('job %d: rerandomize ds' % children[0]['id'] in line for line in tree[1:]), tree
+    assert any('order' in line and ' ms' in line for line in tree[2:]), tree
     assert 'tty' in move['cause']['message'] and 'luctl jobs' in move['hint'] and move['identity'] == 'lud', move
     assert ' move ' in world.luctl('jobs')
     del world.peer.services['tty']

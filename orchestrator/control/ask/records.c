@@ -144,6 +144,7 @@ void control_on_job_list(struct control_client *client, const Control__Request *
 	        .service = ask->service,
 	        .before = (int64_t)ask->before,
 	        .bare = ask->bare,
+	        .parent = (int64_t)ask->parent,
 	        .limit = visit.page.limit + 1,
 	};
 
