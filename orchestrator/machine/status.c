@@ -251,7 +251,7 @@ static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
 
 /*
  * Each asks for itself: a status that was asked for earlier may be older than what the caller has
- * just done.
+ * just done. Services are asked for a sign of life on the way, which the next status tells.
  */
 int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
 {
@@ -264,6 +264,7 @@ int machine_refresh(struct machine *machine, machine_refresh_fn fn, void *arg)
 	refreshing->fn = fn;
 	refreshing->arg = arg;
 	LIST_INSERT_HEAD(&machine->refreshing, refreshing, link);
+	status.ping = true;
 	request.body_case = MACHINE__REQUEST__BODY_STATUS;
 	request.status = &status;
 	r = machine_request(machine, &request, MACHINE_STATUS_USEC, machine_on_status, refreshing);

@@ -4,6 +4,7 @@
  *   service   it is not down, and was not started afresh more often than the policy lets pass: RS does that
  *             to one that crashes, and to one that misses its heartbeats
  *   blackout  the service stood still no longer than the policy allows
+ *   probes    each service that is named gave a sign of life since the update, and in time
  *   loads     each figure is at least so much of what it was before the update
  *
  * A gate whose figures are not there is unknown. Unknown comes after failed: what is known to be bad is not
@@ -12,7 +13,7 @@
  * A sample is "CLOCK_NS NAME=VALUE ...", of the figures that are asked for and that the machine has. Values of one name
  * are added up over all services, since the load of a service is often measured by its client. How fast a figure rises
  * is told by two samples of each side: some seconds before the order and just before it; at the begin of the soak and
- * now. The probe by message is not here: the machine protocol has no request that reaches a service.
+ * now.
  */
 #include "orchestrator/rollout/health.h"
 
@@ -193,6 +194,16 @@ static enum soak_verdict health_load(const struct health_terms *terms, size_t i,
 }
 
 /* One that failed counts before those that are not known, in whatever order the policy has them. */
+static void health_fold(enum soak_verdict one, const char *why, enum soak_verdict *verdict,
+        char ret_why[HEALTH_WHY_SIZE])
+{
+	if (*verdict != SOAK_FAILED &&
+	        (one == SOAK_FAILED || (one == SOAK_UNKNOWN && *verdict == SOAK_WELL))) {
+		snprintf(ret_why, HEALTH_WHY_SIZE, "%s", why);
+		*verdict = one;
+	}
+}
+
 static enum soak_verdict health_loads(const struct health_terms *terms, const struct soak_row *soak,
         const Machine__Status *status, char ret_why[HEALTH_WHY_SIZE])
 {
@@ -202,15 +213,64 @@ static enum soak_verdict health_loads(const struct health_terms *terms, const st
 	health_sample(terms, status, now);
 	for (size_t i = 0; i < health_n_loads(terms); i++) {
 		char why[HEALTH_WHY_SIZE] = "";
-		enum soak_verdict one = health_load(terms, i, soak, now, why);
 
-		if (one == SOAK_FAILED || (one == SOAK_UNKNOWN && verdict == SOAK_WELL)) {
-			memcpy(ret_why, why, HEALTH_WHY_SIZE);
-			verdict = one;
+		health_fold(health_load(terms, i, soak, now, why), why, &verdict, ret_why);
+	}
+	return verdict;
+}
+
+static const Machine__Service *health_service(const Machine__Status *status, const char *name)
+{
+	for (size_t i = 0; i < status->n_services; i++) {
+		if (!strcmp(status->services[i]->name, name)) {
+			return status->services[i];
 		}
-		if (one == SOAK_FAILED) {
-			break;
-		}
+	}
+	return NULL;
+}
+
+/* A sign of life that is late has failed, whether it came in the end or is still owed. */
+static enum soak_verdict health_probe(const struct health_terms *terms, size_t i,
+        const struct soak_row *soak, const Machine__Status *status, char ret_why[HEALTH_WHY_SIZE])
+{
+	const char *name = policy_list_text(terms->gates, POLICY_PROBES, i, POLICY_PROBE_SERVICE);
+	uint64_t within_us =
+	        policy_list_number(terms->gates, POLICY_PROBES, i, POLICY_PROBE_WITHIN);
+	const Machine__Service *service = health_service(status, name);
+	bool is_heard = service && service->pong_at_ns >= soak->clock_ns && service->pong_at_ns;
+	uint64_t open_ns =
+	        service && service->ping_open_ns && status->clock_ns > service->ping_open_ns
+	                ? status->clock_ns - service->ping_open_ns
+	                : 0;
+	uint64_t took_ns =
+	        is_heard && service->pong_took_ns > open_ns ? service->pong_took_ns : open_ns;
+
+	if (took_ns > within_us * HEALTH_NSEC_PER_USEC) {
+		snprintf(ret_why, HEALTH_WHY_SIZE,
+		        "%.24s %s a sign of life for %.6g ms; %.6g ms are allowed", name,
+		        took_ns == open_ns ? "has owed" : "owed", (double)took_ns / 1e6,
+		        (double)within_us / 1e3);
+		return SOAK_FAILED;
+	}
+	if (!is_heard) {
+		snprintf(ret_why, HEALTH_WHY_SIZE,
+		        service ? "%.24s has given no sign of life yet"
+		                : "the machine has no service %.24s",
+		        name);
+		return SOAK_UNKNOWN;
+	}
+	return SOAK_WELL;
+}
+
+static enum soak_verdict health_probes(const struct health_terms *terms,
+        const struct soak_row *soak, const Machine__Status *status, char ret_why[HEALTH_WHY_SIZE])
+{
+	enum soak_verdict verdict = SOAK_WELL;
+
+	for (size_t i = 0; terms->gates && i < policy_list_size(terms->gates, POLICY_PROBES); i++) {
+		char why[HEALTH_WHY_SIZE] = "";
+
+		health_fold(health_probe(terms, i, soak, status, why), why, &verdict, ret_why);
 	}
 	return verdict;
 }
@@ -244,7 +304,7 @@ enum soak_verdict health_judge(const struct health_terms *terms, const struct so
 {
 	bool has_budget = terms->gates && policy_has(terms->gates, POLICY_BLACKOUT);
 	uint64_t budget_us = has_budget ? policy_number(terms->gates, POLICY_BLACKOUT) : 0;
-	char why[HEALTH_WHY_SIZE] = "";
+	char why[HEALTH_WHY_SIZE] = "", also[HEALTH_WHY_SIZE] = "";
 	enum soak_verdict verdict;
 
 	*ret_why = '\0';
@@ -258,6 +318,7 @@ enum soak_verdict health_judge(const struct health_terms *terms, const struct so
 		return SOAK_FAILED;
 	}
 	verdict = health_loads(terms, soak, status, why);
+	health_fold(health_probes(terms, soak, status, also), also, &verdict, why);
 	if (verdict == SOAK_WELL && has_budget && !soak->blackout_ns) {
 		verdict = SOAK_UNKNOWN;
 		snprintf(

@@ -190,6 +190,53 @@ def test_unknown(world):
     assert runs(world, 1)
 
 
+PROBES = ('health: {soak: 1s, healthy: 30s, probes: [{service: rs, message: ping},'
+          ' {service: ds, message: ping, within: 300ms}]}')
+
+
+def probed(world, text=PROBES):
+    """How an update ends that is probed, and what is told of it."""
+    policy(world, text)
+    done = world.settle(update(world))
+    return done['state'], (done.get('cause') or {}).get('message', '')
+
+
+def test_probes(world):
+    """A service that gives signs of life in time is well."""
+    world.prepare(2)
+    told = policy(world, PROBES)
+    assert 'no effect' not in told, told
+    assert probed(world)[0] == 'JOB_STATE_CONFIRMED'
+
+
+def test_probe_slow(world):
+    """One that takes too long is not, though it answers."""
+    world.prepare(2)
+    world.peer.pong_took = {'ds': 300_000_001}
+    state, why = probed(world)
+    assert state == 'JOB_STATE_ROLLED_BACK' and 'ds owed a sign of life for 300 ms; 300 ms are allowed' in why, (state, why)
+
+
+def test_probe_mute(world):
+    """One that owes an answer has failed when its time is over."""
+    world.prepare(2)
+    world.peer.mute = {'ds'}
+    state, why = probed(world)
+    assert state == 'JOB_STATE_ROLLED_BACK' and 'ds has owed a sign of life for' in why, (state, why)
+
+
+def test_probe_unknown(world):
+    """A machine that does not tell, and a service that is not there, pass nothing."""
+    world.prepare(2)
+    world.peer.knows_pings = False
+    state, why = probed(world, PROBES.replace('30s', '3s'))
+    assert state == 'JOB_STATE_ROLLED_BACK' and 'rs has given no sign of life yet' in why, (state, why)
+    world.luctl('release', 'clear', 'ds', '2')
+    world.peer.knows_pings = True
+    state, why = probed(world, 'health: {soak: 1s, healthy: 3s, probes: [{service: nobody, message: ping}]}')
+    assert state == 'JOB_STATE_ROLLED_BACK' and 'no service nobody' in why, (state, why)
+
+
 def test_by_hand(world):
     """Where a policy does not go back, or does not block, it is left to people."""
     world.prepare(2)

@@ -146,6 +146,9 @@ class Peer:
         self.stop_read, self.stop_write = os.pipe()
         self.thread = threading.Thread(target=self._serve, daemon=True)
 
+    # Services that give no sign of life, how long it takes others (ns), and whether the agent asks for one at all.
+    mute, pong_took, knows_pings = frozenset(), {}, True
+
     def add_service(self, name, release_id, can_update=True):
         self.booted.add(release_id)
         self.services[name] = {
@@ -348,6 +351,17 @@ class Peer:
             'newest_txn': self.newest[1], 'resources': {'stage_limit': self.stage_limit},
             **({'standing': self.standing} if self.standing else {}), 'no_kits': not self.keeps_kits,
             'services': list(self.services.values())})
+        if body.get('ping') and self.knows_pings:
+            self._answer_pings(time.monotonic_ns())
+
+    def _answer_pings(self, now):
+        """Signs of life: of a mute service one is owed, others took as long as `pong_took` says."""
+        for name, service in self.services.items():
+            if name in self.mute:
+                service.setdefault('ping_open_ns', now)
+            else:
+                service.pop('ping_open_ns', None)
+                service.update(pong_at_ns=now, pong_took_ns=self.pong_took.get(name, 1000))
 
     def _learn_root(self, parts):
         self.root_serial = serial(parts)

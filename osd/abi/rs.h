@@ -25,10 +25,13 @@ enum rs_request_number {
 #define RS_N_EVENTS 256
 
 /* Payload of all grant-carrying requests. */
+/* Every service is asked for a sign of life; by whom who has the right to control RS only. */
+#define RS_STATUS_PING 1u
 struct rs_request {
 	uint32_t grant;    /* of the caller, readable or writable by RS */
 	uint32_t bytes;    /* length of the granted record or space for the answer */
-	uint64_t argument; /* EVENTS: first sequence number; RESULT, CANCEL: transaction;
+	uint64_t argument; /* STATUS: 0, or RS_STATUS_PING; EVENTS: first sequence number;
+	                      RESULT, CANCEL: transaction;
 	                      STAGE_CHUNK: offset in the blob; ADMIT: bytes of the
 	                      layout's seed that follow the envelope, RS_SEED_LEN or 0 */
 	uint64_t total;    /* STAGE_BEGIN: blob size; RESULT, CANCEL: epoch of the transaction */
@@ -173,6 +176,9 @@ struct rs_service {
 	uint8_t made_head[RS_HASH_LEN]; /* of the chain of their commitments */
 	uint32_t is_layout_kept; /* started afresh in the layout that it had, for want of a kit */
 	uint32_t pad;
+	nsec_t ping_open; /* since when it owes a sign of life; 0: it owes none */
+	nsec_t pong_at,
+	        pong_took; /* of the last that it gave: when it was asked, and how long it took; 0: none */
 };
 
 struct rs_resources {

@@ -182,6 +182,9 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->state_bytes = service->state_bytes;
 	to->state_objects = service->state_objects;
 	to->n_metrics = answer_metrics(arena, service, &to->metrics);
+	to->ping_open_ns = service->ping_open;
+	to->pong_at_ns = service->pong_at;
+	to->pong_took_ns = service->pong_took;
 	to->can_update = service->is_updatable;
 	to->why_not = service->is_updatable ? "" : (char *)sys_error_text(E_NOT_UPDATABLE);
 	to->payload_hash = answer_bytes(arena, service->payload, RS_HASH_LEN);

@@ -61,10 +61,12 @@ static void request_refused(struct request *r, struct rs_reply answer, const cha
 	})
 
 /* Add the services to a status, or the one with this name; "" is all of them. */
-static void request_status_services(struct request *r, const char *only)
+static void request_status_services(struct request *r, const Machine__StatusRequest *ask)
 {
+	const char *only = ask->service;
 	const struct rs_service *services = (const struct rs_service *)rs_buffer();
-	struct rs_reply answer = rs_status(rs_endpoint(), rs_request_make(RS_BUFFER_BYTES, 0, 0));
+	struct rs_reply answer = rs_status(
+	        rs_endpoint(), rs_request_make(RS_BUFFER_BYTES, ask->ping ? RS_STATUS_PING : 0, 0));
 	Machine__Status *status = r->reply.status;
 
 	if (answer.err != E_OK) {
@@ -117,7 +119,7 @@ static void request_status(struct request *r)
 	status->newest_epoch = resources->newest_epoch;
 	status->boot_ns = resources->boot_done;
 	status->resources = answer_resources(r->arena, resources);
-	request_status_services(r, r->req->status->service);
+	request_status_services(r, r->req->status);
 	if (r->reply.body_case == MACHINE__REPLY__BODY_STATUS) {
 		status->standing = standing_answer(r->arena);
 	}

@@ -29,6 +29,11 @@ void recover_heartbeat_arm(struct service *service, nsec_t now);
  * caller's: a crash, or the end of the transaction that the service takes part in.
  */
 __must_check bool recover_watch(struct service *service, nsec_t now);
+/*
+ * Ask a service that runs for a sign of life, now; whether it gives one is told in its status. RS
+ * and VM give one by the status itself, which RS makes and asks VM for.
+ */
+void recover_ping(struct service *service, nsec_t now);
 /* Start deadlines, retries, and heartbeats of services outside of a transaction. */
 void recover_tick(nsec_t now);
 /* SEF_PONG: the sender is alive. */

@@ -217,6 +217,34 @@ static void test_silent(void)
 	recover_pong(&pong);
 }
 
+/* A sign of life that was asked for: how long it took, from the first time that it was asked for. */
+static void test_asked(void)
+{
+	struct message pong = {.source = ENDPOINT};
+	nsec_t asked;
+
+	begin();
+	n_pings = 0;
+	asked = now;
+	recover_ping(service, now);
+	now += 5;
+	recover_ping(service, now);
+	assert(n_pings == 2 && service->ping_open == asked && service->pong_at == 0);
+	now += 7;
+	recover_pong(&pong);
+	assert(service->ping_open == 0 && service->pong_at == asked && service->pong_took == 12);
+	now += 100;
+	recover_pong(&pong); /* to the second */
+	assert(service->pong_at == asked && service->pong_took == 12);
+	service->is_kernel_loaded = true;
+	recover_ping(service, now);
+	assert(n_pings == 2 && service->pong_at == now && service->pong_took == 0);
+	service->is_kernel_loaded = false;
+	service->state = RS_SERVICE_DOWN;
+	recover_ping(service, now + 1);
+	assert(n_pings == 2 && service->ping_open == 0 && service->pong_at == now);
+}
+
 /* On request, from every state: one that was given up comes in another layout, too, or stays down. */
 static void test_restart(void)
 {
@@ -249,6 +277,7 @@ int main(void)
 	test_limit();
 	test_retry();
 	test_silent();
+	test_asked();
 	test_restart();
 	return 0;
 }

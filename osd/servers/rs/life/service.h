@@ -31,6 +31,9 @@ struct service {
 	nsec_t retry_at;         /* RESTARTING without an instance: when to try again */
 	nsec_t ping_at;          /* UP with a heartbeat */
 	uint32_t n_pings_missed;
+	nsec_t ping_open; /* the first ping that it has not answered; 0: none */
+	nsec_t pong_at,
+	        pong_took; /* the last one that it has: when it was sent, and for how long it was open; 0: none */
 
 	/* Figures for the status. */
 	nsec_t last_blackout, longest_gap;   /* of updates; longest_gap also of outages */

@@ -21,6 +21,7 @@
 #include "osd/servers/rs/base/machine.h"
 #include "osd/servers/rs/memory/memory.h"
 #include "osd/servers/rs/update/result.h"
+#include "osd/servers/rs/life/recover.h"
 #include "osd/servers/rs/life/service.h"
 #include "osd/servers/rs/stage/stage.h"
 #include "osd/servers/rs/trust/trust.h"
@@ -90,6 +91,9 @@ static void status_service(const struct service *service, struct rs_service *rec
 	record->floor = trust_floor(&machine.trust, service->name);
 	record->state = service->state;
 	memcpy(record->metrics, service->metrics, sizeof(record->metrics));
+	record->ping_open = service->ping_open;
+	record->pong_at = service->pong_at;
+	record->pong_took = service->pong_took;
 	status_binary(&service->binary, record);
 	status_memory(service, record);
 }
@@ -129,7 +133,7 @@ static void status_event_hide(struct rs_event *event)
 /* RS_STATUS: the services, in the order of the boot image. */
 err_t rs_on_status(endpoint_t who, const struct rs_request *request, struct rs_reply *ret_reply)
 {
-	const struct service *service;
+	struct service *service;
 	bool may_see = service_may_control(who);
 	struct rs_service record;
 	uint32_t n = 0;
@@ -138,6 +142,9 @@ err_t rs_on_status(endpoint_t who, const struct rs_request *request, struct rs_r
 	        n++) {
 		err_t err;
 
+		if (may_see && request->argument == RS_STATUS_PING) {
+			recover_ping(service, sys_clock_read());
+		}
 		status_service(service, &record);
 		if (!may_see) {
 			status_service_hide(&record);
