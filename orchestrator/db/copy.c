@@ -153,12 +153,30 @@ int db_copy(const char *from, const char *to, struct failure *ret_failure)
 	return err_fold(r);
 }
 
+int db_remove(const char *path)
+{
+	static const char *const parts[] = {"", "-wal", "-shm"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		_cleanup_(freep) char *part = text_format("%s%s", path, parts[i]);
+
+		if (unlink(part) < 0 && errno != ENOENT) {
+			return err_raise(-errno);
+		}
+	}
+	return 0;
+}
+
 int db_replace(const char *path, const char *fresh, const char *kept)
 {
 	_cleanup_(freep) char *log = text_format("%s-wal", path);
 	_cleanup_(freep) char *index = text_format("%s-shm", path);
 	_cleanup_(freep) char *kept_log = text_format("%s-wal", kept);
+	_cleanup_(freep) char *fresh_log = text_format("%s-wal", fresh);
 
+	if (access(fresh_log, F_OK) == 0) {
+		return err_raise(-ENOSPC);
+	}
 	if ((link(path, kept) < 0 && errno != ENOENT) ||
 	        (rename(log, kept_log) < 0 && errno != ENOENT) ||
 	        (unlink(index) < 0 && errno != ENOENT) || rename(fresh, path) < 0) {

@@ -19,9 +19,12 @@ int __must_check db_check_all(struct db *db, db_finding_fn fn, void *arg);
  * disk when this returns, readable by its owner alone, and gone after an error, which fills ret_failure.
  */
 int __must_check db_copy(const char *from, const char *to, struct failure *ret_failure);
+/* A file that nobody has open, with what an end in mid-work has left beside it. Nothing has to be there. */
+int __must_check db_remove(const char *path);
 /*
  * The file gets a second name, its log goes there too, and the fresh file takes the first: at every moment
- * there is a file under that name. Nobody may have either open. path may be missing.
+ * there is a file under that name. Nobody may have either open. path may be missing. -ENOSPC: the last of the fresh
+ * one is still in a log beside it, since there was no room to move it.
  */
 int __must_check db_replace(const char *path, const char *fresh, const char *kept);
 /* PATH.WHAT-TIME, and a number if that is there; the caller frees. */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "host/base/file.h"
+#include "orchestrator/db/copy.h"
 #include "orchestrator/db/recover.h"
 
 static const struct db_migration steps[] = {
@@ -252,7 +253,7 @@ static void test_damage_names(const char *path)
 	struct db *db;
 
 	memset(name, 'n', sizeof(name) - 1);
-	for (int i = 0; i < 12; i++) {
+	for (int i = 0; i < 13; i++) {
 		used += snprintf(
 		        sql + used, sizeof(sql) - used, ", \"%s\"\"(%d\" INTEGER", name, i);
 	}
@@ -335,13 +336,32 @@ static void test_moved_within(const char *path)
 	assert(db_query_int(db, &n, "SELECT count(*) FROM a", "") == 0 && n == 2);
 }
 
+/* A file takes another's place with all that is in it: one whose log could not be moved does not. */
+static void test_replace(const char *path)
+{
+	_cleanup_(freep) char *fresh = text_format("%s.fresh", path);
+	_cleanup_(freep) char *log = text_format("%s-wal", fresh);
+	_cleanup_(freep) char *kept = text_format("%s.kept", path);
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	size_t size;
+
+	assert(file_write(path, "old", 3) == 0 && file_write(fresh, "new", 3) == 0);
+	assert(file_write(log, "newer", 5) == 0);
+	assert(db_replace(path, fresh, kept) == -ENOSPC && access(kept, F_OK) < 0);
+	assert(file_read(path, 8, &bytes, &size) == 0 && !memcmp(bytes, "old", 3));
+	assert(db_remove(fresh) == 0 && access(log, F_OK) < 0 && db_remove(fresh) == 0);
+	assert(file_write(fresh, "new", 3) == 0 && db_replace(path, fresh, kept) == 0);
+	free(bytes);
+	assert(file_read(path, 8, &bytes, &size) == 0 && !memcmp(bytes, "new", 3));
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[12];
+	char *path[13];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 12; i++) {
+	for (size_t i = 0; i < 13; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -354,7 +374,8 @@ int main(void)
 	test_moved_within(path[9]);
 	test_damage_keyed(path[10]);
 	test_damage_names(path[11]);
-	for (size_t i = 0; i < 12; i++) {
+	test_replace(path[12]);
+	for (size_t i = 0; i < 13; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

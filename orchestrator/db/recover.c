@@ -246,10 +246,10 @@ static int recover_fresh(const char *fresh, const struct db_migration *migration
         size_t n_migrations, struct failure *ret_failure)
 {
 	struct db *db;
-	int r;
+	int r = db_remove(fresh);
 
-	if (unlink(fresh) < 0 && errno != ENOENT) {
-		return err_raise(-errno);
+	if (r) {
+		return err_up(r);
 	}
 	r = db_open(fresh, migrations, n_migrations, &db, ret_failure);
 	if (!r) {

@@ -110,10 +110,13 @@ static int keep_restore(const char *from, const char *path, const char *kept, st
 {
 	_cleanup_(freep) char *fresh = text_format("%s.restored", path);
 	struct db *db = NULL;
-	int r;
+	int r = db_remove(fresh);
 
-	(void)unlink(fresh);
-	r = store_copy(from, fresh, ret);
+	failure_set(ret, "state_dir", path, LUD_DISK_REMEDY,
+	        "the record cannot be put in its place%s", "");
+	if (!r) {
+		r = store_copy(from, fresh, ret);
+	}
 	if (!r) {
 		/* It is one that this lud can serve from, and of its schema from here on. */
 		r = store_open(fresh, &db, ret);
@@ -125,8 +128,8 @@ static int keep_restore(const char *from, const char *path, const char *kept, st
 		        "the record cannot be put in its place%s", "");
 		r = db_replace(path, fresh, kept);
 	}
-	if (r) {
-		(void)unlink(fresh);
+	if (r && db_remove(fresh)) {
+		err_forget();
 	}
 	return err_up(r);
 }

@@ -5,11 +5,15 @@ Usage: db_test.py BUILD [CASE...]      (no case: all of them, several side by si
 """
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
+import random
+import shutil
 import signal
 import sqlite3
+import subprocess
 
 import harness
 from harness import as_user, refused_call
@@ -147,6 +151,166 @@ def test_restore(world):
     assert kept and all('nothing is wrong' in world.luctl('db', 'check', k) for k in kept), kept
     with contextlib.closing(sqlite3.connect(kept[0])) as db:
         assert db.execute('SELECT count(*) FROM generations').fetchone() == (2,)
+
+
+def once(world, *words, **faults):
+    """lud for one act, with faults of the disk; its end."""
+    environment = {**os.environ, 'LD_PRELOAD': world.program('orchestrator/librecord_fault.so'),
+                   'RECORD_FAULT_LIST': world.dir + '/calls', 'RECORD_FAULT_BESIDE': '1'}
+    environment.update({'RECORD_FAULT_' + name: str(value) for name, value in faults.items()})
+    return subprocess.run([world.program('orchestrator/lud'), '--config', world.config, *words], check=False,
+                          capture_output=True, text=True, env=environment)
+
+
+def n_calls(world):
+    """Of the last act, from its list: numbers of lines, whatever bytes are between them."""
+    found, at = 0, 0
+    with open(world.dir + '/calls', 'rb') as f:
+        content = f.read()
+    while (end := content.find(b'\n', at)) >= 0:
+        number, what, _, _, _, size = content[at:end].split()
+        found = max(found, int(number))
+        at = end + 1 + (int(size) if what == b'write' else 0)
+    return found
+
+
+def rows(path):
+    """What a record says, for comparisons; None: there is no file, or it cannot be read."""
+    if not os.path.exists(path):
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect('file:%s?mode=ro' % path, uri=True)) as db:
+            return [db.execute('SELECT * FROM %s ORDER BY 1' % table).fetchall() for table in
+                    ('machines', 'releases', 'jobs', 'generations', 'orders')]
+    except sqlite3.DatabaseError:
+        return None
+
+
+def put(files, to):
+    """A record is what it was, and nothing is beside it."""
+    for name in os.listdir(to):
+        if '.db' in name:
+            os.unlink(os.path.join(to, name))
+    for name, content in files.items():
+        with open(os.path.join(to, name), 'wb') as f:
+            f.write(content)
+
+
+def taken(state):
+    found = {}
+    for name in ('lud.db', 'lud.db-wal'):
+        if os.path.exists(os.path.join(state, name)):
+            with open(os.path.join(state, name), 'rb') as f:
+                found[name] = f.read()
+    return found
+
+
+def faults(n):
+    """What becomes of an act of n calls: an end, a full disk or a bad one, at some of them or at all."""
+    every = int(os.environ.get('DISK_TEST_ALL', 0))
+    seed = int(os.environ.get('DISK_TEST_SEED', random.randrange(1 << 32)))
+    print('# %d calls, seed %d (DISK_TEST_SEED=)' % (n, seed), flush=True)
+    rng = random.Random(seed)
+    for how in ({}, {'ERRNO': errno.ENOSPC}, {'ERRNO': errno.EIO}):
+        for call in range(1, n + 1, every) if every else sorted({1, n, *rng.sample(range(1, n + 1), min(n, 6))}):
+            yield {**how, 'FAIL_AT' if how else 'DIE_AT': call}
+
+
+def befallen(world, words, files, check):
+    """An act on a record at each of these faults; `check` is told what happened. Asked for again it does what it should."""
+    put(files, world.state)
+    assert once(world, *words).returncode == 0, words
+    for fault in faults(n_calls(world)):
+        put(files, world.state)
+        ended = once(world, *words, **fault)
+        assert ended.returncode == -signal.SIGKILL or 'DIE_AT' not in fault, (fault, ended)
+        assert ended.returncode <= 0 or ended.stderr, (fault, ended)
+        check(fault, ended.returncode == 0)
+        again = once(world, *words)
+        assert again.returncode == 0, (fault, again)
+        check(fault, True)
+
+
+def two_records(world):
+    """A record with its log beside it, and a backup from before: their files."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    world.luctl('db', 'backup', world.dir + '/old.db')
+    world.luctl('rerandomize', 'ds')
+    world.kill()
+    files = taken(world.state)
+    assert 'lud.db-wal' in files, 'the log is not beside it'
+    return files
+
+
+def test_restore_faults(world):
+    """kill -9, a full or a bad disk at any call of a restore: the one record or the other is there, whole; then it works."""
+    files = two_records(world)
+    path, backup = world.state + '/lud.db', rows(world.dir + '/old.db')
+    put(files, world.state)
+    before = rows(path)
+    assert before and backup and before != backup
+
+    def check(fault, done):
+        assert rows(path) in ([backup] if done else [backup, before]), (fault, done)
+
+    befallen(world, ('--restore', world.dir + '/old.db'), files, check)
+    # What a restore that was killed has left beside it says nothing of the next one's record.
+    put(files, world.state)
+    left = path + '.restored'
+    shutil.copyfile(world.dir + '/old.db', left)
+    subprocess.run(['python3', '-c', 'import os, sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\n'
+                    'db.execute("PRAGMA journal_mode = WAL")\ndb.execute("DELETE FROM orders")\ndb.commit()\nos._exit(0)',
+                    left], check=True)
+    os.unlink(left)
+    assert os.path.getsize(left + '-wal')
+    assert once(world, '--restore', world.dir + '/old.db').returncode == 0 and rows(path) == backup
+    world.start()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    assert world.json('status')['record']['state'] == 'behind'
+    assert world.json('rerandomize', 'ds')['jobs'][0]['state'] == 'confirmed'
+
+
+def test_backup_faults(world):
+    """The same of a backup: there is a whole one under its name, or none, and the record is what it was."""
+    files = two_records(world)
+    path, to = world.state + '/lud.db', world.dir + '/new.db'
+    put(files, world.state)
+    before = rows(path)
+
+    def check(fault, done):
+        assert rows(path) == before and rows(to) in ([before] if done else [before, None]), (fault, done)
+        if os.path.exists(to):
+            os.unlink(to)
+
+    befallen(world, ('--backup', to), files, check)
+
+
+def test_recover_faults(world):
+    """The same of what is saved of a damaged record: the damaged one is there as it was, or what was saved of it."""
+    files = two_records(world)
+    path, page = world.state + '/lud.db', 4096
+    put(files, world.state)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+        root, = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events_machine'").fetchone()
+    before = rows(path)
+    with open(path, 'r+b') as f:
+        f.seek((root - 1) * page)
+        f.write(b'damage' * 600)
+    files = taken(world.state)
+
+    def check(fault, done):
+        if not done and taken(world.state) == files:
+            return
+        assert rows(path) == before, (fault, done)
+
+    def again(fault, done):
+        check(fault, done)
+        if done:
+            put(files, world.state)
+
+    befallen(world, ('--recover',), files, again)
 
 
 def test_role(world):

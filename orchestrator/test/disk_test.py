@@ -252,12 +252,12 @@ def n_calls(world):
 
 
 def points(world):
-    """Some of all calls, or all where DISK_TEST_ALL says so; the seed is printed."""
-    n, every = n_calls(world), os.environ.get('DISK_TEST_ALL')
+    """Some of all calls, or each DISK_TEST_ALL-th; the seed is printed."""
+    n, every = n_calls(world), int(os.environ.get('DISK_TEST_ALL', 0))
     seed = int(os.environ.get('DISK_TEST_SEED', random.randrange(1 << 32)))
     rng = random.Random(seed)
     print('# %d calls, seed %d (DISK_TEST_SEED=)' % (n, seed))
-    return rng, range(1, n + 1) if every else sorted(rng.sample(range(1, n + 1), 10))
+    return rng, range(rng.randint(1, every), n + 1, every) if every else sorted(rng.sample(range(1, n + 1), 10))
 
 
 def killed_at(world, n):

@@ -8,11 +8,13 @@
  *
  *   RECORD_FAULT_LIST=FILE   the list; without it nothing is done here. One line each:
  *                            NUMBER OPERATION THREAD FILE OFFSET SIZE, and behind a write its bytes
- *                            (THREAD: loop, or other; FILE: 0 none, 1 the database, 2 its log)
+ *                            (THREAD: loop, or other; FILE: 0 none, 1 the database, 2 its log, 3 beside it)
  *   RECORD_FAULT_DIE_AT=N    SIGKILL instead of call N; sends do not count
  *   RECORD_FAULT_DELAY=MSEC  before each call that brings something to disk
  *   RECORD_FAULT_STUCK=FILE  such a call does not return while this file is there
  *   RECORD_FAULT_FAIL=FILE   such a call fails with EIO while this file is there
+ *   RECORD_FAULT_FAIL_AT=N   call N fails with RECORD_FAULT_ERRNO; where that is ENOSPC, each write from there on does
+ *   RECORD_FAULT_BESIDE=1    files beside the record count, too: copies, and those that are put in its place
  *   RECORD_FAULT_CHILD=FILE  a child of lud gets no further than its fork while this file is there
  */
 #include <dlfcn.h>
@@ -35,11 +37,13 @@ enum fault_file {
 	FAULT_NONE,
 	FAULT_DATABASE,
 	FAULT_LOG,
+	FAULT_BESIDE,
 };
 
 static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
 static int fault_list = -1;
-static unsigned long fault_n, fault_die_at, fault_delay_msec;
+static unsigned long fault_n, fault_die_at, fault_delay_msec, fault_fail_at, fault_errno;
+static bool fault_beside;
 static const char *fault_stuck, *fault_fail, *fault_child;
 
 static unsigned long fault_number(const char *name)
@@ -63,6 +67,9 @@ __attribute__((constructor)) static void fault_begin(void)
 	unsetenv("LD_PRELOAD");
 	fault_die_at = fault_number("RECORD_FAULT_DIE_AT");
 	fault_delay_msec = fault_number("RECORD_FAULT_DELAY");
+	fault_fail_at = fault_number("RECORD_FAULT_FAIL_AT");
+	fault_errno = fault_number("RECORD_FAULT_ERRNO");
+	fault_beside = fault_number("RECORD_FAULT_BESIDE") != 0;
 	fault_stuck = getenv("RECORD_FAULT_STUCK");
 	fault_fail = getenv("RECORD_FAULT_FAIL");
 	fault_child = getenv("RECORD_FAULT_CHILD");
@@ -74,9 +81,10 @@ static enum fault_file fault_name(const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 
-	return !strcmp(name, "lud.db")       ? FAULT_DATABASE
-	       : !strcmp(name, "lud.db-wal") ? FAULT_LOG
-	                                     : FAULT_NONE;
+	return !strcmp(name, "lud.db")               ? FAULT_DATABASE
+	       : !strcmp(name, "lud.db-wal")         ? FAULT_LOG
+	       : fault_beside && strstr(name, ".db") ? FAULT_BESIDE
+	                                             : FAULT_NONE;
 }
 
 static enum fault_file fault_file(int fd)
@@ -111,8 +119,11 @@ static void fault_put(
 	syscall(SYS_writev, fault_list, parts, 2);
 }
 
-/* Before the call; it is locked until fault_end(), so that the list has the order of what happened. */
-static void fault_call(
+/*
+ * Before the call; it is locked until fault_end(), so that the list has the order of what happened. False: it fails,
+ * and errno is set.
+ */
+static bool fault_call(
         const char *operation, enum fault_file file, const void *bytes, off_t offset, size_t size)
 {
 	pthread_mutex_lock(&fault_lock);
@@ -121,11 +132,19 @@ static void fault_call(
 		pause();
 	}
 	fault_put(operation, file, bytes, offset, size);
+	errno = (int)fault_errno;
+	if (fault_errno == ENOSPC) {
+		return fault_n < fault_fail_at || strcmp(operation, "write") != 0;
+	}
+	return fault_n != fault_fail_at;
 }
 
 static void fault_end(void)
 {
+	int error = errno;
+
 	pthread_mutex_unlock(&fault_lock);
+	errno = error;
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
@@ -136,8 +155,9 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 	if (!file) {
 		return syscall(SYS_pwrite64, fd, bytes, size, offset);
 	}
-	fault_call("write", file, bytes, offset, size);
-	n = syscall(SYS_pwrite64, fd, bytes, size, offset);
+	n = fault_call("write", file, bytes, offset, size)
+	            ? syscall(SYS_pwrite64, fd, bytes, size, offset)
+	            : -1;
 	fault_end();
 	return n;
 }
@@ -150,8 +170,8 @@ int ftruncate(int fd, off_t size)
 	if (!file) {
 		return syscall(SYS_ftruncate, fd, size);
 	}
-	fault_call("truncate", file, NULL, size, 0);
-	r = syscall(SYS_ftruncate, fd, size);
+	r = fault_call("truncate", file, NULL, size, 0) ? (int)syscall(SYS_ftruncate, fd, size)
+	                                                : -1;
 	fault_end();
 	return r;
 }
@@ -161,13 +181,17 @@ static int fault_sync(int fd, long call)
 {
 	enum fault_file file = fault_file(fd);
 	struct stat status;
+	bool works;
 	int r;
 
 	if (fault_list < 0) {
 		return syscall(call, fd);
 	}
-	fault_call("sync", file, NULL, fd, 0);
+	works = fault_call("sync", file, NULL, fd, 0);
 	fault_end();
+	if (!works) {
+		return -1;
+	}
 	usleep(fault_delay_msec * 1000);
 	fault_wait(fault_stuck);
 	if (fault_fail && stat(fault_fail, &status) == 0) {
@@ -199,10 +223,33 @@ int unlink(const char *path)
 	if (!file) {
 		return syscall(SYS_unlink, path);
 	}
-	fault_call("unlink", file, NULL, 0, 0);
-	r = syscall(SYS_unlink, path);
+	r = fault_call("unlink", file, NULL, 0, 0) ? (int)syscall(SYS_unlink, path) : -1;
 	fault_end();
 	return r;
+}
+
+/* Of a file that is put in its place the new name counts. */
+static int fault_named(const char *operation, long call, const char *from, const char *to)
+{
+	enum fault_file file = fault_list < 0 || !fault_beside ? FAULT_NONE : fault_name(to);
+	int r;
+
+	if (!file) {
+		return syscall(call, from, to);
+	}
+	r = fault_call(operation, file, NULL, 0, 0) ? (int)syscall(call, from, to) : -1;
+	fault_end();
+	return r;
+}
+
+int rename(const char *from, const char *to)
+{
+	return fault_named("rename", SYS_rename, from, to);
+}
+
+int link(const char *from, const char *to)
+{
+	return fault_named("link", SYS_link, from, to);
 }
 
 /* What leaves the process: to a machine, a client, the signer. The listing is before the call. */
