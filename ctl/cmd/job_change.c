@@ -1,5 +1,5 @@
 /*
- * job show, and job cancel, hold, release: one job, and what a person does to it while it is open.
+ * job show, and job cancel, deny, hold, release: one job, and what a person does to it while it is open.
  */
 #include <inttypes.h>
 
@@ -89,6 +89,20 @@ int cmd_job_cancel(const struct options *options)
 		        job_state_text(reply->job->state));
 	}
 	return code;
+}
+
+/* lud refuses one that does not wait for its rollout, so it was cancelled for sure where the answer is good. */
+int cmd_job_deny(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__JobDenyRequest deny = CONTROL__JOB_DENY_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
+	int code = job_change_which(options, &deny.job);
+
+	request.body_case = CONTROL__REQUEST__BODY_JOB_DENY;
+	request.job_deny = &deny;
+	return code != CTL_OK ? code : job_change_call(options, &request, &client, &reply);
 }
 
 int cmd_job_hold(const struct options *options)

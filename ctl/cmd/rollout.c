@@ -1,5 +1,5 @@
 /*
- * rollout status, pause, resume, approve, promote, abort; job approve and deny: a release on its way through the
+ * rollout status, pause, resume, approve, promote, abort; job approve: a release on its way through the
  * rings of a policy, and what people do to it.
  *
  * Each command is one request, and the answer is the rollout as it is then: luctl decides nothing, and words of states and
@@ -7,8 +7,8 @@
  * its machines, which may be many, and with its history.
  *
  * Where policies ask for approvals, `job approve` is what people find first, since `explain` names the job that waits. It
- * means the same as `rollout approve`: nobody approves of one machine. `job deny` ends one job only; `rollout abort`
- * ends them all.
+ * means the same as `rollout approve`: nobody approves of one machine. `job deny` (job_change.c) ends one job only;
+ * `rollout abort` ends them all.
  */
 #include <inttypes.h>
 
@@ -17,7 +17,6 @@
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/cmd/cmd.h"
-#include "ctl/job/job.h"
 
 /* Which machine is in which ring, and the job that says what it is at. */
 static void rollout_print_members(const Control__Rollout *rollout)
@@ -169,24 +168,4 @@ int cmd_job_approve(const struct options *options)
 	request.body_case = CONTROL__REQUEST__BODY_JOB_APPROVE;
 	request.job_approve = &approve;
 	return code == CTL_OK ? rollout_call(options, &request, false) : code;
-}
-
-/* The answer is the job, as of `job cancel`. */
-int cmd_job_deny(const struct options *options)
-{
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__JobDenyRequest deny = CONTROL__JOB_DENY_REQUEST__INIT;
-	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code = rollout_number(options, &deny.job);
-
-	request.body_case = CONTROL__REQUEST__BODY_JOB_DENY;
-	request.job_deny = &deny;
-	if (code == CTL_OK) {
-		code = command_call(options, &request, NULL, NULL, &client, &reply);
-	}
-	if (code == CTL_OK && !options->json) {
-		job_print(reply->job);
-	}
-	return code;
 }

@@ -63,6 +63,21 @@ def test_approvals(world):
         assert rollout(world) == before and len(run(world)) == 1
 
 
+def test_denied(world):
+    """A job that waits for its rollout is denied; one that goes, and one that is not there, is not."""
+    with fleet(world, 'then: pause, approvals: 1', soak='3s'):
+        world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
+        first, = run(world)
+        jobs = {name: str(world.json('jobs', '-m', name)['jobs'][0]['id']) for name in world.peers}
+        waits = next(job for name, job in jobs.items() if name != first)
+        assert 'does not wait for a rollout' in world.luctl('job', 'deny', jobs[first], code=4)
+        assert world.json('job', 'deny', waits, '--reason', 'not there')['state'] == 'cancelled'
+        assert 'no open job' in world.luctl('job', 'deny', waits, code=3)
+        job = world.json('job', 'show', waits)
+        assert 'denial of' in str(job) and 'not there' in str(job), job
+        assert world.json('job', 'show', jobs[first])['state'] == 'soaking'
+
+
 def test_approved(world):
     """An approval lets it go on by itself; but not where a person has paused it."""
     with fleet(world, 'then: pause, approvals: 1'):

@@ -5,8 +5,8 @@
  * given, and the form of the answer. The answer is bounded: what is beyond the limits of rings and machines is
  * left out, and of the changes the oldest are.
  *
- * A job stands for its rollout in job_approve; job_deny ends the job alone, as job_cancel does, in the role of who
- * decides about releases.
+ * A job stands for its rollout in job_approve; job_deny ends the job alone, as job_cancel does, of those that wait for a
+ * rollout, in the role of who decides about releases.
  */
 #include <string.h>
 
@@ -240,7 +240,7 @@ void control_on_job_deny(struct control_client *client, const Control__Request *
 	char who[80];
 
 	snprintf(who, sizeof(who), "denial of %.60s", client->who.name);
-	if (engine_cancel(control_engine(client), job, who, request->reason, &failure)) {
+	if (engine_deny(control_engine(client), job, who, request->reason, &failure)) {
 		control_refuse(client, request->id,
 		        !strcmp(failure.code, "no-job") ? WIRE__ERROR_CLASS__ERROR_NOT_FOUND
 		                                        : WIRE__ERROR_CLASS__ERROR_REFUSED,

@@ -72,3 +72,28 @@ int engine_cancel(struct engine *engine, int64_t id, const char *who, const char
 	}
 	return 0;
 }
+
+/* Put off, and its ring's gate is one of those that are shut. */
+static bool cancel_waits_for_rollout(const struct job *job)
+{
+	struct rules_gate gates[_RULES_GATE_N];
+
+	if (!job_state_is_put_off(job->row.state)) {
+		return false;
+	}
+	engine_gates(job->engine, job->machine, &job->row, gates);
+	return !gates[RULES_GATE_ROLLOUT].is_open;
+}
+
+int engine_deny(struct engine *engine, int64_t id, const char *who, const char *reason,
+        struct failure *ret_failure)
+{
+	const struct job *job = engine_job_by_id(engine, id);
+
+	if (job && !cancel_waits_for_rollout(job)) {
+		failure_set(ret_failure, "not-waiting", "job", "`luctl job cancel` ends any job",
+		        "job %" PRId64 " does not wait for a rollout", id);
+		return ENGINE_E_REFUSED;
+	}
+	return engine_cancel(engine, id, who, reason, ret_failure);
+}

@@ -47,6 +47,9 @@ const struct rules_gate *engine_gate_shut(const struct rules_gate gates[_RULES_G
  */
 int __must_check engine_cancel(struct engine *engine, int64_t job, const char *who,
         const char *reason, struct failure *ret_failure);
+/* The same of one that waits for its rollout; any other is refused. */
+int __must_check engine_deny(struct engine *engine, int64_t job, const char *who,
+        const char *reason, struct failure *ret_failure);
 /*
  * Ends the open jobs of a machine that went away, as job_give_up() does; not one that is about to
  * start it, nor those that stand still until the record can be written.
