@@ -81,7 +81,7 @@ static void watch_gap(
 static enum tone watch_tone(const Control__Event *event)
 {
 	static const char *const wrong[] = {"failed", "refused", "rolled-back", "inconsistent",
-	        "expired", "down", "silent", "crashed", "gave_up", "began", "found"};
+	        "expired", "aborted", "down", "silent", "crashed", "gave_up", "began", "found"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		if (!strcmp(event->state, wrong[i])) {

@@ -147,7 +147,7 @@ int rollouts_change(struct rollouts *rollouts, int64_t id, enum rollout_changed 
 		r = rollout_write(rollouts, &txn);
 	}
 	if (!r) {
-		rollout_tell(rollouts, &row);
+		rollout_tell(rollouts, &row, what);
 		rollouts_kick(rollouts);
 	}
 	return err_up(r);

@@ -231,7 +231,7 @@ static void rollout_look_at(struct rollouts *rollouts, const struct rollout_row 
 		log_warn("rollout %" PRId64 " cannot be looked at: %s", row.id, err_trace());
 		err_forget();
 	} else if (look.what) {
-		rollout_tell(rollouts, &row);
+		rollout_tell(rollouts, &row, look.what);
 		rollouts_kick(rollouts);
 	}
 }

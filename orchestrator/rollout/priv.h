@@ -34,7 +34,8 @@ int __must_check rollout_write(struct rollouts *rollouts, struct rollout_txn *tx
 bool rollout_is_blocked(const struct rollouts *rollouts, const struct rollout_row *row,
         char ret_why[sizeof(row->why)]);
 /* After the transaction: jobs may go, or have to end. */
-void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row);
+void rollout_tell(
+        struct rollouts *rollouts, const struct rollout_row *row, enum rollout_changed what);
 
 /* look.c */
 

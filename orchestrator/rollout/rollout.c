@@ -89,11 +89,12 @@ int rollout_write(struct rollouts *rollouts, struct rollout_txn *txn)
 	return err_up(r);
 }
 
-void rollout_tell(struct rollouts *rollouts, const struct rollout_row *row)
+void rollout_tell(
+        struct rollouts *rollouts, const struct rollout_row *row, enum rollout_changed what)
 {
 	log_info("rollout %" PRId64 " of %s is %s%s%s", row->id, row->service,
 	        rollout_state_name(row->state), *row->why ? ": " : "", row->why);
-	rollouts->ops.changed(rollouts->arg);
+	rollouts->ops.changed(row, what, rollouts->arg);
 }
 
 /* "14:20 UTC", with the day where it is another one. */

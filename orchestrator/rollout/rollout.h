@@ -20,12 +20,12 @@ enum rollout_outcome {
 struct rollouts;
 
 /*
- * Told when gates may be open or shut that were not; and after each look, of which there is one from the start on
+ * Told of each change, by which gates may be open or shut that were not; and after each look, of which there is one from the start on
  * whenever a job of an update was put off or went on: jobs that wait for a rollout that was aborted are to end
  * (rollouts_is_aborted()).
  */
 struct rollouts_ops {
-	void (*changed)(void *arg);
+	void (*changed)(const struct rollout_row *row, enum rollout_changed what, void *arg);
 	void (*looked)(void *arg);
 };
 

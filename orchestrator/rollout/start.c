@@ -151,9 +151,9 @@ static int rollout_begin(struct rollouts *rollouts, const struct policy *by, con
 		hook_point("started", "end");
 	}
 	if (!r) {
-		log_info("rollout %" PRId64 " of %s by policy %s: %zu machines in %u rings",
-		        start->row.id, service, start->row.policy, start->cohort.n,
-		        rollout_n_rings(by));
+		log_info("rollout %" PRId64 " by policy %s: %zu machines in %u rings",
+		        start->row.id, start->row.policy, start->cohort.n, rollout_n_rings(by));
+		rollout_tell(rollouts, &start->row, ROLLOUT_WAS_STARTED);
 	}
 	cohort_fini(&start->cohort);
 	free(start);

@@ -91,6 +91,15 @@ int store_rollout_each(struct db *db, bool all, store_rollout_fn fn, void *arg)
 	        all ? "ORDER BY id DESC LIMIT 64" : "WHERE is_open ORDER BY id", ""));
 }
 
+int store_rollout_amiss(struct db *db, store_rollout_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout, store_rollout_visit, STORE_VISIT(fn, arg),
+	        "WHERE state = ? OR (state = ? AND NOT EXISTS (SELECT 1 FROM rollouts n"
+	        " WHERE n.policy = rollouts.policy AND n.service = rollouts.service"
+	        " AND n.id > rollouts.id)) ORDER BY id DESC LIMIT 64",
+	        "ii", (int64_t)ROLLOUT_PAUSED, (int64_t)ROLLOUT_ABORTED));
+}
+
 int store_rollout_ring_each(struct db *db, int64_t rollout, store_rollout_ring_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_rollout_ring, store_rollout_ring_visit,

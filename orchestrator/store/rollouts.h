@@ -27,6 +27,8 @@ int __must_check store_rollout_ring(
 /* Open ones, oldest first; or (all) the newest of all first, up to 64. */
 typedef int (*store_rollout_fn)(const struct rollout_row *row, void *arg);
 int __must_check store_rollout_each(struct db *db, bool all, store_rollout_fn fn, void *arg);
+/* Paused ones, and those that were aborted last of their policy and service. */
+int __must_check store_rollout_amiss(struct db *db, store_rollout_fn fn, void *arg);
 typedef int (*store_rollout_ring_fn)(const struct rollout_ring_row *row, void *arg);
 int __must_check store_rollout_ring_each(
         struct db *db, int64_t rollout, store_rollout_ring_fn fn, void *arg);

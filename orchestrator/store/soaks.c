@@ -3,6 +3,8 @@
 
 #include "orchestrator/store/priv.h"
 
+STORE_VISITOR(soak)
+
 int store_soak_find(struct db *db, int64_t job, struct soak_row *ret)
 {
 	return err_up(store_one(db, STORE_soak, ret, "WHERE job = ?", "i", job));
@@ -21,4 +23,13 @@ int store_soak_put(struct db *db, struct soak_row *row)
 	}
 	row->id = db_last_id(db);
 	return 0;
+}
+
+int store_soak_late(struct db *db, int64_t now_us, store_soak_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_soak, store_soak_visit, STORE_VISIT(fn, arg),
+	        "WHERE job IN (SELECT id FROM jobs WHERE ended_us = 0 AND state = ?)"
+	        " AND verdict = ? AND why != '' AND from_us > 0 AND from_us + soak_us < ?"
+	        " ORDER BY job LIMIT 64",
+	        "iii", (int64_t)JOB_SOAKING, (int64_t)SOAK_UNKNOWN, now_us));
 }

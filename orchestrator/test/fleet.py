@@ -83,3 +83,17 @@ def run(world):
 
 def history(world, number):
     return [c['what'] for c in rollout(world, number)['changes']]
+
+
+def told(world, last):
+    """What was said of rollouts to whoever watches, up to this word."""
+    found = []
+    with world.control() as control:
+        control.send(watch={'run': 'of another lud', 'after': 0})
+        while last not in found:
+            found += [e['state'] for e in control.receive(20)['events'].get('events', []) if e['kind'] == 'rollout']
+    return found
+
+
+def amiss(world):
+    return [(row['level'], row['text']) for row in world.json('status')['overview']['amiss'] if row['kind'] == 'rollout']

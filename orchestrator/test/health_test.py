@@ -131,6 +131,9 @@ def test_loads(world):
     other['metrics'] = []
     world.until(lambda: 'does not tell per_second' in job_of(world, job)['waits_for'])
     time.sleep(1.5)
+    row, = [row for row in world.json('status')['overview']['amiss'] if row['kind'] == 'rollout']
+    assert 'is not known to be well after its update (the machine does not tell per_second)' in row['text'], row
+    assert 'luctl job show %d' % job in row['remedy'] and row['machine'] == 'm', row
     assert job_of(world, job)['state'] == 'JOB_STATE_SOAKING'
     other['metrics'] = [{'name': 'per_second', 'value': 900}]
     assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'

@@ -5,7 +5,7 @@ Usage: rollout_test.py BUILD [CASE...]      (no case: all of them, several side 
 """
 
 import harness
-from fleet import NUMBERS, fleet, rollout, run, state, write
+from fleet import NUMBERS, amiss, fleet, rollout, run, state, told, write
 
 
 def test_rings(world):
@@ -45,10 +45,13 @@ def test_pause(world):
     with fleet(world, 'then: pause'):
         state(world, 'paused')
         assert len(run(world)) == 1 and 'is done' in rollout(world)['why']
+        (level, text), = amiss(world)
+        assert level == 'soon' and 'waits for a person (ring first is done' in text, (level, text)
         assert '--reason' in world.luctl('rollout', 'promote', '1', code=2)
         world.luctl('rollout', 'promote', '1', '--reason', 'now')
         done = state(world, 'done')
         assert len(run(world)) == 3 and done['changes'][-2]['what'] == 'promoted', done
+        assert told(world, 'done') == ['started', 'paused', 'promoted', 'done'] and not amiss(world)
         world.luctl('rollout', 'pause', '1', code=4)
 
 
@@ -109,6 +112,8 @@ def test_budget(world):
         world.peers[first].crash('ds')
         aborted = state(world, 'aborted')
         assert '1 failed, and 0 may: %s' % first in aborted['why'], aborted
+        (level, text), = amiss(world)
+        assert level == 'wrong' and 'was aborted (1 failed' in text and told(world, 'aborted'), (level, text)
         world.until(lambda: not world.json('jobs').get('open') and len(run(world)) == 1)
         jobs = [j for name in world.peers for j in world.json('jobs', '-m', name)['jobs']]
         assert sorted(j['state'] for j in jobs if j['kind'] == 'update')[:2] == ['cancelled', 'cancelled'], jobs

@@ -323,8 +323,15 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void engine_rollout_changed(void *arg)
+static void engine_rollout_changed(
+        const struct rollout_row *row, enum rollout_changed what, void *arg)
 {
+	char text[240];
+	struct engine_note note = {"rollout", "", row->service, rollout_changed_name(what), text};
+
+	snprintf(text, sizeof(text), "rollout %lld, ring %u, is %s%s%s", (long long)row->id,
+	        row->ring + 1, rollout_state_name(row->state), *row->why ? ": " : "", row->why);
+	engine_note(arg, &note);
 	engine_gate_changed(arg);
 }
 
