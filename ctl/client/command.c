@@ -105,3 +105,15 @@ int command_call(const struct options *options, Control__Request *request, clien
 	}
 	return code;
 }
+
+int command_show(const struct options *options, Control__Request *request, command_print_fn print)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	const Control__Reply *reply;
+	int code = command_call(options, request, NULL, NULL, &client, &reply);
+
+	if (code == CTL_OK && !options->json) {
+		print(reply);
+	}
+	return code;
+}

@@ -21,4 +21,9 @@ int command_call(const struct options *options, Control__Request *request, clien
 /* The same, and nothing is printed; what command_call() prints of an answer, which the caller frees. */
 int command_ask(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply);
+/*
+ * What most commands do: ask, and print the answer unless it is wanted as JSON, which has been kept then. The exit code.
+ */
+typedef void (*command_print_fn)(const Control__Reply *reply);
+int command_show(const struct options *options, Control__Request *request, command_print_fn print);
 json_t *command_json(const Control__Reply *reply);

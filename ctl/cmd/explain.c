@@ -30,8 +30,9 @@ static const char *explain_change(const Control__Explanation *explanation, size_
  * A tree: the changes, and below each its gates in the order in which they are come to. A gate that is open and says
  * something was passed by an override.
  */
-static void explain_print(const Control__Explanation *explanation)
+static void explain_print(const Control__Reply *reply)
 {
+	const Control__Explanation *explanation = reply->explanation;
 	static const struct table_column columns[] = {
 	        {"GATE", false}, {"STATE", false}, {"OPENS", false}, {"WHY", false}};
 	const Control__Job *job = explanation->job;
@@ -74,17 +75,10 @@ static void explain_print(const Control__Explanation *explanation)
 /* Of a job by its number; without one, of what could be asked for on the machine. */
 int cmd_explain(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
 	Control__ExplainRequest explain = CONTROL__EXPLAIN_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	char *end = "";
-	int code;
 
-	if (options->n_args) {
-		explain.job = strtoull(options->args[0], &end, 10);
-	}
-	if (*end || (options->n_args && !explain.job)) {
+	if (options->n_args && (text_number(options->args[0], &explain.job) < 0 || !explain.job)) {
 		return ctl_fail(CTL_USAGE, "explain", "`luctl jobs` lists the jobs",
 		        "`%s` is not the number of a job", options->args[0]);
 	}
@@ -92,9 +86,5 @@ int cmd_explain(const struct options *options)
 	explain.service = (char *)options->service;
 	request.body_case = CONTROL__REQUEST__BODY_EXPLAIN;
 	request.explain = &explain;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		explain_print(reply->explanation);
-	}
-	return code;
+	return command_show(options, &request, explain_print);
 }

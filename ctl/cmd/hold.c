@@ -21,8 +21,9 @@ static const char *hold_until(const Control__Hold *hold, char until[TEXT_SIZE])
 }
 
 /* All that holds now, whoever asked for it; the answer to every change, too. */
-static void hold_print(const Control__HoldList *list)
+static void hold_print(const Control__Reply *reply)
 {
+	const Control__HoldList *list = reply->holds;
 	static const struct table_column columns[] = {{"MACHINE", false}, {"SERVICE", false},
 	        {"SINCE", false}, {"UNTIL", false}, {"WHO", false}, {"ROLE", false},
 	        {"REASON", false}};
@@ -49,19 +50,11 @@ static void hold_print(const Control__HoldList *list)
 /* Any of the three requests: each is answered with the list as it is then. */
 static int hold_call(const struct options *options, Control__Request *request)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
-	const Control__Reply *reply;
-	int code;
-
 	if (options->all && *options->machine) {
 		return ctl_fail(CTL_USAGE, "--all", NULL,
 		        "--all is about all machines; leave --machine out, or --all");
 	}
-	code = command_call(options, request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		hold_print(reply->holds);
-	}
-	return code;
+	return command_show(options, request, hold_print);
 }
 
 /* Nothing is changed from now on, until the time that is given, or until `unhold`. */

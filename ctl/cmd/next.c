@@ -31,8 +31,9 @@ void policies_print(const Control__Status *status)
 }
 
 /* What has no time comes last, in the order in which lud tells it. */
-static void next_print(const Control__NextList *list)
+static void next_print(const Control__Reply *reply)
 {
+	const Control__NextList *list = reply->next;
 	static const struct table_column columns[] = {{"MACHINE", false}, {"ACTION", false},
 	        {"BY", false}, {"STARTS", false}, {"WHAT", false}, {"WHY NOT EARLIER", false}};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -58,19 +59,12 @@ static void next_print(const Control__NextList *list)
 /* Of one machine by its name; without one of all, as many as --limit says. */
 int cmd_next(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
 	Control__NextRequest next = CONTROL__NEXT_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code;
 
 	next.machine = options->n_args ? options->args[0] : "";
 	next.limit = (uint32_t)options->limit;
 	request.body_case = CONTROL__REQUEST__BODY_NEXT;
 	request.next = &next;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		next_print(reply->next);
-	}
-	return code;
+	return command_show(options, &request, next_print);
 }

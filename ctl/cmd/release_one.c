@@ -38,8 +38,9 @@ static void release_print_notes(const Control__ReleaseDetail *detail)
 	}
 }
 
-static void release_print(const Control__ReleaseDetail *detail)
+static void release_print(const Control__Reply *reply)
 {
+	const Control__ReleaseDetail *detail = reply->release;
 	const Control__Release *release = detail->release;
 	static struct rights rights;
 	struct kit_manifest manifest;
@@ -69,25 +70,19 @@ static void release_print(const Control__ReleaseDetail *detail)
 
 int cmd_release_show(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
 	Control__ReleaseShowRequest show = CONTROL__RELEASE_SHOW_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code;
 
 	show.service = options->args[0];
 	show.release = options->n_args > 1 ? options->args[1] : "";
 	request.body_case = CONTROL__REQUEST__BODY_RELEASE_SHOW;
 	request.release_show = &show;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		release_print(reply->release);
-	}
-	return code;
+	return command_show(options, &request, release_print);
 }
 
-static void release_print_diff(const Control__ReleaseDiff *diff)
+static void release_print_diff(const Control__Reply *reply)
 {
+	const Control__ReleaseDiff *diff = reply->release_diff;
 	const Control__Release *from = diff->from->release, *to = diff->to->release;
 	static struct kit_manifest manifests[2];
 	static struct rights rights;
@@ -117,11 +112,8 @@ static void release_print_diff(const Control__ReleaseDiff *diff)
 
 int cmd_release_diff(const struct options *options)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
 	Control__ReleaseDiffRequest diff = CONTROL__RELEASE_DIFF_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code;
 
 	diff.machine = (char *)options->machine;
 	diff.service = options->args[0];
@@ -129,11 +121,7 @@ int cmd_release_diff(const struct options *options)
 	diff.to = options->n_args > 2 ? options->args[2] : "";
 	request.body_case = CONTROL__REQUEST__BODY_RELEASE_DIFF;
 	request.release_diff = &diff;
-	code = command_call(options, &request, NULL, NULL, &client, &reply);
-	if (code == CTL_OK && !options->json) {
-		release_print_diff(reply->release_diff);
-	}
-	return code;
+	return command_show(options, &request, release_print_diff);
 }
 
 /* Ask for it; lud answers with nothing but success, and `release list` shows it. */

@@ -154,10 +154,17 @@ def test_retention(world):
     assert 'removed by retention' not in world.luctl('job', 'list', '--limit', '10')
     assert 'removed by retention' in world.luctl('history', '--limit', '1000')
     gone = min(set(range(1, 153)) - {j['id'] for j in jobs['jobs']})
-    told = world.luctl('job', 'show', str(gone), code=3)
-    assert 'retention removed it' in told, told
-    assert 'there is no job 5000' in world.luctl('job', 'show', '5000', code=3)
+    for verb in ('job show', 'job cancel', 'job hold', 'job release', 'explain'):
+        told = world.luctl(*verb.split(), str(gone), code=3)
+        assert 'retention removed it' in told, (verb, told)
+        assert 'there is no job 5000' in world.luctl(*verb.split(), '5000', code=3), verb
     world.luctl('rerandomize', 'ds')        # what it needs is all there
+    newest = str(world.json('jobs')['jobs'][0]['id'])
+    assert 'no open job' in world.luctl('job', 'cancel', newest, code=3)
+    world.luctl('machine', 'stop', 'm')
+    world.luctl('machine', 'remove', 'm')
+    assert 'the machine of job %s was removed' % newest in world.luctl('explain', newest, code=3)
+    assert world.json('job', 'show', newest)['state'] == 'confirmed'
 
 
 harness.main(globals(), 2)

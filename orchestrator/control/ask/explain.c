@@ -2,6 +2,7 @@
  * Why nothing happens: every gate of a job, or of what could be asked for on a machine, one by one, by the
  * function that a job is let through by.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "orchestrator/control/ask/priv.h"
@@ -84,9 +85,12 @@ static struct machine *explain_job(
 	if (!r) {
 		machine = machines_by_id(engine_machines(control_engine(client)), ret_row->machine);
 	}
-	if (!machine) {
-		failure_set(&failure, "no-job", "lud", "`luctl jobs` shows the jobs",
-		        "there is no such job, or its machine was removed%s", "");
+	if (r) {
+		control_refuse_job(client, id, job);
+	} else if (!machine) {
+		failure_set(&failure, "no-machine", "lud",
+		        "`luctl job show` still says what became of it",
+		        "the machine of job %" PRIu64 " was removed", job);
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
 	}
 	return machine;

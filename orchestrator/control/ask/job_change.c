@@ -21,12 +21,19 @@ static int64_t control_hold_until(int64_t now, uint64_t ms)
 	return now + (usec ? usec : CONTROL_HOLD_USEC);
 }
 
+/* The engine knows jobs that are open; of one that is in no record either there is more to say. */
 static void control_change_refuse(
-        struct control_client *client, uint64_t id, const struct failure *failure)
+        struct control_client *client, uint64_t id, uint64_t job, const struct failure *failure)
 {
+	bool is_none = !strcmp(failure->code, "no-job");
+	struct job_row row;
+
+	if (is_none && store_job_find(control_db(client), (int64_t)job, &row) > 0) {
+		control_refuse_job(client, id, job);
+		return;
+	}
 	control_refuse(client, id,
-	        !strcmp(failure->code, "no-job") ? WIRE__ERROR_CLASS__ERROR_NOT_FOUND
-	                                         : WIRE__ERROR_CLASS__ERROR_REFUSED,
+	        is_none ? WIRE__ERROR_CLASS__ERROR_NOT_FOUND : WIRE__ERROR_CLASS__ERROR_REFUSED,
 	        failure);
 }
 
@@ -38,7 +45,7 @@ void control_on_job_cancel(struct control_client *client, const Control__Request
 
 	if (engine_cancel(
 	            control_engine(client), job, client->who.name, request->reason, &failure)) {
-		control_change_refuse(client, request->id, &failure);
+		control_change_refuse(client, request->id, request->job_cancel->job, &failure);
 		return;
 	}
 	control_wait_job(client, request->id, job, false);
@@ -57,7 +64,7 @@ void control_on_job_hold(struct control_client *client, const Control__Request *
 	snprintf(hold.why, sizeof(hold.why), "%s%.80s (%.60s)", *request->reason ? "" : "by hand",
 	        request->reason, client->who.name);
 	if (engine_hold(control_engine(client), (int64_t)asked->job, &hold, &failure)) {
-		control_change_refuse(client, request->id, &failure);
+		control_change_refuse(client, request->id, asked->job, &failure);
 		return;
 	}
 	control_wait_job(client, request->id, (int64_t)asked->job, true);
@@ -69,7 +76,7 @@ void control_on_job_release(struct control_client *client, const Control__Reques
 	struct failure failure = {0};
 
 	if (engine_release(control_engine(client), job, &failure)) {
-		control_change_refuse(client, request->id, &failure);
+		control_change_refuse(client, request->id, request->job_release->job, &failure);
 		return;
 	}
 	control_wait_job(client, request->id, job, true);

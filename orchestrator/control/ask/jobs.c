@@ -243,7 +243,7 @@ void control_on_rerandomize(struct control_client *client, const Control__Reques
 }
 
 /* It never was there, or went because it was old. */
-static void control_no_job(struct control_client *client, uint64_t id, uint64_t job)
+void control_refuse_job(struct control_client *client, uint64_t id, uint64_t job)
 {
 	struct failure failure;
 	struct tm tm;
@@ -287,7 +287,7 @@ void control_on_job_show(struct control_client *client, const Control__Request *
 		return;
 	}
 	if (r) {
-		control_no_job(client, request->id, request->job_show->job);
+		control_refuse_job(client, request->id, request->job_show->job);
 		return;
 	}
 	if (request->job_show->wait && engine_has_job(engine, (int64_t)request->job_show->job)) {

@@ -33,6 +33,9 @@ struct job_order control_rollback_order(const Control__RollbackRequest *rollback
 struct job_order control_rerandomize_order(const Control__RerandomizeRequest *request,
         struct machine *machine, const char *service, const struct job_asked *asked);
 
+/* Refuses what is about a job that is not in the record: there never was one, or retention removed it. */
+void control_refuse_job(struct control_client *client, uint64_t id, uint64_t job);
+
 /* plan.c: whether a rerandomization is the one whose plan is expected; false: it was refused. */
 bool control_plan_is_meant(
         struct control_client *client, const Control__Request *request, struct machine *machine);
