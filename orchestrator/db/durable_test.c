@@ -282,6 +282,16 @@ static void test_failed_at_end(const char *path)
 	assert(log_size(&w) == size && size && n_syncs == 1 && !n_syncs_in_loop);
 }
 
+/* Somebody else who reads, and has seen what is there now, until it is closed. */
+static sqlite3 *reader(const char *path)
+{
+	sqlite3 *other;
+
+	assert(sqlite3_open(path, &other) == SQLITE_OK);
+	assert(sqlite3_exec(other, "BEGIN; SELECT count(*) FROM a", NULL, NULL, NULL) == SQLITE_OK);
+	return other;
+}
+
 /* Another process that reads keeps the log from being emptied, and nobody waits for it. */
 static void test_reader(const char *path)
 {
@@ -290,8 +300,7 @@ static void test_reader(const char *path)
 
 	follow(&w, path);
 	write_one(&w);
-	assert(sqlite3_open(path, &other) == SQLITE_OK);
-	assert(sqlite3_exec(other, "BEGIN; SELECT count(*) FROM a", NULL, NULL, NULL) == SQLITE_OK);
+	other = reader(path);
 	for (int i = 0; i < 1500; i++) {
 		write_one(&w);
 		event_base_loop(w.base, EVLOOP_NONBLOCK);
@@ -311,8 +320,7 @@ static void test_reader_before(const char *path)
 
 	follow(&w, path);
 	write_one(&w);
-	assert(sqlite3_open(path, &other) == SQLITE_OK);
-	assert(sqlite3_exec(other, "BEGIN; SELECT count(*) FROM a", NULL, NULL, NULL) == SQLITE_OK);
+	other = reader(path);
 	end(&w);
 	follow(&w, path);
 	write_one(&w);

@@ -318,14 +318,7 @@ def test_role(world):
     if os.getuid() != 0:
         return
     world.prepare()
-    with open(world.config, encoding='ascii') as f:
-        good = f.read()
-    for place in (world.dir, world.state):
-        os.chmod(place, 0o755)
-    with open(world.config, 'w', encoding='ascii') as f:
-        f.write('access:\n  user/65534: override\n' + good)
-    world.lud.send_signal(signal.SIGHUP)
-    world.until(lambda: 'access is changed' in world.log())
+    harness.roles(world)('user/65534', 'override')
 
     def ask():
         with world.control() as control:

@@ -90,18 +90,10 @@ def test_roles(world):
     if os.getuid() != 0:
         return
     world.prepare()
-    with open(world.config, encoding='ascii') as f:
-        good = f.read()
-    for path in (world.dir, world.state):
-        os.chmod(path, 0o755)
-    reloads = 0
+    give = harness.roles(world)
     for kind, number in (('user', 65534), ('group', 65534)):
         for role, may, may_not in ROLE_CASES:
-            with open(world.config, 'w', encoding='ascii') as f:
-                f.write('access:\n  %s/%d: %s\n' % (kind, number, role) + good)
-            reloads += 1
-            world.lud.send_signal(signal.SIGHUP)
-            world.until(lambda: world.log().count('access is changed') == reloads)
+            give('%s/%d' % (kind, number), role)
             for command in may:
                 code, said = ask_as(world, 65534, *command)
                 assert code == 0, (role, command, code, said)
@@ -109,10 +101,7 @@ def test_roles(world):
                 code, said = ask_as(world, 65534, *command)
                 assert code == 7 and 'without the role ' + needed in said and 'lud\'s configuration' in said, (role, said)
     # Nobody again: who is connected is let go, and comes in no more.
-    with open(world.config, 'w', encoding='ascii') as f:
-        f.write(good)
-    world.lud.send_signal(signal.SIGHUP)
-    world.until(lambda: world.log().count('access is changed') == reloads + 1)
+    give()
     assert os.stat(world.socket).st_mode & 0o777 == 0o700
     os.chmod(world.socket, 0o777)
     code, said = ask_as(world, 65534, 'status')
