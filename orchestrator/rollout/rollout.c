@@ -5,6 +5,7 @@
  *                 |  ^                    `--> PAUSED, where the policy says so --- a person, or enough of them ---.
  *                 |  `------------------------------------------------------------------------------------'
  *                 |--- its deadline, a person ----> PAUSED
+ *                 |--- a newer release, a person -> ABORTED
  *                 |--- more failed than may ------> ABORTED --- a person: those that failed are tried again -> RUNNING
  *                 `--- a person ------------------> PROMOTED: all rings at once
  *

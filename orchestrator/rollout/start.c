@@ -93,6 +93,28 @@ static int rollout_start_rings(struct db *db, struct rollout_start *start)
 	return err_up(r);
 }
 
+/* What has not got the earlier release yet gets this one: a rollout that nobody asks for any more would wait for ever. */
+static int rollout_start_replace(struct db *db, const struct rollout_start *start)
+{
+	struct rollout_change_row change;
+	struct rollout_row older;
+	char why[sizeof(older.why)];
+	int r;
+
+	snprintf(why, sizeof(why), "rollout %" PRId64 " of a newer release takes its place",
+	        start->row.id);
+	while (!(r = store_rollout_older(db, &start->row, &older))) {
+		rollout_set(&older, ROLLOUT_ABORTED, why);
+		change = rollout_change_of(&older, ROLLOUT_WAS_ABORTED, NULL);
+		r = store_rollout_update(db, &older);
+		r = r ? r : store_rollout_change_insert(db, &change);
+		if (r) {
+			break;
+		}
+	}
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
 /* All of it or nothing: no rollout is ever without its machines. */
 static int rollout_start_txn(struct db *db, void *arg)
 {
@@ -102,6 +124,9 @@ static int rollout_start_txn(struct db *db, void *arg)
 
 	if (!r) {
 		r = rollout_start_rings(db, start);
+	}
+	if (!r) {
+		r = rollout_start_replace(db, start);
 	}
 	change = rollout_change_of(&start->row, ROLLOUT_WAS_STARTED, start->asked);
 	return r ? err_up(r) : err_up(store_rollout_change_insert(db, &change));

@@ -66,6 +66,15 @@ int store_rollout_of(struct db *db, int64_t release, const char *policy, struct 
 	        policy));
 }
 
+int store_rollout_older(struct db *db, const struct rollout_row *row, struct rollout_row *ret)
+{
+	return err_up(store_one(db, STORE_rollout, ret,
+	        "WHERE is_open AND policy = ? AND service = ? AND"
+	        " (SELECT counter FROM releases WHERE id = rollouts.release) <"
+	        " (SELECT counter FROM releases WHERE id = ?) LIMIT 1",
+	        "tti", row->policy, row->service, row->release));
+}
+
 int store_rollout_member(struct db *db, int64_t release, int64_t machine, struct rollout_row *ret,
         struct rollout_member_row *ret_member)
 {

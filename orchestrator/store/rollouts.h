@@ -18,6 +18,9 @@ int __must_check store_rollout_find(struct db *db, int64_t id, struct rollout_ro
 /* The newest of a release by a policy. DB_E_NONE. */
 int __must_check store_rollout_of(
         struct db *db, int64_t release, const char *policy, struct rollout_row *ret);
+/* An open one of the same policy and service, of an earlier release. DB_E_NONE. */
+int __must_check store_rollout_older(
+        struct db *db, const struct rollout_row *row, struct rollout_row *ret);
 /* The newest of a release that a machine is in, and the machine there. DB_E_NONE. */
 int __must_check store_rollout_member(struct db *db, int64_t release, int64_t machine,
         struct rollout_row *ret, struct rollout_member_row *ret_member);

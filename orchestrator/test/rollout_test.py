@@ -5,7 +5,7 @@ Usage: rollout_test.py BUILD [CASE...]      (no case: all of them, several side 
 """
 
 import harness
-from fleet import NUMBERS, amiss, fleet, rollout, run, state, told, write
+from fleet import NUMBERS, add, amiss, fleet, rollout, run, state, told, write
 
 
 def test_rings(world):
@@ -119,6 +119,21 @@ def test_budget(world):
         assert sorted(j['state'] for j in jobs if j['kind'] == 'update')[:2] == ['cancelled', 'cancelled'], jobs
         assert 'was aborted' in world.luctl(
             'update', 'ds', '--release', world.release_id(world.kits[1]).hex(), code=4)
+
+
+def test_newer(world):
+    """A newer release takes the place of one that is on its way, whose rollout ends; the other way round it does not."""
+    with fleet(world, 'then: pause'):
+        state(world, 'paused')
+        world.luctl('update', 'ds', '--release', '1', '-m', 'm', '--detach')
+        assert rollout(world, 2)['counter'] == 1 and rollout(world)['state'] == 'paused'
+        add(world)
+        assert 'rollout 3 of a newer release' in state(world, 'aborted')['why']
+        state(world, 'aborted', 2)
+        state(world, 'paused', 3)
+        assert [text for level, text in amiss(world)] == ['waits for a person (ring first is done, and a person lets it go on)']
+        world.luctl('rollout', 'promote', '3', '--reason', 'now')
+        state(world, 'done', 3)
 
 
 def test_within_budget(world):
