@@ -398,12 +398,11 @@ struct db_durable *db_durable_free(struct db_durable *durable)
 		event_free(durable->due);
 	}
 	sqlite3_close(durable->pin);
+	/* A copier that stays open keeps SQLite from emptying the log when the last of the others is closed. */
 	if (ended) {
 		sqlite3_close(durable->copier);
 		fd_closep(&durable->log_fd);
 		fd_closep(&durable->news_fd);
-	} else {
-		sqlite3_db_config(durable->db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	}
 	free(durable);
 	return NULL;
