@@ -93,6 +93,11 @@ void machines_unindex(struct machine *machine)
 	}
 }
 
+bool machines_are_full(const struct machines *machines)
+{
+	return machines->n >= machines->config->machine_limit;
+}
+
 struct machine *machines_by_id(struct machines *machines, int64_t id)
 {
 	size_t at = index_rank_id(machines, id);

@@ -45,6 +45,8 @@ struct machines *machines_free(struct machines *machines);
 int __must_check machines_load(struct machines *machines);
 /* The record can be written again: what was only remembered is written. */
 void machines_recorded(struct machines *machines);
+/* There are as many machines as the configuration allows. */
+bool machines_are_full(const struct machines *machines);
 /* NULL when there is none. */
 struct machine *machines_by_id(struct machines *machines, int64_t id);
 struct machine *machines_by_name(struct machines *machines, const char *name);

@@ -34,13 +34,15 @@ int store_machine_by_name(struct db *db, const char *name, struct machine_row *r
 }
 
 /*
- * The row stays, with its name and identity: history refers to it, and a machine may come back.
+ * The row stays, with its name and identity: history refers to it, and a machine may come back. By which policies it was
+ * matched does not: one that is started under an old name is a new decision.
  */
 int store_machine_remove(struct db *db, int64_t id)
 {
 	return err_fold(db_run(db,
-	        "UPDATE machines SET removed_us = ?, is_default = 0, wanted = 0 WHERE id = ?", "ii",
-	        store_now_usec(), id));
+	        "UPDATE machines SET removed_us = ?, is_default = 0, wanted = 0, groups = '',"
+	        " labels = '' WHERE id = ?",
+	        "ii", store_now_usec(), id));
 }
 
 /* One statement, so that there is never a moment with two of them. */

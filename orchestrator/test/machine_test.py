@@ -269,6 +269,36 @@ def test_second_machine(world):
         world.luctl('machine', 'stop', 'b')
 
 
+def test_limit(world):
+    """Another machine than there may be is refused; one that there is starts again, and one that goes makes room."""
+    world.prepare()
+    harness.configured(world, 'machine:\n  limit: "1"\n')
+    with harness.peer.Peer(os.path.join(world.dir, 'b.sock')) as other:
+        told = world.luctl('machine', 'start', 'b', '--attach', other.path, code=4)
+        assert 'machines-full' in told and 'machine.limit' in told and 'luctl machine remove' in told, told
+        world.luctl('machine', 'stop', 'm')
+        world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
+        world.luctl('machine', 'stop', 'm')
+        world.luctl('machine', 'remove', 'm')
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        world.kill(signal.SIGTERM)
+
+
+def test_marks_go(world):
+    """Groups and labels go with a machine: none that comes later under its name is matched by them."""
+    world.prepare()
+    world.luctl('machine', 'group', 'm', 'payments')
+    world.luctl('machine', 'label', 'm', 'ring=last')
+    world.luctl('machine', 'stop', 'm')
+    world.luctl('machine', 'remove', 'm')
+    world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
+    for _ in range(2):
+        machine, = world.json('machine', 'list')['machines']
+        assert (machine['groups'], machine['labels']) == ('', ''), machine
+        world.kill()
+        world.start()
+
+
 def test_no_identity(world):
     """A machine whose identity cannot be recorded is not started, and the refusal says so."""
     world.start()

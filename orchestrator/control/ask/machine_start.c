@@ -26,6 +26,14 @@ static struct machine *control_machine_new(struct control_client *client, uint64
 	struct failure failure;
 	int r;
 
+	if (!found && machines_are_full(machines)) {
+		failure_set(&failure, "machines-full", name,
+		        "remove one that is not needed (`luctl machine remove`), or raise "
+		        "machine.limit in lud's configuration",
+		        "there are as many machines as machine.limit allows%s", "");
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &failure);
+		return NULL;
+	}
 	r = found ? machine_new_found(machines, name, &machine)
 	          : machine_new(machines, name, socket, &machine);
 	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
