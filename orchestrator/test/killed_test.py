@@ -5,7 +5,9 @@ Usage: killed_test.py BUILD [CASE...]      (no case: all of them, several side b
 """
 
 import contextlib
+import glob
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -13,19 +15,40 @@ import subprocess
 import harness
 from harness import MOVED, STEP_FORGE, STEP_IMAGE, configured, die, is_moved, moves, record
 
-# Every place where lud_test can be made to end itself in an update.
-DEATHS = ['%s.%s' % (step, phase)
-          for step in ('seed', 'forge', 'sign', 'stage', 'order', 'run', 'check', 'confirm')
-          for phase in ('begin', 'did', 'end')] + [
-              'stage.chunk', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
+PHASES = ('begin', 'did', 'end')
 
-# The same where the machine makes the layout.
-DEATHS_MADE = ['%s.%s' % (step, phase) for step in ('stage', 'order', 'run', 'check', 'confirm')
-               for phase in ('begin', 'did', 'end')] + [
-                   'stage.drawn', 'run.sent', 'run.accepted', 'confirm.sent', 'confirm.accepted']
 
-# The same of the job that moves services out of the layouts that a machine was booted with.
-DEATHS_MOVE = ['move.begin', 'move.planned', 'move.did', 'move.end']
+def points(world, run, steps=()):
+    """The places that lud comes to in such a run, by its own list; each write of each of these steps is among them."""
+    world.kill()
+    path = os.path.join(world.dir, 'points')
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.environ['SAMSARA_POINTS'] = path
+    world.start()
+    del os.environ['SAMSARA_POINTS']
+    run()
+    world.kill()
+    with open(path, encoding='ascii') as f:
+        found = list(dict.fromkeys(f.read().split('\n')[:-1]))
+    assert {'%s.%s' % (step, phase) for step in steps for phase in PHASES} <= set(found), found
+    return found
+
+
+def of_job(world, **request):
+    """The same for a job of this request, all of whose steps count."""
+    done = []
+
+    def run():
+        with world.control() as control:
+            control.call(timeout=40, **request)
+        done.append(world.settle())
+        assert done[0]['state'] == 'JOB_STATE_CONFIRMED', done[0]
+
+    found = points(world, run)
+    steps = [step['name'] for step in done[0]['steps'] if step['name'] != 'plan']
+    assert {'%s.%s' % (step, phase) for step in steps for phase in PHASES} <= set(found), (steps, found)
+    return found
 
 
 def killed_once(world, death, **request):
@@ -43,8 +66,37 @@ def killed_once(world, death, **request):
 def test_killed_everywhere(world):
     """kill -9 at every step of a job."""
     world.prepare()
-    for death in DEATHS:
-        killed_once(world, death, rerandomize={'services': ['ds']})
+    request = {'rerandomize': {'services': ['ds']}}
+    for death in of_job(world, **request):
+        killed_once(world, death, **request)
+
+
+def test_points(world):
+    """There is no place at which nobody ends lud: none in the sources, and none of a step that a job can have."""
+    texts = ''
+    for room in ('orchestrator/test', 'tests/system'):
+        for path in glob.glob(os.path.join(harness.HERE, '../..', room, '*.py')):
+            with open(path, encoding='utf-8') as f:
+                texts += f.read()
+    world.prepare()
+    configured(world, MOVED)
+    world.kill()
+    world.peer.boot_anew()
+    ended = set(points(world, lambda: world.until(lambda: is_moved(world, 1)), ['move']))
+    ended |= set(of_job(world, rerandomize={'services': ['ds'], 'layout': 'host'}))
+    wanted = set()
+    for path in glob.glob(os.path.join(harness.HERE, '../**/*.c'), recursive=True):
+        with open(path, encoding='utf-8') as f:
+            wanted |= {'.'.join(pair) for pair in re.findall(r'hook_point\("([^"]+)", "([^"]+)"\)', f.read())}
+    assert len(wanted) >= 20, wanted
+    start = re.search(r'^START_STEPS = (.*)$', texts, re.M).group(1)
+    with open(os.path.join(harness.HERE, '../../proto/words/jobs.def'), encoding='utf-8') as f:
+        steps = re.findall(r'^JOB_STEP\([A-Z]+, [0-9]+, "([a-z]+)"\)', f.read(), re.M)
+    steps = [step for step in steps if step != 'plan' and "'%s'" % step not in start]
+    wanted |= {'%s.%s' % (step, phase) for step in steps for phase in PHASES}
+    missing = {name for name in wanted - ended if "'%s'" % name not in texts}
+    missing -= {'pair.' + phase for phase in PHASES if "'pair.' + phase" in texts}
+    assert not missing, missing
 
 
 def test_killed_while_forking(world):
@@ -79,7 +131,9 @@ def test_boot_layouts_killed(world):
     """kill -9 at every step of the move, and a machine that goes away in the middle of it."""
     world.prepare()
     configured(world, MOVED)
-    for n, death in enumerate(DEATHS_MOVE + ['stage.drawn', 'run.sent', 'confirm.end'], 1):
+    found = points(world, lambda: world.until(lambda: is_moved(world, 1)), ['move'])
+    deaths = [death for death in found if death.startswith('move.')] + ['stage.drawn', 'run.sent', 'confirm.end']
+    for n, death in enumerate(deaths, 2):
         world.kill()
         world.peer.boot_anew()
         runs = len(world.peer.runs)
@@ -95,10 +149,11 @@ def test_boot_layouts_killed(world):
 def test_machine_made_killed(world):
     """kill -9 at every step of such a job, with files to send and without."""
     world.prepare(2)
-    for death in DEATHS_MADE:
-        job = killed_once(world, death, rerandomize={'services': ['ds'], 'layout': 'machine'})
-        assert [s['name'] for s in job['steps']].count('seed') == 0 and len(world.json('history')['generations']) == \
-            len(world.peer.runs), death
+    request = {'rerandomize': {'services': ['ds'], 'layout': 'machine'}}
+    for death in of_job(world, **request):
+        job = killed_once(world, death, **request)
+        made = world.json('history', '--limit', '100')['generations']
+        assert 'seed' not in [s['name'] for s in job['steps']] and len(made) == len(world.peer.runs), death
     for death in ('pair.end', 'stage.drawn', 'stage.chunk', 'stage.end'):
         world.peer.staged.clear()
         for kit in reversed(world.kits):
