@@ -91,6 +91,36 @@ def test_luctl():
         assert option in options, f'luctl has no option --{option}'
 
 
+def told_to():
+    """What documents and programs tell people to type: (where, words behind `luctl`)."""
+    sources = [os.path.relpath(os.path.join(d, n), TOP) for room in ('ctl', 'orchestrator', 'keyring', 'host', 'docs/guide', 'docs/protocol')
+               for d, _, names in os.walk(os.path.join(TOP, room)) for n in names if n.endswith(('.c', '.h', '.def', '.md'))]
+    for path in sources + ['README.md', 'CHANGELOG.md']:
+        text = re.sub(r'"\s*\n\s*"|\n \* ', ' ', slurp(path))  # a string in pieces, or a comment
+        for words in re.findall(r'`luctl ([^`]+)`', text) + re.findall(r'^ {4,}(?:[$#] )?luctl (.*)$', text, re.M):
+            words = re.split(r' [#|&;>]', ' '.join(words.split()))[0].split(' -- ')[0].split(' ')
+            if re.fullmatch(r'[a-z|]+', words[0]):
+                yield path, words
+
+
+def test_told():
+    """Each command that is named somewhere is one, with options that it takes."""
+    table = slurp('ctl/cmdline/commands.def')
+    takes = {name: set(options.split()) for name, options in
+             re.findall(r'^VERB\("([a-z ]+)", \w+, \d+, \d+, "[^"]*",\s*"([^"]*)"', table, re.M)}
+    groups = {name.split(' ')[0] for name in takes if ' ' in name}
+    n = 0
+    for path, words in told_to():
+        told = ' '.join(words)
+        two = ' '.join(words[:2]).split('|')[0]
+        name = next((name for name in (two, words[0]) if name in takes), '')
+        assert name or words in [[group] for group in groups], f'{path}: there is no `luctl {told}`'
+        unknown = set(re.findall(r'--([a-z-]+)', told)) - takes.get(name, set()) - {'json', 'color', 'help'}
+        assert not unknown, f'{path}: `luctl {told}` does not take {unknown}'
+        n += 1
+    assert n > 300, n
+
+
 def test_exits():
     """luctl(1) has every exit code with its sentence, in order, and `luctl --help` its word; lud has each cause by name."""
     table = os.path.join(TOP, 'proto/words/exits.def')

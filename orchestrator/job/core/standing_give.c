@@ -337,7 +337,7 @@ static void standing_kit_on_refused(int r, const Machine__Reply *reply, void *ar
 		return;
 	}
 	failure_set(&failure, error ? "refused" : "protocol", it->release.service,
-	        error && *error->hint ? error->hint : "`luctl stage list` shows what is there",
+	        error && *error->hint ? error->hint : "`luctl status` shows how much is staged",
 	        "%.160s",
 	        error && error->cause ? error->cause->message : "an answer that does not fit");
 	standing_kit_fail(it, &failure);

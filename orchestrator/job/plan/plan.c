@@ -93,7 +93,7 @@ static int plan_down(struct job_plan *plan)
 
 /*
  * What every job of a service needs: the machine is up, has it, and can update it. One that it
- * cannot update yet is SKIPPED and no error: `luctl update --all` goes on with the others.
+ * cannot update yet is SKIPPED and no error: `luctl rerandomize --all` goes on with the others.
  */
 static int plan_service(struct job_plan *plan)
 {
