@@ -58,6 +58,7 @@ struct lud {
 	struct link_buffers *buffers; /* of the server's connections */
 	struct server *server;
 	struct event *signals[LUD_SIGNALS_N];
+	struct event *watchdog; /* NULL: no service manager asks for it */
 };
 
 /* options.c: -1 to go on, else the exit code; what is wrong was printed */

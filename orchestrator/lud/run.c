@@ -55,6 +55,28 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 	config_fini(&fresh);
 }
 
+/* A service manager starts lud anew when it is not told in time that the loop turns. */
+static void lud_on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+/* Twice as often as the manager asks for (sd_watchdog_enabled(3)). */
+static void lud_watchdog(struct lud *lud)
+{
+	struct timeval pause;
+	uint64_t usec;
+
+	if (sd_watchdog_enabled(true, &usec) <= 0) {
+		return;
+	}
+	pause = (struct timeval){(time_t)(usec / 2000000), (suseconds_t)(usec / 2 % 1000000)};
+	lud->watchdog = event_new(lud->base, -1, EV_PERSIST, lud_on_watchdog, lud);
+	if (!lud->watchdog || event_add(lud->watchdog, &pause) < 0) {
+		abort();
+	}
+}
+
 /*
  * Serves until a signal. systemd hears of it when the control socket is there, so that what is
  * ordered after lud can use it.
@@ -72,6 +94,7 @@ static void lud_loop(struct lud *lud)
 	}
 	log_info("lud " SAMSARA_VERSION " is ready at %s", lud->config.control_socket);
 	(void)sd_notify(0, "READY=1");
+	lud_watchdog(lud);
 	event_base_dispatch(lud->base);
 	(void)sd_notify(0, "STOPPING=1");
 }

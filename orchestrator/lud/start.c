@@ -193,6 +193,9 @@ void lud_close(struct lud *lud)
 			event_free(lud->signals[i]);
 		}
 	}
+	if (lud->watchdog) {
+		event_free(lud->watchdog);
+	}
 	if (lud->base) {
 		event_base_free(lud->base);
 	}

@@ -2,6 +2,9 @@
  * The control socket. A socket file that somebody answers at belongs to another lud; one that
  * nobody answers at was left behind and is replaced. When descriptors run out, accepting pauses:
  * the listener would stay readable, and lud would spin.
+ *
+ * A service manager may hand the listener over instead (socket activation, sd_listen_fds(3)): then the file, its mode and
+ * its end are the manager's, and who connects while lud is started anew waits instead of failing.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -93,14 +97,42 @@ static int server_listen(const char *path, int *ret_fd)
 	return 0;
 }
 
+/* The listener that a service manager hands over; -1: it hands over nothing. -EINVAL: it is not the configured one. */
+static int server_handed(const char *path, int *ret_fd)
+{
+	int n = sd_listen_fds(true);
+
+	*ret_fd = -1;
+	if (n <= 0) {
+		return 0;
+	}
+	if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, path, 0) <= 0 ||
+	        evutil_make_socket_nonblocking(SD_LISTEN_FDS_START) < 0) {
+		return err_raise(-EINVAL);
+	}
+	*ret_fd = SD_LISTEN_FDS_START;
+	return 0;
+}
+
 int server_new(struct event_base *base, const struct config *config, struct control *control,
         struct link_buffers *buffers, struct server **ret_server, struct failure *ret_failure)
 {
 	struct server *server;
-	int fd = -1;
-	int r;
+	bool is_handed;
+	int fd;
+	int r = server_handed(config->control_socket, &fd);
 
-	r = server_listen(config->control_socket, &fd);
+	if (r < 0) {
+		failure_set(ret_failure, "control", config->control_socket,
+		        "have ListenStream= of the socket unit name control_socket, and nothing "
+		        "else",
+		        "what the service manager hands over is not this socket");
+		return err_up(r);
+	}
+	is_handed = fd >= 0;
+	if (!is_handed) {
+		r = server_listen(config->control_socket, &fd);
+	}
 	if (r < 0) {
 		failure_set(ret_failure, "control", config->control_socket,
 		        r == -EADDRINUSE ? "stop the other lud, or choose another state_dir or "
@@ -114,8 +146,12 @@ int server_new(struct event_base *base, const struct config *config, struct cont
 		return err_up(r);
 	}
 	server = mem_zero(sizeof(*server));
-	*server = (struct server){
-	        .base = base, .config = config, .control = control, .buffers = buffers, .fd = fd};
+	*server = (struct server){.base = base,
+	        .config = config,
+	        .control = control,
+	        .buffers = buffers,
+	        .fd = fd,
+	        .is_handed = is_handed};
 	server->path = text_copy(config->control_socket);
 	LIST_INIT(&server->connections);
 	server->accept_event = event_new(base, fd, EV_READ | EV_PERSIST, server_on_accept, server);
@@ -134,7 +170,9 @@ void server_reloaded(struct server *server)
 {
 	bool guests = server->config->allow_uid != UINT64_MAX || *server->config->access;
 
-	(void)chmod(server->path, guests ? 0666 : 0700);
+	if (!server->is_handed) {
+		(void)chmod(server->path, guests ? 0666 : 0700);
+	}
 	connections_reloaded(server);
 }
 
@@ -153,7 +191,9 @@ struct server *server_free(struct server *server)
 	event_free(server->accept_event);
 	event_free(server->accept_again);
 	close(server->fd);
-	(void)unlink(server->path);
+	if (!server->is_handed) {
+		(void)unlink(server->path);
+	}
 	free(server->path);
 	free(server);
 	return NULL;

@@ -27,6 +27,7 @@ struct server {
 	struct event *accept_event;   /* the listener is readable */
 	struct event *accept_again;   /* when descriptors ran out */
 	int fd;                       /* the listener */
+	bool is_handed;               /* by a service manager, whose the file is */
 	char *path;                   /* of its socket, removed at the end */
 	size_t n_connections;
 	LIST_HEAD(, connection) connections;
