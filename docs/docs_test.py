@@ -97,7 +97,7 @@ def told_to():
                for d, _, names in os.walk(os.path.join(TOP, room)) for n in names if n.endswith(('.c', '.h', '.def', '.md'))]
     for path in sources + ['README.md', 'CHANGELOG.md']:
         text = re.sub(r'"\s*\n\s*"|\n \* ', ' ', slurp(path))  # a string in pieces, or a comment
-        for words in re.findall(r'`luctl ([^`]+)`', text) + re.findall(r'^ {4,}(?:[$#] )?luctl (.*)$', text, re.M):
+        for words in re.findall(r'`luctl ([^`"]+)`', text) + re.findall(r'^ {4,}(?:[$#] )?luctl (.*)$', text, re.M):
             words = re.split(r' [#|&;>]', ' '.join(words.split()))[0].split(' -- ')[0].split(' ')
             if re.fullmatch(r'[a-z|]+', words[0]):
                 yield path, words
