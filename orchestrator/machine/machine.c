@@ -330,6 +330,14 @@ const struct machine_row *machine_row(const struct machine *machine)
 	return &machine->row;
 }
 
+bool machine_mark(struct machine *machine, uint64_t mark)
+{
+	bool is_news = machine->mark != mark;
+
+	machine->mark = mark;
+	return is_news;
+}
+
 const char *machine_dir(const struct machine *machine)
 {
 	return machine->dir;

@@ -100,6 +100,8 @@ int __must_check machine_set_marks(struct machine *machine, const char *groups, 
 int __must_check machine_remove(struct machine *machine);
 
 const struct machine_row *machine_row(const struct machine *machine);
+/* For a walk in which each machine counts once: false if it has this mark; then it has. Each walk has a mark of its own. */
+bool machine_mark(struct machine *machine, uint64_t mark);
 enum machine_state machine_state(const struct machine *machine);
 const char *machine_state_name(enum machine_state state);
 /* Of being down, or stopped by order; "" else. */

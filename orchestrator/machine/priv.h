@@ -48,6 +48,7 @@ struct machine_refreshing {
 struct machine {
 	struct machines *machines;
 	struct machine_row row;
+	uint64_t mark;            /* of the last walk that came by, see machine_mark() */
 	enum machine_phase phase; /* machine_set_phase() is the only writer */
 	int64_t since;            /* unix s; of the state that the phase is shown as */
 	char why[200];            /* of that state; "" */

@@ -278,7 +278,10 @@ def test_blocked_meanwhile(world):
 def test_limits(world):
     """No more machines are at work at a time than a policy says; the next one goes on when one is done; a way back needs
     no place, and an override passes."""
+    tty = world.kit('tty', 1)
+    world.peer.add_service('tty', world.release_id(tty))
     world.prepare()
+    world.luctl('release', 'add', tty)
     world.luctl('update', 'ds')
     others = {}
     with contextlib.ExitStack() as stack:
@@ -294,6 +297,11 @@ def test_limits(world):
         world.until(lambda: all(is_put_off(world, job, 'HELD') for job in jobs.values()))
         told = state(world, jobs['b'])['waits_for']
         assert told == '1 of 1 machines are at work (policy p)', told
+        # A machine is one, with two jobs at work, too.
+        second = begun(world, 'rerandomize', 'tty', '-m', 'm')
+        world.until(lambda: state(world, second)['state'] == 'JOB_STATE_FORGING')
+        assert gates(world, '-m', 'b')['update', 'limit'] == told
+        world.luctl('job', 'cancel', str(second))
         assert gates(world, '-m', 'b')['update', 'limit'] == told and not gates(world, '-m', 'b')['rollback', 'limit']
         assert not gates(world, '-m', 'm')['update', 'limit']  # it has its place
         assert not others['b'].runs and not others['c'].runs

@@ -151,6 +151,7 @@ struct engine {
 	engine_note_fn note; /* who watches machines, services and rollouts; NULL: nobody */
 	void *note_arg;
 	struct engine_watch *fleet_watch; /* owned: see engine_gate_fleet() */
+	uint64_t fleet_mark;              /* of the last walk over machines at work */
 	struct measure *measure;          /* owned; NULL until the record was loaded */
 	struct prebuilt *prebuilt;        /* the same */
 	struct schedule *schedule;        /* the same */

@@ -57,27 +57,12 @@ static bool gate_is_at_work(const struct job *job)
 	       job_class(state) != JOB_CLASS_ENDED;
 }
 
-/* No job before it in the list is at work on its machine, which is counted once. */
-static bool gate_is_first(const struct engine *engine, const struct job *job)
-{
-	const struct job *other;
-
-	TAILQ_FOREACH(other, &engine->jobs, link)
-	{
-		if (other == job) {
-			break;
-		}
-		if (other->machine == job->machine && gate_is_at_work(other)) {
-			return false;
-		}
-	}
-	return true;
-}
-
+/* A machine counts once, however many of its jobs are at work. Every job of a fleet asks, so this looks at each job once. */
 static void gate_each(void *arg, bool all, rules_machine_fn fn, void *fn_arg)
 {
 	struct engine *engine = arg;
 	struct machine *machine = NULL;
+	uint64_t mark = ++engine->fleet_mark;
 	const struct job *job;
 
 	while (all && (machine = machines_next(engine->machines, machine))) {
@@ -85,7 +70,7 @@ static void gate_each(void *arg, bool all, rules_machine_fn fn, void *fn_arg)
 	}
 	TAILQ_FOREACH(job, &engine->jobs, link)
 	{
-		if (!all && gate_is_at_work(job) && gate_is_first(engine, job)) {
+		if (!all && gate_is_at_work(job) && machine_mark(job->machine, mark)) {
 			fn(machine_row(job->machine), fn_arg);
 		}
 	}
