@@ -246,6 +246,23 @@ def test_put_off(world):
     assert world.json('rerandomize', 'tty', '--scheduled')['jobs'][0]['state'] == 'skipped'
 
 
+def test_many(world):
+    """A policy for more machines than are looked at in one go: each of them has its turn soon."""
+    world.prepare()
+    world.kill()
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db')) as db:
+        db.execute('CREATE TEMP TABLE one AS SELECT * FROM machines')
+        for n in range(2, 51):
+            db.execute("UPDATE one SET id = ?1, name = 'm' || ?1, is_default = 0, wanted = 0, machine_id = NULL", (n,))
+            db.execute('INSERT INTO machines SELECT * FROM one')
+        db.commit()
+    world.start()
+    world.until(lambda: is_up(world))
+    policy(world, 'rerandomize: {every: 1h}')
+    world.until(lambda: len([i for i in world.json('next')['items'] if i['why'] == 'the machine is stopped']) == 49)
+    assert settled(world, 1)[0]['service'] == 'ds'
+
+
 def test_windows(world):
     """Its time comes while no window is open: it starts when one opens, and `next` says so."""
     world.prepare()

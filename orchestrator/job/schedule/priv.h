@@ -14,6 +14,7 @@ struct schedule {
 	struct engine *engine;
 	struct event *timer;
 	struct engine_watch *watch;
+	int n_looks; /* not by the timer, since it came last */
 };
 
 /* All borrowed but the row, which is written when the look is over. */

@@ -334,6 +334,7 @@ static void schedule_on_timer(evutil_socket_t fd, short what, void *arg)
 	struct schedule *schedule = arg;
 	struct timer_row row;
 
+	schedule->n_looks = 0;
 	if (db_health(engine_db(schedule->engine)) != DB_WELL) {
 		schedule_in(schedule, SCHEDULE_WAIT_USEC);
 		return;
@@ -350,7 +351,10 @@ static void schedule_on_timer(evutil_socket_t fd, short what, void *arg)
 	schedule_wait(schedule);
 }
 
-/* Makes the row if it is not there; then it is looked at. */
+/*
+ * Makes the row if it is not there; then it is looked at: at once, or, where many machines have a policy at once,
+ * by the timer, so that nobody waits for all the jobs that they ask for.
+ */
 static void schedule_ensure(struct schedule *schedule, struct machine *machine,
         const struct policy *policy, enum decide_action action)
 {
@@ -369,9 +373,15 @@ static void schedule_ensure(struct schedule *schedule, struct machine *machine,
 		r = schedule_put(schedule, &row) ? 0 : DB_E_NONE;
 	}
 	err_forget();
-	if (!r) {
-		schedule_look(schedule, machine, policy, &row);
+	if (r) {
+		return;
 	}
+	if (schedule->n_looks++ < SCHEDULE_BATCH) {
+		schedule_look(schedule, machine, policy, &row);
+		return;
+	}
+	row.look_us = store_now_usec();
+	(void)schedule_put(schedule, &row);
 }
 
 /* Rows that are there: those of other policies go when they are looked at. */
