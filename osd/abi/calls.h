@@ -155,7 +155,8 @@ enum frame_kind {
 	FRAME_LIST_ZERO,   /* n pages from va on that show the zero frame */
 	FRAME_LIST_GATE,
 	FRAME_LIST_MIRROR, /* va: a table of another space, whose frame is pa */
-	FRAME_LIST_SPARE   /* n frames that space_trim would give back */
+	FRAME_LIST_SPARE,  /* n frames that space_trim would give back */
+	FRAME_LIST_FPU     /* what space_fpu gave */
 };
 struct frame_entry {
 	vaddr_t va;

@@ -63,10 +63,10 @@ vaddr_t arch_context_pc(const struct arch_context *ctx);
 /* Print the registers to the kernel log. */
 void arch_context_dump(const struct arch_context *ctx);
 /*
- * Forget floating-point registers that a CPU may still hold for a context
- * that ends or starts anew.
+ * The frame for the context's floating-point and vector registers; 0: none, then their first use is a
+ * fault. They begin anew. The context may run, unless it has used a frame that it had before.
  */
-void arch_context_fpu_drop(struct arch_context *ctx);
+void arch_context_fpu_set(struct arch_context *ctx, paddr_t frame);
 
 /*
  * Leave the kernel into a context (the start of an instance), releasing the

@@ -15,13 +15,15 @@
  * without restoring rcx and r11 (vector is VECTOR_SYSCALL then).
  */
 struct arch_context {
-	uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
+	uint64_t args[6] __attribute__((aligned(16))); /* rdi rsi rdx r10 r8 r9 */
 	uint64_t rax, rbx, rbp, r12, r13, r14, r15, rcx, r11;
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 	uint64_t fsbase;
 	uint64_t gate; /* where the gate page's `syscall` returns to; 0: it has no gate page */
-	uint8_t fpu[512] __attribute__((aligned(16)));
+	/* Registers of the FPU (fpu.c): the frame for them, NULL where there is none, and the same once
+	 * the unit has been used, else NULL. */
+	void *fpu_area, *fpu;
 };
 
 struct arch_space {
@@ -45,7 +47,8 @@ struct arch_cpu {
 	uint64_t stack_top;
 	paddr_t root;    /* in cr3 */
 	uint64_t fsbase; /* last written to the MSR */
-	struct arch_context *fpu_owner;
+	const struct arch_context
+	        *fpu_owner;  /* whose registers are in the FPU, as saved; NULL: nobody's */
 	uint32_t is_fpu_off; /* cr0.TS */
 	uint32_t id;
 	struct arch_tss tss __attribute__((aligned(16)));

@@ -30,7 +30,12 @@ static uint32_t frame_list_spaces(uint64_t *at, struct frame_entry *list, uint32
 static uint32_t frame_list_space(
         const struct space *space, uint64_t *at, struct frame_entry *list, uint32_t max)
 {
-	uint32_t n = mmu_list(&space->mmu, at, list, max);
+	uint32_t n = 0;
+
+	if (*at == 0 && space->fpu != 0) {
+		list[n++] = (struct frame_entry){.pa = space->fpu, .n = 1, .kind = FRAME_LIST_FPU};
+	}
+	n += mmu_list(&space->mmu, at, list + n, max - n);
 
 	*at = *at < ARCH_USER_END ? *at : AT_END;
 	return n;

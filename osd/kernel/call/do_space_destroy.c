@@ -1,7 +1,7 @@
 /*
- * Give the table frames of a space back to VM, at most a page's worth of numbers a call. From the
- * first call that took frames on the space is closing: nothing else can be done with it, and the
- * last call frees its number.
+ * Give the frames of a space back to VM, those of its tables and the one for the FPU's registers, at
+ * most a page's worth of numbers a call. From the first call that took frames on the space is
+ * closing: nothing else can be done with it, and the last call frees its number.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/fault/usercopy.h"
@@ -35,16 +35,21 @@ err_t do_space_destroy(struct instance *self, const uint64_t *args)
 {
 	paddr_t frames[FRAMES_MAX];
 	struct space *space;
-	uint32_t max, n = 0;
+	uint32_t max, n = 0, n_fpu = 0;
 	err_t err = check_space_destroy(self, args, &space, &max);
 
 	if (err == E_OK) {
-		err = mmu_space_fini(&space->mmu, frames, max, &n);
+		n_fpu = space->fpu != 0;
+		err = mmu_space_fini(&space->mmu, frames + n_fpu, max - n_fpu, &n);
 	}
 	if (err != E_OK && err != E_AGAIN) {
 		return err;
 	}
 	space->is_closing = true;
+	if (n_fpu) {
+		frames[0] = space_fpu_take(space);
+		n++;
+	}
 	call_output(self, args[1], frames, n * sizeof(frames[0]));
 	arch_context_result2_set(&self->context, n);
 	if (err == E_OK) {

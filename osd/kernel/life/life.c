@@ -24,6 +24,7 @@ static void life_instance_open(
 	KASSERT(space->instance == NULL);
 	arch_context_start(&instance->context, 0, 0, 0);
 	arch_context_gate_set(&instance->context, space->gate);
+	arch_context_fpu_set(&instance->context, space->fpu);
 	instance_state_set(instance, SLOT_NEW);
 	instance->is_stopped = 0;
 	instance->is_uncommitted = (params->flags & SLOT_UNCOMMITTED) != 0;
@@ -64,7 +65,7 @@ static void life_instance_close(struct instance *instance)
 	fault_drop(instance);
 	list_remove(&instance->sender_link);
 	instance_state_set(instance, SLOT_STOPPED);
-	arch_context_fpu_drop(&instance->context);
+	arch_context_fpu_set(&instance->context, 0);
 	if (instance->space != NULL) {
 		instance->space->instance = NULL;
 		instance->space = NULL;

@@ -1,5 +1,6 @@
 /* The table of address spaces. */
 #include "osd/kernel/object/space.h"
+#include "osd/arch/frame.h"
 #include "osd/kernel/object/slot.h"
 
 static struct space spaces[N_SPACES];
@@ -39,6 +40,7 @@ err_t space_open(paddr_t root, struct space **ret_space)
 		spaces[i].is_closing = false;
 		spaces[i].instance = NULL;
 		spaces[i].gate = 0;
+		spaces[i].fpu = 0;
 		*ret_space = &spaces[i];
 		return E_OK;
 	}
@@ -51,6 +53,36 @@ void space_gate_set(struct space *space, vaddr_t gate)
 	if (space->instance != NULL) {
 		arch_context_gate_set(&space->instance->context, gate);
 	}
+}
+
+err_t space_fpu_give(struct space *space, paddr_t frame)
+{
+	if (frame % PAGE_SIZE != 0) {
+		return E_INVAL;
+	}
+	if (frame_use(frame) != FRAME_USER) {
+		return E_PERM;
+	}
+	if (space->fpu != 0) {
+		return E_BUSY;
+	}
+	frame_use_set(frame, FRAME_FPU);
+	space->fpu = frame;
+	if (space->instance != NULL) {
+		arch_context_fpu_set(&space->instance->context, frame);
+	}
+	return E_OK;
+}
+
+paddr_t space_fpu_take(struct space *space)
+{
+	paddr_t frame = space->fpu;
+
+	space->fpu = 0;
+	if (frame != 0) {
+		frame_use_set(frame, FRAME_USER);
+	}
+	return frame;
 }
 
 void space_close(struct space *space)

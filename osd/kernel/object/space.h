@@ -11,6 +11,7 @@ struct space {
 	bool is_closing; /* space_destroy has begun: nothing but space_destroy may use it */
 	struct instance *instance; /* who runs in it; NULL: nobody */
 	vaddr_t gate;              /* its gate page, one at most; 0: none */
+	paddr_t fpu;               /* frame for the FPU's registers of who runs in it; 0: none */
 };
 
 void spaces_init(void);
@@ -20,6 +21,13 @@ struct space *space_of(space_t id);
 struct space *space_of_any(space_t id);
 /* The space's gate page is here now (0: nowhere), and who runs in it may call through it alone. */
 void space_gate_set(struct space *space, vaddr_t gate);
+/*
+ * Who runs in the space may use the FPU; its registers are kept in this frame from now on. E_INVAL,
+ * E_PERM: no frame of user memory; E_BUSY: the space has one.
+ */
+err_t space_fpu_give(struct space *space, paddr_t frame);
+/* The frame is user memory again; nobody runs in the space. 0: it had none. */
+paddr_t space_fpu_take(struct space *space);
 /* New empty space on a root frame: E_FULL, or mmu_space_init's errors. */
 err_t space_open(paddr_t root, struct space **ret_space);
 /* All tables given back by mmu_space_fini: the number is free again. */

@@ -13,6 +13,8 @@ struct arch_cpu *fake_cpu;
 uint64_t fake_cycles;
 nsec_t fake_now, fake_timer_at;
 char fake_log[4096];
+uint16_t *frame_uses;
+uint64_t n_frame_uses;
 size_t n_fake_log;
 
 const uint64_t kcall_mask_all = 1, kcall_mask_uncommitted = 2, kcall_mask_given = 4;
@@ -24,9 +26,10 @@ void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, 
 	(void)stack;
 }
 
-void arch_context_fpu_drop(struct arch_context *ctx)
+void arch_context_fpu_set(struct arch_context *ctx, paddr_t frame)
 {
 	(void)ctx;
+	(void)frame;
 }
 
 vaddr_t arch_context_pc(const struct arch_context *ctx)

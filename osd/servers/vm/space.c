@@ -4,6 +4,8 @@
  */
 #include "osd/servers/vm/priv.h"
 
+#include "osd/lib/sef/sef.h"
+
 static struct space spaces[N_SPACES];
 
 struct space *space_of(space_t id)
@@ -21,26 +23,43 @@ struct space *space_adopt(space_t id)
 	return space;
 }
 
-err_t space_new(struct space **ret_space)
+/* Frames for a space's root and its FPU, both or none. */
+static bool space_frames_take(paddr_t *ret_root, paddr_t *ret_fpu)
 {
 	uint32_t n;
-	paddr_t root = frame_take(1, &n);
+
+	*ret_root = frame_take(1, &n);
+	*ret_fpu = frame_take(1, &n);
+	if (*ret_fpu == FRAME_PA_NONE && *ret_root != FRAME_PA_NONE) {
+		frame_give(*ret_root, 1);
+	}
+	return *ret_fpu != FRAME_PA_NONE;
+}
+
+err_t space_new(struct space **ret_space)
+{
+	paddr_t root, fpu;
 	err_t id;
 
-	if (root == FRAME_PA_NONE) {
+	if (!space_frames_take(&root, &fpu)) {
 		return E_NOMEM;
 	}
 	id = sys_space_create(root);
 	if (id < 0) {
 		frame_give(root, 1);
+		frame_give(fpu, 1);
 		return id;
 	}
-	spaces[id] = (struct space){.is_live = true, .id = (space_t)id, .n_tables = 1};
+	spaces[id] = (struct space){.is_live = true, .id = (space_t)id, .n_tables = 2};
+	/* Now, since an instance that has not committed cannot wait for memory. It is our own frame. */
+	if (sys_space_fpu((space_t)id, fpu) != E_OK) {
+		sef_panic("space_fpu");
+	}
 	*ret_space = &spaces[id];
 	return E_OK;
 }
 
-/* Take the space's page tables back from the kernel, which refuses while it is in use. */
+/* Take the frames that the kernel keeps for the space back, which refuses while it is in use. */
 static err_t space_tables_take_back(struct space *space)
 {
 	paddr_t frames[64];

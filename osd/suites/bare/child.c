@@ -136,7 +136,7 @@ static void child_map_or_die(struct child *child, struct space_op op)
 	}
 }
 
-void child_space_new(struct child *child)
+void child_space_new_plain(struct child *child)
 {
 	err_t space;
 
@@ -146,6 +146,22 @@ void child_space_new(struct child *child)
 		bare_die("space_create", space);
 	}
 	child->space = (space_t)space;
+}
+
+void child_fpu_give(struct child *child)
+{
+	err_t r = sys_space_fpu(child->space, child_frames(child, 1));
+
+	if (r != E_OK) {
+		bare_die("space_fpu", r);
+	}
+	child->has_fpu = true;
+}
+
+void child_space_new(struct child *child)
+{
+	child_space_new_plain(child);
+	child_fpu_give(child);
 }
 
 void child_privileges(struct slot_privileges *ret_privileges)
@@ -320,7 +336,7 @@ err_t child_event(const struct child *child, struct slot_event *ret_event)
 	return E_TIMEOUT;
 }
 
-/* Table frames of its own that the space gives back; those that the bare VM added for faults are
+/* Frames of its own that the space gives back, of tables and for the FPU; those that the bare VM added for faults are
  * let go. */
 static uint64_t tables_return(const struct child *child)
 {
@@ -343,7 +359,7 @@ static uint64_t tables_return(const struct child *child)
 void child_free(struct child *child)
 {
 	struct slot_event event;
-	uint64_t n;
+	uint64_t n, n_given = 1ul + child->n_tables + child->has_fpu;
 
 	if (child->ep != EP_NONE) {
 		(void)sys_slot_destroy(child->ep);
@@ -351,8 +367,8 @@ void child_free(struct child *child)
 		}
 	}
 	n = tables_return(child);
-	if (n != child->n_tables + 1) {
-		bare_print("# %u table frames came back of %u", n, (uint64_t)child->n_tables + 1);
+	if (n != n_given) {
+		bare_print("# %u table frames came back of %u", n, n_given);
 		bare_die("table frames are missing", 0);
 	}
 	chunks_free |= 1ul << ((child->chunk - chunks_base) / (CHILD_CHUNK_PAGES * PAGE_SIZE));

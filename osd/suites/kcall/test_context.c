@@ -236,35 +236,6 @@ static void test_thread_pointers(void)
 	}
 }
 
-/* Another process's values are not seen in registers that this one never used. */
-static err_t fpu_read(uint64_t argument)
-{
-	uint64_t a;
-
-	__asm__ volatile("movq %%xmm9, %0" : "=r"(a));
-	return (err_t)a;
-}
-
-static err_t fpu_write(uint64_t argument)
-{
-	__asm__ volatile("movq %0, %%xmm9" : : "r"(argument) : "xmm9");
-	return E_OK;
-}
-
-static void test_fpu_is_clean(void)
-{
-	puppet_new(&p, 0, "p", 0);
-	puppet_new(&q, 1, "q", 0);
-	IS(E_OK, puppet_call(&p, PUPPET_CALL, (uint64_t)fpu_write, 0x5ec4e7));
-	IS(0, puppet_call(&q, PUPPET_CALL, (uint64_t)fpu_read, 0));
-	IS(0x5ec4e7, puppet_call(&p, PUPPET_CALL, (uint64_t)fpu_read, 0));
-	puppet_free(&p);
-	puppet_new(&p, 0, "p", 0); /* in the slot just left */
-	IS(0, puppet_call(&p, PUPPET_CALL, (uint64_t)fpu_read, 0));
-	puppet_free(&p);
-	puppet_free(&q);
-}
-
 /* Registers survive being preempted at any instruction. argument: how long. */
 static err_t spin_checked(uint64_t nsec)
 {
@@ -309,7 +280,6 @@ const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
         {"thread pointers of those who load the fs selector", test_thread_pointers},
-        {"floating-point registers start clean", test_fpu_is_clean},
         {"registers through preemption", test_preemption},
         {0},
 };

@@ -223,42 +223,6 @@ static void test_time_sharing(void)
 	puppet_free(&q);
 }
 
-/* Own values in floating-point registers through many switches. argument: the value. */
-static err_t fpu_keep(uint64_t argument)
-{
-	for (int i = 0; i < 200; i++) {
-		uint64_t back, old;
-		nsec_t end = sys_clock_read() + 100000;
-
-		__asm__ volatile("movq %0, %%xmm7; pushq %0; fildq (%%rsp); popq %0"
-		        :
-		        : "r"(argument)
-		        : "xmm7", "memory", "st");
-		while (sys_clock_read() < end) {
-		}
-		__asm__ volatile("movq %%xmm7, %0; subq $8, %%rsp; fistpq (%%rsp); popq %1"
-		        : "=r"(back), "=r"(old)
-		        :
-		        : "memory");
-		if (back != argument || old != argument) {
-			return i + 1;
-		}
-	}
-	return E_OK;
-}
-
-static void test_fpu(void)
-{
-	puppet_new(&p, 0, "p", 0);
-	puppet_new(&q, 1, "q", 0);
-	puppet_begin(&p, PUPPET_CALL, (const uint64_t[6]){(uint64_t)fpu_keep, 1111});
-	puppet_begin(&q, PUPPET_CALL, (const uint64_t[6]){(uint64_t)fpu_keep, 2222});
-	IS(E_OK, puppet_end(&p));
-	IS(E_OK, puppet_end(&q));
-	puppet_free(&p);
-	puppet_free(&q);
-}
-
 const struct test tests_fault[] = {
         {"pages filled when touched", test_demand_zero},
         {"pages filled for a kernel call", test_demand_zero_in_call},
@@ -266,6 +230,5 @@ const struct test tests_fault[] = {
         {"a system call outside the gate page", test_stray_calls},
         {"fault_next and fault_done", test_fault_calls},
         {"processor time is shared", test_time_sharing},
-        {"floating-point registers", test_fpu},
         {0},
 };

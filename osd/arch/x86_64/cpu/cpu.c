@@ -123,7 +123,6 @@ void cpu_init(uint32_t number)
 	cpu->self = cpu;
 	cpu->id = number;
 	cpu->root = kmap_root;
-	cpu->is_fpu_off = 1;
 	msr_write(MSR_GS_BASE, (uint64_t)cpu);
 	msr_write(MSR_KERNEL_GS_BASE, 0);
 	msr_write(MSR_FS_BASE, 0);
@@ -132,5 +131,5 @@ void cpu_init(uint32_t number)
 	cpu_tables_load(cpu);
 	cpu_protection_enable();
 	cpu_syscall_init();
-	cr0_write(cr0_read() | CR0_TS);
+	fpu_cpu_init();
 }

@@ -1,21 +1,14 @@
 /*
  * Contexts: the registers of an instance that does not run. How one begins, and how the CPU is
- * switched to it: address space, thread pointer, floating-point unit, each touched only when it
- * changes, since each of these writes is slow. The unit is switched lazily: it is off for everybody
- * but its owner, and the first instruction that wants it traps.
+ * switched to it: address space, thread pointer, FPU (fpu.c), each touched only when it changes,
+ * since each of these writes is slow.
  */
 #include "osd/arch/x86_64/entry/entry.h"
 #include "osd/arch/x86_64/x86.h"
 
-#define FPU_CONTROL 0x037f
-#define SSE_CONTROL 0x1f80
-/* Offsets in what fxsave writes. */
-#define FXSAVE_CONTROL 0
-#define FXSAVE_MXCSR 24
-
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
 {
-	arch_context_fpu_drop(ctx);
+	context_fpu_forget(ctx);
 	*ctx = (struct arch_context){
 	        .args = {argument},
 	        .vector = 0,
@@ -25,11 +18,8 @@ void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, 
 	        .rsp = stack,
 	        .ss = SELECTOR_USER_DATA,
 	        .gate = ctx->gate,
+	        .fpu_area = ctx->fpu_area,
 	};
-	ctx->fpu[FXSAVE_CONTROL] = FPU_CONTROL & 0xff;
-	ctx->fpu[FXSAVE_CONTROL + 1] = FPU_CONTROL >> 8;
-	ctx->fpu[FXSAVE_MXCSR] = SSE_CONTROL & 0xff;
-	ctx->fpu[FXSAVE_MXCSR + 1] = SSE_CONTROL >> 8;
 }
 
 void arch_context_tls_set(struct arch_context *ctx, vaddr_t base)
@@ -61,48 +51,6 @@ void arch_context_dump(const struct arch_context *ctx)
 	log_printf("  r13 %016lx r14 %016lx r15 %016lx\n", ctx->r13, ctx->r14, ctx->r15);
 }
 
-void arch_context_fpu_drop(struct arch_context *ctx)
-{
-	struct arch_cpu *cpu = arch_cpu_this();
-
-	if (cpu->fpu_owner == ctx) {
-		cpu->fpu_owner = NULL;
-	}
-}
-
-/* The running context wants the unit that another one's state may still be in. */
-void context_fpu_take(struct arch_context *ctx)
-{
-	struct arch_cpu *cpu = arch_cpu_this();
-
-	__asm__ volatile("clts");
-	cpu->is_fpu_off = 0;
-	if (cpu->fpu_owner == ctx) {
-		return;
-	}
-	if (cpu->fpu_owner != NULL) {
-		__asm__ volatile("fxsave64 %0" : "=m"(cpu->fpu_owner->fpu));
-	}
-	__asm__ volatile("fxrstor64 %0" : : "m"(ctx->fpu));
-	cpu->fpu_owner = ctx;
-}
-
-/* Switch the unit off for everybody but its owner, touching the register only when that changes. */
-static inline void context_fpu_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
-{
-	uint32_t is_off = cpu->fpu_owner != ctx;
-
-	if (is_off == cpu->is_fpu_off) {
-		return;
-	}
-	cpu->is_fpu_off = is_off;
-	if (is_off) {
-		cr0_write(cr0_read() | CR0_TS);
-	} else {
-		__asm__ volatile("clts");
-	}
-}
-
 /*
  * The thread pointer. A user can load the fs selector behind our back, null included:
  * every selector that it may load has base 0, so the base is then 0 or what it was.
@@ -126,6 +74,7 @@ static inline void context_fsbase_switch(struct arch_cpu *cpu, const struct arch
 _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *space)
 {
 	struct arch_cpu *cpu = arch_cpu_this();
+	const struct arch_context *from = cpu->current;
 
 	cpu->current = ctx;
 	cpu->tss.rsp[0] = (uint64_t)ctx + CTX_FRAME_END;
@@ -134,7 +83,9 @@ _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *sp
 		cr3_write(space->root);
 	}
 	context_fsbase_switch(cpu, ctx);
-	context_fpu_switch(cpu, ctx);
+	if (from != ctx) {
+		context_fpu_switch(from, ctx);
+	}
 	context_resume(ctx);
 }
 
@@ -142,6 +93,7 @@ _Noreturn void arch_idle(void)
 {
 	struct arch_cpu *cpu = arch_cpu_this();
 
+	context_fpu_switch(cpu->current, NULL);
 	cpu->current = NULL;
 	cpu->tss.rsp[0] = cpu->stack_top;
 	idle_wait();

@@ -245,12 +245,10 @@ entry_fast:
 	movl $MSR_FS_BASE, %ecx
 	wrmsr
 
-.Lfpu: /* eax: 1 when the registers of the unit are not the partner's */
-	xorl %eax, %eax
-	cmpq %rbx, %gs:CPU_FPU_OWNER
-	setne %al
-	cmpl %eax, %gs:CPU_FPU_OFF
-	jne .Lfpu_switch
+.Lfpu:
+	movq CTX_FPU(%rsp), %rax
+	orq CTX_FPU(%rbx), %rax
+	jnz .Lfpu_switch
 
 .Lleave:
 	lock_release
@@ -275,16 +273,19 @@ entry_fast:
 	cmpq %rax, %gs:CPU_FSBASE
 	je .Lfpu
 	jmp .Lfsbase_write
-.Lfpu_switch: /* eax: 1 to switch the unit off, 0 on */
-	movl %eax, %gs:CPU_FPU_OFF
-	testl %eax, %eax
-	jz .Lfpu_on
-	movq %cr0, %rax
-	orq $CR0_TS, %rax
-	movq %rax, %cr0
-	jmp .Lleave
-.Lfpu_on:
-	clts
+.Lfpu_switch: /* self or the partner has used the unit */
+	movq %rsi, CTX_RSI(%rbx)
+	movq %r8, CTX_R8(%rbx)
+	movq %r9, CTX_R9(%rbx)
+	movq %r10, CTX_R10(%rbx)
+	movq %rsp, %rdi
+	movq %rbx, %rsi
+	movq %gs:CPU_STACK_TOP, %rsp
+	call context_fpu_switch
+	movq CTX_RSI(%rbx), %rsi
+	movq CTX_R8(%rbx), %r8
+	movq CTX_R9(%rbx), %r9
+	movq CTX_R10(%rbx), %r10
 	jmp .Lleave
 	.size entry_syscall, . - entry_syscall
 

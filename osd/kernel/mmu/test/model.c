@@ -320,6 +320,7 @@ static uint32_t model_check_entry(const struct model *m, const struct frame_entr
 	case FRAME_LIST_SPARE:
 		return 0;
 	case FRAME_LIST_SPACE:
+	case FRAME_LIST_FPU:
 		abort();
 	}
 	for (uint32_t i = 0; i < entry->n; i++) {

@@ -114,6 +114,10 @@ static bool kernel_call(
 	case KCALL_space_create:
 		*ret_result = kernel_space_create(a[0]);
 		return true;
+	case KCALL_space_fpu:
+		kernel[a[0]].tables[kernel[a[0]].n++] = a[1];
+		*ret_result = E_OK;
+		return true;
 	case KCALL_space_destroy:
 		*ret_result = kernel_space_destroy(a[0], (paddr_t *)a[1], a[2], ret_second);
 		return true;
