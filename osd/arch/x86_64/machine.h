@@ -19,7 +19,7 @@ struct arch_context {
 	uint64_t rax, rbx, rbp, r12, r13, r14, r15, rcx, r11;
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
-	uint64_t fsbase;
+	uint64_t fsbase, gsbase; /* as it left them; those of the one that runs are in the CPU */
 	uint64_t gate; /* where the gate page's `syscall` returns to; 0: it has no gate page */
 	/* Registers of the FPU (fpu.c): the frame for them, NULL where there is none, and the same once
 	 * the unit has been used, else NULL. */
@@ -45,8 +45,7 @@ struct arch_cpu {
 	struct arch_context *current;
 	uint64_t user_rsp; /* scratch of the call entry */
 	uint64_t stack_top;
-	paddr_t root;    /* in cr3 */
-	uint64_t fsbase; /* last written to the MSR */
+	paddr_t root; /* in cr3 */
 	const struct arch_context
 	        *fpu_owner;  /* whose registers are in the FPU, as saved; NULL: nobody's */
 	uint32_t is_fpu_off; /* cr0.TS */

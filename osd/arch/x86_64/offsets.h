@@ -24,17 +24,17 @@
 #define CTX_SS 168
 #define CTX_FRAME_END 176
 #define CTX_FSBASE 176
-#define CTX_GATE 184
-#define CTX_FPU 200
+#define CTX_GSBASE 184
+#define CTX_GATE 192
+#define CTX_FPU 208
 
 #define CPU_CURRENT 8
 #define CPU_USER_RSP 16
 #define CPU_STACK_TOP 24
 #define CPU_ROOT 32
-#define CPU_FSBASE 40
 #define CPU_TSS_RSP0 68
 
-#define CTX_SIZE 208
+#define CTX_SIZE 224
 
 /* Of the kernel's objects, for the IPC fast path; asserted in osd/kernel/offsets.c. */
 #define CPU_READY_MASK 240

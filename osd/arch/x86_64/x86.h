@@ -11,6 +11,7 @@
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
 #define CR4_UMIP (1ul << 11)
+#define CR4_FSGSBASE (1ul << 16)
 #define CR4_OSXSAVE (1ul << 18)
 #define CR4_SMEP (1ul << 20)
 #define CR4_SMAP (1ul << 21)

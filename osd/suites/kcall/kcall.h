@@ -122,5 +122,17 @@ static inline struct puppet_order *puppet_order(const struct puppet *p)
 /* Does a puppet count on? Gives it time. */
 bool counter_moves(const volatile uint64_t *counter);
 
+/*
+ * May users write the bases of fs and gs? The kernel says yes where the CPU has the instructions; its
+ * short way for messages is made of them, too.
+ */
+static inline bool cpu_has_fsgsbase(void)
+{
+	uint32_t a = 7, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b & 1;
+}
+
 uint32_t info_state(endpoint_t ep);
 struct slot_info info_of(endpoint_t ep);

@@ -150,7 +150,27 @@ static void fs_load(uint32_t how)
 	}
 }
 
-static uint64_t thread_is_wrong(void)
+static uint64_t fs_base(void)
+{
+	uint64_t base;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	return base;
+}
+
+static uint64_t gs_base(void)
+{
+	uint64_t base;
+
+	__asm__ volatile("rdgsbase %0" : "=r"(base));
+	return base;
+}
+
+/*
+ * Who loads a selector has made its base 0, and it stays so, if its base is its own business; else it
+ * comes back. The other one's is as it was, and nobody sees a selector.
+ */
+static uint64_t thread_is_wrong(bool has_loaded)
 {
 	uint64_t value;
 	uint32_t selector;
@@ -158,6 +178,11 @@ static uint64_t thread_is_wrong(void)
 	__asm__ volatile("movl %%fs, %0" : "=r"(selector));
 	if (selector != 0) {
 		return 1;
+	}
+	if (has_loaded && cpu_has_fsgsbase()) {
+		value = fs_base();
+		(void)sys_thread_pointer_set((vaddr_t)thread_word);
+		return value != 0;
 	}
 	__asm__ volatile("movq %%fs:0, %0" : "=r"(value));
 	return value != *thread_word;
@@ -171,7 +196,7 @@ static err_t thread_serve(uint64_t how)
 	(void)sys_thread_pointer_set((vaddr_t)thread_word);
 	(void)sys_receive(EP_ANY, &msg);
 	for (unsigned int i = 0; i < N_EXCHANGES - 1; i++) {
-		n_wrong += thread_is_wrong();
+		n_wrong += thread_is_wrong(i > 0 && how & 4);
 		if (how & 4) {
 			fs_load(how & 3);
 		}
@@ -189,16 +214,19 @@ static err_t thread_request(uint64_t argument)
 
 	(void)sys_thread_pointer_set((vaddr_t)thread_word);
 	for (unsigned int i = 0; i < N_EXCHANGES; i++) {
-		if (!(how & 4)) {
+		bool has_loaded = !(how & 4);
+
+		if (has_loaded) {
 			fs_load(how);
 		}
 		if (i % 16 == 0) {
 			/* By the long way: somebody more urgent runs in between. */
 			(void)sys_report(PUPPET_REPORT, 0, 0, 0, 0);
-			n_wrong += thread_is_wrong();
+			n_wrong += thread_is_wrong(has_loaded);
+			has_loaded = false;
 		}
 		n_wrong += sys_sendrec((endpoint_t)(uint32_t)argument, &msg) != E_OK;
-		n_wrong += thread_is_wrong();
+		n_wrong += thread_is_wrong(has_loaded);
 	}
 	return (err_t)n_wrong;
 }
@@ -234,6 +262,79 @@ static void test_thread_pointers(void)
 		puppet_free(&p);
 		puppet_free(&q);
 	}
+}
+
+#define BASE_STEP 0x123456789000ul
+#define BASE_HIGH 0xffff800000000000ul /* where the kernel has RAM; a base may be anything */
+
+static void bases_write(uint64_t seed)
+{
+	__asm__ volatile("wrfsbase %0; wrgsbase %1"
+	        :
+	        : "r"(seed * BASE_STEP), "r"(BASE_HIGH + seed));
+}
+
+static uint64_t bases_are_wrong(uint64_t seed)
+{
+	return fs_base() != seed * BASE_STEP || gs_base() != BASE_HIGH + seed;
+}
+
+static err_t bases_read(uint64_t argument)
+{
+	return (err_t)(fs_base() | gs_base());
+}
+
+static err_t bases_serve(uint64_t seed)
+{
+	struct message msg = {0};
+	uint64_t n_wrong = 0;
+
+	bases_write(seed);
+	(void)sys_receive(EP_ANY, &msg);
+	for (unsigned int i = 0; i < N_EXCHANGES; i++) {
+		n_wrong += bases_are_wrong(seed);
+		(void)sys_reply_receive(msg.source, &msg);
+	}
+	(void)sys_reply(msg.source, &msg);
+	return (err_t)n_wrong;
+}
+
+/* Messages, by the short way; in between it waits for no one, so that the driver's alarm breaks in. */
+static err_t bases_request(uint64_t server)
+{
+	struct message msg = {.type = 1};
+	uint64_t n_wrong = 0;
+
+	bases_write(2);
+	for (unsigned int i = 0; i <= N_EXCHANGES; i++) {
+		n_wrong += sys_sendrec((endpoint_t)server, &msg) != E_OK;
+		for (unsigned int k = 0; k < 200; k++) {
+			n_wrong += bases_are_wrong(2);
+		}
+	}
+	return (err_t)n_wrong;
+}
+
+static void test_bases(void)
+{
+	puppet_new(&p, 0, "p", 0);
+	puppet_new(&q, 1, "q", 0);
+	if (cpu_has_fsgsbase()) {
+		puppet_begin(&p, PUPPET_CALL, (const uint64_t[6]){(uint64_t)bases_serve, 1});
+		OK(puppet_waits(&p));
+		puppet_begin(&q, PUPPET_CALL,
+		        (const uint64_t[6]){(uint64_t)bases_request, (uint64_t)p.child.ep});
+		for (int i = 0; i < 100; i++) {
+			child_settle(20);
+		}
+		IS(0, puppet_end(&q));
+		IS(0, puppet_end(&p));
+		puppet_free(&p);
+		puppet_new(&p, 0, "p", 0);
+		IS(0, puppet_call(&p, PUPPET_CALL, (uint64_t)bases_read, 0));
+	}
+	puppet_free(&p);
+	puppet_free(&q);
 }
 
 /* Registers survive being preempted at any instruction. argument: how long. */
@@ -280,6 +381,7 @@ const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
         {"thread pointers of those who load the fs selector", test_thread_pointers},
+        {"bases that users write", test_bases},
         {"registers through preemption", test_preemption},
         {0},
 };

@@ -27,6 +27,7 @@ struct gate {
 
 /* Leaf 7 of cpuid. */
 #define CPUID_PROTECTION 7u
+#define CPUID_B_FSGSBASE 1u
 #define CPUID_B_SMEP (1u << 7)
 #define CPUID_B_SMAP (1u << 20)
 #define CPUID_C_UMIP (1u << 2)
@@ -87,9 +88,10 @@ static void cpu_stacks_init(struct arch_cpu *cpu)
 }
 
 /*
- * What the CPU has: users' pages are neither run nor read by the kernel, and users see no tables.
+ * What the CPU has: users' pages are neither run nor read by the kernel, users see no tables, and their
+ * bases of fs and gs are their own.
  */
-static void cpu_protection_enable(void)
+static void cpu_features_enable(void)
 {
 	struct cpuid features = cpuid(CPUID_PROTECTION, 0);
 	uint64_t bits = 0;
@@ -97,6 +99,8 @@ static void cpu_protection_enable(void)
 	if (cpuid(0, 0).a < CPUID_PROTECTION) {
 		return;
 	}
+	context_has_fsgsbase = features.b & CPUID_B_FSGSBASE;
+	bits |= context_has_fsgsbase ? CR4_FSGSBASE : 0;
 	bits |= features.b & CPUID_B_SMEP ? CR4_SMEP : 0;
 	bits |= features.b & CPUID_B_SMAP ? CR4_SMAP : 0;
 	bits |= features.c & CPUID_C_UMIP ? CR4_UMIP : 0;
@@ -111,7 +115,8 @@ static void cpu_syscall_init(void)
 {
 	msr_write(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 |
 	                            (uint64_t)(SELECTOR_USER_CODE - 2 * SELECTOR_STEP) << 48);
-	msr_write(MSR_LSTAR, (uint64_t)entry_syscall);
+	msr_write(
+	        MSR_LSTAR, (uint64_t)(context_has_fsgsbase ? entry_syscall : entry_syscall_plain));
 	msr_write(MSR_SFMASK,
 	        RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
 }
@@ -129,7 +134,7 @@ void cpu_init(uint32_t number)
 	cpu_stacks_init(cpu);
 	cpu_idt_init();
 	cpu_tables_load(cpu);
-	cpu_protection_enable();
+	cpu_features_enable();
 	cpu_syscall_init();
 	fpu_cpu_init();
 }

@@ -1,10 +1,11 @@
 /*
  * Contexts: the registers of an instance that does not run. How one begins, and how the CPU is
- * switched to it: address space, thread pointer, FPU (fpu.c), each touched only when it changes,
- * since each of these writes is slow.
+ * switched to it: address space, bases of fs and gs, FPU (fpu.c).
  */
 #include "osd/arch/x86_64/entry/entry.h"
 #include "osd/arch/x86_64/x86.h"
+
+bool context_has_fsgsbase;
 
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
 {
@@ -27,8 +28,9 @@ void arch_context_tls_set(struct arch_context *ctx, vaddr_t base)
 	struct arch_cpu *cpu = arch_cpu_this();
 
 	ctx->fsbase = base;
-	if (cpu->current == ctx) {
-		cpu->fsbase = base;
+	if (cpu->current == ctx && context_has_fsgsbase) {
+		__asm__ volatile("wrfsbase %0" : : "r"(base));
+	} else if (cpu->current == ctx) {
 		msr_write(MSR_FS_BASE, base);
 	}
 }
@@ -52,12 +54,25 @@ void arch_context_dump(const struct arch_context *ctx)
 }
 
 /*
- * The thread pointer. A user can load the fs selector behind our back, null included:
- * every selector that it may load has base 0, so the base is then 0 or what it was.
- * Therefore what was written last proves nothing unless it was 0, and any other base is
- * written anew. entry.S does the same.
+ * The bases of fs and gs. With FSGSBASE users write both as they like, so they are taken from the CPU
+ * when it leaves a context. The user's gs is the one behind `swapgs`; no interrupt comes between, and
+ * trap_fatal() relies on neither.
+ *
+ * A user can also load a selector. Every one that it may load has base 0, so that is what it made of
+ * the base; where it may not write bases, the context's own comes back with the next switch. A
+ * selector in fs does not stay for another one to see. entry.S does the same.
  */
-static inline void context_fsbase_switch(struct arch_cpu *cpu, const struct arch_context *ctx)
+static void context_bases_save(struct arch_context *from)
+{
+	if (context_has_fsgsbase) {
+		__asm__ volatile("rdfsbase %0\n\tswapgs\n\trdgsbase %1\n\tswapgs"
+		        : "=&r"(from->fsbase), "=&r"(from->gsbase)
+		        :
+		        : "memory");
+	}
+}
+
+static void context_bases_load(const struct arch_context *to)
 {
 	uint32_t selector;
 
@@ -65,27 +80,45 @@ static inline void context_fsbase_switch(struct arch_cpu *cpu, const struct arch
 	if (selector != 0) {
 		__asm__ volatile("movl %0, %%fs" : : "r"(0));
 	}
-	if (selector != 0 || ctx->fsbase != 0 || cpu->fsbase != 0) {
-		cpu->fsbase = ctx->fsbase;
-		msr_write(MSR_FS_BASE, ctx->fsbase);
+	if (context_has_fsgsbase) {
+		__asm__ volatile("wrfsbase %0\n\tswapgs\n\twrgsbase %1\n\tswapgs"
+		        :
+		        : "r"(to->fsbase), "r"(to->gsbase)
+		        : "memory");
+	} else {
+		msr_write(MSR_FS_BASE, to->fsbase);
+		msr_write(MSR_KERNEL_GS_BASE, to->gsbase);
 	}
+}
+
+/* This CPU goes from what it runs to another context; NULL: to none. */
+static void context_switch(struct arch_cpu *cpu, struct arch_context *to)
+{
+	struct arch_context *from = cpu->current;
+
+	if (from == to) {
+		return;
+	}
+	cpu->current = to;
+	if (from != NULL) {
+		context_bases_save(from);
+	}
+	if (to != NULL) {
+		context_bases_load(to);
+	}
+	context_fpu_switch(from, to);
 }
 
 _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *space)
 {
 	struct arch_cpu *cpu = arch_cpu_this();
-	const struct arch_context *from = cpu->current;
 
-	cpu->current = ctx;
 	cpu->tss.rsp[0] = (uint64_t)ctx + CTX_FRAME_END;
 	if (cpu->root != space->root) {
 		cpu->root = space->root;
 		cr3_write(space->root);
 	}
-	context_fsbase_switch(cpu, ctx);
-	if (from != ctx) {
-		context_fpu_switch(from, ctx);
-	}
+	context_switch(cpu, ctx);
 	context_resume(ctx);
 }
 
@@ -93,8 +126,7 @@ _Noreturn void arch_idle(void)
 {
 	struct arch_cpu *cpu = arch_cpu_this();
 
-	context_fpu_switch(cpu->current, NULL);
-	cpu->current = NULL;
+	context_switch(cpu, NULL);
 	cpu->tss.rsp[0] = cpu->stack_top;
 	idle_wait();
 }

@@ -11,6 +11,7 @@
  *                  ├─▶ entry_fast      sendrec, reply_receive: hands the CPU to the partner
  *                  │      └─▶ entry_slow   not a plain case; nothing was changed
  *                  └─▶ entry_plain ◀──┘    any call, in C
+ *   entry_syscall_plain ─▶ entry_plain    the same, where the CPU lacks what entry_fast is made of
  *   trap_stubs ────┬─▶ trap_common        exceptions and interrupts, from user mode or idle_wait
  *                  └─▶ trap_fatal_common  NMI, double fault, machine check
  *
@@ -64,10 +65,7 @@
  * endpoint, rsi source and type, rdx, r8, r9, r10, r12, r13, r14 words of the message); rcx the
  * address behind the `syscall`, r11 the caller's flags; rsp and gs still the caller's.
  */
-	.text
-	.globl entry_syscall
-	.type entry_syscall, @function
-entry_syscall:
+	.macro call_enter
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_CURRENT, %rsp
@@ -83,6 +81,13 @@ entry_syscall:
 	movq %gs:CPU_USER_RSP, %rcx
 	movq %rcx, CTX_RSP(%rsp)
 	lock_take
+	.endm
+
+	.text
+	.globl entry_syscall
+	.type entry_syscall, @function
+entry_syscall:
+	call_enter
 	/* rbx: 0 for sendrec, the one bit in which the two differ for reply_receive, else others */
 	leaq -CALL_SENDREC(%rax), %rbx
 	testq $~(CALL_SENDREC ^ CALL_REPLY_RECEIVE), %rbx
@@ -226,31 +231,32 @@ entry_fast:
 	movq INSTANCE_SPACE(%rbx), %rax
 	movq SPACE_ROOT(%rax), %rax
 	cmpq %gs:CPU_ROOT, %rax
-	je .Lthread_pointer
+	je .Lbases
 	movq %rax, %gs:CPU_ROOT
 	movq %rax, %cr3
 
-	/* context_fsbase_switch in context.c says why. */
-.Lthread_pointer:
+	/* As context_bases_switch in context.c. Bases of gs: on the way out, behind the swapgs. */
+.Lbases:
+	rdfsbase %rax
+	movq %rax, CTX_FSBASE(%rsp)
 	movl %fs, %eax
 	testl %eax, %eax
 	jnz .Lselector_clear
+.Lfsbase_write:
 	movq CTX_FSBASE(%rbx), %rax
-	testq %rax, %rax
-	jz .Lfsbase_compare
-.Lfsbase_write: /* rax: the partner's thread pointer */
-	movq %rax, %gs:CPU_FSBASE
-	movq %rax, %rdx
-	shrq $32, %rdx
-	movl $MSR_FS_BASE, %ecx
-	wrmsr
+	wrfsbase %rax
 
-.Lfpu:
+	/* Has either used the FPU? */
 	movq CTX_FPU(%rsp), %rax
 	orq CTX_FPU(%rbx), %rax
 	jnz .Lfpu_switch
 
 .Lleave:
+	swapgs
+	rdgsbase %rax
+	movq %rax, CTX_GSBASE(%rsp)
+	movq CTX_GSBASE(%rbx), %rax
+	wrgsbase %rax
 	lock_release
 	movq %r15, %rdx
 	movq CTX_RBP(%rbx), %rbp
@@ -261,33 +267,37 @@ entry_fast:
 	movq CTX_RIP(%rbx), %rcx
 	movq CTX_RBX(%rbx), %rbx
 	xorl %eax, %eax
-	swapgs
 	sysretq
 
 .Lselector_clear:
 	xorl %eax, %eax
 	movl %eax, %fs
-	movq CTX_FSBASE(%rbx), %rax
-	jmp .Lfsbase_write
-.Lfsbase_compare: /* rax: 0, which must be written unless it was written last */
-	cmpq %rax, %gs:CPU_FSBASE
-	je .Lfpu
 	jmp .Lfsbase_write
 .Lfpu_switch: /* self or the partner has used the unit */
 	movq %rsi, CTX_RSI(%rbx)
 	movq %r8, CTX_R8(%rbx)
 	movq %r9, CTX_R9(%rbx)
 	movq %r10, CTX_R10(%rbx)
+	movq %rsp, %rbp
 	movq %rsp, %rdi
 	movq %rbx, %rsi
 	movq %gs:CPU_STACK_TOP, %rsp
 	call context_fpu_switch
+	movq %rbp, %rsp
 	movq CTX_RSI(%rbx), %rsi
 	movq CTX_R8(%rbx), %r8
 	movq CTX_R9(%rbx), %r9
 	movq CTX_R10(%rbx), %r10
 	jmp .Lleave
 	.size entry_syscall, . - entry_syscall
+
+/* The same entry on a CPU without FSGSBASE: all calls in C. */
+	.globl entry_syscall_plain
+	.type entry_syscall_plain, @function
+entry_syscall_plain:
+	call_enter
+	jmp entry_plain
+	.size entry_syscall_plain, . - entry_syscall_plain
 
 /*
  * rdi: context. Load its registers and go there. What came in by a call leaves by sysret, which puts

@@ -1,11 +1,14 @@
 #pragma once
 /* The ways into the kernel and out of it: entry.S, and the C code that it goes on in. */
+#include <stdbool.h>
 #include "osd/arch/arch.h"
 
 /* entry.S: the lock of the kernel, a bit that who enters from user mode sets. */
 extern volatile uint32_t kernel_lock;
 /* entry.S: where `syscall` and the vectors enter; 16 bytes a vector. */
-extern const char trap_stubs[], entry_syscall[];
+extern const char trap_stubs[], entry_syscall[], entry_syscall_plain[];
+/* context.c: users may write the bases of fs and gs, on any CPU. Set once, before there are any. */
+extern bool context_has_fsgsbase;
 /* trap.c: entry.S comes here, from user mode, from the kernel, and when neither can be. */
 _Noreturn void trap_user(struct arch_context *ctx);
 _Noreturn void trap_kernel(struct arch_context *ctx);

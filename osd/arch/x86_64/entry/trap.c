@@ -120,12 +120,24 @@ _Noreturn void trap_kernel(struct arch_context *ctx)
 	sched_run();
 }
 
-/* gs may still be the user's. */
+/*
+ * gs may still be the user's, who can have written anything into it: a CPU is known by where its
+ * descriptors are.
+ */
+static void trap_cpu_find(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) gdt;
+
+	__asm__ volatile("sgdt %0" : "=m"(gdt));
+	msr_write(MSR_GS_BASE, gdt.base - offsetof(struct arch_cpu, gdt));
+}
+
 _Noreturn void trap_fatal(struct arch_context *ctx)
 {
-	if ((int64_t)msr_read(MSR_GS_BASE) >= 0) {
-		__asm__ volatile("swapgs");
-	}
+	trap_cpu_find();
 	log_printf("exception in the kernel: vector %lu error %lx cr2 %lx\n", ctx->vector,
 	        ctx->error, cr2_read());
 	arch_context_dump(ctx);
