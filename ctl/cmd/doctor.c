@@ -1,7 +1,8 @@
 /*
  * doctor: is this host fit to run machines, and is what runs here sound? One line a check, each by a row of one table: what
  * was looked at, ok, warn or bad, and what to do. It is for when something is wrong, so it works without lud and without
- * keys: a part that cannot be looked at is a line, too, and stops no other. It changes nothing, and opens no key.
+ * keys: a part that cannot be looked at is a line, too, and stops no other. It changes nothing; keys are read by the signer
+ * alone, which is started for it.
  *
  * bad: something that was asked for will not work; warn: it works, and somebody should know. Only bad fails the command.
  */
@@ -23,7 +24,9 @@
 #include "ctl/client/command.h"
 #include "ctl/client/place.h"
 #include "ctl/cmd/policy_files.h"
+#include "ctl/make/run.h"
 #include "keyring/keyring.h"
+#include "proto/envelope/signer.h"
 #include "version.h"
 
 #define DOCTOR_DISK_WARN (UINT64_C(2) << 30)
@@ -246,21 +249,62 @@ static void doctor_keys(struct doctor *doctor, struct doctor_line *line)
 	doctor_say(line, DOCTOR_OK, NULL, "%s: the keys that are here can be used", doctor->keys);
 }
 
-/* The program; what it signs with is the line before. */
+/* What it says of itself; false: it was told what is wrong. It reads its keys before it answers anything. */
+static bool doctor_ask_signer(struct doctor *doctor, const char *program, struct run *run,
+        const struct signer_info **ret_info, struct doctor_line *line)
+{
+	static struct signer_request request = {.magic = SIGNER_MAGIC, .op = SIGNER_INFO, .id = 1};
+	const char *const argv[] = {program, "--keys", doctor->keys, "--log", "/dev/null", NULL};
+	const struct signer_reply *reply;
+
+	if (run_fed(argv, &request, sizeof(request), run) != CTL_OK || run->status != 0) {
+		doctor_say(line, DOCTOR_BAD,
+		        "`luctl keys list` says what each key lacks; where lud runs as another "
+		        "user, ask as that one",
+		        "%s does not serve: %.200s", program,
+		        run->errors && *run->errors ? run->errors : "it ended");
+		return false;
+	}
+	reply = (const struct signer_reply *)run->out;
+	if (run->len < sizeof(*reply) || reply->id != request.id || reply->status != SIGNER_OK) {
+		doctor_say(line, DOCTOR_BAD, "install lusign and luctl of one version",
+		        "%s does not answer as it should", program);
+		return false;
+	}
+	*ret_info = &reply->info;
+	return true;
+}
+
+/*
+ * The program, and whether it serves with this keyring: it is started, as lud starts it, asked for what it has, and
+ * ends. lud may be up meanwhile, or not: its own signer is another process.
+ */
 static void doctor_signer(struct doctor *doctor, struct doctor_line *line)
 {
+	_cleanup_(run_finip) struct run run = {0};
 	_cleanup_(ctl_freep) char *build = place_build();
 	_cleanup_(ctl_freep) char *beside =
 	        ctl_format("%s/keyring/signer/lusign", build ? build : "");
 	_cleanup_(ctl_freep) char *found = doctor_find("lusign");
+	_cleanup_(ctl_freep) char *variant = ctl_format("%s/variant.pem", doctor->keys);
+	const char *program = access(beside, X_OK) == 0 ? beside : found;
+	const struct signer_info *info;
 
-	if (access(beside, X_OK) == 0 || found) {
-		doctor_say(line, DOCTOR_OK, NULL, "%s", found ? found : beside);
-	} else {
+	if (!program) {
 		doctor_say(line, DOCTOR_BAD,
 		        "install lusign beside lud, or name it by programs.lusign in lud's "
 		        "configuration",
 		        "lusign is not found: lud can have nothing signed");
+	} else if (access(variant, R_OK) < 0) {
+		doctor_say(line, DOCTOR_WARN, "ask on lud's host, as lud's user",
+		        "%s is there; the keys that it signs with are not here, so it was not "
+		        "asked",
+		        program);
+	} else if (doctor_ask_signer(doctor, program, &run, &info, line)) {
+		doctor_say(line, info->not_after ? DOCTOR_OK : DOCTOR_BAD,
+		        info->not_after ? NULL : "where root.pem is, `luctl keys renew`",
+		        "%s serves, with root %" PRIu64 "%s", program, info->root_serial,
+		        info->not_after ? "" : ", which does not name all of its keys");
 	}
 }
 

@@ -39,12 +39,11 @@ static char *run_read(int fd, size_t *ret_len)
 	return text;
 }
 
-/* In the child: only what is safe between fork() and exec(). */
-static void run_become(const char *const *argv, const char *dir, int out, int errors)
+/* In the child: only what is safe between fork() and exec(). in: -1: nothing is to be read */
+static void run_become(const char *const *argv, const char *dir, int in, int out, int errors)
 {
-	int nothing = open("/dev/null", O_RDONLY);
-
-	if (nothing >= 0 && dup2(nothing, 0) == 0 && dup2(out, 1) == 1 && dup2(errors, 2) == 2 &&
+	in = in >= 0 ? in : open("/dev/null", O_RDONLY);
+	if (in >= 0 && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(errors, 2) == 2 &&
 	        (!dir || chdir(dir) == 0)) {
 		execvp(argv[0], (char *const *)argv);
 	}
@@ -52,17 +51,16 @@ static void run_become(const char *const *argv, const char *dir, int out, int er
 	_exit(127);
 }
 
-int run_program(const char *const *argv, const char *dir, bool together, struct run *ret_run)
+/* Runs it to its end; what it wrote is in the two files. */
+static int run_to_end(
+        const char *const *argv, const char *dir, int in, int out, int errors, struct run *ret_run)
 {
-	_cleanup_(run_closep) int out = memfd_create("out", MFD_CLOEXEC);
-	_cleanup_(run_closep) int errors = memfd_create("errors", MFD_CLOEXEC);
+	pid_t pid = out < 0 || errors < 0 ? -1 : fork();
 	size_t len;
-	pid_t pid;
 	int status;
 
-	pid = out < 0 || errors < 0 ? -1 : fork();
 	if (pid == 0) {
-		run_become(argv, dir, out, together ? out : errors);
+		run_become(argv, dir, in, out, errors);
 	}
 	if (pid < 0) {
 		return ctl_fail(
@@ -71,7 +69,28 @@ int run_program(const char *const *argv, const char *dir, bool together, struct 
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	ret_run->out = run_read(out, &ret_run->len);
-	ret_run->errors = run_read(together ? out : errors, &len);
+	ret_run->errors = run_read(errors, &len);
 	ret_run->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return CTL_OK;
+}
+
+int run_program(const char *const *argv, const char *dir, bool together, struct run *ret_run)
+{
+	_cleanup_(run_closep) int out = memfd_create("out", MFD_CLOEXEC);
+	_cleanup_(run_closep) int errors = memfd_create("errors", MFD_CLOEXEC);
+
+	return run_to_end(argv, dir, -1, out, together ? out : errors, ret_run);
+}
+
+int run_fed(const char *const *argv, const void *input, size_t len, struct run *ret_run)
+{
+	_cleanup_(run_closep) int in = memfd_create("in", MFD_CLOEXEC);
+	_cleanup_(run_closep) int out = memfd_create("out", MFD_CLOEXEC);
+	_cleanup_(run_closep) int errors = memfd_create("errors", MFD_CLOEXEC);
+
+	if (in < 0 || pwrite(in, input, len, 0) != (ssize_t)len) {
+		return ctl_fail(
+		        CTL_FAILED, argv[0], "try again", "cannot be asked: %s", strerror(errno));
+	}
+	return run_to_end(argv, NULL, in, out, errors, ret_run);
 }

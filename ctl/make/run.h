@@ -24,3 +24,5 @@ void run_finip(struct run *run);
  * reason was printed.
  */
 int run_program(const char *const *argv, const char *dir, bool together, struct run *ret_run);
+/* The same with these bytes to read, and errors apart. */
+int run_fed(const char *const *argv, const void *input, size_t len, struct run *ret_run);

@@ -47,6 +47,11 @@ def test_unsound(world):
     found = doctor(world, code=1)
     assert found['permissions']['verdict'] == 'bad' and 'chmod go-rwx' in found['permissions']['remedy'], found
     os.chmod(world.dir + '/keys', 0o700)
+    assert 'serves, with root 1' in doctor(world)['signer']['text']
+    os.rename(world.dir + '/keys/order.pem', world.dir + '/order.pem')
+    found = doctor(world, code=1)['signer']
+    assert found['verdict'] == 'bad' and 'order.pem: it is not there' in found['text'], found
+    os.rename(world.dir + '/order.pem', world.dir + '/keys/order.pem')
     world.shifted(-350, 'keys', 'renew', *keys)
     assert doctor(world)['keys']['verdict'] == 'warn'
     world.shifted(-400, 'keys', 'renew', *keys)
