@@ -36,9 +36,14 @@ static int update_one(const struct options *options, Control__Request *request)
 		return ctl_fail(CTL_USAGE, "--wait", "leave one of them out",
 		        "--wait and --no-wait exclude each other");
 	}
-	if (options->accept_loss && (update_is_left(options) || !control_is_at_hand(options))) {
+	if (options->accept_loss && update_is_left(options)) {
+		return ctl_fail(CTL_USAGE, "--no-wait", "leave one of them out",
+		        "--accept-loss and --no-wait exclude each other: the order is signed here "
+		        "when it is made");
+	}
+	if (options->accept_loss && !control_is_at_hand(options)) {
 		return ctl_fail(CTL_TRUST, "--accept-loss",
-		        "name the keyring with the control key by --keys, and leave --no-wait out",
+		        "name the keyring with the control key by --keys",
 		        "consent to loss is signed here with a control key when the order is made");
 	}
 	job_progress_init(&progress, options, request, false);

@@ -40,6 +40,7 @@ def test_loss(world):
 
     keys = ('--keys', world.dir + '/keys')
     assert 'control key' in world.luctl('update', 'ds', '--accept-loss', '--keys', world.dir, code=7)
+    assert '--no-wait exclude' in world.luctl('update', 'ds', '--accept-loss', '--no-wait', code=2)
     environment = {**os.environ, 'SAMSARA_SOCKET': world.socket}
     done = subprocess.run([world.program('ctl/luctl'), 'update', 'ds', '--accept-loss', *keys], env=environment,
                           check=False, capture_output=True, text=True, timeout=60)
