@@ -49,7 +49,7 @@ def test_graph(world):
     path = os.path.join(world.dir, 'h.svg')
     world.luctl('history', '--graph', path)
     root = xml.etree.ElementTree.parse(path).getroot()
-    assert root.tag == SVG + 'svg' and root.get('width') == '800' and root.get('viewBox') == '0 0 800 580'
+    assert root.tag == SVG + 'svg' and root.get('width') == '860' and root.get('viewBox') == '0 0 860 580'
     dots, crosses = root.findall(SVG + 'circle'), [p for p in root.findall(SVG + 'path') if p.get('class') == 'incident']
     assert len(dots) == 2 and len(crosses) == 1
     assert 'rolled back' in crosses[0].find(SVG + 'title').text
@@ -58,7 +58,7 @@ def test_graph(world):
     assert any(t.startswith('blackouts of ') for t in texts), texts
     for mark in root.iter():
         for name in ('x', 'cx'):
-            assert 0 <= float(mark.get(name, 0)) <= 800, mark.attrib
+            assert 0 <= float(mark.get(name, 0)) <= 860, mark.attrib
     told = world.json('history', 'ds', '--graph', path, '--limit', '1')
     assert told['graph'] == path and told['generations'] == 1, told
     assert 'cannot be written' in world.luctl('history', '--graph', world.dir + '/none/x.svg', code=74)
