@@ -217,6 +217,29 @@ def test_slow(world):
         assert again['missed'] == first - got[-1]['next'] > 0, again['missed']
 
 
+def test_others(world):
+    """Who watches a quiet machine among busy ones misses nothing of it when the line is cut: numbers go on for him."""
+    world.prepare()
+    with harness.peer.Peer(os.path.join(world.dir, 'b.sock')) as other:
+        other.add_service('ds', world.release_id(world.kits[0]))
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        with world.control() as control, world.control() as asks:
+            control.send(watch={'machine': 'm'})
+            begin = control.receive()['events']
+            at = begin['next']
+            for _ in range(13):
+                for _ in range(100):
+                    other.crash('ds')
+                asks.call(version={})
+            while at < begin['next'] + 2 * 1300 - KEPT // 2:
+                chunk = control.receive(20)['events']
+                assert not [e for e in chunk.get('events', []) if e['machine'] == 'b'], chunk
+                at = chunk['next']
+        with world.control() as control:
+            control.send(watch={'machine': 'm', 'run': begin['run'], 'after': at})
+            assert not control.receive()['events'].get('missed')
+
+
 def test_asked(world):
     """A number of events is enough; a machine that is not there, and a lud that is not, are errors as everywhere."""
     world.prepare()

@@ -8,6 +8,8 @@
  * What holds:
  *
  *   events with numbers [next - FEED_KEPT, next) are kept, of those that there are; none is ever changed
+ *   a reader of one machine is told of numbers that are passed over, so that what it comes back with is not as old as
+ *   the last event of its machine: else all others would be missing to it
  *   a reader is sent each number once, in order; one that does not read is left alone until it is not, and cut when the
  *   ring has gone on over its next number
  *   readers are called from the loop only, never from inside whatever made the event
@@ -50,6 +52,7 @@ struct feed_reader {
 	void *arg;
 	char machine[32];
 	uint64_t next; /* number */
+	uint64_t told; /* ->next of the last chunk: what it comes back with */
 	bool is_new;   /* nothing was sent yet: the first chunk says where it stands */
 	uint64_t missed;
 	bool is_other_run;
@@ -232,11 +235,13 @@ static bool feed_send(struct feed_reader *reader)
 		is_new = !feed_fill(reader, &pool, &chunk) ? is_new : true;
 		chunk.next = reader->next;
 	}
+	is_new = is_new || reader->next - reader->told >= FEED_KEPT / 2;
 	more = !chunk.is_cut && reader->next < feed->next;
 	reader->is_new = false;
 	reader->missed = 0;
 	reader->is_other_run = false;
 	if (is_new || chunk.is_cut) {
+		reader->told = chunk.next;
 		reader->ops->take(&chunk, reader->arg);
 	}
 	return more;
