@@ -136,13 +136,13 @@ def test_policy_rollback(world):
 def test_idle_keys(world):
     """What lud does not act on is said by name and place, and not said of what it does."""
     world.prepare()
-    path = policy(world, 'p', 'health: {probes: [{service: ds, message: ping}]}\n'
+    path = policy(world, 'p', 'update: {mode: check, consent: [{release: abcd, members: ["store.c:keys"]}]}\n'
                   'windows: {deny: [{start: "*-12-24", length: 1h}]}')
     told = world.luctl('policy', 'apply', path, errors=True)
-    assert f'{path}:4:' in told and 'lud does not act on health.probes' in told, told
+    assert f'{path}:4:' in told and 'lud does not act on update.consent' in told, told
     assert 'match' not in told and 'windows' not in told, told
     notes = world.json('policy', 'show')['notes']
-    assert [(n['line'], 'health' in n['what']) for n in notes] == [(4, True)], notes
+    assert [(n['line'], 'update.consent' in n['what']) for n in notes] == [(4, True)], notes
 
 
 def test_plan_policies(world):
