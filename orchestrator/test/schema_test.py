@@ -123,7 +123,8 @@ def rollouts(asked):
         asked.ask('policy', 'apply', asked.file('rings.yaml', POLICY.replace('name: p', 'name: r') + RINGS))
         members = asked.ask('update', 'ds', '--release', '2', '-m', 'm', '--detach'), asked.ask(
             'update', 'ds', '--release', '2', '-m', 'other', '--detach')
-        world.until(lambda: 'soaking' in [m['state'] for m in asked.ask('rollout', 'status', '1')['rollouts'][0]['members']])
+        world.until(lambda: 'soaking' in [
+            m['state'] for m in asked.ask('rollout', 'status', '1')['rollouts'][0]['members']], 60)
         waits, = (str(job['id']) for job in members if asked.ask('job', 'show', str(job['id']))['state'] == 'held')
         for words in ('rollout pause 1', 'rollout resume 1', 'rollout approve 1', 'job approve ' + waits, 'job deny ' + waits,
                       'rollout promote 1', 'rollout abort 1'):
@@ -137,7 +138,7 @@ def watched(asked):
     world = asked.world
     with subprocess.Popen([world.program('ctl/luctl'), 'watch', 'm', '--json', '--limit', '2', '--socket', world.socket],
                           stdout=subprocess.PIPE, text=True) as watch:
-        world.until(lambda: world.luctl('rerandomize', 'ds') and watch.poll() is not None)
+        world.until(lambda: world.luctl('rerandomize', 'ds') and watch.poll() is not None, 60)
         lines = objects(watch.stdout.read())
     assert len(lines) == 2 and watch.returncode == 0, lines
     for line in lines:
