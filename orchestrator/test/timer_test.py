@@ -429,4 +429,25 @@ def test_update_held(world):
     assert [(j['service'], j['state']) for j in settled(world, 4)[2:]] == [('ds', 'confirmed'), ('tty', 'confirmed')]
 
 
+def test_update_replaced(world):
+    """lud ends in a round, and the policy only checks when the machine is back: nothing is asked for."""
+    world.prepare()
+    world.luctl('hold', 'ds')
+    world.luctl('release', 'add', world.kit('ds', 2))
+    policy(world, 'update: {mode: apply}')
+    world.until(lambda: 'holds ds' in world.json('next', 'm')['items'][0]['why'])
+    world.kill()
+    world.start(die_at='timer.begin')
+    world.until(lambda: is_up(world))
+    world.luctl('unhold', 'ds', code=8)
+    world.wait_dead()
+    assert timer(world)['open'] and not record(world, 'SELECT count(*) FROM jobs')[0]
+    world.peer.awake.clear()
+    world.start()
+    policy(world, 'update: {mode: check}')
+    world.peer.awake.set()
+    world.until(lambda: is_up(world) and not timer(world)['open'])
+    assert not jobs(world) and world.json('next', 'm')['items'][0]['what'] == 'there is an update: ds 1 -> 2'
+
+
 harness.main(globals(), 4)
