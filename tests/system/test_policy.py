@@ -110,8 +110,36 @@ def case_update(world, rng):
     remove(world)
 
 
+def rollout(world):
+    return world.luctl('rollout', 'status', '1', check=True, as_json=True).json['rollouts'][0]
+
+
+def case_soak(world, rng):
+    """A release that does not pass a gate after its update: the machine goes back by itself, the release is blocked and its
+    rollout ends, all without anybody. No update of a real machine stands still for so short a time."""
+    before = world.check_truth('assist')
+    apply(world, 'update: {mode: apply, limit: 20s}\n'
+                 'rollout: {rings: [{name: all, size: 100%, soak: 5min, healthy: 10min, deadline: 1h}]}\n'
+                 'health: {blackout: 10us}')
+    world.add_release('assist-same')
+    lab.until('the rollout to end', lab.DEADLINE, lambda: rollout(world)['state'] != 'running')
+    over = rollout(world)
+    assert over['state'] == 'aborted' and '1 failed, and 0 may' in over['why'], over
+    lab.until('its jobs to end', TURNS, lambda: all(int(j['ended_us']) for j in jobs(world)))
+    update = max((j for j in jobs(world) if j['service'] == 'assist' and j['kind'] == 'update'), key=lambda j: int(j['id']))
+    assert update['state'] == 'rolled_back' and update['cause']['step'] == 'soak', update
+    assert 'stood still for' in update['cause']['message'], update
+    after = world.check_truth('assist')
+    assert after['release_id'] == before['release_id'] and int(after['generation']) > int(before['generation']), after
+    refused = world.luctl('update', 'assist')
+    assert refused.code == 4 and 'blocked' in refused.err, refused.err
+    assert 'was aborted' in str(world.status()['overview']['amiss']), world.status()['overview']
+    well(world)
+    remove(world)
+
+
 CASES = [('every hour', case_hourly), ('every few seconds', case_seconds), ('lud dies', case_lud_dies),
-         ('removed', case_removed), ('update', case_update)]
+         ('removed', case_removed), ('update', case_update), ('soak', case_soak)]
 
 if __name__ == '__main__':
     cases.run(__doc__, CASES)
