@@ -65,6 +65,9 @@ static const struct check_rule {
          " JOIN variants v ON v.id = g.variant JOIN releases r ON r.id = v.release"
          " WHERE r.service <> s.name%.0s",
                 "", "%lld generations are of a release of another service"},
+        {"SELECT count(*) FROM generations WHERE head IS NOT NULL"
+         " AND head NOT IN (SELECT id FROM heads)%.0s",
+                "", "%lld signed variants have lost what they begin with"},
         {"SELECT count(*) FROM orders o JOIN jobs j ON j.id = o.job"
          " WHERE o.machine <> j.machine%.0s",
                 "", "%lld orders are for another machine than their job"},

@@ -14,16 +14,23 @@
 #include "orchestrator/store/releases.h"
 
 #define FILL_AT_ONCE 500 /* jobs in one transaction */
-/* Sizes as lud has them: a signed variant and order, an event, a result with its phases. */
-#define FILL_ENVELOPE 900
-#define FILL_ORDER 1100
-#define FILL_EVENT 120
-#define FILL_RESULT 260
+/*
+ * Sizes as lud has them: a signed variant, of which root and kit are the same in all; an order and its
+ * confirm; events; a result, and one with a commitment and a sealed seed.
+ */
+#define FILL_ENVELOPE 3592
+#define FILL_HEAD 3208
+#define FILL_ORDER 2280
+#define FILL_CONFIRM 2024
+#define FILL_EVENT 50
+#define FILL_EVENTS_KEPT 100
+#define FILL_RESULT 40
+#define FILL_RESULT_MADE 190
 
 const char *const fill_services[FILL_SERVICES] = {
         "ds", "vm", "rs", "virtio", "agent", "tty", "load"};
 
-static const uint8_t fill_bytes[FILL_ORDER] = {1, 2, 3};
+static const uint8_t fill_bytes[FILL_ENVELOPE] = {1, 2, 3};
 
 static int fill_releases(struct fill *fill)
 {
@@ -74,17 +81,39 @@ static int fill_steps(struct db *db, int64_t job)
 	for (size_t i = 0; !r && i < sizeof(steps) / sizeof(steps[0]); i++) {
 		r = store_job_step_begin(db, job, steps[i]);
 		if (!r) {
-			r = store_job_step_end(db, job, JOB_STEP_DONE, "");
+			r = store_job_step_end(db, job, JOB_STEP_DONE,
+			        i ? "" : "layout by the machine: update.layout says so");
 		}
 	}
 	return err_fold(r);
 }
 
-/* A layout of the host's; of one that ran the payload's file is kept until lud tidies up. */
+/* What the host made of it, and signed. */
+static int fill_signed(struct fill *fill, struct variant_row *variant)
+{
+	uint8_t envelope[FILL_ENVELOPE] = {1, 2, 3};
+	int r;
+
+	variant->base = 0x7f0000000000;
+	variant->payload_len = 100000;
+	memset(variant->payload_hash, 8, sizeof(variant->payload_hash));
+	memset(variant->build_id, 9, sizeof(variant->build_id));
+	memcpy(envelope + FILL_HEAD, &fill->generation.id, sizeof(fill->generation.id));
+	r = store_variant_forged(fill->db, variant);
+	fill->generation.epoch = 1;
+	return r ? err_fold(r)
+	         : err_up(store_generation_sign(
+	                   fill->db, &fill->generation, envelope, sizeof(envelope)));
+}
+
+/* Of one that the host made and that ran the payload's file is kept until lud tidies up. */
 static int fill_generation(struct fill *fill, int64_t service, int64_t release, bool runs)
 {
 	struct generation_row *row = &fill->generation;
-	struct variant_row variant = {.release = release, .recipe = 3, .seed_sealed_size = 80};
+	struct variant_row variant = {.release = release,
+	        .recipe = 3,
+	        .seed_sealed_size = 80,
+	        .machine_made = fill->machine_made};
 	int r;
 
 	memset(variant.seed_commit, 7, sizeof(variant.seed_commit));
@@ -102,18 +131,12 @@ static int fill_generation(struct fill *fill, int64_t service, int64_t release, 
 		         : err_up(store_generation_set_state(
 		                   fill->db, row->id, GENERATION_ABANDONED));
 	}
-	variant.base = 0x7f0000000000;
-	variant.payload_len = 100000;
-	memset(variant.payload_hash, 8, sizeof(variant.payload_hash));
-	r = store_variant_forged(fill->db, &variant);
-	row->epoch = 1;
-	if (!r) {
-		r = store_generation_sign(fill->db, row, fill_bytes, FILL_ENVELOPE);
-	}
+	r = fill->machine_made ? 0 : fill_signed(fill, &variant);
 	return r ? err_fold(r) : err_up(store_generation_runs(fill->db, service, row->number));
 }
 
-static int fill_order(struct fill *fill)
+/* An order and what confirms it, each with an event. */
+static int fill_order(struct fill *fill, uint32_t action, size_t size)
 {
 	struct order_row *order = &fill->order;
 	struct event_row event = {.machine = fill->job.machine, .boot_id = 1};
@@ -123,9 +146,9 @@ static int fill_order(struct fill *fill)
 	        .machine = fill->job.machine,
 	        .boot_id = 1,
 	        .epoch = 1,
-	        .txn = (uint64_t)fill->job.id,
-	        .action = 1};
-	r = store_order_insert(fill->db, order, fill_bytes, FILL_ORDER);
+	        .txn = 2 * (uint64_t)fill->job.id + (action == 1),
+	        .action = action};
+	r = store_order_insert(fill->db, order, fill_bytes, size);
 	order->sent = order->accepted = true;
 	if (!r) {
 		r = store_order_update(fill->db, order);
@@ -133,6 +156,26 @@ static int fill_order(struct fill *fill)
 	event.seq = order->txn;
 	return r ? err_fold(r)
 	         : err_fold(store_event_insert(fill->db, &event, fill_bytes, FILL_EVENT));
+}
+
+/* Its end, as it is written with all that follows from it. */
+static int fill_end(struct fill *fill)
+{
+	struct job_row *job = &fill->job;
+	int r;
+
+	job->generation = fill->generation.number;
+	job->state = JOB_CONFIRMED;
+	job->ended_us = store_now_usec();
+	r = store_job_outcome(fill->db, job->id, NULL, 0, fill_bytes,
+	        fill->machine_made ? FILL_RESULT_MADE : FILL_RESULT);
+	if (!r) {
+		r = store_job_stood(fill->db, job->id, 1000000);
+	}
+	if (!r) {
+		r = store_job_update(fill->db, job);
+	}
+	return r ? err_fold(r) : err_up(store_job_fold(fill->db, job->id));
 }
 
 static int fill_job(struct fill *fill)
@@ -146,7 +189,9 @@ static int fill_job(struct fill *fill)
 	*job = (struct job_row){.machine = m + 1,
 	        .kind = JOB_RERANDOMIZE,
 	        .state = JOB_PLANNED,
-	        .identity = "uid 0",
+	        .identity = "policy nightly version 1",
+	        .scheduled = true,
+	        .machine_made = fill->machine_made,
 	        .release = fill->releases[s][fill->done * 2 / fill->n_jobs + 1].id};
 	snprintf(job->service, sizeof(job->service), "%s", fill_services[s]);
 	r = store_service_find(fill->db, job->machine, job->service, &service);
@@ -156,25 +201,20 @@ static int fill_job(struct fill *fill)
 	if (!r) {
 		r = fill_steps(fill->db, job->id);
 	}
-	if (!r) {
+	memset(job->plan, 3, sizeof(job->plan));
+	if (!r && !fill->machine_made) {
 		r = fill_generation(fill, service.id, job->release, false);
 	}
 	if (!r) {
 		r = fill_generation(fill, service.id, job->release, true);
 	}
 	if (!r) {
-		r = fill_order(fill);
-	}
-	job->generation = fill->generation.number;
-	job->state = JOB_CONFIRMED;
-	job->ended_us = store_now_usec();
-	if (!r) {
-		r = store_job_update(fill->db, job);
+		r = fill_order(fill, 1, FILL_ORDER);
 	}
 	if (!r) {
-		r = store_job_outcome(fill->db, job->id, NULL, 0, fill_bytes, FILL_RESULT);
+		r = fill_order(fill, 3, FILL_CONFIRM);
 	}
-	return r ? err_fold(r) : err_up(store_job_stood(fill->db, job->id, 1000000));
+	return r ? err_fold(r) : err_up(fill_end(fill));
 }
 
 static int fill_jobs(struct db *db, void *arg)
@@ -186,15 +226,22 @@ static int fill_jobs(struct db *db, void *arg)
 		r = fill_job(fill);
 		fill->done++;
 	}
-	return err_up(r);
+	return r ? err_fold(r) : err_up(store_event_trim(fill->db, 1, FILL_EVENTS_KEPT));
+}
+
+int fill_more(struct fill *fill)
+{
+	int r = 0;
+
+	while (!r && fill->done < fill->n_jobs) {
+		r = db_txn(fill->db, fill_jobs, fill);
+	}
+	return err_fold(r);
 }
 
 int fill_record(struct fill *fill)
 {
 	int r = db_txn(fill->db, fill_machines, fill);
 
-	while (!r && fill->done < fill->n_jobs) {
-		r = db_txn(fill->db, fill_jobs, fill);
-	}
-	return err_fold(r);
+	return r ? err_fold(r) : err_up(fill_more(fill));
 }

@@ -13,7 +13,8 @@
 struct fill {
 	struct db *db;
 	int64_t n_machines;
-	int64_t n_jobs; /* each with two generations, the first of which never ran */
+	int64_t n_jobs;    /* each with two generations, the first of which never ran */
+	bool machine_made; /* by the machine, and each job with one generation */
 	/* What was made: the busy service and the last job of it. */
 	struct service_row busy;
 	struct release_row releases[FILL_SERVICES][FILL_RELEASES];
@@ -27,3 +28,5 @@ extern const char *const fill_services[FILL_SERVICES];
 
 /* ->db and the numbers are the caller's; machines are named m0, m1 ... */
 int __must_check fill_record(struct fill *fill);
+/* Up to ->n_jobs, which has grown since. */
+int __must_check fill_more(struct fill *fill);

@@ -56,12 +56,72 @@ int store_generation_insert(struct db *db, struct generation_row *row)
 	return 0;
 }
 
+struct generation_head {
+	int64_t id;
+	uint8_t *bytes;
+	size_t size;
+};
+
+static int generation_head_row(sqlite3_stmt *row, void *arg)
+{
+	struct generation_head *ret = arg;
+
+	ret->id = sqlite3_column_int64(row, 0);
+	ret->bytes = db_column_blob_new(row, 1, &ret->size);
+	return 0;
+}
+
+/*
+ * How much of an envelope the newest head of its release has, and which that is. Where that is less than
+ * half (there is another root, or none was signed yet) it becomes a head itself, and is all of it.
+ */
+static int generation_head(struct db *db, const struct generation_row *row,
+        const struct store_bytes *envelope, int64_t *ret_head, size_t *ret_len)
+{
+	struct generation_head head = {0};
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	const uint8_t *signed_bytes = envelope->bytes;
+	size_t len = 0;
+	int r = db_query(db, generation_head_row, &head,
+	        "SELECT id, bytes FROM heads WHERE release = ? ORDER BY id DESC LIMIT 1", "i",
+	        row->release);
+
+	bytes = head.bytes;
+	if (r && r != DB_E_NONE) {
+		return err_up(r);
+	}
+	while (len < head.size && len < envelope->size && bytes[len] == signed_bytes[len]) {
+		len++;
+	}
+	if (len < envelope->size / 2) {
+		const struct head_row made = {.release = row->release};
+
+		r = store_insert(db, STORE_head, &made, envelope);
+		head.id = db_last_id(db);
+		len = envelope->size;
+	} else {
+		r = 0;
+	}
+	*ret_head = head.id;
+	*ret_len = len;
+	return err_fold(r);
+}
+
 int store_generation_sign(
         struct db *db, const struct generation_row *row, const void *envelope, size_t envelope_size)
 {
 	struct store_bytes bytes = {envelope, envelope_size};
+	int64_t head;
+	size_t len;
+	int r = generation_head(db, row, &bytes, &head, &len);
 
-	return err_fold(store_update(db, STORE_generation, row, &bytes));
+	if (!r) {
+		bytes = (struct store_bytes){(const uint8_t *)envelope + len, envelope_size - len};
+		r = store_update(db, STORE_generation, row, &bytes);
+	}
+	return r ? err_fold(r)
+	         : err_fold(db_run(db, "UPDATE generations SET head = ?, head_len = ? WHERE id = ?",
+	                   "iii", head, (int64_t)len, row->id));
 }
 
 int store_generation_set_epoch(struct db *db, int64_t id, uint64_t epoch)
@@ -204,7 +264,11 @@ int store_effect_get(struct db *db, int64_t generation, struct effect_row *ret)
 int store_generation_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
 {
 	return err_up(store_blob(db, ret_envelope, ret_size,
-	        "SELECT envelope FROM generations WHERE id = ? AND envelope IS NOT NULL", id));
+	        "SELECT CASE WHEN g.head IS NULL THEN g.envelope"
+	        " ELSE CAST(substr(h.bytes, 1, g.head_len) || g.envelope AS BLOB) END"
+	        " FROM generations g LEFT JOIN heads h ON h.id = g.head"
+	        " WHERE g.id = ? AND g.envelope IS NOT NULL",
+	        id));
 }
 
 int store_generation_each_of(struct db *db, int64_t job, store_generation_fn fn, void *arg)

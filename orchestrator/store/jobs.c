@@ -12,7 +12,6 @@
 #include "orchestrator/store/priv.h"
 
 STORE_VISITOR(job)
-STORE_VISITOR(job_step)
 
 static const char *const job_kind_names[_JOB_KIND_N] = {
 #define JOB_KIND(name, number, word, priority) [JOB_##name] = word,
@@ -285,25 +284,20 @@ int store_job_began(struct db *db, int64_t job, int64_t *ret_usec)
 	        "ii", job, (int64_t)JOB_STEP_PLAN));
 }
 
-int store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *arg)
-{
-	return err_up(store_each(db, STORE_job_step, store_job_step_visit, STORE_VISIT(fn, arg),
-	        "WHERE job = ? ORDER BY n", "i", job));
-}
-
 int store_order_insert(
         struct db *db, struct order_row *row, const void *envelope, size_t envelope_size)
 {
-	struct store_bytes bytes = {envelope, envelope_size};
+	const struct store_bytes apart = {"", 0};
 	int r;
 
 	row->created_us = store_now_usec();
-	r = store_insert(db, STORE_order, row, &bytes);
+	r = store_insert(db, STORE_order, row, &apart);
 	if (r) {
 		return err_up(r);
 	}
 	row->id = db_last_id(db);
-	return 0;
+	return err_fold(db_run(db, "INSERT INTO order_envelopes(id, bytes) VALUES(?, ?)", "ib",
+	        row->id, envelope, envelope_size));
 }
 
 /* What became of an order; what was signed, its number included, is written once. */
@@ -328,8 +322,10 @@ int store_order_void(struct db *db, int64_t job)
 
 int store_order_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
 {
-	return err_up(store_blob(
-	        db, ret_envelope, ret_size, "SELECT envelope FROM orders WHERE id = ?", id));
+	return err_up(store_blob(db, ret_envelope, ret_size,
+	        "SELECT coalesce(e.bytes, o.envelope) FROM orders o"
+	        " LEFT JOIN order_envelopes e ON e.id = o.id WHERE o.id = ?",
+	        id));
 }
 
 /* The next order must lie above it, whatever job it was for and whatever became of that. */

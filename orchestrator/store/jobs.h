@@ -75,6 +75,9 @@ int __must_check store_job_step_end(
 typedef int (*store_job_step_fn)(const struct job_step_row *row, void *arg);
 int __must_check store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *arg);
 
+/* The job is over: less is kept of it, and nothing of that is lost to a reader; see fold.c. */
+int __must_check store_job_fold(struct db *db, int64_t job);
+
 /* Fills row->id. DB_E_EXISTS: the number is taken. */
 int __must_check store_order_insert(
         struct db *db, struct order_row *row, const void *envelope, size_t envelope_size);
@@ -84,7 +87,7 @@ int __must_check store_order_newest(
         struct db *db, int64_t job, uint32_t action, struct order_row *ret);
 /* What was ordered by a job and not accepted may not be sent any more. */
 int __must_check store_order_void(struct db *db, int64_t job);
-/* The caller frees *ret_envelope. */
+/* The caller frees *ret_envelope; NULL: it is kept no more. */
 int __must_check store_order_envelope(
         struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size);
 /* Highest transaction number signed for a machine in an epoch; 0: none. */

@@ -91,6 +91,23 @@ int __must_check store_each(struct db *db, enum store_table_id id, store_row_fn 
 int __must_check store_blob(
         struct db *db, uint8_t **ret_bytes, size_t *ret_size, const char *sql, int64_t id);
 
+/*
+ * fold.c, and the step of the schema that brought it. The steps of the row of `jobs` at hand, in the order
+ * of their begin: step, state, when it began after the job was made, how long it took (null: it has no
+ * end), what was said of it, if anything.
+ */
+#define STORE_STEPS_FOLDED                                                                         \
+	"(SELECT json_group_array(json(CASE detail"                                                \
+	" WHEN '' THEN json_array(step, state, started_us - jobs.created_us,"                      \
+	" CASE WHEN ended_us > 0 THEN ended_us - started_us END)"                                  \
+	" ELSE json_array(step, state, started_us - jobs.created_us,"                              \
+	" CASE WHEN ended_us > 0 THEN ended_us - started_us END, detail) END))"                    \
+	" FROM (SELECT * FROM job_steps s WHERE s.job = jobs.id ORDER BY s.n))"
+/* A job that ended as it was to, and nobody consented to a loss of. */
+#define STORE_IS_PLAIN "ended_us > 0 AND state IN (2, 3, 20) AND consent IS NULL"
+/* The newest jobs of a machine, of which orders are kept whole. */
+#define STORE_ORDERS_WHOLE "8"
+
 /* A callback of the public headers on its way through store_each(). */
 struct store_visit {
 	void (*fn)(void);

@@ -27,7 +27,7 @@ static const struct {
 	const char *page;
 	const char *may_go;
 	const char *count; /* it is about to go */
-	const char *drop[5];
+	const char *drop[6];
 } retention_table[_RETENTION_N] = {
         [RETENTION_GENERATIONS] =
                 {
@@ -82,6 +82,8 @@ static const struct {
                                  " upto = max(upto, excluded.upto), last_us = excluded.last_us",
                         .drop = {"DELETE FROM job_steps WHERE job = ?",
                                 "DELETE FROM soaks WHERE job = ?",
+                                "DELETE FROM order_envelopes WHERE id IN"
+                                " (SELECT id FROM orders WHERE job = ?)",
                                 "DELETE FROM orders WHERE job = ?",
                                 "DELETE FROM jobs WHERE id = ?"},
                 },

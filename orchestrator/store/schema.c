@@ -108,6 +108,16 @@ static const struct {
                          " wait_until_us = (unixepoch() + 86400) * 1000000,"
                          " wait_look_us = (unixepoch() + 86400) * 1000000"
                          " WHERE state = 1;"},
+        [26] = {.after = "CREATE INDEX heads_release ON heads(release);"
+                         "UPDATE jobs SET steps = " STORE_STEPS_FOLDED
+                         " WHERE ended_us > 0 AND EXISTS"
+                         " (SELECT 1 FROM job_steps WHERE job = jobs.id);"
+                         "DELETE FROM job_steps WHERE job IN"
+                         " (SELECT id FROM jobs WHERE steps IS NOT NULL);"
+                         "UPDATE orders SET envelope = x'' WHERE job IN"
+                         " (SELECT id FROM jobs WHERE " STORE_IS_PLAIN " AND id <= "
+                         "(SELECT n.id FROM jobs n WHERE n.machine = jobs.machine"
+                         " ORDER BY n.id DESC LIMIT 1 OFFSET " STORE_ORDERS_WHOLE "));"},
         /* An id is that of a user: others have their own of the same words. */
         [19] = {.after = "DROP INDEX jobs_request;"
                          "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service, "

@@ -124,6 +124,8 @@ static const struct {
         {JOB_MOVE, JOB_STEP_MOVE, JOB_APPROVED},
 };
 
+#define JOB_OVER (2 + (int64_t)(sizeof(opens) / sizeof(opens[0]))) /* committed */
+
 static void check_states(struct db *db)
 {
 	size_t n = sizeof(opens) / sizeof(opens[0]);
@@ -137,6 +139,73 @@ static void check_states(struct db *db)
 	assert(store_job_find(db, 2 + (int64_t)n, &job) == 0 && job.state == JOB_COMMITTED);
 	assert(!*job.wait_why && !job.wait_until_us);
 	assert(store_job_find(db, 3 + (int64_t)n, &job) == 0 && job.state == JOB_INCONSISTENT);
+}
+
+/* Steps are folded where the job is over, and told alike. */
+static int check_step(const struct job_step_row *row, void *arg)
+{
+	static const struct job_step_row steps[] = {
+	        {.state = JOB_STEP_DONE, .ended_us = 15},
+	        {.state = JOB_STEP_FAILED, .ended_us = 16, .detail = "a \"word\""},
+	        {.state = JOB_STEP_BEGUN},
+	};
+	int *n = arg;
+
+	assert(row->n == *n + 1 && (int)row->step == *n + 2 && row->started_us == 11 + *n);
+	assert(row->state == steps[*n].state && row->ended_us == steps[*n].ended_us);
+	assert(!strcmp(row->detail, steps[*n].detail));
+	++*n;
+	return 0;
+}
+
+static void check_steps(struct db *db, int64_t job, int64_t rows)
+{
+	int64_t n_rows;
+	int n = 0;
+
+	assert(store_job_step_each(db, job, check_step, &n) == 0 && n == 3);
+	assert(db_query_int(
+	               db, &n_rows, "SELECT count(*) FROM job_steps WHERE job = ?", "i", job) == 0);
+	assert(n_rows == rows);
+}
+
+/* Of orders of jobs that went well those of the newest jobs stay whole; an open one's stays. */
+static int fill_orders(struct db *db, void *arg)
+{
+	for (int64_t n = 0; n < 10; n++) {
+		assert(db_run(db,
+		               "INSERT INTO jobs(machine, service, kind, state, step, identity,"
+		               " created_us, ended_us) VALUES(1, 'rs', 1, 2, 8, 'uid 0', 9, 10)",
+		               "") == 0);
+	}
+	assert(db_run(db,
+	               "INSERT INTO orders(job, machine, boot_id, line, epoch, txn, action, "
+	               "expires,"
+	               " envelope, created_us) SELECT id, 1, 1, 0, 1, id, 1, 1, x'0708', 9 FROM "
+	               "jobs",
+	               "") == 0);
+	return 0;
+}
+
+static void check_orders(struct db *db)
+{
+	int64_t first = JOB_OVER + 2, n = 0;
+	struct order_row order;
+	uint8_t *envelope;
+	size_t size;
+
+	for (int64_t job = 1; job < first + 10; job++) {
+		assert(store_order_newest(db, job, 0, &order) == 0);
+		assert(store_order_envelope(db, order.id, &envelope, &size) == 0);
+		free(envelope);
+		assert(size == 0 || (size == 2 && envelope));
+		n += size == 0;
+		if (job < JOB_OVER || job > first + 1) {
+			assert(size == 2);
+		}
+	}
+	/* The committed one, and of the ten those behind the newest eight. */
+	assert(n == 3);
 }
 
 static int fill(struct db *db, void *arg)
@@ -160,6 +229,15 @@ static int fill(struct db *db, void *arg)
 	               " ended_us) VALUES(1, 'vm', 1, 2, 8, 'uid 0', 9, 10), (1, 'vm', 1, 7, 5, "
 	               "'uid 0', 9, 10)",
 	               "") == 0);
+	/* Of one that is over and of one that is open. */
+	assert(db_run(db,
+	               "INSERT INTO job_steps(job, n, step, state, started_us, ended_us, detail)"
+	               " SELECT j.id, s.n, s.n + 1, s.state, 10 + s.n, s.ended, s.detail FROM jobs "
+	               "j,"
+	               " (SELECT 1 AS n, 1 AS state, 15 AS ended, '' AS detail"
+	               " UNION SELECT 2, 2, 16, 'a \"word\"' UNION SELECT 3, 0, 0, '') s"
+	               " WHERE j.id IN (2, ?)",
+	               "i", (int64_t)JOB_OVER) == 0);
 	assert(db_run(db,
 	               "INSERT INTO events(machine, boot_id, seq, clock_ns, seen_us, body)"
 	               " VALUES(1, 5, 41, 1, 2, x'0102'), (1, 5, 42, 3, 4, x'03')",
@@ -180,6 +258,9 @@ static void test_open(const struct released *released, const char *path, int ver
 
 	assert(db_open(path, released->steps, version, &db, &failure) == 0);
 	assert(db_txn(db, fill, NULL) == 0);
+	if (version >= 3) {
+		assert(db_txn(db, fill_orders, NULL) == 0);
+	}
 	db_close(db);
 	assert(store_open(path, &db, &failure) == 0);
 	assert(store_machine_by_name(db, "one", &machine) == 0);
@@ -189,6 +270,11 @@ static void test_open(const struct released *released, const char *path, int ver
 	assert(job.machine == 1 && !strcmp(job.service, "ds") && !job.release && !job.accept_loss);
 	assert(job.state == JOB_PLANNED && !strcmp(job.wait_why, "its turn") && job.wait_until_us);
 	check_states(db);
+	check_steps(db, 2, 3);
+	check_steps(db, JOB_OVER, 0);
+	if (version >= 3) {
+		check_orders(db);
+	}
 	assert(db_query_int(db, &n, "SELECT sum(seq) * 10 + sum(length(body)) FROM events", "") ==
 	        0);
 	assert(n == 833);

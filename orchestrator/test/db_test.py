@@ -36,6 +36,7 @@ BROKEN = [  # what somebody did to the record, and what is said of it
     ('UPDATE generations SET state = 1', 'services have several generations that run'),
     ("UPDATE jobs SET service = 'tty'", 'of a job for another machine or service'),
     ("UPDATE releases SET service = 'tty'", 'are of a release of another service'),
+    ('UPDATE generations SET head = 99 WHERE head IS NOT NULL', 'signed variants have lost what they begin with'),
     ('UPDATE orders SET machine = 7', 'orders are for another machine than their job'),
     ("INSERT INTO machines(name, attached, wanted, socket, image, created_us, is_default) VALUES('n', 0, 0, '', '', 1, 1)",
      'machines are the default one besides another'),

@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 import harness
+from harness import record
 
 
 def test_update_and_back(world):
@@ -33,6 +34,8 @@ def test_update_and_back(world):
     assert 'hello from the peer' in world.luctl('log')
     shown = world.json('show', 'ds', str(world.running()))
     assert [s['state'] for s in shown['job']['steps']] == ['done'] * 9  # a rerandomization pairs nothing
+    # All of them are over: their steps are told, and no rows of the record any more.
+    assert record(world, 'SELECT count(*) FROM job_steps') == (0,)
     assert len(world.peer.runs) == len(set(world.peer.runs))
 
 

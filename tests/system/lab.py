@@ -260,7 +260,8 @@ class Lab:
     def order(self, name, generation):
         """The envelope of the order that made this generation run."""
         envelope, = self.record(
-            'SELECT o.envelope FROM orders o JOIN generations g ON g.job = o.job JOIN services s ON s.id = g.service'
+            'SELECT e.bytes FROM order_envelopes e JOIN orders o ON o.id = e.id'
+            ' JOIN generations g ON g.job = o.job JOIN services s ON s.id = g.service'
             ' WHERE s.name = ? AND g.number = ? AND o.action = 1 ORDER BY o.id DESC LIMIT 1', name, generation)[0]
         return envelope
 

@@ -2,7 +2,8 @@
  * How a job ends. All that its end changes is written in one transaction: the step, the
  * generations it made, the cause and the machine's result, releases that are passed by, and
  * the job itself. If that cannot be written the job has not ended: it stalls. Then the job is
- * gone, who watches hears of it, and others of the machine may have their turn.
+ * gone, who watches hears of it, and others of the machine may have their turn. What only an open job
+ * needs is folded (store_job_fold()).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -103,7 +104,7 @@ static int end_write(struct db *db, void *arg)
 	if (!r) {
 		r = store_job_update(db, row);
 	}
-	return err_fold(r);
+	return r ? err_fold(r) : err_up(store_job_fold(db, row->id));
 }
 
 static void end_log(const struct job *job, const struct job_end *end)

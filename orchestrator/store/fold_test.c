@@ -1,0 +1,286 @@
+/*
+ * What is kept of jobs that are over and of what was signed for them: less, and all that a reader is told;
+ * and how many bytes a record takes for each.
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/store/fill.h"
+#include "orchestrator/store/generations.h"
+#include "orchestrator/store/jobs.h"
+#include "orchestrator/store/machines.h"
+#include "orchestrator/store/releases.h"
+
+#define STEPS 5
+#define WHOLE 8 /* as STORE_ORDERS_WHOLE */
+/* Bytes of a job that is over, with all that belongs to it. */
+#define HOST_MAX 2000
+#define MACHINE_MAX 1200
+
+static int64_t count(struct db *db, const char *sql)
+{
+	int64_t n = -1;
+
+	assert(db_query_int(db, &n, sql, "") == 0);
+	return n;
+}
+
+struct steps {
+	int n;
+	struct job_step_row rows[STEPS];
+};
+
+static int keep_step(const struct job_step_row *row, void *arg)
+{
+	struct steps *steps = arg;
+
+	assert(steps->n < STEPS);
+	steps->rows[steps->n++] = *row;
+	return 0;
+}
+
+/* A step that took time, one whose clock went back, one without an end, and what may be said of them. */
+static int fold_steps(struct db *db, void *arg)
+{
+	static const char *const details[STEPS] = {
+	        "", "\"a\", [b]\n\\c", "\x01\xc3\xa4\xff", "", "x"};
+	struct job_row job = {
+	        .machine = 1, .service = "ds", .kind = JOB_UPDATE, .state = JOB_PLANNED};
+	struct steps before = {.n = 0}, after = {.n = 0};
+
+	assert(store_job_insert(db, &job) == 0);
+	for (int i = 0; i < STEPS; i++) {
+		assert(store_job_step_begin(db, job.id, (enum job_step)i) == 0);
+		if (i < STEPS - 1) {
+			assert(store_job_step_end(db, job.id,
+			               i == 2 ? JOB_STEP_FAILED : JOB_STEP_DONE, details[i]) == 0);
+		}
+	}
+	assert(db_run(db,
+	               "UPDATE job_steps SET ended_us = started_us + 86400000000 WHERE n = 1 AND "
+	               "job = ?",
+	               "i", job.id) == 0);
+	assert(db_run(db,
+	               "UPDATE job_steps SET ended_us = started_us - 3600000000 WHERE n = 2 AND "
+	               "job = ?",
+	               "i", job.id) == 0);
+	assert(store_job_step_each(db, job.id, keep_step, &before) == 0 && before.n == STEPS);
+	assert(store_job_fold(db, job.id) == 0);
+	assert(count(db, "SELECT count(*) FROM job_steps") == 0);
+	assert(store_job_step_each(db, job.id, keep_step, &after) == 0 && after.n == STEPS);
+	for (int i = 0; i < STEPS; i++) {
+		const struct job_step_row *a = &before.rows[i], *b = &after.rows[i];
+
+		assert(b->job == job.id && b->n == i + 1 && a->step == b->step &&
+		        a->state == b->state);
+		assert(a->started_us == b->started_us && a->ended_us == b->ended_us);
+		assert(!strcmp(a->detail, b->detail) &&
+		        !strcmp(b->detail, i < STEPS - 1 ? details[i] : ""));
+	}
+	/* A second time there is nothing to fold, and nothing is lost. */
+	after.n = 0;
+	assert(store_job_fold(db, job.id) == 0);
+	assert(store_job_step_each(db, job.id, keep_step, &after) == 0 && after.n == STEPS);
+	return 0;
+}
+
+/* Jobs of which each has an order; ->state 0: it is open. */
+static const struct {
+	enum job_state state;
+	bool consent, goes;
+} ends[] = {
+        {JOB_CONFIRMED, false, true},
+        {JOB_CONFIRMED, true, false},
+        {JOB_FAILED, false, false},
+        {JOB_INCONSISTENT, false, false},
+        {0, false, false},
+        {JOB_COMMITTED, false, true},
+        {JOB_PREPARED, false, true},
+};
+#define ENDS (sizeof(ends) / sizeof(ends[0]))
+
+static size_t order_size(struct db *db, int64_t job)
+{
+	struct order_row order;
+	uint8_t *envelope;
+	size_t size;
+
+	assert(store_order_newest(db, job, 0, &order) == 0);
+	assert(store_order_envelope(db, order.id, &envelope, &size) == 0);
+	free(envelope);
+	return size;
+}
+
+static int64_t order_job(struct db *db, enum job_state state, bool consent)
+{
+	struct job_row job = {.machine = 1, .service = "ds", .kind = JOB_UPDATE};
+	struct order_row order = {.machine = 1, .epoch = 7, .action = 1};
+
+	job.state = state ? state : JOB_ORDERED;
+	assert(store_job_insert(db, &job) == 0);
+	order.job = job.id;
+	order.txn = (uint64_t)job.id;
+	assert(store_order_insert(db, &order, "signed", 6) == 0);
+	job.ended_us = state ? 1 : 0;
+	job.consent[0] = consent;
+	assert(store_job_update(db, &job) == 0);
+	return job.id;
+}
+
+/* Those of the newest jobs stay whole, and of older ones all that went another way than was meant. */
+static int fold_orders(struct db *db, void *arg)
+{
+	int64_t jobs[ENDS], last = 0;
+
+	for (size_t i = 0; i < ENDS; i++) {
+		jobs[i] = order_job(db, ends[i].state, ends[i].consent);
+		assert(store_job_fold(db, jobs[i]) == 0);
+	}
+	for (size_t n = ENDS; n < WHOLE + ENDS; n++) {
+		last = order_job(db, JOB_CONFIRMED, false);
+		assert(store_job_fold(db, last) == 0);
+		for (size_t i = 0; i < ENDS; i++) {
+			bool is_old = n >= i + WHOLE;
+
+			assert(order_size(db, jobs[i]) == (is_old && ends[i].goes ? 0 : 6));
+		}
+	}
+	for (int64_t job = last - WHOLE + 1; job <= last; job++) {
+		assert(order_size(db, job) == 6);
+	}
+	return 0;
+}
+
+/* An envelope that begins like others of its release and root, and ends like none. */
+static void envelope_fill(uint8_t *bytes, size_t size, uint8_t head, uint8_t rest)
+{
+	memset(bytes, head, size);
+	memset(bytes + size - 100, rest, 100);
+}
+
+static int fold_heads(struct db *db, void *arg)
+{
+	static const struct {
+		uint8_t head, rest;
+		size_t size;
+		int release;
+		int64_t n_heads; /* then */
+	} cases[] = {
+	        {1, 2, 1000, 0, 1},
+	        {1, 3, 1000, 0, 1},
+	        {1, 4, 900, 0, 1},
+	        {1, 2, 1000, 0, 1},
+	        {5, 2, 1000, 0, 2},
+	        {5, 1, 1200, 0, 2},
+	        {5, 1, 1000, 1, 3},
+	        {1, 9, 1000, 0, 4},
+	        {1, 9, 100, 0, 5},
+	        {9, 9, 1000, 0, 6},
+	};
+	struct fill *fill = arg;
+	struct generation_row rows[sizeof(cases) / sizeof(cases[0])];
+	uint8_t bytes[1200], *envelope;
+	size_t size;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct variant_row variant = {.release = fill->releases[0][cases[i].release].id};
+
+		rows[i] = (struct generation_row){.service = fill->busy.id, .job = 1};
+		assert(store_variant_insert(db, &variant) == 0);
+		rows[i].variant = variant.id;
+		assert(store_service_draw(db, fill->busy.id, &rows[i].number) == 0);
+		assert(store_generation_insert(db, &rows[i]) == 0);
+		assert(store_generation_envelope(db, rows[i].id, &envelope, &size) == DB_E_NONE);
+		envelope_fill(bytes, cases[i].size, cases[i].head, cases[i].rest);
+		assert(store_generation_sign(db, &rows[i], bytes, cases[i].size) == 0);
+		assert(count(db, "SELECT count(*) FROM heads") == cases[i].n_heads);
+	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		envelope_fill(bytes, cases[i].size, cases[i].head, cases[i].rest);
+		assert(store_generation_envelope(db, rows[i].id, &envelope, &size) == 0);
+		assert(size == cases[i].size && !memcmp(envelope, bytes, size));
+		free(envelope);
+	}
+	return 0;
+}
+
+/* Pages that are free are used again. */
+static int64_t size_of(struct db *db)
+{
+	int64_t pages = count(db, "PRAGMA page_count") - count(db, "PRAGMA freelist_count");
+
+	return pages * count(db, "PRAGMA page_size");
+}
+
+/* Bytes that a record grows by for each job like those of the first half. */
+static int64_t bytes_each(bool machine_made)
+{
+	struct fill fill = {.n_machines = 1, .n_jobs = 100, .machine_made = machine_made};
+	struct failure failure;
+	int64_t before;
+
+	assert(store_open(":memory:", &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	before = size_of(fill.db);
+	fill.n_jobs += 300;
+	assert(fill_more(&fill) == 0);
+	before = (size_of(fill.db) - before) / 300;
+	db_close(fill.db);
+	return before;
+}
+
+/* What a machine moves by itself, every ten seconds, is one generation, however often it does. */
+static int layouts(struct db *db, void *arg)
+{
+	struct fill *fill = arg;
+	uint8_t commit[STORE_COMMIT_SIZE], sealed[STORE_SEALED_SIZE];
+	struct store_seed seed = {commit, sealed};
+	uint64_t number = fill->generation.number;
+
+	for (uint64_t made = 1; made <= 8640; made++) {
+		memset(commit, (int)made, sizeof(commit));
+		memset(sealed, (int)made, sizeof(sealed));
+		assert(store_generation_layout(db, fill->busy.id, number, made, &seed) == 0);
+	}
+	return 0;
+}
+
+static void test_sizes(void)
+{
+	struct fill fill = {.n_machines = 1, .n_jobs = 10};
+	int64_t host = bytes_each(false), machine = bytes_each(true), before;
+	struct generation_row row;
+	struct failure failure;
+
+	printf("bytes of a job: %lld with two layouts of the host, %lld with one of the machine\n",
+	        (long long)host, (long long)machine);
+	fflush(stdout);
+	assert(host < HOST_MAX && machine < MACHINE_MAX);
+	assert(store_open(":memory:", &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	before = size_of(fill.db);
+	assert(db_txn(fill.db, layouts, &fill) == 0);
+	assert(size_of(fill.db) - before <= 4096);
+	assert(store_generation_find(fill.db, 1, fill.busy.name, fill.generation.number, &row) ==
+	        0);
+	assert(row.made == 8640 && row.made_commit[63] == (uint8_t)8640);
+	db_close(fill.db);
+}
+
+int main(void)
+{
+	struct fill fill = {.n_machines = 1};
+	struct failure failure;
+
+	assert(store_open(":memory:", &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	assert(db_txn(fill.db, fold_steps, &fill) == 0);
+	assert(db_txn(fill.db, fold_orders, &fill) == 0);
+	assert(db_txn(fill.db, fold_heads, &fill) == 0);
+	db_close(fill.db);
+	test_sizes();
+	return 0;
+}
