@@ -81,6 +81,15 @@ struct slot_info {
 	nsec_t cpu_nsec;
 };
 
+/* slot_registers, slot_registers_set: of x86-64. */
+struct slot_registers {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags, fsbase, gsbase;
+};
+/* slot_fpu never has more to write. */
+#define SLOT_FPU_BYTES_MAX 4096u
+
 /* event_next */
 enum slot_event_kind { SLOT_EVENT_FAULT = 1, SLOT_EVENT_EXIT, SLOT_EVENT_REPORT, SLOT_EVENT_ABUSE };
 enum fault_reason {

@@ -69,6 +69,17 @@ void arch_context_dump(const struct arch_context *ctx);
 void arch_context_fpu_set(struct arch_context *ctx, paddr_t frame);
 
 /*
+ * Registers of a context that does not run, for its supervisor. Setting checks all and changes nothing
+ * when false; then the context goes on from there, whatever it came in by.
+ */
+void arch_context_registers_get(const struct arch_context *ctx, struct slot_registers *ret);
+bool arch_context_registers_set(struct arch_context *ctx, const struct slot_registers *registers);
+/* The same of the FPU: arch_fpu_bytes() bytes. Reading, NULL: it has no memory for them. */
+uint32_t arch_fpu_bytes(void);
+const void *arch_context_fpu_get(struct arch_context *ctx);
+bool arch_context_fpu_load(struct arch_context *ctx, const void *state);
+
+/*
  * Leave the kernel into a context (the start of an instance), releasing the
  * big lock. Does not return.
  */

@@ -23,6 +23,8 @@
 #define RFLAGS_IOPL (3ul << 12)
 #define RFLAGS_NT (1ul << 14)
 #define RFLAGS_AC (1ul << 18)
+/* What a user can have: arithmetic, single step, direction, NT, RF, AC, ID, and what is always set. */
+#define RFLAGS_USER 0x254fd7ul
 
 static inline void msr_write(uint32_t msr, uint64_t value)
 {

@@ -52,6 +52,29 @@ bool call_instance_is_at_rest(const struct instance *instance)
 	        instance->state);
 }
 
+err_t call_slot_at_rest(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+{
+	err_t err = slot_supervised(self, endpoint, ret_slot);
+
+	return err == E_OK && !call_instance_is_at_rest((*ret_slot)->instance) ? E_STATE : err;
+}
+
+err_t call_slot_writable(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+{
+	const struct instance *instance;
+	err_t err = call_slot_at_rest(self, endpoint, ret_slot);
+
+	if (err != E_OK) {
+		return err;
+	}
+	instance = (*ret_slot)->instance;
+	if (instance->state == SLOT_FAULTED) {
+		return instance->fault_wait == FAULT_WAIT_SUPERVISOR ? E_OK : E_STATE;
+	}
+	return instance->state == SLOT_RUNNABLE || instance->state == SLOT_REPORTED ? E_OK
+	                                                                            : E_STATE;
+}
+
 err_t call_yield(struct instance *self)
 {
 	arch_context_restart(&self->context);

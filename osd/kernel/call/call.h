@@ -33,6 +33,15 @@ err_t call_slot_memory(struct instance *self, endpoint_t endpoint, struct slot *
 /* Does the instance wait for its supervisor (or has not begun), so that it cannot run by itself? */
 bool call_instance_is_at_rest(const struct instance *instance);
 
+/* A supervised slot whose instance is at rest: E_DEAD, E_PERM, E_STATE. */
+err_t call_slot_at_rest(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+
+/*
+ * The same, and nobody else will write the instance's registers: it waits inside no call and for no
+ * page, and it has begun and not ended.
+ */
+err_t call_slot_writable(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+
 /*
  * Let others run and make this call again. The caller of this has put what it needs into
  * self->call_progress. Returns KCALL_PENDING.

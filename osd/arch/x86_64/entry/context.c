@@ -35,6 +35,79 @@ void arch_context_tls_set(struct arch_context *ctx, vaddr_t base)
 	}
 }
 
+void arch_context_registers_get(const struct arch_context *ctx, struct slot_registers *ret)
+{
+	bool is_call = ctx->vector == VECTOR_SYSCALL;
+
+	*ret = (struct slot_registers){
+	        .rax = ctx->rax,
+	        .rbx = ctx->rbx,
+	        .rcx = is_call ? ctx->rip : ctx->rcx, /* as `sysret` will leave them */
+	        .rdx = ctx->args[2],
+	        .rsi = ctx->args[1],
+	        .rdi = ctx->args[0],
+	        .rbp = ctx->rbp,
+	        .rsp = ctx->rsp,
+	        .r8 = ctx->args[4],
+	        .r9 = ctx->args[5],
+	        .r10 = ctx->args[3],
+	        .r11 = is_call ? ctx->rflags : ctx->r11,
+	        .r12 = ctx->r12,
+	        .r13 = ctx->r13,
+	        .r14 = ctx->r14,
+	        .r15 = ctx->r15,
+	        .rip = ctx->rip,
+	        .rflags = ctx->rflags,
+	        .fsbase = ctx->fsbase,
+	        .gsbase = ctx->gsbase,
+	};
+}
+
+/* One that the CPU takes for an address, of whomever: users may write such a base themselves. */
+static bool context_base_is_valid(uint64_t base)
+{
+	return (uint64_t)((int64_t)(base << 16) >> 16) == base;
+}
+
+static bool context_registers_are_valid(const struct slot_registers *r)
+{
+	return r->rip < ARCH_USER_END && context_base_is_valid(r->fsbase) &&
+	       context_base_is_valid(r->gsbase) && !(r->rflags & ~RFLAGS_USER) &&
+	       (r->rflags & (RFLAGS_FIXED | RFLAGS_IF)) == (RFLAGS_FIXED | RFLAGS_IF);
+}
+
+bool arch_context_registers_set(struct arch_context *ctx, const struct slot_registers *r)
+{
+	if (!context_registers_are_valid(r)) {
+		return false;
+	}
+	ctx->rax = r->rax;
+	ctx->rbx = r->rbx;
+	ctx->rcx = r->rcx;
+	ctx->args[2] = r->rdx;
+	ctx->args[1] = r->rsi;
+	ctx->args[0] = r->rdi;
+	ctx->rbp = r->rbp;
+	ctx->rsp = r->rsp;
+	ctx->args[4] = r->r8;
+	ctx->args[5] = r->r9;
+	ctx->args[3] = r->r10;
+	ctx->r11 = r->r11;
+	ctx->r12 = r->r12;
+	ctx->r13 = r->r13;
+	ctx->r14 = r->r14;
+	ctx->r15 = r->r15;
+	ctx->rip = r->rip;
+	ctx->rflags = r->rflags;
+	ctx->fsbase = r->fsbase;
+	ctx->gsbase = r->gsbase;
+	/* All of them are loaded: by iretq. */
+	ctx->vector = 0;
+	ctx->cs = SELECTOR_USER_CODE;
+	ctx->ss = SELECTOR_USER_DATA;
+	return true;
+}
+
 vaddr_t arch_context_pc(const struct arch_context *ctx)
 {
 	return ctx->rip;

@@ -38,11 +38,18 @@ struct fpu_state {
 	uint32_t mxcsr, mxcsr_mask;
 };
 
+/* Behind FXSAVE_BYTES in that of `xsave`. */
+struct fpu_header {
+	uint64_t components, compacted, reserved[6];
+};
+
+#define MXCSR_BITS_OLD 0xffbfu /* of a CPU that does not say */
+
 enum fpu_kind { FPU_FXSAVE, FPU_XSAVE, FPU_XSAVEOPT };
 
 /* The same for all CPUs. */
 static enum fpu_kind fpu_kind;
-static uint32_t fpu_components, fpu_bytes;
+static uint32_t fpu_components, fpu_bytes, fpu_mxcsr_bits;
 
 static void fpu_components_set(uint32_t components)
 {
@@ -66,8 +73,20 @@ static void fpu_xsave_enable(void)
 	}
 }
 
+static uint32_t fpu_mxcsr_bits_find(void)
+{
+	struct {
+		struct fpu_state state;
+		uint8_t rest[FXSAVE_BYTES - sizeof(struct fpu_state)];
+	} __attribute__((aligned(16))) area = {0};
+
+	__asm__ volatile("fxsave64 %0" : "=m"(area));
+	return area.state.mxcsr_mask != 0 ? area.state.mxcsr_mask : MXCSR_BITS_OLD;
+}
+
 void fpu_cpu_init(void)
 {
+	fpu_mxcsr_bits = fpu_mxcsr_bits_find();
 	fpu_kind = FPU_FXSAVE;
 	fpu_bytes = FXSAVE_BYTES;
 	if (cpuid(CPUID_FEATURES, 0).c & CPUID_C_XSAVE) {
@@ -177,4 +196,48 @@ void arch_context_fpu_set(struct arch_context *ctx, paddr_t frame)
 {
 	context_fpu_forget(ctx);
 	ctx->fpu_area = frame != 0 ? arch_frame_ptr(frame) : NULL;
+}
+
+uint32_t arch_fpu_bytes(void)
+{
+	return fpu_bytes;
+}
+
+const void *arch_context_fpu_get(struct arch_context *ctx)
+{
+	if (ctx->fpu_area != NULL && ctx->fpu == NULL) {
+		fpu_area_init(ctx->fpu_area);
+	}
+	return ctx->fpu_area;
+}
+
+/* Would the CPU load it without a fault? */
+static bool fpu_state_is_valid(const void *area)
+{
+	const struct fpu_header *header =
+	        (const struct fpu_header *)((const uint8_t *)area + FXSAVE_BYTES);
+	uint64_t reserved = 0;
+
+	if (((const struct fpu_state *)area)->mxcsr & ~fpu_mxcsr_bits) {
+		return false;
+	}
+	if (fpu_kind == FPU_FXSAVE) {
+		return true;
+	}
+	for (uint32_t i = 0; i < sizeof(header->reserved) / sizeof(header->reserved[0]); i++) {
+		reserved |= header->reserved[i];
+	}
+	return !(header->components & ~(uint64_t)fpu_components) &&
+	       (header->compacted | reserved) == 0;
+}
+
+bool arch_context_fpu_load(struct arch_context *ctx, const void *state)
+{
+	if (!fpu_state_is_valid(state)) {
+		return false;
+	}
+	context_fpu_forget(ctx); /* what the CPU still has of it is old */
+	__builtin_memcpy(ctx->fpu_area, state, fpu_bytes);
+	ctx->fpu = ctx->fpu_area;
+	return true;
 }
