@@ -111,8 +111,8 @@ int store_generation_sign(
         struct db *db, const struct generation_row *row, const void *envelope, size_t envelope_size)
 {
 	struct store_bytes bytes = {envelope, envelope_size};
-	int64_t head;
-	size_t len;
+	int64_t head = 0;
+	size_t len = 0;
 	int r = generation_head(db, row, &bytes, &head, &len);
 
 	if (!r) {

@@ -241,7 +241,7 @@ class World:
         with open(os.path.join(self.dir, 'lud.log'), encoding='utf-8') as f:
             return f.read()
 
-    def until(self, probe, seconds=20):
+    def until(self, probe, seconds=60):
         deadline = time.monotonic() + seconds
         while not probe():
             assert time.monotonic() < deadline, 'waited in vain'
@@ -294,7 +294,7 @@ class World:
         """The job (or the newest) once it is settled; waits, does not poll."""
         job = job or self.newest_job()
         with self.control() as control:
-            return control.call(timeout=40, job_show={'job': job, 'wait': True})
+            return control.call(timeout=100, job_show={'job': job, 'wait': True})
 
     def newest_job(self):
         with self.control() as control:
