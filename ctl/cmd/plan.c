@@ -86,6 +86,9 @@ static void plan_print(const Control__Plan *plan)
 {
 	printf("%s on %s%s\n", job_kind_text(plan->kind), plan->machine,
 	        plan->refused ? ": it would be refused" : "");
+	if (*plan->order) {
+		printf("one by one in this order, and back if one fails: %s\n", plan->order);
+	}
 	for (size_t i = 0; i < plan->n_parts; i++) {
 		plan_print_part(plan->parts[i]);
 	}

@@ -64,7 +64,9 @@ Control__UpdateRequest update_request(const struct options *options)
 	Control__UpdateRequest update = CONTROL__UPDATE_REQUEST__INIT;
 
 	update.machine = (char *)options->machine;
-	update.service = options->args[0];
+	update.service = options->n_args == 1 ? options->args[0] : "";
+	update.services = options->args;
+	update.n_services = options->n_args > 1 ? options->n_args : 0;
 	update.release = (char *)options->release;
 	update.prepare_only = options->prepare_only;
 	update.state = (char *)options->state;
@@ -83,7 +85,9 @@ Control__RollbackRequest rollback_request(const struct options *options)
 	Control__RollbackRequest rollback = CONTROL__ROLLBACK_REQUEST__INIT;
 
 	rollback.machine = (char *)options->machine;
-	rollback.service = options->args[0];
+	rollback.service = options->n_args == 1 ? options->args[0] : "";
+	rollback.services = options->args;
+	rollback.n_services = options->n_args > 1 ? options->n_args : 0;
 	rollback.to_generation = options->to;
 	rollback.state = (char *)options->state;
 	rollback.timeout_ms = options->timeout_ms;

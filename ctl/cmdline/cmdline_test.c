@@ -105,7 +105,7 @@ static void test_wrong(void)
 		const char *words[N_ARGS - 1];
 	} wrong[] = {
 	        {"update", {NULL}},
-	        {"update", {"a", "b"}},
+	        {"restart", {"a", "b"}},
 	        {"update", {"ds", "--force"}},
 	        {"update", {"ds", "--nothing"}},
 	        {"update", {"ds", "-n", "5"}},

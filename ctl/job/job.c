@@ -138,6 +138,14 @@ static void job_print_pairing(const Control__Job *job)
 	}
 }
 
+static void job_print_generations(uint64_t from, uint64_t to)
+{
+	if (to) {
+		printf(", generation %" PRIu64 " -> %" PRIu64, from, to);
+	}
+	puts(")");
+}
+
 /*
  * The outcome in one line, in a form that is the same for every kind of job. The generations are
  * those before and after it; a job that was over before a layout was drawn has none.
@@ -146,11 +154,19 @@ static void job_print_line(const Control__Job *job)
 {
 	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
 	        job_kind_text(job->kind), job_state_text(job->state), job->id);
-	if (job->generation) {
-		printf(", generation %" PRIu64 " -> %" PRIu64, job->from_generation,
-		        job->generation);
+	job_print_generations(job->from_generation, job->generation);
+}
+
+/* Each job of a set, there and back, behind what became of the whole. */
+static void job_print_members(const Control__Job *job)
+{
+	for (size_t i = 0; i < job->n_members; i++) {
+		const Control__JobMember *member = job->members[i];
+
+		printf("  %s: %s %s (job %" PRIu64, member->service, job_kind_text(member->kind),
+		        job_state_text(member->state), member->job);
+		job_print_generations(member->from_generation, member->generation);
 	}
-	puts(")");
 }
 
 void job_print(const Control__Job *job)
@@ -160,6 +176,7 @@ void job_print(const Control__Job *job)
 		return;
 	}
 	job_print_line(job);
+	job_print_members(job);
 	if (job->result && job_is_done(job)) {
 		job_print_result(job->result);
 	}

@@ -36,6 +36,9 @@ enum section_mode {
 	_SECTION_MODE_N,
 };
 
+/* The most services of a set. */
+#define SECTION_SET_MAX 16u
+
 struct section_update {
 	enum section_mode mode;
 	int64_t limit_us;
@@ -45,3 +48,5 @@ struct section_update {
 bool section_update(const struct policy *policy, struct section_update *ret);
 /* The place of a service in update.order; those that it does not name come after all others, and are equal. */
 size_t section_update_place(const struct policy *policy, const char *service);
+/* The set of update.sets that a service is of, from 1; 0: of none. */
+size_t section_update_set(const struct policy *policy, const char *service);

@@ -186,6 +186,12 @@ int store_job_child(struct db *db, int64_t parent, const char *service, struct j
 	        parent, service));
 }
 
+int store_job_each_child(struct db *db, int64_t parent, store_job_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_job, store_job_visit, STORE_VISIT(fn, arg),
+	        "WHERE parent = ? AND parent > 0 ORDER BY id", "i", parent));
+}
+
 int store_job_children(struct db *db, int64_t parent, int64_t *ret_n)
 {
 	return err_fold(db_query_int(db, ret_n,

@@ -37,6 +37,8 @@ int __must_check store_job_each_open(struct db *db, int64_t machine, store_job_f
 /* The newest job for this service that another one asked for. DB_E_NONE. */
 int __must_check store_job_child(
         struct db *db, int64_t parent, const char *service, struct job_row *ret);
+/* The jobs that another one asked for, oldest first. */
+int __must_check store_job_each_child(struct db *db, int64_t parent, store_job_fn fn, void *arg);
 /* How many jobs another one asked for. */
 int __must_check store_job_children(struct db *db, int64_t parent, int64_t *ret_n);
 struct job_filter {

@@ -281,6 +281,7 @@ static void ask_plan(const struct asking *ask)
 	assert(store_job_began(ask->fill->db, ask->fill->job.id, &began) == DB_E_NONE);
 	assert(store_job_child(ask->fill->db, 7, "ds", &job) == DB_E_NONE);
 	assert(store_job_children(ask->fill->db, 7, &n) == 0 && !n);
+	assert(store_job_each_child(ask->fill->db, 7, no_job, NULL) == 0);
 	assert(store_job_by_order(ask->fill->db, 1, 1, 5, &job) != 2);
 	assert(store_order_highest(ask->fill->db, ask->machine, 1, &txn) == 0);
 	assert(store_order_newest(ask->fill->db, ask->fill->job.id, 0, &order) == 0);

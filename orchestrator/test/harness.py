@@ -70,14 +70,18 @@ def flat_kit(service, code):
     return header + struct.pack('<IHBB', len(code), 0, 4, 0) + code
 
 
-def kit_manifest(service, counter, state):
-    """A kit manifest of proto/envelope/manifest.h that asks for nothing."""
+def kit_manifest(service, counter, state, calls=(), floor=0):
+    """A kit manifest of proto/envelope/manifest.h that asks for nothing but to call some services."""
     manifest = bytearray(1288)
     struct.pack_into('<8sII24sIIQ', manifest, 0, b'SAMKIT3', formats.MANIFEST, 1288, service.encode(), counter, 0,
                      int(time.time()))
     manifest[56:120] = hashlib.blake2b(b'source %d' % counter).digest()
     struct.pack_into('<Q', manifest, 120, len(state))
     manifest[128:192] = hashlib.blake2b(state).digest()
+    struct.pack_into('<I', manifest, 44, floor)
+    for n, name in enumerate(calls):
+        struct.pack_into('<24s', manifest, 360 + 24 * n, name.encode())
+    struct.pack_into('<I', manifest, 1216, len(calls))
     struct.pack_into('<24s', manifest, 1032, b'work-free')
     struct.pack_into('<QQ', manifest, 1288 - 16, 1 << 20, 65536)
     return bytes(manifest)
@@ -211,7 +215,7 @@ class World:
         db.close()
         return n
 
-    def kit(self, service, counter, build=None):
+    def kit(self, service, counter, build=None, **says):
         """Makes and signs a kit; its path. Builds of one counter are different releases."""
         build = build or counter
         path = os.path.join(self.dir, '%s-%d.kit' % (service, build))
@@ -222,7 +226,7 @@ class World:
                               ('recipe', b'luforge kit 3\nrecipe %d\n' % formats.RECIPE)):
             with open(os.path.join(path, name), 'wb') as f:
                 f.write(content)
-        kit_finish(path, kit_manifest(service, counter, state))
+        kit_finish(path, kit_manifest(service, counter, state, **says))
         self.luctl('release', 'sign', path, '--keys', self.dir + '/keys')
         return path
 

@@ -606,6 +606,10 @@ class Peer:
                 return False
         return True
 
+    def n_updates(self, service):
+        """How many updates of a service were begun, this one included."""
+        return sum(order.action == UPDATE and order.service == service for order in self.orders)
+
     def _run(self, order):
         result = {'txn': order.txn, 'epoch': order.epoch, 'service': order.service or '',
                   'action': order.action, 'outcome': 'OUTCOME_COMMITTED'}
@@ -638,7 +642,7 @@ class Peer:
             cause = ('OUTCOME_REFUSED', 'E_V_OVERLAP', 'draw again')
         elif self._fault('refuse'):
             cause = ('OUTCOME_REFUSED', 'E_V_EXPIRED', 'expired')
-        elif self._fault('roll_back'):
+        elif self._fault('roll_back') or self._fault('roll_back_%s_%d' % (order.service, self.n_updates(order.service))):
             cause = ('OUTCOME_ROLLED_BACK', 'E_TIMEOUT', 'a time limit passed')
         elif order.action == PREPARE:
             return {**result, 'outcome': 'OUTCOME_PREPARED', 'prepare_only': True}

@@ -239,17 +239,23 @@ void control_wait_job(struct control_client *client, uint64_t id, int64_t job, b
 	}
 }
 
-/*
- * A record that cannot be written is told as that, whatever planning says of it; of the rest what
- * is positive is a refusal with its reason, and what is negative a fault of lud or the machine.
- */
 void control_order(
         struct control_client *client, uint64_t id, const struct job_order *order, bool detach)
 {
 	struct failure failure = {0};
-	int64_t job;
+	int64_t job = 0;
 	int r = engine_plan(control_engine(client), order, &job, &failure);
 
+	control_planned(client, id, r, &failure, job, detach);
+}
+
+/*
+ * A record that cannot be written is told as that, whatever planning says of it; of the rest what
+ * is positive is a refusal with its reason, and what is negative a fault of lud or the machine.
+ */
+void control_planned(struct control_client *client, uint64_t id, int r,
+        const struct failure *failure, int64_t job, bool detach)
+{
 	if (r < 0 && db_health(control_db(client)) != DB_WELL) {
 		control_refuse_change(client, id);
 		return;
@@ -258,7 +264,7 @@ void control_order(
 		control_refuse(client, id,
 		        r < 0 ? WIRE__ERROR_CLASS__ERROR_INTERNAL
 		              : WIRE__ERROR_CLASS__ERROR_REFUSED,
-		        &failure);
+		        failure);
 		err_forget();
 		return;
 	}

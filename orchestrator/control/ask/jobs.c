@@ -56,6 +56,26 @@ struct job_order control_rollback_order(const Control__RollbackRequest *rollback
 	};
 }
 
+/* One service is no set: ->service has it then. */
+struct control_set control_update_set(
+        const Control__UpdateRequest *update, const struct job_order *order)
+{
+	return (struct control_set){.order = order,
+	        .services = update->services,
+	        .n = update->n_services,
+	        .is_of_one = *update->release || update->prepare_only};
+}
+
+/* The same; a generation is one of one service. */
+struct control_set control_rollback_set(
+        const Control__RollbackRequest *rollback, const struct job_order *order)
+{
+	return (struct control_set){.order = order,
+	        .services = rollback->services,
+	        .n = rollback->n_services,
+	        .is_of_one = rollback->to_generation != 0};
+}
+
 struct job_order control_rerandomize_order(const Control__RerandomizeRequest *request,
         struct machine *machine, const char *service, const struct job_asked *asked)
 {
@@ -73,6 +93,54 @@ struct job_order control_rerandomize_order(const Control__RerandomizeRequest *re
 	};
 }
 
+/* What a release, a generation or a rehearsal is named for is one service: of several it is refused. */
+bool control_set_orders(struct control_client *client, const Control__Request *request,
+        const struct control_set *ask, struct job_set_order *ret)
+{
+	struct failure failure;
+
+	*ret = (struct job_set_order){.members = ret->members, .asked = ask->order->asked};
+	if (ask->is_of_one || *ask->order->service) {
+		failure_set(&failure, "invalid", "set", "ask for that service by itself",
+		        "a release, a generation or --prepare-only is said of one service, not of "
+		        "%zu",
+		        ask->n);
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+		return false;
+	}
+	for (ret->n = 0; ret->n < ask->n && ret->n < PLAN_SET_MAX; ret->n++) {
+		ret->members[ret->n] = *ask->order;
+		ret->members[ret->n].service = ask->services[ret->n];
+	}
+	ret->n = ask->n;
+	if (plan_set_check(ret, &failure)) {
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+		return false;
+	}
+	return true;
+}
+
+/* Planned as one, or refused as one; the answer is the set when it is over, with what became of each. */
+static void control_set(struct control_client *client, const Control__Request *request,
+        const struct control_set *ask, bool detach)
+{
+	struct job_order members[PLAN_SET_MAX];
+	struct job_set_order set = {.members = members};
+	struct failure failure = {0};
+	char why[PLAN_WHY_SIZE];
+	int64_t job;
+	int r;
+
+	if (!control_set_orders(client, request, ask, &set)) {
+		return;
+	}
+	set.plan = control_expected(request);
+	/* As it is planned, so that a hash that somebody saw is of the same order. */
+	plan_set_sort(control_engine(client), &set, why);
+	r = engine_plan_set(control_engine(client), &set, &job, &failure);
+	control_planned(client, request->id, r, &failure, job, detach);
+}
+
 /*
  * An update to a release, or only its rehearsal (prepare_only). Which release that is, and
  * whether it can be done at all, is decided when the job is planned: what is refused there was
@@ -84,9 +152,12 @@ void control_on_update(struct control_client *client, const Control__Request *re
 	struct job_asked asked = control_asked(client, request);
 	struct machine *machine = control_machine(client, request->id, update->machine);
 	struct job_order order = control_update_order(update, machine, &asked);
+	struct control_set set = control_update_set(update, &order);
 
 	order.plan = control_expected(request);
-	if (machine) {
+	if (machine && set.n) {
+		control_set(client, request, &set, update->detach);
+	} else if (machine) {
 		control_order(client, request->id, &order, update->detach);
 	}
 }
@@ -101,9 +172,12 @@ void control_on_rollback(struct control_client *client, const Control__Request *
 	struct job_asked asked = control_asked(client, request);
 	struct machine *machine = control_machine(client, request->id, rollback->machine);
 	struct job_order order = control_rollback_order(rollback, machine, &asked);
+	struct control_set set = control_rollback_set(rollback, &order);
 
 	order.plan = control_expected(request);
-	if (machine) {
+	if (machine && set.n) {
+		control_set(client, request, &set, rollback->detach);
+	} else if (machine) {
 		control_order(client, request->id, &order, rollback->detach);
 	}
 }

@@ -20,6 +20,7 @@
 struct control_plan {
 	Control__Plan view;
 	struct plan_terms terms;
+	enum job_kind kind;                          /* of each part */
 	struct job_forecast parts[CONTROL_JOBS_MAX]; /* as ->view.parts */
 	size_t at;                                   /* the part that is paired now */
 };
@@ -153,7 +154,14 @@ static void plan_take(struct control_wait *wait, const char *json)
 	struct control_plan *plan = wait->plan;
 	struct job_forecast *forecast = &plan->parts[plan->at];
 	Control__PlanPart *part = plan->view.parts[plan->at];
-	struct job_way_back way = {machine_row(wait->machine), plan->terms.kind, forecast->service};
+	struct job_way_back way = {
+	        .machine = machine_row(wait->machine),
+	        .kind = plan->kind,
+	        .service = forecast->service,
+	        .is_member = plan->terms.kind == JOB_SET,
+	        .from = &forecast->from,
+	        .to = &forecast->to,
+	};
 	struct failure failure = {0};
 
 	if (pairing_read(wait->pool, json, PAIRING_FORWARD, &forecast->from, &forecast->to,
@@ -168,8 +176,8 @@ static void plan_take(struct control_wait *wait, const char *json)
 		err_forget();
 		part->back = NULL;
 	}
-	if (pairing_refuses(part->pairing, plan->terms.kind, forecast->service,
-	            plan->terms.accept_loss, &failure) ||
+	if (pairing_refuses(part->pairing, plan->kind, forecast->service, plan->terms.accept_loss,
+	            &failure) ||
 	        plan_no_way_back(control_engine(wait->client), &way, part->back, &failure)) {
 		plan_refuse(wait, part, &failure);
 	}
@@ -242,21 +250,51 @@ static struct control_plan *plan_begin(struct control_wait *wait, const struct j
 	plan->view.parts = pool_zero(wait->pool, CONTROL_JOBS_MAX * sizeof(*plan->view.parts));
 	plan->terms = plan_terms_of(control_engine(wait->client), order);
 	plan->terms.quiescent = pool_text(wait->pool, order->quiescent);
+	plan->kind = order->kind;
 	return plan;
 }
 
-/* The order that all parts are like, and of one service the part. False: the request has none. */
-static bool plan_ask(struct control_wait *wait, const Control__PlanRequest *ask)
+/* All services of a set, in its order. False: it was refused. */
+static bool plan_set(
+        struct control_wait *wait, const Control__Request *request, const struct control_set *ask)
 {
+	struct job_order members[PLAN_SET_MAX];
+	struct job_set_order set = {.members = members};
+	char why[PLAN_WHY_SIZE];
+
+	/* A set that cannot be asked for has no plan either. */
+	if (!control_set_orders(wait->client, request, ask, &set)) {
+		return false;
+	}
+	plan_set_sort(control_engine(wait->client), &set, why);
+	wait->plan = plan_begin(wait, ask->order);
+	wait->plan->terms.kind = JOB_SET;
+	wait->plan->view.kind = CONTROL__JOB_KIND__JOB_KIND_SET;
+	wait->plan->view.order = pool_text(wait->pool, why);
+	for (size_t i = 0; i < set.n; i++) {
+		plan_part(wait, &set.members[i], false);
+	}
+	return true;
+}
+
+/* The order that all parts are like, and of one service the part. False: the request has none, and was refused. */
+static bool plan_ask(struct control_wait *wait, const Control__Request *request)
+{
+	static const struct failure nothing = {"invalid", "plan",
+	        "the request names nothing to plan", "use the luctl of the same version"};
+	const Control__PlanRequest *ask = request->plan;
 	struct job_asked asked = {.reason = "", .request_id = ""};
+	struct control_set set = {.n = 0};
 	struct job_order order;
 
 	switch (ask->asked_case) {
 	case CONTROL__PLAN_REQUEST__ASKED_UPDATE:
 		order = control_update_order(ask->update, wait->machine, &asked);
+		set = control_update_set(ask->update, &order);
 		break;
 	case CONTROL__PLAN_REQUEST__ASKED_ROLLBACK:
 		order = control_rollback_order(ask->rollback, wait->machine, &asked);
+		set = control_rollback_set(ask->rollback, &order);
 		break;
 	case CONTROL__PLAN_REQUEST__ASKED_RERANDOMIZE:
 		order = control_rerandomize_order(ask->rerandomize, wait->machine, "", &asked);
@@ -265,7 +303,12 @@ static bool plan_ask(struct control_wait *wait, const Control__PlanRequest *ask)
 		return true;
 	case CONTROL__PLAN_REQUEST__ASKED__NOT_SET:
 	case _CONTROL__PLAN_REQUEST__ASKED__CASE_IS_INT_SIZE:
+		control_refuse(wait->client, wait->id, WIRE__ERROR_CLASS__ERROR_INVALID, &nothing);
 		return false;
+	}
+	/* Of several services each is a part, in the order of the set. */
+	if (set.n) {
+		return plan_set(wait, request, &set);
 	}
 	wait->plan = plan_begin(wait, &order);
 	plan_part(wait, &order, false);
@@ -274,8 +317,6 @@ static bool plan_ask(struct control_wait *wait, const Control__PlanRequest *ask)
 
 void control_on_plan(struct control_client *client, const Control__Request *request)
 {
-	static const struct failure nothing = {"invalid", "plan",
-	        "the request names nothing to plan", "use the luctl of the same version"};
 	struct machine *machine = control_machine(client, request->id, request->plan->machine);
 	struct failure failure;
 	struct control_wait *wait;
@@ -293,8 +334,7 @@ void control_on_plan(struct control_client *client, const Control__Request *requ
 		return;
 	}
 	wait->machine = machine;
-	if (!plan_ask(wait, request->plan)) {
-		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &nothing);
+	if (!plan_ask(wait, request)) {
 		control_wait_free(wait);
 		return;
 	}

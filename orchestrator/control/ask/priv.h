@@ -36,6 +36,21 @@ struct job_order control_rerandomize_order(const Control__RerandomizeRequest *re
 /* Refuses what is about a job that is not in the record: there never was one, or retention removed it. */
 void control_refuse_job(struct control_client *client, uint64_t id, uint64_t job);
 
+/* Of several services: what each is asked for by an order like this one, its service aside; ->n 0: of one. */
+struct control_set {
+	const struct job_order *order;
+	char *const *services;
+	size_t n;
+	bool is_of_one; /* it says something that only one service can be asked for */
+};
+struct control_set control_update_set(
+        const Control__UpdateRequest *update, const struct job_order *order);
+struct control_set control_rollback_set(
+        const Control__RollbackRequest *rollback, const struct job_order *order);
+/* Fills ret->members, which has room for PLAN_SET_MAX, as they were named. False: it was refused. */
+bool control_set_orders(struct control_client *client, const Control__Request *request,
+        const struct control_set *ask, struct job_set_order *ret);
+
 /* plan.c: whether a rerandomization is the one whose plan is expected; false: it was refused. */
 bool control_plan_is_meant(
         struct control_client *client, const Control__Request *request, struct machine *machine);
@@ -46,6 +61,9 @@ struct job_asked control_asked(
 /* Answers when what ->jobs holds is settled; detach: with what is known now */
 void control_jobs_wait(struct control_wait *wait, bool detach);
 void control_wait_job(struct control_client *client, uint64_t id, int64_t job, bool detach);
+/* The answer to what was planned as `job`, or was not, by r and *failure. */
+void control_planned(struct control_client *client, uint64_t id, int r,
+        const struct failure *failure, int64_t job, bool detach);
 /* Plans one order, of whatever kind, and answers when its job is settled; or why there is none. */
 void control_order(
         struct control_client *client, uint64_t id, const struct job_order *order, bool detach);

@@ -12,6 +12,7 @@
 #include "orchestrator/job/core/chain.h"
 
 #define VIEW_STEPS_MAX 200u
+#define VIEW_MEMBERS_MAX 32u /* of a set: there and back */
 
 /* The steps of one job while they are filled in. */
 struct view_steps {
@@ -157,6 +158,41 @@ static int view_job_more(
 	return err_fold(r);
 }
 
+/* Members of a set while they are filled in. */
+struct view_members {
+	struct pool *pool;
+	Control__Job *set;
+};
+
+static int view_member(const struct job_row *row, void *arg)
+{
+	struct view_members *visit = arg;
+	Control__JobMember *view = pool_zero(visit->pool, sizeof(*view));
+
+	if (visit->set->n_members == VIEW_MEMBERS_MAX) {
+		return 0;
+	}
+	control__job_member__init(view);
+	view->job = (uint64_t)row->id;
+	view->service = pool_text(visit->pool, row->service);
+	view->kind = (Control__JobKind)row->kind;
+	view->state = (Control__JobState)row->state;
+	view->generation = row->generation;
+	view->from_generation = row->from_generation;
+	view->reason = pool_text(visit->pool, row->reason);
+	view->hint = pool_text(visit->pool, row->hint);
+	visit->set->members[visit->set->n_members++] = view;
+	return 0;
+}
+
+static int view_members(struct pool *pool, struct db *db, Control__Job *view)
+{
+	struct view_members visit = {pool, view};
+
+	view->members = pool_zero(pool, VIEW_MEMBERS_MAX * sizeof(*view->members));
+	return err_up(store_job_each_child(db, (int64_t)view->id, view_member, &visit));
+}
+
 /*
  * DB_E_NONE when there is no such job. The short form leaves out steps and findings, for lists
  * that may have many jobs.
@@ -185,6 +221,9 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 	if (!r && with_steps) {
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
 		r = store_job_step_each(db, id, view_step, &steps);
+	}
+	if (!r && with_steps && row.kind == JOB_SET) {
+		r = view_members(pool, db, view);
 	}
 	if (r < 0) {
 		return err_up(r);

@@ -11,6 +11,8 @@
  *     plan -> order -> run
  *   move:
  *     plan -> move
+ *   set:
+ *     plan -> ready -> set
  *
  * and goes back to an earlier one when the record or the machine turns out to lack something:
  *
@@ -27,6 +29,7 @@
  *
  * A job that is put off gives the machine to others, who may have its files dropped: so
  *   order, run -> stage   it is put off before its order was sent; with nothing to stage: to order
+ *   set -> ready          the same of a set, whose jobs that have the machine go on
  *
  * What a policy has watched takes one step more:
  *   check -> soak -> confirm
@@ -45,6 +48,7 @@ enum chain {
 	CHAIN_START,
 	CHAIN_ORDER,
 	CHAIN_MOVE,
+	CHAIN_SET,
 	_CHAIN_N,
 };
 
@@ -121,6 +125,11 @@ static const struct chain_link chain_links[_CHAIN_N][_JOB_STEP_N] =
                 /* Without the turn: the jobs that it asks for need it. */
                 [CHAIN_MOVE] = {[JOB_STEP_MOVE] = {_JOB_STEP_N, {false, true, JOB_LIMIT_WORK},
                                         {JOB_APPROVED, JOB_ORDERED}}},
+                /* The same; and its jobs have the limits. */
+                [CHAIN_SET] = {[JOB_STEP_READY] = {JOB_STEP_SET, {false, false, JOB_LIMIT_NONE},
+                                       {JOB_APPROVED, JOB_STAGED}},
+                        [JOB_STEP_SET] = {_JOB_STEP_N, {false, false, JOB_LIMIT_NONE},
+                                {JOB_STAGED, JOB_ORDERED}}},
 };
 #undef CHAIN_ORDERED
 
@@ -147,9 +156,11 @@ static const struct {
                                               [CHAIN_ORDER] = JOB_STEP_ORDER}},
         [JOB_ON_WATCHED] = {STEP(CHECK),
                 {[CHAIN_UPDATE] = JOB_STEP_SOAK, [CHAIN_MADE] = JOB_STEP_SOAK}},
-        [JOB_ON_PUT_OFF] = {STEP(ORDER) | STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_STAGE,
-                                                             [CHAIN_MADE] = JOB_STEP_STAGE,
-                                                             [CHAIN_ORDER] = JOB_STEP_ORDER}},
+        [JOB_ON_PUT_OFF] = {STEP(ORDER) | STEP(RUN) | STEP(SET),
+                {[CHAIN_UPDATE] = JOB_STEP_STAGE,
+                        [CHAIN_MADE] = JOB_STEP_STAGE,
+                        [CHAIN_ORDER] = JOB_STEP_ORDER,
+                        [CHAIN_SET] = JOB_STEP_READY}},
         [JOB_ON_STALE_ORDER] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_ORDER,
                                                    [CHAIN_MADE] = JOB_STEP_ORDER,
                                                    [CHAIN_ORDER] = JOB_STEP_ORDER}},
@@ -168,6 +179,8 @@ static enum chain chain_of(struct job_way way)
 		return CHAIN_ORDER;
 	case JOB_MOVE:
 		return CHAIN_MOVE;
+	case JOB_SET:
+		return CHAIN_SET;
 	case JOB_UPDATE:
 	case JOB_ROLLBACK:
 	case JOB_RERANDOMIZE:
@@ -195,6 +208,7 @@ enum job_step job_first_step(struct job_way way)
 	        [CHAIN_START] = JOB_STEP_SEED,
 	        [CHAIN_ORDER] = JOB_STEP_ORDER,
 	        [CHAIN_MOVE] = JOB_STEP_MOVE,
+	        [CHAIN_SET] = JOB_STEP_READY,
 	};
 
 	enum job_step first = firsts[chain_of(way)];

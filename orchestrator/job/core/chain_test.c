@@ -21,7 +21,7 @@ static const char *const step_names[_JOB_STEP_N] = {
 /*
  * The moves that are meant. Kinds that share their steps are a group, and a row says of which groups it
  * is: u an update, and m one whose layout the machine makes, so that nothing is drawn, made or signed
- * before the order; s a start; o an order alone; v a move.
+ * before the order; s a start; o an order alone; v a move; e a set.
  */
 static const struct move {
 	const char *groups;
@@ -46,6 +46,9 @@ static const struct move {
         {"s", "launch", JOB_ON_DONE, "confirm"},
         {"o", "run", JOB_ON_DONE, ""},
         {"v", "move", JOB_ON_DONE, ""},
+        {"e", "ready", JOB_ON_DONE, "set"},
+        {"e", "set", JOB_ON_DONE, ""},
+        {"e", "set", JOB_ON_PUT_OFF, "ready"},
         {"um", "order", JOB_ON_OTHER_RELEASE, "pair"},
         {"us", "forge", JOB_ON_SEED_LOST, "seed"},
         {"us", "sign", JOB_ON_SEED_LOST, "seed"},
@@ -86,6 +89,7 @@ static const struct {
         {{JOB_RESTART, false}, 'o', "order", ""},
         {{JOB_SHUTDOWN, false}, 'o', "order", ""},
         {{JOB_MOVE, false}, 'v', "move", ""},
+        {{JOB_SET, false}, 'e', "ready", ""},
 };
 
 static enum job_step step_of(const char *name)
@@ -187,7 +191,7 @@ static void test_backwards(void)
 
 /*
  * Once a step has the machine for itself the later ones do too: the turn is not given back. Every job has
- * it in the end but a move, whose jobs would wait for it for ever.
+ * it in the end but a move and a set, whose jobs would wait for it for ever.
  */
 static void test_needs(void)
 {
@@ -199,11 +203,12 @@ static void test_needs(void)
 			struct job_step_needs needs = job_step_needs(kinds[i].way, step);
 
 			assert(!turn || needs.turn);
-			assert(needs.limit != JOB_LIMIT_NONE && needs.limit < _JOB_LIMIT_N);
+			assert((needs.limit == JOB_LIMIT_NONE) == (kinds[i].way.kind == JOB_SET));
+			assert(needs.limit < _JOB_LIMIT_N);
 			assert(kinds[i].way.kind != JOB_START || (needs.turn && !needs.session));
 			turn = needs.turn;
 		}
-		assert(turn == (kinds[i].way.kind != JOB_MOVE));
+		assert(turn == (kinds[i].way.kind != JOB_MOVE && kinds[i].way.kind != JOB_SET));
 	}
 }
 
@@ -261,6 +266,8 @@ static void test_put_off(void)
 	        {"o", "order", "order"},
 	        {"o", "run", "order"},
 	        {"v", "move", ""},
+	        {"e", "ready", "ready"},
+	        {"e", "set", "ready"},
 	};
 	size_t n = 0;
 
@@ -278,7 +285,7 @@ static void test_put_off(void)
 			}
 		}
 	}
-	assert(n == 4 * 10 - 1 + 4 * 7 - 1 + 6 + 2 * 2 + 1);
+	assert(n == 4 * 10 - 1 + 4 * 7 - 1 + 6 + 2 * 2 + 1 + 2);
 }
 
 int main(void)

@@ -174,7 +174,7 @@ static void end_unconfirmed(struct job *job, const struct failure *failure)
 
 	snprintf(hint, sizeof(hint), "it was checked that it ran, but not confirmed: %.120s%s",
 	        failure->cause,
-	        job->row.step == JOB_STEP_SOAK
+	        job->row.step != JOB_STEP_CONFIRM
 	                ? "; whether it is well is not known"
 	                : "; its floor goes to the machine with the next statement");
 	end.hint = hint;
@@ -193,7 +193,7 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	        .hint = failure->remedy,
 	};
 
-	if (job->row.step == JOB_STEP_SOAK ||
+	if (job->row.step == JOB_STEP_SOAK || job_only_soaks(job) ||
 	        (job->row.step == JOB_STEP_CONFIRM && job->row.kind != JOB_START)) {
 		end_unconfirmed(job, failure);
 		return;

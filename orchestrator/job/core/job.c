@@ -189,7 +189,21 @@ static void job_on_begun(int r, void *arg)
 	job_check(job);
 	hook_point(job_step_name(job->row.step), "begin");
 	engine_tell(job->engine, &news);
+	if (job->row.kind == JOB_SET) {
+		/* Its jobs wait for that. */
+		engine_wake(job->engine, job->machine);
+	}
 	job->engine->steps[job->row.step].begin(job);
+}
+
+/* Nothing was begun on the machine, and nobody wants it any more. A set ends by its steps: its jobs do first. */
+static bool job_is_to_end(struct job *job)
+{
+	if (!job->row.boot_id && !*job->row.cancel && job_set_is_over(job)) {
+		snprintf(job->row.cancel, sizeof(job->row.cancel),
+		        "its set, job %" PRId64 ", is over", job->row.parent);
+	}
+	return *job->row.cancel && !job->row.boot_id && job->row.kind != JOB_SET;
 }
 
 /*
@@ -204,7 +218,7 @@ static void job_advance(struct job *job)
 	if (job->phase != JOB_WAITING) {
 		return;
 	}
-	if (*job->row.cancel && !job->row.boot_id) {
+	if (job_is_to_end(job)) {
 		job_cancel(job);
 		return;
 	}
@@ -213,6 +227,7 @@ static void job_advance(struct job *job)
 	}
 	if (job_must_wait(job)) {
 		job_wait_turn(job);
+		job_set_tell(job);
 		return;
 	}
 	job_limit_begin(job);
@@ -238,14 +253,14 @@ static void job_on_kick(evutil_socket_t fd, short what, void *arg)
 
 /*
  * The step at work, or one that was parked, is begun again. A soak has a look every now and then for days, none of
- * which is news for the history.
+ * which is news for the history; nor are those of a set, whose jobs have a history of their own.
  */
 static void job_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct job *job = arg;
 
 	job_settle_calls(job);
-	if (job->phase == JOB_WORKING && job_only_soaks(job)) {
+	if (job->phase == JOB_WORKING && (job_only_soaks(job) || job->row.kind == JOB_SET)) {
 		job->engine->steps[job->row.step].begin(job);
 		return;
 	}
@@ -369,7 +384,9 @@ void job_done_by(struct job *job, enum job_step_event event, const char *detail,
 
 bool job_only_soaks(const struct job *job)
 {
-	return job->row.step == JOB_STEP_SOAK && job->phase != JOB_STALLED;
+	return (job->row.step == JOB_STEP_SOAK ||
+	               (job->row.step == JOB_STEP_SET && job->set_soaks)) &&
+	       job->phase != JOB_STALLED;
 }
 
 void job_leave_turn(struct job *job)
@@ -378,6 +395,7 @@ void job_leave_turn(struct job *job)
 	if (job->turn) {
 		job->turn = false;
 		engine_wake(job->engine, job->machine);
+		job_set_tell(job);
 	}
 }
 

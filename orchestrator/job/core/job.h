@@ -93,6 +93,11 @@ struct job {
 
 	bool soak_is_seen; /* of the step soak: it was looked at in this lud */
 
+	/* Of a set, see set.c: which of its jobs may have the machine now (0: none), and ... */
+	int64_t set_member;
+	bool set_soaks;     /* all that are open are only watched */
+	bool set_goes_back; /* those that are open are ways back */
+
 	/* Of the step pair. */
 	struct forge_task *task; /* owned */
 	char *pair_json;
@@ -202,7 +207,7 @@ void job_done(struct job *job, const char *detail, db_txn_fn also, void *also_ar
 /* The same, where another event than JOB_ON_DONE leads to what follows. */
 void job_done_by(struct job *job, enum job_step_event event, const char *detail, db_txn_fn also,
         void *also_arg);
-/* It is watched and nothing else: it has no turn, and bars nobody. */
+/* It is watched and nothing else, or all that is open of a set is: it has no turn, and bars nobody. */
 bool job_only_soaks(const struct job *job);
 /* Gives the machine to others, for as long as the job only soaks. */
 void job_leave_turn(struct job *job);

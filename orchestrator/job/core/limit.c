@@ -71,7 +71,12 @@ static void limit_deadline_begin(struct job *job)
 	int64_t wall = store_now_usec();
 	int64_t began = wall;
 
-	if (!job->row.timeout_ms || job->deadline_usec) {
+	/* The time of a job of a set is not used up by the others of the set. */
+	if (!job->row.timeout_ms || job->deadline_usec || job_set_prepares(job)) {
+		return;
+	}
+	if (job_set(job)) {
+		job->deadline_usec = job_clock_usec() + (uint64_t)job->row.timeout_ms * 1000;
 		return;
 	}
 	if (store_job_began(job->engine->parts.db, job->row.id, &began) || began > wall) {

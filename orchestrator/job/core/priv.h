@@ -1,6 +1,7 @@
 #pragma once
 /* Inside core: what its files do to a job for each other. */
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/standing.h"
 
 /* job.c */

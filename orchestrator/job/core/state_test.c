@@ -144,6 +144,7 @@ static void test_order(void)
 	        {.id = 3, .kind = JOB_UPDATE},
 	        {.id = 9, .kind = JOB_SHUTDOWN},
 	        {.id = 10, .kind = JOB_MOVE},
+	        {.id = 11, .kind = JOB_SET},
 	        {.id = 2, .kind = JOB_RERANDOMIZE},
 	        {.id = 4, .kind = JOB_RERANDOMIZE},
 	        {.id = 0, .kind = JOB_RERANDOMIZE, .scheduled = true},

@@ -5,6 +5,7 @@
  *
  *   its turn       other jobs of the machine go first. Until update.wait_timeout; it is looked at whenever one
  *                  of them ends
+ *   its set        other jobs of it go first, or it has not begun. Whatever ends that ends the set: the deadline moves on
  *   the machine    does not answer: the limit of the step is the deadline (limit.c)
  *   put off        SCHEDULED or HELD, by engine_hold() or by the gate: until it is released, until the gate
  *                  lets it go on at one of its looks, or until its deadline
@@ -27,6 +28,7 @@
 #include "orchestrator/job/core/priv.h"
 
 static const char wait_turn[] = "its turn";
+static const char wait_set[] = "its set, which lets one job after the other have the machine";
 
 /* No rule has the move. What is known of the job cannot be trusted, so nothing is made of it. */
 void job_defect(struct job *job, enum job_state to)
@@ -107,7 +109,15 @@ static bool wait_has_machine(const struct job *job)
 /* Only the machine's turn keeps it from its next step, as far as jobs are concerned. */
 static bool wait_wants_turn(const struct job *job)
 {
-	return job->phase == JOB_WAITING && job_step_needs(job_way(job), job->row.step).turn;
+	return job->phase == JOB_WAITING && job_step_needs(job_way(job), job->row.step).turn &&
+	       !job_set_keeps(job);
+}
+
+/* It has given the machine to others, by itself or with its set, or is only watched. */
+static bool wait_bars_nobody(const struct job *job)
+{
+	return job_state_is_put_off(job->row.state) || job_set_is_put_off(job) ||
+	       job->row.step == JOB_STEP_SOAK || job_only_soaks(job);
 }
 
 /*
@@ -120,14 +130,15 @@ bool job_must_wait(const struct job *job)
 	bool needs_turn = job_step_needs(job_way(job), job->row.step).turn;
 	const struct job *other;
 
+	if (job_set_keeps(job)) {
+		return true;
+	}
 	TAILQ_FOREACH(other, &job->engine->jobs, link)
 	{
 		bool same = !strcmp(other->row.service, job->row.service) ||
 		            other->row.kind == JOB_START;
 
-		if (other == job || other->machine != job->machine ||
-		        job_state_is_put_off(other->row.state) ||
-		        other->row.step == JOB_STEP_SOAK) {
+		if (other == job || other->machine != job->machine || wait_bars_nobody(other)) {
 			continue;
 		}
 		if (needs_turn && !job->turn &&
@@ -146,7 +157,9 @@ bool job_must_wait(const struct job *job)
 
 void job_wait_turn(struct job *job)
 {
-	if (job_waits(job, wait_turn, job_turn(job->engine).until_us)) {
+	const char *why = job_set_keeps(job) ? wait_set : wait_turn;
+
+	if (job_waits(job, why, job_turn(job->engine).until_us)) {
 		wait_arm(job);
 	}
 }
@@ -322,7 +335,10 @@ void job_on_look(evutil_socket_t fd, short what, void *arg)
 		job_kick(job);
 		return;
 	}
-	if (store_now_usec() >= job->row.wait_until_us) {
+	if (store_now_usec() >= job->row.wait_until_us && job_set_keeps(job) && !is_put_off) {
+		job_wait_begin(job);
+		job_wait_turn(job);
+	} else if (store_now_usec() >= job->row.wait_until_us) {
 		wait_expire(job);
 	} else if (is_put_off) {
 		wait_look(job);

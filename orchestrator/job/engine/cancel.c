@@ -4,6 +4,8 @@
  * refuses from the switch on: its answer is the order's result, and the job ends by that, as CANCELLED if the
  * machine let go, else by what it did.
  *
+ * A set of services ends by its own steps, which know what has to go back.
+ *
  * That it shall end is in the record before the machine is asked. So a lud that dies in between asks again,
  * and a job that would send its order anew ends instead.
  */
@@ -42,6 +44,37 @@ static void cancel_refuse(const struct job *job, struct failure *ret_failure)
 	        job_state_name(job->row.state), job_step_name(job->row.step));
 }
 
+/* Looks anew by its step, whatever it waits for. */
+static void cancel_wake_set(struct engine *engine, struct job *set)
+{
+	struct failure failure;
+
+	if (job_state_is_put_off(set->row.state)) {
+		/* What cannot be let go on now is looked at again by itself. */
+		if (engine_release(engine, set->row.id, &failure) < 0) {
+			err_forget();
+		}
+	} else if (set->phase == JOB_WORKING) {
+		job_again(set, 0);
+	} else {
+		job_kick(set);
+	}
+}
+
+/*
+ * A set ends by its steps: those of its jobs that were not sent end, and what was done goes back. The answer to whoever
+ * waits is how it ended.
+ */
+static void cancel_set(struct engine *engine, struct job *set)
+{
+	if (!job_save(set)) {
+		return;
+	}
+	hook_point("cancel", "end");
+	log_info("job %" PRId64 ": %s", set->row.id, set->row.cancel);
+	cancel_wake_set(engine, set);
+}
+
 int engine_cancel(struct engine *engine, int64_t id, const char *who, const char *reason,
         struct failure *ret_failure)
 {
@@ -61,6 +94,10 @@ int engine_cancel(struct engine *engine, int64_t id, const char *who, const char
 	snprintf(job->row.cancel, sizeof(job->row.cancel), "cancelled by %.60s%s%.80s", who,
 	        *reason ? ": " : "", reason);
 	hook_point("cancel", "did");
+	if (job->row.kind == JOB_SET) {
+		cancel_set(engine, job);
+		return 0;
+	}
 	if (!job->row.boot_id) {
 		job_cancel(job);
 		return 0;

@@ -21,6 +21,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/standing.h"
 #include "orchestrator/job/core/statement.h"
 #include "orchestrator/job/idle/idle.h"
@@ -341,7 +342,8 @@ static bool engine_rollout_is_over(
 {
 	const struct job_row *row = &job->row;
 
-	return row->kind == JOB_UPDATE && job_state_is_put_off(row->state) &&
+	return row->kind == JOB_UPDATE &&
+	       (job_state_is_put_off(row->state) || job_set_is_put_off(job)) &&
 	       !(row->overrides & RULES_OVERRIDE_ROLLOUT) &&
 	       rollouts_is_aborted(engine->rollouts, row->machine, row->release, ret_rollout);
 }
@@ -360,7 +362,10 @@ static void engine_rollouts_looked(void *arg)
 
 		if (engine_rollout_is_over(engine, job, &rollout)) {
 			snprintf(who, sizeof(who), "rollout %lld", (long long)rollout.id);
-			if (engine_cancel(engine, job->row.id, who, rollout.why, &failure)) {
+			/* A set that waits for it goes nowhere without this one. */
+			if (engine_cancel(engine,
+			            job_set_is_put_off(job) ? job->row.parent : job->row.id, who,
+			            rollout.why, &failure)) {
 				log_warn("%s: %s", failure.place, failure.cause);
 			}
 		}

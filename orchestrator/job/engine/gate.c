@@ -3,7 +3,9 @@
  * which kind of job is which action for them:
  *
  *   update, prepare               windows of updates
- *   rerandomize                   windows of new layouts; not of one that another job asked for
+ *   rerandomize                   windows of new layouts
+ *   of one that another job asked for   no windows: that one has passed them
+ *   set                           those of each of its services, with time for all of them; none once one of them has begun
  *   rollback, restart, move       no windows: the way back and the way out of a known layout are always there
  *   start, shutdown of a machine  nothing: no service is changed
  *
@@ -18,22 +20,24 @@
 #include <stdio.h>
 
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/standing.h"
 
 /* How long a job waits for what nobody knows the end of. */
 #define GATE_HELD_USEC (7 * INT64_C(86400) * 1000000)
 
-static enum decide_action gate_action(enum job_kind kind, int64_t parent)
+static enum decide_action gate_action(enum job_kind kind)
 {
 	switch (kind) {
 	case JOB_UPDATE:
 	case JOB_PREPARE:
 		return DECIDE_UPDATE;
 	case JOB_RERANDOMIZE:
-		return parent ? _DECIDE_ACTION_N : DECIDE_RERANDOMIZE;
+		return DECIDE_RERANDOMIZE;
 	case JOB_ROLLBACK:
 	case JOB_RESTART:
 	case JOB_MOVE:
+	case JOB_SET:
 	case JOB_START:
 	case JOB_SHUTDOWN:
 	case _JOB_KIND_N:
@@ -47,12 +51,15 @@ static bool gate_is_change(enum job_kind kind)
 	return kind != JOB_START && kind != JOB_SHUTDOWN;
 }
 
-/* It has begun, and neither waits for a gate nor is only watched: it takes a place of the fleet's limits. */
+/*
+ * It has begun, and neither waits for a gate nor is only watched: it takes a place of the fleet's limits. A set has it
+ * from its first job to its last.
+ */
 static bool gate_is_at_work(const struct job *job)
 {
 	enum job_state state = job->row.state;
 
-	return gate_is_change(job->row.kind) && !job_only_soaks(job) &&
+	return gate_is_change(job->row.kind) && !job_only_soaks(job) && !job_set_is_put_off(job) &&
 	       !job_state_is_put_off(state) && state != JOB_PLANNED && state != JOB_APPROVED &&
 	       job_class(state) != JOB_CLASS_ENDED;
 }
@@ -120,28 +127,90 @@ static void gate_ask_block(
 	        release.counter, release.blocked_why);
 }
 
-void engine_gates(const struct engine *engine, const struct machine *machine,
-        const struct job_row *row, struct rules_gate ret_gates[_RULES_GATE_N])
+/* How a job is asked about that stands in its set as one of so many; is_free: no windows count any more. */
+struct gate_set {
+	int64_t n;
+	bool is_free;
+};
+
+static void gate_ask(const struct engine *engine, const struct machine *machine,
+        const struct job_row *row, const struct gate_set *set,
+        struct rules_gate ret_gates[_RULES_GATE_N])
 {
+	int64_t limit_us = row->timeout_ms ? row->timeout_ms * 1000
+	                                   : (int64_t)engine->parts.config->update_timeout_usec;
 	struct rules_question question = {
 	        .machine = machine_row(machine),
 	        .service = row->service,
-	        .action = gate_action(row->kind, row->parent),
-	        .limit_us = row->timeout_ms ? row->timeout_ms * 1000
-	                                    : (int64_t)engine->parts.config->update_timeout_usec,
+	        .action = set->is_free ? _DECIDE_ACTION_N : gate_action(row->kind),
+	        .limit_us = limit_us * set->n,
 	        .overrides = gate_is_change(row->kind) ? row->overrides : ~0u,
 	        .is_job = true,
 	};
 
 	rules_ask(engine->rules, &question, store_now_usec(), ret_gates);
-	if (row->kind == JOB_UPDATE && row->release && machine) {
+	if (row->kind == JOB_UPDATE && row->release && machine && !set->is_free) {
 		struct rules_gate *gate = &ret_gates[RULES_GATE_ROLLOUT];
 
 		rollouts_ask(engine->rollouts, question.machine->id, row->release, gate);
 		gate->is_open = gate->is_open || row->overrides & RULES_OVERRIDE_ROLLOUT;
 	}
-	if (gate_action(row->kind, row->parent) == DECIDE_UPDATE && row->id) {
+	if (question.action == DECIDE_UPDATE && row->id) {
 		gate_ask_block(engine, row, &ret_gates[RULES_GATE_BLOCK]);
+	}
+}
+
+struct gate_members {
+	const struct engine *engine;
+	const struct machine *machine;
+	struct gate_set set;
+	struct rules_gate *gates; /* [_RULES_GATE_N], those of all members so far */
+};
+
+/* One of a set; what was asked of the machine is not cut off by a window, nor is what follows it. */
+static int gate_count(const struct job_row *row, void *arg)
+{
+	struct gate_members *all = arg;
+
+	all->set.n++;
+	all->set.is_free = all->set.is_free || row->boot_id;
+	return 0;
+}
+
+/* Of those that are shut the one counts that is shut the longest. */
+static int gate_member(const struct job_row *row, void *arg)
+{
+	struct gate_members *all = arg;
+	struct rules_gate gates[_RULES_GATE_N];
+
+	if (row->ended_us) {
+		return 0;
+	}
+	gate_ask(all->engine, all->machine, row, &all->set, gates);
+	for (enum rules_gate_id gate = 0; gate < _RULES_GATE_N; gate++) {
+		bool is_news =
+		        all->gates[gate].is_open || gates[gate].next_us > all->gates[gate].next_us;
+
+		if (!gates[gate].is_open && is_news) {
+			all->gates[gate] = gates[gate];
+		}
+	}
+	return 0;
+}
+
+void engine_gates(const struct engine *engine, const struct machine *machine,
+        const struct job_row *row, struct rules_gate ret_gates[_RULES_GATE_N])
+{
+	struct gate_members all = {engine, machine, {0, false}, ret_gates};
+	struct gate_set alone = {1, row->parent != 0 || row->kind == JOB_SET};
+
+	gate_ask(engine, machine, row, &alone, ret_gates);
+	if (row->kind != JOB_SET) {
+		return;
+	}
+	if (store_job_each_child(engine->parts.db, row->id, gate_count, &all) < 0 ||
+	        store_job_each_child(engine->parts.db, row->id, gate_member, &all) < 0) {
+		err_forget();
 	}
 }
 
@@ -184,6 +253,10 @@ bool engine_may_go_on(const struct job_row *row, struct job_hold *ret_hold, void
 	struct rules_gate gates[_RULES_GATE_N];
 	const struct rules_gate *shut;
 
+	if (row->kind == JOB_SET && *row->cancel) {
+		/* It has to go back, whatever holds it. */
+		return true;
+	}
 	engine_gates(engine, machine, row, gates);
 	shut = engine_gate_shut(gates);
 	if (shut) {

@@ -11,10 +11,10 @@
  *   rerandomize          the release that runs                     not registered
  *   all of these         the service, who makes the layout         not up, no service, below floor
  *   restart              the service                               not up, no service
- *   shutdown, move       nothing                                   not up
+ *   shutdown, move, set  nothing                                   not up
  *   start                nothing: the step seed picks releases     attached, running, busy
  *
- * Who makes the layout is found out in layout.c, and noted with the reason in the job's first step.
+ * A set has jobs of its own, which are planned with it: set.c. Who makes the layout is found out in layout.c, and noted with the reason in the job's first step.
  *
  * What is found here may be over when the job comes to its turn. The steps look again, and the
  * machine has the last word.
@@ -30,25 +30,8 @@
 #include "orchestrator/job/plan/priv.h"
 #include "proto/image/link.h"
 
-/* What planning finds out, before anything is recorded. */
-struct job_plan {
-	struct engine *engine;
-	const struct job_order *order;
-	const Machine__Service *service;
-	struct release_row running;
-	struct release_row target;
-	struct layout_choice layout;
-	struct failure *failure;
-	struct job_row row;
-};
-
-/*
- * Fills the failure in, in the words of the one who asked: the place is the service, or the
- * machine where there is none. cause is a format with one %s, which is what. Returns
- * ENGINE_E_REFUSED for the caller to return.
- */
-static int plan_refuse(struct job_plan *plan, const char *code, const char *remedy,
-        const char *cause, const char *what)
+int plan_refuse(struct job_plan *plan, const char *code, const char *remedy, const char *cause,
+        const char *what)
 {
 	failure_set(plan->failure, code,
 	        *plan->order->service ? plan->order->service
@@ -295,6 +278,7 @@ static int plan_target(struct job_plan *plan)
 	case JOB_RESTART:
 	case JOB_SHUTDOWN:
 	case JOB_MOVE:
+	case JOB_SET:
 	case _JOB_KIND_N:
 		break;
 	}
@@ -339,7 +323,7 @@ static int plan_start(struct job_plan *plan)
  * The job and its step `plan`, begun and done: the history of each job begins with it. A move is noted
  * at its machine as well, so that no boot has two.
  */
-static int plan_write(struct db *db, void *arg)
+int plan_write(struct db *db, void *arg)
 {
 	struct job_plan *plan = arg;
 	const struct machine_row *machine = machine_row(plan->order->machine);
@@ -357,8 +341,8 @@ static int plan_write(struct db *db, void *arg)
 	return err_up(r);
 }
 
-/* What is recorded. The generation that it goes from is noted again when the job begins. */
-static void plan_row(struct job_plan *plan)
+/* The generation that it goes from is noted again when the job begins. */
+void plan_row(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 
@@ -413,7 +397,7 @@ static int plan_order(struct job_plan *plan)
 	if (machine_state(order->machine) != MACHINE_UP) {
 		return plan_not_up(plan);
 	}
-	if (order->kind == JOB_SHUTDOWN || order->kind == JOB_MOVE) {
+	if (!*order->service) {
 		return 0;
 	}
 	plan->service = machine_service(order->machine, order->service);
@@ -422,19 +406,14 @@ static int plan_order(struct job_plan *plan)
 	                               "the machine has no service %s", order->service);
 }
 
-/*
- * Finds the target out and refuses what can be refused; nothing is written. 0, ENGINE_E_*, or an
- * error of the record.
- */
-static int plan_resolve(struct job_plan *plan)
+int plan_resolve(struct job_plan *plan)
 {
 	int r;
 
 	if (plan->order->kind == JOB_START) {
 		return plan_start(plan);
 	}
-	if (plan->order->kind == JOB_RESTART || plan->order->kind == JOB_SHUTDOWN ||
-	        plan->order->kind == JOB_MOVE) {
+	if (plan->order->kind == JOB_RESTART || !*plan->order->service) {
 		return plan_order(plan);
 	}
 	r = plan_service(plan);
@@ -498,12 +477,8 @@ static void plan_settle(struct job_plan *plan)
 	}
 }
 
-/*
- * Whether the request was here before: whoever gave it did not hear the answer, or cannot know. Then
- * its job is the answer, whatever became of it. DB_E_NONE: it was not. An id belongs to the user who gave
- * it: nobody can take one beforehand that somebody else is going to use.
- */
-static int plan_again(struct job_plan *plan, int64_t *ret_job)
+/* An id belongs to the user who gave it: nobody can take one beforehand that somebody else is going to use. */
+int plan_again(struct job_plan *plan, int64_t *ret_job)
 {
 	const struct job_asked *asked = plan->order->asked;
 	struct job_row row;
@@ -524,8 +499,7 @@ static int plan_again(struct job_plan *plan, int64_t *ret_job)
 	return 0;
 }
 
-/* Where a policy has rings, the machine is in one. */
-static int plan_join(struct job_plan *plan)
+int plan_join(struct job_plan *plan)
 {
 	const struct job_order *order = plan->order;
 	struct rules_asked asked = {&order->asked->who, order->asked->reason, ""};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "orchestrator/job/core/core.h"
+#include "orchestrator/policy/section.h"
 
 /* Who asks, and what else comes with every request. */
 struct job_asked {
@@ -115,9 +116,12 @@ struct job_way_back {
 	const struct machine_row *machine;
 	enum job_kind kind;
 	const char *service;
+	bool is_member; /* of a set */
+	const struct release_row *from, *to;
 };
 /*
- * Whether an update is refused because its way back would be, by a policy that goes back by itself. back: the
+ * Whether a job is refused because its way back would be: an update by a policy that goes back by itself, and a member
+ * of a set, which goes back when another one fails, unless the policy says `way_back: false`. back: the
  * pairing of the releases that way; NULL: it is not known, which refuses, too.
  */
 bool plan_no_way_back(const struct engine *engine, const struct job_way_back *way,
@@ -126,6 +130,32 @@ bool plan_no_way_back(const struct engine *engine, const struct job_way_back *wa
 /* Records a job and lets it begin, or finds the one that the request had made; its id goes to ret_job. */
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure);
+
+/* The most services of a set. */
+#define PLAN_SET_MAX SECTION_SET_MAX
+#define PLAN_WHY_SIZE 160u
+
+/* Several updates, or several rollbacks, of one machine, of which all stand in the end or none does. */
+struct job_set_order {
+	struct job_order *members; /* PLAN_SET_MAX at most, in their order; not ->plan, ->parent */
+	size_t n;
+	const struct job_asked *asked;
+	const uint8_t *plan; /* its plan as somebody saw it; NULL: any */
+};
+/*
+ * Puts the members into the order in which they are carried out, and says why: as the policy says that decides
+ * about updates, else callers before what they call; rollbacks the other way round, so that no two releases meet that
+ * did not on the way there.
+ */
+void plan_set_sort(struct engine *engine, struct job_set_order *set, char ret_why[PLAN_WHY_SIZE]);
+/*
+ * As engine_plan(), for the set and its members in one transaction: if one is refused, nothing is recorded. The
+ * members are in their order.
+ */
+int __must_check engine_plan_set(struct engine *engine, const struct job_set_order *set,
+        int64_t *ret_job, struct failure *ret_failure);
+/* Why these members are no set; ENGINE_E_REFUSED. */
+int __must_check plan_set_check(const struct job_set_order *set, struct failure *ret_failure);
 
 /*
  * Whether the machine has open jobs, so that what a timer asks of it now is skipped, which is counted. Asked once

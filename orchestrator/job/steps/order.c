@@ -37,6 +37,7 @@ static uint32_t order_step_action(const struct job *job)
 		return ORDER_SHUTDOWN;
 	case JOB_START:
 	case JOB_MOVE:
+	case JOB_SET:
 	case _JOB_KIND_N:
 		break;
 	}

@@ -85,7 +85,15 @@ static void pair_judge(
 {
 	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
 	_cleanup_(freep) uint8_t *packed = mem_zero(txn.size + 1);
-	struct job_way_back way = {machine_row(job->machine), job->row.kind, job->row.service};
+	struct job_way_back way = {
+	        .machine = machine_row(job->machine),
+	        .kind = job->row.kind,
+	        .service = job->row.service,
+	        /* A way back of a set needs none itself. */
+	        .is_member = job_set(job) && !job_set(job)->set_goes_back,
+	        .from = &job->pair_from,
+	        .to = &job->pair_to,
+	};
 	struct failure failure;
 	bool refused = !pair_is_meant(job, pairing, &failure) ||
 	               pairing_refuses(pairing, job->row.kind, job->row.service,

@@ -1,6 +1,7 @@
 #pragma once
 /* Inside steps: the functions of the table, and what one step wants to know of another. */
 #include "host/base/pool.h"
+#include "orchestrator/job/core/set.h"
 #include "orchestrator/job/steps/steps.h"
 #include "proto/control/control.pb-c.h"
 
@@ -19,6 +20,8 @@ void job_step_image(struct job *job);
 void job_step_launch(struct job *job);
 void job_step_confirm_start(struct job *job);
 void job_step_move(struct job *job);
+void job_step_ready(struct job *job);
+void job_step_set(struct job *job);
 
 /* The result of ->order, of the step at work. */
 void job_on_result(struct job *job, const Machine__Result *result);

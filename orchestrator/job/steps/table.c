@@ -28,4 +28,6 @@ const struct job_step_ops job_steps[_JOB_STEP_N] = {
         [JOB_STEP_IMAGE] = {.begin = job_step_image},
         [JOB_STEP_LAUNCH] = {.begin = job_step_launch},
         [JOB_STEP_MOVE] = {.begin = job_step_move},
+        [JOB_STEP_READY] = {.begin = job_step_ready},
+        [JOB_STEP_SET] = {.begin = job_step_set},
 };

@@ -1,0 +1,83 @@
+/*
+ * Jobs of a set. A set is a job without a service of its own: its members are jobs as any others, planned with it in one
+ * transaction, and found again as its children, the oldest first. Nothing of a set is in memory that its step
+ * (steps/set.c) does not find out anew from the record.
+ *
+ *   the set waits, or is put off      its members wait for it
+ *   the set is in step ready          members are paired, made and signed, and wait before the first step that needs
+ *                                     the machine for itself
+ *   the set is in step set            one member at a time has the machine: ->set_member
+ *   the set is over                   members that were not sent end as CANCELLED
+ *
+ * So nothing is asked of the machine before all members are ready, and the end of one member is looked at by the set before
+ * the next one goes on.
+ */
+#include "orchestrator/job/core/set.h"
+
+#include "orchestrator/job/core/job.h"
+
+struct job *job_set(const struct job *job)
+{
+	struct job *set = job->row.parent ? engine_job_by_id(job->engine, job->row.parent) : NULL;
+
+	return set && set->row.kind == JOB_SET ? set : NULL;
+}
+
+static bool set_needs_turn(const struct job *job)
+{
+	return job_step_needs(job_way(job), job->row.step).turn;
+}
+
+/* Over a restart an order that was sent says who has the machine. */
+static bool set_has_machine(const struct job *job)
+{
+	return job->turn || job->row.boot_id;
+}
+
+bool job_set_keeps(const struct job *job)
+{
+	const struct job *set = job_set(job);
+
+	if (!set || set_has_machine(job) || set->set_goes_back) {
+		return false;
+	}
+	return job_state_is_put_off(set->row.state) || set->row.state == JOB_APPROVED ||
+	       (set_needs_turn(job) &&
+	               (set->row.step != JOB_STEP_SET || set->set_member != job->row.id));
+}
+
+bool job_set_prepares(const struct job *job)
+{
+	return job_set(job) && !set_needs_turn(job);
+}
+
+bool job_set_is_put_off(const struct job *job)
+{
+	const struct job *set = job_set(job);
+
+	return set && job_state_is_put_off(set->row.state) && !set_has_machine(job);
+}
+
+/* Children of other kinds of jobs go on without them. */
+bool job_set_is_over(const struct job *job)
+{
+	struct job_row set;
+
+	if (!job->row.parent || engine_job_by_id(job->engine, job->row.parent)) {
+		return false;
+	}
+	if (store_job_find(job->engine->parts.db, job->row.parent, &set) != 0) {
+		err_forget();
+		return false;
+	}
+	return set.kind == JOB_SET;
+}
+
+void job_set_tell(const struct job *job)
+{
+	struct job *set = job_set(job);
+
+	if (set && set->phase == JOB_WORKING) {
+		job_again(set, 0);
+	}
+}

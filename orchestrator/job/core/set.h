@@ -1,0 +1,18 @@
+#pragma once
+/* Jobs of a set, and what holds them together. */
+#include <stdbool.h>
+
+struct job;
+
+/* The open set that a job is of; NULL: of none. */
+struct job *job_set(const struct job *job);
+/* Whether a set keeps a job of its from its next step: it has not begun, or it is another one's turn. */
+bool job_set_keeps(const struct job *job);
+/* Whether it is to be made ready only, since its set has not let it have the machine yet. */
+bool job_set_prepares(const struct job *job);
+/* Whether its set is put off, by somebody or by a rule, and it with it. */
+bool job_set_is_put_off(const struct job *job);
+/* Whether it is of a set that is over, and that it is therefore no more wanted for. */
+bool job_set_is_over(const struct job *job);
+/* Its set looks how far its jobs are; nothing for one that is of none. */
+void job_set_tell(const struct job *job);
