@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "orchestrator/policy/section.h"
 #include "orchestrator/policy/tree.h"
 
 #define CHECK_SEC UINT64_C(1000000)
@@ -156,6 +157,10 @@ static void check_sets(const struct policy *policy, struct policy_errors *errors
 		if (set && set->n_children < 2) {
 			tree_error(errors, &set->place, "two or more services",
 			        "a set of one is none");
+		}
+		if (set && set->n_children > SECTION_SET_MAX) {
+			tree_error(errors, &set->place, "fewer services, or several sets",
+			        "a set has %u services at most", SECTION_SET_MAX);
 		}
 		for (size_t j = 0; set && j < set->n_children; j++) {
 			for (size_t k = 0; k < i; k++) {

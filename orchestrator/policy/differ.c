@@ -83,12 +83,26 @@ bool policy_diff(const struct policy *before, const struct policy *after, FILE *
 	return less || more;
 }
 
-/* Words of lists that act, which nothing comes of: the word, and why. */
+/* Words of lists that act, which nothing comes of: the word; why, and what does instead; what may stay. */
 static const struct {
 	enum policy_row row;
-	const char *word, *why;
+	const char *word, *why, *remedy;
 } differ_words[] = {
-        {POLICY_TRIGGERS, "probing", "no machine reports that it is probed"},
+        {POLICY_TRIGGERS, "probing",
+                "no machine reports that it is probed; `crash` acts on a probe that fails",
+                "the others do what they say"},
+};
+
+/* Keys of which more is to be said than that they do nothing. */
+static const struct {
+	enum policy_row row;
+	const char *why, *remedy;
+} differ_keys[] = {
+        {POLICY_CONSENT,
+                ": an order that loses state is signed with a control key, and lud has none; who "
+                "has "
+                "one consents by `luctl update SERVICE --accept-loss`",
+                "consent by hand, where the control key is"},
 };
 
 static void differ_idle_word(const struct tree_node *node, struct policy_errors *notes)
@@ -97,7 +111,7 @@ static void differ_idle_word(const struct tree_node *node, struct policy_errors 
 
 	for (size_t i = 0; node->text && i < sizeof(differ_words) / sizeof(differ_words[0]); i++) {
 		if (node->row == differ_words[i].row && !strcmp(node->text, differ_words[i].word)) {
-			tree_error(notes, &node->place, "the others do what they say",
+			tree_error(notes, &node->place, differ_words[i].remedy,
 			        "lud does not act on `%s` in %s yet: %s", node->text,
 			        policy_row_path(node->row, path), differ_words[i].why);
 		}
@@ -107,11 +121,18 @@ static void differ_idle_word(const struct tree_node *node, struct policy_errors 
 /* What stands below a key without effect has none either, and is not told again. */
 static void differ_idle(const struct tree_node *node, struct policy_errors *notes)
 {
+	const char *why = " yet", *remedy = "nothing comes of it: see to it by hand meanwhile";
 	char path[POLICY_PATH_SIZE];
 
+	for (size_t i = 0; i < sizeof(differ_keys) / sizeof(differ_keys[0]); i++) {
+		if (differ_keys[i].row == node->row) {
+			why = differ_keys[i].why;
+			remedy = differ_keys[i].remedy;
+		}
+	}
 	if (tree_keys[node->row].acts == TREE_IDLE) {
-		tree_error(notes, &node->place, "nothing comes of it: see to it by hand meanwhile",
-		        "lud does not act on %s yet", policy_row_path(node->row, path));
+		tree_error(notes, &node->place, remedy, "lud does not act on %s%s",
+		        policy_row_path(node->row, path), why);
 		return;
 	}
 	differ_idle_word(node, notes);

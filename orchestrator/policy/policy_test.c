@@ -143,6 +143,10 @@ static void test_consistency(void)
 	        65, "`a` is in a set before", "one set");
 	check_error(
 	        "update: {mode: check, sets: [{services: [a]}]}\n", 4, 41, "one is none", "two");
+	check_error("update: {mode: check, sets: [{services: [a, b, c, d, e, f, g, h, i, j, k, l, "
+	            "m, n, "
+	            "o, p, q]}]}\n",
+	        4, 41, "16 services at most", "several sets");
 	check_error("update: {mode: check, order: [a, b, a]}\n", 4, 37, "named twice", "once");
 	check_error("update: {mode: apply, consent: [{release: 12ab, members: [all]}]}\n", 4, 59,
 	        "nobody has seen", "by its name");

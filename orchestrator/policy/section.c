@@ -62,3 +62,26 @@ size_t section_update_place(const struct policy *policy, const char *service)
 	}
 	return order ? i : 0;
 }
+
+static bool section_lists(const struct tree_node *services, const char *service)
+{
+	for (size_t i = 0; services && i < services->n_children; i++) {
+		if (!strcmp(services->children[i]->text, service)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+size_t section_update_set(const struct policy *policy, const char *service)
+{
+	const struct tree_node *sets = tree_find(policy, POLICY_SETS);
+
+	for (size_t i = 0; sets && i < sets->n_children; i++) {
+		if (section_lists(
+		            tree_node_child(sets->children[i], POLICY_SET_SERVICES), service)) {
+			return i + 1;
+		}
+	}
+	return 0;
+}

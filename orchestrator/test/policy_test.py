@@ -141,6 +141,16 @@ def test_idle_keys(world):
     told = world.luctl('policy', 'apply', path, errors=True)
     assert f'{path}:4:' in told and 'lud does not act on update.consent' in told, told
     assert 'match' not in told and 'windows' not in told, told
+    other = policy(world, 'q', 'update: {mode: check, sets: [{services: [ds, rs]}],'
+                   ' consent: [{release: 12ab, members: [a]}]}')
+    told = world.luctl('policy', 'apply', other, errors=True)
+    assert 'act on update.consent' in told and 'control key' in told and '--accept-loss' in told, told
+    assert 'update.sets' not in told, told
+    world.luctl('policy', 'remove', 'q')
+    other = policy(world, 'q', 'rerandomize: {every: 1h, triggers: [probing, crash]}')
+    told = world.luctl('policy', 'apply', other, errors=True)
+    assert 'no machine reports that it is probed; `crash`' in told, told
+    world.luctl('policy', 'remove', 'q')
     notes = world.json('policy', 'show')['notes']
     assert [(n['line'], 'update.consent' in n['what']) for n in notes] == [(4, True)], notes
 

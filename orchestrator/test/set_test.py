@@ -298,6 +298,43 @@ def test_request_id(world):
     assert len(ordered(world)) == 2
 
 
+def test_policy(world):
+    """A policy's set goes as one; where the newer release of one is blocked, the others stay, too."""
+    prepare(world, ('ds', 'tty', 'agent'))
+    world.luctl('release', 'block', 'ds', '2')
+    told = policy(world, 'update: {mode: apply, limit: 4s, sets: [{services: [ds, agent]}]}')
+    assert 'update.sets' not in told, told
+    world.until(lambda: runs(world)['tty'] == 2 and is_over(world))
+    assert ordered(world) == ['tty'] and 'agent' not in world.luctl('next'), world.luctl('next')
+    world.luctl('release', 'clear', 'ds', '2')
+    world.until(lambda: runs(world) == {'ds': 2, 'tty': 2, 'agent': 2} and is_over(world))
+    job = the_set(world)
+    assert job['state'] == 'JOB_STATE_COMMITTED' and job['identity'].startswith('policy p'), job
+    assert ordered(world) == ['tty', 'agent', 'ds'] and [s for s, _, _ in states(job)] == ['agent', 'ds'], job
+
+
+def test_policy_held(world):
+    """A member that is held keeps its set, and nothing else."""
+    prepare(world, ('ds', 'tty', 'agent'))
+    world.luctl('hold', 'ds')
+    policy(world, 'update: {mode: apply, limit: 4s, sets: [{services: [ds, agent]}]}')
+    world.until(lambda: runs(world)['tty'] == 2 and is_over(world))
+    assert runs(world) == {'ds': 1, 'tty': 2, 'agent': 1} and ordered(world) == ['tty']
+    world.luctl('unhold', 'ds')
+    world.until(lambda: runs(world) == {'ds': 2, 'tty': 2, 'agent': 2} and is_over(world))
+    assert the_set(world)['state'] == 'JOB_STATE_COMMITTED'
+
+
+def test_policy_failed(world):
+    """A set of a policy that went back is not tried again in parts: the release that failed is blocked."""
+    prepare(world)
+    world.peer.faults['roll_back_ds_1'] = 1
+    policy(world, 'update: {mode: apply, limit: 4s, sets: [{services: [ds, agent]}]}')
+    world.until(lambda: len(ordered(world)) == 3 and is_over(world))
+    assert the_set(world)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world) == {'ds': 1, 'agent': 1}
+    assert 'agent' not in world.luctl('next') and ordered(world) == ['agent', 'ds', 'agent']
+
+
 def ask(services):
     return {'update': {'services': list(services)}}
 

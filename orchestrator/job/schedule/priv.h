@@ -58,6 +58,9 @@ bool schedule_round(struct schedule_at *at, void (*ask)(struct schedule_at *at))
 /* Asks for one job of a round. One that cannot be had leaves the others alone, and is told. */
 struct job_order;
 void schedule_plan(struct schedule_at *at, const struct job_order *order);
+/* The same of a set of services; puts its members into their order. */
+struct job_set_order;
+void schedule_plan_set(struct schedule_at *at, struct job_set_order *set);
 /* Goes on or off, which is logged when it is news. */
 void schedule_alarm(struct schedule_at *at, bool is_on, const char *text);
 

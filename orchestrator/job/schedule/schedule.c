@@ -205,20 +205,38 @@ bool schedule_round(struct schedule_at *at, void (*ask)(struct schedule_at *at))
 	return true;
 }
 
+/* r: what planning came to. */
+static void schedule_planned(
+        struct schedule_at *at, int r, const char *what, const struct failure *failure)
+{
+	if (r) {
+		err_forget();
+		snprintf(at->row.why, sizeof(at->row.why), "%.24s: %.120s", what, failure->cause);
+		log_warn("policy %s on machine %s: %s: %s; %s", at->row.policy,
+		        machine_row(at->machine)->name, what, failure->cause, failure->remedy);
+	}
+	hook_point("timer", "planned");
+}
+
 void schedule_plan(struct schedule_at *at, const struct job_order *order)
 {
 	struct failure failure;
 	int64_t job;
+	int r = engine_plan(at->schedule->engine, order, &job, &failure);
 
-	if (engine_plan(at->schedule->engine, order, &job, &failure)) {
-		err_forget();
-		snprintf(at->row.why, sizeof(at->row.why), "%.24s: %.120s", order->service,
-		        failure.cause);
-		log_warn("policy %s on machine %s: %s: %s; %s", at->row.policy,
-		        machine_row(at->machine)->name, order->service, failure.cause,
-		        failure.remedy);
-	}
-	hook_point("timer", "planned");
+	schedule_planned(at, r, order->service, &failure);
+}
+
+/* One that is refused is so as a whole: nothing of it is tried by itself. */
+void schedule_plan_set(struct schedule_at *at, struct job_set_order *set)
+{
+	struct engine *engine = at->schedule->engine;
+	struct failure failure = {0};
+	char why[PLAN_WHY_SIZE];
+	int64_t job;
+
+	plan_set_sort(engine, set, why);
+	schedule_planned(at, engine_plan_set(engine, set, &job, &failure), "set", &failure);
 }
 
 /* A boot that was not seen yet is an event; what was up when the policy came is none. */

@@ -4,7 +4,8 @@
  *
  *   check   it is told, in `next` and in the status
  *   stage   a job prepares each: it is made, sent and rehearsed, and a person orders the update
- *   apply   a job updates each, in the order that the policy gives
+ *   apply   a job updates each, in the order that the policy gives; of a set of the policy those that have something newer
+ *           go as one. Where one of them has a newer release that is blocked, the others wait, too
  *
  * What is to be done is told from the machine's word and from the record at each look; a release that came, was
  * blocked or cleared has all machines looked at. The same releases are not asked for twice within an hour:
@@ -28,6 +29,7 @@ struct update_wanted {
 	const Machine__Service *service;
 	struct release_row from, to;
 	size_t place;
+	size_t set; /* of update.sets, from 1; 0: none */
 };
 
 struct update_list {
@@ -61,6 +63,74 @@ static void update_keep(const struct update_list *all, const struct schedule_ser
 	}
 }
 
+/* By service: both lists are of one look, so of one status. */
+static bool update_has(const struct update_list *list, const struct update_wanted *wanted)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->list[i].service == wanted->service) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether all that is wanted of its set is in the list. */
+static bool update_is_whole(const struct update_list *all, const struct update_list *list,
+        const struct update_wanted *wanted)
+{
+	for (size_t i = 0; wanted->set && i < all->n; i++) {
+		if (all->list[i].set == wanted->set && !update_has(list, &all->list[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Where something of a set is left out, the rest of it is, too: it waits for the same. */
+static void update_keep_whole(const struct update_list *all, struct update_list *list)
+{
+	static struct update_list whole;
+
+	whole.n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		if (update_is_whole(all, list, &list->list[i])) {
+			whole.list[whole.n++] = list->list[i];
+		}
+	}
+	*list = whole;
+}
+
+/* One of a set that is blocked keeps the others, which would be alone. */
+static bool update_is_kept(const struct update_list *all, const struct update_wanted *wanted)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct update_wanted *other = &all->list[i];
+
+		if (other->to.blocked_us &&
+		        (other == wanted || (wanted->set && other->set == wanted->set))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Those that are kept are left out. */
+static void update_drop(struct update_list *all)
+{
+	bool kept[SCHEDULE_SERVICES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		kept[i] = update_is_kept(all, &all->list[i]);
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		if (!kept[i]) {
+			all->list[n++] = all->list[i];
+		}
+	}
+	all->n = n;
+}
+
 /* Of these services those that have something newer to run. */
 static void update_find(const struct schedule_at *at, const struct schedule_services *services,
         struct update_list *ret)
@@ -77,10 +147,12 @@ static void update_find(const struct schedule_at *at, const struct schedule_serv
 			continue;
 		}
 		wanted.place = section_update_place(at->policy, wanted.service->name);
-		if (wanted.to.counter > wanted.from.counter && !wanted.to.blocked_us) {
+		wanted.set = section_update_set(at->policy, wanted.service->name);
+		if (wanted.to.counter > wanted.from.counter) {
 			update_add(ret, &wanted);
 		}
 	}
+	update_drop(ret);
 }
 
 /* What there is to do in words. */
@@ -124,6 +196,7 @@ static struct rules_gate update_open(const struct schedule_at *at, int64_t limit
 	}
 	gate = schedule_gate(at, limit_us, &services);
 	update_keep(all, &services, ret);
+	update_keep_whole(all, ret);
 	return gate;
 }
 
@@ -144,6 +217,59 @@ static bool update_was_asked(
 	}
 	return newest.created_us >= at->row.created_us &&
 	       (kind == JOB_PREPARE || newest.created_us > at->now - UPDATE_AGAIN_USEC);
+}
+
+/* By `stage` it is prepared only. Who makes the layout is as configured: a policy says nothing of that. */
+static struct job_order update_order(const struct schedule_at *at,
+        const struct section_update *says, const char *service, const struct job_asked *asked)
+{
+	struct job_order order =
+	        job_order_of(says->mode == SECTION_APPLY ? JOB_UPDATE : JOB_PREPARE, at->machine,
+	                service, asked);
+
+	order.layout = "";
+	order.recipe = "";
+	order.timeout_ms = (uint32_t)(says->limit_us / 1000);
+	return order;
+}
+
+/*
+ * All that is wanted of the set that this one is of, once: by the first of them; rest: unless an earlier round has asked for
+ * all of it. False: it goes by itself.
+ */
+static bool update_ask_set(struct schedule_at *at, const struct section_update *says,
+        const struct update_list *all, size_t first, const struct job_asked *asked, bool rest)
+{
+	bool is_news = !rest;
+	struct job_order members[PLAN_SET_MAX];
+	struct job_asked own = *asked;
+	struct job_set_order set = {.members = members, .asked = &own};
+	char request_id[64];
+
+	for (size_t i = 0; i < all->n && all->list[first].set; i++) {
+		if (all->list[i].set != all->list[first].set) {
+			continue;
+		}
+		if (i < first) {
+			return true;
+		}
+		if (set.n < PLAN_SET_MAX) {
+			members[set.n++] =
+			        update_order(at, says, all->list[i].service->name, asked);
+		}
+		is_news = is_news || !update_was_asked(at, JOB_UPDATE, &all->list[i]);
+	}
+	if (set.n < 2 || says->mode != SECTION_APPLY) {
+		return false;
+	}
+	/* One request of a round for each set: a set has no service by which it could be told from others. */
+	snprintf(request_id, sizeof(request_id), "%.50s-%zu", asked->request_id,
+	        all->list[first].set);
+	own.request_id = request_id;
+	if (is_news) {
+		schedule_plan_set(at, &set);
+	}
+	return true;
 }
 
 /* rest: only for what no earlier round has asked for. */
@@ -167,12 +293,10 @@ static void update_ask_for(struct schedule_at *at, bool rest)
 	(void)update_open(at, says.limit_us, &all, &open);
 	for (size_t i = 0; i < open.n; i++) {
 		struct job_order order =
-		        job_order_of(kind, at->machine, open.list[i].service->name, &asked);
+		        update_order(at, &says, open.list[i].service->name, &asked);
 
-		order.layout = "";
-		order.recipe = "";
-		order.timeout_ms = (uint32_t)(says.limit_us / 1000);
-		if (!rest || !update_was_asked(at, kind, &open.list[i])) {
+		if (!update_ask_set(at, &says, &open, i, &asked, rest) &&
+		        (!rest || !update_was_asked(at, kind, &open.list[i]))) {
 			schedule_plan(at, &order);
 		}
 	}
