@@ -141,7 +141,7 @@ def test_idle_keys(world):
     told = world.luctl('policy', 'apply', path, errors=True)
     assert f'{path}:4:' in told and 'lud does not act on update.consent' in told, told
     assert 'match' not in told and 'windows' not in told, told
-    other = policy(world, 'q', 'update: {mode: check, sets: [{services: [ds, rs]}],'
+    other = policy(world, 'q', 'priority: 2\nupdate: {mode: check, sets: [{services: [ds, rs]}],'
                    ' consent: [{release: 12ab, members: [a]}]}')
     told = world.luctl('policy', 'apply', other, errors=True)
     assert 'act on update.consent' in told and 'control key' in told and '--accept-loss' in told, told
