@@ -9,7 +9,7 @@ import time
 
 import harness
 import peer
-from harness import LOST, die, record
+from harness import LOST, die, record, refused_call
 
 # Two services and what they run; `agent` calls `ds`, and so goes first.
 SERVICES = ('ds', 'agent')
@@ -133,6 +133,18 @@ def test_refused_before(world):
     for words, why in ((('ds', 'ds'), 'named twice'), (('ds', 'agent', '--release', '2'), 'of one service'),
                        (('ds', 'nobody'), 'no service nobody')):
         assert why in world.luctl('update', *words, code=None, errors=True), words
+
+
+def test_malformed(world):
+    """What luctl does not ask for: too many services, or one; by a plan as well as by an update."""
+    prepare(world)
+    for services in (['s%d' % n for n in range(17)], ['s'] * 300, ['ds']):
+        update = {'update': {'services': services}}
+        with world.control() as control:
+            for request in (update, {'plan': update}):
+                why = refused_call(control, **request)['cause']['message']
+                assert 'a set has 2 to 16 services' in why, (request, why)
+    assert record(world, 'SELECT count(*) FROM jobs') == (0,)
 
 
 def test_no_way_back(world):

@@ -151,6 +151,12 @@ void plan_set_sort(struct engine *engine, struct job_set_order *set, char ret_wh
 
 int plan_set_check(const struct job_set_order *set, struct failure *ret_failure)
 {
+	/* First: ->members has no room for more. */
+	if (set->n < 2 || set->n > PLAN_SET_MAX) {
+		failure_set(ret_failure, "invalid", "set", "ask for fewer services at a time",
+		        "a set has 2 to %u services, and this one %zu", PLAN_SET_MAX, set->n);
+		return ENGINE_E_REFUSED;
+	}
 	for (size_t i = 0; i < set->n; i++) {
 		for (size_t k = i + 1; k < set->n; k++) {
 			if (!strcmp(set->members[i].service, set->members[k].service)) {
@@ -168,11 +174,6 @@ int plan_set_check(const struct job_set_order *set, struct failure *ret_failure)
 			        "does not come back");
 			return ENGINE_E_REFUSED;
 		}
-	}
-	if (set->n < 2 || set->n > PLAN_SET_MAX) {
-		failure_set(ret_failure, "invalid", "set", "ask for fewer services at a time",
-		        "a set has 2 to %u services, and this one %zu", PLAN_SET_MAX, set->n);
-		return ENGINE_E_REFUSED;
 	}
 	return 0;
 }
