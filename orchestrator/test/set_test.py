@@ -136,7 +136,7 @@ def test_refused_before(world):
 
 
 def test_malformed(world):
-    """What luctl does not ask for: too many services, or one; by a plan as well as by an update."""
+    """What luctl does not ask for: too many services, one, or one without a name; by a plan as well as by an update."""
     prepare(world)
     for services in (['s%d' % n for n in range(17)], ['s'] * 300, ['ds']):
         update = {'update': {'services': services}}
@@ -144,6 +144,10 @@ def test_malformed(world):
             for request in (update, {'plan': update}):
                 why = refused_call(control, **request)['cause']['message']
                 assert 'a set has 2 to 16 services' in why, (request, why)
+    with world.control() as control:
+        for request in ({'update': {'services': ['', 'ds']}}, {'update': {'services': ['ds', '']}}, {'update': {}},
+                        {'rollback': {}}, {'restart': {}}):
+            assert 'no service ' in refused_call(control, **request)['cause']['message'], request
     assert record(world, 'SELECT count(*) FROM jobs') == (0,)
 
 

@@ -389,6 +389,12 @@ void plan_row(struct job_plan *plan)
 	}
 }
 
+/* It has no service of its own. Of another kind that names none it is a mistake of whoever asks. */
+static bool plan_is_of_machine(enum job_kind kind)
+{
+	return kind == JOB_SHUTDOWN || kind == JOB_MOVE || kind == JOB_SET;
+}
+
 /* What only needs the machine: to end it, or to start a service of it afresh. */
 static int plan_order(struct job_plan *plan)
 {
@@ -397,7 +403,7 @@ static int plan_order(struct job_plan *plan)
 	if (machine_state(order->machine) != MACHINE_UP) {
 		return plan_not_up(plan);
 	}
-	if (!*order->service) {
+	if (plan_is_of_machine(order->kind)) {
 		return 0;
 	}
 	plan->service = machine_service(order->machine, order->service);
@@ -413,7 +419,7 @@ int plan_resolve(struct job_plan *plan)
 	if (plan->order->kind == JOB_START) {
 		return plan_start(plan);
 	}
-	if (plan->order->kind == JOB_RESTART || !*plan->order->service) {
+	if (plan->order->kind == JOB_RESTART || plan_is_of_machine(plan->order->kind)) {
 		return plan_order(plan);
 	}
 	r = plan_service(plan);
