@@ -240,6 +240,21 @@ def test_expired(world):
     assert job['state'] == 'JOB_STATE_EXPIRED' and {s for _, _, s in states(job)} == {'cancelled'}, job
 
 
+def test_expired_begun(world):
+    """What is done already goes back where a set is put off until its deadline in the middle."""
+    prepare(world)
+    world.peer.faults['hold_result'] = 1
+    world.luctl('update', 'ds', 'agent', '--detach')
+    world.until(lambda: world.peer.withheld)
+    with world.control() as control:
+        control.call(job_hold={'job': the_set(world)['id'], 'deadline_ms': 100})
+    world.peer.release()
+    world.until(lambda: is_over(world))
+    job = the_set(world)
+    assert job['state'] == 'JOB_STATE_CANCELLED' and 'held until its deadline' in job['cause']['message'], job
+    assert ordered(world) == ['agent', 'agent'] and runs(world) == {'ds': 1, 'agent': 1}, job
+
+
 def test_waits(world):
     """Members wait for as long as their set does, whose deadline is another one."""
     with open(world.config, 'a', encoding='ascii') as f:

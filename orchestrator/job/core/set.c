@@ -73,6 +73,26 @@ bool job_set_is_over(const struct job *job)
 	return set.kind == JOB_SET;
 }
 
+static int set_count_sent(const struct job_row *row, void *arg)
+{
+	unsigned int *n = arg;
+
+	*n += row->boot_id != 0;
+	return 0;
+}
+
+/* What cannot be read may have been sent. */
+bool job_set_has_begun(const struct job *set)
+{
+	unsigned int n = 0;
+
+	if (store_job_each_child(set->engine->parts.db, set->row.id, set_count_sent, &n) < 0) {
+		err_forget();
+		return true;
+	}
+	return n > 0;
+}
+
 void job_set_tell(const struct job *job)
 {
 	struct job *set = job_set(job);

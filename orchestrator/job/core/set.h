@@ -14,5 +14,7 @@ bool job_set_prepares(const struct job *job);
 bool job_set_is_put_off(const struct job *job);
 /* Whether it is of a set that is over, and that it is therefore no more wanted for. */
 bool job_set_is_over(const struct job *job);
+/* Whether the machine was asked for something of a set, so that there may be something that has to go back. */
+bool job_set_has_begun(const struct job *set);
 /* Its set looks how far its jobs are; nothing for one that is of none. */
 void job_set_tell(const struct job *job);

@@ -272,6 +272,26 @@ static bool wait_go_on(struct job *job)
 	return true;
 }
 
+/*
+ * The deadline of a set of which the machine was asked for something: it goes back, as if somebody had ended it. False: it
+ * is none.
+ */
+static bool wait_undo(struct job *job)
+{
+	if (job->row.kind != JOB_SET || !job_set_has_begun(job)) {
+		return false;
+	}
+	if (!*job->row.cancel) {
+		snprintf(job->row.cancel, sizeof(job->row.cancel),
+		        "%.20s until its deadline: %.100s", job_state_name(job->row.state),
+		        job->row.wait_why);
+	}
+	if (wait_go_on(job)) {
+		job_kick(job);
+	}
+	return true;
+}
+
 /* Whether somebody said how it is put off; of a job whose order was sent nobody is asked. */
 static bool wait_gate_says(struct job *job, enum job_step *ret_step, struct job_hold *ret_hold)
 {
@@ -338,6 +358,8 @@ void job_on_look(evutil_socket_t fd, short what, void *arg)
 	if (store_now_usec() >= job->row.wait_until_us && job_set_keeps(job) && !is_put_off) {
 		job_wait_begin(job);
 		job_wait_turn(job);
+	} else if (store_now_usec() >= job->row.wait_until_us && wait_undo(job)) {
+		/* It goes on, or stalls. */
 	} else if (store_now_usec() >= job->row.wait_until_us) {
 		wait_expire(job);
 	} else if (is_put_off) {
