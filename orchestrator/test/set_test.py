@@ -309,6 +309,20 @@ def test_soaks(world):
     assert runs(world) == {'ds': 1, 'agent': 1}, done
 
 
+def test_runs_on(world):
+    """A member that is not well, and that its policy does not take back, is named: the set did not go back whole."""
+    prepare(world)
+    policy(world, 'health: {soak: 60s, healthy: 120s}\nrollback: {automatic: false}')
+    world.luctl('update', 'ds', 'agent', '--detach')
+    job = the_set(world)['id']
+    world.until(lambda: runs(world) == {'ds': 2, 'agent': 2} and
+                {m['state'] for m in shown(world, job)['members']} == {'JOB_STATE_SOAKING'})
+    world.peer.crash('agent')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_FAILED' and 'runs on: agent' in done['hint'], done
+    assert runs(world) == {'ds': 1, 'agent': 2}, done
+
+
 def test_expected(world):
     """--expect-plan is of the whole set."""
     prepare(world)

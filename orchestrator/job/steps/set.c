@@ -93,6 +93,12 @@ static bool set_stands(const struct job_row *row)
 	       (!row->ended_us && row->step == JOB_STEP_SOAK);
 }
 
+/* It was not well, and its policy did not go back, or could not. */
+static bool set_runs_on(const struct job_row *row)
+{
+	return row->state == JOB_FAILED && row->step == JOB_STEP_SOAK;
+}
+
 static bool set_is_open(const struct job_row *row)
 {
 	return !row->ended_us && row->step != JOB_STEP_SOAK;
@@ -307,6 +313,8 @@ static bool set_go_back(struct set_look *look, const struct set_member *member, 
 		look->n_back++;
 	} else if (set_stands(&member->row)) {
 		return set_ask_back(look, member, why);
+	} else if (set_runs_on(&member->row) && !set_is_gone(look, member)) {
+		set_stays(look, member);
 	} else if (member->row.state == JOB_ROLLED_BACK) {
 		look->n_back++;
 	}
