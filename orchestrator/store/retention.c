@@ -6,8 +6,9 @@
  *
  * Some rows stay however old they are, because lud decides by them: what runs or ran last and what
  * ran before it, the newest layout of each release that ran (the way back), a layout whose payload
- * is kept, what a block of a release names, jobs that are open or that an open one was asked by, and
- * the jobs of the highest orders, above which the next one must lie. They are looked at once a round.
+ * is kept, what a block of a release names, jobs that are open, that an open one was asked by or has asked for
+ * (a set is as far as those are), and the jobs of the highest orders, above which the next one must lie. They are
+ * looked at once a round.
  * The newest version of the policies is the one that is applied, and is never beyond a limit.
  *
  * How many rows there are is found by stepping over as many entries of an index as may stay, some
@@ -66,6 +67,8 @@ static const struct {
                                   " AND NOT EXISTS (SELECT 1 FROM generations WHERE job = ?1)"
                                   " AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.parent = ?1"
                                   " AND c.parent > 0 AND c.ended_us = 0)"
+                                  " AND NOT EXISTS (SELECT 1 FROM jobs p WHERE p.id = j.parent"
+                                  " AND p.ended_us = 0)"
                                   " AND NOT EXISTS (SELECT 1 FROM releases WHERE blocked_job = ?1)"
                                   " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.job = ?1 AND ("
                                   "NOT EXISTS (SELECT 1 FROM orders h WHERE h.machine = o.machine"

@@ -22,7 +22,8 @@
 #define JOB_FILE 7
 #define JOB_HIGHEST 9
 #define JOB_PARENT 11
-#define JOB_BARE 13 /* open, and has drawn nothing yet */
+#define JOB_BARE 13  /* open, and has drawn nothing yet */
+#define JOB_CHILD 15 /* of one that is open */
 
 static const struct retention_limits limits = {
         .kept = {[RETENTION_GENERATIONS] = 20, [RETENTION_JOBS] = 10, [RETENTION_POLICIES] = 3}};
@@ -53,6 +54,8 @@ static int hang(struct db *db, void *arg)
 	        0);
 	assert(db_run(db, "UPDATE jobs SET parent = ? WHERE id = ?", "ii", (int64_t)JOB_PARENT,
 	               (int64_t)JOB_OPEN) == 0);
+	assert(db_run(db, "UPDATE jobs SET parent = ? WHERE id = ?", "ii", (int64_t)JOB_OPEN,
+	               (int64_t)JOB_CHILD) == 0);
 	assert(db_run(db,
 	               "UPDATE variants SET path = 'kept' WHERE id ="
 	               " (SELECT max(variant) FROM generations WHERE job = ?)",
@@ -125,7 +128,7 @@ static void check_generations(struct fill *fill, const struct generation_row *ba
 static void check_jobs(struct fill *fill, uint64_t highest)
 {
 	static const int64_t stay[] = {
-	        JOB_BLOCKS, JOB_OPEN, JOB_FILE, JOB_HIGHEST, JOB_PARENT, JOB_BARE};
+	        JOB_BLOCKS, JOB_OPEN, JOB_FILE, JOB_HIGHEST, JOB_PARENT, JOB_BARE, JOB_CHILD};
 	struct db *db = fill->db;
 	struct job_row row;
 	uint64_t n, txn;
