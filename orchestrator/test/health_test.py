@@ -250,6 +250,7 @@ def test_by_hand(world):
     world.peer.crash('ds')
     done = world.settle(job)
     assert done['state'] == 'JOB_STATE_FAILED' and 'luctl rollback ds' in done['hint'] and runs(world, 2), done
+    assert 'automatic: false' in done['hint'], done
     assert not children(world, job) and 'not well on m' in world.luctl('release', 'list')
     world.luctl('rollback', 'ds')
     world.luctl('release', 'clear', 'ds', '2')
@@ -259,6 +260,20 @@ def test_by_hand(world):
     world.peer.crash('ds')
     assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1)
     assert 'rolled back' not in world.luctl('release', 'list')
+
+
+def test_policy_removed(world):
+    """Where the policy is gone before the service fails, nothing goes back, and the job does not name what it said."""
+    world.prepare(2)
+    world.luctl('rerandomize', 'ds')
+    policy(world, 'health: {soak: 30s, healthy: 60s}')
+    job = update(world)
+    soaking(world, job)
+    world.luctl('policy', 'remove', 'p')
+    world.peer.crash('ds')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_FAILED' and not children(world, job) and runs(world, 2), done
+    assert 'since no policy has it go back any more' in done['hint'] and 'automatic' not in done['hint'], done
 
 
 def test_way_back_fails(world):

@@ -203,6 +203,16 @@ static void soak_wait_machine(struct job *job, const struct soak_row *soak)
 	job_again(job, (uint64_t)SOAK_SEC);
 }
 
+/* Policies may have become others since the update began. */
+static const char *soak_why_stays(const struct health_terms *terms)
+{
+	const struct policy *by = terms->back ? terms->back : terms->gates;
+
+	return by && !policy_number(by, POLICY_AUTOMATIC)
+	               ? "the policy says `rollback: {automatic: false}`"
+	               : "no policy has it go back any more";
+}
+
 /* Asked for once: whatever becomes of it, there is no other. */
 static void soak_go_back(
         struct job *job, const struct soak_row *soak, const struct health_terms *terms)
@@ -215,7 +225,7 @@ static void soak_go_back(
 	int r;
 
 	if (!health_back(terms, POLICY_AUTOMATIC)) {
-		soak_no_way_back(job, soak, "the policy says `rollback: {automatic: false}`");
+		soak_no_way_back(job, soak, soak_why_stays(terms));
 		return;
 	}
 	if (machine_state(job->machine) != MACHINE_UP) {
