@@ -9,6 +9,8 @@
  */
 #include "orchestrator/store/jobs.h"
 
+#include <assert.h>
+
 #include "orchestrator/store/priv.h"
 
 STORE_VISITOR(job)
@@ -114,13 +116,14 @@ int store_job_by_request(struct db *db, const char *request_id, uint64_t uid, in
 	        "titi", request_id, machine, service, (int64_t)uid));
 }
 
+static_assert(ACCESS_WAY_POLICY == 3, "STORE_BY_POLICY");
+
 int store_job_newest_like(struct db *db, const struct job_row *like, struct job_row *ret)
 {
 	return err_up(store_one(db, STORE_job, ret,
-	        "INDEXED BY jobs_service WHERE machine = ? AND service = ? AND kind = ? AND way = ?"
-	        " AND release = ? ORDER BY id DESC LIMIT 1",
-	        "itiii", like->machine, like->service, (int64_t)like->kind, (int64_t)like->way,
-	        like->release));
+	        "WHERE machine = ? AND service = ? AND release = ? AND kind = ?"
+	        " AND " STORE_BY_POLICY " ORDER BY id DESC LIMIT 1",
+	        "itii", like->machine, like->service, like->release, (int64_t)like->kind));
 }
 
 /* In the order of the index; what is sorted are the newest few. */

@@ -26,7 +26,7 @@ int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
 /* The job of a user's request that has an id. DB_E_NONE. */
 int __must_check store_job_by_request(struct db *db, const char *request_id, uint64_t uid,
         int64_t machine, const char *service, struct job_row *ret);
-/* The newest job of the same machine, service, kind, way and release. DB_E_NONE. */
+/* The newest job of the same machine, service, kind and release that a policy asked for. DB_E_NONE. */
 int __must_check store_job_newest_like(
         struct db *db, const struct job_row *like, struct job_row *ret);
 int __must_check store_job_by_order(

@@ -107,6 +107,8 @@ int __must_check store_blob(
 #define STORE_IS_PLAIN "ended_us > 0 AND state IN (2, 3, 20) AND consent IS NULL"
 /* The newest jobs of a machine, of which orders are kept whole. */
 #define STORE_ORDERS_WHOLE "8"
+/* A job that a policy asked for by itself: of the index jobs_asked, and of what is looked for by it. */
+#define STORE_BY_POLICY "way = 3"
 
 /* A callback of the public headers on its way through store_each(). */
 struct store_visit {

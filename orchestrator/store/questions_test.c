@@ -28,6 +28,8 @@
 #define STATEMENTS_MAX 256
 /* A page of 40 rows with all their columns; a walk of the small record takes some ten thousands. */
 #define STEPS_MAX 4000
+/* One row with all its columns: whoever looks through those of one service for it takes more. */
+#define STEPS_ONE_MAX 400
 #define PAGE 40
 
 /* Tables with a row for each job, generation or event. */
@@ -111,12 +113,18 @@ static bool is_small(const char *sql)
 	       strstr(sql, " FROM machines WHERE id > ? ORDER BY id LIMIT 1");
 }
 
+static bool ends_in(const char *sql, const char *end)
+{
+	return strlen(sql) >= strlen(end) && !strcmp(sql + strlen(sql) - strlen(end), end);
+}
+
 static int n_bad;
 
 static void check_plan(const struct statement *statement)
 {
 	char sql[4096];
 	sqlite3_stmt *plan;
+	int most = ends_in(statement->sql, " DESC LIMIT 1") ? STEPS_ONE_MAX : STEPS_MAX;
 
 	snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", statement->sql);
 	if (sqlite3_prepare_v2(seen.sqlite, sql, -1, &plan, NULL) != SQLITE_OK) {
@@ -132,7 +140,7 @@ static void check_plan(const struct statement *statement)
 		}
 	}
 	sqlite3_finalize(plan);
-	if (statement->steps > STEPS_MAX) {
+	if (statement->steps > most) {
 		fprintf(stderr, "%s\n  took %d steps\n", statement->sql, statement->steps);
 		n_bad++;
 	}

@@ -109,6 +109,8 @@ static const struct {
                          " wait_look_us = (unixepoch() + 86400) * 1000000"
                          " WHERE state = 1;"},
         [26] = {.after = "CREATE INDEX heads_release ON heads(release);"
+                         "CREATE INDEX jobs_asked ON jobs(machine, service, release, kind)"
+                         " WHERE " STORE_BY_POLICY ";"
                          "UPDATE jobs SET steps = " STORE_STEPS_FOLDED
                          " WHERE ended_us > 0 AND EXISTS"
                          " (SELECT 1 FROM job_steps WHERE job = jobs.id);"

@@ -204,10 +204,7 @@ static struct rules_gate update_open(const struct schedule_at *at, int64_t limit
 static bool update_was_asked(
         const struct schedule_at *at, enum job_kind kind, const struct update_wanted *wanted)
 {
-	struct job_row like = {.machine = at->row.machine,
-	        .kind = kind,
-	        .way = ACCESS_WAY_POLICY,
-	        .release = wanted->to.id};
+	struct job_row like = {.machine = at->row.machine, .kind = kind, .release = wanted->to.id};
 	struct job_row newest;
 
 	snprintf(like.service, sizeof(like.service), "%s", wanted->service->name);
