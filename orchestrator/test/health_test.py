@@ -77,6 +77,25 @@ def test_soak(world):
     assert [s['name'] for s in world.settle()['steps']][-2:] == ['check', 'confirm']
 
 
+def test_slow_disk(world):
+    """A soak waits for the disk before it begins, and the machine is its job's until then."""
+    world.prepare(2)
+    agent = world.kit('agent', 1)
+    world.peer.add_service('agent', world.release_id(agent))
+    world.luctl('release', 'add', agent)
+    policy(world, SOAK)
+    world.kill()
+    world.start(faults={'LIST': os.path.join(world.dir, 'calls'), 'DELAY': 300})
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    job = update(world)
+    world.luctl('rerandomize', 'agent', '--detach')
+    with world.control() as control:
+        world.until(lambda: any(j['id'] == job and j['state'] == 'JOB_STATE_SOAKING'
+                                for j in control.call(status={}).get('open_jobs', [])))
+    world.luctl('hold', 'rs')  # whatever waits is looked at
+    assert [world.settle(n)['state'] for n in (job, job + 1)] == ['JOB_STATE_CONFIRMED'] * 2
+
+
 def test_crash(world):
     """One that crashes after its update goes back by itself: windows do not count, and the release is blocked."""
     world.prepare(2)

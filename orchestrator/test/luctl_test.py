@@ -12,7 +12,7 @@ USAGE = [
     ([], 'usage'),
     (['explode'], 'no command `explode`'),
     (['update'], 'usage: luctl update'),
-    (['update', 'a', 'b'], 'usage: luctl update'),
+    (['restart', 'a', 'b'], 'usage: luctl restart'),
     (['update', 'ds', '--force'], 'not an option'),
     (['update', 'ds', '--timeout', '5'], '50ms, 5s'),
     (['update', 'ds', '--timeout', '0s'], '50ms, 5s'),

@@ -113,11 +113,14 @@ static bool wait_wants_turn(const struct job *job)
 	       !job_set_keeps(job);
 }
 
-/* It has given the machine to others, by itself or with its set, or is only watched. */
+/*
+ * It has given the machine to others, by itself or with its set, or is only watched: not before its soak has begun,
+ * which waits for the disk.
+ */
 static bool wait_bars_nobody(const struct job *job)
 {
 	return job_state_is_put_off(job->row.state) || job_set_is_put_off(job) ||
-	       job->row.step == JOB_STEP_SOAK || job_only_soaks(job);
+	       (!job->turn && (job->row.step == JOB_STEP_SOAK || job_only_soaks(job)));
 }
 
 /*
