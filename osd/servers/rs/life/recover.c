@@ -51,6 +51,7 @@ static void recover_give_up(struct service *service, err_t err, const char *text
 	instance_destroy(&service->instance);
 	service->endpoint = EP_NONE;
 	service->crashed = 0; /* nobody waits for it any more */
+	service->ping_open = 0;
 	service_set_state(service, RS_SERVICE_DOWN);
 	service_privileges_refresh();
 	recover_journal(service, RS_EVENT_GAVE_UP, err, text);

@@ -251,9 +251,12 @@ static void test_restart(void)
 	begin();
 	assert(recover_restart(service) == E_OK && n_remade == 1 && n_swapped == 1);
 	recover_started(service);
+	recover_ping(service, now);
 	service->binary.kit.restart = KIT_RESTART_NONE;
 	recover_crash(service, E_CRASHED, "");
 	assert(service->state == RS_SERVICE_DOWN && n_remade == 1);
+	/* What comes afresh owes nothing for the one before. */
+	assert(service->ping_open == 0);
 	remake_err = E_NOMEM;
 	assert(recover_restart(service) == E_NOMEM && service->state == RS_SERVICE_DOWN);
 	remake_err = E_OK;
