@@ -377,11 +377,42 @@ static void test_preemption(void)
 	puppet_free(&q);
 }
 
+/* Into ds, es and gs; fs is among the thread pointers. */
+static err_t selectors_load(uint64_t selector)
+{
+	__asm__ volatile("movl %0, %%ds\n\tmovl %0, %%es\n\tmovl %0, %%gs"
+	        :
+	        : "r"((uint32_t)selector));
+	return E_OK;
+}
+
+static err_t selectors_read(uint64_t argument)
+{
+	uint32_t ds, es, gs;
+
+	__asm__ volatile("movl %%ds, %0\n\tmovl %%es, %1\n\tmovl %%gs, %2"
+	        : "=r"(ds), "=r"(es), "=r"(gs));
+	return (err_t)(ds | es << 8 | gs << 16);
+}
+
+/* Who may not talk to each other do not do it by these. */
+static void test_selectors(void)
+{
+	puppet_new(&p, 0, "p", 0);
+	puppet_new(&q, 1, "q", 0);
+	IS(0, puppet_call(&q, PUPPET_CALL, (uint64_t)selectors_read, 0));
+	IS(E_OK, puppet_call(&p, PUPPET_CALL, (uint64_t)selectors_load, SELECTOR_DATA));
+	IS(0, puppet_call(&q, PUPPET_CALL, (uint64_t)selectors_read, 0));
+	puppet_free(&p);
+	puppet_free(&q);
+}
+
 const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
         {"thread pointers of those who load the fs selector", test_thread_pointers},
         {"bases that users write", test_bases},
+        {"selectors that users load", test_selectors},
         {"registers through preemption", test_preemption},
         {0},
 };

@@ -132,8 +132,9 @@ void arch_context_dump(const struct arch_context *ctx)
  * trap_fatal() relies on neither.
  *
  * A user can also load a selector. Every one that it may load has base 0, so that is what it made of
- * the base; where it may not write bases, the context's own comes back with the next switch. A
- * selector in fs does not stay for another one to see. entry.S does the same.
+ * the base; where it may not write bases, the context's own comes back with the next switch. No
+ * selector stays for another one to see. entry.S does the same, but looks at fs only: who it hands the
+ * CPU to has a message from the other one anyway.
  */
 static void context_bases_save(struct arch_context *from)
 {
@@ -145,13 +146,29 @@ static void context_bases_save(struct arch_context *from)
 	}
 }
 
+static bool context_has_selectors(void)
+{
+	uint32_t ds, es, fs, gs;
+
+	__asm__ volatile("movl %%ds, %0\n\tmovl %%es, %1\n\tmovl %%fs, %2\n\tmovl %%gs, %3"
+	        : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+	return (ds | es | fs | gs) != 0;
+}
+
+/* The bases too, of which those of fs and of the user's gs are loaded afterwards. */
+static void context_selectors_clear(void)
+{
+	__asm__ volatile("movl %0, %%ds\n\tmovl %0, %%es\n\tmovl %0, %%fs\n\t"
+	                 "swapgs\n\tmovl %0, %%gs\n\tswapgs"
+	        :
+	        : "r"(0)
+	        : "memory");
+}
+
 static void context_bases_load(const struct arch_context *to)
 {
-	uint32_t selector;
-
-	__asm__ volatile("movl %%fs, %0" : "=r"(selector));
-	if (selector != 0) {
-		__asm__ volatile("movl %0, %%fs" : : "r"(0));
+	if (context_has_selectors()) {
+		context_selectors_clear();
 	}
 	if (context_has_fsgsbase) {
 		__asm__ volatile("wrfsbase %0\n\tswapgs\n\twrgsbase %1\n\tswapgs"
