@@ -323,6 +323,28 @@ def test_runs_on(world):
     assert runs(world) == {'ds': 1, 'agent': 2}, done
 
 
+def test_held_restarted(world):
+    """A member that is held keeps a set from going on, and not from going back; after a restart of lud neither."""
+    prepare(world, ('ds', 'tty', 'agent'))
+    policy(world, 'health: {soak: 60s, healthy: 120s}\nupdate: {mode: check, order: [agent, tty, ds]}')
+    world.peer.faults['hold_result'] = 1
+    world.luctl('update', 'ds', 'tty', 'agent', '--detach')
+    job = the_set(world)['id']
+    world.until(lambda: world.peer.withheld)
+    world.luctl('hold', 'ds')
+    world.peer.release()
+    wanted = [('agent', 'update', 'soaking'), ('tty', 'update', 'soaking'), ('ds', 'update', 'held')]
+    world.until(lambda: states(shown(world, job)) == wanted)
+    world.kill()
+    world.start()
+    world.until(lambda: 'machine m is up' in world.luctl('status', code=None) and states(shown(world, job)) == wanted)
+    world.peer.crash('agent')
+    assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK', the_set(world)
+    world.until(lambda: is_over(world))
+    assert runs(world) == {'ds': 1, 'tty': 1, 'agent': 1} and 'ds' not in ordered(world), ordered(world)
+    world.luctl('unhold', 'ds')
+
+
 def test_expected(world):
     """--expect-plan is of the whole set."""
     prepare(world)

@@ -82,11 +82,11 @@ static int set_count_sent(const struct job_row *row, void *arg)
 }
 
 /* What cannot be read may have been sent. */
-bool job_set_has_begun(const struct job *set)
+bool job_set_has_begun(const struct engine *engine, int64_t set)
 {
 	unsigned int n = 0;
 
-	if (store_job_each_child(set->engine->parts.db, set->row.id, set_count_sent, &n) < 0) {
+	if (store_job_each_child(engine->parts.db, set, set_count_sent, &n) < 0) {
 		err_forget();
 		return true;
 	}

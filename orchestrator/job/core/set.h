@@ -1,7 +1,9 @@
 #pragma once
 /* Jobs of a set, and what holds them together. */
 #include <stdbool.h>
+#include <stdint.h>
 
+struct engine;
 struct job;
 
 /* The open set that a job is of; NULL: of none. */
@@ -15,6 +17,6 @@ bool job_set_is_put_off(const struct job *job);
 /* Whether it is of a set that is over, and that it is therefore no more wanted for. */
 bool job_set_is_over(const struct job *job);
 /* Whether the machine was asked for something of a set, so that there may be something that has to go back. */
-bool job_set_has_begun(const struct job *set);
+bool job_set_has_begun(const struct engine *engine, int64_t set);
 /* Its set looks how far its jobs are; nothing for one that is of none. */
 void job_set_tell(const struct job *job);

@@ -281,7 +281,7 @@ static bool wait_go_on(struct job *job)
  */
 static bool wait_undo(struct job *job)
 {
-	if (job->row.kind != JOB_SET || !job_set_has_begun(job)) {
+	if (job->row.kind != JOB_SET || !job_set_has_begun(job->engine, job->row.id)) {
 		return false;
 	}
 	if (!*job->row.cancel) {

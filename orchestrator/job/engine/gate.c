@@ -253,8 +253,8 @@ bool engine_may_go_on(const struct job_row *row, struct job_hold *ret_hold, void
 	struct rules_gate gates[_RULES_GATE_N];
 	const struct rules_gate *shut;
 
-	if (row->kind == JOB_SET && *row->cancel) {
-		/* It has to go back, whatever holds it. */
+	if (row->kind == JOB_SET && (*row->cancel || job_set_has_begun(engine, row->id))) {
+		/* It may have to go back, whatever holds it; its jobs are asked about one by one. */
 		return true;
 	}
 	engine_gates(engine, machine, row, gates);
