@@ -39,8 +39,8 @@ static void explain_print(const Control__Reply *reply)
 	struct table *table;
 
 	if (job) {
-		printf("job %" PRIu64 ": %s %s on %s\n", job->id, job_kind_text(job->kind),
-		        job->service, job->machine);
+		printf("job %" PRIu64 ": %s%s%s on %s\n", job->id, job_kind_text(job->kind),
+		        *job->service ? " " : "", job->service, job->machine);
 	} else {
 		printf("%s%s%s\n", explanation->machine, *explanation->service ? ", service " : "",
 		        explanation->service);

@@ -208,8 +208,9 @@ static void status_print(const Control__Status *status)
 		const Control__Job *job = status->open_jobs[i];
 		char wait[JOB_WAIT_SIZE];
 
-		printf("job %" PRIu64 ": %s %s, %s, in step %s%s%s\n", job->id,
-		        job_kind_text(job->kind), job->service, job_state_text(job->state),
+		printf("job %" PRIu64 ": %s%s%s, %s, in step %s%s%s\n", job->id,
+		        job_kind_text(job->kind), *job->service ? " " : "", job->service,
+		        job_state_text(job->state),
 		        job->n_steps ? job->steps[job->n_steps - 1]->name : "?",
 		        *job->waits_for ? "; " : "", job_wait_text(job, wait));
 	}
