@@ -70,5 +70,6 @@ def add(all_rows, results):
     for name, (on, what, how) in results.items():
         found.pop(name, None)
         if what in ('killed', 'survived'):
+            how = re.sub(r'/[^\s\'"]*/mutants/\d+/', '', how)  # where the copy of this run lies
             found[name] = (on, what, re.sub(r'\s+', ' ', how).replace('|', '/')[:HOW_MAX].strip())
     write(all_rows, found)
