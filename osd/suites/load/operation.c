@@ -15,6 +15,7 @@
 #define CHANGE_SLICES 10u
 #define CHANGE_TIMEOUT_NSEC 2000000000ull
 #define CHANGE_SLICE_NSEC (CHANGE_TIMEOUT_NSEC / CHANGE_SLICES)
+#define DROP_NSEC 5000000ull /* until what is queued has been received */
 
 static struct load_buffer operation_buffer;
 static uint32_t operation_grant;
@@ -64,11 +65,26 @@ bool operation_start(void)
 	return operation_subscribe();
 }
 
+/*
+ * A DS that crashed between telling of a change and answering has left that change in the queue: taken for the next one, it
+ * would make every later change look wrong. Nothing more comes once the subscription is gone.
+ */
+static void operation_drop_changes(void)
+{
+	struct message msg;
+
+	(void)sys_alarm_set(sys_clock_read() + DROP_NSEC);
+	do {
+		sef_receive(&msg);
+	} while (!message_is_notify(&msg, EP_CLOCK));
+}
+
 /* The request that found the fresh DS may have left a key there. */
 bool operation_after_restart(void)
 {
 	(void)restart_was_seen();
 	(void)operation_unsubscribe();
+	operation_drop_changes();
 	for (uint32_t n = 0; n < shadow_n_keys(); n++) {
 		(void)ds_delete(operation_ds, operation_request(n));
 	}
