@@ -158,6 +158,14 @@ static const char *overview_source(Control__Source source)
 	return "nobody knows from where";
 }
 
+/* In whole seconds; an age that no clock can have is the longest there is. */
+static int64_t overview_age_us(uint64_t age_ms)
+{
+	return age_ms / 1000 < (uint64_t)(INT64_MAX / OVERVIEW_USEC)
+	               ? (int64_t)(age_ms / 1000) * OVERVIEW_USEC
+	               : INT64_MAX;
+}
+
 /* One thing: what, since when, until when, from whom, how old; then what to do about it. */
 static void overview_row(const Control__Amiss *row)
 {
@@ -170,7 +178,7 @@ static void overview_row(const Control__Amiss *row)
 	printf("%s %s%s%s; %s", row->subject, row->text, overview_since(row, since),
 	        overview_ends(row, ends), overview_source(row->source));
 	if (row->age_ms) {
-		printf(", %s ago", text_age((int64_t)(row->age_ms / 1000) * OVERVIEW_USEC, age));
+		printf(", %s ago", text_age(overview_age_us(row->age_ms), age));
 	}
 	putchar('\n');
 	if (*row->remedy) {
