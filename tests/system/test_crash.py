@@ -76,7 +76,9 @@ def case_given_up(world, rng):
     before = world.check_truth('tty')
     assert not before['machine_made'], before
     world.luctl('restart', 'chaos', '--keys', world.keys, check=True)
-    lab.until('tty to be given up', lab.DEADLINE, lambda: state(world, 'tty') == 'down')
+    # Until it has seen that tty is down, chaos would end what the restart below starts.
+    lab.until('tty to be given up', lab.DEADLINE, lambda: state(world, 'tty') == 'down' and
+              figures(world, 'chaos').get('done', 0) > sum(EXPECTED.values()))
     for command in (('rollback', 'tty'), ('rerandomize', 'tty'), ('update', 'tty')):
         refused = world.luctl(*command)
         assert refused.code == 4 and 'tty is down' in refused.err, (command, refused.code, refused.err)

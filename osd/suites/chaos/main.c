@@ -2,7 +2,7 @@
  * chaos: what can befall a machine's services outside an update, each once and in order: assist
  * crashes in every way it knows, and every other service that is not the supervisor is ended in
  * the middle of its work. Then it is quiet. Its metric counts what is done. Restarted, it ends tty
- * as soon as it is up, until RS gives that up.
+ * as soon as it is up, until RS gives that up; its metric is one more then, and tty is let alone.
  */
 #include <string.h>
 
@@ -54,17 +54,22 @@ static bool chaos_end(const char service[SERVICE_NAME_LEN])
 	       MSG_AS(struct rs_reply, &msg)->err == E_OK;
 }
 
+static void chaos_report(void)
+{
+	const struct rs_metrics metrics = {.values = {chaos_n_done}};
+
+	(void)rs_report_metrics(sef_start()->supervisor, metrics);
+}
+
 /* A misfortune that cannot befall now, such as in the middle of an update, is tried again. */
 static void chaos_next(void)
 {
 	const struct misfortune *next = &chaos_script[chaos_n_done];
-	struct rs_metrics metrics = {0};
 
 	if (next->crash != 0 ? chaos_crash(next->crash) : chaos_end(next->service)) {
 		chaos_n_done++;
 	}
-	metrics.values[0] = chaos_n_done;
-	(void)rs_report_metrics(sef_start()->supervisor, metrics);
+	chaos_report();
 }
 
 static bool chaos_is_second;
@@ -95,7 +100,8 @@ int main(void)
 	sef_startup(&callbacks);
 	if (chaos_is_second) {
 		chaos_end_for_good("tty");
-		chaos_n_done = N_MISFORTUNES;
+		chaos_n_done = N_MISFORTUNES + 1;
+		chaos_report();
 	}
 	(void)sys_alarm_set(sys_clock_read() + CHAOS_START_NSEC);
 	while (chaos_n_done < N_MISFORTUNES) {
