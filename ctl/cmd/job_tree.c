@@ -13,8 +13,6 @@
 #include "ctl/client/command.h"
 #include "ctl/job/job.h"
 
-#define JOB_TREE_CHILDREN 100 /* the newest */
-
 /* A dash: it is not over. */
 static const char *job_tree_took(int64_t from_us, int64_t until_us, char ret_text[TEXT_SIZE])
 {
@@ -50,41 +48,27 @@ static void job_tree_step(struct table *table, unsigned int depth, const Control
 }
 
 /*
- * A list of jobs, which lives as long as *ret_client is open. Nothing of it is an answer of the command: with --json there
- * is no tree, since the job that it answers with names its parent and has its steps.
+ * The newest job up to its number is it, or the record keeps it no more. Nothing of it is an answer of the command: with
+ * --json there is no tree, since the job that it answers with names its parent and has its steps and children.
  */
-static int job_tree_ask(const struct options *options, Control__JobListRequest *list,
-        struct client **ret_client, const Control__JobList **ret_jobs)
-{
-	Control__Request request = CONTROL__REQUEST__INIT;
-	const Control__Reply *reply;
-	int code;
-
-	request.body_case = CONTROL__REQUEST__BODY_JOB_LIST;
-	request.job_list = list;
-	code = command_ask(options, &request, NULL, NULL, ret_client, &reply);
-	if (code == CTL_OK) {
-		*ret_jobs = reply->jobs;
-	}
-	return code;
-}
-
-/* The newest job up to its number is it, or the record keeps it no more. */
 static int job_tree_parent(
         const struct options *options, const Control__Job *job, struct table *table)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
 	Control__JobListRequest list = CONTROL__JOB_LIST_REQUEST__INIT;
-	const Control__JobList *jobs;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const Control__Reply *reply;
 	char what[64];
 	int code;
 
 	list.machine = job->machine;
 	list.before = job->parent + 1;
 	list.limit = 1;
-	code = job_tree_ask(options, &list, &client, &jobs);
-	if (code == CTL_OK && jobs->n_jobs && jobs->jobs[0]->id == job->parent) {
-		job_tree_job(table, 0, jobs->jobs[0]);
+	request.body_case = CONTROL__REQUEST__BODY_JOB_LIST;
+	request.job_list = &list;
+	code = command_ask(options, &request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK && reply->jobs->n_jobs && reply->jobs->jobs[0]->id == job->parent) {
+		job_tree_job(table, 0, reply->jobs->jobs[0]);
 	} else if (code == CTL_OK) {
 		snprintf(what, sizeof(what), "job %" PRIu64, job->parent);
 		table_at(table, 0, (const char *const[]){what, "", "", "", "removed by retention"});
@@ -92,23 +76,18 @@ static int job_tree_parent(
 	return code;
 }
 
-/* Oldest first, as they were asked for; lud lists the newest first. */
-static int job_tree_children(const struct options *options, const Control__Job *job,
-        struct table *table, unsigned int depth)
+/* As they were asked for, oldest first. */
+static void job_tree_child(struct table *table, unsigned int depth, const Control__JobChild *child)
 {
-	_cleanup_(client_closep) struct client *client = NULL;
-	Control__JobListRequest list = CONTROL__JOB_LIST_REQUEST__INIT;
-	const Control__JobList *jobs;
-	int code;
+	Control__Job job = CONTROL__JOB__INIT;
 
-	list.machine = job->machine;
-	list.parent = job->id;
-	list.limit = JOB_TREE_CHILDREN;
-	code = job_tree_ask(options, &list, &client, &jobs);
-	for (size_t i = code == CTL_OK ? jobs->n_jobs : 0; i > 0; i--) {
-		job_tree_job(table, depth, jobs->jobs[i - 1]);
-	}
-	return code;
+	job.id = child->job;
+	job.kind = child->kind;
+	job.state = child->state;
+	job.service = child->service;
+	job.created_us = child->created_us;
+	job.ended_us = child->ended_us;
+	job_tree_job(table, depth, &job);
 }
 
 /* The children come last, as they were asked for while the steps went on. */
@@ -129,8 +108,8 @@ int job_tree_print(const struct options *options, const Control__Job *job)
 	for (size_t i = 0; i < job->n_steps; i++) {
 		job_tree_step(table, depth + 1, job->steps[i]);
 	}
-	if (code == CTL_OK) {
-		code = job_tree_children(options, job, table, depth + 1);
+	for (size_t i = 0; i < job->n_children; i++) {
+		job_tree_child(table, depth + 1, job->children[i]);
 	}
 	table_print(table);
 	return code;

@@ -157,15 +157,15 @@ static void job_print_line(const Control__Job *job)
 	job_print_generations(job->from_generation, job->generation);
 }
 
-/* Each job of a set, there and back, behind what became of the whole. */
-static void job_print_members(const Control__Job *job)
+/* Each job that it asked for, as those of a set, there and back, behind what became of the whole. */
+static void job_print_children(const Control__Job *job)
 {
-	for (size_t i = 0; i < job->n_members; i++) {
-		const Control__JobMember *member = job->members[i];
+	for (size_t i = 0; i < job->n_children; i++) {
+		const Control__JobChild *child = job->children[i];
 
-		printf("  %s: %s %s (job %" PRIu64, member->service, job_kind_text(member->kind),
-		        job_state_text(member->state), member->job);
-		job_print_generations(member->from_generation, member->generation);
+		printf("  %s: %s %s (job %" PRIu64, child->service, job_kind_text(child->kind),
+		        job_state_text(child->state), child->job);
+		job_print_generations(child->from_generation, child->generation);
 	}
 }
 
@@ -176,7 +176,7 @@ void job_print(const Control__Job *job)
 		return;
 	}
 	job_print_line(job);
-	job_print_members(job);
+	job_print_children(job);
 	if (job->result && job_is_done(job)) {
 		job_print_result(job->result);
 	}

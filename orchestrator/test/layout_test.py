@@ -198,6 +198,8 @@ def test_boot_layouts(world):
     (move,), children = moves(world)
     assert [(c['service'], c['kind'], c['layout'], c['state'], c['parent'], c['identity']) for c in children] == [
         ('ds', 'rerandomize', 'machine', 'confirmed', move['id'], f'lud, job {move["id"]}')], children
+    asked = [{k: c[k] for k in ('job', 'service', 'kind', 'state')} for c in world.json('job', 'show', str(move['id']))['children']]
+    assert asked == [{'job': children[0]['id'], 'service': 'ds', 'kind': 'rerandomize', 'state': 'confirmed'}], asked
     for job in (move, children[0]):  # the same tree; the steps are of the one that is shown
         tree = world.luctl('job', 'show', str(job['id']), errors=False).split('DETAIL')[1].splitlines()[1:]
         assert tree[0].startswith('job %d: move ' % move['id']), tree

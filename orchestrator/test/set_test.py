@@ -70,7 +70,7 @@ def is_over(world):
 
 
 def states(job):
-    return [(m['service'], m['kind'][9:].lower(), m['state'][10:].lower()) for m in job['members']]
+    return [(m['service'], m['kind'][9:].lower(), m['state'][10:].lower()) for m in job['children']]
 
 
 def policy(world, text, name='p'):
@@ -92,7 +92,7 @@ def test_order(world):
     assert states(job) == [('agent', 'update', 'confirmed'), ('ds', 'update', 'confirmed')], job
     assert [s['name'] for s in job['steps']] == ['plan', 'ready', 'set'], job
     # The first is confirmed before the second is ordered, and both were signed before the first was.
-    agent, ds = (shown(world, m['job']) for m in job['members'])
+    agent, ds = (shown(world, m['job']) for m in job['children'])
     times = {s['name']: s for s in ds['steps']}
     assert times['stage']['started_us'] >= agent['ended_us'] - 1000, (agent, ds)
     first = next(s for s in agent['steps'] if s['name'] == 'stage')
@@ -178,7 +178,7 @@ def test_goes_back(world):
     assert job['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world) == {'ds': 1, 'agent': 1}, job
     assert states(job) == [('agent', 'update', 'confirmed'), ('ds', 'update', 'rolled_back'),
                            ('agent', 'rollback', 'confirmed')], job
-    assert 'ds of its set is rolled back' in job['members'][2]['reason'], job
+    assert 'ds of its set is rolled back' in job['children'][2]['reason'], job
     assert record(world, "SELECT blocked_us FROM releases WHERE service = 'agent' AND counter = 2") == (0,)
 
 
@@ -202,7 +202,7 @@ def test_cancel(world):
     world.until(lambda: the_set(world)['state'] == 'JOB_STATE_HELD')
     told = world.luctl('explain', str(job['id']))
     assert 'window' in told and 'policy p' in told, told
-    assert {m['state'] for m in the_set(world)['members']} == {'JOB_STATE_PLANNED'}
+    assert {m['state'] for m in the_set(world)['children']} == {'JOB_STATE_PLANNED'}
     world.luctl('job', 'cancel', str(job['id']))
     world.until(lambda: is_over(world))
     assert {s for _, _, s in states(the_set(world))} == {'cancelled'} and not ordered(world)
@@ -262,7 +262,7 @@ def test_waits(world):
     prepare(world)
     policy(world, DENIED)
     world.luctl('update', 'ds', 'agent', '--detach')
-    first = the_set(world)['members'][0]['job']
+    first = the_set(world)['children'][0]['job']
     deadline = shown(world, first)['deadline_us']
     world.until(lambda: shown(world, first)['deadline_us'] > deadline)
     assert 'its set' in shown(world, first)['waits_for'] and the_set(world)['state'] == 'JOB_STATE_HELD'
@@ -299,7 +299,7 @@ def test_soaks(world):
     world.luctl('update', 'ds', 'agent', '--detach')
     job = the_set(world)['id']
     world.until(lambda: runs(world) == {'ds': 2, 'agent': 2} and
-                {m['state'] for m in shown(world, job)['members']} == {'JOB_STATE_SOAKING'})
+                {m['state'] for m in shown(world, job)['children']} == {'JOB_STATE_SOAKING'})
     assert shown(world, job)['state'] == 'JOB_STATE_ORDERED'
     world.luctl('rerandomize', 'ds')
     world.peer.crash('agent')
@@ -316,7 +316,7 @@ def test_runs_on(world):
     world.luctl('update', 'ds', 'agent', '--detach')
     job = the_set(world)['id']
     world.until(lambda: runs(world) == {'ds': 2, 'agent': 2} and
-                {m['state'] for m in shown(world, job)['members']} == {'JOB_STATE_SOAKING'})
+                {m['state'] for m in shown(world, job)['children']} == {'JOB_STATE_SOAKING'})
     world.peer.crash('agent')
     done = world.settle(job)
     assert done['state'] == 'JOB_STATE_FAILED' and 'runs on: agent' in done['hint'], done

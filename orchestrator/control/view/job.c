@@ -12,7 +12,7 @@
 #include "orchestrator/job/core/chain.h"
 
 #define VIEW_STEPS_MAX 200u
-#define VIEW_MEMBERS_MAX 32u /* of a set: there and back */
+#define VIEW_CHILDREN_MAX 100u
 
 /* The steps of one job while they are filled in. */
 struct view_steps {
@@ -158,21 +158,23 @@ static int view_job_more(
 	return err_fold(r);
 }
 
-/* Members of a set while they are filled in. */
-struct view_members {
+/* The jobs that one asked for while they are filled in. */
+struct view_children {
 	struct pool *pool;
-	Control__Job *set;
+	Control__Job *parent;
 };
 
-static int view_member(const struct job_row *row, void *arg)
+/* Those beyond VIEW_CHILDREN_MAX are left out: more than a machine has services, there and back. */
+static int view_child(const struct job_row *row, void *arg)
 {
-	struct view_members *visit = arg;
-	Control__JobMember *view = pool_zero(visit->pool, sizeof(*view));
+	struct view_children *visit = arg;
+	Control__JobChild *view;
 
-	if (visit->set->n_members == VIEW_MEMBERS_MAX) {
+	if (visit->parent->n_children == VIEW_CHILDREN_MAX) {
 		return 0;
 	}
-	control__job_member__init(view);
+	view = pool_zero(visit->pool, sizeof(*view));
+	control__job_child__init(view);
 	view->job = (uint64_t)row->id;
 	view->service = pool_text(visit->pool, row->service);
 	view->kind = (Control__JobKind)row->kind;
@@ -181,20 +183,22 @@ static int view_member(const struct job_row *row, void *arg)
 	view->from_generation = row->from_generation;
 	view->reason = pool_text(visit->pool, row->reason);
 	view->hint = pool_text(visit->pool, row->hint);
-	visit->set->members[visit->set->n_members++] = view;
+	view->created_us = row->created_us;
+	view->ended_us = row->ended_us;
+	visit->parent->children[visit->parent->n_children++] = view;
 	return 0;
 }
 
-static int view_members(struct pool *pool, struct db *db, Control__Job *view)
+static int view_children(struct pool *pool, struct db *db, Control__Job *view)
 {
-	struct view_members visit = {pool, view};
+	struct view_children visit = {pool, view};
 
-	view->members = pool_zero(pool, VIEW_MEMBERS_MAX * sizeof(*view->members));
-	return err_up(store_job_each_child(db, (int64_t)view->id, view_member, &visit));
+	view->children = pool_zero(pool, VIEW_CHILDREN_MAX * sizeof(*view->children));
+	return err_up(store_job_each_child(db, (int64_t)view->id, view_child, &visit));
 }
 
 /*
- * DB_E_NONE when there is no such job. The short form leaves out steps and findings, for lists
+ * DB_E_NONE when there is no such job. The short form leaves out steps, findings and children, for lists
  * that may have many jobs.
  */
 int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
@@ -222,8 +226,8 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
 		r = store_job_step_each(db, id, view_step, &steps);
 	}
-	if (!r && with_steps && row.kind == JOB_SET) {
-		r = view_members(pool, db, view);
+	if (!r && with_steps) {
+		r = view_children(pool, db, view);
 	}
 	if (r < 0) {
 		return err_up(r);
