@@ -29,11 +29,15 @@ static bool space_frames_take(paddr_t *ret_root, paddr_t *ret_fpu)
 	uint32_t n;
 
 	*ret_root = frame_take(1, &n);
-	*ret_fpu = frame_take(1, &n);
-	if (*ret_fpu == FRAME_PA_NONE && *ret_root != FRAME_PA_NONE) {
-		frame_give(*ret_root, 1);
+	if (*ret_root == FRAME_PA_NONE) {
+		return false;
 	}
-	return *ret_fpu != FRAME_PA_NONE;
+	*ret_fpu = frame_take(1, &n);
+	if (*ret_fpu == FRAME_PA_NONE) {
+		frame_give(*ret_root, 1);
+		return false;
+	}
+	return true;
 }
 
 err_t space_new(struct space **ret_space)
