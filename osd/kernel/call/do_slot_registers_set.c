@@ -20,5 +20,6 @@ err_t do_slot_registers_set(struct instance *self, const uint64_t *args)
 	/* A call that was to be made again is not, or begins anew. */
 	slot->instance->call_progress = 0;
 	slot->instance->copy_fault_asked = 0;
+	slot->instance->fault_is_mended = true;
 	return E_OK;
 }

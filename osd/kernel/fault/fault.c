@@ -23,6 +23,7 @@ static void fault_raise(
 	const uint64_t w[5] = {reason, address, arch_context_pc(&instance->context), vector};
 
 	instance->fault_wait = FAULT_WAIT_SUPERVISOR;
+	instance->fault_is_mended = false;
 	event_raise(instance, SLOT_FAULTED, SLOT_EVENT_FAULT, w);
 }
 

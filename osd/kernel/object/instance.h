@@ -64,6 +64,7 @@ struct instance {
 	/* Page fault, own or met by a kernel copy on its behalf. */
 	uint8_t fault_wait; /* enum fault_wait */
 	uint8_t fault_is_copy;
+	uint8_t fault_is_mended; /* WAIT_SUPERVISOR: who has written other registers */
 	struct page_fault fault;
 	vaddr_t copy_fault_asked; /* VM was asked for this page once by the running call; 0: none */
 	struct list fault_link;

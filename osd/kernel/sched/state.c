@@ -12,6 +12,7 @@
  *   FAULTED -> FAULTED                 event.c: VM refused it, now it waits for the supervisor
  *   RUNNABLE -> REPORTED, EXITED       event.c
  *   REPORTED -> RUNNABLE               slot_resume
+ *   FAULTED -> RUNNABLE                slot_resume: the supervisor has written its registers
  *   any -> STOPPED                     slot_close: nobody runs behind a closed slot
  *   STOPPED -> NEW                     slot_open
  *

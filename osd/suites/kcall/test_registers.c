@@ -104,6 +104,52 @@ static void test_reported(void)
 	puppet_free(&p);
 }
 
+static void touch_nothing(uint64_t argument)
+{
+	*(volatile uint64_t *)argument = 1;
+}
+
+static bool child_faults(void)
+{
+	nsec_t end = sys_clock_read() + CHILD_PATIENCE;
+
+	while (info_state(child.ep) != SLOT_FAULTED && sys_clock_read() < end) {
+		child_settle(200);
+	}
+	return info_state(child.ep) == SLOT_FAULTED;
+}
+
+/* One that faulted goes on with other registers, with its event taken or not, and with no others. */
+static void test_faulted(void)
+{
+	struct slot_registers r;
+	struct slot_event event;
+
+	for (uint32_t is_taken = 0; is_taken < 2; is_taken++) {
+		shared->w[18] = 0;
+		child_run(&child, "child", touch_nothing, KERNEL_VA);
+		OK(child_faults());
+		if (is_taken) {
+			IS(E_OK, child_event(&child, &event));
+			IS(SLOT_EVENT_FAULT, event.kind);
+		}
+		IS(E_STATE, sys_slot_resume(child.ep, 0));
+		IS(E_OK, sys_slot_registers(child.ep, &r));
+		IS(E_OK, sys_slot_registers_set(child.ep, &r));
+		IS(E_OK, sys_slot_resume(child.ep, 0)); /* it faults again */
+		IS(E_OK, child_event(&child, &event));
+		IS(SLOT_EVENT_FAULT, event.kind);
+		IS(E_STATE, sys_slot_resume(child.ep, 0));
+		r.rip = (uint64_t)store_all;
+		r.rdi = SHARED_VA;
+		IS(E_OK, sys_slot_registers_set(child.ep, &r));
+		IS(E_OK, sys_slot_resume(child.ep, 0));
+		OK(counter_moves((uint64_t *)SHARED_VA + 18));
+		IS(E_STATE, sys_slot_resume(child.ep, 0));
+		child_free(&child);
+	}
+}
+
 /* What may not be set; nothing of it is changed. */
 static void test_registers_refused(void)
 {
@@ -243,6 +289,7 @@ static void test_fpu(void)
 const struct test tests_registers[] = {
         {"registers of a stopped process", test_registers},
         {"registers of one that reported", test_reported},
+        {"registers of one that faulted", test_faulted},
         {"registers that may not be set", test_registers_refused},
         {"registers of who waits in a call", test_waiting},
         {"vector registers of a stopped process", test_fpu},
