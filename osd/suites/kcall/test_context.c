@@ -407,12 +407,72 @@ static void test_selectors(void)
 	puppet_free(&q);
 }
 
+/* One of them, or none. */
+static void selector_load(unsigned int which)
+{
+	if (which % 4 == 0) {
+		__asm__ volatile("movl %0, %%ds" : : "r"(SELECTOR_DATA));
+	} else if (which % 4 == 1) {
+		__asm__ volatile("movl %0, %%es" : : "r"(SELECTOR_DATA));
+	} else if (which % 4 == 2) {
+		__asm__ volatile("movl %0, %%gs" : : "r"(SELECTOR_DATA));
+	}
+}
+
+static err_t selectors_serve(uint64_t argument)
+{
+	struct message msg = {0};
+	uint64_t n_wrong = 0;
+
+	(void)sys_receive(EP_ANY, &msg);
+	for (unsigned int i = 0; i < N_EXCHANGES - 1; i++) {
+		n_wrong += selectors_read(0) != 0;
+		selector_load(i / 4);
+		(void)sys_reply_receive(msg.source, &msg);
+	}
+	(void)sys_reply(msg.source, &msg);
+	return (err_t)n_wrong;
+}
+
+/* A base written after its selector is kept when the selector is not. */
+static err_t selectors_request(uint64_t server)
+{
+	struct message msg = {.type = 1};
+	bool has_bases = cpu_has_fsgsbase();
+	uint64_t n_wrong = 0;
+
+	for (unsigned int i = 0; i < N_EXCHANGES; i++) {
+		selector_load(i);
+		if (has_bases) {
+			bases_write(i);
+		}
+		n_wrong += sys_sendrec((endpoint_t)server, &msg) != E_OK;
+		n_wrong += selectors_read(0) != 0;
+		n_wrong += has_bases && bases_are_wrong(i);
+	}
+	return (err_t)n_wrong;
+}
+
+/* Nor do they stay through a message: who gets it might not be the last one. */
+static void test_selectors_by_message(void)
+{
+	puppet_new(&p, 0, "p", 0);
+	puppet_new(&q, 1, "q", 0);
+	puppet_begin(&p, PUPPET_CALL, (const uint64_t[6]){(uint64_t)selectors_serve});
+	OK(puppet_waits(&p));
+	IS(0, puppet_call(&q, PUPPET_CALL, (uint64_t)selectors_request, (uint64_t)p.child.ep));
+	IS(0, puppet_end(&p));
+	puppet_free(&p);
+	puppet_free(&q);
+}
+
 const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
         {"thread pointers of those who load the fs selector", test_thread_pointers},
         {"bases that users write", test_bases},
         {"selectors that users load", test_selectors},
+        {"selectors that users load before a message", test_selectors_by_message},
         {"registers through preemption", test_preemption},
         {0},
 };

@@ -133,8 +133,7 @@ void arch_context_dump(const struct arch_context *ctx)
  *
  * A user can also load a selector. Every one that it may load has base 0, so that is what it made of
  * the base; where it may not write bases, the context's own comes back with the next switch. No
- * selector stays for another one to see. entry.S does the same, but looks at fs only: who it hands the
- * CPU to has a message from the other one anyway.
+ * selector stays for another one to see. entry.S does the same.
  */
 static void context_bases_save(struct arch_context *from)
 {

@@ -182,6 +182,7 @@ entry_fast:
 	jnz entry_slow
 	movb $STATE_WAITING_REPLY, INSTANCE_RUN(%rsp)
 	movl %edi, INSTANCE_PEER(%rsp)
+	movl SLOT_ENDPOINT(%r11), %ebp
 	jmp .Lhand_over
 
 .Lreply_receive:
@@ -202,17 +203,16 @@ entry_fast:
 	movq %rcx, INSTANCE_RUN(%rsp)
 
 /*
- * The partner runs from here on. rsp: self; rbx: partner; r11: self's slot; rdi: endpoint; rsi, rdx,
- * r8, r9, r10, r12, r13, r14: the message; rax, rcx, rbp, r15 free.
+ * The partner runs from here on. rsp: self; rbx: partner; rbp: self's endpoint; rdi: the partner's;
+ * rsi, rdx, r8, r9, r10, r12, r13, r14: the message; rax, rcx, r11, r15 free.
  */
 .Lhand_over:
 	movb $STATE_RUNNABLE, INSTANCE_RUN(%rbx)
 	movq %rdi, CTX_RDI(%rsp)
 	/* rsi: the source above the type */
-	movl SLOT_ENDPOINT(%r11), %r11d
-	shlq $32, %r11
+	shlq $32, %rbp
 	movl %esi, %esi
-	orq %r11, %rsi
+	orq %rbp, %rsi
 	/* r15: word 0 of the message, since rdtsc and wrmsr take rdx */
 	movq %rdx, %r15
 	/* Charge self until now; the partner runs on with the same quantum. */
@@ -235,13 +235,18 @@ entry_fast:
 	movq %rax, %gs:CPU_ROOT
 	movq %rax, %cr3
 
-	/* As context_bases_switch in context.c. Bases of gs: on the way out, behind the swapgs. */
+	/* As context_switch in context.c. Bases of gs: on the way out, behind the swapgs. */
 .Lbases:
 	rdfsbase %rax
 	movq %rax, CTX_FSBASE(%rsp)
-	movl %fs, %eax
-	testl %eax, %eax
-	jnz .Lselector_clear
+	movl %ds, %eax
+	movl %es, %ecx
+	movl %fs, %edx
+	movl %gs, %ebp
+	orl %ecx, %eax
+	orl %ebp, %edx
+	orl %edx, %eax
+	jnz .Lselectors_clear
 .Lfsbase_write:
 	movq CTX_FSBASE(%rbx), %rax
 	wrfsbase %rax
@@ -269,9 +274,16 @@ entry_fast:
 	xorl %eax, %eax
 	sysretq
 
-.Lselector_clear:
-	xorl %eax, %eax
-	movl %eax, %fs
+.Lselectors_clear: /* with that of gs goes the user's base, which is not saved yet */
+	xorl %ecx, %ecx
+	movl %ecx, %ds
+	movl %ecx, %es
+	movl %ecx, %fs
+	swapgs
+	rdgsbase %rax
+	movl %ecx, %gs
+	wrgsbase %rax
+	swapgs
 	jmp .Lfsbase_write
 .Lfpu_switch: /* self or the partner has used the unit */
 	movq %rsi, CTX_RSI(%rbx)
