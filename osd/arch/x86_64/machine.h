@@ -45,9 +45,7 @@ struct arch_cpu {
 	struct arch_context *current;
 	uint64_t user_rsp; /* scratch of the call entry */
 	uint64_t stack_top;
-	paddr_t root; /* in cr3 */
-	const struct arch_context
-	        *fpu_owner;  /* whose registers are in the FPU, as saved; NULL: nobody's */
+	paddr_t root;        /* in cr3 */
 	uint32_t is_fpu_off; /* cr0.TS */
 	uint32_t id;
 	struct arch_tss tss __attribute__((aligned(16)));

@@ -29,6 +29,8 @@
 #define EFER_NXE 0x800
 #define MSR_FS_BASE 0xc0000100
 
+#define RFLAGS_FIXED 0x2
+
 #define CR0_PE 0x00000001
 #define CR0_MP 0x00000002
 #define CR0_TS 0x00000008

@@ -16,7 +16,6 @@
 #define CR4_SMEP (1ul << 20)
 #define CR4_SMAP (1ul << 21)
 
-#define RFLAGS_FIXED 0x2ul
 #define RFLAGS_TF (1ul << 8)
 #define RFLAGS_IF (1ul << 9)
 #define RFLAGS_DF (1ul << 10)
@@ -49,6 +48,14 @@ static inline uint8_t port_in8(uint16_t port)
 	uint8_t value;
 
 	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline uint64_t flags_read(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("pushfq\n\tpopq %0" : "=r"(value) : : "memory");
 	return value;
 }
 

@@ -135,5 +135,9 @@ static inline bool cpu_has_fsgsbase(void)
 	return b & 1;
 }
 
+/* Known values into registers of the FPU, for who looks from outside (tests/kernel/protection). */
+#define FPU_MARK 0x5ec4e75ec4e75ec4
+void fpu_mark(void);
+
 uint32_t info_state(endpoint_t ep);
 struct slot_info info_of(endpoint_t ep);

@@ -4,7 +4,7 @@
  * Ends the machine with code 0 or 1.
  *
  * Words of the boot image's command line: only=N runs one test; seed=N and
- * fuzz_ms=N are test_abuse.c's.
+ * fuzz_ms=N are test_abuse.c's; mark=1 runs none, but waits for ever with known values in the FPU.
  */
 #include "osd/suites/kcall/kcall.h"
 
@@ -61,12 +61,26 @@ static void demand_range_set(void)
 	IS(E_OK, sys_sendrec(EP_VM, &msg));
 }
 
+static void wait_marked(void)
+{
+	struct message msg;
+
+	bare_print("# marked");
+	for (;;) {
+		fpu_mark();
+		(void)sys_receive(EP_CLOCK, &msg);
+	}
+}
+
 int bare_main(void)
 {
 	uint64_t only = bare_option("only", 0), number = 0, n_failed = 0;
 	struct kernel_stats before;
 	uint32_t chunks;
 
+	if (bare_option("mark", 0) != 0) {
+		wait_marked();
+	}
 	child_init();
 	demand_range_set();
 	chunks = child_chunks_free();

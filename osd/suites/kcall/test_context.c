@@ -466,6 +466,59 @@ static void test_selectors_by_message(void)
 	puppet_free(&q);
 }
 
+#define RFLAGS_AC (1ul << 18)
+
+static uint64_t flags_read(void)
+{
+	uint64_t flags;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
+	return flags;
+}
+
+/*
+ * Set AC, which switches off that the kernel keeps away from users' pages, and enter it by all kinds of
+ * traps: for memory, for the FPU, and until the alarm of the driver has come. Result: is it still set?
+ */
+static err_t flags_trap(uint64_t address)
+{
+	volatile uint64_t *counter = &puppet_orders[0].counter;
+
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq" : : "i"(RFLAGS_AC) : "memory", "cc");
+	(void)*(volatile uint8_t *)address;
+	__asm__ volatile("movq %%rax, %%xmm9" : : : "xmm9");
+	while (shared->w[0] == 0) {
+		++*counter;
+	}
+	return flags_read() & RFLAGS_AC ? E_OK : E_CHECK;
+}
+
+static void flags_fault(uint64_t argument)
+{
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq; ud2" : : "i"(RFLAGS_AC) : "memory");
+}
+
+/* The kernel ends the machine when it finds them on. */
+static void test_flags(void)
+{
+	struct slot_event event;
+	struct child child;
+
+	shared->w[0] = 0;
+	puppet_new(&p, 0, "p", 0);
+	puppet_begin(&p, PUPPET_CALL, (const uint64_t[6]){(uint64_t)flags_trap, DEMAND_VA});
+	OK(counter_moves(&puppet_order(&p)->counter));
+	OK(counter_moves(&puppet_order(&p)->counter));
+	shared->w[0] = 1;
+	IS(E_OK, puppet_end(&p));
+	puppet_free(&p);
+	child_run(&child, "child", flags_fault, 0);
+	IS(E_OK, child_event(&child, &event));
+	IS(SLOT_EVENT_FAULT, event.kind);
+	IS(FAULT_ILLEGAL, event.w[0]);
+	child_free(&child);
+}
+
 const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
@@ -473,6 +526,7 @@ const struct test tests_context[] = {
         {"bases that users write", test_bases},
         {"selectors that users load", test_selectors},
         {"selectors that users load before a message", test_selectors_by_message},
+        {"flags that users set stay out of the kernel", test_flags},
         {"registers through preemption", test_preemption},
         {0},
 };

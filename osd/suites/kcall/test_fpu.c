@@ -196,6 +196,55 @@ static void test_clean(void)
 	puppet_free(&q);
 }
 
+/* Low half of the address of the last x87 instruction, as this process sees it. */
+static err_t pointer_read(uint64_t argument)
+{
+	uint32_t environment[7];
+
+	__asm__ volatile("fnstenv %0" : "=m"(environment) : : "memory");
+	return (err_t)environment[3];
+}
+
+extern const char pointer_place[];
+
+__attribute__((noinline)) static err_t pointer_write(uint64_t argument)
+{
+	const uint32_t one = 1;
+
+	__asm__ volatile(".globl pointer_place\npointer_place: fildl %0\n\tfstp %%st(0)"
+	        :
+	        : "m"(one));
+	return pointer_read(0);
+}
+
+/* Nor where another one has computed, on CPUs that leave this in the unit. */
+static void test_pointers(void)
+{
+	const uint32_t place = (uint32_t)(uint64_t)pointer_place;
+	uint32_t seen;
+
+	puppet_new(&p, 0, "p", 0);
+	puppet_new(&q, 1, "q", 0);
+	IS(E_OK, puppet_call(&q, PUPPET_CALL, (uint64_t)word_write, 1));
+	seen = (uint32_t)puppet_call(&p, PUPPET_CALL, (uint64_t)pointer_write, 0);
+	OK(seen == 0 || seen - place < 16);
+	seen = (uint32_t)puppet_call(&q, PUPPET_CALL, (uint64_t)pointer_read, 0);
+	OK(seen - place >= 16);
+	puppet_free(&p);
+	puppet_free(&q);
+}
+
+void fpu_mark(void)
+{
+	static const uint64_t mark[2] = {FPU_MARK, FPU_MARK};
+
+	__asm__ volatile("movdqu %0, %%xmm6; movdqu %0, %%xmm7; movdqu %0, %%xmm8\n\t"
+	                 "movdqu %0, %%xmm15; fninit; fildq %0; fildq %0"
+	        :
+	        : "m"(mark)
+	        : "xmm6", "xmm7", "xmm8", "xmm15");
+}
+
 #define N_EXCHANGES 50u
 
 static err_t secret_serve(uint64_t secret)
@@ -309,6 +358,7 @@ const struct test tests_fpu[] = {
         {"vector registers through preemption", test_preemption},
         {"vector registers start clean", test_clean},
         {"vector registers start clean after a message", test_clean_by_message},
+        {"pointers of the x87 start clean", test_pointers},
         {"vector registers move with their instance", test_swap},
         {"memory for vector registers", test_frames},
         {0},

@@ -9,7 +9,6 @@ bool context_has_fsgsbase;
 
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
 {
-	context_fpu_forget(ctx);
 	*ctx = (struct arch_context){
 	        .args = {argument},
 	        .vector = 0,

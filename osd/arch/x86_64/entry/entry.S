@@ -401,6 +401,10 @@ idle_wait:
  * Stack, from the top down: vector, error, rip, cs, rflags, rsp, ss. From user mode that is the end
  * of the instance that ran, and gs is the user's; from idle_wait it is the kernel stack, and the lock
  * is open. trap_kernel takes it itself, since it can also be that the kernel faulted, holding it.
+ *
+ * An interrupt gate leaves the user's AC as it was, and with it SMAP off: the kernel has flags of its own.
+ * The two `lfence` are for CPUs that go on before they know where they came from: nothing is read
+ * through gs while that is open (CVE-2019-1125).
  */
 	.type trap_common, @function
 trap_common:
@@ -411,11 +415,15 @@ trap_common:
 	testb $SELECTOR_RING, CTX_CS(%rsp)
 	jz .Ltrap_kernel
 	swapgs
+	lfence
 	movq %gs:CPU_STACK_TOP, %rsp
+	pushq $RFLAGS_FIXED
+	popfq
 	lock_take
 	call trap_user
 	ud2
 .Ltrap_kernel:
+	lfence
 	call trap_kernel
 	ud2
 	.size trap_common, . - trap_common

@@ -14,12 +14,11 @@ _Noreturn void trap_user(struct arch_context *ctx);
 _Noreturn void trap_kernel(struct arch_context *ctx);
 _Noreturn void trap_fatal(struct arch_context *ctx);
 /*
- * fpu.c. What this CPU has, once for each CPU; then the registers of a context that ends or starts
- * anew are nobody's, the CPU goes from one context (NULL: none, or none that used the unit) to
- * another (NULL: it will wait), and the running context, which has not used the unit, wants it.
+ * fpu.c. What this CPU has, once for each CPU; then the CPU goes from one context (NULL: none, or none
+ * that used the unit) to another (NULL: it will wait), and the running context, which has not used the
+ * unit, wants it.
  */
 void fpu_cpu_init(void);
-void context_fpu_forget(struct arch_context *ctx);
 void context_fpu_switch(const struct arch_context *from, const struct arch_context *to);
 void context_fpu_take(struct arch_context *ctx);
 /* entry.S: release the lock, and go to the context or wait for an interrupt. */

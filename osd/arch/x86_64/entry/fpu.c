@@ -5,10 +5,13 @@
  *
  * Only who uses the unit pays for it. A context begins with the unit off (CR0.TS); its first
  * instruction that wants it traps, once, and gets registers that are at their beginning. From then
- * on they are saved whenever the CPU goes from this context to another, so that a context that does
- * not run has nothing in a CPU, and loaded when it comes back. What holds: TS is set unless the
- * context that runs has used the unit. Thus nobody finds there what another one left, and when nobody
- * has used the unit meanwhile the registers need not be loaded: fpu_owner says whose they still are.
+ * on they are saved whenever the CPU goes from this context to another, and loaded when it comes back.
+ * Where it goes to a context that has not used the unit, or to none, the registers are cleared, since
+ * some CPUs run ahead with what is there, whatever TS says (CVE-2018-3665). What holds: TS is set
+ * unless the context that runs has used the unit, and when it is set the registers are nobody's.
+ *
+ * Old CPUs of AMD's load the pointers of the last x87 instruction only with an exception
+ * (CVE-2006-1056), so one of the kernel's comes before each load; then these are its own.
  *
  * Components of `xsave` that are not named here stay off, whatever the CPU has: nobody can use them.
  */
@@ -50,6 +53,7 @@ enum fpu_kind { FPU_FXSAVE, FPU_XSAVE, FPU_XSAVEOPT };
 /* The same for all CPUs. */
 static enum fpu_kind fpu_kind;
 static uint32_t fpu_components, fpu_bytes, fpu_mxcsr_bits;
+static uint8_t fpu_clean[SLOT_FPU_BYTES_MAX] __attribute__((aligned(64)));
 
 static void fpu_components_set(uint32_t components)
 {
@@ -84,6 +88,14 @@ static uint32_t fpu_mxcsr_bits_find(void)
 	return area.state.mxcsr_mask != 0 ? area.state.mxcsr_mask : MXCSR_BITS_OLD;
 }
 
+/* A component that the header of `xsave` does not name is at its beginning; MXCSR is always read. */
+static void fpu_area_init(void *area)
+{
+	__builtin_memset(area, 0, fpu_bytes);
+	*(struct fpu_state *)area =
+	        (struct fpu_state){.control = FPU_CONTROL, .mxcsr = SSE_CONTROL};
+}
+
 void fpu_cpu_init(void)
 {
 	fpu_mxcsr_bits = fpu_mxcsr_bits_find();
@@ -92,6 +104,7 @@ void fpu_cpu_init(void)
 	if (cpuid(CPUID_FEATURES, 0).c & CPUID_C_XSAVE) {
 		fpu_xsave_enable();
 	}
+	fpu_area_init(fpu_clean);
 	cr0_write(cr0_read() | CR0_TS);
 	arch_cpu_this()->is_fpu_off = true;
 }
@@ -117,8 +130,17 @@ static void fpu_save(void *area)
 	}
 }
 
+/* No exception waits, no register is in use, and the last instruction is the third. */
+static void fpu_pointers_forget(void)
+{
+	static const uint32_t zero;
+
+	__asm__ volatile("fnclex\n\temms\n\tfildl %0" : : "m"(zero));
+}
+
 static void fpu_load(const void *area)
 {
+	fpu_pointers_forget();
 	if (fpu_kind == FPU_FXSAVE) {
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 	} else {
@@ -127,14 +149,6 @@ static void fpu_load(const void *area)
 		        : "r"(area), "a"(fpu_components), "d"(0)
 		        : "memory");
 	}
-}
-
-/* A component that the header of `xsave` does not name is at its beginning; MXCSR is always read. */
-static void fpu_area_init(void *area)
-{
-	__builtin_memset(area, 0, fpu_bytes);
-	*(struct fpu_state *)area =
-	        (struct fpu_state){.control = FPU_CONTROL, .mxcsr = SSE_CONTROL};
 }
 
 static void fpu_on(struct arch_cpu *cpu)
@@ -148,6 +162,7 @@ static void fpu_on(struct arch_cpu *cpu)
 static void fpu_off(struct arch_cpu *cpu)
 {
 	if (!cpu->is_fpu_off) {
+		fpu_load(fpu_clean);
 		cr0_write(cr0_read() | CR0_TS);
 		cpu->is_fpu_off = true;
 	}
@@ -160,14 +175,11 @@ void context_fpu_switch(const struct arch_context *from, const struct arch_conte
 	if (from != NULL && from->fpu != NULL) {
 		fpu_save(from->fpu);
 	}
-	if (to == NULL || to->fpu == NULL) {
-		fpu_off(cpu);
-		return;
-	}
-	fpu_on(cpu);
-	if (cpu->fpu_owner != to) {
+	if (to != NULL && to->fpu != NULL) {
+		fpu_on(cpu);
 		fpu_load(to->fpu);
-		cpu->fpu_owner = to;
+	} else {
+		fpu_off(cpu);
 	}
 }
 
@@ -182,19 +194,9 @@ void context_fpu_take(struct arch_context *ctx)
 	context_fpu_switch(NULL, ctx);
 }
 
-void context_fpu_forget(struct arch_context *ctx)
-{
-	struct arch_cpu *cpu = arch_cpu_this();
-
-	ctx->fpu = NULL;
-	if (cpu->fpu_owner == ctx) {
-		cpu->fpu_owner = NULL;
-	}
-}
-
 void arch_context_fpu_set(struct arch_context *ctx, paddr_t frame)
 {
-	context_fpu_forget(ctx);
+	ctx->fpu = NULL;
 	ctx->fpu_area = frame != 0 ? arch_frame_ptr(frame) : NULL;
 }
 
@@ -236,7 +238,6 @@ bool arch_context_fpu_load(struct arch_context *ctx, const void *state)
 	if (!fpu_state_is_valid(state)) {
 		return false;
 	}
-	context_fpu_forget(ctx); /* what the CPU still has of it is old */
 	__builtin_memcpy(ctx->fpu_area, state, fpu_bytes);
 	ctx->fpu = ctx->fpu_area;
 	return true;

@@ -95,6 +95,9 @@ static void trap_interrupt(uint64_t vector)
 /* From user mode, registers in the current context. */
 _Noreturn void trap_user(struct arch_context *ctx)
 {
+	if (flags_read() & RFLAGS_AC) {
+		panic("a trap runs with a user's flags");
+	}
 	if (ctx->vector < VECTOR_IRQ_FIRST) {
 		trap_exception(ctx);
 	} else {
