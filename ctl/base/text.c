@@ -82,6 +82,16 @@ char *text_clock(int64_t unix_usec, int64_t now_usec, char ret_text[TEXT_SIZE])
 	return ret_text;
 }
 
+int64_t text_between(int64_t from, int64_t until)
+{
+	int64_t passed;
+
+	if (__builtin_sub_overflow(until, from, &passed)) {
+		return from < 0 ? INT64_MAX : -INT64_MAX;
+	}
+	return passed == INT64_MIN ? -INT64_MAX : passed;
+}
+
 char *text_age(int64_t usec, char ret_text[TEXT_SIZE])
 {
 	int64_t sec = usec / 1000000;

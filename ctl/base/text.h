@@ -30,3 +30,5 @@ char *text_generation(uint64_t number, uint64_t made, char ret_text[TEXT_SIZE]);
 int text_duration_msec(const char *text, uint32_t *ret_msec);
 /* A whole number > 0. -EINVAL. */
 int text_number(const char *text, uint64_t *ret_number);
+/* From one moment to another, as near as a number can say; neither need be one that a clock can have. */
+int64_t text_between(int64_t from, int64_t until);

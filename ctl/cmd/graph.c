@@ -115,8 +115,8 @@ static void graph_learn(struct graph *graph)
 /* From the first decision at the left to the last at the right. */
 static double graph_x(const struct graph *graph, int64_t when_us)
 {
-	return GRAPH_LEFT + GRAPH_WIDTH * (double)(when_us - graph->from_us) /
-	                            (double)(graph->until_us - graph->from_us);
+	return GRAPH_LEFT + GRAPH_WIDTH * (double)text_between(graph->from_us, when_us) /
+	                            (double)text_between(graph->from_us, graph->until_us);
 }
 
 /* 0 at the bottom, the highest number at the top. */
@@ -150,7 +150,7 @@ static void graph_axes(const struct graph *graph, double top, double height, uin
 static void graph_times(const struct graph *graph)
 {
 	static const char *const anchors[] = {"start", "middle", "end"};
-	int64_t span = graph->until_us - graph->from_us;
+	int64_t span = text_between(graph->from_us, graph->until_us);
 
 	for (int i = 0; graph->n && i < (span > 1 ? 3 : 1); i++) {
 		double x = GRAPH_LEFT + GRAPH_WIDTH / 2 * i;

@@ -16,9 +16,10 @@
 /* A dash: it is not over. */
 static const char *job_tree_took(int64_t from_us, int64_t until_us, char ret_text[TEXT_SIZE])
 {
-	return until_us > from_us ? text_nsec((uint64_t)(until_us - from_us) * 1000, ret_text)
-	       : until_us         ? "0 us"
-	                          : "-";
+	return until_us > from_us
+	               ? text_nsec((uint64_t)text_between(from_us, until_us) * 1000, ret_text)
+	       : until_us ? "0 us"
+	                  : "-";
 }
 
 /*

@@ -33,7 +33,7 @@ static const char *overview_since(const Control__Amiss *row, char ret_text[2 * T
 	if (row->since_us) {
 		snprintf(ret_text, 2 * TEXT_SIZE, " since %s (%s)",
 		        text_clock(row->since_us, now, clock),
-		        text_age(now > row->since_us ? now - row->since_us : 0, age));
+		        text_age(now > row->since_us ? text_between(row->since_us, now) : 0, age));
 	}
 	return ret_text;
 }
@@ -41,7 +41,7 @@ static const char *overview_since(const Control__Amiss *row, char ret_text[2 * T
 /* " in 6 days"; " 3 h ago". */
 static const char *overview_ends(const Control__Amiss *row, char ret_text[2 * TEXT_SIZE])
 {
-	int64_t left = row->ends_us - overview_now_usec();
+	int64_t left = text_between(overview_now_usec(), row->ends_us);
 	char age[TEXT_SIZE];
 
 	*ret_text = '\0';
