@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 
 import harness
+import peer
 from harness import as_user, refused_call
 
 
@@ -209,9 +210,8 @@ def taken(state):
 def faults(n):
     """What becomes of an act of n calls: an end, a full disk or a bad one, at some of them or at all."""
     every = int(os.environ.get('DISK_TEST_ALL', 0))
-    seed = int(os.environ.get('DISK_TEST_SEED', random.randrange(1 << 32)))
-    print('# %d calls, seed %d (DISK_TEST_SEED=)' % (n, seed), flush=True)
-    rng = random.Random(seed)
+    print('# %d calls, seed %s' % (n, peer.SEED), flush=True)
+    rng = random.Random(peer.SEED)
     for how in ({}, {'ERRNO': errno.ENOSPC}, {'ERRNO': errno.EIO}):
         for call in range(1, n + 1, every) if every else sorted({1, n, *rng.sample(range(1, n + 1), min(n, 6))}):
             yield {**how, 'FAIL_AT' if how else 'DIE_AT': call}

@@ -254,9 +254,8 @@ def n_calls(world):
 def points(world):
     """Some of all calls, or each DISK_TEST_ALL-th; the seed is printed."""
     n, every = n_calls(world), int(os.environ.get('DISK_TEST_ALL', 0))
-    seed = int(os.environ.get('DISK_TEST_SEED', random.randrange(1 << 32)))
-    rng = random.Random(seed)
-    print('# %d calls, seed %d (DISK_TEST_SEED=)' % (n, seed))
+    rng = random.Random(peer.SEED)
+    print('# %d calls, seed %s' % (n, peer.SEED))
     return rng, range(rng.randint(1, every), n + 1, every) if every else sorted(rng.sample(range(1, n + 1), 10))
 
 

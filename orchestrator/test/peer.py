@@ -20,6 +20,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../proto/py'))
 import wire  # noqa: E402
 
+# Of what a test does at random.
+SEED = os.environ.get('SAMSARA_SEED', '1')
+
 RESULTS_KEPT = 64
 BASE_AT = 48  # of struct image_header
 PAYLOAD_LEN_AT, COMMIT_AT = 200, 208  # of struct variant_manifest
@@ -246,7 +249,7 @@ class Peer:
 
     def _send(self, message):
         if self._fault('garbage'):
-            self.connection.sendall(os.urandom(200))
+            self.connection.sendall(random.Random(SEED).randbytes(200))
         self.sent += 1
         self.connection.sendall(wire.seal(
             wire.DATA, self.nonce, self.sent,

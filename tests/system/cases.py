@@ -6,7 +6,6 @@
 import argparse
 import os
 import random
-import secrets
 import sys
 import time
 import traceback
@@ -18,7 +17,7 @@ def arguments(doc, extra):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--build', default=os.path.join(lab.ROOT, 'build'))
     p.add_argument('--keep', help='directory to leave everything in')
-    p.add_argument('--seed', default=secrets.token_hex(4), help='repeats the random choices of a run')
+    p.add_argument('--seed', default=os.environ.get('SAMSARA_SEED', '1'), help='of the random choices of a run')
     p.add_argument('--only', default='', help='run only cases whose names contain this')
     for name, default, text in extra:
         p.add_argument('--' + name, type=type(default), default=default, help=text)

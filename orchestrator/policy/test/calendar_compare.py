@@ -195,7 +195,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('list')
     p.add_argument('--fresh', type=int, default=0, metavar='N')
-    p.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32))
+    p.add_argument('--seed', type=int, default=os.environ.get('SAMSARA_SEED', '1'))
     p.add_argument('--write', action='store_true')
     args = p.parse_args()
     fresh = args.fresh or args.write

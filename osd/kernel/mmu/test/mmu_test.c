@@ -1,11 +1,10 @@
 /*
- * Page tables against a plain map, in random sequences. mmu_test [SEED [SEQUENCES]]: the seed is
- * printed, and repeats a run.
+ * Page tables against a plain map, in random sequences. mmu_test [SEED [SEQUENCES]]: without a
+ * seed SAMSARA_SEED is it, or 1. It is printed, and repeats a run.
  */
 #undef NDEBUG
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "osd/kernel/mmu/test/model.h"
 
@@ -22,7 +21,8 @@ static uint64_t test_random(uint64_t *state)
 
 int main(int argc, char **argv)
 {
-	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL), state = seed;
+	const char *given = argc > 1 ? argv[1] : getenv("SAMSARA_SEED");
+	uint64_t seed = strtoull(given != NULL ? given : "1", NULL, 0), state = seed;
 	unsigned long n = argc > 2 ? strtoul(argv[2], NULL, 0) : 2;
 
 	printf("seed %llu\n", (unsigned long long)seed);

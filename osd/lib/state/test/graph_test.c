@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "osd/lib/state/test/graph.h"
@@ -265,8 +264,9 @@ int main(int argc, char **argv)
 	uint64_t count = 300;
 	uint64_t n_harmed = 0;
 	uint64_t n_refused = 0;
+	const char *given = getenv("SAMSARA_SEED");
 
-	test_seed = (uint64_t)time(NULL) * 1000000;
+	test_seed = strtoull(given != NULL ? given : "1", NULL, 0) * 1000000;
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--seed") == 0) {
 			test_seed = strtoull(argv[i + 1], NULL, 0);
