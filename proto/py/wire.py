@@ -7,6 +7,7 @@ written from docs/protocol and the .proto files, that shares no code with the C 
 Messages are dicts; a field that is absent has its default. Enums are names.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,6 +15,7 @@ import select
 import socket
 import struct
 import time
+import types
 
 HELLO, WELCOME, GREET, BYE, DATA = 1, 2, 3, 4, 5
 MAGIC = b'SAM1'
@@ -263,7 +265,7 @@ class Client:
         self.subscribed = False
 
     @classmethod
-    def connect(cls, path, kind, timeout=10, **options):
+    def connect(cls, path, kind, timeout=60, **options):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(path)
         client = cls(sock, kind, **options)
@@ -287,7 +289,7 @@ class Client:
             self.frames += self.decoder.feed(data)
         return self.frames.pop(0)
 
-    def hello(self, timeout=10):
+    def hello(self, timeout=60):
         """Begin a new session, whatever was before."""
         self.nonce = int.from_bytes(os.urandom(8), 'little') | 1
         self.sent = self.received = 0
@@ -319,7 +321,18 @@ class Client:
                                self.schema.encode(self.kind[0], message)))
         return self.last_id
 
-    def receive(self, timeout=10):
+    @contextlib.contextmanager
+    def at_once(self):
+        """What is sent inside goes out together, so that nothing comes between."""
+        sock, parts = self.sock, []
+        self.sock = types.SimpleNamespace(sendall=parts.append)
+        try:
+            yield
+        finally:
+            self.sock = sock
+        sock.sendall(b''.join(parts))
+
+    def receive(self, timeout=60):
         """The next message of this session, or None when time is up."""
         deadline = time.monotonic() + timeout
         while True:
@@ -344,7 +357,7 @@ class Client:
                 where.append(message[name])
         return message
 
-    def wait_reply(self, request_id, timeout=10):
+    def wait_reply(self, request_id, timeout=60):
         deadline = time.monotonic() + timeout
         while True:
             message = self.receive(deadline - time.monotonic())
@@ -357,7 +370,7 @@ class Client:
                 raise Refused(reply['error'])
             return next((v for k, v in reply.items() if k != 'id'), {})
 
-    def call(self, timeout=10, **body):
+    def call(self, timeout=60, **body):
         """Ask and wait: client.call(status={}) gives the Status. Asks again when the machine says when to."""
         while True:
             try:
@@ -385,7 +398,7 @@ class Client:
                 self.stage(by_digest[blob['hash']], blob['hash'])
         return admitted['variant_hash']
 
-    def order(self, envelope, timeout=30):
+    def order(self, envelope, timeout=120):
         """Run an order and wait for its Result. Raises Refused when it is not accepted."""
         if not self.subscribed:
             self.call(event_subscribe={})
@@ -395,7 +408,7 @@ class Client:
             e['result'].get('epoch', 0), e['result'].get('txn', 0)), timeout)
         return event['result']
 
-    def wait_event(self, accept, timeout=30):
+    def wait_event(self, accept, timeout=120):
         """The first event (old or new) that accept(event) is true for."""
         deadline, seen = time.monotonic() + timeout, 0
         while True:

@@ -48,7 +48,7 @@ def case_attach(world, rng):
         for how in ((), ('--force',), ('--keys', second.keys)):
             check_detach(second, *how)
         second.lud.terminate()
-        assert second.lud.wait(20) == 0
+        assert second.lud.wait(lab.DEADLINE) == 0
 
 
 def case_return(world, rng):

@@ -7,7 +7,7 @@ import cases
 import lab
 
 EVERY = 2   # s between two layouts of a service
-TURNS = 60  # s in which some turns come on any host
+TURNS = 120  # s in which some turns come on any host
 
 
 def apply(world, text):
@@ -88,6 +88,7 @@ def case_removed(world, rng):
     """With the policy it ends: nothing moves any more."""
     remove(world)
     lab.until('the order to be withdrawn', TURNS, lambda: standing(world)['state'] != 'running')
+    world.settled()  # one that was on its way is over
     before = made(world)
     time.sleep(3 * EVERY)
     assert made(world) == before, (before, made(world))

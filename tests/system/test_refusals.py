@@ -282,7 +282,7 @@ CASES = [('offers to the machine', case_offers), ("the signer's clock is late", 
          ('payload damaged on disk', case_damaged_file),
          ('new instance fails', case_bad_instance('assist-fail', 'E_CHECK')),
          ('new instance crashes', case_bad_instance('assist-crash', 'E_CRASHED')),
-         ('new instance hangs', case_bad_instance('assist-hang', 'E_TIMEOUT', '--timeout', '4s')),
+         ('new instance hangs', case_bad_instance('assist-hang', 'E_TIMEOUT', '--timeout', '10s')),
          ('new instance exits', case_bad_instance('assist-exit', 'E_EXITED')),
          ('next release', case_next_release)]
 

@@ -258,7 +258,7 @@ def case_dev(world, rng):
             assert told.json['state'] == 'confirmed', told.out
         else:
             assert 'release %d' % max(world.listed()) in told.out, told.out
-        lab.until('the line', 20, lambda n=n: world.logged('this is line %d' % n))
+        lab.until('the line', lab.DEADLINE, lambda n=n: world.logged('this is line %d' % n))
     assert world.wait_load()['errors'] == 0
     assert any(j['reason'] == 'try line 8' for j in world.luctl('jobs', check=True, as_json=True).json['jobs'])
 

@@ -27,7 +27,7 @@ def halt_at(world, point, *command):
     os.kill(world.qemu_pid(), signal.SIGSTOP)
     try:
         world.lud.send_signal(signal.SIGCONT)
-        lab.until('the machine to be silent', 15, lambda: world.status()['machine']['state'] == 'silent')
+        lab.until('the machine to be silent', lab.DEADLINE, lambda: world.status()['machine']['state'] == 'silent')
         status = world.status()
         assert status['stale'] and all(s['service']['state'] == 'none' for s in status['services'])
         assert point != 'run.sent' or status['open_jobs'], 'the job is shown while it waits'

@@ -6,7 +6,7 @@ import cases
 import lab
 
 EVERY = 0.5  # s between two layouts of a service
-TURNS = 60   # s in which some turns come on any host
+TURNS = 120  # s in which some turns come on any host
 
 
 def standing(world):
@@ -125,7 +125,7 @@ def case_off(world, rng):
     """It ends when that is asked for, and stays ended."""
     world.luctl('rerandomize', '--every', 'off', check=True)
     assert standing(world)['state'] == 'withdrawn', standing(world)
-    made = int(world.service('ds')['made'])
+    made = int(world.settled('ds')['made'])  # one that was on its way is over
     world.lud_kill()
     world.lud_start()
     world.wait_up()

@@ -50,7 +50,7 @@ def case_in_a_prepare(seconds):
     def case(world, rng):
         before, seen = restarts(world), noticed(world)
         update = subprocess.Popen(
-            [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '4s', '--json',
+            [world.program('ctl', 'luctl'), 'update', 'ds', '--state', 'unreachable', '--timeout', '10s', '--json',
              '--socket', world.socket], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         lab.until('the update to prepare', lab.DEADLINE, lambda: world.service('ds')['state'] == 'updating')
         stop(world, seconds)

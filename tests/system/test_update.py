@@ -211,7 +211,7 @@ def case_states(world, rng):
         assert world.luctl('update', 'ds', '--state', state, *lab.HOST, as_json=True).json['state'] == 'confirmed'
     refused = world.luctl('update', 'ds', '--state', 'no-such-state')
     assert refused.code == 2 and 'no-such-state' in refused.err, refused.err
-    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '3s', *lab.HOST, as_json=True)
+    late = world.luctl('update', 'ds', '--state', 'unreachable', '--timeout', '10s', *lab.HOST, as_json=True)
     assert late.code == 5 and late.json['cause']['name'] == 'E_TIMEOUT', late.out
     assert late.json['cause']['step'] == 'prepare' and late.json['hint'], late.out
     after = world.check_truth()
