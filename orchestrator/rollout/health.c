@@ -229,6 +229,20 @@ static const Machine__Service *health_service(const Machine__Status *status, con
 	return NULL;
 }
 
+/*
+ * For how long a service has owed a sign of life, from the begin of the soak on: what was asked before that is owed by
+ * the generation before, or stood still in the update.
+ */
+static uint64_t health_owed_ns(
+        const struct soak_row *soak, const Machine__Status *status, const Machine__Service *service)
+{
+	uint64_t since_ns =
+	        service->ping_open_ns > soak->clock_ns ? service->ping_open_ns : soak->clock_ns;
+
+	return service->ping_open_ns && status->clock_ns > since_ns ? status->clock_ns - since_ns
+	                                                            : 0;
+}
+
 /* A sign of life that is late has failed, whether it came in the end or is still owed. */
 static enum soak_verdict health_probe(const struct health_terms *terms, size_t i,
         const struct soak_row *soak, const Machine__Status *status, char ret_why[HEALTH_WHY_SIZE])
@@ -238,10 +252,7 @@ static enum soak_verdict health_probe(const struct health_terms *terms, size_t i
 	        policy_list_number(terms->gates, POLICY_PROBES, i, POLICY_PROBE_WITHIN);
 	const Machine__Service *service = health_service(status, name);
 	bool is_heard = service && service->pong_at_ns >= soak->clock_ns && service->pong_at_ns;
-	uint64_t open_ns =
-	        service && service->ping_open_ns && status->clock_ns > service->ping_open_ns
-	                ? status->clock_ns - service->ping_open_ns
-	                : 0;
+	uint64_t open_ns = service ? health_owed_ns(soak, status, service) : 0;
 	uint64_t took_ns =
 	        is_heard && service->pong_took_ns > open_ns ? service->pong_took_ns : open_ns;
 

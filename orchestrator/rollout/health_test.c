@@ -178,6 +178,41 @@ static void test_rate(void)
 	check(RATE, &scene, SOAK_UNKNOWN, "how fast load rises");
 }
 
+#define PROBE "probes: [{service: ds, message: ping, within: 100ms}]"
+
+/* A sign of life that is owed, or came; the soak began at 2 s, and it is 4 s now. */
+static void test_probe(void)
+{
+	struct scene scene;
+
+	scene_init(&scene);
+	scene.soak.clock_ns = 2000000000;
+	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
+	scene.service.ping_open_ns = 3900000000;
+	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
+	scene.service.ping_open_ns = 3899999999;
+	check(PROBE, &scene, SOAK_FAILED, "ds has owed a sign of life for 100 ms");
+	/* What was owed before the soak counts from its begin. */
+	scene.service.ping_open_ns = 1;
+	check(PROBE, &scene, SOAK_FAILED, "ds has owed a sign of life for 2000 ms");
+	scene.soak.clock_ns = 3900000000;
+	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
+	/* A status that is as old as the soak. */
+	scene.soak.clock_ns = 4000000000;
+	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
+	scene.service.ping_open_ns = 0;
+	scene.soak.clock_ns = 2000000000;
+	scene.service.pong_at_ns = 2000000000;
+	scene.service.pong_took_ns = 100000000;
+	check(PROBE, &scene, SOAK_WELL, "");
+	scene.service.pong_took_ns++;
+	check(PROBE, &scene, SOAK_FAILED, "ds owed a sign of life for 100 ms");
+	/* An answer to what was asked before says nothing, however late it came. */
+	scene.service.pong_at_ns = 1999999999;
+	scene.service.pong_took_ns = 9000000000000;
+	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
+}
+
 /* What is known to be bad is not made better by what is not known, in whatever order. */
 static void test_order(void)
 {
@@ -204,6 +239,7 @@ int main(void)
 	test_blackout();
 	test_value();
 	test_rate();
+	test_probe();
 	test_order();
 	return 0;
 }
