@@ -169,10 +169,12 @@ int rules_hold(struct rules *rules, const struct rules_target *targets, size_t n
 	return 0;
 }
 
-bool rules_is_held(const struct rules *rules, const char *token)
+bool rules_is_held(const struct rules *rules, const char *token, const struct principal *who)
 {
 	for (size_t i = 0; i < rules->n_holds; i++) {
-		if (!strcmp(rules->holds[i].token, token) && !rules->holds[i].ended_us) {
+		const struct hold_row *row = &rules->holds[i];
+
+		if (!strcmp(row->token, token) && rules_is_by(row, who) && !row->ended_us) {
 			return true;
 		}
 	}

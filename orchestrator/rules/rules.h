@@ -78,7 +78,8 @@ int __must_check rules_unhold(struct rules *rules, const struct rules_target *ta
  * takes it again after lud was away, for RULES_HOLD_GRACE_USEC from its start; rules_hold_over() ends it.
  */
 #define RULES_HOLD_GRACE_USEC INT64_C(30000000)
-bool rules_is_held(const struct rules *rules, const char *token);
+/* Tokens are those of a user: others may have the same. */
+bool rules_is_held(const struct rules *rules, const char *token, const struct principal *who);
 void rules_hold_over(struct rules *rules, const char *token, const struct rules_asked *asked);
 /* The host's clock was set by so much, and the record moved along: an end that was over may be to come again. */
 void rules_clock_set(struct rules *rules, int64_t usec);

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -459,6 +460,28 @@ def as_user(uid, what):
         finally:
             os._exit(255)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def connect_as(uid, path):
+    """A connected socket of another user's: whom the kernel tells of is who has connected."""
+    ours, theirs = socket.socketpair()
+
+    def connect():
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(20)
+            sock.connect(path)
+            socket.send_fds(theirs, [b'.'], [sock.fileno()])
+        return 0
+    with ours, theirs:
+        assert as_user(uid, connect) == 0
+        return socket.socket(fileno=socket.recv_fds(ours, 1, 1)[1][0])
+
+
+def control_as(world, uid):
+    """world.control() of another user."""
+    client = wire.Client(connect_as(uid, world.socket), wire.CONTROL)
+    client.hello(20)
+    return client
 
 
 def roles(world):

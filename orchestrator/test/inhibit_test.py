@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import harness
+import wire
 from harness import refused_call
 
 # Writes a letter when it has begun, and ends when it is told to.
@@ -123,6 +124,26 @@ def test_taken_away(world):
     assert not held(world)
     world.until(lambda: 'taken the hold away' in inhibit.errors())
     inhibit.end(2)
+
+
+def test_others(world):
+    """Two users' commands may have one id: each is told of its own hold, and only of that."""
+    if os.getuid() != 0:
+        return
+    world.prepare()
+    harness.roles(world)('user/65534', 'operator')
+    hold = {'while_connected': True}
+    with world.control() as ours, harness.control_as(world, 65534) as theirs:
+        asked = [client.send(hold=hold, request_id='x') for client in (ours, theirs)]
+        world.until(lambda: len(held(world)) == 2)
+        with harness.control_as(world, 65534) as other:
+            with contextlib.suppress(wire.Refused):  # the hold that is left is somebody else's
+                other.call(unhold={})
+        assert ['uid 0' in h['identity'] for h in theirs.wait_reply(asked[1], 20)['holds']] == [True]
+        assert len(held(world)) == 1
+        world.luctl('unhold')
+        ours.wait_reply(asked[0], 20)
+    assert not held(world)
 
 
 def test_hold_all(world):

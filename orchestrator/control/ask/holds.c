@@ -193,8 +193,8 @@ static void control_holds_look(struct control *control)
 		while (wait) {
 			struct control_wait *next = LIST_NEXT(wait, link);
 
-			if (wait->over &&
-			        !rules_is_held(engine_rules(control->engine), wait->path)) {
+			if (wait->over && !rules_is_held(engine_rules(control->engine), wait->path,
+			                          &client->who)) {
 				control_holds_answer(client, wait->id);
 				control_wait_free(wait);
 			}
