@@ -365,6 +365,23 @@ bool machine_makes_layouts(const struct machine *machine)
 	       machine->features & WIRE__FEATURE__FEATURE_LAYOUTS;
 }
 
+static void machine_clock_set(struct machine *machine, int64_t usec)
+{
+	machine->since += usec / 1000000;
+	machine->heard_usec += machine->heard_usec ? usec : 0;
+	machine->status_usec += machine->status_usec ? usec : 0;
+	if (machine->channel) {
+		channel_clock_set(machine->channel, usec);
+	}
+}
+
+void machines_clock_set(struct machines *machines, int64_t usec)
+{
+	for (size_t i = 0; i < machines->n; i++) {
+		machine_clock_set(machines->by_id[i], usec);
+	}
+}
+
 /* Whoever is about to be freed calls this with what it passed as arg, for any request. */
 void machine_forget(struct machine *machine, const void *arg)
 {

@@ -45,6 +45,8 @@ struct machines *machines_free(struct machines *machines);
 int __must_check machines_load(struct machines *machines);
 /* The record can be written again: what was only remembered is written. */
 void machines_recorded(struct machines *machines);
+/* The host's clock was set by so much: when machines were heard, or came into their state, moves along. */
+void machines_clock_set(struct machines *machines, int64_t usec);
 /* There are as many machines as the configuration allows. */
 bool machines_are_full(const struct machines *machines);
 /* NULL when there is none. */

@@ -116,13 +116,16 @@ static const char *const clock_moves[] = {
                 ended_us) " WHERE job IN " CLOCK_OPEN_JOBS,
         "UPDATE soaks SET " CLOCK_MOVED(from_us) ", " CLOCK_MOVED(
                 healthy_us) " WHERE job IN " CLOCK_OPEN_JOBS,
-        "UPDATE rollouts SET " CLOCK_MOVED(ring_us) ", " CLOCK_MOVED(state_us) " WHERE state <> 5",
+        "UPDATE rollouts SET " CLOCK_MOVED(ring_us) ", " CLOCK_MOVED(state_us) ", " CLOCK_MOVED(
+                created_us) " WHERE state <> 5",
         /* The end of one with a token is the patience with a command that was not heard again. */
         "UPDATE holds SET created_us = created_us + ?1, until_us = until_us"
         " + iif(until_us = 0 OR token = '', 0, ?1) WHERE ended_us = 0",
         "UPDATE standings SET " CLOCK_MOVED(created_us) ", " CLOCK_MOVED(until_us) " WHERE wanted",
         "UPDATE generations SET " CLOCK_MOVED(committed_us) " WHERE state = 1",
-        "UPDATE releases SET " CLOCK_MOVED(added_us),
+        /* A block counts for what was asked for before it, and not for what came later. */
+        "UPDATE releases SET " CLOCK_MOVED(added_us) ", " CLOCK_MOVED(blocked_us),
+        "UPDATE services SET " CLOCK_MOVED(seen_us),
         /* All are looked at: windows are other ones now. */
         "UPDATE timers SET " CLOCK_MOVED(created_us) ", " CLOCK_MOVED(due_us) ", " CLOCK_MOVED(
                 last_us) ", " CLOCK_MOVED(alarm_us) ", look_us = 1",

@@ -6,6 +6,7 @@ Usage: clock_test.py BUILD [CASE...]      (no case: all of them, several side by
 """
 
 import os
+import subprocess
 import time
 
 import harness
@@ -140,6 +141,58 @@ def test_holds(world):
     for what in each_jump(world):
         got = job_of(world, held)
         assert got['state'] == 'held' and 7 * DAY - 60 < left(world, got['deadline_us']) <= 7 * DAY, (what, got)
+
+
+def test_blocked(world):
+    """Whether a release was blocked before or after it was asked for does not depend on the clock."""
+    world.clock()
+    world.prepare(2)
+    world.luctl('hold', 'ds')
+    for is_open, release in ((True, '1'), (False, '2')):
+        block = ('release', 'block', 'ds', release, '--reason', 'old')
+        if is_open:
+            world.luctl(*block)
+        job = world.json('update', 'ds', '--release', release, '--detach')['id']
+        if not is_open:
+            world.luctl(*block)
+        for what in each_jump(world):
+            gate, = (g for g in world.json('explain', str(job))['gates'] if g['gate'] == 'block')
+            assert gate['open'] == is_open, (what, gate)
+
+
+def test_silent(world):
+    """Since when a machine is silent, and how old what it said is, is what passed; also in the record."""
+    world.clock()
+    world.prepare()
+    world.luctl('status')
+    world.peer.awake.clear()
+    world.until(lambda: world.json('status')['machine']['state'] == 'silent')
+    for what in each_jump(world):
+        status = world.json('status')
+        assert status['age_ms'] < HOUR * 1000, (what, status['age_ms'])
+        assert -HOUR < left(world, status['as_of_us']) <= 0, (what, status['as_of_us'])
+        assert -HOUR < left(world, status['machine']['since'] * 1000000) <= 1, (what, status['machine'])
+        if what.startswith('running'):
+            assert status['source'] == 'memory' and -HOUR < left(world, status['machine']['heard_us']) <= 0, (what, status)
+            row, = (a for a in status['overview']['amiss'] if 'is silent' in a['text'])
+            assert -HOUR < left(world, row['since_us']) <= 0, (what, row)
+
+
+def test_standing(world):
+    """A standing order that is on its way while the clock is set has the end in the record that was wanted."""
+    world.clock()
+    world.prepare()
+    for ahead in (DAY, -DAY):
+        world.peer.faults['hold_standing'] = 1
+        with subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--every', '20s', '--for', '1h',
+                               '--socket', world.socket], stdout=subprocess.DEVNULL) as luctl:
+            world.until(lambda: world.peer.unanswered)
+            set_clock(world, ahead)
+            world.peer.answer()
+            luctl.wait(60)
+        world.until(lambda: record(world, 'SELECT given FROM standings') == (1,))
+        until, = record(world, 'SELECT until_us FROM standings')
+        assert HOUR - 120 < left(world, until) <= HOUR, (ahead, until)
 
 
 def test_watched(world):

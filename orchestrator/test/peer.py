@@ -140,6 +140,7 @@ class Peer:
         self.n_status = 0  # asked for
         self.rollback_step = 'transfer'
         self.withheld = []       # results that `hold_result` keeps back
+        self.unanswered = []     # standing orders that `hold_standing` was at
         self.preparing = None    # the order that `hold_prepare` keeps from the switch
         self.awake = threading.Event()  # cleared: neither reads nor answers
         self.awake.set()
@@ -414,7 +415,16 @@ class Peer:
         self.standing_services = [parts[1][0][152 + 96 * i:][:24].rstrip(b'\0').decode() for i in range(n_services)]
         self.standing = {'state': 'STANDING_RUNNING' if n_services else 'STANDING_WITHDRAWN', 'epoch': epoch,
                          'number': number, 'expires': expires, 'every_ms': every_ms}
-        self._reply(request, done={})
+        if self._fault('hold_standing'):
+            self.unanswered.append(request)
+        else:
+            self._reply(request, done={})
+
+    def answer(self):
+        """Answers the standing orders that `hold_standing` left without an answer."""
+        with self.lock:
+            while self.unanswered:
+                self._reply(self.unanswered.pop(), done={})
 
     def _is_late(self, request, name):
         """Too many signatures to check: later."""

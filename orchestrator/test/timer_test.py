@@ -429,6 +429,28 @@ def test_update_held(world):
     assert [(j['service'], j['state']) for j in settled(world, 4)[2:]] == [('ds', 'confirmed'), ('tty', 'confirmed')]
 
 
+def test_update_clock(world):
+    """The clock is set while one of two services is held: what was asked for is not asked for again when that is over."""
+    world.clock()
+    with_tty(world)
+    world.luctl('release', 'add', world.kit('ds', 2), world.kit('tty', 2))
+    n = 0
+    for mode in ('stage', 'apply'):
+        for days in (400, -400, 0):
+            world.luctl('hold', 'tty')
+            world.peer.faults['refuse'] = 2  # both are still due then
+            policy(world, 'update: {mode: %s}' % mode)
+            assert settled(world, n + 1)[n]['service'] == 'ds'
+            world.until(lambda: 'holds tty' in world.json('next', 'm')['items'][0]['why'])
+            world.set_clock(days * DAY)
+            world.luctl('unhold', 'tty')
+            assert [j['service'] for j in settled(world, n + 2)[n:]] == ['ds', 'tty'], (mode, days)
+            n += 2
+            # Another timer, which knows nothing of that.
+            world.luctl('policy', 'remove', 'p')
+            world.until(lambda: not timer(world))
+
+
 def test_update_replaced(world):
     """lud ends in a round, and the policy only checks when the machine is back: nothing is asked for."""
     world.prepare()

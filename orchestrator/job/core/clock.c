@@ -1,6 +1,6 @@
 /*
- * What is in memory moves along with the record when somebody sets the host's clock: the times of open jobs, and
- * holds. Then gates are asked anew, since windows may be open that were shut.
+ * What is in memory moves along with the record when somebody sets the host's clock: the times of open jobs, of holds, of
+ * machines, and of standing orders that are on their way. Then gates are asked anew, since windows may be open that were shut.
  */
 #include <inttypes.h>
 
@@ -40,5 +40,7 @@ void engine_clock(struct engine *engine)
 		clock_move_job(&job->row, usec);
 	}
 	rules_clock_set(engine->rules, usec);
+	machines_clock_set(engine->machines, usec);
+	standing_clock_set(engine, usec);
 	engine_gate_changed(engine);
 }

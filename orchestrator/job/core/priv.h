@@ -57,6 +57,8 @@ int __must_check standing_put(struct engine *engine, struct standing_row *row);
  */
 void standing_give(struct engine *engine, struct machine *machine, const struct standing_row *row,
         standing_fn fn, void *arg);
+/* The host's clock was set by so much: what is on its way is recorded again when it was given. */
+void standing_clock_set(struct engine *engine, int64_t usec);
 /* Ends the one that is on its way to the machine, if there is one: whoever waits for it is told. */
 void standing_supersede(struct engine *engine, const struct machine *machine);
 /* The one that is on its way to the machine; NULL. */

@@ -458,6 +458,18 @@ void standing_give(struct engine *engine, struct machine *machine, const struct 
 	standing_kit_next(it);
 }
 
+/* As the record's row of it, see store/clock.c; what is signed keeps its end. */
+void standing_clock_set(struct engine *engine, int64_t usec)
+{
+	struct engine_standing *it;
+
+	LIST_FOREACH(it, &engine->standings, link)
+	{
+		it->row.created_us += it->row.wanted ? usec : 0;
+		it->row.until_us += it->row.wanted && it->row.until_us ? usec : 0;
+	}
+}
+
 void standing_forget(struct engine *engine, const void *arg)
 {
 	struct engine_standing *it = LIST_FIRST(&engine->standings);

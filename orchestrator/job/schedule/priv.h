@@ -24,6 +24,7 @@ struct schedule_at {
 	const struct policy *policy;
 	struct timer_row row;
 	int64_t now;
+	int64_t before_us; /* when the round before this one was; 0: there was none */
 };
 
 struct schedule_services {
@@ -49,6 +50,8 @@ void schedule_look_at(struct timer_row *row, int64_t look_us);
 /* Who asks for what a timer wants, for this round; its texts are the caller's. */
 struct job_asked;
 void schedule_asked(const struct schedule_at *at, char request_id[64], struct job_asked *ret);
+/* Which round of this timer asked for a job of a policy, or for the set that it is of; 0: none did. */
+uint64_t schedule_round_of(const struct schedule_at *at, const struct job_row *job);
 /*
  * Its time has come: the round is recorded before any of its jobs is asked for, by `ask`, and is over when all
  * are. A lud that ends between the two asks again when it is back, for the same request. False: the record could not

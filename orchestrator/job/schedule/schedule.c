@@ -154,6 +154,22 @@ void schedule_asked(const struct schedule_at *at, char request_id[64], struct jo
 	};
 }
 
+uint64_t schedule_round_of(const struct schedule_at *at, const struct job_row *job)
+{
+	struct job_row set = *job;
+	int64_t timer;
+	uint64_t round;
+
+	if (job->parent && store_job_find(engine_db(at->schedule->engine), job->parent, &set)) {
+		err_forget();
+		return 0;
+	}
+	return sscanf(set.request_id, "policy-%" SCNd64 "-%" SCNu64, &timer, &round) == 2 &&
+	                       timer == at->row.id
+	               ? round
+	               : 0;
+}
+
 void schedule_alarm(struct schedule_at *at, bool is_on, const char *text)
 {
 	struct timer_row *row = &at->row;
@@ -259,7 +275,7 @@ static void schedule_boot(struct schedule_at *at)
 static void schedule_look(struct schedule *schedule, struct machine *machine,
         const struct policy *policy, const struct timer_row *row)
 {
-	struct schedule_at at = {schedule, machine, policy, *row, store_now_usec()};
+	struct schedule_at at = {schedule, machine, policy, *row, store_now_usec(), row->last_us};
 
 	schedule_boot(&at);
 	at.row.look_us = 0;

@@ -200,20 +200,33 @@ static struct rules_gate update_open(const struct schedule_at *at, int64_t limit
 	return gate;
 }
 
+/*
+ * Not an hour ago. When the round before this one was the timer knows, whatever somebody sets the clock to meanwhile. What is
+ * older has the time of its job, which is over and stays where it was: at worst it is asked for once more.
+ */
+static bool update_is_recent(
+        const struct schedule_at *at, uint64_t round, const struct job_row *asked)
+{
+	int64_t asked_us = round + 1 >= at->row.round ? at->before_us : asked->created_us;
+
+	return asked_us <= at->now && asked_us > at->now - UPDATE_AGAIN_USEC;
+}
+
 /* An earlier round has asked for it, and it is not time to do so again. */
 static bool update_was_asked(
         const struct schedule_at *at, enum job_kind kind, const struct update_wanted *wanted)
 {
 	struct job_row like = {.machine = at->row.machine, .kind = kind, .release = wanted->to.id};
 	struct job_row newest;
+	uint64_t round;
 
 	snprintf(like.service, sizeof(like.service), "%s", wanted->service->name);
 	if (store_job_newest_like(engine_db(at->schedule->engine), &like, &newest)) {
 		err_forget();
 		return false;
 	}
-	return newest.created_us >= at->row.created_us &&
-	       (kind == JOB_PREPARE || newest.created_us > at->now - UPDATE_AGAIN_USEC);
+	round = schedule_round_of(at, &newest);
+	return round && (kind == JOB_PREPARE || update_is_recent(at, round, &newest));
 }
 
 /* By `stage` it is prepared only. Who makes the layout is as configured: a policy says nothing of that. */

@@ -471,3 +471,8 @@ int64_t channel_heard_usec(const struct channel *channel)
 {
 	return channel->heard_at_usec;
 }
+
+void channel_clock_set(struct channel *channel, int64_t usec)
+{
+	channel->heard_at_usec += channel->heard_at_usec ? usec : 0;
+}

@@ -58,3 +58,5 @@ bool channel_is_up(const struct channel *channel);
 bool channel_is_held(const struct channel *channel);
 /* When the machine said something last, over this session or one before: unix us; 0: never. */
 int64_t channel_heard_usec(const struct channel *channel);
+/* The host's clock was set by so much: that time moves along. */
+void channel_clock_set(struct channel *channel, int64_t usec);
