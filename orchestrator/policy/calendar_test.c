@@ -101,6 +101,17 @@ static void test_clock_set(void)
 	check_next("2026-06-01 12:00 America/New_York", berlin, 0, 1780329600);
 }
 
+/* Each minute begins anew: what a repetition would give beyond the last one leaves nothing out (calendar_compare.py). */
+static void test_seconds(void)
+{
+	const int64_t minute = 1767571200;
+
+	check_next("*:*:00,10,22.457/11", "UTC", minute + 56, minute + 60);
+	check_next("*:*:00,10,22/11", "UTC", minute + 56, minute + 60);
+	check_next("*:*:00,10,22.457/11", "UTC", minute + 60, minute + 70);
+	check_next("*:*:00,01.5/10", "UTC", minute + 52, minute + 60);
+}
+
 static void test_zones(void)
 {
 	static const char *const unknown[] = {"", "Mars", "Europe", "Europe/Berlin/",
@@ -127,6 +138,7 @@ int main(void)
 {
 	test_refused();
 	test_clock_set();
+	test_seconds();
 	test_zones();
 	test_ends();
 	return 0;
