@@ -307,6 +307,19 @@ class Peer:
             self._event(change={**change, 'kind': 'CHANGE_CRASHED'})
             self._event(change={**change, 'kind': 'CHANGE_RESTARTED'})
 
+    def stop(self, name):
+        """The machine has given the service up: it does not run."""
+        self._is_now(name, 'SERVICE_DOWN', 'CHANGE_GAVE_UP')
+
+    def start_afresh(self, name):
+        """A person has started a service afresh that did not run."""
+        self._is_now(name, 'SERVICE_RUNNING', 'CHANGE_RESTARTED')
+
+    def _is_now(self, name, state, change):
+        with self.lock:
+            self.services[name]['state'] = state
+            self._event(change={'service': name, 'generation': self.services[name]['generation'], 'kind': change})
+
     def _event(self, **body):
         self.seq += 1
         event = {'seq': self.seq, 'clock_ns': self.seq * 1000, **body}
@@ -598,7 +611,7 @@ class Peer:
             raise ConnectionError('rebooted')
         for step in ('verify',) if result['outcome'] == 'OUTCOME_REFUSED' else ('verify', 'transfer'):
             self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': step, 'ns': 1})
-        if order.action == UPDATE and self._fault('hold_result'):
+        if order.action == UPDATE and (self._fault('hold_result') or self._fault('hold_result_%s' % order.service)):
             self.withheld.append(result)
         else:
             self._event(result=result)

@@ -4,16 +4,11 @@
 Usage: set_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
-import os
 import time
 
 import harness
-import peer
 from harness import LOST, die, record, refused_call
-
-# Two services and what they run; `agent` calls `ds`, and so goes first.
-SERVICES = ('ds', 'agent')
-CALLS = {'agent': ('ds',)}
+from sets import SERVICES, is_over, ordered, policy, prepare, runs, shown, states, the_set, to_first
 
 # Nothing may begin, for ever.
 DENIED = 'windows: {deny: [{start: "*-*-* *:*:00", length: 2min}]}'
@@ -22,62 +17,6 @@ DENIED = 'windows: {deny: [{start: "*-*-* *:*:00", length: 2min}]}'
 DEATHS = ['plan.set', 'ready.begin', 'ready.did', 'ready.end', 'set.begin', 'set.let', 'set.did', 'set.end']
 # The same where a member fails, and those that are done go back.
 DEATHS_BACK = ['set.cancel', 'set.back', 'set.asked', 'set.did', 'set.end']
-
-
-def prepare(world, services=SERVICES, **says):
-    """lud up, and a machine that runs release 1 of each service; release 2 is there."""
-    world.set_kits = {}
-    for service in services:
-        world.set_kits[service] = [
-            world.kit(service, n, calls=CALLS.get(service, ()), **(says if n == 2 else {})) for n in (1, 2)]
-        world.peer.add_service(service, world.release_id(world.set_kits[service][0]))
-    world.start()
-    world.luctl('release', 'add', *(kit for kits in world.set_kits.values() for kit in kits))
-    world.luctl('machine', 'start', 'm', '--attach', world.peer.path)
-
-
-def runs(world):
-    """Which release each service runs, by number."""
-    return {service: 1 + [world.release_id(kit) for kit in kits].index(world.peer.services[service]['release_id'])
-            for service, kits in world.set_kits.items()}
-
-
-def ordered(world):
-    """The services of all updates that the machine began, in their order."""
-    return [order.service for order in world.peer.orders if order.action == peer.UPDATE]
-
-
-def to_first(world):
-    """Each service by itself back to its first release."""
-    for service in world.set_kits:
-        world.luctl('update', service, '--release', '1')
-
-
-def shown(world, job):
-    with world.control() as control:
-        return control.call(job_show={'job': job})
-
-
-def the_set(world):
-    """The newest set."""
-    job, = record(world, 'SELECT max(id) FROM jobs WHERE kind = 9')
-    return shown(world, job)
-
-
-def is_over(world):
-    """No job is open."""
-    return not record(world, 'SELECT count(*) FROM jobs WHERE ended_us = 0')[0]
-
-
-def states(job):
-    return [(m['service'], m['kind'][9:].lower(), m['state'][10:].lower()) for m in job['children']]
-
-
-def policy(world, text, name='p'):
-    path = os.path.join(world.dir, name + '.yaml')
-    with open(path, 'w', encoding='ascii') as f:
-        f.write('kind: UpdatePolicy\nname: %s\nmatch: {machines: ["*"]}\n%s\n' % (name, text))
-    return world.luctl('policy', 'apply', path, errors=True)
 
 
 def test_order(world):
@@ -142,8 +81,9 @@ def test_malformed(world):
         update = {'update': {'services': services}}
         with world.control() as control:
             for request in (update, {'plan': update}):
-                why = refused_call(control, **request)['cause']['message']
-                assert 'a set has 2 to 16 services' in why, (request, why)
+                why = refused_call(control, **request)
+                assert 'a set has 2 to 16 services' in why['cause']['message'], (request, why)
+                assert ('by itself' if len(services) < 2 else 'fewer') in why['hint'], (request, why)
     with world.control() as control:
         for request in ({'update': {'services': ['', 'ds']}}, {'update': {'services': ['ds', '']}}, {'update': {}},
                         {'rollback': {}}, {'restart': {}}):

@@ -163,13 +163,20 @@ static bool job_wait_machine(struct job *job)
 	return job_waits(job, why, job_limit_at_usec(job));
 }
 
-/* Nothing is in its way: the begin is recorded, and it waits for nothing more. */
+/*
+ * Nothing is in its way: the begin is recorded, and it waits for nothing more. But a set that is begun anew in another lud
+ * waits to go back until the same deadline.
+ */
 static bool job_begin(struct job *job)
 {
+	const struct job_row was = job->row;
+	struct job_wait wait = {was.wait_why, was.wait_until_us, was.wait_look_us};
+	bool waits_on = was.kind == JOB_SET && was.state == JOB_ORDERED && !job_wait_is_turn(&was);
+
 	if (!job_set_state(job, job_state_begun(job_way(job), job->row.step, job->row.state))) {
 		return false;
 	}
-	job_row_wait(&job->row, NULL);
+	job_row_wait(&job->row, waits_on ? &wait : NULL);
 	return job_record(job, job_begin_txn, job);
 }
 

@@ -16,6 +16,8 @@ void job_stall(struct job *job);
 /* wait.c */
 /* The job was to go to a state that no rule lets it go to: that is logged, and it ends as INCONSISTENT. */
 void job_defect(struct job *job, enum job_state to);
+/* Whether what it waits for, by its row, is its turn. */
+bool job_wait_is_turn(const struct job_row *row);
 /* The job waits for its turn, in memory; at a step, in the state of a job that has not begun it. */
 void job_wait_begin(struct job *job);
 bool __must_check job_wait_at(struct job *job, enum job_step step);

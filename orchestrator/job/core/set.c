@@ -7,6 +7,8 @@
  *   the set is in step ready          members are paired, made and signed, and wait before the first step that needs
  *                                     the machine for itself
  *   the set is in step set            one member at a time has the machine: ->set_member
+ *   one of them failed, or somebody   the set goes back, and cannot be put off any more; one that is goes on
+ *   ends the set
  *   the set is over                   members that were not sent end as CANCELLED
  *
  * So nothing is asked of the machine before all members are ready, and the end of one member is looked at by the set before
@@ -91,6 +93,29 @@ bool job_set_has_begun(const struct engine *engine, int64_t set)
 		return true;
 	}
 	return n > 0;
+}
+
+static int set_find_failed(const struct job_row *row, void *arg)
+{
+	bool *has_failed = arg;
+
+	*has_failed = *has_failed ||
+	              (row->ended_us && row->state != JOB_CONFIRMED && row->state != JOB_COMMITTED);
+	return 0;
+}
+
+bool job_set_is_to_end(const struct job *set)
+{
+	bool is_to_end = *set->row.cancel != '\0';
+
+	if (set->row.kind != JOB_SET) {
+		return false;
+	}
+	if (store_job_each_child(set->engine->parts.db, set->row.id, set_find_failed, &is_to_end) <
+	        0) {
+		err_forget();
+	}
+	return is_to_end;
 }
 
 void job_set_tell(const struct job *job)

@@ -18,5 +18,10 @@ bool job_set_is_put_off(const struct job *job);
 bool job_set_is_over(const struct job *job);
 /* Whether the machine was asked for something of a set, so that there may be something that has to go back. */
 bool job_set_has_begun(const struct engine *engine, int64_t set);
+/*
+ * Whether a job is a set that cannot come to a good end any more: one of its jobs failed, or somebody ended it. What it has
+ * done is to go back, whoever has put it off.
+ */
+bool job_set_is_to_end(const struct job *set);
 /* Its set looks how far its jobs are; nothing for one that is of none. */
 void job_set_tell(const struct job *job);

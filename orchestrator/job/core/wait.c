@@ -16,7 +16,7 @@
  *     had dropped are sent again                              '-----> EXPIRED
  *
  * A job that is put off has no turn, no timer but its look, and nothing that was asked for answers any more: as
- * if lud had ended there. Others of its service go on.
+ * if lud had ended there. Others of its service go on. A set that has to go back is put off by nobody.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -42,6 +42,11 @@ void job_defect(struct job *job, enum job_state to)
 	        job_step_name(job->row.step));
 	log_error("%s", failure.cause);
 	job_fail(job, JOB_INCONSISTENT, &failure);
+}
+
+bool job_wait_is_turn(const struct job_row *row)
+{
+	return !strcmp(row->wait_why, wait_turn);
 }
 
 struct job_wait job_turn(const struct engine *engine)
@@ -124,6 +129,18 @@ static bool wait_bars_nobody(const struct job *job)
 }
 
 /*
+ * An update of a service follows the one before it also where that stands in a set that has begun, however that is put
+ * off: passing by it would be undone when the set goes on (plan/supersede.c).
+ */
+static bool wait_follows_set(const struct job *job, const struct job *other)
+{
+	return job->row.kind == JOB_UPDATE && other->row.kind == JOB_UPDATE &&
+	       other->row.id < job->row.id && !strcmp(other->row.service, job->row.service) &&
+	       !wait_has_machine(other) && job_set(other) &&
+	       job_set_has_begun(job->engine, other->row.parent);
+}
+
+/*
  * Whether another job must go first. Jobs of one service follow each other, and all follow a start; of those that
  * want the machine for themselves one gets it, and keeps it. Who is first is one order for both, or two
  * jobs could wait for each other.
@@ -141,7 +158,8 @@ bool job_must_wait(const struct job *job)
 		bool same = !strcmp(other->row.service, job->row.service) ||
 		            other->row.kind == JOB_START;
 
-		if (other == job || other->machine != job->machine || wait_bars_nobody(other)) {
+		if (other == job || other->machine != job->machine ||
+		        (wait_bars_nobody(other) && !wait_follows_set(job, other))) {
 			continue;
 		}
 		if (needs_turn && !job->turn &&
@@ -187,7 +205,8 @@ static void wait_expire(struct job *job)
 static bool wait_may_be_put_off(const struct job *job, enum job_step *ret_step)
 {
 	*ret_step = job_step_put_off(job_way(job), job->row.step);
-	return !job->row.boot_id && *ret_step != JOB_STEP_PLAN && job->phase != JOB_STALLED;
+	return !job->row.boot_id && *ret_step != JOB_STEP_PLAN && job->phase != JOB_STALLED &&
+	       !job_set_is_to_end(job);
 }
 
 /* A turn that it gets at the next look of the loop is not waited for. */
@@ -309,6 +328,12 @@ bool job_gate_is_open(struct job *job)
 	struct job_hold hold = {.state = JOB_HELD};
 	enum job_step step;
 
+	if (job_state_is_put_off(job->row.state) && job_set_is_to_end(job)) {
+		if (wait_go_on(job)) {
+			job_kick(job);
+		}
+		return false;
+	}
 	if (job_state_is_put_off(job->row.state)) {
 		/* A look that is due now, since its gate changed, is not put off to the one that was set before. */
 		if (!evtimer_pending(job->look, NULL)) {

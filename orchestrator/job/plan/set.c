@@ -153,7 +153,9 @@ int plan_set_check(const struct job_set_order *set, struct failure *ret_failure)
 {
 	/* First: ->members has no room for more. */
 	if (set->n < 2 || set->n > PLAN_SET_MAX) {
-		failure_set(ret_failure, "invalid", "set", "ask for fewer services at a time",
+		failure_set(ret_failure, "invalid", "set",
+		        set->n < 2 ? "ask for a single service by itself, as `service`"
+		                   : "ask for fewer services at a time",
 		        "a set has 2 to %u services, and this one %zu", PLAN_SET_MAX, set->n);
 		return ENGINE_E_REFUSED;
 	}

@@ -4,7 +4,8 @@
  * An update that does not have the machine yet is moot once somebody asks for another release of the service, by an
  * update or a rollback: carried out after all it would go where nobody wants to be any more. So it ends as superseded.
  * One that has the machine goes on, and the newer one follows it; a rehearsal, a new layout, or the same release once
- * more supersede nothing. The newer job is in the record by then: where lud ends between the two, or the end cannot be
+ * more supersede nothing. A set of which one service is wanted otherwise now is moot as a whole, until it has begun: then
+ * it goes on as one that has the machine does, and only a rollback ends it, which takes it back. The newer job is in the record by then: where lud ends between the two, or the end cannot be
  * recorded, the rule holds again when the jobs are taken up.
  *
  * What a timer asks for does not queue: it would be carried out late and several times. It is skipped while the
@@ -16,15 +17,24 @@
 #include "host/base/log.h"
 #include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/set.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/plan/priv.h"
+
+/* What has begun of a set goes on to its end, and a newer update follows. Who goes back wants an end of it. */
+static bool supersede_follows(const struct job *old, const struct job *job)
+{
+	const struct job *set = job_set(old);
+
+	return set && job->row.kind == JOB_UPDATE && job_set_has_begun(job->engine, set->row.id);
+}
 
 static bool supersede_is_moot(const struct job *old, const struct job *job)
 {
 	return old->row.id < job->row.id && old->machine == job->machine &&
 	       old->row.kind == JOB_UPDATE && !strcmp(old->row.service, job->row.service) &&
 	       old->row.release != job->row.release && old->phase != JOB_STALLED && !old->turn &&
-	       !old->row.boot_id;
+	       !old->row.boot_id && !supersede_follows(old, job);
 }
 
 void plan_supersede(struct engine *engine, const struct job *job)

@@ -16,9 +16,10 @@
  * What is to be done follows from the set's children in the record, and from nothing in memory: the first child of a service
  * is the member, one after it is its way back. So a lud that dies anywhere goes on where it was, and nothing goes there or
  * back twice. A member that goes back by itself, since its health failed, is rolled back already; one whose service
- * runs something else by now is left alone.
+ * runs something else by now, since somebody put it there, is left alone, and named.
  *
- * A way back that cannot be gone leaves the service where it is, for a person to look at; the others go back all the same.
+ * A way back waits for a machine that is not heard and for a service that does not run, as long as any job waits. One that
+ * cannot be gone leaves the service where it is, for a person to look at; the others go back all the same.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,8 +50,16 @@ struct set_look {
 	struct set_member members[PLAN_SET_MAX];
 	size_t n;
 	/* What became of those that were to go back. */
-	unsigned int n_back, n_stay;
-	char stay[160]; /* services, as far as there is room */
+	unsigned int n_back, n_stay, n_left;
+	char stay[160], left[160]; /* services, as far as there is room */
+};
+
+/* What a service runs now, seen from a member that stands. */
+enum set_at {
+	SET_AT_MEMBER,    /* what it put there, or nobody knows */
+	SET_AT_BEFORE,    /* what ran before it */
+	SET_AT_ELSEWHERE, /* what somebody else put there */
+	_SET_AT_N,
 };
 
 /* Children come oldest first, so a member before its way back. */
@@ -187,7 +196,10 @@ static enum job_state set_end_state(const struct set_look *look, const struct jo
 	if (look->n_back) {
 		return JOB_ROLLED_BACK;
 	}
-	return failed->state == JOB_SUPERSEDED ? JOB_CANCELLED : failed->state;
+	return failed->state == JOB_SUPERSEDED &&
+	                       !job_state_may_become(look->job->row.state, JOB_SUPERSEDED)
+	               ? JOB_CANCELLED
+	               : failed->state;
 }
 
 static void set_end_failed(const struct set_look *look, const struct job_row *failed)
@@ -209,8 +221,13 @@ static void set_end_failed(const struct set_look *look, const struct job_row *fa
 		        "` shows why",
 		        look->stay, job->row.id);
 	} else if (look->n_back) {
-		snprintf(hint, sizeof(hint), "%u of %zu services had it, and went back",
-		        look->n_back, look->n);
+		snprintf(hint, sizeof(hint), "%u of %zu services had it, and went back%s%.120s",
+		        look->n_back, look->n,
+		        look->n_left ? "; left alone, since somebody updated it: " : "",
+		        look->left);
+	} else if (look->n_left) {
+		snprintf(hint, sizeof(hint), "left alone, since somebody updated it: %.120s",
+		        look->left);
 	} else {
 		snprintf(hint, sizeof(hint), "none of its %zu services was changed%s%.180s",
 		        look->n, failed && *failed->hint ? "; " : "", failed ? failed->hint : "");
@@ -220,46 +237,98 @@ static void set_end_failed(const struct set_look *look, const struct job_row *fa
 	job_end(job, &end);
 }
 
-static void set_stays(struct set_look *look, const struct set_member *member)
+static void set_name(char *list, size_t size, const char *service)
 {
-	size_t len = strlen(look->stay);
+	size_t len = strlen(list);
 
-	look->n_stay++;
-	snprintf(look->stay + len, sizeof(look->stay) - len, "%s%s", len ? ", " : "",
-	        member->row.service);
+	snprintf(list + len, size - len, "%s%s", len ? ", " : "", service);
 }
 
-/* Somebody, or the member itself, put something else there. Of a machine that is up. */
-static bool set_is_gone(const struct set_look *look, const struct set_member *member)
+static void set_stays(struct set_look *look, const struct set_member *member)
+{
+	look->n_stay++;
+	set_name(look->stay, sizeof(look->stay), member->row.service);
+}
+
+static enum set_at set_is_at(const struct set_look *look, const struct set_member *member)
 {
 	const Machine__Service *service = machine_service(look->job->machine, member->row.service);
 	struct release_row runs;
 	int r = service ? machine_release(look->job->engine->parts.db, service, &runs) : DB_E_NONE;
 
-	if (r < 0) {
-		err_forget();
-		return false;
+	err_forget();
+	if (r < 0 || machine_state(look->job->machine) != MACHINE_UP) {
+		return SET_AT_MEMBER;
 	}
-	return r == DB_E_NONE || runs.id != member->row.release;
+	if (!r && runs.id == member->row.release) {
+		return SET_AT_MEMBER;
+	}
+	return !r && runs.id == member->row.from_release ? SET_AT_BEFORE : SET_AT_ELSEWHERE;
 }
 
-/* Nothing can be asked of a machine that is not heard: it is waited for, as long as any job waits. */
-static bool set_waits_machine(struct set_look *look, const struct set_member *member)
+/* Nothing is there any more that could go back. */
+static void set_is_gone(struct set_look *look, const struct set_member *member, enum set_at at)
+{
+	if (at == SET_AT_BEFORE) {
+		look->n_back++;
+		return;
+	}
+	look->n_left++;
+	set_name(look->left, sizeof(look->left), member->row.service);
+}
+
+/* Why nothing can be asked for its way back now, though it may be later. False: it can. */
+static bool set_is_kept(
+        const struct set_look *look, const struct set_member *member, char *why, size_t size)
+{
+	const struct machine *machine = look->job->machine;
+	const Machine__Service *service = machine_service(machine, member->row.service);
+
+	if (machine_state(machine) != MACHINE_UP) {
+		snprintf(why, size, "the way back: machine %.64s does not answer",
+		        machine_row(machine)->name);
+		return true;
+	}
+	snprintf(why, size, "the way back: %.24s does not run; `luctl restart` starts it afresh",
+	        member->row.service);
+	return service && service->state != MACHINE__SERVICE_STATE__SERVICE_RUNNING &&
+	       service->state != MACHINE__SERVICE_STATE__SERVICE_UPDATING;
+}
+
+/* The next look is what it is asked for. */
+static void set_on_status(int r, void *arg)
+{
+}
+
+/* What keeps its way back is waited for, whatever it is, as long as any job waits. False: no longer. */
+static bool set_waits(struct set_look *look, const struct set_member *member, const char *why)
 {
 	struct job *job = look->job;
-	char why[sizeof(job->row.wait_why)];
+	int64_t until =
+	        *job->row.wait_why ? job->row.wait_until_us : job_turn(job->engine).until_us;
 
-	snprintf(why, sizeof(why), "the way back: machine %.64s does not answer",
-	        machine_row(job->machine)->name);
-	if (!job_waits(job, why, job_turn(job->engine).until_us)) {
+	if (!job_waits(job, why, until)) {
 		return true;
 	}
 	if (store_now_usec() >= job->row.wait_until_us) {
 		set_stays(look, member);
 		return false;
 	}
+	if (machine_state(job->machine) == MACHINE_UP &&
+	        machine_refresh(job->machine, set_on_status, job) < 0) {
+		err_forget();
+	}
 	job_again(job, SET_MACHINE_USEC);
 	return true;
+}
+
+/* False: the record cannot be written. */
+static bool set_waits_no_more(struct job *job)
+{
+	bool waited = *job->row.wait_why;
+
+	job_row_wait(&job->row, NULL);
+	return !waited || job_save(job);
 }
 
 /* Asks for the way back of one member. True: it is under way, or waited for. */
@@ -278,6 +347,9 @@ static bool set_ask_back(struct set_look *look, const struct set_member *member,
 	order.to_release = member->row.from_release;
 	order.spares = true;
 	hook_point("set", "back");
+	if (!set_waits_no_more(job)) {
+		return true;
+	}
 	r = engine_plan(job->engine, &order, &id, &failure);
 	if (r < 0) {
 		err_forget();
@@ -295,6 +367,22 @@ static bool set_ask_back(struct set_look *look, const struct set_member *member,
 	return true;
 }
 
+/* The way back of one member, if there is something to go back from. True: it is waited for. */
+static bool set_begin_back(struct set_look *look, const struct set_member *member, const char *why)
+{
+	char kept[sizeof(look->job->row.wait_why)];
+	enum set_at at = set_is_at(look, member);
+
+	if (set_is_kept(look, member, kept, sizeof(kept))) {
+		return set_waits(look, member, kept);
+	}
+	if (at != SET_AT_MEMBER) {
+		set_is_gone(look, member, at);
+		return false;
+	}
+	return set_ask_back(look, member, why);
+}
+
 /* One member's way back. True: it is to be waited for. */
 static bool set_go_back(struct set_look *look, const struct set_member *member, const char *why)
 {
@@ -307,14 +395,12 @@ static bool set_go_back(struct set_look *look, const struct set_member *member, 
 		look->n_back++;
 	} else if (member->back) {
 		set_stays(look, member);
-	} else if (set_stands(&member->row) && machine_state(look->job->machine) != MACHINE_UP) {
-		return set_waits_machine(look, member);
-	} else if (set_stands(&member->row) && set_is_gone(look, member)) {
-		look->n_back++;
 	} else if (set_stands(&member->row)) {
-		return set_ask_back(look, member, why);
-	} else if (set_runs_on(&member->row) && !set_is_gone(look, member)) {
+		return set_begin_back(look, member, why);
+	} else if (set_runs_on(&member->row) && set_is_at(look, member) == SET_AT_MEMBER) {
 		set_stays(look, member);
+	} else if (set_runs_on(&member->row)) {
+		set_is_gone(look, member, set_is_at(look, member));
 	} else if (member->row.state == JOB_ROLLED_BACK) {
 		look->n_back++;
 	}
