@@ -27,7 +27,8 @@ static void release_list_row(struct table *table, const Control__Release *releas
 	        (const char *const[]){release->service, counter, text_id(&release->release_id, id),
 	                floor, release->key_id, text_seconds(release->added, added),
 	                *release->source ? release->source : "-",
-	                release->blocked ? release->blocked_why : "-", release->path});
+	                release->blocked ? release->blocked_why : "-",
+	                *release->path ? release->path : "removed"});
 }
 
 /*

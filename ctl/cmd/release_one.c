@@ -1,5 +1,5 @@
 /*
- * One registered release: show, diff, block, clear. Answered from lud's record and store. Rights are
+ * One registered release: show, diff, block, clear, remove. Answered from lud's record and store. Rights are
  * read from the signed manifest as lud has it; whoever is about to sign compares under a root of their own
  * (release_new.c).
  */
@@ -59,7 +59,8 @@ static void release_print(const Control__Reply *reply)
 	for (size_t i = 1; i < detail->n_runs_on; i++) {
 		printf(", %s", detail->runs_on[i]);
 	}
-	printf("\n  floor       %u\n  kit         %s\n", release->floor, release->path);
+	printf("\n  floor       %u\n  kit         %s\n", release->floor,
+	        *release->path ? release->path : "removed");
 	release_print_notes(detail);
 	if (release_manifest(detail, &manifest)) {
 		rights_of(&manifest, NULL, &rights);
@@ -162,4 +163,28 @@ int cmd_release_clear(const struct options *options)
 	request.body_case = CONTROL__REQUEST__BODY_RELEASE_CLEAR;
 	request.release_clear = &clear;
 	return release_change(options, &request, "cleared");
+}
+
+/* One after the other: the first that is needed ends it, and those before it are removed, and were told. */
+int cmd_release_remove(const struct options *options)
+{
+	int code = CTL_OK;
+
+	for (int i = 1; code == CTL_OK && i < options->n_args; i++) {
+		_cleanup_(client_closep) struct client *client = NULL;
+		Control__ReleaseRemoveRequest removal = CONTROL__RELEASE_REMOVE_REQUEST__INIT;
+		Control__Request request = CONTROL__REQUEST__INIT;
+		const Control__Reply *reply;
+
+		removal.service = options->args[0];
+		removal.release = options->args[i];
+		request.body_case = CONTROL__REQUEST__BODY_RELEASE_REMOVE;
+		request.release_remove = &removal;
+		code = command_call(options, &request, NULL, NULL, &client, &reply);
+		if (code == CTL_OK && !options->json) {
+			printf("the kit of release %s of %s is removed\n", options->args[i],
+			        options->args[0]);
+		}
+	}
+	return code;
 }

@@ -258,7 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	        cmd_machine_start, cmd_machine_stop, cmd_release_list, cmd_log, cmd_version,
 	        cmd_entropy, cmd_plan_update, cmd_plan_rollback, cmd_plan_rerandomize,
 	        cmd_release_show, cmd_release_diff, cmd_release_block, cmd_release_clear,
-	        cmd_watch};
+	        cmd_release_remove, cmd_watch};
 	char name[] = "ds", number[] = "5";
 	char *args[] = {name, number, NULL};
 	struct options options;

@@ -40,7 +40,7 @@ static int fill_releases(struct fill *fill)
 		for (int n = 0; !r && n < FILL_RELEASES; n++) {
 			struct release_row *release = &fill->releases[s][n];
 
-			*release = (struct release_row){.counter = n + 1};
+			*release = (struct release_row){.counter = n + 1, .path = "/kit"};
 			snprintf(
 			        release->service, sizeof(release->service), "%s", fill_services[s]);
 			memset(release->release_id, 16 * s + n + 1, sizeof(release->release_id));

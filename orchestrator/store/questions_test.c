@@ -300,12 +300,14 @@ static void ask_plan(const struct asking *ask)
 static void ask_releases(const struct asking *ask)
 {
 	struct release_row row;
+	bool is_wanted;
 
 	assert(store_release_each(ask->fill->db, ask->service, ask->before ? 3 : 0, PAGE,
 	               no_release, NULL) == 0);
 	assert(store_release_newest_free(ask->fill->db, "ds", &row) == 0);
 	assert(store_release_before(ask->fill->db, &ask->fill->releases[0][1], &row) == 0);
 	assert(store_release_named(ask->fill->db, "ds", "2", &row) == 0);
+	assert(store_release_is_wanted(ask->fill->db, row.id, &is_wanted) == 0);
 }
 
 static void ask_machine(const struct asking *ask)

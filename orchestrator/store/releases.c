@@ -1,7 +1,7 @@
 /*
  * Releases that were registered, and variants that were made of them. A release is one row for
- * ever, by its id: adding it again only says where its kit lies now. The newest release is
- * that of the highest counter, and of those the one added last. A variant's payload is a file
+ * ever, by its id: adding it again only says where its kit lies now. One whose kit was given up has
+ * no path, and is not chosen. The newest release is that of the highest counter, and of those the one added last. A variant's payload is a file
  * that may be deleted; the row keeps its hash, and the seed sealed to the audit key.
  */
 #include "orchestrator/store/releases.h"
@@ -66,14 +66,15 @@ bool store_release_is_later(const struct release_row *a, const struct release_ro
 
 int store_release_newest(struct db *db, const char *service, struct release_row *ret)
 {
-	return err_up(store_one(
-	        db, STORE_release, ret, "WHERE service = ?" RELEASE_NEWEST, "t", service));
+	return err_up(store_one(db, STORE_release, ret,
+	        "WHERE service = ? AND path <> ''" RELEASE_NEWEST, "t", service));
 }
 
 int store_release_newest_free(struct db *db, const char *service, struct release_row *ret)
 {
 	return err_up(store_one(db, STORE_release, ret,
-	        "WHERE service = ? AND blocked_us = 0" RELEASE_NEWEST, "t", service));
+	        "WHERE service = ? AND blocked_us = 0 AND path <> ''" RELEASE_NEWEST, "t",
+	        service));
 }
 
 int store_release_by_hand(struct db *db, const struct release_row *release, bool *ret_is_by_hand)
@@ -135,8 +136,29 @@ int store_release_named(
 int store_release_before(struct db *db, const struct release_row *release, struct release_row *ret)
 {
 	return err_up(store_one(db, STORE_release, ret,
-	        "WHERE service = ? AND counter < ?" RELEASE_NEWEST, "ti", release->service,
-	        release->counter));
+	        "WHERE service = ? AND counter < ? AND path <> ''" RELEASE_NEWEST, "ti",
+	        release->service, release->counter));
+}
+
+int store_release_is_wanted(struct db *db, int64_t id, bool *ret_is_wanted)
+{
+	int64_t n;
+	int r = db_query_int(db, &n,
+	        "SELECT EXISTS (SELECT 1 FROM jobs WHERE ended_us = 0"
+	        " AND (release = ?1 OR from_release = ?1))"
+	        " OR EXISTS (SELECT 1 FROM rollouts WHERE release = ?1 AND is_open)",
+	        "i", id);
+
+	if (r) {
+		return err_fold(r);
+	}
+	*ret_is_wanted = n != 0;
+	return 0;
+}
+
+int store_release_forget_kit(struct db *db, int64_t id)
+{
+	return err_fold(db_run(db, "UPDATE releases SET path = '' WHERE id = ?", "i", id));
 }
 
 int store_release_notes_put(struct db *db, int64_t id, const char *notes)

@@ -17,7 +17,7 @@ int __must_check store_release_put(struct db *db, struct release_row *row);
 int __must_check store_release_by_id(struct db *db, int64_t id, struct release_row *ret);
 int __must_check store_release_by_hash(
         struct db *db, const uint8_t release_id[64], struct release_row *ret);
-/* The newest release of a service: highest counter, then added last. */
+/* The newest release of a service that has its kit: highest counter, then added last. */
 int __must_check store_release_newest(struct db *db, const char *service, struct release_row *ret);
 /* Does a come after b in that order? Both are of one service. */
 bool store_release_is_later(const struct release_row *a, const struct release_row *b);
@@ -35,9 +35,13 @@ int __must_check store_release_block(struct db *db, int64_t id, int64_t job, con
  */
 int __must_check store_release_named(
         struct db *db, const char *service, const char *name, struct release_row *ret);
-/* The one before: the newest with a lower number. DB_E_NONE. */
+/* The one before: the newest with a lower number that has its kit. DB_E_NONE. */
 int __must_check store_release_before(
         struct db *db, const struct release_row *release, struct release_row *ret);
+/* Whether an open job or rollout is about it. */
+int __must_check store_release_is_wanted(struct db *db, int64_t id, bool *ret_is_wanted);
+/* Its kit is given up: ->path is empty until it is added again. */
+int __must_check store_release_forget_kit(struct db *db, int64_t id);
 /* Notes of a release; the caller frees, NULL: none. */
 int __must_check store_release_notes_put(struct db *db, int64_t id, const char *notes);
 int __must_check store_release_notes(

@@ -41,7 +41,8 @@ static int world_make(struct db *db, void *arg)
 	assert(store_machine_insert(db, &w->machine) == 0);
 	assert(store_service_ensure(db, w->machine.id, "ds", &w->service) == 0);
 	for (int i = 0; i < 2; i++) {
-		w->release[i] = (struct release_row){.service = "ds", .counter = i + 1};
+		w->release[i] =
+		        (struct release_row){.service = "ds", .counter = i + 1, .path = "/kit"};
 		memset(w->release[i].release_id, 0xa0 + i, 64);
 		assert(store_release_put(db, &w->release[i]) == 0);
 	}
@@ -304,6 +305,12 @@ static int blocks_make(struct db *db, void *arg)
 	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 1);
 	assert(store_release_block(db, w->release[1].id, 0, NULL) == 0);
 	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 2);
+	/* Without its kit it is passed by, until that is added again. */
+	assert(store_release_forget_kit(db, w->release[1].id) == 0);
+	assert(store_release_newest(db, "ds", &row) == 0 && row.counter == 1);
+	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 1);
+	assert(store_release_put(db, &w->release[1]) == 0);
+	assert(store_release_newest(db, "ds", &row) == 0 && row.counter == 2);
 	return 0;
 }
 

@@ -165,4 +165,54 @@ def test_sign(world):
     assert 'no-releases' in told and 'No such file' in told and '--previous' in told, told
 
 
+def test_remove(world):
+    """A kit that nothing needs is given up, by name; what runs, or is the way back, stays. Adding it again brings it back."""
+    world.prepare(4)
+
+    def listed():
+        return {r['counter']: r for r in world.json('release', 'list', 'ds')['releases']}
+    first, *_ = [world.json('update', 'ds', '--release', str(n))['generation'] for n in (1, 2, 3)]
+    paths = {n: row['path'] for n, row in listed().items()}
+    for n in ('3', '2'):
+        told = world.luctl('release', 'remove', 'ds', n, code=4)
+        assert 'm runs it, or would go back to it' in told, told
+    assert 'release 1 of ds is removed' in world.luctl('release', 'remove', 'ds', '1', '4')
+    assert {n for n, row in listed().items() if row['path']} == {2, 3}
+    assert [os.path.exists(paths[n]) for n in (1, 2, 3, 4)] == [False, True, True, False]
+    assert 'removed' in world.luctl('release', 'list', 'ds') and 'removed' in world.luctl('release', 'show', 'ds', '4')
+    assert 'removed already' in world.luctl('release', 'remove', 'ds', '4', code=3)
+    # Whatever would make something of it says so; what chooses by itself passes it by.
+    for words, code in (('update ds --release 4', 4), ('rollback ds --to %d' % first, 4), ('release diff ds 3 4', 3)):
+        assert 'kit of release' in world.luctl(*words.split(), code=code), words
+    assert world.json('plan', 'update', 'ds')['parts'][0]['to_counter'] == 3
+    assert world.json('release', 'show', 'ds')['release']['counter'] == 3
+    world.luctl('machine', 'stop', 'm')     # what ran last and its way back count as well, as the record has them
+    world.kill()
+    world.start()
+    for n in ('3', '2'):
+        world.luctl('release', 'remove', 'ds', n, code=4)
+    world.luctl('machine', 'start', 'm')
+    world.luctl('release', 'add', world.kits[3])
+    assert listed()[4]['path'] == paths[4]
+    # An open job is about it.
+    world.luctl('hold', 'ds')
+    job = world.json('update', 'ds', '--no-wait')['id']
+    assert 'an open job' in world.luctl('release', 'remove', 'ds', '4', code=4)
+    world.luctl('job', 'cancel', str(job))
+    world.luctl('release', 'remove', 'ds', '4')
+    with world.control() as control:        # as `luctl dev` asks
+        for release, why in (('9', ''), ('4', ''), ('3', 'runs it')):
+            told = control.call(release_remove={'service': 'ds', 'release': release, 'spare': True})
+            assert why in told.get('text', '') and bool(why) == bool(told.get('text')), (release, told)
+    # One that was killed before the files went, and one whose path is not of this store.
+    world.luctl('release', 'add', world.kits[3])
+    world.kill()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        db.execute('UPDATE releases SET path = ? WHERE counter = 4', (world.kits[3],))
+        db.commit()
+    world.start()
+    world.luctl('release', 'remove', 'ds', '4')
+    assert os.path.isdir(world.kits[3])
+
+
 harness.main(globals(), 2)

@@ -99,6 +99,8 @@ def changes(asked):
                   'rollback ds', 'release clear ds 2', 'release block ds 2 --reason x', 'release clear ds 2', 'machine default m',
                   'machine group m g', 'machine label m k=v', 'db backup ' + world.dir + '/copy'):
         asked.ask(*words.split())
+    asked.ask('release', 'add', world.kit('ds', 3))
+    asked.ask('release', 'remove', 'ds', '3')
     asked.ask('restart', 'ds', *asked.keys)
     asked.ask('machine', 'time', 'm', *asked.keys)
 

@@ -25,6 +25,12 @@ void control_machines_answer(struct control_client *client, uint64_t id);
 /* releases.c: the directory of kits that lud uses; workers write to it, nobody else. The caller frees. */
 char *control_store(struct control_client *client);
 
+/* release.c: the release of a name; false: it was refused. */
+bool control_release_find(struct control_client *client, uint64_t id, const char *service,
+        const char *name, struct release_row *ret_row);
+/* Whether this machine runs the release, by what it said last. */
+bool control_release_runs_on(const struct machine *machine, const struct release_row *row);
+
 /* jobs.c: what a request asks for, of one service; nothing is copied */
 struct job_order control_update_order(const Control__UpdateRequest *update, struct machine *machine,
         const struct job_asked *asked);

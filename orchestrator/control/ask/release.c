@@ -18,8 +18,8 @@
 #include "orchestrator/job/pair/pairing.h"
 #include "orchestrator/work/kit.h"
 
-/* The release of a name; false: it was refused. */
-static bool release_find(struct control_client *client, uint64_t id, const char *service,
+/* Of several releases that a name fits none is meant. */
+bool control_release_find(struct control_client *client, uint64_t id, const char *service,
         const char *name, struct release_row *ret_row)
 {
 	struct failure failure;
@@ -43,8 +43,8 @@ static bool release_find(struct control_client *client, uint64_t id, const char 
 	return false;
 }
 
-/* Whether this machine runs the release, by what it said last. */
-static bool release_runs_on(const struct machine *machine, const struct release_row *row)
+/* A machine that says nothing of the service, or was never heard, does not. */
+bool control_release_runs_on(const struct machine *machine, const struct release_row *row)
 {
 	const Machine__Service *service = machine_service(machine, row->service);
 
@@ -64,7 +64,7 @@ static void release_view_machines(struct control_client *client, struct pool *po
 	}
 	detail->runs_on = pool_zero(pool, (n + 1) * sizeof(*detail->runs_on));
 	while ((machine = machines_next(machines, machine))) {
-		if (release_runs_on(machine, row)) {
+		if (control_release_runs_on(machine, row)) {
 			detail->runs_on[detail->n_runs_on++] =
 			        pool_text(pool, machine_row(machine)->name);
 		}
@@ -84,7 +84,9 @@ static void release_view_manifest(struct control_client *client, struct pool *po
 	struct failure failure;
 	size_t size;
 
-	if (kit_facts_read(row->path, config->keyring, &facts, &failure) < 0) {
+	if (!*row->path) {
+		detail->manifest_amiss = "its kit was removed";
+	} else if (kit_facts_read(row->path, config->keyring, &facts, &failure) < 0) {
 		detail->manifest_amiss = pool_format(pool, "%s: %s", failure.place, failure.cause);
 	} else if (memcmp(facts.release_id, row->release_id, sizeof(row->release_id)) != 0 ||
 	           kit_signed_read(row->path, &part, &size) < 0) {
@@ -139,7 +141,7 @@ void control_on_release_show(struct control_client *client, const Control__Reque
 	struct release_row row;
 
 	pool_init(&pool);
-	if (!release_find(client, request->id, ask->service, ask->release, &row)) {
+	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
 		return;
 	}
 	reply.body_case = CONTROL__REPLY__BODY_RELEASE;
@@ -211,11 +213,12 @@ static bool release_diff_find(struct control_client *client, const Control__Requ
 	struct failure failure;
 	int r;
 
-	if (!release_find(client, request->id, ask->service, ask->to, &diff->to)) {
+	if (!control_release_find(client, request->id, ask->service, ask->to, &diff->to)) {
 		return false;
 	}
 	if (*ask->from) {
-		return release_find(client, request->id, ask->service, ask->from, &diff->from);
+		return control_release_find(
+		        client, request->id, ask->service, ask->from, &diff->from);
 	}
 	r = release_running(client, ask->machine, ask->service, &diff->from, ret_machine);
 	if (r == DB_E_NONE) {
@@ -235,13 +238,35 @@ static bool release_diff_find(struct control_client *client, const Control__Requ
 	return !r;
 }
 
+/*
+ * State and initial values are compared in the kits, and rights in the signed manifests that are there, too. False: one
+ * is gone, and it was refused.
+ */
+static bool release_diff_has_kits(
+        struct control_client *client, uint64_t id, const struct control_diff *diff)
+{
+	const struct release_row *lacks = !*diff->from.path ? &diff->from
+	                                  : !*diff->to.path ? &diff->to
+	                                                    : NULL;
+	struct failure failure;
+
+	if (lacks) {
+		failure_set(&failure, "no-kit", lacks->service,
+		        "`luctl release add` with its kit brings it back",
+		        "the kit of release %" PRId64 " was removed", lacks->counter);
+		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+	}
+	return !lacks;
+}
+
 void control_on_release_diff(struct control_client *client, const Control__Request *request)
 {
 	struct control_wait *wait;
 	struct machine *machine = NULL;
 	struct control_diff found = {0}, *diff;
 
-	if (!release_diff_find(client, request, &found, &machine)) {
+	if (!release_diff_find(client, request, &found, &machine) ||
+	        !release_diff_has_kits(client, request->id, &found)) {
 		return;
 	}
 	wait = control_wait_new(client, request->id);
@@ -306,7 +331,7 @@ void control_on_release_block(struct control_client *client, const Control__Requ
 	struct failure failure;
 	char why[sizeof(row.blocked_why)];
 
-	if (!release_find(client, request->id, ask->service, ask->release, &row)) {
+	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
 		return;
 	}
 	if (row.blocked_us) {
@@ -328,7 +353,7 @@ void control_on_release_clear(struct control_client *client, const Control__Requ
 	struct release_row row;
 	struct failure failure;
 
-	if (!release_find(client, request->id, ask->service, ask->release, &row)) {
+	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
 		return;
 	}
 	if (!row.blocked_us) {

@@ -228,6 +228,20 @@ static int plan_rollback(struct job_plan *plan)
 	return err_fold(r);
 }
 
+/* A layout is made of the kit, wherever it is made; so are pairing and refusal. */
+static int plan_kit(struct job_plan *plan)
+{
+	char counter[64];
+
+	if (*plan->target.path) {
+		return 0;
+	}
+	snprintf(counter, sizeof(counter), "the kit of release %" PRId64 " was removed",
+	        plan->target.counter);
+	return plan_refuse(
+	        plan, "no-kit", "`luctl release add` with its kit brings it back", "%s", counter);
+}
+
 /* The machine would refuse it, after everything was made. */
 static int plan_floor(struct job_plan *plan)
 {
@@ -425,6 +439,9 @@ int plan_resolve(struct job_plan *plan)
 	r = plan_service(plan);
 	if (!r) {
 		r = plan_target(plan);
+	}
+	if (!r) {
+		r = plan_kit(plan);
 	}
 	if (!r) {
 		r = plan_floor(plan);
