@@ -1,7 +1,8 @@
 /*
  * dev: from a saved line to the service that runs it. The steps are those of `release new` and
  * `update`, with their checks: what runs is a numbered, signed release, whose source is recorded, and
- * the state comes along. What runs already is left alone.
+ * the state comes along. What runs already is left alone. Its releases are for trying: but for the newest and
+ * those that something needs, their kits are removed behind the update.
  */
 #include "ctl/cmd/cmd.h"
 
@@ -46,5 +47,9 @@ int cmd_dev(const struct options *options)
 	update.release = made.id;
 	update.args = args;
 	update.n_args = 1;
-	return cmd_update(&update);
+	code = cmd_update(&update);
+	if (code != CTL_UNREACHABLE && code != CTL_WAITED && code != CTL_INTERRUPTED) {
+		release_remove_old(maker, &made);
+	}
+	return code;
 }

@@ -30,3 +30,8 @@ int release_maker_open(
         const struct options *options, bool for_dev, struct release_maker **ret_maker);
 void release_maker_closep(struct release_maker **maker);
 int release_make(struct release_maker *maker, const char *name, struct release_made *ret_made);
+/*
+ * Of the releases of the service that were made for_dev the newest stay, and those that something needs: lud gives up the
+ * kits of the others, and so does the directory of kits. What cannot be removed now is left to the next time.
+ */
+void release_remove_old(struct release_maker *maker, const struct release_made *made);

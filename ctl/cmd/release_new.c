@@ -60,6 +60,12 @@ struct release_maker {
 	size_t root_len;
 };
 
+/* Kits of `luctl dev` as they are given up, behind the one that was made last. */
+struct release_old {
+	const struct release_maker *maker;
+	const struct release_made *made;
+};
+
 static void release_kit_finip(struct kit_dir *dir)
 {
 	kit_dir_fini(dir);
@@ -473,7 +479,7 @@ static int release_finish(const struct release_maker *m, struct kit_dir *kit, ui
 		code = release_sign(m, kit);
 	}
 	if (code == CTL_OK) {
-		code = kits_write(m->into, kit, &made->kit);
+		code = kits_write(m->into, kit, m->for_dev, &made->kit);
 	}
 	made->counter = number;
 	made->is_signed = m->key != NULL;
@@ -533,4 +539,30 @@ int cmd_release_new(const struct options *options)
 		code = release_make(maker, options->args[i], &made);
 	}
 	return code;
+}
+
+/* lud answers with why it keeps its copy; then the kit stays here, too, and is asked about again. */
+static bool release_give_up(const char *id, void *arg)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	Control__ReleaseRemoveRequest removal = CONTROL__RELEASE_REMOVE_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+	const struct release_made *made = ((const struct release_old *)arg)->made;
+	const struct options *quiet = &((const struct release_old *)arg)->maker->quiet;
+	const Control__Reply *reply;
+
+	removal.service = (char *)made->service;
+	removal.release = (char *)id;
+	removal.spare = true;
+	request.body_case = CONTROL__REQUEST__BODY_RELEASE_REMOVE;
+	request.release_remove = &removal;
+	return command_ask(quiet, &request, NULL, NULL, &client, &reply) == CTL_OK &&
+	       !*reply->done->text;
+}
+
+void release_remove_old(struct release_maker *m, const struct release_made *made)
+{
+	struct release_old old = {m, made};
+
+	kits_remove_old(m->into, made->service, release_give_up, &old);
 }

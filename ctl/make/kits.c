@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define KITS_DEV ".dev.kit"
+
 static void kits_closep(DIR **dir)
 {
 	if (*dir) {
@@ -33,8 +35,8 @@ int kits_prepare(const char *into)
 	return CTL_OK;
 }
 
-/* The number in SERVICE-N.kit; 0: it is no such name. */
-static uint32_t kits_number_of_name(const char *name, const char *service)
+/* The number in SERVICE-N.kit, or with another end; 0: it is no such name. */
+static uint32_t kits_number_before(const char *name, const char *service, const char *suffix)
 {
 	size_t len = strlen(service);
 	unsigned long number;
@@ -45,26 +47,35 @@ static uint32_t kits_number_of_name(const char *name, const char *service)
 		return 0;
 	}
 	number = strtoul(name + len + 1, &end, 10);
-	return !strcmp(end, ".kit") && number <= UINT32_MAX ? (uint32_t)number : 0;
+	return !strcmp(end, suffix) && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
-/* The number that the manifest of a kit says; 0: it is none of this service. */
-static uint32_t kits_number_of_manifest(const char *kit, const char *service)
+static uint32_t kits_number_of_name(const char *name, const char *service)
+{
+	uint32_t number = kits_number_before(name, service, ".kit");
+
+	return number ? number : kits_number_before(name, service, KITS_DEV);
+}
+
+/* The manifest of a kit of this service, which the caller frees; NULL: it is none. */
+static struct kit_manifest *kits_manifest(const char *kit, const char *service)
 {
 	_cleanup_(ctl_freep) char *path = ctl_format("%s/" KIT_MANIFEST, kit);
-	_cleanup_(ctl_freep) uint8_t *bytes = NULL;
-	const struct kit_manifest *manifest;
+	struct kit_manifest *manifest;
+	uint8_t *bytes = NULL;
 	struct kit_fault fault;
 	size_t len;
 
-	if (kit_file_read(path, sizeof(*manifest), &bytes, &len, &fault) < 0 ||
-	        len != sizeof(*manifest)) {
-		return 0;
+	if (kit_file_read(path, sizeof(*manifest), &bytes, &len, &fault) < 0) {
+		return NULL;
 	}
-	manifest = (const void *)bytes;
-	return kit_manifest_check(manifest) == ENVELOPE_OK && !strcmp(manifest->service, service)
-	               ? manifest->counter
-	               : 0;
+	manifest = (struct kit_manifest *)bytes;
+	if (len != sizeof(*manifest) || kit_manifest_check(manifest) != ENVELOPE_OK ||
+	        strcmp(manifest->service, service) != 0) {
+		free(bytes);
+		return NULL;
+	}
+	return manifest;
 }
 
 int kits_highest(const char *into, const char *service, uint32_t *ret_number)
@@ -79,8 +90,9 @@ int kits_highest(const char *into, const char *service, uint32_t *ret_number)
 	}
 	while ((entry = readdir(dir))) {
 		_cleanup_(ctl_freep) char *kit = ctl_format("%s/%s", into, entry->d_name);
+		_cleanup_(ctl_freep) struct kit_manifest *manifest = kits_manifest(kit, service);
 		uint32_t named = kits_number_of_name(entry->d_name, service);
-		uint32_t number = kits_number_of_manifest(kit, service);
+		uint32_t number = manifest ? manifest->counter : 0;
 
 		number = named > number ? named : number;
 		highest = number > highest ? number : highest;
@@ -115,11 +127,11 @@ static int kits_open_up(const char *path)
 	return !dir || fchmod(dirfd(dir), 0755) < 0 ? -errno : 0;
 }
 
-int kits_write(const char *into, const struct kit_dir *kit, char **ret_path)
+int kits_write(const char *into, const struct kit_dir *kit, bool for_dev, char **ret_path)
 {
 	const struct kit_manifest *manifest = &kit->manifest;
-	_cleanup_(ctl_freep) char *path =
-	        ctl_format("%s/%s-%u.kit", into, manifest->service, manifest->counter);
+	_cleanup_(ctl_freep) char *path = ctl_format("%s/%s-%u%s", into, manifest->service,
+	        manifest->counter, for_dev ? KITS_DEV : ".kit");
 	_cleanup_(ctl_freep) char *work = ctl_format(
 	        "%s/.%s-%u.%ld", into, manifest->service, manifest->counter, (long)getpid());
 	struct kit_fault fault;
@@ -147,4 +159,52 @@ int kits_write(const char *into, const struct kit_dir *kit, char **ret_path)
 	*ret_path = path;
 	path = NULL;
 	return CTL_OK;
+}
+
+/* Numbers, the highest first. */
+static int kits_by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+/* Numbers of the kits of `luctl dev`, the highest first; how many. What there is no room for is left to the next time. */
+static size_t kits_of_dev(const char *into, const char *service, uint32_t *ret_numbers, size_t room)
+{
+	_cleanup_(kits_closep) DIR *dir = opendir(into);
+	struct dirent *entry;
+	size_t n = 0;
+
+	while (dir && n < room && (entry = readdir(dir))) {
+		ret_numbers[n] = kits_number_before(entry->d_name, service, KITS_DEV);
+		n += ret_numbers[n] != 0;
+	}
+	qsort(ret_numbers, n, sizeof(*ret_numbers), kits_by_number);
+	return n;
+}
+
+void kits_remove_old(const char *into, const char *service, kits_old_fn fn, void *arg)
+{
+	uint32_t numbers[256];
+	size_t n = kits_of_dev(into, service, numbers, sizeof(numbers) / sizeof(numbers[0]));
+
+	for (size_t i = KITS_DEV_KEPT; i < n; i++) {
+		_cleanup_(ctl_freep) char *path =
+		        ctl_format("%s/%s-%u" KITS_DEV, into, service, numbers[i]);
+		_cleanup_(ctl_freep) struct kit_manifest *manifest = kits_manifest(path, service);
+		char id[2 * 64 + 1];
+		uint8_t hash[64];
+
+		if (!manifest) {
+			continue;
+		}
+		kit_manifest_release_id(manifest, hash);
+		for (size_t j = 0; j < sizeof(hash); j++) {
+			snprintf(id + 2 * j, 3, "%02x", hash[j]);
+		}
+		if (fn(id, arg)) {
+			kits_remove(path);
+		}
+	}
 }

@@ -263,6 +263,31 @@ def case_dev(world, rng):
     assert any(j['reason'] == 'try line 8' for j in world.luctl('jobs', check=True, as_json=True).json['jobs'])
 
 
+def case_dev_old(world, rng):
+    """Of the releases of `dev` the newest stay, and those that something needs; the others' kits are removed, here and there."""
+    place = os.path.join(world.tree.build, 'releases')
+    for kit in glob.glob(os.path.join(place, 'ds-*.kit')):
+        if '.dev.' not in kit and os.path.exists(os.path.join(kit, 'manifest')):
+            os.rename(kit, kit.replace('.kit', '.dev.kit'))
+    def tried():
+        return sorted(int(re.search(r'-([0-9]+)\.dev\.kit$', path).group(1)) for path in glob.glob(os.path.join(place, 'ds-*.dev.kit')))
+    before, back = tried(), world.listed()
+    runs = next(n for n, row in back.items() if row['release_id'] == world.service('ds')['release_id'])
+    assert len(before) > 12 and runs in before, (before, runs)
+    world.tree.edit(9)
+    world.dev()
+    newest, listed = max(world.listed()), world.listed()
+    kept = set((before + [newest])[-8:]) | {runs}
+    assert set(tried()) == kept, (tried(), kept)
+    for n in before:
+        assert n not in back or bool(listed[n]['path']) == (n in kept), (n, listed[n])
+        assert not listed[n]['path'] or os.path.isdir(listed[n]['path']) if n in listed else True, n
+    world.luctl('rollback', 'ds', check=True)  # the release before is one that stayed
+    assert world.service('ds')['release_id'] == back[runs]['release_id']
+    world.tree.edit(10)
+    world.dev()
+
+
 def case_dev_same(world, rng):
     """What runs already is left alone."""
     before, kits = world.service('ds'), world.tree.kits()
@@ -302,6 +327,7 @@ CASES = [
     ('a release is blocked and cleared', case_block),
     ('a release that was rolled back', case_rolled_back),
     ('from an edited line to the service', case_dev),
+    ('what was tried goes', case_dev_old),
     ('nothing to do', case_dev_same),
     ('a lost record', case_lost_record),
 ]

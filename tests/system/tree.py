@@ -92,4 +92,4 @@ class Tree:
     def kits(self, service='ds'):
         """Numbers of the kits that are there."""
         place = os.path.join(self.build, 'releases')
-        return sorted(int(n[len(service) + 1:-4]) for n in os.listdir(place) if n.startswith(service + '-'))
+        return sorted(int(n[len(service) + 1:].split('.')[0]) for n in os.listdir(place) if n.startswith(service + '-'))
