@@ -123,7 +123,7 @@ class Lab:
         self.sign(name)
         return self.luctl('release', 'add', self.kit(name), check=True)
 
-    def luctl(self, *args, offline=False, check=False, as_json=False, timeout=120):
+    def luctl(self, *args, offline=False, check=False, as_json=False, timeout=300):
         argv = [self.program('ctl', 'luctl'), *args]
         if not offline:
             argv += ['--socket', self.socket]

@@ -219,6 +219,7 @@ def case_old_image(world, rng):
     world.reboot_from_kept()
     assert world.service('ds')['release_id'] == world.old_release
     assert world.status()['time_ahead'] < -6 * DAY
+    lab.until("lud's statement to be there", lab.DEADLINE, lambda: world.service('ds').get('floor') == 2)
     world.lud_stop()
     with world.machine() as machine:
         service, = machine.call(status={'service': 'ds'})['services']
