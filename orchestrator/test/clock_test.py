@@ -14,6 +14,7 @@ from harness import record
 
 HOUR = 3600
 DAY = 24 * HOUR
+SLOW = 1200  # what a slow host may need for a test, which no jump of a clock is
 JUMPS = (DAY, -DAY, 400 * DAY, 0)
 
 
@@ -71,12 +72,12 @@ def test_waits(world):
     for what in each_jump(world):
         got = [(job_of(world, n)['state'], job_of(world, n).get('cause')) for n in (put_off, held)]
         assert [state for state, _ in got] == ['scheduled', 'held'], (what, got)
-        assert HOUR - 60 < left(world, job_of(world, put_off)['next_look_us']) <= HOUR, what
-        assert 7 * DAY - 60 < left(world, job_of(world, held)['deadline_us']) <= 7 * DAY, what
-        assert DAY - 60 < left(world, job_of(world, turn)['deadline_us']) <= DAY, what
-        assert -60 < left(world, job_of(world, put_off)['created_us']) <= 1, what
+        assert HOUR - SLOW < left(world, job_of(world, put_off)['next_look_us']) <= HOUR, what
+        assert 7 * DAY - SLOW < left(world, job_of(world, held)['deadline_us']) <= 7 * DAY, what
+        assert DAY - SLOW < left(world, job_of(world, turn)['deadline_us']) <= DAY, what
+        assert -SLOW < left(world, job_of(world, put_off)['created_us']) <= 1, what
         created, = record(world, 'SELECT max(started_us) FROM job_steps WHERE job = %d' % first)
-        assert -60 < left(world, created) <= 1, what
+        assert -SLOW < left(world, created) <= 1, what
     world.peer.release()
     assert world.settle(turn)['state'] == 'JOB_STATE_CONFIRMED'
     world.luctl('job', 'release', str(held))
@@ -99,7 +100,8 @@ def test_ends(world):
             control.call(reason='late', job_hold={'job': expires, 'deadline_ms': 7000})
         set_clock(world, days * DAY)
         while time.monotonic() < begun + 5 and job_of(world, put_off)['state'] == 'scheduled':
-            assert not job_of(world, expires)['ended_us']
+            ended = job_of(world, expires)['ended_us']
+            assert not ended or time.monotonic() > begun + 7, days
             time.sleep(0.1)
         assert time.monotonic() >= begun + 5, (days, job_of(world, put_off))
         world.until(lambda n=put_off: job_of(world, n)['state'] != 'scheduled')
@@ -140,7 +142,7 @@ def test_holds(world):
     held = world.json('rerandomize', 'ds', '--detach')['jobs'][0]['id']
     for what in each_jump(world):
         got = job_of(world, held)
-        assert got['state'] == 'held' and 7 * DAY - 60 < left(world, got['deadline_us']) <= 7 * DAY, (what, got)
+        assert got['state'] == 'held' and 7 * DAY - SLOW < left(world, got['deadline_us']) <= 7 * DAY, (what, got)
 
 
 def test_blocked(world):
@@ -209,15 +211,15 @@ def test_watched(world):
     for what in each_jump(world):
         world.until(lambda: is_up(world))
         got = job_of(world, job)
-        assert got['state'] == 'soaking' and 2 * HOUR - 60 < left(world, got['deadline_us']) <= 2 * HOUR, (what, got)
+        assert got['state'] == 'soaking' and 2 * HOUR - SLOW < left(world, got['deadline_us']) <= 2 * HOUR, (what, got)
         rollout, = world.json('rollout', 'status')['rollouts']
         assert rollout['state'] == 'running', (what, rollout)
         ring, = record(world, 'SELECT ring_us FROM rollouts')
-        assert -60 < left(world, ring) <= 1, what
+        assert -SLOW < left(world, ring) <= 1, what
         until, = record(world, 'SELECT until_us FROM standings')
-        assert HOUR - 60 < left(world, until) <= HOUR, what
+        assert HOUR - SLOW < left(world, until) <= HOUR, what
         added, = record(world, 'SELECT max(added_us) FROM releases')
-        assert -60 < left(world, added) <= 1, what
+        assert -SLOW < left(world, added) <= 1, what
         amiss = world.json('status')['overview'].get('amiss', [])
         assert not [a for a in amiss if a['kind'] == 'alarm'], (what, amiss)
 

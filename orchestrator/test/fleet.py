@@ -46,7 +46,7 @@ def rollout(world, number=1):
 
 
 def state(world, wanted, number=1):
-    world.until(lambda: rollout(world, number)['state'] == wanted, 40)
+    world.until(lambda: rollout(world, number)['state'] == wanted)
     return rollout(world, number)
 
 
@@ -91,7 +91,7 @@ def told(world, last):
     with world.control() as control:
         control.send(watch={'run': 'of another lud', 'after': 0})
         while last not in found:
-            found += [e['state'] for e in control.receive(20)['events'].get('events', []) if e['kind'] == 'rollout']
+            found += [e['state'] for e in control.receive(100)['events'].get('events', []) if e['kind'] == 'rollout']
     return found
 
 

@@ -59,7 +59,7 @@ def test_holds(world):
     assert [h['service'] for h in world.json('holds')['holds']] == ['ds']
     world.luctl('unhold', 'ds')
     # One whose time is over holds nothing, with nobody there to see it.
-    world.luctl('hold', '--until', str(int(time.time()) + 2))
+    world.luctl('hold', '--until', str(int(time.time()) + 8))
     assert world.json('holds')['holds']
     world.until(lambda: not world.json('holds').get('holds'))
 
@@ -101,13 +101,13 @@ def test_held_jobs(world):
                              env={**os.environ, 'SAMSARA_SOCKET': world.socket})
     world.until(lambda: 'so there' in waits.stderr.readline())
     world.luctl('unhold')
-    waits.communicate(timeout=30)
+    waits.communicate(timeout=100)
     assert waits.returncode == 0
     # Another service is not held.
     world.luctl('hold', 'rs')
     world.luctl('rerandomize', 'ds')
     # A rollback and a restart are, too.
-    world.luctl('hold', 'ds', '--until', str(int(time.time()) + 3))
+    world.luctl('hold', 'ds', '--until', str(int(time.time()) + 10))
     job = begun(world, 'update', 'ds')
     world.until(lambda: is_put_off(world, job, 'HELD'))
     assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'  # its time was over
@@ -134,7 +134,7 @@ def test_held_by_hand(world):
 def test_windows(world):
     """A job starts only while a window is open and its limit fits; what was sent is not cut off; rollbacks need none."""
     world.prepare(2)
-    policy(world, deny(-5, '9s'))
+    policy(world, deny(-5, '14s'))
     job = begun(world, 'update', 'ds')
     world.until(lambda: is_put_off(world, job, 'SCHEDULED'))
     assert 'policy p' in state(world, job)['waits_for'] and not world.peer.runs
@@ -244,7 +244,7 @@ def test_standing_windows(world):
     start, end = world.peer.standing_quiet[1]
     expected = (time.time() + 7200) % 86400
     # It begins earlier by the limit of a move, and is a half hour long.
-    assert -10 < start - expected < 10 and 1800 <= (end - start) % 86400 <= 1805, (start, end, expected)
+    assert (start - expected + 60) % 86400 < 120 and 1800 <= (end - start) % 86400 <= 1805, (start, end, expected)
     # More than there is room for: those nearest to each other are one.
     policy(world, 'windows: {deny: [%s]}' % ', '.join(
         '{start: %s, length: 10s}' % at(600 + 600 * i) for i in range(12)))

@@ -149,7 +149,7 @@ class World:
         """Runs luctl; its standard output, or its errors when it is to fail or they are asked for."""
         environment = {**os.environ, 'SAMSARA_SOCKET': self.socket}
         done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=100)
         assert code is None or done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
         ends = ENDS.get(' '.join(args[:2])) or ENDS.get(' '.join(args[:1]))
         assert not ends or done.returncode in ends, ('ends.def', args, done.returncode)
@@ -202,7 +202,7 @@ class World:
             while part := os.read(ours, 4096):
                 shown += part
         os.close(ours)
-        luctl.wait(60)
+        luctl.wait(100)
         return shown.decode()
 
     def pairing(self, **forward):
@@ -246,11 +246,13 @@ class World:
         with open(os.path.join(self.dir, 'lud.log'), encoding='utf-8') as f:
             return f.read()
 
-    def until(self, probe, seconds=60):
+    def until(self, probe, seconds=120):
+        """What the probe gives, once that is true of it."""
         deadline = time.monotonic() + seconds
-        while not probe():
+        while not (value := probe()):
             assert time.monotonic() < deadline, 'waited in vain'
             time.sleep(0.02)
+        return value
 
     def start(self, die_at='', stop_at='', inside=(), faults=None):
         """Starts lud (the test build), perhaps inside another program, and waits until it answers. `faults`: of its
@@ -264,7 +266,7 @@ class World:
             self.lud = subprocess.Popen(
                 [*inside, self.program('orchestrator/lud_test'), '--config', self.config], stderr=log,
                 env=environment, extra_groups=[4] if os.getuid() == 0 and not inside else None)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 100
         while time.monotonic() < deadline and self.lud.poll() is None:
             try:
                 with self.control():
@@ -274,12 +276,12 @@ class World:
         assert die_at, 'lud does not come up'
 
     def control(self):
-        return wire.Client.connect(self.socket, wire.CONTROL, timeout=5)
+        return wire.Client.connect(self.socket, wire.CONTROL, timeout=30)
 
     def kill(self, how=signal.SIGKILL):
         if self.lud:
             self.lud.send_signal(how)
-            code = self.lud.wait(20)
+            code = self.lud.wait(100)
             self.lud = None
             return code
         return None
@@ -292,7 +294,7 @@ class World:
         self.until(stopped)
 
     def wait_dead(self):
-        self.lud.wait(20)
+        self.lud.wait(100)
         self.lud = None
 
     def settle(self, job=None):

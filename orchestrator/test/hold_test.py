@@ -134,7 +134,7 @@ def test_hold_ends(world):
     for restarted in (False, True):
         job = left_at(world, 'forge.end', 0)
         asked = time.time()
-        got = world.json('job', 'hold', str(job), '--for', '2s')
+        got = world.json('job', 'hold', str(job), '--for', '6s')
         assert got['state'] == 'scheduled' and got['next_look_us'] < got['deadline_us'], got
         assert 'looked at again at' in world.luctl('jobs')
         answers(world)
@@ -144,7 +144,7 @@ def test_hold_ends(world):
         got = world.settle(job)
         assert got['state'] == 'JOB_STATE_CONFIRMED', got
         run, = [int(s['started_us']) / 1e6 for s in got['steps'] if s['name'] == 'run']
-        assert run >= asked + 2, got
+        assert run >= asked + 6, got
     job = left_at(world, 'forge.end', 0)
     with world.control() as control:
         held = control.call(reason='until Monday', job_hold={'job': job, 'deadline_ms': 1000})

@@ -49,8 +49,7 @@ def effects(world, n):
     def read():
         rows = world.json('history', '--limit', str(n))['generations']
         return [r.get('effect') for r in rows if (r.get('effect') or {}).get('found') != 'pending']
-    world.until(lambda: len(read()) == n)
-    return read()
+    return world.until(lambda: (rows := read()) and len(rows) == n and rows)
 
 
 def test_effect(world):
@@ -126,8 +125,7 @@ def ahead(world, n):
             with contextlib.suppress(FileNotFoundError), open(path, 'rb') as f:
                 contents.append(f.read())
         return contents
-    world.until(lambda: len(read()) == n)
-    return read()
+    return world.until(lambda: len(contents := read()) == n and [contents])[0]
 
 
 def prebuild(world, n):

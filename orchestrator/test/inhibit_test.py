@@ -34,7 +34,7 @@ class Inhibit:
     def end(self, code=0):
         self.process.stdin.write('%d\n' % code)
         self.process.stdin.flush()
-        assert self.process.wait(20) == code
+        assert self.process.wait(100) == code
         return self.errors()
 
     def errors(self):

@@ -46,7 +46,7 @@ def test_queued(world):
         rollback = control.send(rollback={'service': 'ds', 'to_generation': back})
         world.until(lambda: len(world.json('status')['open_jobs']) == 2)
         world.peer.release()
-        update, rollback = control.wait_reply(update, 30), control.wait_reply(rollback, 30)
+        update, rollback = control.wait_reply(update, 100), control.wait_reply(rollback, 100)
     assert update['state'] == rollback['state'] == 'JOB_STATE_CONFIRMED', (update, rollback)
     assert update['from_generation'] == back, update
     assert rollback['from_generation'] == update['generation'], (update, rollback)
@@ -127,7 +127,7 @@ def test_expect_plan(world):
         second = control.send(update={'service': 'ds', 'release': older}, expect_plan=bytes.fromhex(plan))
         world.until(lambda: len(world.json('status')['open_jobs']) == 2)
         world.peer.release()
-        first, second = control.wait_reply(first, 30), control.wait_reply(second, 30)
+        first, second = control.wait_reply(first, 100), control.wait_reply(second, 100)
     assert first['state'] == 'JOB_STATE_CONFIRMED', first
     assert second['state'] == 'JOB_STATE_REFUSED' and second['cause']['name'] == 'plan-changed', second
     assert newer.startswith(world.json('status')['services'][0]['release'])
@@ -146,7 +146,7 @@ def test_queued_rerandomize(world):
             move = control.send(rerandomize={'services': ['ds'], 'layout': layout})
             world.until(lambda: len(world.json('status')['open_jobs']) == 2)
             world.peer.release()
-            update, move = control.wait_reply(update, 30), control.wait_reply(move, 30)['jobs'][0]
+            update, move = control.wait_reply(update, 100), control.wait_reply(move, 100)['jobs'][0]
         assert update['state'] == 'JOB_STATE_CONFIRMED', update
         assert move['state'] == 'JOB_STATE_FAILED' and 'another release of ds runs' in move['cause']['message'], move
         assert newer.startswith(world.json('status')['services'][0]['release']), layout
@@ -227,7 +227,7 @@ def test_request_id(world):
         world.until(lambda: world.peer.withheld)
         asked_again = two.send(update={'service': 'ds'}, request_id='open')
         world.peer.release()
-        ends = [one.wait_reply(asked, 30), two.wait_reply(asked_again, 30)]
+        ends = [one.wait_reply(asked, 100), two.wait_reply(asked_again, 100)]
     assert ends[0]['id'] == ends[1]['id'] and ends[0]['state'] == ends[1]['state'] == 'JOB_STATE_CONFIRMED', ends
     world.kill()
     world.start()

@@ -41,7 +41,7 @@ def of_job(world, **request):
 
     def run():
         with world.control() as control:
-            control.call(timeout=40, **request)
+            control.call(timeout=100, **request)
         done.append(world.settle())
         assert done[0]['state'] == 'JOB_STATE_CONFIRMED', done[0]
 
@@ -189,7 +189,7 @@ def test_one_lud(world):
     """One lud per state directory; SIGTERM ends it in good order."""
     world.start()
     second = subprocess.run([world.program('orchestrator/lud'), '--config', world.config],
-                            capture_output=True, text=True, check=False, timeout=20)
+                            capture_output=True, text=True, check=False, timeout=100)
     assert second.returncode == 5 and 'another lud' in second.stderr, second
     assert world.kill(signal.SIGTERM) == 0
     assert not os.path.exists(world.socket)
@@ -224,7 +224,7 @@ def test_left_open(world):
         assert 'job %d stays open: %s' % (job, why) in world.log()
         assert world.json('update', 'ds')['state'] == 'confirmed'
         with world.control() as control:
-            assert not control.call(timeout=5, job_show={'job': job, 'wait': True}).get('ended_us')
+            assert not control.call(timeout=100, job_show={'job': job, 'wait': True}).get('ended_us')
 
 
 def test_interrupted(world):
@@ -235,7 +235,7 @@ def test_interrupted(world):
                              stderr=subprocess.PIPE, text=True)
     world.until(lambda: world.peer.withheld)
     luctl.send_signal(signal.SIGINT)
-    _, told = luctl.communicate(timeout=10)
+    _, told = luctl.communicate(timeout=100)
     assert luctl.returncode == 130 and 'job 1 goes on in lud' in told, (luctl.returncode, told)
     assert '`luctl job show 1 --wait`' in told and 'job 1' in world.luctl('job', 'show', '1'), told
     world.peer.release()

@@ -328,7 +328,7 @@ def test_machine_made_hindered(world):
             # The machine hears of the newer root before the job goes on.
             world.peer.root_serial = world.peer.stated = n + 2
             world.lud.send_signal(signal.SIGCONT)
-            job = control.wait_reply(asked, 30)['jobs'][0]
+            job = control.wait_reply(asked, 100)['jobs'][0]
         assert job['state'] == 'JOB_STATE_CONFIRMED' and world.peer.orders[-2].epoch == n + 2, (place, job)
         assert world.kill(signal.SIGTERM) == 0
 

@@ -145,7 +145,7 @@ def test_retention(world):
     with open(world.config, 'a', encoding='ascii') as conf:
         conf.write('record:\n  jobs: "100"\n  generations: "100"\n')
     world.start()
-    world.until(lambda: world.json('job', 'list')['removed'] > 40, 60)
+    world.until(lambda: world.json('job', 'list')['removed'] > 40)
     jobs = world.json('job', 'list', '--limit', '1000')
     history = world.json('history', '--limit', '1000')
     assert len(jobs['jobs']) + jobs['removed'] == 152, (len(jobs['jobs']), jobs['removed'])

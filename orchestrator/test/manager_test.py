@@ -29,7 +29,7 @@ class Manager:
         self.path = os.path.join(world.dir, 'notify')
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
-        self.socket.settimeout(20)
+        self.socket.settimeout(100)
 
     def hear(self):
         return self.socket.recv(4096).decode()
@@ -53,7 +53,7 @@ def test_handed_other(world):
     """Another socket than the configured one is refused by name."""
     other = os.path.join(world.dir, 'other')
     done = subprocess.run([*handing(other), world.program('orchestrator/lud_test'), '--config', world.config],
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode and 'not this socket' in done.stderr and 'ListenStream' in done.stderr, done
 
 
@@ -81,7 +81,7 @@ def test_watched(world):
     except TimeoutError:
         pass
     world.lud.send_signal(signal.SIGCONT)
-    manager.socket.settimeout(20)
+    manager.socket.settimeout(100)
     assert manager.hear() == 'WATCHDOG=1'
     assert world.kill(signal.SIGTERM) == 0
     while (said := manager.hear()) == 'WATCHDOG=1':

@@ -43,7 +43,7 @@ def test_loss(world):
     assert '--no-wait exclude' in world.luctl('update', 'ds', '--accept-loss', '--no-wait', code=2)
     environment = {**os.environ, 'SAMSARA_SOCKET': world.socket}
     done = subprocess.run([world.program('ctl/luctl'), 'update', 'ds', '--accept-loss', *keys], env=environment,
-                          check=False, capture_output=True, text=True, timeout=60)
+                          check=False, capture_output=True, text=True, timeout=100)
     consent = pairing_id(*world.kits)
     assert done.returncode == 0 and 'lost: variable store.c:keys' in done.stderr, (done.stdout, done.stderr)
     assert 'consenting to pairing ' + consent.hex()[:12] in done.stderr, done.stderr
@@ -113,7 +113,7 @@ def test_pair_over(world):
         world.wait_stopped()
         world.peer.services['ds']['release_id'] = world.release_id(world.kits[1])
         world.lud.send_signal(signal.SIGCONT)
-        job = control.wait_reply(asked, 30)
+        job = control.wait_reply(asked, 100)
     assert job['state'] == 'JOB_STATE_CONFIRMED' and job['pairing']['from_counter'] == 2, job
     assert [s['name'] for s in job['steps']].count('pair') == 2, job
 

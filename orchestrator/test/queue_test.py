@@ -82,7 +82,7 @@ def test_superseded(world):
         with world.control() as control:
             asked = control.send(job_show={'job': jobs['moot'], 'wait': True})
             jobs['new'] = world.json('update', 'ds', '--release', three, '--detach')['id']
-            told = control.wait_reply(asked, 10)
+            told = control.wait_reply(asked, 100)
         assert told['state'] == 'JOB_STATE_SUPERSEDED', told
         assert 'job %d goes to another release' % jobs['new'] in told['cause']['message'], told
 

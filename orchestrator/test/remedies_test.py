@@ -95,7 +95,7 @@ def renew_at(world, point, *command, replace=()):
     world.wait_stopped()
     world.luctl('keys', 'renew', *replace, '--keys', world.dir + '/keys')
     world.lud.send_signal(signal.SIGCONT)
-    return json.loads(luctl.communicate(timeout=40)[0])
+    return json.loads(luctl.communicate(timeout=100)[0])
 
 
 def test_renewed_meanwhile(world):
@@ -150,7 +150,7 @@ def refused_start(world):
         return lud.communicate(timeout=1.5)[1].splitlines()[-1]
     except subprocess.TimeoutExpired:
         lud.terminate()
-        lud.communicate(timeout=20)
+        lud.communicate(timeout=100)
         return None
 
 
@@ -222,7 +222,7 @@ def test_signer_killed(world):
                              stderr=subprocess.PIPE, text=True)
     world.until(lambda: [job['ended_us'] for job in world.json('jobs')['jobs']].count(0) == 1)
     os.kill(signer, signal.SIGKILL)
-    told = ' '.join(luctl.communicate(timeout=40)[1].split())
+    told = ' '.join(luctl.communicate(timeout=100)[1].split())
     assert 'the signer went away: killed by signal 9' in told and 'keys list' not in told, told
     assert 'run the command again' in told, told
     assert world.json('update', 'ds')['state'] == 'confirmed' and child(world, 'lusign') != signer

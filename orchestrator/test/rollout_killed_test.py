@@ -31,7 +31,7 @@ def crash_in_soak(world, number):
 
 def test_abort_killed(world):
     """What waits ends after an abort, and the release is tried again when a person says so."""
-    with fleet(world, 'then: next, error_budget: 0', soak='5s'):
+    with fleet(world, 'then: next, error_budget: 0', soak='10s'):
         state(world, 'done')
         for number, death in enumerate(('aborted.did', 'aborted.end'), 2):
             dies(world, death, lambda n=number: crash_in_soak(world, n))

@@ -68,7 +68,7 @@ def test_approvals(world):
 
 def test_denied(world):
     """A job that waits for its rollout is denied; one that goes, and one that is not there, is not."""
-    with fleet(world, 'then: pause, approvals: 1', soak='3s'):
+    with fleet(world, 'then: pause, approvals: 1', soak='50s'):
         world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
         first, = run(world)
         jobs = {name: str(world.json('jobs', '-m', name)['jobs'][0]['id']) for name in world.peers}
@@ -97,7 +97,7 @@ def test_approved(world):
 
 def test_approved_early(world):
     """What is approved before its ring is done is not asked again."""
-    with fleet(world, 'then: pause, approvals: 1', soak='3s'):
+    with fleet(world, 'then: pause, approvals: 1', soak='10s'):
         world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
         world.luctl('rollout', 'approve', '1')
         done = state(world, 'done')
@@ -138,9 +138,11 @@ def test_newer(world):
 
 def test_within_budget(world):
     """A release that is blocked by a failure that its ring may have goes on; a person who blocks it stops it."""
-    with fleet(world, 'then: next, error_budget: 1', soak='5s', size=2):
-        world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
-        world.peers[run(world)[0]].crash('ds')
+    with fleet(world, 'then: next, error_budget: 1', soak='10s', size=2):
+        def soaking():
+            return [m['machine'] for m in rollout(world)['members'] if m['state'] == 'soaking']
+        world.until(soaking)
+        world.peers[soaking()[0]].crash('ds')
         done = state(world, 'done')
         assert sorted(m['state'] for m in done['members']) == ['failed', 'well', 'well'], done
         assert 'rolled back for policy p' in world.luctl('release', 'list')
@@ -148,7 +150,7 @@ def test_within_budget(world):
 
 def test_blocked(world):
     """A release that a person blocks goes no further, and goes on when it was cleared and the rollout resumed."""
-    with fleet(world, 'then: next', soak='3s'):
+    with fleet(world, 'then: next', soak='10s'):
         world.until(lambda: 'soaking' in [m['state'] for m in rollout(world)['members']])
         world.luctl('release', 'block', 'ds', '2', '--reason', 'too slow')
         paused = state(world, 'paused')
@@ -176,7 +178,7 @@ def test_many(world):
               NUMBERS % 300 + "INSERT INTO rollout_changes(rollout, ring, what, at_us, identity, way, role, uid, reason)"
               " SELECT 101, 0, 3, 1, 'n' || i, 1, 0, 0, '' FROM n")
         world.luctl('rollout', 'promote', '101', '--reason', 'now')
-        world.until(lambda: world.json('rollout', 'status', '101')['rollouts'][0]['state'] == 'done', 40)
+        world.until(lambda: world.json('rollout', 'status', '101')['rollouts'][0]['state'] == 'done')
         changes = world.json('rollout', 'status', '101')['rollouts'][0]['changes']
         assert len(changes) == 256 and [c['what'] for c in changes[-2:]] == ['promoted', 'done'], changes
         assert changes[-3]['identity'] == 'n300' and len(run(world)) == 3

@@ -126,7 +126,7 @@ def rollouts(asked):
         members = asked.ask('update', 'ds', '--release', '2', '-m', 'm', '--detach'), asked.ask(
             'update', 'ds', '--release', '2', '-m', 'other', '--detach')
         world.until(lambda: 'soaking' in [
-            m['state'] for m in asked.ask('rollout', 'status', '1')['rollouts'][0]['members']], 60)
+            m['state'] for m in asked.ask('rollout', 'status', '1')['rollouts'][0]['members']])
         waits, = (str(job['id']) for job in members if asked.ask('job', 'show', str(job['id']))['state'] == 'held')
         for words in ('rollout pause 1', 'rollout resume 1', 'rollout approve 1', 'job approve ' + waits, 'job deny ' + waits,
                       'rollout promote 1', 'rollout abort 1'):
@@ -140,7 +140,7 @@ def watched(asked):
     world = asked.world
     with subprocess.Popen([world.program('ctl/luctl'), 'watch', 'm', '--json', '--limit', '2', '--socket', world.socket],
                           stdout=subprocess.PIPE, text=True) as watch:
-        world.until(lambda: world.luctl('rerandomize', 'ds') and watch.poll() is not None, 60)
+        world.until(lambda: world.luctl('rerandomize', 'ds') and watch.poll() is not None)
         lines = objects(watch.stdout.read())
     assert len(lines) == 2 and watch.returncode == 0, lines
     for line in lines:

@@ -128,7 +128,7 @@ def test_down(world):
                              stderr=subprocess.PIPE, text=True)
     world.until(lambda: 'sign' in newest_steps(world))
     second.process.kill()
-    told = luctl.communicate(timeout=40)[1]
+    told = luctl.communicate(timeout=100)[1]
     assert 'second signer' in told and len(world.peer.runs) == 1, told
 
 
@@ -168,7 +168,7 @@ def test_clients(world):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(second.socket)
         client.sendall(b'x' * 65536)
-        client.settimeout(20)
+        client.settimeout(100)
         try:
             assert client.recv(1) == b''
         except ConnectionResetError:
@@ -180,7 +180,7 @@ def test_taken(world):
     second = begin(world)
     told = subprocess.run([world.program('keyring/signer/lusign'), '--second', '--keys', second.keys, '--listen',
                            second.socket], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                          timeout=20)
+                          timeout=100)
     assert told.returncode == 4 and 'another signer listens' in told.stderr, told
     assert world.json('update', 'ds')['state'] == 'confirmed' and second.process.poll() is None
 

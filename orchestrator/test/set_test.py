@@ -198,7 +198,7 @@ def test_expired_begun(world):
 def test_waits(world):
     """Members wait for as long as their set does, whose deadline is another one."""
     with open(world.config, 'a', encoding='ascii') as f:
-        f.write('  wait_timeout: "1s"\n')
+        f.write('  wait_timeout: "5s"\n')
     prepare(world)
     policy(world, DENIED)
     world.luctl('update', 'ds', 'agent', '--detach')

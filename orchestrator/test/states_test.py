@@ -71,7 +71,7 @@ def test_contradiction(world):
 def test_turn(world):
     """A job that waits for its turn says so, and expires by its deadline, which a restart does not forget."""
     world.prepare()
-    configured(world, '  layout: host\n  wait_timeout: "3s"\n')
+    configured(world, '  layout: host\n  wait_timeout: "10s"\n')
     world.peer.faults['hold_result'] = 1
     first = world.json('update', 'ds', '--detach')['id']
     world.until(lambda: world.peer.withheld)
@@ -91,7 +91,7 @@ def test_turn(world):
 def test_away(world):
     """A job waits for a machine that does not answer until the limit of its step, and expires."""
     with open(world.config, 'a', encoding='ascii') as f:
-        f.write('machine:\n  answer_timeout: "7s"\n')
+        f.write('machine:\n  answer_timeout: "20s"\n')
     world.prepare()
     world.kill()
     world.start(stop_at='forge.end')
@@ -102,9 +102,9 @@ def test_away(world):
         world.lud.send_signal(signal.SIGCONT)
         world.until(lambda: 'does not answer' in newest(world)['waits_for'])
         waits = newest(world)
-        assert waits['waits_for'].startswith('machine m') and waits['deadline_us'] / 1e6 < time.time() + 8, waits
+        assert waits['waits_for'].startswith('machine m') and waits['deadline_us'] / 1e6 < time.time() + 21, waits
         assert waits['state'] == 'forging', waits
-        job = control.wait_reply(asked, 20)
+        job = control.wait_reply(asked, 100)
     assert job['state'] == 'JOB_STATE_EXPIRED' and job['cause']['name'] == 'machine-silent', job
     world.peer.awake.set()
 

@@ -47,7 +47,7 @@ def test_silent(world):
         world.luctl('machine', 'start', 'b', '--attach', other.path)
         world.until(lambda: head(world)[0] == 'All 2 machines run what they should; nothing waits.')
         world.peer.awake.clear()
-        world.until(lambda: 'silent' in [m['state'] for m in world.json('machine', 'list')['machines']], 12)
+        world.until(lambda: 'silent' in [m['state'] for m in world.json('machine', 'list')['machines']])
         told = head(world, '--machine', 'b')
         assert re.fullmatch(r'm is silent since \d\d:\d\d \(\d+ s\); nothing else is wrong\.', told[0]), told
         assert re.search(r'wrong: m is silent \(.*\) since \d\d:\d\d \(\d+ s\); lud sees it', told[1]), told

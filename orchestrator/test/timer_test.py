@@ -15,6 +15,7 @@ from harness import record
 
 HOUR = 3600
 DAY = 24 * HOUR
+SLOW = 1200  # what a slow host may need for a test, which no jump of a clock is
 
 
 def policy(world, text, name='p', match='machines: ["*"]'):
@@ -91,19 +92,19 @@ def test_every(world):
     assert job['service'] == 'ds' and job['reason'] == 'its time has come' and job['layout'] == 'host', job
     row = timer(world)
     assert row['due_us'] == row['last_us'] + HOUR * 1000000 + part and row['round'] == 1, dict(row)
-    assert abs(starts(world) - HOUR - part / 1e6) < 10, starts(world)
+    assert abs(starts(world) - HOUR - part / 1e6) < 120, starts(world)
     told = world.luctl('next')
     assert 'rerandomize' in told and ' p ' in told, told
     assert 'fresh layouts' in world.luctl('status')
-    away(world, HOUR - 30)
+    away(world, HOUR - 300)
     quiet(world)
     away(world, 5 * DAY)
     assert settled(world, 2)[1]['state'] == 'confirmed'
     quiet(world, 3)
-    assert abs(starts(world) - HOUR - part / 1e6) < 20
+    assert abs(starts(world) - HOUR - part / 1e6) < 120
     # Another `every` counts from the last time on, and a policy that is gone asks for nothing.
     policy(world, 'rerandomize: {every: 2h}')
-    assert abs(starts(world) - 2 * HOUR) < 20
+    assert abs(starts(world) - 2 * HOUR) < 120
     world.luctl('policy', 'remove', 'p')
     assert world.json('next')['items'] == [] and timer(world) is None
     assert 'nothing happens by itself' in world.luctl('next')
@@ -149,13 +150,13 @@ def test_clock(world):
     settled(world, 1)
     for days in (1, -1, 0):
         world.set_clock(days * DAY)
-        assert HOUR - 60 < starts(world) <= HOUR, (days, starts(world))
+        assert HOUR - SLOW < starts(world) <= HOUR, (days, starts(world))
     for days in (-1, 1, 0):
         world.kill()
         world.set_clock(days * DAY)
         world.start()
         world.until(lambda: is_up(world))
-        assert HOUR - 60 < starts(world) <= HOUR, (days, starts(world))
+        assert HOUR - SLOW < starts(world) <= HOUR, (days, starts(world))
     quiet(world, 3)
 
 
@@ -176,7 +177,7 @@ def test_clock_boot(world):
     policy(world, 'rerandomize: {every: 1h}')
     settled(world, 1)
     booted(world, -1)
-    world.until(lambda: HOUR - 60 < starts(world) <= HOUR + 1)
+    world.until(lambda: HOUR - SLOW < starts(world) <= HOUR + 1)
     quiet(world, 3)
     booted(world, 0)
     settled(world, 2)
@@ -195,7 +196,7 @@ def test_clock_waits(world):
         time.sleep(0.5)
         world.set_clock(-DAY)
         with contextlib.suppress(wire.Refused):
-            control.wait_reply(asked, 20)
+            control.wait_reply(asked, 100)
     world.set_clock(0)
     world.peer.awake.set()
 
@@ -212,7 +213,7 @@ def test_skipped(world):
     world.until(lambda: timer(world)['skipped'] == 1)
     item, = world.json('next', 'm')['items']
     assert 'skipped: the machine was busy' in item['why'] and int(item['skipped']) == 1, item
-    assert world.json('status')['skipped'] == 1 and starts(world) > HOUR - 60
+    assert world.json('status')['skipped'] == 1 and starts(world) > HOUR - SLOW
     with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
         db.execute('UPDATE timers SET last_us = last_us - 120000000')
     world.peer.crash('ds')
@@ -266,11 +267,11 @@ def test_many(world):
 def test_windows(world):
     """Its time comes while no window is open: it starts when one opens, and `next` says so."""
     world.prepare()
-    opens = time.gmtime(time.time() + 8)
+    opens = time.gmtime(time.time() + 14)
     start = time.strftime('%H:%M:%S', opens)
     policy(world, 'rerandomize: {every: 1h, limit: 1s}\nwindows: {allow: [{start: "%s", length: 1min}]}' % start)
     item, = world.json('next', 'm')['items']
-    assert 'no window is open (policy p)' in item['why'] and 0 < starts(world) < 9, item
+    assert 'no window is open (policy p)' in item['why'] and 0 < starts(world) < 15, item
     assert not jobs(world)
     job, = settled(world, 1)
     assert time.strftime('%H:%M:%S', time.gmtime(int(job['created_us']) / 1e6)) >= start, job

@@ -137,7 +137,7 @@ def test_confirm_not_made(world):
             else:
                 world.peer.faults[fault] = 1
             world.lud.send_signal(signal.SIGCONT)
-            job = control.wait_reply(asked, 30)
+            job = control.wait_reply(asked, 100)
         if fault == 'no_root':
             os.rename(root + '.away', root)
         assert job['state'] == 'JOB_STATE_COMMITTED' and 'confirm' in job['hint'], (fault, job)
@@ -156,7 +156,7 @@ def test_root_in_confirm(world):
         world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
         world.peer.faults['odd_confirm'] = 1
         world.lud.send_signal(signal.SIGCONT)
-        job = control.wait_reply(asked, 30)
+        job = control.wait_reply(asked, 100)
     assert job['state'] == 'JOB_STATE_COMMITTED' and 'not confirmed' in job['hint'], job
     assert job['generation'] == world.running() and len(world.peer.runs) == 1
     assert world.json('update', 'ds')['state'] == 'confirmed'
@@ -172,7 +172,7 @@ def test_repeated_result(world):
         world.wait_stopped()
         world.peer.repeat_result()
         world.lud.send_signal(signal.SIGCONT)
-        job = control.wait_reply(asked, 30)
+        job = control.wait_reply(asked, 100)
     assert job['state'] == 'JOB_STATE_CONFIRMED' and not job.get('hint'), job
     assert [o.action for o in world.peer.orders].count(harness.peer.CONFIRM) == 1
 
@@ -295,7 +295,7 @@ def test_root_before_confirm(world):
     n_statements = len(world.peer.statements)
     world.luctl('keys', 'renew', '--keys', world.dir + '/keys')
     world.peer.release()
-    job = json.loads(luctl.communicate(timeout=30)[0])
+    job = json.loads(luctl.communicate(timeout=100)[0])
     assert job['state'] == 'committed' and 'renewed' in job['hint'], job
     assert [o.epoch for o in world.peer.orders] == [1]
     world.until(lambda: len(world.peer.statements) > n_statements)

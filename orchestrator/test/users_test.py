@@ -134,7 +134,7 @@ def test_reload_lets_go(world):
             os.setuid(65534)
             with world.control() as client:
                 os.write(tell, b'.')
-                client.sock.settimeout(20)
+                client.sock.settimeout(100)
                 while client.sock.recv(1000):
                     pass
             os._exit(0)
@@ -203,7 +203,7 @@ def hostile_report(world, ask, code):
     world.until(lambda: os.path.getsize(world.dir + '/report'))
     status = next(s for s in map(status_of, children(world.lud.pid)) if s['Name'] != 'lusign')
     os.unlink(world.dir + '/hold')
-    _, told = luctl.communicate(timeout=40)
+    _, told = luctl.communicate(timeout=100)
     assert luctl.returncode == code, (luctl.returncode, told)
     with open(world.dir + '/report', encoding='ascii') as f:
         return json.load(f), status, told
@@ -284,7 +284,7 @@ def test_users(world):
         with open(world.config, 'w', encoding='ascii') as f:
             f.write(good + text)
         return subprocess.run([world.program('orchestrator/lud'), '--config', world.config], check=False,
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=100)
 
     if os.getuid() != 0:
         return
@@ -330,7 +330,7 @@ def test_one_user(world):
     with open(world.config, 'a', encoding='ascii') as f:
         f.write('signer:\n  user: "60900"\n')
     done = subprocess.run([*inside, world.program('orchestrator/lud'), '--config', world.config], check=False,
-                          capture_output=True, text=True, timeout=20)
+                          capture_output=True, text=True, timeout=100)
     assert done.returncode == 3 and 'signer.user' in done.stderr and 'cannot run as 60900' in done.stderr, done
 
 

@@ -22,11 +22,11 @@ def test_deadline(world):
     world.prepare(2)
     world.luctl('hold', '--reason', 'freeze')
     begun = time.monotonic()
-    told = world.luctl('update', 'ds', '--wait=700ms', code=9)
-    assert 0.6 < time.monotonic() - begun < 20
-    assert 'not over after 0.7 s; job 1 goes on in lud' in told and 'freeze' in told, told
+    told = world.luctl('update', 'ds', '--wait=5s', code=9)
+    assert 4.9 < time.monotonic() - begun < 100
+    assert 'not over after 5 s; job 1 goes on in lud' in told and 'freeze' in told, told
     assert '`luctl job show 1 --wait`' in told, told
-    error = world.json('job', 'show', '1', '--wait=100ms', code=9)['error']
+    error = world.json('job', 'show', '1', '--wait=4s', code=9)['error']
     assert (error['code'], error['exit'], error['job']) == ('waited', 9, 1) and 'job show 1' in error['remedy'], error
     assert 'freeze' in error['cause'], error  # it was put off before anybody waited here
     assert job_of(world, 1)['state'] == 'scheduled' or job_of(world, 1)['state'] == 'held'
@@ -42,7 +42,7 @@ def test_left(world):
     job = world.json('update', 'ds', '--no-wait')
     assert not job['ended_us'], job
     world.until(lambda: job_of(world, job['id'])['state'] == 'preparing')
-    told = world.luctl('rerandomize', 'ds', '--wait=300ms', code=9)
+    told = world.luctl('rerandomize', 'ds', '--wait=5s', code=9)
     assert 'its turn' in told and 'job show 2 --wait' in told, told
     world.luctl('job', 'cancel', str(job['id']))
     assert world.json('job', 'show', str(job['id']))['state'] == 'cancelled'
@@ -63,7 +63,7 @@ def test_interrupt(world):
                              env={**os.environ, 'SAMSARA_SOCKET': world.socket})
     world.until(lambda: [j for j in world.json('jobs')['jobs'] if j['state'] == 'preparing'])
     luctl.send_signal(signal.SIGINT)
-    out, err = luctl.communicate(timeout=20)
+    out, err = luctl.communicate(timeout=100)
     assert luctl.returncode == 130 and 'interrupted; job 1 goes on in lud' in err and 'job show 1 --wait' in err, err
     error = json.loads(out)['error']
     assert error['exit'] == 130 and error['job'] == 1, out
