@@ -4,8 +4,10 @@
 Usage: status_test.py BUILD [NAME...]
 """
 
+import contextlib
 import os
 import re
+import sqlite3
 
 import harness
 
@@ -84,6 +86,40 @@ def test_several(world):
         world.until(lambda: head(world)[0] == '1 of 2 machines runs what it should, 1 stopped by request; nothing waits.')
 
 
+def test_three(world):
+    """Of three machines one is silent and one is lost: neither is shown as well, whichever is the default one, or none is."""
+    world.prepare()
+    with contextlib.ExitStack() as stack:
+        others = {}
+        for name in ('b', 'c'):
+            others[name] = stack.enter_context(harness.peer.Peer(os.path.join(world.dir, name + '.sock')))
+            others[name].add_service('ds', world.release_id(world.kits[0]))
+            world.luctl('machine', 'start', name, '--attach', others[name].path)
+        world.until(lambda: head(world)[0] == 'All 3 machines run what they should; nothing waits.')
+        world.peer.awake.clear()
+        others['b'].__exit__()
+        stack.callback(world.peer.awake.set)
+
+        def states():
+            return {m['name']: m['state'] for m in world.json('machine', 'list')['machines']}
+        world.until(lambda: states()['m'] == 'silent' and states()['b'] != 'up', 30)
+        for name in ('m', 'c'):
+            world.luctl('machine', 'default', name)
+            told, view = head(world), world.json('status')['overview']
+            assert re.match('[mb] is silent since ', told[0]), told
+            assert view['machines'] == 3 and view['machines_well'] <= 1 <= view['wrong'], view
+        # Which one is meant is not clear any more: all of them are listed.
+        world.luctl('machine', 'stop', 'c')
+        world.luctl('machine', 'remove', 'c')
+        world.luctl('machine', 'start', 'c', '--attach', others['c'].path)
+        told = head(world)
+        assert re.match('[mb] is silent since ', told[0]) and 'luctl machine default' in '\n'.join(told), told
+        shown = world.json('status')
+        assert 'machine' not in shown and shown['overview']['machines_well'] <= 1, shown
+        assert {m['name'] for m in shown['machines'] if m['state'] == 'up'} <= {'c'}, shown['machines']
+        assert not re.search(r'^[mb] .* up ', '\n'.join(told), re.M), told
+
+
 def test_work(world):
     """Jobs that wait and holds are told; neither is wrong."""
     world.prepare(2)
@@ -112,6 +148,25 @@ def test_expiries(world):
         assert said in head(world)[0] and all('luctl keys renew' in r['remedy'] for r in rows), (days, head(world))
     os.rename(world.dir + '/keys/root.signed', world.dir + '/aside')
     assert 'the keyring has no signed root that can be read' in head(world)[0]
+
+
+def test_many(world):
+    """What is wrong is the first line however much there is that is only to be known; what is left out is counted."""
+    world.prepare()
+    world.kill()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db:
+        for n in range(60):
+            db.execute("INSERT INTO rollouts (policy, service, release, state, ring, ring_us, state_us, why, created_us, is_open)"
+                       " VALUES (?, 'ds', 1, 2, 0, 1, 1, 'asks for a person', 1, 1)", ('p%d' % n,))
+        db.commit()
+    world.start()
+    world.until(lambda: world.json('status')['overview']['machines_well'] == 1)
+    view = world.json('status')['overview']
+    assert len(view['amiss']) == 48 and view['left_out'] == 12 and view['wrong'] == 0, view
+    world.shifted(-400, 'keys', 'renew', '--keys', world.dir + '/keys')
+    told, view = head(world), world.json('status')['overview']
+    assert 'the signed root has come to its end' in told[0] and 'wrong' in told[0], told[:2]
+    assert view['amiss'][0]['level'] == 'wrong' and view['wrong'] == 1 and view['left_out'] == 13, view
 
 
 def test_colour(world):

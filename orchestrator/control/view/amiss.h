@@ -19,7 +19,7 @@ struct amiss_list {
 
 /*
  * A new row of this level to fill in further, with subject and text copied; source is SOURCE_MEMORY, of now, until it is said
- * otherwise. Never NULL: what is beyond AMISS_MAX is counted and not shown.
+ * otherwise. Never NULL: beyond AMISS_MAX the least bad are counted and not shown.
  */
 Control__Amiss *amiss_add(struct amiss_list *list, Control__AmissLevel level, const char *subject,
         const char *format, ...) __attribute__((format(printf, 4, 5)));

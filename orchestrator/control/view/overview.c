@@ -10,6 +10,24 @@
 #include "host/base/file.h"
 #include "orchestrator/control/view/amiss.h"
 
+/* Where the list is full a worse row takes the place of the last of the least bad ones. */
+static void overview_put(Control__Overview *overview, Control__Amiss *row)
+{
+	size_t least = 0;
+
+	if (overview->n_amiss < AMISS_MAX) {
+		overview->amiss[overview->n_amiss++] = row;
+		return;
+	}
+	for (size_t i = 1; i < overview->n_amiss; i++) {
+		least = overview->amiss[i]->level <= overview->amiss[least]->level ? i : least;
+	}
+	if (overview->amiss[least]->level < row->level) {
+		overview->amiss[least] = row;
+	}
+	overview->left_out++;
+}
+
 Control__Amiss *amiss_add(struct amiss_list *list, Control__AmissLevel level, const char *subject,
         const char *format, ...)
 {
@@ -28,11 +46,7 @@ Control__Amiss *amiss_add(struct amiss_list *list, Control__AmissLevel level, co
 	row->text = pool_text(list->pool, text);
 	row->source = CONTROL__SOURCE__SOURCE_MEMORY;
 	overview->wrong += level == CONTROL__AMISS_LEVEL__AMISS_LEVEL_WRONG;
-	if (overview->n_amiss < AMISS_MAX) {
-		overview->amiss[overview->n_amiss++] = row;
-	} else {
-		overview->left_out++;
-	}
+	overview_put(overview, row);
 	return row;
 }
 
