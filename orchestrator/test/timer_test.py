@@ -102,6 +102,9 @@ def test_every(world):
     assert settled(world, 2)[1]['state'] == 'confirmed'
     quiet(world, 3)
     assert abs(starts(world) - HOUR - part / 1e6) < 120
+    # A record with what policies asked for is whole, and can be copied.
+    assert 'nothing is wrong' in world.luctl('db', 'check')
+    world.luctl('db', 'backup', os.path.join(world.dir, 'copy.db'))
     # Another `every` counts from the last time on, and a policy that is gone asks for nothing.
     policy(world, 'rerandomize: {every: 2h}')
     assert abs(starts(world) - 2 * HOUR) < 120
