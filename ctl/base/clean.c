@@ -5,19 +5,37 @@
  */
 #include "ctl/base/clean.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/text/escape.h"
 
+/* Each line by itself; what ends them stays. */
+static char *clean_lines(char *text)
+{
+	char *all = calloc(4, strlen(text) + 1), *to = all;
+
+	if (!all) {
+		abort();
+	}
+	for (char *line; (line = strsep(&text, "\n"));) {
+		to += text_escape(to, 4 * strlen(line) + 1, line);
+		if (text) {
+			text[-1] = *to++ = '\n';
+		}
+	}
+	return all;
+}
+
 /*
  * The text, escaped; the text itself when nothing had to be. "" when the allocator is full: an
  * answer that is cut is better than one that reaches the terminal raw.
  */
-static char *clean_text(char *text, ProtobufCAllocator *allocator)
+static char *clean_text(char *text, bool has_lines, ProtobufCAllocator *allocator)
 {
-	char *escaped = text_escape_new(text);
+	char *escaped = has_lines ? clean_lines(text) : text_escape_new(text);
 	size_t size = strlen(escaped) + 1;
 	char *copy = text;
 
@@ -31,6 +49,14 @@ static char *clean_text(char *text, ProtobufCAllocator *allocator)
 	return copy ? copy : "";
 }
 
+/* The only text of several lines: policies in force are shown as YAML, which lud writes. */
+static bool clean_has_lines(const ProtobufCFieldDescriptor *field)
+{
+	const ProtobufCMessageDescriptor *type = &control__policy_set__descriptor;
+
+	return field == protobuf_c_message_descriptor_get_field_by_name(type, "text");
+}
+
 /* at: a place that holds a pointer to a string or to a message. */
 static void clean_value(
         const ProtobufCFieldDescriptor *field, void *at, ProtobufCAllocator *allocator)
@@ -41,7 +67,7 @@ static void clean_value(
 		return;
 	}
 	if (field->type == PROTOBUF_C_TYPE_STRING) {
-		*pointer = clean_text(*pointer, allocator);
+		*pointer = clean_text(*pointer, clean_has_lines(field), allocator);
 	} else {
 		clean_message(*pointer, allocator);
 	}

@@ -71,6 +71,26 @@ static void test_result(void)
 	assert(!strcmp(read->progress->finished->cause->message, EVIL_ESCAPED));
 }
 
+/* What counts of policies is a text of lines, and stays one; a line has no control characters. */
+static void test_lines(void)
+{
+	Control__PolicySet set = CONTROL__POLICY_SET__INIT;
+	Control__Reply reply = CONTROL__REPLY__INIT;
+	Control__FromLud from = CONTROL__FROM_LUD__INIT, *read;
+	struct wire_arena arena;
+
+	set.text = "a: 1\n" EVIL "\n\n  b: \\x0a\n";
+	set.broken = "one\ntwo";
+	reply.body_case = CONTROL__REPLY__BODY_POLICIES;
+	reply.policies = &set;
+	from.body_case = CONTROL__FROM_LUD__BODY_REPLY;
+	from.reply = &reply;
+	read = from_lud(&arena, &from);
+	clean_message(&read->base, &arena.allocator);
+	assert(!strcmp(read->reply->policies->text, "a: 1\n" EVIL_ESCAPED "\n\n  b: \\x0a\n"));
+	assert(!strcmp(read->reply->policies->broken, "one\\x0atwo"));
+}
+
 /* --json keeps replies and logs as they are, but a notice goes to the terminal. */
 static void test_beside_json(void)
 {
@@ -118,6 +138,7 @@ int main(void)
 {
 	test_log();
 	test_result();
+	test_lines();
 	test_beside_json();
 	test_json();
 	return 0;

@@ -288,6 +288,22 @@ static void test_drop_ins(void)
 	assert(dir_remove(drop_dir) == 0);
 }
 
+/* The name of a file is in comments of what is shown, and adds no line to it. */
+static void test_file_name(void)
+{
+	_cleanup_(freep) char *path = write_file("f\npriority: 9 #.yaml", HEAD);
+	_cleanup_(policy_freep) struct policy *policy = NULL, *again = NULL;
+	_cleanup_(freep) char *text = NULL, *copy = NULL;
+	struct policy_errors errors = {0};
+
+	assert(policy_load(path, &errors, &policy) == 0);
+	text = printed(policy, false);
+	assert(strstr(text, "/f?priority: 9 #.yaml:2\n"));
+	copy = write_file("g.yaml", text);
+	assert(policy_load(copy, &errors, &again) == 0);
+	assert(policy_number(again, POLICY_PRIORITY) == 100);
+}
+
 /* Two policies: what b says behind what both say, and a word of the only error; NULL: none. */
 static void check_pair(const char *a, const char *b, const char *what)
 {
@@ -519,6 +535,7 @@ int main(int argc, char **argv)
 	test_many();
 	test_list_limit();
 	test_drop_ins();
+	test_file_name();
 	test_together();
 	test_windows();
 	test_match();

@@ -25,11 +25,21 @@ static void print_quoted(FILE *file, const char *text)
 	fputc('"', file);
 }
 
+/* A file may be called anything: no character of its name ends the comment that it stands in. */
+static void print_file(FILE *file, const char *name)
+{
+	for (; *name; name++) {
+		fputc((unsigned char)*name < ' ' || *name == '\x7f' ? '?' : *name, file);
+	}
+}
+
 /* The end of a line; place NULL: a default. */
 static void print_end(const struct print *print, const struct tree_place *place)
 {
 	if (print->origins && place) {
-		fprintf(print->file, " # %s:%zu", place->file, place->line);
+		fputs(" # ", print->file);
+		print_file(print->file, place->file);
+		fprintf(print->file, ":%zu", place->line);
 	} else if (print->origins) {
 		fputs(" # default", print->file);
 	}

@@ -81,10 +81,10 @@ def test_apply(world):
     assert len({v['digest'] for v in history}) == 2 and history[0]['role'] == 'admin', history
     assert history[0]['identity'].startswith('root (uid 0') or history[0]['uid'], history
     # What counts for a machine, with where it is from.
-    assert 'rerandomize: no policy' in world.luctl('policy', 'show', '--effective')
+    assert '# rerandomize: no policy' in world.luctl('policy', 'show', '--effective').splitlines()
     world.luctl('machine', 'label', 'm', 'role=appliance')
     effective = world.luctl('policy', 'show', '--effective', '-m', 'm', '--service', 'ds')
-    assert f'every: "1h" # {day}:4' in effective and 'jitter: "0s" # default' in effective, effective
+    assert f'  every: "1h" # {day}:4' in effective.splitlines() and 'jitter: "0s" # default' in effective, effective
     assert 'windows.deny of policy night' in effective, effective
 
 
