@@ -286,6 +286,17 @@ static void check_ring_size(const struct tree_node *ring, const struct tree_node
 	}
 }
 
+/* Behind the last ring comes nothing that could wait for a person. */
+static void check_ring_last(const struct tree_node *ring, struct policy_errors *errors)
+{
+	const struct tree_node *then = tree_node_child(ring, POLICY_RING_THEN);
+
+	if (then && !strcmp(then->text, "pause")) {
+		tree_error(errors, &then->place, "next, or another ring behind it",
+		        "nothing comes behind the last ring that could be paused");
+	}
+}
+
 /* Rings in sequence; what is wrong with one is said at its own keys. */
 static void check_rings(const struct policy *policy, struct policy_errors *errors)
 {
@@ -307,6 +318,9 @@ static void check_rings(const struct policy *policy, struct policy_errors *error
 		const struct tree_node *name = tree_node_child(ring, POLICY_RING_NAME);
 
 		check_ring_times(ring, errors);
+		if (i + 1 == rings->n_children) {
+			check_ring_last(ring, errors);
+		}
 		check_ring_size(ring, i ? rings->children[i - 1] : NULL, i + 1 == rings->n_children,
 		        errors);
 		for (size_t j = 0; name && j < i; j++) {

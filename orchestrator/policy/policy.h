@@ -120,6 +120,8 @@ const char *policy_list_text(
 void policy_print(const struct policy *policy, bool defaults, FILE *file);
 
 /* A key for people: "windows.allow[].start". */
+/* The longest name of a figure that a service can report (KIT_METRIC_NAME_SIZE of proto/envelope). */
+#define POLICY_METRIC_MAX 15u
 #define POLICY_PATH_SIZE 64u
 const char *policy_row_path(enum policy_row row, char ret_path[POLICY_PATH_SIZE]);
 /* What its value is: "duration (us, ms, s, min, h, d)"; what it is for; NULL without a default. */

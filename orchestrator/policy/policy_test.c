@@ -115,6 +115,8 @@ static void test_values(void)
 	        "`Mars` is not a time zone", "Europe/Berlin");
 	check_error("health: {loads: [{metric: a, least: 90}]}\n", 4, 37, "has no %", "90%");
 	check_error("health: {loads: [{metric: a, least: 101%}]}\n", 4, 37, "out of range", "100%");
+	check_error("health: {loads: [{metric: requests_per_sec}]}\n", 4, 27, "nothing can have",
+	        "at most 15");
 	check_error("description: \"a\\nb\"\n", 4, 14, "control character", "one line");
 	check_error("description: \"a\\0b\"\n", 4, 14, "zero byte", "text");
 	check_error("kind: UpdatePolicy\nname: x\nmatch: {labels: [a]}\n", 3, 18,
@@ -187,6 +189,9 @@ static void test_rings(void)
 	check_error("update: {mode: apply}\nrollout: {rings: [{name: a, error_budget: 100%, " RING
 	            "}]}\n",
 	        5, 43, "every machine", "less");
+	check_error("update: {mode: apply}\nrollout: {rings: [{name: a, then: pause, approvals: "
+	            "1, " RING "}]}\n",
+	        5, 35, "nothing comes behind the last ring", "another ring");
 	check_error("update: {mode: apply}\nrollout: {rings: [{name: a, approvals: 1, " RING
 	            "}]}\n",
 	        5, 40, "nobody is asked", "pause");

@@ -4,6 +4,7 @@
  * would be octal to other readers of YAML, and is refused.
  */
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "host/base/err.h"
@@ -34,16 +35,24 @@ bool tree_is_name(const char *text)
 	                    "._-:/[]") == len;
 }
 
-/* `*` stands for every machine, and nowhere else. */
+/* `*` stands for every machine, and nowhere else. Names that others give have their limit in the row. */
 static bool value_name(struct tree_node *node, struct policy_errors *errors)
 {
 	if (!strcmp(node->text, "*") && node->row == POLICY_MATCH_MACHINES) {
 		return true;
 	}
-	return tree_is_name(node->text) ||
-	       value_refuse(node, errors, "1 to 64 letters, digits and . _ - : / [ ]",
-	               strcmp(node->text, "*") ? "is not a name"
-	                                       : "is not allowed here: name each one");
+	if (!tree_is_name(node->text)) {
+		return value_refuse(node, errors, "1 to 64 letters, digits and . _ - : / [ ]",
+		        strcmp(node->text, "*") ? "is not a name"
+		                                : "is not allowed here: name each one");
+	}
+	if (tree_keys[node->row].max && strlen(node->text) > tree_keys[node->row].max) {
+		_cleanup_(freep) char *expected =
+		        text_format("at most %" PRIu64 " characters", tree_keys[node->row].max);
+
+		return value_refuse(node, errors, expected, "is a name that nothing can have");
+	}
+	return true;
 }
 
 /* For people, in one line: it is shown on terminals and in tables. */

@@ -22,7 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/envelope/manifest.h"
+
 #define HEALTH_NSEC_PER_USEC 1000
+
+_Static_assert(POLICY_METRIC_MAX == KIT_METRIC_NAME_SIZE - 1, "what a figure may be called");
 
 void health_terms(const struct rules *rules, const struct machine_row *machine, const char *service,
         struct health_terms *ret)

@@ -6,9 +6,12 @@ Usage: policy_test.py BUILD [CASE...]      (no case: all of them, several side b
 """
 
 import os
+import shutil
 
 import harness
 from harness import refused_call
+
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'policies')
 
 
 def marks(world):
@@ -153,6 +156,54 @@ def test_idle_keys(world):
     world.luctl('policy', 'remove', 'q')
     notes = world.json('policy', 'show')['notes']
     assert [(n['line'], 'update.consent' in n['what']) for n in notes] == [(4, True)], notes
+
+
+# What of a policy that ships would make a test wait: windows, and the times of soaks and rings. A slow host has time.
+SOON = 'windows: {allow: [], deny: []}\nupdate: {limit: 2min}\nhealth: {soak: 1s, healthy: 10min}\n'
+RING = 'rollout: {rings: [{name: all, size: 100%, soak: 1s, healthy: 10min, deadline: 1h}]}\n'
+
+
+def ships(world, name, by_hand=False, soon=SOON):
+    """An update under a policy that ships is well on a machine that is: none asks for what no machine has."""
+    world.prepare()
+    world.luctl('machine', 'group', 'm', 'production')
+    world.luctl('machine', 'label', 'm', 'role=appliance', 'exposure=hostile')
+    path = os.path.join(world.dir, name + '.yaml')
+    shutil.copy(os.path.join(SHIPPED, name + '.yaml'), path)
+    os.mkdir(path + '.d')
+    with open(path + '.d/test.yaml', 'w', encoding='ascii') as f:
+        f.write(soon)
+    world.luctl('policy', 'apply', path)
+    world.luctl('release', 'add', world.kit('ds', 2))
+    if by_hand:
+        world.luctl('update', 'ds', '--no-wait')
+
+    def updates():
+        return [j for j in world.json('jobs', '--limit', '100')['jobs'] if j['kind'] == 'update']
+    world.until(lambda: updates() and all(int(j['ended_us']) for j in updates()))
+    job, = updates()
+    assert job['state'] == 'confirmed', job
+    assert 'nothing is wrong' in world.luctl('db', 'check')
+
+
+def test_laptop(world):
+    """A demo: what is newer is updated to."""
+    ships(world, 'laptop')
+
+
+def test_appliance(world):
+    """One machine that must not be down, with windows and gates."""
+    ships(world, 'appliance')
+
+
+def test_fleet(world):
+    """Rings."""
+    ships(world, 'fleet', soon=SOON + RING)
+
+
+def test_paranoid(world):
+    """A person orders the update of what was staged."""
+    ships(world, 'paranoid', by_hand=True)
 
 
 def test_plan_policies(world):
