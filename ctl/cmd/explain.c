@@ -46,7 +46,7 @@ static void explain_print(const Control__Reply *reply)
 		        explanation->service);
 	}
 	if (job && !explanation->n_gates) {
-		puts("it is over: `luctl jobs` says how it ended");
+		puts("it is over: `luctl job show` says how it ended");
 		return;
 	}
 	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
