@@ -106,7 +106,7 @@ static void test_kind(void)
 	assert(known_check(path, "new", one, &line) == KNOWN_BAD && line == 0);
 	assert(unlink(path) == 0 && unlink(other) == 0);
 	assert(mkfifo(path, 0600) == 0);
-	(void)alarm(10);
+	(void)alarm(100);
 	assert(known_check(path, "m", one, &line) == KNOWN_BAD);
 	(void)alarm(0);
 	assert(unlink(path) == 0);

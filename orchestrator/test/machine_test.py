@@ -92,7 +92,7 @@ def own_machine(world):
     home = os.path.join(world.state, 'machines/m')
     path = os.path.join(home, 'port.sock')
     os.makedirs(home)
-    deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)'
+    deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)'
     with harness.peer.Peer(path), subprocess.Popen([sys.executable, '-c', deaf, 'path=%s,' % path],
                                                    stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -112,10 +112,17 @@ def test_ending(world):
         assert machine()['state'] == 'up' and not machine().get('attached')
         stop = subprocess.Popen(luctl, stdout=subprocess.DEVNULL)
         world.until(lambda: machine()['state'] == 'connecting')
-        assert 'runs already' in world.luctl('machine', 'start', 'm', code=4)
-        assert 'busy' in world.luctl('machine', 'start', 'm', '--attach', path, code=1)
-        assert 'busy' in world.luctl('machine', 'stop', 'm', '--force', code=1)
-        assert process.poll() is None and process.wait(100) == -signal.SIGKILL
+        # All at once: it has five seconds.
+        asked = [((4, 'runs already'), ['start', 'm']), ((1, 'busy'), ['start', 'm', '--attach', path]),
+                 ((1, 'busy'), ['stop', 'm', '--force'])]
+        told = [(expected, subprocess.Popen([world.program('ctl/luctl'), 'machine', *words, '--socket', world.socket],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+                for expected, words in asked]
+        told = [(expected, other.communicate(timeout=100)[1], other.returncode) for expected, other in told]
+        if process.poll() is None:  # else this host stood still until it had ended
+            for (code, said), text, returned in told:
+                assert returned == code and said in text, (code, said, returned, text)
+        assert process.wait(100) == -signal.SIGKILL
         assert stop.wait(100) == 0 and machine()['state'] == 'stopped'
 
 
@@ -148,7 +155,7 @@ FAKE_QEMU = '''#!/usr/bin/env python3
 import os, subprocess, sys, time
 pidfile = sys.argv[sys.argv.index('-pidfile') + 1]
 word, = (word for word in sys.argv if 'port.sock' in word)
-process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', word], start_new_session=True,
+process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', word], start_new_session=True,
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 with open(pidfile + '.new', 'w') as f:
     f.write('%d\\n' % process.pid)

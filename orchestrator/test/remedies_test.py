@@ -4,6 +4,7 @@
 Usage: remedies_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import struct
 import subprocess
 
 import harness
+import wire
 
 
 def remedy(world, told, begins, code=0):
@@ -146,12 +148,16 @@ def refused_start(world):
     """What lud says when it does not start; None: it does."""
     lud = subprocess.Popen([world.program('orchestrator/lud_test'), '--config', world.config],
                            stderr=subprocess.PIPE, text=True)
-    try:
-        return lud.communicate(timeout=1.5)[1].splitlines()[-1]
-    except subprocess.TimeoutExpired:
-        lud.terminate()
-        lud.communicate(timeout=100)
-        return None
+
+    def answers():
+        with contextlib.suppress(OSError, TimeoutError, wire.Ended), world.control():
+            return True
+    world.until(lambda: lud.poll() is not None or answers())
+    if lud.poll() is not None:
+        return lud.communicate()[1].splitlines()[-1]
+    lud.terminate()
+    lud.communicate(timeout=100)
+    return None
 
 
 def test_no_inodes(world):

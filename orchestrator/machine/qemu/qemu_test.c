@@ -47,7 +47,7 @@ static void end(pid_t pid)
 	int status;
 
 	assert(qemu_watch(pid, &watch.fd) == 0 && qemu_end(watch.fd) == 0);
-	assert(poll(&watch, 1, 5000) == 1);
+	assert(poll(&watch, 1, 100000) == 1);
 	assert(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGTERM);
 	assert(qemu_end(watch.fd) < 0);
 	close(watch.fd);
