@@ -196,6 +196,19 @@ int store_generation_find(struct db *db, int64_t machine, const char *service, u
 	        "iti", machine, service, (int64_t)number));
 }
 
+/* The numbers above those of an open job are few. */
+int store_generation_later(struct db *db, int64_t machine, const char *service, uint64_t number)
+{
+	int64_t later;
+
+	return err_up(db_query_int(db, &later,
+	        "SELECT g.number FROM generations g WHERE g.service ="
+	        " (SELECT id FROM services WHERE machine = ? AND name = ?)"
+	        " AND g.number > ? AND g.state IN (?, ?, ?, ?) LIMIT 1",
+	        "itiiiii", machine, service, (int64_t)number, (int64_t)GENERATION_RUNNING,
+	        (int64_t)GENERATION_PAST, (int64_t)GENERATION_UNDONE, (int64_t)GENERATION_UNKNOWN));
+}
+
 /*
  * Of another release: to go back from a rerandomized layout means the release before, not the
  * layout. A release may have had thousands of layouts, so each other release is asked for its last.

@@ -30,6 +30,9 @@ int __must_check store_generation_layout(struct db *db, int64_t service, uint64_
 
 int __must_check store_generation_find(struct db *db, int64_t machine, const char *service,
         uint64_t number, struct generation_row *ret);
+/* 0: one of a later number runs, ran, or may have run. DB_E_NONE: none. */
+int __must_check store_generation_later(
+        struct db *db, int64_t machine, const char *service, uint64_t number);
 /* The newest generation of another release that ran before `number`. */
 int __must_check store_generation_earlier(struct db *db, int64_t service, uint64_t number,
         int64_t release, struct generation_row *ret);

@@ -246,6 +246,7 @@ static void ask_show(const struct asking *ask)
 	uint64_t number = ask->fill->generation.number;
 
 	(void)store_generation_find(db, ask->machine, "ds", number, &row);
+	(void)store_generation_later(db, ask->machine, "ds", number);
 	row = ask->fill->generation;
 	assert(store_variant_by_id(db, row.variant, &variant) == 0);
 	assert(store_effect_get(db, row.id, &effect) == DB_E_NONE);

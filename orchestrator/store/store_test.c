@@ -189,6 +189,9 @@ static int history_make(struct db *db, void *arg)
 	assert(store_generation_earlier(db, w->service.id, 2, w->release[1].id, &row) == 0);
 	assert(row.number == 1);
 	assert(store_generation_earlier(db, w->service.id, 1, w->release[0].id, &row) == DB_E_NONE);
+	/* A number that was drawn and never ran is no later one. */
+	assert(store_generation_later(db, w->machine.id, "ds", 1) == 0);
+	assert(store_generation_later(db, w->machine.id, "ds", 2) == DB_E_NONE);
 	effect_check(db, w);
 	/* A machine that ran further than the record knows: numbers jump ahead. */
 	assert(service_see(

@@ -331,10 +331,15 @@ def die(world, death, **request):
     world.wait_dead()
 
 
+def rows(world, query):
+    """All rows of what is asked of the record."""
+    with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:
+        return db.execute(query).fetchall()
+
+
 def record(world, query):
     """The first row of what is asked of the record."""
-    with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:
-        return db.execute(query).fetchone()
+    return next(iter(rows(world, query)), None)
 
 
 def made(world, *words):

@@ -654,7 +654,9 @@ class Peer:
         result['generation'] = service['generation']
         variant = self.admitted.get(order.variant_hash)
         kit = self.kits.get(order.release_id)
-        if order.is_made() and not (kit and all(self._is_there(kit, digest) for digest in kit.files)):
+        if (order.epoch, order.generation) <= (service.get('generation_epoch', 0), service['generation']):
+            cause = ('OUTCOME_REFUSED', 'E_V_REPLAY', 'not newer than the last one accepted')
+        elif order.is_made() and not (kit and all(self._is_there(kit, digest) for digest in kit.files)):
             cause = ('OUTCOME_REFUSED', 'E_NOTFOUND', 'its kit is not staged')
         elif not order.is_made() and (variant is None or not all(
                 self._is_there(variant.kit, digest) for digest in variant.files()

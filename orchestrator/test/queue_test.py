@@ -5,7 +5,8 @@ Usage: queue_test.py BUILD [NAME...]
 """
 
 import harness
-from harness import STEP_STAGE, record
+from harness import STEP_STAGE, record, rows
+from peer import PREPARE, UPDATE
 
 
 def job_of(world, number):
@@ -134,6 +135,100 @@ def test_rollback_supersedes(world):
     busy(world, ask)
     assert world.settle(jobs['rollback'])['state'] == 'JOB_STATE_CONFIRMED'
     assert job_of(world, jobs['update'])['state'] == 'superseded'
+
+
+def drawn(world, job):
+    """The numbers that a job drew, each with its state and the commitment to its seed, newest last."""
+    return rows(world, 'SELECT g.number, g.state, v.seed_commit FROM generations g JOIN variants v ON v.id = g.variant '
+                'WHERE g.job = %d ORDER BY g.id' % job)
+
+
+def drew_again(world, job, first, past):
+    """A job whose first number another went past was carried out, by a number above that and a seed of its own."""
+    told = world.settle(job)
+    assert told['state'] in ('JOB_STATE_CONFIRMED', 'JOB_STATE_PREPARED'), told
+    was, now = drawn(world, job)
+    order = next(o for o in reversed(world.peer.orders) if o.action in (UPDATE, PREPARE))
+    assert was[0] == first[0] < past < now[0] == order.generation, (was, past, now)
+    assert world.json('show', 'ds', str(was[0]))['state'] == 'never ran'
+    assert not any(was[2]) or was[2] != now[2], 'a seed is used twice'
+    assert was[0] not in [o.generation for o in world.peer.orders if o.service == 'ds'], 'a number is used twice'
+
+
+def test_overtaken(world):
+    """What a job drew is drawn again when another of its service went first: held with its number, or of less weight."""
+    prepared(world)
+    ran_twice(world)
+    three = world.release_id(world.kits[2]).hex()
+    for layout in ('host', 'machine'):
+        for words in (('rerandomize', 'ds'), ('update', 'ds', '--release', three, '--prepare-only'), ('rollback', 'ds')):
+            with world.peer.lock:
+                world.peer.faults['rate_admit'] = 1 << 20
+            job = world.json(*words, '--layout', layout, '--detach')
+            job = job['jobs'][0]['id'] if 'jobs' in job else job['id']
+            world.until(lambda j=job: job_of(world, j)['state'] == 'staged' and drawn(world, j))
+            first, = drawn(world, job)
+            world.luctl('job', 'hold', str(job))
+            with world.peer.lock:
+                world.peer.faults['rate_admit'] = 0
+            past = world.json('rerandomize', 'ds')['jobs'][0]['generation']
+            world.luctl('job', 'resume', str(job))
+            drew_again(world, job, first, past)
+    jobs = {}
+
+    def ask():
+        jobs['old'] = world.json('rerandomize', 'ds', '--detach')['jobs'][0]['id']
+        world.until(lambda: is_ready(world, jobs['old']))
+        jobs['new'] = world.json('update', 'ds', '--release', running, '--detach')['id']
+
+    running = world.peer.services['ds']['release_id'].hex()
+    busy(world, ask)
+    past = world.settle(jobs['new'])
+    assert past['state'] == 'JOB_STATE_CONFIRMED', past
+    drew_again(world, jobs['old'], drawn(world, jobs['old'])[0], past['generation'])
+
+
+def left_behind(world, layout, newer, is_undone):
+    """lud killed and back: a new layout of ds, its order recorded, stands behind a job of more weight; both, and the draw."""
+    world.kill()
+    world.start(die_at='order.end')
+    world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] == 'up')
+    with world.peer.lock:
+        world.peer.faults['rate_admit'] = 1 << 20
+    old = world.json('rerandomize', 'ds', '--layout', layout, '--detach')['jobs'][0]['id']
+    world.until(lambda: job_of(world, old)['state'] == 'staged' and drawn(world, old))
+    first, = drawn(world, old)
+    new = world.json(*newer, '--detach')['id']
+    world.until(lambda: job_of(world, new)['waits_for'] == 'its turn')
+    with world.peer.lock:
+        world.peer.faults.update(rate_admit=0, roll_back=is_undone)
+    world.wait_dead()
+    assert rows(world, 'SELECT 1 FROM orders WHERE job = %d' % old), 'it ended before the order was recorded'
+    world.start()
+    return old, world.settle(new), first
+
+
+def test_overtaken_later(world):
+    """The same of one whose order was recorded when lud ended, and that finds a job of more weight after it."""
+    prepared(world)
+    newer = ('update', 'ds', '--release', world.release_id(world.kits[0]).hex())
+    for layout, is_undone in (('host', False), ('machine', False), ('machine', True)):
+        old, past, first = left_behind(world, layout, newer, is_undone)
+        assert past['state'] == ('JOB_STATE_ROLLED_BACK' if is_undone else 'JOB_STATE_CONFIRMED'), past
+        drew_again(world, old, first, past['generation'])
+
+
+def test_order_overtaken(world):
+    """An order that one of another service came after is made again, by a number that was never sent, and no layout."""
+    prepared(world)
+    newer = ('update', 'tty', '--layout', 'machine', '--release', world.peer.services['tty']['release_id'].hex())
+    for is_undone in (False, True):
+        old, past, first = left_behind(world, 'machine', newer, is_undone)
+        told = world.settle(old)
+        assert told['state'] == 'JOB_STATE_CONFIRMED' and int(told['ended_us']) > int(past['ended_us']), told
+        assert [row[0] for row in drawn(world, old)] == [first[0]]
+        numbers = [txn for txn, in rows(world, 'SELECT txn FROM orders WHERE job = %d AND action = 1 ORDER BY txn' % old)]
+        assert numbers[0] not in world.peer.runs and numbers[-1] in world.peer.runs, (numbers, world.peer.runs)
 
 
 def test_scheduled(world):

@@ -21,6 +21,7 @@
  *   stage -> forge   the payload's file is lost
  *   stage -> sign    nothing is signed in the record, or the root was renewed
  *   order -> pair    another release runs than the one that was paired
+ *   order -> seed    a later number of its service ran meanwhile; where none is drawn: to stage
  *   run -> seed      the layout hits the one that runs
  *   run -> sign      the root was renewed; without a variant to sign: to order, or to stage, where
  *                    the kit is shown under the newer one (stage itself begins again so)
@@ -144,6 +145,8 @@ static const struct {
         [JOB_ON_SEED_LOST] = {STEP(FORGE) | STEP(SIGN) | STEP(STAGE),
                 {[CHAIN_UPDATE] = JOB_STEP_SEED, [CHAIN_START] = JOB_STEP_SEED}},
         [JOB_ON_OVERLAP] = {STEP(RUN), {[CHAIN_UPDATE] = JOB_STEP_SEED}},
+        [JOB_ON_OVERTAKEN] = {STEP(ORDER),
+                {[CHAIN_UPDATE] = JOB_STEP_SEED, [CHAIN_MADE] = JOB_STEP_STAGE}},
         [JOB_ON_PAYLOAD_LOST] = {STEP(STAGE), {[CHAIN_UPDATE] = JOB_STEP_FORGE}},
         [JOB_ON_UNSIGNED] = {STEP(STAGE), {[CHAIN_UPDATE] = JOB_STEP_SIGN}},
         [JOB_ON_NEW_ROOT] = {STEP(STAGE) | STEP(RUN) | STEP(IMAGE),

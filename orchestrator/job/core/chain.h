@@ -11,6 +11,7 @@ enum job_step_event {
 	JOB_ON_OTHER_RELEASE, /* another release runs than the one that was paired */
 	JOB_ON_SEED_LOST,     /* the seed is in no memory any more, before the machine has it */
 	JOB_ON_OVERLAP,       /* the layout hits the one that runs: another is drawn */
+	JOB_ON_OVERTAKEN,     /* a later number of its service ran meanwhile: another is drawn */
 	JOB_ON_PAYLOAD_LOST,  /* somebody removed the payload's file */
 	JOB_ON_UNSIGNED,      /* the variant's envelope is not in the record */
 	JOB_ON_NEW_ROOT,      /* what was signed is of a root that was renewed since */

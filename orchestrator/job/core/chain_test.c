@@ -54,6 +54,8 @@ static const struct move {
         {"us", "sign", JOB_ON_SEED_LOST, "seed"},
         {"u", "stage", JOB_ON_SEED_LOST, "seed"},
         {"u", "run", JOB_ON_OVERLAP, "seed"},
+        {"u", "order", JOB_ON_OVERTAKEN, "seed"},
+        {"m", "order", JOB_ON_OVERTAKEN, "stage"},
         {"u", "stage", JOB_ON_PAYLOAD_LOST, "forge"},
         {"u", "stage", JOB_ON_UNSIGNED, "sign"},
         {"u", "stage", JOB_ON_NEW_ROOT, "sign"},

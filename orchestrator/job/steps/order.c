@@ -176,6 +176,11 @@ static void order_begin(struct job *job)
 		        "another release runs than the one it was paired with");
 		return;
 	}
+	if (job_is_overtaken(job)) {
+		job_back(job, JOB_ON_OVERTAKEN,
+		        "another job of its service went first; its number is drawn again");
+		return;
+	}
 	r = store_order_newest(job->engine->parts.db, job->row.id, action, &job->order);
 	if (!r && job_order_is_current(job)) {
 		job_done(job, "as before", NULL, NULL);

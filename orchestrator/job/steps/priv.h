@@ -33,6 +33,8 @@ void job_on_confirmed(struct job *job, const Machine__Result *result);
  * it cannot, and the job has ended or stands still.
  */
 bool __must_check job_draw_made(struct job *job);
+/* Whether a later number of its service ran, or may have: the machine takes the job's no more. */
+bool job_is_overtaken(const struct job *job);
 
 /* pair.c */
 /* Whether another release runs now than the one that was paired with the job's. */

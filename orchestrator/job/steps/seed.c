@@ -143,15 +143,23 @@ static int seed_write_made(struct db *db, void *arg)
 	return r ? err_up(r) : err_up(store_job_update(db, &job->row));
 }
 
-/*
- * Once a job: a number that was drawn and never run is as good as a new one, since nothing else of
- * this service takes its turn in between.
- */
+bool job_is_overtaken(const struct job *job)
+{
+	int r = store_generation_later(
+	        job->engine->parts.db, job->row.machine, job->row.service, job->row.generation);
+
+	if (r) {
+		err_forget();
+	}
+	return job->row.generation && !r;
+}
+
+/* A number that was drawn and never run is as good as a new one, unless another job went first meanwhile. */
 bool job_draw_made(struct job *job)
 {
 	struct failure failure = {0};
 
-	if (job->row.generation) {
+	if (job->row.generation && !job_is_overtaken(job)) {
 		return true;
 	}
 	if (seed_parts(job, &failure) < 0) {
