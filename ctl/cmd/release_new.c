@@ -173,6 +173,14 @@ static int release_build(struct release_maker *m)
 	return code;
 }
 
+/* A build takes seconds: that lud is not there to number what comes of it is told before. */
+static int release_find_lud(const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+
+	return options->offline ? CTL_OK : client_open(options->socket, &client);
+}
+
 int release_maker_open(
         const struct options *options, bool for_dev, struct release_maker **ret_maker)
 {
@@ -200,6 +208,9 @@ int release_maker_open(
 	}
 	if (code == CTL_OK) {
 		code = release_open_keys(m);
+	}
+	if (code == CTL_OK) {
+		code = release_find_lud(options);
 	}
 	return code == CTL_OK ? release_build(m) : code;
 }

@@ -4,6 +4,7 @@
 Usage: luctl_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import json
 import os
 
 import harness
@@ -67,6 +68,22 @@ def test_rejections(world):
                              (3, ['machine', 'start', 'new'], 'luctl release add')):
         told = world.luctl(*args, code=code)
         assert said in told, (args, told)
+
+
+def test_release_without_lud(world):
+    """What makes releases says that lud is not there before it looks at the source, and builds."""
+    build = os.path.join(world.dir, 'tree')
+    os.makedirs(build + '/meson-info')
+    open(build + '/build.ninja', 'w').close()
+    with open(build + '/meson-info/meson-info.json', 'w', encoding='ascii') as f:
+        json.dump({'directories': {'source': world.dir + '/nowhere'}}, f)
+    words = '--build', build, '--keys', world.dir + '/keys'
+    for verb in (['release', 'new', 'ds'], ['dev', 'ds']):
+        assert 'cannot reach lud' in world.luctl(*verb, *words, code=8), verb
+    world.luctl('release', 'new', 'ds', '--offline', *words, code=1)
+    world.start()
+    for verb in (['release', 'new', 'ds'], ['dev', 'ds']):
+        assert 'cannot reach lud' not in world.luctl(*verb, *words, code=1), verb
 
 
 def test_job_show(world):
