@@ -217,7 +217,30 @@ __attribute__((noinline)) static err_t pointer_write(uint64_t argument)
 	return pointer_read(0);
 }
 
-/* Nor where another one has computed, on CPUs that leave this in the unit. */
+static err_t pointer_serve(uint64_t argument)
+{
+	struct message msg = {0};
+	err_t seen;
+
+	(void)word_write(1);
+	(void)sys_receive(EP_ANY, &msg);
+	seen = pointer_read(0);
+	(void)sys_reply(msg.source, &msg);
+	return seen;
+}
+
+static err_t pointer_request(uint64_t server)
+{
+	struct message msg = {.type = 1};
+	err_t seen = pointer_write(0);
+
+	return sys_sendrec((endpoint_t)server, &msg) == E_OK ? seen : E_CHECK;
+}
+
+/*
+ * Nor where another one has computed, on CPUs that leave this in the unit: one that uses it as well,
+ * and gets the CPU from the other one, so that it was not cleared in between.
+ */
 static void test_pointers(void)
 {
 	const uint32_t place = (uint32_t)(uint64_t)pointer_place;
@@ -225,10 +248,12 @@ static void test_pointers(void)
 
 	puppet_new(&p, 0, "p", 0);
 	puppet_new(&q, 1, "q", 0);
-	IS(E_OK, puppet_call(&q, PUPPET_CALL, (uint64_t)word_write, 1));
-	seen = (uint32_t)puppet_call(&p, PUPPET_CALL, (uint64_t)pointer_write, 0);
+	puppet_begin(&q, PUPPET_CALL, (const uint64_t[6]){(uint64_t)pointer_serve});
+	OK(puppet_waits(&q));
+	seen = (uint32_t)puppet_call(
+	        &p, PUPPET_CALL, (uint64_t)pointer_request, (uint64_t)q.child.ep);
 	OK(seen == 0 || seen - place < 16);
-	seen = (uint32_t)puppet_call(&q, PUPPET_CALL, (uint64_t)pointer_read, 0);
+	seen = (uint32_t)puppet_end(&q);
 	OK(seen - place >= 16);
 	puppet_free(&p);
 	puppet_free(&q);
