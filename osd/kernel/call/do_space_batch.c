@@ -379,12 +379,19 @@ static inline bool batch_op_is_plain_map(const struct space_op *op)
 static inline err_t batch_op_map_plain(
         struct batch_run *run, struct space *space, const struct space_op *op)
 {
-	run->work += WORK_PART + op->n_pages * WORK_PAGE;
+	const uint32_t work = WORK_PART + op->n_pages * WORK_PAGE;
+	err_t err;
+
+	run->work += work;
 	if (run->work > WORK_MAX) {
 		run->gives_way = true;
 		return KCALL_PENDING;
 	}
-	return mmu_map(&space->mmu, op, &run->no_tables);
+	err = mmu_map(&space->mmu, op, &run->no_tables);
+	if (err == E_TABLES) {
+		run->work -= work; /* or batch_op_run() would have no time for it, each time anew */
+	}
+	return err;
 }
 
 /* Run the operation at hand, or as much of it as there is time for: KCALL_PENDING. */

@@ -136,6 +136,19 @@ static void test_checked_whole(void)
 	child_free(&child);
 }
 
+/* As much as one step ever does, and it comes to an end: pages for a whole table, which is not there. */
+static void test_whole_table(void)
+{
+	struct space_op op = op_of(SPACE_MAP, CHILD_FREE_VA, TABLE_PAGES);
+
+	child_space_new(&child);
+	op.arg = child.chunk + CHILD_CHUNK_PAGES * PAGE_SIZE; /* of no child */
+	op.prot = PROT_R;
+	IS(E_OK, child_map(&child, op));
+	IS(E_BUSY, child_map(&child, op));
+	child_free(&child);
+}
+
 /* Tables for all of a long operation are counted before it begins, and each is looked at. */
 static void test_tables_counted(void)
 {
@@ -348,6 +361,7 @@ const struct test tests_table[] = {
         {"frames of empty tables go with their space", test_spare_destroyed},
         {"a tebibyte of nothing", test_nothing},
         {"a long operation is checked whole", test_checked_whole},
+        {"a whole table in one operation", test_whole_table},
         {"tables of a long operation", test_tables_counted},
         {"a frame is a table or mapped", test_table_not_mapped},
         {"a space mirrors one other", test_one_source},
