@@ -6,6 +6,7 @@
  * Prints "bench NAME SUM ITERATIONS"; tests/bench/kernel turns that into results.
  */
 #include "osd/suites/bare/child.h"
+#include "osd/suites/bench/worst.h"
 
 #define N_ROUNDS 8u
 #define N_CALLS 1000u
@@ -155,7 +156,7 @@ static void map_measure_pages(void)
 	map_measure("map.page.single.insn", 1);
 }
 
-/* only=N on the command line runs the Nth alone, for tracing. */
+/* only=N on the command line runs the Nth alone, for tracing; worst=1 runs worst.c instead. */
 static void (*const measures[])(void) = {
         null_measure, ipc_measure, map_measure_runs, map_measure_pages};
 
@@ -164,6 +165,10 @@ int bare_main(void)
 	uint64_t only = bare_option("only", 0);
 
 	child_init();
+	if (bare_option("worst", 0) != 0) {
+		worst_measure();
+		only = UINT64_MAX;
+	}
 	for (uint64_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {
 		if (only == 0 || only == i + 1) {
 			measures[i]();
