@@ -6,8 +6,8 @@
  */
 #include "osd/kernel/mmu/priv.h"
 
-/* Tables looked through for one piece. */
-#define LIST_SCANS_MAX 6u
+/* Entries of all tables looked at for one piece. */
+#define LIST_LOOKS_MAX 480u
 /* What can begin at one address: a table of each level, and pages. */
 #define LIST_ROOM (PTE_LEVEL_ROOT + 1)
 _Static_assert(LIST_ROOM + 3 <= FRAME_LIST_MIN,
@@ -42,25 +42,34 @@ static bool list_page_joins(const struct frame_entry *run, const struct frame_en
 	       run->va + run->n * PAGE_SIZE == page->va;
 }
 
-/* The runs of pages in a table of the space's own, from va on; returns where the list stands. */
-static vaddr_t list_pages(
-        const uint64_t *entries, vaddr_t va, struct frame_entry *list, uint32_t max, uint32_t *n)
-{
-	uint32_t first = *n;
+/* A list in the making. */
+struct list_piece {
+	struct frame_entry *list;
+	uint32_t n, max;
+	uint32_t looks; /* left of LIST_LOOKS_MAX */
+};
 
-	for (uint32_t i = pte_index(va, PTE_LEVEL_PAGE); i < PTE_N; i++, va += PAGE_SIZE) {
+/* The runs of pages in a table of the space's own, from va on; returns where the list stands. */
+static vaddr_t list_pages(const uint64_t *entries, vaddr_t va, struct list_piece *piece)
+{
+	struct frame_entry *list = piece->list;
+	uint32_t first = piece->n;
+
+	for (uint32_t i = pte_index(va, PTE_LEVEL_PAGE); i < PTE_N && piece->looks > 0;
+	        i++, va += PAGE_SIZE) {
 		struct frame_entry page;
 
+		piece->looks--;
 		if (entries[i] == 0) {
 			continue;
 		}
 		page = list_page(va, entries[i]);
-		if (*n > first && list_page_joins(&list[*n - 1], &page)) {
-			list[*n - 1].n++;
-		} else if (*n == max) {
+		if (piece->n > first && list_page_joins(&list[piece->n - 1], &page)) {
+			list[piece->n - 1].n++;
+		} else if (piece->n == piece->max) {
 			return va;
 		} else {
-			list[(*n)++] = page;
+			list[piece->n++] = page;
 		}
 	}
 	return va;
@@ -85,12 +94,14 @@ static struct frame_entry list_table(vaddr_t va, uint64_t entry, uint32_t level)
 	return table;
 }
 
-/* Where the next entry of the table is, or the table ends. */
-static vaddr_t list_skip(const uint64_t *table, vaddr_t va, uint32_t level)
+/* Where the next entry of the table is, or the table or the piece ends. */
+static vaddr_t list_skip(
+        const uint64_t *table, vaddr_t va, uint32_t level, struct list_piece *piece)
 {
 	do {
 		va = (va | ((UINT64_C(1) << pte_shift(level)) - 1)) + 1;
-	} while (pte_index(va, level) != 0 && table[pte_index(va, level)] == 0);
+		piece->looks--;
+	} while (piece->looks > 0 && pte_index(va, level) != 0 && table[pte_index(va, level)] == 0);
 	return va;
 }
 
@@ -98,8 +109,7 @@ static vaddr_t list_skip(const uint64_t *table, vaddr_t va, uint32_t level)
  * List what is at va, in the last-level table there if it has one, and go to behind it; tables that
  * begin at va come first.
  */
-static vaddr_t list_step(const struct mmu_space *space, vaddr_t va, struct frame_entry *list,
-        uint32_t max, uint32_t *n)
+static vaddr_t list_step(const struct mmu_space *space, vaddr_t va, struct list_piece *piece)
 {
 	paddr_t at = space->arch.root;
 	uint32_t level = PTE_LEVEL_ROOT;
@@ -108,40 +118,39 @@ static vaddr_t list_step(const struct mmu_space *space, vaddr_t va, struct frame
 	for (;; level--) {
 		entry = table_at(at)[pte_index(va, level)];
 		if (entry == 0) {
-			return list_skip(table_at(at), va, level);
+			return list_skip(table_at(at), va, level, piece);
 		}
 		if (va % (UINT64_C(1) << pte_shift(level)) == 0) {
-			list[(*n)++] = list_table(va, entry, level - 1);
+			piece->list[piece->n++] = list_table(va, entry, level - 1);
 		}
 		if (level == PTE_LEVEL_DIRECTORY) {
 			break;
 		}
 		at = pte_frame(entry);
 	}
-	return pte_table_is_own(entry) ? list_pages(table_at(pte_frame(entry)), va, list, max, n)
+	return pte_table_is_own(entry) ? list_pages(table_at(pte_frame(entry)), va, piece)
 	                               : mmu_part_end(va);
 }
 
 uint32_t mmu_list(
         const struct mmu_space *space, vaddr_t *at, struct frame_entry *list, uint32_t max)
 {
+	struct list_piece piece = {.list = list, .max = max, .looks = LIST_LOOKS_MAX};
 	vaddr_t va = *at;
-	uint32_t n = 0;
 
 	if (va == 0) {
-		list[n++] = (struct frame_entry){.pa = space->arch.root,
+		list[piece.n++] = (struct frame_entry){.pa = space->arch.root,
 		        .n = space->n_shared,
 		        .kind = FRAME_LIST_TABLE,
 		        .level = PTE_LEVEL_ROOT};
 		if (space->n_spare > 0) {
-			list[n++] =
+			list[piece.n++] =
 			        (struct frame_entry){.n = space->n_spare, .kind = FRAME_LIST_SPARE};
 		}
 	}
-	for (uint32_t i = 0; i < LIST_SCANS_MAX && va < ARCH_USER_END && max - n >= LIST_ROOM;
-	        i++) {
-		va = list_step(space, va, list, max, &n);
+	while (piece.looks > 0 && va < ARCH_USER_END && max - piece.n >= LIST_ROOM) {
+		va = list_step(space, va, &piece);
 	}
 	*at = va;
-	return n;
+	return piece.n;
 }
