@@ -24,6 +24,7 @@
 #define WORK_PAGE 20u
 #define WORK_PAGE_ZEROED 540u
 #define WORK_TABLE 50u /* to count one and to look at its frame */
+#define WORK_TABLE_MADE 1200u
 /* Pages that are zeroed in one part. */
 #define ZEROED_MAX 16u
 /* Operations fetched at once. */
@@ -171,6 +172,7 @@ static err_t batch_part_run_with_tables(struct batch_run *run, struct space *spa
         const struct space_op *op, const struct space_op *part)
 {
 	struct mmu_tables tables = {.frames = batch_frames};
+	const uint32_t n_before = space->mmu.n_tables;
 	err_t err = batch_part_run(space, op, part, &tables);
 
 	if (err == E_TABLES) {
@@ -179,6 +181,9 @@ static err_t batch_part_run_with_tables(struct batch_run *run, struct space *spa
 			err = batch_part_run(space, op, part, &tables);
 			run->batch.n_tables_used += tables.used;
 		}
+	}
+	if (space->mmu.n_tables > n_before) {
+		run->work += (space->mmu.n_tables - n_before) * WORK_TABLE_MADE;
 	}
 	return err;
 }
