@@ -149,6 +149,83 @@ static void test_whole_table(void)
 	child_free(&child);
 }
 
+static struct puppet p;
+
+#define N_ZEROED 500u
+#define ZEROED_LAST (CHILD_FREE_VA + N_ZEROED * PAGE_SIZE)
+
+/* Is there nothing yet where its last page is to be? */
+static bool zeroing_goes_on(void)
+{
+	struct space_op op = op_of(SPACE_MAP, ZEROED_LAST, 1);
+
+	op.arg = child.chunk + 2 * CHILD_CHUNK_PAGES * PAGE_SIZE;
+	if (info_state(p.child.ep) != SLOT_RUNNABLE || child_map(&child, op) != E_OK) {
+		return false;
+	}
+	IS(E_OK, child_map(&child, op_of(SPACE_UNMAP, ZEROED_LAST, 1)));
+	return true;
+}
+
+/* It begins to map so many pages, which are cleared in pieces. Is it in the middle after a while? */
+static bool zeroing_begins(uint64_t usec)
+{
+	struct space_batch *batch = (struct space_batch *)SHARED_SCRATCH;
+	struct space_op *op = (struct space_op *)(batch + 1);
+
+	*op = op_of(SPACE_MAP, CHILD_FREE_VA + PAGE_SIZE, N_ZEROED);
+	op->arg = child.chunk + 2 * CHILD_CHUNK_PAGES * PAGE_SIZE; /* of no child */
+	op->prot = PROT_R | SPACE_OP_ZERO;
+	*batch = (struct space_batch){.ops = op, .n_ops = 1};
+	puppet_begin(&p, KCALL_space_batch, (const uint64_t[6]){(uint64_t)batch});
+	child_settle(usec);
+	return zeroing_goes_on();
+}
+
+/* A space with a table, whose pages another process is mapping and has not done. */
+static bool zeroing_is_caught(void)
+{
+	struct slot_privileges privileges = {0};
+	nsec_t end = sys_clock_read() + CHILD_PATIENCE;
+
+	child_space_new(&child);
+	map_at(CHILD_FREE_VA, child_frames(&child, 1));
+	puppet_new(&p, 0, "p", 0);
+	privileges_call(&privileges, KCALL_space_batch);
+	puppet_allow(&p, &privileges);
+	while (!zeroing_begins(1 + sys_random() % 300)) {
+		IS(E_OK, puppet_end(&p));
+		IS(E_OK,
+		        child_map(&child, op_of(SPACE_UNMAP, CHILD_FREE_VA + PAGE_SIZE, N_ZEROED)));
+		if (sys_clock_read() > end) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The space ends between two pieces, or gets other pages where the next ones would be; or the caller ends. */
+static void test_between_pieces(void)
+{
+	OK(zeroing_is_caught());
+	child_free(&child);
+	IS(E_INVAL, puppet_end(&p));
+	puppet_free(&p);
+
+	OK(zeroing_is_caught());
+	map_at(ZEROED_LAST, child_frames(&child, 1));
+	IS(E_BUSY, puppet_end(&p));
+	IS(0, ((struct space_batch *)SHARED_SCRATCH)->n_done);
+	puppet_free(&p);
+	child_free(&child);
+
+	OK(zeroing_is_caught());
+	puppet_free(&p);
+	IS(E_OK, child_map(&child, op_of(SPACE_UNMAP, CHILD_FREE_VA, TABLE_PAGES)));
+	map_at(ZEROED_LAST, child_frames(&child, 1));
+	child_free(&child);
+}
+
 /* Tables for all of a long operation are counted before it begins, and each is looked at. */
 static void test_tables_counted(void)
 {
@@ -362,6 +439,7 @@ const struct test tests_table[] = {
         {"a tebibyte of nothing", test_nothing},
         {"a long operation is checked whole", test_checked_whole},
         {"a whole table in one operation", test_whole_table},
+        {"what happens between two pieces of an operation", test_between_pieces},
         {"tables of a long operation", test_tables_counted},
         {"a frame is a table or mapped", test_table_not_mapped},
         {"a space mirrors one other", test_one_source},
