@@ -254,6 +254,7 @@ static void worst_bytes(void)
 	        .n_pages = N_RUN,
 	        .prot = RW});
 	if (sys_copy(EP_SELF, BASE_VA + 1, EP_SELF, BASE_VA + half, half - 1, 0) != E_OK ||
+	        sys_copy(EP_SELF, BASE_VA, EP_SELF, BASE_VA + 1, half, 0) != E_OK ||
 	        sys_log_write((const char *)BASE_VA, 256) != E_OK) {
 		bare_die("cannot copy", 0);
 	}

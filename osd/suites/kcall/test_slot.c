@@ -362,6 +362,34 @@ static void test_stats_errors(void)
 	IS(E_FAULT, sys_kernel_stats((struct kernel_stats *)NOWHERE));
 }
 
+/* Bytes of one page onto others of it, up and down: as if they had been somewhere else meanwhile. */
+static void test_copy_over_itself(void)
+{
+	uint8_t *page = (uint8_t *)SHARED_SCRATCH, wanted[128];
+	const uint32_t middle = sizeof(wanted);
+	uint32_t n_wrong = 0;
+
+	for (uint32_t n = 0; n <= 40; n++) {
+		for (uint32_t to = middle - 20; to <= middle + 20; to++) {
+			for (uint32_t i = 0; i < 3 * sizeof(wanted); i++) {
+				page[i] = (uint8_t)(i * 7 + n);
+			}
+			for (uint32_t i = 0; i < sizeof(wanted); i++) {
+				uint32_t at = to - 8 + i;
+				bool is_copied = at >= to && at < to + n;
+
+				wanted[i] = page[is_copied ? middle + at - to : at];
+			}
+			IS(E_OK, sys_copy(EP_SELF, SHARED_SCRATCH + middle, EP_SELF,
+			                 SHARED_SCRATCH + to, n, 0));
+			for (uint32_t i = 0; i < sizeof(wanted); i++) {
+				n_wrong += page[to - 8 + i] != wanted[i];
+			}
+		}
+	}
+	IS(0, n_wrong);
+}
+
 const struct test tests_slot[] = {
         {"calls on a dead endpoint", test_dead},
         {"calls on a slot of another supervisor", test_not_supervised},
@@ -380,5 +408,6 @@ const struct test tests_slot[] = {
         {"copy", test_copy},
         {"copy with COPY_FORCE", test_copy_force},
         {"errors of kernel_stats", test_stats_errors},
+        {"a copy of bytes onto themselves", test_copy_over_itself},
         {0},
 };

@@ -25,17 +25,22 @@ void *memset(void *dst, int value, size_t n)
 	return dst;
 }
 
+/* From the end downwards where the end of src lies in dst: a word is read before anything below it is written. */
 void *memmove(void *dst, const void *src, size_t n)
 {
+	size_t words = n / 8;
 	char *d = (char *)dst + n;
 	const char *s = (const char *)src + n;
 
 	if ((uintptr_t)dst <= (uintptr_t)src || (uintptr_t)dst >= (uintptr_t)src + n) {
 		return memcpy(dst, src, n);
 	}
-	while (n-- > 0) {
+	for (n %= 8; n > 0; n--) {
 		*--d = *--s;
 	}
+	d -= 8;
+	s -= 8;
+	__asm__ volatile("std\n\trep movsq\n\tcld" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
 	return dst;
 }
 
