@@ -20,6 +20,7 @@
 #define BASE_VA 0x10000000000ul
 #define TABLE_BYTES (N_RUN * PAGE_SIZE)
 #define GIB (1ul << 30)
+#define DEVICE_PA (1ul << 40)
 #define RW (PROT_R | PROT_W)
 
 #define LATE_MAX shared->w[1]
@@ -242,6 +243,41 @@ static void worst_zeroes(paddr_t root, paddr_t zeroed)
 	space_end(space);
 }
 
+/* 1 GiB in one operation, of what is no memory: all of its tables are counted and looked at beforehand. */
+static void worst_device(void)
+{
+	struct slot_privileges privileges;
+	struct child child;
+	uint64_t n;
+	err_t r;
+
+	child_space_new(&child);
+	child_privileges(&privileges);
+	privileges.n_mmio = 1;
+	privileges.mmio[0].base = DEVICE_PA;
+	privileges.mmio[0].bytes = GIB;
+	if (child_slot_new(&child, "device", 0) != E_OK ||
+	        sys_slot_privileges(child.ep, &privileges) != E_OK) {
+		bare_die("no slot with a device", 0);
+	}
+	op_run((struct space_op){.kind = SPACE_MAP,
+	        .space = child.space,
+	        .va = BASE_VA + PAGE_SIZE,
+	        .arg = DEVICE_PA,
+	        .n_pages = SPACE_OP_PAGES_MAX,
+	        .prot = RW | SPACE_OP_DEVICE});
+	space_list(child.space);
+	op_run((struct space_op){.kind = SPACE_UNMAP,
+	        .space = child.space,
+	        .va = BASE_VA + PAGE_SIZE,
+	        .n_pages = SPACE_OP_PAGES_MAX});
+	do {
+		r = sys_space_trim(child.space, taken_back, 256, &n);
+	} while (r == E_AGAIN);
+	n_used = 0;
+	child_free(&child);
+}
+
 /* Between the halves of the run, here. */
 static void worst_bytes(void)
 {
@@ -326,6 +362,7 @@ void worst_measure(void)
 	worst_scattered(roots);
 	worst_sparse(roots);
 	worst_zeroes(roots, zeroed);
+	worst_device();
 	worst_bytes();
 	worst_waiting();
 	child_free(&alarms);
