@@ -28,7 +28,7 @@ def tree_make(top, build):
 def run(top, *words):
     env = {k: v for k, v in os.environ.items() if not k.startswith('SAMSARA_')}
     done = subprocess.run([os.path.join(top, words[0]), *words[1:]], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=120, env=env)
+                          text=True, timeout=300, env=env)
     assert done.returncode == 0, (words, done.returncode, done.stdout, done.stderr)
     return done.stdout
 
@@ -62,7 +62,7 @@ def main():
         tree_make(top, os.path.abspath(parser.parse_args().build))
         check(top)
     finally:
-        subprocess.run([os.path.join(top, 'tools/down')], timeout=120)
+        subprocess.run([os.path.join(top, 'tools/down')], timeout=300)
     shutil.rmtree(top)
 
 
