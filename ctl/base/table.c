@@ -1,7 +1,7 @@
 /*
- * Tables by libsmartcols. It cuts columns to the width of a terminal and does not in a pipe,
- * and counts the width of characters as terminals do, which is why it is used. What can fail
- * here fails for want of memory only, and ends luctl.
+ * Tables by libsmartcols, which counts the width of characters as terminals do. Nothing is cut: a row that is wider than the
+ * terminal goes on in its next line, so that ids and paths are there to be copied. What can fail here fails for want of
+ * memory only, and ends luctl.
  */
 #include "ctl/base/table.h"
 

@@ -44,6 +44,10 @@ static int command_override(const char *words, uint32_t *ret_set)
 #define OVERRIDE(name, bit, word, sentence) {word, bit},
 #include "proto/words/access.def"
 	};
+	static const char remedy[] = "give one of these, or several with commas between:"
+#define OVERRIDE(name, bit, word, sentence) " " word
+#include "proto/words/access.def"
+	        ;
 
 	*ret_set = 0;
 	while (*words) {
@@ -54,7 +58,7 @@ static int command_override(const char *words, uint32_t *ret_set)
 			i++;
 		}
 		if (i == sizeof(known) / sizeof(known[0])) {
-			return ctl_fail(CTL_USAGE, "--override", "give window, hold or block",
+			return ctl_fail(CTL_USAGE, "--override", remedy,
 			        "`%.*s` is nothing that a job could pass", (int)len, words);
 		}
 		*ret_set |= known[i].bit;

@@ -14,6 +14,7 @@ USAGE = [
     (['explode'], 'no command `explode`'),
     (['update'], 'usage: luctl update'),
     (['restart', 'a', 'b'], 'usage: luctl restart'),
+    (['update', 'ds', '--override', 'window,gate', '--reason', 'x'], 'between: window hold rollout block'),
     (['update', 'ds', '--force'], 'not an option'),
     (['update', 'ds', '--timeout', '5'], '50ms, 5s'),
     (['update', 'ds', '--timeout', '0s'], '50ms, 5s'),
