@@ -202,15 +202,32 @@ static void standing_print_services(const Control__Status *status, bool is_on)
 	standing_print_chains(status);
 }
 
+/* One that the machine has not, or not any more, because a hold or a window is in its way. */
+static void standing_print_kept(const Control__Status *status)
+{
+	char since[TEXT_SIZE];
+
+	printf("standing order: wanted by %s, and kept back%s%s: %s; nothing moves\n",
+	        status->standing_by, status->standing_kept_us ? " since " : "",
+	        status->standing_kept_us ? text_time(status->standing_kept_us, since) : "",
+	        status->standing_kept);
+}
+
+static bool standing_is_on(const Machine__Standing *standing)
+{
+	return standing && (standing->state == MACHINE__STANDING_STATE__STANDING_RUNNING ||
+	                           standing->state == MACHINE__STANDING_STATE__STANDING_QUIET);
+}
+
 void standing_print(const Control__Status *status)
 {
 	const Machine__Standing *standing = status->standing;
-	bool is_on;
+	bool is_on = standing_is_on(standing);
 	char every[TEXT_SIZE];
 
-	if (standing) {
-		is_on = standing->state == MACHINE__STANDING_STATE__STANDING_RUNNING ||
-		        standing->state == MACHINE__STANDING_STATE__STANDING_QUIET;
+	if (!is_on && *status->standing_kept) {
+		standing_print_kept(status);
+	} else if (standing) {
 		printf("standing order%s: %s%s%s%s%s\n",
 		        status->stale ? ", when the machine was heard last" : "",
 		        standing_state(standing->state), is_on ? " every " : "",

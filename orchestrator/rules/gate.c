@@ -67,6 +67,7 @@ static void rules_ask_hold(const struct rules *rules, const struct rules_questio
 	if (last) {
 		rules_shut(gate, question, RULES_OVERRIDE_HOLD,
 		        last->until_us ? last->until_us : DECIDE_NEVER);
+		gate->since_us = last->created_us;
 		snprintf(gate->why, sizeof(gate->why), "%.30s holds %.60s%s%.60s", last->identity,
 		        *last->service  ? last->service
 		        : last->machine ? question->machine->name

@@ -227,8 +227,15 @@ def test_standing_held(world):
     assert world.peer.standing_services == ['aa', 'ds']
     world.luctl('hold', 'ds')
     world.until(lambda: world.peer.standing_services == ['aa'])
-    world.luctl('hold', '--all')
+    assert not world.json('status')['standing_kept']
+    world.luctl('hold', '--all', '--reason', 'an audit')
     world.until(lambda: world.peer.standing['state'] == 'STANDING_WITHDRAWN')
+    world.until(lambda: 'kept back since ' in world.luctl('status'))
+    told = next(line for line in world.luctl('status').split('\n') if line.startswith('standing order'))
+    assert 'wanted by root' in told and ' holds everything: an audit; nothing moves' in told, told
+    held = next(h for h in world.json('holds')['holds'] if not h['service'])
+    status = world.json('status')
+    assert status['standing_kept_us'] == held['created_us'] and 'an audit' in status['standing_kept'], (status, held)
     world.luctl('unhold', '--all')
     world.luctl('unhold', 'ds')
     world.until(lambda: world.peer.standing_services == ['aa', 'ds'])

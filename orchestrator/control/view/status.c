@@ -226,15 +226,20 @@ static void view_standing(
 	}
 }
 
-/* Who wants the standing order, and what policies do here. */
+/* Who wants the standing order, what keeps it back, and what policies do here. */
 static void view_policies(
         struct pool *pool, struct engine *engine, struct machine *machine, Control__Status *status)
 {
 	struct standing_row standing;
+	struct rules_gate shut;
 
 	if (!store_standing_find(engine_db(engine), machine_row(machine)->id, &standing) &&
 	        standing.wanted) {
 		status->standing_by = pool_text(pool, standing.identity);
+		if (standing_is_kept(engine, machine, &standing, &shut)) {
+			status->standing_kept = pool_text(pool, shut.why);
+			status->standing_kept_us = shut.since_us;
+		}
 	}
 	if (view_next(pool, engine, machine, false, VIEW_POLICIES_MAX, &status->policies,
 	            &status->n_policies)) {

@@ -72,9 +72,9 @@ int __must_check standing_make(struct engine *engine, const struct machine *mach
 /* How many services it would list; they and their releases in few bytes. */
 uint32_t standing_releases(const struct engine *engine, const struct standing_row *row,
         const struct machine *machine, uint8_t ret_digest[64]);
-/* standing_quiet.c: whether holds and policies let a service move now */
-bool standing_may_move(
-        const struct engine *engine, const struct machine *machine, const char *service);
+/* standing_quiet.c: whether holds and policies let a service move now; else ret_shut does not */
+bool standing_may_move(const struct engine *engine, const struct machine *machine,
+        const char *service, struct rules_gate *ret_shut);
 /* Fills the manifest's quiet times in: those of the row, and when windows close for its services. */
 void standing_quiet(const struct engine *engine, const struct machine *machine,
         const struct standing_row *row, struct standing_manifest *manifest);

@@ -32,5 +32,8 @@ struct machine *standing_next(struct engine *engine, int64_t *after);
 /* Has a machine that is up another one than is wanted? ret_failure says why. */
 bool standing_is_amiss(
         struct engine *engine, const struct machine *machine, struct failure *ret_failure);
+/* Is nothing that is wanted to move let move now? ret_shut: by what the first of it is not. */
+bool standing_is_kept(const struct engine *engine, const struct machine *machine,
+        const struct standing_row *row, struct rules_gate *ret_shut);
 /* Looks at all machines that have or had one from now on; the caller frees the timer at the end. */
 struct event *standing_watch(struct engine *engine);

@@ -53,13 +53,14 @@ static void standing_fill(const struct engine *engine, const struct machine *mac
         const struct standing_row *row, struct standing_manifest *manifest)
 {
 	const Machine__Status *status = machine_status(machine);
+	struct rules_gate shut;
 
 	memcpy(manifest->magic, STANDING_MAGIC, sizeof(manifest->magic));
 	manifest->version = MANIFEST_VERSION;
 	for (size_t i = 0; row->wanted && i < status->n_services; i++) {
 		if (status->services[i]->can_update &&
 		        standing_names(row, status->services[i]->name) &&
-		        standing_may_move(engine, machine, status->services[i]->name)) {
+		        standing_may_move(engine, machine, status->services[i]->name, &shut)) {
 			standing_add(manifest, status->services[i]);
 		}
 	}
@@ -70,6 +71,28 @@ static void standing_fill(const struct engine *engine, const struct machine *mac
 	manifest->every_ms = row->every_ms;
 	manifest->jitter_ms = row->jitter_ms;
 	standing_quiet(engine, machine, row, manifest);
+}
+
+bool standing_is_kept(const struct engine *engine, const struct machine *machine,
+        const struct standing_row *row, struct rules_gate *ret_shut)
+{
+	const Machine__Status *status = machine_status(machine);
+	struct rules_gate shut;
+	bool is_kept = false;
+
+	for (size_t i = 0; row->wanted && status && i < status->n_services; i++) {
+		const Machine__Service *service = status->services[i];
+
+		if (!service->can_update || !standing_names(row, service->name)) {
+			continue;
+		}
+		if (standing_may_move(engine, machine, service->name, &shut)) {
+			return false;
+		}
+		*ret_shut = is_kept ? *ret_shut : shut;
+		is_kept = true;
+	}
+	return is_kept;
 }
 
 /* With what decides about quiet times: they move with the clock, and are reckoned anew where that changes. */

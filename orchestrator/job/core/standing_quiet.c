@@ -35,18 +35,20 @@ static struct rules_question quiet_question(
 	};
 }
 
-bool standing_may_move(
-        const struct engine *engine, const struct machine *machine, const char *service)
+bool standing_may_move(const struct engine *engine, const struct machine *machine,
+        const char *service, struct rules_gate *ret_shut)
 {
 	struct rules_question question = quiet_question(engine, machine, service);
 	struct rules_gate gates[_RULES_GATE_N];
-	bool may = true;
 
 	rules_ask(engine->rules, &question, store_now_usec(), gates);
 	for (enum rules_gate_id gate = 0; gate < _RULES_GATE_N; gate++) {
-		may = may && gates[gate].is_open;
+		if (!gates[gate].is_open) {
+			*ret_shut = gates[gate];
+			return false;
+		}
 	}
-	return may;
+	return true;
 }
 
 static int quiet_by_from(const void *a, const void *b)
