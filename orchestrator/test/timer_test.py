@@ -405,7 +405,14 @@ def test_update(world):
     found = settled(world, 3)
     assert found[2]['state'].startswith('rolled'), found
     quiet(world, 3)
-    assert world.json('next', 'm')['items'] == []
+    world.until(lambda: world.json('next', 'm')['items'])
+    item, = world.json('next', 'm')['items']
+    assert item['what'] == 'no update' and not item['start_us'], item
+    assert item['why'].startswith('release 3 of ds is blocked until `luctl release clear`: '), item
+    assert 'release 3 of ds is blocked' in world.luctl('next')
+    world.luctl('release', 'clear', 'ds', '3')
+    world.until(lambda: [i['what'] for i in world.json('next', 'm')['items']] == ['an update: ds 2 -> 3'])
+    assert 'blocked' not in world.luctl('next')
 
 
 def test_update_held(world):

@@ -55,12 +55,17 @@ void rerandomize_next(const struct schedule_at *at, struct schedule_next *next)
 	}
 }
 
-/* Nothing is said where there is nothing to do. */
+/* Nothing is said where there is nothing to do, and nothing to be done that a block keeps. */
 static void next_update(const struct schedule_at *at, struct schedule_next *next)
 {
 	struct section_update says;
 
-	if (!section_update(at->policy, &says) || !*at->row.found) {
+	if (!section_update(at->policy, &says) || says.mode == SECTION_NONE) {
+		return;
+	}
+	snprintf(next->why, sizeof(next->why), "%s", at->row.why);
+	if (!*at->row.found) {
+		snprintf(next->what, sizeof(next->what), "%s", *next->why ? "no update" : "");
 		return;
 	}
 	snprintf(next->what, sizeof(next->what), "%s: %.160s",
@@ -69,7 +74,6 @@ static void next_update(const struct schedule_at *at, struct schedule_next *next
 	        : at->row.due_us             ? "an update to stage"
 	                                     : "an update was staged",
 	        at->row.found);
-	snprintf(next->why, sizeof(next->why), "%s", at->row.why);
 	if (at->row.due_us) {
 		next_window(at, says.limit_us, next);
 	}

@@ -170,6 +170,28 @@ static void update_tell(struct timer_row *row, const struct update_list *all)
 	}
 }
 
+/* There is nothing to do: why, where the newest release of a service is blocked, and what ends that. */
+static void update_tell_block(struct schedule_at *at, const struct schedule_services *services)
+{
+	struct db *db = engine_db(at->schedule->engine);
+	struct timer_row *row = &at->row;
+
+	row->why[0] = '\0';
+	for (size_t i = 0; i < services->n && !*row->why; i++) {
+		struct release_row from, to;
+
+		if (machine_release(db, services->list[i], &from) ||
+		        store_release_newest(db, services->list[i]->name, &to)) {
+			err_forget();
+		} else if (to.blocked_us && to.counter > from.counter) {
+			snprintf(row->why, sizeof(row->why),
+			        "release %" PRId64
+			        " of %.24s is blocked until `luctl release clear`: %.80s",
+			        to.counter, services->list[i]->name, to.blocked_why);
+		}
+	}
+}
+
 /* Mode and releases: whether a round was for the same. */
 static bool update_is_tried(const struct timer_row *row, enum section_mode mode,
         const struct update_list *list, uint8_t ret_hash[64])
@@ -405,9 +427,15 @@ void update_look(struct schedule_at *at)
 	schedule_services(at->schedule, at->machine, at->policy, DECIDE_UPDATE, &services);
 	update_find(at, &services, &all);
 	all.n = says.mode == SECTION_NONE ? 0 : all.n;
+	if (!*row->found) {
+		row->why[0] = '\0'; /* of a block that was lifted */
+	}
 	update_tell(row, &all);
 	update_deadline(at, &says, &all);
 	row->due_us = 0;
+	if (!all.n && says.mode != SECTION_NONE) {
+		update_tell_block(at, &services);
+	}
 	if (row->open || (all.n && says.mode >= SECTION_STAGE)) {
 		update_time(at, &says, &all);
 	}
