@@ -116,8 +116,11 @@ def test_released_behind(world):
     """An older job that is released while a newer one of its service has the machine waits, and neither waits for ever."""
     world.prepare()
     older = left_at(world, 'forge.end', 0)
-    world.luctl('job', 'hold', str(older))
+    world.luctl('job', 'hold', str(older), '--reason', 'not yet')
     answers(world)
+    told = world.luctl('job', 'approve', str(older), code=3)
+    assert 'job %d (update ds) waits for no rollout: it is held, and waits for: not yet' % older in told, told
+    assert 'there is no such job' in world.luctl('job', 'approve', '99', code=3)
     world.peer.faults['hold_result'] = 1
     newer = world.json('update', 'ds', '--detach')['id']
     world.until(lambda: world.peer.withheld)

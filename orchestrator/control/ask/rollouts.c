@@ -8,6 +8,8 @@
  * A job stands for its rollout in job_approve; job_deny ends the job alone, as job_cancel does, of those that wait for a
  * rollout, in the role of who decides about releases.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/control/ask/priv.h"
@@ -212,21 +214,40 @@ void control_on_rollout_change(struct control_client *client, const Control__Req
 	control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &unknown);
 }
 
+/* Who approves of a job means what it waits for, which may be something else. */
+static void rollout_refuse_job(
+        struct control_client *client, uint64_t id, const struct job_row *job)
+{
+	struct failure failure;
+	char what[64];
+
+	snprintf(what, sizeof(what), "job %" PRId64, job->id);
+	failure_set(&failure, "no-rollout", what,
+	        job->ended_us ? "`luctl job show` says what became of it"
+	                      : "`luctl explain` with the number of the job says what keeps it, "
+	                        "and `luctl job show` how far it is",
+	        "%s (%s%s%s) waits for no rollout: it is %s%s%s", what, job_kind_name(job->kind),
+	        *job->service ? " " : "", job->service, job_state_name(job->state),
+	        *job->wait_why ? ", and waits for: " : "", job->wait_why);
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+}
+
 /* A job says which machine and release is meant; it need not wait, since approvals may come early. */
 void control_on_job_approve(struct control_client *client, const Control__Request *request)
 {
+	static const struct failure none = {
+	        "no-job", "job", "there is no such job", "`luctl jobs` lists them"};
 	struct rollout_member_row member;
 	struct rollout_row row;
 	struct job_row job;
-	int r = store_job_find(control_db(client), (int64_t)request->job_approve->job, &job);
-
-	if (!r) {
-		r = store_rollout_member(
-		        control_db(client), job.release, job.machine, &row, &member);
-	}
-	if (r) {
+	if (store_job_find(control_db(client), (int64_t)request->job_approve->job, &job)) {
 		err_forget();
-		rollout_refuse_none(client, request->id);
+		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &none);
+		return;
+	}
+	if (store_rollout_member(control_db(client), job.release, job.machine, &row, &member)) {
+		err_forget();
+		rollout_refuse_job(client, request->id, &job);
 		return;
 	}
 	rollout_change(client, request, row.id, ROLLOUT_WAS_APPROVED);
