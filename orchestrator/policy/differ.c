@@ -145,3 +145,25 @@ void policy_idle(const struct policy *policy, struct policy_errors *notes)
 {
 	differ_idle(policy->root, notes);
 }
+
+static void differ_unreported(const struct tree_node *node,
+        bool (*is_reported)(const char *metric, void *arg), void *arg, struct policy_errors *notes)
+{
+	if (node->row == POLICY_LOAD_METRIC && node->text && !is_reported(node->text, arg)) {
+		tree_error(notes, &node->place,
+		        "name a figure that its services report, or leave it out",
+		        "no machine that is up reports the figure `%s`: an update that is watched "
+		        "by it is "
+		        "never found healthy, and fails when health.healthy is over",
+		        node->text);
+	}
+	for (size_t i = 0; i < node->n_children; i++) {
+		differ_unreported(node->children[i], is_reported, arg, notes);
+	}
+}
+
+void policy_unreported(const struct policy *policy,
+        bool (*is_reported)(const char *metric, void *arg), void *arg, struct policy_errors *notes)
+{
+	differ_unreported(policy->root, is_reported, arg, notes);
+}

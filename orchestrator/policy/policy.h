@@ -88,6 +88,9 @@ int __must_check policy_check_together(
 
 /* What a policy says and lud does not act on: one entry a key, the outermost of each. */
 void policy_idle(const struct policy *policy, struct policy_errors *notes);
+/* What updates are watched by, health.loads, and is_reported says of that nobody reports it: one entry a name. */
+void policy_unreported(const struct policy *policy,
+        bool (*is_reported)(const char *metric, void *arg), void *arg, struct policy_errors *notes);
 /*
  * What two policies say differently, defaults aside: lines "- KEY: VALUE" of the first and "+ KEY: VALUE"
  * of the second, of which either may be NULL. False: they say the same.

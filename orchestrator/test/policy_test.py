@@ -154,6 +154,13 @@ def test_idle_keys(world):
     told = world.luctl('policy', 'apply', other, errors=True)
     assert 'no machine reports that it is probed; `crash`' in told, told
     world.luctl('policy', 'remove', 'q')
+    # What is compared with the generation before has to be reported by somebody.
+    world.peer.services['ds']['metrics'] = [{'name': 'per_second', 'value': 7}]
+    world.until(lambda: 'per_second' in str(world.json('status')['services']))
+    other = policy(world, 'q', 'health: {soak: 1s, healthy: 3s, loads: [{metric: per_second}, {metric: nobody_has_it}]}')
+    told = world.luctl('policy', 'apply', other, errors=True)
+    assert 'no machine that is up reports the figure `nobody_has_it`' in told and '`per_second`' not in told, told
+    world.luctl('policy', 'remove', 'q')
     notes = world.json('policy', 'show')['notes']
     assert [(n['line'], 'update.consent' in n['what']) for n in notes] == [(4, True)], notes
 

@@ -32,16 +32,47 @@ static Control__PolicyVersion *control_policy_version(
 	return view;
 }
 
-/* What lud does not act on, of all policies that count. */
-static void control_policy_notes(
-        struct pool *pool, const struct rules *rules, Control__PolicySet *set)
+static bool control_policy_reports(const Machine__Status *status, const char *metric)
+{
+	for (size_t i = 0; i < status->n_services; i++) {
+		for (size_t j = 0; j < status->services[i]->n_metrics; j++) {
+			if (!strcmp(status->services[i]->metrics[j]->name, metric)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Of a fleet where no machine is up nothing is known, and nothing said. */
+static bool control_policy_is_reported(const char *metric, void *arg)
+{
+	struct machine *machine = NULL;
+	bool is_known = false;
+
+	while ((machine = machines_next(arg, machine))) {
+		if (machine_state(machine) != MACHINE_UP || !machine_status(machine)) {
+			continue;
+		}
+		if (control_policy_reports(machine_status(machine), metric)) {
+			return true;
+		}
+		is_known = true;
+	}
+	return !is_known;
+}
+
+/* What lud does not act on, and what nobody reports, of all policies that count. */
+static void control_policy_notes(struct pool *pool, struct engine *engine, Control__PolicySet *set)
 {
 	struct policy_errors notes = {0};
 	size_t n;
-	const struct policy *const *policies = rules_policies(rules, &n);
+	const struct policy *const *policies = rules_policies(engine_rules(engine), &n);
 
 	for (size_t i = 0; i < n; i++) {
 		policy_idle(policies[i], &notes);
+		policy_unreported(
+		        policies[i], control_policy_is_reported, engine_machines(engine), &notes);
 	}
 	set->notes = pool_zero(pool, (notes.n + 1) * sizeof(*set->notes));
 	for (size_t i = 0; i < notes.n; i++) {
@@ -60,14 +91,15 @@ static void control_policy_notes(
 
 /* What counts now, without the files. */
 static void control_policy_set(
-        struct pool *pool, const struct rules *rules, Control__PolicySet *ret_set)
+        struct pool *pool, struct engine *engine, Control__PolicySet *ret_set)
 {
+	const struct rules *rules = engine_rules(engine);
 	const char *broken = rules_broken(rules);
 
 	control__policy_set__init(ret_set);
 	ret_set->version = control_policy_version(pool, rules_version(rules));
 	ret_set->broken = pool_text(pool, broken ? broken : "");
-	control_policy_notes(pool, rules, ret_set);
+	control_policy_notes(pool, engine, ret_set);
 }
 
 static void control_policy_reply(
@@ -97,7 +129,7 @@ static void control_policy_changed(
 		        failure);
 	} else {
 		engine_rules_changed(control_engine(client));
-		control_policy_set(&pool, engine_rules(control_engine(client)), &set);
+		control_policy_set(&pool, control_engine(client), &set);
 		control_policy_reply(client, id, &set);
 	}
 }
@@ -190,7 +222,7 @@ void control_on_policy_show(struct control_client *client, const Control__Reques
 			return;
 		}
 	}
-	control_policy_set(&pool, rules, &set);
+	control_policy_set(&pool, control_engine(client), &set);
 	set.policies = pool_zero(&pool, RULES_POLICIES_MAX * sizeof(*set.policies));
 	if (machine) {
 		set.text = control_policy_text(&pool, rules, machine, show->service);
