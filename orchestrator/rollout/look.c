@@ -51,6 +51,9 @@ static enum rollout_member_state rollout_state_of(
 	case JOB_FAILED:
 	case JOB_INCONSISTENT:
 		return ROLLOUT_IS_FAILED;
+	case JOB_CANCELLED:
+	case JOB_SUPERSEDED:
+		return ROLLOUT_IS_LEFT_OUT;
 	case JOB_SOAKING:
 		return ROLLOUT_IS_SOAKING;
 	case JOB_ORDERED:
@@ -64,8 +67,6 @@ static enum rollout_member_state rollout_state_of(
 	case JOB_STAGED:
 	case JOB_SCHEDULED:
 	case JOB_HELD:
-	case JOB_CANCELLED:
-	case JOB_SUPERSEDED:
 	case JOB_EXPIRED:
 	case JOB_SKIPPED:
 	case JOB_PREPARED:
@@ -79,6 +80,25 @@ static enum rollout_member_state rollout_state_of(
 static int rollout_member_txn(struct db *db, void *arg)
 {
 	return err_up(store_rollout_member_update(db, arg));
+}
+
+static void rollout_count(struct rollout_look *look, const struct rollout_member_row *member)
+{
+	bool is_here = member->ring == look->row->ring;
+	bool has_failed = member->state == ROLLOUT_IS_FAILED && !look->again;
+
+	if (has_failed) {
+		look->n_failed++;
+		rollout_name(look->failed, sizeof(look->failed), member->machine_name);
+	}
+	if (has_failed || member->state == ROLLOUT_IS_WELL) {
+		look->n_tried += is_here;
+	} else if (member->state == ROLLOUT_IS_LEFT_OUT && !look->again) {
+		look->n_left_out += is_here;
+	} else if (member->ring <= look->row->ring) {
+		look->n_pending++;
+		rollout_name(look->pending, sizeof(look->pending), member->machine_name);
+	}
 }
 
 /*
@@ -104,14 +124,46 @@ static int rollout_look_member(const struct rollout_member_row *was, void *arg)
 	if (member.state != was->state || member.job != was->job) {
 		r = db_txn(look->rollouts->db, rollout_member_txn, &member);
 	}
-	if (member.state == ROLLOUT_IS_FAILED && !look->again) {
-		look->n_failed++;
-		rollout_name(look->failed, sizeof(look->failed), member.machine_name);
-	} else if (member.state != ROLLOUT_IS_WELL && member.ring <= look->row->ring) {
-		look->n_pending++;
-		rollout_name(look->pending, sizeof(look->pending), member.machine_name);
-	}
+	rollout_count(look, &member);
 	return err_up(r);
+}
+
+/* Whether the machine has none of its jobs to show that failed; of one that joined since, there is none. */
+static bool rollout_has_not_failed(struct rollouts *rollouts, const struct machine_row *machine,
+        const struct release_row *release, int64_t after)
+{
+	struct job_row job;
+	int r = store_rollout_job(
+	        rollouts->db, machine->id, release->service, release->id, after, &job);
+
+	return r == DB_E_NONE || (!r && rollout_state_of(rollouts, &job) != ROLLOUT_IS_FAILED);
+}
+
+bool rollouts_spares(struct rollouts *rollouts, const struct machine_row *machine,
+        const struct release_row *release)
+{
+	struct decide_subject subject = {
+	        machine->name, machine->groups, machine->labels, release->service};
+	struct rollout_member_row member = {0};
+	struct rollout_row row;
+	bool spares, is_by_hand;
+	size_t n;
+	const struct policy *const *policies = rules_policies(rollouts->rules, &n);
+	const struct policy *by = decide_by(policies, n, &subject, POLICY_ROLLOUT);
+	int r = store_release_by_hand(rollouts->db, release, &is_by_hand);
+
+	if (r || is_by_hand) {
+		err_forget();
+		return false;
+	}
+	r = store_rollout_member(rollouts->db, release->id, machine->id, &row, &member);
+	if (r == DB_E_NONE && by) {
+		r = store_rollout_of(rollouts->db, release->id, policy_name(by), &row);
+	}
+	spares = !r && row.is_open &&
+	         rollout_has_not_failed(rollouts, machine, release, member.after);
+	err_forget();
+	return spares;
 }
 
 bool rollout_has_ring(const struct rollout_look *look, uint32_t n)
@@ -135,7 +187,13 @@ bool rollout_is_approved(const struct rollout_look *look)
 	return approved >= look->ring.approvals;
 }
 
-/* Every machine of the ring is well, or failed within the budget. */
+/* Nobody has the release of those by whom it was to be tried before others get it. */
+static bool rollout_is_untried(const struct rollout_look *look)
+{
+	return look->n_left_out && !look->n_tried && rollout_has_ring(look, look->row->ring + 1);
+}
+
+/* Every machine of the ring is well, failed within the budget, or was left out by somebody. */
 static void rollout_ring_done(struct rollout_look *look)
 {
 	char why[160];
@@ -164,8 +222,8 @@ static void rollout_paused(struct rollout_look *look)
 		err_forget();
 	}
 	if (!is_by_hand && !rollout_is_blocked(look->rollouts, look->row, why) &&
-	        !look->n_pending && look->ring.approvals && rollout_is_approved(look) &&
-	        rollout_has_ring(look, look->row->ring + 1)) {
+	        !look->n_pending && !rollout_is_untried(look) && look->ring.approvals &&
+	        rollout_is_approved(look) && rollout_has_ring(look, look->row->ring + 1)) {
 		rollout_ring_begin(look->row, look->row->ring + 1);
 		look->what = ROLLOUT_WAS_NEXT;
 	}
@@ -186,6 +244,12 @@ static void rollout_judge(struct rollout_look *look)
 	} else if (row->state == ROLLOUT_PAUSED) {
 		rollout_paused(look);
 	} else if (rollout_is_blocked(look->rollouts, row, why)) {
+		rollout_set(row, ROLLOUT_PAUSED, why);
+		look->what = ROLLOUT_WAS_PAUSED;
+	} else if (!look->n_pending && rollout_is_untried(look)) {
+		snprintf(why, sizeof(why),
+		        "no machine of ring %.40s has tried it: somebody ended their jobs",
+		        look->ring.name);
 		rollout_set(row, ROLLOUT_PAUSED, why);
 		look->what = ROLLOUT_WAS_PAUSED;
 	} else if (!look->n_pending) {

@@ -53,6 +53,12 @@ bool rollouts_is_aborted(
  * is blocked, and it is for the error budget of the rollout that it is in how many.
  */
 bool rollouts_bears(struct rollouts *rollouts, int64_t machine, const struct release_row *release);
+/*
+ * Whether the machine may be updated to a release that is blocked, as if it were not: by its rollout, which is open, or
+ * which it would join. Not where it is a person who blocked it, nor a machine that has failed: that was its try.
+ */
+bool rollouts_spares(struct rollouts *rollouts, const struct machine_row *machine,
+        const struct release_row *release);
 /* How long an update of the machine is watched, by its ring. False: by no ring. */
 bool rollouts_times(struct db *db, int64_t machine, int64_t release, int64_t *ret_soak_us,
         int64_t *ret_healthy_us);

@@ -50,8 +50,10 @@ int store_rollout_member_update(struct db *db, const struct rollout_member_row *
 int store_rollout_member_again(struct db *db, int64_t rollout)
 {
 	return err_fold(db_run(db,
-	        "UPDATE rollout_members SET after = job, state = ? WHERE rollout = ? AND state = ?",
-	        "iii", (int64_t)ROLLOUT_IS_WAITING, rollout, (int64_t)ROLLOUT_IS_FAILED));
+	        "UPDATE rollout_members SET after = job, state = ? WHERE rollout = ?"
+	        " AND state IN (?, ?)",
+	        "iiii", (int64_t)ROLLOUT_IS_WAITING, rollout, (int64_t)ROLLOUT_IS_FAILED,
+	        (int64_t)ROLLOUT_IS_LEFT_OUT));
 }
 
 int store_rollout_find(struct db *db, int64_t id, struct rollout_row *ret)

@@ -102,13 +102,18 @@ static int block_left(struct db *db, const struct job *job)
 	return err_up(store_release_block(db, left.id, job->row.id, why));
 }
 
-/* The release runs, and was asked for when it was blocked already. */
+/*
+ * The release runs, and was asked for when it was blocked already. By its rollout it runs although it failed elsewhere: that
+ * says nothing of where it failed.
+ */
 static int block_lift(struct db *db, const struct job *job)
 {
 	struct release_row release;
 	int r = store_release_by_id(db, job->row.release, &release);
 
-	if (r || release.blocked_us > job->row.created_us) {
+	if (r || release.blocked_us > job->row.created_us ||
+	        rollouts_spares(
+	                engine_rollouts(job->engine), machine_row(job->machine), &release)) {
 		return err_fold(r);
 	}
 	return err_up(store_release_block(db, release.id, 0, NULL));

@@ -130,6 +130,13 @@ static int plan_refuse_blocked(struct job_plan *plan)
 	return ENGINE_E_REFUSED;
 }
 
+bool engine_is_blocked(const struct engine *engine, const struct machine *machine,
+        const struct release_row *release)
+{
+	return release->blocked_us &&
+	       !rollouts_spares(engine_rollouts(engine), machine_row(machine), release);
+}
+
 /*
  * The release to go to: the one named, by number or by the beginning of its id, or the newest. The newest is
  * refused while it is blocked; one that is blocked and named is taken: whoever names it has read
@@ -142,7 +149,7 @@ static int plan_update(struct job_plan *plan)
 
 	if (!*order->release || !strcmp(order->release, "newest")) {
 		r = store_release_newest(plan->engine->parts.db, order->service, &plan->target);
-		if (!r && plan->target.blocked_us &&
+		if (!r && engine_is_blocked(plan->engine, order->machine, &plan->target) &&
 		        !(order->asked->overrides & RULES_OVERRIDE_BLOCK)) {
 			return plan_refuse_blocked(plan);
 		}

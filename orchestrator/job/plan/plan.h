@@ -127,6 +127,9 @@ struct job_way_back {
 bool plan_no_way_back(const struct engine *engine, const struct job_way_back *way,
         const struct Control__Pairing *back, struct failure *ret_failure);
 
+/* Whether what asks for the newest release passes this one by on a machine; some of its rollout may have it all the same. */
+bool engine_is_blocked(const struct engine *engine, const struct machine *machine,
+        const struct release_row *release);
 /* Records a job and lets it begin, or finds the one that the request had made; its id goes to ret_job. */
 int __must_check engine_plan(struct engine *engine, const struct job_order *order, int64_t *ret_job,
         struct failure *ret_failure);

@@ -1,6 +1,6 @@
 /*
  * `update` of a policy on a machine: which of its services run something older than the newest release that
- * is registered and not blocked, and what is done about that, by the mode:
+ * is registered and not blocked for this machine, and what is done about that, by the mode:
  *
  *   check   it is told, in `next` and in the status
  *   stage   a job prepares each: it is made, sent and rehearsed, and a person orders the update
@@ -30,6 +30,7 @@ struct update_wanted {
 	struct release_row from, to;
 	size_t place;
 	size_t set; /* of update.sets, from 1; 0: none */
+	bool is_blocked;
 };
 
 struct update_list {
@@ -106,7 +107,7 @@ static bool update_is_kept(const struct update_list *all, const struct update_wa
 	for (size_t i = 0; i < all->n; i++) {
 		const struct update_wanted *other = &all->list[i];
 
-		if (other->to.blocked_us &&
+		if (other->is_blocked &&
 		        (other == wanted || (wanted->set && other->set == wanted->set))) {
 			return true;
 		}
@@ -147,6 +148,8 @@ static void update_find(const struct schedule_at *at, const struct schedule_serv
 			continue;
 		}
 		wanted.place = section_update_place(at->policy, wanted.service->name);
+		wanted.is_blocked =
+		        engine_is_blocked(at->schedule->engine, at->machine, &wanted.to);
 		wanted.set = section_update_set(at->policy, wanted.service->name);
 		if (wanted.to.counter > wanted.from.counter) {
 			update_add(ret, &wanted);
