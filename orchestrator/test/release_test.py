@@ -192,6 +192,7 @@ def test_remove(world):
     for n in ('3', '2'):
         world.luctl('release', 'remove', 'ds', n, code=4)
     world.luctl('machine', 'start', 'm')
+    world.until(lambda: world.json('machine', 'list')['machines'][0]['state'] == 'up')
     world.luctl('release', 'add', world.kits[3])
     assert listed()[4]['path'] == paths[4]
     # An open job is about it.
