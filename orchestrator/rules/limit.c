@@ -5,7 +5,7 @@
  * already, so that a job of it goes on however many others there are.
  *
  * Machines at work are few: they are counted at each question. All machines are walked for a percentage only, and once
- * until the machines or the policies change. Who asks again when a place comes free is not known here.
+ * until the machines or the policies change. Who asks again when a place comes free is not known here (job/engine/gate.c).
  */
 #include <stdio.h>
 #include <string.h>

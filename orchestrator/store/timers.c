@@ -17,6 +17,11 @@ int store_timer_find(
 	                "iti", machine, policy, (int64_t)action));
 }
 
+int store_timer_by_id(struct db *db, int64_t id, struct timer_row *ret)
+{
+	return err_up(store_one(db, STORE_timer, ret, "WHERE id = ?", "i", id));
+}
+
 int store_timer_put(struct db *db, struct timer_row *row)
 {
 	int r;

@@ -6,6 +6,7 @@
 /* DB_E_NONE. */
 int __must_check store_timer_find(
         struct db *db, int64_t machine, const char *policy, uint32_t action, struct timer_row *ret);
+int __must_check store_timer_by_id(struct db *db, int64_t id, struct timer_row *ret);
 /* Writes the row, or makes it where its id is 0. */
 int __must_check store_timer_put(struct db *db, struct timer_row *row);
 int __must_check store_timer_remove(struct db *db, int64_t id);

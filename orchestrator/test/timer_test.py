@@ -280,6 +280,37 @@ def test_windows(world):
     assert time.strftime('%H:%M:%S', time.gmtime(int(job['created_us']) / 1e6)) >= start, job
 
 
+def test_place(world):
+    """What waits for a place of a fleet's limits is not looked at before one comes free, and then at once."""
+    world.prepare()
+    with harness.peer.Peer(os.path.join(world.dir, 'b.sock')) as other:
+        other.add_service('ds', world.release_id(world.kits[0]))
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        policy(world, 'limits: {machines: 1}')
+        other.faults['hold_result'] = 1
+        first = world.json('rerandomize', 'ds', '-m', 'b', '--detach')['jobs'][0]['id']
+        world.until(lambda: other.withheld)
+        policy(world, 'rerandomize: {every: 1h}', 'q', 'machines: [m]')
+        world.until(lambda: timer(world) and 'machines are at work' in timer(world)['why'])
+        row = tuple(timer(world))
+        assert timer(world)['look_us'] / 1e6 - world.now() > 60
+        quiet(world, 3)
+        assert tuple(timer(world)) == row
+        other.release()
+        assert world.settle(first)['state'] == 'JOB_STATE_CONFIRMED'
+        settled(world, 1)
+        # A lud that was away remembers nothing of it, and looks at all of them; so it does under another limit.
+        other.faults['hold_result'] = 1
+        first = world.json('rerandomize', 'ds', '-m', 'b', '--detach')['jobs'][0]['id']
+        world.until(lambda: other.withheld)
+        away(world, HOUR + 60)
+        world.until(lambda: 'machines are at work' in timer(world)['why'])
+        policy(world, 'limits: {machines: 2}')
+        settled(world, 2)
+        other.release()
+        assert world.settle(first)['state'] == 'JOB_STATE_CONFIRMED'
+
+
 def test_events(world):
     """A crash, an update and a boot ask for fresh layouts at once, where the policy says so, and not time and again."""
     world.prepare(2)

@@ -22,6 +22,7 @@
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/standing.h"
+#include "orchestrator/job/schedule/schedule.h"
 
 /* How long a job waits for what nobody knows the end of. */
 #define GATE_HELD_USEC (7 * INT64_C(86400) * 1000000)
@@ -92,6 +93,9 @@ static void gate_on_news(const struct job_news *news, void *arg)
 
 	if (is_free && rules_has_limits(engine->rules)) {
 		engine_gate_changed(engine);
+		if (engine->schedule) {
+			schedule_place_free(engine->schedule);
+		}
 	}
 }
 

@@ -10,11 +10,19 @@
 /* How often is looked what only memory says: an alarm that is on, a standing order on its way. */
 #define SCHEDULE_LOOK_USEC INT64_C(1000000)
 
+/* Ids of timers. */
+struct schedule_places {
+	int64_t *ids; /* owned */
+	size_t n, room;
+};
+
 struct schedule {
 	struct engine *engine;
 	struct event *timer;
 	struct engine_watch *watch;
 	int n_looks; /* not by the timer, since it came last */
+	/* For a place of a fleet's limits: those that wait for one, and those that are looked at since one came free. */
+	struct schedule_places waiting, woken;
 };
 
 /* All borrowed but the row, which is written when the look is over. */
@@ -25,6 +33,7 @@ struct schedule_at {
 	struct timer_row row;
 	int64_t now;
 	int64_t before_us; /* when the round before this one was; 0: there was none */
+	bool for_place;    /* something of it waits for a place of a fleet's limits */
 };
 
 struct schedule_services {
@@ -42,7 +51,9 @@ void schedule_services(const struct schedule *schedule, const struct machine *ma
         const struct policy *policy, enum decide_action action, struct schedule_services *ret);
 /* Of the services those are left that no gate holds. The first gate that is shut, if all are: is_open else. */
 struct rules_gate schedule_gate(
-        const struct schedule_at *at, int64_t limit_us, struct schedule_services *services);
+        struct schedule_at *at, int64_t limit_us, struct schedule_services *services);
+/* The loop's timer comes after so long. */
+void schedule_in(struct schedule *schedule, int64_t usec);
 /* Part of `jitter`, always the same one for a machine and a policy. */
 int64_t schedule_part(const struct machine *machine, const char *policy, int64_t jitter_us);
 /* Looked at again at a time, unless an earlier one is known; 0: no time is known. */
@@ -67,6 +78,11 @@ void schedule_plan_set(struct schedule_at *at, struct job_set_order *set);
 /* Goes on or off, which is logged when it is news. */
 void schedule_alarm(struct schedule_at *at, bool is_on, const char *text);
 
+/* place.c: the timer waits for a place; when it is looked at all the same */
+int64_t place_wait(struct schedule *schedule, const struct timer_row *row, int64_t now);
+/* The next one to look at since a place came free; false: there is none. */
+bool place_next(struct schedule *schedule, struct timer_row *ret_row);
+void places_fini(struct schedule *schedule);
 /* rerandomize.c */
 void rerandomize_look(struct schedule_at *at);
 void rerandomize_next(const struct schedule_at *at, struct schedule_next *next);

@@ -5,6 +5,7 @@
  * at each of them once, however often their time has come meanwhile.
  *
  *   policies, marks, machine up, standing order ---> schedule_machine(): rows for what matches
+ *   a place of `limits` came free               ---> rows that wait for one are looked at now (place.c)
  *   a crash, the end of a job, releases         ---> a row is looked at now
  *   the first look_us of all rows               ---> one timer of the event loop
  *
@@ -72,7 +73,7 @@ void schedule_services(const struct schedule *schedule, const struct machine *ma
 
 /* The first gate that is shut for a service; is_open: none is. */
 static struct rules_gate schedule_shut(
-        const struct schedule_at *at, int64_t limit_us, const char *service)
+        struct schedule_at *at, int64_t limit_us, const char *service)
 {
 	struct rules_question question = {
 	        .machine = machine_row(at->machine),
@@ -86,10 +87,7 @@ static struct rules_gate schedule_shut(
 	rules_ask(engine_rules(at->schedule->engine), &question, at->now, gates);
 	for (enum rules_gate_id gate = 0; gate < _RULES_GATE_N; gate++) {
 		if (!gates[gate].is_open) {
-			/* Nobody tells the timers when another machine is done. */
-			gates[gate].next_us = gate == RULES_GATE_LIMIT
-			                              ? at->now + SCHEDULE_LOOK_USEC
-			                              : gates[gate].next_us;
+			at->for_place = at->for_place || gate == RULES_GATE_LIMIT;
 			return gates[gate];
 		}
 	}
@@ -97,7 +95,7 @@ static struct rules_gate schedule_shut(
 }
 
 struct rules_gate schedule_gate(
-        const struct schedule_at *at, int64_t limit_us, struct schedule_services *services)
+        struct schedule_at *at, int64_t limit_us, struct schedule_services *services)
 {
 	struct rules_gate shut = {.is_open = true, .next_us = DECIDE_NEVER};
 	size_t n = 0;
@@ -275,7 +273,8 @@ static void schedule_boot(struct schedule_at *at)
 static void schedule_look(struct schedule *schedule, struct machine *machine,
         const struct policy *policy, const struct timer_row *row)
 {
-	struct schedule_at at = {schedule, machine, policy, *row, store_now_usec(), row->last_us};
+	struct schedule_at at = {
+	        schedule, machine, policy, *row, store_now_usec(), row->last_us, false};
 
 	schedule_boot(&at);
 	at.row.look_us = 0;
@@ -283,6 +282,9 @@ static void schedule_look(struct schedule *schedule, struct machine *machine,
 		update_look(&at);
 	} else {
 		rerandomize_look(&at);
+	}
+	if (at.for_place) {
+		schedule_look_at(&at.row, place_wait(schedule, row, at.now));
 	}
 	if (at.row.look_us && at.row.look_us <= at.now) {
 		at.row.look_us = at.now + SCHEDULE_LOOK_USEC;
@@ -340,8 +342,7 @@ static void schedule_row(struct schedule *schedule, const struct timer_row *row)
 	}
 }
 
-/* Looks again after so long. */
-static void schedule_in(struct schedule *schedule, int64_t usec)
+void schedule_in(struct schedule *schedule, int64_t usec)
 {
 	struct timeval pause = {usec / 1000000, usec % 1000000};
 
@@ -354,6 +355,10 @@ static void schedule_wait(struct schedule *schedule)
 	struct timer_row row;
 	int64_t left;
 
+	if (schedule->woken.n) {
+		schedule_in(schedule, 0);
+		return;
+	}
 	if (store_timer_first(engine_db(schedule->engine), &row)) {
 		err_forget();
 		schedule_in(schedule, SCHEDULE_WAIT_USEC);
@@ -374,6 +379,9 @@ static void schedule_on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	engine_clock(schedule->engine);
+	for (int i = 0; i < SCHEDULE_BATCH && place_next(schedule, &row); i++) {
+		schedule_row(schedule, &row);
+	}
 	for (int i = 0; i < SCHEDULE_BATCH; i++) {
 		if (store_timer_first(engine_db(schedule->engine), &row) ||
 		        row.look_us > store_now_usec()) {
@@ -561,6 +569,7 @@ struct schedule *schedule_free(struct schedule *schedule)
 	if (schedule) {
 		engine_watch_free(schedule->watch);
 		event_free(schedule->timer);
+		places_fini(schedule);
 		free(schedule);
 	}
 	return NULL;

@@ -210,7 +210,7 @@ static bool update_is_tried(const struct timer_row *row, enum section_mode mode,
 }
 
 /* Of what there is to do that which no gate is in the way of; the first gate that is shut, if all are. */
-static struct rules_gate update_open(const struct schedule_at *at, int64_t limit_us,
+static struct rules_gate update_open(struct schedule_at *at, int64_t limit_us,
         const struct update_list *all, struct update_list *ret)
 {
 	struct schedule_services services = {.n = 0};
