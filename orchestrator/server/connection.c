@@ -5,9 +5,10 @@
  *   a peer that does not say Hello within SERVER_HELLO_SEC is disconnected;
  *   one that asks nothing for SERVER_IDLE_SEC, and waits for nothing, too;
  *   a user other than root and lud's own has at most SERVER_GUESTS_MAX;
- *   when all places are taken, a newcomer takes the place of the oldest connection
+ *   the last SERVER_KEPT places are for root, lud's own user and admins: all others together cannot fill them;
+ *   when all places that a newcomer may have are taken, a newcomer takes the place of the oldest connection
  *   without a session, else of the one that has been idle longest, else of one that
- *   only follows the log.
+ *   only follows the log; of those that it may end: a guest takes no admin's place.
  *
  * Only connections that wait for an answer keep their places against everybody.
  */
@@ -170,14 +171,15 @@ static bool connection_goes_before(const struct connection *a, const struct conn
  * Called when all places are taken, and when descriptors run out: what is freed may be enough for
  * whoever comes next.
  */
-bool connection_make_room(struct server *server)
+bool connection_make_room(struct server *server, enum connection_rank rank)
 {
 	struct connection *connection;
 	struct connection *first = NULL;
 
 	LIST_FOREACH(connection, &server->connections, link)
 	{
-		if (!first || connection_goes_before(connection, first)) {
+		if (connection->rank <= rank &&
+		        (!first || connection_goes_before(connection, first))) {
 			first = connection;
 		}
 	}
@@ -202,6 +204,24 @@ static size_t connection_n_of(const struct server *server, uint64_t uid)
 	return n;
 }
 
+static size_t connection_n_guests(const struct server *server)
+{
+	const struct connection *connection;
+	size_t n = 0;
+
+	LIST_FOREACH(connection, &server->connections, link)
+	{
+		n += connection->rank == CONNECTION_GUEST;
+	}
+	return n;
+}
+
+static enum connection_rank connection_rank(const struct access_peer *peer, unsigned int roles)
+{
+	return access_is_owner(peer) || roles & 1u << ACCESS_ADMIN ? CONNECTION_ADMIN
+	                                                           : CONNECTION_GUEST;
+}
+
 /*
  * NULL when the peer may come in, else why not. Who could end lud anyhow has no limit: it would keep
  * those out.
@@ -215,7 +235,14 @@ static const char *connection_objection(
 	if (!access_is_owner(peer) && connection_n_of(server, peer->uid) >= SERVER_GUESTS_MAX) {
 		return "has too many connections";
 	}
-	if (server->n_connections >= SERVER_CONNECTIONS_MAX && !connection_make_room(server)) {
+	if (connection_rank(peer, roles) == CONNECTION_GUEST &&
+	        connection_n_guests(server) >= SERVER_CONNECTIONS_MAX - SERVER_KEPT &&
+	        !connection_make_room(server, CONNECTION_GUEST)) {
+		return "finds no place: every connection but those kept for admins waits for an "
+		       "answer";
+	}
+	if (server->n_connections >= SERVER_CONNECTIONS_MAX &&
+	        !connection_make_room(server, connection_rank(peer, roles))) {
 		return "finds no place: every connection waits for an answer";
 	}
 	return NULL;
@@ -235,6 +262,7 @@ static int connection_new(struct server *server, int fd, const struct access_pee
 
 	connection->server = server;
 	connection->peer = *peer;
+	connection->rank = connection_rank(peer, roles);
 	r = link_new(link_stream(server->base, fd), server->buffers, SESSION_RESPONDER, &self,
 	        &connection_link_ops, connection, &connection->stream);
 	if (r < 0) {
@@ -296,6 +324,7 @@ void connections_reloaded(struct server *server)
 		unsigned int roles = access_roles(server->config, &connection->peer);
 
 		control_client_roles(connection->client, roles);
+		connection->rank = connection_rank(&connection->peer, roles);
 		if (!roles) {
 			log_warn("control: %s may not ask here any more", connection->peer.name);
 			link_end(connection->stream, WIRE__BYE_REASON__BYE_CLOSING);

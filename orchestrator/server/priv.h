@@ -5,7 +5,15 @@
 #include "orchestrator/server/server.h"
 
 #define SERVER_CONNECTIONS_MAX 64u
+#define SERVER_KEPT 16u       /* of these, for root, lud's own user and admins */
 #define SERVER_GUESTS_MAX 16u /* of any one user but root and lud's own */
+
+/* Whose place one may take: only of those of its own rank and below. */
+enum connection_rank {
+	CONNECTION_GUEST,
+	CONNECTION_ADMIN, /* and root, and lud's own user */
+	_CONNECTION_RANK_N,
+};
 
 /* Who it is comes from the kernel, never from what it says. */
 struct connection {
@@ -15,6 +23,7 @@ struct connection {
 	struct control_client *client; /* owned */
 	struct event *limit;           /* of saying Hello, then of asking nothing */
 	struct access_peer peer;
+	enum connection_rank rank;
 	bool open;           /* said Hello */
 	int64_t quiet_since; /* clock_elapsed_usec() of the last request or answer */
 };
@@ -36,7 +45,7 @@ struct server {
 /* connection.c: who is connected, for how long, and who goes when there is no room */
 void connection_admit(struct server *server, int fd);
 struct connection *connection_free(struct connection *connection);
-/* Ends the connection that can be missed most; false: every one waits for an answer. */
-bool connection_make_room(struct server *server);
+/* Ends the connection that can be missed most for one of this rank; false: every one that it may end waits for an answer. */
+bool connection_make_room(struct server *server, enum connection_rank rank);
 /* Looks at the roles of everybody again. */
 void connections_reloaded(struct server *server);

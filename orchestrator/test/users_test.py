@@ -4,6 +4,7 @@
 Usage: users_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -145,6 +146,50 @@ def test_reload_lets_go(world):
     assert os.waitstatus_to_exitcode(os.waitpid(guest, 0)[1]) == 0
     assert 'may not ask here any more' in world.log()
     world.luctl('status')
+
+
+def test_full(world):
+    """Users who wait on every connection that they may have leave room for admins, and lose none for another one of them."""
+    if os.getuid() != 0:
+        return
+    guests, other, admin = (65531, 65532, 65533), 65530, 65529
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('access:\n' + ''.join('  user/%d: operator\n' % uid for uid in (*guests, other)) + '  user/%d: admin\n' % admin)
+    world.prepare()
+    for path in (world.dir, world.state):
+        os.chmod(path, 0o755)
+
+    def is_refused(uid, why):
+        said = world.log().count(why)
+        with harness.connect_as(uid, world.socket) as sock:
+            sock.settimeout(20)
+            assert sock.recv(1) == b''
+        return world.log().count(why) > said
+
+    def holds(uid, n):
+        client = stack.enter_context(harness.control_as(world, uid))
+        client.send(hold={'while_connected': True}, request_id='h%d' % n)
+        while not client.progress:
+            assert client.receive(20)
+        return client
+
+    with contextlib.ExitStack() as stack:
+        waiting = [holds(guests[n % 3], n) for n in range(48)]
+        assert is_refused(other, 'finds no place: every connection but') and is_refused(guests[0], 'has too many connections')
+        for n in range(4):
+            holds(admin, n)
+        world.luctl('status')
+        assert len(world.json('holds')['holds']) == 52
+        # One that waits for nothing makes room, an admin's does not.
+        idle = stack.enter_context(harness.control_as(world, admin))
+        waiting[0].sock.close()
+        world.until(lambda: len(world.json('holds')['holds']) == 51)
+        guest = stack.enter_context(harness.control_as(world, guests[0]))
+        guest.sock.settimeout(20)
+        with harness.control_as(world, other) as control:
+            control.call(20, hold_list={})
+            assert guest.sock.recv(1) == b''
+            idle.call(20, hold_list={})
 
 
 def assert_confined(status, uid):
