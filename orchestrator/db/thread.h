@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Inside db: the thread that waits for the disk. It shares with the loop one queue, behind one mutex
- * and one condition, and says that there is news by an eventfd. It calls nobody.
+ * Inside db: the thread that waits for the disk. It shares with the loop one queue, behind one mutex,
+ * and says that there is news by an eventfd. It calls nobody.
  */
 #include <sqlite3.h>
 #include <stdbool.h>
