@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "host/base/clock.h"
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "orchestrator/control/ask/ask.h"
 
@@ -154,7 +154,7 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	const struct control_rule *rule = control_rule(request->body_case);
 
 	if (control_is_connecting(client, rule->machine(request)) &&
-	        clock_elapsed_usec() < wait->deadline_us) {
+	        elapsed_usec() < wait->deadline_us) {
 		evtimer_add(wait->timer, &pause);
 		return;
 	}
@@ -183,7 +183,7 @@ static void control_defer(struct control_client *client, const Control__Request 
 	if (!wait->request) {
 		abort();
 	}
-	wait->deadline_us = clock_elapsed_usec() + CONTROL_CONNECT_USEC;
+	wait->deadline_us = elapsed_usec() + CONTROL_CONNECT_USEC;
 	wait->timer = evtimer_new(client->control->base, control_on_connect_look, wait);
 	evtimer_add(wait->timer, &now);
 }

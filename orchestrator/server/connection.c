@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "host/base/clock.h"
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/server/priv.h"
@@ -50,7 +50,7 @@ static void connection_limit(struct connection *connection, int64_t sec)
  */
 static void connection_busy(struct connection *connection)
 {
-	connection->quiet_since = clock_elapsed_usec();
+	connection->quiet_since = elapsed_usec();
 	if (connection->open) {
 		connection_limit(connection, SERVER_IDLE_SEC);
 	}

@@ -25,7 +25,7 @@ struct connection {
 	struct access_peer peer;
 	enum connection_rank rank;
 	bool open;           /* said Hello */
-	int64_t quiet_since; /* clock_elapsed_usec() of the last request or answer */
+	int64_t quiet_since; /* elapsed_usec() of the last request or answer */
 };
 
 struct server {

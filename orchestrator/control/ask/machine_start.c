@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "host/base/clock.h"
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/control/ask/priv.h"
@@ -122,7 +122,7 @@ static void control_on_attach_look(evutil_socket_t fd, short what, void *arg)
 	struct failure failure;
 	uint64_t id = wait->id;
 
-	if (control_is_attaching(machine) && clock_elapsed_usec() < wait->deadline_us) {
+	if (control_is_attaching(machine) && elapsed_usec() < wait->deadline_us) {
 		evtimer_add(wait->timer, &pause);
 		return;
 	}
@@ -164,7 +164,7 @@ static void control_attach(struct control_client *client, uint64_t id, struct ma
 		return;
 	}
 	wait->machine = machine;
-	wait->deadline_us = clock_elapsed_usec() + CONTROL_ATTACH_USEC;
+	wait->deadline_us = elapsed_usec() + CONTROL_ATTACH_USEC;
 	wait->timer = evtimer_new(client->control->base, control_on_attach_look, wait);
 	evtimer_add(wait->timer, &now);
 }

@@ -33,7 +33,7 @@ struct control_wait {
 	Control__Request *request;
 	/* Whatever is looked for again and again: a connection, an attached machine's Hello. */
 	struct event *timer;
-	int64_t deadline_us; /* of clock_elapsed_usec() */
+	int64_t deadline_us; /* of elapsed_usec() */
 
 	struct machine_listener *log; /* log follow */
 	struct feed_reader *feed;     /* watch */

@@ -3,4 +3,4 @@
 #include <stdint.h>
 
 /* CLOCK_MONOTONIC in microseconds: only differences mean something, and only of one boot of the host. */
-int64_t clock_elapsed_usec(void);
+int64_t elapsed_usec(void);

@@ -2,11 +2,11 @@
  * How long something took or may take is never told by the time of day: who waits longest, or
  * for how long still, must not change when somebody sets the clock.
  */
-#include "host/base/clock.h"
+#include "host/base/elapsed.h"
 
 #include <time.h>
 
-int64_t clock_elapsed_usec(void)
+int64_t elapsed_usec(void)
 {
 	struct timespec now;
 
