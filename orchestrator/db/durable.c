@@ -45,6 +45,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/db/priv.h"
@@ -110,12 +111,9 @@ static bool durable_log_is_empty(const struct db_durable *durable)
 	return fstat(durable->log_fd, &status) == 0 && !status.st_size;
 }
 
-static time_t durable_now_sec(void)
+static int64_t durable_now_sec(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return elapsed_usec() / 1000000;
 }
 
 /* Whether the disk is at work is measured from the commit that it began with, or its last answer. */
@@ -454,7 +452,7 @@ bool db_waits(const struct db *db)
 
 unsigned int db_late_sec(const struct db *db)
 {
-	time_t sec = db_waits(db) ? durable_now_sec() - db->durable->busy_since : 0;
+	int64_t sec = db_waits(db) ? durable_now_sec() - db->durable->busy_since : 0;
 
 	return sec >= DB_LATE_SEC ? (unsigned int)sec : 0;
 }

@@ -35,7 +35,7 @@ struct db_durable {
 	int log_fd, news_fd; /* the log; an eventfd, readable when the thread has news */
 	struct event *news;
 	struct event *slow; /* runs while the disk is at work */
-	time_t busy_since;  /* monotonic; since then it has not answered; 0: it is not at work */
+	int64_t busy_since; /* monotonic; since then it has not answered; 0: it is not at work */
 	struct event *due;  /* calls who waits for nothing */
 	TAILQ_HEAD(, db_waiter) waiters;
 	uint64_t committed; /* transactions so far */

@@ -273,8 +273,8 @@ void job_give_up(struct job *job, const struct failure *failure);
 void job_cancel(struct job *job);
 
 /* limit.c: time */
-/* Monotonic. */
-uint64_t job_clock_usec(void);
+/* elapsed_usec(), as limits count it. */
+uint64_t job_elapsed_usec(void);
 /* What is left of the time given for the job; UINT64_MAX: no limit, or its order was sent. */
 uint64_t job_left_usec(const struct job *job);
 /* The step came forward: its time limit begins anew, with so much more. Nothing if none runs. */

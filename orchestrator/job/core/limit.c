@@ -22,8 +22,8 @@
  * having it (job_limit_pause() .. job_limit_resume()), and none passes while something is being written.
  */
 #include <inttypes.h>
-#include <time.h>
 
+#include "host/base/elapsed.h"
 #include "host/base/err.h"
 #include "host/base/failure.h"
 #include "orchestrator/db/durable.h"
@@ -54,12 +54,9 @@ static uint64_t limit_usec(const struct job *job)
 	return LIMIT_WORK_USEC;
 }
 
-uint64_t job_clock_usec(void)
+uint64_t job_elapsed_usec(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * LIMIT_USEC_PER_SEC + now.tv_nsec / 1000;
+	return (uint64_t)elapsed_usec();
 }
 
 /*
@@ -76,14 +73,14 @@ static void limit_deadline_begin(struct job *job)
 		return;
 	}
 	if (job_set(job)) {
-		job->deadline_usec = job_clock_usec() + (uint64_t)job->row.timeout_ms * 1000;
+		job->deadline_usec = job_elapsed_usec() + (uint64_t)job->row.timeout_ms * 1000;
 		return;
 	}
 	if (store_job_began(job->engine->parts.db, job->row.id, &began) || began > wall) {
 		err_forget();
 		began = wall;
 	}
-	job->deadline_usec = job_clock_usec() + (uint64_t)job->row.timeout_ms * 1000;
+	job->deadline_usec = job_elapsed_usec() + (uint64_t)job->row.timeout_ms * 1000;
 	/* 0 would mean that no time was given. */
 	job->deadline_usec -= (uint64_t)(wall - began) < job->deadline_usec
 	                              ? (uint64_t)(wall - began)
@@ -92,7 +89,7 @@ static void limit_deadline_begin(struct job *job)
 
 uint64_t job_left_usec(const struct job *job)
 {
-	uint64_t now = job_clock_usec();
+	uint64_t now = job_elapsed_usec();
 
 	if (!job->deadline_usec || job->row.boot_id) {
 		return UINT64_MAX;
@@ -104,7 +101,7 @@ static void limit_run(struct job *job, uint64_t usec)
 {
 	struct timeval limit = {usec / LIMIT_USEC_PER_SEC, usec % LIMIT_USEC_PER_SEC};
 
-	job->limit.at_usec = job_clock_usec() + usec;
+	job->limit.at_usec = job_elapsed_usec() + usec;
 	evtimer_add(job->limit.timer, &limit);
 }
 
@@ -138,7 +135,7 @@ void job_limit_begin(struct job *job)
 		return;
 	}
 	job->limit.step = job->row.step;
-	job->limit.since_usec = job_clock_usec();
+	job->limit.since_usec = job_elapsed_usec();
 	limit_deadline_begin(job);
 	limit_set(job, limit_of_step(job));
 }
@@ -148,18 +145,18 @@ int64_t job_limit_at_usec(const struct job *job)
 	if (!evtimer_pending(job->limit.timer, NULL)) {
 		return store_now_usec();
 	}
-	return store_now_usec() + (int64_t)(job->limit.at_usec - job_clock_usec());
+	return store_now_usec() + (int64_t)(job->limit.at_usec - job_elapsed_usec());
 }
 
 void job_limit_pause(struct job *job)
 {
-	job->limit.paused_usec = job_clock_usec();
+	job->limit.paused_usec = job_elapsed_usec();
 	evtimer_del(job->limit.timer);
 }
 
 void job_limit_resume(struct job *job)
 {
-	uint64_t now = job_clock_usec();
+	uint64_t now = job_elapsed_usec();
 	uint64_t paused = now - job->limit.paused_usec;
 
 	job->deadline_usec += job->deadline_usec ? paused : 0;

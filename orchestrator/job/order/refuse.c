@@ -59,7 +59,7 @@ static uint64_t refuse_pause(const Wire__Error *error)
 bool job_offer_is_over(const struct job *job)
 {
 	return job->row.step == JOB_STEP_RUN && job->offered_usec &&
-	       job_clock_usec() - job->offered_usec >=
+	       job_elapsed_usec() - job->offered_usec >=
 	               job->engine->parts.config->answer_timeout_usec;
 }
 

@@ -59,7 +59,7 @@ static bool launch_runs(const struct job *job, const char **ret_missing)
 /* How long the step has been at it, over all its attempts in this lud. */
 static uint64_t launch_age_usec(const struct job *job)
 {
-	return job_clock_usec() - job->limit.since_usec;
+	return job_elapsed_usec() - job->limit.since_usec;
 }
 
 /* Services come up one after the other: one that is missing is waited for. */

@@ -228,7 +228,7 @@ static void run_begin(struct job *job)
 		return;
 	}
 	if (!job->offered_usec) {
-		job->offered_usec = job_clock_usec();
+		job->offered_usec = job_elapsed_usec();
 	}
 	*job->put_off = '\0';
 	/* From here on the machine ends it in time. */

@@ -24,8 +24,8 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/store/schema.h"
@@ -73,14 +73,6 @@ struct channel {
 	LIST_HEAD(, channel_pending) pending;
 };
 
-static int64_t channel_now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 /* A little later than that, so that the loop wakes once for all channels that are due about then. */
 static void channel_look_in(struct channel *channel, int64_t now, int64_t usec)
 {
@@ -99,7 +91,7 @@ static void channel_hear(struct channel *channel)
 {
 	bool was_silent = channel->silent;
 
-	channel->heard_usec = channel_now_usec();
+	channel->heard_usec = elapsed_usec();
 	channel->heard_at_usec = store_now_usec();
 	if (channel->asked || was_silent) {
 		channel_look_in(channel, channel->heard_usec, CHANNEL_QUIET_USEC);
@@ -142,7 +134,7 @@ static void channel_forgive(struct channel *channel, int64_t now)
 static void channel_on_pulse(evutil_socket_t fd, short what, void *arg)
 {
 	struct channel *channel = arg;
-	int64_t now = channel_now_usec(), quiet;
+	int64_t now = elapsed_usec(), quiet;
 
 	channel_forgive(channel, now);
 	quiet = now - channel->heard_usec;
@@ -377,7 +369,7 @@ int channel_new(struct event_base *base, struct link_buffers *buffers, const cha
 	LIST_INIT(&channel->pending);
 	channel->again = evtimer_new(base, channel_on_again, channel);
 	channel->pulse = evtimer_new(base, channel_on_pulse, channel);
-	channel->heard_usec = channel_now_usec();
+	channel->heard_usec = elapsed_usec();
 	channel_look_in(channel, channel->heard_usec, CHANNEL_PULSE_USEC);
 	evtimer_add(channel->again, &now);
 	*ret_channel = channel;
