@@ -25,9 +25,8 @@
 static const struct {
 	const char *next; /* the service or machine behind this one */
 	const char *upto; /* the newest row that is too many */
-	const char *page;
-	const char *may_go;
-	const char *count; /* it is about to go */
+	const char *page;   /* rows, and whether each may go: one statement, which takes longer to parse than to run */
+	const char *count;  /* it is about to go */
 	const char *drop[6];
 } retention_table[_RETENTION_N] = {
         [RETENTION_GENERATIONS] =
@@ -35,19 +34,19 @@ static const struct {
                         .next = "SELECT id FROM services WHERE id > ? ORDER BY id LIMIT 1",
                         .upto = "SELECT id FROM generations WHERE service = ?"
                                 " AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-                        .page = "SELECT id FROM generations WHERE service = ? AND id > ?"
-                                " AND id <= ? ORDER BY id LIMIT ?",
-                        .may_go =
-                                "SELECT 1 FROM generations g JOIN variants v ON v.id = g.variant"
+                        .page = "SELECT p.id, EXISTS (SELECT 1 FROM generations g"
+                                " JOIN variants v ON v.id = g.variant"
                                 " JOIN jobs j ON j.id = g.job JOIN services s ON s.id = g.service"
-                                " WHERE g.id = ? AND g.state != 1 AND j.ended_us > 0"
+                                " WHERE g.id = p.id AND g.state != 1 AND j.ended_us > 0"
                                 " AND v.path = '' AND g.number != s.run_number"
                                 " AND NOT (g.state = 2 AND NOT EXISTS (SELECT 1 FROM generations o"
                                 " WHERE o.service = g.service AND o.release = g.release"
                                 " AND o.state = 2 AND o.number > g.number))"
                                 " AND NOT EXISTS (SELECT 1 FROM generations r"
                                 " WHERE r.service = g.service AND r.state = 1"
-                                " AND r.ran_after = g.id)",
+                                " AND r.ran_after = g.id))"
+                                " FROM (SELECT id FROM generations WHERE service = ? AND id > ?"
+                                " AND id <= ? ORDER BY id LIMIT ?) p",
                         .count = "INSERT INTO removals(what, machine, service, n, upto, last_us)"
                                  " SELECT ?1, s.machine, s.name, 1, ?2, ?3 FROM generations g"
                                  " JOIN services s ON s.id = g.service WHERE g.id = ?2"
@@ -61,24 +60,25 @@ static const struct {
                         .next = "SELECT id FROM machines WHERE id > ? ORDER BY id LIMIT 1",
                         .upto = "SELECT id FROM jobs WHERE machine = ?"
                                 " AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-                        .page = "SELECT id FROM jobs WHERE machine = ? AND id > ? AND id <= ?"
-                                " ORDER BY id LIMIT ?",
-                        .may_go = "SELECT 1 FROM jobs j WHERE j.id = ?1 AND j.ended_us > 0"
-                                  " AND NOT EXISTS (SELECT 1 FROM generations WHERE job = ?1)"
-                                  " AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.parent = ?1"
-                                  " AND c.parent > 0 AND c.ended_us = 0)"
-                                  " AND NOT EXISTS (SELECT 1 FROM jobs p WHERE p.id = j.parent"
-                                  " AND p.ended_us = 0)"
-                                  " AND NOT EXISTS (SELECT 1 FROM releases WHERE blocked_job = ?1)"
-                                  " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.job = ?1 AND ("
-                                  "NOT EXISTS (SELECT 1 FROM orders h WHERE h.machine = o.machine"
-                                  " AND h.epoch = o.epoch AND h.txn > o.txn)"
-                                  " OR (o.accepted = 1 AND o.boot_id ="
-                                  " (SELECT boot_id FROM machines WHERE id = o.machine)"
-                                  " AND NOT EXISTS (SELECT 1 FROM orders h"
-                                  " WHERE h.machine = o.machine AND h.boot_id = o.boot_id"
-                                  " AND h.line = o.line AND h.accepted = 1"
-                                  " AND (h.epoch, h.txn) > (o.epoch, o.txn)))))",
+                        .page = "SELECT p.id, EXISTS (SELECT 1 FROM jobs j WHERE j.id = p.id"
+                                " AND j.ended_us > 0"
+                                " AND NOT EXISTS (SELECT 1 FROM generations WHERE job = p.id)"
+                                " AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.parent = p.id"
+                                " AND c.parent > 0 AND c.ended_us = 0)"
+                                " AND NOT EXISTS (SELECT 1 FROM jobs a WHERE a.id = j.parent"
+                                " AND a.ended_us = 0)"
+                                " AND NOT EXISTS (SELECT 1 FROM releases WHERE blocked_job = p.id)"
+                                " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.job = p.id AND ("
+                                "NOT EXISTS (SELECT 1 FROM orders h WHERE h.machine = o.machine"
+                                " AND h.epoch = o.epoch AND h.txn > o.txn)"
+                                " OR (o.accepted = 1 AND o.boot_id ="
+                                " (SELECT boot_id FROM machines WHERE id = o.machine)"
+                                " AND NOT EXISTS (SELECT 1 FROM orders h"
+                                " WHERE h.machine = o.machine AND h.boot_id = o.boot_id"
+                                " AND h.line = o.line AND h.accepted = 1"
+                                " AND (h.epoch, h.txn) > (o.epoch, o.txn))))))"
+                                " FROM (SELECT id FROM jobs WHERE machine = ? AND id > ?"
+                                " AND id <= ? ORDER BY id LIMIT ?) p",
                         .count = "INSERT INTO removals(what, machine, service, n, upto, last_us)"
                                  " SELECT ?1, machine, service, 1, ?2, ?3 FROM jobs WHERE id = ?2"
                                  " ON CONFLICT DO UPDATE SET n = n + 1,"
@@ -95,9 +95,8 @@ static const struct {
                         .next = "SELECT 1 WHERE 1 > ?",
                         .upto = "SELECT id FROM policy_versions WHERE ?"
                                 " AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-                        .page = "SELECT id FROM policy_versions WHERE ? AND id > ? AND id <= ?"
+                        .page = "SELECT id, 1 FROM policy_versions WHERE ? AND id > ? AND id <= ?"
                                 " ORDER BY id LIMIT ?",
-                        .may_go = "SELECT 1 WHERE ?",
                         .count = "INSERT INTO removals(what, machine, service, n, upto, last_us)"
                                  " VALUES (?1, 0, '', 1, ?2, ?3)"
                                  " ON CONFLICT DO UPDATE SET n = n + 1,"
@@ -110,27 +109,27 @@ static const struct {
 };
 
 struct retention_page {
-	int64_t ids[RETENTION_PIECE];
+	int64_t ids[RETENTION_PIECE]; /* that may go */
 	int n;
+	int64_t last; /* that was looked at; 0: none */
 };
 
 static int retention_id(sqlite3_stmt *row, void *arg)
 {
 	struct retention_page *page = arg;
 
-	page->ids[page->n++] = sqlite3_column_int64(row, 0);
+	page->last = sqlite3_column_int64(row, 0);
+	if (sqlite3_column_int(row, 1)) {
+		page->ids[page->n++] = page->last;
+	}
 	return 0;
 }
 
 static int retention_drop(struct db *db, enum retention_what what, int64_t id)
 {
 	int64_t variant = 0;
-	int r = db_query(db, NULL, NULL, retention_table[what].may_go, "i", id);
+	int r = db_run(db, retention_table[what].count, "iii", (int64_t)what, id, store_now_usec());
 
-	if (r) {
-		return r == DB_E_NONE ? 0 : err_up(r);
-	}
-	r = db_run(db, retention_table[what].count, "iii", (int64_t)what, id, store_now_usec());
 	if (!r && what == RETENTION_GENERATIONS) {
 		r = db_query_int(
 		        db, &variant, "SELECT variant FROM generations WHERE id = ?", "i", id);
@@ -209,8 +208,8 @@ int store_retain(struct db *db, struct retention *round, const struct retention_
 	round->pages++;
 	for (int i = 0; !r && i < page.n; i++) {
 		r = retention_drop(db, round->what, page.ids[i]);
-		round->after = page.ids[i];
 	}
+	round->after = page.last;
 	return err_fold(r);
 }
 
