@@ -15,8 +15,8 @@
 
 #define FILL_AT_ONCE 500 /* jobs in one transaction */
 /*
- * Sizes as lud has them: a signed variant, of which root and kit are the same in all; an order and its
- * confirm; events; a result, and one with a commitment and a sealed seed.
+ * Sizes as lud has them with a real machine: a signed variant, of which root and kit are the same in all; an
+ * order and its confirm; events; a result, which has the release's id, the build's or commitment and seed.
  */
 #define FILL_ENVELOPE 3592
 #define FILL_HEAD 3208
@@ -24,8 +24,12 @@
 #define FILL_CONFIRM 2024
 #define FILL_EVENT 50
 #define FILL_EVENTS_KEPT 100
-#define FILL_RESULT 40
-#define FILL_RESULT_MADE 190
+#define FILL_RESULT 218
+#define FILL_RESULT_MADE 357
+/* What they are made of, in variants and results. */
+#define FILL_COMMIT 7
+#define FILL_SEALED 6
+#define FILL_BUILD 9
 
 const char *const fill_services[FILL_SERVICES] = {
         "ds", "vm", "rs", "virtio", "agent", "tty", "load"};
@@ -74,18 +78,27 @@ static int fill_machines(struct db *db, void *arg)
 
 static int fill_steps(struct db *db, int64_t job)
 {
-	static const enum job_step steps[] = {JOB_STEP_PLAN, JOB_STEP_FORGE, JOB_STEP_SIGN,
-	        JOB_STEP_STAGE, JOB_STEP_ORDER, JOB_STEP_RUN, JOB_STEP_CONFIRM};
+	static const struct {
+		enum job_step step;
+		const char *detail;
+	} steps[] = {{JOB_STEP_PLAN, "layout by the machine: update.layout says so"},
+	        {JOB_STEP_PAIR, "the same release"}, {JOB_STEP_SEED, ""}, {JOB_STEP_FORGE, ""},
+	        {JOB_STEP_SIGN, ""}, {JOB_STEP_STAGE, "157045 bytes"},
+	        {JOB_STEP_ORDER, "order 1.48"}, {JOB_STEP_RUN, ""}, {JOB_STEP_CONFIRM, ""}};
 	int r = 0;
 
 	for (size_t i = 0; !r && i < sizeof(steps) / sizeof(steps[0]); i++) {
-		r = store_job_step_begin(db, job, steps[i]);
+		r = store_job_step_begin(db, job, steps[i].step);
 		if (!r) {
-			r = store_job_step_end(db, job, JOB_STEP_DONE,
-			        i ? "" : "layout by the machine: update.layout says so");
+			r = store_job_step_end(db, job, JOB_STEP_DONE, steps[i].detail);
 		}
 	}
-	return err_fold(r);
+	/* Each takes some 20 ms. */
+	return r ? err_fold(r)
+	         : err_fold(db_run(db,
+	                   "UPDATE job_steps SET started_us = started_us + n * 28045,"
+	                   " ended_us = ended_us + n * 28045 + 19417 WHERE job = ?",
+	                   "i", job));
 }
 
 /* What the host made of it, and signed. */
@@ -97,7 +110,7 @@ static int fill_signed(struct fill *fill, struct variant_row *variant)
 	variant->base = 0x7f0000000000;
 	variant->payload_len = 100000;
 	memset(variant->payload_hash, 8, sizeof(variant->payload_hash));
-	memset(variant->build_id, 9, sizeof(variant->build_id));
+	memset(variant->build_id, FILL_BUILD, sizeof(variant->build_id));
 	memcpy(envelope + FILL_HEAD, &fill->generation.id, sizeof(fill->generation.id));
 	r = store_variant_forged(fill->db, variant);
 	fill->generation.epoch = 1;
@@ -112,11 +125,12 @@ static int fill_generation(struct fill *fill, int64_t service, int64_t release, 
 	struct generation_row *row = &fill->generation;
 	struct variant_row variant = {.release = release,
 	        .recipe = 3,
-	        .seed_sealed_size = 80,
+	        .seed_sealed_size = STORE_SEALED_SIZE,
 	        .machine_made = fill->machine_made};
 	int r;
 
-	memset(variant.seed_commit, 7, sizeof(variant.seed_commit));
+	memset(variant.seed_commit, FILL_COMMIT, sizeof(variant.seed_commit));
+	memset(variant.seed_sealed, FILL_SEALED, STORE_SEALED_SIZE);
 	*row = (struct generation_row){.service = service, .job = fill->job.id};
 	r = store_variant_insert(fill->db, &variant);
 	row->variant = variant.id;
@@ -158,16 +172,31 @@ static int fill_order(struct fill *fill, uint32_t action, size_t size)
 	         : err_fold(store_event_insert(fill->db, &event, fill_bytes, FILL_EVENT));
 }
 
+/* With what the machine says of a layout, as in the variant's row. */
+static void fill_result(const struct fill *fill, uint8_t ret[FILL_RESULT_MADE])
+{
+	memset(ret, 5, FILL_RESULT_MADE);
+	memcpy(ret + 20, fill->release->release_id, sizeof(fill->release->release_id));
+	if (fill->machine_made) {
+		memset(ret + 100, FILL_COMMIT, STORE_COMMIT_SIZE);
+		memset(ret + 200, FILL_SEALED, STORE_SEALED_SIZE);
+	} else {
+		memset(ret + 100, FILL_BUILD, sizeof(((struct variant_row *)0)->build_id));
+	}
+}
+
 /* Its end, as it is written with all that follows from it. */
 static int fill_end(struct fill *fill)
 {
+	uint8_t result[FILL_RESULT_MADE];
 	struct job_row *job = &fill->job;
 	int r;
 
 	job->generation = fill->generation.number;
 	job->state = JOB_CONFIRMED;
 	job->ended_us = store_now_usec();
-	r = store_job_outcome(fill->db, job->id, NULL, 0, fill_bytes,
+	fill_result(fill, result);
+	r = store_job_outcome(fill->db, job->id, NULL, 0, result,
 	        fill->machine_made ? FILL_RESULT_MADE : FILL_RESULT);
 	if (!r) {
 		r = store_job_stood(fill->db, job->id, 1000000);
@@ -186,13 +215,14 @@ static int fill_job(struct fill *fill)
 	struct job_row *job = &fill->job;
 	int r;
 
+	fill->release = &fill->releases[s][fill->done * 2 / fill->n_jobs + 1];
 	*job = (struct job_row){.machine = m + 1,
 	        .kind = JOB_RERANDOMIZE,
 	        .state = JOB_PLANNED,
 	        .identity = "policy nightly version 1",
 	        .scheduled = true,
 	        .machine_made = fill->machine_made,
-	        .release = fill->releases[s][fill->done * 2 / fill->n_jobs + 1].id};
+	        .release = fill->release->id};
 	snprintf(job->service, sizeof(job->service), "%s", fill_services[s]);
 	r = store_service_find(fill->db, job->machine, job->service, &service);
 	if (!r) {

@@ -19,6 +19,7 @@ struct fill {
 	struct service_row busy;
 	struct release_row releases[FILL_SERVICES][FILL_RELEASES];
 	int64_t done;
+	const struct release_row *release;
 	struct job_row job;
 	struct generation_row generation;
 	struct order_row order;

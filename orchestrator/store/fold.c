@@ -1,47 +1,125 @@
 /*
  * What is kept of a job that is over. While it is open it is written step by step, a row each, and what was
  * signed for it may have to be sent again. Afterwards both are for readers, and a record is mostly such
- * jobs:
+ * jobs. At its end:
  *
- *   steps      their rows become one list in the job's own, with all that they said
- *   envelopes  of orders go, some jobs later: two for each job, and most of its bytes. The order's row stays,
- *              with its number. They stay whole where something went wrong, and where somebody
- *              consented to a loss: that signature is shown
+ *   steps      their rows become one list, with all that they said
+ *   result     what other rows say of it is cut out, and is there for a reader (once.c)
+ *   plan       of one of many, which a timer asked for and nobody saw before: its hash goes
+ *   seeds      of layouts that were never signed, where another one came in their place, go
  *
- * It is done in the transaction of the job's end.
+ * Some jobs of its machine later, where all went well and nobody consented to a loss (that signature is
+ * shown):
+ *
+ *   envelopes  of orders go: two for each job, and most of its bytes
+ *
+ * and of one of many, besides:
+ *
+ *   steps      go: when it began and ended, how long the service stood and what the machine told stay
+ *   orders     go. The machine's number for the job is in its result. The highest stay: numbers are signed once,
+ *              and a machine that was put back is known by what it had accepted
+ *   variants   what was signed goes; release, seed, its commitment and the payload's hash stay
+ *
+ * What runs is not old, whatever job it is of. Which jobs this was not done with yet has an index, so that one
+ * that was open for long is found when its turn comes. It is done in the transaction of a job's end, a few a time,
+ * and by retention, for records of before.
  */
 #include "orchestrator/store/jobs.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "orchestrator/store/priv.h"
+
+#define FOLD_AT_ONCE 8
+#define FOLD_LIST_MAX (22 * FOLD_AT_ONCE) /* numbers of 20 digits */
 
 STORE_VISITOR(job_step)
 
 static_assert(JOB_COMMITTED == 2 && JOB_PREPARED == 3 && JOB_CONFIRMED == 20, "STORE_IS_PLAIN");
+static_assert(JOB_RERANDOMIZE == 3, "STORE_IS_ROUTINE");
+static_assert(GENERATION_RUNNING == 1 && GENERATION_ABANDONED == 6, "as written below");
 
-/* Some jobs are looked at, should one of them have been open when its turn came. */
-int store_job_fold(struct db *db, int64_t job)
+/* Of those jobs whose ids are in a JSON list, the parameter of each statement: to parse one takes longer than to run it. */
+#define FOLD_JOBS(which)                                                                           \
+	"(SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND " which ")"
+static const char *const fold_ended[] = {
+        "INSERT OR REPLACE INTO job_courses(id, steps) SELECT id, " STORE_STEPS_FOLDED
+        " FROM jobs WHERE id IN " FOLD_JOBS("EXISTS (SELECT 1 FROM job_steps WHERE job = jobs.id)"),
+        "DELETE FROM job_steps WHERE job IN " FOLD_JOBS("1"),
+        "UPDATE jobs SET plan = NULL WHERE id IN " FOLD_JOBS(
+                "NOT plan_expected AND " STORE_IS_ROUTINE),
+        "UPDATE variants SET seed_sealed = x'', seed_commit = x'' WHERE id IN"
+        " (SELECT variant FROM generations WHERE state = 6 AND epoch = 0"
+        " AND job IN " FOLD_JOBS(STORE_IS_ROUTINE) ")",
+        NULL,
+};
+static const char *const fold_old[] = {
+        "DELETE FROM order_envelopes WHERE id IN"
+        " (SELECT id FROM orders WHERE job IN " FOLD_JOBS(STORE_IS_PLAIN) ")",
+        "DELETE FROM orders WHERE job IN " FOLD_JOBS(
+                STORE_IS_ROUTINE) " AND NOT " STORE_ORDER_COUNTS("orders"),
+        "DELETE FROM job_courses WHERE id IN " FOLD_JOBS(STORE_IS_ROUTINE),
+        "DELETE FROM generation_envelopes WHERE id IN"
+        " (SELECT id FROM generations WHERE job IN " FOLD_JOBS(STORE_IS_ROUTINE) ")",
+        "UPDATE jobs SET folded = 1 WHERE id IN " FOLD_JOBS("1"),
+        NULL,
+};
+
+static int fold_run(struct db *db, const char *const *statements, const char *jobs)
 {
-	int r = db_run(db,
-	        "UPDATE jobs SET steps = " STORE_STEPS_FOLDED
-	        " WHERE id = ?1 AND EXISTS (SELECT 1 FROM job_steps WHERE job = ?1)",
-	        "i", job);
+	int r = 0;
 
-	if (!r) {
-		r = db_run(db, "DELETE FROM job_steps WHERE job = ?", "i", job);
-	}
-	if (!r) {
-		r = db_run(db,
-		        "DELETE FROM order_envelopes WHERE id IN"
-		        " (SELECT id FROM orders WHERE job IN"
-		        " (SELECT id FROM jobs WHERE " STORE_IS_PLAIN " AND id IN"
-		        " (SELECT id FROM jobs WHERE machine ="
-		        " (SELECT machine FROM jobs WHERE id = ?)"
-		        " ORDER BY id DESC LIMIT 4 OFFSET " STORE_ORDERS_WHOLE ")))",
-		        "i", job);
+	for (size_t i = 0; !r && statements[i]; i++) {
+		r = db_run(db, statements[i], "t", jobs);
 	}
 	return err_fold(r);
+}
+
+static int fold_list(sqlite3_stmt *from, void *arg)
+{
+	db_column_text(from, 0, arg, FOLD_LIST_MAX);
+	return 0;
+}
+
+/* Those that are open, or of what runs, are passed by: a machine has few of them. */
+int store_job_fold_old(struct db *db, int64_t machine)
+{
+	char jobs[FOLD_LIST_MAX] = "";
+	int r = db_query(db, fold_list, jobs,
+	        "SELECT json_group_array(id) FROM (SELECT id FROM jobs INDEXED BY jobs_whole"
+	        " WHERE machine = ?1 AND folded = 0 AND ended_us > 0 AND id <="
+	        " (SELECT id FROM jobs INDEXED BY jobs_machine WHERE machine = ?1"
+	        " ORDER BY id DESC LIMIT 1 OFFSET " STORE_ORDERS_WHOLE ")"
+	        " AND NOT EXISTS (SELECT 1 FROM generations g WHERE g.job = jobs.id"
+	        " AND g.state = 1) ORDER BY id LIMIT ?2)",
+	        "ii", machine, (int64_t)FOLD_AT_ONCE);
+
+	if (r || !strcmp(jobs, "[]")) {
+		return r ? err_fold(r) : DB_E_NONE;
+	}
+	return err_up(fold_run(db, fold_old, jobs));
+}
+
+int store_job_fold(struct db *db, int64_t job)
+{
+	char jobs[32];
+	int64_t machine = 0;
+	int r;
+
+	snprintf(jobs, sizeof(jobs), "[%lld]", (long long)job);
+	r = fold_run(db, fold_ended, jobs);
+	if (!r) {
+		r = store_result_cut(db, job);
+	}
+	if (!r) {
+		r = db_query_int(db, &machine, "SELECT machine FROM jobs WHERE id = ?", "i", job);
+	}
+	if (!r) {
+		r = store_job_fold_old(db, machine);
+	}
+	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
 struct fold_visit {
@@ -72,7 +150,8 @@ int store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *
 	        " j.created_us + json_extract(e.value, '$[2]'), coalesce(j.created_us"
 	        " + json_extract(e.value, '$[2]') + json_extract(e.value, '$[3]'), 0),"
 	        " coalesce(json_extract(e.value, '$[4]'), '')"
-	        " FROM jobs j, json_each(j.steps) e WHERE j.id = ?",
+	        " FROM jobs j JOIN job_courses c ON c.id = j.id, json_each(c.steps) e"
+	        " WHERE j.id = ?",
 	        "i", job);
 
 	if (r != DB_E_NONE) {

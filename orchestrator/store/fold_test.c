@@ -13,12 +13,13 @@
 #include "orchestrator/store/jobs.h"
 #include "orchestrator/store/machines.h"
 #include "orchestrator/store/releases.h"
+#include "orchestrator/store/retention.h"
 
 #define STEPS 5
 #define WHOLE 8 /* as STORE_ORDERS_WHOLE */
 /* Bytes of a job that is over, with all that belongs to it. */
-#define HOST_MAX 2000
-#define MACHINE_MAX 1200
+#define HOST_MAX 860
+#define MACHINE_MAX 650
 
 static int64_t count(struct db *db, const char *sql)
 {
@@ -204,6 +205,13 @@ static int fold_heads(struct db *db, void *arg)
 		assert(size == cases[i].size && !memcmp(envelope, bytes, size));
 		free(envelope);
 	}
+	/* One whose head is lost is not there, and may be signed again. */
+	assert(db_run(db, "DELETE FROM heads", "") == 0);
+	assert(store_generation_envelope(db, rows[1].id, &envelope, &size) == DB_E_NONE);
+	assert(store_generation_sign(db, &rows[1], bytes, sizeof(bytes)) == 0);
+	assert(store_generation_envelope(db, rows[1].id, &envelope, &size) == 0);
+	assert(size == sizeof(bytes) && !memcmp(envelope, bytes, size));
+	free(envelope);
 	return 0;
 }
 
@@ -270,6 +278,190 @@ static void test_sizes(void)
 	db_close(fill.db);
 }
 
+/* A 500th of what lud keeps where nothing is said, and of a year in which a timer asks every minute. */
+#define YEAR_SCALE 500
+#define YEAR_JOBS (365 * 1440 / YEAR_SCALE + 100)
+#define YEAR_NEWEST                                                                                \
+	30 /* of which orders are whole, one of each service among them: as many in a whole year */
+#define YEAR_MAX (200 * INT64_C(1000000))
+
+static int retain(struct db *db, void *arg)
+{
+	static const struct retention_limits limits = {
+	        .kept = {20000 / YEAR_SCALE, 20000 / YEAR_SCALE, 1000}};
+	int r;
+
+	do {
+		r = store_retain(db, arg, &limits);
+	} while (!r);
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
+/*
+ * A machine for a year: its own layouts every ten seconds are no rows, as layouts() shows of a day, and of jobs and
+ * generations no more are kept than retention says: as many after half of the year as after all of it.
+ */
+static void test_year(void)
+{
+	struct fill fill = {.n_machines = 1, .n_jobs = YEAR_NEWEST, .machine_made = true};
+	struct retention round = {0};
+	struct failure failure;
+	int64_t none, half, all;
+
+	assert(store_open(":memory:", &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	none = size_of(fill.db);
+	fill.n_jobs = YEAR_JOBS / 2 + 50;
+	assert(fill_more(&fill) == 0);
+	assert(db_txn(fill.db, retain, &round) == 0);
+	half = size_of(fill.db) - none;
+	fill.n_jobs = YEAR_JOBS;
+	assert(fill_more(&fill) == 0);
+	assert(db_txn(fill.db, retain, &round) == 0);
+	all = size_of(fill.db) - none;
+	printf("bytes of a machine after half a year and a year: %lld %lld\n",
+	        (long long)half * YEAR_SCALE, (long long)all * YEAR_SCALE);
+	fflush(stdout);
+	assert(all * YEAR_SCALE < YEAR_MAX && all <= half + half / 4);
+	db_close(fill.db);
+}
+
+#define ROUTINE 40
+#define JOB_OPEN 2    /* for long */
+#define JOB_HIGHEST 3 /* of all orders */
+#define JOB_BOOT 5    /* of those that the machine accepted in this boot */
+#define JOB_PERSON 7
+
+static int routine_begin(struct db *db, void *arg)
+{
+	struct order_row highest = {.job = JOB_HIGHEST,
+	        .machine = 1,
+	        .boot_id = 1,
+	        .epoch = 1,
+	        .txn = 1000000,
+	        .action = 1};
+	struct order_row boot = {.job = JOB_BOOT,
+	        .machine = 1,
+	        .boot_id = 77,
+	        .epoch = 1,
+	        .txn = 999999,
+	        .action = 1};
+
+	assert(store_order_insert(db, &highest, "x", 1) == 0);
+	assert(store_order_insert(db, &boot, "x", 1) == 0);
+	boot.accepted = true;
+	assert(store_order_update(db, &boot) == 0);
+	assert(db_run(db, "UPDATE machines SET boot_id = 77", "") == 0);
+	assert(db_run(db, "UPDATE jobs SET ended_us = 0 WHERE id = ?", "i", (int64_t)JOB_OPEN) ==
+	        0);
+	assert(db_run(db, "UPDATE jobs SET scheduled = 0 WHERE id = ?", "i", (int64_t)JOB_PERSON) ==
+	        0);
+	return 0;
+}
+
+/* Its turn has passed, and its end comes. */
+static int routine_end(struct db *db, void *arg)
+{
+	assert(db_run(db, "UPDATE jobs SET ended_us = 1 WHERE id = ?", "i", (int64_t)JOB_OPEN) ==
+	        0);
+	assert(store_job_fold(db, JOB_OPEN) == 0);
+	return 0;
+}
+
+static int count_step(const struct job_step_row *row, void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+/* What a reader is told of a job's layouts and of its result, however old it is. */
+static void check_kept(struct fill *fill, int64_t job)
+{
+	struct job_outcome outcome = {0};
+	struct variant_row never, ran;
+	struct release_row release;
+	struct job_row row;
+	int64_t n = 2 * job;
+
+	assert(store_job_find(fill->db, job, &row) == 0 && !row.plan[0]);
+	assert(store_variant_by_id(fill->db, n - 1, &never) == 0 && !never.seed_sealed_size);
+	assert(!never.seed_commit[0]);
+	assert(store_variant_by_id(fill->db, n, &ran) == 0 &&
+	        ran.seed_sealed_size == STORE_SEALED_SIZE);
+	assert(ran.seed_commit[0] && ran.payload_hash[0]);
+	assert(store_release_by_id(fill->db, row.release, &release) == 0);
+	assert(store_job_outcome_get(fill->db, job, &outcome) == 0 && outcome.result_size == 218);
+	for (size_t i = 0; i < outcome.result_size; i++) {
+		uint8_t is = i < 20 || i >= 132 || (i >= 84 && i < 100) ? 5
+		             : i < 84                                   ? release.release_id[i - 20]
+		                                                        : ran.build_id[i - 100];
+
+		assert(outcome.result[i] == is);
+	}
+	job_outcome_fini(&outcome);
+}
+
+static int64_t n_of(struct db *db, const char *sql, int64_t job)
+{
+	int64_t n = -1;
+
+	assert(db_query_int(db, &n, sql, "i", job) == 0);
+	return n;
+}
+
+static void check_routine(struct fill *fill, int64_t job, bool is_open)
+{
+	bool runs =
+	        n_of(fill->db, "SELECT count(*) FROM generations WHERE job = ? AND state = 1", job);
+	bool whole = job > ROUTINE - WHOLE || runs || is_open;
+	int64_t orders = whole || job == JOB_PERSON ? 2 : 0;
+	struct order_row order;
+	uint8_t *envelope = NULL;
+	size_t size;
+	int n = 0;
+
+	assert(store_job_step_each(fill->db, job, count_step, &n) == 0);
+	assert(n == (whole || job == JOB_PERSON ? 9 : 0));
+	orders += job == JOB_HIGHEST || job == JOB_BOOT;
+	assert(n_of(fill->db, "SELECT count(*) FROM orders WHERE job = ?", job) == orders);
+	if (orders) {
+		assert(store_order_newest(fill->db, job, 0, &order) == 0);
+		assert(store_order_envelope(fill->db, order.id, &envelope, &size) == 0);
+		assert((envelope != NULL) == whole);
+		free(envelope);
+	}
+	n = store_generation_envelope(fill->db, 2 * job, &envelope, &size);
+	assert(n == (whole || job == JOB_PERSON ? 0 : DB_E_NONE));
+	if (!n) {
+		free(envelope);
+	}
+}
+
+/* Of many that a timer asked for less is kept; not of what runs, is new, open, a person's, or what lud goes by. */
+static void test_routine(void)
+{
+	struct fill fill = {.n_machines = 1, .n_jobs = JOB_PERSON};
+	struct failure failure;
+	int64_t n_running = 0;
+
+	assert(store_open(":memory:", &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	assert(db_txn(fill.db, routine_begin, NULL) == 0);
+	fill.n_jobs = ROUTINE;
+	assert(fill_more(&fill) == 0);
+	for (int64_t job = 1; job <= ROUTINE; job++) {
+		check_routine(&fill, job, job == JOB_OPEN);
+		check_kept(&fill, job);
+		n_running += n_of(fill.db,
+		        "SELECT count(*) FROM generations WHERE job = ? AND state = 1", job);
+	}
+	assert(n_running == FILL_SERVICES);
+	assert(db_txn(fill.db, routine_end, NULL) == 0);
+	check_routine(&fill, JOB_OPEN, false);
+	check_kept(&fill, JOB_OPEN);
+	db_close(fill.db);
+}
+
 int main(void)
 {
 	struct fill fill = {.n_machines = 1};
@@ -281,6 +473,8 @@ int main(void)
 	assert(db_txn(fill.db, fold_orders, &fill) == 0);
 	assert(db_txn(fill.db, fold_heads, &fill) == 0);
 	db_close(fill.db);
+	test_routine();
 	test_sizes();
+	test_year();
 	return 0;
 }

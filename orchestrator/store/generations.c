@@ -110,14 +110,18 @@ static int generation_head(struct db *db, const struct generation_row *row,
 int store_generation_sign(
         struct db *db, const struct generation_row *row, const void *envelope, size_t envelope_size)
 {
-	struct store_bytes bytes = {envelope, envelope_size};
+	const struct store_bytes bytes = {envelope, envelope_size}, apart = {NULL, 0};
 	int64_t head = 0;
 	size_t len = 0;
 	int r = generation_head(db, row, &bytes, &head, &len);
 
 	if (!r) {
-		bytes = (struct store_bytes){(const uint8_t *)envelope + len, envelope_size - len};
-		r = store_update(db, STORE_generation, row, &bytes);
+		r = store_update(db, STORE_generation, row, &apart);
+	}
+	if (!r) {
+		r = db_run(db,
+		        "INSERT OR REPLACE INTO generation_envelopes(id, bytes) VALUES(?, ?)", "ib",
+		        row->id, (const uint8_t *)envelope + len, envelope_size - len);
 	}
 	return r ? err_fold(r)
 	         : err_fold(db_run(db, "UPDATE generations SET head = ?, head_len = ? WHERE id = ?",
@@ -277,10 +281,11 @@ int store_effect_get(struct db *db, int64_t generation, struct effect_row *ret)
 int store_generation_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
 {
 	return err_up(store_blob(db, ret_envelope, ret_size,
-	        "SELECT CASE WHEN g.head IS NULL THEN g.envelope"
-	        " ELSE CAST(substr(h.bytes, 1, g.head_len) || g.envelope AS BLOB) END"
-	        " FROM generations g LEFT JOIN heads h ON h.id = g.head"
-	        " WHERE g.id = ? AND g.envelope IS NOT NULL",
+	        "SELECT CASE WHEN g.head IS NULL THEN e.bytes"
+	        " ELSE CAST(substr(h.bytes, 1, g.head_len) || e.bytes AS BLOB) END"
+	        " FROM generation_envelopes e JOIN generations g ON g.id = e.id"
+	        " LEFT JOIN heads h ON h.id = g.head"
+	        " WHERE e.id = ? AND (g.head IS NULL OR length(h.bytes) >= g.head_len)",
 	        id));
 }
 
@@ -290,7 +295,10 @@ int store_generation_each_of(struct db *db, int64_t job, store_generation_fn fn,
 	        "WHERE generations.job = ? ORDER BY generations.id", "i", job));
 }
 
-/* A statement for each way through an index: one that fits all filters would walk the table. */
+/*
+ * A statement for each way through an index: one that fits all filters would walk the table. Numbers of a
+ * service rise with ids: those below a cursor's are found by it, and by its id where its row is gone.
+ */
 int store_generation_each(
         struct db *db, const struct generation_filter *filter, store_generation_fn fn, void *arg)
 {
@@ -305,7 +313,11 @@ int store_generation_each(
 	}
 	return err_up(store_each(db, STORE_generation, store_generation_visit, STORE_VISIT(fn, arg),
 	        "WHERE generations.service ="
-	        " (SELECT id FROM services WHERE machine = ? AND name = ?)"
-	        " AND generations.id < ? ORDER BY generations.id DESC LIMIT ?",
+	        " (SELECT id FROM services WHERE machine = ?1 AND name = ?2)"
+	        " AND generations.number < coalesce((SELECT c.number FROM generations c"
+	        " JOIN services s ON s.id = c.service WHERE c.id = ?3 AND s.machine = ?1"
+	        " AND s.name = ?2), 9223372036854775807)"
+	        " AND (generations.id < ?3 OR EXISTS (SELECT 1 FROM generations WHERE id = ?3))"
+	        " ORDER BY generations.number DESC LIMIT ?4",
 	        "itii", filter->machine, filter->service, before, filter->limit));
 }

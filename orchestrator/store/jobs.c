@@ -79,8 +79,8 @@ int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause
         const void *result, size_t result_size)
 {
 	return err_fold(db_run(db,
-	        "UPDATE jobs SET cause = coalesce(?, cause), result = coalesce(?, result)"
-	        " WHERE id = ?",
+	        "UPDATE jobs SET cause = coalesce(?1, cause), result = coalesce(?2, result),"
+	        " cuts = CASE WHEN ?2 IS NULL THEN cuts END WHERE id = ?3",
 	        "bbi", cause, cause_size, result, result_size, id));
 }
 
@@ -116,7 +116,7 @@ int store_job_by_request(struct db *db, const char *request_id, uint64_t uid, in
 	        "titi", request_id, machine, service, (int64_t)uid));
 }
 
-static_assert(ACCESS_WAY_POLICY == 3, "STORE_BY_POLICY");
+static_assert(ACCESS_WAY_POLICY == 3 && JOB_RERANDOMIZE == 3, "STORE_BY_POLICY");
 
 int store_job_newest_like(struct db *db, const struct job_row *like, struct job_row *ret)
 {
@@ -128,6 +128,7 @@ int store_job_newest_like(struct db *db, const struct job_row *like, struct job_
 
 /* In the order of the index; what is sorted are the newest few. */
 #define STORE_BLACKOUTS 9
+#define STORE_BLACKOUTS_OF 64 /* jobs that are looked at */
 struct store_blackouts {
 	uint64_t ns[STORE_BLACKOUTS];
 	uint32_t n;
@@ -150,10 +151,11 @@ int store_job_blackout(
 {
 	struct store_blackouts all = {.n = 0};
 	int r = store_each(db, STORE_job, store_job_visit, STORE_VISIT(store_blackout_visit, &all),
-	        "WHERE machine = ? AND service = ? AND blackout_ns > 0 AND state IN (?, ?)"
+	        "WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_service WHERE machine = ? AND"
+	        " service = ? ORDER BY id DESC LIMIT ?) AND blackout_ns > 0 AND state IN (?, ?)"
 	        " ORDER BY id DESC LIMIT ?",
-	        "itiii", machine, service, (int64_t)JOB_CONFIRMED, (int64_t)JOB_COMMITTED,
-	        (int64_t)STORE_BLACKOUTS);
+	        "itiiii", machine, service, (int64_t)STORE_BLACKOUTS_OF, (int64_t)JOB_CONFIRMED,
+	        (int64_t)JOB_COMMITTED, (int64_t)STORE_BLACKOUTS);
 
 	*ret_of = all.n;
 	*ret_ns = all.n ? all.ns[all.n / 2] : 0;
@@ -248,14 +250,24 @@ static int store_job_outcome_row(sqlite3_stmt *row, void *arg)
 	struct job_outcome *ret = arg;
 
 	ret->cause = db_column_blob_new(row, 0, &ret->cause_size);
-	ret->result = db_column_blob_new(row, 1, &ret->result_size);
 	return 0;
 }
 
 int store_job_outcome_get(struct db *db, int64_t id, struct job_outcome *ret)
 {
-	return err_up(db_query(db, store_job_outcome_row, ret,
-	        "SELECT cause, result FROM jobs WHERE id = ?", "i", id));
+	struct job_outcome outcome = {0};
+	int r = db_query(db, store_job_outcome_row, &outcome, "SELECT cause FROM jobs WHERE id = ?",
+	        "i", id);
+
+	if (!r) {
+		r = store_result_get(db, id, &outcome.result, &outcome.result_size);
+	}
+	if (r) {
+		job_outcome_fini(&outcome);
+		return err_up(r);
+	}
+	*ret = outcome;
+	return 0;
 }
 
 void job_outcome_fini(struct job_outcome *outcome)

@@ -26,7 +26,10 @@ int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
 /* The job of a user's request that has an id. DB_E_NONE. */
 int __must_check store_job_by_request(struct db *db, const char *request_id, uint64_t uid,
         int64_t machine, const char *service, struct job_row *ret);
-/* The newest job of the same machine, service, kind and release that a policy asked for. DB_E_NONE. */
+/*
+ * The newest job of the same machine, service, kind and release that a policy asked for; not of those for
+ * fresh layouts. DB_E_NONE.
+ */
 int __must_check store_job_newest_like(
         struct db *db, const struct job_row *like, struct job_row *ret);
 int __must_check store_job_by_order(
@@ -54,7 +57,7 @@ int __must_check store_job_each(
         struct db *db, const struct job_filter *filter, store_job_fn fn, void *arg);
 /*
  * The median blackout of the newest jobs for a service that committed, ns, and of how many it is; 0 and
- * 0: none has one.
+ * 0: none of the newest jobs has one.
  */
 int __must_check store_job_blackout(
         struct db *db, int64_t machine, const char *service, uint64_t *ret_ns, uint32_t *ret_of);
@@ -77,8 +80,10 @@ int __must_check store_job_step_end(
 typedef int (*store_job_step_fn)(const struct job_step_row *row, void *arg);
 int __must_check store_job_step_each(struct db *db, int64_t job, store_job_step_fn fn, void *arg);
 
-/* The job is over: less is kept of it, and nothing of that is lost to a reader; see fold.c. */
+/* The job is over: less is kept of it, and of some that are older; see fold.c. */
 int __must_check store_job_fold(struct db *db, int64_t job);
+/* Less is kept of a few jobs of a machine that are over and old. DB_E_NONE: of none that is left. */
+int __must_check store_job_fold_old(struct db *db, int64_t machine);
 
 /* Fills row->id. DB_E_EXISTS: the number is taken. */
 int __must_check store_order_insert(

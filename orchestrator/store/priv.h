@@ -105,10 +105,37 @@ int __must_check store_blob(
 	" FROM (SELECT * FROM job_steps s WHERE s.job = jobs.id ORDER BY s.n))"
 /* A job that ended as it was to, and nobody consented to a loss of. */
 #define STORE_IS_PLAIN "ended_us > 0 AND state IN (2, 3, 20) AND consent IS NULL"
+/*
+ * An order that lud goes by, of the table or alias `o`: the highest that was signed for its machine in its epoch, or the
+ * highest that the machine is known to have accepted in this boot.
+ */
+#define STORE_ORDER_COUNTS(o)                                                                      \
+	"(NOT EXISTS (SELECT 1 FROM orders h WHERE h.machine = " o ".machine"                      \
+	" AND h.epoch = " o ".epoch AND h.txn > " o ".txn)"                                        \
+	" OR (" o ".accepted = 1 AND " o ".boot_id ="                                              \
+	" (SELECT boot_id FROM machines WHERE id = " o ".machine)"                                 \
+	" AND NOT EXISTS (SELECT 1 FROM orders h WHERE h.machine = " o ".machine"                  \
+	" AND h.boot_id = " o ".boot_id AND h.line = " o ".line AND h.accepted = 1"                \
+	" AND (h.epoch, h.txn) > (" o ".epoch, " o ".txn))))"
 /* The newest jobs of a machine, of which orders are kept whole. */
 #define STORE_ORDERS_WHOLE "8"
-/* A job that a policy asked for by itself: of the index jobs_asked, and of what is looked for by it. */
-#define STORE_BY_POLICY "way = 3"
+/* One of many: a timer asked for fresh layouts, and they came. */
+#define STORE_IS_ROUTINE STORE_IS_PLAIN " AND kind = 3 AND scheduled"
+/*
+ * A job that a policy asked for by itself, and not for a fresh layout: of the index jobs_asked, and of what is
+ * looked for by it.
+ */
+#define STORE_BY_POLICY "way = 3 AND kind <> 3"
+
+/* For tests: a record as a lud of an earlier version of the schema left it. */
+int __must_check store_open_version(
+        const char *path, unsigned version, struct db **ret_db, struct failure *ret_failure);
+
+/* once.c: less is kept of a job's result, and it is read as it was told. DB_E_NONE: no such job. */
+int __must_check store_result_cut(struct db *db, int64_t job);
+/* The caller frees; NULL: there is none. */
+int __must_check store_result_get(
+        struct db *db, int64_t job, uint8_t **ret_result, size_t *ret_size);
 
 /* A callback of the public headers on its way through store_each(). */
 struct store_visit {

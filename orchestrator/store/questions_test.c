@@ -33,8 +33,8 @@
 #define PAGE 40
 
 /* Tables with a row for each job, generation or event. */
-static const char *const growing[] = {"jobs", "job_steps", "generations", "variants", "orders",
-        "order_envelopes", "events", "effects"};
+static const char *const growing[] = {"jobs", "job_steps", "job_courses", "generations", "variants",
+        "orders", "order_envelopes", "generation_envelopes", "events", "effects"};
 
 struct statement {
 	char *sql;
@@ -105,11 +105,11 @@ static bool is_bounded(const char *line)
 	return !strstr(line, "PRIMARY KEY (rowid<?)") && !strstr(line, "PRIMARY KEY (rowid>?)");
 }
 
-/* These sort what an index has found, which is a handful: releases, services of a machine, open jobs. */
+/* These sort what an index has found, which is a handful: releases, services of a machine, open jobs, a page of retention. */
 static bool is_small(const char *sql)
 {
-	return strstr(sql, " FROM releases ") || strstr(sql, " FROM services ") ||
-	       strstr(sql, "INDEXED BY jobs_open ") ||
+	return strstr(sql, " FROM releases ") || strstr(sql, "INSERT INTO removals(") ||
+	       strstr(sql, " FROM services ") || strstr(sql, "INDEXED BY jobs_open ") ||
 	       strstr(sql, " FROM machines WHERE id > ? ORDER BY id LIMIT 1");
 }
 
@@ -435,10 +435,9 @@ static const struct {
         {"job_steps", " job "},
         {"variants", " id "},
         {"generations", " id number variant job ran_after "},
-        {"orders", " id job txn "},
 };
 
-/* The select list of a copy: all columns of a table, some of them moved up. */
+/* The select list of a copy: all columns of a table, some of them moved up; and old jobs are folded. */
 static void copy_columns(const char *table, const char *shifted, char *ret_list, size_t size)
 {
 	char sql[128], word[64];
@@ -452,15 +451,15 @@ static void copy_columns(const char *table, const char *shifted, char *ret_list,
 		size_t used = strlen(ret_list);
 
 		snprintf(word, sizeof(word), " %s ", name);
-		snprintf(ret_list + used, size - used, "%s%s%s", used ? ", " : "", name,
-		        strstr(shifted, word) ? " + ?1" : "");
+		snprintf(ret_list + used, size - used, "%s%s%s", used ? ", " : "",
+		        strcmp(name, "folded") ? name : "1", strstr(shifted, word) ? " + ?1" : "");
 	}
 	sqlite3_finalize(columns);
 }
 
 /*
- * By lud's own functions 200,000 generations take minutes; what they made is copied instead. Not so events
- * and envelopes of orders: lud keeps as many of a machine, however long it was.
+ * By lud's own functions 200,000 generations take minutes; what they made is copied instead. Not so events,
+ * orders, and what was signed: lud keeps as many of a machine, however long it was.
  */
 static void copy_record(int times)
 {

@@ -11,29 +11,41 @@
  * looked at once a round.
  * The newest version of the policies is the one that is applied, and is never beyond a limit.
  *
+ * Before its jobs are counted what is kept of a machine's old ones is made less (fold.c), as it is at each job's end:
+ * a record of before catches up here.
+ *
  * How many rows there are is found by stepping over as many entries of an index as may stay, some
  * hundreds at a time, once a round for each service and machine.
  */
 #include "orchestrator/store/retention.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/store/jobs.h"
 #include "orchestrator/store/priv.h"
 
-#define RETENTION_PIECE 32 /* rows that are looked at in one transaction */
-#define RETENTION_STEP 256 /* rows that are counted in one */
+#define RETENTION_PIECE 32                        /* rows that are looked at in one transaction */
+#define RETENTION_STEP 256                        /* rows that are counted in one */
+#define RETENTION_LIST_MAX (22 * RETENTION_PIECE) /* their ids, of 20 digits, as a JSON list */
 
-/* One statement each: their words are those of the indexes that they go by. */
+/*
+ * One statement each for a page of rows, since to parse one takes longer than to run it: their words are those of the
+ * indexes that they go by. Rows that may go are a list of ids.
+ */
+#define RETENTION_LIST(list) "(SELECT value FROM json_each(" list "))"
 static const struct {
-	const char *next; /* the service or machine behind this one */
-	const char *upto; /* the newest row that is too many */
-	const char *page;   /* rows, and whether each may go: one statement, which takes longer to parse than to run */
-	const char *count;  /* it is about to go */
-	const char *drop[6];
+	const char *next;  /* the service or machine behind this one */
+	const char *upto;  /* the newest row that is too many, by what its index goes on with */
+	const char *page;  /* id, whether it may go, and what its index goes on with */
+	const char *count; /* they are about to go */
+	const char *drop[8];
 } retention_table[_RETENTION_N] = {
         [RETENTION_GENERATIONS] =
                 {
                         .next = "SELECT id FROM services WHERE id > ? ORDER BY id LIMIT 1",
-                        .upto = "SELECT id FROM generations WHERE service = ?"
-                                " AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+                        .upto = "SELECT number FROM generations WHERE service = ?"
+                                " AND number < ? ORDER BY number DESC LIMIT 1 OFFSET ?",
                         .page = "SELECT p.id, EXISTS (SELECT 1 FROM generations g"
                                 " JOIN variants v ON v.id = g.variant"
                                 " JOIN jobs j ON j.id = g.job JOIN services s ON s.id = g.service"
@@ -45,15 +57,20 @@ static const struct {
                                 " AND NOT EXISTS (SELECT 1 FROM generations r"
                                 " WHERE r.service = g.service AND r.state = 1"
                                 " AND r.ran_after = g.id))"
-                                " FROM (SELECT id FROM generations WHERE service = ? AND id > ?"
-                                " AND id <= ? ORDER BY id LIMIT ?) p",
+                                ", p.number FROM (SELECT id, number FROM generations"
+                                " WHERE service = ? AND number > ? AND number <= ?"
+                                " ORDER BY number LIMIT ?) p",
                         .count = "INSERT INTO removals(what, machine, service, n, upto, last_us)"
-                                 " SELECT ?1, s.machine, s.name, 1, ?2, ?3 FROM generations g"
-                                 " JOIN services s ON s.id = g.service WHERE g.id = ?2"
-                                 " ON CONFLICT DO UPDATE SET n = n + 1,"
-                                 " upto = max(upto, excluded.upto), last_us = excluded.last_us",
-                        .drop = {"DELETE FROM effects WHERE generation = ?",
-                                "DELETE FROM generations WHERE id = ?"},
+                                 " SELECT ?1, s.machine, s.name, count(*), max(g.id), ?3"
+                                 " FROM generations g JOIN services s ON s.id = g.service"
+                                 " WHERE g.id IN " RETENTION_LIST(
+                                         "?2") " GROUP BY s.id"
+                                               " ON CONFLICT DO UPDATE SET n = n + excluded.n,"
+                                               " upto = max(upto, excluded.upto), last_us = "
+                                               "excluded.last_us",
+                        .drop = {"DELETE FROM effects WHERE generation IN " RETENTION_LIST("?"),
+                                "DELETE FROM generation_envelopes WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM generations WHERE id IN " RETENTION_LIST("?")},
                 },
         [RETENTION_JOBS] =
                 {
@@ -68,80 +85,92 @@ static const struct {
                                 " AND NOT EXISTS (SELECT 1 FROM jobs a WHERE a.id = j.parent"
                                 " AND a.ended_us = 0)"
                                 " AND NOT EXISTS (SELECT 1 FROM releases WHERE blocked_job = p.id)"
-                                " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.job = p.id AND ("
-                                "NOT EXISTS (SELECT 1 FROM orders h WHERE h.machine = o.machine"
-                                " AND h.epoch = o.epoch AND h.txn > o.txn)"
-                                " OR (o.accepted = 1 AND o.boot_id ="
-                                " (SELECT boot_id FROM machines WHERE id = o.machine)"
-                                " AND NOT EXISTS (SELECT 1 FROM orders h"
-                                " WHERE h.machine = o.machine AND h.boot_id = o.boot_id"
-                                " AND h.line = o.line AND h.accepted = 1"
-                                " AND (h.epoch, h.txn) > (o.epoch, o.txn))))))"
-                                " FROM (SELECT id FROM jobs WHERE machine = ? AND id > ?"
-                                " AND id <= ? ORDER BY id LIMIT ?) p",
+                                " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.job = p.id"
+                                " AND " STORE_ORDER_COUNTS(
+                                        "o") "))"
+                                             ", p.id FROM (SELECT id FROM jobs WHERE machine = ? "
+                                             "AND id > ?"
+                                             " AND id <= ? ORDER BY id LIMIT ?) p",
                         .count = "INSERT INTO removals(what, machine, service, n, upto, last_us)"
-                                 " SELECT ?1, machine, service, 1, ?2, ?3 FROM jobs WHERE id = ?2"
-                                 " ON CONFLICT DO UPDATE SET n = n + 1,"
-                                 " upto = max(upto, excluded.upto), last_us = excluded.last_us",
-                        .drop = {"DELETE FROM job_steps WHERE job = ?",
-                                "DELETE FROM soaks WHERE job = ?",
+                                 " SELECT ?1, machine, service, count(*), max(id), ?3 FROM jobs"
+                                 " WHERE id IN " RETENTION_LIST(
+                                         "?2") " GROUP BY machine, service"
+                                               " ON CONFLICT DO UPDATE SET n = n + excluded.n,"
+                                               " upto = max(upto, excluded.upto), last_us = "
+                                               "excluded.last_us",
+                        .drop = {"DELETE FROM job_steps WHERE job IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_courses WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM soaks WHERE job IN " RETENTION_LIST("?"),
                                 "DELETE FROM order_envelopes WHERE id IN"
-                                " (SELECT id FROM orders WHERE job = ?)",
-                                "DELETE FROM orders WHERE job = ?",
-                                "DELETE FROM jobs WHERE id = ?"},
+                                " (SELECT id FROM orders WHERE job IN " RETENTION_LIST("?") ")",
+                                "DELETE FROM orders WHERE job IN " RETENTION_LIST("?"),
+                                "DELETE FROM jobs WHERE id IN " RETENTION_LIST("?")},
                 },
         [RETENTION_POLICIES] =
                 {
                         .next = "SELECT 1 WHERE 1 > ?",
                         .upto = "SELECT id FROM policy_versions WHERE ?"
                                 " AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-                        .page = "SELECT id, 1 FROM policy_versions WHERE ? AND id > ? AND id <= ?"
+                        .page = "SELECT id, 1, id FROM policy_versions WHERE ? AND id > ? AND id "
+                                "<= ?"
                                 " ORDER BY id LIMIT ?",
                         .count = "INSERT INTO removals(what, machine, service, n, upto, last_us)"
-                                 " VALUES (?1, 0, '', 1, ?2, ?3)"
-                                 " ON CONFLICT DO UPDATE SET n = n + 1,"
-                                 " upto = max(upto, excluded.upto), last_us = excluded.last_us",
-                        .drop = {"DELETE FROM policy_members WHERE version = ?",
-                                "DELETE FROM policy_versions WHERE id = ?",
-                                "DELETE FROM policy_sources WHERE ? AND id NOT IN"
+                                 " SELECT ?1, 0, '', count(*), max(id), ?3 FROM policy_versions"
+                                 " WHERE id IN " RETENTION_LIST(
+                                         "?2") " GROUP BY 1"
+                                               " ON CONFLICT DO UPDATE SET n = n + excluded.n,"
+                                               " upto = max(upto, excluded.upto), last_us = "
+                                               "excluded.last_us",
+                        .drop = {"DELETE FROM policy_members WHERE version IN " RETENTION_LIST("?"),
+                                "DELETE FROM policy_versions WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM policy_sources WHERE ? <> '' AND id NOT IN"
                                 " (SELECT source FROM policy_members)"},
                 },
 };
 
 struct retention_page {
-	int64_t ids[RETENTION_PIECE]; /* that may go */
-	int n;
-	int64_t last; /* that was looked at; 0: none */
+	char list[RETENTION_LIST_MAX]; /* of rows that may go */
+	int64_t last;                  /* that was looked at; 0: none */
 };
 
 static int retention_id(sqlite3_stmt *row, void *arg)
 {
 	struct retention_page *page = arg;
+	size_t used = strlen(page->list);
 
-	page->last = sqlite3_column_int64(row, 0);
+	page->last = sqlite3_column_int64(row, 2);
 	if (sqlite3_column_int(row, 1)) {
-		page->ids[page->n++] = page->last;
+		snprintf(page->list + used, sizeof(page->list) - used, "%s%lld", used ? "," : "[",
+		        (long long)sqlite3_column_int64(row, 0));
 	}
 	return 0;
 }
 
-static int retention_drop(struct db *db, enum retention_what what, int64_t id)
+static int retention_text(sqlite3_stmt *row, void *arg)
 {
-	int64_t variant = 0;
-	int r = db_run(db, retention_table[what].count, "iii", (int64_t)what, id, store_now_usec());
+	db_column_text(row, 0, arg, RETENTION_LIST_MAX);
+	return 0;
+}
+
+/* Each generation has a variant of its own, which it refers to. */
+static int retention_drop(struct db *db, enum retention_what what, const char *list)
+{
+	char variants[RETENTION_LIST_MAX] = "[]";
+	int r = db_run(
+	        db, retention_table[what].count, "iti", (int64_t)what, list, store_now_usec());
 
 	if (!r && what == RETENTION_GENERATIONS) {
-		r = db_query_int(
-		        db, &variant, "SELECT variant FROM generations WHERE id = ?", "i", id);
+		r = db_query(db, retention_text, variants,
+		        "SELECT json_group_array(variant) FROM generations WHERE id "
+		        "IN " RETENTION_LIST("?"),
+		        "t", list);
 	}
 	for (size_t i = 0; !r && retention_table[what].drop[i]; i++) {
-		r = db_run(db, retention_table[what].drop[i], "i", id);
+		r = db_run(db, retention_table[what].drop[i], "t", list);
 	}
-	/* Each generation has a variant of its own. */
-	if (!r && variant) {
-		r = db_run(db, "DELETE FROM variants WHERE id = ?", "i", variant);
-	}
-	return err_fold(r);
+	return r ? err_fold(r)
+	         : err_fold(db_run(db, "DELETE FROM variants WHERE id IN " RETENTION_LIST("?"), "t",
+	                   variants));
 }
 
 /* The next service or machine. DB_E_NONE: that was the last one. */
@@ -156,6 +185,7 @@ static int retention_turn(
 	round->after = 0;
 	round->below = INT64_MAX;
 	round->left = limits->kept[round->what];
+	round->folds = round->what == RETENTION_JOBS;
 	return 0;
 }
 
@@ -184,9 +214,15 @@ static int retention_count(struct db *db, struct retention *round)
 
 int store_retain(struct db *db, struct retention *round, const struct retention_limits *limits)
 {
-	struct retention_page page = {.n = 0};
+	struct retention_page page = {.last = 0};
 	int r;
 
+	if (round->folds) {
+		r = store_job_fold_old(db, round->of);
+		round->folds = !r;
+		round->pages += !r;
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
 	if (!round->upto && round->below) {
 		return err_up(retention_count(db, round));
 	}
@@ -206,10 +242,11 @@ int store_retain(struct db *db, struct retention *round, const struct retention_
 		return 0;
 	}
 	round->pages++;
-	for (int i = 0; !r && i < page.n; i++) {
-		r = retention_drop(db, round->what, page.ids[i]);
-	}
 	round->after = page.last;
+	if (!r && *page.list) {
+		strcat(page.list, "]");
+		r = retention_drop(db, round->what, page.list);
+	}
 	return err_fold(r);
 }
 

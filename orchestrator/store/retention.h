@@ -10,10 +10,11 @@
 struct retention {
 	enum retention_what what;
 	int64_t of;     /* the service or machine whose turn it is; 0: before the first */
-	int64_t after;  /* its rows up to this id were looked at */
-	int64_t upto;   /* its rows up to this id are too many; 0: that is not known yet */
+	int64_t after;  /* its rows up to this id (generations: number) were looked at */
+	int64_t upto;   /* its rows up to this one are too many; 0: that is not known yet */
 	int64_t below;  /* until then: its rows from here on were counted; 0: it is not its turn */
 	int64_t left;   /* ... and so many more of them stay */
+	bool folds;     /* its jobs may have something to fold */
 	uint64_t pages; /* of rows that were looked at */
 };
 

@@ -158,6 +158,8 @@ int view_generation(struct pool *pool, struct engine *engine, const struct gener
 	}
 	if (!r && with_envelope && row->has_envelope) {
 		r = store_generation_envelope(db, row->id, &envelope, &size);
+		/* What it began with may be lost. */
+		r = r == DB_E_NONE ? 0 : r;
 	}
 	if (r) {
 		return err_fold(r);

@@ -45,7 +45,10 @@ static int view_step(const struct job_step_row *row, void *arg)
 	return 0;
 }
 
-/* How the machine knows the job: by the order that was made for what it does. */
+/*
+ * How the machine knows the job: by the order that was made for what it does, or by its result where that is not kept
+ * any more.
+ */
 static int view_job_order(struct db *db, int64_t id, Control__Job *view)
 {
 	struct order_row order;
@@ -57,6 +60,9 @@ static int view_job_order(struct db *db, int64_t id, Control__Job *view)
 	if (!r) {
 		view->epoch = order.epoch;
 		view->txn = order.txn;
+	} else if (r == DB_E_NONE && view->result) {
+		view->epoch = view->result->epoch;
+		view->txn = view->result->txn;
 	}
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
