@@ -49,12 +49,24 @@ static char *clean_text(char *text, bool has_lines, ProtobufCAllocator *allocato
 	return copy ? copy : "";
 }
 
-/* The only text of several lines: policies in force are shown as YAML, which lud writes. */
+/* The only texts of several lines: policies in force, which are shown as YAML, and what a plan's hash is of. */
 static bool clean_has_lines(const ProtobufCFieldDescriptor *field)
 {
-	const ProtobufCMessageDescriptor *type = &control__policy_set__descriptor;
+	static const struct {
+		const ProtobufCMessageDescriptor *type;
+		const char *field;
+	} texts[] = {
+	        {&control__policy_set__descriptor, "text"},
+	        {&control__job__descriptor, "plan_text"},
+	};
+	size_t i = 0;
 
-	return field == protobuf_c_message_descriptor_get_field_by_name(type, "text");
+	while (i < sizeof(texts) / sizeof(texts[0]) &&
+	        field != protobuf_c_message_descriptor_get_field_by_name(
+	                         texts[i].type, texts[i].field)) {
+		i++;
+	}
+	return i < sizeof(texts) / sizeof(texts[0]);
 }
 
 /* at: a place that holds a pointer to a string or to a message. */

@@ -2,6 +2,8 @@
  * job show, and job cancel, deny, hold, release: one job, and what a person does to it while it is open.
  */
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "ctl/base/base.h"
 #include "ctl/base/text.h"
@@ -9,6 +11,7 @@
 #include "ctl/cmd/cmd.h"
 #include "ctl/cmd/job_tree.h"
 #include "ctl/job/job.h"
+#include "proto/envelope/envelope_crypto.h"
 
 /* The first argument as the id of a job; CTL_USAGE after the reason was printed. */
 static int job_change_which(const struct options *options, uint64_t *ret_job)
@@ -48,6 +51,33 @@ static int job_change_wait(const struct options *options, Control__Request *requ
 }
 
 /*
+ * The plan's text and nothing else, so that b2sum of it is the plan's hash. It is printed only if it is: what was planned
+ * is not guessed.
+ */
+static int job_show_plan(const Control__Job *job)
+{
+	uint8_t hash[64];
+
+	if (!*job->plan_text) {
+		return ctl_fail(CTL_NOT_FOUND, "plan", "`luctl job show` shows what is known of it",
+		        "job %" PRIu64
+		        " has no plan: it ended before, or is none that has one, or is "
+		        "older than what is kept",
+		        job->id);
+	}
+	envelope_hash(job->plan_text, strlen(job->plan_text), hash);
+	if (job->plan.len != sizeof(hash) || memcmp(job->plan.data, hash, sizeof(hash)) != 0) {
+		return ctl_fail(CTL_INCONSISTENT, "plan",
+		        "`luctl db check` looks through the record",
+		        "what the record has as the plan of job %" PRIu64
+		        " is not what its hash is of",
+		        job->id);
+	}
+	fputs(job->plan_text, stdout);
+	return CTL_OK;
+}
+
+/*
  * A job as it is now, open or over. That it failed is what is shown: it is no failure to show it. Who waits for
  * its end (--wait) wants to know how it ended, so then the exit code says it.
  */
@@ -65,8 +95,18 @@ int cmd_job_show(const struct options *options)
 	if (code == CTL_OK && show.wait) {
 		return job_change_wait(options, &request);
 	}
+	if (code == CTL_OK && options->plan) {
+		code = command_call(options, &request, NULL, NULL, &client, &reply);
+		return code == CTL_OK && !options->json ? job_show_plan(reply->job) : code;
+	}
 	code = code == CTL_OK ? job_change_call(options, &request, &client, &reply) : code;
-	return code == CTL_OK && !options->json ? job_tree_print(options, reply->job) : code;
+	if (code != CTL_OK || options->json) {
+		return code;
+	}
+	if (*reply->job->plan_text) {
+		printf("  its plan: `luctl job show %" PRIu64 " --plan`\n", show.job);
+	}
+	return job_tree_print(options, reply->job);
 }
 
 /* Done is a job that ended so. One that the machine did not let go of ended otherwise, which is told. */

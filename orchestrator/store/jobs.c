@@ -102,6 +102,22 @@ int store_job_pairing_get(struct db *db, int64_t id, uint8_t **ret_pairing, size
 	        store_blob(db, ret_pairing, ret_size, "SELECT pairing FROM jobs WHERE id = ?", id));
 }
 
+int store_plan_put(struct db *db, const uint8_t hash[64], const char *text, int64_t job)
+{
+	return err_fold(db_run(db,
+	        "INSERT INTO plans(hash, job, text) VALUES (?, ?, ?)"
+	        " ON CONFLICT(hash) DO UPDATE SET job = max(job, excluded.job)",
+	        "bit", hash, (size_t)64, job, text));
+}
+
+int store_plan_get(struct db *db, int64_t job, uint8_t **ret_text, size_t *ret_size)
+{
+	return err_up(store_blob(db, ret_text, ret_size,
+	        "SELECT CAST(text AS BLOB) FROM plans"
+	        " WHERE hash = (SELECT plan FROM jobs WHERE id = ?)",
+	        job));
+}
+
 int store_job_find(struct db *db, int64_t id, struct job_row *ret)
 {
 	return err_up(store_one(db, STORE_job, ret, "WHERE id = ?", "i", id));

@@ -17,6 +17,13 @@ int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause,
         const void *result, size_t result_size);
 /* How long the service stood still for the job. */
 int __must_check store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns);
+/*
+ * Keeps what a plan's hash is of, as long as the newest job that has it. The caller frees what get()
+ * gives, which ends in no zero; DB_E_NONE: the job has no plan, or its text went.
+ */
+int __must_check store_plan_put(
+        struct db *db, const uint8_t hash[64], const char *text, int64_t job);
+int __must_check store_plan_get(struct db *db, int64_t job, uint8_t **ret_text, size_t *ret_size);
 /* Keeps a packed control.Pairing, and reads it: the caller frees, NULL when there is none. */
 int __must_check store_job_pairing_put(
         struct db *db, int64_t id, const void *pairing, size_t pairing_size);

@@ -104,6 +104,7 @@ static const struct {
                                 "DELETE FROM order_envelopes WHERE id IN"
                                 " (SELECT id FROM orders WHERE job IN " RETENTION_LIST("?") ")",
                                 "DELETE FROM orders WHERE job IN " RETENTION_LIST("?"),
+                                "DELETE FROM plans WHERE job IN " RETENTION_LIST("?"),
                                 "DELETE FROM jobs WHERE id IN " RETENTION_LIST("?")},
                 },
         [RETENTION_POLICIES] =

@@ -152,6 +152,22 @@ static void check_jobs(struct fill *fill, uint64_t highest)
 	                count(db, "SELECT sum(n) FROM removals WHERE what = 1 AND machine = 2"));
 }
 
+/* One that only jobs had which went, and one that the newest has, too. */
+static int plan_both(struct db *db, void *arg)
+{
+	const struct fill *fill = arg;
+	int r = store_plan_put(db, (uint8_t[64]){1}, "of one that goes", 1);
+
+	r = r ? r : store_plan_put(db, (uint8_t[64]){2}, "of the newest", fill->job.id);
+	return r ? r : store_plan_put(db, (uint8_t[64]){2}, "of the newest", 1);
+}
+
+static void check_plans(struct db *db)
+{
+	assert(count(db, "SELECT count(*) FROM plans") == 1);
+	assert(count(db, "SELECT count(*) FROM plans WHERE text = 'of the newest'") == 1);
+}
+
 static void check_policies(struct db *db)
 {
 	assert(count(db, "SELECT count(*) FROM policy_versions") == 3);
@@ -171,6 +187,7 @@ int main(void)
 	assert(store_open(":memory:", &fill.db, &failure) == 0);
 	assert(fill_record(&fill) == 0);
 	assert(db_txn(fill.db, hang, &fill) == 0);
+	assert(db_txn(fill.db, plan_both, &fill) == 0);
 	assert(store_generation_earlier(
 	               fill.db, fill.busy.id, 1 << 30, fill.releases[0][2].id, &back) == 0);
 	assert(store_order_highest(fill.db, MACHINE, 1, &highest) == 0);
@@ -178,6 +195,7 @@ int main(void)
 	assert(round_of(fill.db) > JOBS);
 	check_generations(&fill, &back, before);
 	check_jobs(&fill, highest);
+	check_plans(fill.db);
 	check_policies(fill.db);
 	/* Those that stay are no work for ever: the next round takes nothing. */
 	assert(round_of(fill.db) == 0);

@@ -136,6 +136,7 @@ static const struct {
                          "INSERT INTO generation_envelopes(id, bytes)"
                          " SELECT id, envelope FROM generations WHERE envelope IS NOT NULL;"
                          "UPDATE generations SET envelope = NULL WHERE envelope IS NOT NULL;"},
+        [28] = {.after = "CREATE INDEX plans_job ON plans(job);"},
         /* An id is that of a user: others have their own of the same words. */
         [19] = {.after = "DROP INDEX jobs_request;"
                          "CREATE UNIQUE INDEX jobs_request ON jobs(request_id, machine, service, "

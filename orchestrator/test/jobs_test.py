@@ -4,9 +4,11 @@
 Usage: jobs_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import hashlib
 import os
 import re
 import signal
+import sqlite3
 
 import harness
 from harness import LOST, STEP_RUN, STEP_STAGE, child_named, record
@@ -117,6 +119,19 @@ def test_expect_plan(world):
     for wrong in ('', 'ab', 'x' * 128, plan + '0'):
         if wrong:
             assert '128 hexadecimal digits' in world.luctl('rerandomize', 'ds', '--expect-plan', wrong, code=2)
+    # What a plan was stays readable: its text, of which it is the hash, once for all jobs that have it.
+    text = world.luctl('job', 'show', str(job['id']), '--plan', out=True)
+    assert hashlib.blake2b(text.encode()).hexdigest() == job['plan'] and text.startswith('samsara plan 1\nmachine m\n')
+    assert world.json('job', 'show', str(job['id']))['plan_text'] == text and 'plan_text' in job
+    again = world.json('rerandomize', 'ds')['jobs'][0]
+    assert again['plan'] == moved[0]['plan']
+    assert record(world, "SELECT count(*) FROM plans WHERE hash = x'%s'" % again['plan']) == (1,)
+    assert f"job show {job['id']} --plan" in world.luctl('job', 'show', str(job['id']), out=True)
+    with sqlite3.connect(world.state + '/lud.db') as db:
+        db.execute("UPDATE plans SET text = text || 'x' WHERE hash = ?", (bytes.fromhex(job['plan']),))
+        db.execute('DELETE FROM plans WHERE hash = ?', (bytes.fromhex(again['plan']),))
+    assert 'is not what its hash is of' in world.luctl('job', 'show', str(job['id']), '--plan', code=6)
+    assert 'has no plan' in world.luctl('job', 'show', str(again['id']), '--plan', code=3)
     # An update that waits is planned again when its turn comes.
     world.luctl('update', 'ds', '--release', older)
     plan = world.json('plan', 'update', 'ds', '--release', older)['hash']

@@ -203,8 +203,22 @@ static int view_children(struct pool *pool, struct db *db, Control__Job *view)
 	return err_up(store_job_each_child(db, (int64_t)view->id, view_child, &visit));
 }
 
+static int view_plan_text(struct pool *pool, struct db *db, Control__Job *view)
+{
+	_cleanup_(freep) uint8_t *text = NULL;
+	size_t size;
+	int r = store_plan_get(db, (int64_t)view->id, &text, &size);
+
+	if (r) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	view->plan_text = pool_zero(pool, size + 1);
+	memcpy(view->plan_text, text, size);
+	return 0;
+}
+
 /*
- * DB_E_NONE when there is no such job. The short form leaves out steps, findings and children, for lists
+ * DB_E_NONE when there is no such job. The short form leaves out steps, findings, children and the plan, for lists
  * that may have many jobs.
  */
 int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
@@ -234,6 +248,9 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 	}
 	if (!r && with_steps) {
 		r = view_children(pool, db, view);
+	}
+	if (!r && with_steps) {
+		r = view_plan_text(pool, db, view);
 	}
 	if (r < 0) {
 		return err_up(r);

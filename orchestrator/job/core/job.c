@@ -314,6 +314,7 @@ struct job *job_free(struct job *job)
 	job_parts_free(job);
 	send_fini(&job->send);
 	free(job->order_envelope);
+	free(job->plan_text);
 	event_free(job->kick);
 	event_free(job->timer);
 	event_free(job->look);

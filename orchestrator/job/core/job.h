@@ -103,6 +103,8 @@ struct job {
 	char *pair_json;
 	struct release_row pair_from, pair_to;
 
+	char *plan_text; /* of ->row.plan, while it is not recorded: of the steps pair and ready; owned */
+
 	/* The order under way: of the steps order, run and confirm. */
 	struct order_row order;
 	uint8_t *order_envelope; /* fresh from signing, until it is recorded; owned */

@@ -44,7 +44,7 @@ struct plan_terms plan_terms_of(const struct engine *engine, const struct job_or
 	};
 }
 
-void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
+char *plan_text(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
         uint8_t ret_hash[64])
 {
 	char *bytes = NULL;
@@ -69,7 +69,13 @@ void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts,
 		abort();
 	}
 	envelope_hash(bytes, size, ret_hash);
-	free(bytes);
+	return bytes;
+}
+
+void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
+        uint8_t ret_hash[64])
+{
+	free(plan_text(terms, parts, n, ret_hash));
 }
 
 void plan_changed(const char *service, struct failure *ret_failure)

@@ -356,6 +356,9 @@ int plan_write(struct db *db, void *arg)
 	if (!r) {
 		r = store_job_step_end(db, plan->row.id, JOB_STEP_DONE, plan->layout.why);
 	}
+	if (!r && plan->text) {
+		r = store_plan_put(db, plan->row.plan, plan->text, plan->row.id);
+	}
 	if (!r && plan->row.kind == JOB_MOVE) {
 		r = store_machine_moved(db, machine->id, machine->boot_id, machine->line);
 	}
@@ -503,7 +506,7 @@ static void plan_settle(struct job_plan *plan)
 	struct job_forecast forecast = plan_forecast(plan);
 
 	if (plan->order->kind == JOB_RERANDOMIZE) {
-		plan_hash(&terms, &forecast, 1, plan->row.plan);
+		plan->text = plan_text(&terms, &forecast, 1, plan->row.plan);
 	}
 }
 
@@ -570,6 +573,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 		plan_row(&plan);
 		plan_settle(&plan);
 		r = db_txn(engine->parts.db, plan_write, &plan);
+		free(steal(&plan.text));
 	}
 	if (r < 0) {
 		failure_set(ret_failure, "record", "lud", "check the state directory",

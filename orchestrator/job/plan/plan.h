@@ -108,6 +108,9 @@ struct plan_terms plan_terms_of(const struct engine *engine, const struct job_or
  */
 void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
         uint8_t ret_hash[64]);
+/* The same, and that text, which the caller frees: the record keeps it, so that a plan can be read later. */
+char *plan_text(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,
+        uint8_t ret_hash[64]);
 /* Why a job is not carried out whose plan is another than the one that was meant. */
 void plan_changed(const char *service, struct failure *ret_failure);
 

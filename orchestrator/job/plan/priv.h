@@ -26,6 +26,7 @@ struct job_plan {
 	struct layout_choice layout;
 	struct failure *failure;
 	struct job_row row;
+	char *text; /* of ->row.plan, where that is known; owned until it is written */
 };
 
 /* plan.c */

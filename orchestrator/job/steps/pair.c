@@ -26,12 +26,39 @@ struct job_pair_txn {
 	size_t size;
 };
 
+bool job_plan_is_meant(
+        struct job *job, const struct plan_terms *terms, const struct job_forecast *parts, size_t n)
+{
+	uint8_t hash[64];
+	_cleanup_(freep) char *text = plan_text(terms, parts, n, hash);
+
+	if (job->row.plan_expected && memcmp(hash, job->row.plan, sizeof(hash)) != 0) {
+		return false;
+	}
+	memcpy(job->row.plan, hash, sizeof(hash));
+	free(job->plan_text);
+	job->plan_text = steal(&text);
+	return true;
+}
+
+int job_plan_write(struct db *db, void *arg)
+{
+	const struct job *job = arg;
+
+	return job->plan_text
+	               ? err_up(store_plan_put(db, job->row.plan, job->plan_text, job->row.id))
+	               : 0;
+}
+
 /* The pairing and what the job makes of it: from_release and consent are in the row. */
 static int pair_write(struct db *db, void *arg)
 {
 	const struct job_pair_txn *txn = arg;
 	int r = store_job_pairing_put(db, txn->job->row.id, txn->packed, txn->size);
 
+	if (!r) {
+		r = job_plan_write(db, txn->job);
+	}
 	if (!r) {
 		r = store_job_update(db, &txn->job->row);
 	}
@@ -61,18 +88,15 @@ static bool pair_is_meant(
 	        .machine_made = row->machine_made,
 	        .recipe = LINK_RECIPE,
 	};
-	uint8_t hash[64];
 
 	snprintf(forecast.service, sizeof(forecast.service), "%s", row->service);
 	if (pairing) {
 		job_forecast_pair(&forecast, pairing->id.data, pairing->n_lost);
 	}
-	plan_hash(&terms, &forecast, 1, hash);
-	if (row->plan_expected && memcmp(hash, row->plan, sizeof(hash)) != 0) {
+	if (!job_plan_is_meant(job, &terms, &forecast, 1)) {
 		plan_changed(row->service, ret_failure);
 		return false;
 	}
-	memcpy(job->row.plan, hash, sizeof(hash));
 	return true;
 }
 
@@ -167,8 +191,9 @@ static int pair_releases(struct job *job, const Machine__Service *service)
 static int pair_same_write(struct db *db, void *arg)
 {
 	struct job *job = arg;
+	int r = job_plan_write(db, job);
 
-	return err_up(store_job_update(db, &job->row));
+	return r ? err_up(r) : err_up(store_job_update(db, &job->row));
 }
 
 void job_step_pair(struct job *job)

@@ -2,6 +2,7 @@
 /* Inside steps: the functions of the table, and what one step wants to know of another. */
 #include "host/base/pool.h"
 #include "orchestrator/job/core/set.h"
+#include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/steps.h"
 #include "proto/control/control.pb-c.h"
 
@@ -37,6 +38,13 @@ bool __must_check job_draw_made(struct job *job);
 bool job_is_overtaken(const struct job *job);
 
 /* pair.c */
+/*
+ * Whether the plan that is whole now is the one that was meant, where one was; then the job has its hash, and
+ * job_plan_write(), a db_txn_fn whose argument is the job, records what the hash is of.
+ */
+bool __must_check job_plan_is_meant(struct job *job, const struct plan_terms *terms,
+        const struct job_forecast *parts, size_t n);
+int __must_check job_plan_write(struct db *db, void *job);
 /* Whether another release runs now than the one that was paired with the job's. */
 bool job_pair_is_over(const struct job *job);
 /* The pairing that the record has, in the pool; NULL: none. */

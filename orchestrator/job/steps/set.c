@@ -488,21 +488,18 @@ static bool set_is_meant(struct set_look *look, struct failure *ret_failure)
 	        .policies = rules_version(engine_rules(job->engine))->digest,
 	};
 	struct job_forecast *parts = mem_zero(look->n * sizeof(*parts));
-	uint8_t hash[64];
-	bool is_known = true;
+	bool is_known = true, is_meant;
 
 	for (size_t i = 0; is_known && i < look->n; i++) {
 		is_known = set_forecast(job, &look->members[i].row, &parts[i]);
 	}
-	plan_hash(&terms, parts, look->n, hash);
+	is_meant = (is_known || !job->row.plan_expected) &&
+	           job_plan_is_meant(job, &terms, parts, look->n);
 	free(parts);
-	if (job->row.plan_expected &&
-	        (!is_known || memcmp(hash, job->row.plan, sizeof(hash)) != 0)) {
+	if (!is_meant) {
 		plan_changed(machine_row(job->machine)->name, ret_failure);
-		return false;
 	}
-	memcpy(job->row.plan, hash, sizeof(hash));
-	return true;
+	return is_meant;
 }
 
 /* The machine was asked for something, so that there may be a way to go back. */
@@ -535,7 +532,7 @@ void job_step_ready(struct job *job)
 			job_fail(job, JOB_REFUSED, &failure);
 		}
 	} else if (n_ready == look.n || failed || *job->row.cancel) {
-		job_done(job, "", NULL, NULL);
+		job_done(job, "", job_plan_write, job);
 	} else {
 		job_progress(job, n_ready, look.n, "");
 		job_again(job, SET_AGAIN_USEC);
