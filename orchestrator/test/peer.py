@@ -114,6 +114,7 @@ class Peer:
         self.seeds = []          # what came beside variants, in order
         self.keeps_kits = True   # it proves payloads; False: booted with kits=none
         self.kits = {}           # release id -> kit
+        self.unconfirmed = {}    # number of the order that made what runs, by service: what may be confirmed
         self.booted = set()      # ids of the releases that it was booted with: their files are there
         self.stage_limit = 16 << 20
         self.n_begun = 0         # files that were to be staged
@@ -177,6 +178,7 @@ class Peer:
             self.boot_id += 1
             self.staged, self.results, self.events, self.admitted, self.kits = {}, {}, [], {}, {}
             self.seq, self.newest, self.statements, self.stated = 0, (0, 0), [], 0
+            self.unconfirmed = {}
 
     def put_back(self):
         """To a snapshot of this boot: what came after it is forgotten, and the boot id stays."""
@@ -589,6 +591,9 @@ class Peer:
             self._event(step={'txn': order.txn, 'epoch': order.epoch, 'step': 'switch', 'ns': 1})
             self._refuse(request, 'ERROR_UNAVAILABLE', 'E_AGAIN', 'it never saw it', retry_ms=20)
             return
+        if order.action == CONFIRM and (order.epoch, order.argument) not in self.unconfirmed.values():
+            self._refuse(request, 'ERROR_NOT_FOUND', 'E_NOTFOUND', 'no such thing')
+            return
         self.newest = number
         self.orders.append(order)
         if order.action == UPDATE and self._fault('hold_prepare'):
@@ -675,6 +680,7 @@ class Peer:
         elif order.action == PREPARE:
             return {**result, 'outcome': 'OUTCOME_PREPARED', 'prepare_only': True}
         elif order.is_made():
+            self.unconfirmed[order.service] = order.epoch, order.txn
             kept = {'layout_pieces': 9, 'layout_kept_base': 1} \
                 if service.get('machine_made') and service['release_id'] == order.release_id else {}
             service.update(generation=order.generation, generation_epoch=order.epoch, release_id=order.release_id,
@@ -686,6 +692,7 @@ class Peer:
             return {**result, 'generation': order.generation, 'blackout_ns': 1234567, 'bytes': 4096, 'objects': 7,
                     'commitment': service['commitment'], 'sealed': service['sealed'], **kept}
         else:
+            self.unconfirmed[order.service] = order.epoch, order.txn
             payload = self.staged[variant.payload_hash][1]
             base, = struct.unpack_from('<Q', payload, BASE_AT)
             service.update(generation=order.generation, generation_epoch=order.epoch,

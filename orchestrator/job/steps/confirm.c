@@ -6,6 +6,10 @@
  *
  * A confirm that the machine refuses, forgets, or does not answer changes nothing about the
  * update: the job is committed and says what is missing. Its floor comes with the next statement.
+ *
+ * What is confirmed is a release, not a layout. A layout that is made anew while an update to its release is watched brings
+ * no floor, which would bar the way back before anybody knows whether the release is well; and the update, when it was
+ * well for long enough, confirms the order that made what runs then, since the machine knows no earlier one any more.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -55,6 +59,47 @@ static bool confirm_runs(const Machine__Service *service, const struct job_part 
 	       !memcmp(service->build_id.data, variant->build_id, sizeof(variant->build_id));
 }
 
+/* hint: why the machine does not have it confirmed; NULL: it has. */
+static void confirm_end(struct job *job, const char *hint)
+{
+	struct job_end end = {.state = hint ? JOB_COMMITTED : JOB_CONFIRMED, .hint = hint};
+
+	job_end(job, &end);
+}
+
+/* The update that brought what a new layout is made of, while it is watched; NULL: none is. */
+static const struct job *confirm_watched(const struct job *layout)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &layout->engine->jobs, link)
+	{
+		if (job->machine == layout->machine && job->row.kind == JOB_UPDATE &&
+		        job->row.step == JOB_STEP_SOAK && !job->row.ended_us &&
+		        job->row.release == layout->row.release &&
+		        !strcmp(job->row.service, layout->row.service)) {
+			return job;
+		}
+	}
+	return NULL;
+}
+
+/* It runs, as it was made. */
+static void confirm_checked(struct job *job, const Machine__Service *service)
+{
+	const struct job *update = job->row.kind == JOB_RERANDOMIZE ? confirm_watched(job) : NULL;
+	char hint[120];
+
+	if (update) {
+		snprintf(hint, sizeof(hint),
+		        "it runs; its release is still watched, and job %" PRId64 " confirms both",
+		        update->row.id);
+		confirm_end(job, hint);
+	} else if (!job_soak_begin(job, service)) {
+		job_done(job, "", job_floor_txn, job);
+	}
+}
+
 /*
  * By generation and by build id, or, of a layout that the machine made, by epoch and release: a number
  * alone says what was ordered, not what runs.
@@ -70,9 +115,7 @@ static void confirm_check(struct job *job)
 		return;
 	}
 	if (service && confirm_runs(service, job->parts)) {
-		if (!job_soak_begin(job, service)) {
-			job_done(job, "", job_floor_txn, job);
-		}
+		confirm_checked(job, service);
 		return;
 	}
 	failure_set(&failure, "not-confirmed", job->row.service,
@@ -85,14 +128,6 @@ static void confirm_check(struct job *job)
 void job_step_check(struct job *job)
 {
 	job_refresh(job, confirm_check);
-}
-
-/* hint: why the machine does not have it confirmed; NULL: it has. */
-static void confirm_end(struct job *job, const char *hint)
-{
-	struct job_end end = {.state = hint ? JOB_COMMITTED : JOB_CONFIRMED, .hint = hint};
-
-	job_end(job, &end);
 }
 
 /* Not confirmed is no failure of the update: it runs. The hint says what is missing. */
@@ -152,6 +187,24 @@ static void confirm_signed(struct job *job)
 	job_order_send(job, confirm_on_sent);
 }
 
+/* The order that made what runs, if that is what the job is about; else the job's own. */
+static int confirm_find_order(const struct job *job, struct order_row *ret)
+{
+	const Machine__Service *service = machine_service(job->machine, job->row.service);
+	struct db *db = job->engine->parts.db;
+	struct generation_row runs;
+	int r = service ? store_generation_find(db, job->row.machine, job->row.service,
+	                          service->generation, &runs)
+	                : DB_E_NONE;
+
+	if (!r) {
+		r = runs.release == job->row.release
+		            ? store_order_newest(db, runs.job, ORDER_UPDATE, ret)
+		            : DB_E_NONE;
+	}
+	return r == DB_E_NONE ? store_order_newest(db, job->row.id, ORDER_UPDATE, ret) : err_up(r);
+}
+
 /*
  * The confirm names the order that it confirms by number; its own number is a new one. It is of
  * use only in the boot and line that ran it, and under the same root.
@@ -162,7 +215,7 @@ static void confirm_make(struct job *job)
 	struct order_row ran;
 	uint64_t epoch;
 
-	if (store_order_newest(job->engine->parts.db, job->row.id, ORDER_UPDATE, &ran)) {
+	if (confirm_find_order(job, &ran)) {
 		err_forget();
 		confirm_end(job, "it runs; its order is not in the record, so it is not confirmed");
 		return;
