@@ -2,7 +2,8 @@
  * Row by row, table by table: each table is read from its start until damage is met,
  * then from its end backwards, so that one damaged page costs the rows of that page.
  * Rows that refer to lost ones are dropped, until all that is left fits together.
- * Columns are copied by name, so that a record of an older schema can be saved too.
+ * A record of an older schema is saved as that, and brought up to date afterwards: what a later
+ * step moves elsewhere is read from there alone.
  */
 #include "orchestrator/db/recover.h"
 
@@ -241,6 +242,19 @@ static int recover_copy(const char *path, const char *fresh, db_saved_fn fn, voi
 	return err_up(recover_all(&rescue));
 }
 
+/* The schema of the damaged file, or the newest where it does not say. */
+static size_t recover_version(const char *path, size_t newest)
+{
+	_cleanup_(recover_close) sqlite3 *from = NULL;
+	int64_t version = 0;
+
+	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		version = recover_int(from, "PRAGMA user_version");
+	}
+	return version > 0 && version < (int64_t)newest ? (size_t)version : newest;
+}
+
 /* An empty database beside the damaged one. One that an earlier try has left is overwritten. */
 static int recover_fresh(const char *fresh, const struct db_migration *migrations,
         size_t n_migrations, struct failure *ret_failure)
@@ -284,12 +298,12 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	err_forget();
 	failure_set(ret_failure, "database", path, "check the directory's space and permissions",
 	        "a new record cannot be made beside it");
-	r = recover_fresh(fresh, migrations, n_migrations, ret_failure);
+	r = recover_fresh(fresh, migrations, recover_version(path, n_migrations), ret_failure);
 	if (!r) {
 		r = recover_copy(path, fresh, fn, arg);
 	}
 	if (!r) {
-		/* Checks the copy whole. */
+		/* Checks the copy whole, and brings it up to date. */
 		r = db_open(fresh, migrations, n_migrations, &db, ret_failure);
 	}
 	if (!r) {

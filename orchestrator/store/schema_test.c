@@ -345,6 +345,47 @@ static void check_folded(struct db *db)
 	assert(n == 1);
 }
 
+static int fill_events(struct db *db, void *arg)
+{
+	return err_fold(db_run(db,
+	        "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+	        " INSERT INTO events(machine, line, boot_id, seq, clock_ns, seen_us, body)"
+	        " SELECT 1, 0, 1, i, i, 1, zeroblob(200) FROM n",
+	        ""));
+}
+
+static void recovered(const char *table, int64_t n_rows, bool whole, void *arg)
+{
+	*(int64_t *)arg += n_rows;
+}
+
+/* What is saved of a record of before is told as it was, too; its last page is of events. */
+static void test_recover(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/recover", dir);
+	_cleanup_(freep) char *kept = NULL;
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	struct failure failure = {0};
+	struct db *db;
+	int64_t n_rows = 0, version;
+	size_t size;
+
+	assert(store_open_version(path, 26, &db, &failure) == 0);
+	assert(db_txn(db, fill_folded, NULL) == 0 && db_txn(db, fill_events, NULL) == 0);
+	db_close(db);
+	assert(file_read(path, 1 << 24, &bytes, &size) == 0 && size > 40 * 4096);
+	memset(bytes + size - 4096, 0xff, 4096);
+	assert(file_write(path, bytes, size) == 0);
+	assert(store_open(path, &db, &failure) == -EBADMSG);
+	assert(store_recover(path, recovered, &n_rows, &kept, &failure) == 0);
+	assert(kept && n_rows > 400);
+	assert(store_open(path, &db, &failure) == 0);
+	assert(db_query_int(db, &version, "PRAGMA user_version", "") == 0);
+	assert(version == store_schema_version());
+	check_folded(db);
+	db_close(db);
+}
+
 /* Records of versions that no release had are out there, too. */
 static void test_between(const char *dir, unsigned version, const char *new_shape)
 {
@@ -443,6 +484,7 @@ int main(int argc, char **argv)
 		}
 	}
 	test_all_between(dir);
+	test_recover(dir);
 	free(released.text);
 	assert(dir_remove(dir) == 0);
 	return 0;
