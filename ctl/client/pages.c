@@ -14,14 +14,22 @@
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 
-/* Rows join those of the pages before; whatever stands beside them is as in the last page. */
-static void pages_join(json_t **all, json_t *page, const char *list)
+/* What has the rows: the answer, or the one row of a list in it. */
+static json_t *pages_owner(const struct pages *pages, json_t *answer)
 {
-	json_t *rows = *all ? json_incref(json_object_get(*all, list)) : NULL;
+	return pages->of ? json_array_get(json_object_get(answer, pages->of), 0) : answer;
+}
+
+/* Rows join those of the pages before; whatever stands beside them is as in the last page. */
+static void pages_join(const struct pages *pages, json_t **all, json_t *page)
+{
+	json_t *owner = pages_owner(pages, page);
+	json_t *rows =
+	        *all ? json_incref(json_object_get(pages_owner(pages, *all), pages->list)) : NULL;
 
 	if (rows) {
-		json_array_extend(rows, json_object_get(page, list));
-		json_object_set_new(page, list, rows);
+		json_array_extend(rows, json_object_get(owner, pages->list));
+		json_object_set_new(owner, pages->list, rows);
 	}
 	json_decref(*all);
 	*all = page;
@@ -51,7 +59,7 @@ int pages_call(const struct options *options, const struct pages *pages, char *r
 		n = pages->page(reply, !options->json, pages->arg, cursor);
 		left -= n < left ? n : left;
 		if (options->json) {
-			pages_join(&all, command_json(reply), pages->list);
+			pages_join(pages, &all, command_json(reply));
 		}
 		pages->seek(cursor, pages->arg);
 	} while (on && left && n && *cursor && strcmp(cursor, last) != 0);

@@ -10,8 +10,10 @@
 
 struct pages {
 	Control__Request *request;
-	uint32_t *limit;  /* of the request: rows of a page */
-	const char *list; /* the field of the answer that has them */
+	uint32_t *limit; /* of the request: rows of a page */
+	const char *
+	        of; /* a field of the answer with one row that has the list; NULL: the answer itself has it */
+	const char *list; /* the field that has the rows */
 	bool whole;       /* without --limit all pages are wanted; else the first */
 	/*
 	 * Takes a page's rows: how many they are, and *cursor where the next one begins; "" behind

@@ -326,7 +326,7 @@ void rollouts_on_look(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval again = {ROLLOUT_LOOK_SEC, 0};
 	struct rollouts *rollouts = arg;
 	struct rollout_list list = {0};
-	int r = store_rollout_each(rollouts->db, false, rollout_list_add, &list);
+	int r = store_rollout_each_open(rollouts->db, rollout_list_add, &list);
 
 	err_forget();
 	if (r || list.n) {

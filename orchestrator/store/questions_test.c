@@ -24,6 +24,7 @@
 #include "orchestrator/store/policies.h"
 #include "orchestrator/store/releases.h"
 #include "orchestrator/store/retention.h"
+#include "orchestrator/store/rollouts.h"
 
 #define STATEMENTS_MAX 256
 /* A page of 40 rows with all their columns; a walk of the small record takes some ten thousands. */
@@ -31,10 +32,12 @@
 /* One row with all its columns: whoever looks through those of one service for it takes more. */
 #define STEPS_ONE_MAX 400
 #define PAGE 40
+#define ROLLOUTS 600
 
 /* Tables with a row for each job, generation or event. */
 static const char *const growing[] = {"jobs", "job_steps", "job_courses", "generations", "variants",
-        "orders", "order_envelopes", "generation_envelopes", "events", "effects"};
+        "orders", "order_envelopes", "generation_envelopes", "events", "effects", "rollouts",
+        "rollout_rings", "rollout_members", "rollout_changes"};
 
 struct statement {
 	char *sql;
@@ -110,7 +113,8 @@ static bool is_small(const char *sql)
 {
 	return strstr(sql, " FROM releases ") || strstr(sql, "INSERT INTO removals(") ||
 	       strstr(sql, " FROM services ") || strstr(sql, "INDEXED BY jobs_open ") ||
-	       strstr(sql, " FROM machines WHERE id > ? ORDER BY id LIMIT 1");
+	       strstr(sql, " FROM machines WHERE id > ? ORDER BY id LIMIT 1") ||
+	       strstr(sql, " FROM rollouts WHERE id < ? ORDER BY id DESC LIMIT ?");
 }
 
 static bool ends_in(const char *sql, const char *end)
@@ -172,6 +176,26 @@ static int no_service(const struct service_row *row, const uint8_t *status, size
 }
 
 static int no_machine(const struct machine_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_rollout(const struct rollout_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_rollout_ring(const struct rollout_ring_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_rollout_member(const struct rollout_member_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_rollout_change(const struct rollout_change_row *row, void *arg)
 {
 	return 0;
 }
@@ -311,6 +335,19 @@ static void ask_releases(const struct asking *ask)
 	assert(store_release_is_wanted(ask->fill->db, row.id, &is_wanted) == 0);
 }
 
+/* A page of rollouts, and one of the machines of the newest. */
+static void ask_rollouts(const struct asking *ask)
+{
+	struct db *db = ask->fill->db;
+	int64_t before = ask->before ? ROLLOUTS / 2 : 0;
+
+	assert(store_rollout_page(db, before, PAGE, no_rollout, NULL) == 0);
+	assert(store_rollout_ring_each(db, ROLLOUTS, no_rollout_ring, NULL) == 0);
+	assert(store_rollout_member_page(
+	               db, ROLLOUTS, ask->before ? 2 : 0, PAGE, no_rollout_member, NULL) == 0);
+	assert(store_rollout_change_each(db, ROLLOUTS, PAGE, no_rollout_change, NULL) == 0);
+}
+
 static void ask_machine(const struct asking *ask)
 {
 	struct standing_row standing;
@@ -397,6 +434,7 @@ static const struct question {
         {"rollback", ask_rollback},
         {"plan", ask_plan},
         {"releases", ask_releases},
+        {"rollouts", ask_rollouts},
         {"machine", ask_machine},
         {"idle", ask_idle},
         {"retention", ask_retention},
@@ -484,6 +522,35 @@ static void copy_record(int times)
 	assert(sqlite3_exec(seen.sqlite, "COMMIT", NULL, NULL, NULL) == 0);
 }
 
+/* Rollouts of all machines, in two rings each, with a history that a page has no room for. */
+static int fill_rollouts(struct db *db, void *arg)
+{
+	const struct fill *fill = arg;
+	int r = 0;
+
+	for (int64_t i = 1; !r && i <= ROLLOUTS; i++) {
+		struct rollout_row row = {.policy = "p",
+		        .service = "ds",
+		        .release = fill->releases[0][0].id,
+		        .state = ROLLOUT_DONE};
+		struct rollout_ring_row ring = {.rollout = i, .n = 0};
+		struct rollout_member_row member = {.rollout = i, .state = ROLLOUT_IS_WELL};
+		struct rollout_change_row change = {.rollout = i, .what = ROLLOUT_WAS_APPROVED};
+
+		r = store_rollout_insert(db, &row);
+		assert(row.id == i);
+		r = r ? r : store_rollout_ring_insert(db, &ring);
+		for (member.machine = 1; !r && member.machine <= fill->n_machines;
+		        member.machine++) {
+			r = store_rollout_member_insert(db, &member);
+		}
+		for (int n = 0; !r && n < 3; n++) {
+			r = store_rollout_change_insert(db, &change);
+		}
+	}
+	return err_up(r);
+}
+
 /* The slowest question, with its name; and how large the record is for each generation in it. */
 static void print_figures(const double worst[QUESTIONS], const char *path, int64_t n_generations)
 {
@@ -522,6 +589,7 @@ int main(int argc, char **argv)
 	}
 	assert(store_open(path, &fill.db, &failure) == 0);
 	assert(fill_record(&fill) == 0);
+	assert(db_txn(fill.db, fill_rollouts, &fill) == 0);
 	if (argc > 4) {
 		copy_record(atoi(argv[4]));
 	}

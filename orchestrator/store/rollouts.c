@@ -96,10 +96,16 @@ int store_rollout_ring(struct db *db, int64_t rollout, uint32_t n, struct rollou
 	        rollout, (int64_t)n));
 }
 
-int store_rollout_each(struct db *db, bool all, store_rollout_fn fn, void *arg)
+int store_rollout_each_open(struct db *db, store_rollout_fn fn, void *arg)
 {
 	return err_up(store_each(db, STORE_rollout, store_rollout_visit, STORE_VISIT(fn, arg),
-	        all ? "ORDER BY id DESC LIMIT 64" : "WHERE is_open ORDER BY id", ""));
+	        "WHERE is_open ORDER BY id", ""));
+}
+
+int store_rollout_page(struct db *db, int64_t before, int64_t limit, store_rollout_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout, store_rollout_visit, STORE_VISIT(fn, arg),
+	        "WHERE id < ? ORDER BY id DESC LIMIT ?", "ii", before ? before : INT64_MAX, limit));
 }
 
 int store_rollout_amiss(struct db *db, store_rollout_fn fn, void *arg)
@@ -122,6 +128,17 @@ int store_rollout_member_each(struct db *db, int64_t rollout, store_rollout_memb
 	return err_up(store_each(db, STORE_rollout_member, store_rollout_member_visit,
 	        STORE_VISIT(fn, arg), "WHERE rollout = ? ORDER BY ring, machines.name", "i",
 	        rollout));
+}
+
+/* By machine and not by ring and name, which no index has: whoever has all pages sorts them. */
+int store_rollout_member_page(struct db *db, int64_t rollout, int64_t after, int64_t limit,
+        store_rollout_member_fn fn, void *arg)
+{
+	return err_up(store_each(db, STORE_rollout_member, store_rollout_member_visit,
+	        STORE_VISIT(fn, arg),
+	        "WHERE rollout = ? AND machine > ? AND machines.removed_us = 0"
+	        " ORDER BY machine LIMIT ?",
+	        "iii", rollout, after, limit));
 }
 
 int store_rollout_change_each(

@@ -27,9 +27,12 @@ int __must_check store_rollout_member(struct db *db, int64_t release, int64_t ma
 int __must_check store_rollout_ring(
         struct db *db, int64_t rollout, uint32_t n, struct rollout_ring_row *ret);
 
-/* Open ones, oldest first; or (all) the newest of all first, up to 64. */
+/* Open ones, oldest first. */
 typedef int (*store_rollout_fn)(const struct rollout_row *row, void *arg);
-int __must_check store_rollout_each(struct db *db, bool all, store_rollout_fn fn, void *arg);
+int __must_check store_rollout_each_open(struct db *db, store_rollout_fn fn, void *arg);
+/* Newest first, up to `limit`; before: an id to page on from, 0: the newest. */
+int __must_check store_rollout_page(
+        struct db *db, int64_t before, int64_t limit, store_rollout_fn fn, void *arg);
 /* Paused ones, and those that were aborted last of their policy and service. */
 int __must_check store_rollout_amiss(struct db *db, store_rollout_fn fn, void *arg);
 typedef int (*store_rollout_ring_fn)(const struct rollout_ring_row *row, void *arg);
@@ -39,6 +42,9 @@ int __must_check store_rollout_ring_each(
 typedef int (*store_rollout_member_fn)(const struct rollout_member_row *row, void *arg);
 int __must_check store_rollout_member_each(
         struct db *db, int64_t rollout, store_rollout_member_fn fn, void *arg);
+/* Those that were not removed, by machine; after: a machine to page on from, 0: the first. */
+int __must_check store_rollout_member_page(struct db *db, int64_t rollout, int64_t after,
+        int64_t limit, store_rollout_member_fn fn, void *arg);
 typedef int (*store_rollout_change_fn)(const struct rollout_change_row *row, void *arg);
 /* The newest ones, oldest first. */
 int __must_check store_rollout_change_each(

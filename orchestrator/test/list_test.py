@@ -137,6 +137,59 @@ def test_policies(world):
             120 - n for n in range(120)]
 
 
+def rollouts(db):
+    """120 rollouts of 16 rings each, the first of 900 machines in two of them and with a long history; all names are long."""
+    copies(db, 'machines', 1, 899, name="printf('%03d%.*c', :n, 60, 'm')", machine_id='NULL', wanted='0', is_default='0')
+    for n in range(1, 121):
+        db.execute("INSERT INTO rollouts (policy, service, release, state, ring, ring_us, state_us, why, created_us, is_open)"
+                   " VALUES (printf('%.*c', 70, 'p'), 'ds', 1, 4, 0, 1, 1, printf('%.*c', 150, 'w'), 1, 0)")
+        db.executemany("INSERT INTO rollout_rings (rollout, n, name, size, soak_us, healthy_us, deadline_us, budget, pauses,"
+                       " approvals) VALUES (?, ?, printf('%.*c', 70, 'r'), 900, 1, 1, 1, 1, 0, 0)",
+                       [(n, ring) for ring in range(16)])
+    db.execute("INSERT INTO rollout_members (rollout, machine, ring, state) SELECT 1, id, id % 2, 1 FROM machines")
+    for n in range(300):
+        db.execute("INSERT INTO rollout_changes (rollout, ring, what, at_us, identity, way, role, uid, reason) VALUES"
+                   " (1, 0, 1, ?, printf('%.*c', 60, 'i'), 1, 1, 1, printf('%.*c', 190, 'x'))", (n + 1,))
+
+
+def test_rollouts(world):
+    """Rollouts, and machines of one that has more of them, and of its history, than a message has room for."""
+    world.prepare()
+    world.kill()
+    with record(world) as db:
+        rollouts(db)
+    world.start()
+    numbers = [120 - n for n in range(120)]
+    assert [r['id'] for r in world.json('rollout', 'status')['rollouts']] == numbers[:20]
+    with world.control() as control:        # what no luctl asks for
+        first = control.call(rollout_list={'limit': 100})['rollouts']
+        assert 10 < len(first) < 100, len(first)
+        assert len(control.call(rollout_list={'rollout': 1, 'limit': 7})['rollouts'][0]['members']) == 7
+    for limit in (7, 119):
+        assert pages(world, ['rollout', 'status'], 'rollouts', lambda r: r['id'], '--after', limit) == numbers
+    names = ['m'] + ['%03d%s' % (n, 60 * 'm') for n in range(899)]
+    whole = world.json('rollout', 'status', '1')
+    one, = whole['rollouts']
+    assert [m['machine'] for m in one['members']] == names and whole['next'] == 0
+    # The newest of its history, and without a gap.
+    times = [int(c['at_us']) for c in one['changes']]
+    assert 60 < len(times) < 120 and times == list(range(301 - len(times), 301)), times
+    told = world.luctl('rollout', 'status', '1').splitlines()
+    assert len(told) == 1 + 1 + 900 + 1 + len(times), len(told)
+    assert [line.split()[1] for line in told[2:902]] == sorted(names[1::2]) + sorted(names[::2])
+    page = world.json('rollout', 'status', '1', '--limit', '130')
+    assert [m['machine'] for m in page['rollouts'][0]['members']] == names[:130], page['next']
+    assert 'more: luctl rollout status 1 --after %s' % page['next'] in world.luctl('rollout', 'status', '1', '--limit', '130')
+    rest = world.json('rollout', 'status', '1', '--after', str(page['next']))
+    assert [m['machine'] for m in rest['rollouts'][0]['members']] == names[130:] and rest['next'] == 0
+    assert 'is no number' in world.luctl('rollout', 'status', '--after', 'x', code=2)
+    # Where a list ended may be gone; what changes one is answered, however large it is.
+    world.luctl('machine', 'remove', names[130])
+    rest = world.json('rollout', 'status', '1', '--after', str(page['next']), '--limit', '1')
+    assert [m['machine'] for m in rest['rollouts'][0]['members']] == names[131:132]
+    assert 'rollout 1: ' in world.luctl('rollout', 'resume', '1')
+
+
 def test_retention(world):
     """What is too old goes while nobody asks, and lists, and who asks for a job that went, are told so."""
     world.prepare()

@@ -2,8 +2,8 @@
  * Rollouts: what is known of them, and what people do to them. Every change is answered with the rollout as it is then.
  *
  * What may be changed when is for orchestrator/rollout to say; here is who may ask (access.def), for what a reason must be
- * given, and the form of the answer. The answer is bounded: what is beyond the limits of rings and machines is
- * left out, and of the changes the oldest are.
+ * given, and the form of the answer. A list has rollouts with their rings, by pages; one that is asked for, or was changed,
+ * has a page of its machines, and so many of its changes, the newest, that they leave machines their room.
  *
  * A job stands for its rollout in job_approve; job_deny ends the job alone, as job_cancel does, of those that wait for a
  * rollout, in the role of who decides about releases.
@@ -15,13 +15,11 @@
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/engine/engine.h"
 
-/*
- * An answer has room for so many. Of a larger fleet `luctl explain JOB` still says in which ring a
- * machine is and what that ring waits for.
- */
-#define ROLLOUTS_MAX 64u
-#define ROLLOUT_MEMBERS_MAX 4096u
+/* Rollouts of a page, where nobody says how many. */
+#define ROLLOUTS_DEFAULT 20
+/* An answer has room for so many, and no more bytes of them. */
 #define ROLLOUT_CHANGES_MAX 256u
+#define ROLLOUT_CHANGES_BYTES 24576u
 
 /* An answer that is put together. */
 struct rollout_view {
@@ -29,6 +27,14 @@ struct rollout_view {
 	struct db *db;
 	Control__RolloutList *list;
 	Control__Rollout *rollout; /* that is filled now */
+	struct control_page page;  /* of rollouts, or of the machines of one */
+};
+
+/* Which page of which list. */
+struct rollout_ask {
+	int64_t which; /* 0: of all rollouts; else of the machines of this one */
+	int64_t after;
+	uint32_t limit;
 };
 
 /* As the policy had it when the rollout started, with those who have approved of its end so far. */
@@ -55,22 +61,21 @@ static int rollout_view_ring(const struct rollout_ring_row *row, void *arg)
 	return err_up(r);
 }
 
-/* Machines that were removed are not shown; their jobs are in the list of jobs. */
+/* Machines that were removed are not shown; their jobs are in the list of jobs. The cursor is a machine. */
 static int rollout_view_member(const struct rollout_member_row *row, void *arg)
 {
 	struct rollout_view *view = arg;
-	Control__RolloutMember *member;
+	Control__RolloutMember *member = pool_zero(view->pool, sizeof(*member));
 
-	if (row->removed_us || view->rollout->n_members == ROLLOUT_MEMBERS_MAX) {
-		return 0;
-	}
-	member = pool_zero(view->pool, sizeof(*member));
 	control__rollout_member__init(member);
 	member->machine = pool_text(view->pool, row->machine_name);
 	member->ring = row->ring;
 	member->state = (char *)rollout_member_name(row->state);
 	member->job = (uint64_t)row->job;
-	view->rollout->members[view->rollout->n_members++] = member;
+	if (control_page_takes(&view->page, &member->base)) {
+		view->rollout->members[view->rollout->n_members++] = member;
+		view->list->next = (uint64_t)row->machine;
+	}
 	return 0;
 }
 
@@ -94,10 +99,35 @@ static int rollout_view_change(const struct rollout_change_row *row, void *arg)
 	return 0;
 }
 
-/* Fills a row of the list; a release whose kit was removed has number 0. */
-static int rollout_view_one(const struct rollout_row *row, void *arg)
+/* The oldest are left out where all of them take too much. */
+static int rollout_view_changes(struct rollout_view *view)
 {
-	struct rollout_view *view = arg;
+	Control__Rollout *rollout = view->rollout;
+	size_t bytes = 0, n_kept = 0;
+	int r;
+
+	rollout->changes = pool_zero(view->pool, ROLLOUT_CHANGES_MAX * sizeof(*rollout->changes));
+	r = store_rollout_change_each(
+	        view->db, (int64_t)rollout->id, ROLLOUT_CHANGES_MAX, rollout_view_change, view);
+	while (n_kept < rollout->n_changes) {
+		const Control__RolloutChange *change =
+		        rollout->changes[rollout->n_changes - n_kept - 1];
+
+		/* With its tag and length. */
+		bytes += control__rollout_change__get_packed_size(change) + 8;
+		if (bytes > ROLLOUT_CHANGES_BYTES) {
+			break;
+		}
+		n_kept++;
+	}
+	rollout->changes += rollout->n_changes - n_kept;
+	rollout->n_changes = n_kept;
+	return err_up(r);
+}
+
+/* The rollout and its rings; a release whose kit was removed has number 0. */
+static int rollout_view_head(struct rollout_view *view, const struct rollout_row *row)
+{
 	Control__Rollout *rollout = pool_zero(view->pool, sizeof(*rollout));
 	struct release_row release;
 	int r = store_release_by_id(view->db, row->release, &release);
@@ -113,15 +143,40 @@ static int rollout_view_one(const struct rollout_row *row, void *arg)
 	rollout->ring_us = row->ring_us;
 	rollout->created_us = row->created_us;
 	rollout->rings = pool_zero(view->pool, ROLLOUT_RINGS_MAX * sizeof(*rollout->rings));
-	rollout->members = pool_zero(view->pool, ROLLOUT_MEMBERS_MAX * sizeof(*rollout->members));
-	rollout->changes = pool_zero(view->pool, ROLLOUT_CHANGES_MAX * sizeof(*rollout->changes));
 	view->rollout = rollout;
-	view->list->rollouts[view->list->n_rollouts++] = rollout;
 	r = r ? r : store_rollout_ring_each(view->db, row->id, rollout_view_ring, view);
-	r = r ? r : store_rollout_member_each(view->db, row->id, rollout_view_member, view);
-	return r ? err_fold(r)
-	         : err_up(store_rollout_change_each(
-	                   view->db, row->id, ROLLOUT_CHANGES_MAX, rollout_view_change, view));
+	return err_fold(r);
+}
+
+/* A row of a page of rollouts. */
+static int rollout_view_row(const struct rollout_row *row, void *arg)
+{
+	struct rollout_view *view = arg;
+	int r = view->page.more ? 0 : rollout_view_head(view, row);
+
+	if (!r && !view->page.more && control_page_takes(&view->page, &view->rollout->base)) {
+		view->list->rollouts[view->list->n_rollouts++] = view->rollout;
+		view->list->next = (uint64_t)row->id;
+	}
+	return err_up(r);
+}
+
+/* One, with a page of its machines, which have the room that the rest leaves. */
+static int rollout_view_one(
+        struct rollout_view *view, const struct rollout_row *row, const struct rollout_ask *ask)
+{
+	int r = rollout_view_head(view, row);
+
+	r = r ? r : rollout_view_changes(view);
+	if (r) {
+		return err_up(r);
+	}
+	view->list->rollouts[view->list->n_rollouts++] = view->rollout;
+	view->rollout->members =
+	        pool_zero(view->pool, view->page.limit * sizeof(*view->rollout->members));
+	view->page.bytes = control__rollout__get_packed_size(view->rollout);
+	return err_up(store_rollout_member_page(view->db, row->id, ask->after,
+	        (int64_t)view->page.limit + 1, rollout_view_member, view));
 }
 
 /* Numbers are never given twice, so one that is not found was never a rollout of this record. */
@@ -133,24 +188,28 @@ static void rollout_refuse_none(struct control_client *client, uint64_t id)
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &none);
 }
 
-/* 0: all of them. */
-static void rollouts_answer(struct control_client *client, uint64_t id, int64_t which)
+/* A page, which always fits: nothing that was asked for, or done, goes without an answer for its size. */
+static void rollouts_answer(
+        struct control_client *client, uint64_t id, const struct rollout_ask *ask)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__RolloutList list = CONTROL__ROLLOUT_LIST__INIT;
-	struct rollout_view view = {&pool, control_db(client), &list, NULL};
+	struct rollout_view view = {&pool, control_db(client), &list, NULL,
+	        control_page(ask->limit, ask->which ? CONTROL_PAGE_MAX : ROLLOUTS_DEFAULT)};
 	struct rollout_row row;
 	int r;
 
 	pool_init(&pool);
-	list.rollouts = pool_zero(&pool, ROLLOUTS_MAX * sizeof(*list.rollouts));
-	if (!which) {
-		r = store_rollout_each(control_db(client), true, rollout_view_one, &view);
+	list.rollouts = pool_zero(&pool, view.page.limit * sizeof(*list.rollouts));
+	if (!ask->which) {
+		r = store_rollout_page(control_db(client), ask->after, (int64_t)view.page.limit + 1,
+		        rollout_view_row, &view);
 	} else {
-		r = store_rollout_find(control_db(client), which, &row);
-		r = r ? r : rollout_view_one(&row, &view);
+		r = store_rollout_find(control_db(client), ask->which, &row);
+		r = r ? r : rollout_view_one(&view, &row, ask);
 	}
+	list.next = view.page.more ? list.next : 0;
 	if (r == DB_E_NONE) {
 		rollout_refuse_none(client, id);
 	} else if (r) {
@@ -162,9 +221,13 @@ static void rollouts_answer(struct control_client *client, uint64_t id, int64_t 
 	}
 }
 
+/* `after` is of the kind that the list has: a rollout of rollouts, a machine of machines. */
 void control_on_rollout_list(struct control_client *client, const Control__Request *request)
 {
-	rollouts_answer(client, request->id, (int64_t)request->rollout_list->rollout);
+	const Control__RolloutListRequest *list = request->rollout_list;
+	const struct rollout_ask ask = {(int64_t)list->rollout, (int64_t)list->after, list->limit};
+
+	rollouts_answer(client, request->id, &ask);
 }
 
 /* The reply shows the rollout after the change, so nobody has to ask again. */
@@ -184,7 +247,7 @@ static void rollout_change(struct control_client *client, const Control__Request
 	} else if (r) {
 		control_refuse_change(client, request->id);
 	} else {
-		rollouts_answer(client, request->id, rollout);
+		rollouts_answer(client, request->id, &(struct rollout_ask){.which = rollout});
 	}
 }
 
