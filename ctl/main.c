@@ -137,6 +137,40 @@ static bool main_wants_json(int argc, char **argv)
 	return false;
 }
 
+/* Whether it is the first of a command's words. */
+static bool main_begins(const struct verb *verb, const char *word)
+{
+	size_t len = strlen(word);
+
+	return len && !strncmp(verb->name, word, len) && verb->name[len] == ' ';
+}
+
+/* Where the first word is one of a family of commands, these are all that may have been meant. */
+static int main_unknown(int argc, char *argv[])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; argc > 1 && i < MAIN_N_VERBS; i++) {
+		if (main_begins(&main_verbs[i], argv[1])) {
+			if (!n++) {
+				(void)ctl_fail(CTL_USAGE, "", NULL,
+				        "there is no command `%s%s%s`, but these:", argv[1],
+				        argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+			}
+			fprintf(stderr, "       luctl %s %s\n", main_verbs[i].name,
+			        main_verbs[i].args);
+		}
+	}
+	if (!n && argc > 1) {
+		(void)ctl_fail(CTL_USAGE, "", NULL, "there is no command `%s`", argv[1]);
+		fputc('\n', stderr);
+	}
+	if (!n) {
+		main_help(stderr);
+	}
+	return CTL_USAGE;
+}
+
 /*
  * Everything but the end: find the command, read its options, run it. Help is output, not
  * failure, so it goes to stdout; the list of commands after a wrong one goes to stderr.
@@ -159,12 +193,7 @@ static int main_run(int argc, char **argv)
 		answer_begin(verb ? verb->name : "");
 	}
 	if (!verb) {
-		if (argc > 1) {
-			(void)ctl_fail(CTL_USAGE, "", NULL, "there is no command `%s`", argv[1]);
-			fputc('\n', stderr);
-		}
-		main_help(stderr);
-		return CTL_USAGE;
+		return main_unknown(argc, argv);
 	}
 	cmdline_init(&options);
 	code = cmdline_read(verb, argc - words, argv + words, &options);

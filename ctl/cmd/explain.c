@@ -72,17 +72,21 @@ static void explain_print(const Control__Reply *reply)
 	table_print(table);
 }
 
-/* Of a job by its number; without one, of what could be asked for on the machine. */
+/* Of a job by its number; else of what could be asked for on the machine. */
 int cmd_explain(const struct options *options)
 {
 	Control__ExplainRequest explain = CONTROL__EXPLAIN_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
 
-	if (options->n_args && (text_number(options->args[0], &explain.job) < 0 || !explain.job)) {
-		return ctl_fail(CTL_USAGE, "explain", "`luctl jobs` lists the jobs",
-		        "`%s` is not the number of a job", options->args[0]);
-	}
 	explain.machine = (char *)options->machine;
+	if (options->n_args && text_number(options->args[0], &explain.job) < 0) {
+		if (*options->machine && strcmp(options->machine, options->args[0]) != 0) {
+			return ctl_fail(CTL_USAGE, "explain", "name it once",
+			        "`%s` and `%s` are two machines", options->args[0],
+			        options->machine);
+		}
+		explain.machine = options->args[0];
+	}
 	explain.service = (char *)options->service;
 	request.body_case = CONTROL__REQUEST__BODY_EXPLAIN;
 	request.explain = &explain;

@@ -518,6 +518,18 @@ int cmd_machine_label(const struct options *options)
 	return status_machines_call(options, &request);
 }
 
+/* Make one known: it has groups, labels and policies before it first starts. */
+int cmd_machine_add(const struct options *options)
+{
+	Control__MachineAddRequest add = CONTROL__MACHINE_ADD_REQUEST__INIT;
+	Control__Request request = CONTROL__REQUEST__INIT;
+
+	add.machine = options->args[0];
+	request.body_case = CONTROL__REQUEST__BODY_MACHINE_ADD;
+	request.machine_add = &add;
+	return status_machines_call(options, &request);
+}
+
 /* Forget a machine. lud rejects it while the machine runs; its history stays in the record. */
 int cmd_machine_remove(const struct options *options)
 {

@@ -204,6 +204,9 @@ def test_explain(world):
     assert 'denied window is open (policy p)' in shut['update', 'window'], shut
     assert 'denied window' in shut['rerandomize', 'window'] and not shut['rollback', 'window'], shut
     answer = world.json('explain')
+    assert world.json('explain', 'm') == world.json('explain', '--machine', 'm')
+    assert 'no machine' in world.luctl('explain', 'x', code=3) and 'two machines' in world.luctl(
+        'explain', 'm', '--machine', 'x', code=2)
     window = next(g for g in answer['gates'] if g['gate'] == 'window' and g['change'] == 'update')
     assert 3500 < int(window['next_us']) / 1e6 - time.time() < 3600, window
     text = world.luctl('explain')

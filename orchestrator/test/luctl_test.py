@@ -28,8 +28,8 @@ USAGE = [
     (['show', 'ds', '-3'], 'not an option'),
     (['update', 'ds', '--machine', 'm', '--machine', 'm'], 'given twice'),
     (['release', 'list', '--json', '--json'], 'given twice'),
-    (['machine'], 'no command'),
-    (['machine', 'jump'], 'no command'),
+    (['machine'], 'luctl machine show NAME'),
+    (['machine', 'jump'], 'no command `machine jump`, but these'),
     (['history', '--limit', '0'], 'whole number'),
 ]
 

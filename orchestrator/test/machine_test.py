@@ -291,6 +291,26 @@ def test_limit(world):
         world.kill(signal.SIGTERM)
 
 
+def test_add(world):
+    """A machine is known before its first start, and is what it was made then; adding it again changes nothing."""
+    world.prepare()
+    for _ in range(2):
+        listed = {m['name']: m for m in world.json('machine', 'add', 'next')['machines']}
+        assert listed['next']['state'] == 'stopped' and set(listed) == {'m', 'next'}, listed
+        world.luctl('machine', 'group', 'next', 'payments')
+    world.kill()
+    world.start()
+    shown = world.json('machine', 'show', 'next')['machine']
+    assert (shown['state'], shown['groups']) == ('stopped', 'payments'), shown
+    assert 'next' not in world.luctl('status').split('\n')[0]
+    for wrong in ('a b', '', 'x' * 64):
+        world.luctl('machine', 'add', wrong, code=2)
+    harness.configured(world, 'machine:\n  limit: "2"\n')
+    assert 'machines-full' in world.luctl('machine', 'add', 'third', code=4)
+    world.luctl('machine', 'remove', 'next')
+    assert [m['name'] for m in world.json('machine', 'list')['machines']] == ['m']
+
+
 def test_marks_go(world):
     """Groups and labels go with a machine: none that comes later under its name is matched by them."""
     world.prepare()

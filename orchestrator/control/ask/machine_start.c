@@ -12,6 +12,7 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/control/ask/priv.h"
+#include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/plan/plan.h"
 
 #define CONTROL_ATTACH_USEC INT64_C(4000000) /* in which an attached machine must say Hello */
@@ -169,17 +170,27 @@ static void control_attach(struct control_client *client, uint64_t id, struct ma
 	evtimer_add(wait->timer, &now);
 }
 
-/* The machine that is asked for. Nothing is looked up under a name that cannot be one. */
+/* Nothing is looked up under a name that cannot be one: that is refused. */
+static bool control_name_is_asked(struct control_client *client, uint64_t id, const char *name)
+{
+	struct failure failure;
+
+	if (control_name_is_valid(name)) {
+		return true;
+	}
+	failure_set(&failure, "invalid", "name", "use letters, digits, - and _",
+	        "a machine cannot be named %s", *name ? name : "with no letter");
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+	return false;
+}
+
+/* The machine that is asked for. */
 static struct machine *control_machine_asked(
         struct control_client *client, uint64_t id, const Control__MachineStartRequest *start)
 {
 	const char *name = start->machine;
-	struct failure failure;
 
-	if (*name && !control_name_is_valid(name)) {
-		failure_set(&failure, "invalid", "name", "use letters, digits, - and _",
-		        "a machine cannot be named %s", name);
-		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
+	if (*name && !control_name_is_asked(client, id, name)) {
 		return NULL;
 	}
 	return start->attach ? control_machine_to_attach(client, id, name, start->socket)
@@ -235,5 +246,24 @@ void control_on_machine_start(struct control_client *client, const Control__Requ
 	}
 	if (control_ensure_identity(client, request->id, machine)) {
 		control_order(client, request->id, &order, start->detach);
+	}
+}
+
+/*
+ * Makes a machine known, so that it has its groups, labels and policies before it first starts. Where one runs
+ * under the name that the record does not know, that one is taken up and no other made.
+ */
+void control_on_machine_add(struct control_client *client, const Control__Request *request)
+{
+	const char *name = request->machine_add->machine;
+	struct machines *machines = engine_machines(control_engine(client));
+
+	if (!control_name_is_asked(client, request->id, name)) {
+		return;
+	}
+	if (machines_by_name(machines, name) ||
+	        control_machine_to_start(client, request->id, name)) {
+		engine_rules_changed(control_engine(client));
+		control_machines_answer(client, request->id);
 	}
 }

@@ -189,7 +189,7 @@ static void update_tell_block(struct schedule_at *at, const struct schedule_serv
 		} else if (to.blocked_us && to.counter > from.counter) {
 			snprintf(row->why, sizeof(row->why),
 			        "release %" PRId64
-			        " of %.24s is blocked until `luctl release clear`: %.80s",
+			        " of %.24s is blocked until `luctl release clear`: %.60s",
 			        to.counter, services->list[i]->name, to.blocked_why);
 		}
 	}
