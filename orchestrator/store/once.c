@@ -1,7 +1,8 @@
 /*
  * What a machine tells of a job says again what other rows have: which release it was, the build, the commitment to the
  * seed and that seed, sealed. They are most of its bytes and none can be made smaller, so they are cut out of
- * what is kept, and put back where it is read. What was told differently is not found, and stays.
+ * what is kept, and put back where it is read. What was told differently is not found, and stays. Before a generation
+ * goes the result of its job is made whole.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -114,18 +115,40 @@ static bool once_mend(struct once *once, int i)
 	return true;
 }
 
+static bool once_mend_all(struct once *once)
+{
+	for (int i = ONCE_PIECES - 1; once->bytes && i >= 0; i--) {
+		if (!once_mend(once, i)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int store_result_whole(struct db *db, int64_t job)
+{
+	_cleanup_(once_fini) struct once once = {0};
+	int r = once_read(db, job, &once);
+
+	if (r) {
+		return err_up(r);
+	}
+	return once.bytes && once_mend_all(&once)
+	               ? err_fold(db_run(db, "UPDATE jobs SET result = ?, cuts = NULL WHERE id = ?",
+	                         "bi", once.bytes, once.size, job))
+	               : 0;
+}
+
 int store_result_get(struct db *db, int64_t job, uint8_t **ret_result, size_t *ret_size)
 {
 	_cleanup_(once_fini) struct once once = {0};
 	int r = once_read(db, job, &once);
 
-	for (int i = ONCE_PIECES - 1; !r && once.bytes && i >= 0; i--) {
-		if (!once_mend(&once, i)) {
-			return err_raise(-EBADMSG);
-		}
-	}
 	if (r) {
 		return err_up(r);
+	}
+	if (!once_mend_all(&once)) {
+		return err_raise(-EBADMSG);
 	}
 	*ret_result = steal(&once.bytes);
 	*ret_size = *ret_result ? once.size : 0;

@@ -133,6 +133,8 @@ int __must_check store_open_version(
 
 /* once.c: less is kept of a job's result, and it is read as it was told. DB_E_NONE: no such job. */
 int __must_check store_result_cut(struct db *db, int64_t job);
+/* Nothing is cut out of it any more: the rows that say it again are about to go. DB_E_NONE: no such job. */
+int __must_check store_result_whole(struct db *db, int64_t job);
 /* The caller frees; NULL: there is none. */
 int __must_check store_result_get(
         struct db *db, int64_t job, uint8_t **ret_result, size_t *ret_size);

@@ -153,6 +153,35 @@ static int retention_text(sqlite3_stmt *row, void *arg)
 	return 0;
 }
 
+struct retention_jobs {
+	int64_t ids[RETENTION_PIECE];
+	int n;
+};
+
+static int retention_job(sqlite3_stmt *row, void *arg)
+{
+	struct retention_jobs *jobs = arg;
+
+	jobs->ids[jobs->n++] = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+/* Jobs may be kept for longer than generations: their results are read as they were told. */
+static int retention_results(struct db *db, const char *list)
+{
+	struct retention_jobs jobs = {.n = 0};
+	int r = db_query(db, retention_job, &jobs,
+	        "SELECT id FROM jobs WHERE cuts IS NOT NULL AND id IN"
+	        " (SELECT job FROM generations WHERE id IN " RETENTION_LIST("?") ")",
+	        "t", list);
+
+	r = r == DB_E_NONE ? 0 : r;
+	for (int i = 0; !r && i < jobs.n; i++) {
+		r = store_result_whole(db, jobs.ids[i]);
+	}
+	return err_fold(r);
+}
+
 /* Each generation has a variant of its own, which it refers to. */
 static int retention_drop(struct db *db, enum retention_what what, const char *list)
 {
@@ -160,6 +189,9 @@ static int retention_drop(struct db *db, enum retention_what what, const char *l
 	int r = db_run(
 	        db, retention_table[what].count, "iti", (int64_t)what, list, store_now_usec());
 
+	if (!r && what == RETENTION_GENERATIONS) {
+		r = retention_results(db, list);
+	}
 	if (!r && what == RETENTION_GENERATIONS) {
 		r = db_query(db, retention_text, variants,
 		        "SELECT json_group_array(variant) FROM generations WHERE id "

@@ -125,6 +125,18 @@ static void check_generations(struct fill *fill, const struct generation_row *ba
 	assert((int64_t)n == before - 24 && usec > 0);
 }
 
+/* What the machine told of a job is read as it was told, also where the generation that says it again has gone. */
+static void check_result(struct db *db, int64_t job)
+{
+	struct job_outcome outcome = {0};
+
+	assert(store_job_outcome_get(db, job, &outcome) == 0 && outcome.result_size == 218);
+	for (size_t i = 100; i < 132; i++) {
+		assert(outcome.result[i] == 9);
+	}
+	job_outcome_fini(&outcome);
+}
+
 static void check_jobs(struct fill *fill, uint64_t highest)
 {
 	static const int64_t stay[] = {
@@ -136,6 +148,9 @@ static void check_jobs(struct fill *fill, uint64_t highest)
 
 	for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++) {
 		assert(store_job_find(db, stay[i], &row) == 0);
+		if (stay[i] != JOB_BARE) {
+			check_result(db, stay[i]);
+		}
 	}
 	assert(store_job_find(db, fill->job.id, &row) == 0);
 	assert(store_job_find(db, 1, &row) == DB_E_NONE);
