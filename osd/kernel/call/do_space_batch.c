@@ -346,7 +346,8 @@ static err_t batch_op_step(struct batch_run *run, struct space *space, const str
 static err_t batch_op_run_long(
         struct batch_run *run, struct space *space, const struct space_op *op)
 {
-	err_t err = E_OK;
+	/* Else the caller has written another operation there, which ends before that place. */
+	err_t err = run->place <= op->n_pages ? E_OK : E_INVAL;
 
 	while (err == E_OK && !(run->is_checked && batch_op_part(run, space, op).n_pages == 0)) {
 		err = batch_op_step(run, space, op);

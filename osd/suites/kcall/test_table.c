@@ -152,19 +152,27 @@ static void test_whole_table(void)
 static struct puppet p;
 
 #define N_ZEROED 500u
+#define ZEROED_FIRST (CHILD_FREE_VA + PAGE_SIZE)
 #define ZEROED_LAST (CHILD_FREE_VA + N_ZEROED * PAGE_SIZE)
 
-/* Is there nothing yet where its last page is to be? */
-static bool zeroing_goes_on(void)
+/* Is nothing there? */
+static bool page_is_absent(vaddr_t va)
 {
-	struct space_op op = op_of(SPACE_MAP, ZEROED_LAST, 1);
+	struct space_op op = op_of(SPACE_MAP, va, 1);
 
 	op.arg = child.chunk + 2 * CHILD_CHUNK_PAGES * PAGE_SIZE;
-	if (info_state(p.child.ep) != SLOT_RUNNABLE || child_map(&child, op) != E_OK) {
+	if (child_map(&child, op) != E_OK) {
 		return false;
 	}
-	IS(E_OK, child_map(&child, op_of(SPACE_UNMAP, ZEROED_LAST, 1)));
+	IS(E_OK, child_map(&child, op_of(SPACE_UNMAP, va, 1)));
 	return true;
+}
+
+/* Is its first page there, and not yet its last one? */
+static bool zeroing_goes_on(void)
+{
+	return info_state(p.child.ep) == SLOT_RUNNABLE && !page_is_absent(ZEROED_FIRST) &&
+	       page_is_absent(ZEROED_LAST);
 }
 
 /* It begins to map so many pages, which are cleared in pieces. Is it in the middle after a while? */
@@ -223,6 +231,22 @@ static void test_between_pieces(void)
 	puppet_free(&p);
 	IS(E_OK, child_map(&child, op_of(SPACE_UNMAP, CHILD_FREE_VA, TABLE_PAGES)));
 	map_at(ZEROED_LAST, child_frames(&child, 1));
+	child_free(&child);
+}
+
+/*
+ * The caller writes another operation where one is half done, which ends before the place that the first
+ * one had come to: nothing is done of it, and nothing behind it.
+ */
+static void test_changed_between_pieces(void)
+{
+	struct space_op *op = (struct space_op *)((struct space_batch *)SHARED_SCRATCH + 1);
+
+	OK(zeroing_is_caught());
+	*op = op_of(SPACE_ZERO_ABSENT, CHILD_FREE_VA - PAGE_SIZE, 2); /* in two parts */
+	IS(E_INVAL, puppet_end(&p));
+	IS(0, ((struct space_batch *)SHARED_SCRATCH)->n_done);
+	puppet_free(&p);
 	child_free(&child);
 }
 
@@ -440,6 +464,7 @@ const struct test tests_table[] = {
         {"a long operation is checked whole", test_checked_whole},
         {"a whole table in one operation", test_whole_table},
         {"what happens between two pieces of an operation", test_between_pieces},
+        {"an operation that is another one after a piece", test_changed_between_pieces},
         {"tables of a long operation", test_tables_counted},
         {"a frame is a table or mapped", test_table_not_mapped},
         {"a space mirrors one other", test_one_source},
