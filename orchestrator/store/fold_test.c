@@ -4,6 +4,7 @@
  */
 #undef NDEBUG
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,6 +463,59 @@ static void test_routine(void)
 	db_close(fill.db);
 }
 
+/* A result that is told to the record, folded so often, and read. */
+static void once_check(struct db *db, const uint8_t *bytes, size_t size, int n_folds)
+{
+	struct job_outcome outcome = {0};
+
+	assert(store_job_outcome(db, 1, NULL, 0, bytes, size) == 0);
+	for (int i = 0; i < n_folds; i++) {
+		assert(store_job_fold(db, 1) == 0);
+	}
+	assert(store_job_outcome_get(db, 1, &outcome) == 0 && outcome.result_size == size);
+	assert(!memcmp(outcome.result, bytes, size));
+	job_outcome_fini(&outcome);
+}
+
+static int once_make(struct db *db, void *arg)
+{
+	const struct fill *fill = arg;
+	uint8_t twice[128], none[64] = {0};
+	struct job_outcome outcome = {0};
+	struct job_row job;
+	struct release_row release;
+
+	assert(store_job_find(db, 1, &job) == 0 && fill->n_jobs == 1);
+	assert(store_release_by_id(db, job.release, &release) == 0);
+	memcpy(twice, release.release_id, 64);
+	memcpy(twice + 64, release.release_id, 64);
+	/* What is told after the end is whole, and what was cut once is not cut again. */
+	once_check(db, (const uint8_t *)"again", 5, 0);
+	once_check(db, twice, sizeof(twice), 2);
+	/* What another row does not know yet is not cut: it may learn it. */
+	assert(db_run(db, "UPDATE variants SET seed_commit = zeroblob(64)", "") == 0);
+	once_check(db, none, sizeof(none), 1);
+	assert(db_run(db, "UPDATE variants SET seed_commit = ?", "b", twice, (size_t)64) == 0);
+	assert(store_job_outcome_get(db, 1, &outcome) == 0 && outcome.result_size == sizeof(none));
+	assert(!memcmp(outcome.result, none, sizeof(none)));
+	job_outcome_fini(&outcome);
+	/* A place that is not in the bytes. */
+	assert(db_run(db, "UPDATE jobs SET cuts = x'ffff000000000000'", "") == 0);
+	assert(store_job_outcome_get(db, 1, &outcome) == -EBADMSG);
+	return 0;
+}
+
+static void test_once(void)
+{
+	struct fill fill = {.n_machines = 1, .n_jobs = 1};
+	struct failure failure;
+
+	assert(store_open(":memory:", &fill.db, &failure) == 0);
+	assert(fill_record(&fill) == 0);
+	assert(db_txn(fill.db, once_make, &fill) == 0);
+	db_close(fill.db);
+}
+
 int main(void)
 {
 	struct fill fill = {.n_machines = 1};
@@ -473,6 +527,7 @@ int main(void)
 	assert(db_txn(fill.db, fold_orders, &fill) == 0);
 	assert(db_txn(fill.db, fold_heads, &fill) == 0);
 	db_close(fill.db);
+	test_once();
 	test_routine();
 	test_sizes();
 	test_year();

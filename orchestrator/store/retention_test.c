@@ -125,6 +125,25 @@ static void check_generations(struct fill *fill, const struct generation_row *ba
 	assert((int64_t)n == before - 24 && usec > 0);
 }
 
+static int check_older(const struct generation_row *row, void *arg)
+{
+	const int64_t *before = arg;
+
+	assert(row->id < *before);
+	return 0;
+}
+
+/* A list goes on behind a row that has gone since. */
+static void check_cursor(const struct fill *fill)
+{
+	struct generation_filter filter = {.machine = MACHINE, .limit = 9};
+
+	filter.before = 200;
+	filter.service = fill->busy.name;
+	assert(count(fill->db, "SELECT count(*) FROM generations WHERE id = 200") == 0);
+	assert(store_generation_each(fill->db, &filter, check_older, &filter.before) == 0);
+}
+
 /* What the machine told of a job is read as it was told, also where the generation that says it again has gone. */
 static void check_result(struct db *db, int64_t job)
 {
@@ -209,6 +228,7 @@ int main(void)
 	before = count(fill.db, "SELECT count(*) FROM generations WHERE service = 1");
 	assert(round_of(fill.db) > JOBS);
 	check_generations(&fill, &back, before);
+	check_cursor(&fill);
 	check_jobs(&fill, highest);
 	check_plans(fill.db);
 	check_policies(fill.db);

@@ -314,6 +314,11 @@ static int blocks_make(struct db *db, void *arg)
 	assert(store_release_newest_free(db, "ds", &row) == 0 && row.counter == 1);
 	assert(store_release_put(db, &w->release[1]) == 0);
 	assert(store_release_newest(db, "ds", &row) == 0 && row.counter == 2);
+	/* Nor is it the one before another. */
+	assert(store_release_forget_kit(db, w->release[0].id) == 0);
+	assert(store_release_before(db, &w->release[1], &row) == DB_E_NONE);
+	assert(store_release_put(db, &w->release[0]) == 0);
+	assert(store_release_before(db, &w->release[1], &row) == 0 && row.counter == 1);
 	return 0;
 }
 
