@@ -272,6 +272,28 @@ static void test_damage_names(const char *path)
 	db_close(db);
 }
 
+/* Of a newer schema what this one does not know would be lost: it is left to who knows it. */
+static void test_damage_newer(const char *path)
+{
+	struct failure failure = {0};
+	_cleanup_(freep) char *kept = NULL;
+	int64_t n_saved = -1;
+	struct stat before, after;
+	struct db *db;
+
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	assert(db_txn(db, insert_many, NULL) == 0);
+	db_close(db);
+	assert(stat(path, &before) == 0);
+	damage(path, before.st_size / 4096 - 1, 1);
+	assert(db_recover(path, steps, 1, saved, &n_saved, &kept, &failure) == -EPROTONOSUPPORT);
+	assert(strstr(failure.cause, "newer") && strstr(failure.remedy, "--recover"));
+	assert(n_saved == -1 && !kept);
+	assert(stat(path, &after) == 0 && after.st_ino == before.st_ino);
+	assert(db_recover(path, steps, 2, saved, &n_saved, &kept, &failure) == 0);
+	assert(n_saved > ROWS - 100 && kept);
+}
+
 /* Damage that comes while the file is open is an error, never an empty answer. */
 static void test_damage_met(const char *path)
 {
@@ -358,10 +380,10 @@ static void test_replace(const char *path)
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[13];
+	char *path[14];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 13; i++) {
+	for (size_t i = 0; i < 14; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -375,7 +397,8 @@ int main(void)
 	test_damage_keyed(path[10]);
 	test_damage_names(path[11]);
 	test_replace(path[12]);
-	for (size_t i = 0; i < 13; i++) {
+	test_damage_newer(path[13]);
+	for (size_t i = 0; i < 14; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

@@ -242,17 +242,16 @@ static int recover_copy(const char *path, const char *fresh, db_saved_fn fn, voi
 	return err_up(recover_all(&rescue));
 }
 
-/* The schema of the damaged file, or the newest where it does not say. */
-static size_t recover_version(const char *path, size_t newest)
+/* The schema of the damaged file; 0: it does not say. */
+static int64_t recover_version(const char *path)
 {
 	_cleanup_(recover_close) sqlite3 *from = NULL;
-	int64_t version = 0;
 
-	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
-		sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-		version = recover_int(from, "PRAGMA user_version");
+	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+		return 0;
 	}
-	return version > 0 && version < (int64_t)newest ? (size_t)version : newest;
+	sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return recover_int(from, "PRAGMA user_version");
 }
 
 /* An empty database beside the damaged one. One that an earlier try has left is overwritten. */
@@ -278,6 +277,7 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	_cleanup_(freep) char *fresh = text_format("%s.recovered", path);
 	_cleanup_(freep) char *kept = db_kept_name(path, "damaged");
 	struct db *db = NULL;
+	int64_t version;
 	int r;
 
 	if (access(path, F_OK) < 0) {
@@ -296,9 +296,18 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 		return err_up(r);
 	}
 	err_forget();
+	version = recover_version(path);
+	if (version > (int64_t)n_migrations) {
+		failure_set(ret_failure, "record-damaged", path,
+		        "run the newer lud with --recover, or restore a backup made before it",
+		        "it is damaged, and schema version %lld is newer than this lud knows (%zu)",
+		        (long long)version, n_migrations);
+		return err_raise(-EPROTONOSUPPORT);
+	}
 	failure_set(ret_failure, "database", path, "check the directory's space and permissions",
 	        "a new record cannot be made beside it");
-	r = recover_fresh(fresh, migrations, recover_version(path, n_migrations), ret_failure);
+	r = recover_fresh(
+	        fresh, migrations, version > 0 ? (size_t)version : n_migrations, ret_failure);
 	if (!r) {
 		r = recover_copy(path, fresh, fn, arg);
 	}
