@@ -136,6 +136,29 @@ static void test_checked_whole(void)
 	child_free(&child);
 }
 
+/* Nor is it when another long one came before it in its batch. */
+static void test_checked_each(void)
+{
+	const vaddr_t middle = CHILD_FREE_VA + TABLE_BYTES + 5 * PAGE_SIZE;
+	struct space_op ops[2] = {0};
+	paddr_t tables[8];
+	struct space_batch batch = {.ops = ops, .n_ops = 2, .tables = tables, .n_tables = 8};
+	uint64_t used;
+
+	child_space_new(&child);
+	map_at(middle, child_frames(&child, 1));
+	for (uint32_t i = 0; i < 8; i++) {
+		tables[i] = child.chunk + (1 + child.n_tables + i) * PAGE_SIZE;
+	}
+	ops[0] = op_of(SPACE_UNMAP, CHILD_FREE_VA + 8 * TABLE_BYTES, 2 * TABLE_PAGES);
+	ops[1] = op_of(SPACE_MAP, middle - 10 * PAGE_SIZE, 11);
+	ops[1].arg = child.chunk + 2 * CHILD_CHUNK_PAGES * PAGE_SIZE; /* of no child */
+	IS(E_BUSY, sys_space_batch(&batch, &used));
+	IS(1, batch.n_done);
+	IS(0, batch.n_tables_used);
+	child_free(&child);
+}
+
 /* As much as one step ever does, and it comes to an end: pages for a whole table, which is not there. */
 static void test_whole_table(void)
 {
@@ -462,6 +485,7 @@ const struct test tests_table[] = {
         {"frames of empty tables go with their space", test_spare_destroyed},
         {"a tebibyte of nothing", test_nothing},
         {"a long operation is checked whole", test_checked_whole},
+        {"each long operation of a batch is checked", test_checked_each},
         {"a whole table in one operation", test_whole_table},
         {"what happens between two pieces of an operation", test_between_pieces},
         {"an operation that is another one after a piece", test_changed_between_pieces},
