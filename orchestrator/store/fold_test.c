@@ -505,6 +505,21 @@ static int once_make(struct db *db, void *arg)
 	return 0;
 }
 
+/* The hash of a plan that somebody saw before stays, and that of a plan which nobody saw goes. */
+static int plan_make(struct db *db, void *arg)
+{
+	const uint8_t hash[64] = {1, 2, 3};
+	struct job_row job;
+
+	for (int64_t seen = 1; seen >= 0; seen--) {
+		assert(db_run(db, "UPDATE jobs SET plan = ?, plan_expected = ?", "bi", hash,
+		               sizeof(hash), seen) == 0);
+		assert(store_job_fold(db, 1) == 0);
+		assert(store_job_find(db, 1, &job) == 0 && job.plan[0] == seen);
+	}
+	return 0;
+}
+
 static void test_once(void)
 {
 	struct fill fill = {.n_machines = 1, .n_jobs = 1};
@@ -512,6 +527,7 @@ static void test_once(void)
 
 	assert(store_open(":memory:", &fill.db, &failure) == 0);
 	assert(fill_record(&fill) == 0);
+	assert(db_txn(fill.db, plan_make, NULL) == 0);
 	assert(db_txn(fill.db, once_make, &fill) == 0);
 	db_close(fill.db);
 }
