@@ -197,8 +197,10 @@ static void test_probe(void)
 	check(PROBE, &scene, SOAK_FAILED, "ds has owed a sign of life for 2000 ms");
 	scene.soak.clock_ns = 3900000000;
 	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
-	/* A status that is as old as the soak. */
+	/* A status that is as old as the soak, and one that is older. */
 	scene.soak.clock_ns = 4000000000;
+	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
+	scene.soak.clock_ns++;
 	check(PROBE, &scene, SOAK_UNKNOWN, "has given no sign of life yet");
 	scene.service.ping_open_ns = 0;
 	scene.soak.clock_ns = 2000000000;
