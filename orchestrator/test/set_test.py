@@ -4,6 +4,7 @@
 Usage: set_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import os
 import time
 
 import harness
@@ -247,6 +248,26 @@ def test_soaks(world):
     assert done['state'] == 'JOB_STATE_ROLLED_BACK', done
     world.until(lambda: is_over(world))
     assert runs(world) == {'ds': 1, 'agent': 1}, done
+
+
+def test_place(world):
+    """A set whose members are only watched leaves its place of a fleet's limits to another machine's job."""
+    prepare(world)
+    with harness.peer.Peer(os.path.join(world.dir, 'b.sock')) as other:
+        other.add_service('ds', world.release_id(world.set_kits['ds'][0]))
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        policy(world, 'health: {soak: 1h, healthy: 2h}\nlimits: {machines: 1}')
+        world.peer.faults['hold_result'] = 1
+        world.luctl('update', 'ds', 'agent', '-m', 'm', '--detach')
+        job = the_set(world)['id']
+        world.until(lambda: world.peer.withheld)
+        other.faults['hold_result'] = 1  # so that no end of a job has the others looked at
+        waits = [world.json('rerandomize', 'ds', '-m', 'b', '--detach')['jobs'][0]['id'] for _ in range(12)]
+        world.until(lambda: all(shown(world, one)['state'] == 'JOB_STATE_HELD' for one in waits))
+        world.peer.release()
+        world.until(lambda: {m['state'] for m in shown(world, job)['children']} == {'JOB_STATE_SOAKING'})
+        world.until(lambda: other.withheld and all(shown(world, one)['state'] != 'JOB_STATE_HELD' for one in waits))
+        assert shown(world, job)['state'] == 'JOB_STATE_ORDERED'
 
 
 def test_runs_on(world):

@@ -84,12 +84,16 @@ static void gate_each(void *arg, bool all, rules_machine_fn fn, void *fn_arg)
 	}
 }
 
-/* One that ended, is only watched from now on, or was put off may leave its place to another machine's. */
+/*
+ * One that ended, is only watched from now on, or was put off may leave its place to another machine's. That a set is only
+ * watched it finds out after its last job began to be, and tells as its progress.
+ */
 static void gate_on_news(const struct job_news *news, void *arg)
 {
 	struct engine *engine = arg;
 	bool is_free = news->event == JOB_EVENT_ENDED || news->event == JOB_EVENT_NOTICE ||
-	               (news->event == JOB_EVENT_STEP && news->row->step == JOB_STEP_SOAK);
+	               (news->event == JOB_EVENT_STEP && news->row->step == JOB_STEP_SOAK) ||
+	               (news->event == JOB_EVENT_PROGRESS && news->row->step == JOB_STEP_SET);
 
 	if (is_free && rules_has_limits(engine->rules)) {
 		engine_gate_changed(engine);

@@ -550,8 +550,8 @@ static void set_end_good(const struct set_look *look)
 	job_end(look->job, &end);
 }
 
-/* The first that is open has the machine; of those that are watched only, nobody. */
-static void set_go_on(struct set_look *look)
+/* The first that is open has the machine; of those that are watched only, nobody. soaked: that was known already. */
+static void set_go_on(struct set_look *look, bool soaked)
 {
 	struct job *job = look->job;
 	int64_t next = 0;
@@ -570,7 +570,7 @@ static void set_go_on(struct set_look *look)
 		return;
 	}
 	job->set_soaks = !next;
-	if (next != job->set_member) {
+	if (next != job->set_member || job->set_soaks != soaked) {
 		job->set_member = next;
 		hook_point("set", "let");
 		job_progress(job, n_stand, look->n, "");
@@ -583,6 +583,7 @@ void job_step_set(struct job *job)
 {
 	struct set_look look;
 	const struct job_row *failed;
+	bool soaked = job->set_soaks;
 
 	if (!set_load(job, &look)) {
 		return;
@@ -592,6 +593,6 @@ void job_step_set(struct job *job)
 	if (failed || *job->row.cancel) {
 		set_undo(&look, failed);
 	} else {
-		set_go_on(&look);
+		set_go_on(&look, soaked);
 	}
 }
