@@ -163,6 +163,7 @@ def ends(asked):
     asked.ask('machine', 'start', 'm', '--attach', world.peer.path)
     asked.ask('machine', 'stop', 'm', '--force')
     asked.ask('machine', 'remove', 'm')
+    asked.ask('machine', 'add', 'third')
     assert world.kill(signal.SIGTERM) == 0
     asked.ask('db', 'restore', world.dir + '/copy', '--config', world.config)
     world.start()
