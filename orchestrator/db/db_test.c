@@ -194,6 +194,43 @@ static void test_damage(const char *path, const char *copy)
 	free(bytes);
 }
 
+/* A page has some 38 of them, and there is a gap in their ids. */
+static int insert_long(struct db *db, void *arg)
+{
+	return db_run(db,
+	        "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+	        " INSERT INTO a(id, name) SELECT i + (i > 9000) * 100000, printf('%0100d', i)"
+	        " FROM n",
+	        "");
+}
+
+/* Several damaged pages cost what was on them, and nothing of what lies between. */
+static void test_damage_several(const char *path)
+{
+	static const struct db_migration plain_names[] = {
+	        {"CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
+	};
+	struct failure failure = {0};
+	_cleanup_(freep) char *kept = NULL;
+	int64_t n_saved = -1, value;
+	struct stat before;
+	struct db *db;
+
+	assert(db_open(path, plain_names, 1, &db, &failure) == 0);
+	assert(db_txn(db, insert_long, NULL) == 0);
+	db_close(db);
+	assert(stat(path, &before) == 0);
+	for (int i = 1; i < 6; i++) {
+		damage(path, before.st_size / 4096 * i / 6, i);
+	}
+	assert(db_recover(path, plain_names, 1, saved, &n_saved, &kept, &failure) == 0);
+	assert(n_saved > 20000 - 5 * 50 && n_saved < 20000 - 5 * 30);
+	assert(db_open(path, plain_names, 1, &db, &failure) == 0);
+	assert(db_query_int(db, &value, "SELECT max(id) FROM a", "") == 0 && value == 120000);
+	assert(db_query_int(db, &value, "SELECT min(id) FROM a", "") == 0 && value == 1);
+	db_close(db);
+}
+
 static const struct db_migration keyed_steps[] = {
         {"CREATE TABLE keyed(x TEXT, n INTEGER, PRIMARY KEY(n, x)) STRICT, WITHOUT ROWID;"},
 };
@@ -380,10 +417,10 @@ static void test_replace(const char *path)
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[14];
+	char *path[15];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 14; i++) {
+	for (size_t i = 0; i < 15; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -398,7 +435,8 @@ int main(void)
 	test_damage_names(path[11]);
 	test_replace(path[12]);
 	test_damage_newer(path[13]);
-	for (size_t i = 0; i < 14; i++) {
+	test_damage_several(path[14]);
+	for (size_t i = 0; i < 15; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

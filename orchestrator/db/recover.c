@@ -1,6 +1,7 @@
 /*
- * Row by row, table by table: each table is read from its start until damage is met,
- * then from its end backwards, so that one damaged page costs the rows of that page.
+ * Row by row, table by table, so that a damaged page costs the rows of that page: where damage is met in a
+ * table with row ids, it is jumped over, further each time until rows come again, and those between are
+ * read backwards. The few tables without are read from both ends.
  * Rows that refer to lost ones are dropped, until all that is left fits together.
  * A record of an older schema is saved as that, and brought up to date afterwards: what a later
  * step moves elsewhere is read from there alone.
@@ -8,6 +9,7 @@
 #include "orchestrator/db/recover.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,13 +76,14 @@ static int recover_tables(struct db_rescue *rescue)
 }
 
 /*
- * "INSERT OR IGNORE INTO t("a", "b") VALUES(?, ?)" for the columns that `rows` gives. How many there are,
- * and what they are called, is the damaged file's word. False: the fresh table has no such columns.
+ * "INSERT OR IGNORE INTO t("a", "b") VALUES(?, ?)" for the columns that `rows` gives, but for n_more at
+ * their end. How many there are, and what they are called, is the damaged file's word. False: the fresh table has no such columns.
  */
-static bool recover_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, sqlite3_stmt **ret)
+static bool recover_insert(
+        sqlite3 *to, const char *table, sqlite3_stmt *rows, int n_more, sqlite3_stmt **ret)
 {
 	sqlite3_str *sql = sqlite3_str_new(to);
-	int n = sqlite3_column_count(rows), code;
+	int n = sqlite3_column_count(rows) - n_more, code;
 	char *text;
 
 	sqlite3_str_appendf(sql, "INSERT OR IGNORE INTO %s(", table);
@@ -97,49 +100,104 @@ static bool recover_insert(sqlite3 *to, const char *table, sqlite3_stmt *rows, s
 	return code == SQLITE_OK;
 }
 
+/* What was read of a table, in one order. */
+struct recover_rows {
+	bool whole;   /* until its end, not until damage */
+	int64_t n;    /* so many rows */
+	int64_t last; /* the row id of the last of them, where it was asked for as the last column */
+};
+
+/* Puts a row into the fresh table. What damage made of it may break the table's rules: then it is left out. */
+static int recover_row(sqlite3_stmt *insert, sqlite3_stmt *row)
+{
+	int code;
+
+	for (int i = 0; i < sqlite3_bind_parameter_count(insert); i++) {
+		sqlite3_bind_value(insert, i + 1, sqlite3_column_value(row, i));
+	}
+	code = sqlite3_step(insert);
+	sqlite3_reset(insert);
+	return code == SQLITE_DONE || code == SQLITE_CONSTRAINT
+	               ? 0
+	               : err_raise(code == SQLITE_FULL ? -ENOSPC : -EIO);
+}
+
 /*
- * Copies rows in one order until their end or damage. ret_whole: it was the end. Of a table whose columns
+ * Copies rows in the order and of the ids that `rest` says, until their end or damage. Of a table whose columns
  * are not those of the fresh one nothing is copied.
  */
-static int recover_rows(
-        struct db_rescue *rescue, const char *table, const char *order, bool *ret_whole)
+static int recover_rows(struct db_rescue *rescue, const char *table, const char *rest,
+        const char *id, struct recover_rows *ret)
 {
 	_cleanup_(recover_finalize) sqlite3_stmt *rows = NULL;
 	_cleanup_(recover_finalize) sqlite3_stmt *insert = NULL;
-	char sql[160];
-	int code;
+	char sql[256];
+	int code, r;
 
-	*ret_whole = false;
-	snprintf(sql, sizeof(sql), "SELECT * FROM %s NOT INDEXED %s", table, order);
+	*ret = (struct recover_rows){0};
+	snprintf(sql, sizeof(sql), "SELECT *%s FROM %s NOT INDEXED %s", id, table, rest);
 	if (sqlite3_prepare_v2(rescue->from, sql, -1, &rows, NULL) != SQLITE_OK ||
-	        !recover_insert(rescue->to, table, rows, &insert)) {
+	        !recover_insert(rescue->to, table, rows, *id ? 1 : 0, &insert)) {
 		return 0;
 	}
 	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
-		for (int i = 0; i < sqlite3_column_count(rows); i++) {
-			sqlite3_bind_value(insert, i + 1, sqlite3_column_value(rows, i));
+		r = recover_row(insert, rows);
+		if (r) {
+			return err_up(r);
 		}
-		code = sqlite3_step(insert);
-		/* What damage made of a row may break the table's rules: it is left out. */
-		if (code != SQLITE_DONE && code != SQLITE_CONSTRAINT) {
-			return err_raise(code == SQLITE_FULL ? -ENOSPC : -EIO);
-		}
-		sqlite3_reset(insert);
+		ret->n++;
+		ret->last = sqlite3_column_int64(rows, sqlite3_column_count(rows) - 1);
 	}
-	*ret_whole = code == SQLITE_DONE;
+	ret->whole = code == SQLITE_DONE;
 	return 0;
 }
 
-/* "rowid DESC", or the primary key in reverse for a table that has no row ids. */
+/* Rows whose ids lie between, upwards or downwards. */
+static int recover_span(struct db_rescue *rescue, const char *table, int64_t above, int64_t below,
+        const char *order, struct recover_rows *ret)
+{
+	char rest[120];
+
+	snprintf(rest, sizeof(rest),
+	        "WHERE rowid > %" PRId64 " AND rowid < %" PRId64 " ORDER BY rowid %s", above, below,
+	        order);
+	return err_up(recover_rows(rescue, table, rest, ", rowid", ret));
+}
+
+/*
+ * Damage stands behind the row `last`. Looks for rows behind it, twice as far each time, and takes those that
+ * were jumped over from above, as far as they can be read. ret_next: what was read there; of none, there is no more.
+ */
+static int recover_behind(
+        struct db_rescue *rescue, const char *table, int64_t last, struct recover_rows *ret_next)
+{
+	struct recover_rows between;
+	int r = 0;
+
+	*ret_next = (struct recover_rows){0};
+	for (int64_t step = 1; !r && !ret_next->n && !ret_next->whole; step *= 2) {
+		if (step > (INT64_MAX - last) / 2) {
+			break;
+		}
+		r = recover_span(rescue, table, last + step, INT64_MAX, "", ret_next);
+		if (!r && (ret_next->n || ret_next->whole)) {
+			r = recover_span(rescue, table, last, last + step + 1, "DESC", &between);
+		}
+	}
+	return err_up(r);
+}
+
+/* The primary key in reverse, of a table that has no row ids; "" for others. */
 static int recover_backwards(
         struct db_rescue *rescue, const char *table, char *ret_order, size_t size)
 {
 	_cleanup_(recover_finalize) sqlite3_stmt *statement = NULL;
 
 	if (sqlite3_prepare_v2(rescue->to,
-	            "SELECT CASE WHEN wr THEN (SELECT group_concat(name || ' DESC', ', ') FROM"
-	            " (SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk))"
-	            " ELSE 'rowid DESC' END FROM pragma_table_list WHERE name = ?1",
+	            "SELECT CASE WHEN wr THEN 'ORDER BY ' || (SELECT group_concat(name || ' DESC', "
+	            "', ')"
+	            " FROM (SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk))"
+	            " ELSE '' END FROM pragma_table_list WHERE name = ?1",
 	            -1, &statement, NULL) != SQLITE_OK ||
 	        sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) != SQLITE_OK ||
 	        sqlite3_step(statement) != SQLITE_ROW) {
@@ -149,19 +207,41 @@ static int recover_backwards(
 	return 0;
 }
 
+/* From both ends. */
+static int recover_keyed(
+        struct db_rescue *rescue, const char *table, const char *order, bool *ret_whole)
+{
+	struct recover_rows rows, tail;
+	int r = recover_rows(rescue, table, "", "", &rows);
+
+	*ret_whole = rows.whole;
+	return r || rows.whole ? err_up(r) : err_up(recover_rows(rescue, table, order, "", &tail));
+}
+
+/* Rows have ids above 0. */
 static int recover_table(struct db_rescue *rescue, const char *table, bool *ret_whole)
 {
-	char order[160] = "ORDER BY ";
-	size_t used = strlen(order);
-	bool tail;
-	int r;
+	char order[160];
+	struct recover_rows rows;
+	int64_t last = 0;
+	int r = recover_backwards(rescue, table, order, sizeof(order));
 
-	r = recover_rows(rescue, table, "", ret_whole);
-	if (r || *ret_whole) {
-		return err_up(r);
+	if (r || *order) {
+		return r ? err_up(r) : err_up(recover_keyed(rescue, table, order, ret_whole));
 	}
-	r = recover_backwards(rescue, table, order + used, sizeof(order) - used);
-	return r ? err_up(r) : err_up(recover_rows(rescue, table, order, &tail));
+	r = recover_span(rescue, table, last, INT64_MAX, "", &rows);
+	*ret_whole = rows.whole;
+	last = rows.n ? rows.last : last;
+	while (!r && !rows.whole) {
+		r = recover_behind(rescue, table, last, &rows);
+		if (!rows.n) {
+			break;
+		}
+		last = rows.last;
+	}
+	/* An id that damage has made is no place to go on from: the end is read in any case. */
+	return r || *ret_whole ? err_up(r)
+	                       : err_up(recover_span(rescue, table, 0, INT64_MAX, "DESC", &rows));
 }
 
 /* Drops rows of a table that refer to rows which are not there. */
