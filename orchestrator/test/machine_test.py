@@ -99,7 +99,10 @@ def own_machine(world):
         with open(home + '/qemu.pid', 'w', encoding='ascii') as f:
             f.write('%d\n' % process.pid)
         world.luctl('machine', 'start', 'm', '--attach', path)
-        yield process, path
+        try:
+            yield process, path
+        finally:
+            process.kill()
 
 
 def test_ending(world):
