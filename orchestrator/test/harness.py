@@ -331,6 +331,26 @@ def die(world, death, **request):
     world.wait_dead()
 
 
+PHASES = ('begin', 'did', 'end')
+
+
+def points(world, run, steps=()):
+    """The places that lud comes to in such a run, by its own list; each write of each of these steps is among them."""
+    world.kill()
+    path = os.path.join(world.dir, 'points')
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.environ['SAMSARA_POINTS'] = path
+    world.start()
+    del os.environ['SAMSARA_POINTS']
+    run()
+    world.kill()
+    with open(path, encoding='ascii') as f:
+        found = list(dict.fromkeys(f.read().split('\n')[:-1]))
+    assert {'%s.%s' % (step, phase) for step in steps for phase in PHASES} <= set(found), found
+    return found
+
+
 def rows(world, query):
     """All rows of what is asked of the record."""
     with contextlib.closing(sqlite3.connect('file:%s/lud.db?mode=ro' % world.state, uri=True)) as db:

@@ -13,27 +13,7 @@ import sqlite3
 import subprocess
 
 import harness
-from harness import MOVED, STEP_FORGE, STEP_IMAGE, configured, die, is_moved, moves, record
-
-PHASES = ('begin', 'did', 'end')
-
-
-def points(world, run, steps=()):
-    """The places that lud comes to in such a run, by its own list; each write of each of these steps is among them."""
-    world.kill()
-    path = os.path.join(world.dir, 'points')
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    os.environ['SAMSARA_POINTS'] = path
-    world.start()
-    del os.environ['SAMSARA_POINTS']
-    run()
-    world.kill()
-    with open(path, encoding='ascii') as f:
-        found = list(dict.fromkeys(f.read().split('\n')[:-1]))
-    assert {'%s.%s' % (step, phase) for step in steps for phase in PHASES} <= set(found), found
-    return found
-
+from harness import MOVED, PHASES, STEP_FORGE, STEP_IMAGE, configured, die, is_moved, moves, points, record
 
 def of_job(world, **request):
     """The same for a job of this request, all of whose steps count."""
