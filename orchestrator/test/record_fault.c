@@ -10,6 +10,7 @@
  *                            NUMBER OPERATION THREAD FILE OFFSET SIZE, and behind a write its bytes
  *                            (THREAD: loop, or other; FILE: 0 none, 1 the database, 2 its log, 3 beside it)
  *   RECORD_FAULT_DIE_AT=N    SIGKILL instead of call N; sends do not count
+ *   RECORD_FAULT_DIE_IN=FILE the same of the call whose number is in this file, once it is there
  *   RECORD_FAULT_DELAY=MSEC  before each call that brings something to disk
  *   RECORD_FAULT_STUCK=FILE  such a call does not return while this file is there
  *   RECORD_FAULT_FAIL=FILE   such a call fails with EIO while this file is there
@@ -44,7 +45,7 @@ static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
 static int fault_list = -1;
 static unsigned long fault_n, fault_die_at, fault_delay_msec, fault_fail_at, fault_errno;
 static bool fault_beside;
-static const char *fault_stuck, *fault_fail, *fault_child;
+static const char *fault_stuck, *fault_fail, *fault_child, *fault_die_in;
 
 static unsigned long fault_number(const char *name)
 {
@@ -73,6 +74,7 @@ __attribute__((constructor)) static void fault_begin(void)
 	fault_stuck = getenv("RECORD_FAULT_STUCK");
 	fault_fail = getenv("RECORD_FAULT_FAIL");
 	fault_child = getenv("RECORD_FAULT_CHILD");
+	fault_die_in = getenv("RECORD_FAULT_DIE_IN");
 	fault_list = open(list, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
@@ -119,6 +121,19 @@ static void fault_put(
 	syscall(SYS_writev, fault_list, parts, 2);
 }
 
+/* Whether a file says that this call is the last one. The list of those that were made is without it. */
+static bool fault_is_last(void)
+{
+	char text[24] = "";
+	int fd = fault_die_in ? open(fault_die_in, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return n > 0 && strtoul(text, NULL, 10) == fault_n;
+}
+
 /*
  * Before the call; it is locked until fault_end(), so that the list has the order of what happened. False: it fails,
  * and errno is set.
@@ -127,7 +142,7 @@ static bool fault_call(
         const char *operation, enum fault_file file, const void *bytes, off_t offset, size_t size)
 {
 	pthread_mutex_lock(&fault_lock);
-	if (++fault_n == fault_die_at) {
+	if (++fault_n == fault_die_at || fault_is_last()) {
 		kill(getpid(), SIGKILL);
 		pause();
 	}
