@@ -139,8 +139,42 @@ def case_soak(world, rng):
     remove(world)
 
 
+def job(world, number):
+    return world.luctl('job', 'show', str(number), check=True, as_json=True).json
+
+
+def case_crash_soaking(world, rng):
+    """What a person updated is watched, too: it crashes after its commit, in the middle of its work, and the machine goes back
+    to the release before by itself and blocks the one that crashed."""
+    before = world.check_truth('assist')
+    apply(world, 'health: {soak: 1min, healthy: 10min}')  # a look every six seconds
+    world.add_release('assist-late')
+    number = world.luctl('update', 'assist', '--detach', check=True, as_json=True).json['id']
+    # On a host that stalls it may have missed its heartbeats already, and is no better for that.
+    lab.until('the soak to be looked at', lab.DEADLINE,
+              lambda: 'well so far' in job(world, number)['waits_for'] or int(job(world, number)['ended_us']))
+
+    def has_crashed():
+        return world.service('assist')['restarts'] > before['restarts'] or not world.luctl('rerandomize', 'assist')
+    lab.until('assist to crash', lab.DEADLINE, has_crashed)
+    lab.until('the update to have gone back', lab.DEADLINE, lambda: int(job(world, number)['ended_us']))
+    over = job(world, number)
+    assert over['state'] == 'rolled_back' and over['cause']['step'] == 'soak', over
+    assert over['release_id'] != before['release_id'] and 'started afresh' in over['cause']['message'], over
+    after = world.check_truth('assist')
+    assert after['release_id'] == before['release_id'] and after['restarts'] > before['restarts'], (before, after)
+    back, = (j for j in world.luctl('jobs', check=True, as_json=True).json['jobs'] if int(j['parent']) == int(number))
+    assert back['kind'] == 'rollback' and back['state'] == 'confirmed' and back['way'] == 'lud', back
+    assert back['identity'].startswith('policy p version') and 'started afresh' in back['reason'], back
+    refused = world.luctl('update', 'assist')
+    assert refused.code == 4 and 'blocked' in refused.err, refused.err
+    well(world)
+    remove(world)
+
+
 CASES = [('every hour', case_hourly), ('every few seconds', case_seconds), ('lud dies', case_lud_dies),
-         ('removed', case_removed), ('update', case_update), ('soak', case_soak)]
+         ('removed', case_removed), ('update', case_update), ('soak', case_soak),
+         ('crash while it soaks', case_crash_soaking)]
 
 if __name__ == '__main__':
     cases.run(__doc__, CASES)

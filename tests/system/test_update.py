@@ -183,6 +183,50 @@ def case_machine_made(world, rng):
     no_errors(world)
 
 
+def members(world, words, code=0):
+    """What a command made of a set's jobs, in the order in which they had the machine."""
+    answer = world.luctl(*words, as_json=True)
+    assert answer.code == code, (words, answer.code, answer.out, answer.err)
+    jobs = [world.luctl('job', 'show', str(j['job']), check=True, as_json=True).json for j in world.luctl(
+        'job', 'show', str(answer.json['id']), check=True, as_json=True).json['children']]
+    spans = [(min((int(s['started_us']) for s in j['steps'] if s['name'] == 'stage'), default=int(j['ended_us'])),
+              int(j['ended_us']), j) for j in jobs]
+    spans.sort(key=lambda span: span[0])
+    # One is over before the next one is sent.
+    assert all(one[1] <= next_one[0] + 1000 for one, next_one in zip(spans, spans[1:])), spans
+    return answer.json['state'], [(j['service'], j['kind'], j['state']) for _, _, j in spans]
+
+
+def releases(world):
+    return {name: world.check_truth(name)['release_id'] for name in ('ds', 'assist')}
+
+
+def case_set(world, rng):
+    """Two services as one: if the second crashes on its way the first goes back; else both are confirmed, in the order that
+    was asked for, and go back as one."""
+    path = os.path.join(world.dir, 'order.yaml')
+    with open(path, 'w', encoding='ascii') as f:
+        f.write('kind: UpdatePolicy\nname: order\nmatch: {machines: ["*"]}\nupdate: {mode: check, order: [ds, assist]}\n')
+    world.luctl('policy', 'apply', path, check=True)
+    world.add_release('ds-2')
+    world.add_release('assist-crash')
+    world.luctl('update', 'ds', '--release', '1', check=True)
+    keys, before = no_errors(world)['keys'], releases(world)
+    assert members(world, ('update', 'assist', 'ds'), 5) == ('rolled_back', [
+        ('ds', 'update', 'confirmed'), ('assist', 'update', 'rolled_back'), ('ds', 'rollback', 'confirmed')])
+    assert releases(world) == before and no_errors(world)['keys'] == keys
+    # The release that crashed is none to update to, so the newer one is.
+    world.add_release('assist-same')
+    assert members(world, ('update', 'assist', 'ds')) == ('committed', [
+        ('ds', 'update', 'confirmed'), ('assist', 'update', 'confirmed')])
+    after = releases(world)
+    assert all(after[name] != before[name] for name in before) and no_errors(world)['keys'] == keys
+    assert members(world, ('rollback', 'ds', 'assist')) == ('committed', [
+        ('assist', 'rollback', 'confirmed'), ('ds', 'rollback', 'confirmed')])
+    assert releases(world) == before and no_errors(world)['keys'] == keys
+    world.luctl('policy', 'remove', 'order', check=True)
+
+
 def case_prepare_only(world, rng):
     """A rehearsal says that it could be done and leaves no trace in the machine."""
     before = world.settled()
@@ -271,7 +315,7 @@ CASES = [('status', case_status), ('update under load', case_update), ('rollback
          ('rerandomize all', case_rerandomize), ('layouts by the machine', case_machine_made),
          ('both roads', case_both_roads),
          ('prepare only', case_prepare_only), ('states by name', case_states),
-         ('history and show', case_history), ('json', case_json), ('exit codes', case_exit_codes)]
+         ('history and show', case_history), ('json', case_json), ('exit codes', case_exit_codes), ('set', case_set)]
 
 if __name__ == '__main__':
     cases.run(__doc__, CASES)
