@@ -17,6 +17,9 @@
 /* As long as a machine may be quiet before it counts as silent. */
 #define MACHINE_STATUS_USEC (CHANNEL_SILENT_SEC * UINT64_C(1000000))
 
+/* As long as the record may have older clocks of a service, and "seen" so long ago, while nothing else changes. */
+#define MACHINE_RECORD_USEC (60 * INT64_C(1000000))
+
 /*
  * Whatever a machine runs or was ordered is in the record before the machine hears of it. One
  * that is ahead of the record means that the record is an old copy, or that somebody else gives
@@ -90,36 +93,131 @@ struct store_seed machine_seed(
 	};
 }
 
-/* Every service that the machine has, known or new, and which of its generations runs. */
+/* Its bytes without what goes on by itself, whatever the service does. The caller frees them. */
+static uint8_t *machine_service_still(const Machine__Service *service, size_t *ret_size)
+{
+	Machine__Service still = *service;
+	uint8_t *packed;
+
+	still.uptime_ns = 0;
+	still.ping_open_ns = 0;
+	still.pong_at_ns = 0;
+	still.pong_took_ns = 0;
+	*ret_size = machine__service__get_packed_size(&still);
+	packed = mem_zero(*ret_size + 1);
+	machine__service__pack(&still, packed);
+	return packed;
+}
+
+static bool machine_service_is_same(const Machine__Service *a, const Machine__Service *b)
+{
+	size_t a_size, b_size;
+	_cleanup_(freep) uint8_t *a_still = machine_service_still(a, &a_size);
+	_cleanup_(freep) uint8_t *b_still = machine_service_still(b, &b_size);
+
+	return a_size == b_size && !memcmp(a_still, b_still, a_size);
+}
+
+/* DB_E_NONE: there is nothing to compare it with. */
+static int machine_service_compare(
+        struct db *db, int64_t id, const Machine__Service *service, bool *ret_same)
+{
+	_cleanup_(freep) uint8_t *packed = NULL;
+	Machine__Service *recorded;
+	size_t size = 0;
+	int r = store_service_status(db, id, &packed, &size);
+
+	recorded = !r && packed ? machine__service__unpack(NULL, size, packed) : NULL;
+	if (!recorded) {
+		return r ? err_up(r) : DB_E_NONE;
+	}
+	*ret_same = machine_service_is_same(service, recorded);
+	machine__service__free_unpacked(recorded, NULL);
+	return 0;
+}
+
+/*
+ * Whether the record has all that the machine says of the service, but for its clocks, and had it a
+ * moment ago. It is compared with the record, not with the status before: the record may be another
+ * one by now. What cannot be read is news, and the write says what is wrong.
+ */
+static bool machine_service_is_recorded(
+        struct db *db, const struct machine *machine, const Machine__Service *service)
+{
+	const struct store_seed seed = machine_seed(&service->commitment, &service->sealed);
+	struct service_row row;
+	int64_t age;
+	bool same = false;
+
+	if (store_service_find(db, machine->row.id, service->name, &row)) {
+		err_forget();
+		return false;
+	}
+	age = machine->status_usec - row.seen_us;
+	if (age < 0 || age >= MACHINE_RECORD_USEC ||
+	        machine_service_compare(db, row.id, service, &same) || !same ||
+	        store_generation_news(db, row.id, service->generation, service->made, &seed) !=
+	                DB_E_NONE) {
+		err_forget();
+		return false;
+	}
+	return true;
+}
+
+static int machine_service_record(
+        struct db *db, const struct machine *machine, const Machine__Service *service)
+{
+	const struct store_seed seed = machine_seed(&service->commitment, &service->sealed);
+	size_t size = machine__service__get_packed_size(service);
+	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
+	struct service_row row;
+	int r = store_service_ensure(db, machine->row.id, service->name, &row);
+
+	machine__service__pack(service, packed);
+	row.floor = service->floor;
+	row.run_epoch = service->generation_epoch;
+	row.run_number = service->generation;
+	if (!r) {
+		r = store_service_seen(db, &row, packed, size);
+	}
+	if (!r) {
+		r = store_generation_runs(db, row.id, service->generation);
+	}
+	if (!r) {
+		r = store_generation_layout(db, row.id, service->generation, service->made, &seed);
+	}
+	return err_up(r);
+}
+
+/* Every service that the machine has, known or new, and which of its generations runs: those with news. */
 static int machine_status_txn(struct db *db, void *arg)
 {
-	struct machine *machine = arg;
-	int r = machine_look_ahead(db, machine);
+	const struct machine *machine = arg;
+	int r = 0;
 
 	for (size_t i = 0; !r && i < machine->status->n_services; i++) {
 		const Machine__Service *service = machine->status->services[i];
-		size_t size = machine__service__get_packed_size(service);
-		_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
-		struct service_row row;
 
-		machine__service__pack(service, packed);
-		r = store_service_ensure(db, machine->row.id, service->name, &row);
-		row.floor = service->floor;
-		row.run_epoch = service->generation_epoch;
-		row.run_number = service->generation;
-		if (!r) {
-			r = store_service_seen(db, &row, packed, size);
+		if (!machine_service_is_recorded(db, machine, service)) {
+			r = machine_service_record(db, machine, service);
 		}
-		if (!r) {
-			r = store_generation_runs(db, row.id, service->generation);
-		}
-		if (!r) {
-			const struct store_seed seed =
-			        machine_seed(&service->commitment, &service->sealed);
+	}
+	return err_fold(r);
+}
 
-			r = store_generation_layout(
-			        db, row.id, service->generation, service->made, &seed);
-		}
+/* A question whose answer is no news writes nothing, so that whoever asks does not wait for the disk. */
+static int machine_status_record(struct machine *machine)
+{
+	struct db *db = machine->machines->db;
+	size_t n = 0;
+	int r = machine_look_ahead(db, machine);
+
+	while (n < machine->status->n_services &&
+	        machine_service_is_recorded(db, machine, machine->status->services[n])) {
+		n++;
+	}
+	if (!r && n < machine->status->n_services) {
+		r = db_txn(db, machine_status_txn, machine);
 	}
 	return err_fold(r);
 }
@@ -236,7 +334,7 @@ static void machine_on_status(int r, const Machine__Reply *reply, void *arg)
 		machine_look_back(machine, reply->status);
 		machine_status_take(machine, reply->status);
 		/* What the machine says is true, recorded or not. */
-		if (db_txn(machine->machines->db, machine_status_txn, machine) < 0) {
+		if (machine_status_record(machine) < 0) {
 			log_warn("machine %s: its status is not recorded: %s", machine->row.name,
 			        err_trace());
 			err_forget();

@@ -140,6 +140,15 @@ int store_generation_set_state(struct db *db, int64_t id, enum generation_state 
 	        db, "UPDATE generations SET state = ? WHERE id = ?", "ii", (int64_t)state, id));
 }
 
+/* What is recorded as running and is not this one. DB_E_NONE. */
+static int generation_other(struct db *db, int64_t service, uint64_t number, int64_t *ret_id)
+{
+	return err_up(db_query_int(db, ret_id,
+	        "SELECT id FROM generations WHERE service = ? AND " GENERATION_IS_RUNNING
+	        " AND number != ?",
+	        "ii", service, (int64_t)number));
+}
+
 /*
  * What ran becomes past before the new one runs, whatever state that was in: the machine's word
  * counts, also of one that the record had given up. A machine says it again and again; committed_us
@@ -148,10 +157,7 @@ int store_generation_set_state(struct db *db, int64_t id, enum generation_state 
 int store_generation_runs(struct db *db, int64_t service, uint64_t number)
 {
 	int64_t before = 0;
-	int r = db_query_int(db, &before,
-	        "SELECT id FROM generations WHERE service = ? AND " GENERATION_IS_RUNNING
-	        " AND number != ?",
-	        "ii", service, (int64_t)number);
+	int r = generation_other(db, service, number, &before);
 
 	if (!r) {
 		r = db_run(db, "UPDATE generations SET state = ? WHERE id = ?", "ii",
@@ -168,12 +174,18 @@ int store_generation_runs(struct db *db, int64_t service, uint64_t number)
 	return err_fold(r);
 }
 
+/* Of a layout that the machine made by itself; what it tells of an ordered one is that of its variant. */
+static struct store_seed generation_own_seed(uint64_t made, const struct store_seed *seed)
+{
+	return made && seed->commit ? *seed : (struct store_seed){0};
+}
+
 /* A snapshot that was put back counts anew: what the machine says last is what it ran last. */
 int store_generation_layout(struct db *db, int64_t service, uint64_t number, uint64_t made,
         const struct store_seed *seed)
 {
 	static const uint8_t unknown[STORE_COMMIT_SIZE];
-	const struct store_seed own = made && seed->commit ? *seed : (struct store_seed){0};
+	const struct store_seed own = generation_own_seed(made, seed);
 	int r = db_run(db,
 	        "UPDATE generations SET made = ?, made_commit = ?, made_sealed = ?"
 	        " WHERE service = ? AND number = ?",
@@ -190,6 +202,28 @@ int store_generation_layout(struct db *db, int64_t service, uint64_t number, uin
 		        service, (int64_t)number);
 	}
 	return err_fold(r);
+}
+
+int store_generation_news(struct db *db, int64_t service, uint64_t number, uint64_t made,
+        const struct store_seed *seed)
+{
+	static const uint8_t unknown[STORE_COMMIT_SIZE];
+	const struct store_seed own = generation_own_seed(made, seed);
+	int64_t id;
+	int r = generation_other(db, service, number, &id);
+
+	if (r == DB_E_NONE) {
+		r = db_query_int(db, &id,
+		        "SELECT g.id FROM generations g JOIN variants v ON v.id = g.variant"
+		        " WHERE g.service = ? AND g.number = ? AND (g.state != ? OR g.made != ?"
+		        " OR g.made_commit IS NOT ? OR g.made_sealed IS NOT ?"
+		        " OR (? AND v.machine_made AND v.seed_commit = ?))",
+		        "iiiibbib", service, (int64_t)number, (int64_t)GENERATION_RUNNING,
+		        (int64_t)made, own.commit, own.commit ? sizeof(unknown) : 0, own.sealed,
+		        own.sealed ? (size_t)STORE_SEALED_SIZE : 0,
+		        (int64_t)(!made && seed->commit), unknown, sizeof(unknown));
+	}
+	return err_up(r);
 }
 
 int store_generation_find(struct db *db, int64_t machine, const char *service, uint64_t number,

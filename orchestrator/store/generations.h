@@ -27,6 +27,12 @@ int __must_check store_generation_runs(struct db *db, int64_t service, uint64_t 
  */
 int __must_check store_generation_layout(struct db *db, int64_t service, uint64_t number,
         uint64_t made, const struct store_seed *seed);
+/*
+ * 0: store_generation_runs() and store_generation_layout() of these would change something. DB_E_NONE:
+ * the record has it all, or has no such generation.
+ */
+int __must_check store_generation_news(struct db *db, int64_t service, uint64_t number,
+        uint64_t made, const struct store_seed *seed);
 
 int __must_check store_generation_find(struct db *db, int64_t machine, const char *service,
         uint64_t number, struct generation_row *ret);

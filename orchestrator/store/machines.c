@@ -131,6 +131,12 @@ int store_service_seen(
 	return err_fold(r);
 }
 
+int store_service_status(struct db *db, int64_t service, uint8_t **ret_status, size_t *ret_size)
+{
+	return err_up(store_blob(
+	        db, ret_status, ret_size, "SELECT status FROM services WHERE id = ?", service));
+}
+
 /*
  * Drawn inside the transaction that uses it, so that a number is never given twice, nor after a
  * crash.
@@ -166,8 +172,7 @@ static int store_service_visit_row(const void *row, void *arg)
 	const struct service_row *service = row;
 	_cleanup_(freep) uint8_t *status = NULL;
 	size_t size = 0;
-	int r = store_blob(
-	        visit->db, &status, &size, "SELECT status FROM services WHERE id = ?", service->id);
+	int r = store_service_status(visit->db, service->id, &status, &size);
 
 	return r ? err_fold(r) : visit->fn(service, status, size, visit->arg);
 }

@@ -42,6 +42,9 @@ int __must_check store_service_find(
  */
 int __must_check store_service_seen(
         struct db *db, const struct service_row *row, const void *status, size_t status_size);
+/* That packed status: a copy, which the caller frees; NULL: it was never seen. DB_E_NONE. */
+int __must_check store_service_status(
+        struct db *db, int64_t service, uint8_t **ret_status, size_t *ret_size);
 /* Raises the floor. */
 int __must_check store_service_floor(struct db *db, int64_t service, uint32_t floor);
 /* Draws the next generation number. */

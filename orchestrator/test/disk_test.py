@@ -405,4 +405,60 @@ def test_disk_fails(world):
     settled(world, [])
 
 
+def test_asked_often(world):
+    """A question writes what has changed, at once, and nothing else: that time passes is no change, for a minute."""
+    prepared(world)
+    ds = world.peer.services['ds']
+    ds.update(dict.fromkeys(('uptime_ns', 'pong_at_ns', 'pong_took_ns', 'ping_open_ns', 'restarts', 'endpoint', 'made',
+                             'floor', 'memory_bytes'), 0))
+    start(world)
+    up(world)
+    at_rest(world)
+
+    def recorded():
+        world.luctl('status')
+        return harness.record(world, "SELECT seen_us, status, run_number FROM services WHERE name = 'ds'")
+    begin, n_before, seen = time.monotonic(), len(calls(listed(world))), set()
+    for n in range(1, 21):
+        ds.update(uptime_ns=n, pong_at_ns=n, pong_took_ns=n, ping_open_ns=n)
+        seen.add(recorded()[0])
+    took = time.monotonic() - begin
+    # What asks of itself whether the record can be written does so every two seconds.
+    syncs = [call for call in calls(listed(world))[n_before:] if call.what == 'sync']
+    assert len(seen) <= 2 + took / 60 and len(syncs) <= 4 + took, (took, seen, syncs)
+    for name, value in (('restarts', 1), ('endpoint', 77), ('made', 1), ('floor', 1), ('release_id', bytes(64)),
+                        ('memory_bytes', 9), ('state', 'SERVICE_DOWN'), ('generation', ds['generation'] + 1)):
+        before_it = recorded()
+        ds[name] = value
+        after = recorded()
+        assert after[0] > before_it[0] and after[1] != before_it[1], (name, before_it, after)
+    assert after[2] == ds['generation']
+    # Neither a lud that ends nor one that knows nothing of before changes that; what is old is written again.
+    for aged_sec, again in ((0, False), (60, True)):
+        assert world.kill(signal.SIGKILL) == -signal.SIGKILL
+        with contextlib.closing(sqlite3.connect(database(world))) as db, db:
+            db.execute('UPDATE services SET seen_us = ? - ? * 1000000', (int(time.time() * 1e6), aged_sec))
+        was = harness.record(world, "SELECT seen_us, status, run_number FROM services WHERE name = 'ds'")
+        begin = time.monotonic()
+        world.start()
+        up(world)
+        now = recorded()
+        assert now[2] == ds['generation'] and (again or now[1] == was[1]), (was, now)
+        assert again == (now[0] != was[0]) or not again and time.monotonic() - begin > 50, (again, was, now)
+
+
+def test_put_right(world):
+    """What the record has of a generation otherwise than the machine is written, though the machine says what it said."""
+    prepared(world)
+    for column, wrong in (('state', 2), ('made', 3)):
+        with contextlib.closing(sqlite3.connect(database(world))) as db, db:
+            db.execute('UPDATE generations SET %s = ? WHERE state = 1' % column, (wrong,))
+            db.execute('UPDATE services SET seen_us = ?', (int(time.time() * 1e6),))
+        world.start()
+        up(world)
+        query = "SELECT state, made FROM generations WHERE number = %d" % world.running()
+        world.until(lambda: world.luctl('status') and tuple(harness.record(world, query)) == (1, 0))
+        assert world.kill(signal.SIGTERM) == 0
+
+
 harness.main(globals(), 3)
