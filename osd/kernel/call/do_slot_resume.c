@@ -31,6 +31,7 @@ static void commit_slot_resume(struct instance *instance, uint64_t value)
 	} else if (slot_is_mended(instance)) {
 		event_drop(instance);
 		instance->fault_wait = FAULT_WAIT_NONE;
+		instance->fault_is_mended = false;
 		instance_state_set(instance, SLOT_RUNNABLE);
 	}
 	instance_unstop(instance);

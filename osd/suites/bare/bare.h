@@ -16,6 +16,7 @@
 #define BARE_VM_REGION 0x7002u
 #define BARE_VM_DEMAND 0x7003u /* w[0], w[1]: zero-fill faults from address to address */
 #define BARE_VM_FAULTS 0x7004u /* w[1], w[2] of the reply: faults resolved, faults refused */
+#define BARE_VM_SILENT 0x7005u /* w[0]: 1: faults wait unanswered; 0: they are answered again */
 
 extern const struct start_info *bare_start;
 

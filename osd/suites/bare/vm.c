@@ -10,6 +10,7 @@
 static paddr_t pool_next, pool_end;
 static vaddr_t demand_low, demand_high;
 static uint64_t n_resolved, n_refused;
+static bool is_silent; /* faults stay in the kernel's queue */
 
 static void pool_init(const struct boot_info *info)
 {
@@ -59,7 +60,7 @@ static void faults_answer(void)
 {
 	struct page_fault fault;
 
-	while (sys_fault_next(&fault) == E_OK) {
+	while (!is_silent && sys_fault_next(&fault) == E_OK) {
 		bool resolved = fault.address >= demand_low && fault.address < demand_high &&
 		                !(fault.flags & PAGE_FAULT_PRESENT) && fault_fill(&fault) == E_OK;
 
@@ -110,6 +111,10 @@ static void request_answer(struct message *msg)
 	case BARE_VM_DEMAND:
 		demand_low = a;
 		demand_high = b;
+		break;
+	case BARE_VM_SILENT:
+		is_silent = a != 0;
+		faults_answer();
 		break;
 	case BARE_VM_FAULTS:
 		msg->w[1] = n_resolved;

@@ -150,6 +150,53 @@ static void test_faulted(void)
 	}
 }
 
+static void vm_silent(bool is_silent)
+{
+	struct message msg = {.type = BARE_VM_SILENT, .w = {is_silent}};
+
+	IS(E_OK, sys_sendrec(EP_VM, &msg));
+	IS(E_OK, msg.w[0]);
+}
+
+/* Go on where it touches what is not there. */
+static void child_touches_nowhere(void)
+{
+	struct slot_registers r;
+
+	IS(E_OK, sys_slot_registers(child.ep, &r));
+	r.rip = (uint64_t)touch_nothing;
+	r.rdi = NOWHERE;
+	IS(E_OK, sys_slot_registers_set(child.ep, &r));
+	IS(E_OK, sys_slot_resume(child.ep, 0));
+}
+
+/* Registers that were set before mend no fault that VM has yet to answer, whatever they were for. */
+static void test_faulted_again(void)
+{
+	struct slot_event event;
+
+	for (uint32_t is_fault = 0; is_fault < 2; is_fault++) {
+		if (is_fault) {
+			child_run(&child, "child", touch_nothing, KERNEL_VA);
+			OK(child_faults());
+			IS(E_OK, child_event(&child, &event));
+		} else {
+			spinner_stop();
+		}
+		vm_silent(true);
+		child_touches_nowhere();
+		OK(child_faults());
+		IS(E_STATE, sys_slot_resume(child.ep, 0));
+		IS(SLOT_FAULTED, info_state(child.ep));
+		vm_silent(false);
+		IS(E_OK, child_event(&child, &event));
+		IS(SLOT_EVENT_FAULT, event.kind);
+		IS(NOWHERE, event.w[1]);
+		IS(E_STATE, sys_slot_resume(child.ep, 0));
+		child_free(&child);
+	}
+}
+
 /* What may not be set; nothing of it is changed. */
 static void test_registers_refused(void)
 {
@@ -290,6 +337,7 @@ const struct test tests_registers[] = {
         {"registers of a stopped process", test_registers},
         {"registers of one that reported", test_reported},
         {"registers of one that faulted", test_faulted},
+        {"a fault after registers were set", test_faulted_again},
         {"registers that may not be set", test_registers_refused},
         {"registers of who waits in a call", test_waiting},
         {"vector registers of a stopped process", test_fpu},
