@@ -213,6 +213,24 @@ static void worst_sparse(paddr_t root)
 	}
 }
 
+/* A table of zeros at the far end of each GiB: nothing but empty entries takes time in a list. */
+static void worst_skipped(paddr_t root)
+{
+	space_t space = space_new(root);
+
+	for (uint32_t i = 0; i < N_SPARSE; i++) {
+		ops[i] = (struct space_op){.kind = SPACE_ZERO_ABSENT,
+		        .space = space,
+		        .va = BASE_VA + (i + 1) * GIB - TABLE_BYTES,
+		        .n_pages = N_RUN};
+	}
+	if (batch_run(N_SPARSE) != E_OK) {
+		bare_die("cannot have zeros far from each other", 0);
+	}
+	space_list(space);
+	space_end(space);
+}
+
 static void worst_zeroes(paddr_t root, paddr_t zeroed)
 {
 	space_t space = space_new(root);
@@ -361,6 +379,7 @@ void worst_measure(void)
 	worst_full(roots, roots + PAGE_SIZE);
 	worst_scattered(roots);
 	worst_sparse(roots);
+	worst_skipped(roots);
 	worst_zeroes(roots, zeroed);
 	worst_device();
 	worst_bytes();
