@@ -311,6 +311,26 @@ def test_place(world):
         assert world.settle(first)['state'] == 'JOB_STATE_CONFIRMED'
 
 
+def test_place_share(world):
+    """A machine that joins makes a share of all machines larger: what waited for its place is looked at."""
+    world.prepare()
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(harness.peer.Peer(os.path.join(world.dir, name + '.sock'))) for name in 'bc']
+        for other in others:
+            other.add_service('ds', world.release_id(world.kits[0]))
+        world.luctl('machine', 'start', 'b', '--attach', others[0].path)
+        policy(world, 'limits: {machines: "67%"}')
+        others[0].faults['hold_result'] = 1
+        world.luctl('rerandomize', 'ds', '-m', 'b', '--detach')
+        world.until(lambda: others[0].withheld)
+        policy(world, 'rerandomize: {every: 1h}', 'q', 'machines: [m]')
+        world.until(lambda: timer(world) and 'machines are at work' in timer(world)['why'])
+        assert timer(world)['look_us'] / 1e6 - world.now() > 60
+        world.luctl('machine', 'start', 'c', '--attach', others[1].path)
+        settled(world, 1)
+        assert others[0].withheld
+
+
 def test_events(world):
     """A crash, an update and a boot ask for fresh layouts at once, where the policy says so, and not time and again."""
     world.prepare(2)

@@ -81,12 +81,16 @@ static void engine_move(struct engine *engine, struct machine *machine)
 	}
 }
 
-/* None before the record was loaded: then all are looked at. */
+/*
+ * None before the record was loaded: then all are looked at. One machine more, or one that is matched by others now, changes
+ * limits that are shares of all machines.
+ */
 void engine_policies_look(struct engine *engine, struct machine *machine)
 {
 	rules_fleet_changed(engine->rules);
 	if (engine->schedule) {
 		schedule_machine(engine->schedule, machine);
+		schedule_place_free(engine->schedule);
 	}
 }
 

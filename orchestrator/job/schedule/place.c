@@ -1,7 +1,8 @@
 /*
  * Timers that wait for a place of a fleet's `limits`. Nobody knows when one comes free, so they are not looked at again and
- * again: they are remembered here, and looked at when a job has left its place. What else changes a limit has all timers looked
- * at anyway: other policies, a clock that is set, and the start of lud, which remembers none of this.
+ * again: they are remembered here, and looked at when a job has left its place, and when a machine is there that was not, since a
+ * limit may be a share of all. What else changes a limit has all timers looked at anyway: other policies, a machine that is
+ * removed, a clock that is set, and the start of lud, which remembers none of this.
  *
  *   look: a gate is shut by a limit ---> place_wait() ---> schedule_place_free() ---> woken, a few in each turn of the loop
  *

@@ -24,7 +24,7 @@ void schedule_event(struct schedule *schedule, struct machine *machine,
         enum section_trigger trigger, const char *what);
 /* Releases were added, blocked or cleared: whoever updates by a policy looks at them. */
 void schedule_releases(struct schedule *schedule);
-/* A job has left its place of a fleet's limits: timers that wait for one are looked at. */
+/* A job has left its place of a fleet's limits, or these may be others: timers that wait for one are looked at. */
 void schedule_place_free(struct schedule *schedule);
 
 /* What happens next on a machine by a policy. */
