@@ -37,6 +37,17 @@ static bool rollout_was_well(struct rollouts *rollouts, int64_t job)
 	return !r && soak.verdict == SOAK_WELL;
 }
 
+/* Ended by its set, since another service of that failed: nothing is known of this one there, and nobody left it out. */
+static bool rollout_fell(struct rollouts *rollouts, const struct job_row *job)
+{
+	bool fell = false;
+
+	if (job->parent && store_rollout_set_fell(rollouts->db, job->parent, &fell)) {
+		err_forget();
+	}
+	return fell;
+}
+
 /* What a machine is at, by the newest job that counts. */
 static enum rollout_member_state rollout_state_of(
         struct rollouts *rollouts, const struct job_row *job)
@@ -52,6 +63,7 @@ static enum rollout_member_state rollout_state_of(
 	case JOB_INCONSISTENT:
 		return ROLLOUT_IS_FAILED;
 	case JOB_CANCELLED:
+		return rollout_fell(rollouts, job) ? ROLLOUT_IS_UNKNOWN : ROLLOUT_IS_LEFT_OUT;
 	case JOB_SUPERSEDED:
 		return ROLLOUT_IS_LEFT_OUT;
 	case JOB_SOAKING:

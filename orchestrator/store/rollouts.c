@@ -188,6 +188,22 @@ int store_rollout_job(struct db *db, int64_t machine, const char *service, int64
 	        (int64_t)JOB_SKIPPED, (int64_t)JOB_COMMITTED, (int64_t)SOAK_WELL));
 }
 
+int store_rollout_set_fell(struct db *db, int64_t set, bool *ret_fell)
+{
+	int64_t n;
+	int r = db_query_int(db, &n,
+	        "SELECT count(*) FROM jobs s WHERE s.id = ? AND s.cancel = '' AND (s.state IN (?, "
+	        "?)"
+	        " OR EXISTS (SELECT 1 FROM jobs m WHERE m.parent = s.id AND m.parent > 0"
+	        " AND m.kind = ? AND m.state IN (?, ?, ?, ?, ?)))",
+	        "iiiiiiiii", set, (int64_t)JOB_REFUSED, (int64_t)JOB_EXPIRED, (int64_t)JOB_UPDATE,
+	        (int64_t)JOB_REFUSED, (int64_t)JOB_ROLLED_BACK, (int64_t)JOB_FAILED,
+	        (int64_t)JOB_INCONSISTENT, (int64_t)JOB_EXPIRED);
+
+	*ret_fell = !r && n;
+	return err_fold(r);
+}
+
 int store_rollout_member_brings(
         struct db *db, const struct rollout_row *rollout, struct rollout_member_row *member)
 {

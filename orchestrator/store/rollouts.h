@@ -54,6 +54,8 @@ int __must_check store_rollout_by_hand(struct db *db, int64_t rollout, bool *ret
 /* How many users approved of a ring's end. */
 int __must_check store_rollout_approvals(
         struct db *db, int64_t rollout, uint32_t ring, int64_t *ret_n);
+/* Whether nobody ended a set: one of its services failed, or it was refused or expired as a whole. */
+int __must_check store_rollout_set_fell(struct db *db, int64_t set, bool *ret_fell);
 /* The newest update of a service of a machine to a release, after a job; one that says something of it first. DB_E_NONE. */
 int __must_check store_rollout_job(struct db *db, int64_t machine, const char *service,
         int64_t release, int64_t after, struct job_row *ret);

@@ -5,7 +5,9 @@ Usage: rollout_test.py BUILD [CASE...]      (no case: all of them, several side 
 """
 
 import harness
-from fleet import NUMBERS, add, amiss, fleet, rollout, run, state, told, write
+import sets
+from fleet import NUMBERS, RINGS, add, amiss, fleet, rollout, run, state, told, write
+from harness import record
 
 
 def test_rings(world):
@@ -194,6 +196,49 @@ def test_left_out(world):
         done = state(world, 'done')
         # The policy may have asked for them anew since.
         assert {m['state'] for m in done['members']} <= {'left out', 'well'}, done
+
+
+def of_set(world, wanted):
+    """What m is at in the rollouts of ds, which is of a set with agent, is in the end one of these; and why that is paused."""
+    def found():
+        return [r for r in world.json('rollout', 'status').get('rollouts', []) if r['service'] == 'ds' and
+                rollout(world, r['id'])['members'][0]['state'] in ('left out', 'not known', 'failed', 'well')]
+    world.until(found)
+    row = rollout(world, found()[0]['id'])
+    assert [m['state'] for m in row['members']] == [wanted], row
+    return row
+
+
+def set_begins(world):
+    """A policy's set of two services, each in a rollout of two rings."""
+    sets.prepare(world)
+    rings = RINGS.replace('mode: apply', 'mode: apply, sets: [{services: [ds, agent]}]')
+    sets.policy(world, rings % (1, '1s', 'then: next'))
+    world.until(lambda: record(world, 'SELECT count(*) FROM jobs WHERE kind = 9') == (1,))
+    return sets.the_set(world)['id']
+
+
+def test_set_fell(world):
+    """Where another service of its set failed nothing is known of a release: the rollout neither goes on nor blames anybody."""
+    world.peer.faults['roll_back_agent_1'] = 1
+    done = world.settle(set_begins(world))
+    assert sets.states(done) == [('agent', 'update', 'rolled_back'), ('ds', 'update', 'cancelled')], done
+    row = of_set(world, 'not known')
+    assert row['state'] != 'done' and 'ended their jobs' not in row.get('why', ''), row
+
+
+def test_set_ended(world):
+    """Where somebody ended the set the machine is left out, as where they ended the job."""
+    world.peer.faults['hold_result_agent'] = 1
+    job = set_begins(world)
+    world.until(lambda: world.peer.withheld)
+    with world.control() as control:
+        control.send(job_cancel={'job': job})
+        world.until(lambda: sets.states(sets.shown(world, job))[1] == ('ds', 'update', 'cancelled'))
+    world.peer.release()
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_CANCELLED' and sets.states(done)[1] == ('ds', 'update', 'cancelled'), done
+    of_set(world, 'left out')
 
 
 def test_blocked(world):
