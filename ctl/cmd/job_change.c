@@ -68,7 +68,7 @@ static int job_show_plan(const Control__Job *job)
 	envelope_hash(job->plan_text, strlen(job->plan_text), hash);
 	if (job->plan.len != sizeof(hash) || memcmp(job->plan.data, hash, sizeof(hash)) != 0) {
 		return ctl_fail(CTL_INCONSISTENT, "plan",
-		        "`luctl db check` looks through the record",
+		        "nothing rests on it any more; a backup of the record may have it",
 		        "what the record has as the plan of job %" PRIu64
 		        " is not what its hash is of",
 		        job->id);
