@@ -11,16 +11,14 @@
 
 #include "ctl/base/base.h"
 #include "host/text/escape.h"
+#include "host/text/hex.h"
 
 /* Bytes as hex text: ids and hashes, which people compare with other output. */
 static json_t *json_of_bytes(const ProtobufCBinaryData *bytes)
 {
 	_cleanup_(ctl_freep) char *hex = ctl_zero(2 * bytes->len + 1);
 
-	for (size_t i = 0; i < bytes->len; i++) {
-		sprintf(hex + 2 * i, "%02x", bytes->data[i]);
-	}
-	return json_string(hex);
+	return json_string(hex_write(bytes->data, bytes->len, hex));
 }
 
 /* jansson escapes control characters itself, and takes nothing that is not UTF-8. */

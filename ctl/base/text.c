@@ -16,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/text/hex.h"
+
 char *text_nsec(uint64_t nsec, char ret_text[TEXT_SIZE])
 {
 	if (!nsec) {
@@ -114,10 +116,7 @@ char *text_id(const ProtobufCBinaryData *bytes, char ret_text[TEXT_SIZE])
 		snprintf(ret_text, TEXT_SIZE, "-");
 		return ret_text;
 	}
-	for (int i = 0; i < 6; i++) {
-		snprintf(ret_text + 2 * i, 3, "%02x", bytes->data[i]);
-	}
-	return ret_text;
+	return hex_write(bytes->data, 6, ret_text);
 }
 
 /* 0 is rejected: no option or argument has a meaning for it. */

@@ -239,9 +239,7 @@ int cmd_keys_second(const struct options *options)
 		                              : "check the directory and its owner",
 		        "the key cannot be made: %s", keyring_error_text(r));
 	}
-	for (size_t i = 0; i < sizeof(pub); i++) {
-		(void)snprintf(text + 2 * i, 3, "%02x", pub[i]);
-	}
+	hex_write(pub, sizeof(pub), text);
 	if (options->json) {
 		answer_add(json_pack("{s:s, s:s}", "keys", dir, "public", text));
 	} else {
@@ -393,9 +391,7 @@ int cmd_keys_unseal(const struct options *options)
 	if (code != CTL_OK) {
 		return code;
 	}
-	for (size_t i = 0; i < sizeof(seed); i++) {
-		snprintf(hex + 2 * i, 3, "%02x", seed[i]);
-	}
+	hex_write(seed, sizeof(seed), hex);
 	if (options->json) {
 		answer_add(json_pack("{s:s}", "seed", hex));
 	} else {
@@ -434,8 +430,8 @@ int cmd_keys_time(const struct options *options)
 		        "seconds of unix time");
 	}
 	code = time_statement_make(dir, &time_set, envelope, &size);
-	for (size_t i = 0; code == CTL_OK && i < size; i++) {
-		(void)snprintf(hex + 2 * i, 3, "%02x", envelope[i]);
+	if (code == CTL_OK) {
+		hex_write(envelope, size, hex);
 	}
 	if (code == CTL_OK && options->json) {
 		answer_add(json_pack("{s:s}", "statement", hex));

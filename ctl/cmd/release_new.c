@@ -30,6 +30,7 @@
 #include "ctl/make/run.h"
 #include "ctl/make/source.h"
 #include "ctl/make/tree.h"
+#include "host/text/hex.h"
 #include "keyring/keyring.h"
 
 #define RELEASE_PART_MAX 8192u
@@ -96,13 +97,6 @@ void release_maker_closep(struct release_maker **maker)
 		free(m->root);
 		keyring_key_free(m->key);
 		free(m);
-	}
-}
-
-static void release_hex(const uint8_t *bytes, size_t n, char *ret_text)
-{
-	for (size_t i = 0; i < n; i++) {
-		snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
 	}
 }
 
@@ -236,7 +230,7 @@ static void release_take_earlier(const struct release_maker *m,
 	earlier->where = earlier->runs ? ctl_format("which %s runs", answer->machine)
 	                               : ctl_format("the newest");
 	if (release->release_id.len == 64) {
-		release_hex(release->release_id.data, 64, earlier->id);
+		hex_write(release->release_id.data, 64, earlier->id);
 	}
 	earlier->is_known =
 	        detail->manifest.len > 0 &&
@@ -495,7 +489,7 @@ static int release_finish(const struct release_maker *m, struct kit_dir *kit, ui
 	made->counter = number;
 	made->is_signed = m->key != NULL;
 	kit_manifest_release_id(&kit->manifest, id);
-	release_hex(id, sizeof(id), made->id);
+	hex_write(id, sizeof(id), made->id);
 	return code;
 }
 

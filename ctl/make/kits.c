@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/text/hex.h"
+
 #define KITS_DEV ".dev.kit"
 
 static void kits_closep(DIR **dir)
@@ -200,10 +202,7 @@ void kits_remove_old(const char *into, const char *service, kits_old_fn fn, void
 			continue;
 		}
 		kit_manifest_release_id(manifest, hash);
-		for (size_t j = 0; j < sizeof(hash); j++) {
-			snprintf(id + 2 * j, 3, "%02x", hash[j]);
-		}
-		if (fn(id, arg)) {
+		if (fn(hex_write(hash, sizeof(hash), id), arg)) {
 			kits_remove(path);
 		}
 	}

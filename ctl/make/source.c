@@ -15,6 +15,7 @@
 
 #include "ctl/make/run.h"
 #include "host/kit/renew.h"
+#include "host/text/hex.h"
 #include "proto/envelope/envelope_crypto.h"
 
 #define SOURCE_FILE_MAX (64u << 20)
@@ -72,9 +73,7 @@ static void source_hash(const char *path, char ret_text[129])
 		strcpy(ret_text, S_ISDIR(st.st_mode) ? "directory" : "unreadable");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(hash); i++) {
-		snprintf(ret_text + 2 * i, 3, "%02x", hash[i]);
-	}
+	hex_write(hash, sizeof(hash), ret_text);
 }
 
 /* One file that differs. A name with a line feed in it would be two lines: it is written as `?`. */

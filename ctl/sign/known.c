@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/base/base.h"
+#include "host/text/hex.h"
 
 /* Longest line with its newline and NUL; a longer one is a damaged line. */
 #define KNOWN_LINE_MAX 256
@@ -26,13 +27,6 @@ static void known_closep(FILE **file)
 char *known_path(const char *keys)
 {
 	return ctl_format("%s/" KNOWN_MACHINES, keys);
-}
-
-static void known_hex(const uint8_t machine_id[16], char ret_hex[KNOWN_ID_HEX + 1])
-{
-	for (unsigned int i = 0; i < 16; i++) {
-		(void)snprintf(ret_hex + 2 * i, 3, "%02x", machine_id[i]);
-	}
 }
 
 /* "NAME HEX" of a line; false: it is neither that, nor empty or a comment. */
@@ -100,7 +94,7 @@ enum known known_check(
 		errno = EINVAL;
 		return KNOWN_BAD;
 	}
-	known_hex(machine_id, hex);
+	hex_write(machine_id, 16, hex);
 	/*
 	 * One descriptor for reading and appending. O_NOFOLLOW: whoever can write into the directory
 	 * must not choose another file; O_NONBLOCK: nor a pipe that never answers.

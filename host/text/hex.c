@@ -22,3 +22,15 @@ bool hex_read(const char *text, uint8_t *ret_bytes, size_t n)
 	}
 	return true;
 }
+
+char *hex_write(const void *bytes, size_t n, char *ret_text)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t byte = ((const uint8_t *)bytes)[i];
+
+		ret_text[2 * i] = "0123456789abcdef"[byte >> 4];
+		ret_text[2 * i + 1] = "0123456789abcdef"[byte & 15];
+	}
+	ret_text[2 * n] = '\0';
+	return ret_text;
+}

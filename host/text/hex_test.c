@@ -15,13 +15,15 @@ static void test_all_bytes(void)
 		snprintf(lower + 2 * i, 3, "%02x", i);
 		snprintf(upper + 2 * i, 3, "%02X", i);
 	}
-	for (unsigned int n = 0; n < 2; n++) {
+	for (unsigned int n = 2; n-- > 0;) {
 		memset(read, 0x5a, sizeof(read));
 		assert(hex_read(n ? upper : lower, read, sizeof(read)));
 		for (unsigned int i = 0; i < 256; i++) {
 			assert(read[i] == i);
 		}
+		assert(hex_write(read, sizeof(read), upper) == upper && !strcmp(upper, lower));
 	}
+	assert(!*hex_write("", 0, upper));
 	assert(hex_read("", read, 0));
 }
 
