@@ -1,7 +1,6 @@
 /*
- * What the questions to a large record cost. Every statement that SQLite runs here is looked at:
- * its plan may not walk a table that grows, nor sort what it finds, and what it did may not take
- * more of SQLite's steps than a page of rows does, however many there are.
+ * What the questions to a large record cost. Every statement that SQLite runs here is looked at
+ * (test/statements.h).
  *
  *   questions_test                     fills a small record and checks
  *   questions_test FILE JOBS MACHINES TIMES
@@ -25,130 +24,10 @@
 #include "orchestrator/store/releases.h"
 #include "orchestrator/store/retention.h"
 #include "orchestrator/store/rollouts.h"
+#include "orchestrator/store/test/statements.h"
 
-#define STATEMENTS_MAX 256
-/* A page of 40 rows with all their columns; a walk of the small record takes some ten thousands. */
-#define STEPS_MAX 4000
-/* One row with all its columns: whoever looks through those of one service for it takes more. */
-#define STEPS_ONE_MAX 400
 #define PAGE 40
 #define ROLLOUTS 600
-
-/* Tables with a row for each job, generation or event. */
-static const char *const growing[] = {"jobs", "job_steps", "job_courses", "generations", "variants",
-        "orders", "order_envelopes", "generation_envelopes", "events", "effects", "rollouts",
-        "rollout_rings", "rollout_members", "rollout_changes"};
-
-struct statement {
-	char *sql;
-	int steps; /* the most that one run took */
-};
-
-static struct {
-	sqlite3 *sqlite;
-	struct statement all[STATEMENTS_MAX];
-	size_t n;
-	bool looks;
-} seen;
-
-static struct statement *statement_of(const char *sql)
-{
-	for (size_t i = 0; i < seen.n; i++) {
-		if (!strcmp(seen.all[i].sql, sql)) {
-			return &seen.all[i];
-		}
-	}
-	assert(seen.n < STATEMENTS_MAX);
-	seen.all[seen.n].sql = strdup(sql);
-	return &seen.all[seen.n++];
-}
-
-static int on_statement(unsigned kind, void *arg, void *statement, void *nsec)
-{
-	struct statement *it;
-	int steps;
-
-	if (seen.looks) {
-		it = statement_of(sqlite3_sql(statement));
-		steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
-		it->steps = steps > it->steps ? steps : it->steps;
-	}
-	return 0;
-}
-
-/* SQLite calls it for each database that is opened; the first is the record, one that it is compared with follows. */
-static int on_open(sqlite3 *sqlite, char **ret_error, const void *api)
-{
-	seen.sqlite = seen.sqlite ? seen.sqlite : sqlite;
-	return sqlite3_trace_v2(sqlite, SQLITE_TRACE_PROFILE, on_statement, NULL);
-}
-
-static bool is_growing(const char *name, size_t size)
-{
-	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {
-		if (strlen(growing[i]) == size && !memcmp(growing[i], name, size)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A line of a plan: "SCAN jobs", "SEARCH g USING INTEGER PRIMARY KEY (rowid<?)", "USE TEMP ...". */
-static bool is_bounded(const char *line)
-{
-	const char *table = strchr(line, ' ') + 1;
-
-	if (!strncmp(line, "USE TEMP B-TREE", 15)) {
-		return false;
-	}
-	if (!strncmp(line, "SCAN ", 5) && is_growing(table, strcspn(table, " "))) {
-		/* Of open jobs alone; and what has a file, is not compared, and has run, is next. */
-		return strstr(line, "INDEX jobs_open") || strstr(line, "INDEX variants_due");
-	}
-	return !strstr(line, "PRIMARY KEY (rowid<?)") && !strstr(line, "PRIMARY KEY (rowid>?)");
-}
-
-/* These sort what an index has found, which is a handful: releases, services of a machine, open jobs, a page of retention. */
-static bool is_small(const char *sql)
-{
-	return strstr(sql, " FROM releases ") || strstr(sql, "INSERT INTO removals(") ||
-	       strstr(sql, " FROM services ") || strstr(sql, "INDEXED BY jobs_open ") ||
-	       strstr(sql, " FROM machines WHERE id > ? ORDER BY id LIMIT 1") ||
-	       strstr(sql, " FROM rollouts WHERE id < ? ORDER BY id DESC LIMIT ?");
-}
-
-static bool ends_in(const char *sql, const char *end)
-{
-	return strlen(sql) >= strlen(end) && !strcmp(sql + strlen(sql) - strlen(end), end);
-}
-
-static int n_bad;
-
-static void check_plan(const struct statement *statement)
-{
-	char sql[4096];
-	sqlite3_stmt *plan;
-	int most = ends_in(statement->sql, " DESC LIMIT 1") ? STEPS_ONE_MAX : STEPS_MAX;
-
-	snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", statement->sql);
-	if (sqlite3_prepare_v2(seen.sqlite, sql, -1, &plan, NULL) != SQLITE_OK) {
-		fprintf(stderr, "%s\n  %s\n", statement->sql, sqlite3_errmsg(seen.sqlite));
-		abort();
-	}
-	while (sqlite3_step(plan) == SQLITE_ROW) {
-		const char *line = (const char *)sqlite3_column_text(plan, 3);
-
-		if (!is_bounded(line) && !is_small(statement->sql)) {
-			fprintf(stderr, "%s\n  %s\n", statement->sql, line);
-			n_bad++;
-		}
-	}
-	sqlite3_finalize(plan);
-	if (statement->steps > most) {
-		fprintf(stderr, "%s\n  took %d steps\n", statement->sql, statement->steps);
-		n_bad++;
-	}
-}
 
 static int no_generation(const struct generation_row *row, void *arg)
 {
@@ -483,7 +362,7 @@ static void copy_columns(const char *table, const char *shifted, char *ret_list,
 
 	*ret_list = '\0';
 	snprintf(sql, sizeof(sql), "PRAGMA table_info(%s)", table);
-	assert(sqlite3_prepare_v2(seen.sqlite, sql, -1, &columns, NULL) == SQLITE_OK);
+	assert(sqlite3_prepare_v2(statements_db(), sql, -1, &columns, NULL) == SQLITE_OK);
 	while (sqlite3_step(columns) == SQLITE_ROW) {
 		const char *name = (const char *)sqlite3_column_text(columns, 1);
 		size_t used = strlen(ret_list);
@@ -503,7 +382,8 @@ static void copy_record(int times)
 {
 	char list[2048], sql[4096];
 
-	assert(sqlite3_exec(seen.sqlite, "PRAGMA synchronous = OFF; BEGIN", NULL, NULL, NULL) == 0);
+	assert(sqlite3_exec(statements_db(), "PRAGMA synchronous = OFF; BEGIN", NULL, NULL, NULL) ==
+	        0);
 	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
 		sqlite3_stmt *copy;
 
@@ -511,7 +391,7 @@ static void copy_record(int times)
 		snprintf(sql, sizeof(sql), "INSERT INTO %s SELECT %s FROM %s WHERE %.*s < 1000000",
 		        copied[i].table, list, copied[i].table,
 		        (int)strcspn(copied[i].shifted + 1, " "), copied[i].shifted + 1);
-		assert(sqlite3_prepare_v2(seen.sqlite, sql, -1, &copy, NULL) == SQLITE_OK);
+		assert(sqlite3_prepare_v2(statements_db(), sql, -1, &copy, NULL) == SQLITE_OK);
 		for (int n = 1; n < times; n++) {
 			assert(sqlite3_bind_int64(copy, 1, INT64_C(1000000) * n) == SQLITE_OK);
 			assert(sqlite3_step(copy) == SQLITE_DONE);
@@ -519,7 +399,7 @@ static void copy_record(int times)
 		}
 		sqlite3_finalize(copy);
 	}
-	assert(sqlite3_exec(seen.sqlite, "COMMIT", NULL, NULL, NULL) == 0);
+	assert(sqlite3_exec(statements_db(), "COMMIT", NULL, NULL, NULL) == 0);
 }
 
 /* Rollouts of all machines, in two rings each, with a history that a page has no room for. */
@@ -577,8 +457,9 @@ int main(int argc, char **argv)
 	double worst[QUESTIONS] = {0};
 	struct fill fill = {.n_machines = 6, .n_jobs = 1500};
 	struct failure failure;
+	int n_bad;
 
-	assert(sqlite3_auto_extension((void (*)(void))on_open) == SQLITE_OK);
+	statements_watch();
 	if (argc > 4) {
 		fill.n_jobs = atoll(argv[2]);
 		fill.n_machines = atoll(argv[3]);
@@ -593,12 +474,10 @@ int main(int argc, char **argv)
 	if (argc > 4) {
 		copy_record(atoi(argv[4]));
 	}
-	seen.looks = true;
+	statements_look(true);
 	ask_all(&fill, worst);
-	seen.looks = false;
-	for (size_t i = 0; argc <= 4 && i < seen.n; i++) {
-		check_plan(&seen.all[i]);
-	}
+	statements_look(false);
+	n_bad = argc > 4 ? 0 : statements_check();
 	db_close(fill.db);
 	if (argc > 4) {
 		print_figures(worst, path, fill.n_jobs * 2 * atoi(argv[4]));
