@@ -138,6 +138,32 @@ def test_layout_way_back(world):
     assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1)
 
 
+def test_layout_of_failed(world):
+    """A new layout of a release that was not well and runs on raises no floor: a person can go back, and an update confirms it."""
+    world.prepare(2)
+    world.luctl('rerandomize', 'ds')
+    good, begun = str(world.running()), confirms(world)
+    world.luctl('release', 'add', world.kit('ds', 3, floor=3))
+    policy(world, 'health: {soak: 30s, healthy: 60s}\nrollback: {automatic: false}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.crash('ds')
+    assert world.settle(job)['state'] == 'JOB_STATE_FAILED'
+    for words in ([], ['--layout', 'machine'], ['--scheduled']):
+        world.luctl('rerandomize', 'ds', *words)
+        done = world.settle()
+        assert done['state'] == 'JOB_STATE_COMMITTED' and 'the way back stays open' in done['hint'], done
+        assert confirms(world) == begun and record(world, 'SELECT max(floor) FROM services') == (0,), words
+    bad = str(world.running())
+    world.luctl('rollback', 'ds', '--to', good)
+    assert world.settle()['state'] == 'JOB_STATE_CONFIRMED' and runs(world, 1)
+    world.luctl('policy', 'remove', 'p')
+    # Nor does one raise it who goes there again by a rollback; an update does.
+    for words, floor in ((['rollback', 'ds', '--to', bad], 0), (['update', 'ds', '--release', '3'], 3)):
+        world.luctl(*words)
+        assert not runs(world, 1) and record(world, 'SELECT max(floor) FROM services') == (floor,), words
+
+
 def test_slow_disk(world):
     """A soak waits for the disk before it begins, and the machine is its job's until then."""
     world.prepare(2)

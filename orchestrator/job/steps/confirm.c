@@ -7,9 +7,11 @@
  * A confirm that the machine refuses, forgets, or does not answer changes nothing about the
  * update: the job is committed and says what is missing. Its floor comes with the next statement.
  *
- * What is confirmed is a release, not a layout. A layout that is made anew while an update to its release is watched brings
- * no floor, which would bar the way back before anybody knows whether the release is well; and the update, when it was
- * well for long enough, confirms the order that made what runs then, since the machine knows no earlier one any more.
+ * What is confirmed is a release, not a layout, and only an update raises a floor. A layout that is made anew while an
+ * update to its release is watched brings none, which would bar the way back before anybody knows whether the release is
+ * well; and the update, when it was well for long enough, confirms the order that made what runs then, since the machine
+ * knows no earlier one any more. Nor does a layout of a release that was not well and runs on, or a rollback to it: it is
+ * not confirmed, until an update to that release is.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -84,6 +86,17 @@ static const struct job *confirm_watched(const struct job *layout)
 	return NULL;
 }
 
+/* Whether a confirm would raise the floor; a record that does not say counts as if it would. */
+static bool confirm_raises(const struct job *job)
+{
+	struct service_row service;
+	int r = store_service_find(
+	        job->engine->parts.db, job->row.machine, job->row.service, &service);
+
+	err_forget();
+	return r || job->parts->release.floor > (int64_t)service.floor;
+}
+
 /* It runs, as it was made. */
 static void confirm_checked(struct job *job, const Machine__Service *service)
 {
@@ -95,6 +108,10 @@ static void confirm_checked(struct job *job, const Machine__Service *service)
 		        "it runs; its release is still watched, and job %" PRId64 " confirms both",
 		        update->row.id);
 		confirm_end(job, hint);
+	} else if (job->row.kind != JOB_UPDATE && confirm_raises(job)) {
+		confirm_end(job,
+		        "it runs; no update to its release was confirmed, which alone raises the "
+		        "floor, so the way back stays open");
 	} else if (!job_soak_begin(job, service)) {
 		job_done(job, "", job_floor_txn, job);
 	}
