@@ -30,21 +30,30 @@ static bool change_is_moved(const Machine__Standing *standing)
 	                           standing->state == MACHINE__STANDING_STATE__STANDING_QUIET);
 }
 
-void change_generation(const Machine__ServiceChange *change, const Machine__Status *status,
-        char *ret_text, size_t size)
+void change_number(const Machine__ServiceChange *change, const Machine__Status *status,
+        uint64_t *ret_generation, uint64_t *ret_made)
 {
-	*ret_text = '\0';
+	*ret_generation = *ret_made = 0;
 	for (size_t i = 0; status && i < status->n_services; i++) {
 		const Machine__Service *service = status->services[i];
 
-		if (strcmp(service->name, change->service) != 0 || !service->generation) {
-			continue;
+		if (!strcmp(service->name, change->service)) {
+			*ret_generation = service->generation;
+			*ret_made = change_is_moved(status->standing) ? 0 : service->made;
 		}
-		if (service->made && !change_is_moved(status->standing)) {
-			snprintf(ret_text, size, " (generation %" PRIu64 ".%" PRIu64 ")",
-			        service->generation, service->made);
-		} else {
-			snprintf(ret_text, size, " (generation %" PRIu64 ")", service->generation);
-		}
+	}
+}
+
+void change_generation(const Machine__ServiceChange *change, const Machine__Status *status,
+        char *ret_text, size_t size)
+{
+	uint64_t generation, made;
+
+	change_number(change, status, &generation, &made);
+	*ret_text = '\0';
+	if (generation && made) {
+		snprintf(ret_text, size, " (generation %" PRIu64 ".%" PRIu64 ")", generation, made);
+	} else if (generation) {
+		snprintf(ret_text, size, " (generation %" PRIu64 ")", generation);
 	}
 }

@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/machine/change.h"
 #include "orchestrator/machine/priv.h"
+#include "orchestrator/store/changes.h"
 #include "orchestrator/store/jobs.h"
 
 #define MACHINE_ANSWER_USEC UINT64_C(10000000)
@@ -125,6 +127,37 @@ static int machine_events_each(struct machine *machine, machine_event_fn fn)
 	return r;
 }
 
+/* What a machine says may be of any length. */
+static void machine_text_cut(char *ret_text, size_t size, const char *text)
+{
+	snprintf(ret_text, size, "%.*s", (int)size - 1, text);
+}
+
+/*
+ * What befell a service has a table of its own, by which people ask for it. The generation is what the machine
+ * told last: its events name none.
+ */
+static int machine_change_record(struct machine *machine, const Machine__Event *event)
+{
+	const Machine__ServiceChange *change = event->change;
+	struct change_row row = {
+	        .machine = machine->row.id,
+	        .boot_id = machine->row.boot_id,
+	        .line = machine->row.line,
+	        .seq = event->seq,
+	        .clock_ns = event->clock_ns,
+	        .kind = (uint32_t)change->kind,
+	};
+
+	change_number(change, machine->status, &row.generation, &row.made);
+	machine_text_cut(row.service, sizeof(row.service), change->service);
+	if (change->cause) {
+		machine_text_cut(row.code, sizeof(row.code), change->cause->name);
+		machine_text_cut(row.message, sizeof(row.message), change->cause->message);
+	}
+	return err_up(store_change_insert(machine->machines->db, &row));
+}
+
 /*
  * Numbers what is recorded: row.event_seq follows inside the transaction, and is put back by
  * machine_on_flush() should that fail. What was recorded before a lost acknowledgement is there
@@ -147,7 +180,9 @@ static int machine_event_record(
 	        event->body_case == MACHINE__EVENT__BODY_STEP) {
 		return 0;
 	}
-	r = store_event_insert(machine->machines->db, &row, packed, size);
+	r = event->body_case == MACHINE__EVENT__BODY_CHANGE
+	            ? machine_change_record(machine, event)
+	            : store_event_insert(machine->machines->db, &row, packed, size);
 	machine->until_trim -= machine->until_trim > 0;
 	return r == DB_E_EXISTS ? 0 : err_up(r);
 }
@@ -164,6 +199,7 @@ static int machine_flush_txn(struct db *db, void *arg)
 	}
 	if (!r && !machine->until_trim) {
 		r = store_event_trim(db, machine->row.id, (int64_t)kept);
+		r = r ? r : store_change_trim(db, machine->row.id, (int64_t)kept);
 		machine->until_trim = kept / MACHINE_EVENTS_SLACK;
 	}
 	return err_fold(r);

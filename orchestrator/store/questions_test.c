@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "host/base/file.h"
+#include "orchestrator/store/changes.h"
 #include "orchestrator/store/fill.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
@@ -40,6 +41,11 @@ static int no_job(const struct job_row *row, void *arg)
 }
 
 static int no_step(const struct job_step_row *row, void *arg)
+{
+	return 0;
+}
+
+static int no_change(const struct change_row *row, void *arg)
 {
 	return 0;
 }
@@ -268,6 +274,13 @@ static void ask_retention(const struct asking *ask)
 	assert(store_job_removed(ask->fill->db, 1, &usec) == DB_E_NONE);
 }
 
+static void ask_crashes(const struct asking *ask)
+{
+	const struct crash_filter filter = {ask->machine, ask->service, ask->before, PAGE};
+
+	assert(store_crash_each(ask->fill->db, &filter, no_change, NULL) == 0);
+}
+
 /* What lud does when nobody asks. */
 static void ask_idle(const struct asking *ask)
 {
@@ -289,6 +302,7 @@ static int ask_status_txn(struct db *db, void *arg)
 	assert(store_generation_runs(db, row->service, row->number) == 0);
 	assert(store_generation_layout(db, row->service, row->number, 5, &seed) == 0);
 	assert(store_event_trim(db, ask->machine, 1000000) == 0);
+	assert(store_change_trim(db, ask->machine, 1000000) == 0);
 	assert(store_effect_put(db, &effect) == 0);
 	assert(db_run(db, "DELETE FROM effects WHERE generation = ?", "i", row->id) == 0);
 	assert(store_order_void(db, row->job) == 0);
@@ -316,6 +330,7 @@ static const struct question {
         {"rollouts", ask_rollouts},
         {"machine", ask_machine},
         {"idle", ask_idle},
+        {"crashes", ask_crashes},
         {"retention", ask_retention},
         {"status", ask_status},
 };

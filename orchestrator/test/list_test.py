@@ -84,6 +84,40 @@ def test_history(world):
     assert 'whole number' in world.luctl('history', '--before', 'x', code=2)
 
 
+def test_crashes(world):
+    """What befell services outlives the machine and lud; what came of it is of the same boot."""
+    world.prepare()
+    for _ in range(3):
+        world.peer.crash('ds')
+    world.peer.stop('ds')
+    world.until(lambda: len(world.json('crashes')['crashes']) == 4)
+    newest, *others = world.json('crashes')['crashes']
+    assert (newest['service'], newest['gave_up'], newest['back_ns']) == ('ds', True, 0), newest
+    assert all(c['service'] == 'ds' and c['back_ns'] == 1000 and c['generation'] for c in others), others
+    told = world.luctl('crashes').splitlines()
+    assert 'stays down' in told[1] and 'crashed' in told[2] and 'it read address 0' in told[2], told
+    assert [c['id'] for c in world.json('crashes', 'ds')['crashes']] == [c['id'] for c in [newest, *others]]
+    assert world.json('crashes', 'tty')['crashes'] == []
+    # A crash after which the machine was heard no more came back in no boot.
+    world.peer.crash('ds', comes_back=False)
+    world.until(lambda: len(world.json('crashes')['crashes']) == 5)
+    world.peer.boot_anew()
+    world.until(lambda: world.json('status')['machine']['state'] == 'up')
+    world.peer.start_afresh('ds')
+    world.kill()
+    world.start()
+    assert world.json('crashes', 'ds')['crashes'][0]['back_ns'] == 0
+    assert 'not known' in world.luctl('crashes', 'ds').splitlines()[1]
+    with record(world) as db:
+        copies(db, 'changes', 1, 149, seq=':n + 1000', kind='2', message="printf('%.*c', 250, 'x')")
+    for limit in (17, 100):
+        assert len(pages(world, ['crashes', 'ds'], 'crashes', lambda c: c['id'], '--before', limit)) >= 150
+    world.luctl('crashes', '-m', 'n', code=3)
+    world.luctl('machine', 'stop', 'm')
+    world.luctl('machine', 'remove', 'm')
+    assert world.json('crashes', '-m', 'm')['crashes']
+
+
 def test_releases(world):
     """All releases are listed without a word; a page of them is a page."""
     world.prepare()

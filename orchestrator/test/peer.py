@@ -299,15 +299,17 @@ class Peer:
         with self.lock, contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
-    def crash(self, name):
+    def crash(self, name, comes_back=True):
         """The service crashes and starts afresh, in a layout that the machine makes."""
         with self.lock:
             service = self.services[name]
             self._made_afresh(service)
             service['restarts'] = service.get('restarts', 0) + 1
             change = {'service': name, 'generation': service['generation']}
-            self._event(change={**change, 'kind': 'CHANGE_CRASHED'})
-            self._event(change={**change, 'kind': 'CHANGE_RESTARTED'})
+            self._event(change={**change, 'kind': 'CHANGE_CRASHED', 'cause': {
+                'component': 'kernel', 'name': 'page-fault', 'message': 'it read address 0'}})
+            if comes_back:
+                self._event(change={**change, 'kind': 'CHANGE_RESTARTED'})
 
     def stop(self, name):
         """The machine has given the service up: it does not run."""

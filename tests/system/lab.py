@@ -248,7 +248,7 @@ class Lab:
             db.close()
 
     def events(self):
-        """The machine's events that lud has recorded."""
+        """The machine's events that lud has recorded, but for changes of services."""
         schema = wire.Schema()
         return [schema.decode('machine.Event', body) for body, in self.record('SELECT body FROM events ORDER BY id')]
 

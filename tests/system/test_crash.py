@@ -20,6 +20,17 @@ def figures(world, name):
         return {}  # no answer while the agent starts again
 
 
+def crashes(world, *args):
+    """As people ask for them, newest first."""
+    return world.luctl('crashes', *args, as_json=True, check=True).json['crashes']
+
+
+def restarts(world):
+    """The service of each fresh start that the record has."""
+    restarted = 3  # of machine.ServiceChangeKind
+    return [name for name, in world.record('SELECT service FROM changes WHERE kind = ?', restarted)]
+
+
 def case_storm(world, rng):
     """Every service has its misfortune; lud is never told to do anything about it."""
     before = {name: world.service(name)['endpoint'] for name in EXPECTED}
@@ -39,21 +50,19 @@ def case_storm(world, rng):
 
 
 def case_record(world, rng):
-    """Each crash and each fresh start is in the record, with its cause, in order and without a gap."""
-    events = world.events()
-    numbers = [e['seq'] for e in events]
-    assert numbers == sorted(set(numbers)), numbers
-    crashed, restarted = collections.Counter(), collections.Counter()
-    for event in events:
-        change = event.get('change', {})
-        if change.get('kind') == 'CHANGE_CRASHED':
-            crashed[change['service']] += 1
-            assert change['cause']['message'], change
-        elif change.get('kind') == 'CHANGE_RESTARTED':
-            restarted[change['service']] += 1
+    """Each crash and each fresh start is in the record, with its cause, in order; and people can read it."""
+    for table in ('events', 'changes'):
+        numbers = [seq for seq, in world.record(f'SELECT seq FROM {table} ORDER BY id')]
+        assert numbers == sorted(set(numbers)), (table, numbers)
+    restarted = collections.Counter(restarts(world))
+    told = crashes(world, '--limit', '1000')
+    assert all(c['message'] and c['generation'] == 1 and not c['gave_up'] for c in told), told
+    assert [c['id'] for c in told] == sorted((c['id'] for c in told), reverse=True), told
     for name, times in EXPECTED.items():
         assert restarted[name] >= times, (name, restarted)
-    assert crashed['assist'] >= EXPECTED['assist'], crashed
+    crashed = [c for c in told if c['service'] == 'assist']
+    assert len(crashed) >= EXPECTED['assist'] and all(0 < c['back_ns'] < 60e9 for c in crashed), crashed
+    assert crashes(world, 'assist') == crashed[:20]
 
 
 def case_load(world, rng):
@@ -83,11 +92,10 @@ def case_given_up(world, rng):
         refused = world.luctl(*command)
         assert refused.code == 4 and 'tty is down' in refused.err, (command, refused.code, refused.err)
         assert '`luctl restart tty`' in refused.err, refused.err
-    seen = len(world.events())
+    assert crashes(world, 'tty')[0]['gave_up']
+    seen = restarts(world).count('tty')
     world.luctl('restart', 'tty', '--keys', world.keys, check=True)
-    lab.until('tty to be told of as started', lab.DEADLINE, lambda: any(
-        e.get('change', {}).get('kind') == 'CHANGE_RESTARTED' and e['change']['service'] == 'tty'
-        for e in world.events()[seen:]))
+    lab.until('tty to be told of as started', lab.DEADLINE, lambda: restarts(world).count('tty') > seen)
 
     def is_known():
         row = next(g for g in world.history('tty') if g['state'] == 'running')

@@ -16,7 +16,7 @@
 /* Tables with a row for each job, generation or event. */
 static const char *const growing[] = {"jobs", "job_steps", "job_courses", "generations", "variants",
         "orders", "order_envelopes", "generation_envelopes", "events", "effects", "rollouts",
-        "rollout_rings", "rollout_members", "rollout_changes"};
+        "rollout_rings", "rollout_members", "rollout_changes", "changes"};
 
 struct statement {
 	char *sql;
