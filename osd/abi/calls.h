@@ -165,7 +165,8 @@ enum frame_kind {
 	FRAME_LIST_GATE,
 	FRAME_LIST_MIRROR, /* va: a table of another space, whose frame is pa */
 	FRAME_LIST_SPARE,  /* n frames that space_trim would give back */
-	FRAME_LIST_FPU     /* what space_fpu gave */
+	FRAME_LIST_FPU,    /* what space_fpu gave */
+	FRAME_LIST_QUEUE   /* what space_queue gave */
 };
 struct frame_entry {
 	vaddr_t va;
@@ -200,4 +201,5 @@ struct kernel_stats {
 	uint64_t n_uncommitted_faults; /* all since boot */
 	uint64_t n_context_switches, n_ipc_fast, n_ipc_slow;
 	uint64_t kernel_bytes; /* memory the kernel itself occupies */
+	uint64_t slot_bytes;   /* of it, for a slot and what runs behind it */
 };

@@ -24,6 +24,7 @@ CHECK(struct instance, calls_allowed, INSTANCE_CALLS);
 CHECK(struct instance, cpu_cycles, INSTANCE_CYCLES);
 CHECK(struct instance, above_mask, INSTANCE_ABOVE);
 _Static_assert(sizeof(struct slot) == SLOT_SIZE, "offsets.h");
+_Static_assert(sizeof(struct slot) + sizeof(struct instance) <= 1024, "there are many of them");
 _Static_assert(SLOT_RUNNABLE == STATE_RUNNABLE && SLOT_RECEIVING == STATE_RECEIVING &&
                        SLOT_WAITING_REPLY == STATE_WAITING_REPLY,
         "offsets.h");

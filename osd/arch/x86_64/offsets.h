@@ -41,7 +41,7 @@
 #define CPU_CYCLES_LAST 232
 #define CPU_IPC_FAST 240
 #define SPACE_ROOT 0
-#define SLOT_SIZE 2448
+#define SLOT_SIZE 408
 #define SLOT_ENDPOINT 0
 #define SLOT_HELD 5
 #define SLOT_PENDING 8

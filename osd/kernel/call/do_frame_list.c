@@ -35,6 +35,10 @@ static uint32_t frame_list_space(
 	if (*at == 0 && space->fpu != 0) {
 		list[n++] = (struct frame_entry){.pa = space->fpu, .n = 1, .kind = FRAME_LIST_FPU};
 	}
+	if (*at == 0 && space->queue != 0) {
+		list[n++] =
+		        (struct frame_entry){.pa = space->queue, .n = 1, .kind = FRAME_LIST_QUEUE};
+	}
 	n += mmu_list(&space->mmu, at, list + n, max - n);
 
 	*at = *at < ARCH_USER_END ? *at : AT_END;

@@ -21,6 +21,9 @@ static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_
 	        instance_is_in_ipc(b->instance)) {
 		return E_STATE;
 	}
+	if (!a->async != !b->async) {
+		return E_STATE; /* messages could be left without a place */
+	}
 	return instance_is_in_ipc(a->instance) && !(flags & SWAP_FRESH) ? E_STATE : E_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Give the frames of a space back to VM, those of its tables and the one for the FPU's registers, at
- * most a page's worth of numbers a call. From the first call that took frames on the space is
+ * Give the frames of a space back to VM, those of its tables and those that it was given for who ran
+ * in it, at most a page's worth of numbers a call. From the first call that took frames on the space is
  * closing: nothing else can be done with it, and the last call frees its number.
  */
 #include "osd/kernel/call/call.h"
@@ -35,21 +35,20 @@ err_t do_space_destroy(struct instance *self, const uint64_t *args)
 {
 	paddr_t frames[FRAMES_MAX];
 	struct space *space;
-	uint32_t max, n = 0, n_fpu = 0;
+	uint32_t max, n = 0, n_given = 0;
 	err_t err = check_space_destroy(self, args, &space, &max);
 
 	if (err == E_OK) {
-		n_fpu = space->fpu != 0;
-		err = mmu_space_fini(&space->mmu, frames + n_fpu, max - n_fpu, &n);
+		n_given = space_frames_given(space);
+		n_given = n_given < max ? n_given : max;
+		err = mmu_space_fini(&space->mmu, frames + n_given, max - n_given, &n);
 	}
 	if (err != E_OK && err != E_AGAIN) {
 		return err;
 	}
 	space->is_closing = true;
-	if (n_fpu) {
-		frames[0] = space_fpu_take(space);
-		n++;
-	}
+	space_frames_take(space, frames, n_given);
+	n += n_given;
 	call_output(self, args[1], frames, n * sizeof(frames[0]));
 	arch_context_result2_set(&self->context, n);
 	if (err == E_OK) {

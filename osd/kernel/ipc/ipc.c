@@ -382,7 +382,7 @@ err_t ipc_asend(struct instance *self, endpoint_t to)
 	if (err != E_OK) {
 		return err;
 	}
-	if (target->n_async == N_ASYNC) {
+	if (target->async == NULL || target->n_async == N_ASYNC) {
 		return E_FULL;
 	}
 	message = &target->async[(target->async_first + target->n_async++) % N_ASYNC];

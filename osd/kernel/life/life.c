@@ -56,6 +56,7 @@ void slot_open(struct slot *slot, const struct slot_params *params, struct space
 	slot->supervisor = supervisor;
 	__builtin_memcpy(slot->name, params->name, sizeof(slot->name));
 	life_instance_open(slot->instance, params, space);
+	slot_async_set(slot, space->queue);
 	slot_privileges_set(slot, &(struct slot_privileges){0});
 }
 
@@ -108,9 +109,28 @@ void slot_close(struct slot *slot)
 	__builtin_memset(slot->notified_by, 0, sizeof(slot->notified_by));
 	slot->irq_bits = 0;
 	slot->n_async = 0;
+	slot->async = NULL;
 	slot->n_ipc_masked = 0;
 	slot->commit_nsec = slot->first_receive_nsec = 0;
 	slot->log_rate = (struct log_rate){0};
+}
+
+/*
+ * Messages that wait belong to the slot, the frame that they are in to the space behind it: they
+ * change frames.
+ */
+static void life_queues_exchange(struct slot *a, struct slot *b)
+{
+	struct message *of_a = a->async, *of_b = b->async;
+
+	for (uint32_t i = 0; i < N_ASYNC && (a->n_async != 0 || b->n_async != 0); i++) {
+		struct message was_a = of_a[i];
+
+		of_a[i] = of_b[i];
+		of_b[i] = was_a;
+	}
+	a->async = of_b;
+	b->async = of_a;
 }
 
 void slot_instances_exchange(struct slot *a, struct slot *b)
@@ -119,6 +139,8 @@ void slot_instances_exchange(struct slot *a, struct slot *b)
 
 	KASSERT(!a->instance->is_ready && !b->instance->is_ready);
 	KASSERT(!instance_is_in_ipc(a->instance) && !instance_is_in_ipc(b->instance));
+	KASSERT(!a->async == !b->async);
+	life_queues_exchange(a, b);
 	a->instance = b->instance;
 	b->instance = was_a;
 	a->instance->slot = a;

@@ -15,8 +15,9 @@ void slot_open(struct slot *slot, const struct slot_params *params, struct space
  */
 void slot_close(struct slot *slot);
 /*
- * Exchange the instances of two live slots. Neither may be in a run queue, inside an IPC
- * (ipc_cancel first) or parked. Events and faults stay with the instances.
+ * Exchange the instances of two live slots, both with a queue for asynchronous messages or both
+ * without. Neither may be in a run queue, inside an IPC (ipc_cancel first) or parked. Events and
+ * faults stay with the instances.
  */
 void slot_instances_exchange(struct slot *a, struct slot *b);
 /*

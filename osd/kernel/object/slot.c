@@ -76,6 +76,11 @@ uint32_t slots_free_count(void)
 	return n_free;
 }
 
+void slot_async_set(struct slot *slot, paddr_t frame)
+{
+	slot->async = frame != 0 ? arch_frame_ptr(frame) : NULL;
+}
+
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges)
 {
 	slot->privileges = *privileges;

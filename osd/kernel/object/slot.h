@@ -12,7 +12,7 @@
 #include "osd/kernel/base/list.h"
 #include "osd/kernel/base/log_rate.h"
 
-#define N_ASYNC 32
+#define N_ASYNC (PAGE_SIZE / sizeof(struct message))
 
 struct slot {
 	endpoint_t endpoint;
@@ -38,7 +38,7 @@ struct slot {
 	nsec_t commit_nsec, first_receive_nsec;
 	uint32_t n_ipc_masked;
 	struct log_rate log_rate;
-	struct message async[N_ASYNC];
+	struct message *async; /* ring of N_ASYNC, in the space's queue frame; NULL: none */
 };
 
 #define PENDING_NOTIFY 1u
@@ -69,6 +69,11 @@ uint32_t slots_free_count(void);
  * finds it.
  */
 endpoint_t slot_endpoint_closed(uint32_t number);
+/*
+ * Asynchronous messages to the slot wait in this frame from now on; 0: it has no queue. Those that
+ * wait already are the caller's business.
+ */
+void slot_async_set(struct slot *slot, paddr_t frame);
 /* Set privileges of a slot (already checked) and what follows from them. */
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges);
 /*

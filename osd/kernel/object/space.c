@@ -40,7 +40,7 @@ err_t space_open(paddr_t root, struct space **ret_space)
 		spaces[i].is_closing = false;
 		spaces[i].instance = NULL;
 		spaces[i].gate = 0;
-		spaces[i].fpu = 0;
+		spaces[i].fpu = spaces[i].queue = 0;
 		*ret_space = &spaces[i];
 		return E_OK;
 	}
@@ -55,7 +55,8 @@ void space_gate_set(struct space *space, vaddr_t gate)
 	}
 }
 
-err_t space_fpu_give(struct space *space, paddr_t frame)
+/* The frame is the space's, which keeps it in *place. */
+static err_t space_frame_give(paddr_t *place, paddr_t frame, uint32_t use)
 {
 	if (frame % PAGE_SIZE != 0) {
 		return E_INVAL;
@@ -63,26 +64,48 @@ err_t space_fpu_give(struct space *space, paddr_t frame)
 	if (frame_use(frame) != FRAME_USER) {
 		return E_PERM;
 	}
-	if (space->fpu != 0) {
+	if (*place != 0) {
 		return E_BUSY;
 	}
-	frame_use_set(frame, FRAME_FPU);
-	space->fpu = frame;
-	if (space->instance != NULL) {
-		arch_context_fpu_set(&space->instance->context, frame);
-	}
+	frame_use_set(frame, use);
+	*place = frame;
 	return E_OK;
 }
 
-paddr_t space_fpu_take(struct space *space)
+err_t space_fpu_give(struct space *space, paddr_t frame)
 {
-	paddr_t frame = space->fpu;
+	err_t err = space_frame_give(&space->fpu, frame, FRAME_FPU);
 
-	space->fpu = 0;
-	if (frame != 0) {
-		frame_use_set(frame, FRAME_USER);
+	if (err == E_OK && space->instance != NULL) {
+		arch_context_fpu_set(&space->instance->context, frame);
 	}
-	return frame;
+	return err;
+}
+
+err_t space_queue_give(struct space *space, paddr_t frame)
+{
+	err_t err = space_frame_give(&space->queue, frame, FRAME_QUEUE);
+
+	if (err == E_OK && space->instance != NULL) {
+		slot_async_set(space->instance->slot, frame);
+	}
+	return err;
+}
+
+uint32_t space_frames_given(const struct space *space)
+{
+	return (space->fpu != 0) + (space->queue != 0);
+}
+
+void space_frames_take(struct space *space, paddr_t *frames, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		paddr_t *place = space->fpu != 0 ? &space->fpu : &space->queue;
+
+		frame_use_set(*place, FRAME_USER);
+		frames[i] = *place;
+		*place = 0;
+	}
 }
 
 void space_close(struct space *space)

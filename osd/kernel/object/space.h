@@ -11,7 +11,9 @@ struct space {
 	bool is_closing; /* space_destroy has begun: nothing but space_destroy may use it */
 	struct instance *instance; /* who runs in it; NULL: nobody */
 	vaddr_t gate;              /* its gate page, one at most; 0: none */
-	paddr_t fpu;               /* frame for the FPU's registers of who runs in it; 0: none */
+	/* Frames of VM's that the space was given for who runs in it; 0: none. */
+	paddr_t fpu;   /* the FPU's registers */
+	paddr_t queue; /* asynchronous messages: slot->async, which is N_ASYNC long */
 };
 
 void spaces_init(void);
@@ -26,8 +28,11 @@ void space_gate_set(struct space *space, vaddr_t gate);
  * E_PERM: no frame of user memory; E_BUSY: the space has one.
  */
 err_t space_fpu_give(struct space *space, paddr_t frame);
-/* The frame is user memory again; nobody runs in the space. 0: it had none. */
-paddr_t space_fpu_take(struct space *space);
+/* The same for asynchronous messages that wait at the slot of who runs in the space. */
+err_t space_queue_give(struct space *space, paddr_t frame);
+uint32_t space_frames_given(const struct space *space);
+/* n of them, no more than there are, are user memory again; nobody runs in the space. */
+void space_frames_take(struct space *space, paddr_t *frames, uint32_t n);
 /* New empty space on a root frame: E_FULL, or mmu_space_init's errors. */
 err_t space_open(paddr_t root, struct space **ret_space);
 /* All tables given back by mmu_space_fini: the number is free again. */

@@ -28,7 +28,7 @@
 #define SUPERVISOR 1u
 
 static uint64_t next_message = 1;
-static uint8_t n_received[N_STEPS + 2];
+static uint8_t n_received[N_STEPS + 2 * N_ASYNC];
 static uint64_t random_state;
 
 static uint32_t draw(uint32_t below)
@@ -39,6 +39,9 @@ static uint32_t draw(uint32_t below)
 	return (uint32_t)(random_state >> 32) % below;
 }
 
+/* The memory of each space for messages that wait. */
+static struct message queues[N_SPACES][N_ASYNC];
+
 static void open_slot(uint32_t number)
 {
 	struct slot_params params = {.name = "test", .priority = draw(N_PRIORITIES)};
@@ -48,6 +51,7 @@ static void open_slot(uint32_t number)
 	err_t err = space_open(PAGE_SIZE, &space);
 
 	assert(err == E_OK);
+	space->queue = (paddr_t)queues[space->id];
 	slot_open(&slots[number], &params, space, supervisor);
 	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
 	slot_privileges_set(&slots[number], &all);
@@ -294,6 +298,50 @@ static void test_opened(void)
 	check_all();
 }
 
+static struct message async_next(uint32_t number)
+{
+	struct slot *slot = &slots[number];
+
+	slot->instance->context.message = (struct message){0};
+	assert(ipc_receive(slot->instance, EP_ANY) == E_OK);
+	return slot->instance->context.message;
+}
+
+/* A queue that is full and wraps, and one with two in it: each stays with its slot, there and back. */
+static void test_queues(void)
+{
+	struct instance *sender = slots[SUPERVISOR].instance;
+
+	for (uint32_t i = 3; i <= 4; i++) {
+		close_slot(i);
+		open_slot(i);
+		sched_unready(slots[i].instance);
+		instance_stop(slots[i].instance);
+	}
+	slots[3].async_first = N_ASYNC - 3;
+	slots[4].async_first = 1;
+	for (uint32_t i = 0; i < N_ASYNC + 2; i++) {
+		sender->context.message = (struct message){.type = i, .w = {next_message++}};
+		assert(ipc_asend(sender, slots[i < N_ASYNC ? 3 : 4].endpoint) == E_OK);
+	}
+	assert(ipc_asend(sender, slots[3].endpoint) == E_FULL);
+	slot_instances_exchange(&slots[3], &slots[4]);
+	for (uint32_t i = 0; i < N_ASYNC / 2; i++) {
+		assert(async_next(3).type == i);
+	}
+	assert(async_next(4).type == N_ASYNC && async_next(4).type == N_ASYNC + 1);
+	slot_instances_exchange(&slots[3], &slots[4]);
+	for (uint32_t i = N_ASYNC / 2; i < N_ASYNC; i++) {
+		assert(async_next(3).type == i);
+	}
+	assert(slots[3].async == queues[slots[3].instance->space->id]);
+	for (uint32_t i = 3; i <= 4; i++) {
+		assert(slots[i].n_async == 0 && slots[i].pending == 0);
+		instance_unstop(slots[i].instance);
+	}
+	check_all();
+}
+
 static void test_faults(void)
 {
 	struct instance *instance = slots[4].instance;
@@ -332,6 +380,7 @@ int main(int argc, char **argv)
 	}
 	test_events();
 	test_opened();
+	test_queues();
 	test_faults();
 	return 0;
 }

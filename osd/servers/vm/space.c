@@ -23,41 +23,48 @@ struct space *space_adopt(space_t id)
 	return space;
 }
 
-/* Frames for a space's root and its FPU, both or none. */
-static bool space_frames_take(paddr_t *ret_root, paddr_t *ret_fpu)
+/* What the kernel has of a space from its beginning. */
+enum { FRAME_ROOT, FRAME_FPU, FRAME_QUEUE, N_FRAMES };
+
+/* All or none. */
+static bool space_frames_take(paddr_t ret_frames[N_FRAMES])
 {
 	uint32_t n;
 
-	*ret_root = frame_take(1, &n);
-	if (*ret_root == FRAME_PA_NONE) {
-		return false;
-	}
-	*ret_fpu = frame_take(1, &n);
-	if (*ret_fpu == FRAME_PA_NONE) {
-		frame_give(*ret_root, 1);
-		return false;
+	for (uint32_t i = 0; i < N_FRAMES; i++) {
+		ret_frames[i] = frame_take(1, &n);
+		if (ret_frames[i] == FRAME_PA_NONE) {
+			while (i-- > 0) {
+				frame_give(ret_frames[i], 1);
+			}
+			return false;
+		}
 	}
 	return true;
 }
 
 err_t space_new(struct space **ret_space)
 {
-	paddr_t root, fpu;
+	paddr_t frames[N_FRAMES];
 	err_t id;
 
-	if (!space_frames_take(&root, &fpu)) {
+	if (!space_frames_take(frames)) {
 		return E_NOMEM;
 	}
-	id = sys_space_create(root);
+	id = sys_space_create(frames[FRAME_ROOT]);
 	if (id < 0) {
-		frame_give(root, 1);
-		frame_give(fpu, 1);
+		for (uint32_t i = 0; i < N_FRAMES; i++) {
+			frame_give(frames[i], 1);
+		}
 		return id;
 	}
-	spaces[id] = (struct space){.is_live = true, .id = (space_t)id, .n_tables = 2};
-	/* Now, since an instance that has not committed cannot wait for memory. It is our own frame. */
-	if (sys_space_fpu((space_t)id, fpu) != E_OK) {
+	spaces[id] = (struct space){.is_live = true, .id = (space_t)id, .n_tables = N_FRAMES};
+	/* Now, since an instance that has not committed cannot wait for memory. They are our own frames. */
+	if (sys_space_fpu((space_t)id, frames[FRAME_FPU]) != E_OK) {
 		sef_panic("space_fpu");
+	}
+	if (sys_space_queue((space_t)id, frames[FRAME_QUEUE]) != E_OK) {
+		sef_panic("space_queue");
 	}
 	*ret_space = &spaces[id];
 	return E_OK;

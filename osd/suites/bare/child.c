@@ -155,13 +155,24 @@ void child_fpu_give(struct child *child)
 	if (r != E_OK) {
 		bare_die("space_fpu", r);
 	}
-	child->has_fpu = true;
+	child->n_given++;
+}
+
+void child_queue_give(struct child *child)
+{
+	err_t r = sys_space_queue(child->space, child_frames(child, 1));
+
+	if (r != E_OK) {
+		bare_die("space_queue", r);
+	}
+	child->n_given++;
 }
 
 void child_space_new(struct child *child)
 {
 	child_space_new_plain(child);
 	child_fpu_give(child);
+	child_queue_give(child);
 }
 
 void child_privileges(struct slot_privileges *ret_privileges)
@@ -336,7 +347,7 @@ err_t child_event(const struct child *child, struct slot_event *ret_event)
 	return E_TIMEOUT;
 }
 
-/* Frames of its own that the space gives back, of tables and for the FPU; those that the bare VM added for faults are
+/* Frames of its own that the space gives back, of tables, for the FPU and for messages; those that the bare VM added for faults are
  * let go. */
 static uint64_t tables_return(const struct child *child)
 {
@@ -359,7 +370,7 @@ static uint64_t tables_return(const struct child *child)
 void child_free(struct child *child)
 {
 	struct slot_event event;
-	uint64_t n, n_given = 1ul + child->n_tables + child->has_fpu;
+	uint64_t n, n_given = 1ul + child->n_tables + child->n_given;
 
 	if (child->ep != EP_NONE) {
 		(void)sys_slot_destroy(child->ep);

@@ -31,7 +31,7 @@ struct child {
 	paddr_t chunk;
 	uint32_t n_tables; /* table frames handed to the kernel, from chunk + 1 page */
 	uint32_t n_pages;  /* frames of the chunk in use, from behind the tables */
-	bool has_fpu;      /* one of them is for the FPU */
+	uint32_t n_given;  /* of them, for the FPU and for messages */
 };
 
 /* Once, before the first child. */
@@ -46,13 +46,15 @@ paddr_t child_frames(struct child *child, uint32_t n);
 err_t child_map(struct child *child, struct space_op op);
 
 /*
- * A bare space without a slot, whose instance may use the FPU (child_space_new) or not yet; then a slot
- * over it; then code and data in it.
+ * A bare space without a slot, with memory for the FPU and for asynchronous messages (child_space_new) or
+ * not yet; then a slot over it; then code and data in it.
  */
 void child_space_new(struct child *child);
 void child_space_new_plain(struct child *child);
 /* Its instance may use the FPU from now on. */
 void child_fpu_give(struct child *child);
+/* Asynchronous messages can wait for it from now on. */
+void child_queue_give(struct child *child);
 err_t child_slot_new(struct child *child, const char *name, uint32_t flags);
 err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority);
 void child_fill(struct child *child);

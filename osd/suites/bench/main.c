@@ -156,9 +156,19 @@ static void map_measure_pages(void)
 	map_measure("map.page.single.insn", 1);
 }
 
+static void slot_measure(void)
+{
+	struct kernel_stats stats;
+
+	if (sys_kernel_stats(&stats) != E_OK) {
+		bare_die("kernel_stats", 0);
+	}
+	print_result("slot.bytes", stats.slot_bytes, 1);
+}
+
 /* only=N on the command line runs the Nth alone, for tracing; worst=1 runs worst.c instead. */
 static void (*const measures[])(void) = {
-        null_measure, ipc_measure, map_measure_runs, map_measure_pages};
+        null_measure, ipc_measure, map_measure_runs, map_measure_pages, slot_measure};
 
 int bare_main(void)
 {

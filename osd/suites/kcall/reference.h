@@ -9,7 +9,7 @@
 #include "osd/suites/kcall/kcall.h"
 
 #define N_ACTORS 4u
-#define REFERENCE_QUEUE 32u /* asynchronous messages that wait for one receiver at most */
+#define REFERENCE_QUEUE 64u /* asynchronous messages that wait for one receiver at most */
 /* While the reference is told that somebody computes, it is at this priority. */
 #define BUSY_PRIORITY CHILD_PRIORITY
 

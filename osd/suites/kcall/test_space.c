@@ -487,10 +487,12 @@ static void test_destroy_errors(void)
 	IS(E_BUSY, sys_space_destroy(child.space, frames, 8, &n));
 	IS(E_OK, sys_slot_destroy(child.ep));
 	child.ep = EP_NONE;
-	IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
-	IS(1, n);
-	IS(child.chunk + (1 + CHILD_TABLES) * PAGE_SIZE, frames[0]); /* the FPU's */
-	child.has_fpu = false;
+	for (uint32_t i = 0; i < 2; i++) { /* the FPU's and the queue's */
+		IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
+		IS(1, n);
+		IS(child.chunk + (1 + CHILD_TABLES + i) * PAGE_SIZE, frames[0]);
+	}
+	child.n_given = 0;
 	for (int i = 0; i < 3; i++) {
 		IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
 		IS(1, n);

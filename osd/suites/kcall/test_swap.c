@@ -312,8 +312,42 @@ static void test_fresh_from_anywhere(void)
 	}
 }
 
+/* Asynchronous messages to either slot stay with it, wherever the memory is that they wait in. */
+static void test_async(void)
+{
+	struct message msg = {.type = 0x71};
+
+	service_new();
+	for (uint32_t i = 0; i < 3; i++) {
+		msg.w[0] = i;
+		IS(E_OK, sys_asend(old.child.ep, &msg));
+	}
+	msg.type = 0x72;
+	IS(E_OK, sys_asend(new.child.ep, &msg));
+	swap_held();
+	IS(3, info_of(new.child.ep).n_async);
+	IS(1, info_of(old.child.ep).n_async);
+	msg.w[0] = 3;
+	msg.type = 0x71;
+	IS(E_OK, sys_asend(new.child.ep, &msg));
+	IS(E_OK, sys_slot_commit(new.child.ep));
+	IS(E_OK, puppet_ipc(&old, KCALL_receive, EP_ANY, 0, 0));
+	IS(0x72, puppet_order(&old)->msg.type);
+	puppet_free(&old); /* and its memory */
+	for (uint32_t i = 0; i < 4; i++) {
+		IS(E_OK, puppet_ipc(&new, KCALL_receive, EP_ANY, 0, 0));
+		IS(0x71, puppet_order(&new)->msg.type);
+		IS(i, puppet_order(&new)->msg.w[0]);
+	}
+	puppet_free(&new);
+	puppet_free(&client);
+	puppet_free(&other);
+}
+
 static void test_swap_errors(void)
 {
+	struct child plain;
+
 	service_new();
 	IS(E_INVAL, sys_slot_swap(old.child.ep, new.child.ep, 8));
 	IS(E_INVAL, sys_slot_swap(old.child.ep, old.child.ep, 0));
@@ -326,6 +360,11 @@ static void test_swap_errors(void)
 	IS(E_STATE, sys_slot_commit(new.child.ep));
 	IS(E_STATE, sys_slot_unhold(old.child.ep));
 	IS(E_DEAD, sys_slot_swap(old.child.ep, EP_MAKE(200, 1), 0));
+	child_space_new_plain(&plain);
+	IS(E_OK, child_slot_new(&plain, "plain", 0));
+	IS(E_STATE, sys_slot_swap(old.child.ep, plain.ep, SWAP_HOLD));
+	IS(E_STATE, sys_slot_swap(plain.ep, old.child.ep, SWAP_FRESH));
+	child_free(&plain);
 	service_free();
 }
 
@@ -401,6 +440,7 @@ const struct test tests_swap[] = {
         {"SWAP_FRESH", test_fresh},
         {"interrupt hooks of a swapped slot", test_hooks},
         {"SWAP_FRESH from any state", test_fresh_from_anywhere},
+        {"asynchronous messages through a swap", test_async},
         {"errors of slot_swap, slot_commit, slot_unhold", test_swap_errors},
         {"an ended instance is not committed", test_commit_ended},
         {"a page fault before the commit", test_uncommitted_fault},
