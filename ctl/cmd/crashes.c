@@ -34,6 +34,7 @@ static void crashes_row(struct table *table, const Control__Crash *crash)
 	                *crash->message ? crash->message : crash->code});
 }
 
+/* Rows as they come; the cursor is lud's, and says where the next page begins. */
 static size_t crashes_page(const Control__Reply *reply, bool print, void *arg, char *cursor)
 {
 	const Control__CrashList *crashes = reply->crashes;
@@ -48,6 +49,7 @@ static size_t crashes_page(const Control__Reply *reply, bool print, void *arg, c
 	return crashes->n_crashes;
 }
 
+/* Puts it into the request; behind the last page nobody asks again. */
 static void crashes_seek(const char *cursor, void *arg)
 {
 	struct crashes_list *list = arg;
@@ -55,6 +57,7 @@ static void crashes_seek(const char *cursor, void *arg)
 	list->ask.before = strtoull(cursor, NULL, 10);
 }
 
+/* Newest first, of one service or of all. */
 int cmd_crashes(const struct options *options)
 {
 	static const struct table_column columns[] = {

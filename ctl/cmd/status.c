@@ -14,33 +14,11 @@
 #include "ctl/client/pages.h"
 #include "ctl/cmd/next.h"
 #include "ctl/cmd/overview.h"
+#include "ctl/cmd/service.h"
 #include "ctl/cmd/standing.h"
 #include "ctl/job/job.h"
 #include "ctl/sign/control.h"
 #include "version.h"
-
-/*
- * What the service is doing; `-` when the machine was not asked just now, since a state of
- * before says nothing of now.
- */
-static const char *status_service_state(
-        const Control__Status *status, const Machine__Service *service)
-{
-	if (status->stale) {
-		return "-";
-	}
-	switch (service->state) {
-#define SERVICE(name, word)                                                                        \
-	case MACHINE__SERVICE_STATE__SERVICE_##name:                                               \
-		return word;
-#include "proto/words/services.def"
-#undef SERVICE
-	case MACHINE__SERVICE_STATE__SERVICE_NONE:
-	case _MACHINE__SERVICE_STATE_IS_INT_SIZE:
-		break;
-	}
-	return "?";
-}
 
 /*
  * The table of services: what runs, since which layout, and whether it can be updated. RELEASE has
@@ -76,7 +54,7 @@ static void status_services(const Control__Status *status)
 		        service->base_address);
 		snprintf(restarts, TEXT_SIZE, "%u", service->restarts);
 		table_row(table,
-		        (const char *const[]){service->name, status_service_state(status, service),
+		        (const char *const[]){service->name, service_state(status, service),
 		                generation, release, service->machine_made ? "machine" : "host",
 		                at->known_outside ? "yes" : "no", base, restarts,
 		                text_bytes(service->memory_bytes, memory),

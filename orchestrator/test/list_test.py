@@ -118,6 +118,28 @@ def test_crashes(world):
     assert world.json('crashes', '-m', 'm')['crashes']
 
 
+def test_service(world):
+    """One service, all that is known of it; of a machine that is silent, as what was known."""
+    world.prepare()
+    world.peer.crash('ds')
+    world.until(lambda: world.json('service', 'ds')['crashes'])
+    told = world.luctl('service', 'ds')
+    assert 'ds of m is running' in told and 'it read address 0' in told and '1 in this boot' in told, told
+    assert '  generation    1.1, layout made by the machine' in told and 'not known outside' in told, told
+    for _ in range(3):
+        world.peer.crash('ds')
+    world.until(lambda: 'older ones' in world.luctl('service', 'ds'))
+    assert len(world.json('service', 'ds')['crashes']) == 3
+    assert 'has told of no service `tty`' in world.luctl('service', 'tty', code=3)
+    world.peer.stop('ds')
+    world.until(lambda: 'it stays down' in world.luctl('service', 'ds'))
+    assert 'ds of m is down' in world.luctl('service', 'ds')
+    world.peer.awake.clear()
+    world.until(lambda: 'what was known' in world.luctl('service', 'ds'))
+    assert world.json('service', 'ds')['stale']
+    world.peer.awake.set()
+
+
 def test_releases(world):
     """All releases are listed without a word; a page of them is a page."""
     world.prepare()

@@ -79,7 +79,7 @@ def offline(asked):
 
 def questions(asked):
     """What changes nothing, of a machine with two generations."""
-    for words in ('status', 'machine list', 'machine show m', 'entropy', 'history', 'history --limit 1', 'jobs', 'crashes',
+    for words in ('status', 'machine list', 'machine show m', 'entropy', 'history', 'history --limit 1', 'jobs', 'crashes', 'service ds',
                   'job list', 'job show 1', 'show ds 2', 'diff ds:2 ds:3', 'release list', 'release show ds',
                   'release diff ds 1 2', 'holds', 'explain', 'explain 1', 'next', 'version', 'log', 'plan update ds',
                   'plan rollback ds', 'plan rerandomize ds', 'policy history', 'policy show', 'db check'):
