@@ -12,19 +12,18 @@ CHECK(struct space, mmu.arch.root, SPACE_ROOT);
 CHECK(struct slot, endpoint, SLOT_ENDPOINT);
 CHECK(struct slot, is_held, SLOT_HELD);
 CHECK(struct slot, pending, SLOT_PENDING);
-CHECK(struct slot, instance, SLOT_INSTANCE);
 CHECK(struct slot, ipc_to, SLOT_IPC_TO);
 CHECK(struct instance, context, 0);
 CHECK(struct instance, run_word, INSTANCE_RUN);
 CHECK(struct instance, state, INSTANCE_RUN);
 CHECK(struct instance, peer, INSTANCE_PEER);
-CHECK(struct instance, slot, INSTANCE_SLOT);
 CHECK(struct instance, space, INSTANCE_SPACE);
 CHECK(struct instance, calls_allowed, INSTANCE_CALLS);
 CHECK(struct instance, cpu_cycles, INSTANCE_CYCLES);
 CHECK(struct instance, above_mask, INSTANCE_ABOVE);
-_Static_assert(sizeof(struct slot) == SLOT_SIZE, "offsets.h");
-_Static_assert(sizeof(struct slot) + sizeof(struct instance) <= 1024, "there are many of them");
+CHECK(struct thread, instance, 0);
+CHECK(struct thread, slot, OF_SLOT);
+_Static_assert(sizeof(struct thread) <= 1024, "there are many of them");
 _Static_assert(SLOT_RUNNABLE == STATE_RUNNABLE && SLOT_RECEIVING == STATE_RECEIVING &&
                        SLOT_WAITING_REPLY == STATE_WAITING_REPLY,
         "offsets.h");

@@ -21,7 +21,7 @@ static const char *const panic_state_names[SLOT_STATE_N] = {
 static void panic_slots_dump(void)
 {
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		const struct slot *slot = &slots[i];
+		const struct slot *slot = slot_at(i);
 		const struct instance *instance = slot->instance;
 		if (!slot->is_live) {
 			continue;

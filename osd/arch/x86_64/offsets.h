@@ -41,15 +41,13 @@
 #define CPU_CYCLES_LAST 232
 #define CPU_IPC_FAST 240
 #define SPACE_ROOT 0
-#define SLOT_SIZE 408
-#define SLOT_ENDPOINT 0
-#define SLOT_HELD 5
-#define SLOT_PENDING 8
-#define SLOT_INSTANCE 16
-#define SLOT_IPC_TO 24
+#define SLOT_ENDPOINT 48
+#define SLOT_HELD 53
+#define SLOT_PENDING 56
+#define SLOT_IPC_TO 72
+#define OF_SLOT 496 /* from an instance to the slot beside it */
 #define INSTANCE_RUN CTX_SIZE
 #define INSTANCE_PEER (CTX_SIZE + 4)
-#define INSTANCE_SLOT (CTX_SIZE + 8)
 #define INSTANCE_SPACE (CTX_SIZE + 16)
 #define INSTANCE_CALLS (CTX_SIZE + 24)
 #define INSTANCE_CYCLES (CTX_SIZE + 32)

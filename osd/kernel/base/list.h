@@ -29,6 +29,27 @@ static inline void list_push(struct list *head, struct list *node)
 	head->prev = node;
 }
 
+/* Put `to`, whatever it was, in the place of `from`, a node or a head, which is unlinked then. */
+static inline void list_replace(struct list *from, struct list *to)
+{
+	list_init(to);
+	if (!list_is_empty(from)) {
+		*to = *from;
+		to->next->prev = to;
+		to->prev->next = to;
+		list_init(from);
+	}
+}
+
+static inline void list_exchange(struct list *a, struct list *b)
+{
+	struct list was_a;
+
+	list_replace(a, &was_a);
+	list_replace(b, a);
+	list_replace(&was_a, b);
+}
+
 /* Unlink; a node that is not linked stays so. */
 static inline void list_remove(struct list *node)
 {

@@ -21,6 +21,6 @@ err_t do_kernel_stats(struct instance *self, const uint64_t *args)
 	stats.n_spaces_free = spaces_free_count();
 	stats.n_irq_hooks_free = irq_hooks_free_count();
 	stats.kernel_bytes = arch_kernel_bytes();
-	stats.slot_bytes = sizeof(struct slot) + sizeof(struct instance);
+	stats.slot_bytes = sizeof(struct thread);
 	return user_write(self, args[0], &stats, sizeof(stats));
 }

@@ -43,11 +43,11 @@ err_t do_lookup(struct instance *self, const uint64_t *args)
 		return err;
 	}
 	for (unsigned int i = 0; i < N_SLOTS; i++) {
-		int rank = lookup_rank(&slots[i], name);
+		int rank = lookup_rank(slot_at(i), name);
 
 		if (rank > best_rank) {
 			best_rank = rank;
-			best = &slots[i];
+			best = slot_at(i);
 		}
 	}
 	return best ? best->endpoint : E_NOTFOUND;

@@ -32,7 +32,7 @@ static void commit_slot_swap(struct slot *a, struct slot *b, uint64_t flags)
 	if (flags & SWAP_FRESH) {
 		ipc_cancel(a->instance, E_RESTART);
 	}
-	slot_instances_exchange(a, b);
+	slot_instances_exchange(&a, &b);
 	if (flags & SWAP_HOLD) {
 		slot_hold(a);
 	}

@@ -39,12 +39,12 @@ static void fault_enqueue(struct instance *self, space_t space, vaddr_t address,
 	self->fault_wait = FAULT_WAIT_QUEUED;
 	instance_state_set(self, SLOT_FAULTED);
 	list_push(&faults, &self->fault_link);
-	ipc_notify_kernel(&slots[EP_SLOT(EP_VM)], NOTIFIED_KERNEL, 0);
+	ipc_notify_kernel(slot_at(EP_SLOT(EP_VM)), NOTIFIED_KERNEL, 0);
 }
 
 static bool fault_is_vm(const struct instance *instance)
 {
-	return instance->slot == &slots[EP_SLOT(EP_VM)];
+	return instance->slot == slot_at(EP_SLOT(EP_VM));
 }
 
 void fault_page(struct instance *self, vaddr_t address, uint32_t flags)

@@ -191,10 +191,10 @@ static bool ipc_take_notification(struct slot *slot, endpoint_t from, struct mes
 			continue;
 		}
 		if (!(slot->notified_by[i / 64] >> i % 64 & 1) ||
-		        (from != EP_ANY && from != slots[i].endpoint)) {
+		        (from != EP_ANY && from != slot_at(i)->endpoint)) {
 			continue;
 		}
-		ipc_notification_fill(message, slots[i].endpoint, 0);
+		ipc_notification_fill(message, slot_at(i)->endpoint, 0);
 		slot->notified_by[i / 64] &= ~(1ull << i % 64);
 		ipc_pending_update(slot);
 		return true;
@@ -352,7 +352,7 @@ void ipc_deliver_waiting(struct slot *slot)
 
 err_t ipc_notify(struct instance *self, endpoint_t to)
 {
-	uint32_t number = (uint32_t)(self->slot - slots);
+	uint32_t number = self->slot->number;
 	struct slot *target;
 	err_t err = ipc_check_target(self, to, &target);
 
@@ -397,7 +397,7 @@ void ipc_cancel(struct instance *instance, err_t result)
 {
 	switch ((enum slot_state)instance->state) {
 	case SLOT_SENDING:
-		ipc_sender_unlink(instance, &slots[EP_SLOT(instance->peer)]);
+		ipc_sender_unlink(instance, slot_at(EP_SLOT(instance->peer)));
 		ipc_wake(instance, result);
 		break;
 	case SLOT_RECEIVING:
@@ -419,7 +419,7 @@ void ipc_cancel(struct instance *instance, err_t result)
 void ipc_callers_end(struct slot *slot, err_t result, bool all)
 {
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct instance *instance = slots[i].instance;
+		struct instance *instance = slot_at(i)->instance;
 		if (instance->peer != slot->endpoint) {
 			continue;
 		}
@@ -433,11 +433,13 @@ void ipc_callers_end(struct slot *slot, err_t result, bool all)
 
 void ipc_notifications_forget(struct slot *source)
 {
-	uint32_t number = (uint32_t)(source - slots);
+	uint32_t number = source->number;
 
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		slots[i].notified_by[number / 64] &= ~(1ull << number % 64);
-		ipc_pending_update(&slots[i]);
+		struct slot *slot = slot_at(i);
+
+		slot->notified_by[number / 64] &= ~(1ull << number % 64);
+		ipc_pending_update(slot);
 	}
 }
 
@@ -457,7 +459,7 @@ err_t ipc_park(struct instance *self, struct slot *on)
 void ipc_unpark(struct slot *on)
 {
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct instance *instance = slots[i].instance;
+		struct instance *instance = slot_at(i)->instance;
 		if (instance->state == SLOT_PARKED && instance->peer == on->endpoint) {
 			arch_context_restart(&instance->context);
 			instance_state_set(instance, SLOT_RUNNABLE);

@@ -47,11 +47,9 @@ static void life_instance_open(
 void slot_open(struct slot *slot, const struct slot_params *params, struct space *space,
         endpoint_t supervisor)
 {
-	uint32_t number = (uint32_t)(slot - slots);
-
 	KASSERT(!slot->is_live);
 	slot->incarnation = slot->incarnation < INCARNATION_MAX ? slot->incarnation + 1 : 1;
-	slot->endpoint = EP_MAKE(number, slot->incarnation);
+	slot->endpoint = EP_MAKE(slot->number, slot->incarnation);
 	slot->is_live = 1;
 	slot->supervisor = supervisor;
 	__builtin_memcpy(slot->name, params->name, sizeof(slot->name));
@@ -81,8 +79,10 @@ static void life_orphans_pass_on(const struct slot *slot)
 	bool has_orphans = false;
 
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		if (slots[i].is_live && slots[i].supervisor == slot->endpoint) {
-			slots[i].supervisor = slot->supervisor;
+		struct slot *other = slot_at(i);
+
+		if (other->is_live && other->supervisor == slot->endpoint) {
+			other->supervisor = slot->supervisor;
 			has_orphans = true;
 		}
 	}
@@ -102,7 +102,7 @@ void slot_close(struct slot *slot)
 	irq_release(slot);
 	life_instance_close(slot->instance);
 	slot->is_live = 0;
-	slot->endpoint = slot_endpoint_closed((uint32_t)(slot - slots));
+	slot->endpoint = slot_endpoint_closed(slot->number);
 	slot->supervisor = EP_NONE;
 	slot->pending = 0;
 	slot->notified_by_kernel = 0;
@@ -115,38 +115,17 @@ void slot_close(struct slot *slot)
 	slot->log_rate = (struct log_rate){0};
 }
 
-/*
- * Messages that wait belong to the slot, the frame that they are in to the space behind it: they
- * change frames.
- */
-static void life_queues_exchange(struct slot *a, struct slot *b)
+void slot_instances_exchange(struct slot **a, struct slot **b)
 {
-	struct message *of_a = a->async, *of_b = b->async;
+	struct slot *was_a = *a;
 
-	for (uint32_t i = 0; i < N_ASYNC && (a->n_async != 0 || b->n_async != 0); i++) {
-		struct message was_a = of_a[i];
-
-		of_a[i] = of_b[i];
-		of_b[i] = was_a;
-	}
-	a->async = of_b;
-	b->async = of_a;
-}
-
-void slot_instances_exchange(struct slot *a, struct slot *b)
-{
-	struct instance *was_a = a->instance;
-
-	KASSERT(!a->instance->is_ready && !b->instance->is_ready);
-	KASSERT(!instance_is_in_ipc(a->instance) && !instance_is_in_ipc(b->instance));
-	KASSERT(!a->async == !b->async);
-	life_queues_exchange(a, b);
-	a->instance = b->instance;
-	b->instance = was_a;
-	a->instance->slot = a;
-	b->instance->slot = b;
-	slot_calls_refresh(a);
-	slot_calls_refresh(b);
+	KASSERT(!(*a)->instance->is_ready && !(*b)->instance->is_ready);
+	KASSERT(!instance_is_in_ipc((*a)->instance) && !instance_is_in_ipc((*b)->instance));
+	slot_exchange(*a, *b);
+	*a = *b;
+	*b = was_a;
+	slot_calls_refresh(*a);
+	slot_calls_refresh(*b);
 }
 
 void slot_fresh(struct slot *slot)

@@ -17,9 +17,9 @@ void slot_close(struct slot *slot);
 /*
  * Exchange the instances of two live slots, both with a queue for asynchronous messages or both
  * without. Neither may be in a run queue, inside an IPC (ipc_cancel first) or parked. Events and
- * faults stay with the instances.
+ * faults stay with the instances. *a and *b are where the same two slots are then.
  */
-void slot_instances_exchange(struct slot *a, struct slot *b);
+void slot_instances_exchange(struct slot **a, struct slot **b);
 /*
  * The instance behind the slot is a new beginning of the service: callers waiting for a reply get
  * E_RESTART, alarm and IRQ hooks go, other notification bits stay.

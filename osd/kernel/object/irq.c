@@ -3,11 +3,17 @@
 #include "osd/kernel/object/irq.h"
 
 struct hook {
-	struct slot *slot; /* NULL: free */
-	uint32_t bit;      /* cookie: bit in the notification */
+	uint16_t number; /* of the slot, which may move */
+	bool is_used;
+	uint8_t bit; /* cookie: bit in the notification */
 };
 
 static struct hook hooks[N_IRQ_LINES];
+
+static bool irq_is_of(const struct hook *hook, const struct slot *slot)
+{
+	return hook->is_used && hook->number == slot->number;
+}
 
 static uint32_t irq_lines(void)
 {
@@ -28,17 +34,17 @@ err_t irq_hook(struct slot *slot, uint32_t line, uint32_t bit, uint32_t *ret_hoo
 	if (line >= irq_lines() || bit >= 64) {
 		return E_INVAL;
 	}
-	if (hooks[line].slot != NULL && hooks[line].slot != slot) {
+	if (hooks[line].is_used && hooks[line].number != slot->number) {
 		return E_BUSY;
 	}
-	hooks[line] = (struct hook){slot, bit};
+	hooks[line] = (struct hook){(uint16_t)slot->number, true, (uint8_t)bit};
 	*ret_hook = line;
 	return E_OK;
 }
 
 err_t irq_enable(struct slot *slot, uint32_t hook)
 {
-	if (hook >= irq_lines() || hooks[hook].slot != slot) {
+	if (hook >= irq_lines() || !irq_is_of(&hooks[hook], slot)) {
 		return E_INVAL;
 	}
 	arch_irq_unmask(hook);
@@ -48,7 +54,7 @@ err_t irq_enable(struct slot *slot, uint32_t hook)
 void irq_release(struct slot *slot)
 {
 	for (uint32_t i = 0; i < irq_lines(); i++) {
-		if (hooks[i].slot == slot) {
+		if (irq_is_of(&hooks[i], slot)) {
 			arch_irq_mask(i);
 			hooks[i] = (struct hook){0};
 		}
@@ -57,11 +63,11 @@ void irq_release(struct slot *slot)
 
 struct slot *irq_line_slot(uint32_t line, uint32_t *ret_bit)
 {
-	if (line >= N_IRQ_LINES || hooks[line].slot == NULL) {
+	if (line >= N_IRQ_LINES || !hooks[line].is_used) {
 		return NULL;
 	}
 	*ret_bit = hooks[line].bit;
-	return hooks[line].slot;
+	return slot_at(hooks[line].number);
 }
 
 uint32_t irq_hooks_free_count(void)
@@ -69,7 +75,7 @@ uint32_t irq_hooks_free_count(void)
 	uint32_t n_free = 0;
 
 	for (uint32_t i = 0; i < irq_lines(); i++) {
-		n_free += hooks[i].slot == NULL;
+		n_free += !hooks[i].is_used;
 	}
 	return n_free;
 }

@@ -2,7 +2,11 @@
 /*
  * Slots. A slot is an identity: endpoint, waiting senders, queues, alarm, interrupt hooks,
  * privileges. What runs behind it is an instance (instance.h); slot_swap exchanges the instances of
- * two slots and nothing else. Every slot owns exactly one instance at any time, used or not.
+ * two slots and nothing else. Every slot has exactly one instance at any time, used or not.
+ *
+ * The two lie side by side in a struct thread, for the fast path and so that one piece of memory has
+ * all of a thread. What runs stays where it is, so it is the identities that change places in a swap:
+ * a `struct slot *` is good until then, a number or an endpoint for longer.
  *
  * All fields: big kernel lock.
  */
@@ -15,6 +19,13 @@
 #define N_ASYNC (PAGE_SIZE / sizeof(struct message))
 
 struct slot {
+	/* Of the memory, not of the identity: a swap leaves these where they are, the lists with
+	 * what the other one had in them. */
+	struct instance *instance; /* in the same struct thread */
+	struct message *async;     /* ring of N_ASYNC, in the space's queue frame; NULL: none */
+	struct list senders;       /* instances in SLOT_SENDING, oldest first */
+	struct list alarm_link;
+
 	endpoint_t endpoint;
 	uint8_t is_live;
 	uint8_t is_held;
@@ -22,10 +33,9 @@ struct slot {
 	/* Anything to receive without waiting? Bits PENDING_*; kept by ipc.c. */
 	uint32_t pending;
 	uint32_t incarnation; /* last one used */
-	struct instance *instance;
+	uint32_t number;      /* in endpoint, while it is live */
 	uint64_t ipc_to[N_SLOTS /
 	                64]; /* copy of privileges.ipc_to: near the endpoint for the fast path */
-	struct list senders; /* instances in SLOT_SENDING, oldest first */
 	uint64_t notified_by[N_SLOTS / 64];
 	uint32_t notified_by_kernel; /* NOTIFIED_* */
 	uint32_t n_async, async_first;
@@ -34,11 +44,14 @@ struct slot {
 	char name[SERVICE_NAME_LEN];
 	struct slot_privileges privileges;
 	nsec_t alarm_at; /* 0: none */
-	struct list alarm_link;
 	nsec_t commit_nsec, first_receive_nsec;
 	uint32_t n_ipc_masked;
 	struct log_rate log_rate;
-	struct message *async; /* ring of N_ASYNC, in the space's queue frame; NULL: none */
+};
+
+struct thread {
+	struct instance instance;
+	struct slot slot;
 };
 
 #define PENDING_NOTIFY 1u
@@ -54,9 +67,15 @@ struct slot {
 #define NOTIFIED_CLOCK 2u
 #define NOTIFIED_HARDWARE 4u
 
-extern struct slot slots[N_SLOTS];
+/* Where each number is; the fast path looks here. */
+extern struct instance *slot_table[N_SLOTS];
 
 void slots_init(void);
+/* The slot with this number, live or not. */
+static inline struct slot *slot_at(uint32_t number)
+{
+	return &((struct thread *)(void *)slot_table[number])->slot;
+}
 /* The live slot behind an endpoint, or NULL. EP_SELF is not understood here. */
 struct slot *slot_of(endpoint_t endpoint);
 /* As slot_of, for slots that `self` supervises: E_DEAD, or E_PERM. */
@@ -74,6 +93,11 @@ endpoint_t slot_endpoint_closed(uint32_t number);
  * wait already are the caller's business.
  */
 void slot_async_set(struct slot *slot, paddr_t frame);
+/*
+ * Exchange the identities of two slots, with all that waits for them: behind each is the other one's
+ * instance then. Both have a queue for asynchronous messages, or neither has.
+ */
+void slot_exchange(struct slot *a, struct slot *b);
 /* Set privileges of a slot (already checked) and what follows from them. */
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges);
 /*

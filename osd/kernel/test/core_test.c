@@ -46,23 +46,23 @@ static void open_slot(uint32_t number)
 {
 	struct slot_params params = {.name = "test", .priority = draw(N_PRIORITIES)};
 	struct slot_privileges all = {0};
-	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : slots[SUPERVISOR].endpoint;
+	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : slot_at(SUPERVISOR)->endpoint;
 	struct space *space;
 	err_t err = space_open(PAGE_SIZE, &space);
 
 	assert(err == E_OK);
 	space->queue = (paddr_t)queues[space->id];
-	slot_open(&slots[number], &params, space, supervisor);
+	slot_open(slot_at(number), &params, space, supervisor);
 	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
-	slot_privileges_set(&slots[number], &all);
-	instance_state_set(slots[number].instance, SLOT_RUNNABLE);
+	slot_privileges_set(slot_at(number), &all);
+	instance_state_set(slot_at(number)->instance, SLOT_RUNNABLE);
 }
 
 static void close_slot(uint32_t number)
 {
-	struct space *space = slots[number].instance->space;
+	struct space *space = slot_at(number)->instance->space;
 
-	slot_close(&slots[number]);
+	slot_close(slot_at(number));
 	space_close(space);
 }
 
@@ -79,7 +79,7 @@ static endpoint_t draw_endpoint(void)
 {
 	static const endpoint_t special[] = {EP_ANY, EP_KERNEL, EP_CLOCK, EP_NONE, -77, 0};
 
-	return draw(8) == 0 ? special[draw(6)] : slots[draw(N_TEST)].endpoint;
+	return draw(8) == 0 ? special[draw(6)] : slot_at(draw(N_TEST))->endpoint;
 }
 
 static err_t call(struct instance *self, uint32_t kind)
@@ -131,12 +131,39 @@ static void run(struct instance *self)
 	sched_ready(self);
 }
 
+static bool is_at_rest(uint32_t number)
+{
+	const struct instance *instance = slot_at(number)->instance;
+
+	return instance->is_stopped && !instance_is_in_ipc(instance);
+}
+
+/* What runs behind two slots changes places, if it may; what waits at them does not. */
+static void exchange(uint32_t number, uint32_t other)
+{
+	struct slot *a = slot_at(number), *b = slot_at(other);
+	struct instance *of_a = a->instance, *of_b = b->instance;
+	struct slot was = *a;
+
+	if (number == other || !is_at_rest(number) || !is_at_rest(other)) {
+		return;
+	}
+	slot_instances_exchange(&a, &b);
+	assert(a == slot_at(number) && a->instance == of_b);
+	assert(b == slot_at(other) && b->instance == of_a);
+	assert(a->endpoint == was.endpoint && a->n_async == was.n_async &&
+	        a->alarm_at == was.alarm_at);
+}
+
 /* What the supervisor, VM or time may do to a slot at any moment. */
 static void act(uint32_t number)
 {
-	struct slot *slot = &slots[number];
+	struct slot *slot = slot_at(number);
 
-	switch (draw(8)) {
+	switch (draw(9)) {
+	case 8:
+		exchange(number, draw(N_TEST));
+		break;
 	case 0:
 		instance_stop(slot->instance);
 		break;
@@ -199,6 +226,9 @@ static void check_slot(const struct slot *slot)
 {
 	uint64_t notified = slot->notified_by_kernel;
 
+	assert(slot->async == queues[slot->instance->space->id]);
+	assert((slot->alarm_at != 0) == is_in(&cpu_this()->alarms, &slot->alarm_link));
+
 	for (unsigned int i = 0; i < N_SLOTS / 64; i++) {
 		notified |= slot->notified_by[i];
 	}
@@ -213,9 +243,9 @@ static void check_all(void)
 	uint32_t mask = 0;
 
 	for (uint32_t i = 0; i < N_TEST; i++) {
-		check_slot(&slots[i]);
-		check_instance(&slots[i]);
-		mask |= slots[i].instance->is_ready ? 1u << slots[i].instance->priority : 0;
+		check_slot(slot_at(i));
+		check_instance(slot_at(i));
+		mask |= slot_at(i)->instance->is_ready ? 1u << slot_at(i)->instance->priority : 0;
 	}
 	assert(mask == cpu_this()->ready_mask);
 }
@@ -226,15 +256,15 @@ static void step(void)
 	uint32_t number = draw(N_TEST);
 
 	for (uint32_t i = 0; i < N_TEST; i++) {
-		was_sending[i] = slots[i].instance->state == SLOT_SENDING;
+		was_sending[i] = slot_at(i)->instance->state == SLOT_SENDING;
 	}
-	if (slots[number].instance->is_ready && draw(4)) {
-		run(slots[number].instance);
+	if (slot_at(number)->instance->is_ready && draw(4)) {
+		run(slot_at(number)->instance);
 	} else {
 		act(number);
 	}
 	for (uint32_t i = 0; i < N_TEST; i++) {
-		const struct instance *instance = slots[i].instance;
+		const struct instance *instance = slot_at(i)->instance;
 		if (was_sending[i] && instance->state == SLOT_WAITING_REPLY) {
 			assert(n_received[instance->context.message.w[0]] == 1);
 		}
@@ -262,16 +292,16 @@ static void test_events(void)
 {
 	const uint64_t w[5] = {1, 2, 3, 4, 5};
 	struct slot_event event;
-	struct slot *slot = &slots[3];
+	struct slot *slot = slot_at(3);
 
 	close_slot(3);
 	open_slot(3);
 	sched_unready(slot->instance);
 	event_raise(slot->instance, SLOT_REPORTED, SLOT_EVENT_REPORT, w);
-	assert(!event_take(slots[2].endpoint, &event));
-	assert(event_take(slots[SUPERVISOR].endpoint, &event));
+	assert(!event_take(slot_at(2)->endpoint, &event));
+	assert(event_take(slot_at(SUPERVISOR)->endpoint, &event));
 	assert(event.endpoint == slot->endpoint && event.w[4] == 5);
-	assert(!event_take(slots[SUPERVISOR].endpoint, &event));
+	assert(!event_take(slot_at(SUPERVISOR)->endpoint, &event));
 	instance_state_set(slot->instance, SLOT_RUNNABLE);
 	check_all();
 }
@@ -282,14 +312,14 @@ static void test_opened(void)
 	static const struct slot_privileges none;
 	struct slot_params params = {.name = "test"};
 	struct slot_privileges all;
-	struct slot *slot = &slots[5];
+	struct slot *slot = slot_at(5);
 	struct space *space;
 
 	memset(&all, 0xff, sizeof(all));
 	slot_privileges_set(slot, &all);
 	close_slot(5);
 	assert(space_open(PAGE_SIZE, &space) == E_OK);
-	slot_open(slot, &params, space, slots[SUPERVISOR].endpoint);
+	slot_open(slot, &params, space, slot_at(SUPERVISOR)->endpoint);
 	assert(memcmp(&slot->privileges, &none, sizeof(none)) == 0);
 	assert(memcmp(slot->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);
 	assert((slot->instance->calls_allowed & kcall_mask_given) == 0);
@@ -300,7 +330,7 @@ static void test_opened(void)
 
 static struct message async_next(uint32_t number)
 {
-	struct slot *slot = &slots[number];
+	struct slot *slot = slot_at(number);
 
 	slot->instance->context.message = (struct message){0};
 	assert(ipc_receive(slot->instance, EP_ANY) == E_OK);
@@ -310,60 +340,67 @@ static struct message async_next(uint32_t number)
 /* A queue that is full and wraps, and one with two in it: each stays with its slot, there and back. */
 static void test_queues(void)
 {
-	struct instance *sender = slots[SUPERVISOR].instance;
+	struct instance *sender = slot_at(SUPERVISOR)->instance;
+	struct slot *a, *b;
 
 	for (uint32_t i = 3; i <= 4; i++) {
 		close_slot(i);
 		open_slot(i);
-		sched_unready(slots[i].instance);
-		instance_stop(slots[i].instance);
+		sched_unready(slot_at(i)->instance);
+		instance_stop(slot_at(i)->instance);
 	}
-	slots[3].async_first = N_ASYNC - 3;
-	slots[4].async_first = 1;
+	slot_at(3)->async_first = N_ASYNC - 3;
+	slot_at(4)->async_first = 1;
 	for (uint32_t i = 0; i < N_ASYNC + 2; i++) {
 		sender->context.message = (struct message){.type = i, .w = {next_message++}};
-		assert(ipc_asend(sender, slots[i < N_ASYNC ? 3 : 4].endpoint) == E_OK);
+		assert(ipc_asend(sender, slot_at(i < N_ASYNC ? 3 : 4)->endpoint) == E_OK);
 	}
-	assert(ipc_asend(sender, slots[3].endpoint) == E_FULL);
-	slot_instances_exchange(&slots[3], &slots[4]);
+	assert(ipc_asend(sender, slot_at(3)->endpoint) == E_FULL);
+	a = slot_at(3);
+	b = slot_at(4);
+	slot_instances_exchange(&a, &b);
+	assert(a == slot_at(3) && b == slot_at(4) && a->instance->slot == a);
 	for (uint32_t i = 0; i < N_ASYNC / 2; i++) {
 		assert(async_next(3).type == i);
 	}
 	assert(async_next(4).type == N_ASYNC && async_next(4).type == N_ASYNC + 1);
-	slot_instances_exchange(&slots[3], &slots[4]);
+	a = slot_at(3);
+	b = slot_at(4);
+	slot_instances_exchange(&a, &b);
+	assert(a == slot_at(3) && b == slot_at(4) && a->instance->slot == a);
 	for (uint32_t i = N_ASYNC / 2; i < N_ASYNC; i++) {
 		assert(async_next(3).type == i);
 	}
-	assert(slots[3].async == queues[slots[3].instance->space->id]);
+	assert(slot_at(3)->async == queues[slot_at(3)->instance->space->id]);
 	for (uint32_t i = 3; i <= 4; i++) {
-		assert(slots[i].n_async == 0 && slots[i].pending == 0);
-		instance_unstop(slots[i].instance);
+		assert(slot_at(i)->n_async == 0 && slot_at(i)->pending == 0);
+		instance_unstop(slot_at(i)->instance);
 	}
 	check_all();
 }
 
 static void test_faults(void)
 {
-	struct instance *instance = slots[4].instance;
+	struct instance *instance = slot_at(4)->instance;
 	struct page_fault fault;
 
 	close_slot(4);
 	open_slot(4);
-	assert(fault_answer(&slots[4], instance->space->id, true) == E_STATE);
+	assert(fault_answer(slot_at(4), instance->space->id, true) == E_STATE);
 	fault_page(instance, 0x1000, PAGE_FAULT_WRITE);
 	assert(instance->state == SLOT_FAULTED);
-	assert(fault_answer(&slots[4], instance->space->id, true) == E_STATE);
+	assert(fault_answer(slot_at(4), instance->space->id, true) == E_STATE);
 	assert(fault_take(&fault) && fault.address == 0x1000 &&
-	        fault.endpoint == slots[4].endpoint);
+	        fault.endpoint == slot_at(4)->endpoint);
 	assert(!fault_take(&fault));
-	assert(fault_answer(&slots[4], instance->space->id + 1, true) == E_STATE);
-	assert(fault_answer(&slots[4], instance->space->id, true) == E_OK);
+	assert(fault_answer(slot_at(4), instance->space->id + 1, true) == E_STATE);
+	assert(fault_answer(slot_at(4), instance->space->id, true) == E_OK);
 	assert(instance->state == SLOT_RUNNABLE);
-	assert(fault_copy(instance, slots[5].instance->space, 0x2000, 0) == KCALL_PENDING);
-	assert(fault_take(&fault) && fault.space == slots[5].instance->space->id);
-	assert(fault_answer(&slots[4], fault.space, true) == E_OK &&
+	assert(fault_copy(instance, slot_at(5)->instance->space, 0x2000, 0) == KCALL_PENDING);
+	assert(fault_take(&fault) && fault.space == slot_at(5)->instance->space->id);
+	assert(fault_answer(slot_at(4), fault.space, true) == E_OK &&
 	        instance->context.n_restarts == 1);
-	assert(fault_copy(instance, slots[5].instance->space, 0x2000, 0) == E_FAULT);
+	assert(fault_copy(instance, slot_at(5)->instance->space, 0x2000, 0) == E_FAULT);
 	check_all();
 }
 

@@ -88,9 +88,9 @@
 	.type entry_syscall, @function
 entry_syscall:
 	call_enter
-	/* rbx: 0 for sendrec, the one bit in which the two differ for reply_receive, else others */
-	leaq -CALL_SENDREC(%rax), %rbx
-	testq $~(CALL_SENDREC ^ CALL_REPLY_RECEIVE), %rbx
+	/* r11: 0 for sendrec, the one bit in which the two differ for reply_receive, else others */
+	leaq -CALL_SENDREC(%rax), %r11
+	testq $~(CALL_SENDREC ^ CALL_REPLY_RECEIVE), %r11
 	jz entry_fast
 
 /*
@@ -149,40 +149,36 @@ entry_slow:
  * nothing else to receive, nobody more urgent. The message stays in its registers. Whatever is not
  * plain goes to entry_slow before anything is changed; the result there is the same.
  *
- * rsp: self, an instance. rbx: 0 for sendrec. rdi: endpoint. rax, rsi, rdx, r8, r9, r10, r12, r13, r14
- * as the caller set them. rcx, r11, rbp, r15 are saved and free.
+ * rsp: self, an instance, with its slot behind it (OF_SLOT). r11: 0 for sendrec. rdi: endpoint. rax, rsi, rdx, r8, r9, r10, r12, r13, r14
+ * as the caller set them. rbx, rcx, rbp, r15 are saved and free.
  */
 entry_fast:
 	movzbl %dil, %ebp
-	imulq $SLOT_SIZE, %rbp, %r15
-	addq $slots, %r15
-	/* rbp: number of the partner's slot; r15: that slot, whoever is behind it */
-	cmpl %edi, SLOT_ENDPOINT(%r15)
+	movq slot_table(,%rbp,8), %rbx
+	/* rbp: number of the partner's slot; rbx: whoever is behind it, an instance with that slot */
+	cmpl %edi, OF_SLOT+SLOT_ENDPOINT(%rbx)
 	jne entry_slow
-	movq INSTANCE_SLOT(%rsp), %r11
-	testl %ebx, %ebx
-	movq SLOT_INSTANCE(%r15), %rbx
-	/* r11: self's slot; rbx: the partner, an instance; flags: is this reply_receive? */
+	testl %r11d, %r11d
 	jnz .Lreply_receive
 
 .Lsendrec:
 	/* May self make this call, and send to that slot? */
 	btq $(CALL_SENDREC - CALL_FIRST), INSTANCE_CALLS(%rsp)
 	jnc entry_slow
-	btq %rbp, SLOT_IPC_TO(%r11)
+	btq %rbp, OF_SLOT+SLOT_IPC_TO(%rsp)
 	jnc entry_slow
 	/* Does the partner wait for anybody, in a slot that is not held, and nobody more urgent? */
 	movabsq $RUN_RECEIVING_ANY, %rcx
 	cmpq %rcx, INSTANCE_RUN(%rbx)
 	jne entry_slow
-	cmpb $0, SLOT_HELD(%r15)
+	cmpb $0, OF_SLOT+SLOT_HELD(%rbx)
 	jne entry_slow
 	movl INSTANCE_ABOVE(%rbx), %ecx
 	testl %ecx, %gs:CPU_READY_MASK
 	jnz entry_slow
 	movb $STATE_WAITING_REPLY, INSTANCE_RUN(%rsp)
 	movl %edi, INSTANCE_PEER(%rsp)
-	movl SLOT_ENDPOINT(%r11), %ebp
+	movl OF_SLOT+SLOT_ENDPOINT(%rsp), %ebp
 	jmp .Lhand_over
 
 .Lreply_receive:
@@ -191,10 +187,10 @@ entry_fast:
 	/* Does the partner wait for an answer, of self's, and nothing else for self? */
 	cmpl $STATE_WAITING_REPLY, INSTANCE_RUN(%rbx)
 	jne entry_slow
-	movl SLOT_ENDPOINT(%r11), %ebp
+	movl OF_SLOT+SLOT_ENDPOINT(%rsp), %ebp
 	cmpl %ebp, INSTANCE_PEER(%rbx)
 	jne entry_slow
-	cmpl $0, SLOT_PENDING(%r11)
+	cmpl $0, OF_SLOT+SLOT_PENDING(%rsp)
 	jne entry_slow
 	movl INSTANCE_ABOVE(%rbx), %ecx
 	testl %ecx, %gs:CPU_READY_MASK
