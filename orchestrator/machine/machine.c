@@ -330,6 +330,16 @@ const struct machine_row *machine_row(const struct machine *machine)
 	return &machine->row;
 }
 
+struct machine_work *machine_work(const struct machine *machine)
+{
+	return machine->work;
+}
+
+void machine_set_work(struct machine *machine, struct machine_work *work)
+{
+	machine->work = work;
+}
+
 bool machine_mark(struct machine *machine, uint64_t mark)
 {
 	bool is_news = machine->mark != mark;

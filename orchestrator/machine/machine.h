@@ -10,6 +10,7 @@
 #include "orchestrator/store/machines.h"
 
 struct machine;
+struct machine_work;
 struct machines;
 
 /* The numbers of the control protocol. */
@@ -102,6 +103,9 @@ int __must_check machine_set_marks(struct machine *machine, const char *groups, 
 int __must_check machine_remove(struct machine *machine);
 
 const struct machine_row *machine_row(const struct machine *machine);
+/* What the owner of all machines keeps of the work on this one, for itself; NULL at first, and when the machine is removed. */
+struct machine_work *machine_work(const struct machine *machine);
+void machine_set_work(struct machine *machine, struct machine_work *work);
 /* For a walk in which each machine counts once: false if it has this mark; then it has. Each walk has a mark of its own. */
 bool machine_mark(struct machine *machine, uint64_t mark);
 enum machine_state machine_state(const struct machine *machine);

@@ -48,11 +48,12 @@ struct machine_refreshing {
 struct machine {
 	struct machines *machines;
 	struct machine_row row;
-	uint64_t mark;            /* of the last walk that came by, see machine_mark() */
-	enum machine_phase phase; /* machine_set_phase() is the only writer */
-	int64_t since;            /* unix s; of the state that the phase is shown as */
-	char why[200];            /* of that state; "" */
-	char *dir;                /* owned */
+	uint64_t mark;             /* of the last walk that came by, see machine_mark() */
+	struct machine_work *work; /* see machine_work() */
+	enum machine_phase phase;  /* machine_set_phase() is the only writer */
+	int64_t since;             /* unix s; of the state that the phase is shown as */
+	char why[200];             /* of that state; "" */
+	char *dir;                 /* owned */
 
 	/* The process, when it is ours. */
 	struct child_worker *launcher;

@@ -51,7 +51,7 @@ void control_on_machine_stop(struct control_client *client, const Control__Reque
 	if (!machine) {
 		return;
 	}
-	if (engine_is_busy(engine, machine) && !request->machine_stop->force) {
+	if (engine_is_busy(machine) && !request->machine_stop->force) {
 		failure_set(&failure, "busy", machine_row(machine)->name,
 		        "wait for it, or stop the machine with --force",
 		        "the machine has open jobs");

@@ -103,13 +103,12 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 		return;
 	}
 	if ((machine_state(machine) != MACHINE_STOPPED && machine_state(machine) != MACHINE_DOWN) ||
-	        engine_is_busy(control_engine(client), machine)) {
+	        engine_is_busy(machine)) {
 		snprintf(remedy, sizeof(remedy), "stop it first with `luctl machine stop %.31s`",
 		        name);
 		failure_set(&failure, "busy", name, remedy, "the machine is %s%s",
 		        machine_state_name(machine_state(machine)),
-		        engine_is_busy(control_engine(client), machine) ? " and has open jobs"
-		                                                        : "");
+		        engine_is_busy(machine) ? " and has open jobs" : "");
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_BUSY, &failure);
 		return;
 	}

@@ -139,7 +139,7 @@ static void view_service(
 	control__service_status__init(view);
 	view->service = service;
 	view->as_of_us = as_of_usec;
-	view->job = engine_open_job(visit->engine, visit->machine, service->name);
+	view->job = engine_open_job(visit->machine, service->name);
 	if (service->release_id.len == sizeof(release.release_id)) {
 		view->release = pool_zero(visit->pool, 2 * VIEW_RELEASE_BYTES + 1);
 		for (size_t i = 0; i < VIEW_RELEASE_BYTES; i++) {

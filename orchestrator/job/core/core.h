@@ -41,12 +41,12 @@ struct schedule;
 /* What policies do by themselves; NULL until the record was loaded. */
 struct schedule *engine_schedule(const struct engine *engine);
 /* Whether a machine has open jobs, besides those that are only watched. */
-bool engine_is_busy(const struct engine *engine, const struct machine *machine);
+bool engine_is_busy(const struct machine *machine);
 /*
  * Whether nothing keeps a timer from asking for something: no job is at work on the machine or waits for its turn, and
  * none of a timer is open. What a gate or a person puts off leaves the machine to others, and to timers, too.
  */
-bool engine_is_idle(const struct engine *engine, const struct machine *machine);
+bool engine_is_idle(const struct machine *machine);
 /* What keeps an open job from going on now, in words for people; NULL: nothing, or it is not open. */
 const char *engine_job_waits(const struct engine *engine, int64_t id);
 /*
@@ -59,8 +59,7 @@ void engine_count_jobs(const struct engine *engine, uint32_t *ret_open, uint32_t
 /* Whether a job is open and taken up, so that its end will come. */
 bool engine_has_job(const struct engine *engine, int64_t id);
 /* The id of a service's open job, the oldest; 0: none. */
-int64_t engine_open_job(
-        const struct engine *engine, const struct machine *machine, const char *service);
+int64_t engine_open_job(const struct machine *machine, const char *service);
 
 /*
  * Jobs that are put off. A job may be, by a rule or by a person, until its order is sent: it gives its machine

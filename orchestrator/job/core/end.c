@@ -149,7 +149,7 @@ void job_end(struct job *job, const struct job_end *end)
 	end_log(job, end);
 	job_free(job);
 	engine_tell(engine, &news);
-	engine_wake(engine, machine);
+	engine_wake(machine);
 	end_tell_parent(engine, txn.row.parent);
 }
 

@@ -96,10 +96,8 @@ void job_check(const struct job *job)
 	assert(!idle || (!job->proposal && !job->task));
 	assert(job->phase != JOB_STALLED || (!job->turn && job->limit.kind == JOB_LIMIT_NONE));
 	assert(job->limit.kind == JOB_LIMIT_NONE || job->limit.step == job->row.step);
-	TAILQ_FOREACH(other, &job->engine->jobs, link)
-	{
-		assert(other == job || other->machine != job->machine || !other->turn ||
-		        !job->turn);
+	for (other = work_first(job->machine); other; other = work_next(other)) {
+		assert(other == job || !other->turn || !job->turn);
 	}
 }
 
@@ -198,7 +196,7 @@ static void job_on_begun(int r, void *arg)
 	engine_tell(job->engine, &news);
 	if (job->row.kind == JOB_SET) {
 		/* Its jobs wait for that. */
-		engine_wake(job->engine, job->machine);
+		engine_wake(job->machine);
 	}
 	job->engine->steps[job->row.step].begin(job);
 }
@@ -301,7 +299,7 @@ struct job *job_new(struct engine *engine, const struct job_row *row)
 	}
 	job_limit_init(job);
 	assert(job->machine);
-	TAILQ_INSERT_TAIL(&engine->jobs, job, link);
+	work_add(job);
 	job_check(job);
 	job_kick(job);
 	return job;
@@ -310,7 +308,7 @@ struct job *job_new(struct engine *engine, const struct job_row *row)
 struct job *job_free(struct job *job)
 {
 	job_settle_calls(job);
-	TAILQ_REMOVE(&job->engine->jobs, job, link);
+	work_remove(job);
 	job_parts_free(job);
 	send_fini(&job->send);
 	free(job->order_envelope);
@@ -402,7 +400,7 @@ void job_leave_turn(struct job *job)
 	assert(job_only_soaks(job));
 	if (job->turn) {
 		job->turn = false;
-		engine_wake(job->engine, job->machine);
+		engine_wake(job->machine);
 		job_set_tell(job);
 	}
 }

@@ -70,6 +70,7 @@ struct job_limit {
 /* Owned by the engine's list from job_new() to job_free(). */
 struct job {
 	TAILQ_ENTRY(job) link;
+	TAILQ_ENTRY(job) of_machine;
 	struct engine *engine;
 	struct machine *machine; /* never NULL; machines outlive their open jobs */
 	struct job_row row;      /* as recorded, but for what a step is about to record */
@@ -146,7 +147,9 @@ struct engine {
 	struct rules *rules;              /* owned */
 	struct rollouts *rollouts;        /* owned */
 	const struct job_step_ops *steps; /* [_JOB_STEP_N] */
-	TAILQ_HEAD(job_list, job) jobs;   /* open ones, oldest first */
+	TAILQ_HEAD(job_list, job) jobs;   /* open ones, oldest first; work.c */
+	struct job **by_id;               /* the same, sorted */
+	size_t n_jobs, jobs_room;
 	LIST_HEAD(, engine_watch) watches;
 	struct event *resume;                     /* looks whether the record can be written */
 	LIST_HEAD(, engine_statement) statements; /* being signed */
@@ -180,15 +183,13 @@ static inline struct job_way job_way(const struct job *job)
 	return (struct job_way){job->row.kind, job->row.machine_made};
 }
 
-/* engine.c: look-ups over all jobs, and calls to those who watch. */
+/* list.c: look-ups, and calls to those who watch. */
 /* Tells every watch. */
 void engine_tell(struct engine *engine, const struct job_news *news);
 /* Lets every job of the machine look again whether it can go on. */
-void engine_wake(struct engine *engine, const struct machine *machine);
-/* NULL: no open job has this id; no open job of the machine has sent such an order. */
-struct job *engine_job_by_id(const struct engine *engine, int64_t id);
-struct job *engine_job_by_order(
-        const struct engine *engine, const struct machine *machine, uint64_t epoch, uint64_t txn);
+void engine_wake(const struct machine *machine);
+/* NULL: no open job of the machine has sent such an order. */
+struct job *engine_job_by_order(const struct machine *machine, uint64_t epoch, uint64_t txn);
 
 /* job.c: life, phases, the end of a step */
 /* Takes up an open job of the record, at the step of the row; its machine must be known. */

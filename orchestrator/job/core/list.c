@@ -1,12 +1,12 @@
 /*
- * The open jobs of all machines: look-ups over their list, and calls to those who watch. The list
- * is short (jobs wait in it, ended ones are in the record only), so it is searched from the front;
- * oldest first is the order in which jobs of one service get their turn.
+ * What is asked about open jobs, and calls to those who watch. A question is about one job or those of one machine, never
+ * about all (work.c); ended ones are in the record only.
  */
 #include <string.h>
 
 #include "host/base/file.h"
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/work.h"
 
 /* What control and the steps may reach; all of it outlives the jobs. */
 struct machines *engine_machines(struct engine *engine)
@@ -47,15 +47,12 @@ struct forge *engine_forge(struct engine *engine)
 /*
  * Only sets timers, so that a job which ends another's wait does not run inside the other's step.
  */
-void engine_wake(struct engine *engine, const struct machine *machine)
+void engine_wake(const struct machine *machine)
 {
 	struct job *job;
 
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine) {
-			job_kick(job);
-		}
+	for (job = work_first(machine); job; job = work_next(job)) {
+		job_kick(job);
 	}
 }
 
@@ -111,26 +108,24 @@ void engine_note(const struct engine *engine, const struct engine_note *note)
  * Stalled jobs count: they are open in the record, and will go on. One that is only watched keeps nothing from
  * being done.
  */
-bool engine_is_busy(const struct engine *engine, const struct machine *machine)
+bool engine_is_busy(const struct machine *machine)
 {
 	const struct job *job;
 
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine && !job_only_soaks(job)) {
+	for (job = work_first(machine); job; job = work_next(job)) {
+		if (!job_only_soaks(job)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-bool engine_is_idle(const struct engine *engine, const struct machine *machine)
+bool engine_is_idle(const struct machine *machine)
 {
 	const struct job *job;
 
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine && !job_only_soaks(job) &&
+	for (job = work_first(machine); job; job = work_next(job)) {
+		if (!job_only_soaks(job) &&
 		        (job->row.scheduled || !job_state_is_put_off(job->row.state))) {
 			return false;
 		}
@@ -138,31 +133,16 @@ bool engine_is_idle(const struct engine *engine, const struct machine *machine)
 	return true;
 }
 
-int64_t engine_open_job(
-        const struct engine *engine, const struct machine *machine, const char *service)
+int64_t engine_open_job(const struct machine *machine, const char *service)
 {
 	const struct job *job;
 
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine && !strcmp(job->row.service, service)) {
+	for (job = work_first(machine); job; job = work_next(job)) {
+		if (!strcmp(job->row.service, service)) {
 			return job->row.id;
 		}
 	}
 	return 0;
-}
-
-struct job *engine_job_by_id(const struct engine *engine, int64_t id)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->row.id == id) {
-			return job;
-		}
-	}
-	return NULL;
 }
 
 bool engine_has_job(const struct engine *engine, int64_t id)
@@ -174,15 +154,12 @@ bool engine_has_job(const struct engine *engine, int64_t id)
  * A number is a job's only once its order is in the record. Until then ->order is made up as it
  * is signed, and a start, which has no order, would answer to 0.0.
  */
-struct job *engine_job_by_order(
-        const struct engine *engine, const struct machine *machine, uint64_t epoch, uint64_t txn)
+struct job *engine_job_by_order(const struct machine *machine, uint64_t epoch, uint64_t txn)
 {
 	struct job *job;
 
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine && job->order.id && job->order.epoch == epoch &&
-		        job->order.txn == txn) {
+	for (job = work_first(machine); job; job = work_next(job)) {
+		if (job->order.id && job->order.epoch == epoch && job->order.txn == txn) {
 			return job;
 		}
 	}

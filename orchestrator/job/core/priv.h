@@ -3,6 +3,7 @@
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/standing.h"
+#include "orchestrator/job/core/work.h"
 
 /* job.c */
 /* The only writer of ->phase: the move must be in its table. */

@@ -17,6 +17,7 @@
 #include "orchestrator/job/core/set.h"
 
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/work.h"
 
 struct job *job_set(const struct job *job)
 {

@@ -153,13 +153,11 @@ bool job_must_wait(const struct job *job)
 	if (job_set_keeps(job)) {
 		return true;
 	}
-	TAILQ_FOREACH(other, &job->engine->jobs, link)
-	{
+	for (other = work_first(job->machine); other; other = work_next(other)) {
 		bool same = !strcmp(other->row.service, job->row.service) ||
 		            other->row.kind == JOB_START;
 
-		if (other == job || other->machine != job->machine ||
-		        (wait_bars_nobody(other) && !wait_follows_set(job, other))) {
+		if (other == job || (wait_bars_nobody(other) && !wait_follows_set(job, other))) {
 			continue;
 		}
 		if (needs_turn && !job->turn &&
@@ -273,7 +271,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 		job_notice(job, text);
 	}
 	wait_arm(job);
-	engine_wake(job->engine, job->machine);
+	engine_wake(job->machine);
 	return true;
 }
 

@@ -16,6 +16,7 @@
 #include "host/base/log.h"
 #include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/order/order.h"
 

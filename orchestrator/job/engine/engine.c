@@ -24,6 +24,7 @@
 #include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/standing.h"
 #include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/idle/idle.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
@@ -39,11 +40,8 @@ static void engine_notice(struct engine *engine, const struct machine *machine, 
 {
 	struct job *job;
 
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (job->machine == machine) {
-			job_notice(job, text);
-		}
+	for (job = work_first(machine); job; job = work_next(job)) {
+		job_notice(job, text);
 	}
 }
 
@@ -114,7 +112,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 	statement_send(arg, machine);
 	engine_move(arg, machine);
 	engine_policies_look(arg, machine);
-	engine_wake(arg, machine);
+	engine_wake(machine);
 }
 
 /* Requests under way end by themselves, and every step has its limit. */
@@ -134,7 +132,7 @@ static void engine_on_silent(struct machine *machine, void *arg)
 static void engine_on_down(struct machine *machine, void *arg)
 {
 	struct engine *engine = arg;
-	struct job *job = TAILQ_FIRST(&engine->jobs);
+	struct job *job = work_first(machine);
 
 	if (machine_state(machine) == MACHINE_DOWN || machine_state(machine) == MACHINE_STOPPED) {
 		engine_abandon(engine, machine, machine_why(machine));
@@ -142,9 +140,9 @@ static void engine_on_down(struct machine *machine, void *arg)
 	}
 
 	while (job) {
-		struct job *next = TAILQ_NEXT(job, link);
+		struct job *next = work_next(job);
 
-		if (job->machine == machine && job_awaits_result(job)) {
+		if (job_awaits_result(job)) {
 			job_park(job, "the session with the machine is lost");
 		}
 		job = next;
@@ -184,7 +182,7 @@ static bool engine_take_step(struct job *job, const char *word)
 /* A step of RS shows that the machine works on it: the job's own limit begins anew. */
 static void engine_on_step(struct machine *machine, const Machine__TxnStep *step, void *arg)
 {
-	struct job *job = engine_job_by_order(arg, machine, step->epoch, step->txn);
+	struct job *job = engine_job_by_order(machine, step->epoch, step->txn);
 
 	if (job && engine_take_step(job, step->step)) {
 		job_progress(job, 0, 0, step->step);
@@ -197,7 +195,7 @@ static void engine_on_step(struct machine *machine, const Machine__TxnStep *step
  */
 static void engine_on_result(struct machine *machine, const Machine__Result *result, void *arg)
 {
-	struct job *job = engine_job_by_order(arg, machine, result->epoch, result->txn);
+	struct job *job = engine_job_by_order(machine, result->epoch, result->txn);
 
 	if (!job) {
 		job_late_result(arg, machine, result);
@@ -444,6 +442,7 @@ struct engine *engine_free(struct engine *engine)
 	while (!TAILQ_EMPTY(&engine->jobs)) {
 		job_free(TAILQ_FIRST(&engine->jobs));
 	}
+	free(engine->by_id);
 	while (!LIST_EMPTY(&engine->watches)) {
 		engine_watch_free(LIST_FIRST(&engine->watches));
 	}
@@ -542,15 +541,15 @@ void engine_abandon(struct engine *engine, struct machine *machine, const char *
 	const char *name = machine_row(machine)->name;
 	struct failure failure;
 	char remedy[sizeof(failure.remedy)];
-	struct job *job = TAILQ_FIRST(&engine->jobs);
+	struct job *job = work_first(machine);
 
 	snprintf(remedy, sizeof(remedy),
 	        "start the machine with `luctl machine start %s` and ask again", name);
 	failure_set(&failure, "machine-down", name, remedy, "the machine went away: %s", why);
 	while (job) {
-		struct job *next = TAILQ_NEXT(job, link);
+		struct job *next = work_next(job);
 
-		if (job->machine == machine && job->phase != JOB_STALLED &&
+		if (job->phase != JOB_STALLED &&
 		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {
 			engine_abandon_job(job, &failure);
 		}

@@ -3,6 +3,7 @@
  */
 #include "host/base/err.h"
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/steps/steps.h"
 

@@ -294,8 +294,7 @@ static void prebuilt_on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	while ((machine = machines_next(prebuilt->engine->machines, machine))) {
-		if (machine_state(machine) == MACHINE_UP &&
-		        !engine_is_busy(prebuilt->engine, machine) &&
+		if (machine_state(machine) == MACHINE_UP && !engine_is_busy(machine) &&
 		        prebuilt_machine(prebuilt, machine)) {
 			return;
 		}

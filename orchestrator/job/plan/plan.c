@@ -333,7 +333,7 @@ static int plan_start(struct job_plan *plan)
 	case _MACHINE_STATE_N:
 		break;
 	}
-	if (engine_is_busy(plan->engine, machine)) {
+	if (engine_is_busy(machine)) {
 		return plan_refuse(plan, "busy", "wait for it: `luctl machine list`",
 		        "machine %s is being started", machine_row(machine)->name);
 	}

@@ -18,6 +18,7 @@
 #include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/job.h"
 #include "orchestrator/job/core/set.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/plan/priv.h"
 
@@ -31,8 +32,8 @@ static bool supersede_follows(const struct job *old, const struct job *job)
 
 static bool supersede_is_moot(const struct job *old, const struct job *job)
 {
-	return old->row.id < job->row.id && old->machine == job->machine &&
-	       old->row.kind == JOB_UPDATE && !strcmp(old->row.service, job->row.service) &&
+	return old->row.id < job->row.id && old->row.kind == JOB_UPDATE &&
+	       !strcmp(old->row.service, job->row.service) &&
 	       old->row.release != job->row.release && old->phase != JOB_STALLED && !old->turn &&
 	       !old->row.boot_id && !supersede_follows(old, job);
 }
@@ -40,13 +41,13 @@ static bool supersede_is_moot(const struct job *old, const struct job *job)
 void plan_supersede(struct engine *engine, const struct job *job)
 {
 	struct failure failure;
-	struct job *old = TAILQ_FIRST(&engine->jobs);
+	struct job *old = work_first(job->machine);
 
 	if (job->row.kind != JOB_UPDATE && job->row.kind != JOB_ROLLBACK) {
 		return;
 	}
 	while (old) {
-		struct job *next = TAILQ_NEXT(old, link);
+		struct job *next = work_next(old);
 
 		if (supersede_is_moot(old, job)) {
 			failure_set(&failure, "superseded", job->row.service,
@@ -79,7 +80,7 @@ bool engine_is_skipped(struct engine *engine, const struct machine *machine)
 {
 	int64_t id = machine_row(machine)->id;
 
-	if (engine_is_idle(engine, machine)) {
+	if (engine_is_idle(machine)) {
 		return false;
 	}
 	log_info("machine %s: what a timer asked for is skipped: it is busy",

@@ -140,7 +140,7 @@ static void rerandomize_time(struct schedule_at *at, const struct section_rerand
 			schedule_look_at(row, gate.next_us);
 			return;
 		}
-		if (!engine_is_idle(at->schedule->engine, at->machine)) {
+		if (!engine_is_idle(at->machine)) {
 			rerandomize_skip(at, says);
 			return;
 		}

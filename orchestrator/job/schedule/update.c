@@ -378,7 +378,7 @@ static void update_round(struct schedule_at *at, const uint8_t hash[64], bool ag
 	struct timer_row *row = &at->row;
 
 	row->why[0] = '\0';
-	if (!row->open && engine_is_busy(at->schedule->engine, at->machine)) {
+	if (!row->open && engine_is_busy(at->machine)) {
 		snprintf(row->why, sizeof(row->why), "the machine is busy with other jobs");
 		return;
 	}

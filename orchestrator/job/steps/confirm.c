@@ -20,6 +20,7 @@
 #include "host/base/file.h"
 #include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/statement.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/steps/priv.h"
 #include "orchestrator/work/kit.h"
@@ -74,11 +75,9 @@ static const struct job *confirm_watched(const struct job *layout)
 {
 	const struct job *job;
 
-	TAILQ_FOREACH(job, &layout->engine->jobs, link)
-	{
-		if (job->machine == layout->machine && job->row.kind == JOB_UPDATE &&
-		        job->row.step == JOB_STEP_SOAK && !job->row.ended_us &&
-		        job->row.release == layout->row.release &&
+	for (job = work_first(layout->machine); job; job = work_next(job)) {
+		if (job->row.kind == JOB_UPDATE && job->row.step == JOB_STEP_SOAK &&
+		        !job->row.ended_us && job->row.release == layout->row.release &&
 		        !strcmp(job->row.service, layout->row.service)) {
 			return job;
 		}

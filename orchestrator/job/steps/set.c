@@ -28,6 +28,7 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/hook/hook.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/order/order.h"
 #include "orchestrator/job/plan/plan.h"
 #include "orchestrator/job/steps/priv.h"
@@ -426,7 +427,7 @@ static void set_undo(struct set_look *look, const struct job_row *failed)
 	/* Those that were cancelled just now have changed nothing. */
 	if (!job->set_goes_back) {
 		job->set_goes_back = true;
-		engine_wake(job->engine, job->machine);
+		engine_wake(job->machine);
 	}
 	for (size_t i = look->n; i-- > 0;) {
 		if (set_go_back(look, &look->members[i], why)) {
@@ -574,7 +575,7 @@ static void set_go_on(struct set_look *look, bool soaked)
 		job->set_member = next;
 		hook_point("set", "let");
 		job_progress(job, n_stand, look->n, "");
-		engine_wake(job->engine, job->machine);
+		engine_wake(job->machine);
 	}
 	job_again(job, SET_AGAIN_USEC);
 }
