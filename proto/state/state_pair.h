@@ -29,6 +29,7 @@ enum state_code {
 	STATE_E_POINTER,   /* leads nowhere, or to what has no partner, or to a wrong type */
 	STATE_E_AMBIGUOUS, /* the pointer may mean several things that part in the new layout */
 	STATE_E_RANGE,     /* a value does not fit its new type */
+	STATE_E_SIZE,      /* an object would be larger than any that a heap holds */
 	STATE_E_HANDLER,   /* a handler refused */
 	_STATE_CODE_N,
 };

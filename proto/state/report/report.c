@@ -202,6 +202,23 @@ enum state_code state_fail_row(
 	return code;
 }
 
+enum state_code state_fail_size(
+        struct state_report *r, uint32_t entry, uint64_t bytes, uint64_t most)
+{
+	struct state_text text;
+
+	if (report_begin(r, STATE_E_SIZE, "object would have ", &text)) {
+		r->result->value = bytes;
+		state_text_add_number(&text, bytes, 10);
+		state_text_add(&text, " bytes, a heap's largest has ");
+		state_text_add_number(&text, most, 10);
+		state_text_add(&text, ", at ");
+		state_text_add_entry(&text, &r->sides->desc[STATE_OLD], entry);
+		state_text_add(&text, "; keep it in several objects, or its elements smaller");
+	}
+	return STATE_E_SIZE;
+}
+
 enum state_code state_fail(
         struct state_report *r, enum state_code code, const char *what, uint64_t value)
 {
@@ -249,6 +266,7 @@ const char *state_code_text(enum state_code code)
 	        [STATE_E_POINTER] = "pointer",
 	        [STATE_E_AMBIGUOUS] = "ambiguous",
 	        [STATE_E_RANGE] = "range",
+	        [STATE_E_SIZE] = "size",
 	        [STATE_E_HANDLER] = "handler",
 	};
 

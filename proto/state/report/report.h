@@ -86,6 +86,9 @@ enum state_code state_fail_pointer(struct state_report *r, enum state_code code,
 /* For a pointer at `old` into a row of the constant table `entry`. */
 enum state_code state_fail_row(struct state_report *r, enum state_code code, uint32_t entry,
         uint32_t row, const void *old);
+/* For an object of the site `entry` that would have so many bytes, of at most so many. */
+enum state_code state_fail_size(
+        struct state_report *r, uint32_t entry, uint64_t bytes, uint64_t most);
 /* At a member of the value at hand. */
 enum state_code state_fail_member(struct state_report *r, enum state_code code, const char *what,
         uint64_t value, const char *member);

@@ -76,7 +76,7 @@ struct state_heap {
 
 /*
  * walk.c: check the old heap and give every live object a new place. Refuses with STATE_E_HEAP,
- * STATE_E_ARENA, STATE_E_SCRATCH, or STATE_E_LOSS if objects have no place.
+ * STATE_E_ARENA, STATE_E_SIZE, STATE_E_SCRATCH, or STATE_E_LOSS if objects have no place.
  */
 enum state_code state_walk(struct state_heap *h);
 

@@ -16,7 +16,8 @@
  *
  * Refused here with STATE_E_HEAP: another format, a page past the end, a site that the release
  * does not have, an element size that is not the type's, more slots than fit, two objects on one
- * page, an array longer than its slot. An object whose site has no partner is counted as lost.
+ * page, an array longer than its slot. With STATE_E_SIZE: an object that the new release makes
+ * larger than a heap's largest. An object whose site has no partner is counted as lost.
  *
  * Not checked here: what is inside objects. That is the plans' work, and pointer.c's.
  */
@@ -355,6 +356,28 @@ static enum state_code walk_deal(struct state_heap *h, struct state_run *run)
 	return is_array && run->forecast != NULL ? walk_foreseen(h, run) : STATE_OK;
 }
 
+/*
+ * An object that is larger now than any may be is refused as such: a larger arena would not help,
+ * so it must not be asked for.
+ */
+static enum state_code walk_allocate(
+        struct state_report *r, const struct state_site *site, uint64_t count, uint64_t *ret)
+{
+	uint64_t bytes = count * site->size[STATE_NEW];
+	void *object;
+
+	if (bytes > HEAP_OBJECT_MAX) {
+		return state_fail_size(r, site->entry[STATE_OLD], bytes, HEAP_OBJECT_MAX);
+	}
+	object = heap_alloc_at_site(
+	        (const void *)(uintptr_t)site->new_addr, site->size[STATE_NEW], count, site->align);
+	if (object == NULL) {
+		return walk_full(r);
+	}
+	*ret = (uint64_t)(uintptr_t)object;
+	return STATE_OK;
+}
+
 /* A run whose objects differ in their new size, or are large: the new heap allocates one by one. */
 static enum state_code walk_single(struct state_report *r, struct state_run *run)
 {
@@ -364,18 +387,16 @@ static enum state_code walk_single(struct state_report *r, struct state_run *run
 		for (uint64_t word = run->live[w]; word != 0; word &= word - 1) {
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(word);
 			uint64_t count = state_slot_count(run, slot);
-			void *object;
+			enum state_code code;
 
 			if (count * site->size[STATE_OLD] >= run->stride) {
 				return walk_fail(
 				        r, "old heap object is larger than its slot", slot);
 			}
-			object = heap_alloc_at_site((const void *)(uintptr_t)site->new_addr,
-			        site->size[STATE_NEW], count, site->align);
-			if (object == NULL) {
-				return walk_full(r);
+			code = walk_allocate(r, site, count, &run->place[slot]);
+			if (code != STATE_OK) {
+				return code;
 			}
-			run->place[slot] = (uint64_t)(uintptr_t)object;
 		}
 	}
 	return STATE_OK;

@@ -171,9 +171,22 @@ static struct graph_object *object_add(struct graph *g, struct model_type *a, st
 	return object;
 }
 
+/* Elements of both sides' types, of at most so many bytes as are left for heap objects; perhaps 0. */
+static uint64_t count_that_fits(
+        const struct model_type *a, const struct model_type *b, uint64_t count, uint64_t *room)
+{
+	uint64_t size = a->size > b->size ? a->size : b->size;
+
+	count = count < *room / size ? count : *room / size;
+	*room -= count * size;
+	return count;
+}
+
 static void objects_allocate(struct graph *g)
 {
 	uint32_t n = (uint32_t)random_below(g->random, GRAPH_OBJECTS) + 1;
+	/* No object is too large for a heap, and all of them fit the world's. */
+	uint64_t room = HEAP_OBJECT_MAX;
 
 	while (g->n_heap < n) {
 		static const char *const other[] = {"fc", "fi", "fp"};
@@ -193,6 +206,7 @@ static void objects_allocate(struct graph *g)
 		                             model_symbol_find(new, "name")->type)
 		                   : object_add(g, model_type_find(old, name),
 		                             model_type_find(new, name));
+		count = count_that_fits(object->old_type, object->new_type, count, &room);
 		name[0] = 'f';
 		object->old = world_object(g->world, pick < 3 ? other[pick] : name, 0, count);
 		object->count = count;

@@ -385,6 +385,32 @@ static void test_arena(void)
 }
 
 /*
+ * An object that outgrows what a heap can hold is no matter of the arena, which RS would make
+ * larger in vain. One that has just as many bytes as an object may have is carried over.
+ */
+static void test_outgrown(void)
+{
+	struct world *w = begin("struct s { u8 a[15]; }; site struct s f; struct s *p;",
+	        "struct s { u8 a[31]; }; site struct s f; struct s *p;");
+	const uint64_t most = HEAP_OBJECT_MAX / 31;
+	uint8_t *object = world_object(w, "f", 0, most);
+
+	assert(HEAP_OBJECT_MAX % 31 == 0);
+	object[15 * most - 1] = 7;
+	point(w, "p", object);
+	done(w);
+	assert(((const uint8_t *)where(w, "p"))[31 * (most - 1) + 14] == 7);
+	world_free(w);
+
+	w = begin("struct s { u8 a[15]; }; site struct s f;",
+	        "struct s { u8 a[31]; }; site struct s f;");
+	world_object(w, "f", 0, most + 1);
+	refused(w, STATE_E_SIZE,
+	        "object would have 2064414 bytes, a heap's largest has 2064383, at heap struct s "
+	        "from a.c:f; keep it in several objects");
+}
+
+/*
  * A site whose function now allocates something else first; a type that
  * moved to another function.
  */
@@ -493,6 +519,7 @@ int main(void)
 	test_heap();
 	test_heap_refusals();
 	test_arena();
+	test_outgrown();
 	test_sites();
 	test_pair_variable();
 	return 0;
