@@ -60,9 +60,13 @@ static inline struct arch_cpu *arch_cpu_this(void)
 	return cpu;
 }
 
+/* All RAM, from kernel_direct on (kernel.ld): too far from the code to be an operand but of this one. */
 static inline void *arch_frame_ptr(paddr_t pa)
 {
-	return (void *)(DIRECT_BASE + pa);
+	paddr_t direct;
+
+	__asm__("movabsq $kernel_direct, %0" : "=r"(direct));
+	return (void *)(direct + pa);
 }
 
 /* A free-running counter, for charging time. */

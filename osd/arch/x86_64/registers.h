@@ -5,10 +5,6 @@
  */
 #define PAGE_BYTES 4096
 
-/* Where the kernel is linked, and where all RAM is mapped; kernel.ld has the first of them, too. */
-#define KERNEL_BASE 0xffffffff80000000
-#define DIRECT_BASE 0xffff800000000000
-
 /* Segment selectors. sysret wants user data right below user code. */
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10

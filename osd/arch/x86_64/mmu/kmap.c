@@ -1,6 +1,6 @@
 /*
- * The kernel's half of every address space: its image with one protection a section, all RAM at
- * DIRECT_BASE, device pages and stacks. Nothing is writable and executable, and the direct map has
+ * The kernel's half of every address space: its image with one protection a section, all RAM (the
+ * direct map), device pages and stacks; each start draws the places of these three anew (boot.S). Nothing is writable and executable, and the direct map has
  * no second, writable view of the kernel's code and constants. Every space shares the tables below
  * the root, so the root entries never change.
  */
@@ -8,9 +8,6 @@
 #include "osd/arch/arch.h"
 #include "osd/arch/x86_64/mmu/memory.h"
 #include "osd/arch/x86_64/x86.h"
-
-extern char kernel_start[], kernel_text_start[], kernel_text_end[], kernel_rodata_end[],
-        kernel_end[];
 
 #define BIG_PAGE (2ull << 20)
 
@@ -40,7 +37,7 @@ static void kmap_map_pages(vaddr_t va, paddr_t pa, uint64_t bytes, uint64_t bits
 static void kmap_map_image(void)
 {
 	const struct {
-		char *from, *to;
+		const char *from, *to;
 		uint64_t bits;
 	} parts[] = {
 	        {kernel_text_start, kernel_text_end, 0},
@@ -56,7 +53,7 @@ static void kmap_map_image(void)
 
 static bool kmap_is_constant(paddr_t pa, uint64_t bytes)
 {
-	return pa < kmap_image_pa(kernel_rodata_end) && pa + bytes > kmap_image_pa(kernel_start);
+	return pa < kmap_image_pa(kernel_rodata_end) && pa + bytes > kmap_place.load;
 }
 
 static void kmap_map_direct(const struct memory_range *range)
@@ -65,12 +62,12 @@ static void kmap_map_direct(const struct memory_range *range)
 
 	while (at < end) {
 		if (at % BIG_PAGE == 0 && end - at >= BIG_PAGE && !kmap_is_constant(at, BIG_PAGE)) {
-			*kmap_entry(DIRECT_BASE + at, PTE_LEVEL_DIRECTORY) =
+			*kmap_entry((vaddr_t)arch_frame_ptr(at), PTE_LEVEL_DIRECTORY) =
 			        at | PTE_P | PTE_W | PTE_G | PTE_NX | PTE_BIG;
 			at += BIG_PAGE;
 			continue;
 		}
-		kmap_map_pages(DIRECT_BASE + at, at, PAGE_SIZE,
+		kmap_map_pages((vaddr_t)arch_frame_ptr(at), at, PAGE_SIZE,
 		        PTE_NX | (kmap_is_constant(at, PAGE_SIZE) ? 0 : PTE_W));
 		at += PAGE_SIZE;
 	}
@@ -96,7 +93,8 @@ void kmap_device(vaddr_t va, paddr_t pa)
 
 vaddr_t kmap_stack(uint32_t index)
 {
-	vaddr_t low = KMAP_STACKS + (vaddr_t)index * (KMAP_STACK_PAGES + 1) * PAGE_SIZE + PAGE_SIZE;
+	vaddr_t low =
+	        kmap_stacks() + (vaddr_t)index * (KMAP_STACK_PAGES + 1) * PAGE_SIZE + PAGE_SIZE;
 
 	kmap_map_pages(low, arch_boot_frames(KMAP_STACK_PAGES), KMAP_STACK_PAGES * PAGE_SIZE,
 	        PTE_W | PTE_NX);

@@ -3,10 +3,20 @@
 #include "osd/abi/types.h"
 #include "osd/arch/x86_64/registers.h"
 
-#define KMAP_LAPIC 0xffffffffd0000000ul
-#define KMAP_IOAPIC 0xffffffffd0001000ul /* one page each */
-#define KMAP_STACKS 0xffffffffc0000000ul
 #define KMAP_STACK_PAGES 4u
+/* Device pages, behind all stacks. */
+#define KMAP_DEVICES 0x10000000ul
+#define KMAP_LAPIC (kmap_stacks() + KMAP_DEVICES)
+#define KMAP_IOAPIC (KMAP_LAPIC + PAGE_SIZE) /* one page each */
+
+/* Where the kernel is, which each start draws anew; boot.S has it. */
+struct kmap_place {
+	paddr_t load, load_text; /* its image; and in it, .text */
+};
+extern const struct kmap_place kmap_place;
+/* Of kernel.ld. */
+extern const char kernel_text_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
+extern const char kernel_stacks[];
 
 extern paddr_t kmap_root;
 /* Build and load the kernel's own tables. */
@@ -20,7 +30,12 @@ void kmap_device(vaddr_t va, paddr_t pa);
 vaddr_t kmap_stack(uint32_t index);
 
 /* Where something of the kernel's image lies in RAM. */
+static inline vaddr_t kmap_stacks(void)
+{
+	return (vaddr_t)kernel_stacks;
+}
+
 static inline paddr_t kmap_image_pa(const void *symbol)
 {
-	return (paddr_t)symbol - KERNEL_BASE;
+	return (vaddr_t)symbol - (vaddr_t)kernel_text_start + kmap_place.load_text;
 }

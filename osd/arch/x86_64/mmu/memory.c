@@ -28,8 +28,6 @@ struct pvh_range {
 	uint32_t type, reserved;
 };
 
-extern char kernel_start[], kernel_end[];
-
 uint16_t *frame_uses;
 uint64_t n_frame_uses;
 
@@ -117,8 +115,7 @@ static uint32_t memory_used_collect(struct memory_range used[3])
 {
 	uint32_t n_used = 0;
 
-	memory_used_insert(used, &n_used, kmap_image_pa(kernel_start),
-	        memory_page_up(kmap_image_pa(kernel_end)));
+	memory_used_insert(used, &n_used, kmap_place.load, kmap_image_pa(kernel_end));
 	memory_used_insert(used, &n_used, boot_image.base, boot_image.base + boot_image.bytes);
 	memory_used_insert(used, &n_used, boot_first, boot_next);
 	return n_used;
@@ -231,6 +228,6 @@ void arch_boot_finish(struct boot_info *info)
 
 uint64_t arch_kernel_bytes(void)
 {
-	return (uint64_t)(kernel_end - kernel_start) + (boot_next - boot_first) -
+	return kmap_image_pa(kernel_end) - kmap_place.load + (boot_next - boot_first) -
 	       n_given * PAGE_SIZE;
 }
