@@ -55,7 +55,10 @@ static const struct command {
                 "        print a state description (of a kit, or the file); or write one"},
         {"image", cmd_image,
                 "luforge image --out FILE LIST\n"
-                "        write a boot image from a list"},
+                "luforge image --out FILE --randomize-kernel KERNEL --kernel-seed HEX64|-\n"
+                "              --memory BYTES --kernel-out FILE LIST\n"
+                "        write a boot image from a list; and the kernel, moved to where the seed "
+                "says"},
         {"inspect", cmd_inspect,
                 "luforge inspect FILE\n"
                 "luforge inspect --root FILE [--release HEX128] KIT\n"

@@ -4,8 +4,8 @@
  * every caller needs is asked (64-bit x86, little endian); relocatable or linked is the
  * caller's to know.
  *
- * Relocations are read of sections that are loaded and in relocatable files only: a linked
- * program has none left, and those of debug data are many and nobody's here.
+ * Relocations are read of sections that are loaded only: those of debug data are many and nobody's
+ * here. A linked program has none, unless the linker was told to keep them.
  *
  * After elf_file_init() every index in the tables is inside its table or one of the reserved
  * numbers, every pointer is inside ->data, and every relocation starts inside its section.
@@ -128,11 +128,12 @@ static int elf_load_relocs(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *h)
 			return elf_bad(f, "relocation");
 		}
 		symbol = GELF_R_SYM(rela.r_info);
-		if (rela.r_offset >= target->size || symbol > f->n_symbols) {
+		/* Of a linked file an address; the sections of others have none. */
+		if (rela.r_offset - target->addr >= target->size || symbol > f->n_symbols) {
 			return elf_bad(f, "relocation outside its section, or of no symbol");
 		}
 		target->relocs[target->n_relocs++] = (struct elf_reloc){
-		        .offset = rela.r_offset,
+		        .offset = rela.r_offset - target->addr,
 		        .type = (uint32_t)GELF_R_TYPE(rela.r_info),
 		        .symbol = symbol ? (uint32_t)symbol - 1 : ELF_NO_SYMBOL,
 		        .addend = rela.r_addend,
@@ -217,7 +218,7 @@ static int elf_load(struct elf_file *f, Elf *e)
 		}
 	}
 	r = symtab ? elf_load_symbols(f, e, symtab) : 0;
-	if (r == 0 && f->header.e_type == ET_REL) {
+	if (r == 0 && symtab) {
 		r = elf_load_all_relocs(f, e, symtab);
 	}
 	return r < 0 ? r : elf_load_segments(f);

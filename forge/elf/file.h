@@ -16,7 +16,7 @@ struct elf_symbol {
 	uint8_t bind;     /* STB_* */
 };
 
-/* A relocation of a relocatable file: its field begins inside the section. */
+/* A relocation: its field begins inside the section. */
 struct elf_reloc {
 	uint64_t offset;
 	uint32_t type;   /* R_X86_64_* */
