@@ -81,6 +81,10 @@ struct slot_info {
 	nsec_t cpu_nsec;
 };
 
+/* personality_set, slot_foreign */
+#define N_PERSONALITIES 4u
+#define PERSONALITY_ROUTES_MAX 512u
+
 /* slot_registers, slot_registers_set: of x86-64. */
 struct slot_registers {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
@@ -102,7 +106,8 @@ enum fault_reason {
 	FAULT_DEBUG,
 	FAULT_FOREIGN_CALL, /* a number that is not native */
 	FAULT_STRAY_CALL,   /* a system call from elsewhere than the gate page */
-	FAULT_OTHER
+	FAULT_OTHER,
+	FAULT_FOREIGN_UNANSWERED /* a foreign thread's; address: its number; vector: why, an error */
 };
 struct slot_event {
 	endpoint_t endpoint;

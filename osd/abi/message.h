@@ -20,6 +20,11 @@ _Static_assert(sizeof(struct message) == 64, "a message is eight registers");
  * One bit per source is kept; notifying twice before a receive is the same as once.
  */
 #define MSG_NOTIFY 0x2u
+/*
+ * A system call of a foreign thread: w[0] its number, w[1..6] its arguments. w[0] of the answer, of
+ * whatever type, is the result of the call.
+ */
+#define MSG_FOREIGN 0x3u
 
 /* Request numbers are disjoint per service: number = base of the service + n. */
 #define SEF_BASE 0x100u

@@ -133,7 +133,7 @@ static err_t space_op_gate(struct space *space, vaddr_t va, struct mmu_tables *t
 {
 	err_t err;
 
-	if (space->gate != 0) {
+	if (space->gate != 0 || (space->instance != NULL && space->instance->is_foreign)) {
 		return E_BUSY;
 	}
 	err = mmu_gate(&space->mmu, va, tables);

@@ -1,5 +1,6 @@
 /* The table of kernel calls, made from calls.def, and its dispatcher. */
 #include "osd/kernel/call/kcall.h"
+#include "osd/kernel/foreign/foreign.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
 
@@ -28,9 +29,13 @@ static void kcall_refuse(struct instance *self, uint64_t number)
 	arch_context_result_set(&self->context, err);
 }
 
-/* No service holds such an instruction: somebody else's code runs in it. */
+/* No service holds such an instruction: it is a foreign thread, or somebody else's code runs in it. */
 _Noreturn void kcall_stray(struct instance *self)
 {
+	if (self->is_foreign) {
+		foreign_call(self);
+		sched_run();
+	}
 	arch_context_restart(&self->context); /* to the instruction itself, as at any fault */
 	fault_exception(self, FAULT_STRAY_CALL, arch_context_pc(&self->context), 0);
 	sched_run();

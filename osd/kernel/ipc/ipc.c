@@ -9,6 +9,9 @@
  *
  * The plain cases of sendrec and reply_receive are done by arch's entry code already (offsets.c
  * lists what it relies on); this code gives the same results for them.
+ *
+ * A foreign thread (../foreign) takes part as one that makes sendrec: what it sends is its system call,
+ * of the answer it gets one register, and of our errors none.
  */
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/sched/cpu.h"
@@ -21,13 +24,25 @@ static inline bool ipc_may_send(const struct slot *from, endpoint_t to)
 	return from->ipc_to[number / 64] >> number % 64 & 1;
 }
 
-static inline void ipc_message_pass(struct instance *from, struct instance *to)
+static void ipc_foreign_call_get(struct instance *from, struct message *ret)
 {
-	struct message message;
+	const uint64_t *args = arch_context_args(&from->context);
 
-	arch_context_message_get(&from->context, &message);
-	message.source = from->slot->endpoint;
-	arch_context_message_set(&to->context, &message);
+	ret->type = MSG_FOREIGN;
+	ret->w[0] = arch_context_number(&from->context);
+	for (unsigned int i = 0; i < 6; i++) {
+		ret->w[1 + i] = args[i];
+	}
+}
+
+static inline void ipc_message_get(struct instance *from, struct message *ret)
+{
+	if (from->is_foreign) {
+		ipc_foreign_call_get(from, ret);
+	} else {
+		arch_context_message_get(&from->context, ret);
+	}
+	ret->source = from->slot->endpoint;
 }
 
 /* Who may be sent to by this call? */
@@ -90,6 +105,19 @@ static void ipc_wake(struct instance *instance, err_t result)
 	instance_state_set(instance, SLOT_RUNNABLE);
 }
 
+static void ipc_message_pass(struct instance *from, struct instance *to)
+{
+	struct message message;
+
+	ipc_message_get(from, &message);
+	if (to->is_foreign) {
+		ipc_wake(to, (err_t)message.w[0]);
+	} else {
+		arch_context_message_set(&to->context, &message);
+		ipc_wake(to, E_OK);
+	}
+}
+
 static err_t ipc_send_to(struct instance *self, struct slot *target, bool is_sendrec)
 {
 	endpoint_t to = target->endpoint;
@@ -97,7 +125,6 @@ static err_t ipc_send_to(struct instance *self, struct slot *target, bool is_sen
 	cpu_this()->n_ipc_slow++;
 	if (ipc_is_receiving_from(target, self->slot->endpoint)) {
 		ipc_message_pass(self, target->instance);
-		ipc_wake(target->instance, E_OK);
 		if (!is_sendrec) {
 			return E_OK;
 		}
@@ -238,8 +265,7 @@ static bool ipc_take_sender(struct slot *slot, endpoint_t from, struct message *
 		if (from != EP_ANY && sender->slot->endpoint != from) {
 			continue;
 		}
-		arch_context_message_get(&sender->context, message);
-		message->source = sender->slot->endpoint;
+		ipc_message_get(sender, message);
 		ipc_sender_unlink(sender, slot);
 		if (sender->is_sendrec) {
 			instance_state_set(sender, SLOT_WAITING_REPLY);
@@ -318,7 +344,6 @@ static err_t ipc_reply_to(struct instance *self, endpoint_t to)
 	}
 	cpu_this()->n_ipc_slow++;
 	ipc_message_pass(self, target->instance);
-	ipc_wake(target->instance, E_OK);
 	return E_OK;
 }
 
@@ -393,17 +418,29 @@ err_t ipc_asend(struct instance *self, endpoint_t to)
 	return E_OK;
 }
 
+/* Of no use to a foreign thread is the result: it waits for its supervisor, as after a fault. */
+static void ipc_end(struct instance *instance, err_t result)
+{
+	if (instance->is_foreign) {
+		instance->fault_wait = FAULT_WAIT_SUPERVISOR;
+		instance->fault_is_mended = false;
+		instance_state_set(instance, SLOT_FAULTED);
+	} else {
+		ipc_wake(instance, result);
+	}
+}
+
 void ipc_cancel(struct instance *instance, err_t result)
 {
 	switch ((enum slot_state)instance->state) {
 	case SLOT_SENDING:
 		ipc_sender_unlink(instance, slot_at(EP_SLOT(instance->peer)));
-		ipc_wake(instance, result);
+		ipc_end(instance, result);
 		break;
 	case SLOT_RECEIVING:
 	case SLOT_WAITING_REPLY:
 	case SLOT_PARKED:
-		ipc_wake(instance, result);
+		ipc_end(instance, result);
 		break;
 	case SLOT_NEW:
 	case SLOT_RUNNABLE:

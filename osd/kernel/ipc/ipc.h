@@ -20,7 +20,10 @@ void ipc_notify_kernel(struct slot *to, uint32_t notified, uint64_t irq_bits);
  * is stopped or its slot held.
  */
 void ipc_deliver_waiting(struct slot *slot);
-/* End the IPC that the instance is in (if any), with this result for it; it becomes runnable. */
+/*
+ * End the IPC that the instance is in (if any), with this result for it; it becomes runnable. A foreign
+ * thread gets no result, and waits for its supervisor (SLOT_FAULTED, without an event).
+ */
 void ipc_cancel(struct instance *instance, err_t result);
 /* Everybody waiting for a reply of the slot, or (all) sending to it, gets this result. */
 void ipc_callers_end(struct slot *slot, err_t result, bool all);

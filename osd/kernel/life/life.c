@@ -8,6 +8,7 @@
 #include "osd/kernel/ipc/alarm.h"
 #include "osd/kernel/fault/event.h"
 #include "osd/kernel/fault/fault.h"
+#include "osd/kernel/foreign/foreign.h"
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/object/irq.h"
 #include "osd/kernel/base/kassert.h"
@@ -28,6 +29,7 @@ static void life_instance_open(
 	instance_state_set(instance, SLOT_NEW);
 	instance->is_stopped = 0;
 	instance->is_uncommitted = (params->flags & SLOT_UNCOMMITTED) != 0;
+	instance->is_foreign = 0;
 	instance->peer = EP_NONE;
 	instance->space = space;
 	space->instance = instance;
@@ -96,6 +98,7 @@ void slot_close(struct slot *slot)
 	life_orphans_pass_on(slot);
 	ipc_cancel(slot->instance, E_DEAD);
 	slot_unhold(slot);
+	foreign_callers_end(slot, E_DEAD, true);
 	ipc_callers_end(slot, E_DEAD, true);
 	ipc_notifications_forget(slot);
 	alarm_set(slot, 0);
@@ -130,6 +133,7 @@ void slot_instances_exchange(struct slot **a, struct slot **b)
 
 void slot_fresh(struct slot *slot)
 {
+	foreign_callers_end(slot, E_RESTART, false);
 	ipc_callers_end(slot, E_RESTART, false);
 	alarm_set(slot, 0);
 	irq_release(slot);

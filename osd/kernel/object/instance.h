@@ -38,7 +38,8 @@ struct instance {
 			uint8_t state; /* enum slot_state; written by instance_state_set only */
 			uint8_t is_stopped;
 			uint8_t is_uncommitted;
-			uint8_t is_ready; /* linked in a run queue */
+			uint8_t is_ready : 1; /* linked in a run queue */
+			uint8_t is_foreign : 1; /* its `syscall` is a message: never the fast path's */
 		};
 		uint32_t run_word;
 	};
@@ -50,7 +51,8 @@ struct instance {
 	uint64_t cpu_cycles;    /* charged so far; arch_cycles_nsec() converts */
 	uint32_t above_mask;    /* bit p: priority p is more urgent */
 	uint32_t priority;
-	uint32_t is_sendrec; /* SENDING: a reply is waited for afterwards */
+	uint32_t is_sendrec;  /* SENDING: a reply is waited for afterwards */
+	uint32_t personality; /* is_foreign: who answers its calls */
 	nsec_t quantum_nsec, quantum_left_nsec;
 	struct list ready_link;  /* run queue */
 	struct list sender_link; /* SENDING: target slot's senders */

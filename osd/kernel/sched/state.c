@@ -8,8 +8,10 @@
  *   SENDING -> WAITING_REPLY           ipc.c: the message of a sendrec was taken
  *   those four -> RUNNABLE             ipc.c: completed, cancelled or restarted
  *   RUNNABLE -> FAULTED                fault.c, event.c
+ *   SENDING, WAITING_REPLY -> FAULTED  ipc.c: a foreign call was ended
  *   FAULTED -> RUNNABLE                fault.c: VM resolved the fault
- *   FAULTED -> FAULTED                 event.c: VM refused it, now it waits for the supervisor
+ *   FAULTED -> FAULTED                 event.c: VM refused it, or the foreign call was ended for want
+ *                                      of who answers; now it waits for the supervisor
  *   RUNNABLE -> REPORTED, EXITED       event.c
  *   REPORTED -> RUNNABLE               slot_resume
  *   FAULTED -> RUNNABLE                slot_resume: the supervisor has written its registers
@@ -33,9 +35,10 @@ static const uint32_t state_moves[SLOT_STATE_N] = {
         [SLOT_NEW] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
         [SLOT_RUNNABLE] = IPC_STATES | BIT(SLOT_FAULTED) | BIT(SLOT_REPORTED) | BIT(SLOT_EXITED) |
                           BIT(SLOT_STOPPED),
-        [SLOT_SENDING] = BIT(SLOT_RUNNABLE) | BIT(SLOT_WAITING_REPLY) | BIT(SLOT_STOPPED),
+        [SLOT_SENDING] = BIT(SLOT_RUNNABLE) | BIT(SLOT_WAITING_REPLY) | BIT(SLOT_FAULTED) |
+                         BIT(SLOT_STOPPED),
         [SLOT_RECEIVING] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
-        [SLOT_WAITING_REPLY] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
+        [SLOT_WAITING_REPLY] = BIT(SLOT_RUNNABLE) | BIT(SLOT_FAULTED) | BIT(SLOT_STOPPED),
         [SLOT_FAULTED] = BIT(SLOT_RUNNABLE) | BIT(SLOT_FAULTED) | BIT(SLOT_STOPPED),
         [SLOT_REPORTED] = BIT(SLOT_RUNNABLE) | BIT(SLOT_STOPPED),
         [SLOT_STOPPED] = BIT(SLOT_NEW),

@@ -1,7 +1,8 @@
 /*
  * Random calls and supervisor's actions on the kernel's objects, and after each of them what must
  * always hold. Messages carry numbers: each one sent is received at most once, and exactly once
- * when its sender was told so and the receiver lived.
+ * when its sender was told so and the receiver lived. Some slots are foreign: of what happens to them
+ * they see answers alone.
  */
 #undef NDEBUG
 #include <assert.h>
@@ -13,6 +14,7 @@
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/fault/event.h"
 #include "osd/kernel/fault/fault.h"
+#include "osd/kernel/foreign/foreign.h"
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/object/irq.h"
 #include "osd/kernel/call/kcall.h"
@@ -26,6 +28,7 @@
 #define N_TEST 8u
 #define N_STEPS 40000u
 #define SUPERVISOR 1u
+#define TYPE 0x700u /* of messages; none of the kernel's own */
 
 static uint64_t next_message = 1;
 static uint8_t n_received[N_STEPS + 2 * N_ASYNC];
@@ -55,6 +58,8 @@ static void open_slot(uint32_t number)
 	slot_open(slot_at(number), &params, space, supervisor);
 	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
 	slot_privileges_set(slot_at(number), &all);
+	assert(!slot_at(number)->instance->is_foreign);
+	slot_at(number)->instance->is_foreign = number != SUPERVISOR && draw(3) == 0;
 	instance_state_set(slot_at(number)->instance, SLOT_RUNNABLE);
 }
 
@@ -68,11 +73,13 @@ static void close_slot(uint32_t number)
 
 void fake_delivered(const struct message *message)
 {
+	uint64_t number = message->w[message->type == MSG_FOREIGN];
+
 	if (message->type == MSG_NOTIFY) {
 		return;
 	}
-	assert(message->w[0] != 0 && message->w[0] < next_message);
-	assert(n_received[message->w[0]]++ == 0);
+	assert(number != 0 && number < next_message);
+	assert(n_received[number]++ == 0);
 }
 
 static endpoint_t draw_endpoint(void)
@@ -109,6 +116,37 @@ static err_t call(struct instance *self, uint32_t kind)
 	}
 }
 
+/* Some of the routes are dead by now, and there is none for the last number. */
+static void call_foreign(struct instance *self)
+{
+	endpoint_t routes[N_TEST];
+
+	if (draw(4) == 0) {
+		for (uint32_t i = 0; i < N_TEST; i++) {
+			routes[i] = slot_at(i)->endpoint;
+		}
+		personality_set(0, slot_at(SUPERVISOR)->endpoint, routes, N_TEST);
+	}
+	self->context.number = draw(N_TEST + 1);
+	self->context.args[0] = next_message++;
+	self->context.result = E_OK;
+	foreign_call(self);
+	assert(self->state != SLOT_RUNNABLE);
+}
+
+/* Has a foreign instance got this answer? */
+static bool is_answer(uint64_t number)
+{
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		const struct instance *instance = slot_at(i)->instance;
+
+		if (instance->is_foreign && (uint64_t)instance->context.result == number) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The instance runs, makes one call, and leaves the CPU. */
 static void run(struct instance *self)
 {
@@ -118,7 +156,12 @@ static void run(struct instance *self)
 
 	sched_unready(self);
 	cpu->arch.current = &self->context;
-	self->context.message = (struct message){.type = 0x700, .w = {next_message++}};
+	if (self->is_foreign) {
+		call_foreign(self);
+		cpu->arch.current = NULL;
+		return;
+	}
+	self->context.message = (struct message){.type = TYPE, .w = {next_message++}};
 	result = call(self, kind);
 	cpu->arch.current = NULL;
 	if (result == KCALL_PENDING) {
@@ -126,7 +169,9 @@ static void run(struct instance *self)
 		return;
 	}
 	if (result == E_OK && (kind == 0 || kind == 5)) {
-		assert(n_received[self->context.message.w[0]] == 1);
+		uint64_t number = self->context.message.w[0];
+
+		assert(n_received[number] == 1 || (kind == 5 && is_answer(number)));
 	}
 	sched_ready(self);
 }
@@ -148,6 +193,10 @@ static void exchange(uint32_t number, uint32_t other)
 	if (number == other || !is_at_rest(number) || !is_at_rest(other)) {
 		return;
 	}
+	if ((number == SUPERVISOR || other == SUPERVISOR) &&
+	        (of_a->is_foreign || of_b->is_foreign)) {
+		return;
+	}
 	slot_instances_exchange(&a, &b);
 	assert(a == slot_at(number) && a->instance == of_b);
 	assert(b == slot_at(other) && b->instance == of_a);
@@ -155,12 +204,25 @@ static void exchange(uint32_t number, uint32_t other)
 	        a->alarm_at == was.alarm_at);
 }
 
+/* As slot_registers_set and slot_resume do, or slot_foreign_end. */
+static void act_foreign(struct instance *instance)
+{
+	if (instance->is_foreign && instance->state == SLOT_FAULTED) {
+		event_drop(instance);
+		instance->fault_wait = FAULT_WAIT_NONE;
+		instance_state_set(instance, SLOT_RUNNABLE);
+	} else if (foreign_call_end(instance) == E_OK) {
+		assert(instance->state == SLOT_FAULTED);
+		assert(list_is_empty(&instance->event_link));
+	}
+}
+
 /* What the supervisor, VM or time may do to a slot at any moment. */
 static void act(uint32_t number)
 {
 	struct slot *slot = slot_at(number);
 
-	switch (draw(9)) {
+	switch (draw(10)) {
 	case 8:
 		exchange(number, draw(N_TEST));
 		break;
@@ -183,6 +245,9 @@ static void act(uint32_t number)
 			close_slot(number);
 			open_slot(number);
 		}
+		break;
+	case 7:
+		act_foreign(slot->instance);
 		break;
 	default:
 		fake_now += draw(50);
@@ -216,6 +281,10 @@ static void check_instance(const struct slot *slot)
 	}
 	if (i->state == SLOT_WAITING_REPLY) {
 		assert(slot_of(i->peer));
+	}
+	if (i->is_foreign) {
+		assert(i->context.result >= 0);
+		assert(i->state != SLOT_FAULTED || i->fault_wait == FAULT_WAIT_SUPERVISOR);
 	}
 	if (i->state == SLOT_RECEIVING && i->peer == EP_ANY && !i->is_stopped && !slot->is_held) {
 		assert(slot->pending == 0);
@@ -266,7 +335,9 @@ static void step(void)
 	for (uint32_t i = 0; i < N_TEST; i++) {
 		const struct instance *instance = slot_at(i)->instance;
 		if (was_sending[i] && instance->state == SLOT_WAITING_REPLY) {
-			assert(n_received[instance->context.message.w[0]] == 1);
+			assert(n_received[instance->is_foreign ? instance->context.args[0]
+			                                       : instance->context.message.w[0]] ==
+			        1);
 		}
 	}
 	check_all();
@@ -296,6 +367,9 @@ static void test_events(void)
 
 	close_slot(3);
 	open_slot(3);
+	while (event_take(slot_at(SUPERVISOR)->endpoint, &event)) {
+		/* of foreign slots */
+	}
 	sched_unready(slot->instance);
 	event_raise(slot->instance, SLOT_REPORTED, SLOT_EVENT_REPORT, w);
 	assert(!event_take(slot_at(2)->endpoint, &event));
@@ -352,7 +426,7 @@ static void test_queues(void)
 	slot_at(3)->async_first = N_ASYNC - 3;
 	slot_at(4)->async_first = 1;
 	for (uint32_t i = 0; i < N_ASYNC + 2; i++) {
-		sender->context.message = (struct message){.type = i, .w = {next_message++}};
+		sender->context.message = (struct message){.type = TYPE + i, .w = {next_message++}};
 		assert(ipc_asend(sender, slot_at(i < N_ASYNC ? 3 : 4)->endpoint) == E_OK);
 	}
 	assert(ipc_asend(sender, slot_at(3)->endpoint) == E_FULL);
@@ -361,15 +435,15 @@ static void test_queues(void)
 	slot_instances_exchange(&a, &b);
 	assert(a == slot_at(3) && b == slot_at(4) && a->instance->slot == a);
 	for (uint32_t i = 0; i < N_ASYNC / 2; i++) {
-		assert(async_next(3).type == i);
+		assert(async_next(3).type == TYPE + i);
 	}
-	assert(async_next(4).type == N_ASYNC && async_next(4).type == N_ASYNC + 1);
+	assert(async_next(4).type == TYPE + N_ASYNC && async_next(4).type == TYPE + N_ASYNC + 1);
 	a = slot_at(3);
 	b = slot_at(4);
 	slot_instances_exchange(&a, &b);
 	assert(a == slot_at(3) && b == slot_at(4) && a->instance->slot == a);
 	for (uint32_t i = N_ASYNC / 2; i < N_ASYNC; i++) {
-		assert(async_next(3).type == i);
+		assert(async_next(3).type == TYPE + i);
 	}
 	assert(slot_at(3)->async == queues[slot_at(3)->instance->space->id]);
 	for (uint32_t i = 3; i <= 4; i++) {

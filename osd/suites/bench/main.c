@@ -93,6 +93,48 @@ static void ipc_measure(void)
 	child_free(&server);
 }
 
+/* As client_main, by raw system calls; what ends it is one that nobody answers. */
+static void foreign_main(uint64_t number)
+{
+	uint64_t best = ~0ul;
+
+	for (unsigned int round = 0; round < N_ROUNDS; round++) {
+		uint64_t start = ticks(), taken;
+
+		for (unsigned int i = 0; i < N_CALLS; i++) {
+			uint64_t result = number;
+
+			__asm__ volatile("syscall" : "+a"(result) : : "rcx", "r11", "memory");
+		}
+		taken = ticks() - start;
+		best = taken < best ? taken : best;
+	}
+	shared->w[0] = best;
+	__asm__ volatile("syscall" : : "a"(number + 1) : "rcx", "r11", "memory");
+}
+
+static void foreign_measure(void)
+{
+	struct space_op no_gate = {.kind = SPACE_UNMAP, .va = bare_start->gate, .n_pages = 1};
+	struct child server, client;
+	struct slot_event event;
+
+	child_run(&server, "server", server_main, 0);
+	child_new(&client, "client");
+	if (child_map(&client, no_gate) != E_OK || sys_personality_set(0, &server.ep, 1) != E_OK ||
+	        sys_slot_foreign(client.ep, 0) != E_OK) {
+		bare_die("no foreign thread", 0);
+	}
+	child_settle(100);
+	child_start(&client, foreign_main, 0);
+	if (child_event(&client, &event) != E_OK || event.w[0] != FAULT_FOREIGN_UNANSWERED) {
+		bare_die("the foreign client failed", event.kind);
+	}
+	print_result("foreign.roundtrip.insn", shared->w[0], N_CALLS);
+	child_free(&client);
+	child_free(&server);
+}
+
 /* Run a batch that maps N_PAGES pages, and unmap them. */
 static uint64_t map_once(struct child *child, const struct space_op *ops, uint32_t n_ops)
 {
@@ -167,8 +209,8 @@ static void slot_measure(void)
 }
 
 /* only=N on the command line runs the Nth alone, for tracing; worst=1 runs worst.c instead. */
-static void (*const measures[])(void) = {
-        null_measure, ipc_measure, map_measure_runs, map_measure_pages, slot_measure};
+static void (*const measures[])(void) = {null_measure, ipc_measure, foreign_measure,
+        map_measure_runs, map_measure_pages, slot_measure};
 
 int bare_main(void)
 {

@@ -31,6 +31,8 @@ static const char *event_reason_text(uint64_t reason)
 		return "foreign system call";
 	case FAULT_STRAY_CALL:
 		return "system call outside the gate page";
+	case FAULT_FOREIGN_UNANSWERED:
+		return "system call that nobody answers";
 	case FAULT_OTHER:
 		break;
 	}
