@@ -292,6 +292,7 @@ int machine_set_marks(struct machine *machine, const char *groups, const char *l
 		return err_fold(r);
 	}
 	machine->row = row;
+	machine->machines->version++;
 	return 0;
 }
 
@@ -338,14 +339,6 @@ struct machine_work *machine_work(const struct machine *machine)
 void machine_set_work(struct machine *machine, struct machine_work *work)
 {
 	machine->work = work;
-}
-
-bool machine_mark(struct machine *machine, uint64_t mark)
-{
-	bool is_news = machine->mark != mark;
-
-	machine->mark = mark;
-	return is_news;
 }
 
 const char *machine_dir(const struct machine *machine)

@@ -57,6 +57,8 @@ struct machine *machines_by_name(struct machines *machines, const char *name);
 struct machine *machines_default(struct machines *machines);
 /* The first whose name sorts behind this one; "": the first. NULL: none does. */
 struct machine *machines_after(struct machines *machines, const char *name);
+/* Another number whenever a machine is new, is gone, or has other groups or labels. */
+uint64_t machines_version(const struct machines *machines);
 /* Visits all by name, for lists that a person asked for. */
 struct machine *machines_next(struct machines *machines, struct machine *after);
 
@@ -106,8 +108,6 @@ const struct machine_row *machine_row(const struct machine *machine);
 /* What the owner of all machines keeps of the work on this one, for itself; NULL at first, and when the machine is removed. */
 struct machine_work *machine_work(const struct machine *machine);
 void machine_set_work(struct machine *machine, struct machine_work *work);
-/* For a walk in which each machine counts once: false if it has this mark; then it has. Each walk has a mark of its own. */
-bool machine_mark(struct machine *machine, uint64_t mark);
 enum machine_state machine_state(const struct machine *machine);
 const char *machine_state_name(enum machine_state state);
 /* Of being down, or stopped by order; "" else. */

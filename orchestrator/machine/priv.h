@@ -48,7 +48,6 @@ struct machine_refreshing {
 struct machine {
 	struct machines *machines;
 	struct machine_row row;
-	uint64_t mark;             /* of the last walk that came by, see machine_mark() */
 	struct machine_work *work; /* see machine_work() */
 	enum machine_phase phase;  /* machine_set_phase() is the only writer */
 	int64_t since;             /* unix s; of the state that the phase is shown as */
@@ -103,6 +102,7 @@ struct machines {
 	struct machine **by_name, **by_id; /* sorted; index.c */
 	size_t n;
 	struct machine *by_default;   /* NULL: none is marked */
+	uint64_t version;             /* see machines_version() */
 	struct link_buffers *buffers; /* of all channels' links */
 };
 

@@ -16,13 +16,19 @@ struct rules_set {
 	size_t n;
 };
 
+/* How many machines a policy matches, where that was asked for. */
+struct rules_count {
+	bool has_all, has_work;
+	size_t n_all, n_work; /* of those at work */
+};
+
 struct rules {
 	struct db *db;
 	struct rules_set set;
 	const struct policy *policies[RULES_POLICIES_MAX]; /* of ->set, those that could be read */
 	size_t n_policies;
-	/* Of ->policies, how many machines each matches, where it was asked for; 0: it was not. */
-	size_t n_matched[RULES_POLICIES_MAX];
+	struct rules_count counts[RULES_POLICIES_MAX]; /* of ->policies; limit.c */
+	uint64_t counted;                              /* the fleet's version that they are of */
 	struct rules_fleet fleet;
 	struct policy_version_row version;
 	char *broken;
@@ -37,7 +43,8 @@ int __must_check rules_holds_load(struct rules *rules);
 /* gate.c */
 void rules_shut(struct rules_gate *gate, const struct rules_question *question, uint32_t override,
         int64_t next_us);
-/* limit.c: the gate of `limits` */
+/* limit.c: the gate of `limits`; other policies count */
+void rules_limits_anew(struct rules *rules);
 void rules_ask_limit(
         struct rules *rules, const struct rules_question *question, struct rules_gate *gate);
 

@@ -119,7 +119,7 @@ void rules_take(struct rules *rules, struct rules_set *set, char *broken)
 	rules->set = *set;
 	*set = (struct rules_set){0};
 	rules->n_policies = 0;
-	rules_fleet_changed(rules);
+	rules_limits_anew(rules);
 	for (size_t i = 0; i < rules->set.n; i++) {
 		if (rules->set.list[i].policy) {
 			rules->policies[rules->n_policies++] = rules->set.list[i].policy;

@@ -114,25 +114,30 @@ struct rules_question {
 };
 struct rules_gate {
 	bool is_open;
-	bool is_timed;    /* it opens by itself: a window, and no hold */
+	bool is_timed; /* it opens by itself: a window, and no hold */
+	const char *
+	        limit; /* name of the policy whose `limits` shut it, while that counts; NULL: another reason */
 	char why[160];    /* of one that is shut, or was passed by an override; else "" */
 	int64_t next_us;  /* when it may be open; DECIDE_NEVER: nobody knows */
 	int64_t since_us; /* of one that is shut: since when; 0: not told */
 };
 /*
- * The fleet, for `limits`: each() calls fn once for every machine that a job is at work on, or, where all, for
- * every machine. Nothing is limited without one. How many machines a policy matches is kept until
- * rules_fleet_changed().
+ * The fleet, for `limits`. How many machines a policy matches, and how many of these are at work, is counted once, and kept
+ * right by rules_at_work(), until policies or machines are others. Nothing is limited without a fleet.
  */
 typedef void (*rules_machine_fn)(const struct machine_row *row, void *arg);
 struct rules_fleet {
+	/* Another number whenever a machine is new, was removed, or has other groups or labels. */
+	uint64_t (*version)(void *arg);
+	/* Calls fn for every machine that jobs are at work on; or, where all, for every machine. */
 	void (*each)(void *arg, bool all, rules_machine_fn fn, void *fn_arg);
+	/* Whether jobs are at work on this one; rules_at_work() was called before it returns for whatever changed. */
+	bool (*is_at_work)(void *arg, int64_t machine);
 	void *arg;
 };
 void rules_fleet(struct rules *rules, const struct rules_fleet *fleet);
-void rules_fleet_changed(struct rules *rules);
-/* Whether any policy that counts has `limits`. */
-bool rules_has_limits(const struct rules *rules);
+/* The first job is at work on a machine, or the last one is not any more. */
+void rules_at_work(struct rules *rules, const struct machine_row *row, bool begins);
 
 /* Spans in which the window gate is shut for the one that asks; see decide_closed(). */
 size_t rules_closed(const struct rules *rules, const struct rules_question *question,

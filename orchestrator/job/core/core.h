@@ -71,6 +71,8 @@ struct job_hold {
 	        state; /* SCHEDULED: until a time; HELD: until somebody or something releases it */
 	bool by_hand;  /* by engine_hold(): no gate lets it go on */
 	char why[160]; /* for people: which rule, or who and why; never "" */
+	const char *
+	        limit; /* the policy whose `limits` have no place for it, while that counts; NULL: another reason */
 	int64_t until_us; /* unix: its deadline; in the future */
 	int64_t look_us;  /* unix: SCHEDULED: when it goes on; HELD: when the gate is asked again */
 };

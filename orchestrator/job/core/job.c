@@ -75,6 +75,7 @@ void job_set_phase(struct job *job, enum job_phase phase)
 	log_debug("job %" PRId64 ", step %s: %s -> %s", job->row.id, job_step_name(job->row.step),
 	        job_phases[job->phase].name, job_phases[phase].name);
 	job->phase = phase;
+	work_changed(job);
 	if (phase == JOB_WAITING && !job->row.wait_until_us) {
 		job_wait_begin(job);
 	}
@@ -96,6 +97,7 @@ void job_check(const struct job *job)
 	assert(!idle || (!job->proposal && !job->task));
 	assert(job->phase != JOB_STALLED || (!job->turn && job->limit.kind == JOB_LIMIT_NONE));
 	assert(job->limit.kind == JOB_LIMIT_NONE || job->limit.step == job->row.step);
+	work_check(job);
 	for (other = work_first(job->machine); other; other = work_next(other)) {
 		assert(other == job || !other->turn || !job->turn);
 	}
@@ -308,6 +310,7 @@ struct job *job_new(struct engine *engine, const struct job_row *row)
 struct job *job_free(struct job *job)
 {
 	job_settle_calls(job);
+	job_place_wait(job, NULL);
 	work_remove(job);
 	job_parts_free(job);
 	send_fini(&job->send);
@@ -400,6 +403,7 @@ void job_leave_turn(struct job *job)
 	assert(job_only_soaks(job));
 	if (job->turn) {
 		job->turn = false;
+		work_changed(job);
 		engine_wake(job->machine);
 		job_set_tell(job);
 	}

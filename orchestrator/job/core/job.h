@@ -12,6 +12,7 @@
 #include "orchestrator/job/core/chain.h"
 #include "orchestrator/job/core/core.h"
 #include "orchestrator/job/core/state.h"
+#include "orchestrator/job/core/work.h"
 #include "orchestrator/job/send/send.h"
 #include "orchestrator/store/releases.h"
 #include "proto/machine/machine.pb-c.h"
@@ -78,6 +79,8 @@ struct job {
 	struct event *kick;      /* looks in the next turn of the loop whether it can go on */
 	struct event *timer;     /* begins its step again; see job_again() */
 	struct event *look;      /* it waits: the next look, or its deadline; see wait.c */
+	struct place *place;     /* NULL: it waits for no place; see place.c */
+	TAILQ_ENTRY(job) in_place;
 	struct job_limit limit;
 	uint64_t deadline_usec; /* monotonic, of the whole job; 0: not begun, or no time given */
 	bool turn;              /* it holds the machine, until it ends or stalls */
@@ -147,9 +150,8 @@ struct engine {
 	struct rules *rules;              /* owned */
 	struct rollouts *rollouts;        /* owned */
 	const struct job_step_ops *steps; /* [_JOB_STEP_N] */
-	TAILQ_HEAD(job_list, job) jobs;   /* open ones, oldest first; work.c */
-	struct job **by_id;               /* the same, sorted */
-	size_t n_jobs, jobs_room;
+	TAILQ_HEAD(job_list, job) jobs;   /* open ones, oldest first */
+	struct works works;               /* the same, by other keys */
 	LIST_HEAD(, engine_watch) watches;
 	struct event *resume;                     /* looks whether the record can be written */
 	LIST_HEAD(, engine_statement) statements; /* being signed */
@@ -160,12 +162,10 @@ struct engine {
 	void *gate_arg;
 	engine_note_fn note; /* who watches machines, services and rollouts; NULL: nobody */
 	void *note_arg;
-	struct engine_watch *fleet_watch; /* owned: see engine_gate_fleet() */
-	uint64_t fleet_mark;              /* of the last walk over machines at work */
-	struct measure *measure;          /* owned; NULL until the record was loaded */
-	struct prebuilt *prebuilt;        /* the same */
-	struct schedule *schedule;        /* the same */
-	struct retain *retain;            /* the same */
+	struct measure *measure;   /* owned; NULL until the record was loaded */
+	struct prebuilt *prebuilt; /* the same */
+	struct schedule *schedule; /* the same */
+	struct retain *retain;     /* the same */
 };
 
 /* How a job ends. Everything pointed to lives until job_end() returns. */

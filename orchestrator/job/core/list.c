@@ -6,6 +6,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/work.h"
 
 /* What control and the steps may reach; all of it outlives the jobs. */
@@ -108,6 +109,20 @@ void engine_note(const struct engine *engine, const struct engine_note *note)
  * Stalled jobs count: they are open in the record, and will go on. One that is only watched keeps nothing from
  * being done.
  */
+static bool list_is_change(enum job_kind kind)
+{
+	return kind != JOB_START && kind != JOB_SHUTDOWN;
+}
+
+bool job_is_at_work(const struct job *job)
+{
+	enum job_state state = job->row.state;
+
+	return list_is_change(job->row.kind) && !job_only_soaks(job) && !job_set_is_put_off(job) &&
+	       !job_state_is_put_off(state) && state != JOB_PLANNED && state != JOB_APPROVED &&
+	       job_class(state) != JOB_CLASS_ENDED;
+}
+
 bool engine_is_busy(const struct machine *machine)
 {
 	const struct job *job;

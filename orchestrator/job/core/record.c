@@ -33,6 +33,7 @@ void job_stall(struct job *job)
 	job_settle_calls(job);
 	job_limit_end(job);
 	job->turn = false;
+	job_place_wait(job, NULL);
 	job_set_phase(job, JOB_STALLED);
 	job_check(job);
 	if (db_health(job->engine->parts.db) == DB_WELL) {

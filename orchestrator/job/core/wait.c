@@ -60,6 +60,7 @@ bool job_set_state(struct job *job, enum job_state to)
 {
 	struct job_wait wait = job_turn(job->engine);
 
+	work_changed(job);
 	if (job_row_move(&job->row, to, &wait, store_now_usec())) {
 		return true;
 	}
@@ -244,6 +245,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 	               job->row.wait_until_us != wait.until_us ||
 	               job->row.wait_look_us != wait.look_us;
 
+	work_changed(job);
 	if (!job_row_move(&job->row, hold->state, &wait, store_now_usec())) {
 		job_defect(job, hold->state);
 		return false;
@@ -278,6 +280,7 @@ static bool wait_put_off(struct job *job, enum job_step step, const struct job_h
 /* It waits for its turn, in the state of its step. */
 static bool wait_go_on(struct job *job)
 {
+	job_place_wait(job, NULL);
 	job->row.by_hand = false;
 	if (!job_wait_at(job, job->row.step)) {
 		return false;
@@ -316,9 +319,11 @@ static bool wait_undo(struct job *job)
 static bool wait_gate_says(struct job *job, enum job_step *ret_step, struct job_hold *ret_hold)
 {
 	struct engine *engine = job->engine;
+	bool is_shut = wait_may_be_put_off(job, ret_step) && engine->gate &&
+	               !engine->gate(&job->row, ret_hold, engine->gate_arg);
 
-	return wait_may_be_put_off(job, ret_step) && engine->gate &&
-	       !engine->gate(&job->row, ret_hold, engine->gate_arg);
+	job_place_wait(job, is_shut ? ret_hold->limit : NULL);
+	return is_shut;
 }
 
 bool job_gate_is_open(struct job *job)
@@ -449,6 +454,7 @@ int engine_hold(
 		        job_state_name(job->row.state), job_step_name(job->row.step));
 		return ENGINE_E_REFUSED;
 	}
+	job_place_wait(job, NULL);
 	(void)wait_put_off(job, step, &by_hand);
 	return 0;
 }

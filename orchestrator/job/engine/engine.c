@@ -85,10 +85,9 @@ static void engine_move(struct engine *engine, struct machine *machine)
  */
 void engine_policies_look(struct engine *engine, struct machine *machine)
 {
-	rules_fleet_changed(engine->rules);
+	places_free(engine);
 	if (engine->schedule) {
 		schedule_machine(engine->schedule, machine);
-		schedule_place_free(engine->schedule);
 	}
 }
 
@@ -321,6 +320,8 @@ static void engine_on_resume(evutil_socket_t fd, short what, void *arg)
 		machines_recorded(engine->machines);
 		plan_supersede_all(engine);
 		engine_abandon_gone(engine);
+		/* What stood still is in no queue. */
+		engine_gate_changed(engine);
 	} else if (db_health(engine->parts.db) != DB_DAMAGED) {
 		engine_resume_in(engine, ENGINE_RESUME_MSEC);
 	}
@@ -405,9 +406,11 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	LIST_INIT(&engine->statements);
 	LIST_INIT(&engine->standings);
 	LIST_INIT(&engine->standing_troubles);
+	works_init(engine);
 	r = machines_new(parts->base, parts->db, parts->config, &engine_machines_ops, engine,
 	        &engine->machines);
 	if (r < 0) {
+		works_fini(engine);
 		free(engine);
 		return err_up(r);
 	}
@@ -433,7 +436,6 @@ struct engine *engine_free(struct engine *engine)
 		return NULL;
 	}
 	db_watch(engine->parts.db, NULL, NULL);
-	engine->fleet_watch = engine_watch_free(engine->fleet_watch);
 	engine->measure = measure_free(engine->measure);
 	engine->retain = retain_free(engine->retain);
 	engine->prebuilt = prebuilt_free(engine->prebuilt);
@@ -442,7 +444,7 @@ struct engine *engine_free(struct engine *engine)
 	while (!TAILQ_EMPTY(&engine->jobs)) {
 		job_free(TAILQ_FIRST(&engine->jobs));
 	}
-	free(engine->by_id);
+	works_fini(engine);
 	while (!LIST_EMPTY(&engine->watches)) {
 		engine_watch_free(LIST_FIRST(&engine->watches));
 	}

@@ -52,63 +52,48 @@ static bool gate_is_change(enum job_kind kind)
 	return kind != JOB_START && kind != JOB_SHUTDOWN;
 }
 
-/*
- * It has begun, and neither waits for a gate nor is only watched: it takes a place of the fleet's limits. A set has it
- * from its first job to its last.
- */
-static bool gate_is_at_work(const struct job *job)
+static uint64_t gate_version(void *arg)
 {
-	enum job_state state = job->row.state;
+	const struct engine *engine = arg;
 
-	return gate_is_change(job->row.kind) && !job_only_soaks(job) && !job_set_is_put_off(job) &&
-	       !job_state_is_put_off(state) && state != JOB_PLANNED && state != JOB_APPROVED &&
-	       job_class(state) != JOB_CLASS_ENDED;
+	return machines_version(engine->machines);
 }
 
-/* A machine counts once, however many of its jobs are at work. Every job of a fleet asks, so this looks at each job once. */
 static void gate_each(void *arg, bool all, rules_machine_fn fn, void *fn_arg)
 {
 	struct engine *engine = arg;
 	struct machine *machine = NULL;
-	uint64_t mark = ++engine->fleet_mark;
-	const struct job *job;
 
-	while (all && (machine = machines_next(engine->machines, machine))) {
-		fn(machine_row(machine), fn_arg);
+	if (!all) {
+		work_each_machine(engine, fn, fn_arg);
+		return;
 	}
-	TAILQ_FOREACH(job, &engine->jobs, link)
-	{
-		if (!all && gate_is_at_work(job) && machine_mark(job->machine, mark)) {
-			fn(machine_row(job->machine), fn_arg);
-		}
+	while ((machine = machines_next(engine->machines, machine))) {
+		fn(machine_row(machine), fn_arg);
 	}
 }
 
-/*
- * One that ended, is only watched from now on, or was put off may leave its place to another machine's. That a set is only
- * watched it finds out after its last job began to be, and tells as its progress.
- */
-static void gate_on_news(const struct job_news *news, void *arg)
+static bool gate_is_at_work(void *arg, int64_t machine)
 {
 	struct engine *engine = arg;
-	bool is_free = news->event == JOB_EVENT_ENDED || news->event == JOB_EVENT_NOTICE ||
-	               (news->event == JOB_EVENT_STEP && news->row->step == JOB_STEP_SOAK) ||
-	               (news->event == JOB_EVENT_PROGRESS && news->row->step == JOB_STEP_SET);
+	const struct machine *at = machines_by_id(engine->machines, machine);
 
-	if (is_free && rules_has_limits(engine->rules)) {
-		engine_gate_changed(engine);
-		if (engine->schedule) {
-			schedule_place_free(engine->schedule);
-		}
+	return at && work_is_on(engine, at);
+}
+
+static void gate_freed(struct engine *engine)
+{
+	if (engine->schedule) {
+		schedule_place_free(engine->schedule);
 	}
 }
 
 void engine_gate_fleet(struct engine *engine)
 {
-	struct rules_fleet fleet = {gate_each, engine};
+	struct rules_fleet fleet = {gate_version, gate_each, gate_is_at_work, engine};
 
 	rules_fleet(engine->rules, &fleet);
-	engine->fleet_watch = engine_watch(engine, gate_on_news, engine);
+	engine->works.freed = gate_freed;
 }
 
 /*
@@ -250,6 +235,7 @@ static void gate_hold(const struct engine *engine, const struct job_row *row,
 	        .state = gate->is_timed && is_known ? JOB_SCHEDULED : JOB_HELD,
 	        .until_us = until > now ? until : now + 1,
 	        .look_us = is_known ? gate->next_us : until,
+	        .limit = gate->limit,
 	};
 	snprintf(ret_hold->why, sizeof(ret_hold->why), "%s", gate->why);
 }
@@ -277,7 +263,6 @@ void engine_rules_changed(struct engine *engine)
 {
 	struct machine *machine = NULL;
 
-	rules_fleet_changed(engine->rules);
 	engine_gate_changed(engine);
 	while ((machine = machines_next(engine->machines, machine))) {
 		standing_look(engine, machine);

@@ -6,8 +6,8 @@
  *
  *   look: a gate is shut by a limit ---> place_wait() ---> schedule_place_free() ---> woken, a few in each turn of the loop
  *
- * A place may be free for one of them and not for another, whose limit is another one; so each is looked at, and waits again
- * where it has to. Its row does not change by that.
+ * A place may be free for one of them and not for another, whose limit is another one; so one after the other is looked at, but
+ * none for whose policy one before it found no place: that one waits on, at no cost. Its row does not change by that.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,57 +18,89 @@
 /* When one is looked at all the same, should a wake-up have been missed. */
 #define PLACE_WAIT_USEC INT64_C(600000000)
 
-static void place_add(struct schedule_places *places, int64_t timer)
-{
-	int64_t *ids;
+struct schedule_place {
+	TAILQ_ENTRY(schedule_place) link;
+	int64_t timer;
+	char *policy; /* whose limit it is, "" of several; owned */
+	bool is_full; /* it was looked at since a place came free, and found none */
+};
 
-	for (size_t i = 0; i < places->n; i++) {
-		if (places->ids[i] == timer) {
-			return;
-		}
-	}
-	if (places->n == places->room) {
-		places->room = places->room ? 2 * places->room : 16;
-		ids = mem_zero(places->room * sizeof(*ids));
-		if (places->n) {
-			memcpy(ids, places->ids, places->n * sizeof(*ids));
-		}
-		free(places->ids);
-		places->ids = ids;
-	}
-	places->ids[places->n++] = timer;
+static void place_free(struct schedule_places *places, struct schedule_place *it)
+{
+	TAILQ_REMOVE(places, it, link);
+	free(it->policy);
+	free(it);
 }
 
-int64_t place_wait(struct schedule *schedule, const struct timer_row *row, int64_t now)
+void place_add(struct schedule_at *at, const char *policy)
 {
-	place_add(&schedule->waiting, row->id);
-	return row->look_us > now ? row->look_us : now + PLACE_WAIT_USEC;
+	bool is_other = at->for_place && strcmp(at->for_place, policy) != 0;
+
+	at->for_place = is_other ? "" : policy;
+}
+
+int64_t place_wait(const struct schedule_at *at)
+{
+	struct schedule_places *waiting = &at->schedule->waiting;
+	struct schedule_place *it = TAILQ_FIRST(waiting);
+
+	while (it && it->timer != at->row.id) {
+		it = TAILQ_NEXT(it, link);
+	}
+	if (it) {
+		place_free(waiting, it);
+	}
+	it = mem_zero(sizeof(*it));
+	it->timer = at->row.id;
+	it->policy = text_copy(at->for_place);
+	it->is_full = *it->policy != '\0';
+	TAILQ_INSERT_TAIL(waiting, it, link);
+	return at->was_look_us > at->now ? at->was_look_us : at->now + PLACE_WAIT_USEC;
 }
 
 /* Those that are woken already and not looked at yet stay so. */
 void schedule_place_free(struct schedule *schedule)
 {
-	struct schedule_places *waiting = &schedule->waiting;
+	struct schedule_place *it;
 
-	if (!waiting->n) {
+	if (TAILQ_EMPTY(&schedule->waiting)) {
 		return;
 	}
-	for (size_t i = 0; i < waiting->n; i++) {
-		place_add(&schedule->woken, waiting->ids[i]);
+	TAILQ_FOREACH(it, &schedule->waiting, link)
+	{
+		it->is_full = false;
 	}
-	waiting->n = 0;
+	TAILQ_CONCAT(&schedule->woken, &schedule->waiting, link);
 	schedule_in(schedule, 0);
+}
+
+static bool place_is_full(const struct schedule *schedule, const struct schedule_place *like)
+{
+	const struct schedule_place *it;
+
+	TAILQ_FOREACH(it, &schedule->waiting, link)
+	{
+		if (it->is_full && !strcmp(it->policy, like->policy)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool place_next(struct schedule *schedule, struct timer_row *ret_row)
 {
-	struct schedule_places *woken = &schedule->woken;
+	struct schedule_place *it;
 
-	while (woken->n) {
-		int64_t id = woken->ids[0];
+	while ((it = TAILQ_FIRST(&schedule->woken))) {
+		int64_t timer = it->timer;
 
-		memmove(woken->ids, woken->ids + 1, --woken->n * sizeof(id));
-		if (!store_timer_by_id(engine_db(schedule->engine), id, ret_row)) {
+		if (place_is_full(schedule, it)) {
+			TAILQ_REMOVE(&schedule->woken, it, link);
+			TAILQ_INSERT_TAIL(&schedule->waiting, it, link);
+			continue;
+		}
+		place_free(&schedule->woken, it);
+		if (!store_timer_by_id(engine_db(schedule->engine), timer, ret_row)) {
 			return true;
 		}
 		err_forget();
@@ -78,6 +110,8 @@ bool place_next(struct schedule *schedule, struct timer_row *ret_row)
 
 void places_fini(struct schedule *schedule)
 {
-	free(schedule->waiting.ids);
-	free(schedule->woken.ids);
+	TAILQ_CONCAT(&schedule->waiting, &schedule->woken, link);
+	while (!TAILQ_EMPTY(&schedule->waiting)) {
+		place_free(&schedule->waiting, TAILQ_FIRST(&schedule->waiting));
+	}
 }

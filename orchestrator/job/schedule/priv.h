@@ -10,11 +10,8 @@
 /* How often is looked what only memory says: an alarm that is on, a standing order on its way. */
 #define SCHEDULE_LOOK_USEC INT64_C(1000000)
 
-/* Ids of timers. */
-struct schedule_places {
-	int64_t *ids; /* owned */
-	size_t n, room;
-};
+/* place.c */
+TAILQ_HEAD(schedule_places, schedule_place);
 
 struct schedule {
 	struct engine *engine;
@@ -32,8 +29,10 @@ struct schedule_at {
 	const struct policy *policy;
 	struct timer_row row;
 	int64_t now;
-	int64_t before_us; /* when the round before this one was; 0: there was none */
-	bool for_place;    /* something of it waits for a place of a fleet's limits */
+	int64_t before_us;   /* when the round before this one was; 0: there was none */
+	int64_t was_look_us; /* when it was to be looked at */
+	const char *
+	        for_place; /* see place_add(); NULL: nothing of it waits for a place of a fleet's limits */
 };
 
 struct schedule_services {
@@ -78,8 +77,9 @@ void schedule_plan_set(struct schedule_at *at, struct job_set_order *set);
 /* Goes on or off, which is logged when it is news. */
 void schedule_alarm(struct schedule_at *at, bool is_on, const char *text);
 
-/* place.c: the timer waits for a place; when it is looked at all the same */
-int64_t place_wait(struct schedule *schedule, const struct timer_row *row, int64_t now);
+/* place.c: something of the timer waits for a place of this policy; so it waits, and when it is looked at all the same */
+void place_add(struct schedule_at *at, const char *policy);
+int64_t place_wait(const struct schedule_at *at);
 /* The next one to look at since a place came free; false: there is none. */
 bool place_next(struct schedule *schedule, struct timer_row *ret_row);
 void places_fini(struct schedule *schedule);

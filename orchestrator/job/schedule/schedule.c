@@ -87,7 +87,9 @@ static struct rules_gate schedule_shut(
 	rules_ask(engine_rules(at->schedule->engine), &question, at->now, gates);
 	for (enum rules_gate_id gate = 0; gate < _RULES_GATE_N; gate++) {
 		if (!gates[gate].is_open) {
-			at->for_place = at->for_place || gate == RULES_GATE_LIMIT;
+			if (gates[gate].limit) {
+				place_add(at, gates[gate].limit);
+			}
 			return gates[gate];
 		}
 	}
@@ -274,7 +276,14 @@ static void schedule_look(struct schedule *schedule, struct machine *machine,
         const struct policy *policy, const struct timer_row *row)
 {
 	struct schedule_at at = {
-	        schedule, machine, policy, *row, store_now_usec(), row->last_us, false};
+	        .schedule = schedule,
+	        .machine = machine,
+	        .policy = policy,
+	        .row = *row,
+	        .now = store_now_usec(),
+	        .before_us = row->last_us,
+	        .was_look_us = row->look_us,
+	};
 
 	schedule_boot(&at);
 	at.row.look_us = 0;
@@ -284,7 +293,7 @@ static void schedule_look(struct schedule *schedule, struct machine *machine,
 		rerandomize_look(&at);
 	}
 	if (at.for_place) {
-		schedule_look_at(&at.row, place_wait(schedule, row, at.now));
+		schedule_look_at(&at.row, place_wait(&at));
 	}
 	if (at.row.look_us && at.row.look_us <= at.now) {
 		at.row.look_us = at.now + SCHEDULE_LOOK_USEC;
@@ -355,7 +364,7 @@ static void schedule_wait(struct schedule *schedule)
 	struct timer_row row;
 	int64_t left;
 
-	if (schedule->woken.n) {
+	if (!TAILQ_EMPTY(&schedule->woken)) {
 		schedule_in(schedule, 0);
 		return;
 	}
@@ -552,6 +561,8 @@ struct schedule *schedule_new(struct engine *engine)
 	struct schedule *schedule = mem_zero(sizeof(*schedule));
 
 	schedule->engine = engine;
+	TAILQ_INIT(&schedule->waiting);
+	TAILQ_INIT(&schedule->woken);
 	schedule->timer = evtimer_new(engine->parts.base, schedule_on_timer, schedule);
 	if (!schedule->timer) {
 		abort();

@@ -571,6 +571,7 @@ static void set_go_on(struct set_look *look, bool soaked)
 		return;
 	}
 	job->set_soaks = !next;
+	work_changed(job);
 	if (next != job->set_member || job->set_soaks != soaked) {
 		job->set_member = next;
 		hook_point("set", "let");
@@ -591,6 +592,7 @@ void job_step_set(struct job *job)
 	}
 	failed = set_failed(&look);
 	job->set_soaks = false;
+	work_changed(job);
 	if (failed || *job->row.cancel) {
 		set_undo(&look, failed);
 	} else {
