@@ -404,6 +404,68 @@ def test_way_back_fails(world):
         world.luctl('release', 'clear', 'ds', '2')
 
 
+def given_up(world):
+    """The job of an update whose service the machine gave up, once it waits for that to go back."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 30s, healthy: 60s}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.stop('ds')
+    world.until(lambda: 'the way back: ds does not run' in job_of(world, job).get('waits_for', ''))
+    return job
+
+
+def test_way_back_waits(world):
+    """A way back waits while its service is down, until a deadline that a restart of lud does not move; then it is gone."""
+    job = given_up(world)
+    waits = job_of(world, job)
+    assert waits['deadline_us'] > time.time() * 1e6 + 3600e6 and not children(world, job), waits
+    world.kill()
+    world.start()
+    world.until(lambda: len([s for s in job_of(world, job)['steps'] if s['name'] == 'soak']) == 2)
+    world.until(lambda: 'ds does not run' in job_of(world, job).get('waits_for', ''))
+    again = job_of(world, job)
+    assert again['deadline_us'] == waits['deadline_us'] and again['state'] == 'JOB_STATE_SOAKING', (waits, again)
+    world.peer.start_afresh('ds')
+    assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1)
+    assert len(children(world, job)) == 1
+
+
+def test_way_back_in_vain(world):
+    """One that cannot be asked for until then is said, with what it waited for."""
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('  wait_timeout: "2s"\n')
+    done = world.settle(given_up(world))
+    assert done['state'] == 'JOB_STATE_FAILED' and 'waited for the way back: ds does not run' in done['hint'], done
+    assert 'health failed' in done['cause']['message'] and not children(world, done['id']) and runs(world, 2), done
+
+
+def comes_back_as(world, kit):
+    """The job of an update once its service, that was given up, runs again, and runs this."""
+    job = given_up(world)
+    world.peer.services['ds']['release_id'] = world.release_id(kit())
+    world.peer.start_afresh('ds')
+    done = world.settle(job)
+    assert not children(world, job), done
+    return done
+
+
+def test_way_back_moot(world):
+    """What runs again already what was before is not taken back once more."""
+    done = comes_back_as(world, lambda: world.kits[0])
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and 'runs again already' in done['hint'], done
+
+
+def test_way_back_left_alone(world):
+    """Nor does lud take back what somebody else has put there since."""
+    def newer():
+        kit = world.kit('ds', 9)
+        world.luctl('release', 'add', kit)
+        return kit
+    done = comes_back_as(world, newer)
+    assert done['state'] == 'JOB_STATE_FAILED' and 'left alone' in done['hint'], done
+
+
 def test_no_way_back(world):
     """An update whose way back would lose state is refused beforehand, unless the policy goes without."""
     world.prepare(2)

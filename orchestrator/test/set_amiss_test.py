@@ -4,6 +4,10 @@
 Usage: set_amiss_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
+import os
+import sqlite3
+
 import harness
 from harness import record, refused_call
 from sets import is_over, ordered, policy, prepare, runs, shown, states, the_set
@@ -30,8 +34,17 @@ def waits_for(world, job):
     return shown(world, job).get('waits_for', '')
 
 
-def test_back_waits(world):
-    """A way back waits while its service is down, with a reason and a deadline, over a restart of lud too; then it is gone."""
+def begins_anew(world, job, waits):
+    """lud takes a set up that waits to go back: it has no more time than before, and nobody goes first."""
+    world.start()
+    world.until(lambda: len([s for s in shown(world, job)['steps'] if s['name'] == 'set']) == 2)
+    world.until(lambda: 'agent does not run' in waits_for(world, job))
+    again = shown(world, job)
+    assert again['deadline_us'] == waits['deadline_us'] and len(again['children']) == 2, (waits, again)
+
+
+def awaits_back(world):
+    """A set that waits for a service that is down, to go back; as it is shown."""
     prepare(world)
     job = second_fails(world)
     world.peer.stop('agent')
@@ -40,15 +53,27 @@ def test_back_waits(world):
     world.until(lambda: 'agent does not run' in waits_for(world, job))
     waits = shown(world, job)
     assert waits['deadline_us'] and waits['state'] == 'JOB_STATE_ORDERED', waits
+    return job, waits
+
+
+def test_back_waits(world):
+    """A way back waits while its service is down, with a reason and a deadline, over a restart of lud too; then it is gone."""
+    job, waits = awaits_back(world)
     world.kill()
-    world.start()
-    world.until(lambda: len([s for s in shown(world, job)['steps'] if s['name'] == 'set']) == 2)
-    world.until(lambda: 'agent does not run' in waits_for(world, job))
-    again = shown(world, job)
-    assert again['deadline_us'] == waits['deadline_us'] and len(again['children']) == 2, (waits, again)
+    begins_anew(world, job, waits)
     world.peer.start_afresh('agent')
     done = world.settle(job)
     assert done['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world) == {'ds': 1, 'agent': 1}, done
+
+
+def test_back_waits_start(world):
+    """The same where a start of the machine is open, which goes before all others."""
+    job, waits = awaits_back(world)
+    world.kill()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db, db:
+        db.execute('INSERT INTO jobs(machine, service, kind, state, step, identity, created_us) '
+                   "SELECT machine, '', 5, 10, 1, identity, created_us FROM jobs WHERE id = ?", (job,))
+    begins_anew(world, job, waits)
 
 
 def test_back_in_vain(world):

@@ -164,14 +164,15 @@ static bool job_wait_machine(struct job *job)
 }
 
 /*
- * Nothing is in its way: the begin is recorded, and it waits for nothing more. But a set that is begun anew in another lud
- * waits to go back until the same deadline.
+ * Nothing is in its way: the begin is recorded, and it waits for nothing more. But a step without a limit gives what it waits for
+ * deadlines of its own, which a lud that begins it anew does not move.
  */
 static bool job_begin(struct job *job)
 {
 	const struct job_row was = job->row;
 	struct job_wait wait = {was.wait_why, was.wait_until_us, was.wait_look_us};
-	bool waits_on = was.kind == JOB_SET && was.state == JOB_ORDERED && !job_wait_is_turn(&was);
+	bool waits_on = job_step_needs(job_way(job), was.step).limit == JOB_LIMIT_NONE &&
+	                !job_wait_is_turn(&was);
 
 	if (!job_set_state(job, job_state_begun(job_way(job), job->row.step, job->row.state))) {
 		return false;

@@ -141,6 +141,14 @@ static bool wait_follows_set(const struct job *job, const struct job *other)
 	       job_set_has_begun(job->engine, other->row.parent);
 }
 
+/* What it has asked for is in the machine, and it asks that for nothing itself: it only looks, whoever has the machine. */
+static bool wait_only_looks(const struct job *job)
+{
+	struct job_step_needs needs = job_step_needs(job_way(job), job->row.step);
+
+	return !needs.turn && !needs.session && job_class(job->row.state) == JOB_CLASS_RUNS;
+}
+
 /*
  * Whether another job must go first. Jobs of one service follow each other, and all follow a start; of those that
  * want the machine for themselves one gets it, and keeps it. Who is first is one order for both, or two
@@ -153,6 +161,9 @@ bool job_must_wait(const struct job *job)
 
 	if (job_set_keeps(job)) {
 		return true;
+	}
+	if (wait_only_looks(job)) {
+		return false;
 	}
 	for (other = work_first(job->machine); other; other = work_next(other)) {
 		bool same = !strcmp(other->row.service, job->row.service) ||

@@ -70,6 +70,24 @@ bool __must_check job_soak_before(struct job *job);
 /* It runs what it was updated to: it is watched from now on. False: no policy has it watched. */
 bool job_soak_begin(struct job *job, const Machine__Service *service);
 
+/* back.c */
+/* What a service runs, seen from an update that was to put something else there. */
+enum back_at {
+	BACK_AT_UPDATE,    /* what that put there, or nobody knows */
+	BACK_AT_BEFORE,    /* what ran before it */
+	BACK_AT_ELSEWHERE, /* what somebody else put there */
+	_BACK_AT_N,
+};
+enum back_at job_back_at(const struct job *job, const struct job_row *update);
+/* Whether a service can be asked to go back. */
+enum back_way {
+	BACK_IS_OPEN,
+	BACK_IS_AWAITED, /* it may be later: the job waits, and its step is begun again; or it stands still */
+	BACK_IS_SHUT, /* it waited until its deadline, for what ->row.wait_why says */
+	_BACK_WAY_N,
+};
+enum back_way __must_check job_back_way(struct job *job, const char *service);
+
 /* late.c */
 /* The end of a job by what the machine says of its order. */
 enum job_state job_outcome_state(Machine__Outcome outcome);

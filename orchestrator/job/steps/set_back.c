@@ -3,8 +3,8 @@
  * to go back, the last one first. A member that goes back by itself, since its health failed, is rolled back already; one
  * whose service runs something else by now, since somebody put it there, is left alone, and named.
  *
- * A way back waits for a machine that is not heard and for a service that does not run, as long as any job waits. One that
- * cannot be gone leaves the service where it is, for a person to look at; the others go back all the same.
+ * A way back that cannot be asked for yet is waited for (back.c). One that cannot be gone leaves the service where it is,
+ * for a person to look at; the others go back all the same.
  */
 #include "orchestrator/job/steps/set.h"
 
@@ -16,14 +16,6 @@
 #include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/work.h"
 #include "orchestrator/job/steps/priv.h"
-
-/* What a service runs now, seen from a member that stands. */
-enum set_at {
-	SET_AT_MEMBER,    /* what it put there, or nobody knows */
-	SET_AT_BEFORE,    /* what ran before it */
-	SET_AT_ELSEWHERE, /* what somebody else put there */
-	_SET_AT_N,
-};
 
 /* It was not well, and its policy did not go back, or could not. */
 static bool set_runs_on(const struct job_row *row)
@@ -147,76 +139,15 @@ static void set_stays(struct set_look *look, const struct set_member *member)
 	set_name(look->stay, sizeof(look->stay), member->row.service);
 }
 
-static enum set_at set_is_at(const struct set_look *look, const struct set_member *member)
-{
-	const Machine__Service *service = machine_service(look->job->machine, member->row.service);
-	struct release_row runs;
-	int r = service ? machine_release(look->job->engine->parts.db, service, &runs) : DB_E_NONE;
-
-	err_forget();
-	if (r < 0 || machine_state(look->job->machine) != MACHINE_UP) {
-		return SET_AT_MEMBER;
-	}
-	if (!r && runs.id == member->row.release) {
-		return SET_AT_MEMBER;
-	}
-	return !r && runs.id == member->row.from_release ? SET_AT_BEFORE : SET_AT_ELSEWHERE;
-}
-
 /* Nothing is there any more that could go back. */
-static void set_is_gone(struct set_look *look, const struct set_member *member, enum set_at at)
+static void set_is_gone(struct set_look *look, const struct set_member *member, enum back_at at)
 {
-	if (at == SET_AT_BEFORE) {
+	if (at == BACK_AT_BEFORE) {
 		look->n_back++;
 		return;
 	}
 	look->n_left++;
 	set_name(look->left, sizeof(look->left), member->row.service);
-}
-
-/* Why nothing can be asked for its way back now, though it may be later. False: it can. */
-static bool set_is_kept(
-        const struct set_look *look, const struct set_member *member, char *why, size_t size)
-{
-	const struct machine *machine = look->job->machine;
-	const Machine__Service *service = machine_service(machine, member->row.service);
-
-	if (machine_state(machine) != MACHINE_UP) {
-		snprintf(why, size, "the way back: machine %.64s does not answer",
-		        machine_row(machine)->name);
-		return true;
-	}
-	snprintf(why, size, "the way back: %.24s does not run; `luctl restart` starts it afresh",
-	        member->row.service);
-	return service && service->state != MACHINE__SERVICE_STATE__SERVICE_RUNNING &&
-	       service->state != MACHINE__SERVICE_STATE__SERVICE_UPDATING;
-}
-
-/* The next look is what it is asked for. */
-static void set_on_status(int r, void *arg)
-{
-}
-
-/* What keeps its way back is waited for, whatever it is, as long as any job waits. False: no longer. */
-static bool set_waits(struct set_look *look, const struct set_member *member, const char *why)
-{
-	struct job *job = look->job;
-	int64_t until =
-	        *job->row.wait_why ? job->row.wait_until_us : job_turn(job->engine).until_us;
-
-	if (!job_waits(job, why, until)) {
-		return true;
-	}
-	if (store_now_usec() >= job->row.wait_until_us) {
-		set_stays(look, member);
-		return false;
-	}
-	if (machine_state(job->machine) == MACHINE_UP &&
-	        machine_refresh(job->machine, set_on_status, job) < 0) {
-		err_forget();
-	}
-	job_again(job, SET_MACHINE_USEC);
-	return true;
 }
 
 /* False: the record cannot be written. */
@@ -267,13 +198,17 @@ static bool set_ask_back(struct set_look *look, const struct set_member *member,
 /* The way back of one member, if there is something to go back from. True: it is waited for. */
 static bool set_begin_back(struct set_look *look, const struct set_member *member, const char *why)
 {
-	char kept[sizeof(look->job->row.wait_why)];
-	enum set_at at = set_is_at(look, member);
+	enum back_way way = job_back_way(look->job, member->row.service);
+	enum back_at at = job_back_at(look->job, &member->row);
 
-	if (set_is_kept(look, member, kept, sizeof(kept))) {
-		return set_waits(look, member, kept);
+	if (way == BACK_IS_AWAITED) {
+		return true;
 	}
-	if (at != SET_AT_MEMBER) {
+	if (way == BACK_IS_SHUT) {
+		set_stays(look, member);
+		return false;
+	}
+	if (at != BACK_AT_UPDATE) {
 		set_is_gone(look, member, at);
 		return false;
 	}
@@ -294,10 +229,11 @@ static bool set_go_back(struct set_look *look, const struct set_member *member, 
 		set_stays(look, member);
 	} else if (set_stands(&member->row)) {
 		return set_begin_back(look, member, why);
-	} else if (set_runs_on(&member->row) && set_is_at(look, member) == SET_AT_MEMBER) {
+	} else if (set_runs_on(&member->row) &&
+	           job_back_at(look->job, &member->row) == BACK_AT_UPDATE) {
 		set_stays(look, member);
 	} else if (set_runs_on(&member->row)) {
-		set_is_gone(look, member, set_is_at(look, member));
+		set_is_gone(look, member, job_back_at(look->job, &member->row));
 	} else if (member->row.state == JOB_ROLLED_BACK) {
 		look->n_back++;
 	}

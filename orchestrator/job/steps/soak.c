@@ -8,7 +8,8 @@
  *        |  `--- well, or not known ------------> the next look
  *        |  `--- not known until `healthy` -----.
  *        |  `--- a gate failed -----------------+--> verdict and block are recorded
- *        |                                      |      `-- automatic: a rollback is planned, and its end awaited
+ *        |                                      |      `-- automatic: machine and service are waited for (back.c), a rollback
+ *        |                                      |          is planned, and its end awaited
  *        |                                      |               good: ROLLED_BACK    else: FAILED
  *        |                                      |      `-- else: FAILED
  *         `--- another boot, or another release: COMMITTED, and nobody knows whether it was well
@@ -186,23 +187,6 @@ static void soak_no_way_back(struct job *job, const struct soak_row *soak, const
 	soak_end(job, JOB_FAILED, soak, hint);
 }
 
-/* Nothing can be asked of a machine that is not heard: it is waited for, as long as any job waits. */
-static void soak_wait_machine(struct job *job, const struct soak_row *soak)
-{
-	char why[sizeof(job->row.wait_why)];
-
-	snprintf(why, sizeof(why), "the way back: machine %.64s does not answer",
-	        machine_row(job->machine)->name);
-	if (!job_waits(job, why, job_turn(job->engine).until_us)) {
-		return;
-	}
-	if (store_now_usec() >= job->row.wait_until_us) {
-		soak_no_way_back(job, soak, "the machine does not answer");
-		return;
-	}
-	job_again(job, (uint64_t)SOAK_SEC);
-}
-
 /* Policies may have become others since the update began. */
 static const char *soak_why_stays(const struct health_terms *terms)
 {
@@ -211,6 +195,33 @@ static const char *soak_why_stays(const struct health_terms *terms)
 	return by && !policy_number(by, POLICY_AUTOMATIC)
 	               ? "the policy says `rollback: {automatic: false}`"
 	               : "no policy has it go back any more";
+}
+
+/*
+ * Whether there is something to go back from, that can be asked for. False: the job has ended, waits, or stands still.
+ */
+static bool soak_is_open(struct job *job, const struct soak_row *soak)
+{
+	enum back_way way = job_back_way(job, job->row.service);
+	enum back_at at = job_back_at(job, &job->row);
+	char why[sizeof(job->row.wait_why) + 40];
+
+	if (way == BACK_IS_AWAITED) {
+		return false;
+	}
+	if (way == BACK_IS_SHUT) {
+		snprintf(why, sizeof(why), "it waited for %s", job->row.wait_why);
+		soak_no_way_back(job, soak, why);
+		return false;
+	}
+	if (at == BACK_AT_BEFORE) {
+		soak_end(job, JOB_ROLLED_BACK, soak,
+		        "what was before the update runs again already");
+	} else if (at == BACK_AT_ELSEWHERE) {
+		soak_end(job, JOB_FAILED, soak,
+		        "left alone, since somebody has put something else there meanwhile");
+	}
+	return at == BACK_AT_UPDATE;
 }
 
 /* Asked for once: whatever becomes of it, there is no other. */
@@ -228,8 +239,7 @@ static void soak_go_back(
 		soak_no_way_back(job, soak, soak_why_stays(terms));
 		return;
 	}
-	if (machine_state(job->machine) != MACHINE_UP) {
-		soak_wait_machine(job, soak);
+	if (!soak_is_open(job, soak)) {
 		return;
 	}
 	order.layout = "";
