@@ -45,7 +45,7 @@
 #define SLOT_HELD 53
 #define SLOT_PENDING 56
 #define SLOT_IPC_TO 72
-#define OF_SLOT 496 /* from an instance to the slot beside it */
+#define OF_SLOT 528 /* from an instance to the slot beside it */
 #define INSTANCE_RUN CTX_SIZE
 #define INSTANCE_PEER (CTX_SIZE + 4)
 #define INSTANCE_SPACE (CTX_SIZE + 16)

@@ -7,7 +7,8 @@
  * check, and, when its tables have been counted, once to change. A batch that has worked long gives
  * way between two parts and restarts: what is done is in self->call_progress (operations and tables)
  * and self->call_place (the part). What another caller changes in the same space meanwhile is its
- * own affair: the operation may then end half done.
+ * own affair: the operation may then end half done. The operation itself has to be the same still,
+ * which self->call_op is kept for: another one would go on from a place that was checked for this.
  *
  * The operations and the frame list stay in the caller's memory and are read as they are needed;
  * whatever the caller writes there meanwhile, each frame is checked before it is taken.
@@ -343,11 +344,16 @@ static err_t batch_op_step(struct batch_run *run, struct space *space, const str
 	return err;
 }
 
+/* Has the operation at hand come to some place? */
+static bool batch_op_is_begun(const struct batch_run *run)
+{
+	return run->place != 0 || run->is_checked;
+}
+
 static err_t batch_op_run_long(
         struct batch_run *run, struct space *space, const struct space_op *op)
 {
-	/* Else the caller has written another operation there, which ends before that place. */
-	err_t err = run->place <= op->n_pages ? E_OK : E_INVAL;
+	err_t err = E_OK;
 
 	while (err == E_OK && !(run->is_checked && batch_op_part(run, space, op).n_pages == 0)) {
 		err = batch_op_step(run, space, op);
@@ -363,6 +369,9 @@ static __attribute__((noinline)) err_t batch_op_run(
 
 	if (err != E_OK) {
 		return err;
+	}
+	if (!batch_op_is_begun(run)) {
+		run->self->call_op = *op;
 	}
 	if (op->va + op->n_pages * PAGE_SIZE <= mmu_part_end(op->va) &&
 	        (op->n_pages <= ZEROED_MAX || !batch_op_zeroes(op))) {
@@ -426,12 +435,21 @@ static inline err_t batch_step(struct batch_run *run, const struct space_op *op)
 	return err;
 }
 
-/* Run what is fetched at once. */
+static bool space_op_is_same(const struct space_op *a, const struct space_op *b)
+{
+	return a->kind == b->kind && a->space == b->space && a->va == b->va && a->arg == b->arg &&
+	       a->n_pages == b->n_pages && a->prot == b->prot;
+}
+
+/* Run what is fetched at once. E_INVAL: the caller has written another operation where one is begun. */
 static err_t batch_steps(struct batch_run *run)
 {
 	const struct space_op *op = run->fetched, *end;
 	err_t err = space_ops_fetch(run);
 
+	if (err == E_OK && batch_op_is_begun(run) && !space_op_is_same(op, &run->self->call_op)) {
+		err = E_INVAL;
+	}
 	end = op + run->n_fetched;
 	for (; err == E_OK && op < end; op++) {
 		err = batch_step(run, op);

@@ -62,6 +62,7 @@ struct instance {
 	uint64_t call_progress; /* of a call that restarts; 0 at every fresh call: reset before a
 	                           final result */
 	uint64_t call_place; /* more of it, for a call that needs more; means nothing by itself */
+	struct space_op call_op; /* of space_batch: the operation that has come to that place */
 
 	/* Page fault, own or met by a kernel copy on its behalf. */
 	uint8_t fault_wait; /* enum fault_wait */

@@ -273,6 +273,29 @@ static void test_changed_between_pieces(void)
 	child_free(&child);
 }
 
+/* Or one that differs from it in one thing alone, and would be done unchecked. */
+static void test_changed_in_one(void)
+{
+	struct space_op *op = (struct space_op *)((struct space_batch *)SHARED_SCRATCH + 1);
+	struct child other;
+
+	for (uint32_t what = 0; what < 6; what++) {
+		child_space_new(&other);
+		OK(zeroing_is_caught());
+		op->kind = what == 0 ? SPACE_ZERO_ABSENT : op->kind;
+		op->space = what == 1 ? other.space : op->space;
+		op->va += what == 2 ? PAGE_SIZE : 0;
+		op->arg += what == 3 ? PAGE_SIZE : 0;
+		op->n_pages += what == 4;
+		op->prot |= what == 5 ? PROT_W : 0;
+		IS(E_INVAL, puppet_end(&p));
+		IS(0, ((struct space_batch *)SHARED_SCRATCH)->n_done);
+		puppet_free(&p);
+		child_free(&child);
+		child_free(&other);
+	}
+}
+
 /* Tables for all of a long operation are counted before it begins, and each is looked at. */
 static void test_tables_counted(void)
 {
@@ -489,6 +512,7 @@ const struct test tests_table[] = {
         {"a whole table in one operation", test_whole_table},
         {"what happens between two pieces of an operation", test_between_pieces},
         {"an operation that is another one after a piece", test_changed_between_pieces},
+        {"an operation that is nearly the same after a piece", test_changed_in_one},
         {"tables of a long operation", test_tables_counted},
         {"a frame is a table or mapped", test_table_not_mapped},
         {"a space mirrors one other", test_one_source},
