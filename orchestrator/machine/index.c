@@ -73,6 +73,7 @@ void machines_index(struct machine *machine)
 	        index_rank_name(machines, machine->row.name, false), machine);
 	index_put(machines->by_id, machines->n, index_rank_id(machines, machine->row.id), machine);
 	machines->n++;
+	machine_tally(machine);
 	machines->version++;
 	if (machine->row.is_default) {
 		machines->by_default = machine;
@@ -89,6 +90,7 @@ void machines_unindex(struct machine *machine)
 	index_take_out(machines->by_name, machines->n, name);
 	index_take_out(machines->by_id, machines->n, id);
 	machines->n--;
+	machine_tally_end(machine);
 	machines->version++;
 	if (machines->by_default == machine) {
 		machines->by_default = NULL;

@@ -59,6 +59,7 @@ struct machines *machines_free(struct machines *machines)
 	}
 	free(machines->by_name);
 	free(machines->by_id);
+	free(machines->notable);
 	link_buffers_free(machines->buffers);
 	free(machines);
 	return NULL;
@@ -376,6 +377,7 @@ static void machine_clock_set(struct machine *machine, int64_t usec)
 	if (machine->channel) {
 		channel_clock_set(machine->channel, usec);
 	}
+	machine_tally(machine);
 }
 
 void machines_clock_set(struct machines *machines, int64_t usec)

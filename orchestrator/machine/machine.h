@@ -62,6 +62,20 @@ uint64_t machines_version(const struct machines *machines);
 /* Visits all by name, for lists that a person asked for. */
 struct machine *machines_next(struct machines *machines, struct machine *after);
 
+/* How many machines there are, well: heard from, with services that all run; mute: up, and no status yet; in each state. */
+struct machines_tally {
+	uint32_t all, well, mute, in[_MACHINE_STATE_N];
+};
+const struct machines_tally *machines_tally(const struct machines *machines);
+/*
+ * Visits by name, for whoever looks for what is amiss, those that may have something of it: neither up nor stopped by request,
+ * ahead of the record, with a clock that differs, or with a service that does not run as it should.
+ */
+struct machine *machines_notable_next(struct machines *machines, const struct machine *after);
+/* By how many seconds its clock was ahead of this host's when it said so; 0: it is not up, or did not say. */
+#define MACHINE_CLOCK_SEC 60 /* below this orders do not mind */
+int64_t machine_clock_ahead(const struct machine *machine);
+
 /*
  * Makes a machine of this name: one to be started by us (socket NULL), or one that
  * runs and is reached by its socket. One of this name that was removed is taken up

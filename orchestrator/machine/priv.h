@@ -45,8 +45,15 @@ struct machine_refreshing {
 	void *arg;
 };
 
+/* What of a machine counts in the tally; tally.c is the only writer. */
+struct machine_tally {
+	enum machine_state state; /* 0: it is not counted */
+	bool is_well, is_mute, is_notable;
+};
+
 struct machine {
 	struct machines *machines;
+	struct machine_tally tally;
 	struct machine_row row;
 	struct machine_work *work; /* see machine_work() */
 	enum machine_phase phase;  /* machine_set_phase() is the only writer */
@@ -101,6 +108,9 @@ struct machines {
 	void *arg;
 	struct machine **by_name, **by_id; /* sorted; index.c */
 	size_t n;
+	struct machines_tally tally;
+	struct machine **notable; /* sorted by name; tally.c */
+	size_t n_notable, notable_room;
 	struct machine *by_default;   /* NULL: none is marked */
 	uint64_t version;             /* see machines_version() */
 	struct link_buffers *buffers; /* of all channels' links */
@@ -109,6 +119,11 @@ struct machines {
 /* index.c: once its row has name and id; before it is freed */
 void machines_index(struct machine *machine);
 void machines_unindex(struct machine *machine);
+
+/* tally.c: whatever counts in it may have changed; it is gone; assert that it was told */
+void machine_tally(struct machine *machine);
+void machine_tally_end(struct machine *machine);
+void machine_tally_check(const struct machine *machine);
 
 /* state.c */
 /*

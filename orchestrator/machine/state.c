@@ -98,6 +98,7 @@ void machine_check(const struct machine *machine)
 	        (!machine->row.attached && machine->pidfd < 0 && !machine->channel));
 	assert(machine->phase != MACHINE_IS_ENDING || (machine->pidfd >= 0 && !machine->channel));
 	assert(machine->phase != MACHINE_IS_OFF || !machine->channel);
+	machine_tally_check(machine);
 }
 
 /* Tells the owner of all machines what the change means to it. */
@@ -143,6 +144,7 @@ void machine_set_phase(struct machine *machine, enum machine_phase phase, const 
 	log_debug("machine %s: %s -> %s", machine->row.name, machine_phases[machine->phase].name,
 	        machine_phases[phase].name);
 	machine->phase = phase;
+	machine_tally(machine);
 	if (machine_state(machine) == shown) {
 		if (*why) {
 			snprintf(machine->why, sizeof(machine->why), "%s", why);

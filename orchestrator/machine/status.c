@@ -58,6 +58,7 @@ static int machine_look_ahead(struct db *db, struct machine *machine)
 	if (*machine->ahead) {
 		log_warn("the record is older than the machines: %s; " MACHINE_AHEAD_REMEDY,
 		        machine->ahead);
+		machine_tally(machine);
 	}
 	return err_up(r);
 }
@@ -279,6 +280,7 @@ static void machine_status_take(struct machine *machine, const Machine__Status *
 	if (!machine->status) {
 		abort();
 	}
+	machine_tally(machine);
 }
 
 /* A machine without a channel is stopped, or was never started. */

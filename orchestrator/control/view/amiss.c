@@ -17,7 +17,6 @@
 #define AMISS_USEC INT64_C(1000000)
 #define AMISS_DAY_USEC (24 * 3600 * AMISS_USEC)
 #define AMISS_COMING_USEC (30 * AMISS_USEC) /* that a machine may take to be heard first */
-#define AMISS_CLOCK_SEC 60                  /* below this orders do not mind */
 
 void amiss_record(struct amiss_list *list)
 {
@@ -79,16 +78,11 @@ static void amiss_machine_state(struct amiss_list *list, struct machine *machine
 /* A machine refuses what is signed, or takes what has expired, if its clock differs. */
 static void amiss_machine_clock(struct amiss_list *list, struct machine *machine)
 {
-	const Machine__Status *said = machine_status(machine);
 	const char *name = machine_row(machine)->name;
-	int64_t ahead;
+	int64_t ahead = machine_clock_ahead(machine);
 	Control__Amiss *row;
 
-	if (!said || !said->time || machine_state(machine) != MACHINE_UP) {
-		return;
-	}
-	ahead = (int64_t)said->time - machine_status_usec(machine) / AMISS_USEC;
-	if (ahead >= -AMISS_CLOCK_SEC && ahead <= AMISS_CLOCK_SEC) {
+	if (ahead >= -MACHINE_CLOCK_SEC && ahead <= MACHINE_CLOCK_SEC) {
 		return;
 	}
 	row = amiss_of_machine(list, CONTROL__AMISS_LEVEL__AMISS_LEVEL_WRONG, machine, name,
@@ -103,7 +97,7 @@ void amiss_machine(struct amiss_list *list)
 {
 	struct machine *machine = NULL;
 
-	while ((machine = machines_next(engine_machines(list->engine), machine))) {
+	while ((machine = machines_notable_next(engine_machines(list->engine), machine))) {
 		amiss_machine_state(list, machine);
 		amiss_machine_clock(list, machine);
 	}
@@ -126,7 +120,7 @@ void amiss_service(struct amiss_list *list)
 {
 	struct machine *machine = NULL;
 
-	while ((machine = machines_next(engine_machines(list->engine), machine))) {
+	while ((machine = machines_notable_next(engine_machines(list->engine), machine))) {
 		const Machine__Status *said = machine_status(machine);
 
 		for (size_t i = 0;

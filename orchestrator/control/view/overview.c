@@ -64,36 +64,15 @@ static void overview_sort(Control__Overview *overview)
 	}
 }
 
-/* A machine is well that is heard from and said that all its services run. */
-static bool overview_is_well(const struct machine *machine)
+static void overview_count(Control__Overview *view, const struct machines *machines)
 {
-	const Machine__Status *said = machine_status(machine);
+	const struct machines_tally *tally = machines_tally(machines);
 
-	if (machine_state(machine) != MACHINE_UP || !said || !said->n_services) {
-		return false;
-	}
-	for (size_t i = 0; i < said->n_services; i++) {
-		if (said->services[i]->state == MACHINE__SERVICE_STATE__SERVICE_DOWN ||
-		        said->services[i]->state == MACHINE__SERVICE_STATE__SERVICE_RESTARTING) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static void overview_count(Control__Overview *view, struct machines *machines)
-{
-	struct machine *machine = NULL;
-
-	while ((machine = machines_next(machines, machine))) {
-		enum machine_state state = machine_state(machine);
-
-		view->machines++;
-		view->machines_well += overview_is_well(machine);
-		view->machines_stopped += state == MACHINE_STOPPED;
-		view->machines_coming += state == MACHINE_STARTING || state == MACHINE_CONNECTING ||
-		                         (state == MACHINE_UP && !machine_status(machine));
-	}
+	view->machines = tally->all;
+	view->machines_well = tally->well;
+	view->machines_stopped = tally->in[MACHINE_STOPPED];
+	view->machines_coming =
+	        tally->in[MACHINE_STARTING] + tally->in[MACHINE_CONNECTING] + tally->mute;
 }
 
 Control__Overview *view_overview(struct pool *pool, struct engine *engine)

@@ -60,7 +60,7 @@ static const struct machine *view_machine_ahead(struct machines *machines)
 {
 	struct machine *machine = NULL;
 
-	while ((machine = machines_next(machines, machine)) && !*machine_ahead(machine)) {
+	while ((machine = machines_notable_next(machines, machine)) && !*machine_ahead(machine)) {
 	}
 	return machine;
 }
