@@ -26,10 +26,20 @@ CASES = (
 
 
 def main():
+    limited = [row(name, most) for name, most in compare.LIMITS.items()]
     for i, (rows, n) in enumerate(CASES):
-        found = compare.findings(rows, BASELINE, True)
+        found = compare.findings(rows + limited, BASELINE, True)
         assert len(found) == n, f'case {i}: {found}'
     assert not compare.findings([row('a.insn', 1000)], BASELINE, False)
+    # What was promised: no baseline makes it more, none has to have it, and it must be measured.
+    for name, most in compare.LIMITS.items():
+        high = row(name, 1.01 * most)
+        assert len(compare.findings([high], {}, False)) == 1, name
+        assert len(compare.findings([high], {name: 2 * most}, False)) == 1, name
+        assert not compare.findings([row(name, most)], {name: most / 2}, False), name
+        rest = [other for other in limited if other['name'] != name]
+        assert len(compare.findings(rest, {}, True)) == 1, name
+    assert compare.LIMITS['edit_to_running.s'] <= 2 and compare.LIMITS['lud.rss_kib_per_machine'] <= 24
     assert compare.change_text(row('a.insn', 1010), BASELINE) == '+1.0 %'
     assert compare.change_text(row('new.insn', 7), BASELINE) == '-'
     with tempfile.TemporaryDirectory() as d:
