@@ -29,9 +29,10 @@ enum {
 	DB_E_EXISTS, /* a unique constraint refused the row */
 };
 
-/* A migration moves the schema from version n (its index) to n + 1. */
+/* A migration moves the schema from version n (its index) to n + 1: SQL, then what no SQL can do, inside the transaction. */
 struct db_migration {
 	const char *sql;
+	int (*fn)(struct db *db); /* NULL: nothing */
 };
 
 enum db_health {

@@ -16,9 +16,9 @@
 #include "orchestrator/db/recover.h"
 
 static const struct db_migration steps[] = {
-        {"CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"},
-        {"ALTER TABLE a ADD COLUMN size INTEGER NOT NULL DEFAULT 7;"},
-        {"CREATE TABLE broken(;"},
+        {.sql = "CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"},
+        {.sql = "ALTER TABLE a ADD COLUMN size INTEGER NOT NULL DEFAULT 7;"},
+        {.sql = "CREATE TABLE broken(;"},
 };
 
 static int insert_two(struct db *db, void *arg)
@@ -208,7 +208,7 @@ static int insert_long(struct db *db, void *arg)
 static void test_damage_several(const char *path)
 {
 	static const struct db_migration plain_names[] = {
-	        {"CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
+	        {.sql = "CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
 	};
 	struct failure failure = {0};
 	_cleanup_(freep) char *kept = NULL;
@@ -232,7 +232,7 @@ static void test_damage_several(const char *path)
 }
 
 static const struct db_migration keyed_steps[] = {
-        {"CREATE TABLE keyed(x TEXT, n INTEGER, PRIMARY KEY(n, x)) STRICT, WITHOUT ROWID;"},
+        {.sql = "CREATE TABLE keyed(x TEXT, n INTEGER, PRIMARY KEY(n, x)) STRICT, WITHOUT ROWID;"},
 };
 
 static int insert_keyed(struct db *db, void *arg)
@@ -272,14 +272,14 @@ static void test_damage_keyed(const char *path)
 }
 
 static const struct db_migration plain_steps[] = {
-        {"CREATE TABLE odd(x INTEGER) STRICT; CREATE TABLE plain(y INTEGER) STRICT;"},
+        {.sql = "CREATE TABLE odd(x INTEGER) STRICT; CREATE TABLE plain(y INTEGER) STRICT;"},
 };
 
 /* A damaged file has whatever names its pages hold, of any length: they cost their own table. */
 static void test_damage_names(const char *path)
 {
 	static char name[6000], sql[16 * sizeof(name)];
-	struct db_migration odd_steps[] = {{sql}};
+	struct db_migration odd_steps[] = {{.sql = sql}};
 	struct failure failure = {0};
 	_cleanup_(freep) char *kept = NULL;
 	int64_t n_saved = -1, value;

@@ -23,7 +23,7 @@
 #include "orchestrator/db/thread.h"
 
 static const struct db_migration steps[] = {
-        {"CREATE TABLE a(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"},
+        {.sql = "CREATE TABLE a(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"},
 };
 
 /* Of the disk: what the test has it do, and what it did. */

@@ -35,6 +35,9 @@ static int db_migrate_txn(struct db *db, void *arg)
 
 	for (size_t i = plan->version; i < plan->n_migrations; i++) {
 		r = db_exec(db, plan->migrations[i].sql);
+		if (!r && plan->migrations[i].fn) {
+			r = plan->migrations[i].fn(db);
+		}
 		if (r < 0) {
 			return err_up(r);
 		}

@@ -94,7 +94,7 @@ struct store_seed machine_seed(
 	};
 }
 
-/* Its bytes without what goes on by itself, whatever the service does. The caller frees them. */
+/* Its bytes without what goes on by itself, whatever the service does, and what no column has. The caller frees them. */
 static uint8_t *machine_service_still(const Machine__Service *service, size_t *ret_size)
 {
 	Machine__Service still = *service;
@@ -104,6 +104,7 @@ static uint8_t *machine_service_still(const Machine__Service *service, size_t *r
 	still.ping_open_ns = 0;
 	still.pong_at_ns = 0;
 	still.pong_took_ns = 0;
+	still.base.n_unknown_fields = 0;
 	*ret_size = machine__service__get_packed_size(&still);
 	packed = mem_zero(*ret_size + 1);
 	machine__service__pack(&still, packed);
@@ -123,14 +124,11 @@ static bool machine_service_is_same(const Machine__Service *a, const Machine__Se
 static int machine_service_compare(
         struct db *db, int64_t id, const Machine__Service *service, bool *ret_same)
 {
-	_cleanup_(freep) uint8_t *packed = NULL;
 	Machine__Service *recorded;
-	size_t size = 0;
-	int r = store_service_status(db, id, &packed, &size);
+	int r = store_service_status(db, id, NULL, &recorded);
 
-	recorded = !r && packed ? machine__service__unpack(NULL, size, packed) : NULL;
-	if (!recorded) {
-		return r ? err_up(r) : DB_E_NONE;
+	if (r) {
+		return err_up(r);
 	}
 	*ret_same = machine_service_is_same(service, recorded);
 	machine__service__free_unpacked(recorded, NULL);
@@ -169,17 +167,14 @@ static int machine_service_record(
         struct db *db, const struct machine *machine, const Machine__Service *service)
 {
 	const struct store_seed seed = machine_seed(&service->commitment, &service->sealed);
-	size_t size = machine__service__get_packed_size(service);
-	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
 	struct service_row row;
 	int r = store_service_ensure(db, machine->row.id, service->name, &row);
 
-	machine__service__pack(service, packed);
 	row.floor = service->floor;
 	row.run_epoch = service->generation_epoch;
 	row.run_number = service->generation;
 	if (!r) {
-		r = store_service_seen(db, &row, packed, size);
+		r = store_service_seen(db, &row, service);
 	}
 	if (!r) {
 		r = store_generation_runs(db, row.id, service->generation);

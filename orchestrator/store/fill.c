@@ -1,7 +1,7 @@
 /*
  * Jobs that went well, as the engine records them: planned, a layout given up, another forged and
  * signed, ordered, run, confirmed. What matters is how many rows each has and how large they are:
- * steps, a signed variant, an order, an event, the packed result.
+ * steps, a signed variant, an order, an event, the result.
  */
 #include "orchestrator/store/fill.h"
 
@@ -16,7 +16,7 @@
 #define FILL_AT_ONCE 500 /* jobs in one transaction */
 /*
  * Sizes as lud has them with a real machine: a signed variant, of which root and kit are the same in all; an
- * order and its confirm; events; a result, which has the release's id, the build's or commitment and seed.
+ * order and its confirm; events.
  */
 #define FILL_ENVELOPE 3592
 #define FILL_HEAD 3208
@@ -24,8 +24,6 @@
 #define FILL_CONFIRM 2024
 #define FILL_EVENT 50
 #define FILL_EVENTS_KEPT 100
-#define FILL_RESULT 218
-#define FILL_RESULT_MADE 357
 /* What they are made of, in variants and results. */
 #define FILL_COMMIT 7
 #define FILL_SEALED 6
@@ -33,6 +31,17 @@
 
 const char *const fill_services[FILL_SERVICES] = {
         "ds", "vm", "rs", "virtio", "agent", "tty", "load"};
+
+#define FILL_BASE UINT64_C(0x7f0000000000)
+#define FILL_BLACKOUT_NS 1000000
+#define FILL_PHASES 7
+
+/* A result, and what it points to. */
+struct fill_result {
+	Machine__Result result;
+	Machine__Phase phases[FILL_PHASES], *all[FILL_PHASES];
+	uint8_t commit[STORE_COMMIT_SIZE], sealed[STORE_SEALED_SIZE], build[32];
+};
 
 static const uint8_t fill_bytes[FILL_ENVELOPE] = {1, 2, 3};
 
@@ -107,7 +116,7 @@ static int fill_signed(struct fill *fill, struct variant_row *variant)
 	uint8_t envelope[FILL_ENVELOPE] = {1, 2, 3};
 	int r;
 
-	variant->base = 0x7f0000000000;
+	variant->base = FILL_BASE;
 	variant->payload_len = 100000;
 	memset(variant->payload_hash, 8, sizeof(variant->payload_hash));
 	memset(variant->build_id, FILL_BUILD, sizeof(variant->build_id));
@@ -172,34 +181,74 @@ static int fill_order(struct fill *fill, uint32_t action, size_t size)
 	         : err_fold(store_event_insert(fill->db, &event, fill_bytes, FILL_EVENT));
 }
 
+/* Times as a machine has them, ns. */
+static const struct {
+	const char *name;
+	uint64_t ns;
+} fill_phases[FILL_PHASES] = {{"verify", 3120411}, {"create", 912044}, {"pair", 40551873},
+        {"prepare", 2104993}, {"switch", 188204}, {"transfer", 702113}, {"commit", 95118}};
+
 /* With what the machine says of a layout, as in the variant's row. */
-static void fill_result(const struct fill *fill, uint8_t ret[FILL_RESULT_MADE])
+static void fill_result(const struct fill *fill, struct fill_result *ret)
 {
-	memset(ret, 5, FILL_RESULT_MADE);
-	memcpy(ret + 20, fill->release->release_id, sizeof(fill->release->release_id));
+	Machine__Result *result = &ret->result;
+
+	machine__result__init(result);
+	memset(ret->commit, FILL_COMMIT, sizeof(ret->commit));
+	memset(ret->sealed, FILL_SEALED, sizeof(ret->sealed));
+	memset(ret->build, FILL_BUILD, sizeof(ret->build));
+	result->txn = fill->order.txn;
+	result->epoch = fill->order.epoch;
+	result->service = (char *)fill->job.service;
+	result->outcome = MACHINE__OUTCOME__OUTCOME_COMMITTED;
+	result->generation = fill->generation.number;
+	result->generation_epoch = 1;
+	result->action = 1;
+	result->release_id.data = (uint8_t *)fill->release->release_id;
+	result->release_id.len = sizeof(fill->release->release_id);
+	result->endpoint = 41000;
+	result->blackout_ns = FILL_BLACKOUT_NS;
+	result->bytes = 70144;
+	result->objects = 1034;
+	result->arena_bytes = 524288;
+	result->longest_gap_ns = 1204331;
+	result->tries = 1;
+	result->finished_ns = 84011204331;
+	result->total_ns = 48120334;
+	result->layout_ns = 12044112;
+	for (size_t i = 0; i < FILL_PHASES; i++) {
+		machine__phase__init(&ret->phases[i]);
+		ret->phases[i].name = (char *)fill_phases[i].name;
+		ret->phases[i].ns = fill_phases[i].ns;
+		ret->all[i] = &ret->phases[i];
+	}
+	result->phases = ret->all;
+	result->n_phases = FILL_PHASES;
 	if (fill->machine_made) {
-		memset(ret + 100, FILL_COMMIT, STORE_COMMIT_SIZE);
-		memset(ret + 200, FILL_SEALED, STORE_SEALED_SIZE);
+		result->commitment = (ProtobufCBinaryData){sizeof(ret->commit), ret->commit};
+		result->sealed = (ProtobufCBinaryData){sizeof(ret->sealed), ret->sealed};
+		result->layout_pieces = 1210;
+		result->layout_kept_base = 3;
 	} else {
-		memset(ret + 100, FILL_BUILD, sizeof(((struct variant_row *)0)->build_id));
+		result->build_id = (ProtobufCBinaryData){sizeof(ret->build), ret->build};
+		result->base_address = FILL_BASE;
 	}
 }
 
 /* Its end, as it is written with all that follows from it. */
 static int fill_end(struct fill *fill)
 {
-	uint8_t result[FILL_RESULT_MADE];
+	struct fill_result result;
 	struct job_row *job = &fill->job;
 	int r;
 
 	job->generation = fill->generation.number;
 	job->state = JOB_CONFIRMED;
 	job->ended_us = store_now_usec();
-	fill_result(fill, result);
-	r = store_job_outcome(fill->db, job->id, NULL, 0, result,
-	        fill->machine_made ? FILL_RESULT_MADE : FILL_RESULT);
+	fill_result(fill, &result);
+	r = store_job_outcome(fill->db, job->id, NULL, &result.result);
 	if (!r) {
-		r = store_job_stood(fill->db, job->id, 1000000);
+		r = store_job_stood(fill->db, job->id, FILL_BLACKOUT_NS);
 	}
 	if (!r) {
 		r = store_job_update(fill->db, job);

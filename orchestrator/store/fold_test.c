@@ -17,6 +17,7 @@
 #include "orchestrator/store/retention.h"
 
 #define STEPS 5
+#define FILL_COMMIT_BYTE 5
 #define WHOLE 8 /* as STORE_ORDERS_WHOLE */
 /* Bytes of a job that is over, with all that belongs to it. */
 #define HOST_MAX 860
@@ -375,6 +376,11 @@ static int count_step(const struct job_step_row *row, void *arg)
 	return 0;
 }
 
+static bool is_bytes(const ProtobufCBinaryData *said, const uint8_t *bytes, size_t size)
+{
+	return said->len == size && !memcmp(said->data, bytes, size);
+}
+
 /* What a reader is told of a job's layouts and of its result, however old it is. */
 static void check_kept(struct fill *fill, int64_t job)
 {
@@ -391,15 +397,13 @@ static void check_kept(struct fill *fill, int64_t job)
 	        ran.seed_sealed_size == STORE_SEALED_SIZE);
 	assert(ran.seed_commit[0] && ran.payload_hash[0]);
 	assert(store_release_by_id(fill->db, row.release, &release) == 0);
-	assert(store_job_outcome_get(fill->db, job, &outcome) == 0 && outcome.result_size == 218);
-	for (size_t i = 0; i < outcome.result_size; i++) {
-		uint8_t is = i < 20 || i >= 132 || (i >= 84 && i < 100) ? 5
-		             : i < 84                                   ? release.release_id[i - 20]
-		                                                        : ran.build_id[i - 100];
-
-		assert(outcome.result[i] == is);
-	}
-	job_outcome_fini(&outcome);
+	assert(store_job_outcome_get(fill->db, job, NULL, &outcome) == 0 && !outcome.lost.n);
+	assert(!strcmp(outcome.result->service, row.service));
+	assert(is_bytes(&outcome.result->release_id, release.release_id, 64));
+	assert(is_bytes(&outcome.result->build_id, ran.build_id, 32));
+	assert(!outcome.result->commitment.len && outcome.result->finished_ns == 84011204331);
+	assert(outcome.result->n_phases == 7 && !strcmp(outcome.result->phases[6]->name, "commit"));
+	job_outcome_fini(&outcome, NULL);
 }
 
 static int64_t n_of(struct db *db, const char *sql, int64_t job)
@@ -463,45 +467,66 @@ static void test_routine(void)
 	db_close(fill.db);
 }
 
-/* A result that is told to the record, folded so often, and read. */
-static void once_check(struct db *db, const uint8_t *bytes, size_t size, int n_folds)
-{
-	struct job_outcome outcome = {0};
+struct once {
+	Machine__Result result; /* as it is told */
+	uint8_t release[64], commit[64], none[64];
+};
 
-	assert(store_job_outcome(db, 1, NULL, 0, bytes, size) == 0);
+/* A result that is told to the record, folded so often, and read. */
+static void once_check(struct db *db, const struct once *once, int n_folds, int64_t n_cut)
+{
+	struct job_outcome outcome;
+
+	assert(store_job_outcome(db, 1, NULL, &once->result) == 0);
 	for (int i = 0; i < n_folds; i++) {
 		assert(store_job_fold(db, 1) == 0);
 	}
-	assert(store_job_outcome_get(db, 1, &outcome) == 0 && outcome.result_size == size);
-	assert(!memcmp(outcome.result, bytes, size));
-	job_outcome_fini(&outcome);
+	assert(count(db, "SELECT (service IS NULL) + (release_id IS NULL) + (build_id IS NULL) +"
+	                 " (commitment IS NULL) + (sealed IS NULL) FROM job_results") == n_cut);
+	assert(store_job_outcome_get(db, 1, NULL, &outcome) == 0 && !outcome.lost.n);
+	assert(!strcmp(outcome.result->service, once->result.service));
+	assert(is_bytes(&outcome.result->release_id, once->result.release_id.data, 64));
+	assert(is_bytes(&outcome.result->commitment, once->result.commitment.data,
+	        once->result.commitment.len));
+	assert(!outcome.result->build_id.len && !outcome.result->sealed.len);
+	job_outcome_fini(&outcome, NULL);
 }
 
 static int once_make(struct db *db, void *arg)
 {
 	const struct fill *fill = arg;
-	uint8_t twice[128], none[64] = {0};
-	struct job_outcome outcome = {0};
+	struct once once = {.result = MACHINE__RESULT__INIT};
+	struct job_outcome outcome;
 	struct job_row job;
 	struct release_row release;
 
 	assert(store_job_find(db, 1, &job) == 0 && fill->n_jobs == 1);
 	assert(store_release_by_id(db, job.release, &release) == 0);
-	memcpy(twice, release.release_id, 64);
-	memcpy(twice + 64, release.release_id, 64);
+	memcpy(once.release, release.release_id, 64);
+	memset(once.commit, FILL_COMMIT_BYTE, 64);
+	once.result.service = job.service;
+	once.result.release_id = (ProtobufCBinaryData){64, once.release};
 	/* What is told after the end is whole, and what was cut once is not cut again. */
-	once_check(db, (const uint8_t *)"again", 5, 0);
-	once_check(db, twice, sizeof(twice), 2);
+	once_check(db, &once, 0, 0);
+	once_check(db, &once, 2, 2);
 	/* What another row does not know yet is not cut: it may learn it. */
 	assert(db_run(db, "UPDATE variants SET seed_commit = zeroblob(64)", "") == 0);
-	once_check(db, none, sizeof(none), 1);
-	assert(db_run(db, "UPDATE variants SET seed_commit = ?", "b", twice, (size_t)64) == 0);
-	assert(store_job_outcome_get(db, 1, &outcome) == 0 && outcome.result_size == sizeof(none));
-	assert(!memcmp(outcome.result, none, sizeof(none)));
-	job_outcome_fini(&outcome);
-	/* A place that is not in the bytes. */
-	assert(db_run(db, "UPDATE jobs SET cuts = x'ffff000000000000'", "") == 0);
-	assert(store_job_outcome_get(db, 1, &outcome) == -EBADMSG);
+	once.result.commitment = (ProtobufCBinaryData){64, once.commit};
+	once_check(db, &once, 1, 2);
+	assert(db_run(db, "UPDATE variants SET seed_commit = ?", "b", once.commit, (size_t)64) ==
+	        0);
+	once_check(db, &once, 1, 3);
+	/* Told otherwise than other rows have it. */
+	once.release[0]++;
+	once.result.service = "other";
+	once_check(db, &once, 1, 1);
+	/* Nothing says it any more, as after a recovery; what is empty was never cut. */
+	assert(db_run(db, "DELETE FROM generation_envelopes", "") == 0);
+	assert(db_run(db, "DELETE FROM generations", "") == 0);
+	assert(store_job_outcome_get(db, 1, NULL, &outcome) == 0 && outcome.lost.n == 1);
+	assert(!strcmp(outcome.lost.fields[0], "commitment") && !outcome.result->commitment.len);
+	assert(is_bytes(&outcome.result->release_id, once.release, 64));
+	job_outcome_fini(&outcome, NULL);
 	return 0;
 }
 

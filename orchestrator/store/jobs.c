@@ -2,7 +2,7 @@
  * Jobs, their steps, their orders and the events of machines, each as statements over one or
  * two tables. A job is inserted with what was asked for, which never changes, and updated with
  * what became of it; each begin of a step is a row of its own, so that a job that went back
- * and forth shows every attempt. Causes, results and pairings are kept as packed messages.
+ * and forth shows every attempt. Causes, results and pairings are messages, see message.h.
  *
  * An order's number is unique for machine and epoch; the insert that draws a number twice
  * fails.
@@ -75,13 +75,13 @@ int store_job_from(struct db *db, int64_t id, uint64_t generation)
 }
 
 /* Cause and result come at different moments; each call keeps what the other has written. */
-int store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
-        const void *result, size_t result_size)
+int store_job_outcome(
+        struct db *db, int64_t id, const Wire__Cause *cause, const Machine__Result *result)
 {
-	return err_fold(db_run(db,
-	        "UPDATE jobs SET cause = coalesce(?1, cause), result = coalesce(?2, result),"
-	        " cuts = CASE WHEN ?2 IS NULL THEN cuts END WHERE id = ?3",
-	        "bbi", cause, cause_size, result, result_size, id));
+	int r = cause ? message_put(db, &message_cause, id, &cause->base) : 0;
+
+	return r || !result ? err_up(r)
+	                    : err_up(message_put(db, &message_result, id, &result->base));
 }
 
 int store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns)
@@ -90,16 +90,22 @@ int store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns)
 	        (int64_t)blackout_ns, id));
 }
 
-int store_job_pairing_put(struct db *db, int64_t id, const void *pairing, size_t pairing_size)
+int store_job_pairing_put(struct db *db, int64_t id, const Control__Pairing *pairing)
 {
-	return err_fold(db_run(
-	        db, "UPDATE jobs SET pairing = ? WHERE id = ?", "bi", pairing, pairing_size, id));
+	return pairing ? err_up(message_put(db, &message_pairing, id, &pairing->base))
+	               : err_up(message_drop(db, &message_pairing, id));
 }
 
-int store_job_pairing_get(struct db *db, int64_t id, uint8_t **ret_pairing, size_t *ret_size)
+int store_job_pairing_get(
+        struct db *db, int64_t id, ProtobufCAllocator *allocator, Control__Pairing **ret_pairing)
 {
-	return err_up(
-	        store_blob(db, ret_pairing, ret_size, "SELECT pairing FROM jobs WHERE id = ?", id));
+	ProtobufCMessage *pairing;
+	int r = message_get(db, &message_pairing, id, allocator, &pairing, NULL);
+
+	if (!r) {
+		*ret_pairing = (Control__Pairing *)pairing;
+	}
+	return err_up(r);
 }
 
 int store_plan_put(struct db *db, const uint8_t hash[64], const char *text, int64_t job)
@@ -261,35 +267,30 @@ int store_job_each(struct db *db, const struct job_filter *filter, store_job_fn 
 	        "itii", filter->machine, filter->service, before, (int64_t)filter->limit));
 }
 
-static int store_job_outcome_row(sqlite3_stmt *row, void *arg)
-{
-	struct job_outcome *ret = arg;
-
-	ret->cause = db_column_blob_new(row, 0, &ret->cause_size);
-	return 0;
-}
-
-int store_job_outcome_get(struct db *db, int64_t id, struct job_outcome *ret)
+int store_job_outcome_get(
+        struct db *db, int64_t id, ProtobufCAllocator *allocator, struct job_outcome *ret)
 {
 	struct job_outcome outcome = {0};
-	int r = db_query(db, store_job_outcome_row, &outcome, "SELECT cause FROM jobs WHERE id = ?",
-	        "i", id);
+	ProtobufCMessage *cause = NULL, *result = NULL;
+	int r = message_get(db, &message_cause, id, allocator, &cause, NULL);
 
-	if (!r) {
-		r = store_result_get(db, id, &outcome.result, &outcome.result_size);
+	if (!r || r == DB_E_NONE) {
+		r = message_get(db, &message_result, id, allocator, &result, &outcome.lost);
 	}
-	if (r) {
-		job_outcome_fini(&outcome);
+	outcome.cause = (Wire__Cause *)cause;
+	outcome.result = (Machine__Result *)result;
+	if (r && r != DB_E_NONE) {
+		job_outcome_fini(&outcome, allocator);
 		return err_up(r);
 	}
 	*ret = outcome;
 	return 0;
 }
 
-void job_outcome_fini(struct job_outcome *outcome)
+void job_outcome_fini(struct job_outcome *outcome, ProtobufCAllocator *allocator)
 {
-	free(outcome->cause);
-	free(outcome->result);
+	wire__cause__free_unpacked(outcome->cause, allocator);
+	machine__result__free_unpacked(outcome->result, allocator);
 }
 
 /* Its number follows the last one's of this job. */

@@ -3,8 +3,10 @@
  * Rows of jobs, their steps and orders, and events of machines. Writers are called inside
  * db_txn().
  */
+#include "orchestrator/store/message.h"
 #include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
+#include "proto/control/control.pb-c.h"
 
 /* Draws the id. */
 int __must_check store_job_insert(struct db *db, struct job_row *row);
@@ -12,9 +14,9 @@ int __must_check store_job_insert(struct db *db, struct job_row *row);
 int __must_check store_job_update(struct db *db, const struct job_row *row);
 /* The generation that ran when the job started. */
 int __must_check store_job_from(struct db *db, int64_t id, uint64_t generation);
-/* Keeps packed wire.Cause and machine.Result; NULL leaves what is there. */
-int __must_check store_job_outcome(struct db *db, int64_t id, const void *cause, size_t cause_size,
-        const void *result, size_t result_size);
+/* Why it ended so, and what the machine told of it; NULL leaves what is there. */
+int __must_check store_job_outcome(
+        struct db *db, int64_t id, const Wire__Cause *cause, const Machine__Result *result);
 /* How long the service stood still for the job. */
 int __must_check store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns);
 /*
@@ -24,11 +26,10 @@ int __must_check store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns
 int __must_check store_plan_put(
         struct db *db, const uint8_t hash[64], const char *text, int64_t job);
 int __must_check store_plan_get(struct db *db, int64_t job, uint8_t **ret_text, size_t *ret_size);
-/* Keeps a packed control.Pairing, and reads it: the caller frees, NULL when there is none. */
-int __must_check store_job_pairing_put(
-        struct db *db, int64_t id, const void *pairing, size_t pairing_size);
+/* What it was paired to; NULL: nothing. What is read is the caller's, of the allocator. DB_E_NONE. */
+int __must_check store_job_pairing_put(struct db *db, int64_t id, const Control__Pairing *pairing);
 int __must_check store_job_pairing_get(
-        struct db *db, int64_t id, uint8_t **ret_pairing, size_t *ret_size);
+        struct db *db, int64_t id, ProtobufCAllocator *allocator, Control__Pairing **ret_pairing);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
 /* The job of a user's request that has an id. DB_E_NONE. */
 int __must_check store_job_by_request(struct db *db, const char *request_id, uint64_t uid,
@@ -68,15 +69,15 @@ int __must_check store_job_each(
  */
 int __must_check store_job_blackout(
         struct db *db, int64_t machine, const char *service, uint64_t *ret_ns, uint32_t *ret_of);
-/* Packed cause and result; the caller frees both; NULL where there is none. */
+/* Cause and result, of an allocator; NULL where there is none. lost: fields of the result that nothing says any more. */
 struct job_outcome {
-	uint8_t *cause;
-	size_t cause_size;
-	uint8_t *result;
-	size_t result_size;
+	Wire__Cause *cause;
+	Machine__Result *result;
+	struct message_lost lost;
 };
-int __must_check store_job_outcome_get(struct db *db, int64_t id, struct job_outcome *ret);
-void job_outcome_fini(struct job_outcome *outcome);
+int __must_check store_job_outcome_get(
+        struct db *db, int64_t id, ProtobufCAllocator *allocator, struct job_outcome *ret);
+void job_outcome_fini(struct job_outcome *outcome, ProtobufCAllocator *allocator);
 
 int __must_check store_job_step_begin(struct db *db, int64_t job, enum job_step step);
 /* When the first step after planning was begun, unix us. DB_E_NONE. */

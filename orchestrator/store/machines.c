@@ -6,9 +6,11 @@
  */
 #include "orchestrator/store/machines.h"
 
+#include "orchestrator/store/message.h"
 #include "orchestrator/store/priv.h"
 
 STORE_VISITOR(machine)
+STORE_VISITOR(service)
 
 int store_machine_insert(struct db *db, struct machine_row *row)
 {
@@ -111,14 +113,15 @@ int store_service_floor(struct db *db, int64_t service, uint32_t floor)
  * less than what is known. (epoch, number) is compared as a pair: an epoch starts its numbers
  * anew.
  */
-int store_service_seen(
-        struct db *db, const struct service_row *row, const void *status, size_t status_size)
+int store_service_seen(struct db *db, const struct service_row *row, const Machine__Service *status)
 {
 	int r = db_run(db,
-	        "UPDATE services SET status = ?, last_number = max(last_number, ?), seen_us = ?"
-	        " WHERE id = ?",
-	        "biii", status, status_size, (int64_t)row->run_number, store_now_usec(), row->id);
+	        "UPDATE services SET last_number = max(last_number, ?), seen_us = ? WHERE id = ?",
+	        "iii", (int64_t)row->run_number, store_now_usec(), row->id);
 
+	if (!r) {
+		r = message_put(db, &message_service, row->id, &status->base);
+	}
 	if (!r) {
 		r = db_run(db,
 		        "UPDATE services SET run_epoch = ?1, run_number = ?2 WHERE id = ?3"
@@ -131,10 +134,16 @@ int store_service_seen(
 	return err_fold(r);
 }
 
-int store_service_status(struct db *db, int64_t service, uint8_t **ret_status, size_t *ret_size)
+int store_service_status(struct db *db, int64_t service, ProtobufCAllocator *allocator,
+        Machine__Service **ret_status)
 {
-	return err_up(store_blob(
-	        db, ret_status, ret_size, "SELECT status FROM services WHERE id = ?", service));
+	ProtobufCMessage *status;
+	int r = message_get(db, &message_service, service, allocator, &status, NULL);
+
+	if (!r) {
+		*ret_status = (Machine__Service *)status;
+	}
+	return err_up(r);
 }
 
 /*
@@ -159,29 +168,9 @@ int store_service_draw(struct db *db, int64_t service, uint64_t *ret_number)
 	return 0;
 }
 
-struct store_service_visit {
-	store_service_fn fn;
-	void *arg;
-	struct db *db;
-};
-
-/* A status has some hundred bytes, a machine some ten services: a query for each is no matter. */
-static int store_service_visit_row(const void *row, void *arg)
-{
-	struct store_service_visit *visit = arg;
-	const struct service_row *service = row;
-	_cleanup_(freep) uint8_t *status = NULL;
-	size_t size = 0;
-	int r = store_service_status(visit->db, service->id, &status, &size);
-
-	return r ? err_fold(r) : visit->fn(service, status, size, visit->arg);
-}
-
 int store_service_each(struct db *db, int64_t machine, store_service_fn fn, void *arg)
 {
-	struct store_service_visit visit = {fn, arg, db};
-
-	return err_up(store_each(db, STORE_service, store_service_visit_row, &visit,
+	return err_up(store_each(db, STORE_service, store_service_visit, STORE_VISIT(fn, arg),
 	        "WHERE machine = ? ORDER BY id", "i", machine));
 }
 

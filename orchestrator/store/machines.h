@@ -2,6 +2,7 @@
 /* Rows of machines and their services. Writers are called inside db_txn(). */
 #include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
+#include "proto/machine/machine.pb-c.h"
 
 /* Fills row->id. May return DB_E_EXISTS (name or machine id taken). */
 int __must_check store_machine_insert(struct db *db, struct machine_row *row);
@@ -37,19 +38,18 @@ int __must_check store_service_ensure(
 int __must_check store_service_find(
         struct db *db, int64_t machine, const char *name, struct service_row *ret);
 /*
- * Keeps the packed machine.Service, never draws a number up to the row's run_number
+ * Keeps what a machine says of it, never draws a number up to the row's run_number
  * again, and raises what is known of floor and newest generation.
  */
 int __must_check store_service_seen(
-        struct db *db, const struct service_row *row, const void *status, size_t status_size);
-/* That packed status: a copy, which the caller frees; NULL: it was never seen. DB_E_NONE. */
-int __must_check store_service_status(
-        struct db *db, int64_t service, uint8_t **ret_status, size_t *ret_size);
+        struct db *db, const struct service_row *row, const Machine__Service *status);
+/* That status: the caller's, of the allocator. DB_E_NONE: it was never seen. */
+int __must_check store_service_status(struct db *db, int64_t service, ProtobufCAllocator *allocator,
+        Machine__Service **ret_status);
 /* Raises the floor. */
 int __must_check store_service_floor(struct db *db, int64_t service, uint32_t floor);
 /* Draws the next generation number. */
 int __must_check store_service_draw(struct db *db, int64_t service, uint64_t *ret_number);
-/* Calls fn with name and packed status of each service of the machine. */
-typedef int (*store_service_fn)(
-        const struct service_row *row, const uint8_t *status, size_t status_size, void *arg);
+/* Calls fn with each service of the machine. */
+typedef int (*store_service_fn)(const struct service_row *row, void *arg);
 int __must_check store_service_each(struct db *db, int64_t machine, store_service_fn fn, void *arg);

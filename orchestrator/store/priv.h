@@ -131,13 +131,12 @@ int __must_check store_blob(
 int __must_check store_open_version(
         const char *path, unsigned version, struct db **ret_db, struct failure *ret_failure);
 
-/* once.c: less is kept of a job's result, and it is read as it was told. DB_E_NONE: no such job. */
+/* once.c: what other rows say of a job's result is cut out of it; and it is made whole, before they go. */
 int __must_check store_result_cut(struct db *db, int64_t job);
-/* Nothing is cut out of it any more: the rows that say it again are about to go. DB_E_NONE: no such job. */
 int __must_check store_result_whole(struct db *db, int64_t job);
-/* The caller frees; NULL: there is none. */
-int __must_check store_result_get(
-        struct db *db, int64_t job, uint8_t **ret_result, size_t *ret_size);
+
+/* migrate.c: what no SQL can do for a step of the schema. Inside db_txn(). */
+int __must_check store_migrate_messages(struct db *db);
 
 /* A callback of the public headers on its way through store_each(). */
 struct store_visit {

@@ -55,7 +55,7 @@ static int no_release(const struct release_row *row, void *arg)
 	return 0;
 }
 
-static int no_service(const struct service_row *row, const uint8_t *status, size_t size, void *arg)
+static int no_service(const struct service_row *row, void *arg)
 {
 	return 0;
 }
@@ -164,8 +164,8 @@ static void ask_show(const struct asking *ask)
 	row.id++;
 	(void)store_generation_before(db, &row, &other);
 	assert(store_job_find(db, ask->fill->job.id, &job) == 0);
-	assert(store_job_outcome_get(db, job.id, &outcome) == 0);
-	job_outcome_fini(&outcome);
+	assert(store_job_outcome_get(db, job.id, NULL, &outcome) == 0);
+	job_outcome_fini(&outcome, NULL);
 	assert(store_job_step_each(db, job.id, no_step, NULL) == 0);
 	assert(store_generation_each_of(db, job.id, no_generation, NULL) == 0);
 }
@@ -364,6 +364,7 @@ static const struct {
 	const char *table, *shifted;
 } copied[] = {
         {"jobs", " id "},
+        {"job_results", " id "},
         {"job_steps", " job "},
         {"variants", " id "},
         {"generations", " id number variant job ran_after "},

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "orchestrator/store/message.h"
 #include "orchestrator/store/priv.h"
 
 #define RELEASE_NEWEST " ORDER BY counter DESC, added_us DESC, id DESC LIMIT 1"
@@ -229,18 +230,21 @@ int store_release_each(struct db *db, const char *service, int64_t after, int64_
 	        "tii", service, after, limit));
 }
 
-int store_protection_put(struct db *db, int64_t release, const void *measured, size_t size)
+int store_protection_put(struct db *db, int64_t release, const Control__Entropy *measured)
 {
-	return err_fold(db_run(db,
-	        "INSERT INTO protections (release, measured) VALUES (?, ?)"
-	        " ON CONFLICT (release) DO UPDATE SET measured = excluded.measured",
-	        "ib", release, measured, size));
+	return err_up(message_put(db, &message_measure, release, &measured->base));
 }
 
-int store_protection_get(struct db *db, int64_t release, uint8_t **ret_measured, size_t *ret_size)
+int store_protection_get(struct db *db, int64_t release, ProtobufCAllocator *allocator,
+        Control__Entropy **ret_measured)
 {
-	return err_up(store_blob(db, ret_measured, ret_size,
-	        "SELECT measured FROM protections WHERE release = ?", release));
+	ProtobufCMessage *measured;
+	int r = message_get(db, &message_measure, release, allocator, &measured, NULL);
+
+	if (!r) {
+		*ret_measured = (Control__Entropy *)measured;
+	}
+	return err_up(r);
 }
 
 int store_variant_insert(struct db *db, struct variant_row *row)

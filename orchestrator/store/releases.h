@@ -2,6 +2,7 @@
 /* Rows of releases and variants. Writers are called inside db_txn(). */
 #include "orchestrator/store/rows.h"
 #include "orchestrator/store/schema.h"
+#include "proto/control/control.pb-c.h"
 
 /* Positive outcomes, besides those of db.h. */
 enum {
@@ -73,12 +74,12 @@ typedef int (*store_release_fn)(const struct release_row *row, void *arg);
 int __must_check store_release_each(struct db *db, const char *service, int64_t after,
         int64_t limit, store_release_fn fn, void *arg);
 
-/* What its layouts protect: a packed message, in place of an older one. */
+/* What its layouts protect, in place of an older measurement. Its release is the one that is named. */
 int __must_check store_protection_put(
-        struct db *db, int64_t release, const void *measured, size_t size);
-/* In memory that the caller frees. DB_E_NONE: not measured. */
-int __must_check store_protection_get(
-        struct db *db, int64_t release, uint8_t **ret_measured, size_t *ret_size);
+        struct db *db, int64_t release, const Control__Entropy *measured);
+/* The caller's, of the allocator. DB_E_NONE: not measured. */
+int __must_check store_protection_get(struct db *db, int64_t release, ProtobufCAllocator *allocator,
+        Control__Entropy **ret_measured);
 
 /* Fills row->id. */
 int __must_check store_variant_insert(struct db *db, struct variant_row *row);

@@ -39,7 +39,7 @@ static const struct {
 	const char *upto;  /* the newest row that is too many, by what its index goes on with */
 	const char *page;  /* id, whether it may go, and what its index goes on with */
 	const char *count; /* they are about to go */
-	const char *drop[8];
+	const char *drop[16];
 } retention_table[_RETENTION_N] = {
         [RETENTION_GENERATIONS] =
                 {
@@ -98,7 +98,14 @@ static const struct {
                                                " ON CONFLICT DO UPDATE SET n = n + excluded.n,"
                                                " upto = max(upto, excluded.upto), last_us = "
                                                "excluded.last_us",
-                        .drop = {"DELETE FROM job_steps WHERE job IN " RETENTION_LIST("?"),
+                        .drop = {"DELETE FROM job_causes WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_result_causes WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_result_phases WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_result_removals WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_results WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_pairing_findings WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_pairings WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM job_steps WHERE job IN " RETENTION_LIST("?"),
                                 "DELETE FROM job_courses WHERE id IN " RETENTION_LIST("?"),
                                 "DELETE FROM soaks WHERE job IN " RETENTION_LIST("?"),
                                 "DELETE FROM order_envelopes WHERE id IN"
@@ -171,7 +178,7 @@ static int retention_results(struct db *db, const char *list)
 {
 	struct retention_jobs jobs = {.n = 0};
 	int r = db_query(db, retention_job, &jobs,
-	        "SELECT id FROM jobs WHERE cuts IS NOT NULL AND id IN"
+	        "SELECT id FROM job_results WHERE id IN"
 	        " (SELECT job FROM generations WHERE id IN " RETENTION_LIST("?") ")",
 	        "t", list);
 

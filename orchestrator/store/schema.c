@@ -29,6 +29,7 @@
 /* What rows cannot say, by version. */
 static const struct {
 	const char *before, *after;
+	int (*fn)(struct db *db);
 } store_steps[STORE_VERSIONS_MAX + 1] = {
         [1] = {.after = "CREATE INDEX releases_service ON releases(service, counter);"
                         "CREATE INDEX generations_job ON generations(job);"
@@ -136,6 +137,8 @@ static const struct {
                          "INSERT INTO generation_envelopes(id, bytes)"
                          " SELECT id, envelope FROM generations WHERE envelope IS NOT NULL;"
                          "UPDATE generations SET envelope = NULL WHERE envelope IS NOT NULL;"},
+        /* What was packed in columns is taken apart. */
+        [30] = {.fn = store_migrate_messages},
         [28] = {.after = "CREATE INDEX plans_job ON plans(job);"},
         /* 2 and 4: crashed, and crashed too often. */
         [29] = {.after = "CREATE INDEX changes_machine ON changes(machine);"
@@ -228,6 +231,7 @@ static void store_migrations_init(struct store_migrations *all)
 	for (size_t i = 0; i < all->n; i++) {
 		all->texts[i] = store_schema_step(i + 1);
 		all->steps[i].sql = all->texts[i];
+		all->steps[i].fn = store_steps[i + 1].fn;
 	}
 }
 

@@ -74,8 +74,11 @@ static int64_t generation_make(struct db *db, struct world *w, int release)
 
 static int service_see(struct db *db, const struct world *w, struct service_row row)
 {
+	Machine__Service status = MACHINE__SERVICE__INIT;
+
 	row.id = w->service.id;
-	return store_service_seen(db, &row, "st", 2) == 0;
+	status.name = "ds";
+	return store_service_seen(db, &row, &status) == 0;
 }
 
 /* What runs is the ordered layout, or one of the machine's own since; only what nobody told is filled in. */
@@ -380,6 +383,8 @@ static int job_steps_make(struct db *db, void *arg)
 	struct world *w = arg;
 	struct job_row again;
 	struct job_row next = w->job;
+	Wire__Cause cause = WIRE__CAUSE__INIT;
+	Machine__Result result = MACHINE__RESULT__INIT;
 
 	assert(store_job_step_begin(db, w->job.id, JOB_STEP_FORGE) == 0);
 	assert(store_job_step_end(db, w->job.id, JOB_STEP_FAILED, "no") == 0);
@@ -391,8 +396,10 @@ static int job_steps_make(struct db *db, void *arg)
 	next.state = JOB_FAILED;
 	next.ended_us = 1;
 	assert(store_job_update(db, &next) == 0);
-	assert(store_job_outcome(db, next.id, "cause", 5, NULL, 0) == 0);
-	assert(store_job_outcome(db, next.id, NULL, 0, "result", 6) == 0);
+	cause.name = "no";
+	result.txn = 6;
+	assert(store_job_outcome(db, next.id, &cause, NULL) == 0);
+	assert(store_job_outcome(db, next.id, NULL, &result) == 0);
 	assert(store_job_find(db, w->job.id, &again) == 0);
 	assert(!strcmp(again.service, "ds") && again.boot_id == 6);
 	assert(again.consent[0] == 9 && again.consent[63] == 9);
@@ -472,16 +479,16 @@ static int open_count(const struct job_row *row, void *arg)
 
 static void test_jobs(struct db *db, struct world *w)
 {
-	struct job_outcome outcome = {0};
+	struct job_outcome outcome;
 	int n = 0, open = 0;
 
 	assert(db_txn(db, job_steps_make, w) == 0);
 	assert(db_txn(db, orders_make, w) == 0);
 	assert(store_job_step_each(db, w->job.id, step_check, &n) == 0 && n == 2);
 	assert(store_job_each_open(db, 0, open_count, &open) == 0 && open == 1);
-	assert(store_job_outcome_get(db, w->job.id + 1, &outcome) == 0);
-	assert(outcome.cause_size == 5 && !memcmp(outcome.result, "result", 6));
-	job_outcome_fini(&outcome);
+	assert(store_job_outcome_get(db, w->job.id + 1, NULL, &outcome) == 0);
+	assert(!strcmp(outcome.cause->name, "no") && outcome.result->txn == 6);
+	job_outcome_fini(&outcome, NULL);
 }
 
 /* ds crashes and comes back, crashes again in another boot, and comes back in none. */

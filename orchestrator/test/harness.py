@@ -212,7 +212,7 @@ class World:
     def n_paired(self):
         """How many jobs had two releases paired."""
         db = sqlite3.connect('file:%s/lud.db?mode=ro' % self.state, uri=True)
-        n, = db.execute('SELECT count(*) FROM jobs WHERE pairing IS NOT NULL').fetchone()
+        n, = db.execute('SELECT count(*) FROM job_pairings').fetchone()
         db.close()
         return n
 

@@ -67,24 +67,15 @@ static int view_job_order(struct db *db, int64_t id, Control__Job *view)
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
-/*
- * What was packed into the record by an earlier lud may have fields that this one does not know;
- * they are passed over. What does not unpack at all is left out.
- */
 static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Control__Job *view)
 {
-	struct job_outcome outcome = {0};
-	int r = store_job_outcome_get(db, id, &outcome);
+	struct job_outcome outcome;
+	int r = store_job_outcome_get(db, id, &pool->allocator, &outcome);
 
-	if (!r && outcome.cause) {
-		view->cause =
-		        wire__cause__unpack(&pool->allocator, outcome.cause_size, outcome.cause);
+	if (!r) {
+		view->cause = outcome.cause;
+		view->result = outcome.result;
 	}
-	if (!r && outcome.result) {
-		view->result = machine__result__unpack(
-		        &pool->allocator, outcome.result_size, outcome.result);
-	}
-	job_outcome_fini(&outcome);
 	return err_fold(r);
 }
 

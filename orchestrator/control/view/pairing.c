@@ -66,15 +66,10 @@ static int view_consent(
 int view_job_pairing(struct pool *pool, struct db *db, const struct job_row *row,
         bool with_findings, Control__Job *view)
 {
-	_cleanup_(freep) uint8_t *packed = NULL;
-	size_t size;
-	int r = store_job_pairing_get(db, row->id, &packed, &size);
+	int r = store_job_pairing_get(db, row->id, &pool->allocator, &view->pairing);
 
-	if (r) {
-		return err_fold(r);
-	}
-	if (packed) {
-		view->pairing = control__pairing__unpack(&pool->allocator, size, packed);
+	if (r < 0) {
+		return err_up(r);
 	}
 	if (view->pairing && !with_findings) {
 		view->pairing->n_findings = 0;

@@ -156,25 +156,24 @@ static void view_service(
 	visit->status->services[visit->status->n_services++] = view;
 }
 
-/*
- * A service as the record kept it. A status that does not unpack is passed over, as if it had
- * never come.
- */
-static int view_service_row(
-        const struct service_row *row, const uint8_t *packed, size_t size, void *arg)
+/* A service as the record kept it; one that was never seen is passed over. */
+static int view_service_row(const struct service_row *row, void *arg)
 {
 	struct view_services *visit = arg;
 	Machine__Service *service;
+	int r;
 
-	if (!packed || visit->status->n_services == VIEW_SERVICES_MAX) {
+	if (visit->status->n_services == VIEW_SERVICES_MAX) {
 		return 0;
 	}
-	service = machine__service__unpack(&visit->pool->allocator, size, packed);
-	if (service) {
-		view_service(visit, service, row->seen_us);
-		if (row->seen_us > visit->status->as_of_us) {
-			visit->status->as_of_us = row->seen_us;
-		}
+	r = store_service_status(
+	        engine_db(visit->engine), row->id, &visit->pool->allocator, &service);
+	if (r) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	view_service(visit, service, row->seen_us);
+	if (row->seen_us > visit->status->as_of_us) {
+		visit->status->as_of_us = row->seen_us;
 	}
 	return 0;
 }

@@ -50,28 +50,6 @@ static int end_generation(const struct generation_row *row, void *arg)
 }
 
 /*
- * Keeps cause and result packed, as they came: luctl shows them years later, by the same schema.
- * NULL leaves what an earlier step kept (the result of a run, when the confirm ends the job).
- */
-static int end_outcome(struct db *db, const struct end_txn *txn)
-{
-	const struct job_end *end = txn->end;
-	size_t cause_size = end->cause ? wire__cause__get_packed_size(end->cause) : 0;
-	size_t result_size = end->result ? machine__result__get_packed_size(end->result) : 0;
-	_cleanup_(freep) uint8_t *cause = mem_zero(cause_size + 1);
-	_cleanup_(freep) uint8_t *result = mem_zero(result_size + 1);
-
-	if (end->cause) {
-		wire__cause__pack(end->cause, cause);
-	}
-	if (end->result) {
-		machine__result__pack(end->result, result);
-	}
-	return err_up(store_job_outcome(db, txn->job->row.id, end->cause ? cause : NULL, cause_size,
-	        end->result ? result : NULL, result_size));
-}
-
-/*
  * All that the end changes, or nothing. It works on a copy of the row, so that a job whose end
  * could not be written is still what the record says.
  */
@@ -96,7 +74,8 @@ static int end_write(struct db *db, void *arg)
 		r = store_generation_each_of(db, row->id, end_generation, txn);
 	}
 	if (!r) {
-		r = end_outcome(db, txn);
+		/* NULL leaves what an earlier step kept: the result of a run, when the confirm ends the job. */
+		r = store_job_outcome(db, row->id, txn->end->cause, txn->end->result);
 	}
 	if (!r) {
 		r = job_block(db, txn->job, txn->end);

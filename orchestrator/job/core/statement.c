@@ -82,8 +82,7 @@ struct statement_fill {
 };
 
 /* The manifest's services are sorted by name. */
-static int statement_add(
-        const struct service_row *row, const uint8_t *status, size_t status_size, void *arg)
+static int statement_add(const struct service_row *row, void *arg)
 {
 	struct statement_fill *fill = arg;
 	struct statement_manifest *manifest = fill->manifest;

@@ -139,26 +139,16 @@ int protection_read(struct pool *pool, const char *json, const struct release_ro
 
 int protection_put(struct db *db, int64_t release, const Control__Entropy *table)
 {
-	size_t size = control__entropy__get_packed_size(table);
-	_cleanup_(freep) uint8_t *bytes = mem_zero(size);
-
-	control__entropy__pack(table, bytes);
-	return err_up(store_protection_put(db, release, bytes, size));
+	return err_up(store_protection_put(db, release, table));
 }
 
 int protection_get(struct db *db, struct pool *pool, int64_t release, Control__Entropy **ret_table)
 {
-	_cleanup_(freep) uint8_t *bytes = NULL;
 	Control__Entropy *table;
-	size_t size;
-	int r = store_protection_get(db, release, &bytes, &size);
+	int r = store_protection_get(db, release, &pool->allocator, &table);
 
-	if (r) {
-		return err_up(r);
-	}
-	table = control__entropy__unpack(&pool->allocator, size, bytes);
-	if (!table || table->recipe != LINK_RECIPE) {
-		return DB_E_NONE;
+	if (r || table->recipe != LINK_RECIPE) {
+		return r ? err_up(r) : DB_E_NONE;
 	}
 	*ret_table = table;
 	return 0;

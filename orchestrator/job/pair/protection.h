@@ -18,7 +18,7 @@
 int __must_check protection_read(struct pool *pool, const char *json,
         const struct release_row *release, Control__Entropy **ret_table,
         struct failure *ret_failure);
-/* Packs the table and records it. Called inside db_txn(). */
+/* Records the table. Called inside db_txn(). */
 int __must_check protection_put(struct db *db, int64_t release, const Control__Entropy *table);
 /* What was recorded, in the pool. DB_E_NONE: nothing, or of layouts of another recipe. */
 int __must_check protection_get(

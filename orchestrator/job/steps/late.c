@@ -97,8 +97,6 @@ static int late_generation(struct db *db, const struct job_late *late)
 static int late_write(struct db *db, void *arg)
 {
 	struct job_late *late = arg;
-	size_t size = machine__result__get_packed_size(late->result);
-	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
 	enum job_state state = job_outcome_state(late->result->outcome);
 	int r;
 
@@ -111,10 +109,9 @@ static int late_write(struct db *db, void *arg)
 	late->settles = true;
 	snprintf(late->row.hint, sizeof(late->row.hint),
 	        "the machine's result came after the job was given up");
-	machine__result__pack(late->result, packed);
 	r = store_job_update(db, &late->row);
 	if (!r) {
-		r = store_job_outcome(db, late->row.id, NULL, 0, packed, size);
+		r = store_job_outcome(db, late->row.id, NULL, late->result);
 	}
 	if (!r) {
 		r = store_job_stood(db, late->row.id, late->result->blackout_ns);

@@ -22,8 +22,7 @@
 /* What the step records. */
 struct job_pair_txn {
 	struct job *job;
-	uint8_t *packed;
-	size_t size;
+	const Control__Pairing *pairing;
 };
 
 bool job_plan_is_meant(
@@ -54,7 +53,7 @@ int job_plan_write(struct db *db, void *arg)
 static int pair_write(struct db *db, void *arg)
 {
 	const struct job_pair_txn *txn = arg;
-	int r = store_job_pairing_put(db, txn->job->row.id, txn->packed, txn->size);
+	int r = store_job_pairing_put(db, txn->job->row.id, txn->pairing);
 
 	if (!r) {
 		r = job_plan_write(db, txn->job);
@@ -107,8 +106,7 @@ static bool pair_is_meant(
 static void pair_judge(
         struct job *job, const Control__Pairing *pairing, const Control__Pairing *back)
 {
-	struct job_pair_txn txn = {job, NULL, control__pairing__get_packed_size(pairing)};
-	_cleanup_(freep) uint8_t *packed = mem_zero(txn.size + 1);
+	struct job_pair_txn txn = {job, pairing};
 	struct job_way_back way = {
 	        .machine = machine_row(job->machine),
 	        .kind = job->row.kind,
@@ -125,8 +123,6 @@ static void pair_judge(
 	               plan_no_way_back(job->engine, &way, back, &failure);
 	char detail[160];
 
-	txn.packed = packed;
-	control__pairing__pack(pairing, packed);
 	job->row.from_release = job->pair_from.id;
 	memset(job->row.consent, 0, sizeof(job->row.consent));
 	if (!refused) {
@@ -248,12 +244,11 @@ bool job_pair_is_over(const struct job *job)
 
 Control__Pairing *job_pair_recorded(const struct job *job, struct pool *pool)
 {
-	_cleanup_(freep) uint8_t *packed = NULL;
-	size_t size = 0;
+	Control__Pairing *pairing = NULL;
 
-	if (store_job_pairing_get(job->engine->parts.db, job->row.id, &packed, &size) != 0) {
+	if (store_job_pairing_get(job->engine->parts.db, job->row.id, &pool->allocator, &pairing) <
+	        0) {
 		err_forget();
-		return NULL;
 	}
-	return packed ? control__pairing__unpack(&pool->allocator, size, packed) : NULL;
+	return pairing;
 }

@@ -75,15 +75,12 @@ static int run_keep_result(struct db *db, void *arg)
 {
 	const Machine__Result *result = ((void **)arg)[0];
 	const struct job *job = ((void **)arg)[1];
-	size_t size = machine__result__get_packed_size(result);
-	_cleanup_(freep) uint8_t *packed = mem_zero(size + 1);
 	int r = run_keep_layout(db, job, result);
 
-	machine__result__pack(result, packed);
 	if (!r) {
 		r = store_job_stood(db, job->row.id, result->blackout_ns);
 	}
-	return r ? err_up(r) : err_up(store_job_outcome(db, job->row.id, NULL, 0, packed, size));
+	return r ? err_up(r) : err_up(store_job_outcome(db, job->row.id, NULL, result));
 }
 
 /*

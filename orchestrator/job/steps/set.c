@@ -108,22 +108,17 @@ static bool set_is_ready(const struct set_look *look, const struct job_row *row)
 static bool set_forecast(const struct job *job, const struct job_row *row, struct job_forecast *ret)
 {
 	_cleanup_(pool_fini) struct pool pool;
-	_cleanup_(freep) uint8_t *packed = NULL;
 	struct db *db = job->engine->parts.db;
-	const Control__Pairing *pairing = NULL;
-	size_t size = 0;
+	Control__Pairing *pairing = NULL;
 
 	pool_init(&pool);
 	*ret = (struct job_forecast){.machine_made = row->machine_made, .recipe = LINK_RECIPE};
 	snprintf(ret->service, sizeof(ret->service), "%s", row->service);
 	if (store_release_by_id(db, row->from_release, &ret->from) ||
 	        store_release_by_id(db, row->release, &ret->to) ||
-	        store_job_pairing_get(db, row->id, &packed, &size)) {
+	        store_job_pairing_get(db, row->id, &pool.allocator, &pairing) < 0) {
 		err_forget();
 		return false;
-	}
-	if (packed) {
-		pairing = control__pairing__unpack(&pool.allocator, size, packed);
 	}
 	if (pairing && pairing->id.len == sizeof(ret->pairing)) {
 		job_forecast_pair(ret, pairing->id.data, pairing->n_lost);

@@ -50,15 +50,13 @@ static Wire__Cause *set_cause(
         const struct set_look *look, const struct job_row *failed, struct pool *pool)
 {
 	struct job_outcome outcome = {0};
-	Wire__Cause *cause = NULL;
+	Wire__Cause *cause;
 
-	if (store_job_outcome_get(look->job->engine->parts.db, failed->id, &outcome) < 0) {
+	if (store_job_outcome_get(
+	            look->job->engine->parts.db, failed->id, &pool->allocator, &outcome) < 0) {
 		err_forget();
 	}
-	if (outcome.cause) {
-		cause = wire__cause__unpack(&pool->allocator, outcome.cause_size, outcome.cause);
-	}
-	job_outcome_fini(&outcome);
+	cause = outcome.cause;
 	if (!cause) {
 		cause = pool_zero(pool, sizeof(*cause));
 		wire__cause__init(cause);
