@@ -252,13 +252,26 @@ static int machine_logs_make(const struct machine *machine)
 	return err_up(r);
 }
 
+/* The one that was moved for this start, or, without it, the one that was linked. The caller frees it. */
+static char *machine_kernel(const struct machine *machine)
+{
+	char *moved = text_format("%s/" QEMU_KERNEL, machine->dir);
+
+	if (access(moved, F_OK) == 0) {
+		return moved;
+	}
+	free(moved);
+	return text_copy(machine->machines->config->kernel);
+}
+
 /* The child ends when the daemon runs, or after machine.boot_timeout. */
 static int machine_spawn(struct machine *machine)
 {
 	const struct config *config = machine->machines->config;
+	_cleanup_(freep) char *kernel = machine_kernel(machine);
 	struct qemu_machine qemu = {
 	        .program = config->qemu,
-	        .kernel = config->kernel,
+	        .kernel = kernel,
 	        .dir = machine->dir,
 	        .accel = config->machine_accel,
 	        .memory_bytes = config->machine_memory_bytes,

@@ -31,8 +31,9 @@ def main():
     if command == 'pair':
         pair(*[word for word in sys.argv[2:] if word != '--json'])
     if command == 'image':
-        with open(sys.argv[sys.argv.index('--out') + 1], 'wb') as f:
-            f.write(b'no image')
+        for out in {'--out', '--kernel-out'} & set(sys.argv):
+            with open(sys.argv[sys.argv.index(out) + 1], 'wb') as f:
+                f.write(b'no image')
         return
     if command not in ('import', 'variant', 'entropy', 'compare') or options.get('--seed', '-') != '-':
         sys.exit('fake luforge: %s is not known here' % command)

@@ -162,6 +162,8 @@ process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 with open(pidfile + '.new', 'w') as f:
     f.write('%d\\n' % process.pid)
+with open(os.path.dirname(pidfile) + '/words', 'w') as f:
+    f.write('\\n'.join(sys.argv))
 os.rename(pidfile + '.new', pidfile)
 while not os.path.exists(os.path.dirname(pidfile) + '/return'):
     time.sleep(0.01)
@@ -171,14 +173,14 @@ with open(os.path.dirname(pidfile) + '/return') as f:
 
 
 @contextlib.contextmanager
-def launching(world):
+def launching(world, more_config=''):
     """A `machine start` that is under way, a peer that will be the machine, and a function that ends the launch."""
     world.install('fake_qemu', FAKE_QEMU)
     with open(world.config, encoding='ascii') as f:
         config = f.read()
     with open(world.config, 'w', encoding='ascii') as f:
         f.write(config.replace('programs:\n', 'programs:\n  qemu: %s/fake_qemu\n' % world.dir) +
-                'machine:\n  services: "ds"\n')
+                'machine:\n  services: "ds"\n' + more_config)
     world.start()
     kit = world.kit('ds', 1)
     world.luctl('release', 'add', kit)
@@ -199,6 +201,36 @@ def launching(world):
         yield luctl, machine, end
     with open(home + '/qemu.pid', encoding='ascii') as f, contextlib.suppress(ProcessLookupError):
         os.kill(int(f.read()), signal.SIGKILL)
+
+
+def kernel_of(home):
+    """That the machine was started with."""
+    with open(home + '/words', encoding='ascii') as f:
+        words = f.read().split('\n')
+    return words[words.index('-kernel') + 1]
+
+
+def test_kernel_drawn(world):
+    """A machine is started with the kernel that was moved for it; the file stays, and is nobody else's."""
+    with launching(world) as (luctl, machine, end):
+        home = os.path.dirname(machine.path)
+        assert kernel_of(home) == home + '/kernel'
+        assert os.stat(home + '/kernel').st_mode & 0o077 == 0
+        end(0)
+        assert luctl.wait(100) == 0 and os.path.exists(home + '/kernel')
+
+
+def test_kernel_linked(world):
+    """Where the configuration says so it is started with the kernel as it was linked, whatever an earlier start left."""
+    home = os.path.join(world.state, 'machines/own')
+    os.makedirs(home, 0o700)
+    with open(home + '/kernel', 'wb') as f:
+        f.write(b'of an earlier start')
+    with launching(world, '  kernel_place: linked\n') as (luctl, machine, end):
+        assert kernel_of(home) == world.program('osd/kernel/samsara-kernel')
+        assert not os.path.exists(home + '/kernel')
+        end(0)
+        assert luctl.wait(100) == 0
 
 
 def n_watched(world, pid):

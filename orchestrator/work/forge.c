@@ -27,6 +27,9 @@
 #define FORGE_WORDS_MAX 16
 #define FORGE_OUT "out"
 #define FORGE_LIST "boot.list"
+/* A kernel as it was linked, and where it was moved to. */
+#define FORGE_LINKED "linked"
+#define FORGE_KERNEL "kernel"
 /* What is handed over: the store of kits, and the kit that an import takes in. */
 #define FORGE_STORE "/proc/self/fd/3"
 #define FORGE_SOURCE "/proc/self/fd/4"
@@ -57,10 +60,11 @@ struct forge_task {
 	const char *place; /* what is worked on before the worker starts */
 	struct forge_input *inputs;
 	size_t n_inputs;
-	char *source;    /* a kit from outside, or NULL */
-	char *out;       /* where what it makes goes, or NULL */
-	char *ret_path;  /* where a stored kit's path goes, the caller's; or NULL */
-	char **ret_json; /* where all that it wrote goes, the caller's; or NULL */
+	char *source;     /* a kit from outside, or NULL */
+	char *out;        /* where what it makes goes, or NULL */
+	char *kernel_out; /* where a moved kernel goes, or NULL */
+	char *ret_path;   /* where a stored kit's path goes, the caller's; or NULL */
+	char **ret_json;  /* where all that it wrote goes, the caller's; or NULL */
 	char input[2 * FORGE_SEED_SIZE + 2];
 	bool is_question;
 	forge_fn fn;
@@ -105,6 +109,7 @@ struct forge_task *forge_task_free(struct forge_task *task)
 	free(task->inputs);
 	free(task->source);
 	free(task->out);
+	free(task->kernel_out);
 	free(task);
 	return NULL;
 }
@@ -242,13 +247,18 @@ static int forge_take_kit(struct forge_task *task, const struct child_result *re
 /* What the worker made becomes lud's. */
 static int forge_take(struct forge_task *task, const struct child_result *result)
 {
+	int r;
+
 	if (task->ret_json) {
 		*task->ret_json = mem_zero(result->output_size + 1);
 		memcpy(*task->ret_json, result->output, result->output_size);
 		return 0;
 	}
-	return err_up(task->ret_path ? forge_take_kit(task, result)
-	                             : bench_take_file(task->bench, FORGE_OUT, task->out));
+	if (task->ret_path) {
+		return err_up(forge_take_kit(task, result));
+	}
+	r = task->kernel_out ? bench_take_file(task->bench, FORGE_KERNEL, task->kernel_out) : 0;
+	return r ? err_up(r) : err_up(bench_take_file(task->bench, FORGE_OUT, task->out));
 }
 
 /*
@@ -476,6 +486,16 @@ void forge_release_text(
 	}
 }
 
+/* The word for a seed, which goes in by the standard input. */
+static void forge_seed(struct forge_task *task, const uint8_t seed[FORGE_SEED_SIZE])
+{
+	forge_word(task, "-");
+	for (size_t i = 0; i < FORGE_SEED_SIZE; i++) {
+		snprintf(task->input + 2 * i, 3, "%02x", seed[i]);
+	}
+	strcat(task->input, "\n");
+}
+
 /*
  * The kit is named by its place in the store and by the release it must be: a file that was
  * changed there is refused by the worker. The seed goes in by the standard input.
@@ -494,11 +514,7 @@ struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *ki
 	forge_word(task, "--kit");
 	task->words[task->n_words++] = forge_kit_name(kit->path);
 	forge_word(task, "--seed");
-	forge_word(task, "-");
-	for (size_t i = 0; i < FORGE_SEED_SIZE; i++) {
-		snprintf(task->input + 2 * i, 3, "%02x", seed[i]);
-	}
-	strcat(task->input, "\n");
+	forge_seed(task, seed);
 	return task;
 }
 
@@ -531,6 +547,21 @@ struct forge_task *forge_image(
 	forge_task_put(task, list, FORGE_LIST);
 	forge_word(task, FORGE_LIST);
 	return task;
+}
+
+void forge_task_kernel(struct forge_task *task, const struct forge_kernel *kernel)
+{
+	forge_task_put(task, kernel->path, FORGE_LINKED);
+	task->kernel_out = text_copy(kernel->out);
+	forge_word(task, "--randomize-kernel");
+	forge_word(task, FORGE_LINKED);
+	forge_word(task, "--kernel-out");
+	forge_word(task, FORGE_KERNEL);
+	forge_word(task, "--memory");
+	task->words[task->n_words++] =
+	        text_format("%llu", (unsigned long long)kernel->memory_bytes);
+	forge_word(task, "--kernel-seed");
+	forge_seed(task, kernel->seed);
 }
 
 /*

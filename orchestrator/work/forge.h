@@ -52,6 +52,13 @@ void forge_release_text(
 /* Makes a payload of a kit; the same seed gives the same bytes. */
 struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *kit,
         const uint8_t seed[FORGE_SEED_SIZE], const char *out, forge_fn fn, void *arg);
+/* A kernel that is moved to a place of its own. */
+struct forge_kernel {
+	const char *path;      /* as it was linked */
+	const char *out;       /* where the moved one goes */
+	const uint8_t *seed;   /* [FORGE_SEED_SIZE] */
+	uint64_t memory_bytes; /* of the machine */
+};
 /*
  * Makes a boot image from a list file (see luforge(1)). The list names files as they lie
  * on the bench: FORGE_ROOT, what forge_task_put() puts there before the task starts, and
@@ -59,6 +66,8 @@ struct forge_task *forge_variant(struct forge *forge, const struct forge_kit *ki
  */
 struct forge_task *forge_image(
         struct forge *forge, const char *list, const char *out, forge_fn fn, void *arg);
+/* The same task also moves a kernel, which then is there with the image. Right after it was made. */
+void forge_task_kernel(struct forge_task *task, const struct forge_kernel *kernel);
 /* Copies a file to the task's bench when it starts. */
 void forge_task_put(struct forge_task *task, const char *path, const char *name);
 /* How a worker finds a stored kit; the caller frees it. */

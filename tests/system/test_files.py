@@ -4,6 +4,7 @@ source, is gone as soon as the machine runs.
 """
 import os
 import stat
+import struct
 
 import cases
 import lab
@@ -42,16 +43,21 @@ def case_image(world, rng):
 
 
 def case_start_again(world, rng):
-    """Every start has an image, and so a seed, of its own."""
-    boots = set()
-    for _ in range(2):
+    """Every start has an image, and so a seed, of its own, and a kernel in a place of its own."""
+    boots, entries = set(), []
+    for _ in range(3):
+        with open(os.path.join(world.machine_dir, 'kernel'), 'rb') as f:
+            entries.append(struct.unpack_from('<Q', f.read(), 24)[0])
+        with open('/proc/%d/cmdline' % world.qemu_pid(), 'rb') as f:
+            assert f.read().split(b'\0').count(os.path.join(world.machine_dir, 'kernel').encode()) == 1
         boots.add(world.luctl('status', as_json=True, check=True).json['machine']['boot_id'])
-        world.luctl('machine', 'stop', check=True)
+        world.luctl('machine', 'stop', '--force', check=True)
         world.luctl('machine', 'start', check=True)
         world.wait_up()
         assert 'boot.img' not in os.listdir(world.machine_dir)
     boots.add(world.luctl('status', as_json=True, check=True).json['machine']['boot_id'])
-    assert len(boots) == 3, boots
+    assert len(boots) == 4, boots
+    assert len(set(entries)) > 1, entries  # of 60,000 places in RAM
 
 
 CASES = [('modes', case_modes), ('the boot image goes', case_image), ('another start', case_start_again)]

@@ -1,8 +1,10 @@
 /*
  * The step that makes the boot image of a machine: the signed variants of all its services, the
- * signed root, a starting statement, a seed for the machine's random source. lud writes a list of
+ * signed root, a starting statement, a seed for the machine's random source; and the kernel, in a
+ * place that is drawn for this start. lud writes a list of
  * them, and a worker of the forge makes the image, since that takes reading kits. The list holds
- * the seed and is deleted at once; the image is deleted when QEMU has it (process.c).
+ * the seed and is deleted at once; the image is deleted when QEMU has it (process.c). The
+ * kernel stays until the next start, since a panic is read with it.
  *
  * Its files are not brought to disk: what the power takes, it takes with the machine that they start.
  */
@@ -137,6 +139,34 @@ static void image_put(const struct job *job, const char *dir)
 	}
 }
 
+/* The kernel of an earlier start goes: without a file of its own a machine has the kernel as it was linked. */
+static int image_kernel_forget(const char *dir)
+{
+	_cleanup_(freep) char *kernel = text_format("%s/" QEMU_KERNEL, dir);
+
+	return unlink(kernel) < 0 && errno != ENOENT ? err_raise(-errno) : 0;
+}
+
+/* The kernel of this start, in a place that is drawn here: the seed is nowhere, the place in that file alone. */
+static void image_kernel(const struct job *job, const char *dir)
+{
+	const struct config *config = job->engine->parts.config;
+	_cleanup_(freep) char *out = text_format("%s/" QEMU_KERNEL, dir);
+	uint8_t seed[FORGE_SEED_SIZE];
+	const struct forge_kernel kernel = {.path = config->kernel,
+	        .out = out,
+	        .seed = seed,
+	        .memory_bytes = config->machine_memory_bytes};
+
+	if (strcmp(config->machine_kernel_place, "drawn")) {
+		return;
+	}
+	while (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+	}
+	forge_task_kernel(job->parts->task, &kernel);
+	explicit_bzero(seed, sizeof(seed));
+}
+
 /* With the statement signed, the list of the image can be written. */
 static void image_stated(
         const struct failure *failure, const uint8_t *envelope, size_t size, void *arg)
@@ -152,7 +182,10 @@ static void image_stated(
 		job_fail(job, JOB_FAILED, failure);
 		return;
 	}
-	r = file_write_unsynced(statement, envelope, size);
+	r = image_kernel_forget(dir);
+	if (!r) {
+		r = file_write_unsynced(statement, envelope, size);
+	}
 	if (!r) {
 		r = image_list(job, dir, list);
 	}
@@ -163,6 +196,7 @@ static void image_stated(
 	job->parts->task =
 	        forge_image(job->engine->parts.forge, list, image, image_made, job->parts);
 	image_put(job, dir);
+	image_kernel(job, dir);
 }
 
 /* A machine boots with the keyring's root, and takes no variant of an earlier one. */

@@ -15,6 +15,8 @@
 #define QEMU_SOCKET "port.sock"
 #define QEMU_PIDFILE "qemu.pid"
 #define QEMU_IMAGE "boot.img"
+#define QEMU_KERNEL                                                                                \
+	"kernel" /* moved for this start; absent: the machine has the one that was linked */
 #define QEMU_SERIAL_LOG "serial.log"
 #define QEMU_DEBUG_LOG "debug.log"
 
